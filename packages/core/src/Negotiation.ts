@@ -1,0 +1,101 @@
+// Decides: which form an Accept header allows (RFC 9110, 12.5.1), for those who answer.
+import { mediaTypes, type Format } from "./MediaType.ts";
+
+/** What a server answers with: the form, and the media type to name it by. */
+export interface Representation {
+  readonly format: Format;
+  readonly mediaType: string;
+}
+
+/** All that can be answered, most preferred first: JSON is what grpc-gateway answers when nothing matches. */
+export const offered: ReadonlyArray<Representation> = (["json", "protobuf"] as const).flatMap((format) =>
+  mediaTypes[format].map((mediaType) => ({ format, mediaType })),
+);
+
+interface MediaRange {
+  readonly type: string;
+  readonly subtype: string;
+  readonly parameters: number;
+  readonly quality: number;
+}
+
+const token = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
+const qvalue = /^(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)$/;
+
+/**
+ * The best representation that an Accept header allows: highest q first, then our own order. Undefined means 406.
+ * The most specific range that matches decides on each (RFC 9110, 12.5.1); q=0 forbids. Elements that cannot be parsed
+ * are passed over; an absent header, and one without any element that can be parsed, allow everything.
+ */
+export const negotiate = (accept: string | null | undefined): Representation | undefined => {
+  const ranges = parseAccept(accept ?? "");
+  if (ranges.length === 0) return offered[0];
+  let best: Representation | undefined;
+  let bestQuality = 0;
+  for (const candidate of offered) {
+    const quality = qualityOf(candidate.mediaType, ranges);
+    if (quality > bestQuality) {
+      best = candidate;
+      bestQuality = quality;
+    }
+  }
+  return best;
+};
+
+const qualityOf = (mediaType: string, ranges: ReadonlyArray<MediaRange>): number => {
+  const [type, subtype] = mediaType.split("/");
+  let quality = 0;
+  let specificity = -1;
+  for (const range of ranges) {
+    const precise = range.type === "*" ? 0 : range.subtype === "*" ? 1 : 2;
+    const matches =
+      range.parameters === 0 &&
+      (range.type === "*" || range.type === type) &&
+      (range.subtype === "*" || range.subtype === subtype);
+    if (matches && precise > specificity) {
+      quality = range.quality;
+      specificity = precise;
+    }
+  }
+  return quality;
+};
+
+const parseAccept = (accept: string): ReadonlyArray<MediaRange> =>
+  splitOutsideQuotes(accept, ",").flatMap((element) => parseRange(element) ?? []);
+
+const parseRange = (element: string): MediaRange | undefined => {
+  const [range = "", ...parameters] = splitOutsideQuotes(element, ";").map((part) => part.trim().toLowerCase());
+  const [type = "", subtype = "", ...rest] = range.split("/");
+  if (rest.length > 0 || !token.test(type) || !token.test(subtype) || (type === "*" && subtype !== "*"))
+    return undefined;
+  let quality = 1;
+  let counted = 0;
+  for (const parameter of parameters) {
+    const [name = "", value = ""] = parameter.split("=", 2).map((part) => part.trim());
+    if (name === "q") {
+      if (!qvalue.test(value)) return undefined;
+      quality = Number(value);
+      break;
+    }
+    // A charset says nothing about JSON, which is always UTF-8 (RFC 8259, 8.1).
+    if (name !== "" && name !== "charset") counted += 1;
+  }
+  return { type, subtype, parameters: counted, quality };
+};
+
+const splitOutsideQuotes = (text: string, separator: string): ReadonlyArray<string> => {
+  const parts: Array<string> = [];
+  let start = 0;
+  let quoted = false;
+  for (let index = 0; index < text.length; index++) {
+    const char = text[index];
+    if (quoted && char === "\\") index += 1;
+    else if (char === '"') quoted = !quoted;
+    else if (char === separator && !quoted) {
+      parts.push(text.slice(start, index));
+      start = index + 1;
+    }
+  }
+  parts.push(text.slice(start));
+  return parts;
+};

@@ -1,0 +1,10 @@
+// For those who build on the wire: servers, proxies, tools. Nothing here needs Effect.
+export { endpoints, matchPath, pathOf, type Endpoint, type EndpointMatch, type EndpointName } from "./Endpoint.ts";
+export { compareVersions, maxNameLength, parseTag, parseVersion, type EngineTag, type Version } from "./EngineTag.ts";
+export { decode, encode, formatOf, mediaTypeOf, mediaTypes, type Format } from "./MediaType.ts";
+export { negotiate, offered, type Representation } from "./Negotiation.ts";
+export { decodeQuery, encodeQuery, QueryParameterError } from "./QueryParameters.ts";
+export { httpStatusOf, rpcCodeOf, rpcCodeOfHttp, rpcCodes, type RpcCode } from "./RpcCode.ts";
+export { canonicalForm, schemaDigest, schemaDigestHeader } from "./SchemaDigest.ts";
+export { schemaDigests } from "./gen/schemaDigests.ts";
+export { decodeJson, encodeJson, maxJsonDepth, type DecodedJson } from "./WireJson.ts";
