@@ -1,0 +1,23 @@
+import { Developer } from "@bytenite-engines/proto/service";
+import { expect, test } from "vitest";
+import { differences } from "./Contract.ts";
+import { contractOfService } from "./DescriptorContract.ts";
+import { contractOfDocuments, publishedDocuments } from "./DocumentContract.ts";
+
+test("the published documents and our descriptors agree, both ways", () => {
+  expect(differences(contractOfDocuments(publishedDocuments()), contractOfService(Developer))).toEqual([]);
+});
+
+test("the comparison covers three calls, their parameters, their answers and every field", () => {
+  const facts = contractOfService(Developer);
+  expect([...facts.keys()].filter((name) => /^\S+ \S+$/.test(name))).toEqual([
+    "GET /engines",
+    "GET /engines/{engineTag}",
+    "GET /engines/{engineTag}/status",
+  ]);
+  expect(facts.get("GET /engines ?pagination.limit")).toBe(
+    '#2 in query, optional, {"format":"int64","type":"integer"}',
+  );
+  expect(facts.get("GET /engines engineEngine.createdAt")).toBe('#12 {"format":"date-time","type":"string"}');
+  expect(facts.size).toBe(157);
+});
