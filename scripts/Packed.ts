@@ -1,0 +1,48 @@
+// Decides: what every package that is published must hold once packed, and tries it on the tarball itself.
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { quietly } from "./Step.ts";
+
+interface Manifest {
+  readonly name: string;
+  readonly private?: boolean;
+  readonly bin?: unknown;
+  readonly exports?: unknown;
+  readonly scripts?: Readonly<Record<string, string>>;
+}
+
+/** A package that is published, and its folder. */
+export interface PublishedPackage {
+  readonly folder: string;
+  readonly manifest: Manifest;
+}
+
+/** The packages under `packages/` that are published: not private, and with something to import or run. */
+export const publishedPackages = (): ReadonlyArray<PublishedPackage> =>
+  readdirSync("packages")
+    .toSorted()
+    .map((name) => join("packages", name))
+    .map((folder) => ({ folder, manifest: manifestOf(folder) }))
+    .filter(({ manifest }) => manifest.private !== true && (manifest.exports ?? manifest.bin) !== undefined);
+
+const manifestOf = (folder: string): Manifest =>
+  JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Manifest;
+
+/** Packs one package and holds the tarball against publint and, where it can be imported, Are The Types Wrong. */
+export const checkPacked = async ({ folder, manifest }: PublishedPackage): Promise<void> => {
+  const temporary = mkdtempSync(join(tmpdir(), "packed-"));
+  try {
+    await quietly("pnpm", ["pack", "--pack-destination", temporary], { cwd: folder });
+    const [name] = readdirSync(temporary);
+    if (name === undefined) throw new Error(`${manifest.name} was packed into nothing`);
+    const tarball = join(temporary, name);
+    await quietly("publint", ["run", "--strict", tarball]);
+    if (manifest.exports !== undefined) {
+      // ESM only is meant: `require` of these packages is for runtimes that can `require` ESM.
+      await quietly("attw", ["--profile", "esm-only", "--no-emoji", "--no-definitely-typed", tarball]);
+    }
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+  }
+};

@@ -1,0 +1,36 @@
+// `pnpm check [--no-tests]`: everything that must hold before a change is good, one named step after the other.
+import { checkBundleSizes } from "./BundleSize.ts";
+import { checkGenerated } from "./Freshness.ts";
+import { checkPacked, publishedPackages } from "./Packed.ts";
+import { run } from "./run.ts";
+import { quietly, secondsSince, step } from "./Step.ts";
+
+const turbo = (task: string) => quietly("turbo", ["run", task, "--output-logs=errors-only"]);
+
+const steps: ReadonlyArray<readonly [name: string, work: () => Promise<unknown>]> = [
+  ["generated code is fresh", checkGenerated],
+  ["buf lint", () => turbo("lint")],
+  ["buf breaking, against the released contract", () => turbo("breaking")],
+  ["build of every package", () => turbo("build")],
+  ["types of every package", () => turbo("types")],
+  ["types of the root scripts", () => quietly("tsc", ["-p", "tsconfig.json"])],
+  ["oxlint", () => quietly("oxlint", ["--deny-warnings"])],
+  ["oxfmt", () => quietly("oxfmt", ["--check"])],
+  ["turbo boundaries", () => quietly("turbo", ["boundaries"])],
+  ["knip: nothing unused", () => quietly("knip", ["--no-progress"])],
+  ...publishedPackages().map(
+    (each) => [`${each.manifest.name} packed: publint, attw`, () => checkPacked(each)] as const,
+  ),
+  ["bundle sizes", checkBundleSizes],
+];
+
+const start = performance.now();
+const failed: Array<string> = [];
+for (const [name, work] of steps) if (!(await step(name, work))) failed.push(name);
+process.stdout.write(`${steps.length - failed.length} of ${steps.length} checks hold (${secondsSince(start)})\n`);
+if (failed.length > 0) {
+  process.stdout.write(`Not: ${failed.join("; ")}\n`);
+  process.exitCode = 1;
+} else if (!process.argv.includes("--no-tests")) {
+  await run(process.execPath, ["scripts/test.ts"]);
+}

@@ -1,0 +1,136 @@
+// `pnpm start [--once]`: the whole walk on this machine, then what it showed, until Ctrl-C.
+import { spawn } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { RecordedExchange } from "./ExchangeRecorder.ts";
+import { startPart, type Part } from "./Part.ts";
+import { assertFree, host, portFrom } from "./Port.ts";
+import { quietly, step } from "./Step.ts";
+
+/** Where the trial keeps its data and its logs; not in git. */
+const dataFolder = ".data";
+
+/** The user that every new registry on loopback is seeded with. */
+const trialToken = "local-alice";
+
+const stopping = new AbortController();
+const parts: Array<Part> = [];
+
+/** Shows one step of setting up; its failure is a sentence and ends the whole. */
+const setUp = async <A>(name: string, work: () => Promise<A>): Promise<A> => {
+  const results: Array<A> = [];
+  const done = await step(name, async () => results.push(await work()));
+  const [result] = results;
+  if (!done || result === undefined || stopping.signal.aborted) throw new Stop(done ? 130 : 1);
+  return result;
+};
+
+class Stop extends Error {
+  readonly code: number;
+  constructor(code: number) {
+    super();
+    this.code = code;
+  }
+}
+
+const start = async (name: string, args: ReadonlyArray<string>): Promise<Part> => {
+  const part = await startPart(name, args, `${dataFolder}/${name}.log`, stopping.signal);
+  parts.push(part);
+  return part;
+};
+
+/** Runs the CLI as a user would, and tells what the answer came as. */
+const bne = (
+  baseUrl: string,
+  args: ReadonlyArray<string>,
+): Promise<{ table: string; exchanges: Array<RecordedExchange> }> =>
+  new Promise((resolve, reject) => {
+    const recorder = new URL("./ExchangeRecorder.ts", import.meta.url).href;
+    const child = spawn(process.execPath, ["--import", recorder, "packages/cli/bin/bne.js", ...args], {
+      stdio: ["ignore", "pipe", "inherit", "pipe"],
+      env: { ...process.env, BYTENITE_BASE_URL: baseUrl, BYTENITE_TOKEN: trialToken },
+    });
+    let table = "";
+    let recorded = "";
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => (table += text));
+    child.stdio[3]?.on("data", (bytes: Buffer) => (recorded += bytes.toString()));
+    child.once("error", reject);
+    child.once("close", (code) => {
+      if (code !== 0) return reject(new Error(`bne ${args.join(" ")} ended with exit code ${code}`));
+      const exchanges = recorded.trim().split("\n").filter(Boolean);
+      resolve({ table, exchanges: exchanges.map((line) => JSON.parse(line) as RecordedExchange) });
+    });
+  });
+
+const shown = ({ status, contentType, cacheStatus }: RecordedExchange): string =>
+  `${status}, ${contentType ?? "no media type"}, cache: ${cacheStatus ?? "not named"}`;
+
+const main = async (): Promise<number> => {
+  const registryPort = portFrom("REGISTRY_PORT", 4010);
+  const proxyPort = portFrom("PROXY_PORT", 8787);
+  if (registryPort === proxyPort) throw new Error("REGISTRY_PORT and PROXY_PORT must differ.");
+  await assertFree(registryPort, "REGISTRY_PORT");
+  await assertFree(proxyPort, "PROXY_PORT");
+  const registryUrl = `http://${host}:${registryPort}/v1/dev`;
+  const proxyUrl = `http://${host}:${proxyPort}/v1/dev`;
+  mkdirSync(dataFolder, { recursive: true });
+
+  await setUp("build all packages", () => quietly("turbo", ["run", "build"], { signal: stopping.signal }));
+  const registry = [
+    "packages/registry/src/main.ts",
+    "--port",
+    `${registryPort}`,
+    "--database",
+    `${dataFolder}/registry.sqlite`,
+  ];
+  await setUp("start the registry", () => start("registry", registry));
+  const proxy = ["apps/worker/scripts/proxy.ts", "--port", `${proxyPort}`, "--upstream", registryUrl];
+  await setUp("start the worker on workerd", () => start("proxy", proxy));
+  const first = await setUp("bne list, through the worker", () => bne(proxyUrl, ["list"]));
+  const second = await setUp("bne list, once more", () => bne(proxyUrl, ["list"]));
+
+  const lines = [
+    "",
+    first.table.trimEnd(),
+    "",
+    ...first.exchanges.map((exchange) => `what travelled   ${shown(exchange)}`),
+    ...second.exchanges.map((exchange) => `once more        ${shown(exchange)}`),
+    `registry         ${registryUrl}`,
+    `worker           ${proxyUrl}`,
+    "",
+    "Try next:",
+    `  BYTENITE_BASE_URL=${proxyUrl} BYTENITE_TOKEN=${trialToken} npx -y pnpm@12 bne get zipper@0.1`,
+    `  BYTENITE_BASE_URL=${proxyUrl} BYTENITE_TOKEN=local-bob npx -y pnpm@12 bne list --output json`,
+    `  curl -i -H 'Authorization: ${trialToken}' ${proxyUrl}/engines/fanout-urls/status`,
+  ];
+  process.stdout.write(`${lines.join("\n")}\n`);
+  if (process.argv.includes("--once")) return 0;
+
+  process.stdout.write(`\nRunning until Ctrl-C. Logs: ${dataFolder}/registry.log, ${dataFolder}/proxy.log\n`);
+  const stopped = new Promise<undefined>((resolve) =>
+    stopping.signal.addEventListener("abort", () => resolve(undefined)),
+  );
+  const died = await Promise.race([
+    stopped,
+    ...parts.map(async (part) => `The ${part.name} ended (${await part.ended})`),
+  ]);
+  if (died === undefined) return 0;
+  throw new Error(`${died}; see ${dataFolder}/*.log.`);
+};
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stopping.abort());
+process.chdir(fileURLToPath(new URL("..", import.meta.url)));
+const unknown = process.argv.slice(2).filter((argument) => argument !== "--once");
+try {
+  if (unknown.length > 0) throw new Error(`Unknown argument ${unknown[0]}; the only one is --once.`);
+  process.exitCode = await main();
+} catch (error) {
+  if (error instanceof Stop) process.exitCode = error.code;
+  else {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+} finally {
+  for (const part of parts.toReversed()) await part.end();
+  if (parts.length > 0) process.stdout.write("Everything that was started has ended.\n");
+}
