@@ -62,9 +62,13 @@ const shortestFloat = (value: JsonValue): JsonValue => {
  * Reads the JSON of a message. Tolerated: null for absent, unknown keys (counted), numbers and booleans as strings and
  * the reverse, proto names beside JSON names. Throws on anything that would have to be guessed, and past `maxJsonDepth`.
  */
-export const decodeJson = <D extends DescMessage>(schema: D, json: JsonValue): DecodedJson<D> => {
+export const decodeJson = <D extends DescMessage>(
+  schema: D,
+  json: JsonValue,
+  maxDepth = maxJsonDepth,
+): DecodedJson<D> => {
   const unknownKeys: Array<string> = [];
-  const known = tolerated(schema, json, "", 0, unknownKeys);
+  const known = tolerated(schema, json, { path: "", depth: 0, maxDepth, unknownKeys });
   return { message: fromJson(schema, known, { ignoreUnknownFields: true }), unknownKeys };
 };
 
@@ -78,53 +82,47 @@ const namesOf = (schema: DescMessage): ReadonlyMap<string, DescField> => {
   return names;
 };
 
-const tolerated = (
-  schema: DescMessage,
-  json: JsonValue,
-  path: string,
-  depth: number,
-  unknown: Array<string>,
-): JsonValue => {
+/** Where the reader stands, and what it has found that the schema does not know. */
+interface Place {
+  readonly path: string;
+  readonly depth: number;
+  readonly maxDepth: number;
+  readonly unknownKeys: Array<string>;
+}
+
+const tolerated = (schema: DescMessage, json: JsonValue, place: Place): JsonValue => {
   if (typeof json !== "object" || json === null || Array.isArray(json)) {
-    throw new TypeError(`${schema.typeName}${path === "" ? "" : ` at ${path}`} is not a JSON object`);
+    throw new TypeError(`${schema.typeName}${place.path === "" ? "" : ` at ${place.path}`} is not a JSON object`);
   }
   const names = namesOf(schema);
   const known: JsonObject = {};
-  for (const [key, value] of Object.entries(json)) {
+  for (const key of Object.keys(json)) {
+    const value = json[key];
+    if (value === undefined) continue;
     const field = names.get(key);
-    const at = path === "" ? key : `${path}.${key}`;
+    const at = { ...place, path: place.path === "" ? key : `${place.path}.${key}`, depth: place.depth + 1 };
     if (field === undefined) {
-      assertDepth(value, depth + 1);
-      unknown.push(at);
+      assertDepth(value, at.depth, at.maxDepth);
+      place.unknownKeys.push(at.path);
     } else if (value !== null) {
-      known[field.jsonName] = toleratedField(field, value, at, depth + 1, unknown);
+      known[field.jsonName] = toleratedField(field, value, at);
     }
   }
   return known;
 };
 
-const toleratedField = (
-  field: DescField,
-  value: JsonValue,
-  at: string,
-  depth: number,
-  unknown: Array<string>,
-): JsonValue => {
-  if (depth > maxJsonDepth) throw new RangeError(`JSON nested deeper than ${maxJsonDepth} levels at ${at}`);
+const toleratedField = (field: DescField, value: JsonValue, place: Place): JsonValue => {
+  if (place.depth > place.maxDepth) throw new RangeError(tooDeep(place.maxDepth));
   if (field.fieldKind === "list" && Array.isArray(value)) {
-    return value.map((item, index) => toleratedItem(field, item, `${at}[${index}]`, depth + 1, unknown));
+    return value.map((item, index) =>
+      toleratedItem(field, item, { ...place, path: `${place.path}[${index}]`, depth: place.depth + 1 }),
+    );
   }
-  return toleratedItem(field, value, at, depth, unknown);
+  return toleratedItem(field, value, place);
 };
 
-const toleratedItem = (
-  field: DescField,
-  value: JsonValue,
-  at: string,
-  depth: number,
-  unknown: Array<string>,
-): JsonValue => {
-  if (isPlainMessage(field)) return tolerated(field.message, value, at, depth, unknown);
+const toleratedItem = (field: DescField, value: JsonValue, place: Place): JsonValue => {
+  if (isPlainMessage(field)) return tolerated(field.message, value, place);
   switch (field.scalar) {
     case ScalarType.STRING:
       return typeof value === "number" || typeof value === "boolean" ? String(value) : value;
@@ -135,8 +133,10 @@ const toleratedItem = (
   }
 };
 
-const assertDepth = (value: JsonValue, depth: number): void => {
-  if (depth > maxJsonDepth) throw new RangeError(`JSON nested deeper than ${maxJsonDepth} levels`);
+const assertDepth = (value: JsonValue, depth: number, maxDepth: number): void => {
+  if (depth > maxDepth) throw new RangeError(tooDeep(maxDepth));
   if (typeof value !== "object" || value === null) return;
-  for (const child of Object.values(value)) assertDepth(child, depth + 1);
+  for (const child of Object.values(value)) if (child !== undefined) assertDepth(child, depth + 1, maxDepth);
 };
+
+const tooDeep = (maxDepth: number): string => `JSON nested deeper than maxJsonDepth = ${maxDepth}`;

@@ -1,0 +1,92 @@
+// Decides: what the client is to everybody who does not use Effect.
+import * as Cause from "effect/Cause";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
+import { call, type Answer, type RequestOf, type ResponseOf } from "./Calls.ts";
+import { settingsOf, type CallOptions, type ClientOptions } from "./ClientOptions.ts";
+import { makeClientParts, type ClientParts } from "./ClientParts.ts";
+import type { EndpointName } from "./Endpoint.ts";
+import { nextPage, tooManyPages } from "./Paging.ts";
+import { listRequest, messageRequest, type ListParams, type MessageParams } from "./Parameters.ts";
+
+export type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
+export type { Answer } from "./Calls.ts";
+export type { CallOptions, ClientOptions, Limits, Middleware } from "./ClientOptions.ts";
+export type { ExpiringToken, TokenContext, TokenOption } from "./Credentials.ts";
+export { EngineError } from "./EngineError.ts";
+export type { EngineErrorFields, EngineErrorReason, EngineErrorTag, UnreachableProblem } from "./EngineError.ts";
+export type { EngineEvent } from "./EngineEvent.ts";
+export type { Format } from "./MediaType.ts";
+export type { ListParams, MessageParams } from "./Parameters.ts";
+export type { RetryPolicy } from "./Retry.ts";
+export type { ExchangeAnswer, ExchangeRequest, Fetch } from "./Transport.ts";
+
+/** Options of one call, with the signal that ends it. */
+export interface PromiseCallOptions extends CallOptions {
+  /** Ends the call at once: in the request, in the body, in the wait between two requests. */
+  readonly signal?: AbortSignal;
+}
+
+type MessageOptions = PromiseCallOptions & MessageParams;
+
+/** The calls of the API. Every one rejects with EngineError; with the signal's reason once that is aborted. */
+export interface PromiseEngineClient {
+  /** One page of engines. */
+  list(params?: ListParams, options?: PromiseCallOptions): Promise<EngineListResponse>;
+  /** All engines from `offset` on, a page at a time, each asked for when it is needed. */
+  listAll(params?: ListParams, options?: PromiseCallOptions): AsyncIterable<Engine>;
+  /** One engine: `name`, `name@major` or `name@major.minor`. */
+  get(tag: string, options?: MessageOptions): Promise<Engine>;
+  /** The status of one engine. */
+  status(tag: string, options?: MessageOptions): Promise<EngineMessage>;
+  /** The same calls, with status, headers, media type, attempts and timings beside the data. */
+  readonly withResponse: {
+    list(params?: ListParams, options?: PromiseCallOptions): Promise<Answer<EngineListResponse>>;
+    get(tag: string, options?: MessageOptions): Promise<Answer<Engine>>;
+    status(tag: string, options?: MessageOptions): Promise<Answer<EngineMessage>>;
+  };
+}
+
+/** A client. Throws TypeError or RangeError for options that cannot be, with the option's name. */
+export const createEngineClient = (options: ClientOptions = {}): PromiseEngineClient => {
+  const parts = makeClientParts(options);
+  const withResponse: PromiseEngineClient["withResponse"] = {
+    list: async (params, options) => ask(parts, "list", undefined, listRequest(params), options),
+    get: async (tag, options) => ask(parts, "get", tag, messageRequest(options), options),
+    status: async (tag, options) => ask(parts, "status", tag, messageRequest(options), options),
+  };
+  const list = async (params?: ListParams, options?: PromiseCallOptions): Promise<EngineListResponse> =>
+    (await withResponse.list(params, options)).data;
+  return {
+    withResponse,
+    list,
+    get: async (tag, options) => (await withResponse.get(tag, options)).data,
+    status: async (tag, options) => (await withResponse.status(tag, options)).data,
+    listAll: async function* (params = {}, options) {
+      const maxPages = settingsOf(options ?? {}, parts.settings).limits.maxPages;
+      let page: ListParams | undefined = params;
+      for (let pages = 0; page !== undefined; pages++) {
+        if (pages >= maxPages) throw tooManyPages(parts, maxPages);
+        const answer: EngineListResponse = await list(page, options);
+        yield* answer.engines;
+        page = nextPage(page, answer);
+      }
+    },
+  };
+};
+
+const ask = async <N extends EndpointName>(
+  parts: ClientParts,
+  name: N,
+  tag: string | undefined,
+  request: RequestOf<N>,
+  options: PromiseCallOptions | undefined,
+): Promise<Answer<ResponseOf<N>>> => {
+  const signal = options?.signal;
+  signal?.throwIfAborted();
+  const effect = call(parts, name, tag, request, settingsOf(options ?? {}, parts.settings));
+  const exit = await Effect.runPromiseExit(effect, signal === undefined ? {} : { signal });
+  if (Exit.isSuccess(exit)) return exit.value;
+  throw signal?.aborted === true && Cause.hasInterrupts(exit.cause) ? signal.reason : Cause.squash(exit.cause);
+};

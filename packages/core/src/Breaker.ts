@@ -1,0 +1,20 @@
+// Decides: what a circuit breaker is to a client. The one that this package offers is made by `breaker(...)`.
+
+/** Closed: requests pass. Open: none does. Half-open: one probe does. */
+export type BreakerState = "closed" | "open" | "half-open";
+
+/** What a breaker says to a request that would be sent. */
+export interface Admission {
+  /** Milliseconds until a request may be sent; 0: now. */
+  readonly retryAfterMs: number;
+  /** The state, when this question changed it. */
+  readonly changed: BreakerState | undefined;
+}
+
+/** Whether a request may be sent to an origin, from numbers and timestamps only: no timers, no fibers. */
+export interface Breaker {
+  /** Asked before every request. */
+  readonly admit: (origin: string, nowMs: number) => Admission;
+  /** Told how an admitted request ended; undefined when it was given up. Returns the state when that changed it. */
+  readonly record: (origin: string, nowMs: number, sound: boolean | undefined) => BreakerState | undefined;
+}

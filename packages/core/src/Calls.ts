@@ -1,0 +1,122 @@
+// Decides: how a call becomes an answer: which form is asked, whose numbers are believed, what is handed out.
+import { clone, create, type DescMessage, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
+import * as Effect from "effect/Effect";
+import { attempts, type AttemptPlan, type CallState } from "./Attempts.ts";
+import type { CallSettings } from "./ClientOptions.ts";
+import { endpoints, matchPath, pathOf, type EndpointName } from "./Endpoint.ts";
+import { EngineError } from "./EngineError.ts";
+import type { EventSubject } from "./EngineEvent.ts";
+import type { AttemptFailure } from "./Failure.ts";
+import type { Format } from "./MediaType.ts";
+import type { ClientParts } from "./ClientParts.ts";
+import { encodeQuery } from "./QueryParameters.ts";
+import { readAnswer, type Received } from "./Receiving.ts";
+import { shared, type InFlight } from "./Sharing.ts";
+import { publicUrl } from "./Transport.ts";
+
+/** The response message of an endpoint. */
+export type ResponseOf<N extends EndpointName> = MessageShape<(typeof endpoints)[N]["response"]>;
+/** What a request message of an endpoint is made from. */
+export type RequestOf<N extends EndpointName> = MessageInitShape<(typeof endpoints)[N]["request"]>;
+
+/** An answer with all that came with it. */
+export interface Answer<T> {
+  readonly data: T;
+  readonly status: number;
+  readonly headers: Headers;
+  /** The form in which the data travelled. */
+  readonly format: Format;
+  /** The answer's Content-Type, as sent. */
+  readonly mediaType: string | undefined;
+  /** URL that answered, without user info. */
+  readonly url: string;
+  /** Requests that were sent for this call, witnesses and renewals included. */
+  readonly attempts: number;
+  /** From sending the last request to the last byte of its body, in milliseconds. */
+  readonly lastAttemptMs: number;
+}
+
+/** One call of the API. */
+export const call = <N extends EndpointName>(
+  parts: ClientParts,
+  name: N,
+  tag: string | undefined,
+  request: RequestOf<N>,
+  settings: CallSettings,
+): Effect.Effect<Answer<ResponseOf<N>>, EngineError> =>
+  Effect.suspend(() => {
+    const path = pathOf(name, tag);
+    if (name !== "list" && matchPath(path)?.tag !== tag) return Effect.fail(invalidTag(parts, path, tag));
+    const { request: schema, path: template } = endpoints[name];
+    const query = encodeQuery(schema, create<typeof schema>(schema, request as MessageInitShape<typeof schema>), [
+      "engine_tag",
+    ]);
+    const url = `${parts.baseUrl}${path}${query === "" ? "" : `?${query}`}`;
+    const subject: EventSubject = { endpoint: name, url: publicUrl(url) };
+    const sent = Effect.useSpan(`EngineClient.${name}`, { attributes: { "url.template": template } }, () =>
+      exchanged(parts, name, url, subject, settings),
+    );
+    if (!settings.share || settings !== parts.settings) return sent;
+    // Only calls with the client's own settings can be identical.
+    return shared(parts.inFlight as InFlight<Answer<ResponseOf<N>>, EngineError>, url, sent, (answer) => ({
+      ...answer,
+      data: copyOf(name, answer.data),
+    }));
+  });
+
+/** A message of its own for each caller, since messages can be changed. */
+const copyOf = <N extends EndpointName>(name: N, message: ResponseOf<N>): ResponseOf<N> => {
+  const schema: DescMessage = endpoints[name].response;
+  return clone(schema, message) as ResponseOf<N>;
+};
+
+const exchanged = <N extends EndpointName>(
+  parts: ClientParts,
+  name: N,
+  url: string,
+  subject: EventSubject,
+  settings: CallSettings,
+): Effect.Effect<Answer<ResponseOf<N>>, EngineError> => {
+  const state: CallState = { requests: 0, spoiled: 0, renewed: false, status: undefined };
+  const plan: AttemptPlan<Received<N>> = {
+    subject,
+    origin: parts.origin,
+    settings,
+    budget: parts.budget,
+    breaker: parts.breaker,
+    emit: parts.emit ?? silent,
+    state,
+    run: (signal, clock, span) => readAnswer(parts, name, { subject, url, settings, state, clock, span, signal }),
+  };
+  return Effect.mapBoth(attempts(plan), {
+    onSuccess: (received) => answerOf(received, state),
+    onFailure: (failure: AttemptFailure) => failure.error.withAttempts(state.requests),
+  });
+};
+
+const silent = (): void => {};
+
+const answerOf = <N extends EndpointName>(
+  { answered, format, data }: Received<N>,
+  state: CallState,
+): Answer<ResponseOf<N>> => {
+  const { status, headers, url } = answered.answer;
+  return {
+    data,
+    status,
+    headers,
+    format,
+    mediaType: headers.get("content-type") ?? undefined,
+    url: publicUrl(url),
+    attempts: state.requests,
+    lastAttemptMs: answered.durationMs,
+  };
+};
+
+const invalidTag = (parts: ClientParts, path: string, tag: string | undefined): EngineError =>
+  new EngineError({
+    reason: { _tag: "InvalidArgument" },
+    url: publicUrl(parts.baseUrl + path),
+    attempts: 0,
+    serverMessage: `${JSON.stringify(tag?.slice(0, 100) ?? null)} is no tag; one looks like name, name@1 or name@1.2`,
+  });

@@ -1,0 +1,172 @@
+// Decides: what a client can be told, and what holds when it is not. No type here is Effect's.
+import { defaultBodyLimits, type BodyLimits } from "./Body.ts";
+import type { Breaker } from "./Breaker.ts";
+import type { TokenOption } from "./Credentials.ts";
+import type { EngineEvent } from "./EngineEvent.ts";
+import type { Hedging } from "./Hedging.ts";
+import type { Format } from "./MediaType.ts";
+import { defaultRetryPolicy, type RetryPolicy } from "./Retry.ts";
+import type { ExchangeAnswer, ExchangeRequest, Fetch } from "./Transport.ts";
+import { maxJsonDepth } from "./WireJson.ts";
+
+/** The documented address of the API. */
+export const defaultBaseUrl = "https://api.bytenite.com/v1/dev";
+
+/** Longest time for one request and its whole answer, in milliseconds. */
+export const defaultAttemptTimeoutMs = 10_000;
+/** Longest time for a call with all its requests and waits, in milliseconds. */
+export const defaultDeadlineMs = 30_000;
+
+/** Bounds on what a server can make the client hold. */
+export interface Limits extends BodyLimits {
+  /** Nesting of a JSON answer. Default 64. */
+  readonly maxJsonDepth: number;
+  /** Engines in one answer to `list`. Default 100,000. */
+  readonly maxEnginesPerPage: number;
+  /** Pages that one `listAll` reads. Default 100,000. */
+  readonly maxPages: number;
+}
+
+export const defaultLimits: Limits = {
+  ...defaultBodyLimits,
+  maxJsonDepth,
+  maxEnginesPerPage: 100_000,
+  maxPages: 100_000,
+};
+
+/** Wraps one request: may change it, look at the answer, answer itself. Runs inside the attempt's timeout. */
+export type Middleware = (
+  request: ExchangeRequest,
+  next: (request: ExchangeRequest) => Promise<ExchangeAnswer>,
+) => Promise<ExchangeAnswer>;
+
+/** What can be said for a client and again for one call. */
+export interface CallOptions {
+  /** `auto` asks for protobuf until the origin answers in JSON; `protobuf` always asks for it; `json` never. Default `auto`. */
+  readonly format?: "auto" | Format;
+  /** Headers of every request, beside those that the client sends. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly retry?: Partial<RetryPolicy>;
+  /** Longest time for one request and its whole answer, in milliseconds. Default 10,000. Infinity: no limit. */
+  readonly attemptTimeoutMs?: number;
+  /** Longest time for a call with all its requests and waits, in milliseconds. Default 30,000. Infinity: no limit. */
+  readonly deadlineMs?: number;
+  readonly limits?: Partial<Limits>;
+  /** Whether identical concurrent calls share one exchange. Default true. */
+  readonly share?: boolean;
+  /** Sends a second request when the first is slow: `hedging(...)` of `@bytenite-engines/core/hedging`. Default none. */
+  readonly hedging?: Hedging;
+  /** Wrapped around every request, the first outermost. */
+  readonly middleware?: ReadonlyArray<Middleware>;
+  /** Whether the trace context of the surrounding span is sent as `traceparent` (W3C). Default true. */
+  readonly propagateTrace?: boolean;
+}
+
+/** What a client is made of. */
+export interface ClientOptions extends CallOptions {
+  /** Base URL with its path. Default `https://api.bytenite.com/v1/dev`. */
+  readonly baseUrl?: string | URL;
+  /** The access token, or where it comes from; sent as the value of `Authorization` as it is. */
+  readonly token?: TokenOption;
+  /** Instead of the global `fetch`. */
+  readonly fetch?: Fetch;
+  /** Told what happens, while it happens. What it throws is ignored. */
+  readonly onEvent?: (event: EngineEvent) => void;
+  /** Tokens of the retry budget of each origin. Default 500; Infinity: no budget. */
+  readonly retryBudget?: number;
+  /** Stops asking an origin that fails: `breaker(...)` of `@bytenite-engines/core/breaker`. Default none. */
+  readonly breaker?: Breaker;
+}
+
+/** The settings of one call, complete. */
+export interface CallSettings {
+  readonly format: "auto" | Format;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly retry: RetryPolicy;
+  readonly attemptTimeoutMs: number;
+  readonly deadlineMs: number;
+  readonly limits: Limits;
+  readonly share: boolean;
+  readonly hedging: Hedging | undefined;
+  readonly middleware: ReadonlyArray<Middleware>;
+  readonly propagateTrace: boolean;
+}
+
+const defaultSettings: CallSettings = {
+  format: "auto",
+  headers: {},
+  retry: defaultRetryPolicy,
+  attemptTimeoutMs: defaultAttemptTimeoutMs,
+  deadlineMs: defaultDeadlineMs,
+  limits: defaultLimits,
+  share: true,
+  hedging: undefined,
+  middleware: [],
+  propagateTrace: true,
+};
+
+const callOptionNames = [
+  "format",
+  "headers",
+  "retry",
+  "attemptTimeoutMs",
+  "deadlineMs",
+  "limits",
+  "share",
+  "hedging",
+  "middleware",
+  "propagateTrace",
+] as const satisfies ReadonlyArray<keyof CallOptions>;
+
+/** The settings of a client, or of a call on those of its client (the very same where nothing is said); throws RangeError or TypeError with the option's name for one that cannot be. */
+export const settingsOf = (options: CallOptions, base: CallSettings = defaultSettings): CallSettings => {
+  if (base !== defaultSettings && callOptionNames.every((name) => options[name] === undefined)) return base;
+  const settings: CallSettings = {
+    format: options.format ?? base.format,
+    headers: options.headers === undefined ? base.headers : { ...base.headers, ...options.headers },
+    retry: { ...base.retry, ...defined(options.retry) },
+    attemptTimeoutMs: options.attemptTimeoutMs ?? base.attemptTimeoutMs,
+    deadlineMs: options.deadlineMs ?? base.deadlineMs,
+    limits: { ...base.limits, ...defined(options.limits) },
+    share: options.share ?? base.share,
+    hedging: options.hedging ?? base.hedging,
+    middleware: options.middleware ?? base.middleware,
+    propagateTrace: options.propagateTrace ?? base.propagateTrace,
+  };
+  assertSettings(settings);
+  return settings;
+};
+
+const defined = <T extends object>(values: T | undefined): T =>
+  Object.fromEntries(Object.entries(values ?? {}).filter(([, value]) => value !== undefined)) as T;
+
+const assertSettings = (settings: CallSettings): void => {
+  const { attemptTimeoutMs, deadlineMs, retry, limits } = settings;
+  if (!["auto", "protobuf", "json"].includes(settings.format)) {
+    throw new TypeError(`format must be "auto", "protobuf" or "json", not ${JSON.stringify(settings.format)}`);
+  }
+  for (const [name, value] of Object.entries({ attemptTimeoutMs, deadlineMs, ...limits })) assertAbove(name, value, 0);
+  for (const [name, value] of Object.entries(retry))
+    assertAbove(name, value, name === "maxAttempts" || name === "factor" ? 1 : 0);
+  if (!Number.isInteger(retry.maxAttempts))
+    throw new RangeError(`maxAttempts must be a whole number, not ${retry.maxAttempts}`);
+};
+
+const assertAbove = (name: string, value: number, least: number): void => {
+  if (typeof value !== "number" || !(value >= least))
+    throw new RangeError(`${name} must be a number from ${least}, not ${value}`);
+};
+
+/** The base URL without its trailing slashes. Throws TypeError when it is none, or carries what a base URL may not. */
+export const baseUrlOf = (baseUrl: string | URL = defaultBaseUrl): string => {
+  const text = String(baseUrl);
+  if (!URL.canParse(text))
+    throw new TypeError(`baseUrl is not a URL: ${JSON.stringify(text)}; it looks like ${defaultBaseUrl}`);
+  const url = new URL(text);
+  if (url.protocol !== "https:" && url.protocol !== "http:")
+    throw new TypeError(`baseUrl must be http or https, not ${url.protocol}`);
+  if (url.username !== "" || url.password !== "")
+    throw new TypeError("baseUrl must not carry a user name or password; use the option token");
+  if (url.search !== "" || url.hash !== "") throw new TypeError("baseUrl must not carry a query or fragment");
+  return url.href.replace(/\/+$/, "");
+};

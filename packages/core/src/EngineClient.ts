@@ -1,0 +1,81 @@
+// Decides: what the client is to a program in Effect.
+import * as Context from "effect/Context";
+import * as Effect from "effect/Effect";
+import * as Layer from "effect/Layer";
+import * as Option from "effect/Option";
+import * as Stream from "effect/Stream";
+import type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
+import { call, type Answer, type RequestOf, type ResponseOf } from "./Calls.ts";
+import { makeClientParts, type ClientParts } from "./ClientParts.ts";
+import { settingsOf, type CallOptions, type ClientOptions } from "./ClientOptions.ts";
+import type { EndpointName } from "./Endpoint.ts";
+import type { EngineError } from "./EngineError.ts";
+import { nextPage, tooManyPages } from "./Paging.ts";
+import { listRequest, messageRequest, type ListParams, type MessageParams } from "./Parameters.ts";
+
+/** The calls of the API. Every one fails with EngineError, and ends at once when its fiber is interrupted. */
+export interface EngineCalls {
+  /** One page of engines. */
+  readonly list: (params?: ListParams, options?: CallOptions) => Effect.Effect<EngineListResponse, EngineError>;
+  /** All engines from `offset` on, a page at a time, each asked for when it is needed. */
+  readonly listAll: (params?: ListParams, options?: CallOptions) => Stream.Stream<Engine, EngineError>;
+  /** One engine: `name`, `name@major` or `name@major.minor`. */
+  readonly get: (tag: string, options?: CallOptions & MessageParams) => Effect.Effect<Engine, EngineError>;
+  /** The status of one engine. */
+  readonly status: (tag: string, options?: CallOptions & MessageParams) => Effect.Effect<EngineMessage, EngineError>;
+  /** The same calls, with status, headers, media type, attempts and timings beside the data. */
+  readonly withResponse: {
+    readonly list: (
+      params?: ListParams,
+      options?: CallOptions,
+    ) => Effect.Effect<Answer<EngineListResponse>, EngineError>;
+    readonly get: (tag: string, options?: CallOptions & MessageParams) => Effect.Effect<Answer<Engine>, EngineError>;
+    readonly status: (
+      tag: string,
+      options?: CallOptions & MessageParams,
+    ) => Effect.Effect<Answer<EngineMessage>, EngineError>;
+  };
+}
+
+/** The client of the engines API as an Effect service. */
+export class EngineClient extends Context.Service<EngineClient, EngineCalls>()("@bytenite-engines/core/EngineClient") {
+  /** A client made of options. Options that cannot be die with TypeError or RangeError. */
+  static readonly layer = (options: ClientOptions = {}): Layer.Layer<EngineClient> =>
+    Layer.sync(EngineClient, () => EngineClient.of(makeCalls(makeClientParts(options))));
+}
+
+const makeCalls = (parts: ClientParts): EngineCalls => {
+  const ask = <N extends EndpointName>(
+    name: N,
+    tag: string | undefined,
+    request: RequestOf<N>,
+    options: CallOptions | undefined,
+  ): Effect.Effect<Answer<ResponseOf<N>>, EngineError> =>
+    Effect.suspend(() => call(parts, name, tag, request, settingsOf(options ?? {}, parts.settings)));
+  const withResponse: EngineCalls["withResponse"] = {
+    list: (params, options) => ask("list", undefined, listRequest(params), options),
+    get: (tag, options) => ask("get", tag, messageRequest(options), options),
+    status: (tag, options) => ask("status", tag, messageRequest(options), options),
+  };
+  const list: EngineCalls["list"] = (params, options) => Effect.map(withResponse.list(params, options), dataOf);
+  return {
+    withResponse,
+    list,
+    get: (tag, options) => Effect.map(withResponse.get(tag, options), dataOf),
+    status: (tag, options) => Effect.map(withResponse.status(tag, options), dataOf),
+    listAll: (params = {}, options) =>
+      Stream.suspend(() => {
+        const { maxPages } = settingsOf(options ?? {}, parts.settings).limits;
+        return Stream.paginate({ page: params, pages: 1 }, ({ page, pages }) =>
+          Effect.flatMap(list(page, options), (answer) => {
+            const next = nextPage(page, answer);
+            if (next !== undefined && pages >= maxPages) return Effect.fail(tooManyPages(parts, maxPages));
+            const following = next === undefined ? undefined : { page: next, pages: pages + 1 };
+            return Effect.succeed([answer.engines, Option.fromUndefinedOr(following)] as const);
+          }),
+        );
+      }),
+  };
+};
+
+const dataOf = <T>(answer: Answer<T>): T => answer.data;

@@ -1,0 +1,174 @@
+// Decides: which failures of a call a caller can treat differently, and what each one says.
+import type { Any } from "@bufbuild/protobuf/wkt";
+import type { RpcCode } from "./RpcCode.ts";
+
+/** Why a call failed. Each tag is something that a caller can do differently. */
+export type EngineErrorReason =
+  /** No such engine, version or path (404). */
+  | { readonly _tag: "NotFound" }
+  /** The token is missing, malformed or expired (401). */
+  | { readonly _tag: "Unauthenticated" }
+  /** The token is good, but not for this (403). */
+  | { readonly _tag: "PermissionDenied" }
+  /** The request is wrong and will stay so: the server's word (400, OUT_OF_RANGE, FAILED_PRECONDITION), or ours before anything was sent. */
+  | { readonly _tag: "InvalidArgument" }
+  /** The request collides with another one (409). */
+  | { readonly _tag: "Conflict" }
+  /** Too many requests (429, RESOURCE_EXHAUSTED), after all attempts, or with a hint that is longer than may be waited. */
+  | { readonly _tag: "RateLimited"; readonly retryAfterMs?: number }
+  /** The server or a proxy before it cannot answer now (408, 500, 502, 503, 504), after all attempts. */
+  | { readonly _tag: "Unavailable"; readonly retryAfterMs?: number }
+  /** The server does not offer this call (501, 405). */
+  | { readonly _tag: "Unimplemented" }
+  /** The server lost data (DATA_LOSS): asking again would not help. */
+  | { readonly _tag: "DataLoss" }
+  /** No answer came: the name does not resolve, the connection was refused or broke, TLS failed. */
+  | { readonly _tag: "Unreachable"; readonly problem: UnreachableProblem; readonly systemCode?: string }
+  /** One attempt, or the whole call with its retries, took longer than allowed. */
+  | { readonly _tag: "TimedOut"; readonly scope: "attempt" | "deadline"; readonly limitMs: number }
+  /** An answer came, but its body is not what it says it is: cut short, wrong type, not decodable. */
+  | { readonly _tag: "Undecodable"; readonly problem: string }
+  /** An answer is larger than a limit of the client allows. */
+  | { readonly _tag: "TooLarge"; readonly limit: string; readonly value: number }
+  /** The server redirects to another origin, in a loop, or too often; the token is not sent there. */
+  | { readonly _tag: "RedirectRefused"; readonly problem: string }
+  /** The circuit breaker is open: nothing was sent. */
+  | { readonly _tag: "CircuitOpen"; readonly retryAfterMs: number }
+  /** Where the token should come from failed. */
+  | { readonly _tag: "CredentialsFailed"; readonly problem: string }
+  /** Any other answer that is no success. */
+  | { readonly _tag: "Rejected" };
+
+/** The kinds of reason. */
+export type EngineErrorTag = EngineErrorReason["_tag"];
+
+/** What kept an answer from coming at all. */
+export type UnreachableProblem = "dns" | "refused" | "reset" | "tls" | "network";
+
+/** What is known of a failed call beside its reason. No field ever holds a token. */
+export interface EngineErrorFields {
+  readonly reason: EngineErrorReason;
+  /** URL of the request, without user info. */
+  readonly url: string;
+  /** Number of requests that were sent for this call. */
+  readonly attempts: number;
+  /** HTTP status of the last answer. */
+  readonly status?: number;
+  /** gRPC code: the body's when it has one, else the one that the HTTP status stands for. */
+  readonly code?: RpcCode;
+  /** The server's own message, at most 1,000 characters. */
+  readonly serverMessage?: string;
+  /** The server's id of the request, to quote to its operators. */
+  readonly requestId?: string;
+  /** Typed details of the server's google.rpc.Status, still packed: unpack them with `anyUnpack` of protobuf-es. */
+  readonly details?: ReadonlyArray<Any>;
+  /** What lies under it, e.g. the error of `fetch`. */
+  readonly cause?: unknown;
+}
+
+/** The one error of the client. `reason` tells the kinds apart. */
+export class EngineError extends Error implements EngineErrorFields {
+  readonly _tag = "EngineError";
+  readonly reason: EngineErrorReason;
+  readonly url: string;
+  readonly attempts: number;
+  readonly status?: number;
+  readonly code?: RpcCode;
+  readonly serverMessage?: string;
+  readonly requestId?: string;
+  readonly details: ReadonlyArray<Any>;
+
+  constructor(fields: EngineErrorFields) {
+    super(messageOf(fields), fields.cause === undefined ? undefined : { cause: fields.cause });
+    this.name = "EngineError";
+    this.reason = fields.reason;
+    this.url = fields.url;
+    this.attempts = fields.attempts;
+    if (fields.status !== undefined) this.status = fields.status;
+    if (fields.code !== undefined) this.code = fields.code;
+    if (fields.serverMessage !== undefined) this.serverMessage = fields.serverMessage;
+    if (fields.requestId !== undefined) this.requestId = fields.requestId;
+    this.details = fields.details ?? [];
+  }
+
+  /** The same failure, with the number of requests that the whole call took. */
+  withAttempts(attempts: number): EngineError {
+    return attempts === this.attempts ? this : new EngineError({ ...fieldsOf(this), attempts });
+  }
+
+  /** The error as plain data, for logs and machines. */
+  toJSON(): Record<string, unknown> {
+    return {
+      reason: this.reason,
+      message: this.message,
+      url: this.url,
+      attempts: this.attempts,
+      ...(this.status === undefined ? {} : { status: this.status }),
+      ...(this.code === undefined ? {} : { code: this.code }),
+      ...(this.serverMessage === undefined ? {} : { serverMessage: this.serverMessage }),
+      ...(this.requestId === undefined ? {} : { requestId: this.requestId }),
+    };
+  }
+}
+
+const fieldsOf = (error: EngineErrorFields): EngineErrorFields => ({ ...error, cause: error.cause });
+
+const messageOf = (fields: EngineErrorFields): string => {
+  const status =
+    fields.status === undefined ? "" : ` (${fields.status}${fields.code === undefined ? "" : ` ${fields.code}`})`;
+  const said = fields.serverMessage ? `: ${fields.serverMessage}` : "";
+  const attempts = fields.attempts > 1 ? ` after ${fields.attempts} attempts` : "";
+  return `${sentenceOf(fields.reason)}${status}${attempts}${said} [GET ${fields.url}]`;
+};
+
+const sentenceOf = (reason: EngineErrorReason): string => {
+  switch (reason._tag) {
+    case "NotFound":
+      return "Not found";
+    case "Unauthenticated":
+      return "The server does not accept the token";
+    case "PermissionDenied":
+      return "The token does not allow this";
+    case "InvalidArgument":
+      return "The request is not valid";
+    case "Conflict":
+      return "The request collides with another one";
+    case "RateLimited":
+      return `Too many requests${hintOf(reason.retryAfterMs)}`;
+    case "Unavailable":
+      return `The server cannot answer now${hintOf(reason.retryAfterMs)}`;
+    case "Unimplemented":
+      return "The server does not offer this call";
+    case "DataLoss":
+      return "The server reports lost data";
+    case "Unreachable":
+      return `${unreachable[reason.problem]}${reason.systemCode === undefined ? "" : ` (${reason.systemCode})`}`;
+    case "TimedOut":
+      return reason.scope === "attempt"
+        ? `No answer within the attempt timeout of ${reason.limitMs} ms`
+        : `No answer within the deadline of ${reason.limitMs} ms`;
+    case "Undecodable":
+      return `The answer cannot be decoded: ${reason.problem}`;
+    case "TooLarge":
+      return `The answer exceeds ${reason.limit} = ${reason.value}`;
+    case "RedirectRefused":
+      return `A redirect was not followed: ${reason.problem}`;
+    case "CircuitOpen":
+      return `Nothing was sent: the circuit breaker is open${hintOf(reason.retryAfterMs)}`;
+    case "CredentialsFailed":
+      return `No token could be had: ${reason.problem}`;
+    case "Rejected":
+      return "The server refuses the request";
+  }
+};
+
+const unreachable: Record<UnreachableProblem, string> = {
+  dns: "The server's name does not resolve; set another base URL if it has moved",
+  refused: "Nothing listens at the server's address",
+  reset: "The connection broke",
+  tls: "The server's TLS certificate or handshake is not acceptable",
+  network: "The server cannot be reached",
+};
+
+const hintOf = (retryAfterMs: number | undefined): string =>
+  retryAfterMs === undefined ? "" : `, it asks to wait ${Math.ceil(retryAfterMs / 1000)} s`;

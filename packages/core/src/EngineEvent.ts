@@ -1,0 +1,85 @@
+// Decides: what a client tells about its work while it works. No event ever holds a token.
+import type { EndpointName } from "./Endpoint.ts";
+import type { EngineErrorTag } from "./EngineError.ts";
+import type { Format } from "./MediaType.ts";
+
+/** Where an event belongs: the call, by its endpoint, and the URL asked (without user info). */
+export interface EventSubject {
+  readonly endpoint: EndpointName | "credentials";
+  readonly url: string;
+}
+
+/** One answered request. */
+export interface ExchangeEvent extends EventSubject {
+  readonly type: "exchange";
+  readonly method: string;
+  /** Which request of the call this was, from 1. */
+  readonly attempt: number;
+  readonly status: number;
+  /** The answer's Content-Type, as sent. */
+  readonly mediaType: string | undefined;
+  /** Length of the (decompressed) body in bytes. */
+  readonly bytes: number;
+  /** From sending to the last byte of the body, in milliseconds. */
+  readonly durationMs: number;
+  /** The answer's Cache-Status (RFC 9211), as sent. */
+  readonly cacheStatus: string | undefined;
+}
+
+/** A request failed and will be sent again. */
+export interface RetryEvent extends EventSubject {
+  readonly type: "retry";
+  /** Which request failed, from 1. */
+  readonly attempt: number;
+  /** How long until the next one, in milliseconds. */
+  readonly delayMs: number;
+  readonly reason: EngineErrorTag;
+  readonly status: number | undefined;
+  /** Whether the server asked for this delay. */
+  readonly hinted: boolean;
+}
+
+/** Asked for one form, the origin answered in the other; it is asked for that one for a while. */
+export interface FallbackEvent extends EventSubject {
+  readonly type: "fallback";
+  readonly asked: Format;
+  readonly answered: Format;
+}
+
+/** The token was renewed. */
+export interface RenewalEvent extends EventSubject {
+  readonly type: "renewal";
+  /** Why: it was about to expire, or the server had refused it. */
+  readonly because: "expiry" | "rejected" | "first";
+}
+
+/** The circuit breaker changed its state. */
+export interface BreakerEvent extends EventSubject {
+  readonly type: "breaker";
+  readonly state: "open" | "half-open" | "closed";
+}
+
+/** The answer carried keys or field numbers that the contract does not know; they were kept out of the way. */
+export interface UnknownFieldsEvent extends EventSubject {
+  readonly type: "unknown-fields";
+  readonly message: string;
+  /** Paths of JSON keys, or field numbers as `#12`. At most 100. */
+  readonly fields: ReadonlyArray<string>;
+}
+
+/** What was learned about the field numbers of an origin (see the wire trust guide). */
+export interface TrustEvent extends EventSubject {
+  readonly type: "trust" | "drift";
+  readonly message: string;
+  readonly detail: string;
+}
+
+/** All events, told apart by `type`. */
+export type EngineEvent =
+  | ExchangeEvent
+  | RetryEvent
+  | FallbackEvent
+  | RenewalEvent
+  | BreakerEvent
+  | UnknownFieldsEvent
+  | TrustEvent;

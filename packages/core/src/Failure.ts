@@ -1,0 +1,169 @@
+// Decides: which failure an answer that is no success stands for.
+import { fromBinary, fromJson, createRegistry, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
+import { AnySchema, type Any } from "@bufbuild/protobuf/wkt";
+import { file_google_rpc_error_details, StatusSchema, type Status } from "@bytenite-engines/proto";
+import { EngineError, type EngineErrorReason } from "./EngineError.ts";
+import { formatOf } from "./MediaType.ts";
+import { retryHintMs } from "./RetryHint.ts";
+import { rpcCodeOf, rpcCodeOfHttp, rpcCodes, type RpcCode } from "./RpcCode.ts";
+import { publicUrl, type ExchangeAnswer } from "./Transport.ts";
+
+/** One failed request: the error, what the server asks to wait, and the answer where there was one. */
+export class AttemptFailure {
+  readonly error: EngineError;
+  readonly hintMs: number | undefined;
+  readonly answer: ExchangeAnswer | undefined;
+  constructor(error: EngineError, hintMs?: number, answer?: ExchangeAnswer) {
+    this.error = error;
+    this.hintMs = hintMs;
+    this.answer = answer;
+  }
+}
+
+/** Longest message of a server that is kept, in characters. */
+export const maxServerMessageLength = 1_000;
+
+/** The failure in an answer. `secret` is blotted out wherever the server repeats it. */
+export const failureOf = (answer: ExchangeAnswer, nowMs: number, secret?: string): AttemptFailure => {
+  const said = readErrorBody(answer);
+  const code = said?.code ?? rpcCodeOfHttp(answer.status);
+  const hintMs = retryHintMs(answer.headers, said?.details ?? [], nowMs);
+  const message = said?.message.trim().slice(0, maxServerMessageLength);
+  const requestId = requestIdOf(answer.headers) ?? said?.requestId;
+  const error = new EngineError({
+    reason: reasonOf(code, answer.status, hintMs),
+    url: publicUrl(answer.url),
+    attempts: 1,
+    status: answer.status,
+    code,
+    details: said?.details ?? [],
+    ...(message ? { serverMessage: blotted(message, secret) } : {}),
+    ...(requestId === undefined ? {} : { requestId }),
+  });
+  return new AttemptFailure(error, hintMs, answer);
+};
+
+/** Shorter tokens are no secrets, and would blot out innocent words. */
+const minSecretLength = 6;
+
+const blotted = (text: string, secret: string | undefined): string =>
+  secret === undefined || secret.length < minSecretLength ? text : text.replaceAll(secret, "<redacted>");
+
+/** The id under which the server knows the request, by the usual headers. */
+export const requestIdOf = (headers: Headers): string | undefined =>
+  headers.get("x-request-id") ?? headers.get("request-id") ?? headers.get("grpc-metadata-x-request-id") ?? undefined;
+
+const reasonOf = (code: RpcCode, status: number, retryAfterMs: number | undefined): EngineErrorReason => {
+  const hint = retryAfterMs === undefined ? {} : { retryAfterMs };
+  switch (code) {
+    case "INVALID_ARGUMENT":
+    case "OUT_OF_RANGE":
+      return { _tag: "InvalidArgument" };
+    case "FAILED_PRECONDITION":
+      return status === 400 || status < 300 ? { _tag: "InvalidArgument" } : { _tag: "Rejected" };
+    case "UNAUTHENTICATED":
+      return { _tag: "Unauthenticated" };
+    case "PERMISSION_DENIED":
+      return { _tag: "PermissionDenied" };
+    case "NOT_FOUND":
+      return { _tag: "NotFound" };
+    case "ALREADY_EXISTS":
+    case "ABORTED":
+      return { _tag: "Conflict" };
+    case "RESOURCE_EXHAUSTED":
+      return { _tag: "RateLimited", ...hint };
+    case "UNIMPLEMENTED":
+      return { _tag: "Unimplemented" };
+    case "DATA_LOSS":
+      return { _tag: "DataLoss" };
+    case "UNKNOWN":
+    case "INTERNAL":
+    case "UNAVAILABLE":
+    case "DEADLINE_EXCEEDED":
+      return status >= 500 || status === 408 || status === 429 || code === "UNAVAILABLE"
+        ? { _tag: "Unavailable", ...hint }
+        : { _tag: "Rejected" };
+    default:
+      return { _tag: "Rejected" };
+  }
+};
+
+interface ErrorBody {
+  readonly code: RpcCode | undefined;
+  readonly message: string;
+  readonly details: ReadonlyArray<Any>;
+  readonly requestId?: string;
+}
+
+/** What the body says, in either form, whatever its label; undefined when it is neither (HTML, text, nothing). */
+const readErrorBody = (answer: ExchangeAnswer): ErrorBody | undefined => {
+  if (answer.bytes.byteLength === 0) return undefined;
+  const labelled = formatOf(answer.headers.get("content-type"));
+  return labelled === "protobuf"
+    ? (readProtobuf(answer.bytes) ?? readJson(answer.bytes))
+    : (readJson(answer.bytes) ?? (labelled === "json" ? readProtobuf(answer.bytes) : undefined));
+};
+
+const readProtobuf = (bytes: Uint8Array): ErrorBody | undefined => {
+  try {
+    const status = fromBinary(StatusSchema, bytes);
+    const plausible = status.$unknown === undefined && rpcCodeOf(status.code) !== undefined && status.code !== 0;
+    return plausible ? errorBodyOf(status) : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+const errorBodyOf = (status: Status): ErrorBody => ({
+  code: status.code === 0 ? undefined : rpcCodeOf(status.code),
+  message: status.message,
+  details: status.details,
+});
+
+const readJson = (bytes: Uint8Array): ErrorBody | undefined => {
+  let json: JsonValue;
+  try {
+    json = JSON.parse(new TextDecoder().decode(bytes)) as JsonValue;
+  } catch {
+    return undefined;
+  }
+  if (typeof json !== "object" || json === null || Array.isArray(json)) return undefined;
+  return "error" in json && typeof json["error"] === "object" ? readEnvelope(json) : readStatus(json);
+};
+
+/** google.rpc.Status in JSON. A detail of a type that is not known here is left out, instead of spoiling the rest. */
+const readStatus = (json: JsonObject): ErrorBody => ({
+  code: codeIn(json["code"]),
+  message: textIn(json["message"]),
+  details: Array.isArray(json["details"]) ? json["details"].flatMap((detail) => readDetail(detail)) : [],
+});
+
+const detailTypes = createRegistry(file_google_rpc_error_details);
+
+const readDetail = (json: JsonValue): ReadonlyArray<Any> => {
+  try {
+    return [fromJson(AnySchema, json, { registry: detailTypes, ignoreUnknownFields: true })];
+  } catch {
+    return [];
+  }
+};
+
+/** The second envelope of this API: `{ok, requestId, message, error: {code, message, description}}`. */
+const readEnvelope = (json: JsonObject): ErrorBody => {
+  const error = (json["error"] ?? {}) as JsonObject;
+  const requestId = textIn(json["requestId"]);
+  return {
+    code: codeIn(error["code"]),
+    message: textIn(error["description"]) || textIn(error["message"]) || textIn(json["message"]),
+    details: [],
+    ...(requestId === "" ? {} : { requestId }),
+  };
+};
+
+const textIn = (value: JsonValue | undefined): string => (typeof value === "string" ? value : "");
+
+/** A gRPC code by number or by name; anything else (an HTTP status, 0) says nothing. */
+const codeIn = (value: JsonValue | undefined): RpcCode | undefined => {
+  const code = typeof value === "string" && !/^\d+$/.test(value) ? value.toUpperCase() : rpcCodeOf(Number(value));
+  return code !== undefined && code !== "OK" && code in rpcCodes ? (code as RpcCode) : undefined;
+};

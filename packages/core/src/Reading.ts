@@ -1,0 +1,74 @@
+// Decides: which form the body of a success really has, and what is in it. Data, or a plain statement that it is none.
+import { fromBinary, type DescMessage, type JsonValue, type MessageShape } from "@bufbuild/protobuf";
+import { formatOf, type Format } from "./MediaType.ts";
+import { decodeJson, maxJsonDepth } from "./WireJson.ts";
+
+/** A body as it was understood. */
+export interface Reading<D extends DescMessage> {
+  readonly format: Format;
+  readonly message: MessageShape<D>;
+  /** JSON keys that the schema does not know, by path. Unknown protobuf fields stay in the message's `$unknown`. */
+  readonly unknownKeys: ReadonlyArray<string>;
+}
+
+/** A body that is not what an answer may be. */
+export class UnreadableBody extends Error {}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/**
+ * Reads a body by its Content-Type, and by its first byte where that contradicts: a JSON message begins with `{`, which no
+ * protobuf message does (it would be a group). Throws UnreadableBody for anything that is neither.
+ */
+export const read = <D extends DescMessage>(
+  schema: D,
+  contentType: string | null,
+  bytes: Uint8Array,
+  maxDepth = maxJsonDepth,
+): Reading<D> => {
+  if (bytes.byteLength === 0) throw new UnreadableBody("the body is empty");
+  const labelled = formatOf(contentType);
+  if (looksLikeJson(bytes)) {
+    const json = parseJson(bytes);
+    if (json !== undefined) return readJson(schema, json, maxDepth);
+    // A line feed is JSON's white space, and also how a protobuf message with its first field begins.
+    if (bytes[0] !== 0x0a) throw new UnreadableBody("it begins like JSON and is none, or is not in UTF-8");
+  }
+  if (labelled === undefined)
+    throw new UnreadableBody(`its Content-Type is ${contentType ?? "missing"}, and it is no JSON`);
+  return readProtobuf(schema, bytes, labelled);
+};
+
+/** Whether the first byte after a byte order mark and JSON's white space is `{`. */
+const looksLikeJson = (bytes: Uint8Array): boolean => {
+  let index = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+  while (bytes[index] === 0x20 || bytes[index] === 0x09 || bytes[index] === 0x0a || bytes[index] === 0x0d) index += 1;
+  return bytes[index] === 0x7b;
+};
+
+const parseJson = (bytes: Uint8Array): JsonValue | undefined => {
+  try {
+    return JSON.parse(utf8.decode(bytes)) as JsonValue;
+  } catch {
+    return undefined;
+  }
+};
+
+const readJson = <D extends DescMessage>(schema: D, json: JsonValue, maxDepth: number): Reading<D> => {
+  try {
+    return { format: "json", ...decodeJson(schema, json, maxDepth) };
+  } catch (cause) {
+    throw new UnreadableBody(`its JSON is no ${schema.typeName}: ${cause instanceof Error ? cause.message : ""}`, {
+      cause,
+    });
+  }
+};
+
+const readProtobuf = <D extends DescMessage>(schema: D, bytes: Uint8Array, labelled: Format): Reading<D> => {
+  try {
+    return { format: "protobuf", message: fromBinary(schema, bytes), unknownKeys: [] };
+  } catch (cause) {
+    const label = labelled === "json" ? "it is labelled JSON and is none, and it" : "it";
+    throw new UnreadableBody(`${label} is no ${schema.typeName} in protobuf`, { cause });
+  }
+};

@@ -1,0 +1,111 @@
+// Decides: how one request goes out: its headers, its token (once more after a 401), its middleware, its event.
+import type * as Clock from "effect/Clock";
+import * as Option from "effect/Option";
+import type { Span } from "effect/Tracer";
+import type { CallState } from "./Attempts.ts";
+import type { CallSettings } from "./ClientOptions.ts";
+import { credentialsError } from "./Credentials.ts";
+import { EngineError } from "./EngineError.ts";
+import type { EngineEvent, EventSubject } from "./EngineEvent.ts";
+import { AttemptFailure } from "./Failure.ts";
+import { exchange, type ExchangeAnswer, type ExchangeRequest, type Fetch } from "./Transport.ts";
+
+/** What every request of one call has in common. */
+export interface RequesterParts {
+  readonly fetch: Fetch;
+  /** Whether a refused token can be replaced by another one. */
+  readonly renewable: boolean;
+  /** The token to send now, undefined for none. `rejected` is one that was just refused. */
+  readonly token: (clock: Clock.Clock, rejected?: string) => Promise<string | undefined> | string | undefined;
+  /** Absent when nobody listens. */
+  readonly emit: ((event: EngineEvent) => void) | undefined;
+}
+
+/** One request of a call. */
+export interface RequestPlan {
+  readonly subject: EventSubject;
+  readonly url: string;
+  readonly accept: string;
+  readonly settings: CallSettings;
+  readonly state: CallState;
+  readonly clock: Clock.Clock;
+  readonly span: Span | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** An answer, and the token it was asked with, to blot it out where the server repeats it. */
+export interface Answered {
+  readonly answer: ExchangeAnswer;
+  readonly token: string | undefined;
+  /** From sending to the last byte of the body, in milliseconds. */
+  readonly durationMs: number;
+}
+
+/** Sends one request; a 401 is answered with a new token and one more request, once in a call. Rejects with AttemptFailure. */
+export const request = async (parts: RequesterParts, plan: RequestPlan): Promise<Answered> => {
+  const token = await tokenOf(parts, plan);
+  const answered = await send(parts, plan, token);
+  if (answered.answer.status !== 401 || !parts.renewable || plan.state.renewed) return answered;
+  plan.state.renewed = true;
+  return send(parts, plan, await tokenOf(parts, plan, token));
+};
+
+const tokenOf = async (parts: RequesterParts, plan: RequestPlan, rejected?: string): Promise<string | undefined> => {
+  try {
+    return await parts.token(plan.clock, rejected);
+  } catch (cause) {
+    throw new AttemptFailure(credentialsError(plan.subject.url, cause));
+  }
+};
+
+const send = async (parts: RequesterParts, plan: RequestPlan, token: string | undefined): Promise<Answered> => {
+  const { settings, state, clock } = plan;
+  const headers: Record<string, string> = { ...settings.headers, accept: plan.accept };
+  if (token !== undefined) headers["authorization"] = token;
+  const trace = settings.propagateTrace ? traceparent(plan.span) : undefined;
+  if (trace !== undefined) headers["traceparent"] = trace;
+  state.requests += 1;
+  const attempt = state.requests;
+  const start = clock.monotonicTimeNanosUnsafe();
+  const outgoing: ExchangeRequest = { url: plan.url, method: "GET", headers };
+  let answer: ExchangeAnswer;
+  try {
+    answer = await through(settings.middleware, (request) =>
+      exchange(parts.fetch, request, settings.limits, plan.signal),
+    )(outgoing);
+  } catch (cause) {
+    if (plan.signal.aborted || !(cause instanceof EngineError)) throw cause;
+    throw new AttemptFailure(cause);
+  }
+  state.status = answer.status;
+  const durationMs = Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6;
+  parts.emit?.({
+    ...plan.subject,
+    type: "exchange",
+    method: outgoing.method,
+    attempt,
+    status: answer.status,
+    mediaType: answer.headers.get("content-type") ?? undefined,
+    bytes: answer.bytes.byteLength,
+    durationMs,
+    cacheStatus: answer.headers.get("cache-status") ?? undefined,
+  });
+  return { answer, token, durationMs };
+};
+
+type Exchange = (request: ExchangeRequest) => Promise<ExchangeAnswer>;
+
+const through = (middleware: CallSettings["middleware"], last: Exchange): Exchange =>
+  middleware.reduceRight<Exchange>((next, wrap) => (request) => wrap(request, next), last);
+
+/** `traceparent` (W3C Trace Context) of the attempt's span, where it belongs to a trace of the caller's. */
+const traceparent = (span: Span | undefined): string | undefined => {
+  if (span === undefined || !/^[0-9a-f]{32}$/.test(span.traceId)) return undefined;
+  return callerTraces(span) ? `00-${span.traceId}-${span.spanId}-${span.sampled ? "01" : "00"}` : undefined;
+};
+
+/** The attempt's span is a child of the call's; only what stands above that is the caller's. */
+const callerTraces = (span: Span): boolean => {
+  const call = Option.getOrUndefined(span.parent);
+  return call?._tag === "Span" && Option.isSome(call.parent);
+};

@@ -1,0 +1,36 @@
+// Decides: whether retries are still affordable, so that an outage is not multiplied.
+
+/** Tokens in a full bucket. */
+export const budgetCapacity = 500;
+/** Tokens that one retry costs: after a transient failure, and after a throttled one. */
+export const retryCost = { transient: 14, throttled: 5 } as const;
+/** Tokens that a success gives back when it needed no retry; one that did gives back what its last retry cost. */
+export const successRefund = 1;
+
+/** A token bucket, one per client and origin. Only successes refill it: while everything fails, retries die out. */
+export class RetryBudget {
+  readonly capacity: number;
+  #tokens: number;
+
+  constructor(capacity = budgetCapacity) {
+    this.capacity = capacity;
+    this.#tokens = capacity;
+  }
+
+  /** Tokens left. */
+  get tokens(): number {
+    return this.#tokens;
+  }
+
+  /** Pays for a retry; false when the bucket cannot. */
+  pay(cost: number): boolean {
+    if (this.#tokens < cost) return false;
+    this.#tokens -= cost;
+    return true;
+  }
+
+  /** Takes back, after a success, what its last retry cost; 0 for a success at once. */
+  refund(lastCost: number): void {
+    this.#tokens = Math.min(this.capacity, this.#tokens + (lastCost === 0 ? successRefund : lastCost));
+  }
+}

@@ -1,0 +1,79 @@
+// Decides: how long a server asks us to wait before the next request.
+import { anyUnpack, type Any } from "@bufbuild/protobuf/wkt";
+import { RetryInfoSchema } from "@bytenite-engines/proto";
+
+/** Reads a header by its name, in any case; null when absent. */
+export interface HeaderReader {
+  get(name: string): string | null;
+}
+
+/**
+ * The wait that a server asks for, in milliseconds, or undefined. The most precise source wins: google.rpc.RetryInfo of the
+ * body, then `retry-after-ms`, then `Retry-After`, then `Grpc-Metadata-Retry-After` (grpc-gateway forwards metadata so).
+ * Unreadable hints count as absent; a moment that has passed is a wait of 0.
+ */
+export const retryHintMs = (headers: HeaderReader, details: ReadonlyArray<Any>, nowMs: number): number | undefined =>
+  retryInfoMs(details) ??
+  milliseconds(headers.get("retry-after-ms")) ??
+  retryAfterMs(headers.get("retry-after"), headers.get("date"), nowMs) ??
+  retryAfterMs(headers.get("grpc-metadata-retry-after"), headers.get("date"), nowMs);
+
+const retryInfoMs = (details: ReadonlyArray<Any>): number | undefined => {
+  for (const detail of details) {
+    if (!detail.typeUrl.endsWith("/google.rpc.RetryInfo")) continue;
+    try {
+      const delay = anyUnpack(detail, RetryInfoSchema)?.retryDelay;
+      if (delay !== undefined) return Math.max(0, Number(delay.seconds) * 1000 + Math.ceil(delay.nanos / 1e6));
+    } catch {
+      // A detail that cannot be read is no hint.
+    }
+  }
+  return undefined;
+};
+
+const milliseconds = (value: string | null): number | undefined =>
+  value !== null && /^\d+(?:\.\d+)?$/.test(value.trim()) ? Math.ceil(Number(value)) : undefined;
+
+/**
+ * `Retry-After` (RFC 9110, 10.2.3): seconds, or a date in one of the three forms of 5.6.7. A date is held against the
+ * server's own `Date`, so that a clock that runs differently here does not matter.
+ */
+export const retryAfterMs = (value: string | null, date: string | null, nowMs: number): number | undefined => {
+  if (value === null) return undefined;
+  const text = value.trim();
+  if (/^\d+(?:\.\d+)?$/.test(text)) return Math.ceil(Number(text) * 1000);
+  const until = httpDateMs(text, nowMs);
+  if (until === undefined) return undefined;
+  const from = (date === null ? undefined : httpDateMs(date.trim(), nowMs)) ?? nowMs;
+  return Math.max(0, until - from);
+};
+
+const months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
+const imfFixdate = /^[A-Z][a-z]{2}, (\d{2}) ([A-Z][a-z]{2}) (\d{4}) (\d{2}:\d{2}:\d{2}) GMT$/;
+const rfc850Date = /^[A-Z][a-z]{5,8}, (\d{2})-([A-Z][a-z]{2})-(\d{2}) (\d{2}:\d{2}:\d{2}) GMT$/;
+const asctimeDate = /^[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([ \d]\d) (\d{2}:\d{2}:\d{2}) (\d{4})$/;
+
+/** Milliseconds since 1970 of an HTTP-date in any of its three forms (RFC 9110, 5.6.7), or undefined. */
+export const httpDateMs = (text: string, nowMs: number): number | undefined => {
+  const fixdate = imfFixdate.exec(text);
+  if (fixdate !== null) return utc(Number(fixdate[3]), fixdate[2], fixdate[1], fixdate[4]);
+  const rfc850 = rfc850Date.exec(text);
+  if (rfc850 !== null) return utc(fullYear(Number(rfc850[3]), nowMs), rfc850[2], rfc850[1], rfc850[4]);
+  const asctime = asctimeDate.exec(text);
+  return asctime === null ? undefined : utc(Number(asctime[4]), asctime[1], asctime[2], asctime[3]);
+};
+
+/** A two-digit year that would lie more than 50 years ahead is one of the last century (RFC 9110, 5.6.7). */
+const fullYear = (twoDigits: number, nowMs: number): number => {
+  const thisYear = new Date(nowMs).getUTCFullYear();
+  const year = Math.floor(thisYear / 100) * 100 + twoDigits;
+  return year > thisYear + 50 ? year - 100 : year;
+};
+
+const utc = (year: number, monthName = "", day = "", time = ""): number | undefined => {
+  const month = months.indexOf(monthName);
+  const [hours, minutes, seconds] = time.split(":").map(Number);
+  if (month < 0 || hours === undefined || minutes === undefined || seconds === undefined) return undefined;
+  if (hours > 23 || minutes > 59 || seconds > 60) return undefined;
+  return Date.UTC(year, month, Number(day), hours, minutes, seconds);
+};

@@ -1,0 +1,48 @@
+// Decides: that identical concurrent calls of one client share one exchange, without one's end being another's.
+import * as Cause from "effect/Cause";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+
+type Follower<A, E> = (exit: Exit.Exit<A, E> | "orphaned") => void;
+
+/** The exchanges under way, by key. */
+export type InFlight<A, E> = Map<string, Set<Follower<A, E>>>;
+
+/**
+ * Runs `effect` unless one with the same key is under way: then waits for that one's end and gives `copy` of its value.
+ * When the one that runs it is interrupted, one of those who wait begins anew.
+ */
+export const shared = <A, E>(
+  inFlight: InFlight<A, E>,
+  key: string,
+  effect: Effect.Effect<A, E>,
+  copy: (value: A) => A,
+): Effect.Effect<A, E> =>
+  Effect.suspend(() => {
+    const followers = inFlight.get(key);
+    if (followers !== undefined) {
+      return Effect.flatMap(follow(followers), (exit) =>
+        exit === "orphaned"
+          ? shared(inFlight, key, effect, copy)
+          : Exit.isSuccess(exit)
+            ? Effect.succeed(copy(exit.value))
+            : exit,
+      );
+    }
+    const own = new Set<Follower<A, E>>();
+    inFlight.set(key, own);
+    return Effect.onExit(effect, (exit) =>
+      Effect.sync(() => {
+        inFlight.delete(key);
+        const orphaned = !Exit.isSuccess(exit) && Cause.hasInterrupts(exit.cause);
+        for (const follower of own) follower(orphaned ? "orphaned" : exit);
+      }),
+    );
+  });
+
+const follow = <A, E>(followers: Set<Follower<A, E>>): Effect.Effect<Exit.Exit<A, E> | "orphaned"> =>
+  Effect.callback((resume) => {
+    const follower: Follower<A, E> = (exit) => resume(Effect.succeed(exit));
+    followers.add(follower);
+    return Effect.sync(() => followers.delete(follower));
+  });

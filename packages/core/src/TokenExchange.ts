@@ -1,0 +1,52 @@
+// Decides: how a token source sends its request: like a call, retried within its own budget and deadline.
+import * as Clock from "effect/Clock";
+import * as Effect from "effect/Effect";
+import { attempts } from "./Attempts.ts";
+import type { CallSettings } from "./ClientOptions.ts";
+import { EngineError } from "./EngineError.ts";
+import type { EngineEvent } from "./EngineEvent.ts";
+import { AttemptFailure, failureOf } from "./Failure.ts";
+import { RetryBudget } from "./RetryBudget.ts";
+import { exchange, publicUrl, type Fetch } from "./Transport.ts";
+
+/** A POST of JSON, and by what it is sent. */
+export interface TokenRequest {
+  readonly url: string;
+  readonly json: unknown;
+  readonly fetch: Fetch;
+  readonly settings: CallSettings;
+  readonly clock: Clock.Clock;
+  readonly emit: ((event: EngineEvent) => void) | undefined;
+}
+
+/** Sends it, and resolves with the JSON of a success. Rejects with EngineError. */
+export const postJson = ({ url, json, fetch, settings, clock, emit }: TokenRequest): Promise<unknown> => {
+  const subject = { endpoint: "credentials", url: publicUrl(url) } as const;
+  const headers = { accept: "application/json", "content-type": "application/json" };
+  const state = { requests: 0, spoiled: 0, renewed: false, status: undefined };
+  const sent = attempts({
+    subject,
+    origin: new URL(url).origin,
+    settings: { ...settings, hedging: undefined },
+    budget: new RetryBudget(),
+    breaker: undefined,
+    emit: emit ?? (() => {}),
+    state,
+    run: async (signal) => {
+      state.requests += 1;
+      try {
+        const request = { url, method: "POST", headers, body: JSON.stringify(json) } as const;
+        const answer = await exchange(fetch, request, settings.limits, signal);
+        if (answer.status < 200 || answer.status > 299) throw failureOf(answer, clock.currentTimeMillisUnsafe());
+        return JSON.parse(new TextDecoder().decode(answer.bytes)) as unknown;
+      } catch (cause) {
+        if (cause instanceof EngineError) throw new AttemptFailure(cause);
+        if (!(cause instanceof SyntaxError)) throw cause;
+        const reason = { _tag: "Undecodable", problem: "the answer to the token request is no JSON" } as const;
+        throw new AttemptFailure(new EngineError({ reason, url: subject.url, attempts: 1 }));
+      }
+    },
+  });
+  const failed = Effect.mapError(sent, (failure) => failure.error.withAttempts(state.requests));
+  return Effect.runPromise(Effect.provideService(failed, Clock.Clock, clock));
+};

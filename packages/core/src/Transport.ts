@@ -1,0 +1,117 @@
+// Decides: what one HTTP exchange over `fetch` is: a request in; status, headers and bounded bytes out.
+import { readBody, TooLargeBody, type BodyLimits } from "./Body.ts";
+import { EngineError, type EngineErrorReason, type UnreachableProblem } from "./EngineError.ts";
+
+/** The part of `fetch` that is used. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/** One request. */
+export interface ExchangeRequest {
+  readonly url: string;
+  readonly method: "GET" | "POST";
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** One whole answer, whatever its status. */
+export interface ExchangeAnswer {
+  readonly url: string;
+  readonly status: number;
+  readonly headers: Headers;
+  /** The body, decompressed. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** Redirects followed within one exchange, at most; only to the same origin. */
+export const maxRedirects = 5;
+
+const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+/** Sends one request and reads the whole answer. Rejects with EngineError, or with the signal's reason once it aborts. */
+export const exchange = async (
+  fetch: Fetch,
+  request: ExchangeRequest,
+  limits: BodyLimits,
+  signal: AbortSignal,
+): Promise<ExchangeAnswer> => {
+  const init: RequestInit = { method: request.method, headers: request.headers, redirect: "manual", signal };
+  if (request.body !== undefined) init.body = request.body;
+  let url = request.url;
+  let status: number | undefined;
+  try {
+    for (let redirects = 0; ; redirects++) {
+      const response = await fetch(url, init);
+      status = response.status;
+      if (response.type === "opaqueredirect" || (redirectStatuses.has(status) && response.headers.has("location"))) {
+        await response.body?.cancel();
+        url = redirectTarget(url, response, redirects);
+        continue;
+      }
+      return { url, status, headers: response.headers, bytes: await readBody(response, limits) };
+    }
+  } catch (cause) {
+    if (signal.aborted) throw cause;
+    throw failure(publicUrl(url), status, cause);
+  }
+};
+
+const redirectTarget = (from: string, response: Response, redirects: number): string => {
+  const location = response.headers.get("location");
+  // Browsers hide where a redirect leads, so it cannot be told whether the token may go there.
+  if (location === null) throw new RefusedRedirect("the runtime does not tell where it leads");
+  if (redirects >= maxRedirects) throw new RefusedRedirect(`more than ${maxRedirects} in a row`);
+  if (!URL.canParse(location, from)) throw new RefusedRedirect("it leads to no URL");
+  const target = new URL(location, from);
+  if (target.origin !== new URL(from).origin) throw new RefusedRedirect(`it leads to another origin, ${target.origin}`);
+  return target.href;
+};
+
+class RefusedRedirect extends Error {}
+
+const failure = (url: string, status: number | undefined, cause: unknown): EngineError =>
+  new EngineError({
+    reason: reasonOf(cause, status),
+    url,
+    attempts: 1,
+    cause,
+    ...(status === undefined ? {} : { status }),
+  });
+
+const reasonOf = (cause: unknown, status: number | undefined): EngineErrorReason => {
+  if (cause instanceof RefusedRedirect) return { _tag: "RedirectRefused", problem: cause.message };
+  if (cause instanceof TooLargeBody) return { _tag: "TooLarge", limit: cause.limit, value: cause.value };
+  const systemCode = systemCodeOf(cause);
+  // Once the head of the answer was there, what broke is its body: cut short, or not compressed as it says.
+  if (status !== undefined) {
+    return { _tag: "Undecodable", problem: `the body broke off${systemCode === undefined ? "" : ` (${systemCode})`}` };
+  }
+  return { _tag: "Unreachable", problem: problemOf(systemCode), ...(systemCode === undefined ? {} : { systemCode }) };
+};
+
+/** The code of the operating system or TLS library, which `fetch` of Node hides one or two causes deep. */
+const systemCodeOf = (error: unknown): string | undefined => {
+  let current = error;
+  for (let depth = 0; depth < 4 && current instanceof Error; depth++) {
+    if ("code" in current && typeof current.code === "string") return current.code;
+    current = current instanceof AggregateError ? current.errors[0] : current.cause;
+  }
+  return undefined;
+};
+
+const problemOf = (code: string | undefined): UnreachableProblem => {
+  if (code === undefined) return "network";
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "dns";
+  if (code === "ECONNREFUSED") return "refused";
+  if (code === "ECONNRESET" || code === "EPIPE" || code === "UND_ERR_SOCKET") return "reset";
+  return /CERT|TLS|SSL|SIGNATURE/.test(code) ? "tls" : "network";
+};
+
+/** A URL as it may be shown: without user info and fragment. */
+export const publicUrl = (url: string): string => {
+  if (!URL.canParse(url)) return url;
+  const shown = new URL(url);
+  shown.username = "";
+  shown.password = "";
+  shown.hash = "";
+  return shown.href;
+};

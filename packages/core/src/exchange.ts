@@ -1,0 +1,99 @@
+// Decides: what the client offers to proxies: whole answers, bytes untouched, with its retries, budget, deadline and breaker.
+import * as Cause from "effect/Cause";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import { attempts, type CallState } from "./Attempts.ts";
+import { settingsOf, type CallOptions, type ClientOptions } from "./ClientOptions.ts";
+import type { EndpointName } from "./Endpoint.ts";
+import { AttemptFailure, failureOf } from "./Failure.ts";
+import { request } from "./Requester.ts";
+import { retryClassOf } from "./Retry.ts";
+import { RetryBudget } from "./RetryBudget.ts";
+import { publicUrl, type ExchangeAnswer } from "./Transport.ts";
+
+/** What an exchanger is made of. It sends the token of each request's own headers, and never shares or negotiates. */
+export type ExchangerOptions = Pick<ClientOptions, "fetch" | "onEvent" | "retryBudget" | "breaker" | keyof CallOptions>;
+
+/** One GET, as it is to be sent. */
+export interface ExchangerRequest {
+  readonly url: string;
+  /** All headers, `authorization` and `accept` among them. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly endpoint: EndpointName;
+  readonly signal?: AbortSignal;
+}
+
+/** The last answer, whatever its status. */
+export interface ExchangerAnswer extends ExchangeAnswer {
+  /** Requests that were sent. */
+  readonly attempts: number;
+}
+
+/** Sends GETs with retries. */
+export interface Exchanger {
+  /**
+   * The answer, also one that is no success when it is final or all attempts gave the like. Rejects with EngineError when
+   * no answer came (Unreachable, TimedOut, TooLarge, RedirectRefused, CircuitOpen, a body cut short); with the signal's
+   * reason once that is aborted.
+   */
+  get(request: ExchangerRequest): Promise<ExchangerAnswer>;
+}
+
+/** An exchanger; its budgets live as long as it. Throws TypeError or RangeError for options that cannot be. */
+export const createExchanger = (options: ExchangerOptions = {}): Exchanger => {
+  const settings = settingsOf(options);
+  const budgets = new Map<string, RetryBudget>();
+  const budgetOf = (origin: string): RetryBudget => {
+    const budget = budgets.get(origin) ?? new RetryBudget(options.retryBudget);
+    budgets.set(origin, budget);
+    return budget;
+  };
+  const parts = {
+    fetch: options.fetch ?? ((url: string, init: RequestInit) => globalThis.fetch(url, init)),
+    renewable: false,
+    token: () => undefined,
+    emit: options.onEvent,
+  };
+  return {
+    get: async ({ url, headers, endpoint, signal }) => {
+      signal?.throwIfAborted();
+      const state: CallState = { requests: 0, spoiled: 0, renewed: false, status: undefined };
+      const subject = { endpoint, url: publicUrl(url) };
+      const origin = new URL(url).origin;
+      const accept = headers["accept"] ?? "*/*";
+      const plan = {
+        subject,
+        origin,
+        settings,
+        budget: budgetOf(origin),
+        breaker: options.breaker,
+        emit: options.onEvent ?? (() => {}),
+        state,
+        run: async (signal: AbortSignal, clock: Parameters<Parameters<typeof attempts>[0]["run"]>[1]) => {
+          const asking = {
+            subject,
+            url,
+            accept,
+            settings: { ...settings, headers },
+            state,
+            clock,
+            span: undefined,
+            signal,
+          };
+          const { answer } = await request(parts, asking);
+          if (answer.status < 400) return answer;
+          const failure = failureOf(answer, clock.currentTimeMillisUnsafe(), headers["authorization"]);
+          if (retryClassOf(failure.error.reason) === "final") return answer;
+          throw failure;
+        },
+      };
+      const exit = await Effect.runPromiseExit(attempts(plan), signal === undefined ? {} : { signal });
+      if (Exit.isSuccess(exit)) return { ...exit.value, attempts: state.requests };
+      if (signal?.aborted === true && Cause.hasInterrupts(exit.cause)) throw signal.reason;
+      const cause = Cause.squash(exit.cause);
+      if (!(cause instanceof AttemptFailure)) throw cause;
+      if (cause.answer === undefined) throw cause.error.withAttempts(state.requests);
+      return { ...cause.answer, attempts: state.requests };
+    },
+  };
+};
