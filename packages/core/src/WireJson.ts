@@ -48,8 +48,11 @@ const completedField = (field: DescField, value: JsonValue | undefined): JsonVal
 const isPlainMessage = (field: DescField): field is DescField & { message: DescMessage } =>
   field.message !== undefined && !field.message.typeName.startsWith("google.protobuf.");
 
+/** Up to here every whole number is a binary32 of its own, so it is its own shortest form. */
+const maxExactFloat = 2 ** 24;
+
 const shortestFloat = (value: JsonValue): JsonValue => {
-  if (typeof value !== "number" || Number.isInteger(value)) return value;
+  if (typeof value !== "number" || (Number.isInteger(value) && Math.abs(value) <= maxExactFloat)) return value;
   const binary32 = Math.fround(value);
   for (let digits = 1; digits <= 9; digits++) {
     const candidate = Number(value.toPrecision(digits));
