@@ -1,0 +1,136 @@
+// Decides: what it means to knock at a door, and what came out of it, in words that are the same for all of them.
+import { fromBinary, fromJson, type DescMessage, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
+import { createEngineClient, EngineError, type PromiseEngineClient } from "@bytenite-engines/core/promise";
+import {
+  decode,
+  encodeJson,
+  endpoints,
+  formatOf,
+  mediaTypeOf,
+  rpcCodeOf,
+  schemaDigestHeader,
+  schemaDigests,
+  type EndpointName,
+  type Format,
+} from "@bytenite-engines/core/wire";
+import { StatusSchema } from "@bytenite-engines/proto";
+import type { Call, Expected, Refusal, Seeds, WireCase } from "./Case.ts";
+import { tokenOf } from "./Engines.ts";
+import { exchange, type Answered } from "./Exchange.ts";
+
+/** What came out: the JSON of the data as text, keys in their order, or a refusal. */
+export type Outcome = { readonly json: string } | { readonly refused: Partial<Refusal> };
+
+/** A door, in one of the two forms. */
+export interface Door {
+  readonly name: string;
+  readonly isProxy: boolean;
+  /** Undefined: the case cannot be said at this door. */
+  readonly knock: (wireCase: WireCase) => Promise<Outcome> | undefined;
+  /** What the case expects, in the words of this door. */
+  readonly expects: (expected: Expected, seeds: Seeds) => Outcome;
+}
+
+const tokenFor = (who: WireCase["as"]): string | undefined => {
+  if (who === "nobody") return undefined;
+  return who === "stranger" ? "conformance-stranger" : tokenOf(who ?? "alice");
+};
+
+/** Core, as a program uses it; `auto` asks for protobuf. */
+export const coreDoor = (name: string, baseUrl: string, format: Format, isProxy: boolean): Door => ({
+  name: `core, ${format}, ${name}`,
+  isProxy,
+  knock: ({ call, as }) => (call === undefined ? undefined : throughCore(baseUrl, call, tokenFor(as), format)),
+  expects: (expected, seeds) =>
+    "data" in expected ? { json: JSON.stringify(expected.data(seeds)) } : { refused: expected.refused },
+});
+
+const throughCore = async (
+  baseUrl: string,
+  call: Call,
+  token: string | undefined,
+  format: Format,
+): Promise<Outcome> => {
+  const client = createEngineClient({
+    baseUrl,
+    format: format === "protobuf" ? "auto" : format,
+    ...(token === undefined ? {} : { token }),
+  });
+  try {
+    const { data, format: travelled, attempts } = await callOf(client, call);
+    // One request: our servers' digest makes their protobuf believed at once.
+    if (travelled !== format || attempts !== 1) throw new Error(`came as ${travelled} after ${attempts} requests`);
+    return { json: JSON.stringify(encodeJson(endpoints[call.endpoint].response as DescMessage, data)) };
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    const { status, code, reason } = error;
+    return {
+      refused: {
+        reason: reason._tag,
+        ...(status === undefined ? {} : { status }),
+        ...(code === undefined ? {} : { code }),
+      },
+    };
+  }
+};
+
+const callOf = (client: PromiseEngineClient, call: Call) =>
+  call.endpoint === "list"
+    ? client.withResponse.list(call.params)
+    : client.withResponse[call.endpoint](call.tag, call.params);
+
+/** Plain HTTP, as anything else uses it. */
+export const httpDoor = (name: string, baseUrl: string, format: Format, isProxy: boolean): Door => ({
+  name: `HTTP, ${format}, ${name}`,
+  isProxy,
+  knock: ({ target, method, headers, as, expected }) => {
+    if (target === undefined) return undefined;
+    const token = tokenFor(as);
+    const sent = {
+      accept: mediaTypeOf(format),
+      ...(token === undefined ? {} : { authorization: token }),
+      ...headers,
+    };
+    return exchange(baseUrl, target, sent, method).then((answered) =>
+      read(answered, target, format, "data" in expected),
+    );
+  },
+  expects: (expected, seeds) => {
+    if ("data" in expected) return { json: JSON.stringify(expected.data(seeds)) };
+    const { status, code } = expected.refused;
+    return { refused: { status, code } };
+  },
+});
+
+/** The row of the table that a target belongs to, as a reader of the documents would say it. */
+const endpointOf = (target: string): EndpointName => {
+  const [path = ""] = target.split("?");
+  return path.endsWith("/status") ? "status" : path === "/engines" ? "list" : "get";
+};
+
+const read = (answered: Answered, target: string, format: Format, wanted: boolean): Outcome => {
+  const { status, headers, body } = answered;
+  const said = formatOf(headers["content-type"]);
+  if (said !== format)
+    throw new Error(`answered ${status} as ${headers["content-type"]}: ${body.toString().slice(0, 200)}`);
+  const vary = `${headers.vary}`.toLowerCase().split(/\s*,\s*/);
+  if (!vary.includes("accept")) throw new Error(`Vary is ${headers.vary}`);
+  if (status !== 200) {
+    if (wanted) throw new Error(`refused with ${status}: ${body.toString().slice(0, 300)}`);
+    return { refused: { status, code: rpcCodeOf(statusIn(body, format)) ?? "UNKNOWN" } };
+  }
+  const schema: DescMessage = endpoints[endpointOf(target)].response;
+  if (headers[schemaDigestHeader.toLowerCase()] !== schemaDigests[schema.typeName]) throw new Error("no schema digest");
+  if (format === "json") return { json: JSON.stringify(JSON.parse(body.toString()) as JsonObject) };
+  // Strictly ours: no field that the contract does not know.
+  const message = fromBinary(schema, body);
+  if (message.$unknown !== undefined) throw new Error(`unknown fields in ${schema.typeName}`);
+  return { json: JSON.stringify(encodeJson(schema, message)) };
+};
+
+const statusIn = (body: Buffer, format: Format): number => {
+  if (format === "protobuf") return decode(StatusSchema, body, "protobuf").code;
+  const json = JSON.parse(body.toString()) as JsonObject;
+  if (Object.keys(json).join() !== "code,message,details") throw new Error(`a Status with ${Object.keys(json).join()}`);
+  return fromJson(StatusSchema, json as JsonValue).code;
+};

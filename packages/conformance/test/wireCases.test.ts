@@ -1,0 +1,49 @@
+// The table of wire cases through four doors, each in both forms, on real ports and real workerd.
+import type { Format } from "@bytenite-engines/core/wire";
+import type { TestRegistry } from "@bytenite-engines/registry/testing";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Seeds } from "../src/Case.ts";
+import { wireCases } from "../src/Cases.ts";
+import { coreDoor, httpDoor, type Door } from "../src/Door.ts";
+import { seedsOf, startProxy, startTableRegistry, type RunningProxy } from "../src/World.ts";
+
+let registry: TestRegistry;
+let proxy: RunningProxy;
+let seeds: Seeds;
+
+beforeAll(async () => {
+  registry = await startTableRegistry();
+  seeds = await seedsOf(registry);
+  proxy = await startProxy(registry.url);
+});
+
+afterAll(async () => {
+  await proxy?.stop();
+  await registry?.stop();
+});
+
+const forms: ReadonlyArray<Format> = ["protobuf", "json"];
+
+const doors: ReadonlyArray<readonly [name: string, open: () => Door]> = forms.flatMap((form) => [
+  [`core against the registry, ${form}`, () => coreDoor("registry", registry.url, form, false)] as const,
+  [`core through the worker, ${form}`, () => coreDoor("worker", proxy.url, form, true)] as const,
+  [`plain HTTP to the registry, ${form}`, () => httpDoor("registry", registry.url, form, false)] as const,
+  [`plain HTTP to the worker, ${form}`, () => httpDoor("worker", proxy.url, form, true)] as const,
+]);
+
+describe.for(doors)("%s", ([name, open]) => {
+  const sayable = wireCases.filter(({ call, target }) => (name.startsWith("core") ? call : target) !== undefined);
+  test.for(sayable)("answers $name", async (wireCase) => {
+    const door = open();
+    const outcome = await door.knock(wireCase);
+    const expected = door.isProxy ? (wireCase.expectedOfProxy ?? wireCase.expected) : wireCase.expected;
+    expect(outcome).toEqual(door.expects(expected, seeds));
+  });
+});
+
+test("every owner has an id of its own, and every row a name of its own", () => {
+  const ids = [seeds.engine("alice", "full@1.2")["owner"], seeds.engine("bob", "plain@0.1")["owner"]];
+  expect(ids[0]).toMatch(/^[0-9a-f-]{36}$/);
+  expect(ids[0]).not.toBe(ids[1]);
+  expect(new Set(wireCases.map(({ name }) => name)).size).toBe(wireCases.length);
+});
