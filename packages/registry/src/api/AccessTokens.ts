@@ -1,0 +1,76 @@
+// Decides: what a signed short-lived access token says, and whether one that comes back is believed.
+import { errors, jwtVerify, SignJWT } from "jose";
+import { byId, credentialOf, recognise, type Credential } from "./Authentication.ts";
+import { deriveKeyBytes } from "./SecretBox.ts";
+import type { SqlPort } from "./SqlPort.ts";
+
+/** Seconds an access token lives, as upstream's do. */
+export const accessTokenSeconds = 3_600;
+
+/** Verified tokens that are remembered until they expire, so that a busy one is verified once. */
+const maxRemembered = 10_000;
+
+const issuer = "bytenite-engines-registry";
+
+/** Signs access tokens and verifies them. */
+export interface AccessTokens {
+  /** A token for the user of an API key; it opens nothing once that key is revoked. */
+  readonly sign: (key: Credential, nowMs: number) => Promise<string>;
+  /** The id of the API key behind a token, or undefined when it is not ours, altered or expired. */
+  readonly verify: (token: string, nowMs: number) => Promise<string | undefined>;
+}
+
+/** Access tokens (JWT, HS256) under a key derived from the operator's, or under one that ends with this process. */
+export const makeAccessTokens = async (key: string | undefined): Promise<AccessTokens> => {
+  const secret =
+    key === undefined ? crypto.getRandomValues(new Uint8Array(32)) : await deriveKeyBytes(key, "access tokens");
+  const remembered = new Map<string, { readonly keyId: string; readonly expiresMs: number }>();
+  return {
+    sign: (credential, nowMs) =>
+      new SignJWT({ key: credential.id, scope: "engines:read" })
+        .setProtectedHeader({ alg: "HS256", typ: "JWT" })
+        .setIssuer(issuer)
+        .setSubject(credential.user.id)
+        .setIssuedAt(Math.floor(nowMs / 1_000))
+        .setExpirationTime(Math.floor(nowMs / 1_000) + accessTokenSeconds)
+        .setJti(crypto.randomUUID())
+        .sign(secret),
+    verify: async (token, nowMs) => {
+      const known = remembered.get(token);
+      if (known !== undefined) return known.expiresMs > nowMs ? known.keyId : undefined;
+      try {
+        const options = { issuer, algorithms: ["HS256"], currentDate: new Date(nowMs) };
+        const { payload } = await jwtVerify(token, secret, options);
+        if (typeof payload["key"] !== "string" || payload.exp === undefined) return undefined;
+        if (remembered.size >= maxRemembered) remembered.clear();
+        remembered.set(token, { keyId: payload["key"], expiresMs: payload.exp * 1_000 });
+        return payload["key"];
+      } catch (error) {
+        if (error instanceof errors.JOSEError) return undefined;
+        throw error;
+      }
+    },
+  };
+};
+
+const looksSigned = (token: string): boolean => token.startsWith("ey") && token.split(".").length === 3;
+
+/**
+ * The credential behind a token, kept or signed. A signed one counts as a token of its user for as long as the API key
+ * that it was made from is good.
+ */
+export const credentialOfToken = async (
+  sql: SqlPort,
+  accessTokens: AccessTokens | undefined,
+  token: string,
+  nowMs: number,
+): Promise<Credential | undefined> => {
+  if (accessTokens === undefined || !looksSigned(token)) return recognise(sql, token, nowMs);
+  const keyId = await accessTokens.verify(token, nowMs);
+  if (keyId === undefined) return undefined;
+  const [rows] = await sql.read([byId(keyId, nowMs)]);
+  const row = rows?.[0];
+  if (row === undefined) return undefined;
+  const key = credentialOf(row);
+  return key.kind === "api-key" ? { ...key, kind: "token" } : undefined;
+};

@@ -1,0 +1,63 @@
+// Decides: who asks: the user behind an Authorization header, or nobody.
+import { bytesOf, type User } from "./EngineStore.ts";
+import { digestOf, sameDigest } from "./Digest.ts";
+import { Refusal } from "./Refusal.ts";
+import type { SqlPort, Statement } from "./SqlPort.ts";
+
+/** Longest token that is looked at, in characters. */
+export const maxTokenCharacters = 8_192;
+
+/** What opens what: `api-key` only the token endpoint, the others the API, `trial` only where trials are allowed. */
+export type CredentialKind = "token" | "api-key" | "trial" | "configured";
+
+/** A credential that is known and good, and whose it is. */
+export interface Credential {
+  readonly id: string;
+  readonly kind: CredentialKind;
+  readonly user: User;
+}
+
+const good = "c.revoked_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > ?)";
+const found =
+  "SELECT c.id, c.kind, c.digest, u.id AS user, u.name FROM credentials c JOIN users u ON u.id = c.user WHERE";
+
+/** The statement that looks credentials up by the selector of their digest. */
+export const bySelector = (selector: string, now: number): Statement => ({
+  sql: `${found} c.selector = ? AND ${good}`,
+  values: [selector, now],
+});
+
+/** The statement that looks a credential up by its id, as a signed token names it. */
+export const byId = (id: string, now: number): Statement => ({
+  sql: `${found} c.id = ? AND ${good}`,
+  values: [id, now],
+});
+
+/** The credential that a secret is, or undefined. */
+export const recognise = async (sql: SqlPort, secret: string, now: number): Promise<Credential | undefined> => {
+  if (secret.length > maxTokenCharacters) return undefined;
+  const digest = await digestOf(secret);
+  const [rows] = await sql.read([bySelector(digest.selector, now)]);
+  for (const row of rows ?? []) {
+    if (sameDigest(bytesOf(row["digest"]) ?? new Uint8Array(), digest.bytes)) return credentialOf(row);
+  }
+  return undefined;
+};
+
+/** The credential in a row of `bySelector` or `byId`. */
+export const credentialOf = (row: Readonly<Record<string, unknown>>): Credential => ({
+  id: String(row["id"]),
+  kind: row["kind"] as CredentialKind,
+  user: { id: String(row["user"]), name: String(row["name"]) },
+});
+
+/** The token in an Authorization header: raw, as upstream takes it, or after `Bearer`. Refuses a missing one. */
+export const tokenOf = (authorization: string | null): string => {
+  const token = authorization?.replace(/^Bearer(?: +|$)/i, "").trim() ?? "";
+  if (token === "") throw unauthenticated("Authorization header with an access token is missing");
+  return token;
+};
+
+/** The refusal of somebody unknown. RFC 9110, 11.6.1 asks for the challenge. */
+export const unauthenticated = (message: string): Refusal =>
+  new Refusal("UNAUTHENTICATED", message, { headers: { "WWW-Authenticate": "Bearer" } });

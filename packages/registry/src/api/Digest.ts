@@ -1,0 +1,39 @@
+// Decides: how a secret is kept and recognised without being kept: its SHA-256, compared in constant time.
+
+/** Hexadecimal digits of the digest by which a credential is looked up; the rest is compared in constant time. */
+const selectorDigits = 16;
+
+/** Tokens whose digest is remembered by this process, so that a busy token is hashed once. */
+const maxRemembered = 10_000;
+
+/** What is stored of a secret. `selector` finds the row, `bytes` (the whole SHA-256) decides. */
+export interface SecretDigest {
+  readonly selector: string;
+  readonly bytes: Uint8Array;
+}
+
+const remembered = new Map<string, SecretDigest>();
+const utf8 = new TextEncoder();
+
+/** The digest of a secret. Secrets here are random and long, so a plain hash cannot be searched through. */
+export const digestOf = async (secret: string): Promise<SecretDigest> => {
+  const known = remembered.get(secret);
+  if (known !== undefined) return known;
+  const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", utf8.encode(secret)));
+  const digest = { selector: hexOf(bytes).slice(0, selectorDigits), bytes };
+  if (remembered.size >= maxRemembered) remembered.clear();
+  remembered.set(secret, digest);
+  return digest;
+};
+
+/** Whether two digests are the same, in a time that does not depend on where they differ. */
+export const sameDigest = (a: Uint8Array, b: Uint8Array): boolean => {
+  let difference = a.length ^ b.length;
+  for (let index = 0; index < a.length; index++) difference |= (a[index] ?? 0) ^ (b[index] ?? 0);
+  return difference === 0;
+};
+
+const hexOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+/** A new secret of 256 random bits, after a prefix that says what it opens. */
+export const newSecret = (prefix: string): string => `${prefix}_${hexOf(crypto.getRandomValues(new Uint8Array(32)))}`;

@@ -1,0 +1,109 @@
+// Decides: the bytes of a list, an engine and a status, from what is kept of the engines.
+import { create, toBinary, type JsonObject } from "@bufbuild/protobuf";
+import { decode, decodeJson, encodeJson, type Format } from "@bytenite-engines/core/wire";
+import {
+  EngineListResponseSchema,
+  EngineMessageSchema,
+  EngineSchema,
+  PaginatedResponseSchema,
+  type Engine,
+} from "@bytenite-engines/proto";
+import type { StoredEngine, StoredForm } from "./EngineStore.ts";
+import { secretPlace, withSecret } from "./EngineRow.ts";
+import type { paginationOf } from "./Page.ts";
+import type { SecretBox } from "./SecretBox.ts";
+import type { Wire } from "./Wire.ts";
+
+/** A body: JSON as text, protobuf as bytes. */
+export type Body = string | Uint8Array;
+
+/** The form to read from the database for an answer: another numbering is made from the JSON. */
+export const storedFormFor = (wire: Wire, format: Format): StoredForm =>
+  format === "json" || wire.encodeJsonText !== undefined ? "json" : "protobuf";
+
+/** One engine. Kept bytes go out as they are, unless they need their secret or another numbering. */
+export const engineBody = async (
+  wire: Wire,
+  stored: StoredEngine,
+  format: Format,
+  box: SecretBox | undefined,
+): Promise<Body> => {
+  if (stored.secret !== undefined && box !== undefined) {
+    return wire.encode(EngineSchema, await opened(stored, stored.secret, box), format);
+  }
+  if (format === "json") return stored.json ?? "";
+  if (wire.encodeJsonText !== undefined) return wire.encodeJsonText(EngineSchema, stored.json ?? "");
+  return stored.protobuf ?? new Uint8Array();
+};
+
+const opened = async (stored: StoredEngine, secret: Uint8Array, box: SecretBox): Promise<Engine> => {
+  const engine =
+    stored.json === undefined
+      ? decode(EngineSchema, stored.protobuf ?? new Uint8Array(), "protobuf")
+      : decodeJson(EngineSchema, JSON.parse(stored.json) as JsonObject).message;
+  return withSecret(engine, await box.open(secret, secretPlace(engine.owner, engine.name, engine.version)));
+};
+
+/** A page of engines: the engines' own bytes, joined as the message that holds them would be written. */
+export const listBody = async (
+  wire: Wire,
+  engines: ReadonlyArray<StoredEngine>,
+  pagination: ReturnType<typeof paginationOf>,
+  format: Format,
+  box: SecretBox | undefined,
+): Promise<Body> => {
+  const sealed = box !== undefined && engines.some((engine) => engine.secret !== undefined);
+  const parts = sealed
+    ? await Promise.all(engines.map((engine) => engineBody(wire, engine, readFormat(wire, format), box)))
+    : engines.map((engine) => (engine.json ?? engine.protobuf) as Body);
+  const message = create(PaginatedResponseSchema, pagination);
+  if (readFormat(wire, format) === "json") {
+    const json = `{"engines":[${parts.join(",")}],"pagination":${JSON.stringify(encodeJson(PaginatedResponseSchema, message))}}`;
+    return format === "json" || wire.encodeJsonText === undefined
+      ? json
+      : wire.encodeJsonText(EngineListResponseSchema, json);
+  }
+  return joined([
+    ...parts.map((part) => part as Uint8Array).flatMap((part) => [delimiter(enginesField, part.length), part]),
+    toBinary(EngineListResponseSchema, create(EngineListResponseSchema, { pagination: message })),
+  ]);
+};
+
+const readFormat = (wire: Wire, format: Format): Format => (storedFormFor(wire, format) === "json" ? "json" : format);
+
+const enginesField = EngineListResponseSchema.field.engines.number;
+
+/** What stands before a message inside a message: field number and wire type 2, then its length as a varint. */
+const delimiter = (field: number, length: number): Uint8Array =>
+  Uint8Array.from([...varint((field << 3) | 2), ...varint(length)]);
+
+const varint = (value: number): ReadonlyArray<number> => {
+  const bytes: Array<number> = [];
+  let rest = value;
+  for (; rest > 0x7f; rest >>>= 7) bytes.push((rest & 0x7f) | 0x80);
+  return [...bytes, rest];
+};
+
+const joined = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+};
+
+/** The status of an engine: which one the tag meant, and how it is. */
+export const statusBody = (
+  wire: Wire,
+  engine: { readonly id: string; readonly tag: string; readonly status: string },
+  format: Format,
+): Body => {
+  const message = create(EngineMessageSchema, {
+    engineId: engine.id,
+    engineTag: engine.tag,
+    engineStatus: engine.status,
+  });
+  return wire.encode(EngineMessageSchema, message, format);
+};

@@ -1,0 +1,103 @@
+// Decides: what is kept of an engine: the columns that are searched, and the whole of it in both forms.
+import { clone, create, toBinary } from "@bufbuild/protobuf";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { encodeJson, parseTag, parseVersion } from "@bytenite-engines/core/wire";
+import { EngineSchema, PlatformConfigSchema, type Engine } from "@bytenite-engines/proto";
+import type { SecretBox } from "./SecretBox.ts";
+import type { SqlValue, Statement } from "./SqlPort.ts";
+
+/** An engine that cannot be kept; the message says which and why. */
+export class UnacceptableEngineError extends Error {
+  constructor(problem: string) {
+    super(problem);
+    this.name = "UnacceptableEngineError";
+  }
+}
+
+/** The columns of an engine, in the order of `engineColumns`. */
+export type EngineRow = ReadonlyArray<SqlValue>;
+
+/** The columns that `rowOf` gives values for. */
+export const engineColumns = [
+  "id",
+  "owner",
+  "name",
+  "major",
+  "minor",
+  "status",
+  "is_public",
+  "revision",
+  "created_at",
+  "updated_at",
+  "deleted_at",
+  "secret",
+  "json",
+  "protobuf",
+] as const;
+
+/** Inserts the row of a new engine. */
+export const insertEngineSql = `INSERT INTO engines (${engineColumns.join(", ")}) VALUES (${engineColumns.map(() => "?").join(", ")})`;
+
+/** The statement that inserts an engine. */
+export const insertEngine = (row: EngineRow): Statement => ({ sql: insertEngineSql, values: row });
+
+/** Where the sealed secret of an engine belongs. */
+export const secretPlace = (owner: string, name: string, version: string): string => `${owner}/${name}@${version}`;
+
+/** Seals the secret of an engine, if it has one. Refused without a key: a secret is never kept in the clear. */
+export const sealSecret = async (engine: Engine, box: SecretBox | undefined): Promise<Uint8Array | null> => {
+  const token = engine.platformConfig?.token ?? "";
+  if (token === "") return null;
+  if (box === undefined) {
+    throw new UnacceptableEngineError(
+      `${engine.name}@${engine.version} has a platform_config.token: set BYTENITE_REGISTRY_KEY, with which it is encrypted`,
+    );
+  }
+  return box.seal(token, secretPlace(engine.owner, engine.name, engine.version));
+};
+
+/** The row of an engine; `secret` is what `sealSecret` made of it. Throws UnacceptableEngineError. */
+export const rowOf = (engine: Engine, secret: Uint8Array | null): EngineRow => {
+  const version = parseVersion(engine.version);
+  if (version === undefined) {
+    throw new UnacceptableEngineError(`version ${JSON.stringify(engine.version)} is not major.minor`);
+  }
+  const tag = parseTag(engine.name);
+  if (tag === undefined || tag.major !== undefined) {
+    throw new UnacceptableEngineError(
+      `name ${JSON.stringify(engine.name.slice(0, 100))} is not 1 to 64 letters, digits, - or _`,
+    );
+  }
+  const open = withoutSecret(engine);
+  return [
+    open.id,
+    open.owner,
+    open.name,
+    version.major,
+    version.minor,
+    open.status,
+    open.isPublic ? 1 : 0,
+    open.revision,
+    open.createdAt === undefined ? 0 : Math.floor(timestampMs(open.createdAt)),
+    open.updatedAt === undefined ? 0 : Math.floor(timestampMs(open.updatedAt)),
+    open.deletedAt === undefined ? null : Math.floor(timestampMs(open.deletedAt)),
+    secret,
+    JSON.stringify(encodeJson(EngineSchema, open)),
+    toBinary(EngineSchema, open),
+  ];
+};
+
+const withoutSecret = (engine: Engine): Engine => {
+  if ((engine.platformConfig?.token ?? "") === "") return engine;
+  const open = clone(EngineSchema, engine);
+  if (open.platformConfig !== undefined) open.platformConfig.token = "";
+  return open;
+};
+
+/** The engine with its secret put back. */
+export const withSecret = (engine: Engine, token: string): Engine => {
+  const whole = clone(EngineSchema, engine);
+  whole.platformConfig ??= create(PlatformConfigSchema);
+  whole.platformConfig.token = token;
+  return whole;
+};

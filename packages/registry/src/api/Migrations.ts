@@ -1,0 +1,118 @@
+// Decides: the tables, and how an older file becomes a current one.
+import type { SqlPort, Statement } from "./SqlPort.ts";
+
+const firstTables: ReadonlyArray<string> = [
+  `CREATE TABLE users (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    created_at INTEGER NOT NULL,
+    live_engines INTEGER NOT NULL DEFAULT 0
+  ) STRICT`,
+  `CREATE TABLE credentials (
+    id TEXT PRIMARY KEY,
+    user TEXT NOT NULL REFERENCES users (id),
+    kind TEXT NOT NULL CHECK (kind IN ('token', 'api-key', 'trial', 'configured')),
+    selector TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    label TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    revoked_at INTEGER
+  ) STRICT`,
+  "CREATE INDEX credentials_by_selector ON credentials (selector)",
+  "CREATE INDEX credentials_by_user ON credentials (user)",
+  // Both forms are written once, when an engine changes, so that answering is copying.
+  `CREATE TABLE engines (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
+    owner TEXT NOT NULL REFERENCES users (id),
+    name TEXT NOT NULL,
+    major INTEGER NOT NULL,
+    minor INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    is_public INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    deleted_at INTEGER,
+    secret BLOB,
+    json TEXT NOT NULL,
+    protobuf BLOB NOT NULL
+  ) STRICT`,
+  "CREATE UNIQUE INDEX engines_by_tag ON engines (owner, name, major, minor) WHERE deleted_at IS NULL",
+  "CREATE INDEX engines_by_creation ON engines (owner, created_at) WHERE deleted_at IS NULL",
+  "CREATE INDEX engines_by_change ON engines (owner, updated_at) WHERE deleted_at IS NULL",
+  "CREATE INDEX public_by_tag ON engines (name, major, minor) WHERE deleted_at IS NULL AND is_public = 1",
+  "CREATE INDEX public_by_creation ON engines (created_at) WHERE deleted_at IS NULL AND is_public = 1",
+  "CREATE INDEX public_by_change ON engines (updated_at) WHERE deleted_at IS NULL AND is_public = 1",
+  // Totals are kept, not counted: a page of a long list must not read all of it.
+  "CREATE TABLE public_total (one INTEGER PRIMARY KEY CHECK (one = 1), live_engines INTEGER NOT NULL) STRICT",
+  "INSERT INTO public_total (one, live_engines) VALUES (1, 0)",
+  ...totals("inserted", "INSERT", [{ row: "new", sign: "+" }]),
+  ...totals("changed", "UPDATE OF deleted_at, is_public, owner", [
+    { row: "old", sign: "-" },
+    { row: "new", sign: "+" },
+  ]),
+  ...totals("removed", "DELETE", [{ row: "old", sign: "-" }]),
+];
+
+function totals(
+  name: string,
+  event: string,
+  steps: ReadonlyArray<{ readonly row: string; readonly sign: string }>,
+): ReadonlyArray<string> {
+  const body = steps.flatMap(({ row, sign }) => [
+    `UPDATE users SET live_engines = live_engines ${sign} 1 WHERE id = ${row}.owner AND ${row}.deleted_at IS NULL;`,
+    `UPDATE public_total SET live_engines = live_engines ${sign} 1 WHERE one = 1 AND ${row}.deleted_at IS NULL AND ${row}.is_public = 1;`,
+  ]);
+  return [`CREATE TRIGGER engines_${name} AFTER ${event} ON engines BEGIN ${body.join(" ")} END`];
+}
+
+/** Each entry takes the database from its index to the next version. Entries are never changed, only added. */
+export const migrations: ReadonlyArray<ReadonlyArray<string>> = [firstTables];
+
+const versionTable = "CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL)";
+
+/** The statements that turn an empty database into a current one; also what an export for another database begins with. */
+export const schemaStatements = (now: number): ReadonlyArray<Statement> => [
+  { sql: versionTable, values: [] },
+  ...migrations.flatMap((_, version) => statementsOf(version, now)),
+];
+
+const statementsOf = (version: number, now: number): ReadonlyArray<Statement> => [
+  // Fails, and with it the whole step, when another process has taken the same step in between.
+  { sql: "INSERT INTO migrations (version, applied_at) VALUES (?, ?)", values: [version + 1, now] },
+  ...(migrations[version] ?? []).map((sql) => ({ sql, values: [] })),
+];
+
+/** A file written by a newer registry: this one must not touch it. */
+export class NewerDatabaseError extends Error {
+  constructor(found: number) {
+    super(`the database has schema version ${found}, this registry knows ${migrations.length}: use a newer registry`);
+    this.name = "NewerDatabaseError";
+  }
+}
+
+/** Brings the database up to date. Answers whether it was new (had no tables at all). Safe to run from two sides at once. */
+export const migrate = async (sql: SqlPort, now: number): Promise<{ readonly wasNew: boolean }> => {
+  const found = await versionOf(sql);
+  if (found > migrations.length) throw new NewerDatabaseError(found);
+  for (let version = found; version < migrations.length; version++) {
+    const first = version === 0 ? [{ sql: versionTable, values: [] }] : [];
+    try {
+      await sql.write([...first, ...statementsOf(version, now)]);
+    } catch (error) {
+      if ((await versionOf(sql)) <= version) throw error;
+    }
+  }
+  return { wasNew: found === 0 };
+};
+
+const versionOf = async (sql: SqlPort): Promise<number> => {
+  const [tables] = await sql.read([
+    { sql: "SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = 'migrations'", values: [] },
+  ]);
+  if (tables?.length !== 1) return 0;
+  const [rows] = await sql.read([{ sql: "SELECT max(version) AS version FROM migrations", values: [] }]);
+  return Number(rows?.[0]?.["version"] ?? 0);
+};

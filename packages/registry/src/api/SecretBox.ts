@@ -1,0 +1,47 @@
+// Decides: how the one secret that an engine can hold (`platformConfig.token`) is kept: AES-256-GCM, or not at all.
+
+/** Bytes of the nonce that stands before each sealed secret (NIST SP 800-38D, 8.2). */
+const nonceBytes = 12;
+
+/** Fewest characters of the passphrase from which keys are derived. */
+export const minKeyCharacters = 32;
+
+/** Seals and opens secrets. `place` ties a sealed secret to the engine it belongs to: it opens nowhere else. */
+export interface SecretBox {
+  readonly seal: (secret: string, place: string) => Promise<Uint8Array>;
+  readonly open: (sealed: Uint8Array, place: string) => Promise<string>;
+}
+
+const utf8 = new TextEncoder();
+
+/** A key for one purpose, derived (HKDF, RFC 5869) from the operator's one key. Throws on a short key. */
+export const deriveKeyBytes = async (key: string, purpose: string): Promise<Uint8Array<ArrayBuffer>> => {
+  if (key.length < minKeyCharacters)
+    throw new Error(`the registry's key must have at least ${minKeyCharacters} characters`);
+  const material = await crypto.subtle.importKey("raw", utf8.encode(key), "HKDF", false, ["deriveBits"]);
+  const info = utf8.encode(`bytenite-engines registry ${purpose}`);
+  const algorithm = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info };
+  return new Uint8Array(await crypto.subtle.deriveBits(algorithm, material, 256));
+};
+
+/** A box that a key opens. */
+export const makeSecretBox = async (key: string): Promise<SecretBox> => {
+  const bytes = await deriveKeyBytes(key, "secrets at rest");
+  const aes = await crypto.subtle.importKey("raw", bytes, "AES-GCM", false, ["encrypt", "decrypt"]);
+  return {
+    seal: async (secret, place) => {
+      const iv = crypto.getRandomValues(new Uint8Array(nonceBytes));
+      const algorithm = { name: "AES-GCM", iv, additionalData: utf8.encode(place) };
+      const sealed = new Uint8Array(await crypto.subtle.encrypt(algorithm, aes, utf8.encode(secret)));
+      const whole = new Uint8Array(nonceBytes + sealed.length);
+      whole.set(iv);
+      whole.set(sealed, nonceBytes);
+      return whole;
+    },
+    open: async (sealed, place) => {
+      const copy = new Uint8Array(sealed);
+      const algorithm = { name: "AES-GCM", iv: copy.slice(0, nonceBytes), additionalData: utf8.encode(place) };
+      return new TextDecoder().decode(await crypto.subtle.decrypt(algorithm, aes, copy.slice(nonceBytes)));
+    },
+  };
+};

@@ -1,0 +1,57 @@
+// Decides: which part of the registry a path belongs to; and how all of it is one Web-standard fetch handler.
+import { makeRoutes, type Answer, type RequestHead, type RoutesOptions } from "./Routes.ts";
+import { Refusal } from "./Refusal.ts";
+import { makeTokenEndpoint, maxTokenBodyBytes, tokenPath } from "./TokenEndpoint.ts";
+import type { Wire } from "./Wire.ts";
+
+/** Everything that is served to users: the API and the exchange of API keys. Never rejects. */
+export type Site = (head: RequestHead, wire?: Wire) => Promise<Answer>;
+
+/** Builds the site. */
+export const makeSite = (options: RoutesOptions): Site => {
+  const routes = makeRoutes(options);
+  const tokenEndpoint = makeTokenEndpoint(options);
+  return (head, wire) => (pathIn(head.target) === tokenPath ? tokenEndpoint(head) : routes(head, wire));
+};
+
+/** The path of a target, without its query. */
+export const pathIn = (target: string): string => {
+  const mark = target.indexOf("?");
+  return mark === -1 ? target : target.slice(0, mark);
+};
+
+/** The site as a fetch handler, for runtimes that have Request and Response. */
+export const fetchHandler =
+  (site: Site): ((request: Request) => Promise<Response>) =>
+  async (request) => {
+    const url = new URL(request.url);
+    const answer = await site({
+      method: request.method,
+      target: url.pathname + url.search,
+      header: (name) => request.headers.get(name),
+      body: () => bodyOf(request),
+    });
+    const body = typeof answer.body === "string" ? answer.body : new Uint8Array(answer.body);
+    return new Response(request.method === "HEAD" ? null : body, { status: answer.status, headers: answer.headers });
+  };
+
+const bodyOf = async (request: Request): Promise<Uint8Array> => {
+  const parts: Array<Uint8Array> = [];
+  let length = 0;
+  for await (const part of (request.body ?? []) as AsyncIterable<Uint8Array>) {
+    length += part.length;
+    if (length > maxTokenBodyBytes) throw bodyTooLong();
+    parts.push(part);
+  }
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+};
+
+/** The refusal of a body that is longer than anything that is taken here. */
+export const bodyTooLong = (): Refusal =>
+  new Refusal("INVALID_ARGUMENT", `body is longer than ${maxTokenBodyBytes} bytes`, { status: 413 });

@@ -1,0 +1,21 @@
+// Decides: what the registry asks of a database, so that SQLite in this process and D1 beside it can both answer.
+
+/** A value that a statement binds or a row holds. Bytes come back as Uint8Array, ArrayBuffer or an array of numbers. */
+export type SqlValue = string | number | null | Uint8Array;
+
+/** One SQL statement with its values, bound to `?` in order. The text is constant, so it can be prepared once. */
+export interface Statement {
+  readonly sql: string;
+  readonly values: ReadonlyArray<SqlValue>;
+}
+
+/** A row by column name. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** The database, as far as the API needs it. */
+export interface SqlPort {
+  /** The rows of each statement, in order, all from one snapshot of the data. */
+  readonly read: (statements: ReadonlyArray<Statement>) => Promise<ReadonlyArray<ReadonlyArray<Row>>>;
+  /** Runs all statements or none: they are one transaction, and it is on disk when the promise resolves. */
+  readonly write: (statements: ReadonlyArray<Statement>) => Promise<void>;
+}

@@ -1,0 +1,62 @@
+// Decides: how an API key becomes an access token, at `/v1/auth/access_token`, beside the API as upstream has it.
+import { accessTokenSeconds, type AccessTokens } from "./AccessTokens.ts";
+import { recognise, unauthenticated } from "./Authentication.ts";
+import { Refusal, statusBody } from "./Refusal.ts";
+import { headersOf, refusalOf, requestIdOf, type Answer, type RequestHead } from "./Routes.ts";
+import type { SqlPort } from "./SqlPort.ts";
+
+/** Where API keys are exchanged. */
+export const tokenPath = "/v1/auth/access_token";
+
+/** Longest body that is read there, in bytes. */
+export const maxTokenBodyBytes = 16 * 1_024;
+
+/** What the endpoint stands on. Without `accessTokens` it answers UNIMPLEMENTED. */
+export interface TokenEndpointOptions {
+  readonly sql: SqlPort;
+  readonly accessTokens: AccessTokens | undefined;
+  readonly onFault?: (error: unknown, requestId: string) => void;
+  readonly now?: () => number;
+}
+
+/** Answers `{token, expiresIn, scope}` for `{apiKey}`; `expiresIn` is a string, as upstream writes it. JSON only. */
+export const makeTokenEndpoint =
+  ({ sql, accessTokens, onFault, now = Date.now }: TokenEndpointOptions) =>
+  async (head: RequestHead): Promise<Answer> => {
+    const requestId = requestIdOf(head.header("x-request-id"));
+    const headers = { ...headersOf({ jsonOnly: true }, "application/json", requestId), "Cache-Control": "no-store" };
+    let user: string | undefined;
+    try {
+      if (head.method !== "POST") throw new Refusal("UNIMPLEMENTED", "method not allowed");
+      if (accessTokens === undefined) throw new Refusal("UNIMPLEMENTED", "access tokens are not configured here");
+      const credential = await recognise(sql, apiKeyIn(await head.body()), now());
+      if (credential?.kind !== "api-key") throw unauthenticated("API key is not valid");
+      user = credential.user.name;
+      const token = await accessTokens.sign(credential, now());
+      const body = JSON.stringify({ token, expiresIn: String(accessTokenSeconds), scope: "engines:read" });
+      return { status: 200, headers, body, about: { endpoint: "auth", user } };
+    } catch (error) {
+      if (!(error instanceof Refusal)) onFault?.(error, requestId);
+      const refusal = refusalOf(error);
+      return {
+        status: refusal.status,
+        headers: { ...headers, ...refusal.options.headers },
+        body: statusBody(refusal.code, refusal.message, "json"),
+        about: { endpoint: "auth", user },
+      };
+    }
+  };
+
+const apiKeyIn = (body: Uint8Array): string => {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch {
+    throw new Refusal("INVALID_ARGUMENT", "body must be JSON");
+  }
+  const apiKey = typeof parsed === "object" && parsed !== null ? (parsed as Record<string, unknown>)["apiKey"] : "";
+  if (typeof apiKey !== "string" || apiKey === "") {
+    throw new Refusal("INVALID_ARGUMENT", 'body must be {"apiKey": "..."}');
+  }
+  return apiKey;
+};

@@ -1,0 +1,63 @@
+// Decides: how the answers of this server are put into bytes: in which numbering, and whether it says which.
+import { toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
+import { decodeJson, encode, schemaDigest, schemaDigests, type Format } from "@bytenite-engines/core/wire";
+import type { JsonValue } from "@bufbuild/protobuf";
+import { renumbered, type FieldNumbers } from "./FieldNumbers.ts";
+
+/** The ways in which a server may differ from ours, so that foreign ones can be imitated. */
+export interface WireOptions {
+  /** Another numbering of the protobuf answers. */
+  readonly fieldNumbers?: FieldNumbers | undefined;
+  /** Whether answers carry the digest of their schema (of the numbering really used). Default true. */
+  readonly schemaDigest?: boolean | undefined;
+  /** Whether JSON is answered whatever is asked for. Default false. */
+  readonly jsonOnly?: boolean | undefined;
+}
+
+/** How answers are written. */
+export interface Wire {
+  readonly jsonOnly: boolean;
+  /** Undefined: the numbering is ours, and bytes kept in the database can be sent as they are. */
+  readonly encodeJsonText: ((schema: DescMessage, json: string) => Uint8Array) | undefined;
+  readonly encode: <D extends DescMessage>(schema: D, message: MessageShape<D>, format: Format) => string | Uint8Array;
+  /** The digest header's value for a message, or undefined when none is sent. */
+  readonly digestOf: (schema: DescMessage) => Promise<string> | string | undefined;
+}
+
+const textOf = new TextDecoder();
+
+/** Builds a Wire. Throws FieldNumbersError. */
+export const makeWire = (options: WireOptions = {}): Wire => {
+  const jsonOnly = options.jsonOnly ?? false;
+  const withDigest = options.schemaDigest ?? true;
+  if (options.fieldNumbers === undefined) {
+    return {
+      jsonOnly,
+      encodeJsonText: undefined,
+      encode: (schema, message, format) => {
+        const bytes = encode(schema, message, format);
+        return format === "json" ? textOf.decode(bytes) : bytes;
+      },
+      digestOf: (schema) => (withDigest ? schemaDigests[schema.typeName] : undefined),
+    };
+  }
+  const registry = renumbered(options.fieldNumbers);
+  const twin = (schema: DescMessage): DescMessage => registry.getMessage(schema.typeName) ?? schema;
+  const encodeJsonText = (schema: DescMessage, json: string): Uint8Array =>
+    toBinary(twin(schema), decodeJson(twin(schema), JSON.parse(json) as JsonValue).message);
+  const digests = new Map<DescMessage, Promise<string>>();
+  return {
+    jsonOnly,
+    encodeJsonText,
+    encode: (schema, message, format) => {
+      const json = textOf.decode(encode(schema, message, "json"));
+      return format === "json" ? json : encodeJsonText(schema, json);
+    },
+    digestOf: (schema) => {
+      if (!withDigest) return undefined;
+      const digest = digests.get(schema) ?? schemaDigest(twin(schema));
+      digests.set(schema, digest);
+      return digest;
+    },
+  };
+};

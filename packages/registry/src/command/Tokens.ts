@@ -1,0 +1,43 @@
+// Decides: what a file or the environment says about tokens: user name -> tokens.
+import { readFile } from "node:fs/promises";
+
+/** Fewest characters of a configured token, so that it cannot be guessed. */
+export const minTokenCharacters = 16;
+
+/** The configured tokens of a file and of a variable together, or undefined when there is neither. Throws without naming a token. */
+export const tokensIn = async (
+  path: string | undefined,
+  variable: string | undefined,
+): Promise<Readonly<Record<string, ReadonlyArray<string>>> | undefined> => {
+  const sources = [
+    ...(path === undefined ? [] : [[path, await readFile(path, "utf8")] as const]),
+    ...(variable === undefined || variable === "" ? [] : [["REGISTRY_TOKENS", variable] as const]),
+  ];
+  if (sources.length === 0) return undefined;
+  const tokens: Record<string, Array<string>> = {};
+  for (const [name, text] of sources) {
+    for (const [user, given] of Object.entries(objectIn(name, text))) {
+      const list = typeof given === "string" ? [given] : given;
+      if (
+        !Array.isArray(list) ||
+        !list.every((token) => typeof token === "string" && token.length >= minTokenCharacters)
+      ) {
+        throw new Error(
+          `${name}: the tokens of ${user} must be a list of texts of at least ${minTokenCharacters} characters`,
+        );
+      }
+      tokens[user] = [...(tokens[user] ?? []), ...(list as ReadonlyArray<string>)];
+    }
+  }
+  return tokens;
+};
+
+const objectIn = (name: string, text: string): object => {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return parsed;
+  } catch {
+    // The parser's message quotes what it read, which may be a token.
+  }
+  throw new Error(`${name} is not JSON of the form {"user": ["token"]}`);
+};

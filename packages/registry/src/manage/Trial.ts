@@ -1,0 +1,145 @@
+// Decides: what a new registry on loopback holds: two users with known tokens, and engines that look like real ones.
+import { fromJson } from "@bufbuild/protobuf";
+import { TimestampSchema, type Timestamp } from "@bufbuild/protobuf/wkt";
+import type { SqliteFile } from "../node/SqliteFile.ts";
+import { addCredential, ensureUser } from "./Accounts.ts";
+import { publishAll, type EngineInit } from "./Engines.ts";
+
+/** A user of a trial. The token is public knowledge, so it opens nothing but a registry on loopback. */
+export interface TrialUser {
+  readonly id: string;
+  readonly name: string;
+  readonly token: string;
+  readonly engines: ReadonlyArray<EngineInit>;
+}
+
+const at = (text: string): Timestamp => fromJson(TimestampSchema, text);
+
+const publicEngine = (name: string, version: string, day: number, rest: EngineInit): EngineInit => ({
+  name,
+  version,
+  status: "active",
+  isPublic: true,
+  entrypoint: "main.py",
+  platform: "docker",
+  createdAt: at(`2025-04-${day}T09:30:00Z`),
+  updatedAt: at(`2025-06-${day}T14:05:21.250Z`),
+  ...rest,
+});
+
+const pythonImage = { container: "python:latest" };
+
+const samples: ReadonlyArray<EngineInit> = [
+  publicEngine("fanout-replica", "0.1", 10, {
+    id: "6c1f0a52-6d0c-4a55-9a4b-2f0d5b0c7e01",
+    type: "partitioner",
+    revision: 3,
+    description: "Sends the same input to as many tasks as are asked for.",
+    hash: "9T4P4O3WPa+oy3s0o5dsnonJ4DXY+JhPQQi9K2rucpA=",
+    platformConfig: pythonImage,
+    deviceRequirements: { minCpu: 2, minMemory: 4 },
+  }),
+  publicEngine("zipper", "0.1", 11, {
+    id: "0b8be0d1-5a6f-4c1b-8a43-6f2f2f3c9e02",
+    type: "assembler",
+    revision: 2,
+    description: "Packs the results of all tasks into one zip archive.",
+    hash: "Ub78jbrg46Shp28qm8MW8uDPJLsS4L4r7CvxQO6luhc=",
+    platformConfig: pythonImage,
+    deviceRequirements: { minCpu: 2, minMemory: 2 },
+  }),
+  publicEngine("fanout-urls", "0.5", 12, {
+    id: "b7d9c6a4-93c8-4f0e-9a53-4b8a1f7d3c03",
+    type: "partitioner",
+    revision: 7,
+    description: "Starts one task per URL of a list.",
+    hash: "ohXb6xgmoxKMLlPMRkoUKwOJ7zl4sucv8I4zZ3naUJw=",
+    platformConfig: pythonImage,
+    deviceRequirements: { minCpu: 1, minMemory: 2 },
+  }),
+  publicEngine("data-assembler", "0.3", 13, {
+    id: "e3a2f5b8-1c7d-4e96-b0f2-8d6c5a4b2904",
+    type: "assembler",
+    revision: 4,
+    description: "Joins the results of all tasks into one data set.",
+    hash: "So1A8sIlH0SIb8D4vT5BiV4VNiWv/ScY+wIq2EynwHY=",
+    platformConfig: pythonImage,
+    deviceRequirements: { minCpu: 1, minMemory: 2 },
+  }),
+  publicEngine("passthrough", "0.1", 14, {
+    id: "2d4c6b8a-7e5f-4d3c-9b1a-0f8e7d6c5b05",
+    revision: 1,
+    description: "Built in: passes data on as it is, as a partitioner or as an assembler.",
+    entrypoint: "",
+    platform: "",
+  }),
+];
+
+const ownEngines: ReadonlyArray<EngineInit> = [
+  {
+    id: "9f1e2d3c-4b5a-4697-8c8d-7e6f5a4b3c11",
+    name: "word-count",
+    version: "0.9",
+    type: "assembler",
+    status: "active",
+    description: "Adds up the words that the tasks have counted.",
+    hash: "l+wxoLJLjMQSg5F8j81T6cVR8BHf849qrkjD7PgGVrI=",
+    link: "https://downloads.example/word-count-0.9.zip",
+    entrypoint: "app/main.py",
+    revision: 2,
+    createdAt: at("2025-05-01T08:00:00Z"),
+    updatedAt: at("2025-05-02T08:00:00.125Z"),
+    platform: "docker",
+    platformConfig: { container: "python:3.13-slim", secrets: ["S3_KEY", "S3_SECRET"] },
+    deviceRequirements: { minCpu: 0.5, minMemory: 0.1 },
+  },
+  {
+    id: "1a2b3c4d-5e6f-4708-9a0b-c1d2e3f4a512",
+    name: "word-count",
+    version: "0.10",
+    type: "assembler",
+    status: "inactive",
+    description: "Adds up the words that the tasks have counted, by language.",
+    hash: "dDlS/x2P2/i4hYTguOLu0Gt8jLKD0qVMbSXOek3vS5c=",
+    link: "https://downloads.example/word-count-0.10.zip",
+    entrypoint: "app/main.py",
+    revision: 1,
+    createdAt: at("2025-05-20T10:15:30.123456789Z"),
+    updatedAt: at("2025-05-20T10:15:31Z"),
+    platform: "docker",
+    platformConfig: { container: "python:3.14-slim", secrets: ["S3_KEY", "S3_SECRET"] },
+    deviceRequirements: { minCpu: 1.5, minMemory: 3 },
+  },
+  {
+    id: "5e4d3c2b-1a09-4f8e-8d7c-6b5a49382713",
+    name: "frame-splitter",
+    version: "1.2",
+    type: "partitioner",
+    status: "active",
+    description: "Cuts a film into scenes and hands each to a task with a GPU.",
+    hash: "PB1DAzSvrnqKA3/w1XrtSKUgvO3Uov8uFZopSlycnEw=",
+    link: "https://downloads.example/frame-splitter-1.2.zip",
+    entrypoint: "split.py",
+    revision: 12,
+    createdAt: at("2024-12-31T23:59:59.999Z"),
+    updatedAt: at("2025-07-04T06:30:00Z"),
+    platform: "docker",
+    platformConfig: { container: "images.example/bob/frames:1.2", privateImage: true, username: "bob" },
+    deviceRequirements: { minCpu: 8, minMemory: 32, gpu: ["tesla t4", "nvidia a100-sxm4-40gb"] },
+  },
+];
+
+/** The users of a trial: `alice` owns the sample engines that upstream publishes, `bob` has others of his own. */
+export const trialUsers: ReadonlyArray<TrialUser> = [
+  { id: "a11ce000-0000-4000-8000-000000000001", name: "alice", token: "local-alice", engines: samples },
+  { id: "b0b00000-0000-4000-8000-000000000002", name: "bob", token: "local-bob", engines: ownEngines },
+];
+
+/** Puts the users of a trial and their engines into a database. */
+export const seedTrial = async (file: SqliteFile, now: number): Promise<void> => {
+  for (const { id, name, token, engines } of trialUsers) {
+    const user = ensureUser(file, name, now, id);
+    await publishAll(file, user, engines, undefined, now);
+    await addCredential(file, user, "trial", token, now);
+  }
+};

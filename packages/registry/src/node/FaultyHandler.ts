@@ -1,0 +1,69 @@
+// Decides: how a request is answered while faults are on: struck by a rule, or as always.
+import { matchPath } from "@bytenite-engines/core/wire";
+import { basePath, type RequestHead } from "../api/Routes.ts";
+import { pathIn, type Site } from "../api/Site.ts";
+import { tokenPath } from "../api/TokenEndpoint.ts";
+import { makeWire, type Wire, type WireOptions } from "../api/Wire.ts";
+import type { Fault } from "../faults/FaultRule.ts";
+import type { Faults, FaultSubject } from "../faults/Faults.ts";
+import { drawLatency, spoiled, statusAnswer } from "../faults/FaultyAnswer.ts";
+import { needsSocket, sendFaulty, waitOn } from "./FaultySocket.ts";
+import type { Handler } from "./HttpServer.ts";
+
+/** What the handler stands on. */
+export interface FaultyOptions {
+  readonly site: Site;
+  readonly faults: Faults;
+  /** How answers are written without a fault. */
+  readonly wire: WireOptions;
+  /** The name of the user whom a token belongs to. */
+  readonly userOf: (token: string) => Promise<string | undefined>;
+}
+
+/** A handler for the server that answers, or takes the socket and does with it what a fault asks for. */
+export const makeFaultyHandler =
+  ({ site, faults, wire, userOf }: FaultyOptions): Handler =>
+  async ({ head, request }) => {
+    const fault = await faults.strike(subjectOf(head, userOf));
+    if (fault === undefined) return site(head);
+    const { socket } = request;
+    if (fault.latencyMs !== undefined && !(await waitOn(socket, drawLatency(fault.latencyMs, faults.random)))) {
+      return "left";
+    }
+    if (fault.silent === true) return "left";
+    if (fault.reset === "before-headers") {
+      socket.resetAndDestroy();
+      return "torn";
+    }
+    const { status } = fault;
+    const whole =
+      status === undefined ? await site(head, wireOf(wire, fault)) : statusAnswer({ ...fault, status }, head);
+    const answer = spoiled(whole, fault, Date.now());
+    if (!needsSocket(fault)) return answer;
+    return (await sendFaulty(socket, answer, fault, head.method === "HEAD")) ? "torn" : "left";
+  };
+
+const subjectOf = (head: RequestHead, userOf: FaultyOptions["userOf"]): FaultSubject => {
+  const path = pathIn(head.target);
+  const match = path.startsWith(`${basePath}/`) ? matchPath(path.slice(basePath.length)) : undefined;
+  const token = head
+    .header("authorization")
+    ?.replace(/^Bearer +/i, "")
+    .trim();
+  return {
+    endpoint: path === tokenPath ? "auth" : match?.name,
+    token,
+    user: async () => (token === undefined || token === "" ? undefined : userOf(token)),
+  };
+};
+
+const wires = new WeakMap<Fault, Wire>();
+
+/** The wire that a fault asks for, made once per fault. */
+const wireOf = (options: WireOptions, fault: Fault): Wire | undefined => {
+  if (fault.fieldNumbers === undefined && fault.jsonOnly === undefined) return undefined;
+  const { fieldNumbers = options.fieldNumbers, jsonOnly = options.jsonOnly } = fault;
+  const wire = wires.get(fault) ?? makeWire({ ...options, fieldNumbers, jsonOnly });
+  wires.set(fault, wire);
+  return wire;
+};

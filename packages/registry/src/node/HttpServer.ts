@@ -1,0 +1,190 @@
+// Decides: how requests arrive on a port of this machine and answers leave, within limits, until the server is drained.
+import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { statusBody } from "../api/Refusal.ts";
+import type { Answer, RequestHead } from "../api/Routes.ts";
+import { bodyTooLong } from "../api/Site.ts";
+import { maxTokenBodyBytes } from "../api/TokenEndpoint.ts";
+import type { RpcCode } from "@bytenite-engines/core/wire";
+
+/** Bounds on what one client can take of this server. */
+export interface ServerLimits {
+  /** Bytes of all headers of a request; more is 431. */
+  readonly headerBytes: number;
+  /** Milliseconds until all headers of a request must have arrived; longer is 408. */
+  readonly headersTimeoutMs: number;
+  /** Milliseconds until a whole request must have arrived; longer is 408. */
+  readonly requestTimeoutMs: number;
+  /** Milliseconds an idle connection is kept. Above the 60 s of common proxies, which must be the ones to close. */
+  readonly keepAliveTimeoutMs: number;
+  /** Open connections; one more is closed at once. */
+  readonly connections: number;
+  /** Milliseconds that answers under way have when the server stops. */
+  readonly drainMs: number;
+}
+
+/** The limits when none are given. */
+export const defaultLimits: ServerLimits = {
+  headerBytes: 16 * 1_024,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 15_000,
+  keepAliveTimeoutMs: 75_000,
+  connections: 1_000,
+  drainMs: 10_000,
+};
+
+/** One exchange: the request as the routes see it, and what Node has of it. */
+export interface Exchange {
+  readonly head: RequestHead;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
+/**
+ * Answers, or takes the socket over: `torn` when it has written to it or ended it as it liked, `left` when there is
+ * nobody to answer any more, or nobody is to be answered.
+ */
+export type Handler = (exchange: Exchange) => Promise<Answer | "torn" | "left">;
+
+/** What a server is made of. */
+export interface ServerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly limits: ServerLimits;
+  readonly handle: Handler;
+}
+
+/** A server that accepts requests. */
+export interface RunningServer {
+  readonly host: string;
+  readonly port: number;
+  readonly draining: () => boolean;
+  /** Accepts nothing new, lets what is under way end, then closes. */
+  readonly stop: () => Promise<void>;
+}
+
+/** Starts to listen. Rejects with the error of `listen`, e.g. EADDRINUSE. */
+export const startServer = async (options: ServerOptions): Promise<RunningServer> => {
+  const { limits } = options;
+  let draining = false;
+  const server = createServer({
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    connectionsCheckingInterval: 1_000,
+    // A request without Host is answered with a Status like any other, not with Node's own page.
+    requireHostHeader: false,
+    noDelay: true,
+  });
+  server.maxConnections = limits.connections;
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    void answer(options, request, response, () => draining);
+  };
+  server.on("request", onRequest);
+  server.on("checkContinue", onRequest);
+  server.on("checkExpectation", onRequest);
+  server.on("connect", (_request: IncomingMessage, socket: Duplex) =>
+    refuseRaw(socket, 501, "UNIMPLEMENTED", "method not allowed"),
+  );
+  server.on("clientError", onClientError);
+  await listening(server, options.host, options.port);
+  return {
+    host: options.host,
+    port: (server.address() as AddressInfo).port,
+    draining: () => draining,
+    stop: async () => {
+      if (draining) return;
+      draining = true;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      const late = setTimeout(() => server.closeAllConnections(), limits.drainMs);
+      await closed;
+      clearTimeout(late);
+    },
+  };
+};
+
+const listening = (server: Server, host: string, port: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host, port, backlog: 1_024 }, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+
+const answer = async (
+  options: ServerOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+  draining: () => boolean,
+): Promise<void> => {
+  const answer = await options.handle({ head: headOf(request), request, response });
+  if (answer === "torn" || answer === "left" || response.destroyed) return;
+  if (draining()) answer.headers["Connection"] = "close";
+  // An unread body would be taken for the next request: the connection ends with this answer instead.
+  else if (!request.complete && request.headers["content-length"] !== undefined) answer.headers["Connection"] = "close";
+  send(response, answer, request.method === "HEAD");
+};
+
+/** Writes an answer. */
+export const send = (response: ServerResponse, { status, headers, body }: Answer, withoutBody: boolean): void => {
+  headers["Content-Length"] = String(typeof body === "string" ? Buffer.byteLength(body) : body.length);
+  response.writeHead(status, headers);
+  if (withoutBody) response.end();
+  else response.end(body);
+};
+
+const headOf = (request: IncomingMessage): RequestHead => ({
+  method: request.method ?? "",
+  target: request.url ?? "",
+  header: (name) => {
+    const value = request.headers[name];
+    return value === undefined ? null : String(value);
+  },
+  body: () => bodyOf(request),
+});
+
+const bodyOf = async (request: IncomingMessage): Promise<Uint8Array> => {
+  const parts: Array<Buffer> = [];
+  let length = 0;
+  for await (const part of request as AsyncIterable<Buffer>) {
+    length += part.length;
+    if (length > maxTokenBodyBytes) throw bodyTooLong();
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+};
+
+const clientErrors: Readonly<Record<string, readonly [status: number, code: RpcCode, message: string]>> = {
+  HPE_HEADER_OVERFLOW: [431, "INVALID_ARGUMENT", "request headers are too long"],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "DEADLINE_EXCEEDED", "the request did not arrive in time"],
+};
+
+const onClientError = (error: Error & { readonly code?: string }, socket: Duplex): void => {
+  const [status, code, message] = clientErrors[error.code ?? ""] ?? [
+    400,
+    "INVALID_ARGUMENT" as const,
+    "the request is not HTTP/1.1",
+  ];
+  refuseRaw(socket, status, code, message);
+};
+
+/** Answers where there is no ServerResponse to answer with. */
+const refuseRaw = (socket: Duplex, status: number, code: RpcCode, message: string): void => {
+  if (!socket.writable || (socket as Socket).bytesWritten === undefined) {
+    socket.destroy();
+    return;
+  }
+  const body = statusBody(code, message, "json") as string;
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,
+    "Content-Type: application/json",
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    `X-Request-Id: ${crypto.randomUUID()}`,
+    `Date: ${new Date().toUTCString()}`,
+    "Connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+};

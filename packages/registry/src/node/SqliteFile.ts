@@ -1,0 +1,106 @@
+// Decides: how this process works with one SQLite file: durable, shared with other processes, every statement prepared once.
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { Row, SqlPort, Statement } from "../api/SqlPort.ts";
+
+/** Milliseconds to wait for another process that is writing. */
+const busyTimeoutMs = 10_000;
+
+/** Page cache of one connection, in KiB. */
+const cacheKib = 64 * 1_024;
+
+/** Bytes of the file that are mapped into memory for reading. */
+const mappedBytes = 1_024 * 1_024 * 1_024;
+
+/** Pages of the write-ahead log after which it is folded into the file. */
+const checkpointPages = 1_000;
+
+/** Where the registry keeps its data. */
+export interface SqliteFile {
+  readonly port: SqlPort;
+  /** Runs `work` as one transaction: all of it or nothing, on disk when it returns. */
+  readonly transaction: <A>(work: (run: Run) => A) => A;
+  readonly rows: (statement: Statement) => ReadonlyArray<Row>;
+  /** Rows one after the other, for results that need not fit into memory. */
+  readonly iterate: (statement: Statement) => Iterable<Row>;
+  readonly database: DatabaseSync;
+  readonly close: () => void;
+}
+
+/** Runs a statement inside a transaction and gives its rows. */
+export type Run = (sql: string, ...values: Statement["values"]) => ReadonlyArray<Row>;
+
+/** How a file is opened. */
+export interface SqliteOptions {
+  readonly readOnly?: boolean;
+}
+
+/** Opens a file, or `:memory:`. The file is created when it does not exist. */
+export const openSqlite = (path: string, options: SqliteOptions = {}): SqliteFile => {
+  const readOnly = options.readOnly ?? false;
+  const database = new DatabaseSync(path, { readOnly, timeout: busyTimeoutMs });
+  try {
+    if (!readOnly) {
+      database.exec("PRAGMA journal_mode = WAL");
+      // FULL syncs the log at every commit: what was acknowledged survives a loss of power.
+      database.exec("PRAGMA synchronous = FULL");
+      database.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`);
+    }
+    database.exec("PRAGMA foreign_keys = ON");
+    database.exec(`PRAGMA cache_size = -${cacheKib}`);
+    database.exec(`PRAGMA mmap_size = ${mappedBytes}`);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+  return withStatements(database);
+};
+
+const withStatements = (database: DatabaseSync): SqliteFile => {
+  const prepared = new Map<string, StatementSync>();
+  const prepare = (sql: string): StatementSync => {
+    let statement = prepared.get(sql);
+    if (statement === undefined) {
+      statement = database.prepare(sql);
+      prepared.set(sql, statement);
+    }
+    return statement;
+  };
+  const run: Run = (sql, ...values) => prepare(sql).all(...values);
+  const within = <A>(begin: string, work: () => A): A => {
+    prepare(begin).run();
+    try {
+      const result = work();
+      prepare("COMMIT").run();
+      return result;
+    } catch (error) {
+      // A full disk ends the transaction by itself.
+      if (database.isTransaction) prepare("ROLLBACK").run();
+      throw error;
+    }
+  };
+  const transaction = <A>(work: (run: Run) => A): A => within("BEGIN IMMEDIATE", () => work(run));
+  const runAll = (statements: ReadonlyArray<Statement>): ReadonlyArray<ReadonlyArray<Row>> =>
+    statements.map(({ sql, values }) => run(sql, ...values));
+  return {
+    port: {
+      read: async (statements) =>
+        statements.length === 1 ? runAll(statements) : within("BEGIN", () => runAll(statements)),
+      write: async (statements) => {
+        // Statements that change the tables are not kept prepared: they run once.
+        transaction(() => {
+          for (const { sql, values } of statements) {
+            database.prepare(sql).run(...values);
+          }
+        });
+      },
+    },
+    transaction,
+    rows: ({ sql, values }) => run(sql, ...values),
+    iterate: ({ sql, values }) => database.prepare(sql).iterate(...values),
+    database,
+    close: () => {
+      prepared.clear();
+      database.close();
+    },
+  };
+};
