@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+// Starts bne. Plain old syntax, so that an old Node can read it and say what is missing.
+var wanted = 24;
+if (Number(process.versions.node.split(".")[0]) < wanted) {
+  process.stderr.write("bne needs Node " + wanted + " or later; this is Node " + process.versions.node + ".\n");
+  process.exitCode = 2;
+} else {
+  process.getBuiltinModule("node:module").enableCompileCache();
+  import("../dist/main.js").then(
+    function (main) {
+      return main.main(process.argv.slice(2));
+    },
+    function (error) {
+      if (error.code !== "ERR_MODULE_NOT_FOUND") throw error;
+      process.stderr.write("bne is not built yet; run `npx -y pnpm@12 build` in its repository first.\n");
+      process.exitCode = 1;
+    },
+  );
+}
