@@ -1,38 +1,42 @@
 // Decides: which programs that no npm package brings the tests use, and gets them where that can be done unasked.
-import { accessSync, constants } from "node:fs";
-import { delimiter, join } from "node:path";
+import { spawnSync } from "node:child_process";
 import { quietly, step } from "./Step.ts";
 
-/** Program -> the Debian package that brings it. Tests that miss theirs are skipped, and the closing line counts them. */
-const debianPackages = {
-  protoc: "protobuf-compiler",
-} as const satisfies Readonly<Record<string, string>>;
+interface SystemProgram {
+  /** A command that ends with 0 where the program is complete. */
+  readonly probe: readonly [command: string, ...args: ReadonlyArray<string>];
+  /** The Debian packages that bring it. */
+  readonly packages: ReadonlyArray<string>;
+}
 
-const onPath = (program: string): boolean =>
-  (process.env["PATH"] ?? "").split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+/** Tests that miss theirs are skipped, and the closing line counts them. */
+const programs: Readonly<Record<string, SystemProgram>> = {
+  // Debian keeps the well-known types, which protoc needs to read ours, in the package of the C++ headers.
+  protoc: {
+    probe: ["protoc", "--decode=google.protobuf.Timestamp", "google/protobuf/timestamp.proto"],
+    packages: ["protobuf-compiler", "libprotobuf-dev"],
+  },
+};
+
+const works = ({ probe: [command, ...args] }: SystemProgram): boolean =>
+  spawnSync(command, args, { input: "" }).status === 0;
 
 /** Installs what is missing where we are root on Debian; says what is missing anywhere else. */
 export const installSystemPackages = async (): Promise<void> => {
-  const missing = Object.entries(debianPackages).filter(([program]) => !onPath(program));
+  const missing = Object.entries(programs).filter(([, program]) => !works(program));
   if (missing.length === 0) return;
-  const packages = missing.map(([, name]) => name);
-  if (process.getuid?.() === 0 && onPath("apt-get")) {
-    const install = ["install", "--yes", "--no-install-recommends", ...packages];
-    await step(`install ${packages.join(", ")} for the tests`, async () => {
+  const names = missing.map(([name]) => name).join(", ");
+  const packages = missing.flatMap(([, program]) => program.packages);
+  const isDebian = spawnSync("apt-get", ["--version"]).status === 0;
+  const installed =
+    process.getuid?.() === 0 &&
+    isDebian &&
+    (await step(`install ${names} for the tests`, async () => {
       await quietly("apt-get", ["update"]);
-      await quietly("apt-get", install);
-    });
-  } else {
-    process.stdout.write(
-      `Not found: ${missing.map(([program]) => program).join(", ")}; tests that need it are skipped ` +
-        `(Debian: apt-get install ${packages.join(" ")}).\n`,
-    );
+      await quietly("apt-get", ["install", "--yes", "--no-install-recommends", ...packages]);
+    }));
+  if (!installed) {
+    const hint = `Debian: apt-get install ${packages.join(" ")}`;
+    process.stdout.write(`Without ${names} the tests that need it are skipped (${hint}).\n`);
   }
 };

@@ -3,8 +3,11 @@ import type { Format } from "@bytenite-engines/core/wire";
 import type { TestRegistry } from "@bytenite-engines/registry/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Seeds } from "../src/Case.ts";
+import { acceptCases } from "../src/cases/negotiation.ts";
 import { wireCases } from "../src/Cases.ts";
 import { coreDoor, httpDoor, type Door } from "../src/Door.ts";
+import { tokenOf } from "../src/Engines.ts";
+import { exchange } from "../src/Exchange.ts";
 import { seedsOf, startProxy, startTableRegistry, type RunningProxy } from "../src/World.ts";
 
 let registry: TestRegistry;
@@ -38,6 +41,31 @@ describe.for(doors)("%s", ([name, open]) => {
     const outcome = await door.knock(wireCase);
     const expected = door.isProxy ? (wireCase.expectedOfProxy ?? wireCase.expected) : wireCase.expected;
     expect(outcome).toEqual(door.expects(expected, seeds));
+  });
+});
+
+const servers = [
+  ["the registry", () => registry.url],
+  ["the worker", () => proxy.url],
+] as const;
+
+const targets = ["/engines?pagination.limit=1", "/engines/full@1.2", "/engines/full@1.2/status", "/engines/nothing"];
+
+describe.for(servers)("plain HTTP to %s", ([, url]) => {
+  test.for(acceptCases)("answers Accept: %s with %s", async ([accept, mediaType]) => {
+    for (const target of targets) {
+      const headers = { authorization: tokenOf("alice"), ...(accept === undefined ? {} : { accept }) };
+      const answered = await exchange(url(), target, headers);
+      const missing = target.endsWith("nothing");
+      expect({ target, status: answered.status }).toEqual({
+        target,
+        status: mediaType === undefined ? 406 : missing ? 404 : 200,
+      });
+      expect(answered.headers.vary?.toLowerCase()).toContain("accept");
+      expect(answered.headers["content-type"]).toBe(mediaType ?? "application/json");
+      // A refusal says what is offered instead (RFC 9110, 15.5.7).
+      expect(answered.body.toString().includes("application/x-protobuf")).toBe(mediaType === undefined);
+    }
   });
 });
 

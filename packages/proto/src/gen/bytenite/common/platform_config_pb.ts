@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bytenite/common/platform_config.proto.
  */
 export const file_bytenite_common_platform_config: GenFile = /*@__PURE__*/
-  fileDesc("CiVieXRlbml0ZS9jb21tb24vcGxhdGZvcm1fY29uZmlnLnByb3RvEg9ieXRlbml0ZS5jb21tb24icQoOUGxhdGZvcm1Db25maWcSEQoJY29udGFpbmVyGAEgASgJEhUKDXByaXZhdGVfaW1hZ2UYAiABKAgSEAoIdXNlcm5hbWUYAyABKAkSEgoFdG9rZW4YBCABKAlCA4ABARIPCgdzZWNyZXRzGAUgAygJYgZwcm90bzM");
+  fileDesc("CiVieXRlbml0ZS9jb21tb24vcGxhdGZvcm1fY29uZmlnLnByb3RvEg9ieXRlbml0ZS5jb21tb24ibAoOUGxhdGZvcm1Db25maWcSEQoJY29udGFpbmVyGAEgASgJEhUKDXByaXZhdGVfaW1hZ2UYAiABKAgSEAoIdXNlcm5hbWUYAyABKAkSDQoFdG9rZW4YBCABKAkSDwoHc2VjcmV0cxgFIAMoCWIGcHJvdG8z");
 
 /**
  * Where the code of an engine or app runs: the container image and what it needs to be pulled and started.
