@@ -1,0 +1,109 @@
+// Decides: what one pair of answers, the protobuf and the JSON of the same resource, adds to the evidence.
+import type { DescField, DescMessage } from "@bufbuild/protobuf";
+import { allowedBy, evidenceOf, withRecord, type Evidence, type MessageEvidence } from "./Evidence.ts";
+import { isPlain, type Values } from "./FieldMatch.ts";
+import type { Solve } from "./Numbering.ts";
+import { tryWireFields, type WireFields } from "./WireFields.ts";
+
+/** Messages of one type that are taken from one pair, at most: a page of 256 engines teaches all that a longer one would. */
+export const maxRecordsPerPair = 256;
+
+/** A pair that fits: the evidence with it, and the numbers it leaves without a field for the first time. */
+export interface Fit {
+  readonly kind: "fit";
+  readonly evidence: Evidence;
+  /** `type#number` of numbers that became foreign by this pair. */
+  readonly foreign: ReadonlyArray<string>;
+  /** Whether each message with such a number, or one around it, says when it was last changed. */
+  readonly dated: boolean;
+}
+
+/** A pair that does not fit: no numbering explains it together with the evidence. */
+export interface Misfit {
+  readonly kind: "misfit";
+  /** The message type that cannot be explained. */
+  readonly message: string;
+}
+
+interface Record {
+  readonly message: DescMessage;
+  readonly wire: WireFields;
+  readonly values: Values;
+  readonly dated: boolean;
+}
+
+/**
+ * Adds a pair: first its outermost message, then, through the fields whose numbers are certain by then, those inside it.
+ * All or nothing: one message that does not fit rejects the pair.
+ */
+export const addPair = (
+  evidence: Evidence,
+  solve: Solve,
+  root: DescMessage,
+  bytes: Uint8Array,
+  values: Values,
+): Fit | Misfit => {
+  const added = new Map(evidence);
+  const allowed = allowedBy(evidence);
+  const foreign: Array<string> = [];
+  let dated = true;
+  const wire = tryWireFields([bytes]);
+  if (wire === undefined) return { kind: "misfit", message: root.typeName };
+  let level: ReadonlyArray<Record> = [{ message: root, wire, values, dated: isDated(root, values) }];
+  while (level.length > 0) {
+    const inner: Array<Record> = [];
+    for (const records of byType(level)) {
+      const [{ message } = { message: root }] = records;
+      const before = evidenceOf(added, message);
+      let known: MessageEvidence | undefined = before;
+      for (const record of records) known &&= withRecord(known, message, record.wire, record.values, allowed);
+      const numbering = known && solve(message, known);
+      if (known === undefined || numbering === undefined) return { kind: "misfit", message: message.typeName };
+      added.set(message.typeName, known);
+      const strangersBefore = solve(message, before)?.foreign;
+      for (const number of numbering.foreign) {
+        if (strangersBefore?.has(number)) continue;
+        foreign.push(`${message.typeName}#${number}`);
+        dated &&= records.every((record) => record.dated || !record.wire.has(number));
+      }
+      for (const { field, number } of numbering.confirmed.values()) {
+        for (const record of records)
+          if (!within(field, number, record, inner)) return { kind: "misfit", message: message.typeName };
+      }
+    }
+    level = inner;
+  }
+  return { kind: "fit", evidence: added, foreign, dated };
+};
+
+const byType = (records: ReadonlyArray<Record>): ReadonlyArray<ReadonlyArray<Record>> => {
+  const groups = new Map<string, Array<Record>>();
+  for (const record of records) {
+    const group = groups.get(record.message.typeName);
+    if (group === undefined) groups.set(record.message.typeName, [record]);
+    else if (group.length < maxRecordsPerPair) group.push(record);
+  }
+  return [...groups.values()];
+};
+
+/** Adds the messages that a field holds; false when they are no messages. */
+const within = (field: DescField, number: number, record: Record, inner: Array<Record>): boolean => {
+  if (field.message === undefined || !isPlain(field.message)) return true;
+  const { message } = field;
+  const value = record.values[field.localName] as Values | ReadonlyArray<Values> | undefined;
+  const payloads = (record.wire.get(number) ?? []).map(({ data }) => data);
+  if (value === undefined) return true;
+  const parts = Array.isArray(value)
+    ? (value as ReadonlyArray<Values>).map((values, index) => ({ values, payloads: payloads.slice(index, index + 1) }))
+    : [{ values: value as Values, payloads }];
+  for (const { values, payloads } of parts) {
+    const wire = tryWireFields(payloads);
+    if (wire === undefined) return false;
+    inner.push({ message, wire, values, dated: record.dated || isDated(message, values) });
+  }
+  return true;
+};
+
+/** An engine that was changed says so: both forms then show the same state of it, or the pair does not fit. */
+const isDated = (message: DescMessage, values: Values): boolean =>
+  message.fields.some((field) => field.name === "updated_at" && values[field.localName] !== undefined);

@@ -1,0 +1,68 @@
+// Decides: the words between a client and its trust: what an answer is, what may be done with it, what was learned.
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import type { Format } from "../MediaType.ts";
+import type { Evidence } from "./Evidence.ts";
+
+/** The protobuf of an answer. */
+export interface ProtobufAnswer {
+  /** Value of the header `Bytenite-Schema-Digest`. */
+  readonly digest: string | null;
+  readonly bytes: Uint8Array;
+}
+
+/** What may be done with the protobuf of an answer. */
+export type Verdict<D extends DescMessage> =
+  /** Hand out this message. */
+  | { readonly kind: "believed"; readonly message: MessageShape<D> }
+  /** Read the JSON of the same resource, hand that out, and show both to `witness`. */
+  | {
+      readonly kind: "witness";
+      readonly reason: "unconfirmed" | "doubted" | "sample";
+      /** Only for a sample: what was believed so far, to be handed out if no JSON can be had. */
+      readonly message?: MessageShape<D>;
+    }
+  /** The origin claims our schema, and these bytes are none of it. */
+  | { readonly kind: "undecodable"; readonly cause: unknown };
+
+/** A witnessed answer. */
+export interface Testimony<D extends DescMessage> extends ProtobufAnswer {
+  /** The decoded JSON of the same resource. */
+  readonly json: MessageShape<D>;
+  /** The bytes of the first reading, when the finding on it was `again`. The JSON must have been read between the two. */
+  readonly earlier?: Uint8Array | undefined;
+}
+
+/** Something learned about an origin. No value of an answer is in it. */
+export interface TrustNews {
+  /** `trust`: numbers were confirmed. `drift`: what was believed does not hold (any more). */
+  readonly type: "trust" | "drift";
+  /** Full name of the message. */
+  readonly message: string;
+  readonly detail: string;
+  /** Field by proto name -> the number found. */
+  readonly numbers: Readonly<Record<string, number>>;
+}
+
+/**
+ * What a pair of answers showed. `agreed`: both forms fit all that is known. `again`: they do not; the protobuf should be
+ * read once more and shown with the same JSON, since the resource may have changed in between. `changed`: it did, and
+ * nothing is concluded. `disagreed`: it did not; what was known is dropped. In each case the JSON is what to hand out.
+ */
+export interface Finding {
+  readonly kind: "agreed" | "again" | "changed" | "disagreed";
+  readonly news: ReadonlyArray<TrustNews>;
+}
+
+/** Trust in the field numbers of origins. Holds no clock and no randomness, does no I/O. */
+export interface Trust {
+  readonly decide: <D extends DescMessage>(origin: string, schema: D, answer: ProtobufAnswer) => Verdict<D>;
+  readonly witness: <D extends DescMessage>(origin: string, schema: D, testimony: Testimony<D>) => Finding;
+  /** The form to ask for: JSON while the last protobuf could not be believed even after it was witnessed. */
+  readonly asks: (origin: string, schema: DescMessage) => Format;
+  /** After an answer that was asked for in JSON so: whether its protobuf should be read too and shown to `witness`. */
+  readonly teaches: <D extends DescMessage>(origin: string, schema: D, json: MessageShape<D>) => boolean;
+  /** What is known of an origin. */
+  readonly evidence: (origin: string) => Evidence;
+  /** Replaces what is known of an origin, e.g. by what a profile says. */
+  readonly restore: (origin: string, evidence: Evidence) => void;
+}
