@@ -1,6 +1,9 @@
 // Decides: what the table runs against: a registry on its own port, and the proxy on real workerd before it.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { fromJson } from "@bufbuild/protobuf";
@@ -52,15 +55,25 @@ const readyLine = async (child: ChildProcess, ended: Promise<unknown>): Promise<
   ]);
 };
 
-/** The registry of the table, filled. */
-export const startTableRegistry = (): Promise<TestRegistry> =>
-  startRegistry({
+/** The registry of the table, filled, on a SQLite file that goes when it ends. */
+export const startTableRegistry = async (): Promise<TestRegistry> => {
+  const folder = mkdtempSync(join(tmpdir(), "conformance-"));
+  const registry = await startRegistry({
+    database: join(folder, "registry.sqlite"),
     users: users.map((name) => ({
       name,
       token: tokenOf(name),
       engines: engines[name].map((engine) => fromJson(EngineSchema, engine)),
     })),
   });
+  return {
+    ...registry,
+    stop: async () => {
+      await registry.stop();
+      rmSync(folder, { recursive: true });
+    },
+  };
+};
 
 /** What the registry was filled with, and the ids that it gave to the owners. */
 export const seedsOf = async (registry: TestRegistry): Promise<Seeds> => {

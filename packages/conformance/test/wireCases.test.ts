@@ -1,6 +1,10 @@
 // The table of wire cases through four doors, each in both forms, on real ports and real workerd.
+import { EngineClient } from "@bytenite-engines/core";
+import { createEngineClient, type Engine } from "@bytenite-engines/core/promise";
 import type { Format } from "@bytenite-engines/core/wire";
 import type { TestRegistry } from "@bytenite-engines/registry/testing";
+import * as Effect from "effect/Effect";
+import * as Stream from "effect/Stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Seeds } from "../src/Case.ts";
 import { acceptCases } from "../src/cases/negotiation.ts";
@@ -66,6 +70,30 @@ describe.for(servers)("plain HTTP to %s", ([, url]) => {
       // A refusal says what is offered instead (RFC 9110, 15.5.7).
       expect(answered.body.toString().includes("application/x-protobuf")).toBe(mediaType === undefined);
     }
+  });
+});
+
+const tagOf = ({ name, version }: Engine): string => `${name}@${version}`;
+
+describe.for(servers)("all pages of %s", ([, url]) => {
+  const options = () => ({ baseUrl: url(), token: tokenOf("alice") });
+
+  test.for([1, 4, 17, 18, 1000])("come in order through the promise door, %i engines at a time", async (limit) => {
+    const tags: Array<string> = [];
+    for await (const engine of createEngineClient(options()).listAll({ limit })) tags.push(tagOf(engine));
+    expect(tags).toEqual(seeds.tags("alice"));
+  });
+
+  test("come in order through Effect, as many as are taken", async () => {
+    const program = Effect.gen(function* () {
+      const client = yield* EngineClient;
+      const all = yield* Stream.runCollect(client.listAll({ limit: 4 }));
+      const five = yield* Stream.runCollect(Stream.take(client.listAll({ limit: 2 }), 5));
+      return { all: [...all].map(tagOf), five: [...five].map(tagOf) };
+    });
+    const { all, five } = await Effect.runPromise(Effect.provide(program, EngineClient.layer(options())));
+    expect(all).toEqual(seeds.tags("alice"));
+    expect(five).toEqual(seeds.tags("alice").slice(0, 5));
   });
 });
 
