@@ -1,0 +1,52 @@
+// Decides: which moment an HTTP-date names (RFC 9110, 5.6.7).
+
+const months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const time = "([0-9]{2}):([0-9]{2}):([0-9]{2})";
+const day = "(?:mon|tue|wed|thu|fri|sat|sun)";
+const longDay = "(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday)";
+const imfFixdate = new RegExp(`^${day}, ([0-9]{2}) ([a-z]{3}) ([0-9]{4}) ${time} gmt$`);
+const rfc850Date = new RegExp(`^${longDay}, ([0-9]{2})-([a-z]{3})-([0-9]{2}) ${time} gmt$`);
+const asctimeDate = new RegExp(`^${day} ([a-z]{3}) ([0-9 ][0-9]) ${time} ([0-9]{4})$`);
+
+/** A two-digit year that seems more than this far in the future lies in the past (RFC 9110, 5.6.7). */
+const maxYearsAhead = 50;
+
+/**
+ * Milliseconds since the epoch of an HTTP-date in any of its three forms, or undefined for anything else. Case is
+ * ignored, as RFC 9111, 4.2 asks of caches; other zones than GMT, missing commas and extra spaces are not read.
+ */
+export const parseHttpDate = (text: string | null | undefined, nowMs: number = Date.now()): number | undefined => {
+  const date = text?.trim().toLowerCase();
+  if (date === undefined || date === "") return undefined;
+  let match = imfFixdate.exec(date);
+  if (match !== null) return momentOf(match[3], match[2], match[1], match.slice(4));
+  match = rfc850Date.exec(date);
+  if (match !== null) return momentOf(`${fullYear(Number(match[3]), nowMs)}`, match[2], match[1], match.slice(4));
+  match = asctimeDate.exec(date);
+  if (match !== null) return momentOf(match[6], match[1], match[2], match.slice(3, 6));
+  return undefined;
+};
+
+/** The preferred form of a moment, in whole seconds. */
+export const formatHttpDate = (ms: number): string => new Date(ms).toUTCString();
+
+const fullYear = (twoDigits: number, nowMs: number): number => {
+  const thisYear = new Date(nowMs).getUTCFullYear();
+  const year = thisYear - (thisYear % 100) + twoDigits;
+  return year > thisYear + maxYearsAhead ? year - 100 : year;
+};
+
+const momentOf = (
+  year: string | undefined,
+  month: string | undefined,
+  dayOfMonth: string | undefined,
+  clock: ReadonlyArray<string>,
+): number | undefined => {
+  const monthIndex = months.indexOf(month ?? "");
+  const [hours = Number.NaN, minutes = Number.NaN, seconds = Number.NaN] = clock.map(Number);
+  const date = Number(dayOfMonth);
+  // 60 is a leap second.
+  if (monthIndex < 0 || date < 1 || date > 31 || hours > 23 || minutes > 59 || seconds > 60) return undefined;
+  const ms = Date.UTC(Number(year), monthIndex, date, hours, minutes, seconds);
+  return Number.isNaN(ms) ? undefined : ms;
+};
