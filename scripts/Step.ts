@@ -45,27 +45,34 @@ export const quietly = (
 /** Seconds since a moment of `performance.now()`, to a tenth. */
 export const secondsSince = (start: number): string => `${((performance.now() - start) / 1000).toFixed(1)} s`;
 
+/** How often the time of a running step is shown anew on a terminal, in milliseconds. */
+const tickMs = 1_000;
+
 /**
  * Does one named step and shows how it went. Resolves with whether it succeeded; a failure is shown with its output,
  * and the caller decides whether to go on.
  */
 export const step = async (name: string, work: () => Promise<unknown>): Promise<boolean> => {
   const start = performance.now();
-  if (process.stdout.isTTY) process.stdout.write(`  .. ${name}`);
-  const line = (mark: string) => `${process.stdout.isTTY ? "\r" : ""}${mark} ${name} (${secondsSince(start)})\n`;
+  const { isTTY } = process.stdout;
+  const show = (mark: string, end: string): void => {
+    const time = mark === "  .." && !isTTY ? "" : ` (${secondsSince(start)})`;
+    process.stdout.write(`${isTTY ? "\r\x1b[K" : ""}${mark} ${name}${time}${end}`);
+  };
+  show("  ..", isTTY ? "" : "\n");
+  const ticking = isTTY ? setInterval(() => show("  ..", ""), tickMs) : undefined;
   try {
     await work();
-    process.stdout.write(line("  ok"));
+    clearInterval(ticking);
+    show("  ok", "\n");
     return true;
   } catch (error) {
-    process.stdout.write(line("FAIL"));
-    const detail =
-      error instanceof CommandError
-        ? `${error.output.trimEnd()}\n${error.message}`
-        : error instanceof Error
-          ? error.message
-          : String(error);
+    clearInterval(ticking);
+    show("FAIL", "\n");
+    const detail = error instanceof CommandError ? `${error.output.trimEnd()}\n${error.message}` : messageOf(error);
     process.stdout.write(`${detail.replaceAll(/^/gm, "     ")}\n`);
     return false;
   }
 };
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -8,7 +8,7 @@ import { assertFree, host, portFrom } from "./Port.ts";
 import { quietly, step } from "./Step.ts";
 
 /** Where the trial keeps its data and its logs; not in git. */
-const dataFolder = ".data";
+const dataFolder = process.env["DATA_FOLDER"] || ".data";
 
 /** The user that every new registry on loopback is seeded with. */
 const trialToken = "local-alice";

@@ -1,0 +1,115 @@
+// The verb that a newcomer types first, run as a process: the whole stack on ports of its own.
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, type AddressInfo, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { assertFree, host } from "./Port.ts";
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "start-"));
+});
+
+afterEach(() => rmSync(folder, { recursive: true }));
+
+interface Started {
+  readonly child: ChildProcess;
+  readonly printed: { out: string; err: string };
+  readonly code: Promise<number | null>;
+}
+
+const start = (args: ReadonlyArray<string>, ports: Ports): Started => {
+  const child = spawn(process.execPath, [fileURLToPath(new URL("./start.ts", import.meta.url)), ...args], {
+    env: {
+      ...process.env,
+      REGISTRY_PORT: `${ports.registry}`,
+      PROXY_PORT: `${ports.proxy}`,
+      DATA_FOLDER: folder,
+      NO_COLOR: "1",
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const printed = { out: "", err: "" };
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (printed.out += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (printed.err += text));
+  return { child, printed, code: once(child, "close").then(([code]) => code as number | null) };
+};
+
+interface Ports {
+  readonly registry: number;
+  readonly proxy: number;
+}
+
+const listening = async (): Promise<Server> => {
+  const server = createServer().listen(0, host);
+  await once(server, "listening");
+  return server;
+};
+
+const portOf = (server: Server): number => (server.address() as AddressInfo).port;
+
+/** Two ports that were free a moment ago. */
+const freePorts = async (): Promise<Ports> => {
+  const servers = await Promise.all([listening(), listening()]);
+  const [registry = 0, proxy = 0] = servers.map(portOf);
+  await Promise.all(servers.map((server) => once(server.close(), "close")));
+  return { registry, proxy };
+};
+
+const bothFree = async ({ registry, proxy }: Ports): Promise<void> => {
+  await assertFree(registry, "REGISTRY_PORT");
+  await assertFree(proxy, "PROXY_PORT");
+};
+
+test("start --once shows the table, what travelled and the cache's word, and leaves nothing behind", async () => {
+  const ports = await freePorts();
+  const { printed, code } = start(["--once"], ports);
+  expect({ code: await code, err: printed.err }).toEqual({ code: 0, err: "" });
+  for (const name of ["fanout-replica", "zipper", "fanout-urls", "data-assembler", "passthrough"]) {
+    expect(printed.out).toContain(name);
+  }
+  expect(printed.out).toMatch(/what travelled +200, application\/x-protobuf, cache: .*fwd=/);
+  expect(printed.out).toMatch(/once more +200, application\/x-protobuf, cache: .*hit/);
+  expect(printed.out).toContain(`http://127.0.0.1:${ports.registry}/v1/dev`);
+  expect(printed.out).toContain(`http://127.0.0.1:${ports.proxy}/v1/dev`);
+  expect(printed.out.split("Try next:")[1]?.match(/^ {2}\S.*/gm)).toHaveLength(3);
+  await bothFree(ports);
+});
+
+test.for(["SIGINT", "SIGTERM"] as const)("start runs until %s and then ends all that it started", async (signal) => {
+  const ports = await freePorts();
+  const { child, printed, code } = start([], ports);
+  await vi.waitFor(() => expect(printed.out + printed.err).toContain("Running until Ctrl-C"), 50_000);
+  const list = await fetch(`http://127.0.0.1:${ports.proxy}/v1/dev/engines`, {
+    headers: { authorization: "local-bob" },
+  });
+  expect(await list.text()).toContain("word-count");
+  child.kill(signal);
+  expect(await code).toBe(0);
+  await bothFree(ports);
+});
+
+test.for([
+  ["REGISTRY_PORT", "registry"],
+  ["PROXY_PORT", "proxy"],
+] as const)("a port in use is one clear sentence that names %s", async ([variable, part]) => {
+  const taken = await listening();
+  const ports = { ...(await freePorts()), [part]: portOf(taken) };
+  const { printed, code } = start(["--once"], ports);
+  expect(await code).toBe(1);
+  expect(printed).toEqual({
+    out: "",
+    err: `Port ${portOf(taken)} is in use by another process; choose another one with ${variable}=PORT.\n`,
+  });
+  taken.close();
+});
+
+test("an argument that start does not know is refused", async () => {
+  const { printed, code } = start(["--twice"], await freePorts());
+  expect([await code, printed.err]).toEqual([1, "Unknown argument --twice; the only one is --once.\n"]);
+});
