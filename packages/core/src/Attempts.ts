@@ -3,6 +3,7 @@ import * as Clock from "effect/Clock";
 import * as Duration from "effect/Duration";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
+import type * as Fiber from "effect/Fiber";
 import * as Random from "effect/Random";
 import * as Result from "effect/Result";
 import type { Span } from "effect/Tracer";
@@ -89,30 +90,69 @@ const attempt = <A>(
   clock: Clock.Clock,
   remainingMs: number,
 ): Effect.Effect<A, AttemptFailure> => {
-  const { settings, breaker } = plan;
-  const limitMs = Math.min(settings.attemptTimeoutMs, remainingMs);
-  const scope = settings.attemptTimeoutMs <= remainingMs ? "attempt" : "deadline";
-  const spanned = Effect.useSpan("GET", spanOptions(plan), (span) => {
-    const sent = send(plan, clock, span);
-    const timed = limitMs === Infinity ? sent : Effect.raceFirst(sent, timeout(plan, scope, limitMs));
-    return Effect.onExit(timed, (exit) => Effect.sync(() => describeEnd(span, plan.state, exit)));
-  });
-  return breaker === undefined ? spanned : guarded(breaker, plan, clock, spanned);
+  const spanned = Effect.useSpan("GET", spanOptions(plan), (span) =>
+    Effect.onExit(send(plan, clock, span, remainingMs), (exit) =>
+      Effect.sync(() => describeEnd(span, plan.state, exit)),
+    ),
+  );
+  return plan.breaker === undefined ? spanned : guarded(plan.breaker, plan, clock, spanned);
 };
 
-const send = <A>(plan: AttemptPlan<A>, clock: Clock.Clock, span: Span): Effect.Effect<A, AttemptFailure> =>
-  Effect.callback<A, AttemptFailure>((resume, signal) => {
-    const run = (signal: AbortSignal): Promise<A> => plan.run(signal, clock, span);
+/**
+ * Sends one request and waits for its end or the timeout, whichever is first. One timer beside one promise: a race of two
+ * fibers would cost as much as the rest of the call.
+ */
+const send = <A>(
+  plan: AttemptPlan<A>,
+  clock: Clock.Clock,
+  span: Span,
+  remainingMs: number,
+): Effect.Effect<A, AttemptFailure> =>
+  Effect.callback<A, AttemptFailure>((resume) => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const timer = startTimer(plan, clock, remainingMs, (failure) => {
+      controller.abort();
+      resume(Effect.fail(failure));
+    });
     const { hedging } = plan.settings;
+    const run = (signal: AbortSignal): Promise<A> => plan.run(signal, clock, span);
     const answer = hedging === undefined ? run(signal) : hedging.around(run, hedgingTools(plan, clock, signal));
     answer.then(
-      (value) => resume(Effect.succeed(value)),
+      (value) => {
+        timer?.interruptUnsafe();
+        resume(Effect.succeed(value));
+      },
       (cause: unknown) => {
+        timer?.interruptUnsafe();
         // An aborted request has nobody left who waits for it.
         if (!signal.aborted) resume(cause instanceof AttemptFailure ? Effect.fail(cause) : Effect.die(cause));
       },
     );
+    return Effect.sync(() => {
+      timer?.interruptUnsafe();
+      controller.abort();
+    });
   });
+
+const startTimer = (
+  plan: AttemptPlan<unknown>,
+  clock: Clock.Clock,
+  remainingMs: number,
+  onTimeout: (failure: AttemptFailure) => void,
+): Fiber.Fiber<void> | undefined => {
+  const { attemptTimeoutMs, deadlineMs } = plan.settings;
+  const afterMs = Math.min(attemptTimeoutMs, remainingMs);
+  if (afterMs === Infinity) return undefined;
+  const timer = Effect.runFork(clock.sleep(Duration.millis(afterMs)));
+  timer.addObserver((exit) => {
+    if (!Exit.isSuccess(exit)) return;
+    const [scope, limitMs] =
+      attemptTimeoutMs <= remainingMs ? (["attempt", attemptTimeoutMs] as const) : (["deadline", deadlineMs] as const);
+    onTimeout(failedHere(plan, { _tag: "TimedOut", scope, limitMs }));
+  });
+  return timer;
+};
 
 const hedgingTools = (plan: AttemptPlan<unknown>, clock: Clock.Clock, signal: AbortSignal): HedgingTools => ({
   signal,
@@ -120,16 +160,6 @@ const hedgingTools = (plan: AttemptPlan<unknown>, clock: Clock.Clock, signal: Ab
   sleep: (ms, signal) => Effect.runPromise(clock.sleep(Duration.millis(ms)), { signal }),
   pay: () => plan.budget.pay(retryCost.transient),
 });
-
-const timeout = (
-  plan: AttemptPlan<unknown>,
-  scope: "attempt" | "deadline",
-  afterMs: number,
-): Effect.Effect<never, AttemptFailure> =>
-  Effect.flatMap(Effect.sleep(Duration.millis(afterMs)), () => {
-    const limitMs = scope === "attempt" ? plan.settings.attemptTimeoutMs : plan.settings.deadlineMs;
-    return Effect.fail(failedHere(plan, { _tag: "TimedOut", scope, limitMs }));
-  });
 
 const failedHere = (plan: AttemptPlan<unknown>, reason: EngineError["reason"]): AttemptFailure =>
   new AttemptFailure(new EngineError({ reason, url: plan.subject.url, attempts: plan.state.requests }));

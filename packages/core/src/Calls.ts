@@ -3,7 +3,7 @@ import { clone, create, type DescMessage, type MessageInitShape, type MessageSha
 import * as Effect from "effect/Effect";
 import { attempts, type AttemptPlan, type CallState } from "./Attempts.ts";
 import type { CallSettings } from "./ClientOptions.ts";
-import { endpoints, matchPath, pathOf, type EndpointName } from "./Endpoint.ts";
+import { endpoints, pathOf, type EndpointName } from "./Endpoint.ts";
 import { EngineError } from "./EngineError.ts";
 import type { EventSubject } from "./EngineEvent.ts";
 import type { AttemptFailure } from "./Failure.ts";
@@ -12,7 +12,6 @@ import type { ClientParts } from "./ClientParts.ts";
 import { encodeQuery } from "./QueryParameters.ts";
 import { readAnswer, type Received } from "./Receiving.ts";
 import { shared, type InFlight } from "./Sharing.ts";
-import { publicUrl } from "./Transport.ts";
 
 /** The response message of an endpoint. */
 export type ResponseOf<N extends EndpointName> = MessageShape<(typeof endpoints)[N]["response"]>;
@@ -28,7 +27,7 @@ export interface Answer<T> {
   readonly format: Format;
   /** The answer's Content-Type, as sent. */
   readonly mediaType: string | undefined;
-  /** URL that answered, without user info. */
+  /** URL that answered. */
   readonly url: string;
   /** Requests that were sent for this call, witnesses and renewals included. */
   readonly attempts: number;
@@ -41,18 +40,19 @@ export const call = <N extends EndpointName>(
   parts: ClientParts,
   name: N,
   tag: string | undefined,
-  request: RequestOf<N>,
+  request: RequestOf<N> | undefined,
   settings: CallSettings,
 ): Effect.Effect<Answer<ResponseOf<N>>, EngineError> =>
   Effect.suspend(() => {
     const path = pathOf(name, tag);
-    if (name !== "list" && matchPath(path)?.tag !== tag) return Effect.fail(invalidTag(parts, path, tag));
+    if (path === undefined) return Effect.fail(invalidTag(parts, tag));
     const { request: schema, path: template } = endpoints[name];
-    const query = encodeQuery(schema, create<typeof schema>(schema, request as MessageInitShape<typeof schema>), [
-      "engine_tag",
-    ]);
+    const query =
+      request === undefined
+        ? ""
+        : encodeQuery<DescMessage>(schema, create<DescMessage>(schema, request), ["engine_tag"]);
     const url = `${parts.baseUrl}${path}${query === "" ? "" : `?${query}`}`;
-    const subject: EventSubject = { endpoint: name, url: publicUrl(url) };
+    const subject: EventSubject = { endpoint: name, url };
     const sent = Effect.useSpan(`EngineClient.${name}`, { attributes: { "url.template": template } }, () =>
       exchanged(parts, name, url, subject, settings),
     );
@@ -107,16 +107,16 @@ const answerOf = <N extends EndpointName>(
     headers,
     format,
     mediaType: headers.get("content-type") ?? undefined,
-    url: publicUrl(url),
+    url,
     attempts: state.requests,
     lastAttemptMs: answered.durationMs,
   };
 };
 
-const invalidTag = (parts: ClientParts, path: string, tag: string | undefined): EngineError =>
+const invalidTag = (parts: ClientParts, tag: string | undefined): EngineError =>
   new EngineError({
     reason: { _tag: "InvalidArgument" },
-    url: publicUrl(parts.baseUrl + path),
+    url: `${parts.baseUrl}/engines`,
     attempts: 0,
     serverMessage: `${JSON.stringify(tag?.slice(0, 100) ?? null)} is no tag; one looks like name, name@1 or name@1.2`,
   });

@@ -65,9 +65,23 @@ export const matchPath = (path: string): EndpointMatch | undefined => {
   return tail === "status" ? { name: "status", tag } : undefined;
 };
 
-/** The path of a row for a tag, percent-encoded; `@` is kept as it is (RFC 3986, 3.3 allows it in a segment). */
-export const pathOf = (name: EndpointName, tag = ""): string =>
-  endpoints[name].path.replace("{engine_tag}", () => encodeURIComponent(tag).replaceAll("%40", "@"));
+/**
+ * The path of a row for a tag, percent-encoded; `@` is kept as it is (RFC 3986, 3.3 allows it in a segment). Undefined for a
+ * tag that no path can carry: an empty one, a dot segment, one with a slash or NUL.
+ */
+export const pathOf = (name: EndpointName, tag = ""): string | undefined => {
+  if (name === "list") return endpoints.list.path;
+  const segment = plainTag.test(tag) ? tag : encodedSegment(tag);
+  return segment === undefined ? undefined : name === "get" ? `/engines/${segment}` : `/engines/${segment}/status`;
+};
+
+/** What nearly every tag looks like: nothing in it needs an escape, and it is no dot segment. */
+const plainTag = /^[A-Za-z0-9_-]+(?:@[0-9.]+)?$/;
+
+const encodedSegment = (tag: string): string | undefined => {
+  const segment = encodeURIComponent(tag.toWellFormed()).replaceAll("%40", "@");
+  return decodedSegment(segment) === undefined ? undefined : segment;
+};
 
 const decodedSegment = (segment: string): string | undefined => {
   let decoded: string;

@@ -48,7 +48,7 @@ const makeCalls = (parts: ClientParts): EngineCalls => {
   const ask = <N extends EndpointName>(
     name: N,
     tag: string | undefined,
-    request: RequestOf<N>,
+    request: RequestOf<N> | undefined,
     options: CallOptions | undefined,
   ): Effect.Effect<Answer<ResponseOf<N>>, EngineError> =>
     Effect.suspend(() => call(parts, name, tag, request, settingsOf(options ?? {}, parts.settings)));

@@ -38,10 +38,9 @@ export const listRequest = (params: ListParams = {}): RequestOf<"list"> => {
   return { orderBy: params.orderBy ?? "", isPublic: params.isPublic ?? false, pagination: { limit, offset } };
 };
 
-/** The query parameters of `get` and `status` that were asked for. */
-export const messageRequest = (params: MessageParams = {}): RequestOf<"get"> => ({
-  engineId: params.engineId ?? "",
-  engineData: params.engineData ?? new Uint8Array(),
-  engineLink: params.engineLink ?? "",
-  engineStatus: params.engineStatus ?? "",
-});
+/** The query parameters of `get` and `status` that were asked for; undefined for none. */
+export const messageRequest = (params: MessageParams | undefined): RequestOf<"get"> | undefined => {
+  if (params === undefined) return undefined;
+  const { engineId = "", engineData = new Uint8Array(), engineLink = "", engineStatus = "" } = params;
+  return { engineId, engineData, engineLink, engineStatus };
+};

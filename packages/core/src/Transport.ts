@@ -62,6 +62,8 @@ const redirectTarget = (from: string, response: Response, redirects: number): st
   if (redirects >= maxRedirects) throw new RefusedRedirect(`more than ${maxRedirects} in a row`);
   if (!URL.canParse(location, from)) throw new RefusedRedirect("it leads to no URL");
   const target = new URL(location, from);
+  target.username = "";
+  target.password = "";
   if (target.origin !== new URL(from).origin) throw new RefusedRedirect(`it leads to another origin, ${target.origin}`);
   return target.href;
 };

@@ -80,7 +80,7 @@ const ask = async <N extends EndpointName>(
   parts: ClientParts,
   name: N,
   tag: string | undefined,
-  request: RequestOf<N>,
+  request: RequestOf<N> | undefined,
   options: PromiseCallOptions | undefined,
 ): Promise<Answer<ResponseOf<N>>> => {
   const signal = options?.signal;
