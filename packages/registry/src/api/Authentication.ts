@@ -7,6 +7,12 @@ import type { SqlPort, Statement } from "./SqlPort.ts";
 /** Longest token that is looked at, in characters. */
 export const maxTokenCharacters = 8_192;
 
+/** Milliseconds for which a credential that was good is taken to be still good: how long a revocation can take. */
+export const trustMs = 1_000;
+
+/** Credentials that are remembered for that time. */
+const maxTrusted = 10_000;
+
 /** What opens what: `api-key` only the token endpoint, the others the API, `trial` only where trials are allowed. */
 export type CredentialKind = "token" | "api-key" | "trial" | "configured";
 
@@ -61,3 +67,20 @@ export const tokenOf = (authorization: string | null): string => {
 /** The refusal of somebody unknown. RFC 9110, 11.6.1 asks for the challenge. */
 export const unauthenticated = (message: string): Refusal =>
   new Refusal("UNAUTHENTICATED", message, { headers: { "WWW-Authenticate": "Bearer" } });
+
+type Lookup = (token: string, nowMs: number) => Promise<Credential | undefined>;
+
+/** A lookup that asks the database about a busy token once in `trustMs`. Only good tokens are remembered. */
+export const makeAuthenticator = (lookup: Lookup): Lookup => {
+  const trusted = new Map<string, { readonly credential: Credential; readonly sinceMs: number }>();
+  return async (token, nowMs) => {
+    const known = trusted.get(token);
+    if (known !== undefined && nowMs >= known.sinceMs && nowMs - known.sinceMs < trustMs) return known.credential;
+    const credential = await lookup(token, nowMs);
+    trusted.delete(token);
+    if (credential === undefined) return undefined;
+    if (trusted.size >= maxTrusted) trusted.clear();
+    trusted.set(token, { credential, sinceMs: nowMs });
+    return credential;
+  };
+};

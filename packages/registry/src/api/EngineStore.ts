@@ -13,87 +13,118 @@ export interface User {
 
 /** An engine as it is kept: one of its two forms, whichever was asked for, and its sealed secret if the user owns it. */
 export interface StoredEngine {
-  readonly owner: string;
   readonly json: string | undefined;
   readonly protobuf: Uint8Array | undefined;
   readonly secret: Uint8Array | undefined;
 }
 
-/** The form that a query reads; `both` where one has to be worked on. */
+/** The form that a query reads. */
 export type StoredForm = "json" | "protobuf";
 
-/** The page of a user's own engines, or of all public ones, and the length of the whole list. */
+/** Nobody reads the secret of another user's engine, public or not. */
+const ownSecret = "CASE WHEN owner = ? THEN secret END AS secret";
+
+/** A page of a list: one statement for its rows, each with the length of the list, and one for the length alone. */
+export interface ListStatements {
+  readonly rows: Statement;
+  readonly total: Statement;
+}
+
+/** SQL texts by what they are for. Made once, so that finding the prepared statement costs no hashing of a new text. */
+const texts = new Map<string, string>();
+
+const textOf = (key: string, make: () => string): string => {
+  let text = texts.get(key);
+  if (text === undefined) {
+    text = make();
+    texts.set(key, text);
+  }
+  return text;
+};
+
+const totals = {
+  own: "SELECT live_engines AS total FROM users WHERE id = ?",
+  public: "SELECT live_engines AS total FROM public_total WHERE one = 1",
+} as const;
+
+/** The page of a user's own engines, or of all public ones. */
 export const listStatements = (
   user: User,
   publicOnly: boolean,
   order: Order,
   page: Page,
   form: StoredForm,
-): readonly [total: Statement, rows: Statement] => {
-  const columns = `owner, ${form}, ${ownSecret}`;
-  return [
-    publicOnly
-      ? { sql: "SELECT live_engines AS total FROM public_total WHERE one = 1", values: [] }
-      : { sql: "SELECT live_engines AS total FROM users WHERE id = ?", values: [user.id] },
-    {
-      sql: `SELECT ${columns} FROM engines WHERE ${publicOnly ? "is_public = 1" : "owner = ?"} AND deleted_at IS NULL ORDER BY ${orderSql(order)} LIMIT ? OFFSET ?`,
-      values: [user.id, ...(publicOnly ? [] : [user.id]), page.limit, page.offset],
-    },
-  ];
+): ListStatements => {
+  const list = publicOnly ? "public" : "own";
+  const owner = publicOnly ? [] : [user.id];
+  const sql = textOf(`${list} ${order.field} ${order.descending} ${form}`, () => {
+    const which = `${publicOnly ? "is_public = 1" : "owner = ?"} AND deleted_at IS NULL`;
+    return `SELECT (${totals[list]}) AS total, ${form}, ${ownSecret} FROM engines WHERE ${which} ORDER BY ${orderSql(order)} LIMIT ? OFFSET ?`;
+  });
+  return {
+    total: { sql: totals[list], values: owner },
+    rows: { sql, values: [...owner, user.id, ...owner, page.limit, page.offset] },
+  };
 };
 
-/** Nobody reads the secret of another user's engine, public or not. */
-const ownSecret = "CASE WHEN owner = ? THEN secret END AS secret";
+/** The columns that a status is made of. */
+const statusColumns = "id, name, major, minor, status";
 
 /** The engine that a tag means: the user's own if there is one, else a public one; the highest version that fits. */
-export const tagStatements = (user: User, tag: EngineTag, form: StoredForm): ReadonlyArray<Statement> => {
-  const version = [
-    ...(tag.major === undefined ? [] : ["AND major = ?"]),
-    ...(tag.minor === undefined ? [] : ["AND minor = ?"]),
-  ].join(" ");
-  const values = [tag.name, ...[tag.major, tag.minor].filter((part) => part !== undefined)];
-  const columns = `owner, status, id, name, major, minor, ${form}, ${ownSecret}`;
-  const order = "ORDER BY major DESC, minor DESC, number DESC LIMIT 1";
+export const tagStatements = (user: User, tag: EngineTag, what: StoredForm | "status"): ReadonlyArray<Statement> => {
+  const wanted: Array<string | number> = [tag.name];
+  if (tag.major !== undefined) wanted.push(tag.major);
+  if (tag.minor !== undefined) wanted.push(tag.minor);
+  const asker = what === "status" ? [] : [user.id];
+  const text = (list: "own" | "public"): string =>
+    textOf(`${list} ${what} ${wanted.length}`, () => {
+      const version = ["", " AND major = ?", " AND major = ? AND minor = ?"][wanted.length - 1];
+      const columns = what === "status" ? statusColumns : `${what}, ${ownSecret}`;
+      const which = list === "own" ? `owner = ? AND name = ?${version}` : `name = ?${version} AND is_public = 1`;
+      return `SELECT ${columns} FROM engines WHERE ${which} AND deleted_at IS NULL ORDER BY major DESC, minor DESC, number DESC LIMIT 1`;
+    });
   return [
-    {
-      sql: `SELECT ${columns} FROM engines WHERE owner = ? AND name = ? ${version} AND deleted_at IS NULL ${order}`,
-      values: [user.id, user.id, ...values],
-    },
-    {
-      sql: `SELECT ${columns} FROM engines WHERE name = ? ${version} AND is_public = 1 AND deleted_at IS NULL ${order}`,
-      values: [user.id, ...values],
-    },
+    { sql: text("own"), values: [...asker, user.id, ...wanted] },
+    { sql: text("public"), values: [...asker, ...wanted] },
   ];
 };
 
 /** The answer to a list. */
 export const readList = async (
   sql: SqlPort,
-  statements: ReturnType<typeof listStatements>,
+  statements: ListStatements,
 ): Promise<{ readonly total: number; readonly engines: ReadonlyArray<StoredEngine> }> => {
-  const [totals, rows] = await sql.read(statements);
-  return { total: Number(totals?.[0]?.["total"] ?? 0), engines: (rows ?? []).map(storedOf) };
+  const [rows = []] = await sql.read([statements.rows]);
+  const [first] = rows.length > 0 ? rows : ((await sql.read([statements.total]))[0] ?? []);
+  return { total: Number(first?.["total"] ?? 0), engines: rows.map(storedOf) };
 };
 
-/** The engine of a tag, with the columns that a status needs. Refuses with NOT_FOUND. */
-export const readTag = async (
+/** The form of the engine that a tag means. Refuses with NOT_FOUND. */
+export const readEngine = async (sql: SqlPort, user: User, tag: EngineTag, form: StoredForm): Promise<StoredEngine> =>
+  storedOf(await firstRow(sql, tagStatements(user, tag, form)));
+
+/** The status of the engine that a tag means. Refuses with NOT_FOUND. */
+export const readStatus = async (
   sql: SqlPort,
-  statements: ReadonlyArray<Statement>,
-): Promise<StoredEngine & { readonly id: string; readonly tag: string; readonly status: string }> => {
+  user: User,
+  tag: EngineTag,
+): Promise<{ readonly id: string; readonly tag: string; readonly status: string }> => {
+  const row = await firstRow(sql, tagStatements(user, tag, "status"));
+  const version = `${String(row["major"])}.${String(row["minor"])}`;
+  return { id: String(row["id"]), tag: `${String(row["name"])}@${version}`, status: String(row["status"]) };
+};
+
+const firstRow = async (sql: SqlPort, statements: ReadonlyArray<Statement>): Promise<Row> => {
   for (const statement of statements) {
     const [rows] = await sql.read([statement]);
     const row = rows?.[0];
-    if (row !== undefined) {
-      const tag = `${String(row["name"])}@${String(row["major"])}.${String(row["minor"])}`;
-      return { ...storedOf(row), id: String(row["id"]), tag, status: String(row["status"]) };
-    }
+    if (row !== undefined) return row;
   }
   throw new Refusal("NOT_FOUND", "engine not found");
 };
 
 const storedOf = (row: Row): StoredEngine => ({
-  owner: String(row["owner"]),
-  json: row["json"] === undefined ? undefined : (row["json"] as string),
+  json: row["json"] as string | undefined,
   protobuf: bytesOf(row["protobuf"]),
   secret: bytesOf(row["secret"]),
 });

@@ -13,9 +13,9 @@ import {
   type Representation,
 } from "@bytenite-engines/core/wire";
 import { credentialOfToken, type AccessTokens } from "./AccessTokens.ts";
-import { tokenOf, unauthenticated, type CredentialKind } from "./Authentication.ts";
+import { makeAuthenticator, tokenOf, unauthenticated, type CredentialKind } from "./Authentication.ts";
 import { engineBody, listBody, statusBody as engineStatusBody, storedFormFor, type Body } from "./EngineBody.ts";
-import { listStatements, readList, readTag, tagStatements, type User } from "./EngineStore.ts";
+import { listStatements, readEngine, readList, readStatus, type User } from "./EngineStore.ts";
 import { parseOrder } from "./OrderBy.ts";
 import { pageOf, paginationOf } from "./Page.ts";
 import { Refusal, statusBody } from "./Refusal.ts";
@@ -68,6 +68,9 @@ export type Routes = (head: RequestHead, wire?: Wire) => Promise<Answer>;
 /** Builds the API. */
 export const makeRoutes = (options: RoutesOptions): Routes => {
   const now = options.now ?? Date.now;
+  const authenticate = makeAuthenticator((token, nowMs) =>
+    credentialOfToken(options.sql, options.accessTokens, token, nowMs),
+  );
   return async (head, wire = options.wire) => {
     const requestId = requestIdOf(head.header("x-request-id"));
     const about: { endpoint: EndpointName | undefined; user: string | undefined } = {
@@ -81,7 +84,7 @@ export const makeRoutes = (options: RoutesOptions): Routes => {
       about.endpoint = match.name;
       const call = readCall(match, query);
       const token = tokenOf(head.header("authorization"));
-      const credential = await credentialOfToken(options.sql, options.accessTokens, token, now());
+      const credential = await authenticate(token, now());
       if (credential === undefined || !options.accepts.includes(credential.kind)) {
         throw unauthenticated("access token is not valid");
       }
@@ -126,8 +129,8 @@ const readCall = (match: EndpointMatch, query: URLSearchParams): Call => {
     throw new Refusal("INVALID_ARGUMENT", "engine tag must be name, name@major or name@major.minor");
   }
   return async ({ sql, box }, wire, user, { format }) => {
-    const engine = await readTag(sql, tagStatements(user, tag, storedFormFor(wire, format)));
-    return match.name === "get" ? engineBody(wire, engine, format, box) : engineStatusBody(wire, engine, format);
+    if (match.name === "status") return engineStatusBody(wire, await readStatus(sql, user, tag), format);
+    return engineBody(wire, await readEngine(sql, user, tag, storedFormFor(wire, format)), format, box);
   };
 };
 
@@ -165,9 +168,22 @@ const queryOf = (text: string): URLSearchParams => {
   return new URLSearchParams(text);
 };
 
+/** Accept headers whose meaning is remembered; clients send the same few. */
+const maxAccepts = 100;
+
+const accepts = new Map<string | null, Representation | undefined>();
+
+const remembered = (accept: string | null): Representation | undefined => {
+  if (accepts.has(accept)) return accepts.get(accept);
+  if (accepts.size >= maxAccepts) accepts.clear();
+  const representation = negotiate(accept);
+  accepts.set(accept, representation);
+  return representation;
+};
+
 const negotiated = (wire: Wire, accept: string | null): Representation => {
   if (wire.jsonOnly) return offered[0] as Representation;
-  const representation = negotiate(accept);
+  const representation = remembered(accept);
   if (representation !== undefined) return representation;
   const names = offered.map(({ mediaType }) => mediaType).join(", ");
   throw new Refusal("FAILED_PRECONDITION", `nothing that Accept allows is offered; offered are ${names}`, {

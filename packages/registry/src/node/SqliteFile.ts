@@ -78,13 +78,29 @@ const withStatements = (database: DatabaseSync): SqliteFile => {
       throw error;
     }
   };
-  const transaction = <A>(work: (run: Run) => A): A => within("BEGIN IMMEDIATE", () => work(run));
-  const runAll = (statements: ReadonlyArray<Statement>): ReadonlyArray<ReadonlyArray<Row>> =>
-    statements.map(({ sql, values }) => run(sql, ...values));
+  let ending: NodeJS.Immediate | undefined;
+  /** Reads of one turn of the event loop share a snapshot, and so the taking and giving back of its locks. */
+  const snapshot = (): void => {
+    if (ending !== undefined) return;
+    prepare("BEGIN").run();
+    ending = setImmediate(endSnapshot);
+  };
+  const endSnapshot = (): void => {
+    if (ending === undefined) return;
+    clearImmediate(ending);
+    ending = undefined;
+    if (database.isTransaction) prepare("COMMIT").run();
+  };
+  const transaction = <A>(work: (run: Run) => A): A => {
+    endSnapshot();
+    return within("BEGIN IMMEDIATE", () => work(run));
+  };
   return {
     port: {
-      read: async (statements) =>
-        statements.length === 1 ? runAll(statements) : within("BEGIN", () => runAll(statements)),
+      read: async (statements) => {
+        snapshot();
+        return statements.map(({ sql, values }) => prepare(sql).all(...values));
+      },
       write: async (statements) => {
         // Statements that change the tables are not kept prepared: they run once.
         transaction(() => {
@@ -99,6 +115,7 @@ const withStatements = (database: DatabaseSync): SqliteFile => {
     iterate: ({ sql, values }) => database.prepare(sql).iterate(...values),
     database,
     close: () => {
+      endSnapshot();
       prepared.clear();
       database.close();
     },
