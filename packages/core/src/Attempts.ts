@@ -118,16 +118,14 @@ const send = <A>(
     const { hedging } = plan.settings;
     const run = (signal: AbortSignal): Promise<A> => plan.run(signal, clock, span);
     const answer = hedging === undefined ? run(signal) : hedging.around(run, hedgingTools(plan, clock, signal));
+    const end = (effect: Effect.Effect<A, AttemptFailure>): void => {
+      timer?.interruptUnsafe();
+      // An aborted request has nobody left who waits for it.
+      if (!signal.aborted) resume(effect);
+    };
     answer.then(
-      (value) => {
-        timer?.interruptUnsafe();
-        resume(Effect.succeed(value));
-      },
-      (cause: unknown) => {
-        timer?.interruptUnsafe();
-        // An aborted request has nobody left who waits for it.
-        if (!signal.aborted) resume(cause instanceof AttemptFailure ? Effect.fail(cause) : Effect.die(cause));
-      },
+      (value) => end(Effect.succeed(value)),
+      (cause: unknown) => end(cause instanceof AttemptFailure ? Effect.fail(cause) : Effect.die(cause)),
     );
     return Effect.sync(() => {
       timer?.interruptUnsafe();

@@ -7,7 +7,7 @@ import type { Hedging } from "./Hedging.ts";
 import type { Format } from "./MediaType.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "./Retry.ts";
 import type { ExchangeAnswer, ExchangeRequest, Fetch } from "./Transport.ts";
-import { maxJsonDepth } from "./WireJson.ts";
+import { maxJsonDepth } from "./JsonReader.ts";
 
 /** The documented address of the API. */
 export const defaultBaseUrl = "https://api.bytenite.com/v1/dev";

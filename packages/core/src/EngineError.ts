@@ -1,5 +1,5 @@
 // Decides: which failures of a call a caller can treat differently, and what each one says.
-import type { Any } from "@bufbuild/protobuf/wkt";
+import type { JsonObject } from "@bufbuild/protobuf";
 import type { RpcCode } from "./RpcCode.ts";
 
 /** Why a call failed. Each tag is something that a caller can do differently. */
@@ -45,6 +45,14 @@ export type EngineErrorTag = EngineErrorReason["_tag"];
 /** What kept an answer from coming at all. */
 export type UnreachableProblem = "dns" | "refused" | "reset" | "tls" | "network";
 
+/** One detail of a google.rpc.Status, in the form in which it came. */
+export interface ErrorDetail {
+  /** Full name of its message, e.g. `google.rpc.ErrorInfo`. */
+  readonly type: string;
+  readonly binary?: Uint8Array;
+  readonly json?: JsonObject;
+}
+
 /** What is known of a failed call beside its reason. No field ever holds a token. */
 export interface EngineErrorFields {
   readonly reason: EngineErrorReason;
@@ -60,8 +68,8 @@ export interface EngineErrorFields {
   readonly serverMessage?: string;
   /** The server's id of the request, to quote to its operators. */
   readonly requestId?: string;
-  /** Typed details of the server's google.rpc.Status, still packed: unpack them with `anyUnpack` of protobuf-es. */
-  readonly details?: ReadonlyArray<Any>;
+  /** Details of the server's google.rpc.Status, as they came; `findDetails` of `@bytenite-engines/core/details` types them. */
+  readonly details?: ReadonlyArray<ErrorDetail>;
   /** What lies under it, e.g. the error of `fetch`. */
   readonly cause?: unknown;
 }
@@ -76,7 +84,7 @@ export class EngineError extends Error implements EngineErrorFields {
   readonly code?: RpcCode;
   readonly serverMessage?: string;
   readonly requestId?: string;
-  readonly details: ReadonlyArray<Any>;
+  readonly details: ReadonlyArray<ErrorDetail>;
 
   constructor(fields: EngineErrorFields) {
     super(messageOf(fields), fields.cause === undefined ? undefined : { cause: fields.cause });

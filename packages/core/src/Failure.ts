@@ -1,8 +1,7 @@
 // Decides: which failure an answer that is no success stands for.
-import { fromBinary, fromJson, createRegistry, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
-import { AnySchema, type Any } from "@bufbuild/protobuf/wkt";
-import { file_google_rpc_error_details, StatusSchema, type Status } from "@bytenite-engines/proto";
-import { EngineError, type EngineErrorReason } from "./EngineError.ts";
+import { fromBinary, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
+import { StatusSchema, type Status } from "@bytenite-engines/proto";
+import { EngineError, type EngineErrorReason, type ErrorDetail } from "./EngineError.ts";
 import { formatOf } from "./MediaType.ts";
 import { retryHintMs } from "./RetryHint.ts";
 import { rpcCodeOf, rpcCodeOfHttp, rpcCodes, type RpcCode } from "./RpcCode.ts";
@@ -91,7 +90,7 @@ const reasonOf = (code: RpcCode, status: number, retryAfterMs: number | undefine
 interface ErrorBody {
   readonly code: RpcCode | undefined;
   readonly message: string;
-  readonly details: ReadonlyArray<Any>;
+  readonly details: ReadonlyArray<ErrorDetail>;
   readonly requestId?: string;
 }
 
@@ -117,7 +116,7 @@ const readProtobuf = (bytes: Uint8Array): ErrorBody | undefined => {
 const errorBodyOf = (status: Status): ErrorBody => ({
   code: status.code === 0 ? undefined : rpcCodeOf(status.code),
   message: status.message,
-  details: status.details,
+  details: status.details.map(({ typeUrl, value }) => ({ type: messageName(typeUrl), binary: value })),
 });
 
 const readJson = (bytes: Uint8Array): ErrorBody | undefined => {
@@ -131,22 +130,20 @@ const readJson = (bytes: Uint8Array): ErrorBody | undefined => {
   return "error" in json && typeof json["error"] === "object" ? readEnvelope(json) : readStatus(json);
 };
 
-/** google.rpc.Status in JSON. A detail of a type that is not known here is left out, instead of spoiling the rest. */
+/** google.rpc.Status in JSON. */
 const readStatus = (json: JsonObject): ErrorBody => ({
   code: codeIn(json["code"]),
   message: textIn(json["message"]),
-  details: Array.isArray(json["details"]) ? json["details"].flatMap((detail) => readDetail(detail)) : [],
+  details: Array.isArray(json["details"]) ? json["details"].flatMap(readDetail) : [],
 });
 
-const detailTypes = createRegistry(file_google_rpc_error_details);
-
-const readDetail = (json: JsonValue): ReadonlyArray<Any> => {
-  try {
-    return [fromJson(AnySchema, json, { registry: detailTypes, ignoreUnknownFields: true })];
-  } catch {
-    return [];
-  }
+const readDetail = (json: JsonValue): ReadonlyArray<ErrorDetail> => {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) return [];
+  const { "@type": typeUrl, ...fields } = json;
+  return typeof typeUrl === "string" ? [{ type: messageName(typeUrl), json: fields }] : [];
 };
+
+const messageName = (typeUrl: string): string => typeUrl.slice(typeUrl.lastIndexOf("/") + 1);
 
 /** The second envelope of this API: `{ok, requestId, message, error: {code, message, description}}`. */
 const readEnvelope = (json: JsonObject): ErrorBody => {

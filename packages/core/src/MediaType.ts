@@ -1,6 +1,7 @@
 // Decides: which of the two forms a media type names, and what bytes of that form look like.
 import { fromBinary, toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
-import { decodeJson, encodeJson } from "./WireJson.ts";
+import { decodeJson } from "./JsonReader.ts";
+import { encodeJson } from "./WireJson.ts";
 
 /** The two forms in which the API answers. */
 export type Format = "json" | "protobuf";

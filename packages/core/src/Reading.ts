@@ -1,7 +1,7 @@
 // Decides: which form the body of a success really has, and what is in it. Data, or a plain statement that it is none.
 import { fromBinary, type DescMessage, type JsonValue, type MessageShape } from "@bufbuild/protobuf";
 import { formatOf, type Format } from "./MediaType.ts";
-import { decodeJson, maxJsonDepth } from "./WireJson.ts";
+import { decodeJson, maxJsonDepth } from "./JsonReader.ts";
 
 /** A body as it was understood. */
 export interface Reading<D extends DescMessage> {

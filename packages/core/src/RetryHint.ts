@@ -1,6 +1,7 @@
 // Decides: how long a server asks us to wait before the next request.
-import { anyUnpack, type Any } from "@bufbuild/protobuf/wkt";
-import { RetryInfoSchema } from "@bytenite-engines/proto";
+import type { JsonValue } from "@bufbuild/protobuf";
+import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+import type { ErrorDetail } from "./EngineError.ts";
 
 /** Reads a header by its name, in any case; null when absent. */
 export interface HeaderReader {
@@ -12,23 +13,58 @@ export interface HeaderReader {
  * body, then `retry-after-ms`, then `Retry-After`, then `Grpc-Metadata-Retry-After` (grpc-gateway forwards metadata so).
  * Unreadable hints count as absent; a moment that has passed is a wait of 0.
  */
-export const retryHintMs = (headers: HeaderReader, details: ReadonlyArray<Any>, nowMs: number): number | undefined =>
+export const retryHintMs = (
+  headers: HeaderReader,
+  details: ReadonlyArray<ErrorDetail>,
+  nowMs: number,
+): number | undefined =>
   retryInfoMs(details) ??
   milliseconds(headers.get("retry-after-ms")) ??
   retryAfterMs(headers.get("retry-after"), headers.get("date"), nowMs) ??
   retryAfterMs(headers.get("grpc-metadata-retry-after"), headers.get("date"), nowMs);
 
-const retryInfoMs = (details: ReadonlyArray<Any>): number | undefined => {
-  for (const detail of details) {
-    if (!detail.typeUrl.endsWith("/google.rpc.RetryInfo")) continue;
-    try {
-      const delay = anyUnpack(detail, RetryInfoSchema)?.retryDelay;
-      if (delay !== undefined) return Math.max(0, Number(delay.seconds) * 1000 + Math.ceil(delay.nanos / 1e6));
-    } catch {
-      // A detail that cannot be read is no hint.
-    }
+const retryInfoMs = (details: ReadonlyArray<ErrorDetail>): number | undefined => {
+  for (const { type, binary, json } of details) {
+    if (type !== "google.rpc.RetryInfo") continue;
+    const delayMs = binary === undefined ? durationTextMs(json?.["retryDelay"]) : retryDelayMs(binary);
+    if (delayMs !== undefined) return delayMs;
   }
   return undefined;
+};
+
+/** A google.protobuf.Duration in JSON: `1.5s`. */
+const durationTextMs = (text: JsonValue | undefined): number | undefined => {
+  const seconds = typeof text === "string" ? /^(\d+(?:\.\d{1,9})?)s$/.exec(text)?.[1] : undefined;
+  return seconds === undefined ? undefined : Math.ceil(Number(seconds) * 1000);
+};
+
+/**
+ * `retry_delay` of a google.rpc.RetryInfo: field 1, a google.protobuf.Duration of seconds (1) and nanos (2). Read by hand,
+ * since the descriptors of all error details would weigh 3 kB in every bundle.
+ */
+const retryDelayMs = (binary: Uint8Array): number | undefined => {
+  try {
+    const delay = fieldsOf(binary).get(1);
+    if (!(delay instanceof Uint8Array)) return undefined;
+    const fields = fieldsOf(delay);
+    return Math.max(0, Number(fields.get(1) ?? 0) * 1000 + Math.ceil(Number(fields.get(2) ?? 0) / 1e6));
+  } catch {
+    // A detail that cannot be read is no hint.
+    return undefined;
+  }
+};
+
+/** The varints and the delimited fields of a message, by number. */
+const fieldsOf = (bytes: Uint8Array): Map<number, bigint | Uint8Array> => {
+  const reader = new BinaryReader(bytes);
+  const fields = new Map<number, bigint | Uint8Array>();
+  while (reader.pos < reader.len) {
+    const [number, wireType] = reader.tag();
+    if (wireType === WireType.Varint) fields.set(number, BigInt(reader.int64()));
+    else if (wireType === WireType.LengthDelimited) fields.set(number, reader.bytes());
+    else reader.skip(wireType, number);
+  }
+  return fields;
 };
 
 const milliseconds = (value: string | null): number | undefined =>

@@ -1,7 +1,13 @@
 // The client, for users.
 export { EngineClient, type EngineCalls } from "./EngineClient.ts";
 export { EngineError } from "./EngineError.ts";
-export type { EngineErrorFields, EngineErrorReason, EngineErrorTag, UnreachableProblem } from "./EngineError.ts";
+export type {
+  EngineErrorFields,
+  EngineErrorReason,
+  EngineErrorTag,
+  ErrorDetail,
+  UnreachableProblem,
+} from "./EngineError.ts";
 export type { Answer } from "./Calls.ts";
 export { defaultBaseUrl, type CallOptions, type ClientOptions, type Limits, type Middleware } from "./ClientOptions.ts";
 export type { ExpiringToken, TokenContext, TokenOption } from "./Credentials.ts";

@@ -15,7 +15,13 @@ export type { Answer } from "./Calls.ts";
 export type { CallOptions, ClientOptions, Limits, Middleware } from "./ClientOptions.ts";
 export type { ExpiringToken, TokenContext, TokenOption } from "./Credentials.ts";
 export { EngineError } from "./EngineError.ts";
-export type { EngineErrorFields, EngineErrorReason, EngineErrorTag, UnreachableProblem } from "./EngineError.ts";
+export type {
+  EngineErrorFields,
+  EngineErrorReason,
+  EngineErrorTag,
+  ErrorDetail,
+  UnreachableProblem,
+} from "./EngineError.ts";
 export type { EngineEvent } from "./EngineEvent.ts";
 export type { Format } from "./MediaType.ts";
 export type { ListParams, MessageParams } from "./Parameters.ts";

@@ -7,4 +7,6 @@ export { decodeQuery, encodeQuery, QueryParameterError } from "./QueryParameters
 export { httpStatusOf, rpcCodeOf, rpcCodeOfHttp, rpcCodes, type RpcCode } from "./RpcCode.ts";
 export { canonicalForm, schemaDigest, schemaDigestHeader } from "./SchemaDigest.ts";
 export { schemaDigests } from "./gen/schemaDigests.ts";
-export { decodeJson, encodeJson, maxJsonDepth, type DecodedJson } from "./WireJson.ts";
+export { decodeJson, maxJsonDepth, type DecodedJson } from "./JsonReader.ts";
+export { parseTimestamp } from "./Timestamp.ts";
+export { encodeJson } from "./WireJson.ts";

@@ -1,0 +1,170 @@
+// Decides: how generously the JSON of a message is read, and what would have to be guessed.
+import {
+  create,
+  ScalarType,
+  type DescField,
+  type DescMessage,
+  type JsonValue,
+  type MessageShape,
+} from "@bufbuild/protobuf";
+import { base64Decode } from "@bufbuild/protobuf/wire";
+import { parseTimestamp } from "./Timestamp.ts";
+
+/** Deepest nesting of arrays and objects that is read, unless told otherwise; the API itself needs four levels. */
+export const maxJsonDepth = 64;
+
+/** A decoded message, and the paths of the keys that the schema does not know (`engines[0].newField`). */
+export interface DecodedJson<D extends DescMessage> {
+  readonly message: MessageShape<D>;
+  readonly unknownKeys: ReadonlyArray<string>;
+}
+
+/**
+ * Reads the JSON of a message. Tolerated: null for absent, unknown keys (named in the result), numbers and booleans as
+ * strings and the reverse, proto names beside JSON names, both alphabets of base64, offsets and nine digits in timestamps.
+ * Throws TypeError or RangeError, with the path, on anything that would have to be guessed, and past `maxDepth`.
+ */
+export const decodeJson = <D extends DescMessage>(
+  schema: D,
+  json: JsonValue,
+  maxDepth = maxJsonDepth,
+): DecodedJson<D> => {
+  const unknownKeys: Array<string> = [];
+  return {
+    message: readMessage(schema, json, { path: "", depth: 0, maxDepth, unknownKeys }) as MessageShape<D>,
+    unknownKeys,
+  };
+};
+
+/** Where the reader stands, and what it has found that the schema does not know. */
+interface Place {
+  readonly path: string;
+  readonly depth: number;
+  readonly maxDepth: number;
+  readonly unknownKeys: Array<string>;
+}
+
+const fieldsByName = new WeakMap<DescMessage, ReadonlyMap<string, DescField>>();
+const namesOf = (schema: DescMessage): ReadonlyMap<string, DescField> => {
+  let names = fieldsByName.get(schema);
+  if (names === undefined) {
+    names = new Map(schema.fields.flatMap((field) => [[field.name, field] as const, [field.jsonName, field] as const]));
+    fieldsByName.set(schema, names);
+  }
+  return names;
+};
+
+const readMessage = (schema: DescMessage, json: JsonValue, place: Place): unknown => {
+  if (schema.typeName === "google.protobuf.Timestamp") return readTimestamp(json, place);
+  if (typeof json !== "object" || json === null || Array.isArray(json)) throw wrong(place, "a JSON object", json);
+  const names = namesOf(schema);
+  const message = create(schema) as unknown as Record<string, unknown>;
+  for (const key of Object.keys(json)) {
+    const value = json[key];
+    if (value === undefined) continue;
+    const field = names.get(key);
+    const at: Place = { ...place, path: place.path === "" ? key : `${place.path}.${key}`, depth: place.depth + 1 };
+    if (field === undefined) {
+      assertDepth(value, at);
+      place.unknownKeys.push(at.path);
+    } else if (value !== null) {
+      message[field.localName] = readField(field, value, at);
+    }
+  }
+  return message;
+};
+
+const readField = (field: DescField, json: JsonValue, place: Place): unknown => {
+  if (place.depth > place.maxDepth) throw tooDeep(place);
+  if (field.fieldKind !== "list") return readValue(field, json, place);
+  if (!Array.isArray(json)) throw wrong(place, "a JSON array", json);
+  return json.map((item, index) =>
+    readValue(field, item, { ...place, path: `${place.path}[${index}]`, depth: place.depth + 1 }),
+  );
+};
+
+const readValue = (field: DescField, json: JsonValue, place: Place): unknown =>
+  field.message === undefined ? readScalar(field.scalar, json, place) : readMessage(field.message, json, place);
+
+const readScalar = (scalar: ScalarType | undefined, json: JsonValue, place: Place): unknown => {
+  switch (scalar) {
+    case ScalarType.STRING:
+      if (typeof json === "string") return json;
+      if (typeof json === "number" || typeof json === "boolean") return String(json);
+      throw wrong(place, "text", json);
+    case ScalarType.BOOL:
+      if (typeof json === "boolean") return json;
+      if (json === "true" || json === "false") return json === "true";
+      throw wrong(place, "true or false", json);
+    case ScalarType.BYTES:
+      return readBytes(json, place);
+    case ScalarType.INT32:
+      return readInteger(json, -0x8000_0000, 0x7fff_ffff, place);
+    case ScalarType.UINT32:
+      return readInteger(json, 0, 0xffff_ffff, place);
+    case ScalarType.FLOAT:
+      return readFloat(json, place);
+    default:
+      // No message of this API has another type; a contract that gains one fails its tests here.
+      throw new TypeError(`no reader for the type of ${place.path}`);
+  }
+};
+
+const readInteger = (json: JsonValue, least: number, most: number, place: Place): number => {
+  const value = readNumber(json);
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw wrong(place, `a whole number from ${least} to ${most}`, json);
+  }
+  return value;
+};
+
+/** The largest number that a binary32 can hold. */
+const maxFloat = 3.4028234663852886e38;
+
+const readFloat = (json: JsonValue, place: Place): number => {
+  if (json === "NaN") return Number.NaN;
+  if (json === "Infinity" || json === "-Infinity") return Number(json);
+  const value = Math.fround(readNumber(json));
+  if (!(Math.abs(value) <= maxFloat)) throw wrong(place, "a number that a float can hold", json);
+  return value;
+};
+
+const readNumber = (json: JsonValue): number => {
+  if (typeof json === "number") return json;
+  return typeof json === "string" && /^-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/.test(json)
+    ? Number(json)
+    : Number.NaN;
+};
+
+const readBytes = (json: JsonValue, place: Place): Uint8Array => {
+  if (typeof json === "string") {
+    try {
+      return base64Decode(json);
+    } catch {
+      // Told below.
+    }
+  }
+  throw wrong(place, "base64", json);
+};
+
+const readTimestamp = (json: JsonValue, place: Place): unknown => {
+  const timestamp = typeof json === "string" ? parseTimestamp(json) : undefined;
+  if (timestamp === undefined) throw wrong(place, "a moment of RFC 3339 from year 1 to 9999", json);
+  return timestamp;
+};
+
+const assertDepth = (value: JsonValue, place: Place): void => {
+  if (place.depth > place.maxDepth) throw tooDeep(place);
+  if (typeof value !== "object" || value === null) return;
+  const below = { ...place, depth: place.depth + 1 };
+  for (const child of Object.values(value)) if (child !== undefined) assertDepth(child, below);
+};
+
+const tooDeep = ({ maxDepth }: Place): RangeError =>
+  new RangeError(`JSON nested deeper than maxJsonDepth = ${maxDepth}`);
+
+/** Names the kind of what was found, never its value: it may be a secret. */
+const wrong = ({ path }: Place, expected: string, found: JsonValue): TypeError => {
+  const kind = found === null ? "null" : Array.isArray(found) ? "array" : typeof found;
+  return new TypeError(`${path === "" ? "the message" : path} must be ${expected}, and is of the kind ${kind}`);
+};

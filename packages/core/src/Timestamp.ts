@@ -1,0 +1,35 @@
+// Decides: how a moment is written as text (RFC 3339) and read again, to the nanosecond.
+import { create } from "@bufbuild/protobuf";
+import { TimestampSchema, type Timestamp } from "@bufbuild/protobuf/wkt";
+
+/** Seconds since 1970 of 0001-01-01T00:00:00Z and of 9999-12-31T23:59:59Z, the ends of what a Timestamp may be. */
+const minSeconds = -62_135_596_800;
+const maxSeconds = 253_402_300_799;
+
+const pattern = /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d{2}):(\d{2}))$/;
+
+/** The moment that a text of RFC 3339 names: with 0 to 9 digits of a second, in any offset. Undefined for any other text. */
+export const parseTimestamp = (text: string): Timestamp | undefined => {
+  const match = pattern.exec(text);
+  if (match === null) return undefined;
+  const [
+    ,
+    year = "",
+    month = "",
+    day = "",
+    hour = "",
+    minute = "",
+    second = "",
+    fraction = "",
+    sign,
+    hours = "0",
+    minutes = "0",
+  ] = match;
+  const local = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+  if (Number.isNaN(local) || new Date(local).getUTCDate() !== Number(day) || Number(hours) > 23 || Number(minutes) > 59)
+    return undefined;
+  const offset = (Number(hours) * 3600 + Number(minutes) * 60) * (sign === "-" ? -1 : 1);
+  const seconds = local / 1000 - offset;
+  if (seconds < minSeconds || seconds > maxSeconds) return undefined;
+  return create(TimestampSchema, { seconds: BigInt(seconds), nanos: Number(fraction.padEnd(9, "0")) });
+};
