@@ -68,7 +68,7 @@ export const attempts = Effect.fnUntraced(function* <A>(plan: AttemptPlan<A>): E
       random: yield* Random.next,
     });
     const cost = retryClass === "throttled" ? retryCost.throttled : retryCost.transient;
-    if (!decision.retry || !budget.pay(cost)) return yield* Effect.fail(failure);
+    if (failure.exhausted || !decision.retry || !budget.pay(cost)) return yield* Effect.fail(failure);
     lastCost = cost;
     const { delayMs, hinted } = decision;
     plan.emit({

@@ -41,8 +41,8 @@ export const makeClientParts = (options: ClientOptions): ClientParts => {
     emit,
     renewable: credentials.renewable,
     token: (clock, rejected) => {
-      const post = (url: string, json: unknown): Promise<unknown> =>
-        postJson({ url, json, fetch, settings, clock, emit });
+      const post = (url: string, json: unknown, secret: string): Promise<unknown> =>
+        postJson({ url, json, secret, fetch, settings, clock, emit });
       return credentials.token({ nowMs: clock.currentTimeMillisUnsafe(), baseUrl, post }, rejected);
     },
     budget: new RetryBudget(options.retryBudget),

@@ -11,8 +11,11 @@ export interface ExpiringToken {
 export interface TokenContext {
   readonly nowMs: number;
   readonly baseUrl: string;
-  /** Sends a POST with a JSON body by the client's transport, retried like any call; resolves with the JSON of a success. */
-  readonly post: (url: string, json: unknown) => Promise<unknown>;
+  /**
+   * Sends a POST with a JSON body by the client's transport, retried like any call; resolves with the JSON of a success.
+   * `secret` is blotted out where the server repeats it in an error.
+   */
+  readonly post: (url: string, json: unknown, secret: string) => Promise<unknown>;
 }
 
 /** Where tokens come from: text, a function, or a source such as `apiKey(...)`. */

@@ -7,15 +7,27 @@ import { retryHintMs } from "./RetryHint.ts";
 import { rpcCodeOf, rpcCodeOfHttp, rpcCodes, type RpcCode } from "./RpcCode.ts";
 import { publicUrl, type ExchangeAnswer } from "./Transport.ts";
 
-/** One failed request: the error, what the server asks to wait, and the answer where there was one. */
+/** What is known of a failed request beside its error. */
+export interface FailureCircumstances {
+  /** What the server asks to wait, in milliseconds. */
+  readonly hintMs?: number | undefined;
+  /** The answer, where there was one. */
+  readonly answer?: ExchangeAnswer;
+  /** Whether it was already retried as often as may be, elsewhere. */
+  readonly exhausted?: boolean;
+}
+
+/** One failed request. */
 export class AttemptFailure {
   readonly error: EngineError;
   readonly hintMs: number | undefined;
   readonly answer: ExchangeAnswer | undefined;
-  constructor(error: EngineError, hintMs?: number, answer?: ExchangeAnswer) {
+  readonly exhausted: boolean;
+  constructor(error: EngineError, { hintMs, answer, exhausted = false }: FailureCircumstances = {}) {
     this.error = error;
     this.hintMs = hintMs;
     this.answer = answer;
+    this.exhausted = exhausted;
   }
 }
 
@@ -39,7 +51,7 @@ export const failureOf = (answer: ExchangeAnswer, nowMs: number, secret?: string
     ...(message ? { serverMessage: blotted(message, secret) } : {}),
     ...(requestId === undefined ? {} : { requestId }),
   });
-  return new AttemptFailure(error, hintMs, answer);
+  return new AttemptFailure(error, { hintMs, answer });
 };
 
 /** Shorter tokens are no secrets, and would blot out innocent words. */

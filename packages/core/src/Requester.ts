@@ -54,7 +54,9 @@ const tokenOf = async (parts: RequesterParts, plan: RequestPlan, rejected?: stri
   try {
     return await parts.token(plan.clock, rejected);
   } catch (cause) {
-    throw new AttemptFailure(credentialsError(plan.subject.url, cause));
+    const error = credentialsError(plan.subject.url, cause);
+    plan.state.requests += error.attempts;
+    throw new AttemptFailure(error, { exhausted: true });
   }
 };
 

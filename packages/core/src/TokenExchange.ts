@@ -13,6 +13,8 @@ import { exchange, publicUrl, type Fetch } from "./Transport.ts";
 export interface TokenRequest {
   readonly url: string;
   readonly json: unknown;
+  /** Blotted out where the server repeats it. */
+  readonly secret: string;
   readonly fetch: Fetch;
   readonly settings: CallSettings;
   readonly clock: Clock.Clock;
@@ -20,7 +22,7 @@ export interface TokenRequest {
 }
 
 /** Sends it, and resolves with the JSON of a success. Rejects with EngineError. */
-export const postJson = ({ url, json, fetch, settings, clock, emit }: TokenRequest): Promise<unknown> => {
+export const postJson = ({ url, json, secret, fetch, settings, clock, emit }: TokenRequest): Promise<unknown> => {
   const subject = { endpoint: "credentials", url: publicUrl(url) } as const;
   const headers = { accept: "application/json", "content-type": "application/json" };
   const state = { requests: 0, spoiled: 0, renewed: false, status: undefined };
@@ -37,7 +39,8 @@ export const postJson = ({ url, json, fetch, settings, clock, emit }: TokenReque
       try {
         const request = { url, method: "POST", headers, body: JSON.stringify(json) } as const;
         const answer = await exchange(fetch, request, settings.limits, signal);
-        if (answer.status < 200 || answer.status > 299) throw failureOf(answer, clock.currentTimeMillisUnsafe());
+        if (answer.status < 200 || answer.status > 299)
+          throw failureOf(answer, clock.currentTimeMillisUnsafe(), secret);
         return JSON.parse(new TextDecoder().decode(answer.bytes)) as unknown;
       } catch (cause) {
         if (cause instanceof EngineError) throw new AttemptFailure(cause);

@@ -1,0 +1,133 @@
+// Decides: when an origin that fails is left alone for a while, from numbers and timestamps only.
+import type { Breaker, BreakerState } from "./Breaker.ts";
+
+export type { Admission, Breaker, BreakerState } from "./Breaker.ts";
+
+/** When the circuit opens and closes. */
+export interface BreakerOptions {
+  /** How far back requests count, in milliseconds. Default 10,000. */
+  readonly windowMs?: number;
+  /** Requests in the window before a rate means anything. Default 20. */
+  readonly minimumRequests?: number;
+  /** Share of failures in the window that opens the circuit, above 0 and up to 1. Default 0.5. */
+  readonly failureRate?: number;
+  /** How long the circuit stays open before one probe is let through, in milliseconds. Default 5,000. */
+  readonly openMs?: number;
+}
+
+/** Parts of the window that are forgotten one by one. */
+const buckets = 10;
+
+interface Circuit {
+  state: BreakerState;
+  /** When the state was entered; in half-open, when the probe was sent. */
+  sinceMs: number;
+  /** Whether a probe is on its way. */
+  probing: boolean;
+  readonly sound: Float64Array;
+  readonly failed: Float64Array;
+  /** Which stretch of time each bucket counts, by its running number. */
+  readonly stretch: Float64Array;
+}
+
+/**
+ * A breaker for the option `breaker` of a client or exchanger, one circuit per origin. What counts as a failure is what may
+ * be retried without being throttled: no connection, a timeout, 5xx. A 404 or 429 shows an origin that answers. One answer
+ * of the probe closes the circuit or opens it anew; a probe that is given up, or of which nothing is heard for `openMs`, frees
+ * its place. Throws RangeError for options that cannot be.
+ */
+export const breaker = (options: BreakerOptions = {}): Breaker => {
+  const { windowMs = 10_000, minimumRequests = 20, failureRate = 0.5, openMs = 5_000 } = options;
+  if (!(windowMs > 0)) throw new RangeError(`windowMs must be above 0, not ${windowMs}`);
+  if (!(openMs > 0)) throw new RangeError(`openMs must be above 0, not ${openMs}`);
+  if (!(minimumRequests >= 1)) throw new RangeError(`minimumRequests must be a number from 1, not ${minimumRequests}`);
+  if (!(failureRate > 0 && failureRate <= 1))
+    throw new RangeError(`failureRate must be above 0 and up to 1, not ${failureRate}`);
+  const circuits = new Map<string, Circuit>();
+  const circuitOf = (origin: string): Circuit => {
+    const circuit = circuits.get(origin) ?? closedCircuit();
+    circuits.set(origin, circuit);
+    return circuit;
+  };
+  return {
+    admit: (origin, nowMs) => {
+      const circuit = circuitOf(origin);
+      if (circuit.state === "closed") return { retryAfterMs: 0, changed: undefined };
+      const openForMs = circuit.sinceMs + openMs - nowMs;
+      if (openForMs > 0 && (circuit.state === "open" || circuit.probing))
+        return { retryAfterMs: openForMs, changed: undefined };
+      const changed = circuit.state === "open" ? "half-open" : undefined;
+      Object.assign(circuit, { state: "half-open", sinceMs: nowMs, probing: true });
+      return { retryAfterMs: 0, changed };
+    },
+    record: (origin, nowMs, sound) => {
+      const circuit = circuitOf(origin);
+      if (circuit.state === "open") return undefined;
+      if (circuit.state === "half-open") return endProbe(circuit, circuits, origin, nowMs, sound);
+      if (sound === undefined) return undefined;
+      count(circuit, nowMs, windowMs, sound);
+      return !sound && tooManyFail(circuit, nowMs, windowMs, minimumRequests, failureRate)
+        ? open(circuit, nowMs)
+        : undefined;
+    },
+  };
+};
+
+const closedCircuit = (): Circuit => ({
+  state: "closed",
+  sinceMs: 0,
+  probing: false,
+  sound: new Float64Array(buckets),
+  failed: new Float64Array(buckets),
+  stretch: new Float64Array(buckets),
+});
+
+const open = (circuit: Circuit, nowMs: number): BreakerState => {
+  Object.assign(circuit, { state: "open", sinceMs: nowMs, probing: false });
+  return "open";
+};
+
+const endProbe = (
+  circuit: Circuit,
+  circuits: Map<string, Circuit>,
+  origin: string,
+  nowMs: number,
+  sound: boolean | undefined,
+): BreakerState | undefined => {
+  circuit.probing = false;
+  if (sound === undefined) return undefined;
+  if (!sound) return open(circuit, nowMs);
+  // What was counted before the outage says nothing any more.
+  circuits.set(origin, closedCircuit());
+  return "closed";
+};
+
+const count = (circuit: Circuit, nowMs: number, windowMs: number, sound: boolean): void => {
+  const stretch = Math.floor((nowMs * buckets) / windowMs);
+  const index = stretch % buckets;
+  if (circuit.stretch[index] !== stretch) {
+    circuit.stretch[index] = stretch;
+    circuit.sound[index] = 0;
+    circuit.failed[index] = 0;
+  }
+  const counts = sound ? circuit.sound : circuit.failed;
+  counts[index] = (counts[index] ?? 0) + 1;
+};
+
+const tooManyFail = (
+  circuit: Circuit,
+  nowMs: number,
+  windowMs: number,
+  minimumRequests: number,
+  failureRate: number,
+): boolean => {
+  const oldest = Math.floor((nowMs * buckets) / windowMs) - buckets;
+  let sound = 0;
+  let failed = 0;
+  for (let index = 0; index < buckets; index++) {
+    if ((circuit.stretch[index] ?? 0) <= oldest) continue;
+    sound += circuit.sound[index] ?? 0;
+    failed += circuit.failed[index] ?? 0;
+  }
+  return sound + failed >= minimumRequests && failed / (sound + failed) >= failureRate;
+};

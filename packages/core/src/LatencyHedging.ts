@@ -1,0 +1,88 @@
+// Decides: when a slow request gets a second one beside it, and which of the two answers counts.
+import type { Hedging, HedgingTools } from "./Hedging.ts";
+
+export type { Hedging, HedgingTools } from "./Hedging.ts";
+
+/** When to hedge. */
+export interface HedgingOptions {
+  /** Milliseconds after which the second request is sent. Absent: the observed percentile. */
+  readonly delayMs?: number;
+  /** Which share of the latest answers is to be faster than the delay, above 0 and below 1. Default 0.95. */
+  readonly percentile?: number;
+  /** Answers that are needed before a percentile means anything; until then nothing is hedged. Default 20. */
+  readonly minSamples?: number;
+}
+
+/** Latest answers whose durations are remembered. */
+export const observedAnswers = 200;
+
+/**
+ * Hedging for the option `hedging` of a client. The second request is paid from the retry budget; without means there is
+ * none. The first good answer wins and the other request is aborted; when both fail, the first failure counts. A request
+ * that fails before the delay is not hedged but retried. Throws RangeError for options that cannot be.
+ */
+export const hedging = (options: HedgingOptions = {}): Hedging => {
+  const { delayMs, percentile = 0.95, minSamples = 20 } = options;
+  if (delayMs !== undefined && !(delayMs >= 0)) throw new RangeError(`delayMs must be a number from 0, not ${delayMs}`);
+  if (!(percentile > 0 && percentile < 1))
+    throw new RangeError(`percentile must be above 0 and below 1, not ${percentile}`);
+  const durations: Array<number> = [];
+  let next = 0;
+  const observe = (durationMs: number): void => {
+    durations[next] = durationMs;
+    next = (next + 1) % observedAnswers;
+  };
+  const observedDelay = (): number | undefined =>
+    durations.length < minSamples
+      ? undefined
+      : durations.toSorted((a, b) => a - b)[Math.min(durations.length - 1, Math.floor(durations.length * percentile))];
+  return {
+    around: async (send, tools) => {
+      const start = tools.nowMs();
+      const afterMs = delayMs ?? observedDelay();
+      const answer = await (afterMs === undefined ? send(tools.signal) : raced(send, afterMs, tools));
+      observe(tools.nowMs() - start);
+      return answer;
+    },
+  };
+};
+
+const raced = async <A>(
+  send: (signal: AbortSignal) => Promise<A>,
+  afterMs: number,
+  tools: HedgingTools,
+): Promise<A> => {
+  const controllers: Array<AbortController> = [];
+  const begin = (): AbortController => {
+    const controller = new AbortController();
+    controllers.push(controller);
+    return controller;
+  };
+  const abortAll = (): void => {
+    for (const controller of controllers) controller.abort(tools.signal.reason);
+  };
+  tools.signal.addEventListener("abort", abortAll, { once: true });
+  try {
+    const first = send(begin().signal);
+    const slow = tools.sleep(afterMs, begin().signal).then(
+      () => "slow" as const,
+      () => "given up" as const,
+    );
+    const end = await Promise.race([first.then((answer) => ({ answer })), slow]);
+    if (typeof end === "object") return end.answer;
+    if (end === "given up" || !tools.pay()) return await first;
+    return await firstGood(first, send(begin().signal));
+  } finally {
+    tools.signal.removeEventListener("abort", abortAll);
+    // The loser, and a wait that is not needed any more.
+    abortAll();
+  }
+};
+
+const firstGood = async <A>(first: Promise<A>, second: Promise<A>): Promise<A> => {
+  try {
+    return await Promise.any([first, second]);
+  } catch {
+    return first;
+  }
+};

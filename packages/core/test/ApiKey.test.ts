@@ -1,0 +1,80 @@
+import { expect, test } from "vitest";
+import { apiKey } from "../src/ApiKey.ts";
+import { createEngineClient, type EngineEvent } from "../src/promise.ts";
+import { json, startServer } from "./LocalServer.ts";
+
+const key = "key-0123456789abcdef";
+
+/** A server that accepts the token it gave out last, and gives out `token-1`, `token-2` ... */
+const startGuarded = (lives: string, revokeAfter = Number.POSITIVE_INFINITY) => {
+  let issued = 0;
+  let served = 0;
+  return startServer((request, response) => {
+    if (request.url === "/v1/auth/access_token") {
+      issued += 1;
+      return json(response, 200, { token: `token-${issued}`, expiresIn: lives, scope: "all" });
+    }
+    const revoked = served >= revokeAfter && issued === 1;
+    if (request.headers.authorization !== `token-${issued}` || revoked)
+      return json(response, 401, { code: 16, message: "who?" });
+    served += 1;
+    return json(response, 200, { id: "1", name: "zipper" });
+  });
+};
+
+test("exchanges the key once for many concurrent callers, and uses the token until it expires", async () => {
+  await using server = await startGuarded("3600");
+  const client = createEngineClient({ baseUrl: server.baseUrl, token: apiKey(key), format: "json" });
+  await Promise.all(["a", "b", "c", "d"].map((tag) => client.get(tag)));
+  await client.get("e");
+  const exchanges = server.requests.filter(({ method }) => method === "POST");
+  expect(exchanges).toHaveLength(1);
+});
+
+test("fetches a new token before the old one expires", async () => {
+  await using server = await startGuarded("0.001");
+  const client = createEngineClient({ baseUrl: server.baseUrl, token: apiKey(key), format: "json" });
+  await client.get("a");
+  await client.get("b");
+  expect(server.requests.map(({ method }) => method)).toEqual(["POST", "GET", "POST", "GET"]);
+});
+
+test("asks for another token after a 401, once", async () => {
+  await using server = await startGuarded("3600", 1);
+  const events: Array<EngineEvent> = [];
+  const onEvent = (event: EngineEvent): void => void events.push(event);
+  const client = createEngineClient({ baseUrl: server.baseUrl, token: apiKey(key), format: "json", onEvent });
+  await client.get("a");
+  await client.get("b");
+  expect(server.requests.map(({ method }) => method)).toEqual(["POST", "GET", "GET", "POST", "GET"]);
+  expect(events.filter(({ type }) => type === "renewal")).toMatchObject([
+    { because: "first" },
+    { because: "rejected" },
+  ]);
+  expect(JSON.stringify(events)).not.toMatch(/token-1|token-2|key-/);
+});
+
+test("gives up when the new token is refused too", async () => {
+  await using server = await startServer((request, response) =>
+    request.method === "POST"
+      ? json(response, 200, { token: "token-x", expiresIn: "3600" })
+      : json(response, 401, { code: 16, message: "no" }),
+  );
+  const client = createEngineClient({ baseUrl: server.baseUrl, token: apiKey(key), format: "json" });
+  await expect(client.get("a")).rejects.toMatchObject({ reason: { _tag: "Unauthenticated" }, attempts: 2 });
+  expect(server.requests).toHaveLength(4);
+});
+
+test("retries an exchange that fails for a moment, and never shows the key in an error", async () => {
+  await using server = await startServer((request, response, count) =>
+    request.method === "POST" && count < 3
+      ? json(response, 503, { code: 14, message: "later" })
+      : request.method === "POST"
+        ? json(response, 403, { code: 7, message: `the key ${key} is revoked` })
+        : json(response, 200, {}),
+  );
+  const client = createEngineClient({ baseUrl: server.baseUrl, token: apiKey(key), retry: { baseDelayMs: 1 } });
+  const error: unknown = await client.get("a").catch((cause: unknown) => cause);
+  expect(error).toMatchObject({ reason: { _tag: "PermissionDenied" }, attempts: 3 });
+  expect(JSON.stringify(error) + String(error)).not.toContain(key);
+});

@@ -1,0 +1,78 @@
+import type { ServerResponse } from "node:http";
+import { expect, test } from "vitest";
+import { hedging } from "../src/LatencyHedging.ts";
+import { createEngineClient } from "../src/promise.ts";
+import { json, startServer } from "./LocalServer.ts";
+
+const engine = { id: "1", name: "zipper" };
+const options = (baseUrl: string, delayMs: number) =>
+  ({ baseUrl, format: "json", hedging: hedging({ delayMs }), share: false }) as const;
+
+test("a second request wins over a first one that hangs, and the first is aborted", async () => {
+  const aborted = Promise.withResolvers<void>();
+  await using server = await startServer((_request, response, count) => {
+    if (count === 1) response.on("close", () => aborted.resolve());
+    else json(response, 200, engine);
+  });
+  const client = createEngineClient(options(server.baseUrl, 1));
+  const answer = await client.withResponse.get("zipper");
+  expect(answer).toMatchObject({ data: { name: "zipper" }, attempts: 2 });
+  await aborted.promise;
+});
+
+test("no second request is sent while the first is fast", async () => {
+  await using server = await startServer((_request, response) => json(response, 200, engine));
+  const client = createEngineClient(options(server.baseUrl, 60_000));
+  await client.get("zipper");
+  expect(server.requests).toHaveLength(1);
+});
+
+test("a hedge that the budget cannot pay is not sent", async () => {
+  let held: ServerResponse | undefined;
+  await using server = await startServer((_request, response, count) => {
+    if (count === 1) held = response;
+  });
+  const client = createEngineClient({ ...options(server.baseUrl, 0), retryBudget: 1 });
+  const answer = client.get("zipper");
+  await expect.poll(() => held).toBeDefined();
+  if (held !== undefined) json(held, 200, engine);
+  await expect(answer).resolves.toMatchObject({ name: "zipper" });
+  expect(server.requests).toHaveLength(1);
+});
+
+test("when both fail, the first failure is told", async () => {
+  const held: Array<ServerResponse> = [];
+  await using server = await startServer((_request, response) => {
+    held.push(response);
+    if (held.length !== 2) return;
+    json(held[1] as ServerResponse, 404, { code: 5, message: "second" });
+    json(held[0] as ServerResponse, 403, { code: 7, message: "first" });
+  });
+  const client = createEngineClient(options(server.baseUrl, 0));
+  await expect(client.get("zipper")).rejects.toMatchObject({ reason: { _tag: "PermissionDenied" } });
+});
+
+test("without a fixed delay nothing is hedged until enough answers were seen; then the percentile is", async () => {
+  const hedge = hedging({ minSamples: 3, percentile: 0.5 });
+  let clock = 0;
+  const slept: Array<number> = [];
+  const tools = {
+    signal: new AbortController().signal,
+    nowMs: () => clock,
+    sleep: (ms: number) => {
+      slept.push(ms);
+      return new Promise<void>(() => {});
+    },
+    pay: () => true,
+  };
+  for (const durationMs of [10, 20, 30, 40]) {
+    await hedge.around(async () => {
+      clock += durationMs;
+    }, tools);
+  }
+  expect(slept).toEqual([20]);
+});
+
+test.for([[{ delayMs: -1 }], [{ percentile: 1 }], [{ percentile: 0 }]])("%j is refused", ([options]) => {
+  expect(() => hedging(options)).toThrow(RangeError);
+});
