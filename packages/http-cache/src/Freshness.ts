@@ -91,7 +91,8 @@ export const heuristicLifetimeMs = (
 
 /** The age of an answer when it was received: `corrected_initial_age` of RFC 9111, 4.2.3. */
 export const initialAgeMs = (headers: Headers, times: ExchangeTimes): number => {
-  const apparentAgeMs = Math.max(0, times.responseTimeMs - dateMs(headers, times));
+  // Date has whole seconds; the fraction of the second in which an answer came is not age.
+  const apparentAgeMs = Math.max(0, Math.floor(times.responseTimeMs / 1000) * 1000 - dateMs(headers, times));
   const responseDelayMs = Math.max(0, times.responseTimeMs - times.requestTimeMs);
   return Math.max(apparentAgeMs, ageValueMs(headers) + responseDelayMs);
 };

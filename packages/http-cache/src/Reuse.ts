@@ -17,7 +17,9 @@ export type Decision =
 
 /** What to do with a request for which an answer of this freshness is stored (undefined: none is). */
 export const decide = (request: RequestControl, stored: Freshness | undefined, nowMs: number): Decision => {
-  const decision = stored === undefined ? ({ action: "forward" } as const) : judge(request, stored, nowMs);
+  // A request that wants nothing stored gets its own answer: it wants to leave no trace, and to find none.
+  const decision =
+    stored === undefined || request.noStore ? ({ action: "forward" } as const) : judge(request, stored, nowMs);
   const asksOrigin = decision.action === "forward" || decision.action === "validate";
   return request.onlyIfCached && asksOrigin ? { action: "unsatisfiable" } : decision;
 };

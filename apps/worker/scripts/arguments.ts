@@ -1,0 +1,35 @@
+// Reads `--port P --upstream URL`, the arguments of the commands that serve a Worker here.
+import { parseArgs } from "node:util";
+
+export interface ServeArguments {
+  readonly port: number;
+  readonly upstream: string;
+}
+
+/** Throws an Error whose message is one sentence. */
+export const readArguments = (args: ReadonlyArray<string>, usage: string): ServeArguments => {
+  let values: { port?: string | undefined; upstream?: string | undefined };
+  try {
+    // `pnpm proxy -- --port 1` hands the dashes on.
+    const given = args.filter((argument) => argument !== "--");
+    ({ values } = parseArgs({ args: given, options: { port: { type: "string" }, upstream: { type: "string" } } }));
+  } catch (error) {
+    throw new Error(`${error instanceof Error ? error.message : String(error)}. ${usage}`, { cause: error });
+  }
+  const port = Number(values.port ?? Number.NaN);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new Error(`--port must be a whole number from 0 to 65535. ${usage}`);
+  }
+  if (values.upstream === undefined) throw new Error(`--upstream is missing. ${usage}`);
+  return { port, upstream: values.upstream };
+};
+
+/** Runs a command; what it throws becomes one sentence on standard error and exit code 1. */
+export const runCommand = async (command: () => Promise<void>): Promise<void> => {
+  try {
+    await command();
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  }
+};

@@ -1,0 +1,22 @@
+// `pnpm proxy --port P --upstream URL`: the built Worker on this machine, as it would be deployed.
+import { fileURLToPath } from "node:url";
+import { parseConfig } from "../src/Config.ts";
+import { readArguments, runCommand } from "./arguments.ts";
+import { serveUntilSignal } from "./serve.ts";
+
+const usage = "Usage: pnpm proxy --port P --upstream URL, such as --upstream http://127.0.0.1:4010/v1/dev";
+
+/** Variables of the environment that reach the Worker under the same name. */
+const passedOn =
+  /^(?:LIST|GET|STATUS)_[A-Z_]+_SECONDS$|^(?:MEMORY_MIB|MEMORY_ENTRIES|EDGE_TIER|ATTEMPT_TIMEOUT_MS|DEADLINE_MS|ALLOWED_ORIGINS|LOG|ADMIN_SECRET)$/;
+
+await runCommand(async () => {
+  const { port, upstream } = readArguments(process.argv.slice(2), usage);
+  const variables: Record<string, string> = { UPSTREAM_URL: upstream };
+  for (const [name, value] of Object.entries(process.env)) {
+    if (passedOn.test(name) && value !== undefined) variables[name] = value;
+  }
+  // What cannot work is told here, in one sentence, before anything is started.
+  parseConfig(variables);
+  await serveUntilSignal({ script: fileURLToPath(new URL("../dist/worker.js", import.meta.url)), port, variables });
+});

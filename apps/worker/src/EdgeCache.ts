@@ -1,0 +1,105 @@
+// Looks answers up in both tiers and in both forms, and stores them.
+import type { Format } from "@bytenite-engines/core/wire";
+import { remainingMs } from "@bytenite-engines/http-cache";
+import { cacheKey } from "./CacheKey.ts";
+import type { EdgeTier } from "./EdgeTier.ts";
+import { strongEtag, type Entry } from "./Entry.ts";
+import type { Identity } from "./Identity.ts";
+import type { MemoryTier } from "./MemoryTier.ts";
+import type { Route } from "./Route.ts";
+import { transcode } from "./Transcoding.ts";
+
+/** A stored answer in the form that was asked for. */
+export interface Found {
+  /** What to serve: the object itself, or its other form. */
+  readonly entry: Entry;
+  /** The object as it came, and the form under which it was fetched. */
+  readonly object: Entry;
+  readonly askedFormat: Format;
+}
+
+const otherForm = (format: Format): Format => (format === "json" ? "protobuf" : "json");
+
+export class EdgeCache {
+  readonly #memory: MemoryTier;
+  readonly #edge: EdgeTier | undefined;
+  /** Counts entries that were found under a key but belong to another token: a fault in the key, made harmless. */
+  sealedFound = 0;
+
+  constructor(memory: MemoryTier, edge: EdgeTier | undefined) {
+    this.#memory = memory;
+    this.#edge = edge;
+  }
+
+  /** A fresh answer of the wanted form in memory, without waiting for anything: the way of most requests. */
+  recall(identity: Identity, route: Route, format: Format, nowMs: number): Entry | undefined {
+    const entry = this.#memory.get(cacheKey(identity, route, format), identity.digest);
+    return entry !== undefined && remainingMs(entry.freshness, nowMs) > 0 ? entry : undefined;
+  }
+
+  /** The best stored answer: fresh before stale, the wanted form as it came before one that must be made. */
+  async find(identity: Identity, route: Route, format: Format, nowMs: number): Promise<Found | undefined> {
+    let stale: Found | undefined;
+    for (const askedFormat of [format, otherForm(format)]) {
+      const key = cacheKey(identity, route, askedFormat);
+      const object = await this.#object(key, identity, nowMs);
+      const entry = object === undefined ? undefined : await this.#inForm(key, object, format);
+      if (object === undefined || entry === undefined) continue;
+      const found = { entry, object, askedFormat };
+      if (remainingMs(object.freshness, nowMs) > 0) return found;
+      stale ??= found;
+    }
+    return stale;
+  }
+
+  /**
+   * An answer in a form: itself, where it has that form or is an answer to a request for it; otherwise its other form,
+   * made once and kept. Undefined: it cannot be made without loss.
+   */
+  inForm(identity: Identity, route: Route, object: Entry, format: Format): Promise<Entry | undefined> {
+    return this.#inForm(cacheKey(identity, route, object.askedFormat), object, format);
+  }
+
+  async #inForm(key: string, object: Entry, format: Format): Promise<Entry | undefined> {
+    if (object.format === format || object.askedFormat === format) return object;
+    if (object.other === undefined && object.format !== undefined && object.status === 200) {
+      const bytes = transcode(object.endpoint, object.bytes, object.format, object.headers);
+      object.other =
+        bytes === undefined ? "lossy" : { ...object, format, bytes, etag: await strongEtag(bytes, format) };
+      this.#memory.recount(key, object);
+    }
+    return object.other === "lossy" ? undefined : object.other;
+  }
+
+  async #object(key: string, identity: Identity, nowMs: number): Promise<Entry | undefined> {
+    const near = this.#memory.get(key, identity.digest);
+    if (this.#edge === undefined || (near !== undefined && remainingMs(near.freshness, nowMs) > 0)) return near;
+    const far = await this.#edge.get(key, identity);
+    if (far === "sealed") this.sealedFound += 1;
+    if (far === undefined || far === "sealed") return near;
+    if (near !== undefined && near.freshness.responseTimeMs >= far.freshness.responseTimeMs) return near;
+    this.#memory.set(key, far);
+    return far;
+  }
+
+  /** Stores an answer: in memory at once, in the data centre when the returned promise is done. */
+  async store(identity: Identity, route: Route, entry: Entry, nowMs: number): Promise<void> {
+    const key = cacheKey(identity, route, entry.askedFormat);
+    this.#memory.set(key, entry);
+    await this.#edge?.set(key, entry, identity, nowMs);
+  }
+
+  /** Drops all that an owner has: in memory at once; in the data centre the object that was just asked for. */
+  async forget(identity: Identity, route: Route): Promise<void> {
+    this.#memory.forget(identity.digest);
+    await this.drop(identity, route);
+  }
+
+  /** Drops an object in both forms. */
+  async drop(identity: Identity, route: Route): Promise<void> {
+    const keys = [cacheKey(identity, route, "json"), cacheKey(identity, route, "protobuf")];
+    for (const key of keys) this.#memory.delete(key);
+    const edge = this.#edge;
+    if (edge !== undefined) await Promise.all(keys.map((key) => edge.delete(key)));
+  }
+}

@@ -1,0 +1,82 @@
+// Decides: what is kept of an upstream's answer, and what of its header is handed on.
+import { formatOf, type EndpointName, type Format } from "@bytenite-engines/core/wire";
+import { endToEnd, withVary, type Freshness } from "@bytenite-engines/http-cache";
+
+/** An answer as it came, bytes untouched, with all that is known of it. */
+export interface Entry {
+  /** Digest of the owner's token. */
+  readonly owner: string;
+  readonly endpoint: EndpointName;
+  readonly tag: string | undefined;
+  readonly status: number;
+  /** The form that the upstream was asked for: part of the key. */
+  readonly askedFormat: Format;
+  /** The form of the bytes that came; undefined for a Content-Type that is neither. */
+  readonly format: Format | undefined;
+  /** The upstream's end-to-end fields. */
+  readonly headers: Headers;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Our own strong entity tag of these bytes. */
+  readonly etag: string;
+  readonly freshness: Freshness;
+  /** Whether the answer may be stored. */
+  readonly storable: boolean;
+  /** Directives of Cache-Control for the client. */
+  readonly clientControl: string;
+  /** The other form, once it was asked for: made from this one, or known not to be possible without loss. */
+  other?: Entry | "lossy";
+}
+
+/** Fields of the upstream that do not reach clients as they are: replaced by our own, or not meant for them. */
+const notHandedOn: ReadonlyArray<string> = [
+  "access-control-allow-credentials",
+  "access-control-allow-headers",
+  "access-control-allow-methods",
+  "access-control-allow-origin",
+  "access-control-expose-headers",
+  "access-control-max-age",
+  "age",
+  "alt-svc",
+  "cache-control",
+  // A cache further down that obeys these would share one user's answer with all.
+  "cdn-cache-control",
+  "cloudflare-cdn-cache-control",
+  "surrogate-control",
+  "content-length",
+  "expires",
+  "pragma",
+  "set-cookie",
+];
+
+/** The fields of an entry that its client gets, those that change with time or with the request left out. */
+export const clientHeaders = (entry: Entry): Headers => {
+  const headers = endToEnd(entry.headers);
+  for (const name of notHandedOn) headers.delete(name);
+  headers.set("cache-control", entry.clientControl);
+  headers.set("vary", withVary(headers.get("vary"), ["Accept", "Authorization"]));
+  headers.set("x-content-type-options", "nosniff");
+  if (entry.etag !== "") headers.set("etag", entry.etag);
+  return headers;
+};
+
+/** The form of an answer by its Content-Type. */
+export const entryFormat = (headers: Headers): Format | undefined => formatOf(headers.get("content-type"));
+
+/** A strong entity tag of bytes in a form: the first 16 bytes of their SHA-256. */
+export const strongEtag = async (bytes: Uint8Array<ArrayBuffer>, format: Format | undefined): Promise<string> => {
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).subarray(0, 16);
+  const text = btoa(String.fromCharCode(...hash))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replaceAll("=", "");
+  return `"${format?.slice(0, 1) ?? "o"}${text}"`;
+};
+
+/** What is counted for an entry beside its bytes: objects, maps, the header's values. Measured, rounded up. */
+const entryOverheadBytes = 2_000;
+
+/** Bytes of memory that an entry takes, its other form included. */
+export const sizeOf = (entry: Entry): number =>
+  entry.bytes.byteLength +
+  entryOverheadBytes +
+  (entry.other === undefined || entry.other === "lossy" ? 0 : sizeOf(entry.other));

@@ -1,0 +1,108 @@
+// Asks the upstream for one answer and decides what becomes of what is stored.
+import { mediaTypeOf, type Format } from "@bytenite-engines/core/wire";
+import {
+  endToEnd,
+  freshened,
+  freshnessOf,
+  responseControl,
+  storingRefusal,
+  validatingFields,
+  type CachePolicy,
+  type Freshness,
+  type RequestControl,
+  type ResponseControl,
+} from "@bytenite-engines/http-cache";
+import type { Config } from "./Config.ts";
+import { entryFormat, strongEtag, type Entry } from "./Entry.ts";
+import type { Route } from "./Route.ts";
+import type { AskUpstream, UpstreamAnswer } from "./Upstream.ts";
+
+/** Targeted fields that are meant for a cache at Cloudflare's edge, the most specific one first (RFC 9213, 2.2). */
+const targets: ReadonlyArray<string> = ["cloudflare-cdn-cache-control", "cdn-cache-control"];
+
+/** The policy of an endpoint: a private cache, one for each token. Only answers of status 200 get default lifetimes. */
+export const policyOf = (config: Pick<Config, "lifetimes">, route: Route, status: number): CachePolicy =>
+  status === 200 ? { shared: false, targets, defaults: config.lifetimes[route.endpoint] } : { shared: false, targets };
+
+/** What is asked. */
+export interface Question {
+  readonly route: Route;
+  readonly format: Format;
+  /** Fields that go along: Authorization, trace context, request id. */
+  readonly headers: Headers;
+  readonly control: RequestControl;
+  /** Digest of the owner's token; empty for a request without one, whose answer is never stored. */
+  readonly owner: string;
+  /** The stored object, when it is to be validated. */
+  readonly stored: Entry | undefined;
+}
+
+/** Asks; a 304 gives the stored object back, made fresh again. Rejects with UpstreamFailure. */
+export const exchange = async (
+  question: Question,
+  ask: AskUpstream,
+  config: Pick<Config, "lifetimes">,
+): Promise<{ readonly entry: Entry; readonly answer: UpstreamAnswer }> => {
+  const headers = new Headers(question.headers);
+  headers.set("accept", mediaTypeOf(question.format));
+  if (question.stored !== undefined) {
+    for (const [name, value] of validatingFields(question.stored.headers)) headers.set(name, value);
+  }
+  const answer = await ask(question.route.target, headers);
+  return { entry: await entryOf(question, answer, config), answer };
+};
+
+const entryOf = async (
+  question: Question,
+  answer: UpstreamAnswer,
+  config: Pick<Config, "lifetimes">,
+): Promise<Entry> => {
+  const { route, owner, format: askedFormat } = question;
+  const received = endToEnd(answer.headers);
+  const validated = answer.status === 304 ? question.stored : undefined;
+  const status = validated?.status ?? answer.status;
+  const headers = validated === undefined ? received : freshened(validated.headers, received);
+  // The runtime has decoded the body; its length is told anew with each answer.
+  if (answer.bytes.byteLength > 0) headers.delete("content-encoding");
+  const policy = policyOf(config, route, status);
+  const control = responseControl(headers, policy);
+  const freshness = freshnessOf(status, headers, control, answer, policy);
+  const request = { method: "GET", control: question.control, authorized: true };
+  const storable =
+    owner !== "" && status === 200 && storingRefusal(request, status, headers, control, policy) === undefined;
+  const format = validated?.format ?? entryFormat(headers);
+  const bytes = validated?.bytes ?? answer.bytes;
+  return {
+    owner,
+    endpoint: route.endpoint,
+    tag: route.tag,
+    status,
+    askedFormat,
+    format,
+    headers,
+    bytes,
+    etag: status === 200 ? (validated?.etag ?? (await strongEtag(bytes, format))) : "",
+    freshness,
+    storable,
+    clientControl: clientControl(status, control, freshness),
+    ...(validated?.other === undefined || validated.other === "lossy"
+      ? {}
+      : {
+          other: { ...validated.other, headers, freshness, clientControl: clientControl(status, control, freshness) },
+        }),
+  };
+};
+
+/** Cache-Control for the client: always private; how long, as the upstream or our defaults have it. */
+const clientControl = (status: number, control: ResponseControl, freshness: Freshness): string => {
+  if (control.noStore || (status !== 200 && !freshness.explicit)) return "private, no-store";
+  const seconds = Math.floor(freshness.lifetimeMs / 1000);
+  return [
+    "private",
+    `max-age=${seconds}`,
+    control.noCache ? "no-cache" : "",
+    control.mustRevalidate ? "must-revalidate" : "",
+  ]
+    .filter((directive) => directive !== "")
+    .join(", ");
+};

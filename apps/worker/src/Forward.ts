@@ -1,0 +1,102 @@
+// Gets an answer from the upstream for a visit: shared with others where it may be, stored where it may be.
+import type { Format } from "@bytenite-engines/core/wire";
+import { cacheKey } from "./CacheKey.ts";
+import type { Entry } from "./Entry.ts";
+import { exchange } from "./Exchange.ts";
+import type { Identity } from "./Identity.ts";
+import type { Fetched, Rooms } from "./Rooms.ts";
+import type { RequestContext } from "./Runtime.ts";
+import { UpstreamFailure } from "./Upstream.ts";
+import { forwardedHeaders, type Visit } from "./Visit.ts";
+
+/** What to ask the upstream for. */
+export interface Errand {
+  readonly visit: Visit;
+  /** Undefined: the request has no (living) token; its answer is stored nowhere and shared with nobody. */
+  readonly identity: Identity | undefined;
+  readonly format: Format;
+  readonly stored: Entry | undefined;
+  /** The client wants its own answer: it joins nobody. */
+  readonly alone: boolean;
+}
+
+/** How often a request follows others whose exchange failed, before it sends its own. */
+const maxFollowed = 2;
+
+/** Statuses after which the stored object stays: the upstream did not speak about the resource. */
+const aboutTheServer: ReadonlySet<number> = new Set([408, 425, 429]);
+
+/** The answer, and whether it was another request's exchange. Never rejects. */
+export const forward = async (
+  errand: Errand,
+  rooms: Rooms,
+  context: RequestContext,
+): Promise<{ readonly fetched: Fetched; readonly collapsed: boolean }> => {
+  const { identity, visit } = errand;
+  if (identity === undefined || visit.control.noStore) {
+    return { fetched: await fetchAndStore(errand, rooms, context), collapsed: false };
+  }
+  const key = cacheKey(identity, visit.route, errand.format);
+  let followed: Fetched | undefined;
+  for (let count = 0; !errand.alone && count < maxFollowed; count++) {
+    // Asked and joined in one step: of all who wake from a failed leader, the first leads and the rest follow it.
+    if (!rooms.collapse.isLed(key, identity.digest, rooms.now())) break;
+    followed = await rooms.collapse.follow(key, identity.digest, rooms.now());
+    if (followed === undefined) break;
+    if ("entry" in followed) {
+      if (mayBeShared(followed)) return { fetched: followed, collapsed: true };
+      return { fetched: await fetchAndStore(errand, rooms, context), collapsed: false };
+    }
+    if (count === maxFollowed - 1) return { fetched: followed, collapsed: true };
+  }
+  return { fetched: await lead(errand, identity, rooms, context), collapsed: false };
+};
+
+/** Validates a stored object behind an answer that was already given; does nothing where that is under way. */
+export const revalidate = (errand: Errand, identity: Identity, rooms: Rooms, context: RequestContext): void => {
+  const key = cacheKey(identity, errand.visit.route, errand.format);
+  if (!rooms.collapse.isLed(key, identity.digest, rooms.now())) void lead(errand, identity, rooms, context);
+};
+
+const lead = (errand: Errand, identity: Identity, rooms: Rooms, context: RequestContext): Promise<Fetched> => {
+  const key = cacheKey(identity, errand.visit.route, errand.format);
+  const work = rooms.collapse.lead(key, identity.digest, rooms.now(), () => fetchAndStore(errand, rooms, context));
+  // The exchange outlives a client that goes away: others may be waiting for it.
+  context.waitUntil(work);
+  return work;
+};
+
+/** Others may have an answer that may be stored, and an error; not one that is for a single request. */
+const mayBeShared = (fetched: Extract<Fetched, { readonly entry: Entry }>): boolean =>
+  fetched.entry.storable || fetched.status >= 400;
+
+const fetchAndStore = async (errand: Errand, rooms: Rooms, context: RequestContext): Promise<Fetched> => {
+  const { visit, identity } = errand;
+  try {
+    const question = {
+      route: visit.route,
+      format: errand.format,
+      headers: forwardedHeaders(visit.headers),
+      control: visit.control,
+      owner: identity?.digest ?? "",
+      stored: errand.stored,
+    };
+    const { entry, answer } = await exchange(question, rooms.ask, rooms.config);
+    if (identity !== undefined) context.waitUntil(keep(errand, identity, entry, rooms));
+    return { entry, status: answer.status, stored: entry.storable };
+  } catch (error) {
+    if (error instanceof UpstreamFailure) return { failure: error };
+    console.error(JSON.stringify({ level: "error", message: "an exchange failed unexpectedly", error: String(error) }));
+    return { failure: new UpstreamFailure("unreachable", 1) };
+  }
+};
+
+/** Stores what may be stored, and drops what an answer has made untrue. */
+const keep = async (errand: Errand, identity: Identity, entry: Entry, rooms: Rooms): Promise<void> => {
+  const { route } = errand.visit;
+  if (entry.storable) await rooms.cache.store(identity, route, entry, rooms.now());
+  else if (entry.status === 401 || entry.status === 403) await rooms.cache.forget(identity, route);
+  else if (entry.status < 500 && !aboutTheServer.has(entry.status) && !errand.visit.control.noStore) {
+    await rooms.cache.drop(identity, route);
+  }
+};

@@ -1,0 +1,129 @@
+// The whole flow on one screen: match -> identity -> key -> look up -> decide -> (upstream) -> store -> answer.
+import {
+  cacheStatus,
+  decide,
+  errorStatuses,
+  remainingMs,
+  type CacheOutcome,
+  type Decision,
+} from "@bytenite-engines/http-cache";
+import { answerForwarded, answerHit, cacheName } from "./Answer.ts";
+import type { Found } from "./EdgeCache.ts";
+import { forward, revalidate, type Errand } from "./Forward.ts";
+import type { Identity } from "./Identity.ts";
+import { refuse, type Refusal } from "./Refusal.ts";
+import type { Rooms } from "./Rooms.ts";
+import type { RequestContext } from "./Runtime.ts";
+import type { UpstreamFailure } from "./Upstream.ts";
+import { visitOf, type Visit } from "./Visit.ts";
+
+/** Answers one request for the API. */
+export const answerTo = async (request: Request, rooms: Rooms, context: RequestContext): Promise<Response> => {
+  const visit = visitOf(request);
+  if ("status" in visit) return refuse(visit, request.headers.get("accept"), request.method !== "HEAD");
+
+  const { token, asked, control, route } = visit;
+  const { format } = asked.representation;
+  const identity =
+    token === undefined ? undefined : (rooms.identities.recall(token) ?? (await rooms.identities.of(token)));
+  const nowMs = rooms.now();
+  if (identity === undefined || identity.expiresAtMs <= nowMs) return answerUncached(visit, rooms, context);
+
+  const near = rooms.cache.recall(identity, route, format, nowMs);
+  if (near !== undefined && decide(control, near.freshness, nowMs).action === "hit")
+    return answerHit(near, asked, nowMs);
+
+  const found = await rooms.cache.find(identity, route, format, nowMs);
+  const decision = decide(control, found?.entry.freshness, nowMs);
+  switch (decision.action) {
+    case "hit":
+    case "stale":
+      if (found === undefined) break;
+      if (decision.action === "stale" && decision.revalidate) {
+        revalidate(errandOf(visit, identity, found), identity, rooms, context);
+      }
+      return answerHit(found.entry, asked, nowMs);
+    case "unsatisfiable":
+      return refuseVisit(visit, nothingStored);
+    default:
+  }
+  return answerFromUpstream(visit, identity, found, decision, rooms, context);
+};
+
+const answerFromUpstream = async (
+  visit: Visit,
+  identity: Identity,
+  found: Found | undefined,
+  decision: Decision,
+  rooms: Rooms,
+  context: RequestContext,
+): Promise<Response> => {
+  const because = decision.action === "validate" ? decision.because : visit.control.noStore ? "request" : "uri-miss";
+  const errand = errandOf(visit, identity, visit.control.noStore ? undefined : found, because === "request");
+  const { fetched, collapsed } = await forward(errand, rooms, context);
+  const nowMs = rooms.now();
+  const outcome: CacheOutcome = { forward: because, collapsed };
+  const failed = "failure" in fetched || errorStatuses.has(fetched.status);
+  if (failed && decision.action === "validate" && decision.orStale && found !== undefined) {
+    return answerForwarded(found.entry, visit.asked, nowMs, {
+      ...outcome,
+      ...("failure" in fetched ? {} : { forwardStatus: fetched.status }),
+      ttlMs: remainingMs(found.entry.freshness, nowMs),
+      detail: "stale-if-error",
+    });
+  }
+  if ("failure" in fetched) return refuseVisit(visit, unavailable(fetched.failure), outcome);
+  const entry = await rooms.cache.inForm(identity, visit.route, fetched.entry, visit.asked.representation.format);
+  // The object changed so that its other form cannot be made any more: that form is asked for by itself.
+  if (entry === undefined) return answerFromUpstream(visit, identity, undefined, { action: "forward" }, rooms, context);
+  return answerForwarded(entry, visit.asked, nowMs, {
+    ...outcome,
+    ...(fetched.status === entry.status ? {} : { forwardStatus: fetched.status }),
+    ...(fetched.stored ? { stored: true, ttlMs: remainingMs(entry.freshness, nowMs) } : {}),
+  });
+};
+
+/** The answer to a request that the cache has no part in: it has no token, or one that has expired. */
+const answerUncached = async (visit: Visit, rooms: Rooms, context: RequestContext): Promise<Response> => {
+  const errand = {
+    visit,
+    identity: undefined,
+    format: visit.asked.representation.format,
+    stored: undefined,
+    alone: true,
+  };
+  const { fetched } = await forward(errand, rooms, context);
+  if ("failure" in fetched) return refuseVisit(visit, unavailable(fetched.failure), { forward: "bypass" });
+  return answerForwarded(fetched.entry, visit.asked, rooms.now(), { forward: "bypass" });
+};
+
+/** What to ask: the stored object to be validated in the form it came in, else the wanted form. */
+const errandOf = (visit: Visit, identity: Identity, found: Found | undefined, alone = false): Errand => ({
+  visit,
+  identity,
+  format: found?.askedFormat ?? visit.asked.representation.format,
+  stored: found?.object,
+  alone,
+});
+
+const refuseVisit = (visit: Visit, refusal: Refusal, outcome?: CacheOutcome): Response => {
+  const response = refuse(refusal, visit.headers.get("accept"), !visit.asked.head);
+  if (outcome !== undefined) response.headers.append("cache-status", cacheStatus(cacheName, outcome));
+  return response;
+};
+
+const nothingStored: Refusal = {
+  status: 504,
+  code: "DEADLINE_EXCEEDED",
+  message: "nothing is stored that may be used, and the request takes nothing else (only-if-cached)",
+};
+
+/** When to ask again after no answer came, in seconds. */
+const retryAfterSeconds = 5;
+
+const unavailable = (failure: UpstreamFailure): Refusal => ({
+  status: 503,
+  code: "UNAVAILABLE",
+  message: `the API behind this proxy cannot answer now (${failure.problem})`,
+  headers: { "retry-after": `${retryAfterSeconds}` },
+});

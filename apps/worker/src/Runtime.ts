@@ -1,0 +1,15 @@
+// Names what the Workers runtime gives beyond the web's standards.
+
+/** Lives as long as a request and the work it left. */
+export interface RequestContext {
+  waitUntil(work: Promise<unknown>): void;
+}
+
+/** Another Worker, bound to this one. */
+export interface ServiceBinding {
+  readonly fetch: typeof fetch;
+}
+
+/** The Cache API of the data centre, where the runtime has one. */
+export const dataCentreCache = (): Cache | undefined =>
+  typeof caches === "undefined" ? undefined : (caches as CacheStorage & { readonly default?: Cache }).default;

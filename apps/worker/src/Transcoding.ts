@@ -1,0 +1,52 @@
+// Decides: whether an answer can be said in the other form without losing anything, and what it looks like there.
+import type { DescMessage, Message } from "@bufbuild/protobuf";
+import {
+  decode,
+  decodeJson,
+  encode,
+  endpoints,
+  schemaDigestHeader,
+  schemaDigests,
+  type EndpointName,
+  type Format,
+} from "@bytenite-engines/core/wire";
+
+/**
+ * The bytes of an answer in the other form; undefined when something would be lost or is not certain: the upstream did
+ * not name our schema, the answer holds fields that the schema does not know, or it does not decode.
+ */
+export const transcode = (
+  endpoint: EndpointName,
+  bytes: Uint8Array<ArrayBuffer>,
+  from: Format,
+  headers: Headers,
+): Uint8Array<ArrayBuffer> | undefined => {
+  const schema: DescMessage = endpoints[endpoint].response;
+  if (headers.get(schemaDigestHeader) !== schemaDigests[schema.typeName]) return undefined;
+  try {
+    const message = from === "protobuf" ? fromProtobuf(schema, bytes) : fromJson(schema, bytes);
+    return message === undefined ? undefined : encode(schema, message, from === "protobuf" ? "json" : "protobuf");
+  } catch {
+    return undefined;
+  }
+};
+
+const fromProtobuf = (schema: DescMessage, bytes: Uint8Array): Message | undefined => {
+  const message = decode(schema, bytes, "protobuf");
+  return hasUnknownFields(message) ? undefined : message;
+};
+
+const fatalUtf8 = new TextDecoder("utf-8", { fatal: true });
+
+const fromJson = (schema: DescMessage, bytes: Uint8Array): Message | undefined => {
+  const { message, unknownKeys } = decodeJson(schema, JSON.parse(fatalUtf8.decode(bytes)));
+  return unknownKeys.length > 0 ? undefined : message;
+};
+
+/** Whether a message, or one inside it, carries fields that the schema does not know. */
+const hasUnknownFields = (value: unknown): boolean => {
+  if (Array.isArray(value)) return value.some(hasUnknownFields);
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return false;
+  const { $unknown } = value as { readonly $unknown?: ReadonlyArray<unknown> };
+  return ($unknown !== undefined && $unknown.length > 0) || Object.values(value).some(hasUnknownFields);
+};

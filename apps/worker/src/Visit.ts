@@ -1,0 +1,99 @@
+// Decides: what a request is, as far as the cache cares; refuses what it does not take.
+import { negotiate, offered, type Representation } from "@bytenite-engines/core/wire";
+import { hopByHopNames, requestControl, type RequestControl } from "@bytenite-engines/http-cache";
+import type { Asked } from "./Answer.ts";
+import { tokenOf } from "./Identity.ts";
+import { maxHeaderLength, route, type Route } from "./Route.ts";
+import type { Refusal } from "./Refusal.ts";
+
+/** A request for one of the endpoints, read. */
+export interface Visit {
+  readonly route: Route;
+  readonly asked: Asked;
+  readonly control: RequestControl;
+  /** Undefined: the request has none. */
+  readonly token: string | undefined;
+  /** The request's own fields. */
+  readonly headers: Headers;
+}
+
+/** Fields that would make another method of a request than the one it has. */
+const methodOverrides: ReadonlyArray<string> = ["x-http-method-override", "x-http-method", "x-method-override"];
+
+/** The request, or why it is refused. */
+export const visitOf = (request: Request): Visit | Refusal => {
+  const { headers, method } = request;
+  const matched = route(method, request.url);
+  if ("status" in matched) return matched;
+  const accept = headers.get("accept");
+  const authorization = headers.get("authorization");
+  const ifNoneMatch = headers.get("if-none-match");
+  if (tooLong(accept) || tooLong(authorization) || tooLong(ifNoneMatch)) {
+    return { status: 431, code: "INVALID_ARGUMENT", message: `a header is longer than ${maxHeaderLength} characters` };
+  }
+  if (methodOverrides.some((name) => headers.has(name))) {
+    return { status: 400, code: "INVALID_ARGUMENT", message: "the method cannot be overridden" };
+  }
+  const representation = negotiated(accept);
+  if (representation === undefined) return notAcceptable;
+  const connection = headers.get("connection");
+  const listed = connection === null ? undefined : hopByHopNames(headers);
+  return {
+    route: matched,
+    asked: {
+      representation,
+      head: method === "HEAD",
+      condition: { ifNoneMatch, ifModifiedSince: headers.get("if-modified-since") },
+    },
+    control: requestControl(headers.get("cache-control"), headers.get("pragma")),
+    token: listed?.has("authorization") === true ? undefined : tokenOf(authorization),
+    headers,
+  };
+};
+
+const tooLong = (value: string | null): boolean => value !== null && value.length > maxHeaderLength;
+
+const notAcceptable: Refusal = {
+  status: 406,
+  code: "INVALID_ARGUMENT",
+  message: `none of the accepted media types is offered; offered are ${offered.map(({ mediaType }) => mediaType).join(", ")}`,
+};
+
+/** Number of Accept values whose outcome is remembered, and the longest one of them, in characters. */
+const maxRemembered = 500;
+const maxRememberedLength = 256;
+
+const remembered = new Map<string, Representation>();
+
+const negotiated = (accept: string | null): Representation | undefined => {
+  const field = accept ?? "";
+  const known = remembered.get(field);
+  if (known !== undefined) return known;
+  const representation = negotiate(accept);
+  if (representation !== undefined && field.length <= maxRememberedLength) {
+    if (remembered.size >= maxRemembered) remembered.clear();
+    remembered.set(field, representation);
+  }
+  return representation;
+};
+
+/** Fields of the request that the upstream gets; all others end here. */
+const forwarded: ReadonlyArray<string> = [
+  "authorization",
+  "baggage",
+  "traceparent",
+  "tracestate",
+  "user-agent",
+  "x-request-id",
+];
+
+/** The fields that go to the upstream with a request. What Connection lists was meant for this hop only. */
+export const forwardedHeaders = (headers: Headers): Headers => {
+  const listed = hopByHopNames(headers);
+  const kept = new Headers();
+  for (const name of forwarded) {
+    const value = listed.has(name) ? null : headers.get(name);
+    if (value !== null) kept.set(name, value);
+  }
+  return kept;
+};
