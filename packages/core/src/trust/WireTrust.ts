@@ -119,7 +119,9 @@ class WireTrust implements Trust {
     const answers = (kind.jsonAnswers ?? 0) + 1;
     kind.jsonAnswers = answers;
     // What cannot be foreseen (a number without a field, halves that did not fit) is tried more and more rarely.
-    return prospect === "teaches" || (answers & (answers - 1)) === 0 || answers % this.#sampleEvery === 0;
+    return (
+      (prospect === "teaches" && !kind.doubted) || (answers & (answers - 1)) === 0 || answers % this.#sampleEvery === 0
+    );
   }
 
   evidence(origin: string): Evidence {

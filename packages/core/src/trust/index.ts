@@ -4,3 +4,5 @@ export { readTrusted, UntrustedAnswer, type Asking, type FormedAnswer, type Trus
 export type { Finding, ProtobufAnswer, Testimony, Trust, TrustNews, Verdict } from "./Verdict.ts";
 export type { Evidence, FieldEvidence, MessageEvidence, Candidate } from "./Evidence.ts";
 export type { Method } from "./AnswerReader.ts";
+export { calibration } from "./Calibration.ts";
+export { unknownNumberOffset } from "./Remap.ts";

@@ -17,7 +17,7 @@ import {
   type FileDescriptorProto,
 } from "@bufbuild/protobuf/wkt";
 import { EngineListResponseSchema, EngineMessageSchema } from "@bytenite-engines/proto";
-import { decodeJson, encodeJson } from "../../src/WireJson.ts";
+import { decode, encode } from "../../src/MediaType.ts";
 
 /** Message -> proto field name -> number. */
 export type Numbers = Readonly<Record<string, Readonly<Record<string, number>>>>;
@@ -63,7 +63,7 @@ export const foreignServer = (numbers: Numbers, hidden: Hidden = {}, types: Wire
     },
     // Over the binary form, so that a float is what a float can hold.
     json: (schema, message) =>
-      decodeJson(schema, encodeJson(schema, fromBinary(schema, toBinary(schema, message)))).message,
+      decode(schema, encode(schema, fromBinary(schema, toBinary(schema, message)), "json"), "json"),
   };
 };
 
