@@ -35,6 +35,8 @@ export interface Question {
   readonly owner: string;
   /** The stored object, when it is to be validated. */
   readonly stored: Entry | undefined;
+  /** Whether something stale will be served if no answer comes. */
+  readonly orStale: boolean;
 }
 
 /** Asks; a 304 gives the stored object back, made fresh again. Rejects with UpstreamFailure. */
@@ -48,7 +50,8 @@ export const exchange = async (
   if (question.stored !== undefined) {
     for (const [name, value] of validatingFields(question.stored.headers)) headers.set(name, value);
   }
-  const answer = await ask(question.route.target, headers);
+  const { endpoint, target } = question.route;
+  const answer = await ask({ endpoint, target, headers, patient: !question.orStale });
   return { entry: await entryOf(question, answer, config), answer };
 };
 

@@ -16,6 +16,8 @@ export interface Errand {
   readonly identity: Identity | undefined;
   readonly format: Format;
   readonly stored: Entry | undefined;
+  /** Whether something stale will be served if no answer comes. */
+  readonly orStale: boolean;
   /** The client wants its own answer: it joins nobody. */
   readonly alone: boolean;
 }
@@ -80,6 +82,7 @@ const fetchAndStore = async (errand: Errand, rooms: Rooms, context: RequestConte
       control: visit.control,
       owner: identity?.digest ?? "",
       stored: errand.stored,
+      orStale: errand.orStale,
     };
     const { entry, answer } = await exchange(question, rooms.ask, rooms.config);
     if (identity !== undefined) context.waitUntil(keep(errand, identity, entry, rooms));

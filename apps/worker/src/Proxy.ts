@@ -59,12 +59,14 @@ const answerFromUpstream = async (
   context: RequestContext,
 ): Promise<Response> => {
   const because = decision.action === "validate" ? decision.because : visit.control.noStore ? "request" : "uri-miss";
-  const errand = errandOf(visit, identity, visit.control.noStore ? undefined : found, because === "request");
+  const orStale = decision.action === "validate" && decision.orStale;
+  const known = visit.control.noStore ? undefined : found;
+  const errand = { ...errandOf(visit, identity, known), orStale, alone: because === "request" };
   const { fetched, collapsed } = await forward(errand, rooms, context);
   const nowMs = rooms.now();
   const outcome: CacheOutcome = { forward: because, collapsed };
   const failed = "failure" in fetched || errorStatuses.has(fetched.status);
-  if (failed && decision.action === "validate" && decision.orStale && found !== undefined) {
+  if (failed && orStale && found !== undefined) {
     return answerForwarded(found.entry, visit.asked, nowMs, {
       ...outcome,
       ...("failure" in fetched ? {} : { forwardStatus: fetched.status }),
@@ -90,6 +92,7 @@ const answerUncached = async (visit: Visit, rooms: Rooms, context: RequestContex
     identity: undefined,
     format: visit.asked.representation.format,
     stored: undefined,
+    orStale: false,
     alone: true,
   };
   const { fetched } = await forward(errand, rooms, context);
@@ -98,12 +101,13 @@ const answerUncached = async (visit: Visit, rooms: Rooms, context: RequestContex
 };
 
 /** What to ask: the stored object to be validated in the form it came in, else the wanted form. */
-const errandOf = (visit: Visit, identity: Identity, found: Found | undefined, alone = false): Errand => ({
+const errandOf = (visit: Visit, identity: Identity, found: Found | undefined): Errand => ({
   visit,
   identity,
   format: found?.askedFormat ?? visit.asked.representation.format,
   stored: found?.object,
-  alone,
+  orStale: found !== undefined,
+  alone: false,
 });
 
 const refuseVisit = (visit: Visit, refusal: Refusal, outcome?: CacheOutcome): Response => {
@@ -118,12 +122,14 @@ const nothingStored: Refusal = {
   message: "nothing is stored that may be used, and the request takes nothing else (only-if-cached)",
 };
 
-/** When to ask again after no answer came, in seconds. */
+/** When to ask again after no answer came and nobody knows better, in seconds. */
 const retryAfterSeconds = 5;
 
 const unavailable = (failure: UpstreamFailure): Refusal => ({
   status: 503,
   code: "UNAVAILABLE",
   message: `the API behind this proxy cannot answer now (${failure.problem})`,
-  headers: { "retry-after": `${retryAfterSeconds}` },
+  headers: {
+    "retry-after": `${failure.retryAfterMs === undefined ? retryAfterSeconds : Math.ceil(failure.retryAfterMs / 1000)}`,
+  },
 });

@@ -1,4 +1,7 @@
-// Fetches one answer from the upstream, within its limits. The only place that talks to it.
+// Fetches one answer from the upstream through core: its retries, budget, deadline and breaker. Nothing else talks to it.
+import { breaker, type Breaker } from "@bytenite-engines/core/breaker";
+import { createExchanger, type ExchangerOptions } from "@bytenite-engines/core/exchange";
+import { EngineError, type EndpointName, type EngineEvent } from "@bytenite-engines/core";
 import type { Config } from "./Config.ts";
 
 /** A complete answer. */
@@ -13,67 +16,111 @@ export interface UpstreamAnswer {
 }
 
 /** Why no answer came. */
-export type UpstreamProblem = "unreachable" | "timed-out" | "too-large";
+export type UpstreamProblem =
+  | "unreachable"
+  | "timed-out"
+  | "too-large"
+  | "cut-short"
+  | "redirected"
+  | "known-to-be-down";
 
 /** No answer came. */
 export class UpstreamFailure extends Error {
   readonly _tag = "UpstreamFailure";
   readonly problem: UpstreamProblem;
   readonly attempts: number;
-  constructor(problem: UpstreamProblem, attempts: number) {
+  /** How long asking again is pointless, in milliseconds, where that is known. */
+  readonly retryAfterMs: number | undefined;
+  constructor(problem: UpstreamProblem, attempts: number, retryAfterMs?: number) {
     super(`the upstream gave no answer: ${problem}`);
     this.name = "UpstreamFailure";
     this.problem = problem;
     this.attempts = attempts;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
-/** Asks the upstream for a path below its base URL. Rejects with UpstreamFailure. */
-export type AskUpstream = (target: string, headers: Headers) => Promise<UpstreamAnswer>;
+/** A path below the upstream's base URL, and the request's header. */
+export interface UpstreamRequest {
+  readonly endpoint: EndpointName;
+  readonly target: string;
+  readonly headers: Headers;
+  /** Whether a failure may cost time: false where something stale can be served instead. */
+  readonly patient: boolean;
+}
+
+/** Asks the upstream. Rejects with UpstreamFailure. */
+export type AskUpstream = (request: UpstreamRequest) => Promise<UpstreamAnswer>;
 
 /** Longest body that is read, in bytes. */
 export const maxBodyBytes = 16 * 1024 * 1024;
 
-/** `fetcher` is the global fetch, or that of a service binding. */
-export const createUpstream = (
-  config: Pick<Config, "upstreamUrl" | "attemptTimeoutMs">,
-  fetcher: typeof fetch,
-  now: () => number,
-): AskUpstream => {
-  return async (target, headers) => {
+/** Requests for one answer, at most. The client of the proxy retries too: more would multiply. */
+const maxAttempts = 3;
+/** Largest pause before a retry, and longest hint of the upstream that is waited out, in milliseconds. */
+const maxDelayMs = 1_000;
+
+/** The breaker opens when half of at least this many requests of the last ten seconds failed. */
+const breakerMinimumRequests = 6;
+/** While it is open, one probe is sent in this many milliseconds. */
+export const breakerOpenMs = 10_000;
+
+export const upstreamBreaker = (): Breaker =>
+  breaker({ minimumRequests: breakerMinimumRequests, failureRate: 0.5, openMs: breakerOpenMs });
+
+/** What the upstream is reached with. */
+export interface UpstreamOptions {
+  readonly config: Pick<Config, "upstreamUrl" | "attemptTimeoutMs" | "deadlineMs">;
+  /** The global fetch, or that of a service binding. */
+  readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
+  readonly breaker: Breaker;
+  readonly onEvent: (event: EngineEvent) => void;
+  readonly now: () => number;
+}
+
+export const createUpstream = ({ config, fetch, breaker, onEvent, now }: UpstreamOptions): AskUpstream => {
+  const options: ExchangerOptions = {
+    fetch,
+    breaker,
+    onEvent,
+    attemptTimeoutMs: config.attemptTimeoutMs,
+    deadlineMs: config.deadlineMs,
+    limits: { maxBodyBytes, maxDecodedBodyBytes: maxBodyBytes },
+    // The trace context of the client's request is handed on as it is.
+    propagateTrace: false,
+    retry: { maxAttempts, maxDelayMs, maxRetryAfterMs: maxDelayMs },
+  };
+  const patient = createExchanger(options);
+  const hasty = createExchanger({ ...options, retry: { maxAttempts: 1 } });
+  return async (request) => {
     const requestTimeMs = now();
     try {
-      const response = await fetcher(`${config.upstreamUrl}${target}`, {
-        headers,
-        // A redirect is the upstream's answer like any other; following it could carry the token elsewhere.
-        redirect: "manual",
-        signal: AbortSignal.timeout(config.attemptTimeoutMs),
+      const { status, headers, bytes, attempts } = await (request.patient ? patient : hasty).get({
+        url: `${config.upstreamUrl}${request.target}`,
+        headers: Object.fromEntries(request.headers),
+        endpoint: request.endpoint,
       });
-      const responseTimeMs = now();
-      const bytes = await readBounded(response);
-      return { status: response.status, headers: response.headers, bytes, requestTimeMs, responseTimeMs, attempts: 1 };
+      return { status, headers, bytes, attempts, requestTimeMs, responseTimeMs: now() };
     } catch (error) {
-      if (error instanceof UpstreamFailure) throw error;
-      const timedOut = error instanceof Error && error.name === "TimeoutError";
-      throw new UpstreamFailure(timedOut ? "timed-out" : "unreachable", 1);
+      if (error instanceof EngineError) throw failureOf(error);
+      throw error;
     }
   };
 };
 
-const readBounded = async (response: Response): Promise<Uint8Array<ArrayBuffer>> => {
-  if (response.body === null) return new Uint8Array();
-  const chunks: Array<Uint8Array> = [];
-  let length = 0;
-  for await (const chunk of response.body) {
-    length += chunk.byteLength;
-    if (length > maxBodyBytes) throw new UpstreamFailure("too-large", 1);
-    chunks.push(chunk);
+const failureOf = ({ reason, attempts }: EngineError): UpstreamFailure => {
+  switch (reason._tag) {
+    case "TimedOut":
+      return new UpstreamFailure("timed-out", attempts);
+    case "TooLarge":
+      return new UpstreamFailure("too-large", attempts);
+    case "Undecodable":
+      return new UpstreamFailure("cut-short", attempts);
+    case "RedirectRefused":
+      return new UpstreamFailure("redirected", attempts);
+    case "CircuitOpen":
+      return new UpstreamFailure("known-to-be-down", attempts, reason.retryAfterMs);
+    default:
+      return new UpstreamFailure("unreachable", attempts);
   }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return bytes;
 };

@@ -8,7 +8,7 @@ import { MemoryTier } from "./MemoryTier.ts";
 import { answerTo } from "./Proxy.ts";
 import type { Rooms } from "./Rooms.ts";
 import { dataCentreCache, type RequestContext, type ServiceBinding } from "./Runtime.ts";
-import { createUpstream } from "./Upstream.ts";
+import { createUpstream, upstreamBreaker } from "./Upstream.ts";
 
 /** Variables, secrets and bindings of the Worker; see wrangler.jsonc for each. */
 interface Env extends Readonly<Record<string, unknown>> {
@@ -30,7 +30,13 @@ const build = (env: Env): Rooms => {
       store === undefined ? undefined : new EdgeTier(store),
     ),
     collapse: new Collapse(config.deadlineMs + slotSlackMs, config.deadlineMs + slotSlackMs),
-    ask: createUpstream(config, (input, init) => fetcher(input, init), Date.now),
+    ask: createUpstream({
+      config,
+      fetch: (url, init) => fetcher(url, init),
+      breaker: upstreamBreaker(),
+      onEvent: () => {},
+      now: Date.now,
+    }),
     now: Date.now,
   };
 };
