@@ -75,7 +75,9 @@ const main = async (): Promise<number> => {
   const proxyUrl = `http://${host}:${proxyPort}/v1/dev`;
   mkdirSync(dataFolder, { recursive: true });
 
-  await setUp("build all packages", () => quietly("turbo", ["run", "build"], { signal: stopping.signal }));
+  await setUp("build all packages", () =>
+    quietly("turbo", ["run", "build", "--output-logs=errors-only"], { signal: stopping.signal }),
+  );
   const registry = [
     "packages/registry/src/main.ts",
     "--port",
