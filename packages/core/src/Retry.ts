@@ -95,5 +95,6 @@ export const decideRetry = (situation: RetrySituation): RetryDecision => {
 /** Upper bound of the delay after so many requests. */
 export const delayCapMs = (policy: RetryPolicy, retryClass: RetryClass, attempts: number): number => {
   const base = retryClass === "throttled" ? policy.throttledBaseDelayMs : policy.baseDelayMs;
-  return Math.min(policy.maxDelayMs, base * policy.factor ** (attempts - 1));
+  // 0 times a factor that has grown to Infinity would be no number.
+  return base === 0 ? 0 : Math.min(policy.maxDelayMs, base * policy.factor ** (attempts - 1));
 };

@@ -35,7 +35,7 @@ const retryInfoMs = (details: ReadonlyArray<ErrorDetail>): number | undefined =>
 /** A google.protobuf.Duration in JSON: `1.5s`. */
 const durationTextMs = (text: JsonValue | undefined): number | undefined => {
   const seconds = typeof text === "string" ? /^(\d+(?:\.\d{1,9})?)s$/.exec(text)?.[1] : undefined;
-  return seconds === undefined ? undefined : Math.ceil(Number(seconds) * 1000);
+  return seconds === undefined ? undefined : millisecondsOf(seconds);
 };
 
 /**
@@ -67,6 +67,9 @@ const fieldsOf = (bytes: Uint8Array): Map<number, bigint | Uint8Array> => {
   return fields;
 };
 
+/** Whole milliseconds, rounded up, of seconds in decimal. To the nanosecond first: 2.007 * 1000 is a little more than 2007. */
+const millisecondsOf = (seconds: string): number => Math.ceil(Number((Number(seconds) * 1000).toFixed(6)));
+
 const milliseconds = (value: string | null): number | undefined =>
   value !== null && /^\d+(?:\.\d+)?$/.test(value.trim()) ? Math.ceil(Number(value)) : undefined;
 
@@ -77,7 +80,7 @@ const milliseconds = (value: string | null): number | undefined =>
 export const retryAfterMs = (value: string | null, date: string | null, nowMs: number): number | undefined => {
   if (value === null) return undefined;
   const text = value.trim();
-  if (/^\d+(?:\.\d+)?$/.test(text)) return Math.ceil(Number(text) * 1000);
+  if (/^\d+(?:\.\d+)?$/.test(text)) return millisecondsOf(text);
   const until = httpDateMs(text, nowMs);
   if (until === undefined) return undefined;
   const from = (date === null ? undefined : httpDateMs(date.trim(), nowMs)) ?? nowMs;
@@ -111,5 +114,8 @@ const utc = (year: number, monthName = "", day = "", time = ""): number | undefi
   const [hours, minutes, seconds] = time.split(":").map(Number);
   if (month < 0 || hours === undefined || minutes === undefined || seconds === undefined) return undefined;
   if (hours > 23 || minutes > 59 || seconds > 60) return undefined;
-  return Date.UTC(year, month, Number(day), hours, minutes, seconds);
+  const midnight = new Date(Date.UTC(year, month, Number(day)));
+  // A day that the month does not have, or a year before 100, would silently be another one.
+  if (midnight.getUTCDate() !== Number(day) || midnight.getUTCFullYear() !== year) return undefined;
+  return midnight.getTime() + (hours * 3_600 + minutes * 60 + seconds) * 1_000;
 };

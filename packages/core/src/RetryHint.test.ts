@@ -1,0 +1,126 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import { DurationSchema } from "@bufbuild/protobuf/wkt";
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { RetryInfoSchema } from "@bytenite-engines/proto";
+import type { ErrorDetail } from "./EngineError.ts";
+import { httpDateMs, retryAfterMs, retryHintMs } from "./RetryHint.ts";
+
+const now = Date.UTC(2026, 10, 24, 8, 0, 0);
+const headers = (values: Record<string, string>): Headers => new Headers(values);
+const retryInfo = (seconds: bigint, nanos = 0): ErrorDetail => ({
+  type: "google.rpc.RetryInfo",
+  binary: toBinary(
+    RetryInfoSchema,
+    create(RetryInfoSchema, { retryDelay: create(DurationSchema, { seconds, nanos }) }),
+  ),
+});
+const retryInfoJson = (retryDelay: string): ErrorDetail => ({ type: "google.rpc.RetryInfo", json: { retryDelay } });
+
+const days = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+
+/** The three forms of RFC 9110, 5.6.7, of a moment in whole seconds. */
+const forms = (ms: number): Record<"imf-fixdate" | "rfc850" | "asctime", string> => {
+  const date = new Date(ms);
+  const utc = date.toUTCString();
+  const [, day = "", month = "", year = "", time = ""] = utc.split(/[ ,]+/);
+  return {
+    "imf-fixdate": utc,
+    rfc850: `${days[date.getUTCDay()]}, ${day}-${month}-${year.slice(2)} ${time} GMT`,
+    asctime: `${utc.slice(0, 3)} ${month} ${String(date.getUTCDate()).padStart(2)} ${time} ${year}`,
+  };
+};
+
+const seconds = fc.integer({ min: Date.UTC(1980, 0) / 1000, max: Date.UTC(2070, 0) / 1000 });
+
+test("a date in any of the three forms is the same moment", () => {
+  fc.assert(
+    fc.property(seconds, (second) => {
+      for (const text of Object.values(forms(second * 1000))) expect(httpDateMs(text, now)).toBe(second * 1000);
+    }),
+    { examples: [[784_111_777], [951_782_400]] },
+  );
+});
+
+test("a date is held against the server's own clock, however wrong that is", () => {
+  const wait = fc.integer({ min: 0, max: 100_000 });
+  fc.assert(
+    fc.property(seconds, wait, fc.constantFrom("imf-fixdate", "rfc850", "asctime"), (serverNow, wait, form) => {
+      const until = forms((serverNow + wait) * 1000)[form];
+      expect(retryAfterMs(until, forms(serverNow * 1000)["imf-fixdate"], now)).toBe(wait * 1000);
+    }),
+  );
+});
+
+test("without the server's Date, our own clock has to do", () => {
+  expect(retryAfterMs(forms(now + 5_000)["imf-fixdate"], null, now)).toBe(5_000);
+  expect(retryAfterMs(forms(now + 5_000)["imf-fixdate"], "yesterday", now)).toBe(5_000);
+  expect(retryAfterMs(forms(now - 5_000).asctime, null, now)).toBe(0);
+});
+
+test("a two-digit year more than 50 years ahead is one of the last century", () => {
+  expect(httpDateMs("Sunday, 06-Nov-94 08:49:37 GMT", now)).toBe(Date.UTC(1994, 10, 6, 8, 49, 37));
+  expect(httpDateMs("Friday, 06-Nov-76 08:49:37 GMT", now)).toBe(Date.UTC(2076, 10, 6, 8, 49, 37));
+});
+
+test.for([
+  "",
+  "soon",
+  "-1",
+  "1e3",
+  "Sun, 06 Nov 1994 08:49:37",
+  "Sun, 06 Nov 1994 08:49:37 UTC",
+  "Sun, 6 Nov 1994 08:49:37 GMT",
+  "Sun, 06 Foo 1994 08:49:37 GMT",
+  "Sun, 06 Nov 1994 24:00:00 GMT",
+  "Sun, 31 Feb 1994 08:49:37 GMT",
+  "Sun, 00 Nov 1994 08:49:37 GMT",
+  "Sun Nov 99 08:49:37 1994",
+  "1994-11-06T08:49:37Z",
+])("Retry-After %j is no hint", (value) => {
+  expect(retryAfterMs(value, null, now)).toBeUndefined();
+});
+
+test.for<[values: Record<string, string>, details: ReadonlyArray<ErrorDetail>, hintMs: number | undefined]>([
+  [{}, [], undefined],
+  [{ "retry-after": "7" }, [], 7_000],
+  [{ "retry-after": " 7 " }, [], 7_000],
+  [{ "retry-after": "0.25" }, [], 250],
+  [{ "retry-after": "2.007" }, [], 2_007],
+  [{ "retry-after": "0" }, [], 0],
+  [{ "retry-after-ms": "1200" }, [], 1_200],
+  [{ "retry-after-ms": "0.5" }, [], 1],
+  [{ "retry-after-ms": "x", "retry-after": "2" }, [], 2_000],
+  [{ "retry-after-ms": "3", "retry-after": "2" }, [], 3],
+  [{ "grpc-metadata-retry-after": "4" }, [], 4_000],
+  [{ "grpc-metadata-retry-after": "4", "retry-after": "2" }, [], 2_000],
+  [{ "retry-after": "2" }, [retryInfo(9n)], 9_000],
+  [{}, [retryInfo(1n, 1)], 1_001],
+  [{}, [retryInfo(0n, 500_000_000)], 500],
+  [{}, [retryInfo(-5n)], 0],
+  [{}, [retryInfoJson("1.5s")], 1_500],
+  [{}, [retryInfoJson("2.007s")], 2_007],
+  [{}, [retryInfoJson("0.000000001s")], 1],
+  [{}, [retryInfoJson("5m")], undefined],
+  [{}, [retryInfoJson("-1s")], undefined],
+  [{}, [{ type: "google.rpc.RetryInfo", json: {} }], undefined],
+  [{}, [{ type: "google.rpc.RetryInfo", binary: new Uint8Array([0x0a, 0x7f]) }], undefined],
+  [{}, [{ type: "google.rpc.ErrorInfo", json: { retryDelay: "1s" } }, retryInfoJson("2s")], 2_000],
+])("headers %j with details %j ask for %s ms", ([values, details, hintMs]) => {
+  expect(retryHintMs(headers(values), details, now)).toBe(hintMs);
+});
+
+test("a hint is never shortened, and lengthened by less than a millisecond, in both forms", () => {
+  const delays = fc.tuple(fc.bigInt({ min: 0n, max: 100_000n }), fc.integer({ min: 0, max: 999_999_999 }));
+  fc.assert(
+    fc.property(delays, ([whole, nanos]) => {
+      const exactNanos = whole * 1_000_000_000n + BigInt(nanos);
+      const text = `${whole}.${String(nanos).padStart(9, "0")}s`;
+      for (const detail of [retryInfo(whole, nanos), retryInfoJson(text)]) {
+        const heldNanos = BigInt(retryHintMs(headers({}), [detail], now) ?? -1) * 1_000_000n;
+        expect(heldNanos >= exactNanos && heldNanos - exactNanos < 1_000_000n).toBe(true);
+      }
+    }),
+    { numRuns: 2_000 },
+  );
+});

@@ -1,0 +1,62 @@
+import { create } from "@bufbuild/protobuf";
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { floats, messages } from "../test/ArbitraryMessages.ts";
+import { endpoints } from "./Endpoint.ts";
+import { encodeJson } from "./WireJson.ts";
+
+const engine = endpoints.get.response;
+
+test("zero values are written as they are, unset messages and timestamps as null, lists as []", () => {
+  expect(encodeJson(engine, create(engine, { name: "a", deviceRequirements: {} }))).toMatchObject({
+    id: "",
+    name: "a",
+    revision: 0,
+    createdAt: null,
+    platformConfig: null,
+    deviceRequirements: { minCpu: 0, minMemory: 0, gpu: [] },
+    isPublic: false,
+  });
+});
+
+test("every field is there, in the order of declaration, whatever is set", () => {
+  fc.assert(
+    fc.property(messages(engine), (message) => {
+      expect(Object.keys(encodeJson(engine, message))).toEqual(engine.fields.map(({ jsonName }) => jsonName));
+    }),
+  );
+});
+
+const written = (minCpu: number): unknown =>
+  (encodeJson(engine, create(engine, { deviceRequirements: { minCpu } }))["deviceRequirements"] as { minCpu: unknown })
+    .minCpu;
+
+test.for<[value: number, text: string]>([
+  [Math.fround(0.1), "0.1"],
+  [Math.fround(1.1), "1.1"],
+  [Math.fround(16_777_217), "16777216"],
+  [Math.fround(3.4028234663852886e38), "3.4028235e+38"],
+  [Math.fround(1e-45), "1e-45"],
+  [-2.5, "-2.5"],
+  [Number.NaN, '"NaN"'],
+  [Number.NEGATIVE_INFINITY, '"-Infinity"'],
+])("the float %d is written %s", ([value, text]) => {
+  expect(JSON.stringify(written(value))).toBe(text);
+});
+
+test("no shorter form of a float reads back to the same binary32", () => {
+  fc.assert(
+    fc.property(
+      floats.filter((value) => Number.isFinite(value)),
+      (value) => {
+        const form = written(value) as number;
+        expect(Math.fround(form)).toBe(value);
+        const [digits = ""] = form.toExponential().split("e");
+        const count = digits.replaceAll(/[^0-9]/g, "").length;
+        const shorter = count === 1 ? Number.NaN : Math.fround(Number(value.toPrecision(count - 1)));
+        expect(shorter).not.toBe(value);
+      },
+    ),
+    { numRuns: 1_000 },
+  );
+});
