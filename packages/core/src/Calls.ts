@@ -1,5 +1,5 @@
 // Decides: how a call becomes an answer: which form is asked, whose numbers are believed, what is handed out.
-import { clone, create, type DescMessage, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
+import { create, type DescMessage, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
 import * as Effect from "effect/Effect";
 import { attempts, type AttemptPlan, type CallState } from "./Attempts.ts";
 import type { CallSettings } from "./ClientOptions.ts";
@@ -57,18 +57,12 @@ export const call = <N extends EndpointName>(
       exchanged(parts, name, url, subject, settings),
     );
     if (!settings.share || settings !== parts.settings) return sent;
-    // Only calls with the client's own settings can be identical.
+    // Only calls with the client's own settings can be identical. Messages can be changed, so each caller gets its own.
     return shared(parts.inFlight as InFlight<Answer<ResponseOf<N>>, EngineError>, url, sent, (answer) => ({
       ...answer,
-      data: copyOf(name, answer.data),
+      data: structuredClone(answer.data),
     }));
   });
-
-/** A message of its own for each caller, since messages can be changed. */
-const copyOf = <N extends EndpointName>(name: N, message: ResponseOf<N>): ResponseOf<N> => {
-  const schema: DescMessage = endpoints[name].response;
-  return clone(schema, message) as ResponseOf<N>;
-};
 
 const exchanged = <N extends EndpointName>(
   parts: ClientParts,

@@ -7,6 +7,7 @@ import type { Hedging } from "./Hedging.ts";
 import type { Format } from "./MediaType.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "./Retry.ts";
 import type { ExchangeAnswer, ExchangeRequest, Fetch } from "./Transport.ts";
+import type { TrustOptions } from "./trust/WireTrust.ts";
 import { maxJsonDepth } from "./JsonReader.ts";
 
 /** The documented address of the API. */
@@ -74,6 +75,8 @@ export interface ClientOptions extends CallOptions {
   readonly onEvent?: (event: EngineEvent) => void;
   /** Tokens of the retry budget of each origin. Default 500; Infinity: no budget. */
   readonly retryBudget?: number;
+  /** How field numbers come to be believed: `{ calibration }` of `@bytenite-engines/core/trust` works out foreign ones. */
+  readonly trust?: TrustOptions;
   /** Stops asking an origin that fails: `breaker(...)` of `@bytenite-engines/core/breaker`. Default none. */
   readonly breaker?: Breaker;
 }

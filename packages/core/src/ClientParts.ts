@@ -10,7 +10,8 @@ import type { RequesterParts } from "./Requester.ts";
 import { RetryBudget } from "./RetryBudget.ts";
 import type { InFlight } from "./Sharing.ts";
 import { postJson } from "./TokenExchange.ts";
-import { digestTrust, type Trust } from "./Trust.ts";
+import type { Trust } from "./trust/Verdict.ts";
+import { makeTrust } from "./trust/WireTrust.ts";
 
 /** A client, taken apart. */
 export interface ClientParts extends RequesterParts {
@@ -48,7 +49,7 @@ export const makeClientParts = (options: ClientOptions): ClientParts => {
     budget: new RetryBudget(options.retryBudget),
     breaker: options.breaker,
     memory: new NegotiationMemory(),
-    trust: digestTrust,
+    trust: makeTrust(options.trust),
     inFlight: new Map(),
   };
 };

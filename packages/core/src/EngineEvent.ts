@@ -72,6 +72,8 @@ export interface TrustEvent extends EventSubject {
   readonly type: "trust" | "drift";
   readonly message: string;
   readonly detail: string;
+  /** Field by proto name -> the number found. */
+  readonly numbers: Readonly<Record<string, number>>;
 }
 
 /** All events, told apart by `type`. */

@@ -1,15 +1,17 @@
 // Decides: which form the body of a success really has, and what is in it. Data, or a plain statement that it is none.
 import { fromBinary, type DescMessage, type JsonValue, type MessageShape } from "@bufbuild/protobuf";
-import { formatOf, type Format } from "./MediaType.ts";
+import { formatOf } from "./MediaType.ts";
 import { decodeJson, maxJsonDepth } from "./JsonReader.ts";
 
-/** A body as it was understood. */
-export interface Reading<D extends DescMessage> {
-  readonly format: Format;
-  readonly message: MessageShape<D>;
-  /** JSON keys that the schema does not know, by path. Unknown protobuf fields stay in the message's `$unknown`. */
-  readonly unknownKeys: ReadonlyArray<string>;
-}
+/** A body as it was understood: decoded JSON, or bytes that may be protobuf and still have to be believed. */
+export type Reading<D extends DescMessage> =
+  | {
+      readonly format: "json";
+      readonly message: MessageShape<D>;
+      /** Keys that the schema does not know, by path. */
+      readonly unknownKeys: ReadonlyArray<string>;
+    }
+  | { readonly format: "protobuf"; readonly bytes: Uint8Array };
 
 /** A body that is not what an answer may be. */
 export class UnreadableBody extends Error {}
@@ -36,7 +38,8 @@ export const read = <D extends DescMessage>(
   }
   if (labelled === undefined)
     throw new UnreadableBody(`its Content-Type is ${contentType ?? "missing"}, and it is no JSON`);
-  return readProtobuf(schema, bytes, labelled);
+  if (labelled === "json" && !isProtobuf(schema, bytes)) throw new UnreadableBody("it is labelled JSON, and is none");
+  return { format: "protobuf", bytes };
 };
 
 /** Whether the first byte after a byte order mark and JSON's white space is `{`. */
@@ -64,11 +67,11 @@ const readJson = <D extends DescMessage>(schema: D, json: JsonValue, maxDepth: n
   }
 };
 
-const readProtobuf = <D extends DescMessage>(schema: D, bytes: Uint8Array, labelled: Format): Reading<D> => {
+const isProtobuf = (schema: DescMessage, bytes: Uint8Array): boolean => {
   try {
-    return { format: "protobuf", message: fromBinary(schema, bytes), unknownKeys: [] };
-  } catch (cause) {
-    const label = labelled === "json" ? "it is labelled JSON and is none, and it" : "it";
-    throw new UnreadableBody(`${label} is no ${schema.typeName} in protobuf`, { cause });
+    fromBinary(schema, bytes);
+    return true;
+  } catch {
+    return false;
   }
 };

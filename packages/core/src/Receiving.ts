@@ -1,4 +1,4 @@
-// Decides: which form is asked for, and that no protobuf data is handed out which nothing has confirmed.
+// Decides: which form is asked for, what an answer's status and body mean, and that only believed data is handed out.
 import type { MessageShape } from "@bufbuild/protobuf";
 import type { ClientParts } from "./ClientParts.ts";
 import { endpoints, type EndpointName } from "./Endpoint.ts";
@@ -9,11 +9,12 @@ import { read, UnreadableBody, type Reading } from "./Reading.ts";
 import { request, type Answered, type RequestPlan } from "./Requester.ts";
 import { schemaDigestHeader } from "./SchemaDigest.ts";
 import { publicUrl } from "./Transport.ts";
+import { readTrusted, UntrustedAnswer } from "./trust/TrustedAnswer.ts";
 
 /** The schema of the response message of an endpoint. */
 export type ResponseSchemaOf<N extends EndpointName> = (typeof endpoints)[N]["response"];
 
-/** A success: the last answer, and its data. */
+/** A success: the answer that the data was in, and the data. */
 export interface Received<N extends EndpointName> {
   readonly answered: Answered;
   readonly format: Format;
@@ -22,50 +23,65 @@ export interface Received<N extends EndpointName> {
 
 type Asking = Omit<RequestPlan, "accept">;
 
+type Formed<N extends EndpointName> = Reading<ResponseSchemaOf<N>> & {
+  readonly answered: Answered;
+  readonly digest: string | null;
+};
+
 /** Asks, reads, and has protobuf confirmed. Rejects with AttemptFailure. */
 export const readAnswer = async <N extends EndpointName>(
   parts: ClientParts,
   name: N,
   asking: Asking,
 ): Promise<Received<N>> => {
-  const asked = formatToAsk(parts, asking);
-  let answered = await ask(parts, asking, asked);
-  if (answered.answer.status === 406 && asked === "protobuf") {
-    noteForm(parts, asking, "json");
-    answered = await ask(parts, asking, "json");
+  const { trust, origin } = parts;
+  const schema: ResponseSchemaOf<N> = endpoints[name].response;
+  const prefers = formatToAsk(parts, asking);
+  let last: Answered | undefined;
+  const ask = async (format: Format): Promise<Formed<N>> => {
+    const formed = await askFor(parts, name, asking, format);
+    last = formed.answered;
+    return formed;
+  };
+  try {
+    const { message, answer } = await readTrusted({
+      trust,
+      origin,
+      schema,
+      prefers,
+      ask,
+      onNews: newsTeller(parts, asking),
+    });
+    assertSize(message, answer.answered, asking);
+    if (parts.emit !== undefined) tellUnknown(parts, asking, message, answer);
+    return { answered: answer.answered, format: answer.format, data: message };
+  } catch (cause) {
+    if (!(cause instanceof UntrustedAnswer) || last === undefined) throw cause;
+    throw spoiled(last, cause.message, cause.cause);
   }
-  const reading = readSuccess(name, answered, asking);
-  if (asked === "protobuf") noteForm(parts, asking, reading.format);
-  if (reading.format === "protobuf") {
-    const { headers, bytes } = answered.answer;
-    const digest = headers.get(schemaDigestHeader);
-    const verdict = parts.trust.decide(parts.origin, endpoints[name].response, { digest, bytes });
-    if (verdict.kind === "witness") return witnessed(parts, name, asking, answered);
-  }
-  return received(parts, asking, answered, reading);
 };
 
-/** The JSON of the same resource: the data handed out, and what the protobuf is held against. */
-const witnessed = async <N extends EndpointName>(
+const formatToAsk = (parts: ClientParts, { settings, clock }: Asking): "auto" | Format => {
+  if (settings.format !== "auto") return settings.format;
+  return parts.memory.preferred(parts.origin, clock.currentTimeMillisUnsafe()) === "json" ? "json" : "auto";
+};
+
+/** One request for a form; for JSON at once when the server says that it has no protobuf. */
+const askFor = async <N extends EndpointName>(
   parts: ClientParts,
   name: N,
   asking: Asking,
-  doubted: Answered,
-): Promise<Received<N>> => {
-  const answered = await ask(parts, asking, "json");
-  const reading = readSuccess(name, answered, asking);
-  if (reading.format !== "json") {
-    throw spoiled(answered, "the server answers in protobuf only, and nothing confirms its field numbers");
+  format: Format,
+): Promise<Formed<N>> => {
+  const answered = await request(parts, { ...asking, accept: mediaTypeOf(format) });
+  if (answered.answer.status === 406 && format === "protobuf") {
+    noteForm(parts, asking, "json");
+    return askFor(parts, name, asking, "json");
   }
-  parts.trust.witness(parts.origin, endpoints[name].response, doubted.answer.bytes, reading.message);
-  return received(parts, asking, answered, reading);
+  const reading = readSuccess(name, answered, asking);
+  if (format === "protobuf") noteForm(parts, asking, reading.format);
+  return { ...reading, answered, digest: answered.answer.headers.get(schemaDigestHeader) };
 };
-
-const formatToAsk = (parts: ClientParts, { settings, clock }: Asking): Format =>
-  settings.format === "auto" ? parts.memory.preferred(parts.origin, clock.currentTimeMillisUnsafe()) : settings.format;
-
-const ask = (parts: ClientParts, asking: Asking, format: Format): Promise<Answered> =>
-  request(parts, { ...asking, accept: mediaTypeOf(format) });
 
 const noteForm = (parts: ClientParts, { subject, clock }: Asking, answered: Format): void => {
   if (parts.memory.note(parts.origin, answered, clock.currentTimeMillisUnsafe()) && answered === "json") {
@@ -82,21 +98,24 @@ const readSuccess = <N extends EndpointName>(
   if (answer.status < 200 || answer.status > 299) {
     throw failureOf(answer, asking.clock.currentTimeMillisUnsafe(), token);
   }
-  const { maxJsonDepth, maxEnginesPerPage } = asking.settings.limits;
-  let reading: Reading<ResponseSchemaOf<N>>;
   try {
-    reading = read(endpoints[name].response, answer.headers.get("content-type"), answer.bytes, maxJsonDepth);
+    const schema: ResponseSchemaOf<N> = endpoints[name].response;
+    return read(schema, answer.headers.get("content-type"), answer.bytes, asking.settings.limits.maxJsonDepth);
   } catch (cause) {
-    if (cause instanceof UnreadableBody) throw spoiled(answered, cause.message, cause);
-    throw cause;
+    throw cause instanceof UnreadableBody ? spoiled(answered, cause.message, cause.cause) : cause;
   }
-  const { message } = reading;
-  if ("engines" in message && message.engines.length > maxEnginesPerPage) {
-    throw new AttemptFailure(
-      errorOf(answered, { _tag: "TooLarge", limit: "maxEnginesPerPage", value: maxEnginesPerPage }),
-    );
-  }
-  return reading;
+};
+
+const assertSize = (
+  message: MessageShape<ResponseSchemaOf<EndpointName>>,
+  answered: Answered,
+  { settings }: Asking,
+): void => {
+  const { maxEnginesPerPage } = settings.limits;
+  if (!("engines" in message) || message.engines.length <= maxEnginesPerPage) return;
+  throw new AttemptFailure(
+    errorOf(answered, { _tag: "TooLarge", limit: "maxEnginesPerPage", value: maxEnginesPerPage }),
+  );
 };
 
 const spoiled = (answered: Answered, problem: string, cause?: unknown): AttemptFailure =>
@@ -114,19 +133,20 @@ const errorOf = ({ answer }: Answered, reason: EngineErrorReason, cause?: unknow
   });
 };
 
+const newsTeller = (parts: ClientParts, { subject }: Asking): Parameters<typeof readTrusted>[0]["onNews"] =>
+  parts.emit === undefined ? undefined : (news) => parts.emit?.({ ...subject, ...news });
+
 /** Unknown fields named in one event, at most. */
 const maxUnknownFields = 100;
 
-const received = <N extends EndpointName>(
+const tellUnknown = <N extends EndpointName>(
   parts: ClientParts,
   { subject }: Asking,
-  answered: Answered,
-  { format, message, unknownKeys }: Reading<ResponseSchemaOf<N>>,
-): Received<N> => {
-  if (parts.emit !== undefined) {
-    const numbers = (message.$unknown ?? []).map(({ no }) => `#${no}`);
-    const fields = [...unknownKeys, ...numbers].slice(0, maxUnknownFields);
-    if (fields.length > 0) parts.emit({ ...subject, type: "unknown-fields", message: message.$typeName, fields });
-  }
-  return { answered, format, data: message };
+  message: MessageShape<ResponseSchemaOf<N>>,
+  answer: Formed<N>,
+): void => {
+  const keys = answer.format === "json" ? answer.unknownKeys : [];
+  const numbers = (message.$unknown ?? []).map(({ no }) => `#${no}`);
+  const fields = [...keys, ...numbers].slice(0, maxUnknownFields);
+  if (fields.length > 0) parts.emit?.({ ...subject, type: "unknown-fields", message: message.$typeName, fields });
 };

@@ -1,5 +1,5 @@
 // Decides: what one origin is known for: its evidence, what can be read by it, and when a pair of answers is accepted into it.
-import { toJson, type DescMessage, type Message, type MessageShape } from "@bufbuild/protobuf";
+import type { DescMessage, Message, MessageShape } from "@bufbuild/protobuf";
 import { admits } from "./Admission.ts";
 import type { AnswerReader, Method } from "./AnswerReader.ts";
 import { evidenceOf, messagesOf, noEvidence, type Evidence } from "./Evidence.ts";
@@ -11,8 +11,6 @@ import type { TrustNews } from "./Verdict.ts";
 interface Pending {
   readonly bytes: Uint8Array;
   readonly message: Message;
-  /** Its JSON. */
-  readonly text: string;
 }
 
 /** What is remembered of one kind of answer. */
@@ -104,15 +102,14 @@ export class OriginTrust {
     const { pending } = kind;
     kind.pending = undefined;
     if (fit.foreign.length === 0) return this.learn(fit.evidence, schema);
-    const text = JSON.stringify(toJson(schema, message));
     if (pending !== undefined) {
-      const isAnother = text !== pending.text && !sameBytes(bytes, pending.bytes);
+      const isAnother = textOf(message) !== textOf(pending.message) && !sameBytes(bytes, pending.bytes);
       const first = this.fit(this.evidence, schema, pending.bytes, pending.message);
       const both = first.kind === "fit" ? this.fit(first.evidence, schema, bytes, message) : first;
       if (both.kind === "fit" && both.foreign.length === 0 && (isAnother || fit.dated))
         return this.learn(both.evidence, schema);
     }
-    kind.pending = { bytes, message, text };
+    kind.pending = { bytes, message };
     return [];
   }
 
@@ -131,6 +128,10 @@ const confirmation = (message: DescMessage, found: ReadonlyArray<Carried>): Trus
   detail: `confirmed ${found.map(({ field, number }) => `${field.name} = ${number}${number === field.number ? "" : ` (ours: ${field.number})`}`).join(", ")}`,
   numbers: Object.fromEntries(found.map(({ field, number }) => [field.name, number])),
 });
+
+/** All that a message holds, to tell two of them apart. */
+const textOf = (message: Message): string =>
+  JSON.stringify(message, (_key, value: unknown) => (typeof value === "bigint" ? String(value) : value));
 
 export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && a.every((byte, index) => byte === b[index]);
