@@ -1,4 +1,4 @@
-// Starts a registry: `pnpm registry --port P --database FILE`.
-import { serve } from "./command/serve.ts";
+// `pnpm registry --port P --database FILE` starts a registry; `pnpm registry --help` tells what else there is.
+import { runRegistry } from "./command/registry.ts";
 
-process.exitCode = await serve(process.argv.slice(2));
+process.exitCode = await runRegistry(process.argv.slice(2));

@@ -25,7 +25,7 @@ export interface Credential {
 
 const good = "c.revoked_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > ?)";
 const found =
-  "SELECT c.id, c.kind, c.digest, u.id AS user, u.name FROM credentials c JOIN users u ON u.id = c.user WHERE";
+  "SELECT c.id, c.kind, c.digest, u.number AS user, u.id AS uuid, u.name FROM credentials c JOIN users u ON u.number = c.user WHERE";
 
 /** The statement that looks credentials up by the selector of their digest. */
 export const bySelector = (selector: string, now: number): Statement => ({
@@ -54,7 +54,7 @@ export const recognise = async (sql: SqlPort, secret: string, now: number): Prom
 export const credentialOf = (row: Readonly<Record<string, unknown>>): Credential => ({
   id: String(row["id"]),
   kind: row["kind"] as CredentialKind,
-  user: { id: String(row["user"]), name: String(row["name"]) },
+  user: { number: Number(row["user"]), id: String(row["uuid"]), name: String(row["name"]) },
 });
 
 /** The token in an Authorization header: raw, as upstream takes it, or after `Bearer`. Refuses a missing one. */

@@ -1,7 +1,7 @@
 // Decides: what is kept of an engine: the columns that are searched, and the whole of it in both forms.
 import { clone, create, toBinary } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { encodeJson, parseTag, parseVersion } from "@bytenite-engines/core/wire";
+import { encodeJson, parseTag, parseVersion, type Version } from "@bytenite-engines/core/wire";
 import { EngineSchema, PlatformConfigSchema, type Engine } from "@bytenite-engines/proto";
 import type { SecretBox } from "./SecretBox.ts";
 import type { SqlValue, Statement } from "./SqlPort.ts";
@@ -56,8 +56,8 @@ export const sealSecret = async (engine: Engine, box: SecretBox | undefined): Pr
   return box.seal(token, secretPlace(engine.owner, engine.name, engine.version));
 };
 
-/** The row of an engine; `secret` is what `sealSecret` made of it. Throws UnacceptableEngineError. */
-export const rowOf = (engine: Engine, secret: Uint8Array | null): EngineRow => {
+/** The version of an engine whose name and version make a tag. Throws UnacceptableEngineError for any other. */
+export const assertTag = (engine: Engine): Version => {
   const version = parseVersion(engine.version);
   if (version === undefined) {
     throw new UnacceptableEngineError(`version ${JSON.stringify(engine.version)} is not major.minor`);
@@ -68,10 +68,16 @@ export const rowOf = (engine: Engine, secret: Uint8Array | null): EngineRow => {
       `name ${JSON.stringify(engine.name.slice(0, 100))} is not 1 to 64 letters, digits, - or _`,
     );
   }
+  return version;
+};
+
+/** The row of an engine, whose owner's row is `owner`; `secret` is what `sealSecret` made of it. Throws UnacceptableEngineError. */
+export const rowOf = (engine: Engine, owner: number, secret: Uint8Array | null): EngineRow => {
+  const version = assertTag(engine);
   const open = withoutSecret(engine);
   return [
     open.id,
-    open.owner,
+    owner,
     open.name,
     version.major,
     version.minor,

@@ -7,6 +7,9 @@ import type { Row, SqlPort, Statement } from "./SqlPort.ts";
 
 /** The user who asks. */
 export interface User {
+  /** The key of the user's row. */
+  readonly number: number;
+  /** The UUID that engines name as their owner. */
   readonly id: string;
   readonly name: string;
 }
@@ -43,7 +46,7 @@ const textOf = (key: string, make: () => string): string => {
 };
 
 const totals = {
-  own: "SELECT live_engines AS total FROM users WHERE id = ?",
+  own: "SELECT live_engines AS total FROM users WHERE number = ?",
   public: "SELECT live_engines AS total FROM public_total WHERE one = 1",
 } as const;
 
@@ -56,14 +59,14 @@ export const listStatements = (
   form: StoredForm,
 ): ListStatements => {
   const list = publicOnly ? "public" : "own";
-  const owner = publicOnly ? [] : [user.id];
+  const owner = publicOnly ? [] : [user.number];
   const sql = textOf(`${list} ${order.field} ${order.descending} ${form}`, () => {
     const which = `${publicOnly ? "is_public = 1" : "owner = ?"} AND deleted_at IS NULL`;
     return `SELECT (${totals[list]}) AS total, ${form}, ${ownSecret} FROM engines WHERE ${which} ORDER BY ${orderSql(order)} LIMIT ? OFFSET ?`;
   });
   return {
     total: { sql: totals[list], values: owner },
-    rows: { sql, values: [...owner, user.id, ...owner, page.limit, page.offset] },
+    rows: { sql, values: [...owner, user.number, ...owner, page.limit, page.offset] },
   };
 };
 
@@ -75,7 +78,7 @@ export const tagStatements = (user: User, tag: EngineTag, what: StoredForm | "st
   const wanted: Array<string | number> = [tag.name];
   if (tag.major !== undefined) wanted.push(tag.major);
   if (tag.minor !== undefined) wanted.push(tag.minor);
-  const asker = what === "status" ? [] : [user.id];
+  const asker = what === "status" ? [] : [user.number];
   const text = (list: "own" | "public"): string =>
     textOf(`${list} ${what} ${wanted.length}`, () => {
       const version = ["", " AND major = ?", " AND major = ? AND minor = ?"][wanted.length - 1];
@@ -84,7 +87,7 @@ export const tagStatements = (user: User, tag: EngineTag, what: StoredForm | "st
       return `SELECT ${columns} FROM engines WHERE ${which} AND deleted_at IS NULL ORDER BY major DESC, minor DESC, number DESC LIMIT 1`;
     });
   return [
-    { sql: text("own"), values: [...asker, user.id, ...wanted] },
+    { sql: text("own"), values: [...asker, user.number, ...wanted] },
     { sql: text("public"), values: [...asker, ...wanted] },
   ];
 };

@@ -3,14 +3,15 @@ import type { SqlPort, Statement } from "./SqlPort.ts";
 
 const firstTables: ReadonlyArray<string> = [
   `CREATE TABLE users (
-    id TEXT PRIMARY KEY,
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
     name TEXT NOT NULL UNIQUE,
     created_at INTEGER NOT NULL,
     live_engines INTEGER NOT NULL DEFAULT 0
   ) STRICT`,
   `CREATE TABLE credentials (
     id TEXT PRIMARY KEY,
-    user TEXT NOT NULL REFERENCES users (id),
+    user INTEGER NOT NULL REFERENCES users (number),
     kind TEXT NOT NULL CHECK (kind IN ('token', 'api-key', 'trial', 'configured')),
     selector TEXT NOT NULL,
     digest BLOB NOT NULL,
@@ -25,7 +26,7 @@ const firstTables: ReadonlyArray<string> = [
   `CREATE TABLE engines (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL,
-    owner TEXT NOT NULL REFERENCES users (id),
+    owner INTEGER NOT NULL REFERENCES users (number),
     name TEXT NOT NULL,
     major INTEGER NOT NULL,
     minor INTEGER NOT NULL,
@@ -41,31 +42,25 @@ const firstTables: ReadonlyArray<string> = [
   ) STRICT`,
   "CREATE UNIQUE INDEX engines_by_tag ON engines (owner, name, major, minor) WHERE deleted_at IS NULL",
   "CREATE INDEX engines_by_creation ON engines (owner, created_at) WHERE deleted_at IS NULL",
-  "CREATE INDEX engines_by_change ON engines (owner, updated_at) WHERE deleted_at IS NULL",
   "CREATE INDEX public_by_tag ON engines (name, major, minor) WHERE deleted_at IS NULL AND is_public = 1",
   "CREATE INDEX public_by_creation ON engines (created_at) WHERE deleted_at IS NULL AND is_public = 1",
-  "CREATE INDEX public_by_change ON engines (updated_at) WHERE deleted_at IS NULL AND is_public = 1",
   // Totals are kept, not counted: a page of a long list must not read all of it.
   "CREATE TABLE public_total (one INTEGER PRIMARY KEY CHECK (one = 1), live_engines INTEGER NOT NULL) STRICT",
   "INSERT INTO public_total (one, live_engines) VALUES (1, 0)",
-  ...totals("inserted", "INSERT", [{ row: "new", sign: "+" }]),
-  ...totals("changed", "UPDATE OF deleted_at, is_public, owner", [
-    { row: "old", sign: "-" },
-    { row: "new", sign: "+" },
-  ]),
-  ...totals("removed", "DELETE", [{ row: "old", sign: "-" }]),
+  ...totals("inserted", "INSERT", "new", "+"),
+  ...totals("uncounted", "UPDATE OF deleted_at, is_public, owner", "old", "-"),
+  ...totals("counted", "UPDATE OF deleted_at, is_public, owner", "new", "+"),
+  ...totals("removed", "DELETE", "old", "-"),
 ];
 
-function totals(
-  name: string,
-  event: string,
-  steps: ReadonlyArray<{ readonly row: string; readonly sign: string }>,
-): ReadonlyArray<string> {
-  const body = steps.flatMap(({ row, sign }) => [
-    `UPDATE users SET live_engines = live_engines ${sign} 1 WHERE id = ${row}.owner AND ${row}.deleted_at IS NULL;`,
-    `UPDATE public_total SET live_engines = live_engines ${sign} 1 WHERE one = 1 AND ${row}.deleted_at IS NULL AND ${row}.is_public = 1;`,
-  ]);
-  return [`CREATE TRIGGER engines_${name} AFTER ${event} ON engines BEGIN ${body.join(" ")} END`];
+function totals(name: string, event: string, row: "old" | "new", sign: "+" | "-"): ReadonlyArray<string> {
+  const live = `${row}.deleted_at IS NULL`;
+  return [
+    `CREATE TRIGGER engines_${name} AFTER ${event} ON engines WHEN ${live}
+     BEGIN UPDATE users SET live_engines = live_engines ${sign} 1 WHERE number = ${row}.owner; END`,
+    `CREATE TRIGGER public_${name} AFTER ${event} ON engines WHEN ${live} AND ${row}.is_public = 1
+     BEGIN UPDATE public_total SET live_engines = live_engines ${sign} 1 WHERE one = 1; END`,
+  ];
 }
 
 /** Each entry takes the database from its index to the next version. Entries are never changed, only added. */

@@ -8,27 +8,24 @@ export interface Order {
 }
 
 /** The fields a list can be ordered by. */
-export type OrderField = "createdAt" | "updatedAt" | "name";
+export type OrderField = "createdAt" | "name";
 
-/** Only `createdAt` is documented upstream; the other fields, the direction and this default are assumptions. */
+/** Only `createdAt` is documented upstream; `name`, the direction and this default are assumptions. */
 const defaultOrder: Order = { field: "createdAt", descending: false };
 
 const columns: Readonly<Record<OrderField, ReadonlyArray<string>>> = {
   createdAt: ["created_at", "number"],
-  updatedAt: ["updated_at", "number"],
   name: ["name", "major", "minor", "number"],
 };
 
 const names: Readonly<Record<string, OrderField>> = {
   createdAt: "createdAt",
   created_at: "createdAt",
-  updatedAt: "updatedAt",
-  updated_at: "updatedAt",
   name: "name",
 };
 
 /** Every order there is, for tests of the indexes. */
-export const orders: ReadonlyArray<Order> = (["createdAt", "updatedAt", "name"] as const).flatMap((field) => [
+export const orders: ReadonlyArray<Order> = (["createdAt", "name"] as const).flatMap((field) => [
   { field, descending: false },
   { field, descending: true },
 ]);

@@ -34,8 +34,8 @@ export interface RequestHead {
   readonly method: string;
   readonly target: string;
   readonly header: (name: string) => string | null;
-  /** The body, whole; rejects with a Refusal when it is longer than anything the API takes. */
-  readonly body: () => Promise<Uint8Array>;
+  /** The body, whole; rejects with a Refusal when it is longer than that. */
+  readonly body: (maxBytes: number) => Promise<Uint8Array>;
 }
 
 /** An answer before it is written to a socket or made a Response. */

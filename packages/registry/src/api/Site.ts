@@ -1,7 +1,7 @@
 // Decides: which part of the registry a path belongs to; and how all of it is one Web-standard fetch handler.
 import { makeRoutes, type Answer, type RequestHead, type RoutesOptions } from "./Routes.ts";
 import { Refusal } from "./Refusal.ts";
-import { makeTokenEndpoint, maxTokenBodyBytes, tokenPath } from "./TokenEndpoint.ts";
+import { makeTokenEndpoint, tokenPath } from "./TokenEndpoint.ts";
 import type { Wire } from "./Wire.ts";
 
 /** Everything that is served to users: the API and the exchange of API keys. Never rejects. */
@@ -29,18 +29,18 @@ export const fetchHandler =
       method: request.method,
       target: url.pathname + url.search,
       header: (name) => request.headers.get(name),
-      body: () => bodyOf(request),
+      body: (maxBytes) => bodyOf(request, maxBytes),
     });
     const body = typeof answer.body === "string" ? answer.body : new Uint8Array(answer.body);
     return new Response(request.method === "HEAD" ? null : body, { status: answer.status, headers: answer.headers });
   };
 
-const bodyOf = async (request: Request): Promise<Uint8Array> => {
+const bodyOf = async (request: Request, maxBytes: number): Promise<Uint8Array> => {
   const parts: Array<Uint8Array> = [];
   let length = 0;
   for await (const part of (request.body ?? []) as AsyncIterable<Uint8Array>) {
     length += part.length;
-    if (length > maxTokenBodyBytes) throw bodyTooLong();
+    if (length > maxBytes) throw bodyTooLong(maxBytes);
     parts.push(part);
   }
   const whole = new Uint8Array(length);
@@ -52,6 +52,6 @@ const bodyOf = async (request: Request): Promise<Uint8Array> => {
   return whole;
 };
 
-/** The refusal of a body that is longer than anything that is taken here. */
-export const bodyTooLong = (): Refusal =>
-  new Refusal("INVALID_ARGUMENT", `body is longer than ${maxTokenBodyBytes} bytes`, { status: 413 });
+/** The refusal of a body that is too long. */
+export const bodyTooLong = (maxBytes: number): Refusal =>
+  new Refusal("INVALID_ARGUMENT", `body is longer than ${maxBytes} bytes`, { status: 413 });

@@ -29,7 +29,7 @@ export const makeTokenEndpoint =
     try {
       if (head.method !== "POST") throw new Refusal("UNIMPLEMENTED", "method not allowed");
       if (accessTokens === undefined) throw new Refusal("UNIMPLEMENTED", "access tokens are not configured here");
-      const credential = await recognise(sql, apiKeyIn(await head.body()), now());
+      const credential = await recognise(sql, apiKeyIn(await head.body(maxTokenBodyBytes)), now());
       if (credential?.kind !== "api-key") throw unauthenticated("API key is not valid");
       user = credential.user.name;
       const token = await accessTokens.sign(credential, now());

@@ -3,6 +3,7 @@ import { digestOf, newSecret, type SecretDigest } from "../api/Digest.ts";
 import type { CredentialKind } from "../api/Authentication.ts";
 import type { User } from "../api/EngineStore.ts";
 import { parseTag } from "@bytenite-engines/core/wire";
+import type { Row } from "../api/SqlPort.ts";
 import type { Run, SqliteFile } from "../node/SqliteFile.ts";
 
 /** An account that cannot be made or found; the message is for the operator. */
@@ -25,36 +26,45 @@ export interface ListedCredential {
 }
 
 /** The user of a name, made when there is none. `id` is for seeds that must be the same everywhere. */
-export const ensureUser = (file: SqliteFile, name: string, now: number, id?: string): User => {
-  if (parseTag(name)?.major !== undefined || parseTag(name) === undefined) {
+export const ensureUser = (file: SqliteFile, name: string, now: number, id?: string): User =>
+  file.transaction((run) => ensureUserWithin(run, name, now, id));
+
+/** The same, inside a transaction. */
+export const ensureUserWithin = (run: Run, name: string, now: number, id?: string): User => {
+  if (parseTag(name)?.name !== name) {
     throw new AccountError(`user name ${JSON.stringify(name.slice(0, 100))} is not 1 to 64 letters, digits, - or _`);
   }
-  return file.transaction((run) => {
-    const found = userNamed(run, name);
-    if (found !== undefined) return found;
-    const user = { id: id ?? crypto.randomUUID(), name };
-    run("INSERT INTO users (id, name, created_at) VALUES (?, ?, ?)", user.id, user.name, now);
-    return user;
-  });
+  const found = userNamed(run, name);
+  if (found !== undefined) return found;
+  run("INSERT INTO users (id, name, created_at) VALUES (?, ?, ?)", id ?? crypto.randomUUID(), name, now);
+  return userNamed(run, name) as User;
 };
 
 const userNamed = (run: Run, name: string): User | undefined => {
-  const [row] = run("SELECT id, name FROM users WHERE name = ?", name);
-  return row === undefined ? undefined : { id: String(row["id"]), name: String(row["name"]) };
+  const [row] = run(selectUser, name);
+  return row === undefined ? undefined : userIn(row);
 };
+
+const selectUser = "SELECT number, id, name FROM users WHERE name = ?";
+
+const userIn = (row: Row): User => ({
+  number: Number(row["number"]),
+  id: String(row["id"]),
+  name: String(row["name"]),
+});
 
 /** The user of a name, who must exist. */
 export const userOf = (file: SqliteFile, name: string): User => {
-  const [row] = file.rows({ sql: "SELECT id, name FROM users WHERE name = ?", values: [name] });
+  const [row] = file.rows({ sql: selectUser, values: [name] });
   if (row === undefined) throw new AccountError(`there is no user ${JSON.stringify(name)}`);
-  return { id: String(row["id"]), name: String(row["name"]) };
+  return userIn(row);
 };
 
 /** All users, by name. */
-export const listUsers = (file: SqliteFile): ReadonlyArray<User & { readonly engines: number }> =>
+export const listUsers = (file: SqliteFile): ReadonlyArray<{ readonly user: User; readonly engines: number }> =>
   file
-    .rows({ sql: "SELECT id, name, live_engines FROM users ORDER BY name", values: [] })
-    .map((row) => ({ id: String(row["id"]), name: String(row["name"]), engines: Number(row["live_engines"]) }));
+    .rows({ sql: "SELECT number, id, name, live_engines FROM users ORDER BY name", values: [] })
+    .map((row) => ({ user: userIn(row), engines: Number(row["live_engines"]) }));
 
 const insertCredential =
   "INSERT INTO credentials (id, user, kind, selector, digest, label, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
@@ -72,7 +82,7 @@ export const createCredential = async (
   const digest = await digestOf(secret);
   const id = crypto.randomUUID();
   file.transaction((run) =>
-    run(insertCredential, id, user.id, kind, digest.selector, digest.bytes, label, now, expiresAt ?? null),
+    run(insertCredential, id, user.number, kind, digest.selector, digest.bytes, label, now, expiresAt ?? null),
   );
   return { id, secret };
 };
@@ -90,7 +100,7 @@ export const addCredential = async (
 };
 
 const addDigest = (run: Run, user: User, kind: CredentialKind, digest: SecretDigest, now: number): void => {
-  run(insertCredential, crypto.randomUUID(), user.id, kind, digest.selector, digest.bytes, kind, now, null);
+  run(insertCredential, crypto.randomUUID(), user.number, kind, digest.selector, digest.bytes, kind, now, null);
 };
 
 /**
@@ -116,8 +126,8 @@ export const replaceConfigured = async (
 /** All credentials, or those of one user, oldest first. */
 export const listCredentials = (file: SqliteFile, user?: User): ReadonlyArray<ListedCredential> => {
   const where = user === undefined ? "" : "WHERE c.user = ?";
-  const sql = `SELECT c.id, u.name, c.kind, c.label, c.created_at, c.expires_at, c.revoked_at FROM credentials c JOIN users u ON u.id = c.user ${where} ORDER BY c.created_at, c.id`;
-  return file.rows({ sql, values: user === undefined ? [] : [user.id] }).map((row) => ({
+  const sql = `SELECT c.id, u.name, c.kind, c.label, c.created_at, c.expires_at, c.revoked_at FROM credentials c JOIN users u ON u.number = c.user ${where} ORDER BY c.created_at, c.id`;
+  return file.rows({ sql, values: user === undefined ? [] : [user.number] }).map((row) => ({
     id: String(row["id"]),
     user: String(row["name"]),
     kind: row["kind"] as CredentialKind,

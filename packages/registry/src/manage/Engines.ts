@@ -1,9 +1,16 @@
 // Decides: how engines are published, switched on and off, and deleted.
-import { clone, create, type JsonObject, type MessageInitShape } from "@bufbuild/protobuf";
+import { clone, create, isMessage, type JsonObject, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { decodeJson, parseTag, parseVersion } from "@bytenite-engines/core/wire";
 import { EngineSchema, type Engine } from "@bytenite-engines/proto";
-import { engineColumns, insertEngineSql, rowOf, sealSecret, UnacceptableEngineError } from "../api/EngineRow.ts";
+import {
+  assertTag,
+  engineColumns,
+  insertEngineSql,
+  rowOf,
+  sealSecret,
+  UnacceptableEngineError,
+} from "../api/EngineRow.ts";
 import { bytesOf, type User } from "../api/EngineStore.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
 import type { Row } from "../api/SqlPort.ts";
@@ -22,6 +29,7 @@ export interface Published {
 
 /** An engine that is ready to be written: complete but for what depends on what is there already. */
 export interface PreparedEngine {
+  readonly user: User;
   readonly engine: Engine;
   readonly secret: Uint8Array | null;
 }
@@ -32,12 +40,12 @@ export const prepareEngine = async (
   init: EngineInit,
   box: SecretBox | undefined,
 ): Promise<PreparedEngine> => {
-  const engine = create(EngineSchema, init);
+  // `create` gives a message back as it is; the caller's must stay as it was.
+  const engine = isMessage(init, EngineSchema) ? clone(EngineSchema, init) : create(EngineSchema, init);
   engine.owner = user.id;
   engine.userName = user.name;
-  const secret = await sealSecret(engine, box);
-  rowOf(engine, secret);
-  return { engine, secret };
+  assertTag(engine);
+  return { user, engine, secret: await sealSecret(engine, box) };
 };
 
 const updateSql = `UPDATE engines SET ${engineColumns.map((column) => `${column} = ?`).join(", ")} WHERE number = ?`;
@@ -47,12 +55,13 @@ const selectVersion = `SELECT number, json, secret FROM engines
 
 /**
  * Publishes an engine inside a transaction. A version that exists already is overwritten: it keeps its id, its time of
- * creation, and its status and visibility unless the new one names them, and its revision goes up by one.
+ * creation, and its status and visibility unless the new one names them, and its revision goes up by one. The prepared
+ * engine is used up by it.
  */
 export const publish = (run: Run, prepared: PreparedEngine, now: number): Published => {
-  const engine = clone(EngineSchema, prepared.engine);
+  const { engine, user } = prepared;
   const version = parseVersion(engine.version) ?? { major: 0, minor: 0 };
-  const [found] = run(selectVersion, engine.owner, engine.name, version.major, version.minor);
+  const [found] = run(selectVersion, user.number, engine.name, version.major, version.minor);
   const before = found === undefined ? undefined : engineOf(found);
   engine.id = before?.id ?? (engine.id || crypto.randomUUID());
   engine.revision = before === undefined ? engine.revision || 1 : before.revision + 1;
@@ -60,7 +69,7 @@ export const publish = (run: Run, prepared: PreparedEngine, now: number): Publis
   engine.isPublic ||= before?.isPublic ?? false;
   engine.createdAt = before?.createdAt ?? engine.createdAt ?? timestampFromMs(now);
   engine.updatedAt = before === undefined ? (engine.updatedAt ?? timestampFromMs(now)) : timestampFromMs(now);
-  const row = rowOf(engine, prepared.secret);
+  const row = rowOf(engine, user.number, prepared.secret);
   if (found === undefined) run(insertEngineSql, ...row);
   else run(updateSql, ...row, Number(found["number"]));
   return {
@@ -103,7 +112,7 @@ export const change = (file: SqliteFile, user: User, text: string, how: Change, 
     if (tag === undefined) throw new UnacceptableEngineError(`${JSON.stringify(text)} is not a tag`);
     const rows = run(
       `SELECT number, json, secret, major, minor FROM engines WHERE owner = ? AND name = ? AND deleted_at IS NULL ORDER BY major DESC, minor DESC`,
-      user.id,
+      user.number,
       tag.name,
     );
     const row = rows.find(({ major, minor }) => (tag.major ?? major) === major && (tag.minor ?? minor) === minor);
@@ -111,6 +120,6 @@ export const change = (file: SqliteFile, user: User, text: string, how: Change, 
     const engine = engineOf(row);
     changes[how](engine, now);
     engine.updatedAt = timestampFromMs(now);
-    run(updateSql, ...rowOf(engine, bytesOf(row["secret"]) ?? null), Number(row["number"]));
+    run(updateSql, ...rowOf(engine, user.number, bytesOf(row["secret"]) ?? null), Number(row["number"]));
     return `${engine.name}@${engine.version}`;
   });

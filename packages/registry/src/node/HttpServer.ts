@@ -5,7 +5,6 @@ import type { Duplex } from "node:stream";
 import { statusBody } from "../api/Refusal.ts";
 import type { Answer, RequestHead } from "../api/Routes.ts";
 import { bodyTooLong } from "../api/Site.ts";
-import { maxTokenBodyBytes } from "../api/TokenEndpoint.ts";
 import type { RpcCode } from "@bytenite-engines/core/wire";
 
 /** Bounds on what one client can take of this server. */
@@ -120,12 +119,20 @@ const answer = async (
   response: ServerResponse,
   draining: () => boolean,
 ): Promise<void> => {
-  const answer = await options.handle({ head: headOf(request), request, response });
+  const answer = await options.handle({ head: headOf(request), request, response }).catch(onHandlerError);
   if (answer === "torn" || answer === "left" || response.destroyed) return;
   if (draining()) answer.headers["Connection"] = "close";
   // An unread body would be taken for the next request: the connection ends with this answer instead.
   else if (!request.complete && request.headers["content-length"] !== undefined) answer.headers["Connection"] = "close";
   send(response, answer, request.method === "HEAD");
+};
+
+/** Handlers answer their own failures; whatever still comes through is one of ours, and no reason to end the process. */
+const onHandlerError = (error: unknown): Answer => {
+  console.error("request failed:", error);
+  const headers = { "Content-Type": "application/json" };
+  const about = { endpoint: undefined, user: undefined };
+  return { status: 500, headers, body: statusBody("INTERNAL", "internal error", "json"), about };
 };
 
 /** Writes an answer. */
@@ -143,15 +150,15 @@ const headOf = (request: IncomingMessage): RequestHead => ({
     const value = request.headers[name];
     return value === undefined ? null : String(value);
   },
-  body: () => bodyOf(request),
+  body: (maxBytes) => bodyOf(request, maxBytes),
 });
 
-const bodyOf = async (request: IncomingMessage): Promise<Uint8Array> => {
+const bodyOf = async (request: IncomingMessage, maxBytes: number): Promise<Uint8Array> => {
   const parts: Array<Buffer> = [];
   let length = 0;
   for await (const part of request as AsyncIterable<Buffer>) {
     length += part.length;
-    if (length > maxTokenBodyBytes) throw bodyTooLong();
+    if (length > maxBytes) throw bodyTooLong(maxBytes);
     parts.push(part);
   }
   return Buffer.concat(parts);

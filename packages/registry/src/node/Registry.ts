@@ -9,10 +9,14 @@ import { basePath } from "../api/Routes.ts";
 import type { Faults } from "../faults/Faults.ts";
 import { replaceConfigured } from "../manage/Accounts.ts";
 import { seedTrial, trialUsers } from "../manage/Trial.ts";
+import { openAccessLog } from "./AccessLog.ts";
+import { makeAdmin, makeHealth, serving } from "./AdminEndpoints.ts";
 import { makeFaultyHandler } from "./FaultyHandler.ts";
 import { defaultLimits, startServer, type Handler, type ServerLimits } from "./HttpServer.ts";
-import { recording, type RecordedRequest } from "./Recorder.ts";
 import { isLoopback } from "./Loopback.ts";
+import { makeMetrics } from "./Metrics.ts";
+import { observed } from "./Observed.ts";
+import { recording, type RecordedRequest } from "./Recorder.ts";
 import { openSqlite, type SqliteFile } from "./SqliteFile.ts";
 
 /** How a registry is started. */
@@ -23,6 +27,8 @@ export interface RegistryOptions extends WireOptions {
   readonly host?: string | undefined;
   /** Port to listen on; 0 takes a free one. */
   readonly port: number;
+  /** Port on 127.0.0.1 for `/metrics` and `/faults`. Default: they are on `port` if that is on loopback, else nowhere. */
+  readonly adminPort?: number | undefined;
   /** The operator's key, at least 32 characters: secrets at rest and access tokens hang on it. */
   readonly key?: string | undefined;
   /** Tokens that come from a file or the environment: user name -> tokens. */
@@ -32,6 +38,8 @@ export interface RegistryOptions extends WireOptions {
   readonly limits?: Partial<ServerLimits> | undefined;
   /** Calls that each user may make. Default: any number. */
   readonly rateLimit?: RateLimitOptions | undefined;
+  /** `stderr` or a file that gets a line of JSON per request. Default: none. */
+  readonly accessLog?: string | undefined;
   /** Switches faults on, with these rules. Default: off. */
   readonly faults?: Faults | undefined;
   /** Where requests are written down with all they carry. Only for tests. */
@@ -44,6 +52,8 @@ export interface RunningRegistry {
   readonly origin: string;
   /** The base URL of the API: the origin and `/v1/dev`. */
   readonly url: string;
+  /** Where `/metrics` and `/faults` are, if anywhere. */
+  readonly adminOrigin: string | undefined;
   /** The trial users' tokens by user name, where they were just made. */
   readonly seeded: Readonly<Record<string, string>>;
   readonly file: SqliteFile;
@@ -54,50 +64,91 @@ export interface RunningRegistry {
 
 /** Starts a registry. Rejects with a clear error on a bad key, numbering or file, or a port in use. */
 export const startRegistryServer = async (options: RegistryOptions): Promise<RunningRegistry> => {
-  const host = options.host ?? "127.0.0.1";
-  const loopback = isLoopback(host);
-  const wire = makeWire(options);
-  const box = options.key === undefined ? undefined : await makeSecretBox(options.key);
-  const accessTokens = await makeAccessTokens(options.key);
-  const file = openSqlite(options.database);
+  const closing: Array<() => void | Promise<void>> = [];
+  const close = async (): Promise<void> => {
+    for (const step of closing.toReversed()) await step();
+  };
   try {
-    const { wasNew } = await migrate(file.port, Date.now());
-    if (options.tokens !== undefined) await replaceConfigured(file, options.tokens, Date.now());
-    const seeds = wasNew && loopback && (options.trial ?? options.tokens === undefined);
-    if (seeds) await seedTrial(file, Date.now());
-    const site = makeSite({
-      sql: file.port,
-      wire,
-      box,
-      accessTokens,
-      accepts: loopback ? ["token", "configured", "trial"] : ["token", "configured"],
-      ...(options.rateLimit === undefined ? {} : { admit: makeRateLimit(options.rateLimit) }),
-      onFault: (error, requestId) => console.error(`request ${requestId} failed:`, error),
-    });
-    const { faults, requests } = options;
-    const plain: Handler = ({ head }) => site(head);
-    const userOf = async (token: string): Promise<string | undefined> =>
-      (await credentialOfToken(file.port, accessTokens, token, Date.now()))?.user.name;
-    const handle = faults === undefined ? plain : makeFaultyHandler({ site, faults, wire: options, userOf });
+    const host = options.host ?? "127.0.0.1";
+    const loopback = isLoopback(host);
+    const box = options.key === undefined ? undefined : await makeSecretBox(options.key);
+    const file = openSqlite(options.database);
+    closing.push(file.close);
+    const seeded = await filled(file, options, loopback);
+    const { user, handlers } = await handlersOf(options, file, box, loopback, closing);
     const limits = { ...defaultLimits, ...options.limits };
-    const server = await startServer({
-      host,
-      port: options.port,
-      limits,
-      handle: requests === undefined ? handle : recording(handle, requests),
+    let draining = false;
+    const { adminPort } = options;
+    const admin = makeAdmin(handlers);
+    const health = makeHealth({ sql: file.port, draining: () => draining });
+    const open = adminPort === undefined && loopback ? new Map([...health, ...admin]) : health;
+    if (adminPort !== undefined) {
+      const handle = serving(new Map([...health, ...admin]));
+      const server = await startServer({
+        host: "127.0.0.1",
+        port: adminPort,
+        limits: { ...limits, drainMs: 0 },
+        handle,
+      });
+      closing.push(server.stop);
+    }
+    const server = await startServer({ host, port: options.port, limits, handle: serving(open, user) });
+    closing.push(() => {
+      draining = true;
+      return server.stop();
     });
-    let stopped: Promise<void> | undefined;
     const origin = `http://${host.includes(":") ? `[${host}]` : host}:${server.port}`;
-    return {
-      origin,
-      url: origin + basePath,
-      seeded: seeds ? Object.fromEntries(trialUsers.map(({ name, token }) => [name, token])) : {},
-      file,
-      box,
-      stop: () => (stopped ??= server.stop().finally(() => file.close())),
-    };
+    const adminOrigin = adminPort === undefined ? (loopback ? origin : undefined) : `http://127.0.0.1:${adminPort}`;
+    let stopped: Promise<void> | undefined;
+    const stop = (): Promise<void> => (stopped ??= close());
+    return { origin, url: origin + basePath, adminOrigin, seeded, file, box, stop };
   } catch (error) {
-    file.close();
+    await close();
     throw error;
   }
+};
+
+/** Brings the file up to date and puts into it what the options ask for. */
+const filled = async (
+  file: SqliteFile,
+  options: RegistryOptions,
+  loopback: boolean,
+): Promise<RunningRegistry["seeded"]> => {
+  const { wasNew } = await migrate(file.port, Date.now());
+  await replaceConfigured(file, options.tokens ?? {}, Date.now());
+  if (!wasNew || !loopback || !(options.trial ?? options.tokens === undefined)) return {};
+  await seedTrial(file, Date.now());
+  return Object.fromEntries(trialUsers.map(({ name, token }) => [name, token]));
+};
+
+const handlersOf = async (
+  options: RegistryOptions,
+  file: SqliteFile,
+  box: SecretBox | undefined,
+  loopback: boolean,
+  closing: Array<() => void | Promise<void>>,
+): Promise<{ readonly user: Handler; readonly handlers: Parameters<typeof makeAdmin>[0] }> => {
+  const { faults, requests } = options;
+  const accessTokens = await makeAccessTokens(options.key);
+  const site = makeSite({
+    sql: file.port,
+    wire: makeWire(options),
+    box,
+    accessTokens,
+    accepts: loopback ? ["token", "configured", "trial"] : ["token", "configured"],
+    ...(options.rateLimit === undefined ? {} : { admit: makeRateLimit(options.rateLimit) }),
+    onFault: (error, requestId) => console.error(`request ${requestId} failed:`, error),
+  });
+  const plain: Handler = ({ head }) => site(head);
+  const userOf = async (token: string): Promise<string | undefined> =>
+    (await credentialOfToken(file.port, accessTokens, token, Date.now()))?.user.name;
+  const faulty = faults === undefined ? plain : makeFaultyHandler({ site, faults, wire: options, userOf });
+  const metrics = makeMetrics();
+  const log = options.accessLog === undefined ? undefined : openAccessLog(options.accessLog);
+  if (log !== undefined) closing.push(log.close);
+  const seen = observed(faulty, metrics, log);
+  return {
+    user: requests === undefined ? seen : recording(seen, requests),
+    handlers: { metrics: metrics.text, faults },
+  };
 };

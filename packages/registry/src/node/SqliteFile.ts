@@ -12,13 +12,15 @@ const cacheKib = 64 * 1_024;
 const mappedBytes = 1_024 * 1_024 * 1_024;
 
 /** Pages of the write-ahead log after which it is folded into the file. */
-const checkpointPages = 1_000;
+const checkpointPages = 4_000;
 
 /** Where the registry keeps its data. */
 export interface SqliteFile {
   readonly port: SqlPort;
   /** Runs `work` as one transaction: all of it or nothing, on disk when it returns. */
   readonly transaction: <A>(work: (run: Run) => A) => A;
+  /** The same over time. Nothing else may use this connection until it ends; other processes wait to write. */
+  readonly longTransaction: <A>(work: (run: Run) => Promise<A>) => Promise<A>;
   readonly rows: (statement: Statement) => ReadonlyArray<Row>;
   /** Rows one after the other, for results that need not fit into memory. */
   readonly iterate: (statement: Statement) => Iterable<Row>;
@@ -32,6 +34,8 @@ export type Run = (sql: string, ...values: Statement["values"]) => ReadonlyArray
 /** How a file is opened. */
 export interface SqliteOptions {
   readonly readOnly?: boolean;
+  /** Keeps the file free of companions (`-wal`, `-shm`), as a backup should be. Default false. */
+  readonly selfContained?: boolean;
 }
 
 /** Opens a file, or `:memory:`. The file is created when it does not exist. */
@@ -40,7 +44,7 @@ export const openSqlite = (path: string, options: SqliteOptions = {}): SqliteFil
   const database = new DatabaseSync(path, { readOnly, timeout: busyTimeoutMs });
   try {
     if (!readOnly) {
-      database.exec("PRAGMA journal_mode = WAL");
+      database.exec(`PRAGMA journal_mode = ${options.selfContained === true ? "DELETE" : "WAL"}`);
       // FULL syncs the log at every commit: what was acknowledged survives a loss of power.
       database.exec("PRAGMA synchronous = FULL");
       database.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`);
@@ -111,6 +115,18 @@ const withStatements = (database: DatabaseSync): SqliteFile => {
       },
     },
     transaction,
+    longTransaction: async (work) => {
+      endSnapshot();
+      prepare("BEGIN IMMEDIATE").run();
+      try {
+        const result = await work(run);
+        prepare("COMMIT").run();
+        return result;
+      } catch (error) {
+        if (database.isTransaction) prepare("ROLLBACK").run();
+        throw error;
+      }
+    },
     rows: ({ sql, values }) => run(sql, ...values),
     iterate: ({ sql, values }) => database.prepare(sql).iterate(...values),
     database,

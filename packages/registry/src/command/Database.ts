@@ -1,0 +1,86 @@
+// Decides: which database a command works on, and with which key.
+import { parseArgs } from "node:util";
+import { migrate } from "../api/Migrations.ts";
+import { makeSecretBox, type SecretBox } from "../api/SecretBox.ts";
+import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
+import { databaseProblem } from "./Problem.ts";
+
+/** A command line that cannot be understood. */
+export class UsageError extends Error {
+  constructor(problem: string) {
+    super(problem);
+    this.name = "UsageError";
+  }
+}
+
+/** A database that cannot be used; the message says which and why. */
+export class DatabaseError extends Error {
+  readonly code = "DATABASE";
+}
+
+/** What stands on a command line. */
+export interface Flags {
+  readonly positionals: ReadonlyArray<string>;
+  readonly text: (name: string) => string | undefined;
+  readonly isOn: (name: string) => boolean;
+}
+
+/** Reads flags and positional arguments. Throws UsageError. */
+export const flagsOf = (
+  args: ReadonlyArray<string>,
+  texts: ReadonlyArray<string>,
+  switches: ReadonlyArray<string> = [],
+): Flags => {
+  try {
+    const options = Object.fromEntries([
+      ...["database", ...texts].map((name) => [name, { type: "string" as const }]),
+      ...switches.map((name) => [name, { type: "boolean" as const }]),
+    ]);
+    const parsed = parseArgs({ args: [...args], allowPositionals: true, options });
+    const values = parsed.values as Readonly<Record<string, string | boolean | undefined>>;
+    return {
+      positionals: parsed.positionals,
+      text: (name) => values[name] as string | undefined,
+      isOn: (name) => values[name] === true,
+    };
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+};
+
+/** The path of the database. Throws UsageError when none is given. */
+export const databasePath = (flags: Flags): string => {
+  const path = flags.text("database") ?? process.env["REGISTRY_DATABASE"];
+  if (path === undefined || path === "") throw new UsageError("--database is missing");
+  return path;
+};
+
+/** Works on a database, which is made when it does not exist, and closes it. */
+export const withDatabase = async <A>(
+  flags: Flags,
+  work: (file: SqliteFile, box: SecretBox | undefined) => Promise<A>,
+): Promise<A> => {
+  const path = databasePath(flags);
+  const key = process.env["BYTENITE_REGISTRY_KEY"] || undefined;
+  let file: SqliteFile | undefined;
+  try {
+    const box = key === undefined ? undefined : await makeSecretBox(key);
+    file = openSqlite(path);
+    await migrate(file.port, Date.now());
+    return await work(file, box);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ERR_SQLITE_ERROR") {
+      throw new DatabaseError(databaseProblem(error, path), { cause: error });
+    }
+    throw error;
+  } finally {
+    file?.close();
+  }
+};
+
+/** A flag that must be given. Throws UsageError. */
+export const needed = (flags: Flags, name: string): string => {
+  const value = flags.text(name);
+  if (value === undefined || value === "") throw new UsageError(`--${name} is missing`);
+  return value;
+};

@@ -1,0 +1,144 @@
+// Decides: how a registry is set up: by flags, then the environment, then a file, then defaults.
+import { readFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { Ajv } from "ajv";
+import type { FieldNumbers } from "../api/FieldNumbers.ts";
+import { parseFaultRules } from "../faults/FaultRuleFile.ts";
+import { makeFaults, type Faults } from "../faults/Faults.ts";
+import { defaultLimits } from "../node/HttpServer.ts";
+import type { RegistryOptions } from "../node/Registry.ts";
+import { tokensIn } from "./Tokens.ts";
+
+/** Port when none is given. */
+const defaultPort = 4010;
+
+/** A command line or a file that says something impossible; the message is for the operator. */
+export class SettingsError extends Error {
+  constructor(problem: string) {
+    super(problem);
+    this.name = "SettingsError";
+  }
+}
+
+const count = { type: "integer", minimum: 1 } as const;
+const port = { type: "integer", minimum: 0, maximum: 65_535 } as const;
+const text = { type: "string", minLength: 1 } as const;
+
+/** The file of `--config`, as a JSON Schema. */
+export const settingsSchema = {
+  type: "object",
+  additionalProperties: false,
+  properties: {
+    host: text,
+    port,
+    adminPort: port,
+    database: text,
+    tokens: text,
+    accessLog: text,
+    faults: text,
+    rateLimit: {
+      type: "object",
+      additionalProperties: false,
+      required: ["perSecond", "burst"],
+      properties: { perSecond: { type: "number", exclusiveMinimum: 0 }, burst: count },
+    },
+    limits: {
+      type: "object",
+      additionalProperties: false,
+      properties: Object.fromEntries(Object.keys(defaultLimits).map((name) => [name, count])),
+    },
+  },
+} as const;
+
+type SettingsFile = Partial<
+  Pick<RegistryOptions, "host" | "port" | "adminPort" | "database" | "accessLog" | "rateLimit" | "limits"> & {
+    readonly tokens: string;
+    readonly faults: string;
+  }
+>;
+
+const validate = new Ajv({ allowUnionTypes: true }).compile<SettingsFile>(settingsSchema);
+
+/** The options that a command line, an environment and the files they name come to. Throws SettingsError. */
+export const settingsOf = async (
+  args: ReadonlyArray<string>,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<RegistryOptions> => {
+  const flags = flagsIn(args);
+  const file = flags.config === undefined ? {} : await settingsFile(flags.config);
+  const database = flags.database ?? file.database;
+  if (database === undefined) throw new SettingsError("--database is missing");
+  const numbers = flags["field-numbers"];
+  return {
+    database,
+    host: flags.host ?? file.host,
+    port: portOf("--port", flags.port) ?? file.port ?? defaultPort,
+    adminPort: portOf("--admin-port", flags["admin-port"]) ?? file.adminPort,
+    accessLog: flags["access-log"] ?? file.accessLog,
+    key: environment["BYTENITE_REGISTRY_KEY"] || undefined,
+    tokens: await named("tokens", () => tokensIn(flags.tokens ?? file.tokens, environment["REGISTRY_TOKENS"])),
+    trial: flags["no-trial"] ? false : undefined,
+    rateLimit: file.rateLimit,
+    limits: file.limits,
+    faults: await faultsOf(flags.faults ?? file.faults),
+    schemaDigest: !flags["no-schema-digest"],
+    fieldNumbers: numbers === undefined ? undefined : await jsonIn<FieldNumbers>(numbers),
+  };
+};
+
+const flagsIn = (args: ReadonlyArray<string>) => {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        config: { type: "string" },
+        port: { type: "string" },
+        host: { type: "string" },
+        "admin-port": { type: "string" },
+        database: { type: "string" },
+        tokens: { type: "string" },
+        "access-log": { type: "string" },
+        faults: { type: "string" },
+        "field-numbers": { type: "string" },
+        "no-schema-digest": { type: "boolean", default: false },
+        "no-trial": { type: "boolean", default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new SettingsError((error as Error).message);
+  }
+};
+
+const portOf = (flag: string, value: string | undefined): number | undefined => {
+  if (value === undefined) return undefined;
+  if (!/^[0-9]{1,5}$/.test(value) || Number(value) > 65_535) {
+    throw new SettingsError(`${flag} must be a number from 0 to 65535`);
+  }
+  return Number(value);
+};
+
+/** `on` switches faults on without rules: they come later, at `/faults`. */
+const faultsOf = async (source: string | undefined): Promise<Faults | undefined> => {
+  if (source === undefined) return undefined;
+  if (source === "on") return makeFaults();
+  return makeFaults(await named(source, async () => parseFaultRules(await readFile(source, "utf8"))));
+};
+
+const settingsFile = async (path: string): Promise<SettingsFile> => {
+  const parsed = await jsonIn<unknown>(path);
+  if (validate(parsed)) return parsed;
+  const [problem] = validate.errors ?? [];
+  const extra = (problem?.params as { additionalProperty?: string } | undefined)?.additionalProperty;
+  const at = problem?.instancePath || "/";
+  throw new SettingsError(`${path}: ${at} ${problem?.message}${extra === undefined ? "" : ` (${extra})`}`);
+};
+
+const jsonIn = <A>(path: string): Promise<A> => named(path, async () => JSON.parse(await readFile(path, "utf8")) as A);
+
+const named = async <A>(what: string, work: () => Promise<A>): Promise<A> => {
+  try {
+    return await work();
+  } catch (error) {
+    throw new SettingsError(`${what}: ${(error as Error).message}`);
+  }
+};

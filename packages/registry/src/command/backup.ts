@@ -1,0 +1,35 @@
+// Decides: how a database is backed up and restored from a command line.
+import { existsSync } from "node:fs";
+import { listUsers } from "../manage/Accounts.ts";
+import { backUp, BackupError, restore as restoreFrom } from "../manage/Backup.ts";
+import { databasePath, flagsOf, UsageError, withDatabase } from "./Database.ts";
+
+/** Copies the database into a file. */
+export const backup = async (args: ReadonlyArray<string>): Promise<number> => {
+  const flags = flagsOf(args, []);
+  const [path] = flags.positionals;
+  if (path === undefined) throw new UsageError("backup where? name a file");
+  return withDatabase(flags, async (file) => {
+    const { users, engines } = await backUp(file.database, path);
+    process.stdout.write(`backed up ${engines} engines of ${users} users to ${path}\n`);
+    return 0;
+  });
+};
+
+/** Puts a backup in the place of a database. One that has engines is only replaced with --force. */
+export const restore = async (args: ReadonlyArray<string>): Promise<number> => {
+  const flags = flagsOf(args, [], ["force"]);
+  const [path] = flags.positionals;
+  if (path === undefined) throw new UsageError("restore what? name a backup");
+  const target = databasePath(flags);
+  if (!flags.isOn("force") && existsSync(target)) {
+    await withDatabase(flags, async (file) => {
+      if (listUsers(file).some(({ engines }) => engines > 0)) {
+        throw new BackupError(`${target} has engines, which would be lost: use --force if that is meant`);
+      }
+    });
+  }
+  const { users, engines } = await restoreFrom(path, target);
+  process.stdout.write(`restored ${engines} engines of ${users} users from ${path}\n`);
+  return 0;
+};

@@ -1,0 +1,27 @@
+// Decides: how engines are switched on and off, shown, hidden and deleted from a command line.
+import { userOf } from "../manage/Accounts.ts";
+import { change as changeEngine, type Change } from "../manage/Engines.ts";
+import { flagsOf, needed, UsageError, withDatabase } from "./Database.ts";
+
+const done: Readonly<Record<Change, string>> = {
+  activate: "activated",
+  deactivate: "deactivated",
+  delete: "deleted",
+  "make-public": "made public",
+  "make-private": "made private",
+};
+
+/** Changes the engines that tags mean, one after the other; each is on disk when its line is printed. */
+export const change = async (how: Change, args: ReadonlyArray<string>): Promise<number> => {
+  const flags = flagsOf(args, ["user"]);
+  const name = needed(flags, "user");
+  const { positionals } = flags;
+  if (positionals.length === 0) throw new UsageError(`${how} which engine? name a tag`);
+  return withDatabase(flags, async (file) => {
+    const user = userOf(file, name);
+    for (const tag of positionals) {
+      process.stdout.write(`${done[how]} ${changeEngine(file, user, tag, how, Date.now())}\n`);
+    }
+    return 0;
+  });
+};

@@ -1,0 +1,64 @@
+// Decides: how tokens and API keys are made, listed and revoked from a command line.
+import {
+  createCredential,
+  ensureUser,
+  listCredentials,
+  revokeCredential,
+  userOf,
+  type ListedCredential,
+} from "../manage/Accounts.ts";
+import { flagsOf, needed, UsageError, withDatabase } from "./Database.ts";
+
+const dayMs = 24 * 3_600_000;
+
+/** `create` prints the secret, once, on stdout and nothing else there; `list` never shows one. */
+export const credentials = async (kind: "token" | "api-key", args: ReadonlyArray<string>): Promise<number> => {
+  const flags = flagsOf(args, ["user", "label", "expires-in"]);
+  const [verb, id] = flags.positionals;
+  if (verb === "create") {
+    const name = needed(flags, "user");
+    const expires = expiryOf(flags.text("expires-in"));
+    return withDatabase(flags, async (file) => {
+      const user = ensureUser(file, name, Date.now());
+      const made = await createCredential(file, user, kind, flags.text("label") ?? "", Date.now(), expires);
+      process.stderr.write(`${kind} ${made.id} of ${name}; it is shown this once:\n`);
+      process.stdout.write(`${made.secret}\n`);
+      return 0;
+    });
+  }
+  if (verb === "list") {
+    return withDatabase(flags, async (file) => {
+      const name = flags.text("user");
+      const user = name === undefined ? undefined : userOf(file, name);
+      for (const credential of listCredentials(file, user)) {
+        if ((credential.kind === "api-key") === (kind === "api-key")) process.stdout.write(`${lineOf(credential)}\n`);
+      }
+      return 0;
+    });
+  }
+  if (verb === "revoke") {
+    if (id === undefined) throw new UsageError("revoke which one? give an id of the list");
+    return withDatabase(flags, async (file) => {
+      revokeCredential(file, id, Date.now());
+      process.stdout.write(`revoked ${id}\n`);
+      return 0;
+    });
+  }
+  throw new UsageError("create, list or revoke?");
+};
+
+const expiryOf = (days: string | undefined): number | undefined => {
+  if (days === undefined) return undefined;
+  if (!/^[1-9][0-9]{0,4}$/.test(days)) throw new UsageError("--expires-in is a number of days");
+  return Date.now() + Number(days) * dayMs;
+};
+
+const lineOf = ({ id, user, kind, label, createdAt, expiresAt, revokedAt }: ListedCredential): string => {
+  const state =
+    revokedAt !== undefined
+      ? `revoked ${revokedAt.toISOString()}`
+      : expiresAt === undefined
+        ? "good"
+        : `good until ${expiresAt.toISOString()}`;
+  return [id, user, kind, createdAt.toISOString(), state, label].join("\t");
+};

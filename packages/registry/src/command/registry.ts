@@ -1,0 +1,99 @@
+// Decides: what `bne registry ...` and `pnpm registry ...` understand.
+import { AccountError } from "../manage/Accounts.ts";
+import { BackupError } from "../manage/Backup.ts";
+import { ExportError } from "../manage/Export.ts";
+import { ImportSourceError } from "../manage/ImportSource.ts";
+import { UnacceptableEngineError } from "../api/EngineRow.ts";
+import { ManifestError } from "../manage/Manifest.ts";
+import { change } from "./change.ts";
+import { credentials } from "./credentials.ts";
+import { UsageError } from "./Database.ts";
+import { exportAll } from "./export.ts";
+import { importAll } from "./import.ts";
+import { backup, restore } from "./backup.ts";
+import { databaseProblem } from "./Problem.ts";
+import { serve } from "./serve.ts";
+import { SettingsError } from "./Settings.ts";
+import { users } from "./users.ts";
+
+/** Help for all of it. */
+export const registryUsage = `Usage: registry COMMAND --database FILE [options]     (or REGISTRY_DATABASE=FILE)
+
+Run
+  serve                    answer until SIGINT or SIGTERM; without a command this is meant
+    --port P --host ADDR     where to listen (4010 on 127.0.0.1; port 0 takes a free one)
+    --admin-port P           /metrics and /faults on 127.0.0.1:P (default: on --port if that is on loopback)
+    --tokens FILE            tokens by user, {"alice": ["..."]}; or the same in REGISTRY_TOKENS
+    --access-log TARGET      a line of JSON per request, to stderr or a file
+    --config FILE            all of this, limits and a rate limit as JSON
+    --faults FILE|on         break answers on purpose, by rules or by PUT /faults
+    --field-numbers FILE     another numbering of protobuf answers: message -> field -> number
+    --no-schema-digest       leave out the header that names the schema
+    --no-trial               no trial users in a new database
+
+Fill
+  import PATH...           manifest.json files, trees, globs, or - for stdin (one manifest, or a line of JSON each)
+    --user NAME              whose engines they are
+    --activate --public      switch them on; let every user see them
+    --archive FILE           take the hash from this archive (one manifest only)
+  activate TAG...          with --user NAME; also deactivate, delete, make-public, make-private
+  export                   a line of JSON per engine; --user NAME for one user's; --with-secrets
+    --format sql             everything, as SQL for a new D1 database
+
+Keep
+  backup FILE              copy the database while it is used
+  restore FILE             put a backup in its place; --force where there are engines
+
+Let in
+  users                    who there is
+  token create|list|revoke ID    tokens for the API; --user NAME --label TEXT --expires-in DAYS
+  key create|list|revoke ID      API keys, exchanged at /v1/auth/access_token
+
+BYTENITE_REGISTRY_KEY      key for secrets at rest and for access tokens, at least 32 characters
+`;
+
+type Command = (args: ReadonlyArray<string>) => Promise<number>;
+
+const commands: Readonly<Record<string, Command>> = {
+  serve,
+  import: importAll,
+  export: exportAll,
+  activate: (args) => change("activate", args),
+  deactivate: (args) => change("deactivate", args),
+  delete: (args) => change("delete", args),
+  "make-public": (args) => change("make-public", args),
+  "make-private": (args) => change("make-private", args),
+  backup,
+  restore,
+  users,
+  token: (args) => credentials("token", args),
+  key: (args) => credentials("api-key", args),
+};
+
+const told = [AccountError, BackupError, ExportError, ImportSourceError, ManifestError, UnacceptableEngineError];
+
+/**
+ * Runs a command line: `args` is what comes after `registry`. Data goes to stdout, everything else to stderr. Resolves to
+ * the exit code: 0, 1 when it failed, 2 for a wrong command line.
+ */
+export const runRegistry = async (args: ReadonlyArray<string>): Promise<number> => {
+  const [first = "serve", ...rest] = args;
+  if (first === "help" || args.includes("--help") || args.includes("-h")) {
+    process.stdout.write(registryUsage);
+    return 0;
+  }
+  const command = first.startsWith("-") ? serve : Object.hasOwn(commands, first) ? commands[first] : undefined;
+  try {
+    if (command === undefined) throw new UsageError(`there is no command ${JSON.stringify(first)}`);
+    return await command(first.startsWith("-") ? args : rest);
+  } catch (error) {
+    if (error instanceof UsageError || error instanceof SettingsError) {
+      process.stderr.write(`registry: ${error.message}\nSee registry --help.\n`);
+      return 2;
+    }
+    const known = told.some((kind) => error instanceof kind) || (error as NodeJS.ErrnoException).code !== undefined;
+    if (!known) throw error;
+    process.stderr.write(`registry: ${databaseProblem(error, "")}\n`);
+    return 1;
+  }
+};

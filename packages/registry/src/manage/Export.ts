@@ -1,0 +1,80 @@
+// Decides: what leaves a database: engines as the API writes them, or everything as SQL for a new D1 database.
+import type { JsonObject } from "@bufbuild/protobuf";
+import { decodeJson, encodeJson } from "@bytenite-engines/core/wire";
+import { EngineSchema } from "@bytenite-engines/proto";
+import { engineColumns, secretPlace, withSecret } from "../api/EngineRow.ts";
+import { bytesOf, type User } from "../api/EngineStore.ts";
+import { schemaStatements } from "../api/Migrations.ts";
+import type { SecretBox } from "../api/SecretBox.ts";
+import type { SqlValue } from "../api/SqlPort.ts";
+import type { SqliteFile } from "../node/SqliteFile.ts";
+
+/** Exporting secrets needs the key that opens them. */
+export class ExportError extends Error {
+  constructor(problem: string) {
+    super(problem);
+    this.name = "ExportError";
+  }
+}
+
+/** A line of JSON per engine that is not deleted, by user and in order of creation; secrets only with a box. */
+export const exportLines = async function* (
+  file: SqliteFile,
+  user?: User,
+  secrets?: SecretBox,
+): AsyncGenerator<string> {
+  const where = user === undefined ? "" : "AND owner = ?";
+  const sql = `SELECT json, secret FROM engines WHERE deleted_at IS NULL ${where} ORDER BY owner, created_at, number`;
+  for (const row of file.iterate({ sql, values: user === undefined ? [] : [user.number] })) {
+    const json = String(row["json"]);
+    const secret = bytesOf(row["secret"]);
+    yield `${secret === undefined || secrets === undefined ? json : await withToken(json, secret, secrets)}\n`;
+  }
+};
+
+const withToken = async (json: string, secret: Uint8Array, box: SecretBox): Promise<string> => {
+  const engine = decodeJson(EngineSchema, JSON.parse(json) as JsonObject).message;
+  const token = await box.open(secret, secretPlace(engine.owner, engine.name, engine.version));
+  return JSON.stringify(encodeJson(EngineSchema, withSecret(engine, token)));
+};
+
+const tables = {
+  users: ["number", "id", "name", "created_at"],
+  credentials: ["id", "user", "kind", "selector", "digest", "label", "created_at", "expires_at", "revoked_at"],
+  engines: ["number", ...engineColumns],
+} as const;
+
+/**
+ * SQL statements, one per line, that make an empty database into this one: tables, users, API keys and tokens (their
+ * digests), engines with their sealed secrets, deleted ones too. Trial and configured tokens stay behind. For
+ * `wrangler d1 execute --file`, which takes no BEGIN.
+ */
+export const exportSql = function* (file: SqliteFile, now: number): Generator<string> {
+  for (const { sql, values } of schemaStatements(now)) yield `${bound(sql, values)};\n`;
+  for (const [table, columns] of Object.entries(tables)) {
+    const where = table === "credentials" ? " WHERE kind IN ('token', 'api-key')" : "";
+    const sql = `SELECT ${columns.join(", ")} FROM ${table}${where} ORDER BY ${columns[0]}`;
+    for (const row of file.iterate({ sql, values: [] })) {
+      const values = columns.map((column) => literal(row[column] as SqlValue));
+      yield `INSERT INTO ${table} (${columns.join(", ")}) VALUES (${values.join(", ")});\n`;
+    }
+  }
+};
+
+const bound = (sql: string, values: ReadonlyArray<SqlValue>): string => {
+  let next = 0;
+  return sql.replace(/\s+/g, " ").replaceAll("?", () => literal(values[next++] ?? null));
+};
+
+const literal = (value: SqlValue): string => {
+  if (value === null) return "NULL";
+  if (typeof value === "number") return String(value);
+  if (typeof value === "string") return textLiteral(value);
+  return `X'${Buffer.from(value).toString("hex")}'`;
+};
+
+/** Text with line breaks is written in hexadecimal, so that a statement stays on its line. */
+const textLiteral = (text: string): string => {
+  const quoted = `'${text.replaceAll("'", "''")}'`;
+  return /[\n\r\0]/.test(text) ? `CAST(X'${Buffer.from(text).toString("hex")}' AS TEXT)` : quoted;
+};

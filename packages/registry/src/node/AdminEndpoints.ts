@@ -1,0 +1,105 @@
+// Decides: what operators and tests can see and change over HTTP: health, metrics, faults.
+import { STATUS_CODES } from "node:http";
+import { Refusal, statusBody } from "../api/Refusal.ts";
+import type { Answer, RequestHead } from "../api/Routes.ts";
+import { pathIn } from "../api/Site.ts";
+import type { Handler } from "./HttpServer.ts";
+import type { SqlPort } from "../api/SqlPort.ts";
+import { FieldNumbersError } from "../api/FieldNumbers.ts";
+import { FaultRulesError, parseFaultRules } from "../faults/FaultRuleFile.ts";
+import type { Faults } from "../faults/Faults.ts";
+import { rpcCodeOfHttp } from "@bytenite-engines/core/wire";
+
+/** Longest body with fault rules, in bytes. */
+const maxRulesBytes = 1_024 * 1_024;
+
+/** What health is judged by. */
+export interface HealthOptions {
+  readonly sql: SqlPort;
+  readonly draining: () => boolean;
+}
+
+/** What operators can see and change. */
+export interface AdminOptions {
+  /** Prometheus text. */
+  readonly metrics: () => Promise<string>;
+  readonly faults: Faults | undefined;
+}
+
+/** Answers one path. */
+export type Endpoint = (head: RequestHead) => Promise<Answer>;
+
+/** Whether the process lives, and whether it can answer: for everybody. Not logged, not limited. */
+export const makeHealth = ({ sql, draining }: HealthOptions): ReadonlyMap<string, Endpoint> =>
+  new Map<string, Endpoint>([
+    ["/healthz", async () => plain(200, "ok\n")],
+    [
+      "/readyz",
+      async () => {
+        if (draining()) return plain(503, "draining\n");
+        try {
+          await sql.read([{ sql: "SELECT count(*) AS found FROM migrations", values: [] }]);
+          return plain(200, "ready\n");
+        } catch {
+          return plain(503, "the database cannot be read\n");
+        }
+      },
+    ],
+  ]);
+
+/** Metrics and faults: only for those who reach the loopback or admin port. */
+export const makeAdmin = ({ metrics, faults }: AdminOptions): ReadonlyMap<string, Endpoint> =>
+  new Map<string, Endpoint>([
+    ["/metrics", async () => plain(200, await metrics())],
+    [
+      "/faults",
+      (head) => (faults === undefined ? Promise.resolve(refused(404, "faults are off")) : onFaults(faults, head)),
+    ],
+  ]);
+
+/** `GET` shows the rules and their counts, `PUT` sets all of them, `POST` adds some, `DELETE` takes all away. */
+const onFaults = async (faults: Faults, head: RequestHead): Promise<Answer> => {
+  try {
+    if (head.method === "DELETE") faults.clear();
+    else if (head.method === "PUT" || head.method === "POST") {
+      // A page in a browser cannot send this type to another origin without asking first.
+      if (head.header("content-type")?.split(";")[0] !== "application/json") {
+        return refused(415, "rules are sent as application/json");
+      }
+      const rules = parseFaultRules(new TextDecoder().decode(await head.body(maxRulesBytes)));
+      if (head.method === "PUT") faults.set(rules);
+      else for (const rule of rules) faults.add(rule);
+    } else if (head.method !== "GET") return refused(405, "method not allowed", { Allow: "GET, PUT, POST, DELETE" });
+  } catch (error) {
+    if (error instanceof Refusal) return refused(error.status, error.message);
+    if (error instanceof FaultRulesError || error instanceof FieldNumbersError) return refused(400, error.message);
+    throw error;
+  }
+  const body = JSON.stringify(faults.list());
+  return { ...plain(200, body), headers: { "Content-Type": "application/json" } };
+};
+
+const about = { endpoint: undefined, user: undefined } as const;
+
+const plain = (status: number, body: string): Answer => ({
+  status,
+  headers: { "Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store" },
+  body,
+  about,
+});
+
+const refused = (status: number, message: string, headers: Readonly<Record<string, string>> = {}): Answer => ({
+  status,
+  headers: { "Content-Type": "application/json", ...headers },
+  body: statusBody(rpcCodeOfHttp(status), message || (STATUS_CODES[status] ?? ""), "json"),
+  about,
+});
+
+/** A handler that answers these paths, and leaves the others to the next one, or has none. */
+export const serving =
+  (endpoints: ReadonlyMap<string, Endpoint>, next?: Handler): Handler =>
+  async (exchange) => {
+    const endpoint = endpoints.get(pathIn(exchange.head.target));
+    if (endpoint !== undefined) return endpoint(exchange.head);
+    return next === undefined ? refused(404, "not found") : next(exchange);
+  };

@@ -1,0 +1,53 @@
+// Decides: what is counted, for Prometheus: requests, how long they took, what was refused.
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Answer } from "../api/Routes.ts";
+
+/** Upper bounds of the buckets of answer times, in seconds. */
+const buckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+
+/** The counters of one registry. Labels hold no user, token or tag: their number is bounded. */
+export interface Metrics {
+  readonly started: () => void;
+  readonly ended: (answer: Answer | "torn" | "left", seconds: number) => void;
+  readonly text: () => Promise<string>;
+}
+
+/** Fresh counters. */
+export const makeMetrics = (): Metrics => {
+  const registry = new Registry();
+  const registers = [registry];
+  const labelNames = ["endpoint", "status", "format"] as const;
+  const requests = new Counter({
+    name: "registry_requests_total",
+    help: "Requests by endpoint, HTTP status and form of the answer.",
+    labelNames,
+    registers,
+  });
+  const seconds = new Histogram({
+    name: "registry_request_seconds",
+    help: "Time from the request's headers to the answer being handed to the socket.",
+    labelNames: ["endpoint"],
+    buckets,
+    registers,
+  });
+  const underWay = new Gauge({ name: "registry_requests_under_way", help: "Requests not answered yet.", registers });
+  const memory = new Gauge({ name: "registry_resident_bytes", help: "Memory of the process.", registers });
+  return {
+    started: () => underWay.inc(),
+    ended: (answer, took) => {
+      underWay.dec();
+      if (typeof answer === "string") {
+        requests.inc({ endpoint: "none", status: answer, format: "none" });
+        return;
+      }
+      const endpoint = answer.about.endpoint ?? "none";
+      const format = (answer.headers["Content-Type"] ?? "").includes("json") ? "json" : "protobuf";
+      requests.inc({ endpoint, status: String(answer.status), format });
+      seconds.observe({ endpoint }, took);
+    },
+    text: () => {
+      memory.set(process.memoryUsage.rss());
+      return registry.metrics();
+    },
+  };
+};
