@@ -79,6 +79,7 @@ export const attempts = Effect.fnUntraced(function* <A>(plan: AttemptPlan<A>): E
       reason: reason._tag,
       status,
       hinted,
+      budgetTokens: budget.tokens,
     });
     yield* Effect.sleep(Duration.millis(delayMs));
   }

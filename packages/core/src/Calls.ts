@@ -53,9 +53,10 @@ export const call = <N extends EndpointName>(
         : encodeQuery<DescMessage>(schema, create<DescMessage>(schema, request), ["engine_tag"]);
     const url = `${parts.baseUrl}${path}${query === "" ? "" : `?${query}`}`;
     const subject: EventSubject = { endpoint: name, url };
-    const sent = Effect.useSpan(`EngineClient.${name}`, { attributes: { "url.template": template } }, () =>
-      exchanged(parts, name, url, subject, settings),
-    );
+    const sent = Effect.withSpan(exchanged(parts, name, url, subject, settings), `EngineClient.${name}`, {
+      attributes: { "url.template": template },
+      captureStackTrace: false,
+    });
     if (!settings.share || settings !== parts.settings) return sent;
     // Only calls with the client's own settings can be identical. Messages can be changed, so each caller gets its own.
     return shared(parts.inFlight as InFlight<Answer<ResponseOf<N>>, EngineError>, url, sent, (answer) => ({

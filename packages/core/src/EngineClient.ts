@@ -3,11 +3,13 @@ import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import * as Option from "effect/Option";
+import * as Redacted from "effect/Redacted";
 import * as Stream from "effect/Stream";
 import type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
 import { call, type Answer, type RequestOf, type ResponseOf } from "./Calls.ts";
 import { makeClientParts, type ClientParts } from "./ClientParts.ts";
 import { settingsOf, type CallOptions, type ClientOptions } from "./ClientOptions.ts";
+import type { TokenOption } from "./Credentials.ts";
 import type { EndpointName } from "./Endpoint.ts";
 import type { EngineError } from "./EngineError.ts";
 import { nextPage, tooManyPages } from "./Paging.ts";
@@ -40,9 +42,39 @@ export interface EngineCalls {
 /** The client of the engines API as an Effect service. */
 export class EngineClient extends Context.Service<EngineClient, EngineCalls>()("@bytenite-engines/core/EngineClient") {
   /** A client made of options. Options that cannot be die with TypeError or RangeError. */
-  static readonly layer = (options: ClientOptions = {}): Layer.Layer<EngineClient> =>
-    Layer.sync(EngineClient, () => EngineClient.of(makeCalls(makeClientParts(options))));
+  static readonly layer = (options: EngineClientOptions = {}): Layer.Layer<EngineClient> =>
+    Layer.sync(EngineClient, () => EngineClient.of(makeCalls(makeClientParts(plainOptions(options)))));
+
+  /** A client for tests, made of the calls that a test needs; any other call dies, and says which one it was. */
+  static readonly layerTest = (calls: Partial<EngineCalls>): Layer.Layer<EngineClient> =>
+    Layer.succeed(EngineClient, EngineClient.of({ ...missingCalls, ...calls }));
 }
+
+/** Options of a client in Effect: the token may be redacted. */
+export interface EngineClientOptions extends Omit<ClientOptions, "token"> {
+  /** The access token, or where it comes from; sent as the value of `Authorization` as it is. */
+  readonly token?: TokenOption | Redacted.Redacted;
+}
+
+const plainOptions = ({ token, ...options }: EngineClientOptions): ClientOptions => {
+  if (token === undefined) return options;
+  return { ...options, token: Redacted.isRedacted(token) ? Redacted.value(token) : token };
+};
+
+const missing = (call: string) => (): Effect.Effect<never> =>
+  Effect.die(new Error(`EngineClient.layerTest was not given the call ${call}`));
+
+const missingCalls: EngineCalls = {
+  list: missing("list"),
+  get: missing("get"),
+  status: missing("status"),
+  listAll: () => Stream.fromEffect(missing("listAll")()),
+  withResponse: {
+    list: missing("withResponse.list"),
+    get: missing("withResponse.get"),
+    status: missing("withResponse.status"),
+  },
+};
 
 const makeCalls = (parts: ClientParts): EngineCalls => {
   const ask = <N extends EndpointName>(

@@ -37,6 +37,8 @@ export interface RetryEvent extends EventSubject {
   readonly status: number | undefined;
   /** Whether the server asked for this delay. */
   readonly hinted: boolean;
+  /** Tokens left in the retry budget, after this retry was paid. */
+  readonly budgetTokens: number;
 }
 
 /** Asked for one form, the origin answered in the other; it is asked for that one for a while. */

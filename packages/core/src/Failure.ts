@@ -39,7 +39,10 @@ export const failureOf = (answer: ExchangeAnswer, nowMs: number, secret?: string
   const said = readErrorBody(answer);
   const code = said?.code ?? rpcCodeOfHttp(answer.status);
   const hintMs = retryHintMs(answer.headers, said?.details ?? [], nowMs);
-  const message = said?.message.trim().slice(0, maxServerMessageLength);
+  // Blotted out before it is cut: a part of a token is a secret, too.
+  const message = blotted(said?.message ?? "", secret)
+    .trim()
+    .slice(0, maxServerMessageLength);
   const requestId = requestIdOf(answer.headers) ?? said?.requestId;
   const error = new EngineError({
     reason: reasonOf(code, answer.status, hintMs),
@@ -48,7 +51,7 @@ export const failureOf = (answer: ExchangeAnswer, nowMs: number, secret?: string
     status: answer.status,
     code,
     details: said?.details ?? [],
-    ...(message ? { serverMessage: blotted(message, secret) } : {}),
+    ...(message === "" ? {} : { serverMessage: message }),
     ...(requestId === undefined ? {} : { requestId }),
   });
   return new AttemptFailure(error, { hintMs, answer });

@@ -57,6 +57,7 @@ const codesOfHttp: Readonly<Record<number, RpcCode>> = {
   401: "UNAUTHENTICATED",
   403: "PERMISSION_DENIED",
   404: "NOT_FOUND",
+  405: "UNIMPLEMENTED",
   408: "DEADLINE_EXCEEDED",
   409: "ABORTED",
   412: "FAILED_PRECONDITION",

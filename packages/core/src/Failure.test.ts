@@ -1,0 +1,173 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import { anyPack } from "@bufbuild/protobuf/wkt";
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { RetryInfoSchema, StatusSchema } from "@bytenite-engines/proto";
+import type { EngineErrorTag } from "./EngineError.ts";
+import { failureOf, maxServerMessageLength } from "./Failure.ts";
+import { retryClassOf, type RetryClass } from "./Retry.ts";
+import { rpcCodes, type RpcCode } from "./RpcCode.ts";
+
+const now = Date.UTC(2026, 10, 24);
+const url = "http://user:pass@127.0.0.1:4010/v1/dev/engines?orderBy=x#f";
+const utf8 = new TextEncoder();
+
+const answer = (
+  status: number,
+  body: string | Uint8Array,
+  contentType?: string,
+  headers: Record<string, string> = {},
+) => ({
+  url,
+  status,
+  headers: new Headers({ ...headers, ...(contentType === undefined ? {} : { "content-type": contentType }) }),
+  bytes: new Uint8Array(typeof body === "string" ? utf8.encode(body) : body),
+});
+
+const json = (code: RpcCode | number, message = "said"): string =>
+  JSON.stringify({ code: typeof code === "number" ? code : rpcCodes[code], message, details: [] });
+
+test.for<[status: number, code: RpcCode | undefined, tag: EngineErrorTag, retry: RetryClass]>([
+  [400, undefined, "InvalidArgument", "final"],
+  [400, "FAILED_PRECONDITION", "InvalidArgument", "final"],
+  [400, "OUT_OF_RANGE", "InvalidArgument", "final"],
+  [401, undefined, "Unauthenticated", "final"],
+  [403, undefined, "PermissionDenied", "final"],
+  [404, undefined, "NotFound", "final"],
+  [404, "UNAVAILABLE", "Unavailable", "transient"],
+  [405, undefined, "Unimplemented", "final"],
+  [408, undefined, "Unavailable", "transient"],
+  [409, undefined, "Conflict", "final"],
+  [409, "ALREADY_EXISTS", "Conflict", "final"],
+  [410, undefined, "Rejected", "final"],
+  [429, undefined, "RateLimited", "throttled"],
+  [429, "UNAVAILABLE", "Unavailable", "transient"],
+  [499, undefined, "Rejected", "final"],
+  [500, undefined, "Unavailable", "transient"],
+  [500, "UNKNOWN", "Unavailable", "transient"],
+  [500, "INTERNAL", "Unavailable", "transient"],
+  [500, "DATA_LOSS", "DataLoss", "final"],
+  [500, "RESOURCE_EXHAUSTED", "RateLimited", "throttled"],
+  [501, undefined, "Unimplemented", "final"],
+  [502, undefined, "Unavailable", "transient"],
+  [503, undefined, "Unavailable", "transient"],
+  [503, "NOT_FOUND", "NotFound", "final"],
+  [504, undefined, "Unavailable", "transient"],
+  [504, "DEADLINE_EXCEEDED", "Unavailable", "transient"],
+])("HTTP %d with the code %s is %s and counts as %s", ([status, code, tag, retry]) => {
+  const { error } = failureOf(answer(status, code === undefined ? "" : json(code), "application/json"), now);
+  expect(error.reason._tag).toBe(tag);
+  expect(retryClassOf(error.reason)).toBe(retry);
+  expect(error.status).toBe(status);
+});
+
+const packed = toBinary(
+  StatusSchema,
+  create(StatusSchema, {
+    code: rpcCodes.UNAVAILABLE,
+    message: "down",
+    details: [anyPack(RetryInfoSchema, create(RetryInfoSchema, { retryDelay: { seconds: 3n } }))],
+  }),
+);
+
+test.for<[label: string, status: number, body: string | Uint8Array, contentType: string | undefined]>([
+  ["protobuf", 503, packed, "application/x-protobuf"],
+  ["protobuf named octet-stream", 503, packed, "application/octet-stream"],
+  ["protobuf named JSON", 503, packed, "application/json"],
+  [
+    "JSON",
+    503,
+    '{"code":14,"message":"down","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"3s"}]}',
+    "application/json",
+  ],
+  [
+    "JSON named protobuf",
+    503,
+    '{"code":14,"message":"down","details":[7,{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"3s"}]}',
+    "application/x-protobuf",
+  ],
+  [
+    "JSON without a label, with a type nobody registered before it",
+    503,
+    '{"code":14,"message":"down","details":[{"@type":"x/y.Z"},{"@type":"t/google.rpc.RetryInfo","retryDelay":"3s"}]}',
+    undefined,
+  ],
+])("a Status is read from %s", ([, status, body, contentType]) => {
+  const { error, hintMs } = failureOf(answer(status, body, contentType), now);
+  expect(error).toMatchObject({ code: "UNAVAILABLE", serverMessage: "down" });
+  expect(error.reason).toEqual({ _tag: "Unavailable", retryAfterMs: 3_000 });
+  expect(hintMs).toBe(3_000);
+});
+
+test.for<[body: string, contentType: string]>([
+  ["<html><h1>502 Bad Gateway</h1></html>", "text/html"],
+  ["upstream connect error", "text/plain"],
+  ["", "application/json"],
+  ["{", "application/json"],
+  ["[]", "application/json"],
+  ["null", "application/json"],
+  ['{"code":"x","message":7,"details":"none"}', "application/json"],
+  ['{"code":0}', "application/json"],
+  ['{"code":502}', "application/json"],
+  ["\u0001\u0002", "application/x-protobuf"],
+])("of the body %j nothing is believed but the status", ([body, contentType]) => {
+  const { error } = failureOf(answer(502, body, contentType), now);
+  expect(error.code).toBe("UNAVAILABLE");
+  expect(error.serverMessage).toBeUndefined();
+  expect(error.details).toEqual([]);
+});
+
+test("the second envelope of the API is read, too", () => {
+  const body = {
+    ok: false,
+    requestId: "r-1",
+    message: "outer",
+    error: { code: 5, message: "inner", description: "text" },
+  };
+  const { error } = failureOf(answer(404, JSON.stringify(body), "application/json"), now);
+  expect(error).toMatchObject({ code: "NOT_FOUND", serverMessage: "text", requestId: "r-1" });
+});
+
+test("the URL is shown without user info and fragment", () => {
+  const { error } = failureOf(answer(404, ""), now);
+  expect(error.url).toBe("http://127.0.0.1:4010/v1/dev/engines?orderBy=x");
+  expect(error.message).not.toContain("pass");
+});
+
+test.for(["x-request-id", "request-id", "grpc-metadata-x-request-id"])("the request id is taken from %s", (name) => {
+  expect(failureOf(answer(404, "", undefined, { [name]: "r-2" }), now).error.requestId).toBe("r-2");
+});
+
+test("a token that the server repeats appears nowhere, wherever the message is cut", () => {
+  const secret = "tok-0123456789abcdef";
+  const place = fc.integer({ min: maxServerMessageLength - 2 * secret.length, max: maxServerMessageLength + 5 });
+  fc.assert(
+    fc.property(place, (length) => {
+      const message = `${"m".repeat(length)}${secret}${"n".repeat(40)}`;
+      const { error } = failureOf(answer(401, json("UNAUTHENTICATED", message), "application/json"), now, secret);
+      for (let size = 6; size <= secret.length; size++) {
+        expect(JSON.stringify(error) + error.message).not.toContain(secret.slice(0, size));
+      }
+      expect(error.serverMessage?.length).toBeLessThanOrEqual(maxServerMessageLength);
+    }),
+  );
+});
+
+test("any bytes under any status give an error, never an exception", () => {
+  const labels = fc.constantFrom("application/json", "application/x-protobuf", "text/html", undefined);
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 300, max: 599 }),
+      fc.uint8Array({ maxLength: 60 }),
+      labels,
+      (status, bytes, label) => {
+        expect(failureOf(answer(status, bytes, label), now).error.status).toBe(status);
+      },
+    ),
+  );
+  fc.assert(
+    fc.property(fc.json(), (body) => {
+      expect(failureOf(answer(500, body, "application/json"), now).error.status).toBe(500);
+    }),
+  );
+});

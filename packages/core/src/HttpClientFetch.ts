@@ -1,0 +1,50 @@
+// Decides: how a client stands on an `HttpClient` of Effect, for people who bring one.
+import * as Effect from "effect/Effect";
+import * as Layer from "effect/Layer";
+import * as Option from "effect/Option";
+import * as Stream from "effect/Stream";
+import * as FetchHttpClient from "effect/http/FetchHttpClient";
+import * as HttpClient from "effect/http/HttpClient";
+import * as HttpClientRequest from "effect/http/HttpClientRequest";
+import * as HttpClientResponse from "effect/http/HttpClientResponse";
+import { EngineClient, type EngineClientOptions } from "./EngineClient.ts";
+import type { Fetch } from "./Transport.ts";
+
+/**
+ * The layer of an EngineClient whose requests go through the `HttpClient` of the context, with its tracing and middleware.
+ * Costs more than the client's own way over `fetch`. The `HttpClient` must neither retry nor follow redirects itself, or the
+ * client's rules about both do not hold; the one over `fetch` is told so here.
+ */
+export const layerHttpClient = (
+  options: Omit<EngineClientOptions, "fetch"> = {},
+): Layer.Layer<EngineClient, never, HttpClient.HttpClient> =>
+  Layer.unwrap(
+    Effect.map(HttpClient.HttpClient, (client) => EngineClient.layer({ ...options, fetch: fetchOf(client) })),
+  );
+
+/** A `fetch` over an `HttpClient`. Rejects with what lies under the HttpClientError, as `fetch` itself would. */
+export const fetchOf =
+  (client: HttpClient.HttpClient): Fetch =>
+  async (url, init) => {
+    const request = HttpClientRequest.fromWeb(new Request(url, init));
+    const answer = client.execute(request).pipe(
+      Effect.provideService(FetchHttpClient.RequestInit, { redirect: "manual" }),
+      Effect.flatMap(toWebResponse),
+      Effect.mapError((error) => error.cause ?? error),
+    );
+    const signal = init.signal ?? undefined;
+    const response = await Effect.runPromise(answer, signal === undefined ? {} : { signal });
+    if (signal === undefined || response.body === null) return response;
+    // The signal ends the body as well, which HttpClient knows nothing of.
+    return new Response(response.body.pipeThrough(new TransformStream(), { signal }), response);
+  };
+
+const toWebResponse = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<Response> =>
+  Option.match(HttpClientResponse.toWeb(response), {
+    onSome: Effect.succeed,
+    onNone: () =>
+      Effect.map(
+        Stream.toReadableStreamEffect(response.stream),
+        (body) => new Response(body, { status: response.status, headers: response.headers }),
+      ),
+  });

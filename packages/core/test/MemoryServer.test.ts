@@ -1,0 +1,49 @@
+import { expect, it } from "@effect/vitest";
+import * as Cause from "effect/Cause";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import * as Stream from "effect/Stream";
+import { EngineClient } from "../src/EngineClient.ts";
+import { memoryServer } from "../src/MemoryServer.ts";
+import { createEngineClient } from "../src/promise.ts";
+
+const engines = [
+  { id: "1", name: "zipper", version: "0.9", status: "active" },
+  { id: "2", name: "zipper", version: "0.10", status: "inactive", isPublic: true },
+  { id: "3", name: "fanout", version: "1.0", status: "active" },
+];
+
+it("serves engines from memory: tags, pages, filters and status, in protobuf", async () => {
+  const { fetch, requests } = memoryServer({ engines });
+  const client = createEngineClient({ fetch, token: "t" });
+  expect(await client.get("zipper")).toMatchObject({ id: "2" });
+  expect(await client.get("zipper@0.9")).toMatchObject({ id: "1" });
+  expect(await client.status("zipper@0.10")).toMatchObject({ engineId: "2", engineStatus: "inactive" });
+  const ids: Array<string> = [];
+  for await (const engine of client.listAll({ limit: 1 })) ids.push(engine.id);
+  expect(ids).toEqual(["1", "2", "3"]);
+  expect((await client.list({ isPublic: true })).pagination).toMatchObject({ total: 1, hasNext: false });
+  await expect(client.get("nothing")).rejects.toMatchObject({ reason: { _tag: "NotFound" }, code: "NOT_FOUND" });
+  expect(new Set(requests.map((request) => request.headers.get("accept")))).toEqual(
+    new Set(["application/x-protobuf"]),
+  );
+});
+
+it("lets a test answer in its place", async () => {
+  const { fetch } = memoryServer({
+    engines,
+    answer: (_request, count) => (count === 1 ? new Response("busy", { status: 503 }) : undefined),
+  });
+  const client = createEngineClient({ fetch, retry: { baseDelayMs: 0 } });
+  expect(await client.withResponse.get("fanout")).toMatchObject({ attempts: 2, data: { id: "3" } });
+});
+
+it.effect("a test layer has the calls it was given, and names the one that is missing", () =>
+  Effect.gen(function* () {
+    const client = yield* EngineClient;
+    const listed = yield* Stream.runCollect(client.listAll());
+    expect(listed).toHaveLength(0);
+    const exit = yield* Effect.exit(client.get("zipper"));
+    expect(Exit.isFailure(exit) && String(Cause.squash(exit.cause))).toContain("was not given the call get");
+  }).pipe(Effect.provide(EngineClient.layerTest({ listAll: () => Stream.empty }))),
+);

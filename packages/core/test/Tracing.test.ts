@@ -1,0 +1,91 @@
+import { execFile } from "node:child_process";
+import { inspect, promisify } from "node:util";
+import * as Effect from "effect/Effect";
+import * as Option from "effect/Option";
+import * as Tracer from "effect/Tracer";
+import { expect, test } from "vitest";
+import { EngineClient, type EngineClientOptions } from "../src/index.ts";
+import { createEngineClient } from "../src/promise.ts";
+import { json, startServer } from "./LocalServer.ts";
+
+const secret = "secret-token-0123456789";
+
+/** Runs one `get` inside a span of the caller's, and gives the spans that it made. */
+const traced = async (options: EngineClientOptions): Promise<ReadonlyArray<Tracer.Span>> => {
+  const spans: Array<Tracer.Span> = [];
+  const tracer = Tracer.make({
+    span: (options) => {
+      const span = new Tracer.NativeSpan(options);
+      spans.push(span);
+      return span;
+    },
+  });
+  await Effect.gen(function* () {
+    const client = yield* EngineClient;
+    return yield* Effect.exit(client.get("zipper@0.1"));
+  }).pipe(
+    Effect.withSpan("caller"),
+    Effect.provide(EngineClient.layer({ token: secret, format: "json", retry: { baseDelayMs: 0 }, ...options })),
+    Effect.provideService(Tracer.Tracer, tracer),
+    Effect.runPromise,
+  );
+  return spans;
+};
+
+test("a call is a span, each attempt one below it, by the conventions of HTTP clients", async () => {
+  await using server = await startServer((_request, response, count) =>
+    count === 1 ? json(response, 503, {}) : json(response, 200, { id: "1" }),
+  );
+  const [caller, call, first, second] = await traced({ baseUrl: server.baseUrl });
+  expect(call).toMatchObject({ name: "EngineClient.get" });
+  expect(call?.attributes.get("url.template")).toBe("/engines/{engine_tag}");
+  expect(Option.getOrThrow(call?.parent ?? Option.none())).toBe(caller);
+  expect(first).toMatchObject({ name: "GET", kind: "client" });
+  expect(Object.fromEntries(first?.attributes ?? [])).toMatchObject({
+    "http.request.method": "GET",
+    "http.response.status_code": 503,
+    "error.type": "Unavailable",
+    "url.full": `${server.baseUrl}/engines/zipper@0.1`,
+  });
+  expect(first?.attributes.has("http.request.resend_count")).toBe(false);
+  expect(Object.fromEntries(second?.attributes ?? [])).toMatchObject({
+    "http.request.resend_count": 1,
+    "http.response.status_code": 200,
+  });
+  expect(server.requests.map(({ headers }) => headers["traceparent"])).toEqual(
+    [first, second].map((span) => `00-${caller?.traceId}-${span?.spanId}-01`),
+  );
+});
+
+test("no attribute of a span holds the token", async () => {
+  await using server = await startServer((_request, response) => json(response, 401, { code: 16, message: secret }));
+  const spans = await traced({ baseUrl: server.baseUrl });
+  expect(spans).toHaveLength(3);
+  expect(inspect(spans, { depth: 12 })).not.toContain(secret);
+});
+
+test("traceparent is not sent when told so, nor where nobody traces", async () => {
+  await using server = await startServer((_request, response) => json(response, 200, { id: "1" }));
+  await traced({ baseUrl: server.baseUrl, propagateTrace: false });
+  await createEngineClient({ baseUrl: server.baseUrl, format: "json" }).get("zipper@0.1");
+  expect(server.requests.map(({ headers }) => headers["traceparent"])).toEqual([undefined, undefined]);
+});
+
+test("the OTLP example sends its spans and metrics to a collector", async () => {
+  const bodies = new Map<string, string>();
+  await using collector = await startServer((request, response) => {
+    const chunks: Array<Buffer> = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      bodies.set(request.url ?? "", Buffer.concat(chunks).toString());
+      json(response, 200, {});
+    });
+  });
+  const url = new URL(collector.baseUrl).origin;
+  const example = new URL("../examples/otlp.ts", import.meta.url).pathname;
+  const { stdout } = await promisify(execFile)(process.execPath, [example, url]);
+  expect(stdout).toBe("zipper@0.1 is active\n");
+  expect(bodies.get("/v1/traces")).toContain("EngineClient.get");
+  expect(bodies.get("/v1/metrics")).toContain("http.client.request.duration");
+  expect([...bodies.values()].join()).not.toContain("a-token");
+});
