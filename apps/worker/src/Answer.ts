@@ -58,6 +58,7 @@ const headersOf = (entry: Entry, asked: Asked, nowMs: number, outcome: CacheOutc
   const ageSeconds = Math.floor(currentAgeMs(entry.freshness, nowMs) / 1000);
   if (outcome.hit === true || entry.headers.has("age")) headers.set("age", `${ageSeconds}`);
   headers.append("cache-status", cacheStatus(cacheName, outcome));
+  headers.append("server-timing", `cache;desc="${outcome.hit === true ? "hit" : (outcome.detail ?? outcome.forward)}"`);
   return headers;
 };
 

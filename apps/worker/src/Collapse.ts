@@ -36,6 +36,14 @@ export class Collapse<A> {
     }
   }
 
+  /**
+   * Lets nobody join what is under way (of one owner, or of all): what it brings may already be untrue. Who has joined
+   * still gets it.
+   */
+  close(owner?: string): void {
+    for (const [key, slot] of this.#slots) if (owner === undefined || slot.owner === owner) this.#slots.delete(key);
+  }
+
   /** Whether `follow` would find something to wait for. */
   isLed(key: string, owner: string, nowMs: number): boolean {
     const slot = this.#slots.get(key);

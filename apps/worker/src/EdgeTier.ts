@@ -1,7 +1,8 @@
-// Keeps sealed answers in the Cache API of the data centre.
+// Keeps sealed answers in the Cache API of the data centre, and notes for the other isolates there.
 import { uselessAfterMs } from "@bytenite-engines/http-cache";
 import type { Entry } from "./Entry.ts";
 import type { Identity } from "./Identity.ts";
+import type { Purge } from "./Purge.ts";
 import { open, seal } from "./Seal.ts";
 
 /** What a tier needs of the Cache API. It may be absent, or fail: then there is one tier less. */
@@ -13,6 +14,8 @@ const generation = 1;
 const keyOrigin = `https://edge.bytenite-engines.invalid/${generation}/`;
 /** An answer that can be validated is kept this much longer than it may be served, in milliseconds. */
 const keptForValidationMs = 600_000;
+/** How long notes are kept, in seconds: longer than any answer that they are about is likely to be. */
+const notesKeptSeconds = 604_800;
 
 /** What reading gave: an entry, nothing, or something that this identity cannot open. */
 export type EdgeFound = Entry | "sealed" | undefined;
@@ -25,33 +28,58 @@ export class EdgeTier {
   }
 
   async get(key: string, identity: Identity): Promise<EdgeFound> {
-    try {
-      const response = await this.#store.match(keyOrigin + key);
-      if (response === undefined) return undefined;
-      return (await open(key, await response.arrayBuffer(), identity)) ?? "sealed";
-    } catch {
-      return undefined;
-    }
+    const sealed = await this.#read(key);
+    return sealed === undefined ? undefined : ((await open(key, await sealed.arrayBuffer(), identity)) ?? "sealed");
   }
 
-  /** Stores an entry for as long as it can be of use. Failing to is no fault: the next request asks the upstream. */
+  /** Stores an entry for as long as it can be of use. */
   async set(key: string, entry: Entry, identity: Identity, nowMs: number): Promise<void> {
     const validatable = entry.headers.has("etag") || entry.headers.has("last-modified");
     const until = uselessAfterMs(entry.freshness) + (validatable ? keptForValidationMs : 0);
     const keepSeconds = Math.ceil((Math.min(until, identity.expiresAtMs) - nowMs) / 1000);
-    if (keepSeconds <= 0) return;
-    try {
-      const body = await seal(key, entry, identity);
-      const headers = { "cache-control": `max-age=${keepSeconds}`, "content-type": "application/octet-stream" };
-      await this.#store.put(keyOrigin + key, new Response(body, { headers }));
-    } catch {
-      // One tier less.
-    }
+    if (keepSeconds > 0) await this.#write(key, await seal(key, entry, identity), keepSeconds);
   }
 
   async delete(key: string): Promise<void> {
     try {
       await this.#store.delete(keyOrigin + key);
+    } catch {
+      // One tier less.
+    }
+  }
+
+  /** When an identity was last turned away in this data centre, in milliseconds since the epoch. */
+  async turnedAway(identity: Identity): Promise<number> {
+    return Number((await (await this.#read(`turned-away/${identity.digest}`))?.text()) ?? 0);
+  }
+
+  async noteTurnedAway(identity: Identity, atMs: number): Promise<void> {
+    await this.#write(`turned-away/${identity.digest}`, `${atMs}`, notesKeptSeconds);
+  }
+
+  /** The purges that any isolate of this data centre was told. */
+  async purges(): Promise<ReadonlyArray<Purge>> {
+    const noted = await this.#read("purges");
+    return noted === undefined ? [] : ((await noted.json()) as ReadonlyArray<Purge>);
+  }
+
+  async notePurges(purges: ReadonlyArray<Purge>): Promise<void> {
+    await this.#write("purges", JSON.stringify(purges), notesKeptSeconds);
+  }
+
+  async #read(key: string): Promise<Response | undefined> {
+    try {
+      return await this.#store.match(keyOrigin + key);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Failing is no fault: the next request asks the upstream. */
+  async #write(key: string, body: BodyInit, keepSeconds: number): Promise<void> {
+    const headers = { "cache-control": `max-age=${keepSeconds}`, "content-type": "application/octet-stream" };
+    try {
+      await this.#store.put(keyOrigin + key, new Response(body, { headers }));
     } catch {
       // One tier less.
     }

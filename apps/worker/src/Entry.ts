@@ -19,6 +19,8 @@ export interface Entry {
   /** Our own strong entity tag of these bytes. */
   readonly etag: string;
   readonly freshness: Freshness;
+  /** When the upstream was asked for it, or last confirmed it, in milliseconds since the epoch. */
+  readonly fetchedAtMs: number;
   /** Whether the answer may be stored. */
   readonly storable: boolean;
   /** Directives of Cache-Control for the client. */

@@ -14,6 +14,7 @@ import {
 } from "@bytenite-engines/http-cache";
 import type { Config } from "./Config.ts";
 import { entryFormat, strongEtag, type Entry } from "./Entry.ts";
+import type { Identity } from "./Identity.ts";
 import type { Route } from "./Route.ts";
 import type { AskUpstream, UpstreamAnswer } from "./Upstream.ts";
 
@@ -31,8 +32,8 @@ export interface Question {
   /** Fields that go along: Authorization, trace context, request id. */
   readonly headers: Headers;
   readonly control: RequestControl;
-  /** Digest of the owner's token; empty for a request without one, whose answer is never stored. */
-  readonly owner: string;
+  /** Undefined: the request has no living token; its answer is never stored. */
+  readonly identity: Identity | undefined;
   /** The stored object, when it is to be validated. */
   readonly stored: Entry | undefined;
   /** Whether something stale will be served if no answer comes. */
@@ -60,7 +61,7 @@ const entryOf = async (
   answer: UpstreamAnswer,
   config: Pick<Config, "lifetimes">,
 ): Promise<Entry> => {
-  const { route, owner, format: askedFormat } = question;
+  const { route, identity, format: askedFormat } = question;
   const received = endToEnd(answer.headers);
   const validated = answer.status === 304 ? question.stored : undefined;
   const status = validated?.status ?? answer.status;
@@ -69,14 +70,14 @@ const entryOf = async (
   if (answer.bytes.byteLength > 0) headers.delete("content-encoding");
   const policy = policyOf(config, route, status);
   const control = responseControl(headers, policy);
-  const freshness = freshnessOf(status, headers, control, answer, policy);
+  const freshness = within(freshnessOf(status, headers, control, answer, policy), identity?.expiresAtMs);
   const request = { method: "GET", control: question.control, authorized: true };
   const storable =
-    owner !== "" && status === 200 && storingRefusal(request, status, headers, control, policy) === undefined;
+    identity !== undefined && status === 200 && storingRefusal(request, status, headers, control, policy) === undefined;
   const format = validated?.format ?? entryFormat(headers);
   const bytes = validated?.bytes ?? answer.bytes;
   return {
-    owner,
+    owner: identity?.digest ?? "",
     endpoint: route.endpoint,
     tag: route.tag,
     status,
@@ -86,6 +87,7 @@ const entryOf = async (
     bytes,
     etag: status === 200 ? (validated?.etag ?? (await strongEtag(bytes, format))) : "",
     freshness,
+    fetchedAtMs: answer.requestTimeMs,
     storable,
     clientControl: clientControl(status, control, freshness),
     ...(validated?.other === undefined || validated.other === "lossy"
@@ -94,6 +96,12 @@ const entryOf = async (
           other: { ...validated.other, headers, freshness, clientControl: clientControl(status, control, freshness) },
         }),
   };
+};
+
+/** No answer is fresh for longer than its token lives (`exp`); how long it may be stale is seen to when it is used. */
+const within = (freshness: Freshness, expiresAtMs = Number.POSITIVE_INFINITY): Freshness => {
+  const mostMs = Math.max(0, expiresAtMs - freshness.responseTimeMs) + freshness.initialAgeMs;
+  return freshness.lifetimeMs <= mostMs ? freshness : { ...freshness, lifetimeMs: mostMs };
 };
 
 /** Cache-Control for the client: always private; how long, as the upstream or our defaults have it. */

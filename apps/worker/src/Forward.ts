@@ -78,15 +78,16 @@ const fetchAndStore = async (errand: Errand, rooms: Rooms, context: RequestConte
     const question = {
       route: visit.route,
       format: errand.format,
-      headers: forwardedHeaders(visit.headers),
+      headers: forwardedHeaders(visit),
       control: visit.control,
-      owner: identity?.digest ?? "",
+      identity,
       stored: errand.stored,
       orStale: errand.orStale,
     };
     const { entry, answer } = await exchange(question, rooms.ask, rooms.config);
     if (identity !== undefined) context.waitUntil(keep(errand, identity, entry, rooms));
-    return { entry, status: answer.status, stored: entry.storable };
+    const durationMs = answer.responseTimeMs - answer.requestTimeMs;
+    return { entry, status: answer.status, stored: entry.storable, attempts: answer.attempts, durationMs };
   } catch (error) {
     if (error instanceof UpstreamFailure) return { failure: error };
     console.error(JSON.stringify({ level: "error", message: "an exchange failed unexpectedly", error: String(error) }));
@@ -98,8 +99,10 @@ const fetchAndStore = async (errand: Errand, rooms: Rooms, context: RequestConte
 const keep = async (errand: Errand, identity: Identity, entry: Entry, rooms: Rooms): Promise<void> => {
   const { route } = errand.visit;
   if (entry.storable) await rooms.cache.store(identity, route, entry, rooms.now());
-  else if (entry.status === 401 || entry.status === 403) await rooms.cache.forget(identity, route);
-  else if (entry.status < 500 && !aboutTheServer.has(entry.status) && !errand.visit.control.noStore) {
+  else if (entry.status === 401 || entry.status === 403) {
+    rooms.collapse.close(identity.digest);
+    await rooms.cache.turnAway(identity, rooms.now());
+  } else if (entry.status < 500 && !aboutTheServer.has(entry.status) && !errand.visit.control.noStore) {
     await rooms.cache.drop(identity, route);
   }
 };

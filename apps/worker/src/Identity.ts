@@ -8,6 +8,13 @@ export interface Identity {
   readonly key: CryptoKey;
   /** When the token expires (`exp` of a JWT), in milliseconds since the epoch; infinite when it does not say. */
   readonly expiresAtMs: number;
+  /** What is known of it in this data centre; shared by all requests of the isolate, numbers only. */
+  readonly notes: {
+    /** When the upstream last answered it 401 or 403: nothing older may be used. */
+    turnedAwayAtMs: number;
+    /** When the notes of other isolates were last read. */
+    readAtMs: number;
+  };
 }
 
 /** Number of identities that are remembered. A remembered one takes about 1 kB beside its token. */
@@ -71,7 +78,12 @@ const identify = async (token: string): Promise<Identity> => {
     false,
     ["encrypt", "decrypt"],
   );
-  return { digest: hex(new Uint8Array(digest)), key, expiresAtMs: expiryOf(token) };
+  return {
+    digest: hex(new Uint8Array(digest)),
+    key,
+    expiresAtMs: expiryOf(token),
+    notes: { turnedAwayAtMs: 0, readAtMs: 0 },
+  };
 };
 
 const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -11,43 +11,50 @@ import { answerForwarded, answerHit, cacheName } from "./Answer.ts";
 import type { Found } from "./EdgeCache.ts";
 import { forward, revalidate, type Errand } from "./Forward.ts";
 import type { Identity } from "./Identity.ts";
+import type { Observed } from "./Observed.ts";
 import { refuse, type Refusal } from "./Refusal.ts";
 import type { Rooms } from "./Rooms.ts";
 import type { RequestContext } from "./Runtime.ts";
 import type { UpstreamFailure } from "./Upstream.ts";
 import { visitOf, type Visit } from "./Visit.ts";
 
-/** Answers one request for the API. */
-export const answerTo = async (request: Request, rooms: Rooms, context: RequestContext): Promise<Response> => {
-  const visit = visitOf(request);
+/** Answers one request for the API, and writes down what happened. */
+export const answerTo = async (
+  request: Request,
+  rooms: Rooms,
+  context: RequestContext,
+  observed: Observed,
+  requestId: string,
+): Promise<Response> => {
+  const visit = visitOf(request, requestId);
   if ("status" in visit) return refuse(visit, request.headers.get("accept"), request.method !== "HEAD");
 
   const { token, asked, control, route } = visit;
   const { format } = asked.representation;
-  const identity =
-    token === undefined ? undefined : (rooms.identities.recall(token) ?? (await rooms.identities.of(token)));
+  observed.endpoint = route.endpoint;
+  const { identities, cache } = rooms;
+  const identity = token === undefined ? undefined : (identities.recall(token) ?? (await identities.of(token)));
   const nowMs = rooms.now();
-  if (identity === undefined || identity.expiresAtMs <= nowMs) return answerUncached(visit, rooms, context);
+  if (identity === undefined || identity.expiresAtMs <= nowMs) return answerUncached(visit, rooms, context, observed);
 
-  const near = rooms.cache.recall(identity, route, format, nowMs);
-  if (near !== undefined && decide(control, near.freshness, nowMs).action === "hit")
+  cache.watchNotes(identity, nowMs, context);
+  const near = cache.recall(identity, route, format, nowMs);
+  if (near !== undefined && decide(control, near.freshness, nowMs).action === "hit") {
+    observed.result = "hit";
     return answerHit(near, asked, nowMs);
-
-  const found = await rooms.cache.find(identity, route, format, nowMs);
-  const decision = decide(control, found?.entry.freshness, nowMs);
-  switch (decision.action) {
-    case "hit":
-    case "stale":
-      if (found === undefined) break;
-      if (decision.action === "stale" && decision.revalidate) {
-        revalidate(errandOf(visit, identity, found), identity, rooms, context);
-      }
-      return answerHit(found.entry, asked, nowMs);
-    case "unsatisfiable":
-      return refuseVisit(visit, nothingStored);
-    default:
   }
-  return answerFromUpstream(visit, identity, found, decision, rooms, context);
+
+  const found = await cache.find(identity, route, format, nowMs);
+  const decision = decide(control, found?.entry.freshness, nowMs);
+  if (decision.action === "unsatisfiable") return refuseVisit(visit, nothingStored);
+  if (found === undefined || decision.action === "forward" || decision.action === "validate") {
+    return answerFromUpstream(visit, identity, found, decision, rooms, context, observed);
+  }
+  observed.result = decision.action;
+  if (decision.action === "stale" && decision.revalidate) {
+    revalidate(errandOf(visit, identity, found), identity, rooms, context);
+  }
+  return answerHit(found.entry, asked, nowMs);
 };
 
 const answerFromUpstream = async (
@@ -57,6 +64,7 @@ const answerFromUpstream = async (
   decision: Decision,
   rooms: Rooms,
   context: RequestContext,
+  observed: Observed,
 ): Promise<Response> => {
   const because = decision.action === "validate" ? decision.because : visit.control.noStore ? "request" : "uri-miss";
   const orStale = decision.action === "validate" && decision.orStale;
@@ -64,9 +72,12 @@ const answerFromUpstream = async (
   const errand = { ...errandOf(visit, identity, known), orStale, alone: because === "request" };
   const { fetched, collapsed } = await forward(errand, rooms, context);
   const nowMs = rooms.now();
+  observed.result = collapsed ? "collapsed" : because === "uri-miss" ? "miss" : "validated";
+  observed.fetched = collapsed ? undefined : fetched;
   const outcome: CacheOutcome = { forward: because, collapsed };
   const failed = "failure" in fetched || errorStatuses.has(fetched.status);
   if (failed && orStale && found !== undefined) {
+    observed.result = "stale-if-error";
     return answerForwarded(found.entry, visit.asked, nowMs, {
       ...outcome,
       ...("failure" in fetched ? {} : { forwardStatus: fetched.status }),
@@ -76,8 +87,10 @@ const answerFromUpstream = async (
   }
   if ("failure" in fetched) return refuseVisit(visit, unavailable(fetched.failure), outcome);
   const entry = await rooms.cache.inForm(identity, visit.route, fetched.entry, visit.asked.representation.format);
-  // The object changed so that its other form cannot be made any more: that form is asked for by itself.
-  if (entry === undefined) return answerFromUpstream(visit, identity, undefined, { action: "forward" }, rooms, context);
+  if (entry === undefined) {
+    // The object changed so that its other form cannot be made any more: that form is asked for by itself.
+    return answerFromUpstream(visit, identity, undefined, { action: "forward" }, rooms, context, observed);
+  }
   return answerForwarded(entry, visit.asked, nowMs, {
     ...outcome,
     ...(fetched.status === entry.status ? {} : { forwardStatus: fetched.status }),
@@ -86,18 +99,20 @@ const answerFromUpstream = async (
 };
 
 /** The answer to a request that the cache has no part in: it has no token, or one that has expired. */
-const answerUncached = async (visit: Visit, rooms: Rooms, context: RequestContext): Promise<Response> => {
-  const errand = {
-    visit,
-    identity: undefined,
-    format: visit.asked.representation.format,
-    stored: undefined,
-    orStale: false,
-    alone: true,
-  };
+const answerUncached = async (
+  visit: Visit,
+  rooms: Rooms,
+  context: RequestContext,
+  observed: Observed,
+): Promise<Response> => {
+  const { format } = visit.asked.representation;
+  const errand: Errand = { visit, identity: undefined, format, stored: undefined, orStale: false, alone: true };
   const { fetched } = await forward(errand, rooms, context);
-  if ("failure" in fetched) return refuseVisit(visit, unavailable(fetched.failure), { forward: "bypass" });
-  return answerForwarded(fetched.entry, visit.asked, rooms.now(), { forward: "bypass" });
+  observed.result = "bypass";
+  observed.fetched = fetched;
+  const outcome: CacheOutcome = { forward: "bypass" };
+  if ("failure" in fetched) return refuseVisit(visit, unavailable(fetched.failure), outcome);
+  return answerForwarded(fetched.entry, visit.asked, rooms.now(), outcome);
 };
 
 /** What to ask: the stored object to be validated in the form it came in, else the wanted form. */

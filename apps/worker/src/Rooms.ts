@@ -4,11 +4,20 @@ import type { Config } from "./Config.ts";
 import type { EdgeCache } from "./EdgeCache.ts";
 import type { Entry } from "./Entry.ts";
 import type { Identities } from "./Identity.ts";
+import type { Metrics } from "./Metrics.ts";
+import type { AnalyticsDataset } from "./Runtime.ts";
 import type { AskUpstream, UpstreamFailure } from "./Upstream.ts";
 
 /** What one exchange with the upstream came to, as plain data that requests may share. */
 export type Fetched =
-  | { readonly entry: Entry; readonly status: number; readonly stored: boolean }
+  | {
+      readonly entry: Entry;
+      /** The upstream's status; 304 where the entry was confirmed. */
+      readonly status: number;
+      readonly stored: boolean;
+      readonly attempts: number;
+      readonly durationMs: number;
+    }
   | { readonly failure: UpstreamFailure };
 
 export interface Rooms {
@@ -17,6 +26,8 @@ export interface Rooms {
   readonly cache: EdgeCache;
   readonly collapse: Collapse<Fetched>;
   readonly ask: AskUpstream;
+  readonly metrics: Metrics;
+  readonly analytics: AnalyticsDataset | undefined;
   /** Milliseconds since the epoch. In production it moves only when something was waited for. */
   readonly now: () => number;
 }

@@ -10,6 +10,15 @@ export interface ServiceBinding {
   readonly fetch: typeof fetch;
 }
 
+/** A dataset of Analytics Engine. */
+export interface AnalyticsDataset {
+  writeDataPoint(point: {
+    readonly blobs: ReadonlyArray<string>;
+    readonly doubles: ReadonlyArray<number>;
+    readonly indexes: ReadonlyArray<string>;
+  }): void;
+}
+
 /** The Cache API of the data centre, where the runtime has one. */
 export const dataCentreCache = (): Cache | undefined =>
   typeof caches === "undefined" ? undefined : (caches as CacheStorage & { readonly default?: Cache }).default;

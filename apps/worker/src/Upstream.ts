@@ -75,10 +75,11 @@ export interface UpstreamOptions {
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   readonly breaker: Breaker;
   readonly onEvent: (event: EngineEvent) => void;
+  readonly onFailure: (problem: UpstreamProblem) => void;
   readonly now: () => number;
 }
 
-export const createUpstream = ({ config, fetch, breaker, onEvent, now }: UpstreamOptions): AskUpstream => {
+export const createUpstream = ({ config, fetch, breaker, onEvent, onFailure, now }: UpstreamOptions): AskUpstream => {
   const options: ExchangerOptions = {
     fetch,
     breaker,
@@ -102,8 +103,10 @@ export const createUpstream = ({ config, fetch, breaker, onEvent, now }: Upstrea
       });
       return { status, headers, bytes, attempts, requestTimeMs, responseTimeMs: now() };
     } catch (error) {
-      if (error instanceof EngineError) throw failureOf(error);
-      throw error;
+      if (!(error instanceof EngineError)) throw error;
+      const failure = failureOf(error);
+      onFailure(failure.problem);
+      throw failure;
     }
   };
 };

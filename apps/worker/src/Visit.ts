@@ -15,13 +15,15 @@ export interface Visit {
   readonly token: string | undefined;
   /** The request's own fields. */
   readonly headers: Headers;
+  /** Names the request in logs, here and upstream. */
+  readonly requestId: string;
 }
 
 /** Fields that would make another method of a request than the one it has. */
 const methodOverrides: ReadonlyArray<string> = ["x-http-method-override", "x-http-method", "x-method-override"];
 
 /** The request, or why it is refused. */
-export const visitOf = (request: Request): Visit | Refusal => {
+export const visitOf = (request: Request, requestId: string): Visit | Refusal => {
   const { headers, method } = request;
   const matched = route(method, request.url);
   if ("status" in matched) return matched;
@@ -48,6 +50,7 @@ export const visitOf = (request: Request): Visit | Refusal => {
     control: requestControl(headers.get("cache-control"), headers.get("pragma")),
     token: listed?.has("authorization") === true ? undefined : tokenOf(authorization),
     headers,
+    requestId,
   };
 };
 
@@ -78,22 +81,16 @@ const negotiated = (accept: string | null): Representation | undefined => {
 };
 
 /** Fields of the request that the upstream gets; all others end here. */
-const forwarded: ReadonlyArray<string> = [
-  "authorization",
-  "baggage",
-  "traceparent",
-  "tracestate",
-  "user-agent",
-  "x-request-id",
-];
+const forwarded: ReadonlyArray<string> = ["authorization", "baggage", "traceparent", "tracestate", "user-agent"];
 
 /** The fields that go to the upstream with a request. What Connection lists was meant for this hop only. */
-export const forwardedHeaders = (headers: Headers): Headers => {
+export const forwardedHeaders = ({ headers, requestId }: Visit): Headers => {
   const listed = hopByHopNames(headers);
   const kept = new Headers();
   for (const name of forwarded) {
     const value = listed.has(name) ? null : headers.get(name);
     if (value !== null) kept.set(name, value);
   }
+  kept.set("x-request-id", requestId);
   return kept;
 };

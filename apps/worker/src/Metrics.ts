@@ -1,0 +1,84 @@
+// Counts what the proxy does in this isolate, as Prometheus text.
+import type { EngineEvent } from "@bytenite-engines/core";
+import type { Observed } from "./Observed.ts";
+import type { UpstreamProblem } from "./Upstream.ts";
+
+/** A value read when the text is made. */
+export interface Gauge {
+  readonly name: string;
+  readonly help: string;
+  readonly value: number;
+}
+
+const help = {
+  bytenite_edge_requests_total: "Requests answered, by endpoint, result and status.",
+  bytenite_edge_response_bytes_total: "Bytes of bodies sent to clients.",
+  bytenite_edge_upstream_requests_total: "Answers of the upstream by status, and exchanges without one by problem.",
+  bytenite_edge_upstream_retries_total: "Requests to the upstream that were sent again, by reason.",
+  bytenite_edge_upstream_milliseconds_total: "Time spent waiting for the upstream, in milliseconds.",
+  bytenite_edge_breaker_changes_total: "Changes of the circuit breaker, by new state.",
+} as const;
+
+type CounterName = keyof typeof help;
+
+export class Metrics {
+  readonly #counters = new Map<string, number>();
+  breakerState: "closed" | "open" | "half-open" = "closed";
+  /** When the upstream last answered, and last failed to, in milliseconds since the epoch; 0: not yet. */
+  upstreamAnsweredAtMs = 0;
+  upstreamFailedAtMs = 0;
+
+  count(name: CounterName, labels: Readonly<Record<string, string>>, by = 1): void {
+    const series = `${name}${labelsOf(labels)}`;
+    this.#counters.set(series, (this.#counters.get(series) ?? 0) + by);
+  }
+
+  /** Counts one answered request. */
+  observe(observed: Observed, response: Response): void {
+    const endpoint = observed.endpoint ?? "none";
+    this.count("bytenite_edge_requests_total", { endpoint, result: observed.result, status: `${response.status}` });
+    if (response.body !== null) {
+      this.count("bytenite_edge_response_bytes_total", {}, Number(response.headers.get("content-length") ?? 0));
+    }
+  }
+
+  /** Counts what core tells of its work. */
+  tell(event: EngineEvent, nowMs: number): void {
+    if (event.type === "exchange") {
+      this.upstreamAnsweredAtMs = nowMs;
+      this.count("bytenite_edge_upstream_requests_total", { outcome: `${event.status}` });
+      this.count("bytenite_edge_upstream_milliseconds_total", {}, event.durationMs);
+    } else if (event.type === "retry") {
+      this.count("bytenite_edge_upstream_retries_total", { reason: event.reason });
+    } else if (event.type === "breaker") {
+      this.breakerState = event.state;
+      this.count("bytenite_edge_breaker_changes_total", { state: event.state });
+    }
+  }
+
+  /** Counts an exchange, with all its attempts, that brought no answer. */
+  fail(problem: UpstreamProblem, nowMs: number): void {
+    if (problem !== "known-to-be-down") this.upstreamFailedAtMs = nowMs;
+    this.count("bytenite_edge_upstream_requests_total", { outcome: problem });
+  }
+
+  /** All counters and the given gauges, in the text format of Prometheus. */
+  text(gauges: ReadonlyArray<Gauge>): string {
+    const lines: Array<string> = [];
+    for (const [name, description] of Object.entries(help)) {
+      lines.push(`# HELP ${name} ${description}`, `# TYPE ${name} counter`);
+      for (const [series, value] of this.#counters) {
+        if (series === name || series.startsWith(`${name}{`)) lines.push(`${series} ${value}`);
+      }
+    }
+    for (const { name, help: description, value } of gauges) {
+      lines.push(`# HELP ${name} ${description}`, `# TYPE ${name} gauge`, `${name} ${value}`);
+    }
+    return `${lines.join("\n")}\n`;
+  }
+}
+
+const labelsOf = (labels: Readonly<Record<string, string>>): string => {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${value.replaceAll(/["\\\n]/g, "_")}"`);
+  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
+};

@@ -1,0 +1,27 @@
+// Names what is written down about one request, for logs, metrics and Server-Timing. Nothing of a token is in it.
+import type { EndpointName } from "@bytenite-engines/core/wire";
+import type { Fetched } from "./Rooms.ts";
+
+/** What became of a request, in one word. */
+export type Result =
+  /** Answered here without a look at the cache: refused, preflight, 504. */
+  | "refused"
+  | "hit"
+  /** Answered stale, validated behind the answer. */
+  | "stale"
+  /** Answered stale, because the upstream failed. */
+  | "stale-if-error"
+  | "miss"
+  /** Something was stored, and the upstream was asked about it. */
+  | "validated"
+  /** Shared another request's exchange. */
+  | "collapsed"
+  /** No token, or an expired one. */
+  | "bypass";
+
+export interface Observed {
+  result: Result;
+  endpoint: EndpointName | undefined;
+  /** The exchange that this request itself had with the upstream. */
+  fetched: Fetched | undefined;
+}

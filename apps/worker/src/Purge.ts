@@ -1,0 +1,55 @@
+// Decides: which stored answers a purge makes unusable.
+import { endpoints, parseTag, type EndpointName } from "@bytenite-engines/core/wire";
+import type { Entry } from "./Entry.ts";
+
+/** One purge: everything that was asked for up to this moment and lies in its scope. An empty scope is everything. */
+export interface Purge {
+  readonly atMs: number;
+  readonly endpoint?: EndpointName;
+  /** Name of an engine: all its versions, because a tag without a version means another one after each release. */
+  readonly name?: string;
+}
+
+/** Purges that are remembered, at most; the oldest ones become one purge of everything. */
+export const maxPurges = 200;
+
+/** Whether an entry is of no use any more. */
+export const isPurged = (entry: Entry, purges: ReadonlyArray<Purge>): boolean =>
+  purges.some(
+    ({ atMs, endpoint, name }) =>
+      entry.fetchedAtMs <= atMs &&
+      (endpoint === undefined || endpoint === entry.endpoint) &&
+      (name === undefined || (entry.tag !== undefined && nameOf(entry.tag) === name)),
+  );
+
+/** Both lists as one, without repetition, bounded. */
+export const mergedPurges = (a: ReadonlyArray<Purge>, b: ReadonlyArray<Purge>): ReadonlyArray<Purge> => {
+  const byText = new Map(
+    [...a, ...b].map((purge) => [JSON.stringify([purge.atMs, purge.endpoint, purge.name]), purge]),
+  );
+  const all = [...byText.values()].toSorted((x, y) => x.atMs - y.atMs);
+  if (all.length <= maxPurges) return all;
+  const rest = all.slice(-maxPurges + 1);
+  const folded = all[all.length - maxPurges];
+  return folded === undefined ? rest : [{ atMs: folded.atMs }, ...rest];
+};
+
+/** The purge that an operator asks for; a string says what is wrong with it. */
+export const parsePurge = (parameters: URLSearchParams, nowMs: number): Purge | string => {
+  const endpoint = parameters.get("endpoint");
+  const tag = parameters.get("tag");
+  if (endpoint === null && tag === null) {
+    return parameters.get("all") === "true" ? { atMs: nowMs } : "say what to purge: endpoint=..., tag=..., or all=true";
+  }
+  if (endpoint !== null && !Object.hasOwn(endpoints, endpoint)) {
+    return `endpoint must be one of ${Object.keys(endpoints).join(", ")}`;
+  }
+  if (tag !== null && parseTag(tag) === undefined) return "tag must be a tag such as name, name@1 or name@1.2";
+  return {
+    atMs: nowMs,
+    ...(endpoint === null ? {} : { endpoint: endpoint as EndpointName }),
+    ...(tag === null ? {} : { name: nameOf(tag) }),
+  };
+};
+
+const nameOf = (tag: string): string => tag.split("@", 1)[0] ?? tag;
