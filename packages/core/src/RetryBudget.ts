@@ -12,7 +12,9 @@ export class RetryBudget {
   readonly capacity: number;
   #tokens: number;
 
+  /** Throws RangeError for a capacity that is no number from 0. */
   constructor(capacity = budgetCapacity) {
+    if (!(capacity >= 0)) throw new RangeError(`retryBudget must be a number from 0, not ${capacity}`);
     this.capacity = capacity;
     this.#tokens = capacity;
   }

@@ -1,0 +1,75 @@
+import { expect, test } from "vitest";
+import { baseUrlOf, defaultBaseUrl, settingsOf, type CallOptions } from "./ClientOptions.ts";
+import { makeClientParts } from "./ClientParts.ts";
+
+test("the defaults are those of the documents", () => {
+  expect(settingsOf({})).toMatchObject({
+    format: "auto",
+    attemptTimeoutMs: 10_000,
+    deadlineMs: 30_000,
+    share: true,
+    propagateTrace: true,
+    retry: {
+      maxAttempts: 4,
+      baseDelayMs: 100,
+      throttledBaseDelayMs: 1_000,
+      factor: 2,
+      maxDelayMs: 8_000,
+      maxRetryAfterMs: 60_000,
+    },
+  });
+});
+
+test("a call overrides what it names, and nothing else; undefined names nothing", () => {
+  const client = settingsOf({ headers: { a: "1" }, retry: { maxAttempts: 2, factor: 3 }, deadlineMs: 5 });
+  const options = { headers: { b: "2" }, retry: { maxAttempts: 1, factor: undefined }, deadlineMs: undefined };
+  const call = settingsOf(options as unknown as CallOptions, client);
+  expect(call.headers).toEqual({ a: "1", b: "2" });
+  expect(call.retry).toMatchObject({ maxAttempts: 1, factor: 3, baseDelayMs: 100 });
+  expect(call.deadlineMs).toBe(5);
+  expect(client.retry.maxAttempts).toBe(2);
+});
+
+test.for<[options: object, named: RegExp]>([
+  [{ format: "xml" }, /^format must be "auto", "protobuf" or "json", not "xml"$/],
+  [{ attemptTimeoutMs: -1 }, /^attemptTimeoutMs must be a number from 0, not -1$/],
+  [{ deadlineMs: Number.NaN }, /^deadlineMs/],
+  [{ deadlineMs: "5" }, /^deadlineMs/],
+  [{ limits: { maxBodyBytes: -1 } }, /^maxBodyBytes/],
+  [{ limits: { maxJsonDepth: Number.NaN } }, /^maxJsonDepth/],
+  [{ retry: { maxAttempts: 0 } }, /^maxAttempts must be a number from 1, not 0$/],
+  [{ retry: { maxAttempts: 1.5 } }, /^maxAttempts must be a whole number, not 1.5$/],
+  [{ retry: { factor: 0.5 } }, /^factor must be a number from 1/],
+  [{ retry: { baseDelayMs: -1 } }, /^baseDelayMs/],
+  [{ retryBudget: -1 }, /^retryBudget/],
+  [{ retryBudget: Number.NaN }, /^retryBudget/],
+])("%j is refused, by name", ([options, named]) => {
+  expect(() => makeClientParts(options)).toThrow(named);
+});
+
+test.for<[given: string | undefined, used: string]>([
+  [undefined, defaultBaseUrl],
+  ["http://127.0.0.1:4010/v1/dev/", "http://127.0.0.1:4010/v1/dev"],
+  ["http://127.0.0.1:4010", "http://127.0.0.1:4010"],
+  ["HTTPS://Example.COM/v1/", "https://example.com/v1"],
+])("the base URL %s is used as %s", ([given, used]) => {
+  expect(baseUrlOf(given)).toBe(used);
+});
+
+test.for([
+  "",
+  "api.bytenite.com",
+  "ftp://a.example",
+  "http://user:pass@a.example",
+  "http://a.example?x=1",
+  "http://a.example#x",
+])("the base URL %j is refused, and a password in it is not shown", (given) => {
+  let error: unknown;
+  try {
+    baseUrlOf(given);
+  } catch (thrown) {
+    error = thrown;
+  }
+  expect(error).toBeInstanceOf(TypeError);
+  expect(String(error)).not.toContain("user:pass");
+});

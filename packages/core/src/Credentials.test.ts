@@ -1,0 +1,140 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import {
+  credentialsError,
+  InvalidToken,
+  jwtExpiryMs,
+  makeCredentials,
+  renewBeforeExpiryMs,
+  type TokenContext,
+  type TokenOption,
+} from "./Credentials.ts";
+import { EngineError } from "./EngineError.ts";
+
+const at = (nowMs: number): TokenContext => ({
+  nowMs,
+  baseUrl: "http://127.0.0.1/v1/dev",
+  post: () => Promise.reject(new Error("nothing is posted here")),
+});
+
+const jwt = (claims: unknown): string =>
+  ["e30", btoa(JSON.stringify(claims)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", ""), "sig"].join(".");
+
+/** Credentials that give token-1, token-2, ... and count their renewals. */
+const counted = (livesMs: number | undefined) => {
+  const renewals: Array<string> = [];
+  let given = 0;
+  const source: TokenOption = ({ nowMs }) => {
+    given += 1;
+    const token = `token-${given}`;
+    return livesMs === undefined ? token : { token, expiresAtMs: nowMs + livesMs };
+  };
+  return { credentials: makeCredentials(source, (because) => renewals.push(because)), renewals };
+};
+
+test("a static token is sent as it is, and cannot be renewed", async () => {
+  const credentials = makeCredentials("  Bearer abc ", () => {});
+  expect(credentials.renewable).toBe(false);
+  expect(await credentials.token(at(0), "Bearer abc")).toBe("Bearer abc");
+  expect(await makeCredentials(undefined, () => {}).token(at(0))).toBeUndefined();
+});
+
+test.for(["", "   ", "a\nb", "a\u0000", "tökén", "a\tb"])(
+  "the token %j cannot be sent, and the error does not show it",
+  (token) => {
+    let error: unknown;
+    try {
+      makeCredentials(token, () => {});
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toBeInstanceOf(InvalidToken);
+    expect(token.trim() !== "" && String(error).includes(token)).toBe(false);
+  },
+);
+
+test("a token is used until a minute before it expires, then renewed once for all", async () => {
+  const { credentials, renewals } = counted(3_600_000);
+  expect(await credentials.token(at(0))).toBe("token-1");
+  expect(await credentials.token(at(3_600_000 - renewBeforeExpiryMs - 1))).toBe("token-1");
+  const renewed = await Promise.all(
+    Array.from({ length: 50 }, async () => credentials.token(at(3_600_000 - renewBeforeExpiryMs))),
+  );
+  expect(new Set(renewed)).toEqual(new Set(["token-2"]));
+  expect(renewals).toEqual(["first", "expiry"]);
+});
+
+test("of a short life the last tenth is left over", async () => {
+  const { credentials } = counted(10_000);
+  expect(await credentials.token(at(0))).toBe("token-1");
+  expect(await credentials.token(at(8_999))).toBe("token-1");
+  expect(await credentials.token(at(9_000))).toBe("token-2");
+});
+
+test("the exp of a JWT counts where nothing else is said", async () => {
+  const renewals: Array<string> = [];
+  const credentials = makeCredentials(
+    () => jwt({ exp: 1_000 }),
+    (because) => renewals.push(because),
+  );
+  for (const nowMs of [0, 500_000, 1_000_000 - renewBeforeExpiryMs]) await credentials.token(at(nowMs));
+  expect(renewals).toEqual(["first", "expiry"]);
+});
+
+test("a refused token is replaced at once, for everybody who was refused with it, by one renewal", async () => {
+  const { credentials, renewals } = counted(3_600_000);
+  await credentials.token(at(0));
+  const replaced = await Promise.all([1, 2, 3].map(async () => credentials.token(at(1), "token-1")));
+  expect(replaced).toEqual(["token-2", "token-2", "token-2"]);
+  // One that comes late was refused with a token that nobody uses any more.
+  expect(await credentials.token(at(2), "token-1")).toBe("token-2");
+  expect(renewals).toEqual(["first", "rejected"]);
+});
+
+test("a source that fails is asked again by the next call", async () => {
+  let asked = 0;
+  const credentials = makeCredentials(
+    () => {
+      asked += 1;
+      if (asked === 1) throw new Error("vault is sealed");
+      return "good-token";
+    },
+    () => {},
+  );
+  await expect(credentials.token(at(0))).rejects.toThrow("vault is sealed");
+  expect(await credentials.token(at(0))).toBe("good-token");
+});
+
+test("a token of no known life is asked for anew by every call, and by concurrent ones together", async () => {
+  const { credentials } = counted(undefined);
+  expect(await Promise.all([1, 2].map(async () => credentials.token(at(0))))).toEqual(["token-1", "token-1"]);
+  expect(await credentials.token(at(0))).toBe("token-2");
+});
+
+test("any exp in seconds is read from a JWT, whatever its other claims", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 1e10 }), fc.string({ maxLength: 20 }), (exp, filler) => {
+      const claims = encodeURIComponent(filler);
+      expect(jwtExpiryMs(jwt({ claims, exp }))).toBe(exp * 1000);
+    }),
+  );
+});
+
+test.for(["", "opaque", "a.b.c", "..", jwt({}), jwt(null), jwt({ exp: "soon" }), jwt([1])])(
+  "%j has no expiry",
+  (token) => {
+    expect(jwtExpiryMs(token)).toBeUndefined();
+  },
+);
+
+test("the failure of a source is an error of the call", () => {
+  const error = credentialsError("http://a.example/", new Error("vault is sealed"));
+  expect(error.reason).toEqual({ _tag: "CredentialsFailed", problem: "vault is sealed" });
+  expect(error.attempts).toBe(0);
+  const own = new EngineError({ reason: { _tag: "NotFound" }, url: "http://a.example/", attempts: 1 });
+  expect(credentialsError("http://a.example/", own)).toBe(own);
+  expect(credentialsError("http://a.example/", "text").reason).toEqual({
+    _tag: "CredentialsFailed",
+    problem: "the token source failed",
+  });
+});

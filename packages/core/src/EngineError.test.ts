@@ -1,0 +1,61 @@
+import { expect, test } from "vitest";
+import { EngineError, type EngineErrorReason } from "./EngineError.ts";
+
+const url = "http://127.0.0.1/v1/dev/engines";
+
+test.for<[reason: EngineErrorReason, sentence: string]>([
+  [{ _tag: "NotFound" }, "Not found"],
+  [{ _tag: "RateLimited", retryAfterMs: 1_200 }, "Too many requests, it asks to wait 2 s"],
+  [{ _tag: "RateLimited" }, "Too many requests"],
+  [{ _tag: "Unavailable", retryAfterMs: 0 }, "The server cannot answer now, it asks to wait 0 s"],
+  [
+    { _tag: "Unreachable", problem: "dns", systemCode: "ENOTFOUND" },
+    "The server's name does not resolve; set another base URL if it has moved (ENOTFOUND)",
+  ],
+  [{ _tag: "TimedOut", scope: "attempt", limitMs: 10 }, "No answer within the attempt timeout of 10 ms"],
+  [{ _tag: "TimedOut", scope: "deadline", limitMs: 10 }, "No answer within the deadline of 10 ms"],
+  [{ _tag: "Undecodable", problem: "it is empty" }, "The answer cannot be decoded: it is empty"],
+  [{ _tag: "TooLarge", limit: "maxBodyBytes", value: 5 }, "The answer exceeds maxBodyBytes = 5"],
+])("%j says: %s", ([reason, sentence]) => {
+  expect(new EngineError({ reason, url, attempts: 1 }).message).toBe(`${sentence} [GET ${url}]`);
+});
+
+const full = new EngineError({
+  reason: { _tag: "Unavailable" },
+  url,
+  attempts: 1,
+  status: 503,
+  code: "UNAVAILABLE",
+  serverMessage: "down",
+  requestId: "r-1",
+  details: [{ type: "a.B", json: {} }],
+  cause: new Error("under it"),
+});
+
+test("the message is made from all that is known", () => {
+  expect(full.withAttempts(4).message).toBe(
+    `The server cannot answer now (503 UNAVAILABLE) after 4 attempts: down [GET ${url}]`,
+  );
+});
+
+test("another number of attempts changes nothing else", () => {
+  const again = full.withAttempts(4);
+  expect(again).toBeInstanceOf(EngineError);
+  expect({ ...again.toJSON(), message: "", attempts: 1 }).toEqual({ ...full.toJSON(), message: "" });
+  expect(again.details).toEqual(full.details);
+  expect(again.cause).toBe(full.cause);
+  expect(full.withAttempts(1)).toBe(full);
+});
+
+test("as JSON it is plain data, without cause, stack and details", () => {
+  expect(JSON.parse(JSON.stringify(full))).toEqual({
+    reason: { _tag: "Unavailable" },
+    message: full.message,
+    url,
+    attempts: 1,
+    status: 503,
+    code: "UNAVAILABLE",
+    serverMessage: "down",
+    requestId: "r-1",
+  });
+});

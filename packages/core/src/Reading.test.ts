@@ -1,0 +1,105 @@
+import { create, fromBinary, toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { messages } from "../test/ArbitraryMessages.ts";
+import { endpoints } from "./Endpoint.ts";
+import { encode } from "./MediaType.ts";
+import { read, UnreadableBody, type Reading } from "./Reading.ts";
+
+const engine = endpoints.get.response;
+const list = endpoints.list.response;
+const utf8 = new TextEncoder();
+const labels = fc.constantFrom("application/json", "application/x-protobuf", "application/octet-stream");
+
+const messageIn = <D extends DescMessage>(schema: D, reading: Reading<D>): MessageShape<D> =>
+  reading.format === "json" ? reading.message : fromBinary(schema, reading.bytes);
+
+test("whatever the label says of the two, the same message comes out, in the form it really has", () => {
+  fc.assert(
+    fc.property(messages(engine), fc.constantFrom("json", "protobuf"), labels, (message, format, label) => {
+      const bytes = encode(engine, message, format);
+      fc.pre(bytes.length > 0);
+      const reading = read(engine, label, bytes);
+      expect(reading.format).toBe(format);
+      expect(toBinary(engine, messageIn(engine, reading))).toEqual(toBinary(engine, message));
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("a list whose protobuf begins with a line feed, as every one with an engine does, is read as protobuf", () => {
+  // 0x0a: field 1, delimited; 0x7b, `{`: 123 bytes of it.
+  const message = create(list, { engines: [{ name: "n".repeat(121) }] });
+  const bytes = toBinary(list, message);
+  expect([...bytes.subarray(0, 2)]).toEqual([0x0a, 0x7b]);
+  for (const label of ["application/x-protobuf", "application/json"]) {
+    const reading = read(list, label, bytes);
+    expect(reading.format).toBe("protobuf");
+    expect(messageIn(list, reading)).toEqual(message);
+  }
+});
+
+test("a byte order mark and white space before JSON are passed over", () => {
+  const bytes = utf8.encode('\ufeff \r\n\t{"name":"a"}');
+  expect(read(engine, "application/json", bytes)).toMatchObject({ format: "json", message: { name: "a" } });
+});
+
+test.for<[contentType: string | null, body: string | Uint8Array, problem: RegExp]>([
+  ["application/json", "", /the body is empty/],
+  ["application/x-protobuf", "", /the body is empty/],
+  ["text/html", "<html></html>", /its Content-Type is text\/html, and it is no JSON/],
+  [null, "<html></html>", /its Content-Type is missing/],
+  ["application/json", "<html></html>", /labelled JSON, and is none/],
+  ["application/json", '{"name":"a"', /begins like JSON and is none/],
+  ["application/x-protobuf", "{not json}", /begins like JSON and is none/],
+  ["application/json", new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]), /is none, or is not in UTF-8/],
+  ["application/json", '{"revision":"x"}', /its JSON is no bytenite\.engine\.Engine: revision must be/],
+  ["application/json", new Uint8Array([0x0a, 0x05, 0x61]), /labelled JSON, and is none/],
+])("%s with the body %j is unreadable: %s", ([contentType, body, problem]) => {
+  const bytes = typeof body === "string" ? utf8.encode(body) : body;
+  expect(() => read(engine, contentType, bytes)).toThrow(UnreadableBody);
+  expect(() => read(engine, contentType, bytes)).toThrow(problem);
+});
+
+test("a body cut anywhere is unreadable, or is a shorter body that is whole", () => {
+  fc.assert(
+    fc.property(messages(engine), fc.nat(), (message, at) => {
+      const bytes = encode(engine, message, "json");
+      const cut = bytes.subarray(0, 1 + (at % (bytes.length - 1)));
+      expect(() => read(engine, "application/json", cut)).toThrow(UnreadableBody);
+    }),
+  );
+});
+
+const problemOf = (label: string | null, bytes: Uint8Array): unknown => {
+  try {
+    read(engine, label, bytes);
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+};
+
+test("any bytes under any label give a reading or UnreadableBody, never another error", () => {
+  const anyLabel = fc.oneof(labels, fc.constantFrom("text/html", null));
+  const bodies = fc.oneof(
+    fc.uint8Array({ maxLength: 40 }),
+    fc.json().map((text) => utf8.encode(text)),
+  );
+  fc.assert(
+    fc.property(anyLabel, bodies, (label, bytes) => {
+      const problem = problemOf(label, bytes);
+      expect(problem === undefined || problem instanceof UnreadableBody).toBe(true);
+    }),
+    { numRuns: 3_000 },
+  );
+});
+
+test.for([
+  ["JSON arrays", utf8.encode(`{"a":${"[".repeat(1_000_000)}`)],
+  ["closed JSON arrays", utf8.encode(`{"a":${"[".repeat(200_000)}${"]".repeat(200_000)}}`)],
+  ["protobuf groups", new Uint8Array(1_000_000).fill((31 << 3) | 3)],
+  ["protobuf groups in JSON's name", new Uint8Array(1_000_000).fill((14 << 3) | 3)],
+] as const)("a million nested %s end in UnreadableBody", ([, bytes]) => {
+  expect(() => read(engine, "application/json", bytes)).toThrow(UnreadableBody);
+});
