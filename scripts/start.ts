@@ -39,26 +39,26 @@ const start = async (name: string, args: ReadonlyArray<string>): Promise<Part> =
   return part;
 };
 
-/** Runs the CLI as a user would, and tells what the answer came as. */
+/** Runs the CLI as a user would, on our own terminal if it is to be seen, and tells what its answers came as. */
 const bne = (
   baseUrl: string,
   args: ReadonlyArray<string>,
-): Promise<{ table: string; exchanges: Array<RecordedExchange> }> =>
+  stdout: "inherit" | "ignore",
+): Promise<ReadonlyArray<RecordedExchange>> =>
   new Promise((resolve, reject) => {
     const recorder = new URL("./ExchangeRecorder.ts", import.meta.url).href;
     const child = spawn(process.execPath, ["--import", recorder, "packages/cli/bin/bne.js", ...args], {
-      stdio: ["ignore", "pipe", "inherit", "pipe"],
-      env: { ...process.env, BYTENITE_BASE_URL: baseUrl, BYTENITE_TOKEN: trialToken },
+      stdio: ["ignore", stdout, "inherit", "pipe"],
+      // A pager would stop the show.
+      env: { ...process.env, BYTENITE_BASE_URL: baseUrl, BYTENITE_TOKEN: trialToken, BYTENITE_PAGER: "cat" },
     });
-    let table = "";
     let recorded = "";
-    child.stdout?.setEncoding("utf8").on("data", (text: string) => (table += text));
     child.stdio[3]?.on("data", (bytes: Buffer) => (recorded += bytes.toString()));
     child.once("error", reject);
     child.once("close", (code) => {
-      if (code !== 0) return reject(new Error(`bne ${args.join(" ")} ended with exit code ${code}`));
-      const exchanges = recorded.trim().split("\n").filter(Boolean);
-      resolve({ table, exchanges: exchanges.map((line) => JSON.parse(line) as RecordedExchange) });
+      if (code !== 0) return reject(new Error(`bne ${args.join(" ")} ended with exit code ${code}.`));
+      const lines = recorded.trim().split("\n").filter(Boolean);
+      resolve(lines.map((line) => JSON.parse(line) as RecordedExchange));
     });
   });
 
@@ -88,15 +88,13 @@ const main = async (): Promise<number> => {
   await setUp("start the registry", () => start("registry", registry));
   const proxy = ["apps/worker/scripts/proxy.ts", "--port", `${proxyPort}`, "--upstream", registryUrl];
   await setUp("start the worker on workerd", () => start("proxy", proxy));
-  const first = await setUp("bne list, through the worker", () => bne(proxyUrl, ["list"]));
-  const second = await setUp("bne list, once more", () => bne(proxyUrl, ["list"]));
-
+  process.stdout.write("\n$ bne list\n");
+  const first = await bne(proxyUrl, ["list"], "inherit");
+  const second = await bne(proxyUrl, ["list"], "ignore");
   const lines = [
     "",
-    first.table.trimEnd(),
-    "",
-    ...first.exchanges.map((exchange) => `what travelled   ${shown(exchange)}`),
-    ...second.exchanges.map((exchange) => `once more        ${shown(exchange)}`),
+    ...first.map((exchange) => `what travelled   ${shown(exchange)}`),
+    ...second.map((exchange) => `once more        ${shown(exchange)}`),
     `registry         ${registryUrl}`,
     `worker           ${proxyUrl}`,
     "",
