@@ -1,8 +1,7 @@
 // Decides: how a call becomes an answer: which form is asked, whose numbers are believed, what is handed out.
-import { create, type DescMessage, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
+import { create, type JsonValue, type DescMessage, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
 import * as Effect from "effect/Effect";
 import { attempts, type AttemptPlan, type CallState } from "./Attempts.ts";
-import type { CallSettings } from "./ClientOptions.ts";
 import { endpoints, pathOf, type EndpointName } from "./Endpoint.ts";
 import { EngineError } from "./EngineError.ts";
 import type { EventSubject } from "./EngineEvent.ts";
@@ -21,6 +20,8 @@ export type RequestOf<N extends EndpointName> = MessageInitShape<(typeof endpoin
 /** An answer with all that came with it. */
 export interface Answer<T> {
   readonly data: T;
+  /** What a JSON answer carried beyond the contract, by path (`engines[0].newField`). Of protobuf it is in `$unknown` of the data. */
+  readonly unknownFields: ReadonlyMap<string, JsonValue>;
   readonly status: number;
   readonly headers: Headers;
   /** The form in which the data travelled. */
@@ -41,7 +42,6 @@ export const call = <N extends EndpointName>(
   name: N,
   tag: string | undefined,
   request: RequestOf<N> | undefined,
-  settings: CallSettings,
 ): Effect.Effect<Answer<ResponseOf<N>>, EngineError> =>
   Effect.suspend(() => {
     const path = pathOf(name, tag);
@@ -53,13 +53,14 @@ export const call = <N extends EndpointName>(
         : encodeQuery<DescMessage>(schema, create<DescMessage>(schema, request), ["engine_tag"]);
     const url = `${parts.baseUrl}${path}${query === "" ? "" : `?${query}`}`;
     const subject: EventSubject = { endpoint: name, url };
-    const sent = Effect.withSpan(exchanged(parts, name, url, subject, settings), `EngineClient.${name}`, {
+    const sent = Effect.withSpan(exchanged(parts, name, url, subject), `EngineClient.${name}`, {
       attributes: { "url.template": template },
       captureStackTrace: false,
     });
-    if (!settings.share || settings !== parts.settings) return sent;
-    // Only calls with the client's own settings can be identical. Messages can be changed, so each caller gets its own.
-    return shared(parts.inFlight as InFlight<Answer<ResponseOf<N>>, EngineError>, url, sent, (answer) => ({
+    const { inFlight } = parts;
+    if (inFlight === undefined || !parts.settings.share) return sent;
+    // Messages can be changed, so each caller gets its own.
+    return shared(inFlight as InFlight<Answer<ResponseOf<N>>, EngineError>, url, sent, (answer) => ({
       ...answer,
       data: structuredClone(answer.data),
     }));
@@ -70,9 +71,9 @@ const exchanged = <N extends EndpointName>(
   name: N,
   url: string,
   subject: EventSubject,
-  settings: CallSettings,
 ): Effect.Effect<Answer<ResponseOf<N>>, EngineError> => {
   const state: CallState = { requests: 0, spoiled: 0, renewed: false, status: undefined };
+  const { settings } = parts;
   const plan: AttemptPlan<Received<N>> = {
     subject,
     origin: parts.origin,
@@ -92,12 +93,13 @@ const exchanged = <N extends EndpointName>(
 const silent = (): void => {};
 
 const answerOf = <N extends EndpointName>(
-  { answered, format, data }: Received<N>,
+  { answered, format, data, unknownFields }: Received<N>,
   state: CallState,
 ): Answer<ResponseOf<N>> => {
   const { status, headers, url } = answered.answer;
   return {
     data,
+    unknownFields,
     status,
     headers,
     format,

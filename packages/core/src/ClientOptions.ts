@@ -61,24 +61,24 @@ export interface CallOptions {
   readonly middleware?: ReadonlyArray<Middleware>;
   /** Whether the trace context of the surrounding span is sent as `traceparent` (W3C). Default true. */
   readonly propagateTrace?: boolean;
-}
-
-/** What a client is made of. */
-export interface ClientOptions extends CallOptions {
-  /** Base URL with its path. Default `https://api.bytenite.com/v1/dev`. */
-  readonly baseUrl?: string | URL;
   /** The access token, or where it comes from; sent as the value of `Authorization` as it is. */
   readonly token?: TokenOption;
   /** Instead of the global `fetch`. */
   readonly fetch?: Fetch;
   /** Told what happens, while it happens. What it throws is ignored. */
   readonly onEvent?: (event: EngineEvent) => void;
+  /** Stops asking an origin that fails: `breaker(...)` of `@bytenite-engines/core/breaker`. Default none. */
+  readonly breaker?: Breaker;
+}
+
+/** What a client is made of. */
+export interface ClientOptions extends CallOptions {
+  /** Base URL with its path. Default `https://api.bytenite.com/v1/dev`. */
+  readonly baseUrl?: string | URL;
   /** Tokens of the retry budget of each origin. Default 500; Infinity: no budget. */
   readonly retryBudget?: number;
   /** How field numbers come to be believed: `{ calibration }` of `@bytenite-engines/core/trust` works out foreign ones. */
   readonly trust?: TrustOptions;
-  /** Stops asking an origin that fails: `breaker(...)` of `@bytenite-engines/core/breaker`. Default none. */
-  readonly breaker?: Breaker;
 }
 
 /** The settings of one call, complete. */
@@ -108,22 +108,8 @@ const defaultSettings: CallSettings = {
   propagateTrace: true,
 };
 
-const callOptionNames = [
-  "format",
-  "headers",
-  "retry",
-  "attemptTimeoutMs",
-  "deadlineMs",
-  "limits",
-  "share",
-  "hedging",
-  "middleware",
-  "propagateTrace",
-] as const satisfies ReadonlyArray<keyof CallOptions>;
-
-/** The settings of a client, or of a call on those of its client (the very same where nothing is said); throws RangeError or TypeError with the option's name for one that cannot be. */
+/** The settings of a client, or of a call on those of its client; throws RangeError or TypeError with the option's name for one that cannot be. */
 export const settingsOf = (options: CallOptions, base: CallSettings = defaultSettings): CallSettings => {
-  if (base !== defaultSettings && callOptionNames.every((name) => options[name] === undefined)) return base;
   const settings: CallSettings = {
     format: options.format ?? base.format,
     headers: options.headers === undefined ? base.headers : { ...base.headers, ...options.headers },

@@ -1,8 +1,8 @@
 // Decides: what one client consists of, from its options.
 import type { Breaker } from "./Breaker.ts";
 import type { Answer } from "./Calls.ts";
-import { baseUrlOf, settingsOf, type CallSettings, type ClientOptions } from "./ClientOptions.ts";
-import { makeCredentials } from "./Credentials.ts";
+import { baseUrlOf, settingsOf, type CallOptions, type CallSettings, type ClientOptions } from "./ClientOptions.ts";
+import { makeCredentials, type TokenOption } from "./Credentials.ts";
 import type { EngineError } from "./EngineError.ts";
 import type { EngineEvent } from "./EngineEvent.ts";
 import { NegotiationMemory } from "./NegotiationMemory.ts";
@@ -11,6 +11,7 @@ import { RetryBudget } from "./RetryBudget.ts";
 import type { InFlight } from "./Sharing.ts";
 import { postJson } from "./TokenExchange.ts";
 import type { Trust } from "./trust/Verdict.ts";
+import type { Fetch } from "./Transport.ts";
 import { makeTrust } from "./trust/WireTrust.ts";
 
 /** A client, taken apart. */
@@ -22,35 +23,74 @@ export interface ClientParts extends RequesterParts {
   readonly breaker: Breaker | undefined;
   readonly memory: NegotiationMemory;
   readonly trust: Trust;
-  readonly inFlight: InFlight<Answer<unknown>, EngineError>;
+  /** The exchanges that calls may share; undefined for a call with options of its own, which nothing else is identical to. */
+  readonly inFlight: InFlight<Answer<unknown>, EngineError> | undefined;
 }
 
 /** The parts of a client. Throws TypeError or RangeError for options that cannot be, with the option's name. */
 export const makeClientParts = (options: ClientOptions): ClientParts => {
   const baseUrl = baseUrlOf(options.baseUrl);
-  const emit = options.onEvent === undefined ? undefined : harmless(options.onEvent);
   const settings = settingsOf(options);
-  const fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
-  const credentials = makeCredentials(options.token, (because) =>
-    emit?.({ type: "renewal", endpoint: "credentials", url: baseUrl, because }),
-  );
+  const fetch: Fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
+  const emit = options.onEvent === undefined ? undefined : harmless(options.onEvent);
   return {
     baseUrl,
     origin: new URL(baseUrl).origin,
     settings,
     fetch,
     emit,
+    ...tokenParts({ baseUrl, settings, fetch, emit }, options.token),
+    budget: new RetryBudget(options.retryBudget),
+    breaker: options.breaker,
+    memory: new NegotiationMemory(),
+    trust: makeTrust(options.trust),
+    inFlight: new Map(),
+  };
+};
+
+/** The parts for one call: the client's own where the call has no options of its own. */
+export const partsOfCall = (parts: ClientParts, options: CallOptions | undefined): ClientParts => {
+  if (options === undefined || callOptionNames.every((name) => options[name] === undefined)) return parts;
+  const settings = settingsOf(options, parts.settings);
+  const fetch = options.fetch ?? parts.fetch;
+  const emit = options.onEvent === undefined ? parts.emit : harmless(options.onEvent);
+  const token =
+    options.token === undefined ? {} : tokenParts({ baseUrl: parts.baseUrl, settings, fetch, emit }, options.token);
+  const breaker = options.breaker ?? parts.breaker;
+  return { ...parts, settings, fetch, emit, ...token, breaker, inFlight: undefined };
+};
+
+const callOptionNames: ReadonlyArray<keyof CallOptions> = [
+  "format",
+  "headers",
+  "retry",
+  "attemptTimeoutMs",
+  "deadlineMs",
+  "limits",
+  "share",
+  "hedging",
+  "middleware",
+  "propagateTrace",
+  "token",
+  "fetch",
+  "onEvent",
+  "breaker",
+];
+
+const tokenParts = (
+  { baseUrl, settings, fetch, emit }: Pick<ClientParts, "baseUrl" | "settings" | "fetch" | "emit">,
+  option: TokenOption | undefined,
+): Pick<ClientParts, "renewable" | "token"> => {
+  const credentials = makeCredentials(option, (because) =>
+    emit?.({ type: "renewal", endpoint: "credentials", url: baseUrl, because }),
+  );
+  return {
     renewable: credentials.renewable,
     token: (clock, rejected) => {
       const post = (url: string, json: unknown, secret: string): Promise<unknown> =>
         postJson({ url, json, secret, fetch, settings, clock, emit });
       return credentials.token({ nowMs: clock.currentTimeMillisUnsafe(), baseUrl, post }, rejected);
     },
-    budget: new RetryBudget(options.retryBudget),
-    breaker: options.breaker,
-    memory: new NegotiationMemory(),
-    trust: makeTrust(options.trust),
-    inFlight: new Map(),
   };
 };
 

@@ -7,8 +7,8 @@ import * as Redacted from "effect/Redacted";
 import * as Stream from "effect/Stream";
 import type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
 import { call, type Answer, type RequestOf, type ResponseOf } from "./Calls.ts";
-import { makeClientParts, type ClientParts } from "./ClientParts.ts";
-import { settingsOf, type CallOptions, type ClientOptions } from "./ClientOptions.ts";
+import { makeClientParts, partsOfCall, type ClientParts } from "./ClientParts.ts";
+import type { CallOptions, ClientOptions } from "./ClientOptions.ts";
 import type { TokenOption } from "./Credentials.ts";
 import type { EndpointName } from "./Endpoint.ts";
 import type { EngineError } from "./EngineError.ts";
@@ -83,7 +83,7 @@ const makeCalls = (parts: ClientParts): EngineCalls => {
     request: RequestOf<N> | undefined,
     options: CallOptions | undefined,
   ): Effect.Effect<Answer<ResponseOf<N>>, EngineError> =>
-    Effect.suspend(() => call(parts, name, tag, request, settingsOf(options ?? {}, parts.settings)));
+    Effect.suspend(() => call(partsOfCall(parts, options), name, tag, request));
   const withResponse: EngineCalls["withResponse"] = {
     list: (params, options) => ask("list", undefined, listRequest(params), options),
     get: (tag, options) => ask("get", tag, messageRequest(options), options),
@@ -97,7 +97,7 @@ const makeCalls = (parts: ClientParts): EngineCalls => {
     status: (tag, options) => Effect.map(withResponse.status(tag, options), dataOf),
     listAll: (params = {}, options) =>
       Stream.suspend(() => {
-        const { maxPages } = settingsOf(options ?? {}, parts.settings).limits;
+        const { maxPages } = partsOfCall(parts, options).settings.limits;
         return Stream.paginate({ page: params, pages: 1 }, ({ page, pages }) =>
           Effect.flatMap(list(page, options), (answer) => {
             const next = nextPage(page, answer);

@@ -67,6 +67,8 @@ export interface UnknownFieldsEvent extends EventSubject {
   readonly message: string;
   /** Paths of JSON keys, or field numbers as `#12`. At most 100. */
   readonly fields: ReadonlyArray<string>;
+  /** Number of them. */
+  readonly count: number;
 }
 
 /** What was learned about the field numbers of an origin (see the wire trust guide). */

@@ -13,14 +13,14 @@ import { parseTimestamp } from "./Timestamp.ts";
 /** Deepest nesting of arrays and objects that is read, unless told otherwise; the API itself needs four levels. */
 export const maxJsonDepth = 64;
 
-/** A decoded message, and the paths of the keys that the schema does not know (`engines[0].newField`). */
+/** A decoded message, and what the schema does not know, by path (`engines[0].newField`). */
 export interface DecodedJson<D extends DescMessage> {
   readonly message: MessageShape<D>;
-  readonly unknownKeys: ReadonlyArray<string>;
+  readonly unknownFields: ReadonlyMap<string, JsonValue>;
 }
 
 /**
- * Reads the JSON of a message. Tolerated: null for absent, unknown keys (named in the result), numbers and booleans as
+ * Reads the JSON of a message. Tolerated: null for absent, unknown keys (kept in the result), numbers and booleans as
  * strings and the reverse, proto names beside JSON names, both alphabets of base64, offsets and nine digits in timestamps.
  * Throws TypeError or RangeError, with the path, on anything that would have to be guessed, and past `maxDepth`.
  */
@@ -29,10 +29,10 @@ export const decodeJson = <D extends DescMessage>(
   json: JsonValue,
   maxDepth = maxJsonDepth,
 ): DecodedJson<D> => {
-  const unknownKeys: Array<string> = [];
+  const unknownFields = new Map<string, JsonValue>();
   return {
-    message: readMessage(schema, json, { path: "", depth: 0, maxDepth, unknownKeys }) as MessageShape<D>,
-    unknownKeys,
+    message: readMessage(schema, json, { path: "", depth: 0, maxDepth, unknownFields }) as MessageShape<D>,
+    unknownFields,
   };
 };
 
@@ -41,7 +41,7 @@ interface Place {
   readonly path: string;
   readonly depth: number;
   readonly maxDepth: number;
-  readonly unknownKeys: Array<string>;
+  readonly unknownFields: Map<string, JsonValue>;
 }
 
 const fieldsByName = new WeakMap<DescMessage, ReadonlyMap<string, DescField>>();
@@ -66,7 +66,7 @@ const readMessage = (schema: DescMessage, json: JsonValue, place: Place): unknow
     const at: Place = { ...place, path: place.path === "" ? key : `${place.path}.${key}`, depth: place.depth + 1 };
     if (field === undefined) {
       assertDepth(value, at);
-      place.unknownKeys.push(at.path);
+      place.unknownFields.set(at.path, value);
     } else if (value !== null) {
       message[field.localName] = readField(field, value, at);
     }

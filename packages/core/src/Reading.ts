@@ -8,8 +8,8 @@ export type Reading<D extends DescMessage> =
   | {
       readonly format: "json";
       readonly message: MessageShape<D>;
-      /** Keys that the schema does not know, by path. */
-      readonly unknownKeys: ReadonlyArray<string>;
+      /** What the schema does not know, by path. */
+      readonly unknownFields: ReadonlyMap<string, JsonValue>;
     }
   | { readonly format: "protobuf"; readonly bytes: Uint8Array };
 

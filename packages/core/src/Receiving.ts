@@ -1,5 +1,5 @@
 // Decides: which form is asked for, what an answer's status and body mean, and that only believed data is handed out.
-import type { MessageShape } from "@bufbuild/protobuf";
+import type { JsonValue, MessageShape } from "@bufbuild/protobuf";
 import type { ClientParts } from "./ClientParts.ts";
 import { endpoints, type EndpointName } from "./Endpoint.ts";
 import { EngineError, type EngineErrorReason } from "./EngineError.ts";
@@ -19,6 +19,7 @@ export interface Received<N extends EndpointName> {
   readonly answered: Answered;
   readonly format: Format;
   readonly data: MessageShape<ResponseSchemaOf<N>>;
+  readonly unknownFields: ReadonlyMap<string, JsonValue>;
 }
 
 type Asking = Omit<RequestPlan, "accept">;
@@ -54,7 +55,7 @@ export const readAnswer = async <N extends EndpointName>(
     });
     assertSize(message, answer.answered, asking);
     if (parts.emit !== undefined) tellUnknown(parts, asking, message, answer);
-    return { answered: answer.answered, format: answer.format, data: message };
+    return { answered: answer.answered, format: answer.format, data: message, unknownFields: unknownOf(answer) };
   } catch (cause) {
     if (!(cause instanceof UntrustedAnswer) || last === undefined) throw cause;
     throw spoiled(last, cause.message, cause.cause);
@@ -136,6 +137,11 @@ const errorOf = ({ answer }: Answered, reason: EngineErrorReason, cause?: unknow
 const newsTeller = (parts: ClientParts, { subject }: Asking): Parameters<typeof readTrusted>[0]["onNews"] =>
   parts.emit === undefined ? undefined : (news) => parts.emit?.({ ...subject, ...news });
 
+const nothing: ReadonlyMap<string, JsonValue> = new Map();
+
+const unknownOf = (answer: Formed<EndpointName>): ReadonlyMap<string, JsonValue> =>
+  answer.format === "json" ? answer.unknownFields : nothing;
+
 /** Unknown fields named in one event, at most. */
 const maxUnknownFields = 100;
 
@@ -145,8 +151,10 @@ const tellUnknown = <N extends EndpointName>(
   message: MessageShape<ResponseSchemaOf<N>>,
   answer: Formed<N>,
 ): void => {
-  const keys = answer.format === "json" ? answer.unknownKeys : [];
+  const keys = unknownOf(answer).keys();
   const numbers = (message.$unknown ?? []).map(({ no }) => `#${no}`);
-  const fields = [...keys, ...numbers].slice(0, maxUnknownFields);
-  if (fields.length > 0) parts.emit?.({ ...subject, type: "unknown-fields", message: message.$typeName, fields });
+  const all = [...keys, ...numbers];
+  if (all.length === 0) return;
+  const fields = all.slice(0, maxUnknownFields);
+  parts.emit?.({ ...subject, type: "unknown-fields", message: message.$typeName, fields, count: all.length });
 };

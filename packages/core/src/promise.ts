@@ -4,8 +4,8 @@ import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
 import { call, type Answer, type RequestOf, type ResponseOf } from "./Calls.ts";
-import { settingsOf, type CallOptions, type ClientOptions } from "./ClientOptions.ts";
-import { makeClientParts, type ClientParts } from "./ClientParts.ts";
+import type { CallOptions, ClientOptions } from "./ClientOptions.ts";
+import { makeClientParts, partsOfCall, type ClientParts } from "./ClientParts.ts";
 import type { EndpointName } from "./Endpoint.ts";
 import { nextPage, tooManyPages } from "./Paging.ts";
 import { listRequest, messageRequest, type ListParams, type MessageParams } from "./Parameters.ts";
@@ -70,7 +70,7 @@ export const createEngineClient = (options: ClientOptions = {}): PromiseEngineCl
     get: async (tag, options) => (await withResponse.get(tag, options)).data,
     status: async (tag, options) => (await withResponse.status(tag, options)).data,
     listAll: async function* (params = {}, options) {
-      const maxPages = settingsOf(options ?? {}, parts.settings).limits.maxPages;
+      const maxPages = partsOfCall(parts, options).settings.limits.maxPages;
       let page: ListParams | undefined = params;
       for (let pages = 0; page !== undefined; pages++) {
         if (pages >= maxPages) throw tooManyPages(parts, maxPages);
@@ -91,7 +91,7 @@ const ask = async <N extends EndpointName>(
 ): Promise<Answer<ResponseOf<N>>> => {
   const signal = options?.signal;
   signal?.throwIfAborted();
-  const effect = call(parts, name, tag, request, settingsOf(options ?? {}, parts.settings));
+  const effect = call(partsOfCall(parts, options), name, tag, request);
   const exit = await Effect.runPromiseExit(effect, signal === undefined ? {} : { signal });
   if (Exit.isSuccess(exit)) return exit.value;
   throw signal?.aborted === true && Cause.hasInterrupts(exit.cause) ? signal.reason : Cause.squash(exit.cause);

@@ -155,8 +155,9 @@ const exportedIn = (text: string): EngineInit | undefined => {
     return undefined;
   }
   if (typeof parsed !== "object" || parsed === null || !("userName" in parsed) || !("id" in parsed)) return undefined;
-  const { message, unknownKeys } = decodeJson(EngineSchema, parsed as JsonValue);
-  if (unknownKeys.length > 0) throw new UnacceptableEngineError(`an engine has no ${JSON.stringify(unknownKeys[0])}`);
+  const { message, unknownFields } = decodeJson(EngineSchema, parsed as JsonValue);
+  const [unknownField] = unknownFields.keys();
+  if (unknownField !== undefined) throw new UnacceptableEngineError(`an engine has no ${JSON.stringify(unknownField)}`);
   return message;
 };
 
