@@ -131,9 +131,7 @@ const readFloat = (json: JsonValue, place: Place): number => {
 
 const readNumber = (json: JsonValue): number => {
   if (typeof json === "number") return json;
-  return typeof json === "string" && /^-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/.test(json)
-    ? Number(json)
-    : Number.NaN;
+  return typeof json === "string" && json !== "" && json.trim() === json ? Number(json) : Number.NaN;
 };
 
 const readBytes = (json: JsonValue, place: Place): Uint8Array => {
