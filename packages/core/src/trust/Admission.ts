@@ -1,7 +1,8 @@
 // Decides: whether every number that an answer carries is certain, at every depth: only then may its bytes be believed.
 import { ScalarType, type DescMessage } from "@bufbuild/protobuf";
-import { isPlain, wireTypeOf } from "./FieldMatch.ts";
-import type { Numbering } from "./Numbering.ts";
+import { wireTypeOf } from "./FieldMatch.ts";
+import type { Numberings } from "./Numbering.ts";
+import { isPlain } from "./Sameness.ts";
 
 /** What may stand at a number: bits of the wire types, and what is inside. */
 interface Slot {
@@ -18,7 +19,7 @@ const packedBit = 1 << lengthDelimited;
 const anyWireType = 0b100111;
 
 /** The layout of a message type, from what is certain about it and about those inside it. */
-export const layoutOf = (root: DescMessage, numberingOf: (message: DescMessage) => Numbering | undefined): Layout => {
+export const layoutOf = (root: DescMessage, numberingOf: Numberings): Layout => {
   const layouts = new Map<string, Map<number, Slot>>();
   const build = (message: DescMessage): Layout => {
     const known = layouts.get(message.typeName);

@@ -6,8 +6,7 @@ import { contractMessages, foreignServer, type Numbers } from "../../test/trust/
 import { origin, readOnce } from "../../test/trust/Reading.ts";
 import { firstPage, page, statuses, trainer, zipper } from "../../test/trust/Samples.ts";
 import { schemaDigests } from "../gen/schemaDigests.ts";
-import { calibration, solve } from "./Calibration.ts";
-import { evidenceOf } from "./Evidence.ts";
+import { calibration, type Calibration } from "./Calibration.ts";
 import { readTrusted, UntrustedAnswer } from "./TrustedAnswer.ts";
 import type { TrustNews } from "./Verdict.ts";
 import { makeTrust } from "./WireTrust.ts";
@@ -25,9 +24,9 @@ const shifted: Numbers = Object.fromEntries(
 
 type Engine = MessageShape<typeof EngineSchema>;
 
-const certain = (trust: ReturnType<typeof makeTrust>): ReadonlyArray<string> =>
-  [...(solve(EngineSchema, evidenceOf(trust.evidence(origin), EngineSchema))?.confirmed.values() ?? [])].map(
-    ({ field }) => field.name,
+const certain = (account: Calibration): ReadonlyArray<string> =>
+  Object.entries(account.profile(origin).messages[engineType]?.fields ?? {}).flatMap(([name, { number }]) =>
+    number === undefined ? [] : [name],
   );
 
 test.for([
@@ -36,12 +35,13 @@ test.for([
 ] as const)(
   "two fields with swapped numbers and equal values are told apart only when they differ (%s)",
   async ([, server]) => {
-    const trust = makeTrust({ calibration });
+    const account = calibration();
+    const trust = makeTrust({ calibration: account });
     const same: Engine = { ...trainer, description: trainer.name };
     for (let call = 0; call < 3; call++) {
       expect((await readOnce(trust, EngineSchema, server, same)).message).toEqual(same);
-      expect(certain(trust)).not.toContain("name");
-      expect(certain(trust)).not.toContain("description");
+      expect(certain(account)).not.toContain("name");
+      expect(certain(account)).not.toContain("description");
     }
     expect((await readOnce(trust, EngineSchema, server, zipper)).message).toEqual(zipper);
     const { message, asked } = await readOnce(trust, EngineSchema, server, trainer);
@@ -51,7 +51,7 @@ test.for([
 );
 
 test("a schema that changes between two calls is noticed by what it carries where it can be seen, and by sampling where not", async () => {
-  const trust = makeTrust({ calibration, sampleEvery: 20 });
+  const trust = makeTrust({ calibration: calibration(), sampleEvery: 20 });
   for (const engine of [trainer, zipper]) await readOnce(trust, EngineSchema, ours, engine);
   const moved = foreignServer({ [engineType]: { name: 50 } });
   // A new number is seen at once.
@@ -74,7 +74,7 @@ test("a schema that changes between two calls is noticed by what it carries wher
 });
 
 test("a schema that changes between the readings of one call is not learned from a pair that does not fit", async () => {
-  const trust = makeTrust({ calibration });
+  const trust = makeTrust({ calibration: calibration() });
   await readOnce(trust, EngineSchema, ours, zipper);
   const retyped = foreignServer({ [engineType]: { name: 11, revision: 2 } });
   for (let call = 0; call < 3; call++) {
@@ -84,19 +84,20 @@ test("a schema that changes between the readings of one call is not learned from
 });
 
 test("replicas with other data for each form are answered from JSON, and nobody learns from them", async () => {
-  const trust = makeTrust({ calibration });
+  const account = calibration();
+  const trust = makeTrust({ calibration: account });
   let requests = 0;
   for (let call = 0; call < 64; call++) {
     const { message, asked } = await readOnce(trust, EngineSchema, ours, zipper, { json: trainer });
     expect(message).toEqual(trainer);
     requests += asked.length;
   }
-  expect(certain(trust)).toEqual([]);
+  expect(certain(account)).toEqual([]);
   expect(requests).toBeLessThan(64 * 1.5);
 });
 
 test("replicas that lack some of the fields do not make a number foreign", async () => {
-  const trust = makeTrust({ calibration });
+  const trust = makeTrust({ calibration: calibration() });
   const bare: Engine = { ...zipper, description: "" };
   await readOnce(trust, EngineSchema, swapped, zipper, { json: bare });
   expect((await readOnce(trust, EngineSchema, swapped, zipper)).message).toEqual(zipper);
@@ -108,7 +109,7 @@ const one = (total: number, hasNext: boolean) =>
   create(EngineListResponseSchema, { engines: [zipper], pagination: { total, hasNext } });
 
 test("a row that goes between the two readings of a page of one does not swap its total with a flag", async () => {
-  const trust = makeTrust({ calibration });
+  const trust = makeTrust({ calibration: calibration() });
   // Protobuf says 2 and more to come; by the time of the JSON there is one: its total equals the flag's 1.
   await readOnce(trust, EngineListResponseSchema, ours, one(2, true), { json: one(1, false) });
   for (const total of [7, 1, 2]) {
@@ -120,7 +121,7 @@ test("a row that goes between the two readings of a page of one does not swap it
 });
 
 test("a digest header that lies is caught by a sample, and its numbers are worked out", async () => {
-  const trust = makeTrust({ calibration });
+  const trust = makeTrust({ calibration: calibration() });
   const digest = schemaDigests[engineType] ?? "";
   const news: Array<TrustNews> = [];
   let wrong = 0;
@@ -136,7 +137,7 @@ test("a digest header that lies is caught by a sample, and its numbers are worke
 
 test("protobuf whose fields are all unknown to us is worked out like any other", async () => {
   const server = foreignServer(shifted);
-  const trust = makeTrust({ calibration });
+  const trust = makeTrust({ calibration: calibration() });
   for (const sent of [page, firstPage, page]) {
     expect((await readOnce(trust, EngineListResponseSchema, server, sent)).message).toEqual(sent);
   }
@@ -147,7 +148,7 @@ test("protobuf whose fields are all unknown to us is worked out like any other",
 });
 
 test("without a JSON witness unconfirmed protobuf is refused, and its failure is the call's", async () => {
-  const trust = makeTrust({ calibration });
+  const trust = makeTrust({ calibration: calibration() });
   const asking = { trust, origin, schema: EngineSchema, prefers: "auto" } as const;
   const protobuf = { format: "protobuf", digest: null, bytes: ours.protobuf(EngineSchema, zipper) } as const;
   await expect(readTrusted({ ...asking, ask: () => Promise.resolve(protobuf) })).rejects.toThrow(UntrustedAnswer);
@@ -160,7 +161,7 @@ test("without a JSON witness unconfirmed protobuf is refused, and its failure is
 });
 
 test("a sample whose JSON cannot be had leaves what was believed, and the next one is due as usual", async () => {
-  const trust = makeTrust({ calibration, sampleEvery: 2 });
+  const trust = makeTrust({ calibration: calibration(), sampleEvery: 2 });
   await readOnce(trust, EngineSchema, ours, trainer);
   let refused = 0;
   for (let call = 0; call < 6; call++) {
@@ -183,7 +184,7 @@ test("a sample whose JSON cannot be had leaves what was believed, and the next o
 });
 
 test("what one origin taught is not believed of another", async () => {
-  const trust = makeTrust({ calibration });
+  const trust = makeTrust({ calibration: calibration() });
   await readOnce(trust, EngineSchema, ours, trainer);
   const bytes = ours.protobuf(EngineSchema, trainer);
   expect(trust.decide(origin, EngineSchema, { digest: null, bytes }).kind).toBe("believed");

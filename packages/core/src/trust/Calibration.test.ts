@@ -5,11 +5,11 @@ import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@by
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { hiddenFor, message, numbers, wireTypes } from "../../test/trust/Arbitrary.ts";
-import { contractMessages, foreignServer, type Numbers } from "../../test/trust/ForeignServer.ts";
+import { foreignServer, type Numbers } from "../../test/trust/ForeignServer.ts";
 import { origin, readOnce, said } from "../../test/trust/Reading.ts";
 import { firstPage, page, statuses, trainer, zipper } from "../../test/trust/Samples.ts";
-import { calibration, solve } from "./Calibration.ts";
-import { evidenceOf, type Evidence } from "./Evidence.ts";
+import { calibration } from "./Calibration.ts";
+import type { Profile } from "./Profile.ts";
 import { unknownNumberOffset } from "./Remap.ts";
 import { makeTrust } from "./WireTrust.ts";
 
@@ -17,12 +17,12 @@ import { makeTrust } from "./WireTrust.ts";
 const numRuns = Number(process.env["TRUST_RUNS"] ?? 200);
 
 /** Everything that is claimed about the numbers is true. */
-const assertTrue = (evidence: Evidence, truth: Numbers): void => {
-  for (const schema of contractMessages) {
-    const numbering = solve(schema, evidenceOf(evidence, schema));
-    const theirs = truth[schema.typeName] ?? {};
-    for (const { field, number } of numbering?.confirmed.values() ?? []) expect(number).toBe(theirs[field.name]);
-    for (const number of numbering?.foreign ?? []) expect(Object.values(theirs)).not.toContain(number);
+const assertTrue = (profile: Profile, truth: Numbers): void => {
+  for (const [typeName, { fields, unknown }] of Object.entries(profile.messages)) {
+    const theirs = truth[typeName] ?? {};
+    for (const [name, { number }] of Object.entries(fields))
+      if (number !== undefined) expect(number).toBe(theirs[name]);
+    for (const number of unknown) expect(Object.values(theirs)).not.toContain(number);
   }
 };
 
@@ -44,8 +44,10 @@ test("for any numbering, any answers and any parts of them, what is read is righ
       wireTypes,
       answers,
       fc.constantFrom("auto" as const, "protobuf" as const),
-      async ([chosen, hidden], types, sequence, prefers) => {
-        const trust = makeTrust({ calibration });
+      fc.constantFrom(true, true, false),
+      async ([chosen, hidden], types, sequence, prefers, isCalibrated) => {
+        const account = calibration();
+        const trust = makeTrust({ calibration: isCalibrated ? account : undefined });
         for (const [index, { schema, sent }] of sequence.entries()) {
           const server = foreignServer(chosen, hidden[index % hidden.length], types);
           const read = await readOnce(trust, schema, server, sent, { prefers });
@@ -54,7 +56,7 @@ test("for any numbering, any answers and any parts of them, what is read is righ
           // Passing it on under our numbers must not turn an unknown field into one of ours.
           expect(said(server, schema, fromBinary(schema, toBinary(schema, read.message)))).toEqual(expected);
         }
-        assertTrue(trust.evidence(origin), chosen);
+        assertTrue(account.profile(origin), chosen);
       },
     ),
     { numRuns },
@@ -64,7 +66,8 @@ test("for any numbering, any answers and any parts of them, what is read is righ
 test("200 random numberings are worked out from four answers, and protobuf is used from then on", async () => {
   for (const chosen of fc.sample(numbers, { seed: 4, numRuns: 200 })) {
     const server = foreignServer(chosen);
-    const trust = makeTrust({ calibration });
+    const account = calibration();
+    const trust = makeTrust({ calibration: account });
     let requests = 0;
     const read = async <D extends DescMessage>(schema: D, sent: MessageShape<D>) => {
       const { message, asked } = await readOnce(trust, schema, server, sent);
@@ -83,7 +86,7 @@ test("200 random numberings are worked out from four answers, and protobuf is us
     expect(requests).toBe(9);
     for (let more = 0; more < 3; more++) await round();
     expect(requests).toBe(9 + 3 * 6);
-    assertTrue(trust.evidence(origin), chosen);
+    assertTrue(account.profile(origin), chosen);
   }
 });
 
@@ -98,7 +101,7 @@ test("a field that only the protobuf has is kept, after a second answer showed t
     { "bytenite.engine.Engine": { name: 40 } },
     { "bytenite.engine.Engine": [text(77, "new")] },
   );
-  const trust = makeTrust({ calibration });
+  const trust = makeTrust({ calibration: calibration() });
   expect((await readOnce(trust, EngineSchema, server, trainer)).asked).toEqual(["protobuf", "json"]);
   await readOnce(trust, EngineSchema, server, trainer);
   const { message, asked } = await readOnce(trust, EngineSchema, server, trainer);
@@ -112,7 +115,7 @@ test("an unknown field under one of our numbers is kept where it cannot be taken
     { "bytenite.engine.Engine": { name: 40 } },
     { "bytenite.engine.Engine": [text(2, "new")] },
   );
-  const trust = makeTrust({ calibration });
+  const trust = makeTrust({ calibration: calibration() });
   for (let call = 0; call < 2; call++) await readOnce(trust, EngineSchema, server, trainer);
   const { message, asked } = await readOnce(trust, EngineSchema, server, trainer);
   expect(asked).toEqual(["protobuf"]);
@@ -122,34 +125,16 @@ test("an unknown field under one of our numbers is kept where it cannot be taken
 
 test("a hidden field that always equals one of ours keeps both unconfirmed", async () => {
   const server = foreignServer({}, { "bytenite.developer.EngineMessage": [text(9, "active")] });
-  const trust = makeTrust({ calibration });
+  const account = calibration();
+  const trust = makeTrust({ calibration: account });
   for (const tag of ["a", "b", "c", "d"]) {
     const sent = { ...statuses[0], engineTag: tag, engineStatus: "active" } as MessageShape<typeof EngineMessageSchema>;
     await readOnce(trust, EngineMessageSchema, server, sent, { prefers: "protobuf" });
   }
-  const evidence = evidenceOf(trust.evidence(origin), EngineMessageSchema);
-  expect([...(solve(EngineMessageSchema, evidence)?.confirmed.keys() ?? [])]).toEqual([1, 2]);
-  expect(solve(EngineMessageSchema, evidence)?.foreign.size).toBe(0);
-});
-
-const at = (...candidates: ReadonlyArray<number>) => ({
-  seen: 1,
-  candidates: candidates.map((number) => ({ number, encoding: Type.STRING as never })),
-});
-
-test("three fields that share two of their numbers leave the third one its own", () => {
-  const numbering = solve(EngineMessageSchema, {
-    records: 1,
-    numbers: new Set([7, 8, 9]),
-    fields: new Map([
-      ["engine_id", at(7, 8)],
-      ["engine_tag", at(7, 8)],
-      ["engine_link", at(7, 8, 9)],
-    ]),
-  });
-  expect([...(numbering?.confirmed.values() ?? [])].map(({ field, number }) => [field.name, number])).toEqual([
-    ["engine_link", 9],
-  ]);
+  const { fields, unknown } = account.profile(origin).messages["bytenite.developer.EngineMessage"] ?? {};
+  expect(fields).toMatchObject({ engine_id: { number: 1 }, engine_tag: { number: 2 } });
+  expect(fields?.["engine_status"]?.candidates?.map(({ number }) => number)).toEqual([5, 9]);
+  expect(unknown).toEqual([]);
 });
 
 test("an answer that was written as zigzag or fixed is read as such", async () => {
@@ -161,7 +146,7 @@ test("an answer that was written as zigzag or fixed is read as such", async () =
       "bytenite.common.PaginatedResponse": { total: Type.FIXED32 },
     },
   );
-  const trust = makeTrust({ calibration });
+  const trust = makeTrust({ calibration: calibration() });
   await readOnce(trust, EngineListResponseSchema, server, page);
   const { message, asked } = await readOnce(trust, EngineListResponseSchema, server, page);
   expect(asked).toEqual(["protobuf"]);

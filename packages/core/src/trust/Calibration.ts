@@ -1,73 +1,61 @@
-// Decides: which numbering a server has, from the evidence alone; and says "not known" wherever two would fit.
-//
-// Why what it says is right. A server has, for each message type, one number for each field, and no two fields share one.
-// Of a witnessed pair, three things are taken to hold: (1) both halves are the same message; (2) a field that is populated in
-// the JSON is on the wire, under its number, with the same value (proto3 writes all that is not a default); (3) a field that
-// is not populated is not on the wire, or there with its default.
-//
-// - By (2) and (3), Evidence strikes out a candidate (number, encoding) of a field only where it cannot be the true one. So the
-//   true one is always left, whatever the values were: an empty field, a `true` among other ones, two equal strings strike out
-//   less, never wrongly. No likelihood enters, and no value counts for more than another.
-// - The true numbering is one assignment of candidates to all fields that were seen, with no number given twice. An assignment
-//   of one candidate that is part of no such whole cannot be true, and is struck out here (a search for a bipartite matching
-//   with that edge fixed). What is the only one left for its field is therefore true: confirmed.
-// - Our own numbering gets no credit: it is not even looked at.
-// - A witnessed number that is left with no field is foreign: a field that the server has and we have not. Fields that were
-//   never seen are part of this: such a number was populated while they were not, so by (3) it is none of theirs. A number that
-//   was never witnessed may be any unseen field's.
-// - An answer is believed only when each number it carries, at each depth, is confirmed or foreign (Admission). Then each
-//   field of it that is populated is on the wire by (2), under its true number; that number is not foreign and is no other
-//   field's; so it is confirmed for that field, and decodes to its value. Each other field is at its default. Hence nothing is
-//   under a wrong name, and nothing is missing.
-// - A nested message is evidence for its own type only once the number of the field around it is confirmed.
-//
-// What can break (1): a resource that changes between the two readings, replicas, a stale cache for one of the forms. Such a
-// pair nearly always fits no numbering and is rejected as a whole. The ones that could fit lose a value (a number seems
-// foreign), so a pair that makes a number foreign has to be confirmed by a second one (OriginTrust.accept). What can break "one
-// numbering": a server that changes its schema. Sampling notices it, and a pair that does not fit while the same bytes were
-// read before and after its JSON makes everything that was known of that kind of answer be worked out anew.
-import type { DescMessage } from "@bufbuild/protobuf";
-import type { Method } from "./AnswerReader.ts";
-import type { Candidate, MessageEvidence } from "./Evidence.ts";
-import { eliminated, isSeen, numberingOf, type Possible, type Solve } from "./Numbering.ts";
-import { remappedReader } from "./Remap.ts";
+// Decides: where the accounts of origins come from, and where they are kept.
+import { evidenceFrom, profileOf, type Profile } from "./Profile.ts";
+import { CalibratedNumbers } from "./CalibratedNumbers.ts";
+import { noEvidence, type Evidence } from "./Evidence.ts";
+import type { Numbers } from "./Numbers.ts";
+import type { ProfileStore } from "./ProfileStore.ts";
 
-/** Concludes all that follows: a candidate stays only if all seen fields can be given different numbers with it. */
-export const solve: Solve = (message: DescMessage, evidence: MessageEvidence) => {
-  const possible = eliminated(evidence);
-  if (possible === undefined) return undefined;
-  const seen = [...possible.keys()].filter((name) => isSeen(evidence, name));
-  if (!canAssign(seen, possible, new Map())) return undefined;
-  const left: Possible = new Map();
-  for (const [name, candidates] of possible) {
-    const others = seen.filter((other) => other !== name);
-    const isViable = ({ number }: Candidate): boolean => canAssign(others, possible, new Map([[number, name]]));
-    left.set(name, candidates.length === 1 && isSeen(evidence, name) ? candidates : candidates.filter(isViable));
-  }
-  return numberingOf(message, evidence, left);
-};
+/** What calibration is made with. */
+export interface CalibrationOptions {
+  /** Profiles to start from, e.g. committed ones. They come before those of the store. */
+  readonly profiles?: ReadonlyArray<Profile> | undefined;
+  /** Where profiles are loaded from before the first request to an origin, and saved to. Default: nowhere. */
+  readonly store?: ProfileStore | undefined;
+  /** The time, in milliseconds since 1970, for the date of a profile. Default `Date.now`. */
+  readonly now?: (() => number) | undefined;
+  /** Told when the store fails. The calls go on without it. */
+  readonly onStoreError?: ((error: unknown) => void) | undefined;
+}
 
-/** Whether each field can have a number of its own, beside those that are given (bipartite matching by augmenting paths). */
-const canAssign = (fields: ReadonlyArray<string>, possible: Possible, given: ReadonlyMap<number, string>): boolean => {
-  const owners = new Map(given);
-  const place = (field: string, tried: Set<number>): boolean => {
-    for (const { number } of possible.get(field) ?? []) {
-      if (given.has(number) || tried.has(number)) continue;
-      tried.add(number);
-      const owner = owners.get(number);
-      if (owner === undefined || place(owner, tried)) {
-        owners.set(number, field);
-        return true;
-      }
-    }
-    return false;
+/** Works out the numberings of origins. Given to a client as `trust: { calibration: calibration() }`. */
+export interface Calibration {
+  readonly numbersOf: (origin: string) => Numbers;
+  /** What is known of an origin, to look at or to keep. */
+  readonly profile: (origin: string) => Profile;
+  /** Resolves when all that was learned is saved. For processes that end. */
+  readonly flush: () => Promise<void>;
+}
+
+/** Makes the accounts of any number of origins; clients may share them. */
+export const calibration = (options: CalibrationOptions = {}): Calibration => {
+  const { profiles = [], store, now = Date.now, onStoreError } = options;
+  const origins = new Map<string, CalibratedNumbers>();
+  let saving = Promise.resolve();
+  const profile = (origin: string): Profile => profileOf(origin, numbersOf(origin).evidence, now());
+  const save = (origin: string): void => {
+    if (store === undefined) return;
+    // One after the other, so that the last state is the one that stays.
+    saving = saving.then(() => store.save(profile(origin))).catch((error: unknown) => onStoreError?.(error));
   };
-  return fields.every((field) => place(field, new Set()));
-};
-
-/** Works out the numbering of any server, and reads its protobuf by it. The option `calibration` of a client's trust. */
-export const calibration: Method = {
-  solve,
-  usable: (_message, numbering) => numbering,
-  readerOf: remappedReader,
+  const load = async (origin: string, from: ProfileStore): Promise<Evidence> => {
+    try {
+      const found = await from.load(origin);
+      return found === undefined ? noEvidence : evidenceFrom(found);
+    } catch (error) {
+      onStoreError?.(error);
+      return noEvidence;
+    }
+  };
+  const numbersOf = (origin: string): CalibratedNumbers => {
+    let numbers = origins.get(origin);
+    if (numbers === undefined) {
+      const given = profiles.find((candidate) => candidate.origin === origin);
+      const earlier =
+        given !== undefined ? evidenceFrom(given) : store === undefined ? noEvidence : load(origin, store);
+      numbers = new CalibratedNumbers(earlier, () => save(origin));
+      origins.set(origin, numbers);
+    }
+    return numbers;
+  };
+  return { numbersOf, profile, flush: () => saving };
 };

@@ -1,6 +1,7 @@
 // Decides: what pairs of answers (protobuf and JSON of the same resource) leave possible: which number may carry which field.
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
-import { encodingsOf, isPopulated, matches, type Allowed, type Encoding, type Values } from "./FieldMatch.ts";
+import { encodingsOf, matches, type Allowed, type Encoding } from "./FieldMatch.ts";
+import { isPlain, isPopulated, type Values } from "./Sameness.ts";
 import type { WireFields } from "./WireFields.ts";
 
 /** A number that may carry a field, and how the field is written then. */
@@ -83,30 +84,11 @@ export const withRecord = (
 const candidatesAt = (field: DescField, numbers: ReadonlyArray<number>): ReadonlyArray<Candidate> =>
   numbers.flatMap((number) => encodingsOf(field).map((encoding) => ({ number, encoding })));
 
-/** The evidence that our own numbering would have left, had every field been seen: what a digest header claims. */
-export const claimed = (root: DescMessage): Evidence => {
-  const evidence = new Map<string, MessageEvidence>();
-  for (const message of messagesOf(root)) {
-    evidence.set(message.typeName, {
-      records: 1,
-      numbers: new Set(message.fields.map(({ number }) => number)),
-      fields: new Map(message.fields.map((field) => [field.name, { seen: 1, candidates: [ownCandidate(field)] }])),
-    });
-  }
-  return evidence;
-};
-
-/** The number and encoding that our contract gives a field. */
-export const ownCandidate = (field: DescField): Candidate => ({
-  number: field.number,
-  encoding: field.message === undefined ? (field.scalar ?? "message") : "message",
-});
-
 /** A message type and all plain ones inside it. */
 export const messagesOf = (root: DescMessage): ReadonlyArray<DescMessage> => {
   const found = new Set<DescMessage>();
   const visit = (message: DescMessage): void => {
-    if (found.has(message) || message.typeName.startsWith("google.protobuf.")) return;
+    if (found.has(message) || !isPlain(message)) return;
     found.add(message);
     for (const field of message.fields) if (field.message !== undefined) visit(field.message);
   };

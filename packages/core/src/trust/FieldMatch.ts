@@ -2,13 +2,11 @@
 import { fromBinary, ScalarType, type DescField, type DescMessage } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { TimestampSchema, type Timestamp } from "@bufbuild/protobuf/wkt";
+import { isPlain, isPopulated, sameBytes, sameLink, type Values } from "./Sameness.ts";
 import { tryWireFields, type Occurrence, type WireFields } from "./WireFields.ts";
 
 /** How a field is written: its scalar type, or "message". */
 export type Encoding = ScalarType | "message";
-
-/** A message by the local names of its fields. */
-export type Values = Readonly<Record<string, unknown>>;
 
 /** Whether a field of a nested message may be carried by a number, as far as is known. */
 export type Allowed = (message: DescMessage, field: DescField, number: number, encoding: Encoding) => boolean;
@@ -45,17 +43,6 @@ export const wireTypeOf = (encoding: Encoding): WireType => {
       return WireType.Varint;
   }
 };
-
-/** A message that is an object in JSON, which a Timestamp is not. */
-export const isPlain = (message: DescMessage): boolean => !message.typeName.startsWith("google.protobuf.");
-
-/** Whether a value must be on the wire: not absent, not zero, not empty. A message that is set must, even when empty. */
-export const isPopulated = (value: unknown): boolean =>
-  typeof value === "object" && value !== null
-    ? value instanceof Uint8Array || Array.isArray(value)
-      ? value.length > 0
-      : true
-    : Boolean(value) || Number.isNaN(value);
 
 /**
  * Whether the occurrences of a number, written in that encoding, can be the value of the field. Generous where servers
@@ -124,10 +111,11 @@ const unpack = (wireType: WireType, packed: Uint8Array, items: Array<Uint8Array>
 };
 
 const utf8 = new TextEncoder();
+const text = new TextDecoder();
 
 const scalarMatches = (scalar: ScalarType, data: Uint8Array, value: unknown): boolean => {
   if (scalar === ScalarType.STRING)
-    return sameBytes(data, utf8.encode(value as string)) || sameLink(data, value as string);
+    return sameBytes(data, utf8.encode(value as string)) || sameLink(value as string, text.decode(data));
   if (scalar === ScalarType.BYTES) return sameBytes(data, value as Uint8Array);
   // A message that is decoded wrongly may hold any number here: 2 is no boolean.
   if (scalar === ScalarType.BOOL) return data.length === 1 && data[0] === Number(value);
@@ -155,17 +143,6 @@ const readers = {
   [ScalarType.SINT32]: "sint32",
   [ScalarType.SINT64]: "sint64",
 } as const;
-
-const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && a.every((byte, index) => byte === b[index]);
-
-/** A signed link is signed anew for each answer: same address, another query. */
-const sameLink = (data: Uint8Array, value: string): boolean => {
-  const [address, query] = value.split("?", 2);
-  if (address === undefined || query === undefined || !/^https?:/.test(address)) return false;
-  const start = utf8.encode(`${address}?`);
-  return data.length >= start.length && sameBytes(data.subarray(0, start.length), start);
-};
 
 const messageMatches = (
   message: DescMessage,

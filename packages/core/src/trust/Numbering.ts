@@ -19,18 +19,16 @@ export interface Numbering {
   readonly possible: ReadonlyMap<string, ReadonlyArray<Candidate>>;
 }
 
+/** What is certain of each message type. */
+export type Numberings = (message: DescMessage) => Numbering | undefined;
+
 /** Draws the conclusions; undefined when no numbering fits the evidence at all. */
 export type Solve = (message: DescMessage, evidence: MessageEvidence) => Numbering | undefined;
 
 /** Candidates by field name. */
 export type Possible = Map<string, ReadonlyArray<Candidate>>;
 
-/** Concludes by elimination alone: the number of a field that has only one is struck out everywhere else, until nothing changes. */
-export const solveByElimination: Solve = (message, evidence) => {
-  const possible = eliminated(evidence);
-  return possible && numberingOf(message, evidence, possible);
-};
-
+/** Elimination alone: the number of a field that has only one is struck out everywhere else, until nothing changes. */
 export const eliminated = (evidence: MessageEvidence): Possible | undefined => {
   const possible: Possible = new Map([...evidence.fields].map(([name, { candidates }]) => [name, candidates]));
   const settled = new Set<string>();

@@ -1,8 +1,9 @@
 // Decides: what one pair of answers, the protobuf and the JSON of the same resource, adds to the evidence.
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { allowedBy, evidenceOf, withRecord, type Evidence, type MessageEvidence } from "./Evidence.ts";
-import { isPlain, type Values } from "./FieldMatch.ts";
+
 import type { Solve } from "./Numbering.ts";
+import { isPlain, type Values } from "./Sameness.ts";
 import { tryWireFields, type WireFields } from "./WireFields.ts";
 
 /** Messages of one type that are taken from one pair, at most: a page of 256 engines teaches all that a longer one would. */
@@ -10,19 +11,11 @@ export const maxRecordsPerPair = 256;
 
 /** A pair that fits: the evidence with it, and the numbers it leaves without a field for the first time. */
 export interface Fit {
-  readonly kind: "fit";
   readonly evidence: Evidence;
   /** `type#number` of numbers that became foreign by this pair. */
   readonly foreign: ReadonlyArray<string>;
   /** Whether each message with such a number, or one around it, says when it was last changed. */
   readonly dated: boolean;
-}
-
-/** A pair that does not fit: no numbering explains it together with the evidence. */
-export interface Misfit {
-  readonly kind: "misfit";
-  /** The message type that cannot be explained. */
-  readonly message: string;
 }
 
 interface Record {
@@ -34,7 +27,7 @@ interface Record {
 
 /**
  * Adds a pair: first its outermost message, then, through the fields whose numbers are certain by then, those inside it.
- * All or nothing: one message that does not fit rejects the pair.
+ * All or nothing: undefined when one message does not fit; no numbering explains it together with the evidence.
  */
 export const addPair = (
   evidence: Evidence,
@@ -42,13 +35,13 @@ export const addPair = (
   root: DescMessage,
   bytes: Uint8Array,
   values: Values,
-): Fit | Misfit => {
+): Fit | undefined => {
   const added = new Map(evidence);
   const allowed = allowedBy(evidence);
   const foreign: Array<string> = [];
   let dated = true;
   const wire = tryWireFields([bytes]);
-  if (wire === undefined) return { kind: "misfit", message: root.typeName };
+  if (wire === undefined) return undefined;
   let level: ReadonlyArray<Record> = [{ message: root, wire, values, dated: isDated(root, values) }];
   while (level.length > 0) {
     const inner: Array<Record> = [];
@@ -58,7 +51,7 @@ export const addPair = (
       let known: MessageEvidence | undefined = before;
       for (const record of records) known &&= withRecord(known, message, record.wire, record.values, allowed);
       const numbering = known && solve(message, known);
-      if (known === undefined || numbering === undefined) return { kind: "misfit", message: message.typeName };
+      if (known === undefined || numbering === undefined) return undefined;
       added.set(message.typeName, known);
       const strangersBefore = solve(message, before)?.foreign;
       for (const number of numbering.foreign) {
@@ -67,13 +60,12 @@ export const addPair = (
         dated &&= records.every((record) => record.dated || !record.wire.has(number));
       }
       for (const { field, number } of numbering.confirmed.values()) {
-        for (const record of records)
-          if (!within(field, number, record, inner)) return { kind: "misfit", message: message.typeName };
+        for (const record of records) if (!within(field, number, record, inner)) return undefined;
       }
     }
     level = inner;
   }
-  return { kind: "fit", evidence: added, foreign, dated };
+  return { evidence: added, foreign, dated };
 };
 
 const byType = (records: ReadonlyArray<Record>): ReadonlyArray<ReadonlyArray<Record>> => {

@@ -1,22 +1,16 @@
 // Decides: whether the protobuf beside a JSON answer would settle something, before it is asked for.
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { evidenceOf, type Evidence } from "./Evidence.ts";
-import { isPlain, isPopulated, type Values } from "./FieldMatch.ts";
-import type { Method } from "./AnswerReader.ts";
+import type { Prospect } from "./Numbers.ts";
 import { maxRecordsPerPair } from "./Pair.ts";
-
-/**
- * `complete`: every field that the JSON carries is certain. `teaches`: its protobuf would show a field for the first time,
- * or tell apart two that could not be told apart. `nothing`: neither.
- */
-export type Prospect = "complete" | "teaches" | "nothing";
+import { isPlain, isPopulated, type Values } from "./Sameness.ts";
+import { solve } from "./Solution.ts";
 
 /** What the protobuf beside a JSON answer is good for. */
-export const prospectOf = (method: Method, evidence: Evidence, message: DescMessage, values: Values): Prospect => {
+export const prospectOf = (evidence: Evidence, message: DescMessage, values: Values): Prospect => {
   const known = evidenceOf(evidence, message);
-  const numbering = method.solve(message, known);
-  const usable = numbering && method.usable(message, numbering);
-  const certain = new Set([...(usable?.confirmed.values() ?? [])].map(({ field }) => field));
+  const numbering = solve(message, known);
+  const certain = new Set([...(numbering?.confirmed.values() ?? [])].map(({ field }) => field));
   let prospect: Prospect = "complete";
   for (const field of message.fields) {
     const value = values[field.localName];
@@ -27,12 +21,12 @@ export const prospectOf = (method: Method, evidence: Evidence, message: DescMess
       );
       const isNew = (known.fields.get(field.name)?.seen ?? 0) === 0;
       if (isNew || rivals.some((rival) => !sameValue(value, values[rival.localName]))) return "teaches";
-      prospect = "nothing";
+      prospect = "open";
     }
     for (const inner of insideOf(field, value)) {
-      const prospectInside = prospectOf(method, evidence, inner.message, inner.values);
+      const prospectInside = prospectOf(evidence, inner.message, inner.values);
       if (prospectInside === "teaches") return "teaches";
-      if (prospectInside === "nothing") prospect = "nothing";
+      if (prospectInside === "open") prospect = "open";
     }
   }
   return prospect;

@@ -1,9 +1,9 @@
 // Decides: how protobuf with other field numbers becomes an ordinary message of ours.
 import { fromBinary, type DescField, type DescMessage, type Message, type MessageShape } from "@bufbuild/protobuf";
-import { layoutOf } from "./Admission.ts";
-import type { AnswerReader, Numberings } from "./AnswerReader.ts";
+import { layoutOf, type Layout } from "./Admission.ts";
 import { messagesOf } from "./Evidence.ts";
-import { isPlain } from "./FieldMatch.ts";
+import type { Numberings } from "./Numbering.ts";
+import { isPlain } from "./Sameness.ts";
 
 /** Largest field number that can be on the wire. */
 const maxFieldNumber = 536_870_911;
@@ -13,6 +13,13 @@ const maxFieldNumber = 536_870_911;
  * another field of ours, and read as that one.
  */
 export const unknownNumberOffset = 268_435_456;
+
+/** Reads what its layout admits. */
+export interface AnswerReader<D extends DescMessage = DescMessage> {
+  readonly layout: Layout;
+  /** Throws for bytes that are no such message after all, e.g. text that is not UTF-8. */
+  readonly decode: (bytes: Uint8Array) => MessageShape<D>;
+}
 
 /** Reads by the numbers found. The messages are of our types; unknown fields are kept in `$unknown`. */
 export const remappedReader = <D extends DescMessage>(root: D, numberings: Numberings): AnswerReader<D> => {

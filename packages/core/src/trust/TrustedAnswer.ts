@@ -50,6 +50,8 @@ export const readTrusted = async <D extends DescMessage, A extends FormedAnswer<
   asking: Asking<D, A>,
 ): Promise<TrustedAnswer<D, A>> => {
   const { trust, origin, schema, prefers, ask } = asking;
+  const ready = trust.ready(origin);
+  if (ready !== undefined) await ready;
   const asked = prefers === "auto" ? trust.asks(origin, schema) : prefers;
   const first = await ask(asked);
   if (first.format === "json") {

@@ -1,7 +1,6 @@
 // Decides: the words between a client and its trust: what an answer is, what may be done with it, what was learned.
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import type { Format } from "../MediaType.ts";
-import type { Evidence } from "./Evidence.ts";
 
 /** The protobuf of an answer. */
 export interface ProtobufAnswer {
@@ -55,14 +54,12 @@ export interface Finding {
 
 /** Trust in the field numbers of origins. Holds no clock and no randomness, does no I/O. */
 export interface Trust {
+  /** To be waited for before the first request to an origin: what was known of it is being loaded. Never rejects. */
+  readonly ready: (origin: string) => Promise<void> | undefined;
   readonly decide: <D extends DescMessage>(origin: string, schema: D, answer: ProtobufAnswer) => Verdict<D>;
   readonly witness: <D extends DescMessage>(origin: string, schema: D, testimony: Testimony<D>) => Finding;
   /** The form to ask for: JSON while the last protobuf could not be believed even after it was witnessed. */
   readonly asks: (origin: string, schema: DescMessage) => Format;
   /** After an answer that was asked for in JSON so: whether its protobuf should be read too and shown to `witness`. */
   readonly teaches: <D extends DescMessage>(origin: string, schema: D, json: MessageShape<D>) => boolean;
-  /** What is known of an origin. */
-  readonly evidence: (origin: string) => Evidence;
-  /** Replaces what is known of an origin, e.g. by what a profile says. */
-  readonly restore: (origin: string, evidence: Evidence) => void;
 }

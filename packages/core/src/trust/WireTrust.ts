@@ -1,11 +1,10 @@
-// Decides: whether protobuf bytes of an origin may be believed, and what the JSON of the same resource teaches about them.
+// Decides: whether protobuf bytes of an origin may be believed, and what the JSON of the same resource says about them.
 import { fromBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { schemaDigests } from "../gen/schemaDigests.ts";
 import type { Format } from "../MediaType.ts";
-import { ownNumbersOnly, type Method } from "./AnswerReader.ts";
-import { claimed, type Evidence } from "./Evidence.ts";
-import { prospectOf } from "./Prospect.ts";
-import { OriginTrust, sameBytes, type Kind } from "./OriginTrust.ts";
+import type { Numbers } from "./Numbers.ts";
+import { ownNumbers } from "./OwnNumbers.ts";
+import { sameBytes, sameMessage } from "./Sameness.ts";
 import type { Finding, ProtobufAnswer, Testimony, Trust, TrustNews, Verdict } from "./Verdict.ts";
 
 /** Of how many believed answers one is witnessed again, per origin and kind of answer. */
@@ -13,33 +12,56 @@ export const defaultSampleEvery = 500;
 
 /** What trust is made with. */
 export interface TrustOptions {
-  /** Works out other numberings than ours: `calibration` of `@bytenite-engines/core/trust`. Without it, JSON is used there. */
-  readonly calibration?: Method | undefined;
+  /**
+   * Works out other numberings than ours: `calibration()` of `@bytenite-engines/core/trust`. Without it, only our own
+   * numbers are confirmed, and servers with other ones are read in JSON.
+   */
+  readonly calibration?: { readonly numbersOf: (origin: string) => Numbers } | undefined;
   /** Of how many believed answers one is witnessed again. Default 500; 1: all; Infinity: none. */
   readonly sampleEvery?: number | undefined;
   /** Answers that count as believed at the start, so that short-lived processes take part in sampling. Default 0. */
   readonly believedAtStart?: number | undefined;
 }
 
+/** What is remembered of one kind of answer of an origin. */
+interface Kind {
+  /** Answers believed since one was witnessed. */
+  believed: number;
+  /** A pair did not fit, and none has fitted since. */
+  doubted: boolean;
+  /** Its digest header was caught lying and is not read any more. */
+  lies: boolean;
+  /** Answers asked for in JSON since protobuf could not be believed; undefined: protobuf is asked for. */
+  jsonAnswers: number | undefined;
+}
+
+interface Origin {
+  readonly numbers: Numbers;
+  readonly kinds: Map<string, Kind>;
+}
+
 /** Makes the memory of one client. */
 export const makeTrust = (options: TrustOptions = {}): Trust => new WireTrust(options);
 
 class WireTrust implements Trust {
-  readonly #origins = new Map<string, OriginTrust>();
-  readonly #method: Method;
+  readonly #origins = new Map<string, Origin>();
+  readonly #numbersOf: (origin: string) => Numbers;
   readonly #sampleEvery: number;
   readonly #believedAtStart: number;
 
-  constructor({ calibration = ownNumbersOnly, sampleEvery = defaultSampleEvery, believedAtStart = 0 }: TrustOptions) {
+  constructor({ calibration, sampleEvery = defaultSampleEvery, believedAtStart = 0 }: TrustOptions) {
     if (!(sampleEvery >= 1)) throw new RangeError(`sampleEvery must be a number from 1, not ${sampleEvery}`);
-    this.#method = calibration;
+    this.#numbersOf = calibration?.numbersOf ?? ownNumbers;
     this.#sampleEvery = sampleEvery;
     this.#believedAtStart = believedAtStart;
   }
 
+  ready(origin: string): Promise<void> | undefined {
+    return this.#origin(origin).numbers.ready;
+  }
+
   decide<D extends DescMessage>(origin: string, schema: D, answer: ProtobufAnswer): Verdict<D> {
-    const trust = this.#of(origin);
-    const kind = trust.kind(schema);
+    const { numbers, kind } = this.#kind(origin, schema);
     let message: MessageShape<D> | undefined;
     if (claims(kind, schema, answer)) {
       try {
@@ -48,7 +70,7 @@ class WireTrust implements Trust {
         return { kind: "undecodable", cause };
       }
     } else {
-      message = trust.read(schema, answer.bytes);
+      message = numbers.read(schema, answer.bytes);
       if (message === undefined) return { kind: "witness", reason: "unconfirmed" };
     }
     if (kind.doubted) return { kind: "witness", reason: "doubted" };
@@ -59,92 +81,79 @@ class WireTrust implements Trust {
   }
 
   witness<D extends DescMessage>(origin: string, schema: D, testimony: Testimony<D>): Finding {
-    const trust = this.#of(origin);
-    const kind = trust.kind(schema);
+    const { numbers, kind } = this.#kind(origin, schema);
     const { bytes, json, earlier } = testimony;
     const isClaim = claims(kind, schema, testimony);
-    const fit = trust.fit(isClaim ? claimed(schema) : trust.evidence, schema, bytes, json);
+    const news = isClaim ? (isOurs(schema, bytes, json) ? [] : undefined) : numbers.learn(schema, bytes, json);
     kind.believed = 0;
-    kind.doubted = fit.kind === "misfit";
-    if (fit.kind === "fit") {
-      const news = isClaim ? [] : trust.accept(schema, bytes, json, fit);
-      if (!isClaim) noteForm(kind, trust.read(schema, bytes) !== undefined);
-      return { kind: "agreed", news };
-    }
+    kind.doubted = news === undefined;
+    if (!isClaim) noteForm(kind, numbers.read(schema, bytes));
+    if (news !== undefined) return { kind: "agreed", news };
     if (earlier === undefined) return { kind: "again", news: [] };
-    if (!sameBytes(earlier, bytes)) {
-      noteForm(kind, false);
-      return { kind: "changed", news: [] };
-    }
-    return this.#disagreed(trust, schema, testimony, isClaim);
-  }
-
-  /** The JSON was read between two readings of the same bytes: nothing changed, so what was believed is wrong. */
-  #disagreed<D extends DescMessage>(
-    trust: OriginTrust,
-    schema: D,
-    { bytes, json }: Testimony<D>,
-    isClaim: boolean,
-  ): Finding {
-    const kind = trust.kind(schema);
-    const news: Array<TrustNews> = [];
-    const wasCertain = trust.forget(schema);
-    if (isClaim || wasCertain) {
-      const detail = isClaim
-        ? "the origin sends our schema digest, but its field numbers are not ours; the header is not believed any more"
-        : "the protobuf does not fit the JSON of the same resource any more; the field numbers are worked out anew";
-      news.push({ type: "drift", message: schema.typeName, detail, numbers: {} });
-    }
+    if (!sameBytes(earlier, bytes)) return { kind: "changed", news: [] };
+    // The JSON was read between two readings of the same bytes: nothing changed, so what was believed is wrong.
     kind.lies ||= isClaim;
-    kind.pending = undefined;
-    const fit = trust.fit(trust.evidence, schema, bytes, json);
-    kind.doubted = fit.kind === "misfit";
-    if (fit.kind === "fit") news.push(...trust.accept(schema, bytes, json, fit));
-    noteForm(kind, trust.read(schema, bytes) !== undefined);
-    return { kind: "disagreed", news };
+    const drift: TrustNews = { type: "drift", message: schema.typeName, detail: isClaim ? lie : drifted, numbers: {} };
+    const wasCertain = numbers.forget(schema) || isClaim;
+    const learned = numbers.learn(schema, bytes, json);
+    kind.doubted = learned === undefined;
+    noteForm(kind, numbers.read(schema, bytes));
+    return { kind: "disagreed", news: [...(wasCertain ? [drift] : []), ...(learned ?? [])] };
   }
 
   asks(origin: string, schema: DescMessage): Format {
-    return this.#of(origin).kind(schema).jsonAnswers === undefined ? "protobuf" : "json";
+    return this.#kind(origin, schema).kind.jsonAnswers === undefined ? "protobuf" : "json";
   }
 
   teaches<D extends DescMessage>(origin: string, schema: D, json: MessageShape<D>): boolean {
-    const trust = this.#of(origin);
-    const kind = trust.kind(schema);
-    const prospect = prospectOf(this.#method, trust.evidence, schema, json);
-    if (prospect === "complete" && !kind.doubted && kind.pending === undefined) {
+    const { numbers, kind } = this.#kind(origin, schema);
+    const prospect = kind.doubted ? "open" : numbers.prospect(schema, json);
+    if (prospect === "complete") {
       kind.jsonAnswers = undefined;
       return false;
     }
     const answers = (kind.jsonAnswers ?? 0) + 1;
     kind.jsonAnswers = answers;
     // What cannot be foreseen (a number without a field, halves that did not fit) is tried more and more rarely.
-    return (
-      (prospect === "teaches" && !kind.doubted) || (answers & (answers - 1)) === 0 || answers % this.#sampleEvery === 0
-    );
+    return prospect === "teaches" || (answers & (answers - 1)) === 0 || answers % this.#sampleEvery === 0;
   }
 
-  evidence(origin: string): Evidence {
-    return this.#of(origin).evidence;
+  #kind(name: string, schema: DescMessage): { readonly numbers: Numbers; readonly kind: Kind } {
+    const { numbers, kinds } = this.#origin(name);
+    let kind = kinds.get(schema.typeName);
+    if (kind === undefined) {
+      kind = { believed: this.#believedAtStart, doubted: false, lies: false, jsonAnswers: undefined };
+      kinds.set(schema.typeName, kind);
+    }
+    return { numbers, kind };
   }
 
-  restore(origin: string, evidence: Evidence): void {
-    this.#of(origin).restore(evidence);
-  }
-
-  #of(name: string): OriginTrust {
+  #origin(name: string): Origin {
     let origin = this.#origins.get(name);
     if (origin === undefined) {
-      origin = new OriginTrust(this.#method, this.#believedAtStart);
+      origin = { numbers: this.#numbersOf(name), kinds: new Map() };
       this.#origins.set(name, origin);
     }
     return origin;
   }
 }
 
+const lie =
+  "the origin sends our schema digest, but its field numbers are not ours; the header is not believed any more";
+const drifted =
+  "the protobuf does not fit the JSON of the same resource any more; the field numbers are worked out anew";
+
 const claims = (kind: Kind, schema: DescMessage, { digest }: ProtobufAnswer): boolean =>
   !kind.lies && digest !== null && digest === schemaDigests[schema.typeName];
 
-const noteForm = (kind: Kind, isReadable: boolean): void => {
-  kind.jsonAnswers = isReadable ? undefined : (kind.jsonAnswers ?? 0);
+const isOurs = <D extends DescMessage>(schema: D, bytes: Uint8Array, json: MessageShape<D>): boolean => {
+  try {
+    return sameMessage(schema, fromBinary(schema, bytes), json);
+  } catch {
+    return false;
+  }
+};
+
+const noteForm = (kind: Kind, readable: object | undefined): void => {
+  kind.jsonAnswers = readable === undefined ? (kind.jsonAnswers ?? 0) : undefined;
 };

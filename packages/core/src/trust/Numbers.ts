@@ -1,0 +1,26 @@
+// Decides: what trust asks of whoever keeps account of an origin's field numbers.
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import type { TrustNews } from "./Verdict.ts";
+
+/**
+ * What the protobuf beside a JSON answer is good for. `complete`: nothing, every field that the JSON carries is certain.
+ * `teaches`: it would show a field for the first time, or tell apart two that could not be told apart. `open`: not known.
+ */
+export type Prospect = "complete" | "teaches" | "open";
+
+/** The account of one origin. */
+export interface Numbers {
+  /** Settled when what was known earlier is loaded. Never rejects. */
+  readonly ready?: Promise<void> | undefined;
+  /** The message, if every number that the bytes carry is certain; else undefined. */
+  readonly read: <D extends DescMessage>(schema: D, bytes: Uint8Array) => MessageShape<D> | undefined;
+  /** Takes in the protobuf and the JSON of the same resource. Undefined: they do not fit each other, or what is known. */
+  readonly learn: <D extends DescMessage>(
+    schema: D,
+    bytes: Uint8Array,
+    json: MessageShape<D>,
+  ) => ReadonlyArray<TrustNews> | undefined;
+  /** Forgets all that answers of this kind consist of. Whether anything of it was certain. */
+  readonly forget: (schema: DescMessage) => boolean;
+  readonly prospect: <D extends DescMessage>(schema: D, json: MessageShape<D>) => Prospect;
+}
