@@ -1,3 +1,11 @@
 import { defineProject } from "vitest/config";
 
-export default defineProject({ test: { name: "cli", include: ["{src,test}/**/*.test.ts"] } });
+export default defineProject({
+  test: {
+    name: "cli",
+    include: ["{src,test}/**/*.test.ts"],
+    globalSetup: "./test/Build.ts",
+    // Its CommonJS form hides its names, its other form cannot be loaded by Node as it is.
+    server: { deps: { inline: ["jsonc-parser"] } },
+  },
+});

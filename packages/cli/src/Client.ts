@@ -1,0 +1,49 @@
+// Decides: how the client is made from settings and credentials.
+import { createEngineClient, type ClientOptions, type PromiseEngineClient } from "@bytenite-engines/core/promise";
+import type { Invocation } from "./Invocation.ts";
+import { credentialsOf, type Credentials } from "./settings/Credentials.ts";
+import { assertProfile } from "./settings/ProfileNames.ts";
+import { isLoopback } from "./settings/Secret.ts";
+import { readSecretLine } from "./terminal/SecretInput.ts";
+
+/** Credentials of this run. */
+export const credentials = async (invocation: Invocation): Promise<Credentials | undefined> => {
+  const { settings, arguments: given, env } = invocation;
+  assertProfile(settings, settings.profileName);
+  return credentialsOf(settings, given.flags, env, () => readSecretLine(invocation, "Token"));
+};
+
+/** The token option of credentials. */
+export const tokenOption = async (
+  found: Credentials | undefined,
+): Promise<NonNullable<ClientOptions["token"]> | undefined> => {
+  if (found?.kind !== "api-key") return found?.secret;
+  const { apiKey } = await import("@bytenite-engines/core/api-key");
+  return apiKey(found.secret);
+};
+
+/** The client of this run. */
+export const clientOf = async (invocation: Invocation): Promise<PromiseEngineClient> => {
+  const { settings, notes, arguments: given } = invocation;
+  const token = await tokenOption(await credentials(invocation));
+  const baseUrl = settings.text("baseUrl") ?? "";
+  if (
+    typeof given.flags["token"] === "string" &&
+    given.flags["token"] !== "-" &&
+    URL.canParse(baseUrl) &&
+    !isLoopback(baseUrl)
+  ) {
+    notes.warn("others on this machine can see a token on the command line; prefer BYTENITE_TOKEN or `bne auth login`");
+  }
+  return createEngineClient({
+    baseUrl,
+    format: settings.text("format") as NonNullable<ClientOptions["format"]>,
+    deadlineMs: Number(settings.of("deadline").value),
+    retry: { maxAttempts: Number(settings.of("attempts").value) },
+    onEvent: notes.event,
+    // Each call of a run is its own; and a process that ends soon has no spans to pass on.
+    share: false,
+    propagateTrace: false,
+    ...(token === undefined ? {} : { token }),
+  });
+};

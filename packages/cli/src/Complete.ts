@@ -1,0 +1,27 @@
+// Answers a shell that asks what may stand next: `bne __complete SHELL ...`. Never fails loudly.
+import { behindBreak, offer, splitLine, type Candidate } from "./Completer.ts";
+import { safeText } from "./text/SafeText.ts";
+
+/** Prints one candidate a line, a tab and its summary behind it; `:files` when the shell is to offer files. */
+export const complete = async (shell: string, args: ReadonlyArray<string>): Promise<void> => {
+  const [line = "", breaks = ""] = args;
+  const words = shell === "bash" ? splitLine(line) : args;
+  const current = words.at(-1) ?? "";
+  const offered = offer(words);
+  let candidates: ReadonlyArray<Candidate>;
+  if (offered.kind === "words") candidates = offered.candidates;
+  else if (offered.what === "files") return void process.stdout.write(":files\n");
+  else {
+    const { lookUp } = await import("./CompletionLookup.ts");
+    candidates = (await lookUp(offered.what, words)).map(({ value, summary }) => ({
+      value: offered.before + value,
+      summary,
+    }));
+  }
+  const lines = candidates
+    .filter(({ value }) => value.startsWith(current) && value === safeText(value))
+    .map(({ value, summary }) =>
+      shell === "bash" ? behindBreak(value, current, breaks) : `${value}\t${safeText(summary)}`,
+    );
+  process.stdout.write(lines.map((text) => `${text}\n`).join(""));
+};

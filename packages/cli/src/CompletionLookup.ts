@@ -1,0 +1,101 @@
+// Looks up values for completion: tags and names from the API (kept for a minute), profiles and settings from files.
+import { createHash } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { Completion } from "./Command.ts";
+import type { Candidate } from "./Completer.ts";
+import { credentialsOf } from "./settings/Credentials.ts";
+import { directoriesOf } from "./settings/Directories.ts";
+import { writeAtomically } from "./settings/AtomicFile.ts";
+import { profileNames } from "./settings/ProfileNames.ts";
+import { settingsTable } from "./settings/Setting.ts";
+import { loadSettings, type Settings } from "./settings/Settings.ts";
+
+/** How long tags are offered without asking again, in milliseconds. */
+const keptMs = 60_000;
+/** Longest time that somebody who pressed Tab waits, in milliseconds. */
+const limitMs = 2_000;
+/** Most engines that are offered. */
+const maxEngines = 1_000;
+
+/** Candidates of a kind; none when anything goes wrong, because a shell has no place for errors. */
+export const lookUp = async (
+  what: Extract<Completion, string>,
+  words: ReadonlyArray<string>,
+): Promise<ReadonlyArray<Candidate>> => {
+  try {
+    if (what === "settings") return settingsTable.map(({ name, summary }) => ({ value: name, summary }));
+    const directories = directoriesOf(process.platform, process.env, homedir());
+    const settings = await loadSettings({
+      flags: flagsIn(words),
+      env: process.env,
+      cwd: process.cwd(),
+      userFile: join(directories.config, "config.json"),
+    });
+    if (what === "profiles") return profileNames(settings).map((value) => ({ value, summary: "" }));
+    const engines = await keptEngines(settings, flagsIn(words), directories.cache);
+    return what === "tags"
+      ? engines.map(({ name, version, type }) => ({ value: `${name}@${version}`, summary: type }))
+      : [...new Set(engines.map(({ name }) => name))].map((value) => ({ value, summary: "" }));
+  } catch {
+    return [];
+  }
+};
+
+/** The flags on the line that say whom to ask. */
+const flagsIn = (words: ReadonlyArray<string>): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    ["base-url", "token", "profile"].flatMap((name) => {
+      const inline = words.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3);
+      const index = words.indexOf(`--${name}`);
+      const value = inline ?? (index < 0 ? undefined : words[index + 1]);
+      return value === undefined || value === "" || value === "-" ? [] : [[name, value]];
+    }),
+  );
+
+interface EngineName {
+  readonly name: string;
+  readonly version: string;
+  readonly type: string;
+}
+
+const keptEngines = async (
+  settings: Settings,
+  flags: Readonly<Record<string, string>>,
+  cache: string,
+): Promise<ReadonlyArray<EngineName>> => {
+  const found = await credentialsOf(settings, flags, process.env, async () => "");
+  const baseUrl = settings.text("baseUrl") ?? "";
+  // Another token sees other engines; the digest does not give the token away.
+  const key = createHash("sha256")
+    .update(`${baseUrl}\0${found?.secret ?? ""}`)
+    .digest("hex")
+    .slice(0, 32);
+  const path = join(cache, "completion", `${key}.json`);
+  try {
+    if (Date.now() - statSync(path).mtimeMs < keptMs)
+      return JSON.parse(readFileSync(path, "utf8")) as ReadonlyArray<EngineName>;
+  } catch {
+    // Not there, or half of it: asked anew.
+  }
+  const engines = await askedEngines(baseUrl, found);
+  writeAtomically(path, JSON.stringify(engines));
+  return engines;
+};
+
+const askedEngines = async (
+  baseUrl: string,
+  found: Awaited<ReturnType<typeof credentialsOf>>,
+): Promise<ReadonlyArray<EngineName>> => {
+  const { createEngineClient } = await import("@bytenite-engines/core/promise");
+  const { tokenOption } = await import("./Client.ts");
+  const token = await tokenOption(found);
+  const client = createEngineClient({ baseUrl, deadlineMs: limitMs, ...(token === undefined ? {} : { token }) });
+  const engines: Array<EngineName> = [];
+  for await (const { name, version, type } of client.listAll({}, { signal: AbortSignal.timeout(limitMs) })) {
+    engines.push({ name, version, type });
+    if (engines.length >= maxEngines) break;
+  }
+  return engines;
+};

@@ -1,0 +1,179 @@
+// Decides: what is said about a failure: what went wrong, on what, and what to do.
+import type { EngineError } from "@bytenite-engines/core/promise";
+import { sayDuration } from "./Duration.ts";
+import { exitCodeOf, exitCodes } from "./ExitCode.ts";
+import { FileError } from "./settings/AtomicFile.ts";
+import { safeText } from "./text/SafeText.ts";
+import { UsageError } from "./UsageError.ts";
+
+/** A failure, ready to be told. */
+export interface Failure {
+  readonly message: string;
+  readonly hint?: string | undefined;
+  readonly exitCode: number;
+  /** The kind, for programs. */
+  readonly reason: string;
+  readonly status?: number | undefined;
+  readonly code?: string | undefined;
+  readonly url?: string | undefined;
+  readonly attempts?: number | undefined;
+  readonly requestId?: string | undefined;
+}
+
+/** A failure that a command found itself. */
+export class CommandError extends Error {
+  readonly _tag = "CommandError";
+  readonly exitCode: number;
+  readonly hint: string | undefined;
+  constructor(message: string, exitCode: number, hint?: string) {
+    super(message);
+    this.exitCode = exitCode;
+    this.hint = hint;
+  }
+}
+
+/** A failure with a better hint than its kind has. */
+export class HintedError extends Error {
+  readonly _tag = "HintedError";
+  readonly hint: string;
+  constructor(cause: Error, hint: string) {
+    super(cause.message, { cause });
+    this.hint = hint;
+  }
+}
+
+/** By its tag, so that commands which ask nothing need not load the client. */
+export const isEngineError = (error: unknown): error is EngineError =>
+  error instanceof Error && "_tag" in error && error._tag === "EngineError";
+
+/** What to tell about anything that was thrown. */
+export const failureOf = (error: unknown): Failure => {
+  if (isEngineError(error)) return callFailure(error);
+  if (error instanceof HintedError) return { ...failureOf(error.cause), hint: error.hint };
+  if (error instanceof UsageError) {
+    return { message: error.message, hint: error.hint, exitCode: exitCodes.usage, reason: "Usage" };
+  }
+  if (error instanceof CommandError) {
+    return { message: error.message, hint: error.hint, exitCode: error.exitCode, reason: "Failed" };
+  }
+  if (error instanceof FileError) return { message: error.message, exitCode: exitCodes.unexpected, reason: "File" };
+  if (error instanceof TypeError || error instanceof RangeError) {
+    // The client says by name which of its options cannot be.
+    const option = /^(baseUrl|format|limit|offset|attempts|maxAttempts|deadlineMs|limits)\b/.exec(error.message);
+    if (option !== null) return { message: error.message, exitCode: exitCodes.usage, reason: "Usage" };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return {
+    message: `Unexpected: ${message}`,
+    hint: "With --verbose it shows where.",
+    exitCode: exitCodes.unexpected,
+    reason: "Unexpected",
+  };
+};
+
+const callFailure = (error: EngineError): Failure => ({
+  message: `${sentence(error)}${after(error)}`,
+  hint: hintFor(error),
+  exitCode: exitCodeOf(error.reason._tag),
+  reason: error.reason._tag,
+  status: error.status,
+  code: error.code,
+  url: error.url,
+  attempts: error.attempts,
+  requestId: error.requestId,
+});
+
+/** What was asked for, as somebody who typed it would say. */
+const subjectOf = (url: string): string => {
+  const [, tag, status] = /\/engines\/([^/?]+)(\/status)?(?:\?|$)/.exec(url) ?? [];
+  if (tag === undefined) return url;
+  let name = tag;
+  try {
+    name = decodeURIComponent(tag);
+  } catch {
+    // It is said as it is.
+  }
+  return `${status === undefined ? "" : "status of "}${safeText(name)}`;
+};
+
+const sentence = ({ reason, url, status, serverMessage }: EngineError): string => {
+  const host = new URL(url).host;
+  const said = serverMessage === undefined || serverMessage === "" ? "" : `: ${safeText(serverMessage)}`;
+  const answer = status === undefined ? "" : ` (${status})`;
+  switch (reason._tag) {
+    case "NotFound":
+      return `Not found at ${host}: ${subjectOf(url)}`;
+    case "Unauthenticated":
+      return `${host} does not accept the credentials${answer}${said}`;
+    case "PermissionDenied":
+      return `The credentials do not allow this at ${host}${answer}${said}`;
+    case "CredentialsFailed":
+      return `No token could be had: ${safeText(reason.problem)}`;
+    case "InvalidArgument":
+      return status === undefined ? `Not a valid request${said}` : `${host} calls the request invalid${answer}${said}`;
+    case "RateLimited":
+      return `${host} has had too many requests${answer}${wait(reason.retryAfterMs)}`;
+    case "Unavailable":
+      return `${host} cannot answer now${answer}${said}${wait(reason.retryAfterMs)}`;
+    case "CircuitOpen":
+      return `${host} fails so often that nothing was sent${wait(reason.retryAfterMs)}`;
+    case "Unreachable":
+      return (
+        unreachable[reason.problem].replace("HOST", host) +
+        (reason.systemCode === undefined ? "" : ` (${reason.systemCode})`)
+      );
+    case "TimedOut":
+      return `No answer from ${host} within ${sayDuration(reason.limitMs)}`;
+    case "Undecodable":
+      return `The answer of ${host} cannot be read: ${safeText(reason.problem)}`;
+    case "TooLarge":
+      return `The answer of ${host} is larger than ${reason.limit} = ${reason.value} allows`;
+    case "RedirectRefused":
+      return `${host} redirects, and it was not followed: ${safeText(reason.problem)}`;
+    case "Unimplemented":
+      return `${host} does not offer this call${answer}`;
+    default:
+      return `${host} refuses the request${answer}${said}`;
+  }
+};
+
+const unreachable = {
+  dns: "The name HOST does not resolve",
+  refused: "Nothing listens at HOST",
+  reset: "The connection to HOST broke",
+  tls: "The TLS certificate or handshake of HOST is not acceptable",
+  network: "HOST cannot be reached",
+} as const;
+
+const wait = (ms: number | undefined): string => (ms === undefined ? "" : `; it asks to wait ${sayDuration(ms)}`);
+
+const after = ({ attempts }: EngineError): string => (attempts > 1 ? `, after ${attempts} attempts` : "");
+
+const hintFor = ({ reason }: EngineError): string | undefined => {
+  switch (reason._tag) {
+    case "Unauthenticated":
+    case "CredentialsFailed":
+      return "Log in with `bne auth login`, or set BYTENITE_TOKEN. `bne auth status` tells what is used.";
+    case "PermissionDenied":
+      return "`bne auth status` tells which credentials are used.";
+    case "Unreachable":
+      return reason.problem === "dns" || reason.problem === "refused"
+        ? "Point elsewhere with --base-url URL, BYTENITE_BASE_URL, or `bne profile set NAME --base-url URL`."
+        : undefined;
+    case "TimedOut":
+      return "Give it more time with --deadline 2m.";
+    case "Undecodable":
+      return "Try --format json; `bne raw GET PATH` shows the answer as it is.";
+    default:
+      return undefined;
+  }
+};
+
+/** A failure for people: a sentence, and a line that helps. */
+export const failureText = ({ message, hint }: Failure): string =>
+  `bne: ${oneLine(message)}\n${hint === undefined ? "" : `${oneLine(hint)}\n`}`;
+
+const oneLine = (text: string): string => safeText(text.trim());
+
+/** A failure for programs. */
+export const failureJson = (failure: Failure): string => `${JSON.stringify({ error: failure })}\n`;

@@ -1,0 +1,20 @@
+// Prints the completion script of a shell.
+import { completionScripts } from "../CompletionScripts.ts";
+import { exitCodes } from "../ExitCode.ts";
+import { positional, type Invocation } from "../Invocation.ts";
+import { didYouMean } from "../Suggestion.ts";
+import { UsageError } from "../UsageError.ts";
+
+export const run = async (invocation: Invocation): Promise<number> => {
+  const shell = positional(invocation, 0);
+  const script = Object.hasOwn(completionScripts, shell) ? completionScripts[shell] : undefined;
+  if (script === undefined) {
+    const shells = Object.keys(completionScripts);
+    throw new UsageError(
+      `There is no completion for ${JSON.stringify(shell)}`,
+      didYouMean(shell, shells) ?? `There is: ${shells.join(", ")}.`,
+    );
+  }
+  await invocation.stdout.write(script);
+  return exitCodes.ok;
+};

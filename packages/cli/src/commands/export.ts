@@ -1,0 +1,67 @@
+// Writes engines as NDJSON, for backups.
+import { resolve } from "node:path";
+import type { Engine } from "@bytenite-engines/proto";
+import type { PromiseEngineClient } from "@bytenite-engines/core/promise";
+import { clientOf } from "../Client.ts";
+import { exitCodes } from "../ExitCode.ts";
+import { isOn, textOf, type Invocation } from "../Invocation.ts";
+import { ndjson } from "../output/JsonWriter.ts";
+import { engineRecord } from "../output/Records.ts";
+import { pagesOf } from "../Pages.ts";
+import { beginAtomically } from "../settings/AtomicFile.ts";
+import { withTagHints } from "../TagHints.ts";
+import { safeLines } from "../text/SafeText.ts";
+import { UsageError } from "../UsageError.ts";
+
+export const run = async (invocation: Invocation): Promise<number> => {
+  const { notes, stdout, terminal, cwd } = invocation;
+  const tags = invocation.arguments.positionals;
+  const all = isOn(invocation, "all");
+  if (all === tags.length > 0) {
+    throw new UsageError(
+      "bne export needs tags, or --all for everything",
+      "For example: bne export --all --file engines.ndjson",
+    );
+  }
+  const showSecrets = isOn(invocation, "show-secrets");
+  const client = await clientOf(invocation);
+  const path = textOf(invocation, "file");
+  const file = path === undefined ? undefined : beginAtomically(resolve(cwd, path));
+  let written = 0;
+  let hidden = 0;
+  try {
+    for await (const engines of batches(invocation, client)) {
+      if (!showSecrets) hidden += engines.filter(({ platformConfig }) => (platformConfig?.token ?? "") !== "").length;
+      const text = ndjson(engines.map((engine) => engineRecord(engine, showSecrets)));
+      written += engines.length;
+      if (file === undefined) await stdout.write(terminal.isTTY ? safeLines(text) : text);
+      else file.write(text);
+    }
+    file?.commit();
+  } finally {
+    file?.discard();
+    notes.progress(undefined);
+  }
+  if (hidden > 0)
+    notes.warn(`${hidden} secrets were redacted; --show-secrets keeps them, so that the backup is complete`);
+  if (path !== undefined) notes.note(`${written} engines in ${path}`);
+  return exitCodes.ok;
+};
+
+async function* batches(invocation: Invocation, client: PromiseEngineClient): AsyncGenerator<ReadonlyArray<Engine>> {
+  const { notes, signal } = invocation;
+  const tags = invocation.arguments.positionals;
+  for (const tag of tags) {
+    notes.progress(`asking for ${tag}`);
+    yield [await withTagHints(client, tag, signal, () => client.get(tag, { signal }))];
+  }
+  if (tags.length > 0) return;
+  for await (const { engines, pages, read, pagination } of pagesOf(
+    client,
+    { isPublic: isOn(invocation, "public") },
+    signal,
+  )) {
+    notes.progress(`page ${pages}, ${read} of ${pagination?.total ?? "?"} engines`);
+    yield engines;
+  }
+}

@@ -1,0 +1,135 @@
+// Watches engines change: a live table on a terminal, events as NDJSON elsewhere.
+import { textAt } from "../output/Column.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Engine } from "@bytenite-engines/proto";
+import type { PromiseEngineClient } from "@bytenite-engines/core/promise";
+import { clientOf } from "../Client.ts";
+import { changesBetween, type Snapshot } from "../EngineSnapshot.ts";
+import { exitCodeOf, exitCodes } from "../ExitCode.ts";
+import { isEngineError } from "../Failure.ts";
+import { isOn, numberOf, type Invocation } from "../Invocation.ts";
+import { askedColumns } from "../output/EngineShape.ts";
+import { outputOptions } from "../output/OpenOutput.ts";
+import { formOf, writerOf } from "../output/Output.ts";
+import { engineRecord, engineShape } from "../output/Records.ts";
+import type { Shape } from "../output/Shape.ts";
+import { tableText } from "../output/TableWriter.ts";
+import { pagesOf } from "../Pages.ts";
+import { liveText } from "../terminal/LiveText.ts";
+import { safeText } from "../text/SafeText.ts";
+import { UsageError } from "../UsageError.ts";
+import { defaultIntervalMs } from "./wait.ts";
+
+export const run = async (invocation: Invocation): Promise<number> => {
+  const options = outputOptions(invocation);
+  const shape = engineShape("array");
+  const form = options.jq === undefined ? formOf(options, shape) : "ndjson";
+  if (form !== "table" && form !== "wide" && form !== "ndjson") {
+    if (options.named) throw new UsageError(`watch does not write ${form}`, "Use --output table or ndjson.");
+  }
+  const live = form !== "ndjson" && invocation.terminal.live;
+  const client = await clientOf(invocation);
+  return live ? table(invocation, client, shape) : events(invocation, client);
+};
+
+/** Looks at the engines again and again, until the time is over. */
+async function* looks(invocation: Invocation, client: PromiseEngineClient): AsyncGenerator<Snapshot> {
+  const { notes, signal } = invocation;
+  const intervalMs = numberOf(invocation, "interval") ?? defaultIntervalMs;
+  const endsAt = performance.now() + (numberOf(invocation, "timeout") ?? Infinity);
+  for (let first = true; first || performance.now() < endsAt; first = false) {
+    if (first) notes.progress("first look");
+    try {
+      const snapshot = await look(invocation, client);
+      notes.progress(undefined);
+      yield snapshot;
+    } catch (error) {
+      const passing = isEngineError(error) && exitCodeOf(error.reason._tag) === exitCodes.unavailable;
+      if (!passing || first || signal.aborted) throw error;
+      notes.note(safeText(error.message));
+    }
+    await delay(Math.max(0, Math.min(intervalMs, endsAt - performance.now())), undefined, { signal });
+  }
+}
+
+const look = async (invocation: Invocation, client: PromiseEngineClient): Promise<Snapshot> => {
+  const { signal } = invocation;
+  const tags = invocation.arguments.positionals;
+  const engines: Array<Engine> = [];
+  if (tags.length === 0) for await (const page of pagesOf(client, {}, signal)) engines.push(...page.engines);
+  const found = await Promise.all(tags.map((tag) => unlessGone(client.get(tag, { signal }))));
+  engines.push(...found.filter((engine) => engine !== undefined));
+  const showSecrets = isOn(invocation, "show-secrets");
+  return new Map(
+    engines.map((engine) => [`${engine.name}@${engine.version}`, engineRecord(engine, showSecrets).json] as const),
+  );
+};
+
+const unlessGone = async (call: Promise<Engine>): Promise<Engine | undefined> => {
+  try {
+    return await call;
+  } catch (error) {
+    if (isEngineError(error) && error.reason._tag === "NotFound") return undefined;
+    throw error;
+  }
+};
+
+const table = async (invocation: Invocation, client: PromiseEngineClient, shape: Shape): Promise<number> => {
+  const { terminal, stdout } = invocation;
+  const { columns, headers } = outputOptions(invocation);
+  const screen = liveText(stdout);
+  try {
+    for await (const snapshot of looks(invocation, client)) {
+      const { lines } = tableText(
+        {
+          columns: columns === undefined ? shape.columns : askedColumns(columns, shape.known),
+          headers,
+          asked: columns !== undefined,
+          terminal,
+          now: Date.now,
+        },
+        [...snapshot.values()],
+      );
+      await screen.show(fitted(lines, terminal.height ?? Infinity));
+    }
+  } finally {
+    screen.end();
+  }
+  return exitCodes.ok;
+};
+
+/** What does not fit on the screen is counted. */
+const fitted = (lines: ReadonlyArray<string>, height: number): ReadonlyArray<string> => {
+  const room = Math.max(1, height - 2);
+  if (lines.length === 0) return ["No engines."];
+  return lines.length <= room ? lines : [...lines.slice(0, room - 1), `... and ${lines.length - room + 1} more`];
+};
+
+const eventShape: Shape = {
+  columns: [],
+  known: [],
+  nameOf: (record) => textAt(record, "tag"),
+  document: "array",
+};
+
+const events = async (invocation: Invocation, client: PromiseEngineClient): Promise<number> => {
+  const options = outputOptions(invocation);
+  const writer = await writerOf(
+    { ...options, form: "ndjson", named: true, columns: undefined },
+    eventShape,
+    invocation.stdout.write,
+  );
+  let before: Snapshot = new Map();
+  for await (const snapshot of looks(invocation, client)) {
+    const at = new Date().toISOString();
+    const changes = changesBetween(before, snapshot);
+    if (changes.length > 0) {
+      await writer.write(
+        changes.map(({ event, tag, fields, engine }) => ({ json: { event, at, tag, fields: [...fields], engine } })),
+      );
+    }
+    before = snapshot;
+  }
+  await writer.end();
+  return exitCodes.ok;
+};

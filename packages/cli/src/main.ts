@@ -1,0 +1,25 @@
+// What bin/bne.js loads: answers what is asked most often at once, and loads the rest for everything else.
+
+/** Runs a command line; the exit code is set when it is done. */
+export const main = async (argv: ReadonlyArray<string>): Promise<void> => {
+  const [first, second] = argv;
+  if (argv.length === 1 && (first === "--version" || first === "-V")) {
+    const { version } = await import("./Version.ts");
+    process.stdout.write(`${version}\n`);
+    return;
+  }
+  if (argv.length === 2 && first === "completion" && second !== undefined) {
+    const { completionScripts } = await import("./CompletionScripts.ts");
+    const script = Object.hasOwn(completionScripts, second) ? completionScripts[second] : undefined;
+    if (script !== undefined) {
+      process.stdout.write(script);
+      return;
+    }
+  }
+  if (first === "__complete") {
+    const { complete } = await import("./Complete.ts");
+    return complete(second ?? "", argv.slice(2));
+  }
+  const { run } = await import("./run.ts");
+  process.exitCode = await run(argv);
+};

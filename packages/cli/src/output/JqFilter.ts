@@ -1,0 +1,62 @@
+// Decides: how a jq expression is run over JSON: by jq itself, compiled to WebAssembly.
+import { createRequire } from "node:module";
+import { UsageError } from "../UsageError.ts";
+import { ndjson } from "./JsonWriter.ts";
+import type { RecordWriter, Write } from "./Shape.ts";
+
+interface Jq {
+  readonly raw: (json: string, expression: string, flags: ReadonlyArray<string>) => string;
+}
+
+/** Records that are given to one run of jq. */
+const recordsPerRun = 1_000;
+
+/** What jq makes of JSON texts: strings as they are, anything else as compact JSON, one a line. */
+export const jqOf = async (expression: string): Promise<(json: string) => string> => {
+  const load = createRequire(import.meta.url);
+  const jq = await (load("jq-web") as Promise<Jq>);
+  return (json) => {
+    try {
+      const text = jq.raw(json, expression, ["-r", "-c"]);
+      return text === "" || text.endsWith("\n") ? text : `${text}\n`;
+    } catch (error) {
+      throw new UsageError(`--jq: ${problemOf(error)}`, "See https://jqlang.org/manual/ for the language.");
+    }
+  };
+};
+
+const problemOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error))
+    .split("\n")
+    .map((line) => line.trim())
+    .find((line) => line !== "" && !line.startsWith("Non-zero")) ?? "the expression failed";
+
+/** Runs the expression once over the whole document that `inner` makes. */
+export const jqOnDocument = (expression: string, make: (write: Write) => RecordWriter, write: Write): RecordWriter => {
+  const pieces: Array<string> = [];
+  const inner = make(async (chunk) => void pieces.push(String(chunk)));
+  return {
+    write: inner.write,
+    end: async () => {
+      await inner.end();
+      await write((await jqOf(expression))(pieces.join("")));
+    },
+  };
+};
+
+/** Runs the expression over each record as it comes. */
+export const jqOnRecords = (expression: string, write: Write): RecordWriter => {
+  let jq: Promise<(json: string) => string> | undefined;
+  return {
+    write: async (records) => {
+      jq ??= jqOf(expression);
+      for (let start = 0; start < records.length; start += recordsPerRun) {
+        await write((await jq)(ndjson(records.slice(start, start + recordsPerRun))));
+      }
+    },
+    end: async () => {
+      // A wrong expression is told even when there is nothing to run it over.
+      if (jq === undefined) (await jqOf(expression))("");
+    },
+  };
+};

@@ -1,0 +1,44 @@
+// Decides: how records are written as JSON, a piece at a time, so that a long list needs no memory.
+import type { OutputRecord, RecordWriter, Shape, Write } from "./Shape.ts";
+
+const indentation = 2;
+
+const pretty = (value: unknown, level: number): string =>
+  JSON.stringify(value, null, indentation).replaceAll("\n", `\n${" ".repeat(level * indentation)}`);
+
+/** One JSON document, indented, keys in the API's order. */
+export const jsonWriter = ({ document }: Shape, write: Write): RecordWriter => {
+  const envelope = typeof document === "object" ? document : undefined;
+  const level = envelope === undefined ? 1 : 2;
+  const open = envelope === undefined ? "[" : `{\n  ${JSON.stringify(envelope.key)}: [`;
+  let written = 0;
+  const begin = (): string => (written === 0 ? open : "");
+  return {
+    write: async (records) => {
+      if (records.length === 0) return;
+      if (document === "one") return write(records.map(({ json }) => `${pretty(json, 0)}\n`).join(""));
+      const items = records.map(({ json }) => `\n${" ".repeat(level * indentation)}${pretty(json, level)}`);
+      const text = begin() + (written === 0 ? "" : ",") + items.join(",");
+      written += records.length;
+      await write(text);
+    },
+    end: async () => {
+      if (document === "one") return;
+      const close = written === 0 ? "]" : `\n${" ".repeat((level - 1) * indentation)}]`;
+      const rest = Object.entries(envelope?.rest() ?? {}).map(
+        ([key, value]) => `,\n  ${JSON.stringify(key)}: ${pretty(value, 1)}`,
+      );
+      await write(`${begin()}${close}${rest.join("")}${envelope === undefined ? "" : "\n}"}\n`);
+    },
+  };
+};
+
+/** One JSON object a line. */
+export const ndjsonWriter = (write: Write): RecordWriter => ({
+  write: (records) => write(ndjson(records)),
+  end: async () => {},
+});
+
+/** The lines of records. */
+export const ndjson = (records: ReadonlyArray<OutputRecord>): string =>
+  records.map(({ json }) => `${JSON.stringify(json)}\n`).join("");

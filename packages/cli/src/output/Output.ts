@@ -1,0 +1,105 @@
+// Decides: which writer a command's records go to, by --output, --jq and --columns.
+import { pathsOfColumns } from "./ShapePaths.ts";
+import { UsageError } from "../UsageError.ts";
+import type { OutputForm } from "../table/Flags.ts";
+import type { Terminal } from "../terminal/Terminal.ts";
+import { safeLines, safeText } from "../text/SafeText.ts";
+import { askedColumns } from "./EngineShape.ts";
+import { jsonWriter, ndjsonWriter } from "./JsonWriter.ts";
+import { csvWriter } from "./CsvWriter.ts";
+import { detailsWriter, tableWriter } from "./TableWriter.ts";
+import type { RecordWriter, Shape, Write } from "./Shape.ts";
+
+/** What was asked for. */
+export interface OutputOptions {
+  readonly form: OutputForm;
+  /** Whether the form was named by a flag. */
+  readonly named: boolean;
+  readonly jq: string | undefined;
+  readonly columns: ReadonlyArray<string> | undefined;
+  readonly headers: boolean;
+  readonly terminal: Terminal;
+  readonly now: () => number;
+}
+
+/** The form that holds: --jq without a form means json. Throws UsageError for what does not go together. */
+export const formOf = ({ form, named, jq, columns, terminal }: OutputOptions, shape: Shape): OutputForm => {
+  const holds = jq === undefined ? form : named || form === "ndjson" ? form : "json";
+  if (jq !== undefined && holds !== "json" && holds !== "ndjson") {
+    throw new UsageError(`--jq works on JSON, not on --output ${holds}`, "Use it with --output json or ndjson.");
+  }
+  if (columns !== undefined && !["table", "wide", "csv"].includes(holds)) {
+    throw new UsageError(`--columns is for table, wide and csv, not for ${holds}`, "Choose fields of JSON with --jq.");
+  }
+  if (holds === "protobuf" && terminal.isTTY) {
+    throw new UsageError("--output protobuf is not for a terminal", "Send it to a file or into a pipe.");
+  }
+  if (columns !== undefined) askedColumns(columns, shape.known);
+  return holds;
+};
+
+/** The writer of a command's records. Checks first that all of it goes together. */
+export const writerOf = async (options: OutputOptions, shape: Shape, unsafe: Write): Promise<RecordWriter> => {
+  const form = formOf(options, shape);
+  const { jq } = options;
+  // Cells of tables are safe one by one; whole documents are made so on their way to a terminal.
+  const write: Write =
+    options.terminal.isTTY && !["table", "wide", "protobuf"].includes(form) ? safely(unsafe) : unsafe;
+  const asked = options.columns === undefined ? undefined : askedColumns(options.columns, shape.known);
+  switch (form) {
+    case "json":
+      if (jq === undefined) return jsonWriter(shape, write);
+      return (await import("./JqFilter.ts")).jqOnDocument(jq, (inner) => jsonWriter(shape, inner), write);
+    case "ndjson":
+      return jq === undefined ? ndjsonWriter(write) : (await import("./JqFilter.ts")).jqOnRecords(jq, write);
+    case "yaml":
+      return (await import("./YamlWriter.ts")).yamlWriter(shape, write);
+    case "csv":
+      return csvWriter(asked ?? shape.wide ?? shape.columns, options.headers, write);
+    case "name":
+      return namesWriter(shape, write);
+    case "protobuf":
+      return protobufWriter(shape, write);
+    case "table":
+    case "wide":
+      return peopleWriter(options, form, shape, asked, write);
+  }
+};
+
+const safely =
+  (write: Write): Write =>
+  (chunk) =>
+    write(typeof chunk === "string" ? safeLines(chunk) : chunk);
+
+const peopleWriter = (
+  { headers, terminal, now }: OutputOptions,
+  form: "table" | "wide",
+  shape: Shape,
+  asked: ReturnType<typeof askedColumns> | undefined,
+  write: Write,
+): RecordWriter => {
+  const columns = asked ?? (form === "wide" ? shape.wide : undefined) ?? shape.columns;
+  const fitted = form === "wide" ? { ...terminal, width: undefined } : terminal;
+  const options = { columns, headers, asked: asked !== undefined, terminal: fitted, now };
+  return shape.document === "one" && asked === undefined && form === "table"
+    ? detailsWriter(pathsOfColumns(shape), options, write)
+    : tableWriter(options, write);
+};
+
+const namesWriter = (shape: Shape, write: Write): RecordWriter => ({
+  write: (records) => write(records.map(({ json }) => `${safeText(shape.nameOf(json))}\n`).join("")),
+  end: async () => {},
+});
+
+/** The bytes of the records one after the other: for a list that is one message, because repeated fields add up. */
+const protobufWriter = ({ document }: Shape, write: Write): RecordWriter => ({
+  write: async (records) => {
+    for (const { bytes } of records) {
+      if (bytes === undefined) throw new UsageError("The API has no protobuf message for this", "Use --output json.");
+      await write(bytes());
+    }
+  },
+  end: async () => {
+    if (typeof document === "object" && document.restBytes !== undefined) await write(document.restBytes());
+  },
+});

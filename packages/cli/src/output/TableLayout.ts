@@ -1,0 +1,94 @@
+// Decides: how wide each column of a table is, and which are left out when the terminal is too narrow.
+import { styled } from "../terminal/Style.ts";
+import { cut, padded, widthOf } from "../text/Width.ts";
+import { headingOf, type Cell, type Column } from "./Column.ts";
+
+/** Spaces between two columns. */
+const gapCells = 2;
+/** The widest that a column is made for the sake of others below it, in cells; a longer value sticks out. */
+const maxPaddedCells = 60;
+/** A column that somebody asked for is cut to this before it is given up, in cells. */
+const leastAskedCells = 4;
+
+/** A column and the cells it has. */
+export interface PlacedColumn {
+  readonly column: Column;
+  readonly cells: number;
+}
+
+/** Places columns by what the first rows need. `width` undefined: no limit, nothing is cut or left out. */
+export const placed = (
+  columns: ReadonlyArray<Column>,
+  rows: ReadonlyArray<ReadonlyArray<Cell>>,
+  width: number | undefined,
+  asked: boolean,
+): ReadonlyArray<PlacedColumn> => {
+  const places = columns.map((column, index) => {
+    let cells = widthOf(headingOf(column));
+    for (const row of rows)
+      cells = Math.max(
+        cells,
+        Math.min(widthOf(cut(row[index]?.text ?? "", width ?? maxPaddedCells)), width ?? maxPaddedCells),
+      );
+    const least = asked ? Math.min(cells, leastAskedCells) : Math.min(cells, column.leastCells ?? cells);
+    return { column, cells, least };
+  });
+  return width === undefined ? places : narrowed(places, width);
+};
+
+interface Place extends PlacedColumn {
+  readonly least: number;
+}
+
+const narrowed = (places: ReadonlyArray<Place>, width: number): ReadonlyArray<PlacedColumn> => {
+  let kept = [...places];
+  for (;;) {
+    const least = total(kept.map((place) => place.least));
+    if (least <= width || kept.length <= 1) break;
+    const last = kept.reduce((worst, place) => ((place.column.rank ?? 0) >= (worst.column.rank ?? 0) ? place : worst));
+    if ((last.column.rank ?? 0) === 0) break;
+    kept = kept.filter((place) => place !== last);
+  }
+  let over = total(kept.map(({ cells }) => cells)) - width;
+  const cells = kept.map((place) => place.cells);
+  while (over > 0) {
+    // The widest column that can still give gives one cell.
+    let widest = -1;
+    for (const [index, place] of kept.entries()) {
+      const room = (cells[index] ?? 0) - place.least;
+      if (room > 0 && (widest < 0 || (cells[index] ?? 0) > (cells[widest] ?? 0))) widest = index;
+    }
+    if (widest < 0) break;
+    cells[widest] = (cells[widest] ?? 0) - 1;
+    over -= 1;
+  }
+  return kept.map(({ column }, index) => ({ column, cells: cells[index] ?? 0 }));
+};
+
+const total = (cells: ReadonlyArray<number>): number =>
+  cells.reduce((sum, each) => sum + each, 0) + gapCells * Math.max(0, cells.length - 1);
+
+/** One line of a table. `cuts`: whether values are cut to their column, and the line to the width. */
+export const lineOf = (
+  places: ReadonlyArray<PlacedColumn>,
+  row: ReadonlyArray<Cell>,
+  options: { readonly colour: boolean; readonly width: number | undefined },
+): string => {
+  let line = "";
+  let used = 0;
+  for (const [index, { column, cells }] of places.entries()) {
+    const { text, style } = row[index] ?? { text: "" };
+    const room = options.width === undefined ? undefined : Math.min(cells, options.width - used);
+    if (room !== undefined && room <= 0) break;
+    const fitting = room === undefined ? text : cut(text, room);
+    const isLast = index === places.length - 1;
+    const align = column.kind === "number" ? "right" : "left";
+    const filled =
+      isLast && align === "left" ? fitting : padded(fitting, room ?? Math.min(cells, maxPaddedCells), align);
+    // Only the text is styled, not the space around it.
+    line += style === undefined ? filled : filled.replace(fitting, () => styled(fitting, style, options.colour));
+    used += cells + gapCells;
+    if (!isLast) line += " ".repeat(gapCells);
+  }
+  return line.trimEnd();
+};

@@ -1,0 +1,40 @@
+// Decides: how records are written as YAML 1.2, a piece at a time.
+import type { JsonValue } from "@bufbuild/protobuf";
+import { Document, isScalar, Scalar, visit } from "yaml";
+import { safeText } from "../text/SafeText.ts";
+import type { RecordWriter, Shape, Write } from "./Shape.ts";
+
+/** Text that a terminal would act upon is quoted, because only quoted text can carry escapes. */
+const yamlOf = (value: JsonValue): string => {
+  const document = new Document(value);
+  visit(document, {
+    Scalar: (_, node) => {
+      if (isScalar(node) && typeof node.value === "string" && safeText(node.value) !== node.value) {
+        node.type = Scalar.QUOTE_DOUBLE;
+      }
+    },
+  });
+  return document.toString({ lineWidth: 0, flowCollectionPadding: true });
+};
+
+/** One YAML document. */
+export const yamlWriter = ({ document }: Shape, write: Write): RecordWriter => {
+  const envelope = typeof document === "object" ? document : undefined;
+  let written = 0;
+  return {
+    write: async (records) => {
+      if (records.length === 0) return;
+      if (document === "one") return write(records.map(({ json }) => yamlOf(json)).join("---\n"));
+      const items = yamlOf(records.map(({ json }) => json));
+      const head = written === 0 && envelope !== undefined ? `${envelope.key}:\n` : "";
+      written += records.length;
+      await write(head + (envelope === undefined ? items : items.replaceAll(/^(?=.)/gm, "  ")));
+    },
+    end: async () => {
+      if (document === "one") return;
+      const empty = written > 0 ? "" : envelope === undefined ? "[]\n" : `${envelope.key}: []\n`;
+      const rest = envelope === undefined ? {} : envelope.rest();
+      await write(empty + (Object.keys(rest).length === 0 ? "" : yamlOf(rest)));
+    },
+  };
+};

@@ -1,0 +1,121 @@
+// One run of bne: from the command line to the exit code.
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { isatty } from "node:tty";
+import { understand, type Arguments } from "./Arguments.ts";
+import { exitCodes } from "./ExitCode.ts";
+import { failureJson, failureOf, failureText } from "./Failure.ts";
+import { Interrupted, interruption } from "./Interruption.ts";
+import type { Invocation } from "./Invocation.ts";
+import { directoriesOf } from "./settings/Directories.ts";
+import { loadSettings } from "./settings/Settings.ts";
+import { Notes } from "./terminal/Notes.ts";
+import { ClosedPipe, Stdout } from "./terminal/Stdout.ts";
+import { terminalOf, type StreamFacts } from "./terminal/Terminal.ts";
+
+/** What is known of a run when it fails. */
+interface Run {
+  readonly argv: ReadonlyArray<string>;
+  json: boolean;
+  verbose: boolean;
+}
+
+/** Runs a command line and resolves to its exit code. Data goes to stdout, everything else to stderr. */
+export const run = async (argv: ReadonlyArray<string>): Promise<number> => {
+  const known: Run = { argv, json: asksForJson(argv), verbose: argv.includes("--verbose") || argv.includes("-v") };
+  try {
+    return await carriedOut(argv, known);
+  } catch (error) {
+    if (error instanceof ClosedPipe) return exitCodes.ok;
+    if (error instanceof Interrupted) return error.exitCode;
+    const failure = failureOf(error);
+    process.stderr.write(known.json ? failureJson(failure) : failureText(failure));
+    if (known.verbose) process.stderr.write(stackOf(error));
+    return failure.exitCode;
+  }
+};
+
+const carriedOut = async (argv: ReadonlyArray<string>, known: Run): Promise<number> => {
+  const request = understand(argv);
+  if (request.kind === "version") {
+    const { version } = await import("./Version.ts");
+    process.stdout.write(`${version}\n`);
+    return exitCodes.ok;
+  }
+  if (request.kind === "help") {
+    const { showHelp } = await import("./Help.ts");
+    return showHelp(request.words);
+  }
+  const signal = interruption();
+  const invocation = await invocationOf(request.arguments, signal);
+  known.json = ["json", "ndjson"].includes(invocation.settings.text("output") ?? "");
+  const { run } = await request.arguments.command.load();
+  try {
+    return await unlessInterrupted(run(invocation), signal);
+  } finally {
+    invocation.notes.progress(undefined);
+    await invocation.stdout.end();
+  }
+};
+
+/** A run that was interrupted ends as such, whatever its failure looked like. */
+const unlessInterrupted = async (code: Promise<number>, signal: AbortSignal): Promise<number> => {
+  try {
+    return await code;
+  } catch (error) {
+    throw signal.aborted && !(error instanceof ClosedPipe) ? signal.reason : error;
+  }
+};
+
+const invocationOf = async (given: Arguments, signal: AbortSignal): Promise<Invocation> => {
+  const { env } = process;
+  const directories = directoriesOf(process.platform, env, homedir());
+  const settings = await loadSettings({
+    flags: given.flags,
+    env,
+    cwd: process.cwd(),
+    userFile: join(directories.config, "config.json"),
+  });
+  const when = settings.text("color");
+  const notes = new Notes(
+    terminalOf(factsOf(process.stderr), env, when),
+    {
+      verbose: given.flags["verbose"] === true,
+      trace: given.flags["trace"] === true,
+      quiet: given.flags["quiet"] === true,
+    },
+    (text) => void process.stderr.write(text),
+  );
+  // Who reads the notes may go as well; that is no reason to end.
+  process.stderr.on("error", () => {});
+  return {
+    arguments: given,
+    env,
+    cwd: process.cwd(),
+    directories,
+    settings,
+    get stdin() {
+      return process.stdin;
+    },
+    stdout: new Stdout(process.stdout, () => notes.hide()),
+    terminal: terminalOf(factsOf(process.stdout), env, when),
+    notes,
+    signal,
+  };
+};
+
+const factsOf = (stream: NodeJS.WriteStream & { readonly fd: number }): StreamFacts => ({
+  isTTY: isatty(stream.fd),
+  columns: stream.columns,
+  rows: stream.rows,
+});
+
+/** Before the command line is understood: whether errors are to be JSON. */
+const asksForJson = (argv: ReadonlyArray<string>): boolean =>
+  /(?:^|\0)(?:--output|-o)[\0=]?(?:nd)?json(?:\0|$)/.test(argv.join("\0"));
+
+const stackOf = (error: unknown): string => {
+  const lines: Array<string> = [];
+  for (let cause = error; cause instanceof Error; cause = cause.cause) lines.push(cause.stack ?? cause.message);
+  return `${lines.join("\ncaused by ")}\n`;
+};

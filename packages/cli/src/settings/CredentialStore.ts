@@ -1,0 +1,84 @@
+// Keeps one secret per profile: in the keychain where there is one, else in a file that only the user can read.
+import { rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { UsageError } from "../UsageError.ts";
+import { writeAtomically } from "./AtomicFile.ts";
+import { changeConfig, readConfig, textOf } from "./ConfigFile.ts";
+import { askKeychain } from "./Keychain.ts";
+import { parseSecret, type StoredSecret } from "./Secret.ts";
+import type { Settings } from "./Settings.ts";
+
+/** Where a secret is kept. */
+export type StorePlace = "keychain" | "file";
+
+/** The file of secrets, beside the settings. */
+export const credentialsFile = (userFile: string): string => join(dirname(userFile), "credentials.json");
+
+/** The stored secret of the profile in use, and where it was. */
+export const loadSecret = async (
+  settings: Settings,
+): Promise<{ readonly secret: StoredSecret; readonly place: StorePlace; readonly where: string } | undefined> => {
+  const { profileName, profiles, userFile } = settings;
+  const place = profiles[profileName]?.["credentials"];
+  if (place === "keychain") {
+    const answer = await askKeychain({ action: "get", account: profileName });
+    const secret = answer?.secret === undefined ? undefined : parseSecret(answer.secret);
+    if (secret !== undefined) return { secret, place, where: "the keychain" };
+    throw new UsageError(
+      `The credentials of profile ${profileName} are in the keychain, which ${answer?.done === true ? "does not have them any more" : "does not answer"}`,
+      "Set BYTENITE_TOKEN, or log in again: bne auth login",
+    );
+  }
+  const path = credentialsFile(userFile);
+  const text = (await secretsIn(path))[profileName];
+  const secret = text === undefined ? undefined : parseSecret(JSON.stringify(text));
+  return secret === undefined ? undefined : { secret, place: "file", where: path };
+};
+
+/** Stores the secret of the profile in use; resolves to where it went. */
+export const storeSecret = async (
+  settings: Settings,
+  secret: StoredSecret,
+  keychain: boolean,
+): Promise<{ readonly place: StorePlace; readonly where: string }> => {
+  const { profileName, userFile } = settings;
+  const path = credentialsFile(userFile);
+  const inKeychain =
+    keychain &&
+    (await askKeychain({ action: "set", account: profileName, secret: JSON.stringify(secret) }))?.done === true;
+  const others = await secretsIn(path);
+  if (inKeychain) await removeFromFile(path, profileName);
+  else writeAtomically(path, `${JSON.stringify({ ...others, [profileName]: secret }, null, 2)}\n`);
+  const place = inKeychain ? "keychain" : "file";
+  await changeConfig(userFile, [
+    [["profiles", profileName, "baseUrl"], secret.baseUrl],
+    [["profiles", profileName, "credentials"], place],
+  ]);
+  return { place, where: inKeychain ? "the keychain" : path };
+};
+
+/** Forgets the secret of a profile; false when there was none. */
+export const removeSecret = async (settings: Settings, profileName: string): Promise<boolean> => {
+  const place = settings.profiles[profileName]?.["credentials"];
+  const gone = place === "keychain" && (await askKeychain({ action: "remove", account: profileName }))?.done === true;
+  const removed = await removeFromFile(credentialsFile(settings.userFile), profileName);
+  if (place !== undefined)
+    await changeConfig(settings.userFile, [[["profiles", profileName, "credentials"], undefined]]);
+  return gone || removed;
+};
+
+const removeFromFile = async (path: string, profileName: string): Promise<boolean> => {
+  const { [profileName]: removed, ...others } = await secretsIn(path);
+  if (removed === undefined) return false;
+  if (Object.keys(others).length === 0) rmSync(path, { force: true });
+  else writeAtomically(path, `${JSON.stringify(others, null, 2)}\n`);
+  return true;
+};
+
+const secretsIn = async (path: string): Promise<Readonly<Record<string, unknown>>> => {
+  if (textOf(path) === undefined) return {};
+  if (process.platform !== "win32" && (statSync(path).mode & 0o077) !== 0) {
+    throw new UsageError(`Others can read ${path}`, `Close it: chmod 600 ${path}`);
+  }
+  return readConfig(path);
+};

@@ -1,0 +1,51 @@
+// Decides: which credentials hold: flag, environment, then what is stored for the profile.
+import type { Arguments } from "../Arguments.ts";
+import type { Environment } from "../terminal/Terminal.ts";
+import { loadSecret } from "./CredentialStore.ts";
+import { assertBound, assertTrustedTarget, type SecretKind } from "./Secret.ts";
+import type { Settings } from "./Settings.ts";
+
+/** What opens the API, and where it comes from. */
+export interface Credentials {
+  readonly kind: SecretKind;
+  readonly secret: string;
+  /** For people: `flag --token`, `BYTENITE_TOKEN`, the keychain, the path of a file. */
+  readonly origin: string;
+}
+
+/** The credentials of this run, or undefined when there are none. Throws UsageError where they must not be sent. */
+export const credentialsOf = async (
+  settings: Settings,
+  flags: Arguments["flags"],
+  env: Environment,
+  readStdin: () => Promise<string>,
+): Promise<Credentials | undefined> => {
+  const given = await givenCredentials(flags, env, readStdin);
+  if (given !== undefined) {
+    assertTrustedTarget(settings);
+    return given;
+  }
+  const stored = await loadSecret(settings);
+  if (stored === undefined) return undefined;
+  assertBound(stored.secret, settings.text("baseUrl") ?? "", settings.profileName);
+  return { kind: stored.secret.kind, secret: stored.secret.secret, origin: stored.where };
+};
+
+const givenCredentials = async (
+  flags: Arguments["flags"],
+  env: Environment,
+  readStdin: () => Promise<string>,
+): Promise<Credentials | undefined> => {
+  const flag = flags["token"];
+  if (typeof flag === "string") {
+    return { kind: "token", secret: flag === "-" ? (await readStdin()).trim() : flag, origin: "flag --token" };
+  }
+  for (const [name, kind] of [
+    ["BYTENITE_TOKEN", "token"],
+    ["BYTENITE_API_KEY", "api-key"],
+  ] as const) {
+    const value = env[name];
+    if (value !== undefined && value !== "") return { kind, secret: value, origin: name };
+  }
+  return undefined;
+};

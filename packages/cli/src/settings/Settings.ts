@@ -1,0 +1,146 @@
+// Decides: which value of a setting holds: flag, environment, project file, profile, own file, default, in this order.
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Arguments, FlagValue } from "../Arguments.ts";
+import type { Environment } from "../terminal/Terminal.ts";
+import { UsageError } from "../UsageError.ts";
+import { readConfig, type ConfigValues } from "./ConfigFile.ts";
+import { readSetting, settingOf, settingsTable, type Setting } from "./Setting.ts";
+
+/** Name of the file that a project may have. */
+export const projectFileName = ".bne.json";
+
+/** Where a value comes from. */
+export type OriginKind = "flag" | "environment" | "project" | "profile" | "user" | "default";
+
+/** A value and where it comes from. */
+export interface Resolved {
+  readonly value: FlagValue | undefined;
+  /** As it is written there. */
+  readonly text: string | undefined;
+  readonly kind: OriginKind;
+  /** For people: `flag --output`, `BYTENITE_OUTPUT`, the path of a file, `default`. */
+  readonly origin: string;
+}
+
+/** A profile of the user's file. */
+export type Profile = Readonly<Record<string, unknown>>;
+
+/** All settings of one run. */
+export interface Settings {
+  readonly of: (name: string) => Resolved;
+  /** The value as text; undefined when nobody says anything. */
+  readonly text: (name: string) => string | undefined;
+  readonly profileName: string;
+  readonly profiles: Readonly<Record<string, Profile>>;
+  /** The user's file, whether it exists or not. */
+  readonly userFile: string;
+  /** The project's file, if there is one. */
+  readonly projectFile: string | undefined;
+}
+
+/** Where settings are looked for. */
+export interface SettingSources {
+  readonly flags: Arguments["flags"];
+  readonly env: Environment;
+  readonly cwd: string;
+  readonly userFile: string;
+}
+
+/** Reads the files and resolves. Throws UsageError for a broken file and, when it is asked for, for a wrong value. */
+export const loadSettings = async ({ flags, env, cwd, userFile }: SettingSources): Promise<Settings> => {
+  const projectFile = findProjectFile(cwd);
+  const user = await readConfig(userFile);
+  const project = projectFile === undefined ? {} : await readConfig(projectFile);
+  const profiles = profilesIn(user, userFile);
+  const outside = (setting: Setting): Resolved | undefined =>
+    fromFlag(setting, flags) ??
+    fromEnvironment(setting, env) ??
+    fromFile(setting, project, projectFile ?? "", "project");
+  const inside = (setting: Setting): Resolved => fromFile(setting, user, userFile, "user") ?? fallback(setting);
+  const nameSetting = settingOf("profile");
+  const profileName = String((outside(nameSetting) ?? inside(nameSetting)).value);
+  const profile = profiles[profileName];
+  const resolve = (name: string): Resolved => {
+    const setting = settingOf(name);
+    const own =
+      name === "profile" || profile === undefined
+        ? undefined
+        : fromFile(setting, profile, `profile ${profileName} in ${userFile}`, "profile");
+    return outside(setting) ?? own ?? inside(setting);
+  };
+  return {
+    of: resolve,
+    text: (name) => resolve(name).text,
+    profileName,
+    profiles,
+    userFile,
+    projectFile,
+  };
+};
+
+const fromFlag = ({ name, flag }: Setting, flags: Arguments["flags"]): Resolved | undefined => {
+  const value = flags[flag.name];
+  return value === undefined
+    ? undefined
+    : {
+        value,
+        text: flag.kind === "duration" ? `${String(value)}ms` : String(value),
+        kind: "flag",
+        origin: `flag --${flag.name === name ? name : flag.name}`,
+      };
+};
+
+const fromEnvironment = (setting: Setting, env: Environment): Resolved | undefined => {
+  const text = setting.variable === undefined ? undefined : env[setting.variable];
+  return text === undefined || text === "" || setting.variable === undefined
+    ? undefined
+    : { value: readSetting(setting, text, setting.variable), text, kind: "environment", origin: setting.variable };
+};
+
+const fromFile = (setting: Setting, values: ConfigValues, origin: string, kind: OriginKind): Resolved | undefined => {
+  const text = Object.hasOwn(values, setting.name) ? values[setting.name] : undefined;
+  return text === undefined || text === ""
+    ? undefined
+    : {
+        value: readSetting(setting, text, origin),
+        text: typeof text === "number" ? String(text) : (text as string),
+        kind,
+        origin,
+      };
+};
+
+const fallback = (setting: Setting): Resolved => ({
+  value: setting.fallback === undefined ? undefined : readSetting(setting, setting.fallback, "default"),
+  text: setting.fallback,
+  kind: "default",
+  origin: "default",
+});
+
+const isObject = (value: unknown): value is Profile =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const profilesIn = (user: ConfigValues, path: string): Readonly<Record<string, Profile>> => {
+  const profiles = user["profiles"] ?? {};
+  if (!isObject(profiles) || !Object.values(profiles).every(isObject)) {
+    throw new UsageError(
+      `${path}: "profiles" must be an object of objects`,
+      "It was left as it is; correct it or remove it.",
+    );
+  }
+  return profiles as Readonly<Record<string, Profile>>;
+};
+
+const findProjectFile = (cwd: string): string | undefined => {
+  for (let directory = cwd; ;) {
+    const path = join(directory, projectFileName);
+    if (existsSync(path)) return path;
+    const above = dirname(directory);
+    if (above === directory) return undefined;
+    directory = above;
+  }
+};
+
+/** All settings with their values, for `config get`. */
+export const allSettings = (settings: Settings): ReadonlyArray<readonly [Setting, Resolved]> =>
+  settingsTable.map((setting) => [setting, settings.of(setting.name)] as const);

@@ -1,0 +1,118 @@
+// Decides: which commands handle credentials, profiles and settings, and what each takes.
+import type { Command, Flag, Positional } from "../Command.ts";
+
+const profile: Positional = { name: "NAME", summary: "name of a profile", completes: "profiles" };
+const key: Positional = { name: "KEY", summary: "name of a setting", completes: "settings" };
+const project: Flag = {
+  name: "project",
+  kind: "switch",
+  summary: "In .bne.json of this directory instead of your own file",
+};
+
+export const accessCommands: ReadonlyArray<Command> = [
+  {
+    path: ["auth", "login"],
+    summary: "Store an access token or an API key",
+    details: [
+      "The secret is read from stdin, or asked for without showing it. It goes to the keychain of the system when there is one, else to a file that only you can read.",
+      "It is bound to the base URL of the profile and is never sent elsewhere.",
+    ],
+    flags: [
+      { name: "with-token", kind: "switch", summary: "Read an access token (the default)" },
+      { name: "with-api-key", kind: "switch", summary: "Read an API key, which is exchanged for access tokens" },
+      { name: "no-keychain", kind: "switch", summary: "Use the file even when there is a keychain" },
+    ],
+    takes: ["connection"],
+    examples: [{ line: 'printf %s "$BYTENITE_TOKEN" | bne auth login --with-token', explains: "From a variable" }],
+    load: () => import("../commands/auth/login.ts"),
+  },
+  {
+    path: ["auth", "status"],
+    summary: "Tell where the credentials come from and how long they last",
+    takes: ["connection", "output"],
+    examples: [{ line: "bne auth status", explains: "Kind, origin and time left; never the secret" }],
+    load: () => import("../commands/auth/status.ts"),
+  },
+  {
+    path: ["auth", "logout"],
+    summary: "Forget the stored credentials of the profile",
+    examples: [{ line: "bne auth logout", explains: "From the keychain and from the file" }],
+    load: () => import("../commands/auth/logout.ts"),
+  },
+  {
+    path: ["auth", "token"],
+    summary: "Print the access token, for other programs",
+    flags: [{ name: "show", kind: "switch", summary: "Print it on a terminal, too" }],
+    takes: ["connection"],
+    examples: [{ line: "bne auth token | wc -c", explains: "Into a pipe; on a terminal it needs --show" }],
+    load: () => import("../commands/auth/token.ts"),
+  },
+  {
+    path: ["profile", "list"],
+    summary: "List profiles",
+    takes: ["output"],
+    examples: [{ line: "bne profile list", explains: "The one in use is marked" }],
+    load: () => import("../commands/profile/list.ts"),
+  },
+  {
+    path: ["profile", "use"],
+    summary: "Use a profile from now on",
+    positionals: [profile],
+    examples: [{ line: "bne profile use default", explains: "Back to the first one" }],
+    load: () => import("../commands/profile/use.ts"),
+  },
+  {
+    path: ["profile", "set"],
+    summary: "Make or change a profile",
+    positionals: [profile],
+    takes: ["connection"],
+    examples: [
+      { line: "bne profile set local --base-url http://127.0.0.1:8787/v1/dev", explains: "The proxy of `pnpm start`" },
+    ],
+    load: () => import("../commands/profile/set.ts"),
+  },
+  {
+    path: ["profile", "remove"],
+    summary: "Remove a profile and its credentials",
+    positionals: [profile],
+    examples: [{ line: "bne profile remove nobody", explains: "Exit code 3 when there is none", exit: 3 }],
+    load: () => import("../commands/profile/remove.ts"),
+  },
+  {
+    path: ["config", "path"],
+    summary: "Print which files are read",
+    takes: ["output"],
+    examples: [{ line: "bne config path", explains: "Settings, credentials, project file, cache" }],
+    load: () => import("../commands/config/path.ts"),
+  },
+  {
+    path: ["config", "get"],
+    summary: "Print settings as they hold now",
+    details: [
+      "Precedence: flag, environment, project file (.bne.json here or above), profile, your own file, default.",
+    ],
+    positionals: [{ ...key, optional: true }],
+    flags: [{ name: "show-origin", kind: "switch", summary: "Tell where each value comes from" }],
+    takes: ["connection", "output"],
+    examples: [
+      { line: "bne config get", explains: "All of them" },
+      { line: "bne config get baseUrl --show-origin", explains: "One, and who says so" },
+    ],
+    load: () => import("../commands/config/get.ts"),
+  },
+  {
+    path: ["config", "set"],
+    summary: "Change a setting; an empty value takes it back",
+    positionals: [key, { name: "VALUE", summary: "the value, or '' to take it back" }],
+    flags: [project],
+    examples: [{ line: "bne config set output json", explains: "JSON from now on" }],
+    load: () => import("../commands/config/set.ts"),
+  },
+  {
+    path: ["cache", "clear"],
+    summary: "Remove what was kept to be faster",
+    details: ["What was learned about servers, and tags for completion. Nothing is lost by it."],
+    examples: [{ line: "bne cache clear", explains: "Everything is fetched anew" }],
+    load: () => import("../commands/cache/clear.ts"),
+  },
+];

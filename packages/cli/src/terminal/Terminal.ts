@@ -1,0 +1,50 @@
+// Decides: what a stream can show: colour, a live line, how wide. Pure: environment and stream are given.
+
+/** Environment variables. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What is known of a stream. */
+export interface StreamFacts {
+  readonly isTTY: boolean;
+  readonly columns: number | undefined;
+  readonly rows: number | undefined;
+}
+
+/** What may be written to a stream. */
+export interface Terminal {
+  readonly isTTY: boolean;
+  /** Colours and other attributes. */
+  readonly colour: boolean;
+  /** Lines that are written again: progress, a live table. */
+  readonly live: boolean;
+  /** Cells in a line; undefined: no limit, nothing is cut. */
+  readonly width: number | undefined;
+  readonly height: number | undefined;
+}
+
+/** Width of a terminal that does not tell it, in cells. */
+export const defaultWidth = 80;
+/** Height of a terminal that does not tell it, in lines. */
+export const defaultHeight = 24;
+
+/** What a stream can show. `when` is the flag --color; it wins over NO_COLOR, that over FORCE_COLOR, that over CLICOLOR. */
+export const terminalOf = (facts: StreamFacts, env: Environment, when = "auto"): Terminal => ({
+  isTTY: facts.isTTY,
+  colour: coloured(facts, env, when),
+  live: facts.isTTY && env["TERM"] !== "dumb",
+  width: facts.isTTY ? (facts.columns ?? positive(env["COLUMNS"]) ?? defaultWidth) : undefined,
+  height: facts.isTTY ? (facts.rows ?? defaultHeight) : undefined,
+});
+
+const coloured = ({ isTTY }: StreamFacts, env: Environment, when: string): boolean => {
+  if (when !== "auto") return when === "always";
+  if (isSet(env["NO_COLOR"])) return false;
+  if (env["FORCE_COLOR"] !== undefined) return !["0", "false"].includes(env["FORCE_COLOR"]);
+  if (isSet(env["CLICOLOR_FORCE"]) && env["CLICOLOR_FORCE"] !== "0") return true;
+  return isTTY && env["TERM"] !== "dumb" && env["CLICOLOR"] !== "0";
+};
+
+const isSet = (value: string | undefined): boolean => value !== undefined && value !== "";
+
+const positive = (text: string | undefined): number | undefined =>
+  text !== undefined && /^[1-9]\d{0,4}$/.test(text) ? Number(text) : undefined;

@@ -1,0 +1,87 @@
+// Runs the real bin as a process, in a home of its own.
+import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The file that is run. */
+export const binPath = fileURLToPath(new URL("../bin/bne.js", import.meta.url));
+
+/** How a process ended and what it said. */
+export interface Result {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What a run is given. */
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly input?: string;
+  readonly cwd?: string;
+}
+
+/** A home directory that is gone at the end of a block. */
+export interface Home extends Disposable {
+  readonly path: string;
+  readonly userFile: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** A home directory for a test, and the environment that makes it one. */
+export const makeHome = (): Home => {
+  const path = mkdtempSync(join(tmpdir(), "bne-test-"));
+  return {
+    path,
+    userFile: join(path, "config", "bytenite-engines", "config.json"),
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      HOME: path,
+      TMPDIR: tmpdir(),
+      XDG_CONFIG_HOME: join(path, "config"),
+      XDG_CACHE_HOME: join(path, "cache"),
+      TERM: "xterm-256color",
+      // No keychain unless a test brings one.
+      DBUS_SESSION_BUS_ADDRESS: `unix:path=${join(path, "no-bus")}`,
+    },
+    [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }),
+  };
+};
+
+/** Starts bne in a home. */
+export const startBne = (
+  home: Home,
+  args: ReadonlyArray<string>,
+  options: RunOptions = {},
+): ChildProcessWithoutNullStreams =>
+  spawn(process.execPath, [binPath, ...args], { env: { ...home.env, ...options.env }, cwd: options.cwd ?? home.path });
+
+/** Runs bne in a home to its end. */
+export const bne = async (home: Home, args: ReadonlyArray<string>, options: RunOptions = {}): Promise<Result> => {
+  const child = startBne(home, args, options);
+  const result = resultOf(child);
+  child.stdin.on("error", () => {});
+  child.stdin.end(options.input ?? "");
+  return result;
+};
+
+/** What a started process says until it ends. */
+export const resultOf = async (child: ChildProcessWithoutNullStreams): Promise<Result> => {
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => (stderr += chunk));
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, stdout, stderr };
+};
+
+/** Environment that points at a registry as one of its users. */
+export const as = (
+  registry: { readonly url: string; readonly tokens: Readonly<Record<string, string>> },
+  user: string,
+): Record<string, string> => ({
+  BYTENITE_BASE_URL: registry.url,
+  BYTENITE_TOKEN: registry.tokens[user] ?? "",
+});
