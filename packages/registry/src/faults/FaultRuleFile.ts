@@ -134,9 +134,14 @@ export const parseFaultRules = (json: string): ReadonlyArray<FaultRule> => {
 
 const depth = ({ instancePath }: ErrorObject): number => instancePath.split("/").length;
 
-/** The deepest complaint is the one that names the real mistake; the others come from alternatives that were tried. */
+/** Complaints in the order of how well they name a mistake; others come from alternatives that were tried. */
+const telling = ["additionalProperties", "required", "enum", "pattern", "minimum", "maximum", "type"];
+
+const rank = ({ keyword }: ErrorObject): number => (telling.includes(keyword) ? telling.indexOf(keyword) : telling.length);
+
+/** The deepest complaint is the one that is nearest to the real mistake. */
 const problemOf = (errors: ReadonlyArray<ErrorObject>): string => {
-  const [deepest] = errors.toSorted((a, b) => depth(b) - depth(a));
+  const [deepest] = errors.toSorted((a, b) => depth(b) - depth(a) || rank(a) - rank(b));
   const { additionalProperty, allowedValues } = (deepest?.params ?? {}) as {
     additionalProperty?: string;
     allowedValues?: ReadonlyArray<unknown>;

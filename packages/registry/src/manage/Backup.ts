@@ -34,6 +34,8 @@ export const backUp = async (database: DatabaseSync, path: string): Promise<Back
     const summary = checked(partial);
     await synced(partial);
     await rename(partial, path);
+    // What an earlier file of this name has left behind belongs to that one.
+    for (const end of ["-wal", "-shm"]) await rm(path + end, { force: true });
     await synced(dirname(path));
     return summary;
   } finally {

@@ -1,0 +1,77 @@
+// The registry on Workers: the same routes and SQL as on Node, over a D1 database.
+import {
+  fetchHandler,
+  makeAccessTokens,
+  makeRateLimit,
+  makeSecretBox,
+  makeSite,
+  makeWire,
+  migrate,
+} from "@bytenite-engines/registry/api";
+import { makeD1Port, type D1Binding } from "./D1Port.ts";
+
+/** Bindings, variables and secrets; see wrangler.jsonc for each. */
+export interface Env {
+  readonly DB: D1Binding;
+  readonly BYTENITE_REGISTRY_KEY?: string;
+  readonly ACCESS_LOG?: string;
+  readonly RATE_PER_SECOND?: string;
+  readonly RATE_BURST?: string;
+}
+
+type Handler = (request: Request) => Promise<Response>;
+
+const build = async (env: Env): Promise<Handler> => {
+  const sql = makeD1Port(env.DB);
+  const key = env.BYTENITE_REGISTRY_KEY || undefined;
+  await migrate(sql, Date.now());
+  const limit = { perSecond: Number(env.RATE_PER_SECOND), burst: Number(env.RATE_BURST ?? env.RATE_PER_SECOND) };
+  return fetchHandler(
+    makeSite({
+      sql,
+      wire: makeWire(),
+      box: key === undefined ? undefined : await makeSecretBox(key),
+      // Isolates come and go: without a key that they share, a token would be good in one of them only.
+      accessTokens: key === undefined ? undefined : await makeAccessTokens(key),
+      accepts: ["token"],
+      ...(env.RATE_PER_SECOND === undefined ? {} : { admit: makeRateLimit(limit) }),
+      onFault: (error, requestId) => console.error(`request ${requestId} failed:`, error),
+    }),
+  );
+};
+
+/**
+ * The API, once an isolate has made it. Not a promise of it: requests may not wait for each other's I/O here, so those
+ * that come before it is there make it themselves. Making the tables twice does nothing the second time.
+ */
+let made: Handler | undefined;
+
+/** No query, token or user: what a log may hold. */
+const logLine = (request: Request, path: string, response: Response, ms: number): string =>
+  JSON.stringify({
+    method: request.method.slice(0, 20),
+    path: path.slice(0, 200),
+    status: response.status,
+    type: response.headers.get("content-type"),
+    requestId: response.headers.get("x-request-id"),
+    ms,
+  });
+
+export default {
+  async fetch(request: Request, env: Env): Promise<Response> {
+    const start = Date.now();
+    const path = new URL(request.url).pathname;
+    if (path === "/healthz") return new Response("ok\n");
+    let response: Response;
+    try {
+      made ??= await build(env);
+      response = await made(request);
+    } catch (error) {
+      console.error("cannot start:", error);
+      const body = { code: 14, message: "the database cannot be reached", details: [] };
+      response = Response.json(body, { status: 503, headers: { "Retry-After": "5" } });
+    }
+    if (env.ACCESS_LOG === "on") console.log(logLine(request, path, response, Date.now() - start));
+    return response;
+  },
+};

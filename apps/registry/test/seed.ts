@@ -1,0 +1,52 @@
+// Runs in Node: what a registry on SQLite exports for D1.
+import {
+  addCredential,
+  ensureUser,
+  exportSql,
+  makeSecretBox,
+  migrate,
+  openSqlite,
+  publishAll,
+} from "@bytenite-engines/registry";
+
+/** The key of both sides. */
+export const key = "a key for tests, which is no secret";
+
+/** Users, their tokens, API keys and engines, as SQL, one statement per line. */
+export const seedSql = async (): Promise<string> => {
+  const file = openSqlite(":memory:");
+  await migrate(file.port, 0);
+  const now = Date.UTC(2025, 4, 1);
+  const box = await makeSecretBox(key);
+  const alice = ensureUser(file, "alice", now);
+  const bob = ensureUser(file, "bob", now);
+  await addCredential(file, alice, "token", "token-of-alice", now);
+  await addCredential(file, bob, "token", "token-of-bob", now);
+  await addCredential(file, bob, "api-key", "key-of-bob", now);
+  const versions = ["0.9", "0.10", "1.0", "1.2"];
+  await publishAll(
+    file,
+    alice,
+    versions.map((version) => ({
+      name: "zipper",
+      version,
+      isPublic: version !== "1.2",
+      status: "active",
+      description: `It's 'quoted',\nof two lines; and ünïcode: ${version}`,
+      platformConfig: { container: "python:latest", token: `secret of ${version}` },
+      deviceRequirements: { minCpu: 0.1, gpu: ["tesla t4"] },
+    })),
+    box,
+    now,
+  );
+  await publishAll(
+    file,
+    bob,
+    Array.from({ length: 45 }, (_, index) => ({ name: `engine-${index}`, version: "0.1", revision: index + 1 })),
+    undefined,
+    now,
+  );
+  const sql = [...exportSql(file, now)].join("");
+  file.close();
+  return sql;
+};

@@ -1,0 +1,88 @@
+import { env, exports } from "cloudflare:workers";
+import { decode, schemaDigestHeader, schemaDigests } from "@bytenite-engines/core/wire";
+import { EngineListResponseSchema, EngineSchema } from "@bytenite-engines/proto";
+import { beforeAll, expect, test } from "vitest";
+
+const base = "https://registry.example/v1/dev";
+
+const get = (path: string, token = "token-of-alice", accept = "application/json"): Promise<Response> =>
+  exports.default.fetch(base + path, { headers: { Authorization: token, Accept: accept } });
+
+beforeAll(async () => {
+  for (const statement of env.SEED_SQL.split("\n").filter((line) => line !== "")) {
+    await env.DB.prepare(statement).all();
+  }
+});
+
+test("an export of a SQLite file, read into D1, answers lists with the totals it had", async () => {
+  const list = (await (await get("/engines", "token-of-bob")).json()) as {
+    engines: Array<unknown>;
+    pagination: unknown;
+  };
+  expect(list.engines).toHaveLength(20);
+  expect(list.pagination).toEqual({ total: 45, offset: 0, hasPrevious: false, hasNext: true });
+  const last = await (await get("/engines?pagination.offset=40&orderBy=name%20desc", "token-of-bob")).json();
+  expect(last).toMatchObject({ pagination: { total: 45, offset: 40, hasPrevious: true, hasNext: false } });
+});
+
+test("both forms of every answer say the same", async () => {
+  for (const [path, schema] of [
+    ["/engines", EngineListResponseSchema],
+    ["/engines/zipper@0", EngineSchema],
+  ] as const) {
+    const json = new Uint8Array(await (await get(path)).arrayBuffer());
+    const answer = await get(path, "token-of-alice", "application/x-protobuf");
+    expect(answer.headers.get("content-type")).toBe("application/x-protobuf");
+    expect(answer.headers.get(schemaDigestHeader)).toBe(schemaDigests[schema.typeName]);
+    expect(decode(schema, new Uint8Array(await answer.arrayBuffer()), "protobuf")).toEqual(
+      decode(schema, json, "json"),
+    );
+  }
+});
+
+test("texts with quotes, line breaks and letters of all kinds arrive as they were", async () => {
+  const engine = (await (await get("/engines/zipper")).json()) as { description: string; version: string };
+  expect(engine.version).toBe("1.2");
+  expect(engine.description).toBe("It's 'quoted',\nof two lines; and ünïcode: 1.2");
+});
+
+test("tags mean the highest version, and 0.10 is later than 0.9", async () => {
+  expect(await (await get("/engines/zipper@0/status")).json()).toMatchObject({ engineTag: "zipper@0.10" });
+});
+
+test("a secret opens for its owner alone, with the key that sealed it", async () => {
+  expect(await (await get("/engines/zipper@1.0")).json()).toMatchObject({ platformConfig: { token: "secret of 1.0" } });
+  const other = await (await get("/engines/zipper@1.0", "token-of-bob")).json();
+  expect(other).toMatchObject({ version: "1.0", platformConfig: { token: "" } });
+});
+
+test("another user's private version does not exist", async () => {
+  expect(await (await get("/engines/zipper", "token-of-bob")).json()).toMatchObject({ version: "1.0" });
+  expect((await get("/engines/zipper@1.2", "token-of-bob")).status).toBe(404);
+});
+
+test("an API key is exchanged for a token that opens the API", async () => {
+  const answer = await exports.default.fetch("https://registry.example/v1/auth/access_token", {
+    method: "POST",
+    body: JSON.stringify({ apiKey: "key-of-bob" }),
+  });
+  const { token } = (await answer.json()) as { token: string };
+  expect(await (await get("/engines", token)).json()).toMatchObject({ pagination: { total: 45 } });
+});
+
+test("trial tokens do not travel, and nobody else is let in", async () => {
+  for (const token of ["local-alice", "", "Bearer ", "token-of-carol"]) {
+    const answer = await get("/engines", token);
+    expect([answer.status, await answer.json()]).toMatchObject([401, { code: 16 }]);
+  }
+});
+
+test("calls past the limit are refused with the time to wait", async () => {
+  const statuses = await Promise.all(
+    Array.from({ length: 250 }, async () => {
+      const answer = await get("/engines/engine-1/status", "token-of-bob");
+      return answer.status === 429 ? `429 ${answer.headers.get("retry-after")}` : String(answer.status);
+    }),
+  );
+  expect(new Set(statuses)).toEqual(new Set(["200", "429 1"]));
+});

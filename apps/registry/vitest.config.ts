@@ -1,0 +1,13 @@
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
+import { defineProject } from "vitest/config";
+import { key, seedSql } from "./test/seed.ts";
+
+export default defineProject({
+  plugins: [
+    cloudflareTest(async () => ({
+      wrangler: { configPath: "./wrangler.jsonc" },
+      miniflare: { cf: false, bindings: { ACCESS_LOG: "off", BYTENITE_REGISTRY_KEY: key, SEED_SQL: await seedSql() } },
+    })),
+  ],
+  test: { name: "registry-worker", include: ["{src,test}/**/*.test.ts"] },
+});

@@ -1,0 +1,8 @@
+// For those who serve the registry on another runtime: the API without Node. Nothing here imports a `node:` module.
+export { makeAccessTokens, type AccessTokens } from "./api/AccessTokens.ts";
+export { migrate } from "./api/Migrations.ts";
+export { makeRateLimit, type RateLimitOptions } from "./api/RateLimit.ts";
+export { makeSecretBox, type SecretBox } from "./api/SecretBox.ts";
+export { fetchHandler, makeSite, type Site } from "./api/Site.ts";
+export type { Row, SqlPort, SqlValue, Statement } from "./api/SqlPort.ts";
+export { makeWire, type WireOptions } from "./api/Wire.ts";
