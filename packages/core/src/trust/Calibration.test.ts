@@ -88,7 +88,7 @@ test("200 random numberings are worked out from four answers, and protobuf is us
     expect(requests).toBe(9 + 3 * 6);
     assertTrue(account.profile(origin), chosen);
   }
-});
+}, 120_000);
 
 const text = (no: number, value: string): UnknownField => ({
   no,

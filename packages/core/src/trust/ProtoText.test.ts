@@ -1,0 +1,70 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { createFileRegistry, fromBinary, toJson } from "@bufbuild/protobuf";
+import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { EngineListResponseSchema } from "@bytenite-engines/proto";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { foreignServer } from "../../test/trust/ForeignServer.ts";
+import { origin, readOnce } from "../../test/trust/Reading.ts";
+import { page } from "../../test/trust/Samples.ts";
+import { calibration } from "./Calibration.ts";
+import { emitProto, emittedLintConfig, emittedPackage } from "./ProtoText.ts";
+import { makeTrust } from "./WireTrust.ts";
+
+const server = foreignServer({
+  "bytenite.engine.Engine": { name: 7, description: 2, hash: 300 },
+  "bytenite.developer.EngineListResponse": { engines: 4, pagination: 9 },
+});
+
+/** The compiler and linter of the contract. */
+const protoPackage = join(import.meta.dirname, "../../../../proto/package.json");
+const buf = join(dirname(createRequire(protoPackage).resolve("@bufbuild/buf/package.json")), "bin/buf");
+
+let directory = "";
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "emitted-"));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+const emitted = async (): Promise<string> => {
+  const account = calibration({ now: () => 0 });
+  const trust = makeTrust({ calibration: account });
+  await readOnce(trust, EngineListResponseSchema, server, page);
+  return emitProto(account.profile(origin));
+};
+
+const run = (...parameters: ReadonlyArray<string>) =>
+  execFileSync(process.execPath, [buf, ...parameters], { cwd: directory });
+
+test("the emitted file passes the linter, at the path of its package and, with its configuration, at any", async () => {
+  const text = await emitted();
+  const path = emittedPackage.replaceAll(".", "/");
+  mkdirSync(join(directory, path), { recursive: true });
+  writeFileSync(join(directory, path, "engines.proto"), text);
+  run("lint", ".");
+  rmSync(join(directory, "bytenite"), { recursive: true });
+  writeFileSync(join(directory, "engines.proto"), text);
+  expect(() => run("lint", "engines.proto")).toThrow("lint");
+  writeFileSync(join(directory, "buf.yaml"), emittedLintConfig);
+  run("lint", "engines.proto");
+});
+
+test("a stock compiler reads the server's bytes by the emitted file", async () => {
+  writeFileSync(join(directory, "engines.proto"), await emitted());
+  run("build", "engines.proto", "--as-file-descriptor-set", "-o", "set.binpb");
+  const set = fromBinary(FileDescriptorSetSchema, readFileSync(join(directory, "set.binpb")));
+  const theirs = createFileRegistry(set).getMessage(`${emittedPackage}.EngineListResponse`);
+  if (theirs === undefined) throw new Error("not emitted");
+  const read = toJson(theirs, fromBinary(theirs, server.protobuf(EngineListResponseSchema, page)));
+  expect(read).toEqual(toJson(EngineListResponseSchema, page));
+});
+
+test("a field whose number is not known is named in a comment, never given a number", async () => {
+  const text = await emitted();
+  expect(text).toContain("// Not known: has_next (bool), never seen populated.");
+  expect(text).not.toMatch(/bool has_next/);
+  expect(text).toContain("  // `hash` in JSON, seen 2 times. The contract has number 8.\n  string hash = 300;");
+});
