@@ -39,8 +39,8 @@ const fromProtobuf = (schema: DescMessage, bytes: Uint8Array): Message | undefin
 const fatalUtf8 = new TextDecoder("utf-8", { fatal: true });
 
 const fromJson = (schema: DescMessage, bytes: Uint8Array): Message | undefined => {
-  const { message, unknownKeys } = decodeJson(schema, JSON.parse(fatalUtf8.decode(bytes)));
-  return unknownKeys.length > 0 ? undefined : message;
+  const { message, unknownFields } = decodeJson(schema, JSON.parse(fatalUtf8.decode(bytes)));
+  return unknownFields.size > 0 ? undefined : message;
 };
 
 /** Whether a message, or one inside it, carries fields that the schema does not know. */

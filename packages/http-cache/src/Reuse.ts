@@ -52,5 +52,11 @@ export const mayServeOnError = (request: RequestControl, stored: Freshness, nowM
   return -remainingMs(stored, nowMs) < windowMs;
 };
 
+/**
+ * Whether a stored answer may be served stale, however old, because the origin cannot be reached: a cache that is
+ * disconnected may, where nothing prohibits it (RFC 9111, 4.2.4).
+ */
+export const mayServeDisconnected = (stored: Freshness): boolean => !stored.neverStale && !stored.alwaysValidate;
+
 /** Statuses that `stale-if-error` covers (RFC 5861, 4). */
 export const errorStatuses: ReadonlySet<number> = new Set([500, 502, 503, 504]);
