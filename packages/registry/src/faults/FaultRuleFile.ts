@@ -137,7 +137,8 @@ const depth = ({ instancePath }: ErrorObject): number => instancePath.split("/")
 /** Complaints in the order of how well they name a mistake; others come from alternatives that were tried. */
 const telling = ["additionalProperties", "required", "enum", "pattern", "minimum", "maximum", "type"];
 
-const rank = ({ keyword }: ErrorObject): number => (telling.includes(keyword) ? telling.indexOf(keyword) : telling.length);
+const rank = ({ keyword }: ErrorObject): number =>
+  telling.includes(keyword) ? telling.indexOf(keyword) : telling.length;
 
 /** The deepest complaint is the one that is nearest to the real mistake. */
 const problemOf = (errors: ReadonlyArray<ErrorObject>): string => {
