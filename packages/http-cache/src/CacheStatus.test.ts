@@ -1,0 +1,17 @@
+import { parseList } from "structured-headers";
+import { expect, test } from "vitest";
+import { cacheStatus } from "./CacheStatus.ts";
+
+test.each([
+  // The examples of RFC 9211, 3.
+  [{ hit: true, ttlMs: 376_000 }, "edge; hit; ttl=376"],
+  [{ forward: "uri-miss" as const, stored: true }, "edge; fwd=uri-miss; stored"],
+  [{ forward: "stale" as const, forwardStatus: 304 }, "edge; fwd=stale; fwd-status=304"],
+  [{ forward: "uri-miss" as const, collapsed: true }, "edge; fwd=uri-miss; collapsed"],
+  [{ hit: true, ttlMs: -412_000 }, "edge; hit; ttl=-412"],
+  [{ forward: "bypass" as const, detail: "expired-token" }, "edge; fwd=bypass; detail=expired-token"],
+  [{ hit: true, detail: 'say "no"\n' }, 'edge; hit; detail="say \\"no\\"?"'],
+])("%j is told as %s", (outcome, expected) => {
+  expect(cacheStatus("edge", outcome)).toBe(expected);
+  expect(() => parseList(expected)).not.toThrow();
+});

@@ -1,0 +1,24 @@
+import { expect, test } from "vitest";
+import { endToEnd } from "./HopByHop.ts";
+
+test("fields of the connection, and those that it lists, end here (RFC 9110, 7.6.1)", () => {
+  const headers = new Headers({
+    connection: "close, X-Private, authorization",
+    "x-private": "1",
+    authorization: "secret",
+    "keep-alive": "timeout=5",
+    te: "trailers",
+    "transfer-encoding": "chunked",
+    upgrade: "h2c",
+    "proxy-authorization": "Basic x",
+    "x-public": "2",
+  });
+  expect([...endToEnd(headers)]).toEqual([["x-public", "2"]]);
+});
+
+test("repeated fields stay repeated", () => {
+  const headers = new Headers();
+  headers.append("set-cookie", "a=1");
+  headers.append("set-cookie", "b=2");
+  expect(endToEnd(headers).getSetCookie()).toEqual(["a=1", "b=2"]);
+});

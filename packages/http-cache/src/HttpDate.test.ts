@@ -1,0 +1,39 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { formatHttpDate, parseHttpDate } from "./HttpDate.ts";
+
+const now = Date.UTC(2026, 10, 24);
+
+test.each([
+  // The three forms of RFC 9110, 5.6.7, all of the same moment.
+  ["Sun, 06 Nov 1994 08:49:37 GMT", Date.UTC(1994, 10, 6, 8, 49, 37)],
+  ["Sunday, 06-Nov-94 08:49:37 GMT", Date.UTC(1994, 10, 6, 8, 49, 37)],
+  ["Sun Nov  6 08:49:37 1994", Date.UTC(1994, 10, 6, 8, 49, 37)],
+  ["SUN, 06 NOV 1994 08:49:37 gmt", Date.UTC(1994, 10, 6, 8, 49, 37)],
+  // A two-digit year more than 50 years ahead is in the past.
+  ["Thursday, 18-Aug-50 02:01:18 GMT", Date.UTC(2050, 7, 18, 2, 1, 18)],
+  ["Thursday, 18-Aug-77 02:01:18 GMT", Date.UTC(1977, 7, 18, 2, 1, 18)],
+  ["Thursday, 18-Aug-76 02:01:18 GMT", Date.UTC(2076, 7, 18, 2, 1, 18)],
+  ["0", undefined],
+  ["", undefined],
+  [null, undefined],
+  ["Thu, 18 Aug 2050 02:01:18 UTC", undefined],
+  ["Thu, 18 Aug 50 02:01:18 GMT", undefined],
+  ["Thu 18 Aug 2050 02:01:18 GMT", undefined],
+  ["Thu, 18  Aug  2050 02:01:18 GMT", undefined],
+  ["Thu, 18-Aug-2050 02:01:18 GMT", undefined],
+  ["Thu, 18 Aug 2050 2:01:18 GMT", undefined],
+  ["Thu, 18 Aug 2050 24:01:18 GMT", undefined],
+  ["Thu, 18 Foo 2050 02:01:18 GMT", undefined],
+  ["Thu, 00 Aug 2050 02:01:18 GMT", undefined],
+])("reads %s", (text, expected) => {
+  expect(parseHttpDate(text, now)).toBe(expected);
+});
+
+test("reads back every second that it writes", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 253_402_300_799 }), (seconds) => {
+      expect(parseHttpDate(formatHttpDate(seconds * 1000), now)).toBe(seconds * 1000);
+    }),
+  );
+});

@@ -1,0 +1,81 @@
+import { expect, test } from "vitest";
+import type { Freshness } from "./Freshness.ts";
+import { requestControl } from "./RequestControl.ts";
+import { decide, mayServeDisconnected, mayServeOnError, type Decision } from "./Reuse.ts";
+
+const now = 1_000_000_000_000;
+
+/** An answer of this age that is fresh for 60 s, may be validated behind for 30 s more, and covers errors for 300 s. */
+const stored = (ageSeconds: number, changes: Partial<Freshness> = {}): Freshness => ({
+  lifetimeMs: 60_000,
+  explicit: true,
+  initialAgeMs: ageSeconds * 1000,
+  responseTimeMs: now,
+  staleWhileRevalidateMs: 30_000,
+  staleIfErrorMs: 300_000,
+  alwaysValidate: false,
+  neverStale: false,
+  ...changes,
+});
+
+const hit: Decision = { action: "hit" };
+const validate = (because: "stale" | "request", orStale: boolean): Decision => ({
+  action: "validate",
+  because,
+  orStale,
+});
+
+test.each<[string | null, Freshness | undefined, Decision]>([
+  [null, undefined, { action: "forward" }],
+  [null, stored(0), hit],
+  [null, stored(59), hit],
+  [null, stored(60), { action: "stale", revalidate: true }],
+  [null, stored(89), { action: "stale", revalidate: true }],
+  [null, stored(90), validate("stale", true)],
+  [null, stored(360), validate("stale", false)],
+  [null, stored(70, { neverStale: true }), validate("stale", false)],
+  [null, stored(0, { alwaysValidate: true }), validate("stale", false)],
+  // RFC 9111, 5.2.1
+  ["no-cache", stored(0), validate("request", true)],
+  ["no-store", stored(0), { action: "forward" }],
+  ["max-age=0", stored(1), validate("request", true)],
+  ["max-age=10", stored(10), hit],
+  ["max-age=10", stored(11), validate("request", true)],
+  ["min-fresh=30", stored(30), hit],
+  ["min-fresh=30", stored(31), validate("request", true)],
+  ["max-stale", stored(500), { action: "stale", revalidate: false }],
+  ["max-stale=40", stored(100), { action: "stale", revalidate: false }],
+  ["max-stale=40", stored(101), validate("stale", true)],
+  ["max-stale=40", stored(100, { neverStale: true }), validate("stale", false)],
+  ["max-stale=40", stored(100, { alwaysValidate: true }), validate("stale", false)],
+  ["only-if-cached", undefined, { action: "unsatisfiable" }],
+  ["only-if-cached", stored(0), hit],
+  ["only-if-cached", stored(70), { action: "stale", revalidate: true }],
+  ["only-if-cached", stored(100), { action: "unsatisfiable" }],
+  ["only-if-cached, max-stale", stored(100), { action: "stale", revalidate: false }],
+  ["only-if-cached, no-cache", stored(0), { action: "unsatisfiable" }],
+])("a request with %j gets the right decision (%#)", (cacheControl, freshness, expected) => {
+  expect(decide(requestControl(cacheControl, null), freshness, now)).toEqual(expected);
+});
+
+test("Pragma counts only where there is no Cache-Control (RFC 9111, 5.4)", () => {
+  expect(decide(requestControl(null, "no-cache"), stored(0), now)).toEqual(validate("request", true));
+  expect(decide(requestControl("max-age=60", "no-cache"), stored(0), now)).toEqual(hit);
+});
+
+test.each<[string | null, Freshness, boolean]>([
+  [null, stored(359), true],
+  [null, stored(360), false],
+  // RFC 5861, 4: the request can widen the window, but not past must-revalidate.
+  ["stale-if-error=1000", stored(900), true],
+  ["stale-if-error=1000", stored(900, { neverStale: true }), false],
+  [null, stored(0, { alwaysValidate: true }), false],
+])("with %j a failing origin may be covered (%#)", (cacheControl, freshness, expected) => {
+  expect(mayServeOnError(requestControl(cacheControl, null), freshness, now)).toBe(expected);
+});
+
+test("a disconnected cache serves what nothing prohibits (RFC 9111, 4.2.4)", () => {
+  expect(mayServeDisconnected(stored(1e6))).toBe(true);
+  expect(mayServeDisconnected(stored(0, { neverStale: true }))).toBe(false);
+  expect(mayServeDisconnected(stored(0, { alwaysValidate: true }))).toBe(false);
+});

@@ -1,0 +1,45 @@
+import { expect, test } from "vitest";
+import { isSelectedBy, selectingFields, varyNames, withVary } from "./Vary.ts";
+
+test("the names in Vary are one sorted set in lower case", () => {
+  expect(varyNames(new Headers({ vary: "Foo, bar, FOO, ," }))).toEqual(["bar", "foo"]);
+});
+
+test.each<[string, Record<string, string>, Record<string, string>, boolean]>([
+  ["Foo", { foo: "1" }, { foo: "1" }, true],
+  ["Foo", { foo: "1" }, { foo: "2" }, false],
+  ["Foo", { foo: "1" }, {}, false],
+  ["Foo", {}, { foo: "" }, false],
+  ["Foo", {}, {}, true],
+  ["Foo, Bar", { foo: "1", bar: "2" }, { bar: "2", foo: "1", other: "x" }, true],
+  ["Foo, Bar", { foo: "1", bar: "2" }, { bar: "3", foo: "1" }, false],
+  ["*", {}, {}, false],
+  ["Foo, *", { foo: "1" }, { foo: "1" }, false],
+  // RFC 9111, 4.1: normalising that changes no meaning.
+  ["Foo", { foo: "1,2" }, { foo: " 1, 2 " }, true],
+  ["Foo", { foo: "1,2" }, { foo: "2,1" }, false],
+  ["Foo", { foo: "a" }, { foo: "A" }, false],
+  ["Accept-Language", { "accept-language": "en, de" }, { "accept-language": "DE ,  en" }, true],
+  ["Accept-Language", { "accept-language": "en;q=0.5, de" }, { "accept-language": "en, de;q=0.5" }, false],
+])("what Vary: %s selected for %j is selected by %j: %s", (vary, first, second, expected) => {
+  const response = new Headers({ vary });
+  const stored = { response, selecting: selectingFields(response, new Headers(first)) };
+  expect(isSelectedBy(stored, new Headers(second))).toBe(expected);
+});
+
+test("a stored language is selected by who wants it above all others", () => {
+  const response = new Headers({ vary: "Accept-Language", "content-language": "de" });
+  const stored = { response, selecting: selectingFields(response, new Headers({ "accept-language": "en, de" })) };
+  const selects = (acceptLanguage: string): boolean =>
+    isSelectedBy(stored, new Headers({ "accept-language": acceptLanguage }));
+  expect(selects("fr;q=0.5, de;q=1.0")).toBe(true);
+  expect(selects("fr, de")).toBe(false);
+  expect(selects("de;q=0")).toBe(false);
+  expect(selects("fr, de;q=0.9")).toBe(false);
+});
+
+test("names are added to Vary once", () => {
+  expect(withVary(null, ["Accept"])).toBe("Accept");
+  expect(withVary("accept, Origin", ["Accept", "Authorization"])).toBe("accept, Origin, Authorization");
+  expect(withVary("*", ["Accept"])).toBe("*");
+});
