@@ -9,9 +9,7 @@ export default defineConfig({
       "scripts/vitest.config.ts",
     ],
     reporters: ["default", "./scripts/ClosingLineReporter.ts"],
-    // Two cores, and several projects start workerd or servers of their own.
+    // The limits of time are each project's own: projects do not inherit them. Two cores, and several projects start workerd or servers of their own.
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
   },
 });

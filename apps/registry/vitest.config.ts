@@ -9,5 +9,5 @@ export default defineProject({
       miniflare: { cf: false, bindings: { ACCESS_LOG: "off", BYTENITE_REGISTRY_KEY: key, SEED_SQL: await seedSql() } },
     })),
   ],
-  test: { name: "registry-worker", include: ["{src,test}/**/*.test.ts"] },
+  test: { name: "registry-worker", include: ["{src,test}/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 120_000 },
 });
