@@ -17,17 +17,23 @@ export interface FailureCircumstances {
   readonly exhausted?: boolean;
 }
 
-/** One failed request. */
-export class AttemptFailure {
+/** One failed request. An Error, and its answer hidden, since exporters of spans write out whatever a span failed with. */
+export class AttemptFailure extends Error {
   readonly error: EngineError;
   readonly hintMs: number | undefined;
-  readonly answer: ExchangeAnswer | undefined;
   readonly exhausted: boolean;
+  readonly #answer: ExchangeAnswer | undefined;
   constructor(error: EngineError, { hintMs, answer, exhausted = false }: FailureCircumstances = {}) {
+    super(error.message);
+    this.name = error.name;
     this.error = error;
     this.hintMs = hintMs;
-    this.answer = answer;
     this.exhausted = exhausted;
+    this.#answer = answer;
+  }
+
+  get answer(): ExchangeAnswer | undefined {
+    return this.#answer;
   }
 }
 

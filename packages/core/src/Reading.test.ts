@@ -54,6 +54,8 @@ test.for<[contentType: string | null, body: string | Uint8Array, problem: RegExp
   ["application/x-protobuf", "{not json}", /begins like JSON and is none/],
   ["application/json", new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]), /is none, or is not in UTF-8/],
   ["application/json", '{"revision":"x"}', /its JSON is no bytenite\.engine\.Engine: revision must be/],
+  ["application/json", "[]", /its JSON is no bytenite\.engine\.Engine: the message must be a JSON object/],
+  ["application/json", "7", /the message must be a JSON object, and is of the kind number/],
   ["application/json", new Uint8Array([0x0a, 0x05, 0x61]), /labelled JSON, and is none/],
 ])("%s with the body %j is unreadable: %s", ([contentType, body, problem]) => {
   const bytes = typeof body === "string" ? utf8.encode(body) : body;

@@ -30,11 +30,13 @@ export const read = <D extends DescMessage>(
 ): Reading<D> => {
   if (bytes.byteLength === 0) throw new UnreadableBody("the body is empty");
   const labelled = formatOf(contentType);
-  if (looksLikeJson(bytes)) {
+  // Under JSON's name, other JSON than an object is not read as protobuf: `[]` would be a revision of 93.
+  if (looksLikeJson(bytes) || labelled === "json") {
     const json = parseJson(bytes);
     if (json !== undefined) return readJson(schema, json, maxDepth);
     // A line feed is JSON's white space, and also how a protobuf message with its first field begins.
-    if (bytes[0] !== 0x0a) throw new UnreadableBody("it begins like JSON and is none, or is not in UTF-8");
+    if (looksLikeJson(bytes) && bytes[0] !== 0x0a)
+      throw new UnreadableBody("it begins like JSON and is none, or is not in UTF-8");
   }
   if (labelled === undefined)
     throw new UnreadableBody(`its Content-Type is ${contentType ?? "missing"}, and it is no JSON`);

@@ -1,0 +1,39 @@
+// Decides: what a row of the fault table says.
+import type { ClientOptions, EngineErrorTag } from "@bytenite-engines/core";
+import type { Act, FaultServer } from "./FaultServer.ts";
+
+/** The token of the table: nothing that a caller can see may show it. */
+export const theToken = "fault-table-secret-0123456789";
+
+/** How one call must end. */
+export interface Expected {
+  /** `data`: the engine of the table. */
+  readonly ends: EngineErrorTag | "data";
+  /** In the message of the error. */
+  readonly says?: RegExp;
+  /** Requests that the call counts. */
+  readonly attempts: number;
+  /** Requests that reached the server; default: as many. */
+  readonly arrived?: number;
+  /** Time that passed on the call's clock, in milliseconds: timeouts and waits. Chance is always 0.5. */
+  readonly waitedMs: number;
+  /** What the server asked to wait, as the error tells it. */
+  readonly retryAfterMs?: number;
+}
+
+/** One way of going wrong. */
+export interface FaultRow {
+  readonly name: string;
+  /** What the server does with each request. */
+  readonly act: Act;
+  /** Where the call goes, when it is not simply the server. What is deferred is done at the end of the row. */
+  readonly baseUrl?: (server: FaultServer, defer: (end: () => Promise<void>) => void) => string | Promise<string>;
+  readonly options?: Omit<ClientOptions, "baseUrl">;
+  /**
+   * Attempts end only by their timeout: once the request is at the server, or once the head of its answer is here.
+   */
+  readonly hangs?: "in-request" | "in-body";
+  readonly expected: Expected;
+  /** What must hold of the server when the call has ended. */
+  readonly afterwards?: (server: FaultServer) => void;
+}

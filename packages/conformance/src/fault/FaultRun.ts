@@ -1,0 +1,103 @@
+// Decides: how a row is run: the client for Effect, real sockets, a clock that moves only when the client waits.
+import * as Cause from "effect/Cause";
+import * as Clock from "effect/Clock";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import * as Random from "effect/Random";
+import * as TestClock from "effect/testing/TestClock";
+import * as Tracer from "effect/Tracer";
+import { EngineClient, type Answer, type EngineError, type EngineEvent } from "@bytenite-engines/core";
+import type { Engine } from "@bytenite-engines/proto";
+import { theToken, type FaultRow } from "./FaultRow.ts";
+import { startFaultServer, type FaultServer } from "./FaultServer.ts";
+
+/** What came of a call. */
+export interface Ran {
+  readonly exit: Exit.Exit<Answer<Engine>, EngineError>;
+  readonly waitedMs: number;
+  readonly events: ReadonlyArray<EngineEvent>;
+  readonly spans: ReadonlyArray<Tracer.NativeSpan>;
+}
+
+/** Chance in the table: every delay is half its cap. */
+const half: Random.Random = { nextIntUnsafe: () => 0, nextDoubleUnsafe: () => 0.5 };
+
+const attemptTimeoutMs = 10_000;
+const deadlineMs = 30_000;
+
+/** A row's server, running, and a way to call it. */
+export interface RowWorld extends AsyncDisposable {
+  readonly server: FaultServer;
+  readonly run: () => Promise<Ran>;
+}
+
+/** Starts the server of a row. */
+export const startRow = async (row: FaultRow): Promise<RowWorld> => {
+  const hung = { tell: () => {} };
+  const server = await startFaultServer(row.act, () => {
+    if (row.hangs === "in-request") hung.tell();
+  });
+  const deferred: Array<() => Promise<void>> = [];
+  const baseUrl = (await row.baseUrl?.(server, (end) => void deferred.push(end))) ?? server.baseUrl;
+  return {
+    server,
+    run: () => runRow(row, baseUrl, hung),
+    [Symbol.asyncDispose]: async () => {
+      await server[Symbol.asyncDispose]();
+      for (const end of deferred) await end();
+    },
+  };
+};
+
+const runRow = async (row: FaultRow, baseUrl: string, hung: { tell: () => void }): Promise<Ran> => {
+  const events: Array<EngineEvent> = [];
+  const spans: Array<Tracer.NativeSpan> = [];
+  const tracer = Tracer.make({
+    span: (options) => {
+      const span = new Tracer.NativeSpan(options);
+      spans.push(span);
+      return span;
+    },
+  });
+  let clock: TestClock.TestClock | undefined;
+  // In the next turn of the loop the client has gone to sleep, or has begun to read the body.
+  const advance = (ms: (clock: TestClock.TestClock) => number): void =>
+    void setImmediate(() => clock !== undefined && Effect.runFork(clock.adjust(ms(clock))));
+  const untilTimeout = (clock: TestClock.TestClock): number =>
+    Math.min(attemptTimeoutMs, deadlineMs - clock.currentTimeMillisUnsafe());
+  hung.tell = () => advance(untilTimeout);
+  const layer = EngineClient.layer({
+    token: theToken,
+    ...row.options,
+    baseUrl,
+    attemptTimeoutMs,
+    deadlineMs,
+    fetch: async (url, init) => {
+      const response = await (row.options?.fetch ?? globalThis.fetch)(url, init);
+      if (row.hangs === "in-body") advance(untilTimeout);
+      return response;
+    },
+    onEvent: (event) => {
+      events.push(event);
+      if (event.type === "retry") advance(() => event.delayMs);
+    },
+  });
+  const called = Effect.gen(function* () {
+    clock = yield* TestClock.testClockWith(Effect.succeed);
+    const client = yield* EngineClient;
+    const exit = yield* Effect.exit(client.withResponse.get("zipper@0.1"));
+    return { exit, waitedMs: yield* Clock.currentTimeMillis, events, spans };
+  });
+  return called.pipe(
+    Effect.provide(layer),
+    Effect.withSpan("caller"),
+    Effect.provideService(Tracer.Tracer, tracer),
+    Effect.provideService(Random.Random, half),
+    Effect.provide(TestClock.layer({ warningDelay: "1 minute" })),
+    Effect.runPromise,
+  );
+};
+
+/** The error of a call that failed with one. */
+export const errorOf = ({ exit }: Ran): EngineError | undefined =>
+  Exit.isSuccess(exit) ? undefined : (Cause.squash(exit.cause) as EngineError);

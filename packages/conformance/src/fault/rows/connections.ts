@@ -1,0 +1,84 @@
+// No answer comes, or only the beginning of one.
+import { good, headOf, labels, engineBytes, resetAfter, script, silent, stallAfter } from "../Acts.ts";
+import type { FaultRow } from "../FaultRow.ts";
+import { startFaultServer } from "../FaultServer.ts";
+
+/** Waits of 50, 100 and 200 ms between four attempts. */
+const fourAttempts = { attempts: 4, waitedMs: 350 } as const;
+/** Two attempts of 10 s, the waits between, and what is left of 30 s. */
+const untilDeadline = { ends: "TimedOut", says: /deadline of 30000 ms/, attempts: 3, waitedMs: 30_000 } as const;
+
+const head = headOf({ headers: labels("protobuf"), body: engineBytes("protobuf") });
+const halfBody = engineBytes("protobuf").subarray(0, 10);
+
+export const connections: ReadonlyArray<FaultRow> = [
+  {
+    name: "nobody listens",
+    act: silent,
+    baseUrl: async () => {
+      const closed = await startFaultServer(silent);
+      await closed[Symbol.asyncDispose]();
+      return closed.baseUrl;
+    },
+    expected: { ends: "Unreachable", says: /Nothing listens/, ...fourAttempts, arrived: 0 },
+  },
+  {
+    name: "reset before the headers",
+    act: resetAfter(() => Buffer.alloc(0)),
+    expected: { ends: "Unreachable", says: /The connection broke/, ...fourAttempts },
+  },
+  {
+    name: "reset in the headers",
+    act: resetAfter(() => head.subarray(0, 30)),
+    expected: { ends: "Unreachable", says: /The connection broke/, ...fourAttempts },
+  },
+  {
+    name: "reset after the headers",
+    act: resetAfter(() => head),
+    expected: { ends: "Undecodable", says: /the body broke off/, attempts: 2, waitedMs: 50 },
+  },
+  {
+    name: "reset in the body",
+    act: resetAfter(() => Buffer.concat([head, halfBody])),
+    expected: { ends: "Undecodable", says: /the body broke off/, attempts: 2, waitedMs: 50 },
+  },
+  {
+    name: "closed without a word",
+    act: (socket) => void socket.end(),
+    expected: { ends: "Unreachable", says: /The connection broke/, ...fourAttempts },
+  },
+  {
+    name: "reset twice, then right",
+    act: script(
+      resetAfter(() => Buffer.alloc(0)),
+      resetAfter(() => Buffer.alloc(0)),
+      good,
+    ),
+    expected: { ends: "data", attempts: 3, waitedMs: 150 },
+  },
+  { name: "silent", act: silent, hangs: "in-request", expected: untilDeadline },
+  {
+    name: "headers that never end",
+    act: stallAfter(head.subarray(0, 30)),
+    hangs: "in-request",
+    expected: untilDeadline,
+  },
+  { name: "a body that never comes", act: stallAfter(head), hangs: "in-body", expected: untilDeadline },
+  {
+    name: "a body that never ends",
+    act: stallAfter(Buffer.concat([head, halfBody])),
+    hangs: "in-body",
+    expected: untilDeadline,
+  },
+  {
+    name: "bytes that are no HTTP",
+    act: (socket) => void socket.end("220 mail.example ESMTP\r\n\r\n"),
+    expected: { ends: "Unreachable", ...fourAttempts },
+  },
+  {
+    name: "a name that does not resolve",
+    act: silent,
+    baseUrl: () => "http://engines.invalid/v1/dev",
+    expected: { ends: "Unreachable", says: /name does not resolve; set another base URL/, ...fourAttempts, arrived: 0 },
+  },
+];
