@@ -110,8 +110,10 @@ const one = (total: number, hasNext: boolean) =>
 
 test("a row that goes between the two readings of a page of one does not swap its total with a flag", async () => {
   const trust = makeTrust({ calibration: calibration() });
-  // Protobuf says 2 and more to come; by the time of the JSON there is one: its total equals the flag's 1.
-  await readOnce(trust, EngineListResponseSchema, ours, one(2, true), { json: one(1, false) });
+  // Protobuf says 2 and more to come; in the JSON, which a cache holds on to, there is one: its total equals the flag's 1.
+  for (let call = 0; call < 2; call++) {
+    await readOnce(trust, EngineListResponseSchema, ours, one(2, true), { json: one(1, false), prefers: "protobuf" });
+  }
   for (const total of [7, 1, 2]) {
     for (const hasNext of [true, false]) {
       const sent = one(total, hasNext);

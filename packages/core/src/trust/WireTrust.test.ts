@@ -1,4 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { FieldDescriptorProto_Type } from "@bufbuild/protobuf/wkt";
 import { EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
 import { expect, test } from "vitest";
 import { foreignServer } from "../../test/trust/ForeignServer.ts";
@@ -121,4 +123,51 @@ test("a server that sends our digest and speaks our numbers is never blamed by a
     expect(news).toEqual([]);
     expect(asked.length).toBe(call % 2 === 0 ? 1 : 2);
   }
+});
+
+test("a pair that did not fit keeps later answers from being believed until one fits", () => {
+  const trust = makeTrust({ sampleEvery: 3 });
+  const answer = { digest: schemaDigests[EngineSchema.typeName] ?? "", bytes: ours.protobuf(EngineSchema, zipper) };
+  const other = engine({ ...zipper, name: "other" });
+  expect(trust.decide(origin, EngineSchema, answer).kind).toBe("believed");
+  expect(trust.witness(origin, EngineSchema, { ...answer, json: other }).kind).toBe("again");
+  const earlier = ours.protobuf(EngineSchema, other);
+  const third = engine({ ...zipper, name: "third" });
+  expect(trust.witness(origin, EngineSchema, { ...answer, json: third, earlier }).kind).toBe("changed");
+  expect(trust.decide(origin, EngineSchema, answer)).toMatchObject({ kind: "witness", reason: "doubted" });
+  expect(trust.witness(origin, EngineSchema, { ...answer, json: zipper }).kind).toBe("agreed");
+  expect(trust.decide(origin, EngineSchema, answer).kind).toBe("believed");
+});
+
+test("two messages inside one another's place, with the same values under other numbers, are not taken for each other", async () => {
+  const crossed = foreignServer({
+    "bytenite.engine.Engine": { platform_config: 17, device_requirements: 16 },
+    "bytenite.common.PlatformConfig": { container: 3, username: 1 },
+    "bytenite.common.DeviceRequirements": { gpu: 1, min_cpu: 3 },
+  });
+  const trust = makeTrust();
+  const twin = engine({ name: "twin", platformConfig: { container: "x" }, deviceRequirements: { gpu: ["x"] } });
+  const other = engine({ name: "other", platformConfig: { container: "python" }, deviceRequirements: { gpu: ["t4"] } });
+  for (const sent of [twin, other, twin, other]) {
+    expect((await readOnce(trust, EngineSchema, crossed, sent, { prefers: "protobuf" })).message).toEqual(sent);
+  }
+});
+
+const hiding = (value: number) =>
+  foreignServer(
+    { "bytenite.engine.Engine": { revision: 30 } },
+    {
+      "bytenite.engine.Engine": [
+        { no: 11, wireType: WireType.Varint, data: new BinaryWriter().uint32(value).finish() },
+      ],
+    },
+    { "bytenite.engine.Engine": { revision: FieldDescriptorProto_Type.SINT32 } },
+  );
+
+test("a number of ours that a field of the server's own has is not confirmed beside an unknown one", async () => {
+  const trust = makeTrust();
+  const revised = engine({ name: "a", revision: 2 });
+  const bare = engine({ name: "b" });
+  await readOnce(trust, EngineSchema, hiding(2), revised, { prefers: "protobuf" });
+  expect((await readOnce(trust, EngineSchema, hiding(7), bare, { prefers: "protobuf" })).message).toEqual(bare);
 });
