@@ -1,5 +1,6 @@
 // Decides: how the client is made from settings and credentials.
 import { createEngineClient, type ClientOptions, type PromiseEngineClient } from "@bytenite-engines/core/promise";
+import { httpFetch } from "./HttpFetch.ts";
 import type { Invocation } from "./Invocation.ts";
 import { credentialsOf, type Credentials } from "./settings/Credentials.ts";
 import { assertProfile } from "./settings/ProfileNames.ts";
@@ -40,6 +41,7 @@ export const clientOf = async (invocation: Invocation): Promise<PromiseEngineCli
     format: settings.text("format") as NonNullable<ClientOptions["format"]>,
     deadlineMs: Number(settings.of("deadline").value),
     retry: { maxAttempts: Number(settings.of("attempts").value) },
+    fetch: httpFetch,
     onEvent: notes.event,
     // Each call of a run is its own; and a process that ends soon has no spans to pass on.
     share: false,

@@ -5,6 +5,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Completion } from "./Command.ts";
 import type { Candidate } from "./Completer.ts";
+import { httpFetch } from "./HttpFetch.ts";
 import { credentialsOf } from "./settings/Credentials.ts";
 import { directoriesOf } from "./settings/Directories.ts";
 import { writeAtomically } from "./settings/AtomicFile.ts";
@@ -91,7 +92,12 @@ const askedEngines = async (
   const { createEngineClient } = await import("@bytenite-engines/core/promise");
   const { tokenOption } = await import("./Client.ts");
   const token = await tokenOption(found);
-  const client = createEngineClient({ baseUrl, deadlineMs: limitMs, ...(token === undefined ? {} : { token }) });
+  const client = createEngineClient({
+    baseUrl,
+    fetch: httpFetch,
+    deadlineMs: limitMs,
+    ...(token === undefined ? {} : { token }),
+  });
   const engines: Array<EngineName> = [];
   for await (const { name, version, type } of client.listAll({}, { signal: AbortSignal.timeout(limitMs) })) {
     engines.push({ name, version, type });

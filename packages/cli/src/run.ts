@@ -1,7 +1,6 @@
 // One run of bne: from the command line to the exit code.
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { isatty } from "node:tty";
 import { understand, type Arguments } from "./Arguments.ts";
 import { exitCodes } from "./ExitCode.ts";
 import { failureJson, failureOf, failureText } from "./Failure.ts";
@@ -104,8 +103,9 @@ const invocationOf = async (given: Arguments, signal: AbortSignal): Promise<Invo
   };
 };
 
-const factsOf = (stream: NodeJS.WriteStream & { readonly fd: number }): StreamFacts => ({
-  isTTY: isatty(stream.fd),
+const factsOf = (stream: NodeJS.WriteStream): StreamFacts => ({
+  // Node sets it on terminals only, whatever its type says.
+  isTTY: (stream as { readonly isTTY?: boolean }).isTTY ?? false,
   columns: stream.columns,
   rows: stream.rows,
 });

@@ -5,6 +5,7 @@ import { accessToken } from "../AccessToken.ts";
 import { credentials } from "../Client.ts";
 import { exitCodes } from "../ExitCode.ts";
 import { CommandError } from "../Failure.ts";
+import { httpFetch } from "../HttpFetch.ts";
 import { isOn, positional, textOf, type Invocation } from "../Invocation.ts";
 import { redactJsonText } from "../Redaction.ts";
 import { safeLines, safeText } from "../text/SafeText.ts";
@@ -20,6 +21,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
   const exchanger = createExchanger({
     deadlineMs: Number(settings.of("deadline").value),
     retry: { maxAttempts: Number(settings.of("attempts").value) },
+    fetch: httpFetch,
     onEvent: notes.event,
     propagateTrace: false,
   });

@@ -1,6 +1,6 @@
 // Decides: how wide each column of a table is, and which are left out when the terminal is too narrow.
 import { styled } from "../terminal/Style.ts";
-import { cut, padded, widthOf } from "../text/Width.ts";
+import { cut, padded, widthOf, widthUpTo } from "../text/Width.ts";
 import { headingOf, type Cell, type Column } from "./Column.ts";
 
 /** Spaces between two columns. */
@@ -25,11 +25,8 @@ export const placed = (
 ): ReadonlyArray<PlacedColumn> => {
   const places = columns.map((column, index) => {
     let cells = widthOf(headingOf(column));
-    for (const row of rows)
-      cells = Math.max(
-        cells,
-        Math.min(widthOf(cut(row[index]?.text ?? "", width ?? maxPaddedCells)), width ?? maxPaddedCells),
-      );
+    const most = width ?? maxPaddedCells;
+    for (const row of rows) cells = Math.max(cells, widthUpTo(row[index]?.text ?? "", most));
     const least = asked ? Math.min(cells, leastAskedCells) : Math.min(cells, column.leastCells ?? cells);
     return { column, cells, least };
   });

@@ -1,5 +1,4 @@
 // Writes a file as a whole or not at all.
-import { randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, mkdirSync, openSync, realpathSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 
@@ -66,7 +65,7 @@ export const beginAtomically = (path: string, mode = 0o600): PendingFile => {
     return realPath(path);
   });
   attempt(() => {
-    temporary = `${target}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`;
+    temporary = `${target}.${process.pid}.${Math.random().toString(36).slice(2, 10)}.tmp`;
     descriptor = openSync(temporary, "wx", mode);
   });
   return {

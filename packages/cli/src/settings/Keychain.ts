@@ -1,5 +1,4 @@
 // The keychain of the system, asked in a process of its own that can be ended when the keychain does not answer.
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { KeychainAnswer, KeychainQuestion } from "./KeychainProcess.ts";
@@ -9,6 +8,7 @@ export const keychainLimitMs = 3_000;
 
 /** Asks the keychain. Undefined: there is none, or it did not answer in time. */
 export const askKeychain = async (question: KeychainQuestion): Promise<KeychainAnswer | undefined> => {
+  const { spawn } = await import("node:child_process");
   const child = spawn(process.execPath, [fileURLToPath(new URL("./keychain.js", import.meta.url))], {
     stdio: ["pipe", "pipe", "ignore"],
     timeout: keychainLimitMs,

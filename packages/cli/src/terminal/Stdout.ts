@@ -1,5 +1,5 @@
 // The stream of data: written in order, as fast as it is read; a pager on a terminal; a closed pipe ends quietly.
-import { spawn, type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import type { Writable } from "node:stream";
 import type { Environment } from "./Terminal.ts";
@@ -73,6 +73,7 @@ const isClosed = (error: Error & { code?: string }): boolean =>
 
 /** The pager, or undefined when it cannot be started; its default options are those of git. */
 const started = async ({ command, env }: PagerOptions): Promise<ChildProcess | undefined> => {
+  const { spawn } = await import("node:child_process");
   const child = spawn(command, {
     shell: true,
     stdio: ["pipe", "inherit", "inherit"],

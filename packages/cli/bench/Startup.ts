@@ -1,0 +1,67 @@
+// Measures what a start of bne costs: CPU time as a multiple of `node -e 0`, in one run, warm. Linux only: /proc.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const bin = fileURLToPath(new URL("../bin/bne.js", import.meta.url));
+const runs = 30;
+
+/** CPU seconds of all children so far (proc(5): cutime and cstime, in ticks of 1/100 s). */
+const childrenSeconds = (): number => {
+  const fields = readFileSync("/proc/self/stat", "utf8").split(") ")[1]?.split(" ") ?? [];
+  return (Number(fields[13]) + Number(fields[14])) / 100;
+};
+
+/** One measured command line: how many times the CPU of `node -e 0`, and what is promised. */
+export interface StartupFigure {
+  readonly line: string;
+  readonly cpuMs: number;
+  readonly ratio: number;
+  readonly promised: number;
+}
+
+/** Measures starts against a registry at `baseUrl`. Rounds are interleaved, so that a busy machine hits all alike. */
+export const measureStartup = async (baseUrl: string, token: string): Promise<ReadonlyArray<StartupFigure>> => {
+  const home = mkdtempSync(join(tmpdir(), "bne-bench-"));
+  const env = {
+    PATH: process.env["PATH"],
+    HOME: home,
+    XDG_CONFIG_HOME: home,
+    XDG_CACHE_HOME: home,
+    NODE_COMPILE_CACHE: join(home, "compiled"),
+    BYTENITE_BASE_URL: baseUrl,
+    BYTENITE_TOKEN: token,
+  };
+  const lines: ReadonlyArray<readonly [line: string, args: ReadonlyArray<string>, promised: number]> = [
+    ["node -e 0", ["-e", "0"], 1],
+    ["bne --version", [bin, "--version"], 1.5],
+    ["bne completion bash", [bin, "completion", "bash"], 1.5],
+    ["bne --help", [bin, "--help"], 3],
+    ["bne list --help", [bin, "list", "--help"], 3],
+    ["bne list", [bin, "list"], 4],
+  ];
+  const costOf = async (args: ReadonlyArray<string>): Promise<number> => {
+    const before = childrenSeconds();
+    const child = spawn(process.execPath, args, { env, stdio: ["ignore", "ignore", "inherit"] });
+    const [status] = (await once(child, "exit")) as [number];
+    if (status !== 0) throw new Error(`${args.join(" ")} ended with ${status}`);
+    return childrenSeconds() - before;
+  };
+  try {
+    for (const [, args] of lines) for (let warm = 0; warm < 2; warm++) await costOf(args);
+    const totals = lines.map(() => 0);
+    for (let run = 0; run < runs; run++) {
+      for (const [index, [, args]] of lines.entries()) totals[index] = (totals[index] ?? 0) + (await costOf(args));
+    }
+    const base = totals[0] ?? 1;
+    return lines.map(([line, , promised], index) => {
+      const total = totals[index] ?? 0;
+      return { line, cpuMs: (total / runs) * 1_000, ratio: total / base, promised };
+    });
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
+};
