@@ -1,5 +1,5 @@
 // Decides: whether an answer can be said in the other form without losing anything, and what it looks like there.
-import type { DescMessage, Message } from "@bufbuild/protobuf";
+import { equals, type DescMessage, type Message } from "@bufbuild/protobuf";
 import {
   decode,
   decodeJson,
@@ -25,7 +25,11 @@ export const transcode = (
   if (headers.get(schemaDigestHeader) !== schemaDigests[schema.typeName]) return undefined;
   try {
     const message = from === "protobuf" ? fromProtobuf(schema, bytes) : fromJson(schema, bytes);
-    return message === undefined ? undefined : encode(schema, message, from === "protobuf" ? "json" : "protobuf");
+    if (message === undefined) return undefined;
+    const to = from === "protobuf" ? "json" : "protobuf";
+    const transcoded = encode(schema, message, to);
+    // Not everything survives JSON (a negative zero does not): what is kept is what was read back and found equal.
+    return equals(schema, decode(schema, transcoded, to), message) ? transcoded : undefined;
   } catch {
     return undefined;
   }

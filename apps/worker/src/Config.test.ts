@@ -1,0 +1,61 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { ConfigError, parseConfig } from "./Config.ts";
+
+const upstream = { UPSTREAM_URL: "https://api.example/v1/dev/" };
+
+test("only the upstream has to be named", () => {
+  expect(parseConfig(upstream)).toEqual({
+    upstreamUrl: "https://api.example/v1/dev",
+    lifetimes: {
+      list: { freshMs: 10_000, staleWhileRevalidateMs: 30_000, staleIfErrorMs: 600_000 },
+      get: { freshMs: 60_000, staleWhileRevalidateMs: 120_000, staleIfErrorMs: 600_000 },
+      status: { freshMs: 2_000, staleWhileRevalidateMs: 2_000, staleIfErrorMs: 120_000 },
+    },
+    memoryBytes: 24 * 1024 * 1024,
+    memoryEntries: 10_000,
+    edgeTier: true,
+    attemptTimeoutMs: 3_000,
+    deadlineMs: 8_000,
+    allowedOrigins: [],
+    logLevel: "errors",
+    adminSecret: undefined,
+  });
+});
+
+test("what is deployed by default is what applies by default, but for the log", () => {
+  const text = readFileSync(new URL("../wrangler.jsonc", import.meta.url), "utf8");
+  const { vars } = JSON.parse(text.replaceAll(/^\s*\/\/.*$/gm, "").replaceAll(/,(\s*\})/g, "$1")) as {
+    vars: Record<string, string>;
+  };
+  const { upstreamUrl: _, logLevel, ...deployed } = parseConfig(vars);
+  const { upstreamUrl: __, logLevel: ___, ...defaults } = parseConfig(upstream);
+  expect(deployed).toEqual(defaults);
+  expect(logLevel).toBe("all");
+});
+
+test.each([
+  [{}, "UPSTREAM_URL is missing"],
+  [{ UPSTREAM_URL: "ftp://api.example" }, "UPSTREAM_URL must be an http or https URL"],
+  [{ UPSTREAM_URL: "not a url" }, "UPSTREAM_URL must be an http or https URL"],
+  [{ UPSTREAM_URL: "https://user:pass@api.example/" }, "no user info"],
+  [{ UPSTREAM_URL: "https://api.example/?x=1" }, "no user info, query or fragment"],
+  [{ ...upstream, LIST_FRESH_SECONDS: "-1" }, "LIST_FRESH_SECONDS must be a whole number from 0 to 604800"],
+  [{ ...upstream, GET_STALE_IF_ERROR_SECONDS: "1.5" }, "GET_STALE_IF_ERROR_SECONDS must be a whole number"],
+  [{ ...upstream, MEMORY_MIB: "128" }, "MEMORY_MIB must be a whole number from 0 to 96"],
+  [{ ...upstream, DEADLINE_MS: "10", ATTEMPT_TIMEOUT_MS: "20" }, "DEADLINE_MS must be a whole number from 20"],
+  [{ ...upstream, EDGE_TIER: "yes" }, "EDGE_TIER must be one of on, off"],
+  [{ ...upstream, LOG: "debug" }, "LOG must be one of all, errors, off"],
+  [{ ...upstream, ADMIN_SECRET: "short" }, "ADMIN_SECRET must have at least 16 characters"],
+  [{ ...upstream, ALLOWED_ORIGINS: "https://a.example, b.example" }, '"b.example"'],
+  [{ ...upstream, ALLOWED_ORIGINS: "*" }, "ALLOWED_ORIGINS must list origins"],
+])("%j is refused: %s", (variables, problem) => {
+  expect(() => parseConfig(variables)).toThrow(ConfigError);
+  expect(() => parseConfig(variables)).toThrow(problem);
+});
+
+test("all problems are told at once, and none of them tells a secret", () => {
+  const wrong = { LOG: "x", EDGE_TIER: "y", ADMIN_SECRET: "hunter2" };
+  expect(() => parseConfig(wrong)).toThrow(/UPSTREAM_URL.*EDGE_TIER.*LOG.*ADMIN_SECRET/);
+  expect(() => parseConfig(wrong)).not.toThrow(/hunter2/);
+});

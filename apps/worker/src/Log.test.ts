@@ -1,0 +1,50 @@
+import { expect, test } from "vitest";
+import { logLine, requestIdOf, traceIdOf, type Answered } from "./Log.ts";
+
+const answered = (status: number, result: Answered["observed"]["result"]): Answered => ({
+  request: new Request("https://edge.example/v1/dev/engines?pagination.limit=1", {
+    headers: {
+      authorization: "the-token",
+      traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    },
+  }),
+  response: new Response("{}", { status, headers: { "content-type": "application/json", "content-length": "2" } }),
+  requestId: "r-1",
+  observed: { result, endpoint: "list", fetched: undefined },
+  startedAtMs: 1_000,
+  endedAtMs: 1_025,
+});
+
+test("a line tells what happened, with the request's id and trace, and nothing of the token", () => {
+  const line = logLine("all", answered(200, "hit")) ?? "";
+  expect(JSON.parse(line)).toEqual({
+    time: "1970-01-01T00:00:01.025Z",
+    level: "info",
+    message: "GET 200 hit",
+    method: "GET",
+    target: "/v1/dev/engines?pagination.limit=1",
+    status: 200,
+    result: "hit",
+    endpoint: "list",
+    mediaType: "application/json",
+    bytes: 2,
+    durationMs: 25,
+    requestId: "r-1",
+    traceId: "0af7651916cd43dd8448eb211c80319c",
+  });
+  expect(line).not.toContain("the-token");
+});
+
+test("the level decides what is logged", () => {
+  expect(logLine("errors", answered(200, "hit"))).toBeUndefined();
+  expect(logLine("errors", answered(404, "miss"))).toBeUndefined();
+  expect(logLine("errors", answered(503, "miss"))).toContain('"level":"error"');
+  expect(logLine("errors", answered(200, "stale-if-error"))).toContain('"level":"error"');
+  expect(logLine("off", answered(503, "miss"))).toBeUndefined();
+});
+
+test("ids that are no plain words are replaced", () => {
+  expect(requestIdOf("abc-1.2:3_4")).toBe("abc-1.2:3_4");
+  for (const given of [null, "", "a b", 'a"b', "x".repeat(129)]) expect(requestIdOf(given)).toMatch(/^[0-9a-f-]{36}$/);
+  expect(traceIdOf("00-zz-b7ad6b7169203331-01")).toBeUndefined();
+});
