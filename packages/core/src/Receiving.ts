@@ -38,12 +38,7 @@ export const readAnswer = async <N extends EndpointName>(
   const { trust, origin } = parts;
   const schema: ResponseSchemaOf<N> = endpoints[name].response;
   const prefers = formatToAsk(parts, asking);
-  let last: Answered | undefined;
-  const ask = async (format: Format): Promise<Formed<N>> => {
-    const formed = await askFor(parts, name, asking, format);
-    last = formed.answered;
-    return formed;
-  };
+  const ask = (format: Format): Promise<Formed<N>> => askFor(parts, name, asking, format);
   try {
     const { message, answer } = await readTrusted({
       trust,
@@ -57,8 +52,16 @@ export const readAnswer = async <N extends EndpointName>(
     if (parts.emit !== undefined) tellUnknown(parts, asking, message, answer);
     return { answered: answer.answered, format: answer.format, data: message, unknownFields: unknownOf(answer) };
   } catch (cause) {
-    if (!(cause instanceof UntrustedAnswer) || last === undefined) throw cause;
-    throw spoiled(last, cause.message, cause.cause);
+    if (!(cause instanceof UntrustedAnswer)) throw cause;
+    throw new AttemptFailure(
+      new EngineError({
+        reason: { _tag: "Undecodable", problem: cause.message },
+        url: asking.subject.url,
+        attempts: asking.state.requests,
+        cause: cause.cause,
+        ...(asking.state.status === undefined ? {} : { status: asking.state.status }),
+      }),
+    );
   }
 };
 
@@ -101,7 +104,7 @@ const readSuccess = <N extends EndpointName>(
   }
   try {
     const schema: ResponseSchemaOf<N> = endpoints[name].response;
-    return read(schema, answer.headers.get("content-type"), answer.bytes, asking.settings.limits.maxJsonDepth);
+    return read(schema, answered.mediaType, answer.bytes, asking.settings.limits.maxJsonDepth);
   } catch (cause) {
     throw cause instanceof UnreadableBody ? spoiled(answered, cause.message, cause.cause) : cause;
   }

@@ -1,7 +1,8 @@
 // Decides: in which order the two forms of an answer are read so that the caller gets right data for the fewest requests.
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import type { Format } from "../MediaType.ts";
-import type { Trust, TrustNews } from "./Verdict.ts";
+import { sameBytes, sameMessage } from "./Sameness.ts";
+import type { ProtobufAnswer, Trust, TrustNews } from "./Verdict.ts";
 
 /** One answer of the server, in the form in which it came. */
 export type FormedAnswer<D extends DescMessage> =
@@ -37,14 +38,17 @@ export interface Asking<D extends DescMessage, A extends FormedAnswer<D>> {
   readonly schema: D;
   /** The form that the caller wants; `auto` leaves it to the trust. */
   readonly prefers: "auto" | Format;
-  /** One request for a form. It may answer in the other one; what it throws ends the reading. */
-  readonly ask: (format: Format) => Promise<A>;
+  /**
+   * One request for a form. It may answer in the other one; what it throws ends the reading, unless `fresh`. Fresh: no cache
+   * may answer; it is asked for only where the two forms did not fit.
+   */
+  readonly ask: (format: Format, fresh: boolean) => Promise<A>;
   readonly onNews?: ((news: TrustNews) => void) | undefined;
 }
 
 /**
- * One request where the numbers are certain or the answer is JSON; one more to witness; a third only when the two did not
- * fit. Rejects with UntrustedAnswer, and with what `ask` throws.
+ * One request where the numbers are certain or the answer is JSON; one more to witness; up to two more only when the two did
+ * not fit. Rejects with UntrustedAnswer, and with what `ask` throws.
  */
 export const readTrusted = async <D extends DescMessage, A extends FormedAnswer<D>>(
   asking: Asking<D, A>,
@@ -53,68 +57,58 @@ export const readTrusted = async <D extends DescMessage, A extends FormedAnswer<
   const ready = trust.ready(origin);
   if (ready !== undefined) await ready;
   const asked = prefers === "auto" ? trust.asks(origin, schema) : prefers;
-  const first = await ask(asked);
+  const first = await ask(asked, false);
   if (first.format === "json") {
-    if (prefers === "auto" && asked === "json" && trust.teaches(origin, schema, first.message))
-      await taught(asking, first);
+    if (prefers === "auto" && asked === "json" && trust.teaches(origin, schema, first.message)) {
+      const protobuf = await attempt(asking, "protobuf", false);
+      if (protobuf?.format === "protobuf") await settle(asking, protobuf, first.message);
+    }
     return { message: first.message, answer: first };
   }
   const verdict = trust.decide(origin, schema, first);
   if (verdict.kind === "believed") return { message: verdict.message, answer: first };
   if (verdict.kind === "undecodable") throw new UntrustedAnswer("undecodable", verdict.cause);
-  let witness: A;
-  try {
-    witness = await ask("json");
-  } catch (cause) {
-    if (verdict.message === undefined) throw cause;
-    return { message: verdict.message, answer: first };
+  const witness = verdict.message === undefined ? await ask("json", false) : await attempt(asking, "json", false);
+  if (witness?.format === "json") {
+    await settle(asking, first, witness.message);
+    return { message: witness.message, answer: witness };
   }
-  if (witness.format !== "json") {
-    if (verdict.message === undefined) throw new UntrustedAnswer("unconfirmed");
-    return { message: verdict.message, answer: first };
-  }
-  await testified(asking, first, witness.message);
-  return { message: witness.message, answer: witness };
+  if (verdict.message === undefined) throw new UntrustedAnswer("unconfirmed");
+  return { message: verdict.message, answer: first };
 };
 
-type Protobuf = { readonly digest: string | null; readonly bytes: Uint8Array };
-
-/** Reads the protobuf beside a JSON answer. The answer stands, whatever comes of it. */
-const taught = async <D extends DescMessage, A extends FormedAnswer<D>>(
-  asking: Asking<D, A>,
-  { message }: { readonly message: MessageShape<D> },
-): Promise<void> => {
-  const { trust, origin, schema, ask } = asking;
+/** A request that the caller's data does not hang on: without an answer, the next call is another chance. */
+const attempt = async <D extends DescMessage, A extends FormedAnswer<D>>(
+  { ask }: Asking<D, A>,
+  format: Format,
+  fresh: boolean,
+): Promise<A | undefined> => {
   try {
-    const protobuf = await ask("protobuf");
-    if (protobuf.format === "json") return;
-    const finding = trust.witness(origin, schema, { digest: protobuf.digest, bytes: protobuf.bytes, json: message });
-    for (const news of finding.news) asking.onNews?.(news);
-    if (finding.kind !== "again") return;
-    // Only JSON that was read between two readings of the protobuf can show that nothing changed.
-    const json = await ask("json");
-    if (json.format === "json") await testified(asking, protobuf, json.message);
+    return await ask(format, fresh);
   } catch {
-    // The next answer is another chance.
+    return undefined;
   }
 };
 
-const testified = async <D extends DescMessage, A extends FormedAnswer<D>>(
+/** Shows a pair to the trust. One that does not fit is read again: only where nothing changed, somebody is to blame. */
+const settle = async <D extends DescMessage, A extends FormedAnswer<D>>(
   asking: Asking<D, A>,
-  { digest, bytes }: Protobuf,
-  json: MessageShape<D>,
+  first: ProtobufAnswer,
+  firstJson: MessageShape<D>,
 ): Promise<void> => {
-  const { trust, origin, schema, ask, onNews } = asking;
-  const first = trust.witness(origin, schema, { digest, bytes, json });
-  for (const news of first.news) onNews?.(news);
-  if (first.kind !== "again") return;
-  let second: A;
-  try {
-    second = await ask("protobuf");
-  } catch {
-    return;
-  }
-  if (second.format !== "protobuf") return;
-  const { news } = trust.witness(origin, schema, { digest: second.digest, bytes: second.bytes, json, earlier: bytes });
-  for (const item of news) onNews?.(item);
+  const { trust, origin, schema, onNews } = asking;
+  const fits = ({ digest, bytes }: ProtobufAnswer, json: MessageShape<D>): boolean => {
+    const finding = trust.witness(origin, schema, { digest, bytes, json });
+    for (const news of finding.news) onNews?.(news);
+    return finding.fits;
+  };
+  if (fits(first, firstJson)) return;
+  const second = await attempt(asking, "protobuf", true);
+  if (second?.format !== "protobuf" || fits(second, firstJson)) return;
+  const secondJson = await attempt(asking, "json", true);
+  if (secondJson?.format !== "json" || fits(second, secondJson.message)) return;
+  const isSteady = sameBytes(first.bytes, second.bytes) && sameMessage(schema, firstJson, secondJson.message);
+  if (!isSteady) return;
+  const { digest, bytes } = second;
+  for (const news of trust.blame(origin, schema, { digest, bytes, json: secondJson.message })) onNews?.(news);
 };

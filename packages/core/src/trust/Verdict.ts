@@ -27,8 +27,6 @@ export type Verdict<D extends DescMessage> =
 export interface Testimony<D extends DescMessage> extends ProtobufAnswer {
   /** The decoded JSON of the same resource. */
   readonly json: MessageShape<D>;
-  /** The bytes of the first reading, when the finding on it was `again`. The JSON must have been read between the two. */
-  readonly earlier?: Uint8Array | undefined;
 }
 
 /** Something learned about an origin. No value of an answer is in it. */
@@ -42,13 +40,10 @@ export interface TrustNews {
   readonly numbers: Readonly<Record<string, number>>;
 }
 
-/**
- * What a pair of answers showed. `agreed`: both forms fit all that is known. `again`: they do not; the protobuf should be
- * read once more and shown with the same JSON, since the resource may have changed in between. `changed`: it did, and
- * nothing is concluded. `disagreed`: it did not; what was known is dropped. In each case the JSON is what to hand out.
- */
+/** What a pair of answers showed. Either way, the JSON is what to hand out. */
 export interface Finding {
-  readonly kind: "agreed" | "again" | "changed" | "disagreed";
+  /** Whether both forms fit each other and all that is known. If not, the resource may have changed in between. */
+  readonly fits: boolean;
   readonly news: ReadonlyArray<TrustNews>;
 }
 
@@ -58,6 +53,12 @@ export interface Trust {
   readonly ready: (origin: string) => Promise<void> | undefined;
   readonly decide: <D extends DescMessage>(origin: string, schema: D, answer: ProtobufAnswer) => Verdict<D>;
   readonly witness: <D extends DescMessage>(origin: string, schema: D, testimony: Testimony<D>) => Finding;
+  /** A pair did not fit although nothing changed: what was believed of such answers is dropped, and worked out anew. */
+  readonly blame: <D extends DescMessage>(
+    origin: string,
+    schema: D,
+    testimony: Testimony<D>,
+  ) => ReadonlyArray<TrustNews>;
   /** The form to ask for: JSON while the last protobuf could not be believed even after it was witnessed. */
   readonly asks: (origin: string, schema: DescMessage) => Format;
   /** After an answer that was asked for in JSON so: whether its protobuf should be read too and shown to `witness`. */

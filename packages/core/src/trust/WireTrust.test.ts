@@ -128,15 +128,64 @@ test("a server that sends our digest and speaks our numbers is never blamed by a
 test("a pair that did not fit keeps later answers from being believed until one fits", () => {
   const trust = makeTrust({ sampleEvery: 3 });
   const answer = { digest: schemaDigests[EngineSchema.typeName] ?? "", bytes: ours.protobuf(EngineSchema, zipper) };
-  const other = engine({ ...zipper, name: "other" });
   expect(trust.decide(origin, EngineSchema, answer).kind).toBe("believed");
-  expect(trust.witness(origin, EngineSchema, { ...answer, json: other }).kind).toBe("again");
-  const earlier = ours.protobuf(EngineSchema, other);
-  const third = engine({ ...zipper, name: "third" });
-  expect(trust.witness(origin, EngineSchema, { ...answer, json: third, earlier }).kind).toBe("changed");
+  expect(trust.witness(origin, EngineSchema, { ...answer, json: engine({ name: "other" }) }).fits).toBe(false);
   expect(trust.decide(origin, EngineSchema, answer)).toMatchObject({ kind: "witness", reason: "doubted" });
-  expect(trust.witness(origin, EngineSchema, { ...answer, json: zipper }).kind).toBe("agreed");
+  expect(trust.witness(origin, EngineSchema, { ...answer, json: zipper }).fits).toBe(true);
   expect(trust.decide(origin, EngineSchema, answer).kind).toBe("believed");
+});
+
+test("a resource that changes all the time is never blamed", async () => {
+  const trust = makeTrust({ sampleEvery: 1 });
+  const digest = schemaDigests[EngineSchema.typeName] ?? "";
+  const news: Array<TrustNews> = [];
+  let revision = 0;
+  for (let call = 0; call < 5; call++) {
+    const { message } = await readTrusted({
+      trust,
+      origin,
+      schema: EngineSchema,
+      prefers: "auto",
+      onNews: (item) => news.push(item),
+      ask: (format): Promise<FormedAnswer<typeof EngineSchema>> => {
+        revision += 1;
+        const now = engine({ ...zipper, revision });
+        return Promise.resolve(
+          format === "json" ? { format, message: now } : { format, digest, bytes: ours.protobuf(EngineSchema, now) },
+        );
+      },
+    });
+    expect(message.name).toBe("zipper");
+  }
+  expect(news).toEqual([]);
+});
+
+test("what a cache holds on to is read past it before anybody is blamed", async () => {
+  const trust = makeTrust({ sampleEvery: 1 });
+  const digest = schemaDigests[EngineSchema.typeName] ?? "";
+  const news: Array<TrustNews> = [];
+  const asked: Array<string> = [];
+  const old = engine({ ...zipper, revision: 2 });
+  const { message } = await readTrusted({
+    trust,
+    origin,
+    schema: EngineSchema,
+    prefers: "auto",
+    onNews: (item) => news.push(item),
+    ask: (format, fresh): Promise<FormedAnswer<typeof EngineSchema>> => {
+      asked.push(`${format}${fresh ? ", fresh" : ""}`);
+      // Only the JSON is held, and it is the old one.
+      return Promise.resolve(
+        format === "json"
+          ? { format, message: fresh ? zipper : old }
+          : { format, digest, bytes: ours.protobuf(EngineSchema, zipper) },
+      );
+    },
+  });
+  expect(message).toEqual(old);
+  expect(asked).toEqual(["protobuf", "json", "protobuf, fresh", "json, fresh"]);
+  expect(news).toEqual([]);
+  expect(trust.asks(origin, EngineSchema)).toBe("protobuf");
 });
 
 test("two messages inside one another's place, with the same values under other numbers, are not taken for each other", async () => {

@@ -4,7 +4,7 @@ import { schemaDigests } from "../gen/schemaDigests.ts";
 import type { Format } from "../MediaType.ts";
 import type { Numbers } from "./Numbers.ts";
 import { ownNumbers } from "./OwnNumbers.ts";
-import { sameBytes, sameMessage } from "./Sameness.ts";
+import { sameMessage } from "./Sameness.ts";
 import type { Finding, ProtobufAnswer, Testimony, Trust, TrustNews, Verdict } from "./Verdict.ts";
 
 /** Of how many believed answers one is witnessed again, per origin and kind of answer. */
@@ -82,23 +82,26 @@ class WireTrust implements Trust {
 
   witness<D extends DescMessage>(origin: string, schema: D, testimony: Testimony<D>): Finding {
     const { numbers, kind } = this.#kind(origin, schema);
-    const { bytes, json, earlier } = testimony;
+    const { bytes, json } = testimony;
     const isClaim = claims(kind, schema, testimony);
     const news = isClaim ? (isOurs(schema, bytes, json) ? [] : undefined) : numbers.learn(schema, bytes, json);
     kind.believed = 0;
     kind.doubted = news === undefined;
     if (!isClaim) noteForm(kind, numbers.read(schema, bytes));
-    if (news !== undefined) return { kind: "agreed", news };
-    if (earlier === undefined) return { kind: "again", news: [] };
-    if (!sameBytes(earlier, bytes)) return { kind: "changed", news: [] };
-    // The JSON was read between two readings of the same bytes: nothing changed, so what was believed is wrong.
+    return { fits: news !== undefined, news: news ?? [] };
+  }
+
+  blame<D extends DescMessage>(origin: string, schema: D, testimony: Testimony<D>): ReadonlyArray<TrustNews> {
+    const { numbers, kind } = this.#kind(origin, schema);
+    const { bytes, json } = testimony;
+    const isClaim = claims(kind, schema, testimony);
     kind.lies ||= isClaim;
-    const drift: TrustNews = { type: "drift", message: schema.typeName, detail: isClaim ? lie : drifted, numbers: {} };
     const wasCertain = numbers.forget(schema) || isClaim;
     const learned = numbers.learn(schema, bytes, json);
     kind.doubted = learned === undefined;
     noteForm(kind, numbers.read(schema, bytes));
-    return { kind: "disagreed", news: [...(wasCertain ? [drift] : []), ...(learned ?? [])] };
+    const drift: TrustNews = { type: "drift", message: schema.typeName, detail: isClaim ? lie : drifted, numbers: {} };
+    return [...(wasCertain ? [drift] : []), ...(learned ?? [])];
   }
 
   asks(origin: string, schema: DescMessage): Format {
