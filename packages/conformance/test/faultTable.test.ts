@@ -1,23 +1,10 @@
 // Every way of going wrong that the client knows, against a real server that does it.
 import { expect, test } from "vitest";
 import { faultRows } from "../src/fault/FaultTable.ts";
+import { held, leftover } from "../src/fault/Held.ts";
 import { errorOf, startRow } from "../src/fault/FaultRun.ts";
 import { expectedOutcome, outcomeOf, visibleOf } from "../src/fault/Outcome.ts";
 import { theToken } from "../src/fault/FaultRow.ts";
-
-/** What holds this process: sockets, timers, servers; by kind. */
-const held = (): ReadonlyArray<string> =>
-  process.getActiveResourcesInfo().filter((kind) => /Timeout|TCP|TLS|Server/.test(kind));
-
-/** What holds it beyond what did before. */
-const leftover = (before: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const known = [...before];
-  return held().filter((kind) => {
-    const index = known.indexOf(kind);
-    if (index >= 0) known.splice(index, 1);
-    return index < 0;
-  });
-};
 
 test.for(faultRows.map((row) => [row.name, row] as const))("%s", async ([, row]) => {
   const before = held();

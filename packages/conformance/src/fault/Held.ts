@@ -1,0 +1,15 @@
+// Decides: what is counted as something that holds a process: sockets, timers, servers.
+
+/** What holds this process now, by kind. Unreferenced timers and sockets do not. */
+export const held = (): ReadonlyArray<string> =>
+  process.getActiveResourcesInfo().filter((kind) => /Timeout|TCP|TLS|Server/.test(kind));
+
+/** What holds it beyond what did before. */
+export const leftover = (before: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const known = [...before];
+  return held().filter((kind) => {
+    const index = known.indexOf(kind);
+    if (index >= 0) known.splice(index, 1);
+    return index < 0;
+  });
+};
