@@ -38,7 +38,8 @@ export const readAnswer = async <N extends EndpointName>(
   const { trust, origin } = parts;
   const schema: ResponseSchemaOf<N> = endpoints[name].response;
   const prefers = formatToAsk(parts, asking);
-  const ask = (format: Format): Promise<Formed<N>> => askFor(parts, name, asking, format);
+  const ask = (format: Format, fresh: boolean): Promise<Formed<N>> =>
+    askFor(parts, name, fresh ? pastCaches(asking) : asking, format);
   try {
     const { message, answer } = await readTrusted({
       trust,
@@ -69,6 +70,12 @@ const formatToAsk = (parts: ClientParts, { settings, clock }: Asking): "auto" | 
   if (settings.format !== "auto") return settings.format;
   return parts.memory.preferred(parts.origin, clock.currentTimeMillisUnsafe()) === "json" ? "json" : "auto";
 };
+
+/** The same request, to be answered by the server itself (RFC 9111, 5.2.1.4). */
+const pastCaches = (asking: Asking): Asking => ({
+  ...asking,
+  settings: { ...asking.settings, headers: { ...asking.settings.headers, "cache-control": "no-cache" } },
+});
 
 /** One request for a form; for JSON at once when the server says that it has no protobuf. */
 const askFor = async <N extends EndpointName>(
