@@ -11,6 +11,7 @@ import type { ClientParts } from "./ClientParts.ts";
 import { encodeQuery } from "./QueryParameters.ts";
 import { readAnswer, type Received } from "./Receiving.ts";
 import { shared, type InFlight } from "./Sharing.ts";
+import { inCallSpan } from "./Spans.ts";
 
 /** The response message of an endpoint. */
 export type ResponseOf<N extends EndpointName> = MessageShape<(typeof endpoints)[N]["response"]>;
@@ -53,10 +54,7 @@ export const call = <N extends EndpointName>(
         : encodeQuery<DescMessage>(schema, create<DescMessage>(schema, request), ["engine_tag"]);
     const url = `${parts.baseUrl}${path}${query === "" ? "" : `?${query}`}`;
     const subject: EventSubject = { endpoint: name, url };
-    const sent = Effect.withSpan(exchanged(parts, name, url, subject), `EngineClient.${name}`, {
-      attributes: { "url.template": template },
-      captureStackTrace: false,
-    });
+    const sent = inCallSpan(exchanged(parts, name, url, subject), name, template);
     const { inFlight } = parts;
     if (inFlight === undefined || !parts.settings.share) return sent;
     // Messages can be changed, so each caller gets its own.
@@ -103,7 +101,7 @@ const answerOf = <N extends EndpointName>(
     status,
     headers,
     format,
-    mediaType: headers.get("content-type") ?? undefined,
+    mediaType: answered.mediaType,
     url,
     attempts: state.requests,
     lastAttemptMs: answered.durationMs,

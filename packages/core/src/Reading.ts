@@ -24,7 +24,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
  */
 export const read = <D extends DescMessage>(
   schema: D,
-  contentType: string | null,
+  contentType: string | null | undefined,
   bytes: Uint8Array,
   maxDepth = maxJsonDepth,
 ): Reading<D> => {

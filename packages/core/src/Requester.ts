@@ -1,6 +1,5 @@
 // Decides: how one request goes out: its headers, its token (once more after a 401), its middleware, its event.
 import type * as Clock from "effect/Clock";
-import * as Option from "effect/Option";
 import type { Span } from "effect/Tracer";
 import type { CallState } from "./Attempts.ts";
 import type { CallSettings } from "./ClientOptions.ts";
@@ -8,6 +7,7 @@ import { credentialsError } from "./Credentials.ts";
 import { EngineError } from "./EngineError.ts";
 import type { EngineEvent, EventSubject } from "./EngineEvent.ts";
 import { AttemptFailure } from "./Failure.ts";
+import { traceparent } from "./Spans.ts";
 import { exchange, type ExchangeAnswer, type ExchangeRequest, type Fetch } from "./Transport.ts";
 
 /** What every request of one call has in common. */
@@ -37,27 +37,41 @@ export interface RequestPlan {
 export interface Answered {
   readonly answer: ExchangeAnswer;
   readonly token: string | undefined;
+  /** The answer's Content-Type, as sent. */
+  readonly mediaType: string | undefined;
   /** From sending to the last byte of the body, in milliseconds. */
   readonly durationMs: number;
 }
 
 /** Sends one request; a 401 is answered with a new token and one more request, once in a call. Rejects with AttemptFailure. */
-export const request = async (parts: RequesterParts, plan: RequestPlan): Promise<Answered> => {
-  const token = await tokenOf(parts, plan);
-  const answered = await send(parts, plan, token);
-  if (answered.answer.status !== 401 || !parts.renewable || plan.state.renewed) return answered;
-  plan.state.renewed = true;
-  return send(parts, plan, await tokenOf(parts, plan, token));
+export const request = (parts: RequesterParts, plan: RequestPlan): Promise<Answered> => {
+  const token = tokenOf(parts, plan);
+  const sent =
+    typeof token === "object" ? token.then((fetched) => send(parts, plan, fetched)) : send(parts, plan, token);
+  return parts.renewable ? renewed(parts, plan, sent) : sent;
 };
 
-const tokenOf = async (parts: RequesterParts, plan: RequestPlan, rejected?: string): Promise<string | undefined> => {
-  try {
-    return await parts.token(plan.clock, rejected);
-  } catch (cause) {
-    const error = credentialsError(plan.subject.url, cause);
-    plan.state.requests += error.attempts;
-    throw new AttemptFailure(error, { exhausted: true });
-  }
+const renewed = async (parts: RequesterParts, plan: RequestPlan, sent: Promise<Answered>): Promise<Answered> => {
+  const answered = await sent;
+  if (answered.answer.status !== 401 || plan.state.renewed) return answered;
+  plan.state.renewed = true;
+  return send(parts, plan, await tokenOf(parts, plan, answered.token));
+};
+
+/** Not a promise where the token is at hand, as it nearly always is. */
+const tokenOf = (
+  parts: RequesterParts,
+  plan: RequestPlan,
+  rejected?: string,
+): Promise<string | undefined> | string | undefined => {
+  const token = parts.token(plan.clock, rejected);
+  return typeof token === "object" ? token.catch((cause: unknown) => failedToken(plan, cause)) : token;
+};
+
+const failedToken = (plan: RequestPlan, cause: unknown): never => {
+  const error = credentialsError(plan.subject.url, cause);
+  plan.state.requests += error.attempts;
+  throw new AttemptFailure(error, { exhausted: true });
 };
 
 const send = async (parts: RequesterParts, plan: RequestPlan, token: string | undefined): Promise<Answered> => {
@@ -72,42 +86,30 @@ const send = async (parts: RequesterParts, plan: RequestPlan, token: string | un
   const outgoing: ExchangeRequest = { url: plan.url, method: "GET", headers };
   let answer: ExchangeAnswer;
   try {
-    answer = await through(settings.middleware, (request) =>
-      exchange(parts.fetch, request, settings.limits, plan.signal),
-    )(outgoing);
+    const last = (request: ExchangeRequest) => exchange(parts.fetch, request, settings.limits, plan.signal);
+    answer = await (settings.middleware.length === 0 ? last(outgoing) : through(settings.middleware, last)(outgoing));
   } catch (cause) {
     if (plan.signal.aborted || !(cause instanceof EngineError)) throw cause;
     throw new AttemptFailure(cause);
   }
   state.status = answer.status;
   const durationMs = Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6;
+  const mediaType = answer.headers.get("content-type") ?? undefined;
   parts.emit?.({
     ...plan.subject,
     type: "exchange",
     method: outgoing.method,
     attempt,
     status: answer.status,
-    mediaType: answer.headers.get("content-type") ?? undefined,
+    mediaType,
     bytes: answer.bytes.byteLength,
     durationMs,
     cacheStatus: answer.headers.get("cache-status") ?? undefined,
   });
-  return { answer, token, durationMs };
+  return { answer, token, mediaType, durationMs };
 };
 
 type Exchange = (request: ExchangeRequest) => Promise<ExchangeAnswer>;
 
 const through = (middleware: CallSettings["middleware"], last: Exchange): Exchange =>
   middleware.reduceRight<Exchange>((next, wrap) => (request) => wrap(request, next), last);
-
-/** `traceparent` (W3C Trace Context) of the attempt's span, where it belongs to a trace of the caller's. */
-const traceparent = (span: Span | undefined): string | undefined => {
-  if (span === undefined || !/^[0-9a-f]{32}$/.test(span.traceId)) return undefined;
-  return callerTraces(span) ? `00-${span.traceId}-${span.spanId}-${span.sampled ? "01" : "00"}` : undefined;
-};
-
-/** The attempt's span is a child of the call's; only what stands above that is the caller's. */
-const callerTraces = (span: Span): boolean => {
-  const call = Option.getOrUndefined(span.parent);
-  return call?._tag === "Span" && Option.isSome(call.parent);
-};

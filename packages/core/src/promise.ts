@@ -58,17 +58,17 @@ export interface PromiseEngineClient {
 export const createEngineClient = (options: ClientOptions = {}): PromiseEngineClient => {
   const parts = makeClientParts(options);
   const withResponse: PromiseEngineClient["withResponse"] = {
-    list: async (params, options) => ask(parts, "list", undefined, listRequest(params), options),
-    get: async (tag, options) => ask(parts, "get", tag, messageRequest(options), options),
-    status: async (tag, options) => ask(parts, "status", tag, messageRequest(options), options),
+    list: async (params, options) => ask(parts, "list", undefined, listRequest(params), options, whole),
+    get: (tag, options) => ask(parts, "get", tag, messageRequest(options), options, whole),
+    status: (tag, options) => ask(parts, "status", tag, messageRequest(options), options, whole),
   };
-  const list = async (params?: ListParams, options?: PromiseCallOptions): Promise<EngineListResponse> =>
-    (await withResponse.list(params, options)).data;
+  const list: PromiseEngineClient["list"] = async (params, options) =>
+    ask(parts, "list", undefined, listRequest(params), options, dataOf);
   return {
     withResponse,
     list,
-    get: async (tag, options) => (await withResponse.get(tag, options)).data,
-    status: async (tag, options) => (await withResponse.status(tag, options)).data,
+    get: (tag, options) => ask(parts, "get", tag, messageRequest(options), options, dataOf),
+    status: (tag, options) => ask(parts, "status", tag, messageRequest(options), options, dataOf),
     listAll: async function* (params = {}, options) {
       const maxPages = partsOfCall(parts, options).settings.limits.maxPages;
       let page: ListParams | undefined = params;
@@ -82,17 +82,21 @@ export const createEngineClient = (options: ClientOptions = {}): PromiseEngineCl
   };
 };
 
-const ask = async <N extends EndpointName>(
+const whole = <T>(answer: Answer<T>): Answer<T> => answer;
+const dataOf = <T>(answer: Answer<T>): T => answer.data;
+
+const ask = async <N extends EndpointName, A>(
   parts: ClientParts,
   name: N,
   tag: string | undefined,
   request: RequestOf<N> | undefined,
   options: PromiseCallOptions | undefined,
-): Promise<Answer<ResponseOf<N>>> => {
+  part: (answer: Answer<ResponseOf<N>>) => A,
+): Promise<A> => {
   const signal = options?.signal;
   signal?.throwIfAborted();
   const effect = call(partsOfCall(parts, options), name, tag, request);
-  const exit = await Effect.runPromiseExit(effect, signal === undefined ? {} : { signal });
-  if (Exit.isSuccess(exit)) return exit.value;
+  const exit = await Effect.runPromiseExit(effect, signal === undefined ? undefined : { signal });
+  if (Exit.isSuccess(exit)) return part(exit.value);
   throw signal?.aborted === true && Cause.hasInterrupts(exit.cause) ? signal.reason : Cause.squash(exit.cause);
 };

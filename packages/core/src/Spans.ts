@@ -1,0 +1,72 @@
+// Decides: which spans a call and its attempts make, and what stands in them (OpenTelemetry's conventions for HTTP clients).
+import * as Context from "effect/Context";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import type * as Fiber from "effect/Fiber";
+import * as Option from "effect/Option";
+import * as Tracer from "effect/Tracer";
+import type { AttemptPlan, CallState } from "./Attempts.ts";
+import type { AttemptFailure } from "./Failure.ts";
+
+const nativeTracer = /* @__PURE__ */ Context.get(Context.empty(), Tracer.Tracer);
+
+/**
+ * Whether anybody can see a span: a tracer other than the one that keeps nothing, or a span of the caller's around the call.
+ * Where nobody can, none is made: two spans cost as much as the rest of a call.
+ */
+const isObserved = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
+  fiber.getRef(Tracer.Tracer) !== nativeTracer || Option.isSome(Context.getOption(fiber.context, Tracer.ParentSpan));
+
+/** The call in its span. */
+export const inCallSpan = <A, E>(effect: Effect.Effect<A, E>, name: string, template: string): Effect.Effect<A, E> =>
+  Effect.withFiber((fiber) =>
+    isObserved(fiber)
+      ? Effect.withSpan(effect, `EngineClient.${name}`, {
+          attributes: { "url.template": template },
+          captureStackTrace: false,
+        })
+      : effect,
+  );
+
+/** One attempt in its span; without one where nobody would see it. */
+export const inAttemptSpan = <A>(
+  plan: AttemptPlan<A>,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  attempt: (span: Tracer.Span | undefined) => Effect.Effect<A, AttemptFailure>,
+): Effect.Effect<A, AttemptFailure> =>
+  isObserved(fiber)
+    ? Effect.useSpan("GET", spanOptions(plan), (span) =>
+        Effect.onExit(attempt(span), (exit) => Effect.sync(() => describeEnd(span, plan.state, exit))),
+      )
+    : attempt(undefined);
+
+const spanOptions = ({ subject, origin, state }: AttemptPlan<unknown>): Tracer.SpanOptionsNoTrace => {
+  const { hostname, port } = new URL(origin);
+  const attributes: Record<string, unknown> = {
+    "http.request.method": "GET",
+    "url.full": subject.url,
+    "server.address": hostname,
+    ...(port === "" ? {} : { "server.port": Number(port) }),
+  };
+  if (state.requests > 0) attributes["http.request.resend_count"] = state.requests;
+  return { kind: "client", attributes };
+};
+
+const describeEnd = (span: Tracer.Span, state: CallState, exit: Exit.Exit<unknown, AttemptFailure>): void => {
+  if (state.status !== undefined) span.attribute("http.response.status_code", state.status);
+  if (Exit.isSuccess(exit)) return;
+  const failure = Exit.findErrorOption(exit);
+  span.attribute("error.type", failure._tag === "None" ? "cancelled" : failure.value.error.reason._tag);
+};
+
+/** `traceparent` (W3C Trace Context) of an attempt's span, where it belongs to a trace of the caller's. */
+export const traceparent = (span: Tracer.Span | undefined): string | undefined => {
+  if (span === undefined || !/^[0-9a-f]{32}$/.test(span.traceId) || !hasCaller(span)) return undefined;
+  return `00-${span.traceId}-${span.spanId}-${span.sampled ? "01" : "00"}`;
+};
+
+/** The attempt's span is a child of the call's; only what stands above that is the caller's. */
+const hasCaller = (span: Tracer.Span): boolean => {
+  const call = Option.getOrUndefined(span.parent);
+  return call?._tag === "Span" && Option.isSome(call.parent);
+};
