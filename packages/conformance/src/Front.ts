@@ -1,0 +1,68 @@
+// Decides: what stands between a client and several registries, so that one address can change its schema or its data.
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { exchange } from "./Exchange.ts";
+
+/** What a request gets: the answer of a registry (base URL), perhaps with another header or status. */
+export interface Routed {
+  readonly baseUrl: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Answered instead, without a body. */
+  readonly status?: number;
+}
+
+/** A request as it is routed. */
+export interface FrontRequest {
+  /** Path and query below the base URL. */
+  readonly target: string;
+  readonly accept: string;
+  readonly token: string;
+}
+
+/** A running front. */
+export interface Front {
+  /** Base URL of the API, with `/v1/dev`. */
+  readonly url: string;
+  /** Requests so far. */
+  readonly requests: Array<FrontRequest>;
+  readonly stop: () => Promise<void>;
+}
+
+const basePath = "/v1/dev";
+
+/** Starts a front that asks `route` about every request. */
+export const startFront = async (route: (request: FrontRequest) => Routed): Promise<Front> => {
+  const requests: Array<FrontRequest> = [];
+  const server = createServer((incoming, outgoing) => {
+    const request = requestOf(incoming);
+    requests.push(request);
+    void answer(request, route(request), outgoing);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${basePath}`,
+    requests,
+    stop: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
+};
+
+const answer = async (request: FrontRequest, routed: Routed, outgoing: ServerResponse): Promise<void> => {
+  if (routed.status !== undefined) {
+    outgoing.writeHead(routed.status, { "content-length": "0" }).end();
+    return;
+  }
+  const asked = { accept: request.accept, authorization: request.token };
+  const { status, headers, body } = await exchange(routed.baseUrl, request.target, asked);
+  const { connection: _connection, "transfer-encoding": _encoding, ...kept } = headers;
+  outgoing.writeHead(status, { ...kept, ...routed.headers, "content-length": String(body.length) }).end(body);
+};
+
+const requestOf = ({ url = "", headers }: IncomingMessage): FrontRequest => ({
+  target: url.startsWith(basePath) ? url.slice(basePath.length) : url,
+  accept: headers.accept ?? "",
+  token: headers.authorization ?? "",
+});
