@@ -8,7 +8,6 @@ import type { Identity } from "./Identity.ts";
 import type { MemoryTier } from "./MemoryTier.ts";
 import { isPurged, mergedPurges, type Purge } from "./Purge.ts";
 import type { Route } from "./Route.ts";
-import type { RequestContext } from "./Runtime.ts";
 import { transcode } from "./Transcoding.ts";
 
 /** A stored answer in the form that was asked for. */
@@ -30,6 +29,7 @@ export class EdgeCache {
   readonly #edge: EdgeTier | undefined;
   #purges: ReadonlyArray<Purge> = [];
   #purgesReadAtMs = 0;
+  #latestMs = 0;
   /** Counts entries that were found under a key but belong to another token: a fault in the key, made harmless. */
   sealedFound = 0;
 
@@ -86,18 +86,19 @@ export class EdgeCache {
   async #object(key: string, identity: Identity, nowMs: number): Promise<Entry | undefined> {
     const near = this.#memory.get(key, identity.digest);
     if (this.#edge === undefined || (near !== undefined && remainingMs(near.freshness, nowMs) > 0)) return near;
-    // An isolate that is new, or that has not looked for a while, must not revive what was made to go.
-    const [far] = await Promise.all([this.#edge.get(key, identity), this.#readNotes(this.#edge, identity, nowMs)]);
+    const far = await this.#edge.get(key, identity);
     if (far === "sealed") this.sealedFound += 1;
     if (far === undefined || far === "sealed" || this.#isGone(far, identity))
       return this.#memory.get(key, identity.digest);
     if (near !== undefined && near.freshness.responseTimeMs >= far.freshness.responseTimeMs) return near;
+    this.#latest(far.fetchedAtMs);
     this.#memory.set(key, far);
     return far;
   }
 
   /** Stores an answer: in memory at once, in the data centre when the returned promise is done. */
   async store(identity: Identity, route: Route, entry: Entry, nowMs: number): Promise<void> {
+    this.#latest(entry.fetchedAtMs);
     // It was asked for before it was made to go.
     if (this.#isGone(entry, identity)) return;
     const key = cacheKey(identity, route, entry.askedFormat);
@@ -115,34 +116,30 @@ export class EdgeCache {
 
   /** Drops all that an owner has, here at once and in the rest of the data centre when they read the note. */
   async turnAway(identity: Identity, nowMs: number): Promise<void> {
-    identity.notes.turnedAwayAtMs = nowMs;
+    identity.notes.turnedAwayAtMs = this.#latest(nowMs);
     this.#memory.forget(identity.digest);
-    await this.#edge?.noteTurnedAway(identity, nowMs);
+    await this.#edge?.noteTurnedAway(identity, identity.notes.turnedAwayAtMs);
   }
 
   /** Drops what lies in the scope of a purge, here at once and in the rest of the data centre when they read the note. */
   async purge(purge: Purge): Promise<void> {
-    this.#apply([purge]);
+    this.#apply([{ ...purge, atMs: this.#latest(purge.atMs) }]);
     if (this.#edge === undefined) return;
     this.#apply(await this.#edge.purges());
     await this.#edge.notePurges(this.#purges);
   }
 
-  /** Reads, behind a request, what other isolates noted, where that was not done for a while. */
-  watchNotes(identity: Identity, nowMs: number, context: RequestContext): void {
-    if (this.#edge === undefined || !this.#areNotesDue(identity, nowMs)) return;
-    context.waitUntil(this.#readNotes(this.#edge, identity, nowMs));
+  /** Whether it is time to read what other isolates noted about this identity, and what they were told to purge. */
+  areNotesDue(identity: Identity, nowMs: number): boolean {
+    const readAtMs = Math.min(identity.notes.readAtMs, this.#purgesReadAtMs);
+    return this.#edge !== undefined && Math.abs(nowMs - readAtMs) > notesReadEveryMs;
   }
 
-  #areNotesDue(identity: Identity, nowMs: number): boolean {
-    return nowMs - Math.min(identity.notes.readAtMs, this.#purgesReadAtMs) > notesReadEveryMs;
-  }
-
-  async #readNotes(edge: EdgeTier, identity: Identity, nowMs: number): Promise<void> {
-    if (!this.#areNotesDue(identity, nowMs)) return;
-    const arePurgesDue = nowMs - this.#purgesReadAtMs > notesReadEveryMs;
-    identity.notes.readAtMs = nowMs;
-    if (arePurgesDue) this.#purgesReadAtMs = nowMs;
+  /** Reads them, and drops what they make unusable. */
+  async readNotes(identity: Identity, nowMs: number): Promise<void> {
+    const edge = this.#edge;
+    if (edge === undefined || !this.areNotesDue(identity, nowMs)) return;
+    const arePurgesDue = Math.abs(nowMs - this.#purgesReadAtMs) > notesReadEveryMs;
     const [turnedAwayAtMs, purges] = await Promise.all([
       edge.turnedAway(identity),
       arePurgesDue ? edge.purges() : undefined,
@@ -152,6 +149,15 @@ export class EdgeCache {
       this.#memory.drop((entry) => entry.owner === identity.digest && this.#isGone(entry, identity));
     }
     if (purges !== undefined) this.#apply(purges);
+    // Only now: a request that comes meanwhile reads for itself, rather than use what may be gone.
+    identity.notes.readAtMs = nowMs;
+    if (arePurgesDue) this.#purgesReadAtMs = nowMs;
+  }
+
+  /** The latest moment that was ever seen: a clock that goes back must not save entries from a purge. */
+  #latest(nowMs: number): number {
+    this.#latestMs = Math.max(this.#latestMs, nowMs);
+    return this.#latestMs;
   }
 
   #apply(purges: ReadonlyArray<Purge>): void {

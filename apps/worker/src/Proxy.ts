@@ -37,7 +37,7 @@ export const answerTo = async (
   const nowMs = rooms.now();
   if (identity === undefined || identity.expiresAtMs <= nowMs) return answerUncached(visit, rooms, context, observed);
 
-  cache.watchNotes(identity, nowMs, context);
+  if (cache.areNotesDue(identity, nowMs)) await cache.readNotes(identity, nowMs);
   const near = cache.recall(identity, route, format, nowMs);
   if (near !== undefined && decide(control, near.freshness, nowMs).action === "hit") {
     observed.result = "hit";

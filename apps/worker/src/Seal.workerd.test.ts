@@ -1,7 +1,69 @@
 import { expect, test } from "vitest";
-import { Identities } from "./Identity.ts";
+import { entryWith } from "../test/entry.ts";
+import { expiryOf, Identities, maxIdentities, tokenOf } from "./Identity.ts";
+import { open, seal } from "./Seal.ts";
 
-test("an identity is derived", async () => {
-  const identity = await new Identities().of("token");
-  expect(identity.digest).toHaveLength(64);
+const identities = new Identities();
+
+test("a sealed entry opens for its token and its key, as it was", async () => {
+  const identity = await identities.of("alice");
+  const entry = entryWith({ owner: identity.digest, bytes: crypto.getRandomValues(new Uint8Array(10_000)) });
+  const opened = await open("key", (await seal("key", entry, identity)).buffer, identity);
+  expect(opened).toEqual(entry);
+});
+
+test("it opens for no other token, under no other key, and not when a byte was changed", async () => {
+  const alice = await identities.of("alice");
+  const bob = await identities.of("bob");
+  const sealed = await seal("key", entryWith({ owner: alice.digest }), alice);
+  expect(await open("key", sealed.buffer, bob)).toBeUndefined();
+  expect(await open("other", sealed.buffer, alice)).toBeUndefined();
+  const changed = Uint8Array.from(sealed, (byte, index) => (index === 40 ? byte ^ 1 : byte));
+  expect(await open("key", changed.buffer, alice)).toBeUndefined();
+  expect(await open("key", new ArrayBuffer(5), alice)).toBeUndefined();
+});
+
+test("what is sealed shows nothing of the answer, and never looks the same twice", async () => {
+  const identity = await identities.of("alice");
+  const entry = entryWith({ owner: identity.digest, bytes: new TextEncoder().encode("the secret of alice") });
+  const [first, second] = await Promise.all([seal("key", entry, identity), seal("key", entry, identity)]);
+  const text = new TextDecoder("latin1").decode(first);
+  expect(text).not.toContain("secret");
+  expect(text).not.toContain("zipper");
+  expect(first).not.toEqual(second);
+});
+
+test("identities are remembered, told apart by the whole token, and bounded", async () => {
+  expect(await identities.of("alice")).toBe(await identities.of("alice"));
+  const [a, b] = [await identities.of("token-a"), await identities.of("token-b")];
+  expect(a.digest).not.toBe(b.digest);
+  expect(a.digest).not.toContain("token");
+  const many = new Identities();
+  const first = await many.of("first");
+  for (let index = 0; index < maxIdentities; index++) await many.of(`t${index}`);
+  expect(many.recall("first")).toBeUndefined();
+  expect((await many.of("first")).digest).toBe(first.digest);
+});
+
+test.each([
+  ["abc", "abc"],
+  ["Bearer abc", "abc"],
+  ["bearer   abc ", "abc"],
+  ["Bearer ", undefined],
+  ["", undefined],
+  [null, undefined],
+])("the token in %j is %j", (authorization, token) => {
+  expect(tokenOf(authorization)).toBe(token);
+});
+
+const jwt = (payload: unknown): string => `e30.${btoa(JSON.stringify(payload)).replaceAll("=", "")}.c2ln`;
+
+test.each([
+  [jwt({ exp: 1_700_000_000 }), 1_700_000_000_000],
+  [jwt({ exp: "soon" }), Number.POSITIVE_INFINITY],
+  [jwt({}), Number.POSITIVE_INFINITY],
+  ["a.!!!.c", Number.POSITIVE_INFINITY],
+  ["opaque", Number.POSITIVE_INFINITY],
+])("the expiry of %s is %s", (token, expected) => {
+  expect(expiryOf(token)).toBe(expected);
 });

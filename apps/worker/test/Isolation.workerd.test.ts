@@ -1,0 +1,233 @@
+// Many tokens, endpoints, forms, faults, purges and clock jumps in random order, held against a model of what may be seen.
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { encode, endpoints, schemaDigestHeader, schemaDigests, type EndpointName } from "@bytenite-engines/core/wire";
+import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
+import { expect, test } from "vitest";
+import { notesReadEveryMs } from "../src/EdgeCache.ts";
+import { adminSecret, edgeOrigin, startEdge, type Clock, type Edge } from "./edge.ts";
+
+/** Runs and their length; each run has a seed of its own, which a failure names. */
+const runs = 6;
+const batchesPerRun = 50;
+
+/** One answer that the upstream gave. */
+interface Production {
+  readonly user: string;
+  readonly endpoint: EndpointName;
+  readonly atMs: number;
+  readonly noStore: boolean;
+  delivered: number;
+}
+
+interface User {
+  readonly name: string;
+  readonly token: string;
+  readonly expiresAtMs: number;
+  revoked: boolean;
+  hidden: boolean;
+}
+
+/** Longest time from an answer of the upstream to its last use, by the default settings, in milliseconds. */
+const longestUseMs: Record<EndpointName, number> = { list: 610_000, get: 660_000, status: 122_000 };
+
+const seeded = (seed: number): (() => number) => {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+};
+
+const jwt = (name: string, expiresAtMs: number): string => {
+  const payload = btoa(JSON.stringify({ sub: name, exp: expiresAtMs / 1000 })).replaceAll("=", "");
+  return `e30.${payload}.c2lnbmF0dXJl`;
+};
+
+class World {
+  readonly clock: Clock = { ms: 1_700_000_000_000 };
+  readonly productions: Array<Production> = [];
+  readonly users: ReadonlyArray<User>;
+  readonly random: () => number;
+  /** For each user, when an isolate was last told that it is turned away. */
+  readonly turnedAway = new Map<string, { readonly atMs: number; readonly edge: number }>();
+  readonly purges: Array<{
+    readonly atMs: number;
+    readonly edge: number;
+    readonly endpoint: EndpointName | "all";
+  }> = [];
+
+  constructor(seed: number) {
+    this.random = seeded(seed);
+    this.users = ["ann", "bea", "cyd", "dot", "eve", "fay"].map((name, index) => {
+      const expiresAtMs = index < 2 ? this.clock.ms + 400_000 * (index + 1) : Number.POSITIVE_INFINITY;
+      const token = index < 2 ? jwt(name, expiresAtMs) : `opaque-${name}`;
+      return { name, token, expiresAtMs, revoked: false, hidden: false };
+    });
+  }
+
+  pick<A>(values: ReadonlyArray<A>): A {
+    const value = values[Math.floor(this.random() * values.length)];
+    if (value === undefined) throw new Error("nothing to pick from");
+    return value;
+  }
+
+  chance(probability: number): boolean {
+    return this.random() < probability;
+  }
+
+  /** The upstream: knows users by token, and marks every answer with whose it is and which one. */
+  readonly upstream = async (url: string, init: RequestInit): Promise<Response> => {
+    const headers = new Headers(init.headers);
+    if (this.chance(0.5)) await new Promise((resolve) => setTimeout(resolve, this.random() * 3));
+    const fault = this.random();
+    if (fault < 0.02) throw new TypeError("connection refused");
+    if (fault < 0.05) return new Response("<h1>down</h1>", { status: 503, headers: { "content-type": "text/html" } });
+    const user = this.users.find(({ token }) => token === headers.get("authorization"));
+    if (user === undefined || user.revoked) return Response.json({ code: 16, message: "no" }, { status: 401 });
+    if (user.hidden) return Response.json({ code: 5, message: "gone" }, { status: 404 });
+    const path = new URL(url).pathname.slice("/v1/dev".length);
+    const endpoint: EndpointName = path === "/engines" ? "list" : path.endsWith("/status") ? "status" : "get";
+    const noStore = this.chance(0.1);
+    const mark = `mark-${user.name}-${this.productions.length}-end`;
+    this.productions.push({ user: user.name, endpoint, atMs: this.clock.ms, noStore, delivered: 0 });
+    const format = headers.get("accept") === "application/json" || this.chance(0.1) ? "json" : "protobuf";
+    const fields = new Headers({ "content-type": format === "json" ? "application/json" : "application/x-protobuf" });
+    if (this.chance(0.8)) fields.set(schemaDigestHeader, schemaDigests[endpoints[endpoint].response.typeName] ?? "");
+    if (noStore) fields.set("cache-control", "no-store");
+    else if (this.chance(0.2))
+      fields.set("cache-control", this.pick(["public, s-maxage=600, max-age=5", "private, max-age=3"]));
+    if (this.chance(0.3)) fields.set("etag", `"${mark}"`);
+    return new Response(bodyOf(endpoint, mark, format), { headers: fields });
+  };
+
+  /** Holds one answer against all that was promised. */
+  check(
+    user: User,
+    edge: number,
+    startedMs: number,
+    before: number,
+    takesStale: boolean,
+    response: Response,
+    body: string,
+  ): void {
+    const shown = `${body}\n${[...response.headers].map(([name, value]) => `${name}: ${value}`).join("\n")}`;
+    for (const other of this.users) {
+      expect(shown, `a token of ${other.name} shows`).not.toContain(other.token);
+      if (other !== user)
+        expect(shown, `something of ${other.name} shows to ${user.name}`).not.toContain(`mark-${other.name}-`);
+    }
+    const numbers = [...body.matchAll(/mark-[a-z]+-(\d+)-end/g)].map(([, number]) => Number(number));
+    for (const number of new Set(numbers)) {
+      const production = this.productions[number];
+      if (production === undefined) throw new Error(`an answer ${number} that the upstream never gave`);
+      const isOwn = number >= before;
+      const turnedAway = this.turnedAway.get(user.name);
+      const graceMs = turnedAway?.edge === edge ? 0 : notesReadEveryMs;
+      const isAfterTurnedAway =
+        turnedAway === undefined || startedMs <= turnedAway.atMs + graceMs || production.atMs > turnedAway.atMs;
+      const isAfterPurges = this.purges.every(
+        (purge) =>
+          (purge.endpoint !== "all" && purge.endpoint !== production.endpoint) ||
+          startedMs <= purge.atMs + (purge.edge === edge ? 0 : notesReadEveryMs) ||
+          production.atMs > purge.atMs,
+      );
+      production.delivered += 1;
+      const promised = {
+        "is the user's own": production.user === user.name,
+        "is not too old": takesStale || this.clock.ms - production.atMs <= longestUseMs[production.endpoint],
+        "was not kept against no-store": !production.noStore || (isOwn && production.delivered === 1),
+        "is none of an expired token": startedMs < user.expiresAtMs || isOwn,
+        "is younger than the last 401": isOwn || isAfterTurnedAway,
+        "is younger than the purges": isOwn || isAfterPurges,
+        "is private to the next cache": response.headers.get("cache-control")?.startsWith("private") === true,
+      };
+      expect(
+        promised,
+        JSON.stringify({ number, production, startedMs, turnedAway, status: response.headers.get("cache-status") }),
+      ).toEqual(Object.fromEntries(Object.keys(promised).map((name) => [name, true])));
+    }
+  }
+}
+
+const bodyOf = (endpoint: EndpointName, mark: string, format: "json" | "protobuf"): Uint8Array<ArrayBuffer> => {
+  const engine: MessageInitShape<typeof EngineSchema> = {
+    name: "zipper",
+    description: mark,
+    platformConfig: { token: mark },
+  };
+  if (endpoint === "list")
+    return encode(EngineListResponseSchema, create(EngineListResponseSchema, { engines: [engine] }), format);
+  if (endpoint === "get") return encode(EngineSchema, create(EngineSchema, engine), format);
+  return encode(EngineMessageSchema, create(EngineMessageSchema, { engineTag: "zipper", engineStatus: mark }), format);
+};
+
+const paths = ["/engines", "/engines?isPublic=true", "/engines/zipper", "/engines/zipper/status", "/engines/a@0.1"];
+const accepts = [
+  "application/json",
+  "application/x-protobuf",
+  "*/*",
+  "application/protobuf;q=0.5, application/json;q=0.1",
+];
+const controls = ["", "", "", "no-cache", "no-store", "max-age=5", "max-stale", "only-if-cached"];
+
+const latin1 = new TextDecoder("latin1");
+
+const visit = async (world: World, edges: ReadonlyArray<Edge>): Promise<void> => {
+  const number = Math.floor(world.random() * edges.length);
+  const user = world.pick(world.users);
+  const control = world.pick(controls);
+  const headers = { accept: world.pick(accepts), ...(control === "" ? {} : { "cache-control": control }) };
+  const before = world.productions.length;
+  const response = await (edges[number] ?? world.pick(edges)).get(user.token, world.pick(paths), headers);
+  const body = latin1.decode(await response.arrayBuffer());
+  world.check(user, number, world.clock.ms, before, control === "max-stale", response, body);
+  if (response.status === 401) {
+    expect(user.revoked || user.token === "").toBe(true);
+    world.turnedAway.set(user.name, { atMs: world.clock.ms, edge: number });
+  }
+  if (response.status === 404) expect(user.hidden).toBe(true);
+};
+
+const disturb = async (world: World, edges: ReadonlyArray<Edge>): Promise<void> => {
+  const user = world.pick(world.users);
+  if (world.chance(0.2)) user.revoked = !user.revoked;
+  if (world.chance(0.2)) user.hidden = !user.hidden;
+  if (world.chance(0.15)) {
+    const number = Math.floor(world.random() * edges.length);
+    const endpoint = world.pick<EndpointName | "all">(["all", "list", "get", "status"]);
+    const scope = endpoint === "all" ? "all=true" : `endpoint=${endpoint}`;
+    const request = new Request(`${edgeOrigin}/-/purge?${scope}`, {
+      method: "POST",
+      headers: { authorization: adminSecret },
+    });
+    expect((await (edges[number] ?? world.pick(edges)).send(request)).status).toBe(200);
+    world.purges.push({ atMs: world.clock.ms, edge: number, endpoint });
+  }
+  // Mostly a little, sometimes far, now and then back.
+  const jump = world.random();
+  world.clock.ms +=
+    jump < 0.75 ? 1 + Math.floor(world.random() * 1_000) : jump < 0.92 ? 9_000 : jump < 0.97 ? 400_000 : -20_000;
+};
+
+test.each(Array.from({ length: runs }, (_, index) => index + 1))(
+  "no answer shows what is not its own (seed %i)",
+  async (seed) => {
+    const world = new World(seed);
+    const store = await caches.open(`isolation-${seed}`);
+    // Two isolates of one data centre, one of them with hardly any memory.
+    const edges = [
+      startEdge(world.upstream, world.clock, store),
+      startEdge(world.upstream, world.clock, store, { MEMORY_ENTRIES: "4" }),
+    ];
+    for (let batch = 0; batch < batchesPerRun; batch++) {
+      await Promise.all(Array.from({ length: 1 + Math.floor(world.random() * 25) }, () => visit(world, edges)));
+      for (const edge of edges) await edge.settle();
+      await disturb(world, edges);
+    }
+    expect(edges.map(({ rooms }) => rooms.cache.sealedFound)).toEqual([0, 0]);
+    const delivered = world.productions.reduce((sum, { delivered }) => sum + delivered, 0);
+    expect(delivered, "the cache was of use at all").toBeGreaterThan(world.productions.length);
+  },
+);

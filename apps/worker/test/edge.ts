@@ -1,0 +1,65 @@
+// Makes an isolate for tests: the whole proxy, with an upstream, a clock and a data centre of the test's own.
+import { parseConfig } from "../src/Config.ts";
+import type { EdgeStore } from "../src/EdgeTier.ts";
+import { handle } from "../src/Handler.ts";
+import { createRooms } from "../src/Isolate.ts";
+import type { Rooms } from "../src/Rooms.ts";
+
+/** The upstream as the proxy reaches it. */
+export type Upstream = (url: string, init: RequestInit) => Promise<Response>;
+
+/** A clock that the test moves. */
+export interface Clock {
+  ms: number;
+}
+
+export interface Edge {
+  readonly rooms: Rooms;
+  readonly get: (token: string | undefined, path: string, headers?: Record<string, string>) => Promise<Response>;
+  readonly send: (request: Request) => Promise<Response>;
+  /** Waits for all work that was left behind answers. */
+  readonly settle: () => Promise<void>;
+}
+
+export const adminSecret = "0123456789abcdef";
+export const edgeOrigin = "https://edge.example";
+
+export const startEdge = (
+  upstream: Upstream,
+  clock: Clock,
+  store: EdgeStore | undefined,
+  variables: Readonly<Record<string, string>> = {},
+): Edge => {
+  const left: Array<Promise<unknown>> = [];
+  const context = { waitUntil: (work: Promise<unknown>) => void left.push(work) };
+  const rooms = createRooms({
+    config: parseConfig({
+      UPSTREAM_URL: "http://upstream.example/v1/dev",
+      LOG: "off",
+      ADMIN_SECRET: adminSecret,
+      ...variables,
+    }),
+    fetch: upstream,
+    store,
+    analytics: undefined,
+    now: () => clock.ms,
+  });
+  const send = (request: Request): Promise<Response> => handle(request, rooms, context);
+  return {
+    rooms,
+    send,
+    get: (token, path, headers = {}) =>
+      send(
+        new Request(`${edgeOrigin}/v1/dev${path}`, {
+          headers: token === undefined ? headers : { authorization: token, ...headers },
+        }),
+      ),
+    settle: async () => {
+      while (left.length > 0) await Promise.all(left.splice(0));
+    },
+  };
+};
+
+/** The `hit` or `fwd` of Cache-Status. */
+export const cacheResult = (response: Response): string =>
+  /; (hit|fwd=[a-z-]+)/.exec(response.headers.get("cache-status") ?? "")?.[1] ?? "";
