@@ -9,7 +9,8 @@ export default defineConfig({
       "scripts/vitest.config.ts",
     ],
     reporters: ["default", "./scripts/ClosingLineReporter.ts"],
-    // The limits of time are each project's own: projects do not inherit them. Two cores, and several projects start workerd or servers of their own.
+    // Two cores, and several projects start workerd or servers of their own. How long a test may take is each project's
+    // own: projects do not inherit it.
     maxWorkers: 2,
   },
 });

@@ -1,6 +1,7 @@
 // Decides: when a part of the stack counts as started, and that nothing of it is left once it is ended.
 import { spawn, type ChildProcess } from "node:child_process";
 import { createWriteStream } from "node:fs";
+import { killGroup } from "./Step.ts";
 
 /** Longest time from the start of a part to its `ready` line, in milliseconds. */
 const readyTimeoutMs = 60_000;
@@ -85,13 +86,4 @@ const endGroup = async (child: ChildProcess, ended: Promise<string>): Promise<vo
   clearTimeout(timer);
   // Whatever the part started and left behind.
   killGroup(child, "SIGKILL");
-};
-
-const killGroup = (child: ChildProcess, signal: NodeJS.Signals): void => {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(-child.pid, signal);
-  } catch {
-    // The group is gone already.
-  }
 };

@@ -1,5 +1,5 @@
 // Decides: how a step of a longer job is shown: its name while it runs, its time when it ends, its output when it fails.
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 
 /** A failed command: what it was, and all that it printed. */
 export class CommandError extends Error {
@@ -19,14 +19,24 @@ export const toolEnvironment = (): NodeJS.ProcessEnv => ({
   ...(process.stdout.isTTY && process.env["NO_COLOR"] === undefined ? { FORCE_COLOR: "1" } : {}),
 });
 
+/** Where a quiet tool runs, and what ends it. */
+export interface QuietOptions {
+  readonly cwd?: string;
+  /** Ends the tool with all that it started. */
+  readonly signal?: AbortSignal;
+}
+
 /** Runs a tool quietly. Resolves with what it printed on stdout; rejects with all of it when it does not end with 0. */
-export const quietly = (
-  command: string,
-  args: ReadonlyArray<string>,
-  options: { readonly cwd?: string; readonly signal?: AbortSignal } = {},
-): Promise<string> =>
+export const quietly = (command: string, args: ReadonlyArray<string>, options: QuietOptions = {}): Promise<string> =>
   new Promise((resolve, reject) => {
-    const child = spawn(command, args, { ...options, env: toolEnvironment(), stdio: ["ignore", "pipe", "pipe"] });
+    const { cwd, signal } = options;
+    const child = spawn(command, args, {
+      cwd,
+      env: toolEnvironment(),
+      stdio: ["ignore", "pipe", "pipe"],
+      // A group of its own, so that it can be ended with whatever it has started.
+      detached: signal !== undefined,
+    });
     const stdout: Array<string> = [];
     const all: Array<string> = [];
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -35,12 +45,25 @@ export const quietly = (
     });
     child.stderr.setEncoding("utf8").on("data", (text: string) => all.push(text));
     const shown = [command, ...args].join(" ");
+    const end = (): void => killGroup(child, "SIGTERM");
+    signal?.addEventListener("abort", end, { once: true });
     child.on("error", (error) => reject(new CommandError(shown, `did not start: ${error.message}`, "")));
-    child.on("close", (code, signal) => {
+    child.on("close", (code, by) => {
+      signal?.removeEventListener("abort", end);
       if (code === 0) resolve(stdout.join(""));
-      else reject(new CommandError(shown, `ended with ${signal ?? `exit code ${code}`}`, all.join("")));
+      else reject(new CommandError(shown, `ended with ${by ?? `exit code ${code}`}`, all.join("")));
     });
   });
+
+/** Sends a signal to a child that has a process group of its own, and to all that it started. */
+export const killGroup = (child: ChildProcess, signal: NodeJS.Signals): void => {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // The group is gone already.
+  }
+};
 
 /** Seconds since a moment of `performance.now()`, to a tenth. */
 export const secondsSince = (start: number): string => `${((performance.now() - start) / 1000).toFixed(1)} s`;

@@ -6,7 +6,7 @@ import { createServer, type AddressInfo, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { assertFree, host } from "./Port.ts";
 
 let folder: string;
@@ -37,6 +37,8 @@ const start = (args: ReadonlyArray<string>, ports: Ports): Started => {
   const printed = { out: "", err: "" };
   child.stdout.setEncoding("utf8").on("data", (text: string) => (printed.out += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (printed.err += text));
+  // A test that fails must not leave the stack behind.
+  onTestFinished(() => void child.kill("SIGTERM"));
   return { child, printed, code: once(child, "close").then(([code]) => code as number | null) };
 };
 
@@ -91,6 +93,16 @@ test.for(["SIGINT", "SIGTERM"] as const)("start runs until %s and then ends all 
   expect(await list.text()).toContain("word-count");
   child.kill(signal);
   expect(await code).toBe(0);
+  await bothFree(ports);
+});
+
+test("start that is ended while it sets up leaves nothing behind", async () => {
+  const ports = await freePorts();
+  const { child, printed, code } = start([], ports);
+  await vi.waitFor(() => expect(printed.out).toContain(".. build all packages"), 20_000);
+  child.kill("SIGINT");
+  expect(await code).toBe(130);
+  expect(printed.out).not.toContain("Running until");
   await bothFree(ports);
 });
 

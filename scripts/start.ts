@@ -21,7 +21,7 @@ const setUp = async <A>(name: string, work: () => Promise<A>): Promise<A> => {
   const results: Array<A> = [];
   const done = await step(name, async () => results.push(await work()));
   const [result] = results;
-  if (!done || result === undefined || stopping.signal.aborted) throw new Stop(done ? 130 : 1);
+  if (!done || result === undefined || stopping.signal.aborted) throw new Stop(stopping.signal.aborted ? 130 : 1);
   return result;
 };
 
