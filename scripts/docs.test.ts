@@ -32,7 +32,7 @@ test.for(documents)("every file and folder that %s names exists", (document) => 
 
 test.for(documents)("every verb that %s tells to run exists", (document) => {
   const text = readFileSync(join(root, document), "utf8");
-  const verbs = [...text.matchAll(/(?:`|npx -y )pnpm(?:@12)? ([a-z]+)/g)].map(([, verb = ""]) => verb);
+  const verbs = [...text.matchAll(/(?:`|npx -y )pnpm(?:@12)? ([a-z-]+)/g)].map(([, verb = ""]) => verb);
   expect(verbs.filter((verb) => !Object.hasOwn(scripts, verb) && !ownVerbs.has(verb))).toEqual([]);
 });
 
