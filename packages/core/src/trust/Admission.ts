@@ -1,39 +1,33 @@
 // Decides: whether every number that an answer carries is certain, at every depth: only then may its bytes be believed.
-import { ScalarType, type DescMessage } from "@bufbuild/protobuf";
+import type { DescMessage } from "@bufbuild/protobuf";
 import { wireTypeOf } from "./FieldMatch.ts";
 import type { Numberings } from "./Numbering.ts";
 import { isPlain } from "./Sameness.ts";
 
-/** What may stand at a number: bits of the wire types, and what is inside. */
-interface Slot {
-  /** Bit n is set when wire type n may stand here. */
-  readonly wireTypes: number;
-  readonly inside: Layout | undefined;
-}
-
-/** The numbers that are certain in a message type. */
-export type Layout = ReadonlyMap<number, Slot>;
+/** By tag (number and wire type, as on the wire): what is inside it. */
+export type Layout = ReadonlyMap<number, Layout | undefined>;
 
 const lengthDelimited = 2;
-const packedBit = 1 << lengthDelimited;
-const anyWireType = 0b100111;
+/** All but groups. */
+const wireTypes = [0, 1, lengthDelimited, 5];
 
 /** The layout of a message type, from what is certain about it and about those inside it. */
 export const layoutOf = (root: DescMessage, numberingOf: Numberings): Layout => {
-  const layouts = new Map<string, Map<number, Slot>>();
+  const layouts = new Map<string, Map<number, Layout | undefined>>();
   const build = (message: DescMessage): Layout => {
     const known = layouts.get(message.typeName);
     if (known !== undefined) return known;
-    const layout = new Map<number, Slot>();
+    const layout = new Map<number, Layout | undefined>();
     layouts.set(message.typeName, layout);
     const numbering = numberingOf(message);
-    for (const number of numbering?.foreign ?? []) layout.set(number, { wireTypes: anyWireType, inside: undefined });
+    for (const number of numbering?.foreign ?? []) {
+      for (const wireType of wireTypes) layout.set(number * 8 + wireType, undefined);
+    }
     for (const [number, { field, encoding }] of numbering?.confirmed ?? []) {
-      const isPacked = field.fieldKind === "list" && encoding !== "message" && encoding !== ScalarType.STRING;
-      layout.set(number, {
-        wireTypes: (1 << wireTypeOf(encoding)) | (isPacked ? packedBit : 0),
-        inside: field.message !== undefined && isPlain(field.message) ? build(field.message) : undefined,
-      });
+      const inside = field.message !== undefined && isPlain(field.message) ? build(field.message) : undefined;
+      layout.set(number * 8 + wireTypeOf(encoding), inside);
+      // A list of numbers may come packed.
+      if (field.fieldKind === "list") layout.set(number * 8 + lengthDelimited, inside);
     }
     return layout;
   };
@@ -44,50 +38,48 @@ export const layoutOf = (root: DescMessage, numberingOf: Numberings): Layout => 
  * Whether a message carries only what its layout names, with the right wire types. Reads tags and lengths only, allocates
  * nothing, and says no to whatever it does not understand.
  */
-export const admits = (layout: Layout, bytes: Uint8Array): boolean => {
-  const cursor = { bytes, position: 0 };
-  return admitsUntil(layout, cursor, bytes.length) && cursor.position === bytes.length;
-};
+export const admits = (layout: Layout, bytes: Uint8Array): boolean => admitsTo(layout, bytes, 0, bytes.length);
 
-interface Cursor {
-  readonly bytes: Uint8Array;
-  position: number;
-}
-
-const admitsUntil = (layout: Layout, cursor: Cursor, end: number): boolean => {
-  while (cursor.position < end) {
-    const tag = varint(cursor);
-    const slot = layout.get(Math.floor(tag / 8));
-    const wireType = tag % 8;
-    if (slot === undefined || (slot.wireTypes & (1 << wireType)) === 0) return false;
-    if (wireType === 0) skipVarint(cursor);
-    else if (wireType === 1) cursor.position += 8;
-    else if (wireType === 5) cursor.position += 4;
-    else {
-      const stop = varint(cursor) + cursor.position;
-      if (!(stop <= end)) return false;
-      if (slot.inside === undefined) cursor.position = stop;
-      else if (!admitsUntil(slot.inside, cursor, stop)) return false;
+const admitsTo = (layout: Layout, bytes: Uint8Array, start: number, end: number): boolean => {
+  let at = start;
+  while (at < end) {
+    const sizedTag = varint(bytes, at);
+    const tag = Math.floor(sizedTag / 8);
+    at += sizedTag % 8;
+    const inside = layout.get(tag);
+    if (inside === undefined && !layout.has(tag)) return false;
+    switch (tag & 7) {
+      case 0:
+        while ((bytes[at++] ?? 0) >= 0x80);
+        break;
+      case 1:
+        at += 8;
+        break;
+      case 5:
+        at += 4;
+        break;
+      default: {
+        const sizedLength = varint(bytes, at);
+        at += sizedLength % 8;
+        const stop = at + Math.floor(sizedLength / 8);
+        if (!(stop <= end) || (inside !== undefined && !admitsTo(inside, bytes, at, stop))) return false;
+        at = stop;
+      }
     }
   }
-  return cursor.position === end;
+  return at === end;
 };
 
-/** A varint of at most five bytes; NaN for a longer one or one that is cut short, which no comparison holds for. */
-const varint = (cursor: Cursor): number => {
-  const { bytes } = cursor;
+/** Eight times a varint, plus the number of its bytes; NaN for more than five or one that is cut short: nothing equals that. */
+const varint = (bytes: Uint8Array, start: number): number => {
   let value = 0;
-  let unit = 1;
-  for (let length = 0; length < 5; length++) {
-    const byte = bytes[cursor.position++];
+  let unit = 8;
+  for (let size = 1; size <= 5; size++) {
+    const byte = bytes[start + size - 1];
     if (byte === undefined) return Number.NaN;
-    if (byte < 0x80) return value + byte * unit;
+    if (byte < 0x80) return value + byte * unit + size;
     value += (byte - 0x80) * unit;
     unit *= 0x80;
   }
   return Number.NaN;
-};
-
-const skipVarint = (cursor: Cursor): void => {
-  while ((cursor.bytes[cursor.position++] ?? 0) >= 0x80);
 };

@@ -3,7 +3,7 @@
 // A field is confirmed once no other number of its message can be the one that carries it. A number stays a rival while it
 // carried the same bytes whenever the field was populated: the server could have the two the other way round. The server's
 // true number for a field carries its value each time, so it is either ours or among the rivals; without rivals it is ours.
-import { fromBinary, type DescMessage, type Message, type MessageShape } from "@bufbuild/protobuf";
+import { fromBinary, type DescField, type DescMessage, type Message, type MessageShape } from "@bufbuild/protobuf";
 import type { Numbers } from "./Numbers.ts";
 import { isPlain, isPopulated, sameMessage, type Values } from "./Sameness.ts";
 import type { TrustNews } from "./Verdict.ts";
@@ -15,21 +15,24 @@ type Rivals = Map<string, Map<number, ReadonlyArray<number>>>;
 /** The account of an origin that is expected to have our numbers. */
 export const ownNumbers = (): Numbers => {
   const rivals: Rivals = new Map();
+  let open: Open = new Map();
   return {
     read: (schema, bytes) => {
       const message = decoded(schema, bytes);
-      return message !== undefined && isCertain(rivals, schema, message) ? message : undefined;
+      return message !== undefined && isCertain(rivals, open, schema, message) ? message : undefined;
     },
     learn: (schema, bytes, json) => {
       const message = decoded(schema, bytes);
       if (message === undefined || !sameMessage(schema, message, json)) return undefined;
       const news: Array<TrustNews> = [];
+      open = new Map();
       witnessed(rivals, schema, [bytes], news);
       return news;
     },
     forget: () => {
       const knew = rivals.size > 0;
       rivals.clear();
+      open = new Map();
       return knew;
     },
     prospect: () => "open",
@@ -44,16 +47,26 @@ const decoded = <D extends DescMessage>(schema: D, bytes: Uint8Array): MessageSh
   }
 };
 
+/** By message: the fields that are not confirmed. */
+type Open = Map<string, ReadonlyArray<DescField>>;
+
 /** Whether all that a message carries is confirmed, at every depth. */
-const isCertain = (rivals: Rivals, schema: DescMessage, message: Message): boolean =>
-  message.$unknown === undefined &&
-  schema.fields.every(({ localName, number, message: inner }) => {
-    const value = (message as unknown as Values)[localName];
-    if (!isPopulated(value)) return true;
-    if (rivals.get(schema.typeName)?.get(number)?.length !== 0) return false;
-    const items = (Array.isArray(value) ? value : [value]) as ReadonlyArray<Message>;
-    return inner === undefined || !isPlain(inner) || items.every((item) => isCertain(rivals, inner, item));
+const isCertain = (rivals: Rivals, open: Open, schema: DescMessage, message: Message): boolean => {
+  const values = message as unknown as Values;
+  let unconfirmed = open.get(schema.typeName);
+  if (unconfirmed === undefined) {
+    unconfirmed = schema.fields.filter(({ number }) => rivals.get(schema.typeName)?.get(number)?.length !== 0);
+    open.set(schema.typeName, unconfirmed);
+  }
+  if (message.$unknown !== undefined) return false;
+  for (const { localName } of unconfirmed) if (isPopulated(values[localName])) return false;
+  return schema.fields.every(({ localName, message: inner }) => {
+    if (inner === undefined || !isPlain(inner)) return true;
+    const value = values[localName] as Message | ReadonlyArray<Message> | undefined;
+    if (Array.isArray(value)) return value.every((item) => isCertain(rivals, open, inner, item as Message));
+    return value === undefined || isCertain(rivals, open, inner, value as Message);
   });
+};
 
 /** Takes in messages whose protobuf, read by our numbers, was the same as their JSON. */
 const witnessed = (
