@@ -4,6 +4,7 @@ import { defineProject } from "vitest/config";
 export default defineProject({
   test: {
     name: "worker",
+    testTimeout: 120_000,
     include: ["{src,test}/**/*.test.ts"],
     exclude: ["**/*.workerd.test.ts", "**/node_modules/**"],
   },

@@ -76,8 +76,11 @@ export class EdgeTier {
   }
 
   /** Failing is no fault: the next request asks the upstream. */
-  async #write(key: string, body: BodyInit, keepSeconds: number): Promise<void> {
-    const headers = { "cache-control": `max-age=${keepSeconds}`, "content-type": "application/octet-stream" };
+  async #write(key: string, body: string | Uint8Array<ArrayBuffer>, keepSeconds: number): Promise<void> {
+    const headers = {
+      "cache-control": `max-age=${keepSeconds}`,
+      "content-type": typeof body === "string" ? "text/plain" : "application/octet-stream",
+    };
     try {
       await this.#store.put(keyOrigin + key, new Response(body, { headers }));
     } catch {
