@@ -3,7 +3,7 @@ import { defineProject } from "vitest/config";
 export default defineProject({
   test: {
     name: "cli",
-    include: ["{src,test}/**/*.test.ts"],
+    include: ["{src,test,scripts}/**/*.test.ts"],
     testTimeout: 60_000,
     hookTimeout: 120_000,
     globalSetup: "./test/Build.ts",

@@ -35,7 +35,7 @@ const responseOf = async (message: IncomingMessage): Promise<Response> => {
     },
     arrayBuffer: async () => {
       const chunks: Array<Buffer> = [];
-      for await (const chunk of stream) chunks.push(chunk as Buffer);
+      for await (const chunk of stream) chunks.push(chunk);
       const [only] = chunks;
       return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
     },

@@ -19,6 +19,9 @@ const kinds: Readonly<Record<string, ColumnKind>> = {
 const leastCells: Readonly<Record<string, number>> = {
   id: 8,
   name: 12,
+  version: 7,
+  type: 11,
+  status: 10,
   description: 12,
   hash: 8,
   link: 12,

@@ -12,8 +12,9 @@ const backspaces = new Set(["\u007f", "\b"]);
 /** One line of stdin. On a terminal the prompt goes to stderr and nothing that is typed is shown. */
 export const readSecretLine = async ({ stdin, notes, signal }: Invocation, prompt: string): Promise<string> => {
   if (!stdin.isTTY) return ((await text(stdin)).slice(0, maxSecretCharacters).split(/\r?\n/)[0] ?? "").trim();
-  process.stderr.write(`${prompt} (not shown): `);
+  // First, so that what is typed as soon as the prompt is there is not shown either.
   stdin.setRawMode(true);
+  process.stderr.write(`${prompt} (not shown): `);
   try {
     return await typedLine(stdin, signal);
   } finally {

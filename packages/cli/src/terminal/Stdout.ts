@@ -2,6 +2,7 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import type { Writable } from "node:stream";
+import { FileError, reasonOf } from "../settings/AtomicFile.ts";
 import type { Environment } from "./Terminal.ts";
 
 /** Whoever read our output has gone; nothing more is to be written. */
@@ -51,7 +52,8 @@ export class Stdout {
     await new Promise<void>((resolve, reject) => {
       stream.write(chunk, (error) => {
         if (error === null || error === undefined) resolve();
-        else reject(isClosed(error) ? new ClosedPipe("nobody reads stdout") : error);
+        else if (isClosed(error)) reject(new ClosedPipe("nobody reads stdout"));
+        else reject(new FileError(`Cannot write to stdout: ${reasonOf(error)}`, { cause: error }));
       });
     });
   };

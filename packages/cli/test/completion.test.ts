@@ -1,0 +1,160 @@
+import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
+import { spawn, spawnSync } from "node:child_process";
+import { mkdirSync, symlinkSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { programOnTerminal } from "./Pty.ts";
+import { as, binPath, bne, makeHome, startBne, resultOf, type Home, type Result } from "./Bne.ts";
+
+let registry: TestRegistry;
+let home: Home;
+let env: Record<string, string>;
+
+beforeAll(async () => {
+  registry = await startRegistry();
+  home = makeHome();
+  const bin = join(home.path, "bin");
+  mkdirSync(bin);
+  symlinkSync(binPath, join(bin, "bne"));
+  writeFileSync(join(home.path, "backup.ndjson"), "");
+  env = { ...home.env, ...as(registry, "bob"), PATH: `${bin}:${join(process.execPath, "..")}:${home.env["PATH"]}` };
+});
+afterAll(async () => {
+  await registry.stop();
+  home[Symbol.dispose]();
+});
+
+const has = (shell: string): boolean => spawnSync(shell, ["--version"]).status === 0;
+
+/** Runs a script in a real shell. The registry is in this process, so nothing may block. */
+const inShell = (shell: string, args: ReadonlyArray<string>): Promise<Result> =>
+  resultOf(spawn(shell, args, { env, cwd: home.path }));
+
+/** What bash makes of a line, as readline would ask it. */
+const inBash = async (line: string): Promise<ReadonlyArray<string>> => {
+  const script = `
+    source <(bne completion bash)
+    line=${JSON.stringify(line)}
+    COMP_LINE=$line COMP_POINT=\${#line} COMP_TYPE=9
+    _bne bne
+    printf '%s\\n' "\${COMPREPLY[@]}"
+  `;
+  const { stdout, stderr } = await inShell("bash", ["--norc", "-c", script]);
+  expect(stderr).toBe("");
+  return stdout
+    .trimEnd()
+    .split("\n")
+    .filter((value) => value !== "");
+};
+
+/** What an interactive shell shows when Tab is pressed behind the start of a tag. */
+const afterTab = async (shell: string, args: ReadonlyArray<string>): Promise<string> => {
+  const run = programOnTerminal(shell, args, home, { columns: 120, env: { ...env, PS1: "$ " } });
+  run.type(`source <(bne completion ${shell}); echo rea''dy\r`);
+  await run.until(/ready\r/);
+  run.type("bne get frame\t");
+  await run.until(/frame-\S+ /);
+  run.kill("SIGKILL");
+  return run.raw();
+};
+
+test("bash completes commands, flags, values and tags", async () => {
+  expect(await inBash("bne sta")).toEqual(["status"]);
+  expect(await inBash("bne auth ")).toEqual(["login", "status", "logout", "token"]);
+  expect(await inBash("bne list --out")).toEqual(["--output"]);
+  expect(await inBash("bne list --output nd")).toEqual(["ndjson"]);
+  expect(await inBash("bne get fr")).toEqual(["frame-splitter@1.2"]);
+  expect(await inBash("bne versions wo")).toEqual(["word-count"]);
+  expect(await inBash("bne --profile def")).toEqual(["default"]);
+  expect(await inBash("bne config get base")).toEqual(["baseUrl"]);
+  expect(await inBash("bne completion z")).toEqual(["zsh"]);
+  expect(await inBash("bne get -- zi")).toEqual([]);
+});
+
+test("bash replaces only what stands behind its own word breaks", async () => {
+  // `@` and `=` break words in bash, so only what comes behind them is given.
+  expect(await inBash("bne get word-count@0.")).toEqual(["0.9", "0.10"]);
+  expect(await inBash("bne list --output=nd")).toEqual(["ndjson"]);
+});
+
+test("an interactive bash completes a tag at the Tab key", async () => {
+  expect(await afterTab("bash", ["--norc"])).toContain("frame-splitter@1.2");
+});
+
+test.skipIf(!has("zsh"))("zsh completes tags with their types, and options with their summaries", async () => {
+  const script = `
+    source <(bne completion zsh)
+    words=(bne get fr) CURRENT=3
+    _describe() { print -rl -- "\${(@P)2}" }
+    _bne
+    words=(bne auth '') CURRENT=3
+    _bne
+    words=(bne export --file '') CURRENT=4
+    _files() { print files }
+    _bne
+  `;
+  const { stdout, stderr } = await inShell("zsh", ["-f", "-c", script]);
+  expect(stderr).toBe("");
+  expect(stdout.split("\n").slice(0, 2)).toEqual([
+    "frame-splitter@1.2:partitioner",
+    "login:Store an access token or an API key",
+  ]);
+  expect(stdout.trimEnd().split("\n").at(-1)).toBe("files");
+});
+
+test.skipIf(!has("zsh"))("an interactive zsh completes a tag at the Tab key", async () => {
+  expect(await afterTab("zsh", ["-f"])).toContain("frame-splitter@1.2");
+});
+
+test.skipIf(!has("fish"))("fish completes commands, values and tags", async () => {
+  const script = `
+    bne completion fish | source
+    complete --do-complete 'bne get fr'
+    complete --do-complete 'bne list --output nd'
+    complete --do-complete 'bne sta'
+    complete --do-complete 'bne export --file back'
+  `;
+  const { stdout, stderr } = await inShell("fish", ["--no-config", "-c", script]);
+  expect(stderr).toBe("");
+  expect(stdout.trimEnd().split("\n")).toEqual([
+    "frame-splitter@1.2\tpartitioner",
+    "ndjson",
+    "status\tShow the status of an engine",
+    expect.stringMatching(/^backup\.ndjson/),
+  ]);
+});
+
+test("every shell's script is printed, and one that there is not is 2 with a suggestion", async () => {
+  for (const shell of ["bash", "zsh", "fish", "powershell"]) {
+    const { code, stdout } = await bne(home, ["completion", shell]);
+    expect({ shell, code }).toEqual({ shell, code: 0 });
+    expect(stdout).toContain(`bne __complete ${shell}`.replace("bne", shell === "powershell" ? "bne" : "").trim());
+  }
+  const { code, stderr } = await bne(home, ["completion", "zhs"]);
+  expect(code).toBe(2);
+  expect(stderr).toContain("Did you mean zsh?");
+});
+
+test("tags are kept for a minute, apart for each token, and a failure offers nothing", async () => {
+  using other = makeHome();
+  const asking = (vars: Record<string, string>): Promise<Result> =>
+    bne(other, ["__complete", "fish", "get", ""], { env: vars });
+  registry.requests.length = 0;
+  const first = await asking(as(registry, "bob"));
+  expect((await asking(as(registry, "bob"))).stdout).toBe(first.stdout);
+  expect(registry.requests).toHaveLength(1);
+  expect((await asking(as(registry, "alice"))).stdout).toContain("zipper@0.1");
+  const kept = readdirSync(join(other.path, "cache", "bytenite-engines", "completion"));
+  expect(kept).toHaveLength(2);
+  expect(kept.join("")).not.toMatch(/bob|alice/);
+  const failed = await asking({ BYTENITE_BASE_URL: "http://127.0.0.1:9/v1/dev", BYTENITE_TOKEN: "x" });
+  expect(failed).toEqual({ code: 0, stdout: "", stderr: "" });
+});
+
+test("a hostile type does not reach the shell raw", async () => {
+  await registry.publish("alice", { name: "evil", version: "1.0", type: "\u001b]0;x\u0007\n$(touch gone)" });
+  using other = makeHome();
+  const child = startBne(other, ["__complete", "fish", "get", "evil"], { env: as(registry, "alice") });
+  const { stdout } = await resultOf(child);
+  expect(stdout).toBe(String.raw`evil@1.0` + "\t" + String.raw`\u001b]0;x\u0007\n$(touch gone)` + "\n");
+});

@@ -1,0 +1,177 @@
+import { startRegistry, type FaultRule, type TestRegistry } from "@bytenite-engines/registry/testing";
+import { closeSync, openSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { as, binPath, bne, makeHome, type Home, type Result } from "./Bne.ts";
+
+let registry: TestRegistry;
+let home: Home;
+
+beforeAll(async () => {
+  registry = await startRegistry();
+  home = makeHome();
+});
+afterEach(() => registry.faults.clear());
+afterAll(async () => {
+  await registry.stop();
+  home[Symbol.dispose]();
+});
+
+const alice = (...args: ReadonlyArray<string>): Promise<Result> => bne(home, args, { env: as(registry, "alice") });
+const failing = (fault: FaultRule["fault"], ...args: ReadonlyArray<string>): Promise<Result> => {
+  registry.faults.set([{ fault }]);
+  return alice(...args);
+};
+
+test("a tag that there is not is 3, with the closest one", async () => {
+  const { code, stdout, stderr } = await alice("get", "ziper@0.1");
+  expect({ code, stdout }).toEqual({ code: 3, stdout: "" });
+  expect(stderr).toMatch(/^bne: Not found at 127\.0\.0\.1:\d+: ziper@0\.1\nDid you mean zipper@0\.1\?\n$/);
+  expect((await alice("status", "zipper@9.9")).stderr).toMatch(/status of zipper@9\.9\nDid you mean zipper@0\.1\?/);
+});
+
+test("a tag that is none is 2, before anything is sent", async () => {
+  registry.requests.length = 0;
+  expect((await alice("get", "../secret")).code).toBe(2);
+  expect(registry.requests).toHaveLength(0);
+});
+
+test("a token that is not accepted is 4, and so is none", async () => {
+  const refused = await bne(home, ["list"], { env: { ...as(registry, "alice"), BYTENITE_TOKEN: "wrong" } });
+  expect(refused.code).toBe(4);
+  expect(refused.stderr).toMatch(/does not accept the credentials \(401\).*\nLog in with `bne auth login`/);
+  expect((await bne(home, ["list"], { env: { BYTENITE_BASE_URL: registry.url } })).code).toBe(4);
+  expect((await failing({ status: 403 }, "list")).code).toBe(4);
+});
+
+test("a server that cannot answer is 5 after all attempts, and each retry is told as it happens", async () => {
+  const { code, stdout, stderr } = await failing({ status: 503 }, "list");
+  expect({ code, stdout }).toEqual({ code: 5, stdout: "" });
+  expect(stderr.match(/^retrying in .*: 503 from 127\.0\.0\.1:\d+$/gm)).toHaveLength(3);
+  expect(stderr).toMatch(/bne: 127\.0\.0\.1:\d+ cannot answer now \(503\).*, after 4 attempts\n/);
+  const quiet = await failing({ status: 503 }, "list", "--quiet", "--attempts", "2");
+  expect(quiet.stderr).not.toMatch(/retrying/);
+});
+
+test("a server that recovers is waited out, and the retry is all that stderr shows", async () => {
+  registry.faults.set([{ times: 1, fault: { status: 503 } }]);
+  const { code, stderr } = await alice("list");
+  expect(code).toBe(0);
+  expect(stderr).toMatch(/^retrying in [\d.]+ m?s: 503 from 127\.0\.0\.1:\d+\n$/);
+});
+
+test("too many requests is 5, with the wait that the server asks for", async () => {
+  const { code, stderr } = await failing({ status: 429, hint: { kind: "retry-after", seconds: 3600 } }, "list");
+  expect(code).toBe(5);
+  expect(stderr).toMatch(/too many requests \(429\); it asks to wait 60 min/);
+});
+
+test("no answer in time is 5, and nothing listening is 5", async () => {
+  const silent = await failing({ silent: true }, "list", "--deadline", "200ms");
+  expect(silent.code).toBe(5);
+  expect(silent.stderr).toMatch(/No answer from 127\.0\.0\.1:\d+ within 200 ms/);
+  const refused = await bne(home, ["list", "--attempts", "1"], {
+    env: { BYTENITE_BASE_URL: "http://127.0.0.1:9/v1/dev", BYTENITE_TOKEN: "x" },
+  });
+  expect(refused.code).toBe(5);
+  expect(refused.stderr).toMatch(/Nothing listens at 127\.0\.0\.1:9 \(ECONNREFUSED\)\nPoint elsewhere with --base-url/);
+});
+
+test("a name that does not resolve is 5 and tells how to point elsewhere", async () => {
+  const { code, stderr } = await bne(home, ["list", "--attempts", "1"], {
+    env: { BYTENITE_BASE_URL: "http://nowhere.invalid/v1/dev", BYTENITE_TOKEN: "x" },
+  });
+  expect(code).toBe(5);
+  expect(stderr).toMatch(
+    /^bne: The name nowhere\.invalid does not resolve.*\nPoint elsewhere with --base-url URL, BYTENITE_BASE_URL, or `bne profile set/,
+  );
+});
+
+test("an answer that cannot be read is 6, and so is a body cut short", async () => {
+  expect((await failing({ body: "html", contentType: "text/html" }, "list")).code).toBe(6);
+  expect((await failing({ cutBodyAfterBytes: 10 }, "list", "--format", "json")).code).toBe(6);
+  expect((await failing({ body: "garbage" }, "get", "zipper", "--format", "json")).code).toBe(6);
+});
+
+test("a redirect to another origin is not followed", async () => {
+  const { code, stderr } = await failing({ status: 302, headers: { location: "http://localhost:1/" } }, "list");
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/redirects, and it was not followed/);
+});
+
+test("a wrong command line is 2, with what was meant", async () => {
+  for (const [args, hint] of [
+    [["lits"], "Did you mean bne list?"],
+    [["auth", "lgin"], "Did you mean bne auth login?"],
+    [["auth"], "bne auth needs one of: login, status, logout, token"],
+    [["list", "--ouput", "json"], "Did you mean --output?"],
+    [["list", "--output", "jsno"], "Did you mean json?"],
+    [["list", "--limit", "-1"], "--limit must be a whole number"],
+    [["list", "--limit", "4294967296"], "--limit must be a whole number"],
+    [["wait", "zipper", "--timeout", "5"], "--timeout must be a time such as 500ms"],
+    [["list", "--base-url", "ftp://x"], "--base-url must be an http or https URL"],
+    [["list", "--all=yes"], "--all takes no value"],
+    [["list", "--type"], "--type needs a value"],
+    [["list", "--everything"], "Other commands have it"],
+    [["list", "extra"], 'bne list does not take "extra"'],
+    [["get"], "bne get needs TAG"],
+    [["list", "--columns", "nmae"], "Did you mean name?"],
+    [["list", "--jq", ".["], "--jq"],
+    [["list", "--jq", ".", "--output", "csv"], "--jq works on JSON"],
+    [["list", "--columns", "name", "--output", "json"], "Choose fields of JSON with --jq"],
+    [["get", "zipper", "passthrough", "--output", "protobuf"], "--output protobuf is for one engine"],
+    [[], "No command is given"],
+  ] as const) {
+    const { code, stdout, stderr } = await alice(...args);
+    expect({ args, code, stdout }).toEqual({ args, code: 2, stdout: "" });
+    expect(stderr).toContain(hint);
+    expect(stderr).not.toMatch(/^\s+at /m);
+  }
+});
+
+test("with --output json the error is JSON on stderr and nothing else is there", async () => {
+  const missing = await alice("get", "zippper", "--output", "json");
+  expect(missing).toMatchObject({ code: 3, stdout: "" });
+  expect(JSON.parse(missing.stderr)).toEqual({
+    error: expect.objectContaining({
+      reason: "NotFound",
+      exitCode: 3,
+      status: 404,
+      code: "NOT_FOUND",
+      attempts: 1,
+      hint: "Did you mean zipper?",
+    }) as unknown,
+  });
+  const usage = await alice("list", "-o", "ndjson", "--nope");
+  expect(JSON.parse(usage.stderr)).toMatchObject({ error: { reason: "Usage", exitCode: 2 } });
+});
+
+test("a stack is shown with --verbose only", async () => {
+  expect((await failing({ status: 403 }, "list")).stderr).not.toMatch(/^\s+at /m);
+  expect((await failing({ status: 403 }, "list", "--verbose")).stderr).toMatch(/^\s+at /m);
+});
+
+test("no token is ever told, whatever fails", async () => {
+  for (const fault of [{ status: 401 }, { status: 503 }, { body: "html" }, { reset: "in-body" }] as const) {
+    registry.faults.set([{ fault }]);
+    const { stdout, stderr } = await bne(home, ["list", "--verbose", "--trace", "--attempts", "2"], {
+      env: { ...as(registry, "alice"), BYTENITE_TOKEN: "very-secret-token" },
+    });
+    expect(stdout + stderr).not.toContain("very-secret");
+  }
+});
+
+test.skipIf(process.platform !== "linux")("a full disk behind stdout is told", async () => {
+  const full = openSync("/dev/full", "w");
+  const child = spawn(process.execPath, [binPath, "list"], {
+    env: { ...home.env, ...as(registry, "alice") },
+    stdio: ["ignore", full, "pipe"],
+  });
+  let stderr = "";
+  child.stderr?.setEncoding("utf8").on("data", (chunk: string) => (stderr += chunk));
+  const [code] = (await once(child, "close")) as [number];
+  closeSync(full);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/ENOSPC|disk is full/);
+});

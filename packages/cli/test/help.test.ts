@@ -1,0 +1,79 @@
+import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
+import { spawn } from "node:child_process";
+import { mkdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { nameOf } from "../src/Command.ts";
+import { commands, flagsOf } from "../src/CommandTable.ts";
+import { as, binPath, bne, makeHome, resultOf, type Home } from "./Bne.ts";
+
+let registry: TestRegistry;
+let home: Home;
+let env: Record<string, string>;
+
+beforeAll(async () => {
+  registry = await startRegistry();
+  home = makeHome();
+  const bin = join(home.path, "bin");
+  mkdirSync(bin);
+  symlinkSync(binPath, join(bin, "bne"));
+  env = { ...home.env, ...as(registry, "alice"), PATH: `${bin}:${join(process.execPath, "..")}:${home.env["PATH"]}` };
+  // The example about a database of one's own has one.
+  const made = spawn("bne", ["registry", "import", "--user", "alice", "--database", "registry.db", "-"], {
+    env,
+    cwd: home.path,
+  });
+  const ended = resultOf(made);
+  made.stdin.end('{"name": "mine", "version": "1.0"}\n');
+  await ended;
+});
+afterAll(async () => {
+  await registry.stop();
+  home[Symbol.dispose]();
+});
+
+for (const command of commands) {
+  for (const { line, exit = 0 } of command.examples) {
+    test(`the example \`${line}\` ends with ${exit}`, async () => {
+      const { code, stderr } = await resultOf(spawn("bash", ["-o", "pipefail", "-c", line], { env, cwd: home.path }));
+      expect({ code, stderr: exit === 0 ? stderr.replaceAll(/^(?!bne:).*\n/gm, "") : "" }).toEqual({
+        code: exit,
+        stderr: "",
+      });
+    });
+  }
+}
+
+test("every command has help with its flags, examples and exit codes, on stdout", async () => {
+  const results = await Promise.all(
+    commands
+      .filter(({ passesOn }) => passesOn !== true)
+      .map(async (command) => ({ command, result: await bne(home, [...command.path, "--help"]) })),
+  );
+  for (const { command, result } of results) {
+    expect(result).toMatchObject({ code: 0, stderr: "" });
+    expect(result.stdout).toMatch(new RegExp(`^${nameOf(command)}: `));
+    for (const { name } of flagsOf(command).slice(0, (command.flags ?? []).length))
+      expect(result.stdout).toContain(`--${name}`);
+    for (const { line } of command.examples) expect(result.stdout).toContain(`  ${line}\n`);
+    for (const text of result.stdout.split("\n").filter((text) => !text.startsWith("  ")))
+      expect(text.length).toBeLessThanOrEqual(100);
+  }
+});
+
+test("help for a group shows its commands, help for nothing known is 2", async () => {
+  expect((await bne(home, ["auth", "--help"])).stdout).toMatch(/auth login.*\n.*auth status/);
+  expect((await bne(home, ["help", "wait"])).stdout).toBe((await bne(home, ["wait", "-h"])).stdout);
+  const { code, stderr } = await bne(home, ["help", "wiat"]);
+  expect(code).toBe(2);
+  expect(stderr).toContain("Did you mean bne wait?");
+});
+
+test("a flag has the same kind and letter in every command", () => {
+  const seen = new Map<string, string>();
+  for (const flag of commands.flatMap(flagsOf)) {
+    const looks = `${flag.kind} ${flag.short ?? ""}`;
+    expect([flag.name, seen.get(flag.name) ?? looks]).toEqual([flag.name, looks]);
+    seen.set(flag.name, looks);
+  }
+});

@@ -1,0 +1,166 @@
+import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, writeFileSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { as, binPath, makeHome, resultOf, startBne, type Home } from "./Bne.ts";
+import { onTerminal } from "./Pty.ts";
+
+let registry: TestRegistry;
+let home: Home;
+const engineCount = 300;
+
+beforeAll(async () => {
+  registry = await startRegistry();
+  home = makeHome();
+  await registry.publish(
+    "bob",
+    ...Array.from({ length: engineCount }, (_, index) => ({
+      name: `engine-${index}`,
+      version: "1.0",
+      description: "x".repeat(2_000),
+    })),
+  );
+});
+afterEach(() => registry.faults.clear());
+afterAll(async () => {
+  await registry.stop();
+  home[Symbol.dispose]();
+});
+
+const env = (): Record<string, string> => as(registry, "bob");
+
+/** Resolves once the registry has seen so many requests. */
+const requestsSeen = async (count: number): Promise<void> => {
+  while (registry.requests.length < count) await new Promise((resolve) => setImmediate(resolve));
+};
+
+test("SIGINT in a retry ends at once with 130", async () => {
+  registry.faults.set([{ fault: { status: 503, hint: { kind: "retry-after", seconds: 20 } } }]);
+  const child = startBne(home, ["list"], { env: env() });
+  const result = resultOf(child);
+  await once(child.stderr, "data");
+  child.kill("SIGINT");
+  const { code, stdout, stderr } = await result;
+  expect({ code, stdout }).toEqual({ code: 130, stdout: "" });
+  expect(stderr).toMatch(/^retrying in 20 s, as the server asks: 503 from .*\n$/);
+});
+
+test("SIGINT in a request that is not answered ends at once with 130", async () => {
+  registry.faults.set([{ fault: { silent: true } }]);
+  registry.requests.length = 0;
+  const child = startBne(home, ["get", "engine-1"], { env: env() });
+  const result = resultOf(child);
+  await requestsSeen(1);
+  child.kill("SIGINT");
+  expect(await result).toEqual({ code: 130, stdout: "", stderr: "" });
+});
+
+test("SIGINT in a stream ends with 130 behind a whole line", async () => {
+  registry.faults.set([{ skip: 2, fault: { silent: true } }]);
+  registry.requests.length = 0;
+  const child = startBne(home, ["list", "--all", "--limit", "100", "--output", "ndjson"], { env: env() });
+  const result = resultOf(child);
+  await requestsSeen(3);
+  child.kill("SIGINT");
+  const { code, stdout } = await result;
+  expect(code).toBe(130);
+  const lines = stdout.split("\n");
+  expect(lines.pop()).toBe("");
+  expect(lines).toHaveLength(200);
+  for (const line of lines) JSON.parse(line);
+});
+
+test("SIGINT in wait ends with 130 and writes nothing", async () => {
+  registry.requests.length = 0;
+  const child = startBne(home, ["wait", "engine-1", "--for", "never", "--interval", "20s"], { env: env() });
+  const result = resultOf(child);
+  await requestsSeen(1);
+  while (registry.requests[0]?.outcome === "pending") await new Promise((resolve) => setImmediate(resolve));
+  child.kill("SIGINT");
+  expect(await result).toEqual({ code: 130, stdout: "", stderr: "" });
+});
+
+test("SIGTERM ends with 143", async () => {
+  registry.faults.set([{ fault: { silent: true } }]);
+  registry.requests.length = 0;
+  const child = startBne(home, ["list"], { env: env() });
+  const result = resultOf(child);
+  await requestsSeen(1);
+  child.kill("SIGTERM");
+  expect((await result).code).toBe(143);
+});
+
+test("SIGINT in an export leaves the old file as it was and nothing beside it", async () => {
+  const path = join(home.path, "backup.ndjson");
+  writeFileSync(path, "the old backup\n");
+  registry.faults.set([{ skip: 1, fault: { silent: true } }]);
+  registry.requests.length = 0;
+  const child = startBne(home, ["export", "--all", "--file", path], { env: env() });
+  const result = resultOf(child);
+  await requestsSeen(2);
+  child.kill("SIGINT");
+  expect((await result).code).toBe(130);
+  expect(readFileSync(path, "utf8")).toBe("the old backup\n");
+  expect(readdirSync(home.path).filter((name) => name.includes(".tmp"))).toEqual([]);
+});
+
+test("Ctrl-C at a hidden prompt ends with 130, with the terminal as it was", async () => {
+  const run = onTerminal(home, ["auth", "login"], { env: { BYTENITE_BASE_URL: registry.url } });
+  await run.until(/not shown/);
+  run.type("half-a-sec\u0003");
+  expect(await run.ended).toBe(130);
+  expect(run.raw()).not.toContain("half-a-sec");
+  expect(existsSync(join(home.path, "config"))).toBe(false);
+});
+
+test("Ctrl-C while progress is shown takes the progress away", async () => {
+  registry.faults.set([{ fault: { silent: true } }]);
+  const run = onTerminal(home, ["list"], { env: env() });
+  await run.until(/asking for engines/);
+  run.type("\u0003");
+  expect(await run.ended).toBe(130);
+  expect((await run.screen()).join("\n")).not.toContain("asking");
+});
+
+for (const form of ["ndjson", "json", "yaml", "csv", "table", "name", "protobuf"]) {
+  test(`a pipe that closes ends ${form} quietly`, async () => {
+    const child = spawn(process.execPath, [binPath, "list", "--all", "--output", form], {
+      env: { ...home.env, ...env() },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let stderr = "";
+    child.stderr.setEncoding("utf8").on("data", (chunk: string) => (stderr += chunk));
+    await once(child.stdout, "data");
+    child.stdout.destroy();
+    const [code] = (await once(child, "close")) as [number];
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  });
+}
+
+test("a shell's head gets its lines and nobody complains", async () => {
+  const child = spawn(
+    "bash",
+    ["-o", "pipefail", "-c", `"${process.execPath}" "${binPath}" list --all -o ndjson | head -n 3`],
+    { env: { ...home.env, ...env() } },
+  );
+  const { code, stdout, stderr } = await resultOf(child);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stdout.trimEnd().split("\n")).toHaveLength(3);
+});
+
+test("the first rows of --all are there when the first page is", async () => {
+  registry.faults.set([{ skip: 1, fault: { silent: true } }]);
+  for (const form of ["table", "ndjson", "json", "yaml", "csv", "name"]) {
+    const child = startBne(home, ["list", "--all", "--output", form], { env: env() });
+    const result = resultOf(child);
+    registry.faults.set([{ skip: 1, fault: { silent: true } }]);
+    await once(child.stdout, "data");
+    child.kill("SIGINT");
+    expect({ form, stdout: (await result).stdout }).toEqual({
+      form,
+      stdout: expect.stringContaining("engine-1") as unknown,
+    });
+  }
+});

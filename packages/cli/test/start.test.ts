@@ -1,0 +1,38 @@
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { expect, test } from "vitest";
+import { binPath } from "./Bne.ts";
+
+/** A Node that is too old, where the machine has one. */
+const oldNode = ["/usr/bin/node", "/usr/local/bin/node"].find((path) => {
+  if (!existsSync(path)) return false;
+  const major = Number(/^v(\d+)/.exec(spawnSync(path, ["--version"], { encoding: "utf8" }).stdout)?.[1]);
+  return major < 24;
+});
+
+test.skipIf(oldNode === undefined)("an old Node says so in one sentence", () => {
+  const { status, stdout, stderr } = spawnSync(oldNode ?? "", [binPath, "list"], { encoding: "utf8" });
+  expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+  expect(stderr).toMatch(/^bne needs Node 24 or later; this is Node \d+\.\d+\.\d+\.\n$/);
+});
+
+test("without a build it says how to build, in one sentence", () => {
+  const directory = mkdtempSync(join(tmpdir(), "bne-unbuilt-"));
+  cpSync(dirname(binPath), join(directory, "bin"), { recursive: true });
+  cpSync(join(dirname(binPath), "..", "package.json"), join(directory, "package.json"));
+  const { status, stderr } = spawnSync(process.execPath, [join(directory, "bin", "bne.js"), "list"], {
+    encoding: "utf8",
+  });
+  rmSync(directory, { recursive: true });
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^bne is not built yet; run `.*` in its repository first\.\n$/);
+});
+
+test("the version is printed by every spelling", () => {
+  for (const args of [["--version"], ["-V"], ["list", "--version"]]) {
+    const { status, stdout } = spawnSync(process.execPath, [binPath, ...args], { encoding: "utf8" });
+    expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) as unknown });
+  }
+});
