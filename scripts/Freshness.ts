@@ -1,14 +1,15 @@
 // Decides: whether the committed generated code is what the generators write. Needs no clean tree, and no git.
 import { createHash } from "node:crypto";
-import { globSync, readFileSync } from "node:fs";
+import { globSync, readFileSync, statSync } from "node:fs";
 import { CommandError, quietly } from "./Step.ts";
 
 /** All files that `pnpm generate` writes. */
-const generatedFiles = ["{packages,apps}/*/src/gen/**/*.ts"];
+const generatedFiles = ["{packages,apps}/*/src/gen/**/*", "packages/cli/man/*", "packages/cli/REFERENCE.md"];
 
 const snapshot = (): ReadonlyMap<string, string> =>
   new Map(
     globSync(generatedFiles)
+      .filter((file) => statSync(file).isFile())
       .toSorted()
       .map((file) => [file, createHash("sha256").update(readFileSync(file)).digest("hex")]),
   );

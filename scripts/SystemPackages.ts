@@ -9,12 +9,23 @@ interface SystemProgram {
   readonly packages: ReadonlyArray<string>;
 }
 
+const version = (command: string): SystemProgram["probe"] => [command, "--version"];
+
 /** Tests that miss theirs are skipped, and the closing line counts them. */
 const programs: Readonly<Record<string, SystemProgram>> = {
   // Debian keeps the well-known types, which protoc needs to read ours, in the package of the C++ headers.
   protoc: {
     probe: ["protoc", "--decode=google.protobuf.Timestamp", "google/protobuf/timestamp.proto"],
     packages: ["protobuf-compiler", "libprotobuf-dev"],
+  },
+  openssl: { probe: ["openssl", "version"], packages: ["openssl"] },
+  chromium: { probe: version("chromium"), packages: ["chromium"] },
+  zsh: { probe: version("zsh"), packages: ["zsh"] },
+  fish: { probe: version("fish"), packages: ["fish"] },
+  mandoc: { probe: ["sh", "-c", "command -v mandoc"], packages: ["mandoc"] },
+  "a keyring": {
+    probe: ["sh", "-c", "command -v gnome-keyring-daemon && command -v dbus-run-session"],
+    packages: ["gnome-keyring", "dbus"],
   },
 };
 
