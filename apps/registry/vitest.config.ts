@@ -1,6 +1,9 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineProject } from "vitest/config";
+import { copyAssets } from "./scripts/assets.ts";
 import { key, seedSql } from "./test/seed.ts";
+
+await copyAssets();
 
 export default defineProject({
   plugins: [

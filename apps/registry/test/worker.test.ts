@@ -8,6 +8,8 @@ const base = "https://registry.example/v1/dev";
 const get = (path: string, token = "token-of-alice", accept = "application/json"): Promise<Response> =>
   exports.default.fetch(base + path, { headers: { Authorization: token, Accept: accept } });
 
+const at = (path: string): Promise<Response> => exports.default.fetch(`https://registry.example${path}`);
+
 beforeAll(async () => {
   for (const statement of env.SEED_SQL.split("\n").filter((line) => line !== "")) {
     await env.DB.prepare(statement).all();
@@ -68,6 +70,11 @@ test("an API key is exchanged for a token that opens the API", async () => {
   });
   const { token } = (await answer.json()) as { token: string };
   expect(await (await get("/engines", token)).json()).toMatchObject({ pagination: { total: 45 } });
+});
+
+test("the document, its page and the files of the page are served", async () => {
+  expect(await (await at("/openapi.json")).json()).toMatchObject({ openapi: "3.1.1" });
+  expect(await (await at("/docs")).text()).toContain("/docs/swagger-ui-bundle.js");
 });
 
 test("trial tokens do not travel, and nobody else is let in", async () => {

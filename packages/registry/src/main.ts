@@ -1,4 +1,6 @@
 // `pnpm registry --port P --database FILE` starts a registry; `pnpm registry --help` tells what else there is.
-import { runRegistry } from "./command/registry.ts";
+import { enableCompileCache } from "node:module";
 
+enableCompileCache();
+const { runRegistry } = await import("./command/registry.ts");
 process.exitCode = await runRegistry(process.argv.slice(2));

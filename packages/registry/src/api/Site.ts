@@ -1,17 +1,22 @@
 // Decides: which part of the registry a path belongs to; and how all of it is one Web-standard fetch handler.
+import { docs } from "./Docs.ts";
 import { makeRoutes, type Answer, type RequestHead, type RoutesOptions } from "./Routes.ts";
 import { Refusal } from "./Refusal.ts";
 import { makeTokenEndpoint, tokenPath } from "./TokenEndpoint.ts";
 import type { Wire } from "./Wire.ts";
 
-/** Everything that is served to users: the API and the exchange of API keys. Never rejects. */
+/** Everything that is served to users: the API, the exchange of API keys, the documents. Never rejects. */
 export type Site = (head: RequestHead, wire?: Wire) => Promise<Answer>;
 
 /** Builds the site. */
 export const makeSite = (options: RoutesOptions): Site => {
   const routes = makeRoutes(options);
   const tokenEndpoint = makeTokenEndpoint(options);
-  return (head, wire) => (pathIn(head.target) === tokenPath ? tokenEndpoint(head) : routes(head, wire));
+  return async (head, wire) => {
+    const path = pathIn(head.target);
+    if (path === tokenPath) return tokenEndpoint(head);
+    return (head.method === "GET" ? docs.get(path)?.() : undefined) ?? routes(head, wire);
+  };
 };
 
 /** The path of a target, without its query. */

@@ -1,22 +1,14 @@
 // Decides: which database a command works on, and with which key.
 import { parseArgs } from "node:util";
+import { UnacceptableEngineError } from "../api/EngineRow.ts";
 import { migrate } from "../api/Migrations.ts";
 import { makeSecretBox, type SecretBox } from "../api/SecretBox.ts";
+import { AccountError } from "../manage/Accounts.ts";
+import { BackupError } from "../manage/Backup.ts";
+import { ExportError } from "../manage/Export.ts";
 import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
 import { databaseProblem } from "./Problem.ts";
-
-/** A command line that cannot be understood. */
-export class UsageError extends Error {
-  constructor(problem: string) {
-    super(problem);
-    this.name = "UsageError";
-  }
-}
-
-/** A database that cannot be used; the message says which and why. */
-export class DatabaseError extends Error {
-  readonly code = "DATABASE";
-}
+import { ToldError, UsageError } from "./Told.ts";
 
 /** What stands on a command line. */
 export interface Flags {
@@ -70,13 +62,21 @@ export const withDatabase = async <A>(
     return await work(file, box);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ERR_SQLITE_ERROR") {
-      throw new DatabaseError(databaseProblem(error, path), { cause: error });
+      throw new ToldError(databaseProblem(error, path), { cause: error });
     }
-    throw error;
+    throw toldOf(error);
   } finally {
     file?.close();
   }
 };
+
+/** Failures of what commands are made of, as the operator is told them. */
+const toldOf = (error: unknown): unknown =>
+  error instanceof Error && telling.some((kind) => error instanceof kind)
+    ? new ToldError(error.message, { cause: error })
+    : error;
+
+const telling = [AccountError, BackupError, ExportError, UnacceptableEngineError];
 
 /** A flag that must be given. Throws UsageError. */
 export const needed = (flags: Flags, name: string): string => {

@@ -7,18 +7,11 @@ import { parseFaultRules } from "../faults/FaultRuleFile.ts";
 import { makeFaults, type Faults } from "../faults/Faults.ts";
 import { defaultLimits } from "../node/HttpServer.ts";
 import type { RegistryOptions } from "../node/Registry.ts";
+import { UsageError } from "./Told.ts";
 import { tokensIn } from "./Tokens.ts";
 
 /** Port when none is given. */
 const defaultPort = 4010;
-
-/** A command line or a file that says something impossible; the message is for the operator. */
-export class SettingsError extends Error {
-  constructor(problem: string) {
-    super(problem);
-    this.name = "SettingsError";
-  }
-}
 
 const count = { type: "integer", minimum: 1 } as const;
 const port = { type: "integer", minimum: 0, maximum: 65_535 } as const;
@@ -59,7 +52,7 @@ type SettingsFile = Partial<
 
 const validate = new Ajv({ allowUnionTypes: true }).compile<SettingsFile>(settingsSchema);
 
-/** The options that a command line, an environment and the files they name come to. Throws SettingsError. */
+/** The options that a command line, an environment and the files they name come to. Throws UsageError. */
 export const settingsOf = async (
   args: ReadonlyArray<string>,
   environment: Readonly<Record<string, string | undefined>>,
@@ -67,7 +60,7 @@ export const settingsOf = async (
   const flags = flagsIn(args);
   const file = flags.config === undefined ? {} : await settingsFile(flags.config);
   const database = flags.database ?? file.database;
-  if (database === undefined) throw new SettingsError("--database is missing");
+  if (database === undefined) throw new UsageError("--database is missing");
   const numbers = flags["field-numbers"];
   return {
     database,
@@ -105,14 +98,14 @@ const flagsIn = (args: ReadonlyArray<string>) => {
       },
     }).values;
   } catch (error) {
-    throw new SettingsError((error as Error).message);
+    throw new UsageError((error as Error).message);
   }
 };
 
 const portOf = (flag: string, value: string | undefined): number | undefined => {
   if (value === undefined) return undefined;
   if (!/^[0-9]{1,5}$/.test(value) || Number(value) > 65_535) {
-    throw new SettingsError(`${flag} must be a number from 0 to 65535`);
+    throw new UsageError(`${flag} must be a number from 0 to 65535`);
   }
   return Number(value);
 };
@@ -130,7 +123,7 @@ const settingsFile = async (path: string): Promise<SettingsFile> => {
   const [problem] = validate.errors ?? [];
   const extra = (problem?.params as { additionalProperty?: string } | undefined)?.additionalProperty;
   const at = problem?.instancePath || "/";
-  throw new SettingsError(`${path}: ${at} ${problem?.message}${extra === undefined ? "" : ` (${extra})`}`);
+  throw new UsageError(`${path}: ${at} ${problem?.message}${extra === undefined ? "" : ` (${extra})`}`);
 };
 
 const jsonIn = <A>(path: string): Promise<A> => named(path, async () => JSON.parse(await readFile(path, "utf8")) as A);
@@ -139,6 +132,6 @@ const named = async <A>(what: string, work: () => Promise<A>): Promise<A> => {
   try {
     return await work();
   } catch (error) {
-    throw new SettingsError(`${what}: ${(error as Error).message}`);
+    throw new UsageError(`${what}: ${(error as Error).message}`);
   }
 };

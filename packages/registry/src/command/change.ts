@@ -1,7 +1,8 @@
 // Decides: how engines are switched on and off, shown, hidden and deleted from a command line.
 import { userOf } from "../manage/Accounts.ts";
 import { change as changeEngine, type Change } from "../manage/Engines.ts";
-import { flagsOf, needed, UsageError, withDatabase } from "./Database.ts";
+import { flagsOf, needed, withDatabase } from "./Database.ts";
+import { UsageError } from "./Told.ts";
 
 const done: Readonly<Record<Change, string>> = {
   activate: "activated",

@@ -7,7 +7,8 @@ import {
   userOf,
   type ListedCredential,
 } from "../manage/Accounts.ts";
-import { flagsOf, needed, UsageError, withDatabase } from "./Database.ts";
+import { flagsOf, needed, withDatabase } from "./Database.ts";
+import { UsageError } from "./Told.ts";
 
 const dayMs = 24 * 3_600_000;
 

@@ -3,7 +3,8 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { userOf } from "../manage/Accounts.ts";
 import { ExportError, exportLines, exportSql } from "../manage/Export.ts";
-import { flagsOf, UsageError, withDatabase } from "./Database.ts";
+import { flagsOf, withDatabase } from "./Database.ts";
+import { UsageError } from "./Told.ts";
 
 /** Writes the export to stdout, as fast as it is read. A reader that has had enough ends it quietly. */
 export const exportAll = async (args: ReadonlyArray<string>): Promise<number> => {

@@ -1,7 +1,8 @@
 // Decides: how engines are imported from a command line.
 import { importFiles, importStream, type Imported, type ImportOptions } from "../manage/Import.ts";
-import { filesOf } from "../manage/ImportSource.ts";
-import { flagsOf, UsageError, withDatabase } from "./Database.ts";
+import { filesOf, ImportSourceError } from "../manage/ImportSource.ts";
+import { flagsOf, withDatabase } from "./Database.ts";
+import { ToldError, UsageError } from "./Told.ts";
 
 /** A line per engine once it is on disk; problems by file, line and column on stderr. 1 when there were any. */
 export const importAll = async (args: ReadonlyArray<string>): Promise<number> => {
@@ -10,7 +11,7 @@ export const importAll = async (args: ReadonlyArray<string>): Promise<number> =>
   if (positionals.length === 0) throw new UsageError("import what? name files, directories or globs, or - for stdin");
   const fromStdin = positionals.includes("-");
   if (fromStdin && positionals.length > 1) throw new UsageError("- stands alone");
-  const paths = fromStdin ? [] : await filesOf(positionals);
+  const paths = fromStdin ? [] : await filesOf(positionals).catch(toldOf);
   const archive = flags.text("archive");
   if (archive !== undefined && paths.length > 1) throw new UsageError("--archive goes with one manifest");
   return withDatabase(flags, async (file, box) => {
@@ -27,6 +28,10 @@ export const importAll = async (args: ReadonlyArray<string>): Promise<number> =>
     const result = fromStdin ? await importStream(process.stdin, options) : await importFiles(paths, options);
     return report(result, fromStdin);
   });
+};
+
+const toldOf = (error: unknown): never => {
+  throw error instanceof ImportSourceError ? new ToldError(error.message) : error;
 };
 
 const report = ({ engines, problems }: Imported, fromStdin: boolean): number => {

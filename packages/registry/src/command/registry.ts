@@ -1,20 +1,5 @@
 // Decides: what `bne registry ...` and `pnpm registry ...` understand.
-import { AccountError } from "../manage/Accounts.ts";
-import { BackupError } from "../manage/Backup.ts";
-import { ExportError } from "../manage/Export.ts";
-import { ImportSourceError } from "../manage/ImportSource.ts";
-import { UnacceptableEngineError } from "../api/EngineRow.ts";
-import { ManifestError } from "../manage/Manifest.ts";
-import { change } from "./change.ts";
-import { credentials } from "./credentials.ts";
-import { UsageError } from "./Database.ts";
-import { exportAll } from "./export.ts";
-import { importAll } from "./import.ts";
-import { backup, restore } from "./backup.ts";
-import { databaseProblem } from "./Problem.ts";
-import { serve } from "./serve.ts";
-import { SettingsError } from "./Settings.ts";
-import { users } from "./users.ts";
+import { ToldError, UsageError } from "./Told.ts";
 
 /** Help for all of it. */
 export const registryUsage = `Usage: registry COMMAND --database FILE [options]     (or REGISTRY_DATABASE=FILE)
@@ -54,23 +39,34 @@ BYTENITE_REGISTRY_KEY      key for secrets at rest and for access tokens, at lea
 
 type Command = (args: ReadonlyArray<string>) => Promise<number>;
 
+// Loaded when they are needed: a command line should not wait for the parts of another.
+const serve: Command = async (args) => (await import("./serve.ts")).serve(args);
+
+const changing =
+  (how: "activate" | "deactivate" | "delete" | "make-public" | "make-private"): Command =>
+  async (args) =>
+    (await import("./change.ts")).change(how, args);
+
+const crediting =
+  (kind: "token" | "api-key"): Command =>
+  async (args) =>
+    (await import("./credentials.ts")).credentials(kind, args);
+
 const commands: Readonly<Record<string, Command>> = {
   serve,
-  import: importAll,
-  export: exportAll,
-  activate: (args) => change("activate", args),
-  deactivate: (args) => change("deactivate", args),
-  delete: (args) => change("delete", args),
-  "make-public": (args) => change("make-public", args),
-  "make-private": (args) => change("make-private", args),
-  backup,
-  restore,
-  users,
-  token: (args) => credentials("token", args),
-  key: (args) => credentials("api-key", args),
+  import: async (args) => (await import("./import.ts")).importAll(args),
+  export: async (args) => (await import("./export.ts")).exportAll(args),
+  activate: changing("activate"),
+  deactivate: changing("deactivate"),
+  delete: changing("delete"),
+  "make-public": changing("make-public"),
+  "make-private": changing("make-private"),
+  backup: async (args) => (await import("./backup.ts")).backup(args),
+  restore: async (args) => (await import("./backup.ts")).restore(args),
+  users: async (args) => (await import("./users.ts")).users(args),
+  token: crediting("token"),
+  key: crediting("api-key"),
 };
-
-const told = [AccountError, BackupError, ExportError, ImportSourceError, ManifestError, UnacceptableEngineError];
 
 /**
  * Runs a command line: `args` is what comes after `registry`. Data goes to stdout, everything else to stderr. Resolves to
@@ -87,13 +83,14 @@ export const runRegistry = async (args: ReadonlyArray<string>): Promise<number> 
     if (command === undefined) throw new UsageError(`there is no command ${JSON.stringify(first)}`);
     return await command(first.startsWith("-") ? args : rest);
   } catch (error) {
-    if (error instanceof UsageError || error instanceof SettingsError) {
+    if (error instanceof UsageError) {
       process.stderr.write(`registry: ${error.message}\nSee registry --help.\n`);
       return 2;
     }
-    const known = told.some((kind) => error instanceof kind) || (error as NodeJS.ErrnoException).code !== undefined;
-    if (!known) throw error;
-    process.stderr.write(`registry: ${databaseProblem(error, "")}\n`);
+    // A path that is not there, and what was made to be told. Anything else is a fault of ours, and shows where.
+    const told = error instanceof ToldError || (error as NodeJS.ErrnoException).code !== undefined;
+    if (!told) throw error;
+    process.stderr.write(`registry: ${(error as Error).message}\n`);
     return 1;
   }
 };

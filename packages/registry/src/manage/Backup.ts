@@ -3,7 +3,7 @@ import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { backup, type DatabaseSync } from "node:sqlite";
 import { migrations } from "../api/Migrations.ts";
-import { openSqlite } from "../node/SqliteFile.ts";
+import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
 
 /** Pages per step: all of them, so that a copy is one snapshot, whatever is written meanwhile. */
 const pagesPerStep = 0x7fff_ffff;
@@ -48,13 +48,21 @@ export const backUp = async (database: DatabaseSync, path: string): Promise<Back
  * contents, and so does whoever opens it after a crash. The backup is checked first.
  */
 export const restore = async (path: string, target: string): Promise<BackupSummary> => {
-  const source = openSqlite(path, { readOnly: true });
+  const source = opened(path);
   try {
     const summary = contentsOf(source.database, path);
     await backup(source.database, target, { rate: pagesPerStep });
     return summary;
   } finally {
     source.close();
+  }
+};
+
+const opened = (path: string): SqliteFile => {
+  try {
+    return openSqlite(path, { readOnly: true });
+  } catch (error) {
+    throw new BackupError(`${path} cannot be read as a backup: ${(error as Error).message}`);
   }
 };
 

@@ -11,6 +11,7 @@ import { replaceConfigured } from "../manage/Accounts.ts";
 import { seedTrial, trialUsers } from "../manage/Trial.ts";
 import { openAccessLog } from "./AccessLog.ts";
 import { makeAdmin, makeHealth, serving } from "./AdminEndpoints.ts";
+import { docsEndpoints } from "./DocsAssets.ts";
 import { makeFaultyHandler } from "./FaultyHandler.ts";
 import { defaultLimits, startServer, type Handler, type ServerLimits } from "./HttpServer.ts";
 import { isLoopback } from "./Loopback.ts";
@@ -81,7 +82,10 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
     const { adminPort } = options;
     const admin = makeAdmin(handlers);
     const health = makeHealth({ sql: file.port, draining: () => draining });
-    const open = adminPort === undefined && loopback ? new Map([...health, ...admin]) : health;
+    const open =
+      adminPort === undefined && loopback
+        ? new Map([...health, ...docsEndpoints, ...admin])
+        : new Map([...health, ...docsEndpoints]);
     if (adminPort !== undefined) {
       const handle = serving(new Map([...health, ...admin]));
       const server = await startServer({

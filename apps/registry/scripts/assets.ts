@@ -1,0 +1,17 @@
+// Copies the files of the docs page to where wrangler takes static assets from.
+import { copyFile, mkdir } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+
+const files = ["swagger-ui.css", "swagger-ui-bundle.js"];
+
+const target = new URL("../dist/assets/docs/", import.meta.url);
+
+/** Makes `dist/assets`, anew or over what is there. */
+export const copyAssets = async (): Promise<void> => {
+  await mkdir(target, { recursive: true });
+  for (const file of files) {
+    await copyFile(fileURLToPath(import.meta.resolve(`swagger-ui-dist/${file}`)), new URL(file, target));
+  }
+};
+
+if (import.meta.main) await copyAssets();

@@ -1,0 +1,52 @@
+// Decides: what a person who opens the registry in a browser is shown: the API's document, readable (Swagger UI).
+import { openApiText } from "../gen/openApi.ts";
+import type { Answer } from "./Routes.ts";
+
+/** Files of swagger-ui-dist that the page needs, and their types; they are served beside it. */
+export const docsAssets: Readonly<Record<string, string>> = {
+  "swagger-ui.css": "text/css; charset=utf-8",
+  "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+};
+
+/** Nothing is loaded from elsewhere, and nothing inline but styles runs. */
+const policy =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const page = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>ByteNite engines API</title>
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+<link rel="icon" href="data:,">
+</head>
+<body>
+<div id="docs"></div>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</body>
+</html>
+`;
+
+const start = `window.SwaggerUIBundle({ url: "/openapi.json", dom_id: "#docs", deepLinking: true, validatorUrl: null });
+`;
+
+const answer = (type: string, body: string): Answer => ({
+  status: 200,
+  headers: {
+    "Content-Type": type,
+    "Content-Security-Policy": policy,
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "public, max-age=300",
+  },
+  body,
+  about: { endpoint: undefined, user: undefined },
+});
+
+/** The pages by path. */
+export const docs: ReadonlyMap<string, () => Answer> = new Map([
+  ["/openapi.json", () => answer("application/json", openApiText)],
+  ["/docs", () => answer("text/html; charset=utf-8", page)],
+  ["/docs/start.js", () => answer("text/javascript; charset=utf-8", start)],
+]);
