@@ -2,12 +2,6 @@
 import { openApiText } from "../gen/openApi.ts";
 import type { Answer } from "./Routes.ts";
 
-/** Files of swagger-ui-dist that the page needs, and their types; they are served beside it. */
-export const docsAssets: Readonly<Record<string, string>> = {
-  "swagger-ui.css": "text/css; charset=utf-8",
-  "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
-};
-
 /** Nothing is loaded from elsewhere, and nothing inline but styles runs. */
 const policy =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

@@ -4,7 +4,7 @@ import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { encodeJson, parseTag, parseVersion, type Version } from "@bytenite-engines/core/wire";
 import { EngineSchema, PlatformConfigSchema, type Engine } from "@bytenite-engines/proto";
 import type { SecretBox } from "./SecretBox.ts";
-import type { SqlValue, Statement } from "./SqlPort.ts";
+import type { SqlValue } from "./SqlPort.ts";
 
 /** An engine that cannot be kept; the message says which and why. */
 export class UnacceptableEngineError extends Error {
@@ -37,9 +37,6 @@ export const engineColumns = [
 
 /** Inserts the row of a new engine. */
 export const insertEngineSql = `INSERT INTO engines (${engineColumns.join(", ")}) VALUES (${engineColumns.map(() => "?").join(", ")})`;
-
-/** The statement that inserts an engine. */
-export const insertEngine = (row: EngineRow): Statement => ({ sql: insertEngineSql, values: row });
 
 /** Where the sealed secret of an engine belongs. */
 export const secretPlace = (owner: string, name: string, version: string): string => `${owner}/${name}@${version}`;
