@@ -1,12 +1,12 @@
 // Decides: which characters of foreign text may reach a terminal, and how the others are shown.
 
 /**
- * Control characters (C0, DEL, C1), line and paragraph separators, marks that change the direction of text, characters
- * without width that hide text (tags included), and halves of surrogate pairs.
+ * Control characters, formats (marks that change the direction of text or hide it, tags), separators of lines and paragraphs,
+ * halves of surrogate pairs; and characters of other kinds that have no width. Variation selectors of emoji stay.
  */
 const dangerous =
-  // oxlint-disable-next-line no-control-regex, no-misleading-character-class
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]|\udb40[\udc00-\udfff]/g;
+  // oxlint-disable-next-line no-misleading-character-class
+  /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0\u{e0100}-\u{e01ef}]/gu;
 
 const shortForms: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 

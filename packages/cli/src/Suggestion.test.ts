@@ -1,0 +1,21 @@
+import { expect, test } from "vitest";
+import { closest, didYouMean } from "./Suggestion.ts";
+
+const names = ["list", "get", "status", "versions", "wait", "watch", "word-count@0.9", "word-count@0.10"];
+
+test("a slip of a finger is found", () => {
+  expect(closest("lsit", names)).toEqual(["list"]);
+  expect(closest("stauts", names)).toEqual(["status"]);
+  expect(closest("gte", names)).toEqual(["get"]);
+  expect(closest("word-cuont@0.9", names)[0]).toBe("word-count@0.9");
+});
+
+test("the start of a word is close, something else is not", () => {
+  expect(closest("vers", names)).toEqual(["versions"]);
+  expect(closest("frobnicate", names)).toEqual([]);
+  expect(didYouMean("frobnicate", names)).toBeUndefined();
+});
+
+test("several are said as a sentence", () => {
+  expect(didYouMean("wat", names, "bne ")).toBe("Did you mean bne watch or bne wait?");
+});

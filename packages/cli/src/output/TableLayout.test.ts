@@ -1,0 +1,48 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { safeText } from "../text/SafeText.ts";
+import { widthOf } from "../text/Width.ts";
+import { engineColumns } from "./EngineShape.ts";
+import { lineOf, placed } from "./TableLayout.ts";
+
+const cell = fc.record({
+  text: fc.oneof(
+    fc.string({ unit: "grapheme", maxLength: 40 }).map(safeText),
+    fc.constantFrom("", "1", "x".repeat(200)),
+  ),
+});
+const row = fc.tuple(...engineColumns.map(() => cell));
+
+test("no line is wider than the terminal, whatever the values", () => {
+  fc.assert(
+    fc.property(
+      fc.array(row, { minLength: 1, maxLength: 5 }),
+      fc.integer({ min: 10, max: 200 }),
+      fc.boolean(),
+      (rows, width, asked) => {
+        const places = placed(engineColumns, rows, width, asked);
+        for (const cells of rows) {
+          const chosen = places.map(({ column }) => cells[engineColumns.indexOf(column)] ?? { text: "" });
+          expect(widthOf(lineOf(places, chosen, { colour: false, width }))).toBeLessThanOrEqual(width);
+        }
+      },
+    ),
+  );
+});
+
+test("columns that were asked for all stay, others go by their rank", () => {
+  const rows = [engineColumns.map(() => ({ text: "0123456789" }))];
+  expect(placed(engineColumns, rows, 60, true)).toHaveLength(engineColumns.length);
+  const kept = placed(engineColumns, rows, 40, false).map(({ column }) => column.path);
+  expect(kept.slice(0, 2)).toEqual(["name", "version"]);
+  expect(kept).not.toContain("deviceRequirements.minMemory");
+});
+
+test("without a width nothing is cut", () => {
+  const long = "y".repeat(500);
+  const rows = [engineColumns.map(() => ({ text: long }))];
+  const places = placed(engineColumns, rows, undefined, false);
+  expect(lineOf(places, rows[0] ?? [], { colour: false, width: undefined })).toBe(
+    engineColumns.map(() => long).join("  "),
+  );
+});
