@@ -81,10 +81,14 @@ const freePort = (port: number): Promise<number> =>
 
 /** Serves until SIGINT or SIGTERM, then ends the runtime too. A failure is one sentence on standard error, exit code 1. */
 export const serveUntilSignal = async (served: Served): Promise<void> => {
-  const ended = new Promise<void>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
-  });
   const running = await serve(served);
+  const ended = new Promise<void>((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      // The emulator's own handlers would end this process at once, as if it had failed.
+      process.removeAllListeners(signal);
+      process.once(signal, () => resolve());
+    }
+  });
   process.stdout.write(`ready ${running.url}\n`);
   await ended;
   await running.stop();

@@ -1,0 +1,137 @@
+// The commands, as processes.
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { fileURLToPath } from "node:url";
+import { startRegistry } from "@bytenite-engines/registry/testing";
+import { expect, onTestFinished, test } from "vitest";
+import { cacheResult } from "./served.ts";
+
+interface Command {
+  readonly child: ChildProcess;
+  readonly output: () => string;
+  readonly errors: () => string;
+}
+
+const run = (name: string, args: ReadonlyArray<string>, env: Record<string, string> = {}): Command => {
+  const script = fileURLToPath(new URL(`../scripts/${name}.ts`, import.meta.url));
+  const child = spawn(process.execPath, [script, ...args], { env: { ...process.env, ...env } });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  let output = "";
+  let errors = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
+  return { child, output: () => output, errors: () => errors };
+};
+
+const ready = async ({ child, output, errors }: Command): Promise<string> => {
+  while (!output().includes("\n")) {
+    if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode}: ${errors()}`);
+    await Promise.race([once(child.stdout ?? child, "data"), once(child, "exit")]);
+  }
+  return /^ready (http:\/\/127\.0\.0\.1:\d+)\n$/.exec(output())?.[1] ?? "";
+};
+
+/** Resolves when nothing accepts connections there any more. */
+const unreachable = async (url: string): Promise<boolean> => {
+  for (let tries = 0; tries < 200; tries++) {
+    const isUp = await fetch(url).then(
+      () => true,
+      () => false,
+    );
+    if (!isUp) return true;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  return false;
+};
+
+test.each(["SIGINT", "SIGTERM"] as const)(
+  "proxy says one line when it is ready, and ends with workerd on %s",
+  async (signal) => {
+    await using registry = await startRegistry();
+    const proxy = run("proxy", ["--port", "0", "--upstream", registry.url]);
+    const url = await ready(proxy);
+    const get = () => fetch(`${url}/v1/dev/engines`, { headers: { authorization: registry.tokens["alice"] ?? "" } });
+    expect([cacheResult(await get()), cacheResult(await get())]).toEqual(["fwd=uri-miss", "hit"]);
+    proxy.child.kill(signal);
+    const [code] = (await once(proxy.child, "exit")) as [number | null];
+    expect([code, await unreachable(url)]).toEqual([0, true]);
+    expect([proxy.output(), proxy.errors()]).toEqual([`ready ${url}\n`, ""]);
+  },
+);
+
+test("its log has a line for each request, and no token, secret or digest of one in it", async () => {
+  await using registry = await startRegistry();
+  const token = registry.tokens["alice"] ?? "";
+  const proxy = run("proxy", ["--port", "0", "--upstream", registry.url], {
+    LOG: "all",
+    ADMIN_SECRET: "a-very-secret-secret",
+  });
+  const url = await ready(proxy);
+  for (const path of ["/engines", "/engines", "/engines/zipper", "/nothing"]) {
+    await fetch(`${url}/v1/dev${path}`, {
+      headers: { authorization: token, traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01` },
+    });
+  }
+  proxy.child.kill();
+  await once(proxy.child, "exit");
+  const lines = proxy.errors().trim().split("\n");
+  expect(lines.map((line) => (JSON.parse(line) as { message: string }).message)).toEqual([
+    "GET 200 miss",
+    "GET 200 hit",
+    "GET 200 miss",
+    "GET 404 refused",
+  ]);
+  expect(lines.every((line) => line.includes("a".repeat(32)))).toBe(true);
+  for (const secret of [token, "secret", "digest"]) expect(proxy.errors()).not.toContain(secret);
+});
+
+test("a port in use is one sentence", async () => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const proxy = run("proxy", ["--port", `${port}`, "--upstream", "http://127.0.0.1:1/v1/dev"]);
+  const [code] = (await once(proxy.child, "exit")) as [number | null];
+  expect([code, proxy.output()]).toEqual([1, ""]);
+  expect(proxy.errors()).toBe(`Port ${port} is in use: choose another one with --port.\n`);
+});
+
+test.each([
+  [["--port", "0"], "--upstream is missing."],
+  [["--upstream", "http://127.0.0.1:1"], "--port must be a whole number"],
+  [["--port", "0", "--upstream", "nonsense"], "UPSTREAM_URL must be an http or https URL"],
+  [["--porz", "0"], "Unknown option '--porz'"],
+])("%j is refused in one line", async (args, problem) => {
+  const proxy = run("proxy", args);
+  const [code] = (await once(proxy.child, "exit")) as [number | null];
+  expect([code, proxy.errors().trim().split("\n").length]).toEqual([1, 1]);
+  expect(proxy.errors()).toContain(problem);
+});
+
+test("rfc-cache forwards anything, stores by the rules of a shared cache, and invalidates", async () => {
+  let count = 0;
+  const server = createServer((request, response) => {
+    count += 1;
+    response.setHeader("cache-control", request.url === "/private" ? "private, max-age=60" : "max-age=60");
+    response.end(`${request.method} ${request.url} ${String(request.headers["x-any"] ?? "")} ${count}`);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const url = await ready(run("rfc-cache", ["--port", "0", "--upstream", `http://127.0.0.1:${port}`]));
+  const text = async (path: string, init?: RequestInit): Promise<string> => (await fetch(url + path, init)).text();
+  expect(await text("/a?b=1", { headers: { "x-any": "x" } })).toBe("GET /a?b=1 x 1");
+  expect(await text("/a?b=1", { headers: { "x-any": "y" } })).toBe("GET /a?b=1 x 1");
+  expect(await text("/a?b=1", { headers: { range: "bytes=0-2" } })).toBe("GET");
+  expect(await text("/a?b=1", { method: "PUT", body: "z" })).toBe("PUT /a?b=1  2");
+  expect(await text("/a?b=1")).toBe("GET /a?b=1  3");
+  expect([await text("/private"), await text("/private")]).toEqual(["GET /private  4", "GET /private  5"]);
+  expect(await text("/auth", { headers: { authorization: "x" } })).toBe("GET /auth  6");
+  expect(await text("/auth")).toBe("GET /auth  7");
+});
