@@ -16,7 +16,10 @@ interface Command {
 const run = (name: string, args: ReadonlyArray<string>, env: Record<string, string> = {}): Command => {
   const script = fileURLToPath(new URL(`../scripts/${name}.ts`, import.meta.url));
   const child = spawn(process.execPath, [script, ...args], { env: { ...process.env, ...env } });
-  onTestFinished(() => void child.kill("SIGKILL"));
+  // Not SIGKILL: workerd would outlive it.
+  onTestFinished(async () => {
+    if (child.exitCode === null && child.kill("SIGTERM")) await once(child, "exit");
+  });
   let output = "";
   let errors = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
