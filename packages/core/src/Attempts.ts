@@ -47,6 +47,17 @@ export const attempts = <A>(plan: AttemptPlan<A>): Effect.Effect<A, AttemptFailu
     return attemptFrom(1, 0, { plan, clock, fiber, start: clock.monotonicTimeNanosUnsafe() });
   });
 
+/** The attempts after a first one that failed; `start` is when that one began, on the monotonic clock. */
+export const attemptsAfter = <A>(
+  plan: AttemptPlan<A>,
+  failure: AttemptFailure,
+  start: bigint,
+): Effect.Effect<A, AttemptFailure> =>
+  Effect.withFiber((fiber) => {
+    const course = { plan, clock: fiber.getRef(Clock.Clock), fiber, start };
+    return Effect.flatMap(Random.next, (random) => afterFailure(1, failure, random, course));
+  });
+
 interface Course<A> {
   readonly plan: AttemptPlan<A>;
   readonly clock: Clock.Clock;

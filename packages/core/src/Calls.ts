@@ -5,7 +5,6 @@ import { attempts, type AttemptPlan, type CallState } from "./Attempts.ts";
 import { endpoints, pathOf, type EndpointName } from "./Endpoint.ts";
 import { EngineError } from "./EngineError.ts";
 import type { EventSubject } from "./EngineEvent.ts";
-import type { AttemptFailure } from "./Failure.ts";
 import type { Format } from "./MediaType.ts";
 import type { ClientParts } from "./ClientParts.ts";
 import { encodeQuery } from "./QueryParameters.ts";
@@ -37,6 +36,14 @@ export interface Answer<T> {
   readonly lastAttemptMs: number;
 }
 
+/** A call that is ready to be sent. */
+export interface PreparedCall<N extends EndpointName> {
+  readonly name: N;
+  readonly plan: AttemptPlan<Received<N>>;
+  /** The exchanges under way that it may share; undefined: none. */
+  readonly inFlight: InFlight<Answer<ResponseOf<N>>, EngineError> | undefined;
+}
+
 /** One call of the API. */
 export const call = <N extends EndpointName>(
   parts: ClientParts,
@@ -45,52 +52,61 @@ export const call = <N extends EndpointName>(
   request: RequestOf<N> | undefined,
 ): Effect.Effect<Answer<ResponseOf<N>>, EngineError> =>
   Effect.suspend(() => {
-    const path = pathOf(name, tag);
-    if (path === undefined) return Effect.fail(invalidTag(parts, tag));
-    const { request: schema, path: template } = endpoints[name];
-    const query =
-      request === undefined
-        ? ""
-        : encodeQuery<DescMessage>(schema, create<DescMessage>(schema, request), ["engine_tag"]);
-    const url = `${parts.baseUrl}${path}${query === "" ? "" : `?${query}`}`;
-    const subject: EventSubject = { endpoint: name, url };
-    const sent = inCallSpan(exchanged(parts, name, url, subject), name, template);
-    const { inFlight } = parts;
-    if (inFlight === undefined || !parts.settings.share) return sent;
-    // Messages can be changed, so each caller gets its own.
-    return shared(inFlight as InFlight<Answer<ResponseOf<N>>, EngineError>, url, sent, (answer) => ({
-      ...answer,
-      data: structuredClone(answer.data),
-    }));
+    const prepared = prepare(parts, name, tag, request);
+    return prepared instanceof EngineError ? Effect.fail(prepared) : send(prepared);
   });
 
-const exchanged = <N extends EndpointName>(
+/** What a call will be, or why it cannot be. */
+export const prepare = <N extends EndpointName>(
   parts: ClientParts,
   name: N,
-  url: string,
-  subject: EventSubject,
-): Effect.Effect<Answer<ResponseOf<N>>, EngineError> => {
+  tag: string | undefined,
+  request: RequestOf<N> | undefined,
+): PreparedCall<N> | EngineError => {
+  const path = pathOf(name, tag);
+  if (path === undefined) return invalidTag(parts, tag);
+  const schema: DescMessage = endpoints[name].request;
+  const query = request === undefined ? "" : encodeQuery(schema, create(schema, request), ["engine_tag"]);
+  const url = `${parts.baseUrl}${path}${query === "" ? "" : `?${query}`}`;
+  const { settings, origin, budget, breaker } = parts;
+  const subject: EventSubject = { endpoint: name, url };
   const state: CallState = { requests: 0, spoiled: 0, renewed: false, status: undefined };
-  const { settings } = parts;
   const plan: AttemptPlan<Received<N>> = {
     subject,
-    origin: parts.origin,
+    origin,
     settings,
-    budget: parts.budget,
-    breaker: parts.breaker,
+    budget,
+    breaker,
     emit: parts.emit ?? silent,
     state,
     run: (signal, clock, span) => readAnswer(parts, name, { subject, url, settings, state, clock, span, signal }),
   };
-  return Effect.mapBoth(attempts(plan), {
-    onSuccess: (received) => answerOf(received, state),
-    onFailure: (failure: AttemptFailure) => failure.error.withAttempts(state.requests),
-  });
+  // What is in the map under this URL is of this endpoint.
+  const inFlight = settings.share ? (parts.inFlight as PreparedCall<N>["inFlight"]) : undefined;
+  return { name, plan, inFlight };
 };
+
+/** Sends a prepared call, or shares the exchange of one that is under way. */
+export const send = <N extends EndpointName>({
+  name,
+  plan,
+  inFlight,
+}: PreparedCall<N>): Effect.Effect<Answer<ResponseOf<N>>, EngineError> => {
+  const exchanged = Effect.mapBoth(attempts(plan), {
+    onSuccess: (received) => answerOf(received, plan.state),
+    onFailure: (failure) => failure.error.withAttempts(plan.state.requests),
+  });
+  const sent = inCallSpan(exchanged, name, endpoints[name].path);
+  return inFlight === undefined ? sent : shared(inFlight, plan.subject.url, sent, copyOf);
+};
+
+/** Messages can be changed, so each caller gets its own. */
+const copyOf = <T>(answer: Answer<T>): Answer<T> => ({ ...answer, data: structuredClone(answer.data) });
 
 const silent = (): void => {};
 
-const answerOf = <N extends EndpointName>(
+/** The answer that was received. */
+export const answerOf = <N extends EndpointName>(
   { answered, format, data, unknownFields }: Received<N>,
   state: CallState,
 ): Answer<ResponseOf<N>> => {

@@ -11,37 +11,64 @@ import { AttemptFailure } from "./Failure.ts";
 import type { HedgingTools } from "./Hedging.ts";
 import { retryCost } from "./RetryBudget.ts";
 
-/** Sends one request and waits for its end or the timeout, whichever is first. Interruption aborts it. */
+/** Who is told how an attempt ended: one of them, once. */
+export interface Ending<A> {
+  readonly succeed: (value: A) => void;
+  readonly fail: (failure: AttemptFailure) => void;
+  readonly die: (cause: unknown) => void;
+}
+
+/** Sends one request; its end or the timeout counts, whichever is first. Interruption aborts it. */
 export const send = <A>(
   plan: AttemptPlan<A>,
   clock: Clock.Clock,
   span: Span | undefined,
-  remainingMs: number,
+  withinMs: number,
 ): Effect.Effect<A, AttemptFailure> =>
   Effect.callback<A, AttemptFailure>((resume) => {
-    const controller = new AbortController();
-    const { signal } = controller;
-    const stopTimer = startTimer(plan, clock, remainingMs, (failure) => {
-      controller.abort();
-      resume(Effect.fail(failure));
+    const abort = begin(plan, clock, span, withinMs, {
+      succeed: (value) => resume(Effect.succeed(value)),
+      fail: (failure) => resume(Effect.fail(failure)),
+      die: (cause) => resume(Effect.die(cause)),
     });
-    const { hedging } = plan.settings;
-    const run = (signal: AbortSignal): Promise<A> => plan.run(signal, clock, span);
-    const answer = hedging === undefined ? run(signal) : hedging.around(run, hedgingTools(plan, clock, signal));
-    const end = (effect: Effect.Effect<A, AttemptFailure>): void => {
-      stopTimer();
-      // An aborted request has nobody left who waits for it.
-      if (!signal.aborted) resume(effect);
-    };
-    answer.then(
-      (value) => end(Effect.succeed(value)),
-      (cause: unknown) => end(cause instanceof AttemptFailure ? Effect.fail(cause) : Effect.die(cause)),
-    );
-    return Effect.sync(() => {
-      stopTimer();
-      controller.abort();
-    });
+    return Effect.sync(abort);
   });
+
+/** Begins an attempt, and gives what aborts it: after that, nobody is told anything. */
+export const begin = <A>(
+  plan: AttemptPlan<A>,
+  clock: Clock.Clock,
+  span: Span | undefined,
+  withinMs: number,
+  ending: Ending<A>,
+): (() => void) => {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const stopTimer = startTimer(plan, clock, withinMs, (failure) => {
+    controller.abort();
+    ending.fail(failure);
+  });
+  const { hedging } = plan.settings;
+  const run = (signal: AbortSignal): Promise<A> => plan.run(signal, clock, span);
+  const answer = hedging === undefined ? run(signal) : hedging.around(run, hedgingTools(plan, clock, signal));
+  answer.then(
+    (value) => {
+      stopTimer();
+      if (!signal.aborted) ending.succeed(value);
+      return undefined;
+    },
+    (cause: unknown) => {
+      stopTimer();
+      if (signal.aborted) return;
+      if (cause instanceof AttemptFailure) ending.fail(cause);
+      else ending.die(cause);
+    },
+  );
+  return () => {
+    stopTimer();
+    controller.abort();
+  };
+};
 
 const startTimer = (
   plan: AttemptPlan<unknown>,
@@ -59,7 +86,8 @@ const startTimer = (
   });
 };
 
-const liveClock = /* @__PURE__ */ Context.get(Context.empty(), Clock.Clock);
+/** The clock of the runtime. */
+export const liveClock = /* @__PURE__ */ Context.get(Context.empty(), Clock.Clock);
 
 /** Longest delay of `setTimeout`, in milliseconds. */
 const maxTimerMs = 2_147_483_647;

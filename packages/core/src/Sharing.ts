@@ -5,8 +5,17 @@ import * as Exit from "effect/Exit";
 
 type Follower<A, E> = (exit: Exit.Exit<A, E> | "orphaned") => void;
 
+/** Those who wait for the end of an exchange that another one runs. */
+export type Followers<A, E> = Set<Follower<A, E>>;
+
 /** The exchanges under way, by key. */
-export type InFlight<A, E> = Map<string, Set<Follower<A, E>>>;
+export type InFlight<A, E> = Map<string, Followers<A, E>>;
+
+/** Tells them that it ended; when it was given up, that one of them has to begin anew. */
+export const announce = <A, E>(followers: Followers<A, E>, exit: Exit.Exit<A, E>): void => {
+  const orphaned = !Exit.isSuccess(exit) && Cause.hasInterrupts(exit.cause);
+  for (const follower of followers) follower(orphaned ? "orphaned" : exit);
+};
 
 /**
  * Runs `effect` unless one with the same key is under way: then waits for that one's end and gives `copy` of its value.
@@ -34,8 +43,7 @@ export const shared = <A, E>(
     return Effect.onExit(effect, (exit) =>
       Effect.sync(() => {
         inFlight.delete(key);
-        const orphaned = !Exit.isSuccess(exit) && Cause.hasInterrupts(exit.cause);
-        for (const follower of own) follower(orphaned ? "orphaned" : exit);
+        announce(own, exit);
       }),
     );
   });

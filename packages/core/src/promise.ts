@@ -1,12 +1,11 @@
 // Decides: what the client is to everybody who does not use Effect.
-import * as Cause from "effect/Cause";
-import * as Effect from "effect/Effect";
-import * as Exit from "effect/Exit";
 import type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
-import { call, type Answer, type RequestOf, type ResponseOf } from "./Calls.ts";
+import { prepare, type Answer, type RequestOf, type ResponseOf } from "./Calls.ts";
 import type { CallOptions, ClientOptions } from "./ClientOptions.ts";
 import { makeClientParts, partsOfCall, type ClientParts } from "./ClientParts.ts";
+import { sendDirectly } from "./DirectCall.ts";
 import type { EndpointName } from "./Endpoint.ts";
+import { EngineError } from "./EngineError.ts";
 import { nextPage, tooManyPages } from "./Paging.ts";
 import { listRequest, messageRequest, type ListParams, type MessageParams } from "./Parameters.ts";
 
@@ -95,8 +94,7 @@ const ask = async <N extends EndpointName, A>(
 ): Promise<A> => {
   const signal = options?.signal;
   signal?.throwIfAborted();
-  const effect = call(partsOfCall(parts, options), name, tag, request);
-  const exit = await Effect.runPromiseExit(effect, signal === undefined ? undefined : { signal });
-  if (Exit.isSuccess(exit)) return part(exit.value);
-  throw signal?.aborted === true && Cause.hasInterrupts(exit.cause) ? signal.reason : Cause.squash(exit.cause);
+  const prepared = prepare(partsOfCall(parts, options), name, tag, request);
+  if (prepared instanceof EngineError) throw prepared;
+  return part(await sendDirectly(prepared, signal));
 };

@@ -1,0 +1,91 @@
+// Decides: how a call of the promise door goes without a fiber for as long as nothing fails: a fiber costs a tenth of a call.
+import * as Cause from "effect/Cause";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import { attemptsAfter } from "./Attempts.ts";
+import { answerOf, send, type Answer, type PreparedCall, type ResponseOf } from "./Calls.ts";
+import type { EndpointName } from "./Endpoint.ts";
+import type { EngineError } from "./EngineError.ts";
+import { AttemptFailure } from "./Failure.ts";
+import type { Received } from "./Receiving.ts";
+import { begin, liveClock } from "./Sending.ts";
+import { announce, type Followers } from "./Sharing.ts";
+
+/** Sends a prepared call. Rejects with EngineError, and with the signal's reason once that is aborted. */
+export const sendDirectly = <N extends EndpointName>(
+  prepared: PreparedCall<N>,
+  signal: AbortSignal | undefined,
+): Promise<Answer<ResponseOf<N>>> => {
+  const { plan, inFlight } = prepared;
+  const { url } = plan.subject;
+  // A breaker decides in the fiber, and whoever waits for another's exchange does so there.
+  if (plan.breaker !== undefined || inFlight?.has(url) === true) return run(send(prepared), signal);
+  if (inFlight === undefined) return attempted(prepared, signal);
+  const followers: Followers<Answer<ResponseOf<N>>, EngineError> = new Set();
+  inFlight.set(url, followers);
+  return attempted(prepared, signal).then(
+    (answer) => {
+      inFlight.delete(url);
+      if (followers.size > 0) announce(followers, Exit.succeed(answer));
+      return answer;
+    },
+    (cause: EngineError) => {
+      inFlight.delete(url);
+      announce(followers, signal?.aborted === true ? Exit.interrupt() : Exit.fail(cause));
+      throw cause;
+    },
+  );
+};
+
+const attempted = async <N extends EndpointName>(
+  { plan }: PreparedCall<N>,
+  signal: AbortSignal | undefined,
+): Promise<Answer<ResponseOf<N>>> => {
+  const start = liveClock.monotonicTimeNanosUnsafe();
+  let received: Received<N>;
+  try {
+    received = await firstAttempt(plan, signal);
+    plan.budget.refund(0);
+  } catch (failure) {
+    if (!(failure instanceof AttemptFailure)) throw failure;
+    const others = Effect.mapError(attemptsAfter(plan, failure, start), ({ error }) =>
+      error.withAttempts(plan.state.requests),
+    );
+    received = await run(others, signal);
+  }
+  return answerOf(received, plan.state);
+};
+
+const firstAttempt = <N extends EndpointName>(
+  plan: PreparedCall<N>["plan"],
+  signal: AbortSignal | undefined,
+): Promise<Received<N>> =>
+  new Promise((resolve, reject) => {
+    const end = { succeed: resolve, fail: reject, die: reject };
+    if (signal === undefined) {
+      begin(plan, liveClock, undefined, plan.settings.deadlineMs, end);
+      return;
+    }
+    const onAbort = (): void => {
+      abort();
+      reject(signal.reason);
+    };
+    const over =
+      <T>(then: (value: T) => void) =>
+      (value: T): void => {
+        signal.removeEventListener("abort", onAbort);
+        then(value);
+      };
+    signal.addEventListener("abort", onAbort, { once: true });
+    const abort = begin(plan, liveClock, undefined, plan.settings.deadlineMs, {
+      succeed: over(end.succeed),
+      fail: over(end.fail),
+      die: over(end.die),
+    });
+  });
+
+const run = async <A>(effect: Effect.Effect<A, EngineError>, signal: AbortSignal | undefined): Promise<A> => {
+  const exit = await Effect.runPromiseExit(effect, signal === undefined ? undefined : { signal });
+  if (Exit.isSuccess(exit)) return exit.value;
+  throw signal?.aborted === true && Cause.hasInterrupts(exit.cause) ? signal.reason : Cause.squash(exit.cause);
+};
