@@ -12,12 +12,18 @@ export interface SecretBox {
   readonly open: (sealed: Uint8Array, place: string) => Promise<string>;
 }
 
+/** A key that is too short to be one. */
+export class KeyError extends Error {
+  override readonly name = "KeyError";
+}
+
 const utf8 = new TextEncoder();
 
 /** A key for one purpose, derived (HKDF, RFC 5869) from the operator's one key. Throws on a short key. */
 export const deriveKeyBytes = async (key: string, purpose: string): Promise<Uint8Array<ArrayBuffer>> => {
-  if (key.length < minKeyCharacters)
-    throw new Error(`the registry's key must have at least ${minKeyCharacters} characters`);
+  if (key.length < minKeyCharacters) {
+    throw new KeyError(`BYTENITE_REGISTRY_KEY must have at least ${minKeyCharacters} characters`);
+  }
   const material = await crypto.subtle.importKey("raw", utf8.encode(key), "HKDF", false, ["deriveBits"]);
   const info = utf8.encode(`bytenite-engines registry ${purpose}`);
   const algorithm = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info };

@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 import { UnacceptableEngineError } from "../api/EngineRow.ts";
 import { migrate } from "../api/Migrations.ts";
-import { makeSecretBox, type SecretBox } from "../api/SecretBox.ts";
+import { KeyError, makeSecretBox, type SecretBox } from "../api/SecretBox.ts";
 import { AccountError } from "../manage/Accounts.ts";
 import { BackupError } from "../manage/Backup.ts";
 import { ExportError } from "../manage/Export.ts";
@@ -76,7 +76,7 @@ const toldOf = (error: unknown): unknown =>
     ? new ToldError(error.message, { cause: error })
     : error;
 
-const telling = [AccountError, BackupError, ExportError, UnacceptableEngineError];
+const telling = [AccountError, BackupError, ExportError, KeyError, UnacceptableEngineError];
 
 /** A flag that must be given. Throws UsageError. */
 export const needed = (flags: Flags, name: string): string => {

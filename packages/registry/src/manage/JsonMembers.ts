@@ -53,8 +53,22 @@ export const complain = (reading: Reading, place: Place, problem: string): void 
   reading.problems.push(`${reading.source}:${line}:${column}: ${problem}`);
 };
 
-const located = (text: string, { names, key }: Place): { readonly line: number; readonly column: number } => {
-  let node: ValueNode = parse(text, { mode: "json" }).body;
+interface Position {
+  readonly line: number;
+  readonly column: number;
+}
+
+const located = (text: string, place: Place): Position => {
+  try {
+    return walked(parse(text, { mode: "json" }).body, place);
+  } catch {
+    // Nested too deep for the parser that knows lines.
+    return { line: 1, column: 1 };
+  }
+};
+
+const walked = (root: ValueNode, { names, key }: Place): Position => {
+  let node = root;
   let at: { readonly loc: ValueNode["loc"] } = node;
   for (const [depth, name] of names.entries()) {
     const members = node.type === "Object" ? node.members : [];

@@ -1,0 +1,66 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { makeRateLimit } from "./RateLimit.ts";
+import type { Refusal } from "./Refusal.ts";
+
+const user = { number: 1, id: "1", name: "carol" };
+
+/** Whether a call is let through, or the time it is told to wait. */
+const outcome = (admit: (of: typeof user) => void, of = user): "in" | number => {
+  try {
+    admit(of);
+    return "in";
+  } catch (error) {
+    return (error as Refusal).options.retryDelayMs ?? Number.NaN;
+  }
+};
+
+test("no window of time lets more calls in than the burst and what has flowed in since", () => {
+  const gaps = fc.array(fc.integer({ min: 0, max: 2_000 }), { minLength: 1, maxLength: 80 });
+  const rate = fc.record({
+    perSecond: fc.double({ min: 0.1, max: 50, noNaN: true }),
+    burst: fc.integer({ min: 1, max: 20 }),
+  });
+  fc.assert(
+    fc.property(gaps, rate, (gaps, { perSecond, burst }) => {
+      let now = 0;
+      const admit = makeRateLimit({ perSecond, burst }, () => now);
+      const admitted: Array<number> = [];
+      for (const gap of gaps) {
+        now += gap;
+        if (outcome(admit) === "in") admitted.push(now);
+      }
+      for (const [index, from] of admitted.entries()) {
+        for (const [later, to] of admitted.slice(index).entries()) {
+          expect(later + 1).toBeLessThanOrEqual(burst + ((to - from) / 1_000) * perSecond + 1e-6);
+        }
+      }
+    }),
+  );
+});
+
+test("a call that waits as long as it was told is let in, and one a little earlier is not", () => {
+  let now = 0;
+  const admit = makeRateLimit({ perSecond: 0.3, burst: 1 }, () => now);
+  expect(outcome(admit)).toBe("in");
+  const wait = outcome(admit);
+  expect(wait).toBe(3_334);
+  now += 3_330;
+  expect(outcome(admit)).toBeGreaterThan(0);
+  now += 4;
+  expect(outcome(admit)).toBe("in");
+});
+
+test("users do not take from each other, and a clock that goes back gives nothing", () => {
+  let now = 10_000;
+  const admit = makeRateLimit({ perSecond: 1, burst: 1 }, () => now);
+  expect([outcome(admit), outcome(admit, { ...user, id: "2" })]).toEqual(["in", "in"]);
+  now = 0;
+  expect(outcome(admit)).toBe(1_000);
+});
+
+test("a limit that lets nobody in is refused", () => {
+  expect(() => makeRateLimit({ perSecond: 0, burst: 1 })).toThrow("perSecond");
+  expect(() => makeRateLimit({ perSecond: Number.NaN, burst: 1 })).toThrow("perSecond");
+  expect(() => makeRateLimit({ perSecond: 1, burst: 0 })).toThrow("burst");
+});

@@ -1,0 +1,35 @@
+import { expect, test } from "vitest";
+import { digestOf, newSecret, sameDigest } from "./Digest.ts";
+import { KeyError, makeSecretBox } from "./SecretBox.ts";
+
+const key = "0123456789abcdef0123456789abcdef";
+
+test("a sealed secret opens in its place with its key, and nowhere else", async () => {
+  const box = await makeSecretBox(key);
+  const sealed = await box.seal("hunter2", "carol/zipper@0.1");
+  expect(await box.open(sealed, "carol/zipper@0.1")).toBe("hunter2");
+  await expect(box.open(sealed, "dave/zipper@0.1")).rejects.toThrow(Error);
+  await expect((await makeSecretBox(`${key}!`)).open(sealed, "carol/zipper@0.1")).rejects.toThrow(Error);
+  const altered = Uint8Array.from(sealed, (byte, index) => (index === sealed.length - 1 ? byte ^ 1 : byte));
+  await expect(box.open(altered, "carol/zipper@0.1")).rejects.toThrow(Error);
+});
+
+test("the same secret is sealed differently each time", async () => {
+  const box = await makeSecretBox(key);
+  expect(await box.seal("hunter2", "x")).not.toEqual(await box.seal("hunter2", "x"));
+});
+
+test("a short key is refused without being shown", async () => {
+  await expect(makeSecretBox("short-key")).rejects.toThrow(KeyError);
+  await expect(makeSecretBox("short-key")).rejects.not.toThrow("short-key");
+});
+
+test("digests are equal for equal secrets only, and a prefix is not enough", async () => {
+  const [a, again, b] = [await digestOf("a"), await digestOf("a"), await digestOf("b")];
+  expect(sameDigest(a.bytes, again.bytes)).toBe(true);
+  expect(sameDigest(a.bytes, b.bytes)).toBe(false);
+  expect(sameDigest(a.bytes, a.bytes.slice(0, 31))).toBe(false);
+  expect(sameDigest(a.bytes.slice(0, 31), a.bytes)).toBe(false);
+  expect(newSecret("bnt")).toMatch(/^bnt_[0-9a-f]{64}$/);
+  expect(newSecret("bnt")).not.toBe(newSecret("bnt"));
+});

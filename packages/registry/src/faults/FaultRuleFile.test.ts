@@ -1,0 +1,80 @@
+import { expect, test } from "vitest";
+import { FaultRulesError, parseFaultRules } from "./FaultRuleFile.ts";
+import { drawLatency } from "./FaultyAnswer.ts";
+import { makeFaults } from "./Faults.ts";
+
+test("every kind of fault and hint is read as it was written", () => {
+  const rules = [
+    {
+      on: { endpoint: "auth", user: "a", token: "b" },
+      probability: 0.5,
+      skip: 1,
+      times: 2,
+      fault: [{}, { silent: true }],
+    },
+    { fault: { latencyMs: { normal: [10, 2] }, reset: "in-body", slow: { headersMs: 1 } } },
+    {
+      fault: {
+        status: 429,
+        code: "ABORTED",
+        hint: [
+          { kind: "retry-after", seconds: 1 },
+          { kind: "retry-after-date", seconds: -5, form: "asctime" },
+          { kind: "grpc-metadata-retry-after", seconds: 1 },
+          { kind: "retry-after-ms", ms: 1 },
+          { kind: "retry-info", ms: 1 },
+        ],
+      },
+    },
+    {
+      fault: {
+        body: { bytes: 5 },
+        cutBodyAfterBytes: 1,
+        contentLength: 2,
+        contentType: "x/y",
+        headers: { A: null, B: "c" },
+      },
+    },
+    {
+      fault: {
+        jsonOnly: true,
+        schemaDigest: "x",
+        fieldNumbers: { "bytenite.engine.Engine": { id: 50 } },
+        clockSkewMs: -1,
+      },
+    },
+  ];
+  expect(parseFaultRules(JSON.stringify(rules))).toEqual(rules);
+});
+
+test.for<[string, string]>([
+  ["{", "not JSON"],
+  ["{}", "/ must be array"],
+  ['[{"fault":{},"on":{"endpoint":"put"}}]', "/0/on/endpoint must be equal to one of the allowed values"],
+  ['[{"fault":{"satus":1}}]', "(satus)"],
+  ['[{"fault":{"status":99}}]', "/0/fault/status must be >= 200"],
+  ['[{"fault":{"hint":{"kind":"retry-after","ms":1}}}]', "/0/fault/hint"],
+  ['[{"fault":{"headers":{"A":"x\\r\\nB: y"}}}]', "/0/fault/headers"],
+  ['[{"fault":{"contentType":"x\\ny"}}]', "/0/fault/contentType"],
+  ['[{"probability":2,"fault":{}}]', "/0/probability must be <= 1"],
+  ['[{"fault":{"fieldNumbers":{"a.B":{}}}}]', "no message a.B"],
+])("%s is refused with its place", ([text, says]) => {
+  expect(() => parseFaultRules(text)).toThrow(says);
+});
+
+test("what is refused is told as such", () => {
+  expect(() => parseFaultRules("[1]")).toThrow(FaultRulesError);
+});
+
+test("latencies are drawn from the distribution that they name, and never negative", () => {
+  const { random } = makeFaults([], 3);
+  const mean = (latency: Parameters<typeof drawLatency>[0]): number => {
+    const drawn = Array.from({ length: 5_000 }, () => drawLatency(latency, random));
+    expect(Math.min(...drawn)).toBeGreaterThanOrEqual(0);
+    return drawn.reduce((sum, ms) => sum + ms, 0) / drawn.length;
+  };
+  expect(mean(7)).toBe(7);
+  expect(mean({ uniform: [10, 20] })).toBeCloseTo(15, 0);
+  expect(mean({ exponential: 50 }) / 50).toBeCloseTo(1, 1);
+  expect(mean({ normal: [100, 5] }) / 100).toBeCloseTo(1, 2);
+});

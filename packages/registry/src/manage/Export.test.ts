@@ -1,0 +1,57 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { migrate } from "../api/Migrations.ts";
+import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
+import { addCredential, createCredential, ensureUser } from "./Accounts.ts";
+import { change, publishAll } from "./Engines.ts";
+import { exportSql } from "./Export.ts";
+
+const contents = (file: SqliteFile): unknown =>
+  [
+    "SELECT * FROM users",
+    "SELECT * FROM engines",
+    "SELECT * FROM public_total",
+    "SELECT * FROM credentials ORDER BY id",
+  ].map((sql) => file.rows({ sql, values: [] }));
+
+test("SQL of an export, run line by line, makes the same database, whatever the texts hold", async () => {
+  const text = fc.string({ unit: "binary", maxLength: 40 }).filter((text) => text.isWellFormed());
+  await fc.assert(
+    fc.asyncProperty(text, text, async (description, entrypoint) => {
+      const file = openSqlite(":memory:");
+      await migrate(file.port, 5);
+      const carol = ensureUser(file, "carol", 1);
+      await createCredential(file, carol, "api-key", description, 2);
+      await publishAll(
+        file,
+        carol,
+        ["0.1", "0.2", "0.3"].map((version) => ({
+          name: "a",
+          version,
+          description,
+          entrypoint,
+          isPublic: version !== "0.1",
+        })),
+        undefined,
+        3,
+      );
+      change(file, carol, "a@0.2", "delete", 4);
+      const copy = openSqlite(":memory:");
+      for (const line of [...exportSql(file, 5)].join("").split("\n")) copy.database.exec(line);
+      expect(contents(copy)).toEqual(contents(file));
+      file.close();
+      copy.close();
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test("trial and configured tokens stay behind", async () => {
+  const file = openSqlite(":memory:");
+  await migrate(file.port, 0);
+  const carol = ensureUser(file, "carol", 0);
+  await addCredential(file, carol, "trial", "local-carol", 0);
+  await addCredential(file, carol, "configured", "configured-for-carol", 0);
+  expect([...exportSql(file, 0)].join("")).not.toContain("INSERT INTO credentials");
+  file.close();
+});

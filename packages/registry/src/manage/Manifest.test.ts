@@ -1,0 +1,98 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { ManifestError, parseManifest } from "./Manifest.ts";
+
+const problems = (text: string): ReadonlyArray<string> => {
+  try {
+    parseManifest(text, "f");
+    return [];
+  } catch (error) {
+    if (error instanceof ManifestError) return error.problems;
+    throw error;
+  }
+};
+
+test("a whole manifest becomes an engine", () => {
+  const text = JSON.stringify({
+    name: "zipper",
+    version: "0.1",
+    type: "assembler",
+    description: "d",
+    entrypoint: "app.py",
+    platform: "docker",
+    platform_config: { container: "c", private_image: true, username: "u", token: "t", secrets: ["A"] },
+    device_requirements: { min_cpu: 0.5, min_memory: 2, gpu: ["tesla t4"] },
+    hash: `${"A".repeat(43)}=`,
+    link: "https://downloads.example/x",
+    is_public: true,
+  });
+  expect(parseManifest(text, "f")).toEqual({
+    name: "zipper",
+    version: "0.1",
+    type: "assembler",
+    description: "d",
+    entrypoint: "app.py",
+    platform: "docker",
+    platformConfig: { container: "c", privateImage: true, username: "u", token: "t", secrets: ["A"] },
+    deviceRequirements: { minCpu: 0.5, minMemory: 2, gpu: ["tesla t4"] },
+    hash: `${"A".repeat(43)}=`,
+    link: "https://downloads.example/x",
+    isPublic: true,
+  });
+});
+
+test("null is the same as absent", () => {
+  const engine = parseManifest('{"name":"a","version":"0.1","type":null,"platform_config":null}', "f");
+  expect(engine).toMatchObject({ type: "", entrypoint: "main.py" });
+  expect(engine.platformConfig).toBeUndefined();
+});
+
+test.for<[string, ReadonlyArray<string>]>([
+  ["", ["f:1:1: not JSON: Unexpected end of input found."]],
+  ["[]", ["f:1:1: the manifest must be an object"]],
+  ["{}", ["f:1:1: name is missing", "f:1:1: version is missing"]],
+  ['{\n "name": "a",\n "version": "1.2.3"\n}', ['f:3:13: version must be major.minor, as in "0.1"']],
+  ['{\n "name": "a",\n "version" "0.1"\n}', ["f:3:12: not JSON: Unexpected token String found."]],
+  ['{"name":1,"version":"0.1"}', ["f:1:9: name must be a text of at most 65536 characters"]],
+  ['{"name":"a","version":"0.1","platform_config":{"tokn":""}}', ['f:1:48: platform_config has no "tokn"']],
+  ['{"name":"a","version":"0.1","platform_config":[]}', ["f:1:47: platform_config must be an object"]],
+  [
+    '{"name":"a","version":"0.1","device_requirements":{"min_cpu":-1,"min_memory":1e39,"gpu":[1]}}',
+    [
+      "f:1:62: min_cpu must be a number from 0 on that fits into a float",
+      "f:1:78: min_memory must be a number from 0 on that fits into a float",
+      "f:1:89: gpu must be a list of at most 1000 texts",
+    ],
+  ],
+  ['{"name":"a","version":"0.1","hash":"x"}', ["f:1:36: hash must be the base64 of a SHA-256"]],
+  ['{"name":"a","version":"0.1","__proto__":{}}', ['f:1:29: the manifest has no "__proto__"']],
+  [
+    '{"name":"a","version":"0.1","description":"\\ud800"}',
+    ["f:1:43: description must be a text of at most 65536 characters"],
+  ],
+])("%j is wrong at the place that is told", ([text, told]) => {
+  expect(problems(text)).toEqual(told);
+});
+
+test("every text is an engine or has problems with a place, and nothing else happens", () => {
+  const known = fc.constantFrom("name", "version", "platform_config", "device_requirements", "is_public", "hash", "x");
+  const json = fc.oneof(
+    fc.json(),
+    fc.string(),
+    fc.dictionary(known, fc.jsonValue()).map((value) => JSON.stringify(value, null, 1)),
+  );
+  fc.assert(
+    fc.property(json, (text) => {
+      for (const problem of problems(text)) expect(problem).toMatch(/^f:\d+:\d+: ./);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test("deep nesting is refused, not followed", () => {
+  expect(problems("[".repeat(100_000))).toHaveLength(1);
+  for (const depth of [5_000, 400_000]) {
+    const [problem] = problems(`{"name":${"[".repeat(depth)}${"]".repeat(depth)}}`);
+    expect(problem).toMatch(/^f:1:\d+: name must be a text/);
+  }
+});
