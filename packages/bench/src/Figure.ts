@@ -1,0 +1,31 @@
+// Decides: what a figure is: a question, rows that answer it, and the limit that was promised.
+
+/** How thoroughly is measured. */
+export type Effort = "quick" | "full";
+
+/** One line of a figure. */
+export interface FigureRow {
+  readonly name: string;
+  /** Cells by column, as they are printed. */
+  readonly cells: Readonly<Record<string, string>>;
+  /** Whether what was promised of this row holds; undefined: nothing was. */
+  readonly holds?: boolean;
+}
+
+/** What a figure found. */
+export interface FigureResult {
+  readonly columns: ReadonlyArray<string>;
+  readonly rows: ReadonlyArray<FigureRow>;
+  /** What a reader has to know: what was compared, what loses and why. */
+  readonly notes: ReadonlyArray<string>;
+}
+
+/** One promised figure. */
+export interface Figure {
+  /** Its name on the command line. */
+  readonly name: string;
+  readonly title: string;
+  /** What was promised. */
+  readonly promise: string;
+  readonly measure: (effort: Effort) => Promise<FigureResult>;
+}

@@ -1,0 +1,8 @@
+// The table of figures, in the order in which they are measured.
+import type { Figure } from "./Figure.ts";
+import { calls } from "./figures/Calls.ts";
+import { heap } from "./figures/Heap.ts";
+import { overhead } from "./figures/Overhead.ts";
+import { sizes } from "./figures/Sizes.ts";
+
+export const figures: ReadonlyArray<Figure> = [calls, overhead, sizes, heap];

@@ -1,0 +1,64 @@
+// Decides: how figures are written down: as text for the terminal, as Markdown for BENCHMARKS.md.
+import type { Figure, FigureResult, FigureRow } from "./Figure.ts";
+
+/** A figure with what it found. */
+export interface Measured {
+  readonly figure: Figure;
+  readonly result: FigureResult;
+}
+
+const verdict = ({ holds }: FigureRow): string => (holds === undefined ? "" : holds ? "holds" : "DOES NOT HOLD");
+
+const table = ({ columns, rows }: FigureResult): ReadonlyArray<ReadonlyArray<string>> => [
+  ["", ...columns, ...(rows.some(({ holds }) => holds !== undefined) ? ["promise"] : [])],
+  ...rows.map((row) => [
+    row.name,
+    ...columns.map((column) => row.cells[column] ?? ""),
+    ...(rows.some(({ holds }) => holds !== undefined) ? [verdict(row)] : []),
+  ]),
+];
+
+/** For a terminal. */
+export const textOf = ({ figure, result }: Measured): string => {
+  const lines = table(result);
+  const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => (line[column] ?? "").length)));
+  const drawn = lines.map((line) =>
+    line
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .join("  ")
+      .trimEnd(),
+  );
+  return [`\n${figure.title}`, `promised: ${figure.promise}`, ...drawn, ...result.notes, ""].join("\n");
+};
+
+const line = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |`;
+
+/** A section of BENCHMARKS.md. */
+export const markdownOf = ({ figure, result }: Measured): string => {
+  const [head = [], ...lines] = table(result);
+  return [
+    `## ${figure.title}`,
+    "",
+    `Promised: ${figure.promise} Command: \`pnpm bench ${figure.name}\`.`,
+    "",
+    line(head),
+    line(head.map((_, column) => (column === 0 ? "---" : "---:"))),
+    ...lines.map(line),
+    "",
+    ...result.notes.flatMap((note) => [`- ${note}`]),
+    "",
+  ].join("\n");
+};
+
+/** The whole file. */
+export const benchmarksFile = (machine: string, measured: ReadonlyArray<Measured>): string =>
+  [
+    "# Benchmarks",
+    "",
+    "Written by `pnpm bench --write`. All contenders of a figure ran in one run, in short rounds that took turns; figures are",
+    "medians of the rounds, ratios are medians of the ratios round by round, and the range is that of the middle half.",
+    "",
+    `Machine: ${machine}.`,
+    "",
+    ...measured.map(markdownOf),
+  ].join("\n");

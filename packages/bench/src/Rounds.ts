@@ -1,0 +1,58 @@
+// Decides: how contenders are measured side by side: in short rounds, each in every round, in another order each time.
+
+/** What is measured of a contender in one round. */
+export interface Sample {
+  /** Per call, in microseconds. */
+  readonly wallUs: number;
+  /** Per call, in microseconds, of this process: user and system. */
+  readonly cpuUs: number;
+}
+
+/** Something that can be called again and again. */
+export interface Contender {
+  readonly name: string;
+  /** One call; `slot` tells concurrent ones apart, from 0. */
+  readonly call: (slot: number) => Promise<unknown>;
+}
+
+/** How much is measured. */
+export interface Extent {
+  readonly rounds: number;
+  /** Calls of each contender in a round. */
+  readonly calls: number;
+  /** Calls under way at once. */
+  readonly concurrency: number;
+}
+
+/** The samples of all contenders, round by round. */
+export const interleaved = async (
+  contenders: ReadonlyArray<Contender>,
+  extent: Extent,
+): Promise<ReadonlyMap<string, ReadonlyArray<Sample>>> => {
+  const samples = new Map<string, Array<Sample>>(contenders.map(({ name }) => [name, []]));
+  // Once without counting: compiled code, open connections.
+  for (const contender of contenders) await round(contender, extent);
+  for (let turn = 0; turn < extent.rounds; turn++) {
+    for (let index = 0; index < contenders.length; index++) {
+      const contender = contenders[(index + turn) % contenders.length];
+      if (contender !== undefined) samples.get(contender.name)?.push(await round(contender, extent));
+    }
+  }
+  return samples;
+};
+
+const round = async ({ call }: Contender, { calls, concurrency }: Extent): Promise<Sample> => {
+  let left = calls;
+  const worker = async (slot: number): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      await call(slot);
+    }
+  };
+  const cpu = process.cpuUsage();
+  const start = process.hrtime.bigint();
+  await Promise.all(Array.from({ length: concurrency }, (_, slot) => worker(slot)));
+  const wallNs = Number(process.hrtime.bigint() - start);
+  const { user, system } = process.cpuUsage(cpu);
+  return { wallUs: wallNs / 1_000 / calls, cpuUs: (user + system) / calls };
+};

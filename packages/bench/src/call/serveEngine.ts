@@ -1,0 +1,37 @@
+// A server of prepared answers in a process of its own: as the API answers, as Connect does, and refusing. Prints its port.
+import { createServer } from "node:http";
+import { engineAnswers } from "./EngineAnswers.ts";
+
+const { protobuf, json, digest } = engineAnswers;
+
+const server = createServer((request, response) => {
+  const url = request.url ?? "";
+  if (request.method === "POST") {
+    request.resume().once("end", () => {
+      response.writeHead(200, { "Content-Type": "application/proto", "Content-Length": protobuf.length });
+      response.end(protobuf);
+    });
+    return;
+  }
+  if (url.startsWith("/refused")) {
+    response.writeHead(503, { "Content-Type": "application/json", "Content-Length": 2 });
+    response.end("{}");
+    return;
+  }
+  const isProtobuf = request.headers.accept === "application/x-protobuf";
+  const body = isProtobuf ? protobuf : json;
+  response.writeHead(200, {
+    "Content-Type": isProtobuf ? "application/x-protobuf" : "application/json",
+    "Content-Length": body.length,
+    Vary: "Accept",
+    ...digest,
+  });
+  response.end(body);
+});
+server.keepAliveTimeout = 60_000;
+server.listen(0, "127.0.0.1", () => {
+  const address = server.address();
+  process.stdout.write(`${typeof address === "object" ? address?.port : ""}\n`);
+});
+// Ends with the one who started it.
+process.stdin.resume().once("end", () => process.exit());

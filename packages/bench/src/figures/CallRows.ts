@@ -1,0 +1,48 @@
+// Decides: how samples of calls become rows: microseconds, and the ratio to the bare fetch of the same body.
+import type { FigureResult, FigureRow } from "../Figure.ts";
+import type { Sample } from "../Rounds.ts";
+import { ratioOf, spreadOf } from "../Statistics.ts";
+
+const micro = (value: number): string => value.toFixed(0);
+const ratio = (value: number): string => value.toFixed(2);
+
+/** The columns of these rows. */
+export const callColumns = ["wall µs", "cpu µs", "wall ratio", "cpu ratio", "range of wall", "range of cpu"];
+
+/** One contender beside its peer. `limit` is the largest ratio that was promised, for both. */
+export const callRow = (
+  name: string,
+  samples: ReadonlyArray<Sample>,
+  peer: ReadonlyArray<Sample>,
+  limit?: number,
+): FigureRow => {
+  const wall = samples.map(({ wallUs }) => wallUs);
+  const cpu = samples.map(({ cpuUs }) => cpuUs);
+  const wallRatio = ratioOf(
+    wall,
+    peer.map(({ wallUs }) => wallUs),
+  );
+  const cpuRatio = ratioOf(
+    cpu,
+    peer.map(({ cpuUs }) => cpuUs),
+  );
+  return {
+    name,
+    cells: {
+      "wall µs": micro(spreadOf(wall).median),
+      "cpu µs": micro(spreadOf(cpu).median),
+      "wall ratio": ratio(wallRatio.median),
+      "cpu ratio": ratio(cpuRatio.median),
+      "range of wall": `${ratio(wallRatio.lower)}-${ratio(wallRatio.upper)}`,
+      "range of cpu": `${ratio(cpuRatio.lower)}-${ratio(cpuRatio.upper)}`,
+    },
+    ...(limit === undefined ? {} : { holds: wallRatio.median <= limit && cpuRatio.median <= limit }),
+  };
+};
+
+/** Rows and notes. */
+export const callResult = (rows: ReadonlyArray<FigureRow>, notes: ReadonlyArray<string>): FigureResult => ({
+  columns: callColumns,
+  rows,
+  notes,
+});

@@ -1,0 +1,41 @@
+// Figure: what one call costs over loopback, beside bare fetch and the clients that people use.
+import { everybody } from "../call/Clients.ts";
+import { startEngineServer } from "../call/EngineServer.ts";
+import type { Figure, FigureRow } from "../Figure.ts";
+import { interleaved, type Extent } from "../Rounds.ts";
+import { callResult, callRow } from "./CallRows.ts";
+
+/** Largest ratio to bare fetch + decode of the same body. */
+export const callLimit = 1.2;
+
+const extents = (effort: "quick" | "full"): ReadonlyArray<Extent> => {
+  const rounds = effort === "quick" ? 12 : 60;
+  return [
+    { rounds, calls: 250, concurrency: 1 },
+    { rounds, calls: 640, concurrency: 64 },
+  ];
+};
+
+export const calls: Figure = {
+  name: "calls",
+  title: "One GET of one engine over loopback",
+  promise: `at most ${callLimit.toFixed(2)}x of bare fetch + decode of the same body, wall and CPU, alone and 64 at once; faster than connect-es, openapi-fetch with a retry added, and a Stainless SDK.`,
+  measure: async (effort) => {
+    await using server = await startEngineServer();
+    const rows: Array<FigureRow> = [];
+    for (const extent of extents(effort)) {
+      const contenders = everybody(server.origin, globalThis.fetch);
+      const samples = await interleaved(contenders, extent);
+      const bare = samples.get("bare fetch + decode, protobuf") ?? [];
+      for (const [name, own] of samples) {
+        const at = extent.concurrency === 1 ? "alone" : `${extent.concurrency} at once`;
+        rows.push(callRow(`${at}: ${name}`, own, bare, name === "core" ? callLimit : undefined));
+      }
+    }
+    return callResult(rows, [
+      "All ratios are to `bare fetch + decode, protobuf`: fetch, arrayBuffer, fromBinary of protobuf-es. CPU is that of the calling process.",
+      "core: the promise door with its defaults. It asks for protobuf and believes it by the schema digest; every slot asks for an engine of its own, so nothing is shared.",
+      "connect-es sends a POST, as its protocol wants, and gets the same protobuf bytes; it has no retries. The others get JSON and JSON.parse it.",
+    ]);
+  },
+};
