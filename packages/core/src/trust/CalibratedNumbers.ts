@@ -10,6 +10,7 @@ import { remappedReader, type AnswerReader } from "./Remap.ts";
 import { sameBytes, sameMessage } from "./Sameness.ts";
 import { solve } from "./Solution.ts";
 import type { TrustNews } from "./Verdict.ts";
+import { Whereabouts } from "./Whereabouts.ts";
 
 /** A pair that left numbers without a field. */
 interface Pending {
@@ -22,6 +23,7 @@ export class CalibratedNumbers implements Numbers {
   readonly ready: Promise<void> | undefined;
   #evidence: Evidence = noEvidence;
   readonly #readers = new Map<string, AnswerReader>();
+  readonly #whereabouts = new Whereabouts();
   readonly #pending = new Map<string, Pending>();
   readonly #onChange: () => void;
 
@@ -43,12 +45,9 @@ export class CalibratedNumbers implements Numbers {
   }
 
   read<D extends DescMessage>(schema: D, bytes: Uint8Array): MessageShape<D> | undefined {
-    let reader = this.#readers.get(schema.typeName);
-    if (reader === undefined) {
-      reader = remappedReader(schema, (message) => this.#numbering(message));
-      this.#readers.set(schema.typeName, reader);
-    }
-    if (!admits(reader.layout, bytes)) return undefined;
+    const reader = this.#reader(schema);
+    const { visit, isUnfamiliar } = this.#whereabouts.look();
+    if (!admits(reader.layout, bytes, visit) || isUnfamiliar()) return undefined;
     try {
       return reader.decode(bytes) as MessageShape<D>;
     } catch {
@@ -68,6 +67,12 @@ export class CalibratedNumbers implements Numbers {
   ): ReadonlyArray<TrustNews> | undefined {
     const fit = addPair(this.#evidence, solve, schema, bytes, json);
     if (fit === undefined) return undefined;
+    const news = this.#accept(schema, bytes, json, fit);
+    admits(this.#reader(schema).layout, bytes, this.#whereabouts.note);
+    return news;
+  }
+
+  #accept(schema: DescMessage, bytes: Uint8Array, json: Message, fit: Fit): ReadonlyArray<TrustNews> {
     const pending = this.#pending.get(schema.typeName);
     this.#pending.delete(schema.typeName);
     if (fit.foreign.length === 0) return this.#take(schema, fit.evidence);
@@ -85,6 +90,7 @@ export class CalibratedNumbers implements Numbers {
     const messages = messagesOf(schema);
     const dropped = new Set(messages.map(({ typeName }) => typeName));
     this.#pending.clear();
+    this.#whereabouts.forget();
     this.#take(schema, new Map([...before].filter(([typeName]) => !dropped.has(typeName))));
     return messages.some((message) => confirmed(before, message).size > 0);
   }
@@ -97,6 +103,15 @@ export class CalibratedNumbers implements Numbers {
   #both(schema: DescMessage, pending: Pending, bytes: Uint8Array, json: Message): Fit | undefined {
     const first = addPair(this.#evidence, solve, schema, pending.bytes, pending.message);
     return first && addPair(first.evidence, solve, schema, bytes, json);
+  }
+
+  #reader(schema: DescMessage): AnswerReader {
+    let reader = this.#readers.get(schema.typeName);
+    if (reader === undefined) {
+      reader = remappedReader(schema, (message) => this.#numbering(message));
+      this.#readers.set(schema.typeName, reader);
+    }
+    return reader;
   }
 
   #numbering(message: DescMessage): Numbering | undefined {
