@@ -1,8 +1,10 @@
 // Decides: how the client is made from settings and credentials.
+import { calibration, defaultSampleEvery } from "@bytenite-engines/core/trust";
 import { createEngineClient, type ClientOptions, type PromiseEngineClient } from "@bytenite-engines/core/promise";
 import { httpFetch } from "./HttpFetch.ts";
 import type { Invocation } from "./Invocation.ts";
 import { credentialsOf, type Credentials } from "./settings/Credentials.ts";
+import { profileFiles } from "./settings/ProfileFiles.ts";
 import { assertProfile } from "./settings/ProfileNames.ts";
 import { isLoopback } from "./settings/Secret.ts";
 import { readSecretLine } from "./terminal/SecretInput.ts";
@@ -25,7 +27,7 @@ export const tokenOption = async (
 
 /** The client of this run. */
 export const clientOf = async (invocation: Invocation): Promise<PromiseEngineClient> => {
-  const { settings, notes, arguments: given } = invocation;
+  const { settings, notes, directories, arguments: given } = invocation;
   const token = await tokenOption(await credentials(invocation));
   const baseUrl = settings.text("baseUrl") ?? "";
   if (
@@ -42,6 +44,11 @@ export const clientOf = async (invocation: Invocation): Promise<PromiseEngineCli
     deadlineMs: Number(settings.of("deadline").value),
     retry: { maxAttempts: Number(settings.of("attempts").value) },
     fetch: httpFetch,
+    trust: {
+      calibration: calibration({ store: profileFiles(directories.cache) }),
+      // A run is too short to come to its 500th answer, so it begins anywhere before.
+      believedAtStart: Math.floor(Math.random() * defaultSampleEvery),
+    },
     onEvent: notes.event,
     // Each call of a run is its own; and a process that ends soon has no spans to pass on.
     share: false,

@@ -50,6 +50,11 @@ export const headingOf = ({ path }: Column): string => path.slice(path.lastIndex
 const statusLooks: Readonly<Record<string, readonly [symbol: string, style: Style]>> = {
   active: ["●", "good"],
   inactive: ["○", "faint"],
+  ok: ["✓", "good"],
+  unknown: ["?", "faint"],
+  different: ["≠", "warning"],
+  failed: ["✗", "bad"],
+  skipped: ["-", "faint"],
 };
 
 /** A cell of a table. `now` is given on a terminal: times are relative and the status has a symbol. */

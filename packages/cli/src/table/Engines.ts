@@ -169,6 +169,33 @@ export const engineCommands: ReadonlyArray<Command> = [
     load: () => import("../commands/export.ts"),
   },
   {
+    path: ["doctor"],
+    summary: "Look at everything between here and the API, and say what is wrong",
+    details: [
+      "Name, TLS, credentials (never their value), latency, media types, clock, cache, retry hints; and whether the protobuf of the server agrees with the contract, field by field, by comparing it with the JSON.",
+      "Exit code 0 when all is well, else 7. What could not be found out does not count.",
+    ],
+    flags: [
+      {
+        name: "emit-proto",
+        kind: "text",
+        value: "FILE",
+        summary: "Write a .proto with the field numbers that were found",
+        completes: "files",
+      },
+    ],
+    takes: asks,
+    examples: [
+      { line: "bne doctor", explains: "All of it, for people" },
+      { line: "bne doctor --jq '.checks[] | select(.state != \"ok\")'", explains: "What is not well, for programs" },
+      {
+        line: "bne doctor --quiet --output name --emit-proto theirs.proto",
+        explains: "A .proto for `protoc --decode`",
+      },
+    ],
+    load: () => import("../commands/doctor.ts"),
+  },
+  {
     path: ["raw"],
     summary: "Send a GET for anything else on the API",
     details: [

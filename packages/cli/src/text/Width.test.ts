@@ -10,8 +10,8 @@ const text = fc.oneof(
 );
 
 test("the characters that are taken for one cell are one cell", () => {
-  const taken = Array.from({ length: 0x2600 }, (_, code) => String.fromCharCode(code)).filter((char) =>
-    /[\u0020-\u007e\u00a1-\u00ac\u00ae-\u02ff…·●○◆]/.test(char),
+  const taken = Array.from({ length: 0x2800 }, (_, code) => String.fromCharCode(code)).filter((char) =>
+    /[\u0020-\u007e\u00a1-\u00ac\u00ae-\u02ff…·●○◆✓✗≠]/.test(char),
   );
   expect(taken.length).toBeGreaterThan(400);
   expect(taken.filter((char) => stringWidth(char) !== 1)).toEqual([]);

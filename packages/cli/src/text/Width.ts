@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 
 /** Text of characters that take one cell each: ASCII, Latin letters, and the signs that tables use. */
-const plain = /^[\u0020-\u007e\u00a1-\u00ac\u00ae-\u02ff…·●○◆]*$/;
+const plain = /^[\u0020-\u007e\u00a1-\u00ac\u00ae-\u02ff…·●○◆✓✗≠]*$/;
 
 /** Code units that are looked at for one cell: marks upon marks beyond that are cut. */
 const unitsPerCell = 16;

@@ -1,0 +1,206 @@
+// Looks at everything between here and the API, and says what is wrong.
+import { resolve } from "node:path";
+import type { ClientOptions } from "@bytenite-engines/core/promise";
+import { emitProto } from "@bytenite-engines/core/trust";
+import { accessToken } from "../AccessToken.ts";
+import { credentials, tokenOption } from "../Client.ts";
+import {
+  accepts,
+  checkCache,
+  checkClock,
+  checkHints,
+  checkLatency,
+  checkMediaType,
+  type PlainAnswer,
+} from "../doctor/Answers.ts";
+import { checkShape, found, isWell, type Check } from "../doctor/Check.ts";
+import { checkName, checkTls } from "../doctor/Network.ts";
+import { checkSchema, type SchemaEvidence } from "../doctor/Schema.ts";
+import { witnessSchema } from "../doctor/Witness.ts";
+import { relativeTime } from "../Duration.ts";
+import { exitCodes } from "../ExitCode.ts";
+import { failureOf, isEngineError } from "../Failure.ts";
+import { httpFetch } from "../HttpFetch.ts";
+import { textOf, type Invocation } from "../Invocation.ts";
+import { openOutput } from "../output/OpenOutput.ts";
+import { beginAtomically } from "../settings/AtomicFile.ts";
+import type { Credentials } from "../settings/Credentials.ts";
+import { profileFiles } from "../settings/ProfileFiles.ts";
+import { expiryMsOf } from "../settings/TokenLife.ts";
+
+/** Plain requests for the latency, beside those for the media types. */
+const latencyRounds = 3;
+
+export const run = async (invocation: Invocation): Promise<number> => {
+  const { settings, notes } = invocation;
+  const baseUrl = settings.text("baseUrl") ?? "";
+  const checks: Array<Check> = [];
+  const writer = await openOutput(
+    invocation,
+    checkShape(() => ({ baseUrl, well: isWell(checks) })),
+    false,
+  );
+  notes.progress(`looking at ${baseUrl}`);
+  const evidence = await examined(invocation, new URL(baseUrl), (...more) => void checks.push(...more));
+  notes.progress(undefined);
+  // All at once, so that the columns of a table fit all of them.
+  await writer.write(checks.map((check) => ({ json: { ...check } })));
+  await writer.end();
+  const file = textOf(invocation, "emit-proto");
+  if (evidence !== undefined && file !== undefined) {
+    const pending = beginAtomically(resolve(invocation.cwd, file), 0o644);
+    pending.write(emitProto(evidence.profile));
+    pending.commit();
+    notes.note(`The numbering found is in ${file}.`);
+  }
+  return isWell(checks) ? exitCodes.ok : exitCodes.notMet;
+};
+
+type Tell = (...checks: ReadonlyArray<Check>) => void;
+
+/** One look after the other; what a failed one is needed for is skipped. */
+const examined = async (invocation: Invocation, url: URL, tell: Tell): Promise<SchemaEvidence | undefined> => {
+  const { signal, settings } = invocation;
+  const name = await checkName(url);
+  const tls =
+    name.state === "ok"
+      ? await checkTls(url, Number(settings.of("deadline").value), signal)
+      : found("tls", "skipped", "there is no address");
+  tell(name, tls);
+  const key = await keyOf(invocation);
+  tell(key.check);
+  const answers = name.state === "ok" ? await plainAnswers(invocation, url, key.token) : [];
+  const [first] = answers;
+  if (typeof first === "string" || first === undefined) {
+    tell(
+      found("answer", name.state === "ok" ? "failed" : "skipped", first ?? "there is no address"),
+      found("schema", "skipped", "there is no answer"),
+    );
+    return undefined;
+  }
+  const plain = answers.filter((answer) => typeof answer !== "string");
+  tell(
+    accepted(first, key.found),
+    checkLatency(plain.slice(0, latencyRounds)),
+    ...plain.slice(latencyRounds - 1).map(checkMediaType),
+    checkClock(plain.at(-1) ?? first),
+    checkCache(plain.at(-1) ?? first),
+    checkHints(plain),
+  );
+  if (first.status !== 200) {
+    tell(found("schema", "skipped", "there is no good answer to compare"));
+    return undefined;
+  }
+  return schemaOf(invocation, url, key.found, tell);
+};
+
+interface Key {
+  readonly check: Check;
+  readonly found: Credentials | undefined;
+  readonly token: string | undefined;
+}
+
+const keyOf = async (invocation: Invocation): Promise<Key> => {
+  let key: Credentials | undefined;
+  try {
+    key = await credentials(invocation);
+    if (key === undefined) {
+      return {
+        check: found("credentials", "failed", "none; log in with `bne auth login`, or set BYTENITE_TOKEN"),
+        found: key,
+        token: undefined,
+      };
+    }
+    const token = await accessToken(invocation, key);
+    const expiryMs = expiryMsOf(token);
+    const over = expiryMs !== undefined && expiryMs <= Date.now();
+    const life =
+      expiryMs === undefined ? "it does not say until when" : `it ends ${relativeTime(expiryMs, Date.now())}`;
+    return {
+      check: found("credentials", over ? "failed" : "ok", `from ${key.origin}; ${life}`, key.kind),
+      found: key,
+      token,
+    };
+  } catch (error) {
+    if (invocation.signal.aborted) throw error;
+    return {
+      check: found("credentials", "failed", failureOf(error).message, key?.kind ?? ""),
+      found: undefined,
+      token: undefined,
+    };
+  }
+};
+
+/** Answers to the same small question under each Accept; a text where none came. */
+const plainAnswers = async (
+  invocation: Invocation,
+  url: URL,
+  token: string | undefined,
+): Promise<ReadonlyArray<PlainAnswer | string>> => {
+  const { settings, notes, signal } = invocation;
+  const [first] = accepts;
+  const asked = [...Array.from({ length: latencyRounds - 1 }, () => first), ...accepts];
+  const answers: Array<PlainAnswer | string> = [];
+  for (const accept of asked) {
+    notes.progress(`asking for ${accept}`);
+    const limit = AbortSignal.timeout(Number(settings.of("deadline").value));
+    const sentAtMs = Date.now();
+    try {
+      const response = await httpFetch(`${url.href.replace(/\/+$/, "")}/engines?pagination.limit=1`, {
+        headers: { accept, ...(token === undefined ? {} : { authorization: token }) },
+        signal: AbortSignal.any([signal, limit]),
+      });
+      const bytes = new Uint8Array(await response.arrayBuffer());
+      answers.push({
+        accept,
+        status: response.status,
+        headers: response.headers,
+        bytes,
+        sentAtMs,
+        receivedAtMs: Date.now(),
+      });
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const { code, message } = error as { code?: string; message: string };
+      answers.push(limit.aborted ? "none within the deadline" : `none: ${code ?? message}`);
+      if (answers.length === 1) return answers;
+    }
+  }
+  return answers;
+};
+
+const accepted = ({ status }: PlainAnswer, key: Credentials | undefined): Check => {
+  if (status === 200) return found("answer", "ok", "200 to a list");
+  const refused = key !== undefined && (status === 401 || status === 403);
+  return found("answer", "failed", `${status}${refused ? `: the ${key.kind} is not accepted` : ""}`);
+};
+
+const schemaOf = async (
+  invocation: Invocation,
+  url: URL,
+  key: Credentials | undefined,
+  tell: Tell,
+): Promise<SchemaEvidence | undefined> => {
+  const { settings, notes, signal, directories } = invocation;
+  const token = await tokenOption(key);
+  const options: ClientOptions = {
+    deadlineMs: Number(settings.of("deadline").value),
+    retry: { maxAttempts: Number(settings.of("attempts").value) },
+    onEvent: notes.event,
+    ...(token === undefined ? {} : { token }),
+  };
+  try {
+    const evidence = await witnessSchema({ ...options, baseUrl: url.href, fetch: httpFetch }, signal, (text) =>
+      notes.progress(text),
+    );
+    tell(...checkSchema(evidence));
+    await profileFiles(directories.cache)
+      .save(evidence.profile)
+      .catch(() => notes.note("What was learned could not be kept."));
+    return evidence;
+  } catch (error) {
+    if (!isEngineError(error) || signal.aborted) throw error;
+    tell(found("schema", "failed", failureOf(error).message));
+    return undefined;
+  }
+};

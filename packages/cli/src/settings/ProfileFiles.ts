@@ -1,0 +1,19 @@
+// Keeps what was learned about the field numbers of servers: one readable file per origin in the cache directory.
+import { join } from "node:path";
+import { parseProfile, writeProfile, type ProfileStore } from "@bytenite-engines/core/trust";
+import { writeAtomically } from "./AtomicFile.ts";
+import { textOf } from "./ConfigFile.ts";
+
+/** The file of an origin: `https://api.example:8443` -> `https_api.example_8443.json`. */
+export const profilePath = (cache: string, origin: string): string =>
+  join(cache, "field-numbers", `${origin.replaceAll(/[^A-Za-z0-9.-]+/g, "_")}.json`);
+
+/** A store in the cache directory. Its failures reject; whoever uses it goes on without. */
+export const profileFiles = (cache: string): ProfileStore => ({
+  load: async (origin) => {
+    const text = textOf(profilePath(cache, origin));
+    const profile = text === undefined ? undefined : parseProfile(text);
+    return profile?.origin === origin ? profile : undefined;
+  },
+  save: async (profile) => writeAtomically(profilePath(cache, profile.origin), writeProfile(profile)),
+});
