@@ -47,7 +47,7 @@ const world = async (act: Act, stage: Stage) => {
   return { server, options, reached: reached.promise, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 };
 
-test.for(places)("an AbortSignal ends the call %s, with its reason", async ([, act, stage]) => {
+test.for(places)("an AbortSignal ends the call %s, with its reason", { timeout: 60_000 }, async ([, act, stage]) => {
   const before = held();
   {
     await using at = await world(act, stage);
@@ -61,12 +61,12 @@ test.for(places)("an AbortSignal ends the call %s, with its reason", async ([, a
     expect(await ended).toBe(reason);
     expect(getEventListeners(controller.signal, "abort")).toEqual([]);
     expect(at.server.arrived.length).toBe(1);
-    await expect.poll(() => (stage === "waiting" ? 0 : at.server.open.size)).toBe(0);
+    await expect.poll(() => (stage === "waiting" ? 0 : at.server.open.size), { timeout: 20_000 }).toBe(0);
   }
-  await expect.poll(() => leftover(before)).toEqual([]);
+  await expect.poll(() => leftover(before), { timeout: 20_000 }).toEqual([]);
 });
 
-test.for(places)("interrupting the fiber ends the call %s", async ([, act, stage]) => {
+test.for(places)("interrupting the fiber ends the call %s", { timeout: 60_000 }, async ([, act, stage]) => {
   const before = held();
   {
     await using at = await world(act, stage);
@@ -76,9 +76,9 @@ test.for(places)("interrupting the fiber ends the call %s", async ([, act, stage
     await Effect.runPromise(Fiber.interrupt(fiber));
     expect(Exit.hasInterrupts(await Effect.runPromise(Fiber.await(fiber)))).toBe(true);
     expect(at.server.arrived.length).toBe(1);
-    await expect.poll(() => (stage === "waiting" ? 0 : at.server.open.size)).toBe(0);
+    await expect.poll(() => (stage === "waiting" ? 0 : at.server.open.size), { timeout: 20_000 }).toBe(0);
   }
-  await expect.poll(() => leftover(before)).toEqual([]);
+  await expect.poll(() => leftover(before), { timeout: 20_000 }).toEqual([]);
 });
 
 test("a signal that is aborted already sends nothing", async () => {
@@ -126,7 +126,7 @@ test("listAll ends between two pages, and in one", async () => {
   const pages = createEngineClient(at.options).listAll({}, { signal: controller.signal })[Symbol.asyncIterator]();
   expect((await pages.next()).value).toMatchObject({ name: "a" });
   const second = pages.next().catch((error: unknown) => error);
-  await expect.poll(() => at.server.arrived.length).toBe(2);
+  await expect.poll(() => at.server.arrived.length, { timeout: 20_000 }).toBe(2);
   controller.abort("enough");
   expect(await second).toBe("enough");
 });

@@ -15,7 +15,7 @@ const holding = async (act: Act = good) => {
   return {
     server,
     client,
-    arrivals: (count: number) => expect.poll(() => server.arrived.length).toBe(count),
+    arrivals: (count: number) => expect.poll(() => server.arrived.length, { timeout: 4_000 }).toBe(count),
     letGo: () => {
       for (const answer of held.splice(0)) answer();
     },

@@ -6,7 +6,7 @@ import { errorOf, startRow } from "../src/fault/FaultRun.ts";
 import { expectedOutcome, outcomeOf, visibleOf } from "../src/fault/Outcome.ts";
 import { theToken } from "../src/fault/FaultRow.ts";
 
-test.for(faultRows.map((row) => [row.name, row] as const))("%s", async ([, row]) => {
+test.for(faultRows.map((row) => [row.name, row] as const))("%s", { timeout: 60_000 }, async ([, row]) => {
   const before = held();
   {
     await using world = await startRow(row);
@@ -17,5 +17,5 @@ test.for(faultRows.map((row) => [row.name, row] as const))("%s", async ([, row])
     expect(visibleOf(ran).filter((text) => text.includes(theToken) || text.includes('"headers":'))).toEqual([]);
     row.afterwards?.(world.server);
   }
-  await expect.poll(() => leftover(before)).toEqual([]);
+  await expect.poll(() => leftover(before), { timeout: 20_000 }).toEqual([]);
 });

@@ -34,6 +34,8 @@ export interface FaultRow {
    */
   readonly hangs?: "in-request" | "in-body";
   readonly expected: Expected;
+  /** The server says how long to wait, and the call does. */
+  readonly hinted?: boolean;
   /** What must hold of the server when the call has ended. */
   readonly afterwards?: (server: FaultServer) => void;
 }

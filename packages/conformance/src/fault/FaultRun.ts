@@ -25,28 +25,35 @@ const half: Random.Random = { nextIntUnsafe: () => 0, nextDoubleUnsafe: () => 0.
 const attemptTimeoutMs = 10_000;
 const deadlineMs = 30_000;
 
-/** A row's server, running, and a way to call it. */
-export interface RowWorld extends AsyncDisposable {
+/** A row's server, running. */
+export interface ServedRow extends AsyncDisposable {
   readonly server: FaultServer;
-  readonly run: () => Promise<Ran>;
+  /** Where the call goes. */
+  readonly baseUrl: string;
 }
 
 /** Starts the server of a row. */
-export const startRow = async (row: FaultRow): Promise<RowWorld> => {
-  const hung = { tell: () => {} };
-  const server = await startFaultServer(row.act, () => {
-    if (row.hangs === "in-request") hung.tell();
-  });
+export const serveRow = async (row: FaultRow, onArrived?: () => void): Promise<ServedRow> => {
+  const server = await startFaultServer(row.act, onArrived);
   const deferred: Array<() => Promise<void>> = [];
   const baseUrl = (await row.baseUrl?.(server, (end) => void deferred.push(end))) ?? server.baseUrl;
   return {
     server,
-    run: () => runRow(row, baseUrl, hung),
+    baseUrl,
     [Symbol.asyncDispose]: async () => {
       await server[Symbol.asyncDispose]();
       for (const end of deferred) await end();
     },
   };
+};
+
+/** Starts the server of a row, and calls it by the client for Effect. */
+export const startRow = async (row: FaultRow): Promise<ServedRow & { readonly run: () => Promise<Ran> }> => {
+  const hung = { tell: () => {} };
+  const served = await serveRow(row, () => {
+    if (row.hangs === "in-request") hung.tell();
+  });
+  return { ...served, run: () => runRow(row, served.baseUrl, hung) };
 };
 
 const runRow = async (row: FaultRow, baseUrl: string, hung: { tell: () => void }): Promise<Ran> => {

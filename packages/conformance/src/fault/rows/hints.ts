@@ -19,6 +19,7 @@ const dates = {
 const hinted = (name: string, act: Act, waitedMs: number): FaultRow => ({
   name: `429 with ${name}, then right`,
   act: script(act, good),
+  hinted: true,
   expected: { ends: "data", attempts: 2, waitedMs },
 });
 
@@ -58,11 +59,13 @@ export const hints: ReadonlyArray<FaultRow> = [
   {
     name: "503 with a hint, then right",
     act: script(refuse(503, 14, { "Retry-After": "20" }), good),
+    hinted: true,
     expected: { ends: "data", attempts: 2, waitedMs: 20_000 },
   },
   {
     name: "hints that together outlast the deadline",
     act: throttled({ "Retry-After": "12" }),
+    hinted: true,
     expected: { ends: "RateLimited", attempts: 3, waitedMs: 24_000, retryAfterMs: 12_000 },
   },
   {
