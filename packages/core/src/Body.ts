@@ -41,7 +41,8 @@ export const readBody = async (response: Response, limits: BodyLimits): Promise<
 
 const announcedLength = (response: Response): number | undefined => {
   const header = response.headers.get("content-length");
-  return header !== null && /^\d+$/.test(header) ? Number(header) : undefined;
+  const length = header === null || header === "" ? Number.NaN : Number(header);
+  return Number.isInteger(length) && length >= 0 ? length : undefined;
 };
 
 const readStream = async (response: Response, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> => {

@@ -20,40 +20,45 @@ export const sendDirectly = <N extends EndpointName>(
   const { url } = plan.subject;
   // A breaker decides in the fiber, and whoever waits for another's exchange does so there.
   if (plan.breaker !== undefined || inFlight?.has(url) === true) return run(send(prepared), signal);
-  if (inFlight === undefined) return attempted(prepared, signal);
-  const followers: Followers<Answer<ResponseOf<N>>, EngineError> = new Set();
-  inFlight.set(url, followers);
-  return attempted(prepared, signal).then(
-    (answer) => {
-      inFlight.delete(url);
-      if (followers.size > 0) announce(followers, Exit.succeed(answer));
-      return answer;
-    },
-    (cause: EngineError) => {
-      inFlight.delete(url);
-      announce(followers, signal?.aborted === true ? Exit.interrupt() : Exit.fail(cause));
-      throw cause;
-    },
-  );
+  return attempted(prepared, signal);
 };
 
+/** The attempts of a call, and the news of their end for those who came to share them. */
 const attempted = async <N extends EndpointName>(
-  { plan }: PreparedCall<N>,
+  { plan, inFlight }: PreparedCall<N>,
   signal: AbortSignal | undefined,
 ): Promise<Answer<ResponseOf<N>>> => {
-  const start = liveClock.monotonicTimeNanosUnsafe();
-  let received: Received<N>;
+  const { url } = plan.subject;
+  const followers: Followers<Answer<ResponseOf<N>>, EngineError> = [];
+  inFlight?.set(url, followers);
   try {
-    received = await firstAttempt(plan, signal);
+    const answer = answerOf(await received(plan, signal), plan.state);
+    inFlight?.delete(url);
+    if (followers.length > 0) announce(followers, Exit.succeed(answer));
+    return answer;
+  } catch (cause) {
+    inFlight?.delete(url);
+    announce(followers, signal?.aborted === true ? Exit.interrupt() : Exit.fail(cause as EngineError));
+    throw cause;
+  }
+};
+
+const received = async <N extends EndpointName>(
+  plan: PreparedCall<N>["plan"],
+  signal: AbortSignal | undefined,
+): Promise<Received<N>> => {
+  const start = liveClock.monotonicTimeNanosUnsafe();
+  try {
+    const first = await firstAttempt(plan, signal);
     plan.budget.refund(0);
+    return first;
   } catch (failure) {
     if (!(failure instanceof AttemptFailure)) throw failure;
     const others = Effect.mapError(attemptsAfter(plan, failure, start), ({ error }) =>
       error.withAttempts(plan.state.requests),
     );
-    received = await run(others, signal);
+    return run(others, signal);
   }
-  return answerOf(received, plan.state);
 };
 
 const firstAttempt = <N extends EndpointName>(

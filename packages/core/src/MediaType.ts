@@ -20,6 +20,8 @@ export const mediaTypeOf = (format: Format): string => mediaTypes[format][0];
  * stock marshaler of grpc-gateway labels its answers so. Parameters and case are ignored (RFC 9110, 8.3.1).
  */
 export const formatOf = (contentType: string | null | undefined): Format | undefined => {
+  // What our own servers send, in nearly every answer.
+  if (contentType === "application/x-protobuf") return "protobuf";
   const essence = contentType?.split(";", 1)[0]?.trim().toLowerCase();
   if (essence === undefined || essence === "") return undefined;
   if (essence === "application/json" || essence === "text/json" || essence.endsWith("+json")) return "json";

@@ -81,7 +81,7 @@ test("a follower that is interrupted leaves the exchange to the others", async (
   const { inFlight, counts, end, call } = exchange();
   const [leader, follower] = [1, 2].map(() => fork(call())) as [Fiber.Fiber<Value, string>, Fiber.Fiber<Value, string>];
   await Effect.runPromise(Fiber.interrupt(follower));
-  expect([...inFlight.values()].map((followers) => followers.size)).toEqual([0]);
+  expect([...inFlight.values()].map((followers) => followers.length)).toEqual([0]);
   Deferred.doneUnsafe(end, Exit.succeed({ number: 1, copied: false }));
   expect(Exit.isSuccess((await results([leader]))[0] as Exit.Exit<Value, string>)).toBe(true);
   expect(counts).toEqual({ begun: 1, cut: 0 });

@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit";
 type Follower<A, E> = (exit: Exit.Exit<A, E> | "orphaned") => void;
 
 /** Those who wait for the end of an exchange that another one runs. */
-export type Followers<A, E> = Set<Follower<A, E>>;
+export type Followers<A, E> = Array<Follower<A, E>>;
 
 /** The exchanges under way, by key. */
 export type InFlight<A, E> = Map<string, Followers<A, E>>;
@@ -38,7 +38,7 @@ export const shared = <A, E>(
             : exit,
       );
     }
-    const own = new Set<Follower<A, E>>();
+    const own: Followers<A, E> = [];
     inFlight.set(key, own);
     return Effect.onExit(effect, (exit) =>
       Effect.sync(() => {
@@ -48,9 +48,9 @@ export const shared = <A, E>(
     );
   });
 
-const follow = <A, E>(followers: Set<Follower<A, E>>): Effect.Effect<Exit.Exit<A, E> | "orphaned"> =>
+const follow = <A, E>(followers: Followers<A, E>): Effect.Effect<Exit.Exit<A, E> | "orphaned"> =>
   Effect.callback((resume) => {
     const follower: Follower<A, E> = (exit) => resume(Effect.succeed(exit));
-    followers.add(follower);
-    return Effect.sync(() => followers.delete(follower));
+    followers.push(follower);
+    return Effect.sync(() => followers.splice(followers.indexOf(follower), 1));
   });
