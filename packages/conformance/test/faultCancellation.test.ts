@@ -47,7 +47,7 @@ const world = async (act: Act, stage: Stage) => {
   return { server, options, reached: reached.promise, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 };
 
-test.for(places)("an AbortSignal ends the call %s, with its reason", { timeout: 60_000 }, async ([, act, stage]) => {
+test.for(places)("an AbortSignal ends the call %s, with its reason", { timeout: 40_000 }, async ([, act, stage]) => {
   const before = held();
   {
     await using at = await world(act, stage);
@@ -66,7 +66,7 @@ test.for(places)("an AbortSignal ends the call %s, with its reason", { timeout: 
   await expect.poll(() => leftover(before), { timeout: 20_000 }).toEqual([]);
 });
 
-test.for(places)("interrupting the fiber ends the call %s", { timeout: 60_000 }, async ([, act, stage]) => {
+test.for(places)("interrupting the fiber ends the call %s", { timeout: 40_000 }, async ([, act, stage]) => {
   const before = held();
   {
     await using at = await world(act, stage);
