@@ -68,6 +68,9 @@ export const matches = (
   return field.fieldKind === "scalar" && last !== undefined && scalarMatches(encoding as ScalarType, last.data, value);
 };
 
+/** Messages of a list that are held against the JSON, at most; unlikeness beyond them strikes nothing out, which does no harm. */
+const maxItems = 256;
+
 const listMatches = (
   field: DescField & { fieldKind: "list" },
   encoding: Encoding,
@@ -80,11 +83,13 @@ const listMatches = (
     const { message } = field;
     return (
       occurrences.length === values.length &&
-      occurrences.every(
-        (occurrence, index) =>
-          occurrence.wireType === wireType &&
-          messageMatches(message, [occurrence.data], values[index] as Values, allowed),
-      )
+      occurrences
+        .slice(0, maxItems)
+        .every(
+          (occurrence, index) =>
+            occurrence.wireType === wireType &&
+            messageMatches(message, [occurrence.data], values[index] as Values, allowed),
+        )
     );
   }
   const items: Array<Uint8Array> = [];

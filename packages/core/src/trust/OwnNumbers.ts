@@ -78,7 +78,7 @@ const witnessed = (
   const known = rivals.get(schema.typeName) ?? new Map<number, ReadonlyArray<number>>();
   rivals.set(schema.typeName, known);
   const confirmed: Record<string, number> = {};
-  const records = payloads.flatMap((payload) => tryWireFields([payload]) ?? []);
+  const records = payloads.slice(0, maxItems).flatMap((payload) => tryWireFields([payload]) ?? []);
   for (const wire of records) {
     // A number that is not ours could be the true one of any field, and ours a hidden one's: nothing is concluded.
     if ([...wire.keys()].some((number) => fieldAt(schema, number) === undefined)) continue;
@@ -122,8 +122,14 @@ const couldCarry = (
   });
 };
 
+/** Items of a list that count, at most: what is not looked at leaves a rival more, never one less. */
+const maxItems = 256;
+
 const inside = (occurrences: ReadonlyArray<Occurrence>): WireFields | undefined =>
-  tryWireFields(occurrences.map(({ data }) => data));
+  tryWireFields(occurrences.slice(0, maxItems).map(({ data }) => data));
 
 const raw = (occurrences: ReadonlyArray<Occurrence>): string =>
-  occurrences.map(({ wireType, data }) => `${wireType}:${data.join()}`).join(";");
+  occurrences
+    .slice(0, maxItems)
+    .map(({ wireType, data }) => `${wireType}:${data.join()}`)
+    .join(";");

@@ -9,6 +9,9 @@ import { tryWireFields, type WireFields } from "./WireFields.ts";
 /** Messages of one type that are taken from one pair, at most: a page of 256 engines teaches all that a longer one would. */
 export const maxRecordsPerPair = 256;
 
+/** Different numbers in the messages of one type, at most; a server that has more is not worked out. */
+export const maxNumbers = 512;
+
 /** A pair that fits: the evidence with it, and the numbers it leaves without a field for the first time. */
 export interface Fit {
   readonly evidence: Evidence;
@@ -49,7 +52,11 @@ export const addPair = (
       const [{ message } = { message: root }] = records;
       const before = evidenceOf(added, message);
       let known: MessageEvidence | undefined = before;
-      for (const record of records) known &&= withRecord(known, message, record.wire, record.values, allowed);
+      for (const record of records) {
+        if (record.wire.size > maxNumbers) return undefined;
+        known &&= withRecord(known, message, record.wire, record.values, allowed);
+        if (known !== undefined && known.numbers.size > maxNumbers) return undefined;
+      }
       const numbering = known && solve(message, known);
       if (known === undefined || numbering === undefined) return undefined;
       added.set(message.typeName, known);
@@ -86,7 +93,9 @@ const within = (field: DescField, number: number, record: Record, inner: Array<R
   const payloads = (record.wire.get(number) ?? []).map(({ data }) => data);
   if (value === undefined) return true;
   const parts = Array.isArray(value)
-    ? (value as ReadonlyArray<Values>).map((values, index) => ({ values, payloads: payloads.slice(index, index + 1) }))
+    ? (value as ReadonlyArray<Values>)
+        .slice(0, maxRecordsPerPair)
+        .map((values, index) => ({ values, payloads: payloads.slice(index, index + 1) }))
     : [{ values: value as Values, payloads }];
   for (const { values, payloads } of parts) {
     const wire = tryWireFields(payloads);

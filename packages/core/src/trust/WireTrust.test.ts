@@ -1,11 +1,12 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { FieldDescriptorProto_Type } from "@bufbuild/protobuf/wkt";
-import { EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
+import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
 import { expect, test } from "vitest";
 import { foreignServer } from "../../test/trust/ForeignServer.ts";
 import { origin, readOnce } from "../../test/trust/Reading.ts";
 import { schemaDigests } from "../gen/schemaDigests.ts";
+import { calibration } from "./Calibration.ts";
 import { readTrusted, type FormedAnswer } from "./TrustedAnswer.ts";
 import type { TrustNews } from "./Verdict.ts";
 import { makeTrust } from "./WireTrust.ts";
@@ -219,4 +220,41 @@ test("a number of ours that a field of the server's own has is not confirmed bes
   const bare = engine({ name: "b" });
   await readOnce(trust, EngineSchema, hiding(2), revised, { prefers: "protobuf" });
   expect((await readOnce(trust, EngineSchema, hiding(7), bare, { prefers: "protobuf" })).message).toEqual(bare);
+});
+
+test.for([undefined, calibration()])("a page of 10,000 engines is witnessed in bounded work", async (account) => {
+  const many = create(EngineListResponseSchema, {
+    engines: Array.from({ length: 10_000 }, (_, index) => engine({ ...zipper, name: `engine-${index}` })),
+    pagination: { total: 20_000, offset: 7, hasNext: true },
+  });
+  const trust = makeTrust({ calibration: account });
+  await readOnce(trust, EngineListResponseSchema, ours, many);
+  expect((await readOnce(trust, EngineListResponseSchema, ours, many)).message).toEqual(many);
+});
+
+test("an answer of more different numbers than any message has is not worked out", async () => {
+  const numbers = Array.from({ length: 1000 }, (_, index) => ({
+    no: index + 100,
+    wireType: WireType.Varint,
+    data: new Uint8Array([1]),
+  }));
+  const account = calibration();
+  const server = foreignServer({}, { "bytenite.engine.Engine": numbers });
+  expect((await readOnce(makeTrust({ calibration: account }), EngineSchema, server, zipper)).message).toEqual(zipper);
+  expect(account.profile(origin).messages).toEqual({});
+});
+
+test("a number that is always written out as zero, and could be any unseen field's, costs less and less", async () => {
+  const server = foreignServer(
+    {},
+    { "bytenite.engine.Engine": [{ no: 18, wireType: WireType.Varint, data: new Uint8Array([0]) }] },
+  );
+  const trust = makeTrust({ calibration: calibration() });
+  let requests = 0;
+  for (let call = 0; call < 100; call++) {
+    const { message, asked } = await readOnce(trust, EngineSchema, server, zipper);
+    expect(message).toEqual(zipper);
+    requests += asked.length;
+  }
+  expect(requests).toBeLessThan(115);
 });

@@ -33,6 +33,8 @@ interface Kind {
   lies: boolean;
   /** Answers asked for in JSON since protobuf could not be believed; undefined: protobuf is asked for. */
   jsonAnswers: number | undefined;
+  /** Witnessed answers in a row that could not be believed even then. */
+  futile: number;
 }
 
 interface Origin {
@@ -111,12 +113,13 @@ class WireTrust implements Trust {
   teaches<D extends DescMessage>(origin: string, schema: D, json: MessageShape<D>): boolean {
     const { numbers, kind } = this.#kind(origin, schema);
     const prospect = kind.doubted ? "open" : numbers.prospect(schema, json);
-    if (prospect === "complete") {
-      kind.jsonAnswers = undefined;
-      return false;
-    }
     const answers = (kind.jsonAnswers ?? 0) + 1;
     kind.jsonAnswers = answers;
+    if (prospect === "complete") {
+      // Something in the protobuf was in the way, which JSON does not show: it is tried again, more and more rarely.
+      if (answers >= Math.min(2 ** (kind.futile - 1), this.#sampleEvery)) kind.jsonAnswers = undefined;
+      return false;
+    }
     // What cannot be foreseen (a number without a field, halves that did not fit) is tried more and more rarely.
     return prospect === "teaches" || (answers & (answers - 1)) === 0 || answers % this.#sampleEvery === 0;
   }
@@ -125,7 +128,7 @@ class WireTrust implements Trust {
     const { numbers, kinds } = this.#origin(name);
     let kind = kinds.get(schema.typeName);
     if (kind === undefined) {
-      kind = { believed: this.#believedAtStart, doubted: false, lies: false, jsonAnswers: undefined };
+      kind = { believed: this.#believedAtStart, doubted: false, lies: false, jsonAnswers: undefined, futile: 0 };
       kinds.set(schema.typeName, kind);
     }
     return { numbers, kind };
@@ -158,5 +161,6 @@ const isOurs = <D extends DescMessage>(schema: D, bytes: Uint8Array, json: Messa
 };
 
 const noteForm = (kind: Kind, readable: object | undefined): void => {
+  kind.futile = readable === undefined ? kind.futile + 1 : 0;
   kind.jsonAnswers = readable === undefined ? (kind.jsonAnswers ?? 0) : undefined;
 };
