@@ -1,5 +1,6 @@
 // Decides: how this process works with one SQLite file: durable, shared with other processes, every statement prepared once.
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { makeRowCache } from "./RowCache.ts";
 import type { Row, SqlPort, Statement } from "../api/SqlPort.ts";
 
 /** Milliseconds to wait for another process that is writing. */
@@ -70,6 +71,7 @@ const withStatements = (database: DatabaseSync): SqliteFile => {
     return statement;
   };
   const run: Run = (sql, ...values) => prepare(sql).all(...values);
+  const rows = ({ sql, values }: Statement): ReadonlyArray<Row> => prepare(sql).all(...values);
   const within = <A>(begin: string, work: () => A): A => {
     prepare(begin).run();
     try {
@@ -82,12 +84,16 @@ const withStatements = (database: DatabaseSync): SqliteFile => {
       throw error;
     }
   };
+  const cache = makeRowCache();
   let ending: NodeJS.Immediate | undefined;
+  let version = 0;
   /** Reads of one turn of the event loop share a snapshot, and so the taking and giving back of its locks. */
   const snapshot = (): void => {
     if (ending !== undefined) return;
     prepare("BEGIN").run();
     ending = setImmediate(endSnapshot);
+    // Changes when another connection has committed (https://sqlite.org/pragma.html#pragma_data_version).
+    version = Number(prepare("PRAGMA data_version").get()?.["data_version"]);
   };
   const endSnapshot = (): void => {
     if (ending === undefined) return;
@@ -97,13 +103,14 @@ const withStatements = (database: DatabaseSync): SqliteFile => {
   };
   const transaction = <A>(work: (run: Run) => A): A => {
     endSnapshot();
+    cache.clear();
     return within("BEGIN IMMEDIATE", () => work(run));
   };
   return {
     port: {
       read: async (statements) => {
         snapshot();
-        return statements.map(({ sql, values }) => prepare(sql).all(...values));
+        return statements.map((statement) => cache.rows(statement, version, () => rows(statement)));
       },
       write: async (statements) => {
         // Statements that change the tables are not kept prepared: they run once.
@@ -117,6 +124,7 @@ const withStatements = (database: DatabaseSync): SqliteFile => {
     transaction,
     longTransaction: async (work) => {
       endSnapshot();
+      cache.clear();
       prepare("BEGIN IMMEDIATE").run();
       try {
         const result = await work(run);
@@ -127,7 +135,7 @@ const withStatements = (database: DatabaseSync): SqliteFile => {
         throw error;
       }
     },
-    rows: ({ sql, values }) => run(sql, ...values),
+    rows,
     iterate: ({ sql, values }) => database.prepare(sql).iterate(...values),
     database,
     close: () => {

@@ -1,0 +1,64 @@
+// Decides: which rows are remembered: those of statements that were read since the file last changed.
+import type { Row, Statement } from "../api/SqlPort.ts";
+
+/** Bytes of rows that are remembered in all. */
+const maxBytes = 32 * 1_024 * 1_024;
+
+/** Bytes that a row takes beside its texts and blobs, roughly. */
+const rowBytes = 200;
+
+/** Rows by statement. They are shared: nobody may change them. */
+export interface RowCache {
+  /** The rows of a statement, from memory or from `read`. `version` is that of the file; another one empties the memory. */
+  readonly rows: (statement: Statement, version: number, read: () => ReadonlyArray<Row>) => ReadonlyArray<Row>;
+  /** Forgets all, after a change that does not show in the version: one through the same connection. */
+  readonly clear: () => void;
+}
+
+/** An empty memory. */
+export const makeRowCache = (limitBytes = maxBytes): RowCache => {
+  const remembered = new Map<string, ReadonlyArray<Row>>();
+  let bytes = 0;
+  let current = Number.NaN;
+  const clear = (): void => {
+    remembered.clear();
+    bytes = 0;
+  };
+  return {
+    clear,
+    rows: (statement, version, read) => {
+      if (version !== current) {
+        clear();
+        current = version;
+      }
+      const key = keyOf(statement);
+      const known = remembered.get(key);
+      if (known !== undefined) return known;
+      const rows = read();
+      const size = sizeOf(rows) + key.length;
+      // Everything at once: the next requests decide what is worth remembering.
+      if (bytes + size > limitBytes) clear();
+      if (size <= limitBytes) {
+        remembered.set(key, rows);
+        bytes += size;
+      }
+      return rows;
+    },
+  };
+};
+
+/** Values are texts and numbers; JSON keeps `1` and `"1"` apart. */
+const keyOf = ({ sql, values }: Statement): string => `${JSON.stringify(values)}${sql}`;
+
+const sizeOf = (rows: ReadonlyArray<Row>): number => {
+  let bytes = rowBytes;
+  for (const row of rows) {
+    bytes += rowBytes;
+    for (const name in row) {
+      const value = row[name];
+      if (typeof value === "string") bytes += value.length;
+      else if (value instanceof Uint8Array) bytes += value.length;
+    }
+  }
+  return bytes;
+};
