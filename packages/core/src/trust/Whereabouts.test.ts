@@ -21,6 +21,13 @@ test("a text under the number it always had is familiar, under another one it is
   expect(looking(whereabouts, [6, "unzipped"], [2, "inactive"])).toBe(false);
 });
 
+test("a text that stands twice in one answer is familiar at both numbers", () => {
+  const whereabouts = new Whereabouts();
+  expect(looking(whereabouts, [2, "main.py"], [10, "main.py"])).toBe(false);
+  expect(looking(whereabouts, [10, "main.py"])).toBe(false);
+  expect(looking(whereabouts, [11, "main.py"])).toBe(true);
+});
+
 test("what a witness confirmed is familiar from then on", () => {
   const whereabouts = new Whereabouts();
   looking(whereabouts, [2, "main.py"]);

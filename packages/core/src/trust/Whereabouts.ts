@@ -14,16 +14,30 @@ const minTextBytes = 3;
 /** Sees the texts of one answer: message type, field number, and where the text is. */
 export type TextVisitor = (typeName: string, number: number, bytes: Uint8Array, start: number, end: number) => void;
 
+/** Of each text: the number at which it stands, or several. */
+type Places = Map<number, number | ReadonlyArray<number>>;
+
+const add = (places: Places, text: number, number: number): void => {
+  const known = places.get(text);
+  if (known === undefined) places.set(text, number);
+  else if (typeof known !== "number") places.set(text, known.includes(number) ? known : [...known, number]);
+  else if (known !== number) places.set(text, [known, number]);
+};
+
 /** Where texts were seen, by message type. Texts are kept as numbers that say little about them. */
 export class Whereabouts {
-  readonly #places = new Map<string, Map<number, number | ReadonlyArray<number>>>();
+  readonly #places = new Map<string, Places>();
 
-  /** Looks at an answer; `isUnfamiliar` tells whether a known text stood somewhere new. */
+  /**
+   * Looks at an answer; `isUnfamiliar`, asked once at its end, tells whether a text of an earlier one stood somewhere new. If
+   * not, its texts are remembered. That two fields of one answer are equal tells nothing.
+   */
   look(): { readonly visit: TextVisitor; readonly isUnfamiliar: () => boolean } {
     let left = maxTextsPerAnswer;
     let isUnfamiliar = false;
     let lastType = "";
-    let places = new Map<number, number | ReadonlyArray<number>>();
+    let places: Places = new Map();
+    const fresh: Array<readonly [places: Places, text: number, number: number]> = [];
     return {
       visit: (typeName, number, bytes, start, end) => {
         if (left === 0 || end - start < minTextBytes) return;
@@ -32,28 +46,26 @@ export class Whereabouts {
         lastType = typeName;
         const text = fingerprint(bytes, start, end);
         const known = places.get(text);
-        if (known === undefined) places.set(text, number);
+        if (known === undefined) fresh.push([places, text, number]);
         else if (known !== number && (typeof known === "number" || !known.includes(number))) isUnfamiliar = true;
       },
-      isUnfamiliar: () => isUnfamiliar,
+      isUnfamiliar: () => {
+        if (!isUnfamiliar) for (const [places, text, number] of fresh) add(places, text, number);
+        return isUnfamiliar;
+      },
     };
   }
 
   /** Takes over what a witness has confirmed. */
   readonly note: TextVisitor = (typeName, number, bytes, start, end) => {
-    if (end - start < minTextBytes) return;
-    const places = this.#of(typeName);
-    const text = fingerprint(bytes, start, end);
-    const known = places.get(text) ?? [];
-    const numbers = typeof known === "number" ? [known] : known;
-    if (!numbers.includes(number)) places.set(text, [...numbers, number]);
+    if (end - start >= minTextBytes) add(this.#of(typeName), fingerprint(bytes, start, end), number);
   };
 
   forget(): void {
     this.#places.clear();
   }
 
-  #of(typeName: string): Map<number, number | ReadonlyArray<number>> {
+  #of(typeName: string): Places {
     let places = this.#places.get(typeName);
     if (places === undefined || places.size > maxTexts) {
       places = new Map();

@@ -1,0 +1,92 @@
+// Field numbers that are not ours, through the commands: processes that end, and remember what they learned in a file.
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { startFront, type Front, type Routed } from "../src/Front.ts";
+import { chanceOf, randomEngines, randomNumbers } from "../src/Numberings.ts";
+import { startProxy, type RunningProxy } from "../src/World.ts";
+
+/** Random numberings per door; TRUST_NUMBERINGS tries more. */
+const numberings = Number(process.env["TRUST_NUMBERINGS"] ?? 1);
+
+vi.setConfig({ testTimeout: 60_000 + numberings * 30_000 });
+
+/** Loads the commands as `bin/bne.js` does, from their sources. */
+const loader = `import(${JSON.stringify(new URL("../../cli/src/main.ts", import.meta.url).href)}).then(({ main }) => main(process.argv.slice(1)))`;
+
+const servers = new Map<string, TestRegistry>();
+let front: Front;
+let proxy: RunningProxy;
+
+beforeAll(async () => {
+  front = await startFront(({ token }): Routed => ({ baseUrl: servers.get(token)?.url ?? "" }));
+  proxy = await startProxy(front.url);
+});
+afterAll(async () => {
+  await proxy?.stop();
+  await front?.stop();
+});
+
+/** Runs `bne` with a home of its own; its standard output. */
+const bne = async (home: string, baseUrl: string, token: string, ...parameters: ReadonlyArray<string>) => {
+  const { stdout } = await promisify(execFile)(process.execPath, ["-e", loader, ...parameters, "--output", "json"], {
+    env: {
+      PATH: process.env["PATH"],
+      HOME: home,
+      XDG_CACHE_HOME: join(home, "cache"),
+      XDG_CONFIG_HOME: join(home, "config"),
+      BYTENITE_BASE_URL: baseUrl,
+      BYTENITE_TOKEN: token,
+    },
+  });
+  return stdout;
+};
+
+const commands = [["list"], ["get", "full@3.7"], ["status", "full@3.7"], ["get", "e1"]];
+
+const doors: ReadonlyArray<readonly [string, (registry: TestRegistry) => string]> = [
+  ["against the registry", ({ url }) => url],
+  ["through the worker", () => proxy.url],
+];
+
+test.for(doors)("no command prints a wrong value for any numbering (%s)", async ([door, urlOf]) => {
+  const sum = { first: 0, last: 0, commands: 0 };
+  for (let seed = 1; seed <= numberings; seed++) {
+    const chance = chanceOf(seed);
+    await using registry = await startRegistry({
+      fieldNumbers: randomNumbers(chance),
+      schemaDigest: false,
+      users: [{ name: "alice", token: `t-${seed}`, engines: randomEngines(chance, true) }],
+    });
+    const token = `t-${seed}`;
+    servers.set(token, registry);
+    const home = await mkdtemp(join(tmpdir(), "trust-commands-"));
+    const truth: Array<string> = [];
+    for (const command of commands) truth.push(await bne(home, registry.url, token, ...command, "--format", "json"));
+    const url = urlOf(registry);
+    const round = async (): Promise<number> => {
+      registry.requests.length = 0;
+      const printed: Array<string> = [];
+      for (const command of commands) printed.push(await bne(home, url, token, ...command));
+      expect([seed, printed]).toEqual([seed, truth]);
+      return registry.requests.length;
+    };
+    sum.first += await round();
+    sum.last += await round();
+    sum.commands += commands.length;
+    // What was learned lies in one file, and is there for the next run.
+    const files = await readdir(home, { recursive: true });
+    expect(files.filter((file) => /field-numbers.*\.json$/.test(file))).toHaveLength(1);
+    await rm(home, { recursive: true });
+    servers.delete(token);
+  }
+  console.info(
+    `${numberings} numberings ${door}: ${sum.commands} commands took ${sum.first} requests of the registry, then ${sum.last}`,
+  );
+  // One request per command but for samples, which come by chance.
+  expect(sum.last).toBeLessThanOrEqual(sum.commands * 1.1);
+});
