@@ -23,9 +23,11 @@
 //
 // What can break (1): a resource that changes between the two readings, replicas, a stale cache for one of the forms. Such a
 // pair nearly always fits no numbering and is rejected as a whole. The ones that could fit lose a value (a number seems
-// foreign), so a pair that makes a number foreign has to be confirmed by a second one (CalibratedNumbers.learn). What can break "one
-// numbering": a server that changes its schema. Sampling notices it, and a pair that does not fit while the same bytes were
-// read before and after its JSON makes everything that was known of that kind of answer be worked out anew.
+// foreign), so a pair that makes a number foreign has to be confirmed by a second one (CalibratedNumbers). What remains is a
+// pair whose halves hold the very same values under other names.
+// What can break "one numbering": a server that changes its schema. New numbers and other wire types are seen by Admission,
+// known texts at other numbers by Whereabouts, the rest by sampling. Then, if a pair does not fit although both forms, read
+// again past all caches, stayed as they were, everything that was known of such answers is worked out anew (TrustedAnswer).
 import type { DescMessage } from "@bufbuild/protobuf";
 import type { Candidate, MessageEvidence } from "./Evidence.ts";
 import { eliminated, isSeen, numberingOf, type Possible, type Solve } from "./Numbering.ts";
