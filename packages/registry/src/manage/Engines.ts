@@ -35,13 +35,12 @@ export interface PreparedEngine {
 }
 
 /** Checks an engine, makes it the user's, and seals its secret. Throws UnacceptableEngineError. */
-export const prepareEngine = async (
-  user: User,
-  init: EngineInit,
-  box: SecretBox | undefined,
-): Promise<PreparedEngine> => {
+export const prepareEngine = (user: User, init: EngineInit, box: SecretBox | undefined): Promise<PreparedEngine> =>
   // `create` gives a message back as it is; the caller's must stay as it was.
-  const engine = isMessage(init, EngineSchema) ? clone(EngineSchema, init) : create(EngineSchema, init);
+  prepareOwn(user, isMessage(init, EngineSchema) ? clone(EngineSchema, init) : create(EngineSchema, init), box);
+
+/** The same for a message that nobody else holds: it is used up. */
+export const prepareOwn = async (user: User, engine: Engine, box: SecretBox | undefined): Promise<PreparedEngine> => {
   engine.owner = user.id;
   engine.userName = user.name;
   assertTag(engine);

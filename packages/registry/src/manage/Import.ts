@@ -4,15 +4,15 @@ import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import type { JsonValue } from "@bufbuild/protobuf";
+import { create, type JsonValue } from "@bufbuild/protobuf";
 import { decodeJson } from "@bytenite-engines/core/wire";
-import { EngineSchema } from "@bytenite-engines/proto";
+import { EngineSchema, type Engine } from "@bytenite-engines/proto";
 import { UnacceptableEngineError } from "../api/EngineRow.ts";
 import type { User } from "../api/EngineStore.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
 import type { SqliteFile } from "../node/SqliteFile.ts";
 import { ensureUser, ensureUserWithin } from "./Accounts.ts";
-import { prepareEngine, publish, type EngineInit, type PreparedEngine, type Published } from "./Engines.ts";
+import { prepareOwn, publish, type PreparedEngine, type Published } from "./Engines.ts";
 import { maxManifestCharacters, ManifestError, parseManifest } from "./Manifest.ts";
 
 /** Files whose engines are written in one transaction, so that a tree does not wait for the disk once per file. */
@@ -54,7 +54,7 @@ export const importFiles = async (paths: ReadonlyArray<string>, options: ImportO
     for (const path of paths.slice(at, at + filesPerCommit)) {
       try {
         const engine = await engineIn(await readFile(path, "utf8"), path, options);
-        ready.push({ prepared: await prepareEngine(owners(engine), engine, options.box), path });
+        ready.push({ prepared: await prepareOwn(owners(engine), engine, options.box), path });
       } catch (error) {
         problems.push(...problemsOf(error, path));
       }
@@ -87,7 +87,7 @@ export const importStream = async (input: Readable, options: ImportOptions): Pro
       for await (const { text, source } of documentsIn(input)) {
         try {
           const engine = await engineIn(text, source, options);
-          chunk.push(await prepareEngine(owners(engine), engine, options.box));
+          chunk.push(await prepareOwn(owners(engine), engine, options.box));
         } catch (error) {
           problems.push(...problemsOf(error, source));
         }
@@ -136,9 +136,9 @@ const isJson = (text: string): boolean => {
   }
 };
 
-const engineIn = async (text: string, source: string, options: ImportOptions): Promise<EngineInit> => {
+const engineIn = async (text: string, source: string, options: ImportOptions): Promise<Engine> => {
   const exported = exportedIn(text);
-  const engine = exported ?? { ...parseManifest(text, source) };
+  const engine = exported ?? create(EngineSchema, parseManifest(text, source));
   if (options.activate === true) engine.status = "active";
   if (options.makePublic === true) engine.isPublic = true;
   if (options.archive !== undefined) engine.hash = await archiveHash(options.archive);
@@ -146,7 +146,7 @@ const engineIn = async (text: string, source: string, options: ImportOptions): P
 };
 
 /** The engine of a line that an export, or the API, wrote: it has an id, which a manifest has not. */
-const exportedIn = (text: string): EngineInit | undefined => {
+const exportedIn = (text: string): Engine | undefined => {
   if (!text.includes('"userName"')) return undefined;
   let parsed: unknown;
   try {
@@ -161,10 +161,10 @@ const exportedIn = (text: string): EngineInit | undefined => {
   return message;
 };
 
-const ownersOf = ({ user }: ImportOptions, ensure: (name: string) => User): ((engine: EngineInit) => User) => {
+const ownersOf = ({ user }: ImportOptions, ensure: (name: string) => User): ((engine: Engine) => User) => {
   const known = new Map<string, User>();
   return (engine) => {
-    const name = user ?? engine.userName ?? "";
+    const name = user ?? engine.userName;
     if (name === "") throw new UnacceptableEngineError("whose is it? name the user with --user");
     const owner = known.get(name) ?? ensure(name);
     known.set(name, owner);

@@ -10,7 +10,7 @@ const busyTimeoutMs = 10_000;
 const cacheKib = 64 * 1_024;
 
 /** Bytes of the file that are mapped into memory for reading. */
-const mappedBytes = 1_024 * 1_024 * 1_024;
+const mappedBytes = 256 * 1_024 * 1_024;
 
 /** Pages of the write-ahead log after which it is folded into the file. */
 const checkpointPages = 4_000;

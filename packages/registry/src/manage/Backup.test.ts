@@ -1,0 +1,73 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { migrate } from "../api/Migrations.ts";
+import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
+import { listUsers } from "./Accounts.ts";
+import { backUp, BackupError, restore } from "./Backup.ts";
+import { seedTrial } from "./Trial.ts";
+
+let directory: string;
+let file: SqliteFile;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "registry-backup-"));
+  file = openSqlite(join(directory, "engines.sqlite"));
+  await migrate(file.port, 0);
+  await seedTrial(file, 0);
+});
+
+afterAll(async () => {
+  file.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+const enginesIn = (path: string): ReadonlyArray<number> => {
+  const opened = openSqlite(path);
+  const engines = listUsers(opened).map(({ engines }) => engines);
+  opened.close();
+  return engines;
+};
+
+test("a backup is one file that holds everything, and replaces the one before", async () => {
+  const path = join(directory, "backup.sqlite");
+  for (let round = 0; round < 2; round++) expect(await backUp(file.database, path)).toEqual({ users: 2, engines: 8 });
+  expect((await readdir(directory)).filter((name) => name.startsWith("backup"))).toEqual(["backup.sqlite"]);
+  const target = join(directory, "target.sqlite");
+  expect(await restore(path, target)).toEqual({ users: 2, engines: 8 });
+  expect(enginesIn(target)).toEqual([5, 3]);
+});
+
+test("a backup with a page that was overwritten is refused, wherever the page is, and the target stays as it was", async () => {
+  const path = join(directory, "damaged.sqlite");
+  await backUp(file.database, path);
+  const whole = await readFile(path);
+  const target = join(directory, "kept.sqlite");
+  await restore(path, target);
+  const pages = whole.length / 4_096;
+  let refused = 0;
+  for (let page = 1; page < pages; page++) {
+    const damaged = Buffer.from(whole);
+    damaged.fill(0xee, page * 4_096, page * 4_096 + 4_096);
+    await writeFile(path, damaged);
+    await expect(restore(path, target)).rejects.toThrow(BackupError);
+    refused += 1;
+    expect(enginesIn(target)).toEqual([5, 3]);
+  }
+  expect(refused).toBeGreaterThan(10);
+});
+
+test.for(["", "not a database", "SQLite format 3\0"])("a file that is no backup is refused: %j", async (text) => {
+  const path = join(directory, "other.sqlite");
+  await writeFile(path, text);
+  await expect(restore(path, join(directory, "never.sqlite"))).rejects.toThrow(BackupError);
+  await expect(restore(join(directory, "missing.sqlite"), join(directory, "never.sqlite"))).rejects.toThrow(
+    BackupError,
+  );
+});
+
+test("a backup that cannot be written leaves nothing behind", async () => {
+  await expect(backUp(file.database, join(directory, "no/such/place.sqlite"))).rejects.toThrow(/./);
+  expect(await readdir(directory)).not.toContain("no");
+});
