@@ -20,15 +20,16 @@ export interface CalibrationOptions {
 /** Works out the numberings of origins. Given to a client as `trust: { calibration: calibration() }`. */
 export interface Calibration {
   readonly numbersOf: (origin: string) => Numbers;
-  /** What is known of an origin, to look at or to keep. */
+  /** What is known of an origin, to look at or to keep. What the store has counts once the origin was asked something. */
   readonly profile: (origin: string) => Profile;
   /** Resolves when all that was learned is saved. For processes that end. */
   readonly flush: () => Promise<void>;
 }
 
-/** Makes the accounts of any number of origins; clients may share them. */
+/** Makes the accounts of any number of origins; clients may share them. Throws ProfileError for a given profile that is none. */
 export const calibration = (options: CalibrationOptions = {}): Calibration => {
   const { profiles = [], store, now = Date.now, onStoreError } = options;
+  const given = new Map(profiles.map((profile) => [profile.origin, evidenceFrom(profile)]));
   const origins = new Map<string, CalibratedNumbers>();
   let saving = Promise.resolve();
   const profile = (origin: string): Profile => profileOf(origin, numbersOf(origin).evidence, now());
@@ -49,9 +50,7 @@ export const calibration = (options: CalibrationOptions = {}): Calibration => {
   const numbersOf = (origin: string): CalibratedNumbers => {
     let numbers = origins.get(origin);
     if (numbers === undefined) {
-      const given = profiles.find((candidate) => candidate.origin === origin);
-      const earlier =
-        given !== undefined ? evidenceFrom(given) : store === undefined ? noEvidence : load(origin, store);
+      const earlier = given.get(origin) ?? (store === undefined ? noEvidence : load(origin, store));
       numbers = new CalibratedNumbers(earlier, () => save(origin));
       origins.set(origin, numbers);
     }

@@ -91,6 +91,7 @@ test.for<[string, ReadonlyArray<string>, unknown, string]>([
   ["another kind", ["kind"], "x", '"kind"'],
   ["another version", ["version"], 2, "only 1 can be read"],
   ["no origin", ["origin"], undefined, '"origin"'],
+  ["an origin with a path", ["origin"], "https://engines.example/v1", "must be an origin"],
   ["a date that is none", ["date"], "soon", '"date"'],
   ["no messages", ["messages"], [], '"messages"'],
   ["an unknown message", ["messages", "a.B"], {}, "a.B is no message"],
@@ -110,6 +111,11 @@ test.for<[string, ReadonlyArray<string>, unknown, string]>([
   const text = edited((await learned()).profile, path, value);
   expect(() => parseProfile(text)).toThrow(ProfileError);
   expect(() => parseProfile(text)).toThrow(problem);
+});
+
+test("a client is not made with a profile that is none", async () => {
+  const profile = { ...(await learned()).profile, version: 2 } as unknown as Profile;
+  expect(() => calibration({ profiles: [profile] })).toThrow(ProfileError);
 });
 
 test("a profile that is no JSON is refused", () => {

@@ -109,7 +109,9 @@ export const evidenceFrom = (profile: Profile): Evidence => {
   if (profile.version !== profileVersion) {
     throw new ProfileError(`"version" is ${JSON.stringify(profile.version)}; only 1 can be read`);
   }
-  if (!URL.canParse(profile.origin)) throw new ProfileError('"origin" must be a URL');
+  if (!URL.canParse(profile.origin) || new URL(profile.origin).origin !== profile.origin) {
+    throw new ProfileError('"origin" must be an origin, such as https://api.example');
+  }
   if (typeof profile.date !== "string" || Number.isNaN(Date.parse(profile.date))) {
     throw new ProfileError('"date" must be a date (ISO 8601)');
   }
