@@ -58,7 +58,7 @@ test.for(rows.map((row) => [row.name, row] as const))("%s", { timeout: 60_000 },
     );
     const visible = [String(ended), JSON.stringify(ended), inspect(failed === ended ? {} : ended, { depth: 20 })];
     expect([...visible, JSON.stringify(events)].filter((text) => text.includes(theToken))).toEqual([]);
-    row.afterwards?.(world.server);
+    await row.afterwards?.(world.server);
   }
   await expect.poll(() => leftover(before), { timeout: 20_000 }).toEqual([]);
 });

@@ -15,7 +15,7 @@ test.for(faultRows.map((row) => [row.name, row] as const))("%s", { timeout: 60_0
     expect(errorOf(ran)?.message ?? "").toMatch(row.expected.says ?? /^/);
     // Neither the token, nor an answer whole, which may repeat it.
     expect(visibleOf(ran).filter((text) => text.includes(theToken) || text.includes('"headers":'))).toEqual([]);
-    row.afterwards?.(world.server);
+    await row.afterwards?.(world.server);
   }
   await expect.poll(() => leftover(before), { timeout: 20_000 }).toEqual([]);
 });

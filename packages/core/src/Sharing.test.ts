@@ -87,6 +87,19 @@ test("a follower that is interrupted leaves the exchange to the others", async (
   expect(counts).toEqual({ begun: 1, cut: 0 });
 });
 
+test("a follower that gives up another one as soon as it goes on leaves nobody waiting", async () => {
+  const { end, call } = exchange();
+  const leader = fork(call());
+  const others: Array<Fiber.Fiber<Value, string>> = [];
+  const first = fork(Effect.tap(call(), () => Effect.sync(() => others[0]?.interruptUnsafe())));
+  others.push(fork(call()), fork(call()), fork(call()));
+  Deferred.doneUnsafe(end, Exit.succeed({ number: 3, copied: false }));
+  const exits = await results([leader, first, ...others]);
+  expect(exits.map((exit) => (Exit.isSuccess(exit) ? exit.value.number : "interrupted")).toSpliced(2, 1)).toEqual([
+    3, 3, 3, 3,
+  ]);
+});
+
 test("when all are interrupted the exchange is cut off and nothing is left", async () => {
   const { inFlight, counts, call } = exchange();
   const fibers = [1, 2, 3].map(() => fork(call()));

@@ -37,5 +37,5 @@ export interface FaultRow {
   /** The server says how long to wait, and the call does. */
   readonly hinted?: boolean;
   /** What must hold of the server when the call has ended. */
-  readonly afterwards?: (server: FaultServer) => void;
+  readonly afterwards?: (server: FaultServer) => void | Promise<void>;
 }

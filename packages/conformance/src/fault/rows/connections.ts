@@ -1,12 +1,16 @@
 // No answer comes, or only the beginning of one.
+import { expect } from "vitest";
 import { good, headOf, labels, engineBytes, resetAfter, script, silent, stallAfter } from "../Acts.ts";
 import type { FaultRow } from "../FaultRow.ts";
-import { startFaultServer } from "../FaultServer.ts";
+import { startFaultServer, type FaultServer } from "../FaultServer.ts";
 
 /** Waits of 50, 100 and 200 ms between four attempts. */
 const fourAttempts = { attempts: 4, waitedMs: 350 } as const;
 /** Two attempts of 10 s, the waits between, and what is left of 30 s. */
 const untilDeadline = { ends: "TimedOut", says: /deadline of 30000 ms/, attempts: 3, waitedMs: 30_000 } as const;
+
+/** A request that nobody waits for any more does not keep its connection. */
+const letGo = (server: FaultServer): Promise<void> => expect.poll(() => server.open.size, { timeout: 20_000 }).toBe(0);
 
 const head = headOf({ headers: labels("protobuf"), body: engineBytes("protobuf") });
 const halfBody = engineBytes("protobuf").subarray(0, 10);
@@ -56,19 +60,27 @@ export const connections: ReadonlyArray<FaultRow> = [
     ),
     expected: { ends: "data", attempts: 3, waitedMs: 150 },
   },
-  { name: "silent", act: silent, hangs: "in-request", expected: untilDeadline },
+  { name: "silent", act: silent, hangs: "in-request", expected: untilDeadline, afterwards: letGo },
   {
     name: "headers that never end",
     act: stallAfter(head.subarray(0, 30)),
     hangs: "in-request",
     expected: untilDeadline,
+    afterwards: letGo,
   },
-  { name: "a body that never comes", act: stallAfter(head), hangs: "in-body", expected: untilDeadline },
+  {
+    name: "a body that never comes",
+    act: stallAfter(head),
+    hangs: "in-body",
+    expected: untilDeadline,
+    afterwards: letGo,
+  },
   {
     name: "a body that never ends",
     act: stallAfter(Buffer.concat([head, halfBody])),
     hangs: "in-body",
     expected: untilDeadline,
+    afterwards: letGo,
   },
   {
     name: "bytes that are no HTTP",

@@ -79,6 +79,12 @@ const tokens: ReadonlyArray<FaultRow> = [
     expected: { ends: "data", attempts: 3, waitedMs: 50 },
   },
   {
+    name: "401 again, after another token and another failure",
+    act: script(refuse(401, 16), refuse(503, 14), refuse(401, 16)),
+    options: renewed(),
+    expected: { ends: "Unauthenticated", attempts: 3, waitedMs: 50 },
+  },
+  {
     name: "a token source that fails",
     act: good,
     options: {
