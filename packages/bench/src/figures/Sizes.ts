@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { bundleLimits, bundleSize } from "../../../../scripts/BundleSize.ts";
+import { bundleLimits, bundleSize } from "../BundleSize.ts";
 import type { Figure, FigureRow } from "../Figure.ts";
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
