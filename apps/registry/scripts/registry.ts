@@ -1,6 +1,7 @@
 // Serves this Worker on real workerd with a local D1 database, until SIGINT or SIGTERM:
 // `node scripts/registry.ts --port P [--seed FILE.sql]`; the file is what `registry export --format sql` writes.
 import { readFile } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Log, LogLevel, Miniflare } from "miniflare";
@@ -23,15 +24,26 @@ const bundled = async (): Promise<string> => {
   return output[0].code;
 };
 
+/** A port that is free at the moment. */
+const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = createServer();
+    server.listen(0, host, () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+
 const { values } = parseArgs({
   options: { port: { type: "string", default: "4011" }, seed: { type: "string" } },
 });
 const ended = new Promise<void>((resolve) => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
 });
+const port = Number(values.port) || (await freePort());
 const miniflare = new Miniflare({
   host,
-  port: Number(values.port),
+  port: 0,
   cf: false,
   logRequests: false,
   log: new Log(LogLevel.NONE),
@@ -48,16 +60,18 @@ const miniflare = new Miniflare({
           BYTENITE_REGISTRY_KEY: { type: "text", value: process.env["BYTENITE_REGISTRY_KEY"] ?? "" },
         },
       },
+      // Straight to the Worker: the emulator's own entry would compress answers and add fields of its own.
+      dev: { unsafeDirectSockets: [{ host, port }] },
     },
   ],
 });
-const url = await miniflare.ready;
+await miniflare.ready;
 if (values.seed !== undefined) {
   const database = await miniflare.getD1Database("DB");
   for (const statement of (await readFile(values.seed, "utf8")).split("\n")) {
     if (statement !== "") await database.prepare(statement).run();
   }
 }
-process.stdout.write(`ready http://${host}:${url.port}\n`);
+process.stdout.write(`ready http://${host}:${port}\n`);
 await ended;
 await miniflare.dispose();

@@ -3,6 +3,7 @@ import type { EndpointName } from "@bytenite-engines/core/wire";
 import { startRegistryServer } from "./node/Registry.ts";
 import { addCredential, ensureUser, userOf } from "./manage/Accounts.ts";
 import { change, publishAll, type Change, type EngineInit, type Published } from "./manage/Engines.ts";
+import { exportSql } from "./manage/Export.ts";
 import { trialUsers } from "./manage/Trial.ts";
 import { makeFaults, type Faults } from "./faults/Faults.ts";
 import type { FaultRule } from "./faults/FaultRule.ts";
@@ -57,6 +58,10 @@ export interface TestRegistry extends AsyncDisposable {
   readonly publish: (user: string, ...engines: ReadonlyArray<EngineInit>) => Promise<ReadonlyArray<Published>>;
   /** Changes the engine of a user that a tag means. */
   readonly change: (user: string, tag: string, how: Change) => void;
+  /** Everything in it as SQL for a new D1 database, one statement per line. */
+  readonly exportSql: () => string;
+  /** The key with which its secrets are sealed. */
+  readonly key: string;
   /** Ends at once: what is under way is cut. */
   readonly stop: () => Promise<void>;
 }
@@ -99,6 +104,8 @@ export const startRegistry = async (options: TestRegistryOptions = {}): Promise<
     faults,
     publish: (name, ...engines) => publishAll(file, userOf(file, name), engines, registry.box, Date.now()),
     change: (name, tag, how) => void change(file, userOf(file, name), tag, how, Date.now()),
+    exportSql: () => [...exportSql(file, Date.now())].join(""),
+    key: testKey,
     stop,
     [Symbol.asyncDispose]: stop,
   };

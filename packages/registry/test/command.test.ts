@@ -37,6 +37,13 @@ test.for(["SIGINT", "SIGTERM"] as const)(
   },
 );
 
+test("without any argument a trial runs on a file below the current directory", async () => {
+  const registry = await serve([], {}, directory);
+  expect((await get(registry.origin, "/engines/zipper", "local-bob")).status).toBe(200);
+  expect((await stat(join(directory, ".data/registry.sqlite"))).isFile()).toBe(true);
+  expect(await registry.end("SIGTERM")).toBe(0);
+});
+
 test("a database that exists is not seeded again, and keeps what it had", async () => {
   const database = fresh();
   expect(await (await serve(database)).end("SIGTERM")).toBe(0);
@@ -96,7 +103,6 @@ test("a port in use is one sentence that says what to do", async () => {
 });
 
 test.for<[string, ReadonlyArray<string>, RegExp]>([
-  ["no database", [], /--database is missing/],
   ["an unknown command", ["frobnicate"], /no command "frobnicate"/],
   ["an unknown flag", ["--databas", "x"], /databas/],
   ["a port that is none", ["--database", "x", "--port", "70000"], /--port/],

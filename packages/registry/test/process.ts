@@ -14,8 +14,8 @@ export interface Ended {
 
 type Environment = Readonly<Record<string, string>>;
 
-const start = (args: ReadonlyArray<string>, environment: Environment): ChildProcess =>
-  spawn(process.execPath, [main, ...args], { env: { PATH: process.env["PATH"] ?? "", ...environment } });
+const start = (args: ReadonlyArray<string>, environment: Environment, cwd?: string): ChildProcess =>
+  spawn(process.execPath, [main, ...args], { env: { PATH: process.env["PATH"] ?? "", ...environment }, cwd });
 
 /** Runs a command to its end. */
 export const run = async (args: ReadonlyArray<string>, environment: Environment = {}, stdin = ""): Promise<Ended> => {
@@ -40,8 +40,12 @@ export interface Serving {
 }
 
 /** Starts a registry on a free port and waits for its line. */
-export const serve = async (args: ReadonlyArray<string>, environment: Environment = {}): Promise<Serving> => {
-  const child = start(["--port", "0", ...args], environment);
+export const serve = async (
+  args: ReadonlyArray<string>,
+  environment: Environment = {},
+  cwd?: string,
+): Promise<Serving> => {
+  const child = start(["--port", "0", ...args], environment, cwd);
   const output = { stdout: "", stderr: "" };
   child.stderr?.on("data", (chunk: Buffer) => (output.stderr += chunk.toString()));
   await new Promise<void>((resolve, reject) => {

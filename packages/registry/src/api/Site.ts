@@ -29,16 +29,18 @@ export const pathIn = (target: string): string => {
 export const fetchHandler =
   (site: Site): ((request: Request) => Promise<Response>) =>
   async (request) => {
-    const url = new URL(request.url);
     const answer = await site({
       method: request.method,
-      target: url.pathname + url.search,
+      target: targetOf(request.url),
       header: (name) => request.headers.get(name),
       body: (maxBytes) => bodyOf(request, maxBytes),
     });
     const body = typeof answer.body === "string" ? answer.body : new Uint8Array(answer.body);
     return new Response(request.method === "HEAD" ? null : body, { status: answer.status, headers: answer.headers });
   };
+
+/** Path and query as they came. Parsing the URL would take dot segments out, and with them what is to be refused. */
+const targetOf = (url: string): string => /^[a-z]+:\/\/[^/?#]*([^#]*)/i.exec(url)?.[1] || "/";
 
 const bodyOf = async (request: Request, maxBytes: number): Promise<Uint8Array> => {
   const parts: Array<Uint8Array> = [];

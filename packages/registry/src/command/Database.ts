@@ -1,4 +1,6 @@
 // Decides: which database a command works on, and with which key.
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { UnacceptableEngineError } from "../api/EngineRow.ts";
 import { migrate } from "../api/Migrations.ts";
@@ -40,12 +42,19 @@ export const flagsOf = (
   }
 };
 
-/** The path of the database. Throws UsageError when none is given. */
-export const databasePath = (flags: Flags): string => {
-  const path = flags.text("database") ?? process.env["REGISTRY_DATABASE"];
-  if (path === undefined || path === "") throw new UsageError("--database is missing");
-  return path;
+/** The database when none is named, below the current directory, so that a trial needs no configuration. */
+const defaultDatabase = ".data/registry.sqlite";
+
+/** The path of the database that is meant: what is given, the environment, or the default, whose directory is made. */
+export const pathOrDefault = (given: string | undefined): string => {
+  const named = given ?? process.env["REGISTRY_DATABASE"];
+  if (named !== undefined && named !== "") return named;
+  mkdirSync(dirname(defaultDatabase), { recursive: true });
+  return defaultDatabase;
 };
+
+/** The path of the database that a command line means. */
+export const databasePath = (flags: Flags): string => pathOrDefault(flags.text("database"));
 
 /** Works on a database, which is made when it does not exist, and closes it. */
 export const withDatabase = async <A>(

@@ -7,6 +7,7 @@ import { parseFaultRules } from "../faults/FaultRuleFile.ts";
 import { makeFaults, type Faults } from "../faults/Faults.ts";
 import { defaultLimits } from "../node/HttpServer.ts";
 import type { RegistryOptions } from "../node/Registry.ts";
+import { pathOrDefault } from "./Database.ts";
 import { UsageError } from "./Told.ts";
 import { tokensIn } from "./Tokens.ts";
 
@@ -59,11 +60,9 @@ export const settingsOf = async (
 ): Promise<RegistryOptions> => {
   const flags = flagsIn(args);
   const file = flags.config === undefined ? {} : await settingsFile(flags.config);
-  const database = flags.database ?? file.database;
-  if (database === undefined) throw new UsageError("--database is missing");
   const numbers = flags["field-numbers"];
   return {
-    database,
+    database: pathOrDefault(flags.database ?? file.database),
     host: flags.host ?? file.host,
     port: portOf("--port", flags.port) ?? file.port ?? defaultPort,
     adminPort: portOf("--admin-port", flags["admin-port"]) ?? file.adminPort,

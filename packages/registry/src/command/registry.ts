@@ -2,7 +2,7 @@
 import { ToldError, UsageError } from "./Told.ts";
 
 /** Help for all of it. */
-export const registryUsage = `Usage: registry COMMAND --database FILE [options]     (or REGISTRY_DATABASE=FILE)
+export const registryUsage = `Usage: registry COMMAND [--database FILE] [options]   (or REGISTRY_DATABASE; default .data/registry.sqlite)
 
 Run
   serve                    answer until SIGINT or SIGTERM; without a command this is meant

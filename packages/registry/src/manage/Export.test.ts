@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { migrate } from "../api/Migrations.ts";
+import { makeSecretBox } from "../api/SecretBox.ts";
 import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
 import { addCredential, createCredential, ensureUser } from "./Accounts.ts";
 import { change, publishAll } from "./Engines.ts";
@@ -44,6 +45,25 @@ test("SQL of an export, run line by line, makes the same database, whatever the 
     }),
     { numRuns: 50 },
   );
+});
+
+test("no statement is longer than D1 takes, however long an engine's texts are", async () => {
+  const file = openSqlite(":memory:");
+  await migrate(file.port, 0);
+  const carol = ensureUser(file, "carol", 0);
+  const box = await makeSecretBox("0123456789abcdef0123456789abcdef");
+  for (const [index, letter] of ["x", "\u{1F600}", "'\n", "\u{FFFF}\0"].entries()) {
+    const text = `${index % 2 === 0 ? "" : "-"}${letter.repeat(60_000)}`;
+    const engine = { name: "long", version: `0.${index}`, description: text, platformConfig: { token: text } };
+    await publishAll(file, carol, [engine], box, 0);
+  }
+  const lines = [...exportSql(file, 0)].join("").split("\n");
+  const copy = openSqlite(":memory:");
+  for (const line of lines) {
+    expect(Buffer.byteLength(line)).toBeLessThan(100_000);
+    copy.database.exec(line);
+  }
+  expect(contents(copy)).toEqual(contents(file));
 });
 
 test("trial and configured tokens stay behind", async () => {

@@ -9,6 +9,12 @@ import type { SecretBox } from "../api/SecretBox.ts";
 import type { SqlValue } from "../api/SqlPort.ts";
 import type { SqliteFile } from "../node/SqliteFile.ts";
 
+/**
+ * Characters of a text, and bytes of a blob, that one statement holds of a value. D1 takes statements of 100 kB; a row has
+ * three values that can be long, and a character can take six in hexadecimal.
+ */
+const pieceLength = 5_000;
+
 /** Exporting secrets needs the key that opens them. */
 export class ExportError extends Error {
   constructor(problem: string) {
@@ -55,10 +61,42 @@ export const exportSql = function* (file: SqliteFile, now: number): Generator<st
     const where = table === "credentials" ? " WHERE kind IN ('token', 'api-key')" : "";
     const sql = `SELECT ${columns.join(", ")} FROM ${table}${where} ORDER BY ${columns[0]}`;
     for (const row of file.iterate({ sql, values: [] })) {
-      const values = columns.map((column) => literal(row[column] as SqlValue));
-      yield `INSERT INTO ${table} (${columns.join(", ")}) VALUES (${values.join(", ")});\n`;
+      const values = columns.map((column) => row[column] as SqlValue);
+      yield* rowSql(table, columns, values);
     }
   }
+};
+
+/** The statement that inserts a row; long values are put in empty, and appended piece by piece. */
+const rowSql = function* (
+  table: string,
+  columns: ReadonlyArray<string>,
+  values: ReadonlyArray<SqlValue>,
+): Generator<string> {
+  const pieces = values.map(piecesOf);
+  const first = pieces.map(([piece = null], index) => literal(piece ?? values[index] ?? null));
+  yield `INSERT INTO ${table} (${columns.join(", ")}) VALUES (${first.join(", ")});\n`;
+  const where = `${columns[0]} = ${literal(values[0] ?? null)}`;
+  for (const [index, [, ...rest]] of pieces.entries()) {
+    for (const piece of rest) {
+      const longer = `${columns[index]} || ${literal(piece)}`;
+      const value = typeof piece === "string" ? longer : `CAST(${longer} AS BLOB)`;
+      yield `UPDATE ${table} SET ${columns[index]} = ${value} WHERE ${where};\n`;
+    }
+  }
+};
+
+const piecesOf = (value: SqlValue): ReadonlyArray<string | Uint8Array> => {
+  if (typeof value !== "string" && !(value instanceof Uint8Array)) return [];
+  const pieces: Array<string | Uint8Array> = [];
+  for (let at = 0; at < value.length;) {
+    let end = at + pieceLength;
+    // A pair of surrogates is one character, and stays together.
+    if (typeof value === "string" && /[\ud800-\udbff]/.test(value[end - 1] ?? "")) end += 1;
+    pieces.push(value.slice(at, end));
+    at = end;
+  }
+  return pieces;
 };
 
 const bound = (sql: string, values: ReadonlyArray<SqlValue>): string => {
