@@ -8,7 +8,7 @@ import {
   type CacheOutcome,
   type Condition,
 } from "@bytenite-engines/http-cache";
-import { clientHeaders, type Entry } from "./Entry.ts";
+import type { Entry } from "./Entry.ts";
 
 /** The name of this cache in Cache-Status. */
 export const cacheName = "bytenite-edge";
@@ -30,36 +30,36 @@ interface Prepared {
 const prepared = new WeakMap<Entry, Prepared>();
 
 /** The answer from a stored entry that nobody had to be asked for. */
-export const answerHit = (entry: Entry, asked: Asked, nowMs: number, detail?: string): Response => {
+export const answerHit = (entry: Entry, asked: Asked, nowMs: number): Response => {
   const { mediaType } = asked.representation;
   const second = Math.floor(nowMs / 1000);
-  let ready = detail === undefined ? prepared.get(entry) : undefined;
+  let ready = prepared.get(entry);
   if (ready === undefined || ready.second !== second || ready.mediaType !== mediaType) {
-    const outcome = {
-      hit: true,
-      ttlMs: remainingMs(entry.freshness, nowMs),
-      ...(detail === undefined ? {} : { detail }),
-    };
+    const outcome = { hit: true, ttlMs: remainingMs(entry.freshness, nowMs) };
     ready = { second, mediaType, headers: headersOf(entry, asked, nowMs, outcome) };
-    if (detail === undefined) prepared.set(entry, ready);
+    prepared.set(entry, ready);
   }
   return respond(entry, asked, ready.headers);
 };
 
 /** The answer from an entry for which the upstream was asked. */
-export const answerForwarded = (entry: Entry, asked: Asked, nowMs: number, outcome: CacheOutcome): Response =>
-  respond(entry, asked, headersOf(entry, asked, nowMs, outcome));
+export const answerForwarded = (entry: Entry, asked: Asked, nowMs: number, outcome: CacheOutcome): Response => {
+  const headers = headersOf(entry, asked, nowMs, outcome);
+  headers.set("server-timing", `cache;desc="${outcome.detail ?? outcome.forward ?? ""}"`);
+  return respond(entry, asked, headers);
+};
 
 const headersOf = (entry: Entry, asked: Asked, nowMs: number, outcome: CacheOutcome): Headers => {
-  const headers = clientHeaders(entry);
+  const fields: Record<string, string> = { ...entry.client };
   // Bytes of one form go by several names; the client gets the name it asked for.
-  if (entry.format === asked.representation.format) headers.set("content-type", asked.representation.mediaType);
-  headers.set("content-length", `${entry.bytes.byteLength}`);
-  const ageSeconds = Math.floor(currentAgeMs(entry.freshness, nowMs) / 1000);
-  if (outcome.hit === true || entry.headers.has("age")) headers.set("age", `${ageSeconds}`);
-  headers.append("cache-status", cacheStatus(cacheName, outcome));
-  headers.append("server-timing", `cache;desc="${outcome.hit === true ? "hit" : (outcome.detail ?? outcome.forward)}"`);
-  return headers;
+  if (entry.format === asked.representation.format) fields["content-type"] = asked.representation.mediaType;
+  if (outcome.hit === true || entry.received.some(([name]) => name === "age")) {
+    fields["age"] = `${Math.floor(currentAgeMs(entry.freshness, nowMs) / 1000)}`;
+  }
+  const upstream = fields["cache-status"];
+  const own = cacheStatus(cacheName, outcome);
+  fields["cache-status"] = upstream === undefined ? own : `${upstream}, ${own}`;
+  return new Headers(fields);
 };
 
 /** Statuses that never have content (RFC 9110, 6.4.1). */
@@ -73,9 +73,14 @@ const respond = (entry: Entry, asked: Asked, headers: Headers): Response => {
     isNotModified(condition, headers, entry.freshness.responseTimeMs)
   ) {
     const kept = new Headers(headers);
-    for (const name of ["content-type", "content-length", "content-encoding"]) kept.delete(name);
+    for (const name of ["content-type", "content-encoding"]) kept.delete(name);
     return new Response(null, { status: 304, headers: kept });
   }
-  const body = asked.head || withoutContent.has(entry.status) ? null : entry.bytes;
-  return new Response(body, { status: entry.status, headers });
+  if (asked.head) {
+    // The runtime tells the length of what is sent; of what would be sent it is told here.
+    const kept = new Headers(headers);
+    kept.set("content-length", `${entry.bytes.byteLength}`);
+    return new Response(null, { status: entry.status, headers: kept });
+  }
+  return new Response(withoutContent.has(entry.status) ? null : entry.bytes, { status: entry.status, headers });
 };

@@ -3,7 +3,7 @@ import type { Format } from "@bytenite-engines/core/wire";
 import { remainingMs } from "@bytenite-engines/http-cache";
 import { cacheKey } from "./CacheKey.ts";
 import type { EdgeTier } from "./EdgeTier.ts";
-import { strongEtag, type Entry } from "./Entry.ts";
+import { inOtherForm, strongEtag, type Entry } from "./Entry.ts";
 import type { Identity } from "./Identity.ts";
 import type { MemoryTier } from "./MemoryTier.ts";
 import { isPurged, mergedPurges, type Purge } from "./Purge.ts";
@@ -75,9 +75,11 @@ export class EdgeCache {
   async #inForm(key: string, object: Entry, format: Format): Promise<Entry | undefined> {
     if (object.format === format || object.askedFormat === format) return object;
     if (object.other === undefined && object.format !== undefined && object.status === 200) {
-      const bytes = transcode(object.endpoint, object.bytes, object.format, object.headers);
+      const bytes = transcode(object.endpoint, object.bytes, object.format, object.client);
       object.other =
-        bytes === undefined ? "lossy" : { ...object, format, bytes, etag: await strongEtag(bytes, format) };
+        bytes === undefined
+          ? "lossy"
+          : inOtherForm(object, { bytes, format, client: { etag: await strongEtag(bytes, format) } });
       this.#memory.recount(key, object);
     }
     return object.other === "lossy" ? undefined : object.other;

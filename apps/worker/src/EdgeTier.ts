@@ -34,7 +34,7 @@ export class EdgeTier {
 
   /** Stores an entry for as long as it can be of use. */
   async set(key: string, entry: Entry, identity: Identity, nowMs: number): Promise<void> {
-    const validatable = entry.headers.has("etag") || entry.headers.has("last-modified");
+    const validatable = entry.received.some(([name]) => name === "etag" || name === "last-modified");
     const until = uselessAfterMs(entry.freshness) + (validatable ? keptForValidationMs : 0);
     const keepSeconds = Math.ceil((Math.min(until, identity.expiresAtMs) - nowMs) / 1000);
     if (keepSeconds > 0) await this.#write(key, await seal(key, entry, identity), keepSeconds);

@@ -1,6 +1,6 @@
 // Decides: what is kept of an upstream's answer, and what of its header is handed on.
 import { formatOf, type EndpointName, type Format } from "@bytenite-engines/core/wire";
-import { endToEnd, withVary, type Freshness } from "@bytenite-engines/http-cache";
+import { withVary, type Freshness } from "@bytenite-engines/http-cache";
 
 /** An answer as it came, bytes untouched, with all that is known of it. */
 export interface Entry {
@@ -14,23 +14,28 @@ export interface Entry {
   /** The form of the bytes that came; undefined for a Content-Type that is neither. */
   readonly format: Format | undefined;
   /** The upstream's end-to-end fields. */
-  readonly headers: Headers;
+  readonly received: ReadonlyArray<readonly [string, string]>;
+  /** Those that a client gets, with our own; without what changes with time or with the request. */
+  readonly client: Readonly<Record<string, string>>;
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Our own strong entity tag of these bytes. */
-  readonly etag: string;
   readonly freshness: Freshness;
   /** When the upstream was asked for it, or last confirmed it, in milliseconds since the epoch. */
   readonly fetchedAtMs: number;
   /** Whether the answer may be stored. */
   readonly storable: boolean;
-  /** Directives of Cache-Control for the client. */
-  readonly clientControl: string;
   /** The other form, once it was asked for: made from this one, or known not to be possible without loss. */
   other?: Entry | "lossy";
 }
 
+/** The upstream's fields of an entry, to look names up in. */
+export const receivedHeaders = (entry: Entry): Headers => {
+  const headers = new Headers();
+  for (const [name, value] of entry.received) headers.append(name, value);
+  return headers;
+};
+
 /** Fields of the upstream that do not reach clients as they are: replaced by our own, or not meant for them. */
-const notHandedOn: ReadonlyArray<string> = [
+const notHandedOn: ReadonlySet<string> = new Set([
   "access-control-allow-credentials",
   "access-control-allow-headers",
   "access-control-allow-methods",
@@ -47,19 +52,28 @@ const notHandedOn: ReadonlyArray<string> = [
   "content-length",
   "expires",
   "pragma",
+  "server-timing",
   "set-cookie",
-];
+  "x-request-id",
+]);
 
-/** The fields of an entry that its client gets, those that change with time or with the request left out. */
-export const clientHeaders = (entry: Entry): Headers => {
-  const headers = endToEnd(entry.headers);
-  for (const name of notHandedOn) headers.delete(name);
-  headers.set("cache-control", entry.clientControl);
-  headers.set("vary", withVary(headers.get("vary"), ["Accept", "Authorization"]));
-  headers.set("x-content-type-options", "nosniff");
-  if (entry.etag !== "") headers.set("etag", entry.etag);
-  return headers;
+/** The fields that clients of an answer get: the upstream's that may travel on, and our own in the place of others. */
+export const clientFields = (received: Headers, cacheControl: string, etag: string): Record<string, string> => {
+  const fields: Record<string, string> = {};
+  for (const [name, value] of received) if (!notHandedOn.has(name)) fields[name] = value;
+  fields["cache-control"] = cacheControl;
+  fields["vary"] = withVary(received.get("vary"), ["Accept", "Authorization"]);
+  if (etag !== "") fields["etag"] = etag;
+  return fields;
 };
+
+/** An entry in its other form: all of it but the bytes, their form and their tag. */
+export const inOtherForm = (entry: Entry, other: Pick<Entry, "bytes" | "format" | "client">): Entry => ({
+  ...entry,
+  bytes: other.bytes,
+  format: other.format,
+  client: { ...entry.client, etag: other.client["etag"] ?? "" },
+});
 
 /** The form of an answer by its Content-Type. */
 export const entryFormat = (headers: Headers): Format | undefined => formatOf(headers.get("content-type"));

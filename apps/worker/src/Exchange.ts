@@ -13,7 +13,7 @@ import {
   type ResponseControl,
 } from "@bytenite-engines/http-cache";
 import type { Config } from "./Config.ts";
-import { entryFormat, strongEtag, type Entry } from "./Entry.ts";
+import { clientFields, entryFormat, inOtherForm, receivedHeaders, strongEtag, type Entry } from "./Entry.ts";
 import type { Identity } from "./Identity.ts";
 import type { Route } from "./Route.ts";
 import type { AskUpstream, UpstreamAnswer } from "./Upstream.ts";
@@ -49,7 +49,7 @@ export const exchange = async (
   const headers = new Headers(question.headers);
   headers.set("accept", mediaTypeOf(question.format));
   if (question.stored !== undefined) {
-    for (const [name, value] of validatingFields(question.stored.headers)) headers.set(name, value);
+    for (const [name, value] of validatingFields(receivedHeaders(question.stored))) headers.set(name, value);
   }
   const { endpoint, target } = question.route;
   const answer = await ask({ endpoint, target, headers, patient: !question.orStale });
@@ -65,7 +65,7 @@ const entryOf = async (
   const received = endToEnd(answer.headers);
   const validated = answer.status === 304 ? question.stored : undefined;
   const status = validated?.status ?? answer.status;
-  const headers = validated === undefined ? received : freshened(validated.headers, received);
+  const headers = validated === undefined ? received : freshened(receivedHeaders(validated), received);
   // The runtime has decoded the body; its length is told anew with each answer.
   if (answer.bytes.byteLength > 0) headers.delete("content-encoding");
   const policy = policyOf(config, route, status);
@@ -76,26 +76,26 @@ const entryOf = async (
     identity !== undefined && status === 200 && storingRefusal(request, status, headers, control, policy) === undefined;
   const format = validated?.format ?? entryFormat(headers);
   const bytes = validated?.bytes ?? answer.bytes;
-  return {
+  const etag = status === 200 ? (validated?.client["etag"] ?? (await strongEtag(bytes, format))) : "";
+  const entry: Entry = {
     owner: identity?.digest ?? "",
     endpoint: route.endpoint,
     tag: route.tag,
     status,
     askedFormat,
     format,
-    headers,
+    received: [...headers],
+    client: clientFields(headers, clientControl(status, control, freshness), etag),
     bytes,
-    etag: status === 200 ? (validated?.etag ?? (await strongEtag(bytes, format))) : "",
     freshness,
     fetchedAtMs: answer.requestTimeMs,
     storable,
-    clientControl: clientControl(status, control, freshness),
-    ...(validated?.other === undefined || validated.other === "lossy"
-      ? {}
-      : {
-          other: { ...validated.other, headers, freshness, clientControl: clientControl(status, control, freshness) },
-        }),
   };
+  // What was confirmed is confirmed in both forms.
+  if (validated?.other !== undefined) {
+    entry.other = validated.other === "lossy" ? "lossy" : inOtherForm(entry, validated.other);
+  }
+  return entry;
 };
 
 /** No answer is fresh for longer than its token lives (`exp`); how long it may be stale is seen to when it is used. */

@@ -1,47 +1,63 @@
 // Takes each request: operators and preflights aside, the rest through the flow; logs, counts and marks the answer.
 import { adminPrefix, answerAdmin } from "./Admin.ts";
 import { allowOrigin, answerOptions } from "./Cors.ts";
-import { logLine, requestIdOf } from "./Log.ts";
+import { isLogged, logLine, requestIdOf } from "./Log.ts";
 import type { Observed } from "./Observed.ts";
 import { answerTo } from "./Proxy.ts";
 import type { Rooms } from "./Rooms.ts";
 import type { RequestContext } from "./Runtime.ts";
 
-export const handle = async (request: Request, rooms: Rooms, context: RequestContext): Promise<Response> => {
-  const { url, headers } = request;
-  const { config, metrics, analytics } = rooms;
+export const handle = (request: Request, rooms: Rooms, context: RequestContext): Response | Promise<Response> => {
+  const { url } = request;
   const path = url.slice(url.indexOf("/", url.indexOf("//") + 2));
   if (path.startsWith(adminPrefix)) return answerAdmin(request, path, rooms);
 
-  const startedAtMs = rooms.now();
-  const requestId = requestIdOf(headers.get("x-request-id"));
-  const observed: Observed = { result: "refused", endpoint: undefined, fetched: undefined };
-  const response =
+  const given = request.headers.get("x-request-id");
+  let id: string | undefined;
+  const visitor: Visitor = {
+    request,
+    observed: { result: "refused", endpoint: undefined, bytes: 0, fetched: undefined },
+    requestId: () => (id ??= requestIdOf(given)),
+    // The client is told the id where somebody wrote it down: the client itself, our log, or the upstream's.
+    isIdKnown: () => id !== undefined || given !== null,
+    startedAtMs: rooms.now(),
+  };
+  const answer =
     request.method === "OPTIONS"
-      ? answerOptions(request, config.allowedOrigins)
-      : await answerTo(request, rooms, context, observed, requestId);
-  response.headers.set("x-request-id", requestId);
+      ? answerOptions(request, rooms.config.allowedOrigins)
+      : answerTo(request, rooms, context, visitor.observed, visitor.requestId);
+  return answer instanceof Promise
+    ? answer.then((response) => finish(response, visitor, rooms))
+    : finish(answer, visitor, rooms);
+};
+
+interface Visitor {
+  readonly request: Request;
+  readonly observed: Observed;
+  readonly requestId: () => string;
+  readonly isIdKnown: () => boolean;
+  readonly startedAtMs: number;
+}
+
+/** Marks the answer with what does not depend on the cache, and writes down that it was given. */
+const finish = (response: Response, visitor: Visitor, { config, metrics, analytics, now }: Rooms): Response => {
+  const { request, observed, requestId, startedAtMs } = visitor;
   if (observed.fetched !== undefined && "entry" in observed.fetched) {
     response.headers.append("server-timing", `upstream;dur=${observed.fetched.durationMs}`);
   }
   if (config.allowedOrigins.length > 0 && request.method !== "OPTIONS") {
-    allowOrigin(response.headers, headers.get("origin"), config.allowedOrigins);
+    allowOrigin(response.headers, request.headers.get("origin"), config.allowedOrigins);
   }
-
-  metrics.observe(observed, response);
-  const line = logLine(config.logLevel, {
-    request,
-    response,
-    requestId,
-    observed,
-    startedAtMs,
-    endedAtMs: rooms.now(),
-  });
-  if (line !== undefined) console.log(line);
+  const { status } = response;
+  metrics.observe(observed, request.method, status);
+  if (isLogged(config.logLevel, observed, status)) {
+    console.log(logLine({ request, response, requestId, observed, startedAtMs, endedAtMs: now() }));
+  }
   analytics?.writeDataPoint({
     indexes: [observed.endpoint ?? "none"],
-    blobs: [observed.result, `${response.status}`, response.headers.get("content-type") ?? ""],
-    doubles: [rooms.now() - startedAtMs, Number(response.headers.get("content-length") ?? 0)],
+    blobs: [observed.result, `${status}`, response.headers.get("content-type") ?? ""],
+    doubles: [now() - startedAtMs, observed.bytes],
   });
+  if (visitor.isIdKnown()) response.headers.set("x-request-id", requestId());
   return response;
 };

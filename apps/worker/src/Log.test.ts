@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { logLine, requestIdOf, traceIdOf, type Answered } from "./Log.ts";
+import { isLogged, logLine, requestIdOf, traceIdOf, type Answered } from "./Log.ts";
 
 const answered = (status: number, result: Answered["observed"]["result"]): Answered => ({
   request: new Request("https://edge.example/v1/dev/engines?pagination.limit=1", {
@@ -9,14 +9,14 @@ const answered = (status: number, result: Answered["observed"]["result"]): Answe
     },
   }),
   response: new Response("{}", { status, headers: { "content-type": "application/json", "content-length": "2" } }),
-  requestId: "r-1",
-  observed: { result, endpoint: "list", fetched: undefined },
+  requestId: () => "r-1",
+  observed: { result, endpoint: "list", bytes: 2, fetched: undefined },
   startedAtMs: 1_000,
   endedAtMs: 1_025,
 });
 
 test("a line tells what happened, with the request's id and trace, and nothing of the token", () => {
-  const line = logLine("all", answered(200, "hit")) ?? "";
+  const line = logLine(answered(200, "hit"));
   expect(JSON.parse(line)).toEqual({
     time: "1970-01-01T00:00:01.025Z",
     level: "info",
@@ -35,12 +35,19 @@ test("a line tells what happened, with the request's id and trace, and nothing o
   expect(line).not.toContain("the-token");
 });
 
-test("the level decides what is logged", () => {
-  expect(logLine("errors", answered(200, "hit"))).toBeUndefined();
-  expect(logLine("errors", answered(404, "miss"))).toBeUndefined();
-  expect(logLine("errors", answered(503, "miss"))).toContain('"level":"error"');
-  expect(logLine("errors", answered(200, "stale-if-error"))).toContain('"level":"error"');
-  expect(logLine("off", answered(503, "miss"))).toBeUndefined();
+test.each([
+  ["all", 200, "hit", true],
+  ["errors", 200, "hit", false],
+  ["errors", 404, "miss", false],
+  ["errors", 503, "miss", true],
+  ["errors", 200, "stale-if-error", true],
+  ["off", 503, "miss", false],
+] as const)("with the level %s an answer %i, %s, is logged: %s", (level, status, result, expected) => {
+  const given = answered(status, result);
+  expect(isLogged(level, given.observed, status)).toBe(expected);
+  expect(JSON.parse(logLine(given))).toMatchObject({
+    level: status === 503 || result === "stale-if-error" ? "error" : "info",
+  });
 });
 
 test("ids that are no plain words are replaced", () => {

@@ -9,22 +9,27 @@ const maxTargetLength = 300;
 export interface Answered {
   readonly request: Request;
   readonly response: Response;
-  readonly requestId: string;
+  readonly requestId: () => string;
   readonly observed: Observed;
   readonly startedAtMs: number;
   readonly endedAtMs: number;
 }
 
-/** The line, or undefined where the level leaves it out. Errors are answers of 500 and above, and stale ones in their place. */
-export const logLine = (level: LogLevel, answered: Answered): string | undefined => {
+/** Errors are answers of 500 and above, and stale ones in their place. */
+const isError = (observed: Observed, status: number): boolean => status >= 500 || observed.result === "stale-if-error";
+
+/** Whether the level wants a line about this answer. */
+export const isLogged = (level: LogLevel, observed: Observed, status: number): boolean =>
+  level === "all" || (level === "errors" && isError(observed, status));
+
+/** The line about an answer. */
+export const logLine = (answered: Answered): string => {
   const { request, response, observed, requestId } = answered;
-  const isError = response.status >= 500 || observed.result === "stale-if-error";
-  if (level === "off" || (level === "errors" && !isError)) return undefined;
   const url = request.url;
   const target = url.slice(url.indexOf("/", url.indexOf("//") + 2)).slice(0, maxTargetLength);
   return JSON.stringify({
     time: new Date(answered.endedAtMs).toISOString(),
-    level: isError ? "error" : "info",
+    level: isError(observed, response.status) ? "error" : "info",
     message: `${request.method} ${response.status} ${observed.result}`,
     method: request.method,
     target,
@@ -32,10 +37,10 @@ export const logLine = (level: LogLevel, answered: Answered): string | undefined
     result: observed.result,
     endpoint: observed.endpoint,
     mediaType: response.headers.get("content-type") ?? undefined,
-    bytes: Number(response.headers.get("content-length") ?? 0),
+    bytes: observed.bytes,
     durationMs: answered.endedAtMs - answered.startedAtMs,
     upstream: upstreamOf(observed),
-    requestId,
+    requestId: requestId(),
     traceId: traceIdOf(request.headers.get("traceparent")),
   });
 };

@@ -22,6 +22,8 @@ export type Result =
 export interface Observed {
   result: Result;
   endpoint: EndpointName | undefined;
+  /** Length of the answer's body; 0 for what the proxy says by itself. */
+  bytes: number;
   /** The exchange that this request itself had with the upstream. */
   fetched: Fetched | undefined;
 }

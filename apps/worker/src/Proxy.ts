@@ -18,39 +18,56 @@ import type { RequestContext } from "./Runtime.ts";
 import type { UpstreamFailure } from "./Upstream.ts";
 import { visitOf, type Visit } from "./Visit.ts";
 
-/** Answers one request for the API, and writes down what happened. */
-export const answerTo = async (
+/** Answers one request for the API, and writes down what happened. Not a promise where memory has the answer. */
+export const answerTo = (
   request: Request,
   rooms: Rooms,
   context: RequestContext,
   observed: Observed,
-  requestId: string,
-): Promise<Response> => {
+  requestId: () => string,
+): Response | Promise<Response> => {
   const visit = visitOf(request, requestId);
   if ("status" in visit) return refuse(visit, request.headers.get("accept"), request.method !== "HEAD");
+  observed.endpoint = visit.route.endpoint;
+  return answerFromMemory(visit, rooms, observed) ?? answerFromCache(visit, rooms, context, observed);
+};
 
+/** The way of most requests, without waiting for anything: it costs half of what the whole flow does. */
+const answerFromMemory = (visit: Visit, rooms: Rooms, observed: Observed): Response | undefined => {
   const { token, asked, control, route } = visit;
-  const { format } = asked.representation;
-  observed.endpoint = route.endpoint;
+  const identity = token === undefined ? undefined : rooms.identities.recall(token);
+  const nowMs = rooms.now();
+  if (identity === undefined || identity.expiresAtMs <= nowMs || rooms.cache.areNotesDue(identity, nowMs)) {
+    return undefined;
+  }
+  const entry = rooms.cache.recall(identity, route, asked.representation.format, nowMs);
+  if (entry === undefined || decide(control, entry.freshness, nowMs).action !== "hit") return undefined;
+  observed.result = "hit";
+  observed.bytes = entry.bytes.byteLength;
+  return answerHit(entry, asked, nowMs);
+};
+
+const answerFromCache = async (
+  visit: Visit,
+  rooms: Rooms,
+  context: RequestContext,
+  observed: Observed,
+): Promise<Response> => {
+  const { token, asked, control, route } = visit;
   const { identities, cache } = rooms;
-  const identity = token === undefined ? undefined : (identities.recall(token) ?? (await identities.of(token)));
+  const identity = token === undefined ? undefined : await identities.of(token);
   const nowMs = rooms.now();
   if (identity === undefined || identity.expiresAtMs <= nowMs) return answerUncached(visit, rooms, context, observed);
 
   if (cache.areNotesDue(identity, nowMs)) await cache.readNotes(identity, nowMs);
-  const near = cache.recall(identity, route, format, nowMs);
-  if (near !== undefined && decide(control, near.freshness, nowMs).action === "hit") {
-    observed.result = "hit";
-    return answerHit(near, asked, nowMs);
-  }
-
-  const found = await cache.find(identity, route, format, nowMs);
+  const found = await cache.find(identity, route, asked.representation.format, nowMs);
   const decision = decide(control, found?.entry.freshness, nowMs);
   if (decision.action === "unsatisfiable") return refuseVisit(visit, nothingStored);
   if (found === undefined || decision.action === "forward" || decision.action === "validate") {
     return answerFromUpstream(visit, identity, found, decision, rooms, context, observed);
   }
   observed.result = decision.action;
+  observed.bytes = found.entry.bytes.byteLength;
   if (decision.action === "stale" && decision.revalidate) {
     revalidate(errandOf(visit, identity, found), identity, rooms, context);
   }
@@ -78,6 +95,7 @@ const answerFromUpstream = async (
   const failed = "failure" in fetched || errorStatuses.has(fetched.status);
   if (failed && orStale && found !== undefined) {
     observed.result = "stale-if-error";
+    observed.bytes = found.entry.bytes.byteLength;
     return answerForwarded(found.entry, visit.asked, nowMs, {
       ...outcome,
       ...("failure" in fetched ? {} : { forwardStatus: fetched.status }),
@@ -91,6 +109,7 @@ const answerFromUpstream = async (
     // The object changed so that its other form cannot be made any more: that form is asked for by itself.
     return answerFromUpstream(visit, identity, undefined, { action: "forward" }, rooms, context, observed);
   }
+  observed.bytes = entry.bytes.byteLength;
   return answerForwarded(entry, visit.asked, nowMs, {
     ...outcome,
     ...(fetched.status === entry.status ? {} : { forwardStatus: fetched.status }),
@@ -112,6 +131,7 @@ const answerUncached = async (
   observed.fetched = fetched;
   const outcome: CacheOutcome = { forward: "bypass" };
   if ("failure" in fetched) return refuseVisit(visit, unavailable(fetched.failure), outcome);
+  observed.bytes = fetched.entry.bytes.byteLength;
   return answerForwarded(fetched.entry, visit.asked, rooms.now(), outcome);
 };
 

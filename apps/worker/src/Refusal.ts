@@ -28,7 +28,6 @@ export const refuse = (refusal: Refusal, accept: string | null, withBody = true)
       "content-type": mediaType,
       "content-length": `${bytes.byteLength}`,
       "cache-control": "private, no-store",
-      "x-content-type-options": "nosniff",
       vary: "Accept, Authorization",
       ...refusal.headers,
     },

@@ -10,14 +10,12 @@ const lengthBytes = 4;
 const utf8 = new TextEncoder();
 const text = new TextDecoder();
 
-type Description = Omit<Entry, "headers" | "bytes" | "other" | "owner"> & {
-  readonly headers: ReadonlyArray<readonly [string, string]>;
-};
+type Description = Omit<Entry, "bytes" | "other" | "owner">;
 
 /** An entry as bytes that only the bearer of the owner's token can read, and only under this key. */
 export const seal = async (key: string, entry: Entry, identity: Identity): Promise<Uint8Array<ArrayBuffer>> => {
-  const { bytes, headers, other: _other, owner: _owner, ...rest } = entry;
-  const description: Description = { ...rest, headers: [...headers] };
+  const { bytes, other: _other, owner: _owner, ...rest } = entry;
+  const description: Description = rest;
   const head = utf8.encode(JSON.stringify(description));
   const plain = new Uint8Array(lengthBytes + head.byteLength + bytes.byteLength);
   new DataView(plain.buffer).setUint32(0, head.byteLength);
@@ -38,15 +36,10 @@ export const open = async (key: string, sealed: ArrayBuffer, identity: Identity)
     const plain = await crypto.subtle.decrypt(parameters(iv, key), identity.key, new Uint8Array(sealed, ivBytes));
     const length = new DataView(plain).getUint32(0);
     const json = text.decode(new Uint8Array(plain, lengthBytes, length));
-    const { headers, ...rest } = JSON.parse(json) as Description;
-    return {
-      ...rest,
-      tag: rest.tag,
-      format: rest.format,
-      owner: identity.digest,
-      headers: new Headers(headers.map(([name, value]): [string, string] => [name, value])),
-      bytes: new Uint8Array(plain, lengthBytes + length),
-    };
+    const description = JSON.parse(json) as Description;
+    // What JSON leaves out is there again, as undefined.
+    const { tag, format } = description;
+    return { ...description, tag, format, owner: identity.digest, bytes: new Uint8Array(plain, lengthBytes + length) };
   } catch {
     return undefined;
   }

@@ -11,6 +11,9 @@ import {
   type Format,
 } from "@bytenite-engines/core/wire";
 
+/** Names of stored fields are in lower case. */
+const digestField = schemaDigestHeader.toLowerCase();
+
 /**
  * The bytes of an answer in the other form; undefined when something would be lost or is not certain: the upstream did
  * not name our schema, the answer holds fields that the schema does not know, or it does not decode.
@@ -19,10 +22,10 @@ export const transcode = (
   endpoint: EndpointName,
   bytes: Uint8Array<ArrayBuffer>,
   from: Format,
-  headers: Headers,
+  fields: Readonly<Record<string, string>>,
 ): Uint8Array<ArrayBuffer> | undefined => {
   const schema: DescMessage = endpoints[endpoint].response;
-  if (headers.get(schemaDigestHeader) !== schemaDigests[schema.typeName]) return undefined;
+  if (fields[digestField] !== schemaDigests[schema.typeName]) return undefined;
   try {
     const message = from === "protobuf" ? fromProtobuf(schema, bytes) : fromJson(schema, bytes);
     if (message === undefined) return undefined;

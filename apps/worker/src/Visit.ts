@@ -15,15 +15,12 @@ export interface Visit {
   readonly token: string | undefined;
   /** The request's own fields. */
   readonly headers: Headers;
-  /** Names the request in logs, here and upstream. */
-  readonly requestId: string;
+  /** Names the request in logs, here and upstream; made when somebody writes it down. */
+  readonly requestId: () => string;
 }
 
-/** Fields that would make another method of a request than the one it has. */
-const methodOverrides: ReadonlyArray<string> = ["x-http-method-override", "x-http-method", "x-method-override"];
-
 /** The request, or why it is refused. */
-export const visitOf = (request: Request, requestId: string): Visit | Refusal => {
+export const visitOf = (request: Request, requestId: () => string): Visit | Refusal => {
   const { headers, method } = request;
   const matched = route(method, request.url);
   if ("status" in matched) return matched;
@@ -33,13 +30,14 @@ export const visitOf = (request: Request, requestId: string): Visit | Refusal =>
   if (tooLong(accept) || tooLong(authorization) || tooLong(ifNoneMatch)) {
     return { status: 431, code: "INVALID_ARGUMENT", message: `a header is longer than ${maxHeaderLength} characters` };
   }
-  if (methodOverrides.some((name) => headers.has(name))) {
+  if (headers.has("x-http-method-override")) {
     return { status: 400, code: "INVALID_ARGUMENT", message: "the method cannot be overridden" };
   }
   const representation = negotiated(accept);
   if (representation === undefined) return notAcceptable;
+  const cacheControl = headers.get("cache-control");
   const connection = headers.get("connection");
-  const listed = connection === null ? undefined : hopByHopNames(headers);
+  const listed = connection === null || connection === "keep-alive" ? undefined : hopByHopNames(headers);
   return {
     route: matched,
     asked: {
@@ -47,7 +45,7 @@ export const visitOf = (request: Request, requestId: string): Visit | Refusal =>
       head: method === "HEAD",
       condition: { ifNoneMatch, ifModifiedSince: headers.get("if-modified-since") },
     },
-    control: requestControl(headers.get("cache-control"), headers.get("pragma")),
+    control: requestControl(cacheControl, cacheControl === null ? headers.get("pragma") : null),
     token: listed?.has("authorization") === true ? undefined : tokenOf(authorization),
     headers,
     requestId,
@@ -91,6 +89,6 @@ export const forwardedHeaders = ({ headers, requestId }: Visit): Headers => {
     const value = listed.has(name) ? null : headers.get(name);
     if (value !== null) kept.set(name, value);
   }
-  kept.set("x-request-id", requestId);
+  kept.set("x-request-id", requestId());
   return kept;
 };

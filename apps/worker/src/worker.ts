@@ -18,7 +18,7 @@ const config = parseConfig(variables);
 let rooms: Rooms | undefined;
 
 export default {
-  fetch(request: Request, { UPSTREAM, ANALYTICS }: Env, context: RequestContext): Promise<Response> {
+  fetch(request: Request, { UPSTREAM, ANALYTICS }: Env, context: RequestContext): Response | Promise<Response> {
     rooms ??= createRooms({
       config,
       fetch: (url, init) => (UPSTREAM === undefined ? fetch(url, init) : UPSTREAM.fetch(url, init)),

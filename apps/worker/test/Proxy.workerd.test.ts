@@ -103,7 +103,6 @@ test("one object answers both forms, each with its own strong tag", async () => 
   expect(asJson.headers.get("etag")).toMatch(/^"j[\w-]{22}"$/);
   expect(asProtobuf.headers.get(schemaDigestHeader)).toBe(engineDigest);
   expect(await engineOf(asProtobuf)).toEqual(await engineOf(asJson));
-  expect(asProtobuf.headers.get("content-length")).toBe(`${(await again.arrayBuffer()).byteLength}`);
 });
 
 test("both forms grow old together and are fetched together", async () => {
@@ -201,8 +200,8 @@ test("HEAD is a GET without content, from the same entry", async () => {
     }),
   );
   expect([head.status, cacheResult(head), head.body]).toEqual([200, "hit", null]);
-  for (const name of ["content-length", "etag", "content-type"])
-    expect(head.headers.get(name)).toBe(full.headers.get(name));
+  for (const name of ["etag", "content-type"]) expect(head.headers.get(name)).toBe(full.headers.get(name));
+  expect(head.headers.get("content-length")).toBe(`${(await full.arrayBuffer()).byteLength}`);
 });
 
 test("stale answers are served at once and validated once, behind the answer", async () => {

@@ -44,7 +44,7 @@ export const startEdge = (
     analytics: undefined,
     now: () => clock.ms,
   });
-  const send = (request: Request): Promise<Response> => handle(request, rooms, context);
+  const send = async (request: Request): Promise<Response> => handle(request, rooms, context);
   return {
     rooms,
     send,

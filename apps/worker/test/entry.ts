@@ -9,9 +9,9 @@ export const entryWith = (changes: Partial<Entry> = {}): Entry => ({
   status: 200,
   askedFormat: "json",
   format: "json",
-  headers: new Headers({ "content-type": "application/json" }),
+  received: [["content-type", "application/json"]],
+  client: { "content-type": "application/json", etag: '"e"' },
   bytes: new TextEncoder().encode("{}"),
-  etag: '"e"',
   freshness: {
     lifetimeMs: 60_000,
     explicit: false,
@@ -24,6 +24,5 @@ export const entryWith = (changes: Partial<Entry> = {}): Entry => ({
   },
   fetchedAtMs: 1_000,
   storable: true,
-  clientControl: "private, max-age=60",
   ...changes,
 });
