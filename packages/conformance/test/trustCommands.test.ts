@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { startFront, type Front, type Routed } from "../src/Front.ts";
 import { chanceOf, randomEngines, randomNumbers } from "../src/Numberings.ts";
 import { startProxy, type RunningProxy } from "../src/World.ts";
@@ -65,6 +65,7 @@ test.for(doors)("no command prints a wrong value for any numbering (%s)", async 
     const token = `t-${seed}`;
     servers.set(token, registry);
     const home = await mkdtemp(join(tmpdir(), "trust-commands-"));
+    onTestFinished(() => rm(home, { recursive: true, force: true }));
     const truth: Array<string> = [];
     for (const command of commands) truth.push(await bne(home, registry.url, token, ...command, "--format", "json"));
     const url = urlOf(registry);
@@ -81,7 +82,6 @@ test.for(doors)("no command prints a wrong value for any numbering (%s)", async 
     // What was learned lies in one file, and is there for the next run.
     const files = await readdir(home, { recursive: true });
     expect(files.filter((file) => /field-numbers.*\.json$/.test(file))).toHaveLength(1);
-    await rm(home, { recursive: true });
     servers.delete(token);
   }
   console.info(

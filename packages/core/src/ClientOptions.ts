@@ -77,7 +77,7 @@ export interface ClientOptions extends CallOptions {
   readonly baseUrl?: string | URL;
   /** Tokens of the retry budget of each origin. Default 500; Infinity: no budget. */
   readonly retryBudget?: number;
-  /** How field numbers come to be believed: `{ calibration }` of `@bytenite-engines/core/trust` works out foreign ones. */
+  /** How field numbers come to be believed: `{ calibration: calibration() }` of `@bytenite-engines/core/trust` works out foreign ones. */
   readonly trust?: TrustOptions;
 }
 
