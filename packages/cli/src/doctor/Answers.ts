@@ -1,5 +1,5 @@
 // Decides: what answers of the server tell: media types, clock, cache, retry hints.
-import { formatOf, schemaDigestHeader } from "@bytenite-engines/core/wire";
+import { formatOf } from "@bytenite-engines/core/wire";
 import { sayDuration } from "../Duration.ts";
 import { found, type Check } from "./Check.ts";
 
@@ -97,6 +97,3 @@ export const checkLatency = (answers: ReadonlyArray<PlainAnswer>): Check => {
     `${Math.round(median(times))} ms (median of ${times.length}, the first ${Math.round(times[0] ?? 0)} ms)`,
   );
 };
-
-/** The digest that an answer carries, if any. */
-export const digestOf = ({ headers }: Pick<PlainAnswer, "headers">): string | null => headers.get(schemaDigestHeader);
