@@ -29,10 +29,10 @@ const leanBuiltins: Plugin = {
 
 /** What only some commands need, each for itself. */
 const apart =
-  /\/(commands\/.*|Complet\w+|Help|Version|AccessToken|ApiKey|doctor\/\w+|Engine(Difference|Snapshot)|YamlWriter|JqFilter|CredentialStore|Keychain|SecretInput|main|LiveText|ProfileNames)\.ts$/;
+  /\/(commands\/.*|Complet\w+|Help|Version|AccessToken|ApiKey|doctor\/\w+|Engine(Difference|Snapshot)|YamlWriter|JqFilter|CredentialStore|Keychain|SecretInput|main|LiveText|ProfileNames|SmallHeap)\.ts$/;
 /** What every command that asks the API needs. */
 const asking =
-  /\/(core|proto)\/src\/|\/node_modules\/(effect|@bufbuild)\/|node:http$|\/cli\/src\/(HttpFetch|Client|Pages|TagHints|Redaction|output\/\w+)\.ts$/;
+  /\/(core|proto)\/src\/|\/node_modules\/(effect|@bufbuild)\/|node:http$|\/cli\/src\/(HttpFetch|Client|Pages|TagHints|Redaction|settings\/ProfileFiles|output\/\w+)\.ts$/;
 
 /** The chunk of a module; each file costs half a millisecond to find, so what is needed together lies together. */
 const chunkOf = (id: string): string | null => {

@@ -182,6 +182,18 @@ test("--jq sees the whole document, with ndjson each record", async () => {
   ).toBe("0.10\n");
 });
 
+test("a jq expression that gives nothing prints nothing, one that fails is told", async () => {
+  expect(await bob("list", "--jq", '.engines[] | select(.name == "none")')).toEqual({
+    code: 0,
+    stdout: "",
+    stderr: "",
+  });
+  expect(await bob("list", "-o", "ndjson", "--jq", "empty")).toEqual({ code: 0, stdout: "", stderr: "" });
+  const { code, stderr } = await bob("list", "--jq", ".engines | foo");
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/^bne: --jq: .*foo\/0 is not defined/);
+});
+
 test("versions sorts by numbers, the latest first", async () => {
   expect((await bob("versions", "word-count", "-o", "name")).stdout).toBe("word-count@0.10\nword-count@0.9\n");
   const { code, stderr } = await bob("versions", "word-cuont");

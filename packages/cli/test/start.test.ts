@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
@@ -35,4 +35,10 @@ test("the version is printed by every spelling", () => {
     const { status, stdout } = spawnSync(process.execPath, [binPath, ...args], { encoding: "utf8" });
     expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) as unknown });
   }
+});
+
+test("what every command loads does not load what only asking commands need", () => {
+  const dist = join(dirname(binPath), "..", "dist");
+  const base = readdirSync(dist).find((name) => name.startsWith("base-")) ?? "";
+  expect(readFileSync(join(dist, base), "utf8")).not.toMatch(/from"\.\/asking-/);
 });

@@ -9,6 +9,7 @@ import { ndjson } from "../output/JsonWriter.ts";
 import { engineRecord } from "../output/Records.ts";
 import { pagesOf } from "../Pages.ts";
 import { beginAtomically } from "../settings/AtomicFile.ts";
+import { inPieces, keepHeapSmall } from "../SmallHeap.ts";
 import { withTagHints } from "../TagHints.ts";
 import { safeLines } from "../text/SafeText.ts";
 import { UsageError } from "../UsageError.ts";
@@ -56,12 +57,13 @@ async function* batches(invocation: Invocation, client: PromiseEngineClient): As
     yield [await withTagHints(client, tag, signal, () => client.get(tag, { signal }))];
   }
   if (tags.length > 0) return;
+  keepHeapSmall();
   for await (const { engines, pages, read, pagination } of pagesOf(
     client,
     { isPublic: isOn(invocation, "public") },
     signal,
   )) {
     notes.progress(`page ${pages}, ${read} of ${pagination?.total ?? "?"} engines`);
-    yield engines;
+    yield* inPieces(engines);
   }
 }

@@ -7,6 +7,7 @@ import { isOn, numberOf, textOf, type Invocation } from "../Invocation.ts";
 import { openOutput } from "../output/OpenOutput.ts";
 import { listedRecord, listShape } from "../output/Records.ts";
 import { matches, pagesOf, type Page } from "../Pages.ts";
+import { inPieces, keepHeapSmall } from "../SmallHeap.ts";
 
 /** Pages to read, and engines to show of them. */
 interface Plan {
@@ -48,6 +49,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
     invocation,
     listShape(() => paginationOf(plan, last, shown, offset)),
   );
+  if (plan.everything) keepHeapSmall();
   const client = await clientOf(invocation);
   const params = {
     offset,
@@ -60,7 +62,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
     last = page;
     const engines = page.engines.filter((engine) => plan.wanted(engine)).slice(0, plan.most - shown);
     shown += engines.length;
-    await writer.write(engines.map((engine) => listedRecord(engine, showSecrets)));
+    for (const piece of inPieces(engines)) await writer.write(piece.map((engine) => listedRecord(engine, showSecrets)));
     notes.progress(`page ${page.pages}, ${page.read} of ${page.pagination?.total ?? "?"} engines`);
     if (!plan.everything || shown >= plan.most) break;
   }

@@ -5,7 +5,8 @@ import { ndjson } from "./JsonWriter.ts";
 import type { RecordWriter, Write } from "./Shape.ts";
 
 interface Jq {
-  readonly raw: (json: string, expression: string, flags: ReadonlyArray<string>) => string;
+  /** Undefined when the expression gives nothing. */
+  readonly raw: (json: string, expression: string, flags: ReadonlyArray<string>) => string | undefined;
 }
 
 /** Records that are given to one run of jq. */
@@ -17,7 +18,7 @@ export const jqOf = async (expression: string): Promise<(json: string) => string
   const jq = await (load("jq-web") as Promise<Jq>);
   return (json) => {
     try {
-      const text = jq.raw(json, expression, ["-r", "-c"]);
+      const text = jq.raw(json, expression, ["-r", "-c"]) ?? "";
       return text === "" || text.endsWith("\n") ? text : `${text}\n`;
     } catch (error) {
       throw new UsageError(`--jq: ${problemOf(error)}`, "See https://jqlang.org/manual/ for the language.");
