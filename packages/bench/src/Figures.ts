@@ -3,6 +3,8 @@ import type { Figure } from "./Figure.ts";
 import { calls } from "./figures/Calls.ts";
 import { heap } from "./figures/Heap.ts";
 import { overhead } from "./figures/Overhead.ts";
+import { registryScale } from "./figures/RegistryScale.ts";
+import { registryThroughput } from "./figures/RegistryThroughput.ts";
 import { sizes } from "./figures/Sizes.ts";
 
-export const figures: ReadonlyArray<Figure> = [calls, overhead, sizes, heap];
+export const figures: ReadonlyArray<Figure> = [calls, overhead, sizes, heap, registryThroughput, registryScale];

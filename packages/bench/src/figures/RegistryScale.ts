@@ -1,0 +1,97 @@
+// Figure: what a registry does that is full: answers of every kind, the speed of filling it, its memory.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Figure, FigureRow } from "../Figure.ts";
+import { engineLines, fill, letIn, manifestLines, nameOf, tokenOf, type Filled } from "../registry/Filling.ts";
+import { load, percentile, requestOf } from "../registry/Load.ts";
+import { served } from "../registry/Served.ts";
+
+const connections = 64;
+
+const users = 1_000;
+
+const promisedPerSecond = 20_000;
+
+const columns = ["req/s", "p50 ms", "p99 ms", "engines/s", "engines/s of cpu", "MB"];
+
+interface Question {
+  readonly name: string;
+  /** The path for a user, drawn anew for each request. */
+  readonly path: (user: number) => string;
+}
+
+const questions = (engines: number): ReadonlyArray<Question> => {
+  const each = engines / users;
+  return [
+    { name: "list, first page", path: () => "/engines" },
+    { name: "list, deep page (offset 90 %)", path: () => `/engines?pagination.offset=${each * 0.9}` },
+    { name: "list, public only", path: () => "/engines?isPublic=true" },
+    { name: "list, public only, deep page", path: () => `/engines?isPublic=true&pagination.offset=${engines * 0.09}` },
+    { name: "list, by name, backwards", path: () => "/engines?orderBy=name%20desc" },
+    { name: "engine by tag", path: (user) => `/engines/${nameOf(user + users * Math.floor(Math.random() * each))}` },
+  ];
+};
+
+const filling = (name: string, { engines, seconds, perCpuSecond, peakResidentBytes }: Filled): FigureRow => ({
+  name,
+  cells: {
+    "engines/s": (engines / seconds).toFixed(0),
+    "engines/s of cpu": perCpuSecond.toFixed(0),
+    MB: (peakResidentBytes / 1e6).toFixed(0),
+  },
+});
+
+export const registryScale: Figure = {
+  name: "registry-scale",
+  title: "A full registry in one file: 1,000 users, 64 connections (1,000,000 engines; with --quick 50,000)",
+  promise: `import at least ${promisedPerSecond} engines a second, memory flat; latencies are reported.`,
+  measure: async (effort) => {
+    const engines = effort === "quick" ? 50_000 : 1_000_000;
+    const calls = effort === "quick" ? 2_000 : 5_000;
+    const folder = await mkdtemp(join(tmpdir(), "bench-registry-"));
+    const rows: Array<FigureRow> = [];
+    const manifests = await fill(join(folder, "manifests.sqlite"), manifestLines(Math.min(engines, 100_000)), "carol");
+    rows.push({
+      ...filling(`import of ${manifests.engines} manifests`, manifests),
+      holds: manifests.perCpuSecond >= promisedPerSecond,
+    });
+    const database = join(folder, "engines.sqlite");
+    rows.push(filling(`import of ${engines} exported engines`, await fill(database, engineLines(engines, users))));
+    await letIn(database, users);
+    const registry = await served("serveRegistry.ts", [database]);
+    for (const [form, mediaType] of [
+      ["JSON", "application/json"],
+      ["protobuf", "application/x-protobuf"],
+    ] as const) {
+      for (const { name, path } of questions(engines)) {
+        const next = (): Buffer => {
+          const user = Math.floor(Math.random() * users);
+          return requestOf(`/v1/dev${path(user)}`, tokenOf(user), mediaType);
+        };
+        const { perSecond, latenciesMs } = await load(registry.port, next, calls, connections);
+        const { residentBytes } = await registry.usage();
+        rows.push({
+          name: `${name}, ${form}`,
+          cells: {
+            "req/s": perSecond.toFixed(0),
+            "p50 ms": percentile(latenciesMs, 0.5).toFixed(1),
+            "p99 ms": percentile(latenciesMs, 0.99).toFixed(1),
+            MB: (residentBytes / 1e6).toFixed(0),
+          },
+        });
+      }
+    }
+    await registry.stop();
+    await rm(folder, { recursive: true });
+    return {
+      columns,
+      rows,
+      notes: [
+        "64 connections ask one process as fast as it answers: latencies are mostly the time in that queue.",
+        "MB is resident memory, up to 256 MB of it the file itself, mapped. The imports' is the most that the importing process has had.",
+        "What was promised of the import is held against processor time: wall time on a shared machine says more about the others.",
+      ],
+    };
+  },
+};

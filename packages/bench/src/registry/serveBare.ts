@@ -1,0 +1,23 @@
+// The peer: a bare `node:http` server that sends prepared bytes, those that the registry at ORIGIN answers to each path.
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { announce } from "./Served.ts";
+
+const [origin = "", token = "", ...paths] = process.argv.slice(2);
+const prepared = new Map<string, { readonly type: string; readonly body: Buffer }>();
+for (const path of paths) {
+  for (const type of ["application/json", "application/x-protobuf"]) {
+    const answer = await fetch(origin + path, { headers: { Authorization: token, Accept: type } });
+    prepared.set(`${path} ${type}`, { type, body: Buffer.from(await answer.arrayBuffer()) });
+  }
+}
+const server = createServer((request, response) => {
+  const answer = prepared.get(`${request.url} ${request.headers.accept}`);
+  if (answer === undefined) {
+    response.writeHead(404).end();
+    return;
+  }
+  response.writeHead(200, { "Content-Type": answer.type, "Content-Length": answer.body.length });
+  response.end(answer.body);
+});
+server.listen(0, "127.0.0.1", () => announce((server.address() as AddressInfo).port));
