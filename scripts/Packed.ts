@@ -37,6 +37,7 @@ export const checkPacked = async ({ folder, manifest }: PublishedPackage): Promi
     const [name] = readdirSync(temporary);
     if (name === undefined) throw new Error(`${manifest.name} was packed into nothing`);
     const tarball = join(temporary, name);
+    await checkContents(tarball);
     await quietly("publint", ["run", "--strict", tarball]);
     if (manifest.exports !== undefined) {
       // ESM only is meant: `require` of these packages is for runtimes that can `require` ESM.
@@ -44,5 +45,17 @@ export const checkPacked = async ({ folder, manifest }: PublishedPackage): Promi
     }
   } finally {
     rmSync(temporary, { recursive: true, force: true });
+  }
+};
+
+/** What every package must bring, and what none may. */
+const checkContents = async (tarball: string): Promise<void> => {
+  const files = (await quietly("tar", ["-tzf", tarball])).trim().split("\n");
+  const missing = ["package/README.md", "package/LICENSE"].filter((file) => !files.includes(file));
+  const surplus = files.filter((file) => /\.test\.|\.tsbuildinfo$|\/(?:src|test)\//.test(file));
+  if (missing.length + surplus.length > 0) {
+    throw new Error(
+      [...missing.map((file) => `${file} is missing`), ...surplus.map((file) => `${file} is too much`)].join("\n"),
+    );
   }
 };
