@@ -59,7 +59,7 @@ export const registryScale: Figure = {
     const database = join(folder, "engines.sqlite");
     rows.push(filling(`import of ${engines} exported engines`, await fill(database, engineLines(engines, users))));
     await letIn(database, users);
-    const registry = await served("serveRegistry.ts", [database]);
+    const registry = await served(new URL("../registry/serveRegistry.ts", import.meta.url), [database]);
     for (const [form, mediaType] of [
       ["JSON", "application/json"],
       ["protobuf", "application/x-protobuf"],

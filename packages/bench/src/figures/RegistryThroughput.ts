@@ -43,9 +43,13 @@ export const registryThroughput: Figure = {
     const database = join(folder, "engines.sqlite");
     await fill(database, engineLines(100, 1));
     await letIn(database, 1);
-    const registry = await served("serveRegistry.ts", [database]);
+    const registry = await served(new URL("../registry/serveRegistry.ts", import.meta.url), [database]);
     const paths = targets.map(({ path }) => path);
-    const bare = await served("serveBare.ts", [`http://127.0.0.1:${registry.port}`, token, ...paths]);
+    const bare = await served(new URL("../registry/serveBare.ts", import.meta.url), [
+      `http://127.0.0.1:${registry.port}`,
+      token,
+      ...paths,
+    ]);
     const rounds = effort === "quick" ? 5 : 15;
     const calls = effort === "quick" ? 3_000 : 10_000;
     const rows: Array<FigureRow> = [];

@@ -16,9 +16,9 @@ export interface Served {
   readonly stop: () => Promise<void>;
 }
 
-/** Starts a script of this folder, and waits until it has sent its port. */
-export const served = async (script: string, args: ReadonlyArray<string> = []): Promise<Served> => {
-  const child = fork(fileURLToPath(new URL(script, import.meta.url)), [...args], {
+/** Starts a script, and waits until it has sent its port. */
+export const served = async (script: URL, args: ReadonlyArray<string> = []): Promise<Served> => {
+  const child = fork(fileURLToPath(script), [...args], {
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
   const { port } = (await message(child)) as { port: number };
