@@ -32,21 +32,37 @@ export const makeMetrics = (): Metrics => {
   });
   const underWay = new Gauge({ name: "registry_requests_under_way", help: "Requests not answered yet.", registers });
   const memory = new Gauge({ name: "registry_resident_bytes", help: "Memory of the process.", registers });
+  /** Labels are looked up once: prom-client hashes them at every call that names them. */
+  const counted = new Map<
+    string,
+    { readonly count: Counter.Internal; readonly time: Histogram.Internal<"endpoint"> }
+  >();
+  const countersOf = (endpoint: string, status: string, format: string) => {
+    const key = `${endpoint} ${status} ${format}`;
+    let known = counted.get(key);
+    if (known === undefined) {
+      known = { count: requests.labels({ endpoint, status, format }), time: seconds.labels({ endpoint }) };
+      counted.set(key, known);
+    }
+    return known;
+  };
+  let current = 0;
   return {
-    started: () => underWay.inc(),
+    started: () => void (current += 1),
     ended: (answer, took) => {
-      underWay.dec();
+      current -= 1;
       if (typeof answer === "string") {
-        requests.inc({ endpoint: "none", status: answer, format: "none" });
+        countersOf("none", answer, "none").count.inc();
         return;
       }
-      const endpoint = answer.about.endpoint ?? "none";
       const format = (answer.headers["Content-Type"] ?? "").includes("json") ? "json" : "protobuf";
-      requests.inc({ endpoint, status: String(answer.status), format });
-      seconds.observe({ endpoint }, took);
+      const { count, time } = countersOf(answer.about.endpoint ?? "none", String(answer.status), format);
+      count.inc();
+      time.observe(took);
     },
     text: () => {
       memory.set(process.memoryUsage.rss());
+      underWay.set(current);
       return registry.metrics();
     },
   };
