@@ -1,0 +1,154 @@
+// Sends GETs over plain sockets, cheaply enough that the server is what is measured.
+import { readFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { availableParallelism } from "node:os";
+
+/** Where and what to ask. */
+export interface Target {
+  readonly port: number;
+  readonly path: string;
+  readonly authorization: string;
+}
+
+const requestOf = ({ path, authorization }: Target): string =>
+  `GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: ${authorization}\r\n\r\n`;
+
+/** One connection: one request after the other. Answers must have a Content-Length. */
+export class Connection {
+  readonly #socket: Socket;
+  #waiting: ((status: number) => void) | undefined;
+  #failed: ((error: Error) => void) | undefined;
+  #head = "";
+  #left = -1;
+  #status = 0;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    socket.on("data", (chunk: Buffer) => this.#read(chunk));
+    socket.on("error", (error) => this.#failed?.(error));
+    socket.on("close", () => this.#failed?.(new Error("the connection closed")));
+  }
+
+  static open(port: number): Promise<Connection> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(port, "127.0.0.1", () => resolve(new Connection(socket)));
+      socket.once("error", reject);
+    });
+  }
+
+  /** The status of the answer, once all of it is here. */
+  send(request: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = resolve;
+      this.#failed = reject;
+      this.#socket.write(request);
+    });
+  }
+
+  close(): void {
+    this.#failed = undefined;
+    this.#socket.destroy();
+  }
+
+  #read(chunk: Buffer): void {
+    let body = chunk.length;
+    if (this.#left < 0) {
+      this.#head += chunk.toString("latin1");
+      const end = this.#head.indexOf("\r\n\r\n");
+      if (end < 0) return;
+      this.#status = Number(this.#head.slice(9, 12));
+      const length = /\r\ncontent-length: (\d+)/i.exec(this.#head.slice(0, end))?.[1];
+      body = this.#head.length - end - 4;
+      this.#left = Number(length ?? 0);
+      this.#head = "";
+    }
+    this.#left -= body;
+    if (this.#left > 0) return;
+    this.#left = -1;
+    this.#waiting?.(this.#status);
+  }
+}
+
+/** Processor time of a process so far, in seconds (Linux). */
+export const cpuSecondsOf = (pid: number): number => {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /s, "")
+    .split(" ");
+  // Ticks are hundredths of a second on every Linux that matters here.
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+};
+
+/** Resident memory of a process, in MiB (Linux). */
+export const residentMibOf = (pid: number): number =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? Number.NaN) / 1024;
+
+/** What a burst of load came to. */
+export interface Burst {
+  readonly requests: number;
+  readonly perSecond: number;
+  /** Processor time of the server for one request, in microseconds. */
+  readonly cpuUs: number;
+  /** Answers by status. */
+  readonly statuses: ReadonlyMap<number, number>;
+}
+
+/** As many requests as the server answers in that time, over so many connections. */
+export const saturate = async (
+  target: Target,
+  pid: number,
+  forMs: number,
+  connections = 16 * availableParallelism(),
+): Promise<Burst> => {
+  const open = await Promise.all(Array.from({ length: connections }, () => Connection.open(target.port)));
+  const request = requestOf(target);
+  const statuses = new Map<number, number>();
+  const cpu = cpuSecondsOf(pid);
+  const start = performance.now();
+  let requests = 0;
+  await Promise.all(
+    open.map(async (connection) => {
+      while (performance.now() - start < forMs) {
+        const status = await connection.send(request);
+        requests += 1;
+        statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      }
+    }),
+  );
+  const seconds = (performance.now() - start) / 1000;
+  const cpuUs = ((cpuSecondsOf(pid) - cpu) / requests) * 1e6;
+  for (const connection of open) connection.close();
+  return { requests, perSecond: requests / seconds, cpuUs, statuses };
+};
+
+/** Latencies at a fixed rate, in milliseconds, from when each request was due; sorted. */
+export const atRate = async (target: Target, perSecond: number, forMs: number): Promise<ReadonlyArray<number>> => {
+  const idle = await Promise.all(Array.from({ length: 64 }, () => Connection.open(target.port)));
+  const all = [...idle];
+  const request = requestOf(target);
+  const latencies: Array<number> = [];
+  const total = Math.floor((perSecond * forMs) / 1000);
+  const start = performance.now();
+  let due = 0;
+  const under = new Set<Promise<void>>();
+  while (due < total) {
+    const now = performance.now() - start;
+    while (due < total && (due * 1000) / perSecond <= now && idle.length > 0) {
+      const dueAt = start + (due * 1000) / perSecond;
+      due += 1;
+      const connection = idle.pop();
+      if (connection === undefined) break;
+      const timed = async (): Promise<void> => {
+        await connection.send(request);
+        latencies.push(performance.now() - dueAt);
+        idle.push(connection);
+      };
+      const sent = timed().finally(() => under.delete(sent));
+      under.add(sent);
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await Promise.all(under);
+  for (const connection of all) connection.close();
+  return latencies.toSorted((a, b) => a - b);
+};

@@ -1,0 +1,104 @@
+// Runs workers on workerd alone, from a capnp configuration: what is measured is the runtime, not an emulator.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import workerd from "workerd";
+
+/** One worker of a run. */
+export interface WorkerInit {
+  readonly name: string;
+  /** Source text of one ES module. */
+  readonly script: string;
+  readonly variables?: Readonly<Record<string, string>>;
+  /** Name of the worker that keeps its Cache API. */
+  readonly cache?: string;
+  /** Bindings to other workers, by binding name. */
+  readonly services?: Readonly<Record<string, string>>;
+}
+
+/** A running workerd. */
+export interface Standalone extends AsyncDisposable {
+  readonly pid: number;
+  /** Ports by name of the worker. */
+  readonly ports: Readonly<Record<string, number>>;
+}
+
+const compatibilityDate = "2026-11-01";
+/** How long workerd may take to accept connections, in milliseconds. */
+const maxStartMs = 20_000;
+
+export const startWorkerd = async (workers: ReadonlyArray<WorkerInit>): Promise<Standalone> => {
+  const folder = await mkdtemp(join(tmpdir(), "bytenite-bench-"));
+  const ports: Record<string, number> = {};
+  for (const { name, script } of workers) {
+    ports[name] = await freePort();
+    await writeFile(join(folder, `${name}.js`), script);
+  }
+  await writeFile(join(folder, "config.capnp"), configOf(workers, ports));
+  const child = spawn(workerd, ["serve", join(folder, "config.capnp")], { stdio: ["ignore", "ignore", "inherit"] });
+  const exited = once(child, "exit");
+  const stop = async (): Promise<void> => {
+    child.kill();
+    await exited;
+    await rm(folder, { recursive: true, force: true });
+  };
+  const until = Date.now() + maxStartMs;
+  for (const port of Object.values(ports)) {
+    while (!(await isAccepting(port))) {
+      if (child.exitCode !== null || Date.now() > until) {
+        await stop();
+        throw new Error("workerd does not accept connections");
+      }
+    }
+  }
+  return { pid: child.pid ?? 0, ports, [Symbol.asyncDispose]: stop };
+};
+
+const configOf = (workers: ReadonlyArray<WorkerInit>, ports: Readonly<Record<string, number>>): string => {
+  const text = JSON.stringify;
+  const definitions = workers.map(({ name, variables = {}, cache, services = {} }) => {
+    const bindings = [
+      ...Object.entries(variables).map(([key, value]) => `(name = ${text(key)}, text = ${text(value)})`),
+      ...Object.entries(services).map(([key, service]) => `(name = ${text(key)}, service = ${text(service)})`),
+    ];
+    return `const ${name} :Workerd.Worker = (
+  modules = [(name = "worker", esModule = embed ${text(`${name}.js`)})],
+  compatibilityDate = ${text(compatibilityDate)},
+  bindings = [${bindings.join(", ")}],${cache === undefined ? "" : `\n  cacheApiOutbound = ${text(cache)},`}
+);`;
+  });
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+${workers.map(({ name }) => `    (name = "${name}", worker = .${name}),`).join("\n")}
+    (name = "internet", network = (allow = ["public", "private"])),
+  ],
+  sockets = [
+${workers.map(({ name }) => `    (name = "${name}", address = "127.0.0.1:${ports[name]}", http = (), service = "${name}"),`).join("\n")}
+  ],
+);
+${definitions.join("\n")}
+`;
+};
+
+const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  server.close();
+  await once(server, "close");
+  return port;
+};
+
+const isAccepting = (port: number): Promise<boolean> =>
+  fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(2_000) }).then(
+    async (response) => {
+      await response.arrayBuffer();
+      return true;
+    },
+    () => new Promise((resolve) => setTimeout(() => resolve(false), 50)),
+  );
