@@ -1,12 +1,18 @@
 // Decides: which commands there are, and which flags each one takes.
 import type { Command, Flag } from "./Command.ts";
 import { accessCommands } from "./table/Access.ts";
+import { changeCommands } from "./table/Changes.ts";
 import { engineCommands } from "./table/Engines.ts";
 import { everywhere, flagGroups } from "./table/Flags.ts";
 import { shellCommands } from "./table/Shell.ts";
 
 /** The whole command line. */
-export const commands: ReadonlyArray<Command> = [...engineCommands, ...accessCommands, ...shellCommands];
+export const commands: ReadonlyArray<Command> = [
+  ...engineCommands,
+  ...changeCommands,
+  ...accessCommands,
+  ...shellCommands,
+];
 
 /** All flags of a command: its own, those of its groups, those of all. Its own win over the groups'. */
 export const flagsOf = (command: Command): ReadonlyArray<Flag> => {

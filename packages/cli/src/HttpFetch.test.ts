@@ -74,3 +74,20 @@ test("a connection that is refused, a body that breaks off and a signal reject",
   controller.abort();
   await expect(pending).rejects.toMatchObject({ name: "AbortError" });
 });
+
+test("a kept connection that the server has closed is replaced without a word", async () => {
+  let requests = 0;
+  await using server = await serving((request, response) => {
+    requests++;
+    if (requests === 2) {
+      // As a server does whose keep-alive time is over just then.
+      request.socket.resetAndDestroy();
+      return;
+    }
+    response.end("fine");
+  });
+  await (await httpFetch(server.url, {})).arrayBuffer();
+  const answer = await httpFetch(server.url, {});
+  expect(new TextDecoder().decode(await answer.arrayBuffer())).toBe("fine");
+  expect(requests).toBe(3);
+});

@@ -5,18 +5,28 @@ import type { Fetch } from "@bytenite-engines/core/promise";
 /** Sends a request as `fetch` does with `redirect: "manual"`. Rejects with the error of the system, as it is. */
 export const httpFetch: Fetch = async (url, init) => {
   const send = url.startsWith("https:") ? (await import("node:https")).request : httpRequest;
-  const message = await new Promise<IncomingMessage>((resolve, reject) => {
-    const outgoing = send(url, {
-      method: init.method ?? "GET",
-      headers: init.headers as Record<string, string>,
-      ...(init.signal === null || init.signal === undefined ? {} : { signal: init.signal }),
-    });
-    outgoing.on("response", resolve);
-    outgoing.on("error", reject);
-    outgoing.end(init.body as string | undefined);
-  });
+  const message = await sent(send, url, init);
   return responseOf(message);
 };
+
+/** A connection that was kept may be closed by the server at the very moment: then a GET is sent again on a new one, at once. */
+const sent = (send: typeof httpRequest, url: string, init: RequestInit): Promise<IncomingMessage> =>
+  new Promise<IncomingMessage>((resolve, reject) => {
+    const { method = "GET", signal } = init;
+    const outgoing = send(url, {
+      method,
+      headers: init.headers as Record<string, string>,
+      ...(signal === null || signal === undefined ? {} : { signal }),
+    });
+    outgoing.on("response", resolve);
+    outgoing.on("error", (error: Error & { code?: string }) => {
+      const wasClosed =
+        outgoing.reusedSocket && error.code === "ECONNRESET" && method === "GET" && signal?.aborted !== true;
+      if (wasClosed) resolve(sent(send, url, init));
+      else reject(error);
+    });
+    outgoing.end(init.body as string | undefined);
+  });
 
 /** As much of a Response as a client reads: status, headers, body in one go or piece by piece. */
 const responseOf = async (message: IncomingMessage): Promise<Response> => {

@@ -2,10 +2,8 @@
 import { resolve } from "node:path";
 import type { ClientOptions } from "@bytenite-engines/core/promise";
 import { emitProto } from "@bytenite-engines/core/trust";
-import { accessToken } from "../AccessToken.ts";
-import { credentials, tokenOption } from "../Client.ts";
+import { tokenOption } from "../Client.ts";
 import {
-  accepts,
   checkCache,
   checkClock,
   checkHints,
@@ -13,11 +11,11 @@ import {
   checkMediaType,
   type PlainAnswer,
 } from "../doctor/Answers.ts";
+import { keyOf, latencyRounds, plainAnswers } from "../doctor/Asking.ts";
 import { checkShape, found, isWell, type Check } from "../doctor/Check.ts";
 import { checkName, checkTls } from "../doctor/Network.ts";
 import { checkSchema, type SchemaEvidence } from "../doctor/Schema.ts";
 import { witnessSchema } from "../doctor/Witness.ts";
-import { relativeTime } from "../Duration.ts";
 import { exitCodes } from "../ExitCode.ts";
 import { failureOf, isEngineError } from "../Failure.ts";
 import { httpFetch } from "../HttpFetch.ts";
@@ -26,10 +24,6 @@ import { openOutput } from "../output/OpenOutput.ts";
 import { beginAtomically } from "../settings/AtomicFile.ts";
 import type { Credentials } from "../settings/Credentials.ts";
 import { profileFiles } from "../settings/ProfileFiles.ts";
-import { expiryMsOf } from "../settings/TokenLife.ts";
-
-/** Plain requests for the latency, beside those for the media types. */
-const latencyRounds = 3;
 
 export const run = async (invocation: Invocation): Promise<number> => {
   const { settings, notes } = invocation;
@@ -92,81 +86,6 @@ const examined = async (invocation: Invocation, url: URL, tell: Tell): Promise<S
     return undefined;
   }
   return schemaOf(invocation, url, key.found, tell);
-};
-
-interface Key {
-  readonly check: Check;
-  readonly found: Credentials | undefined;
-  readonly token: string | undefined;
-}
-
-const keyOf = async (invocation: Invocation): Promise<Key> => {
-  let key: Credentials | undefined;
-  try {
-    key = await credentials(invocation);
-    if (key === undefined) {
-      return {
-        check: found("credentials", "failed", "none; log in with `bne auth login`, or set BYTENITE_TOKEN"),
-        found: key,
-        token: undefined,
-      };
-    }
-    const token = await accessToken(invocation, key);
-    const expiryMs = expiryMsOf(token);
-    const over = expiryMs !== undefined && expiryMs <= Date.now();
-    const life =
-      expiryMs === undefined ? "it does not say until when" : `it ends ${relativeTime(expiryMs, Date.now())}`;
-    return {
-      check: found("credentials", over ? "failed" : "ok", `from ${key.origin}; ${life}`, key.kind),
-      found: key,
-      token,
-    };
-  } catch (error) {
-    if (invocation.signal.aborted) throw error;
-    return {
-      check: found("credentials", "failed", failureOf(error).message, key?.kind ?? ""),
-      found: undefined,
-      token: undefined,
-    };
-  }
-};
-
-/** Answers to the same small question under each Accept; a text where none came. */
-const plainAnswers = async (
-  invocation: Invocation,
-  url: URL,
-  token: string | undefined,
-): Promise<ReadonlyArray<PlainAnswer | string>> => {
-  const { settings, notes, signal } = invocation;
-  const [first] = accepts;
-  const asked = [...Array.from({ length: latencyRounds - 1 }, () => first), ...accepts];
-  const answers: Array<PlainAnswer | string> = [];
-  for (const accept of asked) {
-    notes.progress(`asking for ${accept}`);
-    const limit = AbortSignal.timeout(Number(settings.of("deadline").value));
-    const sentAtMs = Date.now();
-    try {
-      const response = await httpFetch(`${url.href.replace(/\/+$/, "")}/engines?pagination.limit=1`, {
-        headers: { accept, ...(token === undefined ? {} : { authorization: token }) },
-        signal: AbortSignal.any([signal, limit]),
-      });
-      const bytes = new Uint8Array(await response.arrayBuffer());
-      answers.push({
-        accept,
-        status: response.status,
-        headers: response.headers,
-        bytes,
-        sentAtMs,
-        receivedAtMs: Date.now(),
-      });
-    } catch (error) {
-      if (signal.aborted) throw error;
-      const { code, message } = error as { code?: string; message: string };
-      answers.push(limit.aborted ? "none within the deadline" : `none: ${code ?? message}`);
-      if (answers.length === 1) return answers;
-    }
-  }
-  return answers;
 };
 
 const accepted = ({ status }: PlainAnswer, key: Credentials | undefined): Check => {

@@ -5,6 +5,7 @@ import { UsageError } from "../UsageError.ts";
 import { writeAtomically } from "./AtomicFile.ts";
 import { changeConfig, readConfig, textOf } from "./ConfigFile.ts";
 import { askKeychain } from "./Keychain.ts";
+import { assertProfileName } from "./ProfileNames.ts";
 import { parseSecret, type StoredSecret } from "./Secret.ts";
 import type { Settings } from "./Settings.ts";
 
@@ -42,6 +43,7 @@ export const storeSecret = async (
   keychain: boolean,
 ): Promise<{ readonly place: StorePlace; readonly where: string }> => {
   const { profileName, userFile } = settings;
+  assertProfileName(profileName);
   const path = credentialsFile(userFile);
   const inKeychain =
     keychain &&
