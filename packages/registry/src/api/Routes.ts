@@ -1,33 +1,19 @@
 // Decides: how a request becomes an answer: the whole flow of the API on one screen.
 import {
-  decodeQuery,
   endpoints,
-  matchPath,
   negotiate,
   offered,
-  parseTag,
-  QueryParameterError,
   schemaDigestHeader,
-  type EndpointMatch,
   type EndpointName,
   type Representation,
 } from "@bytenite-engines/core/wire";
 import { credentialOfToken, type AccessTokens } from "./AccessTokens.ts";
 import { makeAuthenticator, tokenOf, unauthenticated, type CredentialKind } from "./Authentication.ts";
-import { engineBody, listBody, statusBody as engineStatusBody, storedFormFor, type Body } from "./EngineBody.ts";
-import { listStatements, readEngine, readList, readStatus, type User } from "./EngineStore.ts";
-import { parseOrder } from "./OrderBy.ts";
-import { pageOf, paginationOf } from "./Page.ts";
+import { located, readCall, type CallOptions } from "./Call.ts";
+import type { Body } from "./EngineBody.ts";
+import type { User } from "./EngineStore.ts";
 import { Refusal, statusBody } from "./Refusal.ts";
-import type { SecretBox } from "./SecretBox.ts";
-import type { SqlPort } from "./SqlPort.ts";
 import type { Wire } from "./Wire.ts";
-
-/** The path below which the API is served, as upstream serves it. */
-export const basePath = "/v1/dev";
-
-/** Longest path and query that is looked at, in characters. */
-export const maxTargetCharacters = 8_192;
 
 /** What the routes need to know of a request. `target` is the path and query as they came. */
 export interface RequestHead {
@@ -48,10 +34,8 @@ export interface Answer {
 }
 
 /** Everything the routes stand on. */
-export interface RoutesOptions {
-  readonly sql: SqlPort;
+export interface RoutesOptions extends CallOptions {
   readonly wire: Wire;
-  readonly box: SecretBox | undefined;
   readonly accessTokens: AccessTokens | undefined;
   /** Kinds of credentials that open the API here. */
   readonly accepts: ReadonlyArray<CredentialKind>;
@@ -90,7 +74,7 @@ export const makeRoutes = (options: RoutesOptions): Routes => {
       }
       about.user = credential.user.name;
       options.admit?.(credential.user);
-      const body = await call(options, wire, credential.user, representation);
+      const body = await call(options, wire, credential.user, representation.format);
       const headers = headersOf(wire, representation.mediaType, requestId);
       const digest = await wire.digestOf(endpoints[match.name].response);
       if (digest !== undefined) headers[schemaDigestHeader] = digest;
@@ -107,65 +91,6 @@ export const makeRoutes = (options: RoutesOptions): Routes => {
       };
     }
   };
-};
-
-type Call = (options: RoutesOptions, wire: Wire, user: User, representation: Representation) => Promise<Body>;
-
-/** The call that a request makes, its parameters read. Refuses what cannot be read, before anybody is asked who they are. */
-const readCall = (match: EndpointMatch, query: URLSearchParams): Call => {
-  if (match.name === "list") {
-    const request = read(() => decodeQuery(endpoints.list.request, query));
-    const order = parseOrder(request.orderBy);
-    const page = pageOf(request.pagination);
-    return async ({ sql, box }, wire, user, { format }) => {
-      const statements = listStatements(user, request.isPublic, order, page, storedFormFor(wire, format));
-      const { total, engines } = await readList(sql, statements);
-      return listBody(wire, engines, paginationOf(page, engines.length, total), format, box);
-    };
-  }
-  read(() => decodeQuery(endpoints[match.name].request, query, ["engine_tag"]));
-  const tag = parseTag(match.tag ?? "");
-  if (tag === undefined) {
-    throw new Refusal("INVALID_ARGUMENT", "engine tag must be name, name@major or name@major.minor");
-  }
-  return async ({ sql, box }, wire, user, { format }) => {
-    if (match.name === "status") return engineStatusBody(wire, await readStatus(sql, user, tag), format);
-    return engineBody(wire, await readEngine(sql, user, tag, storedFormFor(wire, format)), format, box);
-  };
-};
-
-const read = <A>(parse: () => A): A => {
-  try {
-    return parse();
-  } catch (error) {
-    if (error instanceof QueryParameterError) throw new Refusal("INVALID_ARGUMENT", error.message);
-    throw error;
-  }
-};
-
-const noQuery = new URLSearchParams();
-
-/** The row of the API that a target names, and its query. A method that the row does not have is UNIMPLEMENTED. */
-const located = (head: RequestHead): { readonly match: EndpointMatch; readonly query: URLSearchParams } => {
-  if (head.target.length > maxTargetCharacters) {
-    throw new Refusal("INVALID_ARGUMENT", `request target is longer than ${maxTargetCharacters} characters`, {
-      status: 414,
-    });
-  }
-  const mark = head.target.indexOf("?");
-  const path = mark === -1 ? head.target : head.target.slice(0, mark);
-  const match = path.startsWith(`${basePath}/`) ? matchPath(path.slice(basePath.length)) : undefined;
-  if (match === undefined) throw new Refusal("NOT_FOUND", "not found");
-  if (head.method !== endpoints[match.name].method) throw new Refusal("UNIMPLEMENTED", "method not allowed");
-  return { match, query: mark === -1 ? noQuery : queryOf(head.target.slice(mark + 1)) };
-};
-
-/** Go refuses malformed escapes where URLSearchParams lets them pass as they are. */
-const queryOf = (text: string): URLSearchParams => {
-  if (/%(?![0-9a-fA-F]{2})/.test(text)) {
-    throw new Refusal("INVALID_ARGUMENT", "query string has a malformed percent-encoding");
-  }
-  return new URLSearchParams(text);
 };
 
 /** Accept headers whose meaning is remembered; clients send the same few. */

@@ -1,6 +1,7 @@
 // Decides: how a request is answered while faults are on: struck by a rule, or as always.
 import { matchPath } from "@bytenite-engines/core/wire";
-import { basePath, type RequestHead } from "../api/Routes.ts";
+import { basePath } from "../api/Call.ts";
+import type { RequestHead } from "../api/Routes.ts";
 import { pathIn, type Site } from "../api/Site.ts";
 import { tokenPath } from "../api/TokenEndpoint.ts";
 import { makeWire, type Wire, type WireOptions } from "../api/Wire.ts";

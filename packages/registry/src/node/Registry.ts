@@ -5,7 +5,7 @@ import { makeRateLimit, type RateLimitOptions } from "../api/RateLimit.ts";
 import { makeSecretBox, type SecretBox } from "../api/SecretBox.ts";
 import { makeSite } from "../api/Site.ts";
 import { makeWire, type WireOptions } from "../api/Wire.ts";
-import { basePath } from "../api/Routes.ts";
+import { basePath } from "../api/Call.ts";
 import type { Faults } from "../faults/Faults.ts";
 import { replaceConfigured } from "../manage/Accounts.ts";
 import { seedTrial, trialUsers } from "../manage/Trial.ts";
