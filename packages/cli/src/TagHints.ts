@@ -1,11 +1,17 @@
 // Decides: which existing tags somebody meant whose tag was not found.
 import type { PromiseEngineClient } from "@bytenite-engines/core/promise";
+import type { Engine } from "@bytenite-engines/proto";
 import { HintedError, isEngineError } from "./Failure.ts";
+import { pagesOf } from "./Pages.ts";
 import { closest } from "./Suggestion.ts";
 import { safeText } from "./text/SafeText.ts";
 
 /** Longest time for looking for a better tag, in milliseconds. */
 const limitMs = 3_000;
+/** Engines that are looked through, at most. */
+const maxEngines = 1_000;
+/** Tags that are suggested, at most. */
+const maxTags = 3;
 
 /** Runs a call about a tag; when that is not found, the error names the closest tags there are. */
 export const withTagHints = async <T>(
@@ -30,24 +36,22 @@ const closeTags = async (
   tag: string,
   signal: AbortSignal,
 ): Promise<ReadonlyArray<string>> => {
+  const engines: Array<Engine> = [];
   try {
-    const options = { signal, deadlineMs: limitMs, retry: { maxAttempts: 1 } };
-    const { engines } = await client.list({}, options);
-    const [name = tag] = tag.split("@");
-    const sameName = engines
-      .filter((engine) => engine.name === name)
-      .map((engine) => `${engine.name}@${engine.version}`);
-    if (sameName.length > 0) return sameName.slice(0, 3);
-    const tags = engines.map((engine) => (tag.includes("@") ? `${engine.name}@${engine.version}` : engine.name));
-    const near = closest(tag, tags);
-    return near.length > 0
-      ? near
-      : closest(
-          name,
-          engines.map((engine) => engine.name),
-        );
+    const soon = AbortSignal.any([signal, AbortSignal.timeout(limitMs)]);
+    for await (const page of pagesOf(client, {}, soon)) {
+      engines.push(...page.engines);
+      if (engines.length >= maxEngines) break;
+    }
   } catch (error) {
+    // What was read until then is good enough for a hint.
     if (signal.aborted) throw error;
-    return [];
   }
+  const [name = tag] = tag.split("@");
+  const sameName = engines.filter((engine) => engine.name === name).map((engine) => `${engine.name}@${engine.version}`);
+  if (sameName.length > 0) return sameName.slice(0, maxTags);
+  const names = engines.map((engine) => engine.name);
+  const tags = tag.includes("@") ? engines.map((engine) => `${engine.name}@${engine.version}`) : names;
+  const near = closest(tag, tags);
+  return near.length > 0 ? near : closest(name, names);
 };

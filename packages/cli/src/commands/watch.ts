@@ -80,17 +80,18 @@ const table = async (invocation: Invocation, client: PromiseEngineClient, shape:
   const screen = liveText(stdout);
   try {
     for await (const snapshot of looks(invocation, client)) {
+      // Asked each time: the window may have another size by now.
       const { lines } = tableText(
         {
           columns: columns === undefined ? shape.columns : askedColumns(columns, shape.known),
           headers,
           asked: columns !== undefined,
-          terminal,
+          terminal: { ...terminal, width: process.stdout.columns },
           now: Date.now,
         },
         [...snapshot.values()],
       );
-      await screen.show(fitted(lines, terminal.height ?? Infinity));
+      await screen.show(fitted(lines, process.stdout.rows));
     }
   } finally {
     screen.end();
