@@ -6,5 +6,6 @@ import { overhead } from "./figures/Overhead.ts";
 import { registryScale } from "./figures/RegistryScale.ts";
 import { registryThroughput } from "./figures/RegistryThroughput.ts";
 import { sizes } from "./figures/Sizes.ts";
+import { trust } from "./figures/Trust.ts";
 
-export const figures: ReadonlyArray<Figure> = [calls, overhead, sizes, heap, registryThroughput, registryScale];
+export const figures: ReadonlyArray<Figure> = [calls, overhead, trust, sizes, heap, registryThroughput, registryScale];
