@@ -4,14 +4,13 @@ import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { create, type JsonValue } from "@bufbuild/protobuf";
-import { decodeJson } from "@bytenite-engines/core/wire";
+import { create, fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { EngineSchema, type Engine } from "@bytenite-engines/proto";
 import { UnacceptableEngineError } from "../api/EngineRow.ts";
 import type { User } from "../api/EngineStore.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
 import type { SqliteFile } from "../node/SqliteFile.ts";
-import { ensureUser, ensureUserWithin } from "./Accounts.ts";
+import { AccountError, ensureUser, ensureUserWithin } from "./Accounts.ts";
 import { prepareOwn, publish, type PreparedEngine, type Published } from "./Engines.ts";
 import { maxManifestCharacters, ManifestError, parseManifest } from "./Manifest.ts";
 
@@ -155,10 +154,12 @@ const exportedIn = (text: string): Engine | undefined => {
     return undefined;
   }
   if (typeof parsed !== "object" || parsed === null || !("userName" in parsed) || !("id" in parsed)) return undefined;
-  const { message, unknownFields } = decodeJson(EngineSchema, parsed as JsonValue);
-  const [unknownField] = unknownFields.keys();
-  if (unknownField !== undefined) throw new UnacceptableEngineError(`an engine has no ${JSON.stringify(unknownField)}`);
-  return message;
+  try {
+    // Strict: what an export has written is read as it is, or not at all.
+    return fromJson(EngineSchema, parsed as JsonValue);
+  } catch (error) {
+    throw new UnacceptableEngineError((error as Error).message);
+  }
 };
 
 const ownersOf = ({ user }: ImportOptions, ensure: (name: string) => User): ((engine: Engine) => User) => {
@@ -178,9 +179,13 @@ const archiveHash = async (path: string): Promise<string> => {
   return hash.digest("base64");
 };
 
+/** What is wrong with a file or a line; a fault of ours, or of the database, is no problem of theirs. */
 const problemsOf = (error: unknown, source: string): ReadonlyArray<string> => {
   if (error instanceof ManifestError) return error.problems;
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code === "ERR_SQLITE_ERROR") throw error;
-  return [`${source}: ${message}`];
+  const unreadable = code !== undefined && code !== "ERR_SQLITE_ERROR";
+  if (unreadable || error instanceof UnacceptableEngineError || error instanceof AccountError) {
+    return [`${source}: ${message}`];
+  }
+  throw error;
 };

@@ -1,8 +1,11 @@
-// Decides: which rows are remembered: those of statements that were read since the file last changed.
+// Decides: which rows are remembered: those of statements that were read twice since the file last changed.
 import type { Row, Statement } from "../api/SqlPort.ts";
 
 /** Bytes of rows that are remembered in all. */
 const maxBytes = 32 * 1_024 * 1_024;
+
+/** Statements that are known to have been read once. What is asked for once, of many, is not worth the memory. */
+const maxSeen = 10_000;
 
 /** Bytes that a row takes beside its texts and blobs, roughly. */
 const rowBytes = 200;
@@ -18,10 +21,12 @@ export interface RowCache {
 /** An empty memory. */
 export const makeRowCache = (limitBytes = maxBytes): RowCache => {
   const remembered = new Map<string, ReadonlyArray<Row>>();
+  const seen = new Set<string>();
   let bytes = 0;
   let current = Number.NaN;
   const clear = (): void => {
     remembered.clear();
+    seen.clear();
     bytes = 0;
   };
   return {
@@ -35,6 +40,11 @@ export const makeRowCache = (limitBytes = maxBytes): RowCache => {
       const known = remembered.get(key);
       if (known !== undefined) return known;
       const rows = read();
+      if (!seen.has(key)) {
+        if (seen.size >= maxSeen) seen.clear();
+        seen.add(key);
+        return rows;
+      }
       const size = sizeOf(rows) + key.length;
       // Everything at once: the next requests decide what is worth remembering.
       if (bytes + size > limitBytes) clear();
