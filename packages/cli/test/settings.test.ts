@@ -258,8 +258,8 @@ test("profiles are made, used, listed and removed with their credentials", async
   expect((await bne(home, ["list", "-o", "name"])).stdout).toBe("zipper@0.1\n");
   const { stdout } = await bne(home, ["profile", "list", "--output", "json"]);
   expect(JSON.parse(stdout)).toEqual([
-    { name: "default", current: false, baseUrl: null, credentials: null },
-    { name: "local", current: true, baseUrl: registry.url, credentials: "file" },
+    { name: "default", current: false, baseUrl: null, kind: null, credentials: null },
+    { name: "local", current: true, baseUrl: registry.url, kind: "token", credentials: "file" },
   ]);
   expect((await bne(home, ["profile", "use", "locla"])).stderr).toContain("Did you mean local?");
   expect((await bne(home, ["list", "--profile", "locla"])).code).toBe(3);
@@ -306,7 +306,7 @@ test.skipIf(!hasKeyring)("with a keychain the secret is in it and in no file", a
   });
   expect(stderr).toContain("Stored in the keychain for profile default");
   expect(stdout).toBe(
-    `local-alice\n${JSON.stringify({ name: "default", current: true, baseUrl: registry.url, credentials: "keychain" })}\n`,
+    `local-alice\n${JSON.stringify({ name: "default", current: true, baseUrl: registry.url, kind: "token", credentials: "keychain" })}\n`,
   );
   expect(stderr).toContain("There are no credentials");
   expect(existsSync(join(dirname(home.userFile), "credentials.json"))).toBe(false);

@@ -102,6 +102,39 @@ for (const form of ["table", "wide", "json", "yaml", "ndjson", "csv", "name"]) {
   });
 }
 
+test("hostile names, tags and versions of a hostile server do not reach a terminal raw in any form", async () => {
+  const engine = {
+    name: hostile,
+    version: hostile,
+    type: hostile,
+    status: hostile,
+    id: hostile,
+    updatedAt: "2025-01-01T00:00:00Z",
+  };
+  const text = JSON.stringify({ engines: [engine], pagination: { total: 1 } });
+  registry.faults.set([{ fault: { body: { text }, contentType: "application/json" } }]);
+  const shown: Array<string> = [];
+  for (const args of [
+    ...["table", "wide", "json", "yaml", "ndjson", "csv", "name"].map((form) => ["list", "--output", form]),
+    ["list", "--jq", ".engines[].name"],
+    ["list", "--columns", "status,name"],
+    ["watch", "--timeout", "10ms"],
+    ["versions", "x"],
+    ["doctor"],
+  ]) {
+    const run = onTerminal(home, [...args, "--no-pager", "--color", "never"], { columns: 300, env: env() });
+    const code = await run.ended;
+    shown.push(...(code === 0 ? [run.raw()] : []));
+    const raw = ["\r\n", "\u001b[?25l", "\u001b[?25h", "\r\u001b[K"].reduce(
+      (left, own) => left.replaceAll(own, ""),
+      run.raw(),
+    );
+    // oxlint-disable-next-line no-control-regex
+    expect(raw).not.toMatch(/[\u0000-\u001f\u007f-\u009f\p{Cf}]/u);
+  }
+  expect(shown.filter((raw) => raw.includes(String.raw`\u001b[31mred`)).length).toBeGreaterThanOrEqual(8);
+});
+
 test("hostile text is shown by its escapes, and JSON stays JSON of the same meaning", async () => {
   const table = onTerminal(home, ["list", "--columns", "name,type", "--color", "never", "--no-pager"], {
     columns: 200,

@@ -1,7 +1,6 @@
 // Looks at everything between here and the API, and says what is wrong.
 import { resolve } from "node:path";
 import type { ClientOptions } from "@bytenite-engines/core/promise";
-import { emitProto } from "@bytenite-engines/core/trust";
 import { tokenOption } from "../Client.ts";
 import {
   checkCache,
@@ -14,6 +13,7 @@ import {
 import { keyOf, latencyRounds, plainAnswers } from "../doctor/Asking.ts";
 import { checkShape, found, isWell, type Check } from "../doctor/Check.ts";
 import { checkName, checkTls } from "../doctor/Network.ts";
+import { writeProto } from "../doctor/ProtoFile.ts";
 import { checkSchema, type SchemaEvidence } from "../doctor/Schema.ts";
 import { witnessSchema } from "../doctor/Witness.ts";
 import { exitCodes } from "../ExitCode.ts";
@@ -21,7 +21,6 @@ import { failureOf, isEngineError } from "../Failure.ts";
 import { httpFetch } from "../HttpFetch.ts";
 import { textOf, type Invocation } from "../Invocation.ts";
 import { openOutput } from "../output/OpenOutput.ts";
-import { beginAtomically } from "../settings/AtomicFile.ts";
 import type { Credentials } from "../settings/Credentials.ts";
 import { profileFiles } from "../settings/ProfileFiles.ts";
 
@@ -41,12 +40,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
   await writer.write(checks.map((check) => ({ json: { ...check } })));
   await writer.end();
   const file = textOf(invocation, "emit-proto");
-  if (evidence !== undefined && file !== undefined) {
-    const pending = beginAtomically(resolve(invocation.cwd, file), 0o644);
-    pending.write(emitProto(evidence.profile));
-    pending.commit();
-    notes.note(`The numbering found is in ${file}.`);
-  }
+  if (file !== undefined) for (const said of writeProto(resolve(invocation.cwd, file), evidence)) notes.note(said);
   return isWell(checks) ? exitCodes.ok : exitCodes.notMet;
 };
 
@@ -65,18 +59,18 @@ const examined = async (invocation: Invocation, url: URL, tell: Tell): Promise<S
   tell(key.check);
   const answers = name.state === "ok" ? await plainAnswers(invocation, url, key.token) : [];
   const [first] = answers;
-  if (typeof first === "string" || first === undefined) {
+  if (first === undefined || "problem" in first) {
     tell(
-      found("answer", name.state === "ok" ? "failed" : "skipped", first ?? "there is no address"),
+      found("answer", name.state === "ok" ? "failed" : "skipped", first?.problem ?? "there is no address"),
       found("schema", "skipped", "there is no answer"),
     );
     return undefined;
   }
-  const plain = answers.filter((answer) => typeof answer !== "string");
+  const plain = answers.filter((answer) => !("problem" in answer));
   tell(
     accepted(first, key.found),
-    checkLatency(plain.slice(0, latencyRounds)),
-    ...plain.slice(latencyRounds - 1).map(checkMediaType),
+    checkLatency(answers.slice(0, latencyRounds).filter((answer) => !("problem" in answer))),
+    ...answers.slice(latencyRounds - 1).map(checkMediaType),
     checkClock(plain.at(-1) ?? first),
     checkCache(plain.at(-1) ?? first),
     checkHints(plain),

@@ -13,6 +13,12 @@ export interface PlainAnswer {
   readonly receivedAtMs: number;
 }
 
+/** A plain request that got no answer, and why. */
+export interface NoAnswer {
+  readonly accept: string;
+  readonly problem: string;
+}
+
 /** What is asked for: the documented types, the one of the stock marshaler, anything, and a list with weights. */
 export const accepts = [
   "application/json",
@@ -26,7 +32,9 @@ export const accepts = [
 const maxSkewMs = 30_000;
 
 /** Whether a body is what its label says: JSON begins with a bracket, and protobuf of this API never does. */
-export const checkMediaType = ({ accept, status, headers, bytes }: PlainAnswer): Check => {
+export const checkMediaType = (answer: PlainAnswer | NoAnswer): Check => {
+  if ("problem" in answer) return found("media type", "failed", answer.problem, answer.accept);
+  const { accept, status, headers, bytes } = answer;
   const label = headers.get("content-type");
   const detail = `${status} ${label ?? "without Content-Type"}`;
   if (status === 406) return found("media type", "ok", `${status}: not offered`, accept);

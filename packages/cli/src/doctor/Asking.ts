@@ -7,7 +7,7 @@ import { httpFetch } from "../HttpFetch.ts";
 import type { Invocation } from "../Invocation.ts";
 import type { Credentials } from "../settings/Credentials.ts";
 import { expiryMsOf } from "../settings/TokenLife.ts";
-import { accepts, type PlainAnswer } from "./Answers.ts";
+import { accepts, type NoAnswer, type PlainAnswer } from "./Answers.ts";
 import { found, type Check } from "./Check.ts";
 
 /** Plain requests for the latency, the last of them also for the media types. */
@@ -52,16 +52,16 @@ export const keyOf = async (invocation: Invocation): Promise<Key> => {
   }
 };
 
-/** Answers to the same small question under each Accept; a text where none came. */
+/** Answers to the same small question under each Accept. Without a first one there is only that. */
 export const plainAnswers = async (
   invocation: Invocation,
   url: URL,
   token: string | undefined,
-): Promise<ReadonlyArray<PlainAnswer | string>> => {
+): Promise<ReadonlyArray<PlainAnswer | NoAnswer>> => {
   const { settings, notes, signal } = invocation;
   const [first] = accepts;
   const asked = [...Array.from({ length: latencyRounds - 1 }, () => first), ...accepts];
-  const answers: Array<PlainAnswer | string> = [];
+  const answers: Array<PlainAnswer | NoAnswer> = [];
   for (const accept of asked) {
     notes.progress(`asking for ${accept}`);
     const limit = AbortSignal.timeout(Number(settings.of("deadline").value));
@@ -83,7 +83,7 @@ export const plainAnswers = async (
     } catch (error) {
       if (signal.aborted) throw error;
       const { code, message } = error as { code?: string; message: string };
-      answers.push(limit.aborted ? "none within the deadline" : `none: ${code ?? message}`);
+      answers.push({ accept, problem: limit.aborted ? "none within the deadline" : `none: ${code ?? message}` });
       if (answers.length === 1) return answers;
     }
   }

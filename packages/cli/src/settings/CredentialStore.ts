@@ -55,6 +55,7 @@ export const storeSecret = async (
   await changeConfig(userFile, [
     [["profiles", profileName, "baseUrl"], secret.baseUrl],
     [["profiles", profileName, "credentials"], place],
+    [["profiles", profileName, "kind"], secret.kind],
   ]);
   return { place, where: inKeychain ? "the keychain" : path };
 };
@@ -65,7 +66,10 @@ export const removeSecret = async (settings: Settings, profileName: string): Pro
   const gone = place === "keychain" && (await askKeychain({ action: "remove", account: profileName }))?.done === true;
   const removed = await removeFromFile(credentialsFile(settings.userFile), profileName);
   if (place !== undefined)
-    await changeConfig(settings.userFile, [[["profiles", profileName, "credentials"], undefined]]);
+    await changeConfig(settings.userFile, [
+      [["profiles", profileName, "credentials"], undefined],
+      [["profiles", profileName, "kind"], undefined],
+    ]);
   return gone || removed;
 };
 

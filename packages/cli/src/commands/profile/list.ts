@@ -6,7 +6,7 @@ import { openOutput } from "../../output/OpenOutput.ts";
 import type { Shape } from "../../output/Shape.ts";
 import { profileNames } from "../../settings/ProfileNames.ts";
 
-const fields = ["name", "current", "baseUrl", "credentials"];
+const fields = ["name", "current", "baseUrl", "kind", "credentials"];
 
 const shape: Shape = {
   columns: fields.map((path) => ({ path, kind: "text" })),
@@ -25,6 +25,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
       name,
       current: name === settings.profileName,
       baseUrl: textOrNull(settings.profiles[name]?.["baseUrl"]),
+      kind: textOrNull(settings.profiles[name]?.["kind"]),
       credentials: textOrNull(settings.profiles[name]?.["credentials"]),
     },
   }));
