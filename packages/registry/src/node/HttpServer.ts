@@ -2,7 +2,7 @@
 import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { statusBody } from "../api/Refusal.ts";
+import { Refusal, statusBody } from "../api/Refusal.ts";
 import type { Answer, RequestHead } from "../api/Routes.ts";
 import { bodyTooLong } from "../api/Site.ts";
 import type { RpcCode } from "@bytenite-engines/core/wire";
@@ -156,10 +156,15 @@ const headOf = (request: IncomingMessage): RequestHead => ({
 const bodyOf = async (request: IncomingMessage, maxBytes: number): Promise<Uint8Array> => {
   const parts: Array<Buffer> = [];
   let length = 0;
-  for await (const part of request as AsyncIterable<Buffer>) {
-    length += part.length;
-    if (length > maxBytes) throw bodyTooLong(maxBytes);
-    parts.push(part);
+  try {
+    for await (const part of request as AsyncIterable<Buffer>) {
+      length += part.length;
+      if (length > maxBytes) throw bodyTooLong(maxBytes);
+      parts.push(part);
+    }
+  } catch (error) {
+    // The client left, or was too slow: nobody hears this, and it is no fault of ours.
+    throw error instanceof Refusal ? error : new Refusal("CANCELLED", "the request was cut short");
   }
   return Buffer.concat(parts);
 };

@@ -1,0 +1,78 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startRegistry } from "../src/testing.ts";
+import { startRegistryServer, type RunningRegistry } from "../src/index.ts";
+
+let registry: RunningRegistry;
+
+beforeAll(async () => {
+  registry = await startRegistryServer({
+    database: ":memory:",
+    port: 0,
+    limits: { headerBytes: 4_096, headersTimeoutMs: 300, requestTimeoutMs: 600, connections: 5, drainMs: 0 },
+  });
+});
+
+afterAll(() => registry.stop());
+
+const connected = async (): Promise<Socket> => {
+  const socket = connect(Number(new URL(registry.origin).port), "127.0.0.1");
+  await once(socket, "connect");
+  return socket;
+};
+
+/** What is answered to some bytes before the connection ends. */
+const answerTo = async (bytes: string): Promise<string> => {
+  const socket = await connected();
+  let text = "";
+  socket.on("data", (chunk: Buffer) => (text += chunk.toString("latin1")));
+  socket.on("error", () => undefined);
+  socket.write(bytes);
+  await once(socket, "close");
+  return text;
+};
+
+const codeIn = (answer: string): unknown =>
+  (JSON.parse(answer.slice(answer.indexOf("\r\n\r\n"))) as { code: number }).code;
+
+test("a target that is too long is 414", async () => {
+  await using other = await startRegistry();
+  const answer = await fetch(`${other.url}/engines?x=${"y".repeat(9_000)}`);
+  expect([answer.status, await answer.json()]).toMatchObject([414, { code: 3 }]);
+  expect((await fetch(`${other.url}/engines?x=${"y".repeat(8_000)}`)).status).toBe(401);
+});
+
+test("headers that are too many are 431", async () => {
+  const answer = await answerTo(`GET /v1/dev/engines HTTP/1.1\r\nX-Long: ${"y".repeat(5_000)}\r\n\r\n`);
+  expect(answer).toMatch(/^HTTP\/1\.1 431 /);
+  expect(codeIn(answer)).toBe(3);
+});
+
+test("headers that do not come to an end are 408, and so is a body", async () => {
+  const body = "POST /v1/auth/access_token HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n{";
+  for (const answer of await Promise.all([answerTo("GET /v1/dev/engines HTTP/1.1\r\nHost: x\r\n"), answerTo(body)])) {
+    expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+    expect(codeIn(answer)).toBe(4);
+  }
+});
+
+test("a body that is too long is 413", async () => {
+  const answer = await fetch(`${registry.origin}/v1/auth/access_token`, { method: "POST", body: "x".repeat(20_000) });
+  expect([answer.status, await answer.json()]).toMatchObject([413, { code: 3 }]);
+});
+
+test("what is not HTTP is 400, with a Status", async () => {
+  const answer = await answerTo("hello\r\n\r\n");
+  expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+  expect(codeIn(answer)).toBe(3);
+});
+
+test("a connection more than allowed is closed, and there is room again when one ends", async () => {
+  const open: Array<Socket> = [];
+  for (let index = 0; index < 5; index++) open.push(await connected());
+  const request = "GET /v1/dev/engines HTTP/1.1\r\nConnection: close\r\n\r\n";
+  expect(await answerTo(request)).toBe("");
+  for (const socket of open) socket.destroy();
+  await expect.poll(() => answerTo(request)).toMatch(/^HTTP\/1\.1 401 /);
+});
