@@ -51,6 +51,11 @@ export const forward = async (
     }
     if (count === maxFollowed - 1) return { fetched: followed, collapsed: true };
   }
+  // Another request's exchange may have ended between our look into the cache and now.
+  const late = errand.alone ? undefined : rooms.cache.recall(identity, visit.route, errand.format, rooms.now());
+  if (late !== undefined && late !== errand.stored) {
+    return { fetched: { entry: late, status: late.status, stored: true, attempts: 0, durationMs: 0 }, collapsed: true };
+  }
   return { fetched: await lead(errand, identity, rooms, context), collapsed: false };
 };
 

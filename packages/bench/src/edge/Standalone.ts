@@ -30,15 +30,20 @@ const compatibilityDate = "2026-11-01";
 /** How long workerd may take to accept connections, in milliseconds. */
 const maxStartMs = 20_000;
 
-export const startWorkerd = async (workers: ReadonlyArray<WorkerInit>): Promise<Standalone> => {
+export const startWorkerd = async (
+  workers: ReadonlyArray<WorkerInit>,
+  v8Flags: ReadonlyArray<string> = [],
+): Promise<Standalone> => {
   const folder = await mkdtemp(join(tmpdir(), "bytenite-bench-"));
   const ports: Record<string, number> = {};
   for (const { name, script } of workers) {
     ports[name] = await freePort();
     await writeFile(join(folder, `${name}.js`), script);
   }
-  await writeFile(join(folder, "config.capnp"), configOf(workers, ports));
-  const child = spawn(workerd, ["serve", join(folder, "config.capnp")], { stdio: ["ignore", "ignore", "inherit"] });
+  await writeFile(join(folder, "config.capnp"), configOf(workers, ports, v8Flags));
+  const child = spawn(workerd.default, ["serve", join(folder, "config.capnp")], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   const exited = once(child, "exit");
   const stop = async (): Promise<void> => {
     child.kill();
@@ -57,7 +62,11 @@ export const startWorkerd = async (workers: ReadonlyArray<WorkerInit>): Promise<
   return { pid: child.pid ?? 0, ports, [Symbol.asyncDispose]: stop };
 };
 
-const configOf = (workers: ReadonlyArray<WorkerInit>, ports: Readonly<Record<string, number>>): string => {
+const configOf = (
+  workers: ReadonlyArray<WorkerInit>,
+  ports: Readonly<Record<string, number>>,
+  v8Flags: ReadonlyArray<string>,
+): string => {
   const text = JSON.stringify;
   const definitions = workers.map(({ name, variables = {}, cache, services = {} }) => {
     const bindings = [
@@ -72,6 +81,7 @@ const configOf = (workers: ReadonlyArray<WorkerInit>, ports: Readonly<Record<str
   });
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
+  v8Flags = [${v8Flags.map((flag) => text(flag)).join(", ")}],
   services = [
 ${workers.map(({ name }) => `    (name = "${name}", worker = .${name}),`).join("\n")}
     (name = "internet", network = (allow = ["public", "private"])),

@@ -1,5 +1,7 @@
 declare module "workerd" {
-  /** Path of the binary. */
-  const path: string;
-  export default path;
+  const workerd: {
+    /** Path of the binary. */
+    readonly default: string;
+  };
+  export default workerd;
 }
