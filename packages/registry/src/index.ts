@@ -1,6 +1,6 @@
 // For users: a registry in this process.
 export { startRegistryServer, type RegistryOptions, type RunningRegistry } from "./node/Registry.ts";
-export { defaultLimits, type ServerLimits } from "./node/HttpServer.ts";
+export { defaultLimits, type ServerLimits } from "./node/ServerLimits.ts";
 export type { RateLimitOptions } from "./api/RateLimit.ts";
 export type { FieldNumbers } from "./api/FieldNumbers.ts";
 export type { WireOptions } from "./api/Wire.ts";

@@ -5,7 +5,7 @@ import { Ajv } from "ajv";
 import type { FieldNumbers } from "../api/FieldNumbers.ts";
 import { parseFaultRules } from "../faults/FaultRuleFile.ts";
 import { makeFaults, type Faults } from "../faults/Faults.ts";
-import { defaultLimits } from "../node/HttpServer.ts";
+import { defaultLimits } from "../node/ServerLimits.ts";
 import type { RegistryOptions } from "../node/Registry.ts";
 import { pathOrDefault } from "./Database.ts";
 import { UsageError } from "./Told.ts";

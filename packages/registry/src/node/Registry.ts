@@ -13,11 +13,12 @@ import { openAccessLog } from "./AccessLog.ts";
 import { makeAdmin, makeHealth, serving } from "./AdminEndpoints.ts";
 import { docsEndpoints } from "./DocsAssets.ts";
 import { makeFaultyHandler } from "./FaultyHandler.ts";
-import { defaultLimits, startServer, type Handler, type ServerLimits } from "./HttpServer.ts";
+import { startServer, type Handler } from "./HttpServer.ts";
 import { isLoopback } from "./Loopback.ts";
 import { makeMetrics } from "./Metrics.ts";
 import { observed } from "./Observed.ts";
 import { recording, type RecordedRequest } from "./Recorder.ts";
+import { defaultLimits, type ServerLimits } from "./ServerLimits.ts";
 import { openSqlite, type SqliteFile } from "./SqliteFile.ts";
 
 /** How a registry is started. */
