@@ -1,5 +1,6 @@
 // The table of figures, in the order in which they are measured.
 import type { Figure } from "./Figure.ts";
+import { edgeFigures } from "./edge/EdgeFigures.ts";
 import { calls } from "./figures/Calls.ts";
 import { heap } from "./figures/Heap.ts";
 import { overhead } from "./figures/Overhead.ts";
@@ -8,4 +9,13 @@ import { registryThroughput } from "./figures/RegistryThroughput.ts";
 import { sizes } from "./figures/Sizes.ts";
 import { trust } from "./figures/Trust.ts";
 
-export const figures: ReadonlyArray<Figure> = [calls, overhead, trust, sizes, heap, registryThroughput, registryScale];
+export const figures: ReadonlyArray<Figure> = [
+  calls,
+  overhead,
+  trust,
+  sizes,
+  heap,
+  registryThroughput,
+  registryScale,
+  ...edgeFigures,
+];
