@@ -1,7 +1,7 @@
 import { startRegistry, type TestRegistry, type TestRegistryOptions } from "@bytenite-engines/registry/testing";
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { as, bne, makeHome, startBne, type Home } from "./Bne.ts";
 
@@ -75,32 +75,116 @@ test("all is well with a server that speaks our schema: 0", () =>
     expect(stdout).toMatch(/^check +subject +state +detail\n/);
   }));
 
-test("another numbering is told field by field, and its .proto reads that server with protoc", () =>
+test("another numbering is told field by field, from ours to theirs", () =>
   withRegistry({ fieldNumbers: otherNumbers, schemaDigest: false }, async (registry, home) => {
-    const proto = join(home.path, "bytenite", "calibrated", "v1", "engines.proto");
-    const { code, checks } = await examined(home, registry, "--emit-proto", proto);
-    expect(code).toBe(7);
+    const { code, well, checks } = await examined(home, registry);
+    expect({ code, well }).toEqual({ code: 7, well: false });
     expect(of(checks, "field", "Engine.id")[0]).toMatchObject({ state: "different", detail: "1 -> 7" });
     expect(of(checks, "field", "PlatformConfig.container")[0]).toMatchObject({ state: "ok" });
     expect(of(checks, "field", "Engine.deletedAt")[0]).toMatchObject({
       state: "unknown",
       detail: "never seen with a value",
     });
-    expect(readFileSync(proto, "utf8")).toContain("string id = 7;");
-    expect(statSync(proto).mode & 0o777).toBe(0o644);
-    const buf = join(import.meta.dirname, "..", "..", "..", "proto", "node_modules", ".bin", "buf");
-    expect(spawnSync(buf, ["lint"], { cwd: home.path, encoding: "utf8" })).toMatchObject({ status: 0, stdout: "" });
-    const child = startBne(home, ["raw", "GET", "/engines/frame-splitter", "--accept", "application/x-protobuf"], {
-      env: as(registry, "bob"),
+  }));
+
+const bufPath = join(import.meta.dirname, "..", "..", "..", "proto", "node_modules", ".bin", "buf");
+const lint = (cwd: string, ...parameters: ReadonlyArray<string>) => {
+  const { status, stdout, stderr } = spawnSync(bufPath, ["lint", ...parameters], { cwd, encoding: "utf8" });
+  return { status, said: stdout + stderr };
+};
+const passed = { status: 0, said: "" };
+
+test("the .proto passes `buf lint` where it was written, by a buf.yaml beside it", () =>
+  withRegistry({ fieldNumbers: otherNumbers, schemaDigest: false }, async (registry, home) => {
+    const { stderr } = await bne(home, ["doctor", "--emit-proto", "theirs.proto"], { env: as(registry, "bob") });
+    expect(stderr).toContain(`The numbering found is in ${join(home.path, "theirs.proto")}.`);
+    expect(stderr).toContain(`${join(home.path, "buf.yaml")} beside it lets \`buf lint\` accept theirs.proto there.`);
+    expect(readFileSync(join(home.path, "theirs.proto"), "utf8")).toContain("string id = 7;");
+    expect(statSync(join(home.path, "theirs.proto")).mode & 0o777).toBe(0o644);
+    expect(lint(home.path)).toEqual(passed);
+    expect(lint(home.path, "theirs.proto")).toEqual(passed);
+    expect(lint("/", join(home.path, "theirs.proto"))).toEqual(passed);
+  }));
+
+test("a buf.yaml that is there is left alone, and the path of the package passes by any", () =>
+  withRegistry({ fieldNumbers: otherNumbers, schemaDigest: false }, async (registry, home) => {
+    const config = join(home.path, "buf.yaml");
+    writeFileSync(config, "version: v2\n");
+    const file = join("bytenite", "calibrated", "v1", "theirs.proto");
+    const beside = await bne(home, ["doctor", "--emit-proto", "theirs.proto"], { env: as(registry, "bob") });
+    expect(beside.stderr).toContain(`For \`buf lint\`, by ${config}, write it to ${file} below the root of a module.`);
+    rmSync(join(home.path, "theirs.proto"));
+    await bne(home, ["doctor", "--emit-proto", file], { env: as(registry, "bob") });
+    expect(lint(home.path)).toEqual(passed);
+    expect(readFileSync(config, "utf8")).toBe("version: v2\n");
+    expect(existsSync(join(home.path, "bytenite", "calibrated", "v1", "buf.yaml"))).toBe(false);
+  }));
+
+// A protoc without the well-known types cannot read the file.
+const probe = ["--decode=google.protobuf.Timestamp", "google/protobuf/timestamp.proto"];
+const withoutProtoc = spawnSync("protoc", probe, { input: "" }).status !== 0;
+
+test.skipIf(withoutProtoc)("stock protoc reads list, engine and status of that server by the .proto", () =>
+  withRegistry({ fieldNumbers: otherNumbers, schemaDigest: false }, async (registry, home) => {
+    const env = as(registry, "bob");
+    await bne(home, ["doctor", "--emit-proto", "theirs.proto"], { env });
+    const decoded = async (message: string, path: string): Promise<string> => {
+      const child = startBne(home, ["raw", "GET", path, "--accept", "application/x-protobuf"], { env });
+      const chunks: Array<Uint8Array> = [];
+      for await (const chunk of child.stdout) chunks.push(chunk as Uint8Array);
+      const protoc = ["--decode", `bytenite.calibrated.v1.${message}`, "theirs.proto"];
+      return spawnSync("protoc", protoc, { cwd: home.path, input: Buffer.concat(chunks), encoding: "utf8" }).stdout;
+    };
+    const engine = await decoded("Engine", "/engines/frame-splitter");
+    expect(engine).toMatch(/^name: "frame-splitter"$/m);
+    expect(engine).toMatch(/^revision: 12$/m);
+    expect(engine).toMatch(/^device_requirements \{$/m);
+    // A field that protoc does not know would stand there by its number.
+    expect(engine).not.toMatch(/^ *\d/m);
+    const list = await decoded("EngineListResponse", "/engines");
+    expect(list.match(/^ {2}name: ".*"$/gm)).toEqual([
+      '  name: "frame-splitter"',
+      '  name: "word-count"',
+      '  name: "word-count"',
+    ]);
+    expect(list).toMatch(/^pagination \{\n {2}total: 3$/m);
+    expect(await decoded("EngineMessage", "/engines/word-count/status")).toMatch(/^engine_status: "inactive"$/m);
+  }),
+);
+
+test("without protobuf, or without an answer, no .proto is written, and that is said", () =>
+  withRegistry({ jsonOnly: true }, async (registry, home) => {
+    const asked = ["doctor", "--emit-proto", "theirs.proto"];
+    const { stderr } = await bne(home, asked, { env: as(registry, "bob") });
+    expect(stderr).toContain("was not written: the server answers JSON only");
+    const refused = await bne(home, asked, { env: { ...as(registry, "bob"), BYTENITE_TOKEN: "wrong" } });
+    expect(refused.stderr).toContain("was not written: the schema could not be looked at");
+    expect(existsSync(join(home.path, "theirs.proto"))).toBe(false);
+  }));
+
+test("a server that does not answer one of the media types is not well", () =>
+  withRegistry({}, async (registry, home) => {
+    registry.faults.set([{ on: { endpoint: "list" }, skip: 3, times: 1, fault: { cutBodyAfterBytes: 3 } }]);
+    const { code, checks } = await examined(home, registry);
+    expect(code).toBe(7);
+    expect(of(checks, "media type").map(({ subject, state }) => [subject, state])).toEqual([
+      ["application/json", "ok"],
+      ["application/x-protobuf", "failed"],
+      ["application/octet-stream", "ok"],
+      ["*/*", "ok"],
+      ["application/x-protobuf, application/json;q=0.5", "ok"],
+    ]);
+  }));
+
+test("the kind of the credentials and the time that is left are told, never their value", () =>
+  withRegistry({}, async (registry, home) => {
+    const exp = Math.floor(Date.now() / 1000) + 2430;
+    const jwt = `e30.${Buffer.from(JSON.stringify({ exp })).toString("base64url")}.c2ln`;
+    const { stdout, stderr } = await bne(home, ["doctor", "--verbose"], {
+      env: { ...as(registry, "bob"), BYTENITE_TOKEN: jwt },
     });
-    const chunks: Array<Uint8Array> = [];
-    for await (const chunk of child.stdout) chunks.push(chunk as Uint8Array);
-    const decoded = spawnSync("protoc", ["--decode", "bytenite.calibrated.v1.Engine", "-I", dirname(proto), proto], {
-      input: Buffer.concat(chunks),
-      encoding: "utf8",
-    });
-    expect(decoded.stdout).toMatch(/^name: "frame-splitter"$/m);
-    expect(decoded.stdout).toMatch(/^revision: 12$/m);
+    expect(stdout).toMatch(/credentials +token +ok +from BYTENITE_TOKEN; it ends in 40 min/);
+    expect(stdout + stderr).not.toContain(jwt);
   }));
 
 test("what was learned is kept in a readable file and used by the next command, in one request", () =>

@@ -8,6 +8,7 @@ import {
   checkHints,
   checkLatency,
   checkMediaType,
+  isAnswer,
   type PlainAnswer,
 } from "../doctor/Answers.ts";
 import { keyOf, latencyRounds, plainAnswers } from "../doctor/Asking.ts";
@@ -59,17 +60,17 @@ const examined = async (invocation: Invocation, url: URL, tell: Tell): Promise<S
   tell(key.check);
   const answers = name.state === "ok" ? await plainAnswers(invocation, url, key.token) : [];
   const [first] = answers;
-  if (first === undefined || "problem" in first) {
+  if (first === undefined || !isAnswer(first)) {
     tell(
       found("answer", name.state === "ok" ? "failed" : "skipped", first?.problem ?? "there is no address"),
       found("schema", "skipped", "there is no answer"),
     );
     return undefined;
   }
-  const plain = answers.filter((answer) => !("problem" in answer));
+  const plain = answers.filter(isAnswer);
   tell(
     accepted(first, key.found),
-    checkLatency(answers.slice(0, latencyRounds).filter((answer) => !("problem" in answer))),
+    checkLatency(answers.slice(0, latencyRounds).filter(isAnswer)),
     ...answers.slice(latencyRounds - 1).map(checkMediaType),
     checkClock(plain.at(-1) ?? first),
     checkCache(plain.at(-1) ?? first),

@@ -19,6 +19,9 @@ export interface NoAnswer {
   readonly problem: string;
 }
 
+/** Whether an answer came. */
+export const isAnswer = (answer: PlainAnswer | NoAnswer): answer is PlainAnswer => !("problem" in answer);
+
 /** What is asked for: the documented types, the one of the stock marshaler, anything, and a list with weights. */
 export const accepts = [
   "application/json",
@@ -33,7 +36,7 @@ const maxSkewMs = 30_000;
 
 /** Whether a body is what its label says: JSON begins with a bracket, and protobuf of this API never does. */
 export const checkMediaType = (answer: PlainAnswer | NoAnswer): Check => {
-  if ("problem" in answer) return found("media type", "failed", answer.problem, answer.accept);
+  if (!isAnswer(answer)) return found("media type", "failed", answer.problem, answer.accept);
   const { accept, status, headers, bytes } = answer;
   const label = headers.get("content-type");
   const detail = `${status} ${label ?? "without Content-Type"}`;
