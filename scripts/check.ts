@@ -11,6 +11,7 @@ const steps: ReadonlyArray<readonly [name: string, work: () => Promise<unknown>]
   ["buf lint", () => turbo("lint")],
   ["buf breaking, against the released contract", () => turbo("breaking")],
   ["build of every package", () => turbo("build")],
+  ["wrangler deploy --dry-run", () => turbo("dry-run")],
   ["types of every package", () => turbo("types")],
   ["types of the root scripts", () => quietly("tsc", ["-p", "tsconfig.json"])],
   ["oxlint", () => quietly("oxlint", ["--deny-warnings"])],
