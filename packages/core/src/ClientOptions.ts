@@ -45,7 +45,7 @@ export type Middleware = (
 export interface CallOptions {
   /** `auto` asks for protobuf until the origin answers in JSON; `protobuf` always asks for it; `json` never. Default `auto`. */
   readonly format?: "auto" | Format;
-  /** Headers of every request, beside those that the client sends. */
+  /** Headers of every request, beside those that the client sends. `accept` is always the client's own, `authorization` where it has a token. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly retry?: Partial<RetryPolicy>;
   /** Longest time for one request and its whole answer, in milliseconds. Default 10,000. Infinity: no limit. */
@@ -112,7 +112,7 @@ const defaultSettings: CallSettings = {
 export const settingsOf = (options: CallOptions, base: CallSettings = defaultSettings): CallSettings => {
   const settings: CallSettings = {
     format: options.format ?? base.format,
-    headers: options.headers === undefined ? base.headers : { ...base.headers, ...options.headers },
+    headers: options.headers === undefined ? base.headers : { ...base.headers, ...lowerCased(options.headers) },
     retry: { ...base.retry, ...defined(options.retry) },
     attemptTimeoutMs: options.attemptTimeoutMs ?? base.attemptTimeoutMs,
     deadlineMs: options.deadlineMs ?? base.deadlineMs,
@@ -125,6 +125,10 @@ export const settingsOf = (options: CallOptions, base: CallSettings = defaultSet
   assertSettings(settings);
   return settings;
 };
+
+/** By names in lower case: two names of one header would be sent as one header of two values. */
+const lowerCased = (headers: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 
 const defined = <T extends object>(values: T | undefined): T =>
   Object.fromEntries(Object.entries(values ?? {}).filter(([, value]) => value !== undefined)) as T;

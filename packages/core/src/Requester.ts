@@ -106,7 +106,7 @@ const send = async (parts: RequesterParts, plan: RequestPlan, token: string | un
     durationMs,
     cacheStatus: answer.headers.get("cache-status") ?? undefined,
   });
-  return { answer, token, mediaType, durationMs };
+  return { answer, token: headers["authorization"], mediaType, durationMs };
 };
 
 type Exchange = (request: ExchangeRequest) => Promise<ExchangeAnswer>;
