@@ -69,7 +69,8 @@ export const settingsOf = async (
     accessLog: flags["access-log"] ?? file.accessLog,
     key: environment["BYTENITE_REGISTRY_KEY"] || undefined,
     tokens: await named("tokens", () => tokensIn(flags.tokens ?? file.tokens, environment["REGISTRY_TOKENS"])),
-    trial: flags["no-trial"] ? false : undefined,
+    // Who has a settings file means it: a proxy in front would show the trial's tokens to everybody.
+    trial: flags["no-trial"] || flags.config !== undefined ? false : undefined,
     rateLimit: file.rateLimit,
     limits: file.limits,
     faults: await faultsOf(flags.faults ?? file.faults),

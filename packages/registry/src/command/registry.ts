@@ -10,11 +10,11 @@ Run
     --admin-port P           /metrics and /faults on 127.0.0.1:P (default: on --port if that is on loopback)
     --tokens FILE            tokens by user, {"alice": ["..."]}; or the same in REGISTRY_TOKENS
     --access-log TARGET      a line of JSON per request, to stderr or a file
-    --config FILE            all of this, limits and a rate limit as JSON
+    --config FILE            all of this, limits and a rate limit as JSON; then it is no trial
     --faults FILE|on         break answers on purpose, by rules or by PUT /faults
     --field-numbers FILE     another numbering of protobuf answers: message -> field -> number
     --no-schema-digest       leave out the header that names the schema
-    --no-trial               no trial users in a new database
+    --no-trial               no trial users, and no trial tokens
 
 Fill
   import PATH...           manifest.json files, trees, globs, or - for stdin (one manifest, or a line of JSON each)

@@ -35,7 +35,10 @@ export interface RegistryOptions extends WireOptions {
   readonly key?: string | undefined;
   /** Tokens that come from a file or the environment: user name -> tokens. */
   readonly tokens?: Readonly<Record<string, ReadonlyArray<string>>> | undefined;
-  /** Whether a new database on loopback gets the trial users. Default true, unless `tokens` are given. */
+  /**
+   * Whether this is a trial: a new database gets the trial users, and their tokens, which everybody knows, are accepted.
+   * Never anywhere but on loopback. Default true, unless `tokens` are given.
+   */
   readonly trial?: boolean | undefined;
   readonly limits?: Partial<ServerLimits> | undefined;
   /** Calls that each user may make. Default: any number. */
@@ -73,11 +76,12 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
   try {
     const host = options.host ?? "127.0.0.1";
     const loopback = isLoopback(host);
+    const trial = loopback && (options.trial ?? options.tokens === undefined);
     const box = options.key === undefined ? undefined : await makeSecretBox(options.key);
     const file = openSqlite(options.database);
     closing.push(file.close);
-    const seeded = await filled(file, options, loopback);
-    const { user, handlers } = await handlersOf(options, file, box, loopback, closing);
+    const seeded = await filled(file, options, trial);
+    const { user, handlers } = await handlersOf(options, file, box, trial, closing);
     const limits = { ...defaultLimits, ...options.limits };
     let draining = false;
     const { adminPort } = options;
@@ -117,11 +121,11 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
 const filled = async (
   file: SqliteFile,
   options: RegistryOptions,
-  loopback: boolean,
+  trial: boolean,
 ): Promise<RunningRegistry["seeded"]> => {
   const { wasNew } = await migrate(file.port, Date.now());
   await replaceConfigured(file, options.tokens ?? {}, Date.now());
-  if (!wasNew || !loopback || !(options.trial ?? options.tokens === undefined)) return {};
+  if (!wasNew || !trial) return {};
   await seedTrial(file, Date.now());
   return Object.fromEntries(trialUsers.map(({ name, token }) => [name, token]));
 };
@@ -130,7 +134,7 @@ const handlersOf = async (
   options: RegistryOptions,
   file: SqliteFile,
   box: SecretBox | undefined,
-  loopback: boolean,
+  trial: boolean,
   closing: Array<() => void | Promise<void>>,
 ): Promise<{ readonly user: Handler; readonly handlers: Parameters<typeof makeAdmin>[0] }> => {
   const { faults, requests } = options;
@@ -140,7 +144,7 @@ const handlersOf = async (
     wire: makeWire(options),
     box,
     accessTokens,
-    accepts: loopback ? ["token", "configured", "trial"] : ["token", "configured"],
+    accepts: trial ? ["token", "configured", "trial"] : ["token", "configured"],
     ...(options.rateLimit === undefined ? {} : { admit: makeRateLimit(options.rateLimit) }),
     onFault: (error, requestId) => console.error(`request ${requestId} failed:`, error),
   });
