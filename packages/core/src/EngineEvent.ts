@@ -89,3 +89,14 @@ export type EngineEvent =
   | BreakerEvent
   | UnknownFieldsEvent
   | TrustEvent;
+
+/** A listener that throws must not take a call down. */
+export const harmless =
+  (listener: (event: EngineEvent) => void): ((event: EngineEvent) => void) =>
+  (event) => {
+    try {
+      listener(event);
+    } catch {
+      // Its own affair.
+    }
+  };

@@ -5,6 +5,7 @@ import * as Exit from "effect/Exit";
 import { attempts, type CallState } from "./Attempts.ts";
 import { settingsOf, type CallOptions, type ClientOptions } from "./ClientOptions.ts";
 import type { EndpointName } from "./Endpoint.ts";
+import { harmless } from "./EngineEvent.ts";
 import { AttemptFailure, failureOf } from "./Failure.ts";
 import { request } from "./Requester.ts";
 import { retryClassOf } from "./Retry.ts";
@@ -42,6 +43,7 @@ export interface Exchanger {
 /** An exchanger; its budgets live as long as it. Throws TypeError or RangeError for options that cannot be. */
 export const createExchanger = (options: ExchangerOptions = {}): Exchanger => {
   const settings = settingsOf(options);
+  const emit = options.onEvent === undefined ? undefined : harmless(options.onEvent);
   const budgets = new Map<string, RetryBudget>();
   const budgetOf = (origin: string): RetryBudget => {
     const budget = budgets.get(origin) ?? new RetryBudget(options.retryBudget);
@@ -52,7 +54,7 @@ export const createExchanger = (options: ExchangerOptions = {}): Exchanger => {
     fetch: options.fetch ?? ((url: string, init: RequestInit) => globalThis.fetch(url, init)),
     renewable: false,
     token: () => undefined,
-    emit: options.onEvent,
+    emit,
   };
   return {
     get: async ({ url, headers, endpoint, signal }) => {
@@ -67,7 +69,7 @@ export const createExchanger = (options: ExchangerOptions = {}): Exchanger => {
         settings,
         budget: budgetOf(origin),
         breaker: options.breaker,
-        emit: options.onEvent ?? (() => {}),
+        emit: emit ?? (() => {}),
         state,
         run: async (signal: AbortSignal, clock: Parameters<Parameters<typeof attempts>[0]["run"]>[1]) => {
           const asking = {

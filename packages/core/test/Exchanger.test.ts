@@ -1,0 +1,72 @@
+import { getEventListeners } from "node:events";
+import { expect, test } from "vitest";
+import { createExchanger, type ExchangerOptions } from "../src/exchange.ts";
+import type { EngineEvent } from "../src/index.ts";
+import { json, startServer } from "./LocalServer.ts";
+
+const quick: ExchangerOptions = { retry: { baseDelayMs: 0, throttledBaseDelayMs: 0 } };
+const headers = { accept: "application/json", authorization: "exchanger-token-0123456789" };
+
+test("a final answer is given as it came, whatever its status", async () => {
+  await using server = await startServer((_request, response) => json(response, 404, { code: 5 }));
+  const answer = await createExchanger(quick).get({ url: `${server.baseUrl}/engines/a`, headers, endpoint: "get" });
+  expect(answer).toMatchObject({ status: 404, attempts: 1, url: `${server.baseUrl}/engines/a` });
+  expect(new TextDecoder().decode(answer.bytes)).toBe('{"code":5}');
+  expect(server.requests[0]?.headers).toMatchObject(headers);
+});
+
+test("a passing failure is tried again, and the last one is given as it came", async () => {
+  await using server = await startServer((_request, response, count) =>
+    json(response, count === 2 ? 200 : 503, { count }),
+  );
+  const exchanger = createExchanger(quick);
+  const good = await exchanger.get({ url: `${server.baseUrl}/engines`, headers, endpoint: "list" });
+  expect(good).toMatchObject({ status: 200, attempts: 2 });
+  const bad = await exchanger.get({ url: `${server.baseUrl}/engines`, headers, endpoint: "list" });
+  expect(bad).toMatchObject({ status: 503, attempts: 4 });
+  expect(new TextDecoder().decode(bad.bytes)).toBe('{"count":6}');
+});
+
+test("without an answer it rejects with the error of the last attempt", async () => {
+  const closed = await startServer(() => {});
+  await closed[Symbol.asyncDispose]();
+  const called = createExchanger(quick).get({ url: `${closed.baseUrl}/engines`, headers, endpoint: "list" });
+  await expect(called).rejects.toMatchObject({ reason: { _tag: "Unreachable", problem: "refused" }, attempts: 4 });
+});
+
+test("a listener that throws does no harm, and no event shows the token", async () => {
+  await using server = await startServer((_request, response, count) => json(response, count === 1 ? 503 : 200, {}));
+  const events: Array<EngineEvent> = [];
+  const exchanger = createExchanger({
+    ...quick,
+    onEvent: (event) => {
+      events.push(event);
+      throw new Error("a bug of the listener");
+    },
+  });
+  const answer = await exchanger.get({ url: `${server.baseUrl}/engines`, headers, endpoint: "list" });
+  expect(answer).toMatchObject({ status: 200, attempts: 2 });
+  expect(events.map(({ type }) => type)).toEqual(["exchange", "retry", "exchange"]);
+  expect(JSON.stringify(events)).not.toContain("exchanger-token");
+});
+
+test("every origin has a budget of its own", async () => {
+  await using first = await startServer((_request, response) => json(response, 503, {}));
+  await using second = await startServer((_request, response) => json(response, 503, {}));
+  const exchanger = createExchanger({ ...quick, retryBudget: 14 });
+  const attempts = async (baseUrl: string): Promise<number> =>
+    (await exchanger.get({ url: `${baseUrl}/engines`, headers, endpoint: "list" })).attempts;
+  expect([await attempts(first.baseUrl), await attempts(first.baseUrl)]).toEqual([2, 1]);
+  expect(await attempts(second.baseUrl)).toBe(2);
+});
+
+test("the signal ends it with its reason, and keeps no listener", async () => {
+  await using server = await startServer(() => {});
+  const controller = new AbortController();
+  const { signal } = controller;
+  const called = createExchanger(quick).get({ url: `${server.baseUrl}/engines`, headers, endpoint: "list", signal });
+  await expect.poll(() => server.requests.length).toBe(1);
+  controller.abort("no longer wanted");
+  await expect(called).rejects.toBe("no longer wanted");
+  expect(getEventListeners(signal, "abort")).toEqual([]);
+});
