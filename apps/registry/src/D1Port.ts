@@ -1,5 +1,5 @@
 // Decides: how the registry's statements run on Cloudflare D1.
-import type { Row, SqlPort, Statement } from "@bytenite-engines/registry/api";
+import { DatabaseUnavailable, type Row, type SqlPort, type Statement } from "@bytenite-engines/registry/api";
 
 /** A prepared statement of D1, as far as it is used here. */
 interface D1Statement {
@@ -22,8 +22,12 @@ export const makeD1Port = (database: D1Binding): SqlPort => {
   return {
     read: async (statements) => {
       const [only, ...more] = statements;
-      if (only !== undefined && more.length === 0) return [(await bound(only).all()).results];
-      return (await database.batch(statements.map(bound))).map(({ results }) => results);
+      try {
+        if (only !== undefined && more.length === 0) return [(await bound(only).all()).results];
+        return (await database.batch(statements.map(bound))).map(({ results }) => results);
+      } catch (error) {
+        throw new DatabaseUnavailable(error);
+      }
     },
     write: async (statements) => {
       await database.batch(statements.map(bound));

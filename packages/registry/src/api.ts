@@ -4,5 +4,5 @@ export { migrate } from "./api/Migrations.ts";
 export { makeRateLimit, type RateLimitOptions } from "./api/RateLimit.ts";
 export { makeSecretBox, type SecretBox } from "./api/SecretBox.ts";
 export { fetchHandler, makeSite, type Site } from "./api/Site.ts";
-export type { Row, SqlPort, SqlValue, Statement } from "./api/SqlPort.ts";
+export { DatabaseUnavailable, type Row, type SqlPort, type SqlValue, type Statement } from "./api/SqlPort.ts";
 export { makeWire, type WireOptions } from "./api/Wire.ts";

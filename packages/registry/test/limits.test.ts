@@ -62,6 +62,20 @@ test("a body that is too long is 413", async () => {
   expect([answer.status, await answer.json()]).toMatchObject([413, { code: 3 }]);
 });
 
+test("a database that does not answer is 503, and not ready", async () => {
+  const broken = await startRegistryServer({ database: ":memory:", port: 0 });
+  const ask = (path: string): Promise<Response> =>
+    fetch(broken.origin + path, { headers: { Authorization: "local-alice" } });
+  expect((await ask("/readyz")).status).toBe(200);
+  await new Promise((resolve) => setImmediate(resolve));
+  broken.file.database.close();
+  const answer = await ask("/v1/dev/engines");
+  expect([answer.status, await answer.json()]).toMatchObject([503, { code: 14 }]);
+  expect((await ask("/readyz")).status).toBe(503);
+  expect((await ask("/healthz")).status).toBe(200);
+  await broken.stop().catch(() => undefined);
+});
+
 test("what is not HTTP is 400, with a Status", async () => {
   const answer = await answerTo("hello\r\n\r\n");
   expect(answer).toMatch(/^HTTP\/1\.1 400 /);

@@ -13,6 +13,7 @@ import { located, readCall, type CallOptions } from "./Call.ts";
 import type { Body } from "./EngineBody.ts";
 import type { User } from "./EngineStore.ts";
 import { Refusal, statusBody } from "./Refusal.ts";
+import { DatabaseUnavailable } from "./SqlPort.ts";
 import type { Wire } from "./Wire.ts";
 
 /** What the routes need to know of a request. `target` is the path and query as they came. */
@@ -133,5 +134,6 @@ export const requestIdOf = (given: string | null): string =>
 
 export const refusalOf = (error: unknown): Refusal => {
   if (error instanceof Refusal) return error;
+  if (error instanceof DatabaseUnavailable) return new Refusal("UNAVAILABLE", error.message);
   return new Refusal("INTERNAL", "internal error");
 };

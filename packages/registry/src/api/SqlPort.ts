@@ -12,9 +12,17 @@ export interface Statement {
 /** A row by column name. */
 export type Row = Readonly<Record<string, unknown>>;
 
+/** The database did not answer: busy, full, gone, damaged. Told to callers as UNAVAILABLE; `cause` says why. */
+export class DatabaseUnavailable extends Error {
+  override readonly name = "DatabaseUnavailable";
+  constructor(cause: unknown) {
+    super("the database cannot be reached", { cause });
+  }
+}
+
 /** The database, as far as the API needs it. */
 export interface SqlPort {
-  /** The rows of each statement, in order, all from one snapshot of the data. */
+  /** The rows of each statement, in order, all from one snapshot of the data. Rejects with DatabaseUnavailable. */
   readonly read: (statements: ReadonlyArray<Statement>) => Promise<ReadonlyArray<ReadonlyArray<Row>>>;
   /** Runs all statements or none: they are one transaction, and it is on disk when the promise resolves. */
   readonly write: (statements: ReadonlyArray<Statement>) => Promise<void>;

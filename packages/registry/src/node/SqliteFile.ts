@@ -1,7 +1,7 @@
 // Decides: how this process works with one SQLite file: durable, shared with other processes, every statement prepared once.
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { makeRowCache } from "./RowCache.ts";
-import type { Row, SqlPort, Statement } from "../api/SqlPort.ts";
+import { DatabaseUnavailable, type Row, type SqlPort, type Statement } from "../api/SqlPort.ts";
 
 /** Milliseconds to wait for another process that is writing. */
 const busyTimeoutMs = 10_000;
@@ -99,7 +99,8 @@ const withStatements = (database: DatabaseSync): SqliteFile => {
     if (ending === undefined) return;
     clearImmediate(ending);
     ending = undefined;
-    if (database.isTransaction) prepare("COMMIT").run();
+    // Runs between requests, where nothing would catch an error: a file that was closed has no snapshot any more.
+    if (database.isOpen && database.isTransaction) prepare("COMMIT").run();
   };
   const transaction = <A>(work: (run: Run) => A): A => {
     endSnapshot();
@@ -109,8 +110,12 @@ const withStatements = (database: DatabaseSync): SqliteFile => {
   return {
     port: {
       read: async (statements) => {
-        snapshot();
-        return statements.map((statement) => cache.rows(statement, version, () => rows(statement)));
+        try {
+          snapshot();
+          return statements.map((statement) => cache.rows(statement, version, () => rows(statement)));
+        } catch (error) {
+          throw new DatabaseUnavailable(error);
+        }
       },
       write: async (statements) => {
         // Statements that change the tables are not kept prepared: they run once.
