@@ -33,10 +33,13 @@ const visit = (message: DescMessage): void => {
 };
 for (const { response } of Object.values(endpoints)) visit(response);
 
+/** All messages that answers consist of. */
+export const contractMessages: ReadonlyArray<DescMessage> = [...messages.values()];
+
 /** Other numbers: ours in another order, small ones with gaps, or any that protobuf allows. */
 export const randomNumbers = (chance: Chance): FieldNumbers =>
   Object.fromEntries(
-    [...messages.values()].map(({ typeName, fields }) => {
+    contractMessages.map(({ typeName, fields }) => {
       const style = pick(chance, ["ours", "gaps", "any"]);
       const pool =
         style === "ours"

@@ -11,7 +11,7 @@ import {
 } from "@bytenite-engines/registry/testing";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { startFront, type Front, type Routed } from "../src/Front.ts";
-import { chanceOf, randomEngines, randomNumbers, shuffled, type Chance } from "../src/Numberings.ts";
+import { chanceOf, contractMessages, randomEngines, randomNumbers, shuffled, type Chance } from "../src/Numberings.ts";
 import { startProxy, type RunningProxy } from "../src/World.ts";
 
 /** Random numberings per door; TRUST_NUMBERINGS tries more. */
@@ -200,6 +200,25 @@ test("a schema that changes between two calls and shows nothing that was read be
   await Promise.all([front.stop(), stop()]);
 });
 
+test("numbers swapped between two fields with equal values are told apart only when the values differ", async () => {
+  const { ours, swapped, stop } = await startPair();
+  for (const registry of [ours, swapped]) {
+    await registry.publish("alice", { name: "same", version: "1.0", entrypoint: "same", status: "active" });
+    const { client, drifts } = clientOf(registry.url, 500);
+    for (let call = 0; call < 3; call++) {
+      const { data, format } = await client.withResponse.get("same@1.0");
+      expect([data.name, data.entrypoint, format]).toEqual(["same", "same", "json"]);
+    }
+    for (const format of ["json", "protobuf"]) {
+      const answer = await client.withResponse.get("full@3.7");
+      expect([answer.data.name, answer.data.entrypoint, answer.format]).toEqual(["full", "start.py", format]);
+    }
+    expect((await client.withResponse.get("same@1.0")).format).toBe("protobuf");
+    expect(drifts()).toBe(0);
+  }
+  await stop();
+});
+
 test("a digest header that lies is caught by a sample", async () => {
   const { swapped, stop } = await startPair();
   const digests = await startRegistry({
@@ -220,6 +239,43 @@ test("a digest header that lies is caught by a sample", async () => {
   expect(drifts()).toBe(1);
   expect((await client.withResponse.get("full@3.7")).format).toBe("protobuf");
   await Promise.all([front.stop(), stop(), digests.stop()]);
+});
+
+/** Every number of every message is one that our contract does not have. */
+const strangeNumbers: FieldNumbers = Object.fromEntries(
+  contractMessages.map(({ typeName, fields }) => [
+    typeName,
+    Object.fromEntries(fields.map(({ name, number }) => [name, number + 1000])),
+  ]),
+);
+
+test.for(doors)("protobuf with every field as an unknown one is never handed out empty (%s)", async ([, urlOf]) => {
+  const users = [{ name: "alice", token: "t-strange", engines: randomEngines(chanceOf(5), true) }];
+  await using registry = await startRegistry({ users, schemaDigest: false, fieldNumbers: strangeNumbers });
+  servers.set("t-strange", registry);
+  const baseUrl = urlOf(registry);
+  const truthful = createEngineClient({ baseUrl: registry.url, token: "t-strange", format: "json" });
+  const calls = callsFor(await tagsOf(truthful));
+  const truth = new Map<string, string>();
+  for (const [name, call] of calls) truth.set(name, (await call(truthful)).json);
+  // With calibration, its numbers are worked out like any others: protobuf, one request per call, nothing left unknown.
+  const unknown: Array<EngineEvent> = [];
+  const calibrated = createEngineClient({
+    baseUrl,
+    token: "t-strange",
+    trust: { calibration: calibration() },
+    onEvent: (event) => event.type === "unknown-fields" && unknown.push(event),
+  });
+  for (let repeat = 0; repeat < 2; repeat++) await round(calibrated, truth, calls, chanceOf(repeat));
+  const { protobuf, requests } = await round(calibrated, truth, calls, chanceOf(2));
+  expect({ protobuf, requests }).toEqual({ protobuf: calls.length, requests: calls.length });
+  expect(unknown).toEqual([]);
+  // Without, they are only unknown fields, and the JSON is the answer for good.
+  const plain = createEngineClient({ baseUrl, token: "t-strange" });
+  for (let repeat = 0; repeat < 3; repeat++) {
+    expect((await round(plain, truth, calls, chanceOf(repeat))).protobuf).toBe(0);
+  }
+  servers.delete("t-strange");
 });
 
 const described = (engine: EngineInit): EngineInit => Object.assign({}, engine, { description: "other" });
