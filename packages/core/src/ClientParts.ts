@@ -4,7 +4,7 @@ import type { Answer } from "./Calls.ts";
 import { baseUrlOf, settingsOf, type CallOptions, type CallSettings, type ClientOptions } from "./ClientOptions.ts";
 import { makeCredentials, type TokenOption } from "./Credentials.ts";
 import type { EngineError } from "./EngineError.ts";
-import { harmless, type EngineEvent } from "./EngineEvent.ts";
+import { harmless } from "./EngineEvent.ts";
 import { NegotiationMemory } from "./NegotiationMemory.ts";
 import type { RequesterParts } from "./Requester.ts";
 import { RetryBudget } from "./RetryBudget.ts";
