@@ -71,16 +71,3 @@ test.skipIf(!hasOpenssl)("a certificate that nobody vouches for is 5, at once, a
   expect(stderr).toMatch(/^bne: The TLS certificate or handshake of localhost:\d+ is not acceptable \(\w+\)\n$/);
   expect(registry.requests).toHaveLength(0);
 });
-
-test.skipIf(!hasOpenssl)(
-  "the doctor tells the protocol and the days left, or what is wrong with the certificate",
-  async () => {
-    const well = await bne(home, ["doctor", "--jq", '.checks[] | select(.check == "tls") | "\\(.state) \\(.detail)"'], {
-      env: trusted,
-    });
-    expect(well.stdout).toMatch(/^ok TLSv1\.3, certificate of localhost ends in (29|30) days\n$/);
-    const ill = await bne(home, ["doctor"], { env });
-    expect(ill.code).toBe(7);
-    expect(ill.stdout).toMatch(/tls +failed +self-signed certificate/);
-  },
-);
