@@ -20,24 +20,15 @@ export interface Asked {
   readonly condition: Condition;
 }
 
-/** Header of the last answer from an entry. Age and ttl count seconds, so within one second it is the same. */
-interface Prepared {
-  readonly second: number;
-  readonly mediaType: string;
-  readonly headers: Headers;
-}
-
-const prepared = new WeakMap<Entry, Prepared>();
-
 /** The answer from a stored entry that nobody had to be asked for. */
 export const answerHit = (entry: Entry, asked: Asked, nowMs: number): Response => {
   const { mediaType } = asked.representation;
   const second = Math.floor(nowMs / 1000);
-  let ready = prepared.get(entry);
+  let ready = entry.prepared;
   if (ready === undefined || ready.second !== second || ready.mediaType !== mediaType) {
     const outcome = { hit: true, ttlMs: remainingMs(entry.freshness, nowMs) };
     ready = { second, mediaType, headers: headersOf(entry, asked, nowMs, outcome) };
-    prepared.set(entry, ready);
+    entry.prepared = ready;
   }
   return respond(entry, asked, ready.headers);
 };

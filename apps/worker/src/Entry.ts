@@ -25,6 +25,15 @@ export interface Entry {
   readonly storable: boolean;
   /** The other form, once it was asked for: made from this one, or known not to be possible without loss. */
   other?: Entry | "lossy";
+  /** Header of the last answer from memory. */
+  prepared?: Prepared;
+}
+
+/** Age and ttl count seconds, so within one second the header of a hit is the same. */
+export interface Prepared {
+  readonly second: number;
+  readonly mediaType: string;
+  readonly headers: Headers;
 }
 
 /** The upstream's fields of an entry, to look names up in. */
@@ -68,12 +77,11 @@ export const clientFields = (received: Headers, cacheControl: string, etag: stri
 };
 
 /** An entry in its other form: all of it but the bytes, their form and their tag. */
-export const inOtherForm = (entry: Entry, other: Pick<Entry, "bytes" | "format" | "client">): Entry => ({
-  ...entry,
-  bytes: other.bytes,
-  format: other.format,
-  client: { ...entry.client, etag: other.client["etag"] ?? "" },
-});
+export const inOtherForm = (entry: Entry, changed: Pick<Entry, "bytes" | "format" | "client">): Entry => {
+  const { other: _other, prepared: _prepared, ...rest } = entry;
+  const client = { ...entry.client, etag: changed.client["etag"] ?? "" };
+  return { ...rest, bytes: changed.bytes, format: changed.format, client };
+};
 
 /** The form of an answer by its Content-Type. */
 export const entryFormat = (headers: Headers): Format | undefined => formatOf(headers.get("content-type"));

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isLogged, logLine, requestIdOf, traceIdOf, type Answered } from "./Log.ts";
+import { isLogged, logLine, RequestId, traceIdOf, type Answered } from "./Log.ts";
 
 const answered = (status: number, result: Answered["observed"]["result"]): Answered => ({
   request: new Request("https://edge.example/v1/dev/engines?pagination.limit=1", {
@@ -8,8 +8,9 @@ const answered = (status: number, result: Answered["observed"]["result"]): Answe
       traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     },
   }),
+  target: "/v1/dev/engines?pagination.limit=1",
   response: new Response("{}", { status, headers: { "content-type": "application/json", "content-length": "2" } }),
-  requestId: () => "r-1",
+  requestId: new RequestId("r-1"),
   observed: { result, endpoint: "list", bytes: 2, fetched: undefined },
   startedAtMs: 1_000,
   endedAtMs: 1_025,
@@ -50,8 +51,13 @@ test.each([
   });
 });
 
-test("ids that are no plain words are replaced", () => {
-  expect(requestIdOf("abc-1.2:3_4")).toBe("abc-1.2:3_4");
-  for (const given of [null, "", "a b", 'a"b', "x".repeat(129)]) expect(requestIdOf(given)).toMatch(/^[0-9a-f-]{36}$/);
+test("ids that are no plain words are replaced, and none is made before somebody wants it", () => {
+  expect(new RequestId("abc-1.2:3_4").value).toBe("abc-1.2:3_4");
+  for (const given of [null, "", "a b", 'a"b', "x".repeat(129)]) {
+    const id = new RequestId(given);
+    expect(id.isKnown).toBe(given !== null);
+    expect(id.value).toMatch(/^[0-9a-f-]{36}$/);
+    expect([id.value, id.isKnown]).toEqual([id.value, true]);
+  }
   expect(traceIdOf("00-zz-b7ad6b7169203331-01")).toBeUndefined();
 });

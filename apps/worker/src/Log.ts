@@ -8,8 +8,10 @@ const maxTargetLength = 300;
 /** One answered request. */
 export interface Answered {
   readonly request: Request;
+  /** Path and query as they were sent. */
+  readonly target: string;
   readonly response: Response;
-  readonly requestId: () => string;
+  readonly requestId: RequestId;
   readonly observed: Observed;
   readonly startedAtMs: number;
   readonly endedAtMs: number;
@@ -24,15 +26,13 @@ export const isLogged = (level: LogLevel, observed: Observed, status: number): b
 
 /** The line about an answer. */
 export const logLine = (answered: Answered): string => {
-  const { request, response, observed, requestId } = answered;
-  const url = request.url;
-  const target = url.slice(url.indexOf("/", url.indexOf("//") + 2)).slice(0, maxTargetLength);
+  const { request, target, response, observed, requestId } = answered;
   return JSON.stringify({
     time: new Date(answered.endedAtMs).toISOString(),
     level: isError(observed, response.status) ? "error" : "info",
     message: `${request.method} ${response.status} ${observed.result}`,
     method: request.method,
-    target,
+    target: target.slice(0, maxTargetLength),
     status: response.status,
     result: observed.result,
     endpoint: observed.endpoint,
@@ -40,7 +40,7 @@ export const logLine = (answered: Answered): string => {
     bytes: observed.bytes,
     durationMs: answered.endedAtMs - answered.startedAtMs,
     upstream: upstreamOf(observed),
-    requestId: requestId(),
+    requestId: requestId.value,
     traceId: traceIdOf(request.headers.get("traceparent")),
   });
 };
@@ -55,6 +55,24 @@ const upstreamOf = ({ fetched }: Observed): unknown => {
 export const traceIdOf = (traceparent: string | null): string | undefined =>
   /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/.exec(traceparent ?? "")?.[1];
 
-/** The client's request id where it is a plain word, else a new one. */
-export const requestIdOf = (given: string | null): string =>
-  given !== null && /^[A-Za-z0-9._:-]{1,128}$/.test(given) ? given : crypto.randomUUID();
+/** The id of a request: the client's where it is a plain word, else one that is made when somebody writes it down. */
+export class RequestId {
+  readonly #given: string | null;
+  #value: string | undefined;
+
+  constructor(given: string | null) {
+    this.#given = given;
+  }
+
+  get value(): string {
+    this.#value ??= this.#given !== null && plainWord.test(this.#given) ? this.#given : crypto.randomUUID();
+    return this.#value;
+  }
+
+  /** Whether it was written down: by the client itself, in our log, or for the upstream. */
+  get isKnown(): boolean {
+    return this.#value !== undefined || this.#given !== null;
+  }
+}
+
+const plainWord = /^[A-Za-z0-9._:-]{1,128}$/;

@@ -11,6 +11,7 @@ import { answerForwarded, answerHit, cacheName } from "./Answer.ts";
 import type { Found } from "./EdgeCache.ts";
 import { forward, revalidate, type Errand } from "./Forward.ts";
 import type { Identity } from "./Identity.ts";
+import type { RequestId } from "./Log.ts";
 import type { Observed } from "./Observed.ts";
 import { refuse, type Refusal } from "./Refusal.ts";
 import type { Rooms } from "./Rooms.ts";
@@ -21,12 +22,13 @@ import { visitOf, type Visit } from "./Visit.ts";
 /** Answers one request for the API, and writes down what happened. Not a promise where memory has the answer. */
 export const answerTo = (
   request: Request,
+  target: string,
+  requestId: RequestId,
   rooms: Rooms,
   context: RequestContext,
   observed: Observed,
-  requestId: () => string,
 ): Response | Promise<Response> => {
-  const visit = visitOf(request, requestId);
+  const visit = visitOf(request, target, requestId);
   if ("status" in visit) return refuse(visit, request.headers.get("accept"), request.method !== "HEAD");
   observed.endpoint = visit.route.endpoint;
   return answerFromMemory(visit, rooms, observed) ?? answerFromCache(visit, rooms, context, observed);

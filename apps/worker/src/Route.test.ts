@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { maxUrlLength, route } from "./Route.ts";
+import { maxUrlLength, route, targetOf } from "./Route.ts";
 
-const at = (target: string): string => `https://edge.example${target}`;
+const at = (target: string): string => targetOf(`https://edge.example${target}`);
 
 test.each([
   ["/v1/dev/engines", { endpoint: "list", target: "/engines" }],

@@ -20,7 +20,7 @@ export interface Route {
   readonly target: string;
 }
 
-/** Longest URL that is read, in characters. */
+/** Longest path and query that are read, in characters. */
 export const maxUrlLength = 4_096;
 /** Longest value of a header that the proxy reads, in characters (a token, an Accept, a list of entity tags). */
 export const maxHeaderLength = 8_192;
@@ -30,12 +30,14 @@ const maxRememberedLength = 512;
 
 const remembered = new Map<string, Route>();
 
-/** The route of a method and URL, or why it is refused. */
-export const route = (method: string, url: string): Route | Refusal => {
-  if (url.length > maxUrlLength) {
+/** Path and query of a URL as it was sent: nothing is decoded, no dot segment resolved. */
+export const targetOf = (url: string): string => url.slice(url.indexOf("/", url.indexOf("//") + 2));
+
+/** The route of a method and a target, or why it is refused. */
+export const route = (method: string, target: string): Route | Refusal => {
+  if (target.length > maxUrlLength) {
     return { status: 414, code: "INVALID_ARGUMENT", message: `the URL is longer than ${maxUrlLength} characters` };
   }
-  const target = url.slice(url.indexOf("/", url.indexOf("//") + 2));
   const known = remembered.get(target);
   const found = known ?? parse(target);
   if ("status" in found) return found;

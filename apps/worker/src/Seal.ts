@@ -10,11 +10,11 @@ const lengthBytes = 4;
 const utf8 = new TextEncoder();
 const text = new TextDecoder();
 
-type Description = Omit<Entry, "bytes" | "other" | "owner">;
+type Description = Omit<Entry, "bytes" | "other" | "owner" | "prepared">;
 
 /** An entry as bytes that only the bearer of the owner's token can read, and only under this key. */
 export const seal = async (key: string, entry: Entry, identity: Identity): Promise<Uint8Array<ArrayBuffer>> => {
-  const { bytes, other: _other, owner: _owner, ...rest } = entry;
+  const { bytes, other: _other, owner: _owner, prepared: _prepared, ...rest } = entry;
   const description: Description = rest;
   const head = utf8.encode(JSON.stringify(description));
   const plain = new Uint8Array(lengthBytes + head.byteLength + bytes.byteLength);

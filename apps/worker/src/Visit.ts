@@ -4,6 +4,7 @@ import { hopByHopNames, requestControl, type RequestControl } from "@bytenite-en
 import type { Asked } from "./Answer.ts";
 import { tokenOf } from "./Identity.ts";
 import { maxHeaderLength, route, type Route } from "./Route.ts";
+import type { RequestId } from "./Log.ts";
 import type { Refusal } from "./Refusal.ts";
 
 /** A request for one of the endpoints, read. */
@@ -16,13 +17,13 @@ export interface Visit {
   /** The request's own fields. */
   readonly headers: Headers;
   /** Names the request in logs, here and upstream; made when somebody writes it down. */
-  readonly requestId: () => string;
+  readonly requestId: RequestId;
 }
 
-/** The request, or why it is refused. */
-export const visitOf = (request: Request, requestId: () => string): Visit | Refusal => {
+/** The request for a target (path and query, as sent), or why it is refused. */
+export const visitOf = (request: Request, target: string, requestId: RequestId): Visit | Refusal => {
   const { headers, method } = request;
-  const matched = route(method, request.url);
+  const matched = route(method, target);
   if ("status" in matched) return matched;
   const accept = headers.get("accept");
   const authorization = headers.get("authorization");
@@ -89,6 +90,6 @@ export const forwardedHeaders = ({ headers, requestId }: Visit): Headers => {
     const value = listed.has(name) ? null : headers.get(name);
     if (value !== null) kept.set(name, value);
   }
-  kept.set("x-request-id", requestId());
+  kept.set("x-request-id", requestId.value);
   return kept;
 };
