@@ -4,7 +4,8 @@ import { ConfigError, parseConfig } from "./Config.ts";
 
 const upstream = { UPSTREAM_URL: "https://api.example/v1/dev/" };
 
-test("only the upstream has to be named", () => {
+test("nothing has to be said; the upstream is then the documented address", () => {
+  expect(parseConfig({}).upstreamUrl).toBe("https://api.bytenite.com/v1/dev");
   expect(parseConfig(upstream)).toEqual({
     upstreamUrl: "https://api.example/v1/dev",
     lifetimes: {
@@ -28,14 +29,13 @@ test("what is deployed by default is what applies by default, but for the log", 
   const { vars } = JSON.parse(text.replaceAll(/^\s*\/\/.*$/gm, "").replaceAll(/,(\s*\})/g, "$1")) as {
     vars: Record<string, string>;
   };
-  const { upstreamUrl: _, logLevel, ...deployed } = parseConfig(vars);
-  const { upstreamUrl: __, logLevel: ___, ...defaults } = parseConfig(upstream);
+  const { logLevel, ...deployed } = parseConfig(vars);
+  const { logLevel: _, ...defaults } = parseConfig({});
   expect(deployed).toEqual(defaults);
   expect(logLevel).toBe("all");
 });
 
 test.each([
-  [{}, "UPSTREAM_URL is missing"],
   [{ UPSTREAM_URL: "ftp://api.example" }, "UPSTREAM_URL must be an http or https URL"],
   [{ UPSTREAM_URL: "not a url" }, "UPSTREAM_URL must be an http or https URL"],
   [{ UPSTREAM_URL: "https://user:pass@api.example/" }, "no user info"],
@@ -55,7 +55,7 @@ test.each([
 });
 
 test("all problems are told at once, and none of them tells a secret", () => {
-  const wrong = { LOG: "x", EDGE_TIER: "y", ADMIN_SECRET: "hunter2" };
+  const wrong = { UPSTREAM_URL: "x", LOG: "x", EDGE_TIER: "y", ADMIN_SECRET: "hunter2" };
   expect(() => parseConfig(wrong)).toThrow(/UPSTREAM_URL.*EDGE_TIER.*LOG.*ADMIN_SECRET/);
   expect(() => parseConfig(wrong)).not.toThrow(/hunter2/);
 });

@@ -1,4 +1,5 @@
 // Decides: how one deployment of the proxy behaves, from its variables; refuses what cannot work.
+import { defaultBaseUrl } from "@bytenite-engines/core";
 import type { EndpointName } from "@bytenite-engines/core/wire";
 import type { Lifetimes } from "@bytenite-engines/http-cache";
 
@@ -87,7 +88,7 @@ export const parseConfig = (variables: Readonly<Record<string, unknown>>): Confi
   };
   const attemptTimeoutMs = whole("ATTEMPT_TIMEOUT_MS", 3_000, 1, 60_000);
   const config: Config = {
-    upstreamUrl: upstreamUrlOf(text("UPSTREAM_URL"), problems),
+    upstreamUrl: upstreamUrlOf(text("UPSTREAM_URL") ?? defaultBaseUrl, problems),
     lifetimes: { list: lifetimes("list"), get: lifetimes("get"), status: lifetimes("status") },
     memoryBytes: whole("MEMORY_MIB", 24, 0, maxMemoryMib) * 1024 * 1024,
     memoryEntries: whole("MEMORY_ENTRIES", 10_000, 0, 1_000_000),
