@@ -2,6 +2,7 @@
 import type { Figure } from "./Figure.ts";
 import { edgeFigures } from "./edge/EdgeFigures.ts";
 import { calls } from "./figures/Calls.ts";
+import { commandLine } from "./figures/CommandLine.ts";
 import { heap } from "./figures/Heap.ts";
 import { overhead } from "./figures/Overhead.ts";
 import { registryScale } from "./figures/RegistryScale.ts";
@@ -18,4 +19,5 @@ export const figures: ReadonlyArray<Figure> = [
   registryThroughput,
   registryScale,
   ...edgeFigures,
+  commandLine,
 ];
