@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { onTestFinished } from "vitest";
 
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 
@@ -46,6 +47,8 @@ export const serve = async (
   cwd?: string,
 ): Promise<Serving> => {
   const child = start(["--port", "0", ...args], environment, cwd);
+  // A test that fails before it has ended its registry must not leave it behind.
+  onTestFinished(() => void child.kill("SIGKILL"));
   const output = { stdout: "", stderr: "" };
   child.stderr?.on("data", (chunk: Buffer) => (output.stderr += chunk.toString()));
   await new Promise<void>((resolve, reject) => {
