@@ -1,6 +1,6 @@
 // Looks answers up in both tiers and in both forms, stores them, and makes them go.
-import type { Format } from "@bytenite-engines/core/wire";
-import { remainingMs } from "@bytenite-engines/http-cache";
+import type { EndpointName, Format } from "@bytenite-engines/core/wire";
+import { parseDirectives, remainingMs } from "@bytenite-engines/http-cache";
 import { cacheKey } from "./CacheKey.ts";
 import type { EdgeTier } from "./EdgeTier.ts";
 import { inOtherForm, strongEtag, type Entry } from "./Entry.ts";
@@ -8,7 +8,7 @@ import type { Identity } from "./Identity.ts";
 import type { MemoryTier } from "./MemoryTier.ts";
 import { isPurged, mergedPurges, type Purge } from "./Purge.ts";
 import type { Route } from "./Route.ts";
-import { transcode } from "./Transcoding.ts";
+import { byDigest, transcode, type ReadProtobuf } from "./Transcoding.ts";
 
 /** A stored answer in the form that was asked for. */
 export interface Found {
@@ -22,20 +22,28 @@ export interface Found {
 /** How often an isolate reads what others of its data centre noted, in milliseconds. */
 export const notesReadEveryMs = 5_000;
 
+/** Whether an object is an answer for those who want this form: it has it, or is what came when it was asked for. */
+const hasForm = (object: Entry, format: Format): boolean => object.format === format || object.askedFormat === format;
+
+/** Whether an answer is to reach clients as it is (RFC 9111, 5.2.2.6). */
+const isNotToBeTransformed = (cacheControl: string): boolean => parseDirectives(cacheControl).has("no-transform");
+
 const otherForm = (format: Format): Format => (format === "json" ? "protobuf" : "json");
 
 export class EdgeCache {
   readonly #memory: MemoryTier;
   readonly #edge: EdgeTier | undefined;
+  readonly #readProtobuf: ReadProtobuf;
   #purges: ReadonlyArray<Purge> = [];
   #purgesReadAtMs = 0;
   #latestMs = 0;
   /** Counts entries that were found under a key but belong to another token: a fault in the key, made harmless. */
   sealedFound = 0;
 
-  constructor(memory: MemoryTier, edge: EdgeTier | undefined) {
+  constructor(memory: MemoryTier, edge: EdgeTier | undefined, readProtobuf: ReadProtobuf = byDigest) {
     this.#memory = memory;
     this.#edge = edge;
+    this.#readProtobuf = readProtobuf;
   }
 
   /** Entries and bytes in memory. */
@@ -49,14 +57,24 @@ export class EdgeCache {
     return entry !== undefined && remainingMs(entry.freshness, nowMs) > 0 ? entry : undefined;
   }
 
-  /** The best stored answer: fresh before stale, the wanted form as it came before one that must be made. */
-  async find(identity: Identity, route: Route, format: Format, nowMs: number): Promise<Found | undefined> {
+  /**
+   * The best stored answer: fresh before stale, the wanted form as it came before one that must be made; only as it came,
+   * where `asItCame`.
+   */
+  async find(
+    identity: Identity,
+    route: Route,
+    format: Format,
+    nowMs: number,
+    asItCame = false,
+  ): Promise<Found | undefined> {
     let stale: Found | undefined;
-    for (const askedFormat of [format, otherForm(format)]) {
+    for (const askedFormat of asItCame ? [format] : [format, otherForm(format)]) {
       const key = cacheKey(identity, route, askedFormat);
       const object = await this.#object(key, identity, nowMs);
-      const entry = object === undefined ? undefined : await this.#inForm(key, object, format);
-      if (object === undefined || entry === undefined) continue;
+      if (object === undefined) continue;
+      const entry = hasForm(object, format) ? object : await this.#otherForm(key, object, format);
+      if (entry === undefined) continue;
       const found = { entry, object, askedFormat };
       if (remainingMs(object.freshness, nowMs) > 0) return found;
       stale ??= found;
@@ -68,14 +86,17 @@ export class EdgeCache {
    * An answer in a form: itself, where it has that form or is an answer to a request for it; otherwise its other form,
    * made once and kept. Undefined: it cannot be made without loss.
    */
-  inForm(identity: Identity, route: Route, object: Entry, format: Format): Promise<Entry | undefined> {
-    return this.#inForm(cacheKey(identity, route, object.askedFormat), object, format);
+  async inForm(identity: Identity, route: Route, object: Entry, format: Format): Promise<Entry | undefined> {
+    if (hasForm(object, format)) return object;
+    return this.#otherForm(cacheKey(identity, route, object.askedFormat), object, format);
   }
 
-  async #inForm(key: string, object: Entry, format: Format): Promise<Entry | undefined> {
-    if (object.format === format || object.askedFormat === format) return object;
+  async #otherForm(key: string, object: Entry, format: Format): Promise<Entry | undefined> {
     if (object.other === undefined && object.format !== undefined && object.status === 200) {
-      const bytes = transcode(object.endpoint, object.bytes, object.format, object.client);
+      const isFixed = object.received.some(([name, value]) => name === "cache-control" && isNotToBeTransformed(value));
+      const bytes = isFixed
+        ? undefined
+        : transcode(object.endpoint, object.bytes, object.format, object.client, this.#readProtobuf);
       object.other =
         bytes === undefined
           ? "lossy"
@@ -106,6 +127,18 @@ export class EdgeCache {
     const key = cacheKey(identity, route, entry.askedFormat);
     this.#memory.set(key, entry);
     await this.#edge?.set(key, entry, identity, nowMs);
+  }
+
+  /** What is in memory of the same object, asked for in the other form. */
+  counterpart(identity: Identity, route: Route, entry: Entry): Entry | undefined {
+    return this.#memory.get(cacheKey(identity, route, otherForm(entry.askedFormat)), identity.digest);
+  }
+
+  /** Drops the protobuf from which JSON was made that is not to be trusted after all. */
+  dropTranscoded(endpoint: EndpointName): void {
+    this.#memory.drop(
+      (entry) => entry.endpoint === endpoint && entry.format === "protobuf" && entry.other !== undefined,
+    );
   }
 
   /** Drops an object in both forms. */

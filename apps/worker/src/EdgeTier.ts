@@ -1,6 +1,6 @@
 // Keeps sealed answers in the Cache API of the data centre, and notes for the other isolates there.
 import { uselessAfterMs } from "@bytenite-engines/http-cache";
-import type { Entry } from "./Entry.ts";
+import { isValidatable, type Entry } from "./Entry.ts";
 import type { Identity } from "./Identity.ts";
 import type { Purge } from "./Purge.ts";
 import { open, seal } from "./Seal.ts";
@@ -28,14 +28,20 @@ export class EdgeTier {
   }
 
   async get(key: string, identity: Identity): Promise<EdgeFound> {
-    const sealed = await this.#read(key);
-    return sealed === undefined ? undefined : ((await open(key, await sealed.arrayBuffer(), identity)) ?? "sealed");
+    let sealed: ArrayBuffer;
+    try {
+      const response = await this.#store.match(keyOrigin + key);
+      if (response === undefined) return undefined;
+      sealed = await response.arrayBuffer();
+    } catch {
+      return undefined;
+    }
+    return (await open(key, sealed, identity)) ?? "sealed";
   }
 
   /** Stores an entry for as long as it can be of use. */
   async set(key: string, entry: Entry, identity: Identity, nowMs: number): Promise<void> {
-    const validatable = entry.received.some(([name]) => name === "etag" || name === "last-modified");
-    const until = uselessAfterMs(entry.freshness) + (validatable ? keptForValidationMs : 0);
+    const until = uselessAfterMs(entry.freshness) + (isValidatable(entry) ? keptForValidationMs : 0);
     const keepSeconds = Math.ceil((Math.min(until, identity.expiresAtMs) - nowMs) / 1000);
     if (keepSeconds > 0) await this.#write(key, await seal(key, entry, identity), keepSeconds);
   }

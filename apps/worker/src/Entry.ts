@@ -43,6 +43,10 @@ export const receivedHeaders = (entry: Entry): Headers => {
   return headers;
 };
 
+/** Whether the upstream gave something by which it can say later that the answer still holds. */
+export const isValidatable = (entry: Entry): boolean =>
+  entry.received.some(([name]) => name === "etag" || name === "last-modified");
+
 /** Fields of the upstream that do not reach clients as they are: replaced by our own, or not meant for them. */
 const notHandedOn: ReadonlySet<string> = new Set([
   "access-control-allow-credentials",

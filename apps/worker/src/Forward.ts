@@ -103,8 +103,12 @@ const fetchAndStore = async (errand: Errand, rooms: Rooms, context: RequestConte
 /** Stores what may be stored, and drops what an answer has made untrue. */
 const keep = async (errand: Errand, identity: Identity, entry: Entry, rooms: Rooms): Promise<void> => {
   const { route } = errand.visit;
-  if (entry.storable) await rooms.cache.store(identity, route, entry, rooms.now());
-  else if (entry.status === 401 || entry.status === 403) {
+  if (entry.storable) {
+    await rooms.cache.store(identity, route, entry, rooms.now());
+    const counterpart = rooms.cache.counterpart(identity, route, entry);
+    const comparison = counterpart && (await rooms.trust.compare(entry, counterpart));
+    if (comparison === "broken") rooms.cache.dropTranscoded(entry.endpoint);
+  } else if (entry.status === 401 || entry.status === 403) {
     rooms.collapse.close(identity.digest);
     await rooms.cache.turnAway(identity, rooms.now());
   } else if (entry.status < 500 && !aboutTheServer.has(entry.status) && !errand.visit.control.noStore) {

@@ -8,7 +8,9 @@ import { MemoryTier } from "./MemoryTier.ts";
 import { Metrics } from "./Metrics.ts";
 import type { Rooms } from "./Rooms.ts";
 import type { AnalyticsDataset } from "./Runtime.ts";
+import { cachedProfiles } from "./TrustStore.ts";
 import { createUpstream, upstreamBreaker } from "./Upstream.ts";
+import { UpstreamTrust } from "./UpstreamTrust.ts";
 
 /** What an isolate is given from outside. */
 export interface Surroundings {
@@ -27,14 +29,18 @@ const slotSlackMs = 1_000;
 
 export const createRooms = ({ config, fetch, store, analytics, now }: Surroundings): Rooms => {
   const metrics = new Metrics();
+  const edgeStore = config.edgeTier ? store : undefined;
+  const trust = new UpstreamTrust(config.upstreamUrl, edgeStore && cachedProfiles(edgeStore));
   const maxWaitMs = config.deadlineMs + slotSlackMs;
   return {
     config,
     identities: new Identities(),
     cache: new EdgeCache(
       new MemoryTier(config.memoryBytes, config.memoryEntries),
-      config.edgeTier && store !== undefined ? new EdgeTier(store) : undefined,
+      edgeStore && new EdgeTier(edgeStore),
+      (endpoint, bytes, digest) => trust.read(endpoint, bytes, digest),
     ),
+    trust,
     collapse: new Collapse(maxWaitMs, maxWaitMs),
     ask: createUpstream({
       config,

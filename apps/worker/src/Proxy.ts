@@ -57,12 +57,12 @@ const answerFromCache = async (
 ): Promise<Response> => {
   const { token, asked, control, route } = visit;
   const { identities, cache } = rooms;
-  const identity = token === undefined ? undefined : await identities.of(token);
+  const identity = token === undefined ? undefined : (identities.recall(token) ?? (await identities.of(token)));
   const nowMs = rooms.now();
   if (identity === undefined || identity.expiresAtMs <= nowMs) return answerUncached(visit, rooms, context, observed);
 
   if (cache.areNotesDue(identity, nowMs)) await cache.readNotes(identity, nowMs);
-  const found = await cache.find(identity, route, asked.representation.format, nowMs);
+  const found = await cache.find(identity, route, asked.representation.format, nowMs, control.noTransform);
   const decision = decide(control, found?.entry.freshness, nowMs);
   if (decision.action === "unsatisfiable") return refuseVisit(visit, nothingStored);
   if (found === undefined || decision.action === "forward" || decision.action === "validate") {

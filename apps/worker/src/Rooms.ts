@@ -7,6 +7,7 @@ import type { Identities } from "./Identity.ts";
 import type { Metrics } from "./Metrics.ts";
 import type { AnalyticsDataset } from "./Runtime.ts";
 import type { AskUpstream, UpstreamFailure } from "./Upstream.ts";
+import type { UpstreamTrust } from "./UpstreamTrust.ts";
 
 /** What one exchange with the upstream came to, as plain data that requests may share. */
 export type Fetched =
@@ -26,6 +27,7 @@ export interface Rooms {
   readonly cache: EdgeCache;
   readonly collapse: Collapse<Fetched>;
   readonly ask: AskUpstream;
+  readonly trust: UpstreamTrust;
   readonly metrics: Metrics;
   readonly analytics: AnalyticsDataset | undefined;
   /** Milliseconds since the epoch. In production it moves only when something was waited for. */

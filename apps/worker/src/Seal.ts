@@ -1,5 +1,5 @@
 // Decides: what an entry looks like outside the isolate's memory: sealed with its owner's key, bound to its cache key.
-import type { Entry } from "./Entry.ts";
+import { isValidatable, type Entry } from "./Entry.ts";
 import type { Identity } from "./Identity.ts";
 
 /** Bytes of the initialisation vector of AES-GCM (NIST SP 800-38D, 8.2.2: random, 96 bits). */
@@ -15,7 +15,8 @@ type Description = Omit<Entry, "bytes" | "other" | "owner" | "prepared">;
 /** An entry as bytes that only the bearer of the owner's token can read, and only under this key. */
 export const seal = async (key: string, entry: Entry, identity: Identity): Promise<Uint8Array<ArrayBuffer>> => {
   const { bytes, other: _other, owner: _owner, prepared: _prepared, ...rest } = entry;
-  const description: Description = rest;
+  // What the upstream sent is needed again only to validate; clients get what is in `client`.
+  const description: Description = isValidatable(entry) ? rest : { ...rest, received: [] };
   const head = utf8.encode(JSON.stringify(description));
   const plain = new Uint8Array(lengthBytes + head.byteLength + bytes.byteLength);
   new DataView(plain.buffer).setUint32(0, head.byteLength);

@@ -7,7 +7,8 @@ const identities = new Identities();
 
 test("a sealed entry opens for its token and its key, as it was", async () => {
   const identity = await identities.of("alice");
-  const entry = entryWith({ owner: identity.digest, bytes: crypto.getRandomValues(new Uint8Array(10_000)) });
+  const received = [["etag", '"up"']] as const;
+  const entry = entryWith({ owner: identity.digest, received, bytes: crypto.getRandomValues(new Uint8Array(10_000)) });
   const opened = await open("key", (await seal("key", entry, identity)).buffer, identity);
   expect(opened).toEqual(entry);
 });

@@ -14,21 +14,33 @@ import {
 /** Names of stored fields are in lower case. */
 const digestField = schemaDigestHeader.toLowerCase();
 
+/** Reads protobuf of the upstream, which said this digest. Undefined: its field numbers are not certain. */
+export type ReadProtobuf = (endpoint: EndpointName, bytes: Uint8Array, digest: string | null) => Message | undefined;
+
+/** Believes the digest. */
+export const byDigest: ReadProtobuf = (endpoint, bytes, digest) => {
+  const schema: DescMessage = endpoints[endpoint].response;
+  return digest === schemaDigests[schema.typeName] ? decode(schema, bytes, "protobuf") : undefined;
+};
+
 /**
- * The bytes of an answer in the other form; undefined when something would be lost or is not certain: the upstream did
- * not name our schema, the answer holds fields that the schema does not know, or it does not decode.
+ * The bytes of an answer in the other form; undefined when something would be lost or is not certain: the numbers of the
+ * upstream's protobuf are not, or are not ours where its JSON is to be written in them; the answer holds fields that the
+ * schema does not know; or it does not decode.
  */
 export const transcode = (
   endpoint: EndpointName,
   bytes: Uint8Array<ArrayBuffer>,
   from: Format,
   fields: Readonly<Record<string, string>>,
+  readProtobuf: ReadProtobuf = byDigest,
 ): Uint8Array<ArrayBuffer> | undefined => {
   const schema: DescMessage = endpoints[endpoint].response;
-  if (fields[digestField] !== schemaDigests[schema.typeName]) return undefined;
+  const digest = fields[digestField] ?? null;
+  if (from === "json" && digest !== schemaDigests[schema.typeName]) return undefined;
   try {
-    const message = from === "protobuf" ? fromProtobuf(schema, bytes) : fromJson(schema, bytes);
-    if (message === undefined) return undefined;
+    const message = from === "protobuf" ? readProtobuf(endpoint, bytes, digest) : fromJson(schema, bytes);
+    if (message === undefined || hasUnknownFields(message)) return undefined;
     const to = from === "protobuf" ? "json" : "protobuf";
     const transcoded = encode(schema, message, to);
     // Not everything survives JSON (a negative zero does not): what is kept is what was read back and found equal.
@@ -36,11 +48,6 @@ export const transcode = (
   } catch {
     return undefined;
   }
-};
-
-const fromProtobuf = (schema: DescMessage, bytes: Uint8Array): Message | undefined => {
-  const message = decode(schema, bytes, "protobuf");
-  return hasUnknownFields(message) ? undefined : message;
 };
 
 const fatalUtf8 = new TextDecoder("utf-8", { fatal: true });

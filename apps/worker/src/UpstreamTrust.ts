@@ -1,0 +1,95 @@
+// Decides: whether the upstream's protobuf may be said in JSON: by its digest, or by numbers that its own JSON has confirmed;
+// and again and again, whether the two still say the same.
+import type { DescMessage, Message } from "@bufbuild/protobuf";
+import { calibration, makeTrust, type Calibration, type ProfileStore, type Trust } from "@bytenite-engines/core/trust";
+import {
+  decodeJson,
+  endpoints,
+  schemaDigestHeader,
+  schemaDigests,
+  type EndpointName,
+} from "@bytenite-engines/core/wire";
+import type { Entry } from "./Entry.ts";
+
+/** Of how many readings one is not done, so that the other form is asked for and compared. */
+export const readingsPerSample = 32;
+/** Halves that were fetched within this time are held to be of one state of the object, in milliseconds. */
+const pairMs = 5_000;
+
+const digestField = schemaDigestHeader.toLowerCase();
+
+/** What a pair of forms showed. `broken`: nothing that was made of such protobuf before is to be used any more. */
+export type Comparison = "fits" | "differs" | "broken";
+
+export class UpstreamTrust {
+  readonly #origin: string;
+  readonly #calibration: Calibration;
+  /** Of answers that name our schema. Needs no store: what they claim holds or not. */
+  readonly #claimed: Trust = makeTrust({ sampleEvery: readingsPerSample });
+  readonly #earned: Trust;
+  /** Kinds of answer whose last pair did not fit. */
+  readonly #doubted = new Set<EndpointName>();
+  #isOpen = false;
+
+  constructor(upstreamUrl: string, store: ProfileStore | undefined) {
+    this.#origin = new URL(upstreamUrl).origin;
+    this.#calibration = calibration({ store });
+    this.#earned = makeTrust({ calibration: this.#calibration, sampleEvery: readingsPerSample });
+  }
+
+  /** The message in protobuf of the upstream. Undefined: it is not certain, or due to be compared. */
+  read(endpoint: EndpointName, bytes: Uint8Array, digest: string | null): Message | undefined {
+    const schema: DescMessage = endpoints[endpoint].response;
+    const isClaim = digest === schemaDigests[schema.typeName];
+    // What was learned earlier is loaded by the first comparison, which no client waits for.
+    if (!isClaim && !this.#isOpen) return undefined;
+    const verdict = this.#of(isClaim).decide(this.#origin, schema, { digest, bytes });
+    return verdict.kind === "believed" ? verdict.message : undefined;
+  }
+
+  /** Holds the two forms of an object against each other, as they came. Done when what was learned is kept. */
+  async compare(one: Entry, other: Entry): Promise<Comparison | undefined> {
+    const { protobuf, json } = one.format === "json" ? { protobuf: other, json: one } : { protobuf: one, json: other };
+    if (protobuf.format !== "protobuf" || json.format !== "json" || protobuf.status !== 200 || json.status !== 200) {
+      return undefined;
+    }
+    const { endpoint, bytes } = protobuf;
+    const schema: DescMessage = endpoints[endpoint].response;
+    const digest = protobuf.client[digestField] ?? null;
+    const isClaim = digest === schemaDigests[schema.typeName];
+    const isPair = Math.abs(protobuf.fetchedAtMs - json.fetchedAtMs) <= pairMs;
+    const message = jsonOf(schema, json.bytes);
+    // Numbers are learned from pairs only; a claim can be doubted by any two, and be believed again by the next.
+    if (message === undefined || (!isClaim && !isPair)) return undefined;
+    const trust = this.#of(isClaim);
+    if (!this.#isOpen) await this.#earned.ready(this.#origin);
+    this.#isOpen = true;
+    const testimony = { digest, bytes, json: message };
+    const { fits } = trust.witness(this.#origin, schema, testimony);
+    const wasDoubted = this.#doubted.has(endpoint);
+    if (fits) this.#doubted.delete(endpoint);
+    else this.#doubted.add(endpoint);
+    // Twice in a row, and now of one state: not the object has changed, the numbers have.
+    const isBroken = !fits && wasDoubted && isPair;
+    if (isBroken) {
+      trust.blame(this.#origin, schema, testimony);
+      this.#doubted.delete(endpoint);
+    }
+    await this.#calibration.flush();
+    return fits ? "fits" : isBroken ? "broken" : "differs";
+  }
+
+  #of(isClaim: boolean): Trust {
+    return isClaim ? this.#claimed : this.#earned;
+  }
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+const jsonOf = (schema: DescMessage, bytes: Uint8Array): Message | undefined => {
+  try {
+    return decodeJson(schema, JSON.parse(utf8.decode(bytes))).message;
+  } catch {
+    return undefined;
+  }
+};
