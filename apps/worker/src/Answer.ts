@@ -20,27 +20,24 @@ export interface Asked {
   readonly condition: Condition;
 }
 
-/** The answer from a stored entry that nobody had to be asked for. */
-export const answerHit = (entry: Entry, asked: Asked, nowMs: number): Response => {
+/** The answer from an entry in memory, which is likely to be used again within the second. */
+export const answerFromEntry = (entry: Entry, asked: Asked, nowMs: number): Response => {
   const { mediaType } = asked.representation;
   const second = Math.floor(nowMs / 1000);
   let ready = entry.prepared;
   if (ready === undefined || ready.second !== second || ready.mediaType !== mediaType) {
     const outcome = { hit: true, ttlMs: remainingMs(entry.freshness, nowMs) };
-    ready = { second, mediaType, headers: headersOf(entry, asked, nowMs, outcome) };
+    ready = { second, mediaType, headers: new Headers(fieldsOf(entry, asked, nowMs, outcome)) };
     entry.prepared = ready;
   }
   return respond(entry, asked, ready.headers);
 };
 
-/** The answer from an entry for which the upstream was asked. */
-export const answerForwarded = (entry: Entry, asked: Asked, nowMs: number, outcome: CacheOutcome): Response => {
-  const headers = headersOf(entry, asked, nowMs, outcome);
-  headers.set("server-timing", `cache;desc="${outcome.detail ?? outcome.forward ?? ""}"`);
-  return respond(entry, asked, headers);
-};
+/** The answer from an entry, and what was done to have it. */
+export const answerWith = (entry: Entry, asked: Asked, nowMs: number, outcome: CacheOutcome): Response =>
+  respond(entry, asked, fieldsOf(entry, asked, nowMs, outcome));
 
-const headersOf = (entry: Entry, asked: Asked, nowMs: number, outcome: CacheOutcome): Headers => {
+const fieldsOf = (entry: Entry, asked: Asked, nowMs: number, outcome: CacheOutcome): Record<string, string> => {
   const fields: Record<string, string> = { ...entry.client };
   // Bytes of one form go by several names; the client gets the name it asked for.
   if (entry.format === asked.representation.format) fields["content-type"] = asked.representation.mediaType;
@@ -50,28 +47,27 @@ const headersOf = (entry: Entry, asked: Asked, nowMs: number, outcome: CacheOutc
   const upstream = fields["cache-status"];
   const own = cacheStatus(cacheName, outcome);
   fields["cache-status"] = upstream === undefined ? own : `${upstream}, ${own}`;
-  return new Headers(fields);
+  if (outcome.hit !== true) fields["server-timing"] = `cache;desc="${outcome.detail ?? outcome.forward ?? ""}"`;
+  return fields;
 };
 
 /** Statuses that never have content (RFC 9110, 6.4.1). */
 const withoutContent: ReadonlySet<number> = new Set([204, 205, 304]);
 
-const respond = (entry: Entry, asked: Asked, headers: Headers): Response => {
-  const { condition } = asked;
-  if (
-    entry.status === 200 &&
-    (condition.ifNoneMatch !== null || condition.ifModifiedSince !== null) &&
-    isNotModified(condition, headers, entry.freshness.responseTimeMs)
-  ) {
-    const kept = new Headers(headers);
-    for (const name of ["content-type", "content-encoding"]) kept.delete(name);
-    return new Response(null, { status: 304, headers: kept });
+const respond = (entry: Entry, asked: Asked, fields: Headers | Record<string, string>): Response => {
+  const { condition, head } = asked;
+  const isConditional = condition.ifNoneMatch !== null || condition.ifModifiedSince !== null;
+  if (!head && !isConditional) {
+    const body = withoutContent.has(entry.status) ? null : entry.bytes;
+    return new Response(body, { status: entry.status, headers: fields });
   }
-  if (asked.head) {
-    // The runtime tells the length of what is sent; of what would be sent it is told here.
-    const kept = new Headers(headers);
-    kept.set("content-length", `${entry.bytes.byteLength}`);
-    return new Response(null, { status: entry.status, headers: kept });
+  const headers = new Headers(fields);
+  if (isConditional && entry.status === 200 && isNotModified(condition, headers, entry.freshness.responseTimeMs)) {
+    for (const name of ["content-type", "content-encoding"]) headers.delete(name);
+    return new Response(null, { status: 304, headers });
   }
-  return new Response(withoutContent.has(entry.status) ? null : entry.bytes, { status: entry.status, headers });
+  // The runtime tells the length of what is sent; of what would be sent it is told here.
+  if (head) headers.set("content-length", `${entry.bytes.byteLength}`);
+  const body = head || withoutContent.has(entry.status) ? null : entry.bytes;
+  return new Response(body, { status: entry.status, headers });
 };

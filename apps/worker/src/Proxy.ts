@@ -7,7 +7,7 @@ import {
   type CacheOutcome,
   type Decision,
 } from "@bytenite-engines/http-cache";
-import { answerForwarded, answerHit, cacheName } from "./Answer.ts";
+import { answerFromEntry, answerWith, cacheName } from "./Answer.ts";
 import type { Found } from "./EdgeCache.ts";
 import { forward, revalidate, type Errand } from "./Forward.ts";
 import type { Identity } from "./Identity.ts";
@@ -46,7 +46,7 @@ const answerFromMemory = (visit: Visit, rooms: Rooms, observed: Observed): Respo
   if (entry === undefined || decide(control, entry.freshness, nowMs).action !== "hit") return undefined;
   observed.result = "hit";
   observed.bytes = entry.bytes.byteLength;
-  return answerHit(entry, asked, nowMs);
+  return answerFromEntry(entry, asked, nowMs);
 };
 
 const answerFromCache = async (
@@ -73,7 +73,7 @@ const answerFromCache = async (
   if (decision.action === "stale" && decision.revalidate) {
     revalidate(errandOf(visit, identity, found), identity, rooms, context);
   }
-  return answerHit(found.entry, asked, nowMs);
+  return answerWith(found.entry, asked, nowMs, { hit: true, ttlMs: remainingMs(found.entry.freshness, nowMs) });
 };
 
 const answerFromUpstream = async (
@@ -98,7 +98,7 @@ const answerFromUpstream = async (
   if (failed && orStale && found !== undefined) {
     observed.result = "stale-if-error";
     observed.bytes = found.entry.bytes.byteLength;
-    return answerForwarded(found.entry, visit.asked, nowMs, {
+    return answerWith(found.entry, visit.asked, nowMs, {
       ...outcome,
       ...("failure" in fetched ? {} : { forwardStatus: fetched.status }),
       ttlMs: remainingMs(found.entry.freshness, nowMs),
@@ -112,7 +112,7 @@ const answerFromUpstream = async (
     return answerFromUpstream(visit, identity, undefined, { action: "forward" }, rooms, context, observed);
   }
   observed.bytes = entry.bytes.byteLength;
-  return answerForwarded(entry, visit.asked, nowMs, {
+  return answerWith(entry, visit.asked, nowMs, {
     ...outcome,
     ...(fetched.status === entry.status ? {} : { forwardStatus: fetched.status }),
     ...(fetched.stored ? { stored: true, ttlMs: remainingMs(entry.freshness, nowMs) } : {}),
@@ -134,7 +134,7 @@ const answerUncached = async (
   const outcome: CacheOutcome = { forward: "bypass" };
   if ("failure" in fetched) return refuseVisit(visit, unavailable(fetched.failure), outcome);
   observed.bytes = fetched.entry.bytes.byteLength;
-  return answerForwarded(fetched.entry, visit.asked, rooms.now(), outcome);
+  return answerWith(fetched.entry, visit.asked, rooms.now(), outcome);
 };
 
 /** What to ask: the stored object to be validated in the form it came in, else the wanted form. */

@@ -24,8 +24,11 @@ export type Comparison = "fits" | "differs" | "broken";
 export class UpstreamTrust {
   readonly #origin: string;
   readonly #calibration: Calibration;
-  /** Of answers that name our schema. Needs no store: what they claim holds or not. */
-  readonly #claimed: Trust = makeTrust({ sampleEvery: readingsPerSample });
+  /** Of answers that name our schema: the first of a kind is compared before any is believed. Needs no store. */
+  readonly #claimed: Trust = makeTrust({
+    sampleEvery: readingsPerSample,
+    believedAtStart: readingsPerSample - 1,
+  });
   readonly #earned: Trust;
   /** Kinds of answer whose last pair did not fit. */
   readonly #doubted = new Set<EndpointName>();
