@@ -6,6 +6,8 @@ export interface RequestControl {
   readonly noStore: boolean;
   readonly noCache: boolean;
   readonly onlyIfCached: boolean;
+  /** The content is wanted as the origin sends it (RFC 9111, 5.2.1.6). */
+  readonly noTransform: boolean;
   readonly maxAge: number | undefined;
   readonly minFresh: number | undefined;
   /** How stale an answer may be; `max-stale` without an argument allows any staleness. */
@@ -18,6 +20,7 @@ const nothing: RequestControl = {
   noStore: false,
   noCache: false,
   onlyIfCached: false,
+  noTransform: false,
   maxAge: undefined,
   minFresh: undefined,
   maxStale: undefined,
@@ -34,6 +37,7 @@ export const requestControl = (cacheControl: string | null, pragma: string | nul
     noStore: directives.has("no-store"),
     noCache: directives.has("no-cache"),
     onlyIfCached: directives.has("only-if-cached"),
+    noTransform: directives.has("no-transform"),
     maxAge: deltaSeconds(directives, "max-age"),
     minFresh: deltaSeconds(directives, "min-fresh"),
     maxStale: directives.get("max-stale") === true ? maxDeltaSeconds : deltaSeconds(directives, "max-stale"),
