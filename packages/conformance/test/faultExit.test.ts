@@ -14,8 +14,9 @@ test.for<[name: string, act: Act, ended: string]>([
   ["failure", refuse(503, 14), "Unavailable"],
   ["timeout", silent, "TimedOut"],
   ["abort in request", silent, "given up"],
+  ["abort in renewal", silent, "given up"],
   ["abort in backoff", refuse(503, 14, { "Retry-After": "20" }), "given up"],
-])("a program ends by itself after %s", { timeout: 30_000 }, async ([name, act, ended]) => {
+])("a program ends by itself after %s", { timeout: 25_000 }, async ([name, act, ended]) => {
   await using server = await startFaultServer(act);
   const child = spawn(process.execPath, [probe, server.baseUrl, name], { stdio: ["ignore", "pipe", "inherit"] });
   const [printed, [code]] = await Promise.all([text(child.stdout), once(child, "exit")]);

@@ -2,7 +2,7 @@
 import type { Breaker } from "./Breaker.ts";
 import type { Answer } from "./Calls.ts";
 import { baseUrlOf, settingsOf, type CallOptions, type CallSettings, type ClientOptions } from "./ClientOptions.ts";
-import { makeCredentials, type TokenOption } from "./Credentials.ts";
+import { makeCredentials, type TokenOption, type RenewalTools } from "./Credentials.ts";
 import type { EngineError } from "./EngineError.ts";
 import { harmless } from "./EngineEvent.ts";
 import { NegotiationMemory } from "./NegotiationMemory.ts";
@@ -86,10 +86,10 @@ const tokenParts = (
   );
   return {
     renewable: credentials.renewable,
-    token: (clock, rejected) => {
-      const post = (url: string, json: unknown, secret: string): Promise<unknown> =>
-        postJson({ url, json, secret, fetch, settings, clock, emit });
-      return credentials.token({ nowMs: clock.currentTimeMillisUnsafe(), baseUrl, post }, rejected);
+    token: (clock, rejected, signal) => {
+      const post: RenewalTools["post"] = (url, json, secret, signal) =>
+        postJson({ url, json, secret, fetch, settings, clock, emit, signal });
+      return credentials.token({ nowMs: clock.currentTimeMillisUnsafe(), baseUrl, post }, rejected, signal);
     },
   };
 };

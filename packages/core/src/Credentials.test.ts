@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import {
@@ -6,12 +7,12 @@ import {
   jwtExpiryMs,
   makeCredentials,
   renewBeforeExpiryMs,
-  type TokenContext,
+  type RenewalTools,
   type TokenOption,
 } from "./Credentials.ts";
 import { EngineError } from "./EngineError.ts";
 
-const at = (nowMs: number): TokenContext => ({
+const at = (nowMs: number): RenewalTools => ({
   nowMs,
   baseUrl: "http://127.0.0.1/v1/dev",
   post: () => Promise.reject(new Error("nothing is posted here")),
@@ -137,4 +138,45 @@ test("the failure of a source is an error of the call", () => {
     _tag: "CredentialsFailed",
     problem: "the token source failed",
   });
+});
+
+/** A source that never gives a token, and tells whether it was let off. */
+const stuck = () => {
+  const signals: Array<AbortSignal> = [];
+  const source: TokenOption = ({ signal }) => {
+    signals.push(signal);
+    return new Promise((_, reject) => {
+      signal.addEventListener("abort", () => reject(new Error("let off")));
+    });
+  };
+  return { credentials: makeCredentials(source, () => {}), signals };
+};
+
+test("a renewal ends when the last one who waits for it gives up, and no sooner", async () => {
+  const { credentials, signals } = stuck();
+  const [first, second] = [new AbortController(), new AbortController()];
+  const waits = [first, second].map(async ({ signal }) => credentials.token(at(0), undefined, signal));
+  const ends = Promise.allSettled(waits);
+  first.abort();
+  expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
+  second.abort();
+  expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
+  expect((await ends).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+});
+
+test("a call that comes after a renewal was given up begins one of its own", async () => {
+  const { credentials, signals } = stuck();
+  for (const controller of [new AbortController(), new AbortController()]) {
+    const wait = Promise.resolve(credentials.token(at(0), undefined, controller.signal)).catch(() => "given up");
+    controller.abort();
+    expect(await wait).toBe("given up");
+  }
+  expect(signals.length).toBe(2);
+});
+
+test("a renewal leaves no listener on the signals of those who waited", async () => {
+  const { credentials } = counted(3_600_000);
+  const { signal } = new AbortController();
+  await credentials.token(at(0), undefined, signal);
+  expect(getEventListeners(signal, "abort")).toEqual([]);
 });

@@ -11,11 +11,18 @@ export interface ExpiringToken {
 export interface TokenContext {
   readonly nowMs: number;
   readonly baseUrl: string;
+  /** Aborts when nobody waits for the token any more; `post` is then ended already. */
+  readonly signal: AbortSignal;
   /**
    * Sends a POST with a JSON body by the client's transport, retried like any call; resolves with the JSON of a success.
    * `secret` is blotted out where the server repeats it in an error.
    */
   readonly post: (url: string, json: unknown, secret: string) => Promise<unknown>;
+}
+
+/** What a renewal is made with. */
+export interface RenewalTools extends Omit<TokenContext, "signal" | "post"> {
+  readonly post: (url: string, json: unknown, secret: string, signal: AbortSignal) => Promise<unknown>;
 }
 
 /** Where tokens come from: text, a function, or a source such as `apiKey(...)`. */
@@ -30,14 +37,31 @@ export const renewBeforeExpiryMs = 60_000;
 export interface Credentials {
   /** Whether a refused token can be replaced by another one. */
   readonly renewable: boolean;
-  /** The token to send now, undefined for none. `rejected` is one that was just refused: it is not given again. */
-  readonly token: (context: TokenContext, rejected?: string) => Promise<string | undefined> | string | undefined;
+  /**
+   * The token to send now, undefined for none. `rejected` is one that was just refused: it is not given again. Who gives up
+   * by the signal need not wait; when nobody waits any more, the renewal ends.
+   */
+  readonly token: (
+    tools: RenewalTools,
+    rejected?: string,
+    signal?: AbortSignal,
+  ) => Promise<string | undefined> | string | undefined;
+}
+
+/** Why a token is fetched. */
+type Because = "first" | "expiry" | "rejected";
+
+/** A token on its way. */
+interface Renewal {
+  readonly token: Promise<string>;
+  readonly controller: AbortController;
+  waiters: number;
 }
 
 /** Credentials of an option. `onRenewal` is told of every token that was fetched. */
 export const makeCredentials = (
   option: TokenOption | undefined,
-  onRenewal: (because: "first" | "expiry" | "rejected") => void,
+  onRenewal: (because: Because) => void,
 ): Credentials => {
   if (typeof option === "function") return new RenewedCredentials(option, onRenewal);
   const token = option === undefined ? undefined : assertToken(option);
@@ -47,31 +71,62 @@ export const makeCredentials = (
 class RenewedCredentials implements Credentials {
   readonly renewable = true;
   readonly #fetchToken: Exclude<TokenOption, string>;
-  readonly #onRenewal: (because: "first" | "expiry" | "rejected") => void;
+  readonly #onRenewal: (because: Because) => void;
   #current: { readonly token: string; readonly renewAtMs: number } | undefined;
-  #renewal: Promise<string> | undefined;
+  #renewal: Renewal | undefined;
 
-  constructor(fetchToken: Exclude<TokenOption, string>, onRenewal: (because: "first" | "expiry" | "rejected") => void) {
+  constructor(fetchToken: Exclude<TokenOption, string>, onRenewal: (because: Because) => void) {
     this.#fetchToken = fetchToken;
     this.#onRenewal = onRenewal;
   }
 
-  token(context: TokenContext, rejected?: string): Promise<string> | string {
+  token(tools: RenewalTools, rejected?: string, signal?: AbortSignal): Promise<string> | string {
     const current = this.#current;
     const refused = rejected !== undefined && rejected === current?.token;
-    if (current !== undefined && !refused && context.nowMs < current.renewAtMs) return current.token;
+    if (current !== undefined && !refused && tools.nowMs < current.renewAtMs) return current.token;
     const because = refused ? "rejected" : current === undefined ? "first" : "expiry";
-    this.#renewal ??= this.#renew(context, because).finally(() => {
-      this.#renewal = undefined;
-    });
-    return this.#renewal;
+    this.#renewal ??= this.#begin(tools, because);
+    return this.#join(this.#renewal, signal);
   }
 
-  async #renew(context: TokenContext, because: "first" | "expiry" | "rejected"): Promise<string> {
-    const fetched = await this.#fetchToken(context);
+  #begin(tools: RenewalTools, because: Because): Renewal {
+    const controller = new AbortController();
+    const token = this.#renew(tools, because, controller.signal).finally(() => this.#forget(renewal));
+    const renewal: Renewal = { token, controller, waiters: 0 };
+    return renewal;
+  }
+
+  #forget(renewal: Renewal): void {
+    if (this.#renewal === renewal) this.#renewal = undefined;
+  }
+
+  async #join(renewal: Renewal, signal: AbortSignal | undefined): Promise<string> {
+    renewal.waiters += 1;
+    const leave = (): void => {
+      renewal.waiters -= 1;
+      if (renewal.waiters > 0) return;
+      this.#forget(renewal);
+      renewal.controller.abort();
+    };
+    signal?.addEventListener("abort", leave, { once: true });
+    try {
+      return await renewal.token;
+    } finally {
+      signal?.removeEventListener("abort", leave);
+    }
+  }
+
+  async #renew(tools: RenewalTools, because: Because, signal: AbortSignal): Promise<string> {
+    const { nowMs, baseUrl, post } = tools;
+    const fetched = await this.#fetchToken({
+      nowMs,
+      baseUrl,
+      signal,
+      post: (url, json, secret) => post(url, json, secret, signal),
+    });
     const token = assertToken(typeof fetched === "string" ? fetched : fetched.token);
     const expiresAtMs = (typeof fetched === "string" ? undefined : fetched.expiresAtMs) ?? jwtExpiryMs(token);
-    this.#current = { token, renewAtMs: expiresAtMs === undefined ? 0 : renewalTime(context.nowMs, expiresAtMs) };
+    this.#current = { token, renewAtMs: expiresAtMs === undefined ? 0 : renewalTime(nowMs, expiresAtMs) };
     this.#onRenewal(because);
     return token;
   }

@@ -16,7 +16,11 @@ export interface RequesterParts {
   /** Whether a refused token can be replaced by another one. */
   readonly renewable: boolean;
   /** The token to send now, undefined for none. `rejected` is one that was just refused. */
-  readonly token: (clock: Clock.Clock, rejected?: string) => Promise<string | undefined> | string | undefined;
+  readonly token: (
+    clock: Clock.Clock,
+    rejected: string | undefined,
+    signal: AbortSignal,
+  ) => Promise<string | undefined> | string | undefined;
   /** Absent when nobody listens. */
   readonly emit: ((event: EngineEvent) => void) | undefined;
 }
@@ -64,7 +68,7 @@ const tokenOf = (
   plan: RequestPlan,
   rejected?: string,
 ): Promise<string | undefined> | string | undefined => {
-  const token = parts.token(plan.clock, rejected);
+  const token = parts.token(plan.clock, rejected, plan.signal);
   return typeof token === "object" ? token.catch((cause: unknown) => failedToken(plan, cause)) : token;
 };
 

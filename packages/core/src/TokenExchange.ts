@@ -19,10 +19,21 @@ export interface TokenRequest {
   readonly settings: CallSettings;
   readonly clock: Clock.Clock;
   readonly emit: ((event: EngineEvent) => void) | undefined;
+  /** Ends it at once. */
+  readonly signal: AbortSignal;
 }
 
 /** Sends it, and resolves with the JSON of a success. Rejects with EngineError. */
-export const postJson = ({ url, json, secret, fetch, settings, clock, emit }: TokenRequest): Promise<unknown> => {
+export const postJson = ({
+  url,
+  json,
+  secret,
+  fetch,
+  settings,
+  clock,
+  emit,
+  signal,
+}: TokenRequest): Promise<unknown> => {
   const subject = { endpoint: "credentials", url: publicUrl(url) } as const;
   const headers = { accept: "application/json", "content-type": "application/json" };
   const state = { requests: 0, spoiled: 0, renewed: false, status: undefined };
@@ -51,5 +62,5 @@ export const postJson = ({ url, json, secret, fetch, settings, clock, emit }: To
     },
   });
   const failed = Effect.mapError(sent, (failure) => failure.error.withAttempts(state.requests));
-  return Effect.runPromise(Effect.provideService(failed, Clock.Clock, clock));
+  return Effect.runPromise(Effect.provideService(failed, Clock.Clock, clock), { signal });
 };

@@ -1,4 +1,5 @@
 // A program of its own that makes one call and ends: `node exitProbe.ts BASE_URL CASE`. It prints what holds it after the call.
+import { apiKey } from "@bytenite-engines/core/api-key";
 import { createEngineClient } from "@bytenite-engines/core/promise";
 import { held } from "./Held.ts";
 
@@ -7,12 +8,12 @@ const [, , baseUrl = "", name = ""] = process.argv;
 const controller = new AbortController();
 const client = createEngineClient({
   baseUrl,
-  token: "probe-token",
+  token: name === "abort in renewal" ? apiKey("probe-key-0123456789") : "probe-token",
   ...(name === "timeout" ? { attemptTimeoutMs: 50, retry: { maxAttempts: 1 } } : {}),
   ...(name === "failure" ? { retry: { baseDelayMs: 1 } } : {}),
   onEvent: ({ type }) => void (type === "retry" && name === "abort in backoff" && controller.abort("given up")),
   fetch: (url, init) => {
-    if (name === "abort in request") setImmediate(() => controller.abort("given up"));
+    if (name === "abort in request" || name === "abort in renewal") setImmediate(() => controller.abort("given up"));
     return fetch(url, init);
   },
 });
