@@ -445,6 +445,18 @@ test.each<[string, RequestInit & { readonly path?: string }, number]>([
   expect(asked).toHaveLength(0);
 });
 
+test("each request is a data point where a dataset is bound, without anything of the token", async () => {
+  const points: Array<unknown> = [];
+  const counted = startEdge(upstream, clock, undefined, {}, { writeDataPoint: (point) => void points.push(point) });
+  for (const path of ["/engines/zipper", "/engines/zipper", "/nothing"]) await counted.get("alice", path, json);
+  expect(points).toEqual([
+    { indexes: ["get"], blobs: ["miss", "200", "application/json"], doubles: [0, expect.any(Number)] },
+    { indexes: ["get"], blobs: ["hit", "200", "application/json"], doubles: [0, expect.any(Number)] },
+    { indexes: ["none"], blobs: ["refused", "404", "application/json"], doubles: [0, 0] },
+  ]);
+  expect(JSON.stringify(points)).not.toContain("alice");
+});
+
 test("browsers of listed origins, and of no others, may read answers", async () => {
   const open = await newEdge({ ALLOWED_ORIGINS: "https://a.example, https://b.example" });
   const preflight = (origin: string): Promise<Response> =>

@@ -4,6 +4,7 @@ import type { EdgeStore } from "../src/EdgeTier.ts";
 import { handle } from "../src/Handler.ts";
 import { createRooms } from "../src/Isolate.ts";
 import type { Rooms } from "../src/Rooms.ts";
+import type { AnalyticsDataset } from "../src/Runtime.ts";
 
 /** The upstream as the proxy reaches it. */
 export type Upstream = (url: string, init: RequestInit) => Promise<Response>;
@@ -29,6 +30,7 @@ export const startEdge = (
   clock: Clock,
   store: EdgeStore | undefined,
   variables: Readonly<Record<string, string>> = {},
+  analytics?: AnalyticsDataset,
 ): Edge => {
   const left: Array<Promise<unknown>> = [];
   const context = { waitUntil: (work: Promise<unknown>) => void left.push(work) };
@@ -41,7 +43,7 @@ export const startEdge = (
     }),
     fetch: upstream,
     store,
-    analytics: undefined,
+    analytics,
     now: () => clock.ms,
   });
   const send = async (request: Request): Promise<Response> => handle(request, rooms, context);
