@@ -20,6 +20,14 @@ test.for<[reason: EngineErrorReason, sentence: string]>([
   expect(new EngineError({ reason, url, attempts: 1 }).message).toBe(`${sentence} [GET ${url}]`);
 });
 
+test.for([
+  [0, "Nothing was sent: the circuit breaker is open, it asks to wait 5 s"],
+  [3, "Nothing more was sent: the circuit breaker is open, it asks to wait 5 s after 3 attempts"],
+] as const)("after %d requests, an open circuit says: %s", ([attempts, sentence]) => {
+  const error = new EngineError({ reason: { _tag: "CircuitOpen", retryAfterMs: 5_000 }, url, attempts });
+  expect(error.message).toBe(`${sentence} [GET ${url}]`);
+});
+
 const full = new EngineError({
   reason: { _tag: "Unavailable" },
   url,

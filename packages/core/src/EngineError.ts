@@ -126,10 +126,10 @@ const messageOf = (fields: EngineErrorFields): string => {
     fields.status === undefined ? "" : ` (${fields.status}${fields.code === undefined ? "" : ` ${fields.code}`})`;
   const said = fields.serverMessage ? `: ${fields.serverMessage}` : "";
   const attempts = fields.attempts > 1 ? ` after ${fields.attempts} attempts` : "";
-  return `${sentenceOf(fields.reason)}${status}${attempts}${said} [GET ${fields.url}]`;
+  return `${sentenceOf(fields)}${status}${attempts}${said} [GET ${fields.url}]`;
 };
 
-const sentenceOf = (reason: EngineErrorReason): string => {
+const sentenceOf = ({ reason, attempts }: EngineErrorFields): string => {
   switch (reason._tag) {
     case "NotFound":
       return "Not found";
@@ -162,7 +162,7 @@ const sentenceOf = (reason: EngineErrorReason): string => {
     case "RedirectRefused":
       return `A redirect was not followed: ${reason.problem}`;
     case "CircuitOpen":
-      return `Nothing was sent: the circuit breaker is open${hintOf(reason.retryAfterMs)}`;
+      return `Nothing ${attempts === 0 ? "" : "more "}was sent: the circuit breaker is open${hintOf(reason.retryAfterMs)}`;
     case "CredentialsFailed":
       return `No token could be had: ${reason.problem}`;
     case "Rejected":

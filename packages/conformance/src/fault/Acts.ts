@@ -52,6 +52,10 @@ export const answer =
     if (written.contentLength === null) socket.end();
   };
 
+/** A text under 200, labelled so. */
+export const text = (body: string, label = "application/json"): Act =>
+  answer({ headers: { "Content-Type": label }, body });
+
 /** Headers of a right answer in a form; its digest lets it be believed at once. */
 export const labels = (format: Format, label = mediaTypeOf(format)): Record<string, string> => ({
   "Content-Type": label,
