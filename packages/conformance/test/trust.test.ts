@@ -183,22 +183,33 @@ test("a schema that changes between two calls is noticed: event, JSON, and proto
   await Promise.all([front.stop(), stop()]);
 });
 
-test("a schema that changes between two calls and shows nothing that was read before is noticed by a sample", async () => {
-  const { ours, swapped, stop } = await startPair();
-  for (const registry of [ours, swapped]) {
-    await registry.publish("alice", { name: "later", version: "9.9", entrypoint: "later.py" });
-  }
-  let current = ours;
-  const front = await startFront(() => ({ baseUrl: current.url }));
-  const { client, drifts } = clientOf(front.url, 5);
-  for (let call = 0; call < 3; call++) expect((await client.get("full@3.7")).name).toBe("full");
-  current = swapped;
-  let wrong = 0;
-  for (let call = 1; call <= 30; call++) if ((await client.get("later@9.9")).name !== "later") wrong = call;
-  expect(wrong).toBeLessThan(5);
-  expect(drifts()).toBe(1);
-  await Promise.all([front.stop(), stop()]);
-});
+/** Where a client meets a front: itself, or a worker before it. */
+const places: ReadonlyArray<readonly [string, (front: Front) => Promise<RunningProxy>]> = [
+  ["directly", ({ url }) => Promise.resolve({ url, stop: () => Promise.resolve() })],
+  ["through the worker", ({ url }) => startProxy(url)],
+];
+
+test.for(places)(
+  "a schema that changes and shows nothing that was read before is noticed by a sample (%s)",
+  async ([, meet]) => {
+    const { ours, swapped, stop } = await startPair();
+    for (const registry of [ours, swapped]) {
+      await registry.publish("alice", { name: "later", version: "9.9", entrypoint: "later.py" });
+    }
+    let current = ours;
+    const front = await startFront(() => ({ baseUrl: current.url }));
+    const met = await meet(front);
+    const { client, drifts } = clientOf(met.url, 5);
+    for (let call = 0; call < 3; call++) expect((await client.get("full@3.7")).name).toBe("full");
+    current = swapped;
+    let wrong = 0;
+    for (let call = 1; call <= 30; call++) if ((await client.get("later@9.9")).name !== "later") wrong = call;
+    expect(wrong).toBeLessThan(5);
+    expect(drifts()).toBe(1);
+    await met.stop();
+    await Promise.all([front.stop(), stop()]);
+  },
+);
 
 test("numbers swapped between two fields with equal values are told apart only when the values differ", async () => {
   const { ours, swapped, stop } = await startPair();
@@ -219,7 +230,7 @@ test("numbers swapped between two fields with equal values are told apart only w
   await stop();
 });
 
-test("a digest header that lies is caught by a sample", async () => {
+test.for(places)("a digest header that lies is caught by a sample (%s)", async ([, meet]) => {
   const { swapped, stop } = await startPair();
   const digests = await startRegistry({
     users: [{ name: "alice", token: "t", engines: randomEngines(chanceOf(3), true) }],
@@ -232,12 +243,14 @@ test("a digest header that lies is caught by a sample", async () => {
     baseUrl: swapped.url,
     headers: accept.includes("protobuf") ? { "bytenite-schema-digest": digest } : {},
   }));
-  const { client, drifts } = clientOf(front.url, 10);
+  const met = await meet(front);
+  const { client, drifts } = clientOf(met.url, 10);
   let wrong = 0;
   for (let call = 1; call <= 40; call++) if ((await client.get("full@3.7")).name !== "full") wrong = call;
   expect(wrong).toBe(9);
   expect(drifts()).toBe(1);
   expect((await client.withResponse.get("full@3.7")).format).toBe("protobuf");
+  await met.stop();
   await Promise.all([front.stop(), stop(), digests.stop()]);
 });
 

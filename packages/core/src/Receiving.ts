@@ -38,8 +38,9 @@ export const readAnswer = async <N extends EndpointName>(
   const { trust, origin } = parts;
   const schema: ResponseSchemaOf<N> = endpoints[name].response;
   const prefers = formatToAsk(parts, asking);
+  const course: Course = { last: undefined };
   const ask = (format: Format, fresh: boolean): Promise<Formed<N>> =>
-    askFor(parts, name, fresh ? pastCaches(asking) : asking, format);
+    askFor(parts, name, course.last === undefined ? asking : asWitness(asking, course.last, fresh), format, course);
   try {
     const { message, answer } = await readTrusted({
       trust,
@@ -71,11 +72,24 @@ const formatToAsk = (parts: ClientParts, { settings, clock }: Asking): "auto" | 
   return parts.memory.preferred(parts.origin, clock.currentTimeMillisUnsafe()) === "json" ? "json" : "auto";
 };
 
-/** The same request, to be answered by the server itself (RFC 9111, 5.2.1.4). */
-const pastCaches = (asking: Asking): Asking => ({
-  ...asking,
-  settings: { ...asking.settings, headers: { ...asking.settings.headers, "cache-control": "no-cache" } },
-});
+/** The requests of one reading. */
+interface Course {
+  last: Answered | undefined;
+}
+
+/** What caches that may write an answer in another form leave in it. */
+const cacheTraces = ["cache-status", "age", "via"];
+
+/**
+ * The same request, for a second opinion: to be answered by the server itself where that is asked for (RFC 9111, 5.2.1.4),
+ * and not to be made out of the first answer by a cache that can do that (5.2.1.6). The field is left out where no cache
+ * shows: a browser would ask the server first whether pages may send it.
+ */
+const asWitness = (asking: Asking, { answer }: Answered, fresh: boolean): Asking => {
+  if (!fresh && cacheTraces.every((name) => answer.headers.get(name) === null)) return asking;
+  const headers = { ...asking.settings.headers, "cache-control": fresh ? "no-cache, no-transform" : "no-transform" };
+  return { ...asking, settings: { ...asking.settings, headers } };
+};
 
 /** One request for a form; for JSON at once when the server says that it has no protobuf. */
 const askFor = async <N extends EndpointName>(
@@ -83,11 +97,13 @@ const askFor = async <N extends EndpointName>(
   name: N,
   asking: Asking,
   format: Format,
+  course: Course,
 ): Promise<Formed<N>> => {
   const answered = await request(parts, { ...asking, accept: mediaTypeOf(format) });
+  course.last = answered;
   if (answered.answer.status === 406 && format === "protobuf") {
     noteForm(parts, asking, "json");
-    return askFor(parts, name, asking, "json");
+    return askFor(parts, name, asking, "json", course);
   }
   const reading = readSuccess(name, answered, asking);
   if (format === "protobuf") noteForm(parts, asking, reading.format);
