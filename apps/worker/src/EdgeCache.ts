@@ -1,6 +1,6 @@
 // Looks answers up in both tiers and in both forms, stores them, and makes them go.
 import type { EndpointName, Format } from "@bytenite-engines/core/wire";
-import { parseDirectives, remainingMs } from "@bytenite-engines/http-cache";
+import { remainingMs } from "@bytenite-engines/http-cache";
 import { cacheKey } from "./CacheKey.ts";
 import type { EdgeTier } from "./EdgeTier.ts";
 import { inOtherForm, strongEtag, type Entry } from "./Entry.ts";
@@ -8,7 +8,7 @@ import type { Identity } from "./Identity.ts";
 import type { MemoryTier } from "./MemoryTier.ts";
 import { isPurged, mergedPurges, type Purge } from "./Purge.ts";
 import type { Route } from "./Route.ts";
-import { byDigest, transcode, type ReadProtobuf } from "./Transcoding.ts";
+import { byDigest, transcodeEntry, type ReadProtobuf } from "./Transcoding.ts";
 
 /** A stored answer in the form that was asked for. */
 export interface Found {
@@ -24,9 +24,6 @@ export const notesReadEveryMs = 5_000;
 
 /** Whether an object is an answer for those who want this form: it has it, or is what came when it was asked for. */
 const hasForm = (object: Entry, format: Format): boolean => object.format === format || object.askedFormat === format;
-
-/** Whether an answer is to reach clients as it is (RFC 9111, 5.2.2.6). */
-const isNotToBeTransformed = (cacheControl: string): boolean => parseDirectives(cacheControl).has("no-transform");
 
 const otherForm = (format: Format): Format => (format === "json" ? "protobuf" : "json");
 
@@ -57,10 +54,7 @@ export class EdgeCache {
     return entry !== undefined && remainingMs(entry.freshness, nowMs) > 0 ? entry : undefined;
   }
 
-  /**
-   * The best stored answer: fresh before stale, the wanted form as it came before one that must be made; only as it came,
-   * where `asItCame`.
-   */
+  /** The best stored answer: fresh before stale, as it came before one that must be made, which `asItCame` excludes. */
   async find(
     identity: Identity,
     route: Route,
@@ -93,10 +87,7 @@ export class EdgeCache {
 
   async #otherForm(key: string, object: Entry, format: Format): Promise<Entry | undefined> {
     if (object.other === undefined && object.format !== undefined && object.status === 200) {
-      const isFixed = object.received.some(([name, value]) => name === "cache-control" && isNotToBeTransformed(value));
-      const bytes = isFixed
-        ? undefined
-        : transcode(object.endpoint, object.bytes, object.format, object.client, this.#readProtobuf);
+      const bytes = transcodeEntry(object, object.format, this.#readProtobuf);
       object.other =
         bytes === undefined
           ? "lossy"

@@ -10,6 +10,8 @@ import {
   type EndpointName,
   type Format,
 } from "@bytenite-engines/core/wire";
+import { parseDirectives } from "@bytenite-engines/http-cache";
+import type { Entry } from "./Entry.ts";
 
 /** Names of stored fields are in lower case. */
 const digestField = schemaDigestHeader.toLowerCase();
@@ -21,6 +23,18 @@ export type ReadProtobuf = (endpoint: EndpointName, bytes: Uint8Array, digest: s
 export const byDigest: ReadProtobuf = (endpoint, bytes, digest) => {
   const schema: DescMessage = endpoints[endpoint].response;
   return digest === schemaDigests[schema.typeName] ? decode(schema, bytes, "protobuf") : undefined;
+};
+
+/** The bytes of an entry in its other form; undefined, too, where it is to reach clients as it is (RFC 9111, 5.2.2.6). */
+export const transcodeEntry = (
+  { endpoint, bytes, client, received }: Entry,
+  from: Format,
+  readProtobuf: ReadProtobuf,
+): Uint8Array<ArrayBuffer> | undefined => {
+  const control = received.find(([name]) => name === "cache-control")?.[1];
+  return parseDirectives(control).has("no-transform")
+    ? undefined
+    : transcode(endpoint, bytes, from, client, readProtobuf);
 };
 
 /**
