@@ -13,6 +13,7 @@ export const accessToken = async (invocation: Invocation, found: Credentials): P
   const answer = await option({
     nowMs: Date.now(),
     baseUrl: settings.text("baseUrl") ?? "",
+    signal,
     post: (url, json) => post(url, json, Number(settings.of("deadline").value), signal),
   });
   return typeof answer === "string" ? answer : answer.token;
