@@ -123,6 +123,18 @@ test("the hash comes from an archive when one is given", async () => {
   expect(hash).toBe(createHash("sha256").update(Buffer.alloc(1_000_000, 7)).digest("base64"));
 });
 
+test("an archive is not taken for several manifests, from stdin either", async () => {
+  const database = fresh();
+  const archive = join(directory, "of-one.zip");
+  await writeFile(archive, "archive");
+  const flags = ["--archive", archive, "--user", "carol", ...database];
+  const lines = '{"name":"a","version":"0.1"}\n{"name":"b","version":"0.1"}';
+  const refused = await run(["import", "-", ...flags], {}, lines);
+  expect([refused.code, refused.stderr]).toEqual([1, "stdin line 2: an archive goes with one manifest\n"]);
+  expect((await run(["export", ...database])).stdout).toBe("");
+  expect((await run(["import", "-", ...flags], {}, manifest("a", "0.1"))).code).toBe(0);
+});
+
 test("a secret is refused without a key, and sealed with one", async () => {
   const database = fresh();
   const file = join(directory, "secret.json");

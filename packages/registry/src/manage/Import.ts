@@ -23,6 +23,9 @@ const linesPerChunk = 500;
 /** Problems after which a stream is given up. */
 const maxProblems = 100;
 
+/** One archive cannot be the code of several engines. */
+const oneArchive = "an archive goes with one manifest";
+
 /** How engines are imported. */
 export interface ImportOptions {
   readonly file: SqliteFile;
@@ -90,6 +93,7 @@ export const importStream = async (input: Readable, options: ImportOptions): Pro
         } catch (error) {
           problems.push(...problemsOf(error, source));
         }
+        if (options.archive !== undefined && engines + chunk.length > 1) problems.push(`${source}: ${oneArchive}`);
         if (problems.length >= maxProblems) break;
         if (chunk.length >= linesPerChunk) flush();
       }
