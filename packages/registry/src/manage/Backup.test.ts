@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -65,6 +65,18 @@ test.for(["", "not a database", "SQLite format 3\0"])("a file that is no backup 
   await expect(restore(join(directory, "missing.sqlite"), join(directory, "never.sqlite"))).rejects.toThrow(
     BackupError,
   );
+});
+
+test("a database is not backed up or restored onto itself, by a link either", async () => {
+  const own = join(directory, "engines.sqlite");
+  const link = join(directory, "link.sqlite");
+  await symlink(own, link);
+  const { ino } = await stat(own);
+  for (const path of [own, link]) {
+    await expect(backUp(file.database, path)).rejects.toThrow("is the database itself");
+    await expect(restore(path, own)).rejects.toThrow("is the database itself");
+  }
+  expect((await stat(own)).ino).toBe(ino);
 });
 
 test("a backup that cannot be written leaves nothing behind", async () => {

@@ -1,5 +1,5 @@
 // Decides: how a database is copied while it is used, and how a copy takes its place again.
-import { open, rename, rm } from "node:fs/promises";
+import { open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { backup, type DatabaseSync } from "node:sqlite";
 import { migrations } from "../api/Migrations.ts";
@@ -27,6 +27,8 @@ export interface BackupSummary {
  * only when it is complete, checked and on disk; an existing one is replaced then.
  */
 export const backUp = async (database: DatabaseSync, path: string): Promise<BackupSummary> => {
+  // Renamed over the database, a copy would take the file away from whoever has it open: their next writes would be lost.
+  if (await isSame(database.location() ?? "", path)) throw new BackupError(`${path} is the database itself`);
   const partial = `${path}.partial`;
   await rm(partial, { force: true });
   try {
@@ -48,6 +50,7 @@ export const backUp = async (database: DatabaseSync, path: string): Promise<Back
  * contents, and so does whoever opens it after a crash. The backup is checked first.
  */
 export const restore = async (path: string, target: string): Promise<BackupSummary> => {
+  if (await isSame(path, target)) throw new BackupError(`${path} is the database itself`);
   const source = opened(path);
   try {
     const summary = contentsOf(source.database, path);
@@ -56,6 +59,12 @@ export const restore = async (path: string, target: string): Promise<BackupSumma
   } finally {
     source.close();
   }
+};
+
+/** Whether two paths lead to one file, by whatever links. */
+const isSame = async (one: string, other: string): Promise<boolean> => {
+  const [first, second] = await Promise.all([one, other].map((path) => stat(path).catch(() => undefined)));
+  return first !== undefined && first.ino === second?.ino && first.dev === second.dev;
 };
 
 const opened = (path: string): SqliteFile => {
