@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { migrate } from "../api/Migrations.ts";
@@ -64,6 +67,26 @@ test("no statement is longer than D1 takes, however long an engine's texts are",
     copy.database.exec(line);
   }
   expect(contents(copy)).toEqual(contents(file));
+});
+
+test("all of an export is of one moment, whatever another process writes meanwhile", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "registry-export-"));
+  const path = join(folder, "engines.sqlite");
+  const file = openSqlite(path);
+  await migrate(file.port, 0);
+  await publishAll(file, ensureUser(file, "carol", 0), [{ name: "before", version: "0.1" }], undefined, 0);
+  const other = openSqlite(path);
+  const copy = openSqlite(":memory:");
+  for (const line of exportSql(file, 0)) {
+    copy.database.exec(line);
+    // As soon as the users are read, there is one more, with an engine.
+    if (!line.startsWith("INSERT INTO users") || line.includes("'dave'")) continue;
+    await publishAll(other, ensureUser(other, "dave", 0), [{ name: "meanwhile", version: "0.1" }], undefined, 0);
+  }
+  expect(copy.rows({ sql: "SELECT name FROM engines", values: [] })).toEqual([{ name: "before" }]);
+  expect([...exportSql(file, 0)].join("")).toContain("'meanwhile'");
+  for (const open of [file, other, copy]) open.close();
+  await rm(folder, { recursive: true });
 });
 
 test("trial and configured tokens stay behind", async () => {

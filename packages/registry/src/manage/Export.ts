@@ -57,6 +57,18 @@ const tables = {
  */
 export const exportSql = function* (file: SqliteFile, now: number): Generator<string> {
   for (const { sql, values } of schemaStatements(now)) yield `${bound(sql, values)};\n`;
+  // All tables from one moment: an engine must not come without its user, who was made in between. A server in this
+  // process may hold a snapshot already.
+  const isOwn = !file.database.isTransaction;
+  if (isOwn) file.database.exec("BEGIN");
+  try {
+    yield* rowsSql(file);
+  } finally {
+    if (isOwn) file.database.exec("COMMIT");
+  }
+};
+
+const rowsSql = function* (file: SqliteFile): Generator<string> {
   for (const [table, columns] of Object.entries(tables)) {
     const where = table === "credentials" ? " WHERE kind IN ('token', 'api-key')" : "";
     const sql = `SELECT ${columns.join(", ")} FROM ${table}${where} ORDER BY ${columns[0]}`;
