@@ -62,7 +62,7 @@ export const settingsOf = async (
   const file = flags.config === undefined ? {} : await settingsFile(flags.config);
   const numbers = flags["field-numbers"];
   return {
-    database: pathOrDefault(flags.database ?? file.database),
+    database: pathOrDefault(flags.database ?? (environment["REGISTRY_DATABASE"] || file.database)),
     host: flags.host ?? file.host,
     port: portOf("--port", flags.port) ?? file.port ?? defaultPort,
     adminPort: portOf("--admin-port", flags["admin-port"]) ?? file.adminPort,
