@@ -44,7 +44,7 @@ export const lineOf = (
         endpoint: answer.about.endpoint,
         user: answer.about.user,
         type: answer.headers["Content-Type"],
-        bytes: answer.body.length,
+        bytes: Buffer.byteLength(answer.body),
         requestId: answer.headers["X-Request-Id"],
       }),
   ms: Math.round(ms * 1_000) / 1_000,

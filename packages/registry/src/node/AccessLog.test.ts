@@ -1,0 +1,26 @@
+import { expect, test } from "vitest";
+import type { Answer, RequestHead } from "../api/Routes.ts";
+import { lineOf } from "./AccessLog.ts";
+
+const head: RequestHead = {
+  method: "GET",
+  target: "/v1/dev/engines?orderBy=private",
+  header: (name) => (name === "authorization" ? "a-token" : null),
+  body: async () => new Uint8Array(),
+};
+
+const answer = (body: Answer["body"]): Answer => ({
+  status: 200,
+  headers: {},
+  body,
+  about: { endpoint: "list", user: "carol" },
+});
+
+test("the bytes of an answer are counted, not its characters, in either form", () => {
+  expect(lineOf(head, answer("ünï"), 1)).toMatchObject({ bytes: 5 });
+  expect(lineOf(head, answer(new Uint8Array(7)), 1)).toMatchObject({ bytes: 7 });
+});
+
+test("a line holds no token and no query", () => {
+  expect(JSON.stringify(lineOf(head, answer(""), 1))).not.toMatch(/a-token|private/);
+});
