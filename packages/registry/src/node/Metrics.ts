@@ -12,6 +12,9 @@ export interface Metrics {
   readonly text: () => Promise<string>;
 }
 
+/** Pages are neither; nor is what a fault has labelled so. */
+const formatOf = (mediaType: string): string => /json|protobuf/.exec(mediaType)?.[0] ?? "none";
+
 /** Fresh counters. */
 export const makeMetrics = (): Metrics => {
   const registry = new Registry();
@@ -55,7 +58,7 @@ export const makeMetrics = (): Metrics => {
         countersOf("none", answer, "none").count.inc();
         return;
       }
-      const format = (answer.headers["Content-Type"] ?? "").includes("json") ? "json" : "protobuf";
+      const format = formatOf(answer.headers["Content-Type"] ?? "");
       const { count, time } = countersOf(answer.about.endpoint ?? "none", String(answer.status), format);
       count.inc();
       time.observe(took);
