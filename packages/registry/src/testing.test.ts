@@ -170,6 +170,21 @@ test("too many calls of a user are refused with the time to wait, and only that 
   expect((await get(registry, "/engines", { Authorization: "local-bob" })).status).toBe(200);
 });
 
+test("exchanges of API keys count as calls of their user", async () => {
+  await using registry = await startRegistry({
+    users: [{ name: "carol", apiKey: "key-of-carol" }],
+    rateLimit: { perSecond: 0.01, burst: 2 },
+  });
+  const answers = [];
+  for (let call = 0; call < 3; call++) {
+    const body = JSON.stringify({ apiKey: "key-of-carol" });
+    answers.push(await fetch(`${registry.origin}/v1/auth/access_token`, { method: "POST", body }));
+  }
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 429]);
+  expect(Number(answers[2]?.headers.get("retry-after"))).toBeGreaterThan(90);
+  expect(await answers[2]?.json()).toMatchObject({ code: 8, details: [{ retryDelay: expect.stringMatching(/s$/) }] });
+});
+
 test("an API key is exchanged for a signed token that opens the API", async () => {
   await using registry = await startRegistry({ users: [{ name: "carol", apiKey: "key-of-carol" }] });
   const exchange = (apiKey: string): Promise<Response> =>

@@ -1,6 +1,7 @@
 // Decides: how an API key becomes an access token, at `/v1/auth/access_token`, beside the API as upstream has it.
 import { accessTokenSeconds, type AccessTokens } from "./AccessTokens.ts";
 import { recognise, unauthenticated } from "./Authentication.ts";
+import type { User } from "./EngineStore.ts";
 import { Refusal, statusBody } from "./Refusal.ts";
 import { headersOf, refusalOf, requestIdOf, type Answer, type RequestHead } from "./Routes.ts";
 import type { SqlPort } from "./SqlPort.ts";
@@ -15,13 +16,15 @@ export const maxTokenBodyBytes = 16 * 1_024;
 export interface TokenEndpointOptions {
   readonly sql: SqlPort;
   readonly accessTokens: AccessTokens | undefined;
+  /** Takes one call of a user; refuses it when there were too many. */
+  readonly admit?: (user: User) => void;
   readonly onFault?: (error: unknown, requestId: string) => void;
   readonly now?: () => number;
 }
 
 /** Answers `{token, expiresIn, scope}` for `{apiKey}`; `expiresIn` is a string, as upstream writes it. JSON only. */
 export const makeTokenEndpoint =
-  ({ sql, accessTokens, onFault, now = Date.now }: TokenEndpointOptions) =>
+  ({ sql, accessTokens, admit, onFault, now = Date.now }: TokenEndpointOptions) =>
   async (head: RequestHead): Promise<Answer> => {
     const requestId = requestIdOf(head.header("x-request-id"));
     const headers = { ...headersOf({ jsonOnly: true }, "application/json", requestId), "Cache-Control": "no-store" };
@@ -32,6 +35,7 @@ export const makeTokenEndpoint =
       const credential = await recognise(sql, apiKeyIn(await head.body(maxTokenBodyBytes)), now());
       if (credential?.kind !== "api-key") throw unauthenticated("API key is not valid");
       user = credential.user.name;
+      admit?.(credential.user);
       const token = await accessTokens.sign(credential, now());
       const body = JSON.stringify({ token, expiresIn: String(accessTokenSeconds), scope: "engines:read" });
       return { status: 200, headers, body, about: { endpoint: "auth", user } };
@@ -41,7 +45,7 @@ export const makeTokenEndpoint =
       return {
         status: refusal.status,
         headers: { ...headers, ...refusal.options.headers },
-        body: statusBody(refusal.code, refusal.message, "json"),
+        body: statusBody(refusal.code, refusal.message, "json", refusal.options.retryDelayMs),
         about: { endpoint: "auth", user },
       };
     }
