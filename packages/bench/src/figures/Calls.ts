@@ -8,6 +8,9 @@ import { callResult, callRow } from "./CallRows.ts";
 /** Largest ratio to bare fetch + decode of the same body. */
 export const callLimit = 1.2;
 
+/** Whom core has to be faster than. */
+const slower = ["connect-es", "openapi-fetch + retry", "Stainless SDK (openai)"];
+
 const extents = (effort: "quick" | "full"): ReadonlyArray<Extent> => {
   const rounds = effort === "quick" ? 12 : 60;
   return [
@@ -27,13 +30,16 @@ export const calls: Figure = {
       const contenders = everybody(server.origin, globalThis.fetch);
       const samples = await interleaved(contenders, extent);
       const bare = samples.get("bare fetch + decode, protobuf") ?? [];
+      const at = extent.concurrency === 1 ? "alone" : `${extent.concurrency} at once`;
       for (const [name, own] of samples) {
-        const at = extent.concurrency === 1 ? "alone" : `${extent.concurrency} at once`;
         rows.push(callRow(`${at}: ${name}`, own, bare, name === "core" ? callLimit : undefined));
+      }
+      for (const peer of slower) {
+        rows.push(callRow(`${at}: core to ${peer}`, samples.get("core") ?? [], samples.get(peer) ?? [], 1));
       }
     }
     return callResult(rows, [
-      "All ratios are to `bare fetch + decode, protobuf`: fetch, arrayBuffer, fromBinary of protobuf-es. CPU is that of the calling process.",
+      "Ratios are, where nothing else is said, to `bare fetch + decode, protobuf`: fetch, arrayBuffer, fromBinary of protobuf-es. CPU is that of the calling process.",
       "core: the promise door with its defaults. It asks for protobuf and believes it by the schema digest; every slot asks for an engine of its own, so nothing is shared.",
       "connect-es sends a POST, as its protocol wants, and gets the same protobuf bytes; it has no retries. The others get JSON and JSON.parse it.",
     ]);
