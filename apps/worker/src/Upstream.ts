@@ -60,13 +60,19 @@ const maxAttempts = 3;
 /** Largest pause before a retry, and longest hint of the upstream that is waited out, in milliseconds. */
 const maxDelayMs = 1_000;
 
-/** The breaker opens when half of at least this many requests of the last ten seconds failed. */
-const breakerMinimumRequests = 6;
+/** The breaker opens when half of at least so many requests failed within this time, in milliseconds. */
+const breakerMinimumRequests = 5;
+const breakerWindowMs = 1_000;
 /** While it is open, one probe is sent in this many milliseconds. */
 export const breakerOpenMs = 10_000;
 
 export const upstreamBreaker = (): Breaker =>
-  breaker({ minimumRequests: breakerMinimumRequests, failureRate: 0.5, openMs: breakerOpenMs });
+  breaker({
+    minimumRequests: breakerMinimumRequests,
+    failureRate: 0.5,
+    windowMs: breakerWindowMs,
+    openMs: breakerOpenMs,
+  });
 
 /** What the upstream is reached with. */
 export interface UpstreamOptions {

@@ -102,8 +102,8 @@ export const edgeOutage: Figure = {
     server.close();
     server.closeAllConnections();
     const errors = [...statuses].reduce((sum, [status, count]) => sum + (status === 200 ? 0 : count), 0);
-    // Until the breaker opens every key may ask once; after that one probe in ten seconds.
-    const fewProbes = 20 + forMs / 10_000;
+    // Some until the breaker opens, then one in ten seconds.
+    const fewProbes = 10 + forMs / 10_000;
     return {
       columns: ["seconds", "answered 200", "errors", "requests that reached the upstream"],
       rows: [
