@@ -91,6 +91,7 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
       adminPort === undefined && loopback
         ? new Map([...health, ...docsEndpoints, ...admin])
         : new Map([...health, ...docsEndpoints]);
+    let adminOrigin: string | undefined;
     if (adminPort !== undefined) {
       const handle = serving(new Map([...health, ...admin]));
       const server = await startServer({
@@ -100,6 +101,7 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
         handle,
       });
       closing.push(server.stop);
+      adminOrigin = `http://127.0.0.1:${server.port}`;
     }
     const server = await startServer({ host, port: options.port, limits, handle: serving(open, user) });
     closing.push(() => {
@@ -107,7 +109,7 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
       return server.stop();
     });
     const origin = `http://${host.includes(":") ? `[${host}]` : host}:${server.port}`;
-    const adminOrigin = adminPort === undefined ? (loopback ? origin : undefined) : `http://127.0.0.1:${adminPort}`;
+    if (adminPort === undefined && loopback) adminOrigin = origin;
     let stopped: Promise<void> | undefined;
     const stop = (): Promise<void> => (stopped ??= close());
     return { origin, url: origin + basePath, adminOrigin, seeded, file, box, stop };
