@@ -105,6 +105,8 @@ test("a port in use is one sentence that says what to do", async () => {
   const { code, stdout, stderr } = await run(["serve", ...fresh(), "--port", String(port)]);
   expect([code, stdout]).toEqual([1, ""]);
   expect(stderr).toBe(`registry: port ${port} on 127.0.0.1 is in use: choose another with --port\n`);
+  const admin = await run(["serve", ...fresh(), "--port", "0", "--admin-port", String(port)]);
+  expect(admin.stderr).toBe(`registry: port ${port} on 127.0.0.1 is in use: choose another with --admin-port\n`);
   blocker.close();
 });
 
@@ -238,6 +240,15 @@ test("a settings file sets limits, logs and an admin port; a wrong one is told b
   expect(lines.join("\n")).not.toMatch(/a-token-of|private/);
   await writeFile(settings, JSON.stringify({ database: "x", limits: { headerByte: 1 } }));
   expect((await run(["--config", settings])).stderr).toMatch(/settings\.json: \/limits .*headerByte/);
+});
+
+test("it goes on when nobody reads its log any more", async () => {
+  const registry = await serve([...fresh(), "--access-log", "stderr"]);
+  registry.child.stderr?.destroy();
+  for (let call = 0; call < 5; call++) {
+    expect((await get(registry.origin, "/engines", "local-alice")).status).toBe(200);
+  }
+  expect(await registry.end("SIGTERM")).toBe(0);
 });
 
 const freePort = (): Promise<number> =>

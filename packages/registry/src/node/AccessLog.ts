@@ -16,12 +16,20 @@ export interface AccessLog {
 /** Opens a log: `stderr`, or a file that is appended to (mode 0600). */
 export const openAccessLog = (target: string): AccessLog => {
   const stream = target === "stderr" ? process.stderr : createWriteStream(target, { flags: "a", mode: 0o600 });
-  // A log that cannot be written is said once, and does not end the service.
-  stream.once("error", (error) => console.error(`access log: ${error.message}`));
+  // A log that cannot be written is said once, and does not end the service. Standard error fails again at every line.
+  let isSaid = false;
+  const onError = (error: Error): void => {
+    if (!isSaid) console.error(`access log: ${error.message}`);
+    isSaid = true;
+  };
+  stream.on("error", onError);
   return {
     write: (head, answer, ms) => void stream.write(`${JSON.stringify(lineOf(head, answer, ms))}\n`),
     close: async () => {
-      if (stream === process.stderr) return;
+      if (stream === process.stderr) {
+        stream.off("error", onError);
+        return;
+      }
       stream.end();
       await finished(stream).catch(() => undefined);
     },
