@@ -121,7 +121,8 @@ export class CalibratedNumbers implements Numbers {
   #take(schema: DescMessage, evidence: Evidence): ReadonlyArray<TrustNews> {
     const before = this.#evidence;
     this.#evidence = evidence;
-    this.#readers.clear();
+    // A sample that shows nothing new leaves the readers alone: a new one is slow until the engine has compiled it.
+    if (messagesOf(schema).some((message) => !isReadAlike(before, evidence, message))) this.#readers.clear();
     this.#onChange();
     return messagesOf(schema).flatMap((message) => {
       const certain = confirmed(before, message);
@@ -130,6 +131,22 @@ export class CalibratedNumbers implements Numbers {
     });
   }
 }
+
+/** Whether a message is read in the same way by two states of what is known. */
+const isReadAlike = (one: Evidence, other: Evidence, message: DescMessage): boolean => {
+  const foreign = (evidence: Evidence): string =>
+    [...(solve(message, evidenceOf(evidence, message))?.foreign ?? [])].join();
+  const known = confirmed(one, message);
+  const found = confirmed(other, message);
+  return (
+    foreign(one) === foreign(other) &&
+    known.size === found.size &&
+    [...found].every(([number, { field, encoding }]) => {
+      const before = known.get(number);
+      return before?.field === field && before.encoding === encoding;
+    })
+  );
+};
 
 const confirmed = (evidence: Evidence, message: DescMessage): ReadonlyMap<number, Carried> =>
   solve(message, evidenceOf(evidence, message))?.confirmed ?? new Map();

@@ -32,8 +32,19 @@ import type { DescMessage } from "@bufbuild/protobuf";
 import type { Candidate, MessageEvidence } from "./Evidence.ts";
 import { eliminated, isSeen, numberingOf, type Possible, type Solve } from "./Numbering.ts";
 
+/** What follows from evidence does not change, and is asked for again and again. */
+const solved = new WeakMap<MessageEvidence, { readonly message: DescMessage; readonly numbering: ReturnType<Solve> }>();
+
 /** Concludes all that follows: a candidate stays only if all seen fields can be given different numbers with it. */
-export const solve: Solve = (message: DescMessage, evidence: MessageEvidence) => {
+export const solve: Solve = (message, evidence) => {
+  const known = solved.get(evidence);
+  if (known?.message === message) return known.numbering;
+  const numbering = conclude(message, evidence);
+  solved.set(evidence, { message, numbering });
+  return numbering;
+};
+
+const conclude: Solve = (message, evidence) => {
   const possible = eliminated(evidence);
   if (possible === undefined) return undefined;
   const seen = [...possible.keys()].filter((name) => isSeen(evidence, name));
