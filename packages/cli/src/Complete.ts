@@ -1,5 +1,6 @@
 // Answers a shell that asks what may stand next: `bne __complete SHELL ...`. Never fails loudly.
 import { behindBreak, offer, splitLine, type Candidate } from "./Completer.ts";
+import { printText } from "./terminal/PlainText.ts";
 import { safeText } from "./text/SafeText.ts";
 
 /** Prints one candidate a line, a tab and its summary behind it; `:files` when the shell is to offer files. */
@@ -10,7 +11,7 @@ export const complete = async (shell: string, args: ReadonlyArray<string>): Prom
   const offered = offer(words);
   let candidates: ReadonlyArray<Candidate>;
   if (offered.kind === "words") candidates = offered.candidates;
-  else if (offered.what === "files") return void process.stdout.write(":files\n");
+  else if (offered.what === "files") return void printText(":files\n");
   else {
     const { lookUp } = await import("./CompletionLookup.ts");
     candidates = (await lookUp(offered.what, words)).map(({ value, summary }) => ({
@@ -23,5 +24,5 @@ export const complete = async (shell: string, args: ReadonlyArray<string>): Prom
     .map(({ value, summary }) =>
       shell === "bash" ? behindBreak(value, current, breaks) : `${value}\t${safeText(summary)}`,
     );
-  process.stdout.write(lines.map((text) => `${text}\n`).join(""));
+  printText(lines.map((text) => `${text}\n`).join(""));
 };

@@ -5,6 +5,7 @@ import { commandAt, commands, flagsOf, groups } from "./CommandTable.ts";
 import { exitCodeMeanings, exitCodes } from "./ExitCode.ts";
 import { didYouMean } from "./Suggestion.ts";
 import { everywhere } from "./table/Flags.ts";
+import { printText } from "./terminal/PlainText.ts";
 import { UsageError } from "./UsageError.ts";
 
 /** Width of help, in cells: it is read in narrow windows, too. */
@@ -12,7 +13,7 @@ const helpCells = 100;
 
 /** Prints the help of what the words name: all, a group or a command. */
 export const showHelp = (words: ReadonlyArray<string>): number => {
-  process.stdout.write(helpText(words));
+  printText(helpText(words));
   return exitCodes.ok;
 };
 

@@ -1,18 +1,19 @@
 // What bin/bne.js loads: answers what is asked most often at once, and loads the rest for everything else.
+import { printText } from "./terminal/PlainText.ts";
 
 /** Runs a command line; the exit code is set when it is done. */
 export const main = async (argv: ReadonlyArray<string>): Promise<void> => {
   const [first, second] = argv;
   if (argv.length === 1 && (first === "--version" || first === "-V")) {
     const { version } = await import("./Version.ts");
-    process.stdout.write(`${version}\n`);
+    printText(`${version}\n`);
     return;
   }
   if (argv.length === 2 && first === "completion" && second !== undefined) {
     const { completionScripts } = await import("./CompletionScripts.ts");
     const script = Object.hasOwn(completionScripts, second) ? completionScripts[second] : undefined;
     if (script !== undefined) {
-      process.stdout.write(script);
+      printText(script);
       return;
     }
   }

@@ -9,6 +9,7 @@ import type { Invocation } from "./Invocation.ts";
 import { directoriesOf } from "./settings/Directories.ts";
 import { loadSettings } from "./settings/Settings.ts";
 import { Notes } from "./terminal/Notes.ts";
+import { printText } from "./terminal/PlainText.ts";
 import { ClosedPipe, Stdout } from "./terminal/Stdout.ts";
 import { terminalOf, type StreamFacts } from "./terminal/Terminal.ts";
 
@@ -38,7 +39,7 @@ const carriedOut = async (argv: ReadonlyArray<string>, known: Run): Promise<numb
   const request = understand(argv);
   if (request.kind === "version") {
     const { version } = await import("./Version.ts");
-    process.stdout.write(`${version}\n`);
+    printText(`${version}\n`);
     return exitCodes.ok;
   }
   if (request.kind === "help") {

@@ -164,3 +164,24 @@ test("the first rows of --all are there when the first page is", async () => {
     });
   }
 });
+
+test("help, version and completion end quietly when nobody reads them, too", async () => {
+  for (const args of [
+    ["--help"],
+    ["--version"],
+    ["list", "--version"],
+    ["completion", "bash"],
+    ["__complete", "zsh", ""],
+  ]) {
+    // The reader has gone before anything is written.
+    const child = spawn(
+      "bash",
+      ["-c", 'exec 3> >(exec 0<&-); wait $!; exec "$@" >&3', "bash", process.execPath, binPath, ...args],
+      {
+        env: home.env,
+      },
+    );
+    const { code, stderr } = await resultOf(child);
+    expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: "" });
+  }
+});

@@ -1,0 +1,12 @@
+// Prints a text that is all there is to print: help, the version, completion.
+const noReader = new Set(["EPIPE", "EOF"]);
+
+/** Ends quietly when nobody reads it any more; any other failure is said in a sentence, with exit code 1. */
+export const printText = (text: string): void => {
+  process.stdout.on("error", (error: Error & { code?: string }) => {
+    if (noReader.has(error.code ?? "")) return;
+    process.stderr.write(`bne: Cannot write to stdout: ${error.message}\n`);
+    process.exitCode = 1;
+  });
+  process.stdout.write(text);
+};
