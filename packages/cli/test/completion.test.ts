@@ -119,7 +119,7 @@ test.skipIf(!has("fish"))("fish completes commands, values and tags", async () =
   expect(stdout.trimEnd().split("\n")).toEqual([
     "frame-splitter@1.2\tpartitioner",
     "ndjson",
-    "status\tShow the status of an engine",
+    "status\tShow the status of engines",
     expect.stringMatching(/^backup\.ndjson/),
   ]);
 });

@@ -111,6 +111,12 @@ test("status prints the status", async () => {
   expect((await alice("status", "zipper", "-o", "ndjson", "--jq", ".engineTag")).stdout).toBe("zipper@0.1\n");
 });
 
+test("status prints the status of several engines, or of none when one is missing", async () => {
+  expect((await alice("status", "zipper", "fanout-urls", "-o", "name")).stdout).toBe("zipper@0.1\nfanout-urls@0.5\n");
+  expect(JSON.parse((await alice("status", "zipper", "fanout-urls", "-o", "json")).stdout)).toHaveLength(2);
+  expect(await alice("status", "zipper", "gone", "-o", "name")).toMatchObject({ code: 3, stdout: "" });
+});
+
 test("--format decides what travels, and --trace tells it to programs", async () => {
   for (const [format, mediaType] of [
     ["json", "application/json"],

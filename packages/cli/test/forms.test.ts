@@ -25,6 +25,7 @@ const lines: ReadonlyArray<readonly [line: string, exit: number, protobuf: boole
   ["get word-count", 0, true],
   ["get word-count frame-splitter", 0, false],
   ["status word-count", 0, true],
+  ["status word-count frame-splitter", 0, false],
   ["versions word-count", 0, true],
   ["wait frame-splitter --for active --timeout 5s", 0, true],
   ["diff word-count@0.9 word-count@0.10", 7, false],

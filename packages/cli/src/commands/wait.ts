@@ -25,7 +25,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
   const wanted = textOf(invocation, "for") ?? "active";
   const timeoutMs = numberOf(invocation, "timeout") ?? defaultTimeoutMs;
   const intervalMs = numberOf(invocation, "interval") ?? defaultIntervalMs;
-  const writer = await openOutput(invocation, statusShape, false);
+  const writer = await openOutput(invocation, statusShape("one"), false);
   const client = await clientOf(invocation);
   const endsAt = performance.now() + timeoutMs;
   const left = (): number => Math.max(0, endsAt - performance.now());

@@ -55,7 +55,7 @@ export const statusRecord = (message: EngineMessage): OutputRecord => ({
 });
 
 /** How a status looks. */
-export const statusShape: Shape = {
+export const statusShape = (document: "one" | "array"): Shape => ({
   columns: [
     { path: "engineTag", kind: "text" },
     { path: "engineStatus", kind: "status" },
@@ -63,5 +63,5 @@ export const statusShape: Shape = {
   ],
   known: pathsOf(EngineMessageSchema),
   nameOf: (record) => textAt(record, "engineTag"),
-  document: "one",
-};
+  document,
+});

@@ -59,12 +59,14 @@ export const engineCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["status"],
-    summary: "Show the status of an engine",
-    positionals: [tag],
+    summary: "Show the status of engines",
+    details: ["One tag gives one object in JSON and YAML, several give an array."],
+    positionals: [tags],
     takes: asks,
     examples: [
       { line: "bne status zipper@0.1", explains: "Its status" },
       { line: "bne status zipper --jq .engineStatus", explains: "The word alone" },
+      { line: "bne status zipper fanout-urls --output csv", explains: "Two of them as CSV" },
     ],
     load: () => import("../commands/status.ts"),
   },
