@@ -9,10 +9,11 @@ export const minKeyCharacters = 32;
 /** Seals and opens secrets. `place` ties a sealed secret to the engine it belongs to: it opens nowhere else. */
 export interface SecretBox {
   readonly seal: (secret: string, place: string) => Promise<Uint8Array>;
+  /** Rejects with KeyError when the key, or the place, is another one. */
   readonly open: (sealed: Uint8Array, place: string) => Promise<string>;
 }
 
-/** A key that is too short to be one. */
+/** A key that is too short to be one, or is not the one that is needed. */
 export class KeyError extends Error {
   override readonly name = "KeyError";
 }
@@ -47,7 +48,12 @@ export const makeSecretBox = async (key: string): Promise<SecretBox> => {
     open: async (sealed, place) => {
       const copy = new Uint8Array(sealed);
       const algorithm = { name: "AES-GCM", iv: copy.slice(0, nonceBytes), additionalData: utf8.encode(place) };
-      return new TextDecoder().decode(await crypto.subtle.decrypt(algorithm, aes, copy.slice(nonceBytes)));
+      try {
+        return new TextDecoder().decode(await crypto.subtle.decrypt(algorithm, aes, copy.slice(nonceBytes)));
+      } catch (error) {
+        const problem = `the secret of ${place} does not open: BYTENITE_REGISTRY_KEY is not the key that sealed it`;
+        throw new KeyError(problem, { cause: error });
+      }
     },
   };
 };
