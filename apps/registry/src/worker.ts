@@ -7,6 +7,7 @@ import {
   makeSite,
   makeWire,
   migrate,
+  type SqlPort,
 } from "@bytenite-engines/registry/api";
 import { makeD1Port, type D1Binding } from "./D1Port.ts";
 
@@ -20,6 +21,17 @@ export interface Env {
 }
 
 type Handler = (request: Request) => Promise<Response>;
+
+/** Whether this isolate can answer: its settings hold, and the database has its tables. */
+const readiness = async (sql: SqlPort): Promise<Response> => {
+  const headers = { "Cache-Control": "no-store" };
+  try {
+    await sql.read([{ sql: "SELECT count(*) AS found FROM migrations", values: [] }]);
+    return new Response("ready\n", { headers });
+  } catch {
+    return new Response("the database cannot be read\n", { status: 503, headers });
+  }
+};
 
 const build = async (env: Env): Promise<Handler> => {
   const sql = makeD1Port(env.DB);
@@ -65,10 +77,11 @@ export default {
     let response: Response;
     try {
       made ??= await build(env);
-      response = await made(request);
+      response = path === "/readyz" ? await readiness(makeD1Port(env.DB)) : await made(request);
     } catch (error) {
       console.error("cannot start:", error);
-      const body = { code: 14, message: "the database cannot be reached", details: [] };
+      // The database, or a setting that cannot work: the log says which.
+      const body = { code: 14, message: "the registry cannot start", details: [] };
       response = Response.json(body, { status: 503, headers: { "Retry-After": "5" } });
     }
     if (env.ACCESS_LOG === "on") console.log(logLine(request, path, response, Date.now() - start));

@@ -77,6 +77,14 @@ test("the document, its page and the files of the page are served", async () => 
   expect(await (await at("/docs")).text()).toContain("/docs/swagger-ui-bundle.js");
 });
 
+test("it is healthy, and ready as long as its tables are there", async () => {
+  expect([(await at("/healthz")).status, await (await at("/readyz")).text()]).toEqual([200, "ready\n"]);
+  await env.DB.prepare("ALTER TABLE migrations RENAME TO elsewhere").all();
+  expect((await at("/readyz")).status).toBe(503);
+  await env.DB.prepare("ALTER TABLE elsewhere RENAME TO migrations").all();
+  expect((await at("/readyz")).status).toBe(200);
+});
+
 test("trial tokens do not travel, and nobody else is let in", async () => {
   for (const token of ["local-alice", "", "Bearer ", "token-of-carol"]) {
     const answer = await get("/engines", token);
