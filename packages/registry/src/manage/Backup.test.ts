@@ -80,6 +80,7 @@ test("a database is not backed up or restored onto itself, by a link either", as
 });
 
 test("a backup that cannot be written leaves nothing behind", async () => {
-  await expect(backUp(file.database, join(directory, "no/such/place.sqlite"))).rejects.toThrow(/./);
+  const path = join(directory, "no/such/place.sqlite");
+  await expect(backUp(file.database, path)).rejects.toThrow(`${path} cannot be written: does its directory exist`);
   expect(await readdir(directory)).not.toContain("no");
 });

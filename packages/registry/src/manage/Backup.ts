@@ -1,5 +1,5 @@
 // Decides: how a database is copied while it is used, and how a copy takes its place again.
-import { open, rename, rm, stat } from "node:fs/promises";
+import { access, constants, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { backup, type DatabaseSync } from "node:sqlite";
 import { migrations } from "../api/Migrations.ts";
@@ -29,6 +29,10 @@ export interface BackupSummary {
 export const backUp = async (database: DatabaseSync, path: string): Promise<BackupSummary> => {
   // Renamed over the database, a copy would take the file away from whoever has it open: their next writes would be lost.
   if (await isSame(database.location() ?? "", path)) throw new BackupError(`${path} is the database itself`);
+  // Asked first: SQLite's own complaint would read as if the database could not be opened.
+  await access(dirname(path), constants.W_OK).catch(() => {
+    throw new BackupError(`${path} cannot be written: does its directory exist, and may this user write there?`);
+  });
   const partial = `${path}.partial`;
   await rm(partial, { force: true });
   try {
