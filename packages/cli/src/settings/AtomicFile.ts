@@ -1,5 +1,15 @@
 // Writes a file as a whole or not at all.
-import { closeSync, fsyncSync, mkdirSync, openSync, realpathSync, renameSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { dirname } from "node:path";
 
 /** A file that could not be written, said in a sentence. */
@@ -61,7 +71,7 @@ export const beginAtomically = (path: string, mode = 0o600): PendingFile => {
     }
   };
   const target = attempt(() => {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeDirectory(dirname(path));
     return realPath(path);
   });
   attempt(() => {
@@ -84,6 +94,18 @@ export const beginAtomically = (path: string, mode = 0o600): PendingFile => {
       }),
     discard,
   };
+};
+
+/** Not the recursive `mkdirSync`: that one never ends where the system makes no directories, e.g. under /proc. */
+const makeDirectory = (path: string): void => {
+  if (existsSync(path)) return;
+  if (dirname(path) !== path) makeDirectory(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    // Somebody else may have made it meanwhile.
+    if ((error as { code?: string }).code !== "EEXIST") throw error;
+  }
 };
 
 const realPath = (path: string): string => {
