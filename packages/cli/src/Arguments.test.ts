@@ -24,6 +24,7 @@ test("flags stand before the command, behind it and between its values", () => {
     ["-o", "json", "get", "a", "b", "-v"],
     ["get", "-ojson", "a", "-v", "b"],
     ["-v", "get", "a", "b", "--output=json"],
+    ["get", "a", "-o=json", "b", "-v"],
   ]) {
     const { command, flags, positionals } = read(...argv);
     expect({ path: command.path, flags, positionals }).toEqual({

@@ -56,7 +56,8 @@ export const understand = (argv: ReadonlyArray<string>): Request => {
   for (const { name, rawName, value } of options) {
     const flag = allowed.find((candidate) => candidate.name === name);
     if (flag === undefined) throw unknownFlag(rawName, command, known);
-    flags[flag.name] = valueOf(flag, value);
+    // `-o=json`, as other programs read it.
+    flags[flag.name] = valueOf(flag, rawName.startsWith("--") ? value : value?.replace(/^=/, ""));
   }
   return { kind: "run", arguments: { command, flags, positionals: checked(command, rest), passedOn: [] } };
 };
