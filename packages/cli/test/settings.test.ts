@@ -223,6 +223,29 @@ test("an API key is exchanged for a token, which is what auth token prints", asy
   expect(wrong.code).toBe(4);
 });
 
+test("an API key that cannot be exchanged now is 5, one that is refused is 4", async () => {
+  using home = makeHome();
+  const asked = (url: string, ...args: ReadonlyArray<string>) =>
+    bne(home, args, { env: { BYTENITE_BASE_URL: url, BYTENITE_API_KEY: "wrong" } });
+  const refused = await asked("http://127.0.0.1:1/v1/dev", "auth", "token");
+  expect(refused).toMatchObject({ code: 5, stdout: "" });
+  expect(refused.stderr).toMatch(/^bne: 127\.0\.0\.1:1 cannot be asked to exchange the API key .*\nPoint elsewhere/);
+  expect((await asked("http://127.0.0.1:1/v1/dev", "raw", "GET", "/engines")).code).toBe(5);
+  expect((await asked(registry.url, "auth", "token")).code).toBe(4);
+});
+
+test("a token in a variable may end with a newline; other characters that no token has are 2, and not shown", async () => {
+  using home = makeHome();
+  const env = as(registry, "alice");
+  expect(
+    (await bne(home, ["list"], { env: { ...env, BYTENITE_TOKEN: `${env["BYTENITE_TOKEN"] ?? ""}\n` } })).code,
+  ).toBe(0);
+  const broken = await bne(home, ["list"], { env: { ...env, BYTENITE_TOKEN: "half\nother" } });
+  expect(broken.code).toBe(2);
+  expect(broken.stderr).toMatch(/^bne: BYTENITE_TOKEN has line breaks/);
+  expect(broken.stderr).not.toMatch(/half|other/);
+});
+
 test("a secret is taken from stdin, never from the command line", async () => {
   using home = makeHome();
   const refused = await bne(home, ["auth", "login", "--token", "on-the-line"], {

@@ -4,6 +4,7 @@ import type { Environment } from "../terminal/Terminal.ts";
 import { loadSecret } from "./CredentialStore.ts";
 import { assertBound, assertTrustedTarget, type SecretKind } from "./Secret.ts";
 import type { Settings } from "./Settings.ts";
+import { UsageError } from "../UsageError.ts";
 
 /** What opens the API, and where it comes from. */
 export interface Credentials {
@@ -38,14 +39,22 @@ const givenCredentials = async (
 ): Promise<Credentials | undefined> => {
   const flag = flags["token"];
   if (typeof flag === "string") {
-    return { kind: "token", secret: flag === "-" ? (await readStdin()).trim() : flag, origin: "flag --token" };
+    const secret = flag === "-" ? (await readStdin()).trim() : flag;
+    return { kind: "token", secret: sendable(secret, "--token"), origin: "flag --token" };
   }
   for (const [name, kind] of [
     ["BYTENITE_TOKEN", "token"],
     ["BYTENITE_API_KEY", "api-key"],
   ] as const) {
-    const value = env[name];
-    if (value !== undefined && value !== "") return { kind, secret: value, origin: name };
+    // A variable filled from a file often ends with its newline.
+    const value = env[name]?.trim();
+    if (value !== undefined && value !== "") return { kind, secret: sendable(value, name), origin: name };
   }
   return undefined;
+};
+
+/** The secret, when a header can carry it. Throws UsageError that says where it came from, never the secret. */
+const sendable = (secret: string, origin: string): string => {
+  if (/^[\u0020-\u007e]*$/.test(secret)) return secret;
+  throw new UsageError(`${origin} has line breaks or characters beyond ASCII, which no token has`);
 };
