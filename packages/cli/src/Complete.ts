@@ -11,7 +11,7 @@ export const complete = async (shell: string, args: ReadonlyArray<string>): Prom
   const offered = offer(words);
   let candidates: ReadonlyArray<Candidate>;
   if (offered.kind === "words") candidates = offered.candidates;
-  else if (offered.what === "files") return void printText(":files\n");
+  else if (offered.what === "files") return printText(":files\n");
   else {
     const { lookUp } = await import("./CompletionLookup.ts");
     candidates = (await lookUp(offered.what, words)).map(({ value, summary }) => ({
