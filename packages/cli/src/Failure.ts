@@ -149,8 +149,13 @@ const wait = (ms: number | undefined): string => (ms === undefined ? "" : `; it 
 
 const after = ({ attempts }: EngineError): string => (attempts > 1 ? `, after ${attempts} attempts` : "");
 
-const hintFor = ({ reason }: EngineError): string | undefined => {
+const hintFor = ({ reason, url }: EngineError): string | undefined => {
   switch (reason._tag) {
+    case "NotFound":
+      // A list is found by every server that has one where we asked.
+      return /\/engines(?:\?|$)/.test(url)
+        ? `Does the base URL lack its path? It looks like ${new URL(url).origin}/v1/dev.`
+        : undefined;
     case "Unauthenticated":
     case "CredentialsFailed":
       return "Log in with `bne auth login`, or set BYTENITE_TOKEN. `bne auth status` tells what is used.";

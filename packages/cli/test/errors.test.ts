@@ -31,6 +31,13 @@ test("a tag that there is not is 3, with the closest one", async () => {
   expect((await alice("status", "zipper@9.9")).stderr).toMatch(/status of zipper@9\.9\nDid you mean zipper@0\.1\?/);
 });
 
+test("a base URL without its path is 3, and the hint shows one with it", async () => {
+  const origin = new URL(registry.url).origin;
+  const { code, stderr } = await alice("list", "--base-url", origin);
+  expect(code).toBe(3);
+  expect(stderr).toContain(`Does the base URL lack its path? It looks like ${origin}/v1/dev.\n`);
+});
+
 test("a tag that is none is 2, before anything is sent", async () => {
   registry.requests.length = 0;
   expect((await alice("get", "../secret")).code).toBe(2);
