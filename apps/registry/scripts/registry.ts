@@ -37,9 +37,6 @@ const freePort = (): Promise<number> =>
 const { values } = parseArgs({
   options: { port: { type: "string", default: "4011" }, seed: { type: "string" } },
 });
-const ended = new Promise<void>((resolve) => {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
-});
 const port = Number(values.port) || (await freePort());
 const miniflare = new Miniflare({
   host,
@@ -72,6 +69,14 @@ if (values.seed !== undefined) {
     if (statement !== "") await database.prepare(statement).run();
   }
 }
+const ended = new Promise<void>((resolve) => {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    // The emulator's own handlers would end this process at once, as if it had failed.
+    process.removeAllListeners(signal);
+    process.once(signal, () => resolve());
+  }
+});
 process.stdout.write(`ready http://${host}:${port}\n`);
 await ended;
 await miniflare.dispose();
+process.exit(0);

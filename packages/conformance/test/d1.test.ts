@@ -70,3 +70,8 @@ test.for(acceptCases)("the registry on D1 answers Accept: %s with %s", async ([a
   expect(answered.status).toBe(mediaType === undefined ? 406 : 200);
   expect(answered.headers["content-type"]).toBe(mediaType ?? "application/json");
 });
+
+test("the registry on D1 ends at SIGTERM as one that has not failed", async () => {
+  worker.kill("SIGTERM");
+  expect(await once(worker, "exit")).toEqual([0, null]);
+});
