@@ -1,7 +1,8 @@
 // Bundles bne into dist/: one chunk per command, so that each run loads what it needs.
-import { readdirSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { rolldown, type Plugin } from "rolldown";
+import { licencesOf } from "./Licences.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = `${root}dist`;
@@ -41,7 +42,11 @@ const chunkOf = (id: string): string | null => {
   return /\/cli\/src\/|fastest-levenshtein|node:(fs|os|path|module|util|events)$/.test(id) ? "base" : null;
 };
 
-const written = new Set<string>();
+/** Licences of other people's code are to go wherever it goes. */
+const licencesFile = "THIRD-PARTY-LICENSES.txt";
+
+const written = new Set<string>([licencesFile]);
+const modules: Array<string> = [];
 for (const input of [{ main: "src/main.ts" }, { keychain: "src/settings/KeychainProcess.ts" }]) {
   const bundle = await rolldown({
     cwd: root,
@@ -64,8 +69,13 @@ for (const input of [{ main: "src/main.ts" }, { keychain: "src/settings/Keychain
     codeSplitting: "main" in input ? { includeDependenciesRecursively: false, groups } : false,
   });
   await bundle.close();
-  for (const { fileName } of output) written.add(fileName);
+  for (const file of output) {
+    written.add(file.fileName);
+    if (file.type === "chunk") modules.push(...file.moduleIds);
+  }
 }
+
+writeFileSync(`${dist}/${licencesFile}`, licencesOf(modules, readFileSync(`${root}../../LICENSE`, "utf8")));
 
 // Only now what was there before goes: somebody may be running it.
 for (const name of readdirSync(dist)) if (!written.has(name)) rmSync(`${dist}/${name}`, { recursive: true });
