@@ -77,6 +77,7 @@ test("on a terminal there is colour, off it there is none, and the habits are ke
   expect(await coloured({ NO_COLOR: "1" }, "--color", "always")).toBe(true);
   expect(await piped({})).not.toContain("\u001b");
   expect(await piped({ FORCE_COLOR: "1" })).toContain("\u001b[1m");
+  expect(await piped({ FORCE_COLOR: "1" })).toContain("\u001b[32mactive\u001b[39m");
   expect(await piped({})).toMatch(/2025-06-10T14:05:21\.250Z/);
 });
 

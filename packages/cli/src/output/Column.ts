@@ -60,12 +60,13 @@ const statusLooks: Readonly<Record<string, readonly [symbol: string, style: Styl
 /** A cell of a table. `now` is given on a terminal: times are relative and the status has a symbol. */
 export const cellOf = (column: Column, record: JsonObject, now: number | undefined): Cell => {
   const text = safeText(plainValue(valueAt(record, column.path)));
-  if (now === undefined || text === "") return { text };
-  if (column.kind === "time") {
+  if (text === "") return { text };
+  if (column.kind === "time" && now !== undefined) {
     const then = Date.parse(text);
     return Number.isNaN(then) ? { text } : { text: relativeTime(then, now) };
   }
   if (column.kind !== "status") return { text };
   const [symbol, style] = statusLooks[text] ?? ["◆", "warning"];
-  return { text: `${symbol} ${text}`, style };
+  // Colour may be forced where it is no terminal.
+  return { text: now === undefined ? text : `${symbol} ${text}`, style };
 };
