@@ -40,6 +40,7 @@ export const exchange = async (
   let status: number | undefined;
   try {
     for (let redirects = 0; ; redirects++) {
+      status = undefined;
       const response = await fetch(url, init);
       status = response.status;
       if (response.type === "opaqueredirect" || (redirectStatuses.has(status) && response.headers.has("location"))) {

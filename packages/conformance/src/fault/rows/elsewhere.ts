@@ -1,6 +1,6 @@
 // The answer lies elsewhere, or behind another token.
 import { expect } from "vitest";
-import { answer, good, refuse, script } from "../Acts.ts";
+import { answer, good, refuse, resetAfter, script } from "../Acts.ts";
 import { theToken, type FaultRow } from "../FaultRow.ts";
 import type { Act, FaultServer } from "../FaultServer.ts";
 
@@ -49,6 +49,14 @@ const redirects: ReadonlyArray<FaultRow> = [
     ),
     expected: { ends: "data", ...once, arrived: 2 },
     afterwards: (server) => expect(tokensSent(server)).toEqual([theToken, theToken]),
+  },
+  {
+    name: "a redirect within the origin, to where the connection breaks",
+    act: (socket, arrived, count) =>
+      arrived.target.endsWith("?moved=1")
+        ? resetAfter(() => Buffer.alloc(0))(socket, arrived, count)
+        : redirect((target) => `${target}?moved=1`)(socket, arrived, count),
+    expected: { ends: "Unreachable", says: /The connection broke/, attempts: 4, arrived: 8, waitedMs: 350 },
   },
 ];
 
