@@ -171,3 +171,26 @@ test("any bytes under any status give an error, never an exception", () => {
     }),
   );
 });
+
+test("a token is blotted out without its scheme, and in the details as well", () => {
+  const token = "abcdef0123456789";
+  const body = JSON.stringify({
+    code: 16,
+    message: `bad token ${token}`,
+    details: [{ "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason: "BAD", metadata: { token } }],
+  });
+  const { error } = failureOf(answer(401, body, "application/json"), now, `Bearer ${token}`);
+  expect(error.serverMessage).toBe("bad token <redacted>");
+  expect(error.details).toEqual([
+    { type: "google.rpc.ErrorInfo", json: { reason: "BAD", metadata: { token: "<redacted>" } } },
+  ]);
+});
+
+test("a binary detail that repeats the token is left out, the others stay", () => {
+  const token = "abcdef0123456789";
+  const retry = anyPack(RetryInfoSchema, create(RetryInfoSchema, { retryDelay: { seconds: 2n } }));
+  const told = { typeUrl: "type.googleapis.com/google.rpc.ErrorInfo", value: utf8.encode(`\n\x10${token}`) };
+  const body = toBinary(StatusSchema, create(StatusSchema, { code: 16, details: [told, retry] }));
+  const { error } = failureOf(answer(401, body, "application/x-protobuf"), now, token);
+  expect(error.details.map(({ type }) => type)).toEqual(["google.rpc.RetryInfo"]);
+});

@@ -45,18 +45,21 @@ export const failureOf = (answer: ExchangeAnswer, nowMs: number, secret?: string
   const said = readErrorBody(answer);
   const code = said?.code ?? rpcCodeOfHttp(answer.status);
   const hintMs = retryHintMs(answer.headers, said?.details ?? [], nowMs);
+  // A server may repeat a token without the scheme it was sent with.
+  const bare = secret?.trim().split(" ").at(-1);
   // Blotted out before it is cut: a part of a token is a secret, too.
-  const message = blotted(said?.message ?? "", secret)
+  const message = blotted(said?.message ?? "", bare)
     .trim()
     .slice(0, maxServerMessageLength);
   const requestId = requestIdOf(answer.headers) ?? said?.requestId;
+  const details = (said?.details ?? []).flatMap((detail) => blottedDetail(detail, bare));
   const error = new EngineError({
     reason: reasonOf(code, answer.status, hintMs),
     url: publicUrl(answer.url),
     attempts: 1,
     status: answer.status,
     code,
-    details: said?.details ?? [],
+    details,
     ...(message === "" ? {} : { serverMessage: message }),
     ...(requestId === undefined ? {} : { requestId }),
   });
@@ -68,6 +71,15 @@ const minSecretLength = 6;
 
 const blotted = (text: string, secret: string | undefined): string =>
   secret === undefined || secret.length < minSecretLength ? text : text.replaceAll(secret, "<redacted>");
+
+/** Bytes cannot be blotted out without being spoiled: a binary detail that repeats the secret is left out. */
+const blottedDetail = (detail: ErrorDetail, secret: string | undefined): ReadonlyArray<ErrorDetail> => {
+  const { json, binary } = detail;
+  const text = json === undefined ? new TextDecoder().decode(binary) : JSON.stringify(json);
+  const clean = blotted(text, secret);
+  if (clean === text) return [detail];
+  return json === undefined ? [] : [{ ...detail, json: JSON.parse(clean) as JsonObject }];
+};
 
 /** The id under which the server knows the request, by the usual headers. */
 export const requestIdOf = (headers: Headers): string | undefined =>
