@@ -105,6 +105,8 @@ test.for<[values: Record<string, string>, details: ReadonlyArray<ErrorDetail>, h
   [{}, [retryInfoJson("-1s")], undefined],
   [{}, [{ type: "google.rpc.RetryInfo", json: {} }], undefined],
   [{}, [{ type: "google.rpc.RetryInfo", binary: new Uint8Array([0x0a, 0x7f]) }], undefined],
+  // Seconds as text, where a number belongs.
+  [{}, [{ type: "google.rpc.RetryInfo", binary: new Uint8Array([0x0a, 0x03, 0x0a, 0x01, 0x78]) }], undefined],
   [{}, [{ type: "google.rpc.ErrorInfo", json: { retryDelay: "1s" } }, retryInfoJson("2s")], 2_000],
 ])("headers %j with details %j ask for %s ms", ([values, details, hintMs]) => {
   expect(retryHintMs(headers(values), details, now)).toBe(hintMs);

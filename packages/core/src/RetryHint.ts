@@ -47,7 +47,10 @@ const retryDelayMs = (binary: Uint8Array): number | undefined => {
     const delay = fieldsOf(binary).get(1);
     if (!(delay instanceof Uint8Array)) return undefined;
     const fields = fieldsOf(delay);
-    return Math.max(0, Number(fields.get(1) ?? 0) * 1000 + Math.ceil(Number(fields.get(2) ?? 0) / 1e6));
+    const seconds = fields.get(1) ?? 0n;
+    const nanos = fields.get(2) ?? 0n;
+    if (typeof seconds !== "bigint" || typeof nanos !== "bigint") return undefined;
+    return Math.max(0, Number(seconds) * 1000 + Math.ceil(Number(nanos) / 1e6));
   } catch {
     // A detail that cannot be read is no hint.
     return undefined;
