@@ -1,5 +1,7 @@
 // Decides: when a slow request gets a second one beside it, and which of the two answers counts.
+import { AttemptFailure } from "./Failure.ts";
 import type { Hedging, HedgingTools } from "./Hedging.ts";
+import { retryClassOf } from "./Retry.ts";
 
 export type { Hedging, HedgingTools } from "./Hedging.ts";
 
@@ -18,7 +20,8 @@ export const observedAnswers = 200;
 
 /**
  * Hedging for the option `hedging` of a client. The second request is paid from the retry budget; without means there is
- * none. The first good answer wins and the other request is aborted; when both fail, the first failure counts. A request
+ * none. The first good answer, or refusal that no other request could change, wins and the other request is
+ * aborted; when both fail otherwise, the first request's failure counts. A request
  * that fails before the delay is not hedged but retried. Throws RangeError for options that cannot be.
  */
 export const hedging = (options: HedgingOptions = {}): Hedging => {
@@ -80,9 +83,23 @@ const raced = async <A>(
 };
 
 const firstGood = async <A>(first: Promise<A>, second: Promise<A>): Promise<A> => {
+  // Where both failed, the first one's failure is told.
+  const end = await Promise.any([decided(first), decided(second)]).catch(() => undefined);
+  if (end === undefined) return first;
+  if ("refusal" in end) throw end.refusal;
+  return end.answer;
+};
+
+type Decided<A> = { readonly answer: A } | { readonly refusal: AttemptFailure };
+
+/** An answer, or a refusal that stands. A 401 does not: the other request may be on its way with a new token. */
+const decided = async <A>(sent: Promise<A>): Promise<Decided<A>> => {
   try {
-    return await Promise.any([first, second]);
-  } catch {
-    return first;
+    return { answer: await sent };
+  } catch (cause) {
+    if (!(cause instanceof AttemptFailure)) throw cause;
+    const { reason } = cause.error;
+    if (reason._tag === "Unauthenticated" || retryClassOf(reason) !== "final") throw cause;
+    return { refusal: cause };
   }
 };

@@ -45,11 +45,11 @@ test("when both fail, the first failure is told", async () => {
   await using server = await startServer((_request, response) => {
     held.push(response);
     if (held.length !== 2) return;
-    json(held[1] as ServerResponse, 404, { code: 5, message: "second" });
-    json(held[0] as ServerResponse, 403, { code: 7, message: "first" });
+    json(held[1] as ServerResponse, 503, { code: 14, message: "second" });
+    json(held[0] as ServerResponse, 429, { code: 8, message: "first" });
   });
-  const client = createEngineClient(options(server.baseUrl, 0));
-  await expect(client.get("zipper")).rejects.toMatchObject({ reason: { _tag: "PermissionDenied" } });
+  const client = createEngineClient({ ...options(server.baseUrl, 0), retry: { maxAttempts: 1 } });
+  await expect(client.get("zipper")).rejects.toMatchObject({ reason: { _tag: "RateLimited" } });
 });
 
 test("without a fixed delay nothing is hedged until enough answers were seen; then the percentile is", async () => {
@@ -75,4 +75,12 @@ test("without a fixed delay nothing is hedged until enough answers were seen; th
 
 test.for([[{ delayMs: -1 }], [{ percentile: 1 }], [{ percentile: 0 }]])("%j is refused", ([options]) => {
   expect(() => hedging(options)).toThrow(RangeError);
+});
+
+test("an answer that no other attempt could change ends the wait for the first request", async () => {
+  await using server = await startServer((_request, response, count) => {
+    if (count === 2) json(response, 404, { code: 5, message: "no such engine" });
+  });
+  const client = createEngineClient({ ...options(server.baseUrl, 0), attemptTimeoutMs: 2_000 });
+  await expect(client.get("zipper")).rejects.toMatchObject({ reason: { _tag: "NotFound" }, attempts: 2 });
 });
