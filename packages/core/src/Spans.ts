@@ -35,9 +35,11 @@ export const inAttemptSpan = <A>(
   attempt: (span: Tracer.Span | undefined) => Effect.Effect<A, AttemptFailure>,
 ): Effect.Effect<A, AttemptFailure> =>
   isObserved(fiber)
-    ? Effect.useSpan("GET", spanOptions(plan), (span) =>
-        Effect.onExit(attempt(span), (exit) => Effect.sync(() => describeEnd(span, plan.state, exit))),
-      )
+    ? Effect.useSpan("GET", spanOptions(plan), (span) => {
+        // The status of the attempt before says nothing of this one.
+        plan.state.status = undefined;
+        return Effect.onExit(attempt(span), (exit) => Effect.sync(() => describeEnd(span, plan.state, exit)));
+      })
     : attempt(undefined);
 
 const spanOptions = ({ subject, origin, state }: AttemptPlan<unknown>): Tracer.SpanOptionsNoTrace => {

@@ -57,6 +57,16 @@ test("a call is a span, each attempt one below it, by the conventions of HTTP cl
   );
 });
 
+test("an attempt without an answer does not carry the status of the one before", async () => {
+  await using server = await startServer((_request, response, count) =>
+    count === 1 ? json(response, 503, {}) : response.destroy(),
+  );
+  const [, , first, second] = await traced({ baseUrl: server.baseUrl, retry: { baseDelayMs: 0, maxAttempts: 2 } });
+  expect(first?.attributes.get("http.response.status_code")).toBe(503);
+  expect(second?.attributes.get("error.type")).toBe("Unreachable");
+  expect(second?.attributes.has("http.response.status_code")).toBe(false);
+});
+
 test("no attribute of a span holds the token", async () => {
   await using server = await startServer((_request, response) => json(response, 401, { code: 16, message: secret }));
   const spans = await traced({ baseUrl: server.baseUrl });
