@@ -40,11 +40,14 @@ export interface AttemptPlan<A> {
   readonly run: (signal: AbortSignal, clock: Clock.Clock, span: Span | undefined) => Promise<A>;
 }
 
-/** Attempts it until it succeeds, fails for good, or runs out of attempts, budget or time. */
-export const attempts = <A>(plan: AttemptPlan<A>): Effect.Effect<A, AttemptFailure> =>
+/**
+ * Attempts it until it succeeds, fails for good, or runs out of attempts, budget or time. `start` is when the call began, on
+ * the monotonic clock, where that is not now.
+ */
+export const attempts = <A>(plan: AttemptPlan<A>, start?: bigint): Effect.Effect<A, AttemptFailure> =>
   Effect.withFiber((fiber) => {
     const clock = fiber.getRef(Clock.Clock);
-    return attemptFrom(1, 0, { plan, clock, fiber, start: clock.monotonicTimeNanosUnsafe() });
+    return attemptFrom(1, 0, { plan, clock, fiber, start: start ?? clock.monotonicTimeNanosUnsafe() });
   });
 
 /** The attempts after a first one that failed; `start` is when that one began, on the monotonic clock. */
@@ -71,7 +74,8 @@ const remainingMs = ({ plan, clock, start }: Course<unknown>): number =>
 
 /** The attempt with this number and, as long as they may be, those after it. `lastCost` is what this one was paid with. */
 const attemptFrom = <A>(count: number, lastCost: number, course: Course<A>): Effect.Effect<A, AttemptFailure> =>
-  Effect.matchEffect(attempt(course, count === 1 ? course.plan.settings.deadlineMs : remainingMs(course)), {
+  // In whole milliseconds, so that the deadline of a call that begins now is the whole one.
+  Effect.matchEffect(attempt(course, Math.ceil(remainingMs(course))), {
     onSuccess: (value) => {
       course.plan.budget.refund(lastCost);
       return Effect.succeed(value);
@@ -140,9 +144,13 @@ const guarded = <A>(
     );
   });
 
-/** Whether the origin showed itself able to answer; undefined when nobody waited for it. */
+/** Whether the origin showed itself able to answer; undefined when nobody waited for it, or it was not asked for want of a token. */
 const soundness = (exit: Exit.Exit<unknown, AttemptFailure>): boolean | undefined => {
   if (Exit.isSuccess(exit)) return true;
   const failure = Exit.findErrorOption(exit);
-  return failure._tag === "None" ? undefined : retryClassOf(failure.value.error.reason) !== "transient";
+  if (failure._tag === "None" || failure.value.exhausted) return undefined;
+  const { reason } = failure.value.error;
+  // Final for the call, and yet no answer.
+  if (reason._tag === "TimedOut" || reason._tag === "Unreachable") return false;
+  return retryClassOf(reason) !== "transient";
 };

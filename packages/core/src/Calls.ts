@@ -1,5 +1,6 @@
 // Decides: how a call becomes an answer: which form is asked, whose numbers are believed, what is handed out.
 import { create, type JsonValue, type DescMessage, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
+import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import { attempts, type AttemptPlan, type CallState } from "./Attempts.ts";
 import { endpoints, pathOf, type EndpointName } from "./Endpoint.ts";
@@ -91,14 +92,17 @@ export const send = <N extends EndpointName>({
   name,
   plan,
   inFlight,
-}: PreparedCall<N>): Effect.Effect<Answer<ResponseOf<N>>, EngineError> => {
-  const exchanged = Effect.mapBoth(attempts(plan), {
-    onSuccess: (received) => answerOf(received, plan.state),
-    onFailure: (failure) => failure.error.withAttempts(plan.state.requests),
+}: PreparedCall<N>): Effect.Effect<Answer<ResponseOf<N>>, EngineError> =>
+  Effect.withFiber((fiber) => {
+    // Who waits for another's exchange, and has to begin anew after all, has no more time for that.
+    const start = fiber.getRef(Clock.Clock).monotonicTimeNanosUnsafe();
+    const exchanged = Effect.mapBoth(attempts(plan, start), {
+      onSuccess: (received) => answerOf(received, plan.state),
+      onFailure: (failure) => failure.error.withAttempts(plan.state.requests),
+    });
+    const sent = inCallSpan(exchanged, name, endpoints[name].path);
+    return inFlight === undefined ? sent : shared(inFlight, plan.subject.url, sent, copyOf);
   });
-  const sent = inCallSpan(exchanged, name, endpoints[name].path);
-  return inFlight === undefined ? sent : shared(inFlight, plan.subject.url, sent, copyOf);
-};
 
 /** Messages can be changed, so each caller gets its own. */
 const copyOf = <T>(answer: Answer<T>): Answer<T> => ({ ...answer, data: structuredClone(answer.data) });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { breaker } from "../src/FailureRateBreaker.ts";
-import { createEngineClient, type EngineEvent } from "../src/promise.ts";
+import { createEngineClient, type EngineError, type EngineEvent } from "../src/promise.ts";
 import { json, startServer } from "./LocalServer.ts";
 
 test("a client with a breaker stops asking an origin that fails, and says for how long", async () => {
@@ -17,4 +17,40 @@ test("a client with a breaker stops asking an origin that fails, and says for ho
   await expect(client.get("d")).rejects.toMatchObject({ reason: { _tag: "CircuitOpen" }, attempts: 0 });
   expect(server.requests).toHaveLength(3);
   expect(events.filter(({ type }) => type === "breaker")).toMatchObject([{ state: "open" }]);
+});
+
+test("a deadline without an answer counts as a failure of the origin", async () => {
+  await using server = await startServer(() => {});
+  const client = createEngineClient({
+    baseUrl: server.baseUrl,
+    format: "json",
+    deadlineMs: 20,
+    breaker: breaker({ minimumRequests: 2, openMs: 60_000 }),
+  });
+  for (const tag of ["a", "b"])
+    await expect(client.get(tag)).rejects.toMatchObject({ reason: { _tag: "TimedOut", scope: "deadline" } });
+  await expect(client.get("c")).rejects.toMatchObject({ reason: { _tag: "CircuitOpen" } });
+});
+
+test("a probe for which no token could be had says nothing of the origin: the circuit does not close", async () => {
+  const events: Array<EngineEvent> = [];
+  let sealed = false;
+  await using server = await startServer((_request, response) => json(response, 503, { code: 14, message: "down" }));
+  const client = createEngineClient({
+    baseUrl: server.baseUrl,
+    format: "json",
+    retry: { maxAttempts: 1 },
+    breaker: breaker({ minimumRequests: 1, openMs: 1 }),
+    onEvent: (event) => void events.push(event),
+    token: () => {
+      if (sealed) throw new Error("the vault is sealed");
+      return "a-token";
+    },
+  });
+  await client.get("a").catch(() => {});
+  sealed = true;
+  const failure = () => client.get("b").catch((error: EngineError) => error.reason._tag);
+  await expect.poll(failure).toBe("CredentialsFailed");
+  const states = events.flatMap((event) => (event.type === "breaker" ? [event.state] : []));
+  expect(states).toEqual(["open", "half-open"]);
 });
