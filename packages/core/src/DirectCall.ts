@@ -71,8 +71,9 @@ const firstAttempt = <N extends EndpointName>(
       begin(plan, liveClock, undefined, plan.settings.deadlineMs, end);
       return;
     }
+    let abort: (() => void) | undefined;
     const onAbort = (): void => {
-      abort();
+      abort?.();
       reject(signal.reason);
     };
     const over =
@@ -82,11 +83,13 @@ const firstAttempt = <N extends EndpointName>(
         then(value);
       };
     signal.addEventListener("abort", onAbort, { once: true });
-    const abort = begin(plan, liveClock, undefined, plan.settings.deadlineMs, {
+    abort = begin(plan, liveClock, undefined, plan.settings.deadlineMs, {
       succeed: over(end.succeed),
       fail: over(end.fail),
       die: over(end.die),
     });
+    // What sends the request may itself have aborted the signal.
+    if (signal.aborted) abort();
   });
 
 const run = async <A>(effect: Effect.Effect<A, EngineError>, signal: AbortSignal | undefined): Promise<A> => {

@@ -99,12 +99,13 @@ const makeCalls = (parts: ClientParts): EngineCalls => {
       Stream.suspend(() => {
         const { maxPages } = partsOfCall(parts, options).settings.limits;
         return Stream.paginate({ page: params, pages: 1 }, ({ page, pages }) =>
-          Effect.flatMap(list(page, options), (answer) => {
-            const next = nextPage(page, answer);
-            if (next !== undefined && pages >= maxPages) return Effect.fail(tooManyPages(parts, maxPages));
-            const following = next === undefined ? undefined : { page: next, pages: pages + 1 };
-            return Effect.succeed([answer.engines, Option.fromUndefinedOr(following)] as const);
-          }),
+          pages > maxPages
+            ? Effect.fail(tooManyPages(parts, maxPages))
+            : Effect.map(list(page, options), (answer) => {
+                const next = nextPage(page, answer);
+                const following = next === undefined ? undefined : { page: next, pages: pages + 1 };
+                return [answer.engines, Option.fromUndefinedOr(following)] as const;
+              }),
         );
       }),
   };

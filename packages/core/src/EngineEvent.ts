@@ -90,12 +90,14 @@ export type EngineEvent =
   | UnknownFieldsEvent
   | TrustEvent;
 
-/** A listener that throws must not take a call down. */
+/** A listener that throws, or rejects later, must not take a call or a process down. */
 export const harmless =
   (listener: (event: EngineEvent) => void): ((event: EngineEvent) => void) =>
   (event) => {
     try {
-      listener(event);
+      // `async` functions are listeners to TypeScript, too.
+      const told: unknown = listener(event);
+      if (told instanceof Promise) told.catch(() => {});
     } catch {
       // Its own affair.
     }
