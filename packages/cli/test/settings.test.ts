@@ -246,6 +246,17 @@ test("a token in a variable may end with a newline; other characters that no tok
   expect(broken.stderr).not.toMatch(/half|other/);
 });
 
+test("logging out of a keychain that does not answer says that the secret may still be there", async () => {
+  using home = makeHome();
+  writeUserFile(home, '{"profiles":{"default":{"credentials":"keychain"}}}');
+  const { code, stderr } = await bne(home, ["auth", "logout"]);
+  expect(code).toBe(5);
+  expect(stderr).toMatch(
+    /^bne: The keychain did not remove the credentials of profile default, so they may still be in it\n/,
+  );
+  expect((await bne(home, ["auth", "logout"])).stderr).toBe("Profile default had none.\n");
+});
+
 test("a secret is taken from stdin, never from the command line", async () => {
   using home = makeHome();
   const refused = await bne(home, ["auth", "login", "--token", "on-the-line"], {

@@ -60,17 +60,21 @@ export const storeSecret = async (
   return { place, where: inKeychain ? "the keychain" : path };
 };
 
-/** Forgets the secret of a profile; false when there was none. */
-export const removeSecret = async (settings: Settings, profileName: string): Promise<boolean> => {
+/** How forgetting a secret ended; `unanswered`: it may still be in the keychain, which did not answer or did not find it. */
+export type Removal = "removed" | "none" | "unanswered";
+
+/** Forgets the secret of a profile. */
+export const removeSecret = async (settings: Settings, profileName: string): Promise<Removal> => {
   const place = settings.profiles[profileName]?.["credentials"];
-  const gone = place === "keychain" && (await askKeychain({ action: "remove", account: profileName }))?.done === true;
+  const answer = place === "keychain" ? await askKeychain({ action: "remove", account: profileName }) : { done: false };
   const removed = await removeFromFile(credentialsFile(settings.userFile), profileName);
   if (place !== undefined)
     await changeConfig(settings.userFile, [
       [["profiles", profileName, "credentials"], undefined],
       [["profiles", profileName, "kind"], undefined],
     ]);
-  return gone || removed;
+  if (answer === undefined || (place === "keychain" && !answer.done)) return "unanswered";
+  return answer.done || removed ? "removed" : "none";
 };
 
 const removeFromFile = async (path: string, profileName: string): Promise<boolean> => {

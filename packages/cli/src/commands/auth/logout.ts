@@ -1,12 +1,20 @@
 // Forgets the stored credentials of the profile.
 import { exitCodes } from "../../ExitCode.ts";
+import { CommandError } from "../../Failure.ts";
 import type { Invocation } from "../../Invocation.ts";
 import { removeSecret } from "../../settings/CredentialStore.ts";
 
 export const run = async ({ settings, notes, env }: Invocation): Promise<number> => {
   const removed = await removeSecret(settings, settings.profileName);
+  if (removed === "unanswered") {
+    throw new CommandError(
+      `The keychain did not remove the credentials of profile ${settings.profileName}, so they may still be in it`,
+      exitCodes.unavailable,
+      "They are not used any more; remove bytenite-engines there when you can.",
+    );
+  }
   notes.note(
-    removed
+    removed === "removed"
       ? `Forgot the credentials of profile ${settings.profileName}.`
       : `Profile ${settings.profileName} had none.`,
   );

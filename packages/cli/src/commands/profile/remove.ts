@@ -9,12 +9,13 @@ export const run = async (invocation: Invocation): Promise<number> => {
   const { settings, notes } = invocation;
   const name = positional(invocation, 0);
   assertProfile(settings, name);
-  await removeSecret(settings, name);
+  const removal = await removeSecret(settings, name);
   const inUse = (await readConfig(settings.userFile))["profile"] === name;
   await changeConfig(settings.userFile, [
     [["profiles", name], undefined],
     ...(inUse ? ([[["profile"], undefined]] as const) : []),
   ]);
+  if (removal === "unanswered") notes.warn("the keychain did not remove its credentials, so they may still be in it");
   notes.note(`Removed profile ${name}.`);
   return exitCodes.ok;
 };
