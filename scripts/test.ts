@@ -4,4 +4,5 @@ import { installSystemPackages } from "./SystemPackages.ts";
 
 await installSystemPackages();
 await run("turbo", ["run", "build", "--output-logs=errors-only"]);
-await run("vitest", ["run", ...process.argv.slice(2)]);
+// Projects do not inherit these from the root configuration, and a busy machine may take its time.
+await run("vitest", ["run", "--test-timeout=60000", "--hook-timeout=120000", ...process.argv.slice(2)]);

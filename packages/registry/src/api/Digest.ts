@@ -6,6 +6,9 @@ const selectorDigits = 16;
 /** Tokens whose digest is remembered by this process, so that a busy token is hashed once. */
 const maxRemembered = 10_000;
 
+/** Longest token that is remembered so, in characters: strangers' tokens are, too, and must not fill the memory. */
+const maxRememberedLength = 1_024;
+
 /** What is stored of a secret. `selector` finds the row, `bytes` (the whole SHA-256) decides. */
 export interface SecretDigest {
   readonly selector: string;
@@ -21,6 +24,7 @@ export const digestOf = async (secret: string): Promise<SecretDigest> => {
   if (known !== undefined) return known;
   const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", utf8.encode(secret)));
   const digest = { selector: hexOf(bytes).slice(0, selectorDigits), bytes };
+  if (secret.length > maxRememberedLength) return digest;
   if (remembered.size >= maxRemembered) remembered.clear();
   remembered.set(secret, digest);
   return digest;
