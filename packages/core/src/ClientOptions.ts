@@ -143,6 +143,16 @@ const assertSettings = (settings: CallSettings): void => {
     assertAbove(name, value, name === "maxAttempts" || name === "factor" ? 1 : 0);
   if (!Number.isInteger(retry.maxAttempts))
     throw new RangeError(`maxAttempts must be a whole number, not ${retry.maxAttempts}`);
+  for (const [name, value] of Object.entries(settings.headers)) assertHeader(name, value);
+};
+
+/** The value is not shown: it may be a secret. */
+const assertHeader = (name: string, value: string): void => {
+  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name))
+    throw new TypeError(`headers: ${JSON.stringify(name)} is no name of a header`);
+  if (typeof value !== "string" || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
+    throw new TypeError(`headers: the value of ${name} is no text that a header can carry`);
+  }
 };
 
 const assertAbove = (name: string, value: number, least: number): void => {

@@ -85,7 +85,7 @@ const makeCalls = (parts: ClientParts): EngineCalls => {
   ): Effect.Effect<Answer<ResponseOf<N>>, EngineError> =>
     Effect.suspend(() => call(partsOfCall(parts, options), name, tag, request));
   const withResponse: EngineCalls["withResponse"] = {
-    list: (params, options) => ask("list", undefined, listRequest(params), options),
+    list: (params, options) => Effect.suspend(() => ask("list", undefined, listRequest(params), options)),
     get: (tag, options) => ask("get", tag, messageRequest(options), options),
     status: (tag, options) => ask("status", tag, messageRequest(options), options),
   };

@@ -6,6 +6,7 @@ import type * as Fiber from "effect/Fiber";
 import * as Option from "effect/Option";
 import * as Tracer from "effect/Tracer";
 import type { AttemptPlan, CallState } from "./Attempts.ts";
+import { endpoints } from "./Endpoint.ts";
 import type { AttemptFailure } from "./Failure.ts";
 
 const nativeTracer = /* @__PURE__ */ Context.get(Context.empty(), Tracer.Tracer);
@@ -49,6 +50,7 @@ const spanOptions = ({ subject, origin, state }: AttemptPlan<unknown>): Tracer.S
     "url.full": subject.url,
     "server.address": hostname,
     ...(port === "" ? {} : { "server.port": Number(port) }),
+    ...(subject.endpoint === "credentials" ? {} : { "url.template": endpoints[subject.endpoint].path }),
   };
   if (state.requests > 0) attributes["http.request.resend_count"] = state.requests;
   return { kind: "client", attributes };

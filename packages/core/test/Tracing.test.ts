@@ -45,6 +45,7 @@ test("a call is a span, each attempt one below it, by the conventions of HTTP cl
     "http.request.method": "GET",
     "http.response.status_code": 503,
     "error.type": "Unavailable",
+    "url.template": "/engines/{engine_tag}",
     "url.full": `${server.baseUrl}/engines/zipper@0.1`,
   });
   expect(first?.attributes.has("http.request.resend_count")).toBe(false);
