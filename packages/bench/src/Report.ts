@@ -51,11 +51,11 @@ export const markdownOf = ({ figure, result }: Measured): string => {
 };
 
 /** The whole file. */
-export const benchmarksFile = (machine: string, measured: ReadonlyArray<Measured>): string =>
+export const benchmarksFile = (command: string, machine: string, measured: ReadonlyArray<Measured>): string =>
   [
     "# Benchmarks",
     "",
-    "Written by `pnpm bench --write`. All contenders of a figure ran in one run, in short rounds that took turns; figures are",
+    `Written by \`${command}\`. All contenders of a figure ran in one run, in short rounds that took turns; figures are`,
     "medians of the rounds, ratios are medians of the ratios round by round, and the range is that of the middle half.",
     "",
     `Machine: ${machine}.`,

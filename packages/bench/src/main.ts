@@ -30,6 +30,9 @@ for (const figure of figures) {
   process.stdout.write(textOf({ figure, result }));
 }
 if (values.write) {
-  writeFileSync(fileURLToPath(new URL("../../../BENCHMARKS.md", import.meta.url)), benchmarksFile(machine, measured));
+  writeFileSync(
+    fileURLToPath(new URL("../../../BENCHMARKS.md", import.meta.url)),
+    benchmarksFile(["pnpm bench", ...process.argv.slice(2)].join(" "), machine, measured),
+  );
 }
 if (measured.some(({ result }) => result.rows.some(({ holds }) => holds === false))) process.exitCode = 1;
