@@ -164,13 +164,26 @@ const hintFor = ({ reason, url }: EngineError): string | undefined => {
     case "Unreachable":
       return reason.problem === "dns" || reason.problem === "refused"
         ? "Point elsewhere with --base-url URL, BYTENITE_BASE_URL, or `bne profile set NAME --base-url URL`."
-        : undefined;
+        : "`bne doctor` looks at the way to the server, its certificate included.";
     case "TimedOut":
       return "Give it more time with --deadline 2m.";
     case "Undecodable":
       return "Try --format json; `bne raw GET PATH` shows the answer as it is.";
-    default:
-      return undefined;
+    case "InvalidArgument":
+      return "`bne help COMMAND` shows what it takes; a tag looks like name, name@1 or name@1.2.";
+    case "RateLimited":
+    case "Unavailable":
+    case "CircuitOpen":
+      return "Try again later; `bne doctor` tells how the server is.";
+    case "TooLarge":
+      return "Ask for less at once with --limit.";
+    case "RedirectRefused":
+      return "Set --base-url to the address that the server redirects to, if you trust it with your token.";
+    case "Unimplemented":
+    case "Rejected":
+    case "Conflict":
+    case "DataLoss":
+      return "`bne doctor` tells what kind of server this is.";
   }
 };
 

@@ -72,6 +72,7 @@ test("too many requests is 5, with the wait that the server asks for", async () 
   const { code, stderr } = await failing({ status: 429, hint: { kind: "retry-after", seconds: 3600 } }, "list");
   expect(code).toBe(5);
   expect(stderr).toMatch(/too many requests \(429\); it asks to wait 60 min/);
+  expect(stderr).toContain("bne doctor");
 });
 
 test("no answer in time is 5, and nothing listening is 5", async () => {
