@@ -68,6 +68,8 @@ test.skipIf(!hasOpenssl)("a certificate that nobody vouches for is 5, at once, a
   registry.requests.length = 0;
   const { code, stderr } = await bne(home, ["list"], { env });
   expect(code).toBe(5);
-  expect(stderr).toMatch(/^bne: The TLS certificate or handshake of localhost:\d+ is not acceptable \(\w+\)\n$/);
+  expect(stderr).toMatch(
+    /^bne: The TLS certificate or handshake of localhost:\d+ is not acceptable \(\w+\)\n`bne doctor` .*\n$/,
+  );
   expect(registry.requests).toHaveLength(0);
 });
