@@ -30,7 +30,7 @@ const leanBuiltins: Plugin = {
 
 /** What only some commands need, each for itself. */
 const apart =
-  /\/(commands\/.*|Complet\w+|Help|Version|AccessToken|ApiKey|doctor\/\w+|Engine(Difference|Snapshot)|YamlWriter|JqFilter|CredentialStore|Keychain|SecretInput|main|LiveText|PlainText|ProfileNames|SmallHeap)\.ts$/;
+  /\/(commands\/.*|Complet\w+|Help|Version|AccessToken|AccessTokenFiles|ApiKey|doctor\/\w+|Engine(Difference|Snapshot)|YamlWriter|JqFilter|CredentialStore|Keychain|SecretInput|main|LiveText|PlainText|ProfileNames|SmallHeap)\.ts$/;
 /** What every command that asks the API needs. */
 const asking =
   /\/(core|proto)\/src\/|\/node_modules\/(effect|@bufbuild)\/|node:http$|\/cli\/src\/(HttpFetch|Client|Pages|TagHints|Redaction|settings\/ProfileFiles|output\/\w+)\.ts$/;

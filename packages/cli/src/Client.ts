@@ -16,19 +16,23 @@ export const credentials = async (invocation: Invocation): Promise<Credentials |
   return credentialsOf(settings, given.flags, env, () => readSecretLine(invocation, "Token"));
 };
 
-/** The token option of credentials. */
+/** The token option of credentials; tokens for an API key are kept in the cache directory. */
 export const tokenOption = async (
   found: Credentials | undefined,
+  cache: string,
 ): Promise<NonNullable<ClientOptions["token"]> | undefined> => {
   if (found?.kind !== "api-key") return found?.secret;
-  const { apiKey } = await import("@bytenite-engines/core/api-key");
-  return apiKey(found.secret);
+  const [{ apiKey }, { keptAccessTokens }] = await Promise.all([
+    import("@bytenite-engines/core/api-key"),
+    import("./settings/AccessTokenFiles.ts"),
+  ]);
+  return keptAccessTokens(apiKey(found.secret), found.secret, cache);
 };
 
 /** The client of this run. */
 export const clientOf = async (invocation: Invocation): Promise<PromiseEngineClient> => {
   const { settings, notes, directories, arguments: given } = invocation;
-  const token = await tokenOption(await credentials(invocation));
+  const token = await tokenOption(await credentials(invocation), directories.cache);
   const baseUrl = settings.text("baseUrl") ?? "";
   if (
     typeof given.flags["token"] === "string" &&

@@ -80,7 +80,7 @@ const keptEngines = async (
   } catch {
     // Not there, or half of it: asked anew.
   }
-  const engines = await askedEngines(baseUrl, found);
+  const engines = await askedEngines(baseUrl, found, cache);
   writeAtomically(path, JSON.stringify(engines));
   return engines;
 };
@@ -88,10 +88,11 @@ const keptEngines = async (
 const askedEngines = async (
   baseUrl: string,
   found: Awaited<ReturnType<typeof credentialsOf>>,
+  cache: string,
 ): Promise<ReadonlyArray<EngineName>> => {
   const { createEngineClient } = await import("@bytenite-engines/core/promise");
   const { tokenOption } = await import("./Client.ts");
-  const token = await tokenOption(found);
+  const token = await tokenOption(found, cache);
   const client = createEngineClient({
     baseUrl,
     fetch: httpFetch,

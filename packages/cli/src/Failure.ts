@@ -152,8 +152,8 @@ const after = ({ attempts }: EngineError): string => (attempts > 1 ? `, after ${
 const hintFor = ({ reason, url }: EngineError): string | undefined => {
   switch (reason._tag) {
     case "NotFound":
-      // A list is found by every server that has one where we asked.
-      return /\/engines(?:\?|$)/.test(url)
+      // A list, and the exchange of a key, are found by every server that has them where we asked.
+      return /\/(?:engines|auth\/access_token)(?:\?|$)/.test(url)
         ? `Does the base URL lack its path? It looks like ${new URL(url).origin}/v1/dev.`
         : undefined;
     case "Unauthenticated":

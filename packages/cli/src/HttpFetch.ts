@@ -75,7 +75,7 @@ const decoded = async (
 };
 
 /** Headers without the cost of the class of that name, which loads all of `fetch`. */
-class PlainHeaders {
+export class PlainHeaders {
   readonly #values = new Map<string, string>();
 
   constructor(raw: ReadonlyArray<string>) {

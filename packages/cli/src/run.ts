@@ -88,6 +88,7 @@ const invocationOf = async (given: Arguments, signal: AbortSignal): Promise<Invo
   );
   // Who reads the notes may go as well; that is no reason to end.
   process.stderr.on("error", () => {});
+  for (const warning of settings.warnings) notes.warn(warning);
   return {
     arguments: given,
     env,

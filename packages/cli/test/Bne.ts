@@ -1,9 +1,9 @@
 // Runs the real bin as a process, in a home of its own.
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The file that is run. */
@@ -50,6 +50,21 @@ export const makeHome = (): Home => {
   };
 };
 
+/** Writes the user's file of settings. */
+export const writeUserFile = (home: Home, text: string): void => {
+  mkdirSync(dirname(home.userFile), { recursive: true });
+  writeFileSync(home.userFile, text);
+};
+
+/** The environment in which a shell finds bne by its name, and bne a registry as one of its users. */
+export const installed = (home: Home, registry: RegistryFacts, user: string): Record<string, string> => {
+  const bin = join(home.path, "bin");
+  mkdirSync(bin, { recursive: true });
+  symlinkSync(binPath, join(bin, "bne"));
+  const path = [bin, dirname(process.execPath), home.env["PATH"]].join(":");
+  return { ...home.env, ...as(registry, user), PATH: path };
+};
+
 /** Starts bne in a home. */
 export const startBne = (
   home: Home,
@@ -67,6 +82,13 @@ export const bne = async (home: Home, args: ReadonlyArray<string>, options: RunO
   return result;
 };
 
+/** The bytes that a started process writes, which text would spoil. */
+export const bytesOf = async (child: ChildProcessWithoutNullStreams): Promise<Uint8Array> => {
+  const chunks: Array<Uint8Array> = [];
+  for await (const chunk of child.stdout) chunks.push(chunk as Uint8Array);
+  return Buffer.concat(chunks);
+};
+
 /** What a started process says until it ends. */
 export const resultOf = async (child: ChildProcessWithoutNullStreams): Promise<Result> => {
   let stdout = "";
@@ -77,11 +99,14 @@ export const resultOf = async (child: ChildProcessWithoutNullStreams): Promise<R
   return { code, stdout, stderr };
 };
 
+/** Where a registry is, and who may ask it. */
+interface RegistryFacts {
+  readonly url: string;
+  readonly tokens: Readonly<Record<string, string>>;
+}
+
 /** Environment that points at a registry as one of its users. */
-export const as = (
-  registry: { readonly url: string; readonly tokens: Readonly<Record<string, string>> },
-  user: string,
-): Record<string, string> => ({
+export const as = (registry: RegistryFacts, user: string): Record<string, string> => ({
   BYTENITE_BASE_URL: registry.url,
   BYTENITE_TOKEN: registry.tokens[user] ?? "",
 });

@@ -96,7 +96,7 @@ const schemaOf = async (
   tell: Tell,
 ): Promise<SchemaEvidence | undefined> => {
   const { settings, notes, signal, directories } = invocation;
-  const token = await tokenOption(key);
+  const token = await tokenOption(key, directories.cache);
   const options: ClientOptions = {
     deadlineMs: Number(settings.of("deadline").value),
     retry: { maxAttempts: Number(settings.of("attempts").value) },

@@ -26,15 +26,19 @@ export const run = async (invocation: Invocation): Promise<number> => {
     propagateTrace: false,
   });
   notes.progress(`asking for ${url}`);
-  const answer = await exchanger.get({
-    url,
-    headers: {
-      accept: textOf(invocation, "accept") ?? "application/json",
-      ...(token === undefined ? {} : { authorization: token }),
-    },
-    endpoint: "list",
-    signal,
-  });
+  const asked = (token: string | undefined): ReturnType<typeof exchanger.get> =>
+    exchanger.get({
+      url,
+      headers: {
+        accept: textOf(invocation, "accept") ?? "application/json",
+        ...(token === undefined ? {} : { authorization: token }),
+      },
+      endpoint: "list",
+      signal,
+    });
+  let answer = await asked(token);
+  if (answer.status === 401 && found?.kind === "api-key")
+    answer = await asked(await accessToken(invocation, found, token));
   notes.progress(undefined);
   if (isOn(invocation, "include")) {
     notes.line(`${answer.status} ${new URL(url).host}`);

@@ -3,9 +3,11 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Arguments, FlagValue } from "../Arguments.ts";
 import type { Environment } from "../terminal/Terminal.ts";
+import { safeText } from "../text/SafeText.ts";
 import { UsageError } from "../UsageError.ts";
 import { readConfig, type ConfigValues } from "./ConfigFile.ts";
 import { readSetting, settingOf, settingsTable, type Setting } from "./Setting.ts";
+import { unknownKeys } from "./UnknownKeys.ts";
 
 /** Name of the file that a project may have. */
 export const projectFileName = ".bne.json";
@@ -37,6 +39,8 @@ export interface Settings {
   readonly userFile: string;
   /** The project's file, if there is one. */
   readonly projectFile: string | undefined;
+  /** Sentences about what the files say that has no effect. */
+  readonly warnings: ReadonlyArray<string>;
 }
 
 /** Where settings are looked for. */
@@ -76,6 +80,13 @@ export const loadSettings = async ({ flags, env, cwd, userFile }: SettingSources
     profiles,
     userFile,
     projectFile,
+    warnings: [
+      ...unknownKeys(user, "user", userFile),
+      ...Object.entries(profiles).flatMap(([name, values]) =>
+        unknownKeys(values, "profile", `profile ${safeText(name)} in ${userFile}`),
+      ),
+      ...unknownKeys(project, "project", projectFile ?? ""),
+    ],
   };
 };
 

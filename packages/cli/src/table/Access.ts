@@ -16,6 +16,7 @@ export const accessCommands: ReadonlyArray<Command> = [
     details: [
       "The secret is read from stdin, or asked for without showing it. It goes to the keychain of the system when there is one, else to a file that only you can read.",
       "It is bound to the base URL of the profile and is never sent elsewhere.",
+      "An API key is exchanged for an access token, which is kept in a file that only you can read, in the cache directory, until shortly before it expires.",
     ],
     flags: [
       { name: "with-token", kind: "switch", summary: "Read an access token (the default)" },
@@ -36,6 +37,7 @@ export const accessCommands: ReadonlyArray<Command> = [
   {
     path: ["auth", "logout"],
     summary: "Forget the stored credentials of the profile",
+    details: ["The access tokens that API keys were exchanged for are forgotten, too, those of all profiles."],
     examples: [{ line: "bne auth logout", explains: "From the keychain and from the file" }],
     load: () => import("../commands/auth/logout.ts"),
   },
@@ -111,7 +113,9 @@ export const accessCommands: ReadonlyArray<Command> = [
   {
     path: ["cache", "clear"],
     summary: "Remove what was kept to be faster",
-    details: ["What was learned about servers, and tags for completion. Nothing is lost by it."],
+    details: [
+      "What was learned about servers, tags for completion, and access tokens that API keys were exchanged for. Nothing is lost by it.",
+    ],
     examples: [{ line: "bne cache clear", explains: "Everything is fetched anew" }],
     load: () => import("../commands/cache/clear.ts"),
   },

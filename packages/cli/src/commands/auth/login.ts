@@ -1,13 +1,14 @@
 // Stores an access token or an API key.
 import { exitCodes } from "../../ExitCode.ts";
 import { isOn, type Invocation } from "../../Invocation.ts";
+import { forgetAccessTokens } from "../../settings/AccessTokenFiles.ts";
 import { storeSecret } from "../../settings/CredentialStore.ts";
 import type { SecretKind } from "../../settings/Secret.ts";
 import { readSecretLine } from "../../terminal/SecretInput.ts";
 import { UsageError } from "../../UsageError.ts";
 
 export const run = async (invocation: Invocation): Promise<number> => {
-  const { settings, notes, arguments: given } = invocation;
+  const { settings, notes, arguments: given, directories } = invocation;
   const kind: SecretKind = isOn(invocation, "with-api-key") ? "api-key" : "token";
   if (kind === "api-key" && isOn(invocation, "with-token")) {
     throw new UsageError("--with-token and --with-api-key exclude each other");
@@ -23,6 +24,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
   if (!/^[\u0021-\u007e]+$/.test(secret))
     throw new UsageError("A token or key has no spaces and no characters beyond ASCII");
   const baseUrl = settings.text("baseUrl") ?? "";
+  forgetAccessTokens(directories.cache);
   notes.progress("asking the keychain");
   const { where } = await storeSecret(settings, { kind, secret, baseUrl }, !isOn(invocation, "no-keychain"));
   notes.progress(undefined);

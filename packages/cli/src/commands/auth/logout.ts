@@ -2,9 +2,11 @@
 import { exitCodes } from "../../ExitCode.ts";
 import { CommandError } from "../../Failure.ts";
 import type { Invocation } from "../../Invocation.ts";
+import { forgetAccessTokens } from "../../settings/AccessTokenFiles.ts";
 import { removeSecret } from "../../settings/CredentialStore.ts";
 
-export const run = async ({ settings, notes, env }: Invocation): Promise<number> => {
+export const run = async ({ settings, notes, env, directories }: Invocation): Promise<number> => {
+  forgetAccessTokens(directories.cache);
   const removed = await removeSecret(settings, settings.profileName);
   if (removed === "unanswered") {
     throw new CommandError(

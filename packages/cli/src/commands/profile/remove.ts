@@ -1,14 +1,16 @@
 // Removes a profile and its credentials.
 import { exitCodes } from "../../ExitCode.ts";
 import { positional, type Invocation } from "../../Invocation.ts";
+import { forgetAccessTokens } from "../../settings/AccessTokenFiles.ts";
 import { changeConfig, readConfig } from "../../settings/ConfigFile.ts";
 import { removeSecret } from "../../settings/CredentialStore.ts";
 import { assertProfile } from "../../settings/ProfileNames.ts";
 
 export const run = async (invocation: Invocation): Promise<number> => {
-  const { settings, notes } = invocation;
+  const { settings, notes, directories } = invocation;
   const name = positional(invocation, 0);
   assertProfile(settings, name);
+  forgetAccessTokens(directories.cache);
   const removal = await removeSecret(settings, name);
   const inUse = (await readConfig(settings.userFile))["profile"] === name;
   await changeConfig(settings.userFile, [

@@ -1,0 +1,66 @@
+// Keeps access tokens that API keys were exchanged for until they expire: one file each, for the user alone.
+import { createHash } from "node:crypto";
+import { rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { ExpiringToken, TokenOption } from "@bytenite-engines/core/promise";
+import { FileError, reasonOf, writeAtomically } from "./AtomicFile.ts";
+import { textOf } from "./ConfigFile.ts";
+import { expiryMsOf } from "./TokenLife.ts";
+
+/** A token is not used in the last part of its life: so long, or a tenth of it if that is shorter; in milliseconds. */
+const unusedMs = 60_000;
+
+const directoryIn = (cache: string): string => join(cache, "access-tokens");
+
+/** The digest in the name tells neither the key nor the server. */
+const fileOf = (cache: string, baseUrl: string, apiKey: string): string =>
+  join(directoryIn(cache), `${createHash("sha256").update(`${baseUrl}\0${apiKey}`).digest("hex").slice(0, 32)}.json`);
+
+/**
+ * The source, asked only when no token of an earlier run is left. When one run asks a second time, the first token was
+ * refused or is over, so it gets a new one. A token that does not say until when it lives is not kept.
+ */
+export const keptAccessTokens = (source: TokenOption, apiKey: string, cache: string): TokenOption => {
+  let asked = false;
+  return async (context) => {
+    const path = fileOf(cache, context.baseUrl, apiKey);
+    const kept = asked ? undefined : tokenIn(path, context.nowMs);
+    asked = true;
+    if (kept !== undefined) return kept;
+    const fetched = typeof source === "string" ? source : await source(context);
+    keep(path, typeof fetched === "string" ? { token: fetched } : fetched, context.nowMs);
+    return fetched;
+  };
+};
+
+/** Forgets all of them. Throws FileError. */
+export const forgetAccessTokens = (cache: string): void => {
+  try {
+    rmSync(directoryIn(cache), { recursive: true, force: true });
+  } catch (error) {
+    throw new FileError(`Cannot remove ${directoryIn(cache)}: ${reasonOf(error)}`, { cause: error });
+  }
+};
+
+const keep = (path: string, { token, expiresAtMs = expiryMsOf(token) }: ExpiringToken, nowMs: number): void => {
+  try {
+    if (expiresAtMs === undefined) return rmSync(path, { force: true });
+    const usedUntilMs = Math.floor(expiresAtMs - Math.min(unusedMs, Math.max(0, expiresAtMs - nowMs) / 10));
+    writeAtomically(path, JSON.stringify({ token, usedUntilMs, expiresAtMs }));
+  } catch {
+    // The next run exchanges the key again.
+  }
+};
+
+const tokenIn = (path: string, nowMs: number): ExpiringToken | undefined => {
+  try {
+    const ours = process.platform === "win32" || (statSync(path).mode & 0o077) === 0;
+    const { token, usedUntilMs, expiresAtMs } = JSON.parse(textOf(path) ?? "") as Record<string, unknown>;
+    if (ours && typeof token === "string" && Number(usedUntilMs) > nowMs)
+      return { token, expiresAtMs: Number(expiresAtMs) };
+    rmSync(path);
+  } catch {
+    // Not there, not whole, or not to be touched: as if there were none.
+  }
+  return undefined;
+};
