@@ -58,6 +58,7 @@ test("what is passed on is passed on as it is", () => {
 test("help and version are seen wherever they stand", () => {
   expect(understand(["auth", "login", "--help"])).toEqual({ kind: "help", words: ["auth", "login"] });
   expect(understand(["list", "-V"])).toEqual({ kind: "version" });
+  expect(understand([])).toEqual({ kind: "help", words: [] });
 });
 
 test("any words are understood or refused as a usage error, and nothing else happens", () => {

@@ -50,6 +50,7 @@ export const understand = (argv: ReadonlyArray<string>): Request => {
   const options = tokens.filter((token) => token.kind === "option");
   if (options.some(({ name }) => name === "help")) return { kind: "help", words };
   if (options.some(({ name }) => name === "version")) return { kind: "version" };
+  if (tokens.length === 0) return { kind: "help", words: [] };
   const { command, rest } = commandOf(words);
   const flags: Record<string, FlagValue> = {};
   const allowed = flagsOf(command);

@@ -129,7 +129,8 @@ test("a wrong command line is 2, with what was meant", async () => {
     [["list", "--jq", ".", "--output", "csv"], "--jq works on JSON"],
     [["list", "--columns", "name", "--output", "json"], "Choose fields of JSON with --jq"],
     [["get", "zipper", "passthrough", "--output", "protobuf"], "--output protobuf is for one engine"],
-    [[], "No command is given"],
+    [["--quiet"], "No command is given"],
+    [["versions", "zipper@0.1"], "For all of its versions: bne versions zipper"],
   ] as const) {
     const { code, stdout, stderr } = await alice(...args);
     expect({ args, code, stdout }).toEqual({ args, code: 2, stdout: "" });

@@ -1,11 +1,9 @@
 import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
 import { spawn } from "node:child_process";
-import { mkdirSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { nameOf } from "../src/Command.ts";
 import { commands, flagsOf } from "../src/CommandTable.ts";
-import { as, binPath, bne, makeHome, resultOf, type Home } from "./Bne.ts";
+import { bne, installed, makeHome, resultOf, type Home } from "./Bne.ts";
 
 let registry: TestRegistry;
 let home: Home;
@@ -14,10 +12,7 @@ let env: Record<string, string>;
 beforeAll(async () => {
   registry = await startRegistry();
   home = makeHome();
-  const bin = join(home.path, "bin");
-  mkdirSync(bin);
-  symlinkSync(binPath, join(bin, "bne"));
-  env = { ...home.env, ...as(registry, "alice"), PATH: `${bin}:${join(process.execPath, "..")}:${home.env["PATH"]}` };
+  env = installed(home, registry, "alice");
   // The example about a database of one's own has one.
   const made = spawn("bne", ["registry", "import", "--user", "alice", "--database", "registry.db", "-"], {
     env,
@@ -59,6 +54,10 @@ test("every command has help with its flags, examples and exit codes, on stdout"
     for (const text of result.stdout.split("\n").filter((text) => !text.startsWith("  ")))
       expect(text.length).toBeLessThanOrEqual(100);
   }
+});
+
+test("without a word it shows help, as `--help` does", async () => {
+  expect(await bne(home, [])).toEqual(await bne(home, ["--help"]));
 });
 
 test("help for a group shows its commands, help for nothing known is 2", async () => {

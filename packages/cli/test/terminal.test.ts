@@ -1,8 +1,8 @@
 import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { widthOf } from "../src/text/Width.ts";
-import { as, bne, makeHome, type Home } from "./Bne.ts";
-import { onTerminal } from "./Pty.ts";
+import { as, binPath, bne, makeHome, type Home } from "./Bne.ts";
+import { onTerminal, programOnTerminal } from "./Pty.ts";
 
 /** Names are checked by the registry; descriptions are free, and so are the other texts. */
 const hostile =
@@ -45,6 +45,17 @@ for (const columns of [40, 80, 200]) {
     expect(screen.some((line) => line.includes("ago"))).toBe(columns >= 80);
   });
 }
+
+test("a terminal that was never told its size has 80 columns", async () => {
+  const run = programOnTerminal("bash", ["-c", `stty cols 0 rows 0; "${process.execPath}" "${binPath}" list`], home, {
+    columns: 80,
+    env: { ...env("bob"), PAGER: "cat" },
+  });
+  expect(await run.ended).toBe(0);
+  const screen = await run.screen();
+  expect(screen[0]).toMatch(/^name +version/);
+  expect(Math.max(...screen.map(widthOf))).toBeGreaterThan(60);
+});
 
 test("numbers stand on the right and long text is cut with an ellipsis", async () => {
   const run = onTerminal(home, ["list", "--columns", "name,minCpu,description", "--no-pager"], {

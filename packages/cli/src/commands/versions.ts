@@ -6,14 +6,22 @@ import { exitCodes } from "../ExitCode.ts";
 import { CommandError } from "../Failure.ts";
 import { isOn, positional, type Invocation } from "../Invocation.ts";
 import { openOutput } from "../output/OpenOutput.ts";
-import { engineRecord, engineShape } from "../output/Records.ts";
+import { engineShape, listedRecord } from "../output/Records.ts";
 import { pagesOf } from "../Pages.ts";
 import { didYouMean } from "../Suggestion.ts";
 import { safeText } from "../text/SafeText.ts";
+import { UsageError } from "../UsageError.ts";
 
 export const run = async (invocation: Invocation): Promise<number> => {
   const { notes, signal } = invocation;
   const name = positional(invocation, 0);
+  const [bare = name] = name.split("@");
+  if (bare !== name) {
+    throw new UsageError(
+      `bne versions takes a name without version, not ${JSON.stringify(name.slice(0, 100))}`,
+      `For all of its versions: bne versions ${bare.slice(0, 100)}`,
+    );
+  }
   const writer = await openOutput(invocation, engineShape("array"));
   const client = await clientOf(invocation);
   const found: Array<Engine> = [];
@@ -31,7 +39,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
     throw new CommandError(`There is no engine named ${safeText(name)}`, exitCodes.notFound, safeText(hint));
   }
   found.sort(latestFirst);
-  await writer.write(found.map((engine) => engineRecord(engine, isOn(invocation, "show-secrets"))));
+  await writer.write(found.map((engine) => listedRecord(engine, isOn(invocation, "show-secrets"))));
   await writer.end();
   return exitCodes.ok;
 };

@@ -24,6 +24,8 @@ test("the width is that of the terminal, else of COLUMNS, else 80; off a termina
   expect(terminalOf(tty, { COLUMNS: "50" }).width).toBe(100);
   expect(terminalOf({ ...tty, columns: undefined }, { COLUMNS: "50" }).width).toBe(50);
   expect(terminalOf({ ...tty, columns: undefined }, { COLUMNS: "wide" }).width).toBe(80);
+  expect(terminalOf({ ...tty, columns: 0, rows: 0 }, {})).toMatchObject({ width: 80, height: 24 });
+  expect(terminalOf({ ...tty, columns: 0 }, { COLUMNS: "50" }).width).toBe(50);
   expect(terminalOf(pipe, { COLUMNS: "50" }).width).toBeUndefined();
 });
 

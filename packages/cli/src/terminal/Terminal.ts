@@ -27,13 +27,22 @@ export const defaultWidth = 80;
 /** Height of a terminal that does not tell it, in lines. */
 export const defaultHeight = 24;
 
+/** Width and height of a terminal, in cells and lines. One that was never told its size says 0. */
+export const sizeOf = (
+  { columns, rows }: Omit<StreamFacts, "isTTY">,
+  env: Environment,
+): { readonly width: number; readonly height: number } => ({
+  width: columns || (positive(env["COLUMNS"]) ?? defaultWidth),
+  height: rows || defaultHeight,
+});
+
 /** What a stream can show. `when` is the flag --color; it wins over NO_COLOR, that over FORCE_COLOR, that over CLICOLOR. */
 export const terminalOf = (facts: StreamFacts, env: Environment, when = "auto"): Terminal => ({
   isTTY: facts.isTTY,
   colour: coloured(facts, env, when),
   live: facts.isTTY && env["TERM"] !== "dumb",
-  width: facts.isTTY ? (facts.columns ?? positive(env["COLUMNS"]) ?? defaultWidth) : undefined,
-  height: facts.isTTY ? (facts.rows ?? defaultHeight) : undefined,
+  width: facts.isTTY ? sizeOf(facts, env).width : undefined,
+  height: facts.isTTY ? sizeOf(facts, env).height : undefined,
 });
 
 const coloured = ({ isTTY }: StreamFacts, env: Environment, when: string): boolean => {
