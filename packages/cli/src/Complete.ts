@@ -3,6 +3,9 @@ import { behindBreak, offer, splitLine, type Candidate } from "./Completer.ts";
 import { printText } from "./terminal/PlainText.ts";
 import { safeText } from "./text/SafeText.ts";
 
+/** A word that no shell acts upon when it stands on a command line. No engine, profile or flag needs more than this. */
+const plainWord = /^[A-Za-z0-9@%+=:,._/-]+$/;
+
 /** Prints one candidate a line, a tab and its summary behind it; `:files` when the shell is to offer files. */
 export const complete = async (shell: string, args: ReadonlyArray<string>): Promise<void> => {
   const [line = "", breaks = ""] = args;
@@ -20,7 +23,7 @@ export const complete = async (shell: string, args: ReadonlyArray<string>): Prom
     }));
   }
   const lines = candidates
-    .filter(({ value }) => value.startsWith(current) && value === safeText(value))
+    .filter(({ value }) => value.startsWith(current) && plainWord.test(value))
     .map(({ value, summary }) =>
       shell === "bash" ? behindBreak(value, current, breaks) : `${value}\t${safeText(summary)}`,
     );

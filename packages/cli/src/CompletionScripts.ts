@@ -2,14 +2,15 @@
 
 const bash = `# bne completion for bash: source <(bne completion bash)
 _bne() {
-  local IFS=$'\\n' reply
-  reply=$("$1" __complete bash "\${COMP_LINE:0:COMP_POINT}" "$COMP_WORDBREAKS" 2>/dev/null)
-  if [ "$reply" = ":files" ]; then
-    COMPREPLY=()
-    compopt -o default 2>/dev/null
-  else
-    COMPREPLY=($reply)
-  fi
+  local line
+  COMPREPLY=()
+  while IFS= read -r line; do
+    if [ "$line" = ":files" ]; then
+      compopt -o default 2>/dev/null
+    else
+      COMPREPLY+=("$line")
+    fi
+  done < <("$1" __complete bash "\${COMP_LINE:0:COMP_POINT}" "$COMP_WORDBREAKS" 2>/dev/null)
 }
 complete -F _bne bne
 `;

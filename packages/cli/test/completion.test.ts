@@ -1,10 +1,10 @@
 import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
 import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, symlinkSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { programOnTerminal } from "./Pty.ts";
-import { as, binPath, bne, makeHome, startBne, resultOf, type Home, type Result } from "./Bne.ts";
+import { as, bne, installed, makeHome, startBne, resultOf, type Home, type Result } from "./Bne.ts";
 
 let registry: TestRegistry;
 let home: Home;
@@ -13,11 +13,8 @@ let env: Record<string, string>;
 beforeAll(async () => {
   registry = await startRegistry();
   home = makeHome();
-  const bin = join(home.path, "bin");
-  mkdirSync(bin);
-  symlinkSync(binPath, join(bin, "bne"));
   writeFileSync(join(home.path, "backup.ndjson"), "");
-  env = { ...home.env, ...as(registry, "bob"), PATH: `${bin}:${join(process.execPath, "..")}:${home.env["PATH"]}` };
+  env = installed(home, registry, "bob");
 });
 afterAll(async () => {
   await registry.stop();
@@ -48,8 +45,8 @@ const inBash = async (line: string): Promise<ReadonlyArray<string>> => {
 };
 
 /** What an interactive shell shows when Tab is pressed behind the start of a tag. */
-const afterTab = async (shell: string, args: ReadonlyArray<string>): Promise<string> => {
-  const run = programOnTerminal(shell, args, home, { columns: 120, env: { ...env, PS1: "$ " } });
+const afterTab = async (shell: string, args: ReadonlyArray<string>, more = {}): Promise<string> => {
+  const run = programOnTerminal(shell, args, home, { columns: 120, env: { ...env, PS1: "$ ", ...more } });
   run.type(`source <(bne completion ${shell}); echo rea''dy\r`);
   await run.until(/ready\r/);
   run.type("bne get frame\t");
@@ -157,4 +154,28 @@ test("a hostile type does not reach the shell raw", async () => {
   const child = startBne(other, ["__complete", "fish", "get", "evil"], { env: as(registry, "alice") });
   const { stdout } = await resultOf(child);
   expect(stdout).toBe(String.raw`evil@1.0` + "\t" + String.raw`\u001b]0;x\u0007\n$(touch gone)` + "\n");
+});
+
+test("a word that a shell would act upon is not offered, and nothing is run at the Tab key", async () => {
+  const names = [
+    "frame;touch gone",
+    "frame$(touch gone)",
+    "frame`touch gone`",
+    "frame*",
+    "frame'x",
+    "frame x",
+    "frame-ok",
+  ];
+  const engines = names.map((name) => ({ name, version: "1.0" }));
+  const text = JSON.stringify({ engines, pagination: { total: engines.length } });
+  registry.faults.set([{ fault: { body: { text }, contentType: "application/json" } }]);
+  const run = as(registry, "alice");
+  for (const shell of ["bash", "zsh", "fish", "powershell"]) {
+    const words = shell === "bash" ? ["bne get frame", " @="] : ["get", "frame"];
+    const { stdout } = await bne(home, ["__complete", shell, ...words], { env: { ...env, ...run } });
+    expect(stdout.split("\n").map((line) => line.split("\t")[0])).toEqual(["frame-ok@1.0", ""]);
+  }
+  expect(await afterTab("bash", ["--norc"], run)).toContain("frame-ok@1.0");
+  expect(existsSync(join(home.path, "gone"))).toBe(false);
+  registry.faults.clear();
 });
