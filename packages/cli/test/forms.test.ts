@@ -1,10 +1,12 @@
-import { fromBinary } from "@bufbuild/protobuf";
-import { EngineListResponseSchema } from "@bytenite-engines/proto";
+import { fromBinary, type DescMessage } from "@bufbuild/protobuf";
+import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
 import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
-import { outputForms } from "../src/table/Flags.ts";
-import { as, bne, makeHome, startBne, type Home } from "./Bne.ts";
+import { nameOf } from "../src/Command.ts";
+import { commandAt, commands } from "../src/CommandTable.ts";
+import { outputForms, type OutputForm } from "../src/table/Flags.ts";
+import { as, bne, bytesOf, makeHome, startBne, type Home, type Result } from "./Bne.ts";
 
 let registry: TestRegistry;
 let home: Home;
@@ -18,46 +20,148 @@ afterAll(async () => {
   home[Symbol.dispose]();
 });
 
-/** Command lines, how they end, and whether the API has a protobuf message for what they print. */
-const lines: ReadonlyArray<readonly [line: string, exit: number, protobuf: boolean]> = [
-  ["list", 0, true],
-  ["list --all --type assembler", 0, true],
-  ["get word-count", 0, true],
-  ["get word-count frame-splitter", 0, false],
-  ["status word-count", 0, true],
-  ["status word-count frame-splitter", 0, false],
-  ["versions word-count", 0, true],
-  ["wait frame-splitter --for active --timeout 5s", 0, true],
-  ["diff word-count@0.9 word-count@0.10", 7, false],
-  ["doctor", 0, false],
-  ["auth status", 0, false],
-  ["profile list", 0, false],
-  ["config path", 0, false],
-  ["config get", 0, false],
-  ["config get output --show-origin", 0, false],
+/** How a command line answers each form. */
+interface Answers {
+  readonly line: string;
+  /** Default 0. */
+  readonly exit?: number;
+  /** The message that `protobuf` is; absent: the API has none for this, which is a usage error. */
+  readonly message?: DescMessage;
+  /** The forms that it writes. Default: all but protobuf, and that when there is a message. */
+  readonly forms?: ReadonlyArray<OutputForm>;
+  /** Two runs say the same. */
+  readonly steady?: false;
+}
+
+const none: ReadonlyArray<OutputForm> = [];
+const withRecords = outputForms.filter((form) => form !== "protobuf");
+
+/** Every command at least once; the test below compares with the table of commands. */
+const table: ReadonlyArray<Answers> = [
+  { line: "list", message: EngineListResponseSchema },
+  { line: "list --all --type assembler", message: EngineListResponseSchema },
+  { line: "get word-count", message: EngineSchema },
+  { line: "get word-count frame-splitter" },
+  { line: "status word-count", message: EngineMessageSchema },
+  { line: "status word-count frame-splitter" },
+  { line: "versions word-count", message: EngineListResponseSchema },
+  { line: "wait frame-splitter --for active --timeout 5s", message: EngineMessageSchema },
+  { line: "watch word-count --timeout 1ms", forms: ["ndjson"] },
+  { line: "diff word-count@0.9 word-count@0.10", exit: 7 },
+  { line: "doctor", steady: false },
+  { line: "auth status" },
+  { line: "profile list" },
+  { line: "config path" },
+  // It tells the form itself.
+  { line: "config get", steady: false },
+  { line: "config get attempts --show-origin" },
+  // These write something that is no records, or nothing: they have no --output.
+  { line: "export --all", forms: none },
+  { line: "raw GET /engines", forms: none },
+  { line: "auth login", forms: none },
+  { line: "auth logout", forms: none },
+  { line: "auth token", forms: none },
+  { line: "profile set other --attempts 2", forms: none },
+  { line: "profile use default", forms: none },
+  { line: "profile remove default", forms: none },
+  { line: "config set attempts 2", forms: none },
+  { line: "cache clear", forms: none },
+  { line: "completion bash", forms: none },
+  { line: "help list", forms: none },
 ];
 
-/** Throws when the text is not of the form. */
-const readers: Readonly<Record<string, (text: string) => unknown>> = {
+/** Command lines of the registry's own, which has no --output either. */
+const registryLines = [
+  "serve",
+  "import manifest.json --user bob",
+  "export",
+  "activate word-count --user bob",
+  "deactivate word-count --user bob",
+  "delete word-count --user bob",
+  "make-public word-count --user bob",
+  "make-private word-count --user bob",
+  "backup copy.db",
+  "restore copy.db",
+  "users",
+  "token list",
+  "key list",
+];
+
+test("every command is in the table, and every one of the registry", async () => {
+  const asked = table.map(({ line }) => commandAt(line.split(" "))?.command);
+  const names = commands.filter(({ passesOn }) => passesOn !== true).map(nameOf);
+  expect(new Set(asked.map((command) => command && nameOf(command)))).toEqual(new Set(names));
+  const { stdout } = await bne(home, ["registry", "--help"]);
+  const words = [...stdout.matchAll(/^ {2}([a-z]+) |; also (.*)$/gm)].flatMap(
+    ([, one, more]) => one ?? more?.split(", "),
+  );
+  expect(new Set(registryLines.map((line) => line.split(" ")[0]))).toEqual(new Set(words));
+});
+
+const linesOf = (text: string): ReadonlyArray<string> => text.trimEnd().split("\n");
+
+/** What a text of a form says; throws when it is none of that form. */
+const readers: Readonly<Partial<Record<OutputForm, (text: string) => unknown>>> = {
   json: (text) => JSON.parse(text),
   yaml: (text) => parse(text),
-  ndjson: (text) =>
-    text
-      .trimEnd()
-      .split("\n")
-      .map((line) => JSON.parse(line) as unknown),
+  ndjson: (text) => linesOf(text).map((line) => JSON.parse(line) as unknown),
 };
 
-for (const [line, exit, protobuf] of lines) {
-  test(`bne ${line} writes every form`, async () => {
-    for (const form of outputForms) {
-      const { code, stdout, stderr } = await bne(home, [...line.split(" "), "--output", form], {
-        env: as(registry, "bob"),
-      });
-      const refused = form === "protobuf" && !protobuf;
-      expect([form, code, stdout.length > 0]).toEqual([form, refused ? 2 : exit, !refused]);
-      expect(refused ? "" : stderr).toBe("");
-      expect([form, readers[form]?.(stdout) ?? "text"]).not.toEqual([form, null]);
+/** The records of a document: it is one, an array of them, or an envelope with the array as its first key. */
+const recordsIn = (document: unknown): unknown => {
+  if (Array.isArray(document)) return document;
+  const first = Object.values(document as object)[0] as unknown;
+  return Array.isArray(first) ? first : [document];
+};
+
+/** A usage error, which is JSON where JSON was asked for. */
+const complaintOf = (form: OutputForm, stderr: string): string => {
+  if (form !== "json" && form !== "ndjson") return stderr;
+  const { error } = JSON.parse(stderr) as { error: Record<"message" | "hint" | "reason", string> };
+  expect(error.reason).toBe("Usage");
+  return `bne: ${error.message}\n${error.hint}\n`;
+};
+
+/** It says what cannot be, and what can. */
+const complaint =
+  /^bne: (bne [a-z ]+ has no flag "--output"|bne watch does not write \w+.*|--output protobuf is for one engine|The API has no protobuf message for this)\n.+\n$/;
+
+/** Runs a line in every form at once. */
+const inEveryForm = async (words: ReadonlyArray<string>): Promise<ReadonlyMap<OutputForm, Result>> =>
+  new Map(
+    await Promise.all(
+      outputForms.map(
+        async (form) =>
+          [form, await bne(home, [...words, "--output", form], { env: as(registry, "bob"), input: "token" })] as const,
+      ),
+    ),
+  );
+
+for (const { line, exit = 0, message, forms = withRecords, steady = true } of table) {
+  test(`bne ${line}: every form, or what is wrong about it`, async () => {
+    const results = await inEveryForm(line.split(" "));
+    const said = new Map<OutputForm, unknown>();
+    for (const [form, { code, stdout, stderr }] of results) {
+      const written = forms.includes(form) || (form === "protobuf" && message !== undefined);
+      expect({ form, code, empty: stdout === "" }).toEqual({ form, code: written ? exit : 2, empty: !written });
+      expect(written ? stderr : complaintOf(form, stderr)).toMatch(written ? /^$/ : complaint);
+      if (written) said.set(form, readers[form]?.(stdout));
+    }
+    if (!said.has("json") || !steady) return;
+    const document = said.get("json");
+    expect(said.get("yaml")).toEqual(document);
+    expect(said.get("ndjson")).toEqual(recordsIn(document));
+    if (message === undefined) return;
+    const bytes = await bytesOf(startBne(home, [...line.split(" "), "-o", "protobuf"], { env: as(registry, "bob") }));
+    expect(Object.keys(fromBinary(message, bytes))).not.toContain("$unknown");
+  });
+}
+
+for (const line of registryLines) {
+  test(`bne registry ${line}: has no forms of output, and does nothing`, async () => {
+    for (const { code, stdout, stderr } of (await inEveryForm(["registry", ...line.split(" ")])).values()) {
+      expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+      expect(stderr).toMatch(/^registry: Unknown option '--output'.*\nSee registry --help\.\n$/);
     }
   });
 }
@@ -67,13 +171,12 @@ test("all pages as protobuf are one message, as YAML one document", async () => 
     "bob",
     ...Array.from({ length: 50 }, (_, index) => ({ name: `more-${index}`, version: "1.0" })),
   );
-  const child = startBne(home, ["list", "--all", "--output", "protobuf"], { env: as(registry, "bob") });
-  const chunks: Array<Uint8Array> = [];
-  for await (const chunk of child.stdout) chunks.push(chunk as Uint8Array);
-  const message = fromBinary(EngineListResponseSchema, Buffer.concat(chunks));
+  const env = as(registry, "bob");
+  const bytes = await bytesOf(startBne(home, ["list", "--all", "--output", "protobuf"], { env }));
+  const message = fromBinary(EngineListResponseSchema, bytes);
   expect([message.engines.length, message.pagination?.total, message.pagination?.hasNext]).toEqual([53, 53, false]);
-  const { stdout } = await bne(home, ["list", "--all", "--output", "yaml"], { env: as(registry, "bob") });
+  const { stdout } = await bne(home, ["list", "--all", "--output", "yaml"], { env });
   const documents = parseAllDocuments(stdout).map((document) => document.toJS() as { engines: Array<object> });
   expect(documents.map(({ engines }) => engines.length)).toEqual([53]);
-  expect((await bne(home, ["get", "more-4x"], { env: as(registry, "bob") })).stderr).toMatch(/Did you mean more-4/);
+  expect((await bne(home, ["get", "more-4x"], { env })).stderr).toMatch(/Did you mean more-4/);
 });

@@ -16,6 +16,7 @@ import type { Shape } from "../output/Shape.ts";
 import { tableText } from "../output/TableWriter.ts";
 import { pagesOf } from "../Pages.ts";
 import { liveText } from "../terminal/LiveText.ts";
+import { sizeOf } from "../terminal/Terminal.ts";
 import { safeText } from "../text/SafeText.ts";
 import { UsageError } from "../UsageError.ts";
 import { defaultIntervalMs } from "./wait.ts";
@@ -24,8 +25,12 @@ export const run = async (invocation: Invocation): Promise<number> => {
   const options = outputOptions(invocation);
   const shape = engineShape("array");
   const form = options.jq === undefined ? formOf(options, shape) : "ndjson";
-  if (form !== "table" && form !== "wide" && form !== "ndjson") {
-    if (options.named) throw new UsageError(`watch does not write ${form}`, "Use --output table or ndjson.");
+  const tabular = form === "table" || form === "wide";
+  if (options.named && form !== "ndjson" && !(tabular && invocation.terminal.live)) {
+    throw new UsageError(
+      `bne watch does not write ${form}${tabular ? " where it cannot be kept up to date" : ""}`,
+      tabular ? "Use --output ndjson off a terminal." : "Use --output ndjson, or table on a terminal.",
+    );
   }
   const live = form !== "ndjson" && invocation.terminal.live;
   const client = await clientOf(invocation);
@@ -75,23 +80,24 @@ const unlessGone = async (call: Promise<Engine>): Promise<Engine | undefined> =>
 };
 
 const table = async (invocation: Invocation, client: PromiseEngineClient, shape: Shape): Promise<number> => {
-  const { terminal, stdout } = invocation;
+  const { terminal, stdout, env } = invocation;
   const { columns, headers } = outputOptions(invocation);
   const screen = liveText(stdout);
   try {
     for await (const snapshot of looks(invocation, client)) {
       // Asked each time: the window may have another size by now.
+      const { width, height } = sizeOf(process.stdout, env);
       const { lines } = tableText(
         {
           columns: columns === undefined ? shape.columns : askedColumns(columns, shape.known),
           headers,
           asked: columns !== undefined,
-          terminal: { ...terminal, width: process.stdout.columns },
+          terminal: { ...terminal, width },
           now: Date.now,
         },
         [...snapshot.values()],
       );
-      await screen.show(fitted(lines, process.stdout.rows));
+      await screen.show(fitted(lines, height));
     }
   } finally {
     screen.end();
