@@ -31,17 +31,15 @@ export const readBody = async (response: Response, limits: BodyLimits): Promise<
   // Reading in one go is cheaper. It is bounded where the length is known and no decompression can stretch it; another
   // origin's answer in a browser may be compressed without saying so here.
   if (announced !== undefined && !response.headers.has("content-encoding") && response.type !== "cors") {
-    const bytes = await wholeBody(response);
+    // `bytes()` spares a copy where the runtime has it (Node 22, browsers since 2025).
+    const bytes =
+      typeof response.bytes === "function" ? await response.bytes() : new Uint8Array(await response.arrayBuffer());
     if (bytes.byteLength > limits.maxDecodedBodyBytes)
       throw new TooLargeBody("maxDecodedBodyBytes", limits.maxDecodedBodyBytes);
     return bytes;
   }
   return readStream(response, limits.maxDecodedBodyBytes);
 };
-
-/** `bytes()` spares a copy where the runtime has it (Node 22, browsers since 2025). */
-const wholeBody = async (response: Response): Promise<Uint8Array<ArrayBuffer>> =>
-  typeof response.bytes === "function" ? response.bytes() : new Uint8Array(await response.arrayBuffer());
 
 const announcedLength = (response: Response): number | undefined => {
   const header = response.headers.get("content-length");

@@ -9,7 +9,7 @@ import { read, UnreadableBody, type Reading } from "./Reading.ts";
 import { request, type Answered, type RequestPlan } from "./Requester.ts";
 import { schemaDigestHeader } from "./SchemaDigest.ts";
 import { publicUrl } from "./Transport.ts";
-import { readTrusted, UntrustedAnswer } from "./trust/TrustedAnswer.ts";
+import { firstForm, UntrustedAnswer, weigh, type Asking as Reader } from "./trust/TrustedAnswer.ts";
 
 /** The schema of the response message of an endpoint. */
 export type ResponseSchemaOf<N extends EndpointName> = (typeof endpoints)[N]["response"];
@@ -22,8 +22,6 @@ export interface Received<N extends EndpointName> {
   readonly unknownFields: ReadonlyMap<string, JsonValue>;
 }
 
-type Asking = Omit<RequestPlan, "accept">;
-
 type Formed<N extends EndpointName> = Reading<ResponseSchemaOf<N>> & {
   readonly answered: Answered;
   readonly digest: string | null;
@@ -33,23 +31,30 @@ type Formed<N extends EndpointName> = Reading<ResponseSchemaOf<N>> & {
 export const readAnswer = async <N extends EndpointName>(
   parts: ClientParts,
   name: N,
-  asking: Asking,
+  asking: RequestPlan,
 ): Promise<Received<N>> => {
   const { trust, origin } = parts;
+  const ready = trust.ready(origin);
+  if (ready !== undefined) await ready;
   const schema: ResponseSchemaOf<N> = endpoints[name].response;
-  const prefers = formatToAsk(parts, asking);
   const course: Course = { last: undefined };
-  const ask = (format: Format, fresh: boolean): Promise<Formed<N>> =>
-    askFor(parts, name, course.last === undefined ? asking : asWitness(asking, course.last, fresh), format, course);
+  const reading: Reader<ResponseSchemaOf<N>, Formed<N>> = {
+    trust,
+    origin,
+    schema,
+    prefers: formatToAsk(parts, asking),
+    ask: (format, fresh) =>
+      askFor(parts, name, course.last === undefined ? asking : asWitness(asking, course.last, fresh), format, course),
+    onNews: newsTeller(parts, asking),
+  };
+  const form = firstForm(reading);
   try {
-    const { message, answer } = await readTrusted({
-      trust,
-      origin,
-      schema,
-      prefers,
-      ask,
-      onNews: newsTeller(parts, asking),
-    });
+    // The first answer is nearly always the only one: it goes without a promise for each of the steps that follow.
+    const answered = await request(parts, asking, mediaTypeOf(form));
+    const first =
+      formed(parts, name, asking, form, answered, course) ?? (await askFor(parts, name, asking, "json", course));
+    const trusted = weigh(reading, form, first);
+    const { message, answer } = trusted instanceof Promise ? await trusted : trusted;
     assertSize(message, answer.answered, asking);
     if (parts.emit !== undefined) tellUnknown(parts, asking, message, answer);
     return { answered: answer.answered, format: answer.format, data: message, unknownFields: unknownOf(answer) };
@@ -67,7 +72,7 @@ export const readAnswer = async <N extends EndpointName>(
   }
 };
 
-const formatToAsk = (parts: ClientParts, { settings, clock }: Asking): "auto" | Format => {
+const formatToAsk = (parts: ClientParts, { settings, clock }: RequestPlan): "auto" | Format => {
   if (settings.format !== "auto") return settings.format;
   return parts.memory.preferred(parts.origin, clock.currentTimeMillisUnsafe()) === "json" ? "json" : "auto";
 };
@@ -85,7 +90,7 @@ const cacheTraces = ["cache-status", "age", "via"];
  * and not to be made out of the first answer by a cache that can do that (5.2.1.6). The field is left out where no cache
  * shows: a browser would ask the server first whether pages may send it.
  */
-const asWitness = (asking: Asking, { answer }: Answered, fresh: boolean): Asking => {
+const asWitness = (asking: RequestPlan, { answer }: Answered, fresh: boolean): RequestPlan => {
   if (!fresh && cacheTraces.every((name) => answer.headers.get(name) === null)) return asking;
   const headers = { ...asking.settings.headers, "cache-control": fresh ? "no-cache, no-transform" : "no-transform" };
   return { ...asking, settings: { ...asking.settings, headers } };
@@ -95,22 +100,34 @@ const asWitness = (asking: Asking, { answer }: Answered, fresh: boolean): Asking
 const askFor = async <N extends EndpointName>(
   parts: ClientParts,
   name: N,
-  asking: Asking,
+  asking: RequestPlan,
   format: Format,
   course: Course,
 ): Promise<Formed<N>> => {
-  const answered = await request(parts, { ...asking, accept: mediaTypeOf(format) });
+  const answered = await request(parts, asking, mediaTypeOf(format));
+  return formed(parts, name, asking, format, answered, course) ?? askFor(parts, name, asking, "json", course);
+};
+
+/** What an answer is; undefined when the server says that it has no protobuf. Throws AttemptFailure. */
+const formed = <N extends EndpointName>(
+  parts: ClientParts,
+  name: N,
+  asking: RequestPlan,
+  format: Format,
+  answered: Answered,
+  course: Course,
+): Formed<N> | undefined => {
   course.last = answered;
   if (answered.answer.status === 406 && format === "protobuf") {
     noteForm(parts, asking, "json");
-    return askFor(parts, name, asking, "json", course);
+    return undefined;
   }
   const reading = readSuccess(name, answered, asking);
   if (format === "protobuf") noteForm(parts, asking, reading.format);
   return { ...reading, answered, digest: answered.answer.headers.get(schemaDigestHeader) };
 };
 
-const noteForm = (parts: ClientParts, { subject, clock }: Asking, answered: Format): void => {
+const noteForm = (parts: ClientParts, { subject, clock }: RequestPlan, answered: Format): void => {
   if (parts.memory.note(parts.origin, answered, clock.currentTimeMillisUnsafe()) && answered === "json") {
     parts.emit?.({ ...subject, type: "fallback", asked: "protobuf", answered });
   }
@@ -119,7 +136,7 @@ const noteForm = (parts: ClientParts, { subject, clock }: Asking, answered: Form
 const readSuccess = <N extends EndpointName>(
   name: N,
   answered: Answered,
-  asking: Asking,
+  asking: RequestPlan,
 ): Reading<ResponseSchemaOf<N>> => {
   const { answer, token } = answered;
   if (answer.status < 200 || answer.status > 299) {
@@ -136,7 +153,7 @@ const readSuccess = <N extends EndpointName>(
 const assertSize = (
   message: MessageShape<ResponseSchemaOf<EndpointName>>,
   answered: Answered,
-  { settings }: Asking,
+  { settings }: RequestPlan,
 ): void => {
   const { maxEnginesPerPage } = settings.limits;
   if (!("engines" in message) || message.engines.length <= maxEnginesPerPage) return;
@@ -160,7 +177,7 @@ const errorOf = ({ answer }: Answered, reason: EngineErrorReason, cause?: unknow
   });
 };
 
-const newsTeller = (parts: ClientParts, { subject }: Asking): Parameters<typeof readTrusted>[0]["onNews"] =>
+const newsTeller = (parts: ClientParts, { subject }: RequestPlan): Reader<never, never>["onNews"] =>
   parts.emit === undefined ? undefined : (news) => parts.emit?.({ ...subject, ...news });
 
 const nothing: ReadonlyMap<string, JsonValue> = new Map();
@@ -173,7 +190,7 @@ const maxUnknownFields = 100;
 
 const tellUnknown = <N extends EndpointName>(
   parts: ClientParts,
-  { subject }: Asking,
+  { subject }: RequestPlan,
   message: MessageShape<ResponseSchemaOf<N>>,
   answer: Formed<N>,
 ): void => {

@@ -29,7 +29,6 @@ export interface RequesterParts {
 export interface RequestPlan {
   readonly subject: EventSubject;
   readonly url: string;
-  readonly accept: string;
   readonly settings: CallSettings;
   readonly state: CallState;
   readonly clock: Clock.Clock;
@@ -48,18 +47,25 @@ export interface Answered {
 }
 
 /** Sends one request; a 401 is answered with a new token and one more request, once in a call. Rejects with AttemptFailure. */
-export const request = (parts: RequesterParts, plan: RequestPlan): Promise<Answered> => {
+export const request = (parts: RequesterParts, plan: RequestPlan, accept: string): Promise<Answered> => {
   const token = tokenOf(parts, plan);
   const sent =
-    typeof token === "object" ? token.then((fetched) => send(parts, plan, fetched)) : send(parts, plan, token);
-  return parts.renewable ? renewed(parts, plan, sent) : sent;
+    typeof token === "object"
+      ? token.then((fetched) => send(parts, plan, accept, fetched))
+      : send(parts, plan, accept, token);
+  return parts.renewable ? renewed(parts, plan, accept, sent) : sent;
 };
 
-const renewed = async (parts: RequesterParts, plan: RequestPlan, sent: Promise<Answered>): Promise<Answered> => {
+const renewed = async (
+  parts: RequesterParts,
+  plan: RequestPlan,
+  accept: string,
+  sent: Promise<Answered>,
+): Promise<Answered> => {
   const answered = await sent;
   if (answered.answer.status !== 401 || plan.state.renewed) return answered;
   plan.state.renewed = true;
-  return send(parts, plan, await tokenOf(parts, plan, answered.token));
+  return send(parts, plan, accept, await tokenOf(parts, plan, answered.token));
 };
 
 /** Not a promise where the token is at hand, as it nearly always is. */
@@ -78,9 +84,14 @@ const failedToken = (plan: RequestPlan, cause: unknown): never => {
   throw new AttemptFailure(error, { exhausted: true });
 };
 
-const send = async (parts: RequesterParts, plan: RequestPlan, token: string | undefined): Promise<Answered> => {
+const send = async (
+  parts: RequesterParts,
+  plan: RequestPlan,
+  accept: string,
+  token: string | undefined,
+): Promise<Answered> => {
   const { settings, state, clock } = plan;
-  const headers: Record<string, string> = { ...settings.headers, accept: plan.accept };
+  const headers: Record<string, string> = { ...settings.headers, accept };
   if (token !== undefined) headers["authorization"] = token;
   const trace = settings.propagateTrace ? traceparent(plan.span) : undefined;
   if (trace !== undefined) headers["traceparent"] = trace;
@@ -90,8 +101,9 @@ const send = async (parts: RequesterParts, plan: RequestPlan, token: string | un
   const outgoing: ExchangeRequest = { url: plan.url, method: "GET", headers };
   let answer: ExchangeAnswer;
   try {
-    const last = (request: ExchangeRequest) => exchange(parts.fetch, request, settings.limits, plan.signal);
-    answer = await (settings.middleware.length === 0 ? last(outgoing) : through(settings.middleware, last)(outgoing));
+    answer = await (settings.middleware.length === 0
+      ? exchange(parts.fetch, outgoing, settings.limits, plan.signal)
+      : through(parts.fetch, plan)(outgoing));
   } catch (cause) {
     if (plan.signal.aborted || !(cause instanceof EngineError)) throw cause;
     throw new AttemptFailure(cause);
@@ -115,5 +127,8 @@ const send = async (parts: RequesterParts, plan: RequestPlan, token: string | un
 
 type Exchange = (request: ExchangeRequest) => Promise<ExchangeAnswer>;
 
-const through = (middleware: CallSettings["middleware"], last: Exchange): Exchange =>
-  middleware.reduceRight<Exchange>((next, wrap) => (request) => wrap(request, next), last);
+const through = (fetch: Fetch, { settings, signal }: RequestPlan): Exchange =>
+  settings.middleware.reduceRight<Exchange>(
+    (next, wrap) => (request) => wrap(request, next),
+    (request) => exchange(fetch, request, settings.limits, signal),
+  );

@@ -75,14 +75,13 @@ export const createExchanger = (options: ExchangerOptions = {}): Exchanger => {
           const asking = {
             subject,
             url,
-            accept,
             settings: { ...settings, headers },
             state,
             clock,
             span: undefined,
             signal,
           };
-          const { answer } = await request(parts, asking);
+          const { answer } = await request(parts, asking, accept);
           if (answer.status < 400) return answer;
           const failure = failureOf(answer, clock.currentTimeMillisUnsafe(), headers["authorization"]);
           if (retryClassOf(failure.error.reason) === "final") return answer;

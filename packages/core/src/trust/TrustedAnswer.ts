@@ -53,28 +53,66 @@ export interface Asking<D extends DescMessage, A extends FormedAnswer<D>> {
 export const readTrusted = async <D extends DescMessage, A extends FormedAnswer<D>>(
   asking: Asking<D, A>,
 ): Promise<TrustedAnswer<D, A>> => {
-  const { trust, origin, schema, prefers, ask } = asking;
-  const ready = trust.ready(origin);
+  const ready = asking.trust.ready(asking.origin);
   if (ready !== undefined) await ready;
-  const asked = prefers === "auto" ? trust.asks(origin, schema) : prefers;
-  const first = await ask(asked, false);
+  const form = firstForm(asking);
+  return weigh(asking, form, await asking.ask(form, false));
+};
+
+/** The form of the first request. */
+export const firstForm = ({
+  trust,
+  origin,
+  schema,
+  prefers,
+}: Pick<Asking<DescMessage, never>, "trust" | "origin" | "schema" | "prefers">): Format =>
+  prefers === "auto" ? trust.asks(origin, schema) : prefers;
+
+/**
+ * What to hand out after the first answer, which was asked for in `form`. Not a promise where that one is enough, as it nearly
+ * always is. Throws or rejects with UntrustedAnswer, and with what `ask` throws.
+ */
+export const weigh = <D extends DescMessage, A extends FormedAnswer<D>>(
+  asking: Asking<D, A>,
+  form: Format,
+  first: A,
+): TrustedAnswer<D, A> | Promise<TrustedAnswer<D, A>> => {
+  const { trust, origin, schema, prefers } = asking;
   if (first.format === "json") {
-    if (prefers === "auto" && asked === "json" && trust.teaches(origin, schema, first.message)) {
-      const protobuf = await attempt(asking, "protobuf", false);
-      if (protobuf?.format === "protobuf") await settle(asking, protobuf, first.message);
-    }
-    return { message: first.message, answer: first };
+    const trusted = { message: first.message, answer: first };
+    const teaches = prefers === "auto" && form === "json" && trust.teaches(origin, schema, first.message);
+    return teaches ? taught(asking, trusted) : trusted;
   }
   const verdict = trust.decide(origin, schema, first);
   if (verdict.kind === "believed") return { message: verdict.message, answer: first };
   if (verdict.kind === "undecodable") throw new UntrustedAnswer("undecodable", verdict.cause);
-  const witness = verdict.message === undefined ? await ask("json", false) : await attempt(asking, "json", false);
+  return witnessed(asking, first, first, verdict.message);
+};
+
+/** Has the protobuf of an answer in JSON teach something. */
+const taught = async <D extends DescMessage, A extends FormedAnswer<D>>(
+  asking: Asking<D, A>,
+  trusted: TrustedAnswer<D, A>,
+): Promise<TrustedAnswer<D, A>> => {
+  const protobuf = await attempt(asking, "protobuf", false);
+  if (protobuf?.format === "protobuf") await settle(asking, protobuf, trusted.message);
+  return trusted;
+};
+
+/** The JSON of the same resource; without it, the message that was `believed` so far. */
+const witnessed = async <D extends DescMessage, A extends FormedAnswer<D>>(
+  asking: Asking<D, A>,
+  first: A,
+  protobuf: ProtobufAnswer,
+  believed: MessageShape<D> | undefined,
+): Promise<TrustedAnswer<D, A>> => {
+  const witness = believed === undefined ? await asking.ask("json", false) : await attempt(asking, "json", false);
   if (witness?.format === "json") {
-    await settle(asking, first, witness.message);
+    await settle(asking, protobuf, witness.message);
     return { message: witness.message, answer: witness };
   }
-  if (verdict.message === undefined) throw new UntrustedAnswer("unconfirmed");
-  return { message: verdict.message, answer: first };
+  if (believed === undefined) throw new UntrustedAnswer("unconfirmed");
+  return { message: believed, answer: first };
 };
 
 /** A request that the caller's data does not hang on: without an answer, the next call is another chance. */
