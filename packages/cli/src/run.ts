@@ -22,7 +22,11 @@ interface Run {
 
 /** Runs a command line and resolves to its exit code. Data goes to stdout, everything else to stderr. */
 export const run = async (argv: ReadonlyArray<string>): Promise<number> => {
-  const known: Run = { argv, json: asksForJson(argv), verbose: argv.includes("--verbose") || argv.includes("-v") };
+  const known: Run = {
+    argv,
+    json: asksForJson(argv, process.env["BYTENITE_OUTPUT"]),
+    verbose: argv.includes("--verbose") || argv.includes("-v"),
+  };
   try {
     return await carriedOut(argv, known);
   } catch (error) {
@@ -113,8 +117,10 @@ const factsOf = (stream: NodeJS.WriteStream): StreamFacts => ({
 });
 
 /** Before the command line is understood: whether errors are to be JSON. */
-const asksForJson = (argv: ReadonlyArray<string>): boolean =>
-  /(?:^|\0)(?:--output|-o)[\0=]?(?:nd)?json(?:\0|$)/.test(argv.join("\0"));
+const asksForJson = (argv: ReadonlyArray<string>, setting: string | undefined): boolean => {
+  const [, form = setting] = /(?:^|\0)(?:--output|-o)[\0=]?(\w+)(?:\0|$)/.exec(argv.join("\0")) ?? [];
+  return form === "json" || form === "ndjson";
+};
 
 const stackOf = (error: unknown): string => {
   const lines: Array<string> = [];

@@ -60,6 +60,12 @@ test("watch tells what happens as NDJSON", async () => {
   expect(events[1]?.engine.status).toBe("active");
 });
 
+test("watch says which engine is not there yet, once, with the closest one", async () => {
+  const { code, stdout, stderr } = await alice("watch", "zippper", "zipper", "--interval", "20ms", "--timeout", "60ms");
+  expect({ code, events: stdout.trimEnd().split("\n").length }).toEqual({ code: 0, events: 1 });
+  expect(stderr).toBe("zippper is not there yet. Did you mean zipper?\n");
+});
+
 test("diff tells the fields that differ, with 7, and 0 when there are none", async () => {
   const { code, stdout } = await bob("diff", "word-count@0.9", "word-count@0.10", "--output", "json");
   expect(code).toBe(7);

@@ -19,6 +19,8 @@ afterAll(async () => {
 });
 
 const alice = (...args: ReadonlyArray<string>): Promise<Result> => bne(home, args, { env: as(registry, "alice") });
+const preferring = (output: string, ...args: ReadonlyArray<string>): Promise<Result> =>
+  bne(home, args, { env: { ...as(registry, "alice"), BYTENITE_OUTPUT: output } });
 const failing = (fault: FaultRule["fault"], ...args: ReadonlyArray<string>): Promise<Result> => {
   registry.faults.set([{ fault }]);
   return alice(...args);
@@ -154,6 +156,13 @@ test("with --output json the error is JSON on stderr and nothing else is there",
   });
   const usage = await alice("list", "-o", "ndjson", "--nope");
   expect(JSON.parse(usage.stderr)).toMatchObject({ error: { reason: "Usage", exitCode: 2 } });
+});
+
+test("a setting asks for the error as JSON, too, and for protobuf where the API has a message only", async () => {
+  expect(JSON.parse((await preferring("json", "list", "--nope")).stderr)).toMatchObject({ error: { reason: "Usage" } });
+  expect((await preferring("json", "list", "--nope", "--output", "csv")).stderr).toMatch(/^bne: bne list has no flag/);
+  const { code, stdout } = await preferring("protobuf", "config", "get", "format");
+  expect({ code, said: JSON.parse(stdout) as unknown }).toEqual({ code: 0, said: { name: "format", value: "auto" } });
 });
 
 test("a stack is shown with --verbose only", async () => {

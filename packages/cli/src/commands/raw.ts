@@ -68,12 +68,16 @@ const below = (baseUrl: string, path: string): string => {
 const writeBody = async (invocation: Invocation, contentType: string | null, bytes: Uint8Array): Promise<void> => {
   const { stdout, terminal } = invocation;
   const text = textIn(contentType, bytes);
+  const expression = textOf(invocation, "jq");
   if (text === undefined) {
+    if (expression !== undefined) throw new UsageError("--jq works on JSON, and the body is binary");
     if (terminal.isTTY)
       throw new UsageError("The body is binary and not for a terminal", "Send it to a file or into a pipe.");
     return stdout.write(bytes);
   }
-  const shown = isOn(invocation, "show-secrets") ? text : redactJsonText(text);
+  const whole = isOn(invocation, "show-secrets") ? text : redactJsonText(text);
+  const shown =
+    expression === undefined ? whole : (await (await import("../output/JqFilter.ts")).jqOf(expression))(whole);
   await stdout.write(terminal.isTTY ? safeLines(shown.endsWith("\n") ? shown : `${shown}\n`) : shown);
 };
 

@@ -6,7 +6,7 @@ import type { PromiseEngineClient } from "@bytenite-engines/core/promise";
 import { clientOf } from "../Client.ts";
 import { changesBetween, type Snapshot } from "../EngineSnapshot.ts";
 import { exitCodeOf, exitCodes } from "../ExitCode.ts";
-import { isEngineError } from "../Failure.ts";
+import { HintedError, isEngineError } from "../Failure.ts";
 import { isOn, numberOf, type Invocation } from "../Invocation.ts";
 import { askedColumns } from "../output/EngineShape.ts";
 import { outputOptions } from "../output/OpenOutput.ts";
@@ -15,6 +15,7 @@ import { engineRecord, engineShape } from "../output/Records.ts";
 import type { Shape } from "../output/Shape.ts";
 import { tableText } from "../output/TableWriter.ts";
 import { pagesOf } from "../Pages.ts";
+import { withTagHints } from "../TagHints.ts";
 import { liveText } from "../terminal/LiveText.ts";
 import { sizeOf } from "../terminal/Terminal.ts";
 import { safeText } from "../text/SafeText.ts";
@@ -45,7 +46,7 @@ async function* looks(invocation: Invocation, client: PromiseEngineClient): Asyn
   for (let first = true; first || performance.now() < endsAt; first = false) {
     if (first) notes.progress("first look");
     try {
-      const snapshot = await look(invocation, client);
+      const snapshot = await look(invocation, client, first);
       notes.progress(undefined);
       yield snapshot;
     } catch (error) {
@@ -57,12 +58,21 @@ async function* looks(invocation: Invocation, client: PromiseEngineClient): Asyn
   }
 }
 
-const look = async (invocation: Invocation, client: PromiseEngineClient): Promise<Snapshot> => {
-  const { signal } = invocation;
+const look = async (invocation: Invocation, client: PromiseEngineClient, first: boolean): Promise<Snapshot> => {
+  const { signal, notes } = invocation;
   const tags = invocation.arguments.positionals;
   const engines: Array<Engine> = [];
   if (tags.length === 0) for await (const page of pagesOf(client, {}, signal)) engines.push(...page.engines);
-  const found = await Promise.all(tags.map((tag) => unlessGone(client.get(tag, { signal }))));
+  const asked = (tag: string): Promise<Engine | undefined> => {
+    const call = (): Promise<Engine> => client.get(tag, { signal });
+    // Later it may be gone, or still not there: nothing to be told again.
+    return first
+      ? unlessGone(withTagHints(client, tag, signal, call), (hint) =>
+          notes.note(`${safeText(tag)} is not there yet. ${hint}`),
+        )
+      : unlessGone(call());
+  };
+  const found = await Promise.all(tags.map(asked));
   engines.push(...found.filter((engine) => engine !== undefined));
   const showSecrets = isOn(invocation, "show-secrets");
   return new Map(
@@ -70,12 +80,15 @@ const look = async (invocation: Invocation, client: PromiseEngineClient): Promis
   );
 };
 
-const unlessGone = async (call: Promise<Engine>): Promise<Engine | undefined> => {
+/** Undefined for an engine that there is not. */
+const unlessGone = async (call: Promise<Engine>, tell?: (hint: string) => void): Promise<Engine | undefined> => {
   try {
     return await call;
   } catch (error) {
-    if (isEngineError(error) && error.reason._tag === "NotFound") return undefined;
-    throw error;
+    const cause = error instanceof HintedError ? error.cause : error;
+    if (!isEngineError(cause) || cause.reason._tag !== "NotFound") throw error;
+    if (error instanceof HintedError) tell?.(error.hint);
+    return undefined;
   }
 };
 

@@ -22,9 +22,14 @@ export interface OutputOptions {
   readonly now: () => number;
 }
 
-/** The form that holds: --jq without a form means json. Throws UsageError for what does not go together. */
+/**
+ * The form that holds: --jq without a form means json, and so does a setting for protobuf where the API has no message.
+ * Throws UsageError for what does not go together.
+ */
 export const formOf = ({ form, named, jq, columns, terminal }: OutputOptions, shape: Shape): OutputForm => {
-  const holds = jq === undefined ? form : named || form === "ndjson" ? form : "json";
+  const isBare = form === "protobuf" && shape.protobuf !== true;
+  if (isBare && named) throw new UsageError("The API has no protobuf message for this", "Use --output json.");
+  const holds = !isBare && (jq === undefined || named || form === "ndjson") ? form : "json";
   if (jq !== undefined && holds !== "json" && holds !== "ndjson") {
     throw new UsageError(`--jq works on JSON, not on --output ${holds}`, "Use it with --output json or ndjson.");
   }
@@ -94,10 +99,7 @@ const namesWriter = (shape: Shape, write: Write): RecordWriter => ({
 /** The bytes of the records one after the other: for a list that is one message, because repeated fields add up. */
 const protobufWriter = ({ document }: Shape, write: Write): RecordWriter => ({
   write: async (records) => {
-    for (const { bytes } of records) {
-      if (bytes === undefined) throw new UsageError("The API has no protobuf message for this", "Use --output json.");
-      await write(bytes());
-    }
+    for (const { bytes } of records) if (bytes !== undefined) await write(bytes());
   },
   end: async () => {
     if (typeof document === "object" && document.restBytes !== undefined) await write(document.restBytes());

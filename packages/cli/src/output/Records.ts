@@ -34,6 +34,7 @@ export const engineShape = (document: "one" | "array"): Shape => ({
   columns: engineColumns,
   wide: wideEngineColumns,
   known: enginePaths,
+  protobuf: true,
   nameOf: (record) => `${textAt(record, "name")}@${textAt(record, "version")}`,
   document,
 });
@@ -62,6 +63,7 @@ export const statusShape = (document: "one" | "array"): Shape => ({
     { path: "engineId", kind: "text", leastCells: 8 },
   ],
   known: pathsOf(EngineMessageSchema),
+  protobuf: true,
   nameOf: (record) => textAt(record, "engineTag"),
   document,
 });

@@ -16,6 +16,8 @@ export interface Shape {
   readonly wide?: ReadonlyArray<Column>;
   /** Paths that --columns may name. */
   readonly known: ReadonlyArray<string>;
+  /** Whether records have protobuf bytes, because the API has a message for them. */
+  readonly protobuf?: true;
   /** What `--output name` prints. */
   readonly nameOf: (record: JsonObject) => string;
   /**
