@@ -11,6 +11,9 @@ export const recordsPerWrite = 100;
 export const keepHeapSmall = (): void => {
   setFlagsFromString("--semi-space-growth-factor=1");
   setFlagsFromString("--no-maglev");
+  // Pages of 1,000 engines outlive the nursery: with the usual factor they take 104 to 114 MB before they are collected, with
+  // this one 82 to 92 MB; one such page takes 71 MB.
+  setFlagsFromString("--heap-growing-percent=10");
 };
 
 /** A page in pieces. */
