@@ -93,6 +93,7 @@ test.for<[json: JsonValue, complaint: RegExp]>([
   [{ isPublic: "yes" }, /^isPublic must be true or false/],
   [{ isPublic: 1 }, /^isPublic must be true or false/],
   [{ name: {} }, /^name must be text, and is of the kind object$/],
+  [{ name: "\ud83d" }, /^name must be well-formed text, and is of the kind string$/],
   [{ deviceRequirements: [] }, /^deviceRequirements must be a JSON object, and is of the kind array$/],
   [{ deviceRequirements: { gpu: "a" } }, /^deviceRequirements\.gpu must be a JSON array/],
   [{ deviceRequirements: { gpu: ["a", []] } }, /^deviceRequirements\.gpu\[1\] must be text/],

@@ -89,7 +89,11 @@ const readValue = (field: DescField, json: JsonValue, place: Place): unknown =>
 const readScalar = (scalar: ScalarType | undefined, json: JsonValue, place: Place): unknown => {
   switch (scalar) {
     case ScalarType.STRING:
-      if (typeof json === "string") return json;
+      if (typeof json === "string") {
+        // Half a surrogate pair is no character, and protobuf could not carry it.
+        if (json.isWellFormed()) return json;
+        throw wrong(place, "well-formed text", json);
+      }
       if (typeof json === "number" || typeof json === "boolean") return String(json);
       throw wrong(place, "text", json);
     case ScalarType.BOOL:

@@ -15,6 +15,7 @@ test.each<[string, Record<string, string>, Record<string, string>, boolean]>([
   ["Foo, Bar", { foo: "1", bar: "2" }, { bar: "3", foo: "1" }, false],
   ["*", {}, {}, false],
   ["Foo, *", { foo: "1" }, { foo: "1" }, false],
+  ["a name of two words", { foo: "1" }, { foo: "1" }, false],
   // RFC 9111, 4.1: normalising that changes no meaning.
   ["Foo", { foo: "1,2" }, { foo: " 1, 2 " }, true],
   ["Foo", { foo: "1,2" }, { foo: "2,1" }, false],

@@ -8,9 +8,22 @@ export interface Selected {
   readonly selecting: ReadonlyMap<string, string | null>;
 }
 
-/** The names in Vary, lower case, sorted, without repetition; `*` among them means that nothing ever matches. */
+/** What a field name consists of (RFC 9110, 5.6.2). */
+const token = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
+
+/**
+ * The names in Vary, lower case, sorted, without repetition; `*` among them means that nothing ever matches. What is no name
+ * counts as `*`: nobody can tell what it wants compared.
+ */
 export const varyNames = (headers: Headers): ReadonlyArray<string> =>
-  [...new Set(splitList(headers.get("vary") ?? "").map((name) => name.toLowerCase()))].toSorted();
+  [
+    ...new Set(
+      splitList(headers.get("vary") ?? "").map((name) => {
+        const lower = name.toLowerCase();
+        return token.test(lower) ? lower : "*";
+      }),
+    ),
+  ].toSorted();
 
 /** The values to keep with a stored answer, so that later requests can be held against them. */
 export const selectingFields = (response: Headers, request: Headers): ReadonlyMap<string, string | null> =>

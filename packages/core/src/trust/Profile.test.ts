@@ -93,6 +93,7 @@ test.for<[string, ReadonlyArray<string>, unknown, string]>([
   ["no origin", ["origin"], undefined, '"origin"'],
   ["an origin with a path", ["origin"], "https://engines.example/v1", "must be an origin"],
   ["a date that is none", ["date"], "soon", '"date"'],
+  ["a date that brings lines of its own", ["date"], "24 Nov 2026 (\nmessage Other {}\n)", '"date"'],
   ["no messages", ["messages"], [], '"messages"'],
   ["an unknown message", ["messages", "a.B"], {}, "a.B is no message"],
   ["a message that is none", ["messages", "bytenite.engine.Engine"], 1, "bytenite.engine.Engine must be an object"],

@@ -112,7 +112,7 @@ export const evidenceFrom = (profile: Profile): Evidence => {
   if (!URL.canParse(profile.origin) || new URL(profile.origin).origin !== profile.origin) {
     throw new ProfileError('"origin" must be an origin, such as https://api.example');
   }
-  if (typeof profile.date !== "string" || Number.isNaN(Date.parse(profile.date))) {
+  if (!isMoment(profile.date)) {
     throw new ProfileError('"date" must be a date (ISO 8601)');
   }
   if (!isObject(profile.messages)) throw new ProfileError('"messages" must be an object');
@@ -177,6 +177,10 @@ const assertNumber = (number: unknown, at: string): number => {
   if (isCount(number) && number >= 1 && number <= maxFieldNumber) return number;
   throw new ProfileError(`${at}: ${JSON.stringify(number)} is no field number`);
 };
+
+/** Only the form that is written: `Date.parse` takes comments, too, and a `.proto` is made with the date in it. */
+const isMoment = (date: unknown): boolean =>
+  typeof date === "string" && /^[\d:.TZ+-]+$/.test(date) && !Number.isNaN(Date.parse(date));
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
