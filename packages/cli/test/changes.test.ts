@@ -1,21 +1,8 @@
-import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { as, bne, makeHome, startBne, type Home, type Result } from "./Bne.ts";
+import { expect, test } from "vitest";
+import { as, startBne } from "./Bne.ts";
+import { trial } from "./Trial.ts";
 
-let registry: TestRegistry;
-let home: Home;
-
-beforeAll(async () => {
-  registry = await startRegistry();
-  home = makeHome();
-});
-afterAll(async () => {
-  await registry.stop();
-  home[Symbol.dispose]();
-});
-
-const alice = (...args: ReadonlyArray<string>): Promise<Result> => bne(home, args, { env: as(registry, "alice") });
-const bob = (...args: ReadonlyArray<string>): Promise<Result> => bne(home, args, { env: as(registry, "bob") });
+const { registry, home, alice, bob } = await trial();
 
 test("wait ends with 0 once the status is there, also when it comes later", async () => {
   await registry.publish("alice", { name: "slow", version: "1.0", status: "inactive" });

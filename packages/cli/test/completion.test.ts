@@ -1,25 +1,14 @@
-import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { programOnTerminal } from "./Pty.ts";
-import { as, bne, installed, makeHome, startBne, resultOf, type Home, type Result } from "./Bne.ts";
+import { as, bne, installed, makeHome, startBne, resultOf, type Result } from "./Bne.ts";
+import { trial } from "./Trial.ts";
 
-let registry: TestRegistry;
-let home: Home;
-let env: Record<string, string>;
-
-beforeAll(async () => {
-  registry = await startRegistry();
-  home = makeHome();
-  writeFileSync(join(home.path, "backup.ndjson"), "");
-  env = installed(home, registry, "bob");
-});
-afterAll(async () => {
-  await registry.stop();
-  home[Symbol.dispose]();
-});
+const { registry, home } = await trial();
+writeFileSync(join(home.path, "backup.ndjson"), "");
+const env = installed(home, registry, "bob");
 
 const has = (shell: string): boolean => spawnSync(shell, ["--version"]).status === 0;
 

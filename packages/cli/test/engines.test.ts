@@ -1,24 +1,11 @@
-import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { as, binPath, bne, makeHome, type Home, type Result } from "./Bne.ts";
+import { expect, test } from "vitest";
+import { binPath } from "./Bne.ts";
+import { trial } from "./Trial.ts";
 
-let registry: TestRegistry;
-let home: Home;
-
-beforeAll(async () => {
-  registry = await startRegistry();
-  home = makeHome();
-});
-afterAll(async () => {
-  await registry.stop();
-  home[Symbol.dispose]();
-});
-
-const alice = (...args: ReadonlyArray<string>): Promise<Result> => bne(home, args, { env: as(registry, "alice") });
-const bob = (...args: ReadonlyArray<string>): Promise<Result> => bne(home, args, { env: as(registry, "bob") });
+const { registry, home, alice, bob } = await trial();
 
 test("get resolves a tag as the API does, and several tags make an array", async () => {
   expect((await bob("get", "word-count", "--jq", ".version")).stdout).toBe("0.10\n");

@@ -1,24 +1,13 @@
-import { startRegistry, type FaultRule, type TestRegistry } from "@bytenite-engines/registry/testing";
+import { type FaultRule } from "@bytenite-engines/registry/testing";
 import { closeSync, openSync } from "node:fs";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { as, binPath, bne, makeHome, type Home, type Result } from "./Bne.ts";
+import { expect, test } from "vitest";
+import { as, binPath, bne, type Result } from "./Bne.ts";
+import { trial } from "./Trial.ts";
 
-let registry: TestRegistry;
-let home: Home;
+const { registry, home, alice } = await trial();
 
-beforeAll(async () => {
-  registry = await startRegistry();
-  home = makeHome();
-});
-afterEach(() => registry.faults.clear());
-afterAll(async () => {
-  await registry.stop();
-  home[Symbol.dispose]();
-});
-
-const alice = (...args: ReadonlyArray<string>): Promise<Result> => bne(home, args, { env: as(registry, "alice") });
 const preferring = (output: string, ...args: ReadonlyArray<string>): Promise<Result> =>
   bne(home, args, { env: { ...as(registry, "alice"), BYTENITE_OUTPUT: output } });
 const failing = (fault: FaultRule["fault"], ...args: ReadonlyArray<string>): Promise<Result> => {

@@ -1,24 +1,14 @@
 import { fromBinary, type DescMessage } from "@bufbuild/protobuf";
 import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
-import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 import { nameOf } from "../src/Command.ts";
 import { commandAt, commands } from "../src/CommandTable.ts";
 import { outputForms, type OutputForm } from "../src/table/Flags.ts";
-import { as, bne, bytesOf, makeHome, startBne, type Home, type Result } from "./Bne.ts";
+import { as, bne, bytesOf, startBne, type Result } from "./Bne.ts";
+import { trial } from "./Trial.ts";
 
-let registry: TestRegistry;
-let home: Home;
-
-beforeAll(async () => {
-  registry = await startRegistry();
-  home = makeHome();
-});
-afterAll(async () => {
-  await registry.stop();
-  home[Symbol.dispose]();
-});
+const { registry, home } = await trial();
 
 /** How a command line answers each form. */
 interface Answers {

@@ -1,31 +1,20 @@
-import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
 import { spawn } from "node:child_process";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { nameOf } from "../src/Command.ts";
 import { commands, flagsOf } from "../src/CommandTable.ts";
-import { bne, installed, makeHome, resultOf, type Home } from "./Bne.ts";
+import { bne, installed, resultOf } from "./Bne.ts";
+import { trial } from "./Trial.ts";
 
-let registry: TestRegistry;
-let home: Home;
-let env: Record<string, string>;
-
-beforeAll(async () => {
-  registry = await startRegistry();
-  home = makeHome();
-  env = installed(home, registry, "alice");
-  // The example about a database of one's own has one.
-  const made = spawn("bne", ["registry", "import", "--user", "alice", "--database", "registry.db", "-"], {
-    env,
-    cwd: home.path,
-  });
-  const ended = resultOf(made);
-  made.stdin.end('{"name": "mine", "version": "1.0"}\n');
-  await ended;
+const { registry, home } = await trial();
+const env = installed(home, registry, "alice");
+// The example about a database of one's own has one.
+const made = spawn("bne", ["registry", "import", "--user", "alice", "--database", "registry.db", "-"], {
+  env,
+  cwd: home.path,
 });
-afterAll(async () => {
-  await registry.stop();
-  home[Symbol.dispose]();
-});
+const ended = resultOf(made);
+made.stdin.end('{"name": "mine", "version": "1.0"}\n');
+await ended;
 
 for (const command of commands) {
   for (const { line, exit = 0 } of command.examples) {

@@ -1,32 +1,21 @@
-import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { as, bne, makeHome, type Home } from "./Bne.ts";
+import { expect, test } from "vitest";
+import { as, bne } from "./Bne.ts";
 import { onTerminal } from "./Pty.ts";
+import { trial } from "./Trial.ts";
 
 /** Names are checked by the registry; descriptions are free, and so are the other texts. */
 const hostile =
   "\u001b[31mred\u001b[0m \u001b]0;title\u0007 \u009b2J\r\nline \u202eesrever\u202c \u200b\u0000 \u{e0041} \u001b]8;;http://evil\u0007x";
 
-let registry: TestRegistry;
-let home: Home;
-
-beforeAll(async () => {
-  registry = await startRegistry();
-  home = makeHome();
-  await registry.publish("bob", {
-    name: "hostile",
-    version: "1.0",
-    description: hostile,
-    entrypoint: hostile,
-    type: hostile,
-  });
-  await registry.publish("bob", { name: "wide", version: "1.0", description: "説明 日本語の 👩‍👩‍👧 テキスト ".repeat(4) });
+const { registry, home } = await trial();
+await registry.publish("bob", {
+  name: "hostile",
+  version: "1.0",
+  description: hostile,
+  entrypoint: hostile,
+  type: hostile,
 });
-afterEach(() => registry.faults.clear());
-afterAll(async () => {
-  await registry.stop();
-  home[Symbol.dispose]();
-});
+await registry.publish("bob", { name: "wide", version: "1.0", description: "説明 日本語の 👩‍👩‍👧 テキスト ".repeat(4) });
 
 const env = (user = "alice"): Record<string, string> => as(registry, user);
 

@@ -1,33 +1,22 @@
-import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, writeFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { as, binPath, makeHome, resultOf, startBne, type Home } from "./Bne.ts";
+import { expect, test } from "vitest";
+import { as, binPath, resultOf, startBne } from "./Bne.ts";
 import { onTerminal } from "./Pty.ts";
+import { trial } from "./Trial.ts";
 
-let registry: TestRegistry;
-let home: Home;
 const engineCount = 300;
-
-beforeAll(async () => {
-  registry = await startRegistry();
-  home = makeHome();
-  await registry.publish(
-    "bob",
-    ...Array.from({ length: engineCount }, (_, index) => ({
-      name: `engine-${index}`,
-      version: "1.0",
-      description: "x".repeat(2_000),
-    })),
-  );
-});
-afterEach(() => registry.faults.clear());
-afterAll(async () => {
-  await registry.stop();
-  home[Symbol.dispose]();
-});
+const { registry, home } = await trial();
+await registry.publish(
+  "bob",
+  ...Array.from({ length: engineCount }, (_, index) => ({
+    name: `engine-${index}`,
+    version: "1.0",
+    description: "x".repeat(2_000),
+  })),
+);
 
 const env = (): Record<string, string> => as(registry, "bob");
 

@@ -1,24 +1,12 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
-import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { parse } from "yaml";
-import { as, bne, bytesOf, makeHome, startBne, type Home, type Result } from "./Bne.ts";
+import { as, bytesOf, startBne } from "./Bne.ts";
+import { trial } from "./Trial.ts";
 
-let registry: TestRegistry;
-let home: Home;
+const { registry, home, alice, bob } = await trial();
 
-beforeAll(async () => {
-  registry = await startRegistry();
-  home = makeHome();
-});
-afterAll(async () => {
-  await registry.stop();
-  home[Symbol.dispose]();
-});
-
-const alice = (...args: ReadonlyArray<string>): Promise<Result> => bne(home, args, { env: as(registry, "alice") });
-const bob = (...args: ReadonlyArray<string>): Promise<Result> => bne(home, args, { env: as(registry, "bob") });
 const bytes = (...args: ReadonlyArray<string>): Promise<Uint8Array> =>
   bytesOf(startBne(home, args, { env: as(registry, "bob") }));
 

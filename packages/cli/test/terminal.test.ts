@@ -1,22 +1,11 @@
-import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { widthOf } from "../src/text/Width.ts";
-import { as, binPath, bne, makeHome, type Home } from "./Bne.ts";
+import { as, binPath, bne } from "./Bne.ts";
 import { onTerminal, programOnTerminal } from "./Pty.ts";
+import { trial } from "./Trial.ts";
 
-let registry: TestRegistry;
-let home: Home;
-
-beforeAll(async () => {
-  registry = await startRegistry();
-  home = makeHome();
-  await registry.publish("bob", { name: "wide", version: "1.0", description: "説明 日本語の 👩‍👩‍👧 テキスト ".repeat(4) });
-});
-afterEach(() => registry.faults.clear());
-afterAll(async () => {
-  await registry.stop();
-  home[Symbol.dispose]();
-});
+const { registry, home } = await trial();
+await registry.publish("bob", { name: "wide", version: "1.0", description: "説明 日本語の 👩‍👩‍👧 テキスト ".repeat(4) });
 
 const env = (user = "alice"): Record<string, string> => as(registry, user);
 
