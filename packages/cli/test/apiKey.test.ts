@@ -66,8 +66,17 @@ test("the exchange is tried again like any call, and each retry is told, whateve
 test("a key is exchanged once, and the token is kept for the user alone, without the key, until it expires", async () => {
   using home = makeHome();
   registry.requests.length = 0;
-  for (const args of [["list"], ["raw", "GET", "/engines"], ["doctor"], ["__complete", "fish", "get", ""]])
-    expect((await alice(home, ...args, ...(args[0] === "__complete" ? [] : ["--verbose"]))).code).toBe(0);
+  let said = "";
+  for (const args of [
+    ["list", "-v"],
+    ["raw", "GET", "/engines", "-iv"],
+    ["doctor", "--trace"],
+    ["__complete", "fish", "get", ""],
+  ]) {
+    const { code, stdout, stderr } = await alice(home, ...args);
+    expect({ args, code }).toEqual({ args, code: 0 });
+    said += stdout + stderr;
+  }
   const { stdout: token } = await alice(home, "auth", "token");
   expect(exchanges()).toBe(1);
   const [file = "", ...others] = kept(home);
@@ -77,7 +86,8 @@ test("a key is exchanged once, and the token is kept for the user alone, without
   const content = JSON.parse(readFileSync(file, "utf8")) as { token: string; usedUntilMs: number; expiresAtMs: number };
   expect(`${content.token}\n`).toBe(token);
   expect(content.expiresAtMs - content.usedUntilMs).toBe(60_000);
-  expect(file + JSON.stringify(content)).not.toContain(key);
+  expect(file + JSON.stringify(content) + said).not.toContain(key);
+  expect(said).not.toContain(content.token);
   writeFileSync(file, JSON.stringify({ ...content, usedUntilMs: Date.now() - 1 }));
   await alice(home, "list");
   expect(exchanges()).toBe(2);
@@ -121,6 +131,7 @@ test("where nothing can be kept it goes on, and a token for one server is not se
   using home = makeHome();
   writeFileSync(join(home.path, "cache"), "");
   expect((await alice(home, "list", "-o", "name")).stdout).toBe("zipper@0.1\n");
+  expect((await alice(home, "auth", "logout")).code).toBe(0);
   using other = makeHome();
   await alice(other, "list");
   await using elsewhere = await startRegistry();

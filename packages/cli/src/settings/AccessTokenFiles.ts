@@ -38,6 +38,8 @@ export const forgetAccessTokens = (cache: string): void => {
   try {
     rmSync(directoryIn(cache), { recursive: true, force: true });
   } catch (error) {
+    // A file where the directory of caches should be: then nothing was kept.
+    if ((error as { code?: string }).code === "ENOTDIR") return;
     throw new FileError(`Cannot remove ${directoryIn(cache)}: ${reasonOf(error)}`, { cause: error });
   }
 };

@@ -24,10 +24,10 @@ export const run = async (invocation: Invocation): Promise<number> => {
   if (!/^[\u0021-\u007e]+$/.test(secret))
     throw new UsageError("A token or key has no spaces and no characters beyond ASCII");
   const baseUrl = settings.text("baseUrl") ?? "";
-  forgetAccessTokens(directories.cache);
   notes.progress("asking the keychain");
   const { where } = await storeSecret(settings, { kind, secret, baseUrl }, !isOn(invocation, "no-keychain"));
   notes.progress(undefined);
+  forgetAccessTokens(directories.cache);
   notes.note(`Stored in ${where} for profile ${settings.profileName}, for ${new URL(baseUrl).origin} only.`);
   return exitCodes.ok;
 };

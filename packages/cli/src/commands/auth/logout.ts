@@ -6,8 +6,8 @@ import { forgetAccessTokens } from "../../settings/AccessTokenFiles.ts";
 import { removeSecret } from "../../settings/CredentialStore.ts";
 
 export const run = async ({ settings, notes, env, directories }: Invocation): Promise<number> => {
-  forgetAccessTokens(directories.cache);
   const removed = await removeSecret(settings, settings.profileName);
+  forgetAccessTokens(directories.cache);
   if (removed === "unanswered") {
     throw new CommandError(
       `The keychain did not remove the credentials of profile ${settings.profileName}, so they may still be in it`,

@@ -10,13 +10,13 @@ export const run = async (invocation: Invocation): Promise<number> => {
   const { settings, notes, directories } = invocation;
   const name = positional(invocation, 0);
   assertProfile(settings, name);
-  forgetAccessTokens(directories.cache);
   const removal = await removeSecret(settings, name);
   const inUse = (await readConfig(settings.userFile))["profile"] === name;
   await changeConfig(settings.userFile, [
     [["profiles", name], undefined],
     ...(inUse ? ([[["profile"], undefined]] as const) : []),
   ]);
+  forgetAccessTokens(directories.cache);
   if (removal === "unanswered") notes.warn("the keychain did not remove its credentials, so they may still be in it");
   notes.note(`Removed profile ${name}.`);
   return exitCodes.ok;
