@@ -1,24 +1,27 @@
-// Decides: whether the committed generated code is what the generators write. Needs no clean tree, and no git.
+// Decides: whether what is generated and committed is what the generators write. Needs no clean tree, and no git.
 import { createHash } from "node:crypto";
 import { globSync, readFileSync, statSync } from "node:fs";
 import { CommandError, quietly } from "./Step.ts";
 
-/** All files that `pnpm generate` writes. */
-const generatedFiles = ["{packages,apps}/*/src/gen/**/*", "packages/cli/man/*", "packages/cli/REFERENCE.md"];
+/** All that `pnpm generate` writes: the files of each task of turbo. */
+const generated = {
+  generate: ["{packages,apps}/*/src/gen/**/*", "packages/cli/man/*", "packages/cli/REFERENCE.md"],
+  "api-report": ["packages/consumers/api/**/*"],
+} as const;
 
-const snapshot = (): ReadonlyMap<string, string> =>
+const snapshot = (files: ReadonlyArray<string>): ReadonlyMap<string, string> =>
   new Map(
-    globSync(generatedFiles)
+    globSync(files)
       .filter((file) => statSync(file).isFile())
       .toSorted()
       .map((file) => [file, createHash("sha256").update(readFileSync(file)).digest("hex")]),
   );
 
-/** Runs the generators and fails when that changed, added or removed a file. The fresh files stay. */
-export const checkGenerated = async (): Promise<void> => {
-  const before = snapshot();
-  await quietly("turbo", ["run", "generate"]);
-  const after = snapshot();
+/** Runs the generators of a task and fails when that changed, added or removed a file. The fresh files stay. */
+export const checkGenerated = async (task: keyof typeof generated): Promise<void> => {
+  const before = snapshot(generated[task]);
+  await quietly("turbo", ["run", task]);
+  const after = snapshot(generated[task]);
   const stale = [...new Set([...before.keys(), ...after.keys()])].filter(
     (file) => before.get(file) !== after.get(file),
   );

@@ -1,16 +1,19 @@
 // `pnpm check [--no-tests]`: everything that must hold before a change is good, one named step after the other.
 import { checkGenerated } from "./Freshness.ts";
+import { checkLicences } from "./Licences.ts";
 import { checkPacked, publishedPackages } from "./Packed.ts";
+import { rehearseRelease } from "./Rehearsal.ts";
 import { run } from "./run.ts";
 import { quietly, secondsSince, step } from "./Step.ts";
 
 const turbo = (task: string) => quietly("turbo", ["run", task, "--output-logs=errors-only"]);
 
 const steps: ReadonlyArray<readonly [name: string, work: () => Promise<unknown>]> = [
-  ["generated code is fresh", checkGenerated],
+  ["generated code is fresh", () => checkGenerated("generate")],
   ["buf lint", () => turbo("lint")],
   ["buf breaking, against the released contract", () => turbo("breaking")],
   ["build of every package", () => turbo("build")],
+  ["reports of the public API are fresh", () => checkGenerated("api-report")],
   ["wrangler deploy --dry-run", () => turbo("dry-run")],
   ["types of every package", () => turbo("types")],
   ["types of the root scripts", () => quietly("tsc", ["-p", "tsconfig.json"])],
@@ -21,6 +24,8 @@ const steps: ReadonlyArray<readonly [name: string, work: () => Promise<unknown>]
   ...publishedPackages().map(
     (each) => [`${each.manifest.name} packed: publint, attw`, () => checkPacked(each)] as const,
   ),
+  ["licences of all dependencies", checkLicences],
+  ["a release, rehearsed in a copy", rehearseRelease],
   ["bundle sizes", () => quietly(process.execPath, ["packages/bench/src/checkSizes.ts"])],
 ];
 

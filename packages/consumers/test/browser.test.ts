@@ -1,0 +1,66 @@
+// What is installed runs in Chromium: bundled into a page, over a server that passes the page's requests on.
+import { existsSync } from "node:fs";
+import { createServer, type RequestListener } from "node:http";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { chromium } from "playwright-core";
+import { expect, inject, test } from "vitest";
+import { bundled } from "../src/Bundled.ts";
+import { managers } from "../src/InstalledProject.ts";
+import { serve } from "../src/Serve.ts";
+
+const browser = "/usr/bin/chromium";
+
+/** The server of a page: its HTML, its script, and the API under its own origin. */
+const serverOf =
+  (script: string, origin: string): RequestListener =>
+  (request, response) => {
+    const answer = async (): Promise<void> => {
+      const path = request.url ?? "/";
+      if (path === "/")
+        response.setHeader("Content-Type", "text/html").end('<script type="module" src="/page"></script>');
+      else if (path === "/page") response.setHeader("Content-Type", "text/javascript").end(script);
+      else if (!path.startsWith("/v1/")) response.writeHead(404).end();
+      else {
+        const { authorization = "", accept = "" } = request.headers;
+        const { status, headers, ...rest } = await passedOn(new URL(path, origin), { authorization, accept });
+        response.writeHead(status, headers).end(rest.body);
+      }
+    };
+    answer().catch((error: unknown) => response.destroy(error as Error));
+  };
+
+const passedOn = async (url: URL, headers: Readonly<Record<string, string>>) => {
+  const answer = await fetch(url, { headers });
+  return {
+    status: answer.status,
+    headers: Object.fromEntries(answer.headers),
+    body: new Uint8Array(await answer.arrayBuffer()),
+  };
+};
+
+test.skipIf(!existsSync(browser)).for(managers)(
+  "a page lists engines in Chromium, installed by %s",
+  async (manager) => {
+    const project = inject("projects")[manager];
+    const registry = await serve(project);
+    const server = createServer(serverOf(await bundled(project, "page.js", "browser"), registry.url));
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const running = await chromium.launch({ executablePath: browser, args: ["--no-sandbox"] });
+    try {
+      const page = await running.newPage();
+      const complaints: Array<string> = [];
+      page.on("pageerror", (error) => complaints.push(error.message));
+      await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+      await Promise.race([page.locator("#done").waitFor(), page.waitForEvent("pageerror")]);
+      expect(complaints).toEqual([]);
+      const shown = JSON.parse(await page.locator("body").innerText()) as { readonly names: ReadonlyArray<string> };
+      expect(shown).toMatchObject({ mediaType: "application/x-protobuf" });
+      expect(shown.names).toContain("zipper");
+    } finally {
+      await running.close();
+      server.close();
+      await registry.stop();
+    }
+  },
+);

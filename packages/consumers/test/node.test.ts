@@ -1,0 +1,38 @@
+// What is installed runs on Node: from JavaScript, and as the command `bne`.
+import { join } from "node:path";
+import { describe, expect, inject, test } from "vitest";
+import { managers } from "../src/InstalledProject.ts";
+import { ran } from "../src/Ran.ts";
+import { serve } from "../src/Serve.ts";
+
+describe.each(managers)("installed by %s", (manager) => {
+  const project = inject("projects")[manager];
+
+  test("JavaScript asks a registry of the same installation through both doors", async () => {
+    const { listed, ...rest } = JSON.parse(await ran(process.execPath, ["engines.js"], project)) as {
+      readonly listed: ReadonlyArray<string>;
+    };
+    expect(listed).toContain("zipper@0.1");
+    expect(rest).toEqual({
+      mediaType: "application/x-protobuf",
+      engine: "zipper",
+      missing: "NotFound",
+      status: "active",
+      lifetimeMs: 60_000,
+    });
+  });
+
+  test("`bne` asks it, too, and tells a failure by its exit code", async () => {
+    const { url, stop } = await serve(project);
+    const env = { BYTENITE_BASE_URL: url, BYTENITE_TOKEN: "local-alice", XDG_CONFIG_HOME: join(project, "config") };
+    const bne = join(project, "node_modules/.bin/bne");
+    try {
+      const engine = JSON.parse(await ran(bne, ["get", "zipper", "--output", "json"], project, env)) as unknown;
+      expect(engine).toMatchObject({ name: "zipper", version: "0.1" });
+      expect(await ran(bne, ["list", "--output", "json", "--jq", ".engines[].name"], project, env)).toContain("zipper");
+      await expect(ran(bne, ["get", "no-such-engine"], project, env)).rejects.toThrow("no-such-engine");
+    } finally {
+      await stop();
+    }
+  });
+});

@@ -1,0 +1,46 @@
+// Decides: what a target is, and how what must hold is told from what may fail.
+import { isDeepStrictEqual } from "node:util";
+
+/** Takes any bytes. Throws, or rejects, only when something does not hold that must. */
+export type Target = (data: Uint8Array) => void | Promise<void>;
+
+/** Something did not hold. */
+export class Violation extends Error {
+  constructor(what: string) {
+    super(what);
+    this.name = "Violation";
+  }
+}
+
+/** Fails unless the condition holds. */
+export function must(condition: boolean, what: string): asserts condition {
+  if (!condition) throw new Violation(what);
+}
+
+/** Fails unless the two are equal to the last property. */
+export const mustEqual = (found: unknown, expected: unknown, what: string): void =>
+  must(isDeepStrictEqual(found, expected), what);
+
+/** What the work gives, or undefined where it threw one of the errors that it is documented to throw. */
+export const unlessRefused = <A>(
+  work: () => A,
+  ...refusals: ReadonlyArray<abstract new (...args: never) => Error>
+): A | undefined => {
+  try {
+    return work();
+  } catch (error) {
+    if (refusals.some((refusal) => error instanceof refusal)) return undefined;
+    throw error;
+  }
+};
+
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** The bytes as text; what is no UTF-8 becomes U+FFFD. */
+export const textOf = (data: Uint8Array): string => utf8.decode(data);
+
+/** The bytes as the value of a header, a character each; undefined where no header could carry them. */
+export const headerOf = (data: Uint8Array): string | undefined => {
+  const value = String.fromCharCode(...data).trim();
+  return /[\0\r\n]/.test(value) ? undefined : value;
+};

@@ -1,0 +1,19 @@
+// Command lines of `bne`: understood, or refused with a sentence of a bearable length.
+import { understand } from "#bne/Arguments";
+import { UsageError } from "#bne/UsageError";
+import { must, textOf, type Target } from "../Target.ts";
+
+/** Longest refusal, in characters: what was given is quoted in part only. */
+const maxSentence = 1_000;
+
+/** An argument a line. */
+export const fuzz: Target = (data) => {
+  const argv = textOf(data).split("\n");
+  try {
+    const { kind } = understand(argv);
+    must(["run", "help", "version"].includes(kind), "a command line asks for nothing that there is");
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    must(`${error.message}${error.hint ?? ""}`.length <= maxSentence, "a refusal is longer than a sentence");
+  }
+};

@@ -1,0 +1,50 @@
+// Cache-Control and the targeted fields: every duration is a number of seconds, every decision one of those there are.
+import {
+  decide,
+  freshnessOf,
+  maxDeltaSeconds,
+  parseDirectives,
+  requestControl,
+  responseControl,
+  splitList,
+  storingRefusal,
+} from "@bytenite-engines/http-cache";
+import { headerOf, must, mustEqual, type Target } from "../Target.ts";
+
+const actions = new Set(["hit", "stale", "validate", "forward", "unsatisfiable"]);
+const times = { requestTimeMs: 1_000, responseTimeMs: 2_000 };
+
+/** The request's field, the answer's and the targeted one, a line each. */
+export const fuzz: Target = (data) => {
+  const [asked = "", answered = "", targeted = ""] = String.fromCharCode(...data)
+    .split("\n")
+    .map((line) => headerOf(new TextEncoder().encode(line)) ?? "");
+  for (const field of [asked, answered]) {
+    const elements = splitList(field);
+    mustEqual(splitList(elements.join(", ")), elements, "a list is not stable");
+    for (const name of parseDirectives(field).keys()) must(name === name.toLowerCase(), "a directive keeps its case");
+  }
+  const request = requestControl(asked, null);
+  const policies = [true, false].map((shared) => ({ shared, targets: ["cdn-cache-control"] }));
+  for (const policy of policies) {
+    const headers = new Headers({ "cache-control": answered, "cdn-cache-control": targeted, age: targeted });
+    const control = responseControl(headers, policy);
+    for (const seconds of [...Object.values(control), ...Object.values(request)]) {
+      if (typeof seconds !== "number") continue;
+      must(Number.isInteger(seconds) && seconds >= 0 && seconds <= maxDeltaSeconds, "a duration is out of range");
+    }
+    const freshness = freshnessOf(200, headers, control, times, policy);
+    for (const ms of Object.values(freshness)) {
+      must(typeof ms === "boolean" || (Number.isFinite(ms) && ms >= 0), "freshness is no time");
+    }
+    must(actions.has(decide(request, freshness, 60_000).action), "there is no such decision");
+    const refusal = storingRefusal(
+      { method: "GET", control: request, authorized: true },
+      200,
+      headers,
+      control,
+      policy,
+    );
+    must(!control.noStore || refusal !== undefined, "what is not to be stored may be stored");
+  }
+};

@@ -1,0 +1,60 @@
+// Whole requests to the registry's routes over SQLite: always an answer of a documented status, in the form it says it has.
+import { decode, endpoints, formatOf } from "@bytenite-engines/core/wire";
+import { StatusSchema } from "@bytenite-engines/proto";
+import { addCredential, ensureUser, migrate, openSqlite, publishAll } from "@bytenite-engines/registry";
+import { makeSite, makeWire } from "@bytenite-engines/registry/api";
+import { headerOf, must, Violation, type Target } from "../Target.ts";
+
+const token = "fuzz";
+const statuses = new Set([200, 400, 401, 404, 406, 413, 501]);
+const nowMs = 1_700_000_000_000;
+
+const open = async () => {
+  const file = openSqlite(":memory:");
+  await migrate(file.port, nowMs);
+  const user = ensureUser(file, "alice", nowMs);
+  const engines = ["0.1", "0.2", "1.0"].map((version) => ({ name: "zipper", version, status: "active" }));
+  await publishAll(file, user, engines, undefined, nowMs);
+  await addCredential(file, user, "token", token, nowMs);
+  return makeSite({
+    sql: file.port,
+    box: undefined,
+    wire: makeWire(),
+    accessTokens: undefined,
+    accepts: ["token"],
+    now: () => nowMs,
+    onFault: (error) => {
+      throw new Violation(`a fault of our own: ${error instanceof Error ? error.stack : String(error)}`);
+    },
+  });
+};
+
+let site: ReturnType<typeof open> | undefined;
+
+/** Method and target; Accept; body: a line each. */
+export const fuzz: Target = async (data) => {
+  const [head = "", accept = "", body = ""] = String.fromCharCode(...data).split("\n");
+  const [, method = "GET", target = "/"] = /^([A-Z]+ )?(.*)$/.exec(head) ?? [];
+  const headers: Readonly<Record<string, string | undefined>> = {
+    authorization: token,
+    accept: headerOf(new TextEncoder().encode(accept)),
+    "content-type": "application/json",
+  };
+  const answer = await (
+    await (site ??= open())
+  )({
+    method: method.trim() || "GET",
+    target: target.startsWith("/") ? target : `/v1/dev/engines${target}`,
+    header: (name) => headers[name.toLowerCase()] ?? null,
+    body: () => Promise.resolve(new TextEncoder().encode(body)),
+  });
+  const { status, about } = answer;
+  must(statuses.has(status), `there is no answer of status ${status}`);
+  const format = formatOf(answer.headers["Content-Type"] ?? answer.headers["content-type"]);
+  if (format === undefined) return;
+  const bytes = typeof answer.body === "string" ? new TextEncoder().encode(answer.body) : new Uint8Array(answer.body);
+  if (status !== 200) decode(StatusSchema, bytes, format);
+  else if (about.endpoint !== undefined && about.endpoint !== "auth") {
+    decode(endpoints[about.endpoint].response, bytes, format);
+  }
+};
