@@ -46,3 +46,11 @@ test("without a width nothing is cut", () => {
     engineColumns.map(() => long).join("  "),
   );
 });
+
+test("what rows are told apart by is cut last", () => {
+  const name = "fanout-replica-of-mine";
+  const long = engineColumns.map(({ path }) => ({ text: path === "name" ? name : "z".repeat(40) }));
+  const places = placed(engineColumns, [long], 80, false);
+  const chosen = places.map(({ column }) => long[engineColumns.indexOf(column)] ?? { text: "" });
+  expect(lineOf(places, chosen, { colour: false, width: 80 })).toMatch(new RegExp(`^${name} `));
+});

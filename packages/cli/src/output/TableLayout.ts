@@ -48,14 +48,19 @@ const narrowed = (places: ReadonlyArray<Place>, width: number): ReadonlyArray<Pl
   }
   let over = total(kept.map(({ cells }) => cells)) - width;
   const cells = kept.map((place) => place.cells);
-  while (over > 0) {
-    // The widest column that can still give gives one cell.
-    let widest = -1;
-    for (const [index, place] of kept.entries()) {
-      const room = (cells[index] ?? 0) - place.least;
-      if (room > 0 && (widest < 0 || (cells[index] ?? 0) > (cells[widest] ?? 0))) widest = index;
+  /** The widest column that can still give, of those that may go or of those that stay. */
+  const giver = (mayGo: boolean): number | undefined => {
+    let widest: number | undefined;
+    for (const [index, { column, least }] of kept.entries()) {
+      if ((column.rank !== undefined) !== mayGo || (cells[index] ?? 0) <= least) continue;
+      if (widest === undefined || (cells[index] ?? 0) > (cells[widest] ?? 0)) widest = index;
     }
-    if (widest < 0) break;
+    return widest;
+  };
+  while (over > 0) {
+    // What stays is what rows are told apart by, so it gives last.
+    const widest = giver(true) ?? giver(false);
+    if (widest === undefined) break;
     cells[widest] = (cells[widest] ?? 0) - 1;
     over -= 1;
   }
