@@ -16,6 +16,7 @@ test("nothing has to be said; the upstream is then the documented address", () =
     memoryBytes: 24 * 1024 * 1024,
     memoryEntries: 10_000,
     edgeTier: true,
+    workersCache: false,
     attemptTimeoutMs: 3_000,
     deadlineMs: 8_000,
     allowedOrigins: [],

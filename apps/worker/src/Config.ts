@@ -18,6 +18,8 @@ export interface Config {
   readonly memoryEntries: number;
   /** Whether answers are also kept, encrypted, in the Cache API of the data centre. */
   readonly edgeTier: boolean;
+  /** Whether the upstream is asked through the cached entrypoint, so that Workers Cache can answer. */
+  readonly workersCache: boolean;
   /** Longest that one request to the upstream may take, in milliseconds. */
   readonly attemptTimeoutMs: number;
   /** Longest that all requests for one answer may take together, in milliseconds. */
@@ -93,6 +95,7 @@ export const parseConfig = (variables: Readonly<Record<string, unknown>>): Confi
     memoryBytes: whole("MEMORY_MIB", 24, 0, maxMemoryMib) * 1024 * 1024,
     memoryEntries: whole("MEMORY_ENTRIES", 10_000, 0, 1_000_000),
     edgeTier: oneOf("EDGE_TIER", ["on", "off"], "on") === "on",
+    workersCache: oneOf("WORKERS_CACHE", ["on", "off"], "off") === "on",
     attemptTimeoutMs,
     deadlineMs: whole("DEADLINE_MS", Math.max(8_000, attemptTimeoutMs), attemptTimeoutMs, 120_000),
     allowedOrigins: originsOf(text("ALLOWED_ORIGINS"), problems),

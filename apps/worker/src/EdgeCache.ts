@@ -102,7 +102,7 @@ export class EdgeCache {
     if (this.#edge === undefined || (near !== undefined && remainingMs(near.freshness, nowMs) > 0)) return near;
     const far = await this.#edge.get(key, identity);
     if (far === "sealed") this.sealedFound += 1;
-    if (far === undefined || far === "sealed" || this.#isGone(far, identity))
+    if (far === undefined || far === "sealed" || this.isGone(far, identity))
       return this.#memory.get(key, identity.digest);
     if (near !== undefined && near.freshness.responseTimeMs >= far.freshness.responseTimeMs) return near;
     this.#latest(far.fetchedAtMs);
@@ -114,7 +114,7 @@ export class EdgeCache {
   async store(identity: Identity, route: Route, entry: Entry, nowMs: number): Promise<void> {
     this.#latest(entry.fetchedAtMs);
     // It was asked for before it was made to go.
-    if (this.#isGone(entry, identity)) return;
+    if (this.isGone(entry, identity)) return;
     const key = cacheKey(identity, route, entry.askedFormat);
     this.#memory.set(key, entry);
     await this.#edge?.set(key, entry, identity, nowMs);
@@ -172,7 +172,7 @@ export class EdgeCache {
     ]);
     if (turnedAwayAtMs > identity.notes.turnedAwayAtMs) {
       identity.notes.turnedAwayAtMs = turnedAwayAtMs;
-      this.#memory.drop((entry) => entry.owner === identity.digest && this.#isGone(entry, identity));
+      this.#memory.drop((entry) => entry.owner === identity.digest && this.isGone(entry, identity));
     }
     if (purges !== undefined) this.#apply(purges);
     // Only now: a request that comes meanwhile reads for itself, rather than use what may be gone.
@@ -193,7 +193,8 @@ export class EdgeCache {
     this.#memory.drop((entry) => isPurged(entry, merged));
   }
 
-  #isGone(entry: Entry, identity: Identity): boolean {
+  /** Whether an answer was asked for before its owner was turned away, or before a purge that it lies in. */
+  isGone(entry: Entry, identity: Identity): boolean {
     return entry.fetchedAtMs <= identity.notes.turnedAwayAtMs || isPurged(entry, this.#purges);
   }
 }

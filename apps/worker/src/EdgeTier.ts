@@ -9,9 +9,9 @@ import { open, seal } from "./Seal.ts";
 export type EdgeStore = Pick<Cache, "match" | "put" | "delete">;
 
 /** Names the entries of this code. Another number makes all older ones unknown. */
-const generation = 1;
-/** Never resolved: the Cache API wants a URL. */
-const keyOrigin = `https://edge.bytenite-engines.invalid/${generation}/`;
+const generation = 2;
+/** Never resolved: the Cache API wants a URL. Short, because it is handed on, parsed and compared with every look. */
+const keyOrigin = `https://e.invalid/${generation}/`;
 /** An answer that can be validated is kept this much longer than it may be served, in milliseconds. */
 const keptForValidationMs = 600_000;
 /** How long notes are kept, in seconds: longer than any answer that they are about is likely to be. */

@@ -1,6 +1,7 @@
 // Decides: what is kept of an upstream's answer, and what of its header is handed on.
 import { formatOf, type EndpointName, type Format } from "@bytenite-engines/core/wire";
 import { withVary, type Freshness } from "@bytenite-engines/http-cache";
+import { base64url } from "./Base64Url.ts";
 
 /** An answer as it came, bytes untouched, with all that is known of it. */
 export interface Entry {
@@ -93,11 +94,7 @@ export const entryFormat = (headers: Headers): Format | undefined => formatOf(he
 /** A strong entity tag of bytes in a form: the first 16 bytes of their SHA-256. */
 export const strongEtag = async (bytes: Uint8Array<ArrayBuffer>, format: Format | undefined): Promise<string> => {
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).subarray(0, 16);
-  const text = btoa(String.fromCharCode(...hash))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replaceAll("=", "");
-  return `"${format?.slice(0, 1) ?? "o"}${text}"`;
+  return `"${format?.slice(0, 1) ?? "o"}${base64url(hash)}"`;
 };
 
 /** What is counted for an entry beside its bytes: objects, maps, the header's values. Measured, rounded up. */

@@ -8,6 +8,7 @@ import type { Fetched, Rooms } from "./Rooms.ts";
 import type { RequestContext } from "./Runtime.ts";
 import { UpstreamFailure } from "./Upstream.ts";
 import { forwardedHeaders, type Visit } from "./Visit.ts";
+import { throughWorkersCache } from "./WorkersCache.ts";
 
 /** What to ask the upstream for. */
 export interface Errand {
@@ -89,6 +90,12 @@ const fetchAndStore = async (errand: Errand, rooms: Rooms, context: RequestConte
       stored: errand.stored,
       orStale: errand.orStale,
     };
+    const layered = await throughWorkersCache(question, rooms, context);
+    if (layered !== undefined) {
+      const { entry, cached, durationMs } = layered;
+      if (identity !== undefined) context.waitUntil(keep(errand, identity, entry, rooms));
+      return { entry, status: entry.status, stored: entry.storable, attempts: cached ? 0 : 1, durationMs };
+    }
     const { entry, answer } = await exchange(question, rooms.ask, rooms.config);
     if (identity !== undefined) context.waitUntil(keep(errand, identity, entry, rooms));
     const durationMs = answer.responseTimeMs - answer.requestTimeMs;

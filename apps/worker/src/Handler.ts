@@ -36,7 +36,7 @@ interface Visitor {
 /** Marks the answer with what does not depend on the cache, and writes down that it was given. */
 const finish = (response: Response, visitor: Visitor, { config, metrics, analytics, now }: Rooms): Response => {
   const { request, target, observed, requestId, startedAtMs } = visitor;
-  if (observed.fetched !== undefined && "entry" in observed.fetched) {
+  if (observed.fetched !== undefined && "entry" in observed.fetched && observed.fetched.attempts > 0) {
     response.headers.append("server-timing", `upstream;dur=${observed.fetched.durationMs}`);
   }
   if (config.allowedOrigins.length > 0 && request.method !== "OPTIONS") {

@@ -1,4 +1,5 @@
 // Decides: whose entries a request may see.
+import { base64url } from "./Base64Url.ts";
 
 /** The user of a token, as far as the cache knows one: by what only the bearer of the token can compute. */
 export interface Identity {
@@ -21,6 +22,8 @@ export interface Identity {
 export const maxIdentities = 4_000;
 /** Characters of tokens that are remembered, together. */
 const maxTokenCharacters = 4_000_000;
+/** Bits of a digest: too many to find two tokens with the same one; each more makes every key longer. */
+const digestBits = 192;
 
 const utf8 = new TextEncoder();
 
@@ -70,7 +73,7 @@ const identify = async (token: string): Promise<Identity> => {
     salt: new Uint8Array(),
     info: utf8.encode(info),
   });
-  const digest = await crypto.subtle.deriveBits(derive("bytenite-engines edge identity"), secret, 256);
+  const digest = await crypto.subtle.deriveBits(derive("bytenite-engines edge identity"), secret, digestBits);
   const key = await crypto.subtle.deriveKey(
     derive("bytenite-engines edge encryption"),
     secret,
@@ -79,14 +82,12 @@ const identify = async (token: string): Promise<Identity> => {
     ["encrypt", "decrypt"],
   );
   return {
-    digest: hex(new Uint8Array(digest)),
+    digest: base64url(new Uint8Array(digest)),
     key,
     expiresAtMs: expiryOf(token),
     notes: { turnedAwayAtMs: 0, readAtMs: 0 },
   };
 };
-
-const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 /** The `exp` of a JWT in milliseconds. It is not verified: the upstream does that, this only shortens lives. */
 export const expiryOf = (token: string): number => {

@@ -16,6 +16,7 @@ const help = {
   bytenite_edge_upstream_requests_total: "Answers of the upstream by status, and exchanges without one by problem.",
   bytenite_edge_upstream_retries_total: "Requests to the upstream that were sent again, by reason.",
   bytenite_edge_upstream_milliseconds_total: "Time spent waiting for the upstream, in milliseconds.",
+  bytenite_edge_workers_cache_total: "Questions to the cached entrypoint, by result; none while Workers Cache is off.",
   bytenite_edge_breaker_changes_total: "Changes of the circuit breaker, by new state.",
 } as const;
 

@@ -16,6 +16,7 @@ export type Fetched =
       /** The upstream's status; 304 where the entry was confirmed. */
       readonly status: number;
       readonly stored: boolean;
+      /** 0: what another request had fetched, here or through Workers Cache. */
       readonly attempts: number;
       readonly durationMs: number;
     }

@@ -1,8 +1,16 @@
 // Names what the Workers runtime gives beyond the web's standards.
+import type { SealedProps } from "./SealedExchange.ts";
 
 /** Lives as long as a request and the work it left. */
 export interface RequestContext {
   waitUntil(work: Promise<unknown>): void;
+  /** Entrypoints of this Worker, to be called with props. */
+  readonly exports?: { readonly SealedExchange?: (options: { readonly props: SealedProps }) => Entrypoint };
+}
+
+/** An entrypoint, as it is called. */
+interface Entrypoint {
+  fetch(request: Request): Promise<Response>;
 }
 
 /** Another Worker, bound to this one. */

@@ -1,4 +1,5 @@
 // Decides: what an entry looks like outside the isolate's memory: sealed with its owner's key, bound to its cache key.
+import type { Freshness } from "@bytenite-engines/http-cache";
 import { isValidatable, type Entry } from "./Entry.ts";
 import type { Identity } from "./Identity.ts";
 
@@ -10,14 +11,26 @@ const lengthBytes = 4;
 const utf8 = new TextEncoder();
 const text = new TextDecoder();
 
-type Description = Omit<Entry, "bytes" | "other" | "owner" | "prepared">;
+/** An entry but for its bytes and its owner, without names: it is read with every hit in the data centre. */
+type Description = readonly [
+  endpoint: Entry["endpoint"],
+  tag: string | null,
+  status: number,
+  askedFormat: Entry["askedFormat"],
+  format: Entry["askedFormat"] | null,
+  fetchedAtMs: number,
+  storable: boolean,
+  freshness: FreshnessValues,
+  client: Entry["client"],
+  received: Entry["received"],
+];
+
+type FreshnessValues = readonly [number, boolean, number, number, number, number, boolean, boolean];
 
 /** An entry as bytes that only the bearer of the owner's token can read, and only under this key. */
 export const seal = async (key: string, entry: Entry, identity: Identity): Promise<Uint8Array<ArrayBuffer>> => {
-  const { bytes, other: _other, owner: _owner, prepared: _prepared, ...rest } = entry;
-  // What the upstream sent is needed again only to validate; clients get what is in `client`.
-  const description: Description = isValidatable(entry) ? rest : { ...rest, received: [] };
-  const head = utf8.encode(JSON.stringify(description));
+  const { bytes } = entry;
+  const head = utf8.encode(JSON.stringify(descriptionOf(entry)));
   const plain = new Uint8Array(lengthBytes + head.byteLength + bytes.byteLength);
   new DataView(plain.buffer).setUint32(0, head.byteLength);
   plain.set(head, lengthBytes);
@@ -36,15 +49,66 @@ export const open = async (key: string, sealed: ArrayBuffer, identity: Identity)
     const iv = new Uint8Array(sealed, 0, ivBytes);
     const plain = await crypto.subtle.decrypt(parameters(iv, key), identity.key, new Uint8Array(sealed, ivBytes));
     const length = new DataView(plain).getUint32(0);
-    const json = text.decode(new Uint8Array(plain, lengthBytes, length));
-    const description = JSON.parse(json) as Description;
-    // What JSON leaves out is there again, as undefined.
-    const { tag, format } = description;
-    return { ...description, tag, format, owner: identity.digest, bytes: new Uint8Array(plain, lengthBytes + length) };
+    const description = JSON.parse(text.decode(new Uint8Array(plain, lengthBytes, length))) as Description;
+    return entryOf(description, identity.digest, new Uint8Array(plain, lengthBytes + length));
   } catch {
     return undefined;
   }
 };
+
+const descriptionOf = (entry: Entry): Description => [
+  entry.endpoint,
+  entry.tag ?? null,
+  entry.status,
+  entry.askedFormat,
+  entry.format ?? null,
+  entry.fetchedAtMs,
+  entry.storable,
+  valuesOf(entry.freshness),
+  entry.client,
+  // What the upstream sent is needed again only to validate; clients get what is in `client`.
+  isValidatable(entry) ? entry.received : [],
+];
+
+const entryOf = (description: Description, owner: string, bytes: Uint8Array<ArrayBuffer>): Entry => {
+  const [endpoint, tag, status, askedFormat, format, fetchedAtMs, storable, values, client, received] = description;
+  return {
+    owner,
+    endpoint,
+    tag: tag ?? undefined,
+    status,
+    askedFormat,
+    format: format ?? undefined,
+    received,
+    client,
+    bytes,
+    freshness: freshnessOf(values),
+    fetchedAtMs,
+    storable,
+  };
+};
+
+const valuesOf = (freshness: Freshness): FreshnessValues => [
+  freshness.lifetimeMs,
+  freshness.explicit,
+  freshness.initialAgeMs,
+  freshness.responseTimeMs,
+  freshness.staleWhileRevalidateMs,
+  freshness.staleIfErrorMs,
+  freshness.alwaysValidate,
+  freshness.neverStale,
+];
+
+const freshnessOf = (values: FreshnessValues): Freshness => ({
+  lifetimeMs: values[0],
+  explicit: values[1],
+  initialAgeMs: values[2],
+  responseTimeMs: values[3],
+  staleWhileRevalidateMs: values[4],
+  staleIfErrorMs: values[5],
+  alwaysValidate: values[6],
+  neverStale: values[7],
+});
 
 const parameters = (iv: Uint8Array<ArrayBuffer>, key: string): AesGcmParams => ({
   name: "AES-GCM",

@@ -4,7 +4,7 @@ import type { EdgeStore } from "../src/EdgeTier.ts";
 import { handle } from "../src/Handler.ts";
 import { createRooms } from "../src/Isolate.ts";
 import type { Rooms } from "../src/Rooms.ts";
-import type { AnalyticsDataset } from "../src/Runtime.ts";
+import type { AnalyticsDataset, RequestContext } from "../src/Runtime.ts";
 
 /** The upstream as the proxy reaches it. */
 export type Upstream = (url: string, init: RequestInit) => Promise<Response>;
@@ -31,9 +31,9 @@ export const startEdge = (
   store: EdgeStore | undefined,
   variables: Readonly<Record<string, string>> = {},
   analytics?: AnalyticsDataset,
+  layer?: (rooms: Rooms) => NonNullable<RequestContext["exports"]>,
 ): Edge => {
   const left: Array<Promise<unknown>> = [];
-  const context = { waitUntil: (work: Promise<unknown>) => void left.push(work) };
   const rooms = createRooms({
     config: parseConfig({
       UPSTREAM_URL: "http://upstream.example/v1/dev",
@@ -46,6 +46,10 @@ export const startEdge = (
     analytics,
     now: () => clock.ms,
   });
+  const context: RequestContext = {
+    waitUntil: (work) => void left.push(work),
+    ...(layer === undefined ? {} : { exports: layer(rooms) }),
+  };
   const send = async (request: Request): Promise<Response> => handle(request, rooms, context);
   return {
     rooms,
