@@ -1,7 +1,11 @@
 // The figures of the edge proxy, in the order in which they are measured.
 import type { Figure } from "../Figure.ts";
-import { edgeHits, edgeLatency } from "./EdgeHits.ts";
-import { edgeMemory, edgeOutage, edgeSize, edgeStampede } from "./EdgeLimits.ts";
+import { edgeHits } from "./EdgeHits.ts";
+import { edgeLatency } from "./EdgeLatency.ts";
+import { edgeMemory } from "./EdgeMemory.ts";
+import { edgeOutage } from "./EdgeOutage.ts";
+import { edgeSize } from "./EdgeSize.ts";
+import { edgeStampede } from "./EdgeStampede.ts";
 
 export const edgeFigures: ReadonlyArray<Figure> = [
   edgeHits,

@@ -1,7 +1,6 @@
 // Sends GETs over plain sockets, cheaply enough that the server is what is measured.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-import { availableParallelism } from "node:os";
 
 /** Where and what to ask. */
 export interface Target {
@@ -37,6 +36,10 @@ export class Connection {
     });
   }
 
+  static openMany(port: number, count: number): Promise<ReadonlyArray<Connection>> {
+    return Promise.all(Array.from({ length: count }, () => Connection.open(port)));
+  }
+
   /** The status of the answer, once all of it is here. */
   send(request: string): Promise<number> {
     return new Promise((resolve, reject) => {
@@ -70,13 +73,13 @@ export class Connection {
   }
 }
 
-/** Processor time of a process so far, in seconds (Linux). */
+/** Processor time of a process so far, in seconds: of all its threads, to the nanosecond (Linux). */
 export const cpuSecondsOf = (pid: number): number => {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
-    .replace(/^.*\) /s, "")
-    .split(" ");
-  // Ticks are hundredths of a second on every Linux that matters here.
-  return (Number(fields[11]) + Number(fields[12])) / 100;
+  let nanoseconds = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ", 1)[0]);
+  }
+  return nanoseconds / 1e9;
 };
 
 /** Resident memory of a process, in MiB (Linux). */
@@ -93,21 +96,19 @@ export interface Burst {
   readonly statuses: ReadonlyMap<number, number>;
 }
 
-/** As many requests as the server answers in that time, over so many connections. */
+/** As many requests as the server answers in that time, over these connections. */
 export const saturate = async (
-  target: Target,
+  connections: ReadonlyArray<Connection>,
+  request: string,
   pid: number,
   forMs: number,
-  connections = 16 * availableParallelism(),
 ): Promise<Burst> => {
-  const open = await Promise.all(Array.from({ length: connections }, () => Connection.open(target.port)));
-  const request = requestOf(target);
   const statuses = new Map<number, number>();
   const cpu = cpuSecondsOf(pid);
   const start = performance.now();
   let requests = 0;
   await Promise.all(
-    open.map(async (connection) => {
+    connections.map(async (connection) => {
       while (performance.now() - start < forMs) {
         const status = await connection.send(request);
         requests += 1;
@@ -117,14 +118,13 @@ export const saturate = async (
   );
   const seconds = (performance.now() - start) / 1000;
   const cpuUs = ((cpuSecondsOf(pid) - cpu) / requests) * 1e6;
-  for (const connection of open) connection.close();
   return { requests, perSecond: requests / seconds, cpuUs, statuses };
 };
 
 /** Latencies at a fixed rate, in milliseconds, from when each request was due; sorted. */
 export const atRate = async (target: Target, perSecond: number, forMs: number): Promise<ReadonlyArray<number>> => {
-  const idle = await Promise.all(Array.from({ length: 64 }, () => Connection.open(target.port)));
-  const all = [...idle];
+  const all = await Connection.openMany(target.port, 64);
+  const idle = [...all];
   const request = requestOf(target);
   const latencies: Array<number> = [];
   const total = Math.floor((perSecond * forMs) / 1000);

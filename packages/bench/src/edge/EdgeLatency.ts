@@ -1,0 +1,46 @@
+// Figure: what the last percent of hits waits at a fixed rate.
+import { readFile } from "node:fs/promises";
+import type { Figure } from "../Figure.ts";
+import { builtWorker, freshFor, listPath, startUpstream } from "./EdgeStack.ts";
+import { atRate } from "./Load.ts";
+import { startWorkerd } from "./Standalone.ts";
+import { cacheBackend, hello } from "./Workers.ts";
+
+export const edgeLatency: Figure = {
+  name: "edge-latency",
+  title: "Latency of hits at 3,000 requests a second",
+  promise: "p99 below twice that of hello.",
+  measure: async (effort) => {
+    const script = await readFile(builtWorker, "utf8");
+    const upstream = await startUpstream();
+    await using standalone = await startWorkerd([
+      { name: "cache", script: cacheBackend(true) },
+      { name: "hello", script: hello },
+      { name: "edge", script, cache: "cache", variables: freshFor(upstream.url) },
+    ]);
+    const p99s: Record<string, Array<number>> = { hello: [], edge: [] };
+    const rounds = effort === "quick" ? 3 : 9;
+    for (let round = 0; round <= rounds; round++) {
+      for (const [name, values] of Object.entries(p99s)) {
+        const target = { port: standalone.ports[name] ?? 0, path: listPath, authorization: "bench-token" };
+        const latencies = await atRate(target, 3_000, effort === "quick" ? 1_500 : 4_000);
+        if (round > 0) values.push(latencies[Math.floor(latencies.length * 0.99)] ?? Number.NaN);
+      }
+    }
+    upstream.stop();
+    const least = (name: string): number => Math.min(...(p99s[name] ?? []));
+    const ratio = least("edge") / least("hello");
+    return {
+      columns: ["p99 ms", "ratio"],
+      rows: [
+        { name: "workerd, hello", cells: { "p99 ms": least("hello").toFixed(2), ratio: "" } },
+        {
+          name: "edge proxy, hit of 10 KB",
+          cells: { "p99 ms": least("edge").toFixed(2), ratio: ratio.toFixed(2) },
+          holds: ratio < 2,
+        },
+      ],
+      notes: ["Open loop, 64 connections, from when each request was due; the best round of each."],
+    };
+  },
+};

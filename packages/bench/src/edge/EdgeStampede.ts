@@ -1,0 +1,42 @@
+// Figure: what the upstream sees when a thousand ask the edge proxy for one thing at once.
+import { readFile } from "node:fs/promises";
+import type { Figure } from "../Figure.ts";
+import { builtWorker, listOf, startUpstream } from "./EdgeStack.ts";
+import { Connection } from "./Load.ts";
+import { startWorkerd } from "./Standalone.ts";
+import { cacheBackend } from "./Workers.ts";
+
+export const edgeStampede: Figure = {
+  name: "edge-stampede",
+  title: "A thousand requests for one key at once",
+  promise: "one request to the upstream.",
+  measure: async () => {
+    const upstream = await startUpstream();
+    await using standalone = await startWorkerd([
+      { name: "cache", script: cacheBackend(true) },
+      {
+        name: "edge",
+        script: await readFile(builtWorker, "utf8"),
+        cache: "cache",
+        variables: { UPSTREAM_URL: upstream.url },
+      },
+    ]);
+    const port = standalone.ports["edge"] ?? 0;
+    const connections = await Connection.openMany(port, 1_000);
+    const statuses = await Promise.all(connections.map((connection) => connection.send(listOf("bench-token"))));
+    for (const connection of connections) connection.close();
+    upstream.stop();
+    const good = statuses.filter((status) => status === 200).length;
+    return {
+      columns: ["answered 200", "upstream requests"],
+      rows: [
+        {
+          name: "edge proxy",
+          cells: { "answered 200": `${good}`, "upstream requests": `${upstream.count()}` },
+          holds: good === 1_000 && upstream.count() === 1,
+        },
+      ],
+      notes: [],
+    };
+  },
+};

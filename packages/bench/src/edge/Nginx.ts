@@ -1,0 +1,51 @@
+// Runs nginx with proxy_cache as a peer of the edge proxy, where it is installed.
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { listPath } from "./EdgeStack.ts";
+
+/** nginx with proxy_cache in front of the upstream, one process; undefined where it is not installed. */
+export const startNginx = async (
+  upstream: string,
+): Promise<{ port: number; pid: number; stop: () => Promise<void> } | undefined> => {
+  if (spawnSync("nginx", ["-v"]).error !== undefined) return undefined;
+  const folder = await mkdtemp(join(tmpdir(), "bytenite-nginx-"));
+  const port = 20_000 + (process.pid % 10_000);
+  await writeFile(
+    join(folder, "nginx.conf"),
+    `daemon off; master_process off; pid ${folder}/pid; error_log ${folder}/error.log;
+events { worker_connections 1024; }
+http {
+  access_log off;
+  proxy_cache_path ${folder}/cache keys_zone=z:1m;
+  client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy;
+  fastcgi_temp_path ${folder}/fastcgi; uwsgi_temp_path ${folder}/uwsgi; scgi_temp_path ${folder}/scgi;
+  keepalive_requests 100000000;
+  server {
+    listen 127.0.0.1:${port};
+    location / {
+      proxy_pass ${new URL(upstream).origin}; proxy_cache z; proxy_cache_valid 200 1h;
+      proxy_cache_key "$http_authorization$request_uri"; add_header x-cache $upstream_cache_status;
+    }
+  }
+}`,
+  );
+  const child = spawn("nginx", ["-c", join(folder, "nginx.conf"), "-p", folder], { stdio: "ignore" });
+  const exited = once(child, "exit");
+  for (let tries = 0; tries < 100; tries++) {
+    const isUp = await fetch(`http://127.0.0.1:${port}${listPath}`).then(
+      (response) => response.ok,
+      () => false,
+    );
+    if (isUp) break;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  const stop = async (): Promise<void> => {
+    child.kill();
+    await exited;
+    await rm(folder, { recursive: true, force: true });
+  };
+  return { port, pid: child.pid ?? 0, stop };
+};
