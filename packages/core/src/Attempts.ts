@@ -9,10 +9,11 @@ import type { Span } from "effect/Tracer";
 import type { Breaker } from "./Breaker.ts";
 import type { CallSettings } from "./ClientOptions.ts";
 import type { EngineEvent, EventSubject } from "./EngineEvent.ts";
-import type { AttemptFailure } from "./Failure.ts";
+import { AttemptFailure } from "./Failure.ts";
 import { decideRetry, retryClassOf } from "./Retry.ts";
 import { retryCost, type RetryBudget } from "./RetryBudget.ts";
-import { failedHere, send } from "./Sending.ts";
+import { failedHere, type Aside } from "./AttemptTimer.ts";
+import { send } from "./Sending.ts";
 import { inAttemptSpan } from "./Spans.ts";
 
 /** What one call has used up so far. */
@@ -37,7 +38,7 @@ export interface AttemptPlan<A> {
   readonly emit: (event: EngineEvent) => void;
   readonly state: CallState;
   /** One attempt. Rejects with AttemptFailure, or with the signal's reason once it is aborted. */
-  readonly run: (signal: AbortSignal, clock: Clock.Clock, span: Span | undefined) => Promise<A>;
+  readonly run: (signal: AbortSignal, clock: Clock.Clock, span: Span | undefined, aside: Aside) => Promise<A>;
 }
 
 /**
@@ -47,7 +48,7 @@ export interface AttemptPlan<A> {
 export const attempts = <A>(plan: AttemptPlan<A>, start?: bigint): Effect.Effect<A, AttemptFailure> =>
   Effect.withFiber((fiber) => {
     const clock = fiber.getRef(Clock.Clock);
-    return attemptFrom(1, 0, { plan, clock, fiber, start: start ?? clock.monotonicTimeNanosUnsafe() });
+    return attemptFrom(1, 0, { plan, clock, fiber, start: start ?? clock.monotonicTimeNanosUnsafe() }, undefined);
   });
 
 /** The attempts after a first one that failed; `start` is when that one began, on the monotonic clock. */
@@ -72,15 +73,24 @@ interface Course<A> {
 const remainingMs = ({ plan, clock, start }: Course<unknown>): number =>
   plan.settings.deadlineMs - Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6;
 
-/** The attempt with this number and, as long as they may be, those after it. `lastCost` is what this one was paid with. */
-const attemptFrom = <A>(count: number, lastCost: number, course: Course<A>): Effect.Effect<A, AttemptFailure> =>
+/**
+ * The attempt with this number and, as long as they may be, those after it. `lastCost` is what this one was paid with, `last`
+ * the failure of the one before.
+ */
+const attemptFrom = <A>(
+  count: number,
+  lastCost: number,
+  course: Course<A>,
+  last: AttemptFailure | undefined,
+): Effect.Effect<A, AttemptFailure> =>
   // In whole milliseconds, so that the deadline of a call that begins now is the whole one.
   Effect.matchEffect(attempt(course, Math.ceil(remainingMs(course))), {
     onSuccess: (value) => {
       course.plan.budget.refund(lastCost);
       return Effect.succeed(value);
     },
-    onFailure: (failure) => Effect.flatMap(Random.next, (random) => afterFailure(count, failure, random, course)),
+    onFailure: (failure) =>
+      Effect.flatMap(Random.next, (random) => afterFailure(count, because(failure, last), random, course)),
   });
 
 const afterFailure = <A>(
@@ -116,12 +126,18 @@ const afterFailure = <A>(
     hinted,
     budgetTokens,
   });
-  return Effect.flatMap(Effect.sleep(Duration.millis(delayMs)), () => attemptFrom(count + 1, cost, course));
+  return Effect.flatMap(Effect.sleep(Duration.millis(delayMs)), () => attemptFrom(count + 1, cost, course, failure));
 };
 
+/** A breaker that opened in between says nothing of what is wrong: that is the failure before, which becomes its cause. */
+const because = (failure: AttemptFailure, last: AttemptFailure | undefined): AttemptFailure =>
+  failure.error.reason._tag === "CircuitOpen" && last !== undefined
+    ? new AttemptFailure(failure.error.with({ cause: last.error }))
+    : failure;
+
 /** One attempt: in its span, within its timeout, if the breaker lets it through. */
-const attempt = <A>({ plan, clock, fiber }: Course<A>, withinMs: number): Effect.Effect<A, AttemptFailure> => {
-  const sent = inAttemptSpan(plan, fiber, (span) => send(plan, clock, span, withinMs));
+const attempt = <A>({ plan, clock, fiber, start }: Course<A>, withinMs: number): Effect.Effect<A, AttemptFailure> => {
+  const sent = inAttemptSpan(plan, fiber, (span) => send({ plan, clock, span, start, withinMs }));
   return plan.breaker === undefined ? sent : guarded(plan.breaker, plan, clock, sent);
 };
 

@@ -80,7 +80,8 @@ export const prepare = <N extends EndpointName>(
     breaker,
     emit: parts.emit ?? silent,
     state,
-    run: (signal, clock, span) => readAnswer(parts, name, { subject, url, settings, state, clock, span, signal }),
+    run: (signal, clock, span, aside) =>
+      readAnswer(parts, name, { subject, url, settings, state, clock, span, signal, aside }),
   };
   // What is in the map under this URL is of this endpoint.
   const inFlight = settings.share ? (parts.inFlight as PreparedCall<N>["inFlight"]) : undefined;
@@ -95,14 +96,23 @@ export const send = <N extends EndpointName>({
 }: PreparedCall<N>): Effect.Effect<Answer<ResponseOf<N>>, EngineError> =>
   Effect.withFiber((fiber) => {
     // Who waits for another's exchange, and has to begin anew after all, has no more time for that.
-    const start = fiber.getRef(Clock.Clock).monotonicTimeNanosUnsafe();
+    const clock = fiber.getRef(Clock.Clock);
+    const start = clock.monotonicTimeNanosUnsafe();
+    const isOthers = (error: EngineError): boolean =>
+      isDeadline(error) &&
+      hasTimeLeft(plan.settings.deadlineMs, Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6);
     const exchanged = Effect.mapBoth(attempts(plan, start), {
       onSuccess: (received) => answerOf(received, plan.state),
       onFailure: (failure) => failure.error.withAttempts(plan.state.requests),
     });
     const sent = inCallSpan(exchanged, name, endpoints[name].path);
-    return inFlight === undefined ? sent : shared(inFlight, plan.subject.url, sent, copyOf);
+    return inFlight === undefined ? sent : shared(inFlight, plan.subject.url, sent, copyOf, isOthers);
   });
+
+const isDeadline = ({ reason }: EngineError): boolean => reason._tag === "TimedOut" && reason.scope === "deadline";
+
+/** Less than a tenth of its time is not worth a request: those who came together would send one each, one after the other. */
+const hasTimeLeft = (deadlineMs: number, spentMs: number): boolean => spentMs < deadlineMs * 0.9;
 
 /** Messages can be changed, so each caller gets its own. */
 const copyOf = <T>(answer: Answer<T>): Answer<T> => ({ ...answer, data: structuredClone(answer.data) });

@@ -81,3 +81,13 @@ test.for<[headers: Readonly<Record<string, string>>, named: string]>([
   expect(() => makeClientParts({ headers })).toThrow(named);
   expect(() => makeClientParts({ headers })).not.toThrow("s3cr3t");
 });
+
+test.for<[option: string, value: unknown]>([
+  ["share", "no"],
+  ["share", 0],
+  ["propagateTrace", "false"],
+  ["middleware", {}],
+  ["middleware", [undefined]],
+])("%s = %j is refused by name", ([option, value]) => {
+  expect(() => makeClientParts({ [option]: value })).toThrow(new RegExp(`^${option} must be`));
+});

@@ -134,10 +134,15 @@ const defined = <T extends object>(values: T | undefined): T =>
   Object.fromEntries(Object.entries(values ?? {}).filter(([, value]) => value !== undefined)) as T;
 
 const assertSettings = (settings: CallSettings): void => {
-  const { attemptTimeoutMs, deadlineMs, retry, limits } = settings;
+  const { attemptTimeoutMs, deadlineMs, retry, limits, share, propagateTrace, middleware } = settings;
   if (!["auto", "protobuf", "json"].includes(settings.format)) {
     throw new TypeError(`format must be "auto", "protobuf" or "json", not ${JSON.stringify(settings.format)}`);
   }
+  for (const [name, value] of Object.entries({ share, propagateTrace })) {
+    if (typeof value !== "boolean") throw new TypeError(`${name} must be true or false, not ${JSON.stringify(value)}`);
+  }
+  if (!Array.isArray(middleware) || middleware.some((wrap) => typeof wrap !== "function"))
+    throw new TypeError("middleware must be an array of functions");
   for (const [name, value] of Object.entries({ attemptTimeoutMs, deadlineMs, ...limits })) assertAbove(name, value, 0);
   for (const [name, value] of Object.entries(retry))
     assertAbove(name, value, name === "maxAttempts" || name === "factor" ? 1 : 0);

@@ -75,7 +75,7 @@ test("of a short life the last tenth is left over", async () => {
 test("the exp of a JWT counts where nothing else is said", async () => {
   const renewals: Array<string> = [];
   const credentials = makeCredentials(
-    () => jwt({ exp: 1_000 }),
+    ({ nowMs }) => jwt({ exp: 1_000, iat: nowMs }),
     (because) => renewals.push(because),
   );
   for (const nowMs of [0, 500_000, 1_000_000 - renewBeforeExpiryMs]) await credentials.token(at(nowMs));
@@ -179,4 +179,14 @@ test("a renewal leaves no listener on the signals of those who waited", async ()
   const { signal } = new AbortController();
   await credentials.token(at(0), undefined, signal);
   expect(getEventListeners(signal, "abort")).toEqual([]);
+});
+
+test("the same token again is no news", async () => {
+  const renewals: Array<string> = [];
+  const credentials = makeCredentials(
+    () => "same-token",
+    (because) => renewals.push(because),
+  );
+  for (const nowMs of [0, 1, 2]) await credentials.token(at(nowMs));
+  expect(renewals).toEqual(["first"]);
 });

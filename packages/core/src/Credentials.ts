@@ -58,7 +58,7 @@ interface Renewal {
   waiters: number;
 }
 
-/** Credentials of an option. `onRenewal` is told of every token that was fetched. */
+/** Credentials of an option. `onRenewal` is told of every other token that was fetched. */
 export const makeCredentials = (
   option: TokenOption | undefined,
   onRenewal: (because: Because) => void,
@@ -126,8 +126,9 @@ class RenewedCredentials implements Credentials {
     });
     const token = assertToken(typeof fetched === "string" ? fetched : fetched.token);
     const expiresAtMs = (typeof fetched === "string" ? undefined : fetched.expiresAtMs) ?? jwtExpiryMs(token);
+    const isNews = token !== this.#current?.token;
     this.#current = { token, renewAtMs: expiresAtMs === undefined ? 0 : renewalTime(nowMs, expiresAtMs) };
-    this.#onRenewal(because);
+    if (isNews) this.#onRenewal(because);
     return token;
   }
 }

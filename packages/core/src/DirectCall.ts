@@ -2,12 +2,13 @@
 import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
-import { attemptsAfter, type AttemptPlan } from "./Attempts.ts";
+import { attemptsAfter } from "./Attempts.ts";
 import { answerOf, send, type Answer, type PreparedCall, type ResponseOf } from "./Calls.ts";
 import type { EndpointName } from "./Endpoint.ts";
 import type { EngineError } from "./EngineError.ts";
 import type { Received } from "./Receiving.ts";
-import { begin, liveClock, type Ending } from "./Sending.ts";
+import { liveClock } from "./AttemptTimer.ts";
+import { begin, type Attempt, type Ending } from "./Sending.ts";
 import { announce, type Followers } from "./Sharing.ts";
 
 /** Sends a prepared call. Rejects with EngineError, and with the signal's reason once that is aborted. */
@@ -59,12 +60,13 @@ const attempted = <N extends EndpointName>(
     },
     die: fail,
   };
-  if (signal === undefined) begin(plan, liveClock, undefined, settings.deadlineMs, first);
-  else beginWith(signal, plan, first);
+  const attempt = { plan, clock: liveClock, span: undefined, start, withinMs: settings.deadlineMs };
+  if (signal === undefined) begin(attempt, first);
+  else beginWith(signal, attempt, first);
 };
 
 /** Begins the first attempt; it dies of the signal's reason once that is aborted. */
-const beginWith = <A>(signal: AbortSignal, plan: AttemptPlan<A>, ending: Ending<A>): void => {
+const beginWith = <A>(signal: AbortSignal, attempt: Attempt<A>, ending: Ending<A>): void => {
   let abort: (() => void) | undefined;
   const onAbort = (): void => {
     abort?.();
@@ -77,7 +79,7 @@ const beginWith = <A>(signal: AbortSignal, plan: AttemptPlan<A>, ending: Ending<
       then(value);
     };
   signal.addEventListener("abort", onAbort, { once: true });
-  abort = begin(plan, liveClock, undefined, plan.settings.deadlineMs, {
+  abort = begin(attempt, {
     succeed: over(ending.succeed),
     fail: over(ending.fail),
     die: over(ending.die),

@@ -3,38 +3,42 @@ import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import * as Option from "effect/Option";
-import * as Redacted from "effect/Redacted";
 import * as Stream from "effect/Stream";
 import type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
 import { call, type Answer, type RequestOf, type ResponseOf } from "./Calls.ts";
 import { makeClientParts, partsOfCall, type ClientParts } from "./ClientParts.ts";
-import type { CallOptions, ClientOptions } from "./ClientOptions.ts";
-import type { TokenOption } from "./Credentials.ts";
 import type { EndpointName } from "./Endpoint.ts";
 import type { EngineError } from "./EngineError.ts";
 import { nextPage, tooManyPages } from "./Paging.ts";
+import { plainOptions, type EngineCallOptions, type EngineClientOptions } from "./EngineOptions.ts";
 import { listRequest, messageRequest, type ListParams, type MessageParams } from "./Parameters.ts";
 
 /** The calls of the API. Every one fails with EngineError, and ends at once when its fiber is interrupted. */
 export interface EngineCalls {
   /** One page of engines. */
-  readonly list: (params?: ListParams, options?: CallOptions) => Effect.Effect<EngineListResponse, EngineError>;
+  readonly list: (params?: ListParams, options?: EngineCallOptions) => Effect.Effect<EngineListResponse, EngineError>;
   /** All engines from `offset` on, a page at a time, each asked for when it is needed. */
-  readonly listAll: (params?: ListParams, options?: CallOptions) => Stream.Stream<Engine, EngineError>;
+  readonly listAll: (params?: ListParams, options?: EngineCallOptions) => Stream.Stream<Engine, EngineError>;
   /** One engine: `name`, `name@major` or `name@major.minor`. */
-  readonly get: (tag: string, options?: CallOptions & MessageParams) => Effect.Effect<Engine, EngineError>;
+  readonly get: (tag: string, options?: EngineCallOptions & MessageParams) => Effect.Effect<Engine, EngineError>;
   /** The status of one engine. */
-  readonly status: (tag: string, options?: CallOptions & MessageParams) => Effect.Effect<EngineMessage, EngineError>;
+  readonly status: (
+    tag: string,
+    options?: EngineCallOptions & MessageParams,
+  ) => Effect.Effect<EngineMessage, EngineError>;
   /** The same calls, with status, headers, media type, attempts and timings beside the data. */
   readonly withResponse: {
     readonly list: (
       params?: ListParams,
-      options?: CallOptions,
+      options?: EngineCallOptions,
     ) => Effect.Effect<Answer<EngineListResponse>, EngineError>;
-    readonly get: (tag: string, options?: CallOptions & MessageParams) => Effect.Effect<Answer<Engine>, EngineError>;
+    readonly get: (
+      tag: string,
+      options?: EngineCallOptions & MessageParams,
+    ) => Effect.Effect<Answer<Engine>, EngineError>;
     readonly status: (
       tag: string,
-      options?: CallOptions & MessageParams,
+      options?: EngineCallOptions & MessageParams,
     ) => Effect.Effect<Answer<EngineMessage>, EngineError>;
   };
 }
@@ -43,23 +47,12 @@ export interface EngineCalls {
 export class EngineClient extends Context.Service<EngineClient, EngineCalls>()("@bytenite-engines/core/EngineClient") {
   /** A client made of options. Options that cannot be die with TypeError or RangeError. */
   static readonly layer = (options: EngineClientOptions = {}): Layer.Layer<EngineClient> =>
-    Layer.sync(EngineClient, () => EngineClient.of(makeCalls(makeClientParts(plainOptions(options)))));
+    Layer.sync(EngineClient, () => EngineClient.of(makeCalls(makeClientParts(plainOptions(options) ?? {}))));
 
   /** A client for tests, made of the calls that a test needs; any other call dies, and says which one it was. */
   static readonly layerTest = (calls: Partial<EngineCalls>): Layer.Layer<EngineClient> =>
     Layer.succeed(EngineClient, EngineClient.of({ ...missingCalls, ...calls }));
 }
-
-/** Options of a client in Effect: the token may be redacted. */
-export interface EngineClientOptions extends Omit<ClientOptions, "token"> {
-  /** The access token, or where it comes from; sent as the value of `Authorization` as it is. */
-  readonly token?: TokenOption | Redacted.Redacted;
-}
-
-const plainOptions = ({ token, ...options }: EngineClientOptions): ClientOptions => {
-  if (token === undefined) return options;
-  return { ...options, token: Redacted.isRedacted(token) ? Redacted.value(token) : token };
-};
 
 const missing = (call: string) => (): Effect.Effect<never> =>
   Effect.die(new Error(`EngineClient.layerTest was not given the call ${call}`));
@@ -81,9 +74,9 @@ const makeCalls = (parts: ClientParts): EngineCalls => {
     name: N,
     tag: string | undefined,
     request: RequestOf<N> | undefined,
-    options: CallOptions | undefined,
+    options: EngineCallOptions | undefined,
   ): Effect.Effect<Answer<ResponseOf<N>>, EngineError> =>
-    Effect.suspend(() => call(partsOfCall(parts, options), name, tag, request));
+    Effect.suspend(() => call(partsOfCall(parts, plainOptions(options)), name, tag, request));
   const withResponse: EngineCalls["withResponse"] = {
     list: (params, options) => Effect.suspend(() => ask("list", undefined, listRequest(params), options)),
     get: (tag, options) => ask("get", tag, messageRequest(options), options),
@@ -97,7 +90,7 @@ const makeCalls = (parts: ClientParts): EngineCalls => {
     status: (tag, options) => Effect.map(withResponse.status(tag, options), dataOf),
     listAll: (params = {}, options) =>
       Stream.suspend(() => {
-        const { maxPages } = partsOfCall(parts, options).settings.limits;
+        const { maxPages } = partsOfCall(parts, plainOptions(options)).settings.limits;
         return Stream.paginate({ page: params, pages: 1 }, ({ page, pages }) =>
           pages > maxPages
             ? Effect.fail(tooManyPages(parts, maxPages))

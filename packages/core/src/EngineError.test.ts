@@ -59,6 +59,7 @@ test("as JSON it is plain data, without cause, stack and details", () => {
   expect(JSON.parse(JSON.stringify(full))).toEqual({
     reason: { _tag: "Unavailable" },
     message: full.message,
+    method: "GET",
     url,
     attempts: 1,
     status: 503,

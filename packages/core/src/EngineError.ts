@@ -56,6 +56,8 @@ export interface ErrorDetail {
 /** What is known of a failed call beside its reason. No field ever holds a token. */
 export interface EngineErrorFields {
   readonly reason: EngineErrorReason;
+  /** Method of the request. Default GET; POST where an API key is exchanged. */
+  readonly method?: "GET" | "POST";
   /** URL of the request, without user info. */
   readonly url: string;
   /** Number of requests that were sent for this call. */
@@ -78,6 +80,7 @@ export interface EngineErrorFields {
 export class EngineError extends Error implements EngineErrorFields {
   readonly _tag = "EngineError";
   readonly reason: EngineErrorReason;
+  readonly method: "GET" | "POST";
   readonly url: string;
   readonly attempts: number;
   readonly status?: number;
@@ -90,6 +93,7 @@ export class EngineError extends Error implements EngineErrorFields {
     super(messageOf(fields), fields.cause === undefined ? undefined : { cause: fields.cause });
     this.name = "EngineError";
     this.reason = fields.reason;
+    this.method = fields.method ?? "GET";
     this.url = fields.url;
     this.attempts = fields.attempts;
     if (fields.status !== undefined) this.status = fields.status;
@@ -101,7 +105,12 @@ export class EngineError extends Error implements EngineErrorFields {
 
   /** The same failure, with the number of requests that the whole call took. */
   withAttempts(attempts: number): EngineError {
-    return attempts === this.attempts ? this : new EngineError({ ...fieldsOf(this), attempts });
+    return attempts === this.attempts ? this : this.with({ attempts });
+  }
+
+  /** The same failure with other circumstances. */
+  with(fields: Partial<EngineErrorFields>): EngineError {
+    return new EngineError({ ...fieldsOf(this), ...fields });
   }
 
   /** The error as plain data, for logs and machines. */
@@ -109,6 +118,7 @@ export class EngineError extends Error implements EngineErrorFields {
     return {
       reason: this.reason,
       message: this.message,
+      method: this.method,
       url: this.url,
       attempts: this.attempts,
       ...(this.status === undefined ? {} : { status: this.status }),
@@ -126,7 +136,7 @@ const messageOf = (fields: EngineErrorFields): string => {
     fields.status === undefined ? "" : ` (${fields.status}${fields.code === undefined ? "" : ` ${fields.code}`})`;
   const said = fields.serverMessage ? `: ${fields.serverMessage}` : "";
   const attempts = fields.attempts > 1 ? ` after ${fields.attempts} attempts` : "";
-  return `${sentenceOf(fields)}${status}${attempts}${said} [GET ${fields.url}]`;
+  return `${sentenceOf(fields)}${status}${attempts}${said} [${fields.method ?? "GET"} ${fields.url}]`;
 };
 
 const sentenceOf = ({ reason, attempts }: EngineErrorFields): string => {

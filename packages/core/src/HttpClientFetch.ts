@@ -7,7 +7,8 @@ import * as FetchHttpClient from "effect/http/FetchHttpClient";
 import * as HttpClient from "effect/http/HttpClient";
 import * as HttpClientRequest from "effect/http/HttpClientRequest";
 import * as HttpClientResponse from "effect/http/HttpClientResponse";
-import { EngineClient, type EngineClientOptions } from "./EngineClient.ts";
+import { EngineClient } from "./EngineClient.ts";
+import type { EngineClientOptions } from "./EngineOptions.ts";
 import type { Fetch } from "./Transport.ts";
 
 /**

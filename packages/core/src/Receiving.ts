@@ -1,5 +1,5 @@
 // Decides: which form is asked for, what an answer's status and body mean, and that only believed data is handed out.
-import type { JsonValue, MessageShape } from "@bufbuild/protobuf";
+import type { MessageShape } from "@bufbuild/protobuf";
 import type { ClientParts } from "./ClientParts.ts";
 import { endpoints, type EndpointName } from "./Endpoint.ts";
 import { EngineError, type EngineErrorReason } from "./EngineError.ts";
@@ -9,6 +9,7 @@ import { read, UnreadableBody, type Reading } from "./Reading.ts";
 import { request, type Answered, type RequestPlan } from "./Requester.ts";
 import { schemaDigestHeader } from "./SchemaDigest.ts";
 import { publicUrl } from "./Transport.ts";
+import { noUnknownFields, unknownFieldsEvent, type UnknownFields } from "./UnknownFields.ts";
 import { firstForm, UntrustedAnswer, weigh, type Asking as Reader } from "./trust/TrustedAnswer.ts";
 
 /** The schema of the response message of an endpoint. */
@@ -19,7 +20,7 @@ export interface Received<N extends EndpointName> {
   readonly answered: Answered;
   readonly format: Format;
   readonly data: MessageShape<ResponseSchemaOf<N>>;
-  readonly unknownFields: ReadonlyMap<string, JsonValue>;
+  readonly unknownFields: UnknownFields;
 }
 
 type Formed<N extends EndpointName> = Reading<ResponseSchemaOf<N>> & {
@@ -56,8 +57,12 @@ export const readAnswer = async <N extends EndpointName>(
     const trusted = weigh(reading, form, first);
     const { message, answer } = trusted instanceof Promise ? await trusted : trusted;
     assertSize(message, answer.answered, asking);
-    if (parts.emit !== undefined) tellUnknown(parts, asking, message, answer);
-    return { answered: answer.answered, format: answer.format, data: message, unknownFields: unknownOf(answer) };
+    const unknownFields = answer.format === "json" ? answer.unknownFields : noUnknownFields;
+    if (parts.emit !== undefined) {
+      const event = unknownFieldsEvent(asking.subject, message, unknownFields);
+      if (event !== undefined) parts.emit(event);
+    }
+    return { answered: answer.answered, format: answer.format, data: message, unknownFields };
   } catch (cause) {
     if (!(cause instanceof UntrustedAnswer)) throw cause;
     throw new AttemptFailure(
@@ -179,25 +184,3 @@ const errorOf = ({ answer }: Answered, reason: EngineErrorReason, cause?: unknow
 
 const newsTeller = (parts: ClientParts, { subject }: RequestPlan): Reader<never, never>["onNews"] =>
   parts.emit === undefined ? undefined : (news) => parts.emit?.({ ...subject, ...news });
-
-const nothing: ReadonlyMap<string, JsonValue> = new Map();
-
-const unknownOf = (answer: Formed<EndpointName>): ReadonlyMap<string, JsonValue> =>
-  answer.format === "json" ? answer.unknownFields : nothing;
-
-/** Unknown fields named in one event, at most. */
-const maxUnknownFields = 100;
-
-const tellUnknown = <N extends EndpointName>(
-  parts: ClientParts,
-  { subject }: RequestPlan,
-  message: MessageShape<ResponseSchemaOf<N>>,
-  answer: Formed<N>,
-): void => {
-  const keys = unknownOf(answer).keys();
-  const numbers = (message.$unknown ?? []).map(({ no }) => `#${no}`);
-  const all = [...keys, ...numbers];
-  if (all.length === 0) return;
-  const fields = all.slice(0, maxUnknownFields);
-  parts.emit?.({ ...subject, type: "unknown-fields", message: message.$typeName, fields, count: all.length });
-};

@@ -2,6 +2,7 @@
 import type * as Clock from "effect/Clock";
 import type { Span } from "effect/Tracer";
 import type { CallState } from "./Attempts.ts";
+import type { Aside } from "./AttemptTimer.ts";
 import type { CallSettings } from "./ClientOptions.ts";
 import { credentialsError } from "./Credentials.ts";
 import { EngineError } from "./EngineError.ts";
@@ -34,6 +35,7 @@ export interface RequestPlan {
   readonly clock: Clock.Clock;
   readonly span: Span | undefined;
   readonly signal: AbortSignal;
+  readonly aside: Aside;
 }
 
 /** An answer, and the token it was asked with, to blot it out where the server repeats it. */
@@ -75,7 +77,8 @@ const tokenOf = (
   rejected?: string,
 ): Promise<string | undefined> | string | undefined => {
   const token = parts.token(plan.clock, rejected, plan.signal);
-  return typeof token === "object" ? token.catch((cause: unknown) => failedToken(plan, cause)) : token;
+  // Where tokens come from may ask to wait longer than one of our attempts may take.
+  return typeof token === "object" ? plan.aside(token).catch((cause: unknown) => failedToken(plan, cause)) : token;
 };
 
 const failedToken = (plan: RequestPlan, cause: unknown): never => {

@@ -2,6 +2,7 @@
 import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
+import * as Option from "effect/Option";
 
 type Follower<A, E> = (exit: Exit.Exit<A, E> | "orphaned") => void;
 
@@ -19,22 +20,24 @@ export const announce = <A, E>(followers: Followers<A, E>, exit: Exit.Exit<A, E>
 
 /**
  * Runs `effect` unless one with the same key is under way: then waits for that one's end and gives `copy` of its value.
- * When the one that runs it is interrupted, one of those who wait begins anew.
+ * When the one that runs it is interrupted, or fails in a way that is not the failure of those who wait (`isOthers`), one of
+ * them begins anew.
  */
 export const shared = <A, E>(
   inFlight: InFlight<A, E>,
   key: string,
   effect: Effect.Effect<A, E>,
   copy: (value: A) => A,
+  isOthers: (error: E) => boolean = never,
 ): Effect.Effect<A, E> =>
   Effect.suspend(() => {
     const followers = inFlight.get(key);
     if (followers !== undefined) {
       return Effect.flatMap(follow(followers), (exit) =>
-        exit === "orphaned"
-          ? shared(inFlight, key, effect, copy)
-          : Exit.isSuccess(exit)
-            ? Effect.succeed(copy(exit.value))
+        exit !== "orphaned" && Exit.isSuccess(exit)
+          ? Effect.succeed(copy(exit.value))
+          : exit === "orphaned" || Option.exists(Exit.findErrorOption(exit), isOthers)
+            ? shared(inFlight, key, effect, copy, isOthers)
             : exit,
       );
     }
@@ -47,6 +50,8 @@ export const shared = <A, E>(
       }),
     );
   });
+
+const never = (): boolean => false;
 
 const follow = <A, E>(followers: Followers<A, E>): Effect.Effect<Exit.Exit<A, E> | "orphaned"> =>
   Effect.callback((resume) => {

@@ -61,6 +61,6 @@ export const postJson = ({
       }
     },
   });
-  const failed = Effect.mapError(sent, (failure) => failure.error.withAttempts(state.requests));
+  const failed = Effect.mapError(sent, (failure) => failure.error.with({ method: "POST", attempts: state.requests }));
   return Effect.runPromise(Effect.provideService(failed, Clock.Clock, clock), { signal });
 };

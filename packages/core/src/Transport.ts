@@ -45,6 +45,8 @@ export const exchange = async (
       status = response.status;
       if (response.type === "opaqueredirect" || (redirectStatuses.has(status) && response.headers.has("location"))) {
         await response.body?.cancel();
+        if (request.method === "POST" && status < 307)
+          throw new RefusedRedirect(`a POST is not sent again after ${status}`);
         url = redirectTarget(url, response, redirects);
         continue;
       }

@@ -1,8 +1,10 @@
 // Decides: what the client offers to proxies: whole answers, bytes untouched, with its retries, budget, deadline and breaker.
 import * as Cause from "effect/Cause";
+import type * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import { attempts, type CallState } from "./Attempts.ts";
+import type { Aside } from "./AttemptTimer.ts";
 import { settingsOf, type CallOptions, type ClientOptions } from "./ClientOptions.ts";
 import type { EndpointName } from "./Endpoint.ts";
 import { harmless } from "./EngineEvent.ts";
@@ -71,7 +73,7 @@ export const createExchanger = (options: ExchangerOptions = {}): Exchanger => {
         breaker: options.breaker,
         emit: emit ?? (() => {}),
         state,
-        run: async (signal: AbortSignal, clock: Parameters<Parameters<typeof attempts>[0]["run"]>[1]) => {
+        run: async (signal: AbortSignal, clock: Clock.Clock, _span: unknown, aside: Aside) => {
           const asking = {
             subject,
             url,
@@ -80,6 +82,7 @@ export const createExchanger = (options: ExchangerOptions = {}): Exchanger => {
             clock,
             span: undefined,
             signal,
+            aside,
           };
           const { answer } = await request(parts, asking, accept);
           if (answer.status < 400) return answer;

@@ -1,5 +1,11 @@
 // The client, for users.
-export { EngineClient, type EngineCalls, type EngineClientOptions } from "./EngineClient.ts";
+export { EngineClient, type EngineCalls } from "./EngineClient.ts";
+export type {
+  EngineCallOptions,
+  EngineClientOptions,
+  RedactedExpiringToken,
+  RedactedTokenOption,
+} from "./EngineOptions.ts";
 export { EngineError } from "./EngineError.ts";
 export type {
   EngineErrorFields,

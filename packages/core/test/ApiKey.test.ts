@@ -78,3 +78,15 @@ test("retries an exchange that fails for a moment, and never shows the key in an
   expect(error).toMatchObject({ reason: { _tag: "PermissionDenied" }, attempts: 3 });
   expect(JSON.stringify(error) + String(error)).not.toContain(key);
 });
+
+test("a key is not posted again to where a 303 leads, and the error names the POST", async () => {
+  await using server = await startServer((request, response) => {
+    response.writeHead(303, { location: "/v1/auth/elsewhere" }).end();
+    request.resume();
+  });
+  const client = createEngineClient({ baseUrl: server.baseUrl, token: apiKey(key) });
+  const error: unknown = await client.get("a").catch((cause: unknown) => cause);
+  expect(error).toMatchObject({ reason: { _tag: "RedirectRefused" }, method: "POST", attempts: 1 });
+  expect(String(error)).toMatch(/\[POST http:.*\/v1\/auth\/access_token\]/);
+  expect(server.requests).toHaveLength(1);
+});

@@ -54,3 +54,18 @@ test("a probe for which no token could be had says nothing of the origin: the ci
   const states = events.flatMap((event) => (event.type === "breaker" ? [event.state] : []));
   expect(states).toEqual(["open", "half-open"]);
 });
+
+test("a breaker that opens within a call leaves the failure before it as the cause", async () => {
+  await using server = await startServer((_request, response) => json(response, 503, { code: 14, message: "down" }));
+  const client = createEngineClient({
+    baseUrl: server.baseUrl,
+    format: "json",
+    retry: { baseDelayMs: 0 },
+    breaker: breaker({ minimumRequests: 2, openMs: 60_000 }),
+  });
+  await expect(client.get("a")).rejects.toMatchObject({
+    reason: { _tag: "CircuitOpen" },
+    attempts: 2,
+    cause: { reason: { _tag: "Unavailable" }, serverMessage: "down" },
+  });
+});

@@ -63,25 +63,76 @@ test("a listener for events that fails later takes nothing down", async () => {
 });
 
 test("who takes over a shared exchange has what is left of its own deadline, not a new one", async () => {
-  let requests = 0;
-  const fetch: Fetch = (_url, init) => {
-    requests += 1;
-    return new Promise((_resolve, reject) => {
-      init.signal?.addEventListener("abort", () => reject(init.signal?.reason as Error), { once: true });
-    });
-  };
+  const { counts, fetch } = silent();
   const options = { baseUrl, fetch, attemptTimeoutMs: Infinity, deadlineMs: 30_000 };
   const reason = await Effect.gen(function* () {
     const client = yield* EngineClient;
     const leader = yield* Effect.forkChild(client.get("a"), { startImmediately: true });
     const follower = yield* Effect.forkChild(Effect.flip(client.get("a")), { startImmediately: true });
     yield* TestClock.adjust("29 seconds");
-    expect(requests).toBe(1);
+    expect(counts.requests).toBe(1);
     yield* Fiber.interrupt(leader);
-    expect(requests).toBe(2);
+    expect(counts.requests).toBe(2);
     yield* TestClock.adjust("1 second");
     expect(follower.pollUnsafe()).toBeDefined();
     return (yield* Fiber.join(follower)).reason;
   }).pipe(Effect.provide(EngineClient.layer(options)), Effect.provide(TestClock.layer()), Effect.runPromise);
   expect(reason).toEqual({ _tag: "TimedOut", scope: "deadline", limitMs: 30_000 });
+});
+
+/** A fetch that never answers, and counts its requests. */
+const silent = () => {
+  const counts = { requests: 0 };
+  const fetch: Fetch = (_url, init) => {
+    counts.requests += 1;
+    return new Promise((_resolve, reject) => {
+      init.signal?.addEventListener("abort", () => reject(init.signal?.reason as Error), { once: true });
+    });
+  };
+  return { counts, fetch };
+};
+
+test("who came late to a shared exchange begins anew when the other one's time is over", async () => {
+  const { counts, fetch } = silent();
+  const options = { baseUrl, fetch, attemptTimeoutMs: Infinity, deadlineMs: 30_000 };
+  await Effect.gen(function* () {
+    const client = yield* EngineClient;
+    const leader = yield* Effect.forkChild(Effect.flip(client.get("a")), { startImmediately: true });
+    const early = yield* Effect.forkChild(Effect.flip(client.get("a")), { startImmediately: true });
+    yield* TestClock.adjust("20 seconds");
+    const late = yield* Effect.forkChild(Effect.flip(client.get("a")), { startImmediately: true });
+    expect(counts.requests).toBe(1);
+    yield* TestClock.adjust("10 seconds");
+    const deadline = { _tag: "TimedOut", scope: "deadline", limitMs: 30_000 };
+    expect((yield* Fiber.join(leader)).reason).toEqual(deadline);
+    expect((yield* Fiber.join(early)).reason).toEqual(deadline);
+    expect(counts.requests).toBe(2);
+    yield* TestClock.adjust("19 seconds");
+    expect(late.pollUnsafe()).toBeUndefined();
+    yield* TestClock.adjust("1 second");
+    expect((yield* Fiber.join(late)).reason).toEqual(deadline);
+  }).pipe(Effect.provide(EngineClient.layer(options)), Effect.provide(TestClock.layer()), Effect.runPromise);
+});
+
+test("the wait for a token counts on the deadline, not on the timeout of the attempt", async () => {
+  const { counts, fetch } = silent();
+  let give: ((token: string) => void) | undefined;
+  const token = () => new Promise<string>((resolve) => (give = resolve));
+  const options = { baseUrl, fetch, token, attemptTimeoutMs: 10_000, deadlineMs: 30_000, retry: { maxAttempts: 1 } };
+  await Effect.gen(function* () {
+    const client = yield* EngineClient;
+    const call = yield* Effect.forkChild(Effect.flip(client.get("a")), { startImmediately: true });
+    yield* TestClock.adjust("15 seconds");
+    expect(counts.requests).toBe(0);
+    give?.("token-1");
+    while (counts.requests === 0) yield* Effect.yieldNow;
+    yield* TestClock.adjust("9999 millis");
+    expect(call.pollUnsafe()).toBeUndefined();
+    yield* TestClock.adjust("1 millis");
+    expect((yield* Fiber.join(call)).reason).toEqual({ _tag: "TimedOut", scope: "attempt", limitMs: 10_000 });
+    const tokenless = yield* Effect.forkChild(Effect.flip(client.get("a")), { startImmediately: true });
+    yield* TestClock.adjust("30 seconds");
+    expect((yield* Fiber.join(tokenless)).reason).toEqual({ _tag: "TimedOut", scope: "deadline", limitMs: 30_000 });
+    expect(counts.requests).toBe(1);
+  }).pipe(Effect.provide(EngineClient.layer(options)), Effect.provide(TestClock.layer()), Effect.runPromise);
 });

@@ -1,0 +1,102 @@
+// Decides: when an attempt has taken too long, by itself or as the last straw of the whole call.
+import * as Clock from "effect/Clock";
+import * as Context from "effect/Context";
+import * as Duration from "effect/Duration";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import type { AttemptPlan } from "./Attempts.ts";
+import { EngineError, type EngineErrorReason } from "./EngineError.ts";
+import { AttemptFailure } from "./Failure.ts";
+
+/** Waits for something with the time of the attempt stopped: what that takes counts on the deadline of the call only. */
+export type Aside = <T>(waiting: Promise<T>) => Promise<T>;
+
+/** The time of one attempt, which runs from the start. */
+export interface AttemptTimer {
+  readonly stop: () => void;
+  readonly aside: Aside;
+}
+
+/** Who waits until when. */
+export interface Timing {
+  readonly plan: AttemptPlan<unknown>;
+  readonly clock: Clock.Clock;
+  /** When the call began, on the monotonic clock. */
+  readonly start: bigint;
+  /** What is left of the deadline now, in milliseconds. */
+  readonly withinMs: number;
+}
+
+/** Starts the time of an attempt; `onTimeout` is told once that it is over, unless it was stopped. */
+export const startTimer = (
+  { plan, clock, start, withinMs }: Timing,
+  onTimeout: (failure: AttemptFailure) => void,
+): AttemptTimer => {
+  const { attemptTimeoutMs, deadlineMs } = plan.settings;
+  const within = (limitMs: number, remainingMs: number): (() => void) =>
+    startOne(plan, clock, limitMs, remainingMs, onTimeout);
+  let cancel = within(attemptTimeoutMs, withinMs);
+  let isOver = false;
+  const remainingMs = (): number => deadlineMs - Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6;
+  return {
+    stop: () => {
+      isOver = true;
+      cancel();
+    },
+    aside: async (waiting) => {
+      cancel();
+      cancel = within(Infinity, remainingMs());
+      try {
+        return await waiting;
+      } finally {
+        cancel();
+        if (!isOver) cancel = within(attemptTimeoutMs, remainingMs());
+      }
+    },
+  };
+};
+
+const never = (): void => {};
+
+const startOne = (
+  plan: AttemptPlan<unknown>,
+  clock: Clock.Clock,
+  attemptTimeoutMs: number,
+  remainingMs: number,
+  onTimeout: (failure: AttemptFailure) => void,
+): (() => void) => {
+  const afterMs = Math.min(attemptTimeoutMs, remainingMs);
+  if (afterMs === Infinity) return never;
+  return after(clock, afterMs, () => {
+    const isAttempt = attemptTimeoutMs <= remainingMs;
+    const scope = isAttempt ? "attempt" : "deadline";
+    const limitMs = isAttempt ? attemptTimeoutMs : plan.settings.deadlineMs;
+    onTimeout(failedHere(plan, { _tag: "TimedOut", scope, limitMs }));
+  });
+};
+
+/** The clock of the runtime. */
+export const liveClock = /* @__PURE__ */ Context.get(Context.empty(), Clock.Clock);
+
+/** Longest delay of `setTimeout`, in milliseconds. */
+const maxTimerMs = 2_147_483_647;
+
+/**
+ * Runs `then` after so many milliseconds on the clock, unless stopped. On the runtime's own clock that is one timer, where a
+ * sleeping fiber would cost a tenth of the call; on any other clock (TestClock) a fiber sleeps.
+ */
+const after = (clock: Clock.Clock, ms: number, then: () => void): (() => void) => {
+  if (clock === liveClock && ms <= maxTimerMs) {
+    const timer = setTimeout(then, ms);
+    return () => clearTimeout(timer);
+  }
+  const sleeper = Effect.runFork(clock.sleep(Duration.millis(ms)));
+  sleeper.addObserver((exit) => {
+    if (Exit.isSuccess(exit)) then();
+  });
+  return () => sleeper.interruptUnsafe();
+};
+
+/** A failure that no answer told. */
+export const failedHere = (plan: AttemptPlan<unknown>, reason: EngineErrorReason): AttemptFailure =>
+  new AttemptFailure(new EngineError({ reason, url: plan.subject.url, attempts: plan.state.requests }));
