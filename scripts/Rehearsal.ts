@@ -1,7 +1,8 @@
 // Decides: what a release would do, tried in a copy: which versions there would be, and that every package can be published.
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, join } from "node:path";
 import { publishedPackages } from "./Packed.ts";
 import { quietly } from "./Step.ts";
 
@@ -21,6 +22,9 @@ interface Manifest {
 
 const manifestIn = (folder: string): Manifest =>
   JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Manifest;
+
+/** Whether there is a git, without which changesets cannot work. */
+export const canRehearse = (): boolean => spawnSync("git", ["--version"]).status === 0;
 
 /**
  * Rehearses a release of the built packages in a copy: `changeset status`, `changeset version`, and for each package
@@ -48,18 +52,12 @@ export const rehearseRelease = async (): Promise<ReadonlyArray<Rehearsed>> => {
   }
 };
 
-/** The tracked files as they are now, and what is built. A repository of its own, with the files as its only commit. */
+/** Folders that no release needs; `dist` it does. */
+const leftOut = new Set([".data", ".git", ".turbo", ".wrangler", "coverage", "node_modules"]);
+
+/** The files as they are now, in a repository of their own with one commit. */
 const copyRepository = async (copy: string): Promise<void> => {
-  const files = (await quietly("git", ["ls-files", "-z"]))
-    .split("\0")
-    .filter((file) => file !== "" && existsSync(file));
-  for (const file of files) {
-    mkdirSync(dirname(join(copy, file)), { recursive: true });
-    cpSync(file, join(copy, file));
-  }
-  for (const { folder } of publishedPackages()) {
-    cpSync(join(folder, "dist"), join(copy, folder, "dist"), { recursive: true });
-  }
+  cpSync(".", copy, { recursive: true, filter: (path) => !leftOut.has(basename(path)) });
   const git = (...args: ReadonlyArray<string>) =>
     quietly("git", ["-c", "user.name=rehearsal", "-c", "user.email=rehearsal@localhost", ...args], { cwd: copy });
   await git("init", "--quiet", "--initial-branch=main");
