@@ -111,6 +111,7 @@ const fetchAndStore = async (errand: Errand, rooms: Rooms, context: RequestConte
 const keep = async (errand: Errand, identity: Identity, entry: Entry, rooms: Rooms): Promise<void> => {
   const { route } = errand.visit;
   if (entry.storable) {
+    if (errand.stored !== undefined) rooms.trust.renewed(errand.stored, entry);
     await rooms.cache.store(identity, route, entry, rooms.now());
     const counterpart = rooms.cache.counterpart(identity, route, entry);
     const comparison = counterpart && (await rooms.trust.compare(entry, counterpart));

@@ -38,7 +38,7 @@ export const createRooms = ({ config, fetch, store, analytics, now }: Surroundin
     cache: new EdgeCache(
       new MemoryTier(config.memoryBytes, config.memoryEntries),
       edgeStore && new EdgeTier(edgeStore),
-      (endpoint, bytes, digest) => trust.read(endpoint, bytes, digest),
+      (entry) => trust.read(entry),
     ),
     trust,
     collapse: new Collapse(maxWaitMs, maxWaitMs),

@@ -66,9 +66,12 @@ const descriptionOf = (entry: Entry): Description => [
   entry.storable,
   valuesOf(entry.freshness),
   entry.client,
-  // What the upstream sent is needed again only to validate; clients get what is in `client`.
-  isValidatable(entry) ? entry.received : [],
+  // Clients get what is in `client`. All that the upstream sent is needed again only to validate.
+  isValidatable(entry) ? entry.received : entry.received.filter(([name]) => neededAgain.has(name)),
 ];
+
+/** Fields that an answer is made by, whoever makes it: whether it may be transformed, and whether its age is told. */
+const neededAgain: ReadonlySet<string> = new Set(["age", "cache-control"]);
 
 const entryOf = (description: Description, owner: string, bytes: Uint8Array<ArrayBuffer>): Entry => {
   const [endpoint, tag, status, askedFormat, format, fetchedAtMs, storable, values, client, received] = description;

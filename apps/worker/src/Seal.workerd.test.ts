@@ -13,6 +13,17 @@ test("a sealed entry opens for its token and its key, as it was", async () => {
   expect(opened).toEqual(entry);
 });
 
+test("whether an answer may be transformed, and that it had an age, is known after opening, too", async () => {
+  const identity = await identities.of("alice");
+  const received = [
+    ["age", "3"],
+    ["cache-control", "no-transform"],
+  ] as const;
+  const entry = entryWith({ owner: identity.digest, received: [...received, ["server", "x"]] });
+  const opened = await open("key", (await seal("key", entry, identity)).buffer, identity);
+  expect(opened?.received).toEqual(received);
+});
+
 test("it opens for no other token, under no other key, and not when a byte was changed", async () => {
   const alice = await identities.of("alice");
   const bob = await identities.of("bob");

@@ -16,25 +16,26 @@ import type { Entry } from "./Entry.ts";
 /** Names of stored fields are in lower case. */
 const digestField = schemaDigestHeader.toLowerCase();
 
-/** Reads protobuf of the upstream, which said this digest. Undefined: its field numbers are not certain. */
-export type ReadProtobuf = (endpoint: EndpointName, bytes: Uint8Array, digest: string | null) => Message | undefined;
+/** Reads protobuf of the upstream. Undefined: its field numbers are not certain. */
+export type ReadProtobuf = (entry: Entry) => Message | undefined;
 
 /** Believes the digest. */
-export const byDigest: ReadProtobuf = (endpoint, bytes, digest) => {
+export const byDigest = ({ endpoint, bytes, client }: Pick<Entry, "endpoint" | "bytes" | "client">) => {
   const schema: DescMessage = endpoints[endpoint].response;
-  return digest === schemaDigests[schema.typeName] ? decode(schema, bytes, "protobuf") : undefined;
+  return client[digestField] === schemaDigests[schema.typeName] ? decode(schema, bytes, "protobuf") : undefined;
 };
 
 /** The bytes of an entry in its other form; undefined, too, where it is to reach clients as it is (RFC 9111, 5.2.2.6). */
 export const transcodeEntry = (
-  { endpoint, bytes, client, received }: Entry,
+  entry: Entry,
   from: Format,
   readProtobuf: ReadProtobuf,
 ): Uint8Array<ArrayBuffer> | undefined => {
+  const { endpoint, bytes, client, received } = entry;
   const control = received.find(([name]) => name === "cache-control")?.[1];
   return parseDirectives(control).has("no-transform")
     ? undefined
-    : transcode(endpoint, bytes, from, client, readProtobuf);
+    : transcode(endpoint, bytes, from, client, () => readProtobuf(entry));
 };
 
 /**
@@ -47,13 +48,13 @@ export const transcode = (
   bytes: Uint8Array<ArrayBuffer>,
   from: Format,
   fields: Readonly<Record<string, string>>,
-  readProtobuf: ReadProtobuf = byDigest,
+  read: () => Message | undefined = () => byDigest({ endpoint, bytes, client: fields }),
 ): Uint8Array<ArrayBuffer> | undefined => {
   const schema: DescMessage = endpoints[endpoint].response;
   const digest = fields[digestField] ?? null;
   if (from === "json" && digest !== schemaDigests[schema.typeName]) return undefined;
   try {
-    const message = from === "protobuf" ? readProtobuf(endpoint, bytes, digest) : fromJson(schema, bytes);
+    const message = from === "protobuf" ? read() : fromJson(schema, bytes);
     if (message === undefined || hasUnknownFields(message)) return undefined;
     const to = from === "protobuf" ? "json" : "protobuf";
     const transcoded = encode(schema, message, to);

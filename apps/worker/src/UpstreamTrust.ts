@@ -1,6 +1,6 @@
 // Decides: whether the upstream's protobuf may be said in JSON: by its digest, or by numbers that its own JSON has confirmed;
 // and again and again, whether the two still say the same.
-import type { DescMessage, Message } from "@bufbuild/protobuf";
+import { equals, type DescMessage, type Message } from "@bufbuild/protobuf";
 import { calibration, makeTrust, type Calibration, type ProfileStore, type Trust } from "@bytenite-engines/core/trust";
 import {
   decodeJson,
@@ -32,6 +32,8 @@ export class UpstreamTrust {
   readonly #earned: Trust;
   /** Kinds of answer whose last pair did not fit. */
   readonly #doubted = new Set<EndpointName>();
+  /** Kinds of answer without our digest of which an object has changed, and no two forms have been compared since. */
+  readonly #unsettled = new Set<EndpointName>();
   #isOpen = false;
 
   constructor(upstreamUrl: string, store: ProfileStore | undefined) {
@@ -41,13 +43,23 @@ export class UpstreamTrust {
   }
 
   /** The message in protobuf of the upstream. Undefined: it is not certain, or due to be compared. */
-  read(endpoint: EndpointName, bytes: Uint8Array, digest: string | null): Message | undefined {
+  read({ endpoint, bytes, client }: Entry): Message | undefined {
     const schema: DescMessage = endpoints[endpoint].response;
-    const isClaim = digest === schemaDigests[schema.typeName];
+    const digest = client[digestField] ?? null;
+    const isClaim = isOurs(endpoint, client);
     // What was learned earlier is loaded by the first comparison, which no client waits for.
-    if (!isClaim && !this.#isOpen) return undefined;
+    if (!isClaim && (!this.#isOpen || this.#unsettled.has(endpoint))) return undefined;
     const verdict = this.#of(isClaim).decide(this.#origin, schema, { digest, bytes });
     return verdict.kind === "believed" ? verdict.message : undefined;
+  }
+
+  /**
+   * Told of an object that was fetched anew. With other bytes it says something else, or the same in other numbers: without
+   * a digest nobody knows which, so all protobuf of its kind waits until an answer in JSON has shown it.
+   */
+  renewed(before: Entry, after: Entry): void {
+    if (before.format !== "protobuf" || after.format !== "protobuf" || isOurs(after.endpoint, after.client)) return;
+    if (!sameBytes(before.bytes, after.bytes)) this.#unsettled.add(after.endpoint);
   }
 
   /** Holds the two forms of an object against each other, as they came. Done when what was learned is kept. */
@@ -59,17 +71,25 @@ export class UpstreamTrust {
     const { endpoint, bytes } = protobuf;
     const schema: DescMessage = endpoints[endpoint].response;
     const digest = protobuf.client[digestField] ?? null;
-    const isClaim = digest === schemaDigests[schema.typeName];
+    const isClaim = isOurs(endpoint, protobuf.client);
     const isPair = Math.abs(protobuf.fetchedAtMs - json.fetchedAtMs) <= pairMs;
     const message = jsonOf(schema, json.bytes);
-    // Numbers are learned from pairs only; a claim can be doubted by any two, and be believed again by the next.
-    if (message === undefined || (!isClaim && !isPair)) return undefined;
+    if (message === undefined) return undefined;
     const trust = this.#of(isClaim);
+    // Numbers are learned from pairs only; a claim can be doubted by any two, and be believed again by the next. But where
+    // the numbers that are known read just what the JSON says, it does not matter how far apart the two were fetched.
+    if (!isClaim && !isPair) {
+      const verdict = trust.decide(this.#origin, schema, { digest, bytes });
+      if (verdict.kind !== "believed" || !equals(schema, verdict.message, message)) return undefined;
+      this.#unsettled.delete(endpoint);
+      return "fits";
+    }
     if (!this.#isOpen) await this.#earned.ready(this.#origin);
     this.#isOpen = true;
     const testimony = { digest, bytes, json: message };
     const { fits } = trust.witness(this.#origin, schema, testimony);
     const wasDoubted = this.#doubted.has(endpoint);
+    if (fits && !isClaim) this.#unsettled.delete(endpoint);
     if (fits) this.#doubted.delete(endpoint);
     else this.#doubted.add(endpoint);
     // Twice in a row, and now of one state: not the object has changed, the numbers have.
@@ -86,6 +106,13 @@ export class UpstreamTrust {
     return isClaim ? this.#claimed : this.#earned;
   }
 }
+
+/** Whether an answer names our schema, so that its numbers are known. */
+const isOurs = (endpoint: EndpointName, client: Entry["client"]): boolean =>
+  client[digestField] === schemaDigests[endpoints[endpoint].response.typeName];
+
+const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.byteLength === b.byteLength && a.every((byte, index) => byte === b[index]);
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 

@@ -160,6 +160,48 @@ test("an upstream that gives its fields other numbers is noticed, and read right
   expect((await readBoth(edge, "trainer")).description).toBe("Trains.");
 });
 
+test("without a digest, an object that changed makes its kind wait for JSON: no value is wrong after a renumbering", async () => {
+  const edge = newEdge();
+  await readBoth(edge, "zipper");
+  expect((await readBoth(edge, "trainer")).result).toBe("hit");
+  wire = ours;
+  clock.ms += 61_000;
+  // One object that was known is fetched again; the others were never seen, nor were their texts.
+  await readProtobuf(edge, "zipper");
+  for (let index = 0; index < readingsPerSample * 2; index++) {
+    expect((await readBoth(edge, `engine-${index}`)).description).toBe(`About engine-${index}.`);
+  }
+  expect((await readBoth(edge, "trainer")).description).toBe("Trains.");
+});
+
+test("an object that changed without a renumbering costs one request, and one that did not change costs none", async () => {
+  let text = "Packs.";
+  const edge = startEdge(
+    async (url, init) => {
+      const format = new Headers(init.headers).get("accept") === json.accept ? "json" : "protobuf";
+      asked.push(`${new URL(url).pathname.split("/").at(-1)} ${format}`);
+      const name = url.endsWith("zipper") ? "zipper" : "trainer";
+      const engine = create(EngineSchema, { ...engines[name], ...(name === "zipper" ? { description: text } : {}) });
+      const headers = { "content-type": format === "json" ? json.accept : protobuf.accept };
+      return new Response(swapped.encode(EngineSchema, engine, format) as BodyInit, { headers });
+    },
+    clock,
+    caching,
+  );
+  await readBoth(edge, "zipper");
+  expect((await readBoth(edge, "trainer")).result).toBe("hit");
+  const laterRound = async (): Promise<ReadonlyArray<string>> => {
+    clock.ms += 200_000;
+    asked = [];
+    for (const name of ["zipper", "trainer"]) await readBoth(edge, name);
+    return asked;
+  };
+  expect(await laterRound()).toEqual(["zipper protobuf", "trainer protobuf"]);
+  text = "Packs files.";
+  expect(await laterRound()).toEqual(["zipper protobuf", "zipper json", "trainer protobuf"]);
+  expect((await readJson(edge, "zipper")).description).toBe("Packs files.");
+});
+
 test("what is kept for other isolates holds no value of any answer", async () => {
   await readBoth(newEdge(), "zipper");
   const key = `https://trust.bytenite-engines.invalid/1/${encodeURIComponent("http://upstream.example")}`;
