@@ -1,7 +1,9 @@
 // The workflows of GitHub Actions are valid, run only what is pinned, and may do no more than they have to.
+import { execFile } from "node:child_process";
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { convertWorkflowTemplate, NoOperationTraceWriter, parseWorkflow } from "@actions/workflow-parser";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
@@ -13,6 +15,7 @@ type Permissions = Readonly<Record<string, "read" | "write">>;
 
 interface Job {
   readonly permissions?: Permissions;
+  readonly env?: Readonly<Record<string, string>>;
   readonly uses?: string;
   readonly steps?: ReadonlyArray<{ readonly uses?: string; readonly run?: string; readonly with?: object }>;
 }
@@ -86,6 +89,13 @@ test("only releasing may write, and only publishing may say who it is to the reg
     "version: contents",
     "version: pull-requests",
   ]);
+});
+
+test("pnpm reads from the environment of publishing that it is to be with provenance", async () => {
+  const { env } = Object.fromEntries(jobsOf(".github/workflows/release.yml"))["publish"] ?? {};
+  const args = ["-y", "pnpm@12", "config", "get", "provenance"];
+  const { stdout } = await promisify(execFile)("npx", args, { cwd: root, env: { ...process.env, ...env } });
+  expect(stdout.trim()).toBe("true");
 });
 
 test("no checkout leaves its token behind", () => {
