@@ -1,17 +1,19 @@
 // A leader whose client goes away, as it happens behind another Worker: there an abort really cancels the request.
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { startRegistry } from "@bytenite-engines/registry/testing";
 import { Log, LogLevel, Miniflare } from "miniflare";
 import { expect, onTestFinished, test } from "vitest";
 import { compatibilityDate } from "../scripts/serve.ts";
 import { builtWorker, cacheResult } from "./served.ts";
 
-/** Gives up the request that it makes after as many milliseconds as it is told. */
+/** Gives up the request that it makes as soon as the URL that it is told answers. */
 const front = `export default {
   async fetch(request, env) {
     const controller = new AbortController();
     const answer = env.EDGE.fetch(request, { signal: controller.signal }).then((response) => response.text());
-    await scheduler.wait(Number(request.headers.get("x-abort-after-ms")));
+    await fetch(request.headers.get("x-abort-when"));
     controller.abort();
     return new Response(await answer.then(() => "answered", () => "aborted"));
   },
@@ -22,8 +24,39 @@ const esm = (contents: string) => ({
   modules: { "worker.js": { type: "esm" as const, contents } },
 });
 
+/** Stands before a registry: lets requests through, and the leader be aborted, when the test says so. */
+const startGate = async (upstream: string) => {
+  const asked = Promise.withResolvers<void>();
+  const abort = Promise.withResolvers<void>();
+  const open = Promise.withResolvers<void>();
+  const server = createServer((request, response) => {
+    void (async () => {
+      if (request.url === "/abort") {
+        await abort.promise;
+        response.end();
+        return;
+      }
+      asked.resolve();
+      await open.promise;
+      const { authorization = "", accept = "" } = request.headers;
+      const answer = await fetch(`${new URL(upstream).origin}${request.url}`, { headers: { authorization, accept } });
+      response.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "" });
+      response.end(new Uint8Array(await answer.arrayBuffer()));
+    })();
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const address = server.address();
+  const origin = `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`;
+  return { origin, asked: asked.promise, abort: abort.resolve, open: open.resolve };
+};
+
 test("a leader that is aborted takes no follower down and poisons nothing", async () => {
-  await using registry = await startRegistry({ faults: [{ fault: { latencyMs: 600 } }] });
+  await using registry = await startRegistry();
+  const gate = await startGate(registry.url);
   const miniflare = new Miniflare({
     host: "127.0.0.1",
     port: 0,
@@ -44,7 +77,7 @@ test("a leader that is aborted takes no follower down and poisons nothing", asyn
           name: "edge",
           compatibilityDate,
           manifest: esm(readFileSync(builtWorker, "utf8")),
-          env: { UPSTREAM_URL: { type: "text", value: registry.url } },
+          env: { UPSTREAM_URL: { type: "text", value: `${gate.origin}${new URL(registry.url).pathname}` } },
         },
         dev: { unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }] },
       },
@@ -56,11 +89,13 @@ test("a leader that is aborted takes no follower down and poisons nothing", asyn
     `${String(await miniflare.unsafeGetDirectURL(worker)).replace(/\/$/, "")}/v1/dev/engines`;
   const headers = { authorization: registry.tokens["alice"] ?? "" };
 
-  const leader = fetch(await at("front"), { headers: { ...headers, "x-abort-after-ms": "200" } });
-  while (registry.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  const leader = fetch(await at("front"), { headers: { ...headers, "x-abort-when": `${gate.origin}/abort` } });
+  await gate.asked;
   const edge = await at("edge");
   const followers = Array.from({ length: 20 }, () => fetch(edge, { headers }));
+  gate.abort();
   expect(await (await leader).text()).toBe("aborted");
+  gate.open();
   const answers = await Promise.all(followers);
   expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
   expect(cacheResult(await fetch(edge, { headers }))).toBe("hit");

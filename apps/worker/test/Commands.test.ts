@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
 import { startRegistry } from "@bytenite-engines/registry/testing";
 import { expect, onTestFinished, test } from "vitest";
@@ -35,17 +36,20 @@ const ready = async ({ child, output, errors }: Command): Promise<string> => {
   return /^ready (http:\/\/127\.0\.0\.1:\d+)\n$/.exec(output())?.[1] ?? "";
 };
 
-/** Resolves when nothing accepts connections there any more. */
-const unreachable = async (url: string): Promise<boolean> => {
-  for (let tries = 0; tries < 200; tries++) {
-    const isUp = await fetch(url).then(
+/** Waits for the end of whoever listens there, by a connection that ends with it; gives whether it still accepts others. */
+const watchEnd = async (url: string): Promise<() => Promise<boolean>> => {
+  const socket = connect(Number(new URL(url).port), "127.0.0.1");
+  await once(socket, "connect");
+  const closed = new Promise((resolve) => socket.once("close", resolve));
+  // A connection that is reset has ended, too.
+  socket.on("error", () => undefined).resume();
+  return async () => {
+    await closed;
+    return fetch(url).then(
       () => true,
       () => false,
     );
-    if (!isUp) return true;
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  return false;
+  };
 };
 
 test.each(["SIGINT", "SIGTERM"] as const)(
@@ -56,9 +60,10 @@ test.each(["SIGINT", "SIGTERM"] as const)(
     const url = await ready(proxy);
     const get = () => fetch(`${url}/v1/dev/engines`, { headers: { authorization: registry.tokens["alice"] ?? "" } });
     expect([cacheResult(await get()), cacheResult(await get())]).toEqual(["fwd=uri-miss", "hit"]);
+    const isUpAfterEnd = await watchEnd(url);
     proxy.child.kill(signal);
     const [code] = (await once(proxy.child, "exit")) as [number | null];
-    expect([code, await unreachable(url)]).toEqual([0, true]);
+    expect([code, await isUpAfterEnd()]).toEqual([0, false]);
     expect([proxy.output(), proxy.errors()]).toEqual([`ready ${url}\n`, ""]);
   },
 );

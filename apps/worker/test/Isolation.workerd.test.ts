@@ -4,6 +4,7 @@ import { encode, endpoints, schemaDigestHeader, schemaDigests, type EndpointName
 import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
 import { expect, test } from "vitest";
 import { notesReadEveryMs } from "../src/EdgeCache.ts";
+import { startLayer } from "./layer.ts";
 import { adminSecret, edgeOrigin, startEdge, type Clock, type Edge } from "./edge.ts";
 
 /** Runs and their length; each run has a seed of its own, which a failure names. */
@@ -58,13 +59,21 @@ class World {
     readonly endpoint: EndpointName | "all";
   }> = [];
 
-  constructor(seed: number) {
+  readonly store: Cache;
+
+  constructor(seed: number, store: Cache) {
+    this.store = store;
     this.random = seeded(seed);
     this.users = ["ann", "bea", "cyd", "dot", "eve", "fay"].map((name, index) => {
       const expiresAtMs = index < 2 ? this.clock.ms + 400_000 * (index + 1) : Number.POSITIVE_INFINITY;
       const token = index < 2 ? jwt(name, expiresAtMs) : `opaque-${name}`;
       return { name, token, expiresAtMs, revoked: false, hidden: false };
     });
+  }
+
+  /** Lets others go first: waits for so many looks into a cache, each a turn of the runtime's loop. */
+  async turns(count: number): Promise<void> {
+    for (let turn = 0; turn < count; turn++) await this.store.match("https://turn.invalid/");
   }
 
   pick<A>(values: ReadonlyArray<A>): A {
@@ -80,7 +89,7 @@ class World {
   /** The upstream: knows users by token, and marks every answer with whose it is and which one. */
   readonly upstream = async (url: string, init: RequestInit): Promise<Response> => {
     const headers = new Headers(init.headers);
-    if (this.chance(0.5)) await new Promise((resolve) => setTimeout(resolve, this.random() * 3));
+    if (this.chance(0.5)) await this.turns(Math.floor(this.random() * 5));
     const fault = this.random();
     if (fault < 0.006) throw new TypeError("connection refused");
     if (fault < 0.015) return new Response("<h1>down</h1>", { status: 503, headers: { "content-type": "text/html" } });
@@ -218,12 +227,16 @@ const disturb = async (world: World, edges: ReadonlyArray<Edge>): Promise<void> 
 test.each(Array.from({ length: runs }, (_, index) => index + 1))(
   "no answer shows what is not its own (seed %i)",
   async (seed) => {
-    const world = new World(seed);
     const store = await caches.open(`isolation-${seed}`);
+    const world = new World(seed, store);
+    // In every second run with Workers Cache behind them, and every second one of those without the token in its key.
+    const layer = startLayer(world.clock);
+    layer.fault = seed % 4 === 0 ? "ignores props" : "none";
+    const variables = { WORKERS_CACHE: seed % 2 === 0 ? "on" : "off" };
     // Two isolates of one data centre, one of them with hardly any memory.
     const edges = [
-      startEdge(world.upstream, world.clock, store),
-      startEdge(world.upstream, world.clock, store, { MEMORY_ENTRIES: "4" }),
+      startEdge(world.upstream, world.clock, store, variables, undefined, layer.of),
+      startEdge(world.upstream, world.clock, store, { ...variables, MEMORY_ENTRIES: "4" }, undefined, layer.of),
     ];
     for (let batch = 0; batch < batchesPerRun; batch++) {
       const visits = await Promise.all(
@@ -235,6 +248,7 @@ test.each(Array.from({ length: runs }, (_, index) => index + 1))(
     }
     expect(edges.map(({ rooms }) => rooms.cache.sealedFound)).toEqual([0, 0]);
     const delivered = world.productions.reduce((sum, { delivered }) => sum + delivered, 0);
+    expect(layer.calls.some(({ cached }) => cached)).toBe(seed % 2 === 0);
     expect(delivered, "the cache was of use at all").toBeGreaterThan(world.productions.length);
   },
 );
