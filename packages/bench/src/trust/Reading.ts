@@ -1,7 +1,14 @@
 // Decides: what is timed of trust: reading an answer that is there already, and a whole call with a fetch that answers at once.
 import { fromBinary } from "@bufbuild/protobuf";
 import { createEngineClient, type ClientOptions } from "@bytenite-engines/core/promise";
-import { calibration, makeTrust, readTrusted, type FormedAnswer, type Trust } from "@bytenite-engines/core/trust";
+import {
+  calibration,
+  defaultSampleEvery,
+  makeTrust,
+  readTrusted,
+  type FormedAnswer,
+  type Trust,
+} from "@bytenite-engines/core/trust";
 import { decode, endpoints, schemaDigestHeader } from "@bytenite-engines/core/wire";
 import type { Contender } from "../Rounds.ts";
 import { tag, token, type Captured, type Speaks } from "./ForeignEngines.ts";
@@ -22,10 +29,15 @@ const credulous: Trust = {
 const trustOf = (speaks: Speaks): ClientOptions["trust"] =>
   speaks === "other numbers" ? { calibration: calibration() } : {};
 
-/** Reading with its trust, the sampling by JSON included. */
-export const reading = (speaks: Speaks, { protobuf, json, digest }: Captured): Contender => {
-  const trust = makeTrust(trustOf(speaks));
-  return readingBy(speaks, trust, (format) =>
+/** Reading with its trust, the sampling by JSON included unless `sampleEvery` is Infinity. */
+export const reading = (
+  name: string,
+  speaks: Speaks,
+  { protobuf, json, digest }: Captured,
+  sampleEvery = defaultSampleEvery,
+): Contender => {
+  const trust = makeTrust({ ...trustOf(speaks), sampleEvery });
+  return readingBy(name, trust, (format) =>
     Promise.resolve(
       format === "json" ? { format, message: decode(schema, json, "json") } : { format, digest, bytes: protobuf },
     ),

@@ -1,12 +1,11 @@
 // Decides: what one origin is known for: its evidence, what can be read by it, and when a pair of answers is accepted into it.
 import type { DescMessage, Message, MessageShape } from "@bufbuild/protobuf";
-import { admits } from "./Admission.ts";
+import { answerReader, type AnswerReader } from "./AnswerReader.ts";
 import { evidenceOf, messagesOf, noEvidence, type Evidence } from "./Evidence.ts";
 import type { Carried, Numbering } from "./Numbering.ts";
 import type { Numbers } from "./Numbers.ts";
 import { addPair, type Fit } from "./Pair.ts";
 import { prospectOf } from "./Prospect.ts";
-import { remappedReader, type AnswerReader } from "./Remap.ts";
 import { sameBytes, sameMessage } from "./Sameness.ts";
 import { solve } from "./Solution.ts";
 import type { TrustNews } from "./Verdict.ts";
@@ -45,14 +44,9 @@ export class CalibratedNumbers implements Numbers {
   }
 
   read<D extends DescMessage>(schema: D, bytes: Uint8Array): MessageShape<D> | undefined {
-    const reader = this.#reader(schema);
     const { visit, isUnfamiliar } = this.#whereabouts.look();
-    if (!admits(reader.layout, bytes, visit) || isUnfamiliar()) return undefined;
-    try {
-      return reader.decode(bytes) as MessageShape<D>;
-    } catch {
-      return undefined;
-    }
+    const message = this.#reader(schema)(bytes, visit);
+    return message === undefined || isUnfamiliar() ? undefined : (message as MessageShape<D>);
   }
 
   /**
@@ -68,7 +62,7 @@ export class CalibratedNumbers implements Numbers {
     const fit = addPair(this.#evidence, solve, schema, bytes, json);
     if (fit === undefined) return undefined;
     const news = this.#accept(schema, bytes, json, fit);
-    admits(this.#reader(schema).layout, bytes, this.#whereabouts.note);
+    this.#reader(schema)(bytes, this.#whereabouts.note);
     return news;
   }
 
@@ -108,7 +102,7 @@ export class CalibratedNumbers implements Numbers {
   #reader(schema: DescMessage): AnswerReader {
     let reader = this.#readers.get(schema.typeName);
     if (reader === undefined) {
-      reader = remappedReader(schema, (message) => this.#numbering(message));
+      reader = answerReader(schema, (message) => this.#numbering(message));
       this.#readers.set(schema.typeName, reader);
     }
     return reader;

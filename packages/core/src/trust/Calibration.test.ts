@@ -10,7 +10,7 @@ import { origin, readOnce, said } from "../../test/trust/Reading.ts";
 import { firstPage, page, statuses, trainer, zipper } from "../../test/trust/Samples.ts";
 import { calibration } from "./Calibration.ts";
 import type { Profile } from "./Profile.ts";
-import { unknownNumberOffset } from "./Remap.ts";
+import { unknownNumberOffset } from "./AnswerReader.ts";
 import { makeTrust } from "./WireTrust.ts";
 
 /** Random servers that the law is tried on; TRUST_RUNS tries more. */

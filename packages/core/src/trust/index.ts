@@ -15,7 +15,7 @@ export {
 } from "./Profile.ts";
 export { memoryProfileStore, type ProfileStore } from "./ProfileStore.ts";
 export { emitProto, emittedLintConfig, emittedPackage } from "./ProtoText.ts";
-export { unknownNumberOffset } from "./Remap.ts";
+export { unknownNumberOffset } from "./AnswerReader.ts";
 export { defaultSampleEvery, type TrustOptions } from "./WireTrust.ts";
 
 // For those who build clients on it.
