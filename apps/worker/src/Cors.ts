@@ -2,6 +2,7 @@
 import { schemaDigestHeader } from "@bytenite-engines/core/wire";
 import { withVary } from "@bytenite-engines/http-cache";
 import { allowedMethods } from "./Refusal.ts";
+import type { Received } from "./Runtime.ts";
 
 /** How long a browser may remember a preflight, in seconds. */
 const preflightSeconds = 7_200;
@@ -42,11 +43,11 @@ export const allowOrigin = (headers: Headers, origin: string | null, allowed: Re
 };
 
 /** The answer to OPTIONS: a preflight of an allowed origin, else only which methods there are. */
-export const answerOptions = (request: Request, allowed: ReadonlyArray<string>): Response => {
+export const answerOptions = ({ headers: asked }: Received, allowed: ReadonlyArray<string>): Response => {
   const headers = new Headers({ allow: allowedMethods, "cache-control": "private, no-store" });
-  const origin = request.headers.get("origin");
+  const origin = asked.get("origin");
   allowOrigin(headers, origin, allowed);
-  if (request.headers.has("access-control-request-method") && headers.has("access-control-allow-origin")) {
+  if (asked.has("access-control-request-method") && headers.has("access-control-allow-origin")) {
     headers.set("access-control-allow-methods", allowedMethods);
     headers.set("access-control-allow-headers", allowedHeaders);
     headers.set("access-control-max-age", `${preflightSeconds}`);

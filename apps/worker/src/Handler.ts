@@ -6,27 +6,29 @@ import type { Observed } from "./Observed.ts";
 import { answerTo } from "./Proxy.ts";
 import { targetOf } from "./Route.ts";
 import type { Rooms } from "./Rooms.ts";
-import type { RequestContext } from "./Runtime.ts";
+import type { Received, RequestContext } from "./Runtime.ts";
 
 export const handle = (request: Request, rooms: Rooms, context: RequestContext): Response | Promise<Response> => {
   const target = targetOf(request.url);
   if (target.startsWith(adminPrefix)) return answerAdmin(request, target, rooms);
 
-  const requestId = new RequestId(request.headers.get("x-request-id"));
+  const { method, headers } = request;
+  const received: Received = { method, headers };
+  const requestId = new RequestId(headers.get("x-request-id"));
   const startedAtMs = rooms.now();
   const observed: Observed = { result: "refused", endpoint: undefined, bytes: 0, fetched: undefined };
-  const visitor = { request, target, observed, requestId, startedAtMs };
+  const visitor = { received, target, observed, requestId, startedAtMs };
   const answer =
-    request.method === "OPTIONS"
-      ? answerOptions(request, rooms.config.allowedOrigins)
-      : answerTo(request, target, requestId, rooms, context, observed);
+    method === "OPTIONS"
+      ? answerOptions(received, rooms.config.allowedOrigins)
+      : answerTo(received, target, requestId, rooms, context, observed);
   return answer instanceof Promise
     ? answer.then((response) => finish(response, visitor, rooms))
     : finish(answer, visitor, rooms);
 };
 
 interface Visitor {
-  readonly request: Request;
+  readonly received: Received;
   readonly target: string;
   readonly observed: Observed;
   readonly requestId: RequestId;
@@ -35,17 +37,17 @@ interface Visitor {
 
 /** Marks the answer with what does not depend on the cache, and writes down that it was given. */
 const finish = (response: Response, visitor: Visitor, { config, metrics, analytics, now }: Rooms): Response => {
-  const { request, target, observed, requestId, startedAtMs } = visitor;
+  const { received, target, observed, requestId, startedAtMs } = visitor;
   if (observed.fetched !== undefined && "entry" in observed.fetched && observed.fetched.attempts > 0) {
     response.headers.append("server-timing", `upstream;dur=${observed.fetched.durationMs}`);
   }
-  if (config.allowedOrigins.length > 0 && request.method !== "OPTIONS") {
-    allowOrigin(response.headers, request.headers.get("origin"), config.allowedOrigins);
+  if (config.allowedOrigins.length > 0 && received.method !== "OPTIONS") {
+    allowOrigin(response.headers, received.headers.get("origin"), config.allowedOrigins);
   }
   const { status } = response;
-  metrics.observe(observed, request.method, status);
+  metrics.observe(observed, received.method, status);
   if (isLogged(config.logLevel, observed, status)) {
-    console.log(logLine({ request, target, response, requestId, observed, startedAtMs, endedAtMs: now() }));
+    console.log(logLine({ received, target, response, requestId, observed, startedAtMs, endedAtMs: now() }));
   }
   analytics?.writeDataPoint({
     indexes: [observed.endpoint ?? "none"],

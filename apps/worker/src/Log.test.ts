@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { isLogged, logLine, RequestId, traceIdOf, type Answered } from "./Log.ts";
 
 const answered = (status: number, result: Answered["observed"]["result"]): Answered => ({
-  request: new Request("https://edge.example/v1/dev/engines?pagination.limit=1", {
+  received: new Request("https://edge.example/v1/dev/engines?pagination.limit=1", {
     headers: {
       authorization: "the-token",
       traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",

@@ -1,13 +1,14 @@
 // Decides: what is written to the log about a request, as one line of JSON. Nothing of a token is in it.
 import type { LogLevel } from "./Config.ts";
 import type { Observed } from "./Observed.ts";
+import type { Received } from "./Runtime.ts";
 
 /** Longest path and query that is logged, in characters. */
 const maxTargetLength = 300;
 
 /** One answered request. */
 export interface Answered {
-  readonly request: Request;
+  readonly received: Received;
   /** Path and query as they were sent. */
   readonly target: string;
   readonly response: Response;
@@ -26,12 +27,12 @@ export const isLogged = (level: LogLevel, observed: Observed, status: number): b
 
 /** The line about an answer. */
 export const logLine = (answered: Answered): string => {
-  const { request, target, response, observed, requestId } = answered;
+  const { received, target, response, observed, requestId } = answered;
   return JSON.stringify({
     time: new Date(answered.endedAtMs).toISOString(),
     level: isError(observed, response.status) ? "error" : "info",
-    message: `${request.method} ${response.status} ${observed.result}`,
-    method: request.method,
+    message: `${received.method} ${response.status} ${observed.result}`,
+    method: received.method,
     target: target.slice(0, maxTargetLength),
     status: response.status,
     result: observed.result,
@@ -41,7 +42,7 @@ export const logLine = (answered: Answered): string => {
     durationMs: answered.endedAtMs - answered.startedAtMs,
     upstream: upstreamOf(observed),
     requestId: requestId.value,
-    traceId: traceIdOf(request.headers.get("traceparent")),
+    traceId: traceIdOf(received.headers.get("traceparent")),
   });
 };
 

@@ -15,21 +15,21 @@ import type { RequestId } from "./Log.ts";
 import type { Observed } from "./Observed.ts";
 import { refuse, type Refusal } from "./Refusal.ts";
 import type { Rooms } from "./Rooms.ts";
-import type { RequestContext } from "./Runtime.ts";
+import type { Received, RequestContext } from "./Runtime.ts";
 import type { UpstreamFailure } from "./Upstream.ts";
 import { visitOf, type Visit } from "./Visit.ts";
 
 /** Answers one request for the API, and writes down what happened. Not a promise where memory has the answer. */
 export const answerTo = (
-  request: Request,
+  received: Received,
   target: string,
   requestId: RequestId,
   rooms: Rooms,
   context: RequestContext,
   observed: Observed,
 ): Response | Promise<Response> => {
-  const visit = visitOf(request, target, requestId);
-  if ("status" in visit) return refuse(visit, request.headers.get("accept"), request.method !== "HEAD");
+  const visit = visitOf(received, target, requestId);
+  if ("status" in visit) return refuse(visit, received.headers.get("accept"), received.method !== "HEAD");
   observed.endpoint = visit.route.endpoint;
   return answerFromMemory(visit, rooms, observed) ?? answerFromCache(visit, rooms, context, observed);
 };

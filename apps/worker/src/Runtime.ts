@@ -1,6 +1,12 @@
 // Names what the Workers runtime gives beyond the web's standards.
 import type { SealedProps } from "./SealedExchange.ts";
 
+/** What a request says beside its URL. Read once: each look at a Request costs as much as a look at one of its fields. */
+export interface Received {
+  readonly method: string;
+  readonly headers: Headers;
+}
+
 /** Lives as long as a request and the work it left. */
 export interface RequestContext {
   waitUntil(work: Promise<unknown>): void;

@@ -6,6 +6,7 @@ import { tokenOf } from "./Identity.ts";
 import { maxHeaderLength, route, type Route } from "./Route.ts";
 import type { RequestId } from "./Log.ts";
 import type { Refusal } from "./Refusal.ts";
+import type { Received } from "./Runtime.ts";
 
 /** A request for one of the endpoints, read. */
 export interface Visit {
@@ -21,8 +22,7 @@ export interface Visit {
 }
 
 /** The request for a target (path and query, as sent), or why it is refused. */
-export const visitOf = (request: Request, target: string, requestId: RequestId): Visit | Refusal => {
-  const { headers, method } = request;
+export const visitOf = ({ method, headers }: Received, target: string, requestId: RequestId): Visit | Refusal => {
   const matched = route(method, target);
   if ("status" in matched) return matched;
   const accept = headers.get("accept");
