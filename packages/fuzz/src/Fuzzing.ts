@@ -15,6 +15,8 @@ const maxInputBytes = 16_384;
 const inputTimeoutSeconds = 5;
 /** Memory of the whole process, in MiB. */
 const memoryLimitMib = 1_536;
+/** Longest report, in characters. */
+const maxReport = 4_000;
 /** Jazzer's exit code for a finding of a target; libFuzzer's own are 70 (too long), 71 (too much memory) and 77. */
 const findingCodes = new Set([70, 71, 77]);
 
@@ -120,6 +122,6 @@ const countsIn = (output: string): Pick<Fuzzed, "runs" | "coverage" | "corpus"> 
 
 /** What is said from the finding on, without the statistics of the fuzzer before it. */
 const reportIn = (output: string): string => {
-  const start = output.search(/^==\d+==/m);
-  return output.slice(Math.max(start, 0)).trim().slice(0, 4_000);
+  const start = output.search(/^==\d+== /m);
+  return start === -1 ? output.slice(-maxReport).trim() : output.slice(start).trim().slice(0, maxReport);
 };
