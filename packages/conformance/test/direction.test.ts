@@ -15,6 +15,7 @@ const mayKnow: Readonly<Record<string, ReadonlyArray<string>>> = {
   registry: ["proto", "core"],
   cli: ["proto", "core", "registry"],
   conformance: ["proto", "core", "registry"],
+  mutation: [],
   bench: ["proto", "core", "http-cache", "registry", "cli"],
   worker: ["proto", "core", "http-cache", "registry"],
   "registry-worker": ["proto", "core", "registry"],

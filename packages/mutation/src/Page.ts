@@ -1,0 +1,78 @@
+// Decides: what is told of the mutants, and when that is good enough.
+import type { Mutant } from "./Mutants.ts";
+
+/** Share of mutants of each file that must be noticed. */
+const leastShare = 0.9;
+
+/** Why a change that nobody notices does no harm, or why no test is worth it. */
+export interface Excuse {
+  readonly file: string;
+  readonly original: string;
+  readonly replacement: string;
+  readonly reason: string;
+}
+
+const isNoticed = ({ status }: Mutant): boolean => status === "Killed" || status === "Timeout";
+const isSurvivor = ({ status }: Mutant): boolean => status === "Survived" || status === "NoCoverage";
+
+const excuseOf = (mutant: Mutant, excuses: ReadonlyArray<Excuse>): Excuse | undefined =>
+  excuses.find(
+    ({ file, original, replacement }) =>
+      file === mutant.file && original === mutant.original && replacement === mutant.replacement,
+  );
+
+/** What is not good enough, as sentences. */
+export const complaints = (mutants: ReadonlyArray<Mutant>, excuses: ReadonlyArray<Excuse>): ReadonlyArray<string> => [
+  ...byFile(mutants)
+    .filter(({ share }) => share < leastShare)
+    .map(({ file, share }) => `${file}: ${percent(share)} noticed, ${percent(leastShare)} wanted`),
+  ...mutants
+    .filter((mutant) => isSurvivor(mutant) && excuseOf(mutant, excuses) === undefined)
+    .map(({ file, line, original, replacement }) => `${file}:${line}: nobody noticed ${original} -> ${replacement}`),
+  ...excuses
+    .filter((excuse) => !mutants.some((mutant) => isSurvivor(mutant) && excuseOf(mutant, [excuse]) !== undefined))
+    .map(({ file, original, replacement }) => `${file}: no such survivor any more: ${original} -> ${replacement}`),
+];
+
+const byFile = (mutants: ReadonlyArray<Mutant>) =>
+  [...new Set(mutants.map(({ file }) => file))].map((file) => {
+    const own = mutants.filter((mutant) => mutant.file === file && (isNoticed(mutant) || isSurvivor(mutant)));
+    const noticed = own.filter(isNoticed).length;
+    return { file, mutants: own.length, noticed, share: noticed / own.length };
+  });
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+/** The page, in Markdown. */
+export const page = (mutants: ReadonlyArray<Mutant>, excuses: ReadonlyArray<Excuse>): string => {
+  const files = byFile(mutants).map(
+    ({ file, mutants: count, noticed, share }) => `| \`${file}\` | ${count} | ${noticed} | ${percent(share)} |`,
+  );
+  const survivors = mutants.filter(isSurvivor).map((mutant) => {
+    const reason = excuseOf(mutant, excuses)?.reason ?? "";
+    return `| \`${mutant.file}:${mutant.line}\` | ${code(mutant.original)} | ${code(mutant.replacement)} | ${reason} |`;
+  });
+  return [
+    "# Mutation testing",
+    "",
+    "Written by `pnpm mutate --write`. The pure rules are changed, one place at a time (Stryker), and their tests are run on each",
+    `change: a test has to notice it. At least ${percent(leastShare)} of the changes of each file are noticed, and each that is not has its reason here.`,
+    "It takes about a quarter of an hour and is not part of `pnpm check`.",
+    "",
+    "| rules | changes | noticed | |",
+    "| --- | ---: | ---: | ---: |",
+    ...files,
+    "",
+    "## Not noticed",
+    "",
+    "| where | what stands there | instead | why nobody notices |",
+    "| --- | --- | --- | --- |",
+    ...survivors,
+    "",
+  ].join("\n");
+};
+
+const code = (text: string): string => {
+  const short = text.length > 120 ? `${text.slice(0, 120)} ...` : text;
+  return `\`${short.replaceAll("`", "'").replaceAll("|", "\\|")}\``;
+};

@@ -1,0 +1,46 @@
+// Decides: which rules are changed on purpose, and by which tests that has to be noticed.
+
+/** The rules of one package. Paths are relative to it. */
+export interface Target {
+  readonly name: string;
+  readonly directory: string;
+  readonly mutate: ReadonlyArray<string>;
+  /** The tests that are run, as globs: those that need a server or a process say little about a rule, and take long. */
+  readonly tests: ReadonlyArray<string>;
+}
+
+/** All of them. */
+export const targets: ReadonlyArray<Target> = [
+  {
+    name: "core",
+    directory: "packages/core",
+    mutate: [
+      "src/Retry.ts",
+      "src/RetryBudget.ts",
+      "src/RetryHint.ts",
+      "src/Negotiation.ts",
+      "src/EngineTag.ts",
+      "src/trust/WireTrust.ts",
+      "src/trust/TrustedAnswer.ts",
+    ],
+    tests: ["src/**/*.test.ts", "test/Witness.test.ts"],
+  },
+  {
+    name: "http-cache",
+    directory: "packages/http-cache",
+    mutate: ["src/Freshness.ts", "src/Vary.ts"],
+    tests: ["src/**/*.test.ts"],
+  },
+  {
+    name: "worker",
+    directory: "apps/worker",
+    mutate: ["src/CacheKey.ts"],
+    tests: ["src/CacheKey.test.ts"],
+  },
+  {
+    name: "registry",
+    directory: "packages/registry",
+    mutate: ["src/api/EngineStore.ts"],
+    tests: ["src/api/*.test.ts", "test/tagResolution.test.ts"],
+  },
+];
