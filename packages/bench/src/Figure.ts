@@ -20,6 +20,20 @@ export interface FigureResult {
   readonly notes: ReadonlyArray<string>;
 }
 
+/** What is drawn of a figure: a column of some of its rows. */
+export interface FigureChart {
+  /** Its file is `docs/charts/NAME.svg`. */
+  readonly name: string;
+  readonly title: string;
+  /** What the length of a bar is, and which way is better. */
+  readonly subtitle: string;
+  readonly column: string;
+  /** The name of a row's bar; undefined: it has none. */
+  readonly barOf: (row: string) => string | undefined;
+  /** Whether a bar is one of ours. */
+  readonly isOurs: (bar: string) => boolean;
+}
+
 /** One promised figure. */
 export interface Figure {
   /** Its name on the command line. */
@@ -28,4 +42,5 @@ export interface Figure {
   /** What was promised. */
   readonly promise: string;
   readonly measure: (effort: Effort) => Promise<FigureResult>;
+  readonly charts?: ReadonlyArray<FigureChart>;
 }

@@ -3,6 +3,7 @@ import type { Figure } from "./Figure.ts";
 import { edgeFigures } from "./edge/EdgeFigures.ts";
 import { calls } from "./figures/Calls.ts";
 import { commandLine } from "./figures/CommandLine.ts";
+import { decoding } from "./figures/Decoding.ts";
 import { heap } from "./figures/Heap.ts";
 import { overhead } from "./figures/Overhead.ts";
 import { registryScale } from "./figures/RegistryScale.ts";
@@ -13,6 +14,7 @@ import { trust } from "./figures/Trust.ts";
 export const figures: ReadonlyArray<Figure> = [
   calls,
   overhead,
+  decoding,
   trust,
   sizes,
   heap,

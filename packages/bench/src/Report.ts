@@ -41,6 +41,7 @@ export const markdownOf = ({ figure, result }: Measured): string => {
     "",
     `Promised: ${figure.promise} Command: \`pnpm bench ${figure.name}\`.`,
     "",
+    ...(figure.charts ?? []).flatMap(({ name, title }) => [`![${title}](docs/charts/${name}.svg)`, ""]),
     line(head),
     line(head.map((_, column) => (column === 0 ? "---" : "---:"))),
     ...lines.map(line),

@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { figures } from "./Figures.ts";
 import { machineLine } from "./Machine.ts";
 import { benchmarksFile, textOf, type Measured } from "./Report.ts";
+import { writeCharts } from "./chart/Charts.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -30,6 +31,7 @@ for (const figure of figures) {
   process.stdout.write(textOf({ figure, result }));
 }
 if (values.write) {
+  writeCharts(measured);
   writeFileSync(
     fileURLToPath(new URL("../../../BENCHMARKS.md", import.meta.url)),
     benchmarksFile(["pnpm bench", ...process.argv.slice(2)].join(" "), machine, measured),

@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const bin = fileURLToPath(new URL("../bin/bne.js", import.meta.url));
-const runs = 30;
+/** A command line for another API, as people know it from npm. */
+const wrangler = fileURLToPath(new URL("../node_modules/wrangler/bin/wrangler.js", import.meta.url));
 
 /** CPU seconds of all children so far (proc(5): cutime and cstime, in ticks of 1/100 s). */
 const childrenSeconds = (): number => {
@@ -20,11 +21,16 @@ export interface StartupFigure {
   readonly line: string;
   readonly cpuMs: number;
   readonly ratio: number;
-  readonly promised: number;
+  /** Largest ratio; undefined for others'. */
+  readonly promised: number | undefined;
 }
 
 /** Measures starts against a registry at `baseUrl`. Rounds are interleaved, so that a busy machine hits all alike. */
-export const measureStartup = async (baseUrl: string, token: string): Promise<ReadonlyArray<StartupFigure>> => {
+export const measureStartup = async (
+  baseUrl: string,
+  token: string,
+  { runs, peers }: { readonly runs: number; readonly peers: boolean },
+): Promise<ReadonlyArray<StartupFigure>> => {
   const home = mkdtempSync(join(tmpdir(), "bne-bench-"));
   const env = {
     PATH: process.env["PATH"],
@@ -34,14 +40,21 @@ export const measureStartup = async (baseUrl: string, token: string): Promise<Re
     NODE_COMPILE_CACHE: join(home, "compiled"),
     BYTENITE_BASE_URL: baseUrl,
     BYTENITE_TOKEN: token,
+    WRANGLER_SEND_METRICS: "false",
   };
-  const lines: ReadonlyArray<readonly [line: string, args: ReadonlyArray<string>, promised: number]> = [
+  const lines: ReadonlyArray<readonly [line: string, args: ReadonlyArray<string>, promised?: number]> = [
     ["node -e 0", ["-e", "0"], 1],
     ["bne --version", [bin, "--version"], 1.5],
     ["bne completion bash", [bin, "completion", "bash"], 1.5],
     ["bne --help", [bin, "--help"], 3],
     ["bne list --help", [bin, "list", "--help"], 3],
     ["bne list", [bin, "list"], 4],
+    ...(peers
+      ? ([
+          ["wrangler --version", [wrangler, "--version"]],
+          ["wrangler --help", [wrangler, "--help"]],
+        ] as const)
+      : []),
   ];
   const costOf = async (args: ReadonlyArray<string>): Promise<number> => {
     const before = childrenSeconds();

@@ -23,6 +23,14 @@ export const calls: Figure = {
   name: "calls",
   title: "One GET of one engine over loopback",
   promise: `at most ${callLimit.toFixed(2)}x of bare fetch + decode of the same body, wall and CPU, alone and 64 at once; faster than connect-es, openapi-fetch with a retry added, and a Stainless SDK.`,
+  charts: ["alone", "64 at once"].map((at) => ({
+    name: `calls-${at.replaceAll(" ", "-")}`,
+    title: `One GET of one engine over loopback, ${at}`,
+    subtitle: "processor time of the caller, as a ratio to bare fetch + decode; shorter is better",
+    column: "cpu ratio",
+    barOf: (row) => (row.startsWith(`${at}: `) && !row.includes(" to ") ? row.slice(at.length + 2) : undefined),
+    isOurs: (bar) => bar.startsWith("core"),
+  })),
   measure: async (effort) => {
     await using server = await startEngineServer();
     const rows: Array<FigureRow> = [];
