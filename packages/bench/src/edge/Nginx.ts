@@ -4,15 +4,13 @@ import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { listPath } from "./EdgeStack.ts";
+import { freePort, untilAnswered, type Peer } from "./Peer.ts";
 
 /** nginx with proxy_cache in front of the upstream, one process; undefined where it is not installed. */
-export const startNginx = async (
-  upstream: string,
-): Promise<{ port: number; pid: number; stop: () => Promise<void> } | undefined> => {
+export const startNginx = async (upstream: string): Promise<Peer | undefined> => {
   if (spawnSync("nginx", ["-v"]).error !== undefined) return undefined;
   const folder = await mkdtemp(join(tmpdir(), "bytenite-nginx-"));
-  const port = 20_000 + (process.pid % 10_000);
+  const port = await freePort();
   await writeFile(
     join(folder, "nginx.conf"),
     `daemon off; master_process off; pid ${folder}/pid; error_log ${folder}/error.log;
@@ -34,14 +32,7 @@ http {
   );
   const child = spawn("nginx", ["-c", join(folder, "nginx.conf"), "-p", folder], { stdio: "ignore" });
   const exited = once(child, "exit");
-  for (let tries = 0; tries < 100; tries++) {
-    const isUp = await fetch(`http://127.0.0.1:${port}${listPath}`).then(
-      (response) => response.ok,
-      () => false,
-    );
-    if (isUp) break;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await untilAnswered(port);
   const stop = async (): Promise<void> => {
     child.kill();
     await exited;

@@ -1,0 +1,38 @@
+// Runs Varnish as a peer of the edge proxy, where it is installed.
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePort, untilAnswered, type Peer } from "./Peer.ts";
+
+/** Varnish in front of the upstream, its objects keyed by token; undefined where it is not installed. */
+export const startVarnish = async (upstream: string): Promise<Peer | undefined> => {
+  if (spawnSync("varnishd", ["-V"]).error !== undefined) return undefined;
+  const folder = await mkdtemp(join(tmpdir(), "bytenite-varnish-"));
+  const port = await freePort();
+  const { hostname, port: upstreamPort } = new URL(upstream);
+  await writeFile(
+    join(folder, "peer.vcl"),
+    `vcl 4.1;
+backend default { .host = "${hostname}"; .port = "${upstreamPort}"; }
+sub vcl_recv { return (hash); }
+sub vcl_hash { hash_data(req.http.authorization); }
+sub vcl_backend_response { set beresp.ttl = 1h; return (deliver); }
+`,
+  );
+  const settings = ["-F", "-j", "none", "-n", join(folder, "work"), "-s", "malloc,64m"];
+  const child = spawn("varnishd", [...settings, "-a", `127.0.0.1:${port}`, "-f", join(folder, "peer.vcl")], {
+    stdio: "ignore",
+  });
+  const exited = once(child, "exit");
+  await untilAnswered(port);
+  const stop = async (): Promise<void> => {
+    child.kill();
+    await exited;
+    await rm(folder, { recursive: true, force: true });
+  };
+  // The process that was started watches over the one that answers.
+  const children = await readFile(`/proc/${child.pid}/task/${child.pid}/children`, "utf8");
+  return { port, pid: Number(children.trim().split(" ")[0]), stop };
+};
