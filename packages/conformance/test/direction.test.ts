@@ -6,20 +6,20 @@ import { expect, test } from "vitest";
 const scope = "@bytenite-engines/";
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 
-/** What each package may know of the others, in its sources and in its tests. */
-const mayKnow: Readonly<Record<string, ReadonlyArray<string>>> = {
+/** What each package that is published or deployed knows of the others, in its sources and in its tests: exactly this. */
+const knows: Readonly<Record<string, ReadonlyArray<string>>> = {
   contract: [],
   proto: [],
   core: ["proto"],
   "http-cache": [],
-  registry: ["proto", "core"],
-  cli: ["proto", "core", "registry"],
-  conformance: ["proto", "core", "registry"],
-  mutation: [],
-  bench: ["proto", "core", "http-cache", "registry", "cli"],
-  worker: ["proto", "core", "http-cache", "registry"],
-  "registry-worker": ["proto", "core", "registry"],
+  registry: ["core", "proto"],
+  cli: ["core", "proto", "registry"],
+  worker: ["core", "http-cache", "proto", "registry"],
+  "registry-worker": ["core", "proto", "registry"],
 };
+
+/** What only proves, measures or documents the rest: it may know all that is published. */
+const provers = new Set(["bench", "conformance", "consumers", "docs", "fuzz", "mutation", "proof"]);
 
 interface Manifest {
   readonly name: string;
@@ -29,7 +29,7 @@ interface Manifest {
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
-const manifests = globSync(["proto/package.json", "{packages,apps}/*/package.json"], { cwd: root }).map(
+const manifests = globSync(["{proto,docs}/package.json", "{packages,apps}/*/package.json"], { cwd: root }).map(
   (path) => JSON.parse(readFileSync(root + path, "utf8")) as Manifest,
 );
 
@@ -43,15 +43,19 @@ const known = (manifest: Manifest): ReadonlyArray<string> =>
     .filter((name) => name.startsWith(scope))
     .map((name) => name.slice(scope.length));
 
-test.for(manifests.map((manifest) => [manifest.name.slice(scope.length), manifest] as const))(
-  "%s knows only what it may know",
-  ([name, manifest]) => {
-    expect(Object.keys(mayKnow)).toContain(name);
-    expect(known(manifest).filter((other) => !mayKnow[name]?.includes(other))).toEqual([]);
-  },
-);
+const sorted = (names: Iterable<string>): ReadonlyArray<string> => [...names].toSorted();
 
-test("no package may know an app", () => {
-  expect(Object.values(mayKnow).flat()).not.toContain("worker");
-  expect(Object.values(mayKnow).flat()).not.toContain("registry-worker");
+test("every package is one of these", () => {
+  const names = manifests.map(({ name }) => name.slice(scope.length));
+  expect(names.filter((name) => !(name in knows) && !provers.has(name))).toEqual([]);
+});
+
+test.for(Object.keys(knows))("%s knows exactly what it is said to know", (name) => {
+  const manifest = manifests.find((each) => each.name === scope + name);
+  expect(manifest && sorted(known(manifest))).toEqual(sorted(knows[name] ?? []));
+});
+
+test("no package knows an app", () => {
+  const apps = new Set(["worker", "registry-worker"]);
+  expect(manifests.filter((manifest) => known(manifest).some((name) => apps.has(name)))).toEqual([]);
 });
