@@ -1,0 +1,139 @@
+// What a client gets while the upstream is slow, refuses or is gone, and when answers that were stored are given up.
+import { decode } from "@bytenite-engines/core/wire";
+import { StatusSchema } from "@bytenite-engines/proto";
+import { expect, test } from "vitest";
+import { cacheResult, startEdge } from "./edge.ts";
+import { failing, json, protobuf, refused, revisionOf, stageProxy } from "./stage.ts";
+
+const stage = stageProxy();
+
+test("stale answers are served at once and validated once, behind the answer", async () => {
+  await stage.edge.get("alice", "/engines/zipper", json);
+  stage.clock.ms += 61_000;
+  const held = Promise.withResolvers<void>();
+  stage.answer = async (headers) => {
+    await held.promise;
+    return stage.engineFor(headers);
+  };
+  const stale = await Promise.all(Array.from({ length: 20 }, () => stage.edge.get("alice", "/engines/zipper", json)));
+  expect(new Set(stale.map((response) => response.headers.get("cache-status")))).toEqual(
+    new Set(["bytenite-edge; hit; ttl=-1"]),
+  );
+  expect(stage.asked).toHaveLength(2);
+  held.resolve();
+  await stage.edge.settle();
+  const fresh = await stage.edge.get("alice", "/engines/zipper", json);
+  expect([cacheResult(fresh), await revisionOf(fresh)]).toEqual(["hit", 2]);
+});
+
+test.each([
+  ["500", failing(500)],
+  ["502", failing(502)],
+  ["503", failing(503)],
+  ["504", failing(504)],
+  ["no connection", refused],
+])("%s leaves the stale answer, and says so", async (_what, fault) => {
+  await stage.edge.get("alice", "/engines/zipper", json);
+  stage.clock.ms += 300_000;
+  stage.answer = fault;
+  const response = await stage.edge.get("alice", "/engines/zipper", json);
+  expect([response.status, await revisionOf(response)]).toEqual([200, 1]);
+  expect(response.headers.get("cache-status")).toMatch(
+    /^bytenite-edge; fwd=stale(; fwd-status=50\d)?; ttl=-240; detail=stale-if-error$/,
+  );
+  stage.clock.ms += 600_000;
+  expect((await stage.edge.get("alice", "/engines/zipper", json)).status).toBeGreaterThanOrEqual(500);
+});
+
+test.each([400, 401, 403, 404, 410, 429, 501])("%i comes through, whatever is stored", async (status) => {
+  await stage.edge.get("alice", "/engines/zipper", json);
+  stage.clock.ms += 300_000;
+  stage.answer = failing(status);
+  const response = await stage.edge.get("alice", "/engines/zipper", json);
+  expect(response.status).toBe(status);
+  expect(await response.text()).toContain("down");
+  expect(response.headers.get("cache-control")).toBe("private, no-store");
+});
+
+test("after a 404 behind a stale answer the answer is gone", async () => {
+  await stage.edge.get("alice", "/engines/zipper", json);
+  stage.clock.ms += 61_000;
+  stage.answer = failing(404);
+  expect((await stage.edge.get("alice", "/engines/zipper", json)).status).toBe(200);
+  await stage.edge.settle();
+  expect((await stage.edge.get("alice", "/engines/zipper", json)).status).toBe(404);
+  expect((await stage.edge.get("alice", "/engines/zipper", protobuf)).status).toBe(404);
+});
+
+test.each([401, 403])(
+  "%i for one answer drops all of the token's answers, in the other isolates too",
+  async (status) => {
+    const other = await stage.newEdge();
+    for (const path of ["/engines/a", "/engines/b"]) {
+      await stage.edge.get("alice", path);
+      await stage.edge.get("bob", path);
+      await stage.edge.settle();
+      expect(cacheResult(await other.get("alice", path))).toBe("hit");
+    }
+    stage.clock.ms += 1_000;
+    stage.answer = (headers) =>
+      headers.get("authorization") === "alice" ? failing(status)() : stage.engineFor(headers);
+    expect((await stage.edge.get("alice", "/engines/a", { "cache-control": "no-cache" })).status).toBe(status);
+    await stage.edge.settle();
+    expect((await stage.edge.get("alice", "/engines/b")).status).toBe(status);
+    expect(cacheResult(await stage.edge.get("bob", "/engines/b"))).toBe("hit");
+    stage.clock.ms += 6_000;
+    expect((await other.get("alice", "/engines/b")).status).toBe(status);
+  },
+);
+
+test("errors are shared by nobody and stored for nobody", async () => {
+  stage.answer = failing(404);
+  await stage.edge.get("alice", "/engines/zipper");
+  await stage.edge.get("alice", "/engines/zipper");
+  await stage.edge.get("bob", "/engines/zipper");
+  expect(stage.asked).toHaveLength(3);
+});
+
+test("without a token nothing is stored, and an expired one is served nothing stored", async () => {
+  stage.answer = (headers) => (headers.has("authorization") ? stage.engineFor(headers) : failing(401)());
+  expect((await stage.edge.get(undefined, "/engines/zipper")).status).toBe(401);
+  expect(cacheResult(await stage.edge.get(undefined, "/engines/zipper"))).toBe("fwd=bypass");
+  const token = `e30.${btoa(JSON.stringify({ exp: stage.clock.ms / 1000 + 20 })).replaceAll("=", "")}.c2ln`;
+  const first = await stage.edge.get(token, "/engines/zipper");
+  expect(first.headers.get("cache-control")).toBe("private, max-age=20");
+  stage.clock.ms += 19_000;
+  expect(cacheResult(await stage.edge.get(token, "/engines/zipper"))).toBe("hit");
+  stage.clock.ms += 1_000;
+  stage.answer = refused;
+  expect((await stage.edge.get(token, "/engines/zipper")).status).toBe(503);
+});
+
+test("when nothing can be served it is 503, a Status in the negotiated form, and when to come back", async () => {
+  stage.answer = refused;
+  const response = await stage.edge.get("alice", "/engines/zipper", protobuf);
+  expect([response.status, response.headers.get("content-type")]).toEqual([503, "application/x-protobuf"]);
+  expect(response.headers.get("retry-after")).toBe("5");
+  expect(decode(StatusSchema, new Uint8Array(await response.arrayBuffer()), "protobuf").code).toBe(14);
+});
+
+test("an upstream that stays down is left alone, but for a probe", async () => {
+  stage.answer = refused;
+  for (let index = 0; index < 5; index++) await stage.edge.get("alice", `/engines/e${index}`);
+  const before = stage.asked.length;
+  const response = await stage.edge.get("alice", "/engines/again");
+  expect([response.status, stage.asked.length]).toEqual([503, before]);
+  expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(5);
+  const health = await stage.edge.send(new Request("https://edge.example/-/health"));
+  expect(await health.json()).toMatchObject({ status: "ok", upstream: { state: "failing", breaker: "open" } });
+});
+
+test("a cache that fails, or is not there, is one tier less", async () => {
+  const broken = { match: refused, put: refused, delete: refused };
+  for (const store of [undefined, broken]) {
+    const alone = startEdge(stage.upstream, stage.clock, store);
+    expect(cacheResult(await alone.get("carol", "/engines/zipper"))).toBe("fwd=uri-miss");
+    expect(cacheResult(await alone.get("carol", "/engines/zipper"))).toBe("hit");
+    await alone.settle();
+  }
+});
