@@ -51,6 +51,7 @@ test.each<[string, "get" | "list", Uint8Array<ArrayBuffer>, "json" | "protobuf"]
   ["a key that the schema does not know", "get", json('{"name":"zipper","tomorrow":1}'), "json"],
   ["one inside a message", "get", json('{"platformConfig":{"tomorrow":null}}'), "json"],
   ["bytes that are cut short", "get", engine.subarray(0, 3), "protobuf"],
+  ["a body without any bytes", "get", new Uint8Array(), "protobuf"],
   ["text that is no JSON", "get", json("<html>"), "json"],
   ["a value of the wrong type", "get", json('{"revision":"many"}'), "json"],
   ["text that is not UTF-8", "get", new Uint8Array([0x22, 0xff, 0x22]), "json"],

@@ -53,6 +53,8 @@ export const transcode = (
   const schema: DescMessage = endpoints[endpoint].response;
   const digest = fields[digestField] ?? null;
   if (from === "json" && digest !== schemaDigests[schema.typeName]) return undefined;
+  // To protobuf no bytes at all are a message with nothing in it; of this API they are an answer that got lost.
+  if (bytes.byteLength === 0) return undefined;
   try {
     const message = from === "protobuf" ? read() : fromJson(schema, bytes);
     if (message === undefined || hasUnknownFields(message)) return undefined;
