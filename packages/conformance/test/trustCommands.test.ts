@@ -4,13 +4,10 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
-import { startFront, type Front, type Routed } from "../src/Front.ts";
-import { chanceOf, randomEngines, randomNumbers } from "../src/Numberings.ts";
-import { startProxy, type RunningProxy } from "../src/World.ts";
+import { startForeignRegistry, startForeignServers, ways, type ForeignServers } from "../src/ForeignServers.ts";
 
-/** Random numberings per door; TRUST_NUMBERINGS tries more, from the seed TRUST_FIRST on. */
+/** Random numberings for each way; TRUST_NUMBERINGS tries more, from the seed TRUST_FIRST on. */
 const numberings = Number(process.env["TRUST_NUMBERINGS"] ?? 1);
 const firstSeed = Number(process.env["TRUST_FIRST"] ?? 1);
 
@@ -22,18 +19,12 @@ const built = process.env["TRUST_BNE"];
 const loader = `import(${JSON.stringify(new URL("../../cli/src/main.ts", import.meta.url).href)}).then(({ main }) => main(process.argv.slice(1)))`;
 const start = built === undefined ? ["-e", loader] : [built];
 
-const servers = new Map<string, TestRegistry>();
-let front: Front;
-let proxy: RunningProxy;
+let servers: ForeignServers;
 
 beforeAll(async () => {
-  front = await startFront(({ token }): Routed => ({ baseUrl: servers.get(token)?.url ?? "" }));
-  proxy = await startProxy(front.url);
+  servers = await startForeignServers();
 });
-afterAll(async () => {
-  await proxy?.stop();
-  await front?.stop();
-});
+afterAll(() => servers?.stop());
 
 /** Runs `bne` with a home of its own; its standard output. */
 const bne = async (home: string, baseUrl: string, token: string, ...parameters: ReadonlyArray<string>) => {
@@ -52,27 +43,16 @@ const bne = async (home: string, baseUrl: string, token: string, ...parameters: 
 
 const commands = [["list"], ["get", "full@3.7"], ["status", "full@3.7"], ["get", "e1"]];
 
-const doors: ReadonlyArray<readonly [string, (registry: TestRegistry) => string]> = [
-  ["against the registry", ({ url }) => url],
-  ["through the worker", () => proxy.url],
-];
-
-test.for(doors)("no command prints a wrong value for any numbering (%s)", async ([door, urlOf]) => {
+test.for(ways)("no command prints a wrong value for any numbering (%s)", async (way) => {
   const sum = { first: 0, last: 0, commands: 0 };
   for (let seed = firstSeed; seed < firstSeed + numberings; seed++) {
-    const chance = chanceOf(seed);
-    await using registry = await startRegistry({
-      fieldNumbers: randomNumbers(chance),
-      schemaDigest: false,
-      users: [{ name: "alice", token: `t-${seed}`, engines: randomEngines(chance, true) }],
-    });
+    await using registry = await startForeignRegistry(seed, true);
     const token = `t-${seed}`;
-    servers.set(token, registry);
     const home = await mkdtemp(join(tmpdir(), "trust-commands-"));
     onTestFinished(() => rm(home, { recursive: true, force: true }));
     const truth: Array<string> = [];
     for (const command of commands) truth.push(await bne(home, registry.url, token, ...command, "--format", "json"));
-    const url = urlOf(registry);
+    const url = servers.urlBy(way, token, registry);
     const round = async (): Promise<number> => {
       registry.requests.length = 0;
       const printed: Array<string> = [];
@@ -86,10 +66,9 @@ test.for(doors)("no command prints a wrong value for any numbering (%s)", async 
     // What was learned lies in one file, and is there for the next run.
     const files = await readdir(home, { recursive: true });
     expect(files.filter((file) => /field-numbers.*\.json$/.test(file))).toHaveLength(1);
-    servers.delete(token);
   }
   console.info(
-    `${numberings} numberings ${door}: ${sum.commands} commands took ${sum.first} requests of the registry, then ${sum.last}`,
+    `${numberings} numberings ${way}: ${sum.commands} commands took ${sum.first} requests of the registry, then ${sum.last}`,
   );
   // One request per command but for samples, which come by chance.
   expect(sum.last).toBeLessThanOrEqual(sum.commands * 1.1);

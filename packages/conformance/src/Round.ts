@@ -1,0 +1,79 @@
+// Decides: how a client is held against the truth: every call there is, in a random order, each compared with what the JSON of
+// the same server says.
+import type { DescMessage } from "@bufbuild/protobuf";
+import { createEngineClient, type PromiseEngineClient } from "@bytenite-engines/core/promise";
+import { encodeJson, endpoints, type EndpointName } from "@bytenite-engines/core/wire";
+import { shuffled, type Chance } from "./Numberings.ts";
+
+/** What a call answered. */
+interface Called {
+  readonly json: string;
+  readonly format: string;
+  readonly attempts: number;
+}
+
+type Call = readonly [name: string, call: (client: PromiseEngineClient) => Promise<Called>];
+
+/** A call, and the JSON of its true answer. */
+export type TrueCall = readonly [...Call, json: string];
+
+/** What a round came to. */
+export interface Round {
+  /** Names of the calls whose answer was not the true one. */
+  readonly wrong: ReadonlyArray<string>;
+  /** How many answers came as protobuf. */
+  readonly protobuf: number;
+  readonly requests: number;
+}
+
+const called = (
+  endpoint: EndpointName,
+  { data, format, attempts }: { data: unknown; format: string; attempts: number },
+): Called => ({
+  json: JSON.stringify(encodeJson(endpoints[endpoint].response as DescMessage, data as never)),
+  format,
+  attempts,
+});
+
+const callsFor = (tags: ReadonlyArray<string>): ReadonlyArray<Call> => [
+  ...[0, 2, 4].map((offset): Call => [
+    `list from ${offset}`,
+    async (client) => called("list", await client.withResponse.list({ limit: 2, offset })),
+  ]),
+  ...tags.flatMap((tag): ReadonlyArray<Call> => [
+    [`get ${tag}`, async (client) => called("get", await client.withResponse.get(tag))],
+    [`status ${tag}`, async (client) => called("status", await client.withResponse.status(tag))],
+  ]),
+];
+
+const tagsOf = async (client: PromiseEngineClient): Promise<ReadonlyArray<string>> => {
+  const tags: Array<string> = [];
+  for await (const { name, version } of client.listAll()) tags.push(`${name}@${version}`);
+  return tags;
+};
+
+/** Every call for the engines of a user, with what the server answers to it in JSON. */
+export const trueCalls = async (baseUrl: string, token: string): Promise<ReadonlyArray<TrueCall>> => {
+  const client = createEngineClient({ baseUrl, token, format: "json" });
+  const calls: Array<TrueCall> = [];
+  for (const [name, call] of callsFor(await tagsOf(client))) calls.push([name, call, (await call(client)).json]);
+  return calls;
+};
+
+/** Makes all calls in a random order. */
+export const round = async (
+  client: PromiseEngineClient,
+  calls: ReadonlyArray<TrueCall>,
+  chance: Chance,
+): Promise<Round> => {
+  const wrong: Array<string> = [];
+  let protobuf = 0;
+  let requests = 0;
+  for (const [name, call, truth] of shuffled(chance, calls)) {
+    const { json, format, attempts } = await call(client);
+    if (json !== truth) wrong.push(`${name}: ${json}, not ${truth}`);
+    if (format === "protobuf") protobuf += 1;
+    requests += attempts;
+  }
+  return { wrong, protobuf, requests };
+};
