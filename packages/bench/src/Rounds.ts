@@ -24,24 +24,41 @@ export interface Extent {
   readonly concurrency: number;
 }
 
-/** The samples of all contenders, round by round. */
-export const interleaved = async (
+/** Something whose rounds are measured, here or elsewhere. */
+export interface Measurable {
+  readonly name: string;
+  readonly round: (extent: Extent) => Promise<Sample>;
+}
+
+/** The samples of contenders in this process, round by round. */
+export const interleaved = (
   contenders: ReadonlyArray<Contender>,
+  extent: Extent,
+): Promise<ReadonlyMap<string, ReadonlyArray<Sample>>> =>
+  takingTurns(
+    contenders.map((contender) => ({ name: contender.name, round: (extent) => measureRound(contender, extent) })),
+    extent,
+  );
+
+/** The samples of all, round by round. */
+export const takingTurns = async (
+  contenders: ReadonlyArray<Measurable>,
   extent: Extent,
 ): Promise<ReadonlyMap<string, ReadonlyArray<Sample>>> => {
   const samples = new Map<string, Array<Sample>>(contenders.map(({ name }) => [name, []]));
   // Once without counting: compiled code, open connections.
-  for (const contender of contenders) await round(contender, extent);
+  for (const { round } of contenders) await round(extent);
   for (let turn = 0; turn < extent.rounds; turn++) {
     for (let index = 0; index < contenders.length; index++) {
       const contender = contenders[(index + turn) % contenders.length];
-      if (contender !== undefined) samples.get(contender.name)?.push(await round(contender, extent));
+      if (contender !== undefined) samples.get(contender.name)?.push(await contender.round(extent));
     }
   }
   return samples;
 };
 
-const round = async ({ call }: Contender, { calls, concurrency }: Extent): Promise<Sample> => {
+/** One round of a contender in this process. */
+export const measureRound = async ({ call }: Contender, { calls, concurrency }: Extent): Promise<Sample> => {
   let left = calls;
   const worker = async (slot: number): Promise<void> => {
     while (left > 0) {

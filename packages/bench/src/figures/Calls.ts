@@ -1,8 +1,9 @@
 // Figure: what one call costs over loopback, beside bare fetch and the clients that people use.
+import { clientProcess } from "../call/ClientProcess.ts";
 import { everybody } from "../call/Clients.ts";
 import { startEngineServer } from "../call/EngineServer.ts";
-import type { Figure, FigureRow } from "../Figure.ts";
-import { interleaved, type Extent } from "../Rounds.ts";
+import type { Effort, Figure, FigureRow } from "../Figure.ts";
+import { takingTurns, type Extent } from "../Rounds.ts";
 import { callResult, callRow } from "./CallRows.ts";
 
 /** Largest ratio to bare fetch + decode of the same body. */
@@ -11,13 +12,17 @@ export const callLimit = 1.2;
 /** Whom core has to be faster than. */
 const slower = ["connect-es", "openapi-fetch + retry", "Stainless SDK (openai)"];
 
-const extents = (effort: "quick" | "full"): ReadonlyArray<Extent> => {
-  const rounds = effort === "quick" ? 12 : 60;
-  return [
-    { rounds, calls: 250, concurrency: 1 },
-    { rounds, calls: 640, concurrency: 64 },
-  ];
-};
+/** Rounds that are short beside a full collection of garbage say more of that than of the calls. */
+const extents = {
+  quick: [
+    { rounds: 8, calls: 250, concurrency: 1 },
+    { rounds: 8, calls: 1_280, concurrency: 64 },
+  ],
+  full: [
+    { rounds: 40, calls: 500, concurrency: 1 },
+    { rounds: 24, calls: 2_560, concurrency: 64 },
+  ],
+} satisfies Readonly<Record<Effort, ReadonlyArray<Extent>>>;
 
 export const calls: Figure = {
   name: "calls",
@@ -34,9 +39,12 @@ export const calls: Figure = {
   measure: async (effort) => {
     await using server = await startEngineServer();
     const rows: Array<FigureRow> = [];
-    for (const extent of extents(effort)) {
-      const contenders = everybody(server.origin, globalThis.fetch);
-      const samples = await interleaved(contenders, extent);
+    for (const extent of extents[effort]) {
+      await using clients = new AsyncDisposableStack();
+      const contenders = everybody(server.origin, globalThis.fetch).map(({ name }) =>
+        clients.use(clientProcess(name, server.origin)),
+      );
+      const samples = await takingTurns(contenders, extent);
       const bare = samples.get("bare fetch + decode, protobuf") ?? [];
       const at = extent.concurrency === 1 ? "alone" : `${extent.concurrency} at once`;
       for (const [name, own] of samples) {
@@ -47,6 +55,7 @@ export const calls: Figure = {
       }
     }
     return callResult(rows, [
+      "Each client is in a process of its own, and only one of them works at a time.",
       "Ratios are, where nothing else is said, to `bare fetch + decode, protobuf`: fetch, arrayBuffer, fromBinary of protobuf-es. CPU is that of the calling process.",
       "core: the promise door with its defaults. It asks for protobuf and believes it by the schema digest; every slot asks for an engine of its own, so nothing is shared.",
       "connect-es sends a POST, as its protocol wants, and gets the same protobuf bytes; it has no retries. The others get JSON and JSON.parse it.",

@@ -1,0 +1,16 @@
+// A program that is one of the clients, alone in its process: `node serveRounds.ts NAME ORIGIN`. Reads extents from standard
+// input, one JSON a line, and answers each with what a round of it took.
+import { createInterface } from "node:readline";
+import { measureRound, type Extent } from "../Rounds.ts";
+import { everybody } from "./Clients.ts";
+
+const [, , name = "", origin = ""] = process.argv;
+const contender = everybody(origin, globalThis.fetch).find((each) => each.name === name);
+if (contender === undefined) throw new Error(`no such client: ${name}`);
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const sample = await measureRound(contender, JSON.parse(line) as Extent);
+  process.stdout.write(`${JSON.stringify(sample)}\n`);
+}
+// Connections that are kept open would keep the process.
+process.exit();
