@@ -1,6 +1,7 @@
 // Decides: whether what is generated and committed is what the generators write. Needs no clean tree, and no git.
 import { createHash } from "node:crypto";
 import { globSync, readFileSync, statSync } from "node:fs";
+import { writeCodeMap } from "./CodeMapPages.ts";
 import { CommandError, quietly } from "./Step.ts";
 
 /** All that `pnpm generate` writes: the files of each task of turbo. */
@@ -25,6 +26,13 @@ export const checkGenerated = async (task: keyof typeof generated): Promise<void
   const stale = [...new Set([...before.keys(), ...after.keys()])].filter(
     (file) => before.get(file) !== after.get(file),
   );
+  assertNone(stale);
+};
+
+/** Draws the map of the code and fails when that changed it. The fresh map stays. */
+export const checkCodeMap = async (): Promise<void> => assertNone(writeCodeMap("."));
+
+const assertNone = (stale: ReadonlyArray<string>): void => {
   if (stale.length > 0) {
     throw new CommandError("pnpm generate", `changed ${stale.length} files; commit them`, stale.join("\n"));
   }
