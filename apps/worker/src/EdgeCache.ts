@@ -2,7 +2,7 @@
 import type { EndpointName, Format } from "@bytenite-engines/core/wire";
 import { remainingMs } from "@bytenite-engines/http-cache";
 import { cacheKey } from "./CacheKey.ts";
-import type { EdgeTier } from "./EdgeTier.ts";
+import type { EdgeFound, EdgeTier } from "./EdgeTier.ts";
 import { inOtherForm, strongEtag, type Entry } from "./Entry.ts";
 import type { Identity } from "./Identity.ts";
 import type { MemoryTier } from "./MemoryTier.ts";
@@ -65,7 +65,10 @@ export class EdgeCache {
     let stale: Found | undefined;
     for (const askedFormat of asItCame ? [format] : [format, otherForm(format)]) {
       const key = cacheKey(identity, route, askedFormat);
-      const object = await this.#object(key, identity, nowMs);
+      let object = this.#memory.get(key, identity.digest);
+      if (this.#edge !== undefined && (object === undefined || remainingMs(object.freshness, nowMs) <= 0)) {
+        object = this.#better(key, identity, object, await this.#edge.get(key, identity));
+      }
       if (object === undefined) continue;
       const entry = hasForm(object, format) ? object : await this.#otherForm(key, object, format);
       if (entry === undefined) continue;
@@ -97,10 +100,8 @@ export class EdgeCache {
     return object.other === "lossy" ? undefined : object.other;
   }
 
-  async #object(key: string, identity: Identity, nowMs: number): Promise<Entry | undefined> {
-    const near = this.#memory.get(key, identity.digest);
-    if (this.#edge === undefined || (near !== undefined && remainingMs(near.freshness, nowMs) > 0)) return near;
-    const far = await this.#edge.get(key, identity);
+  /** Of what was found in memory and in the data centre, the later one, which is in memory then. */
+  #better(key: string, identity: Identity, near: Entry | undefined, far: EdgeFound): Entry | undefined {
     if (far === "sealed") this.sealedFound += 1;
     if (far === undefined || far === "sealed" || this.isGone(far, identity))
       return this.#memory.get(key, identity.digest);

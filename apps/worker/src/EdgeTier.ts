@@ -9,7 +9,7 @@ import { open, seal } from "./Seal.ts";
 export type EdgeStore = Pick<Cache, "match" | "put" | "delete">;
 
 /** Names the entries of this code. Another number makes all older ones unknown. */
-const generation = 2;
+const generation = 3;
 /** Never resolved: the Cache API wants a URL. Short, because it is handed on, parsed and compared with every look. */
 const keyOrigin = `https://e.invalid/${generation}/`;
 /** An answer that can be validated is kept this much longer than it may be served, in milliseconds. */
@@ -28,15 +28,13 @@ export class EdgeTier {
   }
 
   async get(key: string, identity: Identity): Promise<EdgeFound> {
-    let sealed: ArrayBuffer;
     try {
       const response = await this.#store.match(keyOrigin + key);
       if (response === undefined) return undefined;
-      sealed = await response.arrayBuffer();
+      return (await open(key, await response.arrayBuffer(), identity)) ?? "sealed";
     } catch {
       return undefined;
     }
-    return (await open(key, sealed, identity)) ?? "sealed";
   }
 
   /** Stores an entry for as long as it can be of use. */

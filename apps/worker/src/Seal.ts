@@ -11,8 +11,12 @@ const lengthBytes = 4;
 const utf8 = new TextEncoder();
 const text = new TextDecoder();
 
-/** An entry but for its bytes and its owner, without names: it is read with every hit in the data centre. */
+/**
+ * An entry but for its bytes and its owner, with the key that it is bound to, and without names: it is read with every hit in
+ * the data centre.
+ */
 type Description = readonly [
+  key: string,
   endpoint: Entry["endpoint"],
   tag: string | null,
   status: number,
@@ -30,13 +34,13 @@ type FreshnessValues = readonly [number, boolean, number, number, number, number
 /** An entry as bytes that only the bearer of the owner's token can read, and only under this key. */
 export const seal = async (key: string, entry: Entry, identity: Identity): Promise<Uint8Array<ArrayBuffer>> => {
   const { bytes } = entry;
-  const head = utf8.encode(JSON.stringify(descriptionOf(entry)));
+  const head = utf8.encode(JSON.stringify(descriptionOf(key, entry)));
   const plain = new Uint8Array(lengthBytes + head.byteLength + bytes.byteLength);
   new DataView(plain.buffer).setUint32(0, head.byteLength);
   plain.set(head, lengthBytes);
   plain.set(bytes, lengthBytes + head.byteLength);
   const iv = crypto.getRandomValues(new Uint8Array(ivBytes));
-  const cipher = await crypto.subtle.encrypt(parameters(iv, key), identity.key, plain);
+  const cipher = await crypto.subtle.encrypt({ name: "AES-GCM", iv }, identity.key, plain);
   const sealed = new Uint8Array(ivBytes + cipher.byteLength);
   sealed.set(iv);
   sealed.set(new Uint8Array(cipher), ivBytes);
@@ -44,19 +48,30 @@ export const seal = async (key: string, entry: Entry, identity: Identity): Promi
 };
 
 /** The entry in sealed bytes. Undefined: they are another owner's, another key's, or not an entry. */
-export const open = async (key: string, sealed: ArrayBuffer, identity: Identity): Promise<Entry | undefined> => {
+export const open = (key: string, sealed: ArrayBuffer, identity: Identity): Promise<Entry | undefined> => {
+  if (sealed.byteLength < ivBytes) return Promise.resolve(undefined);
+  const iv = new Uint8Array(sealed, 0, ivBytes);
+  return crypto.subtle
+    .decrypt({ name: "AES-GCM", iv }, identity.key, new Uint8Array(sealed, ivBytes))
+    .then((plain) => read(key, plain, identity), nothing);
+};
+
+const nothing = (): undefined => undefined;
+
+/** Whoever could make these bytes has the key; what is in them may yet be bound to another key of the cache, or no entry. */
+const read = (key: string, plain: ArrayBuffer, identity: Identity): Entry | undefined => {
   try {
-    const iv = new Uint8Array(sealed, 0, ivBytes);
-    const plain = await crypto.subtle.decrypt(parameters(iv, key), identity.key, new Uint8Array(sealed, ivBytes));
     const length = new DataView(plain).getUint32(0);
     const description = JSON.parse(text.decode(new Uint8Array(plain, lengthBytes, length))) as Description;
+    if (description[0] !== key) return undefined;
     return entryOf(description, identity.digest, new Uint8Array(plain, lengthBytes + length));
   } catch {
     return undefined;
   }
 };
 
-const descriptionOf = (entry: Entry): Description => [
+const descriptionOf = (key: string, entry: Entry): Description => [
+  key,
   entry.endpoint,
   entry.tag ?? null,
   entry.status,
@@ -74,7 +89,7 @@ const descriptionOf = (entry: Entry): Description => [
 const neededAgain: ReadonlySet<string> = new Set(["age", "cache-control"]);
 
 const entryOf = (description: Description, owner: string, bytes: Uint8Array<ArrayBuffer>): Entry => {
-  const [endpoint, tag, status, askedFormat, format, fetchedAtMs, storable, values, client, received] = description;
+  const [, endpoint, tag, status, askedFormat, format, fetchedAtMs, storable, values, client, received] = description;
   return {
     owner,
     endpoint,
@@ -111,10 +126,4 @@ const freshnessOf = (values: FreshnessValues): Freshness => ({
   staleIfErrorMs: values[5],
   alwaysValidate: values[6],
   neverStale: values[7],
-});
-
-const parameters = (iv: Uint8Array<ArrayBuffer>, key: string): AesGcmParams => ({
-  name: "AES-GCM",
-  iv,
-  additionalData: utf8.encode(key),
 });
