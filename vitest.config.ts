@@ -6,6 +6,7 @@ export default defineConfig({
       "packages/*/vitest.config.ts",
       "apps/*/vitest.config.ts",
       "apps/*/vitest.workerd.config.ts",
+      "docs/vitest.config.ts",
       "scripts/vitest.config.ts",
     ],
     reporters: ["default", "./scripts/ClosingLineReporter.ts"],

@@ -7,6 +7,7 @@ import { CommandError, quietly } from "./Step.ts";
 /** All that `pnpm generate` writes: the files of each task of turbo. */
 const generated = {
   generate: ["{packages,apps}/*/src/gen/**/*", "packages/cli/man/*", "packages/cli/REFERENCE.md"],
+  "api-reference": ["docs/api/**/*"],
   "api-report": ["packages/consumers/api/**/*"],
 } as const;
 

@@ -14,6 +14,7 @@ export const allowedInTools = [
   "CC0-1.0",
   "LGPL-3.0-or-later",
   "MPL-2.0",
+  "Python-2.0",
 ];
 
 /** A package of others, and the SPDX expression of its licence. */

@@ -14,6 +14,7 @@ const steps: ReadonlyArray<readonly [name: string, work: () => Promise<unknown>]
   ["buf breaking, against the released contract", () => turbo("breaking")],
   ["build of every package", () => turbo("build")],
   ["reports of the public API are fresh", () => checkGenerated("api-report")],
+  ["the API reference is fresh", () => checkGenerated("api-reference")],
   ["the map of the code is fresh", checkCodeMap],
   ["wrangler deploy --dry-run", () => turbo("dry-run")],
   ["types of every package", () => turbo("types")],

@@ -1,0 +1,46 @@
+// The session of the picture in README.md: the commands that are typed, and what of their output differs from day to day.
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { record, type Recording } from "./Recording.ts";
+import { root, type Stack } from "./Stack.ts";
+
+const columns = 116;
+
+/** What is typed. No column with a time since: the widths of a table would change with it. */
+const commands = [
+  "bne list --columns name,version,type,status,description",
+  "bne get zipper@0.1 --jq .deviceRequirements --verbose",
+  "bne get zipper@0.1 --jq .deviceRequirements.minMemory --verbose",
+  "bne list --type assembler --output name",
+  "bne get zippr",
+];
+
+/** Types them in a home of its own, with `bne` on the path. */
+export const recordSession = async ({ url, token }: Stack): Promise<Recording> => {
+  const home = mkdtempSync(join(tmpdir(), "session-"));
+  try {
+    const bin = join(home, "bin");
+    mkdirSync(bin);
+    symlinkSync(join(root, "packages/cli/bin/bne.js"), join(bin, "bne"));
+    const env = {
+      HOME: home,
+      PATH: [bin, dirname(process.execPath), process.env["PATH"]].join(":"),
+      XDG_CONFIG_HOME: join(home, "config"),
+      XDG_CACHE_HOME: join(home, "cache"),
+      BYTENITE_BASE_URL: url,
+      BYTENITE_TOKEN: token,
+      BYTENITE_PAGER: "cat",
+    };
+    return await record(commands, { columns, cwd: home, env });
+  } finally {
+    rmSync(home, { recursive: true });
+  }
+};
+
+/** A session without what differs: how long things took, where the proxy listened, and where lines were broken for that. */
+export const lasting = (text: string): string =>
+  text
+    .replaceAll(/\s+/g, "")
+    .replaceAll(/127\.0\.0\.1:\d+/g, "PROXY")
+    .replaceAll(/\d+(?:\.\d+)?ms|ttl=\d+/g, "TIME");

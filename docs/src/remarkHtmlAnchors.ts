@@ -1,0 +1,18 @@
+// Tells remark-validate-links, as a plugin before it, of places that HTML in Markdown names: `<a id="...">`.
+
+interface Node {
+  readonly type: string;
+  readonly value?: string;
+  readonly children?: ReadonlyArray<Node>;
+  data?: { id?: string };
+}
+
+const mark = (node: Node): void => {
+  const id = node.type === "html" ? /^<a id="([^"]+)"/.exec(node.value ?? "")?.[1] : undefined;
+  if (id !== undefined) node.data = { id };
+  for (const child of node.children ?? []) mark(child);
+};
+
+export default function remarkHtmlAnchors(): (tree: Node) => void {
+  return mark;
+}

@@ -1,0 +1,121 @@
+// The page of troubleshooting and the code name the same messages.
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { EngineError, type EngineErrorReason } from "@bytenite-engines/core";
+import { expect, test } from "vitest";
+import { isShown } from "../src/Guide.ts";
+import { root } from "../src/Stack.ts";
+
+const read = (path: string): string => readFileSync(join(root, path), "utf8");
+
+/** The rows of the tables below a heading: each a list of cells. */
+const rowsBelow = (heading: string): ReadonlyArray<ReadonlyArray<string>> => {
+  const [, section = ""] = read("docs/troubleshooting.md").split(`\n## ${heading}\n`);
+  const rows = (section.split("\n## ")[0] ?? "").split("\n").filter((line) => line.startsWith("|"));
+  return rows
+    .map((row) =>
+      row
+        .split("|")
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    )
+    .filter(([first = "", second = ""]) => !/^-+$/.test(first) && (/`/.test(first + second) || /^\d+$/.test(first)));
+};
+
+const code = (cell = ""): string => cell.replaceAll("`", "");
+
+/** The texts in quotes of one kind or another that follow a place in sources, `…` for what is filled in. */
+const textsAfter = (files: ReadonlyArray<string>, place: RegExp): ReadonlyArray<string> => {
+  const literals = new RegExp(`${place.source}(?:"([^"\n]*)"|'([^'\n]*)'|\`([^\`]*)\`)`, "g");
+  const found = files.flatMap((file) =>
+    [...read(file).matchAll(literals)].map(([, double, single, template]) => double ?? single ?? template ?? ""),
+  );
+  return [...new Set(found.map((text) => text.replaceAll(/\$\{(?:[^{}]|\{[^{}]*\})*\}/g, "…")))].toSorted();
+};
+
+const sources = (pattern: string): ReadonlyArray<string> =>
+  globSync(pattern, { cwd: root }).filter((file) => !file.endsWith(".test.ts"));
+
+const plain =
+  "NotFound Unauthenticated PermissionDenied InvalidArgument Conflict RateLimited Unavailable Unimplemented";
+
+const samples: ReadonlyArray<EngineErrorReason> = [
+  ...`${plain} DataLoss Rejected`.split(" ").map((_tag) => ({ _tag }) as EngineErrorReason),
+  ...(["dns", "refused", "reset", "tls", "network"] as const).map(
+    (problem) => ({ _tag: "Unreachable", problem }) as const,
+  ),
+  { _tag: "TimedOut", scope: "attempt", limitMs: 1 },
+  { _tag: "TimedOut", scope: "deadline", limitMs: 1 },
+  { _tag: "Undecodable", problem: "it is HTML" },
+  { _tag: "TooLarge", limit: "maxPages", value: 1 },
+  { _tag: "RedirectRefused", problem: "it loops" },
+  { _tag: "CircuitOpen", retryAfterMs: 1 },
+  { _tag: "CredentialsFailed", problem: "no key" },
+];
+
+test("every reason of a failed call has a row, and its message is the one that is thrown", () => {
+  const rows = rowsBelow("Failures of a call").map(([reason, message]) => [code(reason), code(message)] as const);
+  const declared = [...read("packages/core/src/EngineError.ts").matchAll(/\| \{ readonly _tag: "(\w+)"/g)];
+  expect(new Set(rows.map(([reason]) => reason))).toEqual(new Set(declared.map(([, tag]) => tag)));
+  expect(rows).toHaveLength(samples.length);
+  for (const reason of samples) {
+    const { message } = new EngineError({ reason, url: "https://a.example/", attempts: 1 });
+    const said = message.replace(" [GET https://a.example/]", "");
+    const shown = rows.filter(([tag, text]) => tag === reason._tag && isShown(said, text));
+    expect({ said, rows: shown.length }).toEqual({ said, rows: 1 });
+  }
+});
+
+test("every exit code of bne has a row with its meaning and the reasons that lead to it", () => {
+  const source = read("packages/cli/src/ExitCode.ts");
+  const numbers = new Map([...source.matchAll(/^ {2}(\w+): (\d+),$/gm)].map(([, name, number]) => [name, number]));
+  const meanings = [...source.matchAll(/\[exitCodes\.(\w+), "([^"]+)"\]/g)];
+  const reasons = [...source.matchAll(/^ {2}(\w+): exitCodes\.(\w+),$/gm)];
+  expect(reasons.length).toBeGreaterThan(15);
+  const expected = meanings.map(([, name, meaning]) => [
+    numbers.get(name),
+    meaning,
+    reasons.flatMap(([, tag = "", exit]) => (exit === name ? [tag] : [])).toSorted(),
+  ]);
+  const rows = rowsBelow("Exit codes of `bne`").map(([number, meaning, tags]) => [
+    number,
+    meaning,
+    code(tags).split(" ").filter(Boolean).toSorted(),
+  ]);
+  expect(rows).toEqual(expected);
+});
+
+test("the proxy refuses with the messages of the page, and with no others", () => {
+  const answered = textsAfter(
+    sources("apps/worker/src/*.ts").filter((file) => !/(?:Log|Forward)\.ts$/.test(file)),
+    /message: /,
+  );
+  const purges = textsAfter(["apps/worker/src/Purge.ts"], /(?:return|\?|:) (?=["`](?:say|endpoint must|tag must))/);
+  const settings = textsAfter(["apps/worker/src/Config.ts"], /problems\.push\(\s*/);
+  const shown = rowsBelow("Refusals of the proxy").map(([first, second]) =>
+    code(/`/.test(first ?? "") ? first : second),
+  );
+  expect(shown.toSorted()).toEqual([...answered, ...purges, ...settings].toSorted());
+  expect(answered.length).toBeGreaterThan(10);
+  expect(read("docs/troubleshooting.md")).toContain(textsAfter(["apps/worker/src/Config.ts"], /super\(/)[0]);
+});
+
+test("the registry refuses with the messages of the page, and with no others", () => {
+  const registry = sources("packages/registry/src/{api,node,faults}/*.ts");
+  const refusals = textsAfter(registry, /(?:new Refusal\("[A-Z_]+", |unauthenticated\(|refused\(\d+, )/);
+  const raw = textsAfter(registry, /(?:\[\d+, "[A-Z_]+", |"INVALID_ARGUMENT" as const,\s*)/);
+  const database = textsAfter(["packages/registry/src/api/SqlPort.ts"], /super\(/);
+  const queries = textsAfter(["packages/core/src/QueryParameters.ts"], /QueryParameterError\(name, /);
+  const worker = textsAfter(["apps/registry/src/worker.ts"], /message: /);
+  const shown = rowsBelow("Refusals of the registry").map(([, message]) => code(message));
+  const parameters = queries.map((problem) => `query parameter … ${problem}`);
+  expect(shown.toSorted()).toEqual([...refusals, ...raw, ...database, ...parameters, ...worker].toSorted());
+});
+
+test("a registry that does not start says one of the sentences of the page", () => {
+  const commands = textsAfter(["packages/registry/src/command/serve.ts"], /\) return /);
+  const files = textsAfter(["packages/registry/src/command/Problem.ts"], / {2}\d+: /);
+  const keys = textsAfter(["packages/registry/src/api/SecretBox.ts"], /(?:KeyError\(|problem = )/);
+  const shown = rowsBelow("When the registry does not start").map(([message]) => code(message));
+  expect(shown.toSorted()).toEqual([...commands, ...files, ...keys].toSorted());
+});
