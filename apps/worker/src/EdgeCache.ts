@@ -3,7 +3,7 @@ import type { EndpointName, Format } from "@bytenite-engines/core/wire";
 import { remainingMs } from "@bytenite-engines/http-cache";
 import { cacheKey } from "./CacheKey.ts";
 import type { EdgeFound, EdgeTier } from "./EdgeTier.ts";
-import { inOtherForm, strongEtag, type Entry } from "./Entry.ts";
+import { hasForm, inOtherForm, otherForm, strongEtag, type Entry } from "./Entry.ts";
 import type { Identity } from "./Identity.ts";
 import type { MemoryTier } from "./MemoryTier.ts";
 import { isPurged, mergedPurges, type Purge } from "./Purge.ts";
@@ -22,11 +22,7 @@ export interface Found {
 /** How often an isolate reads what others of its data centre noted, in milliseconds. */
 export const notesReadEveryMs = 5_000;
 
-/** Whether an object is an answer for those who want this form: it has it, or is what came when it was asked for. */
-const hasForm = (object: Entry, format: Format): boolean => object.format === format || object.askedFormat === format;
-
-const otherForm = (format: Format): Format => (format === "json" ? "protobuf" : "json");
-
+/** The stored answers of an isolate. What has to go is gone for everybody who asks it afterwards. */
 export class EdgeCache {
   readonly #memory: MemoryTier;
   readonly #edge: EdgeTier | undefined;

@@ -81,6 +81,13 @@ export const clientFields = (received: Headers, cacheControl: string, etag: stri
   return fields;
 };
 
+/** Whether an object is an answer for those who want this form: it has it, or is what came when it was asked for. */
+export const hasForm = (object: Entry, format: Format): boolean =>
+  object.format === format || object.askedFormat === format;
+
+/** The form that is not this one. */
+export const otherForm = (format: Format): Format => (format === "json" ? "protobuf" : "json");
+
 /** An entry in its other form: all of it but the bytes, their form and their tag. */
 export const inOtherForm = (entry: Entry, changed: Pick<Entry, "bytes" | "format" | "client">): Entry => {
   const { other: _other, prepared: _prepared, ...rest } = entry;

@@ -8,6 +8,7 @@ import { targetOf } from "./Route.ts";
 import type { Rooms } from "./Rooms.ts";
 import type { Received, RequestContext } from "./Runtime.ts";
 
+/** Answers any request there is. Not a promise where memory has the answer. */
 export const handle = (request: Request, rooms: Rooms, context: RequestContext): Response | Promise<Response> => {
   const target = targetOf(request.url);
   if (target.startsWith(adminPrefix)) return answerAdmin(request, target, rooms);
