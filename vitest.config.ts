@@ -10,8 +10,9 @@ export default defineConfig({
       "scripts/vitest.config.ts",
     ],
     reporters: ["default", "./scripts/ClosingLineReporter.ts"],
-    // Two cores, and several projects start workerd or servers of their own. How long a test may take is each project's
-    // own: projects do not inherit it.
+    // Several projects start workerd, servers or browsers of their own, so that more workers than this hinder each other. How
+    // long a test may take is said in each project's file, which inherits nothing from this one; timeouts on the command line
+    // would overrule them.
     maxWorkers: 2,
   },
 });

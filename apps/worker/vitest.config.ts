@@ -5,6 +5,7 @@ export default defineProject({
   test: {
     name: "worker",
     testTimeout: 120_000,
+    hookTimeout: 120_000,
     include: ["{src,test}/**/*.test.ts"],
     exclude: ["**/*.workerd.test.ts", "**/node_modules/**"],
   },

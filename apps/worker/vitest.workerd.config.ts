@@ -5,5 +5,10 @@ import { compatibilityDate } from "./scripts/serve.ts";
 /** Tests that run inside workerd. */
 export default defineProject({
   plugins: [cloudflareTest({ miniflare: { compatibilityDate, cf: false } })],
-  test: { name: "worker-in-workerd", testTimeout: 120_000, include: ["{src,test}/**/*.workerd.test.ts"] },
+  test: {
+    name: "worker-in-workerd",
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    include: ["{src,test}/**/*.workerd.test.ts"],
+  },
 });

@@ -1,3 +1,5 @@
 import { defineProject } from "vitest/config";
 
-export default defineProject({ test: { name: "bench", include: ["src/**/*.test.ts"] } });
+export default defineProject({
+  test: { name: "bench", include: ["src/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 120_000 },
+});
