@@ -17,7 +17,7 @@ export interface Part {
   readonly name: string;
   /** Resolves when the process has ended, with how. */
   readonly ended: Promise<string>;
-  /** Ends the process and all that it started; resolves when they are gone. */
+  /** Ends the process and all that it started; resolves when they are gone, and their output is in the log. */
   readonly end: () => Promise<void>;
 }
 
@@ -43,7 +43,13 @@ export const startPart = (
     child.once("error", (error) => resolve(`did not start: ${error.message}`));
     child.once("close", (code, by) => resolve(by === null ? `exit code ${code}` : by));
   });
-  const part: Part = { name, ended, end: () => endGroup(child, ended) };
+  const logged = new Promise<void>((resolve) => output.once("close", () => resolve()));
+  void ended.then(() => output.end());
+  const end = async (): Promise<void> => {
+    await endGroup(child, ended);
+    await logged;
+  };
+  const part: Part = { name, ended, end };
   process.once("exit", () => killGroup(child, "SIGKILL"));
   return new Promise<Part>((resolve, reject) => {
     let settled = false;
@@ -65,7 +71,6 @@ export const startPart = (
       });
     }
     signal.addEventListener("abort", () => settle("was stopped"), { once: true });
-    child.once("close", () => output.end());
     void ended.then((how) => settle(`ended before it was ready (${how})`));
   });
 };

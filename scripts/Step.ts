@@ -73,9 +73,9 @@ const tickMs = 1_000;
 
 /**
  * Does one named step and shows how it went. Resolves with whether it succeeded; a failure is shown with its output,
- * and the caller decides whether to go on.
+ * and the caller decides whether to go on. What fails because the signal ended it is no failure, and is not shown.
  */
-export const step = async (name: string, work: () => Promise<unknown>): Promise<boolean> => {
+export const step = async (name: string, work: () => Promise<unknown>, signal?: AbortSignal): Promise<boolean> => {
   const start = performance.now();
   const { isTTY } = process.stdout;
   const show = (mark: string, end: string): void => {
@@ -91,6 +91,10 @@ export const step = async (name: string, work: () => Promise<unknown>): Promise<
     return true;
   } catch (error) {
     clearInterval(ticking);
+    if (signal?.aborted === true) {
+      if (isTTY) process.stdout.write("\r\x1b[K");
+      return false;
+    }
     show("FAIL", "\n");
     const detail = error instanceof CommandError ? `${error.output.trimEnd()}\n${error.message}` : messageOf(error);
     process.stdout.write(`${detail.replaceAll(/^/gm, "     ")}\n`);

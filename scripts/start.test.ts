@@ -6,7 +6,7 @@ import { createServer, type AddressInfo, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { assertFree, host } from "./Port.ts";
 
 let folder: string;
@@ -41,6 +41,17 @@ const start = (args: ReadonlyArray<string>, ports: Ports): Started => {
   onTestFinished(() => void child.kill("SIGTERM"));
   return { child, printed, code: once(child, "close").then(([code]) => code as number | null) };
 };
+
+/** Resolves once the child has printed a text; rejects when it ends without. */
+const waitForText = ({ child, printed, code }: Started, text: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const look = (): void => {
+      if (printed.out.includes(text)) resolve();
+    };
+    child.stdout?.on("data", look);
+    look();
+    void code.then(() => reject(new Error(`it ended: ${printed.out}${printed.err}`)));
+  });
 
 interface Ports {
   readonly registry: number;
@@ -85,24 +96,30 @@ test("start --once shows the table, what travelled and the cache's word, and lea
 
 test.for(["SIGINT", "SIGTERM"] as const)("start runs until %s and then ends all that it started", async (signal) => {
   const ports = await freePorts();
-  const { child, printed, code } = start([], ports);
-  await vi.waitFor(() => expect(printed.out + printed.err).toContain("Running until Ctrl-C"), 50_000);
+  const started = start([], ports);
+  await waitForText(started, "Running until Ctrl-C");
   const list = await fetch(`http://127.0.0.1:${ports.proxy}/v1/dev/engines`, {
     headers: { authorization: "local-bob" },
   });
   expect(await list.text()).toContain("word-count");
-  child.kill(signal);
-  expect(await code).toBe(0);
+  started.child.kill(signal);
+  expect(await started.code).toBe(0);
   await bothFree(ports);
 });
 
-test("start that is ended while it sets up leaves nothing behind", async () => {
+test.for([
+  ["build all packages", ".. build all packages"],
+  ["start the registry", ".. start the registry"],
+  ["start the worker on workerd", ".. start the worker"],
+  ["list engines", "$ bne list"],
+])("start that is ended while it is about to %s ends quietly and leaves nothing behind", async ([, shown = ""]) => {
   const ports = await freePorts();
-  const { child, printed, code } = start([], ports);
-  await vi.waitFor(() => expect(printed.out).toContain(".. build all packages"), 20_000);
-  child.kill("SIGINT");
-  expect(await code).toBe(130);
-  expect(printed.out).not.toContain("Running until");
+  const started = start([], ports);
+  await waitForText(started, shown);
+  started.child.kill("SIGINT");
+  const { printed, code } = started;
+  expect({ code: await code, err: printed.err }).toEqual({ code: 130, err: "" });
+  expect(printed.out).not.toMatch(/FAIL|stopped|exit code|Running until/);
   await bothFree(ports);
 });
 

@@ -1,4 +1,5 @@
-// `pnpm start [--once]`: the whole walk on this machine, then what it showed, until Ctrl-C.
+// `pnpm start [--once]`: the whole walk on this machine, then what it showed, until Ctrl-C. Ends with 0 on Ctrl-C once all of it
+// runs, with 130 before.
 import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -16,22 +17,18 @@ const trialToken = "local-alice";
 const stopping = new AbortController();
 const parts: Array<Part> = [];
 
-/** Shows one step of setting up; its failure is a sentence and ends the whole. */
+/** A step that failed, and has been shown already. */
+class StepFailed extends Error {}
+
+/** Shows one step of setting up; its failure ends the whole. */
 const setUp = async <A>(name: string, work: () => Promise<A>): Promise<A> => {
   const results: Array<A> = [];
-  const done = await step(name, async () => results.push(await work()));
+  await step(name, async () => results.push(await work()), stopping.signal);
+  stopping.signal.throwIfAborted();
   const [result] = results;
-  if (!done || result === undefined || stopping.signal.aborted) throw new Stop(stopping.signal.aborted ? 130 : 1);
+  if (result === undefined) throw new StepFailed();
   return result;
 };
-
-class Stop extends Error {
-  readonly code: number;
-  constructor(code: number) {
-    super();
-    this.code = code;
-  }
-}
 
 const start = async (name: string, args: ReadonlyArray<string>): Promise<Part> => {
   const part = await startPart(name, args, `${dataFolder}/${name}.log`, stopping.signal);
@@ -49,6 +46,7 @@ const bne = (
     const recorder = new URL("./ExchangeRecorder.ts", import.meta.url).href;
     const child = spawn(process.execPath, ["--import", recorder, "packages/cli/bin/bne.js", ...args], {
       stdio: ["ignore", stdout, "inherit", "pipe"],
+      signal: stopping.signal,
       // A pager would stop the show.
       env: { ...process.env, BYTENITE_BASE_URL: baseUrl, BYTENITE_TOKEN: trialToken, BYTENITE_PAGER: "cat" },
     });
@@ -125,9 +123,12 @@ try {
   if (unknown.length > 0) throw new Error(`Unknown argument ${unknown[0]}; the only one is --once.`);
   process.exitCode = await main();
 } catch (error) {
-  if (error instanceof Stop) process.exitCode = error.code;
+  // Ended by a signal is no failure that would need a word; 130 tells it to the shell.
+  if (stopping.signal.aborted) process.exitCode = 130;
   else {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    if (!(error instanceof StepFailed)) {
+      process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    }
     process.exitCode = 1;
   }
 } finally {

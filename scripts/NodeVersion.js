@@ -1,0 +1,13 @@
+// Decides: whether this Node can run the verbs of the root, and says in a sentence what to do where it cannot. JavaScript that
+// an old Node reads, loaded before a verb: the Node that runs TypeScript comes with the install, and is missing where that failed.
+
+/** The lowest major version that runs our sources as they are. */
+const lowestMajor = 24;
+
+if (Number.parseInt(process.versions.node, 10) < lowestMajor) {
+  process.stderr.write(
+    `Node ${process.versions.node} cannot run this; Node ${lowestMajor} comes with the install, which has not succeeded: ` +
+      "run `npx -y pnpm@12 install` and see what it says.\n",
+  );
+  process.exit(1);
+}
