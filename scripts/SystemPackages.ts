@@ -19,6 +19,7 @@ const programs: Readonly<Record<string, SystemProgram>> = {
     packages: ["protobuf-compiler", "libprotobuf-dev"],
   },
   openssl: { probe: ["openssl", "version"], packages: ["openssl"] },
+  curl: { probe: version("curl"), packages: ["curl"] },
   chromium: { probe: version("chromium"), packages: ["chromium"] },
   zsh: { probe: version("zsh"), packages: ["zsh"] },
   fish: { probe: version("fish"), packages: ["fish"] },
