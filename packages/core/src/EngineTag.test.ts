@@ -52,6 +52,7 @@ test("versions have a total order: by major, then by minor", () => {
     fc.property(versions, versions, (a, b) => {
       const naive = Math.sign(a.major * 1e9 + a.minor - (b.major * 1e9 + b.minor));
       expect(Math.sign(compareVersions(a, b))).toBe(naive);
+      expect(Math.sign(compareVersions(a, { ...b, major: a.major }))).toBe(Math.sign(a.minor - b.minor));
       expect(parseVersion(`${a.major}.${a.minor}`)).toEqual(a);
     }),
   );

@@ -15,7 +15,8 @@ export const offered: ReadonlyArray<Representation> = (["json", "protobuf"] as c
 interface MediaRange {
   readonly type: string;
   readonly subtype: string;
-  readonly parameters: number;
+  /** Whether it has a parameter other than its weight and a charset. None of what we offer has one. */
+  readonly isNarrower: boolean;
   readonly quality: number;
 }
 
@@ -24,8 +25,8 @@ const qvalue = /^(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)$/;
 
 /**
  * The best representation that an Accept header allows: highest q first, then our own order. Undefined means 406.
- * The most specific range that matches decides on each (RFC 9110, 12.5.1); q=0 forbids. Elements that cannot be parsed
- * are passed over; an absent header, and one without any element that can be parsed, allow everything.
+ * The most specific range that matches decides on each (RFC 9110, 12.5.1), of two equal ones the first; q=0 forbids.
+ * Elements that cannot be parsed are passed over; an absent header, and one without any element that can be parsed, allow everything.
  */
 export const negotiate = (accept: string | null | undefined): Representation | undefined => {
   const ranges = parseAccept(accept ?? "");
@@ -49,7 +50,7 @@ const qualityOf = (mediaType: string, ranges: ReadonlyArray<MediaRange>): number
   for (const range of ranges) {
     const precise = range.type === "*" ? 0 : range.subtype === "*" ? 1 : 2;
     const matches =
-      range.parameters === 0 &&
+      !range.isNarrower &&
       (range.type === "*" || range.type === type) &&
       (range.subtype === "*" || range.subtype === subtype);
     if (matches && precise > specificity) {
@@ -69,7 +70,7 @@ const parseRange = (element: string): MediaRange | undefined => {
   if (rest.length > 0 || !token.test(type) || !token.test(subtype) || (type === "*" && subtype !== "*"))
     return undefined;
   let quality = 1;
-  let counted = 0;
+  let isNarrower = false;
   for (const parameter of parameters) {
     const [name = "", value = ""] = parameter.split("=", 2).map((part) => part.trim());
     if (name === "q") {
@@ -78,9 +79,9 @@ const parseRange = (element: string): MediaRange | undefined => {
       break;
     }
     // A charset says nothing about JSON, which is always UTF-8 (RFC 8259, 8.1).
-    if (name !== "" && name !== "charset") counted += 1;
+    if (name !== "" && name !== "charset") isNarrower = true;
   }
-  return { type, subtype, parameters: counted, quality };
+  return { type, subtype, isNarrower, quality };
 };
 
 const splitOutsideQuotes = (text: string, separator: string): ReadonlyArray<string> => {

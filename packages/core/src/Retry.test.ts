@@ -88,6 +88,7 @@ test.for<[changed: Partial<RetrySituation>, decision: RetryDecision]>([
     { reason: cut, spoiled: maxSpoiledRetries + 1 },
     { retry: false, because: "spoiled-twice" },
   ],
+  [{ spoiled: maxSpoiledRetries + 1 }, { retry: true, delayMs: 50, hinted: false }],
   [
     { reason: { _tag: "NotFound" }, hintMs: 1 },
     { retry: false, because: "final" },

@@ -61,3 +61,9 @@ test("without a limit every retry is paid for", () => {
   for (let retry = 0; retry < 1_000; retry++) budget.pay(retryCost.transient);
   expect(budget.tokens).toBe(Infinity);
 });
+
+test.for([-1, Number.NaN])("a capacity of %d is refused", (capacity) => {
+  expect(() => new RetryBudget(capacity)).toThrow(
+    new RangeError(`retryBudget must be a number from 0, not ${capacity}`),
+  );
+});

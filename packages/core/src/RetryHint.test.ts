@@ -58,6 +58,18 @@ test("without the server's Date, our own clock has to do", () => {
   expect(retryAfterMs(forms(now - 5_000).asctime, null, now)).toBe(0);
 });
 
+test("white space around a value or the Date says nothing", () => {
+  const raw = { get: (name: string) => (name === "retry-after-ms" ? " 7 " : null) };
+  expect(retryHintMs(raw, [], now)).toBe(7);
+  expect(retryAfterMs(" 7 ", null, now)).toBe(7_000);
+  const { "imf-fixdate": serverNow } = forms(now - 60_000);
+  expect(retryAfterMs(` ${forms(now)["imf-fixdate"]} `, ` ${serverNow} `, now)).toBe(60_000);
+});
+
+test("a leap second is one", () => {
+  expect(httpDateMs("Sat, 31 Dec 2016 23:59:60 GMT", now)).toBe(Date.UTC(2017, 0));
+});
+
 test("a two-digit year more than 50 years ahead is one of the last century", () => {
   expect(httpDateMs("Sunday, 06-Nov-94 08:49:37 GMT", now)).toBe(Date.UTC(1994, 10, 6, 8, 49, 37));
   expect(httpDateMs("Friday, 06-Nov-76 08:49:37 GMT", now)).toBe(Date.UTC(2076, 10, 6, 8, 49, 37));
@@ -75,6 +87,15 @@ test.for([
   "Sun, 06 Nov 1994 24:00:00 GMT",
   "Sun, 31 Feb 1994 08:49:37 GMT",
   "Sun, 00 Nov 1994 08:49:37 GMT",
+  "Sun, 06 Nov 1994 08:60:00 GMT",
+  "Sun, 06 Nov 1994 08:49:61 GMT",
+  "Sun, 06 Nov 1994 08:49:37 GMTx",
+  "xSun, 06 Nov 1994 08:49:37 GMT",
+  "xSunday, 06-Nov-94 08:49:37 GMT",
+  "Sunday, 06-Nov-94 08:49:37 GMTx",
+  "xSun Nov  6 08:49:37 1994",
+  "Sun Nov  6 08:49:37 1994x",
+  "Sun Nov  6 08:49:37 0094",
   "Sun Nov 99 08:49:37 1994",
   "1994-11-06T08:49:37Z",
 ])("Retry-After %j is no hint", (value) => {
@@ -84,12 +105,15 @@ test.for([
 test.for<[values: Record<string, string>, details: ReadonlyArray<ErrorDetail>, hintMs: number | undefined]>([
   [{}, [], undefined],
   [{ "retry-after": "7" }, [], 7_000],
-  [{ "retry-after": " 7 " }, [], 7_000],
+  [{ "retry-after": "17" }, [], 17_000],
   [{ "retry-after": "0.25" }, [], 250],
   [{ "retry-after": "2.007" }, [], 2_007],
   [{ "retry-after": "0" }, [], 0],
   [{ "retry-after-ms": "1200" }, [], 1_200],
   [{ "retry-after-ms": "0.5" }, [], 1],
+  [{ "retry-after-ms": "0.25" }, [], 1],
+  [{ "retry-after-ms": "5x" }, [], undefined],
+  [{ "retry-after-ms": "x5" }, [], undefined],
   [{ "retry-after-ms": "x", "retry-after": "2" }, [], 2_000],
   [{ "retry-after-ms": "3", "retry-after": "2" }, [], 3],
   [{ "grpc-metadata-retry-after": "4" }, [], 4_000],
@@ -103,10 +127,18 @@ test.for<[values: Record<string, string>, details: ReadonlyArray<ErrorDetail>, h
   [{}, [retryInfoJson("0.000000001s")], 1],
   [{}, [retryInfoJson("5m")], undefined],
   [{}, [retryInfoJson("-1s")], undefined],
+  [{}, [retryInfoJson("1sx")], undefined],
+  [{}, [retryInfoJson("5m"), retryInfoJson("2s")], 2_000],
+  [{}, [{ type: "google.rpc.RetryInfo", json: { retryDelay: ["1s"] } }], undefined],
+  [{}, [{ type: "google.rpc.RetryInfo" }], undefined],
   [{}, [{ type: "google.rpc.RetryInfo", json: {} }], undefined],
   [{}, [{ type: "google.rpc.RetryInfo", binary: new Uint8Array([0x0a, 0x7f]) }], undefined],
-  // Seconds as text, where a number belongs.
+  // A number where the delay belongs; seconds, and nanoseconds, as text.
+  [{}, [{ type: "google.rpc.RetryInfo", binary: new Uint8Array([0x08, 0x05]) }], undefined],
   [{}, [{ type: "google.rpc.RetryInfo", binary: new Uint8Array([0x0a, 0x03, 0x0a, 0x01, 0x78]) }], undefined],
+  [{}, [{ type: "google.rpc.RetryInfo", binary: new Uint8Array([0x0a, 0x03, 0x12, 0x01, 0x78]) }], undefined],
+  // A field that we do not know, of four bytes, before the delay.
+  [{}, [{ type: "google.rpc.RetryInfo", binary: new Uint8Array([0x1d, 0, 0, 0, 0, 0x0a, 0x02, 0x08, 0x05]) }], 5_000],
   [{}, [{ type: "google.rpc.ErrorInfo", json: { retryDelay: "1s" } }, retryInfoJson("2s")], 2_000],
 ])("headers %j with details %j ask for %s ms", ([values, details, hintMs]) => {
   expect(retryHintMs(headers(values), details, now)).toBe(hintMs);

@@ -113,12 +113,10 @@ const fullYear = (twoDigits: number, nowMs: number): number => {
 };
 
 const utc = (year: number, monthName = "", day = "", time = ""): number | undefined => {
-  const month = months.indexOf(monthName);
-  const [hours, minutes, seconds] = time.split(":").map(Number);
-  if (month < 0 || hours === undefined || minutes === undefined || seconds === undefined) return undefined;
+  const [hours = 0, minutes = 0, seconds = 0] = time.split(":").map(Number);
   if (hours > 23 || minutes > 59 || seconds > 60) return undefined;
-  const midnight = new Date(Date.UTC(year, month, Number(day)));
-  // A day that the month does not have, or a year before 100, would silently be another one.
+  const midnight = new Date(Date.UTC(year, months.indexOf(monthName), Number(day)));
+  // A name that is no month, a day that the month does not have, or a year before 100 would silently be another day.
   if (midnight.getUTCDate() !== Number(day) || midnight.getUTCFullYear() !== year) return undefined;
   return midnight.getTime() + (hours * 3_600 + minutes * 60 + seconds) * 1_000;
 };

@@ -52,6 +52,7 @@ test.each<[Record<string, string>, number, number]>([
   // 5.1: the first member of a list; what is no number is ignored.
   [{ age: "7200, 0" }, 0, 7200],
   [{ age: "0, 7200" }, 0, 0],
+  [{ age: "30 , 7200" }, 0, 30],
   [{ age: "abc" }, 0, 0],
   [{ age: "-7200" }, 0, 0],
   [{ age: "7200.0" }, 0, 0],
@@ -118,6 +119,11 @@ test("age only grows, what remains only shrinks, and past its last use an answer
       expect(remainingMs(stored, Math.max(now, uselessAfterMs(stored)))).toBeLessThanOrEqual(-7_000);
     }),
   );
+});
+
+test("an answer is of use until its lifetime and its longest stale window have passed", () => {
+  const directives = "max-age=60, stale-while-revalidate=5, stale-if-error=7";
+  expect(uselessAfterMs(freshness({ age: "30", "cache-control": directives }))).toBe(now + 37_000);
 });
 
 test("a clock that goes back makes nothing younger", () => {

@@ -18,10 +18,23 @@ test.each<[string, Record<string, string>, Record<string, string>, boolean]>([
   ["a name of two words", { foo: "1" }, { foo: "1" }, false],
   // RFC 9111, 4.1: normalising that changes no meaning.
   ["Foo", { foo: "1,2" }, { foo: " 1, 2 " }, true],
+  ["Foo", { foo: "1,2;3" }, { foo: "1 \t ,   2 ; 3" }, true],
+  ["Foo", { foo: "a b" }, { foo: "a \t b" }, true],
+  ["Foo", { foo: "a b" }, { foo: "ab" }, false],
+  ["Foo", { foo: "1,2" }, { foo: "12" }, false],
+  ["Foo", { foo: "1,2" }, { foo: "3,2" }, false],
   ["Foo", { foo: "1,2" }, { foo: "2,1" }, false],
   ["Foo", { foo: "a" }, { foo: "A" }, false],
   ["Accept-Language", { "accept-language": "en, de" }, { "accept-language": "DE ,  en" }, true],
   ["Accept-Language", { "accept-language": "en;q=0.5, de" }, { "accept-language": "en, de;q=0.5" }, false],
+  ["Accept-Language", { "accept-language": "en; q=0.5, de" }, { "accept-language": "de,en ;q=0.5" }, true],
+  ["Accept-Language", { "accept-language": "en" }, {}, false],
+  // What is no weight counts as none.
+  ["Accept-Language", { "accept-language": "en;x=0.5, de" }, { "accept-language": "en;q=0.5, de" }, false],
+  ["Accept-Language", { "accept-language": "en;q=x, de;q=0.5" }, { "accept-language": "en, de;q=0.5" }, true],
+  ["Accept-Language", { "accept-language": "en;q=2, de;q=0.5" }, { "accept-language": "en, de;q=0.5" }, true],
+  ["Accept-Language", { "accept-language": "en;q=-1, de;q=0.5" }, { "accept-language": "en, de;q=0.5" }, true],
+  ["Accept-Language", { "accept-language": "a;q=0.5, 1b;q=0.4" }, { "accept-language": "a;q=0.51, b;q=0.4" }, false],
 ])("what Vary: %s selected for %j is selected by %j: %s", (vary, first, second, expected) => {
   const response = new Headers({ vary });
   const stored = { response, selecting: selectingFields(response, new Headers(first)) };
@@ -37,6 +50,21 @@ test("a stored language is selected by who wants it above all others", () => {
   expect(selects("fr, de")).toBe(false);
   expect(selects("de;q=0")).toBe(false);
   expect(selects("fr, de;q=0.9")).toBe(false);
+  expect(selects("DE")).toBe(true);
+  expect(selects("")).toBe(false);
+  expect(selects("*")).toBe(false);
+  expect(isSelectedBy(stored, new Headers())).toBe(false);
+});
+
+test("languages are those of Accept-Language and Content-Language only, in any case", () => {
+  const selects = (headers: Record<string, string>, request: Record<string, string>): boolean => {
+    const response = new Headers(headers);
+    return isSelectedBy({ response, selecting: selectingFields(response, new Headers()) }, new Headers(request));
+  };
+  const german = { "content-language": "DE" };
+  expect(selects({ vary: "Accept-Language", ...german }, { "accept-language": "de" })).toBe(true);
+  expect(selects({ vary: "Accept-Language" }, { "accept-language": "de" })).toBe(false);
+  expect(selects({ vary: "Foo", ...german }, { foo: "de" })).toBe(false);
 });
 
 test("names are added to Vary once", () => {

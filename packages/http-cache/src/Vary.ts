@@ -52,7 +52,7 @@ const normalised = (name: string, value: string | null): string => {
       .map(({ range, quality }) => `${range};${quality}`)
       .join(",")}`;
   }
-  const compact = value.trim().replaceAll(/[ \t]*([,;])[ \t]*/g, "$1");
+  const compact = value.replaceAll(/[ \t]*([,;])[ \t]*/g, "$1");
   return `+${compact.replaceAll(/[ \t]+/g, " ")}`;
 };
 
@@ -60,8 +60,7 @@ const normalised = (name: string, value: string | null): string => {
 const prefersLanguage = (acceptLanguage: string | null, contentLanguage: string | null): boolean => {
   if (acceptLanguage === null || contentLanguage === null) return false;
   const [first, second] = languages(acceptLanguage);
-  if (first === undefined || first.range === "*" || first.quality === 0) return false;
-  return first.quality > (second?.quality ?? 0) && first.range === contentLanguage.trim().toLowerCase();
+  return first !== undefined && first.quality > (second?.quality ?? 0) && first.range === contentLanguage.toLowerCase();
 };
 
 const languages = (acceptLanguage: string): ReadonlyArray<{ readonly range: string; readonly quality: number }> =>

@@ -150,7 +150,7 @@ const drifted =
   "the protobuf does not fit the JSON of the same resource any more; the field numbers are worked out anew";
 
 const claims = (kind: Kind, schema: DescMessage, { digest }: ProtobufAnswer): boolean =>
-  !kind.lies && digest !== null && digest === schemaDigests[schema.typeName];
+  !kind.lies && digest === schemaDigests[schema.typeName];
 
 const isOurs = <D extends DescMessage>(schema: D, bytes: Uint8Array, json: MessageShape<D>): boolean => {
   try {

@@ -1,0 +1,208 @@
+// When the memory of a client believes, doubts, witnesses and asks for JSON. The account of the numbers says what each test
+// wants, so that only the memory is left.
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { EngineMessageSchema as schema } from "@bytenite-engines/proto";
+import { expect, test } from "vitest";
+import { schemaDigests } from "../gen/schemaDigests.ts";
+import type { Numbers, Prospect } from "./Numbers.ts";
+import type { TrustNews } from "./Verdict.ts";
+import { makeTrust, type TrustOptions } from "./WireTrust.ts";
+
+const origin = "https://engines.example";
+const status = create(schema, { engineId: "1", engineTag: "zipper@0.1", engineStatus: "active" });
+const other = create(schema, { ...status, engineStatus: "inactive" });
+const bytes = toBinary(schema, status);
+const ours = schemaDigests[schema.typeName] ?? "";
+/** A field of length 127 of which nothing follows. */
+const undecodable = new Uint8Array([0x0a, 0x7f]);
+
+const learned: TrustNews = { type: "trust", message: schema.typeName, detail: "learned", numbers: {} };
+
+interface Account {
+  reads: boolean;
+  learns: boolean;
+  knew: boolean;
+  prospect: Prospect;
+}
+
+/** A memory whose account says so; what it says can be changed. */
+const memory = (said: Partial<Account> = {}, options: Omit<TrustOptions, "calibration"> = {}) => {
+  const account: Account = { reads: true, learns: true, knew: false, prospect: "open", ...said };
+  const numbers: Numbers = {
+    read: (message, sent) => (account.reads ? fromBinary(message, sent) : undefined),
+    learn: () => (account.learns ? [learned] : undefined),
+    forget: () => account.knew,
+    prospect: () => account.prospect,
+  };
+  const trust = makeTrust({ ...options, calibration: { numbersOf: () => numbers } });
+  return {
+    account,
+    decide: (digest: string | null = null, sent = bytes) => trust.decide(origin, schema, { digest, bytes: sent }),
+    witness: (digest: string | null = null, json = status, sent = bytes) =>
+      trust.witness(origin, schema, { digest, bytes: sent, json }),
+    blame: (digest: string | null = null) => trust.blame(origin, schema, { digest, bytes, json: status }),
+    asks: () => trust.asks(origin, schema),
+    teaches: () => trust.teaches(origin, schema, status),
+  };
+};
+
+test.for([0, 0.9, -1, Number.NaN])("a sample of every %d is refused", (sampleEvery) => {
+  expect(() => makeTrust({ sampleEvery })).toThrow(
+    new RangeError(`sampleEvery must be a number from 1, not ${sampleEvery}`),
+  );
+});
+
+test("every answer that counts is believed but one, and that is witnessed", () => {
+  const { decide } = memory({}, { sampleEvery: 3 });
+  const kinds = Array.from({ length: 7 }, () => decide().kind);
+  expect(kinds).toEqual(["believed", "believed", "witness", "believed", "believed", "witness", "believed"]);
+});
+
+test("a sample says so, and what was believed", () => {
+  const { decide } = memory({}, { sampleEvery: 1 });
+  expect(decide()).toEqual({ kind: "witness", reason: "sample", message: status });
+});
+
+test("answers that count at the start bring the first sample forward, and a witness puts it off", () => {
+  expect(memory({}, { sampleEvery: 3, believedAtStart: 2 }).decide().kind).toBe("witness");
+  const { decide, witness } = memory({}, { sampleEvery: 3, believedAtStart: 2 });
+  witness();
+  expect([decide().kind, decide().kind, decide().kind]).toEqual(["believed", "believed", "witness"]);
+});
+
+test("what the account cannot read is unconfirmed", () => {
+  expect(memory({ reads: false }).decide()).toEqual({ kind: "witness", reason: "unconfirmed" });
+});
+
+test("our digest is believed without the account, another one is not", () => {
+  const { decide } = memory({ reads: false });
+  expect(decide(ours)).toEqual({ kind: "believed", message: status });
+  expect(decide("another")).toEqual({ kind: "witness", reason: "unconfirmed" });
+});
+
+test("bytes that are not of the schema of their digest are undecodable, with the cause", () => {
+  const verdict = memory().decide(ours, undecodable);
+  expect(verdict.kind).toBe("undecodable");
+  expect(verdict).toHaveProperty("cause");
+  expect(memory().witness(ours, status, undecodable)).toEqual({ fits: false, news: [] });
+});
+
+test("a pair fits when it says the same under our digest, else when the account takes it in", () => {
+  const { witness, account } = memory();
+  expect(witness(ours)).toEqual({ fits: true, news: [] });
+  expect(witness(ours, other)).toEqual({ fits: false, news: [] });
+  expect(witness()).toEqual({ fits: true, news: [learned] });
+  account.learns = false;
+  expect(witness()).toEqual({ fits: false, news: [] });
+});
+
+test("after a pair that did not fit nothing is believed until one fits", () => {
+  const { decide, witness, account } = memory();
+  account.learns = false;
+  witness();
+  expect(decide()).toEqual({ kind: "witness", reason: "doubted" });
+  account.learns = true;
+  witness();
+  expect(decide().kind).toBe("believed");
+});
+
+const drift = (detail: string): TrustNews => ({ type: "drift", message: schema.typeName, detail, numbers: {} });
+const lie =
+  "the origin sends our schema digest, but its field numbers are not ours; the header is not believed any more";
+const drifted =
+  "the protobuf does not fit the JSON of the same resource any more; the field numbers are worked out anew";
+
+test("an origin that is blamed under our digest has lied: the header is not read any more", () => {
+  const { blame, decide, account } = memory({ reads: false });
+  expect(blame(ours)).toEqual([drift(lie), learned]);
+  expect(decide(ours)).toEqual({ kind: "witness", reason: "unconfirmed" });
+  // From then on it is like an origin without the header.
+  expect(blame(ours)).toEqual([learned]);
+  account.reads = true;
+  expect(decide(ours).kind).toBe("believed");
+});
+
+test("an origin that is blamed without a digest has drifted, if anything was known of it", () => {
+  expect(memory({ knew: true }).blame()).toEqual([drift(drifted), learned]);
+  expect(memory({ knew: false }).blame()).toEqual([learned]);
+  expect(memory({ knew: false, learns: false }).blame()).toEqual([]);
+});
+
+test("blame ends in doubt where its own pair teaches nothing", () => {
+  const { blame, decide, account } = memory({ learns: false });
+  blame();
+  expect(decide()).toMatchObject({ reason: "doubted" });
+  account.learns = true;
+  blame();
+  expect(decide().kind).toBe("believed");
+});
+
+test("protobuf is asked for, until a witnessed answer could not be read even then", () => {
+  const { asks, witness, account } = memory();
+  expect(asks()).toBe("protobuf");
+  witness();
+  expect(asks()).toBe("protobuf");
+  account.reads = false;
+  witness(ours);
+  expect(asks()).toBe("protobuf");
+  witness();
+  expect(asks()).toBe("json");
+  account.reads = true;
+  witness();
+  expect(asks()).toBe("protobuf");
+});
+
+test("blame also settles the form", () => {
+  const { asks, blame } = memory({ reads: false });
+  blame();
+  expect(asks()).toBe("json");
+});
+
+/** Which of so many answers in JSON, counted from 1, have their protobuf read. */
+const taughtBy = (teaches: () => boolean, count: number): ReadonlyArray<number> =>
+  Array.from({ length: count }, (_, index) => (teaches() ? [index + 1] : [])).flat();
+
+test("protobuf that would teach is always read", () => {
+  const { teaches } = memory({ prospect: "teaches" });
+  expect(taughtBy(teaches, 4)).toEqual([1, 2, 3, 4]);
+});
+
+test("where that is open it is read more and more rarely, and as often as a sample", () => {
+  const { teaches } = memory({ prospect: "open" }, { sampleEvery: 12 });
+  expect(taughtBy(teaches, 40)).toEqual([1, 2, 4, 8, 12, 16, 24, 32, 36]);
+});
+
+test("a pair that did not fit leaves it open, whatever the account says", () => {
+  for (const prospect of ["complete", "teaches"] as const) {
+    const { teaches, witness } = memory({ prospect, learns: false, reads: false });
+    witness();
+    expect(taughtBy(teaches, 9)).toEqual([1, 2, 4, 8]);
+  }
+});
+
+test("where all is known protobuf is tried again after 1, 2, 4 and so on answers, and after a sample's at the latest", () => {
+  const { witness, asks, teaches } = memory({ prospect: "complete", reads: false }, { sampleEvery: 6 });
+  const answersUntilProtobuf: Array<number> = [];
+  for (let round = 0; round < 5; round++) {
+    witness();
+    let answers = 0;
+    while (asks() === "json") {
+      expect(teaches()).toBe(false);
+      answers += 1;
+    }
+    answersUntilProtobuf.push(answers);
+  }
+  expect(answersUntilProtobuf).toEqual([1, 2, 4, 6, 6]);
+});
+
+test("one answer that can be read starts the count anew", () => {
+  const { witness, asks, teaches, account } = memory({ prospect: "complete", reads: false });
+  for (let call = 0; call < 3; call++) witness();
+  account.reads = true;
+  witness();
+  account.reads = false;
+  witness();
+  expect(asks()).toBe("json");
+  teaches();
+  expect(asks()).toBe("protobuf");
+});

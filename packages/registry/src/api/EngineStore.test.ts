@@ -1,0 +1,64 @@
+import { expect, test } from "vitest";
+import { ensureUser } from "../manage/Accounts.ts";
+import { publishAll } from "../manage/Engines.ts";
+import { openSqlite } from "../node/SqliteFile.ts";
+import { bytesOf, listStatements, readEngine, readList, type User } from "./EngineStore.ts";
+import { migrate } from "./Migrations.ts";
+import type { SqlPort } from "./SqlPort.ts";
+
+const order = { field: "createdAt", descending: false } as const;
+
+/** A database with an engine of alice's; every statement that is read counts. */
+const database = async () => {
+  const file = openSqlite(":memory:");
+  await migrate(file.port, 0);
+  const alice = ensureUser(file, "alice", 0);
+  await publishAll(file, alice, [{ name: "zipper", version: "0.1" }], undefined, 0);
+  let statements = 0;
+  const port: SqlPort = {
+    ...file.port,
+    read: (asked) => {
+      statements += asked.length;
+      return file.port.read(asked);
+    },
+  };
+  const list = async (user: User, offset: number) => {
+    const { total, engines } = await readList(port, listStatements(user, false, order, { limit: 5, offset }, "json"));
+    return [total, engines.length] as const;
+  };
+  return { file, port, alice, list, statements: () => statements, [Symbol.dispose]: () => file.close() };
+};
+
+test("a page with rows is one statement, and brings the length of the list", async () => {
+  using store = await database();
+  expect(await store.list(store.alice, 0)).toEqual([1, 1]);
+  expect(store.statements()).toBe(1);
+});
+
+test("a page past the end has the length of the list all the same", async () => {
+  using store = await database();
+  expect(await store.list(store.alice, 1)).toEqual([1, 0]);
+  expect(store.statements()).toBe(2);
+});
+
+test("the list of a user who is gone is empty", async () => {
+  using store = await database();
+  expect(await store.list({ ...store.alice, number: 99 }, 0)).toEqual([0, 0]);
+});
+
+test("a tag that means nothing is not found, and the same at every database that gives no rows", async () => {
+  using store = await database();
+  const refused = { code: "NOT_FOUND", message: "engine not found" };
+  await expect(readEngine(store.port, store.alice, { name: "nothing" }, "json")).rejects.toMatchObject(refused);
+  const mute: SqlPort = { read: () => Promise.resolve([]), write: () => Promise.resolve() };
+  await expect(readEngine(mute, store.alice, { name: "zipper" }, "json")).rejects.toMatchObject(refused);
+});
+
+test("bytes are the same from every database", () => {
+  const bytes = new Uint8Array([1, 2, 255]);
+  expect(bytesOf(bytes)).toBe(bytes);
+  expect(bytesOf(bytes.buffer)).toEqual(bytes);
+  expect(bytesOf([1, 2, 255])).toEqual(bytes);
+  expect(bytesOf(null)).toBeUndefined();
+  expect(bytesOf(undefined)).toBeUndefined();
+});
