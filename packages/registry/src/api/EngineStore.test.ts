@@ -2,10 +2,11 @@ import { expect, test } from "vitest";
 import { ensureUser } from "../manage/Accounts.ts";
 import { publishAll } from "../manage/Engines.ts";
 import { openSqlite } from "../node/SqliteFile.ts";
-import { bytesOf, listStatements, readEngine, readList, type User } from "./EngineStore.ts";
+import { bytesOf, listStatements, readEngine, readList, readStatus, type User } from "./EngineStore.ts";
 import { migrate } from "./Migrations.ts";
 import type { SqlPort } from "./SqlPort.ts";
 
+const refused = { code: "NOT_FOUND", message: "engine not found" };
 const order = { field: "createdAt", descending: false } as const;
 
 /** A database with an engine of alice's; every statement that is read counts. */
@@ -46,12 +47,24 @@ test("the list of a user who is gone is empty", async () => {
   expect(await store.list({ ...store.alice, number: 99 }, 0)).toEqual([0, 0]);
 });
 
-test("a tag that means nothing is not found, and the same at every database that gives no rows", async () => {
+test("a status names the engine by its id and its whole tag", async () => {
   using store = await database();
-  const refused = { code: "NOT_FOUND", message: "engine not found" };
+  const [row] = store.file.rows({ sql: "SELECT id FROM engines", values: [] });
+  const status = await readStatus(store.port, store.alice, { name: "zipper" });
+  expect(status).toEqual({ id: row?.["id"], tag: "zipper@0.1", status: "inactive" });
+});
+
+test("a tag that means nothing is not found", async () => {
+  using store = await database();
   await expect(readEngine(store.port, store.alice, { name: "nothing" }, "json")).rejects.toMatchObject(refused);
+});
+
+test("a database that gives no rows holds nothing", async () => {
+  const user = { number: 1, id: "00000000-0000-4000-8000-000000000000", name: "alice" };
   const mute: SqlPort = { read: () => Promise.resolve([]), write: () => Promise.resolve() };
-  await expect(readEngine(mute, store.alice, { name: "zipper" }, "json")).rejects.toMatchObject(refused);
+  await expect(readEngine(mute, user, { name: "zipper" }, "json")).rejects.toMatchObject(refused);
+  const statements = listStatements(user, false, order, { limit: 5, offset: 0 }, "json");
+  expect(await readList(mute, statements)).toEqual({ total: 0, engines: [] });
 });
 
 test("bytes are the same from every database", () => {
