@@ -2,10 +2,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import workerd from "workerd";
+
+/** Path of the binary. The package is CommonJS without types, and a bundler's idea of its default export is not Node's. */
+const { default: binary } = createRequire(import.meta.url)("workerd") as { readonly default: string };
 
 /** One worker of a run. */
 export interface WorkerInit {
@@ -17,6 +20,8 @@ export interface WorkerInit {
   readonly cache?: string;
   /** Bindings to other workers, by binding name. */
   readonly services?: Readonly<Record<string, string>>;
+  /** Where it listens. Default: a free one. */
+  readonly port?: number;
 }
 
 /** A running workerd. */
@@ -24,6 +29,8 @@ export interface Standalone extends AsyncDisposable {
   readonly pid: number;
   /** Ports by name of the worker. */
   readonly ports: Readonly<Record<string, number>>;
+  /** Ends it at once, as `kill -9` does. */
+  readonly kill: () => Promise<void>;
 }
 
 const compatibilityDate = "2026-11-01";
@@ -36,17 +43,17 @@ export const startWorkerd = async (
 ): Promise<Standalone> => {
   const folder = await mkdtemp(join(tmpdir(), "bytenite-bench-"));
   const ports: Record<string, number> = {};
-  for (const { name, script } of workers) {
-    ports[name] = await freePort();
+  for (const { name, script, port } of workers) {
+    ports[name] = port ?? (await freePort());
     await writeFile(join(folder, `${name}.js`), script);
   }
   await writeFile(join(folder, "config.capnp"), configOf(workers, ports, v8Flags));
-  const child = spawn(workerd.default, ["serve", join(folder, "config.capnp")], {
+  const child = spawn(binary, ["serve", join(folder, "config.capnp")], {
     stdio: ["ignore", "ignore", "inherit"],
   });
   const exited = once(child, "exit");
-  const stop = async (): Promise<void> => {
-    child.kill();
+  const stop = async (signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> => {
+    child.kill(signal);
     await exited;
     await rm(folder, { recursive: true, force: true });
   };
@@ -59,7 +66,7 @@ export const startWorkerd = async (
       }
     }
   }
-  return { pid: child.pid ?? 0, ports, [Symbol.asyncDispose]: stop };
+  return { pid: child.pid ?? 0, ports, kill: () => stop("SIGKILL"), [Symbol.asyncDispose]: () => stop() };
 };
 
 const configOf = (
@@ -94,7 +101,8 @@ ${definitions.join("\n")}
 `;
 };
 
-const freePort = async (): Promise<number> => {
+/** A port of 127.0.0.1 that nobody listens on now. */
+export const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();

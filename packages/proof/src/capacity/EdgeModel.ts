@@ -1,0 +1,182 @@
+// Decides: what the proxy does with each request of a simulation: the flow of apps/worker by the rules of http-cache, without bytes.
+import { breaker, type Breaker } from "@bytenite-engines/core/breaker";
+import type { EndpointName } from "@bytenite-engines/core/wire";
+import { decide, requestControl, type Freshness } from "@bytenite-engines/http-cache";
+import { freshnessAtZero, type WorkerSettings } from "./WorkerSettings.ts";
+import { Tier } from "./Tier.ts";
+
+/** What is asked. */
+export interface Demand {
+  readonly atMs: number;
+  readonly dataCentre: number;
+  /** Which of the isolates of the data centre gets it. */
+  readonly isolate: number;
+  readonly endpoint: EndpointName;
+  /** Token, endpoint and parameters as one number. */
+  readonly key: number;
+  /** The same, and where it is asked, for what is kept in one data centre only. */
+  readonly localKey: number;
+}
+
+/** What became of it. */
+export type Became =
+  | "memory"
+  | "data-centre"
+  | "stale"
+  | "workers-cache"
+  | "collapsed"
+  | "fetched"
+  | "stale-if-error"
+  | "failed";
+
+/** What a model is made of. */
+export interface ModelOptions {
+  readonly settings: WorkerSettings;
+  /** Time of an exchange with the upstream, in milliseconds. */
+  readonly latencyMs: number;
+  /** Length of answers, in bytes. */
+  readonly bytes: Readonly<Record<EndpointName, number>>;
+  /** Whether Workers Cache is behind the proxy: one for all data centres, fresh answers only. */
+  readonly workersCache: boolean;
+  /** Whether the upstream answers at a moment. */
+  readonly isUp: (atMs: number) => boolean;
+}
+
+/** What is counted for an entry beside its bytes, and for its key: constants of apps/worker; a test holds them to its metrics. */
+export const entryOverheadBytes = 2_000;
+export const keyBytes = 2 * 60;
+
+/** As apps/worker has them (src/Upstream.ts): attempts for one answer, and when its breaker opens. */
+const maxAttempts = 3;
+const breakerOptions = { minimumRequests: 5, failureRate: 0.5, windowMs: 1_000, openMs: 10_000 };
+
+const origin = "upstream";
+const plain = requestControl(null, null);
+
+interface Isolate {
+  memory: Tier;
+  breaker: Breaker;
+}
+
+/** The proxy in all data centres, as far as it decides what is asked of the upstream. */
+export class EdgeModel {
+  readonly #given: ModelOptions;
+  readonly #templates: Readonly<Record<EndpointName, Freshness>>;
+  readonly #isolates = new Map<number, Isolate>();
+  readonly #dataCentres = new Map<number, Tier>();
+  readonly #global = new Tier();
+  /** Requests that the upstream got, failed ones and retries included. */
+  upstream = 0;
+  /** Looks into the Cache API for answers. */
+  looks = 0;
+
+  constructor(given: ModelOptions) {
+    this.#given = given;
+    const template = (endpoint: EndpointName): Freshness => freshnessAtZero(given.settings, endpoint, given.latencyMs);
+    this.#templates = { list: template("list"), get: template("get"), status: template("status") };
+  }
+
+  /** The memories of all isolates that live. */
+  get memories(): ReadonlyArray<{ readonly entries: number; readonly bytes: number }> {
+    return [...this.#isolates.values()].map(({ memory }) => memory);
+  }
+
+  /** An isolate ends, and another takes its place when it is needed. */
+  recycle(dataCentre: number, isolate: number): void {
+    this.#isolates.delete(numberOf(dataCentre, isolate));
+  }
+
+  /** Forgets in the data centres what can be of no use any more, as the Cache API does by itself. */
+  sweep(nowMs: number): void {
+    for (const tier of this.#dataCentres.values()) tier.sweep(nowMs);
+    this.#global.sweep(nowMs);
+  }
+
+  request(demand: Demand): Became {
+    const { atMs, key, localKey } = demand;
+    const isolate = this.#isolate(demand);
+    const near = isolate.memory.get(localKey, atMs);
+    if (near !== undefined && decide(plain, near, atMs).action === "hit") return "memory";
+    const found = this.#newer(near, demand, isolate);
+    const decision = decide(plain, found, atMs);
+    if (decision.action === "hit") return "data-centre";
+    const isLed = isolate.memory.coming(localKey) !== undefined;
+    if (decision.action === "stale") {
+      if (!isLed) this.#exchange(demand, isolate, false);
+      return "stale";
+    }
+    if (isLed) return "collapsed";
+    if (this.#given.workersCache && found === undefined) {
+      const shared = this.#global.get(key, atMs);
+      if (shared !== undefined && decide(plain, shared, atMs).action === "hit") {
+        this.#keep(demand, isolate, shared);
+        return "workers-cache";
+      }
+    }
+    const orStale = decision.action === "validate" && decision.orStale;
+    if (this.#exchange(demand, isolate, !orStale)) return "fetched";
+    return orStale ? "stale-if-error" : "failed";
+  }
+
+  #isolate({ dataCentre, isolate }: Demand): Isolate {
+    const number = numberOf(dataCentre, isolate);
+    const known = this.#isolates.get(number);
+    if (known !== undefined) return known;
+    const { memoryBytes, memoryEntries } = this.#given.settings;
+    const made = { memory: new Tier(memoryBytes, memoryEntries), breaker: breaker(breakerOptions) };
+    this.#isolates.set(number, made);
+    return made;
+  }
+
+  #dataCentre(number: number): Tier {
+    const known = this.#dataCentres.get(number);
+    if (known !== undefined) return known;
+    const made = new Tier();
+    this.#dataCentres.set(number, made);
+    return made;
+  }
+
+  /** What memory and data centre have, whichever came later; memory keeps it. */
+  #newer(near: Freshness | undefined, demand: Demand, { memory }: Isolate): Freshness | undefined {
+    const { localKey, atMs, dataCentre } = demand;
+    this.looks += 1;
+    const far = this.#dataCentre(dataCentre).get(localKey, atMs);
+    if (far === undefined || (near !== undefined && near.responseTimeMs >= far.responseTimeMs)) return near;
+    memory.set(localKey, far, this.#size(demand), atMs);
+    return far;
+  }
+
+  /** Asks the upstream, with retries where nothing stale is at hand; whether an answer comes. */
+  #exchange(demand: Demand, isolate: Isolate, patient: boolean): boolean {
+    const { atMs, endpoint } = demand;
+    const { latencyMs, isUp } = this.#given;
+    for (let attempt = 0; attempt < (patient ? maxAttempts : 1); attempt++) {
+      if (isolate.breaker.admit(origin, atMs).retryAfterMs > 0) return false;
+      this.upstream += 1;
+      const sound = isUp(atMs);
+      isolate.breaker.record(origin, atMs, sound);
+      if (!sound) continue;
+      const template = this.#templates[endpoint];
+      this.#keep(demand, isolate, { ...template, responseTimeMs: atMs + latencyMs });
+      return true;
+    }
+    return false;
+  }
+
+  #keep(demand: Demand, { memory }: Isolate, freshness: Freshness): void {
+    const { key, localKey, atMs, dataCentre } = demand;
+    const size = this.#size(demand);
+    memory.set(localKey, freshness, size, atMs);
+    this.#dataCentre(dataCentre).set(localKey, freshness, size, atMs);
+    if (this.#given.workersCache) this.#global.set(key, freshness, size, atMs);
+  }
+
+  #size({ endpoint }: Demand): number {
+    return this.#given.bytes[endpoint] + entryOverheadBytes + keyBytes;
+  }
+}
+
+/** Most isolates of one data centre. */
+const maxIsolates = 4_096;
+
+const numberOf = (dataCentre: number, isolate: number): number => dataCentre * maxIsolates + isolate;

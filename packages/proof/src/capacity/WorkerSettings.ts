@@ -1,0 +1,71 @@
+// Decides: how the proxy is set up, as it is deployed: read from its wrangler.jsonc.
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { EndpointName } from "@bytenite-engines/core/wire";
+import {
+  freshnessOf,
+  responseControl,
+  type CachePolicy,
+  type Freshness,
+  type Lifetimes,
+} from "@bytenite-engines/http-cache";
+import { parse } from "jsonc-parser";
+
+/** What of the settings matters for how much is kept, and for how long. */
+export interface WorkerSettings {
+  readonly lifetimes: Readonly<Record<EndpointName, Lifetimes>>;
+  /** Bounds of the answers in the memory of one isolate. */
+  readonly memoryBytes: number;
+  readonly memoryEntries: number;
+}
+
+const file = fileURLToPath(new URL("../../../../apps/worker/wrangler.jsonc", import.meta.url));
+
+/** The settings in variables of the Worker. Throws where one is missing: it has to be looked up, not guessed. */
+export const settingsIn = (variables: Readonly<Record<string, string>>): WorkerSettings => {
+  const number = (name: string): number => {
+    const value = Number(variables[name] ?? Number.NaN);
+    if (!Number.isFinite(value)) throw new Error(`the proxy has no setting ${name}`);
+    return value;
+  };
+  const lifetimes = (endpoint: EndpointName): Lifetimes => {
+    const ms = (what: string): number => number(`${endpoint.toUpperCase()}_${what}_SECONDS`) * 1_000;
+    return {
+      freshMs: ms("FRESH"),
+      staleWhileRevalidateMs: ms("STALE_WHILE_REVALIDATE"),
+      staleIfErrorMs: ms("STALE_IF_ERROR"),
+    };
+  };
+  return {
+    lifetimes: { list: lifetimes("list"), get: lifetimes("get"), status: lifetimes("status") },
+    memoryBytes: number("MEMORY_MIB") * 1024 * 1024,
+    memoryEntries: number("MEMORY_ENTRIES"),
+  };
+};
+
+/** The same settings with answers that are fresh, and stale while they are validated, for so many times as long. */
+export const livingLonger = (settings: WorkerSettings, times: number): WorkerSettings => {
+  const longer = ({ freshMs, staleWhileRevalidateMs, staleIfErrorMs }: Lifetimes): Lifetimes => ({
+    freshMs: freshMs * times,
+    staleWhileRevalidateMs: staleWhileRevalidateMs * times,
+    staleIfErrorMs,
+  });
+  const { list, get, status } = settings.lifetimes;
+  return { ...settings, lifetimes: { list: longer(list), get: longer(get), status: longer(status) } };
+};
+
+/** The variables of the deployment. */
+export const deployedVariables = (): Readonly<Record<string, string>> =>
+  (parse(readFileSync(file, "utf8")) as { readonly vars: Readonly<Record<string, string>> }).vars;
+
+/** The freshness of an answer of the registry, which says nothing about it, fetched at 0 in so many milliseconds. */
+export const freshnessAtZero = (
+  { lifetimes }: WorkerSettings,
+  endpoint: EndpointName,
+  latencyMs: number,
+): Freshness => {
+  const policy: CachePolicy = { shared: false, targets: [], defaults: lifetimes[endpoint] };
+  const headers = new Headers();
+  const times = { requestTimeMs: 0, responseTimeMs: latencyMs };
+  return freshnessOf(200, headers, responseControl(headers, policy), times, policy);
+};

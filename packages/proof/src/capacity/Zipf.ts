@@ -1,0 +1,26 @@
+// Decides: which of many is chosen when they are wanted unevenly.
+import type { Random } from "../Random.ts";
+
+/** A choice among the indexes of weights, each as likely as its weight. */
+export const weighted = (weights: ReadonlyArray<number>): ((random: Random) => number) => {
+  const upTo = new Float64Array(weights.length);
+  let total = 0;
+  for (const [index, weight] of weights.entries()) {
+    total += weight;
+    upTo[index] = total;
+  }
+  return (random) => {
+    const wanted = random.next() * total;
+    let low = 0;
+    let high = upTo.length - 1;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((upTo[middle] ?? 0) > wanted) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  };
+};
+
+/** How much the one of a rank (from 1) is wanted, by Zipf's law. */
+export const zipfWeight = (rank: number, exponent: number): number => rank ** -exponent;

@@ -1,0 +1,66 @@
+// Decides: what is kept of a run's answers: how many were right, what failed, what was wrong.
+import type { Violation } from "./Judge.ts";
+
+/** Violations of which the text is kept. */
+const maxTexts = 20;
+
+/** What was found. */
+export class Findings {
+  readonly #tell: (text: string) => void;
+  readonly rightBy = new Map<string, number>();
+  readonly failedBy = new Map<string, number>();
+  readonly wrongBy = new Map<Violation["kind"], number>();
+  readonly texts: Array<string> = [];
+  aborted = 0;
+  /** Calls that failed while nothing was made to go wrong, nor lately had been. */
+  failedInCalm = 0;
+  /** Whether calls may fail now. */
+  isCalm = false;
+
+  /** Told at once of what is wrong. */
+  constructor(tell: (text: string) => void) {
+    this.#tell = tell;
+  }
+
+  right(kind: string): void {
+    count(this.rightBy, kind);
+  }
+
+  wrong({ kind, text }: Violation): void {
+    count(this.wrongBy, kind);
+    this.say(`${kind}: ${text}`);
+  }
+
+  fail(reason: string): void {
+    count(this.failedBy, reason);
+    if (!this.isCalm) return;
+    this.failedInCalm += 1;
+    this.say(`failed in calm: ${reason}`);
+  }
+
+  abort(): void {
+    this.aborted += 1;
+  }
+
+  say(text: string): void {
+    const dated = `${new Date().toISOString()} ${text}`;
+    this.#tell(dated);
+    if (this.texts.length < maxTexts) this.texts.push(dated);
+  }
+
+  get rights(): number {
+    return sum(this.rightBy);
+  }
+
+  get failures(): number {
+    return sum(this.failedBy);
+  }
+
+  get wrongs(): number {
+    return sum(this.wrongBy);
+  }
+}
+
+const count = <K>(counts: Map<K, number>, key: K): void => void counts.set(key, (counts.get(key) ?? 0) + 1);
+
+const sum = (counts: ReadonlyMap<unknown, number>): number => [...counts.values()].reduce((all, one) => all + one, 0);

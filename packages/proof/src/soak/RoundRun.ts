@@ -1,0 +1,91 @@
+// Decides: what happens in one round: load, changes, and something that goes wrong in the midst of it.
+import type { Edge } from "../parts/Edge.ts";
+import type { RegistryProcess } from "../parts/RegistryProcess.ts";
+import type { Random } from "../Random.ts";
+import { undisturbed, type Disturbance } from "./Balance.ts";
+import type { Changes } from "./Changes.ts";
+import { disrupt } from "./Disrupt.ts";
+import type { EngineWorld } from "./EngineWorld.ts";
+import type { Findings } from "./Findings.ts";
+import type { Judge } from "./Judge.ts";
+import type { Ledger } from "./Ledger.ts";
+import type { Load } from "./Load.ts";
+import type { Round } from "./Plan.ts";
+import { spoiledForMs } from "./Staleness.ts";
+import type { Tokens } from "./Tokens.ts";
+
+/** Mean time between two changes of the data, in milliseconds. */
+const changeEveryMs = 400;
+/** After faults the edge may leave the registry alone for so long (its breaker), in milliseconds. */
+const breakerMs = 11_000;
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** What a run consists of. */
+export interface Course {
+  readonly random: Random;
+  readonly world: EngineWorld;
+  readonly changes: Changes;
+  readonly tokens: Tokens;
+  readonly load: Load;
+  readonly edge: Edge;
+  readonly registry: RegistryProcess;
+  readonly ledger: Ledger;
+  readonly judge: Judge;
+  readonly findings: Findings;
+}
+
+/** One round; what of the counts its disruption makes uncertain. `troubledAtMs` is when something last went wrong. */
+export const runRound = async (
+  round: Round,
+  ms: number,
+  troubledAtMs: number,
+  course: Course,
+): Promise<Disturbance> => {
+  const { random, world, changes, tokens, load, edge, registry, ledger, judge, findings } = course;
+  const until = Date.now() + ms;
+  const isOver = (): boolean => Date.now() >= until;
+  await registry.faults(round.faults);
+  const calmFromMs =
+    round.name === "calm" ? troubledAtMs + Math.max(breakerMs, spoiledForMs) : Number.POSITIVE_INFINITY;
+  const keepCalm = async (): Promise<void> => {
+    findings.isCalm = false;
+    await pause(Math.max(0, Math.min(calmFromMs, until) - Date.now()));
+    findings.isCalm = calmFromMs < until;
+  };
+  const keepChanging = async (): Promise<void> => {
+    await world.during(() => changes.importLines());
+    await tokens.rotate(random);
+    while (!isOver()) {
+      await world.during(() => changes.step());
+      await pause(random.exponential(changeEveryMs));
+    }
+  };
+  const keepAsking = async (): Promise<void> => {
+    while (!isOver()) {
+      await load.process();
+      await pause(ms / 5);
+    }
+  };
+  const trouble = async (): Promise<Disturbance> => {
+    await pause(ms * (0.2 + 0.2 * random.next()));
+    if (round.disruption === undefined) {
+      const purgedAtMs = Date.now();
+      await edge.purge();
+      judge.purgedAtMs = Math.max(judge.purgedAtMs, purgedAtMs);
+      return undisturbed;
+    }
+    const disturbance = await disrupt(round.disruption, { edge, registry, ledger, load });
+    await registry.faults(round.faults);
+    return disturbance;
+  };
+  const [disturbance] = await Promise.all([
+    trouble(),
+    load.run(isOver, round.impatient),
+    keepChanging(),
+    keepAsking(),
+    keepCalm(),
+  ]);
+  findings.isCalm = false;
+  return disturbance;
+};
