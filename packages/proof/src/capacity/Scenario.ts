@@ -65,6 +65,15 @@ const brief = { sampled: 1, seconds: 300, warmUpSeconds: 150 } as const;
 
 /** What else is looked at: one thing changed at a time. */
 export const variations: ReadonlyArray<Scenario> = [
+  { ...base, ...brief, name: "1,000 requests a second, 10,000 tokens", perSecond: 1_000, tokens: 10_000, sampled: 20 },
+  {
+    ...base,
+    ...brief,
+    name: "10,000 requests a second, 100,000 tokens",
+    perSecond: 10_000,
+    tokens: 100_000,
+    sampled: 5,
+  },
   { ...base, ...brief, name: "1 isolate in a data centre", isolates: 1 },
   { ...base, ...brief, name: "64 isolates in a data centre", isolates: 64 },
   { ...base, ...brief, name: "isolates live for a minute", isolateSeconds: 60 },
