@@ -21,7 +21,9 @@ const excuses = JSON.parse(
 const mutants: Array<Mutant> = [];
 for (const target of chosen) mutants.push(...(await mutantsOf(target)));
 
-const own = excuses.filter(({ file }) => chosen.some(({ directory }) => file.startsWith(`${directory}/`)));
+const own = excuses.filter(({ file }) =>
+  chosen.some(({ directory, mutate }) => mutate.some((path) => file === `${directory}/${path}`)),
+);
 if (values.write) writeFileSync(join(root, "docs/mutation.md"), page(mutants, own));
 else process.stdout.write(`\n${page(mutants, own)}\n`);
 const wrong = complaints(mutants, own);
