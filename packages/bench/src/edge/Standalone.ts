@@ -8,7 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** Path of the binary. The package is CommonJS without types, and a bundler's idea of its default export is not Node's. */
-const { default: binary } = createRequire(import.meta.url)("workerd") as { readonly default: string };
+const require = createRequire(import.meta.url);
+const { default: binary } = require("workerd") as { readonly default: string };
 
 /** One worker of a run. */
 export interface WorkerInit {
