@@ -2,8 +2,12 @@ import { expect, test } from "vitest";
 import { check } from "./Measured.ts";
 import { isNear } from "./Report.ts";
 
-test("the model answers from the caches what a real edge does, and asks the upstream as often", async () => {
-  const checked = await check(1);
-  expect(checked.upstream.measured).toBeGreaterThan(100);
-  expect([isNear(checked), checked]).toEqual([true, checked]);
-});
+// What a process holds and uses is read from /proc.
+test.skipIf(process.platform !== "linux")(
+  "the model answers from the caches what a real edge does, and asks the upstream as often",
+  async () => {
+    const checked = await check(1);
+    expect(checked.upstream.measured).toBeGreaterThan(100);
+    expect([isNear(checked), checked]).toEqual([true, checked]);
+  },
+);
