@@ -88,8 +88,7 @@ test("the form is the caller's, and the trust's only where the caller leaves it 
 });
 
 test("nothing is asked before what was known of an origin is loaded", async () => {
-  let loaded = () => {};
-  const ready = new Promise<void>((resolve) => (loaded = resolve));
+  const { promise: ready, resolve: loaded } = Promise.withResolvers<void>();
   const { trust } = saying({ ready, verdict: believed });
   let requests = 0;
   const ask = (): Promise<Answer> => Promise.resolve(protobuf(active)).finally(() => (requests += 1));
@@ -216,6 +215,6 @@ test("nobody needs to listen", async () => {
 
 test("one answer that is enough is weighed at once", () => {
   const { trust } = saying({ verdict: believed });
-  const ask = (): Promise<Answer> => Promise.reject(new Error("one request too many"));
-  expect(weigh({ trust, origin, schema, prefers: "auto", ask }, "protobuf", a)).toEqual({ message: active, answer: a });
+  const asking = { trust, origin, schema, prefers: "auto", ask: () => Promise.reject(none) } as const;
+  expect(weigh<typeof schema, Answer>(asking, "protobuf", a)).toEqual({ message: active, answer: a });
 });
