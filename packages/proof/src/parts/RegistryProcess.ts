@@ -7,6 +7,7 @@ import { freePort } from "@bytenite-engines/bench/workerd";
 import type { FaultRule } from "@bytenite-engines/registry/testing";
 import { seriesIn, type Series } from "./Series.ts";
 
+const heapProbe = new URL("heapProbe.ts", import.meta.url).href;
 const main = fileURLToPath(new URL("../../../registry/src/main.ts", import.meta.url));
 
 /** How long answers under way may take when it is stopped, in milliseconds. */
@@ -50,14 +51,16 @@ export class RegistryProcess implements AsyncDisposable {
   async start(): Promise<void> {
     const { config, database } = this.#files;
     const flags = ["--config", config, "--port", `${this.#port}`, "--database", database, "--faults", "on"];
-    const child = spawn(process.execPath, [main, ...flags], {
-      stdio: ["ignore", "pipe", "inherit"],
+    const child = spawn(process.execPath, ["--expose-gc", "--import", heapProbe, main, ...flags], {
+      stdio: ["ignore", "pipe", "inherit", "ipc"],
       env: { ...process.env, BYTENITE_REGISTRY_KEY: this.#files.key },
     });
     this.#child = child;
-    const ready = await Promise.race([once(child.stdout, "data"), once(child, "exit")]);
+    const { stdout } = child;
+    if (stdout === null) throw new Error("the registry has no output");
+    const ready = await Promise.race([once(stdout, "data"), once(child, "exit")]);
     if (!String(ready[0]).startsWith("ready ")) throw new Error("the registry did not start");
-    child.stdout.resume();
+    stdout.resume();
   }
 
   /** Ends it: as an operator does, or as `kill -9` does. */
@@ -72,6 +75,16 @@ export class RegistryProcess implements AsyncDisposable {
 
   async metrics(): Promise<ReadonlyArray<Series>> {
     return seriesIn(await (await fetch(`${this.origin}/metrics`)).text());
+  }
+
+  /** Collects its garbage; heap that is in use then, in MiB. */
+  async heapMib(): Promise<number> {
+    const child = this.#child;
+    if (child === undefined) throw new Error("the registry is ended");
+    const told = once(child, "message");
+    child.send("heap");
+    const [{ heapBytes }] = (await told) as [{ readonly heapBytes: number }];
+    return heapBytes / 2 ** 20;
   }
 
   /** Puts these faults in the place of all others. */

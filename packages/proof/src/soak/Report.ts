@@ -81,10 +81,12 @@ const memoryLines = (samples: ReadonlyArray<Sample>): ReadonlyArray<Line> => {
         ({ from, to }) => to <= from * (1 + maxGrowth) + slackMib,
       ),
     ),
-    growthLine(
-      "heap of the client after collection, MiB",
-      old.map(({ client }) => client.heapMib),
-      ({ from, to }) => to <= from * (1 + maxGrowth) + slackMib / 4,
+    ...(["client", "registry"] as const).map((name) =>
+      growthLine(
+        `heap of the ${name} after collection, MiB`,
+        old.map((sample) => sample[name].heapMib),
+        ({ from, to }) => to <= from * (1 + maxGrowth) + slackMib / 4,
+      ),
     ),
     ...processes.map((name) =>
       growthLine(

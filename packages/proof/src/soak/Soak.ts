@@ -32,7 +32,7 @@ export interface SoakOptions {
 export interface Sample {
   readonly client: Footprint & { readonly heapMib: number };
   readonly edge: Footprint;
-  readonly registry: Footprint;
+  readonly registry: Footprint & { readonly heapMib: number };
   /** Whether processes were ended in this round, or since: their memory says nothing yet. */
   readonly isYoung: boolean;
 }
@@ -102,13 +102,13 @@ export const soak = async ({ ms, rounds, seed, onProgress }: SoakOptions): Promi
       ...amiss.map((text) => `round ${index + 1} (${round.name}, ${round.disruption ?? "no disruption"}): ${text}`),
     );
     const isYoung = plan.slice(index).some(({ disruption }) => disruption !== undefined);
-    const sample = sampleOf(edge, registry, isYoung);
+    const sample = await sampleOf(edge, registry, isYoung);
     samples.push(sample);
     onProgress(
       `${index + 1}/${rounds} ${round.name}${round.disruption === undefined ? "" : `, ${round.disruption}`}: ` +
         `${counts.answered - before.answered} answers, ${findings.failures} failed, ${findings.wrongs} wrong so far; ` +
         `MiB: client ${sample.client.residentMib.toFixed(0)} (heap ${sample.client.heapMib.toFixed(0)}), ` +
-        `edge ${sample.edge.residentMib.toFixed(0)}, registry ${sample.registry.residentMib.toFixed(0)}`,
+        `edge ${sample.edge.residentMib.toFixed(0)}, registry ${sample.registry.residentMib.toFixed(0)} (heap ${sample.registry.heapMib.toFixed(1)})`,
     );
     before = counts;
   }
@@ -134,9 +134,10 @@ const quiet = async (ledger: Ledger): Promise<void> => {
   }
 };
 
-const sampleOf = (edge: Edge, registry: RegistryProcess, isYoung: boolean): Sample => ({
+/** Garbage is collected first: how much of it lies about says nothing of what is held. */
+const sampleOf = async (edge: Edge, registry: RegistryProcess, isYoung: boolean): Promise<Sample> => ({
   client: { heapMib: ownHeapMib(), ...footprintOf(process.pid) },
   edge: footprintOf(edge.pid ?? 0),
-  registry: footprintOf(registry.pid ?? 0),
+  registry: { heapMib: await registry.heapMib(), ...footprintOf(registry.pid ?? 0) },
   isYoung,
 });
