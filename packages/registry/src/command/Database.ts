@@ -10,6 +10,7 @@ import { BackupError } from "../manage/Backup.ts";
 import { ExportError } from "../manage/Export.ts";
 import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
 import { databaseProblem } from "./Problem.ts";
+import { flagError } from "./Suggestion.ts";
 import { ToldError, UsageError } from "./Told.ts";
 
 /** What stands on a command line. */
@@ -38,7 +39,7 @@ export const flagsOf = (
       isOn: (name) => values[name] === true,
     };
   } catch (error) {
-    throw new UsageError((error as Error).message);
+    throw flagError(error, ["database", ...texts, ...switches]);
   }
 };
 

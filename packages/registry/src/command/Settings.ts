@@ -8,6 +8,7 @@ import { makeFaults, type Faults } from "../faults/Faults.ts";
 import { defaultLimits } from "../node/ServerLimits.ts";
 import type { RegistryOptions } from "../node/Registry.ts";
 import { pathOrDefault } from "./Database.ts";
+import { flagError } from "./Suggestion.ts";
 import { UsageError } from "./Told.ts";
 import { tokensIn } from "./Tokens.ts";
 
@@ -79,26 +80,25 @@ export const settingsOf = async (
   };
 };
 
+const options = {
+  config: { type: "string" },
+  port: { type: "string" },
+  host: { type: "string" },
+  "admin-port": { type: "string" },
+  database: { type: "string" },
+  tokens: { type: "string" },
+  "access-log": { type: "string" },
+  faults: { type: "string" },
+  "field-numbers": { type: "string" },
+  "no-schema-digest": { type: "boolean", default: false },
+  "no-trial": { type: "boolean", default: false },
+} as const;
+
 const flagsIn = (args: ReadonlyArray<string>) => {
   try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        config: { type: "string" },
-        port: { type: "string" },
-        host: { type: "string" },
-        "admin-port": { type: "string" },
-        database: { type: "string" },
-        tokens: { type: "string" },
-        "access-log": { type: "string" },
-        faults: { type: "string" },
-        "field-numbers": { type: "string" },
-        "no-schema-digest": { type: "boolean", default: false },
-        "no-trial": { type: "boolean", default: false },
-      },
-    }).values;
+    return parseArgs({ args: [...args], options }).values;
   } catch (error) {
-    throw new UsageError((error as Error).message);
+    throw flagError(error, Object.keys(options));
   }
 };
 

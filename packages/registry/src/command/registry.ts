@@ -1,5 +1,6 @@
 // Decides: what `bne registry ...` and `pnpm registry ...` understand.
-import { ToldError, UsageError } from "./Told.ts";
+import { didYouMean } from "./Suggestion.ts";
+import { tellFailure, ToldError, UsageError, type Telling } from "./Told.ts";
 
 /** Help for all of it. */
 export const registryUsage = `Usage: registry COMMAND [--database FILE] [options]   (or REGISTRY_DATABASE; default .data/registry.sqlite)
@@ -33,6 +34,8 @@ Let in
   users                    who there is
   token create|list|revoke ID    tokens for the API; --user NAME --label TEXT --expires-in DAYS
   key create|list|revoke ID      API keys, exchanged at /v1/auth/access_token
+
+  --output json            failures as one object of JSON on stderr, whatever the command; or BYTENITE_OUTPUT=json
 
 BYTENITE_REGISTRY_KEY      key for secrets at rest and for access tokens, at least 32 characters
 `;
@@ -72,7 +75,8 @@ const commands: Readonly<Record<string, Command>> = {
  * Runs a command line: `args` is what comes after `registry`. Data goes to stdout, everything else to stderr. Resolves to
  * the exit code: 0, 1 when it failed, 2 for a wrong command line.
  */
-export const runRegistry = async (args: ReadonlyArray<string>): Promise<number> => {
+export const runRegistry = async (given: ReadonlyArray<string>): Promise<number> => {
+  const { args, telling } = tellingOf(given);
   const [first = "serve", ...rest] = args;
   if (first === "help" || args.includes("--help") || args.includes("-h")) {
     process.stdout.write(registryUsage);
@@ -80,17 +84,28 @@ export const runRegistry = async (args: ReadonlyArray<string>): Promise<number> 
   }
   const command = first.startsWith("-") ? serve : Object.hasOwn(commands, first) ? commands[first] : undefined;
   try {
-    if (command === undefined) throw new UsageError(`there is no command ${JSON.stringify(first)}`);
+    if (command === undefined) {
+      throw new UsageError(
+        `there is no command ${JSON.stringify(first.slice(0, 100))}`,
+        didYouMean(first, [...Object.keys(commands), "help"]),
+      );
+    }
     return await command(first.startsWith("-") ? args : rest);
   } catch (error) {
-    if (error instanceof UsageError) {
-      process.stderr.write(`registry: ${error.message}\nSee registry --help.\n`);
-      return 2;
-    }
     // A path that is not there, and what was made to be told. Anything else is a fault of ours, and shows where.
     const told = error instanceof ToldError || (error as NodeJS.ErrnoException).code !== undefined;
     if (!told) throw error;
-    process.stderr.write(`registry: ${(error as Error).message}\n`);
-    return 1;
+    return tellFailure(error as Error, telling);
   }
+};
+
+/** Takes `--output json` out of a command line: it says how failures are told, whatever the command. So does BYTENITE_OUTPUT. */
+const tellingOf = (
+  given: ReadonlyArray<string>,
+): { readonly args: ReadonlyArray<string>; readonly telling: Telling } => {
+  const at = given.findIndex((arg) => arg === "--output=json" || arg === "--output" || arg === "-o");
+  const length = given[at] === "--output=json" ? 1 : 2;
+  const isJson = at >= 0 && (length === 1 || given[at + 1] === "json");
+  if (isJson) return { args: given.toSpliced(at, length), telling: "json" };
+  return { args: given, telling: process.env["BYTENITE_OUTPUT"] === "json" ? "json" : "text" };
 };
