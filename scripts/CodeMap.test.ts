@@ -28,19 +28,12 @@ test("every file but tests begins by saying what it decides", () => {
   expect(files.filter(({ path, decides }) => mustSay(path) && decides === undefined)).toEqual([]);
 });
 
-/** Longer than that without a reason, and still to be split. */
-const toSplit = new Set([
-  "packages/core/src/trust/WireTrust.test.ts",
-  "packages/registry/src/api/Routes.test.ts",
-  "packages/registry/test/serving.test.ts",
-]);
-
 test(`a file of more than ${maxLines} lines says why at its top`, () => {
   const long = files.filter(({ path }) => {
     const source = readFileSync(join(root, path), "utf8");
     return source.split("\n").length - 1 > maxLines && !/More than 200 lines: \S/.test(headOf(source));
   });
-  expect(long.map(({ path }) => path).filter((path) => !toSplit.has(path))).toEqual([]);
+  expect(long.map(({ path }) => path)).toEqual([]);
 });
 
 test("what ARCHITECTURE.md calls a room of core is a file there", () => {

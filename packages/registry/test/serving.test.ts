@@ -1,3 +1,4 @@
+// `registry serve` as a process. More than 200 lines: it is one command, and each test starts it.
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";

@@ -1,3 +1,4 @@
+// More than 200 lines: all of it looks at one trust through the same scripted account of numbers.
 // When the memory of a client believes, doubts, witnesses and asks for JSON. The account of the numbers says what each test
 // wants, so that only the memory is left.
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";

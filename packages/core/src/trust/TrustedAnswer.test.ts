@@ -1,3 +1,4 @@
+// More than 200 lines: every way through one function, with the same scripted trust.
 // Which requests one reading takes, and what it hands out, whatever the trust says: here it says what each test wants.
 import { create, toBinary, type MessageShape } from "@bufbuild/protobuf";
 import { EngineMessageSchema as schema } from "@bytenite-engines/proto";

@@ -1,3 +1,4 @@
+// Trust as a client uses it, against servers of all numberings. More than 200 lines: they share those servers.
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { FieldDescriptorProto_Type } from "@bufbuild/protobuf/wkt";

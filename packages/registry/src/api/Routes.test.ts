@@ -1,3 +1,4 @@
+// What the routes answer, request by request. More than 200 lines: one site with the same users and engines under all of it.
 import { decode, offered, schemaDigestHeader, schemaDigests } from "@bytenite-engines/core/wire";
 import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
 import { expect, test } from "vitest";
