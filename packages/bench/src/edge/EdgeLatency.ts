@@ -23,7 +23,7 @@ export const edgeLatency: Figure = {
     for (let round = 0; round <= rounds; round++) {
       for (const [name, values] of Object.entries(p99s)) {
         const target = { port: standalone.ports[name] ?? 0, path: listPath, authorization: "bench-token" };
-        const latencies = await atRate(target, 3_000, effort === "quick" ? 1_500 : 4_000);
+        const latencies = await atRate(target, 3_000, effort === "quick" ? 1_000 : 4_000);
         if (round > 0) values.push(latencies[Math.floor(latencies.length * 0.99)] ?? Number.NaN);
       }
     }
