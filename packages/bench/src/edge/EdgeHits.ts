@@ -79,7 +79,7 @@ export const edgeHits: Figure = {
     const names = ["hello", "map", "match", "edge", "tier"];
     const contenders = names.map((name): Contender => ({ name, port: ports[name] ?? 0, pid }));
     for (const [name, peer] of peers) if (peer !== undefined) contenders.push({ name, port: peer.port, pid: peer.pid });
-    const bursts = await measure(contenders, effort === "quick" ? 8 : 60, effort === "quick" ? 150 : 300);
+    const bursts = await measure(contenders, effort === "quick" ? 6 : 60, effort === "quick" ? 150 : 300);
     for (const [, peer] of peers) await peer?.stop();
     upstream.stop();
     const cpu = (name: string): number => leastCpuUs(bursts.get(name));
