@@ -17,7 +17,7 @@ import { refuse, type Refusal } from "./Refusal.ts";
 import type { Rooms } from "./Rooms.ts";
 import type { Received, RequestContext } from "./Runtime.ts";
 import type { UpstreamFailure } from "./Upstream.ts";
-import { visitOf, type Visit } from "./Visit.ts";
+import { tokenToForward, visitOf, type Visit } from "./Visit.ts";
 
 /** Answers one request for the API, and writes down what happened. Not a promise where memory has the answer. */
 export const answerTo = (
@@ -55,8 +55,9 @@ const answerFromCache = async (
   context: RequestContext,
   observed: Observed,
 ): Promise<Response> => {
-  const { token, asked, control, route } = visit;
+  const { asked, control, route } = visit;
   const { identities, cache } = rooms;
+  const token = tokenToForward(visit);
   const identity = token === undefined ? undefined : (identities.recall(token) ?? (await identities.of(token)));
   const nowMs = rooms.now();
   if (identity === undefined || identity.expiresAtMs <= nowMs) return answerUncached(visit, rooms, context, observed);
