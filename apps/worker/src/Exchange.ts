@@ -15,6 +15,7 @@ import {
 import type { Config } from "./Config.ts";
 import { clientFields, entryFormat, inOtherForm, receivedHeaders, strongEtag, type Entry } from "./Entry.ts";
 import type { Identity } from "./Identity.ts";
+import { isReadable } from "./Readability.ts";
 import type { Route } from "./Route.ts";
 import type { AskUpstream, UpstreamAnswer } from "./Upstream.ts";
 
@@ -72,10 +73,14 @@ const entryOf = async (
   const control = responseControl(headers, policy);
   const freshness = within(freshnessOf(status, headers, control, answer, policy), identity?.expiresAtMs);
   const request = { method: "GET", control: question.control, authorized: true };
-  const storable =
-    identity !== undefined && status === 200 && storingRefusal(request, status, headers, control, policy) === undefined;
   const format = validated?.format ?? entryFormat(headers);
   const bytes = validated?.bytes ?? answer.bytes;
+  const lost = validated === undefined && isLost({ status, format, bytes });
+  const storable =
+    identity !== undefined &&
+    status === 200 &&
+    !lost &&
+    storingRefusal(request, status, headers, control, policy) === undefined;
   const etag = status === 200 ? (validated?.client["etag"] ?? (await strongEtag(bytes, format))) : "";
   const entry: Entry = {
     owner: identity?.digest ?? "",
@@ -85,7 +90,7 @@ const entryOf = async (
     askedFormat,
     format,
     received: [...headers],
-    client: clientFields(headers, clientControl(status, control, freshness), etag),
+    client: clientFields(headers, lost ? neverStored : clientControl(status, control, freshness), etag),
     bytes,
     freshness,
     fetchedAtMs: answer.requestTimeMs,
@@ -98,15 +103,22 @@ const entryOf = async (
   return entry;
 };
 
+/** Whether a success says nothing that could be read: it is passed on as it came, and is no news of the resource. */
+export const isLost = ({ status, format, bytes }: Pick<Entry, "status" | "format" | "bytes">): boolean =>
+  status === 200 && !isReadable(format, bytes);
+
 /** No answer is fresh for longer than its token lives (`exp`); how long it may be stale is seen to when it is used. */
 const within = (freshness: Freshness, expiresAtMs = Number.POSITIVE_INFINITY): Freshness => {
   const mostMs = Math.max(0, expiresAtMs - freshness.responseTimeMs) + freshness.initialAgeMs;
   return freshness.lifetimeMs <= mostMs ? freshness : { ...freshness, lifetimeMs: mostMs };
 };
 
+/** Cache-Control of what no client is to keep either. */
+const neverStored = "private, no-store";
+
 /** Cache-Control for the client: always private; how long, as the upstream or our defaults have it. */
 const clientControl = (status: number, control: ResponseControl, freshness: Freshness): string => {
-  if (control.noStore || (status !== 200 && !freshness.explicit)) return "private, no-store";
+  if (control.noStore || (status !== 200 && !freshness.explicit)) return neverStored;
   const seconds = Math.floor(freshness.lifetimeMs / 1000);
   return [
     "private",

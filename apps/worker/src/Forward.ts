@@ -2,7 +2,7 @@
 import type { Format } from "@bytenite-engines/core/wire";
 import { cacheKey } from "./CacheKey.ts";
 import type { Entry } from "./Entry.ts";
-import { exchange } from "./Exchange.ts";
+import { exchange, isLost } from "./Exchange.ts";
 import type { Identity } from "./Identity.ts";
 import type { Fetched, Rooms } from "./Rooms.ts";
 import type { RequestContext } from "./Runtime.ts";
@@ -28,6 +28,9 @@ const maxFollowed = 2;
 
 /** Statuses after which the stored object stays: the upstream did not speak about the resource. */
 const aboutTheServer: ReadonlySet<number> = new Set([408, 425, 429]);
+
+/** Whether an answer that may not be stored says that what is stored is no longer so. */
+const isNews = (entry: Entry): boolean => entry.status < 500 && !aboutTheServer.has(entry.status) && !isLost(entry);
 
 /** The answer, and whether it was another request's exchange. Never rejects. */
 export const forward = async (
@@ -74,9 +77,9 @@ const lead = (errand: Errand, identity: Identity, rooms: Rooms, context: Request
   return work;
 };
 
-/** Others may have an answer that may be stored, and an error; not one that is for a single request. */
-const mayBeShared = (fetched: Extract<Fetched, { readonly entry: Entry }>): boolean =>
-  fetched.entry.storable || fetched.status >= 400;
+/** Others may have an answer that may be stored, and a failure; not one that is for a single request. */
+const mayBeShared = ({ entry, status }: Extract<Fetched, { readonly entry: Entry }>): boolean =>
+  entry.storable || status >= 400 || isLost(entry);
 
 const fetchAndStore = async (errand: Errand, rooms: Rooms, context: RequestContext): Promise<Fetched> => {
   const { visit, identity } = errand;
@@ -119,7 +122,7 @@ const keep = async (errand: Errand, identity: Identity, entry: Entry, rooms: Roo
   } else if (entry.status === 401 || entry.status === 403) {
     rooms.collapse.close(identity.digest);
     await rooms.cache.turnAway(identity, rooms.now());
-  } else if (entry.status < 500 && !aboutTheServer.has(entry.status) && !errand.visit.control.noStore) {
+  } else if (isNews(entry) && !errand.visit.control.noStore) {
     await rooms.cache.drop(identity, route);
   }
 };
