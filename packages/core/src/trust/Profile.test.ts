@@ -103,6 +103,12 @@ test.for<[string, ReadonlyArray<string>, unknown, string]>([
   ["a type that cannot be", [...fields, "name", "type"], "bool", "is none of string"],
   ["one number twice", [...fields, "name", "number"], 2, "the same number"],
   ["an unknown number of ours", ["messages", "bytenite.engine.Engine", "unknown"], [7], "unknown and a field's"],
+  [
+    "more numbers than are ever learned",
+    ["messages", "bytenite.engine.Engine", "unknown"],
+    Array.from({ length: 512 }, (_, index) => 1000 + index),
+    "more than 512 numbers",
+  ],
   ["unknown numbers that are none", ["messages", "bytenite.engine.Engine", "unknown"], 7, '"unknown"'],
   ["a number never seen", [...fields, "name", "seen"], 0, "never seen"],
   ["a field seen without a number", [...fields, "name", "number"], undefined, 'neither "number" nor "candidates"'],

@@ -3,6 +3,7 @@ import { ScalarType, type DescField, type DescMessage } from "@bufbuild/protobuf
 import { endpoints } from "../Endpoint.ts";
 import { evidenceOf, messagesOf, type Candidate, type Evidence, type MessageEvidence } from "./Evidence.ts";
 import { encodingsOf, type Encoding } from "./FieldMatch.ts";
+import { maxNumbers } from "./Pair.ts";
 import { solve } from "./Solution.ts";
 
 /** What the first key of a profile says. */
@@ -137,6 +138,7 @@ const messageEvidence = (schema: DescMessage, profile: ProfileMessage): MessageE
   for (const number of unknown) assertNumber(number, `${at}: "unknown"`);
   const held = [...fields.values()].flatMap(({ candidates }) => candidates.map(({ number }) => number));
   const evidence = { records: witnessed, numbers: new Set([...held, ...unknown]), fields };
+  if (evidence.numbers.size > maxNumbers) throw new ProfileError(`${at} has more than ${maxNumbers} numbers`);
   const clash = unknown.find((number) => held.includes(number));
   if (clash !== undefined) throw new ProfileError(`${at}: number ${clash} is unknown and a field's at once`);
   if (solve(schema, evidence) === undefined) throw new ProfileError(`${at}: two fields have the same number`);

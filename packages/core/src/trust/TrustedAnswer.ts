@@ -1,8 +1,9 @@
 // Decides: in which order the two forms of an answer are read so that the caller gets right data for the fewest requests.
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import type { Format } from "../MediaType.ts";
-import { sameBytes, sameMessage } from "./Sameness.ts";
+import { sameMessage } from "./Sameness.ts";
 import type { ProtobufAnswer, Trust, TrustNews } from "./Verdict.ts";
+import { sameWire } from "./WireFields.ts";
 
 /** One answer of the server, in the form in which it came. */
 export type FormedAnswer<D extends DescMessage> =
@@ -145,7 +146,7 @@ const settle = async <D extends DescMessage, A extends FormedAnswer<D>>(
   if (second?.format !== "protobuf" || fits(second, firstJson)) return;
   const secondJson = await attempt(asking, "json", true);
   if (secondJson?.format !== "json" || fits(second, secondJson.message)) return;
-  const isSteady = sameBytes(first.bytes, second.bytes) && sameMessage(schema, firstJson, secondJson.message);
+  const isSteady = sameWire(first.bytes, second.bytes) && sameMessage(schema, firstJson, secondJson.message);
   if (!isSteady) return;
   const { digest, bytes } = second;
   for (const news of trust.blame(origin, schema, { digest, bytes, json: secondJson.message })) onNews?.(news);

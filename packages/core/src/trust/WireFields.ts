@@ -1,5 +1,6 @@
 // Decides: what a protobuf message carries when nothing is known of its schema: numbers, wire types, bytes.
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+import { sameBytes, sameLink } from "./Sameness.ts";
 
 /** One occurrence of a field: its wire type, and its bytes without tag and length. */
 export interface Occurrence {
@@ -36,4 +37,28 @@ export const tryWireFields = (payloads: ReadonlyArray<Uint8Array>): WireFields |
   } catch {
     return undefined;
   }
+};
+
+/** Nesting that is looked into; the contract has less. */
+const maxDepth = 8;
+const text = new TextDecoder();
+
+/** Whether two protobuf messages carry the same at the same numbers, but for links that were signed anew. */
+export const sameWire = (a: Uint8Array, b: Uint8Array, depth = maxDepth): boolean => {
+  if (sameBytes(a, b)) return true;
+  const one = depth === 0 ? undefined : tryWireFields([a]);
+  const other = one && tryWireFields([b]);
+  if (one === undefined || one.size !== other?.size) return false;
+  return [...one].every(([number, occurrences]) => {
+    const others = other.get(number);
+    return (
+      occurrences.length === others?.length && occurrences.every((own, at) => sameOccurrence(own, others[at], depth))
+    );
+  });
+};
+
+const sameOccurrence = (a: Occurrence, b: Occurrence | undefined, depth: number): boolean => {
+  if (a.wireType !== b?.wireType) return false;
+  if (a.wireType !== WireType.LengthDelimited) return sameBytes(a.data, b.data);
+  return sameLink(text.decode(a.data), text.decode(b.data)) || sameWire(a.data, b.data, depth - 1);
 };
