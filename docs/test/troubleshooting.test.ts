@@ -115,7 +115,7 @@ test("the registry refuses with the messages of the page, and with no others", (
 test("a registry that does not start says one of the sentences of the page", () => {
   const commands = textsAfter(["packages/registry/src/command/serve.ts"], /\) return /);
   const files = textsAfter(["packages/registry/src/command/Problem.ts"], / {2}\d+: /);
-  const keys = textsAfter(["packages/registry/src/api/SecretBox.ts"], /(?:KeyError\(|problem = )/);
+  const keys = textsAfter(sources("packages/registry/src/api/{KeyCheck,SecretBox}.ts"), /(?:KeyError\(\s*|problem = )/);
   const shown = rowsBelow("When the registry does not start").map(([message]) => code(message));
   expect(shown.toSorted()).toEqual([...commands, ...files, ...keys].toSorted());
 });

@@ -36,13 +36,14 @@ const readiness = async (sql: SqlPort): Promise<Response> => {
 const build = async (env: Env): Promise<Handler> => {
   const sql = makeD1Port(env.DB);
   const key = env.BYTENITE_REGISTRY_KEY || undefined;
-  await migrate(sql, Date.now());
+  const box = key === undefined ? undefined : await makeSecretBox(key);
+  await migrate(sql, Date.now(), box);
   const limit = { perSecond: Number(env.RATE_PER_SECOND), burst: Number(env.RATE_BURST ?? env.RATE_PER_SECOND) };
   return fetchHandler(
     makeSite({
       sql,
       wire: makeWire(),
-      box: key === undefined ? undefined : await makeSecretBox(key),
+      box,
       // Isolates come and go: without a key that they share, a token would be good in one of them only.
       accessTokens: key === undefined ? undefined : await makeAccessTokens(key),
       accepts: ["token"],

@@ -15,9 +15,9 @@ export const key = "a key for tests, which is no secret";
 /** Users, their tokens, API keys and engines, as SQL, one statement per line. */
 export const seedSql = async (): Promise<string> => {
   const file = openSqlite(":memory:");
-  await migrate(file.port, 0);
-  const now = Date.UTC(2025, 4, 1);
   const box = await makeSecretBox(key);
+  await migrate(file.port, 0, box);
+  const now = Date.UTC(2025, 4, 1);
   const alice = ensureUser(file, "alice", now);
   const bob = ensureUser(file, "bob", now);
   await addCredential(file, alice, "token", "token-of-alice", now);

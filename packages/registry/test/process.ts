@@ -21,6 +21,7 @@ const start = (args: ReadonlyArray<string>, environment: Environment, cwd?: stri
 /** Runs a command to its end. */
 export const run = async (args: ReadonlyArray<string>, environment: Environment = {}, stdin = ""): Promise<Ended> => {
   const child = start(args, environment);
+  onTestFinished(() => void child.kill("SIGKILL"));
   let stdout = "";
   let stderr = "";
   child.stdout?.on("data", (chunk: Buffer) => (stdout += chunk.toString()));

@@ -1,4 +1,6 @@
 // Decides: the tables, and how an older file becomes a current one.
+import { assertKey, rememberKey } from "./KeyCheck.ts";
+import type { SecretBox } from "./SecretBox.ts";
 import type { SqlPort, Statement } from "./SqlPort.ts";
 
 const firstTables: ReadonlyArray<string> = [
@@ -63,8 +65,13 @@ function totals(name: string, event: string, row: "old" | "new", sign: "+" | "-"
   ];
 }
 
+/** What tells the operator's key from another one, before that is used. */
+const keyCheck: ReadonlyArray<string> = [
+  "CREATE TABLE key_check (one INTEGER PRIMARY KEY CHECK (one = 1), sealed BLOB NOT NULL) STRICT",
+];
+
 /** Each entry takes the database from its index to the next version. Entries are never changed, only added. */
-export const migrations: ReadonlyArray<ReadonlyArray<string>> = [firstTables];
+export const migrations: ReadonlyArray<ReadonlyArray<string>> = [firstTables, keyCheck];
 
 const versionTable = "CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL)";
 
@@ -88,10 +95,14 @@ export class NewerDatabaseError extends Error {
   }
 }
 
-/** Brings the database up to date. Answers whether it was new (had no tables at all). Safe to run from two sides at once. */
-export const migrate = async (sql: SqlPort, now: number): Promise<{ readonly wasNew: boolean }> => {
+/**
+ * Brings the database up to date. Answers whether it was new (had no tables at all). Safe to run from two sides at once.
+ * With a box, its key is checked first: another one than that of the database is a KeyError, and nothing is written.
+ */
+export const migrate = async (sql: SqlPort, now: number, box?: SecretBox): Promise<{ readonly wasNew: boolean }> => {
   const found = await versionOf(sql);
   if (found > migrations.length) throw new NewerDatabaseError(found);
+  const isKnown = box === undefined || (await assertKey(sql, box));
   for (let version = found; version < migrations.length; version++) {
     const first = version === 0 ? [{ sql: versionTable, values: [] }] : [];
     try {
@@ -100,6 +111,7 @@ export const migrate = async (sql: SqlPort, now: number): Promise<{ readonly was
       if ((await versionOf(sql)) <= version) throw error;
     }
   }
+  if (!isKnown) await rememberKey(sql, box);
   return { wasNew: found === 0 };
 };
 

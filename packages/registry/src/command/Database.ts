@@ -57,18 +57,23 @@ export const pathOrDefault = (given: string | undefined): string => {
 /** The path of the database that a command line means. */
 export const databasePath = (flags: Flags): string => pathOrDefault(flags.text("database"));
 
+/** The box of the key in the environment, if there is one. Rejects with KeyError. */
+export const environmentBox = async (): Promise<SecretBox | undefined> => {
+  const key = process.env["BYTENITE_REGISTRY_KEY"] || undefined;
+  return key === undefined ? undefined : makeSecretBox(key);
+};
+
 /** Works on a database, which is made when it does not exist, and closes it. */
 export const withDatabase = async <A>(
   flags: Flags,
   work: (file: SqliteFile, box: SecretBox | undefined) => Promise<A>,
 ): Promise<A> => {
   const path = databasePath(flags);
-  const key = process.env["BYTENITE_REGISTRY_KEY"] || undefined;
   let file: SqliteFile | undefined;
   try {
-    const box = key === undefined ? undefined : await makeSecretBox(key);
+    const box = await environmentBox();
     file = openSqlite(path);
-    await migrate(file.port, Date.now());
+    await migrate(file.port, Date.now(), box);
     return await work(file, box);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ERR_SQLITE_ERROR") {
@@ -81,7 +86,7 @@ export const withDatabase = async <A>(
 };
 
 /** Failures of what commands are made of, as the operator is told them. */
-const toldOf = (error: unknown): unknown =>
+export const toldOf = (error: unknown): unknown =>
   error instanceof Error && telling.some((kind) => error instanceof kind)
     ? new ToldError(error.message, { cause: error })
     : error;

@@ -2,8 +2,8 @@
 import { existsSync } from "node:fs";
 import { listUsers } from "../manage/Accounts.ts";
 import { backUp, BackupError, restore as restoreFrom } from "../manage/Backup.ts";
-import { databasePath, flagsOf, withDatabase } from "./Database.ts";
-import { ToldError, UsageError } from "./Told.ts";
+import { databasePath, environmentBox, flagsOf, toldOf, withDatabase } from "./Database.ts";
+import { UsageError } from "./Told.ts";
 
 /** Copies the database into a file. */
 export const backup = async (args: ReadonlyArray<string>): Promise<number> => {
@@ -30,9 +30,11 @@ export const restore = async (args: ReadonlyArray<string>): Promise<number> => {
       }
     });
   }
-  const { users, engines } = await restoreFrom(path, target).catch((error: unknown) => {
-    throw error instanceof BackupError ? new ToldError(error.message) : error;
-  });
+  const { users, engines } = await environmentBox()
+    .then((box) => restoreFrom(path, target, box))
+    .catch((error: unknown) => {
+      throw toldOf(error);
+    });
   process.stdout.write(`restored ${engines} engines of ${users} users from ${path}\n`);
   return 0;
 };

@@ -2,7 +2,9 @@
 import { access, constants, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { backup, type DatabaseSync } from "node:sqlite";
+import { assertKey } from "../api/KeyCheck.ts";
 import { migrations } from "../api/Migrations.ts";
+import type { SecretBox } from "../api/SecretBox.ts";
 import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
 
 /** Pages per step: all of them, so that a copy is one snapshot, whatever is written meanwhile. */
@@ -51,13 +53,15 @@ export const backUp = async (database: DatabaseSync, path: string): Promise<Back
 
 /**
  * Puts the contents of a backup into a database, in one transaction: others that have it open see the old or the new
- * contents, and so does whoever opens it after a crash. The backup is checked first.
+ * contents, and so does whoever opens it after a crash. The backup is checked first; with a box, that its key is the one
+ * of the backup, too. Rejects with BackupError or KeyError.
  */
-export const restore = async (path: string, target: string): Promise<BackupSummary> => {
+export const restore = async (path: string, target: string, box?: SecretBox): Promise<BackupSummary> => {
   if (await isSame(path, target)) throw new BackupError(`${path} is the database itself`);
   const source = opened(path);
   try {
     const summary = contentsOf(source.database, path);
+    if (box !== undefined) await assertKey(source.port, box);
     await backup(source.database, target, { rate: pagesPerStep });
     return summary;
   } finally {

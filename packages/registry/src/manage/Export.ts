@@ -45,6 +45,7 @@ const withToken = async (json: string, secret: Uint8Array, box: SecretBox): Prom
 };
 
 const tables = {
+  key_check: ["one", "sealed"],
   users: ["number", "id", "name", "created_at"],
   credentials: ["id", "user", "kind", "selector", "digest", "label", "created_at", "expires_at", "revoked_at"],
   engines: ["number", ...engineColumns],
@@ -52,7 +53,7 @@ const tables = {
 
 /**
  * SQL statements, one per line, that make an empty database into this one: tables, users, API keys and tokens (their
- * digests), engines with their sealed secrets, deleted ones too. Trial and configured tokens stay behind. For
+ * digests), engines with their sealed secrets, deleted ones too, and what tells the key. Trial and configured tokens stay behind. For
  * `wrangler d1 execute --file`, which takes no BEGIN.
  */
 export const exportSql = function* (file: SqliteFile, now: number): Generator<string> {

@@ -80,7 +80,7 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
     const box = options.key === undefined ? undefined : await makeSecretBox(options.key);
     const file = openSqlite(options.database);
     closing.push(file.close);
-    const seeded = await filled(file, options, trial);
+    const seeded = await filled(file, box, options, trial);
     const { user, handlers } = await handlersOf(options, file, box, trial, closing);
     const limits = { ...defaultLimits, ...options.limits };
     let draining = false;
@@ -122,10 +122,11 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
 /** Brings the file up to date and puts into it what the options ask for. */
 const filled = async (
   file: SqliteFile,
+  box: SecretBox | undefined,
   options: RegistryOptions,
   trial: boolean,
 ): Promise<RunningRegistry["seeded"]> => {
-  const { wasNew } = await migrate(file.port, Date.now());
+  const { wasNew } = await migrate(file.port, Date.now(), box);
   await replaceConfigured(file, options.tokens ?? {}, Date.now());
   if (!wasNew || !trial) return {};
   await seedTrial(file, Date.now());

@@ -1,0 +1,55 @@
+// Decides: whether a key is the one of a database, before anything is written there under another one.
+import { secretPlace } from "./EngineRow.ts";
+import { bytesOf } from "./EngineStore.ts";
+import { KeyError, type SecretBox } from "./SecretBox.ts";
+import type { Row, SqlPort } from "./SqlPort.ts";
+
+/** Where the check value belongs: no engine has such a place. */
+const checkPlace = "key check";
+
+/** Whether the database knows its key by a check value. Throws KeyError when the box is one of another key. */
+export const assertKey = async (sql: SqlPort, box: SecretBox): Promise<boolean> => {
+  const tables = await rowsOf(sql, "SELECT name FROM sqlite_master WHERE type = 'table'");
+  const has = (table: string): boolean => tables.some(({ name }) => name === table);
+  if (has("key_check")) {
+    const [check] = await rowsOf(sql, "SELECT sealed FROM key_check");
+    if (check !== undefined) {
+      await assertOpens(box, check["sealed"], checkPlace);
+      return true;
+    }
+  }
+  if (has("engines")) {
+    // Older than the check value: what was sealed last says which key is in use.
+    const [engine] = await rowsOf(
+      sql,
+      `SELECT u.id, e.name, e.major, e.minor, e.secret FROM engines e JOIN users u ON u.number = e.owner
+       WHERE e.secret IS NOT NULL ORDER BY e.number DESC LIMIT 1`,
+    );
+    if (engine !== undefined) await assertOpens(box, engine["secret"], placeOf(engine));
+  }
+  return false;
+};
+
+/** Keeps a check value of the key, unless there is one already: then that one decides. Throws KeyError. */
+export const rememberKey = async (sql: SqlPort, box: SecretBox): Promise<void> => {
+  const sealed = await box.seal("", checkPlace);
+  const insert = "INSERT INTO key_check (one, sealed) VALUES (1, ?) ON CONFLICT DO NOTHING";
+  await sql.write([{ sql: insert, values: [sealed] }]);
+  await assertKey(sql, box);
+};
+
+const rowsOf = async (sql: SqlPort, text: string): Promise<ReadonlyArray<Row>> =>
+  (await sql.read([{ sql: text, values: [] }]))[0] ?? [];
+
+const placeOf = (engine: Row): string =>
+  secretPlace(String(engine["id"]), String(engine["name"]), `${String(engine["major"])}.${String(engine["minor"])}`);
+
+const assertOpens = async (box: SecretBox, sealed: unknown, place: string): Promise<void> => {
+  try {
+    await box.open(bytesOf(sealed) ?? new Uint8Array(), place);
+  } catch {
+    throw new KeyError(
+      "BYTENITE_REGISTRY_KEY is not the key of this database: set the one it was first used with, or none",
+    );
+  }
+};

@@ -1,0 +1,112 @@
+// The key of a database, told from another one by each command that opens it.
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { run, serve } from "./process.ts";
+
+const key = { BYTENITE_REGISTRY_KEY: "0123456789abcdef0123456789abcdef" };
+const another = { BYTENITE_REGISTRY_KEY: "another-key".repeat(4) };
+
+const refusal =
+  "registry: BYTENITE_REGISTRY_KEY is not the key of this database: set the one it was first used with, or none\n";
+
+let directory: string;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "registry-key-"));
+});
+
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+let databases = 0;
+
+/** A directory of its own, with a manifest that holds a secret, and where its database will be. */
+const fresh = async (): Promise<{ readonly place: string; readonly path: string; readonly manifest: string }> => {
+  const place = join(directory, String(databases++));
+  await mkdir(place);
+  const manifest = join(place, "manifest.json");
+  await writeFile(manifest, JSON.stringify({ name: "sealed", version: "0.10", platform_config: { token: "hunter2" } }));
+  return { place, path: join(place, "x.sqlite"), manifest };
+};
+
+/** Every file of a directory with its contents. */
+const contentsOf = async (place: string): Promise<Record<string, string>> => {
+  const names = await readdir(place);
+  return Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, await readFile(join(place, name), "latin1")] as const)),
+  );
+};
+
+const importing = (manifest: string, path: string): ReadonlyArray<string> => [
+  "import",
+  manifest,
+  "--user",
+  "carol",
+  "--database",
+  path,
+];
+
+/** What registries left that did not keep a check value. */
+const withoutCheckValue = (path: string): void => {
+  const database = new DatabaseSync(path);
+  database.exec("DROP TABLE key_check; DELETE FROM migrations WHERE version = 2; VACUUM");
+  database.close();
+};
+
+test("another key is refused by every command, before it writes anything", async () => {
+  const { place, path, manifest } = await fresh();
+  expect((await run(importing(manifest, path), key)).code).toBe(0);
+  const before = await contentsOf(place);
+  for (const args of [
+    ["serve", "--port", "0", "--database", path],
+    importing(manifest, path),
+    ["import", "-", "--user", "carol", "--database", path],
+    ["export", "--with-secrets", "--database", path],
+    ["token", "create", "--user", "carol", "--database", path],
+    ["backup", join(place, "copy.sqlite"), "--database", path],
+  ]) {
+    expect(await run(args, another, '{"name":"a","version":"0.1"}')).toEqual({ code: 1, stdout: "", stderr: refusal });
+    expect(await contentsOf(place)).toEqual(before);
+  }
+  expect((await run(["export", "--with-secrets", "--database", path], key)).stdout).toContain("hunter2");
+});
+
+test("a database knows its key from the first use on, with nothing sealed in it, and is served without one", async () => {
+  const { path } = await fresh();
+  expect((await run(["users", "--database", path])).code).toBe(0);
+  expect(await (await serve(["--database", path], key)).end("SIGTERM")).toBe(0);
+  expect((await run(["users", "--database", path], another)).stderr).toBe(refusal);
+  expect(await (await serve(["--database", path])).end("SIGTERM")).toBe(0);
+});
+
+test("a file without a check value is known by what is sealed in it, and keeps one from then on", async () => {
+  const { place, path, manifest } = await fresh();
+  await run(importing(manifest, path), key);
+  withoutCheckValue(path);
+  const before = await contentsOf(place);
+  expect((await run(["serve", "--port", "0", "--database", path], another)).stderr).toBe(refusal);
+  expect(await contentsOf(place)).toEqual(before);
+  expect((await run(["users", "--database", path], key)).stdout).toMatch(/^carol\t/);
+  const database = new DatabaseSync(path);
+  database.exec("DELETE FROM engines");
+  database.close();
+  expect((await run(["users", "--database", path], another)).stderr).toBe(refusal);
+});
+
+test("a backup knows its key, and is put in place under that key only", async () => {
+  const { place, path, manifest } = await fresh();
+  const copy = join(place, "copy.sqlite");
+  await run(importing(manifest, path), key);
+  await run(["backup", copy, "--database", path], key);
+  const other = join(place, "other.sqlite");
+  await run(["users", "--database", other], another);
+  const before = await contentsOf(place);
+  const refused = await run(["restore", copy, "--force", "--database", other], another);
+  expect([refused.code, refused.stderr]).toEqual([1, refusal]);
+  expect(await contentsOf(place)).toEqual(before);
+  expect((await run(["restore", copy, "--force", "--database", other], key)).code).toBe(0);
+  expect((await run(["users", "--database", other], another)).stderr).toBe(refusal);
+  expect((await run(["export", "--with-secrets", "--database", other], key)).stdout).toContain("hunter2");
+});
