@@ -28,8 +28,10 @@ import {
 import type { RequestContext } from "../src/Runtime.ts";
 import { Store, type Stored } from "./Store.ts";
 
-/** A shared cache at the edge. No default lifetimes, no guesses. */
-const policy: CachePolicy = { shared: true, targets: ["cdn-cache-control"] };
+/** The fraction that RFC 9111, 4.2.2 calls typical, for a day at most. */
+const heuristic = { fraction: 0.1, maxMs: 86_400_000 };
+/** A shared cache at the edge. No default lifetimes. */
+const policy: CachePolicy = { shared: true, targets: ["cdn-cache-control"], heuristic };
 const cacheName = "rfc-cache";
 const store = new Store();
 

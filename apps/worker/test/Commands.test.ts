@@ -122,7 +122,8 @@ test("rfc-cache forwards anything, stores by the rules of a shared cache, and in
   let count = 0;
   const server = createServer((request, response) => {
     count += 1;
-    response.setHeader("cache-control", request.url === "/private" ? "private, max-age=60" : "max-age=60");
+    if (request.url === "/old") response.setHeader("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT");
+    else response.setHeader("cache-control", request.url === "/private" ? "private, max-age=60" : "max-age=60");
     response.end(`${request.method} ${request.url} ${String(request.headers["x-any"] ?? "")} ${count}`);
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -142,4 +143,5 @@ test("rfc-cache forwards anything, stores by the rules of a shared cache, and in
   expect([await text("/private"), await text("/private")]).toEqual(["GET /private  4", "GET /private  5"]);
   expect(await text("/auth", { headers: { authorization: "x" } })).toBe("GET /auth  6");
   expect(await text("/auth")).toBe("GET /auth  7");
+  expect([await text("/old"), await text("/old")]).toEqual(["GET /old  8", "GET /old  8"]);
 });
