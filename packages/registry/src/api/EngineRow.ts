@@ -35,8 +35,9 @@ export const engineColumns = [
   "protobuf",
 ] as const;
 
-/** Inserts the row of a new engine. */
-export const insertEngineSql = `INSERT INTO engines (${engineColumns.join(", ")}) VALUES (${engineColumns.map(() => "?").join(", ")})`;
+/** Inserts the row of a new engine and gives its number; nothing where its owner has that version already. */
+export const insertEngineSql = `INSERT INTO engines (${engineColumns.join(", ")}) VALUES (${engineColumns.map(() => "?").join(", ")})
+  ON CONFLICT (owner, name, major, minor) WHERE deleted_at IS NULL DO NOTHING RETURNING number`;
 
 /** Where the sealed secret of an engine belongs. */
 export const secretPlace = (owner: string, name: string, version: string): string => `${owner}/${name}@${version}`;
@@ -69,8 +70,12 @@ export const assertTag = (engine: Engine): Version => {
 };
 
 /** The row of an engine, whose owner's row is `owner`; `secret` is what `sealSecret` made of it. Throws UnacceptableEngineError. */
-export const rowOf = (engine: Engine, owner: number, secret: Uint8Array | null): EngineRow => {
-  const version = assertTag(engine);
+export const rowOf = (
+  engine: Engine,
+  owner: number,
+  secret: Uint8Array | null,
+  version = assertTag(engine),
+): EngineRow => {
   const open = withoutSecret(engine);
   return [
     open.id,

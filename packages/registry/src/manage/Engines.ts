@@ -1,7 +1,7 @@
 // Decides: how engines are published, switched on and off, and deleted.
 import { clone, create, isMessage, type JsonObject, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { decodeJson, parseTag, parseVersion } from "@bytenite-engines/core/wire";
+import { decodeJson, parseTag, type Version } from "@bytenite-engines/core/wire";
 import { EngineSchema, type Engine } from "@bytenite-engines/proto";
 import {
   assertTag,
@@ -31,6 +31,7 @@ export interface Published {
 export interface PreparedEngine {
   readonly user: User;
   readonly engine: Engine;
+  readonly version: Version;
   readonly secret: Uint8Array | null;
 }
 
@@ -43,8 +44,8 @@ export const prepareEngine = (user: User, init: EngineInit, box: SecretBox | und
 export const prepareOwn = async (user: User, engine: Engine, box: SecretBox | undefined): Promise<PreparedEngine> => {
   engine.owner = user.id;
   engine.userName = user.name;
-  assertTag(engine);
-  return { user, engine, secret: await sealSecret(engine, box) };
+  const version = assertTag(engine);
+  return { user, engine, version, secret: await sealSecret(engine, box) };
 };
 
 const updateSql = `UPDATE engines SET ${engineColumns.map((column) => `${column} = ?`).join(", ")} WHERE number = ?`;
@@ -55,29 +56,51 @@ const selectVersion = `SELECT number, json, secret FROM engines
 /**
  * Publishes an engine inside a transaction. A version that exists already is overwritten: it keeps its id, its time of
  * creation, and its status and visibility unless the new one names them, and its revision goes up by one. The prepared
- * engine is used up by it.
+ * engine is used up by it. `expected` is a guess, and matters to speed alone.
  */
-export const publish = (run: Run, prepared: PreparedEngine, now: number): Published => {
-  const { engine, user } = prepared;
-  const version = parseVersion(engine.version) ?? { major: 0, minor: 0 };
+export const publish = (
+  run: Run,
+  prepared: PreparedEngine,
+  now: number,
+  expected: "new" | "known" = "known",
+): Published => {
+  const { engine, user, version } = prepared;
+  const { status } = engine;
+  // One that is deleted stands beside a live one of its version.
+  if (expected === "new" && engine.deletedAt === undefined && isInserted(run, prepared, now))
+    return outcome(engine, true);
   const [found] = run(selectVersion, user.number, engine.name, version.major, version.minor);
-  const before = found === undefined ? undefined : engineOf(found);
-  engine.id = before?.id ?? (engine.id || crypto.randomUUID());
-  engine.revision = before === undefined ? engine.revision || 1 : before.revision + 1;
-  engine.status ||= before?.status ?? "inactive";
-  engine.isPublic ||= before?.isPublic ?? false;
-  engine.createdAt = before?.createdAt ?? engine.createdAt ?? timestampFromMs(now);
-  engine.updatedAt = before === undefined ? (engine.updatedAt ?? timestampFromMs(now)) : timestampFromMs(now);
-  const row = rowOf(engine, user.number, prepared.secret);
-  if (found === undefined) run(insertEngineSql, ...row);
-  else run(updateSql, ...row, Number(found["number"]));
-  return {
-    tag: `${engine.name}@${engine.version}`,
-    id: engine.id,
-    revision: engine.revision,
-    created: before === undefined,
-  };
+  if (found === undefined) {
+    isInserted(run, prepared, now);
+    return outcome(engine, true);
+  }
+  const before = engineOf(found);
+  engine.id = before.id;
+  engine.revision = before.revision + 1;
+  engine.status = status || before.status;
+  engine.isPublic ||= before.isPublic;
+  engine.createdAt = before.createdAt ?? engine.createdAt ?? timestampFromMs(now);
+  engine.updatedAt = timestampFromMs(now);
+  run(updateSql, ...rowOf(engine, user.number, prepared.secret, version), Number(found["number"]));
+  return outcome(engine, false);
 };
+
+/** Fills in what a new engine does not name, and inserts it unless its version is there. */
+const isInserted = (run: Run, { engine, user, secret, version }: PreparedEngine, now: number): boolean => {
+  engine.id ||= crypto.randomUUID();
+  engine.revision ||= 1;
+  engine.status ||= "inactive";
+  engine.createdAt ??= timestampFromMs(now);
+  engine.updatedAt ??= timestampFromMs(now);
+  return run(insertEngineSql, ...rowOf(engine, user.number, secret, version)).length > 0;
+};
+
+const outcome = ({ name, version, id, revision }: Engine, created: boolean): Published => ({
+  tag: `${name}@${version}`,
+  id,
+  revision,
+  created,
+});
 
 const engineOf = (row: Row): Engine => decodeJson(EngineSchema, JSON.parse(String(row["json"])) as JsonObject).message;
 

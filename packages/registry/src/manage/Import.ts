@@ -81,8 +81,10 @@ export const importStream = async (input: Readable, options: ImportOptions): Pro
     await options.file.longTransaction(async (run) => {
       const owners = ownersOf(options, (name) => ensureUserWithin(run, name, Date.now()));
       let chunk: Array<PreparedEngine> = [];
+      // The next one is likely to be as the last one was: streams fill a registry, or repeat what is in it.
+      let expected: "new" | "known" = "new";
       const flush = (): void => {
-        for (const prepared of chunk) publish(run, prepared, Date.now());
+        for (const prepared of chunk) expected = publish(run, prepared, Date.now(), expected).created ? "new" : "known";
         engines += chunk.length;
         chunk = [];
       };

@@ -1,0 +1,71 @@
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { migrate } from "../api/Migrations.ts";
+import { openSqlite } from "../node/SqliteFile.ts";
+import { ensureUser } from "./Accounts.ts";
+import { prepareEngine, publish, type EngineInit } from "./Engines.ts";
+
+const time = { seconds: 1_700_000_000n };
+
+/** Few names and versions, so that engines meet. */
+const init: fc.Arbitrary<EngineInit> = fc.record({
+  id: fc.constantFrom("one", "two"),
+  name: fc.constantFrom("zipper", "ripper"),
+  version: fc.constantFrom("0.1", "0.2"),
+  status: fc.constantFrom("", "active", "inactive"),
+  isPublic: fc.boolean(),
+  revision: fc.integer({ min: 0, max: 3 }),
+  description: fc.string({ maxLength: 5 }),
+  deletedAt: fc.option(fc.constant(timestampFromMs(1)), { nil: undefined, freq: 6 }),
+});
+
+/** What a database holds after the engines were published one after the other. */
+const published = async (engines: ReadonlyArray<EngineInit>, guess: (index: number) => "new" | "known") => {
+  const file = openSqlite(":memory:");
+  await migrate(file.port, 0);
+  const user = ensureUser(file, "carol", 0);
+  const prepared = await Promise.all(
+    engines.map((engine) => prepareEngine({ ...user, id: "carol" }, engine, undefined)),
+  );
+  const outcomes = file.transaction((run) =>
+    prepared.map((engine, index) => publish(run, engine, index * 1_000, guess(index))),
+  );
+  const rows = file.rows({ sql: "SELECT * FROM engines ORDER BY number", values: [] });
+  const totals = file.rows({ sql: "SELECT live_engines FROM users", values: [] });
+  file.close();
+  return { outcomes, rows, totals };
+};
+
+test("what is expected of an engine makes no difference to what is kept, nor to what is told", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.tuple(init, fc.constantFrom("new", "known")), { maxLength: 8 }), async (steps) => {
+      const engines = steps.map(([engine]) => engine);
+      const known = await published(engines, () => "known");
+      expect(await published(engines, () => "new")).toEqual(known);
+      expect(await published(engines, (index) => steps[index]?.[1] ?? "new")).toEqual(known);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("a version that is there is overwritten, and keeps what the new one does not name", async () => {
+  const first = { id: "one", name: "zipper", version: "0.1", status: "active", isPublic: true, createdAt: time };
+  const { outcomes, rows } = await published(
+    [first, { id: "two", name: "zipper", version: "0.1", description: "again" }],
+    () => "new",
+  );
+  expect(outcomes).toEqual([
+    { tag: "zipper@0.1", id: "one", revision: 1, created: true },
+    { tag: "zipper@0.1", id: "one", revision: 2, created: false },
+  ]);
+  expect(rows).toHaveLength(1);
+  expect(JSON.parse(String(rows[0]?.["json"]))).toMatchObject({
+    id: "one",
+    status: "active",
+    isPublic: true,
+    description: "again",
+    createdAt: "2023-11-14T22:13:20Z",
+    updatedAt: "1970-01-01T00:00:01Z",
+  });
+});
