@@ -17,6 +17,9 @@ test("another numbering is told field by field, from ours to theirs", () =>
     });
   }));
 
+/** Fields of a kept profile, as far as they are changed here. */
+type Fields = Record<string, { number: number; type: string; seen: number }>;
+
 const bufPath = join(import.meta.dirname, "..", "..", "..", "proto", "node_modules", ".bin", "buf");
 const lint = (cwd: string, ...parameters: ReadonlyArray<string>) => {
   const { status, stdout, stderr } = spawnSync(bufPath, ["lint", ...parameters], { cwd, encoding: "utf8" });
@@ -104,6 +107,34 @@ test("what was learned is kept in a readable file and used by the next command, 
     expect(registry.requests.length).toBeLessThanOrEqual(2);
     await bne(home, ["cache", "clear"]);
     expect(existsSync(directory)).toBe(false);
+  }));
+
+test("a look that shows less leaves what was learned; one that shows it all, or otherwise, takes its place", () =>
+  withRegistry({ fieldNumbers: otherNumbers, schemaDigest: false }, async (registry, home) => {
+    await examined(home, registry);
+    const directory = join(home.path, "cache", "bytenite-engines", "field-numbers");
+    const file = join(directory, readdirSync(directory)[0] ?? "");
+    const learned = JSON.parse(readFileSync(file, "utf8")) as { messages: Record<string, { fields: Fields }> };
+    const old = "2026-01-02T03:04:05Z";
+    const change = (changes: Fields) => {
+      Object.assign(learned.messages["bytenite.engine.Engine"]?.fields ?? {}, changes);
+      writeFileSync(file, JSON.stringify({ ...learned, date: old }));
+    };
+    const written = () => readFileSync(file, "utf8");
+    change({});
+    registry.faults.set([{ fault: { jsonOnly: true } }]);
+    await examined(home, registry);
+    expect(written()).toContain(old);
+    registry.faults.set([]);
+    await examined(home, registry);
+    expect(written()).not.toContain(old);
+    // Of a field that no engine of bob has, the look shows nothing; but another number is not what it was.
+    change({ deleted_at: { number: 32, type: "message", seen: 1 }, name: { number: 99, type: "string", seen: 1 } });
+    await examined(home, registry);
+    expect(written()).not.toContain(old);
+    writeFileSync(file, "{");
+    await examined(home, registry);
+    expect(JSON.parse(written())).toMatchObject({ origin: registry.origin });
   }));
 
 test("list and get are right against another numbering from the first call on, and learn from it", () =>

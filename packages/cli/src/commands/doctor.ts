@@ -13,6 +13,7 @@ import {
 } from "../doctor/Answers.ts";
 import { keyOf, latencyRounds, plainAnswers } from "../doctor/Asking.ts";
 import { checkShape, found, isWell, type Check } from "../doctor/Check.ts";
+import { keepFound } from "../doctor/Keeping.ts";
 import { checkName, checkTls } from "../doctor/Network.ts";
 import { writeProto } from "../doctor/ProtoFile.ts";
 import { checkSchema, type SchemaEvidence } from "../doctor/Schema.ts";
@@ -108,9 +109,9 @@ const schemaOf = async (
       notes.progress(text),
     );
     tell(...checkSchema(evidence));
-    await profileFiles(directories.cache)
-      .save(evidence.profile)
-      .catch(() => notes.note("What was learned could not be kept."));
+    await keepFound(profileFiles(directories.cache), evidence.profile).catch(() =>
+      notes.note("What was learned could not be kept."),
+    );
     return evidence;
   } catch (error) {
     if (!isEngineError(error) || signal.aborted) throw error;
