@@ -93,8 +93,6 @@ export const createUpstream = ({ config, fetch, breaker, onEvent, onFailure, now
     attemptTimeoutMs: config.attemptTimeoutMs,
     deadlineMs: config.deadlineMs,
     limits: { maxBodyBytes, maxDecodedBodyBytes: maxBodyBytes },
-    // The trace context of the client's request is handed on as it is.
-    propagateTrace: false,
     retry: { maxAttempts, maxDelayMs, maxRetryAfterMs: maxDelayMs },
   };
   const patient = createExchanger(options);

@@ -5,7 +5,8 @@ import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import { attempts, type CallState } from "./Attempts.ts";
 import type { Aside } from "./AttemptTimer.ts";
-import { settingsOf, type CallOptions, type ClientOptions } from "./ClientOptions.ts";
+import type { BodyLimits } from "./Body.ts";
+import { settingsOf, type ClientOptions } from "./ClientOptions.ts";
 import type { EndpointName } from "./Endpoint.ts";
 import { harmless } from "./EngineEvent.ts";
 import { AttemptFailure, failureOf } from "./Failure.ts";
@@ -14,8 +15,24 @@ import { retryClassOf } from "./Retry.ts";
 import { RetryBudget } from "./RetryBudget.ts";
 import { publicUrl, type ExchangeAnswer } from "./Transport.ts";
 
-/** What an exchanger is made of. It sends the token of each request's own headers, and never shares or negotiates. */
-export type ExchangerOptions = Pick<ClientOptions, "fetch" | "onEvent" | "retryBudget" | "breaker" | keyof CallOptions>;
+/**
+ * What an exchanger is made of. Headers, the token and `traceparent` among them, come with each request; nothing is shared,
+ * negotiated or read.
+ */
+export interface ExchangerOptions extends Pick<
+  ClientOptions,
+  | "attemptTimeoutMs"
+  | "breaker"
+  | "deadlineMs"
+  | "fetch"
+  | "hedging"
+  | "middleware"
+  | "onEvent"
+  | "retry"
+  | "retryBudget"
+> {
+  readonly limits?: Partial<BodyLimits>;
+}
 
 /** One GET, as it is to be sent. */
 export interface ExchangerRequest {

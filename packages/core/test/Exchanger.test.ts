@@ -70,3 +70,40 @@ test("the signal ends it with its reason, and keeps no listener", async () => {
   await expect(called).rejects.toBe("no longer wanted");
   expect(getEventListeners(signal, "abort")).toEqual([]);
 });
+
+type Option = Exclude<keyof ExchangerOptions, "onEvent">;
+const tag = (_tag: string, fields: object = {}) => ({ reason: { _tag, ...fields } });
+
+/** What each option changes; the listener has a test of its own. One that changes nothing is not offered: it has no row. */
+const effects: Record<Option, readonly [path: string, options: ExchangerOptions, outcome: object]> = {
+  attemptTimeoutMs: ["/hang", { attemptTimeoutMs: 20, retry: { maxAttempts: 1 } }, tag("TimedOut", { limitMs: 20 })],
+  breaker: [
+    "/good",
+    { breaker: { admit: () => ({ retryAfterMs: 7, changed: undefined }), record: () => undefined } },
+    tag("CircuitOpen", { retryAfterMs: 7 }),
+  ],
+  deadlineMs: ["/hang", { deadlineMs: 20 }, tag("TimedOut", { limitMs: 20, scope: "deadline" })],
+  fetch: ["/good", { fetch: () => Promise.resolve(new Response("", { status: 299 })) }, { status: 299 }],
+  hedging: [
+    "/good",
+    { hedging: { around: (send, { signal }) => send(signal).then(() => send(signal)) } },
+    { status: 200, attempts: 2 },
+  ],
+  limits: ["/good", { limits: { maxDecodedBodyBytes: 1 } }, tag("TooLarge", { value: 1 })],
+  middleware: [
+    "/good",
+    { middleware: [async (request, next) => ({ ...(await next(request)), status: 299 })] },
+    { status: 299 },
+  ],
+  retry: ["/busy", { retry: { maxAttempts: 1 } }, { status: 503, attempts: 1 }],
+  retryBudget: ["/busy", { ...quick, retryBudget: 1 }, { status: 503, attempts: 1 }],
+};
+
+test.for(Object.entries(effects))("%s has its effect", async ([_option, [path, options, outcome]]) => {
+  await using server = await startServer((request, response) => {
+    if (request.url?.endsWith("/hang") !== true)
+      json(response, request.url?.endsWith("/busy") === true ? 503 : 200, {});
+  });
+  const called = createExchanger(options).get({ url: `${server.baseUrl}${path}`, headers, endpoint: "list" });
+  expect(await called.catch((error: unknown) => error)).toMatchObject(outcome);
+});

@@ -23,7 +23,6 @@ export const run = async (invocation: Invocation): Promise<number> => {
     retry: { maxAttempts: Number(settings.of("attempts").value) },
     fetch: httpFetch,
     onEvent: notes.event,
-    propagateTrace: false,
   });
   notes.progress(`asking for ${url}`);
   const asked = (token: string | undefined): ReturnType<typeof exchanger.get> =>
