@@ -1,5 +1,5 @@
 // `registry serve` as a process. More than 200 lines: it is one command, and each test starts it.
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -103,12 +103,32 @@ test("a port in use is one sentence that says what to do", async () => {
   const blocker = createServer();
   await new Promise<void>((resolve) => blocker.listen(0, "127.0.0.1", resolve));
   const { port } = blocker.address() as AddressInfo;
+  const before = await readdir(directory);
   const { code, stdout, stderr } = await run(["serve", ...fresh(), "--port", String(port)]);
   expect([code, stdout]).toEqual([1, ""]);
   expect(stderr).toBe(`registry: port ${port} on 127.0.0.1 is in use: choose another with --port\n`);
   const admin = await run(["serve", ...fresh(), "--port", "0", "--admin-port", String(port)]);
   expect(admin.stderr).toBe(`registry: port ${port} on 127.0.0.1 is in use: choose another with --admin-port\n`);
   blocker.close();
+  expect(await readdir(directory)).toEqual(before);
+});
+
+test("a second start on the same port takes nothing from the registry that has it", async () => {
+  const token = "a-token-of-carol-for-this-test";
+  const database = fresh();
+  const registry = await serve(database, { REGISTRY_TOKENS: JSON.stringify({ carol: token }) });
+  expect((await run(["serve", ...database, "--port", new URL(registry.origin).port])).code).toBe(1);
+  expect((await run(["token", "list", ...database])).stdout).toMatch(/^\S+\tcarol\tconfigured\t/);
+  expect((await get(registry.origin, "/engines", token)).status).toBe(200);
+  await registry.end("SIGTERM");
+});
+
+test("a numbering that cannot be served leaves no file behind", async () => {
+  const numbers = join(directory, "wrong-numbers.json");
+  await writeFile(numbers, JSON.stringify({ "bytenite.engine.Engine": { id: 0 } }));
+  const before = await readdir(directory);
+  expect((await run(["serve", ...fresh(), "--port", "0", "--field-numbers", numbers])).code).toBe(1);
+  expect(await readdir(directory)).toEqual(before);
 });
 
 test.for<[string, ReadonlyArray<string>, RegExp]>([

@@ -26,7 +26,6 @@ export interface ServerOptions {
   readonly host: string;
   readonly port: number;
   readonly limits: ServerLimits;
-  readonly handle: Handler;
 }
 
 /** A server that accepts requests. */
@@ -34,14 +33,17 @@ export interface RunningServer {
   readonly host: string;
   readonly port: number;
   readonly draining: () => boolean;
+  /** Hands requests to a handler. Those that came before wait for it. */
+  readonly answerWith: (handle: Handler) => void;
   /** Accepts nothing new, lets what is under way end, then closes. */
   readonly stop: () => Promise<void>;
 }
 
 /** Starts to listen. Rejects with the error of `listen`, e.g. EADDRINUSE. */
-export const startServer = async (options: ServerOptions): Promise<RunningServer> => {
-  const { limits } = options;
+export const startServer = async ({ host, port, limits }: ServerOptions): Promise<RunningServer> => {
   let draining = false;
+  const given = Promise.withResolvers<Handler>();
+  let handle: Handler = async (exchange) => (await given.promise)(exchange);
   const server = createServer({
     maxHeaderSize: limits.headerBytes,
     headersTimeout: limits.headersTimeoutMs,
@@ -54,7 +56,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   });
   server.maxConnections = limits.connections;
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-    void answer(options, request, response, () => draining);
+    void answer(handle, request, response, () => draining);
   };
   server.on("request", onRequest);
   server.on("checkContinue", onRequest);
@@ -63,20 +65,31 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
     refuseRaw(socket, 501, "UNIMPLEMENTED", "method not allowed"),
   );
   server.on("clientError", onClientError);
-  await listening(server, options.host, options.port);
+  await listening(server, host, port);
   return {
-    host: options.host,
+    host,
     port: (server.address() as AddressInfo).port,
     draining: () => draining,
+    answerWith: (handler) => {
+      handle = handler;
+      given.resolve(handler);
+    },
     stop: async () => {
       if (draining) return;
       draining = true;
+      // Who waits for a handler still does so in vain.
+      given.resolve(hangUp);
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       const late = setTimeout(() => server.closeAllConnections(), limits.drainMs);
       await closed;
       clearTimeout(late);
     },
   };
+};
+
+const hangUp: Handler = async ({ request }) => {
+  request.socket.destroy();
+  return "left";
 };
 
 const listening = (server: Server, host: string, port: number): Promise<void> =>
@@ -89,12 +102,12 @@ const listening = (server: Server, host: string, port: number): Promise<void> =>
   });
 
 const answer = async (
-  options: ServerOptions,
+  handle: Handler,
   request: IncomingMessage,
   response: ServerResponse,
   draining: () => boolean,
 ): Promise<void> => {
-  const answer = await options.handle({ head: headOf(request), request, response }).catch(onHandlerError);
+  const answer = await handle({ head: headOf(request), request, response }).catch(onHandlerError);
   if (answer === "torn" || answer === "left" || response.destroyed) return;
   if (draining()) answer.headers["Connection"] = "close";
   // An unread body would be taken for the next request: the connection ends with this answer instead.

@@ -4,7 +4,7 @@ import { migrate } from "../api/Migrations.ts";
 import { makeRateLimit, type RateLimitOptions } from "../api/RateLimit.ts";
 import { makeSecretBox, type SecretBox } from "../api/SecretBox.ts";
 import { makeSite } from "../api/Site.ts";
-import { makeWire, type WireOptions } from "../api/Wire.ts";
+import { makeWire, type Wire, type WireOptions } from "../api/Wire.ts";
 import { basePath } from "../api/Call.ts";
 import type { Faults } from "../faults/Faults.ts";
 import { replaceConfigured } from "../manage/Accounts.ts";
@@ -13,7 +13,7 @@ import { openAccessLog } from "./AccessLog.ts";
 import { makeAdmin, makeHealth, serving } from "./AdminEndpoints.ts";
 import { docsEndpoints } from "./DocsAssets.ts";
 import { makeFaultyHandler } from "./FaultyHandler.ts";
-import { startServer, type Handler } from "./HttpServer.ts";
+import { startServer, type Handler, type RunningServer, type ServerOptions } from "./HttpServer.ts";
 import { isLoopback } from "./Loopback.ts";
 import { makeMetrics } from "./Metrics.ts";
 import { observed } from "./Observed.ts";
@@ -70,46 +70,40 @@ export interface RunningRegistry {
 /** Starts a registry. Rejects with a clear error on a bad key, numbering or file, or a port in use. */
 export const startRegistryServer = async (options: RegistryOptions): Promise<RunningRegistry> => {
   const closing: Array<() => void | Promise<void>> = [];
+  const servers: Array<RunningServer> = [];
   const close = async (): Promise<void> => {
+    for (const server of servers.toReversed()) await server.stop();
     for (const step of closing.toReversed()) await step();
   };
   try {
-    const host = options.host ?? "127.0.0.1";
+    const { host = "127.0.0.1", adminPort } = options;
     const loopback = isLoopback(host);
     const trial = loopback && (options.trial ?? options.tokens === undefined);
     const box = options.key === undefined ? undefined : await makeSecretBox(options.key);
+    const wire = makeWire(options);
+    // The ports come first: one that is in use must leave no new file behind, nor change one that another process serves.
+    const listen = async (on: ServerOptions): Promise<RunningServer> => {
+      const server = await startServer(on);
+      servers.push(server);
+      return server;
+    };
+    const limits = { ...defaultLimits, ...options.limits };
+    const adminServer =
+      adminPort === undefined
+        ? undefined
+        : await listen({ host: "127.0.0.1", port: adminPort, limits: { ...limits, drainMs: 0 } });
+    const server = await listen({ host, port: options.port, limits });
     const file = openSqlite(options.database);
     closing.push(file.close);
     const seeded = await filled(file, box, options, trial);
-    const { user, handlers } = await handlersOf(options, file, box, trial, closing);
-    const limits = { ...defaultLimits, ...options.limits };
-    let draining = false;
-    const { adminPort } = options;
+    const { user, handlers } = await handlersOf({ options, wire, file, box, trial, closing });
     const admin = makeAdmin(handlers);
-    const health = makeHealth({ sql: file.port, draining: () => draining });
-    const open =
-      adminPort === undefined && loopback
-        ? new Map([...health, ...docsEndpoints, ...admin])
-        : new Map([...health, ...docsEndpoints]);
-    let adminOrigin: string | undefined;
-    if (adminPort !== undefined) {
-      const handle = serving(new Map([...health, ...admin]));
-      const server = await startServer({
-        host: "127.0.0.1",
-        port: adminPort,
-        limits: { ...limits, drainMs: 0 },
-        handle,
-      });
-      closing.push(server.stop);
-      adminOrigin = `http://127.0.0.1:${server.port}`;
-    }
-    const server = await startServer({ host, port: options.port, limits, handle: serving(open, user) });
-    closing.push(() => {
-      draining = true;
-      return server.stop();
-    });
-    const origin = `http://${host.includes(":") ? `[${host}]` : host}:${server.port}`;
-    if (adminPort === undefined && loopback) adminOrigin = origin;
+    const health = makeHealth({ sql: file.port, draining: server.draining });
+    const own = adminServer === undefined && loopback ? admin : [];
+    adminServer?.answerWith(serving(new Map([...health, ...admin])));
+    server.answerWith(serving(new Map([...health, ...docsEndpoints, ...own]), user));
+    const origin = originOf(server);
+    const adminOrigin = adminServer === undefined ? (loopback ? origin : undefined) : originOf(adminServer);
     let stopped: Promise<void> | undefined;
     const stop = (): Promise<void> => (stopped ??= close());
     return { origin, url: origin + basePath, adminOrigin, seeded, file, box, stop };
@@ -118,6 +112,8 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
     throw error;
   }
 };
+
+const originOf = ({ host, port }: RunningServer): string => `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 
 /** Brings the file up to date and puts into it what the options ask for. */
 const filled = async (
@@ -133,18 +129,29 @@ const filled = async (
   return Object.fromEntries(trialUsers.map(({ name, token }) => [name, token]));
 };
 
-const handlersOf = async (
-  options: RegistryOptions,
-  file: SqliteFile,
-  box: SecretBox | undefined,
-  trial: boolean,
-  closing: Array<() => void | Promise<void>>,
-): Promise<{ readonly user: Handler; readonly handlers: Parameters<typeof makeAdmin>[0] }> => {
+/** What requests are answered from. */
+interface Parts {
+  readonly options: RegistryOptions;
+  readonly wire: Wire;
+  readonly file: SqliteFile;
+  readonly box: SecretBox | undefined;
+  readonly trial: boolean;
+  readonly closing: Array<() => void | Promise<void>>;
+}
+
+const handlersOf = async ({
+  options,
+  wire,
+  file,
+  box,
+  trial,
+  closing,
+}: Parts): Promise<{ readonly user: Handler; readonly handlers: Parameters<typeof makeAdmin>[0] }> => {
   const { faults, requests } = options;
   const accessTokens = await makeAccessTokens(options.key);
   const site = makeSite({
     sql: file.port,
-    wire: makeWire(options),
+    wire,
     box,
     accessTokens,
     accepts: trial ? ["token", "configured", "trial"] : ["token", "configured"],
