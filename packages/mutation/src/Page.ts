@@ -14,6 +14,8 @@ export interface Excuse {
 
 const isNoticed = ({ status }: Mutant): boolean => status === "Killed" || status === "Timeout";
 const isSurvivor = ({ status }: Mutant): boolean => status === "Survived" || status === "NoCoverage";
+/** Not one that could not be tried. */
+const isCounted = (mutant: Mutant): boolean => isNoticed(mutant) || isSurvivor(mutant);
 
 const excuseOf = (mutant: Mutant, excuses: ReadonlyArray<Excuse>): Excuse | undefined =>
   excuses.find(
@@ -21,8 +23,15 @@ const excuseOf = (mutant: Mutant, excuses: ReadonlyArray<Excuse>): Excuse | unde
       file === mutant.file && original === mutant.original && replacement === mutant.replacement,
   );
 
-/** What is not good enough, as sentences. */
-export const complaints = (mutants: ReadonlyArray<Mutant>, excuses: ReadonlyArray<Excuse>): ReadonlyArray<string> => [
+/** What is not good enough, as sentences: of each of the files, and of each of the excuses. */
+export const complaints = (
+  files: ReadonlyArray<string>,
+  mutants: ReadonlyArray<Mutant>,
+  excuses: ReadonlyArray<Excuse>,
+): ReadonlyArray<string> => [
+  ...files
+    .filter((file) => !mutants.some((mutant) => mutant.file === file && isCounted(mutant)))
+    .map((file) => `${file}: no change of it was tried`),
   ...byFile(mutants)
     .filter(({ share }) => share < leastShare)
     .map(({ file, share }) => `${file}: ${percent(share)} noticed, ${percent(leastShare)} wanted`),
@@ -35,8 +44,8 @@ export const complaints = (mutants: ReadonlyArray<Mutant>, excuses: ReadonlyArra
 ];
 
 const byFile = (mutants: ReadonlyArray<Mutant>) =>
-  [...new Set(mutants.map(({ file }) => file))].map((file) => {
-    const own = mutants.filter((mutant) => mutant.file === file && (isNoticed(mutant) || isSurvivor(mutant)));
+  [...new Set(mutants.filter(isCounted).map(({ file }) => file))].map((file) => {
+    const own = mutants.filter((mutant) => mutant.file === file && isCounted(mutant));
     const noticed = own.filter(isNoticed).length;
     return { file, mutants: own.length, noticed, share: noticed / own.length };
   });

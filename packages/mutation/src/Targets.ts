@@ -9,6 +9,10 @@ export interface Target {
   readonly tests: ReadonlyArray<string>;
 }
 
+/** The files whose rules are changed, from the root of the repository. */
+export const filesOf = ({ directory, mutate }: Target): ReadonlyArray<string> =>
+  mutate.map((path) => `${directory}/${path}`);
+
 /** All of them. */
 export const targets: ReadonlyArray<Target> = [
   {

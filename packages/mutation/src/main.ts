@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { mutantsOf, root, type Mutant } from "./Mutants.ts";
 import { complaints, page, type Excuse } from "./Page.ts";
-import { targets } from "./Targets.ts";
+import { filesOf, targets } from "./Targets.ts";
 
 const { values } = parseArgs({ options: { only: { type: "string" }, write: { type: "boolean", default: false } } });
 
@@ -21,11 +21,10 @@ const excuses = JSON.parse(
 const mutants: Array<Mutant> = [];
 for (const target of chosen) mutants.push(...(await mutantsOf(target)));
 
-const own = excuses.filter(({ file }) =>
-  chosen.some(({ directory, mutate }) => mutate.some((path) => file === `${directory}/${path}`)),
-);
+const files = chosen.flatMap(filesOf);
+const own = excuses.filter(({ file }) => files.includes(file));
 if (values.write) writeFileSync(join(root, "docs/mutation.md"), page(mutants, own));
 else process.stdout.write(`\n${page(mutants, own)}\n`);
-const wrong = complaints(mutants, own);
+const wrong = complaints(files, mutants, own);
 for (const complaint of wrong) process.stderr.write(`${complaint}\n`);
 process.exitCode = wrong.length === 0 ? 0 : 1;
