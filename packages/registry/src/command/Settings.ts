@@ -27,6 +27,7 @@ export const settingsSchema = {
     host: text,
     port,
     adminPort: port,
+    allowedHosts: { type: "array", items: text },
     database: text,
     tokens: text,
     accessLog: text,
@@ -46,7 +47,10 @@ export const settingsSchema = {
 } as const;
 
 type SettingsFile = Partial<
-  Pick<RegistryOptions, "host" | "port" | "adminPort" | "database" | "accessLog" | "rateLimit" | "limits"> & {
+  Pick<
+    RegistryOptions,
+    "host" | "port" | "adminPort" | "allowedHosts" | "database" | "accessLog" | "rateLimit" | "limits"
+  > & {
     readonly tokens: string;
     readonly faults: string;
   }
@@ -67,6 +71,8 @@ export const settingsOf = async (
     host: flags.host ?? file.host,
     port: portOf("--port", flags.port) ?? file.port ?? defaultPort,
     adminPort: portOf("--admin-port", flags["admin-port"]) ?? file.adminPort,
+    allowedHosts:
+      hostsIn(flags["allowed-hosts"] ?? (environment["REGISTRY_ALLOWED_HOSTS"] || undefined)) ?? file.allowedHosts,
     accessLog: flags["access-log"] ?? file.accessLog,
     key: environment["BYTENITE_REGISTRY_KEY"] || undefined,
     tokens: await named("tokens", () => tokensIn(flags.tokens ?? file.tokens, environment["REGISTRY_TOKENS"])),
@@ -85,6 +91,7 @@ const options = {
   port: { type: "string" },
   host: { type: "string" },
   "admin-port": { type: "string" },
+  "allowed-hosts": { type: "string" },
   database: { type: "string" },
   tokens: { type: "string" },
   "access-log": { type: "string" },
@@ -109,6 +116,12 @@ const portOf = (flag: string, value: string | undefined): number | undefined => 
   }
   return Number(value);
 };
+
+const hostsIn = (list: string | undefined): ReadonlyArray<string> | undefined =>
+  list
+    ?.split(",")
+    .map((host) => host.trim())
+    .filter((host) => host !== "");
 
 /** `on` switches faults on without rules: they come later, at `/faults`. */
 const faultsOf = async (source: string | undefined): Promise<Faults | undefined> => {

@@ -13,6 +13,7 @@ import { openAccessLog } from "./AccessLog.ts";
 import { makeAdmin, makeHealth, serving } from "./AdminEndpoints.ts";
 import { docsEndpoints } from "./DocsAssets.ts";
 import { makeFaultyHandler } from "./FaultyHandler.ts";
+import { anyHost, checkedEndpoints, checkedHandler, makeHostCheck, type HostCheck } from "./HostCheck.ts";
 import { startServer, type Handler, type RunningServer, type ServerOptions } from "./HttpServer.ts";
 import { isLoopback } from "./Loopback.ts";
 import { makeMetrics } from "./Metrics.ts";
@@ -40,6 +41,11 @@ export interface RegistryOptions extends WireOptions {
    * Never anywhere but on loopback. Default true, unless `tokens` are given.
    */
   readonly trial?: boolean | undefined;
+  /**
+   * Hosts that requests may name beside those of loopback, with any port; `*` for all. Others get 421 (against DNS
+   * rebinding). Default: in a trial none, otherwise all, but only loopback for `/metrics` and `/faults`.
+   */
+  readonly allowedHosts?: ReadonlyArray<string> | undefined;
   readonly limits?: Partial<ServerLimits> | undefined;
   /** Calls that each user may make. Default: any number. */
   readonly rateLimit?: RateLimitOptions | undefined;
@@ -96,12 +102,14 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
     const file = openSqlite(options.database);
     closing.push(file.close);
     const seeded = await filled(file, box, options, trial);
-    const { user, handlers } = await handlersOf({ options, wire, file, box, trial, closing });
-    const admin = makeAdmin(handlers);
+    const check = makeHostCheck(options.allowedHosts ?? [], wire);
+    const everywhere = trial || options.allowedHosts !== undefined ? check : anyHost;
+    const { user, handlers } = await handlersOf({ options, wire, file, box, trial, check: everywhere, closing });
+    const admin = checkedEndpoints(check, makeAdmin(handlers));
     const health = makeHealth({ sql: file.port, draining: server.draining });
     const own = adminServer === undefined && loopback ? admin : [];
     adminServer?.answerWith(serving(new Map([...health, ...admin])));
-    server.answerWith(serving(new Map([...health, ...docsEndpoints, ...own]), user));
+    server.answerWith(serving(new Map([...health, ...checkedEndpoints(everywhere, docsEndpoints), ...own]), user));
     const origin = originOf(server);
     const adminOrigin = adminServer === undefined ? (loopback ? origin : undefined) : originOf(adminServer);
     let stopped: Promise<void> | undefined;
@@ -136,6 +144,7 @@ interface Parts {
   readonly file: SqliteFile;
   readonly box: SecretBox | undefined;
   readonly trial: boolean;
+  readonly check: HostCheck;
   readonly closing: Array<() => void | Promise<void>>;
 }
 
@@ -145,6 +154,7 @@ const handlersOf = async ({
   file,
   box,
   trial,
+  check,
   closing,
 }: Parts): Promise<{ readonly user: Handler; readonly handlers: Parameters<typeof makeAdmin>[0] }> => {
   const { faults, requests } = options;
@@ -165,7 +175,7 @@ const handlersOf = async ({
   const metrics = makeMetrics();
   const log = options.accessLog === undefined ? undefined : openAccessLog(options.accessLog);
   if (log !== undefined) closing.push(log.close);
-  const seen = observed(faulty, metrics, log);
+  const seen = observed(checkedHandler(check, faulty), metrics, log);
   return {
     user: requests === undefined ? seen : recording(seen, requests),
     handlers: { metrics: metrics.text, faults },

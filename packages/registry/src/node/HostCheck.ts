@@ -1,0 +1,67 @@
+// Decides: by which names this registry may be called, so that a page cannot reach it by a name of its own (DNS rebinding).
+import { isIPv6 } from "node:net";
+import { mediaTypeOf, negotiate } from "@bytenite-engines/core/wire";
+import { Refusal, statusBody } from "../api/Refusal.ts";
+import { headersOf, requestIdOf, type Answer, type RequestHead } from "../api/Routes.ts";
+import type { Endpoint } from "./AdminEndpoints.ts";
+import type { Handler } from "./HttpServer.ts";
+import { isLoopback } from "./Loopback.ts";
+
+/** The refusal of a request that is meant for another host, or nothing. */
+export type HostCheck = (head: RequestHead) => Answer | undefined;
+
+/** Lets every request through. */
+export const anyHost: HostCheck = () => undefined;
+
+/** Stands for every name in a list. */
+const everyName = "*";
+
+/** Whether `Host` names loopback or one of these hosts, with any port. Browsers always send it: without, it is no page. */
+const isOurs = (host: string | null, allowed: ReadonlySet<string>): boolean => {
+  if (host === null || allowed.has(everyName)) return true;
+  const name = hostNameIn(host);
+  return isLoopback(name) || allowed.has(name);
+};
+
+/** The name or address in `name:port`, without the brackets of IPv6. What is none of these is no name of ours. */
+const hostNameIn = (host: string): string => {
+  if (isIPv6(host)) return host;
+  const [, address, name = ""] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::[0-9]*)?$/.exec(host.toLowerCase()) ?? [];
+  return address ?? name;
+};
+
+/** RFC 9110, 15.5.20. */
+const misdirected = new Refusal("FAILED_PRECONDITION", "this registry does not answer to that Host: --allowed-hosts", {
+  status: 421,
+});
+
+/** A check that lets loopback and the named hosts through. */
+export const makeHostCheck = (allowed: ReadonlyArray<string>, wire: { readonly jsonOnly: boolean }): HostCheck => {
+  const names = new Set(allowed.map(hostNameIn));
+  let last: string | null = null;
+  return (head) => {
+    const host = head.header("host");
+    // The same one again and again, almost always.
+    if (host === last || isOurs(host, names)) {
+      last = host;
+      return undefined;
+    }
+    const format = wire.jsonOnly ? "json" : (negotiate(head.header("accept"))?.format ?? "json");
+    return {
+      status: misdirected.status,
+      headers: headersOf(wire, mediaTypeOf(format), requestIdOf(head.header("x-request-id"))),
+      body: statusBody(misdirected.code, misdirected.message, format),
+      about: { endpoint: undefined, user: undefined },
+    };
+  };
+};
+
+/** Endpoints behind a check. */
+export const checkedEndpoints = (check: HostCheck, endpoints: Iterable<readonly [string, Endpoint]>) =>
+  new Map([...endpoints].map(([path, endpoint]) => [path, async (head: RequestHead) => check(head) ?? endpoint(head)]));
+
+/** A handler behind a check. */
+export const checkedHandler =
+  (check: HostCheck, handle: Handler): Handler =>
+  async (exchange) =>
+    check(exchange.head) ?? handle(exchange);

@@ -1,0 +1,113 @@
+// By which names a registry can be called: a page that rebinds its name to 127.0.0.1 must read nothing.
+import { request, type IncomingMessage } from "node:http";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fromBinary } from "@bufbuild/protobuf";
+import { StatusSchema } from "@bytenite-engines/proto";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { run, serve } from "./process.ts";
+
+let directory: string;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "registry-hosts-"));
+});
+
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+let databases = 0;
+const fresh = (): ReadonlyArray<string> => ["--database", join(directory, `${databases++}.sqlite`)];
+
+interface Got {
+  readonly status: number | undefined;
+  readonly type: string | undefined;
+  readonly body: Buffer;
+}
+
+/** What is answered to a request for a host, whatever address it is sent to. */
+const asked = (origin: string, host: string, path: string, headers: Record<string, string> = {}): Promise<Got> =>
+  new Promise((resolve, reject) => {
+    const given = { Authorization: "local-alice", ...headers, Host: host };
+    const answered = async (response: IncomingMessage): Promise<void> => {
+      const body = Buffer.concat(await response.toArray());
+      resolve({ status: response.statusCode, type: response.headers["content-type"], body });
+    };
+    request(origin + path, { headers: given }, (response) => void answered(response).catch(reject))
+      .once("error", reject)
+      .end();
+  });
+
+const statusOf = async (origin: string, host: string, path = "/v1/dev/engines"): Promise<number | undefined> =>
+  (await asked(origin, host, path)).status;
+
+const ours = ["localhost", "LocalHost:4010", "127.0.0.1", "127.0.0.1:1", "127.9.9.9", "[::1]:4010", "[::1]"];
+
+const foreign = [
+  "evil.example",
+  "evil.example:4010",
+  "localhost.evil.example",
+  "127.0.0.1.evil.example",
+  "192.168.0.1",
+  "0.0.0.0:4010",
+  "[::ffff:1.2.3.4]",
+  "127.0.0.1:4010@evil.example",
+  "::1]",
+];
+
+test("a trial answers to names of loopback with any port, and 421 to all others", async () => {
+  const registry = await serve([...fresh(), "--faults", "on", "--access-log", "stderr"]);
+  for (const host of ours) expect([host, await statusOf(registry.origin, host)]).toEqual([host, 200]);
+  for (const host of foreign) expect([host, await statusOf(registry.origin, host)]).toEqual([host, 421]);
+  for (const path of ["/v1/dev/engines/zipper", "/v1/auth/access_token", "/docs", "/metrics", "/faults", "/nothing"]) {
+    expect([path, await statusOf(registry.origin, "evil.example", path)]).toEqual([path, 421]);
+  }
+  // Says nothing that a stranger may not know, and is asked by machines that know addresses only.
+  expect(await statusOf(registry.origin, "10.0.0.7:4010", "/readyz")).toBe(200);
+  expect(registry.output.stderr).toMatch(/"path":"\/v1\/dev\/engines","status":421,/);
+});
+
+test("the refusal is a Status in the form that was asked for", async () => {
+  const registry = await serve(fresh());
+  const message = "this registry does not answer to that Host: --allowed-hosts";
+  const json = await asked(registry.origin, "evil.example", "/v1/dev/engines");
+  expect([json.type, JSON.parse(json.body.toString())]).toEqual([
+    "application/json",
+    { code: 9, message, details: [] },
+  ]);
+  const binary = await asked(registry.origin, "evil.example", "/v1/dev/engines", { Accept: "application/x-protobuf" });
+  expect(binary.type).toBe("application/x-protobuf");
+  expect(fromBinary(StatusSchema, binary.body)).toMatchObject({ code: 9, message });
+});
+
+test("a trial answers to further names that it is told of: by a flag, or by the environment", async () => {
+  const byFlag = await serve([...fresh(), "--allowed-hosts", "engines.test, Other.test"]);
+  const byVariable = await serve(fresh(), { REGISTRY_ALLOWED_HOSTS: "engines.test:80,other.test" });
+  for (const { origin } of [byFlag, byVariable]) {
+    expect(await statusOf(origin, "engines.test:8080")).toBe(200);
+    expect(await statusOf(origin, "other.test", "/metrics")).toBe(200);
+    expect(await statusOf(origin, "localhost")).toBe(200);
+    expect(await statusOf(origin, "evil.example")).toBe(421);
+  }
+  const every = await serve([...fresh(), "--allowed-hosts", "*"]);
+  expect(await statusOf(every.origin, "evil.example")).toBe(200);
+});
+
+test("behind a proxy every name is answered, but not metrics and faults; a list in the file narrows it", async () => {
+  const settings = join(directory, "settings.json");
+  const tokens = { REGISTRY_TOKENS: JSON.stringify({ carol: "local-alice-of-this-test" }) };
+  const headers = { Authorization: "local-alice-of-this-test" };
+  await writeFile(settings, JSON.stringify({ faults: "on" }));
+  const registry = await serve([...fresh(), "--config", settings], tokens);
+  expect((await asked(registry.origin, "engines.example", "/v1/dev/engines", headers)).status).toBe(200);
+  for (const path of ["/metrics", "/faults"]) {
+    expect(await statusOf(registry.origin, "engines.example", path)).toBe(421);
+    expect(await statusOf(registry.origin, "localhost:4010", path)).toBe(200);
+  }
+  await writeFile(settings, JSON.stringify({ allowedHosts: ["engines.example"] }));
+  const narrowed = await serve([...fresh(), "--config", settings], tokens);
+  expect((await asked(narrowed.origin, "engines.example", "/v1/dev/engines", headers)).status).toBe(200);
+  expect((await asked(narrowed.origin, "evil.example", "/v1/dev/engines", headers)).status).toBe(421);
+  await writeFile(settings, JSON.stringify({ allowedHosts: "engines.example" }));
+  expect((await run(["serve", "--config", settings])).stderr).toMatch(/settings\.json: \/allowedHosts must be array/);
+});
