@@ -39,8 +39,11 @@ const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 /** The bytes as text; what is no UTF-8 becomes U+FFFD. */
 export const textOf = (data: Uint8Array): string => utf8.decode(data);
 
-/** The bytes as the value of a header, a character each; undefined where no header could carry them. */
-export const headerOf = (data: Uint8Array): string | undefined => {
-  const value = String.fromCharCode(...data).trim();
+/** The bytes as text of a character each, as header fields are read. */
+export const latin1Of = (data: Uint8Array): string => String.fromCharCode(...data);
+
+/** Text as the value of a header; undefined where no header could carry it. */
+export const headerOf = (text: string): string | undefined => {
+  const value = text.trim();
   return /[\0\r\n]/.test(value) ? undefined : value;
 };

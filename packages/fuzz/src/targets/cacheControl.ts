@@ -9,16 +9,16 @@ import {
   splitList,
   storingRefusal,
 } from "@bytenite-engines/http-cache";
-import { headerOf, must, mustEqual, type Target } from "../Target.ts";
+import { headerOf, latin1Of, must, mustEqual, type Target } from "../Target.ts";
 
 const actions = new Set(["hit", "stale", "validate", "forward", "unsatisfiable"]);
 const times = { requestTimeMs: 1_000, responseTimeMs: 2_000 };
 
 /** The request's field, the answer's and the targeted one, a line each. */
 export const fuzz: Target = (data) => {
-  const [asked = "", answered = "", targeted = ""] = String.fromCharCode(...data)
+  const [asked = "", answered = "", targeted = ""] = latin1Of(data)
     .split("\n")
-    .map((line) => headerOf(new TextEncoder().encode(line)) ?? "");
+    .map((line) => headerOf(line) ?? "");
   for (const field of [asked, answered]) {
     const elements = splitList(field);
     mustEqual(splitList(elements.join(", ")), elements, "a list is not stable");

@@ -14,13 +14,13 @@ import {
   varyNames,
   withVary,
 } from "@bytenite-engines/http-cache";
-import { headerOf, must, mustEqual, type Target } from "../Target.ts";
+import { headerOf, latin1Of, must, mustEqual, type Target } from "../Target.ts";
 
 const url = "https://api.example/v1/dev/engines";
 const length = 1_000;
 
 export const fuzz: Target = (data) => {
-  const field = headerOf(data);
+  const field = headerOf(latin1Of(data));
   if (field === undefined) return;
   const headers = new Headers({
     "cache-groups": field,
@@ -39,11 +39,8 @@ export const fuzz: Target = (data) => {
     must(new URL(other).origin === new URL(url).origin, "another origin is invalidated");
   }
   const names = varyNames(headers);
-  mustEqual(
-    varyNames(new Headers({ vary: withVary(field, ["accept"]) })).includes("accept") || names.includes("*"),
-    true,
-    "Vary loses a name",
-  );
+  const extended = varyNames(new Headers({ vary: withVary(field, ["accept"]) }));
+  must(extended.includes("accept") || names.includes("*"), "Vary loses a name");
   if (!names.includes("*")) selectingFields(headers, new Headers());
   matchesEntityTag(field, '"a"');
   must(/^[ -~]*$/.test(cacheStatus("edge", { hit: true, detail: field })), "Cache-Status cannot be sent");

@@ -3,7 +3,7 @@ import { decode, endpoints, formatOf } from "@bytenite-engines/core/wire";
 import { StatusSchema } from "@bytenite-engines/proto";
 import { addCredential, ensureUser, migrate, openSqlite, publishAll } from "@bytenite-engines/registry";
 import { makeSite, makeWire } from "@bytenite-engines/registry/api";
-import { headerOf, must, Violation, type Target } from "../Target.ts";
+import { headerOf, latin1Of, must, Violation, type Target } from "../Target.ts";
 
 const token = "fuzz";
 const statuses = new Set([200, 400, 401, 404, 406, 413, 501]);
@@ -33,24 +33,24 @@ let site: ReturnType<typeof open> | undefined;
 
 /** Method and target; Accept; body: a line each. */
 export const fuzz: Target = async (data) => {
-  const [head = "", accept = "", body = ""] = String.fromCharCode(...data).split("\n");
+  const [head = "", accept = "", body = ""] = latin1Of(data).split("\n");
   const [, method = "GET", target = "/"] = /^([A-Z]+ )?(.*)$/.exec(head) ?? [];
   const headers: Readonly<Record<string, string | undefined>> = {
     authorization: token,
-    accept: headerOf(new TextEncoder().encode(accept)),
+    accept: headerOf(accept),
     "content-type": "application/json",
   };
   const answer = await (
     await (site ??= open())
   )({
-    method: method.trim() || "GET",
+    method: method.trim(),
     target: target.startsWith("/") ? target : `/v1/dev/engines${target}`,
     header: (name) => headers[name.toLowerCase()] ?? null,
     body: () => Promise.resolve(new TextEncoder().encode(body)),
   });
   const { status, about } = answer;
   must(statuses.has(status), `there is no answer of status ${status}`);
-  const format = formatOf(answer.headers["Content-Type"] ?? answer.headers["content-type"]);
+  const format = formatOf(answer.headers["Content-Type"]);
   if (format === undefined) return;
   const bytes = typeof answer.body === "string" ? new TextEncoder().encode(answer.body) : new Uint8Array(answer.body);
   if (status !== 200) decode(StatusSchema, bytes, format);

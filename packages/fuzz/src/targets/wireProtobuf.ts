@@ -1,16 +1,12 @@
 // Bytes of messages: what is read is written to the same message, in either form.
 import { clone, type DescMessage, type Message } from "@bufbuild/protobuf";
 import { decode, encode } from "@bytenite-engines/core/wire";
-import { EngineListResponseSchema, EngineMessageSchema, EngineSchema, StatusSchema } from "@bytenite-engines/proto";
+import { StatusSchema } from "@bytenite-engines/proto";
+import { messageIn } from "../Messages.ts";
 import { mustEqual, unlessRefused, type Target } from "../Target.ts";
 
-const schemas: ReadonlyArray<DescMessage> = [EngineListResponseSchema, EngineSchema, EngineMessageSchema, StatusSchema];
-
-/** The first byte chooses the message. */
 export const fuzz: Target = (data) => {
-  const schema = schemas[(data[0] ?? 0) % schemas.length] ?? EngineSchema;
-  // Fields of bytes are of the kind that they are read from: no Buffer of Node's, which would not be equal.
-  const bytes = new Uint8Array(data).subarray(1);
+  const { schema, bytes } = messageIn(data);
   const message = unlessRefused(() => decode(schema, bytes, "protobuf"), Error);
   if (message === undefined) return;
   const again = encode(schema, message, "protobuf");
