@@ -4,7 +4,7 @@ import { createServer, type RequestListener } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { chromium } from "playwright-core";
-import { expect, inject, test } from "vitest";
+import { expect, inject, onTestFinished, test } from "vitest";
 import { bundled } from "../src/Bundled.ts";
 import { managers } from "../src/InstalledProject.ts";
 import { serve } from "../src/Serve.ts";
@@ -44,23 +44,20 @@ test.skipIf(!existsSync(browser)).for(managers)(
   async (manager) => {
     const project = inject("projects")[manager];
     const registry = await serve(project);
+    onTestFinished(registry.stop);
     const server = createServer(serverOf(await bundled(project, "page.js", "browser"), registry.url));
     await once(server.listen(0, "127.0.0.1"), "listening");
+    onTestFinished(() => void server.close());
     const running = await chromium.launch({ executablePath: browser, args: ["--no-sandbox"] });
-    try {
-      const page = await running.newPage();
-      const complaints: Array<string> = [];
-      page.on("pageerror", (error) => complaints.push(error.message));
-      await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-      await Promise.race([page.locator("#done").waitFor(), page.waitForEvent("pageerror")]);
-      expect(complaints).toEqual([]);
-      const shown = JSON.parse(await page.locator("body").innerText()) as { readonly names: ReadonlyArray<string> };
-      expect(shown).toMatchObject({ mediaType: "application/x-protobuf" });
-      expect(shown.names).toContain("zipper");
-    } finally {
-      await running.close();
-      server.close();
-      await registry.stop();
-    }
+    onTestFinished(() => running.close());
+    const page = await running.newPage();
+    const complaints: Array<string> = [];
+    page.on("pageerror", (error) => complaints.push(error.message));
+    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    await Promise.race([page.locator("#done").waitFor(), page.waitForEvent("pageerror")]);
+    expect(complaints).toEqual([]);
+    const shown = JSON.parse(await page.locator("body").innerText()) as { readonly names: ReadonlyArray<string> };
+    expect(shown).toMatchObject({ mediaType: "application/x-protobuf" });
+    expect(shown.names).toContain("zipper");
   },
 );

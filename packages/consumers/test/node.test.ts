@@ -1,6 +1,6 @@
 // What is installed runs on Node: from JavaScript, and as the command `bne`.
 import { join } from "node:path";
-import { describe, expect, inject, test } from "vitest";
+import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { managers } from "../src/InstalledProject.ts";
 import { ran } from "../src/Ran.ts";
 import { serve } from "../src/Serve.ts";
@@ -24,15 +24,12 @@ describe.each(managers)("installed by %s", (manager) => {
 
   test("`bne` asks it, too, and tells a failure by its exit code", async () => {
     const { url, stop } = await serve(project);
+    onTestFinished(stop);
     const env = { BYTENITE_BASE_URL: url, BYTENITE_TOKEN: "local-alice", XDG_CONFIG_HOME: join(project, "config") };
     const bne = join(project, "node_modules/.bin/bne");
-    try {
-      const engine = JSON.parse(await ran(bne, ["get", "zipper", "--output", "json"], project, env)) as unknown;
-      expect(engine).toMatchObject({ name: "zipper", version: "0.1" });
-      expect(await ran(bne, ["list", "--output", "json", "--jq", ".engines[].name"], project, env)).toContain("zipper");
-      await expect(ran(bne, ["get", "no-such-engine"], project, env)).rejects.toThrow("no-such-engine");
-    } finally {
-      await stop();
-    }
+    const engine = JSON.parse(await ran(bne, ["get", "zipper", "--output", "json"], project, env)) as unknown;
+    expect(engine).toMatchObject({ name: "zipper", version: "0.1" });
+    expect(await ran(bne, ["list", "--output", "json", "--jq", ".engines[].name"], project, env)).toContain("zipper");
+    await expect(ran(bne, ["get", "no-such-engine"], project, env)).rejects.toThrow("no-such-engine");
   });
 });

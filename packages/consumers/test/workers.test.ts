@@ -1,6 +1,6 @@
 // What is installed runs in workerd: bundled into a Worker, over the runtime's own fetch.
 import { Log, LogLevel, Miniflare } from "miniflare";
-import { expect, inject, test } from "vitest";
+import { expect, inject, onTestFinished, test } from "vitest";
 import { bundled } from "../src/Bundled.ts";
 import { managers } from "../src/InstalledProject.ts";
 import { serve } from "../src/Serve.ts";
@@ -10,6 +10,7 @@ const compatibilityDate = "2026-11-01";
 test.for(managers)("a Worker lists engines in workerd, installed by %s", async (manager) => {
   const project = inject("projects")[manager];
   const registry = await serve(project);
+  onTestFinished(registry.stop);
   const contents = await bundled(project, "worker.js", "workers");
   const miniflare = new Miniflare({
     host: "127.0.0.1",
@@ -32,13 +33,9 @@ test.for(managers)("a Worker lists engines in workerd, installed by %s", async (
       },
     ],
   });
-  try {
-    const answer = await fetch(await miniflare.ready, { headers: { "Cache-Control": "no-store" } });
-    const told = (await answer.json()) as { readonly names: ReadonlyArray<string> };
-    expect(told).toMatchObject({ mediaType: "application/x-protobuf", noStore: true });
-    expect(told.names.length).toBeGreaterThan(0);
-  } finally {
-    await miniflare.dispose();
-    await registry.stop();
-  }
+  onTestFinished(() => miniflare.dispose());
+  const answer = await fetch(await miniflare.ready, { headers: { "Cache-Control": "no-store" } });
+  const told = (await answer.json()) as { readonly names: ReadonlyArray<string> };
+  expect(told).toMatchObject({ mediaType: "application/x-protobuf", noStore: true });
+  expect(told.names.length).toBeGreaterThan(0);
 });
