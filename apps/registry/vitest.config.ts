@@ -9,7 +9,11 @@ export default defineProject({
   plugins: [
     cloudflareTest(async () => ({
       wrangler: { configPath: "./wrangler.jsonc" },
-      miniflare: { cf: false, bindings: { ACCESS_LOG: "off", BYTENITE_REGISTRY_KEY: key, SEED_SQL: await seedSql() } },
+      miniflare: {
+        cf: false,
+        // A slow machine must not let calls through that a fast one refuses.
+        bindings: { ACCESS_LOG: "off", RATE_PER_SECOND: "1", BYTENITE_REGISTRY_KEY: key, SEED_SQL: await seedSql() },
+      },
     })),
   ],
   test: { name: "registry-worker", include: ["{src,test}/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 120_000 },

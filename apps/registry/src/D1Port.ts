@@ -1,5 +1,12 @@
-// Decides: how the registry's statements run on Cloudflare D1.
-import { DatabaseUnavailable, type Row, type SqlPort, type Statement } from "@bytenite-engines/registry/api";
+// Decides: how the registry's statements run on Cloudflare D1, and which of its copies answers.
+import {
+  DatabaseUnavailable,
+  type ReadSession,
+  type RequestHead,
+  type Row,
+  type SqlPort,
+  type Statement,
+} from "@bytenite-engines/registry/api";
 
 /** A prepared statement of D1, as far as it is used here. */
 interface D1Statement {
@@ -7,14 +14,52 @@ interface D1Statement {
   readonly all: () => Promise<{ readonly results: ReadonlyArray<Row> }>;
 }
 
-/** A D1 database, as far as it is used here. */
-export interface D1Binding {
+/** What runs statements. */
+interface D1Queries {
   readonly prepare: (sql: string) => D1Statement;
   readonly batch: (statements: ReadonlyArray<D1Statement>) => Promise<ReadonlyArray<{ results: ReadonlyArray<Row> }>>;
 }
 
+/** Statements that see what came before: those of one session never go back in time. */
+interface D1Session extends D1Queries {
+  /** How new the data was that the session has seen last, or null when it has seen none. */
+  readonly getBookmark: () => string | null;
+}
+
+/** A D1 database, as far as it is used here. Asked directly, its primary answers. */
+export interface D1Binding extends D1Queries {
+  /** Absent in emulators that know no replicas. */
+  readonly withSession?: (from: string) => D1Session;
+}
+
+/** Carries the bookmark of a session, both ways; the name that D1's documents use. */
+const bookmarkHeader = "X-D1-Bookmark";
+
+/** Where a request is read that asks for nothing else: the nearest copy, however old. */
+const anyCopy = "first-unconstrained";
+
+/** A bookmark is kept as it came if it is short and plain, as is `first-primary`; anything else is none. */
+const fromIn = (head: RequestHead): string => {
+  const given = head.header(bookmarkHeader.toLowerCase());
+  return given !== null && /^[0-9a-z-]{1,128}$/.test(given) ? given : anyCopy;
+};
+
+/** The session of a request: it reads from a copy that is no older than the bookmark that the request brings. */
+export const sessionOf =
+  (database: D1Binding) =>
+  (head: RequestHead): ReadSession => {
+    const session = database.withSession?.(fromIn(head));
+    return {
+      sql: makeD1Port(session ?? database),
+      headers: () => {
+        const bookmark = session?.getBookmark() ?? null;
+        return bookmark === null ? {} : { [bookmarkHeader]: bookmark };
+      },
+    };
+  };
+
 /** The port on D1. A batch is one transaction there, and one round trip. */
-export const makeD1Port = (database: D1Binding): SqlPort => {
+export const makeD1Port = (database: D1Queries): SqlPort => {
   const bound = ({ sql, values }: Statement): D1Statement => {
     const statement = database.prepare(sql);
     return values.length === 0 ? statement : statement.bind(...values);

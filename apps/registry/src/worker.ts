@@ -9,7 +9,7 @@ import {
   migrate,
   type SqlPort,
 } from "@bytenite-engines/registry/api";
-import { makeD1Port, type D1Binding } from "./D1Port.ts";
+import { makeD1Port, sessionOf, type D1Binding } from "./D1Port.ts";
 
 /** Bindings, variables and secrets; see wrangler.jsonc for each. */
 export interface Env {
@@ -42,6 +42,7 @@ const build = async (env: Env): Promise<Handler> => {
   return fetchHandler(
     makeSite({
       sql,
+      session: sessionOf(env.DB),
       wire: makeWire(),
       box,
       // Isolates come and go: without a key that they share, a token would be good in one of them only.

@@ -2,6 +2,7 @@
 export { makeAccessTokens, type AccessTokens } from "./api/AccessTokens.ts";
 export { migrate } from "./api/Migrations.ts";
 export { makeRateLimit, type RateLimitOptions } from "./api/RateLimit.ts";
+export type { ReadSession, RequestHead } from "./api/Routes.ts";
 export { makeSecretBox, type SecretBox } from "./api/SecretBox.ts";
 export { fetchHandler, makeSite, type Site } from "./api/Site.ts";
 export { DatabaseUnavailable, type Row, type SqlPort, type SqlValue, type Statement } from "./api/SqlPort.ts";

@@ -51,7 +51,10 @@ test("headers that are too many are 431", async () => {
 
 test("headers that do not come to an end are 408, and so is a body", async () => {
   const body = "POST /v1/auth/access_token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n\r\n{";
-  for (const answer of await Promise.all([answerTo("GET /v1/dev/engines HTTP/1.1\r\nHost: localhost\r\n"), answerTo(body)])) {
+  for (const answer of await Promise.all([
+    answerTo("GET /v1/dev/engines HTTP/1.1\r\nHost: localhost\r\n"),
+    answerTo(body),
+  ])) {
     expect(answer).toMatch(/^HTTP\/1\.1 408 /);
     expect(codeIn(answer)).toBe(4);
   }

@@ -13,7 +13,7 @@ import { located, readCall, type CallOptions } from "./Call.ts";
 import type { Body } from "./EngineBody.ts";
 import type { User } from "./EngineStore.ts";
 import { Refusal, statusBody } from "./Refusal.ts";
-import { DatabaseUnavailable } from "./SqlPort.ts";
+import { DatabaseUnavailable, type SqlPort } from "./SqlPort.ts";
 import type { Wire } from "./Wire.ts";
 
 /** What the routes need to know of a request. `target` is the path and query as they came. */
@@ -34,8 +34,17 @@ export interface Answer {
   readonly about: { readonly endpoint: EndpointName | "auth" | undefined; readonly user: string | undefined };
 }
 
+/** Where the engines of one request are read, and what its answer says of that. */
+export interface ReadSession {
+  readonly sql: SqlPort;
+  /** Asked for once all is read. */
+  readonly headers: () => Readonly<Record<string, string>>;
+}
+
 /** Everything the routes stand on. */
 export interface RoutesOptions extends CallOptions {
+  /** Engines are read there, where it is given: a replica may be behind. Credentials are always read from `sql`. */
+  readonly session?: (head: RequestHead) => ReadSession;
   readonly wire: Wire;
   readonly accessTokens: AccessTokens | undefined;
   /** Kinds of credentials that open the API here. */
@@ -63,6 +72,7 @@ export const makeRoutes = (options: RoutesOptions): Routes => {
       user: undefined,
     };
     let representation: Representation = offered[0] as Representation;
+    let session: ReadSession | undefined;
     try {
       representation = negotiated(wire, head.header("accept"));
       const { match, query } = located(head);
@@ -75,8 +85,10 @@ export const makeRoutes = (options: RoutesOptions): Routes => {
       }
       about.user = credential.user.name;
       options.admit?.(credential.user);
-      const body = await call(options, wire, credential.user, representation.format);
-      const headers = headersOf(wire, representation.mediaType, requestId);
+      session = options.session?.(head);
+      const { sql } = session ?? options;
+      const body = await call({ sql, box: options.box }, wire, credential.user, representation.format);
+      const headers = { ...headersOf(wire, representation.mediaType, requestId), ...session?.headers() };
       const digest = await wire.digestOf(endpoints[match.name].response);
       if (digest !== undefined) headers[schemaDigestHeader] = digest;
       return { status: 200, headers, body, about };
@@ -86,7 +98,7 @@ export const makeRoutes = (options: RoutesOptions): Routes => {
       const { retryDelayMs, headers } = refusal.options;
       return {
         status: refusal.status,
-        headers: { ...headersOf(wire, representation.mediaType, requestId), ...headers },
+        headers: { ...headersOf(wire, representation.mediaType, requestId), ...session?.headers(), ...headers },
         body: statusBody(refusal.code, refusal.message, representation.format, retryDelayMs),
         about,
       };
