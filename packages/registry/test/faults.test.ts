@@ -1,29 +1,10 @@
-import { connect } from "node:net";
 import { fromBinary } from "@bufbuild/protobuf";
 import { EngineSchema, RetryInfoSchema, StatusSchema } from "@bytenite-engines/proto";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { decode, schemaDigestHeader, schemaDigests } from "@bytenite-engines/core/wire";
 import { expect, test } from "vitest";
-import { startRegistry, type Fault, type FaultRule, type Hint, type TestRegistry } from "../src/testing.ts";
-
-const get = (registry: TestRegistry, path: string, headers: Record<string, string> = {}): Promise<Response> =>
-  fetch(registry.url + path, { headers: { Authorization: "local-alice", ...headers } });
-
-const struck = async (
-  fault: Fault | ReadonlyArray<Fault>,
-  rest: Omit<FaultRule, "fault"> = {},
-): Promise<TestRegistry> => startRegistry({ faults: [{ ...rest, fault }] });
-
-/** All that a server sends on one connection, and how the connection ended. */
-const rawExchange = (registry: TestRegistry, path = "/engines/zipper"): Promise<{ text: string; reset: boolean }> =>
-  new Promise((resolve) => {
-    let text = "";
-    const socket = connect(Number(new URL(registry.url).port), "127.0.0.1");
-    socket.on("data", (chunk) => (text += chunk.toString("latin1")));
-    socket.on("error", () => resolve({ text, reset: true }));
-    socket.on("end", () => resolve({ text, reset: false }));
-    socket.write(`GET /v1/dev${path} HTTP/1.1\r\nHost: x\r\nAuthorization: local-alice\r\nConnection: close\r\n\r\n`);
-  });
+import type { Hint } from "../src/testing.ts";
+import { get, rawExchange, struck } from "./struck.ts";
 
 test("a status fault answers a Status in the form that was asked for", async () => {
   await using registry = await struck({ status: 503, message: "down for a moment" });

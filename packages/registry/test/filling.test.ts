@@ -1,25 +1,11 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
+import { get, key, place } from "./place.ts";
 import { run, serve } from "./process.ts";
 
-const key = { BYTENITE_REGISTRY_KEY: "0123456789abcdef0123456789abcdef" };
-
-let directory: string;
-
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "registry-command-"));
-});
-
-afterAll(() => rm(directory, { recursive: true, force: true }));
-
-let databases = 0;
-const fresh = (): ReadonlyArray<string> => ["--database", join(directory, `${databases++}.sqlite`)];
-
-const get = (origin: string, path: string, token: string): Promise<Response> =>
-  fetch(`${origin}/v1/dev${path}`, { headers: { Authorization: token } });
+const { directory, fresh } = place();
 
 const manifest = (name: string, version: string, rest: object = {}): string =>
   JSON.stringify({ name, version, ...rest }, null, 2);

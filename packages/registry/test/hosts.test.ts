@@ -1,23 +1,14 @@
 // By which names a registry can be called: a page that rebinds its name to 127.0.0.1 must read nothing.
 import { request, type IncomingMessage } from "node:http";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fromBinary } from "@bufbuild/protobuf";
 import { StatusSchema } from "@bytenite-engines/proto";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
+import { place } from "./place.ts";
 import { run, serve } from "./process.ts";
 
-let directory: string;
-
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "registry-hosts-"));
-});
-
-afterAll(() => rm(directory, { recursive: true, force: true }));
-
-let databases = 0;
-const fresh = (): ReadonlyArray<string> => ["--database", join(directory, `${databases++}.sqlite`)];
+const { directory, fresh } = place();
 
 interface Got {
   readonly status: number | undefined;

@@ -1,41 +1,34 @@
 // The key of a database, told from another one by each command that opens it.
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
+import { key, place } from "./place.ts";
 import { run, serve } from "./process.ts";
 
-const key = { BYTENITE_REGISTRY_KEY: "0123456789abcdef0123456789abcdef" };
 const another = { BYTENITE_REGISTRY_KEY: "another-key".repeat(4) };
 
 const refusal =
   "registry: BYTENITE_REGISTRY_KEY is not the key of this database: set the one it was first used with, or none\n";
 
-let directory: string;
-
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "registry-key-"));
-});
-
-afterAll(() => rm(directory, { recursive: true, force: true }));
+const { directory } = place();
 
 let databases = 0;
 
 /** A directory of its own, with a manifest that holds a secret, and where its database will be. */
-const fresh = async (): Promise<{ readonly place: string; readonly path: string; readonly manifest: string }> => {
-  const place = join(directory, String(databases++));
-  await mkdir(place);
-  const manifest = join(place, "manifest.json");
+const fresh = async (): Promise<{ readonly inside: string; readonly path: string; readonly manifest: string }> => {
+  const inside = join(directory, String(databases++));
+  await mkdir(inside);
+  const manifest = join(inside, "manifest.json");
   await writeFile(manifest, JSON.stringify({ name: "sealed", version: "0.10", platform_config: { token: "hunter2" } }));
-  return { place, path: join(place, "x.sqlite"), manifest };
+  return { inside, path: join(inside, "x.sqlite"), manifest };
 };
 
 /** Every file of a directory with its contents. */
-const contentsOf = async (place: string): Promise<Record<string, string>> => {
-  const names = await readdir(place);
+const contentsOf = async (inside: string): Promise<Record<string, string>> => {
+  const names = await readdir(inside);
   return Object.fromEntries(
-    await Promise.all(names.map(async (name) => [name, await readFile(join(place, name), "latin1")] as const)),
+    await Promise.all(names.map(async (name) => [name, await readFile(join(inside, name), "latin1")] as const)),
   );
 };
 
@@ -56,19 +49,19 @@ const withoutCheckValue = (path: string): void => {
 };
 
 test("another key is refused by every command, before it writes anything", async () => {
-  const { place, path, manifest } = await fresh();
+  const { inside, path, manifest } = await fresh();
   expect((await run(importing(manifest, path), key)).code).toBe(0);
-  const before = await contentsOf(place);
+  const before = await contentsOf(inside);
   for (const args of [
     ["serve", "--port", "0", "--database", path],
     importing(manifest, path),
     ["import", "-", "--user", "carol", "--database", path],
     ["export", "--with-secrets", "--database", path],
     ["token", "create", "--user", "carol", "--database", path],
-    ["backup", join(place, "copy.sqlite"), "--database", path],
+    ["backup", join(inside, "copy.sqlite"), "--database", path],
   ]) {
     expect(await run(args, another, '{"name":"a","version":"0.1"}')).toEqual({ code: 1, stdout: "", stderr: refusal });
-    expect(await contentsOf(place)).toEqual(before);
+    expect(await contentsOf(inside)).toEqual(before);
   }
   expect((await run(["export", "--with-secrets", "--database", path], key)).stdout).toContain("hunter2");
 });
@@ -82,12 +75,12 @@ test("a database knows its key from the first use on, with nothing sealed in it,
 });
 
 test("a file without a check value is known by what is sealed in it, and keeps one from then on", async () => {
-  const { place, path, manifest } = await fresh();
+  const { inside, path, manifest } = await fresh();
   await run(importing(manifest, path), key);
   withoutCheckValue(path);
-  const before = await contentsOf(place);
+  const before = await contentsOf(inside);
   expect((await run(["serve", "--port", "0", "--database", path], another)).stderr).toBe(refusal);
-  expect(await contentsOf(place)).toEqual(before);
+  expect(await contentsOf(inside)).toEqual(before);
   expect((await run(["users", "--database", path], key)).stdout).toMatch(/^carol\t/);
   const database = new DatabaseSync(path);
   database.exec("DELETE FROM engines");
@@ -96,16 +89,16 @@ test("a file without a check value is known by what is sealed in it, and keeps o
 });
 
 test("a backup knows its key, and is put in place under that key only", async () => {
-  const { place, path, manifest } = await fresh();
-  const copy = join(place, "copy.sqlite");
+  const { inside, path, manifest } = await fresh();
+  const copy = join(inside, "copy.sqlite");
   await run(importing(manifest, path), key);
   await run(["backup", copy, "--database", path], key);
-  const other = join(place, "other.sqlite");
+  const other = join(inside, "other.sqlite");
   await run(["users", "--database", other], another);
-  const before = await contentsOf(place);
+  const before = await contentsOf(inside);
   const refused = await run(["restore", copy, "--force", "--database", other], another);
   expect([refused.code, refused.stderr]).toEqual([1, refusal]);
-  expect(await contentsOf(place)).toEqual(before);
+  expect(await contentsOf(inside)).toEqual(before);
   expect((await run(["restore", copy, "--force", "--database", other], key)).code).toBe(0);
   expect((await run(["users", "--database", other], another)).stderr).toBe(refusal);
   expect((await run(["export", "--with-secrets", "--database", other], key)).stdout).toContain("hunter2");

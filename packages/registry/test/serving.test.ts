@@ -1,26 +1,12 @@
 // `registry serve` as a process. More than 200 lines: it is one command, and each test starts it.
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { connect, createServer, type AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
+import { get, key, place } from "./place.ts";
 import { run, serve } from "./process.ts";
 
-const key = { BYTENITE_REGISTRY_KEY: "0123456789abcdef0123456789abcdef" };
-
-let directory: string;
-
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "registry-command-"));
-});
-
-afterAll(() => rm(directory, { recursive: true, force: true }));
-
-let databases = 0;
-const fresh = (): ReadonlyArray<string> => ["--database", join(directory, `${databases++}.sqlite`)];
-
-const get = (origin: string, path: string, token: string): Promise<Response> =>
-  fetch(`${origin}/v1/dev${path}`, { headers: { Authorization: token } });
+const { directory, fresh } = place();
 
 test.for(["SIGINT", "SIGTERM"] as const)(
   "it says ready in one line on stdout, and ends with 0 on %s",
