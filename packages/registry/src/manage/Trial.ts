@@ -20,58 +20,57 @@ const publicEngine = (name: string, version: string, day: number, rest: EngineIn
   version,
   status: "active",
   isPublic: true,
-  entrypoint: "main.py",
-  platform: "docker",
   createdAt: at(`2025-04-${day}T09:30:00Z`),
   updatedAt: at(`2025-06-${day}T14:05:21.250Z`),
   ...rest,
 });
 
-const pythonImage = { container: "python:latest" };
+/** One that has code of its own, in the image that all samples use. */
+const pythonEngine = (name: string, version: string, day: number, rest: EngineInit): EngineInit =>
+  publicEngine(name, version, day, {
+    entrypoint: "main.py",
+    platform: "docker",
+    platformConfig: { container: "python:latest" },
+    ...rest,
+  });
 
 const samples: ReadonlyArray<EngineInit> = [
-  publicEngine("fanout-replica", "0.1", 10, {
+  pythonEngine("fanout-replica", "0.1", 10, {
     id: "6c1f0a52-6d0c-4a55-9a4b-2f0d5b0c7e01",
     type: "partitioner",
     revision: 3,
     description: "Sends the same input to as many tasks as are asked for.",
     hash: "9T4P4O3WPa+oy3s0o5dsnonJ4DXY+JhPQQi9K2rucpA=",
-    platformConfig: pythonImage,
     deviceRequirements: { minCpu: 2, minMemory: 4 },
   }),
-  publicEngine("zipper", "0.1", 11, {
+  pythonEngine("zipper", "0.1", 11, {
     id: "0b8be0d1-5a6f-4c1b-8a43-6f2f2f3c9e02",
     type: "assembler",
     revision: 2,
     description: "Packs the results of all tasks into one zip archive.",
     hash: "Ub78jbrg46Shp28qm8MW8uDPJLsS4L4r7CvxQO6luhc=",
-    platformConfig: pythonImage,
     deviceRequirements: { minCpu: 2, minMemory: 2 },
   }),
-  publicEngine("fanout-urls", "0.5", 12, {
+  pythonEngine("fanout-urls", "0.5", 12, {
     id: "b7d9c6a4-93c8-4f0e-9a53-4b8a1f7d3c03",
     type: "partitioner",
     revision: 7,
     description: "Starts one task per URL of a list.",
     hash: "ohXb6xgmoxKMLlPMRkoUKwOJ7zl4sucv8I4zZ3naUJw=",
-    platformConfig: pythonImage,
     deviceRequirements: { minCpu: 1, minMemory: 2 },
   }),
-  publicEngine("data-assembler", "0.3", 13, {
+  pythonEngine("data-assembler", "0.3", 13, {
     id: "e3a2f5b8-1c7d-4e96-b0f2-8d6c5a4b2904",
     type: "assembler",
     revision: 4,
     description: "Joins the results of all tasks into one data set.",
     hash: "So1A8sIlH0SIb8D4vT5BiV4VNiWv/ScY+wIq2EynwHY=",
-    platformConfig: pythonImage,
     deviceRequirements: { minCpu: 1, minMemory: 2 },
   }),
   publicEngine("passthrough", "0.1", 14, {
     id: "2d4c6b8a-7e5f-4d3c-9b1a-0f8e7d6c5b05",
     revision: 1,
     description: "Built in: passes data on as it is, as a partitioner or as an assembler.",
-    entrypoint: "",
-    platform: "",
   }),
 ];
 
