@@ -1,6 +1,7 @@
 // Decides: what a new registry on loopback holds: two users with known tokens, and engines that look like real ones.
 import { fromJson } from "@bufbuild/protobuf";
 import { TimestampSchema, type Timestamp } from "@bufbuild/protobuf/wkt";
+import type { Engine } from "@bytenite-engines/proto";
 import type { SqliteFile } from "../node/SqliteFile.ts";
 import { addCredential, ensureUser } from "./Accounts.ts";
 import { publishAll, type EngineInit } from "./Engines.ts";
@@ -26,7 +27,7 @@ const publicEngine = (name: string, version: string, day: number, rest: EngineIn
 });
 
 /** One that has code of its own, in the image that all samples use. */
-const pythonEngine = (name: string, version: string, day: number, rest: EngineInit): EngineInit =>
+const pythonEngine = (name: string, version: string, day: number, rest: Exclude<EngineInit, Engine>): EngineInit =>
   publicEngine(name, version, day, {
     entrypoint: "main.py",
     platform: "docker",
