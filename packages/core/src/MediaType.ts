@@ -1,6 +1,7 @@
 // Decides: which of the two forms a media type names, and what bytes of that form look like.
-import { fromBinary, toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
+import { toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { decodeJson } from "./JsonReader.ts";
+import { readMessage } from "./MessageReader.ts";
 import { encodeJson } from "./WireJson.ts";
 
 /** The two forms in which the API answers. */
@@ -42,4 +43,4 @@ export const encode = <D extends DescMessage>(
 
 /** The message in bytes of the given form. Throws when they are not one: cut short, not UTF-8, not JSON, wrong types. */
 export const decode = <D extends DescMessage>(schema: D, bytes: Uint8Array, format: Format): MessageShape<D> =>
-  format === "protobuf" ? fromBinary(schema, bytes) : decodeJson(schema, JSON.parse(fatalUtf8.decode(bytes))).message;
+  format === "protobuf" ? readMessage(schema, bytes) : decodeJson(schema, JSON.parse(fatalUtf8.decode(bytes))).message;

@@ -1,7 +1,8 @@
 // Decides: which form the body of a success really has, and what is in it. Data, or a plain statement that it is none.
-import { fromBinary, type DescMessage, type JsonValue, type MessageShape } from "@bufbuild/protobuf";
+import type { DescMessage, JsonValue, MessageShape } from "@bufbuild/protobuf";
 import { formatOf } from "./MediaType.ts";
 import { decodeJson, maxJsonDepth } from "./JsonReader.ts";
+import { readMessage } from "./MessageReader.ts";
 
 /** A body as it was understood: decoded JSON, or bytes that may be protobuf and still have to be believed. */
 export type Reading<D extends DescMessage> =
@@ -71,7 +72,7 @@ const readJson = <D extends DescMessage>(schema: D, json: JsonValue, maxDepth: n
 
 const isProtobuf = (schema: DescMessage, bytes: Uint8Array): boolean => {
   try {
-    fromBinary(schema, bytes);
+    readMessage(schema, bytes);
     return true;
   } catch {
     return false;

@@ -1,5 +1,5 @@
 // Decides: what is timed of trust: reading an answer that is there already, and a whole call with a fetch that answers at once.
-import { fromBinary } from "@bufbuild/protobuf";
+import { fromBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { createEngineClient, type ClientOptions } from "@bytenite-engines/core/promise";
 import {
   calibration,
@@ -16,15 +16,15 @@ import { tag, token, type Captured, type Speaks } from "./ForeignEngines.ts";
 const schema = endpoints.get.response;
 const origin = "http://127.0.0.1:1";
 
-/** Believes whatever comes. */
-const credulous: Trust = {
+/** Believes whatever comes, by our numbers. */
+const credulous = (read: <D extends DescMessage>(schema: D, bytes: Uint8Array) => MessageShape<D>): Trust => ({
   ready: () => undefined,
-  decide: (_origin, of, { bytes }) => ({ kind: "believed", message: fromBinary(of, bytes) }),
+  decide: (_origin, of, { bytes }) => ({ kind: "believed", message: read(of, bytes) }),
   witness: () => ({ fits: true, news: [] }),
   blame: () => [],
   asks: () => "protobuf",
   teaches: () => false,
-};
+});
 
 const trustOf = (speaks: Speaks): ClientOptions["trust"] =>
   speaks === "other numbers" ? { calibration: calibration() } : {};
@@ -45,8 +45,14 @@ export const reading = (
 };
 
 /** Reading without any check. */
-export const readingAll = ({ protobuf, digest }: Captured): Contender =>
-  readingBy("believes all", credulous, () => Promise.resolve({ format: "protobuf", digest, bytes: protobuf }));
+export const readingAll = (captured: Captured): Contender =>
+  believing("believes all", captured, (of, bytes) => decode(of, bytes, "protobuf"));
+
+/** The same by protobuf-es. */
+export const readingByLibrary = (captured: Captured): Contender => believing("protobuf-es", captured, fromBinary);
+
+const believing = (name: string, { protobuf, digest }: Captured, read: Parameters<typeof credulous>[0]): Contender =>
+  readingBy(name, credulous(read), () => Promise.resolve({ format: "protobuf", digest, bytes: protobuf }));
 
 const readingBy = (
   name: string,

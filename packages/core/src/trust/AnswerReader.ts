@@ -1,14 +1,16 @@
 // Decides: how protobuf with the numbers that were found becomes a message of ours: in one pass, and only where every number
 // that it carries is certain, at every depth.
 //
-// The descriptor of a library says which number is which field, not which numbers may be believed: the bytes would be walked
-// twice, once for each. Here a number that is not certain has no slot, so that walking the bytes is the check.
-import { create, type DescField, type DescMessage, type Message, type MessageShape } from "@bufbuild/protobuf";
-import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+// The bytes are read by the code that reads our own numbers. What tells it which field comes next is asked here, where the tag
+// of the server is looked up: one that is not certain has none of ours, so that reading is the check.
+import { ScalarType, type DescField, type DescMessage, type Message, type MessageShape } from "@bufbuild/protobuf";
+import { WireType, type BinaryReader } from "@bufbuild/protobuf/wire";
+import { messageNames } from "../gen/readers.ts";
+import { MessageBytes, textIn } from "../MessageBytes.ts";
+import { readMessageFrom } from "../MessageReader.ts";
 import { encodingsOf, wireTypeOf, type Encoding } from "./FieldMatch.ts";
-import type { Carried, Numbering, Numberings } from "./Numbering.ts";
+import type { Numbering, Numberings } from "./Numbering.ts";
 import { isPlain } from "./Sameness.ts";
-import { scalarReaderOf } from "./ScalarReaders.ts";
 import type { TextVisitor } from "./Whereabouts.ts";
 
 /**
@@ -26,32 +28,38 @@ export type AnswerReader<D extends DescMessage = DescMessage> = (
   visit?: TextVisitor,
 ) => MessageShape<D> | undefined;
 
-/** A message while it is being read. */
-type Draft = Message & Record<string, unknown>;
-
-interface Pass {
-  readonly bytes: Uint8Array;
-  readonly reader: BinaryReader;
-  readonly visit: TextVisitor;
+/** What a tag of the server means. */
+interface Meaning {
+  /** Full name of the message that it is in. */
+  readonly typeName: string;
+  /** Number and wire type, as the server writes them. */
+  readonly number: number;
+  readonly wireType: WireType;
+  /** Our tag of the same field; 0: it is no field of ours. */
+  readonly tag: number;
+  /** How it is written. */
+  readonly encoding: Encoding;
+  /** Under which number it is kept if it is no field of ours. */
+  readonly keptAs: number;
 }
 
-/** Reads what stands at one tag; false: not to be believed. */
-type Slot = (draft: Draft, pass: Pass) => boolean;
+/** Tags of the numbers below 256, which nearly every server has, are looked up in an array: a map takes a third of the reading. */
+const nearTags = 256 * 8;
 
-/** By tag (number and wire type, as on the wire). */
-type Slots = Map<number, Slot>;
-
-/** All but groups. */
-const wireTypes = [WireType.Varint, WireType.Bit64, WireType.LengthDelimited, WireType.Bit32] as const;
+/** By tag, for one message type. */
+interface Meanings {
+  readonly near: ReadonlyArray<Meaning | undefined>;
+  readonly far: ReadonlyMap<number, Meaning>;
+}
 
 /** A reader by the numbers found. The messages are of our types; foreign fields are kept in `$unknown`. */
 export const answerReader = <D extends DescMessage>(root: D, numberingOf: Numberings): AnswerReader<D> => {
-  const slots = new SlotMaker(numberingOf).slotsOf(root);
+  const meanings = new Map<string, Meanings>();
+  collect(root, numberingOf, meanings);
+  const inOrder = messageNames.map((name) => meanings.get(name));
   return (bytes, visit = ignore) => {
-    const draft: MessageShape<D> = create(root);
-    const pass = { bytes, reader: new BinaryReader(bytes), visit };
     try {
-      return readInto(draft, slots, bytes.length, pass) ? draft : undefined;
+      return readMessageFrom(root, new ForeignBytes(bytes, inOrder, visit));
     } catch {
       return undefined;
     }
@@ -60,132 +68,109 @@ export const answerReader = <D extends DescMessage>(root: D, numberingOf: Number
 
 const ignore: TextVisitor = () => {};
 
-const readInto = (draft: Draft, slots: Slots, end: number, pass: Pass): boolean => {
-  const { bytes, reader } = pass;
-  while (reader.pos < end) {
-    let tag = bytes[reader.pos] ?? 0;
-    if (tag < 0x80) {
-      reader.pos += 1;
-    } else {
-      const [number, wireType] = reader.tag();
-      tag = number * 8 + wireType;
-    }
-    const slot = slots.get(tag);
-    if (slot === undefined || !slot(draft, pass)) return false;
-  }
-  return reader.pos === end;
-};
+class NotCertain extends Error {}
 
-class SlotMaker {
-  readonly #numberingOf: Numberings;
-  readonly #done = new Map<string, Slots>();
+const none: Meaning = { typeName: "", number: 0, wireType: WireType.Varint, tag: 0, encoding: "message", keptAs: 0 };
 
-  constructor(numberingOf: Numberings) {
-    this.#numberingOf = numberingOf;
+/** Bytes whose fields have other numbers. */
+class ForeignBytes extends MessageBytes {
+  readonly #meanings: ReadonlyArray<Meanings | undefined>;
+  readonly #visit: TextVisitor;
+  #meaning = none;
+
+  constructor(bytes: Uint8Array, meanings: ReadonlyArray<Meanings | undefined>, visit: TextVisitor) {
+    super(bytes);
+    this.#meanings = meanings;
+    this.#visit = visit;
   }
 
-  slotsOf(message: DescMessage): Slots {
-    const done = this.#done.get(message.typeName);
-    if (done !== undefined) return done;
-    const slots: Slots = new Map();
-    this.#done.set(message.typeName, slots);
-    const numbering = isPlain(message) ? this.#numberingOf(message) : published(message);
-    const ours = new Set(message.fields.map(({ number }) => number));
-    for (const number of numbering?.foreign ?? []) {
-      const keptAs = ours.has(number) ? number + unknownNumberOffset : number;
-      for (const wireType of wireTypes) slots.set(number * 8 + wireType, foreignSlot(number, wireType, keptAs));
-    }
-    for (const carried of numbering?.confirmed.values() ?? []) {
-      const slot = this.#slotOf(message, carried);
-      if (slot === undefined) continue;
-      slots.set(carried.number * 8 + wireTypeOf(carried.encoding), slot);
-      // A list of numbers may come packed.
-      const packed = carried.field.fieldKind === "list" ? packedSlot(carried) : undefined;
-      if (packed !== undefined) slots.set(carried.number * 8 + WireType.LengthDelimited, packed);
-    }
-    return slots;
+  override tag(message: number): number {
+    const tag = this.varint();
+    const meanings = this.#meanings[message];
+    const meaning = tag < nearTags ? meanings?.near[tag] : meanings?.far.get(tag);
+    if (meaning === undefined) throw new NotCertain();
+    this.#meaning = meaning;
+    return meaning.tag;
   }
 
-  /** None for kinds of field that no answer of the API has: what carries one is read in JSON. */
-  #slotOf({ typeName }: DescMessage, { field, number, encoding }: Carried): Slot | undefined {
-    if (field.fieldKind !== "scalar" && field.fieldKind !== "message" && field.fieldKind !== "list") return undefined;
-    if (field.oneof !== undefined) return undefined;
-    const isList = field.fieldKind === "list";
-    if (encoding === "message") {
-      const { message } = field;
-      return message === undefined || !(isPlain(message) || isTimestamp(message))
-        ? undefined
-        : messageSlot(field.localName, isList, message, this.slotsOf(message));
-    }
-    const read = scalarReaderOf(field, encoding);
-    return field.fieldKind === "scalar" && wireTypeOf(encoding) === WireType.LengthDelimited
-      ? textSlot(typeName, number, field.localName, read)
-      : scalarSlot(field.localName, isList, read);
+  override text(outerEnd: number): string {
+    const start = this.#startOfText(outerEnd);
+    return textIn(this.bytes, start, this.pos);
+  }
+
+  override view(outerEnd: number): Uint8Array {
+    const start = this.#startOfText(outerEnd);
+    return this.bytes.subarray(start, this.pos);
+  }
+
+  override int32(): number {
+    const { encoding } = this.#meaning;
+    if (encoding === ScalarType.INT32) return super.int32();
+    return this.scalar(encoding === ScalarType.SINT32 ? sint32 : sfixed32);
+  }
+
+  override uint32(): number {
+    return this.#meaning.encoding === ScalarType.UINT32 ? super.uint32() : this.scalar(fixed32);
+  }
+
+  override unknown(message: Message): void {
+    const { keptAs, number, wireType } = this.#meaning;
+    this.keep(message, keptAs, number, wireType);
+  }
+
+  #startOfText(outerEnd: number): number {
+    const end = this.end(outerEnd);
+    const start = this.pos;
+    this.pos = end;
+    const { typeName, number } = this.#meaning;
+    this.#visit(typeName, number, this.bytes, start, end);
+    return start;
   }
 }
 
-const isTimestamp = ({ typeName }: DescMessage): boolean => typeName === "google.protobuf.Timestamp";
+const sint32 = (reader: BinaryReader): number => reader.sint32();
+const sfixed32 = (reader: BinaryReader): number => reader.sfixed32();
+const fixed32 = (reader: BinaryReader): number => reader.fixed32();
 
-/** The numbers of a message of Google's are known. */
-const published = (message: DescMessage): Pick<Numbering, "confirmed" | "foreign"> => ({
-  confirmed: new Map(message.fields.map((field) => [field.number, carriedAsPublished(field)])),
-  foreign: new Set(),
-});
-
-const carriedAsPublished = (field: DescField): Carried => {
-  const encoding: Encoding = encodingsOf(field)[0] ?? "message";
-  return { field, number: field.number, encoding };
+/** Of all messages inside an answer, by name. */
+const collect = (message: DescMessage, numberingOf: Numberings, meanings: Map<string, Meanings>): void => {
+  if (meanings.has(message.typeName)) return;
+  // The numbers of a message of Google's are known.
+  const far = isPlain(message) ? found(message, numberingOf(message)) : published(message);
+  meanings.set(message.typeName, { near: Array.from({ length: nearTags }, (_, tag) => far.get(tag)), far });
+  for (const { message: inner } of message.fields) if (inner !== undefined) collect(inner, numberingOf, meanings);
 };
 
-const messageSlot =
-  (name: string, isList: boolean, message: DescMessage, slots: Slots): Slot =>
-  (draft, pass) => {
-    const { reader } = pass;
-    const length = reader.uint32();
-    const known = isList ? undefined : (draft[name] as Draft | undefined);
-    const inner = known ?? (create(message) as Draft);
-    if (!readInto(inner, slots, reader.pos + length, pass)) return false;
-    if (isList) (draft[name] as Array<unknown>).push(inner);
-    else draft[name] = inner;
-    return true;
-  };
+const published = ({ typeName, fields }: DescMessage): ReadonlyMap<number, Meaning> =>
+  new Map(fields.map((field) => fieldMeaning(typeName, field, field.number, ownEncoding(field))));
 
-const textSlot =
-  (typeName: string, number: number, name: string, read: (reader: BinaryReader) => unknown): Slot =>
-  (draft, { bytes, reader, visit }) => {
-    let start = reader.pos;
-    while ((bytes[start++] ?? 0) >= 0x80);
-    draft[name] = read(reader);
-    visit(typeName, number, bytes, start, reader.pos);
-    return true;
-  };
+/** All but groups. */
+const wireTypes = [WireType.Varint, WireType.Bit64, WireType.LengthDelimited, WireType.Bit32] as const;
 
-const scalarSlot = (name: string, isList: boolean, read: (reader: BinaryReader) => unknown): Slot =>
-  isList
-    ? (draft, { reader }) => {
-        (draft[name] as Array<unknown>).push(read(reader));
-        return true;
-      }
-    : (draft, { reader }) => {
-        draft[name] = read(reader);
-        return true;
-      };
-
-const packedSlot = ({ field, encoding }: Carried): Slot | undefined => {
-  if (encoding === "message" || wireTypeOf(encoding) === WireType.LengthDelimited) return undefined;
-  const read = scalarReaderOf(field, encoding);
-  return (draft, { reader }) => {
-    const items = draft[field.localName] as Array<unknown>;
-    const end = reader.uint32() + reader.pos;
-    while (reader.pos < end) items.push(read(reader));
-    return reader.pos === end;
-  };
+const found = ({ typeName, fields }: DescMessage, numbering: Numbering | undefined): ReadonlyMap<number, Meaning> => {
+  const ours = new Set(fields.map(({ number }) => number));
+  const foreign = [...(numbering?.foreign ?? [])].flatMap((number) => {
+    const keptAs = ours.has(number) ? number + unknownNumberOffset : number;
+    return wireTypes.map(
+      (wireType) => [tagOf(number, wireType), { ...none, typeName, number, wireType, keptAs }] as const,
+    );
+  });
+  const confirmed = [...(numbering?.confirmed.values() ?? [])].map(({ field, number, encoding }) =>
+    fieldMeaning(typeName, field, number, encoding),
+  );
+  return new Map([...foreign, ...confirmed]);
 };
 
-const foreignSlot =
-  (number: number, wireType: WireType, keptAs: number): Slot =>
-  (draft, { reader }) => {
-    draft.$unknown ??= [];
-    draft.$unknown.push({ no: keptAs, wireType, data: reader.skip(wireType, number) });
-    return true;
-  };
+const fieldMeaning = (
+  typeName: string,
+  field: DescField,
+  number: number,
+  encoding: Encoding,
+): readonly [number, Meaning] => {
+  const wireType = wireTypeOf(encoding);
+  const tag = tagOf(field.number, wireTypeOf(ownEncoding(field)));
+  return [tagOf(number, wireType), { typeName, number, wireType, tag, encoding, keptAs: 0 }];
+};
+
+const ownEncoding = (field: DescField): Encoding => encodingsOf(field)[0] ?? "message";
+const tagOf = (number: number, wireType: WireType): number => number * 8 + wireType;

@@ -3,7 +3,8 @@
 // A field is confirmed once no other number of its message can be the one that carries it. A number stays a rival while it
 // carried the same bytes whenever the field was populated: the server could have the two the other way round. The server's
 // true number for a field carries its value each time, so it is either ours or among the rivals; without rivals it is ours.
-import { fromBinary, type DescField, type DescMessage, type Message, type MessageShape } from "@bufbuild/protobuf";
+import type { DescField, DescMessage, Message, MessageShape } from "@bufbuild/protobuf";
+import { readMessage } from "../MessageReader.ts";
 import type { Numbers } from "./Numbers.ts";
 import { isPlain, isPopulated, sameMessage, type Values } from "./Sameness.ts";
 import type { TrustNews } from "./Verdict.ts";
@@ -41,7 +42,7 @@ export const ownNumbers = (): Numbers => {
 
 const decoded = <D extends DescMessage>(schema: D, bytes: Uint8Array): MessageShape<D> | undefined => {
   try {
-    return fromBinary(schema, bytes);
+    return readMessage(schema, bytes);
   } catch {
     return undefined;
   }

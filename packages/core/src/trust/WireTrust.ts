@@ -1,7 +1,8 @@
 // Decides: whether protobuf bytes of an origin may be believed, and what the JSON of the same resource says about them.
-import { fromBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { schemaDigests } from "../gen/schemaDigests.ts";
 import type { Format } from "../MediaType.ts";
+import { readMessage } from "../MessageReader.ts";
 import type { Numbers } from "./Numbers.ts";
 import { ownNumbers } from "./OwnNumbers.ts";
 import { sameMessage } from "./Sameness.ts";
@@ -67,7 +68,7 @@ class WireTrust implements Trust {
     let message: MessageShape<D> | undefined;
     if (claims(kind, schema, answer)) {
       try {
-        message = fromBinary(schema, answer.bytes);
+        message = readMessage(schema, answer.bytes);
       } catch (cause) {
         return { kind: "undecodable", cause };
       }
@@ -154,7 +155,7 @@ const claims = (kind: Kind, schema: DescMessage, { digest }: ProtobufAnswer): bo
 
 const isOurs = <D extends DescMessage>(schema: D, bytes: Uint8Array, json: MessageShape<D>): boolean => {
   try {
-    return sameMessage(schema, fromBinary(schema, bytes), json);
+    return sameMessage(schema, readMessage(schema, bytes), json);
   } catch {
     return false;
   }
