@@ -88,7 +88,7 @@ export const makeRoutes = (options: RoutesOptions): Routes => {
       session = options.session?.(head);
       const { sql } = session ?? options;
       const body = await call({ sql, box: options.box }, wire, credential.user, representation.format);
-      const headers = { ...headersOf(wire, representation.mediaType, requestId), ...session?.headers() };
+      const headers = Object.assign(headersOf(wire, representation.mediaType, requestId), session?.headers());
       const digest = await wire.digestOf(endpoints[match.name].response);
       if (digest !== undefined) headers[schemaDigestHeader] = digest;
       return { status: 200, headers, body, about };

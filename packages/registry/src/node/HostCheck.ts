@@ -63,5 +63,7 @@ export const checkedEndpoints = (check: HostCheck, endpoints: Iterable<readonly 
 /** A handler behind a check. */
 export const checkedHandler =
   (check: HostCheck, handle: Handler): Handler =>
-  async (exchange) =>
-    check(exchange.head) ?? handle(exchange);
+  (exchange) => {
+    const refusal = check(exchange.head);
+    return refusal === undefined ? handle(exchange) : Promise.resolve(refusal);
+  };
