@@ -1,10 +1,12 @@
 // Decides: which fields of an origin are shown to have our own numbers. Other numberings are left to JSON, or to Calibration.
 //
-// A field is confirmed once no other number of its message can be the one that carries it. A number stays a rival while it
-// carried the same bytes whenever the field was populated: the server could have the two the other way round. The server's
-// true number for a field carries its value each time, so it is either ours or among the rivals; without rivals it is ours.
+// A field is confirmed once no other number of its message can be the one that carries it. A number stays a rival while what it
+// carried, whenever the field was populated, could be the field's value in the JSON, however it is written: the server could
+// have the two the other way round. The server's true number for a field carries its value each time, so it is either ours or
+// among the rivals; without rivals it is ours.
 import type { DescField, DescMessage, Message, MessageShape } from "@bufbuild/protobuf";
 import { readMessage } from "../MessageReader.ts";
+import { encodingsOf, matches, wireTypeOf, type Allowed } from "./FieldMatch.ts";
 import type { Numbers } from "./Numbers.ts";
 import { isPlain, isPopulated, sameMessage, type Values } from "./Sameness.ts";
 import type { TrustNews } from "./Verdict.ts";
@@ -24,10 +26,12 @@ export const ownNumbers = (): Numbers => {
     },
     learn: (schema, bytes, json) => {
       const message = decoded(schema, bytes);
-      if (message === undefined || !sameMessage(schema, message, json)) return undefined;
+      const wire = tryWireFields([bytes]);
+      if (message === undefined || wire === undefined) return undefined;
+      if (!sameMessage(schema, message, json) || !isWrittenAsOurs(schema, wire, json)) return undefined;
       const news: Array<TrustNews> = [];
       open = new Map();
-      witnessed(rivals, schema, [bytes], news);
+      witnessed(rivals, schema, [{ wire, values: json }], news);
       return news;
     },
     forget: () => {
@@ -69,68 +73,92 @@ const isCertain = (rivals: Rivals, open: Open, schema: DescMessage, message: Mes
   });
 };
 
-/** Takes in messages whose protobuf, read by our numbers, was the same as their JSON. */
+/** A message whose protobuf, read by our numbers, was the same as its JSON: its fields on the wire, and in the JSON. */
+interface Witnessed {
+  readonly wire: WireFields;
+  readonly values: Values;
+}
+
+/** Takes in messages of one type, and then those inside them. */
 const witnessed = (
   rivals: Rivals,
   schema: DescMessage,
-  payloads: ReadonlyArray<Uint8Array>,
+  all: ReadonlyArray<Witnessed>,
   news: Array<TrustNews>,
 ): void => {
   const known = rivals.get(schema.typeName) ?? new Map<number, ReadonlyArray<number>>();
   rivals.set(schema.typeName, known);
+  // What is not ours could be the true number of any field, and ours a hidden one's: nothing is concluded.
+  const records = all.slice(0, maxItems).filter(({ wire }) => isAllOurs(schema, wire));
   const confirmed: Record<string, number> = {};
-  const records = payloads.slice(0, maxItems).flatMap((payload) => tryWireFields([payload]) ?? []);
-  for (const wire of records) {
-    // A number that is not ours could be the true one of any field, and ours a hidden one's: nothing is concluded.
-    if ([...wire.keys()].some((number) => fieldAt(schema, number) === undefined)) continue;
-    for (const number of wire.keys()) {
-      const before = known.get(number) ?? [...wire.keys()].filter((other) => other !== number);
-      const after = before.filter((other) => couldCarry(schema, number, wire.get(other), wire));
-      const { name } = fieldAt(schema, number) ?? { name: "" };
-      if (after.length === 0 && known.get(number)?.length !== 0) confirmed[name] = number;
-      known.set(number, after);
+  for (const field of schema.fields) {
+    const { number } = field;
+    const before = known.get(number);
+    let after = before;
+    for (const { wire, values } of records) {
+      const value = values[field.localName];
+      if (after?.length === 0) break;
+      // The default tells nothing: a server may write it out, or leave it.
+      if (!isPopulated(value) || !wire.has(number)) continue;
+      after ??= [...wire.keys()].filter((other) => other !== number);
+      after = after.filter((other) => canCarry(field, wire.get(other), value));
     }
+    if (after === undefined) continue;
+    known.set(number, after);
+    if (after.length === 0 && before?.length !== 0) confirmed[field.name] = number;
   }
   const names = Object.keys(confirmed).join(", ");
   if (names !== "") {
     news.push({ type: "trust", message: schema.typeName, detail: `confirmed as ours: ${names}`, numbers: confirmed });
   }
-  for (const { number, message } of schema.fields) {
+  for (const field of schema.fields) {
+    const { number, message } = field;
     if (message === undefined || !isPlain(message) || known.get(number)?.length !== 0) continue;
-    const inside = records.flatMap((wire) => (wire.get(number) ?? []).map(({ data }) => data));
-    if (inside.length > 0) witnessed(rivals, message, inside, news);
+    const inner = records.flatMap((record) => inside(field, record));
+    if (inner.length > 0) witnessed(rivals, message, inner, news);
   }
 };
 
-const fieldAt = (schema: DescMessage, number: number) => schema.fields.find((field) => field.number === number);
-
-/** Whether what another number carries could be the field at a number: the same bytes, or a message with the same values. */
-const couldCarry = (
-  schema: DescMessage,
-  number: number,
-  other: ReadonlyArray<Occurrence> | undefined,
-  wire: WireFields,
-): boolean => {
-  const own = wire.get(number);
-  const inner = fieldAt(schema, number)?.message;
-  if (own === undefined || other === undefined) return false;
-  if (inner === undefined || !isPlain(inner)) return raw(own) === raw(other);
-  // Inside, the server's numbers may differ: only the values count, and only those that are no messages themselves.
-  const values = new Set([...(inside(other)?.values() ?? [])].map(raw));
-  return [...(inside(own) ?? [])].every(([at, occurrences]) => {
-    const deeper = fieldAt(inner, at)?.message;
-    return (deeper !== undefined && isPlain(deeper)) || values.has(raw(occurrences));
+/** Whether every number is one of ours, and written as ours is. */
+const isAllOurs = (schema: DescMessage, wire: WireFields): boolean =>
+  [...wire].every(([number, occurrences]) => {
+    const field = schema.fields.find((candidate) => candidate.number === number);
+    const [encoding] = field === undefined ? [] : encodingsOf(field);
+    return encoding !== undefined && occurrences.every(({ wireType }) => wireType === wireTypeOf(encoding));
   });
-};
+
+/** Whether what a number carries could be a field with that value, written in any way and with any numbers inside. */
+const canCarry = (field: DescField, occurrences: ReadonlyArray<Occurrence> | undefined, value: unknown): boolean =>
+  occurrences !== undefined && encodingsOf(field).some((encoding) => matches(field, encoding, occurrences, value, any));
+
+const any: Allowed = () => true;
+
+/** Whether all values of the JSON are on the wire as ours are: a flag reads as true from any number, but is written as 1. */
+const isWrittenAsOurs = (schema: DescMessage, wire: WireFields, values: Values): boolean =>
+  schema.fields.every((field) => {
+    const value = values[field.localName];
+    return (
+      !isPopulated(value) || matches(field, encodingsOf(field)[0] ?? "message", wire.get(field.number), value, own)
+    );
+  });
+
+const own: Allowed = (_message, field, number, encoding) =>
+  number === field.number && encoding === encodingsOf(field)[0];
 
 /** Items of a list that count, at most: what is not looked at leaves a rival more, never one less. */
 const maxItems = 256;
 
-const inside = (occurrences: ReadonlyArray<Occurrence>): WireFields | undefined =>
-  tryWireFields(occurrences.slice(0, maxItems).map(({ data }) => data));
+/** The messages that a field holds. */
+const inside = ({ number, localName }: DescField, { wire, values }: Witnessed): ReadonlyArray<Witnessed> => {
+  const value = values[localName] as Values | ReadonlyArray<Values> | undefined;
+  const payloads = (wire.get(number) ?? []).map(({ data }) => data);
+  if (value === undefined || payloads.length === 0) return [];
+  if (!Array.isArray(value)) return recordOf(payloads, value as Values);
+  const items = (value as ReadonlyArray<Values>).slice(0, maxItems);
+  return items.flatMap((item, index) => recordOf(payloads.slice(index, index + 1), item));
+};
 
-const raw = (occurrences: ReadonlyArray<Occurrence>): string =>
-  occurrences
-    .slice(0, maxItems)
-    .map(({ wireType, data }) => `${wireType}:${data.join()}`)
-    .join(";");
+const recordOf = (payloads: ReadonlyArray<Uint8Array>, values: Values): ReadonlyArray<Witnessed> => {
+  const wire = tryWireFields(payloads);
+  return wire === undefined ? [] : [{ wire, values }];
+};

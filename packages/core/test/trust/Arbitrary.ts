@@ -12,7 +12,17 @@ import { FieldDescriptorProto_Type as Type } from "@bufbuild/protobuf/wkt";
 import * as fc from "fast-check";
 import { contractMessages, type Hidden, type Numbers, type WireTypes } from "./ForeignServer.ts";
 
-const strings = fc.constantFrom("", "", "a", "b", "main.py", "zipper", "0.1", "https://files.example/a?sig=1", "ñ");
+const strings = fc.constantFrom(
+  "",
+  "",
+  "a",
+  "b",
+  "main.py",
+  "0.1",
+  "ñ",
+  "https://files.example/a?sig=1",
+  "https://files.example/a?sig=2",
+);
 const integers = fc.constantFrom(0, 1, 2, 3, 127, 128);
 
 const scalar = (type: ScalarType): fc.Arbitrary<unknown> => {
@@ -56,7 +66,14 @@ const anyNumber = fc.oneof(
   fc.integer({ min: 1, max: 536_870_911 }).filter((number) => number < 19_000 || number > 19_999),
 );
 
-/** Other numbers for all fields, or the same ones in another order, or ours. */
+/** The same in another order, but only two or three of them. */
+const fewMoved = (ours: ReadonlyArray<number>): fc.Arbitrary<ReadonlyArray<number>> =>
+  fc.shuffledSubarray([...ours], { minLength: 2, maxLength: Math.min(3, ours.length) }).map((moved) => {
+    const next = new Map(moved.map((number, index) => [number, moved[(index + 1) % moved.length] ?? number]));
+    return ours.map((number) => next.get(number) ?? number);
+  });
+
+/** Other numbers for all fields, or the same ones in another order, some of them or all, or ours. */
 export const numbers: fc.Arbitrary<Numbers> = fc
   .tuple(
     ...contractMessages.map((schema) => {
@@ -66,6 +83,7 @@ export const numbers: fc.Arbitrary<Numbers> = fc
         .oneof(
           fc.shuffledSubarray(ours, { minLength: count, maxLength: count }),
           fc.uniqueArray(anyNumber, { minLength: count, maxLength: count }),
+          fewMoved(ours),
           fc.constant(ours),
         )
         .map((chosen) => Object.fromEntries(schema.fields.map(({ name }, index) => [name, chosen[index] ?? 0])));
