@@ -1,4 +1,5 @@
-import { create } from "@bufbuild/protobuf";
+import { create, toJson, type DescMessage, type JsonObject, type Message } from "@bufbuild/protobuf";
+import { FieldDescriptorProto_Type, FileDescriptorProtoSchema, FileOptions_OptimizeMode } from "@bufbuild/protobuf/wkt";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { floats, messages } from "../test/ArbitraryMessages.ts";
@@ -25,6 +26,35 @@ test("every field is there, in the order of declaration, whatever is set", () =>
       expect(Object.keys(encodeJson(engine, message))).toEqual(engine.fields.map(({ jsonName }) => jsonName));
     }),
   );
+});
+
+const whole = (schema: DescMessage, message: Message): JsonObject =>
+  toJson(schema, message, { alwaysEmitImplicit: true }) as JsonObject;
+
+test("what protobuf-es writes is written, value by value", () => {
+  fc.assert(
+    fc.property(messages(endpoints.list.response), messages(endpoints.status.response), (list, status) => {
+      // It leaves out messages that are not set, and writes floats in a longer form of the same value.
+      expect(encodeJson(endpoints.list.response, list)).toMatchObject(rounded(whole(endpoints.list.response, list)));
+      expect(encodeJson(endpoints.status.response, status)).toEqual(whole(endpoints.status.response, status));
+    }),
+  );
+});
+
+/** With the API's two floats as encodeJson has them. */
+const rounded = (json: JsonObject): JsonObject =>
+  JSON.parse(JSON.stringify(json), (key, value: unknown) =>
+    key.startsWith("min") && typeof value === "number" ? written(value) : value,
+  ) as JsonObject;
+
+test("kinds of field that the API has not are written as protobuf-es does", () => {
+  const file = create(FileDescriptorProtoSchema, {
+    name: "a.proto",
+    dependency: ["b"],
+    messageType: [{ name: "A", field: [{ name: "b", type: FieldDescriptorProto_Type.DOUBLE }] }],
+    options: { optimizeFor: FileOptions_OptimizeMode.SPEED },
+  });
+  expect(encodeJson(FileDescriptorProtoSchema, file)).toMatchObject(toJson(FileDescriptorProtoSchema, file) as object);
 });
 
 const written = (minCpu: number): unknown =>

@@ -6,8 +6,11 @@ import {
   type DescMessage,
   type JsonObject,
   type JsonValue,
+  type Message,
   type MessageShape,
 } from "@bufbuild/protobuf";
+import { base64Encode } from "@bufbuild/protobuf/wire";
+import { FeatureSet_FieldPresence as Presence } from "@bufbuild/protobuf/wkt";
 
 /**
  * The JSON of a message as grpc-gateway writes it: every field, in declaration order; zero values as they are, unset
@@ -15,34 +18,83 @@ import {
  * same binary32 (0.1, not 0.10000000149011612).
  */
 export const encodeJson = <D extends DescMessage>(schema: D, message: MessageShape<D>): JsonObject =>
-  completed(schema, toJson(schema, message, { alwaysEmitImplicit: true }) as JsonObject);
+  written(schema, message);
 
-const completed = (schema: DescMessage, json: JsonObject): JsonObject => {
-  const whole: JsonObject = {};
-  for (const field of schema.fields) whole[field.jsonName] = completedField(field, json[field.jsonName]);
-  return whole;
+const written = (schema: DescMessage, message: Values): JsonObject => {
+  const json: JsonObject = {};
+  for (const { key, write } of membersOf(schema)) json[key] = write(message);
+  return json;
 };
 
-const completedField = (field: DescField, value: JsonValue | undefined): JsonValue => {
-  if (value === undefined) return null;
-  if (isPlainMessage(field)) {
-    return Array.isArray(value)
-      ? value.map((item) => completed(field.message, item as JsonObject))
-      : completed(field.message, value as JsonObject);
+type Values = Message & Readonly<Record<string, unknown>>;
+
+/** A name in the object, and what is written under it. */
+interface Member {
+  readonly key: string;
+  readonly write: (message: Values) => JsonValue;
+}
+
+const known = new WeakMap<DescMessage, ReadonlyArray<Member>>();
+
+const membersOf = (schema: DescMessage): ReadonlyArray<Member> => {
+  let members = known.get(schema);
+  if (members === undefined) {
+    members = schema.fields.map((field) => ({ key: field.jsonName, write: memberWriter(schema, field) }));
+    known.set(schema, members);
   }
-  if (field.scalar === ScalarType.FLOAT) return Array.isArray(value) ? value.map(shortestFloat) : shortestFloat(value);
-  return value;
+  return members;
 };
 
-/** A message whose JSON is an object of its fields, which a Timestamp is not. */
-const isPlainMessage = (field: DescField): field is DescField & { message: DescMessage } =>
-  field.message !== undefined && !field.message.typeName.startsWith("google.protobuf.");
+const memberWriter = (schema: DescMessage, field: DescField): Member["write"] => {
+  const { localName, jsonName } = field;
+  const write = valueWriter(field);
+  const isPlain = field.fieldKind === "list" || field.message !== undefined || field.presence === Presence.IMPLICIT;
+  if (write === undefined || field.oneof !== undefined || !isPlain) {
+    // No message of the API has such a field.
+    return (message) => (toJson(schema, message, { alwaysEmitImplicit: true }) as JsonObject)[jsonName] ?? null;
+  }
+  if (field.fieldKind === "list") return (message) => (message[localName] as ReadonlyArray<unknown>).map(write);
+  return (message) => {
+    const value = message[localName];
+    return value === undefined ? null : write(value);
+  };
+};
+
+/** How one value of a field is written, an item where it is a list. */
+const valueWriter = (field: DescField): ((value: unknown) => JsonValue) | undefined => {
+  const { message, scalar } = field;
+  if (field.fieldKind === "map" || (message === undefined && scalar === undefined)) return undefined;
+  if (message !== undefined) {
+    return message.typeName.startsWith("google.protobuf.")
+      ? (value) => toJson(message, value as Message)
+      : (value) => written(message, value as Values);
+  }
+  switch (scalar) {
+    case ScalarType.FLOAT:
+      return (value) => shortestFloat(value as number);
+    case ScalarType.DOUBLE:
+      return (value) => (Number.isFinite(value) ? (value as number) : String(value));
+    case ScalarType.BYTES:
+      return (value) => base64Encode(value as Uint8Array);
+    case ScalarType.STRING:
+    case ScalarType.BOOL:
+    case ScalarType.INT32:
+    case ScalarType.UINT32:
+    case ScalarType.SINT32:
+    case ScalarType.FIXED32:
+    case ScalarType.SFIXED32:
+      return (value) => value as JsonValue;
+    default:
+      return String;
+  }
+};
 
 /** Up to here every whole number is a binary32 of its own, so it is its own shortest form. */
 const maxExactFloat = 2 ** 24;
 
-const shortestFloat = (value: JsonValue): JsonValue => {
-  if (typeof value !== "number" || (Number.isInteger(value) && Math.abs(value) <= maxExactFloat)) return value;
+const shortestFloat = (value: number): JsonValue => {
+  if (Number.isInteger(value) && Math.abs(value) <= maxExactFloat) return value;
+  if (!Number.isFinite(value)) return String(value);
   const binary32 = Math.fround(value);
   for (let digits = 1; digits <= 9; digits++) {
     const candidate = Number(value.toPrecision(digits));
