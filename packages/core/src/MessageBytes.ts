@@ -28,6 +28,8 @@ const maxGroups = 100;
 export class MessageBytes {
   readonly bytes: Uint8Array;
   pos = 0;
+  /** Whether a field was met, at any depth, that is none of ours or has another wire type. */
+  hasUnknown = false;
   #reader: BinaryReader | undefined;
 
   constructor(bytes: Uint8Array) {
@@ -104,6 +106,7 @@ export class MessageBytes {
   protected keep(message: Message, keptAs: number, number: number, wireType: WireType): void {
     if (number === 0) throw new RangeError("a field has the number 0");
     const data = this.scalar((reader) => reader.skip(wireType, number, maxGroups));
+    this.hasUnknown = true;
     message.$unknown ??= [];
     message.$unknown.push({ no: keptAs, wireType, data });
   }

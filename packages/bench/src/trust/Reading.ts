@@ -22,6 +22,7 @@ const credulous = (read: <D extends DescMessage>(schema: D, bytes: Uint8Array) =
   decide: (_origin, of, { bytes }) => ({ kind: "believed", message: read(of, bytes) }),
   witness: () => ({ fits: true, news: [] }),
   blame: () => [],
+  alone: () => [],
   asks: () => "protobuf",
   teaches: () => false,
 });

@@ -1,8 +1,10 @@
 // Decides: what one origin is known for: its evidence, what can be read by it, and when a pair of answers is accepted into it.
 import type { DescMessage, Message, MessageShape } from "@bufbuild/protobuf";
 import { answerReader, type AnswerReader } from "./AnswerReader.ts";
+import { confirmation, confirmed, contradictsOurs, isReadAlike } from "./Certainty.ts";
 import { evidenceOf, messagesOf, noEvidence, type Evidence } from "./Evidence.ts";
-import type { Carried, Numbering } from "./Numbering.ts";
+import type { Known } from "./Known.ts";
+import type { Numbering } from "./Numbering.ts";
 import type { Numbers } from "./Numbers.ts";
 import { addPair, type Fit } from "./Pair.ts";
 import { prospectOf } from "./Prospect.ts";
@@ -10,6 +12,9 @@ import { sameBytes, sameMessage } from "./Sameness.ts";
 import { solve } from "./Solution.ts";
 import type { TrustNews } from "./Verdict.ts";
 import { Whereabouts } from "./Whereabouts.ts";
+
+/** What was not held against JSON for longer than that is sampled at once, in milliseconds: a day. */
+const oldMs = 86_400_000;
 
 /** A pair that left numbers without a field. */
 interface Pending {
@@ -21,26 +26,65 @@ interface Pending {
 export class CalibratedNumbers implements Numbers {
   readonly ready: Promise<void> | undefined;
   #evidence: Evidence = noEvidence;
+  readonly #comparedMs = new Map<string, number>();
+  #distrustsDigest = false;
+  readonly #contradictions = new Map<string, boolean>();
   readonly #readers = new Map<string, AnswerReader>();
   readonly #whereabouts = new Whereabouts();
   readonly #pending = new Map<string, Pending>();
   readonly #onChange: () => void;
+  readonly #now: () => number;
 
-  constructor(earlier: Evidence | Promise<Evidence>, onChange: () => void) {
+  constructor(earlier: Known | Promise<Known>, now: () => number, onChange: () => void) {
+    this.#now = now;
     this.#onChange = onChange;
     if (earlier instanceof Promise) this.ready = this.#load(earlier);
-    else this.#evidence = earlier;
+    else this.#takeOver(earlier);
   }
 
-  async #load(earlier: Promise<Evidence>): Promise<void> {
-    const evidence = await earlier;
+  async #load(earlier: Promise<Known>): Promise<void> {
+    this.#takeOver(await earlier);
+  }
+
+  #takeOver({ evidence, comparedMs, digestLies }: Known): void {
+    this.#distrustsDigest ||= digestLies;
     // What was learned meanwhile is fresher.
-    if (this.#evidence === noEvidence) this.#evidence = evidence;
-    this.#readers.clear();
+    if (this.#evidence !== noEvidence) return;
+    this.#evidence = evidence;
+    for (const [typeName, ms] of comparedMs) this.#comparedMs.set(typeName, ms);
+    this.#forgetConclusions();
   }
 
-  get evidence(): Evidence {
-    return this.#evidence;
+  #forgetConclusions(): void {
+    this.#readers.clear();
+    this.#contradictions.clear();
+  }
+
+  get known(): Known {
+    return { evidence: this.#evidence, comparedMs: this.#comparedMs, digestLies: this.#distrustsDigest };
+  }
+
+  get distrustsDigest(): boolean {
+    return this.#distrustsDigest;
+  }
+
+  distrustDigest(): void {
+    this.#distrustsDigest = true;
+    this.#onChange();
+  }
+
+  isOld({ typeName }: DescMessage): boolean {
+    const ms = this.#comparedMs.get(typeName);
+    return ms !== undefined && Math.abs(this.#now() - ms) > oldMs;
+  }
+
+  contradicts(schema: DescMessage): boolean {
+    let contradicts = this.#contradictions.get(schema.typeName);
+    if (contradicts === undefined) {
+      contradicts = messagesOf(schema).some((message) => contradictsOurs(this.#evidence, message));
+      this.#contradictions.set(schema.typeName, contradicts);
+    }
+    return contradicts;
   }
 
   read<D extends DescMessage>(schema: D, bytes: Uint8Array): MessageShape<D> | undefined {
@@ -116,7 +160,12 @@ export class CalibratedNumbers implements Numbers {
     const before = this.#evidence;
     this.#evidence = evidence;
     // A sample that shows nothing new leaves the readers alone: a new one is slow until the engine has compiled it.
-    if (messagesOf(schema).some((message) => !isReadAlike(before, evidence, message))) this.#readers.clear();
+    if (messagesOf(schema).some((message) => !isReadAlike(before, evidence, message))) this.#forgetConclusions();
+    for (const { typeName } of messagesOf(schema)) {
+      const now = evidence.get(typeName);
+      if (now === undefined) this.#comparedMs.delete(typeName);
+      else if (now !== before.get(typeName)) this.#comparedMs.set(typeName, this.#now());
+    }
     this.#onChange();
     return messagesOf(schema).flatMap((message) => {
       const certain = confirmed(before, message);
@@ -125,29 +174,3 @@ export class CalibratedNumbers implements Numbers {
     });
   }
 }
-
-/** Whether a message is read in the same way by two states of what is known. */
-const isReadAlike = (one: Evidence, other: Evidence, message: DescMessage): boolean => {
-  const foreign = (evidence: Evidence): string =>
-    [...(solve(message, evidenceOf(evidence, message))?.foreign ?? [])].join();
-  const known = confirmed(one, message);
-  const found = confirmed(other, message);
-  return (
-    foreign(one) === foreign(other) &&
-    known.size === found.size &&
-    [...found].every(([number, { field, encoding }]) => {
-      const before = known.get(number);
-      return before?.field === field && before.encoding === encoding;
-    })
-  );
-};
-
-const confirmed = (evidence: Evidence, message: DescMessage): ReadonlyMap<number, Carried> =>
-  solve(message, evidenceOf(evidence, message))?.confirmed ?? new Map();
-
-const confirmation = (message: DescMessage, found: ReadonlyArray<Carried>): TrustNews => ({
-  type: "trust",
-  message: message.typeName,
-  detail: `confirmed ${found.map(({ field, number }) => `${field.name} = ${number}${number === field.number ? "" : ` (ours: ${field.number})`}`).join(", ")}`,
-  numbers: Object.fromEntries(found.map(({ field, number }) => [field.name, number])),
-});

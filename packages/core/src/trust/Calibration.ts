@@ -1,8 +1,8 @@
 // Decides: where the accounts of origins come from, and where they are kept.
-import { evidenceFrom, profileOf, type Profile } from "./Profile.ts";
 import { CalibratedNumbers } from "./CalibratedNumbers.ts";
-import { noEvidence, type Evidence } from "./Evidence.ts";
+import { knownFrom, nothingKnown, type Known } from "./Known.ts";
 import type { Numbers } from "./Numbers.ts";
+import { profileOf, type Profile } from "./Profile.ts";
 import type { ProfileStore } from "./ProfileStore.ts";
 
 /** What calibration is made with. */
@@ -11,7 +11,7 @@ export interface CalibrationOptions {
   readonly profiles?: ReadonlyArray<Profile> | undefined;
   /** Where profiles are loaded from before the first request to an origin, and saved to. Default: nowhere. */
   readonly store?: ProfileStore | undefined;
-  /** The time, in milliseconds since 1970, for the date of a profile. Default `Date.now`. */
+  /** The time, in milliseconds since 1970, for the dates of a profile, and for how old they are. Default `Date.now`. */
   readonly now?: (() => number) | undefined;
   /** Told when the store fails. The calls go on without it. */
   readonly onStoreError?: ((error: unknown) => void) | undefined;
@@ -29,29 +29,29 @@ export interface Calibration {
 /** Makes the accounts of any number of origins; clients may share them. Throws ProfileError for a given profile that is none. */
 export const calibration = (options: CalibrationOptions = {}): Calibration => {
   const { profiles = [], store, now = Date.now, onStoreError } = options;
-  const given = new Map(profiles.map((profile) => [profile.origin, evidenceFrom(profile)]));
+  const given = new Map(profiles.map((profile) => [profile.origin, knownFrom(profile)]));
   const origins = new Map<string, CalibratedNumbers>();
   let saving = Promise.resolve();
-  const profile = (origin: string): Profile => profileOf(origin, numbersOf(origin).evidence, now());
+  const profile = (origin: string): Profile => profileOf(origin, numbersOf(origin).known, now());
   const save = (origin: string): void => {
     if (store === undefined) return;
     // One after the other, so that the last state is the one that stays.
     saving = saving.then(() => store.save(profile(origin))).catch((error: unknown) => onStoreError?.(error));
   };
-  const load = async (origin: string, from: ProfileStore): Promise<Evidence> => {
+  const load = async (origin: string, from: ProfileStore): Promise<Known> => {
     try {
       const found = await from.load(origin);
-      return found === undefined ? noEvidence : evidenceFrom(found);
+      return found === undefined ? nothingKnown : knownFrom(found);
     } catch (error) {
       onStoreError?.(error);
-      return noEvidence;
+      return nothingKnown;
     }
   };
   const numbersOf = (origin: string): CalibratedNumbers => {
     let numbers = origins.get(origin);
     if (numbers === undefined) {
-      const earlier = given.get(origin) ?? (store === undefined ? noEvidence : load(origin, store));
-      numbers = new CalibratedNumbers(earlier, () => save(origin));
+      const earlier = given.get(origin) ?? (store === undefined ? nothingKnown : load(origin, store));
+      numbers = new CalibratedNumbers(earlier, now, () => save(origin));
       origins.set(origin, numbers);
     }
     return numbers;

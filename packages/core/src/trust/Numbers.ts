@@ -22,5 +22,12 @@ export interface Numbers {
   ) => ReadonlyArray<TrustNews> | undefined;
   /** Forgets all that answers of this kind consist of. Whether anything of it was certain. */
   readonly forget: (schema: DescMessage) => boolean;
+  /** Whether something that is certain of such answers has another number than ours, or is written in another way. */
+  readonly contradicts: (schema: DescMessage) => boolean;
+  /** Whether what is known of such answers was held against JSON so long ago that the first one should be a sample. */
+  readonly isOld: (schema: DescMessage) => boolean;
+  /** Whether the origin's digest header was caught lying, on any kind of answer: it is not read any more. */
+  readonly distrustsDigest: boolean;
+  readonly distrustDigest: () => void;
   readonly prospect: <D extends DescMessage>(schema: D, json: MessageShape<D>) => Prospect;
 }

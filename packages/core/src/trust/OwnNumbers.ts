@@ -19,7 +19,16 @@ type Rivals = Map<string, Map<number, ReadonlyArray<number>>>;
 export const ownNumbers = (): Numbers => {
   const rivals: Rivals = new Map();
   let open: Open = new Map();
+  let distrustsDigest = false;
   return {
+    contradicts: () => false,
+    isOld: () => false,
+    get distrustsDigest() {
+      return distrustsDigest;
+    },
+    distrustDigest: () => {
+      distrustsDigest = true;
+    },
     read: (schema, bytes) => {
       const message = decoded(schema, bytes);
       return message !== undefined && isCertain(rivals, open, schema, message) ? message : undefined;

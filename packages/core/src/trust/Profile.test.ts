@@ -44,7 +44,7 @@ test("a profile holds nothing of the answers", async () => {
 
 test("a client that is given a profile believes the origin at once", async () => {
   const { profile } = await learned();
-  const trust = makeTrust({ calibration: calibration({ profiles: [profile] }) });
+  const trust = makeTrust({ calibration: calibration({ profiles: [profile], now }) });
   const { message, asked } = await readOnce(trust, EngineSchema, server, zipper);
   expect(asked).toEqual(["protobuf"]);
   expect(message).toEqual(zipper);
@@ -54,7 +54,7 @@ test("what one process learned, the next one knows from the store", async () => 
   const store = memoryProfileStore();
   const { account } = await learned({ store });
   await account.flush();
-  const trust = makeTrust({ calibration: calibration({ store }) });
+  const trust = makeTrust({ calibration: calibration({ store, now }) });
   expect((await readOnce(trust, EngineSchema, server, zipper)).asked).toEqual(["protobuf"]);
 });
 
@@ -94,6 +94,8 @@ test.for<[string, ReadonlyArray<string>, unknown, string]>([
   ["an origin with a path", ["origin"], "https://engines.example/v1", "must be an origin"],
   ["a date that is none", ["date"], "soon", '"date"'],
   ["a date that brings lines of its own", ["date"], "24 Nov 2026 (\nmessage Other {}\n)", '"date"'],
+  ["a message whose date is none", ["messages", "bytenite.engine.Engine", "date"], "soon", 'Engine: "date"'],
+  ["a lie that is none", ["digestLies"], false, '"digestLies"'],
   ["no messages", ["messages"], [], '"messages"'],
   ["an unknown message", ["messages", "a.B"], {}, "a.B is no message"],
   ["a message that is none", ["messages", "bytenite.engine.Engine"], 1, "bytenite.engine.Engine must be an object"],

@@ -3,7 +3,9 @@ import { ScalarType, type DescField, type DescMessage } from "@bufbuild/protobuf
 import { endpoints } from "../Endpoint.ts";
 import { evidenceOf, messagesOf, type Candidate, type Evidence, type MessageEvidence } from "./Evidence.ts";
 import { encodingsOf, type Encoding } from "./FieldMatch.ts";
+import type { Known } from "./Known.ts";
 import { maxNumbers } from "./Pair.ts";
+import { isCount, isMoment, isObject } from "./ProfileValues.ts";
 import { solve } from "./Solution.ts";
 
 /** What the first key of a profile says. */
@@ -28,6 +30,8 @@ export interface ProfileField extends Partial<ProfileNumber> {
 export interface ProfileMessage {
   /** How many messages of this type were held against their JSON. */
   readonly witnessed: number;
+  /** When one was last held against its JSON; absent in older profiles. */
+  readonly date?: string;
   /** All fields of the contract, by proto name. */
   readonly fields: Readonly<Record<string, ProfileField>>;
   /** Numbers of fields that the contract does not have. */
@@ -41,6 +45,8 @@ export interface Profile {
   readonly origin: string;
   /** When it was written (ISO 8601, UTC). */
   readonly date: string;
+  /** There, and true, once the digest header of the origin was caught lying: it is not read then. */
+  readonly digestLies?: true;
   /** By full name of the message. */
   readonly messages: Readonly<Record<string, ProfileMessage>>;
 }
@@ -58,20 +64,24 @@ export const profiledMessages: ReadonlyArray<DescMessage> = [
   ...new Set(Object.values(endpoints).flatMap(({ response }) => messagesOf(response))),
 ];
 
-/** Writes down the evidence of an origin. `nowMs` is the time in milliseconds since 1970. */
-export const profileOf = (origin: string, evidence: Evidence, nowMs: number): Profile => ({
+/** Writes down what is known of an origin. `nowMs` is the time in milliseconds since 1970. */
+export const profileOf = (origin: string, { evidence, comparedMs, digestLies }: Known, nowMs: number): Profile => ({
   kind: profileKind,
   version: profileVersion,
   origin,
   date: new Date(nowMs).toISOString(),
+  ...(digestLies ? { digestLies } : {}),
   messages: Object.fromEntries(
     profiledMessages
       .filter(({ typeName }) => evidence.has(typeName))
-      .map((message) => [message.typeName, messageProfile(message, evidenceOf(evidence, message))]),
+      .map((message) => [
+        message.typeName,
+        messageProfile(message, evidenceOf(evidence, message), comparedMs.get(message.typeName)),
+      ]),
   ),
 });
 
-const messageProfile = (message: DescMessage, evidence: MessageEvidence): ProfileMessage => {
+const messageProfile = (message: DescMessage, evidence: MessageEvidence, comparedMs?: number): ProfileMessage => {
   const numbering = solve(message, evidence);
   const fields = message.fields.map((field): [string, ProfileField] => {
     const seen = evidence.fields.get(field.name)?.seen ?? 0;
@@ -81,7 +91,8 @@ const messageProfile = (message: DescMessage, evidence: MessageEvidence): Profil
     return [field.name, seen > 0 && others.length === 0 ? { ...only, seen } : { seen, candidates }];
   });
   const unknown = [...(numbering?.foreign ?? [])].toSorted((a, b) => a - b);
-  return { witnessed: evidence.records, fields: Object.fromEntries(fields), unknown };
+  const date = comparedMs === undefined ? {} : { date: new Date(comparedMs).toISOString() };
+  return { witnessed: evidence.records, ...date, fields: Object.fromEntries(fields), unknown };
 };
 
 const numberOf = ({ number, encoding }: Candidate): ProfileNumber => ({ number, type: nameOf(encoding) });
@@ -116,6 +127,9 @@ export const evidenceFrom = (profile: Profile): Evidence => {
   if (!isMoment(profile.date)) {
     throw new ProfileError('"date" must be a date (ISO 8601)');
   }
+  if (![undefined, true].includes(profile.digestLies)) {
+    throw new ProfileError('"digestLies" must be true, or not be there');
+  }
   if (!isObject(profile.messages)) throw new ProfileError('"messages" must be an object');
   return new Map(
     Object.entries(profile.messages).map(([typeName, message]) => {
@@ -131,6 +145,7 @@ const messageEvidence = (schema: DescMessage, profile: ProfileMessage): MessageE
   if (!isObject(profile) || !isObject(profile.fields)) throw new ProfileError(`${at} must be an object with "fields"`);
   const { witnessed, fields: written, unknown } = profile;
   if (!isCount(witnessed)) throw new ProfileError(`${at}: "witnessed" must be a whole number`);
+  if (profile.date !== undefined && !isMoment(profile.date)) throw new ProfileError(`${at}: "date" must be a date`);
   if (!Array.isArray(unknown)) throw new ProfileError(`${at}: "unknown" must be a list of numbers`);
   const stranger = Object.keys(written).find((name) => !schema.fields.some((field) => field.name === name));
   if (stranger !== undefined) throw new ProfileError(`${at} has no field ${stranger} in this version of the contract`);
@@ -179,12 +194,3 @@ const assertNumber = (number: unknown, at: string): number => {
   if (isCount(number) && number >= 1 && number <= maxFieldNumber) return number;
   throw new ProfileError(`${at}: ${JSON.stringify(number)} is no field number`);
 };
-
-/** Only the form that is written: `Date.parse` takes comments, too, and a `.proto` is made with the date in it. */
-const isMoment = (date: unknown): boolean =>
-  typeof date === "string" && /^[\d:.TZ+-]+$/.test(date) && !Number.isNaN(Date.parse(date));
-
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-
-const isObject = <T>(value: T | undefined): value is T & object =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

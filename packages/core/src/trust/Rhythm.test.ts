@@ -2,7 +2,7 @@
 // When the memory of a client believes, doubts, witnesses and asks for JSON. The account of the numbers says what each test
 // wants, so that only the memory is left.
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { EngineMessageSchema as schema } from "@bytenite-engines/proto";
+import { EngineMessageSchema as schema, EngineSchema } from "@bytenite-engines/proto";
 import { expect, test } from "vitest";
 import { schemaDigests } from "../gen/schemaDigests.ts";
 import type { Numbers, Prospect } from "./Numbers.ts";
@@ -24,20 +24,41 @@ interface Account {
   learns: boolean;
   knew: boolean;
   prospect: Prospect;
+  contradicts: boolean;
+  isOld: boolean;
+  distrusts: boolean;
 }
 
 /** A memory whose account says so; what it says can be changed. */
 const memory = (said: Partial<Account> = {}, options: Omit<TrustOptions, "calibration"> = {}) => {
-  const account: Account = { reads: true, learns: true, knew: false, prospect: "open", ...said };
+  const account: Account = {
+    reads: true,
+    learns: true,
+    knew: false,
+    prospect: "open",
+    contradicts: false,
+    isOld: false,
+    distrusts: false,
+    ...said,
+  };
   const numbers: Numbers = {
     read: (message, sent) => (account.reads ? fromBinary(message, sent) : undefined),
     learn: () => (account.learns ? [learned] : undefined),
     forget: () => account.knew,
+    contradicts: () => account.contradicts,
+    isOld: () => account.isOld,
+    get distrustsDigest() {
+      return account.distrusts;
+    },
+    distrustDigest: () => {
+      account.distrusts = true;
+    },
     prospect: () => account.prospect,
   };
   const trust = makeTrust({ ...options, calibration: { numbersOf: () => numbers } });
   return {
     account,
+    trust,
     decide: (digest: string | null = null, sent = bytes) => trust.decide(origin, schema, { digest, bytes: sent }),
     witness: (digest: string | null = null, json = status, sent = bytes) =>
       trust.witness(origin, schema, { digest, bytes: sent, json }),
@@ -69,6 +90,50 @@ test("answers that count at the start bring the first sample forward, and a witn
   const { decide, witness } = memory({}, { sampleEvery: 3, believedAtStart: 2 });
   witness();
   expect([decide().kind, decide().kind, decide().kind]).toEqual(["believed", "believed", "witness"]);
+});
+
+test("what was compared long ago is sampled at once, and then as usual", () => {
+  const { decide } = memory({ isOld: true }, { sampleEvery: 3 });
+  expect(Array.from({ length: 4 }, () => decide().kind)).toEqual(["witness", "believed", "believed", "witness"]);
+  expect(memory({ isOld: true }, { sampleEvery: Infinity }).decide().kind).toBe("believed");
+});
+
+/** Which of so many answers, counted from 1, are samples. */
+const samplesBy = (decide: () => { readonly kind: string }, count: number): ReadonlyArray<number> =>
+  Array.from({ length: count }, (_, index) => (decide().kind === "witness" ? [index + 1] : [])).flat();
+
+test("after a drift the first answer is sampled, then the second, the fourth and so on, until it is as usual", () => {
+  const { blame, decide } = memory({ knew: true }, { sampleEvery: 10 });
+  blame();
+  expect(samplesBy(decide, 45)).toEqual([1, 3, 7, 15, 25, 35, 45]);
+  blame();
+  expect(samplesBy(decide, 7)).toEqual([1, 3, 7]);
+});
+
+test("a drift of one kind of answer is a reason to look at the others", () => {
+  for (const isLater of [false, true]) {
+    const { blame, trust } = memory({ knew: true }, { sampleEvery: 10 });
+    const decide = () => trust.decide(origin, EngineSchema, { digest: null, bytes: new Uint8Array(0) });
+    if (!isLater) decide();
+    blame();
+    expect(samplesBy(decide, 7)).toEqual([1, 3, 7]);
+  }
+});
+
+test("nobody who wants no samples gets one after a drift", () => {
+  const { blame, decide } = memory({ knew: true }, { sampleEvery: Infinity });
+  blame();
+  expect(samplesBy(decide, 10)).toEqual([]);
+});
+
+test("that samples find no JSON is told once, and once more when one has found it in between", () => {
+  const { trust, witness } = memory();
+  const alone = () => trust.alone(origin, schema).map(({ type, message }) => [type, message]);
+  for (let round = 0; round < 2; round++) {
+    expect(alone()).toEqual([["trust", schema.typeName]]);
+    expect(alone()).toEqual([]);
+    witness();
+  }
 });
 
 test("what the account cannot read is unconfirmed", () => {
@@ -114,7 +179,7 @@ const drifted =
   "the protobuf does not fit the JSON of the same resource any more; the field numbers are worked out anew";
 
 test("an origin that is blamed under our digest has lied: the header is not read any more", () => {
-  const { blame, decide, account } = memory({ reads: false });
+  const { blame, decide, account } = memory({ reads: false }, { sampleEvery: Infinity });
   expect(blame(ours)).toEqual([drift(lie), learned]);
   expect(decide(ours)).toEqual({ kind: "witness", reason: "unconfirmed" });
   // From then on it is like an origin without the header.

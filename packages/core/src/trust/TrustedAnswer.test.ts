@@ -42,6 +42,7 @@ const saying = ({ verdict, asks = "protobuf", teaches = false, fits = [], ready 
       pairs.push(testimony as Testimony<never>);
       return { fits: fits[pairs.length - 1] ?? true, news: [news(`pair ${pairs.length}`)] };
     },
+    alone: () => [news("alone")],
     blame: (_origin, _schema, testimony) => {
       blamed.push(testimony as Testimony<never>);
       return [news("blame")];
@@ -164,12 +165,14 @@ test("a sample hands out its JSON, and what was believed where there is none", a
   const seen = await reading({ verdict: sampled }, [first, second], "auto");
   expect(seen.message).toBe(inactive);
   expect(seen.answer).toBe(second);
+  expect(seen.heard).toEqual(["pair 1"]);
   for (const none of [new Error("503"), protobuf(inactive)]) {
     const unseen = await reading({ verdict: sampled }, [first, none], "auto");
     expect(unseen.message).toBe(active);
     expect(unseen.answer).toBe(first);
     expect(unseen.asked).toEqual(["protobuf", "json"]);
     expect(unseen.pairs).toEqual([]);
+    expect(unseen.heard).toEqual(["alone"]);
   }
 });
 

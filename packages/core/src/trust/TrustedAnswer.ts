@@ -2,7 +2,7 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import type { Format } from "../MediaType.ts";
 import { sameMessage } from "./Sameness.ts";
-import type { ProtobufAnswer, Trust, TrustNews } from "./Verdict.ts";
+import type { ProtobufAnswer, Trust, TrustNews, Verdict } from "./Verdict.ts";
 import { sameWire } from "./WireFields.ts";
 
 /** One answer of the server, in the form in which it came. */
@@ -87,7 +87,7 @@ export const weigh = <D extends DescMessage, A extends FormedAnswer<D>>(
   const verdict = trust.decide(origin, schema, first);
   if (verdict.kind === "believed") return { message: verdict.message, answer: first };
   if (verdict.kind === "undecodable") throw new UntrustedAnswer("undecodable", verdict.cause);
-  return witnessed(asking, first, first, verdict.message);
+  return witnessed(asking, first, first, verdict);
 };
 
 /** Has the protobuf of an answer in JSON teach something. */
@@ -100,20 +100,26 @@ const taught = async <D extends DescMessage, A extends FormedAnswer<D>>(
   return trusted;
 };
 
-/** The JSON of the same resource; without it, the message that was `believed` so far. */
+/** The JSON of the same resource; without it, what was believed so far. */
 const witnessed = async <D extends DescMessage, A extends FormedAnswer<D>>(
   asking: Asking<D, A>,
   first: A,
   protobuf: ProtobufAnswer,
-  believed: MessageShape<D> | undefined,
+  verdict: Verdict<D> & { readonly kind: "witness" },
 ): Promise<TrustedAnswer<D, A>> => {
+  const { trust, origin, schema, onNews } = asking;
+  const believed = verdict.message;
   const witness = believed === undefined ? await asking.ask("json", false) : await attempt(asking, "json", false);
   if (witness?.format === "json") {
     await settle(asking, protobuf, witness.message);
     return { message: witness.message, answer: witness };
   }
-  if (believed === undefined) throw new UntrustedAnswer("unconfirmed");
-  return { message: believed, answer: first };
+  if (believed !== undefined) {
+    for (const news of trust.alone(origin, schema)) onNews?.(news);
+    return { message: believed, answer: first };
+  }
+  if (verdict.reason === "undecodable") throw new UntrustedAnswer("undecodable", verdict.cause);
+  throw new UntrustedAnswer("unconfirmed");
 };
 
 /** A request that the caller's data does not hang on: without an answer, the next call is another chance. */

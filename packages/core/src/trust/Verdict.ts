@@ -20,7 +20,9 @@ export type Verdict<D extends DescMessage> =
       /** Only for a sample: what was believed so far, to be handed out if no JSON can be had. */
       readonly message?: MessageShape<D>;
     }
-  /** The origin claims our schema, and these bytes are none of it. */
+  /** The same, since the origin claims our schema, and several answers in a row were none of it. */
+  | { readonly kind: "witness"; readonly reason: "undecodable"; readonly message?: never; readonly cause: unknown }
+  /** The origin claims our schema, and these bytes are none of it; others may be. */
   | { readonly kind: "undecodable"; readonly cause: unknown };
 
 /** A witnessed answer. */
@@ -59,6 +61,8 @@ export interface Trust {
     schema: D,
     testimony: Testimony<D>,
   ) => ReadonlyArray<TrustNews>;
+  /** A sample found no JSON; the news is for the first time. */
+  readonly alone: (origin: string, schema: DescMessage) => ReadonlyArray<TrustNews>;
   /** The form to ask for: JSON while the last protobuf could not be believed even after it was witnessed. */
   readonly asks: (origin: string, schema: DescMessage) => Format;
   /** After an answer that was asked for in JSON so: whether its protobuf should be read too and shown to `witness`. */

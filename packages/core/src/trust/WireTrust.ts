@@ -1,11 +1,12 @@
 // Decides: whether protobuf bytes of an origin may be believed, and what the JSON of the same resource says about them.
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
-import { schemaDigests } from "../gen/schemaDigests.ts";
 import type { Format } from "../MediaType.ts";
-import { readMessage } from "../MessageReader.ts";
+import { MessageBytes } from "../MessageBytes.ts";
+import { readOwn } from "../MessageReader.ts";
+import { claims, isOurs } from "./Claim.ts";
+import { isSample, isTaught, newKind, noteForm, type Kind } from "./Kind.ts";
 import type { Numbers } from "./Numbers.ts";
 import { ownNumbers } from "./OwnNumbers.ts";
-import { sameMessage } from "./Sameness.ts";
 import type { Finding, ProtobufAnswer, Testimony, Trust, TrustNews, Verdict } from "./Verdict.ts";
 
 /** Of how many believed answers one is witnessed again, per origin and kind of answer. */
@@ -24,23 +25,11 @@ export interface TrustOptions {
   readonly believedAtStart?: number | undefined;
 }
 
-/** What is remembered of one kind of answer of an origin. */
-interface Kind {
-  /** Answers believed since one was witnessed. */
-  believed: number;
-  /** A pair did not fit, and none has fitted since. */
-  doubted: boolean;
-  /** Its digest header was caught lying and is not read any more. */
-  lies: boolean;
-  /** Answers asked for in JSON since protobuf could not be believed; undefined: protobuf is asked for. */
-  jsonAnswers: number | undefined;
-  /** Witnessed answers in a row that could not be believed even then. */
-  futile: number;
-}
-
 interface Origin {
   readonly numbers: Numbers;
   readonly kinds: Map<string, Kind>;
+  /** Of how many believed answers one is a sample, for kinds of which there was none yet. */
+  every: number;
 }
 
 /** Makes the memory of one client. */
@@ -66,45 +55,62 @@ class WireTrust implements Trust {
   decide<D extends DescMessage>(origin: string, schema: D, answer: ProtobufAnswer): Verdict<D> {
     const { numbers, kind } = this.#kind(origin, schema);
     let message: MessageShape<D> | undefined;
-    if (claims(kind, schema, answer)) {
+    let isDoubtful = kind.doubted;
+    if (claims(numbers, schema, answer)) {
+      const from = new MessageBytes(answer.bytes);
       try {
-        message = readMessage(schema, answer.bytes);
+        message = readOwn(schema, from);
       } catch (cause) {
-        return { kind: "undecodable", cause };
+        kind.unreadable += 1;
+        // One body may be cut short. A second one in a row is either spoiled for good, or no message of ours: JSON can tell.
+        return kind.unreadable === 1
+          ? { kind: "undecodable", cause }
+          : { kind: "witness", reason: "undecodable", cause };
       }
+      kind.unreadable = 0;
+      isDoubtful ||= from.hasUnknown || numbers.contradicts(schema);
     } else {
       message = numbers.read(schema, answer.bytes);
       if (message === undefined) return { kind: "witness", reason: "unconfirmed" };
     }
-    if (kind.doubted) return { kind: "witness", reason: "doubted" };
-    kind.believed += 1;
-    if (kind.believed < this.#sampleEvery) return { kind: "believed", message };
-    kind.believed = 0;
+    if (isDoubtful) return { kind: "witness", reason: "doubted" };
+    if (!isSample(kind, this.#sampleEvery)) return { kind: "believed", message };
     return { kind: "witness", reason: "sample", message };
   }
 
   witness<D extends DescMessage>(origin: string, schema: D, testimony: Testimony<D>): Finding {
     const { numbers, kind } = this.#kind(origin, schema);
     const { bytes, json } = testimony;
-    const isClaim = claims(kind, schema, testimony);
-    const news = isClaim ? (isOurs(schema, bytes, json) ? [] : undefined) : numbers.learn(schema, bytes, json);
+    const isClaim = claims(numbers, schema, testimony);
+    const news = isClaim ? this.#tried(numbers, schema, testimony) : numbers.learn(schema, bytes, json);
     kind.believed = 0;
     kind.doubted = news === undefined;
-    if (!isClaim) noteForm(kind, numbers.read(schema, bytes));
+    kind.toldAlone = false;
+    if (!claims(numbers, schema, testimony)) noteForm(kind, numbers.read(schema, bytes));
+    if (news?.some(({ type }) => type === "drift")) this.#drifted(origin);
     return { fits: news !== undefined, news: news ?? [] };
   }
 
   blame<D extends DescMessage>(origin: string, schema: D, testimony: Testimony<D>): ReadonlyArray<TrustNews> {
     const { numbers, kind } = this.#kind(origin, schema);
     const { bytes, json } = testimony;
-    const isClaim = claims(kind, schema, testimony);
-    kind.lies ||= isClaim;
-    const wasCertain = numbers.forget(schema) || isClaim;
-    const learned = numbers.learn(schema, bytes, json);
+    const isClaim = claims(numbers, schema, testimony);
+    if (isClaim) numbers.distrustDigest();
+    // What was learned without the header may be right all the same.
+    let learned = isClaim ? numbers.learn(schema, bytes, json) : undefined;
+    const wasCertain = (learned === undefined && numbers.forget(schema)) || isClaim;
+    learned ??= numbers.learn(schema, bytes, json);
     kind.doubted = learned === undefined;
     noteForm(kind, numbers.read(schema, bytes));
-    const drift: TrustNews = { type: "drift", message: schema.typeName, detail: isClaim ? lie : drifted, numbers: {} };
-    return [...(wasCertain ? [drift] : []), ...(learned ?? [])];
+    if (wasCertain) this.#drifted(origin);
+    return [...(wasCertain ? [drift(schema, isClaim ? lie : drifted)] : []), ...(learned ?? [])];
+  }
+
+  alone(origin: string, schema: DescMessage): ReadonlyArray<TrustNews> {
+    const { kind } = this.#kind(origin, schema);
+    if (kind.toldAlone) return [];
+    kind.toldAlone = true;
+    return [{ type: "trust", message: schema.typeName, detail: withoutJson, numbers: {} }];
   }
 
   asks(origin: string, schema: DescMessage): Format {
@@ -113,23 +119,41 @@ class WireTrust implements Trust {
 
   teaches<D extends DescMessage>(origin: string, schema: D, json: MessageShape<D>): boolean {
     const { numbers, kind } = this.#kind(origin, schema);
-    const prospect = kind.doubted ? "open" : numbers.prospect(schema, json);
-    const answers = (kind.jsonAnswers ?? 0) + 1;
-    kind.jsonAnswers = answers;
-    if (prospect === "complete") {
-      // Something in the protobuf was in the way, which JSON does not show: it is tried again, more and more rarely.
-      if (answers >= Math.min(2 ** (kind.futile - 1), this.#sampleEvery)) kind.jsonAnswers = undefined;
-      return false;
+    return isTaught(kind, kind.doubted ? "open" : numbers.prospect(schema, json), this.#sampleEvery);
+  }
+
+  /** What the JSON says about a claim; undefined where they do not fit. */
+  #tried<D extends DescMessage>(
+    numbers: Numbers,
+    schema: D,
+    { bytes, json }: Testimony<D>,
+  ): ReadonlyArray<TrustNews> | undefined {
+    const reading = isOurs(schema, bytes, json);
+    if (reading === "ours") {
+      // The numbers that are known are of before.
+      return numbers.contradicts(schema) && numbers.forget(schema) ? [drift(schema, nowOurs)] : [];
     }
-    // What cannot be foreseen (a number without a field, halves that did not fit) is tried more and more rarely.
-    return prospect === "teaches" || (answers & (answers - 1)) === 0 || answers % this.#sampleEvery === 0;
+    if (reading === "other" && !numbers.contradicts(schema)) return undefined;
+    // The bytes contradict the claim, or what is known does: it is a lie if they fit without it.
+    const learned = numbers.learn(schema, bytes, json);
+    if (learned === undefined) return undefined;
+    numbers.distrustDigest();
+    return [drift(schema, lie), ...learned];
+  }
+
+  /** A server that has changed may be changing still: what is believed is sampled at once, and then more and more rarely. */
+  #drifted(name: string): void {
+    if (this.#sampleEvery === Infinity) return;
+    const origin = this.#origin(name);
+    origin.every = 1;
+    for (const kind of origin.kinds.values()) kind.every = 1;
   }
 
   #kind(name: string, schema: DescMessage): { readonly numbers: Numbers; readonly kind: Kind } {
-    const { numbers, kinds } = this.#origin(name);
+    const { numbers, kinds, every } = this.#origin(name);
     let kind = kinds.get(schema.typeName);
     if (kind === undefined) {
-      kind = { believed: this.#believedAtStart, doubted: false, lies: false, jsonAnswers: undefined, futile: 0 };
+      kind = newKind(numbers.isOld(schema) ? Math.min(every, Number.MAX_SAFE_INTEGER) : this.#believedAtStart, every);
       kinds.set(schema.typeName, kind);
     }
     return { numbers, kind };
@@ -138,7 +162,7 @@ class WireTrust implements Trust {
   #origin(name: string): Origin {
     let origin = this.#origins.get(name);
     if (origin === undefined) {
-      origin = { numbers: this.#numbersOf(name), kinds: new Map() };
+      origin = { numbers: this.#numbersOf(name), kinds: new Map(), every: this.#sampleEvery };
       this.#origins.set(name, origin);
     }
     return origin;
@@ -149,19 +173,13 @@ const lie =
   "the origin sends our schema digest, but its field numbers are not ours; the header is not believed any more";
 const drifted =
   "the protobuf does not fit the JSON of the same resource any more; the field numbers are worked out anew";
+const nowOurs =
+  "the origin sends our schema digest, and its field numbers are ours now; those that were known are forgotten";
+const withoutJson = "there was no JSON to hold a believed answer against: whether its numbers still hold is not known";
 
-const claims = (kind: Kind, schema: DescMessage, { digest }: ProtobufAnswer): boolean =>
-  !kind.lies && digest === schemaDigests[schema.typeName];
-
-const isOurs = <D extends DescMessage>(schema: D, bytes: Uint8Array, json: MessageShape<D>): boolean => {
-  try {
-    return sameMessage(schema, readMessage(schema, bytes), json);
-  } catch {
-    return false;
-  }
-};
-
-const noteForm = (kind: Kind, readable: object | undefined): void => {
-  kind.futile = readable === undefined ? kind.futile + 1 : 0;
-  kind.jsonAnswers = readable === undefined ? (kind.jsonAnswers ?? 0) : undefined;
-};
+const drift = ({ typeName }: DescMessage, detail: string): TrustNews => ({
+  type: "drift",
+  message: typeName,
+  detail,
+  numbers: {},
+});

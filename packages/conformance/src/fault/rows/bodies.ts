@@ -4,6 +4,8 @@ import type { FaultRow } from "../FaultRow.ts";
 
 /** Spoiled bodies are asked for once more. */
 const twice = { attempts: 2, waitedMs: 50 } as const;
+/** Those that are no protobuf of ours the second time as well: the JSON is asked for then, and is no better here. */
+const twiceAndJson = { attempts: 3, waitedMs: 50 } as const;
 const data = { ends: "data", attempts: 1, waitedMs: 0 } as const;
 
 const broken: ReadonlyArray<FaultRow> = [
@@ -31,7 +33,7 @@ const broken: ReadonlyArray<FaultRow> = [
   {
     name: "protobuf longer than its Content-Length",
     act: answer({ headers: labels("protobuf"), body: engineBytes("protobuf"), contentLength: 12 }),
-    expected: { ends: "Undecodable", ...twice },
+    expected: { ends: "Undecodable", ...twiceAndJson },
   },
   {
     name: "a body without a length, ended by the connection",
@@ -51,7 +53,16 @@ const broken: ReadonlyArray<FaultRow> = [
   {
     name: "garbage named protobuf",
     act: answer({ headers: labels("protobuf"), body: new Uint8Array(64).fill(0xfe) }),
-    expected: { ends: "Undecodable", ...twice },
+    expected: { ends: "Undecodable", ...twiceAndJson },
+  },
+  {
+    name: "garbage named protobuf, where JSON is right",
+    act: (socket, arrived, count) =>
+      arrived.headers["accept"] === "application/json"
+        ? good(socket, arrived, count)
+        : answer({ headers: labels("protobuf"), body: new Uint8Array(64).fill(0xfe) })(socket, arrived, count),
+    // Both forms are read again before anybody is blamed.
+    expected: { ends: "data", attempts: 5, waitedMs: 50 },
   },
   {
     name: "garbage named JSON",
