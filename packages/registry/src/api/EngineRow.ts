@@ -35,9 +35,9 @@ export const engineColumns = [
   "protobuf",
 ] as const;
 
-/** Inserts the row of a new engine and gives its number; nothing where its owner has that version already. */
+/** Inserts the row of a new engine; changes nothing where its owner has that version already. */
 export const insertEngineSql = `INSERT INTO engines (${engineColumns.join(", ")}) VALUES (${engineColumns.map(() => "?").join(", ")})
-  ON CONFLICT (owner, name, major, minor) WHERE deleted_at IS NULL DO NOTHING RETURNING number`;
+  ON CONFLICT (owner, name, major, minor) WHERE deleted_at IS NULL DO NOTHING`;
 
 /** Where the sealed secret of an engine belongs. */
 export const secretPlace = (owner: string, name: string, version: string): string => `${owner}/${name}@${version}`;

@@ -92,7 +92,7 @@ const isInserted = (run: Run, { engine, user, secret, version }: PreparedEngine,
   engine.status ||= "inactive";
   engine.createdAt ??= timestampFromMs(now);
   engine.updatedAt ??= timestampFromMs(now);
-  return run(insertEngineSql, ...rowOf(engine, user.number, secret, version)).length > 0;
+  return run.change(insertEngineSql, ...rowOf(engine, user.number, secret, version)) > 0;
 };
 
 const outcome = ({ name, version, id, revision }: Engine, created: boolean): Published => ({
