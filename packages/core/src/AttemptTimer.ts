@@ -11,10 +11,17 @@ import { AttemptFailure } from "./Failure.ts";
 /** Waits for something with the time of the attempt stopped: what that takes counts on the deadline of the call only. */
 export type Aside = <T>(waiting: Promise<T>) => Promise<T>;
 
+/**
+ * Waits for something that the answer does not hang on. If the attempt is over before it ends, it is aborted, and this rejects:
+ * for lack of time the attempt does not fail then, since it has its answer.
+ */
+export type Spare = <T>(begin: (signal: AbortSignal) => Promise<T>) => Promise<T>;
+
 /** The time of one attempt, which runs from the start. */
 export interface AttemptTimer {
   readonly stop: () => void;
   readonly aside: Aside;
+  readonly spare: Spare;
 }
 
 /** Who waits until when. */
@@ -33,8 +40,16 @@ export const startTimer = (
   onTimeout: (failure: AttemptFailure) => void,
 ): AttemptTimer => {
   const { attemptTimeoutMs, deadlineMs } = plan.settings;
+  let spares: Set<(cause: Error) => void> | undefined;
+  const endSpares = (cause: Error): void => {
+    for (const end of spares ?? []) end(cause);
+  };
+  const onLate = (failure: AttemptFailure): void => {
+    if (spares === undefined || spares.size === 0) onTimeout(failure);
+    else endSpares(failure);
+  };
   const within = (limitMs: number, remainingMs: number): (() => void) =>
-    startOne(plan, clock, limitMs, remainingMs, onTimeout);
+    startOne(plan, clock, limitMs, remainingMs, onLate);
   let cancel = within(attemptTimeoutMs, withinMs);
   let isOver = false;
   const remainingMs = (): number => deadlineMs - Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6;
@@ -42,6 +57,7 @@ export const startTimer = (
     stop: () => {
       isOver = true;
       cancel();
+      if (spares !== undefined) endSpares(new Error("the attempt is over"));
     },
     aside: async (waiting) => {
       cancel();
@@ -53,6 +69,20 @@ export const startTimer = (
         if (!isOver) cancel = within(attemptTimeoutMs, remainingMs());
       }
     },
+    spare: (begin) =>
+      new Promise((resolve, reject) => {
+        const controller = new AbortController();
+        const end = (cause: Error): void => {
+          spares?.delete(end);
+          controller.abort();
+          reject(cause);
+        };
+        spares ??= new Set();
+        spares.add(end);
+        begin(controller.signal)
+          .finally(() => spares?.delete(end))
+          .then(resolve, reject);
+      }),
   };
 };
 

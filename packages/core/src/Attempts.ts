@@ -12,7 +12,7 @@ import type { EngineEvent, EventSubject } from "./EngineEvent.ts";
 import { AttemptFailure } from "./Failure.ts";
 import { decideRetry, retryClassOf } from "./Retry.ts";
 import { retryCost, type RetryBudget } from "./RetryBudget.ts";
-import { failedHere, type Aside } from "./AttemptTimer.ts";
+import { failedHere, type AttemptTimer } from "./AttemptTimer.ts";
 import { send } from "./Sending.ts";
 import { inAttemptSpan } from "./Spans.ts";
 
@@ -38,7 +38,7 @@ export interface AttemptPlan<A> {
   readonly emit: (event: EngineEvent) => void;
   readonly state: CallState;
   /** One attempt. Rejects with AttemptFailure, or with the signal's reason once it is aborted. */
-  readonly run: (signal: AbortSignal, clock: Clock.Clock, span: Span | undefined, aside: Aside) => Promise<A>;
+  readonly run: (signal: AbortSignal, clock: Clock.Clock, span: Span | undefined, timer: AttemptTimer) => Promise<A>;
 }
 
 /**

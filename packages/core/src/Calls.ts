@@ -80,8 +80,8 @@ export const prepare = <N extends EndpointName>(
     breaker,
     emit: parts.emit ?? silent,
     state,
-    run: (signal, clock, span, aside) =>
-      readAnswer(parts, name, { subject, url, settings, state, clock, span, signal, aside }),
+    run: (signal, clock, span, timer) =>
+      readAnswer(parts, name, { subject, url, settings, state, clock, span, signal, timer }),
   };
   // What is in the map under this URL is of this endpoint.
   const inFlight = settings.share ? (parts.inFlight as PreparedCall<N>["inFlight"]) : undefined;

@@ -44,8 +44,11 @@ export const readAnswer = async <N extends EndpointName>(
     origin,
     schema,
     prefers: formatToAsk(parts, asking),
-    ask: (format, fresh) =>
-      askFor(parts, name, course.last === undefined ? asking : asWitness(asking, course.last, fresh), format, course),
+    ask: (format, fresh, isSpare) => {
+      const further = course.last === undefined ? asking : asWitness(asking, course.last, fresh);
+      if (!isSpare) return askFor(parts, name, further, format, course);
+      return asking.timer.spare((signal) => askFor(parts, name, { ...further, signal }, format, course));
+    },
     onNews: newsTeller(parts, asking),
   };
   const form = firstForm(reading);

@@ -2,7 +2,7 @@
 import type * as Clock from "effect/Clock";
 import type { Span } from "effect/Tracer";
 import type { CallState } from "./Attempts.ts";
-import type { Aside } from "./AttemptTimer.ts";
+import type { AttemptTimer } from "./AttemptTimer.ts";
 import type { CallSettings } from "./ClientOptions.ts";
 import { credentialsError } from "./Credentials.ts";
 import { EngineError } from "./EngineError.ts";
@@ -35,7 +35,7 @@ export interface RequestPlan {
   readonly clock: Clock.Clock;
   readonly span: Span | undefined;
   readonly signal: AbortSignal;
-  readonly aside: Aside;
+  readonly timer: AttemptTimer;
 }
 
 /** An answer, and the token it was asked with, to blot it out where the server repeats it. */
@@ -78,7 +78,9 @@ const tokenOf = (
 ): Promise<string | undefined> | string | undefined => {
   const token = parts.token(plan.clock, rejected, plan.signal);
   // Where tokens come from may ask to wait longer than one of our attempts may take.
-  return typeof token === "object" ? plan.aside(token).catch((cause: unknown) => failedToken(plan, cause)) : token;
+  return typeof token === "object"
+    ? plan.timer.aside(token).catch((cause: unknown) => failedToken(plan, cause))
+    : token;
 };
 
 const failedToken = (plan: RequestPlan, cause: unknown): never => {

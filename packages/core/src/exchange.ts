@@ -4,7 +4,7 @@ import type * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import { attempts, type CallState } from "./Attempts.ts";
-import type { Aside } from "./AttemptTimer.ts";
+import type { AttemptTimer } from "./AttemptTimer.ts";
 import type { BodyLimits } from "./Body.ts";
 import { settingsOf, type ClientOptions } from "./ClientOptions.ts";
 import type { EndpointName } from "./Endpoint.ts";
@@ -90,7 +90,7 @@ export const createExchanger = (options: ExchangerOptions = {}): Exchanger => {
         breaker: options.breaker,
         emit: emit ?? (() => {}),
         state,
-        run: async (signal: AbortSignal, clock: Clock.Clock, _span: unknown, aside: Aside) => {
+        run: async (signal: AbortSignal, clock: Clock.Clock, _span: unknown, timer: AttemptTimer) => {
           const asking = {
             subject,
             url,
@@ -99,7 +99,7 @@ export const createExchanger = (options: ExchangerOptions = {}): Exchanger => {
             clock,
             span: undefined,
             signal,
-            aside,
+            timer,
           };
           const { answer } = await request(parts, asking, accept);
           if (answer.status < 400) return answer;

@@ -40,10 +40,11 @@ export interface Asking<D extends DescMessage, A extends FormedAnswer<D>> {
   /** The form that the caller wants; `auto` leaves it to the trust. */
   readonly prefers: "auto" | Format;
   /**
-   * One request for a form. It may answer in the other one; what it throws ends the reading, unless `fresh`. Fresh: no cache
-   * may answer; it is asked for only where the two forms did not fit.
+   * One request for a form. It may answer in the other one; what it throws ends the reading, unless spare. Fresh: no cache
+   * may answer; it is asked for only where the two forms did not fit. Spare: the data is there already, and what this throws is
+   * no failure; it may be given up for lack of time.
    */
-  readonly ask: (format: Format, fresh: boolean) => Promise<A>;
+  readonly ask: (format: Format, fresh: boolean, spare: boolean) => Promise<A>;
   readonly onNews?: ((news: TrustNews) => void) | undefined;
 }
 
@@ -57,7 +58,7 @@ export const readTrusted = async <D extends DescMessage, A extends FormedAnswer<
   const ready = asking.trust.ready(asking.origin);
   if (ready !== undefined) await ready;
   const form = firstForm(asking);
-  return weigh(asking, form, await asking.ask(form, false));
+  return weigh(asking, form, await asking.ask(form, false, false));
 };
 
 /** The form of the first request. */
@@ -109,7 +110,8 @@ const witnessed = async <D extends DescMessage, A extends FormedAnswer<D>>(
 ): Promise<TrustedAnswer<D, A>> => {
   const { trust, origin, schema, onNews } = asking;
   const believed = verdict.message;
-  const witness = believed === undefined ? await asking.ask("json", false) : await attempt(asking, "json", false);
+  const witness =
+    believed === undefined ? await asking.ask("json", false, false) : await attempt(asking, "json", false);
   if (witness?.format === "json") {
     await settle(asking, protobuf, witness.message);
     return { message: witness.message, answer: witness };
@@ -129,7 +131,7 @@ const attempt = async <D extends DescMessage, A extends FormedAnswer<D>>(
   fresh: boolean,
 ): Promise<A | undefined> => {
   try {
-    return await ask(format, fresh);
+    return await ask(format, fresh, true);
   } catch {
     return undefined;
   }

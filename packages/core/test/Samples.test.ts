@@ -1,0 +1,132 @@
+// A sample of what is believed, or a lesson beside an answer in JSON: the caller has its data already, and gets it whatever
+// becomes of the second request.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { expect, test } from "vitest";
+import { createEngineClient, type ClientOptions, type EngineEvent } from "../src/promise.ts";
+import { hedging } from "../src/LatencyHedging.ts";
+import { encode, endpoints, schemaDigestHeader, schemaDigests } from "../src/wire.ts";
+import { startServer } from "./LocalServer.ts";
+import { zipper } from "./trust/Samples.ts";
+
+const schema = endpoints.get.response;
+
+type Answer = (response: ServerResponse) => void;
+
+const isJson = ({ headers }: IncomingMessage): boolean => headers.accept === "application/json";
+
+/** A server of our numbers: protobuf is right, JSON is what each test makes of it. */
+const serverWith = (json: Answer, digest = schemaDigests[schema.typeName] ?? "") =>
+  startServer((request, response) => {
+    if (isJson(request)) return json(response);
+    response.writeHead(200, { "content-type": "application/x-protobuf", [schemaDigestHeader]: digest });
+    response.end(encode(schema, zipper, "protobuf"));
+  });
+
+const right: Answer = (response) => {
+  response.writeHead(200, { "content-type": "application/json" });
+  response.end(encode(schema, zipper, "json"));
+};
+const silent: Answer = () => {};
+const halfway: Answer = (response) => {
+  response.writeHead(200, { "content-type": "application/json" });
+  response.write("{");
+};
+const status =
+  (code: number): Answer =>
+  (response) => {
+    response.writeHead(code);
+    response.end("no");
+  };
+
+const clientOf = (baseUrl: string, options: ClientOptions = {}) => {
+  const events: Array<EngineEvent> = [];
+  const client = createEngineClient({
+    baseUrl,
+    token: "t",
+    attemptTimeoutMs: 60,
+    retry: { maxAttempts: 1 },
+    trust: { sampleEvery: 1 },
+    onEvent: (event) => events.push(event),
+    ...options,
+  });
+  return { client, alone: () => events.filter(({ type }) => type === "trust").length };
+};
+
+test.for<[name: string, json: Answer]>([
+  ["does not come", silent],
+  ["stops halfway", halfway],
+  ["is refused", status(403)],
+  ["is not acceptable", status(406)],
+  ["is out of order", status(503)],
+  ["wants another token", status(401)],
+  ["is cut off", (response) => response.destroy()],
+  ["is none", (response) => response.writeHead(200, { "content-type": "application/json" }).end("[")],
+])("a sample whose JSON %s leaves what was believed, and that is told once", async ([, json]) => {
+  await using server = await serverWith(json);
+  const { client, alone } = clientOf(server.baseUrl);
+  for (let call = 0; call < 3; call++) {
+    const { data, format } = await client.withResponse.get("zipper@0.1");
+    expect([data.name, format]).toEqual(["zipper", "protobuf"]);
+  }
+  expect(server.requests.filter(isJson)).toHaveLength(3);
+  expect(alone()).toBe(1);
+});
+
+test("nor does the deadline of the call, or a hedged pair, lose what was believed", async () => {
+  await using server = await serverWith(silent);
+  for (const options of [
+    { attemptTimeoutMs: Infinity, deadlineMs: 60 },
+    { hedging: hedging({ delayMs: 0 }) },
+    { token: () => Promise.resolve("t") },
+  ]) {
+    const { client } = clientOf(server.baseUrl, options);
+    expect((await client.get("zipper@0.1")).name).toBe("zipper");
+  }
+});
+
+test("the request that came too late is ended", async () => {
+  const ended = Promise.withResolvers<boolean>();
+  await using server = await serverWith((response) => response.once("close", () => ended.resolve(true)));
+  const { client } = clientOf(server.baseUrl);
+  await client.get("zipper@0.1");
+  expect(await ended.promise).toBe(true);
+});
+
+test("JSON that did not fit is handed out, although what would settle it does not come", async () => {
+  let requests = 0;
+  await using server = await startServer((request, response) => {
+    requests += 1;
+    if (requests > 2) return;
+    const format = isJson(request) ? "json" : "protobuf";
+    response.writeHead(200, { "content-type": `application/${format === "json" ? "json" : "x-protobuf"}` });
+    response.end(encode(schema, format === "json" ? { ...zipper, name: "newer" } : zipper, format));
+  });
+  const { client } = clientOf(server.baseUrl);
+  expect((await client.get("zipper@0.1")).name).toBe("newer");
+  expect(requests).toBe(3);
+});
+
+test("without anything to hand out the time of the attempt is what it was", async () => {
+  await using server = await serverWith(silent, "another");
+  const { client } = clientOf(server.baseUrl);
+  await expect(client.get("zipper@0.1")).rejects.toMatchObject({ reason: { _tag: "TimedOut", scope: "attempt" } });
+});
+
+test("who aborts a call during a sample gets no data, and ends its request", async () => {
+  const controller = new AbortController();
+  const ended = Promise.withResolvers<boolean>();
+  await using server = await serverWith((response) => {
+    response.once("close", () => ended.resolve(true));
+    controller.abort(new Error("enough"));
+  });
+  const { client } = clientOf(server.baseUrl, { attemptTimeoutMs: 10_000 });
+  await expect(client.get("zipper@0.1", { signal: controller.signal })).rejects.toThrow("enough");
+  expect(await ended.promise).toBe(true);
+});
+
+test("JSON that comes in time is handed out", async () => {
+  await using server = await serverWith(right);
+  const { client, alone } = clientOf(server.baseUrl, { attemptTimeoutMs: 10_000 });
+  expect((await client.withResponse.get("zipper@0.1")).format).toBe("json");
+  expect(alone()).toBe(0);
+});
