@@ -28,6 +28,7 @@ export interface Numbers {
   readonly isOld: (schema: DescMessage) => boolean;
   /** Whether the origin's digest header was caught lying, on any kind of answer: it is not read any more. */
   readonly distrustsDigest: boolean;
+  /** From now on. */
   readonly distrustDigest: () => void;
   readonly prospect: <D extends DescMessage>(schema: D, json: MessageShape<D>) => Prospect;
 }

@@ -1,0 +1,44 @@
+// What short commands know of field numbers from earlier, and how they find out that it is not, or no longer, right.
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
+import { expect, test } from "vitest";
+import { as, bne, makeHome, type Home } from "./Bne.ts";
+import { examined, withRegistry } from "./Doctor.ts";
+
+/** A name and an entrypoint in each other's place: every answer decodes, and to texts that could be right. */
+const swappedNumbers = { "bytenite.engine.Engine": { name: 10, entrypoint: 2 } };
+const expected = "word-count app/main.py\n";
+const named = async (registry: TestRegistry, home: Home): Promise<string> => {
+  const asked = ["get", "word-count@0.9", "--jq", '.name + " " + .entrypoint'];
+  return (await bne(home, asked, { env: as(registry, "bob") })).stdout;
+};
+
+test("commands do not believe a digest that the look of doctor contradicts, and then go without another request", () =>
+  withRegistry({ fieldNumbers: swappedNumbers, schemaDigest: true }, async (registry, home) => {
+    const { schemaDigests } = await import("@bytenite-engines/core/wire");
+    registry.faults.set([
+      { on: { endpoint: "get" }, fault: { schemaDigest: schemaDigests["bytenite.engine.Engine"] ?? "" } },
+    ]);
+    await examined(home, registry);
+    registry.requests.length = 0;
+    for (let run = 0; run < 4; run++) expect(await named(registry, home)).toBe(expected);
+    // The first one more than the others; and any of them may be a sample.
+    expect(registry.requests.length).toBeLessThanOrEqual(6);
+  }));
+
+test("a command of the next day compares what was learned, and notices numbers that were swapped since", async () => {
+  using home = makeHome();
+  await using before = await startRegistry({ schemaDigest: false });
+  await using after = await startRegistry({ schemaDigest: false, fieldNumbers: swappedNumbers });
+  await examined(home, before);
+  const directory = join(home.path, "cache", "bytenite-engines", "field-numbers");
+  const learned = readFileSync(join(directory, readdirSync(directory)[0] ?? ""), "utf8");
+  // The profile of the one is given to the other, as if it had been the same server.
+  const fileOf = ({ origin }: TestRegistry) => join(directory, `${origin.replaceAll(/[^A-Za-z0-9.-]+/g, "_")}.json`);
+  const old = learned
+    .replaceAll(before.origin, after.origin)
+    .replaceAll(/"date": "[^"]*"/g, '"date": "2026-01-02T03:04:05Z"');
+  writeFileSync(fileOf(after), old);
+  for (let run = 0; run < 3; run++) expect(await named(after, home)).toBe(expected);
+});
