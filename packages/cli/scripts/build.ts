@@ -47,7 +47,17 @@ const licencesFile = "THIRD-PARTY-LICENSES.txt";
 
 const written = new Set<string>([licencesFile]);
 const modules: Array<string> = [];
-for (const input of [{ main: "src/main.ts" }, { keychain: "src/settings/KeychainProcess.ts" }]) {
+const inputs = [
+  { main: "src/main.ts" },
+  { keychain: "src/settings/KeychainProcess.ts" },
+  // `registry import` starts it as a thread, by this name beside its own file.
+  {
+    PreparingThread: fileURLToPath(
+      new URL("manage/PreparingThread.ts", import.meta.resolve("@bytenite-engines/registry")),
+    ),
+  },
+];
+for (const input of inputs) {
   const bundle = await rolldown({
     cwd: root,
     input,

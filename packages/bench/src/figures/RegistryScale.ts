@@ -33,19 +33,21 @@ const questions = (engines: number): ReadonlyArray<Question> => {
   ];
 };
 
-const filling = (name: string, { engines, seconds, perCpuSecond, peakResidentBytes }: Filled): FigureRow => ({
+const perSecond = ({ engines, seconds }: Filled): number => engines / seconds;
+
+const filling = (name: string, filled: Filled): FigureRow => ({
   name,
   cells: {
-    "engines/s": (engines / seconds).toFixed(0),
-    "engines/s of cpu": perCpuSecond.toFixed(0),
-    MB: (peakResidentBytes / 1e6).toFixed(0),
+    "engines/s": perSecond(filled).toFixed(0),
+    "engines/s of cpu": filled.perCpuSecond.toFixed(0),
+    MB: (filled.peakResidentBytes / 1e6).toFixed(0),
   },
 });
 
 export const registryScale: Figure = {
   name: "registry-scale",
   title: "A full registry in one file: 1,000 users, 64 connections (1,000,000 engines; with --quick 50,000)",
-  promise: `import at least ${promisedPerSecond} engines a second of processor time, memory flat; latencies are reported.`,
+  promise: `import at least ${promisedPerSecond} engines a second, memory flat; latencies are reported.`,
   measure: async (effort) => {
     const engines = effort === "quick" ? 50_000 : 1_000_000;
     const calls = effort === "quick" ? 2_000 : 5_000;
@@ -54,10 +56,14 @@ export const registryScale: Figure = {
     const manifests = await fill(join(folder, "manifests.sqlite"), manifestLines(Math.min(engines, 100_000)), "carol");
     rows.push({
       ...filling(`import of ${manifests.engines} manifests`, manifests),
-      holds: manifests.perCpuSecond >= promisedPerSecond,
+      holds: perSecond(manifests) >= promisedPerSecond,
     });
     const database = join(folder, "engines.sqlite");
-    rows.push(filling(`import of ${engines} exported engines`, await fill(database, engineLines(engines, users))));
+    const exported = await fill(database, engineLines(engines, users));
+    rows.push({
+      ...filling(`import of ${exported.engines} exported engines`, exported),
+      holds: perSecond(exported) >= promisedPerSecond,
+    });
     await letIn(database, users);
     const registry = await served(new URL("../registry/serveRegistry.ts", import.meta.url), [database]);
     for (const [form, mediaType] of [
@@ -90,7 +96,7 @@ export const registryScale: Figure = {
       notes: [
         "64 connections ask one process as fast as it answers: latencies are mostly the time in that queue.",
         "MB is resident memory, up to 256 MB of it the file itself, mapped. The imports' is the most that the importing process has had.",
-        "What was promised of the import is held against processor time (engines/s of cpu), not against wall time (engines/s): on a shared machine that says more about the others.",
+        "An import has two threads, one that prepares and one that writes: it takes two processors that others leave alone.",
       ],
     };
   },

@@ -1,5 +1,7 @@
 // Decides: what a big registry is filled with: engines spread over users, one in ten of them public.
-import { Readable } from "node:stream";
+import { createReadStream, createWriteStream } from "node:fs";
+import { rm } from "node:fs/promises";
+import { pipeline } from "node:stream/promises";
 import { addCredential, importStream, migrate, openSqlite, userOf } from "@bytenite-engines/registry";
 
 /** One engine in so many is public. */
@@ -62,13 +64,15 @@ export const engineLines = function* (count: number, users: number): Generator<s
   }
 };
 
-/** Imports lines into a file, as `registry import -` does. */
+/** Imports lines into a database, as `registry import - < FILE` does. */
 export const fill = async (database: string, lines: Iterable<string>, user?: string): Promise<Filled> => {
+  const input = `${database}.ndjson`;
+  await pipeline(lines, createWriteStream(input));
   const file = openSqlite(database);
   await migrate(file.port, Date.now());
   const cpu = process.cpuUsage();
   const start = performance.now();
-  const { engines, problems } = await importStream(Readable.from(lines, { objectMode: false }), {
+  const { engines, problems } = await importStream(createReadStream(input), {
     file,
     box: undefined,
     user,
@@ -76,6 +80,7 @@ export const fill = async (database: string, lines: Iterable<string>, user?: str
   const seconds = (performance.now() - start) / 1_000;
   const { user: inUser, system } = process.cpuUsage(cpu);
   file.close();
+  await rm(input);
   if (problems.length > 0) throw new Error(problems.join("\n"));
   return {
     engines,

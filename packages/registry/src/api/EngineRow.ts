@@ -43,16 +43,26 @@ export const insertEngineSql = `INSERT INTO engines (${engineColumns.join(", ")}
 export const secretPlace = (owner: string, name: string, version: string): string => `${owner}/${name}@${version}`;
 
 /** Seals the secret of an engine, if it has one. Refused without a key: a secret is never kept in the clear. */
-export const sealSecret = async (engine: Engine, box: SecretBox | undefined): Promise<Uint8Array | null> => {
-  const token = engine.platformConfig?.token ?? "";
+export const sealSecret = async (
+  { token, owner, name, version }: EngineSecret,
+  box: SecretBox | undefined,
+): Promise<Uint8Array | null> => {
   if (token === "") return null;
   if (box === undefined) {
     throw new UnacceptableEngineError(
-      `${engine.name}@${engine.version} has a platform_config.token: set BYTENITE_REGISTRY_KEY, with which it is encrypted`,
+      `${name}@${version} has a platform_config.token: set BYTENITE_REGISTRY_KEY, with which it is encrypted`,
     );
   }
-  return box.seal(token, secretPlace(engine.owner, engine.name, engine.version));
+  return box.seal(token, secretPlace(owner, name, version));
 };
+
+/** The secret of an engine, "" where it has none, and whose it is. */
+export interface EngineSecret {
+  readonly token: string;
+  readonly owner: string;
+  readonly name: string;
+  readonly version: string;
+}
 
 /** The version of an engine whose name and version make a tag. Throws UnacceptableEngineError for any other. */
 export const assertTag = (engine: Engine): Version => {
@@ -70,12 +80,8 @@ export const assertTag = (engine: Engine): Version => {
 };
 
 /** The row of an engine, whose owner's row is `owner`; `secret` is what `sealSecret` made of it. Throws UnacceptableEngineError. */
-export const rowOf = (
-  engine: Engine,
-  owner: number,
-  secret: Uint8Array | null,
-  version = assertTag(engine),
-): EngineRow => {
+export const rowOf = (engine: Engine, owner: number, secret: Uint8Array | null): EngineRow => {
+  const version = assertTag(engine);
   const open = withoutSecret(engine);
   return [
     open.id,

@@ -1,4 +1,6 @@
+import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { EngineSchema } from "@bytenite-engines/proto";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { migrate } from "../api/Migrations.ts";
@@ -25,9 +27,10 @@ const published = async (engines: ReadonlyArray<EngineInit>, guess: (index: numb
   const file = openSqlite(":memory:");
   await migrate(file.port, 0);
   const user = ensureUser(file, "carol", 0);
-  const prepared = await Promise.all(
-    engines.map((engine) => prepareEngine({ ...user, id: "carol" }, engine, undefined)),
-  );
+  const prepared = engines.map((init, index) => ({
+    ...prepareEngine({ ...user, id: "carol" }, create(EngineSchema, init), index * 1_000),
+    sealed: null,
+  }));
   const outcomes = file.transaction((run) =>
     prepared.map((engine, index) => publish(run, engine, index * 1_000, guess(index))),
   );

@@ -1,19 +1,20 @@
 // Decides: how engines are published, switched on and off, and deleted.
-import { clone, create, isMessage, type JsonObject, type MessageInitShape } from "@bufbuild/protobuf";
+import { clone, create, fromBinary, isMessage, type JsonObject, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { decodeJson, parseTag, type Version } from "@bytenite-engines/core/wire";
+import { decodeJson, parseTag } from "@bytenite-engines/core/wire";
 import { EngineSchema, type Engine } from "@bytenite-engines/proto";
 import {
-  assertTag,
   engineColumns,
   insertEngineSql,
   rowOf,
   sealSecret,
   UnacceptableEngineError,
+  type EngineRow,
+  type EngineSecret,
 } from "../api/EngineRow.ts";
 import { bytesOf, type User } from "../api/EngineStore.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
-import type { Row } from "../api/SqlPort.ts";
+import type { Row, SqlValue } from "../api/SqlPort.ts";
 import type { Run, SqliteFile } from "../node/SqliteFile.ts";
 
 /** What is given of an engine. Whatever is absent is filled in: id, revision, times, owner. */
@@ -27,26 +28,44 @@ export interface Published {
   readonly created: boolean;
 }
 
-/** An engine that is ready to be written: complete but for what depends on what is there already. */
+/** An engine that is ready to be written as a new one. It is plain data: another thread may have made it. */
 export interface PreparedEngine {
   readonly user: User;
-  readonly engine: Engine;
-  readonly version: Version;
-  readonly secret: Uint8Array | null;
+  /** Its row, but for the secret. */
+  readonly row: EngineRow;
+  readonly secret: EngineSecret;
+  /** Whether it says itself what its status is: then it does not keep that of the one that it overwrites. */
+  readonly namesStatus: boolean;
 }
 
-/** Checks an engine, makes it the user's, and seals its secret. Throws UnacceptableEngineError. */
-export const prepareEngine = (user: User, init: EngineInit, box: SecretBox | undefined): Promise<PreparedEngine> =>
-  // `create` gives a message back as it is; the caller's must stay as it was.
-  prepareOwn(user, isMessage(init, EngineSchema) ? clone(EngineSchema, init) : create(EngineSchema, init), box);
-
-/** The same for a message that nobody else holds: it is used up. */
-export const prepareOwn = async (user: User, engine: Engine, box: SecretBox | undefined): Promise<PreparedEngine> => {
+/** Makes an engine the user's and fills in what it does not say. The engine is used up. Throws UnacceptableEngineError. */
+export const prepareEngine = (user: User, engine: Engine, now: number): PreparedEngine => {
+  const namesStatus = engine.status !== "";
   engine.owner = user.id;
   engine.userName = user.name;
-  const version = assertTag(engine);
-  return { user, engine, version, secret: await sealSecret(engine, box) };
+  engine.id ||= crypto.randomUUID();
+  engine.revision ||= 1;
+  engine.status ||= "inactive";
+  engine.createdAt ??= timestampFromMs(now);
+  engine.updatedAt ??= timestampFromMs(now);
+  const { owner, name, version } = engine;
+  const secret = { token: engine.platformConfig?.token ?? "", owner, name, version };
+  return { user, row: rowOf(engine, user.number, null), secret, namesStatus };
 };
+
+/** One whose secret is sealed as well. */
+export interface SealedEngine extends PreparedEngine {
+  readonly sealed: Uint8Array | null;
+}
+
+/** Throws UnacceptableEngineError for a secret without a key. Not a promise where there is no secret, as with nearly all. */
+export const sealEngine = (
+  prepared: PreparedEngine,
+  box: SecretBox | undefined,
+): SealedEngine | Promise<SealedEngine> =>
+  prepared.secret.token === ""
+    ? { ...prepared, sealed: null }
+    : sealSecret(prepared.secret, box).then((sealed) => ({ ...prepared, sealed }));
 
 const updateSql = `UPDATE engines SET ${engineColumns.map((column) => `${column} = ?`).join(", ")} WHERE number = ?`;
 
@@ -55,52 +74,42 @@ const selectVersion = `SELECT number, json, secret FROM engines
 
 /**
  * Publishes an engine inside a transaction. A version that exists already is overwritten: it keeps its id, its time of
- * creation, and its status and visibility unless the new one names them, and its revision goes up by one. The prepared
- * engine is used up by it. `expected` is a guess, and matters to speed alone.
+ * creation, and its status and visibility unless the new one names them, and its revision goes up by one. `expected` is a
+ * guess, and matters to speed alone.
  */
 export const publish = (
   run: Run,
-  prepared: PreparedEngine,
+  prepared: SealedEngine,
   now: number,
   expected: "new" | "known" = "known",
 ): Published => {
-  const { engine, user, version } = prepared;
-  const { status } = engine;
+  const { row, sealed, user } = prepared;
+  const { name, version } = prepared.secret;
+  const tag = `${name}@${version}`;
+  const asNew = { tag, id: String(valueIn(row, "id")), revision: Number(valueIn(row, "revision")), created: true };
+  const whole = sealed === null ? row : row.with(engineColumns.indexOf("secret"), sealed);
   // One that is deleted stands beside a live one of its version.
-  if (expected === "new" && engine.deletedAt === undefined && isInserted(run, prepared, now))
-    return outcome(engine, true);
-  const [found] = run(selectVersion, user.number, engine.name, version.major, version.minor);
+  const mayBeNew = expected === "new" && valueIn(row, "deleted_at") === null;
+  if (mayBeNew && run.change(insertEngineSql, ...whole) > 0) return asNew;
+  const [found] = run(selectVersion, user.number, name, valueIn(row, "major"), valueIn(row, "minor"));
   if (found === undefined) {
-    isInserted(run, prepared, now);
-    return outcome(engine, true);
+    run.change(insertEngineSql, ...whole);
+    return asNew;
   }
+  const engine = fromBinary(EngineSchema, valueIn(row, "protobuf") as Uint8Array);
   const before = engineOf(found);
   engine.id = before.id;
   engine.revision = before.revision + 1;
-  engine.status = status || before.status;
+  if (!prepared.namesStatus) engine.status = before.status;
   engine.isPublic ||= before.isPublic;
-  engine.createdAt = before.createdAt ?? engine.createdAt ?? timestampFromMs(now);
+  engine.createdAt = before.createdAt ?? timestampFromMs(now);
   engine.updatedAt = timestampFromMs(now);
-  run(updateSql, ...rowOf(engine, user.number, prepared.secret, version), Number(found["number"]));
-  return outcome(engine, false);
+  run(updateSql, ...rowOf(engine, user.number, sealed), Number(found["number"]));
+  return { tag, id: engine.id, revision: engine.revision, created: false };
 };
 
-/** Fills in what a new engine does not name, and inserts it unless its version is there. */
-const isInserted = (run: Run, { engine, user, secret, version }: PreparedEngine, now: number): boolean => {
-  engine.id ||= crypto.randomUUID();
-  engine.revision ||= 1;
-  engine.status ||= "inactive";
-  engine.createdAt ??= timestampFromMs(now);
-  engine.updatedAt ??= timestampFromMs(now);
-  return run.change(insertEngineSql, ...rowOf(engine, user.number, secret, version)) > 0;
-};
-
-const outcome = ({ name, version, id, revision }: Engine, created: boolean): Published => ({
-  tag: `${name}@${version}`,
-  id,
-  revision,
-  created,
-});
+const valueIn = (row: EngineRow, column: (typeof engineColumns)[number]): SqlValue =>
+  row[engineColumns.indexOf(column)] ?? null;
 
 const engineOf = (row: Row): Engine => decodeJson(EngineSchema, JSON.parse(String(row["json"])) as JsonObject).message;
 
@@ -112,8 +121,12 @@ export const publishAll = async (
   box: SecretBox | undefined,
   now: number,
 ): Promise<ReadonlyArray<Published>> => {
-  const prepared = await Promise.all(engines.map((engine) => prepareEngine(user, engine, box)));
-  return file.transaction((run) => prepared.map((engine) => publish(run, engine, now)));
+  // `create` gives a message back as it is; the caller's must stay as it was.
+  const own = engines.map((init) =>
+    isMessage(init, EngineSchema) ? clone(EngineSchema, init) : create(EngineSchema, init),
+  );
+  const sealed = await Promise.all(own.map(async (engine) => sealEngine(prepareEngine(user, engine, now), box)));
+  return file.transaction((run) => sealed.map((engine) => publish(run, engine, now)));
 };
 
 /** A change of one version of an engine. */

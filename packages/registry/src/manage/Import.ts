@@ -2,23 +2,18 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { create, fromJson, type JsonValue } from "@bufbuild/protobuf";
-import { EngineSchema, type Engine } from "@bytenite-engines/proto";
-import { UnacceptableEngineError } from "../api/EngineRow.ts";
 import type { User } from "../api/EngineStore.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
 import type { SqliteFile } from "../node/SqliteFile.ts";
 import { AccountError, ensureUser, ensureUserWithin } from "./Accounts.ts";
-import { prepareOwn, publish, type PreparedEngine, type Published } from "./Engines.ts";
-import { maxManifestCharacters, ManifestError, parseManifest } from "./Manifest.ts";
+import { chunksIn } from "./EngineDocuments.ts";
+import { publish, sealEngine, type Published, type SealedEngine } from "./Engines.ts";
+import { preparedIn } from "./Preparers.ts";
+import { prepareDocuments, problemsOf, type Prepared, type PreparingOptions } from "./Preparing.ts";
 
 /** Files whose engines are written in one transaction, so that a tree does not wait for the disk once per file. */
 const filesPerCommit = 500;
-
-/** Lines of a stream that are written at once. */
-const linesPerChunk = 500;
 
 /** Problems after which a stream is given up. */
 const maxProblems = 100;
@@ -50,22 +45,34 @@ export interface Imported {
 export const importFiles = async (paths: ReadonlyArray<string>, options: ImportOptions): Promise<Imported> => {
   const problems: Array<string> = [];
   let engines = 0;
-  const owners = ownersOf(options, (name) => ensureUser(options.file, name, Date.now()));
+  let preparing: PreparingOptions;
+  try {
+    preparing = await preparingOf(options);
+  } catch (error) {
+    if (error instanceof UnreadableArchive) return { engines, problems: [error.message] };
+    throw error;
+  }
+  const owners = new Map<string, User | string>();
+  const ownerOf = ownersIn((name) => ensureUser(options.file, name, Date.now()));
   for (let at = 0; at < paths.length; at += filesPerCommit) {
-    const ready: Array<{ readonly prepared: PreparedEngine; readonly path: string }> = [];
+    const ready: Array<Ready> = [];
     for (const path of paths.slice(at, at + filesPerCommit)) {
       try {
-        const engine = await engineIn(await readFile(path, "utf8"), path, options);
-        ready.push({ prepared: await prepareOwn(owners(engine), engine, options.box), path });
+        const documents = [{ text: await readFile(path, "utf8"), source: path }];
+        let prepared = prepareDocuments(documents, preparing, owners, Date.now());
+        for (const name of prepared.unknown) owners.set(name, ownerOf(name));
+        if (prepared.unknown.length > 0) prepared = prepareDocuments(documents, preparing, owners, Date.now());
+        problems.push(...prepared.problems);
+        ready.push(...(await sealed(prepared, options.box, problems)));
       } catch (error) {
-        problems.push(...problemsOf(error, path));
+        problems.push(unreadable(error, path));
       }
     }
     const published = options.file.transaction((run) =>
-      ready.map(({ prepared, path }) => ({ published: publish(run, prepared, Date.now()), path })),
+      ready.map(({ engine, source }) => ({ published: publish(run, engine, Date.now()), source })),
     );
     engines += published.length;
-    for (const { published: one, path } of published) options.onPublished?.(one, path);
+    for (const { published: one, source } of published) options.onPublished?.(one, source);
   }
   return { engines, problems };
 };
@@ -78,120 +85,87 @@ export const importStream = async (input: Readable, options: ImportOptions): Pro
   const problems: Array<string> = [];
   let engines = 0;
   try {
+    const preparing = await preparingOf(options);
     await options.file.longTransaction(async (run) => {
-      const owners = ownersOf(options, (name) => ensureUserWithin(run, name, Date.now()));
-      let chunk: Array<PreparedEngine> = [];
+      const ownerOf = ownersIn((name) => ensureUserWithin(run, name, Date.now()));
       // The next one is likely to be as the last one was: streams fill a registry, or repeat what is in it.
       let expected: "new" | "known" = "new";
-      const flush = (): void => {
-        for (const prepared of chunk) expected = publish(run, prepared, Date.now(), expected).created ? "new" : "known";
-        engines += chunk.length;
-        chunk = [];
-      };
-      for await (const { text, source } of documentsIn(input)) {
-        try {
-          const engine = await engineIn(text, source, options);
-          chunk.push(await prepareOwn(owners(engine), engine, options.box));
-        } catch (error) {
-          problems.push(...problemsOf(error, source));
+      for await (const prepared of preparedIn(chunksIn(input), preparing, ownerOf)) {
+        problems.push(...prepared.problems);
+        for (const { engine, source } of await sealed(prepared, options.box, problems)) {
+          engines += 1;
+          if (options.archive !== undefined && engines > 1) problems.push(`${source}: ${oneArchive}`);
+          if (problems.length === 0) expected = publish(run, engine, Date.now(), expected).created ? "new" : "known";
         }
-        if (options.archive !== undefined && engines + chunk.length > 1) problems.push(`${source}: ${oneArchive}`);
         if (problems.length >= maxProblems) break;
-        if (chunk.length >= linesPerChunk) flush();
       }
       if (problems.length > 0) throw new GivenUp();
-      flush();
     });
   } catch (error) {
-    if (!(error instanceof GivenUp)) throw error;
-    return { engines: 0, problems };
+    if (error instanceof UnreadableArchive) problems.push(error.message);
+    else if (!(error instanceof GivenUp)) throw error;
+    return { engines: 0, problems: problems.slice(0, maxProblems) };
   }
   return { engines, problems };
 };
 
 class GivenUp extends Error {}
+class UnreadableArchive extends Error {}
 
-/** One document per line; a first line that is not whole JSON means that all lines together are one document. */
-const documentsIn = async function* (
-  input: Readable,
-): AsyncGenerator<{ readonly text: string; readonly source: string }> {
-  let number = 0;
-  let whole: Array<string> | undefined;
-  let length = 0;
-  for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-    number += 1;
-    if (whole === undefined && line.trim() === "") continue;
-    if (whole === undefined && number === 1 && !isJson(line)) whole = [];
-    if (whole === undefined) yield { text: line, source: `stdin line ${number}` };
-    else {
-      length += line.length + 1;
-      if (length > maxManifestCharacters) break;
-      whole.push(line);
+interface Ready {
+  readonly engine: SealedEngine;
+  readonly source: string;
+}
+
+/** Those whose secrets can be sealed; of the others, what is wrong. */
+const sealed = async (
+  { ready }: Prepared,
+  box: SecretBox | undefined,
+  problems: Array<string>,
+): Promise<ReadonlyArray<Ready>> => {
+  const engines: Array<Ready> = [];
+  for (const { prepared, source } of ready) {
+    try {
+      const engine = sealEngine(prepared, box);
+      engines.push({ engine: engine instanceof Promise ? await engine : engine, source });
+    } catch (error) {
+      problems.push(...problemsOf(error, source));
     }
   }
-  if (whole !== undefined) yield { text: whole.join("\n"), source: "stdin" };
+  return engines;
 };
 
-const isJson = (text: string): boolean => {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-};
+const preparingOf = async ({ user, activate, makePublic, archive }: ImportOptions): Promise<PreparingOptions> => ({
+  user,
+  activate,
+  makePublic,
+  hash: archive === undefined ? undefined : await archiveHash(archive),
+});
 
-const engineIn = async (text: string, source: string, options: ImportOptions): Promise<Engine> => {
-  const exported = exportedIn(text);
-  const engine = exported ?? create(EngineSchema, parseManifest(text, source));
-  if (options.activate === true) engine.status = "active";
-  if (options.makePublic === true) engine.isPublic = true;
-  if (options.archive !== undefined) engine.hash = await archiveHash(options.archive);
-  return engine;
-};
-
-/** The engine of a line that an export, or the API, wrote: it has an id, which a manifest has not. */
-const exportedIn = (text: string): Engine | undefined => {
-  if (!text.includes('"userName"')) return undefined;
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (typeof parsed !== "object" || parsed === null || !("userName" in parsed) || !("id" in parsed)) return undefined;
-  try {
-    // Strict: what an export has written is read as it is, or not at all.
-    return fromJson(EngineSchema, parsed as JsonValue);
-  } catch (error) {
-    throw new UnacceptableEngineError((error as Error).message);
-  }
-};
-
-const ownersOf = ({ user }: ImportOptions, ensure: (name: string) => User): ((engine: Engine) => User) => {
-  const known = new Map<string, User>();
-  return (engine) => {
-    const name = user ?? engine.userName;
-    if (name === "") throw new UnacceptableEngineError("whose is it? name the user with --user");
-    const owner = known.get(name) ?? ensure(name);
-    known.set(name, owner);
-    return owner;
+const ownersIn =
+  (ensure: (name: string) => User): ((name: string) => User | string) =>
+  (name) => {
+    try {
+      return ensure(name);
+    } catch (error) {
+      if (error instanceof AccountError) return error.message;
+      throw error;
+    }
   };
-};
 
 const archiveHash = async (path: string): Promise<string> => {
   const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  try {
+    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  } catch (error) {
+    throw new UnreadableArchive(unreadable(error, path));
+  }
   return hash.digest("base64");
 };
 
-/** What is wrong with a file or a line; a fault of ours, or of the database, is no problem of theirs. */
-const problemsOf = (error: unknown, source: string): ReadonlyArray<string> => {
-  if (error instanceof ManifestError) return error.problems;
+/** What is wrong with a file that cannot be read; a fault of ours, or of the database, is no problem of its. */
+const unreadable = (error: unknown, path: string): string => {
   const { code, message } = error as NodeJS.ErrnoException;
-  const unreadable = code !== undefined && code !== "ERR_SQLITE_ERROR";
-  if (unreadable || error instanceof UnacceptableEngineError || error instanceof AccountError) {
-    return [`${source}: ${message}`];
-  }
-  throw error;
+  if (code === undefined || code === "ERR_SQLITE_ERROR") throw error;
+  return `${path}: ${message}`;
 };

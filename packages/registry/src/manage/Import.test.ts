@@ -1,0 +1,135 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { expect, onTestFinished, test } from "vitest";
+import { migrate } from "../api/Migrations.ts";
+import { makeSecretBox } from "../api/SecretBox.ts";
+import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
+import { importStream, type ImportOptions } from "./Import.ts";
+
+/** So many that a thread prepares most of them. */
+const many = 4_000;
+
+const opened = async (): Promise<SqliteFile> => {
+  const folder = await mkdtemp(join(tmpdir(), "registry-import-"));
+  const file = openSqlite(join(folder, "x.sqlite"));
+  onTestFinished(async () => {
+    file.close();
+    await rm(folder, { recursive: true });
+  });
+  await migrate(file.port, 0);
+  return file;
+};
+
+interface Line {
+  readonly userName: string;
+  readonly version: string;
+  readonly platformConfig?: object;
+}
+
+const line = (index: number, changes: Partial<Line> = {}): string =>
+  `${JSON.stringify({
+    id: `id-${index}`,
+    name: `engine-${index}`,
+    version: "0.1",
+    status: "active",
+    revision: 7,
+    createdAt: "2024-01-01T00:00:00Z",
+    updatedAt: "2024-01-02T00:00:00Z",
+    userName: `user-${index % 10}`,
+    ...changes,
+  })}\n`;
+
+const lines = (count: number, changes: (index: number) => Partial<Line> = () => ({})): ReadonlyArray<string> =>
+  Array.from({ length: count }, (_, index) => line(index, changes(index)));
+
+const imported = (file: SqliteFile, texts: Iterable<string>, options: Partial<ImportOptions> = {}) =>
+  importStream(Readable.from(texts), { file, box: undefined, ...options });
+
+const rowsIn = (file: SqliteFile, sql: string) => file.rows({ sql, values: [] });
+const enginesIn = (file: SqliteFile): unknown =>
+  rowsIn(file, "SELECT count(*) AS engines FROM engines")[0]?.["engines"];
+
+test("many engines are what they would be one by one, whoever owns them and whenever an owner first comes", async () => {
+  const together = await opened();
+  const apart = await opened();
+  const texts = lines(many, (index) => ({ userName: `user-${Math.floor(index / 100)}` }));
+  expect(await imported(together, texts)).toEqual({ engines: many, problems: [] });
+  for (let at = 0; at < many; at += 400) await imported(apart, texts.slice(at, at + 400));
+  const sql = `SELECT engines.name, users.name AS owner, major, minor, status, is_public, revision, deleted_at, secret,
+    json_remove(json, '$.owner') AS json, length(protobuf) AS bytes
+    FROM engines JOIN users ON users.number = engines.owner ORDER BY engines.number`;
+  expect(rowsIn(together, sql)).toEqual(rowsIn(apart, sql));
+  const totals = "SELECT name, live_engines FROM users ORDER BY name";
+  expect(rowsIn(together, totals)).toEqual(rowsIn(apart, totals));
+});
+
+test("the same stream again overwrites each engine and raises its revision", async () => {
+  const file = await opened();
+  await imported(file, lines(many));
+  expect(await imported(file, lines(many))).toEqual({ engines: many, problems: [] });
+  expect(rowsIn(file, "SELECT revision, count(*) AS engines FROM engines GROUP BY revision")).toEqual([
+    { revision: 8, engines: many },
+  ]);
+});
+
+test("one bad line among many leaves nothing behind, and is named; so is an owner who cannot be", async () => {
+  const file = await opened();
+  const texts = [...lines(many), line(1, { version: "one" }), line(2, { userName: "no one" })];
+  const { engines, problems } = await imported(file, texts);
+  expect(engines).toBe(0);
+  expect(problems).toEqual([
+    `stdin line ${many + 1}: version "one" is not major.minor`,
+    expect.stringContaining(`stdin line ${many + 2}: user name "no one" is not`),
+  ]);
+  expect(enginesIn(file)).toBe(0);
+  expect(rowsIn(file, "SELECT name FROM users")).toEqual([]);
+});
+
+test("a stream of nothing but bad lines is given up early", async () => {
+  const file = await opened();
+  let read = 0;
+  const endless = function* (): Generator<string> {
+    for (;;) yield line(read++, { version: "one" });
+  };
+  const { problems } = await imported(file, endless());
+  expect(problems).toHaveLength(100);
+  expect(read).toBeLessThan(50_000);
+});
+
+test("a stream that breaks leaves nothing behind", async () => {
+  const file = await opened();
+  const broken = function* (): Generator<string> {
+    yield* lines(many);
+    throw new Error("the pipe broke");
+  };
+  await expect(imported(file, broken())).rejects.toThrow("the pipe broke");
+  expect(enginesIn(file)).toBe(0);
+  expect(await imported(file, lines(3))).toEqual({ engines: 3, problems: [] });
+});
+
+test("secrets are sealed wherever the engine was prepared, and refused without a key", async () => {
+  const file = await opened();
+  const texts = lines(many, (index) => (index % 1_000 === 999 ? { platformConfig: { token: `hush-${index}` } } : {}));
+  const refused = await imported(file, texts);
+  expect(refused.problems).toHaveLength(4);
+  expect(refused.problems[3]).toContain("stdin line 4000: engine-3999@0.1 has a platform_config.token");
+  const box = await makeSecretBox("k".repeat(32));
+  expect(await imported(file, texts, { box })).toEqual({ engines: many, problems: [] });
+  const [first] = rowsIn(
+    file,
+    "SELECT secret, owner.id AS owner FROM engines JOIN users AS owner ON owner.number = engines.owner WHERE secret IS NOT NULL AND engines.name = 'engine-3999'",
+  );
+  expect(await box.open(first?.["secret"] as Uint8Array, `${String(first?.["owner"])}/engine-3999@0.1`)).toBe(
+    "hush-3999",
+  );
+  expect(rowsIn(file, "SELECT count(*) AS sealed FROM engines WHERE secret IS NOT NULL")).toEqual([{ sealed: 4 }]);
+  expect(rowsIn(file, "SELECT 1 FROM engines WHERE json LIKE '%hush%' OR instr(protobuf, 'hush') > 0")).toEqual([]);
+});
+
+test("an archive that cannot be read is a problem, not a failure", async () => {
+  const file = await opened();
+  const { problems } = await imported(file, lines(1), { archive: "/nowhere/archive.zip" });
+  expect(problems).toEqual([expect.stringMatching(/^\/nowhere\/archive\.zip: ENOENT/)]);
+});
