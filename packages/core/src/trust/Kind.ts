@@ -7,6 +7,8 @@ export interface Kind {
   believed: number;
   /** Of how many believed answers one is a sample now: all after a drift, then fewer and fewer. */
   every: number;
+  /** Samples that are still taken at this rate, before it is halved. */
+  close: number;
   /** A pair did not fit, and none has fitted since. */
   doubted: boolean;
   /** Answers in a row that claim our schema and cannot be read by it. */
@@ -19,9 +21,10 @@ export interface Kind {
   futile: number;
 }
 
-export const newKind = (believed: number, every: number): Kind => ({
+export const newKind = (believed: number, every: number, close: number): Kind => ({
   believed,
   every,
+  close,
   doubted: false,
   unreadable: 0,
   toldAlone: false,
@@ -34,7 +37,8 @@ export const isSample = (kind: Kind, sampleEvery: number): boolean => {
   kind.believed += 1;
   if (kind.believed < kind.every) return false;
   kind.believed = 0;
-  kind.every = Math.min(kind.every * 2, sampleEvery);
+  if (kind.close > 0) kind.close -= 1;
+  else kind.every = Math.min(kind.every * 2, sampleEvery);
   return true;
 };
 

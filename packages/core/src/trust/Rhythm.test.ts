@@ -107,7 +107,20 @@ test("after a drift the first answer is sampled, then the second, the fourth and
   blame();
   expect(samplesBy(decide, 45)).toEqual([1, 3, 7, 15, 25, 35, 45]);
   blame();
-  expect(samplesBy(decide, 7)).toEqual([1, 3, 7]);
+  expect(samplesBy(decide, 45)).toEqual([1, 3, 7, 15, 25, 35, 45]);
+});
+
+test("a server that drifts again while it is looked at closely is looked at twice as long", () => {
+  const { blame, decide } = memory({ knew: true }, { sampleEvery: 10 });
+  blame();
+  for (const expected of [
+    [1, 2, 4, 8],
+    [1, 2, 3, 4, 6, 10],
+    [1, 2, 3, 4, 5, 6, 7, 8, 10],
+  ]) {
+    blame();
+    expect(samplesBy(decide, 10)).toEqual(expected);
+  }
 });
 
 test("a drift of one kind of answer is a reason to look at the others", () => {

@@ -30,6 +30,8 @@ interface Origin {
   readonly kinds: Map<string, Kind>;
   /** Of how many believed answers one is a sample, for kinds of which there was none yet. */
   every: number;
+  /** Samples that are then taken at that rate. */
+  close: number;
 }
 
 /** Makes the memory of one client. */
@@ -141,19 +143,28 @@ class WireTrust implements Trust {
     return [drift(schema, lie), ...learned];
   }
 
-  /** A server that has changed may be changing still: what is believed is sampled at once, and then more and more rarely. */
+  /**
+   * A server that has changed may be changing still: what is believed is sampled at once, and then more and more rarely. If it
+   * drifts again before that has ended, twice as many are sampled first: half of its replicas may be of before.
+   */
   #drifted(name: string): void {
     if (this.#sampleEvery === Infinity) return;
     const origin = this.#origin(name);
+    const isQuiet = [...origin.kinds.values()].every(({ every }) => every >= this.#sampleEvery);
+    origin.close = isQuiet ? 0 : Math.min(2 * origin.close + 1, this.#sampleEvery);
     origin.every = 1;
-    for (const kind of origin.kinds.values()) kind.every = 1;
+    for (const kind of origin.kinds.values()) Object.assign(kind, { every: 1, close: origin.close });
   }
 
   #kind(name: string, schema: DescMessage): { readonly numbers: Numbers; readonly kind: Kind } {
-    const { numbers, kinds, every } = this.#origin(name);
+    const { numbers, kinds, every, close } = this.#origin(name);
     let kind = kinds.get(schema.typeName);
     if (kind === undefined) {
-      kind = newKind(numbers.isOld(schema) ? Math.min(every, Number.MAX_SAFE_INTEGER) : this.#believedAtStart, every);
+      kind = newKind(
+        numbers.isOld(schema) ? Math.min(every, Number.MAX_SAFE_INTEGER) : this.#believedAtStart,
+        every,
+        close,
+      );
       kinds.set(schema.typeName, kind);
     }
     return { numbers, kind };
@@ -162,7 +173,7 @@ class WireTrust implements Trust {
   #origin(name: string): Origin {
     let origin = this.#origins.get(name);
     if (origin === undefined) {
-      origin = { numbers: this.#numbersOf(name), kinds: new Map(), every: this.#sampleEvery };
+      origin = { numbers: this.#numbersOf(name), kinds: new Map(), every: this.#sampleEvery, close: 0 };
       this.#origins.set(name, origin);
     }
     return origin;
