@@ -24,7 +24,7 @@ export const targets: ReadonlyArray<Target> = [
   {
     name: "trust",
     directory: "packages/core",
-    mutate: ["src/trust/WireTrust.ts", "src/trust/TrustedAnswer.ts"],
+    mutate: ["src/trust/WireTrust.ts", "src/trust/Kind.ts", "src/trust/Known.ts", "src/trust/TrustedAnswer.ts"],
     tests: ["src/trust/*.test.ts"],
   },
   {
