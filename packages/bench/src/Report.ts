@@ -33,13 +33,15 @@ export const textOf = ({ figure, result }: Measured): string => {
 
 const line = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |`;
 
-/** A section of BENCHMARKS.md. */
-export const markdownOf = ({ figure, result }: Measured): string => {
+/** A section of BENCHMARKS.md, written by that command on that machine. */
+export const markdownOf = ({ figure, result }: Measured, command: string, machine: string): string => {
   const [head = [], ...lines] = table(result);
   return [
     `## ${figure.title}`,
     "",
-    `Promised: ${figure.promise} Command: \`pnpm bench ${figure.name}\`.`,
+    `Promised: ${figure.promise}`,
+    "",
+    `Written by \`${command}\` on ${machine}.`,
     "",
     ...(figure.charts ?? []).flatMap(({ name, title }) => [`![${title}](docs/charts/${name}.svg)`, ""]),
     line(head),
@@ -51,15 +53,18 @@ export const markdownOf = ({ figure, result }: Measured): string => {
   ].join("\n");
 };
 
-/** The whole file. */
-export const benchmarksFile = (command: string, machine: string, measured: ReadonlyArray<Measured>): string =>
-  [
-    "# Benchmarks",
-    "",
-    `Written by \`${command}\`. All contenders of a figure ran in one run, in short rounds that took turns; figures are`,
-    "medians of the rounds, ratios are medians of the ratios round by round, and the range is that of the middle half.",
-    "",
-    `Machine: ${machine}.`,
-    "",
-    ...measured.map(markdownOf),
-  ].join("\n");
+const opening = `# Benchmarks
+
+Each section was written by the command that it names. All contenders of a figure ran in one run, in short rounds that took
+turns; figures are medians of the rounds, ratios are medians of the ratios round by round, and the range is that of the middle
+half.
+`;
+
+/** The whole file: the new section in the place of the old one, those of the other figures as they are. */
+export const benchmarksFile = (old: string, figures: ReadonlyArray<Figure>, section: string): string => {
+  const sections = new Map<string, string>();
+  for (const text of [...old.split(/^(?=## )/m).slice(1), section]) sections.set(titleOf(text), text.trimEnd());
+  return `${[opening.trimEnd(), ...figures.flatMap(({ title }) => sections.get(title) ?? [])].join("\n\n")}\n`;
+};
+
+const titleOf = (section: string): string => section.split("\n", 1)[0]?.slice("## ".length) ?? "";

@@ -1,10 +1,10 @@
-// `pnpm bench [FIGURE...] [--quick] [--write]`: measures, prints, and with --write renews BENCHMARKS.md.
-import { writeFileSync } from "node:fs";
+// `pnpm bench [FIGURE...] [--quick] [--write]`: measures, prints, and with --write renews their sections of BENCHMARKS.md.
+import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { figures } from "./Figures.ts";
 import { machineLine } from "./Machine.ts";
-import { benchmarksFile, textOf, type Measured } from "./Report.ts";
+import { benchmarksFile, markdownOf, textOf, type Measured } from "./Report.ts";
 import { writeCharts } from "./chart/Charts.ts";
 
 const { values, positionals } = parseArgs({
@@ -22,19 +22,16 @@ if (unknown.length > 0) {
 
 const machine = machineLine();
 process.stdout.write(`${machine}\n`);
-const measured: Array<Measured> = [];
+const file = fileURLToPath(new URL("../../../BENCHMARKS.md", import.meta.url));
 for (const figure of figures) {
   if (positionals.length > 0 && !positionals.includes(figure.name)) continue;
   process.stderr.write(`measuring: ${figure.name}\n`);
-  const result = await figure.measure(values.quick ? "quick" : "full");
-  measured.push({ figure, result });
-  process.stdout.write(textOf({ figure, result }));
+  const measured: Measured = { figure, result: await figure.measure(values.quick ? "quick" : "full") };
+  process.stdout.write(textOf(measured));
+  if (measured.result.rows.some(({ holds }) => holds === false)) process.exitCode = 1;
+  if (!values.write) continue;
+  // One by one: a run of all takes half an hour.
+  writeCharts([measured]);
+  const command = ["pnpm bench", figure.name, ...(values.quick ? ["--quick"] : [])].join(" ");
+  writeFileSync(file, benchmarksFile(readFileSync(file, "utf8"), figures, markdownOf(measured, command, machine)));
 }
-if (values.write) {
-  writeCharts(measured);
-  writeFileSync(
-    fileURLToPath(new URL("../../../BENCHMARKS.md", import.meta.url)),
-    benchmarksFile(["pnpm bench", ...process.argv.slice(2)].join(" "), machine, measured),
-  );
-}
-if (measured.some(({ result }) => result.rows.some(({ holds }) => holds === false))) process.exitCode = 1;
