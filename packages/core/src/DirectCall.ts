@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit";
 import { attemptsAfter } from "./Attempts.ts";
 import { answerOf, send, type Answer, type PreparedCall, type ResponseOf } from "./Calls.ts";
 import type { EndpointName } from "./Endpoint.ts";
-import type { EngineError } from "./EngineError.ts";
+import { EngineError } from "./EngineError.ts";
 import type { Received } from "./Receiving.ts";
 import { liveClock } from "./AttemptTimer.ts";
 import { begin, type Attempt, type Ending } from "./Sending.ts";
@@ -43,8 +43,7 @@ const attempted = <N extends EndpointName>(
   };
   const fail = (cause: unknown): void => {
     inFlight?.delete(subject.url);
-    if (followers.length > 0)
-      announce(followers, signal?.aborted === true ? Exit.interrupt() : Exit.fail(cause as EngineError));
+    if (followers.length > 0) announce(followers, signal?.aborted === true ? Exit.interrupt() : exitOf(cause));
     reject(cause);
   };
   const first: Ending<Received<N>> = {
@@ -64,6 +63,10 @@ const attempted = <N extends EndpointName>(
   if (signal === undefined) begin(attempt, first);
   else beginWith(signal, attempt, first);
 };
+
+/** What is no failure of the API, e.g. what a middleware throws, is a defect. */
+const exitOf = (cause: unknown): Exit.Exit<never, EngineError> =>
+  cause instanceof EngineError ? Exit.fail(cause) : Exit.die(cause);
 
 /** Begins the first attempt; it dies of the signal's reason once that is aborted. */
 const beginWith = <A>(signal: AbortSignal, attempt: Attempt<A>, ending: Ending<A>): void => {

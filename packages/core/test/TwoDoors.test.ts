@@ -136,3 +136,11 @@ test("the wait for a token counts on the deadline, not on the timeout of the att
     expect(counts.requests).toBe(1);
   }).pipe(Effect.provide(EngineClient.layer(options)), Effect.provide(TestClock.layer()), Effect.runPromise);
 });
+
+test("what a middleware throws reaches those who share the exchange as it is", async () => {
+  const thrown = new TypeError("the signing key is gone");
+  const middleware = [() => Promise.reject(thrown)];
+  const client = createEngineClient({ baseUrl, fetch: memoryServer({ engines }).fetch, middleware });
+  const ends = await Promise.all([1, 2, 3].map(() => client.get("a").catch((error: unknown) => error)));
+  expect(ends).toEqual([thrown, thrown, thrown]);
+});
