@@ -1,5 +1,6 @@
 // An outage is not multiplied, and the budget that sees to it refills.
 import { expect, test } from "vitest";
+import { apiKey } from "@bytenite-engines/core/api-key";
 import { createEngineClient, type PromiseEngineClient } from "@bytenite-engines/core/promise";
 import { good, refuse, script } from "../src/fault/Acts.ts";
 import { startFaultServer, type Act } from "../src/fault/FaultServer.ts";
@@ -18,6 +19,13 @@ test("of 200 calls in an outage only the first ones are tried again", async () =
   const client = createEngineClient({ baseUrl: server.baseUrl, retry: quick });
   for (let call = 0; call < 200; call++) await called(client);
   // 500 tokens pay for 35 retries of 14.
+  expect(server.arrived.length).toBe(200 + 35);
+});
+
+test("nor is an outage of where tokens come from", async () => {
+  await using server = await startFaultServer(refuse(503, 14));
+  const client = createEngineClient({ baseUrl: server.baseUrl, retry: quick, token: apiKey("a-key-0123456789") });
+  for (let call = 0; call < 200; call++) await called(client);
   expect(server.arrived.length).toBe(200 + 35);
 });
 

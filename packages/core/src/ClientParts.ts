@@ -7,7 +7,7 @@ import type { EngineError } from "./EngineError.ts";
 import { harmless } from "./EngineEvent.ts";
 import { NegotiationMemory } from "./NegotiationMemory.ts";
 import type { RequesterParts } from "./Requester.ts";
-import { RetryBudget } from "./RetryBudget.ts";
+import { makeBudgets, type RetryBudget, type RetryBudgets } from "./RetryBudget.ts";
 import type { InFlight } from "./Sharing.ts";
 import { postJson } from "./TokenExchange.ts";
 import type { Trust } from "./trust/Verdict.ts";
@@ -19,6 +19,7 @@ export interface ClientParts extends RequesterParts {
   readonly baseUrl: string;
   readonly origin: string;
   readonly settings: CallSettings;
+  readonly budgets: RetryBudgets;
   readonly budget: RetryBudget;
   readonly breaker: Breaker | undefined;
   readonly memory: NegotiationMemory;
@@ -33,14 +34,17 @@ export const makeClientParts = (options: ClientOptions): ClientParts => {
   const settings = settingsOf(options);
   const fetch: Fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
   const emit = options.onEvent === undefined ? undefined : harmless(options.onEvent);
+  const origin = new URL(baseUrl).origin;
+  const budgets = makeBudgets(options.retryBudget);
   return {
     baseUrl,
-    origin: new URL(baseUrl).origin,
+    origin,
     settings,
     fetch,
     emit,
-    ...tokenParts({ baseUrl, settings, fetch, emit }, options.token),
-    budget: new RetryBudget(options.retryBudget),
+    ...tokenParts({ baseUrl, settings, fetch, emit, budgets }, options.token),
+    budgets,
+    budget: budgets(origin),
     breaker: options.breaker,
     memory: new NegotiationMemory(),
     trust: makeTrust(options.trust),
@@ -54,8 +58,9 @@ export const partsOfCall = (parts: ClientParts, options: CallOptions | undefined
   const settings = settingsOf(options, parts.settings);
   const fetch = options.fetch ?? parts.fetch;
   const emit = options.onEvent === undefined ? parts.emit : harmless(options.onEvent);
+  const { baseUrl, budgets } = parts;
   const token =
-    options.token === undefined ? {} : tokenParts({ baseUrl: parts.baseUrl, settings, fetch, emit }, options.token);
+    options.token === undefined ? {} : tokenParts({ baseUrl, settings, fetch, emit, budgets }, options.token);
   const breaker = options.breaker ?? parts.breaker;
   return { ...parts, settings, fetch, emit, ...token, breaker, inFlight: undefined };
 };
@@ -78,7 +83,7 @@ const callOptionNames: ReadonlyArray<keyof CallOptions> = [
 ];
 
 const tokenParts = (
-  { baseUrl, settings, fetch, emit }: Pick<ClientParts, "baseUrl" | "settings" | "fetch" | "emit">,
+  { baseUrl, settings, fetch, emit, budgets }: Pick<ClientParts, "baseUrl" | "settings" | "fetch" | "emit" | "budgets">,
   option: TokenOption | undefined,
 ): Pick<ClientParts, "renewable" | "token"> => {
   const credentials = makeCredentials(option, (because) =>
@@ -88,7 +93,7 @@ const tokenParts = (
     renewable: credentials.renewable,
     token: (clock, rejected, signal) => {
       const post: RenewalTools["post"] = (url, json, secret, signal) =>
-        postJson({ url, json, secret, fetch, settings, clock, emit, signal });
+        postJson({ url, json, secret, fetch, settings, budgets, clock, emit, signal });
       return credentials.token({ nowMs: clock.currentTimeMillisUnsafe(), baseUrl, post }, rejected, signal);
     },
   };

@@ -36,3 +36,18 @@ export class RetryBudget {
     this.#tokens = Math.min(this.capacity, this.#tokens + (lastCost === 0 ? successRefund : lastCost));
   }
 }
+
+/** The buckets of one client, by origin. */
+export type RetryBudgets = (origin: string) => RetryBudget;
+
+/** Makes them; throws RangeError for a capacity that is no number from 0. */
+export const makeBudgets = (capacity?: number): RetryBudgets => {
+  const budgets = new Map<string, RetryBudget>();
+  // The first one tells of a capacity that cannot be before anything is sent.
+  const first = new RetryBudget(capacity);
+  return (origin) => {
+    const budget = budgets.get(origin) ?? (budgets.size === 0 ? first : new RetryBudget(capacity));
+    budgets.set(origin, budget);
+    return budget;
+  };
+};

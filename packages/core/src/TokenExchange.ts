@@ -1,4 +1,4 @@
-// Decides: how a token source sends its request: like a call, retried within its own budget and deadline.
+// Decides: how a token source sends its request: like a call, within the client's budget and a deadline of its own.
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import { attempts } from "./Attempts.ts";
@@ -6,7 +6,7 @@ import type { CallSettings } from "./ClientOptions.ts";
 import { EngineError } from "./EngineError.ts";
 import type { EngineEvent } from "./EngineEvent.ts";
 import { AttemptFailure, failureOf } from "./Failure.ts";
-import { RetryBudget } from "./RetryBudget.ts";
+import type { RetryBudgets } from "./RetryBudget.ts";
 import { exchange, publicUrl, type Fetch } from "./Transport.ts";
 
 /** A POST of JSON, and by what it is sent. */
@@ -17,6 +17,8 @@ export interface TokenRequest {
   readonly secret: string;
   readonly fetch: Fetch;
   readonly settings: CallSettings;
+  /** Pays for retries: an outage of the exchange is not multiplied either. */
+  readonly budgets: RetryBudgets;
   readonly clock: Clock.Clock;
   readonly emit: ((event: EngineEvent) => void) | undefined;
   /** Ends it at once. */
@@ -30,6 +32,7 @@ export const postJson = ({
   secret,
   fetch,
   settings,
+  budgets,
   clock,
   emit,
   signal,
@@ -37,11 +40,12 @@ export const postJson = ({
   const subject = { endpoint: "credentials", url: publicUrl(url) } as const;
   const headers = { accept: "application/json", "content-type": "application/json" };
   const state = { requests: 0, spoiled: 0, renewed: false, status: undefined };
+  const origin = new URL(url).origin;
   const sent = attempts({
     subject,
-    origin: new URL(url).origin,
+    origin,
     settings: { ...settings, hedging: undefined },
-    budget: new RetryBudget(),
+    budget: budgets(origin),
     breaker: undefined,
     emit: emit ?? (() => {}),
     state,

@@ -12,7 +12,7 @@ import { harmless } from "./EngineEvent.ts";
 import { AttemptFailure, failureOf } from "./Failure.ts";
 import { request } from "./Requester.ts";
 import { retryClassOf } from "./Retry.ts";
-import { RetryBudget } from "./RetryBudget.ts";
+import { makeBudgets } from "./RetryBudget.ts";
 import { publicUrl, type ExchangeAnswer } from "./Transport.ts";
 
 /**
@@ -63,12 +63,7 @@ export interface Exchanger {
 export const createExchanger = (options: ExchangerOptions = {}): Exchanger => {
   const settings = settingsOf(options);
   const emit = options.onEvent === undefined ? undefined : harmless(options.onEvent);
-  const budgets = new Map<string, RetryBudget>();
-  const budgetOf = (origin: string): RetryBudget => {
-    const budget = budgets.get(origin) ?? new RetryBudget(options.retryBudget);
-    budgets.set(origin, budget);
-    return budget;
-  };
+  const budgetOf = makeBudgets(options.retryBudget);
   const parts = {
     fetch: options.fetch ?? ((url: string, init: RequestInit) => globalThis.fetch(url, init)),
     renewable: false,
