@@ -149,12 +149,15 @@ const guarded = <A>(
 ): Effect.Effect<A, AttemptFailure> =>
   Effect.suspend(() => {
     const { origin, subject, emit } = plan;
-    const { retryAfterMs, changed } = breaker.admit(origin, clock.currentTimeMillisUnsafe());
+    // Not the time of day, which can be set back.
+    const nowMs = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6;
+    const admittedMs = nowMs();
+    const { retryAfterMs, changed } = breaker.admit(origin, admittedMs);
     if (changed !== undefined) emit({ ...subject, type: "breaker", state: changed });
-    if (retryAfterMs > 0) return Effect.fail(failedHere(plan, { _tag: "CircuitOpen", retryAfterMs }));
+    if (retryAfterMs > 0) return Effect.fail(failedHere(plan, { _tag: "CircuitOpen", retryAfterMs: Math.ceil(retryAfterMs) }));
     return Effect.onExit(sent, (exit) =>
       Effect.sync(() => {
-        const state = breaker.record(origin, clock.currentTimeMillisUnsafe(), soundness(exit));
+        const state = breaker.record(origin, nowMs(), soundness(exit), admittedMs);
         if (state !== undefined) emit({ ...subject, type: "breaker", state });
       }),
     );

@@ -11,10 +11,21 @@ export interface Admission {
   readonly changed: BreakerState | undefined;
 }
 
-/** Whether a request may be sent to an origin, from numbers and timestamps only: no timers, no fibers. */
+/**
+ * Whether a request may be sent to an origin, from numbers and timestamps only: no timers, no fibers. The time is in
+ * milliseconds since any moment, and never goes back.
+ */
 export interface Breaker {
   /** Asked before every request. */
   readonly admit: (origin: string, nowMs: number) => Admission;
-  /** Told how an admitted request ended; undefined when it was given up. Returns the state when that changed it. */
-  readonly record: (origin: string, nowMs: number, sound: boolean | undefined) => BreakerState | undefined;
+  /**
+   * Told how a request ended that was admitted at `admittedMs`; undefined when it was given up. Returns the state when that
+   * changed it.
+   */
+  readonly record: (
+    origin: string,
+    nowMs: number,
+    sound: boolean | undefined,
+    admittedMs: number,
+  ) => BreakerState | undefined;
 }

@@ -45,7 +45,7 @@ export const breaker = (options: BreakerOptions = {}): Breaker => {
     throw new RangeError(`failureRate must be above 0 and up to 1, not ${failureRate}`);
   const circuits = new Map<string, Circuit>();
   const circuitOf = (origin: string): Circuit => {
-    const circuit = circuits.get(origin) ?? closedCircuit();
+    const circuit = circuits.get(origin) ?? closedCircuit(0);
     circuits.set(origin, circuit);
     return circuit;
   };
@@ -60,9 +60,10 @@ export const breaker = (options: BreakerOptions = {}): Breaker => {
       Object.assign(circuit, { state: "half-open", sinceMs: nowMs, probing: true });
       return { retryAfterMs: 0, changed };
     },
-    record: (origin, nowMs, sound) => {
+    record: (origin, nowMs, sound, admittedMs) => {
       const circuit = circuitOf(origin);
-      if (circuit.state === "open") return undefined;
+      // What was sent before the state was entered tells of the time before: it is no probe, and does not end one.
+      if (circuit.state === "open" || admittedMs < circuit.sinceMs) return undefined;
       if (circuit.state === "half-open") return endProbe(circuit, circuits, origin, nowMs, sound);
       if (sound === undefined) return undefined;
       count(circuit, nowMs, windowMs, sound);
@@ -73,9 +74,9 @@ export const breaker = (options: BreakerOptions = {}): Breaker => {
   };
 };
 
-const closedCircuit = (): Circuit => ({
+const closedCircuit = (sinceMs: number): Circuit => ({
   state: "closed",
-  sinceMs: 0,
+  sinceMs,
   probing: false,
   sound: new Float64Array(buckets),
   failed: new Float64Array(buckets),
@@ -98,7 +99,7 @@ const endProbe = (
   if (sound === undefined) return undefined;
   if (!sound) return open(circuit, nowMs);
   // What was counted before the outage says nothing any more.
-  circuits.set(origin, closedCircuit());
+  circuits.set(origin, closedCircuit(nowMs));
   return "closed";
 };
 

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { breaker } from "../src/FailureRateBreaker.ts";
 import { createEngineClient, type EngineError, type EngineEvent } from "../src/promise.ts";
 import { json, startServer } from "./LocalServer.ts";
@@ -68,4 +68,24 @@ test("a breaker that opens within a call leaves the failure before it as the cau
     attempts: 2,
     cause: { reason: { _tag: "Unavailable" }, serverMessage: "down" },
   });
+});
+
+test("a clock that is set back does not keep the circuit open", async () => {
+  await using server = await startServer((_request, response, count) =>
+    count === 1 ? json(response, 503, { code: 14, message: "down" }) : json(response, 200, { id: "1" }),
+  );
+  const client = createEngineClient({
+    baseUrl: server.baseUrl,
+    format: "json",
+    retry: { maxAttempts: 1 },
+    breaker: breaker({ minimumRequests: 1, openMs: 10 }),
+  });
+  vi.useFakeTimers({ toFake: ["Date"] });
+  try {
+    await client.get("a").catch(() => {});
+    vi.setSystemTime(Date.now() - 3_600_000);
+    await expect.poll(() => client.get("b").catch((error: EngineError) => error.reason._tag)).toMatchObject({ id: "1" });
+  } finally {
+    vi.useRealTimers();
+  }
 });
