@@ -1,10 +1,11 @@
 // Decides: which failure an answer that is no success stands for.
-import { fromBinary, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
-import { StatusSchema, type Status } from "@bytenite-engines/proto";
+import type { JsonObject } from "@bufbuild/protobuf";
 import { EngineError, type EngineErrorReason, type ErrorDetail } from "./EngineError.ts";
-import { formatOf } from "./MediaType.ts";
+import { readErrorBody } from "./ErrorBody.ts";
+import { maxJsonDepth } from "./JsonReader.ts";
 import { retryHintMs } from "./RetryHint.ts";
-import { rpcCodeOf, rpcCodeOfHttp, rpcCodes, type RpcCode } from "./RpcCode.ts";
+import { rpcCodeOfHttp, type RpcCode } from "./RpcCode.ts";
+import { blotted } from "./Secret.ts";
 import { publicUrl, type ExchangeAnswer } from "./Transport.ts";
 
 /** What is known of a failed request beside its error. */
@@ -41,44 +42,42 @@ export class AttemptFailure extends Error {
 export const maxServerMessageLength = 1_000;
 
 /** The failure in an answer. `secret` is blotted out wherever the server repeats it. */
-export const failureOf = (answer: ExchangeAnswer, nowMs: number, secret?: string): AttemptFailure => {
-  const said = readErrorBody(answer);
+export const failureOf = (
+  answer: ExchangeAnswer,
+  nowMs: number,
+  secret?: string,
+  maxDepth = maxJsonDepth,
+): AttemptFailure => {
+  const said = readErrorBody(answer, maxDepth);
   const code = said?.code ?? rpcCodeOfHttp(answer.status);
   const hintMs = retryHintMs(answer.headers, said?.details ?? [], nowMs);
-  // A server may repeat a token without the scheme it was sent with.
-  const bare = secret?.trim().split(" ").at(-1);
   // Blotted out before it is cut: a part of a token is a secret, too.
-  const message = blotted(said?.message ?? "", bare)
+  const message = blotted(said?.message ?? "", secret)
     .trim()
     .slice(0, maxServerMessageLength);
   const requestId = requestIdOf(answer.headers) ?? said?.requestId;
-  const details = (said?.details ?? []).flatMap((detail) => blottedDetail(detail, bare));
+  const details = (said?.details ?? []).flatMap((detail) => blottedDetail(detail, secret));
   const error = new EngineError({
     reason: reasonOf(code, answer.status, hintMs),
-    url: publicUrl(answer.url),
+    url: blotted(publicUrl(answer.url), secret),
     attempts: 1,
     status: answer.status,
     code,
     details,
     ...(message === "" ? {} : { serverMessage: message }),
-    ...(requestId === undefined ? {} : { requestId }),
+    ...(requestId === undefined ? {} : { requestId: blotted(requestId, secret) }),
   });
   return new AttemptFailure(error, { hintMs, answer });
 };
 
-/** Shorter tokens are no secrets, and would blot out innocent words. */
-const minSecretLength = 6;
-
-const blotted = (text: string, secret: string | undefined): string =>
-  secret === undefined || secret.length < minSecretLength ? text : text.replaceAll(secret, "<redacted>");
-
 /** Bytes cannot be blotted out without being spoiled: a binary detail that repeats the secret is left out. */
 const blottedDetail = (detail: ErrorDetail, secret: string | undefined): ReadonlyArray<ErrorDetail> => {
   const { json, binary } = detail;
+  const type = blotted(detail.type, secret);
   const text = json === undefined ? new TextDecoder().decode(binary) : JSON.stringify(json);
   const clean = blotted(text, secret);
-  if (clean === text) return [detail];
-  return json === undefined ? [] : [{ ...detail, json: JSON.parse(clean) as JsonObject }];
+  if (clean === text) return [{ ...detail, type }];
+  return json === undefined ? [] : [{ type, json: JSON.parse(clean) as JsonObject }];
 };
 
 /** The id under which the server knows the request, by the usual headers. */
@@ -118,82 +117,4 @@ const reasonOf = (code: RpcCode, status: number, retryAfterMs: number | undefine
     default:
       return { _tag: "Rejected" };
   }
-};
-
-interface ErrorBody {
-  readonly code: RpcCode | undefined;
-  readonly message: string;
-  readonly details: ReadonlyArray<ErrorDetail>;
-  readonly requestId?: string;
-}
-
-/** What the body says, in either form, whatever its label; undefined when it is neither (HTML, text, nothing). */
-const readErrorBody = (answer: ExchangeAnswer): ErrorBody | undefined => {
-  if (answer.bytes.byteLength === 0) return undefined;
-  const labelled = formatOf(answer.headers.get("content-type"));
-  return labelled === "protobuf"
-    ? (readProtobuf(answer.bytes) ?? readJson(answer.bytes))
-    : (readJson(answer.bytes) ?? (labelled === "json" ? readProtobuf(answer.bytes) : undefined));
-};
-
-const readProtobuf = (bytes: Uint8Array): ErrorBody | undefined => {
-  try {
-    const status = fromBinary(StatusSchema, bytes);
-    const plausible = status.$unknown === undefined && rpcCodeOf(status.code) !== undefined && status.code !== 0;
-    return plausible ? errorBodyOf(status) : undefined;
-  } catch {
-    return undefined;
-  }
-};
-
-const errorBodyOf = (status: Status): ErrorBody => ({
-  code: status.code === 0 ? undefined : rpcCodeOf(status.code),
-  message: status.message,
-  details: status.details.map(({ typeUrl, value }) => ({ type: messageName(typeUrl), binary: value })),
-});
-
-const readJson = (bytes: Uint8Array): ErrorBody | undefined => {
-  let json: JsonValue;
-  try {
-    json = JSON.parse(new TextDecoder().decode(bytes)) as JsonValue;
-  } catch {
-    return undefined;
-  }
-  if (typeof json !== "object" || json === null || Array.isArray(json)) return undefined;
-  return "error" in json && typeof json["error"] === "object" ? readEnvelope(json) : readStatus(json);
-};
-
-/** google.rpc.Status in JSON. */
-const readStatus = (json: JsonObject): ErrorBody => ({
-  code: codeIn(json["code"]),
-  message: textIn(json["message"]),
-  details: Array.isArray(json["details"]) ? json["details"].flatMap(readDetail) : [],
-});
-
-const readDetail = (json: JsonValue): ReadonlyArray<ErrorDetail> => {
-  if (typeof json !== "object" || json === null || Array.isArray(json)) return [];
-  const { "@type": typeUrl, ...fields } = json;
-  return typeof typeUrl === "string" ? [{ type: messageName(typeUrl), json: fields }] : [];
-};
-
-const messageName = (typeUrl: string): string => typeUrl.slice(typeUrl.lastIndexOf("/") + 1);
-
-/** The second envelope of this API: `{ok, requestId, message, error: {code, message, description}}`. */
-const readEnvelope = (json: JsonObject): ErrorBody => {
-  const error = (json["error"] ?? {}) as JsonObject;
-  const requestId = textIn(json["requestId"]);
-  return {
-    code: codeIn(error["code"]),
-    message: textIn(error["description"]) || textIn(error["message"]) || textIn(json["message"]),
-    details: [],
-    ...(requestId === "" ? {} : { requestId }),
-  };
-};
-
-const textIn = (value: JsonValue | undefined): string => (typeof value === "string" ? value : "");
-
-/** A gRPC code by number or by name; anything else (an HTTP status, 0) says nothing. */
-const codeIn = (value: JsonValue | undefined): RpcCode | undefined => {
-  const code = typeof value === "string" && !/^\d+$/.test(value) ? value.toUpperCase() : rpcCodeOf(Number(value));
-  return code !== undefined && code !== "OK" && code in rpcCodes ? (code as RpcCode) : undefined;
 };

@@ -8,6 +8,7 @@ import { mediaTypeOf, type Format } from "./MediaType.ts";
 import { read, UnreadableBody, type Reading } from "./Reading.ts";
 import { request, type Answered, type RequestPlan } from "./Requester.ts";
 import { schemaDigestHeader } from "./SchemaDigest.ts";
+import { blotted } from "./Secret.ts";
 import { publicUrl } from "./Transport.ts";
 import { noUnknownFields, unknownFieldsEvent, type UnknownFields } from "./UnknownFields.ts";
 import { firstForm, UntrustedAnswer, weigh, type Asking as Reader } from "./trust/TrustedAnswer.ts";
@@ -62,7 +63,7 @@ export const readAnswer = async <N extends EndpointName>(
     assertSize(message, answer.answered, asking);
     const unknownFields = answer.format === "json" ? answer.unknownFields : noUnknownFields;
     if (parts.emit !== undefined) {
-      const event = unknownFieldsEvent(asking.subject, message, unknownFields);
+      const event = unknownFieldsEvent(asking.subject, message, unknownFields, answer.answered.token);
       if (event !== undefined) parts.emit(event);
     }
     return { answered: answer.answered, format: answer.format, data: message, unknownFields };
@@ -148,7 +149,7 @@ const readSuccess = <N extends EndpointName>(
 ): Reading<ResponseSchemaOf<N>> => {
   const { answer, token } = answered;
   if (answer.status < 200 || answer.status > 299) {
-    throw failureOf(answer, asking.clock.currentTimeMillisUnsafe(), token);
+    throw failureOf(answer, asking.clock.currentTimeMillisUnsafe(), token, asking.settings.limits.maxJsonDepth);
   }
   try {
     const schema: ResponseSchemaOf<N> = endpoints[name].response;
@@ -171,17 +172,17 @@ const assertSize = (
 };
 
 const spoiled = (answered: Answered, problem: string, cause?: unknown): AttemptFailure =>
-  new AttemptFailure(errorOf(answered, { _tag: "Undecodable", problem }, cause));
+  new AttemptFailure(errorOf(answered, { _tag: "Undecodable", problem: blotted(problem, answered.token) }, cause));
 
-const errorOf = ({ answer }: Answered, reason: EngineErrorReason, cause?: unknown): EngineError => {
+const errorOf = ({ answer, token }: Answered, reason: EngineErrorReason, cause?: unknown): EngineError => {
   const requestId = requestIdOf(answer.headers);
   return new EngineError({
     reason,
-    url: publicUrl(answer.url),
+    url: blotted(publicUrl(answer.url), token),
     attempts: 1,
     status: answer.status,
     cause,
-    ...(requestId === undefined ? {} : { requestId }),
+    ...(requestId === undefined ? {} : { requestId: blotted(requestId, token) }),
   });
 };
 

@@ -8,6 +8,7 @@ import { credentialsError } from "./Credentials.ts";
 import { EngineError } from "./EngineError.ts";
 import type { EngineEvent, EventSubject } from "./EngineEvent.ts";
 import { AttemptFailure } from "./Failure.ts";
+import { blotted } from "./Secret.ts";
 import { traceparent } from "./Spans.ts";
 import { exchange, type ExchangeAnswer, type ExchangeRequest, type Fetch } from "./Transport.ts";
 
@@ -116,18 +117,9 @@ const send = async (
   state.status = answer.status;
   const durationMs = Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6;
   const mediaType = answer.headers.get("content-type") ?? undefined;
-  parts.emit?.({
-    ...plan.subject,
-    type: "exchange",
-    method: outgoing.method,
-    attempt,
-    status: answer.status,
-    mediaType,
-    bytes: answer.bytes.byteLength,
-    durationMs,
-    cacheStatus: answer.headers.get("cache-status") ?? undefined,
-  });
-  return { answer, token: headers["authorization"], mediaType, durationMs };
+  const answered = { answer, token: headers["authorization"], mediaType, durationMs };
+  parts.emit?.(exchangeEvent(plan.subject, attempt, answered));
+  return answered;
 };
 
 type Exchange = (request: ExchangeRequest) => Promise<ExchangeAnswer>;
@@ -137,3 +129,23 @@ const through = (fetch: Fetch, { settings, signal }: RequestPlan): Exchange =>
     (next, wrap) => (request) => wrap(request, next),
     (request) => exchange(fetch, request, settings.limits, signal),
   );
+
+const exchangeEvent = (
+  subject: EventSubject,
+  attempt: number,
+  { answer, token, mediaType, durationMs }: Answered,
+): EngineEvent => {
+  const { status, headers, bytes } = answer;
+  const cacheStatus = headers.get("cache-status");
+  return {
+    ...subject,
+    type: "exchange",
+    method: "GET",
+    attempt,
+    status,
+    mediaType: mediaType === undefined ? undefined : blotted(mediaType, token),
+    bytes: bytes.byteLength,
+    durationMs,
+    cacheStatus: cacheStatus === null ? undefined : blotted(cacheStatus, token),
+  };
+};

@@ -7,6 +7,7 @@ import { EngineError } from "./EngineError.ts";
 import type { EngineEvent } from "./EngineEvent.ts";
 import { AttemptFailure, failureOf } from "./Failure.ts";
 import type { RetryBudgets } from "./RetryBudget.ts";
+import { blotted } from "./Secret.ts";
 import { exchange, publicUrl, type Fetch } from "./Transport.ts";
 
 /** A POST of JSON, and by what it is sent. */
@@ -55,7 +56,7 @@ export const postJson = ({
         const request = { url, method: "POST", headers, body: JSON.stringify(json) } as const;
         const answer = await exchange(fetch, request, settings.limits, signal);
         if (answer.status < 200 || answer.status > 299)
-          throw failureOf(answer, clock.currentTimeMillisUnsafe(), secret);
+          throw failureOf(answer, clock.currentTimeMillisUnsafe(), secret, settings.limits.maxJsonDepth);
         return JSON.parse(new TextDecoder().decode(answer.bytes)) as unknown;
       } catch (cause) {
         if (cause instanceof EngineError) throw new AttemptFailure(cause);
@@ -65,6 +66,8 @@ export const postJson = ({
       }
     },
   });
-  const failed = Effect.mapError(sent, (failure) => failure.error.with({ method: "POST", attempts: state.requests }));
+  const failed = Effect.mapError(sent, ({ error }) =>
+    error.with({ method: "POST", attempts: state.requests, url: blotted(error.url, secret) }),
+  );
   return Effect.runPromise(Effect.provideService(failed, Clock.Clock, clock), { signal });
 };

@@ -1,6 +1,7 @@
 // Decides: what one HTTP exchange over `fetch` is: a request in; status, headers and bounded bytes out.
 import { readBody, TooLargeBody, type BodyLimits } from "./Body.ts";
 import { EngineError, type EngineErrorReason, type UnreachableProblem } from "./EngineError.ts";
+import { blotted } from "./Secret.ts";
 
 /** The part of `fetch` that is used. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -54,7 +55,7 @@ export const exchange = async (
     }
   } catch (cause) {
     if (signal.aborted) throw cause;
-    throw failure(publicUrl(url), status, cause);
+    throw failure(blotted(publicUrl(url), request.headers["authorization"]), status, cause);
   }
 };
 

@@ -1,0 +1,98 @@
+// Decides: what the body of an answer that is no success says, in any form in which servers and gateways write it.
+import { fromBinary, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
+import { StatusSchema, type Status } from "@bytenite-engines/proto";
+import type { ErrorDetail } from "./EngineError.ts";
+import { formatOf } from "./MediaType.ts";
+import { rpcCodeOf, rpcCodes, type RpcCode } from "./RpcCode.ts";
+import type { ExchangeAnswer } from "./Transport.ts";
+
+/** What an error body says. */
+export interface ErrorBody {
+  readonly code: RpcCode | undefined;
+  readonly message: string;
+  readonly details: ReadonlyArray<ErrorDetail>;
+  readonly requestId?: string;
+}
+
+/** What the body says, in either form, whatever its label; undefined when it is neither (HTML, text, nothing). */
+export const readErrorBody = (answer: ExchangeAnswer, maxDepth: number): ErrorBody | undefined => {
+  if (answer.bytes.byteLength === 0) return undefined;
+  const labelled = formatOf(answer.headers.get("content-type"));
+  return labelled === "protobuf"
+    ? (readProtobuf(answer.bytes) ?? readJson(answer.bytes, maxDepth))
+    : (readJson(answer.bytes, maxDepth) ?? (labelled === "json" ? readProtobuf(answer.bytes) : undefined));
+};
+
+const readProtobuf = (bytes: Uint8Array): ErrorBody | undefined => {
+  try {
+    const status = fromBinary(StatusSchema, bytes);
+    const plausible = status.$unknown === undefined && rpcCodeOf(status.code) !== undefined && status.code !== 0;
+    return plausible ? errorBodyOf(status) : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+const errorBodyOf = (status: Status): ErrorBody => ({
+  code: status.code === 0 ? undefined : rpcCodeOf(status.code),
+  message: status.message,
+  details: status.details.map(({ typeUrl, value }) => ({ type: messageName(typeUrl), binary: value })),
+});
+
+const readJson = (bytes: Uint8Array, maxDepth: number): ErrorBody | undefined => {
+  let json: JsonValue;
+  try {
+    json = JSON.parse(new TextDecoder().decode(bytes)) as JsonValue;
+  } catch {
+    return undefined;
+  }
+  if (typeof json !== "object" || json === null || Array.isArray(json)) return undefined;
+  return "error" in json && typeof json["error"] === "object" ? readEnvelope(json, maxDepth) : readStatus(json, maxDepth);
+};
+
+/** google.rpc.Status in JSON. */
+const readStatus = (json: JsonObject, maxDepth: number): ErrorBody => ({
+  code: codeIn(json["code"]),
+  message: textIn(json["message"]),
+  details: readDetails(json["details"], maxDepth),
+});
+
+/** One that is nested deeper than an answer may be is left out. */
+const readDetails = (json: JsonValue | undefined, maxDepth: number): ReadonlyArray<ErrorDetail> =>
+  Array.isArray(json) ? json.flatMap((detail) => (isWithin(detail, maxDepth - 2) ? readDetail(detail) : [])) : [];
+
+const isWithin = (json: JsonValue, depth: number): boolean =>
+  typeof json !== "object" ||
+  json === null ||
+  (depth > 0 && Object.values(json).every((child) => child === undefined || isWithin(child, depth - 1)));
+
+const readDetail = (json: JsonValue): ReadonlyArray<ErrorDetail> => {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) return [];
+  const { "@type": typeUrl, ...fields } = json;
+  return typeof typeUrl === "string" ? [{ type: messageName(typeUrl), json: fields }] : [];
+};
+
+const messageName = (typeUrl: string): string => typeUrl.slice(typeUrl.lastIndexOf("/") + 1);
+
+/**
+ * The second envelope of this API: `{ok, requestId, message, error: {code, message, description}}`; and that of Google's
+ * gateways, where `code` is the HTTP status: `{error: {code, message, status, details}}`.
+ */
+const readEnvelope = (json: JsonObject, maxDepth: number): ErrorBody => {
+  const error = (json["error"] ?? {}) as JsonObject;
+  const requestId = textIn(json["requestId"]);
+  return {
+    code: codeIn(error["code"]) ?? codeIn(error["status"]),
+    message: textIn(error["description"]) || textIn(error["message"]) || textIn(json["message"]),
+    details: readDetails(error["details"], maxDepth - 1),
+    ...(requestId === "" ? {} : { requestId }),
+  };
+};
+
+const textIn = (value: JsonValue | undefined): string => (typeof value === "string" ? value : "");
+
+/** A gRPC code by number or by name; anything else (an HTTP status, 0) says nothing. */
+const codeIn = (value: JsonValue | undefined): RpcCode | undefined => {
+  const code = typeof value === "string" && !/^\d+$/.test(value) ? value.toUpperCase() : rpcCodeOf(Number(value));
+  return code !== undefined && code !== "OK" && code in rpcCodes ? (code as RpcCode) : undefined;
+};
