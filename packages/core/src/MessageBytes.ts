@@ -30,6 +30,8 @@ export class MessageBytes {
   pos = 0;
   /** Whether a field was met, at any depth, that is none of ours or has another wire type. */
   hasUnknown = false;
+  /** Whether a flag was met, at any depth, that is neither 0 nor 1: it is likely to be the number of another field. */
+  hasOddFlag = false;
   #reader: BinaryReader | undefined;
 
   constructor(bytes: Uint8Array) {
@@ -70,9 +72,9 @@ export class MessageBytes {
 
   bool(): boolean {
     const byte = this.bytes[this.pos] ?? 0x80;
-    if (byte > 0x7f) return this.scalar((reader) => reader.bool());
+    if (byte > 1) return this.#longFlag();
     this.pos += 1;
-    return byte !== 0;
+    return byte === 1;
   }
 
   int32(): number {
@@ -109,6 +111,13 @@ export class MessageBytes {
     this.hasUnknown = true;
     message.$unknown ??= [];
     message.$unknown.push({ no: keptAs, wireType, data });
+  }
+
+  /** Any number but 0 reads as true, in as many bytes as it likes. */
+  #longFlag(): boolean {
+    const value = this.scalar((reader) => BigInt(reader.uint64()));
+    this.hasOddFlag ||= value > 1n;
+    return value !== 0n;
   }
 
   protected varint(): number {

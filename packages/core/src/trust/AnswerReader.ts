@@ -103,6 +103,12 @@ class ForeignBytes extends MessageBytes {
     return this.bytes.subarray(start, this.pos);
   }
 
+  override bool(): boolean {
+    const flag = super.bool();
+    if (this.hasOddFlag) throw new NotCertain();
+    return flag;
+  }
+
   override int32(): number {
     const { encoding } = this.#meaning;
     if (encoding === ScalarType.INT32) return super.int32();

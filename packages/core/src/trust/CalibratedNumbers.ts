@@ -96,7 +96,8 @@ export class CalibratedNumbers implements Numbers {
   /**
    * A pair that leaves a populated number without a field for the first time may be one of a server with fields of its own, or
    * one whose halves differ after all: it waits for a second one that shows the same and has other data, or, where the
-   * messages say when they were changed, for any second one.
+   * messages say when they were changed, for any second one. Where they do not, and it may as well be the number of a field that
+   * the JSON has not shown yet (of a replica that is behind, perhaps), it waits for one that shows that field.
    */
   learn<D extends DescMessage>(
     schema: D,
@@ -115,7 +116,7 @@ export class CalibratedNumbers implements Numbers {
     this.#pending.delete(schema.typeName);
     if (fit.foreign.length === 0) return this.#take(schema, fit.evidence);
     const both = pending && this.#both(schema, pending, bytes, json);
-    if (pending !== undefined && both?.foreign.length === 0) {
+    if (pending !== undefined && both?.foreign.length === 0 && !fit.blind) {
       const isAnother = !sameBytes(bytes, pending.bytes) && !sameMessage(schema, json, pending.message);
       if (isAnother || fit.dated) return this.#take(schema, both.evidence);
     }

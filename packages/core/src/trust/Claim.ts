@@ -20,7 +20,7 @@ export const isOurs = <D extends DescMessage>(
   try {
     const from = new MessageBytes(bytes);
     const message = readOwn(schema, from);
-    if (from.hasUnknown) return "not";
+    if (from.hasUnknown || from.hasOddFlag) return "not";
     return sameMessage(schema, message, json) ? "ours" : "other";
   } catch {
     return "other";

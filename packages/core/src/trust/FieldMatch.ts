@@ -122,10 +122,10 @@ const scalarMatches = (scalar: ScalarType, data: Uint8Array, value: unknown): bo
   if (scalar === ScalarType.STRING)
     return sameBytes(data, utf8.encode(value as string)) || sameLink(value as string, text.decode(data));
   if (scalar === ScalarType.BYTES) return sameBytes(data, value as Uint8Array);
-  // A message that is decoded wrongly may hold any number here: 2 is no boolean.
-  if (scalar === ScalarType.BOOL) return data.length === 1 && data[0] === Number(value);
   try {
     const wire = new BinaryReader(data)[readers[scalar]]();
+    // A message that is decoded wrongly may hold any number here: 2 is no boolean.
+    if (scalar === ScalarType.BOOL) return BigInt(wire) === BigInt(value as boolean);
     // JSON has a shorter form of a binary32 than its nearest binary64.
     const expected = scalar === ScalarType.FLOAT ? Math.fround(value as number) : value;
     return wire === expected || (Number.isNaN(wire) && Number.isNaN(expected));
@@ -135,6 +135,7 @@ const scalarMatches = (scalar: ScalarType, data: Uint8Array, value: unknown): bo
 };
 
 const readers = {
+  [ScalarType.BOOL]: "uint64",
   [ScalarType.DOUBLE]: "double",
   [ScalarType.FLOAT]: "float",
   [ScalarType.INT64]: "int64",

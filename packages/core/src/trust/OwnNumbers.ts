@@ -5,7 +5,8 @@
 // have the two the other way round. The server's true number for a field carries its value each time, so it is either ours or
 // among the rivals; without rivals it is ours.
 import type { DescField, DescMessage, Message, MessageShape } from "@bufbuild/protobuf";
-import { readMessage } from "../MessageReader.ts";
+import { MessageBytes } from "../MessageBytes.ts";
+import { readOwn } from "../MessageReader.ts";
 import { encodingsOf, matches, wireTypeOf, type Allowed } from "./FieldMatch.ts";
 import type { Numbers } from "./Numbers.ts";
 import { isPlain, isPopulated, sameMessage, type Values } from "./Sameness.ts";
@@ -30,11 +31,13 @@ export const ownNumbers = (): Numbers => {
       distrustsDigest = true;
     },
     read: (schema, bytes) => {
-      const message = decoded(schema, bytes);
-      return message !== undefined && isCertain(rivals, open, schema, message) ? message : undefined;
+      const from = new MessageBytes(bytes);
+      const message = decoded(schema, from);
+      if (message === undefined || from.hasUnknown || from.hasOddFlag) return undefined;
+      return isCertain(rivals, open, schema, message) ? message : undefined;
     },
     learn: (schema, bytes, json) => {
-      const message = decoded(schema, bytes);
+      const message = decoded(schema, new MessageBytes(bytes));
       const wire = tryWireFields([bytes]);
       if (message === undefined || wire === undefined) return undefined;
       if (!sameMessage(schema, message, json) || !isWrittenAsOurs(schema, wire, json)) return undefined;
@@ -53,9 +56,9 @@ export const ownNumbers = (): Numbers => {
   };
 };
 
-const decoded = <D extends DescMessage>(schema: D, bytes: Uint8Array): MessageShape<D> | undefined => {
+const decoded = <D extends DescMessage>(schema: D, from: MessageBytes): MessageShape<D> | undefined => {
   try {
-    return readMessage(schema, bytes);
+    return readOwn(schema, from);
   } catch {
     return undefined;
   }
@@ -64,7 +67,7 @@ const decoded = <D extends DescMessage>(schema: D, bytes: Uint8Array): MessageSh
 /** By message: the fields that are not confirmed. */
 type Open = Map<string, ReadonlyArray<DescField>>;
 
-/** Whether all that a message carries is confirmed, at every depth. */
+/** Whether all fields of ours that a message carries are confirmed, at every depth. */
 const isCertain = (rivals: Rivals, open: Open, schema: DescMessage, message: Message): boolean => {
   const values = message as unknown as Values;
   let unconfirmed = open.get(schema.typeName);
@@ -72,7 +75,6 @@ const isCertain = (rivals: Rivals, open: Open, schema: DescMessage, message: Mes
     unconfirmed = schema.fields.filter(({ number }) => rivals.get(schema.typeName)?.get(number)?.length !== 0);
     open.set(schema.typeName, unconfirmed);
   }
-  if (message.$unknown !== undefined) return false;
   for (const { localName } of unconfirmed) if (isPopulated(values[localName])) return false;
   return schema.fields.every(({ localName, message: inner }) => {
     if (inner === undefined || !isPlain(inner)) return true;

@@ -1,10 +1,10 @@
 // Decides: what one pair of answers, the protobuf and the JSON of the same resource, adds to the evidence.
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { allowedBy, evidenceOf, withRecord, type Evidence, type MessageEvidence } from "./Evidence.ts";
-
+import { encodingsOf, wireTypeOf } from "./FieldMatch.ts";
 import type { Solve } from "./Numbering.ts";
 import { isPlain, type Values } from "./Sameness.ts";
-import { tryWireFields, type WireFields } from "./WireFields.ts";
+import { tryWireFields, type Occurrence, type WireFields } from "./WireFields.ts";
 
 /** Messages of one type that are taken from one pair, at most: a page of 256 engines teaches all that a longer one would. */
 export const maxRecordsPerPair = 256;
@@ -19,6 +19,8 @@ export interface Fit {
   readonly foreign: ReadonlyArray<string>;
   /** Whether each message with such a number, or one around it, says when it was last changed. */
   readonly dated: boolean;
+  /** Whether one of these numbers, in a message that does not, is written as a field that was never seen populated. */
+  readonly blind: boolean;
 }
 
 interface Record {
@@ -43,6 +45,7 @@ export const addPair = (
   const allowed = allowedBy(evidence);
   const foreign: Array<string> = [];
   let dated = true;
+  let blind = false;
   const wire = tryWireFields([bytes]);
   if (wire === undefined) return undefined;
   let level: ReadonlyArray<Record> = [{ message: root, wire, values, dated: isDated(root, values) }];
@@ -64,7 +67,9 @@ export const addPair = (
       for (const number of numbering.foreign) {
         if (strangersBefore?.has(number)) continue;
         foreign.push(`${message.typeName}#${number}`);
-        dated &&= records.every((record) => record.dated || !record.wire.has(number));
+        const undated = records.filter((record) => !record.dated && record.wire.has(number));
+        dated &&= undated.length === 0;
+        blind ||= undated.some(({ wire }) => couldBeUnseen(message, known, wire.get(number)));
       }
       for (const { field, number } of numbering.confirmed.values()) {
         for (const record of records) if (!within(field, number, record, inner)) return undefined;
@@ -72,7 +77,7 @@ export const addPair = (
     }
     level = inner;
   }
-  return { evidence: added, foreign, dated };
+  return { evidence: added, foreign, dated, blind };
 };
 
 const byType = (records: ReadonlyArray<Record>): ReadonlyArray<ReadonlyArray<Record>> => {
@@ -108,3 +113,15 @@ const within = (field: DescField, number: number, record: Record, inner: Array<R
 /** An engine that was changed says so: both forms then show the same state of it, or the pair does not fit. */
 const isDated = (message: DescMessage, values: Values): boolean =>
   message.fields.some((field) => field.name === "updated_at" && values[field.localName] !== undefined);
+
+/** Whether what a number carries is written as a field is that the JSON has never shown with a value. */
+const couldBeUnseen = (
+  message: DescMessage,
+  known: MessageEvidence,
+  occurrences: ReadonlyArray<Occurrence> = [],
+): boolean =>
+  message.fields.some(
+    (field) =>
+      (known.fields.get(field.name)?.seen ?? 0) === 0 &&
+      encodingsOf(field).some((encoding) => occurrences.every(({ wireType }) => wireType === wireTypeOf(encoding))),
+  );

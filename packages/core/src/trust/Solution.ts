@@ -23,8 +23,9 @@
 //
 // What can break (1): a resource that changes between the two readings, replicas, a stale cache for one of the forms. Such a
 // pair nearly always fits no numbering and is rejected as a whole. The ones that could fit lose a value (a number seems
-// foreign), so a pair that makes a number foreign has to be confirmed by a second one (CalibratedNumbers). What remains is a
-// pair whose halves hold the very same values under other names.
+// foreign), so a pair that makes a number foreign has to be confirmed by a second one; and where nothing dates the two halves, no
+// number becomes foreign that could be a field which the JSON has never shown (CalibratedNumbers). What remains is a pair whose
+// halves hold the very same values under other names.
 // What can break "one numbering": a server that changes its schema. New numbers and other wire types are seen by Admission,
 // known texts at other numbers by Whereabouts, the rest by sampling. Then, if a pair does not fit although both forms, read
 // again past all caches, stayed as they were, everything that was known of such answers is worked out anew (TrustedAnswer).

@@ -70,7 +70,7 @@ class WireTrust implements Trust {
           : { kind: "witness", reason: "undecodable", cause };
       }
       kind.unreadable = 0;
-      isDoubtful ||= from.hasUnknown || numbers.contradicts(schema);
+      isDoubtful ||= from.hasUnknown || from.hasOddFlag || numbers.contradicts(schema);
     } else {
       message = numbers.read(schema, answer.bytes);
       if (message === undefined) return { kind: "witness", reason: "unconfirmed" };
