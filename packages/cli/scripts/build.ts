@@ -52,8 +52,8 @@ const inputs = [
   { keychain: "src/settings/KeychainProcess.ts" },
   // `registry import` starts it as a thread, by this name beside its own file.
   {
-    PreparingThread: fileURLToPath(
-      new URL("manage/PreparingThread.ts", import.meta.resolve("@bytenite-engines/registry")),
+    PrepareInThread: fileURLToPath(
+      new URL("manage/PrepareInThread.ts", import.meta.resolve("@bytenite-engines/registry")),
     ),
   },
 ];

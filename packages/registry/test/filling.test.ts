@@ -98,6 +98,21 @@ test("a stream with one wrong line is not imported at all", async () => {
   expect((await run(["export", ...database])).stdout).toBe("");
 });
 
+test("a path that leads nowhere is told apart from a directory without manifests", async () => {
+  const flags = ["--user", "carol", ...fresh()];
+  const empty = join(directory, "empty");
+  await mkdir(empty);
+  const missing = await run(["import", join(directory, "missing.json"), ...flags]);
+  expect(missing).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("missing.json: no such file or directory"),
+  });
+  expect(await run(["import", empty, ...flags])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("empty: no manifest.json there"),
+  });
+});
+
 test("the hash comes from an archive when one is given", async () => {
   const database = fresh();
   const archive = join(directory, "archive.zip");

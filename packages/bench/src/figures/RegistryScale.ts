@@ -96,7 +96,7 @@ export const registryScale: Figure = {
       notes: [
         "64 connections ask one process as fast as it answers: latencies are mostly the time in that queue.",
         "MB is resident memory, up to 256 MB of it the file itself, mapped. The imports' is the most that the importing process has had.",
-        "An import has two threads, one that prepares and one that writes: it takes two processors that others leave alone.",
+        "An import has one thread that writes and two that prepare: it takes all of two processors.",
       ],
     };
   },

@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import type { Worker } from "node:worker_threads";
 import { expect, onTestFinished, test } from "vitest";
 import { migrate } from "../api/Migrations.ts";
 import { makeSecretBox } from "../api/SecretBox.ts";
@@ -63,6 +64,25 @@ test("many engines are what they would be one by one, whoever owns them and when
   expect(rowsIn(together, sql)).toEqual(rowsIn(apart, sql));
   const totals = "SELECT name, live_engines FROM users ORDER BY name";
   expect(rowsIn(together, totals)).toEqual(rowsIn(apart, totals));
+});
+
+test("many engines are prepared in threads of their own, few here", async () => {
+  const file = await opened();
+  const threads: Array<Worker> = [];
+  const broken: Array<unknown> = [];
+  let answers = 0;
+  const count = (thread: Worker): void => {
+    threads.push(thread);
+    thread.on("message", () => (answers += 1)).on("error", (error) => broken.push(error));
+  };
+  process.on("worker", count);
+  onTestFinished(() => void process.off("worker", count));
+  await imported(file, lines(1_000));
+  expect(threads).toEqual([]);
+  await imported(file, lines(many));
+  expect(threads).toHaveLength(Math.min(2, availableParallelism()));
+  expect(broken).toEqual([]);
+  expect(answers).toBeGreaterThan(0);
 });
 
 test("the same stream again overwrites each engine and raises its revision", async () => {

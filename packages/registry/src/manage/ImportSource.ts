@@ -20,23 +20,30 @@ export class ImportSourceError extends Error {
 export const filesOf = async (paths: ReadonlyArray<string>): Promise<ReadonlyArray<string>> => {
   const files = new Set<string>();
   for (const path of paths) {
-    const found = await filesAt(path);
-    if (found.length === 0) throw new ImportSourceError(`${path}: no ${manifestName} there`);
-    for (const file of found) files.add(file);
+    for (const file of await filesAt(path)) files.add(file);
   }
   return [...files];
 };
 
 const filesAt = async (path: string): Promise<ReadonlyArray<string>> => {
   const found = await stat(path).catch(() => undefined);
-  if (found?.isDirectory() === true) return manifestsIn(path);
-  if (found !== undefined) return [path];
-  const matches: Array<string> = [];
-  for await (const match of glob(path)) {
-    if ((await stat(match)).isDirectory()) matches.push(...(await manifestsIn(match)));
-    else matches.push(match);
+  if (found !== undefined && !found.isDirectory()) return [path];
+  const matches = found === undefined ? await matchesOf(path) : [path];
+  if (matches.length === 0)
+    throw new ImportSourceError(`${path}: no such file or directory, nor a glob that matches one`);
+  const files: Array<string> = [];
+  for (const match of matches) {
+    if ((await stat(match)).isDirectory()) files.push(...(await manifestsIn(match)));
+    else files.push(match);
   }
-  return matches.toSorted();
+  if (files.length === 0) throw new ImportSourceError(`${path}: no ${manifestName} there`);
+  return files.toSorted();
+};
+
+const matchesOf = async (pattern: string): Promise<ReadonlyArray<string>> => {
+  const matches: Array<string> = [];
+  for await (const match of glob(pattern)) matches.push(match);
+  return matches;
 };
 
 const manifestsIn = async (directory: string): Promise<ReadonlyArray<string>> => {

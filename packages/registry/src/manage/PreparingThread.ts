@@ -1,32 +1,63 @@
-// Prepares engines in a thread of its own: half of an import's work, beside the half that writes.
-import { parentPort, workerData } from "node:worker_threads";
+// Decides: how a thread that prepares texts is started, asked and ended.
+import { Worker } from "node:worker_threads";
 import type { User } from "../api/EngineStore.ts";
 import type { EngineDocument } from "./EngineText.ts";
-import { prepareDocuments, type Prepared, type PreparingOptions } from "./Preparing.ts";
+import { unpacked, type ThreadAnswer, type ThreadRequest } from "./PreparingMessages.ts";
+import type { Prepared, PreparingOptions } from "./Preparing.ts";
 
-/** What the thread is asked. */
-export interface ThreadRequest {
-  readonly documents: ReadonlyArray<EngineDocument>;
-  /** Owners that it has not been told of yet. */
-  readonly owners: ReadonlyArray<readonly [name: string, owner: User | string]>;
+/** Users that were found so far, by name and in the order of finding; a text says why there can be none. Grows. */
+export interface KnownOwners {
+  readonly byName: Map<string, User | string>;
+  readonly inOrder: Array<readonly [name: string, owner: User | string]>;
 }
 
-/** What it answers, in the order of the requests. */
-export type ThreadAnswer = { readonly prepared: Prepared } | { readonly failure: unknown };
+/** One that prepares. */
+export interface PreparingThread {
+  readonly prepare: (documents: ReadonlyArray<EngineDocument>) => Promise<Prepared>;
+  readonly end: () => Promise<void>;
+}
 
-const options = workerData as PreparingOptions;
-const owners = new Map<string, User | string>();
+/** The sources as they are, the built files, or the command's bundle. */
+const script = new URL(`./PrepareInThread${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
 
-const answerTo = ({ documents, owners: more }: ThreadRequest): ThreadAnswer => {
-  for (const [name, owner] of more) owners.set(name, owner);
-  try {
-    return { prepared: prepareDocuments(documents, options, owners, Date.now()) };
-  } catch (failure) {
-    return { failure };
-  }
+interface Waiting {
+  readonly documents: ReadonlyArray<EngineDocument>;
+  readonly resolve: (prepared: Prepared | Promise<Prepared>) => void;
+  readonly reject: (failure: unknown) => void;
+}
+
+/** Starts one. `here` does its work where its file is not (in somebody's bundle), and when it runs out of memory. */
+export const startPreparingThread = (
+  options: PreparingOptions,
+  owners: KnownOwners,
+  here: PreparingThread["prepare"],
+): PreparingThread => {
+  const worker = new Worker(script, { workerData: options });
+  const waiting: Array<Waiting> = [];
+  let isGone = false;
+  let told = 0;
+  worker.on("message", (answer: ThreadAnswer) => {
+    const first = waiting.shift();
+    if ("failure" in answer) first?.reject(answer.failure);
+    else first?.resolve(unpacked(answer));
+  });
+  worker.on("error", () => {
+    isGone = true;
+    for (const { documents, resolve } of waiting.splice(0)) resolve(here(documents));
+  });
+  return {
+    prepare: async (documents) => {
+      if (isGone) return here(documents);
+      const request: ThreadRequest = { documents, owners: owners.inOrder.slice(told) };
+      told = owners.inOrder.length;
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window
+      worker.postMessage(request);
+      return new Promise((resolve, reject) => {
+        waiting.push({ documents, resolve, reject });
+      });
+    },
+    end: async () => {
+      await worker.terminate();
+    },
+  };
 };
-
-parentPort?.on("message", (request: ThreadRequest) => {
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window
-  parentPort?.postMessage(answerTo(request));
-});

@@ -1,0 +1,22 @@
+// Prepares engines in a thread of its own: most of an import's work, beside the rest, which writes.
+import { parentPort, workerData } from "node:worker_threads";
+import type { User } from "../api/EngineStore.ts";
+import { packed, type ThreadAnswer, type ThreadRequest } from "./PreparingMessages.ts";
+import { prepareDocuments, type PreparingOptions } from "./Preparing.ts";
+
+const options = workerData as PreparingOptions;
+const owners = new Map<string, User | string>();
+
+const answerTo = ({ documents, owners: more }: ThreadRequest): ThreadAnswer => {
+  for (const [name, owner] of more) owners.set(name, owner);
+  try {
+    return packed(prepareDocuments(documents, options, owners, Date.now()));
+  } catch (failure) {
+    return { failure };
+  }
+};
+
+parentPort?.on("message", (request: ThreadRequest) => {
+  const answer = answerTo(request);
+  parentPort?.postMessage(answer, "bytes" in answer ? [answer.bytes.buffer] : []);
+});
