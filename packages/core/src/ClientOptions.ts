@@ -41,8 +41,13 @@ export type Middleware = (
   next: (request: ExchangeRequest) => Promise<ExchangeAnswer>,
 ) => Promise<ExchangeAnswer>;
 
-/** What can be said for a client and again for one call. */
+/** What can be said for a client, and again for one call. `null` takes away what the client was given. */
 export interface CallOptions {
+  /**
+   * Base URL with its path. Default `https://api.bytenite.com/v1/dev`. A call to another origin than the client's does not
+   * carry the client's token: it takes its own.
+   */
+  readonly baseUrl?: string | URL;
   /** `auto` asks for protobuf until the origin answers in JSON; `protobuf` always asks for it; `json` never. Default `auto`. */
   readonly format?: "auto" | Format;
   /** Headers of every request, beside those that the client sends. `accept` is always the client's own, `authorization` where it has a token. */
@@ -56,30 +61,27 @@ export interface CallOptions {
   /** Whether identical concurrent calls share one exchange. Default true. */
   readonly share?: boolean;
   /** Sends a second request when the first is slow: `hedging(...)` of `@bytenite-engines/core/hedging`. Default none. */
-  readonly hedging?: Hedging;
+  readonly hedging?: Hedging | null;
   /** Wrapped around every request, the first outermost. */
   readonly middleware?: ReadonlyArray<Middleware>;
   /** Whether the trace context of the surrounding span is sent as `traceparent` (W3C). Default true. */
   readonly propagateTrace?: boolean;
   /** The access token, or where it comes from; sent as the value of `Authorization` as it is. */
-  readonly token?: TokenOption;
+  readonly token?: TokenOption | null;
   /** Instead of the global `fetch`. */
   readonly fetch?: Fetch;
   /** Told what happens, while it happens. What it throws is ignored. */
-  readonly onEvent?: (event: EngineEvent) => void;
+  readonly onEvent?: ((event: EngineEvent) => void) | null;
   /** Stops asking an origin that fails: `breaker(...)` of `@bytenite-engines/core/breaker`. Default none. */
-  readonly breaker?: Breaker;
-}
-
-/** What a client is made of. */
-export interface ClientOptions extends CallOptions {
-  /** Base URL with its path. Default `https://api.bytenite.com/v1/dev`. */
-  readonly baseUrl?: string | URL;
-  /** Tokens of the retry budget of each origin. Default 500; Infinity: no budget. */
+  readonly breaker?: Breaker | null;
+  /** Tokens of the retry budget of each origin; a call that says it has a budget of its own. Default 500; Infinity: no budget. */
   readonly retryBudget?: number;
   /** How field numbers come to be believed: `{ calibration: calibration() }` of `@bytenite-engines/core/trust` works out foreign ones. */
   readonly trust?: TrustOptions;
 }
+
+/** What a client is made of. */
+export type ClientOptions = CallOptions;
 
 /** The settings of one call, complete. */
 export interface CallSettings {
@@ -118,7 +120,7 @@ export const settingsOf = (options: CallOptions, base: CallSettings = defaultSet
     deadlineMs: options.deadlineMs ?? base.deadlineMs,
     limits: { ...base.limits, ...defined(options.limits) },
     share: options.share ?? base.share,
-    hedging: options.hedging ?? base.hedging,
+    hedging: given(options.hedging, base.hedging),
     middleware: options.middleware ?? base.middleware,
     propagateTrace: options.propagateTrace ?? base.propagateTrace,
   };
@@ -126,11 +128,16 @@ export const settingsOf = (options: CallOptions, base: CallSettings = defaultSet
   return settings;
 };
 
+/** What a call says, what its client says, or nothing where the call says null. */
+export const given = <T>(option: T | null | undefined, base: T | undefined): T | undefined =>
+  option === null ? undefined : (option ?? base);
+
 /** By names in lower case: two names of one header would be sent as one header of two values. */
 const lowerCased = (headers: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 
-const defined = <T extends object>(values: T | undefined): T =>
+/** The values that are not undefined. */
+export const defined = <T extends object>(values: T | undefined): T =>
   Object.fromEntries(Object.entries(values ?? {}).filter(([, value]) => value !== undefined)) as T;
 
 const assertSettings = (settings: CallSettings): void => {

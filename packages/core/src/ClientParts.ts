@@ -1,7 +1,15 @@
 // Decides: what one client consists of, from its options.
 import type { Breaker } from "./Breaker.ts";
 import type { Answer } from "./Calls.ts";
-import { baseUrlOf, settingsOf, type CallOptions, type CallSettings, type ClientOptions } from "./ClientOptions.ts";
+import {
+  baseUrlOf,
+  defined,
+  given,
+  settingsOf,
+  type CallOptions,
+  type CallSettings,
+  type ClientOptions,
+} from "./ClientOptions.ts";
 import { makeCredentials, type TokenOption, type RenewalTools } from "./Credentials.ts";
 import type { EngineError } from "./EngineError.ts";
 import { harmless } from "./EngineEvent.ts";
@@ -12,7 +20,7 @@ import type { InFlight } from "./Sharing.ts";
 import { postJson } from "./TokenExchange.ts";
 import type { Trust } from "./trust/Verdict.ts";
 import type { Fetch } from "./Transport.ts";
-import { makeTrust } from "./trust/WireTrust.ts";
+import { makeTrust, type TrustOptions } from "./trust/WireTrust.ts";
 
 /** A client, taken apart. */
 export interface ClientParts extends RequesterParts {
@@ -23,6 +31,7 @@ export interface ClientParts extends RequesterParts {
   readonly budget: RetryBudget;
   readonly breaker: Breaker | undefined;
   readonly memory: NegotiationMemory;
+  readonly trustOptions: TrustOptions;
   readonly trust: Trust;
   /** The exchanges that calls may share; undefined for a call with options of its own, which nothing else is identical to. */
   readonly inFlight: InFlight<Answer<unknown>, EngineError> | undefined;
@@ -31,10 +40,10 @@ export interface ClientParts extends RequesterParts {
 /** The parts of a client. Throws TypeError or RangeError for options that cannot be, with the option's name. */
 export const makeClientParts = (options: ClientOptions): ClientParts => {
   const baseUrl = baseUrlOf(options.baseUrl);
+  const origin = new URL(baseUrl).origin;
   const settings = settingsOf(options);
   const fetch: Fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
-  const emit = options.onEvent === undefined ? undefined : harmless(options.onEvent);
-  const origin = new URL(baseUrl).origin;
+  const emit = listener(options.onEvent);
   const budgets = makeBudgets(options.retryBudget);
   return {
     baseUrl,
@@ -45,8 +54,9 @@ export const makeClientParts = (options: ClientOptions): ClientParts => {
     ...tokenParts({ baseUrl, settings, fetch, emit, budgets }, options.token),
     budgets,
     budget: budgets(origin),
-    breaker: options.breaker,
+    breaker: given(options.breaker, undefined),
     memory: new NegotiationMemory(),
+    trustOptions: options.trust ?? {},
     trust: makeTrust(options.trust),
     inFlight: new Map(),
   };
@@ -55,38 +65,67 @@ export const makeClientParts = (options: ClientOptions): ClientParts => {
 /** The parts for one call: the client's own where the call has no options of its own. */
 export const partsOfCall = (parts: ClientParts, options: CallOptions | undefined): ClientParts => {
   if (options === undefined || callOptionNames.every((name) => options[name] === undefined)) return parts;
-  const settings = settingsOf(options, parts.settings);
+  const baseUrl = options.baseUrl === undefined ? parts.baseUrl : baseUrlOf(options.baseUrl);
+  const origin = new URL(baseUrl).origin;
+  const isAtHome = origin === parts.origin;
+  const settings = settingsOf(options, isAtHome ? parts.settings : abroad(parts.settings));
   const fetch = options.fetch ?? parts.fetch;
-  const emit = options.onEvent === undefined ? parts.emit : harmless(options.onEvent);
-  const { baseUrl, budgets } = parts;
-  const token =
-    options.token === undefined ? {} : tokenParts({ baseUrl, settings, fetch, emit, budgets }, options.token);
-  const breaker = options.breaker ?? parts.breaker;
-  return { ...parts, settings, fetch, emit, ...token, breaker, inFlight: undefined };
+  const emit = options.onEvent === undefined ? parts.emit : listener(options.onEvent);
+  const budgets = options.retryBudget === undefined ? parts.budgets : makeBudgets(options.retryBudget);
+  const trustOptions = { ...parts.trustOptions, ...defined(options.trust) };
+  // What the client was given is for its own origin.
+  const token = options.token === undefined && !isAtHome ? null : options.token;
+  return {
+    ...parts,
+    baseUrl,
+    origin,
+    settings,
+    fetch,
+    emit,
+    ...(token === undefined ? {} : tokenParts({ baseUrl, settings, fetch, emit, budgets }, token)),
+    budgets,
+    budget: budgets(origin),
+    breaker: given(options.breaker, parts.breaker),
+    trustOptions,
+    trust: options.trust === undefined ? parts.trust : makeTrust(trustOptions),
+    inFlight: undefined,
+  };
 };
 
-const callOptionNames: ReadonlyArray<keyof CallOptions> = [
-  "format",
-  "headers",
-  "retry",
-  "attemptTimeoutMs",
-  "deadlineMs",
-  "limits",
-  "share",
-  "hedging",
-  "middleware",
-  "propagateTrace",
-  "token",
-  "fetch",
-  "onEvent",
-  "breaker",
-];
+/** A token may also have been given as a header. */
+const abroad = (settings: CallSettings): CallSettings => {
+  const { authorization: _, ...headers } = settings.headers;
+  return { ...settings, headers };
+};
+
+const callOptionNames = Object.keys({
+  baseUrl: 0,
+  format: 0,
+  headers: 0,
+  retry: 0,
+  attemptTimeoutMs: 0,
+  deadlineMs: 0,
+  retryBudget: 0,
+  limits: 0,
+  share: 0,
+  hedging: 0,
+  middleware: 0,
+  propagateTrace: 0,
+  token: 0,
+  fetch: 0,
+  onEvent: 0,
+  breaker: 0,
+  trust: 0,
+} satisfies Record<keyof CallOptions, 0>) as ReadonlyArray<keyof CallOptions>;
+
+const listener = (option: CallOptions["onEvent"]): ClientParts["emit"] =>
+  option === undefined || option === null ? undefined : harmless(option);
 
 const tokenParts = (
   { baseUrl, settings, fetch, emit, budgets }: Pick<ClientParts, "baseUrl" | "settings" | "fetch" | "emit" | "budgets">,
-  option: TokenOption | undefined,
+  option: TokenOption | null | undefined,
 ): Pick<ClientParts, "renewable" | "token"> => {
-  const credentials = makeCredentials(option, (because) =>
+  const credentials = makeCredentials(option ?? undefined, (because) =>
     emit?.({ type: "renewal", endpoint: "credentials", url: baseUrl, because }),
   );
   return {

@@ -90,10 +90,11 @@ const makeCalls = (parts: ClientParts): EngineCalls => {
     status: (tag, options) => Effect.map(withResponse.status(tag, options), dataOf),
     listAll: (params = {}, options) =>
       Stream.suspend(() => {
-        const { maxPages } = partsOfCall(parts, plainOptions(options)).settings.limits;
+        const own = partsOfCall(parts, plainOptions(options));
+        const { maxPages } = own.settings.limits;
         return Stream.paginate({ page: params, pages: 1 }, ({ page, pages }) =>
           pages > maxPages
-            ? Effect.fail(tooManyPages(parts, maxPages))
+            ? Effect.fail(tooManyPages(own, maxPages))
             : Effect.map(list(page, options), (answer) => {
                 const next = nextPage(page, answer);
                 const following = next === undefined ? undefined : { page: next, pages: pages + 1 };

@@ -1,6 +1,6 @@
 // Decides: what the door for Effect takes beside plain options: tokens that are Redacted, wherever one is given.
 import * as Redacted from "effect/Redacted";
-import type { CallOptions, ClientOptions } from "./ClientOptions.ts";
+import type { CallOptions } from "./ClientOptions.ts";
 import type { ExpiringToken, TokenContext, TokenOption } from "./Credentials.ts";
 
 /** A token with the moment it expires, in milliseconds since 1970. */
@@ -20,21 +20,20 @@ export type RedactedTokenOption =
 /** Options of one call in Effect. */
 export interface EngineCallOptions extends Omit<CallOptions, "token"> {
   /** The access token, or where it comes from; sent as the value of `Authorization` as it is. */
-  readonly token?: RedactedTokenOption;
+  readonly token?: RedactedTokenOption | null;
 }
 
 /** Options of a client in Effect. */
-export interface EngineClientOptions extends Omit<ClientOptions, "token"> {
-  /** The access token, or where it comes from; sent as the value of `Authorization` as it is. */
-  readonly token?: RedactedTokenOption;
-}
+export type EngineClientOptions = EngineCallOptions;
 
 /** The same options without anything of Effect's. */
 export const plainOptions = <O extends EngineCallOptions>(
   options: O | undefined,
 ): (Omit<O, "token"> & Pick<CallOptions, "token">) | undefined => {
-  if (options?.token === undefined) return options as (Omit<O, "token"> & Pick<CallOptions, "token">) | undefined;
-  return { ...options, token: plainOption(options.token) };
+  const token = options?.token;
+  if (options === undefined || token === undefined || token === null)
+    return options as (Omit<O, "token"> & Pick<CallOptions, "token">) | undefined;
+  return { ...options, token: plainOption(token) };
 };
 
 const plainOption = (option: RedactedTokenOption): TokenOption => {

@@ -3,7 +3,10 @@ import type { EngineErrorReason } from "./EngineError.ts";
 
 /** When and how often a call is sent again. All times in milliseconds. */
 export interface RetryPolicy {
-  /** Requests sent for one call, at most, the first included. 1: never again. Default 4. */
+  /**
+   * Attempts of one call, at most, the first included. 1: never again. Default 4. One attempt is one request; with hedging up to
+   * two; one more where JSON is compared with, and where a refused token is renewed.
+   */
   readonly maxAttempts: number;
   /** Upper bound of the first delay. Default 100. */
   readonly baseDelayMs: number;

@@ -62,7 +62,7 @@ export interface Exchanger {
 /** An exchanger; its budgets live as long as it. Throws TypeError or RangeError for options that cannot be. */
 export const createExchanger = (options: ExchangerOptions = {}): Exchanger => {
   const settings = settingsOf(options);
-  const emit = options.onEvent === undefined ? undefined : harmless(options.onEvent);
+  const emit = options.onEvent === undefined || options.onEvent === null ? undefined : harmless(options.onEvent);
   const budgetOf = makeBudgets(options.retryBudget);
   const parts = {
     fetch: options.fetch ?? ((url: string, init: RequestInit) => globalThis.fetch(url, init)),
@@ -82,7 +82,7 @@ export const createExchanger = (options: ExchangerOptions = {}): Exchanger => {
         origin,
         settings,
         budget: budgetOf(origin),
-        breaker: options.breaker,
+        breaker: options.breaker ?? undefined,
         emit: emit ?? (() => {}),
         state,
         run: async (signal: AbortSignal, clock: Clock.Clock, _span: unknown, timer: AttemptTimer) => {

@@ -69,10 +69,11 @@ export const createEngineClient = (options: ClientOptions = {}): PromiseEngineCl
     get: (tag, options) => ask(parts, "get", tag, messageRequest(options), options, dataOf),
     status: (tag, options) => ask(parts, "status", tag, messageRequest(options), options, dataOf),
     listAll: async function* (params = {}, options) {
-      const maxPages = partsOfCall(parts, options).settings.limits.maxPages;
+      const own = partsOfCall(parts, options);
+      const { maxPages } = own.settings.limits;
       let page: ListParams | undefined = params;
       for (let pages = 0; page !== undefined; pages++) {
-        if (pages >= maxPages) throw tooManyPages(parts, maxPages);
+        if (pages >= maxPages) throw tooManyPages(own, maxPages);
         const answer: EngineListResponse = await list(page, options);
         yield* answer.engines;
         page = nextPage(page, answer);
