@@ -149,19 +149,21 @@ const guarded = <A>(
 ): Effect.Effect<A, AttemptFailure> =>
   Effect.suspend(() => {
     const { origin, subject, emit } = plan;
-    // Not the time of day, which can be set back.
-    const nowMs = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6;
-    const admittedMs = nowMs();
+    const admittedMs = steadyMs(clock);
     const { retryAfterMs, changed } = breaker.admit(origin, admittedMs);
     if (changed !== undefined) emit({ ...subject, type: "breaker", state: changed });
-    if (retryAfterMs > 0) return Effect.fail(failedHere(plan, { _tag: "CircuitOpen", retryAfterMs: Math.ceil(retryAfterMs) }));
+    if (retryAfterMs > 0)
+      return Effect.fail(failedHere(plan, { _tag: "CircuitOpen", retryAfterMs: Math.ceil(retryAfterMs) }));
     return Effect.onExit(sent, (exit) =>
       Effect.sync(() => {
-        const state = breaker.record(origin, nowMs(), soundness(exit), admittedMs);
+        const state = breaker.record(origin, steadyMs(clock), soundness(exit), admittedMs);
         if (state !== undefined) emit({ ...subject, type: "breaker", state });
       }),
     );
   });
+
+/** Not the time of day, which can be set back. */
+const steadyMs = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6;
 
 /** Whether the origin showed itself able to answer; undefined when nobody waited for it, or it was not asked for want of a token. */
 const soundness = (exit: Exit.Exit<unknown, AttemptFailure>): boolean | undefined => {

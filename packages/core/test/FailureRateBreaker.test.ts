@@ -84,7 +84,9 @@ test("a clock that is set back does not keep the circuit open", async () => {
   try {
     await client.get("a").catch(() => {});
     vi.setSystemTime(Date.now() - 3_600_000);
-    await expect.poll(() => client.get("b").catch((error: EngineError) => error.reason._tag)).toMatchObject({ id: "1" });
+    await expect
+      .poll(() => client.get("b").catch((error: EngineError) => error.reason._tag))
+      .toMatchObject({ id: "1" });
   } finally {
     vi.useRealTimers();
   }

@@ -22,8 +22,7 @@ const repeated: Readonly<Record<string, (response: ServerResponse, url: string) 
     url.includes("?") ? void response.end("hello") : redirect(response, `?token=${token}`),
 };
 
-const redirect = (response: ServerResponse, location: string): void =>
-  void response.writeHead(302, { location }).end();
+const redirect = (response: ServerResponse, location: string): void => void response.writeHead(302, { location }).end();
 
 test.for(Object.entries(repeated))("a token that is repeated in %s is in no error and no event", async ([, act]) => {
   await using server = await startServer((request, response) => act(response, request.url ?? ""));
