@@ -27,10 +27,11 @@ export const answerFromEntry = (entry: Entry, asked: Asked, nowMs: number): Resp
   let ready = entry.prepared;
   if (ready === undefined || ready.second !== second || ready.mediaType !== mediaType) {
     const outcome = { hit: true, ttlMs: remainingMs(entry.freshness, nowMs) };
-    ready = { second, mediaType, headers: new Headers(fieldsOf(entry, asked, nowMs, outcome)) };
+    const headers = fieldsOf(entry, asked, nowMs, outcome);
+    ready = { second, mediaType, head: new Response(null, { status: entry.status, headers }) };
     entry.prepared = ready;
   }
-  return respond(entry, asked, ready.headers);
+  return isPlain(asked) ? new Response(bodyOf(entry), ready.head) : respond(entry, asked, ready.head.headers);
 };
 
 /** The answer from an entry, and what was done to have it. */
@@ -54,20 +55,24 @@ const fieldsOf = (entry: Entry, asked: Asked, nowMs: number, outcome: CacheOutco
 /** Statuses that never have content (RFC 9110, 6.4.1). */
 const withoutContent: ReadonlySet<number> = new Set([204, 205, 304]);
 
+const bodyOf = ({ status, bytes }: Entry): Entry["bytes"] | null => (withoutContent.has(status) ? null : bytes);
+
+const isConditional = ({ condition }: Asked): boolean =>
+  condition.ifNoneMatch !== null || condition.ifModifiedSince !== null;
+
+/** Whether the whole answer is wanted, whatever the client has. */
+const isPlain = (asked: Asked): boolean => !asked.head && !isConditional(asked);
+
 const respond = (entry: Entry, asked: Asked, fields: Headers | Record<string, string>): Response => {
   const { condition, head } = asked;
-  const isConditional = condition.ifNoneMatch !== null || condition.ifModifiedSince !== null;
-  if (!head && !isConditional) {
-    const body = withoutContent.has(entry.status) ? null : entry.bytes;
-    return new Response(body, { status: entry.status, headers: fields });
-  }
+  const { status } = entry;
+  if (isPlain(asked)) return new Response(bodyOf(entry), { status, headers: fields });
   const headers = new Headers(fields);
-  if (isConditional && entry.status === 200 && isNotModified(condition, headers, entry.freshness.responseTimeMs)) {
+  if (isConditional(asked) && status === 200 && isNotModified(condition, headers, entry.freshness.responseTimeMs)) {
     for (const name of ["content-type", "content-encoding"]) headers.delete(name);
     return new Response(null, { status: 304, headers });
   }
   // The runtime tells the length of what is sent; of what would be sent it is told here.
   if (head) headers.set("content-length", `${entry.bytes.byteLength}`);
-  const body = head || withoutContent.has(entry.status) ? null : entry.bytes;
-  return new Response(body, { status: entry.status, headers });
+  return new Response(head ? null : bodyOf(entry), { status, headers });
 };

@@ -26,15 +26,16 @@ export interface Entry {
   readonly storable: boolean;
   /** The other form, once it was asked for: made from this one, or known not to be possible without loss. */
   other?: Entry | "lossy";
-  /** Header of the last answer from memory. */
+  /** Head of the last answer from memory. */
   prepared?: Prepared;
 }
 
-/** Age and ttl count seconds, so within one second the header of a hit is the same. */
+/** Age and ttl count seconds, so within one second the head of a hit is the same. */
 export interface Prepared {
   readonly second: number;
   readonly mediaType: string;
-  readonly headers: Headers;
+  /** An answer without a body: status and header are taken from it as they are, where a header would be looked up by name. */
+  readonly head: Response;
 }
 
 /** The upstream's fields of an entry, to look names up in. */
