@@ -154,7 +154,7 @@ export class EdgeModel {
       if (isolate.breaker.admit(origin, atMs).retryAfterMs > 0) return false;
       this.upstream += 1;
       const sound = isUp(atMs);
-      isolate.breaker.record(origin, atMs, sound);
+      isolate.breaker.record(origin, atMs, sound, atMs);
       if (!sound) continue;
       const template = this.#templates[endpoint];
       this.#keep(demand, isolate, { ...template, responseTimeMs: atMs + latencyMs });
