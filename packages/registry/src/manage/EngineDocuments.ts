@@ -4,8 +4,9 @@ import type { Readable } from "node:stream";
 import type { EngineDocument } from "./EngineText.ts";
 import { maxManifestCharacters } from "./Manifest.ts";
 
-/** Documents that are worked on together. */
+/** Documents that are worked on together, unless they are long, and characters after which they are enough. */
 export const documentsPerChunk = 500;
+const charactersPerChunk = 1_024 * 1_024;
 
 /** One document per line; a first line that is not whole JSON means that all lines together are one document. */
 export const chunksIn = async function* (input: Readable): AsyncGenerator<ReadonlyArray<EngineDocument>> {
@@ -19,9 +20,11 @@ export const chunksIn = async function* (input: Readable): AsyncGenerator<Readon
     if (whole === undefined && number === 1 && !isJson(line)) whole = [];
     if (whole === undefined) {
       chunk.push({ text: line, source: `stdin line ${number}` });
-      if (chunk.length < documentsPerChunk) continue;
+      length += line.length;
+      if (chunk.length < documentsPerChunk && length < charactersPerChunk) continue;
       yield chunk;
       chunk = [];
+      length = 0;
     } else {
       length += line.length + 1;
       if (length > maxManifestCharacters) break;
