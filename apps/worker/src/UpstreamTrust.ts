@@ -38,7 +38,7 @@ export class UpstreamTrust {
 
   constructor(upstreamUrl: string, store: ProfileStore | undefined) {
     this.#origin = new URL(upstreamUrl).origin;
-    this.#calibration = calibration({ store });
+    this.#calibration = calibration({ store, onStoreError: tellStoreError });
     this.#earned = makeTrust({ calibration: this.#calibration, sampleEvery: readingsPerSample });
   }
 
@@ -106,6 +106,12 @@ export class UpstreamTrust {
     return isClaim ? this.#claimed : this.#earned;
   }
 }
+
+/** Calls go on without what was kept, so nobody else would notice. */
+const tellStoreError = (error: unknown): void => {
+  const message = "what is known of the upstream's field numbers could not be read or kept";
+  console.warn(JSON.stringify({ level: "warn", message, error: String(error) }));
+};
 
 /** Whether an answer names our schema, so that its numbers are known. */
 const isOurs = (endpoint: EndpointName, client: Entry["client"]): boolean =>

@@ -3,7 +3,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { decode, schemaDigestHeader, schemaDigests } from "@bytenite-engines/core/wire";
 import { EngineSchema } from "@bytenite-engines/proto";
 import { makeWire } from "@bytenite-engines/registry/api";
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { readingsPerSample } from "../src/UpstreamTrust.ts";
 import { cacheResult, startEdge, type Clock, type Edge, type Upstream } from "./edge.ts";
 
@@ -190,9 +190,33 @@ test("an object that changed without a renumbering costs one request, and one th
   expect((await readJson(edge, "zipper")).description).toBe("Packs files.");
 });
 
+/** Where it is kept. */
+const key = `https://trust.bytenite-engines.invalid/1/${encodeURIComponent("http://upstream.example")}`;
+
+test("what is kept and cannot be read is told in the log, and learned anew; what a newer version kept stays", async () => {
+  const warn = vi.spyOn(console, "warn").mockReturnValue();
+  onTestFinished(() => warn.mockRestore());
+  await readBoth(newEdge(), "zipper");
+  const learned = (await (await caching.match(key))?.text()) ?? "";
+  const newer = learned.replace('"version": 1', '"version": 2');
+  for (const [kept, after] of [
+    ["{", learned],
+    [newer, newer],
+  ] as const) {
+    await caching.put(key, new Response(kept, { headers: { "cache-control": "max-age=600" } }));
+    clock.ms += 600_000;
+    warn.mockClear();
+    const edge = newEdge();
+    await readBoth(edge, "zipper");
+    expect(await readBoth(edge, "trainer")).toEqual({ description: "Trains.", result: "hit" });
+    expect(warn.mock.calls).toEqual([[expect.stringContaining("ProfileError: profile: ")]]);
+    const dateless = (text = "") => text.replaceAll(/"date": "[^"]*"/g, "");
+    expect(dateless(await (await caching.match(key))?.text())).toBe(dateless(after));
+  }
+});
+
 test("what is kept for other isolates holds no value of any answer", async () => {
   await readBoth(newEdge(), "zipper");
-  const key = `https://trust.bytenite-engines.invalid/1/${encodeURIComponent("http://upstream.example")}`;
   const kept = (await (await caching.match(key))?.text()) ?? "";
   expect(kept).toContain('"number": 7');
   expect(kept).not.toMatch(/zipper|Packs|u-17|alice/);

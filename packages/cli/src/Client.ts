@@ -1,5 +1,5 @@
 // Decides: how the client is made from settings and credentials.
-import { calibration, defaultSampleEvery } from "@bytenite-engines/core/trust";
+import { calibration, defaultSampleEvery, ProfileError } from "@bytenite-engines/core/trust";
 import { createEngineClient, type ClientOptions, type PromiseEngineClient } from "@bytenite-engines/core/promise";
 import { httpFetch } from "./HttpFetch.ts";
 import type { Invocation } from "./Invocation.ts";
@@ -49,7 +49,13 @@ export const clientOf = async (invocation: Invocation): Promise<PromiseEngineCli
     retry: { maxAttempts: Number(settings.of("attempts").value) },
     fetch: httpFetch,
     trust: {
-      calibration: calibration({ store: profileFiles(directories.cache) }),
+      calibration: calibration({
+        store: profileFiles(directories.cache),
+        onStoreError: (error) => {
+          // Where nothing can be kept, only time is lost.
+          if (error instanceof ProfileError) notes.warn(unreadableProfile(error));
+        },
+      }),
       // A run is too short to come to its 500th answer, so it begins anywhere before.
       believedAtStart: Math.floor(Math.random() * defaultSampleEvery),
     },
@@ -60,3 +66,9 @@ export const clientOf = async (invocation: Invocation): Promise<PromiseEngineCli
     ...(token === undefined ? {} : { token }),
   });
 };
+
+const unreadableProfile = ({ message, isNewer }: ProfileError): string =>
+  `what was kept of this server's field numbers is not used (${message}); ` +
+  (isNewer
+    ? "a newer version seems to have written it, so it stays, and nothing is kept; `bne cache clear` removes it"
+    : "they are worked out anew");

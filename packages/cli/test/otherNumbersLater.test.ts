@@ -42,3 +42,25 @@ test("a command of the next day compares what was learned, and notices numbers t
   writeFileSync(fileOf(after), old);
   for (let run = 0; run < 3; run++) expect(await named(after, home)).toBe(expected);
 });
+
+test("a profile that is none is told of and worked out anew; one of a newer version is told of and stays", () =>
+  withRegistry({ fieldNumbers: swappedNumbers, schemaDigest: false }, async (registry, home) => {
+    await examined(home, registry);
+    const directory = join(home.path, "cache", "bytenite-engines", "field-numbers");
+    const file = join(directory, readdirSync(directory)[0] ?? "");
+    const learned = readFileSync(file, "utf8");
+    const run = () => bne(home, ["get", "word-count@0.9", "-o", "name"], { env: as(registry, "bob") });
+    writeFileSync(file, "{");
+    const anew = await run();
+    expect(anew).toMatchObject({ code: 0, stdout: "word-count@0.9\n" });
+    expect(anew.stderr).toContain("is not used (profile: it is not JSON); they are worked out anew");
+    expect(readFileSync(file, "utf8")).toContain('"version": 1');
+    expect((await run()).stderr).toBe("");
+    const newer = learned.replace('"version": 1', '"version": 2');
+    writeFileSync(file, newer);
+    const beside = await run();
+    expect(beside).toMatchObject({ code: 0, stdout: "word-count@0.9\n" });
+    expect(beside.stderr).toContain("only 1 can be read); a newer version seems to have written it, so it stays");
+    await examined(home, registry);
+    expect(readFileSync(file, "utf8")).toBe(newer);
+  }));

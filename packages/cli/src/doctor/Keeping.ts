@@ -1,12 +1,15 @@
 // Decides: whether what one look has shown of the field numbers takes the place of what commands have learned.
-import type { Profile, ProfileStore } from "@bytenite-engines/core/trust";
+import { ProfileError, type Profile, type ProfileStore } from "@bytenite-engines/core/trust";
 
 /**
  * Keeps what was found, unless it only knows less: a look at an account with few engines, or at a server that has no protobuf
- * just now, says nothing against what others have shown. Rejects where the store fails.
+ * just now, says nothing against what others have shown. Rejects where the store fails, or has a profile of a newer version.
  */
 export const keepFound = async (store: ProfileStore, found: Profile): Promise<void> => {
-  const kept = await store.load(found.origin).catch(() => undefined);
+  const kept = await store.load(found.origin).catch((error: unknown) => {
+    if (error instanceof ProfileError && error.isNewer) throw error;
+    return undefined;
+  });
   if (kept === undefined || replaces(found, kept)) await store.save(found);
 };
 

@@ -34,9 +34,14 @@ export class CalibratedNumbers implements Numbers {
   readonly #pending = new Map<string, Pending>();
   readonly #onChange: () => void;
   readonly #now: () => number;
+  /** Messages that were held against their JSON here. */
+  readonly #seen = new Set<string>();
+  readonly #isHearsay: boolean;
 
-  constructor(earlier: Known | Promise<Known>, now: () => number, onChange: () => void) {
+  /** `isHearsay`: what is known from earlier may never have been right; it has to be shown here, too. */
+  constructor(earlier: Known | Promise<Known>, now: () => number, onChange: () => void, isHearsay = false) {
     this.#now = now;
+    this.#isHearsay = isHearsay;
     this.#onChange = onChange;
     if (earlier instanceof Promise) this.ready = this.#load(earlier);
     else this.#takeOver(earlier);
@@ -75,7 +80,8 @@ export class CalibratedNumbers implements Numbers {
 
   isOld({ typeName }: DescMessage): boolean {
     const ms = this.#comparedMs.get(typeName);
-    return ms !== undefined && Math.abs(this.#now() - ms) > oldMs;
+    if (ms === undefined) return false;
+    return (this.#isHearsay && !this.#seen.has(typeName)) || Math.abs(this.#now() - ms) > oldMs;
   }
 
   contradicts(schema: DescMessage): boolean {
@@ -165,7 +171,10 @@ export class CalibratedNumbers implements Numbers {
     for (const { typeName } of messagesOf(schema)) {
       const now = evidence.get(typeName);
       if (now === undefined) this.#comparedMs.delete(typeName);
-      else if (now !== before.get(typeName)) this.#comparedMs.set(typeName, this.#now());
+      else if (now !== before.get(typeName)) {
+        this.#comparedMs.set(typeName, this.#now());
+        this.#seen.add(typeName);
+      }
     }
     this.#onChange();
     return messagesOf(schema).flatMap((message) => {

@@ -2,18 +2,24 @@
 import { CalibratedNumbers } from "./CalibratedNumbers.ts";
 import { knownFrom, nothingKnown, type Known } from "./Known.ts";
 import type { Numbers } from "./Numbers.ts";
-import { profileOf, type Profile } from "./Profile.ts";
+import { ProfileError, profileOf, type Profile } from "./Profile.ts";
 import type { ProfileStore } from "./ProfileStore.ts";
 
 /** What calibration is made with. */
 export interface CalibrationOptions {
-  /** Profiles to start from, e.g. committed ones. They come before those of the store. */
+  /**
+   * Profiles to start from, e.g. committed ones. They come before those of the store. Since nobody here has seen them to be
+   * right, the first answer of each kind is held against its JSON.
+   */
   readonly profiles?: ReadonlyArray<Profile> | undefined;
   /** Where profiles are loaded from before the first request to an origin, and saved to. Default: nowhere. */
   readonly store?: ProfileStore | undefined;
   /** The time, in milliseconds since 1970, for the dates of a profile, and for how old they are. Default `Date.now`. */
   readonly now?: (() => number) | undefined;
-  /** Told when the store fails. The calls go on without it. */
+  /**
+   * Told when the store fails, or has what is no profile (`ProfileError`). The calls go on without it. A profile that a newer
+   * version wrote is left as it is: nothing is saved over it.
+   */
   readonly onStoreError?: ((error: unknown) => void) | undefined;
 }
 
@@ -31,18 +37,23 @@ export const calibration = (options: CalibrationOptions = {}): Calibration => {
   const { profiles = [], store, now = Date.now, onStoreError } = options;
   const given = new Map(profiles.map((profile) => [profile.origin, knownFrom(profile)]));
   const origins = new Map<string, CalibratedNumbers>();
+  /** Origins whose profile in the store is for newer versions only. */
+  const left = new Set<string>();
   let saving = Promise.resolve();
   const profile = (origin: string): Profile => profileOf(origin, numbersOf(origin).known, now());
   const save = (origin: string): void => {
     if (store === undefined) return;
     // One after the other, so that the last state is the one that stays.
-    saving = saving.then(() => store.save(profile(origin))).catch((error: unknown) => onStoreError?.(error));
+    saving = saving
+      .then(() => (left.has(origin) ? undefined : store.save(profile(origin))))
+      .catch((error: unknown) => onStoreError?.(error));
   };
   const load = async (origin: string, from: ProfileStore): Promise<Known> => {
     try {
       const found = await from.load(origin);
       return found === undefined ? nothingKnown : knownFrom(found);
     } catch (error) {
+      if (error instanceof ProfileError && error.isNewer) left.add(origin);
       onStoreError?.(error);
       return nothingKnown;
     }
@@ -50,8 +61,11 @@ export const calibration = (options: CalibrationOptions = {}): Calibration => {
   const numbersOf = (origin: string): CalibratedNumbers => {
     let numbers = origins.get(origin);
     if (numbers === undefined) {
-      const earlier = given.get(origin) ?? (store === undefined ? nothingKnown : load(origin, store));
-      numbers = new CalibratedNumbers(earlier, now, () => save(origin));
+      const stored = store === undefined ? nothingKnown : load(origin, store);
+      // Not saved before it is known what is there.
+      if (stored instanceof Promise) saving = Promise.all([saving, stored]).then(() => undefined);
+      const mine = given.get(origin);
+      numbers = new CalibratedNumbers(mine ?? stored, now, () => save(origin), mine !== undefined);
       origins.set(origin, numbers);
     }
     return numbers;

@@ -42,12 +42,22 @@ test("a profile holds nothing of the answers", async () => {
   for (const value of [trainer.platformConfig?.token, trainer.id, trainer.userName]) expect(text).not.toContain(value);
 });
 
-test("a client that is given a profile believes the origin at once", async () => {
+test("a client that is given a profile uses it, after the first answer of each kind has shown it to be right", async () => {
   const { profile } = await learned();
   const trust = makeTrust({ calibration: calibration({ profiles: [profile], now }) });
-  const { message, asked } = await readOnce(trust, EngineSchema, server, zipper);
-  expect(asked).toEqual(["protobuf"]);
-  expect(message).toEqual(zipper);
+  for (const asked of [["protobuf", "json"], ["protobuf"], ["protobuf"]]) {
+    expect(await readOnce(trust, EngineSchema, server, zipper)).toMatchObject({ message: zipper, asked });
+  }
+  expect((await readOnce(trust, EngineListResponseSchema, server, page)).asked).toEqual(["protobuf", "json"]);
+});
+
+test("a profile that is given and wrong gives no wrong value, though it is of today", async () => {
+  const { profile } = await learned();
+  const swapped = foreignServer({ "bytenite.engine.Engine": { name: 2, description: 7, hash: 300 } });
+  const trust = makeTrust({ calibration: calibration({ profiles: [profile], now }) });
+  for (let call = 0; call < 5; call++) {
+    expect((await readOnce(trust, EngineSchema, swapped, zipper)).message).toEqual(zipper);
+  }
 });
 
 test("what one process learned, the next one knows from the store", async () => {
@@ -65,6 +75,43 @@ test("a store that fails is told of, and costs no more than a witness", async ()
   const { account } = await learned({ store, onStoreError: (error) => errors.push(error) });
   await account.flush();
   expect(errors).toEqual([broken, broken]);
+});
+
+/** A store that has this text, and what is done with it. */
+const storeOf = (text: string) => {
+  const saved: Array<Profile> = [];
+  const store = {
+    // Later than the first answer, which nobody who was given a profile waits with.
+    load: () => new Promise<void>((resolve) => void setImmediate(resolve)).then(() => parseProfile(text)),
+    save: (profile: Profile) => Promise.resolve(void saved.push(profile)),
+  };
+  return { store, saved };
+};
+
+test("a profile that cannot be read is told of, worked out anew, and written over", async () => {
+  const errors: Array<unknown> = [];
+  const { store, saved } = storeOf("{");
+  const { account } = await learned({ store, onStoreError: (error) => errors.push(error) });
+  await account.flush();
+  expect(errors).toEqual([new ProfileError("it is not JSON")]);
+  expect(saved.map((profile) => profile.origin)).toEqual([origin]);
+});
+
+test.for<readonly [string, ReadonlyArray<string>, unknown]>([
+  ["a version of the format", ["version"], 2],
+  ["a field", ["messages", "bytenite.engine.Engine", "fields", "colour"], { seen: 0 }],
+  ["a message", ["messages", "bytenite.engine.Wheel"], { witnessed: 0, fields: {}, unknown: [] }],
+])("a profile with %s that only a newer version can know is told of, and left as it is", async ([, path, value]) => {
+  const { profile } = await learned();
+  for (const profiles of [[], [profile]]) {
+    const errors: Array<unknown> = [];
+    const { store, saved } = storeOf(edited(profile, path, value));
+    const { account } = await learned({ profiles, store, onStoreError: (error) => errors.push(error) });
+    await account.flush();
+    expect(errors).toMatchObject([{ name: "ProfileError", isNewer: true }]);
+    expect(saved).toEqual([]);
+    expect(account.profile(origin).messages).toHaveProperty(["bytenite.engine.Engine"]);
+  }
 });
 
 test("a profile that does not hold any more is given up", async () => {

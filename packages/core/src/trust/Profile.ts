@@ -53,9 +53,13 @@ export interface Profile {
 
 /** A document that is no profile; the message says what is wrong, and where. */
 export class ProfileError extends Error {
-  constructor(problem: string) {
+  /** Whether it seems to be of a newer version than this one, which had better leave it as it is. */
+  readonly isNewer: boolean;
+
+  constructor(problem: string, isNewer = false) {
     super(`profile: ${problem}`);
     this.name = "ProfileError";
+    this.isNewer = isNewer;
   }
 }
 
@@ -119,7 +123,8 @@ export const parseProfile = (text: string): Profile => {
 export const evidenceFrom = (profile: Profile): Evidence => {
   if (!isObject(profile) || profile.kind !== profileKind) throw new ProfileError(`"kind" must be "${profileKind}"`);
   if (profile.version !== profileVersion) {
-    throw new ProfileError(`"version" is ${JSON.stringify(profile.version)}; only 1 can be read`);
+    const isNewer = isCount(profile.version) && profile.version > profileVersion;
+    throw new ProfileError(`"version" is ${JSON.stringify(profile.version)}; only 1 can be read`, isNewer);
   }
   if (!URL.canParse(profile.origin) || new URL(profile.origin).origin !== profile.origin) {
     throw new ProfileError('"origin" must be an origin, such as https://api.example');
@@ -134,7 +139,7 @@ export const evidenceFrom = (profile: Profile): Evidence => {
   return new Map(
     Object.entries(profile.messages).map(([typeName, message]) => {
       const schema = profiledMessages.find((candidate) => candidate.typeName === typeName);
-      if (schema === undefined) throw new ProfileError(`${typeName} is no message of the contract`);
+      if (schema === undefined) throw new ProfileError(`${typeName} is no message of the contract`, true);
       return [typeName, messageEvidence(schema, message)];
     }),
   );
@@ -148,7 +153,8 @@ const messageEvidence = (schema: DescMessage, profile: ProfileMessage): MessageE
   if (profile.date !== undefined && !isMoment(profile.date)) throw new ProfileError(`${at}: "date" must be a date`);
   if (!Array.isArray(unknown)) throw new ProfileError(`${at}: "unknown" must be a list of numbers`);
   const stranger = Object.keys(written).find((name) => !schema.fields.some((field) => field.name === name));
-  if (stranger !== undefined) throw new ProfileError(`${at} has no field ${stranger} in this version of the contract`);
+  if (stranger !== undefined)
+    throw new ProfileError(`${at} has no field ${stranger} in this version of the contract`, true);
   const fields = new Map(schema.fields.map((field) => [field.name, fieldEvidence(field, written[field.name])]));
   for (const number of unknown) assertNumber(number, `${at}: "unknown"`);
   const held = [...fields.values()].flatMap(({ candidates }) => candidates.map(({ number }) => number));

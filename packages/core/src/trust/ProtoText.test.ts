@@ -29,10 +29,10 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-const emitted = async (): Promise<string> => {
+const emitted = async (from = server): Promise<string> => {
   const account = calibration({ now: () => 0 });
   const trust = makeTrust({ calibration: account });
-  await readOnce(trust, EngineListResponseSchema, server, page);
+  await readOnce(trust, EngineListResponseSchema, from, page);
   return emitProto(account.profile(origin));
 };
 
@@ -67,4 +67,18 @@ test("a field whose number is not known is named in a comment, never given a num
   expect(text).toContain("// Not known: has_next (bool), never seen populated.");
   expect(text).not.toMatch(/bool has_next/);
   expect(text).toContain("  // `hash` in JSON, seen 2 times. The contract has number 8.\n  string hash = 300;");
+});
+
+test("a number that compilers refuse is named in a comment, and the file compiles", async () => {
+  const text = await emitted(
+    foreignServer({
+      "bytenite.engine.Engine": { name: 19_000, platform_config: 19_999, hash: 20_000, link: 18_999 },
+    }),
+  );
+  writeFileSync(join(directory, "engines.proto"), text);
+  run("build", "engines.proto", "-o", "set.binpb");
+  expect(text).toContain("// Cannot be declared: name (string), whose number 19000 is reserved by protobuf.\n");
+  expect(text).toContain("// Cannot be declared: platform_config (PlatformConfig), whose number 19999 is");
+  expect(text).toContain("  string hash = 20000;");
+  expect(text).toContain("  string link = 18999;");
 });

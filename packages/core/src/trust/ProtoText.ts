@@ -16,8 +16,8 @@ lint:
 `;
 
 /**
- * The messages of a profile as a .proto with the numbers found. Fields whose number is not certain are named in comments.
- * Throws ProfileError for what is no profile.
+ * The messages of a profile as a .proto with the numbers found. Fields whose number is not certain are named in comments, and
+ * so are those with a number from 19000 to 19999, which compilers refuse. Throws ProfileError for what is no profile.
  */
 export const emitProto = (profile: Profile): string => {
   evidenceFrom(profile);
@@ -45,8 +45,11 @@ export const emitProto = (profile: Profile): string => {
   ].join("\n");
 };
 
+/** Protobuf keeps these numbers for itself. A server may use them all the same, and nothing keeps us from reading them. */
+const isReserved = (number: number): boolean => number >= 19_000 && number <= 19_999;
+
 const fieldLines = (field: DescField, known: ProfileField | undefined): ReadonlyArray<string> => {
-  if (known?.number === undefined || known.type === undefined) return [];
+  if (known?.number === undefined || known.type === undefined || isReserved(known.number)) return [];
   const label = field.fieldKind === "list" ? "repeated " : "";
   const type = field.message === undefined ? known.type : emittedType(field.message.typeName, field.message.name);
   return [
@@ -58,9 +61,12 @@ const fieldLines = (field: DescField, known: ProfileField | undefined): Readonly
 const emittedType = (typeName: string, name: string): string => (typeName.startsWith("google.") ? typeName : name);
 
 const openLine = (field: DescField, known: ProfileField | undefined): ReadonlyArray<string> => {
-  if (known?.number !== undefined) return [];
-  const candidates = (known?.candidates ?? []).map(({ number }) => number).join(", ");
   const type = field.message?.name ?? ScalarType[field.scalar ?? ScalarType.STRING].toLowerCase();
+  if (known?.number !== undefined) {
+    if (!isReserved(known.number)) return [];
+    return [`// Cannot be declared: ${field.name} (${type}), whose number ${known.number} is reserved by protobuf.`];
+  }
+  const candidates = (known?.candidates ?? []).map(({ number }) => number).join(", ");
   return [
     `// Not known: ${field.name} (${type})${candidates === "" ? ", never seen populated" : `, one of ${candidates}`}.`,
   ];
