@@ -17,7 +17,7 @@ export const handle = (request: Request, rooms: Rooms, context: RequestContext):
   const received: Received = { method, headers };
   const requestId = new RequestId(headers.get("x-request-id"));
   const startedAtMs = rooms.now();
-  const observed: Observed = { result: "refused", endpoint: undefined, bytes: 0, fetched: undefined };
+  const observed: Observed = { result: "refused", route: undefined, bytes: 0, fetched: undefined };
   const visitor = { received, target, observed, requestId, startedAtMs };
   const answer =
     method === "OPTIONS"
@@ -51,7 +51,7 @@ const finish = (response: Response, visitor: Visitor, { config, metrics, analyti
     console.log(logLine({ received, target, response, requestId, observed, startedAtMs, endedAtMs: now() }));
   }
   analytics?.writeDataPoint({
-    indexes: [observed.endpoint ?? "none"],
+    indexes: [observed.route?.endpoint ?? "none"],
     blobs: [observed.result, `${status}`, response.headers.get("content-type") ?? ""],
     doubles: [now() - startedAtMs, observed.bytes],
   });

@@ -2,16 +2,21 @@ import { expect, test } from "vitest";
 import { isLogged, logLine, RequestId, traceIdOf, type Answered } from "./Log.ts";
 
 const answered = (status: number, result: Answered["observed"]["result"]): Answered => ({
-  received: new Request("https://edge.example/v1/dev/engines?pagination.limit=1", {
+  received: new Request("https://edge.example/v1/dev/engines?pagination.limit=1&key=the-token", {
     headers: {
       authorization: "the-token",
       traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     },
   }),
-  target: "/v1/dev/engines?pagination.limit=1",
+  target: "/v1/dev/engines?pagination.limit=1&key=the-token",
   response: new Response("{}", { status, headers: { "content-type": "application/json", "content-length": "2" } }),
   requestId: new RequestId("r-1"),
-  observed: { result, endpoint: "list", bytes: 2, fetched: undefined },
+  observed: {
+    result,
+    route: { endpoint: "list", target: "/engines?pagination.limit=1" },
+    bytes: 2,
+    fetched: undefined,
+  },
   startedAtMs: 1_000,
   endedAtMs: 1_025,
 });
@@ -33,6 +38,14 @@ test("a line tells what happened, with the request's id and trace, and nothing o
     requestId: "r-1",
     traceId: "0af7651916cd43dd8448eb211c80319c",
   });
+  expect(line).not.toContain("the-token");
+});
+
+test("of a target that was not understood no query is written down: a token may be in it", () => {
+  const given = answered(404, "refused");
+  const observed = { ...given.observed, route: undefined };
+  const line = logLine({ ...given, target: "/v2/engines?key=the-token", observed });
+  expect(JSON.parse(line)).toMatchObject({ target: "/v2/engines" });
   expect(line).not.toContain("the-token");
 });
 

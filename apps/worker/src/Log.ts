@@ -1,5 +1,5 @@
 // Decides: what is written to the log about a request, as one line of JSON. Nothing of a token is in it.
-import type { LogLevel } from "./Config.ts";
+import { basePath, type LogLevel } from "./Config.ts";
 import type { Observed } from "./Observed.ts";
 import type { Received } from "./Runtime.ts";
 
@@ -33,10 +33,10 @@ export const logLine = (answered: Answered): string => {
     level: isError(observed, response.status) ? "error" : "info",
     message: `${received.method} ${response.status} ${observed.result}`,
     method: received.method,
-    target: target.slice(0, maxTargetLength),
+    target: targetToLog(target, observed).slice(0, maxTargetLength),
     status: response.status,
     result: observed.result,
-    endpoint: observed.endpoint,
+    endpoint: observed.route?.endpoint,
     mediaType: response.headers.get("content-type") ?? undefined,
     bytes: observed.bytes,
     durationMs: answered.endedAtMs - answered.startedAtMs,
@@ -45,6 +45,10 @@ export const logLine = (answered: Answered): string => {
     traceId: traceIdOf(received.headers.get("traceparent")),
   });
 };
+
+/** What was understood of the target. The rest of a query is somebody's own, a token perhaps. */
+const targetToLog = (target: string, { route }: Observed): string =>
+  route === undefined ? (target.split("?", 1)[0] ?? "") : basePath + route.target;
 
 const upstreamOf = ({ fetched }: Observed): unknown => {
   if (fetched === undefined) return undefined;

@@ -40,9 +40,9 @@ export class Metrics {
   }
 
   /** Counts one answered request. */
-  observe({ endpoint, result, bytes }: Observed, method: string, status: number): void {
+  observe({ route, result, bytes }: Observed, method: string, status: number): void {
     // Maps by what is there already: putting a name together for each hit would cost more than finding the answer.
-    const byStatus = inner(inner(this.#requests, endpoint ?? "none"), result);
+    const byStatus = inner(inner(this.#requests, route?.endpoint ?? "none"), result);
     byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
     if (status !== 304 && method !== "HEAD") this.#responseBytes += bytes;
   }

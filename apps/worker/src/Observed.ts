@@ -1,6 +1,6 @@
 // Names what is written down about one request, for logs, metrics and Server-Timing. Nothing of a token is in it.
-import type { EndpointName } from "@bytenite-engines/core/wire";
 import type { Fetched } from "./Rooms.ts";
+import type { Route } from "./Route.ts";
 
 /** What became of a request, in one word. */
 export type Result =
@@ -21,7 +21,8 @@ export type Result =
 
 export interface Observed {
   result: Result;
-  endpoint: EndpointName | undefined;
+  /** Undefined: it was refused before it was known what it means. */
+  route: Route | undefined;
   /** Length of the answer's body; 0 for what the proxy says by itself. */
   bytes: number;
   /** The exchange that this request itself had with the upstream. */

@@ -30,7 +30,7 @@ export const answerTo = (
 ): Response | Promise<Response> => {
   const visit = visitOf(received, target, requestId);
   if ("status" in visit) return refuse(visit, received.headers.get("accept"), received.method !== "HEAD");
-  observed.endpoint = visit.route.endpoint;
+  observed.route = visit.route;
   return answerFromMemory(visit, rooms, observed) ?? answerFromCache(visit, rooms, context, observed);
 };
 
