@@ -2,7 +2,7 @@
 import { uselessAfterMs } from "@bytenite-engines/http-cache";
 import { isValidatable, type Entry } from "./Entry.ts";
 import type { Identity } from "./Identity.ts";
-import type { Purge } from "./Purge.ts";
+import { readPurges, type Purge } from "./Purge.ts";
 import { open, seal } from "./Seal.ts";
 
 /** What a tier needs of the Cache API. It may be absent, or fail: then there is one tier less. */
@@ -54,7 +54,8 @@ export class EdgeTier {
 
   /** When an identity was last turned away in this data centre, in milliseconds since the epoch. */
   async turnedAway(identity: Identity): Promise<number> {
-    return Number((await (await this.#read(`turned-away/${identity.digest}`))?.text()) ?? 0);
+    const atMs = Number(await this.#read(`turned-away/${identity.digest}`));
+    return Number.isFinite(atMs) ? atMs : 0;
   }
 
   async noteTurnedAway(identity: Identity, atMs: number): Promise<void> {
@@ -63,17 +64,16 @@ export class EdgeTier {
 
   /** The purges that any isolate of this data centre was told. */
   async purges(): Promise<ReadonlyArray<Purge>> {
-    const noted = await this.#read("purges");
-    return noted === undefined ? [] : ((await noted.json()) as ReadonlyArray<Purge>);
+    return readPurges((await this.#read("purges")) ?? "");
   }
 
   async notePurges(purges: ReadonlyArray<Purge>): Promise<void> {
     await this.#write("purges", JSON.stringify(purges), notesKeptSeconds);
   }
 
-  async #read(key: string): Promise<Response | undefined> {
+  async #read(key: string): Promise<string | undefined> {
     try {
-      return await this.#store.match(keyOrigin + key);
+      return await (await this.#store.match(keyOrigin + key))?.text();
     } catch {
       return undefined;
     }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { entryWith } from "../test/entry.ts";
-import { isPurged, maxPurges, mergedPurges, parsePurge, type Purge } from "./Purge.ts";
+import { isPurged, maxPurges, mergedPurges, parsePurge, readPurges, type Purge } from "./Purge.ts";
 
 const get = entryWith({ endpoint: "get", tag: "zipper@0.1", fetchedAtMs: 1_000 });
 const status = entryWith({ endpoint: "status", tag: "zipper", fetchedAtMs: 1_000 });
@@ -27,8 +27,30 @@ test.each([
   expect(parsePurge(new URLSearchParams(query), 5)).toEqual(expected);
 });
 
-test.each(["", "all=yes", "endpoint=engines", "endpoint=toString", "tag=a/b", "tag="])("%j is refused", (query) => {
+test.each([
+  "",
+  "all=yes",
+  "endpoint=engines",
+  "endpoint=toString",
+  "tag=a/b",
+  "tag=",
+  // Half of what was asked for must not pass for all of it.
+  "endpoint=list&endpoint=get",
+  "tag=a&tag=b",
+  "all=true&tag=a",
+])("%j is refused", (query) => {
   expect(typeof parsePurge(new URLSearchParams(query), 5)).toBe("string");
+});
+
+test.each(["", "x", "null", "{}", '"x"', "[null, 1, {}]", '[{"atMs":"5"}]'])(
+  "a note that is %j purges nothing",
+  (text) => {
+    expect(readPurges(text)).toEqual([]);
+  },
+);
+
+test("of a note what can be read counts", () => {
+  expect(readPurges('[null, {"atMs":5}, {"atMs":6,"name":"a"}]')).toEqual([{ atMs: 5 }, { atMs: 6, name: "a" }]);
 });
 
 test("too many purges become one of everything, which forgets none of them", () => {

@@ -34,10 +34,26 @@ export const mergedPurges = (a: ReadonlyArray<Purge>, b: ReadonlyArray<Purge>): 
   return folded === undefined ? rest : [{ atMs: folded.atMs }, ...rest];
 };
 
+/** The purges in a note of another isolate. What cannot be read is as if it were not there: notes can be lost at any time. */
+export const readPurges = (text: string): ReadonlyArray<Purge> => {
+  try {
+    const noted = JSON.parse(text) as unknown;
+    return Array.isArray(noted) ? noted.filter(isPurge) : [];
+  } catch {
+    return [];
+  }
+};
+
+const isPurge = (value: unknown): value is Purge =>
+  typeof value === "object" && value !== null && "atMs" in value && typeof value.atMs === "number";
+
 /** The purge that an operator asks for; a string says what is wrong with it. */
 export const parsePurge = (parameters: URLSearchParams, nowMs: number): Purge | string => {
   const endpoint = parameters.get("endpoint");
   const tag = parameters.get("tag");
+  const twice = ["all", "endpoint", "tag"].find((name) => parameters.getAll(name).length > 1);
+  if (twice !== undefined) return `${twice} is given more than once: send one purge for each`;
+  if (parameters.has("all") && (endpoint !== null || tag !== null)) return "all=true stands alone";
   if (endpoint === null && tag === null) {
     return parameters.get("all") === "true" ? { atMs: nowMs } : "say what to purge: endpoint=..., tag=..., or all=true";
   }
