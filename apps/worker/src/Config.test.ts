@@ -50,6 +50,12 @@ test.each([
   [{ ...upstream, ADMIN_SECRET: "short" }, "ADMIN_SECRET must have at least 16 characters"],
   [{ ...upstream, ALLOWED_ORIGINS: "https://a.example, b.example" }, '"b.example"'],
   [{ ...upstream, ALLOWED_ORIGINS: "*" }, "ALLOWED_ORIGINS must list origins"],
+  [{ UPSTREAM_URL: 8080 }, "UPSTREAM_URL must be text, in quotes"],
+  [{ ...upstream, EDGE_TIER: false }, "EDGE_TIER must be text, in quotes"],
+  [{ ...upstream, WORKERS_CACHE: true }, "WORKERS_CACHE must be text, in quotes"],
+  [{ ...upstream, ALLOWED_ORIGINS: ["https://a.example"] }, "ALLOWED_ORIGINS must be text, in quotes"],
+  [{ ...upstream, ADMIN_SECRET: 1_234_567_890_123_456 }, "ADMIN_SECRET must be text, in quotes"],
+  [{ ...upstream, LIST_FRESH_SECONDS: null }, "LIST_FRESH_SECONDS must be a whole number"],
 ])("%j is refused: %s", (variables, problem) => {
   expect(() => parseConfig(variables)).toThrow(ConfigError);
   expect(() => parseConfig(variables)).toThrow(problem);

@@ -61,6 +61,8 @@ export const parseConfig = (variables: Readonly<Record<string, unknown>>): Confi
   const problems: Array<string> = [];
   const text = (name: string): string | undefined => {
     const value = variables[name];
+    // A number, a list or a switch of wrangler.jsonc would otherwise pass for a setting that was left out.
+    if (value !== undefined && typeof value !== "string") problems.push(`${name} must be text, in quotes`);
     return typeof value === "string" && value.trim() !== "" ? value.trim() : undefined;
   };
   const whole = (name: string, fallback: number, least: number, most: number): number => {
@@ -106,13 +108,7 @@ export const parseConfig = (variables: Readonly<Record<string, unknown>>): Confi
   return config;
 };
 
-const upstreamUrlOf = (text: string | undefined, problems: Array<string>): string => {
-  if (text === undefined) {
-    problems.push(
-      "UPSTREAM_URL is missing (the base URL of the API with its path, such as https://api.example/v1/dev)",
-    );
-    return "";
-  }
+const upstreamUrlOf = (text: string, problems: Array<string>): string => {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || (url.protocol !== "https:" && url.protocol !== "http:")) {
     problems.push("UPSTREAM_URL must be an http or https URL");
