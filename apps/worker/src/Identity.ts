@@ -46,8 +46,10 @@ export class Identities {
   async of(token: string): Promise<Identity> {
     const known = this.recall(token);
     if (known !== undefined) return known;
-    const identity = await identify(token);
-    if (!this.#known.has(token)) this.#characters += token.length;
+    const made = await identify(token);
+    // Another request may have made it meanwhile. There is one for all of them: what is noted of it holds for each.
+    const identity = this.#known.get(token) ?? made;
+    if (identity === made) this.#characters += token.length;
     this.#known.set(token, identity);
     for (const oldest of this.#known.keys()) {
       if (this.#known.size <= maxIdentities && this.#characters <= maxTokenCharacters) break;
