@@ -1,6 +1,7 @@
 // A plain shared cache in front of any origin, for conformance suites only: the rules of http-cache and nothing else.
 import {
   cacheStatus,
+  confirms,
   currentAgeMs,
   decide,
   endToEnd,
@@ -97,6 +98,7 @@ const exchange = async (visit: Visit, stored: Stored | undefined): Promise<Store
   const responseTimeMs = Date.now();
   const validated = response.status === 304 && conditions.length > 0 ? stored : undefined;
   const received = endToEnd(response.headers);
+  if (validated !== undefined && !confirms(received, validated.headers)) return exchange(visit, undefined);
   const fields = validated === undefined ? received : freshened(validated.headers, received);
   const status = validated?.status ?? response.status;
   const bytes = validated?.bytes ?? new Uint8Array(await response.arrayBuffer());

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { freshened, isNotModified, validatingFields } from "./Validation.ts";
+import { confirms, freshened, isNotModified, validatingFields } from "./Validation.ts";
 
 const earlier = "Sun, 06 Nov 1994 08:00:00 GMT";
 const moment = "Sun, 06 Nov 1994 08:49:37 GMT";
@@ -34,6 +34,19 @@ test.each<[{ ifNoneMatch?: string; ifModifiedSince?: string }, Record<string, st
 ])("the condition %j on %j is answered 304: %s", ({ ifNoneMatch, ifModifiedSince }, stored, expected) => {
   const condition = { ifNoneMatch: ifNoneMatch ?? null, ifModifiedSince: ifModifiedSince ?? null };
   expect(isNotModified(condition, new Headers(stored))).toBe(expected);
+});
+
+const withTag = (etag: string | null): Headers => new Headers(etag === null ? {} : { etag });
+
+test.each([
+  ['"a"', '"a"', true],
+  ['W/"a"', '"a"', true],
+  [null, '"a"', true],
+  ['"b"', '"a"', false],
+  ['W/"b"', 'W/"a"', false],
+  ['"b"', null, true],
+])("a 304 with the tag %s confirms an answer with the tag %s: %s (RFC 9111, 4.3.4)", (update, stored, expected) => {
+  expect(confirms(withTag(update), withTag(stored))).toBe(expected);
 });
 
 test("a 304 updates the stored fields, but not those that describe the bytes (RFC 9111, 3.2)", () => {

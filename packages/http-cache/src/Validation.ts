@@ -41,6 +41,16 @@ export const matchesEntityTag = (ifNoneMatch: string, etag: string | null): bool
 
 const opaqueTag = (tag: string): string => (tag.startsWith("W/") ? tag.slice(2) : tag);
 
+/**
+ * Whether a 304 speaks of this stored answer: one with another entity tag confirms a representation that is not here
+ * (RFC 9111, 4.3.4). A 304 without a tag is believed, as it answers a request that named ours.
+ */
+export const confirms = (update: Headers, stored: Headers): boolean => {
+  const confirmed = update.get("etag");
+  const ours = stored.get("etag");
+  return confirmed === null || ours === null || opaqueTag(confirmed) === opaqueTag(ours);
+};
+
 /** Fields of a 304 that never replace stored ones: they describe the (absent) content of the 304 itself (RFC 9111, 3.2). */
 const notUpdated: ReadonlySet<string> = new Set([
   "content-length",

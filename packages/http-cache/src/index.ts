@@ -14,7 +14,7 @@ export { requestControl, type RequestControl } from "./RequestControl.ts";
 export { responseControl, type ResponseControl } from "./ResponseControl.ts";
 export { decide, errorStatuses, mayServeDisconnected, mayServeOnError, type Decision } from "./Reuse.ts";
 export { storingRefusal, type StorableRequest } from "./Storing.ts";
-export { freshened, isNotModified, validatingFields, type Condition } from "./Validation.ts";
+export { confirms, freshened, isNotModified, validatingFields, type Condition } from "./Validation.ts";
 export { cacheGroups, invalidatedGroups, invalidatedUrls, isUnsafe } from "./Invalidation.ts";
 export { parseContentRange, parseRange, sliceOf, type ByteRange, type Slice, type StoredPart } from "./Range.ts";
 export { isSelectedBy, selectingFields, varyNames, withVary, type Selected } from "./Vary.ts";
