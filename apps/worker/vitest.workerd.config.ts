@@ -1,6 +1,6 @@
+import { compatibilityDate } from "@bytenite-engines/workerd";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineProject } from "vitest/config";
-import { compatibilityDate } from "./scripts/serve.ts";
 
 /** Tests that run inside workerd. */
 export default defineProject({

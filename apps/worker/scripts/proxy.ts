@@ -1,8 +1,8 @@
 // `pnpm proxy --port P --upstream URL`: the built Worker on this machine, as it would be deployed.
-import { fileURLToPath } from "node:url";
+import { serveUntilSignal } from "@bytenite-engines/workerd";
 import { parseConfig } from "../src/Config.ts";
 import { readArguments, runCommand } from "./arguments.ts";
-import { serveUntilSignal } from "./serve.ts";
+import { builtWorker } from "./built.ts";
 
 const usage = "Usage: pnpm proxy --port P --upstream URL, such as --upstream http://127.0.0.1:4010/v1/dev";
 
@@ -18,5 +18,5 @@ await runCommand(async () => {
   }
   // What cannot work is told here, in one sentence, before anything is started.
   parseConfig(variables);
-  await serveUntilSignal({ script: fileURLToPath(new URL("../dist/worker.js", import.meta.url)), port, variables });
+  await serveUntilSignal({ name: "worker", code: await builtWorker(), port, variables });
 });

@@ -1,12 +1,12 @@
 // A leader whose client goes away, as it happens behind another Worker: there an abort really cancels the request.
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { startRegistry } from "@bytenite-engines/registry/testing";
+import { compatibilityDate } from "@bytenite-engines/workerd";
 import { Log, LogLevel, Miniflare } from "miniflare";
 import { expect, onTestFinished, test } from "vitest";
-import { compatibilityDate } from "../scripts/serve.ts";
-import { builtWorker, cacheResult } from "./served.ts";
+import { builtWorker } from "../scripts/built.ts";
+import { cacheResult } from "./served.ts";
 
 /** Gives up the request that it makes as soon as the URL that it is told answers. */
 const front = `export default {
@@ -76,7 +76,7 @@ test("a leader that is aborted takes no follower down and poisons nothing", asyn
         config: {
           name: "edge",
           compatibilityDate,
-          manifest: esm(readFileSync(builtWorker, "utf8")),
+          manifest: esm(await builtWorker()),
           env: { UPSTREAM_URL: { type: "text", value: `${gate.origin}${new URL(registry.url).pathname}` } },
         },
         dev: { unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }] },

@@ -1,9 +1,9 @@
 // Another Worker as the upstream, and Analytics Engine: what only bindings give.
-import { readFileSync } from "node:fs";
+import { compatibilityDate } from "@bytenite-engines/workerd";
 import { Log, LogLevel, Miniflare } from "miniflare";
 import { expect, onTestFinished, test } from "vitest";
-import { compatibilityDate } from "../scripts/serve.ts";
-import { builtWorker, cacheResult } from "./served.ts";
+import { builtWorker } from "../scripts/built.ts";
+import { cacheResult } from "./served.ts";
 
 const esm = (contents: string) => ({
   mainModule: "worker.js",
@@ -28,7 +28,7 @@ test("a bound Worker is asked instead of the network, at the configured host and
         config: {
           name: "edge",
           compatibilityDate,
-          manifest: esm(readFileSync(builtWorker, "utf8")),
+          manifest: esm(await builtWorker()),
           env: {
             UPSTREAM: { type: "worker", worker: "registry" },
             UPSTREAM_URL: { type: "text", value: "https://registry.invalid/v1/dev" },

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
-import { builtWorker } from "./served.ts";
+import { builtFile } from "../scripts/built.ts";
 
 const wranglerFile = fileURLToPath(new URL("../wrangler.jsonc", import.meta.url));
 const wrangler = fileURLToPath(new URL("../node_modules/wrangler/bin/wrangler.js", import.meta.url));
@@ -15,7 +15,7 @@ const dryRun = (configuration: string): { readonly code: number | null; readonly
   const folder = mkdtempSync(join(tmpdir(), "bytenite-wrangler-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const file = join(folder, "wrangler.jsonc");
-  writeFileSync(file, configuration.replace('"dist/worker.js"', JSON.stringify(builtWorker)));
+  writeFileSync(file, configuration.replace('"dist/worker.js"', JSON.stringify(builtFile)));
   const { status, stdout, stderr } = spawnSync(process.execPath, [wrangler, "deploy", "--dry-run", "--config", file], {
     cwd: folder,
     encoding: "utf8",

@@ -1,9 +1,7 @@
 // Starts the built Worker on workerd in front of a registry, for tests.
-import { fileURLToPath } from "node:url";
 import { startRegistry, type TestRegistry, type TestRegistryOptions } from "@bytenite-engines/registry/testing";
-import { serve } from "../scripts/serve.ts";
-
-export const builtWorker = fileURLToPath(new URL("../dist/worker.js", import.meta.url));
+import { serve } from "@bytenite-engines/workerd";
+import { builtWorker } from "../scripts/built.ts";
 
 export interface Stack extends AsyncDisposable {
   readonly registry: TestRegistry;
@@ -17,11 +15,12 @@ export const adminSecret = "0123456789abcdef";
 export const startStack = async (
   variables: Readonly<Record<string, string>> = {},
   options: TestRegistryOptions = {},
-  script = builtWorker,
+  code?: string,
 ): Promise<Stack> => {
   const registry = await startRegistry(options);
   const running = await serve({
-    script,
+    name: "worker",
+    code: code ?? (await builtWorker()),
     port: 0,
     variables: { UPSTREAM_URL: registry.url, ADMIN_SECRET: adminSecret, LOG: "off", ...variables },
   });

@@ -14,8 +14,9 @@ const knows: Readonly<Record<string, ReadonlyArray<string>>> = {
   "http-cache": [],
   registry: ["core", "proto"],
   cli: ["core", "proto", "registry"],
-  worker: ["core", "http-cache", "proto", "registry"],
-  "registry-worker": ["core", "proto", "registry"],
+  workerd: [],
+  worker: ["core", "http-cache", "proto", "registry", "workerd"],
+  "registry-worker": ["core", "proto", "registry", "workerd"],
 };
 
 /** What only proves, measures or documents the rest: it may know all that is published. */

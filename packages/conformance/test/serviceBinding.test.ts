@@ -2,14 +2,11 @@
 import { fileURLToPath } from "node:url";
 import { decode, type Format } from "@bytenite-engines/core/wire";
 import { EngineListResponseSchema } from "@bytenite-engines/proto";
+import { bundled, compatibilityDate } from "@bytenite-engines/workerd";
 import { Log, LogLevel, Miniflare } from "miniflare";
-import { rolldown } from "rolldown";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { tokenOf, type UserName } from "../src/Engines.ts";
 import { startTableRegistry } from "../src/World.ts";
-
-/** The runtime behaviour that both Workers are deployed with. */
-const compatibilityDate = "2026-11-01";
 
 /** A host that no resolver knows: an answer can only have come over the binding. */
 const upstreamUrl = "https://registry.invalid/v1/dev";
@@ -20,15 +17,8 @@ let miniflare: Miniflare;
 
 /** An app's Worker as one ES module, as it is deployed. */
 const manifestOf = async (app: "registry" | "worker") => {
-  const build = await rolldown({
-    input: fileURLToPath(new URL(`../../../apps/${app}/src/worker.ts`, import.meta.url)),
-    platform: "browser",
-    external: [/^cloudflare:/],
-    resolve: { conditionNames: ["workerd", "worker", "import", "default"] },
-  });
-  const { output } = await build.generate({ format: "esm", codeSplitting: false });
-  await build.close();
-  return { mainModule: "worker.js", modules: { "worker.js": { type: "esm" as const, contents: output[0].code } } };
+  const contents = await bundled(fileURLToPath(new URL(`../../../apps/${app}/src/worker.ts`, import.meta.url)));
+  return { mainModule: "worker.js", modules: { "worker.js": { type: "esm" as const, contents } } };
 };
 
 beforeAll(async () => {

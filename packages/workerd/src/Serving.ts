@@ -1,18 +1,23 @@
-// Serves one bundled Worker on real workerd until it is told to end; says when it is ready.
-import { existsSync, readFileSync } from "node:fs";
+// Decides: how one bundled Worker is served on real workerd until it is told to end, and what says that it is ready.
 import { createServer } from "node:net";
-import { basename } from "node:path";
 import { Log, LogLevel, Miniflare } from "miniflare";
 
-/** The runtime behaviour that the Worker is written and tested for. */
+/** The runtime behaviour that the Workers are written, tested and deployed for: that of their wrangler.jsonc. */
 export const compatibilityDate = "2026-11-01";
 
+/** A Worker to be served. */
 export interface Served {
-  /** Path of the bundle. */
-  readonly script: string;
+  readonly name: string;
+  /** The Worker as one ES module. */
+  readonly code: string;
   /** 0: any free one. */
   readonly port: number;
   readonly variables: Readonly<Record<string, string>>;
+  /** Binding of an empty D1 database, and what is done with it before the Worker is said to be ready. */
+  readonly database?: {
+    readonly binding: string;
+    readonly fill: (run: (sql: string) => Promise<unknown>) => Promise<void>;
+  };
   readonly compatibilityFlags?: ReadonlyArray<string>;
 }
 
@@ -26,9 +31,8 @@ const host = "127.0.0.1";
 
 /** Starts; resolves when requests are accepted. Rejects with an Error whose message is one sentence. */
 export const serve = async (served: Served): Promise<Running> => {
-  if (!existsSync(served.script)) throw new Error(`${served.script} is missing: run pnpm build first.`);
+  const { name, code, variables, database, compatibilityFlags } = served;
   const port = await freePort(served.port);
-  const name = basename(served.script, ".js");
   const miniflare = new Miniflare({
     host,
     port: 0,
@@ -42,14 +46,14 @@ export const serve = async (served: Served): Promise<Running> => {
         config: {
           name,
           compatibilityDate,
-          ...(served.compatibilityFlags === undefined ? {} : { compatibilityFlags: [...served.compatibilityFlags] }),
-          manifest: {
-            mainModule: "worker.js",
-            modules: { "worker.js": { type: "esm", contents: readFileSync(served.script, "utf8") } },
+          ...(compatibilityFlags === undefined ? {} : { compatibilityFlags: [...compatibilityFlags] }),
+          manifest: { mainModule: "worker.js", modules: { "worker.js": { type: "esm", contents: code } } },
+          env: {
+            ...Object.fromEntries(
+              Object.entries(variables).map(([key, value]) => [key, { type: "text" as const, value }]),
+            ),
+            ...(database === undefined ? {} : { [database.binding]: { type: "d1" as const, id: database.binding } }),
           },
-          env: Object.fromEntries(
-            Object.entries(served.variables).map(([key, value]) => [key, { type: "text" as const, value }]),
-          ),
         },
         // Straight to the Worker: the emulator's own entry would compress answers and add fields of its own.
         dev: { unsafeDirectSockets: [{ host, port }] },
@@ -57,6 +61,10 @@ export const serve = async (served: Served): Promise<Running> => {
     ],
   });
   await miniflare.ready;
+  if (database !== undefined) {
+    const d1 = await miniflare.getD1Database(database.binding);
+    await database.fill((sql) => d1.prepare(sql).run());
+  }
   return { url: `http://${host}:${port}`, stop: () => miniflare.dispose() };
 };
 
@@ -79,7 +87,7 @@ const freePort = (port: number): Promise<number> =>
     });
   });
 
-/** Serves until SIGINT or SIGTERM, then ends the runtime too. A failure is one sentence on standard error, exit code 1. */
+/** Serves until SIGINT or SIGTERM, then ends the runtime too. */
 export const serveUntilSignal = async (served: Served): Promise<void> => {
   const running = await serve(served);
   const ended = new Promise<void>((resolve) => {
