@@ -72,6 +72,6 @@ test("a part that is stopped while it starts is gone", async () => {
 });
 
 test("a part that dies by itself says how", async () => {
-  const part = await start(`console.log("ready now"); setTimeout(() => process.exit(7), 50);`);
+  const part = await start(`console.log("ready now"); process.exitCode = 7;`);
   expect(await part.ended).toBe("exit code 7");
 });

@@ -1,13 +1,20 @@
-// Decides: what is installed: the five packages as publishing packs them.
-import { readdirSync } from "node:fs";
+// Decides: what is installed: the published packages as publishing packs them.
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ran } from "./Ran.ts";
 
-/** The published packages, by what follows the scope in their names. */
-export const published = ["proto", "core", "http-cache", "registry", "cli"] as const;
-
 const repository = fileURLToPath(new URL("../../..", import.meta.url));
+
+const isPublished = (folder: string): boolean => {
+  const manifest = readFileSync(join(repository, "packages", folder, "package.json"), "utf8");
+  return (JSON.parse(manifest) as { readonly private?: boolean }).private !== true;
+};
+
+/** The published packages, by their folders, which are what follows the scope in their names. */
+export const published: ReadonlyArray<string> = readdirSync(join(repository, "packages"))
+  .filter(isPublished)
+  .toSorted();
 
 /** Packs the built packages into a folder. Resolves with the paths of the tarballs, by full name. */
 export const packAll = async (folder: string): Promise<Readonly<Record<string, string>>> => {
