@@ -1,4 +1,5 @@
 // Decides: what a figure is: a question, rows that answer it, and the limit that was promised.
+import type { Kept } from "./Promised.ts";
 
 /** How thoroughly is measured. */
 export type Effort = "quick" | "full";
@@ -9,7 +10,7 @@ export interface FigureRow {
   /** Cells by column, as they are printed. */
   readonly cells: Readonly<Record<string, string>>;
   /** Whether what was promised of this row holds; undefined: nothing was. */
-  readonly holds?: boolean;
+  readonly holds?: Kept;
 }
 
 /** What a figure found. */

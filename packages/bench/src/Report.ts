@@ -7,7 +7,11 @@ export interface Measured {
   readonly result: FigureResult;
 }
 
-const verdict = ({ holds }: FigureRow): string => (holds === undefined ? "" : holds ? "holds" : "DOES NOT HOLD");
+const verdict = ({ holds }: FigureRow): string => {
+  if (holds === undefined) return "";
+  if (holds === "open") return "too short a run to tell";
+  return holds ? "holds" : "DOES NOT HOLD";
+};
 
 const table = ({ columns, rows }: FigureResult): ReadonlyArray<ReadonlyArray<string>> => [
   ["", ...columns, ...(rows.some(({ holds }) => holds !== undefined) ? ["promise"] : [])],

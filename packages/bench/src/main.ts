@@ -26,7 +26,9 @@ const file = fileURLToPath(new URL("../../../BENCHMARKS.md", import.meta.url));
 for (const figure of figures) {
   if (positionals.length > 0 && !positionals.includes(figure.name)) continue;
   process.stderr.write(`measuring: ${figure.name}\n`);
+  const start = performance.now();
   const measured: Measured = { figure, result: await figure.measure(values.quick ? "quick" : "full") };
+  process.stderr.write(`it took ${((performance.now() - start) / 1_000).toFixed(0)} s\n`);
   process.stdout.write(textOf(measured));
   if (measured.result.rows.some(({ holds }) => holds === false)) process.exitCode = 1;
   if (!values.write) continue;

@@ -11,7 +11,7 @@ const promisedMemory = 1.3;
 /** One figure. */
 const tell = (name: string, value: string, ratio: number, promised?: number): void => {
   const line = process.argv.includes("--json")
-    ? JSON.stringify({ name, value, ratio, ...(promised === undefined ? {} : { promised, holds: ratio <= promised }) })
+    ? JSON.stringify({ name, value, ratio, ...(promised === undefined ? {} : { promised }) })
     : `${name.padEnd(34)} ${value.padStart(9)}  ${ratio.toFixed(2)}x${promised === undefined ? "" : ` (at most ${promised}x)`}`;
   process.stdout.write(`${line}\n`);
 };

@@ -5,6 +5,7 @@ import { builtWorker, freshFor, listOf, startUpstream } from "./EdgeStack.ts";
 import { Connection, saturate, type Burst } from "./Load.ts";
 import { startNginx } from "./Nginx.ts";
 import type { Peer } from "./Peer.ts";
+import { isKept } from "../Promised.ts";
 import { startWorkerd } from "./Standalone.ts";
 import { startVarnish } from "./Varnish.ts";
 import { bareMatch, cacheBackend, hello, moduleMap } from "./Workers.ts";
@@ -90,7 +91,7 @@ export const edgeHits: Figure = {
         "requests/s, best": Math.max(...(bursts.get(name) ?? []).map(({ perSecond }) => perSecond)).toFixed(0),
         ratio: peer === undefined ? "" : (cpu(peer) / cpu(name)).toFixed(2),
       },
-      ...(peer === undefined || least === undefined ? {} : { holds: cpu(peer) / cpu(name) >= least }),
+      ...(peer === undefined || least === undefined ? {} : { holds: isKept((least * cpu(name)) / cpu(peer), effort) }),
     });
     return {
       columns: ["cpu µs", "requests/s, best", "ratio"],

@@ -1,5 +1,6 @@
 // Decides: how samples of calls become rows: microseconds, and the ratio to the bare fetch of the same body.
-import type { FigureResult, FigureRow } from "../Figure.ts";
+import type { Effort, FigureResult, FigureRow } from "../Figure.ts";
+import { isKept } from "../Promised.ts";
 import type { Sample } from "../Rounds.ts";
 import { ratioOf, spreadOf } from "../Statistics.ts";
 
@@ -9,12 +10,12 @@ const ratio = (value: number): string => value.toFixed(2);
 /** The columns of these rows. */
 export const callColumns = ["wall µs", "cpu µs", "wall ratio", "cpu ratio", "range of wall", "range of cpu"];
 
-/** One contender beside its peer. `limit` is the largest ratio that was promised, for both. */
+/** One contender beside its peer. `promised` is the largest ratio of both, and how thoroughly they were measured. */
 export const callRow = (
   name: string,
   samples: ReadonlyArray<Sample>,
   peer: ReadonlyArray<Sample>,
-  limit?: number,
+  promised?: { readonly limit: number; readonly effort: Effort },
 ): FigureRow => {
   const wall = samples.map(({ wallUs }) => wallUs);
   const cpu = samples.map(({ cpuUs }) => cpuUs);
@@ -36,7 +37,9 @@ export const callRow = (
       "range of wall": `${ratio(wallRatio.lower)}-${ratio(wallRatio.upper)}`,
       "range of cpu": `${ratio(cpuRatio.lower)}-${ratio(cpuRatio.upper)}`,
     },
-    ...(limit === undefined ? {} : { holds: wallRatio.median <= limit && cpuRatio.median <= limit }),
+    ...(promised === undefined
+      ? {}
+      : { holds: isKept(Math.max(wallRatio.median, cpuRatio.median) / promised.limit, promised.effort) }),
   };
 };
 

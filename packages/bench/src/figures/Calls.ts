@@ -48,10 +48,12 @@ export const calls: Figure = {
       const bare = samples.get("bare fetch + decode, protobuf") ?? [];
       const at = extent.concurrency === 1 ? "alone" : `${extent.concurrency} at once`;
       for (const [name, own] of samples) {
-        rows.push(callRow(`${at}: ${name}`, own, bare, name === "core" ? callLimit : undefined));
+        rows.push(callRow(`${at}: ${name}`, own, bare, name === "core" ? { limit: callLimit, effort } : undefined));
       }
       for (const peer of slower) {
-        rows.push(callRow(`${at}: core to ${peer}`, samples.get("core") ?? [], samples.get(peer) ?? [], 1));
+        rows.push(
+          callRow(`${at}: core to ${peer}`, samples.get("core") ?? [], samples.get(peer) ?? [], { limit: 1, effort }),
+        );
       }
     }
     return callResult(rows, [

@@ -2,7 +2,8 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import type { Figure, FigureRow } from "../Figure.ts";
+import type { Effort, Figure, FigureRow } from "../Figure.ts";
+import { isKept } from "../Promised.ts";
 
 /** One line of the command line's own measurement, which needs its built bin and a registry. */
 interface CommandFigure {
@@ -11,16 +12,15 @@ interface CommandFigure {
   readonly ratio: number;
   /** Only of ours. */
   readonly promised?: number;
-  readonly holds?: boolean;
 }
 
 const measurement = fileURLToPath(new URL("../../../cli/bench/main.ts", import.meta.url));
 
-const rowOf = ({ name, value, ratio, promised, holds }: CommandFigure): FigureRow => {
-  const limit = promised === undefined ? "" : `${promised}x`;
-  const row = { name, cells: { value, ratio: `${ratio.toFixed(2)}x`, limit } };
-  return holds === undefined ? row : { ...row, holds };
-};
+const rowOf = ({ name, value, ratio, promised }: CommandFigure, effort: Effort): FigureRow => ({
+  name,
+  cells: { value, ratio: `${ratio.toFixed(2)}x`, limit: promised === undefined ? "" : `${promised}x` },
+  ...(promised === undefined ? {} : { holds: isKept(ratio / promised, effort) }),
+});
 
 export const commandLine: Figure = {
   name: "command-line",
@@ -46,7 +46,7 @@ export const commandLine: Figure = {
       .map((line) => JSON.parse(line) as CommandFigure);
     return {
       columns: ["value", "ratio", "limit"],
-      rows: figures.map(rowOf),
+      rows: figures.map((figure) => rowOf(figure, effort)),
       notes: [
         "CPU time of whole processes, medians of interleaved rounds, warm compile cache.",
         ...(effort === "quick" ? ["The memory of long lists, and wrangler, are left out of a quick run."] : []),

@@ -1,7 +1,8 @@
 // Figure: what it costs to believe protobuf: extra requests, CPU of the check, decoding by numbers that were found.
 import { createEngineClient, type ClientOptions, type PromiseEngineClient } from "@bytenite-engines/core/promise";
 import { calibration, defaultSampleEvery } from "@bytenite-engines/core/trust";
-import type { Figure, FigureRow } from "../Figure.ts";
+import type { Effort, Figure, FigureRow } from "../Figure.ts";
+import { isKept } from "../Promised.ts";
 import { interleaved, type Sample } from "../Rounds.ts";
 import { ratioOf, spreadOf } from "../Statistics.ts";
 import { captured, startEngines, tag, token, type Speaks } from "../trust/ForeignEngines.ts";
@@ -90,7 +91,8 @@ const cpuOf = (samples: ReadonlyMap<string, ReadonlyArray<Sample>>, name: string
 const reported = (own: ReadonlyArray<number>, stub: ReadonlyArray<number>): string =>
   `${spreadOf(own).median.toFixed(2)} (believing all: ${spreadOf(stub).median.toFixed(2)})`;
 
-const work = async (rounds: number): Promise<ReadonlyArray<FigureRow>> => {
+const work = async (effort: Effort): Promise<ReadonlyArray<FigureRow>> => {
+  const rounds = effort === "quick" ? 15 : 60;
   const speeches: ReadonlyArray<Speaks> = ["digest", "our numbers", "other numbers"];
   const answers = new Map<Speaks, Awaited<ReturnType<typeof captured>>>();
   for (const speaks of speeches) answers.set(speaks, await captured(speaks));
@@ -125,7 +127,7 @@ const work = async (rounds: number): Promise<ReadonlyArray<FigureRow>> => {
         "call ratio": ratioOf(call, plainCall).median.toFixed(2),
         "share of a call": `${share.median.toFixed(2)} % (${share.lower.toFixed(2)} to ${share.upper.toFixed(2)})`,
       },
-      ...(speaks === "digest" ? { holds: share.median < 100 * shareLimit } : {}),
+      ...(speaks === "digest" ? { holds: isKept(share.median / (100 * shareLimit), effort) } : {}),
     };
   };
   const own = cpuOf(read, remapped);
@@ -139,7 +141,7 @@ const work = async (rounds: number): Promise<ReadonlyArray<FigureRow>> => {
     {
       name: `CPU, ${names["other numbers"]}, sampling off, to protobuf-es reading ours`,
       cells: { "reading µs": spreadOf(library).median.toFixed(2), "reading ratio": ratio.toFixed(2) },
-      holds: ratio <= remappedLimit,
+      holds: isKept(ratio / remappedLimit, effort),
     },
   ];
   return [...speeches.map(rowOf), ...plain];
@@ -157,7 +159,7 @@ export const trust: Figure = {
     for (const speaks of ["our numbers", "other numbers"] as const) {
       for (const kind of ["list", "get", "status"] as const) rows.push(await firstContact(speaks, kind));
     }
-    rows.push(...(await work(effort === "quick" ? 15 : 60)));
+    rows.push(...(await work(effort)));
     const cells = ["calls", "extra requests", "due samples", "most per call"];
     return {
       columns: [...cells, "reading µs", "reading ratio", "call µs", "call ratio", "share of a call"],
