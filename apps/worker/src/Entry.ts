@@ -60,6 +60,8 @@ const notHandedOn: ReadonlySet<string> = new Set([
   "age",
   "alt-svc",
   "cache-control",
+  // Parts are not served here.
+  "accept-ranges",
   // A cache further down that obeys these would share one user's answer with all.
   "cdn-cache-control",
   "cloudflare-cdn-cache-control",
@@ -82,6 +84,15 @@ export const clientFields = (received: Headers, cacheControl: string, etag: stri
   return fields;
 };
 
+/** Digests of the bytes as they were sent (RFC 9530, and those before it): of other bytes they would be wrong. */
+const digestFields: ReadonlyArray<string> = ["content-digest", "content-md5", "digest", "repr-digest"];
+
+export const withoutDigests = (headers: Headers): Headers => {
+  const rest = new Headers(headers);
+  for (const name of digestFields) rest.delete(name);
+  return rest;
+};
+
 /** Whether an object is an answer for those who want this form: it has it, or is what came when it was asked for. */
 export const hasForm = (object: Entry, format: Format): boolean =>
   object.format === format || object.askedFormat === format;
@@ -92,7 +103,8 @@ export const otherForm = (format: Format): Format => (format === "json" ? "proto
 /** An entry in its other form: all of it but the bytes, their form and their tag. */
 export const inOtherForm = (entry: Entry, changed: Pick<Entry, "bytes" | "format" | "client">): Entry => {
   const { other: _other, prepared: _prepared, ...rest } = entry;
-  const client = { ...entry.client, etag: changed.client["etag"] ?? "" };
+  const client: Record<string, string> = { ...entry.client, etag: changed.client["etag"] ?? "" };
+  for (const name of digestFields) delete client[name];
   return { ...rest, bytes: changed.bytes, format: changed.format, client };
 };
 

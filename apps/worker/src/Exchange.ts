@@ -1,23 +1,32 @@
 // Asks the upstream for one answer and decides what becomes of what is stored.
-import { mediaTypeOf, type Format } from "@bytenite-engines/core/wire";
+import type { Format } from "@bytenite-engines/core/wire";
 import {
-  endToEnd,
   freshened,
   freshnessOf,
   responseControl,
   storingRefusal,
-  validatingFields,
+  varyNames,
   type CachePolicy,
   type Freshness,
   type RequestControl,
   type ResponseControl,
 } from "@bytenite-engines/http-cache";
 import type { Config } from "./Config.ts";
-import { clientFields, entryFormat, inOtherForm, receivedHeaders, strongEtag, type Entry } from "./Entry.ts";
+import {
+  clientFields,
+  entryFormat,
+  inOtherForm,
+  receivedHeaders,
+  strongEtag,
+  withoutDigests,
+  type Entry,
+} from "./Entry.ts";
 import type { Identity } from "./Identity.ts";
 import { isReadable } from "./Readability.ts";
 import type { Route } from "./Route.ts";
 import type { AskUpstream, UpstreamAnswer } from "./Upstream.ts";
+import { forwardedNames } from "./Visit.ts";
+import { wholeAnswer } from "./WholeAnswer.ts";
 
 /** Targeted fields that are meant for a cache at Cloudflare's edge, the most specific one first (RFC 9213, 2.2). */
 const targets: ReadonlyArray<string> = ["cloudflare-cdn-cache-control", "cdn-cache-control"];
@@ -47,13 +56,7 @@ export const exchange = async (
   ask: AskUpstream,
   config: Pick<Config, "lifetimes">,
 ): Promise<{ readonly entry: Entry; readonly answer: UpstreamAnswer }> => {
-  const headers = new Headers(question.headers);
-  headers.set("accept", mediaTypeOf(question.format));
-  if (question.stored !== undefined) {
-    for (const [name, value] of validatingFields(receivedHeaders(question.stored))) headers.set(name, value);
-  }
-  const { endpoint, target } = question.route;
-  const answer = await ask({ endpoint, target, headers, patient: !question.orStale });
+  const answer = await wholeAnswer(question, ask);
   return { entry: await entryOf(question, answer, config), answer };
 };
 
@@ -63,23 +66,21 @@ const entryOf = async (
   config: Pick<Config, "lifetimes">,
 ): Promise<Entry> => {
   const { route, identity, format: askedFormat } = question;
-  const received = endToEnd(answer.headers);
   const validated = answer.status === 304 ? question.stored : undefined;
   const status = validated?.status ?? answer.status;
-  const headers = validated === undefined ? received : freshened(receivedHeaders(validated), received);
-  // The runtime has decoded the body; its length is told anew with each answer.
-  if (answer.bytes.byteLength > 0) headers.delete("content-encoding");
+  const headers = validated === undefined ? asDecoded(answer) : freshened(receivedHeaders(validated), answer.headers);
   const policy = policyOf(config, route, status);
-  const control = responseControl(headers, policy);
+  const control = wholly(responseControl(headers, policy));
   const freshness = within(freshnessOf(status, headers, control, answer, policy), identity?.expiresAtMs);
   const request = { method: "GET", control: question.control, authorized: true };
   const format = validated?.format ?? entryFormat(headers);
   const bytes = validated?.bytes ?? answer.bytes;
-  const lost = validated === undefined && isLost({ status, format, bytes });
+  const lost = validated === undefined && isLost({ status, format, bytes }, headers.get("content-encoding"));
   const storable =
     identity !== undefined &&
     status === 200 &&
     !lost &&
+    !variesBeyondKey(headers) &&
     storingRefusal(request, status, headers, control, policy) === undefined;
   const etag = status === 200 ? (validated?.client["etag"] ?? (await strongEtag(bytes, format))) : "";
   const entry: Entry = {
@@ -103,9 +104,34 @@ const entryOf = async (
   return entry;
 };
 
-/** Whether a success says nothing that could be read: it is passed on as it came, and is no news of the resource. */
-export const isLost = ({ status, format, bytes }: Pick<Entry, "status" | "format" | "bytes">): boolean =>
-  status === 200 && !isReadable(format, bytes);
+/**
+ * Whether a success says nothing that could be read, or is encoded as nobody asked: it is passed on as it came, and is no news of
+ * the resource.
+ */
+export const isLost = (
+  { status, format, bytes }: Pick<Entry, "status" | "format" | "bytes">,
+  coding: string | null | undefined,
+): boolean => status === 200 && ((coding !== null && coding !== undefined) || !isReadable(format, bytes));
+
+/** Content codings that the runtime asks for, and takes off. */
+const decodedCodings: ReadonlySet<string> = new Set(["gzip", "br", "identity"]);
+
+/** The header of the bytes that are here: without a coding that was taken off, and digests of what was sent with it. */
+const asDecoded = ({ headers }: UpstreamAnswer): Headers => {
+  const coding = headers.get("content-encoding");
+  if (coding === null || !decodedCodings.has(coding.trim().toLowerCase())) return headers;
+  const decoded = withoutDigests(headers);
+  decoded.delete("content-encoding");
+  return decoded;
+};
+
+/** `no-cache` and the like for some fields only are obeyed for the whole answer (RFC 9111, 5.2.2.4 allows it). */
+const wholly = (control: ResponseControl): ResponseControl =>
+  control.withheldFields.length === 0 ? control : { ...control, noCache: true };
+
+/** Whether the answer was chosen by fields that go upstream and are not in the key (RFC 9111, 4.1). */
+const variesBeyondKey = (headers: Headers): boolean =>
+  varyNames(headers).some((name) => name !== "authorization" && forwardedNames.has(name));
 
 /** No answer is fresh for longer than its token lives (`exp`); how long it may be stale is seen to when it is used. */
 const within = (freshness: Freshness, expiresAtMs = Number.POSITIVE_INFINITY): Freshness => {

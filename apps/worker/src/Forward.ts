@@ -29,8 +29,11 @@ const maxFollowed = 2;
 /** Statuses after which the stored object stays: the upstream did not speak about the resource. */
 const aboutTheServer: ReadonlySet<number> = new Set([408, 425, 429]);
 
+const isLostEntry = (entry: Entry): boolean => isLost(entry, entry.client["content-encoding"]);
+
 /** Whether an answer that may not be stored says that what is stored is no longer so. */
-const isNews = (entry: Entry): boolean => entry.status < 500 && !aboutTheServer.has(entry.status) && !isLost(entry);
+const isNews = (entry: Entry): boolean =>
+  entry.status < 500 && !aboutTheServer.has(entry.status) && !isLostEntry(entry);
 
 /** The answer, and whether it was another request's exchange. Never rejects. */
 export const forward = async (
@@ -79,7 +82,7 @@ const lead = (errand: Errand, identity: Identity, rooms: Rooms, context: Request
 
 /** Others may have an answer that may be stored, and a failure; not one that is for a single request. */
 const mayBeShared = ({ entry, status }: Extract<Fetched, { readonly entry: Entry }>): boolean =>
-  entry.storable || status >= 400 || isLost(entry);
+  entry.storable || status >= 400 || isLostEntry(entry);
 
 const fetchAndStore = async (errand: Errand, rooms: Rooms, context: RequestContext): Promise<Fetched> => {
   const { visit, identity } = errand;

@@ -17,7 +17,7 @@ import { refuse, type Refusal } from "./Refusal.ts";
 import type { Rooms } from "./Rooms.ts";
 import type { Received, RequestContext } from "./Runtime.ts";
 import type { UpstreamFailure } from "./Upstream.ts";
-import { tokenToForward, visitOf, type Visit } from "./Visit.ts";
+import { lateRefusal, tokenToForward, visitOf, type Visit } from "./Visit.ts";
 
 /** Answers one request for the API, and writes down what happened. Not a promise where memory has the answer. */
 export const answerTo = (
@@ -65,7 +65,7 @@ const answerFromCache = async (
   if (cache.areNotesDue(identity, nowMs)) await cache.readNotes(identity, nowMs);
   const found = await cache.find(identity, route, asked.representation.format, nowMs, control.noTransform);
   const decision = decide(control, found?.entry.freshness, nowMs);
-  if (decision.action === "unsatisfiable") return refuseVisit(visit, nothingStored);
+  if (decision.action === "unsatisfiable") return refuseVisit(visit, nothingStored, { detail: "only-if-cached" });
   if (found === undefined || decision.action === "forward" || decision.action === "validate") {
     return answerFromUpstream(visit, identity, found, decision, rooms, context, observed);
   }
@@ -86,6 +86,8 @@ const answerFromUpstream = async (
   context: RequestContext,
   observed: Observed,
 ): Promise<Response> => {
+  const refusal = lateRefusal(visit);
+  if (refusal !== undefined) return refuseVisit(visit, refusal);
   const because = decision.action === "validate" ? decision.because : visit.control.noStore ? "request" : "uri-miss";
   const orStale = decision.action === "validate" && decision.orStale;
   const known = visit.control.noStore ? undefined : found;
@@ -95,8 +97,8 @@ const answerFromUpstream = async (
   observed.result = collapsed ? "collapsed" : because === "uri-miss" ? "miss" : "validated";
   observed.fetched = collapsed ? undefined : fetched;
   const outcome: CacheOutcome = { forward: because, collapsed };
-  const failed = "failure" in fetched || errorStatuses.has(fetched.status);
-  if (failed && orStale && found !== undefined) {
+  const failed = "failure" in fetched ? fetched.failure.isOutage : errorStatuses.has(fetched.status);
+  if (failed && orStale && found !== undefined && isStillHeld(found, identity, rooms, nowMs)) {
     observed.result = "stale-if-error";
     observed.bytes = found.entry.bytes.byteLength;
     return answerWith(found.entry, visit.asked, nowMs, {
@@ -120,6 +122,10 @@ const answerFromUpstream = async (
   });
 };
 
+/** Whether what was found before a wait may be used after it: the token may have expired, or been turned away, meanwhile. */
+const isStillHeld = ({ object }: Found, identity: Identity, { cache }: Rooms, nowMs: number): boolean =>
+  identity.expiresAtMs > nowMs && !cache.isGone(object, identity);
+
 /** The answer to a request that the cache has no part in: it has no token, or one that has expired. */
 const answerUncached = async (
   visit: Visit,
@@ -127,6 +133,8 @@ const answerUncached = async (
   context: RequestContext,
   observed: Observed,
 ): Promise<Response> => {
+  const refusal = lateRefusal(visit);
+  if (refusal !== undefined) return refuseVisit(visit, refusal);
   const { format } = visit.asked.representation;
   const errand: Errand = { visit, identity: undefined, format, stored: undefined, orStale: false, alone: true };
   const { fetched } = await forward(errand, rooms, context);

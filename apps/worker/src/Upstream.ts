@@ -3,6 +3,7 @@ import { breaker, type Breaker } from "@bytenite-engines/core/breaker";
 import { createExchanger, type ExchangerOptions } from "@bytenite-engines/core/exchange";
 import { EngineError, type EndpointName, type EngineEvent } from "@bytenite-engines/core";
 import type { Config } from "./Config.ts";
+import { withVerdicts } from "./Verdict.ts";
 
 /** A complete answer. */
 export interface UpstreamAnswer {
@@ -22,7 +23,12 @@ export type UpstreamProblem =
   | "too-large"
   | "cut-short"
   | "redirected"
+  /** A status that no whole answer to a plain GET can have. */
+  | "unusable"
   | "known-to-be-down";
+
+/** Problems that are an outage. The others are answers that cannot be handed on: something stale would hide what they say. */
+const outages: ReadonlySet<UpstreamProblem> = new Set(["unreachable", "timed-out", "cut-short", "known-to-be-down"]);
 
 /** No answer came. */
 export class UpstreamFailure extends Error {
@@ -37,6 +43,11 @@ export class UpstreamFailure extends Error {
     this.problem = problem;
     this.attempts = attempts;
     this.retryAfterMs = retryAfterMs;
+  }
+
+  /** Whether something stale may stand in. */
+  get isOutage(): boolean {
+    return outages.has(this.problem);
   }
 }
 
@@ -87,7 +98,8 @@ export interface UpstreamOptions {
 
 export const createUpstream = ({ config, fetch, breaker, onEvent, onFailure, now }: UpstreamOptions): AskUpstream => {
   const options: ExchangerOptions = {
-    fetch,
+    // A body is given half of the attempt, so that the attempt still ends as an answer.
+    fetch: withVerdicts(fetch, maxBodyBytes, config.attemptTimeoutMs / 2),
     breaker,
     onEvent,
     attemptTimeoutMs: config.attemptTimeoutMs,

@@ -28,9 +28,10 @@ export const visitOf = ({ method, headers }: Received, target: string, requestId
   const accept = headers.get("accept");
   const authorization = headers.get("authorization");
   const ifNoneMatch = headers.get("if-none-match");
-  if (tooLong(accept) || tooLong(authorization) || tooLong(ifNoneMatch)) {
-    return { status: 431, code: "INVALID_ARGUMENT", message: `a header is longer than ${maxHeaderLength} characters` };
-  }
+  const ifModifiedSince = headers.get("if-modified-since");
+  const cacheControl = headers.get("cache-control");
+  if (tooLong(accept) || tooLong(authorization) || tooLong(ifNoneMatch)) return tooLongHeader;
+  if (tooLong(ifModifiedSince) || tooLong(cacheControl)) return tooLongHeader;
   if (headers.has("x-http-method-override")) {
     return { status: 400, code: "INVALID_ARGUMENT", message: "the method cannot be overridden" };
   }
@@ -41,10 +42,10 @@ export const visitOf = ({ method, headers }: Received, target: string, requestId
     asked: {
       representation,
       head: method === "HEAD",
-      condition: { ifNoneMatch, ifModifiedSince: headers.get("if-modified-since") },
+      condition: { ifNoneMatch, ifModifiedSince },
     },
     // Pragma is not asked for: it is deprecated (RFC 9111, 5.4), and each look costs a hundredth of a hit.
-    control: requestControl(headers.get("cache-control"), null),
+    control: requestControl(cacheControl, null),
     token: tokenOf(authorization),
     headers,
     requestId,
@@ -52,6 +53,12 @@ export const visitOf = ({ method, headers }: Received, target: string, requestId
 };
 
 const tooLong = (value: string | null): boolean => value !== null && value.length > maxHeaderLength;
+
+const tooLongHeader: Refusal = {
+  status: 431,
+  code: "INVALID_ARGUMENT",
+  message: `a header is longer than ${maxHeaderLength} characters`,
+};
 
 const notAcceptable: Refusal = {
   status: 406,
@@ -87,13 +94,20 @@ export const tokenToForward = ({ headers, token }: Visit): string | undefined =>
 /** Fields of the request that the upstream gets; all others end here. */
 const forwarded: ReadonlyArray<string> = ["authorization", "baggage", "traceparent", "tracestate", "user-agent"];
 
+/** Names of all that goes upstream of a client's, but for Accept. */
+export const forwardedNames: ReadonlySet<string> = new Set([...forwarded, "x-request-id"]);
+
+/** Why a request that the upstream is to be asked for is refused after all: fields that are read only now are too long. */
+export const lateRefusal = ({ headers }: Visit): Refusal | undefined =>
+  [...forwarded, "connection"].some((name) => tooLong(headers.get(name))) ? tooLongHeader : undefined;
+
 /** The fields that go to the upstream with a request. What Connection lists was meant for this hop only. */
 export const forwardedHeaders = ({ headers, requestId }: Visit): Headers => {
   const listed = hopByHopNames(headers);
   const kept = new Headers();
   for (const name of forwarded) {
     const value = listed.has(name) ? null : headers.get(name);
-    if (value !== null) kept.set(name, value);
+    if (value !== null && !tooLong(value)) kept.set(name, value);
   }
   kept.set("x-request-id", requestId.value);
   return kept;

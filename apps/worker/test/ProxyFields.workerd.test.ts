@@ -111,6 +111,32 @@ test.each<[string, RequestInit & { readonly path?: string }, number]>([
   expect(stage.asked).toHaveLength(0);
 });
 
+test.each(["authorization", "accept", "if-none-match", "if-modified-since", "cache-control"])(
+  "a %s that is too long is refused, whatever is stored",
+  async (name) => {
+    await stage.edge.get("alice", "/engines/zipper");
+    const response = await stage.edge.get("alice", "/engines/zipper", { [name]: "x".repeat(8_193) });
+    expect([response.status, stage.asked.length]).toEqual([431, 1]);
+  },
+);
+
+test.each(["user-agent", "baggage", "traceparent", "tracestate"])(
+  "a %s that is too long never goes upstream: where an answer is here, nobody needs it",
+  async (name) => {
+    const long = { ...json, [name]: "x".repeat(8_193) };
+    for (const token of ["alice", undefined]) {
+      expect((await stage.edge.get(token, "/engines/zipper", long)).status).toBe(431);
+    }
+    expect(stage.asked).toHaveLength(0);
+    await stage.edge.get("alice", "/engines/zipper", json);
+    expect(cacheResult(await stage.edge.get("alice", "/engines/zipper", long))).toBe("hit");
+    stage.clock.ms += 61_000;
+    expect(cacheResult(await stage.edge.get("alice", "/engines/zipper", long))).toBe("hit");
+    await stage.edge.settle();
+    expect(stage.asked.map(({ headers }) => headers.has(name) && headers.get(name) !== "")).toEqual([false, false]);
+  },
+);
+
 test("each request is a data point where a dataset is bound, without anything of the token", async () => {
   const points: Array<unknown> = [];
   const counted = startEdge(

@@ -1,0 +1,43 @@
+// Decides: what the upstream is asked for a question, and which of its answers can be used: whole ones, and a 304 that confirms
+// what is stored.
+import { mediaTypeOf } from "@bytenite-engines/core/wire";
+import { confirms, endToEnd, formatHttpDate, validatingFields } from "@bytenite-engines/http-cache";
+import { receivedHeaders } from "./Entry.ts";
+import type { Question } from "./Exchange.ts";
+import { UpstreamFailure, type AskUpstream, type UpstreamAnswer } from "./Upstream.ts";
+
+/** Statuses of answers that are only part of one; nobody asked for a part. */
+const partial: ReadonlySet<number> = new Set([206, 304]);
+
+/** Statuses that an answer of ours can have; upstreams have been seen to invent others. */
+const isStatus = (status: number): boolean => status >= 200 && status <= 599;
+
+/** Asks; what is stored is to be confirmed. Rejects with UpstreamFailure. */
+export const wholeAnswer = async (question: Question, ask: AskUpstream): Promise<UpstreamAnswer> => {
+  const stored = question.stored === undefined ? undefined : receivedHeaders(question.stored);
+  const conditions = stored === undefined ? [] : validatingFields(stored);
+  const answer = await askWith(question, conditions, ask);
+  if (answer.status !== 304 || stored === undefined || conditions.length === 0) return usable(answer);
+  return confirms(answer.headers, stored) ? answer : usable(await askWith(question, [], ask));
+};
+
+const askWith = async (
+  { headers, format, route, orStale }: Question,
+  conditions: ReadonlyArray<readonly [string, string]>,
+  ask: AskUpstream,
+): Promise<UpstreamAnswer> => {
+  const sent = new Headers(headers);
+  sent.set("accept", mediaTypeOf(format));
+  for (const [name, value] of conditions) sent.set(name, value);
+  const { endpoint, target } = route;
+  const answer = await ask({ endpoint, target, headers: sent, patient: !orStale });
+  const received = endToEnd(answer.headers);
+  // Who passes an answer on tells when it came, if nobody did (RFC 9110, 6.6.1).
+  if (!received.has("date")) received.set("date", formatHttpDate(answer.responseTimeMs));
+  return { ...answer, headers: received };
+};
+
+const usable = (answer: UpstreamAnswer): UpstreamAnswer => {
+  if (partial.has(answer.status) || !isStatus(answer.status)) throw new UpstreamFailure("unusable", answer.attempts);
+  return answer;
+};
