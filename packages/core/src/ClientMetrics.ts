@@ -1,11 +1,13 @@
 // Decides: which metrics a client's events make (OpenTelemetry's names for HTTP clients where there are any).
 import * as Context from "effect/Context";
 import * as Metric from "effect/Metric";
-import type { EngineEvent } from "./EngineEvent.ts";
+import { endpoints } from "./Endpoint.ts";
+import type { EngineEvent, EventSubject } from "./EngineEvent.ts";
+import { defaultPort } from "./Spans.ts";
 
-/** Requests sent, by endpoint, status and media type. */
+/** Requests sent, by endpoint, and by status and media type of the answer or what kept it from coming. */
 export const requests = Metric.counter("bytenite.client.requests", {
-  description: "Requests answered",
+  description: "Requests sent",
   incremental: true,
 });
 
@@ -18,7 +20,7 @@ export const retries = Metric.counter("bytenite.client.retries", {
 /** Tokens left in the retry budget after it last paid. */
 export const budget = Metric.gauge("bytenite.client.retry_budget", { description: "Tokens left in the retry budget" });
 
-/** Seconds from sending a request to the last byte of its answer. The boundaries are those that OpenTelemetry advises. */
+/** Seconds from sending a request to its end, with the attributes and boundaries of OpenTelemetry's conventions. */
 export const duration = Metric.histogram("http.client.request.duration", {
   description: "Duration of requests in seconds",
   boundaries: [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
@@ -43,13 +45,38 @@ export const metricsListener =
     if (event.type === "exchange") {
       const { endpoint, status } = event;
       const mediaType = event.mediaType?.split(";", 1)[0] ?? "none";
-      const attributes = { endpoint, status: String(status), media_type: mediaType };
-      Metric.withAttributes(requests, attributes).updateUnsafe(1, context);
-      Metric.withAttributes(duration, attributes).updateUnsafe(event.durationMs / 1000, context);
-      Metric.withAttributes(received, { media_type: mediaType }).updateUnsafe(event.bytes, context);
+      count(requests, { endpoint, status: String(status), media_type: mediaType }, 1, context);
+      count(duration, requestAttributes(event, status), event.durationMs / 1000, context);
+      count(received, { media_type: mediaType }, event.bytes, context);
+    } else if (event.type === "unanswered") {
+      const { endpoint, reason } = event;
+      count(requests, { endpoint, error: reason }, 1, context);
+      count(duration, requestAttributes(event, reason), event.durationMs / 1000, context);
     } else if (event.type === "retry") {
-      Metric.withAttributes(retries, { endpoint: event.endpoint, reason: event.reason }).updateUnsafe(1, context);
+      count(retries, { endpoint: event.endpoint, reason: event.reason }, 1, context);
       budget.updateUnsafe(event.budgetTokens, context);
     }
     next?.(event);
   };
+
+type Attributes = Readonly<Record<string, string>>;
+
+const count = (
+  metric: Metric.Metric<number, unknown>,
+  attributes: Attributes,
+  by: number,
+  context: Context.Context<never>,
+): void => Metric.withAttributes(metric, attributes).updateUnsafe(by, context);
+
+/** Of one request, with its end: the status of an answer, or what kept it from coming. */
+const requestAttributes = ({ endpoint, url }: EventSubject, end: number | string): Attributes => {
+  const { hostname, port, protocol } = new URL(url);
+  return {
+    "http.request.method": "GET",
+    "server.address": hostname,
+    "server.port": port || defaultPort(protocol),
+    ...(endpoint === "credentials" ? {} : { "url.template": endpoints[endpoint].path }),
+    ...(typeof end === "number" ? { "http.response.status_code": String(end) } : {}),
+    ...(typeof end === "number" && end < 400 ? {} : { "error.type": String(end) }),
+  };
+};

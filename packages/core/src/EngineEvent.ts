@@ -26,6 +26,16 @@ export interface ExchangeEvent extends EventSubject {
   readonly cacheStatus: string | undefined;
 }
 
+/** A request got no whole answer: no connection, no time left, a body that broke off or is too large. Not: one that was given up. */
+export interface UnansweredEvent extends EventSubject {
+  readonly type: "unanswered";
+  /** Which request of the call this was, from 1. */
+  readonly attempt: number;
+  readonly reason: EngineErrorTag;
+  /** From sending to the failure, in milliseconds. */
+  readonly durationMs: number;
+}
+
 /** A request failed and will be sent again. */
 export interface RetryEvent extends EventSubject {
   readonly type: "retry";
@@ -83,6 +93,7 @@ export interface TrustEvent extends EventSubject {
 /** All events, told apart by `type`. */
 export type EngineEvent =
   | ExchangeEvent
+  | UnansweredEvent
   | RetryEvent
   | FallbackEvent
   | RenewalEvent

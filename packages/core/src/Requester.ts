@@ -111,11 +111,15 @@ const send = async (
       ? exchange(parts.fetch, outgoing, settings.limits, plan.signal)
       : through(parts.fetch, plan)(outgoing));
   } catch (cause) {
-    if (plan.signal.aborted || !(cause instanceof EngineError)) throw cause;
-    throw new AttemptFailure(cause);
+    // Out of time, the signal says so; given up, it is no error of ours.
+    const error: unknown = plan.signal.aborted ? plan.signal.reason : cause;
+    if (!(error instanceof EngineError)) throw cause;
+    const reason = error.reason._tag;
+    parts.emit?.({ ...plan.subject, type: "unanswered", attempt, reason, durationMs: msSince(clock, start) });
+    throw new AttemptFailure(error);
   }
   state.status = answer.status;
-  const durationMs = Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6;
+  const durationMs = msSince(clock, start);
   const mediaType = answer.headers.get("content-type") ?? undefined;
   const answered = { answer, token: headers["authorization"], mediaType, durationMs };
   parts.emit?.(exchangeEvent(plan.subject, attempt, answered));
@@ -129,6 +133,8 @@ const through = (fetch: Fetch, { settings, signal }: RequestPlan): Exchange =>
     (next, wrap) => (request) => wrap(request, next),
     (request) => exchange(fetch, request, settings.limits, signal),
   );
+
+const msSince = (clock: Clock.Clock, start: bigint): number => Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6;
 
 const exchangeEvent = (
   subject: EventSubject,

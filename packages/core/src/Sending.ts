@@ -39,7 +39,7 @@ export const begin = <A>(attempt: Attempt<A>, ending: Ending<A>): (() => void) =
   const controller = new AbortController();
   const { signal } = controller;
   const timer = startTimer(attempt, (failure) => {
-    controller.abort();
+    controller.abort(failure.error);
     ending.fail(failure);
   });
   const { hedging } = plan.settings;

@@ -36,20 +36,27 @@ export const inAttemptSpan = <A>(
   attempt: (span: Tracer.Span | undefined) => Effect.Effect<A, AttemptFailure>,
 ): Effect.Effect<A, AttemptFailure> =>
   isObserved(fiber)
-    ? Effect.useSpan("GET", spanOptions(plan), (span) => {
+    ? Effect.useSpan(spanName(plan), spanOptions(plan), (span) => {
         // The status of the attempt before says nothing of this one.
         plan.state.status = undefined;
         return Effect.onExit(attempt(span), (exit) => Effect.sync(() => describeEnd(span, plan.state, exit)));
       })
     : attempt(undefined);
 
+/** The method and, as the target, the template. */
+const spanName = ({ subject }: AttemptPlan<unknown>): string =>
+  subject.endpoint === "credentials" ? "POST" : `GET ${endpoints[subject.endpoint].path}`;
+
+/** The port that a URL without one means. */
+export const defaultPort = (protocol: string): string => (protocol === "https:" ? "443" : "80");
+
 const spanOptions = ({ subject, origin, state }: AttemptPlan<unknown>): Tracer.SpanOptionsNoTrace => {
-  const { hostname, port } = new URL(origin);
+  const { hostname, port, protocol } = new URL(origin);
   const attributes: Record<string, unknown> = {
-    "http.request.method": "GET",
+    "http.request.method": subject.endpoint === "credentials" ? "POST" : "GET",
     "url.full": subject.url,
     "server.address": hostname,
-    ...(port === "" ? {} : { "server.port": Number(port) }),
+    "server.port": Number(port || defaultPort(protocol)),
     ...(subject.endpoint === "credentials" ? {} : { "url.template": endpoints[subject.endpoint].path }),
   };
   if (state.requests > 0) attributes["http.request.resend_count"] = state.requests;

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import * as Tracer from "effect/Tracer";
 import { expect, test } from "vitest";
+import { memoryServer } from "../src/MemoryServer.ts";
 import { EngineClient, type EngineClientOptions } from "../src/index.ts";
 import { createEngineClient } from "../src/promise.ts";
 import { json, startServer } from "./LocalServer.ts";
@@ -40,13 +41,15 @@ test("a call is a span, each attempt one below it, by the conventions of HTTP cl
   expect(call).toMatchObject({ name: "EngineClient.get" });
   expect(call?.attributes.get("url.template")).toBe("/engines/{engine_tag}");
   expect(Option.getOrThrow(call?.parent ?? Option.none())).toBe(caller);
-  expect(first).toMatchObject({ name: "GET", kind: "client" });
+  expect(first).toMatchObject({ name: "GET /engines/{engine_tag}", kind: "client" });
   expect(Object.fromEntries(first?.attributes ?? [])).toMatchObject({
     "http.request.method": "GET",
     "http.response.status_code": 503,
     "error.type": "Unavailable",
     "url.template": "/engines/{engine_tag}",
     "url.full": `${server.baseUrl}/engines/zipper@0.1`,
+    "server.address": "127.0.0.1",
+    "server.port": Number(new URL(server.baseUrl).port),
   });
   expect(first?.attributes.has("http.request.resend_count")).toBe(false);
   expect(Object.fromEntries(second?.attributes ?? [])).toMatchObject({
@@ -56,6 +59,11 @@ test("a call is a span, each attempt one below it, by the conventions of HTTP cl
   expect(server.requests.map(({ headers }) => headers["traceparent"])).toEqual(
     [first, second].map((span) => `00-${caller?.traceId}-${span?.spanId}-01`),
   );
+});
+
+test("the port of a span is told where the URL leaves it out", async () => {
+  const [, , attempt] = await traced({ baseUrl: "https://api.example/v1/dev", fetch: memoryServer().fetch });
+  expect(attempt?.attributes.get("server.port")).toBe(443);
 });
 
 test("an attempt without an answer does not carry the status of the one before", async () => {
