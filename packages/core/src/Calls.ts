@@ -35,6 +35,8 @@ export interface Answer<T> {
   readonly attempts: number;
   /** From sending the last request to the last byte of its body, in milliseconds. */
   readonly lastAttemptMs: number;
+  /** From the beginning of the call to its end, with all its requests and waits, in milliseconds; of the shared call, where one was shared. */
+  readonly totalMs: number;
 }
 
 /** A call that is ready to be sent. */
@@ -98,11 +100,11 @@ export const send = <N extends EndpointName>({
     // Who waits for another's exchange, and has to begin anew after all, has no more time for that.
     const clock = fiber.getRef(Clock.Clock);
     const start = clock.monotonicTimeNanosUnsafe();
+    const spentMs = (): number => Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6;
     const isOthers = (error: EngineError): boolean =>
-      isDeadline(error) &&
-      hasTimeLeft(plan.settings.deadlineMs, Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6);
+      isDeadline(error) && hasTimeLeft(plan.settings.deadlineMs, spentMs());
     const exchanged = Effect.mapBoth(attempts(plan, start), {
-      onSuccess: (received) => answerOf(received, plan.state),
+      onSuccess: (received) => answerOf(received, plan.state, spentMs()),
       onFailure: (failure) => failure.error.withAttempts(plan.state.requests),
     });
     const sent = inCallSpan(exchanged, name, endpoints[name].path);
@@ -123,6 +125,7 @@ const silent = (): void => {};
 export const answerOf = <N extends EndpointName>(
   { answered, format, data, unknownFields }: Received<N>,
   state: CallState,
+  totalMs: number,
 ): Answer<ResponseOf<N>> => {
   const { status, headers, url } = answered.answer;
   return {
@@ -135,6 +138,7 @@ export const answerOf = <N extends EndpointName>(
     url,
     attempts: state.requests,
     lastAttemptMs: answered.durationMs,
+    totalMs,
   };
 };
 

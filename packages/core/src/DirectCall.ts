@@ -36,7 +36,7 @@ const attempted = <N extends EndpointName>(
   const followers: Followers<Answer<ResponseOf<N>>, EngineError> = [];
   inFlight?.set(subject.url, followers);
   const succeed = (received: Received<N>): void => {
-    const answer = answerOf(received, state);
+    const answer = answerOf(received, state, Number(liveClock.monotonicTimeNanosUnsafe() - start) / 1e6);
     inFlight?.delete(subject.url);
     if (followers.length > 0) announce(followers, Exit.succeed(answer));
     resolve(answer);
