@@ -1,9 +1,23 @@
-// What is installed runs on Node: from JavaScript, and as the command `bne`.
-import { join } from "node:path";
+// What is installed runs on Node: from JavaScript, and as the command `bne`; the client also on the oldest Node that it is for.
+import { execFileSync } from "node:child_process";
+import { delimiter, join } from "node:path";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { managers } from "../src/InstalledProject.ts";
 import { ran } from "../src/Ran.ts";
 import { serve } from "../src/Serve.ts";
+
+/** A Node of the oldest version that core is for, where the machine has one beside ours. */
+const oldest = (process.env["PATH"] ?? "")
+  .split(delimiter)
+  .map((folder) => join(folder, "node"))
+  .find((node) => {
+    try {
+      const version = execFileSync(node, ["--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+      return version.startsWith("v20.");
+    } catch {
+      return false;
+    }
+  });
 
 describe.each(managers)("installed by %s", (manager) => {
   const project = inject("projects")[manager];
@@ -19,6 +33,16 @@ describe.each(managers)("installed by %s", (manager) => {
       missing: "NotFound",
       status: "active",
       lifetimeMs: 60_000,
+    });
+  });
+
+  test.skipIf(oldest === undefined)("the client works on Node 20", async () => {
+    expect(JSON.parse(await ran(oldest ?? "", ["oldest.js"], project))).toEqual({
+      major: 20,
+      answers: ["plain in protobuf after 2", "gzip in protobuf after 1", "br in protobuf after 1"],
+      given: "enough",
+      listed: ["plain", "gzip", "br", "slow"],
+      missing: "NotFound",
     });
   });
 
