@@ -32,7 +32,8 @@ const server = createServer(async (request, response) => {
   const bytes = new Uint8Array(await answer.arrayBuffer());
   // Of the slow one only a part comes.
   if (coding === "slow") return response.write(bytes.subarray(0, 1));
-  return response.writeHead(answer.status).end(compress[coding]?.(bytes) ?? bytes);
+  const body = compress[coding]?.(bytes) ?? bytes;
+  return response.writeHead(answer.status, { "content-length": body.length }).end(body);
 }).listen(0, "127.0.0.1");
 await once(server, "listening");
 
