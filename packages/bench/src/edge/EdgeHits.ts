@@ -69,7 +69,7 @@ export const edgeHits: Figure = {
       ["Varnish, keyed by token", await startVarnish(upstream.url)],
     ];
     await using standalone = await startWorkerd([
-      { name: "cache", script: cacheBackend(true) },
+      { name: "cache", script: cacheBackend },
       { name: "hello", script: hello },
       { name: "map", script: moduleMap },
       { name: "match", script: bareMatch, cache: "cache" },

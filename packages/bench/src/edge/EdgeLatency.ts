@@ -18,7 +18,7 @@ export const edgeLatency: Figure = {
     const script = await readFile(builtWorker, "utf8");
     const upstream = await startUpstream();
     await using standalone = await startWorkerd([
-      { name: "cache", script: cacheBackend(true) },
+      { name: "cache", script: cacheBackend },
       { name: "hello", script: hello },
       { name: "edge", script, cache: "cache", variables: freshFor(upstream.url) },
     ]);

@@ -27,7 +27,7 @@ export const edgeOutage: Figure = {
       response.end('{"engines":[],"pagination":{"total":0}}');
     });
     await using standalone = await startWorkerd([
-      { name: "cache", script: cacheBackend(true) },
+      { name: "cache", script: cacheBackend },
       {
         name: "edge",
         script: await readFile(builtWorker, "utf8"),

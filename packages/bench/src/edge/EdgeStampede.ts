@@ -13,7 +13,7 @@ export const edgeStampede: Figure = {
   measure: async () => {
     const upstream = await startUpstream();
     await using standalone = await startWorkerd([
-      { name: "cache", script: cacheBackend(true) },
+      { name: "cache", script: cacheBackend },
       {
         name: "edge",
         script: await readFile(builtWorker, "utf8"),

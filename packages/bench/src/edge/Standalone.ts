@@ -16,6 +16,8 @@ export interface WorkerInit {
   readonly name: string;
   /** Source text of one ES module. */
   readonly script: string;
+  /** Source texts of further ES modules that it imports, by the name that it imports them by. */
+  readonly modules?: Readonly<Record<string, string>>;
   readonly variables?: Readonly<Record<string, string>>;
   /** Name of the worker that keeps its Cache API. */
   readonly cache?: string;
@@ -44,9 +46,10 @@ export const startWorkerd = async (
 ): Promise<Standalone> => {
   const folder = await mkdtemp(join(tmpdir(), "bytenite-bench-"));
   const ports: Record<string, number> = {};
-  for (const { name, script, port } of workers) {
+  for (const { name, script, modules = {}, port } of workers) {
     ports[name] = port ?? (await freePort());
     await writeFile(join(folder, `${name}.js`), script);
+    for (const [module, text] of Object.entries(modules)) await writeFile(join(folder, `${name}-${module}.js`), text);
   }
   await writeFile(join(folder, "config.capnp"), configOf(workers, ports, v8Flags));
   const child = spawn(binary, ["serve", join(folder, "config.capnp")], {
@@ -76,13 +79,16 @@ const configOf = (
   v8Flags: ReadonlyArray<string>,
 ): string => {
   const text = JSON.stringify;
-  const definitions = workers.map(({ name, variables = {}, cache, services = {} }) => {
+  const definitions = workers.map(({ name, modules = {}, variables = {}, cache, services = {} }) => {
+    const imported = Object.keys(modules).map(
+      (module) => `, (name = ${text(module)}, esModule = embed ${text(`${name}-${module}.js`)})`,
+    );
     const bindings = [
       ...Object.entries(variables).map(([key, value]) => `(name = ${text(key)}, text = ${text(value)})`),
       ...Object.entries(services).map(([key, service]) => `(name = ${text(key)}, service = ${text(service)})`),
     ];
     return `const ${name} :Workerd.Worker = (
-  modules = [(name = "worker", esModule = embed ${text(`${name}.js`)})],
+  modules = [(name = "worker", esModule = embed ${text(`${name}.js`)})${imported.join("")}],
   compatibilityDate = ${text(compatibilityDate)},
   bindings = [${bindings.join(", ")}],${cache === undefined ? "" : `\n  cacheApiOutbound = ${text(cache)},`}
 );`;

@@ -24,9 +24,9 @@ export default {
 
 /**
  * What workerd asks for entries of the Cache API: in production Cloudflare's cache, here a map. GET looks up, PUT brings
- * a whole HTTP answer as its body. With \`keep\` false it forgets everything at once.
+ * a whole HTTP answer as its body.
  */
-export const cacheBackend = (keep: boolean): string => `const entries = new Map();
+export const cacheBackend = `const entries = new Map();
 const missing = () => new Response(null, { status: 504, headers: { "cf-cache-status": "MISS" } });
 const parse = (bytes) => {
   let end = 0;
@@ -42,16 +42,50 @@ export default {
       return entry === undefined ? missing() : new Response(entry.body, { headers: entry.headers });
     }
     const bytes = new Uint8Array(await request.arrayBuffer());
-    if (request.method === "PUT" && ${keep}) entries.set(request.url, parse(bytes));
+    if (request.method === "PUT") entries.set(request.url, parse(bytes));
     return new Response(null, { status: 204 });
   },
 };`;
 
-/** An upstream inside the same workerd: answers every token with an answer of its own, of the given length. */
-export const upstream = (bytes: number): string => `export default {
-  fetch(request) {
-    const owner = request.headers.get("authorization");
-    const engine = { owner, name: new URL(request.url).search, description: "x".repeat(${bytes}) };
+/**
+ * Sends keys `from` up to `from + count` to the module `edge`, from inside its isolate: a request from outside for each of a
+ * million would take a quarter of an hour. Each token has a hundred keys. The upstream answers there too, with so many bytes, and
+ * the Cache API forgets what it is given. Answers how many were not 200; other requests go to the module.
+ */
+export const flooding = (bytes: number): string => `import edge from "edge";
+const forgetful = {
+  match: async () => undefined,
+  put: async (key, response) => void (await response.arrayBuffer()),
+  delete: async () => false,
+};
+Object.defineProperty(globalThis, "caches", { value: { default: forgetful } });
+const description = "x".repeat(${bytes});
+const UPSTREAM = {
+  fetch: async (url, init) => {
+    const engine = { owner: new Headers(init.headers).get("authorization"), name: new URL(url).search, description };
     return Response.json({ engines: [engine], pagination: { total: 1 } });
+  },
+};
+const send = async (key) => {
+  const left = [];
+  const headers = { authorization: "token-" + Math.floor(key / 100) };
+  const request = new Request("http://edge.invalid/v1/dev/engines?pagination.offset=" + key, { headers });
+  const response = await edge.fetch(request, { UPSTREAM }, { waitUntil: (work) => void left.push(work) });
+  await response.arrayBuffer();
+  await Promise.all(left);
+  return response.status;
+};
+export default {
+  async fetch(request) {
+    const parameters = new URL(request.url).searchParams;
+    if (!parameters.has("from")) return edge.fetch(request, { UPSTREAM }, { waitUntil() {} });
+    let next = Number(parameters.get("from"));
+    const end = next + Number(parameters.get("count"));
+    let errors = 0;
+    const sendRest = async () => {
+      while (next < end) if ((await send(next++)) !== 200) errors += 1;
+    };
+    await Promise.all(Array.from({ length: 32 }, sendRest));
+    return new Response(String(errors));
   },
 };`;
