@@ -2,6 +2,10 @@ import { expect, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Redacted from "effect/Redacted";
+import * as Stream from "effect/Stream";
+import * as TestClock from "effect/testing/TestClock";
+import { create } from "@bufbuild/protobuf";
+import { EngineSchema } from "@bytenite-engines/proto";
 import { EngineClient } from "../src/EngineClient.ts";
 import { memoryServer } from "../src/MemoryServer.ts";
 import type { Fetch } from "../src/promise.ts";
@@ -30,4 +34,48 @@ it.effect(
       yield* client.get("a", { fetch, token: async () => ({ token: Redacted.make("expiring"), expiresAtMs: 1e15 }) });
       expect(sent).toEqual(["of-the-client", "of-the-call", "of-a-function", "expiring"]);
     }).pipe(Effect.provide(EngineClient.layer({ token: Redacted.make("of-the-client"), format: "json" }))),
+);
+
+it.effect("an origin that answers in JSON is asked for JSON for five minutes, then for protobuf again", () => {
+  const asked: Array<string | null> = [];
+  const events: Array<string> = [];
+  const fetch: Fetch = (_url, init) => {
+    asked.push(new Headers(init.headers).get("accept"));
+    return Promise.resolve(new Response('{"name":"a"}', { headers: { "content-type": "application/json" } }));
+  };
+  return Effect.gen(function* () {
+    const client = yield* EngineClient;
+    for (const pause of ["0 millis", "1 second", "298999 millis", "1 millis"] as const) {
+      yield* TestClock.adjust(pause);
+      yield* client.get("a");
+    }
+    expect(asked.map((accept) => accept?.replace("application/", ""))).toEqual([
+      "x-protobuf",
+      "json",
+      "json",
+      "x-protobuf",
+    ]);
+    expect(events.filter((type) => type === "fallback")).toHaveLength(2);
+  }).pipe(Effect.provide(EngineClient.layer({ fetch, onEvent: ({ type }) => void events.push(type) })));
+});
+
+it.effect("a client for tests has the calls that it was given, and says which other one was made", () =>
+  Effect.gen(function* () {
+    const client = yield* EngineClient;
+    expect((yield* client.get("a")).name).toBe("given");
+    const exits = yield* Effect.all([
+      Effect.exit(client.list()),
+      Effect.exit(client.status("a")),
+      Effect.exit(Stream.runDrain(client.listAll())),
+      Effect.exit(client.withResponse.get("a")),
+    ]);
+    expect(exits.map((exit) => /was not given the call ([\w.]+)/.exec(String(exit))?.[1])).toEqual([
+      "list",
+      "status",
+      "listAll",
+      "withResponse.get",
+    ]);
+  }).pipe(
+    Effect.provide(EngineClient.layerTest({ get: () => Effect.succeed(create(EngineSchema, { name: "given" })) })),
+  ),
 );

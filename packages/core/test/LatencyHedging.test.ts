@@ -8,11 +8,21 @@ const engine = { id: "1", name: "zipper" };
 const options = (baseUrl: string, delayMs: number) =>
   ({ baseUrl, format: "json", hedging: hedging({ delayMs }), share: false }) as const;
 
-test("a second request wins over a first one that hangs, and the first is aborted", async () => {
+test.for<[where: string, begin: (response: ServerResponse) => void]>([
+  ["before its answer", () => {}],
+  [
+    "in its body",
+    (response) => {
+      response.writeHead(200, { "content-type": "application/json", "content-length": 100 });
+      response.write("{");
+    },
+  ],
+])("a second request wins over a first one that hangs %s, and the first is aborted", async ([, begin]) => {
   const aborted = Promise.withResolvers<void>();
   await using server = await startServer((_request, response, count) => {
-    if (count === 1) response.on("close", () => aborted.resolve());
-    else json(response, 200, engine);
+    if (count > 1) return json(response, 200, engine);
+    begin(response);
+    response.on("close", () => aborted.resolve());
   });
   const client = createEngineClient(options(server.baseUrl, 1));
   const answer = await client.withResponse.get("zipper");
