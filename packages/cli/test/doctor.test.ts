@@ -15,6 +15,7 @@ test("all is well with a server that speaks our schema: 0", () =>
       { check: "field", subject: "Engine.revision", state: "ok", detail: "confirmed: 11" },
     ]);
     expect(of(checks, "media type", "application/x-protobuf")[0]?.detail).toBe("200 application/x-protobuf");
+    expect(of(checks, "latency")[0]?.detail).toMatch(/^\d+ ms \(median of 3, the first \d+ ms\)$/);
     const { stdout } = await bne(home, ["doctor"], { env: as(registry, "bob") });
     expect(stdout).toMatch(/^check +subject +state +detail\n/);
   }));

@@ -36,7 +36,8 @@ export const startFront = async (route: (request: FrontRequest) => Routed): Prom
   const server = createServer((incoming, outgoing) => {
     const request = requestOf(incoming);
     requests.push(request);
-    void answer(request, route(request), outgoing);
+    // The registry may have ended by now, while a worker still renews what it has of it.
+    answer(request, route(request), outgoing).catch(() => outgoing.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {

@@ -23,6 +23,8 @@ export interface Round {
   readonly wrong: ReadonlyArray<string>;
   /** How many answers came as protobuf. */
   readonly protobuf: number;
+  /** How many of these with one request. */
+  readonly regained: number;
   readonly requests: number;
 }
 
@@ -68,12 +70,14 @@ export const round = async (
 ): Promise<Round> => {
   const wrong: Array<string> = [];
   let protobuf = 0;
+  let regained = 0;
   let requests = 0;
   for (const [name, call, truth] of shuffled(chance, calls)) {
     const { json, format, attempts } = await call(client);
     if (json !== truth) wrong.push(`${name}: ${json}, not ${truth}`);
     if (format === "protobuf") protobuf += 1;
+    if (format === "protobuf" && attempts === 1) regained += 1;
     requests += attempts;
   }
-  return { wrong, protobuf, requests };
+  return { wrong, protobuf, regained, requests };
 };

@@ -4,13 +4,15 @@ import { calibration } from "@bytenite-engines/core/trust";
 import { startRegistry, type FieldNumbers } from "@bytenite-engines/registry/testing";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { startForeignRegistry, startForeignServers, ways, type ForeignServers } from "../src/ForeignServers.ts";
-import { chanceOf, contractMessages, randomEngines } from "../src/Numberings.ts";
+import { chanceOf, contractMessages, randomEngines, shuffled } from "../src/Numberings.ts";
 import { round, trueCalls } from "../src/Round.ts";
+import { tryClient } from "../src/trust/ClientDoor.ts";
+import { tallyOf, type Part } from "../src/trust/Tally.ts";
 
-/** Random numberings for each way; TRUST_NUMBERINGS tries more. */
-const numberings = Number(process.env["TRUST_NUMBERINGS"] ?? 12);
+/** Random numberings for each way; `pnpm trust` tries more. */
+const numberings = 12;
 
-vi.setConfig({ testTimeout: 30_000 + numberings * 5_000 });
+vi.setConfig({ testTimeout: 90_000 });
 
 let servers: ForeignServers;
 
@@ -20,32 +22,28 @@ beforeAll(async () => {
 afterAll(() => servers?.stop());
 
 test.for(ways)("no value is wrong for any of many numberings, and protobuf is regained (%s)", async (way) => {
-  const sum = { calls: 0, first: 0, protobuf: 0, requests: 0 };
-  for (let seed = 1; seed <= numberings; seed++) {
-    const isFull = seed % 3 !== 0;
-    const chance = chanceOf(seed * 1000);
-    await using registry = await startForeignRegistry(seed, isFull);
+  const parts: Array<Part> = [];
+  while (parts.length < numberings) parts.push(await tryClient(servers, way, parts.length + 1));
+  const { wrong, incomplete, calls, requests } = tallyOf("client", way, parts);
+  expect(wrong).toEqual([]);
+  // With one engine that has everything, everything is known by the third round: one request per call, all protobuf.
+  expect(incomplete).toEqual([]);
+  expect(requests.last).toBeLessThan(calls * 1.1);
+});
+
+test("calls that are under way at the same time while the numbers are worked out are answered right, too", async () => {
+  for (const [seed, numbers] of [calibration(), undefined, calibration(), undefined].entries()) {
+    await using registry = await startForeignRegistry(seed, true);
     const token = `t-${seed}`;
     const calls = await trueCalls(registry.url, token);
-    const baseUrl = servers.urlBy(way, token, registry);
-    const client = createEngineClient({ baseUrl, token, trust: { calibration: calibration() } });
-    const first = await round(client, calls, chance);
-    const second = await round(client, calls, chance);
-    const last = await round(client, calls, chance);
-    expect([seed, ...first.wrong, ...second.wrong, ...last.wrong]).toEqual([seed]);
-    // With one engine that has everything, everything is known by now: one request per call, all protobuf.
-    const all = { wrong: [], protobuf: calls.length, requests: calls.length };
-    expect([seed, isFull ? last : all]).toEqual([seed, all]);
-    sum.calls += calls.length;
-    sum.first += first.requests;
-    sum.protobuf += last.protobuf;
-    sum.requests += last.requests;
+    const trust = { calibration: numbers, sampleEvery: 7 };
+    const client = createEngineClient({ baseUrl: registry.url, token, share: false, trust });
+    for (let repeat = 0; repeat < 3; repeat++) {
+      const crowd = shuffled(chanceOf(repeat), [...calls, ...calls, ...calls]);
+      const answers = await Promise.all(crowd.map(async ([, call]) => (await call(client)).json));
+      expect(answers).toEqual(crowd.map(([, , truth]) => truth));
+    }
   }
-  console.info(
-    `${numberings} numberings ${way}: ${sum.calls} calls took ${sum.first} requests in the first round and ` +
-      `${sum.requests} in the third, ${sum.protobuf} of which came as protobuf`,
-  );
-  expect(sum.requests).toBeLessThan(sum.calls * 1.1);
 });
 
 test("a client without calibration is right against any numbering, too, and asks once per call in the long run", async () => {
@@ -83,7 +81,7 @@ test.for(ways)("protobuf with every field as an unknown one is never handed out 
   for (let repeat = 0; repeat < 2; repeat++) {
     expect((await round(calibrated, calls, chanceOf(repeat))).wrong).toEqual([]);
   }
-  const all = { wrong: [], protobuf: calls.length, requests: calls.length };
+  const all = { wrong: [], protobuf: calls.length, regained: calls.length, requests: calls.length };
   expect(await round(calibrated, calls, chanceOf(2))).toEqual(all);
   expect(unknown).toEqual([]);
   // Without, they are only unknown fields, and the JSON is the answer for good.

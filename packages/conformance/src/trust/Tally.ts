@@ -1,0 +1,83 @@
+// Decides: what trying many numberings through one door comes to, and how that is told.
+import type { Way } from "../ForeignServers.ts";
+
+/** Who asks. */
+export type Door = "client" | "bne";
+
+/** What came of all numberings that were tried through a door, on one way. */
+export interface Tally {
+  readonly door: Door;
+  readonly way: Way;
+  /** Numberings that were tried, one registry each. */
+  readonly numberings: number;
+  /** Different calls, of all numberings; each is made once a round. */
+  readonly calls: number;
+  /** Answers that were held against the truth. */
+  readonly compared: number;
+  /** Of each wrong one: of which numbering it is, and what was wrong. */
+  readonly wrong: ReadonlyArray<string>;
+  /** Requests that the calls took in the first round and in the last. */
+  readonly requests: { readonly first: number; readonly last: number };
+  /** How many calls of the last round were answered in protobuf with their only request. */
+  readonly regained: number;
+  /** Numberings whose data shows every field, in the order in which they were tried, and of which that was not so for all calls. */
+  readonly incomplete: ReadonlyArray<number>;
+}
+
+/** What one numbering came to. */
+export type Part = Omit<Tally, "door" | "way" | "numberings">;
+
+/** Adds them up. */
+export const tallyOf = (door: Door, way: Way, parts: ReadonlyArray<Part>): Tally => {
+  const sum = (of: (part: Part) => number): number => parts.reduce((total, part) => total + of(part), 0);
+  return {
+    door,
+    way,
+    numberings: parts.length,
+    calls: sum(({ calls }) => calls),
+    compared: sum(({ compared }) => compared),
+    wrong: parts.flatMap(({ wrong }) => wrong),
+    requests: { first: sum(({ requests }) => requests.first), last: sum(({ requests }) => requests.last) },
+    regained: sum(({ regained }) => regained),
+    incomplete: parts.flatMap(({ incomplete }) => incomplete),
+  };
+};
+
+const figure = (value: number): string => value.toLocaleString("en");
+
+const row = ({ door, way, numberings, calls, compared, wrong, requests, regained }: Tally): string =>
+  `| ${[`${door}, ${way}`, ...[numberings, calls, compared, wrong.length, requests.first, requests.last, regained].map(figure)].join(" | ")} |`;
+
+/** The table, in Markdown. */
+export const tableOf = (tallies: ReadonlyArray<Tally>): string =>
+  [
+    "| door | numberings | calls | answers compared | wrong | requests, first round | requests, last round | regained |",
+    "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ...tallies.map(row),
+  ].join("\n");
+
+/** The page that keeps the record of a run. */
+export const pageOf = (tallies: ReadonlyArray<Tally>, command: string, date: string): string =>
+  [
+    "# Foreign field numbers, tried",
+    "",
+    "Written on this page by",
+    "",
+    "```sh",
+    `pnpm build && ${command}`,
+    "```",
+    "",
+    `on ${date}. Each numbering is a registry of its own, without the header that names our schema: its numbers are ours in another order,`,
+    "or small ones with gaps, or any that protobuf allows, for each message. Each has five engines in which much is empty or equal, and one",
+    "in which nothing is; every third one that the client is tried with has only the five. The same seed gives the same numberings and engines.",
+    "",
+    "All calls there are (lists, gets, statuses) are made in three rounds by a client with `calibration()`; a list, two gets and a status in",
+    "two rounds by `bne`, each a process of its own that finds what the ones before it left in a file. Every answer is held against what the",
+    "same registry says in JSON. *Regained*: answered in protobuf, in the last round, with one request.",
+    "",
+    tableOf(tallies),
+    "",
+    "What is not regained are engines whose fields are empty or equal in all that was seen, which no data tells apart, and samples: `bne`",
+    "begins anywhere in the 500 answers of which one is held against JSON again.",
+    "",
+  ].join("\n");
