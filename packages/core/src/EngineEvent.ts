@@ -75,7 +75,7 @@ export interface BreakerEvent extends EventSubject {
 export interface UnknownFieldsEvent extends EventSubject {
   readonly type: "unknown-fields";
   readonly message: string;
-  /** Paths of JSON keys, or field numbers as `#12`. At most 100. */
+  /** Paths of JSON keys, or of field numbers as `#12` (`engines[0].#12`). At most 100. */
   readonly fields: ReadonlyArray<string>;
   /** Number of them. */
   readonly count: number;

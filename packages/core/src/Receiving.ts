@@ -63,7 +63,7 @@ export const readAnswer = async <N extends EndpointName>(
     assertSize(message, answer.answered, asking);
     const unknownFields = answer.format === "json" ? answer.unknownFields : noUnknownFields;
     if (parts.emit !== undefined) {
-      const event = unknownFieldsEvent(asking.subject, message, unknownFields, answer.answered.token);
+      const event = unknownFieldsEvent(asking.subject, schema, message, unknownFields, answer.answered.token);
       if (event !== undefined) parts.emit(event);
     }
     return { answered: answer.answered, format: answer.format, data: message, unknownFields };

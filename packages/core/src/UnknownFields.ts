@@ -1,9 +1,9 @@
 // Decides: what is said of the fields of an answer that the schema does not know.
-import type { JsonValue, Message } from "@bufbuild/protobuf";
+import type { DescMessage, JsonValue, Message } from "@bufbuild/protobuf";
 import type { EngineEvent, EventSubject } from "./EngineEvent.ts";
 import { blotted } from "./Secret.ts";
 
-/** By path, what the schema does not know of an answer in JSON. Of protobuf it is in `$unknown` of the message. */
+/** By path, what the schema does not know of an answer in JSON. Of protobuf it is in `$unknown` of the message that it stands in. */
 export type UnknownFields = ReadonlyMap<string, JsonValue>;
 
 export const noUnknownFields: UnknownFields = new Map();
@@ -11,16 +11,31 @@ export const noUnknownFields: UnknownFields = new Map();
 /** Unknown fields named in one event, at most. */
 const maxUnknownFields = 100;
 
-/** The event about them; undefined where there are none. Names only, no values. */
+/** The event about them; undefined where there are none. Names only, no values, and not the secret as a name. */
 export const unknownFieldsEvent = (
   subject: EventSubject,
+  schema: DescMessage,
   message: Message,
   unknownFields: UnknownFields,
   secret: string | undefined,
 ): EngineEvent | undefined => {
-  const numbers = (message.$unknown ?? []).map(({ no }) => `#${no}`);
-  const all = [...unknownFields.keys(), ...numbers];
+  const all = [...unknownFields.keys()];
+  collectNumbers(schema, message, "", all);
   if (all.length === 0) return undefined;
   const fields = all.slice(0, maxUnknownFields).map((name) => blotted(name, secret));
   return { ...subject, type: "unknown-fields", message: message.$typeName, fields, count: all.length };
+};
+
+/** The numbers in a message and in those within it, by path: `engines[0].#12`. */
+const collectNumbers = (schema: DescMessage, message: Message, path: string, into: Array<string>): void => {
+  for (const { no } of message.$unknown ?? []) into.push(`${path}#${no}`);
+  const values = message as unknown as Record<string, Message | ReadonlyArray<Message> | undefined>;
+  for (const { message: inner, localName, jsonName } of schema.fields) {
+    const value = inner === undefined ? undefined : values[localName];
+    if (inner === undefined || value === undefined) continue;
+    if (!Array.isArray(value)) collectNumbers(inner, value as Message, `${path}${jsonName}.`, into);
+    else
+      for (const [index, item] of value.entries())
+        collectNumbers(inner, item as Message, `${path}${jsonName}[${index}].`, into);
+  }
 };
