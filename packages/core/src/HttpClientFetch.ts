@@ -7,6 +7,8 @@ import * as FetchHttpClient from "effect/http/FetchHttpClient";
 import * as HttpClient from "effect/http/HttpClient";
 import * as HttpClientRequest from "effect/http/HttpClientRequest";
 import * as HttpClientResponse from "effect/http/HttpClientResponse";
+import * as HttpTraceContext from "effect/http/HttpTraceContext";
+import type { Headers } from "effect/http/Headers";
 import { EngineClient } from "./EngineClient.ts";
 import type { EngineClientOptions } from "./EngineOptions.ts";
 import type { Fetch } from "./Transport.ts";
@@ -29,6 +31,7 @@ export const fetchOf =
   async (url, init) => {
     const request = HttpClientRequest.fromWeb(new Request(url, init));
     const answer = client.execute(request).pipe(
+      within(request.headers),
       Effect.provideService(FetchHttpClient.RequestInit, { redirect: "manual" }),
       Effect.flatMap(toWebResponse),
       Effect.mapError((error) => error.cause ?? error),
@@ -39,6 +42,13 @@ export const fetchOf =
     // The signal ends the body as well, which HttpClient knows nothing of.
     return new Response(response.body.pipeThrough(new TransformStream(), { signal }), response);
   };
+
+/** In the trace that the client says the request belongs to; where it says none, the request tells of none. */
+const within = (headers: Headers): (<A, E>(sent: Effect.Effect<A, E>) => Effect.Effect<A, E>) =>
+  Option.match(HttpTraceContext.w3c(headers), {
+    onSome: (span) => (sent) => Effect.withParentSpan(sent, span),
+    onNone: () => Effect.provideService(HttpClient.TracerPropagationEnabled, false),
+  });
 
 const toWebResponse = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<Response> =>
   Option.match(HttpClientResponse.toWeb(response), {

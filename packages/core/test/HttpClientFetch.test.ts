@@ -52,3 +52,23 @@ it.live("a server that cannot be reached is told apart as over fetch", () =>
     expect(error.reason).toMatchObject({ _tag: "Unreachable", problem: "refused" });
   }),
 );
+
+it.live("a request belongs to the caller's trace, and to none where there is none or where the option says so", () =>
+  Effect.gen(function* () {
+    const server = yield* Effect.promise(() => startServer((_request, response) => json(response, 200, { id: "1" })));
+    const get = (propagateTrace: boolean) =>
+      Effect.flatMap(EngineClient, (client) => client.get("zipper", { propagateTrace })).pipe(
+        Effect.provide(clientOf(server.baseUrl)),
+      );
+    const traceId = yield* Effect.currentSpan.pipe(
+      Effect.tap(() => get(true)),
+      Effect.tap(() => get(false)),
+      Effect.map((span) => span.traceId),
+      Effect.withSpan("caller"),
+    );
+    yield* get(true);
+    const sent = server.requests.map(({ headers }) => [headers["traceparent"], headers["b3"]].join());
+    expect(sent).toEqual([expect.stringContaining(`00-${traceId}-`), ",", ","]);
+    yield* Effect.promise(() => server[Symbol.asyncDispose]());
+  }),
+);
