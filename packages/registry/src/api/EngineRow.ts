@@ -1,8 +1,9 @@
 // Decides: what is kept of an engine: the columns that are searched, and the whole of it in both forms.
 import { clone, create, toBinary } from "@bufbuild/protobuf";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { encodeJson, parseTag, parseVersion, type Version } from "@bytenite-engines/core/wire";
-import { EngineSchema, PlatformConfigSchema, type Engine } from "@bytenite-engines/proto";
+import { EngineListResponseSchema, EngineSchema, PlatformConfigSchema, type Engine } from "@bytenite-engines/proto";
 import type { SecretBox } from "./SecretBox.ts";
 import type { SqlValue } from "./SqlPort.ts";
 
@@ -81,8 +82,37 @@ export const assertTag = (engine: Engine): Version => {
 
 /** The row of an engine, whose owner's row is `owner`; `secret` is what `sealSecret` made of it. Throws UnacceptableEngineError. */
 export const rowOf = (engine: Engine, owner: number, secret: Uint8Array | null): EngineRow => {
-  const version = assertTag(engine);
   const open = withoutSecret(engine);
+  return rowWith({ engine: open, version: assertTag(open), owner }, secret, toBinary(EngineSchema, open));
+};
+
+/** What a row is made of, but for the secret. */
+export interface RowParts {
+  readonly engine: Engine;
+  readonly version: Version;
+  /** Number of its owner's row. */
+  readonly owner: number;
+}
+
+/**
+ * The same for many that hold no secret: their protobuf is written in one piece, of which each row holds a part, since memory
+ * for each would cost more than the writing.
+ */
+export const rowsOf = (parts: ReadonlyArray<RowParts>): ReadonlyArray<EngineRow> => {
+  const list = create(EngineListResponseSchema);
+  for (const { engine } of parts) list.engines.push(engine);
+  const reader = new BinaryReader(toBinary(EngineListResponseSchema, list));
+  return parts.map((one) => {
+    reader.tag();
+    return rowWith(one, null, reader.bytes());
+  });
+};
+
+const rowWith = (
+  { engine: open, version, owner }: RowParts,
+  secret: Uint8Array | null,
+  protobuf: Uint8Array,
+): EngineRow => {
   return [
     open.id,
     owner,
@@ -97,7 +127,7 @@ export const rowOf = (engine: Engine, owner: number, secret: Uint8Array | null):
     open.deletedAt === undefined ? null : Math.floor(timestampMs(open.deletedAt)),
     secret,
     JSON.stringify(encodeJson(EngineSchema, open)),
-    toBinary(EngineSchema, open),
+    protobuf,
   ];
 };
 

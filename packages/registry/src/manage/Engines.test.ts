@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { migrate } from "../api/Migrations.ts";
 import { openSqlite } from "../node/SqliteFile.ts";
 import { ensureUser } from "./Accounts.ts";
-import { prepareEngine, publish, type EngineInit } from "./Engines.ts";
+import { prepareEngines, publish, wholeEngine, type EngineInit } from "./Engines.ts";
 
 const time = { seconds: 1_700_000_000n };
 
@@ -27,10 +27,10 @@ const published = async (engines: ReadonlyArray<EngineInit>, guess: (index: numb
   const file = openSqlite(":memory:");
   await migrate(file.port, 0);
   const user = ensureUser(file, "carol", 0);
-  const prepared = engines.map((init, index) => ({
-    ...prepareEngine({ ...user, id: "carol" }, create(EngineSchema, init), index * 1_000),
-    sealed: null,
-  }));
+  const whole = engines.map((init, index) =>
+    wholeEngine({ ...user, id: "carol" }, create(EngineSchema, init), index * 1_000),
+  );
+  const prepared = prepareEngines(whole).map((engine) => Object.assign(engine, { sealed: null }));
   const outcomes = file.transaction((run) =>
     prepared.map((engine, index) => publish(run, engine, index * 1_000, guess(index))),
   );

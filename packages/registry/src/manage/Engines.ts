@@ -5,12 +5,15 @@ import { decodeJson, parseTag } from "@bytenite-engines/core/wire";
 import { EngineSchema, type Engine } from "@bytenite-engines/proto";
 import {
   engineColumns,
+  assertTag,
   insertEngineSql,
   rowOf,
+  rowsOf,
   sealSecret,
   UnacceptableEngineError,
   type EngineRow,
   type EngineSecret,
+  type RowParts,
 } from "../api/EngineRow.ts";
 import { bytesOf, type User } from "../api/EngineStore.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
@@ -38,8 +41,14 @@ export interface PreparedEngine {
   readonly namesStatus: boolean;
 }
 
+/** An engine that says all that is kept of it, but for its secret, which stands beside it. */
+export interface WholeEngine extends Omit<PreparedEngine, "row"> {
+  readonly parts: RowParts;
+}
+
 /** Makes an engine the user's and fills in what it does not say. The engine is used up. Throws UnacceptableEngineError. */
-export const prepareEngine = (user: User, engine: Engine, now: number): PreparedEngine => {
+export const wholeEngine = (user: User, engine: Engine, now: number): WholeEngine => {
+  const version = assertTag(engine);
   const namesStatus = engine.status !== "";
   engine.owner = user.id;
   engine.userName = user.name;
@@ -48,9 +57,20 @@ export const prepareEngine = (user: User, engine: Engine, now: number): Prepared
   engine.status ||= "inactive";
   engine.createdAt ??= timestampFromMs(now);
   engine.updatedAt ??= timestampFromMs(now);
-  const { owner, name, version } = engine;
-  const secret = { token: engine.platformConfig?.token ?? "", owner, name, version };
-  return { user, row: rowOf(engine, user.number, null), secret, namesStatus };
+  const secret = {
+    token: engine.platformConfig?.token ?? "",
+    owner: user.id,
+    name: engine.name,
+    version: engine.version,
+  };
+  if (engine.platformConfig !== undefined) engine.platformConfig.token = "";
+  return { user, parts: { engine, version, owner: user.number }, secret, namesStatus };
+};
+
+/** Their rows, for as many at once as there are. */
+export const prepareEngines = (whole: ReadonlyArray<WholeEngine>): ReadonlyArray<PreparedEngine> => {
+  const rows = rowsOf(whole.map(({ parts }) => parts));
+  return whole.map(({ user, secret, namesStatus }, index) => ({ user, row: rows[index] ?? [], secret, namesStatus }));
 };
 
 /** One whose secret is sealed as well. */
@@ -125,7 +145,8 @@ export const publishAll = async (
   const own = engines.map((init) =>
     isMessage(init, EngineSchema) ? clone(EngineSchema, init) : create(EngineSchema, init),
   );
-  const sealed = await Promise.all(own.map(async (engine) => sealEngine(prepareEngine(user, engine, now), box)));
+  const prepared = prepareEngines(own.map((engine) => wholeEngine(user, engine, now)));
+  const sealed = await Promise.all(prepared.map(async (engine) => sealEngine(engine, box)));
   return file.transaction((run) => sealed.map((engine) => publish(run, engine, now)));
 };
 

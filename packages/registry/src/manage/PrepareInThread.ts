@@ -1,7 +1,7 @@
 // Prepares engines in a thread of its own: most of an import's work, beside the rest, which writes.
 import { parentPort, workerData } from "node:worker_threads";
 import type { User } from "../api/EngineStore.ts";
-import { packed, type ThreadAnswer, type ThreadRequest } from "./PreparingMessages.ts";
+import { bytesIn, type ThreadAnswer, type ThreadRequest } from "./PreparingMessages.ts";
 import { prepareDocuments, type PreparingOptions } from "./Preparing.ts";
 
 const options = workerData as PreparingOptions;
@@ -10,7 +10,7 @@ const owners = new Map<string, User | string>();
 const answerTo = ({ documents, owners: more }: ThreadRequest): ThreadAnswer => {
   for (const [name, owner] of more) owners.set(name, owner);
   try {
-    return packed(prepareDocuments(documents, options, owners, Date.now()));
+    return { prepared: prepareDocuments(documents, options, owners, Date.now()) };
   } catch (failure) {
     return { failure };
   }
@@ -18,5 +18,5 @@ const answerTo = ({ documents, owners: more }: ThreadRequest): ThreadAnswer => {
 
 parentPort?.on("message", (request: ThreadRequest) => {
   const answer = answerTo(request);
-  parentPort?.postMessage(answer, "bytes" in answer ? [answer.bytes.buffer] : []);
+  parentPort?.postMessage(answer, "prepared" in answer ? bytesIn(answer.prepared) : []);
 });

@@ -1,7 +1,7 @@
 // Decides: what becomes of texts before anything is written: rows that are ready, or what is wrong with them.
 import { UnacceptableEngineError } from "../api/EngineRow.ts";
 import type { User } from "../api/EngineStore.ts";
-import { prepareEngine, type PreparedEngine } from "./Engines.ts";
+import { prepareEngines, wholeEngine, type PreparedEngine, type WholeEngine } from "./Engines.ts";
 import { engineIn, type EngineChanges, type EngineDocument } from "./EngineText.ts";
 import { ManifestError } from "./Manifest.ts";
 
@@ -29,7 +29,8 @@ export const prepareDocuments = (
   owners: Owners,
   now: number,
 ): Prepared => {
-  const ready: Array<Prepared["ready"][number]> = [];
+  const whole: Array<WholeEngine> = [];
+  const sources: Array<string> = [];
   const problems: Array<string> = [];
   const unknown = new Set<string>();
   for (const document of documents) {
@@ -41,11 +42,15 @@ export const prepareDocuments = (
       const owner = owners.get(name);
       if (owner === undefined) unknown.add(name);
       else if (typeof owner === "string") problems.push(`${source}: ${owner}`);
-      else ready.push({ prepared: prepareEngine(owner, engine, now), source });
+      else {
+        whole.push(wholeEngine(owner, engine, now));
+        sources.push(source);
+      }
     } catch (error) {
       problems.push(...problemsOf(error, source));
     }
   }
+  const ready = prepareEngines(whole).map((prepared, index) => ({ prepared, source: sources[index] ?? "" }));
   return { ready, problems, unknown: [...unknown] };
 };
 

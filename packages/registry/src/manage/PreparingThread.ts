@@ -2,7 +2,7 @@
 import { Worker } from "node:worker_threads";
 import type { User } from "../api/EngineStore.ts";
 import type { EngineDocument } from "./EngineText.ts";
-import { unpacked, type ThreadAnswer, type ThreadRequest } from "./PreparingMessages.ts";
+import type { ThreadAnswer, ThreadRequest } from "./PreparingMessages.ts";
 import type { Prepared, PreparingOptions } from "./Preparing.ts";
 
 /** Users that were found so far, by name and in the order of finding; a text says why there can be none. Grows. */
@@ -39,7 +39,7 @@ export const startPreparingThread = (
   worker.on("message", (answer: ThreadAnswer) => {
     const first = waiting.shift();
     if ("failure" in answer) first?.reject(answer.failure);
-    else first?.resolve(unpacked(answer));
+    else first?.resolve(answer.prepared);
   });
   worker.on("error", () => {
     isGone = true;
