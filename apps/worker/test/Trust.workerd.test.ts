@@ -193,6 +193,8 @@ test("an object that changed without a renumbering costs one request, and one th
 /** Where it is kept. */
 const key = `https://trust.bytenite-engines.invalid/1/${encodeURIComponent("http://upstream.example")}`;
 
+const dateless = (text = ""): string => text.replaceAll(/"date": "[^"]*"/g, "");
+
 test("what is kept and cannot be read is told in the log, and learned anew; what a newer version kept stays", async () => {
   const warn = vi.spyOn(console, "warn").mockReturnValue();
   onTestFinished(() => warn.mockRestore());
@@ -210,7 +212,6 @@ test("what is kept and cannot be read is told in the log, and learned anew; what
     await readBoth(edge, "zipper");
     expect(await readBoth(edge, "trainer")).toEqual({ description: "Trains.", result: "hit" });
     expect(warn.mock.calls).toEqual([[expect.stringContaining("ProfileError: profile: ")]]);
-    const dateless = (text = "") => text.replaceAll(/"date": "[^"]*"/g, "");
     expect(dateless(await (await caching.match(key))?.text())).toBe(dateless(after));
   }
 });
