@@ -70,6 +70,8 @@ test("no answer in time is 5, and nothing listening is 5", async () => {
   const silent = await failing({ silent: true }, "list", "--deadline", "200ms");
   expect(silent.code).toBe(5);
   expect(silent.stderr).toMatch(/No answer from 127\.0\.0\.1:\d+ within 200 ms/);
+  const told = await failing({ silent: true }, "list", "--deadline", "200ms", "--verbose");
+  expect(told.stderr).toMatch(/^GET http:\S+\/engines\S* · timed out · \d+ ms · attempt 1$/m);
   const refused = await bne(home, ["list", "--attempts", "1"], {
     env: { BYTENITE_BASE_URL: "http://127.0.0.1:9/v1/dev", BYTENITE_TOKEN: "x" },
   });

@@ -27,6 +27,10 @@ export const exchangeLine = (event: EngineEvent): string => {
       ];
       return parts.join(" · ");
     }
+    case "unanswered": {
+      const { url, reason, durationMs, attempt } = event;
+      return [`GET ${url}`, words(reason), sayDuration(durationMs), `attempt ${attempt}`].join(" · ");
+    }
     case "retry":
       return retryLine(event);
     case "fallback":
