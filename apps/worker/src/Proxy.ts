@@ -62,8 +62,11 @@ const answerFromCache = async (
   const nowMs = rooms.now();
   if (identity === undefined || identity.expiresAtMs <= nowMs) return answerUncached(visit, rooms, context, observed);
 
-  if (cache.areNotesDue(identity, nowMs)) await cache.readNotes(identity, nowMs);
-  const found = await cache.find(identity, route, asked.representation.format, nowMs, control.noTransform);
+  // Both are waits for the data centre's cache: they are one wait.
+  const notes = cache.areNotesDue(identity, nowMs) ? cache.readNotes(identity, nowMs) : undefined;
+  const looked = await cache.find(identity, route, asked.representation.format, nowMs, control.noTransform);
+  await notes;
+  const found = looked !== undefined && cache.isGone(looked.object, identity) ? undefined : looked;
   const decision = decide(control, found?.entry.freshness, nowMs);
   if (decision.action === "unsatisfiable") return refuseVisit(visit, nothingStored, { detail: "only-if-cached" });
   if (found === undefined || decision.action === "forward" || decision.action === "validate") {
