@@ -81,10 +81,8 @@ export class EdgeTier {
 
   /** Failing is no fault: the next request asks the upstream. */
   async #write(key: string, body: string | Uint8Array<ArrayBuffer>, keepSeconds: number): Promise<void> {
-    const headers = {
-      "cache-control": `max-age=${keepSeconds}`,
-      "content-type": typeof body === "string" ? "text/plain" : "application/octet-stream",
-    };
+    // No Content-Type: nobody asks for it, and with every look it costs a twentieth of one.
+    const headers = { "cache-control": `max-age=${keepSeconds}` };
     try {
       await this.#store.put(keyOrigin + key, new Response(body, { headers }));
     } catch {
