@@ -76,12 +76,15 @@ test("a wrong file is told by line and column and not imported; the others are",
   const bad = join(directory, "bad.json");
   await writeFile(good, manifest("good", "0.1"));
   await writeFile(bad, '{\n  "name": "b d",\n  "version": "1",\n  "typ": ""\n}');
-  const { code, stdout, stderr } = await run(["import", bad, good, "--user", "carol", ...database]);
+  const latin = join(directory, "latin.json");
+  await writeFile(latin, Buffer.from(manifest("caf\u00e9", "0.1"), "latin1"));
+  const { code, stdout, stderr } = await run(["import", bad, good, latin, "--user", "carol", ...database]);
   expect([code, stdout]).toEqual([1, `imported good@0.1 revision 1 from ${good}\n`]);
-  expect(stderr.split("\n").map((line) => line.replace(bad, ""))).toEqual([
+  expect(stderr.split("\n").map((line) => line.replace(bad, "").replace(latin, ""))).toEqual([
     ':4:3: the manifest has no "typ"',
     ":2:11: name must be 1 to 64 letters, digits, - or _",
     ':3:14: version must be major.minor, as in "0.1"',
+    expect.stringMatching(/^:\d+:\d+: is not UTF-8$/),
     "",
   ]);
 });

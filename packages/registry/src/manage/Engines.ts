@@ -64,8 +64,15 @@ export const wholeEngine = (user: User, engine: Engine, now: number): WholeEngin
     version: engine.version,
   };
   if (engine.platformConfig !== undefined) engine.platformConfig.token = "";
+  if (engine.deviceRequirements !== undefined) {
+    engine.deviceRequirements.minCpu = floatOf(engine.deviceRequirements.minCpu);
+    engine.deviceRequirements.minMemory = floatOf(engine.deviceRequirements.minMemory);
+  }
   return { user, parts: { engine, version, owner: user.number }, secret, namesStatus };
 };
+
+/** A number as a float holds it, so that both forms say the same: one that is too small is 0, and -0 is 0. */
+const floatOf = (value: number): number => Math.fround(value) + 0;
 
 /** Their rows, for as many at once as there are. */
 export const prepareEngines = (whole: ReadonlyArray<WholeEngine>): ReadonlyArray<PreparedEngine> => {

@@ -1,14 +1,19 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
+import { fromBinary, type JsonObject } from "@bufbuild/protobuf";
+import { decodeJson } from "@bytenite-engines/core/wire";
+import { EngineSchema } from "@bytenite-engines/proto";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { migrate } from "../api/Migrations.ts";
 import { makeSecretBox } from "../api/SecretBox.ts";
 import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
 import { addCredential, createCredential, ensureUser } from "./Accounts.ts";
-import { change, publishAll } from "./Engines.ts";
-import { exportSql } from "./Export.ts";
+import { change, publishAll, type EngineInit } from "./Engines.ts";
+import { exportLines, exportSql } from "./Export.ts";
+import { importStream } from "./Import.ts";
 
 const contents = (file: SqliteFile): unknown =>
   [
@@ -47,6 +52,50 @@ test("SQL of an export, run line by line, makes the same database, whatever the 
       copy.close();
     }),
     { numRuns: 50 },
+  );
+});
+
+test("lines of an export, imported, make the same engines, whatever the texts and numbers hold", async () => {
+  const text = fc.oneof(
+    fc.string({ unit: "binary", maxLength: 40 }).filter((text) => text.isWellFormed()),
+    fc.constantFrom("a\u2028b", "a\u2029b", "a\u0085b\r\n"),
+  );
+  const amount = fc.double({ min: 0, max: 3e38, noNaN: true });
+  await fc.assert(
+    fc.asyncProperty(text, text, amount, async (description, container, minCpu) => {
+      const [file, copy] = [openSqlite(":memory:"), openSqlite(":memory:")];
+      for (const one of [file, copy]) {
+        await migrate(one.port, 5);
+        ensureUser(one, "carol", 1, "c0000000-0000-4000-8000-000000000001");
+      }
+      const engine = (version: string): EngineInit => ({
+        name: "a",
+        version,
+        description,
+        platformConfig: { container },
+        deviceRequirements: { minCpu },
+      });
+      await publishAll(file, ensureUser(file, "carol", 1), [engine("0.1"), engine("0.2")], undefined, 3);
+      expect(await importStream(Readable.from(exportLines(file)), { file: copy, box: undefined })).toEqual({
+        engines: 2,
+        problems: [],
+      });
+      expect(contents(copy)).toEqual(contents(file));
+      for (const { json, protobuf } of file.rows({ sql: "SELECT json, protobuf FROM engines", values: [] })) {
+        const fromText = decodeJson(EngineSchema, JSON.parse(String(json)) as JsonObject).message;
+        expect(fromBinary(EngineSchema, protobuf as Uint8Array)).toEqual(fromText);
+      }
+      file.close();
+      copy.close();
+    }),
+    {
+      numRuns: 50,
+      examples: [
+        ["", "", 1e-60],
+        ["", "", -0],
+        ["\u2028", "", 0.1234567890123],
+      ],
+    },
   );
 });
 

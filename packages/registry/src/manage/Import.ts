@@ -8,6 +8,7 @@ import type { SecretBox } from "../api/SecretBox.ts";
 import type { SqliteFile } from "../node/SqliteFile.ts";
 import { AccountError, ensureUser, ensureUserWithin } from "./Accounts.ts";
 import { chunksIn } from "./EngineDocuments.ts";
+import { documentOf } from "./EngineText.ts";
 import { publish, sealEngine, type Published, type SealedEngine } from "./Engines.ts";
 import { preparedIn } from "./Preparers.ts";
 import { prepareDocuments, problemsOf, type Prepared, type PreparingOptions } from "./Preparing.ts";
@@ -58,7 +59,7 @@ export const importFiles = async (paths: ReadonlyArray<string>, options: ImportO
     const ready: Array<Ready> = [];
     for (const path of paths.slice(at, at + filesPerCommit)) {
       try {
-        const documents = [{ text: await readFile(path, "utf8"), source: path }];
+        const documents = [documentOf(await readFile(path), path)];
         let prepared = prepareDocuments(documents, preparing, owners, Date.now());
         for (const name of prepared.unknown) owners.set(name, ownerOf(name));
         if (prepared.unknown.length > 0) prepared = prepareDocuments(documents, preparing, owners, Date.now());
