@@ -5,31 +5,44 @@ import { listStatements, tagStatements } from "../src/api/EngineStore.ts";
 import { migrate } from "../src/api/Migrations.ts";
 import type { Statement } from "../src/api/SqlPort.ts";
 import { openSqlite, type SqliteFile } from "../src/node/SqliteFile.ts";
-import { ensureUser } from "../src/manage/Accounts.ts";
-import { publishAll } from "../src/manage/Engines.ts";
+import { createCredential, ensureUser } from "../src/manage/Accounts.ts";
+import { publishAll, selectVersion, selectVersions } from "../src/manage/Engines.ts";
 
-let file: SqliteFile;
+/** Databases by which statistics they have: none, those of all rows, or those of the first few, which may mislead. */
+const files = new Map<string, SqliteFile>();
+
+const fill = async (file: SqliteFile, names: ReadonlyArray<string>, from: number, to: number): Promise<void> => {
+  for (const name of names) {
+    const engines = Array.from({ length: to - from }, (_, index) => ({
+      name: `e-${(from + index) % 50}`,
+      version: `0.${from + index}`,
+      isPublic: (from + index) % 10 === 0,
+    }));
+    const user = ensureUser(file, name, 0);
+    await publishAll(file, user, engines, undefined, 0);
+    await createCredential(file, user, "token", "", 0);
+  }
+};
 
 beforeAll(async () => {
-  file = openSqlite(":memory:");
-  await migrate(file.port, 0);
-  for (const name of ["alice", "bob"]) {
-    const engines = Array.from({ length: 200 }, (_, index) => ({
-      name: `e-${index % 50}`,
-      version: `0.${index}`,
-      isPublic: index % 10 === 0,
-    }));
-    await publishAll(file, ensureUser(file, name, 0), engines, undefined, 0);
+  for (const first of [undefined, 1, 2, 3, 20, 200]) {
+    const file = openSqlite(":memory:");
+    await migrate(file.port, 0);
+    if (first !== undefined) {
+      await fill(file, ["alice"], 0, first);
+      file.database.exec("ANALYZE");
+    }
+    await fill(file, ["alice", "bob"], first ?? 0, 200);
+    files.set(first === undefined ? "without statistics" : `with those of ${first} engines`, file);
   }
 });
 
-afterAll(() => file.close());
+afterAll(() => {
+  for (const file of files.values()) file.close();
+});
 
-const planOf = ({ sql, values }: Statement): string =>
-  file
-    .rows({ sql: `EXPLAIN QUERY PLAN ${sql}`, values })
-    .map((row) => String(row["detail"]))
-    .join("\n");
+const planOf = (file: SqliteFile, { sql, values }: Statement): ReadonlyArray<string> =>
+  file.rows({ sql: `EXPLAIN QUERY PLAN ${sql}`, values }).map((row) => String(row["detail"]));
 
 const user = { number: 1, id: "x", name: "alice" };
 
@@ -52,14 +65,16 @@ const statements: ReadonlyArray<readonly [string, Statement]> = [
   ),
   ["credential by selector", bySelector("0123456789abcdef", 0)],
   ["credential by id", byId("x", 0)],
+  ["the version that an import overwrites", { sql: selectVersion, values: [1, "a", 1, 2] }],
+  ["the versions that a change chooses from", { sql: selectVersions, values: [1, "a"] }],
 ];
 
+// Going through a partial index in its order is no table scan: it holds exactly the rows that are asked for.
+const served = /^SEARCH|^SCAN \w+ USING (?:COVERING )?INDEX public_by_|^(?:CORRELATED )?SCALAR/;
+
 test.for(statements)("%s is served by an index alone: no scan, no sort", ([, statement]) => {
-  for (const analysed of [false, true]) {
-    if (analysed) file.database.exec("ANALYZE");
-    const plan = planOf(statement);
-    expect(plan).not.toMatch(/TEMP B-TREE|AUTOMATIC/);
-    // Going through a partial index in its order is no table scan: it holds exactly the rows that are asked for.
-    for (const line of plan.split("\n")) expect(line).toMatch(/^SEARCH|USING (?:COVERING )?INDEX public_by_|^SCALAR/);
+  for (const [which, file] of files) {
+    const others = planOf(file, statement).filter((line) => !served.test(line) || line.includes("AUTOMATIC"));
+    expect([which, others]).toEqual([which, []]);
   }
 });

@@ -96,7 +96,8 @@ export const sealEngine = (
 
 const updateSql = `UPDATE engines SET ${engineColumns.map((column) => `${column} = ?`).join(", ")} WHERE number = ?`;
 
-const selectVersion = `SELECT number, json, secret FROM engines
+/** The live engine of an owner that has this version; see `indexes` of EngineStore.ts for why its index is named. */
+export const selectVersion = `SELECT number, json, secret FROM engines INDEXED BY engines_by_tag
   WHERE owner = ? AND name = ? AND major = ? AND minor = ? AND deleted_at IS NULL`;
 
 /**
@@ -168,16 +169,16 @@ const changes: Readonly<Record<Change, (engine: Engine, now: number) => void>> =
   "make-private": (engine) => void (engine.isPublic = false),
 };
 
+/** All live versions of an owner's engine, the highest first. */
+export const selectVersions = `SELECT number, json, secret, major, minor FROM engines INDEXED BY engines_by_tag
+  WHERE owner = ? AND name = ? AND deleted_at IS NULL ORDER BY major DESC, minor DESC`;
+
 /** Changes the version that a tag means among the user's engines. Deleting is soft: the row stays, with `deletedAt`. */
 export const change = (file: SqliteFile, user: User, text: string, how: Change, now: number): string =>
   file.transaction((run) => {
     const tag = parseTag(text);
     if (tag === undefined) throw new UnacceptableEngineError(`${JSON.stringify(text)} is not a tag`);
-    const rows = run(
-      `SELECT number, json, secret, major, minor FROM engines WHERE owner = ? AND name = ? AND deleted_at IS NULL ORDER BY major DESC, minor DESC`,
-      user.number,
-      tag.name,
-    );
+    const rows = run(selectVersions, user.number, tag.name);
     const row = rows.find(({ major, minor }) => (tag.major ?? major) === major && (tag.minor ?? minor) === minor);
     if (row === undefined) throw new UnacceptableEngineError(`${user.name} has no engine ${text}`);
     const engine = engineOf(row);
