@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { budgetCapacity, RetryBudget, retryCost, successRefund } from "./RetryBudget.ts";
+import { budgetCapacity, makeBudgets, RetryBudget, retryCost, successRefund } from "./RetryBudget.ts";
 
 const retriesPaid = (cost: number): number => {
   const budget = new RetryBudget();
@@ -66,4 +66,20 @@ test.for([-1, Number.NaN])("a capacity of %d is refused", (capacity) => {
   expect(() => new RetryBudget(capacity)).toThrow(
     new RangeError(`retryBudget must be a number from 0, not ${capacity}`),
   );
+});
+
+test("origins share a bucket only if they are the same, and each bucket has the capacity that was given", () => {
+  const origins = fc.array(fc.constantFrom("a", "b", "c", "d"), { maxLength: 20 });
+  fc.assert(
+    fc.property(fc.nat(1_000), origins, (capacity, asked) => {
+      const budgets = asked.map(makeBudgets(capacity));
+      expect(new Set(budgets).size).toBe(new Set(asked).size);
+      for (const budget of budgets) expect(budget.capacity).toBe(capacity);
+    }),
+  );
+  expect(makeBudgets()("a").capacity).toBe(budgetCapacity);
+});
+
+test("a capacity that cannot be is refused before there is an origin", () => {
+  expect(() => makeBudgets(-1)).toThrow(RangeError);
 });

@@ -16,6 +16,8 @@ const bytes = toBinary(schema, status);
 const ours = schemaDigests[schema.typeName] ?? "";
 /** A field of length 127 of which nothing follows. */
 const undecodable = new Uint8Array([0x0a, 0x7f]);
+/** With a field that our schema does not have. */
+const odd = new Uint8Array([...bytes, 0xf8, 0x7f, 1]);
 
 const learned: TrustNews = { type: "trust", message: schema.typeName, detail: "learned", numbers: {} };
 
@@ -27,6 +29,7 @@ interface Account {
   contradicts: boolean;
   isOld: boolean;
   distrusts: boolean;
+  forgot: boolean;
 }
 
 /** A memory whose account says so; what it says can be changed. */
@@ -39,12 +42,16 @@ const memory = (said: Partial<Account> = {}, options: Omit<TrustOptions, "calibr
     contradicts: false,
     isOld: false,
     distrusts: false,
+    forgot: false,
     ...said,
   };
   const numbers: Numbers = {
     read: (message, sent) => (account.reads ? fromBinary(message, sent) : undefined),
     learn: () => (account.learns ? [learned] : undefined),
-    forget: () => account.knew,
+    forget: () => {
+      account.forgot = true;
+      return account.knew;
+    },
     contradicts: () => account.contradicts,
     isOld: () => account.isOld,
     get distrustsDigest() {
@@ -133,6 +140,38 @@ test("a drift of one kind of answer is a reason to look at the others", () => {
   }
 });
 
+test("a drift while any kind of answer is still looked at closely is looked at twice as long", () => {
+  const { blame, decide, trust } = memory({ knew: true }, { sampleEvery: 10 });
+  trust.decide(origin, EngineSchema, { digest: null, bytes: new Uint8Array(0) });
+  blame();
+  samplesBy(decide, 45);
+  blame();
+  expect(samplesBy(decide, 10)).toEqual([1, 2, 4, 8]);
+});
+
+test("a header that does not fit what is known is a drift, whichever of the two is right", () => {
+  for (const sent of [bytes, odd]) {
+    const { account, witness, decide } = memory({ contradicts: true, knew: true }, { sampleEvery: 10 });
+    expect(witness(ours, status, sent)).toMatchObject({
+      fits: true,
+      news: [{ type: "drift" }, ...(sent === odd ? [learned] : [])],
+    });
+    account.contradicts = false;
+    expect(samplesBy(() => decide(ours), 7)).toEqual([1, 3, 7]);
+  }
+});
+
+test("each kind of answer is counted for itself, in whatever order they come", () => {
+  const { trust, decide } = memory({}, { sampleEvery: 2 });
+  const engine = () => trust.decide(origin, EngineSchema, { digest: null, bytes: new Uint8Array(0) });
+  expect([decide, engine, decide, engine].map((next) => next().kind)).toEqual([
+    "believed",
+    "believed",
+    "witness",
+    "witness",
+  ]);
+});
+
 test("nobody who wants no samples gets one after a drift", () => {
   const { blame, decide } = memory({ knew: true }, { sampleEvery: Infinity });
   blame();
@@ -164,6 +203,19 @@ test("bytes that are not of the schema of their digest are undecodable, with the
   expect(verdict.kind).toBe("undecodable");
   expect(verdict).toHaveProperty("cause");
   expect(memory().witness(ours, status, undecodable)).toEqual({ fits: false, news: [] });
+});
+
+test("undecodable bytes are witnessed from the second in a row on, and some that can be read start the count anew", () => {
+  const { decide } = memory();
+  const verdicts = [undecodable, undecodable, undecodable, bytes, undecodable].map((sent) => decide(ours, sent));
+  expect(verdicts.map(({ kind }) => kind)).toEqual(["undecodable", "witness", "witness", "believed", "undecodable"]);
+  expect(verdicts[1]).toMatchObject({ reason: "undecodable", cause: expect.anything() as unknown });
+});
+
+test("bytes with what our schema does not have show that the header lies, and what they are is learned", () => {
+  const { witness, account } = memory();
+  expect(witness(ours, status, odd)).toEqual({ fits: true, news: [drift(lie), learned] });
+  expect(account.distrusts).toBe(true);
 });
 
 test("a pair fits when it says the same under our digest, else when the account takes it in", () => {
@@ -205,6 +257,15 @@ test("an origin that is blamed without a digest has drifted, if anything was kno
   expect(memory({ knew: true }).blame()).toEqual([drift(drifted), learned]);
   expect(memory({ knew: false }).blame()).toEqual([learned]);
   expect(memory({ knew: false, learns: false }).blame()).toEqual([]);
+});
+
+test("blame without a claim leaves the header alone, and under one what the pair teaches is kept", () => {
+  const { blame, account } = memory();
+  blame();
+  expect(account).toMatchObject({ distrusts: false, forgot: true });
+  account.forgot = false;
+  blame(ours);
+  expect(account).toMatchObject({ distrusts: true, forgot: false });
 });
 
 test("blame ends in doubt where its own pair teaches nothing", () => {

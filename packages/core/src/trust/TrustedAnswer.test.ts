@@ -55,6 +55,7 @@ const saying = ({ verdict, asks = "protobuf", teaches = false, fits = [], ready 
 const reading = async (says: Says, answers: ReadonlyArray<Answer | Error>, prefers: "auto" | "json" | "protobuf") => {
   const { trust, pairs, blamed } = saying(says);
   const asked: Array<string> = [];
+  const spare: Array<boolean> = [];
   const heard: Array<string> = [];
   const { message, answer } = await readTrusted<typeof schema, Answer>({
     trust,
@@ -62,13 +63,14 @@ const reading = async (says: Says, answers: ReadonlyArray<Answer | Error>, prefe
     schema,
     prefers,
     onNews: ({ detail }) => heard.push(detail),
-    ask: (format, fresh) => {
+    ask: (format, fresh, isSpare) => {
+      spare.push(isSpare);
       const next = answers[asked.length] ?? new Error("one request too many");
       asked.push(`${format}${fresh ? ", fresh" : ""}`);
       return next instanceof Error ? Promise.reject(next) : Promise.resolve(next);
     },
   });
-  return { message, answer, asked, heard, pairs, blamed };
+  return { message, answer, asked, spare, heard, pairs, blamed };
 };
 
 const believed: Verdict<typeof schema> = { kind: "believed", message: active };
@@ -207,6 +209,20 @@ test.for<
   expect(read.pairs).toHaveLength(pairs);
   expect(read.blamed).toEqual(blames ? [{ digest: "d", bytes: bytesOf(active), json: inactive }] : []);
   expect(read.heard).toEqual([...read.pairs.map((_, index) => `pair ${index + 1}`), ...(blames ? ["blame"] : [])]);
+});
+
+test("a request is spare where there is data without it, and only there", async () => {
+  const unfit = { fits: [false, false, false] };
+  const rest = [json(inactive), a, json(inactive)];
+  expect((await reading(unfit, [a, ...rest], "auto")).spare).toEqual([false, false, true, true]);
+  expect((await reading({ ...unfit, verdict: sampled }, [a, ...rest], "auto")).spare).toEqual([
+    false,
+    true,
+    true,
+    true,
+  ]);
+  const says = { asks: "json", teaches: true } as const;
+  expect((await reading(says, [json(active), a], "auto")).spare).toEqual([false, true]);
 });
 
 test("nobody needs to listen", async () => {
