@@ -67,6 +67,12 @@ test("a token that is altered, unsigned, of another key, issuer or algorithm, or
   }
 });
 
+test("a token of one's own may look like a signed one", async () => {
+  const tokens = await makeAccessTokens(key);
+  await addCredential(file, ensureUser(file, "carol", 0), "token", "eyJhbGciOiJSUzI1NiJ9.e30.c2ln", 0);
+  expect((await credentialOfToken(file.port, tokens, "eyJhbGciOiJSUzI1NiJ9.e30.c2ln", 0))?.user.name).toBe("carol");
+});
+
 test("a secret is recognised by its whole digest: one that shares the part that is looked up is not", async () => {
   const { bytes } = await digestOf("token-of-carol");
   const twin = Uint8Array.from(bytes, (byte, index) => (index === bytes.length - 1 ? byte ^ 1 : byte));
