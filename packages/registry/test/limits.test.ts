@@ -65,6 +65,44 @@ test("a body that is too long is 413", async () => {
   expect([answer.status, await answer.json()]).toMatchObject([413, { code: 3 }]);
 });
 
+const post = "POST /v1/auth/access_token HTTP/1.1\r\nHost: localhost\r\n";
+const next = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+const statusesIn = (answers: string): ReadonlyArray<string> => answers.match(/(?<=HTTP\/1\.1 )\d+/g) ?? [];
+
+test("who sends a body that is far too long, or that nobody reads, hears so and can go on", async () => {
+  const body = "x".repeat(5_000_000);
+  const length = `Content-Length: ${body.length}\r\n\r\n`;
+  const chunked = `Transfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
+  expect(statusesIn(await answerTo(post + length + body + next))).toEqual(["413", "200"]);
+  expect(statusesIn(await answerTo(post + chunked + next))).toEqual(["413", "200"]);
+  const get = "GET /v1/dev/engines HTTP/1.1\r\nHost: localhost\r\n";
+  expect(statusesIn(await answerTo(get + length + body + next))).toEqual(["401", "200"]);
+  // One that does not come to an end is cut like any other.
+  expect(statusesIn(await answerTo(`${get}${length}x`))[0]).toBe("401");
+});
+
+test("a client that waits to be asked for its body is asked, or told at once that it is too long", async () => {
+  const expects = (bytes: number): string => `${post}Expect: 100-continue\r\nContent-Length: ${bytes}\r\n\r\n`;
+  const socket = await connected();
+  let text = "";
+  socket.on("data", (chunk: Buffer) => {
+    text += chunk.toString("latin1");
+    if (text.endsWith("100 Continue\r\n\r\n")) socket.write(`{"apiKey":"x"}${next}`);
+  });
+  socket.write(expects(14));
+  await once(socket, "close");
+  expect(statusesIn(text)).toEqual(["100", "401", "200"]);
+  expect(statusesIn(await answerTo(expects(20_000)))).toEqual(["413"]);
+});
+
+test("a target may name its host, which then counts instead of Host", async () => {
+  const get = (target: string, host: string): Promise<string> =>
+    answerTo(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\nAuthorization: local-bob\r\nConnection: close\r\n\r\n`);
+  expect(await get("http://user@localhost:1/v1/dev/engines/word-count", "elsewhere")).toMatch(/ 200 [^]*"word-count"/);
+  expect(statusesIn(await get("http://elsewhere/v1/dev/engines/word-count", "localhost"))).toEqual(["421"]);
+  expect(statusesIn(await get("http://localhost?x", "localhost"))).toEqual(["404"]);
+});
+
 test("a database that does not answer is 503, and not ready", async () => {
   const broken = await startRegistryServer({ database: ":memory:", port: 0 });
   const ask = (path: string): Promise<Response> =>

@@ -2,10 +2,10 @@
 import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { Refusal, statusBody } from "../api/Refusal.ts";
+import { statusBody } from "../api/Refusal.ts";
 import type { Answer, RequestHead } from "../api/Routes.ts";
-import { bodyTooLong } from "../api/Site.ts";
 import type { RpcCode } from "@bytenite-engines/core/wire";
+import { headOf, headWhenAsked } from "./RequestReading.ts";
 import type { ServerLimits } from "./ServerLimits.ts";
 
 /** One exchange: the request as the routes see it, and what Node has of it. */
@@ -56,10 +56,12 @@ export const startServer = async ({ host, port, limits }: ServerOptions): Promis
   });
   server.maxConnections = limits.connections;
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-    void answer(handle, request, response, () => draining);
+    void answer(handle, { head: headOf(request), request, response }, () => draining);
   };
   server.on("request", onRequest);
-  server.on("checkContinue", onRequest);
+  server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
+    void answer(handle, { head: headWhenAsked(request, response), request, response }, () => draining);
+  });
   server.on("checkExpectation", onRequest);
   server.on("connect", (_request: IncomingMessage, socket: Duplex) =>
     refuseRaw(socket, 501, "UNIMPLEMENTED", "method not allowed"),
@@ -101,17 +103,14 @@ const listening = (server: Server, host: string, port: number): Promise<void> =>
     });
   });
 
-const answer = async (
-  handle: Handler,
-  request: IncomingMessage,
-  response: ServerResponse,
-  draining: () => boolean,
-): Promise<void> => {
-  const answer = await handle({ head: headOf(request), request, response }).catch(onHandlerError);
+const answer = async (handle: Handler, exchange: Exchange, draining: () => boolean): Promise<void> => {
+  const { request, response } = exchange;
+  const answer = await handle(exchange).catch(onHandlerError);
   if (answer === "torn" || answer === "left" || response.destroyed) return;
-  if (draining()) answer.headers["Connection"] = "close";
-  // An unread body would be taken for the next request: the connection ends with this answer instead.
-  else if (!request.complete && request.headers["content-length"] !== undefined) answer.headers["Connection"] = "close";
+  // A body that the client has not been asked for may come or not: what follows could be taken for it. Any other that was not
+  // read is left out by Node. To close on it would be a reset, which takes this answer from who still sends.
+  const isUnasked = request.headers.expect !== undefined && !request.complete;
+  if (draining() || isUnasked) answer.headers["Connection"] = "close";
   send(response, answer, request.method === "HEAD");
 };
 
@@ -129,32 +128,6 @@ export const send = (response: ServerResponse, { status, headers, body }: Answer
   response.writeHead(status, headers);
   if (withoutBody) response.end();
   else response.end(body);
-};
-
-const headOf = (request: IncomingMessage): RequestHead => ({
-  method: request.method ?? "",
-  target: request.url ?? "",
-  header: (name) => {
-    const value = request.headers[name];
-    return value === undefined ? null : String(value);
-  },
-  body: (maxBytes) => bodyOf(request, maxBytes),
-});
-
-const bodyOf = async (request: IncomingMessage, maxBytes: number): Promise<Uint8Array> => {
-  const parts: Array<Buffer> = [];
-  let length = 0;
-  try {
-    for await (const part of request as AsyncIterable<Buffer>) {
-      length += part.length;
-      if (length > maxBytes) throw bodyTooLong(maxBytes);
-      parts.push(part);
-    }
-  } catch (error) {
-    // The client left, or was too slow: nobody hears this, and it is no fault of ours.
-    throw error instanceof Refusal ? error : new Refusal("CANCELLED", "the request was cut short");
-  }
-  return Buffer.concat(parts);
 };
 
 const clientErrors: Readonly<Record<string, readonly [status: number, code: RpcCode, message: string]>> = {

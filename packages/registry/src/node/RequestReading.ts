@@ -1,0 +1,51 @@
+// Decides: what the routes see of a request that Node has received: its target, its headers, its body.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { Refusal } from "../api/Refusal.ts";
+import type { RequestHead } from "../api/Routes.ts";
+import { bodyTooLong } from "../api/Site.ts";
+
+/** A target as proxies are sent it: it names the host, whatever `Host` says (RFC 9112, 3.2.2). */
+const absoluteForm = /^https?:\/\/(?:[^/?#]*@)?([^/?#]*)(.*)$/i;
+
+/** The request as the routes see it. */
+export const headOf = (request: IncomingMessage): RequestHead => {
+  const { url = "", headers } = request;
+  const [, authority, path] = url.startsWith("/") ? [] : (absoluteForm.exec(url) ?? []);
+  return {
+    method: request.method ?? "",
+    target: path === undefined ? url : path.startsWith("/") ? path : `/${path}`,
+    header: (name) => {
+      const value = name === "host" ? (authority ?? headers.host) : headers[name];
+      return value === undefined ? null : String(value);
+    },
+    body: (maxBytes) => bodyOf(request, maxBytes),
+  };
+};
+
+/** The same for a client that sends its body only when it is asked for it (RFC 9110, 10.1.1). */
+export const headWhenAsked = (request: IncomingMessage, response: ServerResponse): RequestHead => ({
+  ...headOf(request),
+  body: async (maxBytes) => {
+    if (Number(request.headers["content-length"] ?? 0) > maxBytes) throw bodyTooLong(maxBytes);
+    response.writeContinue();
+    return bodyOf(request, maxBytes);
+  },
+});
+
+const bodyOf = async (request: IncomingMessage, maxBytes: number): Promise<Uint8Array> => {
+  const parts: Array<Buffer> = [];
+  let length = 0;
+  try {
+    for await (const part of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      length += part.length;
+      if (length > maxBytes) throw bodyTooLong(maxBytes);
+      parts.push(part);
+    }
+  } catch (error) {
+    // The rest goes by unread.
+    request.resume();
+    // The client left, or was too slow: nobody hears this, and it is no fault of ours.
+    throw error instanceof Refusal ? error : new Refusal("CANCELLED", "the request was cut short");
+  }
+  return Buffer.concat(parts);
+};
