@@ -81,8 +81,9 @@ test("who sends a body that is far too long, or that nobody reads, hears so and 
   expect(statusesIn(await answerTo(`${get}${length}x`))[0]).toBe("401");
 });
 
+const expects = (bytes: number): string => `${post}Expect: 100-continue\r\nContent-Length: ${bytes}\r\n\r\n`;
+
 test("a client that waits to be asked for its body is asked, or told at once that it is too long", async () => {
-  const expects = (bytes: number): string => `${post}Expect: 100-continue\r\nContent-Length: ${bytes}\r\n\r\n`;
   const socket = await connected();
   let text = "";
   socket.on("data", (chunk: Buffer) => {
@@ -95,12 +96,15 @@ test("a client that waits to be asked for its body is asked, or told at once tha
   expect(statusesIn(await answerTo(expects(20_000)))).toEqual(["413"]);
 });
 
+const getFrom = (target: string, host: string): Promise<string> =>
+  answerTo(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\nAuthorization: local-bob\r\nConnection: close\r\n\r\n`);
+
 test("a target may name its host, which then counts instead of Host", async () => {
-  const get = (target: string, host: string): Promise<string> =>
-    answerTo(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\nAuthorization: local-bob\r\nConnection: close\r\n\r\n`);
-  expect(await get("http://user@localhost:1/v1/dev/engines/word-count", "elsewhere")).toMatch(/ 200 [^]*"word-count"/);
-  expect(statusesIn(await get("http://elsewhere/v1/dev/engines/word-count", "localhost"))).toEqual(["421"]);
-  expect(statusesIn(await get("http://localhost?x", "localhost"))).toEqual(["404"]);
+  expect(await getFrom("http://user@localhost:1/v1/dev/engines/word-count", "elsewhere")).toMatch(
+    / 200 [^]*"word-count"/,
+  );
+  expect(statusesIn(await getFrom("http://elsewhere/v1/dev/engines/word-count", "localhost"))).toEqual(["421"]);
+  expect(statusesIn(await getFrom("http://localhost?x", "localhost"))).toEqual(["404"]);
 });
 
 test("a database that does not answer is 503, and not ready", async () => {

@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { UnacceptableEngineError } from "../api/EngineRow.ts";
-import { migrate } from "../api/Migrations.ts";
+import { migrate, NewerDatabaseError } from "../api/Migrations.ts";
 import { KeyError, makeSecretBox, type SecretBox } from "../api/SecretBox.ts";
 import { AccountError } from "../manage/Accounts.ts";
 import { BackupError } from "../manage/Backup.ts";
@@ -20,11 +20,12 @@ export interface Flags {
   readonly isOn: (name: string) => boolean;
 }
 
-/** Reads flags and positional arguments. Throws UsageError. */
+/** Reads flags and at most so many positional arguments. Throws UsageError. */
 export const flagsOf = (
   args: ReadonlyArray<string>,
   texts: ReadonlyArray<string>,
-  switches: ReadonlyArray<string> = [],
+  switches: ReadonlyArray<string>,
+  most: number,
 ): Flags => {
   try {
     const options = Object.fromEntries([
@@ -32,6 +33,8 @@ export const flagsOf = (
       ...switches.map((name) => [name, { type: "boolean" as const }]),
     ]);
     const parsed = parseArgs({ args: [...args], allowPositionals: true, options });
+    const extra = parsed.positionals[most];
+    if (extra !== undefined) throw oneTooMany(extra);
     const values = parsed.values as Readonly<Record<string, string | boolean | undefined>>;
     return {
       positionals: parsed.positionals,
@@ -39,9 +42,14 @@ export const flagsOf = (
       isOn: (name) => values[name] === true,
     };
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     throw flagError(error, ["database", ...texts, ...switches]);
   }
 };
+
+/** A positional argument that nothing is done with: whoever gave it meant something else. */
+export const oneTooMany = (argument: string): UsageError =>
+  new UsageError(`${JSON.stringify(argument.slice(0, 100))} is one argument too many`);
 
 /** The database when none is named, below the current directory, so that a trial needs no configuration. */
 const defaultDatabase = ".data/registry.sqlite";
@@ -76,22 +84,23 @@ export const withDatabase = async <A>(
     await migrate(file.port, Date.now(), box);
     return await work(file, box);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ERR_SQLITE_ERROR") {
-      throw new ToldError(databaseProblem(error, path), { cause: error });
-    }
-    throw toldOf(error);
+    throw toldOf(error, path);
   } finally {
     file?.close();
   }
 };
 
-/** Failures of what commands are made of, as the operator is told them. */
-export const toldOf = (error: unknown): unknown =>
-  error instanceof Error && telling.some((kind) => error instanceof kind)
+/** Failures of what commands are made of, as the operator is told them; those of SQLite name the database. */
+export const toldOf = (error: unknown, database: string): unknown => {
+  if ((error as NodeJS.ErrnoException).code === "ERR_SQLITE_ERROR") {
+    return new ToldError(databaseProblem(error, database), { cause: error });
+  }
+  return error instanceof Error && telling.some((kind) => error instanceof kind)
     ? new ToldError(error.message, { cause: error })
     : error;
+};
 
-const telling = [AccountError, BackupError, ExportError, KeyError, UnacceptableEngineError];
+const telling = [AccountError, BackupError, ExportError, KeyError, NewerDatabaseError, UnacceptableEngineError];
 
 /** A flag that must be given. Throws UsageError. */
 export const needed = (flags: Flags, name: string): string => {

@@ -7,7 +7,7 @@ import { UsageError } from "./Told.ts";
 
 /** Copies the database into a file. */
 export const backup = async (args: ReadonlyArray<string>): Promise<number> => {
-  const flags = flagsOf(args, []);
+  const flags = flagsOf(args, [], [], 1);
   const [path] = flags.positionals;
   if (path === undefined) throw new UsageError("backup where? name a file");
   return withDatabase(flags, async (file) => {
@@ -19,7 +19,7 @@ export const backup = async (args: ReadonlyArray<string>): Promise<number> => {
 
 /** Puts a backup in the place of a database. One that has engines is only replaced with --force. */
 export const restore = async (args: ReadonlyArray<string>): Promise<number> => {
-  const flags = flagsOf(args, [], ["force"]);
+  const flags = flagsOf(args, [], ["force"], 1);
   const [path] = flags.positionals;
   if (path === undefined) throw new UsageError("restore what? name a backup");
   const target = databasePath(flags);
@@ -33,7 +33,7 @@ export const restore = async (args: ReadonlyArray<string>): Promise<number> => {
   const { users, engines } = await environmentBox()
     .then((box) => restoreFrom(path, target, box))
     .catch((error: unknown) => {
-      throw toldOf(error);
+      throw toldOf(error, target);
     });
   process.stdout.write(`restored ${engines} engines of ${users} users from ${path}\n`);
   return 0;

@@ -14,7 +14,7 @@ const done: Readonly<Record<Change, string>> = {
 
 /** Changes the engines that tags mean, one after the other; each is on disk when its line is printed. */
 export const change = async (how: Change, args: ReadonlyArray<string>): Promise<number> => {
-  const flags = flagsOf(args, ["user"]);
+  const flags = flagsOf(args, ["user"], [], Infinity);
   const name = needed(flags, "user");
   const { positionals } = flags;
   if (positionals.length === 0) throw new UsageError(`${how} which engine? name a tag`);

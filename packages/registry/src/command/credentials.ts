@@ -7,15 +7,16 @@ import {
   userOf,
   type ListedCredential,
 } from "../manage/Accounts.ts";
-import { flagsOf, needed, withDatabase } from "./Database.ts";
+import { flagsOf, needed, oneTooMany, withDatabase } from "./Database.ts";
 import { UsageError } from "./Told.ts";
 
 const dayMs = 24 * 3_600_000;
 
 /** `create` prints the secret, once, on stdout and nothing else there; `list` never shows one. */
 export const credentials = async (kind: "token" | "api-key", args: ReadonlyArray<string>): Promise<number> => {
-  const flags = flagsOf(args, ["user", "label", "expires-in"]);
+  const flags = flagsOf(args, ["user", "label", "expires-in"], [], 2);
   const [verb, id] = flags.positionals;
+  if (verb !== "revoke" && id !== undefined) throw oneTooMany(id);
   if (verb === "create") {
     const name = needed(flags, "user");
     const expires = expiryOf(flags.text("expires-in"));
@@ -32,7 +33,8 @@ export const credentials = async (kind: "token" | "api-key", args: ReadonlyArray
       const name = flags.text("user");
       const user = name === undefined ? undefined : userOf(file, name);
       for (const credential of listCredentials(file, user)) {
-        if ((credential.kind === "api-key") === (kind === "api-key")) process.stdout.write(`${lineOf(credential)}\n`);
+        if ((credential.kind === "api-key") !== (kind === "api-key")) continue;
+        process.stdout.write(`${lineOf(credential, Date.now())}\n`);
       }
       return 0;
     });
@@ -54,12 +56,13 @@ const expiryOf = (days: string | undefined): number | undefined => {
   return Date.now() + Number(days) * dayMs;
 };
 
-const lineOf = ({ id, user, kind, label, createdAt, expiresAt, revokedAt }: ListedCredential): string => {
-  const state =
-    revokedAt !== undefined
-      ? `revoked ${revokedAt.toISOString()}`
-      : expiresAt === undefined
-        ? "good"
-        : `good until ${expiresAt.toISOString()}`;
-  return [id, user, kind, createdAt.toISOString(), state, label].join("\t");
+const lineOf = (credential: ListedCredential, nowMs: number): string => {
+  const { id, user, kind, label, createdAt } = credential;
+  return [id, user, kind, createdAt.toISOString(), stateOf(credential, nowMs), label].join("\t");
+};
+
+const stateOf = ({ expiresAt, revokedAt }: ListedCredential, nowMs: number): string => {
+  if (revokedAt !== undefined) return `revoked ${revokedAt.toISOString()}`;
+  if (expiresAt === undefined) return "good";
+  return `${expiresAt.getTime() > nowMs ? "good until" : "expired"} ${expiresAt.toISOString()}`;
 };

@@ -8,7 +8,7 @@ import { UsageError } from "./Told.ts";
 
 /** Writes the export to stdout, as fast as it is read. A reader that has had enough ends it quietly. */
 export const exportAll = async (args: ReadonlyArray<string>): Promise<number> => {
-  const flags = flagsOf(args, ["user", "format"], ["with-secrets"]);
+  const flags = flagsOf(args, ["user", "format"], ["with-secrets"], 0);
   const format = flags.text("format") ?? "ndjson";
   if (format !== "ndjson" && format !== "sql") throw new UsageError("--format is ndjson or sql");
   return withDatabase(flags, async (file, box) => {

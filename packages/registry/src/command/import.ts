@@ -6,7 +6,7 @@ import { ToldError, UsageError } from "./Told.ts";
 
 /** A line per engine once it is on disk; problems by file, line and column on stderr. 1 when there were any. */
 export const importAll = async (args: ReadonlyArray<string>): Promise<number> => {
-  const flags = flagsOf(args, ["user", "archive"], ["activate", "public"]);
+  const flags = flagsOf(args, ["user", "archive"], ["activate", "public"], Infinity);
   const { positionals } = flags;
   if (positionals.length === 0) throw new UsageError("import what? name files, directories or globs, or - for stdin");
   const fromStdin = positionals.includes("-");

@@ -78,6 +78,7 @@ export const createCredential = async (
   now: number,
   expiresAt?: number,
 ): Promise<{ readonly id: string; readonly secret: string }> => {
+  if (/\p{Cc}/u.test(label)) throw new AccountError("a label is one line of text, without tabs");
   const secret = newSecret(kind === "token" ? "bnt" : "bnk");
   const digest = await digestOf(secret);
   const id = crypto.randomUUID();

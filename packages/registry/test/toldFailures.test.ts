@@ -1,0 +1,57 @@
+// A command that fails says in one sentence what to do, and shows no stack.
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { expect, test } from "vitest";
+import { place } from "./place.ts";
+import { run } from "./process.ts";
+
+const { directory, fresh } = place();
+
+const changed = (path: string, sql: string): void => {
+  const database = new DatabaseSync(path);
+  database.exec(sql);
+  database.close();
+};
+
+test("a database of a newer registry is told by every command", async () => {
+  const database = fresh();
+  await run(["users", ...database]);
+  changed(database[1] ?? "", "INSERT INTO migrations VALUES (99, 0)");
+  for (const command of [["users"], ["export"], ["restore", "x"], ["serve", "--port", "0"]]) {
+    const { code, stderr } = await run([...command, ...database]);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^registry: the database has schema version 99, .*\n$/)]);
+  }
+});
+
+test("a file that a backup cannot be put into is told by its name", async () => {
+  const database = fresh();
+  const backup = join(directory, "backup.sqlite");
+  await run(["backup", backup, ...database]);
+  const other = join(directory, "other.sqlite");
+  await writeFile(other, "x".repeat(10_000));
+  const { code, stderr } = await run(["restore", backup, "--force", "--database", other]);
+  expect([code, stderr]).toEqual([1, `registry: cannot use the database ${other}: it is not a SQLite file\n`]);
+});
+
+test.for(["users x", "export carol", "backup a b", "restore a b", "token list x", "key create x", "token revoke a b"])(
+  "%s has one argument too many, which is told instead of being left out",
+  async (command) => {
+    const { code, stdout, stderr } = await run([...command.split(" "), ...fresh()]);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toMatch(/^registry: "(?:x|carol|b)" is one argument too many\n/);
+  },
+);
+
+test("a token that has expired is listed as such, and a label keeps to its column", async () => {
+  const database = fresh();
+  const made = await run(["token", "create", "--user", "carol", "--label", "ci", "--expires-in", "1", ...database]);
+  expect(made.code).toBe(0);
+  expect((await run(["token", "list", ...database])).stdout).toMatch(/\tgood until \S+\tci\n$/);
+  changed(database[1] ?? "", "UPDATE credentials SET expires_at = 1000");
+  expect((await run(["token", "list", ...database])).stdout).toMatch(/\texpired 1970-01-01T00:00:01.000Z\tci\n$/);
+  for (const label of ["a\tb", "a\nb", "a\u{1B}[31m"]) {
+    const { code, stderr } = await run(["token", "create", "--user", "carol", "--label", label, ...database]);
+    expect([code, stderr]).toEqual([1, "registry: a label is one line of text, without tabs\n"]);
+  }
+});
