@@ -1,5 +1,8 @@
 import { once } from "node:events";
+import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startRegistry } from "../src/testing.ts";
 import { startRegistryServer, type RunningRegistry } from "../src/index.ts";
@@ -119,6 +122,22 @@ test("a database that does not answer is 503, and not ready", async () => {
   expect((await ask("/readyz")).status).toBe(503);
   expect((await ask("/healthz")).status).toBe(200);
   await broken.stop().catch(() => undefined);
+});
+
+test("a database whose file was moved away or replaced is not ready, until it is back", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "registry-moved-"));
+  const database = join(directory, "engines.sqlite");
+  const moved = await startRegistryServer({ database, port: 0 });
+  const ready = async (): Promise<number> => (await fetch(`${moved.origin}/readyz`)).status;
+  expect(await ready()).toBe(200);
+  await rename(database, `${database}.old`);
+  expect(await ready()).toBe(503);
+  await writeFile(database, "");
+  expect(await ready()).toBe(503);
+  await rename(`${database}.old`, database);
+  expect(await ready()).toBe(200);
+  await moved.stop();
+  await rm(directory, { recursive: true });
 });
 
 test("what is not HTTP is 400, with a Status", async () => {

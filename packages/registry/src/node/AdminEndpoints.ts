@@ -17,6 +17,8 @@ const maxRulesBytes = 1_024 * 1_024;
 export interface HealthOptions {
   readonly sql: SqlPort;
   readonly draining: () => boolean;
+  /** Whether the file that is open is the one that others find at its path. */
+  readonly inPlace: () => boolean;
 }
 
 /** What operators can see and change. */
@@ -30,13 +32,14 @@ export interface AdminOptions {
 export type Endpoint = (head: RequestHead) => Promise<Answer>;
 
 /** Whether the process lives, and whether it can answer: for everybody. Not logged, not limited. */
-export const makeHealth = ({ sql, draining }: HealthOptions): ReadonlyMap<string, Endpoint> =>
+export const makeHealth = ({ sql, draining, inPlace }: HealthOptions): ReadonlyMap<string, Endpoint> =>
   new Map<string, Endpoint>([
     ["/healthz", async () => plain(200, "ok\n")],
     [
       "/readyz",
       async () => {
         if (draining()) return plain(503, "draining\n");
+        if (!inPlace()) return plain(503, "the database file was moved or replaced: start again\n");
         try {
           await sql.read([{ sql: "SELECT count(*) AS found FROM migrations", values: [] }]);
           return plain(200, "ready\n");

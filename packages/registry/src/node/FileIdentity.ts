@@ -1,0 +1,17 @@
+// Decides: whether a path still leads to the file that was opened there.
+import { statSync, type BigIntStats } from "node:fs";
+
+/**
+ * Remembers the file at a path. The answer asks whether it is still there: one that was moved, deleted or replaced stays open
+ * and is read, but nobody else writes to it any more, a revocation neither. What is no file, as `:memory:`, is always there.
+ */
+export const rememberFile = (path: string): (() => boolean) => {
+  const opened = found(path);
+  if (opened === undefined) return () => true;
+  return () => {
+    const now = found(path);
+    return now !== undefined && now.ino === opened.ino && now.dev === opened.dev;
+  };
+};
+
+const found = (path: string): BigIntStats | undefined => statSync(path, { bigint: true, throwIfNoEntry: false });
