@@ -138,9 +138,8 @@ test("a file that is no database, and a directory that is not there, are clear e
     "this is a text, and a rather long one, so that it cannot be taken for an empty file\n".repeat(20),
   );
   expect((await run(["--database", text])).stderr).toMatch(/it is not a SQLite file/);
-  expect((await run(["users", "--database", join(directory, "no/such/x.sqlite")])).stderr).toMatch(
-    /does its directory exist/,
-  );
+  const nowhere = ["--database", join(directory, "no/such/x.sqlite")];
+  expect((await run(["token", "create", "--user", "carol", ...nowhere])).stderr).toMatch(/does its directory exist/);
 });
 
 test("tokens come from a file and from the environment, and those that are taken out of it stop to work", async () => {

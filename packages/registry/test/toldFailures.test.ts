@@ -1,4 +1,5 @@
 // A command that fails says in one sentence what to do, and shows no stack.
+import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -16,7 +17,7 @@ const changed = (path: string, sql: string): void => {
 
 test("a database of a newer registry is told by every command", async () => {
   const database = fresh();
-  await run(["users", ...database]);
+  await run(["token", "create", "--user", "carol", ...database]);
   changed(database[1] ?? "", "INSERT INTO migrations VALUES (99, 0)");
   for (const command of [["users"], ["export"], ["restore", "x"], ["serve", "--port", "0"]]) {
     const { code, stderr } = await run([...command, ...database]);
@@ -24,9 +25,26 @@ test("a database of a newer registry is told by every command", async () => {
   }
 });
 
+test.for([
+  "users",
+  "export",
+  "backup COPY",
+  "activate x --user carol",
+  "delete x --user carol",
+  "token list",
+  "key revoke x",
+])("%s makes no database where there is none", async (command) => {
+  const [flag, path = ""] = fresh();
+  const copy = join(directory, "copy.sqlite");
+  const { code, stdout, stderr } = await run([...command.replace("COPY", copy).split(" "), flag ?? "", path]);
+  expect([code, stdout, stderr]).toEqual([1, "", `registry: there is no database ${path}\n`]);
+  expect([existsSync(path), existsSync(copy)]).toEqual([false, false]);
+});
+
 test("a file that a backup cannot be put into is told by its name", async () => {
   const database = fresh();
   const backup = join(directory, "backup.sqlite");
+  await run(["token", "create", "--user", "carol", ...database]);
   await run(["backup", backup, ...database]);
   const other = join(directory, "other.sqlite");
   await writeFile(other, "x".repeat(10_000));

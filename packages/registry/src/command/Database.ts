@@ -1,5 +1,5 @@
 // Decides: which database a command works on, and with which key.
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { UnacceptableEngineError } from "../api/EngineRow.ts";
@@ -71,15 +71,20 @@ export const environmentBox = async (): Promise<SecretBox | undefined> => {
   return key === undefined ? undefined : makeSecretBox(key);
 };
 
-/** Works on a database, which is made when it does not exist, and closes it. */
+/**
+ * Works on a database and closes it. One that does not exist is made by what fills it. What looks at one or changes what is
+ * in it refuses: a mistyped path must not be an empty database, nor the backup of one.
+ */
 export const withDatabase = async <A>(
   flags: Flags,
+  missing: "make" | "refuse",
   work: (file: SqliteFile, box: SecretBox | undefined) => Promise<A>,
 ): Promise<A> => {
   const path = databasePath(flags);
   let file: SqliteFile | undefined;
   try {
     const box = await environmentBox();
+    if (missing === "refuse" && !existsSync(path)) throw new ToldError(`there is no database ${path}`);
     file = openSqlite(path);
     await migrate(file.port, Date.now(), box);
     return await work(file, box);

@@ -10,7 +10,7 @@ export const backup = async (args: ReadonlyArray<string>): Promise<number> => {
   const flags = flagsOf(args, [], [], 1);
   const [path] = flags.positionals;
   if (path === undefined) throw new UsageError("backup where? name a file");
-  return withDatabase(flags, async (file) => {
+  return withDatabase(flags, "refuse", async (file) => {
     const { users, engines } = await backUp(file.database, path);
     process.stdout.write(`backed up ${engines} engines of ${users} users to ${path}\n`);
     return 0;
@@ -24,7 +24,7 @@ export const restore = async (args: ReadonlyArray<string>): Promise<number> => {
   if (path === undefined) throw new UsageError("restore what? name a backup");
   const target = databasePath(flags);
   if (!flags.isOn("force") && existsSync(target)) {
-    await withDatabase(flags, async (file) => {
+    await withDatabase(flags, "refuse", async (file) => {
       if (listUsers(file).some(({ engines }) => engines > 0)) {
         throw new BackupError(`${target} has engines, which would be lost: use --force if that is meant`);
       }

@@ -18,7 +18,7 @@ export const change = async (how: Change, args: ReadonlyArray<string>): Promise<
   const name = needed(flags, "user");
   const { positionals } = flags;
   if (positionals.length === 0) throw new UsageError(`${how} which engine? name a tag`);
-  return withDatabase(flags, async (file) => {
+  return withDatabase(flags, "refuse", async (file) => {
     const user = userOf(file, name);
     for (const tag of positionals) {
       process.stdout.write(`${done[how]} ${changeEngine(file, user, tag, how, Date.now())}\n`);

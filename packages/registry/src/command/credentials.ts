@@ -20,7 +20,7 @@ export const credentials = async (kind: "token" | "api-key", args: ReadonlyArray
   if (verb === "create") {
     const name = needed(flags, "user");
     const expires = expiryOf(flags.text("expires-in"));
-    return withDatabase(flags, async (file) => {
+    return withDatabase(flags, "make", async (file) => {
       const user = ensureUser(file, name, Date.now());
       const made = await createCredential(file, user, kind, flags.text("label") ?? "", Date.now(), expires);
       process.stderr.write(`${kind} ${made.id} of ${name}; it is shown this once:\n`);
@@ -29,7 +29,7 @@ export const credentials = async (kind: "token" | "api-key", args: ReadonlyArray
     });
   }
   if (verb === "list") {
-    return withDatabase(flags, async (file) => {
+    return withDatabase(flags, "refuse", async (file) => {
       const name = flags.text("user");
       const user = name === undefined ? undefined : userOf(file, name);
       for (const credential of listCredentials(file, user)) {
@@ -41,7 +41,7 @@ export const credentials = async (kind: "token" | "api-key", args: ReadonlyArray
   }
   if (verb === "revoke") {
     if (id === undefined) throw new UsageError("revoke which one? give an id of the list");
-    return withDatabase(flags, async (file) => {
+    return withDatabase(flags, "refuse", async (file) => {
       revokeCredential(file, id, Date.now());
       process.stdout.write(`revoked ${id}\n`);
       return 0;

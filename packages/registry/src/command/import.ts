@@ -14,7 +14,7 @@ export const importAll = async (args: ReadonlyArray<string>): Promise<number> =>
   const paths = fromStdin ? [] : await filesOf(positionals).catch(toldOf);
   const archive = flags.text("archive");
   if (archive !== undefined && paths.length > 1) throw new UsageError("--archive goes with one manifest");
-  return withDatabase(flags, async (file, box) => {
+  return withDatabase(flags, "make", async (file, box) => {
     const options: ImportOptions = {
       file,
       box,
