@@ -15,8 +15,8 @@ const slower = ["connect-es", "openapi-fetch + retry", "Stainless SDK (openai)"]
 /** Rounds that are short beside a full collection of garbage say more of that than of the calls. */
 const extents = {
   quick: [
-    { rounds: 8, calls: 250, concurrency: 1 },
-    { rounds: 8, calls: 1_280, concurrency: 64 },
+    { rounds: 6, calls: 200, concurrency: 1 },
+    { rounds: 6, calls: 1_280, concurrency: 64 },
   ],
   full: [
     { rounds: 40, calls: 500, concurrency: 1 },

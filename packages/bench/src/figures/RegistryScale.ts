@@ -96,7 +96,7 @@ export const registryScale: Figure = {
       rows,
       notes: [
         "64 connections ask one process as fast as it answers: latencies are mostly the time in that queue.",
-        "MB is resident memory, up to 256 MB of it the file itself, mapped. The imports' is the most that the importing process has had.",
+        "MB is resident memory, up to 256 MB of it the file itself, mapped. The imports' is the most that a process had that did nothing else.",
         "An import has one thread that writes and two that prepare: it takes all of two processors.",
       ],
     };

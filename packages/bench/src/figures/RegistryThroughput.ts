@@ -62,7 +62,7 @@ export const registryThroughput: Figure = {
       ...paths,
     ]);
     const rounds = effort === "quick" ? 5 : 15;
-    const calls = effort === "quick" ? 3_000 : 10_000;
+    const calls = effort === "quick" ? 2_000 : 10_000;
     const rows: Array<FigureRow> = [];
     for (const { name, path, promised } of targets) {
       for (const [form, mediaType] of Object.entries(forms)) {

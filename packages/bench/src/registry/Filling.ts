@@ -1,8 +1,11 @@
 // Decides: what a big registry is filled with: engines spread over users, one in ten of them public.
-import { createReadStream, createWriteStream } from "node:fs";
+import { execFile } from "node:child_process";
+import { createWriteStream } from "node:fs";
 import { rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
-import { addCredential, importStream, migrate, openSqlite, userOf } from "@bytenite-engines/registry";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { addCredential, openSqlite, userOf } from "@bytenite-engines/registry";
 
 /** One engine in so many is public. */
 const publicOneIn = 10;
@@ -17,9 +20,9 @@ export const nameOf = (engine: number): string => `engine-${engine}`;
 export interface Filled {
   readonly engines: number;
   readonly seconds: number;
-  /** Engines a second of processor time of this process. */
+  /** Engines a second of processor time of the importing process. */
   readonly perCpuSecond: number;
-  /** Highest memory of this process so far. */
+  /** Highest memory of that process. */
   readonly peakResidentBytes: number;
 }
 
@@ -64,31 +67,17 @@ export const engineLines = function* (count: number, users: number): Generator<s
   }
 };
 
-/** Imports lines into a database, as `registry import - < FILE` does. */
+/** Imports lines into a database. */
 export const fill = async (database: string, lines: Iterable<string>, user?: string): Promise<Filled> => {
   const input = `${database}.ndjson`;
   await pipeline(lines, createWriteStream(input));
-  const file = openSqlite(database);
-  await migrate(file.port, Date.now());
-  const cpu = process.cpuUsage();
-  const start = performance.now();
-  const { engines, problems } = await importStream(createReadStream(input), {
-    file,
-    box: undefined,
-    user,
-  });
-  const seconds = (performance.now() - start) / 1_000;
-  const { user: inUser, system } = process.cpuUsage(cpu);
-  file.close();
+  const { stdout } = await run(process.execPath, [script, database, input, ...(user === undefined ? [] : [user])]);
   await rm(input);
-  if (problems.length > 0) throw new Error(problems.join("\n"));
-  return {
-    engines,
-    seconds,
-    perCpuSecond: engines / ((inUser + system) / 1e6),
-    peakResidentBytes: process.resourceUsage().maxRSS * 1_024,
-  };
+  return JSON.parse(stdout) as Filled;
 };
+
+const run = promisify(execFile);
+const script = fileURLToPath(new URL("importLines.ts", import.meta.url));
 
 /** Gives every user a token. */
 export const letIn = async (database: string, users: number): Promise<void> => {
