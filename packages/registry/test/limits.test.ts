@@ -4,6 +4,7 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { makeFaults } from "../src/faults/Faults.ts";
 import { startRegistry } from "../src/testing.ts";
 import { startRegistryServer, type RunningRegistry } from "../src/index.ts";
 
@@ -111,7 +112,9 @@ test("a target may name its host, which then counts instead of Host", async () =
 });
 
 test("a database that does not answer is 503, and not ready", async () => {
-  const broken = await startRegistryServer({ database: ":memory:", port: 0 });
+  // A rule that asks who somebody is asks the database, too.
+  const faults = makeFaults([{ on: { user: "alice" }, fault: { status: 418 } }]);
+  const broken = await startRegistryServer({ database: ":memory:", port: 0, faults });
   const ask = (path: string): Promise<Response> =>
     fetch(broken.origin + path, { headers: { Authorization: "local-alice" } });
   expect((await ask("/readyz")).status).toBe(200);

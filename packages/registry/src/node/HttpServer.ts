@@ -115,7 +115,7 @@ const answer = async (handle: Handler, exchange: Exchange, draining: () => boole
 };
 
 /** Handlers answer their own failures; whatever still comes through is one of ours, and no reason to end the process. */
-const onHandlerError = (error: unknown): Answer => {
+export const onHandlerError = (error: unknown): Answer => {
   console.error("request failed:", error);
   const headers = { "Content-Type": "application/json" };
   const about = { endpoint: undefined, user: undefined };

@@ -1,6 +1,6 @@
 // Decides: when a request is counted and written down: once, when its answer is handed on.
 import type { AccessLog } from "./AccessLog.ts";
-import type { Handler } from "./HttpServer.ts";
+import { onHandlerError, type Handler } from "./HttpServer.ts";
 import type { Metrics } from "./Metrics.ts";
 
 /** A handler that counts and logs what another one does. */
@@ -9,7 +9,7 @@ export const observed =
   async (exchange) => {
     const start = performance.now();
     metrics.started();
-    const answer = await handle(exchange);
+    const answer = await handle(exchange).catch(onHandlerError);
     const ms = performance.now() - start;
     metrics.ended(answer, ms / 1_000);
     log?.write(exchange.head, answer, ms);

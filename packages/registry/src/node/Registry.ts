@@ -171,8 +171,9 @@ const handlersOf = async ({
     onFault: (error, requestId) => console.error(`request ${requestId} failed:`, error),
   });
   const plain: Handler = ({ head }) => site(head);
+  // Where the database does not answer, the API itself says so.
   const userOf = async (token: string): Promise<string | undefined> =>
-    (await credentialOfToken(file.port, accessTokens, token, Date.now()))?.user.name;
+    (await credentialOfToken(file.port, accessTokens, token, Date.now()).catch(() => undefined))?.user.name;
   const faulty = faults === undefined ? plain : makeFaultyHandler({ site, faults, wire: options, userOf });
   const metrics = makeMetrics();
   const log = options.accessLog === undefined ? undefined : openAccessLog(options.accessLog);
