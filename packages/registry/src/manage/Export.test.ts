@@ -30,7 +30,8 @@ test("SQL of an export, run line by line, makes the same database, whatever the 
       const file = openSqlite(":memory:");
       await migrate(file.port, 5);
       const carol = ensureUser(file, "carol", 1);
-      await createCredential(file, carol, "api-key", description, 2);
+      await createCredential(file, carol, "api-key", "", 2);
+      file.transaction((run) => run("UPDATE credentials SET label = ?", description));
       await publishAll(
         file,
         carol,
