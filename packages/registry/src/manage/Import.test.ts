@@ -27,6 +27,8 @@ interface Line {
   readonly userName: string;
   readonly version: string;
   readonly platformConfig?: object;
+  readonly isPublic?: boolean;
+  readonly deletedAt?: string;
 }
 
 const line = (index: number, changes: Partial<Line> = {}): string =>
@@ -52,18 +54,26 @@ const rowsIn = (file: SqliteFile, sql: string) => file.rows({ sql, values: [] })
 const enginesIn = (file: SqliteFile): unknown =>
   rowsIn(file, "SELECT count(*) AS engines FROM engines")[0]?.["engines"];
 
+const schema = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name";
+
 test("many engines are what they would be one by one, whoever owns them and whenever an owner first comes", async () => {
   const together = await opened();
   const apart = await opened();
-  const texts = lines(many, (index) => ({ userName: `user-${Math.floor(index / 100)}` }));
+  const texts = lines(many, (index) => ({
+    userName: `user-${Math.floor(index / 100)}`,
+    isPublic: index % 7 === 0,
+    ...(index % 11 === 0 ? { deletedAt: "2026-11-25T00:00:00Z" } : {}),
+  }));
   expect(await imported(together, texts)).toEqual({ engines: many, problems: [] });
   for (let at = 0; at < many; at += 400) await imported(apart, texts.slice(at, at + 400));
   const sql = `SELECT engines.name, users.name AS owner, major, minor, status, is_public, revision, deleted_at, secret,
     json_remove(json, '$.owner') AS json, length(protobuf) AS bytes
     FROM engines JOIN users ON users.number = engines.owner ORDER BY engines.number`;
   expect(rowsIn(together, sql)).toEqual(rowsIn(apart, sql));
-  const totals = "SELECT name, live_engines FROM users ORDER BY name";
+  const totals = `SELECT name, live_engines FROM users
+    UNION ALL SELECT '', live_engines FROM public_total ORDER BY name`;
   expect(rowsIn(together, totals)).toEqual(rowsIn(apart, totals));
+  expect(rowsIn(together, schema)).toEqual(rowsIn(await opened(), schema));
 });
 
 test("many engines are prepared in threads of their own, few here", async () => {
@@ -105,6 +115,7 @@ test("one bad line among many leaves nothing behind, and is named; so is an owne
   ]);
   expect(enginesIn(file)).toBe(0);
   expect(rowsIn(file, "SELECT name FROM users")).toEqual([]);
+  expect(rowsIn(file, schema)).toEqual(rowsIn(await opened(), schema));
 });
 
 test("a stream of nothing but bad lines is given up early", async () => {

@@ -5,8 +5,9 @@ import { readFile } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import type { User } from "../api/EngineStore.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
-import type { SqliteFile } from "../node/SqliteFile.ts";
+import type { Run, SqliteFile } from "../node/SqliteFile.ts";
 import { AccountError, ensureUser, ensureUserWithin } from "./Accounts.ts";
+import { fillingWell } from "./EmptyStart.ts";
 import { chunksIn } from "./EngineDocuments.ts";
 import { documentOf } from "./EngineText.ts";
 import { publish, sealEngine, type Published, type SealedEngine } from "./Engines.ts";
@@ -87,7 +88,7 @@ export const importStream = async (input: Readable, options: ImportOptions): Pro
   let engines = 0;
   try {
     const preparing = await preparingOf(options);
-    await options.file.longTransaction(async (run) => {
+    const write = async (run: Run): Promise<void> => {
       const ownerOf = ownersIn((name) => ensureUserWithin(run, name, Date.now()));
       // The next one is likely to be as the last one was: streams fill a registry, or repeat what is in it.
       let expected: "new" | "known" = "new";
@@ -101,7 +102,8 @@ export const importStream = async (input: Readable, options: ImportOptions): Pro
         if (problems.length >= maxProblems) break;
       }
       if (problems.length > 0) throw new GivenUp();
-    });
+    };
+    await options.file.longTransaction((run) => fillingWell(run, () => write(run)));
   } catch (error) {
     if (error instanceof UnreadableArchive) problems.push(error.message);
     else if (!(error instanceof GivenUp)) throw error;
