@@ -12,12 +12,14 @@ export interface Target {
 const requestOf = ({ path, authorization }: Target): string =>
   `GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: ${authorization}\r\n\r\n`;
 
+const none = Buffer.alloc(0);
+
 /** One connection: one request after the other. Answers must have a Content-Length. */
 export class Connection {
   readonly #socket: Socket;
   #waiting: ((status: number) => void) | undefined;
   #failed: ((error: Error) => void) | undefined;
-  #head = "";
+  #head: Buffer = none;
   #left = -1;
   #status = 0;
 
@@ -57,14 +59,15 @@ export class Connection {
   #read(chunk: Buffer): void {
     let body = chunk.length;
     if (this.#left < 0) {
-      this.#head += chunk.toString("latin1");
-      const end = this.#head.indexOf("\r\n\r\n");
+      const bytes = this.#head.length === 0 ? chunk : Buffer.concat([this.#head, chunk]);
+      const end = bytes.indexOf("\r\n\r\n");
+      this.#head = end < 0 ? bytes : none;
       if (end < 0) return;
-      this.#status = Number(this.#head.slice(9, 12));
-      const length = /\r\ncontent-length: (\d+)/i.exec(this.#head.slice(0, end))?.[1];
-      body = this.#head.length - end - 4;
-      this.#left = Number(length ?? 0);
-      this.#head = "";
+      // The head alone: to make a text of the body would cost as much as the server's part of an answer.
+      const head = bytes.toString("latin1", 0, end);
+      this.#status = Number(head.slice(9, 12));
+      this.#left = Number(/\r\ncontent-length: (\d+)/i.exec(head)?.[1] ?? 0);
+      body = bytes.length - end - 4;
     }
     this.#left -= body;
     if (this.#left > 0) return;
