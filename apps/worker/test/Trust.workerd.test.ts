@@ -1,4 +1,5 @@
-// An upstream whose field numbers are not ours, or that lies about them, inside workerd.
+// An upstream whose field numbers are not ours, or that lies about them, inside workerd. More than 200 lines: one upstream stands
+// under all of it.
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { decode, schemaDigestHeader, schemaDigests } from "@bytenite-engines/core/wire";
 import { EngineSchema } from "@bytenite-engines/proto";

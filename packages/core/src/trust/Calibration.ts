@@ -2,7 +2,8 @@
 import { CalibratedNumbers } from "./CalibratedNumbers.ts";
 import { knownFrom, nothingKnown, type Known } from "./Known.ts";
 import type { Numbers } from "./Numbers.ts";
-import { ProfileError, profileOf, type Profile } from "./Profile.ts";
+import { profileOf, type Profile } from "./Profile.ts";
+import { ProfileError } from "./ProfileError.ts";
 import type { ProfileStore } from "./ProfileStore.ts";
 
 /** What calibration is made with. */

@@ -4,7 +4,8 @@ import { foreignServer } from "../../test/trust/ForeignServer.ts";
 import { origin, readOnce } from "../../test/trust/Reading.ts";
 import { page, trainer, zipper } from "../../test/trust/Samples.ts";
 import { calibration } from "./Calibration.ts";
-import { parseProfile, ProfileError, writeProfile, type Profile } from "./Profile.ts";
+import { parseProfile, writeProfile, type Profile } from "./Profile.ts";
+import { ProfileError } from "./ProfileError.ts";
 import { memoryProfileStore } from "./ProfileStore.ts";
 import { makeTrust } from "./WireTrust.ts";
 

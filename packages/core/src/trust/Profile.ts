@@ -5,6 +5,7 @@ import { evidenceOf, messagesOf, type Candidate, type Evidence, type MessageEvid
 import { encodingsOf, type Encoding } from "./FieldMatch.ts";
 import type { Known } from "./Known.ts";
 import { maxNumbers } from "./Pair.ts";
+import { ProfileError } from "./ProfileError.ts";
 import { isCount, isMoment, isObject } from "./ProfileValues.ts";
 import { solve } from "./Solution.ts";
 
@@ -49,18 +50,6 @@ export interface Profile {
   readonly digestLies?: true;
   /** By full name of the message. */
   readonly messages: Readonly<Record<string, ProfileMessage>>;
-}
-
-/** A document that is no profile; the message says what is wrong, and where. */
-export class ProfileError extends Error {
-  /** Whether it seems to be of a newer version than this one, which had better leave it as it is. */
-  readonly isNewer: boolean;
-
-  constructor(problem: string, isNewer = false) {
-    super(`profile: ${problem}`);
-    this.name = "ProfileError";
-    this.isNewer = isNewer;
-  }
 }
 
 /** All messages that answers consist of, in the order in which a profile names them. */

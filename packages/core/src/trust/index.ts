@@ -4,7 +4,6 @@
 export { calibration, type Calibration, type CalibrationOptions } from "./Calibration.ts";
 export {
   parseProfile,
-  ProfileError,
   profileKind,
   profileVersion,
   writeProfile,
@@ -13,6 +12,7 @@ export {
   type ProfileMessage,
   type ProfileNumber,
 } from "./Profile.ts";
+export { ProfileError } from "./ProfileError.ts";
 export { memoryProfileStore, type ProfileStore } from "./ProfileStore.ts";
 export { emitProto, emittedLintConfig, emittedPackage } from "./ProtoText.ts";
 export { unknownNumberOffset } from "./AnswerReader.ts";
