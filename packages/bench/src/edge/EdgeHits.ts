@@ -80,7 +80,7 @@ export const edgeHits: Figure = {
     const names = ["hello", "map", "edge", "match", "tier"];
     const contenders = names.map((name): Contender => ({ name, port: ports[name] ?? 0, pid }));
     for (const [name, peer] of peers) if (peer !== undefined) contenders.push({ name, port: peer.port, pid: peer.pid });
-    const bursts = await measure(contenders, effort === "quick" ? 15 : 180, 100);
+    const bursts = await measure(contenders, effort === "quick" ? 7 : 180, 100);
     for (const [, peer] of peers) await peer?.stop();
     upstream.stop();
     const cpu = (name: string): ReadonlyArray<number> => cpuUsOf(bursts.get(name));

@@ -14,7 +14,7 @@ export const edgeOutage: Figure = {
   title: "The upstream down for a minute, under load",
   promise: "every answer within the stale window served, no error, at most a few probes sent.",
   measure: async (effort) => {
-    const forMs = effort === "quick" ? 6_000 : 60_000;
+    const forMs = effort === "quick" ? 4_000 : 60_000;
     let isDown = false;
     let probes = 0;
     const upstream = await serveUpstream((_request, response) => {

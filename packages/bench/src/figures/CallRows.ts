@@ -39,7 +39,13 @@ export const callRow = (
     },
     ...(promised === undefined
       ? {}
-      : { holds: isKept(Math.max(wallRatio.median, cpuRatio.median) / promised.limit, promised.effort) }),
+      : {
+          holds: isKept(
+            Math.max(wallRatio.median, cpuRatio.median) / promised.limit,
+            promised.effort,
+            Math.max(wallRatio.lower, cpuRatio.lower) / promised.limit,
+          ),
+        }),
   };
 };
 

@@ -54,7 +54,7 @@ export const decoding: Figure = {
     const rows: Array<FigureRow> = [];
     for (const kind of ["get", "list"] as const) {
       const calls = kind === "get" ? 5_000 : 1_000;
-      const extent = { rounds: effort === "quick" ? 6 : 40, calls, concurrency: 1 };
+      const extent = { rounds: effort === "quick" ? 4 : 40, calls, concurrency: 1 };
       const samples = await interleaved(contenders(root, kind), extent);
       const cpuOf = (name: string): ReadonlyArray<number> => (samples.get(name) ?? []).map(({ cpuUs }) => cpuUs);
       for (const name of samples.keys()) {

@@ -30,7 +30,7 @@ export const overhead: Figure = {
   measure: async (effort) => {
     const rows: Array<FigureRow> = [];
     for (const concurrency of [1, 64]) {
-      const extent = { rounds: effort === "quick" ? 8 : 60, calls: 1_280, concurrency };
+      const extent = { rounds: effort === "quick" ? 3 : 60, calls: effort === "quick" ? 640 : 1_280, concurrency };
       const samples = await interleaved(everybody("http://127.0.0.1:1", instant), extent);
       const bare = samples.get("bare fetch + decode, protobuf") ?? [];
       for (const [name, own] of samples) {

@@ -51,7 +51,7 @@ export const registryScale: Figure = {
   promise: `import at least ${promisedPerSecond} engines a second, memory flat; latencies are reported.`,
   measure: async (effort) => {
     const engines = effort === "quick" ? 50_000 : 1_000_000;
-    const calls = effort === "quick" ? 2_000 : 5_000;
+    const calls = effort === "quick" ? 600 : 5_000;
     const folder = await mkdtemp(join(tmpdir(), "bench-registry-"));
     const rows: Array<FigureRow> = [];
     const manifests = await fill(join(folder, "manifests.sqlite"), manifestLines(Math.min(engines, 100_000)), "carol");

@@ -61,8 +61,8 @@ export const registryThroughput: Figure = {
       token,
       ...paths,
     ]);
-    const rounds = effort === "quick" ? 5 : 15;
-    const calls = effort === "quick" ? 2_000 : 10_000;
+    const rounds = effort === "quick" ? 3 : 15;
+    const calls = effort === "quick" ? 1_500 : 10_000;
     const rows: Array<FigureRow> = [];
     for (const { name, path, promised } of targets) {
       for (const [form, mediaType] of Object.entries(forms)) {

@@ -92,7 +92,7 @@ const reported = (own: ReadonlyArray<number>, stub: ReadonlyArray<number>): stri
   `${spreadOf(own).median.toFixed(2)} (believing all: ${spreadOf(stub).median.toFixed(2)})`;
 
 const work = async (effort: Effort): Promise<ReadonlyArray<FigureRow>> => {
-  const rounds = effort === "quick" ? 15 : 60;
+  const rounds = effort === "quick" ? 8 : 60;
   const speeches: ReadonlyArray<Speaks> = ["digest", "our numbers", "other numbers"];
   const answers = new Map<Speaks, Awaited<ReturnType<typeof captured>>>();
   for (const speaks of speeches) answers.set(speaks, await captured(speaks));
