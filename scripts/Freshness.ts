@@ -1,13 +1,11 @@
 // Decides: whether what is generated and committed is what the generators write. Needs no clean tree, and no git.
 import { createHash } from "node:crypto";
 import { globSync, readFileSync, statSync } from "node:fs";
-import { writeCodeMap } from "./CodeMapPages.ts";
 import { CommandError, quietly } from "./Step.ts";
 
 /** All that `pnpm generate` writes: the files of each task of turbo. */
 const generated = {
-  generate: ["{packages,apps}/*/src/gen/**/*", "packages/cli/man/*", "packages/cli/REFERENCE.md"],
-  "api-reference": ["docs/api/**/*"],
+  generate: ["{packages,apps}/*/src/gen/**/*", "packages/cli/REFERENCE.md"],
   "api-report": ["packages/consumers/api/**/*"],
 } as const;
 
@@ -27,13 +25,6 @@ export const checkGenerated = async (task: keyof typeof generated): Promise<void
   const stale = [...new Set([...before.keys(), ...after.keys()])].filter(
     (file) => before.get(file) !== after.get(file),
   );
-  assertNone(stale);
-};
-
-/** Draws the map of the code and fails when that changed it. The fresh map stays. */
-export const checkCodeMap = async (): Promise<void> => assertNone(writeCodeMap("."));
-
-const assertNone = (stale: ReadonlyArray<string>): void => {
   if (stale.length > 0) {
     throw new CommandError("pnpm generate", `changed ${stale.length} files; commit them`, stale.join("\n"));
   }

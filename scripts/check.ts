@@ -1,5 +1,5 @@
 // `pnpm check [--no-tests]`: everything that must hold before a change is good, one named step after the other.
-import { checkCodeMap, checkGenerated } from "./Freshness.ts";
+import { checkGenerated } from "./Freshness.ts";
 import { checkLicences } from "./Licences.ts";
 import { checkPacked, publishedPackages } from "./Packed.ts";
 import { canRehearse, rehearseRelease } from "./Rehearsal.ts";
@@ -14,8 +14,7 @@ const steps: ReadonlyArray<readonly [name: string, work: () => Promise<unknown>]
   ["buf breaking, against the released contract", () => turbo("breaking")],
   ["build of every package", () => turbo("build")],
   ["reports of the public API are fresh", () => checkGenerated("api-report")],
-  ["the API reference is fresh", () => checkGenerated("api-reference")],
-  ["the map of the code is fresh", checkCodeMap],
+  ["the API reference can be written", () => turbo("api-reference")],
   ["wrangler deploy --dry-run", () => turbo("dry-run")],
   ["types of every package", () => turbo("types")],
   ["types of the root scripts", () => quietly("tsc", ["-p", "tsconfig.json"])],

@@ -1,5 +1,5 @@
-// Writes the API reference of the published libraries for people: `api/PACKAGE/ENTRY.md`, by TypeDoc from the built
-// declarations. Committed, so that it can be read where the source is read. `bne` has a reference of its own.
+// Writes the API reference of the published libraries for people: `dist/api/PACKAGE/ENTRY.md`, by TypeDoc from the built
+// declarations. `bne` has a reference of its own.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { Application, OptionDefaults, type TypeDocOptions } from "typedoc";
 
 const packages = fileURLToPath(new URL("../../packages", import.meta.url));
-const reference = fileURLToPath(new URL("../api", import.meta.url));
+const reference = fileURLToPath(new URL("../dist/api", import.meta.url));
 
 const libraries = ["core", "http-cache", "proto", "registry"];
 

@@ -1,8 +1,9 @@
-// Bundles bne into dist/: one chunk per command, so that each run loads what it needs.
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+// Builds bne into dist/: one chunk per command, so that each run loads what it needs, and the man pages.
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { rolldown, type Plugin } from "rolldown";
 import { licencesOf } from "./Licences.ts";
+import { manPages } from "./ManPage.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = `${root}dist`;
@@ -45,7 +46,7 @@ const chunkOf = (id: string): string | null => {
 /** Licences of other people's code are to go wherever it goes. */
 const licencesFile = "THIRD-PARTY-LICENSES.txt";
 
-const written = new Set<string>([licencesFile]);
+const written = new Set<string>([licencesFile, "man"]);
 const modules: Array<string> = [];
 const inputs = [
   { main: "src/main.ts" },
@@ -86,6 +87,10 @@ for (const input of inputs) {
 }
 
 writeFileSync(`${dist}/${licencesFile}`, licencesOf(modules, readFileSync(`${root}../../LICENSE`, "utf8")));
+
+rmSync(`${dist}/man`, { recursive: true, force: true });
+mkdirSync(`${dist}/man`);
+for (const [name, text] of manPages()) writeFileSync(`${dist}/man/${name}`, text);
 
 // Only now what was there before goes: somebody may be running it.
 for (const name of readdirSync(dist)) if (!written.has(name)) rmSync(`${dist}/${name}`, { recursive: true });
