@@ -5,7 +5,7 @@ import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { RecordedExchange } from "./ExchangeRecorder.ts";
 import { startPart, type Part } from "./Part.ts";
-import { assertFree, host, portFrom } from "./Port.ts";
+import { assertFree, host, onFirstFree, portsFrom } from "./Port.ts";
 import { quietly, step } from "./Step.ts";
 
 /** Where the trial keeps its data and its logs; not in git. */
@@ -16,6 +16,8 @@ const trialToken = "local-alice";
 
 const stopping = new AbortController();
 const parts: Array<Part> = [];
+/** What is unlike other times. */
+const notes: Array<string> = [];
 
 /** A step that failed, and has been shown already. */
 class StepFailed extends Error {}
@@ -30,10 +32,23 @@ const setUp = async <A>(name: string, work: () => Promise<A>): Promise<A> => {
   return result;
 };
 
-const start = async (name: string, args: ReadonlyArray<string>): Promise<Part> => {
-  const part = await startPart(name, args, `${dataFolder}/${name}.log`, stopping.signal);
+/** Starts a part on the first of its ports that is free; resolves with the base URL of the API there. */
+const start = async (
+  name: string,
+  [script, ...args]: readonly [script: string, ...args: ReadonlyArray<string>],
+  ports: ReadonlyArray<number>,
+  variable: string,
+): Promise<string> => {
+  const log = `${dataFolder}/${name}.log`;
+  const [part, port] = await onFirstFree(
+    ports,
+    variable,
+    async (port) =>
+      [await startPart(name, [script, "--port", `${port}`, ...args], log, stopping.signal), port] as const,
+  );
   parts.push(part);
-  return part;
+  if (port !== ports[0]) notes.push(`Port ${ports[0]} is in use; the ${name} listens on ${port} (${variable}).`);
+  return `http://${host}:${port}/v1/dev`;
 };
 
 /** Runs the CLI as a user would, on our own terminal if it is to be seen, and tells what its answers came as. */
@@ -64,29 +79,30 @@ const shown = ({ status, contentType, cacheStatus }: RecordedExchange): string =
   `${status}, ${contentType ?? "no media type"}, cache: ${cacheStatus ?? "not named"}`;
 
 const main = async (): Promise<number> => {
-  const registryPort = portFrom("REGISTRY_PORT", 4010);
-  const proxyPort = portFrom("PROXY_PORT", 8787);
-  if (registryPort === proxyPort) throw new Error("REGISTRY_PORT and PROXY_PORT must differ.");
-  await assertFree(registryPort, "REGISTRY_PORT");
-  await assertFree(proxyPort, "PROXY_PORT");
-  const registryUrl = `http://${host}:${registryPort}/v1/dev`;
-  const proxyUrl = `http://${host}:${proxyPort}/v1/dev`;
+  const registryPorts = portsFrom("REGISTRY_PORT", 4010);
+  const proxyPorts = portsFrom("PROXY_PORT", 8787);
+  for (const [[port = 0, ...others], variable] of [
+    [registryPorts, "REGISTRY_PORT"],
+    [proxyPorts, "PROXY_PORT"],
+  ] as const) {
+    // A port that was asked for is refused before anything is built.
+    if (others.length === 0) await assertFree(port, variable);
+  }
+  if (registryPorts.length === 1 && proxyPorts.length === 1 && registryPorts[0] === proxyPorts[0]) {
+    throw new Error("REGISTRY_PORT and PROXY_PORT must differ.");
+  }
   mkdirSync(dataFolder, { recursive: true });
 
   await setUp("build all packages", () =>
     quietly("turbo", ["run", "build", "--output-logs=errors-only"], { signal: stopping.signal }),
   );
-  const registry = [
-    "packages/registry/src/main.ts",
-    "--port",
-    `${registryPort}`,
-    "--database",
-    `${dataFolder}/registry.sqlite`,
-  ];
-  await setUp("start the registry", () => start("registry", registry));
-  const proxy = ["apps/worker/scripts/proxy.ts", "--port", `${proxyPort}`, "--upstream", registryUrl];
-  await setUp("start the worker on workerd", () => start("proxy", proxy));
-  process.stdout.write("\n$ bne list\n");
+  const registry = ["packages/registry/src/main.ts", "--database", `${dataFolder}/registry.sqlite`] as const;
+  const registryUrl = await setUp("start the registry", () =>
+    start("registry", registry, registryPorts, "REGISTRY_PORT"),
+  );
+  const proxy = ["apps/worker/scripts/proxy.ts", "--upstream", registryUrl] as const;
+  const proxyUrl = await setUp("start the worker on workerd", () => start("proxy", proxy, proxyPorts, "PROXY_PORT"));
+  process.stdout.write(`${notes.map((note) => `${note}\n`).join("")}\n$ bne list\n`);
   const first = await bne(proxyUrl, ["list"], "inherit");
   const second = await bne(proxyUrl, ["list"], "ignore");
   const lines = [

@@ -137,7 +137,7 @@ test("a file that is no database, and a directory that is not there, are clear e
     text,
     "this is a text, and a rather long one, so that it cannot be taken for an empty file\n".repeat(20),
   );
-  expect((await run(["--database", text])).stderr).toMatch(/it is not a SQLite file/);
+  expect((await run(["--port", "0", "--database", text])).stderr).toMatch(/it is not a SQLite file/);
   const nowhere = ["--database", join(directory, "no/such/x.sqlite")];
   expect((await run(["token", "create", "--user", "carol", ...nowhere])).stderr).toMatch(/does its directory exist/);
 });
