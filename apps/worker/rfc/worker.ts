@@ -2,11 +2,11 @@
 import {
   cacheStatus,
   confirms,
-  currentAgeMs,
-  decide,
+  currentAge,
+  evaluate,
   endToEnd,
   errorStatuses,
-  freshened,
+  updateFields,
   freshnessOf,
   invalidatedGroups,
   invalidatedUrls,
@@ -15,16 +15,16 @@ import {
   mayServeDisconnected,
   parseContentRange,
   parseRange,
-  remainingMs,
-  requestControl,
-  responseControl,
+  timeToLive,
+  requestDirectives,
+  responseDirectives,
   selectingFields,
   sliceOf,
   storingRefusal,
   validatingFields,
   type CacheOutcome,
-  type CachePolicy,
-  type RequestControl,
+  type CacheOptions,
+  type RequestDirectives,
 } from "@bytenite-engines/http-cache";
 import type { RequestContext } from "../src/Runtime.ts";
 import { Store, type Stored } from "./Store.ts";
@@ -32,7 +32,7 @@ import { Store, type Stored } from "./Store.ts";
 /** The fraction that RFC 9111, 4.2.2 calls typical, for a day at most. */
 const heuristic = { fraction: 0.1, maxMs: 86_400_000 };
 /** A shared cache at the edge. No default lifetimes. */
-const policy: CachePolicy = { shared: true, targets: ["cdn-cache-control"], heuristic };
+const policy: CacheOptions = { shared: true, targetedFields: ["cdn-cache-control"], heuristic };
 const cacheName = "rfc-cache";
 const store = new Store();
 
@@ -44,21 +44,21 @@ interface Env {
 interface Visit {
   readonly request: Request;
   readonly url: string;
-  readonly control: RequestControl;
+  readonly control: RequestDirectives;
 }
 
 export default {
   async fetch(request: Request, env: Env, context: RequestContext): Promise<Response> {
     const { pathname, search } = new URL(request.url);
     const url = `${env.UPSTREAM_URL}${pathname}${search}`;
-    const control = requestControl(request.headers.get("cache-control"), request.headers.get("pragma"));
+    const control = requestDirectives(request.headers.get("cache-control"), request.headers.get("pragma"));
     const visit = { request, url, control };
     if (request.method !== "GET" && request.method !== "HEAD") return throughUnsafe(visit);
 
     const found = store.select(url, request.headers).find((stored) => answerable(stored, request));
-    const decision = decide(control, found?.freshness, Date.now());
+    const decision = evaluate(control, found?.freshness, Date.now());
     if (decision.action === "unsatisfiable") return new Response("not stored", { status: 504 });
-    if (found !== undefined && (decision.action === "hit" || decision.action === "stale")) {
+    if (found !== undefined && (decision.action === "fresh" || decision.action === "stale")) {
       if (decision.action === "stale" && decision.revalidate) context.waitUntil(exchange(visit, found).catch(() => {}));
       return answer(visit, found, { hit: true });
     }
@@ -99,10 +99,10 @@ const exchange = async (visit: Visit, stored: Stored | undefined): Promise<Store
   const validated = response.status === 304 && conditions.length > 0 ? stored : undefined;
   const received = endToEnd(response.headers);
   if (validated !== undefined && !confirms(received, validated.headers)) return exchange(visit, undefined);
-  const fields = validated === undefined ? received : freshened(validated.headers, received);
+  const fields = validated === undefined ? received : updateFields(validated.headers, received);
   const status = validated?.status ?? response.status;
   const bytes = validated?.bytes ?? new Uint8Array(await response.arrayBuffer());
-  const responseRules = responseControl(fields, policy);
+  const responseRules = responseDirectives(fields, policy);
   const partOfWhole = status === 206 ? parseContentRange(fields.get("content-range")) : undefined;
   const askedRange = request.headers.get("range");
   const fetched: Stored = {
@@ -143,10 +143,10 @@ const withoutContent: ReadonlySet<number> = new Set([204, 205, 304]);
 const answer = ({ request }: Visit, stored: Stored, outcome: CacheOutcome): Response => {
   const nowMs = Date.now();
   const headers = new Headers(stored.headers);
-  const ttlMs = remainingMs(stored.freshness, nowMs);
+  const ttlMs = timeToLive(stored.freshness, nowMs);
   headers.append("cache-status", cacheStatus(cacheName, { ...outcome, ...(outcome.hit === true ? { ttlMs } : {}) }));
   if (outcome.hit === true || outcome.detail !== undefined) {
-    headers.set("age", `${Math.floor(currentAgeMs(stored.freshness, nowMs) / 1000)}`);
+    headers.set("age", `${Math.floor(currentAge(stored.freshness, nowMs) / 1000)}`);
   }
   const condition = {
     ifNoneMatch: request.headers.get("if-none-match"),

@@ -2,9 +2,9 @@
 import type { Representation } from "@bytenite-engines/core/wire";
 import {
   cacheStatus,
-  currentAgeMs,
+  currentAge,
   isNotModified,
-  remainingMs,
+  timeToLive,
   type CacheOutcome,
   type Condition,
 } from "@bytenite-engines/http-cache";
@@ -26,7 +26,7 @@ export const answerFromEntry = (entry: Entry, asked: Asked, nowMs: number): Resp
   const second = Math.floor(nowMs / 1000);
   let ready = entry.prepared;
   if (ready === undefined || ready.second !== second || ready.mediaType !== mediaType) {
-    const outcome = { hit: true, ttlMs: remainingMs(entry.freshness, nowMs) };
+    const outcome = { hit: true, ttlMs: timeToLive(entry.freshness, nowMs) };
     const headers = fieldsOf(entry, asked, nowMs, outcome);
     ready = { second, mediaType, head: new Response(null, { status: entry.status, headers }) };
     entry.prepared = ready;
@@ -43,7 +43,7 @@ const fieldsOf = (entry: Entry, asked: Asked, nowMs: number, outcome: CacheOutco
   // Bytes of one form go by several names; the client gets the name it asked for.
   if (entry.format === asked.representation.format) fields["content-type"] = asked.representation.mediaType;
   if (outcome.hit === true || entry.received.some(([name]) => name === "age")) {
-    fields["age"] = `${Math.floor(currentAgeMs(entry.freshness, nowMs) / 1000)}`;
+    fields["age"] = `${Math.floor(currentAge(entry.freshness, nowMs) / 1000)}`;
   }
   const upstream = fields["cache-status"];
   const own = cacheStatus(cacheName, outcome);

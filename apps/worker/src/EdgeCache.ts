@@ -1,6 +1,6 @@
 // Looks answers up in both tiers and in both forms, stores them, and makes them go.
 import type { EndpointName, Format } from "@bytenite-engines/core/wire";
-import { remainingMs } from "@bytenite-engines/http-cache";
+import { timeToLive } from "@bytenite-engines/http-cache";
 import { cacheKey } from "./CacheKey.ts";
 import type { EdgeFound, EdgeTier } from "./EdgeTier.ts";
 import { hasForm, inOtherForm, otherForm, strongEtag, type Entry } from "./Entry.ts";
@@ -47,7 +47,7 @@ export class EdgeCache {
   /** A fresh answer of the wanted form in memory, without waiting for anything: the way of most requests. */
   recall(identity: Identity, route: Route, format: Format, nowMs: number): Entry | undefined {
     const entry = this.#memory.get(cacheKey(identity, route, format), identity.digest);
-    return entry !== undefined && remainingMs(entry.freshness, nowMs) > 0 ? entry : undefined;
+    return entry !== undefined && timeToLive(entry.freshness, nowMs) > 0 ? entry : undefined;
   }
 
   /** The best stored answer: fresh before stale, as it came before one that must be made, which `asItCame` excludes. */
@@ -62,14 +62,14 @@ export class EdgeCache {
     for (const askedFormat of asItCame ? [format] : [format, otherForm(format)]) {
       const key = cacheKey(identity, route, askedFormat);
       let object = this.#memory.get(key, identity.digest);
-      if (this.#edge !== undefined && (object === undefined || remainingMs(object.freshness, nowMs) <= 0)) {
+      if (this.#edge !== undefined && (object === undefined || timeToLive(object.freshness, nowMs) <= 0)) {
         object = this.#better(key, identity, object, await this.#edge.get(key, identity));
       }
       if (object === undefined) continue;
       const entry = hasForm(object, format) ? object : await this.#otherForm(key, object, format);
       if (entry === undefined) continue;
       const found = { entry, object, askedFormat };
-      if (remainingMs(object.freshness, nowMs) > 0) return found;
+      if (timeToLive(object.freshness, nowMs) > 0) return found;
       stale ??= found;
     }
     return stale;

@@ -1,5 +1,5 @@
 // Keeps sealed answers in the Cache API of the data centre, and notes for the other isolates there.
-import { uselessAfterMs } from "@bytenite-engines/http-cache";
+import { usableUntil } from "@bytenite-engines/http-cache";
 import { isValidatable, type Entry } from "./Entry.ts";
 import type { Identity } from "./Identity.ts";
 import { readPurges, type Purge } from "./Purge.ts";
@@ -39,7 +39,7 @@ export class EdgeTier {
 
   /** Stores an entry for as long as it can be of use. */
   async set(key: string, entry: Entry, identity: Identity, nowMs: number): Promise<void> {
-    const until = uselessAfterMs(entry.freshness) + (isValidatable(entry) ? keptForValidationMs : 0);
+    const until = usableUntil(entry.freshness) + (isValidatable(entry) ? keptForValidationMs : 0);
     const keepSeconds = Math.ceil((Math.min(until, identity.expiresAtMs) - nowMs) / 1000);
     if (keepSeconds > 0) await this.#write(key, await seal(key, entry, identity), keepSeconds);
   }

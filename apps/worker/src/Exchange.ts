@@ -1,15 +1,15 @@
 // Asks the upstream for one answer and decides what becomes of what is stored.
 import type { Format } from "@bytenite-engines/core/wire";
 import {
-  freshened,
+  updateFields,
   freshnessOf,
-  responseControl,
+  responseDirectives,
   storingRefusal,
   varyNames,
-  type CachePolicy,
+  type CacheOptions,
   type Freshness,
-  type RequestControl,
-  type ResponseControl,
+  type RequestDirectives,
+  type ResponseDirectives,
 } from "@bytenite-engines/http-cache";
 import type { Config } from "./Config.ts";
 import {
@@ -29,11 +29,16 @@ import { forwardedNames } from "./Visit.ts";
 import { wholeAnswer } from "./WholeAnswer.ts";
 
 /** Targeted fields that are meant for a cache at Cloudflare's edge, the most specific one first (RFC 9213, 2.2). */
-const targets: ReadonlyArray<string> = ["cloudflare-cdn-cache-control", "cdn-cache-control"];
+const targetedFields: ReadonlyArray<string> = ["cloudflare-cdn-cache-control", "cdn-cache-control"];
 
 /** The policy of an endpoint: a private cache, one for each token. Only answers of status 200 get default lifetimes. */
-export const policyOf = (config: Pick<Config, "lifetimes">, route: Route, status: number): CachePolicy =>
-  status === 200 ? { shared: false, targets, defaults: config.lifetimes[route.endpoint] } : { shared: false, targets };
+export const policyOf = (config: Pick<Config, "lifetimes">, route: Route, status: number): CacheOptions =>
+  status === 200
+    ? { shared: false, targetedFields, defaults: config.lifetimes[route.endpoint] }
+    : { shared: false, targetedFields };
+
+/** Fields that were applied to stored bodies: their coding was decoded, and their form was recognized by Content-Type. */
+const processedFields: ReadonlyArray<string> = ["content-encoding", "content-type"];
 
 /** What is asked. */
 export interface Question {
@@ -41,7 +46,7 @@ export interface Question {
   readonly format: Format;
   /** Fields that go along: Authorization, trace context, request id. */
   readonly headers: Headers;
-  readonly control: RequestControl;
+  readonly control: RequestDirectives;
   /** Undefined: the request has no living token; its answer is never stored. */
   readonly identity: Identity | undefined;
   /** The stored object, when it is to be validated. */
@@ -68,9 +73,12 @@ const entryOf = async (
   const { route, identity, format: askedFormat } = question;
   const validated = answer.status === 304 ? question.stored : undefined;
   const status = validated?.status ?? answer.status;
-  const headers = validated === undefined ? asDecoded(answer) : freshened(receivedHeaders(validated), answer.headers);
+  const headers =
+    validated === undefined
+      ? asDecoded(answer)
+      : updateFields(receivedHeaders(validated), answer.headers, processedFields);
   const policy = policyOf(config, route, status);
-  const control = wholly(responseControl(headers, policy));
+  const control = wholly(responseDirectives(headers, policy));
   const freshness = within(freshnessOf(status, headers, control, answer, policy), identity?.expiresAtMs);
   const request = { method: "GET", control: question.control, authorized: true };
   const format = validated?.format ?? entryFormat(headers);
@@ -126,7 +134,7 @@ const asDecoded = ({ headers }: UpstreamAnswer): Headers => {
 };
 
 /** `no-cache` and the like for some fields only are obeyed for the whole answer (RFC 9111, 5.2.2.4 allows it). */
-const wholly = (control: ResponseControl): ResponseControl =>
+const wholly = (control: ResponseDirectives): ResponseDirectives =>
   control.withheldFields.length === 0 ? control : { ...control, noCache: true };
 
 /** Whether the answer was chosen by fields that go upstream and are not in the key (RFC 9111, 4.1). */
@@ -143,7 +151,7 @@ const within = (freshness: Freshness, expiresAtMs = Number.POSITIVE_INFINITY): F
 const neverStored = "private, no-store";
 
 /** Cache-Control for the client: always private; how long, as the upstream or our defaults have it. */
-const clientControl = (status: number, control: ResponseControl, freshness: Freshness): string => {
+const clientControl = (status: number, control: ResponseDirectives, freshness: Freshness): string => {
   if (control.noStore || (status !== 200 && !freshness.explicit)) return neverStored;
   const seconds = Math.floor(freshness.lifetimeMs / 1000);
   return [

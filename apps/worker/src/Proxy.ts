@@ -1,11 +1,11 @@
-// The whole flow on one screen: match -> identity -> key -> look up -> decide -> (upstream) -> store -> answer.
+// The whole flow on one screen: match -> identity -> key -> look up -> evaluate -> (upstream) -> store -> answer.
 import {
   cacheStatus,
-  decide,
+  evaluate,
   errorStatuses,
-  remainingMs,
+  timeToLive,
   type CacheOutcome,
-  type Decision,
+  type Evaluation,
 } from "@bytenite-engines/http-cache";
 import { answerFromEntry, answerWith, cacheName } from "./Answer.ts";
 import type { Found } from "./EdgeCache.ts";
@@ -43,7 +43,7 @@ const answerFromMemory = (visit: Visit, rooms: Rooms, observed: Observed): Respo
     return undefined;
   }
   const entry = rooms.cache.recall(identity, route, asked.representation.format, nowMs);
-  if (entry === undefined || decide(control, entry.freshness, nowMs).action !== "hit") return undefined;
+  if (entry === undefined || evaluate(control, entry.freshness, nowMs).action !== "fresh") return undefined;
   observed.result = "hit";
   observed.bytes = entry.bytes.byteLength;
   return answerFromEntry(entry, asked, nowMs);
@@ -67,24 +67,24 @@ const answerFromCache = async (
   const looked = await cache.find(identity, route, asked.representation.format, nowMs, control.noTransform);
   await notes;
   const found = looked !== undefined && cache.isGone(looked.object, identity) ? undefined : looked;
-  const decision = decide(control, found?.entry.freshness, nowMs);
+  const decision = evaluate(control, found?.entry.freshness, nowMs);
   if (decision.action === "unsatisfiable") return refuseVisit(visit, nothingStored, { detail: "only-if-cached" });
   if (found === undefined || decision.action === "forward" || decision.action === "validate") {
     return answerFromUpstream(visit, identity, found, decision, rooms, context, observed);
   }
-  observed.result = decision.action;
+  observed.result = decision.action === "fresh" ? "hit" : "stale";
   observed.bytes = found.entry.bytes.byteLength;
   if (decision.action === "stale" && decision.revalidate) {
     revalidate(errandOf(visit, identity, found), identity, rooms, context);
   }
-  return answerWith(found.entry, asked, nowMs, { hit: true, ttlMs: remainingMs(found.entry.freshness, nowMs) });
+  return answerWith(found.entry, asked, nowMs, { hit: true, ttlMs: timeToLive(found.entry.freshness, nowMs) });
 };
 
 const answerFromUpstream = async (
   visit: Visit,
   identity: Identity,
   found: Found | undefined,
-  decision: Decision,
+  decision: Evaluation,
   rooms: Rooms,
   context: RequestContext,
   observed: Observed,
@@ -107,7 +107,7 @@ const answerFromUpstream = async (
     return answerWith(found.entry, visit.asked, nowMs, {
       ...outcome,
       ...("failure" in fetched ? {} : { forwardStatus: fetched.status }),
-      ttlMs: remainingMs(found.entry.freshness, nowMs),
+      ttlMs: timeToLive(found.entry.freshness, nowMs),
       detail: "stale-if-error",
     });
   }
@@ -121,7 +121,7 @@ const answerFromUpstream = async (
   return answerWith(entry, visit.asked, nowMs, {
     ...outcome,
     ...(fetched.status === entry.status ? {} : { forwardStatus: fetched.status }),
-    ...(fetched.stored ? { stored: true, ttlMs: remainingMs(entry.freshness, nowMs) } : {}),
+    ...(fetched.stored ? { stored: true, ttlMs: timeToLive(entry.freshness, nowMs) } : {}),
   });
 };
 

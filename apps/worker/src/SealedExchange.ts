@@ -1,7 +1,7 @@
 // Decides: what the cached entrypoint answers: one exchange with the upstream, sealed for the bearer of the token, and for
 // how long Workers Cache may keep that.
 import type { Format } from "@bytenite-engines/core/wire";
-import { remainingMs } from "@bytenite-engines/http-cache";
+import { timeToLive } from "@bytenite-engines/http-cache";
 import { cacheKey } from "./CacheKey.ts";
 import { basePath } from "./Config.ts";
 import type { Entry } from "./Entry.ts";
@@ -69,7 +69,7 @@ const formats: ReadonlyArray<Format> = ["json", "protobuf"];
  * rules. Without an explicit time Workers Cache would take two hours, and without `stale-if-error` for ever.
  */
 const layerControl = (entry: Entry, nowMs: number): string => {
-  const seconds = Math.floor(remainingMs(entry.freshness, nowMs) / 1000);
+  const seconds = Math.floor(timeToLive(entry.freshness, nowMs) / 1000);
   return entry.storable && !entry.freshness.alwaysValidate && seconds > 0
     ? `public, max-age=${seconds}, stale-while-revalidate=0, stale-if-error=0`
     : "no-store";

@@ -1,6 +1,6 @@
 // Decides: what a request is, as far as the cache cares; refuses what it does not take.
 import { negotiate, offered, type Representation } from "@bytenite-engines/core/wire";
-import { hopByHopNames, requestControl, type RequestControl } from "@bytenite-engines/http-cache";
+import { hopByHopNames, requestDirectives, type RequestDirectives } from "@bytenite-engines/http-cache";
 import type { Asked } from "./Answer.ts";
 import { tokenOf } from "./Identity.ts";
 import { maxHeaderLength, route, type Route } from "./Route.ts";
@@ -12,7 +12,7 @@ import type { Received } from "./Runtime.ts";
 export interface Visit {
   readonly route: Route;
   readonly asked: Asked;
-  readonly control: RequestControl;
+  readonly control: RequestDirectives;
   /** Undefined: the request has none. It may be one that is not to be handed on: see `tokenToForward`. */
   readonly token: string | undefined;
   /** The request's own fields. */
@@ -45,7 +45,7 @@ export const visitOf = ({ method, headers }: Received, target: string, requestId
       condition: { ifNoneMatch, ifModifiedSince },
     },
     // Pragma is not asked for: it is deprecated (RFC 9111, 5.4), and each look costs a hundredth of a hit.
-    control: requestControl(cacheControl, null),
+    control: requestDirectives(cacheControl, null),
     token: tokenOf(authorization),
     headers,
     requestId,

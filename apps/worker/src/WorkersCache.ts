@@ -1,6 +1,6 @@
 // Asks the upstream through the cached entrypoint, where Workers Cache is switched on. Never needed: what it gives is opened
 // and judged here, and whatever is not usable is fetched without it.
-import { remainingMs } from "@bytenite-engines/http-cache";
+import { timeToLive } from "@bytenite-engines/http-cache";
 import { cacheKey } from "./CacheKey.ts";
 import { isValidatable, type Entry } from "./Entry.ts";
 import type { Question } from "./Exchange.ts";
@@ -66,7 +66,7 @@ export const throughWorkersCache = async (
 /** Fresh, not made to go by a 401 or a purge, and news. */
 const mayBeUsed = (entry: Entry, identity: Identity, stored: Entry | undefined, { cache, now }: Rooms): boolean =>
   entry.storable &&
-  remainingMs(entry.freshness, now()) > 0 &&
+  timeToLive(entry.freshness, now()) > 0 &&
   !cache.isGone(entry, identity) &&
   (stored === undefined || entry.fetchedAtMs > stored.fetchedAtMs);
 

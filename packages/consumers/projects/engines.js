@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect";
 import { EngineClient } from "@bytenite-engines/core";
 import { createEngineClient, EngineError } from "@bytenite-engines/core/promise";
 import { encodeJson } from "@bytenite-engines/core/wire";
-import { freshnessOf, responseControl } from "@bytenite-engines/http-cache";
+import { freshnessOf, responseDirectives } from "@bytenite-engines/http-cache";
 import { EngineSchema } from "@bytenite-engines/proto";
 import { startRegistry } from "@bytenite-engines/registry/testing";
 
@@ -20,10 +20,10 @@ const throughEffect = await Effect.runPromise(
   Effect.flatMap(EngineClient, (calls) => calls.status("zipper")).pipe(Effect.provide(EngineClient.layer(options))),
 );
 
-const policy = { shared: true, targets: [] };
+const policy = { shared: true, targetedFields: [] };
 const headers = new Headers({ "cache-control": "max-age=60" });
 const times = { requestTimeMs: 0, responseTimeMs: 0 };
-const { lifetimeMs } = freshnessOf(200, headers, responseControl(headers, policy), times, policy);
+const { lifetimeMs } = freshnessOf(200, headers, responseDirectives(headers, policy), times, policy);
 
 await registry.stop();
 process.stdout.write(

@@ -13,7 +13,7 @@ import { createEngineClient, EngineError as Failure, type PromiseEngineClient } 
 import { memoryServer } from "@bytenite-engines/core/testing";
 import { calibration, writeProfile, type Profile } from "@bytenite-engines/core/trust";
 import { decode, encode, parseTag, type Format } from "@bytenite-engines/core/wire";
-import { decide, requestControl, type Decision } from "@bytenite-engines/http-cache";
+import { evaluate, requestDirectives, type Evaluation } from "@bytenite-engines/http-cache";
 import { ErrorInfoSchema, EngineSchema, type Engine, type ErrorInfo } from "@bytenite-engines/proto";
 import { Developer } from "@bytenite-engines/proto/service";
 
@@ -48,7 +48,7 @@ export const passedOn = (url: string, token: string): Promise<ExchangerAnswer> =
 export const recoded = (bytes: Uint8Array, from: Format, to: Format): Uint8Array =>
   encode(EngineSchema, decode(EngineSchema, bytes, from), to);
 export const latest: Engine["version"] | undefined = parseTag("zipper@0.1")?.name;
-export const decision: Decision = decide(requestControl("no-cache", null), undefined, 0);
+export const decision: Evaluation = evaluate(requestDirectives("no-cache", null), undefined, 0);
 export const profileText = (profile: Profile): string => writeProfile(profile);
 export const method: string = Developer.method.getEngines?.name ?? "";
 

@@ -1,12 +1,12 @@
 // What a Worker does: the promise door over the fetch of the runtime, and the rules of a cache.
 import { createEngineClient } from "@bytenite-engines/core/promise";
-import { requestControl } from "@bytenite-engines/http-cache";
+import { requestDirectives } from "@bytenite-engines/http-cache";
 
 export default {
   async fetch(request, { BASE_URL, TOKEN }) {
     const client = createEngineClient({ baseUrl: BASE_URL, token: TOKEN });
     const { data, mediaType } = await client.withResponse.list();
-    const { noStore } = requestControl(request.headers.get("cache-control"), null);
+    const { noStore } = requestDirectives(request.headers.get("cache-control"), null);
     return Response.json({ mediaType, noStore, names: data.engines.map(({ name }) => name) });
   },
 };

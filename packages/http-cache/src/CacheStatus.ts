@@ -1,23 +1,23 @@
-// Decides: how a cache tells what it did (RFC 9211).
+// Cache-Status (RFC 9211).
 
 /** Why a request was forwarded (RFC 9211, 2.2). */
 export type ForwardReason = "bypass" | "method" | "uri-miss" | "vary-miss" | "miss" | "request" | "stale" | "partial";
 
-/** What a cache did with a request. */
+/** How a cache handled a request. */
 export interface CacheOutcome {
-  /** Answered from the store without asking the origin. */
+  /** Served from the cache without forwarding. */
   readonly hit?: boolean;
-  /** Why the origin was asked. */
+  /** Why the request was forwarded. */
   readonly forward?: ForwardReason;
-  /** The origin's status, when the client got another one. */
+  /** The status of the origin, where the client gets another one. */
   readonly forwardStatus?: number;
   /** Remaining freshness in milliseconds; negative when stale. */
   readonly ttlMs?: number;
-  /** The answer was stored. */
+  /** The response was stored. */
   readonly stored?: boolean;
-  /** The request shared another one's forwarding. */
+  /** The request was collapsed with another one. */
   readonly collapsed?: boolean;
-  /** A token or a short text for people. Never a key, never anything of a token. */
+  /** A token or a short text for people. Put no key and no credentials here. */
   readonly detail?: string;
 }
 

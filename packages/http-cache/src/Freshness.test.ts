@@ -1,26 +1,32 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { currentAgeMs, freshnessOf, remainingMs, uselessAfterMs, type Freshness } from "./Freshness.ts";
+import { currentAge, freshnessOf, timeToLive, usableUntil, type Freshness } from "./Freshness.ts";
 import { formatHttpDate } from "./HttpDate.ts";
-import type { CachePolicy } from "./Policy.ts";
-import { responseControl } from "./ResponseControl.ts";
+import type { CacheOptions } from "./CacheOptions.ts";
+import { responseDirectives } from "./ResponseDirectives.ts";
 
 const now = Date.UTC(2026, 10, 24, 12);
 const at = (seconds: number): string => formatHttpDate(now + seconds * 1000);
-const shared: CachePolicy = { shared: true, targets: ["cdn-cache-control"] };
-const own: CachePolicy = { shared: false, targets: [] };
+const shared: CacheOptions = { shared: true, targetedFields: ["cdn-cache-control"] };
+const own: CacheOptions = { shared: false, targetedFields: [] };
 
 const freshness = (
   headers: Record<string, string>,
-  policy: CachePolicy = shared,
+  policy: CacheOptions = shared,
   requestTimeMs = now,
   status = 200,
 ): Freshness => {
   const fields = new Headers(headers);
-  return freshnessOf(status, fields, responseControl(fields, policy), { requestTimeMs, responseTimeMs: now }, policy);
+  return freshnessOf(
+    status,
+    fields,
+    responseDirectives(fields, policy),
+    { requestTimeMs, responseTimeMs: now },
+    policy,
+  );
 };
 
-test.each<[Record<string, string>, CachePolicy, number, boolean]>([
+test.each<[Record<string, string>, CacheOptions, number, boolean]>([
   // RFC 9111, 4.2.1: s-maxage in a shared cache, then max-age, then Expires minus Date.
   [{ "cache-control": "max-age=60, s-maxage=5" }, shared, 5, true],
   [{ "cache-control": "max-age=60, s-maxage=5" }, own, 60, true],
@@ -61,10 +67,36 @@ test.each<[Record<string, string>, number, number]>([
   expect(freshness(headers, shared, now - delay * 1000).initialAgeMs).toBe(seconds * 1000);
 });
 
+// RFC 9111, 4.2.3: "The corrected_age_value MAY be used as the corrected_initial_age. In circumstances where very old cache
+// implementations that might not correctly insert Age are present, corrected_initial_age can be calculated more
+// conservatively as corrected_initial_age = max(apparent_age, corrected_age_value)".
+test.each<[Record<string, string>, number, number]>([
+  [{ date: at(-10) }, 0, 0],
+  [{ date: at(-10) }, 4, 4],
+  [{ date: at(-40), age: "30" }, 4, 34],
+])("without apparent age, the age of %j after %i s of waiting is %i s", (headers, delay, seconds) => {
+  const options = { ...shared, apparentAge: false };
+  expect(freshness(headers, options, now - delay * 1000).initialAgeMs).toBe(seconds * 1000);
+});
+
+// RFC 9111, 4.2.2: "heuristics can only be used on responses without explicit freshness whose status codes are defined as
+// heuristically cacheable [...] and those responses without explicit freshness that have been marked as explicitly
+// cacheable (e.g., with a "public" response directive)."
+test.each<[number, Record<string, string>, number]>([
+  [200, {}, 10],
+  [404, {}, 10],
+  [403, {}, 0],
+  [403, { "cache-control": "public" }, 10],
+  [403, { "cache-control": "private" }, 0],
+])("the default lifetime of status %i with %j is %i s", (status, headers, seconds) => {
+  const options = { ...own, defaults: { freshMs: 10_000 } };
+  expect(freshness(headers, options, now, status)).toMatchObject({ lifetimeMs: seconds * 1000, explicit: false });
+});
+
 test("the fraction of the second in which an answer came is not age", () => {
   const headers = new Headers({ date: at(0) });
   const times = { requestTimeMs: now + 800, responseTimeMs: now + 900 };
-  expect(freshnessOf(200, headers, responseControl(headers, shared), times, shared).initialAgeMs).toBe(100);
+  expect(freshnessOf(200, headers, responseDirectives(headers, shared), times, shared).initialAgeMs).toBe(100);
 });
 
 test("defaults apply only to what the answer leaves open", () => {
@@ -83,7 +115,7 @@ test("defaults apply only to what the answer leaves open", () => {
   });
 });
 
-test.each<[string, CachePolicy, boolean]>([
+test.each<[string, CacheOptions, boolean]>([
   ["must-revalidate", own, true],
   ["proxy-revalidate", shared, true],
   ["proxy-revalidate", own, false],
@@ -114,19 +146,19 @@ test("age only grows, what remains only shrinks, and past its last use an answer
     fc.property(fc.nat(1e7), fc.nat(1e7), fc.nat(1e6), fc.nat(1e6), (laterMs, evenLaterMs, age, lifetime) => {
       const stored = freshness({ age: `${age}`, "cache-control": `max-age=${lifetime}, stale-if-error=7` });
       const [first, second] = [now + laterMs, now + laterMs + evenLaterMs];
-      expect(currentAgeMs(stored, second)).toBeGreaterThanOrEqual(currentAgeMs(stored, first));
-      expect(remainingMs(stored, second)).toBeLessThanOrEqual(remainingMs(stored, first));
-      expect(remainingMs(stored, Math.max(now, uselessAfterMs(stored)))).toBeLessThanOrEqual(-7_000);
+      expect(currentAge(stored, second)).toBeGreaterThanOrEqual(currentAge(stored, first));
+      expect(timeToLive(stored, second)).toBeLessThanOrEqual(timeToLive(stored, first));
+      expect(timeToLive(stored, Math.max(now, usableUntil(stored)))).toBeLessThanOrEqual(-7_000);
     }),
   );
 });
 
 test("an answer is of use until its lifetime and its longest stale window have passed", () => {
   const directives = "max-age=60, stale-while-revalidate=5, stale-if-error=7";
-  expect(uselessAfterMs(freshness({ age: "30", "cache-control": directives }))).toBe(now + 37_000);
+  expect(usableUntil(freshness({ age: "30", "cache-control": directives }))).toBe(now + 37_000);
 });
 
 test("a clock that goes back makes nothing younger", () => {
   const stored = freshness({ age: "30", "cache-control": "max-age=60" });
-  expect(currentAgeMs(stored, now - 1_000_000)).toBe(30_000);
+  expect(currentAge(stored, now - 1_000_000)).toBe(30_000);
 });

@@ -1,103 +1,110 @@
-// Decides: how long an answer is fresh, and how old it is (RFC 9111, 4.2).
-import { maxDeltaSeconds } from "./Directives.ts";
+// Freshness and age of responses (RFC 9111, 4.2).
+import { maxDeltaSeconds } from "./CacheControl.ts";
 import { parseHttpDate } from "./HttpDate.ts";
-import type { CachePolicy } from "./Policy.ts";
-import type { ResponseControl } from "./ResponseControl.ts";
+import { isShared, type CacheOptions } from "./CacheOptions.ts";
+import type { ResponseDirectives } from "./ResponseDirectives.ts";
 
-/** When a request was sent and its answer received, in milliseconds since the epoch, by this cache's clock. */
+/** When a request was sent and its response received, in milliseconds since the epoch, by the clock of the cache. */
 export interface ExchangeTimes {
   readonly requestTimeMs: number;
   readonly responseTimeMs: number;
 }
 
-/** Everything about an answer's freshness that does not change while it is stored. Times in milliseconds. */
+/** The freshness of a response as of its receipt. Times in milliseconds. Plain JSON. */
 export interface Freshness {
   readonly lifetimeMs: number;
-  /** Whether the answer named its lifetime itself. */
+  /** Whether the response has an explicit expiration time. */
   readonly explicit: boolean;
-  /** Its age when it was received (`corrected_initial_age`). */
+  /** `corrected_initial_age`: the age on receipt. */
   readonly initialAgeMs: number;
   readonly responseTimeMs: number;
   readonly staleWhileRevalidateMs: number;
   readonly staleIfErrorMs: number;
-  /** Never to be used without validation, fresh or not (`no-cache`). */
+  /** Every use needs validation, fresh or not (`no-cache`). */
   readonly alwaysValidate: boolean;
-  /** Never to be used stale (`must-revalidate` and, in a shared cache, `proxy-revalidate` and `s-maxage`). */
+  /** Stale use is forbidden (`must-revalidate` and, in a shared cache, `proxy-revalidate` and `s-maxage`). */
   readonly neverStale: boolean;
 }
 
-/** Statuses that may be given heuristic freshness (RFC 9110, 15.1), as far as whole answers go. */
+/** Heuristically cacheable statuses (RFC 9110, 15.1), without 206. */
 export const heuristicStatuses: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501]);
 
-/** The freshness of an answer that was just received. */
+/** The freshness of a response that was just received. */
 export const freshnessOf = (
   status: number,
   headers: Headers,
-  control: ResponseControl,
+  directives: ResponseDirectives,
   times: ExchangeTimes,
-  policy: CachePolicy,
+  options: CacheOptions,
 ): Freshness => {
-  const explicitMs = explicitLifetimeMs(headers, control, times, policy);
-  const { defaults } = policy;
-  const lifetimeMs = explicitMs ?? defaults?.freshMs ?? heuristicLifetimeMs(status, headers, control, times, policy);
+  const { defaults } = options;
+  const explicitMs = explicitLifetimeMs(headers, directives, times, options);
   const neverStale =
-    control.mustRevalidate || (policy.shared && (control.proxyRevalidate || control.sMaxage !== undefined));
+    directives.mustRevalidate ||
+    (isShared(options) && (directives.proxyRevalidate || directives.sMaxage !== undefined));
   return {
-    lifetimeMs,
+    lifetimeMs: explicitMs ?? heuristicLifetimeMs(status, headers, directives, times, options),
     explicit: explicitMs !== undefined,
-    initialAgeMs: initialAgeMs(headers, times),
+    initialAgeMs: initialAgeMs(headers, times, options),
     responseTimeMs: times.responseTimeMs,
     staleWhileRevalidateMs: neverStale
       ? 0
-      : (ms(control.staleWhileRevalidate) ?? defaults?.staleWhileRevalidateMs ?? 0),
-    staleIfErrorMs: neverStale ? 0 : (ms(control.staleIfError) ?? defaults?.staleIfErrorMs ?? 0),
-    alwaysValidate: control.noCache,
+      : (ms(directives.staleWhileRevalidate) ?? defaults?.staleWhileRevalidateMs ?? 0),
+    staleIfErrorMs: neverStale ? 0 : (ms(directives.staleIfError) ?? defaults?.staleIfErrorMs ?? 0),
+    alwaysValidate: directives.noCache,
     neverStale,
   };
 };
 
 const ms = (seconds: number | undefined): number | undefined => (seconds === undefined ? undefined : seconds * 1000);
 
-/** The lifetime that an answer names: `s-maxage` in a shared cache, `max-age`, Expires minus Date (RFC 9111, 4.2.1). */
+/** The explicit lifetime in milliseconds: `s-maxage` in a shared cache, `max-age`, Expires minus Date (RFC 9111, 4.2.1). */
 export const explicitLifetimeMs = (
   headers: Headers,
-  control: ResponseControl,
+  directives: ResponseDirectives,
   times: ExchangeTimes,
-  policy: CachePolicy,
+  options: CacheOptions,
 ): number | undefined => {
-  const seconds = (policy.shared ? control.sMaxage : undefined) ?? control.maxAge;
+  const seconds = (isShared(options) ? directives.sMaxage : undefined) ?? directives.maxAge;
   if (seconds !== undefined) return seconds * 1000;
   const expires = headers.get("expires");
-  if (expires === null || control.source !== "cache-control") return undefined;
+  if (expires === null || directives.source !== "cache-control") return undefined;
   const at = parseHttpDate(expires, times.responseTimeMs);
-  // An invalid date, above all "0", means a time in the past (RFC 9111, 5.3).
+  // An invalid date, above all "0", is in the past (RFC 9111, 5.3).
   return at === undefined ? 0 : Math.max(0, at - dateMs(headers, times));
 };
 
-/** A fraction of the time since the last modification, where the policy and the status allow it (RFC 9111, 4.2.2). */
+/**
+ * The heuristic lifetime in milliseconds, where the status or `public` allows one (RFC 9111, 4.2.2): the default of the
+ * options, otherwise a fraction of the time since Last-Modified.
+ */
 export const heuristicLifetimeMs = (
   status: number,
   headers: Headers,
-  control: ResponseControl,
+  directives: ResponseDirectives,
   times: ExchangeTimes,
-  policy: CachePolicy,
+  options: CacheOptions,
 ): number => {
-  if (policy.heuristic === undefined || !(heuristicStatuses.has(status) || control.public)) return 0;
+  if (!heuristicStatuses.has(status) && !directives.public) return 0;
+  if (options.defaults?.freshMs !== undefined) return options.defaults.freshMs;
+  if (options.heuristic === undefined) return 0;
   const modified = parseHttpDate(headers.get("last-modified"), times.responseTimeMs);
   if (modified === undefined) return 0;
   const sinceMs = dateMs(headers, times) - modified;
-  return Math.max(0, Math.min(sinceMs * policy.heuristic.fraction, policy.heuristic.maxMs));
+  return Math.max(0, Math.min(sinceMs * options.heuristic.fraction, options.heuristic.maxMs));
 };
 
-/** The age of an answer when it was received: `corrected_initial_age` of RFC 9111, 4.2.3. */
-export const initialAgeMs = (headers: Headers, times: ExchangeTimes): number => {
-  // Date has whole seconds; the fraction of the second in which an answer came is not age.
-  const apparentAgeMs = Math.max(0, Math.floor(times.responseTimeMs / 1000) * 1000 - dateMs(headers, times));
+/** `corrected_initial_age` of RFC 9111, 4.2.3, in milliseconds: with `apparent_age` unless the options switch it off. */
+export const initialAgeMs = (headers: Headers, times: ExchangeTimes, options: CacheOptions): number => {
   const responseDelayMs = Math.max(0, times.responseTimeMs - times.requestTimeMs);
-  return Math.max(apparentAgeMs, ageValueMs(headers) + responseDelayMs);
+  const correctedAgeMs = ageValueMs(headers) + responseDelayMs;
+  if (options.apparentAge === false) return correctedAgeMs;
+  // Date has whole seconds: the fraction of a second at receipt is not age.
+  const apparentAgeMs = Math.floor(times.responseTimeMs / 1000) * 1000 - dateMs(headers, times);
+  return Math.max(apparentAgeMs, correctedAgeMs);
 };
 
-/** The Age field: the first member of a list counts, what is no whole number is ignored (RFC 9111, 5.1). */
+/** The Age field in milliseconds: the first member of a list counts, an invalid one is ignored (RFC 9111, 5.1). */
 export const ageValueMs = (headers: Headers): number => {
   const first = headers.get("age")?.split(",", 1)[0]?.trim() ?? "";
   return /^[0-9]+$/.test(first) ? Math.min(Number(first), maxDeltaSeconds) * 1000 : 0;
@@ -106,16 +113,19 @@ export const ageValueMs = (headers: Headers): number => {
 const dateMs = (headers: Headers, times: ExchangeTimes): number =>
   parseHttpDate(headers.get("date"), times.responseTimeMs) ?? times.responseTimeMs;
 
-/** The age of a stored answer now (`current_age` of RFC 9111, 4.2.3). A clock that went back makes nothing younger. */
-export const currentAgeMs = (freshness: Freshness, nowMs: number): number =>
+/** `current_age` of RFC 9111, 4.2.3, in milliseconds. A clock that is set back makes no response younger. */
+export const currentAge = (freshness: Freshness, nowMs: number): number =>
   freshness.initialAgeMs + Math.max(0, nowMs - freshness.responseTimeMs);
 
-/** How long an answer is still fresh, in milliseconds; negative: for how long it has been stale. */
-export const remainingMs = (freshness: Freshness, nowMs: number): number =>
-  freshness.lifetimeMs - currentAgeMs(freshness, nowMs);
+/** The remaining freshness in milliseconds. Not positive: the response is stale. */
+export const timeToLive = (freshness: Freshness, nowMs: number): number =>
+  freshness.lifetimeMs - currentAge(freshness, nowMs);
 
-/** The latest moment at which a stored answer can still be of use, in milliseconds since the epoch, stale windows included. */
-export const uselessAfterMs = (freshness: Freshness): number =>
+/**
+ * When the freshness and the stale windows of a response have passed, in milliseconds since the epoch. Afterwards it is
+ * of use only if it has a validator.
+ */
+export const usableUntil = (freshness: Freshness): number =>
   freshness.responseTimeMs -
   freshness.initialAgeMs +
   freshness.lifetimeMs +

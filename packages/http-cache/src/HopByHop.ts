@@ -1,5 +1,5 @@
-// Decides: which fields belong to one connection only (RFC 9110, 7.6.1; RFC 9111, 3.1).
-import { splitList } from "./Directives.ts";
+// Hop-by-hop fields (RFC 9110, 7.6.1).
+import { splitList } from "./CacheControl.ts";
 
 const always: ReadonlyArray<string> = [
   "connection",
@@ -9,17 +9,17 @@ const always: ReadonlyArray<string> = [
   "trailer",
   "transfer-encoding",
   "upgrade",
-  // Meant for the next proxy only (RFC 9110, 11.7).
+  // For one proxy only (RFC 9110, 11.7).
   "proxy-authenticate",
   "proxy-authentication-info",
   "proxy-authorization",
 ];
 
-/** The names of the fields that end here: the fixed ones and those that Connection lists, lower case. */
+/** The names of hop-by-hop fields, lower case: the known ones and those that Connection lists. */
 export const hopByHopNames = (headers: Headers): ReadonlySet<string> =>
   new Set([...always, ...splitList(headers.get("connection") ?? "").map((name) => name.toLowerCase())]);
 
-/** The fields of a message that travel on, or may be stored. */
+/** The end-to-end fields of a message: those that are forwarded and may be stored (RFC 9111, 3.1). */
 export const endToEnd = (headers: Headers): Headers => {
   const names = hopByHopNames(headers);
   const kept = new Headers();

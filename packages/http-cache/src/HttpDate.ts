@@ -1,4 +1,4 @@
-// Decides: which moment an HTTP-date names (RFC 9110, 5.6.7).
+// HTTP-date (RFC 9110, 5.6.7).
 
 const months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const time = "([0-9]{2}):([0-9]{2}):([0-9]{2})";
@@ -8,12 +8,12 @@ const imfFixdate = new RegExp(`^${day}, ([0-9]{2}) ([a-z]{3}) ([0-9]{4}) ${time}
 const rfc850Date = new RegExp(`^${longDay}, ([0-9]{2})-([a-z]{3})-([0-9]{2}) ${time} gmt$`);
 const asctimeDate = new RegExp(`^${day} ([a-z]{3}) ([0-9 ][0-9]) ${time} ([0-9]{4})$`);
 
-/** A two-digit year that seems more than this far in the future lies in the past (RFC 9110, 5.6.7). */
+/** A two-digit year further in the future than this many years is in the past (RFC 9110, 5.6.7). */
 const maxYearsAhead = 50;
 
 /**
- * Milliseconds since the epoch of an HTTP-date in any of its three forms, or undefined for anything else. Case is
- * ignored, as RFC 9111, 4.2 asks of caches; other zones than GMT, missing commas and extra spaces are not read.
+ * Milliseconds since the epoch of an HTTP-date in any of its three forms; undefined for an invalid one. Case is ignored
+ * (RFC 9111, 4.2). Zones other than GMT, missing commas and extra spaces are invalid.
  */
 export const parseHttpDate = (text: string | null | undefined, nowMs: number = Date.now()): number | undefined => {
   const date = text?.trim().toLowerCase();
@@ -27,7 +27,7 @@ export const parseHttpDate = (text: string | null | undefined, nowMs: number = D
   return undefined;
 };
 
-/** The preferred form of a moment, in whole seconds. */
+/** An IMF-fixdate from milliseconds since the epoch. */
 export const formatHttpDate = (ms: number): string => new Date(ms).toUTCString();
 
 const fullYear = (twoDigits: number, nowMs: number): number => {

@@ -1,15 +1,15 @@
-// Decides: which stored answers an unsafe request makes untrue (RFC 9111, 4.4; RFC 9875).
+// Invalidation after unsafe requests (RFC 9111, 4.4) and of groups (RFC 9875).
 import { parseList } from "structured-headers";
 
-/** Methods that are known to be safe (RFC 9110, 9.2.1); an unknown one may change anything. */
+/** Safe methods (RFC 9110, 9.2.1). */
 const safeMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
 
-/** Whether a request with this method can change what is stored. */
+/** Whether a method is unsafe or unknown, so that its success invalidates stored responses. */
 export const isUnsafe = (method: string): boolean => !safeMethods.has(method);
 
 /**
- * The URLs to invalidate after an answer to an unsafe request: the request's own, and those of Location and
- * Content-Location where they have the same origin. Empty when the request failed: it changed nothing.
+ * The URLs to invalidate after a response to an unsafe request: its own, and those of Location and Content-Location where
+ * they have the same origin. Empty for an error status (RFC 9111, 4.4).
  */
 export const invalidatedUrls = (url: string, status: number, headers: Headers): ReadonlyArray<string> => {
   if (status < 200 || status >= 400) return [];
@@ -25,10 +25,10 @@ export const invalidatedUrls = (url: string, status: number, headers: Headers): 
   return [...urls];
 };
 
-/** Most groups that are read of one answer (RFC 9875, 2.1 asks for at least 32). */
+/** Number of groups that are read from one field (RFC 9875, 2.1 demands at least 32). */
 const maxGroups = 64;
 
-/** The names in a list of strings such as Cache-Groups or Cache-Group-Invalidation; none when it is no such list. */
+/** The members of a List of Strings (RFC 9651); none where the field does not parse. */
 const stringsOf = (field: string | null): ReadonlyArray<string> => {
   try {
     return parseList(field ?? "")
@@ -39,9 +39,9 @@ const stringsOf = (field: string | null): ReadonlyArray<string> => {
   }
 };
 
-/** The groups that a stored answer belongs to (RFC 9875, 2). */
+/** The groups of a response (RFC 9875, 2). */
 export const cacheGroups = (headers: Headers): ReadonlyArray<string> => stringsOf(headers.get("cache-groups"));
 
-/** The groups of this origin to invalidate after an answer to an unsafe request (RFC 9875, 3). */
+/** The groups of this origin to invalidate after a response to an unsafe request (RFC 9875, 3). */
 export const invalidatedGroups = (method: string, status: number, headers: Headers): ReadonlyArray<string> =>
   isUnsafe(method) && status >= 200 && status < 400 ? stringsOf(headers.get("cache-group-invalidation")) : [];

@@ -1,19 +1,19 @@
-// Decides: which part of an answer a Range asks for, and whether stored bytes hold it (RFC 9110, 14; RFC 9111, 3.3).
+// Range requests and stored parts (RFC 9110, 14; RFC 9111, 3.3).
 
-/** One range as asked for, in bytes; `last` undefined: to the end. A suffix counts from the end. */
+/** One range of a request, in bytes. `last` undefined: to the end. A suffix counts from the end. */
 export type ByteRange =
   | { readonly first: number; readonly last: number | undefined }
   | { readonly suffixLength: number };
 
-/** The part of a representation that stored bytes are. */
+/** The part of a representation that is stored. */
 export interface StoredPart {
   /** Position of the first stored byte. */
   readonly first: number;
-  /** Length of the whole, undefined where the origin did not tell. */
+  /** Length of the whole representation; undefined where the origin did not give it. */
   readonly total: number | undefined;
 }
 
-/** The one range of a Range field. Undefined for several, other units and what cannot be read: those are not for a cache. */
+/** The range of a Range field. Undefined for several ranges, other units and invalid fields. */
 export const parseRange = (field: string | null): ByteRange | undefined => {
   const [, first, last] = /^\s*bytes\s*=\s*([0-9]*)-([0-9]*)\s*$/i.exec(field ?? "") ?? [];
   if (first === undefined || last === undefined || (first === "" && last === "")) return undefined;
@@ -22,14 +22,14 @@ export const parseRange = (field: string | null): ByteRange | undefined => {
   return { first: Number(first), last: last === "" ? undefined : Number(last) };
 };
 
-/** What a 206 says of its bytes (RFC 9110, 14.4); undefined where it says nothing that can be used. */
+/** The part in a Content-Range field of a 206 (RFC 9110, 14.4); undefined for an invalid field. */
 export const parseContentRange = (field: string | null): StoredPart | undefined => {
   const [, first, total] = /^\s*bytes\s+([0-9]+)-[0-9]+\/([0-9]+|\*)\s*$/i.exec(field ?? "") ?? [];
   if (first === undefined) return undefined;
   return { first: Number(first), total: total === "*" ? undefined : Number(total) };
 };
 
-/** A part of stored bytes: where it begins and ends in them, and the Content-Range to send with it. */
+/** A slice of stored bytes, and the Content-Range to send with it. */
 export interface Slice {
   readonly start: number;
   readonly end: number;
@@ -37,8 +37,8 @@ export interface Slice {
 }
 
 /**
- * The asked part of `length` stored bytes. `unsatisfiable`: the whole is known, and the range lies outside (416).
- * Undefined: the stored bytes do not hold all of it.
+ * The slice of `length` stored bytes that a range selects. `unsatisfiable`: the range lies outside of the whole
+ * representation (416). Undefined: part of the range is not stored.
  */
 export const sliceOf = (range: ByteRange, stored: StoredPart, length: number): Slice | "unsatisfiable" | undefined => {
   const end = stored.first + length;

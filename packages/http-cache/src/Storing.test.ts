@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
-import type { CachePolicy } from "./Policy.ts";
-import { requestControl } from "./RequestControl.ts";
-import { responseControl } from "./ResponseControl.ts";
+import type { CacheOptions } from "./CacheOptions.ts";
+import { requestDirectives } from "./RequestDirectives.ts";
+import { responseDirectives } from "./ResponseDirectives.ts";
 import { storingRefusal } from "./Storing.ts";
 
-const policies: Record<string, CachePolicy> = {
-  shared: { shared: true, targets: ["cdn-cache-control"] },
-  private: { shared: false, targets: [] },
+const policies: Record<string, CacheOptions> = {
+  shared: { shared: true, targetedFields: ["cdn-cache-control"] },
+  private: { shared: false, targetedFields: [] },
 };
 
 interface Case {
@@ -18,10 +18,10 @@ interface Case {
 }
 
 const refusal = (kind: string, { method = "GET", request, authorized = false, status = 200, headers = {} }: Case) => {
-  const policy = policies[kind] ?? { shared: true, targets: [] };
+  const policy = policies[kind] ?? { shared: true, targetedFields: [] };
   const fields = new Headers(headers);
-  const control = requestControl(request ?? null, null);
-  return storingRefusal({ method, control, authorized }, status, fields, responseControl(fields, policy), policy);
+  const control = requestDirectives(request ?? null, null);
+  return storingRefusal({ method, control, authorized }, status, fields, responseDirectives(fields, policy), policy);
 };
 
 const cc = (value: string): Record<string, string> => ({ "cache-control": value });
@@ -33,6 +33,11 @@ test.each<[string, Case, string | undefined]>([
   ["shared", { method: "HEAD", headers: cc("max-age=60") }, "method"],
   ["shared", { status: 206, headers: cc("max-age=60") }, "status"],
   ["shared", { status: 304, headers: cc("max-age=60") }, "status"],
+  ["shared", { status: 199, headers: cc("max-age=60") }, "status"],
+  // The response to a precondition or a range of one request is not what other requests would get (RFC 9110, 15.5.13
+  // and 15.5.17).
+  ["shared", { status: 412, headers: cc("max-age=60") }, "status"],
+  ["shared", { status: 416, headers: cc("max-age=60") }, "status"],
   ["shared", { request: "no-store", headers: cc("max-age=60") }, "request-no-store"],
   ["shared", { headers: cc("max-age=60, no-store") }, "no-store"],
   ["private", { headers: cc("max-age=60, no-store") }, "no-store"],
@@ -41,6 +46,10 @@ test.each<[string, Case, string | undefined]>([
   ["shared", { status: 599, headers: cc("max-age=60, no-store, must-understand") }, "no-store"],
   ["shared", { status: 599, headers: cc("max-age=60, must-understand") }, "no-store"],
   ["shared", { headers: cc("max-age=60, private") }, "private"],
+  ["shared", { headers: cc('max-age=60, private="x", private') }, "private"],
+  ["shared", { headers: cc("no-store;max-age=0") }, "no-store"],
+  ["shared", { headers: cc("no-store =1") }, "no-store"],
+  ["shared", { headers: cc("max-age=60, No-Store") }, "no-store"],
   ["private", { headers: cc("max-age=60, private") }, undefined],
   ["shared", { headers: cc('max-age=60, private="x"') }, undefined],
   // RFC 9111, 3.5
@@ -50,6 +59,7 @@ test.each<[string, Case, string | undefined]>([
   ["shared", { authorized: true, headers: cc("s-maxage=60") }, undefined],
   ["shared", { authorized: true, headers: { expires: "Tue, 24 Nov 2099 00:00:00 GMT" } }, "authorization"],
   ["private", { authorized: true, headers: cc("max-age=60") }, undefined],
+  ["shared", { authorized: true, headers: cc("s-maxage = 60") }, "authorization"],
   ["shared", { headers: { ...cc("max-age=60"), vary: "Accept, *" } }, "vary"],
   // The last condition of section 3: explicit freshness, public, or a status that allows heuristics.
   ["shared", { status: 201 }, "not-cacheable"],
@@ -61,6 +71,7 @@ test.each<[string, Case, string | undefined]>([
   ["private", { status: 403, headers: cc("private") }, undefined],
   ["shared", { status: 404 }, undefined],
   ["shared", { status: 503 }, "not-cacheable"],
+  ["shared", { status: 403, headers: { "cdn-cache-control": "foo", expires: "0" } }, "not-cacheable"],
   // RFC 9213: only the targeted field counts.
   ["shared", { headers: { ...cc("no-store"), "cdn-cache-control": "max-age=60" } }, undefined],
   ["shared", { headers: { ...cc("max-age=60"), "cdn-cache-control": "no-store" } }, "no-store"],

@@ -1,40 +1,37 @@
-// Decides: which request fields choose among stored answers, and whether a request's fields match (RFC 9111, 4.1).
-import { splitList } from "./Directives.ts";
+// Selection of stored responses by Vary (RFC 9111, 4.1).
+import { fieldName, splitList } from "./CacheControl.ts";
 
-/** What a stored answer was selected by: its own header, and the fields of the request that it answered. */
+/** A stored response as far as selection depends on it. */
 export interface Selected {
   readonly response: Headers;
   /** Values of the fields that Vary names, by lower-case name; null where the request had none. */
   readonly selecting: ReadonlyMap<string, string | null>;
 }
 
-/** What a field name consists of (RFC 9110, 5.6.2). */
-const token = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
-
 /**
- * The names in Vary, lower case, sorted, without repetition; `*` among them means that nothing ever matches. What is no name
- * counts as `*`: nobody can tell what it wants compared.
+ * The names in Vary, lower case, sorted, without repetition. `*` among them matches no request, and an invalid name counts
+ * as `*`.
  */
 export const varyNames = (headers: Headers): ReadonlyArray<string> =>
   [
     ...new Set(
       splitList(headers.get("vary") ?? "").map((name) => {
         const lower = name.toLowerCase();
-        return token.test(lower) ? lower : "*";
+        return fieldName.test(lower) ? lower : "*";
       }),
     ),
   ].toSorted();
 
-/** The values to keep with a stored answer, so that later requests can be held against them. */
+/** The selecting fields of a request: those that Vary names, with null for an absent one. They are kept with the response. */
 export const selectingFields = (response: Headers, request: Headers): ReadonlyMap<string, string | null> =>
   new Map(varyNames(response).map((name) => [name, request.get(name)]));
 
-/** Whether a stored answer is one that this request would select. */
+/** Whether a request selects a stored response. */
 export const isSelectedBy = ({ response, selecting }: Selected, request: Headers): boolean => {
   for (const [name, stored] of selecting) {
     if (name === "*") return false;
     const value = request.get(name);
-    if (normalised(name, stored) === normalised(name, value)) continue;
+    if (normalized(name, stored) === normalized(name, value)) continue;
     if (name === "accept-language" && prefersLanguage(value, response.get("content-language"))) continue;
     return false;
   }
@@ -42,10 +39,10 @@ export const isSelectedBy = ({ response, selecting }: Selected, request: Headers
 };
 
 /**
- * A field value in a form in which equal meaning is more often equal text (RFC 9111, 4.1): white space around commas and
- * semicolons dropped; languages in lower case, by weight and then by name. An absent field differs from an empty one.
+ * A normalized field value (RFC 9111, 4.1): without white space around commas and semicolons; languages in lower case, by
+ * weight and then by name. An absent field differs from an empty one.
  */
-const normalised = (name: string, value: string | null): string => {
+const normalized = (name: string, value: string | null): string => {
   if (value === null) return "-";
   if (name === "accept-language") {
     return `+${languages(value)
@@ -56,7 +53,7 @@ const normalised = (name: string, value: string | null): string => {
   return `+${compact.replaceAll(/[ \t]+/g, " ")}`;
 };
 
-/** Whether an answer's only language is the one that Accept-Language wants above all others (RFC 9110, 12.5.4). */
+/** Whether the language of a response is the one that Accept-Language prefers to all others (RFC 9110, 12.5.4). */
 const prefersLanguage = (acceptLanguage: string | null, contentLanguage: string | null): boolean => {
   if (acceptLanguage === null || contentLanguage === null) return false;
   const [first, second] = languages(acceptLanguage);
@@ -72,7 +69,7 @@ const languages = (acceptLanguage: string): ReadonlyArray<{ readonly range: stri
     })
     .toSorted((a, b) => b.quality - a.quality || (a.range < b.range ? -1 : 1));
 
-/** Adds names to a Vary value, keeping what is there; `*` stays alone. */
+/** A Vary value with these names added. `*` stays as it is. */
 export const withVary = (vary: string | null, names: ReadonlyArray<string>): string => {
   const present = splitList(vary ?? "");
   if (present.includes("*")) return "*";

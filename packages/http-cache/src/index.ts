@@ -1,25 +1,4 @@
-// For users: the rules of an HTTP cache, one file each.
-export { cacheStatus, type CacheOutcome, type ForwardReason } from "./CacheStatus.ts";
-export { endToEnd, hopByHopNames } from "./HopByHop.ts";
-export {
-  currentAgeMs,
-  freshnessOf,
-  remainingMs,
-  uselessAfterMs,
-  type ExchangeTimes,
-  type Freshness,
-} from "./Freshness.ts";
-export type { CachePolicy, Lifetimes } from "./Policy.ts";
-export { requestControl, type RequestControl } from "./RequestControl.ts";
-export { responseControl, type ResponseControl } from "./ResponseControl.ts";
-export { decide, errorStatuses, mayServeDisconnected, mayServeOnError, type Decision } from "./Reuse.ts";
-export { storingRefusal, type StorableRequest } from "./Storing.ts";
-export { confirms, freshened, isNotModified, validatingFields, type Condition } from "./Validation.ts";
-export { cacheGroups, invalidatedGroups, invalidatedUrls, isUnsafe } from "./Invalidation.ts";
-export { parseContentRange, parseRange, sliceOf, type ByteRange, type Slice, type StoredPart } from "./Range.ts";
-export { isSelectedBy, selectingFields, varyNames, withVary, type Selected } from "./Vary.ts";
-
-// For those who build on it: the parts.
+// Public API.
 export {
   deltaSeconds,
   fieldNames,
@@ -27,6 +6,19 @@ export {
   parseDirectives,
   splitList,
   type Directives,
-} from "./Directives.ts";
+} from "./CacheControl.ts";
+export type { CacheOptions, Lifetimes } from "./CacheOptions.ts";
+export { cacheStatus, type CacheOutcome, type ForwardReason } from "./CacheStatus.ts";
+export { isNotModified, matchesEntityTag, type Condition } from "./Conditions.ts";
+export { currentAge, freshnessOf, timeToLive, usableUntil, type ExchangeTimes, type Freshness } from "./Freshness.ts";
+export { endToEnd, hopByHopNames } from "./HopByHop.ts";
 export { formatHttpDate, parseHttpDate } from "./HttpDate.ts";
-export { matchesEntityTag } from "./Validation.ts";
+export { cacheGroups, invalidatedGroups, invalidatedUrls, isUnsafe } from "./Invalidation.ts";
+export { parseContentRange, parseRange, sliceOf, type ByteRange, type Slice, type StoredPart } from "./Range.ts";
+export { requestDirectives, type RequestDirectives } from "./RequestDirectives.ts";
+export { responseDirectives, type ResponseDirectives } from "./ResponseDirectives.ts";
+export { errorStatuses, evaluate, mayServeDisconnected, mayServeOnError, type Evaluation } from "./Reuse.ts";
+export { updateFields, withDate, withoutWithheld } from "./StoredFields.ts";
+export { storingRefusal, type StorableRequest, type StoringRefusal } from "./Storing.ts";
+export { confirms, confirmsByHead, validatingFields } from "./Validation.ts";
+export { isSelectedBy, selectingFields, varyNames, withVary, type Selected } from "./Vary.ts";

@@ -1,17 +1,17 @@
 // Cache-Control and the targeted fields: every duration is a number of seconds, every decision one of those there are.
 import {
-  decide,
+  evaluate,
   freshnessOf,
   maxDeltaSeconds,
   parseDirectives,
-  requestControl,
-  responseControl,
+  requestDirectives,
+  responseDirectives,
   splitList,
   storingRefusal,
 } from "@bytenite-engines/http-cache";
 import { headerOf, latin1Of, must, mustEqual, type Target } from "../Target.ts";
 
-const actions = new Set(["hit", "stale", "validate", "forward", "unsatisfiable"]);
+const actions = new Set(["fresh", "stale", "validate", "forward", "unsatisfiable"]);
 const times = { requestTimeMs: 1_000, responseTimeMs: 2_000 };
 
 /** The request's field, the answer's and the targeted one, a line each. */
@@ -24,11 +24,11 @@ export const fuzz: Target = (data) => {
     mustEqual(splitList(elements.join(", ")), elements, "a list is not stable");
     for (const name of parseDirectives(field).keys()) must(name === name.toLowerCase(), "a directive keeps its case");
   }
-  const request = requestControl(asked, null);
-  const policies = [true, false].map((shared) => ({ shared, targets: ["cdn-cache-control"] }));
+  const request = requestDirectives(asked, null);
+  const policies = [true, false].map((shared) => ({ shared, targetedFields: ["cdn-cache-control"] }));
   for (const policy of policies) {
     const headers = new Headers({ "cache-control": answered, "cdn-cache-control": targeted, age: targeted });
-    const control = responseControl(headers, policy);
+    const control = responseDirectives(headers, policy);
     for (const seconds of [...Object.values(control), ...Object.values(request)]) {
       if (typeof seconds !== "number") continue;
       must(Number.isInteger(seconds) && seconds >= 0 && seconds <= maxDeltaSeconds, "a duration is out of range");
@@ -37,7 +37,7 @@ export const fuzz: Target = (data) => {
     for (const ms of Object.values(freshness)) {
       must(typeof ms === "boolean" || (Number.isFinite(ms) && ms >= 0), "freshness is no time");
     }
-    must(actions.has(decide(request, freshness, 60_000).action), "there is no such decision");
+    must(actions.has(evaluate(request, freshness, 60_000).action), "there is no such decision");
     const refusal = storingRefusal(
       { method: "GET", control: request, authorized: true },
       200,

@@ -1,7 +1,7 @@
 // Decides: what the proxy does with each request of a simulation: the flow of apps/worker by the rules of http-cache, without bytes.
 import { breaker, type Breaker } from "@bytenite-engines/core/breaker";
 import type { EndpointName } from "@bytenite-engines/core/wire";
-import { decide, requestControl, type Freshness } from "@bytenite-engines/http-cache";
+import { evaluate, requestDirectives, type Freshness } from "@bytenite-engines/http-cache";
 import { freshnessAtZero, type WorkerSettings } from "./WorkerSettings.ts";
 import { Tier } from "./Tier.ts";
 
@@ -51,7 +51,7 @@ const maxAttempts = 3;
 const breakerOptions = { minimumRequests: 5, failureRate: 0.5, windowMs: 1_000, openMs: 10_000 };
 
 const origin = "upstream";
-const plain = requestControl(null, null);
+const plain = requestDirectives(null, null);
 
 interface Isolate {
   memory: Tier;
@@ -96,10 +96,10 @@ export class EdgeModel {
     const { atMs, key, localKey } = demand;
     const isolate = this.#isolate(demand);
     const near = isolate.memory.get(localKey, atMs);
-    if (near !== undefined && decide(plain, near, atMs).action === "hit") return "memory";
+    if (near !== undefined && evaluate(plain, near, atMs).action === "fresh") return "memory";
     const found = this.#newer(near, demand, isolate);
-    const decision = decide(plain, found, atMs);
-    if (decision.action === "hit") return "data-centre";
+    const decision = evaluate(plain, found, atMs);
+    if (decision.action === "fresh") return "data-centre";
     const isLed = isolate.memory.coming(localKey) !== undefined;
     if (decision.action === "stale") {
       if (!isLed) this.#exchange(demand, isolate, false);
@@ -108,7 +108,7 @@ export class EdgeModel {
     if (isLed) return "collapsed";
     if (this.#given.workersCache && found === undefined) {
       const shared = this.#global.get(key, atMs);
-      if (shared !== undefined && decide(plain, shared, atMs).action === "hit") {
+      if (shared !== undefined && evaluate(plain, shared, atMs).action === "fresh") {
         this.#keep(demand, isolate, shared);
         return "workers-cache";
       }

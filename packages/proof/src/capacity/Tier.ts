@@ -1,5 +1,5 @@
 // Decides: what one cache keeps: answers as times and sizes only, the least recently used one goes first.
-import { uselessAfterMs, type Freshness } from "@bytenite-engines/http-cache";
+import { usableUntil, type Freshness } from "@bytenite-engines/http-cache";
 
 interface Slot {
   /** What can be used now. */
@@ -66,7 +66,7 @@ export class Tier {
   sweep(nowMs: number): void {
     for (const [key, slot] of this.#slots) {
       const last = slot.coming ?? slot.freshness;
-      if (last === undefined || uselessAfterMs(last) <= nowMs) this.#drop(key, slot);
+      if (last === undefined || usableUntil(last) <= nowMs) this.#drop(key, slot);
     }
   }
 

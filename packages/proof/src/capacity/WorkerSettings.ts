@@ -4,8 +4,8 @@ import { fileURLToPath } from "node:url";
 import type { EndpointName } from "@bytenite-engines/core/wire";
 import {
   freshnessOf,
-  responseControl,
-  type CachePolicy,
+  responseDirectives,
+  type CacheOptions,
   type Freshness,
   type Lifetimes,
 } from "@bytenite-engines/http-cache";
@@ -64,8 +64,8 @@ export const freshnessAtZero = (
   endpoint: EndpointName,
   latencyMs: number,
 ): Freshness => {
-  const policy: CachePolicy = { shared: false, targets: [], defaults: lifetimes[endpoint] };
+  const policy: CacheOptions = { shared: false, targetedFields: [], defaults: lifetimes[endpoint] };
   const headers = new Headers();
   const times = { requestTimeMs: 0, responseTimeMs: latencyMs };
-  return freshnessOf(200, headers, responseControl(headers, policy), times, policy);
+  return freshnessOf(200, headers, responseDirectives(headers, policy), times, policy);
 };
