@@ -49,6 +49,8 @@ export interface Question {
   readonly control: RequestDirectives;
   /** Undefined: the request has no living token; its answer is never stored. */
   readonly identity: Identity | undefined;
+  /** Address of the client; see `clientOf`. */
+  readonly client: string;
   /** The stored object, when it is to be validated. */
   readonly stored: Entry | undefined;
   /** Whether something stale will be served if no answer comes. */

@@ -7,7 +7,7 @@ import type { Identity } from "./Identity.ts";
 import type { Fetched, Rooms } from "./Rooms.ts";
 import type { RequestContext } from "./Runtime.ts";
 import { UpstreamFailure } from "./Upstream.ts";
-import { forwardedHeaders, type Visit } from "./Visit.ts";
+import { clientOf, forwardedHeaders, type Visit } from "./Visit.ts";
 import { throughWorkersCache } from "./WorkersCache.ts";
 
 /** What to ask the upstream for. */
@@ -84,7 +84,14 @@ const lead = (errand: Errand, identity: Identity, rooms: Rooms, context: Request
 const mayBeShared = ({ entry, status }: Extract<Fetched, { readonly entry: Entry }>): boolean =>
   entry.storable || status >= 400 || isLostEntry(entry);
 
-const fetchAndStore = async (errand: Errand, rooms: Rooms, context: RequestContext): Promise<Fetched> => {
+const fetchAndStore = (errand: Errand, rooms: Rooms, context: RequestContext): Promise<Fetched> => {
+  const work = fetchOnce(errand, rooms, context);
+  // It goes on where the client goes away: then its place at the upstream becomes free as it ends.
+  context.waitUntil(work);
+  return work;
+};
+
+const fetchOnce = async (errand: Errand, rooms: Rooms, context: RequestContext): Promise<Fetched> => {
   const { visit, identity } = errand;
   try {
     const question = {
@@ -93,6 +100,7 @@ const fetchAndStore = async (errand: Errand, rooms: Rooms, context: RequestConte
       headers: forwardedHeaders(visit),
       control: visit.control,
       identity,
+      client: clientOf(visit.headers),
       stored: errand.stored,
       orStale: errand.orStale,
     };

@@ -9,7 +9,8 @@ import { Metrics } from "./Metrics.ts";
 import type { Rooms } from "./Rooms.ts";
 import type { AnalyticsDataset } from "./Runtime.ts";
 import { cachedProfiles } from "./TrustStore.ts";
-import { createUpstream, upstreamBreaker } from "./Upstream.ts";
+import { createUpstream } from "./Upstream.ts";
+import { UpstreamGate } from "./UpstreamGate.ts";
 import { UpstreamTrust } from "./UpstreamTrust.ts";
 
 /** What an isolate is given from outside. */
@@ -45,7 +46,7 @@ export const createRooms = ({ config, fetch, store, analytics, now }: Surroundin
     ask: createUpstream({
       config,
       fetch,
-      breaker: upstreamBreaker(),
+      gate: new UpstreamGate(config.deadlineMs, now, (state) => metrics.breaker(state)),
       onEvent: (event) => metrics.tell(event, now()),
       onFailure: (problem) => metrics.fail(problem, now()),
       now,

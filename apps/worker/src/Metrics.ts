@@ -26,7 +26,7 @@ export class Metrics {
   readonly #counters = new Map<string, number>();
   readonly #requests = new Map<string, Map<string, Map<number, number>>>();
   #responseBytes = 0;
-  breakerState: "closed" | "open" | "half-open" = "closed";
+  breakerState: "closed" | "open" = "closed";
   /** When the upstream last answered, and last failed to, in milliseconds since the epoch; 0: not yet. */
   upstreamAnsweredAtMs = 0;
   upstreamFailedAtMs = 0;
@@ -55,15 +55,18 @@ export class Metrics {
       this.count("bytenite_edge_upstream_milliseconds_total", {}, event.durationMs);
     } else if (event.type === "retry") {
       this.count("bytenite_edge_upstream_retries_total", { reason: event.reason });
-    } else if (event.type === "breaker") {
-      this.breakerState = event.state;
-      this.count("bytenite_edge_breaker_changes_total", { state: event.state });
     }
+  }
+
+  /** Counts that the upstream was found to be gone (open), or there again. */
+  breaker(state: Metrics["breakerState"]): void {
+    this.breakerState = state;
+    this.count("bytenite_edge_breaker_changes_total", { state });
   }
 
   /** Counts an exchange, with all its attempts, that brought no answer. */
   fail(problem: UpstreamProblem, nowMs: number): void {
-    if (problem !== "known-to-be-down") this.upstreamFailedAtMs = nowMs;
+    if (!notAsked.has(problem)) this.upstreamFailedAtMs = nowMs;
     this.count("bytenite_edge_upstream_requests_total", { outcome: problem });
   }
 
@@ -90,6 +93,9 @@ export class Metrics {
     return `${lines.join("\n")}\n`;
   }
 }
+
+/** Problems of requests that were not sent. */
+const notAsked: ReadonlySet<UpstreamProblem> = new Set(["known-to-be-down", "busy", "crowded"]);
 
 /** The map under a key, made where there is none yet. */
 const inner = <K, L, V>(outer: Map<K, Map<L, V>>, key: K): Map<L, V> => {

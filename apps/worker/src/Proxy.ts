@@ -17,6 +17,7 @@ import { refuse, type Refusal } from "./Refusal.ts";
 import type { Rooms } from "./Rooms.ts";
 import type { Received, RequestContext } from "./Runtime.ts";
 import type { UpstreamFailure } from "./Upstream.ts";
+import { maxPerIdentity } from "./UpstreamGate.ts";
 import { lateRefusal, tokenToForward, visitOf, type Visit } from "./Visit.ts";
 
 /** Answers one request for the API, and writes down what happened. Not a promise where memory has the answer. */
@@ -174,11 +175,19 @@ const nothingStored: Refusal = {
 /** When to ask again after no answer came and nobody knows better, in seconds. */
 const retryAfterSeconds = 5;
 
-const unavailable = (failure: UpstreamFailure): Refusal => ({
-  status: 503,
-  code: "UNAVAILABLE",
-  message: `the API behind this proxy cannot answer now (${failure.problem})`,
-  headers: {
-    "retry-after": `${failure.retryAfterMs === undefined ? retryAfterSeconds : Math.ceil(failure.retryAfterMs / 1000)}`,
-  },
-});
+const unavailable = (failure: UpstreamFailure): Refusal => {
+  const { retryAfterMs, problem } = failure;
+  const headers = {
+    "retry-after": `${retryAfterMs === undefined ? retryAfterSeconds : Math.ceil(retryAfterMs / 1000)}`,
+  };
+  return problem === "busy"
+    ? { status: 429, code: "RESOURCE_EXHAUSTED", message: tooMany, headers }
+    : {
+        status: 503,
+        code: "UNAVAILABLE",
+        message: `the API behind this proxy cannot answer now (${problem})`,
+        headers,
+      };
+};
+
+const tooMany = `this client has ${maxPerIdentity} requests under way to the API behind this proxy, and more that wait; wait for some to end`;

@@ -29,6 +29,9 @@ export interface SealedFailure {
 /** Says that something stale can be served if no answer comes: then a failure may not cost time. */
 export const orStaleField = "x-or-stale";
 
+/** Tells whose places at the upstream are taken. */
+export const clientField = "x-client";
+
 /** Never resolved. Host is no part of the key: path, query and props are. */
 const origin = "https://e.invalid";
 
@@ -45,9 +48,11 @@ export const answerSealed = async (request: Request, { owner }: SealedProps, roo
     return new Response(null, { status: 400, headers: { "cache-control": "no-store" } });
   }
   const headers = new Headers(request.headers);
-  headers.delete(orStaleField);
+  for (const name of [orStaleField, clientField]) headers.delete(name);
   const orStale = request.headers.has(orStaleField);
-  const question = { route: matched, format, headers, control: plainControl, identity, stored: undefined, orStale };
+  const client = request.headers.get(clientField) ?? "";
+  const about = { route: matched, format, headers, control: plainControl, identity, client };
+  const question = { ...about, stored: undefined, orStale };
   try {
     const { entry } = await exchange(question, rooms.ask, rooms.config);
     const sealed = await seal(cacheKey(identity, matched, format), entry, identity);

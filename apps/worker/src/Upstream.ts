@@ -1,8 +1,9 @@
-// Fetches one answer from the upstream through core: its retries, budget, deadline and breaker. Nothing else talks to it.
-import { breaker, type Breaker } from "@bytenite-engines/core/breaker";
-import { createExchanger, type ExchangerOptions } from "@bytenite-engines/core/exchange";
+// Fetches one answer from the upstream through core: its retries, budget and deadline. Nothing else talks to it.
+import { createExchanger, type Exchanger, type ExchangerOptions } from "@bytenite-engines/core/exchange";
 import { EngineError, type EndpointName, type EngineEvent } from "@bytenite-engines/core";
+import { errorStatuses } from "@bytenite-engines/http-cache";
 import type { Config } from "./Config.ts";
+import { remember, type Applicant, type Ending, type UpstreamGate } from "./UpstreamGate.ts";
 import { withVerdicts } from "./Verdict.ts";
 
 /** A complete answer. */
@@ -25,10 +26,21 @@ export type UpstreamProblem =
   | "redirected"
   /** A status that no whole answer to a plain GET can have. */
   | "unusable"
-  | "known-to-be-down";
+  | "known-to-be-down"
+  /** The client's own requests take all of its places. */
+  | "busy"
+  /** Requests with unknown tokens take all of theirs. */
+  | "crowded";
 
 /** Problems that are an outage. The others are answers that cannot be handed on: something stale would hide what they say. */
-const outages: ReadonlySet<UpstreamProblem> = new Set(["unreachable", "timed-out", "cut-short", "known-to-be-down"]);
+const outages: ReadonlySet<UpstreamProblem> = new Set([
+  "unreachable",
+  "timed-out",
+  "cut-short",
+  "known-to-be-down",
+  "busy",
+  "crowded",
+]);
 
 /** No answer came. */
 export class UpstreamFailure extends Error {
@@ -51,13 +63,10 @@ export class UpstreamFailure extends Error {
   }
 }
 
-/** A path below the upstream's base URL, and the request's header. */
-export interface UpstreamRequest {
+/** A path below the upstream's base URL (the resource), and the request's header. */
+export interface UpstreamRequest extends Applicant {
   readonly endpoint: EndpointName;
-  readonly target: string;
   readonly headers: Headers;
-  /** Whether a failure may cost time: false where something stale can be served instead. */
-  readonly patient: boolean;
 }
 
 /** Asks the upstream. Rejects with UpstreamFailure. */
@@ -71,60 +80,74 @@ const maxAttempts = 3;
 /** Largest pause before a retry, and longest hint of the upstream that is waited out, in milliseconds. */
 const maxDelayMs = 1_000;
 
-/** The breaker opens when half of at least so many requests failed within this time, in milliseconds. */
-const breakerMinimumRequests = 5;
-const breakerWindowMs = 1_000;
-/** While it is open, one probe is sent in this many milliseconds. */
-export const breakerOpenMs = 10_000;
-
-export const upstreamBreaker = (): Breaker =>
-  breaker({
-    minimumRequests: breakerMinimumRequests,
-    failureRate: 0.5,
-    windowMs: breakerWindowMs,
-    openMs: breakerOpenMs,
-  });
+/** Tokens that have a retry budget of their own, at most. The others share one. */
+const maxBudgets = 1_000;
 
 /** What the upstream is reached with. */
 export interface UpstreamOptions {
   readonly config: Pick<Config, "upstreamUrl" | "attemptTimeoutMs" | "deadlineMs">;
   /** The global fetch, or that of a service binding. */
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
-  readonly breaker: Breaker;
+  readonly gate: UpstreamGate;
   readonly onEvent: (event: EngineEvent) => void;
   readonly onFailure: (problem: UpstreamProblem) => void;
   readonly now: () => number;
 }
 
-export const createUpstream = ({ config, fetch, breaker, onEvent, onFailure, now }: UpstreamOptions): AskUpstream => {
+export const createUpstream = ({ config, fetch, gate, onEvent, onFailure, now }: UpstreamOptions): AskUpstream => {
   const options: ExchangerOptions = {
     // A body is given half of the attempt, so that the attempt still ends as an answer.
     fetch: withVerdicts(fetch, maxBodyBytes, config.attemptTimeoutMs / 2),
-    breaker,
     onEvent,
     attemptTimeoutMs: config.attemptTimeoutMs,
     deadlineMs: config.deadlineMs,
     limits: { maxBodyBytes, maxDecodedBodyBytes: maxBodyBytes },
     retry: { maxAttempts, maxDelayMs, maxRetryAfterMs: maxDelayMs },
   };
-  const patient = createExchanger(options);
   const hasty = createExchanger({ ...options, retry: { maxAttempts: 1 } });
+  const shared = createExchanger(options);
+  const own = new Map<string, Exchanger>();
+  // One client's failures use up no other's retries.
+  const patientFor = (owner: string): Exchanger => {
+    const exchanger = own.get(owner) ?? createExchanger(options);
+    remember(own, owner, exchanger, maxBudgets);
+    return exchanger;
+  };
   return async (request) => {
+    const { owner, resource, orStale, headers, endpoint } = request;
+    const failed = (failure: UpstreamFailure): UpstreamFailure => {
+      onFailure(failure.problem);
+      return failure;
+    };
+    const pass = await gate.enter(request);
+    if ("because" in pass) throw failed(new UpstreamFailure(pass.because, 0, pass.retryAfterMs));
+    const patient = owner !== undefined && pass.isKnown ? patientFor(owner) : shared;
     const requestTimeMs = now();
+    let ending: Ending = "timed-out";
     try {
-      const { status, headers, bytes, attempts } = await (request.patient ? patient : hasty).get({
-        url: `${config.upstreamUrl}${request.target}`,
-        headers: Object.fromEntries(request.headers),
-        endpoint: request.endpoint,
+      const { status, ...answer } = await (orStale || pass.hasJustFailed ? hasty : patient).get({
+        url: `${config.upstreamUrl}${resource}`,
+        headers: Object.fromEntries(headers),
+        endpoint,
       });
-      return { status, headers, bytes, attempts, requestTimeMs, responseTimeMs: now() };
+      ending = errorStatuses.has(status) ? "failed" : status < 400 ? "accepted" : "answered";
+      return { ...answer, status, requestTimeMs, responseTimeMs: now() };
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       const failure = failureOf(error);
-      onFailure(failure.problem);
-      throw failure;
+      ending = endings[failure.problem] ?? "answered";
+      throw failed(failure);
+    } finally {
+      pass.leave(ending);
     }
   };
+};
+
+/** What the problems say of the upstream. The others are answers. */
+const endings: Partial<Record<UpstreamProblem, Ending>> = {
+  unreachable: "unconnected",
+  "timed-out": "timed-out",
+  "cut-short": "failed",
 };
 
 const failureOf = ({ reason, attempts }: EngineError): UpstreamFailure => {
@@ -137,8 +160,6 @@ const failureOf = ({ reason, attempts }: EngineError): UpstreamFailure => {
       return new UpstreamFailure("cut-short", attempts);
     case "RedirectRefused":
       return new UpstreamFailure("redirected", attempts);
-    case "CircuitOpen":
-      return new UpstreamFailure("known-to-be-down", attempts, reason.retryAfterMs);
     default:
       return new UpstreamFailure("unreachable", attempts);
   }

@@ -112,3 +112,15 @@ export const forwardedHeaders = ({ headers, requestId }: Visit): Headers => {
   kept.set("x-request-id", requestId.value);
   return kept;
 };
+
+/**
+ * Who sends a request, as Cloudflare tells it: the address, of IPv6 the network (/64), since one client has all of that. Empty
+ * where nobody tells; elsewhere the field is as good as whoever sets it.
+ */
+export const clientOf = (headers: Headers): string => {
+  const address = (headers.get("cf-connecting-ip") ?? "").slice(0, maxAddressLength);
+  return address.includes(":") ? (address.split("::", 1)[0] ?? "").split(":").slice(0, 4).join(":") : address;
+};
+
+/** Longest address, in characters. */
+const maxAddressLength = 45;

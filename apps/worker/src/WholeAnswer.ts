@@ -22,15 +22,15 @@ export const wholeAnswer = async (question: Question, ask: AskUpstream): Promise
 };
 
 const askWith = async (
-  { headers, format, route, orStale }: Question,
+  { headers, format, route, orStale, identity, client }: Question,
   conditions: ReadonlyArray<readonly [string, string]>,
   ask: AskUpstream,
 ): Promise<UpstreamAnswer> => {
   const sent = new Headers(headers);
   sent.set("accept", mediaTypeOf(format));
   for (const [name, value] of conditions) sent.set(name, value);
-  const { endpoint, target } = route;
-  const answer = await ask({ endpoint, target, headers: sent, patient: !orStale });
+  const { endpoint, target: resource } = route;
+  const answer = await ask({ endpoint, resource, headers: sent, orStale, owner: identity?.digest, client });
   const received = endToEnd(answer.headers);
   // Who passes an answer on tells when it came, if nobody did (RFC 9110, 6.6.1).
   if (!received.has("date")) received.set("date", formatHttpDate(answer.responseTimeMs));

@@ -9,7 +9,7 @@ import { isPlain } from "./PlainControl.ts";
 import type { Rooms } from "./Rooms.ts";
 import type { RequestContext } from "./Runtime.ts";
 import { open } from "./Seal.ts";
-import { orStaleField, sealedUrl, type SealedFailure } from "./SealedExchange.ts";
+import { clientField, orStaleField, sealedUrl, type SealedFailure } from "./SealedExchange.ts";
 import { UpstreamFailure } from "./Upstream.ts";
 
 /** The name of that cache in Cache-Status. */
@@ -40,6 +40,7 @@ export const throughWorkersCache = async (
   if (stored !== undefined && isValidatable(stored)) return undefined;
   const headers = new Headers(question.headers);
   if (question.orStale) headers.set(orStaleField, "1");
+  headers.set(clientField, question.client);
   const askedAtMs = rooms.now();
   let response: Response;
   let body: ArrayBuffer;

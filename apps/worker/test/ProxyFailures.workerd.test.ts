@@ -97,15 +97,61 @@ test("when nothing can be served it is 503, a Status in the negotiated form, and
   expect(decode(StatusSchema, new Uint8Array(await response.arrayBuffer()), "protobuf").code).toBe(14);
 });
 
-test("an upstream that stays down is left alone, but for a probe", async () => {
+test("an upstream that several users get no connection to is left alone, but for a probe, and for who has not tried", async () => {
+  const users = ["alice", "bob", "carol"];
+  for (const user of users) await stage.edge.get(user, "/engines/zipper");
+  const upstreamState = async () => {
+    const health = await stage.edge.send(new Request("https://edge.example/-/health"));
+    return (await health.json()) as { readonly upstream: unknown };
+  };
   stage.answer = refused;
-  for (let index = 0; index < 5; index++) await stage.edge.get("alice", `/engines/e${index}`);
+  stage.clock.ms += 1;
+  // One user's connections say nothing of the upstream, nor do those of tokens that it never accepted.
+  for (let index = 0; index < 5; index++) {
+    await stage.edge.get("alice", `/engines/e${index}`);
+    await stage.edge.get(`unknown-${index}`, `/engines/e${index}`);
+  }
+  expect(await upstreamState()).toMatchObject({ upstream: { state: "failing", breaker: "closed" } });
+  for (const user of users) await stage.edge.get(user, "/engines/other");
+  expect(await upstreamState()).toMatchObject({ status: "ok", upstream: { state: "failing", breaker: "open" } });
+  const asked = async (user: string, path: string): Promise<[number, number]> => {
+    const before = stage.asked.length;
+    const { status } = await stage.edge.get(user, path);
+    return [status, stage.asked.length - before];
+  };
+  expect(await asked("alice", "/engines/again")).toEqual([503, 0]);
+  const left = await stage.edge.get("alice", "/engines/again");
+  expect(Number(left.headers.get("retry-after"))).toBeGreaterThan(5);
+  expect((await asked("dave", "/engines/again"))[1]).toBeGreaterThan(0);
+  expect(await asked("dave", "/engines/again")).toEqual([503, 0]);
+  stage.clock.ms += 10_000;
+  expect((await asked("alice", "/engines/again"))[1]).toBeGreaterThan(0);
+  expect(await asked("bob", "/engines/again")).toEqual([503, 0]);
+  // An answer to anybody says that it is there.
+  stage.answer = (headers) => stage.engineFor(headers);
+  expect(await asked("erin", "/engines/again")).toEqual([200, 1]);
+  expect(await asked("alice", "/engines/again")).toEqual([200, 1]);
+  expect(await upstreamState()).toMatchObject({ upstream: { state: "answering", breaker: "closed" } });
+});
+
+test("what fails for a resource is that resource's, and is not asked for behind each stale answer", async () => {
+  for (const name of ["a", "b"]) await stage.edge.get("alice", `/engines/${name}`, json);
+  stage.clock.ms += 300_000;
+  stage.answer = (headers, url) => (url.endsWith("/a") ? failing(500)() : stage.engineFor(headers));
   const before = stage.asked.length;
-  const response = await stage.edge.get("alice", "/engines/again");
-  expect([response.status, stage.asked.length]).toEqual([503, before]);
-  expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(5);
-  const health = await stage.edge.send(new Request("https://edge.example/-/health"));
-  expect(await health.json()).toMatchObject({ status: "ok", upstream: { state: "failing", breaker: "open" } });
+  for (let count = 0; count < 5; count++) {
+    const response = await stage.edge.get("alice", "/engines/a", json);
+    expect([response.status, response.headers.get("cache-status")]).toEqual([
+      200,
+      expect.stringContaining("stale-if-error"),
+    ]);
+  }
+  expect(stage.asked.length - before).toBe(1);
+  expect(cacheResult(await stage.edge.get("alice", "/engines/b", json))).toBe("fwd=stale");
+  expect(stage.asked.length - before).toBe(2);
+  stage.clock.ms += 2_000;
+  await stage.edge.get("alice", "/engines/a", json);
+  expect(stage.asked.length - before).toBe(3);
 });
 
 test("the notes of other isolates cost no wait of their own", async () => {
