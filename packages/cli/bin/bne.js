@@ -5,7 +5,6 @@ if (Number(process.versions.node.split(".")[0]) < wanted) {
   process.stderr.write("bne needs Node " + wanted + " or later; this is Node " + process.versions.node + ".\n");
   process.exitCode = 2;
 } else {
-  process.getBuiltinModule("node:module").enableCompileCache();
   import("../dist/main.js").then(
     function (main) {
       return main.main(process.argv.slice(2));

@@ -10,12 +10,16 @@ const emptyList = { headers, bytes: new TextEncoder().encode("{}") };
 
 /**
  * The access token of credentials, exchanged for the API key when that is what there is; `refused` is one that the server
- * did not accept. It is what a client would send, so the exchange has a client's attempts and deadline. Rejects with EngineError.
+ * did not accept. It is what a client would send, so the exchange has a client's deadline, and its attempts unless others are
+ * given. Rejects with EngineError.
  */
 export const accessToken = async (
   { settings, notes, signal, directories }: Invocation,
   found: Credentials,
-  refused?: string,
+  {
+    refused,
+    attempts = Number(settings.of("attempts").value),
+  }: { readonly refused?: string | undefined; readonly attempts?: number } = {},
 ): Promise<string> => {
   const option = await tokenOption(found, directories.cache);
   if (typeof option !== "function") return option ?? "";
@@ -24,7 +28,7 @@ export const accessToken = async (
     baseUrl: settings.text("baseUrl") ?? "",
     format: "json",
     deadlineMs: Number(settings.of("deadline").value),
-    retry: { maxAttempts: Number(settings.of("attempts").value) },
+    retry: { maxAttempts: attempts },
     fetch: httpFetch,
     propagateTrace: false,
     token: option,

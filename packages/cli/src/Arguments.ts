@@ -113,17 +113,18 @@ export const valueOf = (flag: Flag, text: string | undefined): FlagValue => {
   switch (flag.kind) {
     case "count": {
       const count = Number(text);
-      if (/^\d+$/.test(text) && count <= largestCount) return count;
-      throw new UsageError(`${name} must be a whole number from 0 to ${largestCount}, not ${quoted(text)}`);
+      const least = flag.least ?? 0;
+      if (/^\d+$/.test(text) && count >= least && count <= largestCount) return count;
+      throw new UsageError(`${name} must be a whole number from ${least} to ${largestCount}, not ${quoted(text)}`);
     }
     case "duration": {
       const ms = parseDuration(text);
+      if (ms !== undefined && ms < (flag.least ?? 0)) throw new UsageError(`${name} must be at least ${flag.least} ms`);
       if (ms !== undefined) return ms;
       throw new UsageError(`${name} must be a time such as 500ms, 30s, 5m or 1h30m, not ${quoted(text)}`);
     }
     case "url":
-      if (URL.canParse(text) && /^https?:/i.test(text)) return text;
-      throw new UsageError(`${name} must be an http or https URL, not ${quoted(text)}`);
+      return urlIn(text, name);
     case "words":
       return text
         .split(",")
@@ -138,6 +139,18 @@ export const valueOf = (flag: Flag, text: string | undefined): FlagValue => {
     default:
       return text;
   }
+};
+
+const urlIn = (text: string, name: string): string => {
+  if (!URL.canParse(text) || !/^https?:/i.test(text)) {
+    throw new UsageError(`${name} must be an http or https URL, not ${quoted(text.replace(/\/\/[^/]*@/, "//"))}`);
+  }
+  const { username, password, search, hash } = new URL(text);
+  if (username !== "" || password !== "") {
+    throw new UsageError(`${name} must not carry a user name or password`, "Use BYTENITE_TOKEN or `bne auth login`.");
+  }
+  if (search !== "" || hash !== "") throw new UsageError(`${name} must not carry a query or fragment`);
+  return text;
 };
 
 const checked = (command: Command, given: ReadonlyArray<string>): ReadonlyArray<string> => {

@@ -15,6 +15,8 @@ export interface Flag {
   readonly value?: string;
   /** The values of a `choice`. */
   readonly choices?: ReadonlyArray<string>;
+  /** The least value of a `count`, or of a `duration` in milliseconds. Default 0. */
+  readonly least?: number;
   readonly summary: string;
   /** What completes the value in a shell. */
   readonly completes?: Completion;

@@ -1,6 +1,6 @@
 // Looks up values for completion: tags and names from the API (kept for a minute), profiles and settings from files.
 import { createHash } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Completion } from "./Command.ts";
@@ -8,7 +8,7 @@ import type { Candidate } from "./Completer.ts";
 import { httpFetch } from "./HttpFetch.ts";
 import { credentialsOf } from "./settings/Credentials.ts";
 import { directoriesOf } from "./settings/Directories.ts";
-import { writeAtomically } from "./settings/AtomicFile.ts";
+import { readText, writeOwn } from "./settings/Files.ts";
 import { profileNames } from "./settings/ProfileNames.ts";
 import { settingsTable } from "./settings/Setting.ts";
 import { loadSettings, type Settings } from "./settings/Settings.ts";
@@ -76,12 +76,12 @@ const keptEngines = async (
   const path = join(cache, "completion", `${key}.json`);
   try {
     if (Date.now() - statSync(path).mtimeMs < keptMs)
-      return JSON.parse(readFileSync(path, "utf8")) as ReadonlyArray<EngineName>;
+      return JSON.parse(readText(path, "secret") ?? "") as ReadonlyArray<EngineName>;
   } catch {
     // Not there, or half of it: asked anew.
   }
   const engines = await askedEngines(baseUrl, found, cache);
-  writeAtomically(path, JSON.stringify(engines));
+  writeOwn(path, JSON.stringify(engines));
   return engines;
 };
 

@@ -2,7 +2,7 @@
 import type { EngineError } from "@bytenite-engines/core/promise";
 import { sayDuration } from "./Duration.ts";
 import { exitCodeOf, exitCodes } from "./ExitCode.ts";
-import { FileError } from "./settings/AtomicFile.ts";
+import { FileError } from "./settings/Files.ts";
 import { safeText } from "./text/SafeText.ts";
 import { UsageError } from "./UsageError.ts";
 

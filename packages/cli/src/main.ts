@@ -1,5 +1,16 @@
 // What bin/bne.js loads: answers what is asked most often at once, and loads the rest for everything else.
+import { enableCompileCache } from "node:module";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { directoriesOf, isOwnDirectory } from "./settings/Directories.ts";
 import { printText } from "./terminal/PlainText.ts";
+
+/** Keeps compiled code for the next start. Not where Node would, below /tmp: there others could have put code of theirs. */
+const keepCompiledCode = (): void => {
+  if (process.env["NODE_COMPILE_CACHE"] !== undefined) return void enableCompileCache();
+  const directory = join(directoriesOf(process.platform, process.env, homedir()).cache, "compiled");
+  if (isOwnDirectory(directory)) enableCompileCache(directory);
+};
 
 /** Runs a command line; the exit code is set when it is done. */
 export const main = async (argv: ReadonlyArray<string>): Promise<void> => {
@@ -9,6 +20,7 @@ export const main = async (argv: ReadonlyArray<string>): Promise<void> => {
     printText(`${version}\n`);
     return;
   }
+  keepCompiledCode();
   if (argv.length === 2 && first === "completion" && second !== undefined) {
     const { completionScripts } = await import("./CompletionScripts.ts");
     const script = Object.hasOwn(completionScripts, second) ? completionScripts[second] : undefined;

@@ -116,7 +116,7 @@ test("logging in or out, removing a profile and clearing the cache forget the to
   writeUserFile(home, '{"profiles": {"other": {}}}');
   for (const args of [
     ["auth", "logout"],
-    ["auth", "login"],
+    ["auth", "login", "--no-verify"],
     ["profile", "remove", "other"],
     ["cache", "clear"],
   ]) {

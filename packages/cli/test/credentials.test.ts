@@ -1,5 +1,5 @@
 import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
-import { chmodSync, existsSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { as, bne, makeHome } from "./Bne.ts";
@@ -55,7 +55,7 @@ test("auth status tells kind, origin and time left, never the secret", async () 
 
 test("the environment wins over what is stored, and logout forgets", async () => {
   using home = makeHome();
-  await bne(home, ["auth", "login"], { input: "stale", env: { BYTENITE_BASE_URL: registry.url } });
+  await bne(home, ["auth", "login", "--no-verify"], { input: "stale", env: { BYTENITE_BASE_URL: registry.url } });
   expect((await bne(home, ["list"])).code).toBe(4);
   expect((await bne(home, ["list"], { env: { BYTENITE_TOKEN: "local-alice" } })).code).toBe(0);
   await bne(home, ["auth", "logout"]);
@@ -90,14 +90,4 @@ test("a secret is taken from stdin, never from the command line", async () => {
     env: { BYTENITE_BASE_URL: "http://nowhere.invalid/v1/dev" },
   });
   expect(warned.stderr).toContain("others on this machine can see a token");
-});
-
-test("a project file cannot lead credentials to a server of its own choice", async () => {
-  using home = makeHome();
-  writeFileSync(join(home.path, ".bne.json"), '{"baseUrl": "http://evil.invalid/v1/dev"}');
-  const { code, stderr } = await bne(home, ["list"], { env: { BYTENITE_TOKEN: "local-alice" } });
-  expect(code).toBe(2);
-  expect(stderr).toMatch(/points to http:\/\/evil\.invalid, which none of your profiles uses/);
-  await bne(home, ["profile", "set", "trusted", "--base-url", "http://evil.invalid/v1/dev"]);
-  expect((await bne(home, ["list", "--attempts", "1"], { env: { BYTENITE_TOKEN: "local-alice" } })).code).toBe(5);
 });

@@ -119,7 +119,9 @@ test("protobuf is refused on a terminal", async () => {
 });
 
 test("a secret is asked for without showing it", async () => {
-  const run = onTerminal(home, ["auth", "login", "--no-keychain"], { env: { BYTENITE_BASE_URL: registry.url } });
+  const run = onTerminal(home, ["auth", "login", "--no-keychain", "--no-verify"], {
+    env: { BYTENITE_BASE_URL: registry.url },
+  });
   await run.until(/Access token \(not shown\): /);
   run.type("typed-secretX\u007f\r");
   expect(await run.ended).toBe(0);

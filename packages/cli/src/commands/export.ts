@@ -8,7 +8,7 @@ import { isOn, textOf, type Invocation } from "../Invocation.ts";
 import { ndjson } from "../output/JsonWriter.ts";
 import { engineRecord } from "../output/Records.ts";
 import { pagesOf } from "../Pages.ts";
-import { beginAtomically } from "../settings/AtomicFile.ts";
+import { beginAtomically } from "../settings/Files.ts";
 import { inPieces, keepHeapSmall } from "../SmallHeap.ts";
 import { withTagHints } from "../TagHints.ts";
 import { safeLines } from "../text/SafeText.ts";

@@ -37,7 +37,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
     });
   let answer = await asked(token);
   if (answer.status === 401 && found?.kind === "api-key")
-    answer = await asked(await accessToken(invocation, found, token));
+    answer = await asked(await accessToken(invocation, found, { refused: token }));
   notes.progress(undefined);
   if (isOn(invocation, "include")) {
     notes.line(`${answer.status} ${new URL(url).host}`);

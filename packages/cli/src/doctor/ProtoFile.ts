@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, join, sep } from "node:path";
 import { emitProto, emittedLintConfig, emittedPackage } from "@bytenite-engines/core/trust";
-import { writeAtomically } from "../settings/AtomicFile.ts";
+import { writeAtomically } from "../settings/Files.ts";
 import type { SchemaEvidence } from "./Schema.ts";
 
 /** Anybody may read these files; there is no value in them. */

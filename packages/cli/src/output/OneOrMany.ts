@@ -8,8 +8,11 @@ import type { Shape } from "./Shape.ts";
 /** The shape for the tags of a run. Throws UsageError where several cannot be written: bytes of messages have no ends. */
 export const shapeOfTags = (invocation: Invocation, shapeOf: (document: "one" | "array") => Shape): Shape => {
   const many = invocation.arguments.positionals.length > 1;
+  const options = outputOptions(invocation);
   const shape = shapeOf(many ? "array" : "one");
-  if (many && formOf(outputOptions(invocation), shape) === "protobuf") {
+  // As a setting it means json for several.
+  if (many && !options.named) return { ...shape, protobuf: undefined };
+  if (many && formOf(options, shape) === "protobuf") {
     throw new UsageError(
       "--output protobuf is for one engine",
       "Ask for the engines one by one, or use --output ndjson.",

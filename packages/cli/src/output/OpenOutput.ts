@@ -1,8 +1,7 @@
 // Opens stdout for the records of a command: in the form that holds, through a pager on a terminal.
-import { accessSync, constants } from "node:fs";
-import { delimiter, join } from "node:path";
 import { isOn, textOf, wordsOf, type Invocation } from "../Invocation.ts";
 import type { OutputForm } from "../table/Flags.ts";
+import { isInstalled, missingProgram } from "../terminal/Pager.ts";
 import { writerOf, type OutputOptions } from "./Output.ts";
 import type { RecordWriter, Shape } from "./Shape.ts";
 
@@ -30,18 +29,12 @@ export const openOutput = (invocation: Invocation, shape: Shape, paged = true): 
   return writerOf(outputOptions(invocation), shape, invocation.stdout.write);
 };
 
-const pagerOf = ({ settings, env, terminal }: Invocation): string | undefined => {
+const pagerOf = ({ settings, env, terminal, notes }: Invocation): string | undefined => {
   if (!terminal.isTTY || !terminal.live) return undefined;
   const chosen = settings.text("pager") ?? env["PAGER"] ?? (isInstalled("less", env["PATH"]) ? "less" : "");
-  return chosen === "" || chosen === "cat" ? undefined : chosen;
+  if (chosen === "" || chosen === "cat") return undefined;
+  const missing = missingProgram(chosen, env);
+  if (missing === undefined) return chosen;
+  notes.warn(`there is no pager ${missing}; see \`bne config get pager --show-origin\``);
+  return undefined;
 };
-
-const isInstalled = (name: string, path = ""): boolean =>
-  path.split(delimiter).some((directory) => {
-    try {
-      accessSync(join(directory, name), constants.X_OK);
-      return directory !== "";
-    } catch {
-      return false;
-    }
-  });

@@ -23,12 +23,14 @@ export interface OutputOptions {
 }
 
 /**
- * The form that holds: --jq without a form means json, and so does a setting for protobuf where the API has no message.
+ * The form that holds: --jq without a form means json. A setting for protobuf means json where the API has no message, and table
+ * on a terminal.
  * Throws UsageError for what does not go together.
  */
 export const formOf = ({ form, named, jq, columns, terminal }: OutputOptions, shape: Shape): OutputForm => {
   const isBare = form === "protobuf" && shape.protobuf !== true;
   if (isBare && named) throw new UsageError("The API has no protobuf message for this", "Use --output json.");
+  if (form === "protobuf" && !named && jq === undefined && terminal.isTTY) return "table";
   const holds = !isBare && (jq === undefined || named || form === "ndjson") ? form : "json";
   if (jq !== undefined && holds !== "json" && holds !== "ndjson") {
     throw new UsageError(`--jq works on JSON, not on --output ${holds}`, "Use it with --output json or ndjson.");

@@ -17,7 +17,7 @@ export interface Shape {
   /** Paths that --columns may name. */
   readonly known: ReadonlyArray<string>;
   /** Whether records have protobuf bytes, because the API has a message for them. */
-  readonly protobuf?: true;
+  readonly protobuf?: true | undefined;
   /** What `--output name` prints. */
   readonly nameOf: (record: JsonObject) => string;
   /**

@@ -1,10 +1,9 @@
 // Keeps access tokens that API keys were exchanged for until they expire: one file each, for the user alone.
 import { createHash } from "node:crypto";
-import { rmSync, statSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { ExpiringToken, TokenOption } from "@bytenite-engines/core/promise";
-import { FileError, reasonOf, writeAtomically } from "./AtomicFile.ts";
-import { textOf } from "./ConfigFile.ts";
+import { FileError, readText, reasonOf, writeOwn } from "./Files.ts";
 import { expiryMsOf } from "./TokenLife.ts";
 
 /** A token is not used in the last part of its life: so long, or a tenth of it if that is shorter; in milliseconds. */
@@ -48,7 +47,7 @@ const keep = (path: string, { token, expiresAtMs = expiryMsOf(token) }: Expiring
   try {
     if (expiresAtMs === undefined) return rmSync(path, { force: true });
     const usedUntilMs = Math.floor(expiresAtMs - Math.min(unusedMs, Math.max(0, expiresAtMs - nowMs) / 10));
-    writeAtomically(path, JSON.stringify({ token, usedUntilMs, expiresAtMs }));
+    writeOwn(path, JSON.stringify({ token, usedUntilMs, expiresAtMs }));
   } catch {
     // The next run exchanges the key again.
   }
@@ -56,10 +55,8 @@ const keep = (path: string, { token, expiresAtMs = expiryMsOf(token) }: Expiring
 
 const tokenIn = (path: string, nowMs: number): ExpiringToken | undefined => {
   try {
-    const ours = process.platform === "win32" || (statSync(path).mode & 0o077) === 0;
-    const { token, usedUntilMs, expiresAtMs } = JSON.parse(textOf(path) ?? "") as Record<string, unknown>;
-    if (ours && typeof token === "string" && Number(usedUntilMs) > nowMs)
-      return { token, expiresAtMs: Number(expiresAtMs) };
+    const { token, usedUntilMs, expiresAtMs } = JSON.parse(readText(path, "secret") ?? "") as Record<string, unknown>;
+    if (typeof token === "string" && Number(usedUntilMs) > nowMs) return { token, expiresAtMs: Number(expiresAtMs) };
     rmSync(path);
   } catch {
     // Not there, not whole, or not to be touched: as if there were none.

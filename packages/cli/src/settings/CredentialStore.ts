@@ -1,9 +1,9 @@
 // Keeps one secret per profile: in the keychain where there is one, else in a file that only the user can read.
-import { rmSync, statSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { UsageError } from "../UsageError.ts";
-import { writeAtomically } from "./AtomicFile.ts";
-import { changeConfig, readConfig, textOf } from "./ConfigFile.ts";
+import { changeConfig, readConfig, type ConfigValues } from "./ConfigFile.ts";
+import { writeOwn } from "./Files.ts";
 import { askKeychain } from "./Keychain.ts";
 import { assertProfileName } from "./ProfileNames.ts";
 import { parseSecret, type StoredSecret } from "./Secret.ts";
@@ -50,7 +50,7 @@ export const storeSecret = async (
     (await askKeychain({ action: "set", account: profileName, secret: JSON.stringify(secret) }))?.done === true;
   const others = await secretsIn(path);
   if (inKeychain) await removeFromFile(path, profileName);
-  else writeAtomically(path, `${JSON.stringify({ ...others, [profileName]: secret }, null, 2)}\n`);
+  else writeOwn(path, `${JSON.stringify({ ...others, [profileName]: secret }, null, 2)}\n`);
   const place = inKeychain ? "keychain" : "file";
   await changeConfig(userFile, [
     [["profiles", profileName, "baseUrl"], secret.baseUrl],
@@ -81,14 +81,8 @@ const removeFromFile = async (path: string, profileName: string): Promise<boolea
   const { [profileName]: removed, ...others } = await secretsIn(path);
   if (removed === undefined) return false;
   if (Object.keys(others).length === 0) rmSync(path, { force: true });
-  else writeAtomically(path, `${JSON.stringify(others, null, 2)}\n`);
+  else writeOwn(path, `${JSON.stringify(others, null, 2)}\n`);
   return true;
 };
 
-const secretsIn = async (path: string): Promise<Readonly<Record<string, unknown>>> => {
-  if (textOf(path) === undefined) return {};
-  if (process.platform !== "win32" && (statSync(path).mode & 0o077) !== 0) {
-    throw new UsageError(`Others can read ${path}`, `Close it: chmod 600 ${path}`);
-  }
-  return readConfig(path);
-};
+const secretsIn = (path: string): Promise<ConfigValues> => readConfig(path, "secret");

@@ -2,7 +2,7 @@
 import type { Arguments } from "../Arguments.ts";
 import type { Environment } from "../terminal/Terminal.ts";
 import { loadSecret } from "./CredentialStore.ts";
-import { assertBound, assertTrustedTarget, type SecretKind } from "./Secret.ts";
+import { assertBound, type SecretKind } from "./Secret.ts";
 import type { Settings } from "./Settings.ts";
 import { UsageError } from "../UsageError.ts";
 
@@ -22,10 +22,7 @@ export const credentialsOf = async (
   readStdin: () => Promise<string>,
 ): Promise<Credentials | undefined> => {
   const given = await givenCredentials(flags, env, readStdin);
-  if (given !== undefined) {
-    assertTrustedTarget(settings);
-    return given;
-  }
+  if (given !== undefined) return given;
   const stored = await loadSecret(settings);
   if (stored === undefined) return undefined;
   assertBound(stored.secret, settings.text("baseUrl") ?? "", settings.profileName);
@@ -39,7 +36,7 @@ const givenCredentials = async (
 ): Promise<Credentials | undefined> => {
   const flag = flags["token"];
   if (typeof flag === "string") {
-    const secret = flag === "-" ? (await readStdin()).trim() : flag;
+    const secret = flag === "-" ? await readStdin() : flag;
     return { kind: "token", secret: sendable(secret, "--token"), origin: "flag --token" };
   }
   for (const [name, kind] of [

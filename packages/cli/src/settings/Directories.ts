@@ -1,5 +1,6 @@
-// Decides: where files of this program are kept on each system. Pure: system and environment are given.
-import { posix, win32 } from "node:path";
+// The directories of this program, and whether a file or directory is the user's own.
+import { existsSync, lstatSync, mkdirSync, type Stats } from "node:fs";
+import { dirname, posix, win32 } from "node:path";
 import type { Environment } from "../terminal/Terminal.ts";
 
 /** Directories for settings and for what may be lost. */
@@ -32,4 +33,42 @@ export const directoriesOf = (platform: NodeJS.Platform, env: Environment, home:
     config: join(absolute("XDG_CONFIG_HOME") ?? usual.config, ownName),
     cache: platform === "win32" && absolute("XDG_CACHE_HOME") === undefined ? join(cache, "Cache") : cache,
   };
+};
+
+/** Whether it belongs to the user or to root. Windows has no such owners: there everything does. */
+export const isOwned = ({ uid }: Pick<Stats, "uid">): boolean => {
+  const own = process.getuid?.();
+  return own === undefined || uid === own || uid === 0;
+};
+
+const writableByOthers = 0o022;
+const sticky = 0o1000;
+
+/** Whether others can write it, or, for a directory, replace what is in it. */
+export const isOpenToOthers = (stats: Stats): boolean =>
+  process.getuid !== undefined &&
+  (stats.mode & writableByOthers) !== 0 &&
+  !(stats.isDirectory() && (stats.mode & sticky) !== 0);
+
+/** Makes a directory for the user alone. Not the recursive `mkdirSync`: that one never ends where the system makes no directories, e.g. under /proc. */
+export const makeDirectory = (path: string): void => {
+  if (existsSync(path)) return;
+  if (dirname(path) !== path) makeDirectory(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    // Somebody else may have made it meanwhile.
+    if ((error as { code?: string }).code !== "EEXIST") throw error;
+  }
+};
+
+/** Makes a directory; true when only the user and root can put something into it. */
+export const isOwnDirectory = (path: string): boolean => {
+  try {
+    makeDirectory(path);
+    const stats = lstatSync(path);
+    return stats.isDirectory() && isOwned(stats) && !isOpenToOthers(stats);
+  } catch {
+    return false;
+  }
 };

@@ -1,7 +1,5 @@
 // Decides: what a stored secret is, and to where it may be sent.
 import { UsageError } from "../UsageError.ts";
-import type { Settings } from "./Settings.ts";
-import { documentedBaseUrl } from "./Setting.ts";
 
 /** An access token, or an API key that is exchanged for one. */
 export type SecretKind = "token" | "api-key";
@@ -34,18 +32,5 @@ export const assertBound = ({ baseUrl }: StoredSecret, target: string, profileNa
   throw new UsageError(
     `The credentials of profile ${profileName} are for ${new URL(baseUrl).origin}, not for ${new URL(target).origin}, so they are not sent there`,
     `Log in for it: bne auth login --profile NAME --base-url ${target}`,
-  );
-};
-
-/** A project file must not lead credentials to a server of its own choice. Throws UsageError. */
-export const assertTrustedTarget = (settings: Settings): void => {
-  const { kind, text, origin } = settings.of("baseUrl");
-  if (kind !== "project" || text === undefined || isLoopback(text)) return;
-  const own = [documentedBaseUrl, ...Object.values(settings.profiles).map(({ baseUrl }) => baseUrl)];
-  const target = new URL(text).origin;
-  if (own.some((url) => typeof url === "string" && URL.canParse(url) && new URL(url).origin === target)) return;
-  throw new UsageError(
-    `${origin} points to ${target}, which none of your profiles uses, so no credentials are sent there`,
-    `If you trust it: bne profile set NAME --base-url ${text}`,
   );
 };

@@ -4,6 +4,8 @@ import { valueOf, type FlagValue } from "../Arguments.ts";
 import { outputForms } from "../table/Flags.ts";
 import { UsageError } from "../UsageError.ts";
 import { didYouMean } from "../Suggestion.ts";
+import { missingProgram } from "../terminal/Pager.ts";
+import type { Environment } from "../terminal/Terminal.ts";
 
 /** One setting: its kind is that of its flag. */
 export interface Setting {
@@ -13,6 +15,8 @@ export interface Setting {
   /** What holds when nobody says anything. */
   readonly fallback: string | undefined;
   readonly summary: string;
+  /** Whether a project file may set it: only how things look. */
+  readonly project?: true;
 }
 
 /** The documented address of the API. */
@@ -47,12 +51,14 @@ export const settingsTable: ReadonlyArray<Setting> = [
     flag: { name: "output", kind: "choice", choices: outputForms, summary: "" },
     fallback: "table",
     summary: "How data is written",
+    project: true,
   },
   {
     name: "color",
     flag: { name: "color", kind: "choice", choices: ["auto", "always", "never"], summary: "" },
     fallback: "auto",
     summary: "Colour: auto, always or never",
+    project: true,
   },
   {
     name: "pager",
@@ -64,18 +70,41 @@ export const settingsTable: ReadonlyArray<Setting> = [
   {
     name: "deadline",
     variable: "BYTENITE_DEADLINE",
-    flag: { name: "deadline", kind: "duration", summary: "" },
+    flag: { name: "deadline", kind: "duration", least: 1, summary: "" },
     fallback: "30s",
     summary: "Longest time for one call with all its attempts",
   },
   {
     name: "attempts",
     variable: "BYTENITE_ATTEMPTS",
-    flag: { name: "attempts", kind: "count", summary: "" },
+    flag: { name: "attempts", kind: "count", least: 1, summary: "" },
     fallback: "4",
     summary: "Requests sent for one call, at most",
   },
 ];
+
+/** What a project file may set. */
+export const projectSettings: ReadonlyArray<string> = settingsTable
+  .filter(({ project }) => project === true)
+  .map(({ name }) => name);
+
+/** Shortest time for a call that is worth keeping as a setting, in milliseconds. */
+const leastLastingDeadlineMs = 100;
+
+/** Throws UsageError for a value that is fit for one call, but would make every later one fail. */
+export const assertLasting = (setting: Setting, text: string, env: Environment): void => {
+  const value = readSetting(setting, text, "the command line");
+  if (setting.name === "deadline" && Number(value) < leastLastingDeadlineMs) {
+    throw new UsageError(
+      `deadline: with ${text} every call would time out`,
+      `From ${leastLastingDeadlineMs}ms on; --deadline takes less for one call.`,
+    );
+  }
+  if (setting.name === "pager") {
+    const missing = missingProgram(text, env);
+    if (missing !== undefined) throw new UsageError(`There is no program ${missing}`, "`cat` stands for no pager.");
+  }
+};
 
 /** The setting of a name, or UsageError with the closest one. */
 export const settingOf = (name: string): Setting => {

@@ -1,4 +1,4 @@
-// Decides: which value of a setting holds: flag, environment, project file, profile, own file, default, in this order.
+// Which value of a setting holds: flag, environment, project file, profile, own file, default, in this order.
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Arguments, FlagValue } from "../Arguments.ts";
@@ -6,11 +6,16 @@ import type { Environment } from "../terminal/Terminal.ts";
 import { safeText } from "../text/SafeText.ts";
 import { UsageError } from "../UsageError.ts";
 import { readConfig, type ConfigValues } from "./ConfigFile.ts";
-import { readSetting, settingOf, settingsTable, type Setting } from "./Setting.ts";
+import { projectSettings, readSetting, settingOf, settingsTable, type Setting } from "./Setting.ts";
 import { unknownKeys } from "./UnknownKeys.ts";
 
 /** Name of the file that a project may have. */
 export const projectFileName = ".bne.json";
+/** Largest such file that is read, in bytes. */
+const maxProjectBytes = 65_536;
+/** Most ignored keys of it that are named; longest part of a key that is shown, in characters. */
+const maxNamedKeys = 5;
+const maxKeyLength = 100;
 
 /** Where a value comes from. */
 export type OriginKind = "flag" | "environment" | "project" | "profile" | "user" | "default";
@@ -55,16 +60,16 @@ export interface SettingSources {
 export const loadSettings = async ({ flags, env, cwd, userFile }: SettingSources): Promise<Settings> => {
   const projectFile = findProjectFile(cwd);
   const user = await readConfig(userFile);
-  const project = projectFile === undefined ? {} : await readConfig(projectFile);
+  const project = projectFile === undefined ? noProject : await readProject(projectFile);
   const profiles = profilesIn(user, userFile);
   const outside = (setting: Setting): Resolved | undefined =>
     fromFlag(setting, flags) ??
     fromEnvironment(setting, env) ??
-    fromFile(setting, project, projectFile ?? "", "project");
+    fromFile(setting, project.values, projectFile ?? "", "project");
   const inside = (setting: Setting): Resolved => fromFile(setting, user, userFile, "user") ?? fallback(setting);
   const nameSetting = settingOf("profile");
   const profileName = String((outside(nameSetting) ?? inside(nameSetting)).value);
-  const profile = profiles[profileName];
+  const profile = Object.hasOwn(profiles, profileName) ? profiles[profileName] : undefined;
   const resolve = (name: string): Resolved => {
     const setting = settingOf(name);
     const own =
@@ -85,9 +90,45 @@ export const loadSettings = async ({ flags, env, cwd, userFile }: SettingSources
       ...Object.entries(profiles).flatMap(([name, values]) =>
         unknownKeys(values, "profile", `profile ${safeText(name)} in ${userFile}`),
       ),
-      ...unknownKeys(project, "project", projectFile ?? ""),
+      ...project.warnings,
     ],
   };
+};
+
+interface Project {
+  readonly values: ConfigValues;
+  readonly warnings: ReadonlyArray<string>;
+}
+
+const noProject: Project = { values: {}, warnings: [] };
+
+/**
+ * What a project file may set: anybody can have put it above the working folder, so it chooses how things look, never a program,
+ * an address or a place. Whatever else is in it, or wrong with it, is ignored and ends no command.
+ */
+const readProject = async (path: string): Promise<Project> => {
+  const values: Record<string, unknown> = {};
+  const ignored: Array<string> = [];
+  const warnings: Array<string> = [];
+  try {
+    for (const [name, value] of Object.entries(await readConfig(path, "any", maxProjectBytes))) {
+      if (projectSettings.includes(name)) {
+        if (value !== "") readSetting(settingOf(name), value, path);
+        values[name] = value;
+      } else if (name !== "$schema") ignored.push(safeText(name.slice(0, maxKeyLength)));
+    }
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return { values: {}, warnings: [`${safeText(error.message)}; the file is ignored`] };
+  }
+  if (ignored.length > 0) {
+    const more = ignored.length > maxNamedKeys ? `, ${ignored.length - maxNamedKeys} more` : "";
+    warnings.push(
+      `${path} may set ${projectSettings.join(" and ")} only; ignored: ${ignored.slice(0, maxNamedKeys).join(", ")}${more}. ` +
+        "Set them with `bne config set` or `bne profile set`.",
+    );
+  }
+  return { values, warnings };
 };
 
 const fromFlag = ({ name, flag }: Setting, flags: Arguments["flags"]): Resolved | undefined => {

@@ -8,7 +8,6 @@ const settings = settingsTable.map(({ name }) => name);
 /** What each place may say; editors look for `$schema`. */
 const meant = {
   user: ["$schema", "profiles", ...settings],
-  project: ["$schema", ...settings],
   profile: ["credentials", "kind", ...settings.filter((name) => name !== "profile")],
 } as const;
 const everywhere = new Set<string>(Object.values(meant).flat());

@@ -6,7 +6,7 @@ const key: Positional = { name: "KEY", summary: "name of a setting", completes: 
 const project: Flag = {
   name: "project",
   kind: "switch",
-  summary: "In .bne.json of this directory instead of your own file",
+  summary: "In .bne.json of this directory instead of your own file: output and color only",
 };
 
 export const accessCommands: ReadonlyArray<Command> = [
@@ -15,12 +15,13 @@ export const accessCommands: ReadonlyArray<Command> = [
     summary: "Store an access token or an API key",
     details: [
       "The secret is read from stdin, or asked for without showing it. It goes to the keychain of the system when there is one, else to a file that only you can read.",
-      "It is bound to the base URL of the profile and is never sent elsewhere.",
+      "It is bound to the base URL of the profile and is never sent elsewhere. It is tried with one request first.",
       "An API key is exchanged for an access token, which is kept in a file that only you can read, in the cache directory, until shortly before it expires.",
     ],
     flags: [
       { name: "with-token", kind: "switch", summary: "Read an access token (the default)" },
       { name: "with-api-key", kind: "switch", summary: "Read an API key, which is exchanged for access tokens" },
+      { name: "no-verify", kind: "switch", summary: "Store it without trying it" },
       { name: "no-keychain", kind: "switch", summary: "Use the file even when there is a keychain" },
     ],
     takes: ["connection"],
@@ -91,7 +92,7 @@ export const accessCommands: ReadonlyArray<Command> = [
     path: ["config", "get"],
     summary: "Print settings as they hold now",
     details: [
-      "Precedence: flag, environment, project file (.bne.json here or above), profile, your own file, default.",
+      "Precedence: flag, environment, project file (.bne.json here or above: output and color only), profile, your own file, default.",
     ],
     positionals: [{ ...key, optional: true }],
     flags: [{ name: "show-origin", kind: "switch", summary: "Tell where each value comes from" }],

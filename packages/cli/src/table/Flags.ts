@@ -56,9 +56,10 @@ export const connection: ReadonlyArray<Flag> = [
     name: "deadline",
     kind: "duration",
     value: "TIME",
+    least: 1,
     summary: "Longest time for one call with all its attempts, e.g. 30s",
   },
-  { name: "attempts", kind: "count", value: "N", summary: "Requests sent for one call, at most" },
+  { name: "attempts", kind: "count", value: "N", least: 1, summary: "Requests sent for one call, at most" },
 ];
 
 /** Flags of commands that print records. */

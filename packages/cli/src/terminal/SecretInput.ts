@@ -1,6 +1,6 @@
 // Reads a secret: from a pipe as it is, from a terminal without showing it.
-import { text } from "node:stream/consumers";
 import type { Invocation } from "../Invocation.ts";
+import { UsageError } from "../UsageError.ts";
 
 /** Longest secret, in characters. */
 const maxSecretCharacters = 65_536;
@@ -9,9 +9,13 @@ const ctrlC = "\u0003";
 const ctrlD = "\u0004";
 const backspaces = new Set(["\u007f", "\b"]);
 
-/** One line of stdin. On a terminal the prompt goes to stderr and nothing that is typed is shown. */
+const tooLong = (): UsageError => new UsageError(`The secret is longer than ${maxSecretCharacters} characters`);
+const tooMany = (): UsageError =>
+  new UsageError("There is more than one line", "A token or key is one line; nothing of it was used.");
+
+/** The one line of stdin; throws UsageError for more. On a terminal the prompt goes to stderr and nothing that is typed is shown. */
 export const readSecretLine = async ({ stdin, notes, signal }: Invocation, prompt: string): Promise<string> => {
-  if (!stdin.isTTY) return ((await text(stdin)).slice(0, maxSecretCharacters).split(/\r?\n/)[0] ?? "").trim();
+  if (!stdin.isTTY) return pipedLine(stdin);
   // First, so that what is typed as soon as the prompt is there is not shown either.
   stdin.setRawMode(true);
   process.stderr.write(`${prompt} (not shown): `);
@@ -25,6 +29,18 @@ export const readSecretLine = async ({ stdin, notes, signal }: Invocation, promp
   }
 };
 
+const pipedLine = async (stdin: NodeJS.ReadStream): Promise<string> => {
+  let text = "";
+  // Leaving the loop closes stdin.
+  for await (const chunk of stdin.setEncoding("utf8") as AsyncIterable<string>) {
+    text += chunk;
+    if (text.length > maxSecretCharacters) throw tooLong();
+  }
+  const line = text.replace(/\r?\n$/, "");
+  if (/[\r\n]/.test(line)) throw tooMany();
+  return line.trim();
+};
+
 const typedLine = (stdin: NodeJS.ReadStream, signal: AbortSignal): Promise<string> =>
   new Promise((resolve, reject) => {
     let line = "";
@@ -35,11 +51,16 @@ const typedLine = (stdin: NodeJS.ReadStream, signal: AbortSignal): Promise<strin
     };
     const onAbort = (): void => end(() => reject(signal.reason as Error));
     const onData = (chunk: Buffer): void => {
-      for (const char of chunk.toString("utf8")) {
-        if (char === "\r" || char === "\n" || char === ctrlD) return end(() => resolve(line.trim()));
+      const text = chunk.toString("utf8");
+      for (const [index, char] of text.split("").entries()) {
+        if (char === "\r" || char === "\n" || char === ctrlD) {
+          const pasted = text.slice(index + 1);
+          return end(() => (pasted.trim() === "" ? resolve(line.trim()) : reject(tooMany())));
+        }
         // In raw mode the terminal sends no signal by itself.
         if (char === ctrlC) return void process.kill(process.pid, "SIGINT");
-        line = backspaces.has(char) ? line.slice(0, -1) : (line + char).slice(0, maxSecretCharacters);
+        line = backspaces.has(char) ? line.slice(0, -1) : line + char;
+        if (line.length > maxSecretCharacters) return end(() => reject(tooLong()));
       }
     };
     signal.addEventListener("abort", onAbort);

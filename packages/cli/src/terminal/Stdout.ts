@@ -2,7 +2,8 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import type { Writable } from "node:stream";
-import { FileError, reasonOf } from "../settings/AtomicFile.ts";
+import { FileError, reasonOf } from "../settings/Files.ts";
+import { startPager } from "./Pager.ts";
 import type { Environment } from "./Terminal.ts";
 
 /** Whoever read our output has gone; nothing more is to be written. */
@@ -45,7 +46,10 @@ export class Stdout {
     if (chunk.length === 0) return;
     if (!this.#begun) {
       this.#begun = true;
-      if (this.#pager !== undefined && linesIn(chunk) >= this.#pager.height) this.#child = await started(this.#pager);
+      if (this.#pager !== undefined && linesIn(chunk) >= this.#pager.height) {
+        const { command, env } = this.#pager;
+        this.#child = await startPager(command, env);
+      }
     }
     this.#before();
     const stream = this.#child?.stdin ?? this.#stream;
@@ -72,15 +76,3 @@ const linesIn = (chunk: string | Uint8Array): number => (typeof chunk === "strin
 
 const isClosed = (error: Error & { code?: string }): boolean =>
   ["EPIPE", "ERR_STREAM_DESTROYED", "ERR_STREAM_WRITE_AFTER_END", "EOF"].includes(error.code ?? "");
-
-/** The pager, or undefined when it cannot be started; its default options are those of git. */
-const started = async ({ command, env }: PagerOptions): Promise<ChildProcess | undefined> => {
-  const { spawn } = await import("node:child_process");
-  const child = spawn(command, {
-    shell: true,
-    stdio: ["pipe", "inherit", "inherit"],
-    env: { LESS: "FRX", LV: "-c", ...env },
-  });
-  child.stdin.on("error", () => {});
-  return Promise.race([once(child, "spawn").then(() => child), once(child, "error").then(() => undefined)]);
-};

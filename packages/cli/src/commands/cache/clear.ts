@@ -2,7 +2,7 @@
 import { existsSync, rmSync } from "node:fs";
 import { exitCodes } from "../../ExitCode.ts";
 import type { Invocation } from "../../Invocation.ts";
-import { FileError, reasonOf } from "../../settings/AtomicFile.ts";
+import { FileError, reasonOf } from "../../settings/Files.ts";
 
 export const run = async ({ directories, notes }: Invocation): Promise<number> => {
   const { cache } = directories;
