@@ -15,12 +15,28 @@ export interface Ended {
 
 type Environment = Readonly<Record<string, string>>;
 
-const start = (args: ReadonlyArray<string>, environment: Environment, cwd?: string): ChildProcess =>
-  spawn(process.execPath, [main, ...args], { env: { PATH: process.env["PATH"] ?? "", ...environment }, cwd });
+/** How a process is started, where it matters: in which directory, as which user. */
+export interface StartOptions {
+  readonly cwd?: string;
+  readonly uid?: number;
+}
+
+/** Starts a command; whoever does has to end it. */
+export const start = (
+  args: ReadonlyArray<string>,
+  environment: Environment = {},
+  options: StartOptions = {},
+): ChildProcess =>
+  spawn(process.execPath, [main, ...args], { env: { PATH: process.env["PATH"] ?? "", ...environment }, ...options });
 
 /** Runs a command to its end. */
-export const run = async (args: ReadonlyArray<string>, environment: Environment = {}, stdin = ""): Promise<Ended> => {
-  const child = start(args, environment);
+export const run = async (
+  args: ReadonlyArray<string>,
+  environment: Environment = {},
+  stdin = "",
+  options: StartOptions = {},
+): Promise<Ended> => {
+  const child = start(args, environment, options);
   onTestFinished(() => void child.kill("SIGKILL"));
   let stdout = "";
   let stderr = "";
@@ -45,9 +61,9 @@ export interface Serving {
 export const serve = async (
   args: ReadonlyArray<string>,
   environment: Environment = {},
-  cwd?: string,
+  options: StartOptions = {},
 ): Promise<Serving> => {
-  const child = start(["--port", "0", ...args], environment, cwd);
+  const child = start(["--port", "0", ...args], environment, options);
   // A test that fails before it has ended its registry must not leave it behind.
   onTestFinished(() => void child.kill("SIGKILL"));
   const output = { stdout: "", stderr: "" };

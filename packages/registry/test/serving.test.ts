@@ -21,7 +21,7 @@ test.for(["SIGINT", "SIGTERM"] as const)(
 );
 
 test("without any argument a trial runs on a file below the current directory", async () => {
-  const registry = await serve([], {}, directory);
+  const registry = await serve([], {}, { cwd: directory });
   expect((await get(registry.origin, "/engines/zipper", "local-bob")).status).toBe(200);
   expect((await stat(join(directory, ".data/registry.sqlite"))).isFile()).toBe(true);
   expect(await registry.end("SIGTERM")).toBe(0);

@@ -111,7 +111,7 @@ export const migrate = async (sql: SqlPort, now: number, box?: SecretBox): Promi
       if ((await versionOf(sql)) <= version) throw error;
     }
   }
-  if (!isKnown) await rememberKey(sql, box);
+  if (!isKnown && sql.readOnly !== true) await rememberKey(sql, box);
   return { wasNew: found === 0 };
 };
 

@@ -56,6 +56,9 @@ export interface RoutesOptions extends CallOptions {
   readonly now?: () => number;
 }
 
+/** Seconds after which a request that the database did not answer may be sent again. */
+const databaseRetrySeconds = 5;
+
 /** The API: a request in, an answer out, never a rejection. `wire` may be another one for a single call. */
 export type Routes = (head: RequestHead, wire?: Wire) => Promise<Answer>;
 
@@ -146,6 +149,11 @@ export const requestIdOf = (given: string | null): string =>
 
 export const refusalOf = (error: unknown): Refusal => {
   if (error instanceof Refusal) return error;
-  if (error instanceof DatabaseUnavailable) return new Refusal("UNAVAILABLE", error.message);
+  if (error instanceof DatabaseUnavailable) {
+    return new Refusal("UNAVAILABLE", error.message, {
+      headers: { "Retry-After": String(databaseRetrySeconds) },
+      retryDelayMs: databaseRetrySeconds * 1_000,
+    });
+  }
   return new Refusal("INTERNAL", "internal error");
 };

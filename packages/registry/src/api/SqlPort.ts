@@ -26,4 +26,6 @@ export interface SqlPort {
   readonly read: (statements: ReadonlyArray<Statement>) => Promise<ReadonlyArray<ReadonlyArray<Row>>>;
   /** Runs all statements or none: they are one transaction, and it is on disk when the promise resolves. */
   readonly write: (statements: ReadonlyArray<Statement>) => Promise<void>;
+  /** Whether it can only be read. Default false. */
+  readonly readOnly?: boolean;
 }

@@ -5,9 +5,11 @@ import { parseArgs } from "node:util";
 import { UnacceptableEngineError } from "../api/EngineRow.ts";
 import { migrate, NewerDatabaseError } from "../api/Migrations.ts";
 import { KeyError, makeSecretBox, type SecretBox } from "../api/SecretBox.ts";
+import { DatabaseUnavailable } from "../api/SqlPort.ts";
 import { AccountError } from "../manage/Accounts.ts";
 import { BackupError } from "../manage/Backup.ts";
 import { ExportError } from "../manage/Export.ts";
+import { StagingError } from "../manage/Staging.ts";
 import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
 import { databaseProblem } from "./Problem.ts";
 import { flagError } from "./Suggestion.ts";
@@ -97,7 +99,7 @@ export const withDatabase = async <A>(
 
 /** Failures of what commands are made of, as the operator is told them; those of SQLite name the database. */
 export const toldOf = (error: unknown, database: string): unknown => {
-  if ((error as NodeJS.ErrnoException).code === "ERR_SQLITE_ERROR") {
+  if (error instanceof DatabaseUnavailable || (error as NodeJS.ErrnoException).code === "ERR_SQLITE_ERROR") {
     return new ToldError(databaseProblem(error, database), { cause: error });
   }
   return error instanceof Error && telling.some((kind) => error instanceof kind)
@@ -105,7 +107,15 @@ export const toldOf = (error: unknown, database: string): unknown => {
     : error;
 };
 
-const telling = [AccountError, BackupError, ExportError, KeyError, NewerDatabaseError, UnacceptableEngineError];
+const telling = [
+  AccountError,
+  BackupError,
+  ExportError,
+  KeyError,
+  NewerDatabaseError,
+  StagingError,
+  UnacceptableEngineError,
+];
 
 /** A flag that must be given. Throws UsageError. */
 export const needed = (flags: Flags, name: string): string => {

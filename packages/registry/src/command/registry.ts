@@ -30,6 +30,7 @@ Fill
 Keep
   backup FILE              copy the database while it is used
   restore FILE             put a backup in its place; --force where there are engines
+  check                    read all of the database, name what is damaged; 1 when anything is
 
 Let in
   users                    who there is
@@ -67,6 +68,7 @@ const commands: Readonly<Record<string, Command>> = {
   "make-private": changing("make-private"),
   backup: async (args) => (await import("./backup.ts")).backup(args),
   restore: async (args) => (await import("./backup.ts")).restore(args),
+  check: async (args) => (await import("./check.ts")).check(args),
   users: async (args) => (await import("./users.ts")).users(args),
   token: crediting("token"),
   key: crediting("api-key"),

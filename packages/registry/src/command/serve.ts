@@ -14,6 +14,9 @@ export const serve = async (args: ReadonlyArray<string>): Promise<number> => {
     process.stderr.write(`registry: ${startProblem(error, options)}\n`);
     return 1;
   }
+  if (registry.file.access !== "read-write") {
+    process.stderr.write(`registry: ${options.database} cannot be written: it is served as it is\n`);
+  }
   for (const [name, token] of Object.entries(registry.seeded)) {
     process.stderr.write(`trial user ${name}, token ${token}\n`);
   }

@@ -31,13 +31,31 @@ export const ensureUser = (file: SqliteFile, name: string, now: number, id?: str
 
 /** The same, inside a transaction. */
 export const ensureUserWithin = (run: Run, name: string, now: number, id?: string): User => {
-  if (parseTag(name)?.name !== name) {
-    throw new AccountError(`user name ${JSON.stringify(name.slice(0, 100))} is not 1 to 64 letters, digits, - or _`);
-  }
+  assertUserName(name);
   const found = userNamed(run, name);
   if (found !== undefined) return found;
   run("INSERT INTO users (id, name, created_at) VALUES (?, ?, ?)", id ?? crypto.randomUUID(), name, now);
   return userNamed(run, name) as User;
+};
+
+const assertUserName = (name: string): void => {
+  if (parseTag(name)?.name !== name) {
+    throw new AccountError(`user name ${JSON.stringify(name.slice(0, 100))} is not 1 to 64 letters, digits, - or _`);
+  }
+};
+
+/** The user of a name, or, where there is none, what it will be once it is made with this id. Writes nothing. */
+export const plannedUser = (file: SqliteFile, name: string): User => {
+  assertUserName(name);
+  const [row] = file.rows({ sql: selectUser, values: [name] });
+  return row === undefined ? { number: 0, id: crypto.randomUUID(), name } : userIn(row);
+};
+
+/** Makes a planned user, or finds the one that was there. Throws AccountError if another one has come in between. */
+export const ensurePlanned = (run: Run, { name, id }: User, now: number): User => {
+  const user = ensureUserWithin(run, name, now, id);
+  if (user.id !== id) throw new AccountError(`another command has made or replaced user ${name} meanwhile: try again`);
+  return user;
 };
 
 const userNamed = (run: Run, name: string): User | undefined => {

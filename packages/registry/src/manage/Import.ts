@@ -5,12 +5,14 @@ import { readFile } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import type { User } from "../api/EngineStore.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
-import type { Run, SqliteFile } from "../node/SqliteFile.ts";
-import { AccountError, ensureUser, ensureUserWithin } from "./Accounts.ts";
+import { engineColumns } from "../api/EngineRow.ts";
+import type { SqliteFile } from "../node/SqliteFile.ts";
+import { AccountError, ensurePlanned, ensureUser, plannedUser } from "./Accounts.ts";
 import { fillingWell } from "./EmptyStart.ts";
 import { chunksIn } from "./EngineDocuments.ts";
 import { documentOf } from "./EngineText.ts";
 import { publish, sealEngine, type Published, type SealedEngine } from "./Engines.ts";
+import { makeStaging, type Staging } from "./Staging.ts";
 import { preparedIn } from "./Preparers.ts";
 import { prepareDocuments, problemsOf, type Prepared, type PreparingOptions } from "./Preparing.ts";
 
@@ -81,38 +83,54 @@ export const importFiles = async (paths: ReadonlyArray<string>, options: ImportO
 
 /**
  * Imports a stream: one manifest, or a line of JSON per engine (manifests, or engines as the API and an export write
- * them). All of it or, when anything is wrong, nothing. Memory does not grow with its length.
+ * them). All of it or, when anything is wrong, nothing. Memory does not grow with its length. The database is not written
+ * to, nor locked, before the stream has ended and all of it is ready.
  */
 export const importStream = async (input: Readable, options: ImportOptions): Promise<Imported> => {
   const problems: Array<string> = [];
   let engines = 0;
+  const staging = makeStaging();
   try {
     const preparing = await preparingOf(options);
-    const write = async (run: Run): Promise<void> => {
-      const ownerOf = ownersIn((name) => ensureUserWithin(run, name, Date.now()));
-      // The next one is likely to be as the last one was: streams fill a registry, or repeat what is in it.
-      let expected: "new" | "known" = "new";
-      for await (const prepared of preparedIn(chunksIn(input), preparing, ownerOf)) {
-        problems.push(...prepared.problems);
-        for (const { engine, source } of await sealed(prepared, options.box, problems)) {
-          engines += 1;
-          if (options.archive !== undefined && engines > 1) problems.push(`${source}: ${oneArchive}`);
-          if (problems.length === 0) expected = publish(run, engine, Date.now(), expected).created ? "new" : "known";
-        }
-        if (problems.length >= maxProblems) break;
-      }
-      if (problems.length > 0) throw new GivenUp();
-    };
-    await options.file.longTransaction((run) => fillingWell(run, () => write(run)));
+    const ownerOf = ownersIn((name) => plannedUser(options.file, name));
+    for await (const prepared of preparedIn(chunksIn(input), preparing, ownerOf)) {
+      problems.push(...prepared.problems);
+      const ready = await sealed(prepared, options.box, problems);
+      engines += ready.length;
+      const [second] = ready.slice(engines === ready.length ? 1 : 0);
+      if (options.archive !== undefined && second !== undefined) problems.push(`${second.source}: ${oneArchive}`);
+      if (problems.length === 0) staging.add(ready.map(({ engine }) => engine));
+      if (problems.length >= maxProblems) break;
+    }
+    if (problems.length === 0) writeAll(options.file, staging);
   } catch (error) {
-    if (error instanceof UnreadableArchive) problems.push(error.message);
-    else if (!(error instanceof GivenUp)) throw error;
-    return { engines: 0, problems: problems.slice(0, maxProblems) };
+    if (!(error instanceof UnreadableArchive)) throw error;
+    problems.push(error.message);
+  } finally {
+    staging.close();
   }
+  if (problems.length > 0) return { engines: 0, problems: problems.slice(0, maxProblems) };
   return { engines, problems };
 };
 
-class GivenUp extends Error {}
+/** Writes what waits, in one transaction. */
+const writeAll = (file: SqliteFile, staging: Staging): void => {
+  const owners = new Map<string, User>();
+  const owner = engineColumns.indexOf("owner");
+  file.bulkTransaction((run) =>
+    fillingWell(run, () => {
+      // The next one is likely to be as the last one was: streams fill a registry, or repeat what is in it.
+      let expected: "new" | "known" = "new";
+      for (const engine of staging.all()) {
+        const user = owners.get(engine.user.name) ?? ensurePlanned(run, engine.user, Date.now());
+        owners.set(user.name, user);
+        const row = engine.row[owner] === user.number ? engine.row : engine.row.with(owner, user.number);
+        expected = publish(run, { ...engine, user, row }, Date.now(), expected).created ? "new" : "known";
+      }
+    }),
+  );
+};
+
 class UnreadableArchive extends Error {}
 
 interface Ready {

@@ -19,6 +19,8 @@ export interface HealthOptions {
   readonly draining: () => boolean;
   /** Whether the file that is open is the one that others find at its path. */
   readonly inPlace: () => boolean;
+  /** What is wrong with the database, if a read has failed and fails still. */
+  readonly problem: () => Promise<string | undefined>;
 }
 
 /** What operators can see and change. */
@@ -31,24 +33,32 @@ export interface AdminOptions {
 /** Answers one path. */
 export type Endpoint = (head: RequestHead) => Promise<Answer>;
 
-/** Whether the process lives, and whether it can answer: for everybody. Not logged, not limited. */
-export const makeHealth = ({ sql, draining, inPlace }: HealthOptions): ReadonlyMap<string, Endpoint> =>
-  new Map<string, Endpoint>([
-    ["/healthz", async () => plain(200, "ok\n")],
+/**
+ * Whether the process lives, and whether it can answer: for everybody. Not logged, not limited. Where only some reads fail,
+ * both are 200 and say `degraded`: all else is answered, and a start anew would change nothing.
+ */
+export const makeHealth = ({ sql, draining, inPlace, problem }: HealthOptions): ReadonlyMap<string, Endpoint> => {
+  const well = async (word: string): Promise<Answer> => {
+    const found = await problem();
+    return plain(200, found === undefined ? `${word}\n` : `degraded: the database fails to read: ${found}\n`);
+  };
+  return new Map<string, Endpoint>([
+    ["/healthz", () => well("ok")],
     [
       "/readyz",
       async () => {
         if (draining()) return plain(503, "draining\n");
-        if (!inPlace()) return plain(503, "the database file was moved or replaced: start again\n");
+        if (!inPlace()) return plain(503, "the database file was moved, replaced or changed: start again\n");
         try {
           await sql.read([{ sql: "SELECT count(*) AS found FROM migrations", values: [] }]);
-          return plain(200, "ready\n");
         } catch {
           return plain(503, "the database cannot be read\n");
         }
+        return well("ready");
       },
     ],
   ]);
+};
 
 /** Metrics and faults: only for those who reach the loopback or admin port. */
 export const makeAdmin = ({ metrics, faults }: AdminOptions): ReadonlyMap<string, Endpoint> =>

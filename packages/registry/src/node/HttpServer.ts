@@ -103,6 +103,7 @@ const listening = (server: Server, host: string, port: number): Promise<void> =>
     });
   });
 
+/** Never rejects: nobody waits for it. */
 const answer = async (handle: Handler, exchange: Exchange, draining: () => boolean): Promise<void> => {
   const { request, response } = exchange;
   const answer = await handle(exchange).catch(onHandlerError);
@@ -111,7 +112,13 @@ const answer = async (handle: Handler, exchange: Exchange, draining: () => boole
   // read is left out by Node. To close on it would be a reset, which takes this answer from who still sends.
   const isUnasked = request.headers.expect !== undefined && !request.complete;
   if (draining() || isUnasked) answer.headers["Connection"] = "close";
-  send(response, answer, request.method === "HEAD");
+  try {
+    send(response, answer, request.method === "HEAD");
+  } catch (error) {
+    // Headers or a body that cannot be written.
+    console.error("request failed:", error);
+    response.destroy();
+  }
 };
 
 /** Handlers answer their own failures; whatever still comes through is one of ours, and no reason to end the process. */
@@ -146,6 +153,8 @@ const onClientError = (error: Error & { readonly code?: string }, socket: Duplex
 
 /** Answers where there is no ServerResponse to answer with. */
 const refuseRaw = (socket: Duplex, status: number, code: RpcCode, message: string): void => {
+  // Node listens no more, and a reset without a listener would end the process.
+  socket.on("error", () => socket.destroy());
   if (!socket.writable || (socket as Socket).bytesWritten === undefined) {
     socket.destroy();
     return;

@@ -9,6 +9,9 @@ const buckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 export interface Metrics {
   readonly started: () => void;
   readonly ended: (answer: Answer | "torn" | "left", seconds: number) => void;
+  /** A read failed, with this result code of SQLite. */
+  readonly readFailed: (code: number) => void;
+  readonly degraded: (is: boolean) => void;
   readonly text: () => Promise<string>;
 }
 
@@ -35,6 +38,17 @@ export const makeMetrics = (): Metrics => {
   });
   const underWay = new Gauge({ name: "registry_requests_under_way", help: "Requests not answered yet.", registers });
   const memory = new Gauge({ name: "registry_resident_bytes", help: "Memory of the process.", registers });
+  const readFailures = new Counter({
+    name: "registry_database_read_failures_total",
+    help: "Reads that SQLite failed, by its primary result code.",
+    labelNames: ["code"] as const,
+    registers,
+  });
+  const degraded = new Gauge({
+    name: "registry_degraded",
+    help: "1 while a read of the database that failed has not succeeded again.",
+    registers,
+  });
   /** Labels are looked up once: prom-client hashes them at every call that names them. */
   const counted = new Map<
     string,
@@ -63,6 +77,8 @@ export const makeMetrics = (): Metrics => {
       count.inc();
       time.observe(took);
     },
+    readFailed: (code) => readFailures.labels({ code: String(code) }).inc(),
+    degraded: (is) => degraded.set(is ? 1 : 0),
     text: () => {
       memory.set(process.memoryUsage.rss());
       underWay.set(current);

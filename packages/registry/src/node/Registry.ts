@@ -4,6 +4,7 @@ import { migrate } from "../api/Migrations.ts";
 import { makeRateLimit, type RateLimitOptions } from "../api/RateLimit.ts";
 import { makeSecretBox, type SecretBox } from "../api/SecretBox.ts";
 import { makeSite } from "../api/Site.ts";
+import { DatabaseUnavailable, type SqlPort } from "../api/SqlPort.ts";
 import { makeWire, type Wire, type WireOptions } from "../api/Wire.ts";
 import { basePath } from "../api/Call.ts";
 import type { Faults } from "../faults/Faults.ts";
@@ -17,9 +18,10 @@ import { anyHost, checkedEndpoints, checkedHandler, makeHostCheck, type HostChec
 import { rememberFile } from "./FileIdentity.ts";
 import { startServer, type Handler, type RunningServer, type ServerOptions } from "./HttpServer.ts";
 import { isLoopback } from "./Loopback.ts";
-import { makeMetrics } from "./Metrics.ts";
+import { makeMetrics, type Metrics } from "./Metrics.ts";
 import { observed } from "./Observed.ts";
 import { recording, type RecordedRequest } from "./Recorder.ts";
+import { watchReads } from "./ReadHealth.ts";
 import { defaultLimits, type ServerLimits } from "./ServerLimits.ts";
 import { openSqlite, type SqliteFile } from "./SqliteFile.ts";
 
@@ -101,14 +103,29 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
         : await listen({ host: "127.0.0.1", port: adminPort, limits: { ...limits, drainMs: 0 } });
     const server = await listen({ host, port: options.port, limits });
     const file = openSqlite(options.database);
-    const inPlace = rememberFile(options.database);
+    const inPlace = rememberFile(options.database, file.access === "frozen");
     closing.push(file.close);
     const seeded = await filled(file, box, options, trial);
     const check = makeHostCheck(options.allowedHosts ?? [], wire);
     const everywhere = trial || options.allowedHosts !== undefined ? check : anyHost;
-    const { user, handlers } = await handlersOf({ options, wire, file, box, trial, check: everywhere, closing });
+    const metrics = makeMetrics();
+    const reads = watchReads(file.port, {
+      onFailure: metrics.readFailed,
+      onChange: onDatabase(options.database, metrics),
+    });
+    const sql = reads.port;
+    const { user, handlers } = await handlersOf({
+      options,
+      wire,
+      sql,
+      box,
+      trial,
+      check: everywhere,
+      closing,
+      metrics,
+    });
     const admin = checkedEndpoints(check, makeAdmin(handlers));
-    const health = makeHealth({ sql: file.port, draining: server.draining, inPlace });
+    const health = makeHealth({ sql, draining: server.draining, inPlace, problem: reads.problem });
     const own = adminServer === undefined && loopback ? admin : [];
     adminServer?.answerWith(serving(new Map([...health, ...admin])));
     server.answerWith(serving(new Map([...health, ...checkedEndpoints(everywhere, docsEndpoints), ...own]), user));
@@ -139,11 +156,24 @@ const filled = async (
   return Object.fromEntries(trialUsers.map(({ name, token }) => [name, token]));
 };
 
+/** Says that the database fails to read, and that it no longer does; not each time that it does. */
+const onDatabase =
+  (path: string, metrics: Metrics) =>
+  (problem: string | undefined): void => {
+    metrics.degraded(problem !== undefined);
+    console.error(
+      problem === undefined
+        ? `registry: ${path} is read again, where it failed before`
+        : `registry: ${path} fails to read: ${problem}; requests for what cannot be read get 503. "registry check" names what is damaged`,
+    );
+  };
+
 /** What requests are answered from. */
 interface Parts {
   readonly options: RegistryOptions;
   readonly wire: Wire;
-  readonly file: SqliteFile;
+  readonly sql: SqlPort;
+  readonly metrics: Metrics;
   readonly box: SecretBox | undefined;
   readonly trial: boolean;
   readonly check: HostCheck;
@@ -153,29 +183,32 @@ interface Parts {
 const handlersOf = async ({
   options,
   wire,
-  file,
+  sql,
   box,
   trial,
   check,
   closing,
+  metrics,
 }: Parts): Promise<{ readonly user: Handler; readonly handlers: Parameters<typeof makeAdmin>[0] }> => {
   const { faults, requests } = options;
   const accessTokens = await makeAccessTokens(options.key);
   const site = makeSite({
-    sql: file.port,
+    sql,
     wire,
     box,
     accessTokens,
     accepts: trial ? ["token", "configured", "trial"] : ["token", "configured"],
     ...(options.rateLimit === undefined ? {} : { admit: makeRateLimit(options.rateLimit) }),
-    onFault: (error, requestId) => console.error(`request ${requestId} failed:`, error),
+    onFault: (error, requestId) => {
+      // Said once, by onDatabase.
+      if (!(error instanceof DatabaseUnavailable)) console.error(`request ${requestId} failed:`, error);
+    },
   });
   const plain: Handler = ({ head }) => site(head);
   // Where the database does not answer, the API itself says so.
   const userOf = async (token: string): Promise<string | undefined> =>
-    (await credentialOfToken(file.port, accessTokens, token, Date.now()).catch(() => undefined))?.user.name;
+    (await credentialOfToken(sql, accessTokens, token, Date.now()).catch(() => undefined))?.user.name;
   const faulty = faults === undefined ? plain : makeFaultyHandler({ site, faults, wire: options, userOf });
-  const metrics = makeMetrics();
   const log = options.accessLog === undefined ? undefined : openAccessLog(options.accessLog);
   if (log !== undefined) closing.push(log.close);
   const seen = observed(checkedHandler(check, faulty), metrics, log);

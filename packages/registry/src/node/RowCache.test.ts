@@ -48,11 +48,11 @@ test("what one connection reads is what was last written, by itself or by anothe
   const files = [openSqlite(join(directory, "x.sqlite")), openSqlite(join(directory, "x.sqlite"))] as const;
   try {
     files[0].transaction((run) => [run("CREATE TABLE t (value INTEGER)"), run("INSERT INTO t VALUES (0)")]);
-    const step = fc.record({ file: fc.constantFrom(...files), does: fc.constantFrom("read", "write", "writeLong") });
+    const step = fc.record({ file: fc.constantFrom(...files), does: fc.constantFrom("read", "write", "writeMany") });
     let value = 0;
     const writes: Record<string, (file: SqliteFile) => unknown> = {
       write: (file) => file.transaction((run) => run("UPDATE t SET value = ?", ++value)),
-      writeLong: (file) => file.longTransaction(async (run) => run("UPDATE t SET value = ?", ++value)),
+      writeMany: (file) => file.bulkTransaction((run) => run("UPDATE t SET value = ?", ++value)),
       read: () => undefined,
     };
     await fc.assert(

@@ -1,5 +1,7 @@
 // Decides: how this process works with one SQLite file: durable, shared with other processes, every statement prepared once.
+import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
 import { makeRowCache } from "./RowCache.ts";
 import { DatabaseUnavailable, type Row, type SqlPort, type Statement } from "../api/SqlPort.ts";
 
@@ -9,14 +11,8 @@ const busyTimeoutMs = 10_000;
 /** Page cache of one connection, in KiB. */
 const cacheKib = 64 * 1_024;
 
-/** Bytes of the file that are mapped into memory for reading. */
-const mappedBytes = 256 * 1_024 * 1_024;
-
-/** Mapped pages are read without a copy. */
-const forRequests = `PRAGMA foreign_keys = ON; PRAGMA mmap_size = ${mappedBytes}`;
-
-/** To write a row costs a third less without a look at the row it refers to, and without mapped pages. */
-const forManyRows = "PRAGMA foreign_keys = OFF; PRAGMA mmap_size = 0";
+/** The file is not mapped into memory: a disk that fails, or a file cut short, would end the process (SIGBUS). */
+const unmapped = "PRAGMA mmap_size = 0";
 
 /** Pages of the write-ahead log after which it is folded into the file. */
 const checkpointPages = 4_000;
@@ -27,14 +23,16 @@ export interface SqliteFile {
   /** Runs `work` as one transaction: all of it or nothing, on disk when it returns. */
   readonly transaction: <A>(work: (run: Run) => A) => A;
   /**
-   * The same over time, for rows by the million: foreign keys are not checked, so `work` has to know that what it refers to is
-   * there. Nothing else may use this connection until it ends; other processes wait to write.
+   * The same for rows by the million: foreign keys are not checked, so `work` has to know that what it refers to is there.
+   * Other processes wait to write until it ends, so everything has to be ready before it begins.
    */
-  readonly longTransaction: <A>(work: (run: Run) => Promise<A>) => Promise<A>;
+  readonly bulkTransaction: <A>(work: (run: Run) => A) => A;
   readonly rows: (statement: Statement) => ReadonlyArray<Row>;
   /** Rows one after the other, for results that need not fit into memory. */
   readonly iterate: (statement: Statement) => Iterable<Row>;
   readonly database: DatabaseSync;
+  /** How it can be used. `frozen` is a file that cannot be written and is read as one that nobody changes. */
+  readonly access: "read-write" | "read-only" | "frozen";
   readonly close: () => void;
 }
 
@@ -52,18 +50,69 @@ export interface SqliteOptions {
   readonly selfContained?: boolean;
 }
 
-/** Opens a file, or `:memory:`. The file is created when it does not exist. */
+/** SQLite's primary result codes of a file, or a directory, that may not be written: READONLY and CANTOPEN. */
+const unwritableCodes: ReadonlySet<number> = new Set([8, 14]);
+
+/**
+ * Opens a file, or `:memory:`. The file is created when it does not exist. One that exists and cannot be written is opened to
+ * be read.
+ */
 export const openSqlite = (path: string, options: SqliteOptions = {}): SqliteFile => {
-  const readOnly = options.readOnly ?? false;
-  const database = new DatabaseSync(path, { readOnly, timeout: busyTimeoutMs });
+  if (options.readOnly === true || (existsSync(path) && !isWritable(path))) return openToRead(path);
   try {
-    if (!readOnly) {
+    return prepared(new DatabaseSync(path, { timeout: busyTimeoutMs }), "read-write", (database) => {
       database.exec(`PRAGMA journal_mode = ${options.selfContained === true ? "DELETE" : "WAL"}`);
       // FULL syncs the log at every commit: what was acknowledged survives a loss of power.
       database.exec("PRAGMA synchronous = FULL");
       database.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`);
-    }
-    database.exec(forRequests);
+    });
+  } catch (error) {
+    if (!existsSync(path) || !unwritableCodes.has(primaryCodeOf(error))) throw error;
+    return openToRead(path);
+  }
+};
+
+/**
+ * A file in WAL mode needs files beside it, or the promise that nobody changes it (https://sqlite.org/wal.html#readonly). The
+ * promise is given only where they cannot be made and nothing waits in a log.
+ */
+const openToRead = (path: string): SqliteFile => {
+  const open = (access: "read-only" | "frozen"): SqliteFile => {
+    const location = access === "frozen" ? new URL(`${pathToFileURL(path).href}?immutable=1`) : path;
+    return prepared(new DatabaseSync(location, { readOnly: true, timeout: busyTimeoutMs }), access, (database) => {
+      database.prepare("SELECT count(*) FROM sqlite_master").get();
+    });
+  };
+  try {
+    return open("read-only");
+  } catch (error) {
+    const log = statSync(`${path}-wal`, { throwIfNoEntry: false });
+    if (primaryCodeOf(error) !== 14 || !existsSync(path) || (log !== undefined && log.size > 0)) throw error;
+    return open("frozen");
+  }
+};
+
+/** Extended codes carry the primary one in their low byte. */
+const primaryCodeOf = (error: unknown): number => ((error as { readonly errcode?: number }).errcode ?? 0) & 0xff;
+
+const isWritable = (path: string): boolean => {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** Sets a connection up, or closes it. */
+const prepared = (
+  database: DatabaseSync,
+  access: SqliteFile["access"],
+  setUp: (database: DatabaseSync) => void,
+): SqliteFile => {
+  try {
+    setUp(database);
+    database.exec(`PRAGMA foreign_keys = ON; ${unmapped}`);
     // What a statement with triggers changes is noted until it ends; in a file, that is half the time of an import.
     database.exec("PRAGMA temp_store = MEMORY");
     database.exec(`PRAGMA cache_size = -${cacheKib}`);
@@ -71,10 +120,10 @@ export const openSqlite = (path: string, options: SqliteOptions = {}): SqliteFil
     database.close();
     throw error;
   }
-  return withStatements(database);
+  return withStatements(database, access);
 };
 
-const withStatements = (database: DatabaseSync): SqliteFile => {
+const withStatements = (database: DatabaseSync, access: SqliteFile["access"]): SqliteFile => {
   const prepared = new Map<string, StatementSync>();
   const prepare = (sql: string): StatementSync => {
     let statement = prepared.get(sql);
@@ -91,6 +140,14 @@ const withStatements = (database: DatabaseSync): SqliteFile => {
     },
   );
   const rows = ({ sql, values }: Statement): ReadonlyArray<Row> => prepare(sql).all(...values);
+  /** A full disk ends a transaction by itself. What stands in the way of a rollback is what made it necessary: that is thrown. */
+  const rollBack = (): void => {
+    try {
+      if (database.isTransaction) prepare("ROLLBACK").run();
+    } catch {
+      // The error that led here says more.
+    }
+  };
   const within = <A>(begin: string, work: () => A): A => {
     prepare(begin).run();
     try {
@@ -98,8 +155,7 @@ const withStatements = (database: DatabaseSync): SqliteFile => {
       prepare("COMMIT").run();
       return result;
     } catch (error) {
-      // A full disk ends the transaction by itself.
-      if (database.isTransaction) prepare("ROLLBACK").run();
+      rollBack();
       throw error;
     }
   };
@@ -114,12 +170,17 @@ const withStatements = (database: DatabaseSync): SqliteFile => {
     // Changes when another connection has committed (https://sqlite.org/pragma.html#pragma_data_version).
     version = Number(prepare("PRAGMA data_version").get()?.["data_version"]);
   };
+  /** Never throws: it runs between requests too, where nothing catches. There is nothing to commit, so a rollback does as well. */
   const endSnapshot = (): void => {
     if (ending === undefined) return;
     clearImmediate(ending);
     ending = undefined;
-    // Runs between requests, where nothing would catch an error: a file that was closed has no snapshot any more.
-    if (database.isOpen && database.isTransaction) prepare("COMMIT").run();
+    if (!database.isOpen || !database.isTransaction) return;
+    try {
+      prepare("COMMIT").run();
+    } catch {
+      rollBack();
+    }
   };
   const transaction = <A>(work: (run: Run) => A): A => {
     endSnapshot();
@@ -127,12 +188,16 @@ const withStatements = (database: DatabaseSync): SqliteFile => {
     return within("BEGIN IMMEDIATE", () => work(run));
   };
   return {
+    access,
     port: {
+      readOnly: access !== "read-write",
       read: async (statements) => {
         try {
           snapshot();
           return statements.map((statement) => cache.rows(statement, version, () => rows(statement)));
         } catch (error) {
+          // SQLite refuses to commit after a read of a damaged page: the next read begins anew.
+          endSnapshot();
           throw new DatabaseUnavailable(error);
         }
       },
@@ -146,18 +211,14 @@ const withStatements = (database: DatabaseSync): SqliteFile => {
       },
     },
     transaction,
-    longTransaction: async (work) => {
+    bulkTransaction: (work) => {
       endSnapshot();
-      cache.clear();
-      database.exec(forManyRows);
+      // To write a row costs a third less without a look at the row it refers to. Means nothing inside a transaction.
+      database.exec("PRAGMA foreign_keys = OFF");
       try {
-        prepare("BEGIN IMMEDIATE").run();
-        const result = await work(run);
-        prepare("COMMIT").run();
-        return result;
+        return transaction(work);
       } finally {
-        if (database.isTransaction) prepare("ROLLBACK").run();
-        database.exec(forRequests);
+        database.exec("PRAGMA foreign_keys = ON");
       }
     },
     rows,

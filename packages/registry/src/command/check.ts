@@ -1,0 +1,20 @@
+// How a database is checked from a command line.
+import { existsSync } from "node:fs";
+import { checkDatabase } from "../manage/Check.ts";
+import { databasePath, flagsOf, toldOf } from "./Database.ts";
+import { ToldError } from "./Told.ts";
+
+/** A line per problem on stdout; 1 when there are any. Works while the database is served, and changes nothing. */
+export const check = async (args: ReadonlyArray<string>): Promise<number> => {
+  const path = databasePath(flagsOf(args, [], [], 0));
+  if (!existsSync(path)) throw new ToldError(`there is no database ${path}`);
+  const problems = await checkDatabase(path).catch((error: unknown) => {
+    throw toldOf(error, path);
+  });
+  for (const problem of problems) process.stdout.write(`${problem}\n`);
+  if (problems.length > 0) {
+    throw new ToldError(`${path} is damaged: restore a backup, or save with "registry export" what can still be read`);
+  }
+  process.stdout.write(`${path} is sound\n`);
+  return 0;
+};

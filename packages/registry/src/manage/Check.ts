@@ -1,0 +1,133 @@
+// What is damaged in a database, by name.
+import { fromBinary } from "@bufbuild/protobuf";
+import { EngineSchema } from "@bytenite-engines/proto";
+import { engineColumns, rowOf } from "../api/EngineRow.ts";
+import { bytesOf } from "../api/EngineStore.ts";
+import { migrations, schemaStatements } from "../api/Migrations.ts";
+import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
+
+/** Most problems that are listed of one kind. */
+const maxProblems = 100;
+
+/**
+ * Reads all of a database and names what is damaged: tables, indexes and triggers, then engines by tag and owner, then
+ * counts. Empty when all is well. Changes nothing. Throws the error of SQLite when the file cannot be opened at all.
+ */
+export const checkDatabase = async (path: string): Promise<ReadonlyArray<string>> => {
+  const file = openSqlite(path, { readOnly: true });
+  try {
+    const problems: Array<string> = [];
+    for (const part of [structure, missingParts, engines, counts]) {
+      try {
+        for await (const problem of part(file)) problems.push(problem);
+      } catch (error) {
+        const problem = `cannot be read to the end: ${(error as Error).message}`;
+        if (!problems.includes(problem)) problems.push(problem);
+      }
+    }
+    return problems;
+  } finally {
+    file.close();
+  }
+};
+
+/** SQLite's own check, with the names of what it knows by the number of a page. */
+const structure = function* (file: SqliteFile): Generator<string> {
+  const names = new Map<string, string>();
+  try {
+    for (const { type, name, rootpage } of file.rows({
+      sql: "SELECT type, name, rootpage FROM sqlite_master",
+      values: [],
+    })) {
+      names.set(String(rootpage), `${String(type)} ${String(name)}`);
+    }
+  } catch {
+    // The check says so, too.
+  }
+  // Not all at once: it may end in an error after it has said a good deal.
+  for (const row of file.iterate({ sql: `PRAGMA integrity_check(${maxProblems})`, values: [] })) {
+    for (const line of String(Object.values(row)[0]).split("\n")) {
+      // Pages that nothing leads to any more follow from a damaged one.
+      if (line === "ok" || line.startsWith("***") || line.endsWith(": never used")) continue;
+      yield line.replace(/^Tree (\d+)/, (tree, root: string) =>
+        root === "1" ? "the schema" : (names.get(root) ?? tree),
+      );
+    }
+  }
+};
+
+/** SQLite does not miss what is gone as a whole. */
+const missingParts = async function* (file: SqliteFile): AsyncGenerator<string> {
+  const select = { sql: "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL", values: [] };
+  const [version] = file.rows({ sql: "SELECT max(version) AS version FROM migrations", values: [] });
+  if (Number(version?.["version"]) !== migrations.length) {
+    yield `schema version is ${String(version?.["version"])}, this registry knows ${migrations.length}`;
+    return;
+  }
+  const model = openSqlite(":memory:");
+  try {
+    await model.port.write(schemaStatements(0));
+    const found = new Map(file.rows(select).map(({ name, sql }) => [name, sql]));
+    for (const { type, name, sql } of model.rows(select)) {
+      if (!found.has(name)) yield `${String(type)} ${String(name)} is missing`;
+      else if (found.get(name) !== sql) yield `${String(type)} ${String(name)} is not as it was made`;
+    }
+  } finally {
+    model.close();
+  }
+};
+
+/** Each engine, found by an index so that the next one is found past a damaged page of the table. */
+const engines = function* (file: SqliteFile): Generator<string> {
+  const owners = new Map(
+    file.rows({ sql: "SELECT number, name FROM users", values: [] }).map((row) => [row["number"], String(row["name"])]),
+  );
+  const all = file.iterate({
+    sql: `SELECT number, owner, name, major, minor FROM engines INDEXED BY engines_by_tag WHERE deleted_at IS NULL
+      ORDER BY owner, name, major, minor`,
+    values: [],
+  });
+  let found = 0;
+  for (const { number, owner, name, major, minor } of all) {
+    if (isWhole(file, Number(number))) continue;
+    found += 1;
+    if (found > maxProblems) {
+      yield `more than ${maxProblems} engines are damaged`;
+      return;
+    }
+    yield `engine ${String(name)}@${String(major)}.${String(minor)} of ${owners.get(owner) ?? `owner ${String(owner)}`} is damaged`;
+  }
+};
+
+/** Whether a row is what its protobuf makes: SQLite keeps no checksums, but everything in a row stands there twice. */
+const isWhole = (file: SqliteFile, number: number): boolean => {
+  try {
+    const [row] = file.rows({
+      sql: `SELECT ${engineColumns.join(", ")} FROM engines WHERE number = ?`,
+      values: [number],
+    });
+    if (row === undefined) return false;
+    const secret = bytesOf(row["secret"]) ?? null;
+    const made = rowOf(
+      fromBinary(EngineSchema, bytesOf(row["protobuf"]) ?? new Uint8Array()),
+      Number(row["owner"]),
+      secret,
+    );
+    return engineColumns.every((column, index) => column === "protobuf" || row[column] === made[index]);
+  } catch {
+    return false;
+  }
+};
+
+const counts = function* (file: SqliteFile): Generator<string> {
+  const wrong = `SELECT name, live_engines AS kept,
+    (SELECT count(*) FROM engines WHERE owner = users.number AND deleted_at IS NULL) AS counted FROM users WHERE kept <> counted
+    UNION ALL SELECT 'everybody (public)', live_engines AS kept,
+    (SELECT count(*) FROM engines WHERE is_public = 1 AND deleted_at IS NULL) AS counted FROM public_total WHERE kept <> counted`;
+  for (const { name, kept, counted } of file.rows({ sql: wrong, values: [] })) {
+    yield `the number of engines of ${String(name)} is kept as ${String(kept)}, counted are ${String(counted)}`;
+  }
+  for (const { table, rowid, parent } of file.rows({ sql: "PRAGMA foreign_key_check", values: [] })) {
+    yield `table ${String(table)}: row ${String(rowid)} refers to a row of ${String(parent)} that is not there`;
+  }
+};

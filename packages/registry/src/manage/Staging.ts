@@ -1,0 +1,50 @@
+// Engines that wait to be written together: in memory while they are few, in a temporary file when they are many.
+import { DatabaseSync } from "node:sqlite";
+import { deserialize, serialize } from "node:v8";
+import type { SealedEngine } from "./Engines.ts";
+
+/** Memory that waiting engines take before a temporary file does, in KiB. */
+const memoryKib = 32 * 1_024;
+
+/** SQLite's result code of a full disk. */
+const diskFull = 13;
+
+/** There is no room for engines that wait; the message is for the operator. */
+export class StagingError extends Error {
+  override readonly name = "StagingError";
+}
+
+/** Engines in the order in which they came. Their secrets are there in sealed form only. */
+export interface Staging {
+  readonly add: (engines: ReadonlyArray<SealedEngine>) => void;
+  readonly all: () => Iterable<SealedEngine>;
+  /** Removes all of it. */
+  readonly close: () => void;
+}
+
+/** An empty one. What it holds does not outlive the process: SQLite has the file deleted from the start. */
+export const makeStaging = (): Staging => {
+  // A database without a name is private, and on disk only as far as its cache does not hold it (https://sqlite.org/inmemorydb.html).
+  const database = new DatabaseSync("");
+  database.exec(
+    `PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -${memoryKib}; CREATE TABLE staged (engines BLOB)`,
+  );
+  const insert = database.prepare("INSERT INTO staged VALUES (?)");
+  return {
+    add: (engines) => {
+      if (engines.length === 0) return;
+      try {
+        insert.run(serialize(engines.map((engine) => ({ ...engine, secret: { ...engine.secret, token: "" } }))));
+      } catch (error) {
+        if ((error as { readonly errcode?: number }).errcode !== diskFull) throw error;
+        throw new StagingError("the disk for temporary files is full: set TMPDIR to a directory with more room");
+      }
+    },
+    all: function* () {
+      for (const { engines } of database.prepare("SELECT engines FROM staged ORDER BY rowid").iterate()) {
+        yield* deserialize(engines as Uint8Array) as ReadonlyArray<SealedEngine>;
+      }
+    },
+    close: () => database.close(),
+  };
+};

@@ -1,0 +1,58 @@
+// Reads that the database failed: counted, logged once, visible until they succeed again.
+import { DatabaseUnavailable, type Row, type SqlPort, type Statement } from "../api/SqlPort.ts";
+
+/** A port whose failed reads are noticed. */
+export interface ReadHealth {
+  readonly port: SqlPort;
+  /** Reads again what failed first. Resolves to what is wrong, or undefined when all is well. Never rejects. */
+  readonly problem: () => Promise<string | undefined>;
+}
+
+/** Who hears of it. */
+export interface ReadHealthOptions {
+  /** Called for every failed read, with SQLite's result code. */
+  readonly onFailure: (code: number) => void;
+  /** Called when the database becomes degraded, and when it no longer is: at the first failure, not at each. */
+  readonly onChange: (problem: string | undefined) => void;
+}
+
+/** Watches the reads of a port. */
+export const watchReads = (port: SqlPort, { onFailure, onChange }: ReadHealthOptions): ReadHealth => {
+  let failed: { readonly statements: ReadonlyArray<Statement>; readonly problem: string } | undefined;
+  const read: SqlPort["read"] = async (statements) => {
+    try {
+      const found = await port.read(statements);
+      for (const rows of found) rows.forEach(assertWhole);
+      return found;
+    } catch (error) {
+      const unavailable = error instanceof DatabaseUnavailable ? error : new DatabaseUnavailable(error);
+      const { errcode = 0, message } = unavailable.cause as { readonly errcode?: number; readonly message: string };
+      onFailure(errcode & 0xff);
+      if (failed === undefined) {
+        failed = { statements, problem: message };
+        onChange(message);
+      }
+      throw unavailable;
+    }
+  };
+  return {
+    port: { ...port, read },
+    problem: async () => {
+      if (failed === undefined) return undefined;
+      try {
+        await read(failed.statements);
+        failed = undefined;
+        onChange(undefined);
+      } catch {
+        // As before.
+      }
+      return failed?.problem;
+    },
+  };
+};
+
+/** The tables are STRICT, so that a value of another type than its column's is damage that SQLite did not notice. */
+const assertWhole = (row: Row): void => {
+  if ("json" in row && typeof row["json"] !== "string") throw new Error("a row is damaged");
+  if ("protobuf" in row && !(row["protobuf"] instanceof Uint8Array)) throw new Error("a row is damaged");
+};
