@@ -1,5 +1,5 @@
-// Decides: how an API key becomes access tokens.
-import type { TokenOption } from "./Credentials.ts";
+// Access tokens for API keys.
+import { keyedToken, type ExpiringToken, type TokenOption } from "./Credentials.ts";
 
 /** An API key, and where it is exchanged. */
 export interface ApiKeyOptions {
@@ -8,21 +8,39 @@ export interface ApiKeyOptions {
 }
 
 /**
- * A token source for the option `token` of a client: exchanges the key for a token, which lives as long as `expiresIn` of the
- * answer (or the token's own `exp`) says, and anew after a 401. The key may be a function, asked for every exchange.
+ * A token source for the option `token` of a client: exchanges the key for a token, which is used as long as `expiresIn` of the
+ * answer (or the token's own `exp`) says, by all calls with the same key; and anew after a 401. The key may be a function: it
+ * is asked for every request and may give each caller another key.
  */
-export const apiKey =
-  (key: string | (() => string | Promise<string>), options: ApiKeyOptions = {}): TokenOption =>
-  async ({ baseUrl, nowMs, post }) => {
-    const secret = typeof key === "string" ? key : await key();
-    const url = new URL(options.url ?? new URL("../auth/access_token", `${baseUrl}/`));
-    const answer = await post(url.href, { apiKey: secret }, secret);
-    const { token, expiresIn } = (typeof answer === "object" && answer !== null ? answer : {}) as Record<
-      string,
-      unknown
-    >;
-    if (typeof token !== "string" || token === "")
-      throw new Error(`the answer of ${url.origin}${url.pathname} carries no token`);
-    const livesS = Number(expiresIn);
-    return livesS > 0 ? { token, expiresAtMs: nowMs + livesS * 1000 } : token;
-  };
+export const apiKey = (key: string | (() => string | Promise<string>), options: ApiKeyOptions = {}): TokenOption =>
+  keyedToken({
+    key: typeof key === "string" ? () => key : key,
+    fetch: async (secret, { baseUrl, nowMs, post }) => {
+      const url = new URL(options.url ?? new URL("../auth/access_token", `${baseUrl}/`));
+      const answer = await post(url.href, { apiKey: secret }, secret);
+      const { token, expiresIn } = (typeof answer === "object" && answer !== null ? answer : {}) as Record<
+        string,
+        unknown
+      >;
+      if (typeof token !== "string" || token === "")
+        throw new Error(`the answer of ${url.origin}${url.pathname} carries no token`);
+      return withExpiry(token, Number(expiresIn), nowMs);
+    },
+  });
+
+const withExpiry = (token: string, livesS: number, nowMs: number): ExpiringToken => {
+  const expiresAtMs = livesS > 0 ? nowMs + livesS * 1000 : jwtExpiryMs(token);
+  return expiresAtMs === undefined ? { token } : { token, expiresAtMs };
+};
+
+/** The `exp` of a JWT (RFC 7519, 4.1.4) in milliseconds, or undefined for any other token. The signature is not looked at. */
+export const jwtExpiryMs = (token: string): number | undefined => {
+  const payload = token.split(".")[1];
+  if (payload === undefined) return undefined;
+  try {
+    const claims = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/"))) as { exp?: unknown } | null;
+    return typeof claims?.exp === "number" ? claims.exp * 1000 : undefined;
+  } catch {
+    return undefined;
+  }
+};

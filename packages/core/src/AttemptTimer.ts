@@ -1,12 +1,9 @@
 // Decides: when an attempt has taken too long, by itself or as the last straw of the whole call.
-import * as Clock from "effect/Clock";
-import * as Context from "effect/Context";
-import * as Duration from "effect/Duration";
-import * as Effect from "effect/Effect";
-import * as Exit from "effect/Exit";
+import type * as Clock from "effect/Clock";
 import type { AttemptPlan } from "./Attempts.ts";
 import { EngineError, type EngineErrorReason } from "./EngineError.ts";
 import { AttemptFailure } from "./Failure.ts";
+import { after } from "./Timer.ts";
 
 /** Waits for something with the time of the attempt stopped: what that takes counts on the deadline of the call only. */
 export type Aside = <T>(waiting: Promise<T>) => Promise<T>;
@@ -103,28 +100,6 @@ const startOne = (
     const limitMs = isAttempt ? attemptTimeoutMs : plan.settings.deadlineMs;
     onTimeout(failedHere(plan, { _tag: "TimedOut", scope, limitMs }));
   });
-};
-
-/** The clock of the runtime. */
-export const liveClock = /* @__PURE__ */ Context.get(Context.empty(), Clock.Clock);
-
-/** Longest delay of `setTimeout`, in milliseconds. */
-const maxTimerMs = 2_147_483_647;
-
-/**
- * Runs `then` after so many milliseconds on the clock, unless stopped. On the runtime's own clock that is one timer, where a
- * sleeping fiber would cost a tenth of the call; on any other clock (TestClock) a fiber sleeps.
- */
-const after = (clock: Clock.Clock, ms: number, then: () => void): (() => void) => {
-  if (clock === liveClock && ms <= maxTimerMs) {
-    const timer = setTimeout(then, ms);
-    return () => clearTimeout(timer);
-  }
-  const sleeper = Effect.runFork(clock.sleep(Duration.millis(ms)));
-  sleeper.addObserver((exit) => {
-    if (Exit.isSuccess(exit)) then();
-  });
-  return () => sleeper.interruptUnsafe();
 };
 
 /** A failure that no answer told. */

@@ -15,6 +15,7 @@ import { retryCost, type RetryBudget } from "./RetryBudget.ts";
 import { failedHere, type AttemptTimer } from "./AttemptTimer.ts";
 import { send } from "./Sending.ts";
 import { inAttemptSpan } from "./Spans.ts";
+import { steadyMs } from "./Timer.ts";
 
 /** What one call has used up so far. */
 export interface CallState {
@@ -26,6 +27,8 @@ export interface CallState {
   renewed: boolean;
   /** Status of the last answer. */
   status: number | undefined;
+  /** Where the last answer is also that of other calls: a number that all of them have, and whether one of them sent the request. */
+  shared?: { readonly random: number; readonly followed: boolean } | undefined;
 }
 
 /** One call, as it is attempted. */
@@ -37,8 +40,14 @@ export interface AttemptPlan<A> {
   readonly breaker: Breaker | undefined;
   readonly emit: (event: EngineEvent) => void;
   readonly state: CallState;
-  /** One attempt. Rejects with AttemptFailure, or with the signal's reason once it is aborted. */
-  readonly run: (signal: AbortSignal, clock: Clock.Clock, span: Span | undefined, timer: AttemptTimer) => Promise<A>;
+  /** One attempt, or the `hedge`-th request beside it. Rejects with AttemptFailure, or with the signal's reason once it is aborted. */
+  readonly run: (
+    signal: AbortSignal,
+    clock: Clock.Clock,
+    span: Span | undefined,
+    timer: AttemptTimer,
+    hedge: number,
+  ) => Promise<A>;
 }
 
 /**
@@ -103,6 +112,7 @@ const afterFailure = <A>(
   const { reason, status } = failure.error;
   const retryClass = retryClassOf(reason);
   if (retryClass === "spoiled") state.spoiled += 1;
+  const { shared } = state;
   const decision = decideRetry({
     policy: settings.retry,
     reason,
@@ -110,9 +120,11 @@ const afterFailure = <A>(
     spoiled: state.spoiled,
     hintMs: failure.hintMs,
     remainingMs: remainingMs(course),
-    random,
+    // Calls that failed together send again together: one request, which one of them pays for.
+    random: shared?.random ?? random,
   });
-  const cost = retryClass === "throttled" ? retryCost.throttled : retryCost.transient;
+  const price = retryClass === "throttled" ? retryCost.throttled : retryCost.transient;
+  const cost = shared?.followed === true ? 0 : price;
   if (failure.exhausted || !decision.retry || !budget.pay(cost)) return Effect.fail(failure);
   const { delayMs, hinted } = decision;
   const budgetTokens = budget.tokens;
@@ -161,9 +173,6 @@ const guarded = <A>(
       }),
     );
   });
-
-/** Not the time of day, which can be set back. */
-const steadyMs = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6;
 
 /** Whether the origin showed itself able to answer; undefined when nobody waited for it, or it was not asked for want of a token. */
 const soundness = (exit: Exit.Exit<unknown, AttemptFailure>): boolean | undefined => {

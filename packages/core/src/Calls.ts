@@ -10,7 +10,6 @@ import type { Format } from "./MediaType.ts";
 import type { ClientParts } from "./ClientParts.ts";
 import { encodeQuery } from "./QueryParameters.ts";
 import { readAnswer, type Received } from "./Receiving.ts";
-import { shared, type InFlight } from "./Sharing.ts";
 import { inCallSpan } from "./Spans.ts";
 
 /** The response message of an endpoint. */
@@ -31,11 +30,11 @@ export interface Answer<T> {
   readonly mediaType: string | undefined;
   /** URL that answered. */
   readonly url: string;
-  /** Requests that were sent for this call, witnesses and renewals included. */
+  /** Requests that were sent for this call or waited for, witnesses and renewals included. */
   readonly attempts: number;
   /** From sending the last request to the last byte of its body, in milliseconds. */
   readonly lastAttemptMs: number;
-  /** From the beginning of the call to its end, with all its requests and waits, in milliseconds; of the shared call, where one was shared. */
+  /** From the beginning of the call to its end, with all its requests and waits, in milliseconds. */
   readonly totalMs: number;
 }
 
@@ -43,8 +42,6 @@ export interface Answer<T> {
 export interface PreparedCall<N extends EndpointName> {
   readonly name: N;
   readonly plan: AttemptPlan<Received<N>>;
-  /** The exchanges under way that it may share; undefined: none. */
-  readonly inFlight: InFlight<Answer<ResponseOf<N>>, EngineError> | undefined;
 }
 
 /** One call of the API. */
@@ -82,42 +79,27 @@ export const prepare = <N extends EndpointName>(
     breaker,
     emit: parts.emit ?? silent,
     state,
-    run: (signal, clock, span, timer) =>
-      readAnswer(parts, name, { subject, url, settings, state, clock, span, signal, timer }),
+    run: (signal, clock, span, timer, hedge) =>
+      readAnswer(parts, name, { subject, url, settings, state, clock, span, signal, timer, hedge }),
   };
-  // What is in the map under this URL is of this endpoint.
-  const inFlight = settings.share ? (parts.inFlight as PreparedCall<N>["inFlight"]) : undefined;
-  return { name, plan, inFlight };
+  return { name, plan };
 };
 
-/** Sends a prepared call, or shares the exchange of one that is under way. */
+/** Sends a prepared call. */
 export const send = <N extends EndpointName>({
   name,
   plan,
-  inFlight,
 }: PreparedCall<N>): Effect.Effect<Answer<ResponseOf<N>>, EngineError> =>
   Effect.withFiber((fiber) => {
-    // Who waits for another's exchange, and has to begin anew after all, has no more time for that.
     const clock = fiber.getRef(Clock.Clock);
     const start = clock.monotonicTimeNanosUnsafe();
-    const spentMs = (): number => Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6;
-    const isOthers = (error: EngineError): boolean =>
-      isDeadline(error) && hasTimeLeft(plan.settings.deadlineMs, spentMs());
-    const exchanged = Effect.mapBoth(attempts(plan, start), {
-      onSuccess: (received) => answerOf(received, plan.state, spentMs()),
+    const sent = Effect.mapBoth(attempts(plan, start), {
+      onSuccess: (received) =>
+        answerOf(received, plan.state, Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6),
       onFailure: (failure) => failure.error.withAttempts(plan.state.requests),
     });
-    const sent = inCallSpan(exchanged, name, endpoints[name].path);
-    return inFlight === undefined ? sent : shared(inFlight, plan.subject.url, sent, copyOf, isOthers);
+    return inCallSpan(sent, name, endpoints[name].path);
   });
-
-const isDeadline = ({ reason }: EngineError): boolean => reason._tag === "TimedOut" && reason.scope === "deadline";
-
-/** Less than a tenth of its time is not worth a request: those who came together would send one each, one after the other. */
-const hasTimeLeft = (deadlineMs: number, spentMs: number): boolean => spentMs < deadlineMs * 0.9;
-
-/** Messages can be changed, so each caller gets its own. */
-const copyOf = <T>(answer: Answer<T>): Answer<T> => ({ ...answer, data: structuredClone(answer.data) });
 
 const silent = (): void => {};
 

@@ -1,6 +1,5 @@
 // Decides: what one client consists of, from its options.
 import type { Breaker } from "./Breaker.ts";
-import type { Answer } from "./Calls.ts";
 import {
   baseUrlOf,
   defined,
@@ -11,12 +10,11 @@ import {
   type ClientOptions,
 } from "./ClientOptions.ts";
 import { makeCredentials, type TokenOption, type RenewalTools } from "./Credentials.ts";
-import type { EngineError } from "./EngineError.ts";
 import { harmless } from "./EngineEvent.ts";
 import { NegotiationMemory } from "./NegotiationMemory.ts";
 import type { RequesterParts } from "./Requester.ts";
 import { makeBudgets, type RetryBudget, type RetryBudgets } from "./RetryBudget.ts";
-import type { InFlight } from "./Sharing.ts";
+import { InFlight } from "./Sharing.ts";
 import { postJson } from "./TokenExchange.ts";
 import type { Trust } from "./trust/Verdict.ts";
 import type { Fetch } from "./Transport.ts";
@@ -33,8 +31,6 @@ export interface ClientParts extends RequesterParts {
   readonly memory: NegotiationMemory;
   readonly trustOptions: TrustOptions;
   readonly trust: Trust;
-  /** The exchanges that calls may share; undefined for a call with options of its own, which nothing else is identical to. */
-  readonly inFlight: InFlight<Answer<unknown>, EngineError> | undefined;
 }
 
 /** The parts of a client. Throws TypeError or RangeError for options that cannot be, with the option's name. */
@@ -58,7 +54,7 @@ export const makeClientParts = (options: ClientOptions): ClientParts => {
     memory: new NegotiationMemory(),
     trustOptions: options.trust ?? {},
     trust: makeTrust(options.trust),
-    inFlight: new Map(),
+    inFlight: new InFlight(),
   };
 };
 
@@ -133,7 +129,7 @@ const tokenParts = (
     token: (clock, rejected, signal) => {
       const post: RenewalTools["post"] = (url, json, secret, signal) =>
         postJson({ url, json, secret, fetch, settings, budgets, clock, emit, signal });
-      return credentials.token({ nowMs: clock.currentTimeMillisUnsafe(), baseUrl, post }, rejected, signal);
+      return credentials.token({ clock, baseUrl, post }, rejected, signal);
     },
   };
 };

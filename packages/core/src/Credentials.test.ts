@@ -1,25 +1,25 @@
 import { getEventListeners } from "node:events";
-import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import {
   credentialsError,
   InvalidToken,
-  jwtExpiryMs,
   makeCredentials,
   renewBeforeExpiryMs,
+  type ExpiringToken,
   type RenewalTools,
   type TokenOption,
 } from "./Credentials.ts";
 import { EngineError } from "./EngineError.ts";
+import { liveClock } from "./Timer.ts";
 
 const at = (nowMs: number): RenewalTools => ({
-  nowMs,
+  clock: Object.assign(Object.create(liveClock) as typeof liveClock, {
+    currentTimeMillisUnsafe: () => nowMs,
+    monotonicTimeNanosUnsafe: () => BigInt(nowMs) * 1_000_000n,
+  }),
   baseUrl: "http://127.0.0.1/v1/dev",
   post: () => Promise.reject(new Error("nothing is posted here")),
 });
-
-const jwt = (claims: unknown): string =>
-  ["e30", btoa(JSON.stringify(claims)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", ""), "sig"].join(".");
 
 /** Credentials that give token-1, token-2, ... and count their renewals. */
 const counted = (livesMs: number | undefined) => {
@@ -72,14 +72,45 @@ test("of a short life the last tenth is left over", async () => {
   expect(await credentials.token(at(9_000))).toBe("token-2");
 });
 
-test("the exp of a JWT counts where nothing else is said", async () => {
-  const renewals: Array<string> = [];
+test("a JWT is not kept for its exp: the function may give the next caller another one", async () => {
+  const exp = btoa(JSON.stringify({ exp: 9_999_999_999 }));
+  let given = 0;
   const credentials = makeCredentials(
-    ({ nowMs }) => jwt({ exp: 1_000, iat: nowMs }),
-    (because) => renewals.push(because),
+    () => `e30.${exp}.user-${(given += 1)}`,
+    () => {},
   );
-  for (const nowMs of [0, 500_000, 1_000_000 - renewBeforeExpiryMs]) await credentials.token(at(nowMs));
-  expect(renewals).toEqual(["first", "expiry"]);
+  const tokens = await Promise.all([1, 2, 3].map(async () => credentials.token(at(0))));
+  expect(tokens.map((token) => token?.split(".")[2])).toEqual(["user-1", "user-2", "user-3"]);
+});
+
+test.for([{ token: "of-one" }, { token: "of-one", expiresAtMs: undefined }, { token: "of-one", expiresAtMs: Number.NaN }])(
+  "%j does not say how long it is good, so it is for one request",
+  async (given) => {
+    let asked = 0;
+    const credentials = makeCredentials(
+      () => {
+        asked += 1;
+        return given as ExpiringToken;
+      },
+      () => {},
+    );
+    for (const nowMs of [0, 1, 2]) await credentials.token(at(nowMs));
+    expect(asked).toBe(3);
+  },
+);
+
+test("a source that first says how long its token is good, and then gives one for a caller, serves nobody else with that", async () => {
+  let asked = 0;
+  const credentials = makeCredentials(
+    () => {
+      asked += 1;
+      return asked === 1 ? { token: "for-all", expiresAtMs: 1_000 } : `for-caller-${asked}`;
+    },
+    () => {},
+  );
+  expect(await credentials.token(at(0))).toBe("for-all");
+  const tokens = await Promise.all([1, 2, 3].map(async () => credentials.token(at(2_000))));
+  expect(new Set(tokens).size).toBe(3);
 });
 
 test("a refused token is replaced at once, for everybody who was refused with it, by one renewal", async () => {
@@ -106,27 +137,11 @@ test("a source that fails is asked again by the next call", async () => {
   expect(await credentials.token(at(0))).toBe("good-token");
 });
 
-test("a token of no known life is asked for anew by every call, and by concurrent ones together", async () => {
+test("a token of no known life is asked for anew by every call, and by each of several at once", async () => {
   const { credentials } = counted(undefined);
-  expect(await Promise.all([1, 2].map(async () => credentials.token(at(0))))).toEqual(["token-1", "token-1"]);
-  expect(await credentials.token(at(0))).toBe("token-2");
+  expect(await Promise.all([1, 2].map(async () => credentials.token(at(0))))).toEqual(["token-1", "token-2"]);
+  expect(await credentials.token(at(0))).toBe("token-3");
 });
-
-test("any exp in seconds is read from a JWT, whatever its other claims", () => {
-  fc.assert(
-    fc.property(fc.integer({ min: 0, max: 1e10 }), fc.string({ maxLength: 20 }), (exp, filler) => {
-      const claims = encodeURIComponent(filler);
-      expect(jwtExpiryMs(jwt({ claims, exp }))).toBe(exp * 1000);
-    }),
-  );
-});
-
-test.for(["", "opaque", "a.b.c", "..", jwt({}), jwt(null), jwt({ exp: "soon" }), jwt([1])])(
-  "%j has no expiry",
-  (token) => {
-    expect(jwtExpiryMs(token)).toBeUndefined();
-  },
-);
 
 test("the failure of a source is an error of the call", () => {
   const error = credentialsError("http://a.example/", new Error("vault is sealed"));
@@ -152,16 +167,34 @@ const stuck = () => {
   return { credentials: makeCredentials(source, () => {}), signals };
 };
 
-test("a renewal ends when the last one who waits for it gives up, and no sooner", async () => {
+test("a source is let off when the call that asked it gives up, and no other one with it", async () => {
   const { credentials, signals } = stuck();
   const [first, second] = [new AbortController(), new AbortController()];
   const waits = [first, second].map(async ({ signal }) => credentials.token(at(0), undefined, signal));
   const ends = Promise.allSettled(waits);
   first.abort();
-  expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
+  expect(signals.map(({ aborted }) => aborted)).toEqual([true, false]);
   second.abort();
-  expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
   expect((await ends).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+});
+
+test("who waits for the renewal of a call that gives up renews it itself", async () => {
+  const { credentials, renewals } = counted(3_600_000);
+  await credentials.token(at(0));
+  const leader = new AbortController();
+  const source: TokenOption = ({ signal, nowMs }) =>
+    nowMs === 0
+      ? { token: "first", expiresAtMs: 1_000 }
+      : signal === leader.signal
+        ? new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("gone"))))
+        : { token: "second", expiresAtMs: 1e9 };
+  const kept = makeCredentials(source, () => {});
+  await kept.token(at(0));
+  const waits = [leader.signal, undefined, undefined].map(async (signal) => kept.token(at(5_000), undefined, signal));
+  const ends = Promise.allSettled(waits);
+  leader.abort();
+  expect((await ends).map((end) => (end.status === "fulfilled" ? end.value : "gone"))).toEqual(["gone", "second", "second"]);
+  expect(renewals).toEqual(["first"]);
 });
 
 test("a call that comes after a renewal was given up begins one of its own", async () => {

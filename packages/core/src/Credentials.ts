@@ -1,7 +1,9 @@
-// Decides: where the token comes from, how long it is used, and that all callers share one renewal.
+// Access tokens: where they come from, and which may be used again.
+import type * as Clock from "effect/Clock";
 import { EngineError } from "./EngineError.ts";
+import { InFlight } from "./Sharing.ts";
 
-/** A token with the moment it expires, in milliseconds since 1970. */
+/** A token, and until when it is good for all calls of the client, in milliseconds since 1970. Without that it is for one request. */
 export interface ExpiringToken {
   readonly token: string;
   readonly expiresAtMs?: number;
@@ -11,7 +13,7 @@ export interface ExpiringToken {
 export interface TokenContext {
   readonly nowMs: number;
   readonly baseUrl: string;
-  /** Aborts when nobody waits for the token any more; `post` is then ended already. */
+  /** Aborts when the request that the token is for is given up; `post` is then ended already. */
   readonly signal: AbortSignal;
   /**
    * Sends a POST with a JSON body by the client's transport, retried like any call; resolves with the JSON of a success.
@@ -21,26 +23,31 @@ export interface TokenContext {
 }
 
 /** What a renewal is made with. */
-export interface RenewalTools extends Omit<TokenContext, "signal" | "post"> {
+export interface RenewalTools extends Omit<TokenContext, "nowMs" | "signal" | "post"> {
+  readonly clock: Clock.Clock;
   readonly post: (url: string, json: unknown, secret: string, signal: AbortSignal) => Promise<unknown>;
 }
 
+/**
+ * A function that gives the token of one request. It is asked for every request, and once more after a 401, so it may give each
+ * caller another one. With `expiresAtMs` its token is kept until then and used for every call of the client.
+ */
+export type TokenFunction = (context: TokenContext) => string | ExpiringToken | Promise<string | ExpiringToken>;
+
 /** Where tokens come from: text, a function, or a source such as `apiKey(...)`. */
-export type TokenOption =
-  | string
-  | ((context: TokenContext) => string | ExpiringToken | Promise<string | ExpiringToken>);
+export type TokenOption = string | TokenFunction;
 
 /** A token is renewed so long before it expires, or when a tenth of its life is left if that is shorter; in milliseconds. */
 export const renewBeforeExpiryMs = 60_000;
+
+/** Tokens of different keys that are kept, at most; the oldest is dropped first. */
+export const maxKeptTokens = 1_000;
 
 /** Tokens for the requests of one client. */
 export interface Credentials {
   /** Whether a refused token can be replaced by another one. */
   readonly renewable: boolean;
-  /**
-   * The token to send now, undefined for none. `rejected` is one that was just refused: it is not given again. Who gives up
-   * by the signal need not wait; when nobody waits any more, the renewal ends.
-   */
+  /** The token to send now, undefined for none. `rejected` is one that was just refused: it is not given again. */
   readonly token: (
     tools: RenewalTools,
     rejected?: string,
@@ -51,12 +58,23 @@ export interface Credentials {
 /** Why a token is fetched. */
 type Because = "first" | "expiry" | "rejected";
 
-/** A token on its way. */
-interface Renewal {
-  readonly token: Promise<string>;
-  readonly controller: AbortController;
-  waiters: number;
+/** A source whose tokens belong to a key: whoever has the same key may have the same token. */
+export interface KeyedSource {
+  readonly key: () => string | Promise<string>;
+  readonly fetch: (key: string, context: TokenContext) => Promise<ExpiringToken>;
 }
+
+const keyedSources = /* @__PURE__ */ new WeakMap<TokenFunction, KeyedSource>();
+
+/** A token function of a keyed source. */
+export const keyedToken = (source: KeyedSource): TokenFunction => {
+  const option: TokenFunction = async (context) => source.fetch(await source.key(), context);
+  keyedSources.set(option, source);
+  return option;
+};
+
+/** Whether tokens of this function belong to a key. */
+export const isKeyed = (option: object): boolean => keyedSources.has(option as TokenFunction);
 
 /** Credentials of an option. `onRenewal` is told of every other token that was fetched. */
 export const makeCredentials = (
@@ -68,88 +86,105 @@ export const makeCredentials = (
   return { renewable: false, token: () => token };
 };
 
+/** A token that may be used again, and by other calls. */
+interface Kept {
+  readonly token: string;
+  readonly renewAtMs: number;
+}
+
+/** A token, and whether it said itself until when it may be used again. */
+interface Fetched {
+  readonly token: string;
+  readonly isKept: boolean;
+}
+
+/**
+ * Tokens of a function. It may answer differently for each call, so it is asked for every request, unless it said until when
+ * its token is good, or the token is that of a key.
+ */
 class RenewedCredentials implements Credentials {
   readonly renewable = true;
-  readonly #fetchToken: Exclude<TokenOption, string>;
+  readonly #fetchToken: TokenFunction;
+  readonly #source: KeyedSource | undefined;
   readonly #onRenewal: (because: Because) => void;
-  #current: { readonly token: string; readonly renewAtMs: number } | undefined;
-  #renewal: Renewal | undefined;
+  readonly #kept = new Map<string, Kept>();
+  readonly #inFlight = new InFlight<Fetched>();
+  #isFirst = true;
 
-  constructor(fetchToken: Exclude<TokenOption, string>, onRenewal: (because: Because) => void) {
+  constructor(fetchToken: TokenFunction, onRenewal: (because: Because) => void) {
     this.#fetchToken = fetchToken;
+    this.#source = keyedSources.get(fetchToken);
     this.#onRenewal = onRenewal;
   }
 
   token(tools: RenewalTools, rejected?: string, signal?: AbortSignal): Promise<string> | string {
-    const current = this.#current;
-    const refused = rejected !== undefined && rejected === current?.token;
-    if (current !== undefined && !refused && tools.nowMs < current.renewAtMs) return current.token;
-    const because = refused ? "rejected" : current === undefined ? "first" : "expiry";
-    this.#renewal ??= this.#begin(tools, because);
-    return this.#join(this.#renewal, signal);
+    const key = this.#source === undefined ? "" : this.#source.key();
+    return typeof key === "string"
+      ? this.#tokenOf(key, tools, rejected, signal)
+      : key.then((key) => this.#tokenOf(key, tools, rejected, signal));
   }
 
-  #begin(tools: RenewalTools, because: Because): Renewal {
-    const controller = new AbortController();
-    const token = this.#renew(tools, because, controller.signal).finally(() => this.#forget(renewal));
-    const renewal: Renewal = { token, controller, waiters: 0 };
-    return renewal;
+  #tokenOf(
+    key: string,
+    tools: RenewalTools,
+    rejected: string | undefined,
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<string> | string {
+    const kept = this.#kept.get(key);
+    const refused = rejected !== undefined && rejected === kept?.token;
+    if (kept !== undefined && !refused && tools.clock.currentTimeMillisUnsafe() < kept.renewAtMs) return kept.token;
+    const because = rejected !== undefined ? "rejected" : kept === undefined ? "first" : "expiry";
+    const renewed = (): Promise<Fetched> => this.#renew(key, tools, because, signal);
+    const isShared = kept !== undefined || this.#source !== undefined;
+    return isShared ? this.#together(key, tools, signal, renewed) : renewed().then(({ token }) => token);
   }
 
-  #forget(renewal: Renewal): void {
-    if (this.#renewal === renewal) this.#renewal = undefined;
+  /** One renewal for all who need it now, unless its token turns out not to be for others. */
+  async #together(
+    key: string,
+    { clock }: RenewalTools,
+    signal: AbortSignal,
+    renewed: () => Promise<Fetched>,
+  ): Promise<string> {
+    const { outcome, followed } = await this.#inFlight.share(key, clock, signal, renewed);
+    if ("cause" in outcome) throw outcome.cause;
+    return followed && !outcome.value.isKept ? (await renewed()).token : outcome.value.token;
   }
 
-  async #join(renewal: Renewal, signal: AbortSignal | undefined): Promise<string> {
-    renewal.waiters += 1;
-    const leave = (): void => {
-      renewal.waiters -= 1;
-      if (renewal.waiters > 0) return;
-      this.#forget(renewal);
-      renewal.controller.abort();
-    };
-    signal?.addEventListener("abort", leave, { once: true });
-    try {
-      return await renewal.token;
-    } finally {
-      signal?.removeEventListener("abort", leave);
-    }
-  }
-
-  async #renew(tools: RenewalTools, because: Because, signal: AbortSignal): Promise<string> {
-    const { nowMs, baseUrl, post } = tools;
-    const fetched = await this.#fetchToken({
+  async #renew(key: string, tools: RenewalTools, because: Because, signal: AbortSignal): Promise<Fetched> {
+    const { clock, baseUrl, post } = tools;
+    const nowMs = clock.currentTimeMillisUnsafe();
+    const context: TokenContext = {
       nowMs,
       baseUrl,
       signal,
       post: (url, json, secret) => post(url, json, secret, signal),
-    });
-    const token = assertToken(typeof fetched === "string" ? fetched : fetched.token);
-    const expiresAtMs = (typeof fetched === "string" ? undefined : fetched.expiresAtMs) ?? jwtExpiryMs(token);
-    const isNews = token !== this.#current?.token;
-    this.#current = { token, renewAtMs: expiresAtMs === undefined ? 0 : renewalTime(nowMs, expiresAtMs) };
-    if (isNews) this.#onRenewal(because);
-    return token;
+    };
+    const given = await (this.#source === undefined
+      ? this.#fetchToken(context)
+      : this.#source.fetch(key, context));
+    const { token: text, expiresAtMs }: Partial<ExpiringToken> = typeof given === "string" ? { token: given } : given;
+    const token = assertToken(text);
+    const isKept = typeof expiresAtMs === "number" && !Number.isNaN(expiresAtMs);
+    const isNews = token !== this.#kept.get(key)?.token;
+    this.#kept.delete(key);
+    if (isKept) {
+      const [oldest] = this.#kept.size >= maxKeptTokens ? this.#kept.keys() : [];
+      if (oldest !== undefined) this.#kept.delete(oldest);
+      this.#kept.set(key, { token, renewAtMs: renewalTime(nowMs, expiresAtMs) });
+    }
+    // Tokens that are not kept are asked for, not renewed.
+    if (isNews && (isKept || this.#isFirst || because === "rejected")) this.#onRenewal(because);
+    this.#isFirst = false;
+    return { token, isKept };
   }
 }
 
 const renewalTime = (nowMs: number, expiresAtMs: number): number =>
   expiresAtMs - Math.min(renewBeforeExpiryMs, Math.max(0, expiresAtMs - nowMs) / 10);
 
-/** The `exp` of a JWT (RFC 7519, 4.1.4) in milliseconds, or undefined for any other token. The signature is not looked at. */
-export const jwtExpiryMs = (token: string): number | undefined => {
-  const payload = token.split(".")[1];
-  if (payload === undefined) return undefined;
-  try {
-    const claims = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/"))) as { exp?: unknown } | null;
-    return typeof claims?.exp === "number" ? claims.exp * 1000 : undefined;
-  } catch {
-    return undefined;
-  }
-};
-
 /** A header value cannot carry control characters, and nobody wants to see the token in the error about that. */
-const assertToken = (token: string): string => {
+const assertToken = (token: unknown): string => {
   const trimmed = typeof token === "string" ? token.trim() : "";
   if (trimmed === "") throw new InvalidToken("it is empty");
   if (!/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(trimmed))

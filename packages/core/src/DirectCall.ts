@@ -5,68 +5,42 @@ import * as Exit from "effect/Exit";
 import { attemptsAfter } from "./Attempts.ts";
 import { answerOf, send, type Answer, type PreparedCall, type ResponseOf } from "./Calls.ts";
 import type { EndpointName } from "./Endpoint.ts";
-import { EngineError } from "./EngineError.ts";
+import type { EngineError } from "./EngineError.ts";
 import type { Received } from "./Receiving.ts";
-import { liveClock } from "./AttemptTimer.ts";
 import { begin, type Attempt, type Ending } from "./Sending.ts";
-import { announce, type Followers } from "./Sharing.ts";
+import { liveClock } from "./Timer.ts";
 
 /** Sends a prepared call. Rejects with EngineError, and with the signal's reason once that is aborted. */
 export const sendDirectly = <N extends EndpointName>(
   prepared: PreparedCall<N>,
   signal: AbortSignal | undefined,
 ): Promise<Answer<ResponseOf<N>>> => {
-  const { plan, inFlight } = prepared;
-  // A breaker decides in the fiber, and whoever waits for another's exchange does so there.
-  if (plan.breaker !== undefined || inFlight?.has(plan.subject.url) === true) return run(send(prepared), signal);
+  const { plan } = prepared;
+  const { budget, settings, state } = plan;
+  // A breaker decides in the fiber.
+  if (plan.breaker !== undefined) return run(send(prepared), signal);
   return new Promise((resolve, reject) => {
-    attempted(prepared, signal, resolve, reject);
+    const start = liveClock.monotonicTimeNanosUnsafe();
+    const succeed = (received: Received<N>): void =>
+      resolve(answerOf(received, state, Number(liveClock.monotonicTimeNanosUnsafe() - start) / 1e6));
+    const first: Ending<Received<N>> = {
+      succeed: (received) => {
+        budget.refund(0);
+        succeed(received);
+      },
+      fail: (failure) => {
+        const others = Effect.mapError(attemptsAfter(plan, failure, start), ({ error }) =>
+          error.withAttempts(state.requests),
+        );
+        void run(others, signal).then(succeed, reject);
+      },
+      die: reject,
+    };
+    const attempt = { plan, clock: liveClock, span: undefined, start, withinMs: settings.deadlineMs };
+    if (signal === undefined) begin(attempt, first);
+    else beginWith(signal, attempt, first);
   });
 };
-
-/** The attempts of a call, and the news of their end for those who came to share them. */
-const attempted = <N extends EndpointName>(
-  { plan, inFlight }: PreparedCall<N>,
-  signal: AbortSignal | undefined,
-  resolve: (answer: Answer<ResponseOf<N>>) => void,
-  reject: (cause: unknown) => void,
-): void => {
-  const { subject, budget, settings, state } = plan;
-  const start = liveClock.monotonicTimeNanosUnsafe();
-  const followers: Followers<Answer<ResponseOf<N>>, EngineError> = [];
-  inFlight?.set(subject.url, followers);
-  const succeed = (received: Received<N>): void => {
-    const answer = answerOf(received, state, Number(liveClock.monotonicTimeNanosUnsafe() - start) / 1e6);
-    inFlight?.delete(subject.url);
-    if (followers.length > 0) announce(followers, Exit.succeed(answer));
-    resolve(answer);
-  };
-  const fail = (cause: unknown): void => {
-    inFlight?.delete(subject.url);
-    if (followers.length > 0) announce(followers, signal?.aborted === true ? Exit.interrupt() : exitOf(cause));
-    reject(cause);
-  };
-  const first: Ending<Received<N>> = {
-    succeed: (received) => {
-      budget.refund(0);
-      succeed(received);
-    },
-    fail: (failure) => {
-      const others = Effect.mapError(attemptsAfter(plan, failure, start), ({ error }) =>
-        error.withAttempts(state.requests),
-      );
-      void run(others, signal).then(succeed, fail);
-    },
-    die: fail,
-  };
-  const attempt = { plan, clock: liveClock, span: undefined, start, withinMs: settings.deadlineMs };
-  if (signal === undefined) begin(attempt, first);
-  else beginWith(signal, attempt, first);
-};
-
-/** What is no failure of the API, e.g. what a middleware throws, is a defect. */
-const exitOf = (cause: unknown): Exit.Exit<never, EngineError> =>
-  cause instanceof EngineError ? Exit.fail(cause) : Exit.die(cause);
 
 /** Begins the first attempt; it dies of the signal's reason once that is aborted. */
 const beginWith = <A>(signal: AbortSignal, attempt: Attempt<A>, ending: Ending<A>): void => {

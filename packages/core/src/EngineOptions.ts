@@ -1,7 +1,7 @@
 // Decides: what the door for Effect takes beside plain options: tokens that are Redacted, wherever one is given.
 import * as Redacted from "effect/Redacted";
 import type { CallOptions } from "./ClientOptions.ts";
-import type { ExpiringToken, TokenContext, TokenOption } from "./Credentials.ts";
+import { isKeyed, type ExpiringToken, type TokenContext, type TokenOption } from "./Credentials.ts";
 
 /** A token with the moment it expires, in milliseconds since 1970. */
 export interface RedactedExpiringToken extends Omit<ExpiringToken, "token"> {
@@ -38,6 +38,7 @@ export const plainOptions = <O extends EngineCallOptions>(
 
 const plainOption = (option: RedactedTokenOption): TokenOption => {
   if (typeof option !== "function") return plainText(option);
+  if (isKeyed(option)) return option as TokenOption;
   return async (context) => {
     const given = await option(context);
     if (typeof given === "string" || Redacted.isRedacted(given)) return plainText(given);

@@ -27,6 +27,7 @@ export interface Received<N extends EndpointName> {
 type Formed<N extends EndpointName> = Reading<ResponseSchemaOf<N>> & {
   readonly answered: Answered;
   readonly digest: string | null;
+  readonly followed: boolean;
 };
 
 /** Asks, reads, and has protobuf confirmed. Rejects with AttemptFailure. */
@@ -133,7 +134,7 @@ const formed = <N extends EndpointName>(
   }
   const reading = readSuccess(name, answered, asking);
   if (format === "protobuf") noteForm(parts, asking, reading.format);
-  return { ...reading, answered, digest: answered.answer.headers.get(schemaDigestHeader) };
+  return { ...reading, answered, digest: answered.answer.headers.get(schemaDigestHeader), followed: answered.followed };
 };
 
 const noteForm = (parts: ClientParts, { subject, clock }: RequestPlan, answered: Format): void => {

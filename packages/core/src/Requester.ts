@@ -9,6 +9,7 @@ import { EngineError } from "./EngineError.ts";
 import type { EngineEvent, EventSubject } from "./EngineEvent.ts";
 import { AttemptFailure } from "./Failure.ts";
 import { blotted } from "./Secret.ts";
+import type { InFlight } from "./Sharing.ts";
 import { traceparent } from "./Spans.ts";
 import { exchange, type ExchangeAnswer, type ExchangeRequest, type Fetch } from "./Transport.ts";
 
@@ -25,6 +26,8 @@ export interface RequesterParts {
   ) => Promise<string | undefined> | string | undefined;
   /** Absent when nobody listens. */
   readonly emit: ((event: EngineEvent) => void) | undefined;
+  /** The requests under way that identical ones wait for; undefined: each is sent. */
+  readonly inFlight: InFlight<ExchangeAnswer> | undefined;
 }
 
 /** One request of a call. */
@@ -37,6 +40,8 @@ export interface RequestPlan {
   readonly span: Span | undefined;
   readonly signal: AbortSignal;
   readonly timer: AttemptTimer;
+  /** Which of the requests beside each other this is, from 0: a second one must not wait for the first. */
+  readonly hedge: number;
 }
 
 /** An answer, and the token it was asked with, to blot it out where the server repeats it. */
@@ -47,6 +52,8 @@ export interface Answered {
   readonly mediaType: string | undefined;
   /** From sending to the last byte of the body, in milliseconds. */
   readonly durationMs: number;
+  /** Whether another call sent the request. */
+  readonly followed: boolean;
 }
 
 /** Sends one request; a 401 is answered with a new token and one more request, once in a call. Rejects with AttemptFailure. */
@@ -102,37 +109,71 @@ const send = async (
   const trace = settings.propagateTrace ? traceparent(plan.span) : undefined;
   if (trace !== undefined) headers["traceparent"] = trace;
   state.requests += 1;
+  state.shared = undefined;
   const attempt = state.requests;
   const start = clock.monotonicTimeNanosUnsafe();
   const outgoing: ExchangeRequest = { url: plan.url, method: "GET", headers };
   let answer: ExchangeAnswer;
   try {
     answer = await (settings.middleware.length === 0
-      ? exchange(parts.fetch, outgoing, settings.limits, plan.signal)
-      : through(parts.fetch, plan)(outgoing));
+      ? delivered(parts, plan, outgoing)
+      : through(parts, plan)(outgoing));
   } catch (cause) {
     // Out of time, the signal says so; given up, it is no error of ours.
     const error: unknown = plan.signal.aborted ? plan.signal.reason : cause;
     if (!(error instanceof EngineError)) throw cause;
     const reason = error.reason._tag;
-    parts.emit?.({ ...plan.subject, type: "unanswered", attempt, reason, durationMs: msSince(clock, start) });
+    if (!isFollower(state))
+      parts.emit?.({ ...plan.subject, type: "unanswered", attempt, reason, durationMs: msSince(clock, start) });
     throw new AttemptFailure(error);
   }
   state.status = answer.status;
   const durationMs = msSince(clock, start);
   const mediaType = answer.headers.get("content-type") ?? undefined;
-  const answered = { answer, token: headers["authorization"], mediaType, durationMs };
-  parts.emit?.(exchangeEvent(plan.subject, attempt, answered));
+  const answered = { answer, token: headers["authorization"], mediaType, durationMs, followed: isFollower(state) };
+  // Who sent the request tells of it.
+  if (!isFollower(state)) parts.emit?.(exchangeEvent(plan.subject, attempt, answered));
   return answered;
 };
 
 type Exchange = (request: ExchangeRequest) => Promise<ExchangeAnswer>;
 
-const through = (fetch: Fetch, { settings, signal }: RequestPlan): Exchange =>
-  settings.middleware.reduceRight<Exchange>(
+const through = (parts: RequesterParts, plan: RequestPlan): Exchange =>
+  plan.settings.middleware.reduceRight<Exchange>(
     (next, wrap) => (request) => wrap(request, next),
-    (request) => exchange(fetch, request, settings.limits, signal),
+    (request) => delivered(parts, plan, request),
   );
+
+const isFollower = ({ shared }: CallState): boolean => shared?.followed === true;
+
+/** The answer to a request as it leaves: sent, or that of an identical one that is under way. */
+const delivered = async (
+  { fetch, inFlight }: RequesterParts,
+  { settings, signal, clock, state, hedge }: RequestPlan,
+  outgoing: ExchangeRequest,
+): Promise<ExchangeAnswer> => {
+  const sent = (): Promise<ExchangeAnswer> => exchange(fetch, outgoing, settings.limits, signal);
+  if (inFlight === undefined || !settings.share || outgoing.method !== "GET") return sent();
+  const { outcome, joined, followed, random } = await inFlight.share(keyOf(outgoing, hedge), clock, signal, sent);
+  if (joined) state.shared = { random, followed };
+  if ("cause" in outcome) throw outcome.cause;
+  return joined ? copyOf(outcome.value) : outcome.value;
+};
+
+/** All that an answer may depend on: another form or another credential is another request. Traces are of the caller, not of the answer. */
+const keyOf = ({ url, headers }: ExchangeRequest, hedge: number): string => {
+  const fields = Object.entries(headers)
+    .map(([name, value]) => [name.toLowerCase(), value] as const)
+    .filter(([name]) => name !== "traceparent");
+  return JSON.stringify([hedge, url, ...fields.toSorted(([a], [b]) => (a < b ? -1 : 1))]);
+};
+
+/** Bytes and headers can be changed, so each caller gets its own. */
+const copyOf = (answer: ExchangeAnswer): ExchangeAnswer => ({
+  ...answer,
+  headers: new Headers(answer.headers),
+  bytes: answer.bytes.slice(),
+});
 
 const msSince = (clock: Clock.Clock, start: bigint): number => Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6;
 

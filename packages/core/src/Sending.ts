@@ -43,7 +43,8 @@ export const begin = <A>(attempt: Attempt<A>, ending: Ending<A>): (() => void) =
     ending.fail(failure);
   });
   const { hedging } = plan.settings;
-  const run = (signal: AbortSignal): Promise<A> => plan.run(signal, clock, span, timer);
+  let sent = 0;
+  const run = (signal: AbortSignal): Promise<A> => plan.run(signal, clock, span, timer, sent++);
   const answer = hedging === undefined ? run(signal) : hedging.around(run, hedgingTools(plan, clock, signal));
   answer.then(
     (value) => {

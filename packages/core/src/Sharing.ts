@@ -1,61 +1,111 @@
-// Decides: that identical concurrent calls of one client share one exchange, without one's end being another's.
-import * as Cause from "effect/Cause";
-import * as Effect from "effect/Effect";
-import * as Exit from "effect/Exit";
-import * as Option from "effect/Option";
+// Identical work in flight, done once for all who ask at the same time.
+//
+// In Workers nothing of one request may be touched by another: no fiber, timer, signal or stream. So what is shared is a native
+// promise of plain data, and whoever waits for it does so on a promise and a timer of its own: the request that does the work
+// may be cancelled, and then its promise never settles.
+import type * as Clock from "effect/Clock";
+import { after, liveClock, steadyMs } from "./Timer.ts";
 
-type Follower<A, E> = (exit: Exit.Exit<A, E> | "orphaned") => void;
+/** Longest wait for work that another call does, from when that began, in milliseconds; then a call does it itself. */
+export const maxSharedWaitMs = 3_000;
 
-/** Those who wait for the end of an exchange that another one runs. */
-export type Followers<A, E> = Array<Follower<A, E>>;
+/** Work under way, at most, before that of callers who have gone is looked for and forgotten. */
+const manyUnderWay = 256;
 
-/** The exchanges under way, by key. */
-export type InFlight<A, E> = Map<string, Followers<A, E>>;
+type Outcome<A> = { readonly value: A } | { readonly cause: unknown };
 
-/** Tells them that it ended; when it was given up, that one of them has to begin anew. */
-export const announce = <A, E>(followers: Followers<A, E>, exit: Exit.Exit<A, E>): void => {
-  const orphaned = !Exit.isSuccess(exit) && Cause.hasInterrupts(exit.cause);
-  for (const follower of followers) follower(orphaned ? "orphaned" : exit);
+interface Slot<A> {
+  readonly startMs: number;
+  /** Never rejects; undefined: who did it gave up. */
+  readonly outcome: Promise<Outcome<A> | undefined>;
+  isJoined: boolean;
+}
+
+/** How shared work ended for one caller. */
+export interface Shared<A> {
+  readonly outcome: Outcome<A>;
+  /** Whether another caller did the work. */
+  readonly followed: boolean;
+  /** Whether anybody else has the same outcome. */
+  readonly joined: boolean;
+  /** The same number for all who have this outcome, from 0 to 1: what they do next, they do at the same time. */
+  readonly random: number;
+}
+
+/** Work under way, by key. The key must name all that the outcome depends on, credentials included. */
+export class InFlight<A> {
+  readonly #slots = new Map<string, Slot<A> & { readonly random: number }>();
+
+  /**
+   * Does the work, or waits for the same work of another caller, at most `maxSharedWaitMs`; does it itself when that one gave
+   * up. Rejects with the reason of the signal, which is this caller's own.
+   */
+  async share(key: string, clock: Clock.Clock, signal: AbortSignal, work: () => Promise<A>): Promise<Shared<A>> {
+    for (;;) {
+      const slot = this.#slots.get(key);
+      const leftMs = slot === undefined ? 0 : slot.startMs + maxSharedWaitMs - steadyMs(clock);
+      if (slot === undefined || leftMs <= 0) return this.#lead(key, clock, signal, work);
+      slot.isJoined = true;
+      const outcome = await waitedFor(slot.outcome, clock, leftMs, signal);
+      if (outcome !== undefined) return { outcome, followed: true, joined: true, random: slot.random };
+      this.#forget(key, slot);
+    }
+  }
+
+  async #lead(key: string, clock: Clock.Clock, signal: AbortSignal, work: () => Promise<A>): Promise<Shared<A>> {
+    if (this.#slots.size >= manyUnderWay) this.#forgetOld(clock);
+    const end = (outcome: Outcome<A> | undefined): Outcome<A> | undefined => {
+      this.#forget(key, slot);
+      return outcome;
+    };
+    const done = work().then(
+      (value): Outcome<A> => ({ value }),
+      (cause: unknown): Outcome<A> => ({ cause }),
+    );
+    const outcome = done.then((outcome) => end("cause" in outcome && signal.aborted ? undefined : outcome));
+    const slot = { startMs: steadyMs(clock), outcome, isJoined: false, random: Math.random() };
+    this.#slots.set(key, slot);
+    return { outcome: (await outcome) ?? (await done), followed: false, joined: slot.isJoined, random: slot.random };
+  }
+
+  /** Another caller may have begun anew under the same key. */
+  #forget(key: string, slot: Slot<A>): void {
+    if (this.#slots.get(key) === slot) this.#slots.delete(key);
+  }
+
+  #forgetOld(clock: Clock.Clock): void {
+    const oldestMs = steadyMs(clock) - maxSharedWaitMs;
+    for (const [key, slot] of this.#slots) if (slot.startMs < oldestMs) this.#slots.delete(key);
+  }
+}
+
+/** The outcome; undefined where there is none in time. Resolves a promise of this caller's, so that the runtime knows whose turn it is. */
+const waitedFor = async <A>(
+  outcome: Promise<A | undefined>,
+  clock: Clock.Clock,
+  ms: number,
+  signal: AbortSignal,
+): Promise<A | undefined> => {
+  signal.throwIfAborted();
+  let stop = nothing;
+  let onAbort = nothing;
+  try {
+    return await new Promise<A | undefined>((resolve, reject) => {
+      stop = after(clock, ms, () => resolve(undefined));
+      onAbort = () => reject(signal.reason as Error);
+      signal.addEventListener("abort", onAbort, { once: true });
+      // Where the runtime knows that it can never settle, it says so by rejecting.
+      outcome.then(resolve, () => resolve(undefined));
+    });
+  } finally {
+    stop();
+    signal.removeEventListener("abort", onAbort);
+  }
 };
 
-/**
- * Runs `effect` unless one with the same key is under way: then waits for that one's end and gives `copy` of its value.
- * When the one that runs it is interrupted, or fails in a way that is not the failure of those who wait (`isOthers`), one of
- * them begins anew.
- */
-export const shared = <A, E>(
-  inFlight: InFlight<A, E>,
-  key: string,
-  effect: Effect.Effect<A, E>,
-  copy: (value: A) => A,
-  isOthers: (error: E) => boolean = never,
-): Effect.Effect<A, E> =>
-  Effect.suspend(() => {
-    const followers = inFlight.get(key);
-    if (followers !== undefined) {
-      return Effect.flatMap(follow(followers), (exit) =>
-        exit !== "orphaned" && Exit.isSuccess(exit)
-          ? Effect.succeed(copy(exit.value))
-          : exit === "orphaned" || Option.exists(Exit.findErrorOption(exit), isOthers)
-            ? shared(inFlight, key, effect, copy, isOthers)
-            : exit,
-      );
-    }
-    const own: Followers<A, E> = [];
-    inFlight.set(key, own);
-    return Effect.onExit(effect, (exit) =>
-      Effect.sync(() => {
-        inFlight.delete(key);
-        announce(own, exit);
-      }),
-    );
-  });
+const nothing = (): void => {};
 
-const never = (): boolean => false;
-
-const follow = <A, E>(followers: Followers<A, E>): Effect.Effect<Exit.Exit<A, E> | "orphaned"> =>
-  Effect.callback((resume) => {
-    const follower: Follower<A, E> = (exit) => resume(Effect.succeed(exit));
-    followers.push(follower);
-    return Effect.sync(() => followers.splice(followers.indexOf(follower), 1));
-  });
+/** Resolves once a promise is settled, by whoever, or after so many milliseconds: its owner may be gone. */
+export const settledWithin = async (promise: Promise<unknown>, ms: number): Promise<void> => {
+  await waitedFor(promise, liveClock, ms, new AbortController().signal);
+};

@@ -69,6 +69,7 @@ export const createExchanger = (options: ExchangerOptions = {}): Exchanger => {
     renewable: false,
     token: () => undefined,
     emit,
+    inFlight: undefined,
   };
   return {
     get: async ({ url, headers, endpoint, signal }) => {
@@ -95,6 +96,7 @@ export const createExchanger = (options: ExchangerOptions = {}): Exchanger => {
             span: undefined,
             signal,
             timer,
+            hedge: 0,
           };
           const { answer } = await request(parts, asking, accept);
           if (answer.status < 400) return answer;

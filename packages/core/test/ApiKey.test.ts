@@ -1,5 +1,6 @@
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { apiKey } from "../src/ApiKey.ts";
+import { apiKey, jwtExpiryMs } from "../src/ApiKey.ts";
 import { createEngineClient, type EngineEvent } from "../src/promise.ts";
 import { json, startServer } from "./LocalServer.ts";
 
@@ -90,3 +91,57 @@ test("a key is not posted again to where a 303 leads, and the error names the PO
   expect(String(error)).toMatch(/\[POST http:.*\/v1\/auth\/access_token\]/);
   expect(server.requests).toHaveLength(1);
 });
+
+const jwt = (claims: unknown): string =>
+  ["e30", btoa(JSON.stringify(claims)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", ""), "sig"].join(".");
+
+test("the exp of the token counts where the exchange says nothing else", async () => {
+  let issued = 0;
+  await using server = await startServer((request, response) =>
+    request.method === "POST"
+      ? json(response, 200, { token: jwt({ exp: 9_999_999_999, n: (issued += 1) }) })
+      : json(response, 200, {}),
+  );
+  const client = createEngineClient({ baseUrl: server.baseUrl, token: apiKey(key), format: "json" });
+  for (const tag of ["a", "b", "c"]) await client.get(tag);
+  expect(issued).toBe(1);
+});
+
+test("each caller of a key function has the token of their own key, which is exchanged once", async () => {
+  await using server = await startServer((request, response) => {
+    if (request.method !== "POST") return json(response, 200, { owner: request.headers.authorization });
+    let body = "";
+    request.on("data", (part: Buffer) => (body += part.toString()));
+    return void request.on("end", () =>
+      json(response, 200, { token: `token-of-${(JSON.parse(body) as { apiKey: string }).apiKey}`, expiresIn: "60" }),
+    );
+  });
+  let user = "";
+  const client = createEngineClient({ baseUrl: server.baseUrl, token: apiKey(() => user), format: "json" });
+  const as = (name: string) => {
+    user = `key-${name}`;
+    return client.get("a");
+  };
+  const engines = await Promise.all(["alice", "bob", "alice", "bob"].map(as));
+  expect(engines.map(({ owner }) => owner)).toEqual(
+    ["alice", "bob", "alice", "bob"].map((name) => `token-of-key-${name}`),
+  );
+  expect((await as("bob")).owner).toBe("token-of-key-bob");
+  expect(server.requests.filter(({ method }) => method === "POST")).toHaveLength(2);
+});
+
+test("any exp in seconds is read from a JWT, whatever its other claims", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 1e10 }), fc.string({ maxLength: 20 }), (exp, filler) => {
+      const claims = encodeURIComponent(filler);
+      expect(jwtExpiryMs(jwt({ claims, exp }))).toBe(exp * 1000);
+    }),
+  );
+});
+
+test.for(["", "opaque", "a.b.c", "..", jwt({}), jwt(null), jwt({ exp: "soon" }), jwt([1])])(
+  "%j has no expiry",
+  (token) => {
+    expect(jwtExpiryMs(token)).toBeUndefined();
+  },
+);

@@ -5,8 +5,9 @@ import * as Stream from "effect/Stream";
 import * as TestClock from "effect/testing/TestClock";
 import { expect, test } from "vitest";
 import { EngineClient } from "../src/index.ts";
-import { createEngineClient, type Fetch } from "../src/promise.ts";
+import { createEngineClient, type EngineEvent, type Fetch, type Middleware } from "../src/promise.ts";
 import { memoryServer } from "../src/MemoryServer.ts";
+import { maxSharedWaitMs } from "../src/Sharing.ts";
 
 const baseUrl = "http://127.0.0.1:4010/v1/dev";
 const engines = ["a", "b", "c"].map((name) => ({ name, version: "1.0" }));
@@ -68,12 +69,13 @@ test("who takes over a shared exchange has what is left of its own deadline, not
   const reason = await Effect.gen(function* () {
     const client = yield* EngineClient;
     const leader = yield* Effect.forkChild(client.get("a"), { startImmediately: true });
+    yield* TestClock.adjust("1 second");
     const follower = yield* Effect.forkChild(Effect.flip(client.get("a")), { startImmediately: true });
-    yield* TestClock.adjust("29 seconds");
+    yield* TestClock.adjust("1 second");
     expect(counts.requests).toBe(1);
     yield* Fiber.interrupt(leader);
-    expect(counts.requests).toBe(2);
-    yield* TestClock.adjust("1 second");
+    while (counts.requests < 2) yield* Effect.yieldNow;
+    yield* TestClock.adjust("29 seconds");
     expect(follower.pollUnsafe()).toBeDefined();
     return (yield* Fiber.join(follower)).reason;
   }).pipe(Effect.provide(EngineClient.layer(options)), Effect.provide(TestClock.layer()), Effect.runPromise);
@@ -92,26 +94,85 @@ const silent = () => {
   return { counts, fetch };
 };
 
-test("who came late to a shared exchange begins anew when the other one's time is over", async () => {
+test("another's exchange is waited for three seconds from its start; then one of those who wait asks anew", async () => {
   const { counts, fetch } = silent();
   const options = { baseUrl, fetch, attemptTimeoutMs: Infinity, deadlineMs: 30_000 };
   await Effect.gen(function* () {
     const client = yield* EngineClient;
-    const leader = yield* Effect.forkChild(Effect.flip(client.get("a")), { startImmediately: true });
-    const early = yield* Effect.forkChild(Effect.flip(client.get("a")), { startImmediately: true });
-    yield* TestClock.adjust("20 seconds");
-    const late = yield* Effect.forkChild(Effect.flip(client.get("a")), { startImmediately: true });
-    expect(counts.requests).toBe(1);
-    yield* TestClock.adjust("10 seconds");
-    const deadline = { _tag: "TimedOut", scope: "deadline", limitMs: 30_000 };
-    expect((yield* Fiber.join(leader)).reason).toEqual(deadline);
-    expect((yield* Fiber.join(early)).reason).toEqual(deadline);
-    expect(counts.requests).toBe(2);
-    yield* TestClock.adjust("19 seconds");
-    expect(late.pollUnsafe()).toBeUndefined();
+    const call = Effect.forkChild(Effect.flip(client.get("a")), { startImmediately: true });
+    yield* call;
     yield* TestClock.adjust("1 second");
-    expect((yield* Fiber.join(late)).reason).toEqual(deadline);
+    yield* call;
+    yield* call;
+    yield* TestClock.adjust(maxSharedWaitMs - 1_001);
+    expect(counts.requests).toBe(1);
+    yield* TestClock.adjust("1 millis");
+    while (counts.requests < 2) yield* Effect.yieldNow;
+    yield* TestClock.adjust("1 second");
+    expect(counts.requests).toBe(2);
   }).pipe(Effect.provide(EngineClient.layer(options)), Effect.provide(TestClock.layer()), Effect.runPromise);
+});
+
+test("an exchange that is older than that is not joined", async () => {
+  const { counts, fetch } = silent();
+  const options = { baseUrl, fetch, attemptTimeoutMs: Infinity, deadlineMs: 30_000 };
+  await Effect.gen(function* () {
+    const client = yield* EngineClient;
+    yield* Effect.forkChild(Effect.flip(client.get("a")), { startImmediately: true });
+    yield* TestClock.adjust(maxSharedWaitMs);
+    yield* Effect.forkChild(Effect.flip(client.get("a")), { startImmediately: true });
+    expect(counts.requests).toBe(2);
+  }).pipe(Effect.provide(EngineClient.layer(options)), Effect.provide(TestClock.layer()), Effect.runPromise);
+});
+
+test.each([1, 64])("%i identical calls that fail together send again together, for the price of one retry", async (calls) => {
+  const answer = (_request: Request, count: number) => (count < 3 ? new Response("{}", { status: 503 }) : undefined);
+  const server = memoryServer({ engines, answer });
+  const held: Array<() => void> = [];
+  const fetch: Fetch = async (url, init) => {
+    await new Promise<void>((resolve) => held.push(resolve));
+    return server.fetch(url, init);
+  };
+  const budgets: Array<number> = [];
+  const onEvent = (event: EngineEvent): void => void (event.type === "retry" && budgets.push(event.budgetTokens));
+  await Effect.gen(function* () {
+    const client = yield* EngineClient;
+    const asked = yield* Effect.forkChild(
+      Effect.all(
+        Array.from({ length: calls }, () => client.get("a")),
+        { concurrency: "unbounded" },
+      ),
+      { startImmediately: true },
+    );
+    for (let requests = 1; requests <= 3; requests++) {
+      while (held.length === 0) yield* Effect.yieldNow;
+      held.shift()?.();
+      while (budgets.length < Math.min(requests, 2) * calls) yield* Effect.yieldNow;
+      yield* TestClock.adjust("1 second");
+    }
+    expect((yield* Fiber.join(asked)).map(({ name }) => name)).toEqual(Array.from({ length: calls }, () => "a"));
+  }).pipe(
+    Effect.provide(EngineClient.layer({ baseUrl, fetch, onEvent })),
+    Effect.provide(TestClock.layer()),
+    Effect.runPromise,
+  );
+  expect(server.requests.length).toBe(3);
+  expect(Math.min(...budgets)).toBe(500 - 2 * 14);
+});
+
+test("callers with other credentials or another form share nothing", async () => {
+  const server = memoryServer({ engines });
+  let user = "alice";
+  const middleware: ReadonlyArray<Middleware> = [
+    (request, next) => next({ ...request, headers: { ...request.headers, Cookie: `session=${user}` } }),
+  ];
+  const client = createEngineClient({ baseUrl, fetch: server.fetch, middleware });
+  const calls: Array<Promise<unknown>> = [];
+  for (user of ["alice", "bob", "alice"]) calls.push(client.get("a"));
+  await Promise.all(calls);
+  expect(server.requests.length).toBeGreaterThanOrEqual(2);
+  const cookies = server.requests.map(({ headers }) => headers.get("cookie"));
+  expect(new Set(cookies)).toEqual(new Set(["session=alice", "session=bob"]));
 });
 
 test("the wait for a token counts on the deadline, not on the timeout of the attempt", async () => {

@@ -6,7 +6,7 @@ export const bundled = async (entry: string): Promise<string> => {
   const build = await rolldown({
     input: entry,
     platform: "browser",
-    external: [/^cloudflare:/],
+    external: [/^cloudflare:/, /^node:/],
     resolve: { conditionNames: ["workerd", "worker", "import", "default"] },
   });
   const { output } = await build.generate({ format: "esm", minify: true, codeSplitting: false });

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import type { ExpiringToken, TokenOption } from "@bytenite-engines/core/promise";
+import type { ExpiringToken, TokenContext, TokenOption } from "@bytenite-engines/core/promise";
 import { FileError, readText, reasonOf, writeOwn } from "./Files.ts";
 import { expiryMsOf } from "./TokenLife.ts";
 
@@ -21,7 +21,8 @@ const fileOf = (cache: string, baseUrl: string, apiKey: string): string =>
  */
 export const keptAccessTokens = (source: TokenOption, apiKey: string, cache: string): TokenOption => {
   let asked = false;
-  return async (context) => {
+  let pending: Promise<string | ExpiringToken> | undefined;
+  const ask = async (context: TokenContext): Promise<string | ExpiringToken> => {
     const path = fileOf(cache, context.baseUrl, apiKey);
     const kept = asked ? undefined : tokenIn(path, context.nowMs);
     asked = true;
@@ -30,6 +31,11 @@ export const keptAccessTokens = (source: TokenOption, apiKey: string, cache: str
     keep(path, typeof fetched === "string" ? { token: fetched } : fetched, context.nowMs);
     return fetched;
   };
+  // All calls of a run are of one user.
+  return (context) =>
+    (pending ??= ask(context).finally(() => {
+      pending = undefined;
+    }));
 };
 
 /** Forgets all of them. Throws FileError. */

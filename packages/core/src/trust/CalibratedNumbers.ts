@@ -12,6 +12,8 @@ import { sameBytes, sameMessage } from "./Sameness.ts";
 import { solve } from "./Solution.ts";
 import type { TrustNews } from "./Verdict.ts";
 import { Whereabouts } from "./Whereabouts.ts";
+import { InFlight } from "../Sharing.ts";
+import { liveClock } from "../Timer.ts";
 
 /** What was not held against JSON for longer than that is sampled at once, in milliseconds: a day. */
 const oldMs = 86_400_000;
@@ -24,7 +26,9 @@ interface Pending {
 
 /** The account of an origin whose numbers may be any. */
 export class CalibratedNumbers implements Numbers {
-  readonly ready: Promise<void> | undefined;
+  /** Loads what is known from earlier; undefined once that is done. */
+  #load: (() => Promise<Known>) | undefined;
+  readonly #loading = new InFlight<Known>();
   #evidence: Evidence = noEvidence;
   readonly #comparedMs = new Map<string, number>();
   #distrustsDigest = false;
@@ -38,17 +42,32 @@ export class CalibratedNumbers implements Numbers {
   readonly #seen = new Set<string>();
   readonly #isHearsay: boolean;
 
-  /** `isHearsay`: what is known from earlier may never have been right; it has to be shown here, too. */
-  constructor(earlier: Known | Promise<Known>, now: () => number, onChange: () => void, isHearsay = false) {
+  /** What is given, and comes before what is loaded, may never have been right: it has to be shown here, too. */
+  constructor(
+    given: Known | undefined,
+    load: (() => Promise<Known>) | undefined,
+    now: () => number,
+    onChange: () => void,
+  ) {
     this.#now = now;
-    this.#isHearsay = isHearsay;
+    this.#isHearsay = given !== undefined;
     this.#onChange = onChange;
-    if (earlier instanceof Promise) this.ready = this.#load(earlier);
-    else this.#takeOver(earlier);
+    if (given !== undefined) this.#takeOver(given);
+    this.#load = load;
   }
 
-  async #load(earlier: Promise<Known>): Promise<void> {
-    this.#takeOver(await earlier);
+  ready(): Promise<void> | undefined {
+    return this.#load === undefined || this.#isHearsay ? undefined : this.loaded();
+  }
+
+  /** Resolves when it is known what there is from earlier. */
+  async loaded(): Promise<void> {
+    const load = this.#load;
+    if (load === undefined) return;
+    const { outcome } = await this.#loading.share("", liveClock, new AbortController().signal, load);
+    if (this.#load === undefined) return;
+    this.#load = undefined;
+    if ("value" in outcome && !this.#isHearsay) this.#takeOver(outcome.value);
   }
 
   #takeOver({ evidence, comparedMs, digestLies }: Known): void {

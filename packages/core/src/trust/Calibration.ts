@@ -5,6 +5,7 @@ import type { Numbers } from "./Numbers.ts";
 import { profileOf, type Profile } from "./Profile.ts";
 import { ProfileError } from "./ProfileError.ts";
 import type { ProfileStore } from "./ProfileStore.ts";
+import { maxSharedWaitMs, settledWithin } from "../Sharing.ts";
 
 /** What calibration is made with. */
 export interface CalibrationOptions {
@@ -43,11 +44,17 @@ export const calibration = (options: CalibrationOptions = {}): Calibration => {
   let saving = Promise.resolve();
   const profile = (origin: string): Profile => profileOf(origin, numbersOf(origin).known, now());
   const save = (origin: string): void => {
-    if (store === undefined) return;
-    // One after the other, so that the last state is the one that stays.
-    saving = saving
-      .then(() => (left.has(origin) ? undefined : store.save(profile(origin))))
-      .catch((error: unknown) => onStoreError?.(error));
+    if (store !== undefined) saving = saved(saving, origin, store);
+  };
+  /** One after the other, so that the last state is the one that stays; and not before it is known what is there. */
+  const saved = async (before: Promise<void>, origin: string, to: ProfileStore): Promise<void> => {
+    try {
+      await settledWithin(before, maxSharedWaitMs);
+      await numbersOf(origin).loaded();
+      if (!left.has(origin)) await to.save(profile(origin));
+    } catch (error) {
+      onStoreError?.(error);
+    }
   };
   const load = async (origin: string, from: ProfileStore): Promise<Known> => {
     try {
@@ -62,11 +69,8 @@ export const calibration = (options: CalibrationOptions = {}): Calibration => {
   const numbersOf = (origin: string): CalibratedNumbers => {
     let numbers = origins.get(origin);
     if (numbers === undefined) {
-      const stored = store === undefined ? nothingKnown : load(origin, store);
-      // Not saved before it is known what is there.
-      if (stored instanceof Promise) saving = Promise.all([saving, stored]).then(() => undefined);
-      const mine = given.get(origin);
-      numbers = new CalibratedNumbers(mine ?? stored, now, () => save(origin), mine !== undefined);
+      const stored = store === undefined ? undefined : () => load(origin, store);
+      numbers = new CalibratedNumbers(given.get(origin), stored, now, () => save(origin));
       origins.set(origin, numbers);
     }
     return numbers;

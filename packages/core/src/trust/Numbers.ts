@@ -10,8 +10,8 @@ export type Prospect = "complete" | "teaches" | "open";
 
 /** The account of one origin. */
 export interface Numbers {
-  /** Settled when what was known earlier is loaded. Never rejects. */
-  readonly ready?: Promise<void> | undefined;
+  /** Resolves when what was known earlier is loaded; undefined: it is. Never rejects. */
+  readonly ready?: () => Promise<void> | undefined;
   /** The message, if every number that the bytes carry is certain; else undefined. */
   readonly read: <D extends DescMessage>(schema: D, bytes: Uint8Array) => MessageShape<D> | undefined;
   /** Takes in the protobuf and the JSON of the same resource. Undefined: they do not fit each other, or what is known. */

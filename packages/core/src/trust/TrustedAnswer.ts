@@ -5,10 +5,11 @@ import { sameMessage } from "./Sameness.ts";
 import type { ProtobufAnswer, Trust, TrustNews, Verdict } from "./Verdict.ts";
 import { sameWire } from "./WireFields.ts";
 
-/** One answer of the server, in the form in which it came. */
-export type FormedAnswer<D extends DescMessage> =
+/** One answer of the server, in the form in which it came. `followed`: another call asked for it, and learns from it. */
+export type FormedAnswer<D extends DescMessage> = { readonly followed?: boolean } & (
   | { readonly format: "json"; readonly message: MessageShape<D> }
-  | { readonly format: "protobuf"; readonly digest: string | null; readonly bytes: Uint8Array };
+  | { readonly format: "protobuf"; readonly digest: string | null; readonly bytes: Uint8Array }
+);
 
 /** The data to hand out, and the answer it was in. */
 export interface TrustedAnswer<D extends DescMessage, A extends FormedAnswer<D>> {
@@ -97,7 +98,7 @@ const taught = async <D extends DescMessage, A extends FormedAnswer<D>>(
   trusted: TrustedAnswer<D, A>,
 ): Promise<TrustedAnswer<D, A>> => {
   const protobuf = await attempt(asking, "protobuf", false);
-  if (protobuf?.format === "protobuf") await settle(asking, protobuf, trusted.message);
+  if (protobuf?.format === "protobuf" && protobuf.followed !== true) await settle(asking, protobuf, trusted.message);
   return trusted;
 };
 
@@ -113,7 +114,8 @@ const witnessed = async <D extends DescMessage, A extends FormedAnswer<D>>(
   const witness =
     believed === undefined ? await asking.ask("json", false, false) : await attempt(asking, "json", false);
   if (witness?.format === "json") {
-    await settle(asking, protobuf, witness.message);
+    // The same pair twice would count as two.
+    if (witness.followed !== true) await settle(asking, protobuf, witness.message);
     return { message: witness.message, answer: witness };
   }
   if (believed !== undefined) {

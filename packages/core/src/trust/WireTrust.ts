@@ -62,7 +62,7 @@ class WireTrust implements Trust {
   }
 
   ready(origin: string): Promise<void> | undefined {
-    return this.#origin(origin).numbers.ready;
+    return this.#origin(origin).numbers.ready?.();
   }
 
   decide<D extends DescMessage>(origin: string, schema: D, answer: ProtobufAnswer): Verdict<D> {
