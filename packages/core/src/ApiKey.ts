@@ -1,5 +1,5 @@
 // Access tokens for API keys.
-import { keyedToken, type ExpiringToken, type TokenOption } from "./Credentials.ts";
+import { jwtExpiryMs, keyedToken, type ExpiringToken, type TokenOption } from "./Credentials.ts";
 
 /** An API key, and where it is exchanged. */
 export interface ApiKeyOptions {
@@ -31,16 +31,4 @@ export const apiKey = (key: string | (() => string | Promise<string>), options: 
 const withExpiry = (token: string, livesS: number, nowMs: number): ExpiringToken => {
   const expiresAtMs = livesS > 0 ? nowMs + livesS * 1000 : jwtExpiryMs(token);
   return expiresAtMs === undefined ? { token } : { token, expiresAtMs };
-};
-
-/** The `exp` of a JWT (RFC 7519, 4.1.4) in milliseconds, or undefined for any other token. The signature is not looked at. */
-export const jwtExpiryMs = (token: string): number | undefined => {
-  const payload = token.split(".")[1];
-  if (payload === undefined) return undefined;
-  try {
-    const claims = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/"))) as { exp?: unknown } | null;
-    return typeof claims?.exp === "number" ? claims.exp * 1000 : undefined;
-  } catch {
-    return undefined;
-  }
 };

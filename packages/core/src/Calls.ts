@@ -94,8 +94,7 @@ export const send = <N extends EndpointName>({
     const clock = fiber.getRef(Clock.Clock);
     const start = clock.monotonicTimeNanosUnsafe();
     const sent = Effect.mapBoth(attempts(plan, start), {
-      onSuccess: (received) =>
-        answerOf(received, plan.state, Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6),
+      onSuccess: (received) => answerOf(received, plan.state, Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6),
       onFailure: (failure) => failure.error.withAttempts(plan.state.requests),
     });
     return inCallSpan(sent, name, endpoints[name].path);

@@ -83,21 +83,22 @@ test("a JWT is not kept for its exp: the function may give the next caller anoth
   expect(tokens.map((token) => token?.split(".")[2])).toEqual(["user-1", "user-2", "user-3"]);
 });
 
-test.for([{ token: "of-one" }, { token: "of-one", expiresAtMs: undefined }, { token: "of-one", expiresAtMs: Number.NaN }])(
-  "%j does not say how long it is good, so it is for one request",
-  async (given) => {
-    let asked = 0;
-    const credentials = makeCredentials(
-      () => {
-        asked += 1;
-        return given as ExpiringToken;
-      },
-      () => {},
-    );
-    for (const nowMs of [0, 1, 2]) await credentials.token(at(nowMs));
-    expect(asked).toBe(3);
-  },
-);
+test.for([
+  { token: "of-one" },
+  { token: "of-one", expiresAtMs: undefined },
+  { token: "of-one", expiresAtMs: Number.NaN },
+])("%j does not say how long it is good, so it is for one request", async (given) => {
+  let asked = 0;
+  const credentials = makeCredentials(
+    () => {
+      asked += 1;
+      return given as ExpiringToken;
+    },
+    () => {},
+  );
+  for (const nowMs of [0, 1, 2]) await credentials.token(at(nowMs));
+  expect(asked).toBe(3);
+});
 
 test("a source that first says how long its token is good, and then gives one for a caller, serves nobody else with that", async () => {
   let asked = 0;
@@ -193,7 +194,11 @@ test("who waits for the renewal of a call that gives up renews it itself", async
   const waits = [leader.signal, undefined, undefined].map(async (signal) => kept.token(at(5_000), undefined, signal));
   const ends = Promise.allSettled(waits);
   leader.abort();
-  expect((await ends).map((end) => (end.status === "fulfilled" ? end.value : "gone"))).toEqual(["gone", "second", "second"]);
+  expect((await ends).map((end) => (end.status === "fulfilled" ? end.value : "gone"))).toEqual([
+    "gone",
+    "second",
+    "second",
+  ]);
   expect(renewals).toEqual(["first"]);
 });
 

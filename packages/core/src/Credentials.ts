@@ -160,9 +160,7 @@ class RenewedCredentials implements Credentials {
       signal,
       post: (url, json, secret) => post(url, json, secret, signal),
     };
-    const given = await (this.#source === undefined
-      ? this.#fetchToken(context)
-      : this.#source.fetch(key, context));
+    const given = await (this.#source === undefined ? this.#fetchToken(context) : this.#source.fetch(key, context));
     const { token: text, expiresAtMs }: Partial<ExpiringToken> = typeof given === "string" ? { token: given } : given;
     const token = assertToken(text);
     const isKept = typeof expiresAtMs === "number" && !Number.isNaN(expiresAtMs);
@@ -182,6 +180,18 @@ class RenewedCredentials implements Credentials {
 
 const renewalTime = (nowMs: number, expiresAtMs: number): number =>
   expiresAtMs - Math.min(renewBeforeExpiryMs, Math.max(0, expiresAtMs - nowMs) / 10);
+
+/** The `exp` of a JWT (RFC 7519, 4.1.4) in milliseconds, or undefined for any other token. The signature is not looked at. */
+export const jwtExpiryMs = (token: string): number | undefined => {
+  const payload = token.split(".")[1];
+  if (payload === undefined) return undefined;
+  try {
+    const claims = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/"))) as { exp?: unknown } | null;
+    return typeof claims?.exp === "number" ? claims.exp * 1000 : undefined;
+  } catch {
+    return undefined;
+  }
+};
 
 /** A header value cannot carry control characters, and nobody wants to see the token in the error about that. */
 const assertToken = (token: unknown): string => {

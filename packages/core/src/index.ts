@@ -16,7 +16,7 @@ export type {
 } from "./EngineError.ts";
 export type { Answer } from "./Calls.ts";
 export { defaultBaseUrl, type CallOptions, type ClientOptions, type Limits, type Middleware } from "./ClientOptions.ts";
-export type { ExpiringToken, TokenContext, TokenOption } from "./Credentials.ts";
+export type { ExpiringToken, TokenContext, TokenFunction, TokenOption } from "./Credentials.ts";
 export type { EngineEvent } from "./EngineEvent.ts";
 export type { ListParams, MessageParams } from "./Parameters.ts";
 export type { RetryPolicy } from "./Retry.ts";

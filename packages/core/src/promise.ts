@@ -12,7 +12,7 @@ import { listRequest, messageRequest, type ListParams, type MessageParams } from
 export type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
 export type { Answer } from "./Calls.ts";
 export type { CallOptions, ClientOptions, Limits, Middleware } from "./ClientOptions.ts";
-export type { ExpiringToken, TokenContext, TokenOption } from "./Credentials.ts";
+export type { ExpiringToken, TokenContext, TokenFunction, TokenOption } from "./Credentials.ts";
 export { EngineError } from "./EngineError.ts";
 export type {
   EngineErrorFields,

@@ -125,40 +125,44 @@ test("an exchange that is older than that is not joined", async () => {
   }).pipe(Effect.provide(EngineClient.layer(options)), Effect.provide(TestClock.layer()), Effect.runPromise);
 });
 
-test.each([1, 64])("%i identical calls that fail together send again together, for the price of one retry", async (calls) => {
-  const answer = (_request: Request, count: number) => (count < 3 ? new Response("{}", { status: 503 }) : undefined);
-  const server = memoryServer({ engines, answer });
-  const held: Array<() => void> = [];
-  const fetch: Fetch = async (url, init) => {
-    await new Promise<void>((resolve) => held.push(resolve));
-    return server.fetch(url, init);
-  };
-  const budgets: Array<number> = [];
-  const onEvent = (event: EngineEvent): void => void (event.type === "retry" && budgets.push(event.budgetTokens));
-  await Effect.gen(function* () {
-    const client = yield* EngineClient;
-    const asked = yield* Effect.forkChild(
-      Effect.all(
-        Array.from({ length: calls }, () => client.get("a")),
-        { concurrency: "unbounded" },
-      ),
-      { startImmediately: true },
+const failsTwice = (_request: Request, count: number) => (count < 3 ? new Response("{}", { status: 503 }) : undefined);
+
+test.each([1, 64])(
+  "%i identical calls that fail together send again together, for the price of one retry",
+  async (calls) => {
+    const server = memoryServer({ engines, answer: failsTwice });
+    const held: Array<() => void> = [];
+    const fetch: Fetch = async (url, init) => {
+      await new Promise<void>((resolve) => held.push(resolve));
+      return server.fetch(url, init);
+    };
+    const budgets: Array<number> = [];
+    const onEvent = (event: EngineEvent): void => void (event.type === "retry" && budgets.push(event.budgetTokens));
+    await Effect.gen(function* () {
+      const client = yield* EngineClient;
+      const asked = yield* Effect.forkChild(
+        Effect.all(
+          Array.from({ length: calls }, () => client.get("a")),
+          { concurrency: "unbounded" },
+        ),
+        { startImmediately: true },
+      );
+      for (let requests = 1; requests <= 3; requests++) {
+        while (held.length === 0) yield* Effect.yieldNow;
+        held.shift()?.();
+        while (budgets.length < Math.min(requests, 2) * calls) yield* Effect.yieldNow;
+        yield* TestClock.adjust("1 second");
+      }
+      expect((yield* Fiber.join(asked)).map(({ name }) => name)).toEqual(Array.from({ length: calls }, () => "a"));
+    }).pipe(
+      Effect.provide(EngineClient.layer({ baseUrl, fetch, onEvent })),
+      Effect.provide(TestClock.layer()),
+      Effect.runPromise,
     );
-    for (let requests = 1; requests <= 3; requests++) {
-      while (held.length === 0) yield* Effect.yieldNow;
-      held.shift()?.();
-      while (budgets.length < Math.min(requests, 2) * calls) yield* Effect.yieldNow;
-      yield* TestClock.adjust("1 second");
-    }
-    expect((yield* Fiber.join(asked)).map(({ name }) => name)).toEqual(Array.from({ length: calls }, () => "a"));
-  }).pipe(
-    Effect.provide(EngineClient.layer({ baseUrl, fetch, onEvent })),
-    Effect.provide(TestClock.layer()),
-    Effect.runPromise,
-  );
-  expect(server.requests.length).toBe(3);
-  expect(Math.min(...budgets)).toBe(500 - 2 * 14);
-});
+    expect(server.requests.length).toBe(3);
+    expect(Math.min(...budgets)).toBe(500 - 2 * 14);
+  },
+);
 
 test("callers with other credentials or another form share nothing", async () => {
   const server = memoryServer({ engines });

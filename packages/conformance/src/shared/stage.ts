@@ -34,14 +34,14 @@ export interface Answered {
 const startApi = async () => {
   const waiting: Array<() => void> = [];
   const aborts: Array<() => void> = [];
-  const counts = { arrived: 0, engines: 0, exchanges: 0 };
+  const counts = { arrived: 0, engines: 0, exchanges: 0, never: 0 };
   let isOpen = false;
   const whenOpen = (answer: () => void): void => void (isOpen ? answer() : waiting.push(answer));
   const answer = (request: IncomingMessage, response: ServerResponse, body: string): void => {
     const { url = "", headers } = request;
     const say = (status: number, value: unknown): void =>
       void response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(value));
-    if (url === "/never") return;
+    if (url === "/never") return void (counts.never += 1);
     if (url === "/abort") return void aborts.push(() => response.end());
     if (url === "/arrived") counts.arrived += 1;
     if (!url.startsWith("/v1/")) return void response.end("ok");
@@ -129,6 +129,8 @@ export const startStage = async () => {
     },
     /** The same, given up when the API is told to abort. */
     askAndAbort: async (path: string): Promise<string> => (await fetch(`${fronted}/${path}`)).text(),
+    /** Resolves when the client has asked for something. */
+    asked: () => expect.poll(() => api.counts.engines + api.counts.exchanges + api.counts.never).toBeGreaterThan(0),
     /** Resolves when so many requests have reached the Worker. */
     arrived: (count: number) => expect.poll(() => api.counts.arrived, { timeout: 10_000 }).toBe(count),
     stop: async (): Promise<void> => {

@@ -16,9 +16,7 @@ const credentials: Readonly<Record<string, (baseUrl: string) => ClientOptions>> 
   none: () => ({}),
   function: () => ({ token: userToken }),
   middleware: () => ({
-    middleware: [
-      (request, next) => next({ ...request, headers: { ...request.headers, Authorization: userToken() } }),
-    ],
+    middleware: [(request, next) => next({ ...request, headers: { ...request.headers, Authorization: userToken() } })],
   }),
   "api-key": () => ({ token: apiKey("the-api-key") }),
   "api-key-of-user": () => ({ token: apiKey(() => `key-of-${user.getStore() ?? "nobody"}`) }),
@@ -44,9 +42,14 @@ const clientOf = (entry: string, credential: string): Get => {
   if (known !== undefined) return known;
   const baseUrl = `${origin}/v1/dev`;
   const options: ClientOptions = { baseUrl, format: "json", ...credentials[credential]?.(baseUrl) };
-  const get = entry === "effect" ? effectGet(options) : createEngineClient(options).get;
+  const get = entry === "effect" ? effectGet(options) : promiseGet(options);
   clients.set(name, get);
   return get;
+};
+
+const promiseGet = (options: ClientOptions): Get => {
+  const client = createEngineClient(options);
+  return (tag) => client.get(tag);
 };
 
 const effectGet = (options: ClientOptions): Get => {
