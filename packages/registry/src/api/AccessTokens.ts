@@ -64,14 +64,16 @@ export const credentialOfToken = async (
   accessTokens: AccessTokens | undefined,
   token: string,
   nowMs: number,
+  accepts?: (credential: Credential) => boolean,
 ): Promise<Credential | undefined> => {
-  if (accessTokens === undefined || !looksSigned(token)) return recognise(sql, token, nowMs);
+  if (accessTokens === undefined || !looksSigned(token)) return recognise(sql, token, nowMs, accepts);
   const keyId = await accessTokens.verify(token, nowMs);
   // Tokens of elsewhere may look the same, and be configured here.
-  if (keyId === undefined) return recognise(sql, token, nowMs);
+  if (keyId === undefined) return recognise(sql, token, nowMs, accepts);
   const [rows] = await sql.read([byId(keyId, nowMs)]);
   const row = rows?.[0];
   if (row === undefined) return undefined;
   const key = credentialOf(row);
-  return key.kind === "api-key" ? { ...key, kind: "token" } : undefined;
+  const signed: Credential = { ...key, kind: "token" };
+  return key.kind === "api-key" && (accepts?.(signed) ?? true) ? signed : undefined;
 };

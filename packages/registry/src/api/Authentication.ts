@@ -42,13 +42,20 @@ export const byId = (id: string, now: number): Statement => ({
   values: [id, now],
 });
 
-/** The credential that a secret is, or undefined. */
-export const recognise = async (sql: SqlPort, secret: string, now: number): Promise<Credential | undefined> => {
+/** The credential that a secret is, or undefined. Several users may have configured one secret: `accepts` chooses. */
+export const recognise = async (
+  sql: SqlPort,
+  secret: string,
+  now: number,
+  accepts: (credential: Credential) => boolean = () => true,
+): Promise<Credential | undefined> => {
   if (secret.length > maxTokenCharacters) return undefined;
   const digest = await digestOf(secret);
   const [rows] = await sql.read([bySelector(digest.selector, now)]);
   for (const row of rows ?? []) {
-    if (sameDigest(bytesOf(row["digest"]) ?? new Uint8Array(), digest.bytes)) return credentialOf(row);
+    if (!sameDigest(bytesOf(row["digest"]) ?? new Uint8Array(), digest.bytes)) continue;
+    const credential = credentialOf(row);
+    if (accepts(credential)) return credential;
   }
   return undefined;
 };

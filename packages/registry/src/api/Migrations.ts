@@ -75,10 +75,14 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [firstTables, ke
 
 const versionTable = "CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL)";
 
+/** The statements that bring a database of a version up to date. */
+export const stepsFrom = (found: number, now: number): ReadonlyArray<Statement> =>
+  migrations.slice(found).flatMap((_, index) => statementsOf(found + index, now));
+
 /** The statements that turn an empty database into a current one; also what an export for another database begins with. */
 export const schemaStatements = (now: number): ReadonlyArray<Statement> => [
   { sql: versionTable, values: [] },
-  ...migrations.flatMap((_, version) => statementsOf(version, now)),
+  ...stepsFrom(0, now),
 ];
 
 const statementsOf = (version: number, now: number): ReadonlyArray<Statement> => [

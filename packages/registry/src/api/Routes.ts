@@ -49,6 +49,8 @@ export interface RoutesOptions extends CallOptions {
   readonly accessTokens: AccessTokens | undefined;
   /** Kinds of credentials that open the API here. */
   readonly accepts: ReadonlyArray<CredentialKind>;
+  /** The configured tokens that open the API here, by user. Other processes may have others in the same database. */
+  readonly configured?: Readonly<Record<string, ReadonlyArray<string>>>;
   /** Takes one call of a user; refuses it when there were too many. */
   readonly admit?: (user: User) => void;
   /** Hears of faults of our own, which the caller is only told of as `internal error`. */
@@ -65,8 +67,17 @@ export type Routes = (head: RequestHead, wire?: Wire) => Promise<Answer>;
 /** Builds the API. */
 export const makeRoutes = (options: RoutesOptions): Routes => {
   const now = options.now ?? Date.now;
+  const { configured = {} } = options;
+  const isConfigured = (user: string, token: string): boolean =>
+    Object.hasOwn(configured, user) && configured[user]?.includes(token) === true;
   const authenticate = makeAuthenticator((token, nowMs) =>
-    credentialOfToken(options.sql, options.accessTokens, token, nowMs),
+    credentialOfToken(
+      options.sql,
+      options.accessTokens,
+      token,
+      nowMs,
+      ({ kind, user }) => options.accepts.includes(kind) && (kind !== "configured" || isConfigured(user.name, token)),
+    ),
   );
   return async (head, wire = options.wire) => {
     const requestId = requestIdOf(head.header("x-request-id"));
@@ -83,9 +94,7 @@ export const makeRoutes = (options: RoutesOptions): Routes => {
       const call = readCall(match, query);
       const token = tokenOf(head.header("authorization"));
       const credential = await authenticate(token, now());
-      if (credential === undefined || !options.accepts.includes(credential.kind)) {
-        throw unauthenticated("access token is not valid");
-      }
+      if (credential === undefined) throw unauthenticated("access token is not valid");
       about.user = credential.user.name;
       options.admit?.(credential.user);
       session = options.session?.(head);

@@ -66,6 +66,7 @@ export const settingsOf = async (
   const flags = flagsIn(args);
   const file = flags.config === undefined ? {} : await settingsFile(flags.config);
   const numbers = flags["field-numbers"];
+  const configured = await named("tokens", () => tokensIn(flags.tokens ?? file.tokens, environment["REGISTRY_TOKENS"]));
   return {
     database: pathOrDefault(flags.database ?? (environment["REGISTRY_DATABASE"] || file.database)),
     host: flags.host ?? file.host,
@@ -75,7 +76,8 @@ export const settingsOf = async (
       hostsIn(flags["allowed-hosts"] ?? (environment["REGISTRY_ALLOWED_HOSTS"] || undefined)) ?? file.allowedHosts,
     accessLog: flags["access-log"] ?? file.accessLog,
     key: environment["BYTENITE_REGISTRY_KEY"] || undefined,
-    tokens: await named("tokens", () => tokensIn(flags.tokens ?? file.tokens, environment["REGISTRY_TOKENS"])),
+    tokens: configured?.tokens,
+    tokenPlaces: configured?.places,
     // Who has a settings file means it: a proxy in front would show the trial's tokens to everybody.
     trial: flags["no-trial"] || flags.config !== undefined ? false : undefined,
     rateLimit: file.rateLimit,

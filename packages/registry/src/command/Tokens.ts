@@ -4,17 +4,24 @@ import { readFile } from "node:fs/promises";
 /** Fewest characters of a configured token, so that it cannot be guessed. */
 export const minTokenCharacters = 16;
 
+/** Configured tokens by user, and where each stands. */
+export interface ConfiguredTokens {
+  readonly tokens: Readonly<Record<string, ReadonlyArray<string>>>;
+  readonly places: ReadonlyMap<string, string>;
+}
+
 /** The configured tokens of a file and of a variable together, or undefined when there is neither. Throws without naming a token. */
 export const tokensIn = async (
   path: string | undefined,
   variable: string | undefined,
-): Promise<Readonly<Record<string, ReadonlyArray<string>>> | undefined> => {
+): Promise<ConfiguredTokens | undefined> => {
   const sources = [
     ...(path === undefined ? [] : [[path, await readFile(path, "utf8")] as const]),
     ...(variable === undefined || variable === "" ? [] : [["REGISTRY_TOKENS", variable] as const]),
   ];
   if (sources.length === 0) return undefined;
   const tokens: Record<string, Array<string>> = {};
+  const places = new Map<string, string>();
   for (const [name, text] of sources) {
     for (const [user, given] of Object.entries(objectIn(name, text))) {
       const list = typeof given === "string" ? [given] : given;
@@ -27,9 +34,10 @@ export const tokensIn = async (
         );
       }
       tokens[user] = [...(tokens[user] ?? []), ...(list as ReadonlyArray<string>)];
+      for (const token of list as ReadonlyArray<string>) places.set(token, name);
     }
   }
-  return tokens;
+  return { tokens, places };
 };
 
 const objectIn = (name: string, text: string): object => {

@@ -1,7 +1,10 @@
 // Decides: how a database is backed up and restored from a command line.
-import { existsSync } from "node:fs";
+import { once } from "node:events";
+import { existsSync, statSync } from "node:fs";
+import { createInterface } from "node:readline/promises";
 import { listUsers } from "../manage/Accounts.ts";
-import { backUp, BackupError, restore as restoreFrom } from "../manage/Backup.ts";
+import { backUp, BackupError, restore as restoreFrom, type Revival } from "../manage/Backup.ts";
+import { lineOf } from "./credentials.ts";
 import { databasePath, environmentBox, flagsOf, toldOf, withDatabase } from "./Database.ts";
 import { UsageError } from "./Told.ts";
 
@@ -17,9 +20,15 @@ export const backup = async (args: ReadonlyArray<string>): Promise<number> => {
   });
 };
 
-/** Puts a backup in the place of a database. One that has engines is only replaced with --force. */
+/** Tokens and keys that are named one by one before a backup is put in place. */
+const maxListed = 20;
+
+/**
+ * Puts a backup in the place of a database. One that has engines is only replaced with --force. Tokens and keys that may have
+ * been revoked since come back only with --yes, or with a yes on the terminal.
+ */
 export const restore = async (args: ReadonlyArray<string>): Promise<number> => {
-  const flags = flagsOf(args, [], ["force"], 1);
+  const flags = flagsOf(args, [], ["force", "yes", "revoke-all"], 1);
   const [path] = flags.positionals;
   if (path === undefined) throw new UsageError("restore what? name a backup");
   const target = databasePath(flags);
@@ -30,11 +39,38 @@ export const restore = async (args: ReadonlyArray<string>): Promise<number> => {
       }
     });
   }
+  const onRevival = async ({ lastChange, live }: Revival): Promise<void> => {
+    const lines = live.slice(0, maxListed).map((credential) => `  ${lineOf(credential, Date.now())}\n`);
+    const more = live.length > maxListed ? `  and ${live.length - maxListed} more\n` : "";
+    process.stderr.write(
+      `${path} was written ${statSync(path).mtime.toISOString()}; the last change in it is of ${lastChange.toISOString()}.\n`,
+    );
+    if (live.length === 0) return;
+    process.stderr.write(
+      `Tokens and keys that would be good again, though they may have been revoked since:\n${lines.join("")}${more}`,
+    );
+    if (flags.isOn("yes")) return;
+    if (!process.stdin.isTTY || !process.stderr.isTTY) {
+      throw new BackupError("nothing was restored: use --revoke-all to end them, or --yes to let them live");
+    }
+    const answer = await answerTo("Restore, and let them live (y), or not (n; --revoke-all ends them)? [n] ");
+    if (!/^y(es)?$/i.test(answer.trim())) throw new BackupError("nothing was restored");
+  };
   const { users, engines } = await environmentBox()
-    .then((box) => restoreFrom(path, target, box))
+    .then((box) => restoreFrom(path, target, { box, revokeAll: flags.isOn("revoke-all"), onRevival }))
     .catch((error: unknown) => {
       throw toldOf(error, target);
     });
   process.stdout.write(`restored ${engines} engines of ${users} users from ${path}\n`);
   return 0;
+};
+
+/** One line from the terminal; none when it is closed. */
+const answerTo = async (question: string): Promise<string> => {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await Promise.race([lines.question(question).catch(() => ""), once(lines, "close").then(() => "")]);
+  } finally {
+    lines.close();
+  }
 };

@@ -42,8 +42,11 @@ export const credentials = async (kind: "token" | "api-key", args: ReadonlyArray
   if (verb === "revoke") {
     if (id === undefined) throw new UsageError("revoke which one? give an id of the list");
     return withDatabase(flags, "refuse", async (file) => {
-      revokeCredential(file, id, Date.now());
+      const place = revokeCredential(file, id, Date.now());
       process.stdout.write(`revoked ${id}\n`);
+      if (place !== undefined) {
+        process.stderr.write(`${id} is configured: it stays revoked; remove it from ${place}, too\n`);
+      }
       return 0;
     });
   }
@@ -56,13 +59,15 @@ const expiryOf = (days: string | undefined): number | undefined => {
   return Date.now() + Number(days) * dayMs;
 };
 
-const lineOf = (credential: ListedCredential, nowMs: number): string => {
+/** A credential as a line: what there is to say of it but the secret. */
+export const lineOf = (credential: ListedCredential, nowMs: number): string => {
   const { id, user, kind, label, createdAt } = credential;
   return [id, user, kind, createdAt.toISOString(), stateOf(credential, nowMs), label].join("\t");
 };
 
-const stateOf = ({ expiresAt, revokedAt }: ListedCredential, nowMs: number): string => {
+const stateOf = ({ kind, expiresAt, revokedAt }: ListedCredential, nowMs: number): string => {
   if (revokedAt !== undefined) return `revoked ${revokedAt.toISOString()}`;
+  if (kind === "configured") return "good where it is configured";
   if (expiresAt === undefined) return "good";
   return `${expiresAt.getTime() > nowMs ? "good until" : "expired"} ${expiresAt.toISOString()}`;
 };

@@ -30,6 +30,7 @@ Fill
 Keep
   backup FILE              copy the database while it is used
   restore FILE             put a backup in its place; --force where there are engines
+    --revoke-all --yes       end all tokens and keys of it; or let live those that may have been revoked since
   check                    read all of the database, name what is damaged; 1 when anything is
 
 Let in

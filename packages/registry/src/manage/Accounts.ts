@@ -118,28 +118,67 @@ export const addCredential = async (
   file.transaction((run) => addDigest(run, user, kind, digest, now));
 };
 
-const addDigest = (run: Run, user: User, kind: CredentialKind, digest: SecretDigest, now: number): void => {
-  run(insertCredential, crypto.randomUUID(), user.number, kind, digest.selector, digest.bytes, kind, now, null);
+const addDigest = (
+  run: Run,
+  user: User,
+  kind: CredentialKind,
+  digest: SecretDigest,
+  now: number,
+  label: string = kind,
+): void => {
+  run(insertCredential, crypto.randomUUID(), user.number, kind, digest.selector, digest.bytes, label, now, null);
 };
 
+/** Where a configured token stands when its place is not known. */
+const anyPlace = "the file of --tokens, or REGISTRY_TOKENS";
+
+/** A configured token that was revoked: it opens nothing, whatever is configured. */
+export interface RevokedConfigured {
+  readonly id: string;
+  readonly user: string;
+  readonly place: string;
+}
+
 /**
- * Makes the configured tokens exactly these: user name -> tokens. One that was configured before and is not any more
- * stops to work. Users that do not exist yet are made.
+ * Adds the configured tokens, user name -> tokens, that are not in the database yet, and the users that do not exist. Deletes
+ * none: another process may be configured with them. Writes nothing where all are there. Gives those that are revoked.
  */
-export const replaceConfigured = async (
+export const addConfigured = async (
   file: SqliteFile,
   tokens: Readonly<Record<string, ReadonlyArray<string>>>,
+  places: ReadonlyMap<string, string>,
   now: number,
-): Promise<void> => {
-  const wanted: Array<{ readonly user: User; readonly digest: SecretDigest }> = [];
-  for (const [name, secrets] of Object.entries(tokens)) {
-    const user = ensureUser(file, name, now);
-    for (const secret of secrets) wanted.push({ user, digest: await digestOf(secret) });
+): Promise<ReadonlyArray<RevokedConfigured>> => {
+  const wanted: Array<{ readonly user: string; readonly digest: SecretDigest; readonly place: string }> = [];
+  for (const [user, secrets] of Object.entries(tokens)) {
+    for (const secret of secrets) {
+      wanted.push({ user, digest: await digestOf(secret), place: places.get(secret) ?? anyPlace });
+    }
   }
-  file.transaction((run) => {
-    run("DELETE FROM credentials WHERE kind = 'configured'");
-    for (const { user, digest } of wanted) addDigest(run, user, "configured", digest, now);
-  });
+  const rowsOf = ({ selector, bytes }: SecretDigest): ReadonlyArray<Row> =>
+    file.rows({
+      sql: `SELECT c.id, c.kind, c.revoked_at, u.name FROM credentials c JOIN users u ON u.number = c.user
+        WHERE c.selector = ? AND c.digest = ?`,
+      values: [selector, bytes],
+    });
+  const revoked: Array<RevokedConfigured> = [];
+  const missing: typeof wanted = [];
+  for (const one of wanted) {
+    const rows = rowsOf(one.digest);
+    const ended = rows.find((row) => row["revoked_at"] !== null);
+    if (ended !== undefined) revoked.push({ id: String(ended["id"]), user: one.user, place: one.place });
+    else if (!rows.some(({ kind, name }) => kind === "configured" && name === one.user)) missing.push(one);
+  }
+  const unknown = Object.keys(tokens).filter((name) => file.rows({ sql: selectUser, values: [name] }).length === 0);
+  if (missing.length > 0 || unknown.length > 0) {
+    file.transaction((run) => {
+      for (const name of unknown) ensureUserWithin(run, name, now);
+      for (const { user, digest, place } of missing) {
+        addDigest(run, ensureUserWithin(run, user, now), "configured", digest, now, place);
+      }
+    });
+  }
+  return revoked;
 };
 
 /** All credentials, or those of one user, oldest first. */
@@ -160,10 +199,15 @@ export const listCredentials = (file: SqliteFile, user?: User): ReadonlyArray<Li
 const dateOf = (value: unknown): Date | undefined =>
   value === null || value === undefined ? undefined : new Date(Number(value));
 
-/** Ends a credential by its id, and with an API key all tokens signed from it. */
-export const revokeCredential = (file: SqliteFile, id: string, now: number): void => {
-  const rows = file.transaction((run) =>
-    run("UPDATE credentials SET revoked_at = coalesce(revoked_at, ?) WHERE id = ? RETURNING id", now, id),
+/**
+ * Ends a credential by its id, and with an API key all tokens signed from it. Gives the place of a configured token: there
+ * it has to be removed as well.
+ */
+export const revokeCredential = (file: SqliteFile, id: string, now: number): string | undefined => {
+  const [row] = file.transaction((run) =>
+    run("UPDATE credentials SET revoked_at = coalesce(revoked_at, ?) WHERE id = ? RETURNING kind, label", now, id),
   );
-  if (rows.length === 0) throw new AccountError(`there is no credential ${JSON.stringify(id)}`);
+  if (row === undefined) throw new AccountError(`there is no credential ${JSON.stringify(id)}`);
+  if (row["kind"] !== "configured") return undefined;
+  return row["label"] === "configured" ? anyPlace : String(row["label"]);
 };

@@ -1,11 +1,15 @@
 // Decides: how a database is copied while it is used, and how a copy takes its place again.
+import { existsSync } from "node:fs";
 import { access, constants, open, rename, rm, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { backup, type DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
 import { assertKey } from "../api/KeyCheck.ts";
-import { migrations } from "../api/Migrations.ts";
+import { migrations, stepsFrom } from "../api/Migrations.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
-import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
+import type { Row, SqlValue } from "../api/SqlPort.ts";
+import { openSqlite, type Run, type SqliteFile } from "../node/SqliteFile.ts";
+import { listCredentials, type ListedCredential } from "./Accounts.ts";
 
 /** Pages per step: all of them, so that a copy is one snapshot, whatever is written meanwhile. */
 const pagesPerStep = 0x7fff_ffff;
@@ -51,22 +55,203 @@ export const backUp = async (database: DatabaseSync, path: string): Promise<Back
   }
 };
 
+/** What somebody has to know before a backup is put in place. */
+export interface Revival {
+  /** Newest time of anything in the backup. What was revoked later is not known to it. */
+  readonly lastChange: Date;
+  /** Tokens and keys that are good in the backup, and that the database in its place knows nothing of. */
+  readonly live: ReadonlyArray<ListedCredential>;
+}
+
+/** How a backup is put in place. */
+export interface RestoreOptions {
+  /** The key of the backup is checked to be this one. */
+  readonly box?: SecretBox | undefined;
+  /** Ends every token and API key of the backup. Default false. */
+  readonly revokeAll?: boolean | undefined;
+  /**
+   * Called before anything is written, where there is no database yet, or a token or key would live that may have been
+   * revoked. It may reject.
+   */
+  readonly onRevival?: ((revival: Revival) => Promise<void>) | undefined;
+}
+
 /**
  * Puts the contents of a backup into a database, in one transaction: others that have it open see the old or the new
- * contents, and so does whoever opens it after a crash. The backup is checked first; with a box, that its key is the one
- * of the backup, too. Rejects with BackupError or KeyError.
+ * contents, and so does whoever opens it after a crash. The backup is checked first. What is revoked in the database stays
+ * revoked. Rejects with BackupError or KeyError.
  */
-export const restore = async (path: string, target: string, box?: SecretBox): Promise<BackupSummary> => {
+export const restore = async (
+  path: string,
+  target: string,
+  { box, revokeAll = false, onRevival }: RestoreOptions = {},
+): Promise<BackupSummary> => {
   if (await isSame(path, target)) throw new BackupError(`${path} is the database itself`);
   const source = opened(path);
+  let summary: BackupSummary;
   try {
-    const summary = contentsOf(source.database, path);
+    summary = contentsOf(source.database, path);
     if (box !== undefined) await assertKey(source.port, box);
-    await backup(source.database, target, { rate: pagesPerStep });
-    return summary;
+    const known = knownIn(target);
+    const live = revokeAll ? [] : revived(source, known ?? new Set());
+    if (known === undefined || live.length > 0) await onRevival?.({ lastChange: lastChangeOf(source), live });
   } finally {
     source.close();
   }
+  const isNew = !existsSync(target);
+  try {
+    putInPlace(path, target, revokeAll, Date.now());
+  } catch (error) {
+    if (isNew) for (const end of ["", "-wal", "-shm"]) await rm(target + end, { force: true });
+    throw error;
+  }
+  return summary;
+};
+
+const lastChangeOf = (file: SqliteFile): Date => {
+  const [row] = file.rows({
+    sql: `SELECT max(at) AS at FROM (SELECT max(applied_at) AS at FROM migrations
+      UNION ALL SELECT max(created_at) FROM users
+      UNION ALL SELECT max(max(created_at, coalesce(revoked_at, 0))) FROM credentials
+      UNION ALL SELECT max(updated_at) FROM engines)`,
+    values: [],
+  });
+  return new Date(Number(row?.["at"] ?? 0));
+};
+
+/** Configured tokens are good where they are configured, whatever a backup says. */
+const revived = (source: SqliteFile, known: ReadonlySet<string>): ReadonlyArray<ListedCredential> => {
+  const now = Date.now();
+  return listCredentials(source).filter(
+    ({ id, kind, expiresAt, revokedAt }) =>
+      kind !== "configured" &&
+      revokedAt === undefined &&
+      (expiresAt === undefined || expiresAt.getTime() > now) &&
+      !known.has(id),
+  );
+};
+
+/** The ids of the credentials of a database, or undefined where there is none. */
+const knownIn = (target: string): ReadonlySet<string> | undefined => {
+  if (!existsSync(target)) return undefined;
+  let file: SqliteFile | undefined;
+  try {
+    file = openSqlite(target, { readOnly: true });
+    return hasRegistry(file) ? new Set(listCredentials(file).map(({ id }) => id)) : undefined;
+  } catch (error) {
+    throw damaged(error, target);
+  } finally {
+    file?.close();
+  }
+};
+
+/** Whether there are tables of ours. Throws where there are only others: that file is somebody else's. */
+const hasRegistry = (file: SqliteFile): boolean => {
+  const tables = file.rows({ sql: "SELECT name FROM sqlite_master WHERE type = 'table'", values: [] });
+  if (tables.length > 0 && !tables.some(({ name }) => name === "migrations")) {
+    throw new BackupError("what is in its place is a database of something else: name another --database");
+  }
+  return tables.length > 0;
+};
+
+/** SQLITE_CORRUPT (https://sqlite.org/rescode.html); extended codes carry it in their low byte. */
+const corrupt = 11;
+
+const damaged = (error: unknown, target: string): unknown =>
+  ((error as { readonly errcode?: number }).errcode ?? 0) % 256 === corrupt
+    ? new BackupError(damageProblem(target))
+    : error;
+
+const damageProblem = (target: string): string =>
+  `${target} is damaged, so that it cannot be read what was revoked there: move it away with its -wal and -shm, restore again, and start again what serves it`;
+
+const putInPlace = (path: string, target: string, revokeAll: boolean, now: number): void => {
+  let opened: SqliteFile | undefined;
+  try {
+    const file = openSqlite(target);
+    opened = file;
+    file.database.exec("PRAGMA foreign_keys = OFF");
+    file.database.prepare("ATTACH ? AS backup").run(`${pathToFileURL(resolve(path)).href}?mode=ro`);
+    file.transaction((run) => {
+      const kept = hasRegistry(file) ? run(keptCredentials) : [];
+      replaceTables(run);
+      const [version] = run("SELECT max(version) AS version FROM migrations");
+      for (const { sql, values } of stepsFrom(Number(version?.["version"]), now))
+        file.database.prepare(sql).run(...values);
+      for (const row of kept) keepCredential(run, row);
+      if (revokeAll) {
+        run("UPDATE credentials SET revoked_at = ? WHERE revoked_at IS NULL AND kind <> 'configured'", now);
+      }
+      // Pages that were damaged before may have come back into use.
+      const [verdict] = run("PRAGMA main.integrity_check");
+      if (verdict?.["integrity_check"] !== "ok") throw new BackupError(damageProblem(target));
+    });
+  } catch (error) {
+    throw damaged(error, target);
+  } finally {
+    opened?.close();
+  }
+};
+
+/** Everything goes but what is revoked, and what the processes that serve the file are configured with. */
+const keptCredentials = `SELECT c.id, c.kind, c.selector, c.digest, c.label, c.created_at, c.expires_at, c.revoked_at,
+  u.id AS user_id, u.name AS user_name, u.created_at AS user_created_at
+  FROM credentials c JOIN users u ON u.number = c.user WHERE c.revoked_at IS NOT NULL OR c.kind = 'configured'`;
+
+const quoted = (name: unknown): string => `"${String(name).replaceAll('"', '""')}"`;
+
+/** Indexes and triggers come last: so they cost least, and count nothing twice. */
+const replaceTables = (run: Run): void => {
+  const parts = (schema: string, which: string): ReadonlyArray<Row> =>
+    run(
+      `SELECT type, name, sql FROM ${schema}.sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' AND ${which}`,
+    );
+  for (const { type, name } of parts("main", "type IN ('table', 'view')")) run(`DROP ${String(type)} ${quoted(name)}`);
+  for (const { name, sql } of parts("backup", "type = 'table'")) {
+    run(String(sql));
+    run(`INSERT INTO main.${quoted(name)} SELECT * FROM backup.${quoted(name)}`);
+  }
+  for (const { sql } of parts("backup", "type IN ('index', 'trigger')")) run(String(sql));
+};
+
+const keepCredential = (run: Run, row: Row): void => {
+  const value = (column: string): SqlValue => row[column] as SqlValue;
+  const revokedAt = value("revoked_at");
+  const known = run(
+    "SELECT id FROM credentials WHERE id = ? OR (selector = ? AND digest = ?)",
+    value("id"),
+    value("selector"),
+    value("digest"),
+  );
+  for (const { id } of known) {
+    run("UPDATE credentials SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?", revokedAt, id as string);
+  }
+  if (known.length > 0) return;
+  const findUser = (): SqlValue | undefined =>
+    run("SELECT number FROM users WHERE name = ?", value("user_name"))[0]?.["number"] as SqlValue | undefined;
+  if (findUser() === undefined) {
+    run(
+      `INSERT INTO users (id, name, created_at)
+       VALUES (iif(EXISTS (SELECT 1 FROM users WHERE id = ?1), ?2, ?1), ?3, ?4)`,
+      value("user_id"),
+      crypto.randomUUID(),
+      value("user_name"),
+      value("user_created_at"),
+    );
+  }
+  run(
+    `INSERT INTO credentials (id, user, kind, selector, digest, label, created_at, expires_at, revoked_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    value("id"),
+    findUser() ?? null,
+    value("kind"),
+    value("selector"),
+    value("digest"),
+    value("label"),
+    value("created_at"),
+    value("expires_at"),
+    revokedAt,
+  );
 };
 
 /** Whether two paths lead to one file, by whatever links. */

@@ -8,7 +8,7 @@ import { DatabaseUnavailable, type SqlPort } from "../api/SqlPort.ts";
 import { makeWire, type Wire, type WireOptions } from "../api/Wire.ts";
 import { basePath } from "../api/Call.ts";
 import type { Faults } from "../faults/Faults.ts";
-import { replaceConfigured } from "../manage/Accounts.ts";
+import { addConfigured } from "../manage/Accounts.ts";
 import { seedTrial, trialUsers } from "../manage/Trial.ts";
 import { openAccessLog } from "./AccessLog.ts";
 import { makeAdmin, makeHealth, serving } from "./AdminEndpoints.ts";
@@ -39,6 +39,8 @@ export interface RegistryOptions extends WireOptions {
   readonly key?: string | undefined;
   /** Tokens that come from a file or the environment: user name -> tokens. */
   readonly tokens?: Readonly<Record<string, ReadonlyArray<string>>> | undefined;
+  /** Where each of them stands, for whoever revokes one. */
+  readonly tokenPlaces?: ReadonlyMap<string, string> | undefined;
   /**
    * Whether this is a trial: a new database gets the trial users, and their tokens, which everybody knows, are accepted.
    * Never anywhere but on loopback. Default true, unless `tokens` are given.
@@ -150,7 +152,12 @@ const filled = async (
   trial: boolean,
 ): Promise<RunningRegistry["seeded"]> => {
   const { wasNew } = await migrate(file.port, Date.now(), box);
-  await replaceConfigured(file, options.tokens ?? {}, Date.now());
+  const { tokens = {}, tokenPlaces = new Map<string, string>() } = options;
+  for (const { id, user, place } of await addConfigured(file, tokens, tokenPlaces, Date.now())) {
+    console.error(
+      `registry: a token of ${user} in ${place} is revoked (${id}) and opens nothing: remove it from there`,
+    );
+  }
   if (!wasNew || !trial) return {};
   await seedTrial(file, Date.now());
   return Object.fromEntries(trialUsers.map(({ name, token }) => [name, token]));
@@ -197,6 +204,7 @@ const handlersOf = async ({
     wire,
     box,
     accessTokens,
+    configured: options.tokens ?? {},
     accepts: trial ? ["token", "configured", "trial"] : ["token", "configured"],
     ...(options.rateLimit === undefined ? {} : { admit: makeRateLimit(options.rateLimit) }),
     onFault: (error, requestId) => {
