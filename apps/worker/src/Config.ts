@@ -1,6 +1,6 @@
 // Decides: how one deployment of the proxy behaves, from its variables; refuses what cannot work.
 import { defaultBaseUrl } from "@bytenite-engines/core";
-import type { EndpointName } from "@bytenite-engines/core/wire";
+import type { ReadName } from "@bytenite-engines/core/wire";
 import type { Lifetimes } from "@bytenite-engines/http-cache";
 
 /** What is written to the log: every request, only what went wrong, or nothing. */
@@ -11,7 +11,7 @@ export interface Config {
   /** Base URL of the API behind the proxy, without a trailing slash. No request can change it. */
   readonly upstreamUrl: string;
   /** What applies where the upstream says nothing about freshness. */
-  readonly lifetimes: Readonly<Record<EndpointName, Lifetimes>>;
+  readonly lifetimes: Readonly<Record<ReadName, Lifetimes>>;
   /** Bound of the answers kept in the memory of an isolate, in bytes. */
   readonly memoryBytes: number;
   /** Bound of their number. 0 switches this tier off. */
@@ -50,7 +50,7 @@ const maxSeconds = 604_800;
 /** Most memory an isolate may be given, in MiB; the runtime ends it at 128. */
 const maxMemoryMib = 96;
 
-const defaultSeconds: Readonly<Record<EndpointName, readonly [number, number, number]>> = {
+const defaultSeconds: Readonly<Record<ReadName, readonly [number, number, number]>> = {
   list: [10, 30, 600],
   get: [60, 120, 600],
   status: [2, 2, 120],
@@ -74,7 +74,7 @@ export const parseConfig = (variables: Readonly<Record<string, unknown>>): Confi
     problems.push(`${name} must be a whole number from ${least} to ${most}`);
     return fallback;
   };
-  const lifetimes = (endpoint: EndpointName): Lifetimes => {
+  const lifetimes = (endpoint: ReadName): Lifetimes => {
     const prefix = endpoint.toUpperCase();
     const [fresh, revalidate, onError] = defaultSeconds[endpoint];
     return {

@@ -1,5 +1,5 @@
 // Looks answers up in both tiers and in both forms, stores them, and makes them go.
-import type { EndpointName, Format } from "@bytenite-engines/core/wire";
+import type { ReadName, Format } from "@bytenite-engines/core/wire";
 import { timeToLive } from "@bytenite-engines/http-cache";
 import { cacheKey } from "./CacheKey.ts";
 import type { EdgeFound, EdgeTier } from "./EdgeTier.ts";
@@ -123,7 +123,7 @@ export class EdgeCache {
   }
 
   /** Drops the protobuf from which JSON was made that is not to be trusted after all. */
-  dropTranscoded(endpoint: EndpointName): void {
+  dropTranscoded(endpoint: ReadName): void {
     this.#memory.drop(
       (entry) => entry.endpoint === endpoint && entry.format === "protobuf" && entry.other !== undefined,
     );

@@ -1,5 +1,5 @@
 // Decides: what is kept of an upstream's answer, and what of its header is handed on.
-import { formatOf, type EndpointName, type Format } from "@bytenite-engines/core/wire";
+import { formatOf, type ReadName, type Format } from "@bytenite-engines/core/wire";
 import { withVary, type Freshness } from "@bytenite-engines/http-cache";
 import { base64url } from "./Base64Url.ts";
 
@@ -7,7 +7,7 @@ import { base64url } from "./Base64Url.ts";
 export interface Entry {
   /** Digest of the owner's token. */
   readonly owner: string;
-  readonly endpoint: EndpointName;
+  readonly endpoint: ReadName;
   readonly tag: string | undefined;
   readonly status: number;
   /** The form that the upstream was asked for: part of the key. */

@@ -1,11 +1,11 @@
 // Decides: which stored answers a purge makes unusable.
-import { endpoints, parseTag, type EndpointName } from "@bytenite-engines/core/wire";
+import { parseTag, readNames, type ReadName } from "@bytenite-engines/core/wire";
 import type { Entry } from "./Entry.ts";
 
 /** One purge: everything that was asked for up to this moment and lies in its scope. An empty scope is everything. */
 export interface Purge {
   readonly atMs: number;
-  readonly endpoint?: EndpointName;
+  readonly endpoint?: ReadName;
   /** Name of an engine: all its versions, because a tag without a version means another one after each release. */
   readonly name?: string;
 }
@@ -57,13 +57,13 @@ export const parsePurge = (parameters: URLSearchParams, nowMs: number): Purge | 
   if (endpoint === null && tag === null) {
     return parameters.get("all") === "true" ? { atMs: nowMs } : "say what to purge: endpoint=..., tag=..., or all=true";
   }
-  if (endpoint !== null && !Object.hasOwn(endpoints, endpoint)) {
-    return `endpoint must be one of ${Object.keys(endpoints).join(", ")}`;
+  if (endpoint !== null && !readNames.some((name) => name === endpoint)) {
+    return `endpoint must be one of ${readNames.join(", ")}`;
   }
   if (tag !== null && parseTag(tag) === undefined) return "tag must be a tag such as name, name@1 or name@1.2";
   return {
     atMs: nowMs,
-    ...(endpoint === null ? {} : { endpoint: endpoint as EndpointName }),
+    ...(endpoint === null ? {} : { endpoint: endpoint as ReadName }),
     ...(tag === null ? {} : { name: nameOf(tag) }),
   };
 };

@@ -6,14 +6,14 @@ import {
   matchPath,
   pathOf,
   QueryParameterError,
-  type EndpointName,
+  type ReadName,
 } from "@bytenite-engines/core/wire";
 import { basePath } from "./Config.ts";
 import { allowedMethods, type Refusal } from "./Refusal.ts";
 
 /** A request in its normal form: equivalent requests have equal routes. */
 export interface Route {
-  readonly endpoint: EndpointName;
+  readonly endpoint: ReadName;
   /** The tag as asked, percent-decoded; absent for the list. */
   readonly tag?: string;
   /** Path and query below the base URL, normalised: what the upstream is asked, and what the key is made of. */

@@ -7,7 +7,7 @@ import {
   endpoints,
   schemaDigestHeader,
   schemaDigests,
-  type EndpointName,
+  type ReadName,
   type Format,
 } from "@bytenite-engines/core/wire";
 import { parseDirectives } from "@bytenite-engines/http-cache";
@@ -44,7 +44,7 @@ export const transcodeEntry = (
  * schema does not know; or it does not decode.
  */
 export const transcode = (
-  endpoint: EndpointName,
+  endpoint: ReadName,
   bytes: Uint8Array<ArrayBuffer>,
   from: Format,
   fields: Readonly<Record<string, string>>,

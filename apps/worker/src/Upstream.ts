@@ -1,6 +1,6 @@
 // Fetches one answer from the upstream through core: its retries, budget and deadline. Nothing else talks to it.
 import { createExchanger, type Exchanger, type ExchangerOptions } from "@bytenite-engines/core/exchange";
-import { EngineError, type EndpointName, type EngineEvent } from "@bytenite-engines/core";
+import { EngineError, type ReadName, type EngineEvent } from "@bytenite-engines/core";
 import { errorStatuses } from "@bytenite-engines/http-cache";
 import type { Config } from "./Config.ts";
 import { remember, type Applicant, type Ending, type UpstreamGate } from "./UpstreamGate.ts";
@@ -65,7 +65,7 @@ export class UpstreamFailure extends Error {
 
 /** A path below the upstream's base URL (the resource), and the request's header. */
 export interface UpstreamRequest extends Applicant {
-  readonly endpoint: EndpointName;
+  readonly endpoint: ReadName;
   readonly headers: Headers;
 }
 

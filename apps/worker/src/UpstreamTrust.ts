@@ -2,13 +2,7 @@
 // and again and again, whether the two still say the same.
 import { equals, type DescMessage, type Message } from "@bufbuild/protobuf";
 import { calibration, makeTrust, type Calibration, type ProfileStore, type Trust } from "@bytenite-engines/core/trust";
-import {
-  decodeJson,
-  endpoints,
-  schemaDigestHeader,
-  schemaDigests,
-  type EndpointName,
-} from "@bytenite-engines/core/wire";
+import { decodeJson, endpoints, schemaDigestHeader, schemaDigests, type ReadName } from "@bytenite-engines/core/wire";
 import type { Entry } from "./Entry.ts";
 
 /** Of how many readings one is not done, so that the other form is asked for and compared. */
@@ -31,9 +25,9 @@ export class UpstreamTrust {
   });
   readonly #earned: Trust;
   /** Kinds of answer whose last pair did not fit. */
-  readonly #doubted = new Set<EndpointName>();
+  readonly #doubted = new Set<ReadName>();
   /** Kinds of answer without our digest of which an object has changed, and no two forms have been compared since. */
-  readonly #unsettled = new Set<EndpointName>();
+  readonly #unsettled = new Set<ReadName>();
   #isOpen = false;
 
   constructor(upstreamUrl: string, store: ProfileStore | undefined) {
@@ -114,7 +108,7 @@ const tellStoreError = (error: unknown): void => {
 };
 
 /** Whether an answer names our schema, so that its numbers are known. */
-const isOurs = (endpoint: EndpointName, client: Entry["client"]): boolean =>
+const isOurs = (endpoint: ReadName, client: Entry["client"]): boolean =>
   client[digestField] === schemaDigests[endpoints[endpoint].response.typeName];
 
 const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>

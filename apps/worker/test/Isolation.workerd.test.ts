@@ -1,5 +1,5 @@
 // Many tokens, endpoints, forms, faults, purges and clock jumps in random order, held against a model of what may be seen.
-import type { EndpointName } from "@bytenite-engines/core/wire";
+import type { ReadName } from "@bytenite-engines/core/wire";
 import { expect, test } from "vitest";
 import { adminSecret, edgeOrigin, startEdge, type Edge } from "./edge.ts";
 import { World } from "./isolation.ts";
@@ -44,7 +44,7 @@ const disturb = async (world: World, edges: ReadonlyArray<Edge>): Promise<void> 
   if (world.chance(0.2)) user.hidden = !user.hidden;
   if (world.chance(0.15)) {
     const number = Math.floor(world.random() * edges.length);
-    const endpoint = world.pick<EndpointName | "all">(["all", "list", "get", "status"]);
+    const endpoint = world.pick<ReadName | "all">(["all", "list", "get", "status"]);
     const scope = endpoint === "all" ? "all=true" : `endpoint=${endpoint}`;
     const request = new Request(`${edgeOrigin}/-/purge?${scope}`, {
       method: "POST",

@@ -1,7 +1,7 @@
 // What may be seen, as a model: users with tokens of their own, an upstream that marks each answer with whose it is, and what
 // every answer of the proxy promises.
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { encode, endpoints, schemaDigestHeader, schemaDigests, type EndpointName } from "@bytenite-engines/core/wire";
+import { encode, endpoints, schemaDigestHeader, schemaDigests, type ReadName } from "@bytenite-engines/core/wire";
 import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
 import { notesReadEveryMs } from "../src/EdgeCache.ts";
 import type { Clock } from "./edge.ts";
@@ -9,7 +9,7 @@ import type { Clock } from "./edge.ts";
 /** One answer that the upstream gave. */
 interface Production {
   readonly user: string;
-  readonly endpoint: EndpointName;
+  readonly endpoint: ReadName;
   readonly atMs: number;
   readonly noStore: boolean;
   delivered: number;
@@ -25,7 +25,7 @@ export interface User {
 }
 
 /** Longest time from an answer of the upstream to its last use, by the default settings, in milliseconds. */
-const longestUseMs: Record<EndpointName, number> = { list: 610_000, get: 660_000, status: 122_000 };
+const longestUseMs: Record<ReadName, number> = { list: 610_000, get: 660_000, status: 122_000 };
 
 const seeded = (seed: number): (() => number) => {
   let state = seed;
@@ -53,7 +53,7 @@ export class World {
   readonly purges: Array<{
     readonly atMs: number;
     readonly edge: number;
-    readonly endpoint: EndpointName | "all";
+    readonly endpoint: ReadName | "all";
   }> = [];
 
   readonly store: Cache;
@@ -94,7 +94,7 @@ export class World {
     if (user === undefined || user.revoked) return Response.json({ code: 16, message: "no" }, { status: 401 });
     if (user.hidden) return Response.json({ code: 5, message: "gone" }, { status: 404 });
     const path = new URL(url).pathname.slice("/v1/dev".length);
-    const endpoint: EndpointName = path === "/engines" ? "list" : path.endsWith("/status") ? "status" : "get";
+    const endpoint: ReadName = path === "/engines" ? "list" : path.endsWith("/status") ? "status" : "get";
     const noStore = this.chance(0.1);
     const mark = `mark-${user.name}-${this.productions.length}-end`;
     this.productions.push({ user: user.name, endpoint, atMs: this.clock.ms, noStore, delivered: 0 });
@@ -159,7 +159,7 @@ export class World {
   }
 }
 
-const bodyOf = (endpoint: EndpointName, mark: string, format: "json" | "protobuf"): Uint8Array<ArrayBuffer> => {
+const bodyOf = (endpoint: ReadName, mark: string, format: "json" | "protobuf"): Uint8Array<ArrayBuffer> => {
   const engine: MessageInitShape<typeof EngineSchema> = {
     name: "zipper",
     description: mark,

@@ -82,7 +82,7 @@ for (const { response } of Object.values(endpoints)) collect(response);
 // What is inside comes first.
 const all = [...messages.values()].toReversed();
 const ours = all.filter(({ typeName }) => !typeName.startsWith("google."));
-const responses = Object.values(endpoints).map(({ response }) => response);
+const responses = [...new Set<DescMessage>(Object.values(endpoints).map(({ response }) => response))];
 
 writeFileSync(
   new URL("../src/gen/readers.ts", import.meta.url),

@@ -1,10 +1,11 @@
 // Writes the digests of the response messages of our own contract, so that no call has to compute them.
 import { writeFileSync } from "node:fs";
+import type { DescMessage } from "@bufbuild/protobuf";
 import { endpoints } from "../src/Endpoint.ts";
 import { schemaDigest } from "../src/SchemaDigest.ts";
 
 const lines: Array<string> = [];
-for (const { response } of Object.values(endpoints)) {
+for (const response of new Set<DescMessage>(Object.values(endpoints).map(({ response }) => response))) {
   lines.push(`  "${response.typeName}": "${await schemaDigest(response)}",`);
 }
 writeFileSync(

@@ -8,7 +8,7 @@ import { EngineError } from "./EngineError.ts";
 import type { EventSubject } from "./EngineEvent.ts";
 import type { Format } from "./MediaType.ts";
 import type { ClientParts } from "./ClientParts.ts";
-import { encodeQuery } from "./QueryParameters.ts";
+import { encodePlainQuery } from "./QueryParameters.ts";
 import { readAnswer, type Received } from "./Receiving.ts";
 import { inCallSpan } from "./Spans.ts";
 
@@ -66,7 +66,7 @@ export const prepare = <N extends EndpointName>(
   const path = pathOf(name, tag);
   if (path === undefined) return invalidTag(parts, tag);
   const schema: DescMessage = endpoints[name].request;
-  const query = request === undefined ? "" : encodeQuery(schema, create(schema, request), ["engine_tag"]);
+  const query = request === undefined ? "" : encodePlainQuery(schema, create(schema, request), ["engine_tag"]);
   const url = `${parts.baseUrl}${path}${query === "" ? "" : `?${query}`}`;
   const { settings, origin, budget, breaker } = parts;
   const subject: EventSubject = { endpoint: name, url };

@@ -1,78 +1,94 @@
-// Decides: the three rows of the API: method and path <-> request and response message.
+// The calls of the engines API: method and path <-> request and response message.
 import type { DescMessage } from "@bufbuild/protobuf";
-import {
-  EngineListRequestSchema,
-  EngineListResponseSchema,
-  EngineMessageSchema,
-  EngineSchema,
-} from "@bytenite-engines/proto";
+import { endpoints } from "./gen/endpoints.ts";
 
-/** One call of the API. `path` is relative to the base URL; `{engine_tag}` stands for one path segment. */
+export { endpoints };
+
+/** One call of the API, as annotated in the proto files. */
 export interface Endpoint<I extends DescMessage = DescMessage, O extends DescMessage = DescMessage> {
   readonly rpc: string;
-  readonly method: "GET";
+  readonly method: "GET" | "POST";
+  /** Relative to the base URL; `{engine_tag}` stands for one path segment. */
   readonly path: string;
+  /** `*`: the request message is the body. */
+  readonly body: "*" | "";
+  /** `idempotency_level` of the rpc. */
+  readonly idempotency: "none" | "safe" | "idempotent";
   readonly request: I;
   readonly response: O;
 }
 
-/** The name by which each row is called here. */
-export type EndpointName = "list" | "get" | "status";
+/** The name of each call. */
+export type EndpointName = keyof typeof endpoints;
 
-/** The whole API. A contract test holds it against proto and the published documents. */
-export const endpoints = {
-  list: {
-    rpc: "GetEngines",
-    method: "GET",
-    path: "/engines",
-    request: EngineListRequestSchema,
-    response: EngineListResponseSchema,
-  },
-  get: {
-    rpc: "GetEngineByTag",
-    method: "GET",
-    path: "/engines/{engine_tag}",
-    request: EngineMessageSchema,
-    response: EngineSchema,
-  },
-  status: {
-    rpc: "GetEngineStatus",
-    method: "GET",
-    path: "/engines/{engine_tag}/status",
-    request: EngineMessageSchema,
-    response: EngineMessageSchema,
-  },
-} as const satisfies Record<EndpointName, Endpoint>;
+/** The calls that only read engines: their answers may be cached and compared. A download link is neither. */
+export type ReadName = Exclude<
+  { [N in EndpointName]: (typeof endpoints)[N]["method"] extends "GET" ? N : never }[EndpointName],
+  "download"
+>;
 
-/** A path below the base URL, taken apart. */
-export interface EndpointMatch {
-  readonly name: EndpointName;
-  /** The tag, percent-decoded; absent for the list. */
+const rows: Readonly<Record<EndpointName, Endpoint>> = endpoints;
+const names = Object.keys(rows) as ReadonlyArray<EndpointName>;
+
+/** The names of the calls that only read engines. */
+export const readNames: ReadonlyArray<ReadName> = /* @__PURE__ */ names.filter(
+  (name): name is ReadName => rows[name].method === "GET" && name !== "download",
+);
+
+/** A request below the base URL, taken apart. */
+export interface EndpointMatch<N extends EndpointName = EndpointName> {
+  readonly name: N;
+  /** The tag, percent-decoded; absent where the path has none. */
   readonly tag?: string;
 }
 
 /**
- * The row that a path (below the base URL, still percent-encoded, without query) belongs to. Undefined: no such path,
- * or a tag that is empty, has a malformed escape, or hides a slash or a dot segment behind one.
+ * The call that a method and a path (below the base URL, still percent-encoded, without query) belong to. Undefined: there is
+ * none, or the tag is empty, has a malformed escape, or hides a slash or a dot segment behind one.
  */
-export const matchPath = (path: string): EndpointMatch | undefined => {
-  const [root, collection, segment, tail, ...rest] = path.split("/");
-  if (root !== "" || collection !== "engines" || rest.length > 0) return undefined;
-  if (segment === undefined) return { name: "list" };
-  const tag = decodedSegment(segment);
-  if (tag === undefined) return undefined;
-  if (tail === undefined) return { name: "get", tag };
-  return tail === "status" ? { name: "status", tag } : undefined;
+export const matchRequest = (method: string, path: string): EndpointMatch | undefined => {
+  const parts = path.split("/");
+  for (const name of names) {
+    const row = rows[name];
+    if (row.method !== method) continue;
+    const match = matchRow(name, row.path.split("/"), parts);
+    if (match !== undefined) return match;
+  }
+  return undefined;
+};
+
+/** The methods that a path takes; empty for a path that no call has. */
+export const methodsOf = (path: string): ReadonlyArray<Endpoint["method"]> =>
+  (["GET", "POST"] as const).filter((method) => matchRequest(method, path) !== undefined);
+
+/** The call that reads engines at a path. */
+export const matchPath = (path: string): EndpointMatch<ReadName> | undefined => {
+  const match = matchRequest("GET", path);
+  return match === undefined || match.name === "download" ? undefined : (match as EndpointMatch<ReadName>);
+};
+
+const matchRow = (
+  name: EndpointName,
+  template: ReadonlyArray<string>,
+  parts: ReadonlyArray<string>,
+): EndpointMatch | undefined => {
+  if (template.length !== parts.length) return undefined;
+  const at = template.indexOf("{engine_tag}");
+  if (!template.every((text, index) => index === at || text === parts[index])) return undefined;
+  if (at === -1) return { name };
+  const tag = decodedSegment(parts[at] ?? "");
+  return tag === undefined ? undefined : { name, tag };
 };
 
 /**
- * The path of a row for a tag, percent-encoded; `@` is kept as it is (RFC 3986, 3.3 allows it in a segment). Undefined for a
+ * The path of a call for a tag, percent-encoded; `@` is kept as it is (RFC 3986, 3.3 allows it in a segment). Undefined for a
  * tag that no path can carry: an empty one, a dot segment, one with a slash or NUL.
  */
 export const pathOf = (name: EndpointName, tag = ""): string | undefined => {
-  if (name === "list") return endpoints.list.path;
+  const { path } = rows[name];
+  if (!path.includes("{engine_tag}")) return path;
   const segment = plainTag.test(tag) ? tag : encodedSegment(tag);
-  return segment === undefined ? undefined : name === "get" ? `/engines/${segment}` : `/engines/${segment}/status`;
+  return segment === undefined ? undefined : path.replace("{engine_tag}", () => segment);
 };
 
 /** What nearly every tag looks like: nothing in it needs an escape, and it is no dot segment. */

@@ -1,5 +1,16 @@
 // For those who build on the wire: servers, proxies, tools. Nothing here needs Effect.
-export { endpoints, matchPath, pathOf, type Endpoint, type EndpointMatch, type EndpointName } from "./Endpoint.ts";
+export {
+  endpoints,
+  matchPath,
+  matchRequest,
+  methodsOf,
+  pathOf,
+  readNames,
+  type Endpoint,
+  type EndpointMatch,
+  type EndpointName,
+  type ReadName,
+} from "./Endpoint.ts";
 export { compareVersions, maxNameLength, parseTag, parseVersion, type EngineTag, type Version } from "./EngineTag.ts";
 export { decode, encode, formatOf, mediaTypeOf, mediaTypes, type Format } from "./MediaType.ts";
 export { negotiate, offered, type Representation } from "./Negotiation.ts";

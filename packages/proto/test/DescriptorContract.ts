@@ -45,30 +45,44 @@ const sayMethod = (method: DescMethod, rule: HttpRule, say: Say): void => {
   const body = rule.body === "" ? "" : " with a body";
   const kind = method.methodKind === "unary" ? "" : ` as ${method.methodKind}`;
   say(at, `${method.parent.name}_${method.name}${body}${kind}`);
-  for (const [index, [name, fact]] of parametersOf(method.input, bound).entries())
-    say(`${at} ?${name}`, placed(index, fact));
+  const parameters = parametersOf(method.input, bound, rule.body);
+  for (const [index, [name, fact]] of parameters.entries()) say(`${at} ?${name}`, placed(index, fact));
+  if (rule.body !== "") sayBody(at, method.input, bound, rule.body, say);
   for (const mediaType of documentedMediaTypes) {
     say(`${at} 200 ${mediaType}`, schemaText(reference(method.output)));
     say(`${at} default ${mediaType}`, schemaText(reference(StatusSchema)));
     for (const status of documentedErrors) say(`${at} ${status} ${mediaType}`, "{}");
   }
-  for (const message of new Set([...reachable(method.output), ...reachable(StatusSchema)]))
+  const inBody = rule.body === "*" && bound.length === 0 ? reachable(method.input) : [];
+  for (const message of new Set([...inBody, ...reachable(method.output), ...reachable(StatusSchema)]))
     sayMessage(at, message, say);
 };
 
-/** Path parameters first, then every other field of the request, nested ones by dotted names. */
+/** Path parameters first, then, where they are not the body, all other fields, nested ones by dotted names. */
 const parametersOf = (
   input: DescMessage,
   bound: ReadonlyArray<string>,
+  body: string,
 ): ReadonlyArray<[name: string, fact: string]> => {
   const flat = flattened(input, "");
   const inPath = flat.filter(({ field }) => field.parent === input && bound.includes(field.name));
   return [
     ...inPath.map(({ name, text }): [string, string] => [name, `in path, required, ${text}`]),
     ...flat
-      .filter((parameter) => !inPath.includes(parameter))
+      .filter((parameter) => body !== "*" && !inPath.includes(parameter))
       .map(({ name, text }): [string, string] => [name, `in query, optional, ${text}`]),
   ];
+};
+
+/** The whole message, or an object of the fields that are not in the path. */
+const sayBody = (at: string, input: DescMessage, bound: ReadonlyArray<string>, body: string, say: Say): void => {
+  const schema: Schema = bound.length === 0 ? reference(input) : { type: "object" };
+  const rest = bound.length === 0 ? [] : input.fields.filter(({ name }) => !bound.includes(name));
+  for (const mediaType of documentedMediaTypes) {
+    say(`${at} body ${mediaType}`, body === "*" ? schemaText(schema) : `only ${body}`);
+    for (const [index, field] of rest.entries())
+      say(`${at} body ${mediaType}.${field.jsonName}`, placed(index, schemaText(fieldSchema(field))));
+  }
 };
 
 const flattened = (

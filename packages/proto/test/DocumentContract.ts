@@ -1,4 +1,4 @@
-// Decides: what the published OpenAPI documents say about the API.
+// What the OpenAPI documents say about the API.
 import { readdirSync, readFileSync } from "node:fs";
 import { placed, type Contract } from "./Contract.ts";
 
@@ -22,19 +22,23 @@ interface Parameter {
 interface Operation {
   readonly operationId?: string;
   readonly parameters?: ReadonlyArray<Parameter>;
-  readonly requestBody?: unknown;
+  readonly requestBody?: Content & { readonly required?: boolean };
   readonly responses?: Readonly<Record<string, Content>>;
 }
 
 /** One published document. */
 export interface OpenApiDocument {
+  readonly info: { readonly description?: string };
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
   readonly components: { readonly schemas: Readonly<Record<string, Schema>> };
 }
 
 const folder = new URL("../../../proto/openapi/", import.meta.url);
 
-/** The published documents as they lie beside the contract. */
+/**
+ * The documents as they lie beside the contract: three as published, and four that were written from what is known of their
+ * operations (`info.description` says so).
+ */
 export const publishedDocuments = (): ReadonlyArray<OpenApiDocument> =>
   readdirSync(folder)
     .filter((name) => name.endsWith(".openapi.json"))
@@ -75,10 +79,16 @@ export const contractOfDocuments = (documents: ReadonlyArray<OpenApiDocument>): 
 
 type Say = (name: string, fact: string) => void;
 
+const bodyRemark = ({ requestBody }: Operation): string =>
+  requestBody === undefined ? "" : requestBody.required === true ? " with a body" : " with an optional body";
+
 const sayOperation = (at: string, operation: Operation, say: Say): void => {
-  say(at, `${operation.operationId}${operation.requestBody === undefined ? "" : " with a body"}`);
+  say(at, `${operation.operationId}${bodyRemark(operation)}`);
   for (const [index, { name, in: where, required, schema }] of (operation.parameters ?? []).entries()) {
     say(`${at} ?${name}`, placed(index, `in ${where}, ${required ? "required" : "optional"}, ${schemaText(schema)}`));
+  }
+  for (const [mediaType, { schema }] of Object.entries(operation.requestBody?.content ?? {})) {
+    saySchema(`${at} body ${mediaType}`, schema, say);
   }
   for (const [status, { content }] of Object.entries(operation.responses ?? {})) {
     for (const [mediaType, { schema }] of Object.entries(content ?? { "no content": {} })) {
@@ -87,9 +97,9 @@ const sayOperation = (at: string, operation: Operation, say: Say): void => {
   }
 };
 
-const saySchema = (at: string, schema: Schema, say: Say): void => {
+const saySchema = (at: string, schema: Schema | undefined, say: Say): void => {
   say(at, schemaText(schema));
-  for (const [index, [name, property]] of Object.entries(schema.properties ?? {}).entries()) {
+  for (const [index, [name, property]] of Object.entries(schema?.properties ?? {}).entries()) {
     say(`${at}.${name}`, placed(index, schemaText(property)));
   }
 };

@@ -8,16 +8,36 @@ test("the published documents and our descriptors agree, both ways", () => {
   expect(differences(contractOfDocuments(publishedDocuments()), contractOfService(Developer))).toEqual([]);
 });
 
-test("the comparison covers three calls, their parameters, their answers and every field", () => {
+test("the comparison covers seven calls, their parameters, their answers and every field", () => {
   const facts = contractOfService(Developer);
   expect([...facts.keys()].filter((name) => /^\S+ \S+$/.test(name))).toEqual([
     "GET /engines",
+    "POST /engines",
     "GET /engines/{engineTag}",
     "GET /engines/{engineTag}/status",
+    "POST /engines/{engineTag}/activate",
+    "POST /engines/{engineTag}/deactivate",
+    "GET /engines/{engineTag}/download",
   ]);
   expect(facts.get("GET /engines ?pagination.limit")).toBe(
     '#2 in query, optional, {"format":"int64","type":"integer"}',
   );
   expect(facts.get("GET /engines engineEngine.createdAt")).toBe('#12 {"format":"date-time","type":"string"}');
-  expect(facts.size).toBe(157);
+  expect(facts.size).toBe(332);
+});
+
+test("the documents that were not published say so", () => {
+  const written = publishedDocuments().filter(({ info }) =>
+    info.description?.startsWith("Written by this project, not published"),
+  );
+  expect(
+    written.flatMap(({ paths }) =>
+      Object.values(paths).flatMap((item) => Object.values(item).map(({ operationId }) => operationId)),
+    ),
+  ).toEqual([
+    "Developer_ActivateEngine",
+    "Developer_DeactivateEngine",
+    "Developer_GetEngineLink",
+    "Developer_UploadEngine",
+  ]);
 });

@@ -98,7 +98,10 @@ test("every change to a document is seen: removal, renaming, another value, anot
 
 test.for<[change: string, mutate: (document: OpenApiDocument) => void]>([
   ["a path more", ({ paths }) => Object.assign(paths, { "/engines/all": paths["/engines"] })],
-  ["a method more", ({ paths }) => Object.assign(paths["/engines"] ?? {}, { post: paths["/engines"]?.["get"] })],
+  [
+    "a method more",
+    ({ paths }) => Object.assign(paths["/engines"] ?? {}, { put: Object.values(paths["/engines"] ?? {})[0] }),
+  ],
   [
     "a parameter more",
     ({ paths }) => Object.assign(paths["/engines"]?.["get"]?.parameters ?? [], { 4: { name: "page", in: "query" } }),

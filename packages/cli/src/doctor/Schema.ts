@@ -1,14 +1,14 @@
 // Decides: how far the server's protobuf agrees with the contract, message by message and field by field.
 import type { DescMessage } from "@bufbuild/protobuf";
 import type { Profile, ProfileField } from "@bytenite-engines/core/trust";
-import { endpoints, schemaDigests, type EndpointName } from "@bytenite-engines/core/wire";
+import { endpoints, readNames, schemaDigests, type ReadName } from "@bytenite-engines/core/wire";
 import { found, type Check } from "./Check.ts";
 
 /** What the server's protobuf answers showed. */
 export interface SchemaEvidence {
   readonly profile: Profile;
   /** The schema digest that each kind of answer carried; absent where none was had. */
-  readonly digests: Readonly<Partial<Record<EndpointName, string | null>>>;
+  readonly digests: Readonly<Partial<Record<ReadName, string | null>>>;
   /** Whether any answer came as protobuf. */
   readonly protobuf: boolean;
   /** What did not fit, in words. */
@@ -18,22 +18,21 @@ export interface SchemaEvidence {
 /** All findings about the schema. */
 export const checkSchema = ({ profile, digests, protobuf, drifts }: SchemaEvidence): ReadonlyArray<Check> => {
   if (!protobuf) return [found("schema", "ok", "the server answers JSON only, which needs no numbers")];
-  const names = Object.keys(endpoints) as ReadonlyArray<EndpointName>;
   const claimed = new Set(
-    names
+    readNames
       .filter((name) => digests[name] === schemaDigests[endpoints[name].response.typeName])
       .flatMap((name) => messagesIn(endpoints[name].response))
       .map(({ typeName }) => typeName),
   );
-  const messages = [...new Set(names.flatMap((name) => messagesIn(endpoints[name].response)))];
+  const messages = [...new Set(readNames.flatMap((name) => messagesIn(endpoints[name].response)))];
   return [
-    ...names.map((name) => digestCheck(name, digests[name])),
+    ...readNames.map((name) => digestCheck(name, digests[name])),
     ...drifts.map((detail) => found("schema", "failed", detail)),
     ...messages.flatMap((message) => fieldChecks(message, profile, claimed.has(message.typeName))),
   ];
 };
 
-const digestCheck = (name: EndpointName, digest: string | null | undefined): Check => {
+const digestCheck = (name: ReadName, digest: string | null | undefined): Check => {
   const { typeName } = endpoints[name].response;
   if (digest === undefined) return found("schema digest", "unknown", "no answer to look at", typeName);
   if (digest === null) return found("schema digest", "unknown", "not sent; the JSON is the witness", typeName);

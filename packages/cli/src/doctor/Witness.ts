@@ -1,7 +1,7 @@
 // Reads engines in both forms, so that it shows which number carries which field.
 import { createEngineClient, type Fetch, type PromiseEngineClient } from "@bytenite-engines/core/promise";
 import { calibration } from "@bytenite-engines/core/trust";
-import { formatOf, matchPath, schemaDigestHeader, type EndpointName } from "@bytenite-engines/core/wire";
+import { formatOf, matchPath, schemaDigestHeader, type ReadName } from "@bytenite-engines/core/wire";
 import type { ClientOptions } from "@bytenite-engines/core/promise";
 import { pagesOf } from "../Pages.ts";
 import type { SchemaEvidence } from "./Schema.ts";
@@ -19,7 +19,7 @@ export const witnessSchema = async (
 ): Promise<SchemaEvidence> => {
   const numbers = calibration();
   const drifts: Array<string> = [];
-  const digests: Partial<Record<EndpointName, string | null>> = {};
+  const digests: Partial<Record<ReadName, string | null>> = {};
   let protobuf = false;
   const base = new URL(options.baseUrl).pathname.replace(/\/+$/, "");
   const client = createEngineClient({

@@ -1,5 +1,5 @@
 // Decides: what a world costs in a month, and how much database it wants.
-import type { EndpointName } from "@bytenite-engines/core/wire";
+import type { ReadName } from "@bytenite-engines/core/wire";
 import { costOf, d1QueriesPerSecond, d1Regions, prices } from "./Prices.ts";
 import type { Simulated, Stretch } from "./Simulation.ts";
 
@@ -18,7 +18,7 @@ export interface CpuMicroseconds {
 export const cpu: CpuMicroseconds = { memory: 64, dataCentre: 166, exchange: 2_200 };
 
 /** Rows that one answer of the registry reads on D1: the credential, the user, and the engines. */
-const rowsRead: Readonly<Record<EndpointName, number>> = { list: 23, get: 3, status: 3 };
+const rowsRead: Readonly<Record<ReadName, number>> = { list: 23, get: 3, status: 3 };
 /** Queries that one answer takes: who asks, and what they get. */
 const queriesPerAnswer = 2;
 
@@ -46,7 +46,7 @@ export const billOf = ({ scenario }: Simulated, stretch: Stretch): Bill => {
   // A call of the cached entrypoint may count like a request, whether it is a hit or not.
   const inner = scenario.workersCache ? share(became["workers-cache"] + became.fetched) : 0;
   const rows = Object.entries(upstreamBy).reduce(
-    (sum, [endpoint, count]) => sum + month * share(count) * rowsRead[endpoint as EndpointName],
+    (sum, [endpoint, count]) => sum + month * share(count) * rowsRead[endpoint as ReadName],
     0,
   );
   const upstreamPerSecond = scenario.perSecond * share(upstream);

@@ -1,6 +1,6 @@
 // Decides: what the proxy does with each request of a simulation: the flow of apps/worker by the rules of http-cache, without bytes.
 import { breaker, type Breaker } from "@bytenite-engines/core/breaker";
-import type { EndpointName } from "@bytenite-engines/core/wire";
+import type { ReadName } from "@bytenite-engines/core/wire";
 import { evaluate, requestDirectives, type Freshness } from "@bytenite-engines/http-cache";
 import { freshnessAtZero, type WorkerSettings } from "./WorkerSettings.ts";
 import { Tier } from "./Tier.ts";
@@ -11,7 +11,7 @@ export interface Demand {
   readonly dataCentre: number;
   /** Which of the isolates of the data centre gets it. */
   readonly isolate: number;
-  readonly endpoint: EndpointName;
+  readonly endpoint: ReadName;
   /** Token, endpoint and parameters as one number. */
   readonly key: number;
   /** The same, and where it is asked, for what is kept in one data centre only. */
@@ -35,7 +35,7 @@ export interface ModelOptions {
   /** Time of an exchange with the upstream, in milliseconds. */
   readonly latencyMs: number;
   /** Length of answers, in bytes. */
-  readonly bytes: Readonly<Record<EndpointName, number>>;
+  readonly bytes: Readonly<Record<ReadName, number>>;
   /** Whether Workers Cache is behind the proxy: one for all data centres, fresh answers only. */
   readonly workersCache: boolean;
   /** Whether the upstream answers at a moment. */
@@ -61,7 +61,7 @@ interface Isolate {
 /** The proxy in all data centres, as far as it decides what is asked of the upstream. */
 export class EdgeModel {
   readonly #given: ModelOptions;
-  readonly #templates: Readonly<Record<EndpointName, Freshness>>;
+  readonly #templates: Readonly<Record<ReadName, Freshness>>;
   readonly #isolates = new Map<number, Isolate>();
   readonly #dataCentres = new Map<number, Tier>();
   readonly #global = new Tier();
@@ -72,7 +72,7 @@ export class EdgeModel {
 
   constructor(given: ModelOptions) {
     this.#given = given;
-    const template = (endpoint: EndpointName): Freshness => freshnessAtZero(given.settings, endpoint, given.latencyMs);
+    const template = (endpoint: ReadName): Freshness => freshnessAtZero(given.settings, endpoint, given.latencyMs);
     this.#templates = { list: template("list"), get: template("get"), status: template("status") };
   }
 

@@ -1,6 +1,6 @@
 // Decides: whether the model says what happens: the same requests, sent to a real edge of two isolates before a real registry.
 import { readFileSync } from "node:fs";
-import type { EndpointName } from "@bytenite-engines/core/wire";
+import type { ReadName } from "@bytenite-engines/core/wire";
 import { startRegistry } from "@bytenite-engines/registry/testing";
 import { Edge } from "../parts/Edge.ts";
 import { sumOf } from "../parts/Series.ts";
@@ -68,7 +68,7 @@ export const check = async (seed: number): Promise<Check> => {
   });
   const sequence = sequenceOf(seed, names);
   const sent: Array<Sent> = [];
-  const lengths: Record<EndpointName, number> = { list: 0, get: 0, status: 0 };
+  const lengths: Record<ReadName, number> = { list: 0, get: 0, status: 0 };
   const latencies: Array<number> = [];
   let fromCache = 0;
   const cpuBefore = cpuMsOf(edge.pid ?? 0);

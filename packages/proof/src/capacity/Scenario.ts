@@ -1,5 +1,5 @@
 // Decides: which world is simulated, and how much of it.
-import type { EndpointName } from "@bytenite-engines/core/wire";
+import type { ReadName } from "@bytenite-engines/core/wire";
 
 /** A world. Every number of it is an assumption about users, but for those that name where they are from. */
 export interface Scenario {
@@ -13,7 +13,7 @@ export interface Scenario {
   readonly tags: number;
   readonly tagSkew: number;
   /** Share of each endpoint; together 1. */
-  readonly mix: Readonly<Record<EndpointName, number>>;
+  readonly mix: Readonly<Record<ReadName, number>>;
   /** Data centres. Each token has one at home; all have the same number of tokens. */
   readonly dataCentres: number;
   /** Share of the requests of a token that come in anywhere else. */
@@ -22,7 +22,7 @@ export interface Scenario {
   readonly isolates: number;
   readonly isolateSeconds: number;
   /** Length of answers, in bytes. */
-  readonly bytes: Readonly<Record<EndpointName, number>>;
+  readonly bytes: Readonly<Record<ReadName, number>>;
   /** Time of an exchange with the upstream, in milliseconds. */
   readonly latencyMs: number;
   readonly workersCache: boolean;

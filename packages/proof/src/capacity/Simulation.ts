@@ -1,5 +1,5 @@
 // Decides: which requests a scenario makes, and what comes of them.
-import type { EndpointName } from "@bytenite-engines/core/wire";
+import type { ReadName } from "@bytenite-engines/core/wire";
 import { seeded } from "../Random.ts";
 import { EdgeModel, type Became, type Demand } from "./EdgeModel.ts";
 import type { Scenario } from "./Scenario.ts";
@@ -12,7 +12,7 @@ export interface Stretch {
   readonly requests: number;
   readonly became: Readonly<Record<Became, number>>;
   readonly upstream: number;
-  readonly upstreamBy: Readonly<Record<EndpointName, number>>;
+  readonly upstreamBy: Readonly<Record<ReadName, number>>;
   readonly looks: number;
 }
 
@@ -25,7 +25,7 @@ export interface Simulated {
   readonly isolateBytes: { readonly mean: number; readonly most: number };
 }
 
-const endpoints: ReadonlyArray<EndpointName> = ["list", "get", "status"];
+const endpoints: ReadonlyArray<ReadName> = ["list", "get", "status"];
 
 export const simulate = (scenario: Scenario, deployed: WorkerSettings, seed: number): Simulated => {
   const settings = livingLonger(deployed, scenario.lifetimesTimes);

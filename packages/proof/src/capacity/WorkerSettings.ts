@@ -1,7 +1,7 @@
 // Decides: how the proxy is set up, as it is deployed: read from its wrangler.jsonc.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { EndpointName } from "@bytenite-engines/core/wire";
+import type { ReadName } from "@bytenite-engines/core/wire";
 import {
   freshnessOf,
   responseDirectives,
@@ -13,7 +13,7 @@ import { parse } from "jsonc-parser";
 
 /** What of the settings matters for how much is kept, and for how long. */
 export interface WorkerSettings {
-  readonly lifetimes: Readonly<Record<EndpointName, Lifetimes>>;
+  readonly lifetimes: Readonly<Record<ReadName, Lifetimes>>;
   /** Bounds of the answers in the memory of one isolate. */
   readonly memoryBytes: number;
   readonly memoryEntries: number;
@@ -28,7 +28,7 @@ export const settingsIn = (variables: Readonly<Record<string, string>>): WorkerS
     if (!Number.isFinite(value)) throw new Error(`the proxy has no setting ${name}`);
     return value;
   };
-  const lifetimes = (endpoint: EndpointName): Lifetimes => {
+  const lifetimes = (endpoint: ReadName): Lifetimes => {
     const ms = (what: string): number => number(`${endpoint.toUpperCase()}_${what}_SECONDS`) * 1_000;
     return {
       freshMs: ms("FRESH"),
@@ -59,11 +59,7 @@ export const deployedVariables = (): Readonly<Record<string, string>> =>
   (parse(readFileSync(file, "utf8")) as { readonly vars: Readonly<Record<string, string>> }).vars;
 
 /** The freshness of an answer of the registry, which says nothing about it, fetched at 0 in so many milliseconds. */
-export const freshnessAtZero = (
-  { lifetimes }: WorkerSettings,
-  endpoint: EndpointName,
-  latencyMs: number,
-): Freshness => {
+export const freshnessAtZero = ({ lifetimes }: WorkerSettings, endpoint: ReadName, latencyMs: number): Freshness => {
   const policy: CacheOptions = { shared: false, targetedFields: [], defaults: lifetimes[endpoint] };
   const headers = new Headers();
   const times = { requestTimeMs: 0, responseTimeMs: latencyMs };

@@ -1,9 +1,9 @@
 // Decides: how old an answer of the edge may be, by what it says of itself (Cache-Status), in milliseconds.
-import type { EndpointName } from "@bytenite-engines/core/wire";
+import type { ReadName } from "@bytenite-engines/core/wire";
 
 /** Lifetimes of an endpoint in the run, in seconds: fresh, stale while it is validated, stale when the upstream fails. */
 const seconds = { list: [2, 3, 20], get: [3, 4, 20], status: [1, 1, 10] } as const satisfies Record<
-  EndpointName,
+  ReadName,
   readonly [number, number, number]
 >;
 
@@ -44,7 +44,7 @@ export const outcomeOf = (cacheStatus: string | null): Outcome => {
 export const underWayMs = attemptTimeoutMs + 500;
 
 /** How long before the request the upstream may have been asked. */
-export const mayBeOldMs = (endpoint: EndpointName, outcome: Outcome): number => {
+export const mayBeOldMs = (endpoint: ReadName, outcome: Outcome): number => {
   const [fresh, revalidate, onError] = seconds[endpoint];
   switch (outcome) {
     case "stored":

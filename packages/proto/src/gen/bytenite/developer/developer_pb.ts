@@ -18,7 +18,7 @@ import { file_google_api_annotations } from "../../google/api/annotations_pb.ts"
  * Describes the file bytenite/developer/developer.proto.
  */
 export const file_bytenite_developer_developer: GenFile = /*@__PURE__*/
-  fileDesc("CiJieXRlbml0ZS9kZXZlbG9wZXIvZGV2ZWxvcGVyLnByb3RvEhJieXRlbml0ZS5kZXZlbG9wZXIy5gIKCURldmVsb3BlchJtCgpHZXRFbmdpbmVzEiUuYnl0ZW5pdGUuZGV2ZWxvcGVyLkVuZ2luZUxpc3RSZXF1ZXN0GiYuYnl0ZW5pdGUuZGV2ZWxvcGVyLkVuZ2luZUxpc3RSZXNwb25zZSIQgtPkkwIKEggvZW5naW5lcxJrCg5HZXRFbmdpbmVCeVRhZxIhLmJ5dGVuaXRlLmRldmVsb3Blci5FbmdpbmVNZXNzYWdlGhcuYnl0ZW5pdGUuZW5naW5lLkVuZ2luZSIdgtPkkwIXEhUvZW5naW5lcy97ZW5naW5lX3RhZ30SfQoPR2V0RW5naW5lU3RhdHVzEiEuYnl0ZW5pdGUuZGV2ZWxvcGVyLkVuZ2luZU1lc3NhZ2UaIS5ieXRlbml0ZS5kZXZlbG9wZXIuRW5naW5lTWVzc2FnZSIkgtPkkwIeEhwvZW5naW5lcy97ZW5naW5lX3RhZ30vc3RhdHVzYgZwcm90bzM", [file_bytenite_developer_engine_messages, file_bytenite_engine_engine, file_google_api_annotations]);
+  fileDesc("CiJieXRlbml0ZS9kZXZlbG9wZXIvZGV2ZWxvcGVyLnByb3RvEhJieXRlbml0ZS5kZXZlbG9wZXIy5gYKCURldmVsb3BlchJwCgpHZXRFbmdpbmVzEiUuYnl0ZW5pdGUuZGV2ZWxvcGVyLkVuZ2luZUxpc3RSZXF1ZXN0GiYuYnl0ZW5pdGUuZGV2ZWxvcGVyLkVuZ2luZUxpc3RSZXNwb25zZSITkAIBgtPkkwIKEggvZW5naW5lcxJfCgxVcGxvYWRFbmdpbmUSIS5ieXRlbml0ZS5kZXZlbG9wZXIuRW5naW5lTWVzc2FnZRoXLmJ5dGVuaXRlLmVuZ2luZS5FbmdpbmUiE4LT5JMCDToBKiIIL2VuZ2luZXMSbgoOR2V0RW5naW5lQnlUYWcSIS5ieXRlbml0ZS5kZXZlbG9wZXIuRW5naW5lTWVzc2FnZRoXLmJ5dGVuaXRlLmVuZ2luZS5FbmdpbmUiIJACAYLT5JMCFxIVL2VuZ2luZXMve2VuZ2luZV90YWd9EoABCg9HZXRFbmdpbmVTdGF0dXMSIS5ieXRlbml0ZS5kZXZlbG9wZXIuRW5naW5lTWVzc2FnZRohLmJ5dGVuaXRlLmRldmVsb3Blci5FbmdpbmVNZXNzYWdlIieQAgGC0+STAh4SHC9lbmdpbmVzL3tlbmdpbmVfdGFnfS9zdGF0dXMShAEKDkFjdGl2YXRlRW5naW5lEiEuYnl0ZW5pdGUuZGV2ZWxvcGVyLkVuZ2luZU1lc3NhZ2UaIS5ieXRlbml0ZS5kZXZlbG9wZXIuRW5naW5lTWVzc2FnZSIskAICgtPkkwIjOgEqIh4vZW5naW5lcy97ZW5naW5lX3RhZ30vYWN0aXZhdGUSiAEKEERlYWN0aXZhdGVFbmdpbmUSIS5ieXRlbml0ZS5kZXZlbG9wZXIuRW5naW5lTWVzc2FnZRohLmJ5dGVuaXRlLmRldmVsb3Blci5FbmdpbmVNZXNzYWdlIi6QAgKC0+STAiU6ASoiIC9lbmdpbmVzL3tlbmdpbmVfdGFnfS9kZWFjdGl2YXRlEoABCg1HZXRFbmdpbmVMaW5rEiEuYnl0ZW5pdGUuZGV2ZWxvcGVyLkVuZ2luZU1lc3NhZ2UaIS5ieXRlbml0ZS5kZXZlbG9wZXIuRW5naW5lTWVzc2FnZSIpkAIBgtPkkwIgEh4vZW5naW5lcy97ZW5naW5lX3RhZ30vZG93bmxvYWRiBnByb3RvMw", [file_bytenite_developer_engine_messages, file_bytenite_engine_engine, file_google_api_annotations]);
 
 /**
  * The engines API. Paths are below the base URL of the server, `https://api.bytenite.com/v1/dev`; every call
@@ -38,6 +38,17 @@ export const Developer: GenService<{
     output: typeof EngineListResponseSchema;
   },
   /**
+   * Uploads an engine: `engine_data` is a tar archive (plain or gzip) with its manifest. A name and version that exist
+   * are overwritten. The body is assumed to be the whole message.
+   *
+   * @generated from rpc bytenite.developer.Developer.UploadEngine
+   */
+  uploadEngine: {
+    methodKind: "unary";
+    input: typeof EngineMessageSchema;
+    output: typeof EngineSchema;
+  },
+  /**
    * Gets one engine. A tag without a version means its highest one.
    *
    * @generated from rpc bytenite.developer.Developer.GetEngineByTag
@@ -53,6 +64,36 @@ export const Developer: GenService<{
    * @generated from rpc bytenite.developer.Developer.GetEngineStatus
    */
   getEngineStatus: {
+    methodKind: "unary";
+    input: typeof EngineMessageSchema;
+    output: typeof EngineMessageSchema;
+  },
+  /**
+   * Makes an engine active. Doing so again changes nothing. The body is assumed to be the whole message less the tag.
+   *
+   * @generated from rpc bytenite.developer.Developer.ActivateEngine
+   */
+  activateEngine: {
+    methodKind: "unary";
+    input: typeof EngineMessageSchema;
+    output: typeof EngineMessageSchema;
+  },
+  /**
+   * Makes an engine inactive. Doing so again changes nothing. The body is assumed to be the whole message less the tag.
+   *
+   * @generated from rpc bytenite.developer.Developer.DeactivateEngine
+   */
+  deactivateEngine: {
+    methodKind: "unary";
+    input: typeof EngineMessageSchema;
+    output: typeof EngineMessageSchema;
+  },
+  /**
+   * Gets the link from which the archive of an engine can be downloaded, for some minutes.
+   *
+   * @generated from rpc bytenite.developer.Developer.GetEngineLink
+   */
+  getEngineLink: {
     methodKind: "unary";
     input: typeof EngineMessageSchema;
     output: typeof EngineMessageSchema;

@@ -135,7 +135,7 @@ export const EngineListResponseSchema: GenMessage<EngineListResponse, {jsonType:
   messageDesc(file_bytenite_developer_engine_messages, 1);
 
 /**
- * The request for one engine and for its status, and the answer to the latter.
+ * The request of every call but the list, and the answer to status, activate, deactivate and download.
  *
  * @generated from message bytenite.developer.EngineMessage
  */
@@ -155,14 +155,14 @@ export type EngineMessage = Message<"bytenite.developer.EngineMessage"> & {
   engineTag: string;
 
   /**
-   * Archive of the engine. Used by calls that are not part of this API.
+   * Archive of the engine: a tar file, plain or gzip. Set in an upload only.
    *
    * @generated from field: bytes engine_data = 3;
    */
   engineData: Uint8Array;
 
   /**
-   * URL of the archive of the engine.
+   * URL of the archive of the engine. Set in the answer to a download only.
    *
    * @generated from field: string engine_link = 4;
    */
@@ -177,7 +177,7 @@ export type EngineMessage = Message<"bytenite.developer.EngineMessage"> & {
 };
 
 /**
- * The request for one engine and for its status, and the answer to the latter.
+ * The request of every call but the list, and the answer to status, activate, deactivate and download.
  *
  * @generated from message bytenite.developer.EngineMessage
  */
@@ -197,14 +197,14 @@ export type EngineMessageJson = {
   engineTag?: string;
 
   /**
-   * Archive of the engine. Used by calls that are not part of this API.
+   * Archive of the engine: a tar file, plain or gzip. Set in an upload only.
    *
    * @generated from field: bytes engine_data = 3;
    */
   engineData?: string;
 
   /**
-   * URL of the archive of the engine.
+   * URL of the archive of the engine. Set in the answer to a download only.
    *
    * @generated from field: string engine_link = 4;
    */

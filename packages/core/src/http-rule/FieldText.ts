@@ -1,0 +1,162 @@
+// Text of single field values, as it stands in a path or a query.
+import {
+  fromJson,
+  isMessage,
+  ScalarType,
+  toJson,
+  type DescEnum,
+  type DescMessage,
+  type JsonValue,
+  type Message,
+} from "@bufbuild/protobuf";
+import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";
+import { base64Decode, base64Encode } from "@bufbuild/protobuf/wire";
+
+/** A text that is no value of its type; the message says what would be, e.g. `must be true or false`. */
+export class FieldTextError extends Error {}
+
+/** The text of a scalar: base64 for bytes, the shortest form for numbers. */
+export const scalarText = (scalar: ScalarType, value: unknown): string => {
+  if (value instanceof Uint8Array) return base64Encode(value);
+  return scalar === ScalarType.FLOAT ? floatText(value as number) : String(value);
+};
+
+/** The shortest text that reads back to the same binary32. */
+const floatText = (value: number): string => {
+  for (let digits = 1; digits < 9; digits++) {
+    const short = Number(value.toPrecision(digits));
+    if (Math.fround(short) === Math.fround(value)) return String(short);
+  }
+  return String(value);
+};
+
+const booleans = new Map<string, boolean>([
+  ...["1", "t", "T", "TRUE", "true", "True"].map((text) => [text, true] as const),
+  ...["0", "f", "F", "FALSE", "false", "False"].map((text) => [text, false] as const),
+]);
+
+/** The scalar in a text, as grpc-gateway reads it; whole numbers in decimal only. Throws FieldTextError. */
+export const parseScalar = (scalar: ScalarType, text: string): string | number | bigint | boolean | Uint8Array => {
+  switch (scalar) {
+    case ScalarType.STRING:
+      return text;
+    case ScalarType.BOOL: {
+      const value = booleans.get(text);
+      if (value === undefined) throw new FieldTextError("must be true or false");
+      return value;
+    }
+    case ScalarType.BYTES:
+      try {
+        // In a query a `+` has become a space; both alphabets are read, padded or not.
+        return base64Decode(text.replaceAll(" ", "+"));
+      } catch {
+        throw new FieldTextError("must be base64");
+      }
+    case ScalarType.FLOAT:
+    case ScalarType.DOUBLE:
+      return parseFloating(scalar, text);
+    case ScalarType.INT64:
+    case ScalarType.SINT64:
+    case ScalarType.SFIXED64:
+      return wholeNumber(text, -(2n ** 63n), 2n ** 63n - 1n);
+    case ScalarType.UINT64:
+    case ScalarType.FIXED64:
+      return wholeNumber(text, 0n, 2n ** 64n - 1n);
+    case ScalarType.UINT32:
+    case ScalarType.FIXED32:
+      return Number(wholeNumber(text, 0n, 2n ** 32n - 1n));
+    default:
+      return Number(wholeNumber(text, -(2n ** 31n), 2n ** 31n - 1n));
+  }
+};
+
+/** Longest decimal that is looked at; no 64-bit number has more, leading zeros aside. */
+const maxDigits = 40;
+
+const wholeNumber = (text: string, least: bigint, most: bigint): bigint => {
+  const value = text.length <= maxDigits && /^-?[0-9]+$/.test(text) ? BigInt(text) : undefined;
+  if (value === undefined || value < least || value > most)
+    throw new FieldTextError(`must be a whole number from ${least} to ${most}`);
+  return value;
+};
+
+/** The largest number that a binary32 can hold. */
+const maxFloat = 3.4028234663852886e38;
+
+const parseFloating = (scalar: ScalarType, text: string): number => {
+  if (/^[-+]?(?:Inf|Infinity)$/.test(text)) return text.startsWith("-") ? -Infinity : Infinity;
+  if (text === "NaN") return Number.NaN;
+  const value = /^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$/.test(text) ? Number(text) : Number.NaN;
+  const rounded = scalar === ScalarType.FLOAT ? Math.fround(value) : value;
+  if (!(Math.abs(rounded) <= (scalar === ScalarType.FLOAT ? maxFloat : Number.MAX_VALUE)))
+    throw new FieldTextError("must be a number");
+  return rounded;
+};
+
+/** The name of an enum value; its number where it has none. */
+export const enumText = (descriptor: DescEnum, value: number): string => descriptor.value[value]?.name ?? String(value);
+
+/** The enum value with a name or number. Throws FieldTextError. */
+export const parseEnum = (descriptor: DescEnum, text: string): number => {
+  const named = descriptor.values.find(({ name }) => name === text);
+  if (named !== undefined) return named.number;
+  const isNumber = /^-?[0-9]{1,10}$/.test(text);
+  if (!isNumber || (!descriptor.open && descriptor.value[Number(text)] === undefined))
+    throw new FieldTextError(`must be a value of ${descriptor.typeName}`);
+  return Number(parseScalar(ScalarType.INT32, text));
+};
+
+/** The well-known types whose JSON form is one value, so that a path or query can carry them. */
+const textualTypes: ReadonlySet<string> = /* @__PURE__ */ new Set(
+  "Timestamp Duration FieldMask Struct Value ListValue DoubleValue FloatValue Int64Value UInt64Value Int32Value UInt32Value BoolValue StringValue BytesValue"
+    .split(" ")
+    .map((name) => `google.protobuf.${name}`),
+);
+
+/** Whether a message travels as one text: Timestamp, Duration, FieldMask, the wrappers, Struct, Value, ListValue. */
+export const isTextual = ({ typeName }: DescMessage): boolean => textualTypes.has(typeName);
+
+/**
+ * The JSON form of a value of a well-known type, without the quotes of a string. The value is as protobuf-es keeps it in a
+ * field: wrappers and Structs are often not messages there.
+ */
+export const wellKnownText = (descriptor: DescMessage, value: unknown): string => {
+  const wrapped = wrappedScalar(descriptor);
+  if (wrapped !== undefined) return scalarText(wrapped, isMessage(value) ? (value as Wrapper).value : value);
+  if (!isMessage(value)) return JSON.stringify(value);
+  const json = toJson(descriptor, value);
+  return typeof json === "string" && descriptor.typeName !== valueType ? json : JSON.stringify(json);
+};
+
+type Wrapper = Message & { readonly value: unknown };
+
+const wrappedScalar = (descriptor: DescMessage): ScalarType | undefined =>
+  descriptor.typeName.endsWith("Value") && descriptor.fields.length === 1 ? descriptor.fields[0]?.scalar : undefined;
+
+const valueType = "google.protobuf.Value";
+
+/** Longest text of a Struct, Value or ListValue, in characters. */
+export const maxJsonTextLength = 100_000;
+
+/** The well-known message in its JSON form, without the quotes of a string. Throws FieldTextError. */
+export const parseMessage = (descriptor: DescMessage, text: string): ReflectMessage => {
+  const wrapped = wrappedScalar(descriptor);
+  if (wrapped !== undefined) {
+    const wrapper = reflect(descriptor);
+    wrapper.set(descriptor.fields[0] as never, parseScalar(wrapped, text));
+    return wrapper;
+  }
+  try {
+    return reflect(descriptor, fromJson(descriptor, isJsonText(descriptor) ? parseJson(text) : text));
+  } catch {
+    throw new FieldTextError(`must be the JSON of a ${descriptor.typeName}`);
+  }
+};
+
+const isJsonText = ({ typeName }: DescMessage): boolean =>
+  typeName === "google.protobuf.Struct" || typeName === valueType || typeName === "google.protobuf.ListValue";
+
+const parseJson = (text: string): JsonValue => {
+  if (text.length > maxJsonTextLength) throw new FieldTextError("is too long");
+  return JSON.parse(text) as JsonValue;
+};

@@ -1,0 +1,227 @@
+// Path templates of google.api.http: parsing, expansion and matching.
+
+/** A template that cannot be used, or values that do not fit into it. */
+export class PathTemplateError extends Error {
+  readonly _tag = "PathTemplateError";
+  constructor(message: string) {
+    super(message);
+    this.name = "PathTemplateError";
+  }
+}
+
+/** One segment: literal text, `*` (one segment) or `**` (any number of segments). */
+export type PathSegment =
+  | { readonly kind: "literal"; readonly text: string }
+  | { readonly kind: "*" }
+  | { readonly kind: "**" };
+
+/** A field that travels in the path, and the segments it stands for. */
+export interface PathVariable {
+  /** Names of the fields by their proto names, from the outermost message: `book.name` is `["book", "name"]`. */
+  readonly field: ReadonlyArray<string>;
+  /** Index of its first segment. */
+  readonly start: number;
+  /** Index after its last segment. */
+  readonly end: number;
+  /** Whether it is more than one `*`: then its slashes are kept. */
+  readonly isMultiple: boolean;
+}
+
+/** A parsed template. */
+export interface PathTemplate {
+  readonly source: string;
+  readonly segments: ReadonlyArray<PathSegment>;
+  readonly variables: ReadonlyArray<PathVariable>;
+  /** What stands after the last `:`, e.g. `cancel`. */
+  readonly verb: string | undefined;
+}
+
+/** Longest template, in characters. */
+export const maxTemplateLength = 2_000;
+
+const identifier = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const literalText = /^[A-Za-z0-9\-._~!$&'()+,;=@%]+$/;
+
+/** Parses a template, e.g. `/v1/{name=shelves/*}/books/{book.id}:move`. Throws PathTemplateError with what is wrong. */
+export const parseTemplate = (source: string): PathTemplate => {
+  const fail = (problem: string): never => {
+    throw new PathTemplateError(`path template ${JSON.stringify(source.slice(0, 200))}: ${problem}`);
+  };
+  if (source.length > maxTemplateLength) fail(`is longer than ${maxTemplateLength} characters`);
+  if (!source.startsWith("/")) fail("must begin with a slash");
+  const [path, verb] = splitVerb(source.slice(1));
+  if (verb !== undefined && !literalText.test(verb)) fail(`the verb ${JSON.stringify(verb)} is not literal text`);
+  const segments: Array<PathSegment> = [];
+  const variables: Array<PathVariable> = [];
+  const addSegment = (text: string): void => {
+    if (text === "*" || text === "**") segments.push({ kind: text });
+    else if (literalText.test(text)) segments.push({ kind: "literal", text });
+    else fail(text === "" ? "has an empty segment" : `the segment ${JSON.stringify(text)} is not literal text`);
+  };
+  for (const part of splitOutsideBraces(path)) {
+    if (!part.startsWith("{")) {
+      addSegment(part);
+      continue;
+    }
+    if (!part.endsWith("}")) fail(`${JSON.stringify(part)} does not end with "}"`);
+    const [name = "", ...rest] = part.slice(1, -1).split("=");
+    const inner = rest.length === 0 ? "*" : rest.join("=");
+    const field = name.split(".");
+    if (!field.every((item) => identifier.test(item))) fail(`${JSON.stringify(name)} is not a field path`);
+    if (variables.some((other) => other.field.join(".") === name)) fail(`the field ${name} occurs twice`);
+    const start = segments.length;
+    for (const text of inner.split("/")) addSegment(text);
+    variables.push({ field, start, end: segments.length, isMultiple: inner !== "*" });
+  }
+  if (segments.filter(({ kind }) => kind === "**").length > 1) fail("has more than one **");
+  return { source, segments, variables, verb };
+};
+
+/** A colon inside braces belongs to no verb. */
+const splitVerb = (path: string): readonly [path: string, verb: string | undefined] => {
+  const colon = path.lastIndexOf(":");
+  return colon > path.lastIndexOf("}") && colon > path.lastIndexOf("/")
+    ? [path.slice(0, colon), path.slice(colon + 1)]
+    : [path, undefined];
+};
+
+const splitOutsideBraces = (path: string): ReadonlyArray<string> => {
+  const parts: Array<string> = [];
+  let depth = 0;
+  let part = "";
+  for (const char of path) {
+    if (char === "/" && depth === 0) {
+      parts.push(part);
+      part = "";
+      continue;
+    }
+    depth += char === "{" ? 1 : char === "}" ? -1 : 0;
+    part += char;
+  }
+  parts.push(part);
+  return parts;
+};
+
+/**
+ * The path with every variable filled in, percent-encoded as google.api.http has it: a variable of one segment keeps
+ * `[-_.~0-9a-zA-Z]`, one of several segments keeps `/` too. Throws PathTemplateError for a missing value, for one that does
+ * not fit its sub-template, and for one that a URL would normalise away (`.` and `..` as segments).
+ */
+export const expandTemplate = (
+  template: PathTemplate,
+  valueOf: (field: ReadonlyArray<string>) => string | undefined,
+): string => {
+  let path = "";
+  let next = 0;
+  for (const variable of template.variables) {
+    path += literals(template, next, variable.start);
+    const name = variable.field.join(".");
+    const value = valueOf(variable.field);
+    if (value === undefined || value === "") throw new PathTemplateError(`the path field ${name} is not set`);
+    path += `/${encodedValue(template, variable, value)}`;
+    next = variable.end;
+  }
+  path += literals(template, next, template.segments.length);
+  return template.verb === undefined ? path : `${path}:${template.verb}`;
+};
+
+const literals = ({ source, segments }: PathTemplate, start: number, end: number): string => {
+  let path = "";
+  for (let index = start; index < end; index++) {
+    const segment = segments[index];
+    if (segment?.kind !== "literal") {
+      throw new PathTemplateError(
+        `path template ${JSON.stringify(source)}: a wildcard outside of a field has no value`,
+      );
+    }
+    path += `/${segment.text}`;
+  }
+  return path;
+};
+
+const encodedValue = (template: PathTemplate, variable: PathVariable, value: string): string => {
+  const name = variable.field.join(".");
+  if (!value.isWellFormed()) throw new PathTemplateError(`the path field ${name} is not well-formed Unicode`);
+  const parts = variable.isMultiple ? value.split("/") : [value];
+  for (const part of parts) {
+    if (part === "." || part === "..")
+      throw new PathTemplateError(`the path field ${name} must not have ${JSON.stringify(part)} as a segment`);
+  }
+  const segments = template.segments.slice(variable.start, variable.end);
+  if (!fits(segments, parts)) {
+    throw new PathTemplateError(
+      `the path field ${name} must look like ${JSON.stringify(subTemplate(segments))}, not ${JSON.stringify(value.slice(0, 100))}`,
+    );
+  }
+  return parts.map(encodedSegment).join("/");
+};
+
+const subTemplate = (segments: ReadonlyArray<PathSegment>): string =>
+  segments.map((segment) => (segment.kind === "literal" ? segment.text : segment.kind)).join("/");
+
+/** encodeURIComponent keeps five characters more than google.api.http does. */
+const encodedSegment = (text: string): string =>
+  encodeURIComponent(text).replaceAll(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+
+/** Whether decoded parts are what the segments allow. */
+const fits = (segments: ReadonlyArray<PathSegment>, parts: ReadonlyArray<string>): boolean =>
+  spans(segments, parts, (literal, part) => literal === part) !== undefined;
+
+/**
+ * Where each segment begins among the parts, and at the end where the last one ends; undefined where they do not match.
+ * `*` takes one part that is not empty, `**` whatever the fixed segments around it leave.
+ */
+const spans = (
+  segments: ReadonlyArray<PathSegment>,
+  parts: ReadonlyArray<string>,
+  isLiteral: (literal: string, part: string) => boolean,
+): ReadonlyArray<number> | undefined => {
+  const spare = parts.length - (segments.length - (segments.some(({ kind }) => kind === "**") ? 1 : 0));
+  if (spare < 0) return undefined;
+  const starts: Array<number> = [];
+  let at = 0;
+  for (const segment of segments) {
+    starts.push(at);
+    if (segment.kind === "**") {
+      at += spare;
+      continue;
+    }
+    const part = parts[at] ?? "";
+    if (segment.kind === "literal" ? !isLiteral(segment.text, part) : part === "") return undefined;
+    at += 1;
+  }
+  return at === parts.length ? [...starts, at] : undefined;
+};
+
+/**
+ * The values of the variables in a path (percent-encoded, without query), by field path; undefined where the path does not
+ * match or has a malformed escape. In a variable of several segments `%2F` stays as it is (google.api.http).
+ */
+export const matchTemplate = (template: PathTemplate, path: string): ReadonlyMap<string, string> | undefined => {
+  if (!path.startsWith("/")) return undefined;
+  let rest = path.slice(1);
+  if (template.verb !== undefined) {
+    const suffix = `:${template.verb}`;
+    if (!rest.endsWith(suffix)) return undefined;
+    rest = rest.slice(0, -suffix.length);
+  }
+  const parts = rest.split("/");
+  const starts = spans(template.segments, parts, (literal, part) => decoded(part, false) === decoded(literal, false));
+  if (starts === undefined) return undefined;
+  const values = new Map<string, string>();
+  for (const { field, start, end, isMultiple } of template.variables) {
+    const texts = parts.slice(starts[start], starts[end]).map((part) => decoded(part, isMultiple));
+    if (texts.includes(undefined)) return undefined;
+    values.set(field.join("."), texts.join("/"));
+  }
+  return values;
+};
+
+const decoded = (part: string, keepsSlashes: boolean): string | undefined => {
+  try {
+    // An escaped slash keeps its own escape: it is decoded to itself.
+    return decodeURIComponent(keepsSlashes ? part.replaceAll(/%2f/gi, (escape) => `%25${escape.slice(1)}`) : part);
+  } catch {
+    return undefined;
+  }
+};
