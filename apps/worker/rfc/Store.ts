@@ -1,43 +1,31 @@
-// Keeps answers for the generic mount in memory: several for one URL, told apart by Vary and by the part they hold.
-import { cacheGroups, isSelectedBy, type Freshness, type StoredPart } from "@bytenite-engines/http-cache";
+// Responses of the plain cache, in memory: several for one URL, which differ by Vary or by the part that they hold.
+import { cacheGroups, matchesVary, type CacheEntry, type StoredPart } from "@bytenite-engines/http-cache";
 
-/** A stored answer. */
-export interface Stored {
-  readonly url: string;
-  readonly status: number;
+/** A stored response. */
+export interface Stored extends CacheEntry {
   readonly statusText: string;
-  readonly headers: Headers;
   readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly freshness: Freshness;
-  readonly selecting: ReadonlyMap<string, string | null>;
-  /** Of a 206: which part the bytes are, and the Range that asked for it. */
+  /** Of a 206: the part that the bytes are, and the Range of its request. */
   readonly part: (StoredPart & { readonly askedRange: string }) | undefined;
 }
 
-/** Number of URLs that are kept; the oldest one goes first. */
+/** Number of URLs; the oldest one is removed first. */
 const maxUrls = 10_000;
-/** Number of answers for one URL. */
+/** Number of responses for one URL. */
 const maxVariants = 64;
 
 export class Store {
-  readonly #byUrl = new Map<string, Array<Stored>>();
+  readonly #byUrl = new Map<string, ReadonlyArray<Stored>>();
 
-  /** The answers that a request selects, the newest first (RFC 9111, 4). */
-  select(url: string, request: Headers): ReadonlyArray<Stored> {
-    return (this.#byUrl.get(url) ?? [])
-      .filter((stored) => isSelectedBy({ response: stored.headers, selecting: stored.selecting }, request))
-      .toReversed();
+  get(url: string): ReadonlyArray<Stored> {
+    return this.#byUrl.get(url) ?? [];
   }
 
-  has(url: string): boolean {
-    return this.#byUrl.has(url);
-  }
-
-  /** Stores an answer in the place of those that the same request selects and that hold no other part. */
+  /** Stores a response in place of those that the same request selects and that hold the same part. */
   put(stored: Stored, request: Headers): void {
-    const others = (this.#byUrl.get(stored.url) ?? []).filter(
+    const others = this.get(stored.url).filter(
       (other) =>
-        !isSelectedBy({ response: other.headers, selecting: other.selecting }, request) ||
+        !matchesVary(other.vary, request, null) ||
         (stored.part !== undefined && other.part?.askedRange !== stored.part.askedRange),
     );
     this.#byUrl.delete(stored.url);
@@ -52,12 +40,21 @@ export class Store {
     this.#byUrl.delete(url);
   }
 
-  /** Drops all answers of these groups; groups are of one origin, which is all that this store holds. */
+  remove(stored: Stored): void {
+    this.#byUrl.set(
+      stored.url,
+      this.get(stored.url).filter((other) => other !== stored),
+    );
+  }
+
+  /** Removes the responses of these groups; all are of one origin (RFC 9875). */
   deleteGroups(groups: ReadonlyArray<string>): void {
     if (groups.length === 0) return;
     for (const [url, variants] of this.#byUrl) {
-      if (variants.some(({ headers }) => cacheGroups(headers).some((group) => groups.includes(group))))
-        this.delete(url);
+      const isInGroup = variants.some(({ headers }) =>
+        cacheGroups(new Headers(headers as Array<[string, string]>)).some((group) => groups.includes(group)),
+      );
+      if (isInGroup) this.delete(url);
     }
   }
 }

@@ -1,38 +1,28 @@
-// A plain shared cache in front of any origin, for conformance suites only: the rules of http-cache and nothing else.
+// A plain shared cache in front of any origin, for conformance suites: the one object of http-cache, and Range.
 import {
   cacheStatus,
-  confirms,
-  currentAge,
-  evaluate,
   endToEnd,
-  errorStatuses,
-  updateFields,
-  freshnessOf,
-  invalidatedGroups,
-  invalidatedUrls,
+  httpCache,
   isNotModified,
-  isUnsafe,
-  mayServeDisconnected,
   parseContentRange,
   parseRange,
-  timeToLive,
-  requestDirectives,
-  responseDirectives,
-  selectingFields,
   sliceOf,
-  storingRefusal,
-  validatingFields,
+  withDate,
   type CacheOutcome,
-  type CacheOptions,
-  type RequestDirectives,
+  type CacheRequest,
+  type ClientResponse,
+  type EvaluateResult,
 } from "@bytenite-engines/http-cache";
 import type { RequestContext } from "../src/Runtime.ts";
 import { Store, type Stored } from "./Store.ts";
 
-/** The fraction that RFC 9111, 4.2.2 calls typical, for a day at most. */
-const heuristic = { fraction: 0.1, maxMs: 86_400_000 };
-/** A shared cache at the edge. No default lifetimes. */
-const policy: CacheOptions = { shared: true, targetedFields: ["cdn-cache-control"], heuristic };
+const cache = httpCache({
+  shared: true,
+  targetedFields: ["cdn-cache-control"],
+  // The fraction that RFC 9111, 4.2.2 calls typical, for a day at most.
+  heuristic: { fraction: 0.1, maxMs: 86_400_000 },
+  staleWhenDisconnected: true,
+});
 const cacheName = "rfc-cache";
 const store = new Store();
 
@@ -40,133 +30,124 @@ interface Env {
   readonly UPSTREAM_URL: string;
 }
 
-/** A request on its way through the flow. */
-interface Visit {
-  readonly request: Request;
+/** A request of a client, with the URL of the origin. */
+interface Asked extends CacheRequest {
   readonly url: string;
-  readonly control: RequestDirectives;
+  readonly method: string;
+  readonly headers: Headers;
 }
+
+/** A response for a client, with its body. `stored`: it comes from a stored response, from which a range may be cut. */
+interface Answer extends ClientResponse {
+  readonly statusText: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly stored: Stored | undefined;
+}
+
+type ToForward = Extract<EvaluateResult<Stored>, { readonly send: Headers }>;
 
 export default {
   async fetch(request: Request, env: Env, context: RequestContext): Promise<Response> {
     const { pathname, search } = new URL(request.url);
-    const url = `${env.UPSTREAM_URL}${pathname}${search}`;
-    const control = requestDirectives(request.headers.get("cache-control"), request.headers.get("pragma"));
-    const visit = { request, url, control };
-    if (request.method !== "GET" && request.method !== "HEAD") return throughUnsafe(visit);
-
-    const found = store.select(url, request.headers).find((stored) => answerable(stored, request));
-    const decision = evaluate(control, found?.freshness, Date.now());
-    if (decision.action === "unsatisfiable") return new Response("not stored", { status: 504 });
-    if (found !== undefined && (decision.action === "fresh" || decision.action === "stale")) {
-      if (decision.action === "stale" && decision.revalidate) context.waitUntil(exchange(visit, found).catch(() => {}));
-      return answer(visit, found, { hit: true });
+    const { method, headers, body } = request;
+    const asked = { url: `${env.UPSTREAM_URL}${pathname}${search}`, method, headers };
+    const usable = store.get(asked.url).filter((stored) => holdsRange(stored, headers.get("range")));
+    const decision = cache.evaluate(asked, usable, Date.now());
+    if (decision.action === "unsatisfiable") return new Response("not stored", decision.response);
+    if (decision.action === "fresh" || decision.action === "stale") {
+      const { entry, response, outcome } = decision;
+      if (decision.action === "stale" && decision.revalidate) {
+        context.waitUntil(exchange(asked, decision, null).catch(() => {}));
+      }
+      return send(asked, answerFrom(entry, response), outcome);
     }
-    const forward = found !== undefined ? "stale" : store.has(url) ? "vary-miss" : "uri-miss";
-    const fetched = await exchange(visit, found).catch(() => undefined);
-    if (found !== undefined && decision.action === "validate") {
-      const isDisconnected = fetched === undefined && mayServeDisconnected(found.freshness);
-      const isCovered = decision.orStale && (fetched === undefined || errorStatuses.has(fetched.status));
-      if (isDisconnected || isCovered) return answer(visit, found, { forward, detail: "stale-if-error" });
+    const answer = await exchange(asked, decision, body).catch(() => undefined);
+    const { entry, outcome } = decision;
+    const stale = entry && cache.staleIfError(asked, entry, answer, Date.now());
+    if (entry !== undefined && stale !== undefined) {
+      return send(asked, answerFrom(entry, stale), { ...outcome, detail: "stale-if-error" });
     }
-    return fetched === undefined
-      ? new Response("the origin gave no answer", { status: 502 })
-      : answer(visit, fetched, { forward });
+    return answer === undefined
+      ? new Response("the origin cannot be reached", { status: 502 })
+      : send(asked, answer, outcome);
   },
 };
 
-/** Whether a stored answer holds what the request asks for: the whole, or a part that it can be cut from. */
-const answerable = (stored: Stored, request: Request): boolean => {
-  const rangeField = request.headers.get("range");
-  if (stored.part === undefined) return true;
-  if (rangeField === null) return false;
+/** Whether a stored response holds what a request asks for: the whole, or a part that it can be cut from. */
+const holdsRange = ({ part, bytes }: Stored, rangeField: string | null): boolean => {
+  if (part === undefined) return true;
   const range = parseRange(rangeField);
   return (
-    rangeField === stored.part.askedRange ||
-    (range !== undefined && typeof sliceOf(range, stored.part, stored.bytes.byteLength) === "object")
+    rangeField === part.askedRange ||
+    (range !== undefined && typeof sliceOf(range, part, bytes.byteLength) === "object")
   );
 };
 
-/** Asks the origin; stores what may be stored; a 304 gives the stored answer back, made fresh. */
-const exchange = async (visit: Visit, stored: Stored | undefined): Promise<Stored> => {
-  const { request, url, control } = visit;
-  const headers = endToEnd(request.headers);
-  const conditions = stored === undefined || stored.part !== undefined ? [] : validatingFields(stored.headers);
-  for (const [name, value] of conditions) headers.set(name, value);
+/** Asks the origin, and stores, updates and invalidates accordingly. */
+const exchange = async (asked: Asked, decision: ToForward, body: ReadableStream | null): Promise<Answer> => {
+  const { method, headers } = asked;
   const requestTimeMs = Date.now();
-  const response = await fetch(url, { method: request.method, headers, redirect: "manual" });
-  const responseTimeMs = Date.now();
-  const validated = response.status === 304 && conditions.length > 0 ? stored : undefined;
-  const received = endToEnd(response.headers);
-  if (validated !== undefined && !confirms(received, validated.headers)) return exchange(visit, undefined);
-  const fields = validated === undefined ? received : updateFields(validated.headers, received);
-  const status = validated?.status ?? response.status;
-  const bytes = validated?.bytes ?? new Uint8Array(await response.arrayBuffer());
-  const responseRules = responseDirectives(fields, policy);
-  const partOfWhole = status === 206 ? parseContentRange(fields.get("content-range")) : undefined;
-  const askedRange = request.headers.get("range");
-  const fetched: Stored = {
-    url,
-    status,
-    statusText: validated?.statusText ?? response.statusText,
-    headers: fields,
-    bytes,
-    freshness: freshnessOf(status, fields, responseRules, { requestTimeMs, responseTimeMs }, policy),
-    selecting: selectingFields(fields, request.headers),
-    part: partOfWhole === undefined || askedRange === null ? undefined : { ...partOfWhole, askedRange },
-  };
-  const storable = { method: request.method, control, authorized: request.headers.has("authorization") };
-  // A part is stored by the same conditions as the whole (RFC 9111, 3.3).
-  const statusToStore = fetched.part === undefined ? status : 200;
-  if (storingRefusal(storable, statusToStore, fields, responseRules, policy) === undefined) {
-    for (const name of responseRules.withheldFields) fields.delete(name);
-    store.put(fetched, request.headers);
+  const response = await fetch(asked.url, { method, headers: decision.send, body, redirect: "manual" });
+  const times = { requestTimeMs, responseTimeMs: Date.now() };
+  const { entry } = decision;
+  const isHead = method === "HEAD" && response.status === 200;
+  if (entry !== undefined && (isHead || (response.status === 304 && decision.action !== "forward"))) {
+    const updated = cache.update(entry, asked, response, times);
+    if (updated.action === "updated") {
+      store.put(updated.entry, headers);
+      return answerFrom(updated.entry, updated.response);
+    }
+    if (updated.action === "remove" || isHead) store.remove(entry);
+    if (updated.action === "remove") return answerFrom(entry, updated.response);
+    if (!isHead) {
+      const unconditional = new Headers(decision.send);
+      for (const name of ["if-none-match", "if-modified-since"]) unconditional.delete(name);
+      return exchange(asked, { action: "forward", entry, send: unconditional, outcome: {} }, null);
+    }
   }
-  return fetched;
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  const { urls, groups } = cache.invalidate(asked, response);
+  for (const url of urls) store.delete(url);
+  store.deleteGroups(groups);
+
+  const askedRange = headers.get("range");
+  const stretch = response.status === 206 ? parseContentRange(response.headers.get("content-range")) : undefined;
+  const part = stretch === undefined || askedRange === null ? undefined : { ...stretch, askedRange };
+  // "A 206 (Partial Content) response MAY be stored as if it were an incomplete 200 (OK) response" (RFC 9111, 3.3).
+  const storable = part === undefined ? response : { status: 200, headers: response.headers };
+  const result = cache.store(asked, storable, times);
+  const { status, statusText } = response;
+  if (result.stored) store.put({ ...result.entry, status, statusText, bytes, part }, headers);
+  const fields = withDate(endToEnd(response.headers), times.responseTimeMs);
+  const condition = {
+    ifNoneMatch: headers.get("if-none-match"),
+    ifModifiedSince: headers.get("if-modified-since"),
+  };
+  // The origin was asked with our conditions; those of the client are evaluated here (RFC 9110, 13).
+  if (decision.action === "validate" && status === 200 && isNotModified(condition, fields)) {
+    return { status: 304, statusText: "", headers: fields, bytes, stored: undefined };
+  }
+  return { status, statusText, headers: fields, bytes, stored: undefined };
 };
 
-const throughUnsafe = async ({ request, url }: Visit): Promise<Response> => {
-  const { method, body } = request;
-  const response = await fetch(url, { method, headers: endToEnd(request.headers), body, redirect: "manual" });
-  if (isUnsafe(method)) {
-    for (const each of invalidatedUrls(url, response.status, response.headers)) store.delete(each);
-    store.deleteGroups(invalidatedGroups(method, response.status, response.headers));
-  }
-  const headers = endToEnd(response.headers);
-  headers.append("cache-status", cacheStatus(cacheName, { forward: "method" }));
-  return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
-};
+const answerFrom = (stored: Stored, response: ClientResponse): Answer => ({
+  ...response,
+  statusText: response.status === stored.status ? stored.statusText : "",
+  bytes: stored.bytes,
+  stored,
+});
 
 /** Statuses that never have content (RFC 9110, 6.4.1). */
 const withoutContent: ReadonlySet<number> = new Set([204, 205, 304]);
 
-const answer = ({ request }: Visit, stored: Stored, outcome: CacheOutcome): Response => {
-  const nowMs = Date.now();
-  const headers = new Headers(stored.headers);
-  const ttlMs = timeToLive(stored.freshness, nowMs);
-  headers.append("cache-status", cacheStatus(cacheName, { ...outcome, ...(outcome.hit === true ? { ttlMs } : {}) }));
-  if (outcome.hit === true || outcome.detail !== undefined) {
-    headers.set("age", `${Math.floor(currentAge(stored.freshness, nowMs) / 1000)}`);
-  }
-  const condition = {
-    ifNoneMatch: request.headers.get("if-none-match"),
-    ifModifiedSince: request.headers.get("if-modified-since"),
-  };
-  const { status, statusText } = stored;
-  if (status === 200 && isNotModified(condition, headers, stored.freshness.responseTimeMs)) {
-    headers.delete("content-length");
-    return new Response(null, { status: 304, headers });
-  }
-  const rangeField = request.headers.get("range");
+const send = ({ method, headers: requested }: Asked, answer: Answer, outcome: CacheOutcome): Response => {
+  const { status, statusText, headers, bytes, stored } = answer;
+  headers.append("cache-status", cacheStatus(cacheName, outcome));
+  const rangeField = requested.get("range");
   const range = parseRange(rangeField);
-  const isPart = stored.part !== undefined;
-  if (
-    range !== undefined &&
-    outcome.hit === true &&
-    (status === 200 || isPart) &&
-    stored.part?.askedRange !== rangeField
-  ) {
-    const { byteLength } = stored.bytes;
+  const isCut = stored?.part?.askedRange !== rangeField;
+  if (stored !== undefined && range !== undefined && isCut && (status === 200 || status === 206)) {
+    const { byteLength } = bytes;
     const slice = sliceOf(range, stored.part ?? { first: 0, total: byteLength }, byteLength);
     if (slice === "unsatisfiable") {
       headers.set("content-range", `bytes */${byteLength}`);
@@ -176,9 +157,10 @@ const answer = ({ request }: Visit, stored: Stored, outcome: CacheOutcome): Resp
     if (slice !== undefined) {
       headers.set("content-range", slice.contentRange);
       headers.set("content-length", `${slice.end - slice.start}`);
-      return new Response(stored.bytes.subarray(slice.start, slice.end), { status: 206, headers });
+      return new Response(bytes.subarray(slice.start, slice.end), { status: 206, headers });
     }
   }
-  const body = request.method === "HEAD" || withoutContent.has(status) ? null : stored.bytes;
+  if (status === 304) headers.delete("content-length");
+  const body = method === "HEAD" || withoutContent.has(status) ? null : bytes;
   return new Response(body, { status, statusText, headers });
 };

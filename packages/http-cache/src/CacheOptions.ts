@@ -1,4 +1,5 @@
 // Options of a cache.
+import { fieldName } from "./CacheControl.ts";
 
 /** Lifetimes for responses that name none, in milliseconds. */
 export interface Lifetimes {
@@ -42,3 +43,27 @@ export interface CacheOptions {
 
 /** Whether the cache is shared. */
 export const isShared = (options: CacheOptions): boolean => options.shared !== false;
+
+/** Throws TypeError for options of the wrong type, and RangeError for times and fractions out of range. */
+export const checkOptions = (options: CacheOptions): void => {
+  for (const name of ["shared", "apparentAge", "staleWhenDisconnected"] as const) {
+    if (!["boolean", "undefined"].includes(typeof options[name])) throw new TypeError(`${name} must be a boolean`);
+  }
+  for (const name of ["targetedFields", "processedFields"] as const) {
+    const names: unknown = options[name] ?? [];
+    const isValid = Array.isArray(names) && names.every((field) => fieldName.test(`${field}`.toLowerCase()));
+    if (!isValid) throw new TypeError(`${name} must be an array of field names`);
+  }
+  const { defaults = {}, heuristic } = options;
+  for (const name of ["freshMs", "staleWhileRevalidateMs", "staleIfErrorMs"] as const) {
+    checkNumber(`defaults.${name}`, defaults[name] ?? 0, Number.MAX_VALUE);
+  }
+  if (heuristic === undefined) return;
+  checkNumber("heuristic.fraction", heuristic.fraction, 1);
+  checkNumber("heuristic.maxMs", heuristic.maxMs, Number.MAX_VALUE);
+};
+
+const checkNumber = (name: string, value: unknown, max: number): void => {
+  if (typeof value !== "number") throw new TypeError(`${name} must be a number`);
+  if (!(value >= 0 && value <= max)) throw new RangeError(`${name} must be between 0 and ${max}, and is ${value}`);
+};

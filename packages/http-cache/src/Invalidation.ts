@@ -12,7 +12,7 @@ export const isUnsafe = (method: string): boolean => !safeMethods.has(method);
  * they have the same origin. Empty for an error status (RFC 9111, 4.4).
  */
 export const invalidatedUrls = (url: string, status: number, headers: Headers): ReadonlyArray<string> => {
-  if (status < 200 || status >= 400) return [];
+  if (status < 200 || status >= 400 || !URL.canParse(url)) return [];
   const target = new URL(url);
   const urls = new Set([target.href]);
   for (const name of ["location", "content-location"]) {

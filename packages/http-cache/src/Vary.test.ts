@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isSelectedBy, selectingFields, varyNames, withVary } from "./Vary.ts";
+import { matchesVary, selectingFields, varyNames, withVary } from "./Vary.ts";
 
 test("the names in Vary are one sorted set in lower case", () => {
   expect(varyNames(new Headers({ vary: "Foo, bar, FOO, ," }))).toEqual(["bar", "foo"]);
@@ -29,23 +29,22 @@ test.each<[string, Record<string, string>, Record<string, string>, boolean]>([
   ["Accept-Language", { "accept-language": "en;q=0.5, de" }, { "accept-language": "en, de;q=0.5" }, false],
   ["Accept-Language", { "accept-language": "en; q=0.5, de" }, { "accept-language": "de,en ;q=0.5" }, true],
   ["Accept-Language", { "accept-language": "en" }, {}, false],
-  // What is no weight counts as none.
+  // An invalid weight counts as none.
   ["Accept-Language", { "accept-language": "en;x=0.5, de" }, { "accept-language": "en;q=0.5, de" }, false],
   ["Accept-Language", { "accept-language": "en;q=x, de;q=0.5" }, { "accept-language": "en, de;q=0.5" }, true],
   ["Accept-Language", { "accept-language": "en;q=2, de;q=0.5" }, { "accept-language": "en, de;q=0.5" }, true],
   ["Accept-Language", { "accept-language": "en;q=-1, de;q=0.5" }, { "accept-language": "en, de;q=0.5" }, true],
   ["Accept-Language", { "accept-language": "a;q=0.5, 1b;q=0.4" }, { "accept-language": "a;q=0.51, b;q=0.4" }, false],
 ])("what Vary: %s selected for %j is selected by %j: %s", (vary, first, second, expected) => {
-  const response = new Headers({ vary });
-  const stored = { response, selecting: selectingFields(response, new Headers(first)) };
-  expect(isSelectedBy(stored, new Headers(second))).toBe(expected);
+  const selecting = selectingFields(new Headers({ vary }), new Headers(first));
+  expect(matchesVary(selecting, new Headers(second), null)).toBe(expected);
+  expect(matchesVary(selecting, second, null)).toBe(expected);
 });
 
-test("a stored language is selected by who wants it above all others", () => {
-  const response = new Headers({ vary: "Accept-Language", "content-language": "de" });
-  const stored = { response, selecting: selectingFields(response, new Headers({ "accept-language": "en, de" })) };
+test("a stored language is selected by a request that prefers it to all others", () => {
+  const selecting = selectingFields(new Headers({ vary: "Accept-Language" }), { "accept-language": "en, de" });
   const selects = (acceptLanguage: string): boolean =>
-    isSelectedBy(stored, new Headers({ "accept-language": acceptLanguage }));
+    matchesVary(selecting, { "accept-language": acceptLanguage }, "de");
   expect(selects("fr;q=0.5, de;q=1.0")).toBe(true);
   expect(selects("fr, de")).toBe(false);
   expect(selects("de;q=0")).toBe(false);
@@ -53,13 +52,13 @@ test("a stored language is selected by who wants it above all others", () => {
   expect(selects("DE")).toBe(true);
   expect(selects("")).toBe(false);
   expect(selects("*")).toBe(false);
-  expect(isSelectedBy(stored, new Headers())).toBe(false);
+  expect(matchesVary(selecting, {}, "de")).toBe(false);
 });
 
-/** Whether an answer to a request without any fields is selected by another one. */
+/** Whether a request selects the response to a request without any fields. */
 const selectsPlain = (headers: Record<string, string>, request: Record<string, string>): boolean => {
   const response = new Headers(headers);
-  return isSelectedBy({ response, selecting: selectingFields(response, new Headers()) }, new Headers(request));
+  return matchesVary(selectingFields(response, {}), request, response.get("content-language"));
 };
 
 test("languages are those of Accept-Language and Content-Language only, in any case", () => {

@@ -1,12 +1,9 @@
 // Selection of stored responses by Vary (RFC 9111, 4.1).
 import { fieldName, splitList } from "./CacheControl.ts";
+import { fieldValue, type HeaderFields } from "./HeaderFields.ts";
 
-/** A stored response as far as selection depends on it. */
-export interface Selected {
-  readonly response: Headers;
-  /** Values of the fields that Vary names, by lower-case name; null where the request had none. */
-  readonly selecting: ReadonlyMap<string, string | null>;
-}
+/** The request fields that Vary names, by lower-case name; null for an absent one. Plain JSON. */
+export type SelectingFields = ReadonlyArray<readonly [name: string, value: string | null]>;
 
 /**
  * The names in Vary, lower case, sorted, without repetition. `*` among them matches no request, and an invalid name counts
@@ -22,21 +19,27 @@ export const varyNames = (headers: Headers): ReadonlyArray<string> =>
     ),
   ].toSorted();
 
-/** The selecting fields of a request: those that Vary names, with null for an absent one. They are kept with the response. */
-export const selectingFields = (response: Headers, request: Headers): ReadonlyMap<string, string | null> =>
-  new Map(varyNames(response).map((name) => [name, request.get(name)]));
+/** The selecting fields of a request, which are kept with its response. */
+export const selectingFields = (response: Headers, request: HeaderFields): SelectingFields =>
+  varyNames(response).map((name) => [name, fieldValue(request, name)]);
 
-/** Whether a request selects a stored response. */
-export const isSelectedBy = ({ response, selecting }: Selected, request: Headers): boolean => {
-  for (const [name, stored] of selecting) {
+/**
+ * Whether a request selects a stored response. `contentLanguage` is that of the response: it also matches where
+ * Accept-Language prefers it to all others.
+ */
+export const matchesVary = (
+  selecting: SelectingFields,
+  request: HeaderFields,
+  contentLanguage: string | null,
+): boolean =>
+  selecting.every(([name, stored]) => {
     if (name === "*") return false;
-    const value = request.get(name);
-    if (normalized(name, stored) === normalized(name, value)) continue;
-    if (name === "accept-language" && prefersLanguage(value, response.get("content-language"))) continue;
-    return false;
-  }
-  return true;
-};
+    const value = fieldValue(request, name);
+    return (
+      normalized(name, stored) === normalized(name, value) ||
+      (name === "accept-language" && prefersLanguage(value, contentLanguage))
+    );
+  });
 
 /**
  * A normalized field value (RFC 9111, 4.1): without white space around commas and semicolons; languages in lower case, by
@@ -49,7 +52,7 @@ const normalized = (name: string, value: string | null): string => {
       .map(({ range, quality }) => `${range};${quality}`)
       .join(",")}`;
   }
-  const compact = value.replaceAll(/[ \t]*([,;])[ \t]*/g, "$1");
+  const compact = value.trim().replaceAll(/[ \t]*([,;])[ \t]*/g, "$1");
   return `+${compact.replaceAll(/[ \t]+/g, " ")}`;
 };
 

@@ -11,6 +11,19 @@ export type { CacheOptions, Lifetimes } from "./CacheOptions.ts";
 export { cacheStatus, type CacheOutcome, type ForwardReason } from "./CacheStatus.ts";
 export { isNotModified, matchesEntityTag, type Condition } from "./Conditions.ts";
 export { currentAge, freshnessOf, timeToLive, usableUntil, type ExchangeTimes, type Freshness } from "./Freshness.ts";
+export {
+  httpCache,
+  type CacheEntry,
+  type CacheRequest,
+  type CacheResponse,
+  type ClientResponse,
+  type EvaluateResult,
+  type HttpCache,
+  type Invalidation,
+  type StoreResult,
+  type UpdateResult,
+} from "./HttpCache.ts";
+export type { HeaderFields } from "./HeaderFields.ts";
 export { endToEnd, hopByHopNames } from "./HopByHop.ts";
 export { formatHttpDate, parseHttpDate } from "./HttpDate.ts";
 export { cacheGroups, invalidatedGroups, invalidatedUrls, isUnsafe } from "./Invalidation.ts";
@@ -21,4 +34,4 @@ export { errorStatuses, evaluate, mayServeDisconnected, mayServeOnError, type Ev
 export { updateFields, withDate, withoutWithheld } from "./StoredFields.ts";
 export { storingRefusal, type StorableRequest, type StoringRefusal } from "./Storing.ts";
 export { confirms, confirmsByHead, validatingFields } from "./Validation.ts";
-export { isSelectedBy, selectingFields, varyNames, withVary, type Selected } from "./Vary.ts";
+export { matchesVary, selectingFields, varyNames, withVary, type SelectingFields } from "./Vary.ts";
