@@ -9,7 +9,7 @@ import { open, seal } from "./Seal.ts";
 export type EdgeStore = Pick<Cache, "match" | "put" | "delete">;
 
 /** Names the entries of this code. Another number makes all older ones unknown. */
-const generation = 3;
+const generation = 4;
 /** Never resolved: the Cache API wants a URL. Short, because it is handed on, parsed and compared with every look. */
 const keyOrigin = `https://e.invalid/${generation}/`;
 /** An answer that can be validated is kept this much longer than it may be served, in milliseconds. */

@@ -62,9 +62,6 @@ const notHandedOn: ReadonlySet<string> = new Set([
   "cache-control",
   // Parts are not served here.
   "accept-ranges",
-  // A cache further down that obeys these would share one user's answer with all.
-  "cdn-cache-control",
-  "cloudflare-cdn-cache-control",
   "surrogate-control",
   "content-length",
   "expires",
@@ -74,10 +71,18 @@ const notHandedOn: ReadonlySet<string> = new Set([
   "x-request-id",
 ]);
 
+/** Fields that steer one cache (RFC 9213). A cache further down that obeys them would share one user's answer with all. */
+const targeted = /.-cache-control$/;
+
 /** The fields that clients of an answer get: the upstream's that may travel on, and our own in the place of others. */
 export const clientFields = (received: Headers, cacheControl: string, etag: string): Record<string, string> => {
   const fields: Record<string, string> = {};
-  for (const [name, value] of received) if (!notHandedOn.has(name)) fields[name] = value;
+  for (const [name, value] of received) {
+    if (!notHandedOn.has(name) && !targeted.test(name)) fields[name] = value;
+  }
+  // It adds to the upstream's own Cache-Control; in ours it is contained.
+  const expires = received.get("expires");
+  if (expires !== null && (received.get("cache-control") ?? "") !== "") fields["expires"] = expires;
   fields["cache-control"] = cacheControl;
   fields["vary"] = withVary(received.get("vary"), ["Accept", "Authorization"]);
   if (etag !== "") fields["etag"] = etag;

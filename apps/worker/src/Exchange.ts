@@ -4,6 +4,7 @@ import {
   updateFields,
   freshnessOf,
   responseDirectives,
+  splitList,
   storingRefusal,
   varyNames,
   type CacheOptions,
@@ -80,7 +81,7 @@ const entryOf = async (
       ? asDecoded(answer)
       : updateFields(receivedHeaders(validated), answer.headers, processedFields);
   const policy = policyOf(config, route, status);
-  const control = wholly(responseDirectives(headers, policy));
+  const control = asProxy(responseDirectives(headers, policy));
   const freshness = within(freshnessOf(status, headers, control, answer, policy), identity?.expiresAtMs);
   const request = { method: "GET", control: question.control, authorized: true };
   const format = validated?.format ?? entryFormat(headers);
@@ -93,6 +94,7 @@ const entryOf = async (
     !variesBeyondKey(headers) &&
     storingRefusal(request, status, headers, control, policy) === undefined;
   const etag = status === 200 ? (validated?.client["etag"] ?? (await strongEtag(bytes, format))) : "";
+  const cacheControl = lost ? neverStored : clientControl(status, headers, control, freshness, answer, policy);
   const entry: Entry = {
     owner: identity?.digest ?? "",
     endpoint: route.endpoint,
@@ -101,7 +103,7 @@ const entryOf = async (
     askedFormat,
     format,
     received: [...headers],
-    client: clientFields(headers, lost ? neverStored : clientControl(status, control, freshness), etag),
+    client: clientFields(headers, cacheControl, etag),
     bytes,
     freshness,
     fetchedAtMs: answer.requestTimeMs,
@@ -135,9 +137,17 @@ const asDecoded = ({ headers }: UpstreamAnswer): Headers => {
   return decoded;
 };
 
-/** `no-cache` and the like for some fields only are obeyed for the whole answer (RFC 9111, 5.2.2.4 allows it). */
-const wholly = (control: ResponseDirectives): ResponseDirectives =>
-  control.withheldFields.length === 0 ? control : { ...control, noCache: true };
+/**
+ * What an answer asks of this cache. `no-cache` and the like for some fields only are obeyed for the whole answer (RFC 9111, 5.2.2.4
+ * allows it). It keeps answers for one user each, and yet it is a proxy: what is said to shared caches, `proxy-revalidate` and
+ * `s-maxage`, is obeyed where it shortens the use of an answer.
+ */
+const asProxy = (control: ResponseDirectives): ResponseDirectives => ({
+  ...control,
+  noCache: control.noCache || control.withheldFields.length > 0,
+  mustRevalidate: control.mustRevalidate || control.proxyRevalidate || control.sMaxage !== undefined,
+  maxAge: control.sMaxage === undefined ? control.maxAge : Math.min(control.sMaxage, control.maxAge ?? control.sMaxage),
+});
 
 /** Whether the answer was chosen by fields that go upstream and are not in the key (RFC 9111, 4.1). */
 const variesBeyondKey = (headers: Headers): boolean =>
@@ -152,16 +162,30 @@ const within = (freshness: Freshness, expiresAtMs = Number.POSITIVE_INFINITY): F
 /** Cache-Control of what no client is to keep either. */
 const neverStored = "private, no-store";
 
-/** Cache-Control for the client: always private; how long, as the upstream or our defaults have it. */
-const clientControl = (status: number, control: ResponseDirectives, freshness: Freshness): string => {
-  if (control.noStore || (status !== 200 && !freshness.explicit)) return neverStored;
-  const seconds = Math.floor(freshness.lifetimeMs / 1000);
-  return [
-    "private",
-    `max-age=${seconds}`,
-    control.noCache ? "no-cache" : "",
-    control.mustRevalidate ? "must-revalidate" : "",
-  ]
-    .filter((directive) => directive !== "")
-    .join(", ");
+const nameOf = (directive: string): string => (directive.split("=", 1)[0] ?? "").trim().toLowerCase();
+
+/** Directives that are for shared caches, and `private`, which is said anyway. */
+const notForClients: ReadonlySet<string> = new Set(["private", "public", "s-maxage"]);
+
+/**
+ * Cache-Control for the client: what the upstream sent, for one client only. What it says in a targeted field is for the cache that
+ * the field names (RFC 9213). Where it sent none: what Expires says, else our lifetime, or less where this cache has less.
+ */
+const clientControl = (
+  status: number,
+  headers: Headers,
+  control: ResponseDirectives,
+  freshness: Freshness,
+  answer: UpstreamAnswer,
+  policy: CacheOptions,
+): string => {
+  const sent = splitList(headers.get("cache-control") ?? "");
+  if (sent.length > 0) {
+    return ["private", ...sent.filter((directive) => !notForClients.has(nameOf(directive)))].join(", ");
+  }
+  const forClients = { ...policy, targetedFields: [] };
+  const stated = freshnessOf(status, headers, responseDirectives(headers, forClients), answer, forClients);
+  if (!stated.explicit && (status !== 200 || control.noStore)) return neverStored;
+  const lifetimeMs = stated.explicit ? stated.lifetimeMs : Math.min(stated.lifetimeMs, freshness.lifetimeMs);
+  return `private, max-age=${Math.floor(lifetimeMs / 1000)}`;
 };

@@ -31,6 +31,8 @@ export interface Origin {
   /** Base URL of its API. */
   readonly url: string;
   readonly state: () => Promise<OriginState>;
+  /** Nothing answers any more. */
+  readonly kill: () => Promise<void>;
 }
 
 /** Both end with the test. */
@@ -43,6 +45,11 @@ export const startOrigin = async (): Promise<Origin> => {
   const origin = `http://127.0.0.1:${port.toString().trim()}`;
   return {
     url: `${origin}/v1/dev`,
+    kill: async () => {
+      const exited = once(child, "exit");
+      child.kill("SIGKILL");
+      await exited;
+    },
     state: async () => (await (await fetch(`${origin}/state`)).json()) as OriginState,
   };
 };

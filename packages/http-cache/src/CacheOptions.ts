@@ -20,7 +20,10 @@ export interface CacheOptions {
   readonly shared?: boolean;
   /** Targeted fields that this cache obeys, the most specific one first (RFC 9213, 2.2). Default: none. */
   readonly targetedFields?: ReadonlyArray<string>;
-  /** Lifetimes for what a response leaves open. Default: none. */
+  /**
+   * Lifetimes for responses without an explicit expiration time; `staleIfErrorMs` also for those with one and no
+   * `stale-if-error`. Default: none.
+   */
   readonly defaults?: Partial<Lifetimes>;
   /** Heuristic freshness: this fraction of the time since Last-Modified, at most `maxMs` (RFC 9111, 4.2.2). Default: none. */
   readonly heuristic?: { readonly fraction: number; readonly maxMs: number };

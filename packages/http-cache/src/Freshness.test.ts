@@ -110,9 +110,15 @@ test("defaults apply only to what the answer leaves open", () => {
   expect(freshness({ "cache-control": "max-age=1, stale-if-error=2" }, policy)).toMatchObject({
     lifetimeMs: 1_000,
     explicit: true,
-    staleWhileRevalidateMs: 20_000,
+    staleWhileRevalidateMs: 0,
     staleIfErrorMs: 2_000,
   });
+  // RFC 5861, 3: stale use while the origin can be asked needs its permission. RFC 9111, 4.2.4: where it cannot be asked, not.
+  for (const fields of [{ "cache-control": "max-age=0" }, { expires: "0" }, { expires: at(5), date: at(0) }]) {
+    expect(freshness(fields, policy)).toMatchObject({ staleWhileRevalidateMs: 0, staleIfErrorMs: 30_000 });
+  }
+  const ownWindow = { "cache-control": "max-age=1, stale-while-revalidate=3" };
+  expect(freshness(ownWindow, policy).staleWhileRevalidateMs).toBe(3_000);
 });
 
 test.each<[string, CacheOptions, boolean]>([

@@ -49,7 +49,7 @@ export const freshnessOf = (
     responseTimeMs: times.responseTimeMs,
     staleWhileRevalidateMs: neverStale
       ? 0
-      : (ms(directives.staleWhileRevalidate) ?? defaults?.staleWhileRevalidateMs ?? 0),
+      : (ms(directives.staleWhileRevalidate) ?? (explicitMs === undefined ? defaults?.staleWhileRevalidateMs : 0) ?? 0),
     staleIfErrorMs: neverStale ? 0 : (ms(directives.staleIfError) ?? defaults?.staleIfErrorMs ?? 0),
     alwaysValidate: directives.noCache,
     neverStale,
