@@ -4,9 +4,10 @@ export default defineConfig({
   test: {
     projects: [
       "packages/*/vitest.config.ts",
+      "packages/internal/e2e/*/vitest.config.ts",
+      "packages/internal/lab/vitest.config.ts",
       "apps/*/vitest.config.ts",
       "apps/*/vitest.workerd.config.ts",
-      "docs/vitest.config.ts",
       "scripts/vitest.config.ts",
     ],
     reporters: ["default", "./scripts/ClosingLineReporter.ts"],

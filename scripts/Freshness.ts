@@ -6,7 +6,7 @@ import { CommandError, quietly } from "./Step.ts";
 /** All that `pnpm generate` writes: the files of each task of turbo. */
 const generated = {
   generate: ["{packages,apps}/*/src/gen/**/*", "packages/cli/REFERENCE.md"],
-  "api-report": ["packages/consumers/api/**/*"],
+  "api-report": ["packages/internal/e2e/consumers/api/**/*"],
 } as const;
 
 const snapshot = (files: ReadonlyArray<string>): ReadonlyMap<string, string> =>

@@ -1,7 +1,7 @@
 // Decides: what every package that is published must hold once packed, and tries it on the tarball itself.
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { quietly } from "./Step.ts";
 
 interface Manifest {
@@ -20,9 +20,9 @@ export interface PublishedPackage {
 
 /** The packages under `packages/` that are published: not private, and with something to import or run. */
 export const publishedPackages = (): ReadonlyArray<PublishedPackage> =>
-  readdirSync("packages")
+  globSync("packages/*/package.json")
     .toSorted()
-    .map((name) => join("packages", name))
+    .map((manifest) => dirname(manifest))
     .map((folder) => ({ folder, manifest: manifestOf(folder) }))
     .filter(({ manifest }) => manifest.private !== true && (manifest.exports ?? manifest.bin) !== undefined);
 

@@ -27,8 +27,8 @@ const steps: ReadonlyArray<readonly [name: string, work: () => Promise<unknown>]
   ),
   ["licences of all dependencies", checkLicences],
   ...(canRehearse() ? [["a release, rehearsed in a copy", rehearseRelease] as const] : []),
-  ["bundle sizes", () => quietly(process.execPath, ["packages/bench/src/checkSizes.ts"])],
-  ["speed of a call, with a margin", () => quietly(process.execPath, ["packages/bench/src/checkSpeed.ts"])],
+  ["bundle sizes", () => quietly(process.execPath, ["packages/internal/lab/bench/checkSizes.ts"])],
+  ["speed of a call, with a margin", () => quietly(process.execPath, ["packages/internal/lab/bench/checkSpeed.ts"])],
 ];
 
 const start = performance.now();

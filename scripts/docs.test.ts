@@ -6,7 +6,9 @@ import { expect, test } from "vitest";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-const documents = globSync(["*.md", "packages/*/README.md", "apps/*/README.md"], { cwd: root }).toSorted();
+const documents = globSync(["*.md", "packages/*/README.md", "packages/internal/*/**/README.md", "apps/*/README.md"], {
+  cwd: root,
+}).toSorted();
 
 const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
   readonly scripts: Readonly<Record<string, string>>;

@@ -1,4 +1,4 @@
-import { compatibilityDate } from "@bytenite-engines/workerd";
+import { compatibilityDate } from "@bytenite-engines/test-kit";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineProject } from "vitest/config";
 

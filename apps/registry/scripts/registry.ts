@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { bundled, serveUntilSignal } from "@bytenite-engines/workerd";
+import { bundled, serveUntilSignal } from "@bytenite-engines/test-kit";
 
 const { values } = parseArgs({
   options: { port: { type: "string", default: "4011" }, seed: { type: "string" } },

@@ -1,7 +1,7 @@
 // Bundles the Worker into one ES module that any workerd can serve: dist/worker.js.
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { bundled } from "@bytenite-engines/workerd";
+import { bundled } from "@bytenite-engines/test-kit";
 
 const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
 

@@ -1,5 +1,5 @@
 // `pnpm proxy --port P --upstream URL`: the built Worker on this machine, as it would be deployed.
-import { serveUntilSignal } from "@bytenite-engines/workerd";
+import { serveUntilSignal } from "@bytenite-engines/test-kit";
 import { parseConfig } from "../src/Config.ts";
 import { readArguments, runCommand } from "./arguments.ts";
 import { builtWorker } from "./built.ts";

@@ -1,6 +1,6 @@
 // `pnpm rfc-cache --port P --upstream URL`: the cache rules as a plain shared cache, for conformance suites.
 import { fileURLToPath } from "node:url";
-import { bundled, serveUntilSignal } from "@bytenite-engines/workerd";
+import { bundled, serveUntilSignal } from "@bytenite-engines/test-kit";
 import { readArguments, runCommand } from "./arguments.ts";
 
 const usage = "Usage: pnpm rfc-cache --port P --upstream URL, such as --upstream http://127.0.0.1:8000";

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { startRegistry } from "@bytenite-engines/registry/testing";
-import { compatibilityDate } from "@bytenite-engines/workerd";
+import { compatibilityDate } from "@bytenite-engines/test-kit";
 import { Log, LogLevel, Miniflare } from "miniflare";
 import { expect, onTestFinished, test } from "vitest";
 import { builtWorker } from "../scripts/built.ts";

@@ -1,5 +1,5 @@
 // Another Worker as the upstream, and Analytics Engine: what only bindings give.
-import { compatibilityDate } from "@bytenite-engines/workerd";
+import { compatibilityDate } from "@bytenite-engines/test-kit";
 import { Log, LogLevel, Miniflare } from "miniflare";
 import { expect, onTestFinished, test } from "vitest";
 import { builtWorker } from "../scripts/built.ts";

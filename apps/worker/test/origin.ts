@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { serve } from "@bytenite-engines/workerd";
+import { serve } from "@bytenite-engines/test-kit";
 import { onTestFinished } from "vitest";
 import { builtWorker } from "../scripts/built.ts";
 import { adminSecret } from "./served.ts";

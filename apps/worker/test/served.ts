@@ -1,6 +1,6 @@
 // Starts the built Worker on workerd in front of a registry, for tests.
 import { startRegistry, type TestRegistry, type TestRegistryOptions } from "@bytenite-engines/registry/testing";
-import { serve } from "@bytenite-engines/workerd";
+import { serve } from "@bytenite-engines/test-kit";
 import { builtWorker } from "../scripts/built.ts";
 
 export interface Stack extends AsyncDisposable {

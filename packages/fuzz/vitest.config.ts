@@ -1,8 +1,0 @@
-import { fileURLToPath } from "node:url";
-import { defineProject } from "vitest/config";
-
-export default defineProject({
-  // The parser of `bne` has no entry of its own in what is published.
-  resolve: { alias: { "#bne": fileURLToPath(new URL("../cli/src", import.meta.url)) } },
-  test: { name: "fuzz", include: ["test/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 120_000 },
-});

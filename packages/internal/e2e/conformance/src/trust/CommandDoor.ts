@@ -1,0 +1,107 @@
+// Decides: how a numbering is tried with `bne`: processes that end, and remember what they learned in a file.
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { startForeignRegistry, type ForeignServers, type Way } from "../ForeignServers.ts";
+import type { Part } from "./Tally.ts";
+
+/** What Node is to start for `bne`, as built. */
+export const builtBne: ReadonlyArray<string> = [
+  fileURLToPath(new URL("../../../../../cli/bin/bne.js", import.meta.url)),
+];
+
+const main = new URL("../../../../../cli/src/main.ts", import.meta.url).href;
+/** The same from its sources, which start more slowly. */
+export const sourcesOfBne: ReadonlyArray<string> = [
+  "-e",
+  `import(${JSON.stringify(main)}).then(({ main }) => main(process.argv.slice(1)))`,
+];
+
+const commands = [["list"], ["get", "full@3.7"], ["status", "full@3.7"], ["get", "e1"]] as const;
+
+/** What one command printed, and how its answers came. */
+interface Printed {
+  readonly text: string;
+  /** Content-Type of each answer. */
+  readonly mediaTypes: ReadonlyArray<string>;
+}
+
+/** Runs the commands in two rounds; what they know lies in a directory of their own. */
+export const tryCommands = async (
+  start: ReadonlyArray<string>,
+  servers: ForeignServers,
+  way: Way,
+  seed: number,
+): Promise<Part> => {
+  await using registry = await startForeignRegistry(seed, true);
+  const token = `t-${seed}`;
+  const home = await mkdtemp(join(tmpdir(), "trust-commands-"));
+  try {
+    const run = (url: string, ...parameters: ReadonlyArray<string>) => bne(start, home, url, token, parameters);
+    const truth: Array<string> = [];
+    for (const command of commands) truth.push((await run(registry.url, ...command, "--format", "json")).text);
+    const url = servers.urlBy(way, token, registry);
+    const wrong: Array<string> = [];
+    const round = async (): Promise<{ readonly requests: number; readonly regained: number }> => {
+      let requests = 0;
+      let regained = 0;
+      for (const [index, command] of commands.entries()) {
+        const { text, mediaTypes } = await run(url, ...command);
+        if (text !== truth[index]) wrong.push(`numbering ${seed}: ${command.join(" ")}: ${text}, not ${truth[index]}`);
+        requests += mediaTypes.length;
+        if (mediaTypes.length === 1 && mediaTypes[0]?.includes("json") === false) regained += 1;
+      }
+      return { requests, regained };
+    };
+    const first = await round();
+    const last = await round();
+    const files = await readdir(home, { recursive: true });
+    const profiles = files.filter((file) => /field-numbers.*\.json$/.test(file)).length;
+    if (profiles !== 1) wrong.push(`numbering ${seed}: what was learned lies in ${profiles} files`);
+    return {
+      calls: commands.length,
+      compared: 2 * commands.length,
+      wrong,
+      requests: { first: first.requests, last: last.requests },
+      regained: last.regained,
+      // A sample may be due in any of them.
+      incomplete: [],
+    };
+  } finally {
+    await rm(home, { recursive: true, force: true });
+  }
+};
+
+const bne = async (
+  start: ReadonlyArray<string>,
+  home: string,
+  baseUrl: string,
+  token: string,
+  parameters: ReadonlyArray<string>,
+): Promise<Printed> => {
+  const { stdout, stderr } = await promisify(execFile)(
+    process.execPath,
+    [...start, ...parameters, "--output", "json", "--trace"],
+    {
+      env: {
+        PATH: process.env["PATH"],
+        HOME: home,
+        XDG_CACHE_HOME: join(home, "cache"),
+        XDG_CONFIG_HOME: join(home, "config"),
+        BYTENITE_BASE_URL: baseUrl,
+        BYTENITE_TOKEN: token,
+      },
+    },
+  );
+  return { text: stdout, mediaTypes: stderr.split("\n").flatMap(mediaTypeOf) };
+};
+
+/** The Content-Type of the answer that a line of `--trace` is about. */
+const mediaTypeOf = (line: string): ReadonlyArray<string> => {
+  if (!line.startsWith('{"time"')) return [];
+  const event = JSON.parse(line) as { readonly type: string; readonly mediaType?: string };
+  return event.type === "exchange" ? [event.mediaType ?? ""] : [];
+};

@@ -1,0 +1,53 @@
+// Core runs unchanged in Node, browsers and Workers: every door bundles for both, and nothing is left to import.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { rolldown } from "rolldown";
+import { expect, test } from "vitest";
+
+const folder = new URL("../../../../core/", import.meta.url);
+const { exports } = JSON.parse(readFileSync(new URL("package.json", folder), "utf8")) as {
+  readonly exports: Readonly<Record<string, string>>;
+};
+
+const conditions = { browser: ["browser", "import"], workers: ["workerd", "worker", "import"] };
+
+const cases = Object.entries(exports).flatMap(([name, path]) =>
+  (Object.keys(conditions) as ReadonlyArray<keyof typeof conditions>).map((runtime) => ({ name, path, runtime })),
+);
+
+/** Bundles an entry point; tells what it still imports, and from how many modules it is made. */
+const bundled = async (input: string, runtime: keyof typeof conditions) => {
+  const bundle = await rolldown({
+    input,
+    platform: "neutral",
+    logLevel: "silent",
+    resolve: { conditionNames: conditions[runtime], mainFields: ["module", "main"] },
+  });
+  const { output } = await bundle.generate({ format: "esm", codeSplitting: false });
+  await bundle.close();
+  const [{ code, imports, dynamicImports, moduleIds }] = output;
+  const named = code.match(/(?:from|import|require)\s*\(?\s*["']node:[^"']*/g) ?? [];
+  return { left: [...imports, ...dynamicImports, ...named], modules: moduleIds.length };
+};
+
+test.for(cases)("core's $name bundles for $runtime with nothing left to import", async ({ path, runtime }) => {
+  const { left, modules } = await bundled(fileURLToPath(new URL(path, folder)), runtime);
+  expect(left).toEqual([]);
+  expect(modules).toBeGreaterThan(0);
+});
+
+test("an import of Node, and one that cannot be resolved, would be seen", async () => {
+  const temporary = mkdtempSync(join(tmpdir(), "bundles-"));
+  try {
+    const entry = join(temporary, "entry.js");
+    writeFileSync(
+      entry,
+      `import { readFileSync } from "node:fs";\nimport { x } from "no-such-package";\nx(readFileSync);`,
+    );
+    expect((await bundled(entry, "workers")).left).toEqual(expect.arrayContaining(["node:fs", "no-such-package"]));
+  } finally {
+    rmSync(temporary, { recursive: true });
+  }
+});

@@ -1,0 +1,77 @@
+// The table of wire cases against the registry as a Worker: the same data, exported from SQLite, on workerd with D1.
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import type { Format } from "@bytenite-engines/core/wire";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Seeds } from "../src/Case.ts";
+import { acceptCases } from "../src/cases/negotiation.ts";
+import { wireCases } from "../src/Cases.ts";
+import { coreDoor, httpDoor, type Door } from "../src/Door.ts";
+import { tokenOf } from "../src/Engines.ts";
+import { exchange } from "../src/Exchange.ts";
+import { seedsOf, startTableRegistry } from "../src/World.ts";
+
+const root = fileURLToPath(new URL("../../../../../", import.meta.url));
+
+let folder: string;
+let worker: ChildProcess;
+let url: string;
+let seeds: Seeds;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "conformance-d1-"));
+  const registry = await startTableRegistry();
+  const seed = join(folder, "engines.sql");
+  writeFileSync(seed, registry.exportSql());
+  seeds = await seedsOf(registry);
+  await registry.stop();
+  const args = ["apps/registry/scripts/registry.ts", "--port", "0", "--seed", seed];
+  const env = { ...process.env, BYTENITE_REGISTRY_KEY: registry.key };
+  worker = spawn(process.execPath, args, { cwd: root, env, stdio: ["ignore", "pipe", "inherit"] });
+  const lines = createInterface({ input: worker.stdout as NodeJS.ReadableStream });
+  const [line] = (await Promise.race([once(lines, "line"), once(worker, "exit")])) as [unknown];
+  if (typeof line !== "string") throw new Error("the registry on D1 ended before it was ready");
+  url = `${line.slice("ready ".length)}/v1/dev`;
+});
+
+afterAll(async () => {
+  if (worker.exitCode === null) {
+    worker.kill("SIGTERM");
+    await once(worker, "exit");
+  }
+  rmSync(folder, { recursive: true });
+});
+
+const forms: ReadonlyArray<Format> = ["protobuf", "json"];
+
+const doors: ReadonlyArray<readonly [name: string, open: () => Door]> = forms.flatMap((form) => [
+  [`core against the registry on D1, ${form}`, () => coreDoor("registry on D1", url, form, false)] as const,
+  [`plain HTTP to the registry on D1, ${form}`, () => httpDoor("registry on D1", url, form, false)] as const,
+]);
+
+describe.for(doors)("%s", ([name, open]) => {
+  const sayable = wireCases.filter(({ call, target }) => (name.startsWith("core") ? call : target) !== undefined);
+  test.for(sayable)("answers $name", async (wireCase) => {
+    const door = open();
+    expect(await door.knock(wireCase)).toEqual(door.expects(wireCase.expected, seeds));
+  });
+});
+
+test.for(acceptCases)("the registry on D1 answers Accept: %s with %s", async ([accept, mediaType]) => {
+  const answered = await exchange(url, "/engines/full@1.2", {
+    authorization: tokenOf("alice"),
+    ...(accept === undefined ? {} : { accept }),
+  });
+  expect(answered.status).toBe(mediaType === undefined ? 406 : 200);
+  expect(answered.headers["content-type"]).toBe(mediaType ?? "application/json");
+});
+
+test("the registry on D1 ends at SIGTERM as one that has not failed", async () => {
+  worker.kill("SIGTERM");
+  expect(await once(worker, "exit")).toEqual([0, null]);
+});

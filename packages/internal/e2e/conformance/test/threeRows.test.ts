@@ -1,0 +1,95 @@
+// The Endpoint table, the annotations of the proto files and the published documents are the same seven rows.
+import { readdirSync, readFileSync } from "node:fs";
+import { getOption, type DescMessage } from "@bufbuild/protobuf";
+import { endpoints, mediaTypeOf } from "@bytenite-engines/core/wire";
+import { Developer, http } from "@bytenite-engines/proto/service";
+import { expect, test } from "vitest";
+
+interface Row {
+  readonly rpc: string;
+  readonly method: string;
+  readonly path: string;
+  readonly response: string;
+}
+
+interface Operation {
+  readonly operationId: string;
+  readonly responses: { readonly 200: { readonly content: Readonly<Record<string, { schema: { $ref: string } }>> } };
+}
+
+interface OpenApiDocument {
+  readonly servers: ReadonlyArray<{ readonly url: string }>;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+}
+
+const folder = new URL("../../../../../proto/openapi/", import.meta.url);
+const documents = readdirSync(folder).map(
+  (name) => JSON.parse(readFileSync(new URL(name, folder), "utf8")) as OpenApiDocument,
+);
+
+const operations = documents.flatMap(({ paths }) =>
+  Object.entries(paths).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, operation]) => ({ path, method, operation })),
+  ),
+);
+
+const byRpc = (rows: ReadonlyArray<Row>): ReadonlyArray<Row> => rows.toSorted((a, b) => (a.rpc < b.rpc ? -1 : 1));
+
+/** The name that grpc-gateway gives the schema of a message. */
+const schemaName = ({ typeName }: DescMessage): string => typeName.split(".").slice(-2).join("");
+
+const camelCase = (path: string): string => path.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
+const published = byRpc(
+  operations.map(({ path, method, operation }) => ({
+    rpc: operation.operationId.replace(/^Developer_/, ""),
+    method: method.toUpperCase(),
+    path,
+    response: operation.responses[200].content["application/json"]?.schema.$ref.split("/").at(-1) ?? "",
+  })),
+);
+
+const annotated = byRpc(
+  Developer.methods.map((method) => {
+    const { pattern } = getOption(method, http);
+    const path = typeof pattern.value === "string" ? pattern.value : "";
+    return {
+      rpc: method.name,
+      method: pattern.case?.toUpperCase() ?? "",
+      path: camelCase(path),
+      response: schemaName(method.output),
+    };
+  }),
+);
+
+const served = byRpc(
+  Object.values(endpoints).map(({ rpc, method, path, response }) => ({
+    rpc,
+    method,
+    path: camelCase(path),
+    response: schemaName(response),
+  })),
+);
+
+test("the Endpoint table has the rows of the documents: three published, four written from the published facts", () => {
+  expect(published).toHaveLength(7);
+  expect(served).toEqual(published);
+});
+
+test("the Endpoint table has the rows of the annotations", () => {
+  expect(served).toEqual(annotated);
+});
+
+test("the Endpoint table reads and answers with the messages of the service", () => {
+  for (const { rpc, request, response } of Object.values(endpoints)) {
+    const method = Developer.methods.find(({ name }) => name === rpc);
+    expect(method?.input).toBe(request);
+    expect(method?.output).toBe(response);
+  }
+});
+
+test("the media types asked for are those that the documents offer", () => {
+  for (const { operation } of operations) {
+    expect(Object.keys(operation.responses[200].content)).toEqual([mediaTypeOf("json"), mediaTypeOf("protobuf")]);
+  }
+});

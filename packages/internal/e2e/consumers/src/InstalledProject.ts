@@ -1,0 +1,42 @@
+// Decides: what a project of a consumer is: a folder with nothing but the tarballs installed, by npm or by pnpm.
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ran } from "./Ran.ts";
+
+/** The package managers that consumers use. pnpm lets a package see only what it says it depends on. */
+export const managers = ["npm", "pnpm"] as const;
+export type Manager = (typeof managers)[number];
+
+/** Makes a project in a new folder and installs the tarballs. What their dependencies need comes from the registry. */
+export const installProject = async (
+  manager: Manager,
+  folder: string,
+  tarballs: Readonly<Record<string, string>>,
+): Promise<void> => {
+  mkdirSync(folder, { recursive: true });
+  cpSync(fileURLToPath(new URL("../projects", import.meta.url)), folder, { recursive: true });
+  const files = Object.fromEntries(Object.entries(tarballs).map(([name, path]) => [name, `file:${path}`]));
+  const dependencies = { ...files, "@types/node": pinned("@types/node"), effect: pinned("effect") };
+  write(folder, "package.json", { name: "consumer", private: true, type: "module", dependencies });
+  if (manager === "npm") {
+    await ran("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts"], folder);
+  } else {
+    // What depends on a package that is not in any registry yet is told where it lies. Without hoisting a package sees what
+    // it depends on and nothing else. JSON is YAML.
+    const settings = { overrides: files, hoist: false, allowBuilds: { "@scarf/scarf": false } };
+    write(folder, "pnpm-workspace.yaml", settings);
+    await ran("npx", ["-y", "pnpm@12", "install", "--prefer-offline", "--ignore-scripts"], folder);
+  }
+};
+
+const write = (folder: string, name: string, value: unknown): void =>
+  writeFileSync(join(folder, name), JSON.stringify(value, undefined, 2));
+
+/** The version of a dependency that this repository pins. */
+const pinned = (name: string): string => {
+  const catalog = readFileSync(new URL("../../../../../pnpm-workspace.yaml", import.meta.url), "utf8");
+  const version = new RegExp(`^ {2}"?${name}"?: (\\S+)$`, "m").exec(catalog)?.[1];
+  if (version === undefined) throw new Error(`${name} is not in the catalog of pnpm-workspace.yaml`);
+  return version;
+};

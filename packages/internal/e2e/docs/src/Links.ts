@@ -1,0 +1,52 @@
+// Decides: whether the links of Markdown files lead somewhere: files and headings by remark-validate-links, addresses by form.
+import { spawn } from "node:child_process";
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import remarkGfm from "remark-gfm";
+import remarkParse from "remark-parse";
+import { unified } from "unified";
+import { root } from "./Stack.ts";
+
+const remark = join(root, "packages/internal/e2e/node_modules/.bin/remark");
+const anchors = fileURLToPath(new URL("./remarkHtmlAnchors.ts", import.meta.url));
+const plugin = (name: string): string => fileURLToPath(import.meta.resolve(name));
+
+/** Every Markdown file that is ours, below a folder. */
+export const markdownFiles = (folder: string): ReadonlyArray<string> =>
+  globSync("**/*.md", {
+    cwd: folder,
+    exclude: (name) => /(?:^|\/)(?:node_modules|dist|\.[^/.][^/]*|CHANGELOG\.md)$/.test(name),
+  }).toSorted();
+
+/** What remark says about links to files and headings that are not there; empty when all are. */
+export const brokenLinks = async (folder: string): Promise<string> => {
+  const links = `${plugin("remark-validate-links")}=repository:false`;
+  const args = ["--quiet", "--frail", "--no-stdout", "--no-config", "--no-ignore", "--no-color"];
+  const uses = [plugin("remark-gfm"), anchors, links].flatMap((use) => ["--use", use]);
+  const child = spawn(remark, [...args, ...uses, ...markdownFiles(folder)], { cwd: folder });
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => (said += text));
+  }
+  const code = await new Promise((resolve) => child.on("close", resolve));
+  return code === 0 ? "" : said || `remark ended with ${String(code)}`;
+};
+
+interface Node {
+  readonly type: string;
+  readonly url?: string;
+  readonly children?: ReadonlyArray<Node>;
+}
+
+const urlsIn = ({ url, children = [] }: Node): ReadonlyArray<string> => [
+  ...(url === undefined ? [] : [url]),
+  ...children.flatMap(urlsIn),
+];
+
+/** Addresses in a file that are none, or that are not reached by HTTPS; this machine's are. */
+export const oddAddresses = (path: string): ReadonlyArray<string> =>
+  urlsIn(unified().use(remarkParse).use(remarkGfm).parse(readFileSync(path, "utf8")) as Node).filter(
+    (url) =>
+      /^[a-z][a-z+.-]*:/i.test(url) && !(URL.canParse(url) && /^(?:https:|http:\/\/127\.0\.0\.1:|mailto:)/.test(url)),
+  );

@@ -1,0 +1,47 @@
+// Every guide is followed, from its first command to its last, against real servers; and what it shows of TypeScript has types.
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { blocksOf } from "../src/Guide.ts";
+import { runGuide } from "../src/GuideRun.ts";
+import { root } from "../src/Stack.ts";
+
+const folder = fileURLToPath(new URL("../../../../../docs/guides", import.meta.url));
+const guides = readdirSync(folder).filter((name) => name.endsWith(".md"));
+
+/** Programs that guides use and no package brings; a guide that uses one which is not here is skipped. */
+const absent = ["curl", "openssl"].filter((program) => spawnSync(program, ["--version"]).error !== undefined);
+
+const lacks = (name: string): boolean =>
+  blocksOf(join(folder, name)).some(
+    ({ kind, text }) => kind === "run" && absent.some((program) => new RegExp(`\\b${program} `).test(text)),
+  );
+
+test.concurrent.for(guides)("what guides/%s tells to do does what it says", async (name, { expect, skip }) => {
+  skip(lacks(name), `without ${absent.join(" and ")}`);
+  await expect(runGuide(name)).resolves.toBeUndefined();
+});
+
+test("the programs in the guides have no type errors, as strict as can be", () => {
+  // Below this package, whose dependencies they use.
+  const programs = mkdtempSync(fileURLToPath(new URL("../../node_modules/guides-", import.meta.url)));
+  try {
+    for (const guide of guides) {
+      for (const block of blocksOf(join(folder, guide))) {
+        if (block.kind !== "file" || !block.path.endsWith(".ts")) continue;
+        const path = join(programs, guide, block.path);
+        mkdirSync(dirname(path), { recursive: true });
+        writeFileSync(path, block.text);
+      }
+    }
+    const compilerOptions = { types: ["node"], exactOptionalPropertyTypes: true, noEmit: true };
+    const tsconfig = { extends: join(root, "tsconfig.base.json"), compilerOptions, include: ["**/*.ts"] };
+    writeFileSync(join(programs, "tsconfig.json"), JSON.stringify(tsconfig));
+    const { stdout } = spawnSync(join(root, "node_modules/.bin/tsc"), ["-p", programs], { encoding: "utf8" });
+    expect(stdout).toBe("");
+  } finally {
+    rmSync(programs, { recursive: true });
+  }
+});

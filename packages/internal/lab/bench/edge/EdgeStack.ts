@@ -1,0 +1,56 @@
+// What the figures of the edge have in common: the built Worker, an upstream for it, and one request.
+import { once } from "node:events";
+import { createServer, type RequestListener, type Server } from "node:http";
+import { fileURLToPath } from "node:url";
+import { answerBytes } from "./Workers.ts";
+
+/** The Worker as it is deployed. */
+export const builtWorker = fileURLToPath(new URL("../../../../../apps/worker/dist/worker.js", import.meta.url));
+
+/** An HTTP server on a free port of this machine. */
+export interface Upstream {
+  /** Base URL of its API. */
+  readonly url: string;
+  readonly stop: () => void;
+}
+
+export const serveUpstream = async (listener: RequestListener): Promise<Upstream> => {
+  const server = createServer(listener).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return { url: `http://127.0.0.1:${portOf(server)}/v1/dev`, stop: () => stop(server) };
+};
+
+const portOf = (server: Server): number => {
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : 0;
+};
+
+const stop = (server: Server): void => {
+  server.close();
+  server.closeAllConnections();
+};
+
+/** An upstream whose answer has just the length that hits are measured with, and that counts its requests. */
+export const startUpstream = async (): Promise<Upstream & { readonly count: () => number }> => {
+  const frame = '{"engines":[{"description":""}]}';
+  const body = frame.replace('""', `"${"a".repeat(answerBytes - frame.length)}"`);
+  let requests = 0;
+  const upstream = await serveUpstream((_request, response) => {
+    requests += 1;
+    response.writeHead(200, { "content-type": "application/json", "content-length": body.length });
+    response.end(body);
+  });
+  return { ...upstream, count: () => requests };
+};
+
+export const listPath = "/v1/dev/engines";
+
+/** A request for a list, as bytes on a connection. */
+export const listOf = (authorization: string, query = ""): string =>
+  `GET ${listPath}${query} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: ${authorization}\r\n\r\n`;
+
+/** Variables of a Worker whose answers stay fresh during a run. */
+export const freshFor = (upstreamUrl: string): Readonly<Record<string, string>> => ({
+  UPSTREAM_URL: upstreamUrl,
+  LIST_FRESH_SECONDS: "604800",
+});

@@ -1,0 +1,56 @@
+// Figure: what a start of bne costs beside `node -e 0`, and the memory that a long list takes.
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import type { Effort, Figure, FigureRow } from "../Figure.ts";
+import { isKept } from "../Promised.ts";
+
+/** One line of the command line's own measurement, which needs its built bin and a registry. */
+interface CommandFigure {
+  readonly name: string;
+  readonly value: string;
+  readonly ratio: number;
+  /** Only of ours. */
+  readonly promised?: number;
+}
+
+const measurement = fileURLToPath(new URL("../../../../cli/bench/main.ts", import.meta.url));
+
+const rowOf = ({ name, value, ratio, promised }: CommandFigure, effort: Effort): FigureRow => ({
+  name,
+  cells: { value, ratio: `${ratio.toFixed(2)}x`, limit: promised === undefined ? "" : `${promised}x` },
+  ...(promised === undefined ? {} : { holds: isKept(ratio / promised, effort) }),
+});
+
+export const commandLine: Figure = {
+  name: "command-line",
+  title: "The command line",
+  promise:
+    "CPU time against `node -e 0`: --version and completion at most 1.5x, --help 3x, list 4x; 100,000 engines in at most 1.3x of the memory for 1,000.",
+  charts: [
+    {
+      name: "startup",
+      title: "Starting a command line",
+      subtitle: "processor time of the whole process, as a ratio to `node -e 0`, warm; shorter is better",
+      column: "ratio",
+      barOf: (row) => (row.startsWith("list --all") ? undefined : row),
+      isOurs: (bar) => bar.startsWith("bne"),
+    },
+  ],
+  measure: async (effort) => {
+    const flags = effort === "quick" ? ["--json", "--startup"] : ["--json"];
+    const { stdout } = await promisify(execFile)(process.execPath, [measurement, ...flags]);
+    const figures = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as CommandFigure);
+    return {
+      columns: ["value", "ratio", "limit"],
+      rows: figures.map((figure) => rowOf(figure, effort)),
+      notes: [
+        "CPU time of whole processes, medians of interleaved rounds, warm compile cache.",
+        ...(effort === "quick" ? ["The memory of long lists, and wrangler, are left out of a quick run."] : []),
+      ],
+    };
+  },
+};

@@ -1,0 +1,39 @@
+// `pnpm bench [FIGURE...] [--quick] [--write]`: measures, prints, and with --write renews their sections of BENCHMARKS.md.
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { figures } from "./Figures.ts";
+import { machineLine } from "./Machine.ts";
+import { benchmarksFile, markdownOf, textOf, type Measured } from "./Report.ts";
+import { writeCharts } from "./chart/Charts.ts";
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { quick: { type: "boolean", default: false }, write: { type: "boolean", default: false } },
+});
+
+const unknown = positionals.filter((name) => figures.every((figure) => figure.name !== name));
+if (unknown.length > 0) {
+  process.stderr.write(
+    `No such figure: ${unknown.join(", ")}. There are: ${figures.map(({ name }) => name).join(", ")}\n`,
+  );
+  process.exit(2);
+}
+
+const machine = machineLine();
+process.stdout.write(`${machine}\n`);
+const file = fileURLToPath(new URL("../../../../BENCHMARKS.md", import.meta.url));
+for (const figure of figures) {
+  if (positionals.length > 0 && !positionals.includes(figure.name)) continue;
+  process.stderr.write(`measuring: ${figure.name}\n`);
+  const start = performance.now();
+  const measured: Measured = { figure, result: await figure.measure(values.quick ? "quick" : "full") };
+  process.stderr.write(`it took ${((performance.now() - start) / 1_000).toFixed(0)} s\n`);
+  process.stdout.write(textOf(measured));
+  if (measured.result.rows.some(({ holds }) => holds === false)) process.exitCode = 1;
+  if (!values.write) continue;
+  // One by one: a run of all takes half an hour.
+  writeCharts([measured]);
+  const command = ["pnpm bench", figure.name, ...(values.quick ? ["--quick"] : [])].join(" ");
+  writeFileSync(file, benchmarksFile(readFileSync(file, "utf8"), figures, markdownOf(measured, command, machine)));
+}

@@ -1,0 +1,8 @@
+// A target that does not hold for inputs which chance alone would hardly ever find.
+import { must, textOf, type Target } from "../Target.ts";
+
+export const fuzz: Target = (data) => {
+  const text = textOf(data);
+  if (text.slice(0, 6) !== "engine") return;
+  must(text.slice(6, 9) !== "@7.", "planted");
+};

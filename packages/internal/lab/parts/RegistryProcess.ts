@@ -1,0 +1,104 @@
+// Decides: how a registry runs as a process of its own over a SQLite file, with faults on, and how it is ended.
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { freePort } from "../bench/edge/Standalone.ts";
+import type { FaultRule } from "@bytenite-engines/registry/testing";
+import { seriesIn, type Series } from "./Series.ts";
+
+const heapProbe = new URL("heapProbe.ts", import.meta.url).href;
+const main = fileURLToPath(new URL("../../../registry/src/main.ts", import.meta.url));
+
+/** How long answers under way may take when it is stopped, in milliseconds. */
+const drainMs = 1_000;
+
+/** Where it keeps its data, and with what they are sealed. */
+export interface RegistryFiles {
+  readonly database: string;
+  /** A settings file, which is written. */
+  readonly config: string;
+  readonly key: string;
+}
+
+/** A registry that can be ended and started again at the same address. */
+export class RegistryProcess implements AsyncDisposable {
+  readonly #files: RegistryFiles;
+  readonly #port: number;
+  #child: ChildProcess | undefined;
+
+  private constructor(files: RegistryFiles, port: number) {
+    this.#files = files;
+    this.#port = port;
+  }
+
+  static async start(files: RegistryFiles): Promise<RegistryProcess> {
+    await writeFile(files.config, JSON.stringify({ limits: { drainMs } }));
+    const registry = new RegistryProcess(files, await freePort());
+    await registry.start();
+    return registry;
+  }
+
+  /** Process id; undefined while it is ended. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  get origin(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  async start(): Promise<void> {
+    const { config, database } = this.#files;
+    const flags = ["--config", config, "--port", `${this.#port}`, "--database", database, "--faults", "on"];
+    const child = spawn(process.execPath, ["--expose-gc", "--import", heapProbe, main, ...flags], {
+      stdio: ["ignore", "pipe", "inherit", "ipc"],
+      env: { ...process.env, BYTENITE_REGISTRY_KEY: this.#files.key },
+    });
+    this.#child = child;
+    const { stdout } = child;
+    if (stdout === null) throw new Error("the registry has no output");
+    const ready = await Promise.race([once(stdout, "data"), once(child, "exit")]);
+    if (!String(ready[0]).startsWith("ready ")) throw new Error("the registry did not start");
+    stdout.resume();
+  }
+
+  /** Ends it: as an operator does, or as `kill -9` does. */
+  async end(how: "stop" | "kill"): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined) return;
+    const exited = once(child, "exit");
+    child.kill(how === "kill" ? "SIGKILL" : "SIGTERM");
+    await exited;
+  }
+
+  async metrics(): Promise<ReadonlyArray<Series>> {
+    return seriesIn(await (await fetch(`${this.origin}/metrics`)).text());
+  }
+
+  /** Collects its garbage; heap that is in use then, in MiB. */
+  async heapMib(): Promise<number> {
+    const child = this.#child;
+    if (child === undefined) throw new Error("the registry is ended");
+    const told = once(child, "message");
+    child.send("heap");
+    const [{ heapBytes }] = (await told) as [{ readonly heapBytes: number }];
+    return heapBytes / 2 ** 20;
+  }
+
+  /** Puts these faults in the place of all others. */
+  async faults(rules: ReadonlyArray<FaultRule>): Promise<void> {
+    const response = await fetch(`${this.origin}/faults`, {
+      method: "PUT",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(rules),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`the faults were refused: ${text}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end("stop");
+  }
+}
