@@ -28,6 +28,7 @@ export const settingsSchema = {
     port,
     adminPort: port,
     allowedHosts: { type: "array", items: text },
+    trustedProxies: { type: "array", items: text },
     database: text,
     tokens: text,
     accessLog: text,
@@ -49,7 +50,15 @@ export const settingsSchema = {
 type SettingsFile = Partial<
   Pick<
     RegistryOptions,
-    "host" | "port" | "adminPort" | "allowedHosts" | "database" | "accessLog" | "rateLimit" | "limits"
+    | "host"
+    | "port"
+    | "adminPort"
+    | "allowedHosts"
+    | "trustedProxies"
+    | "database"
+    | "accessLog"
+    | "rateLimit"
+    | "limits"
   > & {
     readonly tokens: string;
     readonly faults: string;
@@ -74,6 +83,7 @@ export const settingsOf = async (
     adminPort: portOf("--admin-port", flags["admin-port"]) ?? file.adminPort,
     allowedHosts:
       hostsIn(flags["allowed-hosts"] ?? (environment["REGISTRY_ALLOWED_HOSTS"] || undefined)) ?? file.allowedHosts,
+    trustedProxies: hostsIn(environment["REGISTRY_TRUSTED_PROXIES"] || undefined) ?? file.trustedProxies,
     accessLog: flags["access-log"] ?? file.accessLog,
     key: environment["BYTENITE_REGISTRY_KEY"] || undefined,
     tokens: configured?.tokens,

@@ -5,6 +5,7 @@ import type { Duplex } from "node:stream";
 import { statusBody } from "../api/Refusal.ts";
 import type { Answer, RequestHead } from "../api/Routes.ts";
 import type { RpcCode } from "@bytenite-engines/core/wire";
+import { countedAddress, makeConnections, type OnLimit } from "./Connections.ts";
 import { headOf, headWhenAsked } from "./RequestReading.ts";
 import type { ServerLimits } from "./ServerLimits.ts";
 
@@ -26,6 +27,14 @@ export interface ServerOptions {
   readonly host: string;
   readonly port: number;
   readonly limits: ServerLimits;
+  /** Addresses and networks whose connections are not counted by address. */
+  readonly trustedProxies?: ReadonlyArray<string> | undefined;
+  readonly onLimit?: OnLimit | undefined;
+  /**
+   * Whether a client that has ended its side of the connection is taken to have left, as faults need it that wait. Default
+   * false: it gets the answers to what it has sent.
+   */
+  readonly endsWithClient?: boolean | undefined;
 }
 
 /** A server that accepts requests. */
@@ -40,7 +49,15 @@ export interface RunningServer {
 }
 
 /** Starts to listen. Rejects with the error of `listen`, e.g. EADDRINUSE. */
-export const startServer = async ({ host, port, limits }: ServerOptions): Promise<RunningServer> => {
+export const startServer = async ({
+  host,
+  port,
+  limits,
+  trustedProxies = [],
+  onLimit = () => {},
+  endsWithClient = false,
+}: ServerOptions): Promise<RunningServer> => {
+  const connections = makeConnections({ limits, trustedProxies, onLimit });
   let draining = false;
   const given = Promise.withResolvers<Handler>();
   let handle: Handler = async (exchange) => (await given.promise)(exchange);
@@ -55,18 +72,30 @@ export const startServer = async ({ host, port, limits }: ServerOptions): Promis
     noDelay: true,
   });
   server.maxConnections = limits.connections;
-  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-    void answer(handle, { head: headOf(request), request, response }, () => draining);
+  Object.assign(server, { httpAllowHalfOpen: !endsWithClient });
+  server.on("connection", connections.add);
+  server.on("drop", (dropped) => onLimit("connections", countedAddress(dropped?.remoteAddress)));
+  const take = (exchange: Exchange): void => {
+    const connection = connections.of(exchange.request.socket);
+    connection?.take(exchange, () => {
+      void answer(handle, exchange, { maxBytes: limits.answerBytes, draining: () => draining, sent: connection.sent });
+    });
   };
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void =>
+    take({ head: headOf(request), request, response });
   server.on("request", onRequest);
-  server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
-    void answer(handle, { head: headWhenAsked(request, response), request, response }, () => draining);
-  });
+  server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) =>
+    take({ head: headWhenAsked(request, response), request, response }),
+  );
   server.on("checkExpectation", onRequest);
   server.on("connect", (_request: IncomingMessage, socket: Duplex) =>
     refuseRaw(socket, 501, "UNIMPLEMENTED", "method not allowed"),
   );
-  server.on("clientError", onClientError);
+  server.on("clientError", (error: ClientError, socket) => {
+    const limit = limitOf(error, socket);
+    if (limit !== undefined) onLimit(limit, countedAddress((socket as Socket).remoteAddress));
+    onClientError(error, socket);
+  });
   await listening(server, host, port);
   return {
     host,
@@ -104,7 +133,11 @@ const listening = (server: Server, host: string, port: number): Promise<void> =>
   });
 
 /** Never rejects: nobody waits for it. */
-const answer = async (handle: Handler, exchange: Exchange, draining: () => boolean): Promise<void> => {
+const answer = async (
+  handle: Handler,
+  exchange: Exchange,
+  { maxBytes, draining, sent }: { maxBytes: number; draining: () => boolean; sent: () => void },
+): Promise<void> => {
   const { request, response } = exchange;
   const answer = await handle(exchange).catch(onHandlerError);
   if (answer === "torn" || answer === "left" || response.destroyed) return;
@@ -113,7 +146,8 @@ const answer = async (handle: Handler, exchange: Exchange, draining: () => boole
   const isUnasked = request.headers.expect !== undefined && !request.complete;
   if (draining() || isUnasked) answer.headers["Connection"] = "close";
   try {
-    send(response, answer, request.method === "HEAD");
+    send(response, answer, request.method === "HEAD", maxBytes);
+    sent();
   } catch (error) {
     // Headers or a body that cannot be written.
     console.error("request failed:", error);
@@ -129,12 +163,32 @@ export const onHandlerError = (error: unknown): Answer => {
   return { status: 500, headers, body: statusBody("INTERNAL", "internal error", "json"), about };
 };
 
-/** Writes an answer. */
-export const send = (response: ServerResponse, { status, headers, body }: Answer, withoutBody: boolean): void => {
-  headers["Content-Length"] = String(typeof body === "string" ? Buffer.byteLength(body) : body.length);
+/** An answer in the place of one that is too long. */
+const tooLong = ({ headers, about }: Answer, maxBytes: number): Answer => {
+  const message = `the answer is longer than ${maxBytes} bytes: ask for fewer engines, with pagination.limit`;
+  return {
+    status: 400,
+    headers: { ...headers, "Content-Type": "application/json" },
+    body: statusBody("OUT_OF_RANGE", message, "json"),
+    about,
+  };
+};
+
+/** Texts from this length on are written as bytes, which do not stay in memory beside their text. */
+const longText = 64 * 1_024;
+
+/** Writes an answer, or that it is too long. */
+const send = (response: ServerResponse, answer: Answer, withoutBody: boolean, maxBytes: number): void => {
+  const { status, headers, body } = answer;
+  const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
+  if (length > maxBytes) {
+    send(response, tooLong(answer, maxBytes), withoutBody, Infinity);
+    return;
+  }
+  headers["Content-Length"] = String(length);
   response.writeHead(status, headers);
   if (withoutBody) response.end();
-  else response.end(body);
+  else response.end(typeof body === "string" && length >= longText ? Buffer.from(body) : body);
 };
 
 const clientErrors: Readonly<Record<string, readonly [status: number, code: RpcCode, message: string]>> = {
@@ -142,7 +196,17 @@ const clientErrors: Readonly<Record<string, readonly [status: number, code: RpcC
   ERR_HTTP_REQUEST_TIMEOUT: [408, "DEADLINE_EXCEEDED", "the request did not arrive in time"],
 };
 
-const onClientError = (error: Error & { readonly code?: string }, socket: Duplex): void => {
+type ClientError = Error & { readonly code?: string };
+
+/** The limit that a request was refused for before there was one. */
+const limitOf = ({ code }: ClientError, socket: Duplex): keyof ServerLimits | undefined => {
+  if (code === "HPE_HEADER_OVERFLOW") return "headerBytes";
+  if (code !== "ERR_HTTP_REQUEST_TIMEOUT") return undefined;
+  const { parser } = socket as { readonly parser?: { readonly incoming?: unknown } };
+  return parser?.incoming === undefined || parser.incoming === null ? "headersTimeoutMs" : "requestTimeoutMs";
+};
+
+const onClientError = (error: ClientError, socket: Duplex): void => {
   const [status, code, message] = clientErrors[error.code ?? ""] ?? [
     400,
     "INVALID_ARGUMENT" as const,

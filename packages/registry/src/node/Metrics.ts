@@ -12,6 +12,8 @@ export interface Metrics {
   /** A read failed, with this result code of SQLite. */
   readonly readFailed: (code: number) => void;
   readonly degraded: (is: boolean) => void;
+  /** A limit of the server was reached. */
+  readonly limited: (limit: string) => void;
   readonly text: () => Promise<string>;
 }
 
@@ -49,6 +51,12 @@ export const makeMetrics = (): Metrics => {
     help: "1 while a read of the database that failed has not succeeded again.",
     registers,
   });
+  const limited = new Counter({
+    name: "registry_limits_reached_total",
+    help: "Requests refused and connections closed because of a limit, by its name in the settings.",
+    labelNames: ["limit"] as const,
+    registers,
+  });
   /** Labels are looked up once: prom-client hashes them at every call that names them. */
   const counted = new Map<
     string,
@@ -79,6 +87,7 @@ export const makeMetrics = (): Metrics => {
     },
     readFailed: (code) => readFailures.labels({ code: String(code) }).inc(),
     degraded: (is) => degraded.set(is ? 1 : 0),
+    limited: (limit) => limited.labels({ limit }).inc(),
     text: () => {
       memory.set(process.memoryUsage.rss());
       underWay.set(current);

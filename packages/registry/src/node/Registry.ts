@@ -12,6 +12,7 @@ import { addConfigured } from "../manage/Accounts.ts";
 import { seedTrial, trialUsers } from "../manage/Trial.ts";
 import { openAccessLog } from "./AccessLog.ts";
 import { makeAdmin, makeHealth, serving } from "./AdminEndpoints.ts";
+import type { OnLimit } from "./Connections.ts";
 import { docsEndpoints } from "./DocsAssets.ts";
 import { makeFaultyHandler } from "./FaultyHandler.ts";
 import { anyHost, checkedEndpoints, checkedHandler, makeHostCheck, type HostCheck } from "./HostCheck.ts";
@@ -52,6 +53,11 @@ export interface RegistryOptions extends WireOptions {
    */
   readonly allowedHosts?: ReadonlyArray<string> | undefined;
   readonly limits?: Partial<ServerLimits> | undefined;
+  /**
+   * Addresses and networks (`10.0.0.0/8`) of proxies in front: one connection of theirs stands for many clients, so that
+   * `limits.connectionsPerAddress` does not count for them. Default: none.
+   */
+  readonly trustedProxies?: ReadonlyArray<string> | undefined;
   /** Calls that each user may make. Default: any number. */
   readonly rateLimit?: RateLimitOptions | undefined;
   /** `stderr` or a file that gets a line of JSON per request. Default: none. */
@@ -99,18 +105,21 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
       return server;
     };
     const limits = { ...defaultLimits, ...options.limits };
+    const metrics = makeMetrics();
+    const onLimit = onLimitOf(limits, metrics);
+    const { trustedProxies } = options;
+    const endsWithClient = options.faults !== undefined;
     const adminServer =
       adminPort === undefined
         ? undefined
-        : await listen({ host: "127.0.0.1", port: adminPort, limits: { ...limits, drainMs: 0 } });
-    const server = await listen({ host, port: options.port, limits });
+        : await listen({ host: "127.0.0.1", port: adminPort, limits: { ...limits, drainMs: 0 }, onLimit });
+    const server = await listen({ host, port: options.port, limits, trustedProxies, onLimit, endsWithClient });
     const file = openSqlite(options.database);
     const inPlace = rememberFile(options.database, file.access === "frozen");
     closing.push(file.close);
     const seeded = await filled(file, box, options, trial);
     const check = makeHostCheck(options.allowedHosts ?? [], wire);
     const everywhere = trial || options.allowedHosts !== undefined ? check : anyHost;
-    const metrics = makeMetrics();
     const reads = watchReads(file.port, {
       onFailure: metrics.readFailed,
       onChange: onDatabase(options.database, metrics),
@@ -161,6 +170,26 @@ const filled = async (
   if (!wasNew || !trial) return {};
   await seedTrial(file, Date.now());
   return Object.fromEntries(trialUsers.map(({ name, token }) => [name, token]));
+};
+
+/** Milliseconds in which a limit that is reached again and again is said once. */
+const limitSaidMs = 60_000;
+
+/** Counts that a limit was reached, and says it. */
+const onLimitOf = (limits: ServerLimits, metrics: Metrics): OnLimit => {
+  const said = new Map<string, { atMs: number; more: number }>();
+  return (limit, address) => {
+    metrics.limited(limit);
+    const last = said.get(limit);
+    const atMs = performance.now();
+    if (last !== undefined && atMs - last.atMs < limitSaidMs) {
+      last.more += 1;
+      return;
+    }
+    const more = last === undefined || last.more === 0 ? "" : `, and ${last.more} times since this was last said`;
+    said.set(limit, { atMs, more: 0 });
+    console.error(`registry: limit ${limit} (${limits[limit]}) reached by ${address}${more}`);
+  };
 };
 
 /** Says that the database fails to read, and that it no longer does; not each time that it does. */

@@ -12,6 +12,16 @@ export interface ServerLimits {
   readonly keepAliveTimeoutMs: number;
   /** Open connections; one more is closed at once. */
   readonly connections: number;
+  /** Open connections of one address (IPv6: one /64), unless it is a trusted proxy's; one more is closed at once. */
+  readonly connectionsPerAddress: number;
+  /** Requests of one connection that wait while another of it is answered; one more closes the connection. */
+  readonly pipelinedRequests: number;
+  /** Milliseconds until the client must have taken a whole answer; then the connection is closed. */
+  readonly responseTimeoutMs: number;
+  /** Bytes of one answer, of which a connection has one under way; a longer one is 400. */
+  readonly answerBytes: number;
+  /** Bytes of all answers that clients have not taken yet, and of requests that wait behind them. Past it connections are closed. */
+  readonly bytesInFlight: number;
   /** Milliseconds that answers under way have when the server stops. */
   readonly drainMs: number;
 }
@@ -23,5 +33,10 @@ export const defaultLimits: ServerLimits = {
   requestTimeoutMs: 15_000,
   keepAliveTimeoutMs: 75_000,
   connections: 1_000,
+  connectionsPerAddress: 256,
+  pipelinedRequests: 32,
+  responseTimeoutMs: 30_000,
+  answerBytes: 16 * 1_024 * 1_024,
+  bytesInFlight: 32 * 1_024 * 1_024,
   drainMs: 10_000,
 };

@@ -1,0 +1,212 @@
+// Clients that do not read, do not write, or open one connection after the other, while others are served.
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { connect, type Socket } from "node:net";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
+import { createCredential, importStream, migrate, openSqlite, userOf } from "../src/index.ts";
+import { get, place } from "./place.ts";
+import { serve, type Serving } from "./process.ts";
+
+const { directory } = place();
+const database = join(directory, "engines.sqlite");
+
+/** Most memory that a registry takes under attack, in MiB; README and SECURITY.md state it. */
+const memoryMiB = 768;
+
+/** Engines on a page of 2 MB. */
+const pageEngines = 1_000;
+
+let token = "";
+
+const line = (index: number): string =>
+  `${JSON.stringify({ name: `e-${index}`, version: "0.1", description: "x".repeat(1_500) })}\n`;
+
+beforeAll(async () => {
+  const file = openSqlite(database);
+  await migrate(file.port, Date.now());
+  const lines = Array.from({ length: pageEngines }, (_, index) => line(index));
+  await importStream(Readable.from(lines), { file, box: undefined, user: "carol" });
+  token = (await createCredential(file, userOf(file, "carol"), "token", "", Date.now())).secret;
+  file.close();
+});
+
+const page = `/engines?pagination.limit=${pageEngines}`;
+
+const requestFor = (path: string): string =>
+  `GET /v1/dev${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${token}\r\n\r\n`;
+
+/** A connection from an address of this machine that reads nothing before it is told to. */
+const connected = async (registry: Serving, localAddress = "127.0.0.1"): Promise<Socket> => {
+  const socket = connect({ port: Number(new URL(registry.origin).port), host: "127.0.0.1", localAddress });
+  onTestFinished(() => void socket.destroy());
+  socket.pause();
+  socket.on("error", () => undefined);
+  await once(socket, "connect");
+  return socket;
+};
+
+/** Resolves when a connection is closed, by whatever end. */
+const closed = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => void socket.resume().once("close", () => resolve()));
+
+const all = <A>(count: number, make: (index: number) => Promise<A>): Promise<ReadonlyArray<A>> =>
+  Promise.all(Array.from({ length: count }, (_, index) => make(index)));
+
+let settings = 0;
+
+const serving = async (limits: object, rest: object = {}): Promise<Serving> => {
+  const path = join(directory, `settings-${settings++}.json`);
+  await writeFile(path, JSON.stringify({ database, limits, ...rest }));
+  return serve(["--config", path]);
+};
+
+const countOf = async (registry: Serving, limit: string): Promise<number> => {
+  const text = await (await fetch(`${registry.origin}/metrics`)).text();
+  return Number(new RegExp(`^registry_limits_reached_total\\{limit="${limit}"\\} (\\d+)$`, "m").exec(text)?.[1] ?? 0);
+};
+
+/** Peak of the resident memory of a process, in MiB (proc(5)). */
+const peakMiB = ({ child }: Serving): number =>
+  Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1] ?? Number.NaN) / 1_024;
+
+/** Asks as others do, many times; gives the statuses that were not 200. */
+const others = async (registry: Serving, times: number): Promise<ReadonlyArray<number>> => {
+  const odd: Array<number> = [];
+  for (let time = 0; time < times; time++) {
+    const path = time % 5 === 0 ? page : `/engines/e-${time}`;
+    const answer = await get(registry.origin, path, token);
+    await answer.arrayBuffer();
+    if (answer.status !== 200) odd.push(answer.status);
+  }
+  return odd;
+};
+
+test.skipIf(process.platform !== "linux")(
+  "readers that never read cost no more memory than is stated, and others are served throughout",
+  async () => {
+    const registry = await serving({});
+    const attackers = await all(300, (index) => connected(registry, `127.0.0.${2 + (index % 3)}`));
+    const asked = Promise.all(
+      attackers.map((socket) => new Promise((sent) => void socket.write(requestFor(page).repeat(20), sent))),
+    );
+    expect(await others(registry, 100)).toEqual([]);
+    await asked;
+    expect(await others(registry, 20)).toEqual([]);
+    expect(await countOf(registry, "bytesInFlight")).toBeGreaterThan(0);
+    expect(peakMiB(registry)).toBeLessThan(memoryMiB);
+    expect(registry.output.stderr).toMatch(/^registry: limit bytesInFlight \(33554432\) reached by 127\.0\.0\.[234]$/m);
+    for (const socket of attackers) socket.destroy();
+    expect(await registry.end("SIGTERM")).toBe(0);
+  },
+);
+
+test("who pipelines thousands of requests and reads nothing is cut, whatever is asked for", async () => {
+  const registry = await serving({});
+  const requests = [
+    "GET /healthz HTTP/1.1\r\n\r\n",
+    "GET /v1/dev/engines HTTP/1.1\r\n\r\n",
+    requestFor("/engines/e-1"),
+  ];
+  const attackers = await all(60, () => connected(registry));
+  const cut = Promise.all(attackers.map(closed));
+  attackers.forEach((socket, index) => socket.write((requests[index % 3] ?? "").repeat(5_000)));
+  expect(await others(registry, 20)).toEqual([]);
+  await cut;
+  expect(await countOf(registry, "pipelinedRequests")).toBe(60);
+  expect(registry.output.stderr).toMatch(/^registry: limit pipelinedRequests \(32\) reached by 127\.0\.0\.1\n$/);
+  expect(await registry.end("SIGTERM")).toBe(0);
+});
+
+const textOf = async (socket: Socket): Promise<string> => {
+  let text = "";
+  socket.on("data", (chunk: Buffer) => (text += chunk.toString("latin1")));
+  await closed(socket);
+  return text;
+};
+
+const statusesIn = (answers: string): ReadonlyArray<string> => answers.match(/(?<=HTTP\/1\.1 )\d+/g) ?? [];
+
+test("as many requests as may wait are answered in their order, to a client that has ended its side, too", async () => {
+  const registry = await serving({ pipelinedRequests: 4 });
+  const socket = await connected(registry);
+  const answers = textOf(socket);
+  socket.end(["/engines/e-1", page, "/engines/none", "/engines/e-2", "/engines/e-3"].map(requestFor).join(""));
+  const text = await answers;
+  expect(statusesIn(text)).toEqual(["200", "200", "404", "200", "200"]);
+  expect(text).toMatch(/"name":"e-2"[^]*"name":"e-3"/);
+  expect(await countOf(registry, "pipelinedRequests")).toBe(0);
+  expect(await registry.end("SIGTERM")).toBe(0);
+});
+
+test("an answer that is not taken in time ends the connection; one that is taken slowly does not", async () => {
+  const registry = await serving({ responseTimeoutMs: 500 });
+  const [slow, never] = await all(2, () => connected(registry));
+  const answers = textOf(slow as Socket);
+  slow?.end(requestFor(page).repeat(3));
+  never?.write(requestFor(page).repeat(20));
+  expect(statusesIn(await answers)).toEqual(["200", "200", "200"]);
+  await expect.poll(() => countOf(registry, "responseTimeoutMs")).toBe(1);
+  await closed(never as Socket);
+  expect(registry.output.stderr).toMatch(/^registry: limit responseTimeoutMs \(500\) reached by 127\.0\.0\.1\n$/);
+  expect(await registry.end("SIGTERM")).toBe(0);
+});
+
+test("one address gets so many connections, and a trusted proxy any number", async () => {
+  const registry = await serving({ connectionsPerAddress: 3, connections: 12 }, { trustedProxies: ["127.0.1.0/24"] });
+  const idle = await all(3, () => connected(registry, "127.0.0.2"));
+  const more = await connected(registry, "127.0.0.2");
+  await closed(more);
+  expect(await others(registry, 3)).toEqual([]);
+  const proxied = await all(6, () => connected(registry, "127.0.1.7"));
+  expect(await others(registry, 3)).toEqual([]);
+  expect(await countOf(registry, "connectionsPerAddress")).toBe(1);
+  expect(proxied.filter(({ destroyed }) => destroyed)).toEqual([]);
+  expect(registry.output.stderr).toBe("registry: limit connectionsPerAddress (3) reached by 127.0.0.2\n");
+  idle[0]?.destroy();
+  const again = await (async () => {
+    for (;;) {
+      const socket = await connected(registry, "127.0.0.2");
+      const answers = textOf(socket);
+      socket.end("GET /healthz HTTP/1.1\r\n\r\n");
+      const statuses = statusesIn(await answers);
+      if (statuses.length > 0) return statuses;
+    }
+  })();
+  expect(again).toEqual(["200"]);
+  for (const socket of [...idle, ...proxied]) socket.destroy();
+  expect(await registry.end("SIGTERM")).toBe(0);
+});
+
+test("an answer that is longer than one may be is 400 and says what to do", async () => {
+  const registry = await serving({ answerBytes: 100_000 });
+  const answer = await get(registry.origin, page, token);
+  expect([answer.status, await answer.json()]).toMatchObject([
+    400,
+    { code: 11, message: "the answer is longer than 100000 bytes: ask for fewer engines, with pagination.limit" },
+  ]);
+  expect((await get(registry.origin, "/engines?pagination.limit=10", token)).status).toBe(200);
+  expect(await registry.end("SIGTERM")).toBe(0);
+});
+
+test("writers that never come to an end, and sockets that say nothing, are closed, counted, and lock nobody out", async () => {
+  const registry = await serving({ headersTimeoutMs: 400, requestTimeoutMs: 800 });
+  const sockets = await all(90, (index) => connected(registry, `127.0.0.${2 + (index % 3)}`));
+  const body = "POST /v1/auth/access_token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n\r\n{";
+  const starts = ["", "GET /v1/dev/engines HTTP/1.1\r\nHost: loc", body];
+  const ends = Promise.all(sockets.map(closed));
+  sockets.forEach((socket, index) => socket.write(starts[Math.floor(index / 30)] ?? ""));
+  expect(await others(registry, 20)).toEqual([]);
+  await ends;
+  expect(await countOf(registry, "headersTimeoutMs")).toBe(60);
+  expect(await countOf(registry, "requestTimeoutMs")).toBe(30);
+  expect(await registry.end("SIGTERM")).toBe(0);
+});
+
+test("a trusted proxy that is no address is told before anything is opened", async () => {
+  await expect(serving({}, { trustedProxies: ["10.0.0.0/99"] })).rejects.toThrow(
+    'registry: "10.0.0.0/99" is neither an address nor a network as 10.0.0.0/8',
+  );
+});
