@@ -1,5 +1,5 @@
-// Decides: what a figure is: a question, rows that answer it, and the limit that was promised.
-import type { Kept } from "./Promised.ts";
+// A promised figure: what is measured, and rows beside their limits.
+import type { Timed } from "./Verdict.ts";
 
 /** How thoroughly is measured. */
 export type Effort = "quick" | "full";
@@ -9,8 +9,8 @@ export interface FigureRow {
   readonly name: string;
   /** Cells by column, as they are printed. */
   readonly cells: Readonly<Record<string, string>>;
-  /** Whether what was promised of this row holds; undefined: nothing was. */
-  readonly holds?: Kept;
+  /** What was promised of this row beside what was measured, or whether it holds; undefined: nothing was promised. */
+  readonly promised?: boolean | Timed;
 }
 
 /** What a figure found. */

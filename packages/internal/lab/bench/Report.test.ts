@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { Figure } from "./Figure.ts";
-import { benchmarksFile, markdownOf } from "./Report.ts";
+import { readFileSync } from "node:fs";
+import { benchmarksFile, isCitable, markdownOf, verdictsOf, type Measured } from "./Report.ts";
 
 const figure = (title: string): Figure => ({
   name: title.toLowerCase(),
@@ -10,9 +11,20 @@ const figure = (title: string): Figure => ({
 });
 const figures = ["One", "Two", "Three"].map(figure);
 
+const measured = (promised: boolean | { readonly excess: number }, busyShare = 0): Measured => ({
+  figure: figure("One"),
+  result: { columns: ["µs"], rows: [{ name: "a row", cells: { µs: "1" }, promised }], notes: [] },
+  effort: "full",
+  busyShare,
+});
+
 const section = (title: string, cell: string): string =>
   markdownOf(
-    { figure: figure(title), result: { columns: ["µs"], rows: [{ name: "a row", cells: { µs: cell } }], notes: [] } },
+    {
+      ...measured({ excess: 1 }),
+      figure: figure(title),
+      result: { columns: ["µs"], rows: [{ name: "a row", cells: { µs: cell } }], notes: [] },
+    },
     `pnpm bench ${title.toLowerCase()}`,
     "a machine",
   );
@@ -31,4 +43,17 @@ test("a figure's section takes the place of its old one; the others stay, in the
 test("the section of a figure that there is no more goes", () => {
   const written = benchmarksFile(section("Four", "1"), figures, section("One", "1"));
   expect(written).not.toContain("Four");
+});
+
+test("on a busy machine a row of times says that it is too noisy to tell, is not red and is not written", () => {
+  const slow = measured({ excess: 3 }, 0.9);
+  expect([verdictsOf(slow), isCitable(slow)]).toEqual([["noisy"], false]);
+  expect(markdownOf(slow, "pnpm bench one", "a machine")).toContain("| a row | 1 | too noisy to tell |");
+  expect([verdictsOf(measured({ excess: 3 })), isCitable(measured({ excess: 3 }))]).toEqual([["fails"], true]);
+  expect([verdictsOf(measured(false, 0.9)), isCitable(measured(false, 0.9))]).toEqual([["fails"], true]);
+});
+
+test("BENCHMARKS.md cites no row that could not be told", () => {
+  const page = readFileSync(new URL("../../../../BENCHMARKS.md", import.meta.url), "utf8");
+  expect(page.split("\n").filter((line) => /too (?:noisy|short)/.test(line))).toEqual([]);
 });

@@ -1,30 +1,56 @@
-// Decides: how figures are written down: as text for the terminal, as Markdown for BENCHMARKS.md.
-import type { Figure, FigureResult, FigureRow } from "./Figure.ts";
+// Figures as text for the terminal, and as Markdown for BENCHMARKS.md.
+import type { Effort, Figure, FigureResult, FigureRow } from "./Figure.ts";
+import { verdictOf, type Verdict } from "./Verdict.ts";
 
 /** A figure with what it found. */
 export interface Measured {
   readonly figure: Figure;
   readonly result: FigureResult;
+  readonly effort: Effort;
+  /** The share of all processors that other work took. */
+  readonly busyShare: number;
 }
 
-const verdict = ({ holds }: FigureRow): string => {
-  if (holds === undefined) return "";
-  if (holds === "open") return "too short a run to tell";
-  return holds ? "holds" : "DOES NOT HOLD";
+const verdictTexts: Readonly<Record<Verdict, string>> = {
+  holds: "holds",
+  fails: "DOES NOT HOLD",
+  open: "too short a run to tell",
+  noisy: "too noisy to tell",
 };
 
-const table = ({ columns, rows }: FigureResult): ReadonlyArray<ReadonlyArray<string>> => [
-  ["", ...columns, ...(rows.some(({ holds }) => holds !== undefined) ? ["promise"] : [])],
-  ...rows.map((row) => [
-    row.name,
-    ...columns.map((column) => row.cells[column] ?? ""),
-    ...(rows.some(({ holds }) => holds !== undefined) ? [verdict(row)] : []),
-  ]),
-];
+/** What the verdicts of a figure are, one for each row that something was promised of. */
+export const verdictsOf = (measured: Measured): ReadonlyArray<Verdict> =>
+  measured.result.rows.flatMap((row) => verdictIn(row, measured) ?? []);
+
+const verdictIn = ({ promised }: FigureRow, { effort, busyShare }: Measured): Verdict | undefined =>
+  promised === undefined ? undefined : verdictOf(promised, effort, busyShare);
+
+/** Whether a page may show a figure: all of its rows were told. */
+export const isCitable = (measured: Measured): boolean =>
+  verdictsOf(measured).every((verdict) => verdict === "holds" || verdict === "fails");
+
+const table = (measured: Measured): ReadonlyArray<ReadonlyArray<string>> => {
+  const { columns, rows } = measured.result;
+  const isPromised = rows.some(({ promised }) => promised !== undefined);
+  const verdictCell = (row: FigureRow): string => {
+    const verdict = verdictIn(row, measured);
+    return verdict === undefined ? "" : verdictTexts[verdict];
+  };
+  return [
+    ["", ...columns, ...(isPromised ? ["promise"] : [])],
+    ...rows.map((row) =>
+      [row.name].concat(
+        columns.map((column) => row.cells[column] ?? ""),
+        isPromised ? [verdictCell(row)] : [],
+      ),
+    ),
+  ];
+};
 
 /** For a terminal. */
-export const textOf = ({ figure, result }: Measured): string => {
-  const lines = table(result);
+export const textOf = (measured: Measured): string => {
+  const { figure, result } = measured;
+  const lines = table(measured);
   const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => (line[column] ?? "").length)));
   const drawn = lines.map((line) =>
     line
@@ -38,8 +64,9 @@ export const textOf = ({ figure, result }: Measured): string => {
 const line = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |`;
 
 /** A section of BENCHMARKS.md, written by that command on that machine. */
-export const markdownOf = ({ figure, result }: Measured, command: string, machine: string): string => {
-  const [head = [], ...lines] = table(result);
+export const markdownOf = (measured: Measured, command: string, machine: string): string => {
+  const { figure, result } = measured;
+  const [head = [], ...lines] = table(measured);
   return [
     `## ${figure.title}`,
     "",

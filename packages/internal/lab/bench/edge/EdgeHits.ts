@@ -6,7 +6,6 @@ import { builtWorker, freshFor, listOf, startUpstream } from "./EdgeStack.ts";
 import { Connection, saturate, type Burst } from "./Load.ts";
 import { startNginx } from "./Nginx.ts";
 import type { Peer } from "./Peer.ts";
-import { isKept } from "../Promised.ts";
 import { startWorkerd } from "./Standalone.ts";
 import { startVarnish } from "./Varnish.ts";
 import { bareMatch, cacheBackend, hello, moduleMap } from "./Workers.ts";
@@ -93,7 +92,9 @@ export const edgeHits: Figure = {
           "requests/s, best": Math.max(...(bursts.get(name) ?? []).map(({ perSecond }) => perSecond)).toFixed(0),
           ratio: ratio?.toFixed(2) ?? "",
         },
-        ...(ratio === undefined || least === undefined ? {} : { holds: isKept(least / ratio, effort) }),
+        ...(peer === undefined || ratio === undefined || least === undefined
+          ? {}
+          : { promised: { excess: least / ratio, reference: cpu(peer) } }),
       };
     };
     return {

@@ -1,7 +1,6 @@
 // Figure: what the last percent of hits waits at a fixed rate.
 import { readFile } from "node:fs/promises";
 import type { Figure } from "../Figure.ts";
-import { isKept } from "../Promised.ts";
 import { ratioOf, spreadOf } from "../Statistics.ts";
 import { builtWorker, freshFor, listPath, startUpstream } from "./EdgeStack.ts";
 import { atRate } from "./Load.ts";
@@ -46,7 +45,7 @@ export const edgeLatency: Figure = {
             ratio: ratio.median.toFixed(2),
             range: `${ratio.lower.toFixed(2)}-${ratio.upper.toFixed(2)}`,
           },
-          holds: isKept(ratio.median / promisedRatio, effort, ratio.lower / promisedRatio),
+          promised: { excess: ratio.median / promisedRatio, least: ratio.lower / promisedRatio, reference: peer },
         },
       ],
       notes: [

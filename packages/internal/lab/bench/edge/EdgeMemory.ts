@@ -79,7 +79,7 @@ export const edgeMemory: Figure = {
             "process grew by, MiB": edge.mib.toFixed(0),
             "more than bare, MiB": overMib.toFixed(0),
           },
-          holds: edge.errors === 0 && heapMib + edge.keptMib < maxMib && overMib < maxMib,
+          promised: edge.errors === 0 && heapMib + edge.keptMib < maxMib && overMib < maxMib,
         },
         {
           name: "a worker that keeps nothing",

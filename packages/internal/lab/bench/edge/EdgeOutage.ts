@@ -69,7 +69,7 @@ export const edgeOutage: Figure = {
             errors: `${errors}`,
             "requests that reached the upstream": `${probes}`,
           },
-          holds: errors === 0 && probes <= fewProbes,
+          promised: errors === 0 && probes <= fewProbes,
         },
       ],
       notes: ["Fresh for 1 s, validated behind the answer for 1 s more, then served stale because nothing answers."],

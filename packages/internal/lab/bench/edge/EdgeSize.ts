@@ -20,7 +20,7 @@ export const edgeSize: Figure = {
         {
           name: "apps/worker/dist/worker.js",
           cells: { KiB: (bytes.length / 1024).toFixed(1), "KiB gzip": (gzip / 1024).toFixed(1) },
-          holds: gzip <= maxGzipBytes,
+          promised: gzip <= maxGzipBytes,
         },
       ],
       notes: [],

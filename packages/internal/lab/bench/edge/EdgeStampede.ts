@@ -33,7 +33,7 @@ export const edgeStampede: Figure = {
         {
           name: "edge proxy",
           cells: { "answered 200": `${good}`, "upstream requests": `${upstream.count()}` },
-          holds: good === 1_000 && upstream.count() === 1,
+          promised: good === 1_000 && upstream.count() === 1,
         },
       ],
       notes: [],

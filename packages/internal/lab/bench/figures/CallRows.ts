@@ -1,6 +1,5 @@
 // Decides: how samples of calls become rows: microseconds, and the ratio to the bare fetch of the same body.
-import type { Effort, FigureResult, FigureRow } from "../Figure.ts";
-import { isKept } from "../Promised.ts";
+import type { FigureResult, FigureRow } from "../Figure.ts";
 import type { Sample } from "../Rounds.ts";
 import { ratioOf, spreadOf } from "../Statistics.ts";
 
@@ -10,12 +9,12 @@ const ratio = (value: number): string => value.toFixed(2);
 /** The columns of these rows. */
 export const callColumns = ["wall µs", "cpu µs", "wall ratio", "cpu ratio", "range of wall", "range of cpu"];
 
-/** One contender beside its peer. `promised` is the largest ratio of both, and how thoroughly they were measured. */
+/** One contender beside its peer. `limit` is the largest ratio that was promised, of wall time and of processor time. */
 export const callRow = (
   name: string,
   samples: ReadonlyArray<Sample>,
   peer: ReadonlyArray<Sample>,
-  promised?: { readonly limit: number; readonly effort: Effort },
+  limit?: number,
 ): FigureRow => {
   const wall = samples.map(({ wallUs }) => wallUs);
   const cpu = samples.map(({ cpuUs }) => cpuUs);
@@ -37,14 +36,14 @@ export const callRow = (
       "range of wall": `${ratio(wallRatio.lower)}-${ratio(wallRatio.upper)}`,
       "range of cpu": `${ratio(cpuRatio.lower)}-${ratio(cpuRatio.upper)}`,
     },
-    ...(promised === undefined
+    ...(limit === undefined
       ? {}
       : {
-          holds: isKept(
-            Math.max(wallRatio.median, cpuRatio.median) / promised.limit,
-            promised.effort,
-            Math.max(wallRatio.lower, cpuRatio.lower) / promised.limit,
-          ),
+          promised: {
+            excess: Math.max(wallRatio.median, cpuRatio.median) / limit,
+            least: Math.max(wallRatio.lower, cpuRatio.lower) / limit,
+            reference: peer.map(({ wallUs }) => wallUs),
+          },
         }),
   };
 };

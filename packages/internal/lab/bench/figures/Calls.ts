@@ -54,12 +54,10 @@ export const calls: Figure = {
       const bare = samples.get(peerName) ?? [];
       const at = extent.concurrency === 1 ? "alone" : `${extent.concurrency} at once`;
       for (const [name, own] of samples) {
-        rows.push(callRow(`${at}: ${name}`, own, bare, name === "core" ? { limit: callLimit, effort } : undefined));
+        rows.push(callRow(`${at}: ${name}`, own, bare, name === "core" ? callLimit : undefined));
       }
       for (const peer of slower) {
-        rows.push(
-          callRow(`${at}: core to ${peer}`, samples.get("core") ?? [], samples.get(peer) ?? [], { limit: 1, effort }),
-        );
+        rows.push(callRow(`${at}: core to ${peer}`, samples.get("core") ?? [], samples.get(peer) ?? [], 1));
       }
     }
     return callResult(rows, [

@@ -2,8 +2,7 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import type { Effort, Figure, FigureRow } from "../Figure.ts";
-import { isKept } from "../Promised.ts";
+import type { Figure, FigureRow } from "../Figure.ts";
 
 /** One line of the command line's own measurement, which needs its built bin and a registry. */
 interface CommandFigure {
@@ -16,10 +15,10 @@ interface CommandFigure {
 
 const measurement = fileURLToPath(new URL("../../../../cli/bench/main.ts", import.meta.url));
 
-const rowOf = ({ name, value, ratio, promised }: CommandFigure, effort: Effort): FigureRow => ({
+const rowOf = ({ name, value, ratio, promised }: CommandFigure): FigureRow => ({
   name,
   cells: { value, ratio: `${ratio.toFixed(2)}x`, limit: promised === undefined ? "" : `${promised}x` },
-  ...(promised === undefined ? {} : { holds: isKept(ratio / promised, effort) }),
+  ...(promised === undefined ? {} : { promised: { excess: ratio / promised } }),
 });
 
 export const commandLine: Figure = {
@@ -46,7 +45,7 @@ export const commandLine: Figure = {
       .map((line) => JSON.parse(line) as CommandFigure);
     return {
       columns: ["value", "ratio", "limit"],
-      rows: figures.map((figure) => rowOf(figure, effort)),
+      rows: figures.map(rowOf),
       notes: [
         "CPU time of whole processes, medians of interleaved rounds, warm compile cache.",
         ...(effort === "quick" ? ["The memory of long lists, and wrangler, are left out of a quick run."] : []),

@@ -6,7 +6,6 @@ import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import { engineAnswers } from "../call/EngineAnswers.ts";
 import type { Figure, FigureRow } from "../Figure.ts";
-import { isKept } from "../Promised.ts";
 import { interleaved, type Contender } from "../Rounds.ts";
 import { ratioOf, spreadOf } from "../Statistics.ts";
 
@@ -66,7 +65,9 @@ export const decoding: Figure = {
             ratio: ratio.median.toFixed(2),
             range: `${ratio.lower.toFixed(2)}-${ratio.upper.toFixed(2)}`,
           },
-          ...(name === "core, protobuf" ? { holds: isKept(ratio.median / promisedRatio, effort) } : {}),
+          ...(name === "core, protobuf"
+            ? { promised: { excess: ratio.median / promisedRatio, reference: cpuOf("protobuf-es") } }
+            : {}),
         });
       }
     }

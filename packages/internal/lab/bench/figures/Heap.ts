@@ -50,7 +50,7 @@ export const heap: Figure = {
           timers: String(timers),
           listeners: String(listeners),
         },
-        holds: last - early <= flatBytes && timers === 0 && listeners === 0,
+        promised: last - early <= flatBytes && timers === 0 && listeners === 0,
       });
     }
     return {

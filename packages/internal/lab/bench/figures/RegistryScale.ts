@@ -3,7 +3,6 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Figure, FigureRow } from "../Figure.ts";
-import { isKept } from "../Promised.ts";
 import { engineLines, fill, letIn, manifestLines, nameOf, tokenOf, type Filled } from "../registry/Filling.ts";
 import { load, percentile, requestOf } from "../registry/Load.ts";
 import { served } from "../registry/Served.ts";
@@ -57,13 +56,13 @@ export const registryScale: Figure = {
     const manifests = await fill(join(folder, "manifests.sqlite"), manifestLines(Math.min(engines, 100_000)), "carol");
     rows.push({
       ...filling(`import of ${manifests.engines} manifests`, manifests),
-      holds: isKept(promisedPerSecond / perSecond(manifests), effort),
+      promised: { excess: promisedPerSecond / perSecond(manifests) },
     });
     const database = join(folder, "engines.sqlite");
     const exported = await fill(database, engineLines(engines, users));
     rows.push({
       ...filling(`import of ${exported.engines} exported engines`, exported),
-      holds: isKept(promisedPerSecond / perSecond(exported), effort),
+      promised: { excess: promisedPerSecond / perSecond(exported) },
     });
     await letIn(database, users);
     const registry = await served(new URL("../registry/serveRegistry.ts", import.meta.url), [database]);

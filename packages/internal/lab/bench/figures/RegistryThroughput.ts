@@ -3,7 +3,6 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Figure, FigureRow } from "../Figure.ts";
-import { isKept } from "../Promised.ts";
 import { engineLines, fill, letIn, nameOf, tokenOf } from "../registry/Filling.ts";
 import { load, requestOf } from "../registry/Load.ts";
 import { served, type Served } from "../registry/Served.ts";
@@ -85,7 +84,7 @@ export const registryThroughput: Figure = {
             "cpu µs": spreadOf(ours.cpuUs).median.toFixed(1),
             "bare cpu µs": spreadOf(peer.cpuUs).median.toFixed(1),
           },
-          holds: isKept(promised / median, effort),
+          promised: { excess: promised / median, reference: peer.perSecond },
         });
       }
     }

@@ -56,7 +56,7 @@ export const sizes: Figure = {
       rows.push({
         name: entry,
         cells: { "kB min+gzip": kilobytes(size), limit: kilobytes(limit) },
-        holds: size <= limit,
+        promised: size <= limit,
       });
     }
     for (const [name, source] of Object.entries(peers)) {

@@ -2,7 +2,6 @@
 import { createEngineClient, type ClientOptions, type PromiseEngineClient } from "@bytenite-engines/core/promise";
 import { calibration, defaultSampleEvery } from "@bytenite-engines/core/trust";
 import type { Effort, Figure, FigureRow } from "../Figure.ts";
-import { isKept } from "../Promised.ts";
 import { interleaved, type Sample } from "../Rounds.ts";
 import { ratioOf, spreadOf } from "../Statistics.ts";
 import { captured, startEngines, tag, token, type Speaks } from "../trust/ForeignEngines.ts";
@@ -62,7 +61,7 @@ const firstContact = async (speaks: Speaks, kind: keyof typeof kinds): Promise<F
       "extra requests": String(registry.requests.length - requests.length),
       "most per call": String(Math.max(...requests)),
     },
-    holds: isConfirmed && Math.max(...requests) <= 2,
+    promised: isConfirmed && Math.max(...requests) <= 2,
   };
 };
 
@@ -81,7 +80,7 @@ const settled = async (speaks: Speaks, calls: number, sampleEvery?: number): Pro
   return {
     name: `confirmed, ${names[speaks]}${sampleEvery === undefined ? "" : ", sampling off"}`,
     cells: { calls: String(calls), "extra requests": String(extra), "due samples": String(samples) },
-    holds: isConfirmed && extra === samples,
+    promised: isConfirmed && extra === samples,
   };
 };
 
@@ -127,7 +126,7 @@ const work = async (effort: Effort): Promise<ReadonlyArray<FigureRow>> => {
         "call ratio": ratioOf(call, plainCall).median.toFixed(2),
         "share of a call": `${share.median.toFixed(2)} % (${share.lower.toFixed(2)} to ${share.upper.toFixed(2)})`,
       },
-      ...(speaks === "digest" ? { holds: isKept(share.median / (100 * shareLimit), effort) } : {}),
+      ...(speaks === "digest" ? { promised: { excess: share.median / (100 * shareLimit), reference: call } } : {}),
     };
   };
   const own = cpuOf(read, remapped);
@@ -141,7 +140,7 @@ const work = async (effort: Effort): Promise<ReadonlyArray<FigureRow>> => {
     {
       name: `CPU, ${names["other numbers"]}, sampling off, to protobuf-es reading ours`,
       cells: { "reading µs": spreadOf(library).median.toFixed(2), "reading ratio": ratio.toFixed(2) },
-      holds: isKept(ratio / remappedLimit, effort),
+      promised: { excess: ratio / remappedLimit, reference: library },
     },
   ];
   return [...speeches.map(rowOf), ...plain];
