@@ -1,10 +1,10 @@
-// Decides: what the man pages say, made from the table of commands.
-import { usageOf } from "../src/Arguments.ts";
-import { nameOf, type Command, type Flag } from "../src/Command.ts";
-import { commands, flagsOf } from "../src/CommandTable.ts";
+// The man pages, made from the table of commands.
+import { usageOf } from "../src/parse/Arguments.ts";
+import { nameOf, type Command, type Flag } from "../src/parse/Command.ts";
+import { commands, flagsOf } from "../src/parse/CommandTable.ts";
 import { exitCodeMeanings } from "../src/ExitCode.ts";
-import { settingsTable } from "../src/settings/Setting.ts";
-import { everywhere } from "../src/table/Flags.ts";
+import { settingsTable } from "../src/config/Setting.ts";
+import { everywhere } from "../src/parse/Flags.ts";
 
 /** Text as roff takes it: no escape begins by chance, and no line begins with a request. */
 const roff = (text: string): string =>

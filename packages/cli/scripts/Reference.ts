@@ -1,10 +1,10 @@
-// Decides: what the reference in Markdown says, made from the table of commands.
-import { nameOf, type Command, type Flag } from "../src/Command.ts";
-import { commands, flagsOf } from "../src/CommandTable.ts";
+// The reference in Markdown, made from the table of commands.
+import { nameOf, type Command, type Flag } from "../src/parse/Command.ts";
+import { commands, flagsOf } from "../src/parse/CommandTable.ts";
 import { exitCodeMeanings } from "../src/ExitCode.ts";
-import { flagName, synopsis } from "../src/Help.ts";
-import { connection, everywhere, output } from "../src/table/Flags.ts";
-import { usageOf } from "../src/Arguments.ts";
+import { flagName, synopsis } from "../src/parse/Help.ts";
+import { connection, everywhere, output } from "../src/parse/Flags.ts";
+import { usageOf } from "../src/parse/Arguments.ts";
 
 const list = (rows: ReadonlyArray<readonly [string, string]>): string =>
   rows.map(([name, text]) => `- \`${name}\`: ${text}`).join("\n");

@@ -31,20 +31,19 @@ const leanBuiltins: Plugin = {
 
 /** What only some commands need, each for itself. */
 const apart =
-  /\/(commands\/.*|Complet\w+|Help|Version|AccessToken|AccessTokenFiles|ApiKey|doctor\/\w+|Engine(Difference|Snapshot)|YamlWriter|JqFilter|CredentialStore|Keychain|SecretInput|LiveText|ProfileNames|SmallHeap)\.ts$/;
+  /\/cli\/src\/(commands\/(?!Loaders)\w+|complete\/\w+|doctor\/\w+|parse\/Help|Version|config\/AccessTokens|output\/(YamlWriter|JqFilter))\.ts$|\/core\/src\/ApiKey\.ts$/;
 /** What runs before compiled code is kept: as little as can be. */
-const starting =
-  /\/cli\/src\/(main|settings\/Directories|terminal\/PlainText)\.ts$|node:(fs|os|path|module)$|rolldown-runtime/;
+const starting = /\/cli\/src\/(main|config\/Directories|terminal\/PlainText)\.ts$|node:(fs|os|path|module)$/;
 /** What every command that asks the API needs. */
 const asking =
-  /\/(core|proto)\/src\/|\/node_modules\/(effect|@bufbuild)\/|node:http$|\/cli\/src\/(HttpFetch|Client|Pages|TagHints|Redaction|settings\/ProfileFiles|output\/\w+)\.ts$/;
+  /\/(core|proto)\/src\/|\/node_modules\/(effect|@bufbuild)\/|node:(http|v8)$|\/cli\/src\/(client\/\w+|config\/FieldNumberFiles|output\/\w+)\.ts$/;
 
 /** The chunk of a module; each file costs half a millisecond to find, so what is needed together lies together. */
 const chunkOf = (id: string): string | null => {
   if (starting.test(id)) return "start";
   if (apart.test(id) || /\/(yaml|jsonc-parser)\//.test(id)) return null;
   if (asking.test(id)) return "asking";
-  return /\/cli\/src\/|fastest-levenshtein|node:(util|events)$/.test(id) ? "base" : null;
+  return /\/cli\/src\/|fastest-levenshtein|node:(util|events|url)$/.test(id) ? "base" : null;
 };
 
 /** Licences of other people's code are to go wherever it goes. */
@@ -54,7 +53,7 @@ const written = new Set<string>([licencesFile, "man"]);
 const modules: Array<string> = [];
 const inputs = [
   { main: "src/main.ts" },
-  { keychain: "src/settings/KeychainProcess.ts" },
+  { keychain: "src/config/KeychainProcess.ts" },
   // `registry import` starts it as a thread, by this name beside its own file.
   {
     PrepareInThread: fileURLToPath(

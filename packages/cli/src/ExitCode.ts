@@ -1,4 +1,4 @@
-// Decides: which exit code each kind of end has.
+// Exit codes, and the failures of calls that lead to each.
 import type { EngineErrorTag } from "@bytenite-engines/core/promise";
 
 /** Exit codes of every command. */

@@ -1,10 +1,10 @@
-// Decides: what is said about a failure: what went wrong, on what, and what to do.
+// Messages and hints for everything that was thrown.
 import type { EngineError } from "@bytenite-engines/core/promise";
-import { sayDuration } from "./Duration.ts";
+import { sayDuration } from "./parse/Duration.ts";
+import { documentedBaseUrl } from "./config/Setting.ts";
+import { CommandError, FileError, HintedError, isEngineError, UsageError } from "./Errors.ts";
 import { exitCodeOf, exitCodes } from "./ExitCode.ts";
-import { FileError } from "./settings/Files.ts";
-import { safeText } from "./text/SafeText.ts";
-import { UsageError } from "./UsageError.ts";
+import { safeText } from "./terminal/SafeText.ts";
 
 /** A failure, ready to be told. */
 export interface Failure {
@@ -19,32 +19,6 @@ export interface Failure {
   readonly attempts?: number | undefined;
   readonly requestId?: string | undefined;
 }
-
-/** A failure that a command found itself. */
-export class CommandError extends Error {
-  readonly _tag = "CommandError";
-  readonly exitCode: number;
-  readonly hint: string | undefined;
-  constructor(message: string, exitCode: number, hint?: string) {
-    super(message);
-    this.exitCode = exitCode;
-    this.hint = hint;
-  }
-}
-
-/** A failure with a better hint than its kind has. */
-export class HintedError extends Error {
-  readonly _tag = "HintedError";
-  readonly hint: string;
-  constructor(cause: Error, hint: string) {
-    super(cause.message, { cause });
-    this.hint = hint;
-  }
-}
-
-/** By its tag, so that commands which ask nothing need not load the client. */
-export const isEngineError = (error: unknown): error is EngineError =>
-  error instanceof Error && "_tag" in error && error._tag === "EngineError";
 
 /** What to tell about anything that was thrown. */
 export const failureOf = (error: unknown): Failure => {
@@ -85,7 +59,7 @@ const callFailure = (error: EngineError): Failure => ({
 
 /** What was asked for, as somebody who typed it would say. */
 const subjectOf = (url: string): string => {
-  const [, tag, status] = /\/engines\/([^/?]+)(\/status)?(?:\?|$)/.exec(url) ?? [];
+  const [, tag, call] = /\/engines\/([^/?]+)(?:\/([^/?]+))?(?:\?|$)/.exec(url) ?? [];
   if (tag === undefined) return url;
   let name = tag;
   try {
@@ -93,7 +67,7 @@ const subjectOf = (url: string): string => {
   } catch {
     // It is said as it is.
   }
-  return `${status === undefined ? "" : "status of "}${safeText(name)}`;
+  return `${call === undefined ? "" : `${safeText(call)} of `}${safeText(name)}`;
 };
 
 const sentence = ({ reason, url, status, serverMessage }: EngineError): string => {
@@ -132,7 +106,9 @@ const sentence = ({ reason, url, status, serverMessage }: EngineError): string =
       return `${host} redirects, and it was not followed: ${safeText(reason.problem)}`;
     case "Unimplemented":
       return `${host} does not offer this call${answer}`;
-    default:
+    case "Conflict":
+    case "Rejected":
+    case "DataLoss":
       return `${host} refuses the request${answer}${said}`;
   }
 };
@@ -154,7 +130,7 @@ const hintFor = ({ reason, url }: EngineError): string | undefined => {
     case "NotFound":
       // A list, and the exchange of a key, are found by every server that has them where we asked.
       return /\/(?:engines|auth\/access_token)(?:\?|$)/.test(url)
-        ? `Does the base URL lack its path? It looks like ${new URL(url).origin}/v1/dev.`
+        ? `Does the base URL lack its path? It looks like ${new URL(url).origin}${new URL(documentedBaseUrl).pathname}.`
         : undefined;
     case "Unauthenticated":
     case "CredentialsFailed":

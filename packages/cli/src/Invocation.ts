@@ -1,7 +1,7 @@
 // Everything that one run of a command has: its arguments, its streams, its settings, and what ends it early.
-import type { Arguments, FlagValue } from "./Arguments.ts";
-import type { Directories } from "./settings/Directories.ts";
-import type { Settings } from "./settings/Settings.ts";
+import type { Arguments, FlagValue } from "./parse/Arguments.ts";
+import type { Directories } from "./config/Directories.ts";
+import type { Settings } from "./config/Settings.ts";
 import type { Notes } from "./terminal/Notes.ts";
 import type { Stdout } from "./terminal/Stdout.ts";
 import type { Environment, Terminal } from "./terminal/Terminal.ts";

@@ -1,4 +1,4 @@
-// Decides: which version this is.
+// The version of bne.
 import manifest from "../package.json" with { type: "json" };
 
 export const { version } = manifest;

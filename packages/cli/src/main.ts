@@ -2,7 +2,7 @@
 import { enableCompileCache } from "node:module";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { directoriesOf, isOwnDirectory } from "./settings/Directories.ts";
+import { directoriesOf, isOwnDirectory } from "./config/Directories.ts";
 import { printText } from "./terminal/PlainText.ts";
 
 /** Keeps compiled code for the next start. Not where Node would, below /tmp: there others could have put code of theirs. */
@@ -22,7 +22,7 @@ export const main = async (argv: ReadonlyArray<string>): Promise<void> => {
   }
   keepCompiledCode();
   if (argv.length === 2 && first === "completion" && second !== undefined) {
-    const { completionScripts } = await import("./CompletionScripts.ts");
+    const { completionScripts } = await import("./complete/Scripts.ts");
     const script = Object.hasOwn(completionScripts, second) ? completionScripts[second] : undefined;
     if (script !== undefined) {
       printText(script);
@@ -30,7 +30,7 @@ export const main = async (argv: ReadonlyArray<string>): Promise<void> => {
     }
   }
   if (first === "__complete") {
-    const { complete } = await import("./Complete.ts");
+    const { complete } = await import("./complete/Complete.ts");
     return complete(second ?? "", argv.slice(2));
   }
   const { run } = await import("./run.ts");

@@ -1,13 +1,14 @@
 // One run of bne: from the command line to the exit code.
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { understand, type Arguments } from "./Arguments.ts";
+import { loaders } from "./commands/Loaders.ts";
 import { exitCodes } from "./ExitCode.ts";
 import { failureJson, failureOf, failureText } from "./Failure.ts";
-import { Interrupted, interruption } from "./Interruption.ts";
 import type { Invocation } from "./Invocation.ts";
-import { directoriesOf } from "./settings/Directories.ts";
-import { loadSettings } from "./settings/Settings.ts";
+import { nameOf } from "./parse/Command.ts";
+import { directoriesOf } from "./config/Directories.ts";
+import { loadSettings } from "./config/Settings.ts";
+import { understand, type Arguments } from "./parse/Arguments.ts";
 import { Notes } from "./terminal/Notes.ts";
 import { printText } from "./terminal/PlainText.ts";
 import { ClosedPipe, Stdout } from "./terminal/Stdout.ts";
@@ -47,13 +48,15 @@ const carriedOut = async (argv: ReadonlyArray<string>, known: Run): Promise<numb
     return exitCodes.ok;
   }
   if (request.kind === "help") {
-    const { showHelp } = await import("./Help.ts");
+    const { showHelp } = await import("./parse/Help.ts");
     return showHelp(request.words);
   }
   const signal = interruption();
   const invocation = await invocationOf(request.arguments, signal);
   known.json = ["json", "ndjson"].includes(invocation.settings.text("output") ?? "");
-  const { run } = await request.arguments.command.load();
+  const load = loaders[request.arguments.command.path.join(" ")];
+  if (load === undefined) throw new Error(`nothing runs ${nameOf(request.arguments.command)}`);
+  const run = await load();
   try {
     return await unlessInterrupted(run(invocation), signal);
   } finally {
@@ -126,4 +129,28 @@ const stackOf = (error: unknown): string => {
   const lines: Array<string> = [];
   for (let cause = error; cause instanceof Error; cause = cause.cause) lines.push(cause.stack ?? cause.message);
   return `${lines.join("\ncaused by ")}\n`;
+};
+
+/** Why a run was ended from outside. */
+export class Interrupted extends Error {
+  readonly _tag = "Interrupted";
+  readonly exitCode: number;
+  constructor(signal: "SIGINT" | "SIGTERM") {
+    super("interrupted");
+    // As a shell would report it: 128 and the number of the signal.
+    this.exitCode = signal === "SIGINT" ? exitCodes.interrupted : 143;
+  }
+}
+
+/** A signal that is aborted by SIGINT or SIGTERM. The second one ends the process where it stands. */
+export const interruption = (): AbortSignal => {
+  const controller = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    process.on(name, () => {
+      const reason = new Interrupted(name);
+      if (controller.signal.aborted) process.exit(reason.exitCode);
+      controller.abort(reason);
+    });
+  }
+  return controller.signal;
 };

@@ -2,9 +2,9 @@ import { fromBinary, type DescMessage } from "@bufbuild/protobuf";
 import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
 import { expect, test } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
-import { nameOf } from "../src/Command.ts";
-import { commandAt, commands } from "../src/CommandTable.ts";
-import { outputForms, type OutputForm } from "../src/table/Flags.ts";
+import { nameOf } from "../src/parse/Command.ts";
+import { commandAt, commands } from "../src/parse/CommandTable.ts";
+import { outputForms, type OutputForm } from "../src/parse/Flags.ts";
 import { as, bne, bytesOf, startBne, type Result } from "./Bne.ts";
 import { trial } from "./Trial.ts";
 

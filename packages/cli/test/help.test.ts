@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { expect, test } from "vitest";
-import { nameOf } from "../src/Command.ts";
-import { commands, flagsOf } from "../src/CommandTable.ts";
+import { nameOf } from "../src/parse/Command.ts";
+import { commands, flagsOf } from "../src/parse/CommandTable.ts";
 import { bne, installed, resultOf } from "./Bne.ts";
 import { trial } from "./Trial.ts";
 

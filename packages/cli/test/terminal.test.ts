@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { widthOf } from "../src/text/Width.ts";
+import { widthOf } from "../src/terminal/Width.ts";
 import { as, binPath, bne } from "./Bne.ts";
 import { onTerminal, programOnTerminal } from "./Pty.ts";
 import { trial } from "./Trial.ts";

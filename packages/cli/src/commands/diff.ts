@@ -1,14 +1,14 @@
-// Compares two engines field by field.
-import { textAt } from "../output/Column.ts";
+// bne diff.
+import type { JsonObject } from "@bufbuild/protobuf";
 import { encodeJson } from "@bytenite-engines/core/wire";
 import { EngineSchema } from "@bytenite-engines/proto";
-import { clientOf } from "../Client.ts";
-import { differencesOf } from "../EngineDifference.ts";
 import { exitCodes } from "../ExitCode.ts";
 import { isOn, positional, type Invocation } from "../Invocation.ts";
-import { openOutput } from "../output/OpenOutput.ts";
-import type { Shape } from "../output/Shape.ts";
-import { withTagHints } from "../TagHints.ts";
+import { clientOf } from "../client/Client.ts";
+import { withTagHints } from "../client/TagHints.ts";
+import { pathsOf, redactedText } from "../output/EngineShape.ts";
+import { openOutput } from "../output/Output.ts";
+import { textAt, type Shape, plainValue, valueAt } from "../output/Shape.ts";
 
 export const run = async (invocation: Invocation): Promise<number> => {
   const { signal, notes } = invocation;
@@ -45,3 +45,40 @@ export const run = async (invocation: Invocation): Promise<number> => {
   if (equal && invocation.terminal.isTTY) notes.note(`${tags.join(" and ")} agree.`);
   return equal ? exitCodes.ok : exitCodes.notMet;
 };
+
+/** A field in which two engines differ. */
+export interface Difference {
+  readonly field: string;
+  readonly left: JsonObject[string];
+  readonly right: JsonObject[string];
+}
+
+/** What differs from version to version anyway. */
+const incidental = new Set(["id", "name", "version", "revision", "link", "createdAt", "updatedAt", "deletedAt"]);
+const secret = "platformConfig.token";
+
+const paths = pathsOf(EngineSchema);
+const leaves = paths.filter((path) => !paths.some((other) => other.startsWith(`${path}.`)));
+
+/** The fields that differ, in the API's order. `showSecret`: whether the secret's values may be told. */
+export const differencesOf = (
+  left: JsonObject,
+  right: JsonObject,
+  everything: boolean,
+  showSecret: boolean,
+): ReadonlyArray<Difference> =>
+  leaves
+    .filter((field) => everything || !incidental.has(field))
+    .map((field) => ({ field, left: valueAt(left, field) ?? null, right: valueAt(right, field) ?? null }))
+    // An absent message and one without values say the same.
+    .filter((pair) => said(pair.left) !== said(pair.right))
+    .map((pair) => (pair.field === secret && !showSecret ? hidden(pair) : pair));
+
+const said = (value: JsonObject[string]): string =>
+  value === false || value === 0 || value === null ? "" : plainValue(value);
+
+const hidden = ({ field, left, right }: Difference): Difference => ({
+  field,
+  left: said(left) === "" ? "" : redactedText,
+  right: said(right) === "" ? "" : said(left) === "" ? redactedText : `${redactedText}, another one`,
+});

@@ -1,7 +1,7 @@
 // Looks at everything between here and the API, and says what is wrong.
 import { resolve } from "node:path";
 import type { ClientOptions } from "@bytenite-engines/core/promise";
-import { tokenOption } from "../Client.ts";
+import { tokenOption } from "../client/Client.ts";
 import {
   checkCache,
   checkClock,
@@ -10,21 +10,22 @@ import {
   checkMediaType,
   isAnswer,
   type PlainAnswer,
-} from "../doctor/Answers.ts";
-import { keyOf, latencyRounds, plainAnswers } from "../doctor/Asking.ts";
+} from "../doctor/Connection.ts";
+import { keyOf, latencyRounds, plainAnswers } from "../doctor/Connection.ts";
 import { checkShape, found, isWell, type Check } from "../doctor/Check.ts";
-import { keepFound } from "../doctor/Keeping.ts";
-import { checkName, checkTls } from "../doctor/Network.ts";
-import { writeProto } from "../doctor/ProtoFile.ts";
+import { keepFound } from "../config/FieldNumberFiles.ts";
+import { checkName, checkTls } from "../doctor/Connection.ts";
+import { writeProto } from "../doctor/Schema.ts";
 import { checkSchema, type SchemaEvidence } from "../doctor/Schema.ts";
-import { witnessSchema } from "../doctor/Witness.ts";
+import { witnessSchema } from "../doctor/Schema.ts";
 import { exitCodes } from "../ExitCode.ts";
-import { failureOf, isEngineError } from "../Failure.ts";
-import { httpFetch } from "../HttpFetch.ts";
+import { failureOf } from "../Failure.ts";
+import { httpFetch } from "../client/HttpFetch.ts";
 import { textOf, type Invocation } from "../Invocation.ts";
-import { openOutput } from "../output/OpenOutput.ts";
-import type { Credentials } from "../settings/Credentials.ts";
-import { profileFiles } from "../settings/ProfileFiles.ts";
+import { openOutput } from "../output/Output.ts";
+import type { Credentials } from "../config/Credentials.ts";
+import { profileFiles } from "../config/FieldNumberFiles.ts";
+import { isEngineError } from "../Errors.ts";
 
 export const run = async (invocation: Invocation): Promise<number> => {
   const { settings, notes } = invocation;

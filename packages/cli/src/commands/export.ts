@@ -2,17 +2,17 @@
 import { resolve } from "node:path";
 import type { Engine } from "@bytenite-engines/proto";
 import type { PromiseEngineClient } from "@bytenite-engines/core/promise";
-import { clientOf } from "../Client.ts";
+import { clientOf } from "../client/Client.ts";
 import { exitCodes } from "../ExitCode.ts";
 import { isOn, textOf, type Invocation } from "../Invocation.ts";
-import { ndjson } from "../output/JsonWriter.ts";
-import { engineRecord } from "../output/Records.ts";
-import { pagesOf } from "../Pages.ts";
-import { beginAtomically } from "../settings/Files.ts";
-import { inPieces, keepHeapSmall } from "../SmallHeap.ts";
-import { withTagHints } from "../TagHints.ts";
-import { safeLines } from "../text/SafeText.ts";
-import { UsageError } from "../UsageError.ts";
+import { ndjson } from "../output/TextWriters.ts";
+import { engineRecord } from "../output/EngineShape.ts";
+import { pagesOf } from "../client/Pages.ts";
+import { beginAtomically } from "../config/Files.ts";
+import { inPieces, keepHeapSmall } from "../client/Pages.ts";
+import { withTagHints } from "../client/TagHints.ts";
+import { safeLines } from "../terminal/SafeText.ts";
+import { UsageError } from "../Errors.ts";
 
 export const run = async (invocation: Invocation): Promise<number> => {
   const { notes, stdout, terminal, cwd } = invocation;

@@ -1,13 +1,13 @@
 // Lists engines: a page, or all of them as they arrive.
 import { create } from "@bufbuild/protobuf";
 import { PaginatedResponseSchema, type Engine, type PaginatedResponse } from "@bytenite-engines/proto";
-import { clientOf } from "../Client.ts";
+import { clientOf } from "../client/Client.ts";
 import { exitCodes } from "../ExitCode.ts";
 import { isOn, numberOf, textOf, type Invocation } from "../Invocation.ts";
-import { openOutput } from "../output/OpenOutput.ts";
-import { listedRecord, listShape } from "../output/Records.ts";
-import { matches, pagesOf, type Page } from "../Pages.ts";
-import { inPieces, keepHeapSmall } from "../SmallHeap.ts";
+import { openOutput } from "../output/Output.ts";
+import { listedRecord, listShape } from "../output/EngineShape.ts";
+import { matches, pagesOf, type Page } from "../client/Pages.ts";
+import { inPieces, keepHeapSmall } from "../client/Pages.ts";
 
 /** Pages to read, and engines to show of them. */
 interface Plan {

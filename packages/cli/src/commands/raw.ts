@@ -1,15 +1,14 @@
 // Sends a GET for anything else on the API.
 import { formatOf, rpcCodeOfHttp } from "@bytenite-engines/core/wire";
 import { createExchanger } from "@bytenite-engines/core/exchange";
-import { accessToken } from "../AccessToken.ts";
-import { credentials } from "../Client.ts";
+import { accessToken } from "../client/Client.ts";
+import { credentials } from "../client/Client.ts";
 import { exitCodes } from "../ExitCode.ts";
-import { CommandError } from "../Failure.ts";
-import { httpFetch } from "../HttpFetch.ts";
+import { httpFetch } from "../client/HttpFetch.ts";
 import { isOn, positional, textOf, type Invocation } from "../Invocation.ts";
-import { redactJsonText } from "../Redaction.ts";
-import { safeLines, safeText } from "../text/SafeText.ts";
-import { UsageError } from "../UsageError.ts";
+import { redactJsonText } from "../output/EngineShape.ts";
+import { safeLines, safeText } from "../terminal/SafeText.ts";
+import { CommandError, UsageError } from "../Errors.ts";
 
 export const run = async (invocation: Invocation): Promise<number> => {
   const { settings, notes, signal } = invocation;

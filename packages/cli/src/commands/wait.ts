@@ -1,15 +1,15 @@
 // Waits until an engine has a status.
 import { setTimeout as delay } from "node:timers/promises";
 import type { EngineMessage } from "@bytenite-engines/proto";
-import { clientOf } from "../Client.ts";
-import { sayDuration } from "../Duration.ts";
+import { clientOf } from "../client/Client.ts";
+import { sayDuration } from "../parse/Duration.ts";
 import { exitCodeOf, exitCodes } from "../ExitCode.ts";
-import { CommandError, isEngineError } from "../Failure.ts";
+import { CommandError, isEngineError } from "../Errors.ts";
 import { numberOf, positional, textOf, type Invocation } from "../Invocation.ts";
-import { openOutput } from "../output/OpenOutput.ts";
-import { statusRecord, statusShape } from "../output/Records.ts";
-import { withTagHints } from "../TagHints.ts";
-import { safeText } from "../text/SafeText.ts";
+import { openOutput } from "../output/Output.ts";
+import { statusRecord, statusShape } from "../output/EngineShape.ts";
+import { withTagHints } from "../client/TagHints.ts";
+import { safeText } from "../terminal/SafeText.ts";
 
 /** Longest wait when nothing else is said, in milliseconds. */
 const defaultTimeoutMs = 300_000;

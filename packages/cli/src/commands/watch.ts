@@ -1,25 +1,21 @@
-// Watches engines change: a live table on a terminal, events as NDJSON elsewhere.
-import { textAt } from "../output/Column.ts";
+// bne watch: a live table on a terminal, events as NDJSON elsewhere.
 import { setTimeout as delay } from "node:timers/promises";
-import type { Engine } from "@bytenite-engines/proto";
+import type { JsonObject } from "@bufbuild/protobuf";
 import type { PromiseEngineClient } from "@bytenite-engines/core/promise";
-import { clientOf } from "../Client.ts";
-import { changesBetween, type Snapshot } from "../EngineSnapshot.ts";
+import type { Engine } from "@bytenite-engines/proto";
+import { HintedError, UsageError, isEngineError } from "../Errors.ts";
 import { exitCodeOf, exitCodes } from "../ExitCode.ts";
-import { HintedError, isEngineError } from "../Failure.ts";
 import { isOn, numberOf, type Invocation } from "../Invocation.ts";
-import { askedColumns } from "../output/EngineShape.ts";
-import { outputOptions } from "../output/OpenOutput.ts";
-import { formOf, writerOf } from "../output/Output.ts";
-import { engineRecord, engineShape } from "../output/Records.ts";
-import type { Shape } from "../output/Shape.ts";
+import { clientOf } from "../client/Client.ts";
+import { pagesOf } from "../client/Pages.ts";
+import { withTagHints } from "../client/TagHints.ts";
+import { askedColumns, engineRecord, engineShape } from "../output/EngineShape.ts";
+import { outputOptions, formOf, writerOf } from "../output/Output.ts";
+import { textAt, type Shape } from "../output/Shape.ts";
 import { tableText } from "../output/TableWriter.ts";
-import { pagesOf } from "../Pages.ts";
-import { withTagHints } from "../TagHints.ts";
-import { liveText } from "../terminal/LiveText.ts";
+import { safeText } from "../terminal/SafeText.ts";
+import type { Stdout } from "../terminal/Stdout.ts";
 import { sizeOf } from "../terminal/Terminal.ts";
-import { safeText } from "../text/SafeText.ts";
-import { UsageError } from "../UsageError.ts";
 import { defaultIntervalMs } from "./wait.ts";
 
 export const run = async (invocation: Invocation): Promise<number> => {
@@ -152,4 +148,64 @@ const events = async (invocation: Invocation, client: PromiseEngineClient): Prom
   }
   await writer.end();
   return exitCodes.ok;
+};
+
+/** Engines by their tags, as they were at one look. */
+export type Snapshot = ReadonlyMap<string, JsonObject>;
+
+/** Something that happened to an engine. */
+export interface EngineChange {
+  readonly event: "added" | "changed" | "removed";
+  readonly tag: string;
+  /** Names of the fields that changed. */
+  readonly fields: ReadonlyArray<string>;
+  /** As it is now; as it was, when it was removed. */
+  readonly engine: JsonObject;
+}
+
+/** What happened from one look to the next, in the order of the newer one, removals last. */
+export const changesBetween = (before: Snapshot, after: Snapshot): ReadonlyArray<EngineChange> => {
+  const changes: Array<EngineChange> = [];
+  for (const [tag, engine] of after) {
+    const old = before.get(tag);
+    if (old === undefined) changes.push({ event: "added", tag, fields: [], engine });
+    else {
+      const fields = Object.keys(engine).filter((name) => JSON.stringify(engine[name]) !== JSON.stringify(old[name]));
+      if (fields.length > 0) changes.push({ event: "changed", tag, fields, engine });
+    }
+  }
+  for (const [tag, engine] of before) {
+    if (!after.has(tag)) changes.push({ event: "removed", tag, fields: [], engine });
+  }
+  return changes;
+};
+
+/** A piece of the screen. */
+export interface LiveText {
+  /** Shows these lines instead of those before; none may be wider than the terminal. */
+  readonly show: (lines: ReadonlyArray<string>) => Promise<void>;
+  /** Leaves the last lines where they are and gives the cursor back. */
+  readonly end: () => void;
+}
+
+const hideCursor = "\u001b[?25l";
+const showCursor = "\u001b[?25h";
+
+const giveBack = (): void => void process.stdout.write(showCursor);
+
+/** Takes the place below the cursor. The cursor is given back even when the process ends in another way. */
+export const liveText = (stdout: Stdout): LiveText => {
+  let lines = 0;
+  process.on("exit", giveBack);
+  return {
+    show: async (next) => {
+      const up = lines === 0 ? hideCursor : `\r\u001b[${lines}A\u001b[J`;
+      await stdout.write(`${up}${next.map((line) => `${line}\n`).join("")}`);
+      lines = next.length;
+    },
+    end: () => {
+      process.off("exit", giveBack);
+      giveBack();
+    },
+  };
 };

@@ -1,7 +1,7 @@
-// Decides: what one finding of the doctor is, and when all is well.
+// One finding of the doctor.
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Shape } from "../output/Shape.ts";
-import { textAt } from "../output/Column.ts";
+import { textAt } from "../output/Shape.ts";
 
 /**
  * `ok`: as it should be. `unknown`: could not be found out, which is no fault. `different`: it works, but not as the contract

@@ -1,7 +1,32 @@
-// Decides: how far the server's protobuf agrees with the contract, message by message and field by field.
+// Checks of protobuf against the contract, field by field; the `.proto` of what was found.
+import { existsSync } from "node:fs";
+import { basename, dirname, join, sep } from "node:path";
 import type { DescMessage } from "@bufbuild/protobuf";
-import type { Profile, ProfileField } from "@bytenite-engines/core/trust";
-import { endpoints, readNames, schemaDigests, type ReadName } from "@bytenite-engines/core/wire";
+import {
+  createEngineClient,
+  type Fetch,
+  type PromiseEngineClient,
+  type ClientOptions,
+} from "@bytenite-engines/core/promise";
+import {
+  type Profile,
+  type ProfileField,
+  calibration,
+  emitProto,
+  emittedLintConfig,
+  emittedPackage,
+} from "@bytenite-engines/core/trust";
+import {
+  endpoints,
+  schemaDigests,
+  readNames,
+  type ReadName,
+  formatOf,
+  matchPath,
+  schemaDigestHeader,
+} from "@bytenite-engines/core/wire";
+import { pagesOf } from "../client/Pages.ts";
+import { writeAtomically } from "../config/Files.ts";
 import { found, type Check } from "./Check.ts";
 
 /** What the server's protobuf answers showed. */
@@ -81,3 +106,108 @@ const messagesIn = (root: DescMessage): ReadonlyArray<DescMessage> => [
     message === undefined || message.typeName.startsWith("google.") ? [] : messagesIn(message),
   ),
 ];
+
+/** Pages of the list that are read, at most. */
+const maxPages = 5;
+/** Engines that are read one by one, and their statuses, at most. */
+const maxEngines = 8;
+
+/** Reads up to some pages, engines and statuses. What the digest claims is not believed here but tried. */
+export const witnessSchema = async (
+  options: ClientOptions & { readonly baseUrl: string; readonly fetch: Fetch },
+  signal: AbortSignal,
+  onProgress: (text: string) => void,
+): Promise<SchemaEvidence> => {
+  const numbers = calibration();
+  const drifts: Array<string> = [];
+  const digests: Partial<Record<ReadName, string | null>> = {};
+  let protobuf = false;
+  const base = new URL(options.baseUrl).pathname.replace(/\/+$/, "");
+  const client = createEngineClient({
+    ...options,
+    format: "auto",
+    trust: { calibration: numbers, sampleEvery: 1 },
+    onEvent: (event) => {
+      if (event.type === "drift") drifts.push(`${event.message}: ${event.detail}`);
+      options.onEvent?.(event);
+    },
+    fetch: async (url, init) => {
+      const response = await options.fetch(url, init);
+      if (formatOf(response.headers.get("content-type")) !== "protobuf" || response.status !== 200) return response;
+      protobuf = true;
+      const name = matchPath(new URL(url).pathname.slice(base.length))?.name;
+      if (name !== undefined) digests[name] = response.headers.get(schemaDigestHeader);
+      return withoutDigest(response);
+    },
+  });
+  await readAll(client, signal, onProgress);
+  return { profile: numbers.profile(new URL(options.baseUrl).origin), digests, protobuf, drifts };
+};
+
+const readAll = async (
+  client: PromiseEngineClient,
+  signal: AbortSignal,
+  onProgress: (text: string) => void,
+): Promise<void> => {
+  const tags: Array<string> = [];
+  for await (const { engines, pages } of pagesOf(client, {}, signal)) {
+    onProgress(`comparing both forms, page ${pages}`);
+    tags.push(...engines.map(({ name, version }) => `${name}@${version}`));
+    if (pages >= maxPages) break;
+  }
+  for (const tag of tags.slice(0, maxEngines)) {
+    onProgress(`comparing both forms of ${tag}`);
+    await client.get(tag, { signal });
+    await client.status(tag, { signal });
+  }
+};
+
+/** The same answer as if it claimed nothing. */
+const withoutDigest = (response: Response): Response => {
+  const headers = {
+    get: (name: string) =>
+      name.toLowerCase() === schemaDigestHeader.toLowerCase() ? null : response.headers.get(name),
+    has: (name: string) => name.toLowerCase() !== schemaDigestHeader.toLowerCase() && response.headers.has(name),
+  };
+  return new Proxy(response, {
+    get: (target, name) => (name === "headers" ? headers : (Reflect.get(target, name) as unknown)),
+  });
+};
+
+/** Anybody may read these files; there is no value in them. */
+const fileMode = 0o644;
+const configName = "buf.yaml";
+
+/** Where buf wants files of the emitted package, below the directory in which it runs. */
+const packagePath = emittedPackage.replaceAll(".", sep);
+
+/** Writes the .proto of what was found, if anything; what was done, in sentences. Throws FileError. */
+export const writeProto = (path: string, evidence: SchemaEvidence | undefined): ReadonlyArray<string> => {
+  if (evidence === undefined) return [`${path} was not written: the schema could not be looked at.`];
+  if (!evidence.protobuf) return [`${path} was not written: the server answers JSON only, which has no field numbers.`];
+  writeAtomically(path, emitProto(evidence.profile), fileMode);
+  return [`The numbering found is in ${path}.`, ...lintConfig(path)];
+};
+
+/** buf takes a file anywhere but at the path of its package for a mistake, unless a configuration says otherwise. */
+const lintConfig = (path: string): ReadonlyArray<string> => {
+  const directory = dirname(path);
+  if (directory.endsWith(sep + packagePath)) return [];
+  const existing = configAbove(directory);
+  if (existing === undefined) {
+    const config = join(directory, configName);
+    writeAtomically(config, emittedLintConfig, fileMode);
+    return [`${config} beside it lets \`buf lint\` accept ${basename(path)} there.`];
+  }
+  return [
+    `For \`buf lint\`, by ${existing}, write it to ${join(packagePath, basename(path))} below the root of a module.`,
+  ];
+};
+
+/** The configuration that buf would take for a directory. */
+const configAbove = (directory: string): string | undefined => {
+  const config = join(directory, configName);
+  if (existsSync(config)) return config;
+  const above = dirname(directory);
+  return above === directory ? undefined : configAbove(above);
+};

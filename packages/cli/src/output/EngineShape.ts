@@ -1,8 +1,18 @@
-// Decides: which fields of an engine are shown, in which order, and which may be asked for.
-import type { DescMessage } from "@bufbuild/protobuf";
-import type { Column, ColumnKind } from "./Column.ts";
-import { closest } from "../Suggestion.ts";
-import { UsageError } from "../UsageError.ts";
+// Records and columns of engines.
+import { type DescMessage, create, toBinary } from "@bufbuild/protobuf";
+import { encodeJson } from "@bytenite-engines/core/wire";
+import {
+  EngineListResponseSchema,
+  EngineMessageSchema,
+  EngineSchema,
+  type Engine,
+  type EngineMessage,
+  type PaginatedResponse,
+  PaginatedResponseSchema,
+} from "@bytenite-engines/proto";
+import { UsageError } from "../Errors.ts";
+import { closest } from "../parse/Suggestion.ts";
+import { type Column, type ColumnKind, textAt, type OutputRecord, type Shape } from "./Shape.ts";
 
 const kinds: Readonly<Record<string, ColumnKind>> = {
   revision: "number",
@@ -101,3 +111,71 @@ export const askedColumns = (names: ReadonlyArray<string>, known: ReadonlyArray<
       near.length > 0 ? `Did you mean ${near.join(" or ")}?` : `Fields: ${known.join(", ")}.`,
     );
   });
+
+/** The record of an engine, its secret hidden unless `showSecrets`. */
+export const engineRecord = (engine: Engine, showSecrets: boolean): OutputRecord => {
+  const shown = showSecrets ? engine : redact(engine);
+  return { json: encodeJson(EngineSchema, shown), bytes: () => toBinary(EngineSchema, shown) };
+};
+
+/** The record of an engine in a list: its bytes are a list of one, and such lists add up to the whole. */
+export const listedRecord = (engine: Engine, showSecrets: boolean): OutputRecord => ({
+  ...engineRecord(engine, showSecrets),
+  bytes: () => toBinary(EngineListResponseSchema, create(EngineListResponseSchema, { engines: [engine] })),
+});
+
+const enginePaths = pathsOf(EngineSchema);
+
+/** How engines look that were asked for by their tags. */
+export const engineShape = (document: "one" | "array"): Shape => ({
+  columns: engineColumns,
+  wide: wideEngineColumns,
+  known: enginePaths,
+  protobuf: true,
+  nameOf: (record) => `${textAt(record, "name")}@${textAt(record, "version")}`,
+  document,
+});
+
+/** How a list of engines looks; its pagination is known at the end. */
+export const listShape = (pagination: () => PaginatedResponse): Shape => ({
+  ...engineShape("array"),
+  document: {
+    key: "engines",
+    rest: () => ({ pagination: encodeJson(PaginatedResponseSchema, pagination()) }),
+    restBytes: () => toBinary(EngineListResponseSchema, create(EngineListResponseSchema, { pagination: pagination() })),
+  },
+});
+
+/** The record of a status. */
+export const statusRecord = (message: EngineMessage): OutputRecord => ({
+  json: encodeJson(EngineMessageSchema, message),
+  bytes: () => toBinary(EngineMessageSchema, message),
+});
+
+/** How a status looks. */
+export const statusShape = (document: "one" | "array"): Shape => ({
+  columns: [
+    { path: "engineTag", kind: "text" },
+    { path: "engineStatus", kind: "status" },
+    { path: "engineId", kind: "text", leastCells: 8 },
+  ],
+  known: pathsOf(EngineMessageSchema),
+  protobuf: true,
+  nameOf: (record) => textAt(record, "engineTag"),
+  document,
+});
+
+/** What stands in the place of a secret. */
+export const redactedText = "REDACTED";
+
+/** Hides the credential of the container registry. The engine itself is changed: it was fetched to be shown. */
+export const redact = (engine: Engine): Engine => {
+  if (engine.platformConfig !== undefined && engine.platformConfig.token !== "") {
+    engine.platformConfig.token = redactedText;
+  }
+  return engine;
+};
+
+/** The same in the text of a JSON body that is passed on as it came. */
+export const redactJsonText = (text: string): string =>
+  text.replaceAll(/("token"\s*:\s*)"(?:[^"\\]|\\.)+"/g, (_, key: string) => `${key}"${redactedText}"`);

@@ -1,7 +1,7 @@
-// Decides: how a jq expression is run over JSON: by jq itself, compiled to WebAssembly.
+// jq over JSON: jq itself, compiled to WebAssembly.
 import { createRequire } from "node:module";
-import { UsageError } from "../UsageError.ts";
-import { ndjson } from "./JsonWriter.ts";
+import { UsageError } from "../Errors.ts";
+import { ndjson } from "./TextWriters.ts";
 import type { RecordWriter, Write } from "./Shape.ts";
 
 interface Jq {

@@ -1,14 +1,14 @@
-// Decides: which writer a command's records go to, by --output, --jq and --columns.
-import { pathsOfColumns } from "./ShapePaths.ts";
-import { UsageError } from "../UsageError.ts";
-import type { OutputForm } from "../table/Flags.ts";
+// The writer of records, by --output, --jq and --columns.
+import { UsageError } from "../Errors.ts";
+import { isOn, textOf, wordsOf, type Invocation } from "../Invocation.ts";
+import type { OutputForm } from "../parse/Flags.ts";
+import { isInstalled, missingProgram } from "../terminal/Pager.ts";
+import { safeLines, safeText } from "../terminal/SafeText.ts";
 import type { Terminal } from "../terminal/Terminal.ts";
-import { safeLines, safeText } from "../text/SafeText.ts";
 import { askedColumns } from "./EngineShape.ts";
-import { jsonWriter, ndjsonWriter } from "./JsonWriter.ts";
-import { csvWriter } from "./CsvWriter.ts";
+import { pathsOfColumns, type RecordWriter, type Shape, type Write } from "./Shape.ts";
 import { detailsWriter, tableWriter } from "./TableWriter.ts";
-import type { RecordWriter, Shape, Write } from "./Shape.ts";
+import { jsonWriter, ndjsonWriter, csvWriter } from "./TextWriters.ts";
 
 /** What was asked for. */
 export interface OutputOptions {
@@ -107,3 +107,53 @@ const protobufWriter = ({ document }: Shape, write: Write): RecordWriter => ({
     if (typeof document === "object" && document.restBytes !== undefined) await write(document.restBytes());
   },
 });
+
+/** What was asked for by flags and settings. */
+export const outputOptions = (invocation: Invocation): OutputOptions => {
+  const { value, kind } = invocation.settings.of("output");
+  return {
+    form: value as OutputForm,
+    named: kind === "flag",
+    jq: textOf(invocation, "jq"),
+    columns: wordsOf(invocation, "columns"),
+    headers: !isOn(invocation, "no-headers"),
+    terminal: invocation.terminal,
+    now: Date.now,
+  };
+};
+
+/** The writer of a command's records. `paged` false: what is shown is not for reading through. */
+export const openOutput = (invocation: Invocation, shape: Shape, paged = true): Promise<RecordWriter> => {
+  const command = paged && !isOn(invocation, "no-pager") ? pagerOf(invocation) : undefined;
+  const { height } = invocation.terminal;
+  if (command !== undefined && height !== undefined) {
+    invocation.stdout.usePager({ command, height, env: invocation.env });
+  }
+  return writerOf(outputOptions(invocation), shape, invocation.stdout.write);
+};
+
+const pagerOf = ({ settings, env, terminal, notes }: Invocation): string | undefined => {
+  if (!terminal.isTTY || !terminal.live) return undefined;
+  const chosen = settings.text("pager") ?? env["PAGER"] ?? (isInstalled("less", env["PATH"]) ? "less" : "");
+  if (chosen === "" || chosen === "cat") return undefined;
+  const missing = missingProgram(chosen, env);
+  if (missing === undefined) return chosen;
+  notes.warn(`there is no pager ${missing}; see \`bne config get pager --show-origin\``);
+  return undefined;
+};
+
+/** The shape for the tags of a run. Throws UsageError where several cannot be written: bytes of messages have no ends. */
+export const shapeOfTags = (invocation: Invocation, shapeOf: (document: "one" | "array") => Shape): Shape => {
+  const many = invocation.arguments.positionals.length > 1;
+  const options = outputOptions(invocation);
+  const shape = shapeOf(many ? "array" : "one");
+  // As a setting it means json for several.
+  if (many && !options.named) return { ...shape, protobuf: undefined };
+  if (many && formOf(options, shape) === "protobuf") {
+    throw new UsageError(
+      "--output protobuf is for one engine",
+      "Ask for the engines one by one, or use --output ndjson.",
+    );
+  }
+  return shape;
+};

@@ -1,6 +1,8 @@
-// Decides: what a writer must know about the records of a command.
+// Records, columns and cells.
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
-import type { Column } from "./Column.ts";
+import { relativeTime } from "../parse/Duration.ts";
+import { safeText } from "../terminal/SafeText.ts";
+import type { Style } from "../terminal/Terminal.ts";
 
 /** A record: its JSON by the API's names, and its protobuf bytes where the API has a message for it. */
 export interface OutputRecord {
@@ -44,3 +46,78 @@ export interface RecordWriter {
 
 /** Where a writer's text and bytes go. */
 export type Write = (chunk: string | Uint8Array) => Promise<void>;
+
+/** What kind of value a column has. */
+export type ColumnKind = "text" | "number" | "time" | "status";
+
+/** A column: a field by its API name, nested ones by their path. */
+export interface Column {
+  readonly path: string;
+  readonly kind: ColumnKind;
+  /** The least cells it can be cut to; absent: it is never cut. */
+  readonly leastCells?: number;
+  /** The columns of the highest rank go first when the terminal is too narrow. Absent: stays. */
+  readonly rank?: number;
+}
+
+/** A cell, ready for a terminal. */
+export interface Cell {
+  readonly text: string;
+  readonly style?: Style;
+}
+
+/** The value at a path, undefined where there is none. */
+export const valueAt = (record: JsonObject, path: string): JsonValue | undefined => {
+  let value: JsonValue | undefined = record;
+  for (const name of path.split(".")) {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+    value = value[name];
+  }
+  return value;
+};
+
+/** A value as text, untouched: what CSV carries. Lists are joined by commas. */
+export const plainValue = (value: JsonValue | undefined): string => {
+  if (value === undefined || value === null) return "";
+  if (Array.isArray(value)) return value.map(plainValue).join(",");
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+};
+
+/** The value at a path as text, untouched. */
+export const textAt = (record: JsonObject, path: string): string => plainValue(valueAt(record, path));
+
+/** The last name of a path, as a heading. */
+export const headingOf = ({ path }: Column): string => path.slice(path.lastIndexOf(".") + 1);
+
+/** Symbols beside the status, so that it can be told without colour. */
+const statusLooks: Readonly<Record<string, readonly [symbol: string, style: Style]>> = {
+  active: ["●", "good"],
+  inactive: ["○", "faint"],
+  ok: ["✓", "good"],
+  unknown: ["?", "faint"],
+  different: ["≠", "warning"],
+  failed: ["✗", "bad"],
+  skipped: ["-", "faint"],
+};
+
+/** A cell of a table. `now` is given on a terminal: times are relative and the status has a symbol. */
+export const cellOf = (column: Column, record: JsonObject, now: number | undefined): Cell => {
+  const text = safeText(plainValue(valueAt(record, column.path)));
+  if (text === "") return { text };
+  if (column.kind === "time" && now !== undefined) {
+    const then = Date.parse(text);
+    return Number.isNaN(then) ? { text } : { text: relativeTime(then, now) };
+  }
+  if (column.kind !== "status") return { text };
+  const [symbol, style] = statusLooks[text] ?? ["◆", "warning"];
+  // Colour may be forced where it is no terminal.
+  return { text: now === undefined ? text : `${symbol} ${text}`, style };
+};
+
+/** All fields that hold a value by themselves, in the API's order. */
+export const pathsOfColumns = ({ known, columns, wide }: Shape): ReadonlyArray<Column> => {
+  const kinds = new Map([...columns, ...(wide ?? [])].map(({ path, kind }) => [path, kind]));
+  return known
+    .filter((path) => !known.some((other) => other.startsWith(`${path}.`)))
+    .map((path) => ({ path, kind: kinds.get(path) ?? "text" }));
+};

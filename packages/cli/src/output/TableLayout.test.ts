@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { safeText } from "../text/SafeText.ts";
-import { widthOf } from "../text/Width.ts";
+import { safeText } from "../terminal/SafeText.ts";
+import { widthOf } from "../terminal/Width.ts";
 import { engineColumns } from "./EngineShape.ts";
 import { lineOf, placed } from "./TableLayout.ts";
 

@@ -1,7 +1,7 @@
-// Decides: how wide each column of a table is, and which are left out when the terminal is too narrow.
-import { styled } from "../terminal/Style.ts";
-import { cut, padded, widthOf, widthUpTo } from "../text/Width.ts";
-import { headingOf, type Cell, type Column } from "./Column.ts";
+// Widths of table columns, and lines of a table.
+import { styled } from "../terminal/Terminal.ts";
+import { cut, padded, widthOf, widthUpTo } from "../terminal/Width.ts";
+import { headingOf, type Cell, type Column } from "./Shape.ts";
 
 /** Spaces between two columns. */
 const gapCells = 2;

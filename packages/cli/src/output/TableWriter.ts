@@ -1,9 +1,9 @@
-// Decides: how records are written for people: rows of a table, or one record field by field.
+// Records for people: a table, or one record field by field.
 import type { JsonObject } from "@bufbuild/protobuf";
-import { styled } from "../terminal/Style.ts";
+import { styled } from "../terminal/Terminal.ts";
 import type { Terminal } from "../terminal/Terminal.ts";
-import { cut, padded, widthOf } from "../text/Width.ts";
-import { cellOf, headingOf, type Cell, type Column } from "./Column.ts";
+import { cut, padded, widthOf } from "../terminal/Width.ts";
+import { cellOf, headingOf, type Cell, type Column } from "./Shape.ts";
 import { lineOf, placed, type PlacedColumn } from "./TableLayout.ts";
 import type { RecordWriter, Write } from "./Shape.ts";
 

@@ -1,7 +1,7 @@
-// Decides: how records are written as YAML 1.2, a piece at a time.
+// Records as YAML 1.2, a piece at a time.
 import type { JsonValue } from "@bufbuild/protobuf";
 import { Document, isScalar, Scalar, visit } from "yaml";
-import { safeText } from "../text/SafeText.ts";
+import { safeText } from "../terminal/SafeText.ts";
 import type { RecordWriter, Shape, Write } from "./Shape.ts";
 
 /** Text that a terminal would act upon is quoted, because only quoted text can carry escapes. */

@@ -1,6 +1,6 @@
 // Reads a secret: from a pipe as it is, from a terminal without showing it.
 import type { Invocation } from "../Invocation.ts";
-import { UsageError } from "../UsageError.ts";
+import { UsageError } from "../Errors.ts";
 
 /** Longest secret, in characters. */
 const maxSecretCharacters = 65_536;

@@ -2,9 +2,10 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import type { Writable } from "node:stream";
-import { FileError, reasonOf } from "../settings/Files.ts";
+import { reasonOf } from "../config/Files.ts";
 import { startPager } from "./Pager.ts";
 import type { Environment } from "./Terminal.ts";
+import { FileError } from "../Errors.ts";
 
 /** Whoever read our output has gone; nothing more is to be written. */
 export class ClosedPipe extends Error {

@@ -1,6 +1,6 @@
 // Command lines of `bne`: understood, or refused with a sentence of a bearable length.
-import { understand } from "#bne/Arguments";
-import { UsageError } from "#bne/UsageError";
+import { understand } from "#bne/parse/Arguments";
+import { UsageError } from "#bne/Errors";
 import { must, textOf, type Target } from "../Target.ts";
 
 /** Longest refusal, in characters: what was given is quoted in part only. */

@@ -1,0 +1,44 @@
+// The errors that commands throw.
+import type { EngineError } from "@bytenite-engines/core/promise";
+
+/** A wrong command line or setting: exit code 2. `hint` says what to do instead. */
+export class UsageError extends Error {
+  readonly _tag = "UsageError";
+  readonly hint: string | undefined;
+  constructor(message: string, hint?: string) {
+    super(message);
+    this.name = "UsageError";
+    this.hint = hint;
+  }
+}
+
+/** A failure that a command found itself. */
+export class CommandError extends Error {
+  readonly _tag = "CommandError";
+  readonly exitCode: number;
+  readonly hint: string | undefined;
+  constructor(message: string, exitCode: number, hint?: string) {
+    super(message);
+    this.exitCode = exitCode;
+    this.hint = hint;
+  }
+}
+
+/** A failure with a better hint than its kind has. */
+export class HintedError extends Error {
+  readonly _tag = "HintedError";
+  readonly hint: string;
+  constructor(cause: Error, hint: string) {
+    super(cause.message, { cause });
+    this.hint = hint;
+  }
+}
+
+/** By its tag, so that commands which ask nothing need not load the client. */
+export const isEngineError = (error: unknown): error is EngineError =>
+  error instanceof Error && "_tag" in error && error._tag === "EngineError";
+
+/** A file that could not be written, said in a sentence. */
+export class FileError extends Error {
+  readonly _tag = "FileError";
+}

@@ -1,0 +1,115 @@
+// The client, and the access token, of a run.
+import { createEngineClient, type ClientOptions, type PromiseEngineClient } from "@bytenite-engines/core/promise";
+import { calibration, defaultSampleEvery, ProfileError } from "@bytenite-engines/core/trust";
+import type { Invocation } from "../Invocation.ts";
+import { credentialsOf, type Credentials, isLoopback } from "../config/Credentials.ts";
+import { profileFiles } from "../config/FieldNumberFiles.ts";
+import { assertProfile } from "../config/Settings.ts";
+import { readSecretLine } from "../terminal/SecretInput.ts";
+import { httpFetch, PlainHeaders } from "./HttpFetch.ts";
+
+/** Credentials of this run. */
+export const credentials = async (invocation: Invocation): Promise<Credentials | undefined> => {
+  const { settings, arguments: given, env } = invocation;
+  assertProfile(settings, settings.profileName);
+  return credentialsOf(settings, given.flags, env, () => readSecretLine(invocation, "Token"));
+};
+
+/** The token option of credentials; tokens for an API key are kept in the cache directory. */
+export const tokenOption = async (
+  found: Credentials | undefined,
+  cache: string,
+): Promise<NonNullable<ClientOptions["token"]> | undefined> => {
+  if (found?.kind !== "api-key") return found?.secret;
+  const [{ apiKey }, { keptAccessTokens }] = await Promise.all([
+    import("@bytenite-engines/core/api-key"),
+    import("../config/AccessTokens.ts"),
+  ]);
+  return keptAccessTokens(apiKey(found.secret), found.secret, cache);
+};
+
+/** The client of this run. */
+export const clientOf = async (invocation: Invocation): Promise<PromiseEngineClient> => {
+  const { settings, notes, directories, arguments: given } = invocation;
+  const token = await tokenOption(await credentials(invocation), directories.cache);
+  const baseUrl = settings.text("baseUrl") ?? "";
+  if (
+    typeof given.flags["token"] === "string" &&
+    given.flags["token"] !== "-" &&
+    URL.canParse(baseUrl) &&
+    !isLoopback(baseUrl)
+  ) {
+    notes.warn("others on this machine can see a token on the command line; prefer BYTENITE_TOKEN or `bne auth login`");
+  }
+  return createEngineClient({
+    baseUrl,
+    format: settings.text("format") as NonNullable<ClientOptions["format"]>,
+    deadlineMs: Number(settings.of("deadline").value),
+    retry: { maxAttempts: Number(settings.of("attempts").value) },
+    fetch: httpFetch,
+    trust: {
+      calibration: calibration({
+        store: profileFiles(directories.cache),
+        onStoreError: (error) => {
+          // Where nothing can be kept, only time is lost.
+          if (error instanceof ProfileError) notes.warn(unreadableProfile(error));
+        },
+      }),
+      // A run is too short to come to its 500th answer, so it begins anywhere before.
+      believedAtStart: Math.floor(Math.random() * defaultSampleEvery),
+    },
+    onEvent: notes.event,
+    // Each call of a run is its own; and a process that ends soon has no spans to pass on.
+    share: false,
+    propagateTrace: false,
+    ...(token === undefined ? {} : { token }),
+  });
+};
+
+const unreadableProfile = ({ message, isNewer }: ProfileError): string =>
+  `what was kept of this server's field numbers is not used (${message}); ` +
+  (isNewer
+    ? "a newer version seems to have written it, so it stays, and nothing is kept; `bne cache clear` removes it"
+    : "they are worked out anew");
+
+const headers = new PlainHeaders(["content-type", "application/json"]) as unknown as Headers;
+const emptyList = { headers, bytes: new TextEncoder().encode("{}") };
+
+/**
+ * The access token of credentials, exchanged for the API key when that is what there is; `refused` is one that the server
+ * did not accept. It is what a client would send, so the exchange has a client's deadline, and its attempts unless others are
+ * given. Rejects with EngineError.
+ */
+export const accessToken = async (
+  { settings, notes, signal, directories }: Invocation,
+  found: Credentials,
+  {
+    refused,
+    attempts = Number(settings.of("attempts").value),
+  }: { readonly refused?: string | undefined; readonly attempts?: number } = {},
+): Promise<string> => {
+  const option = await tokenOption(found, directories.cache);
+  if (typeof option !== "function") return option ?? "";
+  let token = "";
+  const client = createEngineClient({
+    baseUrl: settings.text("baseUrl") ?? "",
+    format: "json",
+    deadlineMs: Number(settings.of("deadline").value),
+    retry: { maxAttempts: attempts },
+    fetch: httpFetch,
+    propagateTrace: false,
+    token: option,
+    // Only the exchange of the key is sent: the list that asks for it is answered here.
+    onEvent: (event) => {
+      if (event.endpoint === "credentials") notes.event(event);
+    },
+    middleware: [
+      async ({ url, headers }) => {
+        token = headers["authorization"] ?? "";
+        return { ...emptyList, url, status: token === refused ? 401 : 200 };
+      },
+    ],
+  });
+  await client.list({}, { signal });
+  return token;
+};

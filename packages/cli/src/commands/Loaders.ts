@@ -1,0 +1,40 @@
+// What runs each command, loaded when it is run.
+import type { Invocation } from "../Invocation.ts";
+
+/** Does what a command is for, and resolves to the exit code. */
+export type Run = (invocation: Invocation) => Promise<number>;
+
+/** By the words that call a command. */
+export const loaders: Readonly<Record<string, () => Promise<Run>>> = {
+  list: async () => (await import("./list.ts")).run,
+  get: async () => (await import("./get.ts")).get,
+  status: async () => (await import("./get.ts")).status,
+  versions: async () => (await import("./get.ts")).versions,
+  export: async () => (await import("./export.ts")).run,
+  doctor: async () => (await import("./doctor.ts")).run,
+  raw: async () => (await import("./raw.ts")).run,
+  wait: async () => (await import("./wait.ts")).run,
+  watch: async () => (await import("./watch.ts")).run,
+  diff: async () => (await import("./diff.ts")).run,
+  "auth login": async () => (await import("./auth.ts")).login,
+  "auth status": async () => (await import("./auth.ts")).status,
+  "auth logout": async () => (await import("./auth.ts")).logout,
+  "auth token": async () => (await import("./auth.ts")).token,
+  "profile list": async () => (await import("./profile.ts")).list,
+  "profile use": async () => (await import("./profile.ts")).use,
+  "profile set": async () => (await import("./profile.ts")).set,
+  "profile remove": async () => (await import("./profile.ts")).remove,
+  "config path": async () => (await import("./config.ts")).path,
+  "config get": async () => (await import("./config.ts")).get,
+  "config set": async () => (await import("./config.ts")).set,
+  "cache clear": async () => (await import("./config.ts")).clear,
+  registry: async () => {
+    const { runRegistry } = await import("@bytenite-engines/registry/command");
+    return ({ arguments: { passedOn } }) => runRegistry(passedOn);
+  },
+  completion: async () => (await import("./completion.ts")).run,
+  help: async () => {
+    const { showHelp } = await import("../parse/Help.ts");
+    return async ({ arguments: { positionals } }) => showHelp(positionals);
+  },
+};

@@ -1,0 +1,137 @@
+// Answers to a shell that completes a command line: `bne __complete SHELL ...`.
+import type { Command, Completion, Flag } from "../parse/Command.ts";
+import { commandAt, commands, flagsOf, groups } from "../parse/CommandTable.ts";
+import { printText } from "../terminal/PlainText.ts";
+import { safeText } from "../terminal/SafeText.ts";
+
+/** A word that no shell acts upon when it stands on a command line. No engine, profile or flag needs more than this. */
+const plainWord = /^[A-Za-z0-9@%+=:,._/-]+$/;
+
+/** Prints one candidate a line, a tab and its summary behind it; `:files` when the shell is to offer files. */
+export const complete = async (shell: string, args: ReadonlyArray<string>): Promise<void> => {
+  const [line = "", breaks = ""] = args;
+  const words = shell === "bash" ? splitLine(line) : args;
+  const current = words.at(-1) ?? "";
+  const offered = offer(words);
+  let candidates: ReadonlyArray<Candidate>;
+  if (offered.kind === "words") candidates = offered.candidates;
+  else if (offered.what === "files") return printText(":files\n");
+  else {
+    const { lookUp } = await import("./Lookup.ts");
+    candidates = (await lookUp(offered.what, words)).map(({ value, summary }) => ({
+      value: offered.before + value,
+      summary,
+    }));
+  }
+  const lines = candidates
+    .filter(({ value }) => value.startsWith(current) && plainWord.test(value))
+    .map(({ value, summary }) =>
+      shell === "bash" ? behindBreak(value, current, breaks) : `${value}\t${safeText(summary)}`,
+    );
+  printText(lines.map((text) => `${text}\n`).join(""));
+};
+
+/** Something that may stand next. */
+export interface Candidate {
+  readonly value: string;
+  readonly summary: string;
+}
+
+/** What may stand next: known words, or something that must be looked up. */
+export type Offer =
+  | { readonly kind: "words"; readonly candidates: ReadonlyArray<Candidate> }
+  | { readonly kind: "lookup"; readonly what: Extract<Completion, string>; readonly before: string };
+
+/** Words behind `bne`; the last one is being typed and may be empty. */
+export const offer = (words: ReadonlyArray<string>): Offer => {
+  const current = words.at(-1) ?? "";
+  const before = words.slice(0, -1);
+  if (before.includes("--")) return none;
+  const { positionals, awaiting } = read(before);
+  if (awaiting !== undefined) return valuesOf(awaiting.completes ?? awaiting.choices, "");
+  const found = commandAt(positionals);
+  const assigned = /^(--([a-z-]+)=)/.exec(current);
+  if (assigned !== null) {
+    const flag = flagsFor(found?.command).find(({ name }) => name === assigned[2]);
+    return valuesOf(flag?.completes ?? flag?.choices, assigned[1] ?? "");
+  }
+  if (current.startsWith("-")) {
+    return wordsOffer(flagsFor(found?.command).map(({ name, summary }) => ({ value: `--${name}`, summary })));
+  }
+  if (found === undefined) return wordsOffer(nextWords(positionals));
+  const wanted = found.command.positionals ?? [];
+  const place = wanted[found.rest.length] ?? (wanted.at(-1)?.many === true ? wanted.at(-1) : undefined);
+  return place?.name === "COMMAND" ? wordsOffer(nextWords(found.rest)) : valuesOf(place?.completes, "");
+};
+
+const wordsOffer = (candidates: ReadonlyArray<Candidate>): Offer => ({ kind: "words", candidates });
+const none: Offer = wordsOffer([]);
+
+const flagsFor = (command: Command | undefined): ReadonlyArray<Flag> =>
+  command === undefined
+    ? commands.flatMap(flagsOf).filter(({ name }, index, all) => all.findIndex((flag) => flag.name === name) === index)
+    : flagsOf(command);
+
+/** Values without a flag, and the flag whose value comes next. */
+const read = (words: ReadonlyArray<string>): { positionals: ReadonlyArray<string>; awaiting: Flag | undefined } => {
+  const flags = flagsFor(undefined);
+  const positionals: Array<string> = [];
+  let awaiting: Flag | undefined;
+  for (const word of words) {
+    if (awaiting !== undefined) awaiting = undefined;
+    else if (/^--?[A-Za-z]/.test(word)) {
+      const flag = flags.find(({ name, short }) => word === `--${name}` || word === `-${short}`);
+      awaiting = flag === undefined || flag.kind === "switch" ? undefined : flag;
+    } else positionals.push(word);
+  }
+  return { positionals, awaiting };
+};
+
+const nextWords = (words: ReadonlyArray<string>): ReadonlyArray<Candidate> => {
+  const [first, ...more] = words;
+  if (more.length > 0) return [];
+  if (first !== undefined) {
+    return commands
+      .filter(({ path }) => path.length > 1 && path[0] === first)
+      .map(({ path, summary }) => ({ value: path[1] ?? "", summary }));
+  }
+  return [
+    ...commands.filter(({ path }) => path.length === 1).map(({ path, summary }) => ({ value: path[0] ?? "", summary })),
+    ...groups.map((group) => ({
+      value: group,
+      summary: commands.flatMap(({ path }) => (path[0] === group ? [path[1] ?? ""] : [])).join(", "),
+    })),
+  ];
+};
+
+const valuesOf = (completion: Completion | undefined, prefix: string): Offer => {
+  if (completion === undefined) return none;
+  if (typeof completion === "string") return { kind: "lookup", what: completion, before: prefix };
+  return wordsOffer(completion.map((value) => ({ value: prefix + value, summary: "" })));
+};
+
+/** The words of a line behind `bne` as a shell splits it, the last one as far as it is typed. */
+export const splitLine = (line: string): ReadonlyArray<string> => {
+  const words: Array<string> = [];
+  let word = "";
+  let quote: string | undefined;
+  for (let index = 0; index < line.length; index++) {
+    const char = line[index] ?? "";
+    if (quote !== undefined) {
+      if (char === quote) quote = undefined;
+      else word += char;
+    } else if (char === '"' || char === "'") quote = char;
+    else if (char === "\\") word += line[++index] ?? "";
+    else if (char === " " || char === "\t") {
+      if (word !== "") words.push(word);
+      word = "";
+    } else word += char;
+  }
+  return [...words, word].slice(1);
+};
+
+/** bash replaces only what stands behind the last break in a word, so what stands before it must not be repeated. */
+export const behindBreak = (value: string, current: string, breaks: string): string => {
+  const last = Math.max(-1, ...breaks.split("").map((char) => current.lastIndexOf(char)));
+  return value.slice(last + 1);
+};

@@ -1,0 +1,83 @@
+// Access tokens of API keys, kept in files until they expire.
+import { createHash } from "node:crypto";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import type { ExpiringToken, TokenContext, TokenOption } from "@bytenite-engines/core/promise";
+import { FileError } from "../Errors.ts";
+import { readText, reasonOf, writeOwn } from "./Files.ts";
+
+/** A token is not used in the last part of its life: so long, or a tenth of it if that is shorter; in milliseconds. */
+const unusedMs = 60_000;
+
+const directoryIn = (cache: string): string => join(cache, "access-tokens");
+
+/** The digest in the name tells neither the key nor the server. */
+const fileOf = (cache: string, baseUrl: string, apiKey: string): string =>
+  join(directoryIn(cache), `${createHash("sha256").update(`${baseUrl}\0${apiKey}`).digest("hex").slice(0, 32)}.json`);
+
+/**
+ * The source, asked only when no token of an earlier run is left. When one run asks a second time, the first token was
+ * refused or is over, so it gets a new one. A token that does not say until when it lives is not kept.
+ */
+export const keptAccessTokens = (source: TokenOption, apiKey: string, cache: string): TokenOption => {
+  let asked = false;
+  let pending: Promise<string | ExpiringToken> | undefined;
+  const ask = async (context: TokenContext): Promise<string | ExpiringToken> => {
+    const path = fileOf(cache, context.baseUrl, apiKey);
+    const kept = asked ? undefined : tokenIn(path, context.nowMs);
+    asked = true;
+    if (kept !== undefined) return kept;
+    const fetched = typeof source === "string" ? source : await source(context);
+    keep(path, typeof fetched === "string" ? { token: fetched } : fetched, context.nowMs);
+    return fetched;
+  };
+  // All calls of a run are of one user.
+  return (context) =>
+    (pending ??= ask(context).finally(() => {
+      pending = undefined;
+    }));
+};
+
+/** Forgets all of them. Throws FileError. */
+export const forgetAccessTokens = (cache: string): void => {
+  try {
+    rmSync(directoryIn(cache), { recursive: true, force: true });
+  } catch (error) {
+    // A file where the directory of caches should be: then nothing was kept.
+    if ((error as { code?: string }).code === "ENOTDIR") return;
+    throw new FileError(`Cannot remove ${directoryIn(cache)}: ${reasonOf(error)}`, { cause: error });
+  }
+};
+
+const keep = (path: string, { token, expiresAtMs = expiryMsOf(token) }: ExpiringToken, nowMs: number): void => {
+  try {
+    if (expiresAtMs === undefined) return rmSync(path, { force: true });
+    const usedUntilMs = Math.floor(expiresAtMs - Math.min(unusedMs, Math.max(0, expiresAtMs - nowMs) / 10));
+    writeOwn(path, JSON.stringify({ token, usedUntilMs, expiresAtMs }));
+  } catch {
+    // The next run exchanges the key again.
+  }
+};
+
+const tokenIn = (path: string, nowMs: number): ExpiringToken | undefined => {
+  try {
+    const { token, usedUntilMs, expiresAtMs } = JSON.parse(readText(path, "secret") ?? "") as Record<string, unknown>;
+    if (typeof token === "string" && Number(usedUntilMs) > nowMs) return { token, expiresAtMs: Number(expiresAtMs) };
+    rmSync(path);
+  } catch {
+    // Not there, not whole, or not to be touched: as if there were none.
+  }
+  return undefined;
+};
+
+/** The `exp` of a JWT (RFC 7519, 4.1.4) in milliseconds since 1970, or undefined. The signature is not looked at. */
+export const expiryMsOf = (token: string): number | undefined => {
+  const payload = token.split(".")[1];
+  if (payload === undefined) return undefined;
+  try {
+    const { exp } = JSON.parse(Buffer.from(payload, "base64url").toString("utf8")) as { exp?: unknown };
+    return typeof exp === "number" ? exp * 1_000 : undefined;
+  } catch {
+    return undefined;
+  }
+};

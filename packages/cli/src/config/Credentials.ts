@@ -1,0 +1,172 @@
+// Credentials: flag, environment, keychain or file; each bound to its origin.
+import { rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { UsageError } from "../Errors.ts";
+import type { Arguments } from "../parse/Arguments.ts";
+import type { Environment } from "../terminal/Terminal.ts";
+import { changeConfig, readConfig, type ConfigValues } from "./ConfigFile.ts";
+import { writeOwn } from "./Files.ts";
+import { askKeychain } from "./Keychain.ts";
+import { type Settings, assertProfileName } from "./Settings.ts";
+
+/** What opens the API, and where it comes from. */
+export interface Credentials {
+  readonly kind: SecretKind;
+  readonly secret: string;
+  /** For people: `flag --token`, `BYTENITE_TOKEN`, the keychain, the path of a file. */
+  readonly origin: string;
+}
+
+/** The credentials of this run, or undefined when there are none. Throws UsageError where they must not be sent. */
+export const credentialsOf = async (
+  settings: Settings,
+  flags: Arguments["flags"],
+  env: Environment,
+  readStdin: () => Promise<string>,
+): Promise<Credentials | undefined> => {
+  const given = await givenCredentials(flags, env, readStdin);
+  if (given !== undefined) return given;
+  const stored = await loadSecret(settings);
+  if (stored === undefined) return undefined;
+  assertBound(stored.secret, settings.text("baseUrl") ?? "", settings.profileName);
+  return { kind: stored.secret.kind, secret: stored.secret.secret, origin: stored.where };
+};
+
+const givenCredentials = async (
+  flags: Arguments["flags"],
+  env: Environment,
+  readStdin: () => Promise<string>,
+): Promise<Credentials | undefined> => {
+  const flag = flags["token"];
+  if (typeof flag === "string") {
+    const secret = flag === "-" ? await readStdin() : flag;
+    return { kind: "token", secret: sendable(secret, "--token"), origin: "flag --token" };
+  }
+  for (const [name, kind] of [
+    ["BYTENITE_TOKEN", "token"],
+    ["BYTENITE_API_KEY", "api-key"],
+  ] as const) {
+    // A variable filled from a file often ends with its newline.
+    const value = env[name]?.trim();
+    if (value !== undefined && value !== "") return { kind, secret: sendable(value, name), origin: name };
+  }
+  return undefined;
+};
+
+/** The secret, when a header can carry it. Throws UsageError that says where it came from, never the secret. */
+const sendable = (secret: string, origin: string): string => {
+  if (/^[\u0020-\u007e]*$/.test(secret)) return secret;
+  throw new UsageError(`${origin} has line breaks or characters beyond ASCII, which no token has`);
+};
+
+/** An access token, or an API key that is exchanged for one. */
+export type SecretKind = "token" | "api-key";
+
+/** A secret as it is stored: bound to the base URL for which it was given. */
+export interface StoredSecret {
+  readonly kind: SecretKind;
+  readonly secret: string;
+  readonly baseUrl: string;
+}
+
+/** A stored secret in its text, or undefined when the text is none. */
+export const parseSecret = (text: string): StoredSecret | undefined => {
+  try {
+    const { kind, secret, baseUrl } = JSON.parse(text) as Record<string, unknown>;
+    return (kind === "token" || kind === "api-key") && typeof secret === "string" && typeof baseUrl === "string"
+      ? { kind, secret, baseUrl }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+/** Whether a URL is on this machine. */
+export const isLoopback = (url: string): boolean => /^(localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(url).hostname);
+
+/** A stored secret goes to the origin that it was stored for and to no other. Throws UsageError. */
+export const assertBound = ({ baseUrl }: StoredSecret, target: string, profileName: string): void => {
+  if (new URL(baseUrl).origin === new URL(target).origin) return;
+  throw new UsageError(
+    `The credentials of profile ${profileName} are for ${new URL(baseUrl).origin}, not for ${new URL(target).origin}, so they are not sent there`,
+    `Log in for it: bne auth login --profile NAME --base-url ${target}`,
+  );
+};
+
+/** Where a secret is kept. */
+export type StorePlace = "keychain" | "file";
+
+/** The file of secrets, beside the settings. */
+export const credentialsFile = (userFile: string): string => join(dirname(userFile), "credentials.json");
+
+/** The stored secret of the profile in use, and where it was. */
+export const loadSecret = async (
+  settings: Settings,
+): Promise<{ readonly secret: StoredSecret; readonly place: StorePlace; readonly where: string } | undefined> => {
+  const { profileName, profiles, userFile } = settings;
+  const place = profiles[profileName]?.["credentials"];
+  if (place === "keychain") {
+    const answer = await askKeychain({ action: "get", account: profileName });
+    const secret = answer?.secret === undefined ? undefined : parseSecret(answer.secret);
+    if (secret !== undefined) return { secret, place, where: "the keychain" };
+    throw new UsageError(
+      `The credentials of profile ${profileName} are in the keychain, which ${answer?.done === true ? "does not have them any more" : "does not answer"}`,
+      "Set BYTENITE_TOKEN, or log in again: bne auth login",
+    );
+  }
+  const path = credentialsFile(userFile);
+  const text = (await secretsIn(path))[profileName];
+  const secret = text === undefined ? undefined : parseSecret(JSON.stringify(text));
+  return secret === undefined ? undefined : { secret, place: "file", where: path };
+};
+
+/** Stores the secret of the profile in use; resolves to where it went. */
+export const storeSecret = async (
+  settings: Settings,
+  secret: StoredSecret,
+  keychain: boolean,
+): Promise<{ readonly place: StorePlace; readonly where: string }> => {
+  const { profileName, userFile } = settings;
+  assertProfileName(profileName);
+  const path = credentialsFile(userFile);
+  const inKeychain =
+    keychain &&
+    (await askKeychain({ action: "set", account: profileName, secret: JSON.stringify(secret) }))?.done === true;
+  const others = await secretsIn(path);
+  if (inKeychain) await removeFromFile(path, profileName);
+  else writeOwn(path, `${JSON.stringify({ ...others, [profileName]: secret }, null, 2)}\n`);
+  const place = inKeychain ? "keychain" : "file";
+  await changeConfig(userFile, [
+    [["profiles", profileName, "baseUrl"], secret.baseUrl],
+    [["profiles", profileName, "credentials"], place],
+    [["profiles", profileName, "kind"], secret.kind],
+  ]);
+  return { place, where: inKeychain ? "the keychain" : path };
+};
+
+/** How forgetting a secret ended; `unanswered`: it may still be in the keychain, which did not answer or did not find it. */
+export type Removal = "removed" | "none" | "unanswered";
+
+/** Forgets the secret of a profile. */
+export const removeSecret = async (settings: Settings, profileName: string): Promise<Removal> => {
+  const place = settings.profiles[profileName]?.["credentials"];
+  const answer = place === "keychain" ? await askKeychain({ action: "remove", account: profileName }) : { done: false };
+  const removed = await removeFromFile(credentialsFile(settings.userFile), profileName);
+  if (place !== undefined)
+    await changeConfig(settings.userFile, [
+      [["profiles", profileName, "credentials"], undefined],
+      [["profiles", profileName, "kind"], undefined],
+    ]);
+  if (answer === undefined || (place === "keychain" && !answer.done)) return "unanswered";
+  return answer.done || removed ? "removed" : "none";
+};
+
+const removeFromFile = async (path: string, profileName: string): Promise<boolean> => {
+  const { [profileName]: removed, ...others } = await secretsIn(path);
+  if (removed === undefined) return false;
+  if (Object.keys(others).length === 0) rmSync(path, { force: true });
+  else writeOwn(path, `${JSON.stringify(others, null, 2)}\n`);
+  return true;
+};
+
+const secretsIn = (path: string): Promise<ConfigValues> => readConfig(path, "secret");

@@ -1,0 +1,207 @@
+// Files of the user: read only where nobody else can have written them, written as a whole or not at all.
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+  type Stats,
+} from "node:fs";
+import { dirname } from "node:path";
+import { FileError, UsageError } from "../Errors.ts";
+import { isOpenToOthers, isOwned, makeDirectory } from "./Directories.ts";
+
+/** Why the system refused, for people. */
+export const reasonOf = (error: unknown): string => {
+  const { code, message } = error as { code?: string; message?: string };
+  const reasons: Readonly<Record<string, string>> = {
+    ENOSPC: "the disk is full",
+    EDQUOT: "your quota is used up",
+    EACCES: "you may not write there",
+    EPERM: "you may not write there",
+    EROFS: "it is on a read-only file system",
+    ENOTDIR: "a part of the path is no directory",
+    EISDIR: "it is a directory",
+    ENOENT: "it does not exist",
+  };
+  return reasons[code ?? ""] ?? code ?? message ?? "unknown";
+};
+
+/** Largest file of settings, credentials or kept data, in bytes. */
+export const maxFileBytes = 1_048_576;
+
+/**
+ * Who may have written a file that is read: `any`: anybody; `own`: the user or root, and nobody else can write it; `secret`: the
+ * same, and nobody else can read it.
+ */
+export type Trust = "any" | "own" | "secret";
+
+/** The text of a regular file, or undefined when there is none. Throws UsageError for what cannot be read or trusted. */
+export const readText = (path: string, trust: Trust, maxBytes = maxFileBytes): string | undefined => {
+  let descriptor: number | undefined;
+  try {
+    const kind = statSync(path);
+    if (!kind.isFile()) throw unusable(path, kind.isDirectory() ? "it is a directory" : "it is not a regular file");
+    // Not blocked by a FIFO that has taken its place meanwhile.
+    descriptor = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    if (trust !== "any") assertOwn(path, trust, descriptor);
+    const bytes = readUpTo(descriptor, maxBytes + 1);
+    if (bytes.length > maxBytes) throw unusable(path, `it is larger than ${maxBytes} bytes`);
+    return bytes.toString("utf8").replace(/^\ufeff/, "");
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    const { code } = error as { code?: string };
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw unusable(path, code === "EACCES" ? "you may not" : reasonOf(error));
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
+};
+
+/** Bytes read at once: most files are smaller. */
+const pieceBytes = 65_536;
+
+/** Not by the size that the system tells: that of a file in /proc is 0. */
+const readUpTo = (descriptor: number, most: number): Buffer => {
+  const pieces: Array<Buffer> = [];
+  for (let length = 0; length < most;) {
+    const piece = Buffer.allocUnsafe(Math.min(pieceBytes, most - length));
+    const read = readSync(descriptor, piece, 0, piece.length, null);
+    if (read === 0) break;
+    pieces.push(piece.subarray(0, read));
+    length += read;
+  }
+  return Buffer.concat(pieces);
+};
+
+const unusable = (path: string, reason: string): UsageError => new UsageError(`Cannot read ${path}: ${reason}`);
+
+/** Throws UsageError for a file that others could have written, or lead to by a link or a directory of theirs. */
+const assertOwn = (path: string, trust: "own" | "secret", descriptor: number): void => {
+  if (process.getuid === undefined) return;
+  assertOwnLink(path);
+  for (const directory of new Set([dirname(path), dirname(realpathSync(path))])) assertOwnDirectory(directory);
+  const stats = fstatSync(descriptor);
+  if (!isOwned(stats)) throw foreign(path, stats);
+  if (trust === "secret" && (stats.mode & 0o077) !== 0) throw open(path, "read or write", "chmod 600");
+  if (isOpenToOthers(stats)) throw open(path, "write", "chmod go-w");
+};
+
+/** Throws UsageError for a directory in which others can replace files. */
+const assertOwnDirectory = (path: string): void => {
+  const stats = statSync(path);
+  if (!isOwned(stats)) throw foreign(path, stats);
+  if (isOpenToOthers(stats)) throw open(path, "write", "chmod go-w");
+};
+
+const foreign = (path: string, { uid }: Stats): UsageError =>
+  new UsageError(
+    `${path} belongs to another user (uid ${uid}), so it is not used`,
+    "Make it your own (chown) or remove it; XDG_CONFIG_HOME names another place.",
+  );
+
+const open = (path: string, what: string, command: string): UsageError =>
+  new UsageError(`Others can ${what} ${path}, so it is not used`, `Close it: ${command} ${path}`);
+
+/** Throws UsageError when the path is a link that somebody else has made. */
+const assertOwnLink = (path: string): void => {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined || !stats.isSymbolicLink() || isOwned(stats)) return;
+  throw new UsageError(`${path} is a link of another user (uid ${stats.uid}), so it is not followed`, "Remove it.");
+};
+
+/**
+ * Writes next to the file, then puts it in its place; a link of the user's own is followed. Directories on the way are made for
+ * the user alone. Throws FileError, with nothing changed.
+ */
+export const writeAtomically = (path: string, content: string | Uint8Array, mode = 0o600): void => {
+  const file = beginAtomically(path, mode);
+  file.write(content);
+  file.commit();
+};
+
+/** The same for a file that is read with trust: its directory must be the user's own. Throws FileError. */
+export const writeOwn = (path: string, content: string): void => {
+  try {
+    makeDirectory(dirname(path));
+    assertOwnDirectory(dirname(path));
+  } catch (error) {
+    throw notWritten(path, error);
+  }
+  writeAtomically(path, content);
+};
+
+const notWritten = (path: string, error: unknown): FileError =>
+  new FileError(`Cannot write ${path}: ${error instanceof UsageError ? error.message : reasonOf(error)}`, {
+    cause: error,
+  });
+
+/** A file that is being written. */
+export interface PendingFile {
+  readonly write: (content: string | Uint8Array) => void;
+  /** Puts it in its place. */
+  readonly commit: () => void;
+  /** Takes it away, as if nothing had been. */
+  readonly discard: () => void;
+}
+
+/** Begins a file that appears when it is committed. Every failure discards it and throws FileError. */
+export const beginAtomically = (path: string, mode = 0o600): PendingFile => {
+  let temporary: string | undefined;
+  let descriptor: number | undefined;
+  const discard = (): void => {
+    if (descriptor !== undefined) closeSync(descriptor);
+    descriptor = undefined;
+    if (temporary !== undefined) rmSync(temporary, { force: true });
+    temporary = undefined;
+  };
+  const attempt = <T>(action: () => T): T => {
+    try {
+      return action();
+    } catch (error) {
+      discard();
+      throw notWritten(path, error);
+    }
+  };
+  const target = attempt(() => {
+    makeDirectory(dirname(path));
+    assertOwnLink(path);
+    return realPath(path);
+  });
+  attempt(() => {
+    temporary = `${target}.${process.pid}.${Math.random().toString(36).slice(2, 10)}.tmp`;
+    descriptor = openSync(temporary, "wx", mode);
+  });
+  return {
+    write: (content) =>
+      attempt(() => {
+        const bytes = typeof content === "string" ? Buffer.from(content) : content;
+        for (let written = 0; written < bytes.length;) written += writeSync(descriptor ?? -1, bytes, written);
+      }),
+    commit: () =>
+      attempt(() => {
+        fsyncSync(descriptor ?? -1);
+        closeSync(descriptor ?? -1);
+        descriptor = undefined;
+        renameSync(temporary ?? "", target);
+        temporary = undefined;
+      }),
+    discard,
+  };
+};
+
+const realPath = (path: string): string => {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    if ((error as { code?: string }).code === "ENOENT") return path;
+    throw error;
+  }
+};

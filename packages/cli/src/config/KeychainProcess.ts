@@ -1,0 +1,49 @@
+// The process that asks the keychain: a question on stdin, an answer on stdout.
+import { createRequire } from "node:module";
+import { text } from "node:stream/consumers";
+
+/** What is asked. Secrets travel by stdin and stdout, never as arguments. */
+export type KeychainQuestion =
+  | { readonly action: "get" | "remove"; readonly account: string }
+  | { readonly action: "set"; readonly account: string; readonly secret: string };
+
+/** What comes back; `secret` only for `get`, when there is one. */
+export interface KeychainAnswer {
+  readonly done: boolean;
+  readonly secret?: string;
+}
+
+interface Entry {
+  readonly getPassword: () => string | null;
+  readonly setPassword: (secret: string) => void;
+  readonly deletePassword: () => boolean;
+}
+
+interface Keyring {
+  readonly Entry: new (service: string, account: string, options: unknown) => Entry;
+}
+
+const service = "bytenite-engines";
+
+const answer = (question: KeychainQuestion): KeychainAnswer => {
+  const { Entry } = createRequire(import.meta.url)("@napi-rs/keyring") as Keyring;
+  // Without this it would fall back to a kernel keyring that forgets at the next start of the machine.
+  const entry = new Entry(service, question.account, { linux: { store: "secret-service" } });
+  if (question.action === "get") {
+    const secret = entry.getPassword();
+    return { done: true, ...(secret === null ? {} : { secret }) };
+  }
+  if (question.action === "set") {
+    entry.setPassword(question.secret);
+    // Some keychains accept and forget.
+    return { done: entry.getPassword() === question.secret };
+  }
+  return { done: entry.deletePassword() };
+};
+
+const question = JSON.parse(await text(process.stdin)) as KeychainQuestion;
+try {
+  process.stdout.write(JSON.stringify(answer(question)));
+} catch {
+  process.stdout.write(JSON.stringify({ done: false }));
+}

@@ -1,0 +1,130 @@
+// The table of settings: names, values, where each may come from.
+import type { Flag } from "../parse/Command.ts";
+import { valueOf, type FlagValue } from "../parse/Arguments.ts";
+import { outputForms } from "../parse/Flags.ts";
+import { UsageError } from "../Errors.ts";
+import { didYouMean } from "../parse/Suggestion.ts";
+import { missingProgram } from "../terminal/Pager.ts";
+import type { Environment } from "../terminal/Terminal.ts";
+
+/** One setting: its kind is that of its flag. */
+export interface Setting {
+  readonly name: string;
+  readonly variable?: string;
+  readonly flag: Flag;
+  /** What holds when nobody says anything. */
+  readonly fallback: string | undefined;
+  readonly summary: string;
+  /** Whether a project file may set it: only how things look. */
+  readonly project?: true;
+}
+
+/** The documented address of the API. */
+export const documentedBaseUrl = "https://api.bytenite.com/v1/dev";
+
+/** Every setting. */
+export const settingsTable: ReadonlyArray<Setting> = [
+  {
+    name: "profile",
+    variable: "BYTENITE_PROFILE",
+    flag: { name: "profile", kind: "text", summary: "" },
+    fallback: "default",
+    summary: "Profile in use",
+  },
+  {
+    name: "baseUrl",
+    variable: "BYTENITE_BASE_URL",
+    flag: { name: "base-url", kind: "url", summary: "" },
+    fallback: documentedBaseUrl,
+    summary: "Where the API is, with its path",
+  },
+  {
+    name: "format",
+    variable: "BYTENITE_FORMAT",
+    flag: { name: "format", kind: "choice", choices: ["auto", "protobuf", "json"], summary: "" },
+    fallback: "auto",
+    summary: "What travels: auto, protobuf or json",
+  },
+  {
+    name: "output",
+    variable: "BYTENITE_OUTPUT",
+    flag: { name: "output", kind: "choice", choices: outputForms, summary: "" },
+    fallback: "table",
+    summary: "How data is written",
+    project: true,
+  },
+  {
+    name: "color",
+    flag: { name: "color", kind: "choice", choices: ["auto", "always", "never"], summary: "" },
+    fallback: "auto",
+    summary: "Colour: auto, always or never",
+    project: true,
+  },
+  {
+    name: "pager",
+    variable: "BYTENITE_PAGER",
+    flag: { name: "pager", kind: "text", summary: "" },
+    fallback: undefined,
+    summary: "Pager on a terminal, `cat` for none; PAGER and then less when not set",
+  },
+  {
+    name: "deadline",
+    variable: "BYTENITE_DEADLINE",
+    flag: { name: "deadline", kind: "duration", least: 1, summary: "" },
+    fallback: "30s",
+    summary: "Longest time for one call with all its attempts",
+  },
+  {
+    name: "attempts",
+    variable: "BYTENITE_ATTEMPTS",
+    flag: { name: "attempts", kind: "count", least: 1, summary: "" },
+    fallback: "4",
+    summary: "Requests sent for one call, at most",
+  },
+];
+
+/** What a project file may set. */
+export const projectSettings: ReadonlyArray<string> = settingsTable
+  .filter(({ project }) => project === true)
+  .map(({ name }) => name);
+
+/** Shortest time for a call that is worth keeping as a setting, in milliseconds. */
+const leastLastingDeadlineMs = 100;
+
+/** Throws UsageError for a value that is fit for one call, but would make every later one fail. */
+export const assertLasting = (setting: Setting, text: string, env: Environment): void => {
+  const value = readSetting(setting, text, "the command line");
+  if (setting.name === "deadline" && Number(value) < leastLastingDeadlineMs) {
+    throw new UsageError(
+      `deadline: with ${text} every call would time out`,
+      `From ${leastLastingDeadlineMs}ms on; --deadline takes less for one call.`,
+    );
+  }
+  if (setting.name === "pager") {
+    const missing = missingProgram(text, env);
+    if (missing !== undefined) throw new UsageError(`There is no program ${missing}`, "`cat` stands for no pager.");
+  }
+};
+
+/** The setting of a name, or UsageError with the closest one. */
+export const settingOf = (name: string): Setting => {
+  const setting = settingsTable.find((candidate) => candidate.name === name);
+  if (setting !== undefined) return setting;
+  const names = settingsTable.map((candidate) => candidate.name);
+  throw new UsageError(
+    `There is no setting ${JSON.stringify(name.slice(0, 100))}`,
+    didYouMean(name, names) ?? `There are: ${names.join(", ")}.`,
+  );
+};
+
+/** Reads the text of a setting; what is wrong is told with where it stands. */
+export const readSetting = (setting: Setting, text: unknown, origin: string): FlagValue => {
+  try {
+    if (typeof text !== "string" && typeof text !== "number") throw new UsageError("it must be a text");
+    return valueOf(setting.flag, String(text));
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    const problem = error.message.replace(`--${setting.flag.name} `, "");
+    throw new UsageError(`${setting.name} from ${origin}: ${problem}`, error.hint);
+  }
+};

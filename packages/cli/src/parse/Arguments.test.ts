@@ -1,0 +1,89 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { understand, type Arguments } from "./Arguments.ts";
+import { UsageError } from "../Errors.ts";
+
+const read = (...argv: ReadonlyArray<string>): Arguments => {
+  const request = understand(argv);
+  if (request.kind !== "run") throw new Error(`it is ${request.kind}`);
+  return request.arguments;
+};
+
+/** What understanding ends in, when it fails. */
+const failureOf = (argv: ReadonlyArray<string>): object | undefined => {
+  try {
+    understand(argv);
+    return undefined;
+  } catch (error) {
+    return error as object;
+  }
+};
+
+test("flags stand before the command, behind it and between its values", () => {
+  for (const argv of [
+    ["-o", "json", "get", "a", "b", "-v"],
+    ["get", "-ojson", "a", "-v", "b"],
+    ["-v", "get", "a", "b", "--output=json"],
+    ["get", "a", "-o=json", "b", "-v"],
+  ]) {
+    const { command, flags, positionals } = read(...argv);
+    expect({ path: command.path, flags, positionals }).toEqual({
+      path: ["get"],
+      flags: { output: "json", verbose: true },
+      positionals: ["a", "b"],
+    });
+  }
+});
+
+test("values get the kind of their flag, the last one holds", () => {
+  expect(read("list", "--limit", "2", "--limit", "3", "--columns", "name, version,").flags).toEqual({
+    limit: 3,
+    columns: ["name", "version"],
+  });
+  expect(read("wait", "x", "--timeout", "1m30s").flags).toEqual({ timeout: 90_000 });
+});
+
+test("behind -- everything is a value", () => {
+  expect(read("get", "--", "--output", "x").positionals).toEqual(["--output", "x"]);
+});
+
+test("what is passed on is passed on as it is", () => {
+  const { command, passedOn } = read("registry", "serve", "--port", "0", "--help");
+  expect({ path: command.path, passedOn }).toEqual({
+    path: ["registry"],
+    passedOn: ["serve", "--port", "0", "--help"],
+  });
+});
+
+test("help and version are seen wherever they stand", () => {
+  expect(understand(["auth", "login", "--help"])).toEqual({ kind: "help", words: ["auth", "login"] });
+  expect(understand(["list", "-V"])).toEqual({ kind: "version" });
+  expect(understand([])).toEqual({ kind: "help", words: [] });
+});
+
+test("any words are understood or refused as a usage error, and nothing else happens", () => {
+  const word = fc.oneof(
+    fc.constantFrom(
+      "list",
+      "get",
+      "auth",
+      "--limit",
+      "-o",
+      "json",
+      "--all",
+      "--",
+      "-",
+      "--=x",
+      "__proto__",
+      "--__proto__",
+      "--constructor=1",
+    ),
+    fc.string({ maxLength: 8 }),
+  );
+  fc.assert(
+    fc.property(fc.array(word, { maxLength: 6 }), (argv) => {
+      expect([undefined, UsageError]).toContain(failureOf(argv)?.constructor);
+    }),
+    { numRuns: 1_000 },
+  );
+});

@@ -1,0 +1,178 @@
+// Command lines, parsed by the table of commands.
+import { parseArgs } from "node:util";
+import { nameOf, type Command, type Flag, type Positional } from "./Command.ts";
+import { commandAt, commands, flagsOf, groups } from "./CommandTable.ts";
+import { parseDuration } from "./Duration.ts";
+import { didYouMean } from "./Suggestion.ts";
+import { UsageError } from "../Errors.ts";
+
+/** The value of a flag: true for a switch, milliseconds for a duration, a list for words. */
+export type FlagValue = boolean | string | number | ReadonlyArray<string>;
+
+/** A command line that was understood. */
+export interface Arguments {
+  readonly command: Command;
+  readonly flags: Readonly<Record<string, FlagValue>>;
+  readonly positionals: ReadonlyArray<string>;
+  /** What a command that passes arguments on is given. */
+  readonly passedOn: ReadonlyArray<string>;
+}
+
+/** Only words, and what to do with them: nothing is asked to run. */
+export type Request =
+  | { readonly kind: "run"; readonly arguments: Arguments }
+  | { readonly kind: "help"; readonly words: ReadonlyArray<string> }
+  | { readonly kind: "version" };
+
+const largestCount = 4_294_967_295;
+
+/** Flags of all commands: a flag may stand before the command's name. */
+const allFlags = (): ReadonlyMap<string, Flag> =>
+  new Map(commands.flatMap((command) => flagsOf(command).map((flag) => [flag.name, flag] as const)));
+
+/** Understands a command line, or throws UsageError with a hint. */
+export const understand = (argv: ReadonlyArray<string>): Request => {
+  const passing = passedOnIn(argv);
+  if (passing !== undefined) return { kind: "run", arguments: passing };
+  const known = allFlags();
+  const { tokens } = parseArgs({
+    args: [...argv],
+    strict: false,
+    tokens: true,
+    options: Object.fromEntries(
+      [...known.values()].map(({ name, short, kind }) => [
+        name,
+        { type: kind === "switch" ? "boolean" : "string", ...(short === undefined ? {} : { short }) } as const,
+      ]),
+    ),
+  });
+  const words = tokens.flatMap((token) => (token.kind === "positional" ? [token.value] : []));
+  const options = tokens.filter((token) => token.kind === "option");
+  if (options.some(({ name }) => name === "help")) return { kind: "help", words };
+  if (options.some(({ name }) => name === "version")) return { kind: "version" };
+  if (tokens.length === 0) return { kind: "help", words: [] };
+  const { command, rest } = commandOf(words);
+  const flags: Record<string, FlagValue> = {};
+  const allowed = flagsOf(command);
+  for (const { name, rawName, value } of options) {
+    const flag = allowed.find((candidate) => candidate.name === name);
+    if (flag === undefined) throw unknownFlag(rawName, command, known);
+    // `-o=json`, as other programs read it.
+    flags[flag.name] = valueOf(flag, rawName.startsWith("--") ? value : value?.replace(/^=/, ""));
+  }
+  return { kind: "run", arguments: { command, flags, positionals: checked(command, rest), passedOn: [] } };
+};
+
+const passedOnIn = (argv: ReadonlyArray<string>): Arguments | undefined => {
+  const found = commandAt(argv);
+  return found?.command.passesOn === true
+    ? { command: found.command, flags: {}, positionals: [], passedOn: found.rest }
+    : undefined;
+};
+
+const commandOf = (words: ReadonlyArray<string>): NonNullable<ReturnType<typeof commandAt>> => {
+  const found = commandAt(words);
+  if (found !== undefined) return found;
+  const [first, second] = words;
+  if (first === undefined) throw new UsageError("No command is given", "See `bne --help`.");
+  if (groups.includes(first)) {
+    const members = commands
+      .filter(({ path }) => path.length > 1 && path[0] === first)
+      .map(({ path }) => path[1] ?? "");
+    if (second === undefined) throw new UsageError(`bne ${first} needs one of: ${members.join(", ")}`);
+    throw new UsageError(
+      `There is no command bne ${first} ${quoted(second)}`,
+      didYouMean(second, members, `bne ${first} `) ?? `There are: ${members.join(", ")}.`,
+    );
+  }
+  const names = [...commands.flatMap(({ path }) => (path.length === 1 ? path : [])), ...groups];
+  throw new UsageError(
+    `There is no command ${quoted(first)}`,
+    didYouMean(first, names, "bne ") ?? "See `bne --help` for those there are.",
+  );
+};
+
+const unknownFlag = (rawName: string, command: Command, known: ReadonlyMap<string, Flag>): UsageError => {
+  const names = flagsOf(command).map(({ name }) => `--${name}`);
+  const elsewhere = rawName.startsWith("--") && known.has(rawName.slice(2));
+  return new UsageError(
+    `${nameOf(command)} has no flag ${quoted(rawName)}`,
+    didYouMean(rawName, names) ??
+      (elsewhere ? `Other commands have it; see \`${nameOf(command)} --help\`.` : `See \`${nameOf(command)} --help\`.`),
+  );
+};
+
+/** Reads the value of a flag by its kind. */
+export const valueOf = (flag: Flag, text: string | undefined): FlagValue => {
+  const name = `--${flag.name}`;
+  if (flag.kind === "switch") {
+    if (text !== undefined) throw new UsageError(`${name} takes no value`);
+    return true;
+  }
+  if (text === undefined) throw new UsageError(`${name} needs a value: ${name} ${flag.value ?? "VALUE"}`);
+  switch (flag.kind) {
+    case "count": {
+      const count = Number(text);
+      const least = flag.least ?? 0;
+      if (/^\d+$/.test(text) && count >= least && count <= largestCount) return count;
+      throw new UsageError(`${name} must be a whole number from ${least} to ${largestCount}, not ${quoted(text)}`);
+    }
+    case "duration": {
+      const ms = parseDuration(text);
+      if (ms !== undefined && ms < (flag.least ?? 0)) throw new UsageError(`${name} must be at least ${flag.least} ms`);
+      if (ms !== undefined) return ms;
+      throw new UsageError(`${name} must be a time such as 500ms, 30s, 5m or 1h30m, not ${quoted(text)}`);
+    }
+    case "url":
+      return urlIn(text, name);
+    case "words":
+      return text
+        .split(",")
+        .map((word) => word.trim())
+        .filter((word) => word !== "");
+    case "choice":
+      if (flag.choices?.includes(text) === true) return text;
+      throw new UsageError(
+        `${name} must be one of ${flag.choices?.join(", ") ?? ""}, not ${quoted(text)}`,
+        didYouMean(text, flag.choices ?? []),
+      );
+    default:
+      return text;
+  }
+};
+
+const urlIn = (text: string, name: string): string => {
+  if (!URL.canParse(text) || !/^https?:/i.test(text)) {
+    throw new UsageError(`${name} must be an http or https URL, not ${quoted(text.replace(/\/\/[^/]*@/, "//"))}`);
+  }
+  const { username, password, search, hash } = new URL(text);
+  if (username !== "" || password !== "") {
+    throw new UsageError(`${name} must not carry a user name or password`, "Use BYTENITE_TOKEN or `bne auth login`.");
+  }
+  if (search !== "" || hash !== "") throw new UsageError(`${name} must not carry a query or fragment`);
+  return text;
+};
+
+const checked = (command: Command, given: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const wanted = command.positionals ?? [];
+  const missing = wanted.find((positional, index) => positional.optional !== true && given[index] === undefined);
+  if (missing !== undefined) {
+    throw new UsageError(
+      `${nameOf(command)} needs ${usageOf(missing)}: ${missing.summary}`,
+      `See \`${nameOf(command)} --help\`.`,
+    );
+  }
+  const extra = given[wanted.length];
+  if (extra !== undefined && wanted.at(-1)?.many !== true) {
+    throw new UsageError(`${nameOf(command)} does not take ${quoted(extra)}`, `See \`${nameOf(command)} --help\`.`);
+  }
+  return given;
+};
+
+/** How a positional is written in a synopsis. */
+export const usageOf = ({ name, optional, many }: Positional): string => {
+  const whole = many === true ? `${name}...` : name;
+  return optional === true ? `[${whole}]` : whole;
+};
+
+const quoted = (text: string): string => JSON.stringify(text.slice(0, 100));

@@ -1,0 +1,225 @@
+// Commands that show, follow and compare engines.
+import type { Command, Flag, Positional } from "./Command.ts";
+
+export const tag: Positional = { name: "TAG", summary: "name, name@major or name@major.minor", completes: "tags" };
+export const tags: Positional = { ...tag, many: true };
+export const asks = ["connection", "output"] as const;
+
+const selection: ReadonlyArray<Flag> = [
+  { name: "public", kind: "switch", summary: "Only engines that everybody may see" },
+  {
+    name: "order-by",
+    kind: "text",
+    value: "FIELD",
+    summary: "Field to sort by; the API documents createdAt",
+    completes: ["createdAt"],
+  },
+  { name: "limit", kind: "count", value: "N", summary: "Engines to show; with --all, engines on a page" },
+  { name: "offset", kind: "count", value: "N", summary: "Engines to skip" },
+];
+
+const filters: ReadonlyArray<Flag> = [
+  { name: "type", kind: "text", value: "TYPE", summary: "Only this type", completes: ["partitioner", "assembler"] },
+  { name: "status", kind: "text", value: "STATUS", summary: "Only this status", completes: ["active", "inactive"] },
+  { name: "name", kind: "text", value: "GLOB", summary: "Only names that match, with * and ?", completes: "names" },
+];
+
+export const engineCommands: ReadonlyArray<Command> = [
+  {
+    path: ["list"],
+    summary: "List engines",
+    details: [
+      "Shows one page as the API gives it; --all reads every page and shows each as it arrives.",
+      "The filters --type, --status and --name are applied here, not by the API, so they read every page.",
+    ],
+    flags: [...selection, { name: "all", kind: "switch", summary: "Read every page" }, ...filters],
+    takes: asks,
+    examples: [
+      { line: "bne list", explains: "One page of your engines" },
+      { line: "bne list --all --type assembler --output name", explains: "The tags of all assemblers" },
+      { line: "bne list --all --jq '.engines | length'", explains: "How many there are" },
+      { line: "bne list --all --output ndjson --jq .name", explains: "Each name as soon as it arrives" },
+      { line: "bne list --columns name,version,platformConfig.container", explains: "Chosen fields" },
+    ],
+  },
+  {
+    path: ["get"],
+    summary: "Show engines by their tags",
+    details: ["One tag gives one object in JSON and YAML, several give an array."],
+    positionals: [tags],
+    takes: asks,
+    examples: [
+      { line: "bne get zipper@0.1", explains: "One version" },
+      { line: "bne get zipper --output json", explains: "The latest version as the API's JSON" },
+      { line: "bne get zipper fanout-urls --output csv", explains: "Two of them as CSV" },
+      { line: "bne get zipper --jq .deviceRequirements.minMemory", explains: "One field, for scripts" },
+    ],
+  },
+  {
+    path: ["status"],
+    summary: "Show the status of engines",
+    details: ["One tag gives one object in JSON and YAML, several give an array."],
+    positionals: [tags],
+    takes: asks,
+    examples: [
+      { line: "bne status zipper@0.1", explains: "Its status" },
+      { line: "bne status zipper --jq .engineStatus", explains: "The word alone" },
+      { line: "bne status zipper fanout-urls --output csv", explains: "Two of them as CSV" },
+    ],
+  },
+  {
+    path: ["versions"],
+    summary: "Show all versions of an engine, the latest first",
+    positionals: [{ name: "NAME", summary: "name of the engine, without version", completes: "names" }],
+    takes: asks,
+    examples: [
+      { line: "bne versions zipper", explains: "All versions" },
+      { line: "bne versions zipper --output name --no-pager", explains: "All tags" },
+    ],
+  },
+
+  {
+    path: ["export"],
+    summary: "Write engines as NDJSON, for backups",
+    details: ["--file is written as a whole or not at all. Secrets are redacted unless --show-secrets is given."],
+    positionals: [{ ...tags, optional: true }],
+    flags: [
+      { name: "all", kind: "switch", summary: "All engines" },
+      { name: "public", kind: "switch", summary: "With --all: only engines that everybody may see" },
+      { name: "file", kind: "text", value: "FILE", summary: "Write here instead of to stdout", completes: "files" },
+      { name: "show-secrets", kind: "switch", summary: "Keep platformConfig.token, so that the backup is complete" },
+    ],
+    takes: ["connection"],
+    examples: [
+      { line: "bne export --all > engines.ndjson", explains: "Everything, by the shell" },
+      { line: "bne export --all --file engines.ndjson", explains: "Everything, never a half-written file" },
+    ],
+  },
+  {
+    path: ["doctor"],
+    summary: "Look at everything between here and the API, and say what is wrong",
+    details: [
+      "Name, TLS, credentials (never their value), latency, media types, clock, cache, retry hints; and whether the protobuf of the server agrees with the contract, field by field, by comparing it with the JSON.",
+      "Exit code 0 when all is well, else 7. What could not be found out does not count.",
+    ],
+    flags: [
+      {
+        name: "emit-proto",
+        kind: "text",
+        value: "FILE",
+        summary: "Write a .proto with the field numbers that were found",
+        completes: "files",
+      },
+    ],
+    takes: asks,
+    examples: [
+      { line: "bne doctor", explains: "All of it, for people" },
+      { line: "bne doctor --jq '.checks[] | select(.state != \"ok\")'", explains: "What is not well, for programs" },
+      {
+        line: "bne doctor --quiet --output name --emit-proto theirs.proto",
+        explains: "A .proto for `protoc --decode`",
+      },
+    ],
+  },
+  {
+    path: ["raw"],
+    summary: "Send a GET for anything else on the API",
+    details: [
+      "The path is taken below the base URL. The body is written whatever the status is; the exit code tells the status.",
+      'In a JSON body every "token" is REDACTED unless --show-secrets is given; any other body is written as it came.',
+    ],
+    positionals: [
+      { name: "METHOD", summary: "GET", completes: ["GET"] },
+      { name: "PATH", summary: "path and query, e.g. /engines?isPublic=true" },
+    ],
+    flags: [
+      {
+        name: "accept",
+        kind: "text",
+        value: "TYPE",
+        summary: "Media type to ask for (default application/json)",
+        completes: ["application/json", "application/x-protobuf"],
+      },
+      { name: "jq", kind: "text", value: "EXPR", summary: "Run a jq expression over a JSON body" },
+      { name: "include", short: "i", kind: "switch", summary: "Tell status and headers on stderr" },
+      { name: "show-secrets", kind: "switch", summary: "Show tokens in the body instead of REDACTED" },
+    ],
+    takes: ["connection"],
+    examples: [
+      { line: "bne raw GET '/engines?pagination.limit=1'", explains: "One page of one engine" },
+      { line: "bne raw GET /engines --jq '.engines[].name'", explains: "Chosen by jq" },
+      { line: "bne raw GET /engines/zipper/status --include", explains: "With status and headers" },
+    ],
+  },
+];
+
+const interval: Flag = {
+  name: "interval",
+  kind: "duration",
+  value: "TIME",
+  summary: "Time between two looks (default 2s)",
+};
+
+export const changeCommands: ReadonlyArray<Command> = [
+  {
+    path: ["wait"],
+    summary: "Wait until an engine has a status",
+    details: ["Exit code 0 once it has, 7 when the time is over. Failures that may pass are waited out."],
+    positionals: [tag],
+    flags: [
+      {
+        name: "for",
+        kind: "text",
+        value: "STATUS",
+        summary: "Status to wait for (default active)",
+        completes: ["active", "inactive"],
+      },
+      { name: "timeout", kind: "duration", value: "TIME", summary: "Longest time to wait (default 5m)" },
+      interval,
+    ],
+    takes: asks,
+    examples: [
+      { line: "bne wait zipper@0.1 --for active --timeout 5m", explains: "Before a job that needs it" },
+      {
+        line: "bne wait zipper --for inactive --timeout 1s --interval 200ms",
+        explains: "Not within a second: exit code 7",
+        exit: 7,
+      },
+    ],
+  },
+  {
+    path: ["watch"],
+    summary: "Watch engines change",
+    details: [
+      "On a terminal a table that keeps itself up to date; elsewhere, or with --output ndjson, one JSON object per event: added, changed, removed.",
+      "Without a tag all engines are watched. Ends with Ctrl-C, or after --timeout with exit code 0.",
+    ],
+    positionals: [{ ...tags, optional: true }],
+    flags: [interval, { name: "timeout", kind: "duration", value: "TIME", summary: "End after this time" }],
+    takes: asks,
+    examples: [{ line: "bne watch zipper fanout-urls --timeout 1s", explains: "Two engines, for a second" }],
+  },
+  {
+    path: ["diff"],
+    summary: "Compare two engines field by field",
+    details: [
+      "Exit code 0 when they agree, 7 when they differ. What differs from version to version anyway (id, name, version, revision, link, createdAt, updatedAt, deletedAt) counts only with --everything.",
+    ],
+    positionals: [
+      { ...tag, name: "LEFT", summary: "a tag" },
+      { ...tag, name: "RIGHT", summary: "another tag" },
+    ],
+    flags: [
+      { name: "everything", kind: "switch", summary: "Compare id, name, version, revision, link and times, too" },
+    ],
+    takes: asks,
+    examples: [
+      { line: "bne diff zipper zipper@0.1", explains: "The same: exit code 0" },
+      {
+        line: "bne diff zipper fanout-urls --output json",
+        explains: "What differs, for programs: exit code 7",
+        exit: 7,
+      },
+    ],
+  },
+];

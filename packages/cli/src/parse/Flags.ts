@@ -1,0 +1,93 @@
+// Flags that many commands have in common.
+import type { Flag } from "./Command.ts";
+
+/** The forms in which data is written to stdout. */
+export const outputForms = ["table", "wide", "json", "yaml", "ndjson", "csv", "name", "protobuf"] as const;
+
+/** A form of output. */
+export type OutputForm = (typeof outputForms)[number];
+
+/** Flags that every command takes. */
+export const everywhere: ReadonlyArray<Flag> = [
+  { name: "help", short: "h", kind: "switch", summary: "Show help for the command" },
+  { name: "version", short: "V", kind: "switch", summary: "Print the version" },
+  {
+    name: "verbose",
+    short: "v",
+    kind: "switch",
+    summary: "Tell every request on stderr, and the stack of an unexpected error",
+  },
+  { name: "trace", kind: "switch", summary: "Tell every request on stderr as one JSON object a line, for programs" },
+  { name: "quiet", short: "q", kind: "switch", summary: "No progress, notes or warnings on stderr; errors only" },
+  {
+    name: "color",
+    kind: "choice",
+    choices: ["auto", "always", "never"],
+    value: "WHEN",
+    summary: "Colour: auto, always or never",
+  },
+  {
+    name: "profile",
+    kind: "text",
+    value: "NAME",
+    summary: "Use this profile (BYTENITE_PROFILE)",
+    completes: "profiles",
+  },
+];
+
+/** Flags of commands that ask the API. */
+export const connection: ReadonlyArray<Flag> = [
+  { name: "base-url", kind: "url", value: "URL", summary: "Where the API is, with its path (BYTENITE_BASE_URL)" },
+  {
+    name: "token",
+    kind: "text",
+    value: "TOKEN",
+    summary:
+      "Access token, `-` to read it from stdin; others on this machine can see an argument: prefer BYTENITE_TOKEN or `bne auth login`",
+  },
+  {
+    name: "format",
+    kind: "choice",
+    choices: ["auto", "protobuf", "json"],
+    value: "FORM",
+    summary: "What travels: auto, protobuf or json",
+  },
+  {
+    name: "deadline",
+    kind: "duration",
+    value: "TIME",
+    least: 1,
+    summary: "Longest time for one call with all its attempts, e.g. 30s",
+  },
+  { name: "attempts", kind: "count", value: "N", least: 1, summary: "Requests sent for one call, at most" },
+];
+
+/** Flags of commands that print records. */
+export const output: ReadonlyArray<Flag> = [
+  {
+    name: "output",
+    short: "o",
+    kind: "choice",
+    choices: outputForms,
+    value: "FORM",
+    summary: `How data is written: ${outputForms.join(", ")}`,
+  },
+  {
+    name: "columns",
+    kind: "words",
+    value: "A,B,...",
+    summary: "Fields to show, by their API names, e.g. name,version,platformConfig.container",
+  },
+  {
+    name: "jq",
+    kind: "text",
+    value: "EXPR",
+    summary: "Run a jq expression over the JSON; with --output ndjson over each record as it arrives",
+  },
+  { name: "no-headers", kind: "switch", summary: "No header line in table, wide and csv" },
+  { name: "no-pager", kind: "switch", summary: "Never start a pager" },
+  { name: "show-secrets", kind: "switch", summary: "Show platformConfig.token instead of REDACTED" },
+];
+
+/** The groups by name. */
+export const flagGroups = { connection, output } as const;

@@ -1,0 +1,148 @@
+// Commands for credentials, profiles, settings and the shell.
+import type { Command, Flag, Positional } from "./Command.ts";
+
+const profile: Positional = { name: "NAME", summary: "name of a profile", completes: "profiles" };
+const key: Positional = { name: "KEY", summary: "name of a setting", completes: "settings" };
+const project: Flag = {
+  name: "project",
+  kind: "switch",
+  summary: "In .bne.json of this directory instead of your own file: output and color only",
+};
+
+export const accessCommands: ReadonlyArray<Command> = [
+  {
+    path: ["auth", "login"],
+    summary: "Store an access token or an API key",
+    details: [
+      "The secret is read from stdin, or asked for without showing it. It goes to the keychain of the system when there is one, else to a file that only you can read.",
+      "It is bound to the base URL of the profile and is never sent elsewhere. It is tried with one request first.",
+      "An API key is exchanged for an access token, which is kept in a file that only you can read, in the cache directory, until shortly before it expires.",
+    ],
+    flags: [
+      { name: "with-token", kind: "switch", summary: "Read an access token (the default)" },
+      { name: "with-api-key", kind: "switch", summary: "Read an API key, which is exchanged for access tokens" },
+      { name: "no-verify", kind: "switch", summary: "Store it without trying it" },
+      { name: "no-keychain", kind: "switch", summary: "Use the file even when there is a keychain" },
+    ],
+    takes: ["connection"],
+    examples: [{ line: 'printf %s "$BYTENITE_TOKEN" | bne auth login --with-token', explains: "From a variable" }],
+  },
+  {
+    path: ["auth", "status"],
+    summary: "Tell where the credentials come from and how long they last",
+    takes: ["connection", "output"],
+    examples: [{ line: "bne auth status", explains: "Kind, origin and time left; never the secret" }],
+  },
+  {
+    path: ["auth", "logout"],
+    summary: "Forget the stored credentials of the profile",
+    details: ["The access tokens that API keys were exchanged for are forgotten, too, those of all profiles."],
+    examples: [{ line: "bne auth logout", explains: "From the keychain and from the file" }],
+  },
+  {
+    path: ["auth", "token"],
+    summary: "Print the access token, for other programs",
+    flags: [{ name: "show", kind: "switch", summary: "Print it on a terminal, too" }],
+    takes: ["connection"],
+    examples: [{ line: "bne auth token | wc -c", explains: "Into a pipe; on a terminal it needs --show" }],
+  },
+  {
+    path: ["profile", "list"],
+    summary: "List profiles",
+    takes: ["output"],
+    examples: [{ line: "bne profile list", explains: "The one in use is marked" }],
+  },
+  {
+    path: ["profile", "use"],
+    summary: "Use a profile from now on",
+    positionals: [profile],
+    examples: [{ line: "bne profile use default", explains: "Back to the first one" }],
+  },
+  {
+    path: ["profile", "set"],
+    summary: "Make or change a profile",
+    positionals: [profile],
+    takes: ["connection"],
+    examples: [
+      { line: "bne profile set local --base-url http://127.0.0.1:8787/v1/dev", explains: "The proxy of `pnpm start`" },
+    ],
+  },
+  {
+    path: ["profile", "remove"],
+    summary: "Remove a profile and its credentials",
+    positionals: [profile],
+    examples: [{ line: "bne profile remove nobody", explains: "Exit code 3 when there is none", exit: 3 }],
+  },
+  {
+    path: ["config", "path"],
+    summary: "Print which files are read",
+    takes: ["output"],
+    examples: [{ line: "bne config path", explains: "Settings, credentials, project file, cache" }],
+  },
+  {
+    path: ["config", "get"],
+    summary: "Print settings as they hold now",
+    details: [
+      "Precedence: flag, environment, project file (.bne.json here or above: output and color only), profile, your own file, default.",
+    ],
+    positionals: [{ ...key, optional: true }],
+    flags: [{ name: "show-origin", kind: "switch", summary: "Tell where each value comes from" }],
+    takes: ["connection", "output"],
+    examples: [
+      { line: "bne config get", explains: "All of them" },
+      { line: "bne config get baseUrl --show-origin", explains: "One, and who says so" },
+    ],
+  },
+  {
+    path: ["config", "set"],
+    summary: "Change a setting; an empty value takes it back",
+    positionals: [key, { name: "VALUE", summary: "the value, or '' to take it back" }],
+    flags: [project],
+    examples: [{ line: "bne config set output json", explains: "JSON from now on" }],
+  },
+  {
+    path: ["cache", "clear"],
+    summary: "Remove what was kept to be faster",
+    details: [
+      "What was learned about servers, tags for completion, and access tokens that API keys were exchanged for. Nothing is lost by it.",
+    ],
+    examples: [{ line: "bne cache clear", explains: "Everything is fetched anew" }],
+  },
+  {
+    path: ["registry"],
+    summary: "Run and fill a registry of your own",
+    details: [
+      "What follows is the registry's own command line: serve, import, export, activate, users, token, key, backup and more; see `bne registry --help`.",
+    ],
+    passesOn: true,
+    examples: [
+      { line: "bne registry --help", explains: "All that it can" },
+      { line: "bne registry users --database registry.db", explains: "Who there is in a database" },
+    ],
+  },
+];
+
+/** Shells that a completion script can be made for. */
+export const shells = ["bash", "zsh", "fish", "powershell"] as const;
+
+export const shellCommands: ReadonlyArray<Command> = [
+  {
+    path: ["completion"],
+    summary: "Print the completion script of a shell",
+    positionals: [{ name: "SHELL", summary: shells.join(", "), completes: shells }],
+    details: [
+      "bash: `source <(bne completion bash)` in ~/.bashrc.",
+      "zsh: `source <(bne completion zsh)` in ~/.zshrc.",
+      "fish: `bne completion fish | source` in ~/.config/fish/config.fish.",
+      "PowerShell: `bne completion powershell | Out-String | Invoke-Expression` in $PROFILE.",
+      "Commands, flags, values, profiles and the tags of your engines complete.",
+    ],
+    examples: [{ line: "bne completion bash", explains: "To be sourced" }],
+  },
+  {
+    path: ["help"],
+    summary: "Show help for a command",
+    positionals: [{ name: "COMMAND", summary: "words of a command", optional: true, many: true }],
+    examples: [{ line: "bne help auth login", explains: "The same as `bne auth login --help`" }],
+  },
+];

@@ -1,0 +1,50 @@
+// Cells that text takes on a terminal, and text cut to fit.
+import { createRequire } from "node:module";
+
+/** Text of characters that take one cell each: ASCII, Latin letters, and the signs that tables use. */
+const plain = /^[\u0020-\u007e\u00a1-\u00ac\u00ae-\u02ff…·●○◆✓✗≠]*$/;
+
+/** Code units that are looked at for one cell: marks upon marks beyond that are cut. */
+const unitsPerCell = 16;
+
+/** What text beyond ASCII needs costs a third of a start, so it is loaded when the first such text comes. */
+let beyondAscii: { readonly measure: (text: string) => number; readonly segmenter: Intl.Segmenter } | undefined;
+
+const loaded = (): NonNullable<typeof beyondAscii> => {
+  if (beyondAscii === undefined) {
+    const module = createRequire(import.meta.url)("string-width") as { readonly default: (text: string) => number };
+    beyondAscii = { measure: module.default, segmenter: new Intl.Segmenter() };
+  }
+  return beyondAscii;
+};
+
+/** Cells that text without control characters takes. */
+export const widthOf = (text: string): number => (plain.test(text) ? text.length : loaded().measure(text));
+
+/** The same, but never more than `most`; the rest of an endless text is not looked at. */
+export const widthUpTo = (text: string, most: number): number =>
+  text.length > most && plain.test(text.slice(0, most))
+    ? most
+    : Math.min(most, widthOf(text.slice(0, most * unitsPerCell)));
+
+/** The text in at most `cells` cells; what was cut ends in `…`. Never cuts inside what is seen as one character. */
+export const cut = (text: string, cells: number): string => {
+  const start = text.slice(0, cells * unitsPerCell);
+  if (start.length === text.length && widthOf(start) <= cells) return text;
+  if (cells <= 1) return "…".slice(0, cells);
+  if (plain.test(start)) return `${start.slice(0, cells - 1)}…`;
+  let taken = "";
+  let width = 0;
+  for (const { segment } of loaded().segmenter.segment(start)) {
+    width += widthOf(segment);
+    if (width > cells - 1) break;
+    taken += segment;
+  }
+  return `${taken}…`;
+};
+
+/** The text filled with spaces to `cells` cells, on the right or on the left. */
+export const padded = (text: string, cells: number, align: "left" | "right"): string => {
+  const space = " ".repeat(Math.max(0, cells - widthOf(text)));
+  return align === "right" ? space + text : text + space;
+};
