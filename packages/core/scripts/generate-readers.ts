@@ -29,7 +29,7 @@ const nameOf = ({ name }: DescMessage): string => `read${name}`;
 const valueOf = (field: DescField): string => {
   if (field.message !== undefined) {
     const before = field.fieldKind === "message" ? `, message.${field.localName}` : "";
-    return `${nameOf(field.message)}(from, from.end(end)${before})`;
+    return `${nameOf(field.message)}(from, from.message(end)${before})`;
   }
   const value = field.scalar === undefined ? undefined : scalars[field.scalar];
   if (value === undefined) throw new Error(`${field.parent.typeName}.${field.name}: no reader for this kind of field`);
@@ -45,8 +45,11 @@ const caseOf = (field: DescField): string => {
   }
   const wireType = scalar === undefined ? WireType.LengthDelimited : wireTypeOf(scalar);
   const value = valueOf(field);
+  const counted = field.message === undefined ? "from.item()" : `from.entry(message.${localName}.length)`;
   const statement =
-    field.fieldKind === "list" ? `message.${localName}.push(${value})` : `message.${localName} = ${value}`;
+    field.fieldKind === "list"
+      ? `${counted};\n        message.${localName}.push(${value})`
+      : `message.${localName} = ${value}`;
   return `      case ${number * 8 + wireType}:
         ${statement};
         break;`;

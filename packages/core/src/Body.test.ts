@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { defaultBodyLimits, readBody, TooLargeBody, type BodyLimits } from "./Body.ts";
+import { defaultBodyLimits, readBody, type BodyLimits } from "./Body.ts";
+import { LimitExceeded } from "./ReadLimits.ts";
 
 const limits: BodyLimits = { maxBodyBytes: 1_000, maxDecodedBodyBytes: 1_000 };
 
@@ -33,19 +34,19 @@ test("a body of exactly the limit is read, with and without an announced length"
 
 test("an announced length beyond the limit is refused before anything is read", async () => {
   const { response, state } = streamed(1, 1, { "content-length": "1001" });
-  await expect(readBody(response, limits)).rejects.toEqual(new TooLargeBody("maxBodyBytes", 1_000));
+  await expect(readBody(response, limits)).rejects.toEqual(new LimitExceeded("maxBodyBytes", 1_000));
   expect(state).toEqual({ pulled: 0, cancelled: true });
 });
 
 test("a body that turns out longer than the limit is given up with the chunk that passes it", async () => {
   const { response, state } = streamed(400, 1_000_000);
-  await expect(readBody(response, limits)).rejects.toEqual(new TooLargeBody("maxDecodedBodyBytes", 1_000));
+  await expect(readBody(response, limits)).rejects.toEqual(new LimitExceeded("maxDecodedBodyBytes", 1_000));
   expect(state).toEqual({ pulled: 3, cancelled: true });
 });
 
 test("a small announced length does not vouch for a compressed body", async () => {
   const { response, state } = streamed(400, 1_000_000, { "content-length": "10", "content-encoding": "gzip" });
-  await expect(readBody(response, limits)).rejects.toBeInstanceOf(TooLargeBody);
+  await expect(readBody(response, limits)).rejects.toBeInstanceOf(LimitExceeded);
   expect(state.pulled).toBe(3);
 });
 

@@ -1,8 +1,9 @@
 // Decides: how much of an answer's body is read.
+import { LimitExceeded } from "./ReadLimits.ts";
 
 /** Bounds of one body, in bytes. */
 export interface BodyLimits {
-  /** Length as sent, by Content-Length. Default 64 MiB. */
+  /** Length as sent: by Content-Length, or as it arrives where nothing is compressed. Default 64 MiB. */
   readonly maxBodyBytes: number;
   /** Length after decompression. Default 64 MiB. */
   readonly maxDecodedBodyBytes: number;
@@ -10,35 +11,29 @@ export interface BodyLimits {
 
 export const defaultBodyLimits: BodyLimits = { maxBodyBytes: 64 * 1024 * 1024, maxDecodedBodyBytes: 64 * 1024 * 1024 };
 
-/** A body that exceeds a limit; it was not read further. */
-export class TooLargeBody extends Error {
-  readonly limit: keyof BodyLimits;
-  readonly value: number;
-  constructor(limit: keyof BodyLimits, value: number) {
-    super(`the body exceeds ${limit} = ${value}`);
-    this.limit = limit;
-    this.value = value;
-  }
-}
-
-/** The whole body. Rejects with TooLargeBody as soon as a limit is passed, and with the error of the stream when it breaks. */
+/** The whole body. Rejects with LimitExceeded as soon as a limit is passed, and with the error of the stream when it breaks. */
 export const readBody = async (response: Response, limits: BodyLimits): Promise<Uint8Array<ArrayBuffer>> => {
   const announced = announcedLength(response);
   if (announced !== undefined && announced > limits.maxBodyBytes) {
     await response.body?.cancel();
-    throw new TooLargeBody("maxBodyBytes", limits.maxBodyBytes);
+    throw new LimitExceeded("maxBodyBytes", limits.maxBodyBytes);
   }
   // Reading in one go is cheaper. It is bounded where the length is known and no decompression can stretch it; another
   // origin's answer in a browser may be compressed without saying so here.
-  if (announced !== undefined && !response.headers.has("content-encoding") && response.type !== "cors") {
+  // One that a custom `fetch` has made up has no address, and may announce what it likes.
+  const isBounded = announced !== undefined && response.url !== "" && !response.headers.has("content-encoding");
+  if (isBounded && response.type !== "cors") {
     // `bytes()` spares a copy where the runtime has it (Node 22, browsers since 2025).
     const bytes =
       typeof response.bytes === "function" ? await response.bytes() : new Uint8Array(await response.arrayBuffer());
     if (bytes.byteLength > limits.maxDecodedBodyBytes)
-      throw new TooLargeBody("maxDecodedBodyBytes", limits.maxDecodedBodyBytes);
+      throw new LimitExceeded("maxDecodedBodyBytes", limits.maxDecodedBodyBytes);
     return bytes;
   }
-  return readStream(response, limits.maxDecodedBodyBytes);
+  const isPlain = !response.headers.has("content-encoding") && response.type !== "cors";
+  return isPlain && limits.maxBodyBytes < limits.maxDecodedBodyBytes
+    ? readStream(response, "maxBodyBytes", limits.maxBodyBytes)
+    : readStream(response, "maxDecodedBodyBytes", limits.maxDecodedBodyBytes);
 };
 
 const announcedLength = (response: Response): number | undefined => {
@@ -47,7 +42,11 @@ const announcedLength = (response: Response): number | undefined => {
   return Number.isInteger(length) && length >= 0 ? length : undefined;
 };
 
-const readStream = async (response: Response, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> => {
+const readStream = async (
+  response: Response,
+  limit: keyof BodyLimits,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer>> => {
   if (response.body === null) return new Uint8Array();
   const reader = response.body.getReader();
   const chunks: Array<Uint8Array> = [];
@@ -56,7 +55,7 @@ const readStream = async (response: Response, maxBytes: number): Promise<Uint8Ar
     length += part.value.byteLength;
     if (length > maxBytes) {
       await reader.cancel();
-      throw new TooLargeBody("maxDecodedBodyBytes", maxBytes);
+      throw new LimitExceeded(limit, maxBytes);
     }
     chunks.push(part.value);
   }

@@ -8,7 +8,7 @@ import type { Format } from "./MediaType.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "./Retry.ts";
 import type { ExchangeAnswer, ExchangeRequest, Fetch } from "./Transport.ts";
 import type { TrustOptions } from "./trust/WireTrust.ts";
-import { maxJsonDepth } from "./JsonReader.ts";
+import { defaultReadLimits, type ReadLimits } from "./ReadLimits.ts";
 
 /** The documented address of the API. */
 export const defaultBaseUrl = "https://api.bytenite.com/v1/dev";
@@ -19,19 +19,14 @@ export const defaultAttemptTimeoutMs = 10_000;
 export const defaultDeadlineMs = 30_000;
 
 /** Bounds on what a server can make the client hold. */
-export interface Limits extends BodyLimits {
-  /** Nesting of a JSON answer. Default 64. */
-  readonly maxJsonDepth: number;
-  /** Engines in one answer to `list`. Default 100,000. */
-  readonly maxEnginesPerPage: number;
+export interface Limits extends BodyLimits, ReadLimits {
   /** Pages that one `listAll` reads. Default 100,000. */
   readonly maxPages: number;
 }
 
 export const defaultLimits: Limits = {
   ...defaultBodyLimits,
-  maxJsonDepth,
-  maxEnginesPerPage: 100_000,
+  ...defaultReadLimits,
   maxPages: 100_000,
 };
 

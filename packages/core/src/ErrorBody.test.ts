@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { failureOf } from "./Failure.ts";
+import { defaultReadLimits } from "./ReadLimits.ts";
 
 const failed = (status: number, body: string, maxDepth?: number) =>
   failureOf(
@@ -11,7 +12,7 @@ const failed = (status: number, body: string, maxDepth?: number) =>
     },
     Date.UTC(2026, 10, 24),
     "tok-0123456789abcdef",
-    maxDepth,
+    { ...defaultReadLimits, maxJsonDepth: maxDepth ?? defaultReadLimits.maxJsonDepth },
   ).error;
 
 /** A Status with a detail whose JSON is so many levels deep, and one after it. */

@@ -1,8 +1,10 @@
 // Decides: what the body of an answer that is no success says, in any form in which servers and gateways write it.
-import { fromBinary, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { StatusSchema, type Status } from "@bytenite-engines/proto";
 import type { ErrorDetail } from "./EngineError.ts";
 import { formatOf } from "./MediaType.ts";
+import { readMessage } from "./MessageReader.ts";
+import { LimitExceeded, parseJson, type ReadLimits } from "./ReadLimits.ts";
 import { rpcCodeOf, rpcCodes, type RpcCode } from "./RpcCode.ts";
 import type { ExchangeAnswer } from "./Transport.ts";
 
@@ -14,21 +16,22 @@ export interface ErrorBody {
   readonly requestId?: string;
 }
 
-/** What the body says, in either form, whatever its label; undefined when it is neither (HTML, text, nothing). */
-export const readErrorBody = (answer: ExchangeAnswer, maxDepth: number): ErrorBody | undefined => {
+/** What the body says, in either form, whatever its label; undefined when it is neither (HTML, text, nothing). Throws LimitExceeded. */
+export const readErrorBody = (answer: ExchangeAnswer, limits: ReadLimits): ErrorBody | undefined => {
   if (answer.bytes.byteLength === 0) return undefined;
   const labelled = formatOf(answer.headers.get("content-type"));
   return labelled === "protobuf"
-    ? (readProtobuf(answer.bytes) ?? readJson(answer.bytes, maxDepth))
-    : (readJson(answer.bytes, maxDepth) ?? (labelled === "json" ? readProtobuf(answer.bytes) : undefined));
+    ? (readProtobuf(answer.bytes, limits) ?? readJson(answer.bytes, limits))
+    : (readJson(answer.bytes, limits) ?? (labelled === "json" ? readProtobuf(answer.bytes, limits) : undefined));
 };
 
-const readProtobuf = (bytes: Uint8Array): ErrorBody | undefined => {
+const readProtobuf = (bytes: Uint8Array, limits: ReadLimits): ErrorBody | undefined => {
   try {
-    const status = fromBinary(StatusSchema, bytes);
+    const status = readMessage(StatusSchema, bytes, limits);
     const plausible = status.$unknown === undefined && rpcCodeOf(status.code) !== undefined && status.code !== 0;
     return plausible ? errorBodyOf(status) : undefined;
-  } catch {
+  } catch (cause) {
+    if (cause instanceof LimitExceeded) throw cause;
     return undefined;
   }
 };
@@ -39,11 +42,15 @@ const errorBodyOf = (status: Status): ErrorBody => ({
   details: status.details.map(({ typeUrl, value }) => ({ type: messageName(typeUrl), binary: value })),
 });
 
-const readJson = (bytes: Uint8Array, maxDepth: number): ErrorBody | undefined => {
+const lenientUtf8 = new TextDecoder();
+
+const readJson = (bytes: Uint8Array, limits: ReadLimits): ErrorBody | undefined => {
+  const maxDepth = limits.maxJsonDepth;
   let json: JsonValue;
   try {
-    json = JSON.parse(new TextDecoder().decode(bytes)) as JsonValue;
-  } catch {
+    json = parseJson(bytes, limits, lenientUtf8);
+  } catch (cause) {
+    if (cause instanceof LimitExceeded) throw cause;
     return undefined;
   }
   if (typeof json !== "object" || json === null || Array.isArray(json)) return undefined;

@@ -1,8 +1,8 @@
 // Decides: which failure an answer that is no success stands for.
 import type { JsonObject } from "@bufbuild/protobuf";
 import { EngineError, type EngineErrorReason, type ErrorDetail } from "./EngineError.ts";
-import { readErrorBody } from "./ErrorBody.ts";
-import { maxJsonDepth } from "./JsonReader.ts";
+import { readErrorBody, type ErrorBody } from "./ErrorBody.ts";
+import { defaultReadLimits, LimitExceeded, type ReadLimits } from "./ReadLimits.ts";
 import { retryHintMs } from "./RetryHint.ts";
 import { rpcCodeOfHttp, type RpcCode } from "./RpcCode.ts";
 import { blotted } from "./Secret.ts";
@@ -46,9 +46,15 @@ export const failureOf = (
   answer: ExchangeAnswer,
   nowMs: number,
   secret?: string,
-  maxDepth = maxJsonDepth,
+  limits: ReadLimits = defaultReadLimits,
 ): AttemptFailure => {
-  const said = readErrorBody(answer, maxDepth);
+  let said: ErrorBody | undefined;
+  try {
+    said = readErrorBody(answer, limits);
+  } catch (cause) {
+    if (!(cause instanceof LimitExceeded)) throw cause;
+    return tooLarge(answer, cause, secret);
+  }
   const code = said?.code ?? rpcCodeOfHttp(answer.status);
   const hintMs = retryHintMs(answer.headers, said?.details ?? [], nowMs);
   // Blotted out before it is cut: a part of a token is a secret, too.
@@ -68,6 +74,19 @@ export const failureOf = (
     ...(requestId === undefined ? {} : { requestId: blotted(requestId, secret) }),
   });
   return new AttemptFailure(error, { hintMs, answer });
+};
+
+/** The failure of an answer that unfolds to more than a limit allows. */
+export const tooLarge = (answer: ExchangeAnswer, { limit, value }: LimitExceeded, secret?: string): AttemptFailure => {
+  const requestId = requestIdOf(answer.headers);
+  const error = new EngineError({
+    reason: { _tag: "TooLarge", limit, value },
+    url: blotted(publicUrl(answer.url), secret),
+    attempts: 1,
+    status: answer.status,
+    ...(requestId === undefined ? {} : { requestId: blotted(requestId, secret) }),
+  });
+  return new AttemptFailure(error);
 };
 
 /** Bytes cannot be blotted out without being spoiled: a binary detail that repeats the secret is left out. */

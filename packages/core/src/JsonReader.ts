@@ -8,10 +8,11 @@ import {
   type MessageShape,
 } from "@bufbuild/protobuf";
 import { base64Decode } from "@bufbuild/protobuf/wire";
+import { defaultReadLimits, LimitExceeded, tooDeep, type ReadLimits } from "./ReadLimits.ts";
 import { parseTimestamp } from "./Timestamp.ts";
 
 /** Deepest nesting of arrays and objects that is read, unless told otherwise; the API itself needs four levels. */
-export const maxJsonDepth = 64;
+export const maxJsonDepth = defaultReadLimits.maxJsonDepth;
 
 /** A decoded message, and what the schema does not know, by path (`engines[0].newField`). */
 export interface DecodedJson<D extends DescMessage> {
@@ -28,19 +29,26 @@ export const decodeJson = <D extends DescMessage>(
   schema: D,
   json: JsonValue,
   maxDepth = maxJsonDepth,
+): DecodedJson<D> => decodeJsonWithin(schema, json, { ...defaultReadLimits, maxJsonDepth: maxDepth });
+
+/** The same, within all limits. Throws LimitExceeded past one. */
+export const decodeJsonWithin = <D extends DescMessage>(
+  schema: D,
+  json: JsonValue,
+  limits: ReadLimits,
 ): DecodedJson<D> => {
   const unknownFields = new Map<string, JsonValue>();
-  return {
-    message: readMessage(schema, json, { path: "", depth: 0, maxDepth, unknownFields }) as MessageShape<D>,
-    unknownFields,
-  };
+  const place: Place = { path: "", depth: 0, limits, count: { items: 0 }, unknownFields };
+  return { message: readMessage(schema, json, place) as MessageShape<D>, unknownFields };
 };
 
 /** Where the reader stands, and what it has found that the schema does not know. */
 interface Place {
   readonly path: string;
   readonly depth: number;
-  readonly maxDepth: number;
+  readonly limits: ReadLimits;
+  /** Messages, list items and unknown fields so far. */
+  readonly count: { items: number };
   readonly unknownFields: Map<string, JsonValue>;
 }
 
@@ -57,6 +65,7 @@ const namesOf = (schema: DescMessage): ReadonlyMap<string, DescField> => {
 const readMessage = (schema: DescMessage, json: JsonValue, place: Place): unknown => {
   if (schema.typeName === "google.protobuf.Timestamp") return readTimestamp(json, place);
   if (typeof json !== "object" || json === null || Array.isArray(json)) throw wrong(place, "a JSON object", json);
+  countItem(place);
   const names = namesOf(schema);
   const message = create(schema) as unknown as Record<string, unknown>;
   for (const key of Object.keys(json)) {
@@ -66,6 +75,7 @@ const readMessage = (schema: DescMessage, json: JsonValue, place: Place): unknow
     const at: Place = { ...place, path: place.path === "" ? key : `${place.path}.${key}`, depth: place.depth + 1 };
     if (field === undefined) {
       assertDepth(value, at);
+      countItem(at);
       place.unknownFields.set(at.path, value);
     } else if (value !== null) {
       message[field.localName] = readField(field, value, at);
@@ -75,12 +85,17 @@ const readMessage = (schema: DescMessage, json: JsonValue, place: Place): unknow
 };
 
 const readField = (field: DescField, json: JsonValue, place: Place): unknown => {
-  if (place.depth > place.maxDepth) throw tooDeep(place);
+  if (place.depth > place.limits.maxJsonDepth) throw tooDeep(place.limits.maxJsonDepth);
   if (field.fieldKind !== "list") return readValue(field, json, place);
   if (!Array.isArray(json)) throw wrong(place, "a JSON array", json);
-  return json.map((item, index) =>
-    readValue(field, item, { ...place, path: `${place.path}[${index}]`, depth: place.depth + 1 }),
-  );
+  const { maxEnginesPerPage } = place.limits;
+  if (field.message !== undefined && json.length > maxEnginesPerPage)
+    throw new LimitExceeded("maxEnginesPerPage", maxEnginesPerPage);
+  return json.map((item, index) => {
+    // A message is counted where it is read.
+    if (field.message === undefined) countItem(place);
+    return readValue(field, item, { ...place, path: `${place.path}[${index}]`, depth: place.depth + 1 });
+  });
 };
 
 const readValue = (field: DescField, json: JsonValue, place: Place): unknown =>
@@ -155,15 +170,17 @@ const readTimestamp = (json: JsonValue, place: Place): unknown => {
   return timestamp;
 };
 
+const countItem = ({ limits, count }: Place): void => {
+  count.items += 1;
+  if (count.items > limits.maxItems) throw new LimitExceeded("maxItems", limits.maxItems);
+};
+
 const assertDepth = (value: JsonValue, place: Place): void => {
-  if (place.depth > place.maxDepth) throw tooDeep(place);
+  if (place.depth > place.limits.maxJsonDepth) throw tooDeep(place.limits.maxJsonDepth);
   if (typeof value !== "object" || value === null) return;
   const below = { ...place, depth: place.depth + 1 };
   for (const child of Object.values(value)) if (child !== undefined) assertDepth(child, below);
 };
-
-const tooDeep = ({ maxDepth }: Place): RangeError =>
-  new RangeError(`JSON nested deeper than maxJsonDepth = ${maxDepth}`);
 
 /** Names the kind of what was found, never its value: it may be a secret. */
 const wrong = ({ path }: Place, expected: string, found: JsonValue): TypeError => {

@@ -2,6 +2,7 @@
 import { toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { decodeJson } from "./JsonReader.ts";
 import { readMessage } from "./MessageReader.ts";
+import { defaultReadLimits, parseJson } from "./ReadLimits.ts";
 import { encodeJson } from "./WireJson.ts";
 
 /** The two forms in which the API answers. */
@@ -31,7 +32,6 @@ export const formatOf = (contentType: string | null | undefined): Format | undef
 };
 
 const utf8 = new TextEncoder();
-const fatalUtf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** Bytes of a message: protobuf, or JSON as grpc-gateway writes it (see WireJson). Unknown fields survive only in protobuf. */
 export const encode = <D extends DescMessage>(
@@ -41,6 +41,6 @@ export const encode = <D extends DescMessage>(
 ): Uint8Array<ArrayBuffer> =>
   format === "protobuf" ? toBinary(schema, message) : utf8.encode(JSON.stringify(encodeJson(schema, message)));
 
-/** The message in bytes of the given form. Throws when they are not one: cut short, not UTF-8, not JSON, wrong types. */
+/** The message in bytes of the given form. Throws when they are not one: cut short, not UTF-8, not JSON, wrong types, too many items. */
 export const decode = <D extends DescMessage>(schema: D, bytes: Uint8Array, format: Format): MessageShape<D> =>
-  format === "protobuf" ? readMessage(schema, bytes) : decodeJson(schema, JSON.parse(fatalUtf8.decode(bytes))).message;
+  format === "protobuf" ? readMessage(schema, bytes) : decodeJson(schema, parseJson(bytes, defaultReadLimits)).message;

@@ -5,6 +5,7 @@
 // field is looked up. Here is what that code is made of.
 import type { Message } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+import { defaultReadLimits, LimitExceeded, type ReadLimits } from "./ReadLimits.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -24,7 +25,10 @@ const wireTypes: ReadonlyArray<WireType | undefined> = [
 /** Groups inside each other, at most: as protobuf-es has it. */
 const maxGroups = 100;
 
-/** Bytes that are being read. All methods throw for bytes that are no message: cut short, too long, not UTF-8. */
+/**
+ * Bytes that are being read. All methods throw for bytes that are no message: cut short, too long, not UTF-8; and LimitExceeded
+ * before there is more of something than the limits allow.
+ */
 export class MessageBytes {
   readonly bytes: Uint8Array;
   pos = 0;
@@ -33,9 +37,30 @@ export class MessageBytes {
   /** Whether a flag was met, at any depth, that is neither 0 nor 1: it is likely to be the number of another field. */
   hasOddFlag = false;
   #reader: BinaryReader | undefined;
+  readonly #limits: ReadLimits;
+  #items = 0;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, limits: ReadLimits = defaultReadLimits) {
     this.bytes = bytes;
+    this.#limits = limits;
+  }
+
+  /** Counts a list item, a message or an unknown field. */
+  item(): void {
+    this.#items += 1;
+    if (this.#items > this.#limits.maxItems) throw new LimitExceeded("maxItems", this.#limits.maxItems);
+  }
+
+  /** Counts a message that becomes an item of a list with so many. */
+  entry(length: number): void {
+    const { maxEnginesPerPage } = this.#limits;
+    if (length >= maxEnginesPerPage) throw new LimitExceeded("maxEnginesPerPage", maxEnginesPerPage);
+  }
+
+  /** The end of a message inside this one. */
+  message(outerEnd: number): number {
+    this.item();
+    return this.end(outerEnd);
   }
 
   /** Number and wire type of the next field as one number, as on the wire. `message`: which one it is in, by its number. */
@@ -109,6 +134,7 @@ export class MessageBytes {
     if (number === 0) throw new RangeError("a field has the number 0");
     const data = this.scalar((reader) => reader.skip(wireType, number, maxGroups));
     this.hasUnknown = true;
+    this.item();
     message.$unknown ??= [];
     message.$unknown.push({ no: keptAs, wireType, data });
   }

@@ -7,7 +7,7 @@ import { message } from "../test/trust/Arbitrary.ts";
 import { readMessage } from "./MessageReader.ts";
 
 /** What a reader makes of the bytes; undefined: they are no such message. */
-const outcome = (read: typeof readMessage, schema: DescMessage, bytes: Uint8Array) => {
+const outcome = (read: (schema: DescMessage, bytes: Uint8Array) => unknown, schema: DescMessage, bytes: Uint8Array) => {
   try {
     return read(schema, bytes);
   } catch {

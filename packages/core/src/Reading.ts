@@ -1,8 +1,9 @@
 // Decides: which form the body of a success really has, and what is in it. Data, or a plain statement that it is none.
 import type { DescMessage, JsonValue, MessageShape } from "@bufbuild/protobuf";
 import { formatOf } from "./MediaType.ts";
-import { decodeJson, maxJsonDepth } from "./JsonReader.ts";
+import { decodeJsonWithin } from "./JsonReader.ts";
 import { readMessage } from "./MessageReader.ts";
+import { defaultReadLimits, LimitExceeded, parseJson, type ReadLimits } from "./ReadLimits.ts";
 
 /** A body as it was understood: decoded JSON, or bytes that may be protobuf and still have to be believed. */
 export type Reading<D extends DescMessage> =
@@ -17,31 +18,35 @@ export type Reading<D extends DescMessage> =
 /** A body that is not what an answer may be. */
 export class UnreadableBody extends Error {}
 
-const utf8 = new TextDecoder("utf-8", { fatal: true });
-
 /**
  * Reads a body by its Content-Type, and by its first byte where that contradicts: a JSON message begins with `{`, which no
- * protobuf message does (it would be a group). Throws UnreadableBody for anything that is neither.
+ * protobuf message does (it would be a group). Throws UnreadableBody for anything that is neither, LimitExceeded for what unfolds
+ * to too much. `isOurs`: the server names our schema, of which no bytes are a message with nothing in it.
  */
 export const read = <D extends DescMessage>(
   schema: D,
   contentType: string | null | undefined,
   bytes: Uint8Array,
-  maxDepth = maxJsonDepth,
+  limits: ReadLimits = defaultReadLimits,
+  isOurs = false,
 ): Reading<D> => {
-  if (bytes.byteLength === 0) throw new UnreadableBody("the body is empty");
   const labelled = formatOf(contentType);
+  if (bytes.byteLength === 0) {
+    if (labelled === "protobuf" && isOurs) return { format: "protobuf", bytes };
+    throw new UnreadableBody("the body is empty");
+  }
   // Under JSON's name, other JSON than an object is not read as protobuf: `[]` would be a revision of 93.
   if (looksLikeJson(bytes) || labelled === "json") {
-    const json = parseJson(bytes);
-    if (json !== undefined) return readJson(schema, json, maxDepth);
+    const json = jsonIn(bytes, limits, labelled !== "json" && bytes[0] === 0x0a);
+    if (json !== undefined) return readJson(schema, json, limits);
     // A line feed is JSON's white space, and also how a protobuf message with its first field begins.
     if (looksLikeJson(bytes) && bytes[0] !== 0x0a)
       throw new UnreadableBody("it begins like JSON and is none, or is not in UTF-8");
   }
   if (labelled === undefined)
     throw new UnreadableBody(`its Content-Type is ${contentType ?? "missing"}, and it is no JSON`);
-  if (labelled === "json" && !isProtobuf(schema, bytes)) throw new UnreadableBody("it is labelled JSON, and is none");
+  if (labelled === "json" && !isProtobuf(schema, bytes, limits))
+    throw new UnreadableBody("it is labelled JSON, and is none");
   return { format: "protobuf", bytes };
 };
 
@@ -52,29 +57,33 @@ const looksLikeJson = (bytes: Uint8Array): boolean => {
   return bytes[index] === 0x7b;
 };
 
-const parseJson = (bytes: Uint8Array): JsonValue | undefined => {
+/** The JSON; undefined where it is none. What may as well be protobuf is not too large as JSON. */
+const jsonIn = (bytes: Uint8Array, limits: ReadLimits, isDoubtful: boolean): JsonValue | undefined => {
   try {
-    return JSON.parse(utf8.decode(bytes)) as JsonValue;
-  } catch {
+    return parseJson(bytes, limits);
+  } catch (cause) {
+    if (cause instanceof LimitExceeded && !isDoubtful) throw cause;
     return undefined;
   }
 };
 
-const readJson = <D extends DescMessage>(schema: D, json: JsonValue, maxDepth: number): Reading<D> => {
+const readJson = <D extends DescMessage>(schema: D, json: JsonValue, limits: ReadLimits): Reading<D> => {
   try {
-    return { format: "json", ...decodeJson(schema, json, maxDepth) };
+    return { format: "json", ...decodeJsonWithin(schema, json, limits) };
   } catch (cause) {
+    if (cause instanceof LimitExceeded) throw cause;
     throw new UnreadableBody(`its JSON is no ${schema.typeName}: ${cause instanceof Error ? cause.message : ""}`, {
       cause,
     });
   }
 };
 
-const isProtobuf = (schema: DescMessage, bytes: Uint8Array): boolean => {
+const isProtobuf = (schema: DescMessage, bytes: Uint8Array, limits: ReadLimits): boolean => {
   try {
-    readMessage(schema, bytes);
+    readMessage(schema, bytes, limits);
     return true;
-  } catch {
+  } catch (cause) {
+    if (cause instanceof LimitExceeded) throw cause;
     return false;
   }
 };

@@ -3,9 +3,11 @@ import type { MessageShape } from "@bufbuild/protobuf";
 import type { ClientParts } from "./ClientParts.ts";
 import { endpoints, type EndpointName } from "./Endpoint.ts";
 import { EngineError, type EngineErrorReason } from "./EngineError.ts";
-import { AttemptFailure, failureOf, requestIdOf } from "./Failure.ts";
+import { AttemptFailure, failureOf, requestIdOf, tooLarge } from "./Failure.ts";
+import { schemaDigests } from "./gen/schemaDigests.ts";
 import { mediaTypeOf, type Format } from "./MediaType.ts";
 import { read, UnreadableBody, type Reading } from "./Reading.ts";
+import { LimitExceeded, type ReadLimits } from "./ReadLimits.ts";
 import { request, type Answered, type RequestPlan } from "./Requester.ts";
 import { schemaDigestHeader } from "./SchemaDigest.ts";
 import { blotted } from "./Secret.ts";
@@ -28,6 +30,7 @@ type Formed<N extends EndpointName> = Reading<ResponseSchemaOf<N>> & {
   readonly answered: Answered;
   readonly digest: string | null;
   readonly followed: boolean;
+  readonly limits: ReadLimits;
 };
 
 /** Asks, reads, and has protobuf confirmed. Rejects with AttemptFailure. */
@@ -61,7 +64,6 @@ export const readAnswer = async <N extends EndpointName>(
       formed(parts, name, asking, form, answered, course) ?? (await askFor(parts, name, asking, "json", course));
     const trusted = weigh(reading, form, first);
     const { message, answer } = trusted instanceof Promise ? await trusted : trusted;
-    assertSize(message, answer.answered, asking);
     const unknownFields = answer.format === "json" ? answer.unknownFields : noUnknownFields;
     if (parts.emit !== undefined) {
       const event = unknownFieldsEvent(asking.subject, schema, message, unknownFields, answer.answered.token);
@@ -69,6 +71,8 @@ export const readAnswer = async <N extends EndpointName>(
     }
     return { answered: answer.answered, format: answer.format, data: message, unknownFields };
   } catch (cause) {
+    if (cause instanceof LimitExceeded && course.last !== undefined)
+      throw tooLarge(course.last.answer, cause, course.last.token);
     if (!(cause instanceof UntrustedAnswer)) throw cause;
     throw new AttemptFailure(
       new EngineError({
@@ -134,7 +138,8 @@ const formed = <N extends EndpointName>(
   }
   const reading = readSuccess(name, answered, asking);
   if (format === "protobuf") noteForm(parts, asking, reading.format);
-  return { ...reading, answered, digest: answered.answer.headers.get(schemaDigestHeader), followed: answered.followed };
+  const digest = answered.answer.headers.get(schemaDigestHeader);
+  return { ...reading, answered, digest, followed: answered.followed, limits: asking.settings.limits };
 };
 
 const noteForm = (parts: ClientParts, { subject, clock }: RequestPlan, answered: Format): void => {
@@ -150,26 +155,15 @@ const readSuccess = <N extends EndpointName>(
 ): Reading<ResponseSchemaOf<N>> => {
   const { answer, token } = answered;
   if (answer.status < 200 || answer.status > 299) {
-    throw failureOf(answer, asking.clock.currentTimeMillisUnsafe(), token, asking.settings.limits.maxJsonDepth);
+    throw failureOf(answer, asking.clock.currentTimeMillisUnsafe(), token, asking.settings.limits);
   }
   try {
     const schema: ResponseSchemaOf<N> = endpoints[name].response;
-    return read(schema, answered.mediaType, answer.bytes, asking.settings.limits.maxJsonDepth);
+    const isOurs = answer.headers.get(schemaDigestHeader) === schemaDigests[schema.typeName];
+    return read(schema, answered.mediaType, answer.bytes, asking.settings.limits, isOurs);
   } catch (cause) {
     throw cause instanceof UnreadableBody ? spoiled(answered, cause.message, cause.cause) : cause;
   }
-};
-
-const assertSize = (
-  message: MessageShape<ResponseSchemaOf<EndpointName>>,
-  answered: Answered,
-  { settings }: RequestPlan,
-): void => {
-  const { maxEnginesPerPage } = settings.limits;
-  if (!("engines" in message) || message.engines.length <= maxEnginesPerPage) return;
-  throw new AttemptFailure(
-    errorOf(answered, { _tag: "TooLarge", limit: "maxEnginesPerPage", value: maxEnginesPerPage }),
-  );
 };
 
 const spoiled = (answered: Answered, problem: string, cause?: unknown): AttemptFailure =>

@@ -5,10 +5,11 @@ import { attempts } from "./Attempts.ts";
 import type { CallSettings } from "./ClientOptions.ts";
 import { EngineError } from "./EngineError.ts";
 import type { EngineEvent } from "./EngineEvent.ts";
-import { AttemptFailure, failureOf } from "./Failure.ts";
+import { AttemptFailure, failureOf, tooLarge } from "./Failure.ts";
+import { LimitExceeded, parseJson, type ReadLimits } from "./ReadLimits.ts";
 import type { RetryBudgets } from "./RetryBudget.ts";
 import { blotted } from "./Secret.ts";
-import { exchange, publicUrl, type Fetch } from "./Transport.ts";
+import { exchange, publicUrl, type ExchangeAnswer, type Fetch } from "./Transport.ts";
 
 /** A POST of JSON, and by what it is sent. */
 export interface TokenRequest {
@@ -56,8 +57,8 @@ export const postJson = ({
         const request = { url, method: "POST", headers, body: JSON.stringify(json) } as const;
         const answer = await exchange(fetch, request, settings.limits, signal);
         if (answer.status < 200 || answer.status > 299)
-          throw failureOf(answer, clock.currentTimeMillisUnsafe(), secret, settings.limits.maxJsonDepth);
-        return JSON.parse(new TextDecoder().decode(answer.bytes)) as unknown;
+          throw failureOf(answer, clock.currentTimeMillisUnsafe(), secret, settings.limits);
+        return tokenJson(answer, settings.limits, secret);
       } catch (cause) {
         if (cause instanceof EngineError) throw new AttemptFailure(cause);
         if (!(cause instanceof SyntaxError)) throw cause;
@@ -70,4 +71,14 @@ export const postJson = ({
     error.with({ method: "POST", attempts: state.requests, url: blotted(error.url, secret) }),
   );
   return Effect.runPromise(Effect.provideService(failed, Clock.Clock, clock), { signal });
+};
+
+/** Throws SyntaxError for what is no JSON. */
+const tokenJson = (answer: ExchangeAnswer, limits: ReadLimits, secret: string): unknown => {
+  try {
+    return parseJson(answer.bytes, limits);
+  } catch (cause) {
+    if (cause instanceof LimitExceeded) throw tooLarge(answer, cause, secret);
+    throw cause instanceof SyntaxError ? cause : new SyntaxError("not in UTF-8", { cause });
+  }
 };

@@ -1,6 +1,7 @@
 // Decides: what one HTTP exchange over `fetch` is: a request in; status, headers and bounded bytes out.
-import { readBody, TooLargeBody, type BodyLimits } from "./Body.ts";
+import { readBody, type BodyLimits } from "./Body.ts";
 import { EngineError, type EngineErrorReason, type UnreachableProblem } from "./EngineError.ts";
+import { LimitExceeded } from "./ReadLimits.ts";
 import { blotted } from "./Secret.ts";
 
 /** The part of `fetch` that is used. */
@@ -85,7 +86,7 @@ const failure = (url: string, status: number | undefined, cause: unknown): Engin
 
 const reasonOf = (cause: unknown, status: number | undefined): EngineErrorReason => {
   if (cause instanceof RefusedRedirect) return { _tag: "RedirectRefused", problem: cause.message };
-  if (cause instanceof TooLargeBody) return { _tag: "TooLarge", limit: cause.limit, value: cause.value };
+  if (cause instanceof LimitExceeded) return { _tag: "TooLarge", limit: cause.limit, value: cause.value };
   const systemCode = systemCodeOf(cause);
   // Once the head of the answer was there, what broke is its body: cut short, or not compressed as it says.
   if (status !== undefined) {

@@ -98,6 +98,7 @@ const readDeviceRequirements = (from: MessageBytes, end: number, message: Device
         message.minMemory = from.scalar(float);
         break;
       case 26:
+        from.item();
         message.gpu.push(from.text(end));
         break;
       default:
@@ -132,6 +133,7 @@ const readPlatformConfig = (from: MessageBytes, end: number, message: PlatformCo
         message.token = from.text(end);
         break;
       case 42:
+        from.item();
         message.secrets.push(from.text(end));
         break;
       default:
@@ -218,22 +220,22 @@ const readEngine = (from: MessageBytes, end: number, message: Engine = {
         message.revision = from.int32();
         break;
       case 98:
-        message.createdAt = readTimestamp(from, from.end(end), message.createdAt);
+        message.createdAt = readTimestamp(from, from.message(end), message.createdAt);
         break;
       case 106:
-        message.updatedAt = readTimestamp(from, from.end(end), message.updatedAt);
+        message.updatedAt = readTimestamp(from, from.message(end), message.updatedAt);
         break;
       case 114:
-        message.deletedAt = readTimestamp(from, from.end(end), message.deletedAt);
+        message.deletedAt = readTimestamp(from, from.message(end), message.deletedAt);
         break;
       case 122:
         message.platform = from.text(end);
         break;
       case 130:
-        message.platformConfig = readPlatformConfig(from, from.end(end), message.platformConfig);
+        message.platformConfig = readPlatformConfig(from, from.message(end), message.platformConfig);
         break;
       case 138:
-        message.deviceRequirements = readDeviceRequirements(from, from.end(end), message.deviceRequirements);
+        message.deviceRequirements = readDeviceRequirements(from, from.message(end), message.deviceRequirements);
         break;
       case 144:
         message.isPublic = from.bool();
@@ -257,10 +259,11 @@ const readEngineListResponse = (from: MessageBytes, end: number, message: Engine
     const tag = from.tag(6);
     switch (tag) {
       case 10:
-        message.engines.push(readEngine(from, from.end(end)));
+        from.entry(message.engines.length);
+        message.engines.push(readEngine(from, from.message(end)));
         break;
       case 18:
-        message.pagination = readPaginatedResponse(from, from.end(end), message.pagination);
+        message.pagination = readPaginatedResponse(from, from.message(end), message.pagination);
         break;
       default:
         from.unknown(message, tag);

@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { message } from "../../test/trust/Arbitrary.ts";
 import { foreignServer } from "../../test/trust/ForeignServer.ts";
 import { answerReader } from "./AnswerReader.ts";
+import { defaultReadLimits, LimitExceeded } from "../ReadLimits.ts";
 import { encodingsOf } from "./FieldMatch.ts";
 import type { Numbering } from "./Numbering.ts";
 
@@ -50,6 +51,17 @@ test("where all numbers are certain, the message is that of protobuf-es; cut any
     }),
     { numRuns: 500 },
   );
+});
+
+test.for([
+  ["engines", [0x0a, 0], "maxEnginesPerPage", 100_000],
+  ["fields that only the server has", [0xe8, 0x04, 0], "maxItems", 250_000],
+] as const)("no more %s are read than the limits allow", ([, pattern, limit, value]) => {
+  const bytes = Buffer.alloc(16 * 1_048_576, Buffer.from(pattern));
+  expect(() => readList(bytes)).toThrow(new LimitExceeded(limit, value));
+  const limits = { ...defaultReadLimits, maxEnginesPerPage: 3, maxItems: 3 };
+  expect(() => readList(bytes.subarray(0, 12), undefined, limits)).toThrow(LimitExceeded);
+  expect(readList(bytes.subarray(0, 3 * pattern.length), undefined, limits)).toBeDefined();
 });
 
 test("a message that comes in parts is merged, a list goes on, the last of two values counts", () => {

@@ -8,6 +8,7 @@ import { WireType, type BinaryReader } from "@bufbuild/protobuf/wire";
 import { messageNames } from "../gen/readers.ts";
 import { MessageBytes, textIn } from "../MessageBytes.ts";
 import { readMessageFrom } from "../MessageReader.ts";
+import { LimitExceeded, type ReadLimits } from "../ReadLimits.ts";
 import { encodingsOf, wireTypeOf, type Encoding } from "./FieldMatch.ts";
 import type { Numbering, Numberings } from "./Numbering.ts";
 import { isPlain } from "./Sameness.ts";
@@ -21,11 +22,12 @@ export const unknownNumberOffset = 268_435_456;
 
 /**
  * Reads an answer; undefined where a number is not certain, has another wire type, or the bytes are no such message. Shows the
- * texts that it passes to `visit`.
+ * texts that it passes to `visit`. Throws LimitExceeded.
  */
 export type AnswerReader<D extends DescMessage = DescMessage> = (
   bytes: Uint8Array,
   visit?: TextVisitor,
+  limits?: ReadLimits,
 ) => MessageShape<D> | undefined;
 
 /** What a tag of the server means. */
@@ -57,10 +59,11 @@ export const answerReader = <D extends DescMessage>(root: D, numberingOf: Number
   const meanings = new Map<string, Meanings>();
   collect(root, numberingOf, meanings);
   const inOrder = messageNames.map((name) => meanings.get(name));
-  return (bytes, visit = ignore) => {
+  return (bytes, visit = ignore, limits) => {
     try {
-      return readMessageFrom(root, new ForeignBytes(bytes, inOrder, visit));
-    } catch {
+      return readMessageFrom(root, new ForeignBytes(bytes, inOrder, visit, limits));
+    } catch (cause) {
+      if (cause instanceof LimitExceeded) throw cause;
       return undefined;
     }
   };
@@ -78,8 +81,13 @@ class ForeignBytes extends MessageBytes {
   readonly #visit: TextVisitor;
   #meaning = none;
 
-  constructor(bytes: Uint8Array, meanings: ReadonlyArray<Meanings | undefined>, visit: TextVisitor) {
-    super(bytes);
+  constructor(
+    bytes: Uint8Array,
+    meanings: ReadonlyArray<Meanings | undefined>,
+    visit: TextVisitor,
+    limits: ReadLimits | undefined,
+  ) {
+    super(bytes, limits);
     this.#meanings = meanings;
     this.#visit = visit;
   }

@@ -11,6 +11,7 @@ import { prospectOf } from "./Prospect.ts";
 import { sameBytes, sameMessage } from "./Sameness.ts";
 import { solve } from "./Solution.ts";
 import type { TrustNews } from "./Verdict.ts";
+import type { ReadLimits } from "../ReadLimits.ts";
 import { Whereabouts } from "./Whereabouts.ts";
 import { InFlight } from "../Sharing.ts";
 import { liveClock } from "../Timer.ts";
@@ -112,9 +113,9 @@ export class CalibratedNumbers implements Numbers {
     return contradicts;
   }
 
-  read<D extends DescMessage>(schema: D, bytes: Uint8Array): MessageShape<D> | undefined {
+  read<D extends DescMessage>(schema: D, bytes: Uint8Array, limits?: ReadLimits): MessageShape<D> | undefined {
     const { visit, isUnfamiliar } = this.#whereabouts.look();
-    const message = this.#reader(schema)(bytes, visit);
+    const message = this.#reader(schema)(bytes, visit, limits);
     return message === undefined || isUnfamiliar() ? undefined : (message as MessageShape<D>);
   }
 
@@ -132,8 +133,16 @@ export class CalibratedNumbers implements Numbers {
     const fit = addPair(this.#evidence, solve, schema, bytes, json);
     if (fit === undefined) return undefined;
     const news = this.#accept(schema, bytes, json, fit);
-    this.#reader(schema)(bytes, this.#whereabouts.note);
+    this.#note(schema, bytes);
     return news;
+  }
+
+  #note(schema: DescMessage, bytes: Uint8Array): void {
+    try {
+      this.#reader(schema)(bytes, this.#whereabouts.note);
+    } catch {
+      // Too large to be looked at.
+    }
   }
 
   #accept(schema: DescMessage, bytes: Uint8Array, json: Message, fit: Fit): ReadonlyArray<TrustNews> {

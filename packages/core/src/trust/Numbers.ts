@@ -1,5 +1,6 @@
 // Decides: what trust asks of whoever keeps account of an origin's field numbers.
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import type { ReadLimits } from "../ReadLimits.ts";
 import type { TrustNews } from "./Verdict.ts";
 
 /**
@@ -12,8 +13,12 @@ export type Prospect = "complete" | "teaches" | "open";
 export interface Numbers {
   /** Resolves when what was known earlier is loaded; undefined: it is. Never rejects. */
   readonly ready?: () => Promise<void> | undefined;
-  /** The message, if every number that the bytes carry is certain; else undefined. */
-  readonly read: <D extends DescMessage>(schema: D, bytes: Uint8Array) => MessageShape<D> | undefined;
+  /** The message, if every number that the bytes carry is certain; else undefined. Throws LimitExceeded. */
+  readonly read: <D extends DescMessage>(
+    schema: D,
+    bytes: Uint8Array,
+    limits?: ReadLimits,
+  ) => MessageShape<D> | undefined;
   /** Takes in the protobuf and the JSON of the same resource. Undefined: they do not fit each other, or what is known. */
   readonly learn: <D extends DescMessage>(
     schema: D,

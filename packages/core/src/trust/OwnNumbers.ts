@@ -9,9 +9,10 @@ import { MessageBytes } from "../MessageBytes.ts";
 import { readOwn } from "../MessageReader.ts";
 import { encodingsOf, matches, wireTypeOf, type Allowed } from "./FieldMatch.ts";
 import type { Numbers } from "./Numbers.ts";
+import { LimitExceeded } from "../ReadLimits.ts";
 import { isPlain, isPopulated, sameMessage, type Values } from "./Sameness.ts";
 import type { TrustNews } from "./Verdict.ts";
-import { tryWireFields, type Occurrence, type WireFields } from "./WireFields.ts";
+import { maxRootFields, tryWireFields, type Occurrence, type WireFields } from "./WireFields.ts";
 
 /** By message and our number of a field: the numbers that could be its own instead. */
 type Rivals = Map<string, Map<number, ReadonlyArray<number>>>;
@@ -30,15 +31,15 @@ export const ownNumbers = (): Numbers => {
     distrustDigest: () => {
       distrustsDigest = true;
     },
-    read: (schema, bytes) => {
-      const from = new MessageBytes(bytes);
+    read: (schema, bytes, limits) => {
+      const from = new MessageBytes(bytes, limits);
       const message = decoded(schema, from);
       if (message === undefined || from.hasUnknown || from.hasOddFlag) return undefined;
       return isCertain(rivals, open, schema, message) ? message : undefined;
     },
     learn: (schema, bytes, json) => {
-      const message = decoded(schema, new MessageBytes(bytes));
-      const wire = tryWireFields([bytes]);
+      const wire = tryWireFields([bytes], maxRootFields);
+      const message = wire && decoded(schema, new MessageBytes(bytes));
       if (message === undefined || wire === undefined) return undefined;
       if (!sameMessage(schema, message, json) || !isWrittenAsOurs(schema, wire, json)) return undefined;
       const news: Array<TrustNews> = [];
@@ -59,7 +60,8 @@ export const ownNumbers = (): Numbers => {
 const decoded = <D extends DescMessage>(schema: D, from: MessageBytes): MessageShape<D> | undefined => {
   try {
     return readOwn(schema, from);
-  } catch {
+  } catch (cause) {
+    if (cause instanceof LimitExceeded) throw cause;
     return undefined;
   }
 };

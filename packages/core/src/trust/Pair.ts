@@ -4,7 +4,7 @@ import { allowedBy, evidenceOf, withRecord, type Evidence, type MessageEvidence 
 import { encodingsOf, wireTypeOf } from "./FieldMatch.ts";
 import type { Solve } from "./Numbering.ts";
 import { isPlain, type Values } from "./Sameness.ts";
-import { tryWireFields, type Occurrence, type WireFields } from "./WireFields.ts";
+import { maxRootFields, tryWireFields, type Occurrence, type WireFields } from "./WireFields.ts";
 
 /** Messages of one type that are taken from one pair, at most: a page of 256 engines teaches all that a longer one would. */
 export const maxRecordsPerPair = 256;
@@ -46,7 +46,7 @@ export const addPair = (
   const foreign: Array<string> = [];
   let dated = true;
   let blind = false;
-  const wire = tryWireFields([bytes]);
+  const wire = tryWireFields([bytes], maxRootFields);
   if (wire === undefined) return undefined;
   let level: ReadonlyArray<Record> = [{ message: root, wire, values, dated: isDated(root, values) }];
   while (level.length > 0) {

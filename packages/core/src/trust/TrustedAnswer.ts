@@ -1,6 +1,7 @@
 // Decides: in which order the two forms of an answer are read so that the caller gets right data for the fewest requests.
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import type { Format } from "../MediaType.ts";
+import type { ReadLimits } from "../ReadLimits.ts";
 import { sameMessage } from "./Sameness.ts";
 import type { ProtobufAnswer, Trust, TrustNews, Verdict } from "./Verdict.ts";
 import { sameWire } from "./WireFields.ts";
@@ -8,7 +9,12 @@ import { sameWire } from "./WireFields.ts";
 /** One answer of the server, in the form in which it came. `followed`: another call asked for it, and learns from it. */
 export type FormedAnswer<D extends DescMessage> = { readonly followed?: boolean } & (
   | { readonly format: "json"; readonly message: MessageShape<D> }
-  | { readonly format: "protobuf"; readonly digest: string | null; readonly bytes: Uint8Array }
+  | {
+      readonly format: "protobuf";
+      readonly digest: string | null;
+      readonly bytes: Uint8Array;
+      readonly limits?: ReadLimits;
+    }
 );
 
 /** The data to hand out, and the answer it was in. */

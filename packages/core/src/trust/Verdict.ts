@@ -1,5 +1,6 @@
 // Decides: the words between a client and its trust: what an answer is, what may be done with it, what was learned.
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import type { ReadLimits } from "../ReadLimits.ts";
 import type { Format } from "../MediaType.ts";
 
 /** The protobuf of an answer. */
@@ -7,6 +8,8 @@ export interface ProtobufAnswer {
   /** Value of the header `Bytenite-Schema-Digest`. */
   readonly digest: string | null;
   readonly bytes: Uint8Array;
+  /** Within which the bytes are read. */
+  readonly limits?: ReadLimits;
 }
 
 /** What may be done with the protobuf of an answer. */
@@ -53,6 +56,7 @@ export interface Finding {
 export interface Trust {
   /** To be waited for before the first request to an origin: what was known of it is being loaded. Never rejects. */
   readonly ready: (origin: string) => Promise<void> | undefined;
+  /** Throws LimitExceeded for bytes that unfold to more than the limits allow. */
   readonly decide: <D extends DescMessage>(origin: string, schema: D, answer: ProtobufAnswer) => Verdict<D>;
   readonly witness: <D extends DescMessage>(origin: string, schema: D, testimony: Testimony<D>) => Finding;
   /** A pair did not fit although nothing changed: what was believed of such answers is dropped, and worked out anew. */

@@ -11,16 +11,23 @@ export interface Occurrence {
 /** Everything that one message carries, by field number. */
 export type WireFields = ReadonlyMap<number, ReadonlyArray<Occurrence>>;
 
+/** Fields in a message inside another one, at most, and in the outermost, which is a list of engines. */
+const maxInnerFields = 1_024;
+export const maxRootFields = 131_072;
+
 /**
  * The fields of a message; several payloads are one message in parts (protobuf merges them). Throws RangeError or Error for
  * bytes that are no protobuf.
  */
-export const wireFields = (payloads: ReadonlyArray<Uint8Array>): WireFields => {
+export const wireFields = (payloads: ReadonlyArray<Uint8Array>, maxFields = maxInnerFields): WireFields => {
   const fields = new Map<number, Array<Occurrence>>();
+  let left = maxFields;
   for (const payload of payloads) {
     const reader = new BinaryReader(payload);
     while (reader.pos < reader.len) {
       const [number, wireType] = reader.tag();
+      left -= 1;
+      if (left < 0) throw new RangeError(`more than ${maxFields} fields in one message`);
       const data = wireType === WireType.LengthDelimited ? reader.bytes() : reader.skip(wireType, number);
       const occurrences = fields.get(number);
       if (occurrences === undefined) fields.set(number, [{ wireType, data }]);
@@ -31,9 +38,12 @@ export const wireFields = (payloads: ReadonlyArray<Uint8Array>): WireFields => {
 };
 
 /** The same, or undefined for bytes that are no protobuf. */
-export const tryWireFields = (payloads: ReadonlyArray<Uint8Array>): WireFields | undefined => {
+export const tryWireFields = (
+  payloads: ReadonlyArray<Uint8Array>,
+  maxFields = maxInnerFields,
+): WireFields | undefined => {
   try {
-    return wireFields(payloads);
+    return wireFields(payloads, maxFields);
   } catch {
     return undefined;
   }
@@ -46,8 +56,9 @@ const text = new TextDecoder();
 /** Whether two protobuf messages carry the same at the same numbers, but for links that were signed anew. */
 export const sameWire = (a: Uint8Array, b: Uint8Array, depth = maxDepth): boolean => {
   if (sameBytes(a, b)) return true;
-  const one = depth === 0 ? undefined : tryWireFields([a]);
-  const other = one && tryWireFields([b]);
+  const maxFields = depth === maxDepth ? maxRootFields : maxInnerFields;
+  const one = depth === 0 ? undefined : tryWireFields([a], maxFields);
+  const other = one && tryWireFields([b], maxFields);
   if (one === undefined || one.size !== other?.size) return false;
   return [...one].every(([number, occurrences]) => {
     const others = other.get(number);

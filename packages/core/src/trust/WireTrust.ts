@@ -1,6 +1,7 @@
 // Decides: whether protobuf bytes of an origin may be believed, and what the JSON of the same resource says about them.
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import type { Format } from "../MediaType.ts";
+import { LimitExceeded } from "../ReadLimits.ts";
 import { MessageBytes } from "../MessageBytes.ts";
 import { readOwn } from "../MessageReader.ts";
 import { claims, isOurs } from "./Claim.ts";
@@ -70,10 +71,11 @@ class WireTrust implements Trust {
     let message: MessageShape<D> | undefined;
     let isDoubtful = kind.doubted;
     if (claims(numbers, schema, answer)) {
-      const from = new MessageBytes(answer.bytes);
+      const from = new MessageBytes(answer.bytes, answer.limits);
       try {
-        message = readOwn(schema, from);
+        message = readOwn(schema, from, answer.limits);
       } catch (cause) {
+        if (cause instanceof LimitExceeded) throw cause;
         kind.unreadable += 1;
         // One body may be cut short. A second one in a row is either spoiled for good, or no message of ours: JSON can tell.
         return kind.unreadable === 1
@@ -83,7 +85,9 @@ class WireTrust implements Trust {
       kind.unreadable = 0;
       isDoubtful ||= from.hasUnknown || from.hasOddFlag || numbers.contradicts(schema);
     } else {
-      message = numbers.read(schema, answer.bytes);
+      // Only a digest that can be believed says that no bytes are the whole message.
+      const isNothing = answer.bytes.length === 0 && answer.digest !== null;
+      message = isNothing ? undefined : numbers.read(schema, answer.bytes, answer.limits);
       if (message === undefined) return { kind: "witness", reason: "unconfirmed" };
     }
     if (isDoubtful) return { kind: "witness", reason: "doubted" };
@@ -99,7 +103,7 @@ class WireTrust implements Trust {
     kind.believed = 0;
     kind.doubted = news === undefined;
     kind.toldAlone = false;
-    if (!claims(numbers, schema, testimony)) noteForm(kind, numbers.read(schema, bytes));
+    if (!claims(numbers, schema, testimony)) noteForm(kind, readable(numbers, schema, bytes));
     if (news?.some(({ type }) => type === "drift")) this.#drifted(origin);
     return { fits: news !== undefined, news: news ?? [] };
   }
@@ -114,7 +118,7 @@ class WireTrust implements Trust {
     const wasCertain = (learned === undefined && numbers.forget(schema)) || isClaim;
     learned ??= numbers.learn(schema, bytes, json);
     kind.doubted = learned === undefined;
-    noteForm(kind, numbers.read(schema, bytes));
+    noteForm(kind, readable(numbers, schema, bytes));
     if (wasCertain) this.#drifted(origin);
     return [...(wasCertain ? [drift(schema, isClaim ? lie : drifted)] : []), ...(learned ?? [])];
   }
@@ -190,3 +194,11 @@ class WireTrust implements Trust {
     return origin;
   }
 }
+
+const readable = (numbers: Numbers, schema: DescMessage, bytes: Uint8Array): object | undefined => {
+  try {
+    return numbers.read(schema, bytes);
+  } catch {
+    return undefined;
+  }
+};

@@ -1,0 +1,74 @@
+// Limits on what the bytes of an answer may unfold to.
+import type { JsonValue } from "@bufbuild/protobuf";
+
+/** Bounds on a message, checked while it is read. */
+export interface ReadLimits {
+  /** Nesting of a JSON answer. Default 64. */
+  readonly maxJsonDepth: number;
+  /** Engines in one answer to `list`. Default 100,000. */
+  readonly maxEnginesPerPage: number;
+  /**
+   * Messages, list items and unknown fields in one answer; in JSON objects and arrays, and eight times as many values. Default
+   * 250,000, which is about 40,000 engines with all their fields.
+   */
+  readonly maxItems: number;
+}
+
+export const defaultReadLimits: ReadLimits = { maxJsonDepth: 64, maxEnginesPerPage: 100_000, maxItems: 250_000 };
+
+/** A number in a JSON list takes an eighth of what an object takes. */
+const valuesPerItem = 8;
+
+/** Bytes that unfold to more than a limit allows; they were not read further. */
+export class LimitExceeded extends RangeError {
+  readonly limit: string;
+  readonly value: number;
+  constructor(limit: string, value: number, message = `the answer exceeds ${limit} = ${value}`) {
+    super(message);
+    this.name = "LimitExceeded";
+    this.limit = limit;
+    this.value = value;
+  }
+}
+
+/** JSON that is nested too deeply. */
+export const tooDeep = (maxJsonDepth: number): LimitExceeded =>
+  new LimitExceeded("maxJsonDepth", maxJsonDepth, `JSON nested deeper than maxJsonDepth = ${maxJsonDepth}`);
+
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** The JSON in bytes. Throws SyntaxError or TypeError for bytes that are no JSON in UTF-8, LimitExceeded before more than the limits is made of them. */
+export const parseJson = (bytes: Uint8Array, limits: ReadLimits, utf8 = strictUtf8): JsonValue => {
+  // Each item takes a byte at least.
+  if (bytes.byteLength > limits.maxItems) assertWithin(bytes, limits);
+  return JSON.parse(utf8.decode(bytes)) as JsonValue;
+};
+
+const code = { quote: 0x22, backslash: 0x5c, comma: 0x2c, object: 0x7b, objectEnd: 0x7d, list: 0x5b, listEnd: 0x5d };
+
+/** Counts what is outside of texts. */
+const assertWithin = (bytes: Uint8Array, { maxItems, maxJsonDepth }: ReadLimits): void => {
+  const maxValues = maxItems * valuesPerItem;
+  let items = 0;
+  let values = 0;
+  let depth = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (byte === code.quote) at = endOfText(bytes, at + 1);
+    else if (byte === code.comma) values += 1;
+    else if (byte === code.object || byte === code.list) {
+      items += 1;
+      depth += 1;
+      if (depth > maxJsonDepth + 1) throw tooDeep(maxJsonDepth);
+    } else if (byte === code.objectEnd || byte === code.listEnd) depth -= 1;
+    // What begins otherwise is no object and no list: nothing is made of it.
+    else if (items === 0 && byte !== undefined && byte > 0x20 && byte < 0x80) return;
+    if (items > maxItems || values > maxValues) throw new LimitExceeded("maxItems", maxItems);
+  }
+};
+
+const endOfText = (bytes: Uint8Array, start: number): number => {
+  let at = start;
+  while (at < bytes.length && bytes[at] !== code.quote) at += bytes[at] === code.backslash ? 2 : 1;
+  return at;
+};

@@ -1,0 +1,140 @@
+// Small answers that unfold to much, read by a process with a heap of 256 MB.
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { expect, test } from "vitest";
+import { schemaDigests } from "../src/gen/schemaDigests.ts";
+import { startServer } from "./LocalServer.ts";
+
+const mebibyte = 1_048_576;
+const size = 16 * mebibyte;
+
+/** So many bytes of a pattern. */
+const repeated = (pattern: ReadonlyArray<number>, bytes = size): Buffer => Buffer.alloc(bytes, Buffer.from(pattern));
+
+const varint = (value: number): ReadonlyArray<number> =>
+  value < 128 ? [value] : [(value % 128) + 128, ...varint(Math.floor(value / 128))];
+
+/** A field with bytes. */
+const field = (number: number, content: Buffer): Buffer =>
+  Buffer.concat([Buffer.from([...varint(number * 8 + 2), ...varint(content.length)]), content]);
+
+const json = (start: string, item: string, bytes = size): Buffer =>
+  Buffer.concat([Buffer.from(start), Buffer.alloc(bytes - start.length, item)]);
+
+const engine = (content: Buffer): Buffer => field(1, content);
+
+interface Bomb {
+  readonly type: "application/json" | "application/x-protobuf";
+  readonly body: Buffer;
+  readonly status?: number;
+  readonly limit: string;
+}
+
+const protobuf = (body: Buffer, status = 200): Bomb => ({
+  type: "application/x-protobuf",
+  body,
+  status,
+  limit: "maxItems",
+});
+const text = (body: Buffer, limit = "maxItems", status = 200): Bomb => ({
+  type: "application/json",
+  body,
+  limit,
+  status,
+});
+
+const distinctKeys = (): string => Array.from({ length: 1_500_000 }, (_, at) => `"${at.toString(36)}":0`).join(",");
+
+const bombs: Readonly<Record<string, Bomb>> = {
+  "protobuf: engines": protobuf(repeated([0x0a, 0])),
+  "protobuf: texts of a list in an engine": protobuf(engine(field(17, repeated([0x1a, 0])))),
+  "protobuf: unknown fields": protobuf(repeated([0xa0, 0x06, 0])),
+  "protobuf: unknown fields in an engine": protobuf(engine(repeated([0xa0, 0x06, 0]))),
+  "protobuf: groups beside each other": protobuf(repeated([0xa3, 0x06, 0xa4, 0x06])),
+  "protobuf: details of an error": protobuf(repeated([0x1a, 0]), 400),
+  "protobuf: unknown fields of an error": protobuf(repeated([0xa0, 0x06, 0]), 503),
+  "protobuf: unknown fields of the detail of an error": protobuf(field(3, repeated([0xa0, 0x06, 0])), 404),
+  "JSON: engines": text(json('{"engines":[', "{},")),
+  "JSON: engines, not closed": text(json('{"engines":[{', "},{")),
+  "JSON: lists in an unknown field": text(json('{"x":[', "[],")),
+  "JSON: numbers": text(json('{"x":[', "0,", 64 * mebibyte - 64)),
+  "JSON: keys": text(Buffer.from(`{${distinctKeys()}}`)),
+  "JSON: keys of an engine": text(Buffer.from(`{"engines":[{${distinctKeys()}}]}`)),
+  "JSON: depth of lists": text(json('{"x":', "["), "maxJsonDepth"),
+  "JSON: depth of objects": text(json("", '{"a":'), "maxJsonDepth"),
+  "JSON: a list that is not in an object": text(json("", "["), "maxJsonDepth"),
+  "JSON: details of an error": text(json('{"code":5,"details":[', "{},"), "maxItems", 404),
+  "JSON: depth of an error": text(json('{"code":5,"details":[', "["), "maxJsonDepth", 500),
+  "JSON: an envelope of an error": text(json('{"error":{"details":[', "{},"), "maxItems", 502),
+};
+
+const program = fileURLToPath(new URL("bombProcess.ts", import.meta.url));
+
+/** What the process printed; rejects with how it died. */
+const ran = (args: ReadonlyArray<string>): Promise<unknown> =>
+  new Promise((resolve, reject) => {
+    const options = { timeout: 60_000, maxBuffer: mebibyte };
+    execFile(process.execPath, ["--max-old-space-size=256", program, ...args], options, (error, stdout, stderr) => {
+      if (error === null) resolve(JSON.parse(stdout));
+      else reject(new Error(`the process ended with ${error.code ?? error.signal}: ${stderr.slice(-2_000)}`));
+    });
+  });
+
+const serve = ({ type, body, status = 200 }: Bomb, digest: boolean, compress: boolean) => {
+  const sent = compress ? gzipSync(body) : body;
+  return startServer((_request, response) => {
+    response.writeHead(status, {
+      "content-type": type,
+      ...(compress ? { "content-encoding": "gzip" } : { "content-length": body.length }),
+      ...(digest ? { "bytenite-schema-digest": schemaDigests["bytenite.developer.EngineListResponse"] ?? "" } : {}),
+    });
+    response.end(sent);
+  });
+};
+
+// However many engines a page may have.
+const limits = JSON.stringify({ maxEnginesPerPage: 1e9 });
+
+test.for(Object.entries(bombs))("a process is not ended by %s", async ([, bomb]) => {
+  await using server = await serve(bomb, true, true);
+  expect(await ran(["promise", server.baseUrl, limits])).toMatchObject({ _tag: "TooLarge", limit: bomb.limit });
+  expect(server.requests.length).toBe(1);
+});
+
+test.for(["protobuf: engines", "JSON: engines"])("nor one that uses the Effect entry by %s", async (name) => {
+  const bomb = bombs[name] ?? protobuf(Buffer.alloc(0));
+  await using server = await serve(bomb, true, true);
+  expect(await ran(["effect", server.baseUrl, limits])).toMatchObject({ _tag: "TooLarge", limit: bomb.limit });
+});
+
+test.for(Object.entries(bombs).filter(([, { type, status }]) => type === "application/x-protobuf" && status === 200))(
+  "field numbers are not worked out from %s",
+  async ([, bomb]) => {
+    for (const calibrate of ["", "calibrate"]) {
+      await using server = await startServer((request, response) => {
+        const isJson = request.headers.accept === "application/json";
+        response.writeHead(200, { "content-type": isJson ? "application/json" : bomb.type });
+        response.end(isJson ? '{"engines":[{"name":"a"}]}' : bomb.body);
+      });
+      // The JSON is small and may be the answer.
+      expect([{ _tag: "TooLarge", limit: "maxItems", value: 250_000 }, "ok"]).toContainEqual(
+        await ran(["promise", server.baseUrl, limits, calibrate]),
+      );
+    }
+  },
+);
+
+test.each([true, false])("a body of one text is bounded in bytes (compressed: %s)", async (compress) => {
+  const ideograph = "\u4E00";
+  const body = Buffer.from(`{"engines":[{"name":"${ideograph}${"a".repeat(63 * mebibyte)}"}]}`);
+  await using server = await serve(text(body), false, compress);
+  expect(["ok", { _tag: "TooLarge", limit: "maxDecodedBodyBytes" }]).toContainEqual(
+    await ran(["promise", server.baseUrl, "{}"]),
+  );
+});
+
+test("as many engines as may be are read", async () => {
+  await using server = await serve(protobuf(repeated([0x0a, 0], 500_000)), true, true);
+  expect(await ran(["promise", server.baseUrl, limits])).toBe("ok");
+});
