@@ -8,6 +8,7 @@ test("nothing has to be said; the upstream is then the documented address", () =
   expect(parseConfig({}).upstreamUrl).toBe("https://api.bytenite.com/v1/dev");
   expect(parseConfig(upstream)).toEqual({
     upstreamUrl: "https://api.example/v1/dev",
+    deployment: expect.stringMatching(/^[0-9a-f]{16}$/) as string,
     lifetimes: {
       list: { freshMs: 10_000, staleWhileRevalidateMs: 30_000, staleIfErrorMs: 600_000 },
       get: { freshMs: 60_000, staleWhileRevalidateMs: 120_000, staleIfErrorMs: 600_000 },
@@ -65,4 +66,13 @@ test("all problems are told at once, and none of them tells a secret", () => {
   const wrong = { UPSTREAM_URL: "x", LOG: "x", EDGE_TIER: "y", ADMIN_SECRET: "hunter2" };
   expect(() => parseConfig(wrong)).toThrow(/UPSTREAM_URL.*EDGE_TIER.*LOG.*ADMIN_SECRET/);
   expect(() => parseConfig(wrong)).not.toThrow(/hunter2/);
+});
+
+const deploymentWith = (variables: Record<string, unknown>) => parseConfig({ ...upstream, ...variables }).deployment;
+
+test("a deployment is told from others by its upstream, or by its name", () => {
+  expect(deploymentWith({ UPSTREAM: {} })).not.toBe(deploymentWith({}));
+  expect(deploymentWith({ UPSTREAM_URL: "https://api.example/v1/other" })).not.toBe(deploymentWith({}));
+  expect(deploymentWith({ DEPLOYMENT_ID: "One-1" })).toBe("one-1");
+  expect(() => deploymentWith({ DEPLOYMENT_ID: "one, two" })).toThrow(/DEPLOYMENT_ID must be/);
 });

@@ -10,6 +10,8 @@ export type LogLevel = "all" | "errors" | "off";
 export interface Config {
   /** Base URL of the API behind the proxy, without a trailing slash. No request can change it. */
   readonly upstreamUrl: string;
+  /** Tells this deployment from other proxies that a request passes, in lower case. The same in all isolates. */
+  readonly deployment: string;
   /** What applies where the upstream says nothing about freshness. */
   readonly lifetimes: Readonly<Record<ReadName, Lifetimes>>;
   /** Bound of the answers kept in the memory of an isolate, in bytes. */
@@ -91,8 +93,12 @@ export const parseConfig = (variables: Readonly<Record<string, unknown>>): Confi
     return found ?? fallback;
   };
   const attemptTimeoutMs = whole("ATTEMPT_TIMEOUT_MS", 3_000, 1, 60_000);
+  const upstreamUrl = upstreamUrlOf(text("UPSTREAM_URL") ?? defaultBaseUrl, problems);
+  // Two proxies in a row have different upstreams. Behind a binding the URL does not tell which.
+  const upstream = `${variables["UPSTREAM"] === undefined ? "" : "binding "}${upstreamUrl}`;
   const config: Config = {
-    upstreamUrl: upstreamUrlOf(text("UPSTREAM_URL") ?? defaultBaseUrl, problems),
+    upstreamUrl,
+    deployment: deploymentOf(text("DEPLOYMENT_ID"), upstream, problems),
     lifetimes: { list: lifetimes("list"), get: lifetimes("get"), status: lifetimes("status") },
     memoryBytes: whole("MEMORY_MIB", 24, 0, maxMemoryMib) * 1024 * 1024,
     memoryEntries: whole("MEMORY_ENTRIES", 10_000, 0, 1_000_000),
@@ -118,6 +124,22 @@ const upstreamUrlOf = (text: string, problems: Array<string>): string => {
     problems.push("UPSTREAM_URL must have no user info, query or fragment");
   }
   return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
+};
+
+const deploymentOf = (id: string | undefined, upstream: string, problems: Array<string>): string => {
+  if (id !== undefined && !/^[A-Za-z0-9._-]{1,64}$/.test(id)) {
+    problems.push("DEPLOYMENT_ID must be up to 64 letters, digits, dots, hyphens and underscores");
+  }
+  return (id ?? hashOf(upstream)).toLowerCase();
+};
+
+/** FNV-1a over 64 bits: it has to differ, not to hide anything. */
+const hashOf = (text: string): string => {
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of new TextEncoder().encode(text)) {
+    hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+  }
+  return hash.toString(16).padStart(16, "0");
 };
 
 const originsOf = (text: string | undefined, problems: Array<string>): ReadonlyArray<string> => {

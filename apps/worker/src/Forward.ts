@@ -97,7 +97,7 @@ const fetchOnce = async (errand: Errand, rooms: Rooms, context: RequestContext):
     const question = {
       route: visit.route,
       format: errand.format,
-      headers: forwardedHeaders(visit),
+      headers: forwardedHeaders(visit, rooms.config.deployment),
       control: visit.control,
       identity,
       client: clientOf(visit.headers),

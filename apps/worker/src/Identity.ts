@@ -60,11 +60,18 @@ export class Identities {
   }
 }
 
-/** The token in an Authorization field: raw, or after `Bearer`. Undefined: the request has none. */
-export const tokenOf = (authorization: string | null): string | undefined => {
-  const token = authorization?.replace(/^bearer +/i, "").trim();
-  return token === undefined || token === "" ? undefined : token;
-};
+/**
+ * A credential: visible ASCII, after a scheme and one space where it has one. Anything else may be read as several texts, or as the
+ * same text for several tokens.
+ */
+const credential = /^(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+ )?[\x21-\x7e]+$/;
+
+/** Whether an Authorization field holds a credential that can tell users apart. */
+export const isCredential = (authorization: string): boolean =>
+  credential.test(authorization) && !/^bearer$/i.test(authorization);
+
+/** The token in an Authorization field that holds a credential: raw, after `Bearer`, or with another scheme before it. */
+export const tokenOf = (authorization: string | null): string | undefined => authorization?.replace(/^bearer /i, "");
 
 /** Digest and key are two outputs of HKDF over the token; neither tells anything of the other. */
 const identify = async (token: string): Promise<Identity> => {

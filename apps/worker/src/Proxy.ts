@@ -29,7 +29,7 @@ export const answerTo = (
   context: RequestContext,
   observed: Observed,
 ): Response | Promise<Response> => {
-  const visit = visitOf(received, target, requestId);
+  const visit = visitOf(received, target, requestId, rooms.config.deployment);
   if ("status" in visit) return refuse(visit, received.headers.get("accept"), received.method !== "HEAD");
   observed.route = visit.route;
   return answerFromMemory(visit, rooms, observed) ?? answerFromCache(visit, rooms, context, observed);

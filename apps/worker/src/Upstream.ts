@@ -97,7 +97,7 @@ export interface UpstreamOptions {
 export const createUpstream = ({ config, fetch, gate, onEvent, onFailure, now }: UpstreamOptions): AskUpstream => {
   const options: ExchangerOptions = {
     // A body is given half of the attempt, so that the attempt still ends as an answer.
-    fetch: withVerdicts(fetch, maxBodyBytes, config.attemptTimeoutMs / 2),
+    fetch: withVerdicts(uncached(fetch), maxBodyBytes, config.attemptTimeoutMs / 2),
     onEvent,
     attemptTimeoutMs: config.attemptTimeoutMs,
     deadlineMs: config.deadlineMs,
@@ -142,6 +142,15 @@ export const createUpstream = ({ config, fetch, gate, onEvent, onFailure, now }:
     }
   };
 };
+
+/**
+ * A `fetch` past the cache of the zone: a rule there would keep answers in the clear, beneath our encryption, and without the token
+ * in the key.
+ */
+const uncached =
+  (fetch: UpstreamOptions["fetch"]): UpstreamOptions["fetch"] =>
+  (url, init) =>
+    fetch(url, { ...init, cache: "no-store" });
 
 /** What the problems say of the upstream. The others are answers. */
 const endings: Partial<Record<UpstreamProblem, Ending>> = {

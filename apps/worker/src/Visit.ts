@@ -2,7 +2,8 @@
 import { negotiate, offered, type Representation } from "@bytenite-engines/core/wire";
 import { hopByHopNames, requestDirectives, type RequestDirectives } from "@bytenite-engines/http-cache";
 import type { Asked } from "./Answer.ts";
-import { tokenOf } from "./Identity.ts";
+import { isCredential, tokenOf } from "./Identity.ts";
+import { isLoop, withHop } from "./Loop.ts";
 import { maxHeaderLength, route, type Route } from "./Route.ts";
 import type { RequestId } from "./Log.ts";
 import type { Refusal } from "./Refusal.ts";
@@ -22,7 +23,12 @@ export interface Visit {
 }
 
 /** The request for a target (path and query, as sent), or why it is refused. */
-export const visitOf = ({ method, headers }: Received, target: string, requestId: RequestId): Visit | Refusal => {
+export const visitOf = (
+  { method, headers }: Received,
+  target: string,
+  requestId: RequestId,
+  deployment: string,
+): Visit | Refusal => {
   const matched = route(method, target);
   if ("status" in matched) return matched;
   const accept = headers.get("accept");
@@ -31,7 +37,12 @@ export const visitOf = ({ method, headers }: Received, target: string, requestId
   const ifModifiedSince = headers.get("if-modified-since");
   const cacheControl = headers.get("cache-control");
   if (tooLong(accept) || tooLong(authorization) || tooLong(ifNoneMatch)) return tooLongHeader;
-  if (tooLong(ifModifiedSince) || tooLong(cacheControl)) return tooLongHeader;
+  const via = headers.get("via");
+  const cdnLoop = headers.get("cdn-loop");
+  if (tooLong(ifModifiedSince) || tooLong(cacheControl) || tooLong(via) || tooLong(cdnLoop)) return tooLongHeader;
+  // Before anything is looked up: a proxy that reaches itself would wait for itself, or store its own stale answer as a fresh one.
+  if (isLoop(via, cdnLoop, deployment)) return loop;
+  if (authorization !== null && !isCredential(authorization)) return notCredential;
   if (headers.has("x-http-method-override")) {
     return { status: 400, code: "INVALID_ARGUMENT", message: "the method cannot be overridden" };
   }
@@ -58,6 +69,20 @@ const tooLongHeader: Refusal = {
   status: 431,
   code: "INVALID_ARGUMENT",
   message: `a header is longer than ${maxHeaderLength} characters`,
+};
+
+const loop: Refusal = {
+  status: 508,
+  code: "FAILED_PRECONDITION",
+  message: "this proxy has been reached by itself: its UPSTREAM_URL leads back to it (Via, CDN-Loop)",
+};
+
+const notCredential: Refusal = {
+  status: 401,
+  code: "UNAUTHENTICATED",
+  message:
+    "the Authorization field must hold one token of visible ASCII characters (0x21 to 0x7E), after a scheme such as Bearer and one space if it has one",
+  headers: { "www-authenticate": "Bearer" },
 };
 
 const notAcceptable: Refusal = {
@@ -94,21 +119,30 @@ export const tokenToForward = ({ headers, token }: Visit): string | undefined =>
 /** Fields of the request that the upstream gets; all others end here. */
 const forwarded: ReadonlyArray<string> = ["authorization", "baggage", "traceparent", "tracestate", "user-agent"];
 
-/** Names of all that goes upstream of a client's, but for Accept. */
-export const forwardedNames: ReadonlySet<string> = new Set([...forwarded, "x-request-id"]);
+/** Names of all that goes upstream and depends on the request, but for Accept. */
+export const forwardedNames: ReadonlySet<string> = new Set([
+  ...forwarded,
+  "cache-control",
+  "cdn-loop",
+  "pragma",
+  "via",
+  "x-request-id",
+]);
 
 /** Why a request that the upstream is to be asked for is refused after all: fields that are read only now are too long. */
 export const lateRefusal = ({ headers }: Visit): Refusal | undefined =>
   [...forwarded, "connection"].some((name) => tooLong(headers.get(name))) ? tooLongHeader : undefined;
 
 /** The fields that go to the upstream with a request. What Connection lists was meant for this hop only. */
-export const forwardedHeaders = ({ headers, requestId }: Visit): Headers => {
+export const forwardedHeaders = ({ headers, requestId }: Visit, deployment: string): Headers => {
   const listed = hopByHopNames(headers);
   const kept = new Headers();
   for (const name of forwarded) {
     const value = listed.has(name) ? null : headers.get(name);
     if (value !== null && !tooLong(value)) kept.set(name, value);
   }
+  // Whatever Connection lists: without these a loop has no end.
+  for (const [name, value] of withHop(headers, deployment)) kept.set(name, value);
   kept.set("x-request-id", requestId.value);
   return kept;
 };

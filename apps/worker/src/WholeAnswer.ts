@@ -21,13 +21,22 @@ export const wholeAnswer = async (question: Question, ask: AskUpstream): Promise
   return confirms(answer.headers, stored) ? answer : usable(await askWith(question, [], ask));
 };
 
+/**
+ * What caches on the way to the upstream are asked for: anything that is fresh. Where these two fields are missing or empty the
+ * runtime sends `no-cache` in them, because its own cache is switched off. "0" says nothing in Pragma, to nginx neither.
+ */
+const anyFresh = "max-stale=0";
+const noPragma = "0";
+
 const askWith = async (
-  { headers, format, route, orStale, identity, client }: Question,
+  { headers, format, route, control, orStale, identity, client }: Question,
   conditions: ReadonlyArray<readonly [string, string]>,
   ask: AskUpstream,
 ): Promise<UpstreamAnswer> => {
   const sent = new Headers(headers);
   sent.set("accept", mediaTypeOf(format));
+  sent.set("pragma", noPragma);
+  sent.set("cache-control", control.noStore ? "no-store" : control.noCache ? "no-cache" : anyFresh);
   for (const [name, value] of conditions) sent.set(name, value);
   const { endpoint, target: resource } = route;
   const answer = await ask({ endpoint, resource, headers: sent, orStale, owner: identity?.digest, client });

@@ -65,7 +65,11 @@ test("only what the upstream needs goes there, and nothing that Connection keeps
   expect(Object.fromEntries(stage.asked[0]?.headers ?? [])).toEqual({
     accept: "application/json",
     authorization: "alice",
+    "cache-control": "max-stale=0",
+    "cdn-loop": expect.stringMatching(/^bytenite-edge-[0-9a-f]{16}$/),
+    pragma: "0",
     tracestate: "a=b",
+    via: expect.stringMatching(/^1\.1 bytenite-edge-[0-9a-f]{16}$/),
     "x-request-id": "r-1",
   });
   // Such a token opens what its bearer has here, and goes no further.
@@ -73,6 +77,17 @@ test("only what the upstream needs goes there, and nothing that Connection keeps
   expect(cacheResult(known)).toBe("hit");
   await stage.edge.get("alice", "/engines/other", { connection: "authorization" });
   expect(stage.asked[1]?.headers.has("authorization")).toBe(false);
+});
+
+test("the cache of the zone is not asked", async () => {
+  const caches: Array<unknown> = [];
+  const upstream = (url: string, init: RequestInit): Promise<Response> => {
+    caches.push(init.cache);
+    return stage.upstream(url, init);
+  };
+  const edge = startEdge(upstream, stage.clock, undefined);
+  for (const token of ["alice", undefined]) await edge.get(token, "/engines/zipper", { "cache-control": "no-cache" });
+  expect(caches).toEqual(["no-store", "no-store"]);
 });
 
 test("fields of the upstream's connection, its cookies and its CORS stay behind; the rest is handed on", async () => {

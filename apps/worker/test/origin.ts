@@ -63,10 +63,11 @@ export interface Proxy {
 export const startProxy = async (
   upstreamUrl: string,
   variables: Readonly<Record<string, string>> = {},
+  port = 0,
 ): Promise<Proxy> => {
   const code = await builtWorker();
   const settings = { UPSTREAM_URL: upstreamUrl, ADMIN_SECRET: adminSecret, LOG: "off", ...variables };
-  const running = await serve({ name: "worker", code, port: 0, variables: settings });
+  const running = await serve({ name: "worker", code, port, variables: settings });
   onTestFinished(() => running.stop());
   return {
     url: running.url,
