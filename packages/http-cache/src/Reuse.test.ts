@@ -76,6 +76,10 @@ test.each<[string | null, Freshness, boolean]>([
   // RFC 5861, 4: the request can widen the window, but not past must-revalidate.
   ["stale-if-error=1000", stored(900), true],
   ["stale-if-error=1000", stored(900, { neverStale: true }), false],
+  // RFC 9111, 5.2.2.2: must-revalidate matters "once the response has become stale".
+  [null, stored(59, { neverStale: true, staleIfErrorMs: 0 }), true],
+  [null, stored(60, { neverStale: true, staleIfErrorMs: 0 }), false],
+  ["stale-if-error=1000", stored(60, { staleIfErrorMs: 0 }), true],
   [null, stored(0, { alwaysValidate: true }), false],
 ])("with %j a failing origin may be covered (%#)", (cacheControl, freshness, expected) => {
   expect(mayServeOnError(requestDirectives(cacheControl, null), freshness, now)).toBe(expected);

@@ -46,12 +46,14 @@ const evaluateStored = (request: RequestDirectives, stored: Freshness, nowMs: nu
 
 /**
  * Whether a stored response may be served when the origin responds 500, 502, 503 or 504 or cannot be reached
- * (RFC 5861, 4; RFC 9111, 4.2.4). The request can widen the window, but not past `must-revalidate` or `no-cache`.
+ * (RFC 5861, 4; RFC 9111, 4.2.4): it is fresh, or within the window of the response or of the request, and neither
+ * `must-revalidate` nor `no-cache` forbids it.
  */
 export const mayServeOnError = (request: RequestDirectives, stored: Freshness, nowMs: number): boolean => {
-  if (!mayServeDisconnected(stored)) return false;
+  const staleForMs = -timeToLive(stored, nowMs);
+  if (staleForMs < 0) return !stored.alwaysValidate;
   const windowMs = Math.max(stored.staleIfErrorMs, (request.staleIfError ?? 0) * 1000);
-  return -timeToLive(stored, nowMs) < windowMs;
+  return mayServeDisconnected(stored) && staleForMs < windowMs;
 };
 
 /** Whether a disconnected cache may serve a stored response, however stale (RFC 9111, 4.2.4). */

@@ -57,8 +57,8 @@ export const storingRefusal = (
     if (directives.private) return "private";
     if (request.authorized && !directives.allowsAuthorization) return "authorization";
   }
-  if (varyNames(headers).includes("*")) return "vary";
-  return isCacheable(status, headers, directives, options) ? undefined : "not-cacheable";
+  if (!isCacheable(status, headers, directives, options)) return "not-cacheable";
+  return varyNames(headers).includes("*") ? "vary" : undefined;
 };
 
 /** The last condition of RFC 9111, 3. */
