@@ -7,13 +7,13 @@ import { ToldError } from "./Told.ts";
 /** A line per problem on stdout; 1 when there are any. Works while the database is served, and changes nothing. */
 export const check = async (args: ReadonlyArray<string>): Promise<number> => {
   const path = databasePath(flagsOf(args, [], [], 0));
-  if (!existsSync(path)) throw new ToldError(`there is no database ${path}`);
+  if (!existsSync(path)) throw new ToldError(`${path} is damaged: move it away and restore a backup`);
   const problems = await checkDatabase(path).catch((error: unknown) => {
     throw toldOf(error, path);
   });
   for (const problem of problems) process.stdout.write(`${problem}\n`);
   if (problems.length > 0) {
-    throw new ToldError(`${path} is damaged: restore a backup, or save with "registry export" what can still be read`);
+    throw new ToldError(`${path} is damaged: move it away and restore a backup`);
   }
   process.stdout.write(`${path} is sound\n`);
   return 0;

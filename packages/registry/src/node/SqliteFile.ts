@@ -87,7 +87,8 @@ const openToRead = (path: string): SqliteFile => {
     return open("read-only");
   } catch (error) {
     const log = statSync(`${path}-wal`, { throwIfNoEntry: false });
-    if (primaryCodeOf(error) !== 14 || !existsSync(path) || (log !== undefined && log.size > 0)) throw error;
+    if (!unwritableCodes.has(primaryCodeOf(error)) || !existsSync(path) || (log !== undefined && log.size > 0))
+      throw error;
     return open("frozen");
   }
 };
