@@ -1,5 +1,6 @@
 // Decides: how much of an answer's body is read.
 import { LimitExceeded } from "./ReadLimits.ts";
+import type { FetchResponse } from "./Transport.ts";
 
 /** Bounds of one body, in bytes. */
 export interface BodyLimits {
@@ -12,7 +13,7 @@ export interface BodyLimits {
 export const defaultBodyLimits: BodyLimits = { maxBodyBytes: 64 * 1024 * 1024, maxDecodedBodyBytes: 64 * 1024 * 1024 };
 
 /** The whole body. Rejects with LimitExceeded as soon as a limit is passed, and with the error of the stream when it breaks. */
-export const readBody = async (response: Response, limits: BodyLimits): Promise<Uint8Array<ArrayBuffer>> => {
+export const readBody = async (response: FetchResponse, limits: BodyLimits): Promise<Uint8Array<ArrayBuffer>> => {
   const announced = announcedLength(response);
   if (announced !== undefined && announced > limits.maxBodyBytes) {
     await response.body?.cancel();
@@ -36,14 +37,14 @@ export const readBody = async (response: Response, limits: BodyLimits): Promise<
     : readStream(response, "maxDecodedBodyBytes", limits.maxDecodedBodyBytes);
 };
 
-const announcedLength = (response: Response): number | undefined => {
+const announcedLength = (response: FetchResponse): number | undefined => {
   const header = response.headers.get("content-length");
   const length = header === null || header === "" ? Number.NaN : Number(header);
   return Number.isInteger(length) && length >= 0 ? length : undefined;
 };
 
 const readStream = async (
-  response: Response,
+  response: FetchResponse,
   limit: keyof BodyLimits,
   maxBytes: number,
 ): Promise<Uint8Array<ArrayBuffer>> => {
@@ -51,7 +52,7 @@ const readStream = async (
   const reader = response.body.getReader();
   const chunks: Array<Uint8Array> = [];
   let length = 0;
-  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+  for (let part = await reader.read(); part.value !== undefined; part = await reader.read()) {
     length += part.value.byteLength;
     if (length > maxBytes) {
       await reader.cancel();

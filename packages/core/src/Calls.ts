@@ -11,6 +11,7 @@ import type { ClientParts } from "./ClientParts.ts";
 import { encodePlainQuery } from "./QueryParameters.ts";
 import { readAnswer, type Received } from "./Receiving.ts";
 import { inCallSpan } from "./Spans.ts";
+import type { ResponseHeaders } from "./Transport.ts";
 
 /** The response message of an endpoint. */
 export type ResponseOf<N extends EndpointName> = MessageShape<(typeof endpoints)[N]["response"]>;
@@ -23,7 +24,7 @@ export interface Answer<T> {
   /** What a JSON answer carried beyond the contract, by path (`engines[0].newField`). Of protobuf it is in `$unknown` of the data. */
   readonly unknownFields: ReadonlyMap<string, JsonValue>;
   readonly status: number;
-  readonly headers: Headers;
+  readonly headers: ResponseHeaders;
   /** The form in which the data travelled. */
   readonly format: Format;
   /** The answer's Content-Type, as sent. */

@@ -6,7 +6,7 @@ import { defaultReadLimits, LimitExceeded, type ReadLimits } from "./ReadLimits.
 import { retryHintMs } from "./RetryHint.ts";
 import { rpcCodeOfHttp, type RpcCode } from "./RpcCode.ts";
 import { blotted } from "./Secret.ts";
-import { publicUrl, type ExchangeAnswer } from "./Transport.ts";
+import { publicUrl, type ExchangeAnswer, type ResponseHeaders } from "./Transport.ts";
 
 /** What is known of a failed request beside its error. */
 export interface FailureCircumstances {
@@ -100,7 +100,7 @@ const blottedDetail = (detail: ErrorDetail, secret: string | undefined): Readonl
 };
 
 /** The id under which the server knows the request, by the usual headers. */
-export const requestIdOf = (headers: Headers): string | undefined =>
+export const requestIdOf = (headers: ResponseHeaders): string | undefined =>
   headers.get("x-request-id") ?? headers.get("request-id") ?? headers.get("grpc-metadata-x-request-id") ?? undefined;
 
 const reasonOf = (code: RpcCode, status: number, retryAfterMs: number | undefined): EngineErrorReason => {

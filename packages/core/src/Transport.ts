@@ -4,8 +4,43 @@ import { EngineError, type EngineErrorReason, type UnreachableProblem } from "./
 import { LimitExceeded } from "./ReadLimits.ts";
 import { blotted } from "./Secret.ts";
 
-/** The part of `fetch` that is used. */
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+/** Header fields of a response; names in any case. */
+export interface ResponseHeaders {
+  get(name: string): string | null;
+  has(name: string): boolean;
+  forEach(callback: (value: string, name: string) => void): void;
+}
+
+/** Reads a body part by part. */
+export interface BodyReader {
+  /** The next part; `done` without a value at the end. */
+  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+  cancel(): Promise<void>;
+}
+
+/** What the client asks of a fetch. */
+export interface FetchInit {
+  method: string;
+  headers: Record<string, string>;
+  body?: string | Uint8Array<ArrayBuffer>;
+  redirect: "manual";
+  signal: AbortSignal;
+}
+
+/** What the client reads of a response. Bodies are without content coding. */
+export interface FetchResponse {
+  readonly status: number;
+  readonly headers: ResponseHeaders;
+  /** `cors` and `opaqueredirect` matter, in browsers. */
+  readonly type?: string;
+  readonly body: { getReader(): BodyReader; cancel(): Promise<void> } | null;
+  /** The whole body. */
+  bytes?(): Promise<Uint8Array<ArrayBuffer>>;
+  arrayBuffer(): Promise<ArrayBuffer>;
+}
+
+/** The part of `fetch` that the client uses; every standard `fetch` is one, and so is `nodeFetch` of core's entry `node`. */
+export type Fetch = (url: string, init: FetchInit) => Promise<FetchResponse>;
 
 /** One request. */
 export interface ExchangeRequest {
@@ -19,7 +54,7 @@ export interface ExchangeRequest {
 export interface ExchangeAnswer {
   readonly url: string;
   readonly status: number;
-  readonly headers: Headers;
+  readonly headers: ResponseHeaders;
   /** The body, decompressed. */
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
@@ -36,7 +71,7 @@ export const exchange = async (
   limits: BodyLimits,
   signal: AbortSignal,
 ): Promise<ExchangeAnswer> => {
-  const init: RequestInit = { method: request.method, headers: request.headers, redirect: "manual", signal };
+  const init: FetchInit = { method: request.method, headers: { ...request.headers }, redirect: "manual", signal };
   if (request.body !== undefined) init.body = request.body;
   let url = request.url;
   let status: number | undefined;
@@ -60,7 +95,7 @@ export const exchange = async (
   }
 };
 
-const redirectTarget = (from: string, response: Response, redirects: number): string => {
+const redirectTarget = (from: string, response: FetchResponse, redirects: number): string => {
   const location = response.headers.get("location");
   // Browsers hide where a redirect leads, so it cannot be told whether the token may go there.
   if (location === null) throw new RefusedRedirect("the runtime does not tell where it leads");

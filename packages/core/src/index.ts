@@ -20,6 +20,6 @@ export type { ExpiringToken, TokenContext, TokenFunction, TokenOption } from "./
 export type { EngineEvent } from "./EngineEvent.ts";
 export type { ListParams, MessageParams } from "./Parameters.ts";
 export type { RetryPolicy } from "./Retry.ts";
-export type { ExchangeAnswer, ExchangeRequest, Fetch } from "./Transport.ts";
+export type { ExchangeAnswer, ExchangeRequest, Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Transport.ts";
 // For those who build on it.
 export * from "./wire.ts";

@@ -25,7 +25,7 @@ export type { EngineEvent } from "./EngineEvent.ts";
 export type { Format } from "./MediaType.ts";
 export type { ListParams, MessageParams } from "./Parameters.ts";
 export type { RetryPolicy } from "./Retry.ts";
-export type { ExchangeAnswer, ExchangeRequest, Fetch } from "./Transport.ts";
+export type { ExchangeAnswer, ExchangeRequest, Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Transport.ts";
 
 /** Options of one call, with the signal that ends it. */
 export interface PromiseCallOptions extends CallOptions {

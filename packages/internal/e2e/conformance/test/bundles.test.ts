@@ -1,4 +1,4 @@
-// Core runs unchanged in Node, browsers and Workers: every door bundles for both, and nothing is left to import.
+// Core runs unchanged in Node, browsers and Workers: every entry but `node` bundles for both with nothing left to import.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,7 +13,12 @@ const { exports } = JSON.parse(readFileSync(new URL("package.json", folder), "ut
 
 const conditions = { browser: ["browser", "import"], workers: ["workerd", "worker", "import"] };
 
-const cases = Object.entries(exports).flatMap(([name, path]) =>
+/** The entry that is for Node only. */
+const nodeEntry = "./node";
+
+const portable = Object.entries(exports).filter(([name]) => name !== nodeEntry);
+
+const cases = portable.flatMap(([name, path]) =>
   (Object.keys(conditions) as ReadonlyArray<keyof typeof conditions>).map((runtime) => ({ name, path, runtime })),
 );
 

@@ -1,10 +1,12 @@
 // Decides: who is measured against whom: one GET of one engine, as each client is meant to be used.
+import * as http from "node:http";
 import { fromBinary } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
 import ky from "ky";
 import OpenAI from "openai";
 import createOpenApiClient from "openapi-fetch";
+import { nodeFetch } from "@bytenite-engines/core/node";
 import { createEngineClient, type ClientOptions } from "@bytenite-engines/core/promise";
 import { EngineSchema } from "@bytenite-engines/proto";
 import { Developer } from "@bytenite-engines/proto/service";
@@ -46,6 +48,34 @@ export const bareJson = (origin: string, fetch: BenchFetch): Contender => ({
 export const ours = (origin: string, fetch: BenchFetch, options: ClientOptions = {}): Contender => {
   const client = createEngineClient({ baseUrl: `${origin}/v1/dev`, token, fetch, ...options });
   return { name: `core${options.format === "json" ? ", JSON" : ""}`, call: (slot) => client.get(tagOf(slot)) };
+};
+
+/** Ours over node:http. */
+export const oursOverNode = (origin: string): Contender => ({
+  ...ours(origin, globalThis.fetch, { fetch: nodeFetch() }),
+  name: "core, nodeFetch",
+});
+
+/** node:http and decoding, the least that a call can cost in Node. */
+export const bareNode = (origin: string): Contender => {
+  const agent = new http.Agent({ keepAlive: true });
+  return {
+    name: "bare node:http + decode, protobuf",
+    call: (slot) =>
+      new Promise((resolve, reject) => {
+        const headers = { accept: "application/x-protobuf", authorization: token };
+        http
+          .get(`${origin}/v1/dev/engines/${tagOf(slot)}`, { agent, headers }, (response) => {
+            const chunks: Array<Buffer> = [];
+            response.on("error", reject).on("data", (chunk: Buffer) => chunks.push(chunk));
+            response.on("end", () => {
+              if (response.statusCode === 200) resolve(fromBinary(EngineSchema, Buffer.concat(chunks)));
+              else reject(new Error(`HTTP ${response.statusCode}`));
+            });
+          })
+          .on("error", reject);
+      }),
+  };
 };
 
 /** Connect's unary call over its transport on `fetch`: no retries, an answer of the same bytes, a POST as its protocol wants. */
@@ -138,6 +168,8 @@ export const kyClient = (origin: string, fetch: BenchFetch): Contender => {
 export const everybody = (origin: string, fetch: BenchFetch): ReadonlyArray<Contender> => [
   bareProtobuf(origin, fetch),
   ours(origin, fetch),
+  oursOverNode(origin),
+  bareNode(origin),
   connect(origin, fetch),
   bareJson(origin, fetch),
   ours(origin, fetch, { format: "json" }),

@@ -9,12 +9,18 @@ const ratio = (value: number): string => value.toFixed(2);
 /** The columns of these rows. */
 export const callColumns = ["wall µs", "cpu µs", "wall ratio", "cpu ratio", "range of wall", "range of cpu"];
 
-/** One contender beside its peer. `limit` is the largest ratio that was promised, of wall time and of processor time. */
+/** The largest ratios to the peer. */
+export interface CallLimits {
+  readonly wall: number;
+  readonly cpu: number;
+}
+
+/** One contender beside its peer. `limits` are the largest ratios that were promised. */
 export const callRow = (
   name: string,
   samples: ReadonlyArray<Sample>,
   peer: ReadonlyArray<Sample>,
-  limit?: number,
+  limits?: CallLimits,
 ): FigureRow => {
   const wall = samples.map(({ wallUs }) => wallUs);
   const cpu = samples.map(({ cpuUs }) => cpuUs);
@@ -36,12 +42,12 @@ export const callRow = (
       "range of wall": `${ratio(wallRatio.lower)}-${ratio(wallRatio.upper)}`,
       "range of cpu": `${ratio(cpuRatio.lower)}-${ratio(cpuRatio.upper)}`,
     },
-    ...(limit === undefined
+    ...(limits === undefined
       ? {}
       : {
           promised: {
-            excess: Math.max(wallRatio.median, cpuRatio.median) / limit,
-            least: Math.max(wallRatio.lower, cpuRatio.lower) / limit,
+            excess: Math.max(wallRatio.median / limits.wall, cpuRatio.median / limits.cpu),
+            least: Math.max(wallRatio.lower / limits.wall, cpuRatio.lower / limits.cpu),
             reference: peer.map(({ wallUs }) => wallUs),
           },
         }),

@@ -1,0 +1,303 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import * as http from "node:http";
+import * as https from "node:https";
+import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib";
+import { expect, onTestFinished, test } from "vitest";
+import { nodeFetch, type NodeFetchOptions } from "./node.ts";
+import { createEngineClient, EngineError, type ClientOptions, type FetchInit } from "./promise.ts";
+
+const engine = JSON.stringify({ id: "1", name: "zipper", version: "0.1", description: "x".repeat(2000) });
+
+/** Makes a nodeFetch that ends with the test, and counts its requests. */
+const madeFetch = (options?: NodeFetchOptions) => {
+  const fetch = nodeFetch(options);
+  onTestFinished(() => fetch.close());
+  return fetch;
+};
+
+const listening = async (server: Server): Promise<number> => {
+  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => void sockets.add(socket));
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return (server.address() as AddressInfo).port;
+};
+
+const served = async (answer: http.RequestListener): Promise<string> =>
+  `http://127.0.0.1:${await listening(http.createServer(answer))}`;
+
+/** A server that handles bytes: `answer` gets the socket and the number of the request on it, from 1. */
+const rawServer = async (answer: (socket: Socket, count: number, text: string) => void): Promise<string> => {
+  const server = createServer((socket) => {
+    let count = 0;
+    socket.on("error", () => socket.destroy());
+    socket.on("data", (data) => answer(socket, ++count, data.toString()));
+  });
+  return `http://127.0.0.1:${await listening(server)}`;
+};
+
+const clientOf = (origin: string, options: ClientOptions = {}) =>
+  createEngineClient({
+    baseUrl: `${origin}/v1/dev`,
+    fetch: madeFetch(),
+    format: "json",
+    retry: { maxAttempts: 1 },
+    ...options,
+  });
+
+const init = (more: Partial<FetchInit> = {}): FetchInit => ({
+  method: "GET",
+  headers: {},
+  redirect: "manual",
+  signal: new AbortController().signal,
+  ...more,
+});
+
+const head = (body: string, headers = ""): string =>
+  `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n${headers}\r\n${body}`;
+
+const reasonOf = async (call: Promise<unknown>) => {
+  const error = await call.catch((cause: unknown) => cause);
+  if (!(error instanceof EngineError)) throw new Error("no EngineError", { cause: error });
+  return error.reason;
+};
+
+test("keeps a connection for the next request", async () => {
+  const sockets = new Set<unknown>();
+  const origin = await served((request, response) => {
+    sockets.add(request.socket);
+    response.setHeader("content-type", "application/json").end(engine);
+  });
+  const client = clientOf(origin);
+  for (let call = 0; call < 5; call++) expect((await client.get("zipper")).name).toBe("zipper");
+  expect(sockets.size).toBe(1);
+});
+
+test.for([
+  ["gzip", gzipSync],
+  ["br", brotliCompressSync],
+  ["zstd", zstdCompressSync],
+] as const)("asks for %s and decodes it", async ([coding, compress]) => {
+  let asked: string | undefined;
+  const origin = await served((request, response) => {
+    asked = request.headers["accept-encoding"];
+    response.writeHead(200, { "content-type": "application/json", "content-encoding": coding });
+    response.end(compress(engine));
+  });
+  expect((await clientOf(origin).get("zipper")).description).toHaveLength(2000);
+  expect(asked?.split(", ")).toContain(coding);
+});
+
+test("decodes codings one around the other, and refuses more than three", async () => {
+  const origin = await served((request, response) => {
+    const count = Number(new URL(request.url ?? "", "http://x").searchParams.get("engineId"));
+    let body = Buffer.from(engine);
+    for (let layer = 0; layer < count; layer++) body = gzipSync(body);
+    const coding = Array.from({ length: count }, () => "gzip").join(", ");
+    response.writeHead(200, { "content-type": "application/json", "content-encoding": coding }).end(body);
+  });
+  const client = clientOf(origin);
+  expect((await client.get("zipper", { engineId: "3" })).name).toBe("zipper");
+  expect((await reasonOf(client.get("zipper", { engineId: "4" })))._tag).toBe("Undecodable");
+});
+
+test("refuses a content coding that it cannot decode", async () => {
+  const origin = await served((_, response) =>
+    response.writeHead(200, { "content-type": "application/json", "content-encoding": "compress" }).end(engine),
+  );
+  expect((await reasonOf(clientOf(origin).get("zipper")))._tag).toBe("Undecodable");
+});
+
+test.for(["gzip", "br", "zstd"] as const)("notices that a %s body was cut at its source", async (coding) => {
+  const compress = { gzip: gzipSync, br: brotliCompressSync, zstd: zstdCompressSync }[coding];
+  const whole = compress(Buffer.from(Array.from({ length: 4000 }, (_, index) => index % 251)));
+  const origin = await served((_, response) =>
+    response
+      .writeHead(200, { "content-type": "application/json", "content-encoding": coding })
+      .end(whole.subarray(0, whole.length - 20)),
+  );
+  expect((await reasonOf(clientOf(origin).get("zipper")))._tag).toBe("Undecodable");
+});
+
+test("stops at the limit of a body that unfolds to 64 MiB", async () => {
+  const bomb = gzipSync(gzipSync(Buffer.alloc(64 * 1024 * 1024, " "), { level: 9 }));
+  const origin = await served((_, response) =>
+    response.writeHead(200, { "content-type": "application/json", "content-encoding": "gzip, gzip" }).end(bomb),
+  );
+  const limits = { maxDecodedBodyBytes: 1024 * 1024 };
+  expect(await reasonOf(clientOf(origin, { limits }).get("zipper"))).toEqual({
+    _tag: "TooLarge",
+    limit: "maxDecodedBodyBytes",
+    value: limits.maxDecodedBodyBytes,
+  });
+});
+
+test("trusts the certificate authorities that it is given, and no others", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "node-fetch-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
+  execFileSync(
+    "openssl",
+    [
+      "req",
+      "-x509",
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:P-256",
+      "-nodes",
+      "-days",
+      "2",
+      "-keyout",
+      key,
+      "-out",
+      cert,
+      ...subject,
+    ],
+    { stdio: "ignore" },
+  );
+  const server = https.createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (_, response) =>
+    response.setHeader("content-type", "application/json").end(engine),
+  );
+  const origin = `https://127.0.0.1:${await listening(server)}`;
+  expect(await reasonOf(clientOf(origin).get("zipper"))).toMatchObject({ _tag: "Unreachable", problem: "tls" });
+  const trusting = clientOf(origin, { fetch: madeFetch({ tls: { ca: readFileSync(cert) } }) });
+  expect((await trusting.get("zipper")).name).toBe("zipper");
+});
+
+test("sends a GET again at once when the server had closed the kept connection", async () => {
+  let connections = 0;
+  const origin = await rawServer((socket, count) => {
+    if (count === 1) connections++;
+    // The second request on a connection meets its end, as after an idle time that only the server knows.
+    if (count === 2) socket.destroy();
+    else socket.write(head(engine));
+  });
+  const client = clientOf(origin);
+  for (let call = 0; call < 4; call++) expect((await client.get("zipper")).name).toBe("zipper");
+  expect(connections).toBe(4);
+});
+
+test("sends a GET once when a new connection is reset", async () => {
+  let requests = 0;
+  const origin = await rawServer((socket) => {
+    requests++;
+    socket.resetAndDestroy();
+  });
+  expect(await reasonOf(clientOf(origin).get("zipper"))).toMatchObject({ _tag: "Unreachable", problem: "reset" });
+  expect(requests).toBe(1);
+});
+
+test("does not send a POST again, whatever connection it met", async () => {
+  const bodies: Array<string> = [];
+  const origin = await rawServer((socket, count, text) => {
+    bodies.push(text.slice(0, 4));
+    if (count === 2) socket.destroy();
+    else socket.write(head("{}"));
+  });
+  const fetch = madeFetch();
+  await (await fetch(`${origin}/`, init({ method: "POST", body: "{}" }))).arrayBuffer();
+  await expect(fetch(`${origin}/`, init({ method: "POST", body: "{}" }))).rejects.toMatchObject({ code: "ECONNRESET" });
+  expect(bodies).toEqual(["POST", "POST"]);
+});
+
+test("sends bytes and text with their length, and an empty POST with length 0", async () => {
+  const seen: Array<unknown> = [];
+  const origin = await served((request, response) => {
+    const chunks: Array<Buffer> = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      seen.push([request.headers["content-length"], Buffer.concat(chunks).toString("hex")]);
+      response.end();
+    });
+  });
+  const fetch = madeFetch();
+  for (const body of ["é", new Uint8Array([0, 255]), undefined]) {
+    await (await fetch(origin, init({ method: "POST", ...(body === undefined ? {} : { body }) }))).arrayBuffer();
+  }
+  expect(seen).toEqual([
+    ["2", "c3a9"],
+    ["2", "00ff"],
+    ["0", ""],
+  ]);
+});
+
+test("a body cut short is undecodable, not empty", async () => {
+  const origin = await rawServer((socket) => socket.end(head(engine).slice(0, -5)));
+  expect(await reasonOf(clientOf(origin).get("zipper"))).toMatchObject({ _tag: "Undecodable" });
+});
+
+test("rejects with the reason of the signal: before, in the request and in the body", async () => {
+  const stop = new Error("stop");
+  let reached = (): void => {};
+  const origin = await served((request, response) => {
+    if (request.url?.includes("body") === true) response.writeHead(200).write("{");
+    reached();
+  });
+  const fetch = madeFetch();
+  await expect(fetch(origin, init({ signal: AbortSignal.abort(stop) }))).rejects.toBe(stop);
+
+  const inRequest = new AbortController();
+  const arrived = new Promise<void>((resolve) => (reached = resolve));
+  const call = fetch(origin, init({ signal: inRequest.signal }));
+  await arrived;
+  inRequest.abort(stop);
+  await expect(call).rejects.toBe(stop);
+
+  for (const read of ["bytes", "reader"] as const) {
+    const inBody = new AbortController();
+    const response = await fetch(`${origin}/body`, init({ signal: inBody.signal }));
+    const reader = read === "reader" ? response.body?.getReader() : undefined;
+    if (reader !== undefined) expect((await reader.read()).done).toBe(false);
+    const body = reader === undefined ? response.bytes?.() : reader.read();
+    inBody.abort(stop);
+    await expect(body).rejects.toBe(stop);
+  }
+});
+
+test("follows no redirect by itself", async () => {
+  const origin = await served((_, response) => response.writeHead(302, { location: "http://192.0.2.1/" }).end());
+  expect((await madeFetch()(origin, init())).status).toBe(302);
+});
+
+test("goes through the proxy that the environment names, and around it for NO_PROXY", async () => {
+  const origin = await served((_, response) => response.setHeader("content-type", "application/json").end(engine));
+  const targets: Array<string> = [];
+  const proxy = http.createServer((request, response) => {
+    targets.push(request.url ?? "");
+    const through = http.request(request.url ?? "", { headers: request.headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+    });
+    through.end();
+  });
+  proxy.on("connect", (request, socket: Socket) => {
+    targets.push(request.url ?? "");
+    const [host, port] = (request.url ?? "").split(":");
+    const through = connect(Number(port), host, () => socket.write("HTTP/1.1 200 OK\r\n\r\n"));
+    through.on("error", () => socket.destroy());
+    socket.on("error", () => through.destroy());
+    socket.pipe(through).pipe(socket);
+  });
+  const HTTP_PROXY = `http://127.0.0.1:${await listening(proxy)}`;
+  const through = clientOf(origin, { fetch: madeFetch({ proxyEnv: { HTTP_PROXY } }) });
+  expect((await through.get("zipper")).name).toBe("zipper");
+  expect(targets).toHaveLength(1);
+  const around = clientOf(origin, { fetch: madeFetch({ proxyEnv: { HTTP_PROXY, NO_PROXY: "127.0.0.1" } }) });
+  expect((await around.get("zipper")).name).toBe("zipper");
+  expect(targets).toHaveLength(1);
+});
+
+test("names the option that cannot be, and the protocol that it does not speak", async () => {
+  expect(() => nodeFetch({ idleTimeoutMs: -1 })).toThrow(/idleTimeoutMs/);
+  expect(() => nodeFetch({ maxConnections: 0 })).toThrow(/maxConnections/);
+  await expect(madeFetch()("ftp://127.0.0.1/", init())).rejects.toThrow(/ftp:/);
+});

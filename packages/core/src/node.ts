@@ -1,0 +1,263 @@
+// A fetch for Node over node:http and node:https.
+import * as http from "node:http";
+import * as https from "node:https";
+import type { Readable } from "node:stream";
+import * as zlib from "node:zlib";
+import type { BodyReader, Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Transport.ts";
+
+/** Options of `nodeFetch`. */
+export interface NodeFetchOptions {
+  /** How long an idle connection is kept for the next request, in milliseconds. Default 60,000; 0 closes it after each response. */
+  readonly idleTimeoutMs?: number;
+  /** Connections per origin at most; further requests wait for one. Default: no limit. */
+  readonly maxConnections?: number;
+  /** TLS settings: own certificate authorities, a client certificate. */
+  readonly tls?: Pick<https.AgentOptions, "ca" | "cert" | "key" | "pfx" | "passphrase" | "servername" | "minVersion">;
+  /**
+   * Variables that name a proxy: HTTP_PROXY, HTTPS_PROXY and NO_PROXY, in either case. Default `process.env`; `false` ignores
+   * them. Needs Node 22.21 or 24.5; on an older Node a set proxy variable is an error.
+   */
+  readonly proxyEnv?: Readonly<Record<string, string | undefined>> | false;
+}
+
+/** A `Fetch` that owns its connections. */
+export interface NodeFetch extends Fetch {
+  /** Closes all connections. Requests under way fail. */
+  close(): void;
+}
+
+/** Default of `idleTimeoutMs`. */
+export const defaultIdleTimeoutMs = 60_000;
+
+/** Content codings that one response may have, one around the other, at most. */
+const maxContentCodings = 3;
+
+/** Methods that may be sent twice without harm (RFC 9110, 9.2.2). */
+const idempotentMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+
+/** Makes the stream that decodes a content coding; each one yields its output in bounded chunks. */
+const decoders: Readonly<Record<string, () => zlib.Gunzip>> = {
+  gzip: () => zlib.createGunzip(),
+  "x-gzip": () => zlib.createGunzip(),
+  br: () => zlib.createBrotliDecompress(),
+  ...("createZstdDecompress" in zlib ? { zstd: () => zlib.createZstdDecompress() } : {}),
+};
+
+const acceptEncoding = ["gzip", "br", ...("zstd" in decoders ? ["zstd"] : [])].join(", ");
+
+/**
+ * A fetch over `node:http` and `node:https`, to be given to a client as `fetch`. It keeps connections alive, reads gzip, br and
+ * zstd (zstd from Node 22.15), and uses the proxies that the environment names. A request that is idempotent and met a kept
+ * connection that the server had closed is sent once more at once, on a new connection. Redirects are never followed: the
+ * client decides about those. Rejects with the error of Node, or with the reason of the signal.
+ */
+export const nodeFetch = (options: NodeFetchOptions = {}): NodeFetch => {
+  const agents = makeAgents(options);
+  const nodeFetch = (url: string, init: FetchInit): Promise<FetchResponse> => send(agents, new URL(url), init, false);
+  return Object.assign(nodeFetch, {
+    close: () => {
+      agents.http.destroy();
+      agents.https.destroy();
+    },
+  });
+};
+
+interface Agents {
+  readonly http: http.Agent;
+  readonly https: https.Agent;
+  /** Makes agents whose connections serve one request. */
+  readonly single: { readonly http: http.Agent; readonly https: https.Agent };
+}
+
+const makeAgents = ({ idleTimeoutMs, maxConnections, tls, proxyEnv }: NodeFetchOptions): Agents => {
+  const idle = checked("idleTimeoutMs", idleTimeoutMs ?? defaultIdleTimeoutMs, 0);
+  const env = proxyEnv === false ? undefined : usableProxyEnv(proxyEnv ?? process.env);
+  const single = { ...tls, ...(env === undefined ? {} : { proxyEnv: env }) };
+  const kept = {
+    ...single,
+    keepAlive: idle > 0,
+    // Node closes a kept connection that has been idle for this long; requests under way have the client's own timeouts.
+    ...(idle > 0 ? { timeout: idle } : {}),
+    ...(maxConnections === undefined ? {} : { maxSockets: checked("maxConnections", maxConnections, 1) }),
+  };
+  return {
+    http: new http.Agent(kept),
+    https: new https.Agent(kept),
+    single: { http: new http.Agent(single), https: new https.Agent(single) },
+  };
+};
+
+const checked = (name: string, value: number, least: number): number => {
+  if (Number.isInteger(value) && value >= least && value <= 2 ** 31 - 1) return value;
+  throw new RangeError(`nodeFetch: ${name} must be a whole number from ${least} to 2147483647, not ${String(value)}`);
+};
+
+/** The variables, where one names a proxy and this Node can use it. Throws where it cannot: going around a proxy is no answer. */
+const usableProxyEnv = (env: Readonly<Record<string, string | undefined>>) => {
+  const name = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"].find((each) => (env[each] ?? "") !== "");
+  if (name === undefined) return undefined;
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  if (major > 24 || (major === 24 && minor >= 5) || (major === 22 && minor >= 21)) return { ...env };
+  throw new Error(
+    `nodeFetch: ${name} names a proxy, which needs Node 22.21 or 24.5 (this is ${process.versions.node}); set proxyEnv: false to connect directly`,
+  );
+};
+
+const send = (agents: Agents, url: URL, init: FetchInit, isResend: boolean): Promise<FetchResponse> =>
+  new Promise((resolve, reject) => {
+    const isTls = url.protocol === "https:";
+    if (!isTls && url.protocol !== "http:") throw new TypeError(`nodeFetch: ${url.protocol} is not http: or https:`);
+    if (init.signal.aborted) throw init.signal.reason;
+    const scheme = isTls ? "https" : "http";
+    const request = (isTls ? https : http).request({
+      agent: isResend ? agents.single[scheme] : agents[scheme],
+      hostname: hostnameOf(url),
+      port: url.port === "" ? (isTls ? 443 : 80) : Number(url.port),
+      path: url.pathname + url.search,
+      method: init.method,
+      headers: { "accept-encoding": acceptEncoding, ...init.headers },
+    });
+    let response: NodeResponse | undefined;
+    const abort = () => (response ?? request).destroy(init.signal.reason);
+    init.signal.addEventListener("abort", abort, { once: true });
+    request.once("close", () => init.signal.removeEventListener("abort", abort));
+    request.on("error", (error) => {
+      // Once there is a response, whoever reads its body gets the error.
+      if (response !== undefined) return;
+      const metClosedConnection = request.reusedSocket && !isResend && isReset(error) && !init.signal.aborted;
+      if (metClosedConnection && idempotentMethods.has(init.method)) resolve(send(agents, url, init, true));
+      else reject(init.signal.aborted ? init.signal.reason : error);
+    });
+    request.once("response", (incoming) => resolve((response = new NodeResponse(incoming))));
+    request.end(init.body);
+  });
+
+/** The host as the resolver takes it: an IPv6 address without its brackets. */
+const hostnameOf = ({ hostname }: URL): string => (hostname.startsWith("[") ? hostname.slice(1, -1) : hostname);
+
+const isReset = (error: NodeJS.ErrnoException): boolean => error.code === "ECONNRESET" || error.code === "EPIPE";
+
+/** A response, whose body is read once: by `bytes` or by the one reader of `body`. */
+class NodeResponse implements FetchResponse {
+  readonly status: number;
+  readonly headers: ResponseHeaders;
+  readonly #incoming: http.IncomingMessage;
+  readonly #content: Readable;
+  #error: Error | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(incoming: http.IncomingMessage) {
+    this.status = incoming.statusCode ?? 0;
+    this.headers = new NodeHeaders(incoming.headers);
+    this.#incoming = incoming;
+    incoming.on("error", (error) => this.#fail(error));
+    this.#content = this.#decoded();
+  }
+
+  /** Closes the connection; whoever reads the body gets the error. */
+  destroy(error: Error): void {
+    this.#fail(error);
+    this.#incoming.destroy(error);
+  }
+
+  get body(): NonNullable<FetchResponse["body"]> {
+    return { getReader: () => this.#reader(), cancel: () => this.#cancel() };
+  }
+
+  /** The whole body. Without a limit of its own: for bodies of known length without content coding. */
+  bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return new Promise((resolve, reject) => {
+      const chunks: Array<Buffer> = [];
+      const settle = () => (this.#error === undefined ? resolve(joined(chunks)) : reject(this.#error));
+      this.#wake = settle;
+      if (this.#error !== undefined) settle();
+      else this.#content.on("data", (chunk: Buffer) => chunks.push(chunk)).on("end", settle);
+    });
+  }
+
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    return (await this.bytes()).buffer;
+  }
+
+  /** Reads part by part, as it is asked to, so that what nobody has read yet stays within the buffer of the stream. */
+  #reader(): BodyReader {
+    const stream = this.#content;
+    const wake = () => this.#wake?.();
+    stream.on("readable", wake).on("end", wake).on("close", wake);
+    return {
+      read: async () => {
+        for (;;) {
+          if (this.#error !== undefined) throw this.#error;
+          const chunk: Buffer<ArrayBuffer> | null = stream.read();
+          if (chunk !== null) return { done: false, value: chunk };
+          if (stream.readableEnded) return { done: true };
+          if (stream.destroyed) throw new Error("nodeFetch: the body was cancelled");
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve;
+          });
+        }
+      },
+      cancel: () => this.#cancel(),
+    };
+  }
+
+  async #cancel(): Promise<void> {
+    this.#incoming.destroy();
+  }
+
+  #fail(error: Error): void {
+    this.#error ??= error;
+    this.#wake?.();
+  }
+
+  /** The body without its content codings (RFC 9110, 8.4). */
+  #decoded(): Readable {
+    let stream: Readable = this.#incoming;
+    const coding = this.#incoming.headers["content-encoding"];
+    if (coding === undefined || this.status === 204 || this.status === 304) return stream;
+    const names = coding.split(",", maxContentCodings + 1).map((each) => each.trim().toLowerCase());
+    if (names.length > maxContentCodings) return this.#refused(`more than ${maxContentCodings} content codings`);
+    for (const name of names.filter((each) => each !== "" && each !== "identity").toReversed()) {
+      const decoder = Object.hasOwn(decoders, name) ? decoders[name]?.() : undefined;
+      if (decoder === undefined) return this.#refused(`unknown content coding ${JSON.stringify(name)}`);
+      stream = stream.pipe(decoder).on("error", (error) => this.destroy(error));
+    }
+    return stream;
+  }
+
+  #refused(problem: string): Readable {
+    this.destroy(new Error(`nodeFetch: ${problem}`));
+    return this.#incoming;
+  }
+}
+
+class NodeHeaders implements ResponseHeaders {
+  readonly #headers: http.IncomingHttpHeaders;
+  constructor(headers: http.IncomingHttpHeaders) {
+    this.#headers = headers;
+  }
+
+  get(name: string): string | null {
+    const value = this.#headers[name.toLowerCase()];
+    return value === undefined ? null : typeof value === "string" ? value : value.join(", ");
+  }
+
+  has(name: string): boolean {
+    return this.#headers[name.toLowerCase()] !== undefined;
+  }
+
+  forEach(callback: (value: string, name: string) => void): void {
+    for (const name of Object.keys(this.#headers)) callback(this.get(name) ?? "", name);
+  }
+}
+
+/** One array of its own: a chunk of Node shares its memory with whatever else the socket read at that time. */
+const joined = (chunks: ReadonlyArray<Buffer>): Uint8Array<ArrayBuffer> => {
+  const whole = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.byteLength, 0));
+  let offset = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return whole;
+};
