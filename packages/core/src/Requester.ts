@@ -169,11 +169,11 @@ const keyOf = ({ url, headers }: ExchangeRequest, hedge: number): string => {
 };
 
 /** Bytes and headers can be changed, so each caller gets its own. */
-const copyOf = (answer: ExchangeAnswer): ExchangeAnswer => ({
-  ...answer,
-  headers: new Headers(answer.headers),
-  bytes: answer.bytes.slice(),
-});
+const copyOf = (answer: ExchangeAnswer): ExchangeAnswer => {
+  const headers = new Headers();
+  answer.headers.forEach((value, name) => headers.append(name, value));
+  return { ...answer, headers, bytes: answer.bytes.slice() };
+};
 
 const msSince = (clock: Clock.Clock, start: bigint): number => Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6;
 
