@@ -18,13 +18,13 @@ export interface BodyReader {
   cancel(): Promise<void>;
 }
 
-/** What the client asks of a fetch. */
+/** What the client asks of a fetch; it gives all of them, and a body where there is one. */
 export interface FetchInit {
-  method: string;
-  headers: Record<string, string>;
+  method?: string;
+  headers?: Record<string, string>;
   body?: string | Uint8Array<ArrayBuffer>;
-  redirect: "manual";
-  signal: AbortSignal;
+  redirect?: "manual";
+  signal?: AbortSignal;
 }
 
 /** What the client reads of a response. Bodies are without content coding. */

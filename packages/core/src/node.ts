@@ -1,8 +1,7 @@
 // A fetch for Node over node:http and node:https.
 import * as http from "node:http";
-import * as https from "node:https";
+import type * as https from "node:https";
 import type { Readable } from "node:stream";
-import * as zlib from "node:zlib";
 import type { BodyReader, Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Transport.ts";
 
 /** Options of `nodeFetch`. */
@@ -35,15 +34,24 @@ const maxContentCodings = 3;
 /** Methods that may be sent twice without harm (RFC 9110, 9.2.2). */
 const idempotentMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
+/** Modules that not every process needs: each costs milliseconds of a short one. */
+const httpsModule = () => process.getBuiltinModule("node:https");
+const zlibModule = () => process.getBuiltinModule("node:zlib");
+
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+const hasZstd = major > 22 || (major === 22 && minor >= 15);
+const hasProxyEnv = major > 24 || (major === 24 && minor >= 5) || (major === 22 && minor >= 21);
+
 /** Makes the stream that decodes a content coding; each one yields its output in bounded chunks. */
-const decoders: Readonly<Record<string, () => zlib.Gunzip>> = {
-  gzip: () => zlib.createGunzip(),
-  "x-gzip": () => zlib.createGunzip(),
-  br: () => zlib.createBrotliDecompress(),
-  ...("createZstdDecompress" in zlib ? { zstd: () => zlib.createZstdDecompress() } : {}),
+const decoders: Readonly<Record<string, () => NodeJS.ReadWriteStream & Readable>> = {
+  gzip: () => zlibModule().createGunzip(),
+  "x-gzip": () => zlibModule().createGunzip(),
+  deflate: () => zlibModule().createInflate(),
+  br: () => zlibModule().createBrotliDecompress(),
+  ...(hasZstd ? { zstd: () => zlibModule().createZstdDecompress() } : {}),
 };
 
-const acceptEncoding = ["gzip", "br", ...("zstd" in decoders ? ["zstd"] : [])].join(", ");
+const acceptEncoding = hasZstd ? "gzip, br, zstd" : "gzip, br";
 
 /**
  * A fetch over `node:http` and `node:https`, to be given to a client as `fetch`. It keeps connections alive, reads gzip, br and
@@ -52,26 +60,33 @@ const acceptEncoding = ["gzip", "br", ...("zstd" in decoders ? ["zstd"] : [])].j
  * client decides about those. Rejects with the error of Node, or with the reason of the signal.
  */
 export const nodeFetch = (options: NodeFetchOptions = {}): NodeFetch => {
-  const agents = makeAgents(options);
-  const nodeFetch = (url: string, init: FetchInit): Promise<FetchResponse> => send(agents, new URL(url), init, false);
-  return Object.assign(nodeFetch, {
-    close: () => {
-      agents.http.destroy();
-      agents.https.destroy();
-    },
-  });
+  const env = options.proxyEnv === false ? undefined : (options.proxyEnv ?? process.env);
+  const agentsOf = makeAgents(options, env);
+  const made: Partial<Record<string, Agents>> = {};
+  const fetch = async (text: string, init: FetchInit = {}): Promise<FetchResponse> => {
+    const url = new URL(text);
+    if (url.protocol !== "http:" && url.protocol !== "https:")
+      throw new TypeError(`nodeFetch: ${url.protocol} is not http: or https:`);
+    if (env !== undefined) assertProxySupport(url, env);
+    init.signal?.throwIfAborted();
+    const agents = (made[url.protocol] ??= agentsOf(url.protocol === "https:" ? httpsModule() : http));
+    return send(agents, url, init, false);
+  };
+  const close = () => {
+    for (const agents of Object.values(made)) agents?.kept.destroy();
+  };
+  return Object.assign(fetch, { close });
 };
 
+/** The agents of one scheme: one keeps connections, the other makes one for each request. */
 interface Agents {
-  readonly http: http.Agent;
-  readonly https: https.Agent;
-  /** Makes agents whose connections serve one request. */
-  readonly single: { readonly http: http.Agent; readonly https: https.Agent };
+  readonly request: typeof http.request;
+  readonly kept: http.Agent;
+  readonly single: http.Agent;
 }
 
-const makeAgents = ({ idleTimeoutMs, maxConnections, tls, proxyEnv }: NodeFetchOptions): Agents => {
+const makeAgents = ({ idleTimeoutMs, maxConnections, tls }: NodeFetchOptions, env: ProxyEnv | undefined) => {
   const idle = checked("idleTimeoutMs", idleTimeoutMs ?? defaultIdleTimeoutMs, 0);
-  const env = proxyEnv === false ? undefined : usableProxyEnv(proxyEnv ?? process.env);
   const single = { ...tls, ...(env === undefined ? {} : { proxyEnv: env }) };
   const kept = {
     ...single,
@@ -80,11 +95,11 @@ const makeAgents = ({ idleTimeoutMs, maxConnections, tls, proxyEnv }: NodeFetchO
     ...(idle > 0 ? { timeout: idle } : {}),
     ...(maxConnections === undefined ? {} : { maxSockets: checked("maxConnections", maxConnections, 1) }),
   };
-  return {
-    http: new http.Agent(kept),
-    https: new https.Agent(kept),
-    single: { http: new http.Agent(single), https: new https.Agent(single) },
-  };
+  return ({ request, Agent }: Pick<typeof http, "request" | "Agent">): Agents => ({
+    request,
+    kept: new Agent(kept),
+    single: new Agent(single),
+  });
 };
 
 const checked = (name: string, value: number, least: number): number => {
@@ -92,41 +107,43 @@ const checked = (name: string, value: number, least: number): number => {
   throw new RangeError(`nodeFetch: ${name} must be a whole number from ${least} to 2147483647, not ${String(value)}`);
 };
 
-/** The variables, where one names a proxy and this Node can use it. Throws where it cannot: going around a proxy is no answer. */
-const usableProxyEnv = (env: Readonly<Record<string, string | undefined>>) => {
-  const name = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"].find((each) => (env[each] ?? "") !== "");
-  if (name === undefined) return undefined;
-  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-  if (major > 24 || (major === 24 && minor >= 5) || (major === 22 && minor >= 21)) return { ...env };
+type ProxyEnv = Readonly<Record<string, string | undefined>>;
+
+/** Throws where a proxy is set for this URL and this Node cannot use it: connecting directly instead could leak a request. */
+const assertProxySupport = (url: URL, env: ProxyEnv): void => {
+  if (hasProxyEnv) return;
+  const name = `${url.protocol.slice(0, -1)}_proxy`;
+  if ((env[name] || env[name.toUpperCase()] || "") === "") return;
+  const around = (env["no_proxy"] || env["NO_PROXY"] || "").split(",").map((each) => each.trim().replace(/^\*?\./, ""));
+  const isAround = (host: string) => host !== "" && (host === "*" || `.${url.hostname}`.endsWith(`.${host}`));
+  if (around.some(isAround)) return;
   throw new Error(
-    `nodeFetch: ${name} names a proxy, which needs Node 22.21 or 24.5 (this is ${process.versions.node}); set proxyEnv: false to connect directly`,
+    `nodeFetch: ${name} is set, and Node ${process.versions.node} cannot use proxies: use Node 22.21, 24.5 or later, add the host to NO_PROXY, or pass proxyEnv: false`,
   );
 };
 
 const send = (agents: Agents, url: URL, init: FetchInit, isResend: boolean): Promise<FetchResponse> =>
   new Promise((resolve, reject) => {
-    const isTls = url.protocol === "https:";
-    if (!isTls && url.protocol !== "http:") throw new TypeError(`nodeFetch: ${url.protocol} is not http: or https:`);
-    if (init.signal.aborted) throw init.signal.reason;
-    const scheme = isTls ? "https" : "http";
-    const request = (isTls ? https : http).request({
-      agent: isResend ? agents.single[scheme] : agents[scheme],
+    const { method = "GET", signal } = init;
+    const request = agents.request({
+      agent: isResend ? agents.single : agents.kept,
+      protocol: url.protocol,
       hostname: hostnameOf(url),
-      port: url.port === "" ? (isTls ? 443 : 80) : Number(url.port),
+      port: url.port,
       path: url.pathname + url.search,
-      method: init.method,
+      method,
       headers: { "accept-encoding": acceptEncoding, ...init.headers },
     });
     let response: NodeResponse | undefined;
-    const abort = () => (response ?? request).destroy(init.signal.reason);
-    init.signal.addEventListener("abort", abort, { once: true });
-    request.once("close", () => init.signal.removeEventListener("abort", abort));
+    const abort = () => (response ?? request).destroy(signal?.reason);
+    signal?.addEventListener("abort", abort, { once: true });
+    request.once("close", () => signal?.removeEventListener("abort", abort));
     request.on("error", (error) => {
       // Once there is a response, whoever reads its body gets the error.
       if (response !== undefined) return;
-      const metClosedConnection = request.reusedSocket && !isResend && isReset(error) && !init.signal.aborted;
-      if (metClosedConnection && idempotentMethods.has(init.method)) resolve(send(agents, url, init, true));
-      else reject(init.signal.aborted ? init.signal.reason : error);
+      const metClosedConnection = request.reusedSocket && !isResend && isReset(error) && signal?.aborted !== true;
+      if (metClosedConnection && idempotentMethods.has(method)) resolve(send(agents, url, init, true));
+      else reject(signal?.aborted === true ? signal.reason : error);
     });
     request.once("response", (incoming) => resolve((response = new NodeResponse(incoming))));
     request.end(init.body);

@@ -1,12 +1,17 @@
 // The client, and the access token, of a run.
-import { createEngineClient, type ClientOptions, type PromiseEngineClient } from "@bytenite-engines/core/promise";
+import {
+  createEngineClient,
+  type ClientOptions,
+  type PromiseEngineClient,
+  type ResponseHeaders,
+} from "@bytenite-engines/core/promise";
 import { calibration, defaultSampleEvery, ProfileError } from "@bytenite-engines/core/trust";
 import type { Invocation } from "../Invocation.ts";
 import { credentialsOf, type Credentials, isLoopback } from "../config/Credentials.ts";
 import { profileFiles } from "../config/FieldNumberFiles.ts";
 import { assertProfile } from "../config/Settings.ts";
 import { readSecretLine } from "../terminal/SecretInput.ts";
-import { httpFetch, PlainHeaders } from "./HttpFetch.ts";
+import { httpFetch } from "./HttpFetch.ts";
 
 /** Credentials of this run. */
 export const credentials = async (invocation: Invocation): Promise<Credentials | undefined> => {
@@ -72,7 +77,13 @@ const unreadableProfile = ({ message, isNewer }: ProfileError): string =>
     ? "a newer version seems to have written it, so it stays, and nothing is kept; `bne cache clear` removes it"
     : "they are worked out anew");
 
-const headers = new PlainHeaders(["content-type", "application/json"]) as unknown as Headers;
+const type: ReadonlyMap<string, string> = new Map([["content-type", "application/json"]]);
+/** Not `Headers`, which would load all of the built-in `fetch`. */
+const headers: ResponseHeaders = {
+  get: (name) => type.get(name.toLowerCase()) ?? null,
+  has: (name) => type.has(name.toLowerCase()),
+  forEach: (callback) => type.forEach(callback),
+};
 const emptyList = { headers, bytes: new TextEncoder().encode("{}") };
 
 /**

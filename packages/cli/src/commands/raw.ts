@@ -40,7 +40,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
   notes.progress(undefined);
   if (isOn(invocation, "include")) {
     notes.line(`${answer.status} ${new URL(url).host}`);
-    for (const [name, value] of answer.headers) notes.line(safeText(`${name}: ${value}`));
+    answer.headers.forEach((value, name) => notes.line(safeText(`${name}: ${value}`)));
   }
   await writeBody(invocation, answer.headers.get("content-type"), answer.bytes);
   if (answer.status < 400) return exitCodes.ok;

@@ -5,6 +5,7 @@ import type { DescMessage } from "@bufbuild/protobuf";
 import {
   createEngineClient,
   type Fetch,
+  type FetchResponse,
   type PromiseEngineClient,
   type ClientOptions,
 } from "@bytenite-engines/core/promise";
@@ -163,15 +164,19 @@ const readAll = async (
 };
 
 /** The same answer as if it claimed nothing. */
-const withoutDigest = (response: Response): Response => {
-  const headers = {
-    get: (name: string) =>
-      name.toLowerCase() === schemaDigestHeader.toLowerCase() ? null : response.headers.get(name),
-    has: (name: string) => name.toLowerCase() !== schemaDigestHeader.toLowerCase() && response.headers.has(name),
+const withoutDigest = (response: FetchResponse): FetchResponse => {
+  const { headers, status, body } = response;
+  const isDigest = (name: string) => name.toLowerCase() === schemaDigestHeader.toLowerCase();
+  return {
+    status,
+    body,
+    headers: {
+      get: (name) => (isDigest(name) ? null : headers.get(name)),
+      has: (name) => !isDigest(name) && headers.has(name),
+      forEach: (callback) => headers.forEach((value, name) => void (isDigest(name) || callback(value, name))),
+    },
+    arrayBuffer: () => response.arrayBuffer(),
   };
-  return new Proxy(response, {
-    get: (target, name) => (name === "headers" ? headers : (Reflect.get(target, name) as unknown)),
-  });
 };
 
 /** Anybody may read these files; there is no value in them. */
