@@ -22,7 +22,7 @@ export const readBody = async (response: FetchResponse, limits: BodyLimits): Pro
   // Reading in one go is cheaper. It is bounded where the length is known and no decompression can stretch it; another
   // origin's answer in a browser may be compressed without saying so here.
   // One that a custom `fetch` has made up has no address, and may announce what it likes.
-  const isBounded = announced !== undefined && response.url !== "" && !response.headers.has("content-encoding");
+  const isBounded = announced !== undefined && (response.url ?? "") !== "" && !response.headers.has("content-encoding");
   if (isBounded && response.type !== "cors") {
     // `bytes()` spares a copy where the runtime has it (Node 22, browsers since 2025).
     const bytes =

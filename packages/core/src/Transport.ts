@@ -31,6 +31,8 @@ export interface FetchInit {
 export interface FetchResponse {
   readonly status: number;
   readonly headers: ResponseHeaders;
+  /** Where the response came from. Without it, the length that the headers announce is not relied on. */
+  readonly url?: string;
   /** `cors` and `opaqueredirect` matter, in browsers. */
   readonly type?: string;
   readonly body: { getReader(): BodyReader; cancel(): Promise<void> } | null;

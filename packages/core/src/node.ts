@@ -145,7 +145,7 @@ const send = (agents: Agents, url: URL, init: FetchInit, isResend: boolean): Pro
       if (metClosedConnection && idempotentMethods.has(method)) resolve(send(agents, url, init, true));
       else reject(signal?.aborted === true ? signal.reason : error);
     });
-    request.once("response", (incoming) => resolve((response = new NodeResponse(incoming))));
+    request.once("response", (incoming) => resolve((response = new NodeResponse(url.href, incoming))));
     request.end(init.body);
   });
 
@@ -156,6 +156,7 @@ const isReset = (error: NodeJS.ErrnoException): boolean => error.code === "ECONN
 
 /** A response, whose body is read once: by `bytes` or by the one reader of `body`. */
 class NodeResponse implements FetchResponse {
+  readonly url: string;
   readonly status: number;
   readonly headers: ResponseHeaders;
   readonly #incoming: http.IncomingMessage;
@@ -163,7 +164,8 @@ class NodeResponse implements FetchResponse {
   #error: Error | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(incoming: http.IncomingMessage) {
+  constructor(url: string, incoming: http.IncomingMessage) {
+    this.url = url;
     this.status = incoming.statusCode ?? 0;
     this.headers = new NodeHeaders(incoming.headers);
     this.#incoming = incoming;
