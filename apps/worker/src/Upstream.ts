@@ -131,7 +131,9 @@ export const createUpstream = ({ config, fetch, gate, onEvent, onFailure, now }:
         endpoint,
       });
       ending = errorStatuses.has(status) ? "failed" : status < 400 ? "accepted" : "answered";
-      return { ...answer, status, requestTimeMs, responseTimeMs: now() };
+      const fields = new Headers();
+      answer.headers.forEach((value, name) => fields.append(name, value));
+      return { ...answer, headers: fields, status, requestTimeMs, responseTimeMs: now() };
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       const failure = failureOf(error);
