@@ -237,10 +237,10 @@ test("a body cut short is undecodable, not empty", async () => {
 
 test("rejects with the reason of the signal: before, in the request and in the body", async () => {
   const stop = new Error("stop");
-  let reached = (): void => {};
+  let reached: (() => void) | undefined;
   const origin = await served((request, response) => {
     if (request.url?.includes("body") === true) response.writeHead(200).write("{");
-    reached();
+    reached?.();
   });
   const fetch = madeFetch();
   await expect(fetch(origin, init({ signal: AbortSignal.abort(stop) }))).rejects.toBe(stop);
@@ -256,7 +256,8 @@ test("rejects with the reason of the signal: before, in the request and in the b
     const inBody = new AbortController();
     const response = await fetch(`${origin}/body`, init({ signal: inBody.signal }));
     const reader = read === "reader" ? response.body?.getReader() : undefined;
-    if (reader !== undefined) expect((await reader.read()).done).toBe(false);
+    // The first part is there; the rest never comes.
+    await reader?.read();
     const body = reader === undefined ? response.bytes?.() : reader.read();
     inBody.abort(stop);
     await expect(body).rejects.toBe(stop);

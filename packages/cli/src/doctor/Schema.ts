@@ -164,9 +164,10 @@ const readAll = async (
 };
 
 /** The same answer as if it claimed nothing. */
+const isDigest = (name: string): boolean => name.toLowerCase() === schemaDigestHeader.toLowerCase();
+
 const withoutDigest = (response: FetchResponse): FetchResponse => {
   const { headers, status, body } = response;
-  const isDigest = (name: string) => name.toLowerCase() === schemaDigestHeader.toLowerCase();
   return {
     status,
     body,
