@@ -72,6 +72,7 @@ const registryLines = [
   "make-private word-count --user bob",
   "backup copy.db",
   "restore copy.db",
+  "check",
   "users",
   "token list",
   "key list",

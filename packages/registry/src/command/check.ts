@@ -7,7 +7,7 @@ import { ToldError } from "./Told.ts";
 /** A line per problem on stdout; 1 when there are any. Works while the database is served, and changes nothing. */
 export const check = async (args: ReadonlyArray<string>): Promise<number> => {
   const path = databasePath(flagsOf(args, [], [], 0));
-  if (!existsSync(path)) throw new ToldError(`${path} is damaged: move it away and restore a backup`);
+  if (!existsSync(path)) throw new ToldError(`there is no database ${path}`);
   const problems = await checkDatabase(path).catch((error: unknown) => {
     throw toldOf(error, path);
   });
