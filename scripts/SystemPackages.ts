@@ -18,6 +18,11 @@ const programs: Readonly<Record<string, SystemProgram>> = {
     probe: ["protoc", "--decode=google.protobuf.Timestamp", "google/protobuf/timestamp.proto"],
     packages: ["protobuf-compiler", "libprotobuf-dev"],
   },
+  // A service that nobody here wrote, and its proto files.
+  etcd: {
+    probe: ["sh", "-c", "command -v etcd && test -e /usr/share/gocode/src/go.etcd.io/etcd/api/etcdserverpb/rpc.proto"],
+    packages: ["etcd-server", "golang-etcd-server-dev"],
+  },
   openssl: { probe: ["openssl", "version"], packages: ["openssl"] },
   curl: { probe: version("curl"), packages: ["curl"] },
   chromium: { probe: version("chromium"), packages: ["chromium"] },

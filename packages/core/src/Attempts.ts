@@ -40,6 +40,8 @@ export interface AttemptPlan<A> {
   readonly breaker: Breaker | undefined;
   readonly emit: (event: EngineEvent) => void;
   readonly state: CallState;
+  /** Whether the request may be sent again after a failure that would allow it; absent: always. */
+  readonly mayRepeat?: (failure: AttemptFailure) => boolean;
   /** One attempt, or the `hedge`-th request beside it. Rejects with AttemptFailure, or with the signal's reason once it is aborted. */
   readonly run: (
     signal: AbortSignal,
@@ -125,7 +127,8 @@ const afterFailure = <A>(
   });
   const price = retryClass === "throttled" ? retryCost.throttled : retryCost.transient;
   const cost = shared?.followed === true ? 0 : price;
-  if (failure.exhausted || !decision.retry || !budget.pay(cost)) return Effect.fail(failure);
+  if (failure.exhausted || !decision.retry || course.plan.mayRepeat?.(failure) === false || !budget.pay(cost))
+    return Effect.fail(failure);
   const { delayMs, hinted } = decision;
   const budgetTokens = budget.tokens;
   emit({

@@ -1,9 +1,8 @@
 // Decides: which metrics a client's events make (OpenTelemetry's names for HTTP clients where there are any).
 import * as Context from "effect/Context";
 import * as Metric from "effect/Metric";
-import { endpoints } from "./Endpoint.ts";
 import type { EngineEvent, EventSubject } from "./EngineEvent.ts";
-import { defaultPort } from "./Spans.ts";
+import { defaultPort, templateOf } from "./Spans.ts";
 
 /** Requests sent, by endpoint, and by status and media type of the answer or what kept it from coming. */
 export const requests = Metric.counter("bytenite.client.requests", {
@@ -69,13 +68,14 @@ const count = (
 ): void => Metric.withAttributes(metric, attributes).updateUnsafe(by, context);
 
 /** Of one request, with its end: the status of an answer, or what kept it from coming. */
-const requestAttributes = ({ endpoint, url }: EventSubject, end: number | string): Attributes => {
-  const { hostname, port, protocol } = new URL(url);
+const requestAttributes = (subject: EventSubject, end: number | string): Attributes => {
+  const { hostname, port, protocol } = new URL(subject.url);
+  const template = templateOf(subject);
   return {
-    "http.request.method": "GET",
+    "http.request.method": subject.method ?? "GET",
     "server.address": hostname,
     "server.port": port || defaultPort(protocol),
-    ...(endpoint === "credentials" ? {} : { "url.template": endpoints[endpoint].path }),
+    ...(template === undefined ? {} : { "url.template": template }),
     ...(typeof end === "number" ? { "http.response.status_code": String(end) } : {}),
     ...(typeof end === "number" && end < 400 ? {} : { "error.type": String(end) }),
   };

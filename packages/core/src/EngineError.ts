@@ -56,8 +56,8 @@ export interface ErrorDetail {
 /** What is known of a failed call beside its reason. No field ever holds a token. */
 export interface EngineErrorFields {
   readonly reason: EngineErrorReason;
-  /** Method of the request. Default GET; POST where an API key is exchanged. */
-  readonly method?: "GET" | "POST";
+  /** Method of the request. Default GET. */
+  readonly method?: string;
   /** URL of the request, without user info. */
   readonly url: string;
   /** Number of requests that were sent for this call. */
@@ -80,7 +80,7 @@ export interface EngineErrorFields {
 export class EngineError extends Error implements EngineErrorFields {
   readonly _tag = "EngineError";
   readonly reason: EngineErrorReason;
-  readonly method: "GET" | "POST";
+  readonly method: string;
   readonly url: string;
   readonly attempts: number;
   readonly status?: number;

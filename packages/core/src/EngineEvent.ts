@@ -3,10 +3,15 @@ import type { EndpointName } from "./Endpoint.ts";
 import type { EngineErrorTag } from "./EngineError.ts";
 import type { Format } from "./MediaType.ts";
 
-/** Where an event belongs: the call, by its endpoint, and the URL asked (without user info). */
+/** Where an event belongs: the call, and the URL asked (without user info). */
 export interface EventSubject {
-  readonly endpoint: EndpointName | "credentials";
+  /** The call by its name in the engines API; of any other service the rpc, e.g. `google.example.library.v1.LibraryService.GetBook`. */
+  readonly endpoint: EndpointName | "credentials" | (string & {});
   readonly url: string;
+  /** Method of the request, where it is not GET. */
+  readonly method?: string;
+  /** Path template of the call, where it is none of the engines API. */
+  readonly template?: string;
 }
 
 /** One answered request. */

@@ -27,7 +27,7 @@ export interface EngineCallOptions extends Omit<CallOptions, "token"> {
 export type EngineClientOptions = EngineCallOptions;
 
 /** The same options without anything of Effect's. */
-export const plainOptions = <O extends EngineCallOptions>(
+export const plainOptions = <O extends Pick<EngineCallOptions, "token">>(
   options: O | undefined,
 ): (Omit<O, "token"> & Pick<CallOptions, "token">) | undefined => {
   const token = options?.token;

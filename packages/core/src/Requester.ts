@@ -42,6 +42,8 @@ export interface RequestPlan {
   readonly timer: AttemptTimer;
   /** Which of the requests beside each other this is, from 0: a second one must not wait for the first. */
   readonly hedge: number;
+  /** Absent: nothing is sent. */
+  readonly body?: Uint8Array<ArrayBuffer>;
 }
 
 /** An answer, and the token it was asked with, to blot it out where the server repeats it. */
@@ -112,7 +114,12 @@ const send = async (
   state.shared = undefined;
   const attempt = state.requests;
   const start = clock.monotonicTimeNanosUnsafe();
-  const outgoing: ExchangeRequest = { url: plan.url, method: "GET", headers };
+  const outgoing: ExchangeRequest = {
+    url: plan.url,
+    method: plan.subject.method ?? "GET",
+    headers,
+    ...(plan.body === undefined ? {} : { body: plan.body }),
+  };
   let answer: ExchangeAnswer;
   try {
     answer = await (settings.middleware.length === 0
@@ -187,7 +194,7 @@ const exchangeEvent = (
   return {
     ...subject,
     type: "exchange",
-    method: "GET",
+    method: subject.method ?? "GET",
     attempt,
     status,
     mediaType: mediaType === undefined ? undefined : blotted(mediaType, token),

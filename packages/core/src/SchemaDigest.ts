@@ -32,7 +32,13 @@ const canonicalMessage = (message: DescMessage): string =>
 
 const canonicalField = (field: DescField): string => {
   const type = field.message?.typeName ?? field.enum?.typeName ?? ScalarType[field.scalar as ScalarType].toLowerCase();
-  return `${field.fieldKind === "list" ? "repeated " : ""}${type} ${field.name}`;
+  const many =
+    field.fieldKind === "list"
+      ? "repeated "
+      : field.fieldKind === "map"
+        ? `map from ${ScalarType[field.mapKey].toLowerCase()} to `
+        : "";
+  return `${many}${type} ${field.name}`;
 };
 
 /** The header's value for a message: SHA-256 of its canonical form, written as a digest of RFC 9530 (`sha-256=:...:`). */

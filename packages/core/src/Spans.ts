@@ -6,7 +6,8 @@ import type * as Fiber from "effect/Fiber";
 import * as Option from "effect/Option";
 import * as Tracer from "effect/Tracer";
 import type { AttemptPlan, CallState } from "./Attempts.ts";
-import { endpoints } from "./Endpoint.ts";
+import { endpoints, type EndpointName } from "./Endpoint.ts";
+import type { EventSubject } from "./EngineEvent.ts";
 import type { AttemptFailure } from "./Failure.ts";
 
 const nativeTracer = /* @__PURE__ */ Context.get(Context.empty(), Tracer.Tracer);
@@ -45,7 +46,11 @@ export const inAttemptSpan = <A>(
 
 /** The method and, as the target, the template. */
 const spanName = ({ subject }: AttemptPlan<unknown>): string =>
-  subject.endpoint === "credentials" ? "POST" : `GET ${endpoints[subject.endpoint].path}`;
+  subject.endpoint === "credentials" ? "POST" : `${subject.method ?? "GET"} ${templateOf(subject)}`;
+
+/** The path template of a call; undefined for the exchange of an API key. */
+export const templateOf = ({ endpoint, template }: EventSubject): string | undefined =>
+  template ?? (Object.hasOwn(endpoints, endpoint) ? endpoints[endpoint as EndpointName].path : undefined);
 
 /** The port that a URL without one means. */
 export const defaultPort = (protocol: string): string => (protocol === "https:" ? "443" : "80");
@@ -53,11 +58,11 @@ export const defaultPort = (protocol: string): string => (protocol === "https:" 
 const spanOptions = ({ subject, origin, state }: AttemptPlan<unknown>): Tracer.SpanOptionsNoTrace => {
   const { hostname, port, protocol } = new URL(origin);
   const attributes: Record<string, unknown> = {
-    "http.request.method": subject.endpoint === "credentials" ? "POST" : "GET",
+    "http.request.method": subject.endpoint === "credentials" ? "POST" : (subject.method ?? "GET"),
     "url.full": subject.url,
     "server.address": hostname,
     "server.port": Number(port || defaultPort(protocol)),
-    ...(subject.endpoint === "credentials" ? {} : { "url.template": endpoints[subject.endpoint].path }),
+    ...(templateOf(subject) === undefined ? {} : { "url.template": templateOf(subject) }),
   };
   if (state.requests > 0) attributes["http.request.resend_count"] = state.requests;
   return { kind: "client", attributes };

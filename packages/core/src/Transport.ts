@@ -47,9 +47,9 @@ export type Fetch = (url: string, init: FetchInit) => Promise<FetchResponse>;
 /** One request. */
 export interface ExchangeRequest {
   readonly url: string;
-  readonly method: "GET" | "POST";
+  readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
 }
 
 /** One whole answer, whatever its status. */
@@ -84,8 +84,8 @@ export const exchange = async (
       status = response.status;
       if (response.type === "opaqueredirect" || (redirectStatuses.has(status) && response.headers.has("location"))) {
         await response.body?.cancel();
-        if (request.method === "POST" && status < 307)
-          throw new RefusedRedirect(`a POST is not sent again after ${status}`);
+        if (request.method !== "GET" && status < 307)
+          throw new RefusedRedirect(`a ${request.method} is not sent again after ${status}`);
         url = redirectTarget(url, response, redirects);
         continue;
       }

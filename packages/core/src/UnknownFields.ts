@@ -1,5 +1,5 @@
 // Decides: what is said of the fields of an answer that the schema does not know.
-import type { DescMessage, JsonValue, Message } from "@bufbuild/protobuf";
+import { isMessage, type DescMessage, type JsonValue, type Message } from "@bufbuild/protobuf";
 import type { EngineEvent, EventSubject } from "./EngineEvent.ts";
 import { blotted } from "./Secret.ts";
 
@@ -29,13 +29,19 @@ export const unknownFieldsEvent = (
 /** The numbers in a message and in those within it, by path: `engines[0].#12`. */
 const collectNumbers = (schema: DescMessage, message: Message, path: string, into: Array<string>): void => {
   for (const { no } of message.$unknown ?? []) into.push(`${path}#${no}`);
-  const values = message as unknown as Record<string, Message | ReadonlyArray<Message> | undefined>;
-  for (const { message: inner, localName, jsonName } of schema.fields) {
-    const value = inner === undefined ? undefined : values[localName];
-    if (inner === undefined || value === undefined) continue;
-    if (!Array.isArray(value)) collectNumbers(inner, value as Message, `${path}${jsonName}.`, into);
-    else
-      for (const [index, item] of value.entries())
-        collectNumbers(inner, item as Message, `${path}${jsonName}[${index}].`, into);
+  const values = message as unknown as Readonly<Record<string, unknown>>;
+  for (const { message: inner, oneof, localName, jsonName } of schema.fields) {
+    if (inner === undefined) continue;
+    const choice = oneof === undefined ? undefined : (values[oneof.localName] as Choice);
+    const value = oneof === undefined ? values[localName] : choice?.case === localName ? choice.value : undefined;
+    if (!Array.isArray(value)) collectWithin(inner, value, `${path}${jsonName}.`, into);
+    else for (const [index, item] of value.entries()) collectWithin(inner, item, `${path}${jsonName}[${index}].`, into);
   }
+};
+
+type Choice = { readonly case?: string; readonly value?: unknown } | undefined;
+
+/** Wrappers, Structs and maps are no messages where protobuf-es keeps them. */
+const collectWithin = (schema: DescMessage, value: unknown, path: string, into: Array<string>): void => {
+  if (isMessage(value, schema)) collectNumbers(schema, value, path, into);
 };

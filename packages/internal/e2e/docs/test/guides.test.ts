@@ -1,6 +1,6 @@
 // Every guide is followed, from its first command to its last, against real servers; and what it shows of TypeScript has types.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
@@ -24,18 +24,30 @@ test.concurrent.for(guides)("what guides/%s tells to do does what it says", asyn
   await expect(runGuide(name)).resolves.toBeUndefined();
 });
 
+const modules = fileURLToPath(new URL("../../node_modules", import.meta.url));
+
+/** Writes what a guide's programs import from its proto files. */
+const generate = (cwd: string): void => {
+  if (!existsSync(join(cwd, "buf.gen.yaml"))) return;
+  mkdirSync(join(cwd, "node_modules"));
+  symlinkSync(join(modules, "google-proto-files"), join(cwd, "node_modules/google-proto-files"));
+  const env = { ...process.env, PATH: `${join(modules, ".bin")}:${process.env["PATH"]}` };
+  expect(spawnSync("buf", ["generate", "--path", "tasks"], { cwd, env, encoding: "utf8" }).stderr).toBe("");
+};
+
 test("the programs in the guides have no type errors, as strict as can be", () => {
   // Below this package, whose dependencies they use.
   const programs = mkdtempSync(fileURLToPath(new URL("../../node_modules/guides-", import.meta.url)));
   try {
     for (const guide of guides) {
       for (const block of blocksOf(join(folder, guide))) {
-        if (block.kind !== "file" || !block.path.endsWith(".ts")) continue;
+        if (block.kind !== "file" || !/\.(?:ts|proto|yaml)$/.test(block.path)) continue;
         const path = join(programs, guide, block.path);
         mkdirSync(dirname(path), { recursive: true });
         writeFileSync(path, block.text);
       }
     }
+    for (const guide of guides) generate(join(programs, guide));
     const compilerOptions = { types: ["node"], exactOptionalPropertyTypes: true, noEmit: true };
     const tsconfig = { extends: join(root, "tsconfig.base.json"), compilerOptions, include: ["**/*.ts"] };
     writeFileSync(join(programs, "tsconfig.json"), JSON.stringify(tsconfig));

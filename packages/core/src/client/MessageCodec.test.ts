@@ -1,0 +1,56 @@
+import { createRegistry, fromJson, toJson, type DescMessage, type JsonValue } from "@bufbuild/protobuf";
+import { EngineListResponseSchema, EngineSchema } from "@bytenite-engines/proto";
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { messages } from "../../test/ArbitraryMessages.ts";
+import { ListBooksResponseSchema } from "../../test/gen/google/example/library/v1/library_pb.ts";
+import { ChildSchema, EverythingSchema } from "../../test/gen/kitchen/v1/kitchen_pb.ts";
+import { decodeJson } from "../JsonReader.ts";
+import { defaultReadLimits } from "../ReadLimits.ts";
+import { readJson } from "./MessageCodec.ts";
+
+const schemas: ReadonlyArray<DescMessage> = [
+  EngineSchema,
+  EngineListResponseSchema,
+  ListBooksResponseSchema,
+  ChildSchema,
+  EverythingSchema,
+];
+const registry = createRegistry(...schemas);
+
+test.for(schemas)("$typeName is read as protobuf-es reads it, in either spelling of names", (schema) => {
+  fc.assert(
+    fc.property(messages(schema, 2), fc.boolean(), fc.boolean(), (message, useProtoFieldName, alwaysEmitImplicit) => {
+      const json = toJson(schema, message, { useProtoFieldName, alwaysEmitImplicit, registry });
+      const read = readJson(schema, json, defaultReadLimits, () => registry);
+      expect(read.message).toEqual(fromJson(schema, json, { registry }));
+      expect(read.unknownFields.size).toBe(0);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test.for([EngineSchema, ListBooksResponseSchema, ChildSchema])(
+  "our own reader reads $typeName",
+  (schema: DescMessage) => {
+    fc.assert(
+      fc.property(messages(schema, 2), (message) => {
+        const json = toJson(schema, message);
+        expect(decodeJson(schema, json).message).toEqual(fromJson(schema, json));
+      }),
+    );
+  },
+);
+
+test("etcd's way of writing is read: proto names, and integers of 64 bits as text or as numbers", () => {
+  const json: JsonValue = { int64_text: 5, int64: "7", uint64: 8, maybe_number: "9", struct: { any_key: { x: 1 } } };
+  const { message, unknownFields } = readJson(EverythingSchema, json, defaultReadLimits, () => registry);
+  expect(message).toMatchObject({
+    int64Text: "5",
+    int64: 7n,
+    uint64: 8n,
+    maybeNumber: 9,
+    struct: { any_key: { x: 1 } },
+  });
+  expect(unknownFields.size).toBe(0);
+});

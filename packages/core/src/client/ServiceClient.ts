@@ -1,0 +1,225 @@
+// Clients of any service whose rpcs have google.api.http annotations, typed by its descriptor.
+import type {
+  DescMessage,
+  DescMethod,
+  DescMethodUnary,
+  DescService,
+  Message,
+  MessageInitShape,
+  MessageShape,
+  Registry,
+} from "@bufbuild/protobuf";
+import * as Cause from "effect/Cause";
+import type * as Context from "effect/Context";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import * as Layer from "effect/Layer";
+import type { Answer } from "../Calls.ts";
+import type { CallOptions } from "../ClientOptions.ts";
+import { makeClientParts, partsOfCall } from "../ClientParts.ts";
+import type { EngineError } from "../EngineError.ts";
+import { plainOptions, type RedactedTokenOption } from "../EngineOptions.ts";
+import { encodeQuery } from "../QueryParameters.ts";
+import { serviceCodec } from "./MessageCodec.ts";
+import { SchemaMemory } from "./SchemaMemory.ts";
+import { callService, type ServiceFormat } from "./ServiceCall.ts";
+import { serviceMethod, type ServiceMethod } from "./ServiceMethod.ts";
+
+/** Options of one call of a service. */
+export interface ServiceCallOptions extends Omit<CallOptions, "format" | "trust"> {
+  /**
+   * What travels: `json` (default); `protobuf`, for services whose schema is surely yours; `verify`, which asks for protobuf and
+   * uses it where the server names the same schema, and sends JSON.
+   */
+  readonly format?: ServiceFormat;
+  /**
+   * Whether the call may be sent again although it may have been carried out. Default: GET, HEAD, OPTIONS, PUT, DELETE, and
+   * rpcs with an `idempotency_level`. Others are sent again only after 429 or 503 with a time to wait, and where no connection
+   * came about.
+   */
+  readonly idempotent?: boolean;
+}
+
+/** Options of a client of a service. */
+export interface ServiceClientOptions extends ServiceCallOptions {
+  /** Base URL of the service; paths of the annotations are below it. */
+  readonly baseUrl: string | URL;
+  /** Further types for Any and extensions in JSON; those that the service's files import are known. */
+  readonly registry?: Registry;
+}
+
+/** Options of one call, with the signal that ends it. */
+export interface PromiseServiceCallOptions extends ServiceCallOptions {
+  /** Ends the call at once: in the request, in the body, in the wait between two requests. */
+  readonly signal?: AbortSignal;
+}
+
+type IsUnary<M> = M extends { readonly methodKind: "unary" } ? true : never;
+
+/** The names of the rpcs that can be called: the unary ones. */
+type UnaryNames<S extends DescService> = {
+  [N in keyof S["method"]]: true extends IsUnary<S["method"][N]> ? N : never;
+}[keyof S["method"]];
+
+type InitOf<M> = M extends DescMethodUnary<infer I extends DescMessage> ? MessageInitShape<I> : never;
+type ShapeOf<M> = M extends DescMethodUnary<DescMessage, infer O extends DescMessage> ? MessageShape<O> : never;
+
+/** The rpcs as methods. Each rejects with EngineError; with the signal's reason once that is aborted. */
+export type ServiceCalls<S extends DescService> = {
+  readonly [N in UnaryNames<S>]: (
+    request?: InitOf<S["method"][N]>,
+    options?: PromiseServiceCallOptions,
+  ) => Promise<ShapeOf<S["method"][N]>>;
+};
+
+/** The same with status, headers, media type, attempts and timings beside the data. */
+export type ServiceCallsWithResponse<S extends DescService> = {
+  readonly [N in UnaryNames<S>]: (
+    request?: InitOf<S["method"][N]>,
+    options?: PromiseServiceCallOptions,
+  ) => Promise<Answer<ShapeOf<S["method"][N]>>>;
+};
+
+/** A client of a service. */
+export type ServiceClient<S extends DescService> = ServiceCalls<S> & {
+  readonly withResponse: ServiceCallsWithResponse<S>;
+};
+
+/** Options of one call in Effect. */
+export interface EffectServiceCallOptions extends Omit<ServiceCallOptions, "token"> {
+  /** The access token, or where it comes from; sent as the value of `Authorization` as it is. */
+  readonly token?: RedactedTokenOption | null;
+}
+
+/** Options of a client in Effect. */
+export interface EffectServiceClientOptions
+  extends EffectServiceCallOptions, Pick<ServiceClientOptions, "baseUrl" | "registry"> {
+  readonly baseUrl: string | URL;
+}
+
+/** The rpcs as effects; each ends at once when its fiber is interrupted. */
+export type EffectServiceCalls<S extends DescService> = {
+  readonly [N in UnaryNames<S>]: (
+    request?: InitOf<S["method"][N]>,
+    options?: EffectServiceCallOptions,
+  ) => Effect.Effect<ShapeOf<S["method"][N]>, EngineError>;
+};
+
+/** The same with status, headers, media type, attempts and timings beside the data. */
+export type EffectServiceCallsWithResponse<S extends DescService> = {
+  readonly [N in UnaryNames<S>]: (
+    request?: InitOf<S["method"][N]>,
+    options?: EffectServiceCallOptions,
+  ) => Effect.Effect<Answer<ShapeOf<S["method"][N]>>, EngineError>;
+};
+
+/** A client of a service in Effect. */
+export type EffectServiceClient<S extends DescService> = EffectServiceCalls<S> & {
+  readonly withResponse: EffectServiceCallsWithResponse<S>;
+};
+
+type Caller = (
+  request: MessageInitShape<DescMessage> | undefined,
+  options: ServiceCallOptions | undefined,
+) => Effect.Effect<Answer<Message>, EngineError>;
+
+const formats: ReadonlySet<ServiceFormat> = new Set(["json", "protobuf", "verify"]);
+
+const formatOf = (format: ServiceFormat): ServiceFormat => {
+  if (!formats.has(format))
+    throw new TypeError(`format must be "json", "protobuf" or "verify", not ${JSON.stringify(format)}`);
+  return format;
+};
+
+/** How each rpc is called; rules are read when one is called for the first time. */
+const callersOf = (service: DescService, options: ServiceClientOptions): ReadonlyArray<readonly [string, Caller]> => {
+  const { format = "json", registry, idempotent, baseUrl, ...rest } = options;
+  if (baseUrl === undefined) throw new TypeError("baseUrl must be given: the base URL of the service");
+  const defaultFormat = formatOf(format);
+  const parts = makeClientParts({ ...rest, baseUrl, format: "json" });
+  const codec = serviceCodec(service, registry);
+  const schemas = new SchemaMemory();
+  return service.methods.map((descriptor: DescMethod) => {
+    let known: ServiceMethod | undefined;
+    return [
+      descriptor.localName,
+      (request, callOptions) => {
+        const { format, idempotent: repeats, ...others } = callOptions ?? {};
+        const method = (known ??= serviceMethod(descriptor));
+        const plan = {
+          method,
+          codec,
+          encodeQuery,
+          schemas,
+          format: format === undefined ? defaultFormat : formatOf(format),
+          idempotent: repeats ?? idempotent,
+        };
+        return callService(partsOfCall(parts, others), plan, request);
+      },
+    ];
+  });
+};
+
+/**
+ * A client of a service: a method for each rpc, by its local name (`GetBook` is `getBook`). Throws TypeError or RangeError for
+ * options that cannot be, with the option's name. A streaming rpc, and one without a rule, rejects with TypeError when it is
+ * called.
+ */
+export const createServiceClient = <S extends DescService>(
+  service: S,
+  options: ServiceClientOptions,
+): ServiceClient<S> => {
+  const callers = callersOf(service, options);
+  const methods = (part: (answer: Answer<Message>) => unknown): object =>
+    Object.fromEntries(
+      callers.map(([name, call]) => [
+        name,
+        async (request: MessageInitShape<DescMessage> | undefined, callOptions?: PromiseServiceCallOptions) => {
+          const { signal, ...others } = callOptions ?? {};
+          signal?.throwIfAborted();
+          return part(await run(call(request, others), signal));
+        },
+      ]),
+    );
+  return { withResponse: methods((answer) => answer), ...methods(({ data }) => data) } as ServiceClient<S>;
+};
+
+const run = async <A>(effect: Effect.Effect<A, EngineError>, signal: AbortSignal | undefined): Promise<A> => {
+  const exit = await Effect.runPromiseExit(effect, signal === undefined ? undefined : { signal });
+  if (Exit.isSuccess(exit)) return exit.value;
+  throw signal?.aborted === true && Cause.hasInterrupts(exit.cause) ? signal.reason : Cause.squash(exit.cause);
+};
+
+/**
+ * The same client in Effect. Throws as `createServiceClient` does. A streaming rpc, and one without a rule, dies with TypeError
+ * when it is called.
+ */
+export const makeServiceClient = <S extends DescService>(
+  service: S,
+  options: EffectServiceClientOptions,
+): EffectServiceClient<S> => {
+  const callers = callersOf(service, plainOptions(options) as ServiceClientOptions);
+  const methods = (part: (answer: Answer<Message>) => unknown): object =>
+    Object.fromEntries(
+      callers.map(([name, call]) => [
+        name,
+        (request: MessageInitShape<DescMessage> | undefined, callOptions?: EffectServiceCallOptions) =>
+          Effect.map(
+            Effect.suspend(() => call(request, plainOptions(callOptions))),
+            part,
+          ),
+      ]),
+    );
+  return { withResponse: methods((answer) => answer), ...methods(({ data }) => data) } as EffectServiceClient<S>;
+};
+
+/**
+ * A layer of a client, under a key of yours:
+ * `class Library extends Context.Service<Library, EffectServiceClient<typeof LibraryService>>()("Library") {}` and
+ * `serviceClientLayer(Library, LibraryService, { baseUrl })`. Options that cannot be die with TypeError or RangeError.
+ */
+export const serviceClientLayer = <Identifier, S extends DescService>(
+  key: Context.Key<Identifier, EffectServiceClient<S>>,
+  service: S,
+  options: EffectServiceClientOptions,
+): Layer.Layer<Identifier> => Layer.sync(key, () => makeServiceClient(service, options));

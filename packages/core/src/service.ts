@@ -1,0 +1,29 @@
+// Clients of any service with google.api.http annotations.
+export {
+  createServiceClient,
+  makeServiceClient,
+  serviceClientLayer,
+  type EffectServiceCallOptions,
+  type EffectServiceClient,
+  type EffectServiceClientOptions,
+  type PromiseServiceCallOptions,
+  type ServiceCallOptions,
+  type ServiceClient,
+  type ServiceClientOptions,
+} from "./client/ServiceClient.ts";
+export type { ServiceFormat } from "./client/ServiceCall.ts";
+export type { Answer } from "./Calls.ts";
+export type { CallOptions, Limits, Middleware } from "./ClientOptions.ts";
+export type { ExpiringToken, TokenContext, TokenOption } from "./Credentials.ts";
+export { EngineError } from "./EngineError.ts";
+export type {
+  EngineErrorFields,
+  EngineErrorReason,
+  EngineErrorTag,
+  ErrorDetail,
+  UnreachableProblem,
+} from "./EngineError.ts";
+export type { EngineEvent } from "./EngineEvent.ts";
+export type { Format } from "./MediaType.ts";
+export type { RetryPolicy } from "./Retry.ts";
+export type { ExchangeAnswer, ExchangeRequest, Fetch } from "./Transport.ts";
