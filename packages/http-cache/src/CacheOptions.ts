@@ -18,6 +18,11 @@ export interface CacheOptions {
    * (RFC 9111, 3). Default: true.
    */
   readonly shared?: boolean;
+  /**
+   * Whether the cache key has the identity of the user, so that a shared cache may store what is for one user: `private`
+   * and Authorization do not prevent that; `s-maxage` and `proxy-revalidate` apply. Default: false.
+   */
+  readonly keyedByUser?: boolean;
   /** Targeted fields that this cache obeys, the most specific one first (RFC 9213, 2.2). Default: none. */
   readonly targetedFields?: ReadonlyArray<string>;
   /**
@@ -47,9 +52,12 @@ export interface CacheOptions {
 /** Whether the cache is shared. */
 export const isShared = (options: CacheOptions): boolean => options.shared !== false;
 
+/** Whether the cache may store responses for one user. */
+export const storesPrivate = (options: CacheOptions): boolean => !isShared(options) || options.keyedByUser === true;
+
 /** Throws TypeError for options of the wrong type, and RangeError for times and fractions out of range. */
 export const checkOptions = (options: CacheOptions): void => {
-  for (const name of ["shared", "apparentAge", "staleWhenDisconnected"] as const) {
+  for (const name of ["shared", "keyedByUser", "apparentAge", "staleWhenDisconnected"] as const) {
     if (!["boolean", "undefined"].includes(typeof options[name])) throw new TypeError(`${name} must be a boolean`);
   }
   for (const name of ["targetedFields", "processedFields"] as const) {

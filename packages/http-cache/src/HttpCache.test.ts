@@ -493,6 +493,13 @@ describe("options", () => {
     );
   });
 
+  test("a shared cache with the user in its key stores private responses, and obeys proxy-revalidate", () => {
+    const keyed = httpCache({ keyedByUser: true });
+    const headers = { "cache-control": "private, max-age=60, stale-if-error=60, proxy-revalidate" };
+    const result = keyed.store(get({ authorization: "Bearer x" }), { headers }, times);
+    expect(result).toMatchObject({ stored: true, entry: { freshness: { neverStale: true } } });
+  });
+
   test("targeted fields steer", () => {
     const edge = httpCache({ targetedFields: ["cdn-cache-control"] });
     expect(edge.store(get(), { headers: { "cdn-cache-control": "no-store" } }, times).stored).toBe(false);
@@ -500,6 +507,7 @@ describe("options", () => {
 
   test.each<[CacheOptions, string]>([
     [{ shared: "yes" as never }, "shared must be a boolean"],
+    [{ keyedByUser: "no" as never }, "keyedByUser must be a boolean"],
     [{ apparentAge: 1 as never }, "apparentAge must be a boolean"],
     [{ staleWhenDisconnected: null as never }, "staleWhenDisconnected must be a boolean"],
     [{ targetedFields: "cdn-cache-control" as never }, "targetedFields must be an array of field names"],

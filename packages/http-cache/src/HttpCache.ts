@@ -251,11 +251,21 @@ const evaluateRequest = <E extends CacheEntry>(
       ? { action: "forward", entry, send: endToEnd(toHeaders(request.headers)), outcome }
       : { action: "validate", entry, send, outcome };
   }
-  const response = clientResponse(request, entry.status, storedFields(entry), freshness, nowMs);
-  const outcome = { hit: true, ttlMs: timeToLive(freshness, nowMs) };
-  if (evaluation.action === "fresh") return { action: "fresh", entry, response, outcome };
-  const send = sentFields(request, entry) ?? endToEnd(toHeaders(request.headers));
-  return { action: "stale", entry, response, revalidate: evaluation.revalidate, send, outcome };
+  let built: ClientResponse | undefined;
+  const served = {
+    entry,
+    // Built when it is read: Headers cost more than the whole evaluation.
+    get response(): ClientResponse {
+      return (built ??= clientResponse(request, entry.status, storedFields(entry), freshness, nowMs));
+    },
+    outcome: { hit: true, ttlMs: timeToLive(freshness, nowMs) },
+  };
+  if (evaluation.action === "fresh") return Object.assign(served, { action: "fresh" as const });
+  return Object.assign(served, {
+    action: "stale" as const,
+    revalidate: evaluation.revalidate,
+    send: sentFields(request, entry) ?? endToEnd(toHeaders(request.headers)),
+  });
 };
 
 const methodOf = (request: CacheRequest): string => request.method ?? "GET";

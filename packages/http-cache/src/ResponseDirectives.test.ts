@@ -42,6 +42,7 @@ test("field names withhold fields; only a shared cache minds those of private", 
     withheldFields: ["a", "b"],
   });
   expect(responseDirectives(headers, own).withheldFields).toEqual(["a"]);
+  expect(responseDirectives(headers, { ...shared, keyedByUser: true }).withheldFields).toEqual(["a"]);
   expect(responseDirectives(new Headers({ "cache-control": 'no-cache="a"' }), shared).withheldFields).toEqual(["a"]);
   expect(responseDirectives(new Headers(), shared).withheldFields).toEqual([]);
 });

@@ -1,6 +1,6 @@
 // Response directives (RFC 9111, 5.2.2), from Cache-Control or a targeted field.
 import { deltaSeconds, fieldNames, isDeltaSeconds, parseDirectives, type Directives } from "./CacheControl.ts";
-import { isShared, type CacheOptions } from "./CacheOptions.ts";
+import { storesPrivate, type CacheOptions } from "./CacheOptions.ts";
 import { targetedDirectives } from "./TargetedFields.ts";
 
 /** The directives of a response that a cache obeys. Times in seconds; undefined where the directive is absent. */
@@ -34,12 +34,12 @@ export const responseDirectives = (headers: Headers, options: CacheOptions): Res
   for (const field of options.targetedFields ?? []) {
     const value = headers.get(field);
     const directives = value === null ? undefined : targetedDirectives(value);
-    if (directives !== undefined) return named(field.toLowerCase(), directives, isShared(options));
+    if (directives !== undefined) return named(field.toLowerCase(), directives, storesPrivate(options));
   }
-  return named("cache-control", parseDirectives(headers.get("cache-control")), isShared(options));
+  return named("cache-control", parseDirectives(headers.get("cache-control")), storesPrivate(options));
 };
 
-const named = (source: string, directives: Directives, shared: boolean): ResponseDirectives => {
+const named = (source: string, directives: Directives, isForOneUser: boolean): ResponseDirectives => {
   const noCacheFields = fieldNames(directives, "no-cache");
   const privateFields = fieldNames(directives, "private");
   // What a directive permits, it permits only where it is well-formed.
@@ -49,7 +49,7 @@ const named = (source: string, directives: Directives, shared: boolean): Respons
     noStore: directives.has("no-store"),
     noCache: directives.has("no-cache") && noCacheFields === undefined,
     private: directives.has("private") && privateFields === undefined,
-    withheldFields: [...(noCacheFields ?? []), ...((shared && privateFields) || [])],
+    withheldFields: [...(noCacheFields ?? []), ...((!isForOneUser && privateFields) || [])],
     public: isPublic,
     mustRevalidate: directives.has("must-revalidate"),
     proxyRevalidate: directives.has("proxy-revalidate"),

@@ -7,6 +7,7 @@ import { storingRefusal } from "./Storing.ts";
 const policies: Record<string, CacheOptions> = {
   shared: { shared: true, targetedFields: ["cdn-cache-control"] },
   private: { shared: false, targetedFields: [] },
+  keyed: { shared: true, keyedByUser: true },
 };
 
 interface Case {
@@ -52,6 +53,10 @@ test.each<[string, Case, string | undefined]>([
   ["shared", { headers: cc("max-age=60, No-Store") }, "no-store"],
   ["private", { headers: cc("max-age=60, private") }, undefined],
   ["shared", { headers: cc('max-age=60, private="x"') }, undefined],
+  ["keyed", { authorized: true, headers: cc("max-age=60, private") }, undefined],
+  ["keyed", { status: 403, headers: cc("private") }, undefined],
+  ["keyed", { status: 403, headers: cc("s-maxage=1") }, undefined],
+  ["keyed", { headers: cc("no-store") }, "no-store"],
   // RFC 9111, 3.5
   ["shared", { authorized: true, headers: cc("max-age=60") }, "authorization"],
   ["shared", { authorized: true, headers: cc("max-age=60, public") }, undefined],

@@ -1,5 +1,5 @@
 // Conditions for storing a response (RFC 9111, 3 and 3.5).
-import { isShared, type CacheOptions } from "./CacheOptions.ts";
+import { isShared, storesPrivate, type CacheOptions } from "./CacheOptions.ts";
 import { heuristicStatuses } from "./Freshness.ts";
 import type { RequestDirectives } from "./RequestDirectives.ts";
 import type { ResponseDirectives } from "./ResponseDirectives.ts";
@@ -23,9 +23,9 @@ export type StoringRefusal =
   | "request-no-store"
   /** The response has `no-store`, or `must-understand` with a status that this cache does not know. */
   | "no-store"
-  /** The response has `private`, and the cache is shared. */
+  /** The response has `private`, and the cache is for several users. */
   | "private"
-  /** The request has Authorization, the cache is shared, and nothing in the response permits that (RFC 9111, 3.5). */
+  /** The request has Authorization, the cache is for several users, and the response does not permit that (RFC 9111, 3.5). */
   | "authorization"
   /** Vary has `*` or an invalid name: no later request would select the response. */
   | "vary"
@@ -53,7 +53,7 @@ export const storingRefusal = (
   if (request.control.noStore) return "request-no-store";
   // must-understand overrides no-store where the status is understood (RFC 9111, 5.2.2.3).
   if (directives.mustUnderstand ? !understoodStatuses.has(status) : directives.noStore) return "no-store";
-  if (isShared(options)) {
+  if (!storesPrivate(options)) {
     if (directives.private) return "private";
     if (request.authorized && !directives.allowsAuthorization) return "authorization";
   }
@@ -70,6 +70,7 @@ const isCacheable = (
 ): boolean =>
   directives.public ||
   directives.maxAge !== undefined ||
-  (isShared(options) ? directives.sMaxage !== undefined : directives.private) ||
+  (isShared(options) && directives.sMaxage !== undefined) ||
+  (storesPrivate(options) && directives.private) ||
   (directives.source === "cache-control" && headers.has("expires")) ||
   heuristicStatuses.has(status);

@@ -36,6 +36,7 @@ export const matchesVary = (
     if (name === "*") return false;
     const value = fieldValue(request, name);
     return (
+      value === stored ||
       normalized(name, stored) === normalized(name, value) ||
       (name === "accept-language" && prefersLanguage(value, contentLanguage))
     );
