@@ -5,7 +5,7 @@ export default defineConfig({
     projects: [
       "packages/*/vitest.config.ts",
       "packages/internal/e2e/*/vitest.config.ts",
-      "packages/internal/lab/vitest.config.ts",
+      "packages/internal/{lab,test-kit}/vitest.config.ts",
       "apps/*/vitest.config.ts",
       "apps/*/vitest.workerd.config.ts",
       "scripts/vitest.config.ts",

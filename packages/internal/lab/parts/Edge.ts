@@ -1,8 +1,7 @@
 // Decides: how the built Worker runs on workerd alone, one isolate or more over one Cache API, and how it is ended.
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { freePort, startWorkerd, type Standalone } from "../bench/edge/Standalone.ts";
-import { cacheBackend } from "./CacheBackend.ts";
+import { cacheBackend, freePort, startWorkerd, type Standalone } from "@bytenite-engines/test-kit";
 import { seriesIn, type Series } from "./Series.ts";
 
 /** The Worker as it is deployed. */

@@ -1,10 +1,9 @@
 // Decides: how a registry runs as a process of its own over a SQLite file, with faults on, and how it is ended.
-import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { freePort } from "../bench/edge/Standalone.ts";
 import type { FaultRule } from "@bytenite-engines/registry/testing";
+import { freePort, startProcess, type ManagedProcess } from "@bytenite-engines/test-kit";
 import { seriesIn, type Series } from "./Series.ts";
 
 const heapProbe = new URL("heapProbe.ts", import.meta.url).href;
@@ -25,7 +24,7 @@ export interface RegistryFiles {
 export class RegistryProcess implements AsyncDisposable {
   readonly #files: RegistryFiles;
   readonly #port: number;
-  #child: ChildProcess | undefined;
+  #running: ManagedProcess | undefined;
 
   private constructor(files: RegistryFiles, port: number) {
     this.#files = files;
@@ -41,7 +40,7 @@ export class RegistryProcess implements AsyncDisposable {
 
   /** Process id; undefined while it is ended. */
   get pid(): number | undefined {
-    return this.#child?.pid;
+    return this.#running?.child.pid;
   }
 
   get origin(): string {
@@ -51,26 +50,17 @@ export class RegistryProcess implements AsyncDisposable {
   async start(): Promise<void> {
     const { config, database } = this.#files;
     const flags = ["--config", config, "--port", `${this.#port}`, "--database", database, "--faults", "on"];
-    const child = spawn(process.execPath, ["--expose-gc", "--import", heapProbe, main, ...flags], {
-      stdio: ["ignore", "pipe", "inherit", "ipc"],
+    this.#running = await startProcess(["--expose-gc", "--import", heapProbe, main, ...flags], {
       env: { ...process.env, BYTENITE_REGISTRY_KEY: this.#files.key },
+      ipc: true,
     });
-    this.#child = child;
-    const { stdout } = child;
-    if (stdout === null) throw new Error("the registry has no output");
-    const ready = await Promise.race([once(stdout, "data"), once(child, "exit")]);
-    if (!String(ready[0]).startsWith("ready ")) throw new Error("the registry did not start");
-    stdout.resume();
   }
 
   /** Ends it: as an operator does, or as `kill -9` does. */
   async end(how: "stop" | "kill"): Promise<void> {
-    const child = this.#child;
-    this.#child = undefined;
-    if (child === undefined) return;
-    const exited = once(child, "exit");
-    child.kill(how === "kill" ? "SIGKILL" : "SIGTERM");
-    await exited;
+    const running = this.#running;
+    this.#running = undefined;
+    await running?.stop(how === "kill" ? "SIGKILL" : "SIGTERM");
   }
 
   async metrics(): Promise<ReadonlyArray<Series>> {
@@ -79,7 +69,7 @@ export class RegistryProcess implements AsyncDisposable {
 
   /** Collects its garbage; heap that is in use then, in MiB. */
   async heapMib(): Promise<number> {
-    const child = this.#child;
+    const child = this.#running?.child;
     if (child === undefined) throw new Error("the registry is ended");
     const told = once(child, "message");
     child.send("heap");

@@ -1,3 +1,25 @@
-// What the apps' scripts and the tests of whole Workers share.
+// What tests, measurements and the verbs of the apps share.
 export { bundled } from "./Bundle.ts";
-export { compatibilityDate, serve, serveUntilSignal, type Running, type Served } from "./Serving.ts";
+export { cacheBackend } from "./CacheBackend.ts";
+export {
+  compatibilityDate,
+  directSocket,
+  emulate,
+  moduleOf,
+  originOf,
+  serve,
+  serveUntilSignal,
+  type Running,
+  type Served,
+} from "./Emulator.ts";
+export { startFaultServer, type Act, type Arrived, type FaultServer } from "./FaultServer.ts";
+export { close, freePort, host, listen } from "./Ports.ts";
+export {
+  root,
+  startProcess,
+  startProxy,
+  type ManagedProcess,
+  type ProcessOptions,
+  type RunningProxy,
+} from "./Process.ts";
+export { startWorkerd, type Standalone, type WorkerInit } from "./Workerd.ts";

@@ -3,7 +3,7 @@
 import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
 import { startFront } from "./Front.ts";
 import { chanceOf, randomEngines, randomNumbers } from "./Numberings.ts";
-import { startProxy } from "./World.ts";
+import { startProxy } from "@bytenite-engines/test-kit";
 
 /** The ways to such a registry. */
 export const ways = ["against the registry", "through the worker"] as const;

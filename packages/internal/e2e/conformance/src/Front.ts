@@ -1,6 +1,6 @@
 // Decides: what stands between a client and several registries, so that one address can change its schema or its data.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { close, listen } from "@bytenite-engines/test-kit";
 import { exchange } from "./Exchange.ts";
 
 /** What a request gets: the answer of a registry (base URL), perhaps with another header or status. */
@@ -39,15 +39,11 @@ export const startFront = async (route: (request: FrontRequest) => Routed): Prom
     // The registry may have ended by now, while a worker still renews what it has of it.
     answer(request, route(request), outgoing).catch(() => outgoing.destroy());
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const origin = await listen(server);
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${basePath}`,
+    url: `${origin}${basePath}`,
     requests,
-    stop: () =>
-      new Promise((resolve) => {
-        server.closeAllConnections();
-        server.close(() => resolve());
-      }),
+    stop: () => close(server),
   };
 };
 

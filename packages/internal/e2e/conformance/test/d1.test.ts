@@ -1,12 +1,10 @@
 // The table of wire cases against the registry as a Worker: the same data, exported from SQLite, on workerd with D1.
-import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import type { Format } from "@bytenite-engines/core/wire";
+import { startProcess, type ManagedProcess } from "@bytenite-engines/test-kit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Seeds } from "../src/Case.ts";
 import { acceptCases } from "../src/cases/negotiation.ts";
@@ -16,10 +14,8 @@ import { tokenOf } from "../src/Engines.ts";
 import { exchange } from "../src/Exchange.ts";
 import { seedsOf, startTableRegistry } from "../src/World.ts";
 
-const root = fileURLToPath(new URL("../../../../../", import.meta.url));
-
 let folder: string;
-let worker: ChildProcess;
+let worker: ManagedProcess;
 let url: string;
 let seeds: Seeds;
 
@@ -32,18 +28,12 @@ beforeAll(async () => {
   await registry.stop();
   const args = ["apps/registry/scripts/registry.ts", "--port", "0", "--seed", seed];
   const env = { ...process.env, BYTENITE_REGISTRY_KEY: registry.key };
-  worker = spawn(process.execPath, args, { cwd: root, env, stdio: ["ignore", "pipe", "inherit"] });
-  const lines = createInterface({ input: worker.stdout as NodeJS.ReadableStream });
-  const [line] = (await Promise.race([once(lines, "line"), once(worker, "exit")])) as [unknown];
-  if (typeof line !== "string") throw new Error("the registry on D1 ended before it was ready");
-  url = `${line.slice("ready ".length)}/v1/dev`;
+  worker = await startProcess(args, { env });
+  url = `${worker.said}/v1/dev`;
 });
 
 afterAll(async () => {
-  if (worker.exitCode === null) {
-    worker.kill("SIGTERM");
-    await once(worker, "exit");
-  }
+  await worker.stop();
   rmSync(folder, { recursive: true });
 });
 
@@ -72,6 +62,6 @@ test.for(acceptCases)("the registry on D1 answers Accept: %s with %s", async ([a
 });
 
 test("the registry on D1 ends at SIGTERM as one that has not failed", async () => {
-  worker.kill("SIGTERM");
-  expect(await once(worker, "exit")).toEqual([0, null]);
+  worker.child.kill("SIGTERM");
+  expect(await once(worker.child, "exit")).toEqual([0, null]);
 });

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { apiKey } from "@bytenite-engines/core/api-key";
 import { createEngineClient, type PromiseEngineClient } from "@bytenite-engines/core/promise";
 import { good, refuse, script } from "../src/fault/Acts.ts";
-import { startFaultServer, type Act } from "../src/fault/FaultServer.ts";
+import { startFaultServer, type Act } from "@bytenite-engines/test-kit";
 
 const quick = { baseDelayMs: 0, throttledBaseDelayMs: 0 };
 

@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { EngineClient, type ClientOptions } from "@bytenite-engines/core";
 import { createEngineClient } from "@bytenite-engines/core/promise";
 import { engineBytes, headOf, labels, refuse, silent, stallAfter } from "../src/fault/Acts.ts";
-import { startFaultServer, type Act } from "../src/fault/FaultServer.ts";
+import { startFaultServer, type Act } from "@bytenite-engines/test-kit";
 import { held, leftover } from "../src/fault/Held.ts";
 
 const head = headOf({ headers: labels("protobuf"), body: engineBytes("protobuf") });

@@ -5,7 +5,7 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { good, refuse, silent } from "../src/fault/Acts.ts";
-import { startFaultServer, type Act } from "../src/fault/FaultServer.ts";
+import { startFaultServer, type Act } from "@bytenite-engines/test-kit";
 
 const probe = fileURLToPath(new URL("../src/fault/exitProbe.ts", import.meta.url));
 

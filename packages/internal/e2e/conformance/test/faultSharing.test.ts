@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { createEngineClient } from "@bytenite-engines/core/promise";
 import { good, refuse, theEngine } from "../src/fault/Acts.ts";
-import { startFaultServer, type Act, type Arrived } from "../src/fault/FaultServer.ts";
+import { startFaultServer, type Act, type Arrived } from "@bytenite-engines/test-kit";
 import type { Socket } from "node:net";
 
 /** A server that holds its answers back until they are let go. */

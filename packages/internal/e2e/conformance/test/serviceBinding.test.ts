@@ -2,8 +2,8 @@
 import { fileURLToPath } from "node:url";
 import { decode, type Format } from "@bytenite-engines/core/wire";
 import { EngineListResponseSchema } from "@bytenite-engines/proto";
-import { bundled, compatibilityDate } from "@bytenite-engines/test-kit";
-import { Log, LogLevel, Miniflare } from "miniflare";
+import { bundled, compatibilityDate, emulate, moduleOf } from "@bytenite-engines/test-kit";
+import type { Miniflare } from "miniflare";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { tokenOf, type UserName } from "../src/Engines.ts";
 import { startTableRegistry } from "../src/World.ts";
@@ -16,10 +16,8 @@ const mediaTypes = { json: "application/json", protobuf: "application/x-protobuf
 let miniflare: Miniflare;
 
 /** An app's Worker as one ES module, as it is deployed. */
-const manifestOf = async (app: "registry" | "worker") => {
-  const contents = await bundled(fileURLToPath(new URL(`../../../../../apps/${app}/src/worker.ts`, import.meta.url)));
-  return { mainModule: "worker.js", modules: { "worker.js": { type: "esm" as const, contents } } };
-};
+const manifestOf = async (app: "registry" | "worker") =>
+  moduleOf(await bundled(fileURLToPath(new URL(`../../../../../apps/${app}/src/worker.ts`, import.meta.url))));
 
 beforeAll(async () => {
   const seed = await startTableRegistry();
@@ -32,26 +30,18 @@ beforeAll(async () => {
     LOG: { type: "text" as const, value: "off" },
   };
   const binding = { type: "worker" as const, worker: "registry" };
-  miniflare = new Miniflare({
-    host: "127.0.0.1",
-    port: 0,
-    cf: false,
-    logRequests: false,
-    log: new Log(LogLevel.NONE),
-    handleStructuredLogs: () => undefined,
-    workers: [
-      { config: { name: "bound", compatibilityDate, manifest: proxy, env: { ...settings, UPSTREAM: binding } } },
-      { config: { name: "unbound", compatibilityDate, manifest: proxy, env: settings } },
-      {
-        config: {
-          name: "registry",
-          compatibilityDate,
-          manifest: registry,
-          env: { DB: { type: "d1", id: "engines" }, BYTENITE_REGISTRY_KEY: { type: "text", value: seed.key } },
-        },
+  miniflare = await emulate([
+    { config: { name: "bound", compatibilityDate, manifest: proxy, env: { ...settings, UPSTREAM: binding } } },
+    { config: { name: "unbound", compatibilityDate, manifest: proxy, env: settings } },
+    {
+      config: {
+        name: "registry",
+        compatibilityDate,
+        manifest: registry,
+        env: { DB: { type: "d1", id: "engines" }, BYTENITE_REGISTRY_KEY: { type: "text", value: seed.key } },
       },
-    ],
-  });
+    },
+  ]);
   const database = await miniflare.getD1Database("DB", "registry");
   for (const statement of sql.split("\n")) if (statement !== "") await database.prepare(statement).run();
 });

@@ -6,7 +6,8 @@ import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/tes
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { exchange, type Answered } from "../src/Exchange.ts";
 import { fromText, protocDecode } from "../src/TextFormat.ts";
-import { seedsOf, startProxy, startTableRegistry, type RunningProxy } from "../src/World.ts";
+import { startProxy, type RunningProxy } from "@bytenite-engines/test-kit";
+import { seedsOf, startTableRegistry } from "../src/World.ts";
 import { tokenOf } from "../src/Engines.ts";
 
 let trial: TestRegistry;

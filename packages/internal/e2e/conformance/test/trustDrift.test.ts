@@ -5,7 +5,7 @@ import { startRegistry, type EngineInit, type FieldNumbers } from "@bytenite-eng
 import { expect, test } from "vitest";
 import { startFront, type Front } from "../src/Front.ts";
 import { chanceOf, randomEngines } from "../src/Numberings.ts";
-import { startProxy, type RunningProxy } from "../src/World.ts";
+import { startProxy, type RunningProxy } from "@bytenite-engines/test-kit";
 
 /** Two servers with the same engines, one with our numbers and one with two of them swapped. */
 const swappedNumbers: FieldNumbers = { "bytenite.engine.Engine": { name: 10, entrypoint: 2 } };

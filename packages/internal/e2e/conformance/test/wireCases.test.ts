@@ -12,7 +12,8 @@ import { wireCases } from "../src/Cases.ts";
 import { coreDoor, httpDoor, type Door } from "../src/Door.ts";
 import { tokenOf } from "../src/Engines.ts";
 import { exchange } from "../src/Exchange.ts";
-import { seedsOf, startProxy, startTableRegistry, type RunningProxy } from "../src/World.ts";
+import { startProxy, type RunningProxy } from "@bytenite-engines/test-kit";
+import { seedsOf, startTableRegistry } from "../src/World.ts";
 
 let registry: TestRegistry;
 let proxy: RunningProxy;

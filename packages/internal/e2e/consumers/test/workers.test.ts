@@ -1,38 +1,28 @@
 // What is installed runs in workerd: bundled into a Worker, over the runtime's own fetch.
-import { Log, LogLevel, Miniflare } from "miniflare";
+import { compatibilityDate, emulate, moduleOf } from "@bytenite-engines/test-kit";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { bundled } from "../src/Bundled.ts";
 import { managers } from "../src/InstalledProject.ts";
 import { serve } from "../src/Serve.ts";
-
-const compatibilityDate = "2026-11-01";
 
 test.for(managers)("a Worker lists engines in workerd, installed by %s", async (manager) => {
   const project = inject("projects")[manager];
   const registry = await serve(project);
   onTestFinished(registry.stop);
   const contents = await bundled(project, "worker.js", "workers");
-  const miniflare = new Miniflare({
-    host: "127.0.0.1",
-    port: 0,
-    cf: false,
-    logRequests: false,
-    log: new Log(LogLevel.NONE),
-    handleStructuredLogs: () => undefined,
-    workers: [
-      {
-        config: {
-          name: "consumer",
-          compatibilityDate,
-          manifest: { mainModule: "worker.js", modules: { "worker.js": { type: "esm", contents } } },
-          env: {
-            BASE_URL: { type: "text", value: registry.url },
-            TOKEN: { type: "text", value: "local-bob" },
-          },
+  const miniflare = await emulate([
+    {
+      config: {
+        name: "consumer",
+        compatibilityDate,
+        manifest: moduleOf(contents),
+        env: {
+          BASE_URL: { type: "text", value: registry.url },
+          TOKEN: { type: "text", value: "local-bob" },
         },
       },
-    ],
-  });
+    },
+  ]);
   onTestFinished(() => miniflare.dispose());
   const answer = await fetch(await miniflare.ready, { headers: { "Cache-Control": "no-store" } });
   const told = (await answer.json()) as { readonly names: ReadonlyArray<string> };

@@ -2,12 +2,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { blocksOf, isShown, type Block } from "./Guide.ts";
-import { root } from "./Stack.ts";
+import { freePort, root } from "@bytenite-engines/test-kit";
 
 /** Ports that guides name. Each is replaced by a free one, because several guides run at once. */
 const namedPorts = ["4010", "4011", "8787"];
@@ -16,7 +15,7 @@ const namedPorts = ["4010", "4011", "8787"];
 export const runGuide = async (name: string): Promise<void> => {
   const folder = mkdtempSync(join(tmpdir(), "guide-"));
   try {
-    const ports = new Map(await Promise.all(namedPorts.map(async (port) => [port, await freePort()] as const)));
+    const ports = new Map(await Promise.all(namedPorts.map(async (port) => [port, `${await freePort()}`] as const)));
     const here = (text: string): string =>
       text.replaceAll(/(?<![\d.])\d{4}(?!\d)/g, (number) => ports.get(number) ?? number);
     const path = resolve(fileURLToPath(new URL("../../../../../docs/guides", import.meta.url)), name);
@@ -24,15 +23,6 @@ export const runGuide = async (name: string): Promise<void> => {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-};
-
-const freePort = async (): Promise<string> => {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return String(port);
 };
 
 const runBlocks = async (folder: string, path: string, blocks: ReadonlyArray<Block>): Promise<void> => {

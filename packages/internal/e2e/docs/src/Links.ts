@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import remarkGfm from "remark-gfm";
 import remarkParse from "remark-parse";
 import { unified } from "unified";
-import { root } from "./Stack.ts";
+import { root } from "@bytenite-engines/test-kit";
 
 const remark = join(root, "packages/internal/e2e/node_modules/.bin/remark");
 const anchors = fileURLToPath(new URL("./remarkHtmlAnchors.ts", import.meta.url));

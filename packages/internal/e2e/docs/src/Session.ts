@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { record, type Recording } from "./Recording.ts";
-import { root, type Stack } from "./Stack.ts";
+import { root } from "@bytenite-engines/test-kit";
+import type { Stack } from "./Stack.ts";
 
 const columns = 116;
 

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { blocksOf } from "../src/Guide.ts";
 import { runGuide } from "../src/GuideRun.ts";
-import { root } from "../src/Stack.ts";
+import { root } from "@bytenite-engines/test-kit";
 
 const folder = fileURLToPath(new URL("../../../../../docs/guides", import.meta.url));
 const guides = readdirSync(folder).filter((name) => name.endsWith(".md"));

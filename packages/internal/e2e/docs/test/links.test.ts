@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { brokenLinks, markdownFiles, oddAddresses } from "../src/Links.ts";
-import { root } from "../src/Stack.ts";
+import { root } from "@bytenite-engines/test-kit";
 
 test("every link of every Markdown file leads to a file and a heading that are there", async () => {
   const files = markdownFiles(root);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { EngineError, type EngineErrorReason } from "@bytenite-engines/core";
 import { expect, test } from "vitest";
 import { isShown } from "../src/Guide.ts";
-import { root } from "../src/Stack.ts";
+import { root } from "@bytenite-engines/test-kit";
 
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
 

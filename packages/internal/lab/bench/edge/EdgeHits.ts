@@ -1,14 +1,14 @@
 // Figure: what a hit of the edge proxy costs, beside the least that workerd can do and beside nginx.
 import { readFile } from "node:fs/promises";
+import { cacheBackend, startWorkerd } from "@bytenite-engines/test-kit";
 import type { Figure, FigureRow } from "../Figure.ts";
 import { ratioOf } from "../Statistics.ts";
 import { builtWorker, freshFor, listOf, startUpstream } from "./EdgeStack.ts";
 import { Connection, saturate, type Burst } from "./Load.ts";
 import { startNginx } from "./Nginx.ts";
 import type { Peer } from "./Peer.ts";
-import { startWorkerd } from "./Standalone.ts";
 import { startVarnish } from "./Varnish.ts";
-import { bareMatch, cacheBackend, hello, moduleMap } from "./Workers.ts";
+import { bareMatch, hello, moduleMap } from "./Workers.ts";
 
 const authorization = "bench-token";
 /** Connections to each contender; they stay open from round to round. */

@@ -1,11 +1,11 @@
 // Figure: what the last percent of hits waits at a fixed rate.
 import { readFile } from "node:fs/promises";
+import { cacheBackend, startWorkerd } from "@bytenite-engines/test-kit";
 import type { Figure } from "../Figure.ts";
 import { ratioOf, spreadOf } from "../Statistics.ts";
 import { builtWorker, freshFor, listPath, startUpstream } from "./EdgeStack.ts";
 import { atRate } from "./Load.ts";
-import { startWorkerd } from "./Standalone.ts";
-import { cacheBackend, hello } from "./Workers.ts";
+import { hello } from "./Workers.ts";
 
 /** Largest ratio of the p99 to that of hello. */
 const promisedRatio = 2;

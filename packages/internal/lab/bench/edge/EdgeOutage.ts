@@ -1,10 +1,9 @@
 // Figure: what clients of the edge proxy see while its upstream is gone.
 import { readFile } from "node:fs/promises";
+import { cacheBackend, startWorkerd } from "@bytenite-engines/test-kit";
 import type { Figure } from "../Figure.ts";
 import { builtWorker, listOf, serveUpstream } from "./EdgeStack.ts";
 import { Connection } from "./Load.ts";
-import { startWorkerd } from "./Standalone.ts";
-import { cacheBackend } from "./Workers.ts";
 
 /** Requests a second while the upstream is down. */
 const outageRate = 200;

@@ -1,7 +1,7 @@
 // What the figures of the edge have in common: the built Worker, an upstream for it, and one request.
-import { once } from "node:events";
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type RequestListener } from "node:http";
 import { fileURLToPath } from "node:url";
+import { close, listen } from "@bytenite-engines/test-kit";
 import { answerBytes } from "./Workers.ts";
 
 /** The Worker as it is deployed. */
@@ -15,19 +15,8 @@ export interface Upstream {
 }
 
 export const serveUpstream = async (listener: RequestListener): Promise<Upstream> => {
-  const server = createServer(listener).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return { url: `http://127.0.0.1:${portOf(server)}/v1/dev`, stop: () => stop(server) };
-};
-
-const portOf = (server: Server): number => {
-  const address = server.address();
-  return typeof address === "object" && address !== null ? address.port : 0;
-};
-
-const stop = (server: Server): void => {
-  server.close();
-  server.closeAllConnections();
+  const server = createServer(listener);
+  return { url: `${await listen(server)}/v1/dev`, stop: () => void close(server) };
 };
 
 /** An upstream whose answer has just the length that hits are measured with, and that counts its requests. */

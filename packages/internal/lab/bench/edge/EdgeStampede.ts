@@ -1,10 +1,9 @@
 // Figure: what the upstream sees when a thousand ask the edge proxy for one thing at once.
 import { readFile } from "node:fs/promises";
+import { cacheBackend, startWorkerd } from "@bytenite-engines/test-kit";
 import type { Figure } from "../Figure.ts";
 import { builtWorker, listOf, startUpstream } from "./EdgeStack.ts";
 import { Connection } from "./Load.ts";
-import { startWorkerd } from "./Standalone.ts";
-import { cacheBackend } from "./Workers.ts";
 
 export const edgeStampede: Figure = {
   name: "edge-stampede",

@@ -4,7 +4,8 @@ import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort, untilAnswered, type Peer } from "./Peer.ts";
+import { freePort } from "@bytenite-engines/test-kit";
+import { untilAnswered, type Peer } from "./Peer.ts";
 
 /** nginx with proxy_cache in front of the upstream, one process; undefined where it is not installed. */
 export const startNginx = async (upstream: string): Promise<Peer | undefined> => {

@@ -1,6 +1,4 @@
 // Decides: what a cache from elsewhere is to the figures of the edge: a port, a process, and how it is waited for.
-import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
 import { listPath } from "./EdgeStack.ts";
 
 /** A cache in a process of its own. */
@@ -10,16 +8,6 @@ export interface Peer {
   readonly pid: number;
   readonly stop: () => Promise<void>;
 }
-
-/** A port of loopback that nobody listens on. */
-export const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-};
 
 /** Waits until a request is answered well, for five seconds at most. */
 export const untilAnswered = async (port: number): Promise<void> => {

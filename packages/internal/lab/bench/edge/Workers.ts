@@ -23,31 +23,6 @@ export default {
 };`;
 
 /**
- * What workerd asks for entries of the Cache API: in production Cloudflare's cache, here a map. GET looks up, PUT brings
- * a whole HTTP answer as its body.
- */
-export const cacheBackend = `const entries = new Map();
-const missing = () => new Response(null, { status: 504, headers: { "cf-cache-status": "MISS" } });
-const parse = (bytes) => {
-  let end = 0;
-  while (bytes[end] !== 13 || bytes[end + 2] !== 13) end += 1;
-  const lines = new TextDecoder("latin1").decode(bytes.subarray(0, end)).split("\\r\\n").slice(1);
-  const headers = lines.map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trim()]);
-  return { body: bytes.slice(end + 4), headers: [...headers.filter(([name]) => !/^transfer-/i.test(name)), ["cf-cache-status", "HIT"]] };
-};
-export default {
-  async fetch(request) {
-    if (request.method === "GET") {
-      const entry = entries.get(request.url);
-      return entry === undefined ? missing() : new Response(entry.body, { headers: entry.headers });
-    }
-    const bytes = new Uint8Array(await request.arrayBuffer());
-    if (request.method === "PUT") entries.set(request.url, parse(bytes));
-    return new Response(null, { status: 204 });
-  },
-};`;
-
-/**
  * Sends keys `from` up to `from + count` to the module `edge`, from inside its isolate: a request from outside for each of a
  * million would take a quarter of an hour. Each token has a hundred keys. The upstream answers there too, with so many bytes, and
  * the Cache API forgets what it is given. Answers how many were not 200; other requests go to the module.

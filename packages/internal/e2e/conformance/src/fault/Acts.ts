@@ -8,7 +8,7 @@ import {
   schemaDigests,
   type Format,
 } from "@bytenite-engines/core/wire";
-import type { Act, Arrived } from "./FaultServer.ts";
+import type { Act, Arrived } from "@bytenite-engines/test-kit";
 
 const engine = create(endpoints.get.response, {
   id: "fault-1",

@@ -1,6 +1,6 @@
 // Decides: what a row of the fault table says.
 import type { ClientOptions, EngineErrorTag } from "@bytenite-engines/core";
-import type { Act, FaultServer } from "./FaultServer.ts";
+import type { Act, FaultServer } from "@bytenite-engines/test-kit";
 
 /** The token of the table: nothing that a caller can see may show it. */
 export const theToken = "fault-table-secret-0123456789";

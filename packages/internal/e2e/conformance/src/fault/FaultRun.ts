@@ -9,7 +9,7 @@ import * as Tracer from "effect/Tracer";
 import { EngineClient, type Answer, type EngineError, type EngineEvent } from "@bytenite-engines/core";
 import type { Engine } from "@bytenite-engines/proto";
 import { theToken, type FaultRow } from "./FaultRow.ts";
-import { startFaultServer, type FaultServer } from "./FaultServer.ts";
+import { startFaultServer, type FaultServer } from "@bytenite-engines/test-kit";
 
 /** What came of a call. */
 export interface Ran {

@@ -7,7 +7,7 @@ import { endpoints } from "@bytenite-engines/core/wire";
 import { theEngine } from "./Acts.ts";
 import type { Expected } from "./FaultRow.ts";
 import { errorOf, type Ran } from "./FaultRun.ts";
-import type { FaultServer } from "./FaultServer.ts";
+import type { FaultServer } from "@bytenite-engines/test-kit";
 
 /** How a call ended, in the words of the table. */
 export type Outcome = Omit<Required<Expected>, "says" | "retryAfterMs"> & { readonly retryAfterMs: number | undefined };

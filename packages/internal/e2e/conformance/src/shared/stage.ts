@@ -1,9 +1,16 @@
 // A Worker with shared clients on workerd, before an API that a test holds back.
-import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { fileURLToPath } from "node:url";
-import { bundled, compatibilityDate } from "@bytenite-engines/test-kit";
-import { Log, LogLevel, Miniflare } from "miniflare";
+import {
+  bundled,
+  close,
+  compatibilityDate,
+  directSocket,
+  emulate,
+  listen,
+  moduleOf,
+  originOf,
+} from "@bytenite-engines/test-kit";
 import { expect } from "vitest";
 
 /** Gives its request up as soon as the test says so. */
@@ -16,11 +23,6 @@ const front = `export default {
     return new Response(await answer.then(() => "answered", () => "aborted"));
   },
 };`;
-
-const esm = (contents: string) => ({
-  mainModule: "worker.js",
-  modules: { "worker.js": { type: "esm" as const, contents } },
-});
 
 /** What the Worker answers. */
 export interface Answered {
@@ -57,11 +59,9 @@ const startApi = async () => {
     const parts: Array<Buffer> = [];
     request.on("data", (part: Buffer) => parts.push(part));
     request.on("end", () => answer(request, response, Buffer.concat(parts).toString()));
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
+  });
   return {
-    origin: `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`,
+    origin: await listen(server),
     counts,
     open: (): void => {
       isOpen = true;
@@ -71,10 +71,7 @@ const startApi = async () => {
     abort: (): void => {
       for (const go of aborts.splice(0)) go();
     },
-    stop: (): void => {
-      server.close();
-      server.closeAllConnections();
-    },
+    stop: () => close(server),
   };
 };
 
@@ -83,41 +80,29 @@ export const startStage = async () => {
   const api = await startApi();
   const code = await bundled(fileURLToPath(new URL("worker.ts", import.meta.url)));
   const env = { ORIGIN: { type: "text" as const, value: api.origin } };
-  const direct = { unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }] };
-  const miniflare = new Miniflare({
-    host: "127.0.0.1",
-    port: 0,
-    cf: false,
-    logRequests: false,
-    log: new Log(LogLevel.NONE),
-    handleStructuredLogs: () => undefined,
-    workers: [
-      {
-        config: {
-          name: "front",
-          compatibilityDate,
-          manifest: esm(front),
-          env: { ...env, SHARED: { type: "worker", worker: "shared" } },
-        },
-        dev: direct,
+  const miniflare = await emulate([
+    {
+      config: {
+        name: "front",
+        compatibilityDate,
+        manifest: moduleOf(front),
+        env: { ...env, SHARED: { type: "worker", worker: "shared" } },
       },
-      {
-        config: {
-          name: "shared",
-          compatibilityDate,
-          compatibilityFlags: ["nodejs_compat"],
-          manifest: esm(code),
-          env,
-        },
-        dev: direct,
+      dev: directSocket,
+    },
+    {
+      config: {
+        name: "shared",
+        compatibilityDate,
+        compatibilityFlags: ["nodejs_compat"],
+        manifest: moduleOf(code),
+        env,
       },
-    ],
-  });
-  await miniflare.ready;
-  const urlOf = async (worker: string): Promise<string> =>
-    String(await miniflare.unsafeGetDirectURL(worker)).replace(/\/$/, "");
-  const shared = await urlOf("shared");
-  const fronted = await urlOf("front");
+      dev: directSocket,
+    },
+  ]);
+  const shared = await originOf(miniflare, "shared");
+  const fronted = await originOf(miniflare, "front");
   return {
     api,
     /** One request to the Worker: `ENTRY/CREDENTIAL/USER/TAG`. */
@@ -135,7 +120,7 @@ export const startStage = async () => {
     arrived: (count: number) => expect.poll(() => api.counts.arrived, { timeout: 10_000 }).toBe(count),
     stop: async (): Promise<void> => {
       await miniflare.dispose();
-      api.stop();
+      await api.stop();
     },
   };
 };

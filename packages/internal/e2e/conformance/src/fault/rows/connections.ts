@@ -2,7 +2,7 @@
 import { expect } from "vitest";
 import { good, headOf, labels, engineBytes, resetAfter, script, silent, stallAfter } from "../Acts.ts";
 import type { FaultRow } from "../FaultRow.ts";
-import { startFaultServer, type FaultServer } from "../FaultServer.ts";
+import { startFaultServer, type FaultServer } from "@bytenite-engines/test-kit";
 
 /** Waits of 50, 100 and 200 ms between four attempts. */
 const fourAttempts = { attempts: 4, waitedMs: 350 } as const;

@@ -2,7 +2,7 @@
 import { expect } from "vitest";
 import { answer, good, refuse, resetAfter, script } from "../Acts.ts";
 import { theToken, type FaultRow } from "../FaultRow.ts";
-import type { Act, FaultServer } from "../FaultServer.ts";
+import type { Act, FaultServer } from "@bytenite-engines/test-kit";
 
 const once = { attempts: 1, waitedMs: 0 } as const;
 

@@ -4,7 +4,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { RetryInfoSchema, StatusSchema } from "@bytenite-engines/proto";
 import { answer, good, refuse, script } from "../Acts.ts";
 import type { FaultRow } from "../FaultRow.ts";
-import type { Act } from "../FaultServer.ts";
+import type { Act } from "@bytenite-engines/test-kit";
 
 const httpDate = (ms: number): string => new Date(ms).toUTCString();
 

@@ -3,7 +3,7 @@ import { brotliCompressSync, constants, gzipSync, zstdCompressSync } from "node:
 import { expect } from "vitest";
 import { answer, engineBytes, headOf, labels, text } from "../Acts.ts";
 import type { FaultRow } from "../FaultRow.ts";
-import type { Act, FaultServer } from "../FaultServer.ts";
+import type { Act, FaultServer } from "@bytenite-engines/test-kit";
 
 const mebibyte = 2 ** 20;
 /** Of a body after decompression. */

@@ -1,7 +1,7 @@
 // The server answers, and refuses.
 import { answer, good, refuse, script } from "../Acts.ts";
 import type { FaultRow } from "../FaultRow.ts";
-import type { Act } from "../FaultServer.ts";
+import type { Act } from "@bytenite-engines/test-kit";
 
 const once = { attempts: 1, waitedMs: 0 } as const;
 /** Waits of 50, 100 and 200 ms between four attempts. */

@@ -1,4 +1,4 @@
-// Decides: what stands in for Cloudflare's cache behind the Cache API of a worker: it obeys max-age, and is bounded.
+// Stands in for Cloudflare's cache behind a Worker's Cache API.
 
 /** Most entries that it keeps; the oldest goes first. */
 const maxEntries = 5_000;

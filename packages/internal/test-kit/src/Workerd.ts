@@ -1,11 +1,12 @@
-// Runs workers on workerd alone, from a capnp configuration: what is measured is the runtime, not an emulator.
+// Workers on workerd alone, from a capnp configuration, without an emulator.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { compatibilityDate } from "./Emulator.ts";
+import { freePort } from "./Ports.ts";
 
 /** Path of the binary. The package is CommonJS without types, and a bundler's idea of its default export is not Node's. */
 const require = createRequire(import.meta.url);
@@ -36,7 +37,6 @@ export interface Standalone extends AsyncDisposable {
   readonly kill: () => Promise<void>;
 }
 
-const compatibilityDate = "2026-11-01";
 /** How long workerd may take to accept connections, in milliseconds. */
 const maxStartMs = 20_000;
 
@@ -106,17 +106,6 @@ ${workers.map(({ name }) => `    (name = "${name}", address = "127.0.0.1:${ports
 );
 ${definitions.join("\n")}
 `;
-};
-
-/** A port of 127.0.0.1 that nobody listens on now. */
-export const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
-  server.close();
-  await once(server, "close");
-  return port;
 };
 
 const isAccepting = (port: number): Promise<boolean> =>

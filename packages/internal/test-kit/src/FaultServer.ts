@@ -1,6 +1,6 @@
-// Decides: how a server is made that does with the socket whatever a row of the fault table wants.
-import { once } from "node:events";
-import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+// A server that does with the socket of a request whatever a test wants.
+import { createServer, type Socket } from "node:net";
+import { close, listen } from "./Ports.ts";
 
 /** A request whose head has arrived. */
 export interface Arrived {
@@ -13,7 +13,7 @@ export interface Arrived {
 /** What is done with the socket of a request; `count` is its running number, from 1. */
 export type Act = (socket: Socket, arrived: Arrived, count: number) => void;
 
-/** A server of the table. */
+/** A running fault server. */
 export interface FaultServer extends AsyncDisposable {
   readonly origin: string;
   /** Base URL of the API, with `/v1/dev`. */
@@ -43,7 +43,7 @@ export const startFaultServer = async (act: Act, onArrived: () => void = () => {
       act(socket, head, arrived.length);
     });
   });
-  const origin = await listening(server);
+  const origin = await listen(server);
   return {
     origin,
     baseUrl: `${origin}/v1/dev`,
@@ -52,16 +52,9 @@ export const startFaultServer = async (act: Act, onArrived: () => void = () => {
     sentBytes: () => [...open].reduce((sum, socket) => sum + socket.bytesWritten, closedBytes),
     [Symbol.asyncDispose]: async () => {
       for (const socket of open) socket.destroy();
-      server.close();
-      await once(server, "close");
+      await close(server);
     },
   };
-};
-
-const listening = async (server: Server): Promise<string> => {
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 };
 
 /** Calls back with every head that arrives on a connection; requests here have no body. */

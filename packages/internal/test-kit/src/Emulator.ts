@@ -1,6 +1,7 @@
-// Decides: how one bundled Worker is served on real workerd until it is told to end, and what says that it is ready.
+// Workers on workerd under Miniflare, with its bindings.
 import { createServer } from "node:net";
-import { Log, LogLevel, Miniflare } from "miniflare";
+import { Log, LogLevel, Miniflare, type MiniflareOptions } from "miniflare";
+import { host } from "./Ports.ts";
 
 /** The runtime behaviour that the Workers are written, tested and deployed for: that of their wrangler.jsonc. */
 export const compatibilityDate = "2026-11-01";
@@ -27,7 +28,35 @@ export interface Running {
   readonly stop: () => Promise<void>;
 }
 
-const host = "127.0.0.1";
+/** One ES module as a Worker's code. */
+export const moduleOf = (contents: string) => ({
+  mainModule: "worker.js",
+  modules: { "worker.js": { type: "esm" as const, contents } },
+});
+
+/** What makes a Worker of `emulate` be reached at a port of its own: straight, without the emulator's own entry. */
+export const directSocket = { unsafeDirectSockets: [{ host, port: 0 }] };
+
+/** Workers in one emulator, on a free port, silent; resolves when they accept requests. To be disposed of. */
+export const emulate = async (
+  workers: Extract<MiniflareOptions, { readonly workers: unknown }>["workers"],
+): Promise<Miniflare> => {
+  const miniflare = new Miniflare({
+    host,
+    port: 0,
+    cf: false,
+    logRequests: false,
+    log: new Log(LogLevel.NONE),
+    handleStructuredLogs: () => undefined,
+    workers,
+  });
+  await miniflare.ready;
+  return miniflare;
+};
+
+/** Origin of a Worker with a direct socket. */
+export const originOf = async (miniflare: Miniflare, worker: string): Promise<string> =>
+  (await miniflare.unsafeGetDirectURL(worker)).origin;
 
 /** Starts; resolves when requests are accepted. Rejects with an Error whose message is one sentence. */
 export const serve = async (served: Served): Promise<Running> => {
@@ -47,7 +76,7 @@ export const serve = async (served: Served): Promise<Running> => {
           name,
           compatibilityDate,
           ...(compatibilityFlags === undefined ? {} : { compatibilityFlags: [...compatibilityFlags] }),
-          manifest: { mainModule: "worker.js", modules: { "worker.js": { type: "esm", contents: code } } },
+          manifest: moduleOf(code),
           env: {
             ...Object.fromEntries(
               Object.entries(variables).map(([key, value]) => [key, { type: "text" as const, value }]),

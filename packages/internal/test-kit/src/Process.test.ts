@@ -1,0 +1,37 @@
+// A process is ready when it says so, its end before that says why, and nothing of it is left.
+import { createServer } from "node:net";
+import { expect, test } from "vitest";
+import { close, freePort, listen } from "./Ports.ts";
+import { startProcess } from "./Process.ts";
+
+const stayAlive = "setInterval(() => {}, 1_000);";
+
+test("a process is ready once it says so, and ends by SIGTERM", async () => {
+  const started = await startProcess(["-e", `console.log("hello"); console.log("ready http://a"); ${stayAlive}`]);
+  expect(started.said).toBe("http://a");
+  await started.stop();
+  expect(started.child.signalCode).toBe("SIGTERM");
+  await started.stop();
+});
+
+test("a process that ends before it is ready is an error with what it printed", async () => {
+  await expect(startProcess(["-e", 'console.error("no such file"); process.exitCode = 3;'])).rejects.toThrow(
+    /ended before it was ready \(3\):\nno such file/,
+  );
+});
+
+test("output after the ready line does not fill a pipe that nobody reads", async () => {
+  const script = `console.log("ready x");
+    for (const stream of [process.stdout, process.stderr]) stream.write("x".repeat(4_000_000));
+    process.stderr.write("", () => process.stdout.write("", () => process.exit(7)));`;
+  const started = await startProcess(["-e", script]);
+  await started.stop("SIGCONT");
+  expect(started.child.exitCode).toBe(7);
+});
+
+test("a free port can be listened on, and one in use is not given", async () => {
+  const server = createServer();
+  const { port } = new URL(await listen(server));
+  expect(`${await freePort()}`).not.toBe(port);
+  await close(server);
+});
