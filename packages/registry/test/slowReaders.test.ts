@@ -185,7 +185,7 @@ test("an answer that is longer than one may be is 400 and says what to do", asyn
   const answer = await get(registry.origin, page, token);
   expect([answer.status, await answer.json()]).toMatchObject([
     400,
-    { code: 11, message: "the answer is longer than 100000 bytes: ask for fewer engines, with pagination.limit" },
+    { code: 11, message: "the answer is longer than 100000 bytes: ask for smaller pages" },
   ]);
   expect((await get(registry.origin, "/engines?pagination.limit=10", token)).status).toBe(200);
   expect(await registry.end("SIGTERM")).toBe(0);

@@ -6,7 +6,7 @@ const problems: Readonly<Record<number, string>> = {
   5: "another process has been writing to it for too long: try again",
   8: "it, or its directory, may not be written by this user",
   10: "the disk failed to read or write",
-  11: "it is damaged: `registry check` names where; move it away and restore a backup",
+  11: "it is damaged: registry check names where; move it away and restore a backup",
   13: "the disk is full: nothing of this was kept, all that was there before is",
   14: "it cannot be opened: does its directory exist, and may this user write there?",
   26: "it is not a SQLite file",

@@ -2,7 +2,7 @@
 import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { statusBody } from "../api/Refusal.ts";
+import { Refusal, statusBody } from "../api/Refusal.ts";
 import type { Answer, RequestHead } from "../api/Routes.ts";
 import type { RpcCode } from "@bytenite-engines/core/wire";
 import { countedAddress, makeConnections, type OnLimit } from "./Connections.ts";
@@ -165,11 +165,11 @@ export const onHandlerError = (error: unknown): Answer => {
 
 /** An answer in the place of one that is too long. */
 const tooLong = ({ headers, about }: Answer, maxBytes: number): Answer => {
-  const message = `the answer is longer than ${maxBytes} bytes: ask for fewer engines, with pagination.limit`;
+  const refusal = new Refusal("OUT_OF_RANGE", `the answer is longer than ${maxBytes} bytes: ask for smaller pages`);
   return {
-    status: 400,
+    status: refusal.status,
     headers: { ...headers, "Content-Type": "application/json" },
-    body: statusBody("OUT_OF_RANGE", message, "json"),
+    body: statusBody(refusal.code, refusal.message, "json"),
     about,
   };
 };
