@@ -39,6 +39,8 @@ test.each([
   ['x="a, no-store', { "no-store": "" }],
   ['no-store"x"', { "no-store": "" }],
   ['x "no-store"', {}],
+  ['x "no-store" "private', { private: "" }],
+  ['private "\\', { private: "" }],
   ['x "a\\", no-store" must-revalidate', { "must-revalidate": "" }],
   ["proxy-revalidate;", { "proxy-revalidate": "" }],
   ["stale-while-revalidate = 9, stale-if-error = 9", { "stale-while-revalidate": "", "stale-if-error": "" }],
@@ -112,9 +114,20 @@ test.each([
   ['a, "b, c" ,, d', ["a", '"b, c"', "d"]],
   ['"a\\", b", c', ['"a\\", b"', "c"]],
   ['a, "b, c', ["a", '"b, c']],
+  ['a, "b\\', ["a", '"b\\']],
+  ["a\\, b", ["a\\", "b"]],
   ["", []],
 ])("splits the list %s", (field, expected) => {
   expect(splitList(field)).toEqual(expected);
+});
+
+// A pattern that begins anew at each quote would take hours for these.
+test.each([
+  ['"' + '\\"'.repeat(500_000), {}],
+  ['x="' + '\\"'.repeat(500_000) + ", no-store", { "no-store": "" }],
+  ["a".repeat(1_000_000) + '"', {}],
+])("a long malformed field is read in one pass (%#)", (field, expected) => {
+  expect(parsed(field)).toEqual(expected);
 });
 
 test("never throws, and never finds a directive inside a quoted string", () => {

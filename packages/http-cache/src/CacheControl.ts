@@ -11,7 +11,8 @@ export type Directives = ReadonlyMap<string, string | true>;
 
 /** `cache-directive` of RFC 9111, 5.2: a name, and perhaps a token or a quoted string as its argument. */
 const directive = /^([\w!#$%&'*+.^`|~-]+)(?:=(?:([\w!#$%&'*+.^`|~-]+)|"((?:[^"\\]|\\.)*)"))?$/;
-const quotedStrings = /"(?:[^"\\]|\\.)*"/g;
+/** A quoted string, or the rest of the text where the closing quote is missing, so that every text is read once. */
+const quotedStrings = /"(?:[^"\\]|\\[^])*("|\\?$)/g;
 const tokens = /[\w!#$%&'*+.^`|~-]+/g;
 
 /** Directives that count even when they are malformed, because they only restrict a cache. */
@@ -42,7 +43,7 @@ export const parseDirectives = (field: string | null | undefined): Directives =>
   for (const element of splitList(field ?? "")) {
     const match = directive.exec(element);
     if (match === null) {
-      for (const [token] of element.replaceAll(quotedStrings, " ").matchAll(tokens)) {
+      for (const [token] of unquoted(element).matchAll(tokens)) {
         const name = token.toLowerCase();
         if (restrictive.has(name)) directives.set(name, "");
       }
@@ -53,6 +54,10 @@ export const parseDirectives = (field: string | null | undefined): Directives =>
   }
   return directives;
 };
+
+/** A text without its quoted strings. What follows an opening quote without a closing one is not quoted. */
+const unquoted = (text: string): string =>
+  text.replaceAll(quotedStrings, (quoted, end) => (end === '"' ? " " : quoted));
 
 const add = (directives: Map<string, string | true>, name: string, argument: string | true): void => {
   const first = directives.get(name);
@@ -65,17 +70,17 @@ export const splitList = (field: string): ReadonlyArray<string> => {
   const elements: Array<string> = [];
   let start = 0;
   let quoted = false;
-  for (let index = 0; index <= field.length; index++) {
+  for (let index = 0; index < field.length; index++) {
     const char = field[index];
-    if (quoted && char === "\\") index += 1;
-    else if (char === '"') quoted = !quoted;
-    else if (char === undefined || (char === "," && !quoted)) {
-      const element = field.slice(start, index).trim();
-      if (element !== "") elements.push(element);
+    if (char === '"') quoted = !quoted;
+    else if (quoted && char === "\\") index += 1;
+    else if (char === "," && !quoted) {
+      elements.push(field.slice(start, index));
       start = index + 1;
     }
   }
-  return elements;
+  elements.push(field.slice(start));
+  return elements.map((element) => element.trim()).filter((element) => element !== "");
 };
 
 /** Whether an argument is a number of seconds. */

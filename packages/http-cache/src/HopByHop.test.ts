@@ -22,3 +22,17 @@ test("repeated fields stay repeated", () => {
   headers.append("set-cookie", "b=2");
   expect(endToEnd(headers).getSetCookie()).toEqual(["a=1", "b=2"]);
 });
+
+// RFC 9110, 7.6.1: "A sender MUST NOT send a connection option corresponding to a field that is intended for all recipients
+// of the content. For example, Cache-Control is never appropriate as a connection option".
+test.each(["Age", "Cache-Control", "CDN-Cache-Control", "Date", "Expires", "Pragma", "Vary"])(
+  "%s stays, although Connection lists it",
+  (name) => {
+    const headers = new Headers({ connection: `${name}, x`, [name]: "1", x: "1" });
+    expect([...endToEnd(headers)]).toEqual([[name.toLowerCase(), "1"]]);
+  },
+);
+
+test.each(["cache-controls", "x-age", "varying", "expires-x"])("%s goes where Connection lists it", (name) => {
+  expect([...endToEnd(new Headers({ connection: name, [name]: "1" }))]).toEqual([]);
+});

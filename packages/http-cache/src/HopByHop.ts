@@ -16,8 +16,16 @@ const always: ReadonlyArray<string> = [
 ];
 
 /** The names of hop-by-hop fields, lower case: the known ones and those that Connection lists. */
-export const hopByHopNames = (headers: Headers): ReadonlySet<string> =>
-  new Set([...always, ...splitList(headers.get("connection") ?? "").map((name) => name.toLowerCase())]);
+export const hopByHopNames = (headers: Headers): ReadonlySet<string> => {
+  const listed = splitList(headers.get("connection") ?? "").map((name) => name.toLowerCase());
+  return new Set([...always, ...listed.filter((name) => !neverListed.test(name))]);
+};
+
+/**
+ * Fields that are for all recipients and therefore no connection options (RFC 9110, 7.6.1): a Connection that lists them
+ * must not take the directives away from a cache.
+ */
+const neverListed = /^(?:age|date|expires|pragma|vary|(?:.*-)?cache-control)$/;
 
 /** The end-to-end fields of a message: those that are forwarded and may be stored (RFC 9111, 3.1). */
 export const endToEnd = (headers: Headers): Headers => {

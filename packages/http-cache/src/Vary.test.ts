@@ -68,6 +68,12 @@ test("languages are those of Accept-Language and Content-Language only, in any c
   expect(selectsPlain({ vary: "Foo", ...german }, { foo: "de" })).toBe(false);
 });
 
+test("a long field is compared in one pass", () => {
+  const selecting = selectingFields(new Headers({ vary: "Foo" }), { foo: `a${" ".repeat(1_000_000)}b` });
+  expect(matchesVary(selecting, { foo: "a b" }, null)).toBe(true);
+  expect(matchesVary(selecting, { foo: "a, b" }, null)).toBe(false);
+});
+
 test("names are added to Vary once", () => {
   expect(withVary(null, ["Accept"])).toBe("Accept");
   expect(withVary("accept, Origin", ["Accept", "Authorization"])).toBe("accept, Origin, Authorization");

@@ -53,8 +53,11 @@ const normalized = (name: string, value: string | null): string => {
       .map(({ range, quality }) => `${range};${quality}`)
       .join(",")}`;
   }
-  const compact = value.trim().replaceAll(/[ \t]*([,;])[ \t]*/g, "$1");
-  return `+${compact.replaceAll(/[ \t]+/g, " ")}`;
+  // Runs of white space become one space first, so that the second pattern need not look far.
+  return `+${value
+    .trim()
+    .replaceAll(/[ \t]+/g, " ")
+    .replaceAll(/ ?([,;]) ?/g, "$1")}`;
 };
 
 /** Whether the language of a response is the one that Accept-Language prefers to all others (RFC 9110, 12.5.4). */
