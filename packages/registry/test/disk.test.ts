@@ -1,38 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { run, serve } from "./process.ts";
-
-/** Size of the disk that is filled. */
-const diskSize = "size=4m";
-
-const mounts = (): boolean => {
-  const directory = mkdtempSync(join(tmpdir(), "registry-probe-"));
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", diskSize, "tmpfs", directory], { stdio: "ignore" });
-    execFileSync("umount", [directory], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
-};
-
-/** A disk of a few MB for the time of a test. */
-const onSmallDisk = async (work: (directory: string) => Promise<void>): Promise<void> => {
-  const directory = await mkdtemp(join(tmpdir(), "registry-disk-"));
-  execFileSync("mount", ["-t", "tmpfs", "-o", diskSize, "tmpfs", directory]);
-  try {
-    await work(directory);
-  } finally {
-    execFileSync("umount", ["-l", directory]);
-    await rm(directory, { recursive: true, force: true });
-  }
-};
+import { mounts, onSmallDisk } from "./smallDisk.ts";
 
 const lines = (count: number, from = 0): string =>
   Array.from(

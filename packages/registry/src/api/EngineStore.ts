@@ -1,7 +1,7 @@
 // Decides: which rows answer a list or a tag, in which order, and whose they are. All of the reading SQL is here.
 import type { EngineTag } from "@bytenite-engines/core/wire";
 import { orderSql, type Order } from "./OrderBy.ts";
-import type { Page } from "./Page.ts";
+import { maxPageBytes, type Page } from "./Page.ts";
 import { Refusal } from "./Refusal.ts";
 import type { Row, SqlPort, Statement } from "./SqlPort.ts";
 
@@ -29,7 +29,9 @@ const ownSecret = "CASE WHEN owner = ? THEN secret END AS secret";
 
 /** A page of a list: one statement for its rows, each with the length of the list, and one for the length alone. */
 export interface ListStatements {
-  readonly rows: Statement;
+  /** The first rows of the page, at most so many. Of those with more bytes than that only the size is read. */
+  readonly rows: (limit: number, maxRowBytes: number) => Statement;
+  readonly limit: number;
   readonly total: Statement;
 }
 
@@ -59,6 +61,12 @@ const totals = {
   public: "SELECT live_engines AS total FROM public_total WHERE one = 1",
 } as const;
 
+/** What stands for an engine that is too large to be read with the others. */
+const empty = { json: "''", protobuf: "x''" } as const;
+
+/** Bytes of an engine as it is kept; SQLite knows them without reading the values. */
+const sizeOf = (form: StoredForm): string => `octet_length(${form}) + coalesce(octet_length(secret), 0)`;
+
 /** The page of a user's own engines, or of all public ones. */
 export const listStatements = (
   user: User,
@@ -71,11 +79,17 @@ export const listStatements = (
   const owner = publicOnly ? [] : [user.number];
   const sql = textOf(`${list} ${order.field} ${order.descending} ${form}`, () => {
     const which = `${publicOnly ? "is_public = 1" : "owner = ?"} AND deleted_at IS NULL`;
-    return `SELECT (${totals[list]}) AS total, ${form}, ${ownSecret} FROM engines INDEXED BY ${indexes[list][order.field]} WHERE ${which} ORDER BY ${orderSql(order)} LIMIT ? OFFSET ?`;
+    return `SELECT (${totals[list]}) AS total, ${sizeOf(form)} AS bytes,
+      CASE WHEN ${sizeOf(form)} <= ? THEN ${form} ELSE ${empty[form]} END AS ${form},
+      CASE WHEN ${sizeOf(form)} <= ? AND owner = ? THEN secret END AS secret FROM engines INDEXED BY ${indexes[list][order.field]} WHERE ${which} ORDER BY ${orderSql(order)} LIMIT ? OFFSET ?`;
   });
   return {
     total: { sql: totals[list], values: owner },
-    rows: { sql, values: [...owner, user.number, ...owner, page.limit, page.offset] },
+    limit: page.limit,
+    rows: (limit, maxRowBytes) => ({
+      sql,
+      values: [...owner, maxRowBytes, maxRowBytes, user.number, ...owner, limit, page.offset],
+    }),
   };
 };
 
@@ -101,12 +115,21 @@ export const tagStatements = (user: User, tag: EngineTag, what: StoredForm | "st
   ];
 };
 
-/** The answer to a list. */
+/** The answer to a list: rows up to `maxPageBytes`, in one read unless some are large. */
 export const readList = async (
   sql: SqlPort,
   statements: ListStatements,
 ): Promise<{ readonly total: number; readonly engines: ReadonlyArray<StoredEngine> }> => {
-  const [rows = []] = await sql.read([statements.rows]);
+  const { limit } = statements;
+  const maxRowBytes = Math.floor(maxPageBytes / limit);
+  let [rows = []] = await sql.read([statements.rows(limit, maxRowBytes)]);
+  if (rows.some((row) => Number(row["bytes"]) > maxRowBytes)) {
+    let bytes = 0;
+    const fitting = rows.findIndex((row) => (bytes += Number(row["bytes"])) > maxPageBytes);
+    // The first one is answered whatever its size.
+    const count = fitting === -1 ? rows.length : Math.max(1, fitting);
+    [rows = []] = await sql.read([statements.rows(count, Number.MAX_SAFE_INTEGER)]);
+  }
   const [first] = rows.length > 0 ? rows : ((await sql.read([statements.total]))[0] ?? []);
   return { total: Number(first?.["total"] ?? 0), engines: rows.map(storedOf) };
 };

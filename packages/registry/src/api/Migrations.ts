@@ -70,8 +70,11 @@ const keyCheck: ReadonlyArray<string> = [
   "CREATE TABLE key_check (one INTEGER PRIMARY KEY CHECK (one = 1), sealed BLOB NOT NULL) STRICT",
 ];
 
+/** What tells an id that is taken, when engines come with theirs. */
+const idIndex: ReadonlyArray<string> = ["CREATE INDEX engines_by_id ON engines (id)"];
+
 /** Each entry takes the database from its index to the next version. Entries are never changed, only added. */
-export const migrations: ReadonlyArray<ReadonlyArray<string>> = [firstTables, keyCheck];
+export const migrations: ReadonlyArray<ReadonlyArray<string>> = [firstTables, keyCheck, idIndex];
 
 const versionTable = "CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL)";
 

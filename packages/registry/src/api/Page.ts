@@ -6,6 +6,12 @@ export const defaultLimit = 20;
 /** Most rows on a page; a larger limit is lowered to it. Upstream documents none: an assumption. */
 export const maxLimit = 1_000;
 
+/**
+ * Most bytes of the engines on a page. A page that would have more ends earlier, and says that there is a next one; a single
+ * engine is always answered.
+ */
+export const maxPageBytes = 8 * 1_024 * 1_024;
+
 /** The rows asked for. */
 export interface Page {
   readonly limit: number;

@@ -1,10 +1,10 @@
 // Decides: how a registry is set up: by flags, then the environment, then a file, then defaults.
-import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { Ajv } from "ajv";
 import type { FieldNumbers } from "../api/FieldNumbers.ts";
 import { parseFaultRules } from "../faults/FaultRuleFile.ts";
 import { makeFaults, type Faults } from "../faults/Faults.ts";
+import { maxSettingsBytes, readBounded } from "../node/BoundedFile.ts";
 import { defaultLimits } from "../node/ServerLimits.ts";
 import type { RegistryOptions } from "../node/Registry.ts";
 import { pathOrDefault } from "./Database.ts";
@@ -139,7 +139,7 @@ const hostsIn = (list: string | undefined): ReadonlyArray<string> | undefined =>
 const faultsOf = async (source: string | undefined): Promise<Faults | undefined> => {
   if (source === undefined) return undefined;
   if (source === "on") return makeFaults();
-  return makeFaults(await named(source, async () => parseFaultRules(await readFile(source, "utf8"))));
+  return makeFaults(await named(source, async () => parseFaultRules(await textIn(source))));
 };
 
 const settingsFile = async (path: string): Promise<SettingsFile> => {
@@ -151,7 +151,9 @@ const settingsFile = async (path: string): Promise<SettingsFile> => {
   throw new UsageError(`${path}: ${at} ${problem?.message}${extra === undefined ? "" : ` (${extra})`}`);
 };
 
-const jsonIn = <A>(path: string): Promise<A> => named(path, async () => JSON.parse(await readFile(path, "utf8")) as A);
+const textIn = async (path: string): Promise<string> => (await readBounded(path, maxSettingsBytes)).toString("utf8");
+
+const jsonIn = <A>(path: string): Promise<A> => named(path, async () => JSON.parse(await textIn(path)) as A);
 
 const named = async <A>(what: string, work: () => Promise<A>): Promise<A> => {
   try {

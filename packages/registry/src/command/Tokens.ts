@@ -1,5 +1,5 @@
 // Decides: what a file or the environment says about tokens: user name -> tokens.
-import { readFile } from "node:fs/promises";
+import { maxSettingsBytes, readBounded, UnreadableFileError } from "../node/BoundedFile.ts";
 
 /** Fewest characters of a configured token, so that it cannot be guessed. */
 export const minTokenCharacters = 16;
@@ -16,7 +16,7 @@ export const tokensIn = async (
   variable: string | undefined,
 ): Promise<ConfiguredTokens | undefined> => {
   const sources = [
-    ...(path === undefined ? [] : [[path, await readFile(path, "utf8")] as const]),
+    ...(path === undefined ? [] : [[path, await textOf(path)] as const]),
     ...(variable === undefined || variable === "" ? [] : [["REGISTRY_TOKENS", variable] as const]),
   ];
   if (sources.length === 0) return undefined;
@@ -38,6 +38,14 @@ export const tokensIn = async (
     }
   }
   return { tokens, places };
+};
+
+const textOf = async (path: string): Promise<string> => {
+  try {
+    return (await readBounded(path, maxSettingsBytes)).toString("utf8");
+  } catch (error) {
+    throw error instanceof UnreadableFileError ? new Error(`${path} ${error.message}`) : error;
+  }
 };
 
 const objectIn = (name: string, text: string): object => {

@@ -11,7 +11,7 @@ Run
     --admin-port P           /metrics and /faults on 127.0.0.1:P (default: on --port if that is on loopback)
     --allowed-hosts A,B      names that requests may be sent to, beside those of loopback; or REGISTRY_ALLOWED_HOSTS
     --tokens FILE            tokens by user, {"alice": ["..."]}; or the same in REGISTRY_TOKENS
-    --access-log TARGET      a line of JSON per request, to stderr or a file
+    --access-log TARGET      a line of JSON per request, to stderr or a file; SIGHUP opens the file anew
     --config FILE            all of this, limits and a rate limit as JSON; then it is no trial
     --faults FILE|on         break answers on purpose, by rules or by PUT /faults
     --field-numbers FILE     another numbering of protobuf answers: message -> field -> number

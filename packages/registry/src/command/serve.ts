@@ -1,10 +1,12 @@
 // Decides: how a registry is started from a command line, and how it ends.
+import inspector from "node:inspector";
 import { startRegistryServer, type RegistryOptions, type RunningRegistry } from "../node/Registry.ts";
 import { settingsOf } from "./Settings.ts";
 import { databaseProblem } from "./Problem.ts";
 
 /** Runs until SIGINT or SIGTERM; a second signal ends it at once. Resolves to the exit code; 1 when it could not start. */
 export const serve = async (args: ReadonlyArray<string>): Promise<number> => {
+  ignoreStraySignals();
   const options = await settingsOf(args, process.env);
   const ended = signalled();
   let registry: RunningRegistry;
@@ -20,10 +22,29 @@ export const serve = async (args: ReadonlyArray<string>): Promise<number> => {
   for (const [name, token] of Object.entries(registry.seeded)) {
     process.stderr.write(`trial user ${name}, token ${token}\n`);
   }
+  if (process.platform !== "win32") process.on("SIGHUP", registry.reopenLog);
+  closeDebugger();
   process.stdout.write(`ready ${registry.origin}\n`);
   await ended;
   await registry.stop();
   return 0;
+};
+
+/**
+ * A terminal that closes and a rotation of logs send SIGHUP, which ends a process that does not listen. SIGUSR1 opens Node's
+ * debugger, through which everybody on this machine runs code, unless somebody listens.
+ */
+const ignoreStraySignals = (): void => {
+  if (process.platform === "win32") return;
+  for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const) process.on(signal, () => {});
+  // Output to a full disk, or to nobody, is an error of these streams, which would end the process.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+};
+
+/** Closes the debugger that a SIGUSR1 has opened while Node was starting; one that was asked for stays. */
+const closeDebugger = (): void => {
+  const isMeant = [...process.execArgv, process.env["NODE_OPTIONS"] ?? ""].some((text) => text.includes("--inspect"));
+  if (!isMeant && inspector.url() !== undefined) inspector.close();
 };
 
 /** Resolves at the first SIGINT or SIGTERM. The second one finds no listener, and does what it always does. */

@@ -45,10 +45,10 @@ const assertUserName = (name: string): void => {
 };
 
 /** The user of a name, or, where there is none, what it will be once it is made with this id. Writes nothing. */
-export const plannedUser = (file: SqliteFile, name: string): User => {
+export const plannedUser = (file: SqliteFile, name: string, id?: string): User => {
   assertUserName(name);
   const [row] = file.rows({ sql: selectUser, values: [name] });
-  return row === undefined ? { number: 0, id: crypto.randomUUID(), name } : userIn(row);
+  return row === undefined ? { number: 0, id: id ?? crypto.randomUUID(), name } : userIn(row);
 };
 
 /** Makes a planned user, or finds the one that was there. Throws AccountError if another one has come in between. */
@@ -76,6 +76,12 @@ export const userOf = (file: SqliteFile, name: string): User => {
   const [row] = file.rows({ sql: selectUser, values: [name] });
   if (row === undefined) throw new AccountError(`there is no user ${JSON.stringify(name)}`);
   return userIn(row);
+};
+
+/** The user of an id, or undefined. */
+export const userWithId = (file: SqliteFile, id: string): User | undefined => {
+  const [row] = file.rows({ sql: "SELECT number, id, name FROM users WHERE id = ?", values: [id] });
+  return row === undefined ? undefined : userIn(row);
 };
 
 /** All users, by name. */

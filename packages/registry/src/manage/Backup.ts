@@ -8,7 +8,7 @@ import { assertKey } from "../api/KeyCheck.ts";
 import { migrations, stepsFrom } from "../api/Migrations.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
 import type { Row, SqlValue } from "../api/SqlPort.ts";
-import { openSqlite, type Run, type SqliteFile } from "../node/SqliteFile.ts";
+import { createPrivate, openSqlite, type Run, type SqliteFile } from "../node/SqliteFile.ts";
 import { listCredentials, type ListedCredential } from "./Accounts.ts";
 
 /** Pages per step: all of them, so that a copy is one snapshot, whatever is written meanwhile. */
@@ -42,6 +42,7 @@ export const backUp = async (database: DatabaseSync, path: string): Promise<Back
   const partial = `${path}.partial`;
   await rm(partial, { force: true });
   try {
+    createPrivate(partial);
     await backup(database, partial, { rate: pagesPerStep });
     const summary = checked(partial);
     await synced(partial);

@@ -1,9 +1,9 @@
 // Decides: how a registry without engines is filled: what follows from their rows is made once, at the end.
 import type { Run } from "../node/SqliteFile.ts";
 
-/** Indexes that are there for readers, and what counts. The unique index is needed by those who write. */
+/** Indexes that are there for readers, and what counts. The unique index and that of ids are needed by those who write. */
 const derived = `SELECT type, name, sql FROM sqlite_master
-  WHERE tbl_name = 'engines' AND (type = 'trigger' OR type = 'index' AND sql LIKE 'CREATE INDEX %')`;
+  WHERE tbl_name = 'engines' AND (type = 'trigger' OR type = 'index' AND sql LIKE 'CREATE INDEX %' AND name <> 'engines_by_id')`;
 
 const counts = [
   `UPDATE users SET live_engines =

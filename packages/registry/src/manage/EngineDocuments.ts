@@ -1,7 +1,7 @@
 // Decides: where one document of a stream ends and the next begins.
 import type { Readable } from "node:stream";
 import { documentOf, type EngineDocument } from "./EngineText.ts";
-import { maxManifestCharacters } from "./Manifest.ts";
+import { maxManifestBytes } from "./Manifest.ts";
 
 /** Documents that are worked on together, unless they are long, and characters after which they are enough. */
 export const documentsPerChunk = 500;
@@ -9,9 +9,6 @@ const charactersPerChunk = 1_024 * 1_024;
 
 /** Longest line that is kept, in bytes: whatever a stream holds, memory must not grow with it. */
 const maxLineBytes = 16 * 1_024 * 1_024;
-
-/** Bytes of one document over all lines after which it is too long in any case: a character takes four at most. */
-const maxWholeBytes = 4 * maxManifestCharacters;
 
 const lineFeed = 0x0a;
 const byteOrderMark = Buffer.from("\u{FEFF}");
@@ -40,11 +37,12 @@ export const chunksIn = async function* (input: Readable): AsyncGenerator<Readon
         continue;
       }
       // Lines of a document are counted from the first one of the stream, empty or not.
-      whole.push(Buffer.alloc(number - 1, lineFeed));
+      length += number - 1;
+      if (length <= maxManifestBytes) whole.push(Buffer.alloc(number - 1, lineFeed));
     }
     whole.push(line, Buffer.of(lineFeed));
     length += line.length + 1;
-    if (length > maxWholeBytes) break;
+    if (length > maxManifestBytes) break;
   }
   if (whole !== undefined) chunk.push(documentOf(Buffer.concat(whole), "stdin"));
   if (chunk.length > 0) yield chunk;

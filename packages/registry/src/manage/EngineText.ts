@@ -1,9 +1,11 @@
 // Decides: what engine a text is: a manifest, or an engine as an export or the API wrote it.
 import { isUtf8 } from "node:buffer";
-import { create, fromJson, type JsonValue } from "@bufbuild/protobuf";
+import { create, fromJson, ScalarType, type JsonValue } from "@bufbuild/protobuf";
+import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";
 import { EngineSchema, type Engine } from "@bytenite-engines/proto";
 import { UnacceptableEngineError } from "../api/EngineRow.ts";
-import { ManifestError, parseManifest } from "./Manifest.ts";
+import { isText, maxItems, maxTextCharacters } from "./JsonMembers.ts";
+import { isHash, ManifestError, maxManifestCharacters, parseManifest } from "./Manifest.ts";
 
 /** A text, and where it is from, to name it by. */
 export interface EngineDocument {
@@ -51,16 +53,25 @@ export interface EngineChanges {
 /** The engine. Throws ManifestError or UnacceptableEngineError. */
 export const engineIn = ({ text, source, problem }: EngineDocument, changes: EngineChanges): Engine => {
   if (problem !== undefined) throw new ManifestError([problem]);
-  const engine = exportedIn(text) ?? create(EngineSchema, parseManifest(text, source));
+  const engine = exportedIn(text, source) ?? create(EngineSchema, parseManifest(text, source));
   if (changes.activate === true) engine.status = "active";
   if (changes.makePublic === true) engine.isPublic = true;
   if (changes.hash !== undefined) engine.hash = changes.hash;
   return engine;
 };
 
+/** Longest exported engine, in characters: that of a manifest, and what an export adds to it. */
+const maxExportedCharacters = maxManifestCharacters + 16 * 1_024;
+
+/** Largest revision that is taken: there must be room to count up. */
+const maxRevision = 1_000_000_000;
+
 /** The engine of a line that an export, or the API, wrote: it has an id, which a manifest has not. */
-const exportedIn = (text: string): Engine | undefined => {
+const exportedIn = (text: string, source: string): Engine | undefined => {
   if (!text.includes('"userName"')) return undefined;
+  if (text.length > maxExportedCharacters) {
+    throw new ManifestError([`${source}: is longer than ${maxExportedCharacters} characters`]);
+  }
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
@@ -68,10 +79,52 @@ const exportedIn = (text: string): Engine | undefined => {
     return undefined;
   }
   if (typeof parsed !== "object" || parsed === null || !("userName" in parsed) || !("id" in parsed)) return undefined;
+  let engine: Engine;
   try {
     // Strict: what an export has written is read as it is, or not at all.
-    return fromJson(EngineSchema, parsed as JsonValue);
+    engine = fromJson(EngineSchema, parsed as JsonValue);
   } catch (error) {
     throw new UnacceptableEngineError((error as Error).message);
   }
+  const problems = problemsIn(engine);
+  if (problems.length > 0) throw new ManifestError(problems.map((problem) => `${source}: ${problem}`));
+  return engine;
+};
+
+/** What a manifest would not be taken with either, and what only an exported engine has. */
+const problemsIn = (engine: Engine): ReadonlyArray<string> => {
+  const problems = valueProblems(reflect(EngineSchema, engine), "");
+  if (engine.id !== "" && !/^[A-Za-z0-9_-]{1,64}$/.test(engine.id)) {
+    problems.push("id must be 1 to 64 letters, digits, - or _");
+  }
+  if (engine.hash !== "" && !isHash(engine.hash)) problems.push("hash must be the base64 of a SHA-256");
+  if (engine.revision < 0 || engine.revision > maxRevision) {
+    problems.push(`revision must be a number from 0 to ${maxRevision}`);
+  }
+  return problems;
+};
+
+const floats: ReadonlySet<ScalarType> = new Set([ScalarType.FLOAT, ScalarType.DOUBLE]);
+
+/** Texts, lists and amounts that are too long or too large, at any depth. */
+const valueProblems = (message: ReflectMessage, at: string): Array<string> => {
+  const problems: Array<string> = [];
+  for (const field of message.fields) {
+    if (!message.isSet(field)) continue;
+    const name = `${at}${field.jsonName}`;
+    if (field.fieldKind === "message") problems.push(...valueProblems(message.get(field), `${name}.`));
+    else if (field.fieldKind === "list") {
+      const list = message.get(field);
+      if (list.size > maxItems || ![...list].every(isText)) {
+        problems.push(`${name} must be a list of at most ${maxItems} texts of at most ${maxTextCharacters} characters`);
+      }
+    } else if (field.fieldKind === "scalar" && field.scalar === ScalarType.STRING) {
+      if (!isText(message.get(field)))
+        problems.push(`${name} must be a text of at most ${maxTextCharacters} characters`);
+    } else if (field.fieldKind === "scalar" && floats.has(field.scalar)) {
+      const value = Number(message.get(field));
+      if (!(value >= 0 && Number.isFinite(Math.fround(value)))) problems.push(`${name} must be a number from 0 on`);
+    }
+  }
+  return problems;
 };

@@ -39,6 +39,8 @@ export interface PreparedEngine {
   readonly secret: EngineSecret;
   /** Whether it says itself what its status is: then it does not keep that of the one that it overwrites. */
   readonly namesStatus: boolean;
+  /** Whether its id came with it: then no other engine may have that id. */
+  readonly namesId?: boolean;
 }
 
 /** An engine that says all that is kept of it, but for its secret, which stands beside it. */
@@ -77,7 +79,13 @@ const floatOf = (value: number): number => Math.fround(value) + 0;
 /** Their rows, for as many at once as there are. */
 export const prepareEngines = (whole: ReadonlyArray<WholeEngine>): ReadonlyArray<PreparedEngine> => {
   const rows = rowsOf(whole.map(({ parts }) => parts));
-  return whole.map(({ user, secret, namesStatus }, index) => ({ user, row: rows[index] ?? [], secret, namesStatus }));
+  return whole.map(({ user, secret, namesStatus, namesId = false }, index) => ({
+    user,
+    secret,
+    namesStatus,
+    namesId,
+    row: rows[index] ?? [],
+  }));
 };
 
 /** One whose secret is sealed as well. */
@@ -116,6 +124,7 @@ export const publish = (
   const tag = `${name}@${version}`;
   const asNew = { tag, id: String(valueIn(row, "id")), revision: Number(valueIn(row, "revision")), created: true };
   const whole = sealed === null ? row : row.with(engineColumns.indexOf("secret"), sealed);
+  if (prepared.namesId === true) assertOwnId(run, prepared, asNew.id);
   // One that is deleted stands beside a live one of its version.
   const mayBeNew = expected === "new" && valueIn(row, "deleted_at") === null;
   if (mayBeNew && run.change(insertEngineSql, ...whole) > 0) return asNew;
@@ -127,6 +136,9 @@ export const publish = (
   const engine = fromBinary(EngineSchema, valueIn(row, "protobuf") as Uint8Array);
   const before = engineOf(found);
   engine.id = before.id;
+  if (before.revision >= largestRevision) {
+    throw new UnacceptableEngineError(`${tag} of ${user.name} has the largest revision there is: delete it first`);
+  }
   engine.revision = before.revision + 1;
   if (!prepared.namesStatus) engine.status = before.status;
   engine.isPublic ||= before.isPublic;
@@ -134,6 +146,21 @@ export const publish = (
   engine.updatedAt = timestampFromMs(now);
   run(updateSql, ...rowOf(engine, user.number, sealed), Number(found["number"]));
   return { tag, id: engine.id, revision: engine.revision, created: false };
+};
+
+/** Largest value of the field (int32). */
+const largestRevision = 2 ** 31 - 1;
+
+/** Any other engine with an id, deleted or not. */
+export const selectId = `SELECT name, major, minor FROM engines INDEXED BY engines_by_id
+  WHERE id = ? AND NOT (owner = ? AND name = ? AND major = ? AND minor = ?) LIMIT 1`;
+
+const assertOwnId = (run: Run, { row, user, secret }: SealedEngine, id: string): void => {
+  const [other] = run(selectId, id, user.number, secret.name, valueIn(row, "major"), valueIn(row, "minor"));
+  if (other === undefined) return;
+  throw new UnacceptableEngineError(
+    `${secret.name}@${secret.version} of ${user.name}: its id ${id} is the one of ${String(other["name"])}@${String(other["major"])}.${String(other["minor"])}`,
+  );
 };
 
 const valueIn = (row: EngineRow, column: (typeof engineColumns)[number]): SqlValue =>

@@ -1,20 +1,20 @@
 // Decides: how manifests and exported engines get into a database: all or nothing per file.
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { readFile } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import type { User } from "../api/EngineStore.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
-import { engineColumns } from "../api/EngineRow.ts";
+import { engineColumns, UnacceptableEngineError } from "../api/EngineRow.ts";
 import type { SqliteFile } from "../node/SqliteFile.ts";
-import { AccountError, ensurePlanned, ensureUser, plannedUser } from "./Accounts.ts";
+import { AccountError, ensurePlanned, ensureUser, plannedUser, userWithId } from "./Accounts.ts";
 import { fillingWell } from "./EmptyStart.ts";
 import { chunksIn } from "./EngineDocuments.ts";
+import { maxManifestBytes } from "./Manifest.ts";
+import { openRegular, readBounded } from "../node/BoundedFile.ts";
 import { documentOf } from "./EngineText.ts";
 import { publish, sealEngine, type Published, type SealedEngine } from "./Engines.ts";
 import { makeStaging, type Staging } from "./Staging.ts";
 import { preparedIn } from "./Preparers.ts";
-import { prepareDocuments, problemsOf, type Prepared, type PreparingOptions } from "./Preparing.ts";
+import { namedOwner, prepareDocuments, problemsOf, type Prepared, type PreparingOptions } from "./Preparing.ts";
 
 /** Files whose engines are written in one transaction, so that a tree does not wait for the disk once per file. */
 const filesPerCommit = 500;
@@ -57,12 +57,12 @@ export const importFiles = async (paths: ReadonlyArray<string>, options: ImportO
     throw error;
   }
   const owners = new Map<string, User | string>();
-  const ownerOf = ownersIn((name) => ensureUser(options.file, name, Date.now()));
+  const ownerOf = ownersIn(options, (name, id) => ensureUser(options.file, name, Date.now(), id));
   for (let at = 0; at < paths.length; at += filesPerCommit) {
     const ready: Array<Ready> = [];
     for (const path of paths.slice(at, at + filesPerCommit)) {
       try {
-        const documents = [documentOf(await readFile(path), path)];
+        const documents = [documentOf(await readBounded(path, maxManifestBytes), path)];
         let prepared = prepareDocuments(documents, preparing, owners, Date.now());
         for (const name of prepared.unknown) owners.set(name, ownerOf(name));
         if (prepared.unknown.length > 0) prepared = prepareDocuments(documents, preparing, owners, Date.now());
@@ -73,7 +73,14 @@ export const importFiles = async (paths: ReadonlyArray<string>, options: ImportO
       }
     }
     const published = options.file.transaction((run) =>
-      ready.map(({ engine, source }) => ({ published: publish(run, engine, Date.now()), source })),
+      ready.flatMap(({ engine, source }) => {
+        try {
+          return [{ published: publish(run, engine, Date.now()), source }];
+        } catch (error) {
+          problems.push(...problemsOf(error, source));
+          return [];
+        }
+      }),
     );
     engines += published.length;
     for (const { published: one, source } of published) options.onPublished?.(one, source);
@@ -92,7 +99,7 @@ export const importStream = async (input: Readable, options: ImportOptions): Pro
   const staging = makeStaging();
   try {
     const preparing = await preparingOf(options);
-    const ownerOf = ownersIn((name) => plannedUser(options.file, name));
+    const ownerOf = ownersIn(options, (name, id) => plannedUser(options.file, name, id));
     for await (const prepared of preparedIn(chunksIn(input), preparing, ownerOf)) {
       problems.push(...prepared.problems);
       const ready = await sealed(prepared, options.box, problems);
@@ -104,7 +111,7 @@ export const importStream = async (input: Readable, options: ImportOptions): Pro
     }
     if (problems.length === 0) writeAll(options.file, staging);
   } catch (error) {
-    if (!(error instanceof UnreadableArchive)) throw error;
+    if (!(error instanceof UnreadableArchive || error instanceof UnacceptableEngineError)) throw error;
     problems.push(error.message);
   } finally {
     staging.close();
@@ -163,21 +170,37 @@ const preparingOf = async ({ user, activate, makePublic, archive }: ImportOption
   hash: archive === undefined ? undefined : await archiveHash(archive),
 });
 
-const ownersIn =
-  (ensure: (name: string) => User): ((name: string) => User | string) =>
-  (name) => {
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/**
+ * Finds or makes the users that own what is imported. An engine that names its owner by id stays with that owner: it is not
+ * given to another user of the same name, nor to anybody while its owner is a user here. A new user gets the id.
+ */
+const ownersIn = ({ file, user: given }: ImportOptions, ensure: (name: string, id?: string) => User) => {
+  const byName = new Map<string, User>();
+  return (key: string): User | string => {
+    const { name, id } = namedOwner(key);
     try {
-      return ensure(name);
+      const owner = id === "" ? undefined : userWithId(file, id);
+      if (owner !== undefined && owner.name !== name) {
+        return `its owner is ${owner.name} here, not ${name}: take owner, id and userName out of it to make it another engine`;
+      }
+      const user = byName.get(name) ?? ensure(name, given === undefined && uuid.test(id) ? id : undefined);
+      byName.set(name, user);
+      if (given !== undefined || id === "" || !uuid.test(id) || user.id === id) return user;
+      return `its owner ${id} is another user than ${name} here: name the user with --user`;
     } catch (error) {
       if (error instanceof AccountError) return error.message;
       throw error;
     }
   };
+};
 
 const archiveHash = async (path: string): Promise<string> => {
   const hash = createHash("sha256");
   try {
-    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+    const archive = await openRegular(path);
+    for await (const chunk of archive.createReadStream()) hash.update(chunk as Buffer);
   } catch (error) {
     throw new UnreadableArchive(unreadable(error, path));
   }

@@ -2,8 +2,8 @@
 import { parse, type ValueNode } from "@humanwhocodes/momoa";
 
 /** Longest list and longest text that is taken, in items and in characters. */
-const maxItems = 1_000;
-const maxTextCharacters = 64 * 1_024;
+export const maxItems = 1_000;
+export const maxTextCharacters = 64 * 1_024;
 
 /** A text that is being read, and what was found wrong with it. */
 export interface Reading {
@@ -95,7 +95,8 @@ const kinds: Readonly<Record<Kind, { readonly says: string; readonly holds: (val
   object: { says: "an object", holds: (value) => isObject(value) },
 };
 
-const isText = (value: unknown): boolean =>
+/** Whether a value is a text that is taken. */
+export const isText = (value: unknown): boolean =>
   typeof value === "string" && value.length <= maxTextCharacters && value.isWellFormed();
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>

@@ -8,6 +8,9 @@ import { complain, membersOf, parseJson, type Kind, type Members, type Reading }
 /** Longest manifest, in characters. */
 export const maxManifestCharacters = 1_024 * 1_024;
 
+/** The same in bytes: a character takes four at most. */
+export const maxManifestBytes = 4 * maxManifestCharacters;
+
 /** File that is started when the manifest names none, as upstream has it. */
 const defaultEntrypoint = "main.py";
 
@@ -81,6 +84,9 @@ const engineIn = (reading: Reading, root: unknown): EngineInit => {
   };
 };
 
+/** The form of a hash that is there. */
+export const isHash = (text: string): boolean => /^[A-Za-z0-9+/]{43}=$/.test(text);
+
 const rules: ReadonlyArray<{ name: string; needed: boolean; holds: (text: string) => boolean; says: string }> = [
   {
     name: "name",
@@ -97,7 +103,7 @@ const rules: ReadonlyArray<{ name: string; needed: boolean; holds: (text: string
   {
     name: "hash",
     needed: false,
-    holds: (text) => text === "" || /^[A-Za-z0-9+/]{43}=$/.test(text),
+    holds: (text) => text === "" || isHash(text),
     says: "the base64 of a SHA-256",
   },
 ];

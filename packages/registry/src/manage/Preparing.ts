@@ -11,14 +11,29 @@ export interface PreparingOptions extends EngineChanges {
   readonly user?: string | undefined;
 }
 
-/** Users by name; a text says why there can be none of that name. */
+/** Who owns an engine by what was said: the name of a user, and the id that the engine itself names, "" if none. */
+export interface NamedOwner {
+  readonly name: string;
+  readonly id: string;
+}
+
+/** What stands for a named owner in `Owners`. */
+export const ownerKey = ({ name, id }: NamedOwner): string => JSON.stringify([name, id]);
+
+/** The named owner of a key. */
+export const namedOwner = (key: string): NamedOwner => {
+  const [name, id] = JSON.parse(key) as [string, string];
+  return { name, id };
+};
+
+/** Users by key; a text says why the user cannot be the owner. */
 export type Owners = ReadonlyMap<string, User | string>;
 
 /** What came of some texts. */
 export interface Prepared {
   readonly ready: ReadonlyArray<{ readonly prepared: PreparedEngine; readonly source: string }>;
   readonly problems: ReadonlyArray<string>;
-  /** Names of owners who are not known yet. If there are any, the texts are to be prepared again. */
+  /** Keys of owners who are not known yet. If there are any, the texts are to be prepared again. */
   readonly unknown: ReadonlyArray<string>;
 }
 
@@ -39,11 +54,13 @@ export const prepareDocuments = (
       const engine = engineIn(document, options);
       const name = options.user ?? engine.userName;
       if (name === "") throw new UnacceptableEngineError("whose is it? name the user with --user");
-      const owner = owners.get(name);
-      if (owner === undefined) unknown.add(name);
+      const key = ownerKey({ name, id: engine.owner });
+      const owner = owners.get(key);
+      const namesId = engine.id !== "";
+      if (owner === undefined) unknown.add(key);
       else if (typeof owner === "string") problems.push(`${source}: ${owner}`);
       else {
-        whole.push(wholeEngine(owner, engine, now));
+        whole.push({ ...wholeEngine(owner, engine, now), namesId });
         sources.push(source);
       }
     } catch (error) {

@@ -1,37 +1,133 @@
-// Decides: what is written down of each request: one line of JSON, and nothing secret in it.
-import { createWriteStream } from "node:fs";
-import { finished } from "node:stream/promises";
+// The access log: one line of JSON per request, without anything secret.
+import { closeSync, constants, openSync, write } from "node:fs";
+import { promisify } from "node:util";
 import type { Answer, RequestHead } from "../api/Routes.ts";
 import { pathIn } from "../api/Site.ts";
 
 /** Longest path that is written, in characters. */
 const maxPathCharacters = 200;
 
-/** Where lines go. `close` resolves when they are written. */
+/** Bytes of lines that wait while the log cannot be written; later ones are left out and counted. */
+const maxQueuedBytes = 1_024 * 1_024;
+
+/** Milliseconds after a failed write before the next one. */
+const retryMs = 1_000;
+
+/** File descriptor of standard error. */
+const standardError = 2;
+
+/** Where lines go. */
 export interface AccessLog {
   readonly write: (head: RequestHead, answer: Answer | "torn" | "left", ms: number) => void;
+  /** Goes on in the file that is at its path now, after a rotation. */
+  readonly reopen: () => void;
+  /** Resolves when the lines that can be written are. */
   readonly close: () => Promise<void>;
 }
 
-/** Opens a log: `stderr`, or a file that is appended to (mode 0600). */
+const writeTo = promisify(write);
+
+/** To open a FIFO that nobody reads would wait; O_NONBLOCK makes it an error. */
+const opened = (path: string): number => {
+  try {
+    const { O_APPEND, O_CREAT, O_NONBLOCK, O_WRONLY } = constants;
+    return openSync(path, O_APPEND | O_CREAT | O_WRONLY | O_NONBLOCK, 0o600);
+  } catch (error) {
+    throw new Error(`access log: ${(error as Error).message}`, { cause: error });
+  }
+};
+
+/**
+ * Opens a log: `stderr`, or a file that is appended to (mode 0600). Throws when it cannot be opened. A write that fails later,
+ * as on a full disk, is said once and tried again: the service goes on, and so does the log once there is room.
+ */
 export const openAccessLog = (target: string): AccessLog => {
-  const stream = target === "stderr" ? process.stderr : createWriteStream(target, { flags: "a", mode: 0o600 });
-  // A log that cannot be written is said once, and does not end the service. Standard error fails again at every line.
-  let isSaid = false;
-  const onError = (error: Error): void => {
-    if (!isSaid) console.error(`access log: ${error.message}`);
-    isSaid = true;
+  const isFile = target !== "stderr";
+  let descriptor: number | undefined = isFile ? opened(target) : standardError;
+  let queue: Array<Buffer> = [];
+  let queuedBytes = 0;
+  let leftOut = 0;
+  let failedAtMs: number | undefined;
+  let writing: Promise<void> | undefined;
+  /** The file that has the beginning of the first line in the queue, if any has. */
+  let begun: number | undefined;
+
+  const add = (line: Readonly<Record<string, unknown>>): void => {
+    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
+    queue.push(bytes);
+    queuedBytes += bytes.length;
   };
-  stream.on("error", onError);
+
+  const flushOnce = async (to: number): Promise<void> => {
+    let batch = Buffer.concat(queue);
+    // The rest of a line is worth nothing in another file.
+    if (begun !== undefined && begun !== to) {
+      batch = batch.subarray(batch.indexOf("\n") + 1);
+      leftOut += 1;
+    }
+    begun = undefined;
+    queue = [];
+    queuedBytes = 0;
+    let at = 0;
+    try {
+      while (at < batch.length) at += (await writeTo(to, batch, at, batch.length - at, null)).bytesWritten;
+      if (failedAtMs !== undefined) console.error("access log: written again");
+      failedAtMs = undefined;
+    } catch (error) {
+      queue.unshift(batch.subarray(at));
+      queuedBytes += batch.length - at;
+      if (at > 0 && batch[at - 1] !== 0x0a) begun = to;
+      if (failedAtMs === undefined) console.error(`access log: ${(error as Error).message}; trying again`);
+      failedAtMs = performance.now();
+    }
+  };
+
+  const flush = (): void => {
+    if (writing !== undefined || descriptor === undefined || queue.length === 0) return;
+    if (failedAtMs !== undefined && performance.now() - failedAtMs < retryMs) return;
+    writing = flushOnce(descriptor).finally(() => {
+      writing = undefined;
+      if (failedAtMs === undefined) flush();
+    });
+  };
+
+  const idle = async (): Promise<void> => {
+    if (writing === undefined) return;
+    await writing;
+    await idle();
+  };
+
   return {
-    write: (head, answer, ms) => void stream.write(`${JSON.stringify(lineOf(head, answer, ms))}\n`),
-    close: async () => {
-      if (stream === process.stderr) {
-        stream.off("error", onError);
+    write: (head, answer, ms) => {
+      if (queuedBytes >= maxQueuedBytes) leftOut += 1;
+      else {
+        if (leftOut > 0) add({ time: new Date().toISOString(), leftOut });
+        leftOut = 0;
+        add(lineOf(head, answer, ms));
+      }
+      flush();
+    },
+    reopen: () => {
+      if (!isFile || descriptor === undefined) return;
+      const before = descriptor;
+      try {
+        descriptor = opened(target);
+      } catch (error) {
+        console.error((error as Error).message);
         return;
       }
-      stream.end();
-      await finished(stream).catch(() => undefined);
+      failedAtMs = undefined;
+      void (writing ?? Promise.resolve()).finally(() => {
+        closeSync(before);
+        flush();
+      });
+    },
+    close: async () => {
+      failedAtMs = undefined;
+      flush();
+      await idle();
+      if (isFile && descriptor !== undefined) closeSync(descriptor);
+      descriptor = undefined;
     },
   };
 };

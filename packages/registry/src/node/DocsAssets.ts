@@ -1,17 +1,24 @@
-// Decides: where the files of the docs page come from: the installed swagger-ui-dist.
+// The files of the docs page, from the installed swagger-ui-dist.
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { Endpoint } from "./AdminEndpoints.ts";
 
-/** Read when it is asked for: most registries never show their page. */
-const endpoint =
-  (url: () => string, type: string): Endpoint =>
-  async () => ({
-    status: 200,
-    headers: { "Content-Type": type, "X-Content-Type-Options": "nosniff", "Cache-Control": "public, max-age=86400" },
-    body: await readFile(fileURLToPath(url())),
-    about: { endpoint: undefined, user: undefined },
-  });
+/** Read when it is first asked for, and shared by all answers: most registries never show their page. */
+const endpoint = (url: () => string, type: string): Endpoint => {
+  let bytes: Promise<Buffer> | undefined;
+  const read = async (): Promise<Buffer> => readFile(fileURLToPath(url()));
+  return async () => {
+    bytes ??= read();
+    // A file that is missing now may be there later.
+    bytes.catch(() => (bytes = undefined));
+    return {
+      status: 200,
+      headers: { "Content-Type": type, "X-Content-Type-Options": "nosniff", "Cache-Control": "public, max-age=86400" },
+      body: await bytes,
+      about: { endpoint: undefined, user: undefined },
+    };
+  };
+};
 
 /** An endpoint per file. */
 export const docsEndpoints: ReadonlyMap<string, Endpoint> = new Map([

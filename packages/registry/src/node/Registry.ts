@@ -10,7 +10,7 @@ import { basePath } from "../api/Call.ts";
 import type { Faults } from "../faults/Faults.ts";
 import { addConfigured } from "../manage/Accounts.ts";
 import { seedTrial, trialUsers } from "../manage/Trial.ts";
-import { openAccessLog } from "./AccessLog.ts";
+import { openAccessLog, type AccessLog } from "./AccessLog.ts";
 import { makeAdmin, makeHealth, serving } from "./AdminEndpoints.ts";
 import type { OnLimit } from "./Connections.ts";
 import { docsEndpoints } from "./DocsAssets.ts";
@@ -80,6 +80,8 @@ export interface RunningRegistry {
   readonly seeded: Readonly<Record<string, string>>;
   readonly file: SqliteFile;
   readonly box: SecretBox | undefined;
+  /** Goes on in the file that is at the path of the access log now, after a rotation. */
+  readonly reopenLog: () => void;
   /** Drains the server and closes the file. */
   readonly stop: () => Promise<void>;
 }
@@ -114,6 +116,8 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
         ? undefined
         : await listen({ host: "127.0.0.1", port: adminPort, limits: { ...limits, drainMs: 0 }, onLimit });
     const server = await listen({ host, port: options.port, limits, trustedProxies, onLimit, endsWithClient });
+    const log = options.accessLog === undefined ? undefined : openAccessLog(options.accessLog);
+    if (log !== undefined) closing.push(log.close);
     const file = openSqlite(options.database);
     const inPlace = rememberFile(options.database, file.access === "frozen");
     closing.push(file.close);
@@ -132,19 +136,20 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
       box,
       trial,
       check: everywhere,
-      closing,
+      log,
       metrics,
     });
     const admin = checkedEndpoints(check, makeAdmin(handlers));
     const health = makeHealth({ sql, draining: server.draining, inPlace, problem: reads.problem });
     const own = adminServer === undefined && loopback ? admin : [];
     adminServer?.answerWith(serving(new Map([...health, ...admin])));
-    server.answerWith(serving(new Map([...health, ...checkedEndpoints(everywhere, docsEndpoints), ...own]), user));
+    server.answerWith(serving(new Map([...health, ...own]), user));
     const origin = originOf(server);
     const adminOrigin = adminServer === undefined ? (loopback ? origin : undefined) : originOf(adminServer);
     let stopped: Promise<void> | undefined;
     const stop = (): Promise<void> => (stopped ??= close());
-    return { origin, url: origin + basePath, adminOrigin, seeded, file, box, stop };
+    const reopenLog = (): void => log?.reopen();
+    return { origin, url: origin + basePath, adminOrigin, seeded, file, box, reopenLog, stop };
   } catch (error) {
     await close();
     throw error;
@@ -213,8 +218,14 @@ interface Parts {
   readonly box: SecretBox | undefined;
   readonly trial: boolean;
   readonly check: HostCheck;
-  readonly closing: Array<() => void | Promise<void>>;
+  readonly log: AccessLog | undefined;
 }
+
+/** The files of the docs page, before everything else. */
+const withDocs = (next: Handler): Handler => {
+  const docs = serving(docsEndpoints, next);
+  return (exchange) => (exchange.head.method === "GET" ? docs(exchange) : next(exchange));
+};
 
 const handlersOf = async ({
   options,
@@ -223,7 +234,7 @@ const handlersOf = async ({
   box,
   trial,
   check,
-  closing,
+  log,
   metrics,
 }: Parts): Promise<{ readonly user: Handler; readonly handlers: Parameters<typeof makeAdmin>[0] }> => {
   const { faults, requests } = options;
@@ -246,9 +257,7 @@ const handlersOf = async ({
   const userOf = async (token: string): Promise<string | undefined> =>
     (await credentialOfToken(sql, accessTokens, token, Date.now()).catch(() => undefined))?.user.name;
   const faulty = faults === undefined ? plain : makeFaultyHandler({ site, faults, wire: options, userOf });
-  const log = options.accessLog === undefined ? undefined : openAccessLog(options.accessLog);
-  if (log !== undefined) closing.push(log.close);
-  const seen = observed(checkedHandler(check, faulty), metrics, log);
+  const seen = observed(checkedHandler(check, withDocs(faulty)), metrics, log);
   return {
     user: requests === undefined ? seen : recording(seen, requests),
     handlers: { metrics: metrics.text, faults },

@@ -1,7 +1,8 @@
 // Decides: how this process works with one SQLite file: durable, shared with other processes, every statement prepared once.
-import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { accessSync, closeSync, constants, existsSync, openSync, statSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
+import { regularFileExists, UnreadableFileError } from "./BoundedFile.ts";
 import { makeRowCache } from "./RowCache.ts";
 import { DatabaseUnavailable, type Row, type SqlPort, type Statement } from "../api/SqlPort.ts";
 
@@ -58,6 +59,8 @@ const unwritableCodes: ReadonlySet<number> = new Set([8, 14]);
  * be read.
  */
 export const openSqlite = (path: string, options: SqliteOptions = {}): SqliteFile => {
+  const isFile = path !== ":memory:";
+  if (isFile && !existingFile(path) && options.readOnly !== true) createPrivate(path);
   if (options.readOnly === true || (existsSync(path) && !isWritable(path))) return openToRead(path);
   try {
     return prepared(new DatabaseSync(path, { timeout: busyTimeoutMs }), "read-write", (database) => {
@@ -69,6 +72,26 @@ export const openSqlite = (path: string, options: SqliteOptions = {}): SqliteFil
   } catch (error) {
     if (!existsSync(path) || !unwritableCodes.has(primaryCodeOf(error))) throw error;
     return openToRead(path);
+  }
+};
+
+/** Whether there is a file. SQLite would wait for a writer of a FIFO, and say of a directory that it is damaged. */
+const existingFile = (path: string): boolean => {
+  try {
+    return regularFileExists(path);
+  } catch (error) {
+    throw error instanceof UnreadableFileError
+      ? Object.assign(new Error(`cannot use the database ${path}: it ${error.message}`), { code: error.code })
+      : error;
+  }
+};
+
+/** Makes an empty file that nobody else can read. What SQLite puts beside a database has the mode of the database. */
+export const createPrivate = (path: string): void => {
+  try {
+    closeSync(openSync(path, "a", 0o600));
+  } catch {
+    // SQLite says what is wrong when it opens the file.
   }
 };
 
