@@ -7,7 +7,7 @@ import { serve } from "@bytenite-engines/test-kit";
 import { builtWorker } from "./built.ts";
 
 const roundMs = 10_000;
-const rounds = 5;
+const rounds = 3;
 const users = 20;
 /** Pause of a user between two misses, in milliseconds. */
 const pauseMs = 200;

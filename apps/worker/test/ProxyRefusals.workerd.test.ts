@@ -40,6 +40,41 @@ test.each([
   expect((await stage.edge.get("alice", "/engines/zipper", json)).status).toBe(503);
 });
 
+test.each([
+  ["/engines", 10_000, 30_000],
+  ["/engines/zipper", 60_000, 120_000],
+  ["/engines/zipper/status", 2_000, 2_000],
+])(
+  "a revoked token still gets stored answers of %s for %i ms, or once within %i ms more",
+  async (path, fresh, stale) => {
+    const statusAfter = async (ms: number): Promise<number> => {
+      stage.clock.ms += ms;
+      const { status } = await stage.edge.get("alice", path, json);
+      await stage.edge.settle();
+      return status;
+    };
+    expect(await statusAfter(0)).toBe(200);
+    stage.answer = failing(401);
+    expect(await statusAfter(fresh - 1)).toBe(200);
+    // Stale, and validated behind the answer: that says 401.
+    expect(await statusAfter(1)).toBe(200);
+    expect(await statusAfter(0)).toBe(401);
+    // Nobody asks until the last moment at which it may be served stale.
+    stage.edge = await stage.newEdge();
+    stage.answer = (headers) => stage.engineFor(headers);
+    stage.clock.ms += 1;
+    expect(await statusAfter(0)).toBe(200);
+    stage.answer = failing(401);
+    expect(await statusAfter(fresh + stale - 1)).toBe(200);
+    expect(await statusAfter(0)).toBe(401);
+    stage.clock.ms += 1;
+    stage.answer = (headers) => stage.engineFor(headers);
+    expect(await statusAfter(0)).toBe(200);
+    stage.answer = failing(401);
+    expect(await statusAfter(fresh + stale)).toBe(401);
+  },
+);
+
 test("a way to a login page is no outage: what is stale does not hide it", async () => {
   await stage.edge.get("alice", "/engines/zipper", json);
   stage.clock.ms += 300_000;

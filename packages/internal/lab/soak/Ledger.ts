@@ -159,6 +159,9 @@ const isOfApi = ({ endpoint }: Series["labels"]): boolean => endpoint !== "none"
 
 const isStatus = ({ outcome = "" }: Series["labels"]): boolean => /^[0-9]+$/.test(outcome);
 
+/** Outcomes of exchanges for which the edge sent nothing. */
+const notSent: ReadonlySet<string> = new Set(["known-to-be-down", "busy", "crowded"]);
+
 const countsIn = (series: ReadonlyArray<Series>): EdgeCounts => {
   const edgeBy = none();
   for (const { name, labels, value } of series) {
@@ -167,8 +170,7 @@ const countsIn = (series: ReadonlyArray<Series>): EdgeCounts => {
   }
   const exchanges = "bytenite_edge_upstream_requests_total";
   const upstreamAnswered = sumOf(series, exchanges, isStatus);
-  // An exchange that the breaker stops has sent nothing; its attempts before that were retried.
-  const failed = sumOf(series, exchanges, (labels) => !isStatus(labels) && labels["outcome"] !== "known-to-be-down");
+  const failed = sumOf(series, exchanges, (labels) => !isStatus(labels) && !notSent.has(labels["outcome"] ?? ""));
   const retried = sumOf(series, "bytenite_edge_upstream_retries_total", ({ reason = "" }) => unanswered.has(reason));
   return {
     edge: sumOf(series, requests, isOfApi),
