@@ -42,3 +42,13 @@ export const isEngineError = (error: unknown): error is EngineError =>
 export class FileError extends Error {
   readonly _tag = "FileError";
 }
+
+/** Several failures, none of which kept the rest from being done. */
+export class SeveralErrors extends Error {
+  readonly _tag = "SeveralErrors";
+  readonly errors: ReadonlyArray<Error>;
+  constructor(errors: ReadonlyArray<Error>) {
+    super(errors.map(({ message }) => message).join("; "));
+    this.errors = errors;
+  }
+}

@@ -2,6 +2,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { loaders } from "./commands/Loaders.ts";
+import { SeveralErrors } from "./Errors.ts";
 import { exitCodes } from "./ExitCode.ts";
 import { failureJson, failureOf, failureText } from "./Failure.ts";
 import type { Invocation } from "./Invocation.ts";
@@ -25,7 +26,7 @@ interface Run {
 export const run = async (argv: ReadonlyArray<string>): Promise<number> => {
   const known: Run = {
     argv,
-    json: asksForJson(argv, process.env["BYTENITE_OUTPUT"]),
+    json: argv.includes("--trace") || asksForJson(argv, process.env["BYTENITE_OUTPUT"]),
     verbose: argv.includes("--verbose") || argv.includes("-v"),
   };
   try {
@@ -33,10 +34,10 @@ export const run = async (argv: ReadonlyArray<string>): Promise<number> => {
   } catch (error) {
     if (error instanceof ClosedPipe) return exitCodes.ok;
     if (error instanceof Interrupted) return error.exitCode;
-    const failure = failureOf(error);
-    process.stderr.write(known.json ? failureJson(failure) : failureText(failure));
-    if (known.verbose) process.stderr.write(stackOf(error));
-    return failure.exitCode;
+    const failures = (error instanceof SeveralErrors ? error.errors : [error]).map(failureOf);
+    for (const failure of failures) process.stderr.write(known.json ? failureJson(failure) : failureText(failure));
+    if (known.verbose && failures.some(({ reason }) => reason === "Unexpected")) process.stderr.write(stackOf(error));
+    return failures[0]?.exitCode ?? exitCodes.unexpected;
   }
 };
 
@@ -53,7 +54,7 @@ const carriedOut = async (argv: ReadonlyArray<string>, known: Run): Promise<numb
   }
   const signal = interruption();
   const invocation = await invocationOf(request.arguments, signal);
-  known.json = ["json", "ndjson"].includes(invocation.settings.text("output") ?? "");
+  known.json = invocation.notes.verbosity.json;
   const load = loaders[request.arguments.command.path.join(" ")];
   if (load === undefined) throw new Error(`nothing runs ${nameOf(request.arguments.command)}`);
   const run = await load();
@@ -61,6 +62,7 @@ const carriedOut = async (argv: ReadonlyArray<string>, known: Run): Promise<numb
     return await unlessInterrupted(run(invocation), signal);
   } finally {
     invocation.notes.progress(undefined);
+    invocation.notes.tellAge();
     await invocation.stdout.end();
   }
 };
@@ -84,12 +86,14 @@ const invocationOf = async (given: Arguments, signal: AbortSignal): Promise<Invo
     userFile: join(directories.config, "config.json"),
   });
   const when = settings.text("color");
+  const trace = given.flags["trace"] === true;
   const notes = new Notes(
     terminalOf(factsOf(process.stderr), env, when),
     {
       verbose: given.flags["verbose"] === true,
-      trace: given.flags["trace"] === true,
+      trace,
       quiet: given.flags["quiet"] === true,
+      json: trace || ["json", "ndjson"].includes(settings.text("output") ?? ""),
     },
     (text) => void process.stderr.write(text),
   );
@@ -105,7 +109,11 @@ const invocationOf = async (given: Arguments, signal: AbortSignal): Promise<Invo
     get stdin() {
       return process.stdin;
     },
-    stdout: new Stdout(process.stdout, () => notes.hide()),
+    stdout: new Stdout(
+      process.stdout,
+      () => notes.hide(),
+      (isOpen) => notes.hold(isOpen),
+    ),
     terminal: terminalOf(factsOf(process.stdout), env, when),
     notes,
     signal,

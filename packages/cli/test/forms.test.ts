@@ -36,7 +36,7 @@ const table: ReadonlyArray<Answers> = [
   { line: "status word-count frame-splitter" },
   { line: "versions word-count", message: EngineListResponseSchema },
   { line: "wait frame-splitter --for active --timeout 5s", message: EngineMessageSchema },
-  { line: "watch word-count --timeout 1ms", forms: ["ndjson"] },
+  { line: "watch word-count --timeout 1s", forms: ["ndjson"] },
   { line: "diff word-count@0.9 word-count@0.10", exit: 7 },
   { line: "doctor", steady: false },
   { line: "auth status" },
@@ -177,5 +177,4 @@ test("all pages as protobuf are one message, as YAML one document", async () => 
   const { stdout } = await bne(home, ["list", "--all", "--output", "yaml"], { env });
   const documents = parseAllDocuments(stdout).map((document) => document.toJS() as { engines: Array<object> });
   expect(documents.map(({ engines }) => engines.length)).toEqual([53]);
-  expect((await bne(home, ["get", "more-4x"], { env })).stderr).toMatch(/Did you mean more-4/);
 });

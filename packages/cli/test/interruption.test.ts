@@ -7,7 +7,8 @@ import { as, binPath, resultOf, startBne } from "./Bne.ts";
 import { onTerminal } from "./Pty.ts";
 import { trial } from "./Trial.ts";
 
-const engineCount = 300;
+/** More than two of the pages that export asks for. */
+const engineCount = 1_100;
 const { registry, home } = await trial();
 await registry.publish(
   "bob",
@@ -49,10 +50,14 @@ test("SIGINT in a request that is not answered ends at once with 130", async () 
 test("SIGINT in a stream ends with 130 behind a whole line", async () => {
   registry.faults.set([{ skip: 2, fault: { silent: true } }]);
   registry.requests.length = 0;
-  const child = startBne(home, ["list", "--all", "--limit", "100", "--output", "ndjson"], { env: env() });
+  const child = startBne(home, ["list", "--all", "--page-size", "100", "--output", "ndjson"], { env: env() });
   const result = resultOf(child);
-  await requestsSeen(3);
-  child.kill("SIGINT");
+  let seen = 0;
+  // The third page is asked for while the second one is written.
+  child.stdout.on("data", (text: string) => {
+    seen += text.split("\n").length - 1;
+    if (seen === 200) child.kill("SIGINT");
+  });
   const { code, stdout } = await result;
   expect(code).toBe(130);
   const lines = stdout.split("\n");
@@ -63,7 +68,7 @@ test("SIGINT in a stream ends with 130 behind a whole line", async () => {
 
 test("SIGINT in wait ends with 130 and writes nothing", async () => {
   registry.requests.length = 0;
-  const child = startBne(home, ["wait", "engine-1", "--for", "never", "--interval", "20s"], { env: env() });
+  const child = startBne(home, ["wait", "engine-1", "--for", "=never", "--interval", "20s"], { env: env() });
   const result = resultOf(child);
   await requestsSeen(1);
   while (registry.requests[0]?.outcome === "pending") await new Promise((resolve) => setImmediate(resolve));

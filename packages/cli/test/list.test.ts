@@ -96,7 +96,9 @@ test("--limit, --offset and --order-by are the API's, and --all reads the pages 
     expect.stringMatching(/orderBy=createdAt.*pagination\.limit=2.*pagination\.offset=1/),
   ]);
   registry.requests.length = 0;
-  expect((await alice("list", "--all", "--limit", "2", "-o", "json", "--jq", ".engines | length")).stdout).toBe("5\n");
+  expect((await alice("list", "--all", "--page-size", "2", "-o", "json", "--jq", ".engines | length")).stdout).toBe(
+    "5\n",
+  );
   expect(registry.requests).toHaveLength(3);
 });
 

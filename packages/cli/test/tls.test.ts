@@ -59,7 +59,9 @@ afterAll(async () => {
 });
 
 test.skipIf(!hasOpenssl)("over TLS everything is as it is without, also over several pages", async () => {
-  const { code, stdout, stderr } = await bne(home, ["list", "--all", "--limit", "2", "-o", "name"], { env: trusted });
+  const { code, stdout, stderr } = await bne(home, ["list", "--all", "--page-size", "2", "-o", "name"], {
+    env: trusted,
+  });
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout.trimEnd().split("\n")).toHaveLength(5);
 });

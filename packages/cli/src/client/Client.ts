@@ -2,11 +2,12 @@
 import {
   createEngineClient,
   type ClientOptions,
+  type Fetch,
   type PromiseEngineClient,
   type ResponseHeaders,
 } from "@bytenite-engines/core/promise";
 import { calibration, defaultSampleEvery, ProfileError } from "@bytenite-engines/core/trust";
-import type { Invocation } from "../Invocation.ts";
+import { isOn, type Invocation } from "../Invocation.ts";
 import { credentialsOf, type Credentials, isLoopback } from "../config/Credentials.ts";
 import { profileFiles } from "../config/FieldNumberFiles.ts";
 import { assertProfile } from "../config/Settings.ts";
@@ -33,8 +34,26 @@ export const tokenOption = async (
   return keptAccessTokens(apiKey(found.secret), found.secret, cache);
 };
 
-/** The client of this run. */
-export const clientOf = async (invocation: Invocation): Promise<PromiseEngineClient> => {
+/** `fetch` for a run: answers from caches are noted with their age; `fresh`, or --fresh, asks past caches. */
+export const fetchOf = (invocation: Invocation, fresh = false): Fetch => {
+  const isFresh = fresh || isOn(invocation, "fresh");
+  return async (url, init) => {
+    const response = await httpFetch(url, isFresh ? { ...init, headers: pastCaches(init.headers) } : init);
+    const age = Number(response.headers.get("age"));
+    if (age > 0) invocation.notes.sawAge(age);
+    return response;
+  };
+};
+
+/** Asks for validation (RFC 9111, 5.2.1.4), beside what a request says itself. */
+const pastCaches = (headers: RequestInit["headers"]): Record<string, string> => {
+  const sent = headers as Readonly<Record<string, string>> | undefined;
+  const own = sent?.["cache-control"];
+  return { ...sent, "cache-control": own === undefined ? "no-cache" : `${own}, no-cache` };
+};
+
+/** The client of this run. `fresh`: it asks past caches, as --fresh does. */
+export const clientOf = async (invocation: Invocation, fresh = false): Promise<PromiseEngineClient> => {
   const { settings, notes, directories, arguments: given } = invocation;
   const token = await tokenOption(await credentials(invocation), directories.cache);
   const baseUrl = settings.text("baseUrl") ?? "";
@@ -51,7 +70,7 @@ export const clientOf = async (invocation: Invocation): Promise<PromiseEngineCli
     format: settings.text("format") as NonNullable<ClientOptions["format"]>,
     deadlineMs: Number(settings.of("deadline").value),
     retry: { maxAttempts: Number(settings.of("attempts").value) },
-    fetch: httpFetch,
+    fetch: fetchOf(invocation, fresh),
     trust: {
       calibration: calibration({
         store: profileFiles(directories.cache),

@@ -2,6 +2,7 @@
 import { setFlagsFromString } from "node:v8";
 import type { ListParams, PromiseEngineClient } from "@bytenite-engines/core/promise";
 import type { Engine, EngineListResponse, PaginatedResponse } from "@bytenite-engines/proto";
+import { isEngineError } from "../Errors.ts";
 
 /** Which engines are wanted, by what the API cannot filter. */
 export interface EngineFilter {
@@ -19,21 +20,56 @@ export interface Page {
   readonly read: number;
 }
 
-/** Pages from `params` on, each asked for when it is needed; further by the engines received, as servers may send fewer. */
+/** Engines asked for at once by commands that read many. A server may send fewer. */
+export const largePage = 500;
+
+/** How pages are read. */
+export interface PageOptions {
+  /** Engines asked for at once; undefined: as many as the server likes. */
+  readonly size?: number | undefined;
+  /** Whether the size is our own choice, so that a server which refuses it is asked without. */
+  readonly isSizeOurs?: boolean;
+  /** The next page is asked for while this one is used, as long as fewer engines than this were read. Default: none ahead. */
+  readonly ahead?: number;
+}
+
+/** Pages from `params` on; further by the engines received, as servers may send fewer than asked for. */
 export async function* pagesOf(
   client: Pick<PromiseEngineClient, "list">,
   params: ListParams,
   signal: AbortSignal,
+  { size, isSizeOurs = false, ahead = 0 }: PageOptions = {},
 ): AsyncGenerator<Page> {
-  let read = 0;
-  for (let pages = 1; ; pages++) {
-    const answer: EngineListResponse = await client.list(
-      { ...params, offset: (params.offset ?? 0) + read },
-      { signal },
+  const ended = new AbortController();
+  const ask = (read: number, limit: number | undefined): Promise<EngineListResponse> =>
+    client.list(
+      { ...params, offset: (params.offset ?? 0) + read, ...(limit === undefined ? {} : { limit }) },
+      { signal: AbortSignal.any([signal, ended.signal]) },
     );
-    read += answer.engines.length;
-    yield { engines: answer.engines, pagination: answer.pagination, pages, read };
-    if (answer.engines.length === 0 || answer.pagination?.hasNext !== true) return;
+  let limit = size;
+  let read = 0;
+  let next = ask(0, limit).catch((error: unknown) => {
+    if (!isSizeOurs || !isEngineError(error) || error.reason._tag !== "InvalidArgument") throw error;
+    limit = undefined;
+    return ask(0, limit);
+  });
+  try {
+    for (let pages = 1; ; pages++) {
+      const { engines, pagination } = await next;
+      read += engines.length;
+      const isLast = engines.length === 0 || pagination?.hasNext !== true;
+      const isAhead = !isLast && read < ahead;
+      if (isAhead) {
+        next = ask(read, limit);
+        // Told when it is waited for.
+        next.catch(() => {});
+      }
+      yield { engines, pagination, pages, read };
+      if (isLast) return;
+      if (!isAhead) next = ask(read, limit);
+    }
+  } finally {
+    ended.abort();
   }
 }
 

@@ -2,29 +2,32 @@
 import type { PromiseEngineClient } from "@bytenite-engines/core/promise";
 import type { Engine } from "@bytenite-engines/proto";
 import { HintedError, isEngineError } from "../Errors.ts";
-import { pagesOf } from "./Pages.ts";
+import type { Invocation } from "../Invocation.ts";
 import { closest } from "../parse/Suggestion.ts";
 import { safeText } from "../terminal/SafeText.ts";
 
 /** Longest time for looking for a better tag, in milliseconds. */
 const limitMs = 3_000;
-/** Engines that are looked through, at most. */
+/** Engines that are looked through, at most: one page. */
 const maxEngines = 1_000;
 /** Tags that are suggested, at most. */
 const maxTags = 3;
 
-/** Runs a call about a tag; when that is not found, the error names the closest tags there are. */
+/**
+ * Runs a call about a tag. When that is not found, people are told the closest tags there are, for one more request; programs,
+ * and who reads JSON, are not.
+ */
 export const withTagHints = async <T>(
+  { notes, signal }: Pick<Invocation, "notes" | "signal">,
   client: Pick<PromiseEngineClient, "list">,
   tag: string,
-  signal: AbortSignal,
   call: () => Promise<T>,
 ): Promise<T> => {
   try {
     return await call();
   } catch (error) {
     if (!isEngineError(error) || error.reason._tag !== "NotFound") throw error;
-    const near = await closeTags(client, tag, signal);
+    const near = notes.terminal.isTTY && !notes.verbosity.json ? await closeTags(client, tag, signal) : [];
     throw near.length === 0
       ? new HintedError(error, "`bne list` shows the engines there are.")
       : new HintedError(error, `Did you mean ${near.map(safeText).join(" or ")}?`);
@@ -36,16 +39,14 @@ const closeTags = async (
   tag: string,
   signal: AbortSignal,
 ): Promise<ReadonlyArray<string>> => {
-  const engines: Array<Engine> = [];
+  let engines: ReadonlyArray<Engine>;
   try {
-    const soon = AbortSignal.any([signal, AbortSignal.timeout(limitMs)]);
-    for await (const page of pagesOf(client, {}, soon)) {
-      engines.push(...page.engines);
-      if (engines.length >= maxEngines) break;
-    }
+    // Protobuf can take a second request, to compare it with the JSON.
+    const once = { format: "json", retry: { maxAttempts: 1 }, deadlineMs: limitMs, signal } as const;
+    ({ engines } = await client.list({ limit: maxEngines }, once));
   } catch (error) {
-    // What was read until then is good enough for a hint.
     if (signal.aborted) throw error;
+    return [];
   }
   const [name = tag] = tag.split("@");
   const sameName = engines.filter((engine) => engine.name === name).map((engine) => `${engine.name}@${engine.version}`);

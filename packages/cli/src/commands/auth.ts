@@ -5,8 +5,7 @@ import { CommandError, HintedError, UsageError, isEngineError } from "../Errors.
 import { exitCodes } from "../ExitCode.ts";
 import { failureOf } from "../Failure.ts";
 import { isOn, type Invocation } from "../Invocation.ts";
-import { accessToken, clientOf, credentials } from "../client/Client.ts";
-import { httpFetch } from "../client/HttpFetch.ts";
+import { accessToken, clientOf, credentials, fetchOf } from "../client/Client.ts";
 import { forgetAccessTokens, expiryMsOf } from "../config/AccessTokens.ts";
 import { storeSecret, type SecretKind, type Credentials, removeSecret } from "../config/Credentials.ts";
 import { openOutput } from "../output/Output.ts";
@@ -66,7 +65,7 @@ const verify = async (invocation: Invocation, kind: SecretKind, secret: string, 
         format: "json",
         deadlineMs: Number(settings.of("deadline").value),
         retry: { maxAttempts: 1 },
-        fetch: httpFetch,
+        fetch: fetchOf(invocation, true),
         onEvent: notes.event,
       });
       await client.list({ limit: 1 }, { signal });
@@ -126,7 +125,7 @@ const isAccepted = async (invocation: Invocation): Promise<boolean | null> => {
   const { notes, signal } = invocation;
   notes.progress("asking the API");
   try {
-    const client = await clientOf(invocation);
+    const client = await clientOf(invocation, true);
     await client.list({ limit: 1 }, { signal });
     return true;
   } catch (error) {

@@ -1,7 +1,7 @@
 // Looks at everything between here and the API, and says what is wrong.
 import { resolve } from "node:path";
 import type { ClientOptions } from "@bytenite-engines/core/promise";
-import { tokenOption } from "../client/Client.ts";
+import { tokenOption, fetchOf } from "../client/Client.ts";
 import {
   checkCache,
   checkClock,
@@ -20,7 +20,6 @@ import { checkSchema, type SchemaEvidence } from "../doctor/Schema.ts";
 import { witnessSchema } from "../doctor/Schema.ts";
 import { exitCodes } from "../ExitCode.ts";
 import { failureOf } from "../Failure.ts";
-import { httpFetch } from "../client/HttpFetch.ts";
 import { textOf, type Invocation } from "../Invocation.ts";
 import { openOutput } from "../output/Output.ts";
 import type { Credentials } from "../config/Credentials.ts";
@@ -106,8 +105,10 @@ const schemaOf = async (
     ...(token === undefined ? {} : { token }),
   };
   try {
-    const evidence = await witnessSchema({ ...options, baseUrl: url.href, fetch: httpFetch }, signal, (text) =>
-      notes.progress(text),
+    const evidence = await witnessSchema(
+      { ...options, baseUrl: url.href, fetch: fetchOf(invocation, true) },
+      signal,
+      (text) => notes.progress(text),
     );
     tell(...checkSchema(evidence));
     await keepFound(profileFiles(directories.cache), evidence.profile).catch(() =>

@@ -9,7 +9,7 @@ import { ndjson } from "../output/TextWriters.ts";
 import { engineRecord } from "../output/EngineShape.ts";
 import { pagesOf } from "../client/Pages.ts";
 import { beginAtomically } from "../config/Files.ts";
-import { inPieces, keepHeapSmall } from "../client/Pages.ts";
+import { inPieces, keepHeapSmall, largePage } from "../client/Pages.ts";
 import { withTagHints } from "../client/TagHints.ts";
 import { safeLines } from "../terminal/SafeText.ts";
 import { UsageError } from "../Errors.ts";
@@ -54,15 +54,13 @@ async function* batches(invocation: Invocation, client: PromiseEngineClient): As
   const tags = invocation.arguments.positionals;
   for (const tag of tags) {
     notes.progress(`asking for ${tag}`);
-    yield [await withTagHints(client, tag, signal, () => client.get(tag, { signal }))];
+    yield [await withTagHints(invocation, client, tag, () => client.get(tag, { signal }))];
   }
   if (tags.length > 0) return;
   keepHeapSmall();
-  for await (const { engines, pages, read, pagination } of pagesOf(
-    client,
-    { isPublic: isOn(invocation, "public") },
-    signal,
-  )) {
+  const whole = { size: largePage, isSizeOurs: true, ahead: Infinity };
+  const params = { isPublic: isOn(invocation, "public") };
+  for await (const { engines, pages, read, pagination } of pagesOf(client, params, signal, whole)) {
     notes.progress(`page ${pages}, ${read} of ${pagination?.total ?? "?"} engines`);
     yield* inPieces(engines);
   }

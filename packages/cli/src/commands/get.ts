@@ -1,48 +1,67 @@
 // bne get, status, versions: engines by their tags.
 import { compareVersions, parseVersion } from "@bytenite-engines/core/wire";
+import type { PromiseEngineClient } from "@bytenite-engines/core/promise";
 import type { Engine } from "@bytenite-engines/proto";
-import { CommandError, UsageError } from "../Errors.ts";
+import { CommandError, SeveralErrors, UsageError } from "../Errors.ts";
 import { exitCodes } from "../ExitCode.ts";
+import { failureOf } from "../Failure.ts";
 import { isOn, type Invocation, positional } from "../Invocation.ts";
 import { clientOf } from "../client/Client.ts";
-import { pagesOf } from "../client/Pages.ts";
+import { largePage, pagesOf } from "../client/Pages.ts";
 import { withTagHints } from "../client/TagHints.ts";
 import { engineRecord, engineShape, statusRecord, statusShape, listedRecord } from "../output/EngineShape.ts";
-import { shapeOfTags, openOutput } from "../output/Output.ts";
+import { openOutput, shapeOfTags } from "../output/Output.ts";
+import type { OutputRecord, Shape } from "../output/Shape.ts";
 import { didYouMean } from "../parse/Suggestion.ts";
 import { safeText } from "../terminal/SafeText.ts";
 
 export const get = async (invocation: Invocation): Promise<number> => {
-  const { signal, notes } = invocation;
-  const tags = invocation.arguments.positionals;
-  const writer = await openOutput(invocation, shapeOfTags(invocation, engineShape));
-  const client = await clientOf(invocation);
-  notes.progress(`asking for ${tags.join(", ")}`);
-  // Nothing is written unless all are there.
-  const engines = await Promise.all(
-    tags.map((tag) => withTagHints(client, tag, signal, () => client.get(tag, { signal }))),
+  const { signal } = invocation;
+  const showSecrets = isOn(invocation, "show-secrets");
+  return eachTag(invocation, engineShape, "", async (client, tag) =>
+    engineRecord(await client.get(tag, { signal }), showSecrets),
   );
-  notes.progress(undefined);
-  await writer.write(engines.map((engine) => engineRecord(engine, isOn(invocation, "show-secrets"))));
-  await writer.end();
-  return exitCodes.ok;
 };
 
 export const status = async (invocation: Invocation): Promise<number> => {
-  const { signal, notes } = invocation;
-  const tags = invocation.arguments.positionals;
-  const writer = await openOutput(invocation, shapeOfTags(invocation, statusShape));
-  const client = await clientOf(invocation);
-  notes.progress(`asking for the status of ${tags.join(", ")}`);
-  // Nothing is written unless all are there.
-  const messages = await Promise.all(
-    tags.map((tag) => withTagHints(client, tag, signal, () => client.status(tag, { signal }))),
+  const { signal } = invocation;
+  return eachTag(invocation, statusShape, "the status of ", async (client, tag) =>
+    statusRecord(await client.status(tag, { signal })),
   );
+};
+
+/** Writes what was found; what was not is told behind it, and fails. */
+const eachTag = async (
+  invocation: Invocation,
+  shapeOf: (document: "one" | "array") => Shape,
+  what: string,
+  ask: (client: PromiseEngineClient, tag: string) => Promise<OutputRecord>,
+): Promise<number> => {
+  const { notes, signal } = invocation;
+  const tags = invocation.arguments.positionals;
+  const writer = await openOutput(invocation, shapeOfTags(invocation, shapeOf));
+  const client = await clientOf(invocation);
+  notes.progress(`asking for ${what}${tags.join(", ")}`);
+  const records: Array<OutputRecord> = [];
+  const failures: Array<Error> = [];
+  const asked = tags.map((tag) => withTagHints(invocation, client, tag, () => ask(client, tag)));
+  for (const answer of await Promise.allSettled(asked)) {
+    if (answer.status === "fulfilled") records.push(answer.value);
+    else failures.push(answer.reason as Error);
+  }
   notes.progress(undefined);
-  await writer.write(messages.map(statusRecord));
-  await writer.end();
+  if (signal.aborted) throw signal.reason;
+  if (records.length > 0) {
+    await writer.write(records);
+    await writer.end();
+  }
+  if (failures.length > 0) throw new SeveralErrors(differing(failures));
   return exitCodes.ok;
 };
+
+/** A server that cannot be reached fails for each tag in the same way, which is told once. */
+const differing = (failures: ReadonlyArray<Error>): ReadonlyArray<Error> =>
+  [...new Map(failures.toReversed().map((error) => [failureOf(error).message, error])).values()].toReversed();
 
 export const versions = async (invocation: Invocation): Promise<number> => {
   const { notes, signal } = invocation;
@@ -56,9 +75,10 @@ export const versions = async (invocation: Invocation): Promise<number> => {
   }
   const writer = await openOutput(invocation, engineShape("array"));
   const client = await clientOf(invocation);
+  const whole = { size: largePage, isSizeOurs: true, ahead: Infinity };
   const found: Array<Engine> = [];
   const names = new Set<string>();
-  for await (const page of pagesOf(client, {}, signal)) {
+  for await (const page of pagesOf(client, {}, signal, whole)) {
     notes.progress(`looking for versions of ${name}, ${page.read} of ${page.pagination?.total ?? "?"} engines`);
     for (const engine of page.engines) {
       if (engine.name === name) found.push(engine);

@@ -1,21 +1,26 @@
-// Lists engines: a page, or all of them as they arrive.
+// bne list: a page of engines, or all of them as they arrive.
 import { create } from "@bufbuild/protobuf";
 import { PaginatedResponseSchema, type Engine, type PaginatedResponse } from "@bytenite-engines/proto";
 import { clientOf } from "../client/Client.ts";
+import { inPieces, keepHeapSmall, largePage, matches, pagesOf, type Page, type PageOptions } from "../client/Pages.ts";
 import { exitCodes } from "../ExitCode.ts";
 import { isOn, numberOf, textOf, type Invocation } from "../Invocation.ts";
+import { listedRecord, listShape, type ListEnd } from "../output/EngineShape.ts";
 import { openOutput } from "../output/Output.ts";
-import { listedRecord, listShape } from "../output/EngineShape.ts";
-import { matches, pagesOf, type Page } from "../client/Pages.ts";
-import { inPieces, keepHeapSmall } from "../client/Pages.ts";
+
+/** Largest page that is asked for to show a number of engines, in engines. */
+const maxPage = 1_000;
 
 /** Pages to read, and engines to show of them. */
 interface Plan {
-  readonly everything: boolean;
+  /** Whether more than one page may be read. */
+  readonly several: boolean;
   readonly filtered: boolean;
-  readonly most: number;
   readonly wanted: (engine: Engine) => boolean;
-  readonly pageSize: number | undefined;
+  /** Engines to skip of those that are wanted, and to show at most. */
+  readonly offset: number;
+  readonly most: number;
+  readonly pages: PageOptions;
 }
 
 const planOf = (invocation: Invocation): Plan => {
@@ -25,68 +30,104 @@ const planOf = (invocation: Invocation): Plan => {
     name: textOf(invocation, "name"),
   };
   const filtered = Object.values(filter).some((value) => value !== undefined);
-  const all = isOn(invocation, "all");
+  const everything = isOn(invocation, "all") || filtered;
   const limit = numberOf(invocation, "limit");
+  const size = numberOf(invocation, "page-size");
+  const own = everything ? largePage : limit === undefined ? undefined : Math.min(limit, maxPage);
   return {
-    everything: all || filtered,
+    several: everything || limit !== undefined,
     filtered,
-    // Of filtered engines the limit counts those that are shown, which no page size can promise.
-    most: all || !filtered ? Infinity : (limit ?? Infinity),
     wanted: matches(filter),
-    pageSize: filtered && !all ? undefined : limit,
+    offset: numberOf(invocation, "offset") ?? 0,
+    most: limit ?? Infinity,
+    pages: {
+      size: size ?? own,
+      // Engines that a limit asks for are asked for by the page; of any other number the server has its say.
+      isSizeOurs: size === undefined && everything,
+      ahead: filtered ? Infinity : everything || limit !== undefined ? (limit ?? Infinity) : 0,
+    },
   };
 };
+
+/** How far a list was read and shown. */
+interface Progress {
+  last: Page | undefined;
+  /** Engines that passed the filters, those before the offset included. */
+  matched: number;
+  shown: number;
+  /** Whether more engines are known to be there. */
+  more: boolean;
+}
 
 export const run = async (invocation: Invocation): Promise<number> => {
   const plan = planOf(invocation);
   const { notes, signal } = invocation;
   const showSecrets = isOn(invocation, "show-secrets");
   const orderBy = textOf(invocation, "order-by");
-  const offset = numberOf(invocation, "offset") ?? 0;
-  let shown = 0;
-  let last: Page | undefined;
+  const so: Progress = { last: undefined, matched: 0, shown: 0, more: false };
   const writer = await openOutput(
     invocation,
-    listShape(() => paginationOf(plan, last, shown, offset)),
+    listShape(() => endOf(plan, so)),
   );
-  if (plan.everything) keepHeapSmall();
+  if (plan.several) keepHeapSmall();
   const client = await clientOf(invocation);
   const params = {
-    offset,
+    offset: plan.filtered ? 0 : plan.offset,
     isPublic: isOn(invocation, "public"),
     ...(orderBy === undefined ? {} : { orderBy }),
-    ...(plan.pageSize === undefined ? {} : { limit: plan.pageSize }),
   };
   notes.progress("asking for engines");
-  for await (const page of pagesOf(client, params, signal)) {
-    last = page;
-    const engines = page.engines.filter((engine) => plan.wanted(engine)).slice(0, plan.most - shown);
-    shown += engines.length;
+  for await (const page of pagesOf(client, params, signal, plan.pages)) {
+    so.last = page;
+    const engines = chosen(plan, so, page.engines);
     for (const piece of inPieces(engines)) await writer.write(piece.map((engine) => listedRecord(engine, showSecrets)));
     notes.progress(`page ${page.pages}, ${page.read} of ${page.pagination?.total ?? "?"} engines`);
-    if (!plan.everything || shown >= plan.most) break;
+    so.more ||=
+      page.pagination?.hasNext === true && page.engines.length > 0 && (!plan.several || so.shown >= plan.most);
+    if (!plan.several || so.shown >= plan.most) break;
   }
   notes.progress(undefined);
   await writer.end();
-  if (invocation.terminal.isTTY) remark(invocation, plan, last, shown);
+  remark(invocation, plan, so);
   return exitCodes.ok;
 };
 
-/** The server's pagination of one page; of several, that of the list as it was shown. */
-const paginationOf = (plan: Plan, last: Page | undefined, shown: number, offset: number): PaginatedResponse => {
-  const server = last?.pagination ?? create(PaginatedResponseSchema);
-  if (!plan.everything) return server;
-  return create(PaginatedResponseSchema, {
-    total: plan.filtered ? shown : server.total,
-    offset,
-    hasPrevious: offset > 0,
-    hasNext: shown >= plan.most && server.hasNext,
-  });
+/** The engines of a page that are shown. */
+const chosen = (plan: Plan, so: Progress, engines: ReadonlyArray<Engine>): ReadonlyArray<Engine> => {
+  const wanted = plan.filtered ? engines.filter((engine) => plan.wanted(engine)) : engines;
+  const skipped = plan.filtered ? Math.max(0, plan.offset - so.matched) : 0;
+  so.matched += wanted.length;
+  const shown = wanted.slice(skipped, skipped + plan.most - so.shown);
+  so.more ||= shown.length < wanted.length - Math.min(skipped, wanted.length);
+  so.shown += shown.length;
+  return shown;
 };
 
-const remark = ({ notes }: Invocation, plan: Plan, last: Page | undefined, shown: number): void => {
-  if (shown === 0) notes.note(plan.filtered ? "No engine matches." : "No engines.");
-  else if (!plan.everything && last?.pagination?.hasNext === true) {
-    notes.note(`${shown} of ${last.pagination.total} engines; --all shows the rest.`);
-  }
+/** The server's pagination of one page; of several, that of the list as it was asked for. Its total, where it is known. */
+const endOf = (plan: Plan, { last, matched, more }: Progress): ListEnd => {
+  const server: PaginatedResponse = last?.pagination ?? create(PaginatedResponseSchema);
+  if (!plan.several) return { pagination: server, isTotalKnown: true };
+  const { offset } = plan;
+  const total = plan.filtered ? matched : server.total;
+  const pagination = create(PaginatedResponseSchema, { total, offset, hasPrevious: offset > 0, hasNext: more });
+  return { pagination, isTotalKnown: !plan.filtered || !more };
+};
+
+/** Says what was left out, and who filtered. */
+const remark = ({ notes, terminal }: Invocation, plan: Plan, { last, shown, more }: Progress): void => {
+  const total = last?.pagination?.total;
+  if (more && plan.filtered) {
+    notes.note(`${shown} engines that match, and there may be more; without --limit all are shown.`, { shown });
+  } else if (more) {
+    notes.note(`${shown} of ${total ?? "more"} engines; --all shows the rest.`, {
+      shown,
+      ...(total === undefined ? {} : { total }),
+    });
+  } else if (terminal.isTTY && plan.filtered) {
+    notes.note(
+      shown === 0
+        ? "No engine matches; bne filters them, not the server."
+        : `${shown} of ${total ?? "?"} engines match; bne filters them, not the server.`,
+    );
+  } else if (terminal.isTTY && shown === 0) notes.note("No engines.");
 };

@@ -1,10 +1,9 @@
 // Sends a GET for anything else on the API.
 import { formatOf, rpcCodeOfHttp } from "@bytenite-engines/core/wire";
 import { createExchanger } from "@bytenite-engines/core/exchange";
-import { accessToken } from "../client/Client.ts";
+import { accessToken, fetchOf } from "../client/Client.ts";
 import { credentials } from "../client/Client.ts";
 import { exitCodes } from "../ExitCode.ts";
-import { httpFetch } from "../client/HttpFetch.ts";
 import { isOn, positional, textOf, type Invocation } from "../Invocation.ts";
 import { redactJsonText } from "../output/EngineShape.ts";
 import { safeLines, safeText } from "../terminal/SafeText.ts";
@@ -20,7 +19,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
   const exchanger = createExchanger({
     deadlineMs: Number(settings.of("deadline").value),
     retry: { maxAttempts: Number(settings.of("attempts").value) },
-    fetch: httpFetch,
+    fetch: fetchOf(invocation),
     onEvent: notes.event,
   });
   notes.progress(`asking for ${url}`);

@@ -1,66 +1,136 @@
-// Waits until an engine has a status.
+// bne wait: until engines have a status, exist, or are deleted.
 import { setTimeout as delay } from "node:timers/promises";
-import type { EngineMessage } from "@bytenite-engines/proto";
+import { create } from "@bufbuild/protobuf";
+import type { EngineError } from "@bytenite-engines/core/promise";
+import { EngineMessageSchema, type EngineMessage } from "@bytenite-engines/proto";
 import { clientOf } from "../client/Client.ts";
-import { sayDuration } from "../parse/Duration.ts";
-import { exitCodeOf, exitCodes } from "../ExitCode.ts";
-import { CommandError, isEngineError } from "../Errors.ts";
-import { numberOf, positional, textOf, type Invocation } from "../Invocation.ts";
-import { openOutput } from "../output/Output.ts";
-import { statusRecord, statusShape } from "../output/EngineShape.ts";
 import { withTagHints } from "../client/TagHints.ts";
+import { CommandError, HintedError, isEngineError, UsageError } from "../Errors.ts";
+import { exitCodeOf, exitCodes } from "../ExitCode.ts";
+import { failureOf } from "../Failure.ts";
+import { numberOf, textOf, type Invocation } from "../Invocation.ts";
+import { statusRecord, statusShape } from "../output/EngineShape.ts";
+import { openOutput, shapeOfTags } from "../output/Output.ts";
+import { sayDuration } from "../parse/Duration.ts";
+import { didYouMean } from "../parse/Suggestion.ts";
 import { safeText } from "../terminal/SafeText.ts";
 
 /** Longest wait when nothing else is said, in milliseconds. */
 const defaultTimeoutMs = 300_000;
 /** Time between two looks when nothing else is said, in milliseconds. */
 export const defaultIntervalMs = 2_000;
-
 /** Less than this left is too short for a look, in milliseconds. */
-const leastLookMs = 50;
+export const leastLookMs = 50;
+
+/** Statuses that engines are documented to have. */
+const knownStatuses = ["active", "inactive"];
+
+/** What is waited for. */
+export type Condition =
+  | { readonly kind: "exists" }
+  | { readonly kind: "deleted" }
+  | { readonly kind: "status"; readonly status: string; readonly isNegated: boolean };
+
+/** Reads the value of --for. Throws UsageError for a status that no engine is known to have, unless it stands behind `=`. */
+export const conditionOf = (text: string): Condition => {
+  if (text === "exists" || text === "deleted") return { kind: text };
+  const [, sign = "", status = ""] = /^(!=|!|=)?(.*)$/s.exec(text) ?? [];
+  if (status !== "" && (sign === "=" || knownStatuses.includes(status))) {
+    return { kind: "status", status, isNegated: sign.startsWith("!") };
+  }
+  const words = [...knownStatuses, "exists", "deleted"];
+  throw new UsageError(
+    `--for: no engine is known to have the status ${JSON.stringify(status.slice(0, 100))}`,
+    didYouMean(status, words) ??
+      `There are ${words.join(", ")} and !=STATUS. If a server uses that word: --for ${sign === "" ? "" : "!"}=${status.slice(0, 100)}`,
+  );
+};
+
+/** What one look at a tag showed. */
+type Look =
+  | { readonly kind: "there"; readonly message: EngineMessage }
+  | { readonly kind: "missing"; readonly error: Error }
+  | { readonly kind: "unavailable"; readonly error: EngineError };
+
+/** What a tag came to: the record to write once the condition is met; else undefined. Throws when it cannot be met any more. */
+const met = (condition: Condition, tag: string, look: Look): EngineMessage | undefined => {
+  if (look.kind === "unavailable") return undefined;
+  if (condition.kind === "deleted") {
+    return look.kind === "missing"
+      ? create(EngineMessageSchema, { engineTag: tag, engineStatus: "deleted" })
+      : undefined;
+  }
+  if (look.kind === "missing") {
+    if (condition.kind === "exists") return undefined;
+    throw look.error;
+  }
+  if (condition.kind === "exists") return look.message;
+  return (look.message.engineStatus === condition.status) !== condition.isNegated ? look.message : undefined;
+};
 
 export const run = async (invocation: Invocation): Promise<number> => {
   const { notes, signal, settings } = invocation;
-  const tag = positional(invocation, 0);
+  const tags = [...new Set(invocation.arguments.positionals)];
   const wanted = textOf(invocation, "for") ?? "active";
+  const condition = conditionOf(wanted);
   const timeoutMs = numberOf(invocation, "timeout") ?? defaultTimeoutMs;
   const intervalMs = numberOf(invocation, "interval") ?? defaultIntervalMs;
-  const writer = await openOutput(invocation, statusShape("one"), false);
-  const client = await clientOf(invocation);
+  const writer = await openOutput(invocation, shapeOfTags(invocation, statusShape), false);
+  const client = await clientOf(invocation, true);
   const endsAt = performance.now() + timeoutMs;
   const left = (): number => Math.max(0, endsAt - performance.now());
-  let seen = "unknown";
-  for (let first = true; first || left() >= leastLookMs; first = false) {
+  const lookAt = (tag: string): Promise<Look> => {
     const deadlineMs = Math.max(leastLookMs, Math.min(Number(settings.of("deadline").value), left()));
-    const message = await unlessPassing(
-      invocation,
-      withTagHints(client, tag, signal, () => client.status(tag, { signal, deadlineMs })),
-    );
-    if (message?.engineStatus === wanted) {
+    const call = (): Promise<EngineMessage> => client.status(tag, { signal, deadlineMs });
+    return looked(invocation, condition.kind === "status" ? withTagHints(invocation, client, tag, call) : call());
+  };
+  const done = new Map<string, EngineMessage>();
+  const last = new Map<string, Look>();
+  const seen = new Map<string, string>();
+  for (let first = true; first || left() >= leastLookMs; first = false) {
+    const waiting = tags.filter((tag) => !done.has(tag));
+    const looks = await Promise.all(waiting.map(async (tag) => [tag, await lookAt(tag)] as const));
+    for (const [tag, look] of looks) {
+      last.set(tag, look);
+      if (look.kind !== "unavailable") seen.set(tag, look.kind === "missing" ? "missing" : look.message.engineStatus);
+      const message = met(condition, tag, look);
+      if (message !== undefined) done.set(tag, message);
+    }
+    if (done.size === tags.length) {
       notes.progress(undefined);
-      await writer.write([statusRecord(message)]);
+      await writer.write(tags.flatMap((tag) => done.get(tag) ?? []).map(statusRecord));
       await writer.end();
       return exitCodes.ok;
     }
-    seen = message?.engineStatus ?? seen;
-    notes.waiting(`${tag} is ${seen}, waiting for ${wanted}`, left());
+    const open = tags.filter((tag) => !done.has(tag)).map((tag) => `${tag} is ${seen.get(tag) ?? "unknown"}`);
+    notes.waiting(`${open.join(", ")}; waiting for ${wanted}`, left());
     await delay(Math.min(intervalMs, left()), undefined, { signal });
   }
-  const what = `${safeText(tag)} is not ${safeText(wanted)} but ${safeText(seen)} after ${sayDuration(timeoutMs)}`;
+  const open = tags.filter((tag) => !done.has(tag));
+  // Nothing is claimed of an engine whose server did not answer in the end.
+  for (const tag of open) {
+    const look = last.get(tag);
+    if (look?.kind === "unavailable") {
+      const before = seen.has(tag) ? ` It was last seen ${seen.get(tag)}.` : "";
+      throw new HintedError(look.error, `Waited ${sayDuration(timeoutMs)} for ${tag}.${before} Longer with --timeout.`);
+    }
+  }
+  const said = open.map((tag) => `${safeText(tag)} is ${safeText(seen.get(tag) ?? "unknown")}`).join(", ");
+  const what = `${said}, not ${safeText(wanted)}, after ${sayDuration(timeoutMs)}`;
   throw new CommandError(what, exitCodes.notMet, "Wait longer with --timeout.");
 };
 
-/** A failure that may pass is told and waited out; any other ends the wait. */
-const unlessPassing = async (
-  { notes, signal }: Invocation,
-  call: Promise<EngineMessage>,
-): Promise<EngineMessage | undefined> => {
+/** A failure that may pass is told and waited out; any other but a missing engine ends the wait. */
+const looked = async ({ notes, signal }: Invocation, call: Promise<EngineMessage>): Promise<Look> => {
   try {
-    return await call;
+    return { kind: "there", message: await call };
   } catch (error) {
-    const passing = isEngineError(error) && exitCodeOf(error.reason._tag) === exitCodes.unavailable;
-    if (!passing || signal.aborted) throw error;
-    notes.note(safeText(error.message));
-    return undefined;
+    if (signal.aborted) throw error;
+    const cause = error instanceof HintedError ? error.cause : error;
+    if (!isEngineError(cause)) throw error;
+    if (cause.reason._tag === "NotFound") return { kind: "missing", error: error as Error };
+    if (exitCodeOf(cause.reason._tag) !== exitCodes.unavailable) throw error;
+    notes.note(failureOf(cause).message);
+    return { kind: "unavailable", error: cause };
   }
 };

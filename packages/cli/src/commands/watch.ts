@@ -1,22 +1,24 @@
 // bne watch: a live table on a terminal, events as NDJSON elsewhere.
 import { setTimeout as delay } from "node:timers/promises";
 import type { JsonObject } from "@bufbuild/protobuf";
-import type { PromiseEngineClient } from "@bytenite-engines/core/promise";
+import type { CallOptions, ListParams, PromiseEngineClient } from "@bytenite-engines/core/promise";
 import type { Engine } from "@bytenite-engines/proto";
 import { HintedError, UsageError, isEngineError } from "../Errors.ts";
 import { exitCodeOf, exitCodes } from "../ExitCode.ts";
+import { failureOf } from "../Failure.ts";
 import { isOn, numberOf, type Invocation } from "../Invocation.ts";
 import { clientOf } from "../client/Client.ts";
-import { pagesOf } from "../client/Pages.ts";
+import { largePage, pagesOf } from "../client/Pages.ts";
 import { withTagHints } from "../client/TagHints.ts";
 import { askedColumns, engineRecord, engineShape } from "../output/EngineShape.ts";
 import { outputOptions, formOf, writerOf } from "../output/Output.ts";
 import { textAt, type Shape } from "../output/Shape.ts";
-import { tableText } from "../output/TableWriter.ts";
+import { leftOutOf, tableText } from "../output/TableWriter.ts";
 import { safeText } from "../terminal/SafeText.ts";
+import { cut } from "../terminal/Width.ts";
 import type { Stdout } from "../terminal/Stdout.ts";
 import { sizeOf } from "../terminal/Terminal.ts";
-import { defaultIntervalMs } from "./wait.ts";
+import { defaultIntervalMs, leastLookMs } from "./wait.ts";
 
 export const run = async (invocation: Invocation): Promise<number> => {
   const options = outputOptions(invocation);
@@ -30,40 +32,59 @@ export const run = async (invocation: Invocation): Promise<number> => {
     );
   }
   const live = form !== "ndjson" && invocation.terminal.live;
-  const client = await clientOf(invocation);
+  const client = await clientOf(invocation, true);
   return live ? table(invocation, client, shape) : events(invocation, client);
 };
 
-/** Looks at the engines again and again, until the time is over. */
+/** Looks at the engines again and again, until the time is over. Throws what kept the last look from succeeding. */
 async function* looks(invocation: Invocation, client: PromiseEngineClient): AsyncGenerator<Snapshot> {
-  const { notes, signal } = invocation;
+  const { notes, signal, settings } = invocation;
   const intervalMs = numberOf(invocation, "interval") ?? defaultIntervalMs;
   const endsAt = performance.now() + (numberOf(invocation, "timeout") ?? Infinity);
-  for (let first = true; first || performance.now() < endsAt; first = false) {
+  const left = (): number => Math.max(0, endsAt - performance.now());
+  const deadline = Number(settings.of("deadline").value);
+  let failure: Error | undefined;
+  for (let first = true; first || left() >= leastLookMs; first = false) {
     if (first) notes.progress("first look");
     try {
-      const snapshot = await look(invocation, client, first);
+      const deadlineMs = (): number => Math.max(leastLookMs, Math.min(deadline, left()));
+      const snapshot = await look(invocation, client, first, deadlineMs);
       notes.progress(undefined);
+      failure = undefined;
       yield snapshot;
     } catch (error) {
       const passing = isEngineError(error) && exitCodeOf(error.reason._tag) === exitCodes.unavailable;
       if (!passing || first || signal.aborted) throw error;
-      notes.note(safeText(error.message));
+      failure = error;
+      notes.note(failureOf(error).message);
     }
-    await delay(Math.max(0, Math.min(intervalMs, endsAt - performance.now())), undefined, { signal });
+    await delay(Math.min(intervalMs, left()), undefined, { signal });
   }
+  if (failure !== undefined) throw failure;
 }
 
-const look = async (invocation: Invocation, client: PromiseEngineClient, first: boolean): Promise<Snapshot> => {
+const look = async (
+  invocation: Invocation,
+  client: PromiseEngineClient,
+  first: boolean,
+  deadlineMs: () => number,
+): Promise<Snapshot> => {
   const { signal, notes } = invocation;
   const tags = invocation.arguments.positionals;
   const engines: Array<Engine> = [];
-  if (tags.length === 0) for await (const page of pagesOf(client, {}, signal)) engines.push(...page.engines);
+  if (tags.length === 0) {
+    const lister = {
+      list: (params: ListParams, options: CallOptions) => client.list(params, { ...options, deadlineMs: deadlineMs() }),
+    };
+    for await (const page of pagesOf(lister, {}, signal, { size: largePage, isSizeOurs: true })) {
+      engines.push(...page.engines);
+    }
+  }
   const asked = (tag: string): Promise<Engine | undefined> => {
-    const call = (): Promise<Engine> => client.get(tag, { signal });
+    const call = (): Promise<Engine> => client.get(tag, { signal, deadlineMs: deadlineMs() });
     // Later it may be gone, or still not there: nothing to be told again.
     return first
-      ? unlessGone(withTagHints(client, tag, signal, call), (hint) =>
+      ? unlessGone(withTagHints(invocation, client, tag, call), (hint) =>
           notes.note(`${safeText(tag)} is not there yet. ${hint}`),
         )
       : unlessGone(call());
@@ -96,9 +117,10 @@ const table = async (invocation: Invocation, client: PromiseEngineClient, shape:
     for await (const snapshot of looks(invocation, client)) {
       // Asked each time: the window may have another size by now.
       const { width, height } = sizeOf(process.stdout, env);
-      const { lines } = tableText(
+      const chosen = columns === undefined ? shape.columns : askedColumns(columns, shape.known);
+      const { lines, places } = tableText(
         {
-          columns: columns === undefined ? shape.columns : askedColumns(columns, shape.known),
+          columns: chosen,
           headers,
           asked: columns !== undefined,
           terminal: { ...terminal, width },
@@ -106,7 +128,12 @@ const table = async (invocation: Invocation, client: PromiseEngineClient, shape:
         },
         [...snapshot.values()],
       );
-      await screen.show(fitted(lines, height));
+      const left = leftOutOf(chosen, lines.length === 0 ? undefined : places);
+      await screen.show(
+        fitted(lines, left.length === 0 ? height : height - 1).concat(
+          left.length === 0 ? [] : cut(`Left out: columns ${left.join(", ")}`, width - 1),
+        ),
+      );
     }
   } finally {
     screen.end();

@@ -5,8 +5,7 @@ import { connect, type PeerCertificate } from "node:tls";
 import { formatOf } from "@bytenite-engines/core/wire";
 import { failureOf } from "../Failure.ts";
 import type { Invocation } from "../Invocation.ts";
-import { accessToken, credentials } from "../client/Client.ts";
-import { httpFetch } from "../client/HttpFetch.ts";
+import { accessToken, credentials, fetchOf } from "../client/Client.ts";
 import { expiryMsOf } from "../config/AccessTokens.ts";
 import { isLoopback, type Credentials } from "../config/Credentials.ts";
 import { relativeTime, sayDuration } from "../parse/Duration.ts";
@@ -125,7 +124,7 @@ export const plainAnswers = async (
     const limit = AbortSignal.timeout(Number(settings.of("deadline").value));
     const sentAtMs = Date.now();
     try {
-      const response = await httpFetch(`${url.href.replace(/\/+$/, "")}/engines?pagination.limit=1`, {
+      const response = await fetchOf(invocation, true)(`${url.href.replace(/\/+$/, "")}/engines?pagination.limit=1`, {
         headers: { accept, ...(token === undefined ? {} : { authorization: token }) },
         signal: AbortSignal.any([signal, limit]),
       });
@@ -198,7 +197,9 @@ export const checkMediaType = (answer: PlainAnswer | NoAnswer): Check => {
 
 /** How far the server's clock is off. Its Date has whole seconds, so nothing finer is claimed. */
 export const checkClock = ({ headers, sentAtMs, receivedAtMs }: PlainAnswer): Check => {
-  const dateMs = Date.parse(headers.get("date") ?? "");
+  // What a cache has kept has the Date of then; its Age is how long ago that was (RFC 9111, 4.2.3).
+  const ageMs = (Number(headers.get("age")) || 0) * 1_000;
+  const dateMs = Date.parse(headers.get("date") ?? "") + ageMs;
   if (Number.isNaN(dateMs)) return found("clock", "unknown", "no Date in the answer");
   // Somewhere in the second that Date names, and somewhere between sending and receiving.
   const skewMs =

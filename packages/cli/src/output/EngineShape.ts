@@ -136,13 +136,26 @@ export const engineShape = (document: "one" | "array"): Shape => ({
   document,
 });
 
+/** What is known of a list at its end. A total that is not known is left out of JSON. */
+export interface ListEnd {
+  readonly pagination: PaginatedResponse;
+  readonly isTotalKnown: boolean;
+}
+
 /** How a list of engines looks; its pagination is known at the end. */
-export const listShape = (pagination: () => PaginatedResponse): Shape => ({
+export const listShape = (end: () => ListEnd): Shape => ({
   ...engineShape("array"),
   document: {
     key: "engines",
-    rest: () => ({ pagination: encodeJson(PaginatedResponseSchema, pagination()) }),
-    restBytes: () => toBinary(EngineListResponseSchema, create(EngineListResponseSchema, { pagination: pagination() })),
+    rest: () => {
+      const { pagination, isTotalKnown } = end();
+      const { total, ...rest } = encodeJson(PaginatedResponseSchema, pagination);
+      return { pagination: isTotalKnown && total !== undefined ? { total, ...rest } : rest };
+    },
+    restBytes: () => {
+      const { pagination } = end();
+      return toBinary(EngineListResponseSchema, create(EngineListResponseSchema, { pagination }));
+    },
   },
 });
 

@@ -122,14 +122,40 @@ export const outputOptions = (invocation: Invocation): OutputOptions => {
   };
 };
 
-/** The writer of a command's records. `paged` false: what is shown is not for reading through. */
-export const openOutput = (invocation: Invocation, shape: Shape, paged = true): Promise<RecordWriter> => {
-  const command = paged && !isOn(invocation, "no-pager") ? pagerOf(invocation) : undefined;
+/** Lets what is longer than the screen go through a pager. */
+export const pageOutput = (invocation: Invocation): void => {
+  const command = isOn(invocation, "no-pager") ? undefined : pagerOf(invocation);
   const { height } = invocation.terminal;
   if (command !== undefined && height !== undefined) {
     invocation.stdout.usePager({ command, height, env: invocation.env });
   }
-  return writerOf(outputOptions(invocation), shape, invocation.stdout.write);
+};
+
+/** The writer of a command's records. `paged` false: what is shown is not for reading through. */
+export const openOutput = async (invocation: Invocation, shape: Shape, paged = true): Promise<RecordWriter> => {
+  if (paged) pageOutput(invocation);
+  const writer = await writerOf(outputOptions(invocation), shape, invocation.stdout.write);
+  return {
+    ...writer,
+    end: async () => {
+      await writer.end();
+      const left = writer.leftOut?.();
+      if (left !== undefined) tellLeftOut(invocation, left);
+    },
+  };
+};
+
+/** Says what a terminal had no room for. */
+const tellLeftOut = (
+  { notes }: Invocation,
+  { columns, values }: ReturnType<NonNullable<RecordWriter["leftOut"]>>,
+): void => {
+  const parts = [
+    ...(columns.length === 0 ? [] : [`columns ${columns.join(", ")}`]),
+    ...(values === 0 ? [] : [`the end of ${values} ${values === 1 ? "value" : "values"}`]),
+  ];
+  if (parts.length === 0) return;
+  notes.note(`Left out for lack of room: ${parts.join("; ")}; --output wide shows them.`, { columns, values });
 };
 
 const pagerOf = ({ settings, env, terminal, notes }: Invocation): string | undefined => {

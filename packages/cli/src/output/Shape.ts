@@ -42,6 +42,8 @@ export interface RecordWriter {
   readonly write: (records: ReadonlyArray<OutputRecord>) => Promise<void>;
   /** Completes the document. Not called when something failed on the way. */
   readonly end: () => Promise<void>;
+  /** What a terminal had no room for: columns, and values of which only the beginning is shown. */
+  readonly leftOut?: () => { readonly columns: ReadonlyArray<string>; readonly values: number };
 }
 
 /** Where a writer's text and bytes go. */

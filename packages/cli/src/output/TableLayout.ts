@@ -94,3 +94,21 @@ export const lineOf = (
   }
   return line.trimEnd();
 };
+
+/** How many values of a row `lineOf` cuts. */
+export const cutIn = (
+  places: ReadonlyArray<PlacedColumn>,
+  row: ReadonlyArray<Cell>,
+  width: number | undefined,
+): number => {
+  if (width === undefined) return 0;
+  let count = 0;
+  let used = 0;
+  for (const [index, { cells }] of places.entries()) {
+    const text = row[index]?.text ?? "";
+    const room = Math.min(cells, Math.max(0, width - used));
+    if (text !== "" && widthUpTo(text, room + 1) > room) count += 1;
+    used += cells + gapCells;
+  }
+  return count;
+};

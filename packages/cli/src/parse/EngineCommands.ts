@@ -14,7 +14,14 @@ const selection: ReadonlyArray<Flag> = [
     summary: "Field to sort by; the API documents createdAt",
     completes: ["createdAt"],
   },
-  { name: "limit", kind: "count", value: "N", summary: "Engines to show; with --all, engines on a page" },
+  { name: "limit", kind: "count", value: "N", least: 1, summary: "Engines to show, at most" },
+  {
+    name: "page-size",
+    kind: "count",
+    value: "N",
+    least: 1,
+    summary: "Engines to ask for at once; a server may send fewer",
+  },
   { name: "offset", kind: "count", value: "N", summary: "Engines to skip" },
 ];
 
@@ -29,8 +36,9 @@ export const engineCommands: ReadonlyArray<Command> = [
     path: ["list"],
     summary: "List engines",
     details: [
-      "Shows one page as the API gives it; --all reads every page and shows each as it arrives.",
-      "The filters --type, --status and --name are applied here, not by the API, so they read every page.",
+      "Shows one page as the API gives it; --all reads every page and shows each as it arrives, --limit as many as it takes.",
+      "The filters --type, --status and --name are applied by bne, not by the server, so they read every page; --limit and --offset then count engines that match.",
+      "What is left out is said on stderr: engines, and on a terminal columns and the ends of values.",
     ],
     flags: [...selection, { name: "all", kind: "switch", summary: "Read every page" }, ...filters],
     takes: asks,
@@ -157,29 +165,34 @@ const interval: Flag = {
   name: "interval",
   kind: "duration",
   value: "TIME",
+  least: 10,
   summary: "Time between two looks (default 2s)",
 };
 
 export const changeCommands: ReadonlyArray<Command> = [
   {
     path: ["wait"],
-    summary: "Wait until an engine has a status",
-    details: ["Exit code 0 once it has, 7 when the time is over. Failures that may pass are waited out."],
-    positionals: [tag],
+    summary: "Wait until engines have a status, exist, or are deleted",
+    details: [
+      "Exit code 0 once all of them have, 7 when the time is over, 5 when the server did not answer in the end, and 3 at once when an engine that is to have a status does not exist. Failures that may pass are waited out.",
+      "--for takes active, inactive, exists, deleted, !=STATUS for any other status, and =WORD for a status that only this server uses. Caches are asked past.",
+    ],
+    positionals: [tags],
     flags: [
       {
         name: "for",
         kind: "text",
         value: "STATUS",
-        summary: "Status to wait for (default active)",
-        completes: ["active", "inactive"],
+        summary: "Status to wait for, or exists, deleted, !=STATUS (default active)",
+        completes: ["active", "inactive", "exists", "deleted", "!=active", "!=inactive"],
       },
       { name: "timeout", kind: "duration", value: "TIME", summary: "Longest time to wait (default 5m)" },
       interval,
     ],
     takes: asks,
     examples: [
-      { line: "bne wait zipper@0.1 --for active --timeout 5m", explains: "Before a job that needs it" },
+      { line: "bne wait zipper@0.1 fanout-urls --for active --timeout 5m", explains: "Before a job that needs them" },
+      { line: "bne wait no-such-engine --for deleted", explains: "Until it is gone" },
       {
         line: "bne wait zipper --for inactive --timeout 1s --interval 200ms",
         explains: "Not within a second: exit code 7",
@@ -192,7 +205,7 @@ export const changeCommands: ReadonlyArray<Command> = [
     summary: "Watch engines change",
     details: [
       "On a terminal a table that keeps itself up to date; elsewhere, or with --output ndjson, one JSON object per event: added, changed, removed.",
-      "Without a tag all engines are watched. Ends with Ctrl-C, or after --timeout with exit code 0.",
+      "Without a tag all engines are watched. Ends with Ctrl-C, or after --timeout with exit code 0; with 5 when the server did not answer in the end. Caches are asked past.",
     ],
     positionals: [{ ...tags, optional: true }],
     flags: [interval, { name: "timeout", kind: "duration", value: "TIME", summary: "End after this time" }],
@@ -203,6 +216,7 @@ export const changeCommands: ReadonlyArray<Command> = [
     path: ["diff"],
     summary: "Compare two engines field by field",
     details: [
+      "A unified diff, whole and coloured on a terminal; the other forms of --output have a record for each field that differs.",
       "Exit code 0 when they agree, 7 when they differ. What differs from version to version anyway (id, name, version, revision, link, createdAt, updatedAt, deletedAt) counts only with --everything.",
     ],
     positionals: [

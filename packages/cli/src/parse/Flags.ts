@@ -59,6 +59,7 @@ export const connection: ReadonlyArray<Flag> = [
     least: 1,
     summary: "Longest time for one call with all its attempts, e.g. 30s",
   },
+  { name: "fresh", kind: "switch", summary: "Ask past caches on the way" },
   { name: "attempts", kind: "count", value: "N", least: 1, summary: "Requests sent for one call, at most" },
 ];
 

@@ -5,6 +5,7 @@ import { commandAt, commands, flagsOf, groups } from "./CommandTable.ts";
 import { exitCodeMeanings, exitCodes } from "../ExitCode.ts";
 import { didYouMean } from "./Suggestion.ts";
 import { everywhere } from "./Flags.ts";
+import { wrapped } from "../terminal/Width.ts";
 import { printText } from "../terminal/PlainText.ts";
 import { UsageError } from "../Errors.ts";
 
@@ -89,14 +90,4 @@ const twoColumns = (rows: ReadonlyArray<readonly [string, string]>): ReadonlyArr
   return rows.flatMap(([name, text]) =>
     wrapped(text, helpCells - left).map((line, index) => `  ${(index === 0 ? name : "").padEnd(left - 2)}${line}`),
   );
-};
-
-const wrapped = (text: string, cells: number): ReadonlyArray<string> => {
-  const lines: Array<string> = [];
-  for (const word of text.split(" ")) {
-    const last = lines.at(-1);
-    if (last === undefined || last.length + 1 + word.length > cells) lines.push(word);
-    else lines[lines.length - 1] = `${last} ${word}`;
-  }
-  return lines;
 };

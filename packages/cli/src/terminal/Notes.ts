@@ -3,14 +3,19 @@ import type { EngineEvent } from "@bytenite-engines/core/promise";
 import { sayDuration } from "../parse/Duration.ts";
 import { safeText } from "./SafeText.ts";
 import { styled, type Terminal } from "./Terminal.ts";
-import { cut } from "./Width.ts";
+import { cut, wrapped } from "./Width.ts";
 
 /** How much is told. */
 export interface Verbosity {
   readonly verbose: boolean;
   readonly trace: boolean;
   readonly quiet: boolean;
+  /** Each line is one JSON object: with --trace, and where output is JSON. */
+  readonly json: boolean;
 }
+
+/** What a note tells programs beside its text. */
+export type Facts = Readonly<Record<string, string | number | boolean | ReadonlyArray<string>>>;
 
 /** Work shorter than this shows no progress, in milliseconds. */
 const progressAfterMs = 400;
@@ -27,6 +32,9 @@ export class Notes {
   #timer: NodeJS.Timeout | undefined;
   #shown = false;
   #frame = 0;
+  /** Lines that wait until the pager is left; undefined: nothing waits. */
+  #held: Array<string> | undefined;
+  #oldestSeconds = 0;
 
   constructor(terminal: Terminal, verbosity: Verbosity, write: (text: string) => void) {
     this.terminal = terminal;
@@ -34,20 +42,47 @@ export class Notes {
     this.#write = write;
   }
 
-  /** A line for people. Not with --quiet. */
-  note(text: string): void {
-    if (!this.verbosity.quiet) this.line(text);
+  /** A line for people; `facts` are for programs. Not with --quiet. */
+  note(message: string, facts: Facts = {}): void {
+    this.#tell("note", message, message, facts);
   }
 
   /** A line about something that may be wrong. Not with --quiet. */
-  warn(text: string): void {
-    this.note(`${styled("warning:", "warning", this.terminal.colour)} ${text}`);
+  warn(message: string): void {
+    this.#tell("warning", message, `${styled("warning:", "warning", this.terminal.colour)} ${message}`, {});
+  }
+
+  #tell(type: string, message: string, text: string, facts: Facts): void {
+    if (this.verbosity.quiet) return;
+    if (this.verbosity.json) return this.line(JSON.stringify({ type, message, ...facts }));
+    const { width } = this.terminal;
+    this.line(width === undefined ? text : wrapped(text, width).join("\n"));
   }
 
   /** A line that is always told. */
   line(text: string): void {
+    if (this.#held !== undefined) return void this.#held.push(text);
     this.hide();
     this.#write(`${text}\n`);
+  }
+
+  /** Keeps lines while a pager has the terminal, and tells them when it is left. */
+  hold(isHeld: boolean): void {
+    const lines = this.#held ?? [];
+    this.#held = isHeld ? lines : undefined;
+    if (!isHeld) for (const line of lines) this.line(line);
+  }
+
+  /** An answer of this age came from a cache. */
+  sawAge(seconds: number): void {
+    this.#oldestSeconds = Math.max(this.#oldestSeconds, seconds);
+  }
+
+  /** Tells how old the oldest answer was, to people and with --verbose. */
+  tellAge(): void {
+    const ageSeconds = this.#oldestSeconds;
+    if (ageSeconds === 0 || !(this.terminal.isTTY || this.verbosity.verbose)) return;
+    this.note(`As it was ${sayDuration(ageSeconds * 1_000)} ago, from a cache; --fresh asks past it.`, { ageSeconds });
   }
 
   /** What is being done; shown on a terminal only, and only when it takes a while. Undefined: nothing any more. */
@@ -57,7 +92,7 @@ export class Notes {
       clearInterval(this.#timer);
       this.#timer = undefined;
       this.hide();
-    } else if (this.#timer === undefined && this.terminal.live && !this.verbosity.quiet) {
+    } else if (this.#timer === undefined && this.terminal.live && !this.verbosity.quiet && !this.verbosity.json) {
       const since = performance.now();
       this.#timer = setInterval(() => {
         if (performance.now() - since >= progressAfterMs) this.#show();
@@ -72,7 +107,7 @@ export class Notes {
   }
 
   #show(): void {
-    if (this.#progress === undefined) return;
+    if (this.#progress === undefined || this.#held !== undefined) return;
     this.#frame = (this.#frame + 1) % frames.length;
     const text = cut(`${frames[this.#frame]} ${safeText(this.#progress)}`, (this.terminal.width ?? 80) - 1);
     this.#write(`\r\u001b[K${text}`);
@@ -81,9 +116,10 @@ export class Notes {
 
   /** Tells an event of the client, as much of it as was asked for. */
   readonly event = (event: EngineEvent): void => {
-    if (this.verbosity.trace) this.line(JSON.stringify({ time: new Date().toISOString(), ...event }));
-    if (event.type === "retry") this.note(safeText(retryLine(event)));
-    else if (this.verbosity.verbose) this.line(safeText(exchangeLine(event)));
+    const { trace, verbose, quiet, json } = this.verbosity;
+    const isShown = verbose || (event.type === "retry" && !quiet);
+    if (trace || (json && isShown)) this.line(JSON.stringify({ time: new Date().toISOString(), ...event }));
+    else if (isShown) this.line(safeText(event.type === "retry" ? retryLine(event) : exchangeLine(event)));
   };
 
   /** Waiting, as progress. */

@@ -25,14 +25,19 @@ export interface PagerOptions {
 export class Stdout {
   readonly #stream: Writable;
   readonly #before: () => void;
+  readonly #onPager: (isOpen: boolean) => void;
   #pager: PagerOptions | undefined;
   #child: ChildProcess | undefined;
   #begun = false;
 
-  /** `before` is called before each write, so that a progress line is out of the way. */
-  constructor(stream: Writable, before: () => void) {
+  /**
+   * `before` is called before each write, so that a progress line is out of the way; `onPager` when a pager takes the terminal,
+   * and when it is left.
+   */
+  constructor(stream: Writable, before: () => void, onPager: (isOpen: boolean) => void) {
     this.#stream = stream;
     this.#before = before;
+    this.#onPager = onPager;
     // Errors are told by the write that meets them; without a listener they would end the process.
     stream.on("error", () => {});
   }
@@ -50,6 +55,7 @@ export class Stdout {
       if (this.#pager !== undefined && linesIn(chunk) >= this.#pager.height) {
         const { command, env } = this.#pager;
         this.#child = await startPager(command, env);
+        if (this.#child !== undefined) this.#onPager(true);
       }
     }
     this.#before();
@@ -66,10 +72,13 @@ export class Stdout {
   /** Waits until the pager is left. */
   async end(): Promise<void> {
     const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const left = once(child, "exit");
-    child.stdin?.end();
-    await left;
+    if (child === undefined) return;
+    if (child.exitCode === null && child.signalCode === null) {
+      const left = once(child, "exit");
+      child.stdin?.end();
+      await left;
+    }
+    this.#onPager(false);
   }
 }
 

@@ -48,3 +48,14 @@ export const padded = (text: string, cells: number, align: "left" | "right"): st
   const space = " ".repeat(Math.max(0, cells - widthOf(text)));
   return align === "right" ? space + text : text + space;
 };
+
+/** The text in lines of at most `cells` cells, broken between words; a word that is longer has a line of its own. */
+export const wrapped = (text: string, cells: number): ReadonlyArray<string> => {
+  const lines: Array<string> = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last === undefined || widthOf(last) + 1 + widthOf(word) > cells) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
+};

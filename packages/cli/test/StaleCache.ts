@@ -1,0 +1,61 @@
+// A cache that keeps what it was asked for first, for ever, unless it is asked past it (RFC 9111, 5.2.1.4).
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** Age that it claims for what it has kept, in seconds. */
+export const claimedAge = 40;
+
+export interface StaleCache extends AsyncDisposable {
+  readonly url: string;
+  /** The `Cache-Control` of each request. */
+  readonly asked: Array<string | undefined>;
+}
+
+/** Starts one before an upstream. */
+export const startStaleCache = async (upstream: string): Promise<StaleCache> => {
+  const kept = new Map<string, { readonly status: number; readonly headers: Headers; readonly body: Buffer }>();
+  const asked: Array<string | undefined> = [];
+  const { origin, pathname } = new URL(upstream);
+  const server = createServer((request, response) => {
+    void (async () => {
+      asked.push(request.headers["cache-control"]);
+      const key = `${request.url} ${request.headers.accept} ${request.headers.authorization}`;
+      const past = /no-cache/.test(request.headers["cache-control"] ?? "");
+      let entry = kept.get(key);
+      const hit = entry !== undefined && !past;
+      if (entry === undefined || past) {
+        const answer = await fetch(`${origin}${request.url}`, {
+          method: request.method ?? "GET",
+          headers: {
+            accept: request.headers.accept ?? "*/*",
+            authorization: request.headers.authorization ?? "",
+          },
+        });
+        entry = { status: answer.status, headers: answer.headers, body: Buffer.from(await answer.arrayBuffer()) };
+        kept.set(key, entry);
+      }
+      response.statusCode = entry.status;
+      for (const [name, value] of entry.headers) {
+        if (!["content-length", "connection", "date", "keep-alive", "transfer-encoding"].includes(name))
+          response.setHeader(name, value);
+      }
+      if (hit) {
+        response.setHeader("age", String(claimedAge));
+        response.setHeader("date", new Date(Date.now() - claimedAge * 1_000).toUTCString());
+      }
+      response.setHeader("cache-status", hit ? "stale-cache; hit" : "stale-cache; fwd=request");
+      response.end(entry.body);
+    })();
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${pathname}`,
+    asked,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+};

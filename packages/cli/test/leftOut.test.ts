@@ -1,0 +1,145 @@
+// What is not shown is said: rows, columns, cells.
+import { expect, test } from "vitest";
+import { as, bne } from "./Bne.ts";
+import { onTerminal } from "./Pty.ts";
+import { trial } from "./Trial.ts";
+
+const { registry, home } = await trial();
+await registry.publish(
+  "bob",
+  ...Array.from({ length: 30 }, (_, index) => ({
+    name: `many-${String(index).padStart(2, "0")}`,
+    version: "1.0",
+    type: index % 3 === 0 ? "assembler" : "partitioner",
+    status: "active",
+    description: "A long description that no terminal of sixty columns has room for. ".repeat(2),
+  })),
+);
+// JSON only: protobuf is compared with the JSON now and then, which takes a request more.
+const env = { ...as(registry, "bob"), BYTENITE_FORMAT: "json" };
+const list = (...args: ReadonlyArray<string>) => bne(home, ["list", ...args], { env });
+
+test("rows that were left out are counted, piped or not", async () => {
+  for (const form of ["table", "name", "csv", "yaml"]) {
+    expect((await list("-o", form)).stderr).toBe("20 of 33 engines; --all shows the rest.\n");
+  }
+  expect((await list("--limit", "5")).stderr).toBe("5 of 33 engines; --all shows the rest.\n");
+  expect((await list("--all")).stderr).toBe("");
+  expect((await list("--quiet")).stderr).toBe("");
+});
+
+test("for programs it is one JSON object on stderr", async () => {
+  for (const form of ["json", "ndjson"]) {
+    expect(JSON.parse((await list("-o", form)).stderr)).toEqual({
+      type: "note",
+      message: "20 of 33 engines; --all shows the rest.",
+      shown: 20,
+      total: 33,
+    });
+  }
+  expect(JSON.parse((await list("-o", "table", "--trace")).stderr.trim().split("\n").at(-1) ?? "")).toMatchObject({
+    type: "note",
+    shown: 20,
+  });
+});
+
+for (const columns of [60, 80, 140]) {
+  test(`columns and cells that a terminal of ${columns} columns has no room for are said`, async () => {
+    const run = onTerminal(home, ["list", "--no-pager"], { columns, env });
+    expect(await run.ended).toBe(0);
+    const text = (await run.screen()).join(" ").replaceAll(/\s+/g, " ");
+    expect(text).toContain("20 of 33 engines; --all shows the rest.");
+    expect(text).toMatch(
+      columns < 80
+        ? /Left out for lack of room: columns .*description.*; --output wide shows them\./
+        : /Left out for lack of room: (columns .*; )?the end of \d+ values; --output wide shows them\./,
+    );
+  });
+}
+
+test("it is said after the pager was left, not beneath it", async () => {
+  const run = onTerminal(home, ["list"], { rows: 10, env: { ...env, PAGER: "sed -e 's/^/paged /'; echo done" } });
+  expect(await run.ended).toBe(0);
+  expect(run.raw().indexOf("20 of 33 engines")).toBeGreaterThan(run.raw().indexOf("done"));
+});
+
+test("a total is of what was asked, filters that are ours are said to be", async () => {
+  const all = await list("--type", "assembler", "--name", "many-*", "-o", "json");
+  const document = JSON.parse(all.stdout) as { engines: Array<unknown>; pagination: Record<string, unknown> };
+  expect(document.engines).toHaveLength(10);
+  expect(document.pagination).toMatchObject({ total: 10, hasNext: false });
+  const some = await list("--type", "assembler", "--name", "many-*", "-o", "json", "--limit", "4");
+  const part = JSON.parse(some.stdout) as { engines: Array<unknown>; pagination: Record<string, unknown> };
+  expect(part.engines).toHaveLength(4);
+  expect(part.pagination).toEqual({ offset: 0, hasPrevious: false, hasNext: true });
+  expect(JSON.parse(some.stderr)).toMatchObject({ shown: 4, message: expect.stringContaining("--limit") as unknown });
+  const later = await list("--type", "assembler", "--name", "many-*", "-o", "name", "--offset", "8");
+  expect(later.stdout.trim().split("\n")).toHaveLength(2);
+  const run = onTerminal(home, ["list", "--type", "assembler", "--name", "many-*", "--no-pager"], { env });
+  await run.ended;
+  expect((await run.screen()).join(" ")).toContain("10 of 33 engines match; bne filters them, not the server.");
+});
+
+test("a large list is read in large pages, fetched ahead, and a server that wants small ones gets them", async () => {
+  registry.requests.length = 0;
+  expect((await list("--all", "-o", "name")).stdout.trim().split("\n")).toHaveLength(33);
+  expect(registry.requests).toHaveLength(1);
+  registry.requests.length = 0;
+  expect((await list("--all", "-o", "name", "--page-size", "10")).stdout.trim().split("\n")).toHaveLength(33);
+  expect(registry.requests).toHaveLength(4);
+  registry.requests.length = 0;
+  expect((await list("--limit", "25", "-o", "name", "--page-size", "10")).stdout.trim().split("\n")).toHaveLength(25);
+  expect(registry.requests).toHaveLength(3);
+  registry.requests.length = 0;
+  expect((await bne(home, ["export", "--all"], { env })).stdout.trim().split("\n")).toHaveLength(33);
+  expect(registry.requests).toHaveLength(1);
+  registry.faults.set([{ times: 1, fault: { status: 400 } }]);
+  expect((await list("--all", "-o", "name")).stdout.trim().split("\n")).toHaveLength(33);
+  for (const args of [
+    ["--limit", "0"],
+    ["--page-size", "0"],
+  ]) {
+    expect((await list(...args)).code).toBe(2);
+  }
+});
+
+test("what was found is printed, and what was not fails", async () => {
+  const some = await bne(home, ["get", "many-00", "nope", "many-01", "-o", "name"], { env });
+  expect(some).toMatchObject({ code: 3, stdout: "many-00@1.0\nmany-01@1.0\n" });
+  expect(some.stderr).toMatch(/^bne: Not found at .*: nope\n/);
+  const status = await bne(home, ["status", "nope", "many-00", "nix", "-o", "json"], { env });
+  expect(status.code).toBe(3);
+  expect(JSON.parse(status.stdout)).toEqual([expect.objectContaining({ engineTag: "many-00@1.0" })]);
+  expect(
+    status.stderr
+      .trim()
+      .split("\n")
+      .map((line) => (JSON.parse(line) as { error: { reason: string } }).error.reason),
+  ).toEqual(["NotFound", "NotFound"]);
+  const none = await bne(home, ["get", "many-00", "many-01"], {
+    env: { ...env, BYTENITE_BASE_URL: "http://127.0.0.1:9/v1/dev" },
+  });
+  expect(none.code).toBe(5);
+  expect(none.stderr.match(/^bne: /gm)).toHaveLength(1);
+});
+
+test("a tag that was meant is looked for with one request, and only for people", async () => {
+  registry.requests.length = 0;
+  const run = onTerminal(home, ["get", "many-0"], { env });
+  expect(await run.ended).toBe(3);
+  expect(run.raw()).toContain("Did you mean many-00");
+  expect(registry.requests).toHaveLength(2);
+  for (const args of [
+    ["get", "many-0"],
+    ["get", "many-0", "-o", "json"],
+    ["wait", "many-0"],
+  ]) {
+    registry.requests.length = 0;
+    expect((await bne(home, args, { env })).code).toBe(3);
+    expect(registry.requests).toHaveLength(1);
+  }
+  registry.requests.length = 0;
+  const json = onTerminal(home, ["get", "many-0", "-o", "json"], { env });
+  expect(await json.ended).toBe(3);
+  expect(registry.requests).toHaveLength(1);
+});
