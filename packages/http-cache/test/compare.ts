@@ -1,8 +1,12 @@
 // The behaviour of the two classes, side by side.
-import Peer from "http-cache-semantics";
+import { createRequire } from "node:module";
 import { CachePolicy } from "../src/compat/index.ts";
 import type { Case } from "./differences.ts";
 import { storedAtMs } from "./generateCase.ts";
+
+const require = createRequire(import.meta.url);
+// It has no types; that it has these methods is what is compared.
+const Peer = require("http-cache-semantics") as typeof CachePolicy;
 
 let nowMs = storedAtMs;
 
@@ -13,7 +17,7 @@ export class Ours extends CachePolicy {
 }
 
 export class Theirs extends Peer {
-  now(): number {
+  override now(): number {
     return nowMs;
   }
 }
@@ -29,7 +33,7 @@ const rounded = (value: number): number => Math.round(value * 1000) / 1000;
 /** What a class says of a case. */
 export const behaviour = (Policy: typeof Ours | typeof Theirs, given: Case): Record<string, unknown> => {
   nowMs = storedAtMs;
-  const policy = new Policy(given.request, given.response, given.options) as unknown as CachePolicy;
+  const policy: CachePolicy = new Policy(given.request, given.response, given.options);
   const storable = policy.storable();
   const maxAge = rounded(policy.maxAge());
   nowMs += given.elapsedMs;
