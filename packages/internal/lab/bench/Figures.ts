@@ -1,6 +1,7 @@
 // The table of figures, in the order in which they are measured.
 import type { Figure } from "./Figure.ts";
 import { edgeFigures } from "./edge/EdgeFigures.ts";
+import { cachePolicy } from "./figures/CachePolicy.ts";
 import { calls } from "./figures/Calls.ts";
 import { commandLine } from "./figures/CommandLine.ts";
 import { decoding } from "./figures/Decoding.ts";
@@ -16,6 +17,7 @@ export const figures: ReadonlyArray<Figure> = [
   overhead,
   decoding,
   trust,
+  cachePolicy,
   sizes,
   heap,
   registryThroughput,
