@@ -25,8 +25,7 @@ export const readBody = async (response: FetchResponse, limits: BodyLimits): Pro
   const isBounded = announced !== undefined && (response.url ?? "") !== "" && !response.headers.has("content-encoding");
   if (isBounded && response.type !== "cors") {
     // `bytes()` spares a copy where the runtime has it (Node 22, browsers since 2025).
-    const bytes =
-      typeof response.bytes === "function" ? await response.bytes() : new Uint8Array(await response.arrayBuffer());
+    const bytes = (await response.bytes?.()) ?? new Uint8Array(await response.arrayBuffer());
     if (bytes.byteLength > limits.maxDecodedBodyBytes)
       throw new LimitExceeded("maxDecodedBodyBytes", limits.maxDecodedBodyBytes);
     return bytes;
@@ -50,21 +49,25 @@ const readStream = async (
 ): Promise<Uint8Array<ArrayBuffer>> => {
   if (response.body === null) return new Uint8Array();
   const reader = response.body.getReader();
-  const chunks: Array<Uint8Array> = [];
+  // In one buffer that grows: bytes may come one by one.
+  let bytes = new Uint8Array(firstBufferBytes);
   let length = 0;
-  for (let part = await reader.read(); part.value !== undefined; part = await reader.read()) {
-    length += part.value.byteLength;
-    if (length > maxBytes) {
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    const chunk = part.value ?? new Uint8Array();
+    if (length + chunk.byteLength > maxBytes) {
       await reader.cancel();
       throw new LimitExceeded(limit, maxBytes);
     }
-    chunks.push(part.value);
+    if (length + chunk.byteLength > bytes.byteLength) {
+      const larger = new Uint8Array(Math.max(2 * bytes.byteLength, length + chunk.byteLength));
+      larger.set(bytes.subarray(0, length));
+      bytes = larger;
+    }
+    bytes.set(chunk, length);
+    length += chunk.byteLength;
   }
-  const whole = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
-  return whole;
+  return bytes.slice(0, length);
 };
+
+/** Nearly every answer fits, in bytes. */
+const firstBufferBytes = 16_384;

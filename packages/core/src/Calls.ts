@@ -1,43 +1,17 @@
 // Decides: how a call becomes an answer: which form is asked, whose numbers are believed, what is handed out.
-import { create, type JsonValue, type DescMessage, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
+import { create, type DescMessage } from "@bufbuild/protobuf";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
+import type { Answer, RequestOf, ResponseOf } from "./Answer.ts";
 import { attempts, type AttemptPlan, type CallState } from "./Attempts.ts";
 import { endpoints, pathOf, type EndpointName } from "./Endpoint.ts";
 import { EngineError } from "./EngineError.ts";
 import type { EventSubject } from "./EngineEvent.ts";
-import type { Format } from "./MediaType.ts";
 import type { ClientParts } from "./ClientParts.ts";
+import { InvalidParameter } from "./Parameters.ts";
 import { encodePlainQuery } from "./QueryParameters.ts";
 import { readAnswer, type Received } from "./Receiving.ts";
 import { inCallSpan } from "./Spans.ts";
-import type { ResponseHeaders } from "./Transport.ts";
-
-/** The response message of an endpoint. */
-export type ResponseOf<N extends EndpointName> = MessageShape<(typeof endpoints)[N]["response"]>;
-/** What a request message of an endpoint is made from. */
-export type RequestOf<N extends EndpointName> = MessageInitShape<(typeof endpoints)[N]["request"]>;
-
-/** An answer with all that came with it. */
-export interface Answer<T> {
-  readonly data: T;
-  /** What a JSON answer carried beyond the contract, by path (`engines[0].newField`). Of protobuf it is in `$unknown` of the data. */
-  readonly unknownFields: ReadonlyMap<string, JsonValue>;
-  readonly status: number;
-  readonly headers: ResponseHeaders;
-  /** The form in which the data travelled. */
-  readonly format: Format;
-  /** The answer's Content-Type, as sent. */
-  readonly mediaType: string | undefined;
-  /** URL that answered. */
-  readonly url: string;
-  /** Requests that were sent for this call or waited for, witnesses and renewals included. */
-  readonly attempts: number;
-  /** From sending the last request to the last byte of its body, in milliseconds. */
-  readonly lastAttemptMs: number;
-  /** From the beginning of the call to its end, with all its requests and waits, in milliseconds. */
-  readonly totalMs: number;
-}
 
 /** A call that is ready to be sent. */
 export interface PreparedCall<N extends EndpointName> {
@@ -50,7 +24,7 @@ export const call = <N extends EndpointName>(
   parts: ClientParts,
   name: N,
   tag: string | undefined,
-  request: RequestOf<N> | undefined,
+  request: RequestOf<N> | InvalidParameter | undefined,
 ): Effect.Effect<Answer<ResponseOf<N>>, EngineError> =>
   Effect.suspend(() => {
     const prepared = prepare(parts, name, tag, request);
@@ -62,10 +36,11 @@ export const prepare = <N extends EndpointName>(
   parts: ClientParts,
   name: N,
   tag: string | undefined,
-  request: RequestOf<N> | undefined,
+  request: RequestOf<N> | InvalidParameter | undefined,
 ): PreparedCall<N> | EngineError => {
   const path = pathOf(name, tag);
   if (path === undefined) return invalidTag(parts, tag);
+  if (request instanceof InvalidParameter) return invalidArgument(parts, request.problem);
   const schema: DescMessage = endpoints[name].request;
   const query = request === undefined ? "" : encodePlainQuery(schema, create(schema, request), ["engine_tag"]);
   const url = `${parts.baseUrl}${path}${query === "" ? "" : `?${query}`}`;
@@ -124,10 +99,16 @@ export const answerOf = <N extends EndpointName>(
   };
 };
 
-const invalidTag = (parts: ClientParts, tag: string | undefined): EngineError =>
+const invalidTag = (parts: ClientParts, tag: unknown): EngineError =>
+  invalidArgument(
+    parts,
+    `${typeof tag === "string" ? JSON.stringify(tag.slice(0, 100)) : String(tag)} is no tag; one looks like name, name@1 or name@1.2`,
+  );
+
+const invalidArgument = (parts: ClientParts, problem: string): EngineError =>
   new EngineError({
     reason: { _tag: "InvalidArgument" },
     url: `${parts.baseUrl}/engines`,
     attempts: 0,
-    serverMessage: `${JSON.stringify(tag?.slice(0, 100) ?? null)} is no tag; one looks like name, name@1 or name@1.2`,
+    serverMessage: problem,
   });

@@ -1,12 +1,12 @@
 // Decides: what a client can be told, and what holds when it is not. No type here is Effect's.
 import { defaultBodyLimits, type BodyLimits } from "./Body.ts";
 import type { Breaker } from "./Breaker.ts";
-import type { TokenOption } from "./Credentials.ts";
+import type { TokenOption } from "./Token.ts";
 import type { EngineEvent } from "./EngineEvent.ts";
 import type { Hedging } from "./Hedging.ts";
 import type { Format } from "./MediaType.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "./Retry.ts";
-import type { ExchangeAnswer, ExchangeRequest, Fetch } from "./Transport.ts";
+import { lowerCased, type ExchangeAnswer, type ExchangeRequest, type Fetch } from "./Transport.ts";
 import type { TrustOptions } from "./trust/WireTrust.ts";
 import { defaultReadLimits, type ReadLimits } from "./ReadLimits.ts";
 
@@ -126,10 +126,6 @@ export const settingsOf = (options: CallOptions, base: CallSettings = defaultSet
 /** What a call says, what its client says, or nothing where the call says null. */
 export const given = <T>(option: T | null | undefined, base: T | undefined): T | undefined =>
   option === null ? undefined : (option ?? base);
-
-/** By names in lower case: two names of one header would be sent as one header of two values. */
-const lowerCased = (headers: Readonly<Record<string, string>>): Record<string, string> =>
-  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 
 /** The values that are not undefined. */
 export const defined = <T extends object>(values: T | undefined): T =>

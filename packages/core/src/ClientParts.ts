@@ -9,11 +9,13 @@ import {
   type CallSettings,
   type ClientOptions,
 } from "./ClientOptions.ts";
-import { makeCredentials, type TokenOption, type RenewalTools } from "./Credentials.ts";
+import { makeCredentials, type RenewalTools } from "./Credentials.ts";
+import type { TokenOption } from "./Token.ts";
 import { harmless } from "./EngineEvent.ts";
 import { NegotiationMemory } from "./NegotiationMemory.ts";
 import type { RequesterParts } from "./Requester.ts";
 import { makeBudgets, type RetryBudget, type RetryBudgets } from "./RetryBudget.ts";
+import { isCredential } from "./Secret.ts";
 import { InFlight } from "./Sharing.ts";
 import { postJson } from "./TokenExchange.ts";
 import type { Trust } from "./trust/Verdict.ts";
@@ -88,11 +90,11 @@ export const partsOfCall = (parts: ClientParts, options: CallOptions | undefined
   };
 };
 
-/** A token may also have been given as a header. */
-const abroad = (settings: CallSettings): CallSettings => {
-  const { authorization: _, ...headers } = settings.headers;
-  return { ...settings, headers };
-};
+/** A credential may also have been given as a header. */
+const abroad = (settings: CallSettings): CallSettings => ({
+  ...settings,
+  headers: Object.fromEntries(Object.entries(settings.headers).filter(([name]) => !isCredential(name))),
+});
 
 const callOptionNames = Object.keys({
   baseUrl: 0,

@@ -5,12 +5,11 @@ import {
   InvalidToken,
   makeCredentials,
   renewBeforeExpiryMs,
-  type ExpiringToken,
   type RenewalTools,
-  type TokenOption,
 } from "./Credentials.ts";
 import { EngineError } from "./EngineError.ts";
 import { liveClock } from "./Timer.ts";
+import type { ExpiringToken, TokenOption } from "./Token.ts";
 
 const at = (nowMs: number): RenewalTools => ({
   clock: Object.assign(Object.create(liveClock) as typeof liveClock, {

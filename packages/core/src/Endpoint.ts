@@ -87,6 +87,7 @@ const matchRow = (
 export const pathOf = (name: EndpointName, tag = ""): string | undefined => {
   const { path } = rows[name];
   if (!path.includes("{engine_tag}")) return path;
+  if (typeof tag !== "string") return undefined;
   const segment = plainTag.test(tag) ? tag : encodedSegment(tag);
   return segment === undefined ? undefined : path.replace("{engine_tag}", () => segment);
 };

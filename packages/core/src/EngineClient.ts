@@ -5,13 +5,20 @@ import * as Layer from "effect/Layer";
 import * as Option from "effect/Option";
 import * as Stream from "effect/Stream";
 import type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
-import { call, type Answer, type RequestOf, type ResponseOf } from "./Calls.ts";
+import type { Answer, RequestOf, ResponseOf } from "./Answer.ts";
+import { call } from "./Calls.ts";
 import { makeClientParts, partsOfCall, type ClientParts } from "./ClientParts.ts";
 import type { EndpointName } from "./Endpoint.ts";
 import type { EngineError } from "./EngineError.ts";
 import { nextPage, tooManyPages } from "./Paging.ts";
 import { plainOptions, type EngineCallOptions, type EngineClientOptions } from "./EngineOptions.ts";
-import { listRequest, messageRequest, type ListParams, type MessageParams } from "./Parameters.ts";
+import {
+  listRequest,
+  messageRequest,
+  type InvalidParameter,
+  type ListParams,
+  type MessageParams,
+} from "./Parameters.ts";
 
 /** The calls of the API. Every one fails with EngineError, and ends at once when its fiber is interrupted. */
 export interface EngineCalls {
@@ -73,7 +80,7 @@ const makeCalls = (parts: ClientParts): EngineCalls => {
   const ask = <N extends EndpointName>(
     name: N,
     tag: string | undefined,
-    request: RequestOf<N> | undefined,
+    request: RequestOf<N> | InvalidParameter | undefined,
     options: EngineCallOptions | undefined,
   ): Effect.Effect<Answer<ResponseOf<N>>, EngineError> =>
     Effect.suspend(() => call(partsOfCall(parts, plainOptions(options)), name, tag, request));

@@ -22,8 +22,16 @@ export type EngineErrorReason =
   | { readonly _tag: "Unimplemented" }
   /** The server lost data (DATA_LOSS): asking again would not help. */
   | { readonly _tag: "DataLoss" }
-  /** No answer came: the name does not resolve, the connection was refused or broke, TLS failed. */
-  | { readonly _tag: "Unreachable"; readonly problem: UnreachableProblem; readonly systemCode?: string }
+  /**
+   * No answer came: the name does not resolve, the connection was refused or broke, TLS failed. `pageOrigin`: in a browser, the
+   * origin of the page where that is another one than the server's; then the likely cause is CORS.
+   */
+  | {
+      readonly _tag: "Unreachable";
+      readonly problem: UnreachableProblem;
+      readonly systemCode?: string;
+      readonly pageOrigin?: string;
+    }
   /** One attempt, or the whole call with its retries, took longer than allowed. */
   | { readonly _tag: "TimedOut"; readonly scope: "attempt" | "deadline"; readonly limitMs: number }
   /** An answer came, but its body is not what it says it is: cut short, wrong type, not decodable. */
@@ -160,7 +168,9 @@ const sentenceOf = ({ reason, attempts }: EngineErrorFields): string => {
     case "DataLoss":
       return "The server reports lost data";
     case "Unreachable":
-      return `${unreachable[reason.problem]}${reason.systemCode === undefined ? "" : ` (${reason.systemCode})`}`;
+      return reason.pageOrigin === undefined
+        ? `${unreachable[reason.problem]}${reason.systemCode === undefined ? "" : ` (${reason.systemCode})`}`
+        : `The browser got no answer that this page may read; the likely cause is CORS: the server must allow the origin ${reason.pageOrigin}`;
     case "TimedOut":
       return reason.scope === "attempt"
         ? `No answer within the attempt timeout of ${reason.limitMs} ms`

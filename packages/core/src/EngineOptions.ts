@@ -1,7 +1,8 @@
 // Decides: what the door for Effect takes beside plain options: tokens that are Redacted, wherever one is given.
 import * as Redacted from "effect/Redacted";
 import type { CallOptions } from "./ClientOptions.ts";
-import { isKeyed, type ExpiringToken, type TokenContext, type TokenOption } from "./Credentials.ts";
+import { isKeyed } from "./Credentials.ts";
+import type { ExpiringToken, TokenContext, TokenOption } from "./Token.ts";
 
 /** A token with the moment it expires, in milliseconds since 1970. */
 export interface RedactedExpiringToken extends Omit<ExpiringToken, "token"> {

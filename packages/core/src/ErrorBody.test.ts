@@ -11,7 +11,7 @@ const failed = (status: number, body: string, maxDepth?: number) =>
       bytes: new TextEncoder().encode(body),
     },
     Date.UTC(2026, 10, 24),
-    "tok-0123456789abcdef",
+    ["tok-0123456789abcdef"],
     { ...defaultReadLimits, maxJsonDepth: maxDepth ?? defaultReadLimits.maxJsonDepth },
   ).error;
 

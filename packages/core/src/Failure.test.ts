@@ -144,7 +144,7 @@ test("a token that the server repeats appears nowhere, wherever the message is c
   fc.assert(
     fc.property(place, (length) => {
       const message = `${"m".repeat(length)}${secret}${"n".repeat(40)}`;
-      const { error } = failureOf(answer(401, json("UNAUTHENTICATED", message), "application/json"), now, secret);
+      const { error } = failureOf(answer(401, json("UNAUTHENTICATED", message), "application/json"), now, [secret]);
       for (let size = 6; size <= secret.length; size++) {
         expect(JSON.stringify(error) + error.message).not.toContain(secret.slice(0, size));
       }
@@ -179,7 +179,7 @@ test("a token is blotted out without its scheme, and in the details as well", ()
     message: `bad token ${token}`,
     details: [{ "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason: "BAD", metadata: { token } }],
   });
-  const { error } = failureOf(answer(401, body, "application/json"), now, `Bearer ${token}`);
+  const { error } = failureOf(answer(401, body, "application/json"), now, [`Bearer ${token}`]);
   expect(error.serverMessage).toBe("bad token <redacted>");
   expect(error.details).toEqual([
     { type: "google.rpc.ErrorInfo", json: { reason: "BAD", metadata: { token: "<redacted>" } } },
@@ -191,6 +191,6 @@ test("a binary detail that repeats the token is left out, the others stay", () =
   const retry = anyPack(RetryInfoSchema, create(RetryInfoSchema, { retryDelay: { seconds: 2n } }));
   const told = { typeUrl: "type.googleapis.com/google.rpc.ErrorInfo", value: utf8.encode(`\n\x10${token}`) };
   const body = toBinary(StatusSchema, create(StatusSchema, { code: 16, details: [told, retry] }));
-  const { error } = failureOf(answer(401, body, "application/x-protobuf"), now, token);
+  const { error } = failureOf(answer(401, body, "application/x-protobuf"), now, [token]);
   expect(error.details.map(({ type }) => type)).toEqual(["google.rpc.RetryInfo"]);
 });

@@ -5,7 +5,7 @@ import { readErrorBody, type ErrorBody } from "./ErrorBody.ts";
 import { defaultReadLimits, LimitExceeded, type ReadLimits } from "./ReadLimits.ts";
 import { retryHintMs } from "./RetryHint.ts";
 import { rpcCodeOfHttp, type RpcCode } from "./RpcCode.ts";
-import { blotted } from "./Secret.ts";
+import { redact } from "./Secret.ts";
 import { publicUrl, type ExchangeAnswer, type ResponseHeaders } from "./Transport.ts";
 
 /** What is known of a failed request beside its error. */
@@ -41,11 +41,11 @@ export class AttemptFailure extends Error {
 /** Longest message of a server that is kept, in characters. */
 export const maxServerMessageLength = 1_000;
 
-/** The failure in an answer. `secret` is blotted out wherever the server repeats it. */
+/** The failure in an answer. `secrets` are redacted wherever the server repeats them. */
 export const failureOf = (
   answer: ExchangeAnswer,
   nowMs: number,
-  secret?: string,
+  secrets: ReadonlyArray<string> = [],
   limits: ReadLimits = defaultReadLimits,
 ): AttemptFailure => {
   let said: ErrorBody | undefined;
@@ -53,48 +53,52 @@ export const failureOf = (
     said = readErrorBody(answer, limits);
   } catch (cause) {
     if (!(cause instanceof LimitExceeded)) throw cause;
-    return tooLarge(answer, cause, secret);
+    return tooLarge(answer, cause, secrets);
   }
   const code = said?.code ?? rpcCodeOfHttp(answer.status);
   const hintMs = retryHintMs(answer.headers, said?.details ?? [], nowMs);
-  // Blotted out before it is cut: a part of a token is a secret, too.
-  const message = blotted(said?.message ?? "", secret)
+  // Redacted before it is cut: a part of a token is a secret, too.
+  const message = redact(said?.message ?? "", secrets)
     .trim()
     .slice(0, maxServerMessageLength);
   const requestId = requestIdOf(answer.headers) ?? said?.requestId;
-  const details = (said?.details ?? []).flatMap((detail) => blottedDetail(detail, secret));
+  const details = (said?.details ?? []).flatMap((detail) => redactedDetail(detail, secrets));
   const error = new EngineError({
     reason: reasonOf(code, answer.status, hintMs),
-    url: blotted(publicUrl(answer.url), secret),
+    url: redact(publicUrl(answer.url), secrets),
     attempts: 1,
     status: answer.status,
     code,
     details,
     ...(message === "" ? {} : { serverMessage: message }),
-    ...(requestId === undefined ? {} : { requestId: blotted(requestId, secret) }),
+    ...(requestId === undefined ? {} : { requestId: redact(requestId, secrets) }),
   });
   return new AttemptFailure(error, { hintMs, answer });
 };
 
 /** The failure of an answer that unfolds to more than a limit allows. */
-export const tooLarge = (answer: ExchangeAnswer, { limit, value }: LimitExceeded, secret?: string): AttemptFailure => {
+export const tooLarge = (
+  answer: ExchangeAnswer,
+  { limit, value }: LimitExceeded,
+  secrets: ReadonlyArray<string>,
+): AttemptFailure => {
   const requestId = requestIdOf(answer.headers);
   const error = new EngineError({
     reason: { _tag: "TooLarge", limit, value },
-    url: blotted(publicUrl(answer.url), secret),
+    url: redact(publicUrl(answer.url), secrets),
     attempts: 1,
     status: answer.status,
-    ...(requestId === undefined ? {} : { requestId: blotted(requestId, secret) }),
+    ...(requestId === undefined ? {} : { requestId: redact(requestId, secrets) }),
   });
   return new AttemptFailure(error);
 };
 
-/** Bytes cannot be blotted out without being spoiled: a binary detail that repeats the secret is left out. */
-const blottedDetail = (detail: ErrorDetail, secret: string | undefined): ReadonlyArray<ErrorDetail> => {
+/** Bytes cannot be redacted without being corrupted: a binary detail that repeats a secret is left out. */
+const redactedDetail = (detail: ErrorDetail, secrets: ReadonlyArray<string>): ReadonlyArray<ErrorDetail> => {
   const { json, binary } = detail;
-  const type = blotted(detail.type, secret);
+  const type = redact(detail.type, secrets);
   const text = json === undefined ? new TextDecoder().decode(binary) : JSON.stringify(json);
-  const clean = blotted(text, secret);
+  const clean = redact(text, secrets);
   if (clean === text) return [{ ...detail, type }];
   return json === undefined ? [] : [{ type, json: JSON.parse(clean) as JsonObject }];
 };

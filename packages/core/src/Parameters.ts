@@ -1,5 +1,5 @@
 // Decides: how the parameters of the calls are named for a caller.
-import type { RequestOf } from "./Calls.ts";
+import type { RequestOf } from "./Answer.ts";
 
 /** Which engines, in which order, from where to where. */
 export interface ListParams {
@@ -26,21 +26,36 @@ export interface MessageParams {
 /** Largest `limit` and `offset`: they are uint32. */
 export const maxUint32 = 4_294_967_295;
 
-/** The request message of `list`. Throws RangeError for a limit or offset that the wire cannot carry. */
-export const listRequest = (params: ListParams = {}): RequestOf<"list"> => {
-  const limit = params.limit ?? params.pagination?.limit ?? 0;
-  const offset = params.offset ?? params.pagination?.offset ?? 0;
+/** The request message of `list`, or what is wrong with the parameters. */
+export const listRequest = (params: ListParams = {}): RequestOf<"list"> | InvalidParameter => {
+  const { orderBy = "", isPublic = false, pagination } = params;
+  const limit = params.limit ?? pagination?.limit ?? 0;
+  const offset = params.offset ?? pagination?.offset ?? 0;
   for (const [name, value] of Object.entries({ limit, offset })) {
-    if (!Number.isInteger(value) || value < 0 || value > maxUint32) {
-      throw new RangeError(`${name} must be a whole number from 0 to ${maxUint32}, not ${value}`);
-    }
+    if (!Number.isInteger(value) || value < 0 || value > maxUint32)
+      return new InvalidParameter(name, `a whole number from 0 to ${maxUint32}`, value);
   }
-  return { orderBy: params.orderBy ?? "", isPublic: params.isPublic ?? false, pagination: { limit, offset } };
+  if (typeof orderBy !== "string") return new InvalidParameter("orderBy", "text", orderBy);
+  if (typeof isPublic !== "boolean") return new InvalidParameter("isPublic", "true or false", isPublic);
+  return { orderBy, isPublic, pagination: { limit, offset } };
 };
 
-/** The query parameters of `get` and `status` that were asked for; undefined for none. */
-export const messageRequest = (params: MessageParams | undefined): RequestOf<"get"> | undefined => {
+/** The query parameters of `get` and `status` that were asked for; undefined for none; or what is wrong with them. */
+export const messageRequest = (params: MessageParams | undefined): RequestOf<"get"> | InvalidParameter | undefined => {
   if (params === undefined) return undefined;
   const { engineId = "", engineData = new Uint8Array(), engineLink = "", engineStatus = "" } = params;
+  for (const [name, value] of Object.entries({ engineId, engineLink, engineStatus }))
+    if (typeof value !== "string") return new InvalidParameter(name, "text", value);
+  if (!(engineData instanceof Uint8Array)) return new InvalidParameter("engineData", "a Uint8Array", engineData);
   return { engineId, engineData, engineLink, engineStatus };
 };
+
+/** A parameter of a call that cannot be sent. */
+export class InvalidParameter {
+  readonly problem: string;
+
+  constructor(name: string, expected: string, value: unknown) {
+    const shown = typeof value === "number" ? String(value) : value === null ? "null" : `of the type ${typeof value}`;
+    this.problem = `${name} must be ${expected}, not ${shown}`;
+  }
+}

@@ -10,7 +10,7 @@ import { read, UnreadableBody, type Reading } from "./Reading.ts";
 import { LimitExceeded, type ReadLimits } from "./ReadLimits.ts";
 import { request, type Answered, type RequestPlan } from "./Requester.ts";
 import { schemaDigestHeader } from "./SchemaDigest.ts";
-import { blotted } from "./Secret.ts";
+import { redact } from "./Secret.ts";
 import { publicUrl } from "./Transport.ts";
 import { noUnknownFields, unknownFieldsEvent, type UnknownFields } from "./UnknownFields.ts";
 import { firstForm, UntrustedAnswer, weigh, type Asking as Reader } from "./trust/TrustedAnswer.ts";
@@ -66,13 +66,13 @@ export const readAnswer = async <N extends EndpointName>(
     const { message, answer } = trusted instanceof Promise ? await trusted : trusted;
     const unknownFields = answer.format === "json" ? answer.unknownFields : noUnknownFields;
     if (parts.emit !== undefined) {
-      const event = unknownFieldsEvent(asking.subject, schema, message, unknownFields, answer.answered.token);
+      const event = unknownFieldsEvent(asking.subject, schema, message, unknownFields, answer.answered.secrets);
       if (event !== undefined) parts.emit(event);
     }
     return { answered: answer.answered, format: answer.format, data: message, unknownFields };
   } catch (cause) {
     if (cause instanceof LimitExceeded && course.last !== undefined)
-      throw tooLarge(course.last.answer, cause, course.last.token);
+      throw tooLarge(course.last.answer, cause, course.last.secrets);
     if (!(cause instanceof UntrustedAnswer)) throw cause;
     throw new AttemptFailure(
       new EngineError({
@@ -153,9 +153,9 @@ const readSuccess = <N extends EndpointName>(
   answered: Answered,
   asking: RequestPlan,
 ): Reading<ResponseSchemaOf<N>> => {
-  const { answer, token } = answered;
+  const { answer, secrets } = answered;
   if (answer.status < 200 || answer.status > 299) {
-    throw failureOf(answer, asking.clock.currentTimeMillisUnsafe(), token, asking.settings.limits);
+    throw failureOf(answer, asking.clock.currentTimeMillisUnsafe(), secrets, asking.settings.limits);
   }
   try {
     const schema: ResponseSchemaOf<N> = endpoints[name].response;
@@ -167,17 +167,17 @@ const readSuccess = <N extends EndpointName>(
 };
 
 const spoiled = (answered: Answered, problem: string, cause?: unknown): AttemptFailure =>
-  new AttemptFailure(errorOf(answered, { _tag: "Undecodable", problem: blotted(problem, answered.token) }, cause));
+  new AttemptFailure(errorOf(answered, { _tag: "Undecodable", problem: redact(problem, answered.secrets) }, cause));
 
-const errorOf = ({ answer, token }: Answered, reason: EngineErrorReason, cause?: unknown): EngineError => {
+const errorOf = ({ answer, secrets }: Answered, reason: EngineErrorReason, cause?: unknown): EngineError => {
   const requestId = requestIdOf(answer.headers);
   return new EngineError({
     reason,
-    url: blotted(publicUrl(answer.url), token),
+    url: redact(publicUrl(answer.url), secrets),
     attempts: 1,
     status: answer.status,
     cause,
-    ...(requestId === undefined ? {} : { requestId: blotted(requestId, token) }),
+    ...(requestId === undefined ? {} : { requestId: redact(requestId, secrets) }),
   });
 };
 

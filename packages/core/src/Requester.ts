@@ -8,10 +8,10 @@ import { credentialsError } from "./Credentials.ts";
 import { EngineError } from "./EngineError.ts";
 import type { EngineEvent, EventSubject } from "./EngineEvent.ts";
 import { AttemptFailure } from "./Failure.ts";
-import { blotted } from "./Secret.ts";
+import { credentialsIn, redact } from "./Secret.ts";
 import type { InFlight } from "./Sharing.ts";
 import { traceparent } from "./Spans.ts";
-import { exchange, type ExchangeAnswer, type ExchangeRequest, type Fetch } from "./Transport.ts";
+import { exchange, type ExchangeAnswer, type ExchangeRequest, type Fetch, type ResponseHeaders } from "./Transport.ts";
 
 /** What every request of one call has in common. */
 export interface RequesterParts {
@@ -46,10 +46,12 @@ export interface RequestPlan {
   readonly body?: Uint8Array<ArrayBuffer>;
 }
 
-/** An answer, and the token it was asked with, to blot it out where the server repeats it. */
+/** An answer, and the credentials it was asked with, to redact them where the server repeats them. */
 export interface Answered {
   readonly answer: ExchangeAnswer;
+  /** The token of the client; a middleware may have replaced it. */
   readonly token: string | undefined;
+  readonly secrets: ReadonlyArray<string>;
   /** The answer's Content-Type, as sent. */
   readonly mediaType: string | undefined;
   /** From sending to the last byte of the body, in milliseconds. */
@@ -120,11 +122,12 @@ const send = async (
     headers,
     ...(plan.body === undefined ? {} : { body: plan.body }),
   };
+  const secrets = new Set(credentialsIn(plan.url, headers));
   let answer: ExchangeAnswer;
   try {
     answer = await (settings.middleware.length === 0
       ? delivered(parts, plan, outgoing)
-      : through(parts, plan)(outgoing));
+      : through(parts, plan, secrets)(outgoing));
   } catch (cause) {
     // Out of time, the signal says so; given up, it is no error of ours.
     const error: unknown = plan.signal.aborted ? plan.signal.reason : cause;
@@ -137,7 +140,7 @@ const send = async (
   state.status = answer.status;
   const durationMs = msSince(clock, start);
   const mediaType = answer.headers.get("content-type") ?? undefined;
-  const answered = { answer, token: headers["authorization"], mediaType, durationMs, followed: isFollower(state) };
+  const answered = { answer, token, secrets: [...secrets], mediaType, durationMs, followed: isFollower(state) };
   // Who sent the request tells of it.
   if (!isFollower(state)) parts.emit?.(exchangeEvent(plan.subject, attempt, answered));
   return answered;
@@ -145,10 +148,14 @@ const send = async (
 
 type Exchange = (request: ExchangeRequest) => Promise<ExchangeAnswer>;
 
-const through = (parts: RequesterParts, plan: RequestPlan): Exchange =>
+/** Through the middleware; notes the credentials that it adds. */
+const through = (parts: RequesterParts, plan: RequestPlan, secrets: Set<string>): Exchange =>
   plan.settings.middleware.reduceRight<Exchange>(
     (next, wrap) => (request) => wrap(request, next),
-    (request) => delivered(parts, plan, request),
+    (request) => {
+      for (const secret of credentialsIn(request.url, request.headers, plan.url)) secrets.add(secret);
+      return delivered(parts, plan, request);
+    },
   );
 
 const isFollower = ({ shared }: CallState): boolean => shared?.followed === true;
@@ -156,10 +163,10 @@ const isFollower = ({ shared }: CallState): boolean => shared?.followed === true
 /** The answer to a request as it leaves: sent, or that of an identical one that is under way. */
 const delivered = async (
   { fetch, inFlight }: RequesterParts,
-  { settings, signal, clock, state, hedge }: RequestPlan,
+  { url, settings, signal, clock, state, hedge }: RequestPlan,
   outgoing: ExchangeRequest,
 ): Promise<ExchangeAnswer> => {
-  const sent = (): Promise<ExchangeAnswer> => exchange(fetch, outgoing, settings.limits, signal);
+  const sent = (): Promise<ExchangeAnswer> => exchange(fetch, outgoing, settings.limits, signal, url);
   if (inFlight === undefined || !settings.share || outgoing.method !== "GET") return sent();
   const { outcome, joined, followed, random } = await inFlight.share(keyOf(outgoing, hedge), clock, signal, sent);
   if (joined) state.shared = { random, followed };
@@ -175,19 +182,25 @@ const keyOf = ({ url, headers }: ExchangeRequest, hedge: number): string => {
   return JSON.stringify([hedge, url, ...fields.toSorted(([a], [b]) => (a < b ? -1 : 1))]);
 };
 
-/** Bytes and headers can be changed, so each caller gets its own. */
-const copyOf = (answer: ExchangeAnswer): ExchangeAnswer => {
-  const headers = new Headers();
-  answer.headers.forEach((value, name) => headers.append(name, value));
-  return { ...answer, headers, bytes: answer.bytes.slice() };
+const copyOfHeaders = (headers: ResponseHeaders): ResponseHeaders => {
+  const copy = new Headers();
+  headers.forEach((value, name) => copy.append(name, value));
+  return copy;
 };
+
+/** Bytes and headers can be changed, so each caller gets its own. */
+const copyOf = (answer: ExchangeAnswer): ExchangeAnswer => ({
+  ...answer,
+  headers: copyOfHeaders(answer.headers),
+  bytes: answer.bytes.slice(),
+});
 
 const msSince = (clock: Clock.Clock, start: bigint): number => Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6;
 
 const exchangeEvent = (
   subject: EventSubject,
   attempt: number,
-  { answer, token, mediaType, durationMs }: Answered,
+  { answer, secrets, mediaType, durationMs }: Answered,
 ): EngineEvent => {
   const { status, headers, bytes } = answer;
   const cacheStatus = headers.get("cache-status");
@@ -197,9 +210,9 @@ const exchangeEvent = (
     method: subject.method ?? "GET",
     attempt,
     status,
-    mediaType: mediaType === undefined ? undefined : blotted(mediaType, token),
+    mediaType: mediaType === undefined ? undefined : redact(mediaType, secrets),
     bytes: bytes.byteLength,
     durationMs,
-    cacheStatus: cacheStatus === null ? undefined : blotted(cacheStatus, token),
+    cacheStatus: cacheStatus === null ? undefined : redact(cacheStatus, secrets),
   };
 };

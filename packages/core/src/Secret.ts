@@ -1,13 +1,44 @@
-// Decides: how a token stays out of what is told of a call, where the server repeats it.
+// Credentials of requests, and how they are kept out of what is shown.
 
-/** Shorter tokens are no secrets, and would blot out innocent words. */
+/** Shorter tokens are no secrets, and would redact innocent words. */
 const minSecretLength = 6;
 
-/** The text without the secret, also where it stands without the scheme that it was sent with, or in a URL. */
-export const blotted = (text: string, secret: string | undefined): string => {
-  const bare = secret?.trim().split(" ").at(-1);
-  if (bare === undefined || bare.length < minSecretLength) return text;
-  const replaced = text.replaceAll(bare, "<redacted>");
-  const escaped = encodeURIComponent(bare);
-  return escaped === bare ? replaced : replaced.replaceAll(escaped, "<redacted>");
+/** Fields whose values are credentials, whatever a middleware calls them. */
+const credentialName = /authorization|cookie|token|secret|session|signature|api-?key|(?:^|-)(?:auth|key|password)$/i;
+
+/** Whether a header carries a credential. */
+export const isCredential = (name: string): boolean => credentialName.test(name);
+
+/** The credentials in a request: of its headers, and of its query where that is not the one of `plainUrl`. */
+export const credentialsIn = (
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  plainUrl = url,
+): ReadonlyArray<string> => {
+  const secrets = Object.entries(headers).flatMap(([name, value]) =>
+    isCredential(name) ? (/cookie/i.test(name) ? cookieValues(value) : [value]) : [],
+  );
+  return url === plainUrl ? secrets : [...secrets, ...addedToQuery(url, plainUrl)];
+};
+
+const cookieValues = (value: string): ReadonlyArray<string> =>
+  value.split(";").map((pair) => pair.slice(pair.indexOf("=") + 1).trim());
+
+const addedToQuery = (url: string, plainUrl: string): ReadonlyArray<string> => {
+  if (!URL.canParse(url)) return [];
+  const known = new Set(new URL(plainUrl).searchParams.values());
+  return [...new URL(url).searchParams.values()].filter((value) => !known.has(value));
+};
+
+/** The text without the secrets, also where one stands without the scheme that it was sent with, or in a URL. */
+export const redact = (text: string, secrets: ReadonlyArray<string>): string => {
+  let redacted = text;
+  for (const secret of secrets) {
+    const bare = secret.trim().split(" ").at(-1) ?? "";
+    if (bare.length < minSecretLength) continue;
+    redacted = redacted.replaceAll(bare, "<redacted>");
+    const escaped = encodeURIComponent(bare);
+    if (escaped !== bare) redacted = redacted.replaceAll(escaped, "<redacted>");
+  }
+  return redacted;
 };

@@ -8,14 +8,14 @@ import type { EngineEvent } from "./EngineEvent.ts";
 import { AttemptFailure, failureOf, tooLarge } from "./Failure.ts";
 import { LimitExceeded, parseJson, type ReadLimits } from "./ReadLimits.ts";
 import type { RetryBudgets } from "./RetryBudget.ts";
-import { blotted } from "./Secret.ts";
+import { redact } from "./Secret.ts";
 import { exchange, publicUrl, type ExchangeAnswer, type Fetch } from "./Transport.ts";
 
 /** A POST of JSON, and by what it is sent. */
 export interface TokenRequest {
   readonly url: string;
   readonly json: unknown;
-  /** Blotted out where the server repeats it. */
+  /** Redacted where the server repeats it. */
   readonly secret: string;
   readonly fetch: Fetch;
   readonly settings: CallSettings;
@@ -57,7 +57,7 @@ export const postJson = ({
         const request = { url, method: "POST", headers, body: JSON.stringify(json) } as const;
         const answer = await exchange(fetch, request, settings.limits, signal);
         if (answer.status < 200 || answer.status > 299)
-          throw failureOf(answer, clock.currentTimeMillisUnsafe(), secret, settings.limits);
+          throw failureOf(answer, clock.currentTimeMillisUnsafe(), [secret], settings.limits);
         return tokenJson(answer, settings.limits, secret);
       } catch (cause) {
         if (cause instanceof EngineError) throw new AttemptFailure(cause);
@@ -68,7 +68,7 @@ export const postJson = ({
     },
   });
   const failed = Effect.mapError(sent, ({ error }) =>
-    error.with({ method: "POST", attempts: state.requests, url: blotted(error.url, secret) }),
+    error.with({ method: "POST", attempts: state.requests, url: redact(error.url, [secret]) }),
   );
   return Effect.runPromise(Effect.provideService(failed, Clock.Clock, clock), { signal });
 };
@@ -78,7 +78,7 @@ const tokenJson = (answer: ExchangeAnswer, limits: ReadLimits, secret: string): 
   try {
     return parseJson(answer.bytes, limits);
   } catch (cause) {
-    if (cause instanceof LimitExceeded) throw tooLarge(answer, cause, secret);
+    if (cause instanceof LimitExceeded) throw tooLarge(answer, cause, [secret]);
     throw cause instanceof SyntaxError ? cause : new SyntaxError("not in UTF-8", { cause });
   }
 };

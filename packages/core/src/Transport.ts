@@ -2,7 +2,7 @@
 import { readBody, type BodyLimits } from "./Body.ts";
 import { EngineError, type EngineErrorReason, type UnreachableProblem } from "./EngineError.ts";
 import { LimitExceeded } from "./ReadLimits.ts";
-import { blotted } from "./Secret.ts";
+import { credentialsIn, redact } from "./Secret.ts";
 
 /** Header fields of a response; names in any case. */
 export interface ResponseHeaders {
@@ -66,15 +66,24 @@ export const maxRedirects = 5;
 
 const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
-/** Sends one request and reads the whole answer. Rejects with EngineError, or with the signal's reason once it aborts. */
+/**
+ * Sends one request and reads the whole answer. `plainUrl`: the URL before a middleware changed it. Rejects with EngineError, or with
+ * the signal's reason once it aborts.
+ */
 export const exchange = async (
   fetch: Fetch,
   request: ExchangeRequest,
   limits: BodyLimits,
   signal: AbortSignal,
+  plainUrl = request.url,
 ): Promise<ExchangeAnswer> => {
-  const init: FetchInit = { method: request.method, headers: { ...request.headers }, redirect: "manual", signal };
-  if (request.body !== undefined) init.body = request.body;
+  const init: FetchInit = {
+    method: request.method,
+    headers: lowerCased(request.headers),
+    redirect: "manual",
+    signal,
+    ...(request.body === undefined ? {} : { body: request.body }),
+  };
   let url = request.url;
   let status: number | undefined;
   try {
@@ -93,7 +102,7 @@ export const exchange = async (
     }
   } catch (cause) {
     if (signal.aborted) throw cause;
-    throw failure(blotted(publicUrl(url), request.headers["authorization"]), status, cause);
+    throw failure(url, status, cause, credentialsIn(url, request.headers, plainUrl));
   }
 };
 
@@ -112,16 +121,35 @@ const redirectTarget = (from: string, response: FetchResponse, redirects: number
 
 class RefusedRedirect extends Error {}
 
-const failure = (url: string, status: number | undefined, cause: unknown): EngineError =>
+const failure = (
+  url: string,
+  status: number | undefined,
+  cause: unknown,
+  secrets: ReadonlyArray<string>,
+): EngineError =>
   new EngineError({
-    reason: reasonOf(cause, status),
-    url,
+    reason: reasonOf(cause, status, url),
+    url: redact(publicUrl(url), secrets),
     attempts: 1,
-    cause,
+    cause: redactedCause(cause, secrets),
     ...(status === undefined ? {} : { status }),
   });
 
-const reasonOf = (cause: unknown, status: number | undefined): EngineErrorReason => {
+/** Causes below each other that are looked at. */
+const maxCauses = 4;
+
+/** What a runtime throws for a header that cannot be sent shows its value. */
+const redactedCause = (cause: unknown, secrets: ReadonlyArray<string>): unknown => {
+  const messages: Array<string> = [];
+  let current = cause;
+  for (; current instanceof Error && messages.length < maxCauses; current = current.cause)
+    messages.push(current.message);
+  const text = messages.join(": ");
+  const clean = redact(text, secrets);
+  return clean === text ? cause : new Error(clean);
+};
+
+const reasonOf = (cause: unknown, status: number | undefined, url: string): EngineErrorReason => {
   if (cause instanceof RefusedRedirect) return { _tag: "RedirectRefused", problem: cause.message };
   if (cause instanceof LimitExceeded) return { _tag: "TooLarge", limit: cause.limit, value: cause.value };
   const systemCode = systemCodeOf(cause);
@@ -129,21 +157,29 @@ const reasonOf = (cause: unknown, status: number | undefined): EngineErrorReason
   if (status !== undefined) {
     return { _tag: "Undecodable", problem: `the body broke off${systemCode === undefined ? "" : ` (${systemCode})`}` };
   }
-  return { _tag: "Unreachable", problem: problemOf(systemCode), ...(systemCode === undefined ? {} : { systemCode }) };
+  if (systemCode !== undefined) return { _tag: "Unreachable", problem: problemOf(systemCode), systemCode };
+  const pageOrigin = originOfPage(url);
+  return { _tag: "Unreachable", problem: "network", ...(pageOrigin === undefined ? {} : { pageOrigin }) };
+};
+
+/** Origin of the page or web worker that runs this, where the URL has another one. */
+const originOfPage = (url: string): string | undefined => {
+  const { location } = globalThis as { readonly location?: { readonly origin?: unknown } };
+  const origin = location?.origin;
+  return typeof origin === "string" && URL.canParse(url) && new URL(url).origin !== origin ? origin : undefined;
 };
 
 /** The code of the operating system or TLS library, which `fetch` of Node hides one or two causes deep. */
 const systemCodeOf = (error: unknown): string | undefined => {
   let current = error;
-  for (let depth = 0; depth < 4 && current instanceof Error; depth++) {
+  for (let depth = 0; depth < maxCauses && current instanceof Error; depth++) {
     if ("code" in current && typeof current.code === "string") return current.code;
     current = current instanceof AggregateError ? current.errors[0] : current.cause;
   }
   return undefined;
 };
 
-const problemOf = (code: string | undefined): UnreachableProblem => {
-  if (code === undefined) return "network";
+const problemOf = (code: string): UnreachableProblem => {
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "dns";
   if (code === "ECONNREFUSED") return "refused";
   if (code === "ECONNRESET" || code === "EPIPE" || code === "UND_ERR_SOCKET") return "reset";
@@ -159,3 +195,7 @@ export const publicUrl = (url: string): string => {
   shown.hash = "";
   return shown.href;
 };
+
+/** By names in lower case: two spellings of one header would be sent as one header of two values. The last one counts. */
+export const lowerCased = (headers: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));

@@ -17,7 +17,7 @@ test("field numbers are told wherever they stand in an answer, each by its path"
   const [first, second] = list.engines;
   if (first !== undefined) first.$unknown = [...unknown(40), ...unknown(41)];
   if (second?.deviceRequirements !== undefined) second.deviceRequirements.$unknown = unknown(9);
-  expect(unknownFieldsEvent(subject, schema, list, new Map([["new", 1]]), undefined)).toEqual({
+  expect(unknownFieldsEvent(subject, schema, list, new Map([["new", 1]]), [])).toEqual({
     ...subject,
     type: "unknown-fields",
     message: "bytenite.developer.EngineListResponse",
@@ -28,9 +28,9 @@ test("field numbers are told wherever they stand in an answer, each by its path"
 
 test("nothing is told of an answer without any, and at most a hundred are named", () => {
   const list = create(schema, { engines: Array.from({ length: 300 }, () => ({ name: "a" })) });
-  expect(unknownFieldsEvent(subject, schema, list, noUnknownFields, undefined)).toBeUndefined();
+  expect(unknownFieldsEvent(subject, schema, list, noUnknownFields, [])).toBeUndefined();
   for (const engine of list.engines) engine.$unknown = unknown(40);
-  const event = unknownFieldsEvent(subject, schema, list, noUnknownFields, undefined);
+  const event = unknownFieldsEvent(subject, schema, list, noUnknownFields, []);
   expect(event).toMatchObject({ count: 300 });
   expect(event?.type === "unknown-fields" && event.fields).toHaveLength(100);
 });

@@ -1,7 +1,7 @@
 // Decides: what is said of the fields of an answer that the schema does not know.
 import { isMessage, type DescMessage, type JsonValue, type Message } from "@bufbuild/protobuf";
 import type { EngineEvent, EventSubject } from "./EngineEvent.ts";
-import { blotted } from "./Secret.ts";
+import { redact } from "./Secret.ts";
 
 /** By path, what the schema does not know of an answer in JSON. Of protobuf it is in `$unknown` of the message that it stands in. */
 export type UnknownFields = ReadonlyMap<string, JsonValue>;
@@ -11,18 +11,18 @@ export const noUnknownFields: UnknownFields = new Map();
 /** Unknown fields named in one event, at most. */
 const maxUnknownFields = 100;
 
-/** The event about them; undefined where there are none. Names only, no values, and not the secret as a name. */
+/** The event about them; undefined where there are none. Names only, no values, and not a secret as a name. */
 export const unknownFieldsEvent = (
   subject: EventSubject,
   schema: DescMessage,
   message: Message,
   unknownFields: UnknownFields,
-  secret: string | undefined,
+  secrets: ReadonlyArray<string>,
 ): EngineEvent | undefined => {
   const all = [...unknownFields.keys()];
   collectNumbers(schema, message, "", all);
   if (all.length === 0) return undefined;
-  const fields = all.slice(0, maxUnknownFields).map((name) => blotted(name, secret));
+  const fields = all.slice(0, maxUnknownFields).map((name) => redact(name, secrets));
   return { ...subject, type: "unknown-fields", message: message.$typeName, fields, count: all.length };
 };
 

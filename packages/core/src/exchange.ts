@@ -13,7 +13,8 @@ import { AttemptFailure, failureOf } from "./Failure.ts";
 import { request } from "./Requester.ts";
 import { retryClassOf } from "./Retry.ts";
 import { makeBudgets } from "./RetryBudget.ts";
-import { publicUrl, type ExchangeAnswer } from "./Transport.ts";
+import { credentialsIn } from "./Secret.ts";
+import { lowerCased, publicUrl, type ExchangeAnswer, type FetchInit } from "./Transport.ts";
 
 /**
  * What an exchanger is made of. Headers, the token and `traceparent` among them, come with each request; nothing is shared,
@@ -65,15 +66,16 @@ export const createExchanger = (options: ExchangerOptions = {}): Exchanger => {
   const emit = options.onEvent === undefined || options.onEvent === null ? undefined : harmless(options.onEvent);
   const budgetOf = makeBudgets(options.retryBudget);
   const parts = {
-    fetch: options.fetch ?? ((url: string, init: RequestInit) => globalThis.fetch(url, init)),
+    fetch: options.fetch ?? ((url: string, init: FetchInit) => globalThis.fetch(url, init)),
     renewable: false,
     token: () => undefined,
     emit,
     inFlight: undefined,
   };
   return {
-    get: async ({ url, headers, endpoint, signal }) => {
+    get: async ({ url, headers: given, endpoint, signal }) => {
       signal?.throwIfAborted();
+      const headers = lowerCased(given);
       const state: CallState = { requests: 0, spoiled: 0, renewed: false, status: undefined };
       const subject = { endpoint, url: publicUrl(url) };
       const origin = new URL(url).origin;
@@ -100,7 +102,7 @@ export const createExchanger = (options: ExchangerOptions = {}): Exchanger => {
           };
           const { answer } = await request(parts, asking, accept);
           if (answer.status < 400) return answer;
-          const failure = failureOf(answer, clock.currentTimeMillisUnsafe(), headers["authorization"]);
+          const failure = failureOf(answer, clock.currentTimeMillisUnsafe(), credentialsIn(url, headers));
           if (retryClassOf(failure.error.reason) === "final") return answer;
           throw failure;
         },

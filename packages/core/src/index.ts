@@ -14,9 +14,9 @@ export type {
   ErrorDetail,
   UnreachableProblem,
 } from "./EngineError.ts";
-export type { Answer } from "./Calls.ts";
+export type { Answer } from "./Answer.ts";
 export { defaultBaseUrl, type CallOptions, type ClientOptions, type Limits, type Middleware } from "./ClientOptions.ts";
-export type { ExpiringToken, TokenContext, TokenFunction, TokenOption } from "./Credentials.ts";
+export type { ExpiringToken, TokenContext, TokenFunction, TokenOption } from "./Token.ts";
 export type { EngineEvent } from "./EngineEvent.ts";
 export type { ListParams, MessageParams } from "./Parameters.ts";
 export type { RetryPolicy } from "./Retry.ts";

@@ -1,18 +1,25 @@
 // Decides: what the client is to everybody who does not use Effect.
 import type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
-import { prepare, type Answer, type RequestOf, type ResponseOf } from "./Calls.ts";
+import type { Answer, RequestOf, ResponseOf } from "./Answer.ts";
+import { prepare } from "./Calls.ts";
 import type { CallOptions, ClientOptions } from "./ClientOptions.ts";
 import { makeClientParts, partsOfCall, type ClientParts } from "./ClientParts.ts";
 import { sendDirectly } from "./DirectCall.ts";
 import type { EndpointName } from "./Endpoint.ts";
 import { EngineError } from "./EngineError.ts";
 import { nextPage, tooManyPages } from "./Paging.ts";
-import { listRequest, messageRequest, type ListParams, type MessageParams } from "./Parameters.ts";
+import {
+  listRequest,
+  messageRequest,
+  type InvalidParameter,
+  type ListParams,
+  type MessageParams,
+} from "./Parameters.ts";
 
 export type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
-export type { Answer } from "./Calls.ts";
+export type { Answer } from "./Answer.ts";
 export type { CallOptions, ClientOptions, Limits, Middleware } from "./ClientOptions.ts";
-export type { ExpiringToken, TokenContext, TokenFunction, TokenOption } from "./Credentials.ts";
+export type { ExpiringToken, TokenContext, TokenFunction, TokenOption } from "./Token.ts";
 export { EngineError } from "./EngineError.ts";
 export type {
   EngineErrorFields,
@@ -89,7 +96,7 @@ const ask = async <N extends EndpointName, A>(
   parts: ClientParts,
   name: N,
   tag: string | undefined,
-  request: RequestOf<N> | undefined,
+  request: RequestOf<N> | InvalidParameter | undefined,
   options: PromiseCallOptions | undefined,
   part: (answer: Answer<ResponseOf<N>>) => A,
 ): Promise<A> => {

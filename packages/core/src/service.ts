@@ -12,9 +12,9 @@ export {
   type ServiceClientOptions,
 } from "./client/ServiceClient.ts";
 export type { ServiceFormat } from "./client/ServiceCall.ts";
-export type { Answer } from "./Calls.ts";
+export type { Answer } from "./Answer.ts";
 export type { CallOptions, Limits, Middleware } from "./ClientOptions.ts";
-export type { ExpiringToken, TokenContext, TokenOption } from "./Credentials.ts";
+export type { ExpiringToken, TokenContext, TokenFunction, TokenOption } from "./Token.ts";
 export { EngineError } from "./EngineError.ts";
 export type {
   EngineErrorFields,

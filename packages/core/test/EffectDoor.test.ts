@@ -1,6 +1,5 @@
 import { expect, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
-import * as Exit from "effect/Exit";
 import * as Redacted from "effect/Redacted";
 import * as Stream from "effect/Stream";
 import * as TestClock from "effect/testing/TestClock";
@@ -10,11 +9,14 @@ import { EngineClient } from "../src/EngineClient.ts";
 import { memoryServer } from "../src/MemoryServer.ts";
 import type { Fetch } from "../src/promise.ts";
 
-it.effect("a limit that the wire cannot carry is a defect of the call, not an exception where it is written", () =>
+it.effect("a limit that the wire cannot carry is an error of the call, not an exception where it is written", () =>
   Effect.gen(function* () {
     const client = yield* EngineClient;
-    const exit = yield* Effect.exit(client.list({ limit: -1 }));
-    expect(Exit.isFailure(exit) && String(exit.cause)).toContain("limit must be a whole number");
+    const error = yield* Effect.flip(client.list({ limit: -1 }));
+    expect(error.reason).toEqual({ _tag: "InvalidArgument" });
+    expect(error.message).toContain("limit must be a whole number");
+    const ofAll = yield* Effect.flip(Stream.runDrain(client.listAll({ offset: 1.5 })));
+    expect(ofAll.message).toContain("offset must be a whole number");
   }).pipe(Effect.provide(EngineClient.layer({ fetch: memoryServer().fetch }))),
 );
 

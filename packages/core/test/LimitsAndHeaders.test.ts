@@ -1,6 +1,14 @@
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
-import { createEngineClient, type ClientOptions } from "../src/promise.ts";
+import { createExchanger } from "../src/exchange.ts";
+import { schemaDigests } from "../src/gen/schemaDigests.ts";
+import {
+  createEngineClient,
+  type ClientOptions,
+  type EngineError,
+  type Fetch,
+  type PromiseEngineClient,
+} from "../src/promise.ts";
 import { endpoints } from "../src/wire.ts";
 import { encodeJson } from "../src/WireJson.ts";
 import { json, startServer } from "./LocalServer.ts";
@@ -62,4 +70,104 @@ test("a token given as a header is blotted out of what the server says, too", as
   );
   const client = clientOf(server.baseUrl, { headers: { Authorization: "header-token-0123456789" } });
   await expect(client.list()).rejects.toMatchObject({ serverMessage: "no entry with <redacted>" });
+});
+
+test.for(["Authorization", "AUTHORIZATION", "authorization"])(
+  "%s of a middleware takes the place of the client's token",
+  async (name) => {
+    await using server = await endless(1);
+    const client = clientOf(server.baseUrl, {
+      token: "client-token",
+      middleware: [(request, next) => next({ ...request, headers: { ...request.headers, [name]: "other-token" } })],
+    });
+    await client.list();
+    const [request] = server.requests;
+    expect(request?.rawHeaders.filter((text) => text.toLowerCase() === "authorization")).toHaveLength(1);
+    expect(request?.headers.authorization).toBe("other-token");
+  },
+);
+
+test("an exchanger takes header names in any case", async () => {
+  await using server = await endless(1);
+  const headers = { Accept: "application/json", Authorization: "exchanged-token" };
+  await createExchanger().get({ url: `${server.baseUrl}/engines`, headers, endpoint: "list" });
+  expect(server.requests[0]?.headers).toMatchObject({ accept: "application/json", authorization: "exchanged-token" });
+  expect(server.requests[0]?.rawHeaders.filter((text) => text.toLowerCase() === "accept")).toHaveLength(1);
+});
+
+test("no credential of the client's headers goes to another origin with a call", async () => {
+  await using home = await endless(1);
+  await using abroad = await endless(1);
+  const headers = { Authorization: "a-token", Cookie: "session=1", "X-Api-Key": "a-key", "X-Team": "engines" };
+  const client = clientOf(home.baseUrl, { headers });
+  await client.list({}, { baseUrl: abroad.baseUrl });
+  expect(abroad.requests[0]?.headers).toMatchObject({ "x-team": "engines" });
+  expect(Object.keys(abroad.requests[0]?.headers ?? {})).not.toContain("authorization");
+  expect(Object.keys(abroad.requests[0]?.headers ?? {})).not.toContain("cookie");
+  expect(Object.keys(abroad.requests[0]?.headers ?? {})).not.toContain("x-api-key");
+});
+
+test.for<[digest: string | undefined, ends: string]>([
+  [schemaDigests["bytenite.developer.EngineListResponse"], "0 engines"],
+  ["another-digest", "Undecodable"],
+  [undefined, "Undecodable"],
+])("no bytes of protobuf under the digest %s are %s", async ([digest, ends]) => {
+  await using server = await startServer((_request, response) => {
+    response.writeHead(200, {
+      "content-type": "application/x-protobuf",
+      "content-length": 0,
+      ...(digest === undefined ? {} : { "bytenite-schema-digest": digest }),
+    });
+    response.end();
+  });
+  const client = createEngineClient({ baseUrl: server.baseUrl, retry: { maxAttempts: 1 } });
+  const outcome = client.list().then(
+    ({ engines }) => `${engines.length} engines`,
+    (error: EngineError) => error.reason._tag,
+  );
+  expect(await outcome).toBe(ends);
+});
+
+/** Calls with parameters that no request can carry. */
+const wrong: Readonly<Record<string, (client: PromiseEngineClient) => Promise<unknown>>> = {
+  "a negative limit": (client) => client.list({ limit: -1 }),
+  "half a limit": (client) => client.list({ limit: 0.5 }),
+  "a limit that is text": (client) => client.list({ limit: "5" as never }),
+  "an offset past uint32": (client) => client.list({ pagination: { offset: 4_294_967_296 } }),
+  "an offset that is no number": (client) => client.list({ offset: Number.NaN }),
+  "an orderBy that is no text": (client) => client.list({ orderBy: 5 as never }),
+  "an isPublic that is text": (client) => client.list({ isPublic: "yes" as never }),
+  "no tag": (client) => client.get(undefined as never),
+  "a tag that is a number": (client) => client.status(5 as never),
+  "an empty tag": (client) => client.get(""),
+  "an id that is no text": (client) => client.get("a", { engineId: {} as never }),
+  "data that is text": (client) => client.get("a", { engineData: "abc" as never }),
+  "a list of all with a negative limit": async (client) => {
+    for await (const engine of client.listAll({ limit: -1 })) throw new Error(engine.name);
+  },
+};
+
+test.for(Object.entries(wrong))("%s is an EngineError, and nothing is sent", async ([, call]) => {
+  await using server = await endless(1);
+  const error: unknown = await call(clientOf(server.baseUrl, {})).catch((cause: unknown) => cause);
+  expect(error).toMatchObject({ _tag: "EngineError", reason: { _tag: "InvalidArgument" }, attempts: 0 });
+  expect(server.requests.length).toBe(0);
+});
+
+test("a body that comes byte by byte is read, and bounded as sent", async () => {
+  const answer = Buffer.from('{"engines":[{"name":"a"}]}');
+  const { baseUrl } = { baseUrl: "http://memory.example/v1/dev" };
+  const fetch: Fetch = async () =>
+    new Response(
+      new ReadableStream({
+        start: (controller) => {
+          for (const byte of answer) controller.enqueue(Uint8Array.of(byte));
+          controller.close();
+        },
+      }),
+      { headers: { "content-type": "application/json", "content-length": "1" } },
+    );
+  expect((await clientOf(baseUrl, { fetch }).list()).engines.map(({ name }) => name)).toEqual(["a"]);
+  const limited = clientOf(baseUrl, { fetch, limits: { maxBodyBytes: 5 } });
+  await expect(limited.list()).rejects.toMatchObject({ reason: { _tag: "TooLarge", limit: "maxBodyBytes" } });
 });

@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import type { ServerResponse } from "node:http";
 import { expect, test } from "vitest";
-import { createEngineClient, type EngineEvent } from "../src/promise.ts";
+import { createEngineClient, EngineError, type ClientOptions, type EngineEvent } from "../src/promise.ts";
 import { json, startServer } from "./LocalServer.ts";
 
 // Has a character that is another one in a URL.
@@ -15,31 +15,70 @@ const repeated: Readonly<Record<string, (response: ServerResponse, url: string) 
   "the Cache-Status": (response) => json(response, 404, {}, { "cache-status": `${token}; hit` }),
   "the name of a field": (response) => json(response, 200, { [token]: 1 }),
   "where it redirects to, and says no": (response, url) =>
-    url.includes("?") ? json(response, 404, {}) : redirect(response, `?token=${encodeURIComponent(token)}`),
+    url.includes("?token") ? json(response, 404, {}) : redirect(response, `?token=${encodeURIComponent(token)}`),
   "where it redirects to, and breaks off": (response, url) =>
-    url.includes("?") ? response.destroy() : redirect(response, `?token=${encodeURIComponent(token)}`),
+    url.includes("?token") ? response.destroy() : redirect(response, `?token=${encodeURIComponent(token)}`),
   "where it redirects to, and says what is no JSON": (response, url) =>
-    url.includes("?") ? void response.end("hello") : redirect(response, `?token=${token}`),
+    url.includes("?token") ? void response.end("hello") : redirect(response, `?token=${token}`),
 };
 
 const redirect = (response: ServerResponse, location: string): void => void response.writeHead(302, { location }).end();
 
-test.for(Object.entries(repeated))("a token that is repeated in %s is in no error and no event", async ([, act]) => {
-  await using server = await startServer((request, response) => act(response, request.url ?? ""));
-  const events: Array<EngineEvent> = [];
+/** Ways in which a request gets the token. */
+const given: Readonly<Record<string, ClientOptions>> = {
+  "by the option token": { token: `Bearer ${token}` },
+  "as a header": { headers: { AUTHORIZATION: `Bearer ${token}` } },
+  "by a middleware": adding({ Authorization: `Bearer ${token}` }),
+  "by a middleware, in lower case": adding({ authorization: token }),
+  "by a middleware, under another name": adding({ "X-Api-Key": token }),
+  "by a middleware, as a cookie": adding({ Cookie: `theme=dark; session=${token}` }),
+  "by a middleware, in the query": {
+    middleware: [
+      (request, next) => next({ ...request, url: `${request.url}?access_token=${encodeURIComponent(token)}` }),
+    ],
+  },
+};
+
+function adding(headers: Readonly<Record<string, string>>): ClientOptions {
+  return { middleware: [(request, next) => next({ ...request, headers: { ...request.headers, ...headers } })] };
+}
+
+const cases = Object.entries(given).flatMap(([how, options]) =>
+  Object.entries(repeated).map(([where, act]) => ({ how, options, where, act })),
+);
+
+test.for(cases)(
+  "a token given $how that is repeated in $where is in no error and no event",
+  async ({ options, act }) => {
+    await using server = await startServer((request, response) => act(response, request.url ?? ""));
+    const events: Array<EngineEvent> = [];
+    const client = createEngineClient({
+      baseUrl: server.baseUrl,
+      ...options,
+      format: "json",
+      retry: { maxAttempts: 1 },
+      onEvent: (event) => void events.push(event),
+    });
+    const error: unknown = await client.get("a").catch((cause: unknown) => cause);
+    expect(server.requests.length).toBeGreaterThan(0);
+    // What is handed out as data is the server's own.
+    expect(shownOf(error, events).filter((text) => secrets.some((secret) => text.includes(secret)))).toEqual([]);
+  },
+);
+
+const secrets = [token, encodeURIComponent(token)];
+const shownOf = (error: unknown, events: ReadonlyArray<EngineEvent>): ReadonlyArray<string> => [
+  ...(error instanceof Error ? [String(error), JSON.stringify(error), inspect(error, { depth: 20 })] : []),
+  JSON.stringify(events),
+];
+
+test("what the runtime says of a header that cannot be sent does not show it", async () => {
   const client = createEngineClient({
-    baseUrl: server.baseUrl,
-    token: `Bearer ${token}`,
-    format: "json",
+    baseUrl: "http://127.0.0.1:1/v1/dev",
+    ...adding({ Authorization: `${token}\n` }),
     retry: { maxAttempts: 1 },
-    onEvent: (event) => void events.push(event),
   });
   const error: unknown = await client.get("a").catch((cause: unknown) => cause);
-  expect(server.requests.map(({ headers }) => headers.authorization)).toContain(`Bearer ${token}`);
-  // What is handed out as data is the server's own.
-  const shown = error instanceof Error ? [String(error), JSON.stringify(error), inspect(error, { depth: 20 })] : [];
-  const told = [...shown, JSON.stringify(events)];
-  for (const secret of [token, encodeURIComponent(token)]) {
-    expect(told.filter((text) => text.includes(secret))).toEqual([]);
-  }
+  expect(error).toBeInstanceOf(EngineError);
+  expect(shownOf(error, []).filter((text) => text.includes(token))).toEqual([]);
 });

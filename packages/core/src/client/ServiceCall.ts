@@ -2,8 +2,8 @@
 import { create, type DescMessage, type Message, type MessageInitShape } from "@bufbuild/protobuf";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
+import type { Answer } from "../Answer.ts";
 import { attempts, type AttemptPlan, type CallState } from "../Attempts.ts";
-import type { Answer } from "../Calls.ts";
 import type { ClientParts } from "../ClientParts.ts";
 import { EngineError, type EngineErrorReason } from "../EngineError.ts";
 import type { EventSubject } from "../EngineEvent.ts";
@@ -13,7 +13,7 @@ import { mediaTypeOf, type Format } from "../MediaType.ts";
 import { UnreadableBody } from "../Reading.ts";
 import { LimitExceeded } from "../ReadLimits.ts";
 import { request, type Answered, type RequestPlan } from "../Requester.ts";
-import { blotted } from "../Secret.ts";
+import { redact } from "../Secret.ts";
 import { inCallSpan } from "../Spans.ts";
 import { publicUrl } from "../Transport.ts";
 import { unknownFieldsEvent } from "../UnknownFields.ts";
@@ -133,7 +133,7 @@ const prepare = (
           : await ask(requestPlan, plan.format === "protobuf" ? "protobuf" : "json");
       if (parts.emit !== undefined) {
         const { message, unknownFields, answered } = received;
-        const event = unknownFieldsEvent(subject, method.output, message, unknownFields, answered.token);
+        const event = unknownFieldsEvent(subject, method.output, message, unknownFields, answered.secrets);
         if (event !== undefined) parts.emit(event);
       }
       return received;
@@ -151,10 +151,10 @@ const readAnswer = (
   { binding }: TranscodedRequest,
   { clock, settings }: RequestPlan,
 ): DecodedBody => {
-  const { answer, token, mediaType } = answered;
+  const { answer, secrets, mediaType } = answered;
   const { status, bytes } = answer;
   const { limits } = settings;
-  if (status < 200 || status > 299) throw failureOf(answer, clock.currentTimeMillisUnsafe(), token, limits);
+  if (status < 200 || status > 299) throw failureOf(answer, clock.currentTimeMillisUnsafe(), secrets, limits);
   try {
     return codec.decode(method.output, binding.responseBody, { contentType: mediaType, status, bytes }, limits);
   } catch (cause) {
@@ -162,20 +162,20 @@ const readAnswer = (
       throw new AttemptFailure(errorOf(answered, { _tag: "TooLarge", limit: cause.limit, value: cause.value }, cause));
     if (!(cause instanceof UnreadableBody)) throw cause;
     throw new AttemptFailure(
-      errorOf(answered, { _tag: "Undecodable", problem: blotted(cause.message, token) }, cause.cause),
+      errorOf(answered, { _tag: "Undecodable", problem: redact(cause.message, secrets) }, cause.cause),
     );
   }
 };
 
-const errorOf = ({ answer, token }: Answered, reason: EngineErrorReason, cause: unknown): EngineError => {
+const errorOf = ({ answer, secrets }: Answered, reason: EngineErrorReason, cause: unknown): EngineError => {
   const requestId = requestIdOf(answer.headers);
   return new EngineError({
     reason,
-    url: blotted(publicUrl(answer.url), token),
+    url: redact(publicUrl(answer.url), secrets),
     attempts: 1,
     status: answer.status,
     cause,
-    ...(requestId === undefined ? {} : { requestId: blotted(requestId, token) }),
+    ...(requestId === undefined ? {} : { requestId: redact(requestId, secrets) }),
   });
 };
 

@@ -14,7 +14,7 @@ import type * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Layer from "effect/Layer";
-import type { Answer } from "../Calls.ts";
+import type { Answer } from "../Answer.ts";
 import type { CallOptions } from "../ClientOptions.ts";
 import { makeClientParts, partsOfCall } from "../ClientParts.ts";
 import type { EngineError } from "../EngineError.ts";

@@ -41,8 +41,8 @@ const broken: ReadonlyArray<FaultRow> = [
     expected: data,
   },
   {
-    name: "an empty body",
-    act: answer({ headers: labels("protobuf") }),
+    name: "an empty body without our digest",
+    act: answer({ headers: { "Content-Type": "application/x-protobuf" } }),
     expected: { ends: "Undecodable", says: /the body is empty/, ...twice },
   },
   {

@@ -1,0 +1,29 @@
+// Access tokens, as a user of the client gives them.
+
+/** A token, and until when it is good for all calls of the client, in milliseconds since 1970. Without that it is for one request. */
+export interface ExpiringToken {
+  readonly token: string;
+  readonly expiresAtMs?: number;
+}
+
+/** What a token source may use: the time, and the client's own way to send a request with retries. */
+export interface TokenContext {
+  readonly nowMs: number;
+  readonly baseUrl: string;
+  /** Aborts when the request that the token is for is given up; `post` is then ended already. */
+  readonly signal: AbortSignal;
+  /**
+   * Sends a POST with a JSON body by the client's transport, retried like any call; resolves with the JSON of a success.
+   * `secret` is redacted where the server repeats it in an error.
+   */
+  readonly post: (url: string, json: unknown, secret: string) => Promise<unknown>;
+}
+
+/**
+ * A function that gives the token of one request. It is asked for every request, and once more after a 401, so it may give each
+ * caller another one. With `expiresAtMs` its token is kept until then and used for every call of the client.
+ */
+export type TokenFunction = (context: TokenContext) => string | ExpiringToken | Promise<string | ExpiringToken>;
+
+/** Where tokens come from: text, a function, or a source such as `apiKey(...)`. */
+export type TokenOption = string | TokenFunction;
