@@ -58,6 +58,16 @@ export const sessionOf =
     };
   };
 
+/**
+ * Whether D1 has refused a statement for what it is: to try it again is of no use. What else it says, that it is overloaded, reset
+ * or out of reach, may be over soon (https://developers.cloudflare.com/d1/observability/debug-d1/).
+ */
+const isOurs = (error: unknown): boolean =>
+  error instanceof TypeError ||
+  /SQLITE_(ERROR|CONSTRAINT|MISMATCH|RANGE|MISUSE|TOOBIG|AUTH|SCHEMA)|D1_(TYPE|EXEC|COLUMN)|no such (table|column|index)|syntax error/.test(
+    String((error as { readonly message?: unknown }).message),
+  );
+
 /** The port on D1. A batch is one transaction there, and one round trip. */
 export const makeD1Port = (database: D1Queries): SqlPort => {
   const bound = ({ sql, values }: Statement): D1Statement => {
@@ -71,11 +81,15 @@ export const makeD1Port = (database: D1Queries): SqlPort => {
         if (only !== undefined && more.length === 0) return [(await bound(only).all()).results];
         return (await database.batch(statements.map(bound))).map(({ results }) => results);
       } catch (error) {
-        throw new DatabaseUnavailable(error);
+        throw isOurs(error) ? error : new DatabaseUnavailable(error);
       }
     },
     write: async (statements) => {
-      await database.batch(statements.map(bound));
+      try {
+        await database.batch(statements.map(bound));
+      } catch (error) {
+        throw isOurs(error) ? error : new DatabaseUnavailable(error);
+      }
     },
   };
 };

@@ -1,7 +1,12 @@
 // The registry on Workers: the same routes and SQL as on Node, over a D1 database.
 import {
+  attemptLimit,
+  countedAddress,
+  databaseRetrySeconds,
+  DatabaseUnavailable,
   fetchHandler,
   makeAccessTokens,
+  makeLimit,
   makeRateLimit,
   makeSecretBox,
   makeSite,
@@ -29,7 +34,10 @@ const readiness = async (sql: SqlPort): Promise<Response> => {
     await sql.read([{ sql: "SELECT count(*) AS found FROM migrations", values: [] }]);
     return new Response("ready\n", { headers });
   } catch {
-    return new Response("the database cannot be read\n", { status: 503, headers });
+    return new Response("the database cannot be read\n", {
+      status: 503,
+      headers: { ...headers, "Retry-After": String(databaseRetrySeconds) },
+    });
   }
 };
 
@@ -37,7 +45,8 @@ const build = async (env: Env): Promise<Handler> => {
   const sql = makeD1Port(env.DB);
   const key = env.BYTENITE_REGISTRY_KEY || undefined;
   const box = key === undefined ? undefined : await makeSecretBox(key);
-  await migrate(sql, Date.now(), box);
+  // A rollback of the Worker finds the tables of the version that it came from.
+  await migrate(sql, Date.now(), box, { acceptNewer: true });
   const limit = { perSecond: Number(env.RATE_PER_SECOND), burst: Number(env.RATE_BURST ?? env.RATE_PER_SECOND) };
   return fetchHandler(
     makeSite({
@@ -49,6 +58,12 @@ const build = async (env: Env): Promise<Handler> => {
       accessTokens: key === undefined ? undefined : await makeAccessTokens(key),
       accepts: ["token"],
       ...(env.RATE_PER_SECOND === undefined ? {} : { admit: makeRateLimit(limit) }),
+      attempts: makeLimit(attemptLimit),
+      addressOf: (head) => {
+        // Set by Cloudflare, whatever a client sends; absent where another Worker asks through a binding.
+        const address = head.header("cf-connecting-ip");
+        return address === null ? undefined : countedAddress(address);
+      },
       onFault: (error, requestId) => console.error(`request ${requestId} failed:`, error),
     }),
   );
@@ -71,6 +86,14 @@ const logLine = (request: Request, path: string, response: Response, ms: number)
     ms,
   });
 
+/** A database that does not answer may do so soon; a setting that cannot work, or a fault of ours, does not. The log says which. */
+const cannotStart = (isPassing: boolean): Response => {
+  const body = { code: isPassing ? 14 : 13, message: "the registry cannot start", details: [] };
+  return isPassing
+    ? Response.json(body, { status: 503, headers: { "Retry-After": String(databaseRetrySeconds) } })
+    : Response.json(body, { status: 500 });
+};
+
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
     const start = Date.now();
@@ -82,9 +105,7 @@ export default {
       response = path === "/readyz" ? await readiness(makeD1Port(env.DB)) : await made(request);
     } catch (error) {
       console.error("cannot start:", error);
-      // The database, or a setting that cannot work: the log says which.
-      const body = { code: 14, message: "the registry cannot start", details: [] };
-      response = Response.json(body, { status: 503, headers: { "Retry-After": "5" } });
+      response = cannotStart(error instanceof DatabaseUnavailable);
     }
     if (env.ACCESS_LOG === "on") console.log(logLine(request, path, response, Date.now() - start));
     return response;

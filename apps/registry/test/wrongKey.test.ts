@@ -14,6 +14,6 @@ test("it does not start under another key, and does under the right one", async 
     await env.DB.prepare(statement).all();
   }
   const refused = await asked({ BYTENITE_REGISTRY_KEY: "another-key".repeat(4) });
-  expect([refused.status, await refused.json()]).toMatchObject([503, { message: "the registry cannot start" }]);
+  expect([refused.status, await refused.json()]).toMatchObject([500, { message: "the registry cannot start" }]);
   expect((await asked({})).status).toBe(200);
 });

@@ -1,8 +1,9 @@
 // For those who serve the registry on another runtime: the API without Node. Nothing here imports a `node:` module.
 export { makeAccessTokens, type AccessTokens } from "./api/AccessTokens.ts";
 export { migrate } from "./api/Migrations.ts";
-export { makeRateLimit, type RateLimitOptions } from "./api/RateLimit.ts";
-export type { ReadSession, RequestHead } from "./api/Routes.ts";
+export { attemptLimit } from "./api/Authentication.ts";
+export { countedAddress, makeLimit, makeRateLimit, type RateLimit, type RateLimitOptions } from "./api/RateLimit.ts";
+export { databaseRetrySeconds, type ReadSession, type RequestHead } from "./api/Routes.ts";
 export { makeSecretBox, type SecretBox } from "./api/SecretBox.ts";
 export { fetchHandler, makeSite, type Site } from "./api/Site.ts";
 export { DatabaseUnavailable, type Row, type SqlPort, type SqlValue, type Statement } from "./api/SqlPort.ts";

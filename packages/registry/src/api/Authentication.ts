@@ -1,6 +1,7 @@
 // Decides: who asks: the user behind an Authorization header, or nobody.
 import { bytesOf, type User } from "./EngineStore.ts";
 import { digestOf, sameDigest } from "./Digest.ts";
+import type { RateLimit } from "./RateLimit.ts";
 import { Refusal } from "./Refusal.ts";
 import type { SqlPort, Statement } from "./SqlPort.ts";
 
@@ -80,13 +81,37 @@ export const unauthenticated = (message: string): Refusal =>
 
 type Lookup = (token: string, nowMs: number) => Promise<Credential | undefined>;
 
-/** A lookup that asks the database about a busy token once in `trustMs`. Only good tokens are remembered. */
-export const makeAuthenticator = (lookup: Lookup): Lookup => {
+/** Credentials of strangers that each address may have looked up: at once, and a second over time. */
+export const attemptLimit = { burst: 30, perSecond: 0.5 } as const;
+
+/** Runs a lookup of a credential that may be anything. Past the limit of the address it is refused, and does not run. */
+export const limited = async (
+  attempts: RateLimit | undefined,
+  address: string | undefined,
+  lookup: () => Promise<Credential | undefined>,
+): Promise<Credential | undefined> => {
+  if (attempts === undefined || address === undefined) return lookup();
+  // Taken before the database is asked, so that many at once do not pass; only wrong ones count.
+  attempts.take(address);
+  const credential = await lookup();
+  if (credential !== undefined) attempts.giveBack(address);
+  return credential;
+};
+
+/**
+ * A lookup that asks the database about a busy token once in `trustMs`. Only good tokens are remembered, and only those that
+ * are not remembered count as attempts: strangers at the same address cannot lock a known token out.
+ */
+export const makeAuthenticator = (
+  lookup: Lookup,
+  attempts?: RateLimit,
+): ((token: string, nowMs: number, address?: string) => Promise<Credential | undefined>) => {
   const trusted = new Map<string, { readonly credential: Credential; readonly sinceMs: number }>();
-  return async (token, nowMs) => {
+  return async (token, nowMs, address) => {
     const known = trusted.get(token);
     if (known !== undefined && nowMs >= known.sinceMs && nowMs - known.sinceMs < trustMs) return known.credential;
-    const credential = await lookup(token, nowMs);
+    const ask = () => lookup(token, nowMs);
+    const credential = await (known === undefined ? limited(attempts, address, ask) : ask());
     trusted.delete(token);
     if (credential === undefined) return undefined;
     if (trusted.size >= maxTrusted) trusted.clear();

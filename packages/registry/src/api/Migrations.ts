@@ -1,7 +1,10 @@
 // Decides: the tables, and how an older file becomes a current one.
+import { byId, bySelector } from "./Authentication.ts";
+import { listStatements, tagStatements } from "./EngineStore.ts";
+import { orders } from "./OrderBy.ts";
 import { assertKey, rememberKey } from "./KeyCheck.ts";
 import type { SecretBox } from "./SecretBox.ts";
-import type { SqlPort, Statement } from "./SqlPort.ts";
+import { DatabaseUnavailable, type SqlPort, type Statement } from "./SqlPort.ts";
 
 const firstTables: ReadonlyArray<string> = [
   `CREATE TABLE users (
@@ -106,9 +109,14 @@ export class NewerDatabaseError extends Error {
  * Brings the database up to date. Answers whether it was new (had no tables at all). Safe to run from two sides at once.
  * With a box, its key is checked first: another one than that of the database is a KeyError, and nothing is written.
  */
-export const migrate = async (sql: SqlPort, now: number, box?: SecretBox): Promise<{ readonly wasNew: boolean }> => {
+export const migrate = async (
+  sql: SqlPort,
+  now: number,
+  box?: SecretBox,
+  { acceptNewer = false }: MigrateOptions = {},
+): Promise<{ readonly wasNew: boolean }> => {
   const found = await versionOf(sql);
-  if (found > migrations.length) throw new NewerDatabaseError(found);
+  if (found > migrations.length && !(acceptNewer && (await isReadable(sql)))) throw new NewerDatabaseError(found);
   const isKnown = box === undefined || (await assertKey(sql, box));
   for (let version = found; version < migrations.length; version++) {
     const first = version === 0 ? [{ sql: versionTable, values: [] }] : [];
@@ -118,8 +126,34 @@ export const migrate = async (sql: SqlPort, now: number, box?: SecretBox): Promi
       if ((await versionOf(sql)) <= version) throw error;
     }
   }
-  if (!isKnown && sql.readOnly !== true) await rememberKey(sql, box);
+  if (!isKnown && sql.readOnly !== true && found <= migrations.length) await rememberKey(sql, box);
   return { wasNew: found === 0 };
+};
+
+/** How a database is brought up to date. */
+export interface MigrateOptions {
+  /** Takes a database of a newer registry as it is, if everything that requests read can be read there. Default false. */
+  readonly acceptNewer?: boolean;
+}
+
+/** Whether SQLite takes all statements that requests are answered with: the tables, columns and indexes that they name are there. */
+const isReadable = async (sql: SqlPort): Promise<boolean> => {
+  const nobody = { number: -1, id: "", name: "" };
+  const page = { limit: 1, offset: 0 };
+  const lists = (["json", "protobuf"] as const).flatMap((form) =>
+    [true, false].flatMap((isPublic) => orders.map((order) => listStatements(nobody, isPublic, order, page, form))),
+  );
+  const engines = (["json", "protobuf", "status"] as const).flatMap((what) =>
+    tagStatements(nobody, { name: "" }, what),
+  );
+  const statements = [...lists.map(({ rows }) => rows(0, 0)), ...lists.map(({ total }) => total), ...engines];
+  try {
+    await sql.read([...statements, bySelector("", 0), byId("", 0)]);
+    return true;
+  } catch (error) {
+    if (error instanceof DatabaseUnavailable) throw error;
+    return false;
+  }
 };
 
 const versionOf = async (sql: SqlPort): Promise<number> => {

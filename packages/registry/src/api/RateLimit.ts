@@ -1,9 +1,22 @@
 // Decides: whether a user has called too often: a token bucket per user, of numbers and timestamps only.
 import { Refusal } from "./Refusal.ts";
-import type { User } from "./EngineStore.ts";
 
-/** Users whose buckets are kept; when there are more, full buckets are forgotten first. */
+/** Users or addresses whose buckets are kept; when there are more, full buckets are forgotten first. */
 const maxBuckets = 10_000;
+
+/** An address as connections and attempts are counted by: of IPv6 the network of 64 bits, which is what one customer gets. */
+export const countedAddress = (address = ""): string => {
+  const plain = address.startsWith("::ffff:") && address.includes(".") ? address.slice("::ffff:".length) : address;
+  if (!plain.includes(":")) return plain;
+  const [head = "", tail] = plain.split("%")[0]?.split("::") ?? [];
+  const left = head === "" ? [] : head.split(":");
+  const right = tail === undefined || tail === "" ? [] : tail.split(":");
+  const groups =
+    tail === undefined
+      ? left
+      : [...left, ...Array<string>(Math.max(0, 8 - left.length - right.length)).fill("0"), ...right];
+  return `${groups.slice(0, 4).join(":")}::/64`;
+};
 
 /** How often a user may call. */
 export interface RateLimitOptions {
@@ -18,32 +31,53 @@ interface Bucket {
   atMs: number;
 }
 
-/** Takes one call of a user, or refuses it with the time after which there will be room for one. */
+/** A limit by key: a user, an address. */
+export interface RateLimit {
+  /** Takes one call, or refuses it with the time after which there will be room for one. */
+  readonly take: (key: string) => void;
+  /** Gives back one that is not to count after all. */
+  readonly giveBack: (key: string) => void;
+}
+
+/** Takes one call of a user, or refuses it. */
 export const makeRateLimit = (
-  { perSecond, burst }: RateLimitOptions,
-  now: () => number = Date.now,
-): ((user: User) => void) => {
+  options: RateLimitOptions,
+  now?: () => number,
+): ((user: { readonly id: string }) => void) => {
+  const { take } = makeLimit(options, now);
+  return ({ id }) => take(id);
+};
+
+/** A limit by key. */
+export const makeLimit = ({ perSecond, burst }: RateLimitOptions, now: () => number = Date.now): RateLimit => {
   if (!(perSecond > 0) || !(burst >= 1))
     throw new Error("a rate limit needs perSecond above 0 and burst of at least 1");
   const buckets = new Map<string, Bucket>();
   const filled = (bucket: Bucket, atMs: number): number =>
     Math.min(burst, bucket.tokens + (Math.max(0, atMs - bucket.atMs) / 1_000) * perSecond);
-  return (user) => {
+  const take = (key: string): void => {
     const atMs = now();
-    if (buckets.size >= maxBuckets && !buckets.has(user.id)) {
+    if (buckets.size >= maxBuckets && !buckets.has(key)) {
       for (const [id, bucket] of buckets) if (filled(bucket, atMs) >= burst) buckets.delete(id);
       if (buckets.size >= maxBuckets) buckets.clear();
     }
-    const bucket = buckets.get(user.id) ?? { tokens: burst, atMs };
+    const bucket = buckets.get(key) ?? { tokens: burst, atMs };
     const tokens = filled(bucket, atMs);
     if (tokens < 1) {
-      buckets.set(user.id, { tokens, atMs });
+      buckets.set(key, { tokens, atMs });
       const retryDelayMs = Math.ceil(((1 - tokens) / perSecond) * 1_000);
       throw new Refusal("RESOURCE_EXHAUSTED", "too many requests", {
         headers: { "Retry-After": String(Math.ceil(retryDelayMs / 1_000)) },
         retryDelayMs,
       });
     }
-    buckets.set(user.id, { tokens: tokens - 1, atMs });
+    buckets.set(key, { tokens: tokens - 1, atMs });
+  };
+  return {
+    take,
+    giveBack: (key) => {
+      const bucket = buckets.get(key);
+      if (bucket !== undefined) bucket.tokens = Math.min(burst, bucket.tokens + 1);
+    },
   };
 };

@@ -12,6 +12,7 @@ import { makeAuthenticator, tokenOf, unauthenticated, type CredentialKind } from
 import { located, readCall, type CallOptions } from "./Call.ts";
 import type { Body } from "./EngineBody.ts";
 import type { User } from "./EngineStore.ts";
+import type { RateLimit } from "./RateLimit.ts";
 import { Refusal, statusBody } from "./Refusal.ts";
 import { DatabaseUnavailable, type SqlPort } from "./SqlPort.ts";
 import type { Wire } from "./Wire.ts";
@@ -51,6 +52,10 @@ export interface RoutesOptions extends CallOptions {
   readonly accepts: ReadonlyArray<CredentialKind>;
   /** The configured tokens that open the API here, by user. Other processes may have others in the same database. */
   readonly configured?: Readonly<Record<string, ReadonlyArray<string>>>;
+  /** The network that a request comes from, where it is known for certain: credentials are limited by it. Default: unknown. */
+  readonly addressOf?: (head: RequestHead) => string | undefined;
+  /** The limit that `addressOf` is held to. */
+  readonly attempts?: RateLimit;
   /** Takes one call of a user; refuses it when there were too many. */
   readonly admit?: (user: User) => void;
   /** Hears of faults of our own, which the caller is only told of as `internal error`. */
@@ -59,7 +64,7 @@ export interface RoutesOptions extends CallOptions {
 }
 
 /** Seconds after which a request that the database did not answer may be sent again. */
-const databaseRetrySeconds = 5;
+export const databaseRetrySeconds = 5;
 
 /** The API: a request in, an answer out, never a rejection. `wire` may be another one for a single call. */
 export type Routes = (head: RequestHead, wire?: Wire) => Promise<Answer>;
@@ -70,14 +75,16 @@ export const makeRoutes = (options: RoutesOptions): Routes => {
   const { configured = {} } = options;
   const isConfigured = (user: string, token: string): boolean =>
     Object.hasOwn(configured, user) && configured[user]?.includes(token) === true;
-  const authenticate = makeAuthenticator((token, nowMs) =>
-    credentialOfToken(
-      options.sql,
-      options.accessTokens,
-      token,
-      nowMs,
-      ({ kind, user }) => options.accepts.includes(kind) && (kind !== "configured" || isConfigured(user.name, token)),
-    ),
+  const authenticate = makeAuthenticator(
+    (token, nowMs) =>
+      credentialOfToken(
+        options.sql,
+        options.accessTokens,
+        token,
+        nowMs,
+        ({ kind, user }) => options.accepts.includes(kind) && (kind !== "configured" || isConfigured(user.name, token)),
+      ),
+    options.attempts,
   );
   return async (head, wire = options.wire) => {
     const requestId = requestIdOf(head.header("x-request-id"));
@@ -93,7 +100,7 @@ export const makeRoutes = (options: RoutesOptions): Routes => {
       about.endpoint = match.name;
       const call = readCall(match, query);
       const token = tokenOf(head.header("authorization"));
-      const credential = await authenticate(token, now());
+      const credential = await authenticate(token, now(), options.addressOf?.(head));
       if (credential === undefined) throw unauthenticated("access token is not valid");
       about.user = credential.user.name;
       options.admit?.(credential.user);

@@ -1,7 +1,8 @@
 // Decides: how an API key becomes an access token, at `/v1/auth/access_token`, beside the API as upstream has it.
 import { accessTokenSeconds, type AccessTokens } from "./AccessTokens.ts";
-import { recognise, unauthenticated } from "./Authentication.ts";
+import { limited, recognise, unauthenticated, type Credential } from "./Authentication.ts";
 import type { User } from "./EngineStore.ts";
+import type { RateLimit } from "./RateLimit.ts";
 import { Refusal, statusBody } from "./Refusal.ts";
 import { headersOf, refusalOf, requestIdOf, type Answer, type RequestHead } from "./Routes.ts";
 import type { SqlPort } from "./SqlPort.ts";
@@ -16,6 +17,8 @@ export const maxTokenBodyBytes = 16 * 1_024;
 export interface TokenEndpointOptions {
   readonly sql: SqlPort;
   readonly accessTokens: AccessTokens | undefined;
+  readonly addressOf?: (head: RequestHead) => string | undefined;
+  readonly attempts?: RateLimit;
   /** Takes one call of a user; refuses it when there were too many. */
   readonly admit?: (user: User) => void;
   readonly onFault?: (error: unknown, requestId: string) => void;
@@ -24,7 +27,7 @@ export interface TokenEndpointOptions {
 
 /** Answers `{token, expiresIn, scope}` for `{apiKey}`; `expiresIn` is a string, as upstream writes it. JSON only. */
 export const makeTokenEndpoint =
-  ({ sql, accessTokens, admit, onFault, now = Date.now }: TokenEndpointOptions) =>
+  ({ sql, accessTokens, addressOf, attempts, admit, onFault, now = Date.now }: TokenEndpointOptions) =>
   async (head: RequestHead): Promise<Answer> => {
     const requestId = requestIdOf(head.header("x-request-id"));
     const headers = { ...headersOf({ jsonOnly: true }, "application/json", requestId), "Cache-Control": "no-store" };
@@ -32,8 +35,9 @@ export const makeTokenEndpoint =
     try {
       if (head.method !== "POST") throw new Refusal("UNIMPLEMENTED", "method not allowed");
       if (accessTokens === undefined) throw new Refusal("UNIMPLEMENTED", "access tokens are not configured here");
-      const credential = await recognise(sql, apiKeyIn(await head.body(maxTokenBodyBytes)), now());
-      if (credential?.kind !== "api-key") throw unauthenticated("API key is not valid");
+      const apiKey = apiKeyIn(await head.body(maxTokenBodyBytes));
+      const credential = await limited(attempts, addressOf?.(head), () => recognise(sql, apiKey, now(), isKey));
+      if (credential === undefined) throw unauthenticated("API key is not valid");
       user = credential.user.name;
       admit?.(credential.user);
       const token = await accessTokens.sign(credential, now());
@@ -50,6 +54,8 @@ export const makeTokenEndpoint =
       };
     }
   };
+
+const isKey = ({ kind }: Credential): boolean => kind === "api-key";
 
 const apiKeyIn = (body: Uint8Array): string => {
   let parsed: unknown;

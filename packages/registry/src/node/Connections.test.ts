@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { countedAddress, makeAddressList } from "./Connections.ts";
+import { countedAddress } from "../api/RateLimit.ts";
+import { makeAddressList } from "./Connections.ts";
 
 test.for([
   ["127.0.0.1", "127.0.0.1"],

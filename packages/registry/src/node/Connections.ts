@@ -1,6 +1,7 @@
 // Limits on what connections hold: sockets by address, waiting requests, answers that nobody takes.
 import type { IncomingMessage } from "node:http";
 import { BlockList, isIPv6, type Socket } from "node:net";
+import { countedAddress } from "../api/RateLimit.ts";
 import type { Exchange } from "./HttpServer.ts";
 import type { ServerLimits } from "./ServerLimits.ts";
 
@@ -34,18 +35,6 @@ export interface Connections {
   readonly add: (socket: Socket) => void;
   readonly of: (socket: Socket) => Connection | undefined;
 }
-
-/** An address as connections are counted by: of IPv6 the network of 64 bits, which is what one customer gets. */
-export const countedAddress = (address = ""): string => {
-  const plain = address.startsWith("::ffff:") && address.includes(".") ? address.slice("::ffff:".length) : address;
-  if (!isIPv6(plain)) return plain;
-  const [head = "", tail] = plain.split("%")[0]?.split("::") ?? [];
-  const left = head === "" ? [] : head.split(":");
-  const right = tail === undefined || tail === "" ? [] : tail.split(":");
-  const groups =
-    tail === undefined ? left : [...left, ...Array<string>(8 - left.length - right.length).fill("0"), ...right];
-  return `${groups.slice(0, 4).join(":")}::/64`;
-};
 
 /** Whether an address is in a list of addresses and networks. Throws TypeError for an entry that is neither. */
 export const makeAddressList = (entries: ReadonlyArray<string>): ((address: string | undefined) => boolean) => {

@@ -3,9 +3,10 @@ import { createServer, STATUS_CODES, type IncomingMessage, type Server, type Ser
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Refusal, statusBody } from "../api/Refusal.ts";
+import { countedAddress } from "../api/RateLimit.ts";
 import type { Answer, RequestHead } from "../api/Routes.ts";
 import type { RpcCode } from "@bytenite-engines/core/wire";
-import { countedAddress, makeConnections, type OnLimit } from "./Connections.ts";
+import { makeConnections, type OnLimit } from "./Connections.ts";
 import { headOf, headWhenAsked } from "./RequestReading.ts";
 import type { ServerLimits } from "./ServerLimits.ts";
 

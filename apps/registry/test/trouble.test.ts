@@ -1,0 +1,131 @@
+// Databases of newer versions, overload, faults of ours, and credentials tried from one address.
+import { env } from "cloudflare:workers";
+import { beforeAll, beforeEach, expect, test, vi } from "vitest";
+import type { D1Binding } from "../src/D1Port.ts";
+import type Worker from "../src/worker.ts";
+
+let worker: typeof Worker;
+let asked = 0;
+
+/** The local database; `failing` answers instead where it gives an error. */
+const database = (failing: (sql: string) => string | undefined = () => undefined): D1Binding => ({
+  batch: (statements) => env.DB.batch(statements),
+  prepare: (sql) => {
+    if (sql.includes("FROM credentials")) asked += 1;
+    const message = failing(sql);
+    if (message === undefined) return env.DB.prepare(sql);
+    const statement = { bind: () => statement, all: () => Promise.reject(new Error(message)) };
+    return statement;
+  },
+});
+
+const ask = (
+  token: string,
+  { DB = database(), address = "192.0.2.1", path = "/v1/dev/engines/zipper", body = "" } = {},
+) =>
+  worker.fetch(
+    new Request(`https://registry.example${path}`, {
+      headers: { Authorization: token, ...(address === "" ? {} : { "CF-Connecting-IP": address }) },
+      ...(body === "" ? {} : { method: "POST", body }),
+    }),
+    { ...env, DB },
+  );
+
+beforeAll(async () => {
+  for (const statement of env.SEED_SQL.split("\n").filter((line) => line !== "")) {
+    await env.DB.prepare(statement).all();
+  }
+});
+
+// Each test has an isolate that remembers nobody.
+beforeEach(async () => {
+  vi.resetModules();
+  worker = (await import("../src/worker.ts")).default;
+  asked = 0;
+});
+
+test("a database of a newer version is served after a rollback, unless what is read there is gone", async () => {
+  await env.DB.prepare("INSERT INTO migrations VALUES (99, 0)").all();
+  await env.DB.prepare("ALTER TABLE engines ADD COLUMN later TEXT").all();
+  for (const path of ["/v1/dev/engines/zipper", "/v1/dev/engines", "/readyz"]) {
+    expect([path, (await ask("token-of-alice", { path })).status]).toEqual([path, 200]);
+  }
+  vi.resetModules();
+  worker = (await import("../src/worker.ts")).default;
+  await env.DB.prepare("ALTER TABLE engines RENAME COLUMN json TO document").all();
+  const refused = await ask("token-of-alice");
+  expect([refused.status, await refused.json(), refused.headers.get("retry-after")]).toMatchObject([
+    500,
+    { code: 13 },
+    null,
+  ]);
+  await env.DB.prepare("ALTER TABLE engines RENAME COLUMN document TO json").all();
+  expect((await ask("token-of-alice")).status).toBe(200);
+  await env.DB.prepare("ALTER TABLE engines DROP COLUMN later").all();
+  await env.DB.prepare("DELETE FROM migrations WHERE version = 99").all();
+});
+
+const passing = [
+  "D1_ERROR: D1 DB is overloaded. Requests queued for too long.",
+  "D1_ERROR: D1 DB is overloaded. Too many requests queued.",
+  "D1_ERROR: Network connection lost.",
+  "D1_ERROR: D1 DB storage operation exceeded timeout which caused object to be reset.",
+  "D1_ERROR: Internal error in D1 DB storage caused object to be reset.",
+];
+
+const ours = [
+  "D1_ERROR: no such column: nothing: SQLITE_ERROR",
+  'D1_ERROR: near "SELEC": syntax error at offset 0: SQLITE_ERROR',
+  "D1_TYPE_ERROR: Type 'undefined' not supported",
+];
+
+const answerOf = async (options: Parameters<typeof ask>[1]): Promise<string> => {
+  const answer = await ask("token-of-alice", options);
+  return `${answer.status} ${answer.headers.get("retry-after")}`;
+};
+
+test.for([
+  ...passing.map((message) => ["503 5", message] as const),
+  ...ours.map((message) => ["500 null", message] as const),
+])("status and Retry-After are %s for %s: at the start, for tokens and for keys", async ([expected, message]) => {
+  expect(await answerOf({ DB: database(() => message) })).toBe(expected);
+  expect(await answerOf({})).toBe("200 null");
+  vi.resetModules();
+  worker = (await import("../src/worker.ts")).default;
+  // The handler is built with the first database that it is given.
+  const DB = database((sql) => (sql.includes("FROM credentials") ? message : undefined));
+  expect(await answerOf({ DB })).toBe(expected);
+  expect(await answerOf({ DB, path: "/v1/auth/access_token", body: '{"apiKey":"key-of-bob"}' })).toBe(expected);
+});
+
+test("credentials that nobody knows are limited by address before the database is asked; known ones go on", async () => {
+  expect((await ask("token-of-alice")).status).toBe(200);
+  const statuses = await Promise.all(
+    Array.from({ length: 200 }, async (_, index) => (await ask(`guess-${index}`)).status),
+  );
+  expect(statuses.filter((status) => status === 401).length).toBeLessThanOrEqual(31);
+  expect(new Set(statuses)).toEqual(new Set([401, 429]));
+  expect(asked).toBeLessThanOrEqual(40);
+  const refused = await ask("one-more-guess");
+  expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, expect.stringMatching(/^[1-9]\d*$/)]);
+  const key = await ask("", { path: "/v1/auth/access_token", body: '{"apiKey":"a-guess"}' });
+  expect(key.status).toBe(429);
+  expect((await ask("token-of-alice")).status).toBe(200);
+  expect((await ask("token-of-bob", { address: "192.0.2.2" })).status).toBe(200);
+  expect((await ask("a-guess", { address: "" })).status).toBe(401);
+});
+
+test("an IPv6 network counts as one address, and right credentials do not count", async () => {
+  for (let call = 0; call < 40; call++) {
+    const address = `2001:db8::${(call + 1).toString(16)}`;
+    expect((await ask("token-of-alice", { address })).status).toBe(200);
+  }
+  const statuses = await Promise.all(
+    Array.from(
+      { length: 60 },
+      async (_, index) => (await ask(`guess-${index}`, { address: `2001:db8::1:${index}` })).status,
+    ),
+  );
+  expect(statuses).toContain(429);
+  expect((await ask("a-guess", { address: "2001:db8:0:1::1" })).status).toBe(401);
+});
