@@ -1,6 +1,6 @@
 // Decides: what a signed short-lived access token says, and whether one that comes back is believed.
 import { errors, jwtVerify, SignJWT } from "jose";
-import { byId, credentialOf, recognise, type Credential } from "./Authentication.ts";
+import { byId, credentialOf, recognise, scopes, type Credential, type Scope } from "./Authentication.ts";
 import { deriveKeyBytes } from "./SecretBox.ts";
 import type { SqlPort } from "./SqlPort.ts";
 
@@ -9,6 +9,10 @@ export const accessTokenSeconds = 3_600;
 
 /** Verified tokens that are remembered until they expire, so that a busy one is verified once. */
 const maxRemembered = 10_000;
+
+/** The scope of a token as OAuth writes it: `engines:read`, and one more word for each that includes it. */
+export const scopeText = (scope: Scope): string =>
+  ["engines:read", "engines:publish", "registry:manage"].slice(0, scopes.indexOf(scope) + 1).join(" ");
 
 const issuer = "bytenite-engines-registry";
 
@@ -27,7 +31,7 @@ export const makeAccessTokens = async (key: string | undefined): Promise<AccessT
   const remembered = new Map<string, { readonly keyId: string; readonly expiresMs: number }>();
   return {
     sign: (credential, nowMs) =>
-      new SignJWT({ key: credential.id, scope: "engines:read" })
+      new SignJWT({ key: credential.id, scope: scopeText(credential.scope) })
         .setProtectedHeader({ alg: "HS256", typ: "JWT" })
         .setIssuer(issuer)
         .setSubject(credential.user.id)
@@ -72,8 +76,8 @@ export const credentialOfToken = async (
   if (keyId === undefined) return recognise(sql, token, nowMs, accepts);
   const [rows] = await sql.read([byId(keyId, nowMs)]);
   const row = rows?.[0];
-  if (row === undefined) return undefined;
-  const key = credentialOf(row);
+  const key = row === undefined ? undefined : credentialOf(row);
+  if (key === undefined) return undefined;
   const signed: Credential = { ...key, kind: "token" };
   return key.kind === "api-key" && (accepts?.(signed) ?? true) ? signed : undefined;
 };

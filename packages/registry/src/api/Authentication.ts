@@ -17,17 +17,25 @@ const maxTrusted = 10_000;
 /** What opens what: `api-key` only the token endpoint, the others the API, `trial` only where trials are allowed. */
 export type CredentialKind = "token" | "api-key" | "trial" | "configured";
 
+/** What a credential may do: each scope includes those before it. */
+export const scopes = ["read", "publish", "manage"] as const;
+
+/** `read` reads, `publish` also changes its user's engines, `manage` also uses the management API. */
+export type Scope = (typeof scopes)[number];
+
 /** A credential that is known and good, and whose it is. */
 export interface Credential {
   readonly id: string;
   readonly kind: CredentialKind;
+  readonly scope: Scope;
   readonly user: User;
 }
 
 const good = "c.revoked_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > ?)";
 /** Users are no part of a join: statistics of a few users make it read all of them, a look by their number they leave alone. */
-const found = `SELECT c.id, c.kind, c.digest, c.user, (SELECT id FROM users WHERE number = c.user) AS uuid,
-  (SELECT name FROM users WHERE number = c.user) AS name FROM credentials c`;
+const found = `SELECT c.id, c.kind, c.scope, c.digest, c.user, (SELECT id FROM users WHERE number = c.user) AS uuid,
+  (SELECT name FROM users WHERE number = c.user) AS name,
+  (SELECT disabled_at FROM users WHERE number = c.user) AS disabled FROM credentials c`;
 const foundBySelector = `${found} INDEXED BY credentials_by_selector WHERE c.selector = ? AND ${good}`;
 const foundById = `${found} WHERE c.id = ? AND ${good}`;
 
@@ -56,17 +64,29 @@ export const recognise = async (
   for (const row of rows ?? []) {
     if (!sameDigest(bytesOf(row["digest"]) ?? new Uint8Array(), digest.bytes)) continue;
     const credential = credentialOf(row);
-    if (accepts(credential)) return credential;
+    if (credential !== undefined && accepts(credential)) return credential;
   }
   return undefined;
 };
 
-/** The credential in a row of `bySelector` or `byId`. */
-export const credentialOf = (row: Readonly<Record<string, unknown>>): Credential => ({
-  id: String(row["id"]),
-  kind: row["kind"] as CredentialKind,
-  user: { number: Number(row["user"]), id: String(row["uuid"]), name: String(row["name"]) },
-});
+/** The credential in a row of `bySelector` or `byId`; undefined where its user is disabled. */
+export const credentialOf = (row: Readonly<Record<string, unknown>>): Credential | undefined =>
+  row["disabled"] === null || row["disabled"] === undefined
+    ? {
+        id: String(row["id"]),
+        kind: row["kind"] as CredentialKind,
+        scope: row["scope"] as Scope,
+        user: { number: Number(row["user"]), id: String(row["uuid"]), name: String(row["name"]) },
+      }
+    : undefined;
+
+/** Refuses a credential whose scope is not enough, with the challenge of RFC 6750, 3.1. */
+export const requireScope = ({ scope }: Credential, needed: Scope): void => {
+  if (scopes.indexOf(scope) >= scopes.indexOf(needed)) return;
+  throw new Refusal("PERMISSION_DENIED", `this needs a token with scope ${needed}; this one has scope ${scope}`, {
+    headers: { "WWW-Authenticate": `Bearer error="insufficient_scope", scope="${needed}"` },
+  });
+};
 
 /** The token in an Authorization header: raw, as upstream takes it, or after `Bearer`. Refuses a missing one. */
 export const tokenOf = (authorization: string | null): string => {

@@ -76,8 +76,27 @@ const keyCheck: ReadonlyArray<string> = [
 /** What tells an id that is taken, when engines come with theirs. */
 const idIndex: ReadonlyArray<string> = ["CREATE INDEX engines_by_id ON engines (id)"];
 
+/** What a credential may do and when it was last used, who is switched off, how much each user may keep, and who changed what. */
+const management: ReadonlyArray<string> = [
+  "ALTER TABLE credentials ADD COLUMN scope TEXT NOT NULL DEFAULT 'read' CHECK (scope IN ('read', 'publish', 'manage'))",
+  "ALTER TABLE credentials ADD COLUMN last_used_at INTEGER",
+  "ALTER TABLE users ADD COLUMN disabled_at INTEGER",
+  "ALTER TABLE users ADD COLUMN deleted_at INTEGER",
+  "ALTER TABLE users ADD COLUMN max_engines INTEGER",
+  "ALTER TABLE users ADD COLUMN max_bytes INTEGER",
+  `CREATE TABLE audit (
+    number INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    detail TEXT NOT NULL
+  ) STRICT`,
+  "CREATE INDEX audit_by_subject ON audit (subject)",
+];
+
 /** Each entry takes the database from its index to the next version. Entries are never changed, only added. */
-export const migrations: ReadonlyArray<ReadonlyArray<string>> = [firstTables, keyCheck, idIndex];
+export const migrations: ReadonlyArray<ReadonlyArray<string>> = [firstTables, keyCheck, idIndex, management];
 
 const versionTable = "CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL)";
 

@@ -1,5 +1,5 @@
 // Decides: how an API key becomes an access token, at `/v1/auth/access_token`, beside the API as upstream has it.
-import { accessTokenSeconds, type AccessTokens } from "./AccessTokens.ts";
+import { accessTokenSeconds, scopeText, type AccessTokens } from "./AccessTokens.ts";
 import { limited, recognise, unauthenticated, type Credential } from "./Authentication.ts";
 import type { User } from "./EngineStore.ts";
 import type { RateLimit } from "./RateLimit.ts";
@@ -41,7 +41,7 @@ export const makeTokenEndpoint =
       user = credential.user.name;
       admit?.(credential.user);
       const token = await accessTokens.sign(credential, now());
-      const body = JSON.stringify({ token, expiresIn: String(accessTokenSeconds), scope: "engines:read" });
+      const body = JSON.stringify({ token, expiresIn: String(accessTokenSeconds), scope: scopeText(credential.scope) });
       return { status: 200, headers, body, about: { endpoint: "auth", user } };
     } catch (error) {
       if (!(error instanceof Refusal)) onFault?.(error, requestId);

@@ -35,7 +35,7 @@ Keep
 
 Let in
   users                    who there is
-  token create|list|revoke ID    tokens for the API; --user NAME --label TEXT --expires-in DAYS
+  token create|list|revoke ID    tokens for the API; --user NAME --scope read|publish|manage --label TEXT --expires-in DAYS
   key create|list|revoke ID      API keys, exchanged at /v1/auth/access_token
 
   --output json            failures as one object of JSON on stderr, whatever the command; or BYTENITE_OUTPUT=json

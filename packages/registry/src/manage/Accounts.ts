@@ -1,6 +1,6 @@
 // Decides: how users and their credentials come, are listed and end.
 import { digestOf, newSecret, type SecretDigest } from "../api/Digest.ts";
-import type { CredentialKind } from "../api/Authentication.ts";
+import type { CredentialKind, Scope } from "../api/Authentication.ts";
 import type { User } from "../api/EngineStore.ts";
 import { parseTag } from "@bytenite-engines/core/wire";
 import type { Row } from "../api/SqlPort.ts";
@@ -19,9 +19,12 @@ export interface ListedCredential {
   readonly id: string;
   readonly user: string;
   readonly kind: CredentialKind;
+  readonly scope: Scope;
   readonly label: string;
   readonly createdAt: Date;
   readonly expiresAt: Date | undefined;
+  /** When it last opened something, to the minute; undefined where it never has. */
+  readonly lastUsedAt: Date | undefined;
   readonly revokedAt: Date | undefined;
 }
 
@@ -87,11 +90,14 @@ export const userWithId = (file: SqliteFile, id: string): User | undefined => {
 /** All users, by name. */
 export const listUsers = (file: SqliteFile): ReadonlyArray<{ readonly user: User; readonly engines: number }> =>
   file
-    .rows({ sql: "SELECT number, id, name, live_engines FROM users ORDER BY name", values: [] })
+    .rows({
+      sql: "SELECT number, id, name, live_engines FROM users WHERE deleted_at IS NULL ORDER BY name",
+      values: [],
+    })
     .map((row) => ({ user: userIn(row), engines: Number(row["live_engines"]) }));
 
 const insertCredential =
-  "INSERT INTO credentials (id, user, kind, selector, digest, label, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+  "INSERT INTO credentials (id, user, kind, scope, selector, digest, label, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 /** Makes a new secret for a user. This is the only time it can be seen. */
 export const createCredential = async (
@@ -101,13 +107,14 @@ export const createCredential = async (
   label: string,
   now: number,
   expiresAt?: number,
+  scope: Scope = "read",
 ): Promise<{ readonly id: string; readonly secret: string }> => {
   if (/\p{Cc}/u.test(label)) throw new AccountError("a label is one line of text, without tabs");
   const secret = newSecret(kind === "token" ? "bnt" : "bnk");
   const digest = await digestOf(secret);
   const id = crypto.randomUUID();
   file.transaction((run) =>
-    run(insertCredential, id, user.number, kind, digest.selector, digest.bytes, label, now, expiresAt ?? null),
+    run(insertCredential, id, user.number, kind, scope, digest.selector, digest.bytes, label, now, expiresAt ?? null),
   );
   return { id, secret };
 };
@@ -119,9 +126,10 @@ export const addCredential = async (
   kind: "trial" | "configured" | "token" | "api-key",
   secret: string,
   now: number,
+  scope: Scope = "read",
 ): Promise<void> => {
   const digest = await digestOf(secret);
-  file.transaction((run) => addDigest(run, user, kind, digest, now));
+  file.transaction((run) => addDigest(run, user, kind, digest, now, kind, scope));
 };
 
 const addDigest = (
@@ -131,8 +139,9 @@ const addDigest = (
   digest: SecretDigest,
   now: number,
   label: string = kind,
+  scope: Scope = "read",
 ): void => {
-  run(insertCredential, crypto.randomUUID(), user.number, kind, digest.selector, digest.bytes, label, now, null);
+  run(insertCredential, crypto.randomUUID(), user.number, kind, scope, digest.selector, digest.bytes, label, now, null);
 };
 
 /** Where a configured token stands when its place is not known. */
@@ -187,17 +196,22 @@ export const addConfigured = async (
   return revoked;
 };
 
-/** All credentials, or those of one user, oldest first. */
+/** All credentials, or those of one user, oldest first. The file may be a backup of before there were scopes. */
 export const listCredentials = (file: SqliteFile, user?: User): ReadonlyArray<ListedCredential> => {
+  const known = "SELECT 1 AS found FROM pragma_table_info('credentials') WHERE name = 'scope'";
+  const hasScopes = file.rows({ sql: known, values: [] }).length > 0;
+  const later = hasScopes ? "c.scope, c.last_used_at" : "'read' AS scope, NULL AS last_used_at";
   const where = user === undefined ? "" : "WHERE c.user = ?";
-  const sql = `SELECT c.id, u.name, c.kind, c.label, c.created_at, c.expires_at, c.revoked_at FROM credentials c JOIN users u ON u.number = c.user ${where} ORDER BY c.created_at, c.id`;
+  const sql = `SELECT c.id, u.name, c.kind, c.label, c.created_at, c.expires_at, c.revoked_at, ${later} FROM credentials c JOIN users u ON u.number = c.user ${where} ORDER BY c.created_at, c.id`;
   return file.rows({ sql, values: user === undefined ? [] : [user.number] }).map((row) => ({
     id: String(row["id"]),
     user: String(row["name"]),
     kind: row["kind"] as CredentialKind,
+    scope: row["scope"] as Scope,
     label: String(row["label"]),
     createdAt: new Date(Number(row["created_at"])),
     expiresAt: dateOf(row["expires_at"]),
+    lastUsedAt: dateOf(row["last_used_at"]),
     revokedAt: dateOf(row["revoked_at"]),
   }));
 };

@@ -46,8 +46,21 @@ const withToken = async (json: string, secret: Uint8Array, box: SecretBox): Prom
 
 const tables = {
   key_check: ["one", "sealed"],
-  users: ["number", "id", "name", "created_at"],
-  credentials: ["id", "user", "kind", "selector", "digest", "label", "created_at", "expires_at", "revoked_at"],
+  users: ["number", "id", "name", "created_at", "disabled_at", "deleted_at", "max_engines", "max_bytes"],
+  credentials: [
+    "id",
+    "user",
+    "kind",
+    "scope",
+    "selector",
+    "digest",
+    "label",
+    "created_at",
+    "expires_at",
+    "revoked_at",
+    "last_used_at",
+  ],
+  audit: ["number", "at", "actor", "action", "subject", "detail"],
   engines: ["number", ...engineColumns],
 } as const;
 

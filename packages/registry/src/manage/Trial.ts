@@ -140,6 +140,6 @@ export const seedTrial = async (file: SqliteFile, now: number): Promise<void> =>
   for (const { id, name, token, engines } of trialUsers) {
     const user = ensureUser(file, name, now, id);
     await publishAll(file, user, engines, undefined, now);
-    await addCredential(file, user, "trial", token, now);
+    await addCredential(file, user, "trial", token, now, "publish");
   }
 };
