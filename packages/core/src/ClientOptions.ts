@@ -22,12 +22,15 @@ export const defaultDeadlineMs = 30_000;
 export interface Limits extends BodyLimits, ReadLimits {
   /** Pages that one `listAll` reads. Default 100,000. */
   readonly maxPages: number;
+  /** Length of an archive that is uploaded or downloaded, in bytes. Default 64 MiB. */
+  readonly maxArchiveBytes: number;
 }
 
 export const defaultLimits: Limits = {
   ...defaultBodyLimits,
   ...defaultReadLimits,
   maxPages: 100_000,
+  maxArchiveBytes: 64 * 1024 * 1024,
 };
 
 /** Wraps one request: may change it, look at the answer, answer itself. Runs inside the attempt's timeout. */

@@ -66,7 +66,8 @@ const beginWith = <A>(signal: AbortSignal, attempt: Attempt<A>, ending: Ending<A
   if (signal.aborted) abort();
 };
 
-const run = async <A>(effect: Effect.Effect<A, EngineError>, signal: AbortSignal | undefined): Promise<A> => {
+/** Runs an effect. Rejects with its failure, and with the signal's reason once that is aborted. */
+export const run = async <A>(effect: Effect.Effect<A, EngineError>, signal: AbortSignal | undefined): Promise<A> => {
   const exit = await Effect.runPromiseExit(effect, signal === undefined ? undefined : { signal });
   if (Exit.isSuccess(exit)) return exit.value;
   throw signal?.aborted === true && Cause.hasInterrupts(exit.cause) ? signal.reason : Cause.squash(exit.cause);

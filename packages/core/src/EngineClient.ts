@@ -7,6 +7,9 @@ import * as Stream from "effect/Stream";
 import type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
 import type { Answer, RequestOf, ResponseOf } from "./Answer.ts";
 import { call } from "./Calls.ts";
+import { openArchive } from "./client/EngineArchive.ts";
+import { change, upload, type UploadParams, type WriteCondition } from "./client/EngineWrites.ts";
+import { SchemaMemory } from "./client/SchemaMemory.ts";
 import { makeClientParts, partsOfCall, type ClientParts } from "./ClientParts.ts";
 import type { EndpointName } from "./Endpoint.ts";
 import type { EngineError } from "./EngineError.ts";
@@ -33,8 +36,37 @@ export interface EngineCalls {
     tag: string,
     options?: EngineCallOptions & MessageParams,
   ) => Effect.Effect<EngineMessage, EngineError>;
+  /**
+   * Uploads the archive of an engine (a tar file, plain or gzip, with its manifest). A name and version that exist are overwritten.
+   * Not repeated blindly: where its answer got lost, the engine under `tag` is read and compared by hash and revision first.
+   */
+  readonly upload: (
+    archive: Uint8Array,
+    options?: EngineCallOptions & UploadParams,
+  ) => Effect.Effect<Engine, EngineError>;
+  /** Makes an engine active. Doing so again changes nothing. */
+  readonly activate: ChangeCall<EngineMessage>;
+  /** Makes an engine inactive. Doing so again changes nothing. */
+  readonly deactivate: ChangeCall<EngineMessage>;
+  /** The link to the archive of an engine, which lives some minutes, in `engineLink`. Whoever has it can download the archive. */
+  readonly download: ChangeCall<EngineMessage>;
+  /**
+   * The archive of an engine: at most `limits.maxArchiveBytes`, its hash checked at the end. Over https, or from this machine; the link
+   * gets no token and no header of the client's. There is no deadline once bytes come, but they must come within each `attemptTimeoutMs`.
+   */
+  readonly archive: (
+    tag: string,
+    options?: EngineCallOptions & MessageParams,
+  ) => Stream.Stream<Uint8Array, EngineError>;
   /** The same calls, with status, headers, media type, attempts and timings beside the data. */
   readonly withResponse: {
+    readonly upload: (
+      archive: Uint8Array,
+      options?: EngineCallOptions & UploadParams,
+    ) => Effect.Effect<Answer<Engine>, EngineError>;
+    readonly activate: ChangeCall<Answer<EngineMessage>>;
+    readonly deactivate: ChangeCall<Answer<EngineMessage>>;
+    readonly download: ChangeCall<Answer<EngineMessage>>;
     readonly list: (
       params?: ListParams,
       options?: EngineCallOptions,
@@ -49,6 +81,11 @@ export interface EngineCalls {
     ) => Effect.Effect<Answer<EngineMessage>, EngineError>;
   };
 }
+
+type ChangeCall<A> = (
+  tag: string,
+  options?: EngineCallOptions & MessageParams & WriteCondition,
+) => Effect.Effect<A, EngineError>;
 
 /** The client of the engines API as an Effect service. */
 export class EngineClient extends Context.Service<EngineClient, EngineCalls>()("@bytenite-engines/core/EngineClient") {
@@ -69,7 +106,16 @@ const missingCalls: EngineCalls = {
   get: missing("get"),
   status: missing("status"),
   listAll: () => Stream.fromEffect(missing("listAll")()),
+  upload: missing("upload"),
+  activate: missing("activate"),
+  deactivate: missing("deactivate"),
+  download: missing("download"),
+  archive: () => Stream.fromEffect(missing("archive")()),
   withResponse: {
+    upload: missing("withResponse.upload"),
+    activate: missing("withResponse.activate"),
+    deactivate: missing("withResponse.deactivate"),
+    download: missing("withResponse.download"),
     list: missing("withResponse.list"),
     get: missing("withResponse.get"),
     status: missing("withResponse.status"),
@@ -84,7 +130,17 @@ const makeCalls = (parts: ClientParts): EngineCalls => {
     options: EngineCallOptions | undefined,
   ): Effect.Effect<Answer<ResponseOf<N>>, EngineError> =>
     Effect.suspend(() => call(partsOfCall(parts, plainOptions(options)), name, tag, request));
+  const schemas = new SchemaMemory();
+  const own = (options: EngineCallOptions | undefined): ClientParts => partsOfCall(parts, plainOptions(options));
+  const changed =
+    (name: "activate" | "deactivate" | "download"): EngineCalls["withResponse"]["activate"] =>
+    (tag, options) =>
+      Effect.suspend(() => change(own(options), schemas, name, tag, options));
   const withResponse: EngineCalls["withResponse"] = {
+    upload: (archive, options) => Effect.suspend(() => upload(own(options), schemas, archive, options)),
+    activate: changed("activate"),
+    deactivate: changed("deactivate"),
+    download: changed("download"),
     list: (params, options) => Effect.suspend(() => ask("list", undefined, listRequest(params), options)),
     get: (tag, options) => ask("get", tag, messageRequest(options), options),
     status: (tag, options) => ask("status", tag, messageRequest(options), options),
@@ -95,6 +151,17 @@ const makeCalls = (parts: ClientParts): EngineCalls => {
     list,
     get: (tag, options) => Effect.map(withResponse.get(tag, options), dataOf),
     status: (tag, options) => Effect.map(withResponse.status(tag, options), dataOf),
+    upload: (archive, options) => Effect.map(withResponse.upload(archive, options), dataOf),
+    activate: (tag, options) => Effect.map(withResponse.activate(tag, options), dataOf),
+    deactivate: (tag, options) => Effect.map(withResponse.deactivate(tag, options), dataOf),
+    download: (tag, options) => Effect.map(withResponse.download(tag, options), dataOf),
+    archive: (tag, options) =>
+      Stream.unwrap(
+        Effect.map(
+          Effect.suspend(() => openArchive(own(options), schemas, tag, options)),
+          (archive) => Stream.fromAsyncIterable(archive, (cause) => cause as EngineError),
+        ),
+      ),
     listAll: (params = {}, options) =>
       Stream.suspend(() => {
         const own = partsOfCall(parts, plainOptions(options));

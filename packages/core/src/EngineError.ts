@@ -12,7 +12,7 @@ export type EngineErrorReason =
   | { readonly _tag: "PermissionDenied" }
   /** The request is wrong and will stay so: the server's word (400, OUT_OF_RANGE, FAILED_PRECONDITION), or ours before anything was sent. */
   | { readonly _tag: "InvalidArgument" }
-  /** The request collides with another one (409). */
+  /** The request collides with another one (409), or its condition does not hold (412). */
   | { readonly _tag: "Conflict" }
   /** Too many requests (429, RESOURCE_EXHAUSTED), after all attempts, or with a hint that is longer than may be waited. */
   | { readonly _tag: "RateLimited"; readonly retryAfterMs?: number }
@@ -178,7 +178,7 @@ const sentenceOf = ({ reason, attempts }: EngineErrorFields): string => {
     case "Undecodable":
       return `The answer cannot be decoded: ${reason.problem}`;
     case "TooLarge":
-      return `The answer exceeds ${reason.limit} = ${reason.value}`;
+      return `The ${reason.limit === "maxArchiveBytes" ? "archive" : "answer"} exceeds ${reason.limit} = ${reason.value}`;
     case "RedirectRefused":
       return `A redirect was not followed: ${reason.problem}`;
     case "CircuitOpen":

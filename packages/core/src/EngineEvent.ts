@@ -95,6 +95,16 @@ export interface TrustEvent extends EventSubject {
   readonly numbers: Readonly<Record<string, number>>;
 }
 
+/** Bytes of an archive went through: of a download with each piece, of an upload when it begins and when it was answered. */
+export interface ProgressEvent extends EventSubject {
+  readonly type: "progress";
+  readonly direction: "upload" | "download";
+  /** Bytes of the archive so far; of an upload that is sent again from 0 on. */
+  readonly bytes: number;
+  /** Length of the archive, where it is known. */
+  readonly totalBytes: number | undefined;
+}
+
 /** All events, told apart by `type`. */
 export type EngineEvent =
   | ExchangeEvent
@@ -104,6 +114,7 @@ export type EngineEvent =
   | RenewalEvent
   | BreakerEvent
   | UnknownFieldsEvent
+  | ProgressEvent
   | TrustEvent;
 
 /** A listener that throws, or rejects later, must not take a call or a process down. */

@@ -109,6 +109,8 @@ export const requestIdOf = (headers: ResponseHeaders): string | undefined =>
 
 const reasonOf = (code: RpcCode, status: number, retryAfterMs: number | undefined): EngineErrorReason => {
   const hint = retryAfterMs === undefined ? {} : { retryAfterMs };
+  // A condition of the request does not hold, whatever code says so (RFC 9110, 15.5.13).
+  if (status === 412) return { _tag: "Conflict" };
   switch (code) {
     case "INVALID_ARGUMENT":
     case "OUT_OF_RANGE":

@@ -2,20 +2,18 @@
 import {
   create,
   isFieldSet,
-  ScalarType,
   type DescField,
   type DescMessage,
   type Message,
   type MessageShape,
 } from "@bufbuild/protobuf";
-import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";
 import {
   enumText,
   FieldTextError,
   isTextual,
   parseEnum,
-  parseMessage,
   parseScalar,
+  parseWellKnown,
   scalarText,
   wellKnownText,
 } from "./http-rule/FieldText.ts";
@@ -122,16 +120,31 @@ export const decodeQuery = <D extends DescMessage>(
   schema: D,
   parameters: URLSearchParams,
   except: ReadonlyArray<string> = [],
+): MessageShape<D> => decodeQueryWith(parseWellKnown, schema, parameters, except);
+
+/** The same for messages without well-known types. */
+export const decodePlainQuery = <D extends DescMessage>(
+  schema: D,
+  parameters: URLSearchParams,
+  except: ReadonlyArray<string> = [],
+): MessageShape<D> => decodeQueryWith(undefined, schema, parameters, except);
+
+type WellKnownParser = (field: DescField, text: string) => unknown;
+
+const decodeQueryWith = <D extends DescMessage>(
+  parse: WellKnownParser | undefined,
+  schema: D,
+  parameters: URLSearchParams,
+  except: ReadonlyArray<string>,
 ): MessageShape<D> => {
   const message = create(schema);
-  const root = reflect(schema, message);
   const seen = new Set<string>();
   for (const [name, text] of parameters) {
-    const target = locate(root, name);
+    const target = locate(schema, name, parse !== undefined);
     if (target === undefined || except.some((path) => target.path === path || target.path.startsWith(`${path}.`)))
       continue;
     try {
-      put(target, text, seen);
+      put(message, target, valueIn(target.field, text, parse), seen);
     } catch (cause) {
       if (cause instanceof FieldTextError) throw new QueryParameterError(name, cause.message);
       throw cause;
@@ -140,68 +153,80 @@ export const decodeQuery = <D extends DescMessage>(
   return message;
 };
 
-/** The field that a parameter means, and the (made when needed) message that holds it. */
+type Values = Record<string, unknown>;
+
+/** The field that a parameter means, below the messages that hold it. */
 interface Target {
+  readonly holders: ReadonlyArray<DescField & { readonly fieldKind: "message" }>;
   readonly field: DescField;
-  readonly holder: () => ReflectMessage;
   /** By proto names, dotted. */
   readonly path: string;
   /** The key of a map entry. */
   readonly key: string | undefined;
 }
 
-const locate = (root: ReflectMessage, name: string): Target | undefined => {
+const locate = (root: DescMessage, name: string, knowsTexts: boolean): Target | undefined => {
   const [, dotted = name, key] = /^(.*)\[(.*)\]$/s.exec(name) ?? [];
+  const isText = (message: DescMessage): boolean => knowsTexts && isTextual(message);
+  const holders: Array<DescField & { readonly fieldKind: "message" }> = [];
   const names = dotted.split(".");
-  let schema = root.desc;
-  const fields: Array<DescField> = [];
+  let schema = root;
   for (const [index, item] of names.entries()) {
     const field = schema.fields.find((candidate) => candidate.jsonName === item || candidate.name === item);
     if (field === undefined) return undefined;
-    fields.push(field);
-    if (index === names.length - 1) break;
-    if (field.fieldKind !== "message" || isTextual(field.message)) return undefined;
-    schema = field.message;
-  }
-  const field = fields.pop();
-  if (field === undefined || !isParameter(field) || (field.fieldKind === "map") !== (key !== undefined))
-    return undefined;
-  const holder = (): ReflectMessage => {
-    let at = root;
-    for (const outer of fields as ReadonlyArray<DescField & { fieldKind: "message" }>) {
-      if (!at.isSet(outer)) at.set(outer, reflect(outer.message));
-      at = at.get(outer);
+    if (index < names.length - 1) {
+      if (field.fieldKind !== "message" || isText(field.message)) return undefined;
+      holders.push(field);
+      schema = field.message;
+      continue;
     }
-    return at;
-  };
-  return { field, holder, path: [...fields, field].map(({ name }) => name).join("."), key };
+    if (field.message !== undefined && !isText(field.message)) return undefined;
+    if ((field.fieldKind === "map") !== (key !== undefined)) return undefined;
+    return { holders, field, path: [...holders, field].map(({ name }) => name).join("."), key };
+  }
+  return undefined;
 };
 
-const isParameter = ({ message }: DescField): boolean => message === undefined || isTextual(message);
-
-const put = ({ field, holder, path, key }: Target, text: string, seen: Set<string>): void => {
-  const value = parsed(field, text);
-  const message = holder();
+const put = (root: Values, { holders, field, path, key }: Target, value: unknown, seen: Set<string>): void => {
+  let values = root;
+  for (const holder of holders) values = held(values, holder);
+  const { oneof, localName } = field;
   if (field.fieldKind === "list") {
-    message.get(field).add(value);
+    (values[localName] as Array<unknown>).push(value);
     return;
   }
   const id = key === undefined ? path : `${path}[${key}]`;
   if (seen.has(id)) throw new FieldTextError("is given more than once");
   seen.add(id);
   if (field.fieldKind === "map") {
-    message.get(field).set(parseScalar(field.mapKey, key ?? ""), value);
-    return;
-  }
-  const other = field.oneof === undefined ? undefined : message.oneofCase(field.oneof);
-  if (other !== undefined && other !== field)
-    throw new FieldTextError(`excludes ${other.jsonName}: both are in the oneof ${field.oneof?.name}`);
-  message.set(field, value);
+    const entry = String(parseScalar(field.mapKey, key ?? ""));
+    // A key may be `__proto__`.
+    Object.defineProperty(values[localName], entry, { value, enumerable: true, writable: true, configurable: true });
+  } else if (oneof === undefined) values[localName] = value;
+  else values[oneof.localName] = chosen(values, field, value);
 };
 
-const parsed = (field: DescField, text: string): unknown => {
+/** The message in a field, made when needed. */
+const held = (values: Values, field: DescField & { readonly fieldKind: "message" }): Values => {
+  const { oneof, localName, message } = field;
+  if (oneof === undefined) return (values[localName] ??= create(message)) as Values;
+  const choice = values[oneof.localName] as { readonly case?: string; readonly value?: unknown };
+  if (choice.case === localName) return choice.value as Values;
+  const value = create(message) as unknown as Values;
+  values[oneof.localName] = chosen(values, field, value);
+  return value;
+};
+
+/** The value of a oneof. Throws FieldTextError where another of its fields is there. */
+const chosen = (values: Values, { oneof, localName }: DescField, value: unknown): object => {
+  const other = (values[oneof?.localName ?? ""] as { readonly case?: string } | undefined)?.case;
+  if (other !== undefined) throw new FieldTextError(`excludes ${other}: both are in the oneof ${oneof?.name}`);
+  return { case: localName, value };
+};
+
+const valueIn = (field: DescField, text: string, parse: WellKnownParser | undefined): unknown => {
   if (field.enum !== undefined) return parseEnum(field.enum, text);
-  return field.message === undefined
-    ? parseScalar(field.scalar ?? ScalarType.STRING, text)
-    : parseMessage(field.message, text);
+  if (field.message !== undefined) return parse?.(field, text);
+  const value = parseScalar(field.scalar, text);
+  return typeof value === "bigint" && field.fieldKind !== "map" && field.longAsString ? String(value) : value;
 };

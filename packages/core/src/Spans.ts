@@ -46,7 +46,7 @@ export const inAttemptSpan = <A>(
 
 /** The method and, as the target, the template. */
 const spanName = ({ subject }: AttemptPlan<unknown>): string =>
-  subject.endpoint === "credentials" ? "POST" : `${subject.method ?? "GET"} ${templateOf(subject)}`;
+  subject.endpoint === "credentials" ? "POST" : `${subject.method ?? "GET"} ${templateOf(subject) ?? ""}`.trim();
 
 /** The path template of a call; undefined for the exchange of an API key. */
 export const templateOf = ({ endpoint, template }: EventSubject): string | undefined =>

@@ -66,17 +66,44 @@ export const maxRedirects = 5;
 
 const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
+/** A response whose body was not read yet. */
+export interface OpenAnswer {
+  readonly url: string;
+  readonly response: FetchResponse;
+}
+
 /**
  * Sends one request and reads the whole answer. `plainUrl`: the URL before a middleware changed it. Rejects with EngineError, or with
  * the signal's reason once it aborts.
  */
-export const exchange = async (
+export const exchange = (
   fetch: Fetch,
   request: ExchangeRequest,
   limits: BodyLimits,
   signal: AbortSignal,
   plainUrl = request.url,
-): Promise<ExchangeAnswer> => {
+): Promise<ExchangeAnswer> =>
+  open(
+    fetch,
+    request,
+    signal,
+    async ({ url, response }) => ({
+      url,
+      status: response.status,
+      headers: response.headers,
+      bytes: await readBody(response, limits),
+    }),
+    plainUrl,
+  );
+
+/** Sends one request, follows redirects, and hands the response over. Rejects as `exchange` does. */
+export const open = async <A>(
+  fetch: Fetch,
+  request: ExchangeRequest,
+  signal: AbortSignal,
+  read: (answer: OpenAnswer) => Promise<A>,
+  plainUrl = request.url,
+): Promise<A> => {
   const init: FetchInit = {
     method: request.method,
     headers: lowerCased(request.headers),
@@ -98,11 +125,11 @@ export const exchange = async (
         url = redirectTarget(url, response, redirects);
         continue;
       }
-      return { url, status, headers: response.headers, bytes: await readBody(response, limits) };
+      return await read({ url, response });
     }
   } catch (cause) {
     if (signal.aborted) throw cause;
-    throw failure(url, status, cause, credentialsIn(url, request.headers, plainUrl));
+    throw transportError(url, status, cause, credentialsIn(url, request.headers, plainUrl));
   }
 };
 
@@ -121,11 +148,12 @@ const redirectTarget = (from: string, response: FetchResponse, redirects: number
 
 class RefusedRedirect extends Error {}
 
-const failure = (
+/** The error of an exchange that broke, before (no status) or behind the head of the answer. */
+export const transportError = (
   url: string,
   status: number | undefined,
   cause: unknown,
-  secrets: ReadonlyArray<string>,
+  secrets: ReadonlyArray<string> = [],
 ): EngineError =>
   new EngineError({
     reason: reasonOf(cause, status, url),

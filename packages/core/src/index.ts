@@ -15,6 +15,7 @@ export type {
   UnreachableProblem,
 } from "./EngineError.ts";
 export type { Answer } from "./Answer.ts";
+export type { UploadParams, WriteCondition } from "./client/EngineWrites.ts";
 export { defaultBaseUrl, type CallOptions, type ClientOptions, type Limits, type Middleware } from "./ClientOptions.ts";
 export type { ExpiringToken, TokenContext, TokenFunction, TokenOption } from "./Token.ts";
 export type { EngineEvent } from "./EngineEvent.ts";

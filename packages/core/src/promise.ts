@@ -1,10 +1,14 @@
 // Decides: what the client is to everybody who does not use Effect.
+import type * as Effect from "effect/Effect";
 import type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
 import type { Answer, RequestOf, ResponseOf } from "./Answer.ts";
 import { prepare } from "./Calls.ts";
 import type { CallOptions, ClientOptions } from "./ClientOptions.ts";
 import { makeClientParts, partsOfCall, type ClientParts } from "./ClientParts.ts";
-import { sendDirectly } from "./DirectCall.ts";
+import { openArchive, type EngineArchive } from "./client/EngineArchive.ts";
+import { change, upload, type UploadParams, type WriteCondition } from "./client/EngineWrites.ts";
+import { SchemaMemory } from "./client/SchemaMemory.ts";
+import { run, sendDirectly } from "./DirectCall.ts";
 import type { EndpointName } from "./Endpoint.ts";
 import { EngineError } from "./EngineError.ts";
 import { nextPage, tooManyPages } from "./Paging.ts";
@@ -18,6 +22,8 @@ import {
 
 export type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
 export type { Answer } from "./Answer.ts";
+export type { EngineArchive } from "./client/EngineArchive.ts";
+export type { UploadParams, WriteCondition } from "./client/EngineWrites.ts";
 export type { CallOptions, ClientOptions, Limits, Middleware } from "./ClientOptions.ts";
 export type { ExpiringToken, TokenContext, TokenFunction, TokenOption } from "./Token.ts";
 export { EngineError } from "./EngineError.ts";
@@ -52,8 +58,29 @@ export interface PromiseEngineClient {
   get(tag: string, options?: MessageOptions): Promise<Engine>;
   /** The status of one engine. */
   status(tag: string, options?: MessageOptions): Promise<EngineMessage>;
+  /**
+   * Uploads the archive of an engine (a tar file, plain or gzip, with its manifest). A name and version that exist are overwritten.
+   * Not repeated blindly: where its answer got lost, the engine under `tag` is read and compared by hash and revision first.
+   */
+  upload(archive: Uint8Array, options?: PromiseCallOptions & UploadParams): Promise<Engine>;
+  /** Makes an engine active. Doing so again changes nothing. */
+  activate(tag: string, options?: MessageOptions & WriteCondition): Promise<EngineMessage>;
+  /** Makes an engine inactive. Doing so again changes nothing. */
+  deactivate(tag: string, options?: MessageOptions & WriteCondition): Promise<EngineMessage>;
+  /** The link to the archive of an engine, which lives some minutes, in `engineLink`. Whoever has it can download the archive. */
+  download(tag: string, options?: MessageOptions): Promise<EngineMessage>;
+  /**
+   * The archive of an engine as a stream: at most `limits.maxArchiveBytes`, its hash checked at the end. Over https, or from this machine;
+   * the link gets no token and no header of the client's. Resolves when the first bytes can be read; from then on there is no
+   * deadline, but bytes must come within each `attemptTimeoutMs`.
+   */
+  archive(tag: string, options?: MessageOptions): Promise<EngineArchive>;
   /** The same calls, with status, headers, media type, attempts and timings beside the data. */
   readonly withResponse: {
+    upload(archive: Uint8Array, options?: PromiseCallOptions & UploadParams): Promise<Answer<Engine>>;
+    activate(tag: string, options?: MessageOptions & WriteCondition): Promise<Answer<EngineMessage>>;
+    deactivate(tag: string, options?: MessageOptions & WriteCondition): Promise<Answer<EngineMessage>>;
+    download(tag: string, options?: MessageOptions): Promise<Answer<EngineMessage>>;
     list(params?: ListParams, options?: PromiseCallOptions): Promise<Answer<EngineListResponse>>;
     get(tag: string, options?: MessageOptions): Promise<Answer<Engine>>;
     status(tag: string, options?: MessageOptions): Promise<Answer<EngineMessage>>;
@@ -63,10 +90,19 @@ export interface PromiseEngineClient {
 /** A client. Throws TypeError or RangeError for options that cannot be, with the option's name. */
 export const createEngineClient = (options: ClientOptions = {}): PromiseEngineClient => {
   const parts = makeClientParts(options);
+  const schemas = new SchemaMemory();
+  const changed =
+    (name: "activate" | "deactivate" | "download") =>
+    (tag: string, options?: MessageOptions & WriteCondition): Promise<Answer<EngineMessage>> =>
+      runCall(options, (own) => change(own, schemas, name, tag, options), parts);
   const withResponse: PromiseEngineClient["withResponse"] = {
     list: async (params, options) => ask(parts, "list", undefined, listRequest(params), options, whole),
     get: (tag, options) => ask(parts, "get", tag, messageRequest(options), options, whole),
     status: (tag, options) => ask(parts, "status", tag, messageRequest(options), options, whole),
+    upload: (archive, options) => runCall(options, (own) => upload(own, schemas, archive, options), parts),
+    activate: changed("activate"),
+    deactivate: changed("deactivate"),
+    download: changed("download"),
   };
   const list: PromiseEngineClient["list"] = async (params, options) =>
     ask(parts, "list", undefined, listRequest(params), options, dataOf);
@@ -75,6 +111,11 @@ export const createEngineClient = (options: ClientOptions = {}): PromiseEngineCl
     list,
     get: (tag, options) => ask(parts, "get", tag, messageRequest(options), options, dataOf),
     status: (tag, options) => ask(parts, "status", tag, messageRequest(options), options, dataOf),
+    upload: async (archive, options) => dataOf(await withResponse.upload(archive, options)),
+    activate: async (tag, options) => dataOf(await withResponse.activate(tag, options)),
+    deactivate: async (tag, options) => dataOf(await withResponse.deactivate(tag, options)),
+    download: async (tag, options) => dataOf(await withResponse.download(tag, options)),
+    archive: (tag, options) => runCall(options, (own) => openArchive(own, schemas, tag, options), parts),
     listAll: async function* (params = {}, options) {
       const own = partsOfCall(parts, options);
       const { maxPages } = own.settings.limits;
@@ -87,6 +128,16 @@ export const createEngineClient = (options: ClientOptions = {}): PromiseEngineCl
       }
     },
   };
+};
+
+const runCall = async <A>(
+  options: PromiseCallOptions | undefined,
+  call: (parts: ClientParts) => Effect.Effect<A, EngineError>,
+  parts: ClientParts,
+): Promise<A> => {
+  const signal = options?.signal;
+  signal?.throwIfAborted();
+  return run(call(partsOfCall(parts, options)), signal);
 };
 
 const whole = <T>(answer: Answer<T>): Answer<T> => answer;

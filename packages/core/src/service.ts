@@ -11,7 +11,7 @@ export {
   type ServiceClient,
   type ServiceClientOptions,
 } from "./client/ServiceClient.ts";
-export type { ServiceFormat } from "./client/ServiceCall.ts";
+export type { ServiceFormat } from "./client/HttpCall.ts";
 export type { Answer } from "./Answer.ts";
 export type { CallOptions, Limits, Middleware } from "./ClientOptions.ts";
 export type { ExpiringToken, TokenContext, TokenFunction, TokenOption } from "./Token.ts";

@@ -14,7 +14,11 @@ export {
 export { compareVersions, maxNameLength, parseTag, parseVersion, type EngineTag, type Version } from "./EngineTag.ts";
 export { decode, encode, formatOf, mediaTypeOf, mediaTypes, type Format } from "./MediaType.ts";
 export { negotiate, offered, type Representation } from "./Negotiation.ts";
-export { decodeQuery, encodeQuery, QueryParameterError } from "./QueryParameters.ts";
+export {
+  decodePlainQuery as decodeQuery,
+  encodePlainQuery as encodeQuery,
+  QueryParameterError,
+} from "./QueryParameters.ts";
 export { httpStatusOf, rpcCodeOf, rpcCodeOfHttp, rpcCodes, type RpcCode } from "./RpcCode.ts";
 export { canonicalForm, schemaDigest, schemaDigestHeader } from "./SchemaDigest.ts";
 export { schemaDigests } from "./gen/schemaDigests.ts";

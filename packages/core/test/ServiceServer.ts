@@ -116,7 +116,7 @@ const setPathField = (root: ReflectMessage, { name, fields }: PathField, values:
       if (!holder.isSet(field)) holder.set(field, reflect(field.message as DescMessage));
       holder = holder.get(field) as ReflectMessage;
     } else if (field.enum !== undefined) holder.set(field, parseEnum(field.enum, text));
-    else if (field.message !== undefined) holder.set(field, parseMessage(field.message, text));
+    else if (field.message !== undefined) holder.set(field, reflect(field.message, parseMessage(field.message, text)));
     else holder.set(field, parseScalar(field.scalar as NonNullable<typeof field.scalar>, text));
   }
 };

@@ -117,7 +117,7 @@ export class Notes {
   /** Tells an event of the client, as much of it as was asked for. */
   readonly event = (event: EngineEvent): void => {
     const { trace, verbose, quiet, json } = this.verbosity;
-    const isShown = verbose || (event.type === "retry" && !quiet);
+    const isShown = (verbose && event.type !== "progress") || (event.type === "retry" && !quiet);
     if (trace || (json && isShown)) this.line(JSON.stringify({ time: new Date().toISOString(), ...event }));
     else if (isShown) this.line(safeText(event.type === "retry" ? retryLine(event) : exchangeLine(event)));
   };
@@ -154,8 +154,8 @@ export const exchangeLine = (event: EngineEvent): string => {
       return parts.join(" · ");
     }
     case "unanswered": {
-      const { url, reason, durationMs, attempt } = event;
-      return [`GET ${url}`, words(reason), sayDuration(durationMs), `attempt ${attempt}`].join(" · ");
+      const { method = "GET", url, reason, durationMs, attempt } = event;
+      return [`${method} ${url}`, words(reason), sayDuration(durationMs), `attempt ${attempt}`].join(" · ");
     }
     case "retry":
       return retryLine(event);
@@ -167,6 +167,8 @@ export const exchangeLine = (event: EngineEvent): string => {
       return `${event.url}: circuit breaker ${event.state}`;
     case "unknown-fields":
       return `${event.url}: ${event.message} has unknown fields ${event.fields.join(", ")}`;
+    case "progress":
+      return `${event.url}: ${event.direction} ${event.bytes} of ${event.totalBytes ?? "?"} bytes`;
     case "trust":
     case "drift":
       return `${event.url}: ${event.type}: ${event.message}: ${event.detail}`;

@@ -20,14 +20,8 @@ import { decodeJsonWithin } from "../JsonReader.ts";
 import { formatOf, type Format } from "../MediaType.ts";
 import { readMessage } from "../MessageReader.ts";
 import { looksLikeJson, UnreadableBody } from "../Reading.ts";
+import type { DecodedBody, RawBody } from "./HttpCall.ts";
 import { LimitExceeded, parseJson, tooDeep, type ReadLimits } from "../ReadLimits.ts";
-
-/** A message as it was read, and what its schema does not know, by path. */
-export interface DecodedBody {
-  readonly format: Format;
-  readonly message: Message;
-  readonly unknownFields: ReadonlyMap<string, JsonValue>;
-}
 
 /** How bodies are written and read. */
 export interface MessageCodec {
@@ -42,7 +36,7 @@ export interface MessageCodec {
   readonly decode: (
     schema: DescMessage,
     field: DescField | undefined,
-    body: { readonly contentType: string | undefined; readonly status: number; readonly bytes: Uint8Array },
+    body: RawBody,
     limits: ReadLimits,
   ) => DecodedBody;
 }
@@ -93,7 +87,7 @@ const binaryBody = (schema: DescMessage, message: Message, field: DescField | un
 const decodeBody = (
   schema: DescMessage,
   field: DescField | undefined,
-  { contentType, status, bytes }: Parameters<MessageCodec["decode"]>[2],
+  { contentType, status, bytes }: RawBody,
   limits: ReadLimits,
   registry: () => Registry,
 ): DecodedBody => {

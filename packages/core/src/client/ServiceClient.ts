@@ -9,20 +9,19 @@ import type {
   MessageShape,
   Registry,
 } from "@bufbuild/protobuf";
-import * as Cause from "effect/Cause";
 import type * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
-import * as Exit from "effect/Exit";
 import * as Layer from "effect/Layer";
 import type { Answer } from "../Answer.ts";
 import type { CallOptions } from "../ClientOptions.ts";
 import { makeClientParts, partsOfCall } from "../ClientParts.ts";
+import { run } from "../DirectCall.ts";
 import type { EngineError } from "../EngineError.ts";
 import { plainOptions, type RedactedTokenOption } from "../EngineOptions.ts";
-import { encodeQuery } from "../QueryParameters.ts";
 import { serviceCodec } from "./MessageCodec.ts";
 import { SchemaMemory } from "./SchemaMemory.ts";
-import { callService, type ServiceFormat } from "./ServiceCall.ts";
+import type { ServiceFormat } from "./HttpCall.ts";
+import { callService } from "./ServiceCall.ts";
 import { serviceMethod, type ServiceMethod } from "./ServiceMethod.ts";
 
 /** Options of one call of a service. */
@@ -149,7 +148,6 @@ const callersOf = (service: DescService, options: ServiceClientOptions): Readonl
         const plan = {
           method,
           codec,
-          encodeQuery,
           schemas,
           format: format === undefined ? defaultFormat : formatOf(format),
           idempotent: repeats ?? idempotent,
@@ -182,12 +180,6 @@ export const createServiceClient = <S extends DescService>(
       ]),
     );
   return { withResponse: methods((answer) => answer), ...methods(({ data }) => data) } as ServiceClient<S>;
-};
-
-const run = async <A>(effect: Effect.Effect<A, EngineError>, signal: AbortSignal | undefined): Promise<A> => {
-  const exit = await Effect.runPromiseExit(effect, signal === undefined ? undefined : { signal });
-  if (Exit.isSuccess(exit)) return exit.value;
-  throw signal?.aborted === true && Cause.hasInterrupts(exit.cause) ? signal.reason : Cause.squash(exit.cause);
 };
 
 /**

@@ -1,7 +1,6 @@
 // One rpc, ready to be called: its messages, its HTTP bindings, and when it may be sent again.
 import type { DescMessage, DescMethod } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel as Level } from "@bufbuild/protobuf/wkt";
-import type { AttemptFailure } from "../Failure.ts";
 import { annotatedRules } from "../http-rule/Annotation.ts";
 import { resolveBinding, type HttpBinding } from "../http-rule/HttpRule.ts";
 
@@ -53,10 +52,3 @@ export const changesNothing = ({ isSafe }: ServiceMethod, { method }: HttpBindin
 /** Whether a call may be sent again although it may have been carried out. */
 export const isRepeatable = ({ isIdempotent }: ServiceMethod, { method }: HttpBinding): boolean =>
   isIdempotent || idempotentMethods.has(method);
-
-/** Whether a failed request was certainly not carried out: refused with a wish to wait, or never connected. */
-export const wasNotProcessed = ({ error, hintMs }: AttemptFailure): boolean => {
-  const { reason, status } = error;
-  if (reason._tag === "Unreachable") return reason.problem === "refused" || reason.problem === "dns";
-  return (status === 429 || status === 503) && hintMs !== undefined;
-};

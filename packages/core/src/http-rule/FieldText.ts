@@ -1,15 +1,16 @@
 // Text of single field values, as it stands in a path or a query.
 import {
+  create,
   fromJson,
   isMessage,
   ScalarType,
   toJson,
   type DescEnum,
+  type DescField,
   type DescMessage,
   type JsonValue,
   type Message,
 } from "@bufbuild/protobuf";
-import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";
 import { base64Decode, base64Encode } from "@bufbuild/protobuf/wire";
 
 /** A text that is no value of its type; the message says what would be, e.g. `must be true or false`. */
@@ -139,18 +140,24 @@ const valueType = "google.protobuf.Value";
 export const maxJsonTextLength = 100_000;
 
 /** The well-known message in its JSON form, without the quotes of a string. Throws FieldTextError. */
-export const parseMessage = (descriptor: DescMessage, text: string): ReflectMessage => {
+export const parseMessage = (descriptor: DescMessage, text: string): Message => {
   const wrapped = wrappedScalar(descriptor);
-  if (wrapped !== undefined) {
-    const wrapper = reflect(descriptor);
-    wrapper.set(descriptor.fields[0] as never, parseScalar(wrapped, text));
-    return wrapper;
-  }
+  if (wrapped !== undefined) return create(descriptor, { value: parseScalar(wrapped, text) });
   try {
-    return reflect(descriptor, fromJson(descriptor, isJsonText(descriptor) ? parseJson(text) : text));
+    return fromJson(descriptor, isJsonText(descriptor) ? parseJson(text) : text);
   } catch {
     throw new FieldTextError(`must be the JSON of a ${descriptor.typeName}`);
   }
+};
+
+/** The same as protobuf-es keeps it in a field: wrappers and Structs are often not messages there. */
+export const parseWellKnown = (field: DescField, text: string): unknown => {
+  const descriptor = field.message;
+  if (descriptor === undefined) return undefined;
+  const message = parseMessage(descriptor, text);
+  if (wrappedScalar(descriptor) !== undefined)
+    return field.fieldKind === "message" && field.oneof === undefined ? (message as Wrapper).value : message;
+  return descriptor.typeName === "google.protobuf.Struct" ? toJson(descriptor, message) : message;
 };
 
 const isJsonText = ({ typeName }: DescMessage): boolean =>

@@ -1,0 +1,249 @@
+// The archive of an engine as a stream: bounded, and its hash checked at the end.
+import { sha256 } from "@noble/hashes/sha2.js";
+import { base64Decode, base64Encode } from "@bufbuild/protobuf/wire";
+import type { Engine } from "@bytenite-engines/proto";
+import * as Effect from "effect/Effect";
+import { attempts, type AttemptPlan, type CallState } from "../Attempts.ts";
+import { readBody } from "../Body.ts";
+import { call } from "../Calls.ts";
+import { partsOfCall, type ClientParts } from "../ClientParts.ts";
+import { EngineError, type EngineErrorReason } from "../EngineError.ts";
+import type { EngineEvent, EventSubject } from "../EngineEvent.ts";
+import { AttemptFailure, failureOf } from "../Failure.ts";
+import type { MessageParams } from "../Parameters.ts";
+import { inCallSpan } from "../Spans.ts";
+import { after, liveClock } from "../Timer.ts";
+import { open, publicUrl, transportError, type BodyReader, type FetchResponse } from "../Transport.ts";
+import { change } from "./EngineWrites.ts";
+import type { SchemaMemory } from "./SchemaMemory.ts";
+
+/**
+ * The archive of an engine. Its bytes are had once, by iterating over it. Iteration rejects with EngineError when the stream
+ * breaks, brings nothing for longer than the attempt timeout, is longer than `limits.maxArchiveBytes`, or, at its end, when its SHA-256
+ * is not the engine's hash: bytes that were had before are not to be used then. Leaving the loop ends the download.
+ */
+export interface EngineArchive extends AsyncIterable<Uint8Array> {
+  /** The engine that the archive is of. */
+  readonly engine: Engine;
+  /** As the server sent it. */
+  readonly mediaType: string | undefined;
+  /** In bytes, where the server announces it. */
+  readonly length: number | undefined;
+  /** The whole archive, checked. */
+  readonly bytes: () => Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** The name of the exchange in events. */
+const archiveEndpoint = "archive";
+
+/** Longest body of an error that is read, in bytes. */
+const maxErrorBytes = 64 * 1024;
+const errorLimits = { maxBodyBytes: maxErrorBytes, maxDecodedBodyBytes: maxErrorBytes };
+
+/** Begins to download the archive of an engine. */
+export const openArchive = (
+  parts: ClientParts,
+  schemas: SchemaMemory,
+  tag: string,
+  params: MessageParams = {},
+): Effect.Effect<EngineArchive, EngineError> =>
+  Effect.suspend(() => {
+    // Not a stored answer: the hash must be that of the archive which the link is for.
+    const fresh = partsOfCall(parts, { headers: { ...parts.settings.headers, "cache-control": "no-cache" } });
+    return Effect.flatMap(call(fresh, "get", tag, undefined), ({ data: engine }) => {
+      const expected = decodedHash(engine.hash);
+      if (expected === undefined)
+        return Effect.fail(errorOf(fresh.baseUrl, undecodable("the engine has no SHA-256 to check its archive with")));
+      const version = engine.version === "" ? tag : `${engine.name}@${engine.version}`;
+      const link = Effect.map(change(fresh, schemas, "download", version, params), ({ data }) => data.engineLink);
+      const opened = Effect.flatMap(link, (first) =>
+        // It may have expired; a second one is not tried a third time.
+        Effect.catchIf(openLink(fresh, first), isExpired, () => Effect.flatMap(link, (next) => openLink(fresh, next))),
+      );
+      return Effect.map(opened, (response) => archiveOf(fresh, engine, expected, response));
+    });
+  });
+
+const isExpired = ({ status }: EngineError): boolean => status === 403 || status === 404 || status === 410;
+
+const decodedHash = (text: string): Uint8Array | undefined => {
+  try {
+    const bytes = base64Decode(text);
+    return bytes.byteLength === 32 ? bytes : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+interface OpenedLink {
+  readonly subject: EventSubject;
+  readonly response: FetchResponse;
+  readonly controller: AbortController;
+}
+
+const openLink = (parts: ClientParts, link: string): Effect.Effect<OpenedLink, EngineError> => {
+  // What signs a link opens the archive: it is in no event and no error.
+  const shown = publicUrl(link).replace(/[?#].*$/s, "");
+  const problem = linkProblem(link);
+  if (problem !== undefined) return Effect.fail(errorOf(shown, { _tag: "RedirectRefused", problem }));
+  const subject: EventSubject = { endpoint: archiveEndpoint, url: shown };
+  const state: CallState = { requests: 0, spoiled: 0, renewed: false, status: undefined };
+  const emit = parts.emit ?? (() => {});
+  const plan: AttemptPlan<OpenedLink> = {
+    subject,
+    origin: new URL(link).origin,
+    settings: { ...parts.settings, hedging: undefined },
+    budget: parts.budgets(new URL(link).origin),
+    breaker: undefined,
+    emit,
+    state,
+    run: async (signal, clock) => {
+      state.requests += 1;
+      const controller = new AbortController();
+      const abort = (): void => controller.abort(signal.reason);
+      signal.addEventListener("abort", abort, { once: true });
+      try {
+        // Nothing of ours goes to where the link leads: no token, no header.
+        const request = { url: link, method: "GET", headers: { accept: "*/*" } };
+        const opened = await open(parts.fetch, request, controller.signal, async ({ response }) => {
+          const { status, headers } = response;
+          state.status = status;
+          if (status === 200) return { response };
+          return { answer: { url: shown, status, headers, bytes: await readBody(response, errorLimits) } };
+        });
+        if ("response" in opened) return { subject, response: opened.response, controller };
+        throw failureOf(opened.answer, clock.currentTimeMillisUnsafe(), undefined, parts.settings.limits);
+      } catch (cause) {
+        if (signal.aborted) throw signal.reason;
+        throw cause instanceof EngineError ? new AttemptFailure(cause.with({ url: shown })) : cause;
+      } finally {
+        signal.removeEventListener("abort", abort);
+      }
+    },
+  };
+  const sent = Effect.mapError(attempts(plan), ({ error }) => error.with({ attempts: state.requests }));
+  return inCallSpan(sent, archiveEndpoint, "");
+};
+
+/** What keeps a link from being followed. */
+const linkProblem = (link: string): string | undefined => {
+  if (link === "") return "the server gave no download link";
+  if (!URL.canParse(link)) return "the download link is no absolute URL";
+  const { protocol, hostname, username, password } = new URL(link);
+  if (username !== "" || password !== "") return "the download link carries a user name or password";
+  const isLoopback = hostname === "localhost" || hostname === "[::1]" || /^127(?:\.[0-9]{1,3}){3}$/.test(hostname);
+  return protocol === "https:" || (protocol === "http:" && isLoopback)
+    ? undefined
+    : "the download link is neither https nor to this machine";
+};
+
+const archiveOf = (
+  parts: ClientParts,
+  engine: Engine,
+  expected: Uint8Array,
+  { subject, response, controller }: OpenedLink,
+): EngineArchive => {
+  const announced = Number(response.headers.get("content-length") ?? Number.NaN);
+  const length = Number.isInteger(announced) && announced >= 0 ? announced : undefined;
+  let isTaken = false;
+  const chunks = (): AsyncGenerator<Uint8Array, void, void> => {
+    if (isTaken) throw new TypeError("the bytes of an archive can be had once");
+    isTaken = true;
+    return checkedChunks({ parts, subject, response, controller, expected, length });
+  };
+  return {
+    engine,
+    mediaType: response.headers.get("content-type") ?? undefined,
+    length,
+    [Symbol.asyncIterator]: chunks,
+    bytes: async () => {
+      const parts: Array<Uint8Array> = [];
+      for await (const chunk of chunks()) parts.push(chunk);
+      const whole = new Uint8Array(parts.reduce((sum, { byteLength }) => sum + byteLength, 0));
+      let offset = 0;
+      for (const part of parts) {
+        whole.set(part, offset);
+        offset += part.byteLength;
+      }
+      return whole;
+    },
+  };
+};
+
+interface Download {
+  readonly parts: ClientParts;
+  readonly subject: EventSubject;
+  readonly response: FetchResponse;
+  readonly controller: AbortController;
+  readonly expected: Uint8Array;
+  readonly length: number | undefined;
+}
+
+async function* checkedChunks(download: Download): AsyncGenerator<Uint8Array, void, void> {
+  const { parts, subject, response, controller, expected, length } = download;
+  const { maxArchiveBytes } = parts.settings.limits;
+  const reader = response.body?.getReader();
+  let isDone = false;
+  try {
+    if (length !== undefined && length > maxArchiveBytes) throw errorOf(subject.url, tooLarge(maxArchiveBytes));
+    const hash = sha256.create();
+    let bytes = 0;
+    for (;;) {
+      const chunk = reader === undefined ? undefined : (await nextChunk(reader, download)).value;
+      if (chunk === undefined) break;
+      bytes += chunk.byteLength;
+      if (bytes > maxArchiveBytes) throw errorOf(subject.url, tooLarge(maxArchiveBytes));
+      hash.update(chunk);
+      parts.emit?.(progressEvent(subject, bytes, length));
+      yield chunk;
+    }
+    isDone = true;
+    const found = hash.digest();
+    if (!found.every((byte, index) => byte === expected[index])) {
+      const problem = `the archive's SHA-256 is ${base64Encode(found)}, not the engine's hash: it was changed on its way, or the engine meanwhile`;
+      throw errorOf(subject.url, undecodable(problem));
+    }
+  } finally {
+    if (!isDone) {
+      controller.abort();
+      await reader?.cancel().catch(() => {});
+    }
+  }
+}
+
+const progressEvent = (subject: EventSubject, bytes: number, totalBytes: number | undefined): EngineEvent => ({
+  ...subject,
+  type: "progress",
+  direction: "download",
+  bytes,
+  totalBytes,
+});
+
+/** The next bytes; rejects where they break off, and where none come for as long as one attempt may take. */
+const nextChunk = async (
+  reader: BodyReader,
+  { parts, subject, controller, response }: Download,
+): ReturnType<BodyReader["read"]> => {
+  const { attemptTimeoutMs } = parts.settings;
+  let stop: (() => void) | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    if (attemptTimeoutMs === Infinity) return;
+    stop = after(liveClock, attemptTimeoutMs, () => {
+      reject(errorOf(subject.url, { _tag: "TimedOut", scope: "attempt", limitMs: attemptTimeoutMs }));
+      controller.abort();
+    });
+  });
+  try {
+    return await Promise.race([reader.read(), late]);
+  } catch (cause) {
+    throw cause instanceof EngineError ? cause : transportError(subject.url, response.status, cause);
+  } finally {
+    stop?.();
+  }
+};
+
+const tooLarge = (value: number): EngineErrorReason => ({ _tag: "TooLarge", limit: "maxArchiveBytes", value });
+
+const undecodable = (problem: string): EngineErrorReason => ({ _tag: "Undecodable", problem });
+
+const errorOf = (url: string, reason: EngineErrorReason): EngineError => new EngineError({ reason, url, attempts: 1 });

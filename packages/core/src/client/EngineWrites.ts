@@ -1,0 +1,308 @@
+// The calls of the engines API that change an engine, and the link to its archive.
+import { create, isFieldSet, type DescMessage, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
+import { base64Encode } from "@bufbuild/protobuf/wire";
+import { EngineMessageSchema, EngineSchema, type Engine, type EngineMessage } from "@bytenite-engines/proto";
+import * as Effect from "effect/Effect";
+import type { Answer } from "../Answer.ts";
+import type { ClientParts } from "../ClientParts.ts";
+import { endpoints, pathOf } from "../Endpoint.ts";
+import { EngineError } from "../EngineError.ts";
+import { parseTag } from "../EngineTag.ts";
+import { AttemptFailure } from "../Failure.ts";
+import { mediaTypeOf, type Format } from "../MediaType.ts";
+import { readMessage } from "../MessageReader.ts";
+import type { MessageParams } from "../Parameters.ts";
+import { encodePlainQuery } from "../QueryParameters.ts";
+import { read, UnreadableBody } from "../Reading.ts";
+import { request, type RequestPlan } from "../Requester.ts";
+import { publicUrl } from "../Transport.ts";
+import { readAnswer, sendCall, type HttpCall, type ReceivedBody, type ServiceFormat } from "./HttpCall.ts";
+import type { SchemaMemory } from "./SchemaMemory.ts";
+
+/** The calls in this file. */
+export type WriteName = "upload" | "activate" | "deactivate" | "download";
+
+/** On which condition an engine is changed. */
+export interface WriteCondition {
+  /**
+   * The revision that the engine must have: sent as `If-Match: "revision-7"`. Anything else is a `Conflict`, and nothing is changed. 0:
+   * there must be no such engine (`If-None-Match: *`, uploads only). A server that does not know these headers ignores them.
+   */
+  readonly ifRevision?: number;
+}
+
+/** What is uploaded beside the archive. */
+export interface UploadParams extends WriteCondition {
+  /**
+   * The tag in the manifest, `name@major.minor`. With it, an upload whose answer got lost is looked up before it is sent again;
+   * without it, it is not sent again.
+   */
+  readonly tag?: string;
+  /** Makes the engine active at once. */
+  readonly activate?: boolean;
+  /** Id of the engine that is overwritten; another one is an error of the server's. */
+  readonly engineId?: string;
+}
+
+/** What an upload, at the least, gets through in a millisecond: its timeouts grow with its size. */
+const uploadBytesPerMs = 100;
+
+/** Uploads an archive. */
+export const upload = (
+  parts: ClientParts,
+  schemas: SchemaMemory,
+  archive: Uint8Array,
+  params: UploadParams = {},
+): Effect.Effect<Answer<Engine>, EngineError> =>
+  Effect.suspend(() => {
+    const { tag = "", engineId = "", activate = false, ifRevision } = params;
+    if (tag !== "" && parseTag(tag)?.minor === undefined)
+      return Effect.fail(invalid(parts, "upload", `${JSON.stringify(tag.slice(0, 100))} must be name@major.minor`));
+    const { maxArchiveBytes } = parts.settings.limits;
+    if (archive.byteLength > maxArchiveBytes) return Effect.fail(tooLarge(parts, maxArchiveBytes));
+    const init = { engineId, engineTag: tag, engineData: archive, engineStatus: activate ? "active" : "" };
+    const call = prepare(parts, schemas, "upload", undefined, init, ifRevision);
+    if (call instanceof EngineError) return Effect.fail(call);
+    const own = forUpload(parts, archive.byteLength);
+    const recover = tag === "" ? undefined : recovery(own, archive, params);
+    return sendCall<Engine>(own, recover === undefined ? call : { ...call, recover });
+  });
+
+/** Activates or deactivates an engine, or gets the link to its archive. */
+export const change = (
+  parts: ClientParts,
+  schemas: SchemaMemory,
+  name: Exclude<WriteName, "upload">,
+  tag: string,
+  params: MessageParams & WriteCondition = {},
+): Effect.Effect<Answer<EngineMessage>, EngineError> =>
+  Effect.suspend(() => {
+    const { engineId = "", engineData = new Uint8Array(), engineLink = "", engineStatus = "", ifRevision } = params;
+    const init = { engineId, engineData, engineLink, engineStatus };
+    const call = prepare(parts, schemas, name, tag, init, ifRevision);
+    return call instanceof EngineError ? Effect.fail(call) : sendCall(parts, call);
+  });
+
+/** Largest revision: it is an int32. */
+const maxRevision = 2_147_483_647;
+
+/** What is wrong with a revision; only an upload may be for an engine that there is not yet. */
+const revisionProblem = (name: WriteName, ifRevision: number | undefined): string | undefined => {
+  const least = name === "upload" ? 0 : 1;
+  return ifRevision === undefined || (Number.isInteger(ifRevision) && ifRevision >= least && ifRevision <= maxRevision)
+    ? undefined
+    : `ifRevision must be a whole number from ${least} to ${maxRevision}, not ${ifRevision}`;
+};
+
+const conditionOf = (ifRevision: number | undefined): Readonly<Record<string, string>> => {
+  if (ifRevision === undefined) return {};
+  return ifRevision === 0 ? { "if-none-match": "*" } : { "if-match": `"revision-${ifRevision}"` };
+};
+
+/** The parts with the time that so many bytes take, and with progress told. */
+const forUpload = (parts: ClientParts, bytes: number): ClientParts => {
+  const { attemptTimeoutMs, deadlineMs, retry } = parts.settings;
+  const sendMs = bytes / uploadBytesPerMs;
+  const tell = (url: string, sent: number): void =>
+    parts.emit?.({
+      endpoint: "upload",
+      url: publicUrl(url),
+      method: "POST",
+      type: "progress",
+      direction: "upload",
+      bytes: sent,
+      totalBytes: bytes,
+    });
+  return {
+    ...parts,
+    fetch: async (url, init) => {
+      if (init.body === undefined) return parts.fetch(url, init);
+      tell(url, 0);
+      const response = await parts.fetch(url, init);
+      tell(url, bytes);
+      return response;
+    },
+    settings: {
+      ...parts.settings,
+      attemptTimeoutMs: attemptTimeoutMs + sendMs,
+      deadlineMs: deadlineMs + sendMs * retry.maxAttempts,
+    },
+  };
+};
+
+const prepare = <N extends WriteName>(
+  parts: ClientParts,
+  schemas: SchemaMemory,
+  name: N,
+  tag: string | undefined,
+  init: MessageInitShape<typeof EngineMessageSchema>,
+  ifRevision: number | undefined,
+): HttpCall<MessageShape<(typeof endpoints)[N]["response"]>> | EngineError => {
+  const problem = revisionProblem(name, ifRevision);
+  if (problem !== undefined) return invalid(parts, name, problem);
+  const row = endpoints[name];
+  const path = pathOf(name, tag);
+  if (path === undefined)
+    return invalid(
+      parts,
+      name,
+      `${JSON.stringify(tag?.slice(0, 100) ?? null)} is no tag; one looks like name or name@1.2`,
+    );
+  const message = create(EngineMessageSchema, init);
+  const query = row.body === "*" ? "" : encodePlainQuery(EngineMessageSchema, message, ["engine_tag"]);
+  const { format } = parts.settings;
+  const sends: Format = format === "protobuf" ? "protobuf" : "json";
+  return {
+    name,
+    method: row.method,
+    template: row.path,
+    target: `${path}${query === "" ? "" : `?${query}`}`,
+    headers: { ...conditionOf(ifRevision), ...(row.body === "*" ? { "content-type": mediaTypeOf(sends) } : {}) },
+    body: row.body === "*" ? encoded(message, sends) : undefined,
+    format: serviceFormats[format],
+    schemas,
+    output: row.response,
+    bodySchema: row.response,
+    changesNothing: row.idempotency === "safe",
+    repeats: row.idempotency !== "none",
+    decode: (body, limits) => decoded(row.response, body, limits) as never,
+  };
+};
+
+/** Protobuf is believed of servers that name our schema; what changes an engine cannot be asked twice to find out. */
+const serviceFormats = { auto: "verify", json: "json", protobuf: "protobuf" } as const satisfies Record<
+  string,
+  ServiceFormat
+>;
+
+/** An EngineMessage has text and bytes only. */
+const encoded = (message: EngineMessage, format: Format): Uint8Array<ArrayBuffer> => {
+  const set = EngineMessageSchema.fields.filter((field) => isFieldSet(message, field));
+  const values = message as unknown as Readonly<Record<string, string | Uint8Array>>;
+  if (format === "json") {
+    const json = set.map(({ jsonName, localName }) => {
+      const value = values[localName] ?? "";
+      return [jsonName, typeof value === "string" ? value : base64Encode(value)];
+    });
+    return new TextEncoder().encode(JSON.stringify(Object.fromEntries(json)));
+  }
+  // By hand: protobuf-es's writer is as large as this file.
+  const utf8 = new TextEncoder();
+  const parts = set.map(({ number, localName }) => {
+    const value = values[localName] ?? "";
+    const bytes = typeof value === "string" ? utf8.encode(value) : value;
+    return { head: [number * 8 + lengthDelimited, ...varint(bytes.byteLength)], bytes };
+  });
+  const whole = new Uint8Array(parts.reduce((sum, { head, bytes }) => sum + head.length + bytes.byteLength, 0));
+  let offset = 0;
+  for (const { head, bytes } of parts) {
+    whole.set(head, offset);
+    whole.set(bytes, offset + head.length);
+    offset += head.length + bytes.byteLength;
+  }
+  return whole;
+};
+
+/** The wire type of text and bytes. */
+const lengthDelimited = 2;
+
+const varint = (value: number): ReadonlyArray<number> =>
+  value < 0x80 ? [value] : [(value % 0x80) + 0x80, ...varint(Math.floor(value / 0x80))];
+
+const decoded = (
+  schema: DescMessage,
+  { contentType, bytes }: Parameters<HttpCall<never>["decode"]>[0],
+  limits: Parameters<HttpCall<never>["decode"]>[1],
+): Omit<ReceivedBody, "answered"> => {
+  const reading = read(schema, contentType, bytes, limits);
+  if (reading.format === "json") return reading;
+  try {
+    return { format: "protobuf", message: readMessage(schema, bytes, limits), unknownFields: new Map() };
+  } catch (cause) {
+    throw new UnreadableBody(`its protobuf is no ${schema.typeName}`, { cause });
+  }
+};
+
+/** What is looked at before an upload is sent again: whether the server has this archive under this tag. */
+const recovery = (
+  parts: ClientParts,
+  archive: Uint8Array,
+  { tag = "", activate = false, ifRevision }: UploadParams,
+): NonNullable<HttpCall<Engine>["recover"]> => {
+  const hash = hashOf(archive);
+  return async (plan) => {
+    const stored = await storedEngine(parts, plan, tag);
+    if (stored === undefined) return ifRevision === undefined || ifRevision === 0 ? { "if-none-match": "*" } : {};
+    const { message } = stored;
+    if (message.hash === (await hash)) {
+      if (!activate || message.status === "active") return stored;
+      // The same archive again changes its status only.
+    } else if (ifRevision !== undefined && message.revision !== ifRevision) {
+      throw new AttemptFailure(
+        new EngineError({
+          reason: { _tag: "Conflict" },
+          url: plan.url,
+          method: "POST",
+          attempts: plan.state.requests,
+          serverMessage: `the engine has revision ${message.revision} and another archive: somebody else uploaded it, and this upload was not carried out or was overwritten`,
+        }),
+      );
+    }
+    return { "if-match": `"revision-${message.revision}"` };
+  };
+};
+
+/** The engine under a tag as the server itself has it now; undefined where there is none. */
+const storedEngine = async (
+  parts: ClientParts,
+  plan: RequestPlan,
+  tag: string,
+): Promise<ReceivedBody<Engine> | undefined> => {
+  const url = `${parts.baseUrl}${pathOf("get", tag) ?? ""}`;
+  const headers = { ...parts.settings.headers, "cache-control": "no-cache, no-transform" };
+  const { clock, span, signal, state, timer, hedge } = plan;
+  const reading: RequestPlan = {
+    clock,
+    span,
+    signal,
+    state,
+    timer,
+    hedge,
+    url,
+    subject: {
+      endpoint: "get",
+      url,
+    },
+    settings: {
+      ...parts.settings,
+      headers,
+    },
+  };
+  const answered = await request(parts, reading, mediaTypeOf("json"));
+  if (answered.answer.status === 404) return undefined;
+  return {
+    answered,
+    ...readAnswer<Engine>(answered, reading, (body, limits) => decoded(EngineSchema, body, limits) as never),
+  };
+};
+
+/** The SHA-256 of an archive as engines carry it, in base64. */
+const hashOf = async (archive: Uint8Array): Promise<string> =>
+  base64Encode(new Uint8Array(await crypto.subtle.digest("SHA-256", archive as Uint8Array<ArrayBuffer>)));
+
+const invalid = (parts: ClientParts, name: WriteName, problem: string): EngineError =>
+  new EngineError({
+    reason: { _tag: "InvalidArgument" },
+    method: endpoints[name].method,
+    url: `${parts.baseUrl}/engines`,
+    attempts: 0,
+    serverMessage: problem,
+  });
+
+const tooLarge = (parts: ClientParts, maxArchiveBytes: number): EngineError =>
+  new EngineError({
+    reason: { _tag: "TooLarge", limit: "maxArchiveBytes", value: maxArchiveBytes },
+    method: "POST",
+    url: `${parts.baseUrl}/engines`,
+    attempts: 0,
+  });
