@@ -1,19 +1,34 @@
-// Ends a test run with the one line that people and CI read: `N passed, N failed`.
+// Ends a run of vitest with the closing line, or writes the counts to the file TEST_COUNTS for the run that it is part of.
+import { writeFileSync } from "node:fs";
 import type { Reporter, TestModule } from "vitest/node";
+import { closingLine, forbidsSkips, type TestCounts } from "./TestCounts.ts";
 
 export default class ClosingLineReporter implements Reporter {
   onTestRunEnd(modules: ReadonlyArray<TestModule>, unhandledErrors: ReadonlyArray<unknown>): void {
-    const counts = { passed: 0, failed: unhandledErrors.length, skipped: 0, pending: 0 };
+    let passed = 0;
+    let failed = unhandledErrors.length;
+    const skipped: Array<string> = [];
     for (const module of modules) {
-      for (const test of module.children.allTests()) counts[test.result().state] += 1;
+      for (const test of module.children.allTests()) {
+        const { state } = test.result();
+        if (state === "passed") passed += 1;
+        else if (state === "failed") failed += 1;
+        else skipped.push(`${module.project.name}: ${test.fullName}`);
+      }
       // A module that could not even be collected has no tests that could fail.
-      counts.failed += module.errors().length;
+      failed += module.errors().length;
     }
-    const skipped = counts.skipped + counts.pending;
+    const counts: TestCounts = { passed, failed, skipped };
+    const isForbidden = forbidsSkips(process.env, process.platform) && skipped.length > 0;
+    const file = process.env["TEST_COUNTS"];
     process.on("exit", () => {
-      process.stdout.write(
-        `\n${counts.passed} passed, ${counts.failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}\n`,
-      );
+      if (isForbidden) process.exitCode = 1;
+      const reason = isForbidden ? skipped.map((name) => `skipped, which fails in CI: ${name}\n`).join("") : "";
+      if (file === undefined) process.stdout.write(`\n${reason}${closingLine(counts)}\n`);
+      else {
+        process.stdout.write(reason);
+        writeFileSync(file, JSON.stringify(counts));
+      }
     });
   }
 }

@@ -1,7 +1,39 @@
-// `pnpm test [FILTER...]`: everything the tests need, then all tests of all packages.
-import { run } from "./run.ts";
+// `pnpm test [FILTER...] [--force]`: builds, then all tests, package by package; or, with a filter, those that vitest finds by it.
+import { globSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { exitCodeOf, run } from "./run.ts";
 import { installSystemPackages } from "./SystemPackages.ts";
+import { closingLine, sumOf, type TestCounts } from "./TestCounts.ts";
+
+/** The counts of the packages that have run. */
+const countFiles = (): ReadonlyArray<string> =>
+  globSync([
+    "{packages,apps}/*/.data/tests.json",
+    "packages/internal/*/.data/tests.json",
+    ".data/tests.json",
+  ]).toSorted();
+
+const force = process.argv.includes("--force");
+const filters = process.argv.slice(2).filter((argument) => argument !== "--force");
 
 await installSystemPackages();
 await run("turbo", ["run", "build", "--output-logs=errors-only"]);
-await run("vitest", ["run", ...process.argv.slice(2)]);
+if (filters.length > 0) await run("vitest", ["run", ...filters]);
+else {
+  for (const file of countFiles()) rmSync(file);
+  // One package at a time: its own tests run two files at once. What no change has touched since it passed is not run again.
+  const args = ["run", "test", "--concurrency=1", "--continue", "--env-mode=loose", "--output-logs=new-only"];
+  const packages = await exitCodeOf("turbo", [...args, ...(force ? ["--force"] : [])]);
+  mkdirSync(".data", { recursive: true });
+  process.env["TEST_COUNTS"] = ".data/tests.json";
+  const scripts = await exitCodeOf("vitest", ["run", "--project", "scripts"]);
+  const runs = countFiles().map((file) => [file, JSON.parse(readFileSync(file, "utf8")) as TestCounts] as const);
+  process.stdout.write("\n");
+  for (const [file, counts] of runs) {
+    process.stdout.write(`${file.replace(/\/?\.data\/tests\.json$/, "") || "scripts"}: ${closingLine(counts)}\n`);
+  }
+  const sum = sumOf(runs.map(([, counts]) => counts));
+  process.exitCode = packages || scripts;
+  // What ended before it could count has failed, too.
+  const failed = process.exitCode === 0 || sum.failed > 0 || sum.skipped.length > 0 ? sum.failed : 1;
+  process.stdout.write(`\n${closingLine({ ...sum, failed })}\n`);
+}

@@ -1,8 +1,5 @@
 // A promised figure: what is measured, and rows beside their limits.
-import type { Timed } from "./Verdict.ts";
-
-/** How thoroughly is measured. */
-export type Effort = "quick" | "full";
+import type { Effort, Timed } from "./Verdict.ts";
 
 /** One line of a figure. */
 export interface FigureRow {

@@ -1,6 +1,6 @@
 // Figures as text for the terminal, and as Markdown for BENCHMARKS.md.
-import type { Effort, Figure, FigureResult, FigureRow } from "./Figure.ts";
-import { verdictOf, type Verdict } from "./Verdict.ts";
+import type { Figure, FigureResult, FigureRow } from "./Figure.ts";
+import { verdictOf, type Verdict, type Effort } from "./Verdict.ts";
 
 /** A figure with what it found. */
 export interface Measured {

@@ -1,8 +1,10 @@
 // Whether a measured figure keeps its promise, and whether the run can tell.
 import { cpus } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
-import type { Effort } from "./Figure.ts";
 import { spreadOf } from "./Statistics.ts";
+
+/** How thoroughly is measured. */
+export type Effort = "quick" | "full";
 
 /** `open`: the run is too short to tell. `noisy`: the machine was too busy to tell. */
 export type Verdict = "holds" | "fails" | "open" | "noisy";

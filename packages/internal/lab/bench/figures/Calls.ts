@@ -2,7 +2,8 @@
 import { clientProcess } from "../call/ClientProcess.ts";
 import { everybody } from "../call/Clients.ts";
 import { startEngineServer } from "../call/EngineServer.ts";
-import type { Effort, Figure, FigureRow } from "../Figure.ts";
+import type { Figure, FigureRow } from "../Figure.ts";
+import type { Effort } from "../Verdict.ts";
 import { takingTurns, type Extent } from "../Rounds.ts";
 import { callResult, callRow, type CallLimits } from "./CallRows.ts";
 

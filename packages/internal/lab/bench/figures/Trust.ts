@@ -1,7 +1,8 @@
 // Figure: what it costs to believe protobuf: extra requests, CPU of the check, decoding by numbers that were found.
 import { createEngineClient, type ClientOptions, type PromiseEngineClient } from "@bytenite-engines/core/promise";
 import { calibration, defaultSampleEvery } from "@bytenite-engines/core/trust";
-import type { Effort, Figure, FigureRow } from "../Figure.ts";
+import type { Figure, FigureRow } from "../Figure.ts";
+import type { Effort } from "../Verdict.ts";
 import { interleaved, type Sample } from "../Rounds.ts";
 import { ratioOf, spreadOf } from "../Statistics.ts";
 import { captured, startEngines, tag, token, type Speaks } from "../trust/ForeignEngines.ts";

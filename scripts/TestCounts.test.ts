@@ -1,0 +1,47 @@
+// The closing line counts every package, and in CI a skipped test fails.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, onTestFinished, test } from "vitest";
+import { closingLine, forbidsSkips, sumOf } from "./TestCounts.ts";
+
+const reporter = fileURLToPath(new URL("./ClosingLineReporter.ts", import.meta.url));
+const vitest = fileURLToPath(new URL("../node_modules/vitest/vitest.mjs", import.meta.url));
+
+/** Runs one test file under the reporter. */
+const runOf = (tests: string, env: NodeJS.ProcessEnv = {}) => {
+  const folder = mkdtempSync(join(fileURLToPath(new URL("../node_modules/", import.meta.url)), ".counts-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, "a.test.ts"), `import { expect, test } from "vitest";\n${tests}`);
+  const counts = join(folder, "counts.json");
+  const args = [vitest, "run", "--root", folder, "--reporter", reporter];
+  const given = { ...process.env, CI: "", ...env };
+  const line = spawnSync(process.execPath, args, { env: { ...given, TEST_COUNTS: undefined }, encoding: "utf8" });
+  spawnSync(process.execPath, args, { env: { ...given, TEST_COUNTS: counts } });
+  return { status: line.status, lines: line.stdout.trim().split("\n"), counts: readFileSync(counts, "utf8") };
+};
+
+test("a run ends with its counts, or hands them on", () => {
+  const { status, lines, counts } = runOf('test("a", () => {}); test("b", () => expect(1).toBe(2));');
+  expect([status, lines.at(-1)]).toEqual([1, "1 passed, 1 failed"]);
+  expect(JSON.parse(counts)).toEqual({ passed: 1, failed: 1, skipped: [] });
+});
+
+test("a skipped test is counted, and in CI it is named and fails the run", () => {
+  const tests = 'test("a", () => {}); test.skip("b", () => {});';
+  const local = runOf(tests);
+  expect([local.status, local.lines.at(-1)]).toEqual([0, "1 passed, 0 failed, 1 skipped"]);
+  const ci = runOf(tests, { CI: "true" });
+  const isForbidden = forbidsSkips({ CI: "true" }, process.platform);
+  expect([ci.status, ci.lines.at(-1)]).toEqual([isForbidden ? 1 : 0, "1 passed, 0 failed, 1 skipped"]);
+  expect(ci.lines.join("\n").includes("skipped, which fails in CI: ")).toBe(isForbidden);
+});
+
+test("counts add up, and only CI on Linux forbids skips", () => {
+  const one = { passed: 1, failed: 0, skipped: ["core: a"] };
+  expect(closingLine(sumOf([one, { passed: 2, failed: 3, skipped: [] }]))).toBe("3 passed, 3 failed, 1 skipped");
+  expect(closingLine(sumOf([]))).toBe("0 passed, 0 failed");
+  expect(forbidsSkips({ CI: "true" }, "linux")).toBe(true);
+  expect([forbidsSkips({ CI: "true" }, "win32"), forbidsSkips({}, "linux")]).toEqual([false, false]);
+});

@@ -1,0 +1,27 @@
+// How many tests passed, failed and were skipped.
+
+/** Counts of a run. */
+export interface TestCounts {
+  readonly passed: number;
+  readonly failed: number;
+  /** Full names of the tests that were skipped. */
+  readonly skipped: ReadonlyArray<string>;
+}
+
+/** The line that people and CI read, the last one of a run. */
+export const closingLine = ({ passed, failed, skipped }: TestCounts): string =>
+  `${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ""}`;
+
+/** The counts of several runs together. */
+export const sumOf = (counts: ReadonlyArray<TestCounts>): TestCounts => ({
+  passed: counts.reduce((sum, { passed }) => sum + passed, 0),
+  failed: counts.reduce((sum, { failed }) => sum + failed, 0),
+  skipped: counts.flatMap(({ skipped }) => skipped),
+});
+
+/**
+ * Whether skipped tests fail the run: in CI on Linux, where everything that tests need is installed. Elsewhere a test may need what
+ * the system does not have.
+ */
+export const forbidsSkips = (env: NodeJS.ProcessEnv, platform: NodeJS.Platform): boolean =>
+  env["CI"] === "true" && platform === "linux";

@@ -1,0 +1,11 @@
+// The `test` script of each package: its vitest projects. The counts go to `.data/tests.json` of the package.
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { run } from "./run.ts";
+
+const folder = join(process.cwd(), ".data");
+mkdirSync(folder, { recursive: true });
+process.env["TEST_COUNTS"] = join(folder, "tests.json");
+const projects = process.argv.slice(2).flatMap((project) => ["--project", project]);
+await run("vitest", ["run", "--root", fileURLToPath(new URL("..", import.meta.url)), ...projects]);
