@@ -1,4 +1,4 @@
-// Decides: what a release would do, tried in a copy: which versions there would be, and that every package can be published.
+// A release tried in a copy: which versions there would be, and that every package can be published.
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -17,6 +17,8 @@ export interface Rehearsed {
 
 interface Manifest {
   readonly version: string;
+  readonly repository?: { readonly url?: string; readonly directory?: string };
+  readonly engines?: { readonly node?: string };
   readonly dependencies?: Readonly<Record<string, string>>;
 }
 
@@ -76,6 +78,22 @@ const published = async (folder: string, name: string, from: string): Promise<Re
   ) as Manifest;
   const open = Object.entries(manifest.dependencies ?? {}).filter(([, range]) => /^(?:workspace|catalog):/.test(range));
   if (open.length > 0) throw new Error(`${name} would be published with ${JSON.stringify(Object.fromEntries(open))}`);
-  const files = (await quietly("tar", ["-tzf", join(folder, tarball)])).trim().split("\n").length;
-  return { name, from, to: manifest.version, files };
+  const files = (await quietly("tar", ["-tzf", join(folder, tarball)])).trim().split("\n");
+  const missing = missingIn(manifest, basename(folder), files);
+  if (missing.length > 0) throw new Error(`${name} would be published without ${missing.join(", ")}`);
+  return { name, from, to: manifest.version, files: files.length };
+};
+
+/** What a published package must have and this one lacks: where its source is, which Node it needs, and a map of each module. */
+export const missingIn = (manifest: Manifest, folder: string, files: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const { repository, engines } = manifest;
+  const isPlaced =
+    /^git\+https:\/\/\S+\.git$/.test(repository?.url ?? "") && repository?.directory === `packages/${folder}`;
+  const all = new Set(files);
+  const unmapped = files.filter((file) => /^package\/dist\/.*\.js$/.test(file) && !all.has(`${file}.map`));
+  return [
+    ...(isPlaced ? [] : ["repository"]),
+    ...(engines?.node === undefined ? ["engines.node"] : []),
+    ...unmapped.map((file) => `${file}.map`),
+  ];
 };

@@ -4,7 +4,12 @@ import { spawn } from "node:child_process";
 /** Resolves with the exit code of the command; 130 where a signal ended it. */
 export const exitCodeOf = (command: string, args: ReadonlyArray<string>): Promise<number> =>
   new Promise((resolve) => {
-    const child = spawn(command, args, { stdio: "inherit", env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1" } });
+    const child = spawn(command, args, {
+      stdio: "inherit",
+      env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1" },
+      // There the commands of packages are batch files.
+      shell: process.platform === "win32",
+    });
     child.on("error", (error) => {
       process.stderr.write(`${command}: ${error.message}\n`);
       resolve(1);

@@ -78,6 +78,7 @@ for (const input of inputs) {
     dir: dist,
     format: "esm",
     minify: true,
+    sourcemap: true,
     entryFileNames: "[name].js",
     chunkFileNames: "[name]-[hash].js",
     codeSplitting: "main" in input ? { includeDependenciesRecursively: false, groups } : false,
