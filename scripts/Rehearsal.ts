@@ -84,13 +84,18 @@ const published = async (folder: string, name: string, from: string): Promise<Re
   return { name, from, to: manifest.version, files: files.length };
 };
 
+/** Chunks of `bne` that the bundler writes by itself: its runtime, and the modules of Node that are taken apart. */
+const sourceless = /\/(?:rolldown-runtime|_node_\w+|promises)-[\w-]+\.js$/;
+
 /** What a published package must have and this one lacks: where its source is, which Node it needs, and a map of each module. */
 export const missingIn = (manifest: Manifest, folder: string, files: ReadonlyArray<string>): ReadonlyArray<string> => {
   const { repository, engines } = manifest;
   const isPlaced =
     /^git\+https:\/\/\S+\.git$/.test(repository?.url ?? "") && repository?.directory === `packages/${folder}`;
   const all = new Set(files);
-  const unmapped = files.filter((file) => /^package\/dist\/.*\.js$/.test(file) && !all.has(`${file}.map`));
+  const unmapped = files.filter(
+    (file) => /^package\/dist\/.*\.js$/.test(file) && !sourceless.test(file) && !all.has(`${file}.map`),
+  );
   return [
     ...(isPlaced ? [] : ["repository"]),
     ...(engines?.node === undefined ? ["engines.node"] : []),
