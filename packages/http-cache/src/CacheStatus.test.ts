@@ -10,6 +10,10 @@ test.each([
   [{ forward: "uri-miss" as const, collapsed: true }, "edge; fwd=uri-miss; collapsed"],
   [{ hit: true, ttlMs: -412_000 }, "edge; hit; ttl=-412"],
   [{ forward: "bypass" as const, detail: "expired-token" }, "edge; fwd=bypass; detail=expired-token"],
+  [{ hit: true, detail: "1 token" }, 'edge; hit; detail="1 token"'],
+  [{ hit: true, detail: " token" }, 'edge; hit; detail=" token"'],
+  [{}, "edge"],
+  [{ detail: "only-if-cached" }, "edge; detail=only-if-cached"],
   [{ hit: true, detail: 'say "no"\n' }, 'edge; hit; detail="say \\"no\\"?"'],
 ])("%j is told as %s", (outcome, expected) => {
   expect(cacheStatus("edge", outcome)).toBe(expected);

@@ -34,4 +34,6 @@ test("without Last-Modified and Date, the time of receipt decides (RFC 9111, 4.3
   expect(isNotModified(condition, new Headers(), Date.parse(moment))).toBe(true);
   expect(isNotModified(condition, new Headers(), Date.parse(later))).toBe(false);
   expect(isNotModified(condition, new Headers())).toBe(false);
+  const invalid = { ifNoneMatch: null, ifModifiedSince: "x" };
+  expect(isNotModified(invalid, new Headers(), Date.parse(moment))).toBe(false);
 });

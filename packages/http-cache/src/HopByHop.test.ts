@@ -11,9 +11,17 @@ test("fields of the connection, and those that it lists, end here (RFC 9110, 7.6
     "transfer-encoding": "chunked",
     upgrade: "h2c",
     "proxy-authorization": "Basic x",
+    "proxy-authenticate": "Basic",
+    "proxy-authentication-info": "x",
+    "proxy-connection": "close",
+    trailer: "x",
     "x-public": "2",
   });
   expect([...endToEnd(headers)]).toEqual([["x-public", "2"]]);
+});
+
+test("without Connection, the known fields end here", () => {
+  expect([...endToEnd(new Headers({ te: "trailers", "x-public": "2" }))]).toEqual([["x-public", "2"]]);
 });
 
 test("repeated fields stay repeated", () => {

@@ -224,7 +224,7 @@ const evaluateRequest = <E extends CacheEntry>(
   const entries = isCached ? entriesFor(request, stored) : [];
   const entry = selectEntry(request, entries);
   // A precondition for the origin only cannot be evaluated here (RFC 9111, 4.3.2).
-  const bypasses = entry !== undefined && hasField(request, originConditions);
+  const bypasses = hasField(request, originConditions);
   const evaluation = evaluate(directives, bypasses ? undefined : entry?.freshness, nowMs);
   if (evaluation.action === "unsatisfiable") {
     return {

@@ -26,6 +26,17 @@ test.each([
   ["Thu, 18 Aug 2050 24:01:18 GMT", undefined],
   ["Thu, 18 Foo 2050 02:01:18 GMT", undefined],
   ["Thu, 00 Aug 2050 02:01:18 GMT", undefined],
+  ["Thu, 32 Aug 2050 02:01:18 GMT", undefined],
+  ["Thu, 31 Apr 2050 02:01:18 GMT", undefined],
+  ["Thu, 29 Feb 2050 02:01:18 GMT", undefined],
+  ["Thu, 29 Feb 2048 02:01:18 GMT", Date.UTC(2048, 1, 29, 2, 1, 18)],
+  ["Thu, 18 Aug 2050 02:60:18 GMT", undefined],
+  ["Thu, 18 Aug 2050 02:59:18 GMT", Date.UTC(2050, 7, 18, 2, 59, 18)],
+  ["Thu, 18 Aug 2050 02:01:61 GMT", undefined],
+  // A leap second.
+  ["Sat, 31 Dec 2016 23:59:60 GMT", Date.UTC(2017, 0, 1)],
+  ["  Sun, 06 Nov 1994 08:49:37 GMT ", Date.UTC(1994, 10, 6, 8, 49, 37)],
+  [undefined, undefined],
 ])("reads %s", (text, expected) => {
   expect(parseHttpDate(text, now)).toBe(expected);
 });

@@ -16,8 +16,8 @@ const maxYearsAhead = 50;
  * (RFC 9111, 4.2). Zones other than GMT, missing commas and extra spaces are invalid.
  */
 export const parseHttpDate = (text: string | null | undefined, nowMs: number = Date.now()): number | undefined => {
-  const date = text?.trim().toLowerCase();
-  if (date === undefined || date === "") return undefined;
+  if (text === null || text === undefined) return undefined;
+  const date = text.trim().toLowerCase();
   let match = imfFixdate.exec(date);
   if (match !== null) return momentOf(match[3], match[2], match[1], match.slice(4));
   match = rfc850Date.exec(date);
@@ -46,7 +46,8 @@ const momentOf = (
   const [hours = Number.NaN, minutes = Number.NaN, seconds = Number.NaN] = clock.map(Number);
   const date = Number(dayOfMonth);
   // 60 is a leap second.
-  if (monthIndex < 0 || date < 1 || date > 31 || hours > 23 || minutes > 59 || seconds > 60) return undefined;
-  const ms = Date.UTC(Number(year), monthIndex, date, hours, minutes, seconds);
-  return Number.isNaN(ms) ? undefined : ms;
+  if (monthIndex < 0 || hours > 23 || minutes > 59 || seconds > 60) return undefined;
+  // Another day than was written: the month has no such day.
+  if (new Date(Date.UTC(Number(year), monthIndex, date)).getUTCDate() !== date) return undefined;
+  return Date.UTC(Number(year), monthIndex, date, hours, minutes, seconds);
 };

@@ -10,6 +10,12 @@ test.each([
   ["bytes=-", undefined],
   ["bytes=0-1,4-5", undefined],
   ["lines=0-1", undefined],
+  [" bytes=0-1", { first: 0, last: 1 }],
+  ["bytes=5-5", { first: 5, last: 5 }],
+  ["bytes=10-12", { first: 10, last: 12 }],
+  ["x bytes=0-1", undefined],
+  ["xbytes=0-1", undefined],
+  ["bytes=0-1 x", undefined],
   [null, undefined],
 ])("reads Range: %s", (field, expected) => {
   expect(parseRange(field)).toEqual(expected);
@@ -19,6 +25,12 @@ test.each([
   ["bytes 4-9/10", { first: 4, total: 10 }],
   ["bytes 0-4/*", { first: 0, total: undefined }],
   ["bytes */10", undefined],
+  [" bytes  10-12/200 ", { first: 10, total: 200 }],
+  ["x bytes 0-1/2", undefined],
+  ["xbytes 0-1/2", undefined],
+  ["bytes 0-1/2 x", undefined],
+  ["bytes 0-1/2x", undefined],
+  ["bytes0-1/2", undefined],
   [null, undefined],
 ])("reads Content-Range: %s", (field, expected) => {
   expect(parseContentRange(field)).toEqual(expected);
@@ -33,11 +45,21 @@ test.each([
   ["bytes=-30", 0, 10, 10, { start: 0, end: 10, contentRange: "bytes 0-9/10" }],
   ["bytes=10-", 0, 10, 10, "unsatisfiable"],
   ["bytes=-0", 0, 10, 10, "unsatisfiable"],
+  ["bytes=5-5", 0, 10, 10, { start: 5, end: 6, contentRange: "bytes 5-5/10" }],
+  ["bytes=-1", 0, 0, 0, "unsatisfiable"],
+  // Out of the beginning of ten bytes, and of a length that is not known.
+  ["bytes=1-2", 0, 10, 5, { start: 1, end: 3, contentRange: "bytes 1-2/10" }],
+  ["bytes=10-", 0, 10, 5, undefined],
+  ["bytes=1-", 0, undefined, 5, { start: 1, end: 5, contentRange: "bytes 1-4/*" }],
+  ["bytes=5-", 0, undefined, 5, undefined],
   // Out of the part that begins at the fifth of ten bytes.
   ["bytes=6-8", 5, 10, 5, { start: 1, end: 4, contentRange: "bytes 6-8/10" }],
   ["bytes=6-", 5, 10, 5, { start: 1, end: 5, contentRange: "bytes 6-9/10" }],
   ["bytes=-2", 5, 10, 5, { start: 3, end: 5, contentRange: "bytes 8-9/10" }],
   ["bytes=-6", 5, 10, 5, undefined],
+  ["bytes=-5", 5, 10, 5, { start: 0, end: 5, contentRange: "bytes 5-9/10" }],
+  ["bytes=10-", 5, 10, 5, undefined],
+  ["bytes=10-", 5, 5, 5, undefined],
   ["bytes=4-6", 5, 10, 5, undefined],
   ["bytes=0-1", 5, 10, 5, undefined],
   ["bytes=3-", 2, 10, 3, undefined],

@@ -31,7 +31,7 @@ const pragmaNoCache: RequestDirectives = { ...none, noCache: true };
 
 /** The directives of a request. `Pragma: no-cache` counts as `no-cache` only where Cache-Control is absent (RFC 9111, 5.4). */
 export const requestDirectives = (cacheControl: string | null, pragma: string | null): RequestDirectives => {
-  if (cacheControl === null) return pragma !== null && parseDirectives(pragma).has("no-cache") ? pragmaNoCache : none;
+  if (cacheControl === null) return parseDirectives(pragma).has("no-cache") ? pragmaNoCache : none;
   const directives = parseDirectives(cacheControl);
   const minFresh = directives.get("min-fresh");
   return {

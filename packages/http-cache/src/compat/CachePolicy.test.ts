@@ -192,6 +192,24 @@ test.each<[Record<string, string>, PolicyOptions, number]>([
   expect(aged(0, headers, options).maxAge()).toBe(seconds);
 });
 
+test("Pragma counts in requests without Cache-Control", () => {
+  const asked = { ...request, headers: { ...request.headers, pragma: "no-cache" } };
+  expect(aged(0, tagged).satisfiesWithoutRevalidation(asked)).toBe(false);
+});
+
+test("If-Modified-Since of a client is not sent", () => {
+  const asked = { ...request, headers: { ...request.headers, "if-modified-since": "x" } };
+  expect(aged(60, tagged).revalidationHeaders(asked)).toEqual({ ...request.headers, "if-none-match": '"a"' });
+});
+
+test("the time since Date is not age", () => {
+  expect(aged(1, { ...tagged, date: formatHttpDate(storedAt - 10_000) }).age()).toBe(1);
+});
+
+test("one Set-Cookie line is text", () => {
+  expect(aged(0, { ...tagged, "set-cookie": "a=1" }).responseHeaders()).toHaveProperty("set-cookie", "a=1");
+});
+
 test("Vary: * may be stored, and is never served", () => {
   const policy = aged(0, { ...tagged, vary: "*" });
   expect(policy.storable()).toBe(true);

@@ -115,8 +115,8 @@ export class CachePolicy {
     assertHeaders(request);
     const { headers } = request;
     const asked = requestDirectives(fieldValue(headers, "cache-control"), fieldValue(headers, "pragma"));
-    // The methods have no way to express 504, and a stored response may serve a request with no-store (RFC 9111, 5.2.1.5).
-    const directives = { ...asked, onlyIfCached: false, noStore: false };
+    // A stored response may serve a request with no-store (RFC 9111, 5.2.1.5).
+    const directives = { ...asked, noStore: false };
     const isMatch = this.#storable && this.#matches(request, false);
     const { action, ...more } = evaluate(directives, isMatch ? this.#freshness : undefined, this.now());
     if (action !== "fresh" && action !== "stale") {
@@ -222,7 +222,7 @@ export class CachePolicy {
 
   /** The policy from `toObject`, of this class or of http-cache-semantics 4. Throws Error for another object. */
   static fromObject(object: PolicyObject): CachePolicy {
-    return new this({ headers: {} }, { headers: {} }, { [restored]: object } as PolicyOptions);
+    return new this(undefined as never, undefined as never, { [restored]: object } as PolicyOptions);
   }
 
   #matches(request: PolicyRequest, allowHead: boolean): boolean {
