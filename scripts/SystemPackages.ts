@@ -18,6 +18,8 @@ const programs: Readonly<Record<string, SystemProgram>> = {
     probe: ["protoc", "--decode=google.protobuf.Timestamp", "google/protobuf/timestamp.proto"],
     packages: ["protobuf-compiler", "libprotobuf-dev"],
   },
+  // grpc-gateway's own generator of OpenAPI documents.
+  "protoc-gen-openapiv2": { probe: version("protoc-gen-openapiv2"), packages: ["golang-grpc-gateway"] },
   // A service that nobody here wrote, and its proto files.
   etcd: {
     probe: ["sh", "-c", "command -v etcd && test -e /usr/share/gocode/src/go.etcd.io/etcd/api/etcdserverpb/rpc.proto"],
