@@ -70,13 +70,13 @@ const subjectOf = (url: string): string => {
   return `${call === undefined ? "" : `${safeText(call)} of `}${safeText(name)}`;
 };
 
-const sentence = ({ reason, url, status, serverMessage }: EngineError): string => {
+const sentence = ({ reason, url, method, status, serverMessage }: EngineError): string => {
   const host = new URL(url).host;
   const said = serverMessage === undefined || serverMessage === "" ? "" : `: ${safeText(serverMessage)}`;
   const answer = status === undefined ? "" : ` (${status})`;
   switch (reason._tag) {
     case "NotFound":
-      return `Not found at ${host}: ${subjectOf(url)}`;
+      return method === "POST" ? `There is nothing at ${url}` : `Not found at ${host}: ${subjectOf(url)}`;
     case "Unauthenticated":
       return `${host} does not accept the credentials${answer}${said}`;
     case "PermissionDenied":
@@ -125,16 +125,17 @@ const wait = (ms: number | undefined): string => (ms === undefined ? "" : `; it 
 
 const after = ({ attempts }: EngineError): string => (attempts > 1 ? `, after ${attempts} attempts` : "");
 
-const hintFor = ({ reason, url }: EngineError): string | undefined => {
+const hintFor = ({ reason, url, method }: EngineError): string | undefined => {
   switch (reason._tag) {
     case "NotFound":
-      // A list, and the exchange of a key, are found by every server that has them where we asked.
-      return /\/(?:engines|auth\/access_token)(?:\?|$)/.test(url)
+      if (method === "POST") return noExchange;
+      // A list is found by every server that has it where we asked.
+      return /\/engines(?:\?|$)/.test(url)
         ? `Does the base URL lack its path? It looks like ${new URL(url).origin}${new URL(documentedBaseUrl).pathname}.`
         : undefined;
     case "Unauthenticated":
     case "CredentialsFailed":
-      return "Log in with `bne auth login`, or set BYTENITE_TOKEN. `bne auth status` tells what is used.";
+      return "Log in with `bne auth login`, or set BYTENITE_TOKEN; `bne auth status` tells what is used, `bne help credentials` where tokens come from.";
     case "PermissionDenied":
       return "`bne auth status` tells which credentials are used.";
     case "Unreachable":
@@ -156,12 +157,18 @@ const hintFor = ({ reason, url }: EngineError): string | undefined => {
     case "RedirectRefused":
       return "Set --base-url to the address that the server redirects to, if you trust it with your token.";
     case "Unimplemented":
+      return method === "POST" ? noExchange : serverHint;
     case "Rejected":
     case "Conflict":
     case "DataLoss":
-      return "`bne doctor` tells what kind of server this is.";
+      return serverHint;
   }
 };
+
+/** A POST is the exchange of a key. */
+const noExchange =
+  "API keys are not exchanged there. Say where with --auth-url URL, BYTENITE_AUTH_URL or `bne profile set NAME --auth-url URL`.";
+const serverHint = "`bne doctor` tells what kind of server this is.";
 
 /** A failure for people: a sentence, and a line that helps. */
 export const failureText = ({ message, hint }: Failure): string =>

@@ -5,8 +5,10 @@ import {
   type Fetch,
   type PromiseEngineClient,
   type ResponseHeaders,
+  type TokenOption,
 } from "@bytenite-engines/core/promise";
 import { calibration, defaultSampleEvery, ProfileError } from "@bytenite-engines/core/trust";
+import { isEngineError } from "../Errors.ts";
 import { isOn, type Invocation } from "../Invocation.ts";
 import { credentialsOf, type Credentials, isLoopback } from "../config/Credentials.ts";
 import { profileFiles } from "../config/FieldNumberFiles.ts";
@@ -31,7 +33,35 @@ export const tokenOption = async (
     import("@bytenite-engines/core/api-key"),
     import("../config/AccessTokens.ts"),
   ]);
-  return keptAccessTokens(apiKey(found.secret), found.secret, cache);
+  return keptAccessTokens(exchanges(apiKey, found), `${found.authUrl ?? ""}\0${found.secret}`, cache);
+};
+
+/**
+ * Exchanges a key where that is said; else at `auth/access_token` beside the last part of the base URL's path, or below it:
+ * `/v1/dev` -> `/v1/auth/access_token`. Never on another origin.
+ */
+const exchanges = (
+  apiKey: (key: string, options: { readonly url: string }) => TokenOption,
+  { secret, authUrl }: Credentials,
+): TokenOption => {
+  return async (context) => {
+    const base = `${context.baseUrl}/`;
+    const places =
+      authUrl === undefined
+        ? ["../auth/access_token", "auth/access_token"].map((path) => new URL(path, base).href)
+        : [authUrl];
+    let missing: unknown;
+    for (const url of new Set(places)) {
+      const source = apiKey(secret, { url });
+      try {
+        return typeof source === "string" ? source : await source(context);
+      } catch (error) {
+        if (!isEngineError(error) || !["NotFound", "Unimplemented"].includes(error.reason._tag)) throw error;
+        missing ??= error;
+      }
+    }
+    throw missing;
+  };
 };
 
 /** `fetch` for a run: answers from caches are noted with their age; `fresh`, or --fresh, asks past caches. */

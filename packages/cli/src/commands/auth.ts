@@ -10,8 +10,10 @@ import { forgetAccessTokens, expiryMsOf } from "../config/AccessTokens.ts";
 import { storeSecret, type SecretKind, type Credentials, removeSecret } from "../config/Credentials.ts";
 import { openOutput } from "../output/Output.ts";
 import { textAt, type Shape } from "../output/Shape.ts";
-import { safeText } from "../terminal/SafeText.ts";
 import { readSecretLine } from "../terminal/SecretInput.ts";
+
+const noCredentialsHint =
+  "Log in with `bne auth login`, or set BYTENITE_TOKEN; `bne help credentials` says where tokens come from.";
 
 const words = { token: "token", "api-key": "API key" } as const;
 const untried = "--no-verify stores it without trying it.";
@@ -37,11 +39,12 @@ export const login = async (invocation: Invocation): Promise<number> => {
     );
   }
   const baseUrl = settings.text("baseUrl") ?? "";
+  const authUrl = kind === "api-key" ? settings.text("authUrl") : undefined;
   // Tokens of the key that was there before are of no use any more.
   forgetAccessTokens(directories.cache);
   if (!isOn(invocation, "no-verify")) await verify(invocation, kind, secret, baseUrl);
   notes.progress("asking the keychain");
-  const { where } = await storeSecret(settings, { kind, secret, baseUrl }, !isOn(invocation, "no-keychain"));
+  const { where } = await storeSecret(settings, { kind, secret, baseUrl, ...(authUrl === undefined ? {} : { authUrl }) }, !isOn(invocation, "no-keychain"));
   notes.progress(undefined);
   notes.note(`Stored in ${where} for profile ${settings.profileName}, for ${new URL(baseUrl).origin} only.`);
   for (const name of ["BYTENITE_TOKEN", "BYTENITE_API_KEY"]) {
@@ -56,7 +59,7 @@ const verify = async (invocation: Invocation, kind: SecretKind, secret: string, 
   const { host } = new URL(baseUrl);
   notes.progress(`trying the ${words[kind]} at ${host}`);
   try {
-    if (kind === "api-key") await accessToken(invocation, { kind, secret, origin: "stdin" }, { attempts: 1 });
+    if (kind === "api-key") await accessToken(invocation, { kind, secret, origin: "stdin", authUrl: settings.text("authUrl") }, { attempts: 1 });
     else {
       const client = createEngineClient({
         baseUrl,
@@ -105,23 +108,26 @@ export const status = async (invocation: Invocation): Promise<number> => {
   const found = await credentials(invocation);
   const expiryMs = found?.kind === "token" ? expiryMsOf(found.secret) : undefined;
   const accepted = found === undefined ? null : await isAccepted(invocation);
+  const isUnknown = accepted !== null && typeof accepted === "object";
   const status: JsonObject = {
     profile: settings.profileName,
     baseUrl: settings.text("baseUrl") ?? "",
     kind: found?.kind ?? "none",
     origin: originOf(found),
     expiresAt: expiryMs === undefined ? null : new Date(expiryMs).toISOString(),
-    accepted,
+    accepted: isUnknown ? null : accepted,
   };
   await writer.write([{ json: status }]);
   await writer.end();
-  return found === undefined || accepted === false ? exitCodes.denied : exitCodes.ok;
+  if (isUnknown) throw accepted.error;
+  if (found === undefined) throw new CommandError("There are no credentials", exitCodes.denied, noCredentialsHint);
+  return accepted === false ? exitCodes.denied : exitCodes.ok;
 };
 
 const originOf = (found: Credentials | undefined): string | null => found?.origin ?? null;
 
-/** Asks the API. Null: it could not be found out. */
-const isAccepted = async (invocation: Invocation): Promise<boolean | null> => {
+/** Asks the API; what kept it from being found out, as an error. */
+const isAccepted = async (invocation: Invocation): Promise<boolean | { readonly error: Error }> => {
   const { notes, signal } = invocation;
   notes.progress("asking the API");
   try {
@@ -132,8 +138,7 @@ const isAccepted = async (invocation: Invocation): Promise<boolean | null> => {
     if (!isEngineError(error) || signal.aborted) throw error;
     const { _tag } = error.reason;
     if (_tag === "Unauthenticated" || _tag === "CredentialsFailed") return false;
-    notes.note(safeText(error.message));
-    return _tag === "PermissionDenied" ? true : null;
+    return _tag === "PermissionDenied" ? true : { error };
   } finally {
     notes.progress(undefined);
   }
@@ -166,11 +171,7 @@ export const token = async (invocation: Invocation): Promise<number> => {
   }
   const found = await credentials(invocation);
   if (found === undefined) {
-    throw new CommandError(
-      "There are no credentials",
-      exitCodes.denied,
-      "Log in with `bne auth login`, or set BYTENITE_TOKEN.",
-    );
+    throw new CommandError("There are no credentials", exitCodes.denied, noCredentialsHint);
   }
   await invocation.stdout.write(`${await accessToken(invocation, found)}\n`);
   return exitCodes.ok;

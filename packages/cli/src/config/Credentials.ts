@@ -13,6 +13,8 @@ import { type Settings, assertProfileName } from "./Settings.ts";
 export interface Credentials {
   readonly kind: SecretKind;
   readonly secret: string;
+  /** Where an API key is exchanged, when it is said; else it is found from the base URL. */
+  readonly authUrl?: string | undefined;
   /** For people: `flag --token`, `BYTENITE_TOKEN`, the keychain, the path of a file. */
   readonly origin: string;
 }
@@ -25,11 +27,13 @@ export const credentialsOf = async (
   readStdin: () => Promise<string>,
 ): Promise<Credentials | undefined> => {
   const given = await givenCredentials(flags, env, readStdin);
-  if (given !== undefined) return given;
+  if (given !== undefined) return { ...given, authUrl: settings.text("authUrl") };
   const stored = await loadSecret(settings);
   if (stored === undefined) return undefined;
   assertBound(stored.secret, settings.text("baseUrl") ?? "", settings.profileName);
-  return { kind: stored.secret.kind, secret: stored.secret.secret, origin: stored.where };
+  const authUrl = settings.text("authUrl") ?? stored.secret.authUrl;
+  assertExchange(stored.secret, authUrl, settings.profileName);
+  return { kind: stored.secret.kind, secret: stored.secret.secret, origin: stored.where, authUrl };
 };
 
 const givenCredentials = async (
@@ -67,14 +71,16 @@ export interface StoredSecret {
   readonly kind: SecretKind;
   readonly secret: string;
   readonly baseUrl: string;
+  /** Where an API key is exchanged, when it was said. */
+  readonly authUrl?: string;
 }
 
 /** A stored secret in its text, or undefined when the text is none. */
 export const parseSecret = (text: string): StoredSecret | undefined => {
   try {
-    const { kind, secret, baseUrl } = JSON.parse(text) as Record<string, unknown>;
+    const { kind, secret, baseUrl, authUrl } = JSON.parse(text) as Record<string, unknown>;
     return (kind === "token" || kind === "api-key") && typeof secret === "string" && typeof baseUrl === "string"
-      ? { kind, secret, baseUrl }
+      ? { kind, secret, baseUrl, ...(typeof authUrl === "string" ? { authUrl } : {}) }
       : undefined;
   } catch {
     return undefined;
@@ -90,6 +96,17 @@ export const assertBound = ({ baseUrl }: StoredSecret, target: string, profileNa
   throw new UsageError(
     `The credentials of profile ${profileName} are for ${new URL(baseUrl).origin}, not for ${new URL(target).origin}, so they are not sent there`,
     `Log in for it: bne auth login --profile NAME --base-url ${target}`,
+  );
+};
+
+/** A stored API key is exchanged at the origin that it was stored for, or at the place that was said then. Throws UsageError. */
+const assertExchange = ({ kind, baseUrl, authUrl }: StoredSecret, target: string | undefined, profile: string): void => {
+  if (kind !== "api-key" || target === undefined) return;
+  const { origin } = new URL(target);
+  if (origin === new URL(baseUrl).origin || (authUrl !== undefined && origin === new URL(authUrl).origin)) return;
+  throw new UsageError(
+    `The API key of profile ${profile} was not stored for ${origin}, so it is not sent there`,
+    `Log in for it: bne auth login --with-api-key --auth-url ${target}`,
   );
 };
 

@@ -39,6 +39,13 @@ export const settingsTable: ReadonlyArray<Setting> = [
     summary: "Where the API is, with its path",
   },
   {
+    name: "authUrl",
+    variable: "BYTENITE_AUTH_URL",
+    flag: { name: "auth-url", kind: "url", summary: "" },
+    fallback: undefined,
+    summary: "Where API keys are exchanged for access tokens; found from the base URL when not set",
+  },
+  {
     name: "format",
     variable: "BYTENITE_FORMAT",
     flag: { name: "format", kind: "choice", choices: ["auto", "protobuf", "json"], summary: "" },

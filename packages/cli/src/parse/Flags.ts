@@ -39,6 +39,12 @@ export const everywhere: ReadonlyArray<Flag> = [
 export const connection: ReadonlyArray<Flag> = [
   { name: "base-url", kind: "url", value: "URL", summary: "Where the API is, with its path (BYTENITE_BASE_URL)" },
   {
+    name: "auth-url",
+    kind: "url",
+    value: "URL",
+    summary: "Where an API key is exchanged for access tokens (BYTENITE_AUTH_URL)",
+  },
+  {
     name: "token",
     kind: "text",
     value: "TOKEN",
