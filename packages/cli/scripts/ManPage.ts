@@ -3,7 +3,7 @@ import { usageOf } from "../src/parse/Arguments.ts";
 import { nameOf, type Command, type Flag } from "../src/parse/Command.ts";
 import { commands, flagsOf } from "../src/parse/CommandTable.ts";
 import { exitCodeMeanings } from "../src/ExitCode.ts";
-import { settingsTable } from "../src/config/Setting.ts";
+import { environmentVariables } from "../src/config/Setting.ts";
 import { everywhere } from "../src/parse/Flags.ts";
 
 /** Text as roff takes it: no escape begins by chance, and no line begins with a request. */
@@ -71,10 +71,7 @@ const overviewPage = (): string =>
     heading("FLAGS"),
     ...everywhere.map(flagEntry),
     heading("ENVIRONMENT"),
-    entry("BYTENITE_TOKEN", "Access token"),
-    entry("BYTENITE_API_KEY", "API key, exchanged for access tokens"),
-    ...settingsTable.flatMap(({ variable, summary }) => (variable === undefined ? [] : [entry(variable, summary)])),
-    entry("NO_COLOR, FORCE_COLOR, CLICOLOR", "Colour off, on, by habit"),
+    ...environmentVariables.map(([name, text]) => entry(name, text)),
     ...exitStatus(),
     heading('"SEE ALSO"'),
     commands.map((command) => `\\fB${roff(pageName(command))}\\fR(1)`).join(",\n"),

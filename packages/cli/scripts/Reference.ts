@@ -24,6 +24,9 @@ const section = (command: Command): string => {
     `## ${nameOf(command)}`,
     `${command.summary}.`,
     `\`\`\`\nbne ${synopsis(command)} [FLAGS]\n\`\`\``,
+    ...((command.aliases ?? []).length === 0
+      ? []
+      : [`Also ${(command.aliases ?? []).map((path) => `\`bne ${path.join(" ")}\``).join(", ")}.`]),
     ...(command.details ?? []),
     ...((command.positionals ?? []).length === 0
       ? []

@@ -13,7 +13,8 @@ import { understand, type Arguments } from "./parse/Arguments.ts";
 import { Notes } from "./terminal/Notes.ts";
 import { printText } from "./terminal/PlainText.ts";
 import { ClosedPipe, Stdout } from "./terminal/Stdout.ts";
-import { terminalOf, type StreamFacts } from "./terminal/Terminal.ts";
+import { asciiText } from "./terminal/SafeText.ts";
+import { isUtf8, terminalOf, type StreamFacts } from "./terminal/Terminal.ts";
 
 /** What is known of a run when it fails. */
 interface Run {
@@ -35,7 +36,10 @@ export const run = async (argv: ReadonlyArray<string>): Promise<number> => {
     if (error instanceof ClosedPipe) return exitCodes.ok;
     if (error instanceof Interrupted) return error.exitCode;
     const failures = (error instanceof SeveralErrors ? error.errors : [error]).map(failureOf);
-    for (const failure of failures) process.stderr.write(known.json ? failureJson(failure) : failureText(failure));
+    for (const failure of failures) {
+      const text = failureText(failure);
+      process.stderr.write(known.json ? failureJson(failure) : isUtf8(process.env) ? text : asciiText(text));
+    }
     if (known.verbose && failures.some(({ reason }) => reason === "Unexpected")) process.stderr.write(stackOf(error));
     return failures[0]?.exitCode ?? exitCodes.unexpected;
   }
@@ -95,11 +99,18 @@ const invocationOf = async (given: Arguments, signal: AbortSignal): Promise<Invo
       quiet: given.flags["quiet"] === true,
       json: trace || ["json", "ndjson"].includes(settings.text("output") ?? ""),
     },
-    (text) => void process.stderr.write(text),
+    (text) => void process.stderr.write(isUtf8(env) || trace ? text : asciiText(text)),
   );
   // Who reads the notes may go as well; that is no reason to end.
   process.stderr.on("error", () => {});
   for (const warning of settings.warnings) notes.warn(warning);
+  const terminal = terminalOf(factsOf(process.stdout), env, when);
+  const stdout = new Stdout(
+    process.stdout,
+    () => notes.hide(),
+    (isOpen) => notes.hold(isOpen),
+  );
+  if (terminal.isTTY && !isUtf8(env)) stdout.shown = asciiText;
   return {
     arguments: given,
     env,
@@ -109,12 +120,8 @@ const invocationOf = async (given: Arguments, signal: AbortSignal): Promise<Invo
     get stdin() {
       return process.stdin;
     },
-    stdout: new Stdout(
-      process.stdout,
-      () => notes.hide(),
-      (isOpen) => notes.hold(isOpen),
-    ),
-    terminal: terminalOf(factsOf(process.stdout), env, when),
+    stdout,
+    terminal,
     notes,
     signal,
   };

@@ -34,11 +34,16 @@ const inBash = async (line: string): Promise<ReadonlyArray<string>> => {
 };
 
 /** What an interactive shell shows when Tab is pressed behind the start of a tag. */
-const afterTab = async (shell: string, args: ReadonlyArray<string>, more = {}): Promise<string> => {
+const afterTab = async (
+  shell: string,
+  args: ReadonlyArray<string>,
+  more = {},
+  typed = "bne get frame",
+): Promise<string> => {
   const run = programOnTerminal(shell, args, home, { columns: 120, env: { ...env, PS1: "$ ", ...more } });
   run.type(`source <(bne completion ${shell}); echo rea''dy\r`);
   await run.until(/ready\r/);
-  run.type("bne get frame\t");
+  run.type(`${typed}\t`);
   await run.until(/frame-\S+ /);
   run.kill("SIGKILL");
   return run.raw();
@@ -58,13 +63,14 @@ test("bash completes commands, flags, values and tags", async () => {
 });
 
 test("bash replaces only what stands behind its own word breaks", async () => {
-  // `@` and `=` break words in bash, so only what comes behind them is given.
-  expect(await inBash("bne get word-count@0.")).toEqual(["0.9", "0.10"]);
+  // `@` and `=` break words in bash, so only what comes behind them is given; `@` itself is a part of what is replaced.
+  expect(await inBash("bne get word-count@0.")).toEqual(["@0.9", "@0.10"]);
   expect(await inBash("bne list --output=nd")).toEqual(["ndjson"]);
 });
 
-test("an interactive bash completes a tag at the Tab key", async () => {
+test("an interactive bash completes a tag at the Tab key, and keeps its @", async () => {
   expect(await afterTab("bash", ["--norc"])).toContain("frame-splitter@1.2");
+  expect(await afterTab("bash", ["--norc"], {}, "bne get frame-splitter@")).toContain("frame-splitter@1.2 ");
 });
 
 test.skipIf(!has("zsh"))("zsh completes tags with their types, and options with their summaries", async () => {

@@ -56,6 +56,8 @@ const table: ReadonlyArray<Answers> = [
   { line: "profile remove default", forms: none },
   { line: "config set attempts 2", forms: none },
   { line: "cache clear", forms: none },
+  { line: "commands" },
+  { line: "version", forms: none },
   { line: "completion bash", forms: none },
   { line: "help list", forms: none },
 ];

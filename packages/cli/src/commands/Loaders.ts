@@ -1,4 +1,5 @@
 // What runs each command, loaded when it is run.
+import { exitCodes } from "../ExitCode.ts";
 import type { Invocation } from "../Invocation.ts";
 
 /** Does what a command is for, and resolves to the exit code. */
@@ -31,6 +32,14 @@ export const loaders: Readonly<Record<string, () => Promise<Run>>> = {
   registry: async () => {
     const { runRegistry } = await import("@bytenite-engines/registry/command");
     return ({ arguments: { passedOn } }) => runRegistry(passedOn);
+  },
+  commands: async () => (await import("./commands.ts")).run,
+  version: async () => {
+    const { version } = await import("../Version.ts");
+    return async ({ stdout }) => {
+      await stdout.write(`${version}\n`);
+      return exitCodes.ok;
+    };
   },
   completion: async () => (await import("./completion.ts")).run,
   help: async () => {

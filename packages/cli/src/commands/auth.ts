@@ -44,7 +44,11 @@ export const login = async (invocation: Invocation): Promise<number> => {
   forgetAccessTokens(directories.cache);
   if (!isOn(invocation, "no-verify")) await verify(invocation, kind, secret, baseUrl);
   notes.progress("asking the keychain");
-  const { where } = await storeSecret(settings, { kind, secret, baseUrl, ...(authUrl === undefined ? {} : { authUrl }) }, !isOn(invocation, "no-keychain"));
+  const { where } = await storeSecret(
+    settings,
+    { kind, secret, baseUrl, ...(authUrl === undefined ? {} : { authUrl }) },
+    !isOn(invocation, "no-keychain"),
+  );
   notes.progress(undefined);
   notes.note(`Stored in ${where} for profile ${settings.profileName}, for ${new URL(baseUrl).origin} only.`);
   for (const name of ["BYTENITE_TOKEN", "BYTENITE_API_KEY"]) {
@@ -59,7 +63,12 @@ const verify = async (invocation: Invocation, kind: SecretKind, secret: string, 
   const { host } = new URL(baseUrl);
   notes.progress(`trying the ${words[kind]} at ${host}`);
   try {
-    if (kind === "api-key") await accessToken(invocation, { kind, secret, origin: "stdin", authUrl: settings.text("authUrl") }, { attempts: 1 });
+    if (kind === "api-key")
+      await accessToken(
+        invocation,
+        { kind, secret, origin: "stdin", authUrl: settings.text("authUrl") },
+        { attempts: 1 },
+      );
     else {
       const client = createEngineClient({
         baseUrl,

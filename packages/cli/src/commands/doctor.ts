@@ -12,7 +12,7 @@ import {
   type PlainAnswer,
 } from "../doctor/Connection.ts";
 import { keyOf, latencyRounds, plainAnswers } from "../doctor/Connection.ts";
-import { checkShape, found, isWell, type Check } from "../doctor/Check.ts";
+import { checkShape, found, isWell, summed, verdict, type Check } from "../doctor/Check.ts";
 import { keepFound } from "../config/FieldNumberFiles.ts";
 import { checkName, checkTls } from "../doctor/Connection.ts";
 import { writeProto } from "../doctor/Schema.ts";
@@ -20,8 +20,8 @@ import { checkSchema, type SchemaEvidence } from "../doctor/Schema.ts";
 import { witnessSchema } from "../doctor/Schema.ts";
 import { exitCodes } from "../ExitCode.ts";
 import { failureOf } from "../Failure.ts";
-import { textOf, type Invocation } from "../Invocation.ts";
-import { openOutput } from "../output/Output.ts";
+import { isOn, textOf, type Invocation } from "../Invocation.ts";
+import { openOutput, outputOptions } from "../output/Output.ts";
 import type { Credentials } from "../config/Credentials.ts";
 import { profileFiles } from "../config/FieldNumberFiles.ts";
 import { isEngineError } from "../Errors.ts";
@@ -38,9 +38,12 @@ export const run = async (invocation: Invocation): Promise<number> => {
   notes.progress(`looking at ${baseUrl}`);
   const evidence = await examined(invocation, new URL(baseUrl), (...more) => void checks.push(...more));
   notes.progress(undefined);
+  const options = outputOptions(invocation);
+  const isShort = options.form === "table" && options.jq === undefined && !isOn(invocation, "verbose");
   // All at once, so that the columns of a table fit all of them.
-  await writer.write(checks.map((check) => ({ json: { ...check } })));
+  await writer.write((isShort ? summed(checks) : checks).map((check) => ({ json: { ...check } })));
   await writer.end();
+  if (options.form === "table" && options.jq === undefined) await invocation.stdout.write(`${verdict(checks)}\n`);
   const file = textOf(invocation, "emit-proto");
   if (file !== undefined) for (const said of writeProto(resolve(invocation.cwd, file), evidence)) notes.note(said);
   return isWell(checks) ? exitCodes.ok : exitCodes.notMet;

@@ -1,50 +1,177 @@
-// Sends a GET for anything else on the API.
-import { formatOf, rpcCodeOfHttp } from "@bytenite-engines/core/wire";
+// bne raw: any request to the API.
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { createExchanger } from "@bytenite-engines/core/exchange";
-import { accessToken, fetchOf } from "../client/Client.ts";
-import { credentials } from "../client/Client.ts";
-import { exitCodes } from "../ExitCode.ts";
-import { isOn, positional, textOf, type Invocation } from "../Invocation.ts";
-import { redactJsonText } from "../output/EngineShape.ts";
-import { safeLines, safeText } from "../terminal/SafeText.ts";
+import { formatOf, rpcCodeOfHttp } from "@bytenite-engines/core/wire";
+import { accessToken, credentials, fetchOf } from "../client/Client.ts";
 import { CommandError, UsageError } from "../Errors.ts";
+import { exitCodes } from "../ExitCode.ts";
+import { isOn, positional, textOf, wordsOf, type Invocation } from "../Invocation.ts";
+import { redactJsonText } from "../output/EngineShape.ts";
+import { prettyJson } from "../output/JsonText.ts";
+import { rawMethods } from "../parse/EngineCommands.ts";
+import { safeLines, safeText } from "../terminal/SafeText.ts";
+
+/** Largest body that is sent from stdin, in bytes. */
+const maxBodyBytes = 67_108_864;
+/** Pages of a list that are read, at most. */
+const maxPages = 100_000;
+
+/** An answer, whatever its status. */
+interface RawAnswer {
+  readonly status: number;
+  readonly headers: {
+    readonly get: (name: string) => string | null;
+    readonly forEach: (callback: (value: string, name: string) => void) => void;
+  };
+  readonly bytes: Uint8Array;
+}
+
+/** What is sent. */
+interface RawRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly contentType: string | undefined;
+  readonly body: Uint8Array | undefined;
+}
 
 export const run = async (invocation: Invocation): Promise<number> => {
-  const { settings, notes, signal } = invocation;
-  const method = positional(invocation, 0).toUpperCase();
-  if (method !== "GET") throw new UsageError(`bne raw sends GET only, not ${JSON.stringify(method)}`);
-  const url = below(settings.text("baseUrl") ?? "", positional(invocation, 1));
+  const { settings, notes } = invocation;
+  const request = await requestOf(invocation);
   const found = await credentials(invocation);
-  const token = found === undefined ? undefined : await accessToken(invocation, found);
+  let token = found === undefined ? undefined : await accessToken(invocation, found);
+  const send = senderOf(invocation, request);
+  let { url } = request;
+  for (let pages = 1; ; pages++) {
+    notes.progress(`asking for ${url}`);
+    let answer = await send(url, token);
+    if (answer.status === 401 && found?.kind === "api-key") {
+      token = await accessToken(invocation, found, { refused: token });
+      answer = await send(url, token);
+    }
+    notes.progress(undefined);
+    if (isOn(invocation, "include")) tellHead(invocation, url, answer);
+    await writeBody(invocation, answer.headers.get("content-type"), answer.bytes);
+    if (answer.status >= 400) {
+      const { host } = new URL(settings.text("baseUrl") ?? "");
+      throw new CommandError(
+        `${host} answers ${answer.status} (${rpcCodeOfHttp(answer.status)})`,
+        exitOf(answer.status),
+      );
+    }
+    const next = isOn(invocation, "all") ? nextPage(url, answer) : undefined;
+    if (next === undefined || pages >= maxPages) return exitCodes.ok;
+    url = next;
+  }
+};
+
+const requestOf = async (invocation: Invocation): Promise<RawRequest> => {
+  const { settings, arguments: given } = invocation;
+  const fields = wordsOf(invocation, "field") ?? [];
+  const input = textOf(invocation, "input");
+  if (fields.length > 0 && input !== undefined) throw new UsageError("--field and --input exclude each other");
+  const words = given.positionals;
+  const named = words.length > 1 ? positional(invocation, 0).toUpperCase() : undefined;
+  const method = named ?? (input === undefined ? "GET" : "POST");
+  if (!(rawMethods as ReadonlyArray<string>).includes(method)) {
+    throw new UsageError(
+      `There is no method ${JSON.stringify(method.slice(0, 20))}`,
+      `There are ${rawMethods.join(", ")}.`,
+    );
+  }
+  const isRead = method === "GET" || method === "HEAD" || method === "OPTIONS";
+  if (isRead && input !== undefined)
+    throw new UsageError(`${method} has no body`, "--input goes with POST, PUT or PATCH.");
+  if (isOn(invocation, "all") && method !== "GET") throw new UsageError("--all goes with GET");
+  const url = new URL(below(settings.text("baseUrl") ?? "", words.at(-1) ?? ""));
+  if (isRead) for (const field of fields) url.searchParams.append(...pairOf(field));
+  const isJson = !isRead && fields.length > 0;
+  return {
+    method,
+    url: url.href,
+    contentType: isJson || input !== undefined ? (textOf(invocation, "content-type") ?? "application/json") : undefined,
+    body: isJson
+      ? Buffer.from(JSON.stringify(Object.fromEntries(fields.map(pairOf).map(([name, text]) => [name, valueIn(text)]))))
+      : input === undefined
+        ? undefined
+        : await bytesIn(invocation, input),
+  };
+};
+
+const pairOf = (field: string): [name: string, value: string] => {
+  const at = field.indexOf("=");
+  return [field.slice(0, at), field.slice(at + 1)];
+};
+
+/** true, false, null and numbers are what they look like; numbers that JSON would change stay text. */
+const valueIn = (text: string): unknown => {
+  if (["true", "false", "null"].includes(text)) return JSON.parse(text) as unknown;
+  return /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/.test(text) && String(Number(text)) === text ? Number(text) : text;
+};
+
+const bytesIn = async ({ cwd, stdin }: Invocation, path: string): Promise<Uint8Array> => {
+  const chunks: Array<Buffer> = [];
+  let length = 0;
+  if (path !== "-") {
+    try {
+      return readFileSync(resolve(cwd, path));
+    } catch (error) {
+      throw new UsageError(`Cannot read ${path}: ${(error as { code?: string }).code ?? "unknown"}`);
+    }
+  }
+  for await (const chunk of stdin as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > maxBodyBytes) throw new UsageError(`stdin is larger than ${maxBodyBytes} bytes`);
+  }
+  return Buffer.concat(chunks);
+};
+
+/** A GET is tried like any call; anything else is sent once. */
+const senderOf = (
+  invocation: Invocation,
+  { method, contentType, body }: RawRequest,
+): ((url: string, token: string | undefined) => Promise<RawAnswer>) => {
+  const { settings, notes, signal } = invocation;
+  const deadlineMs = Number(settings.of("deadline").value);
+  const fetch = fetchOf(invocation);
+  const headersFor = (token: string | undefined): Record<string, string> => ({
+    accept: textOf(invocation, "accept") ?? "application/json",
+    ...(contentType === undefined ? {} : { "content-type": contentType }),
+    ...(token === undefined ? {} : { authorization: token }),
+  });
   const exchanger = createExchanger({
-    deadlineMs: Number(settings.of("deadline").value),
-    retry: { maxAttempts: Number(settings.of("attempts").value) },
-    fetch: fetchOf(invocation),
+    deadlineMs,
+    retry: { maxAttempts: method === "GET" ? Number(settings.of("attempts").value) : 1 },
+    fetch: method === "GET" ? fetch : (url, init) => fetch(url, { ...init, method, body: (body ?? null) as never }),
     onEvent: notes.event,
   });
-  notes.progress(`asking for ${url}`);
-  const asked = (token: string | undefined): ReturnType<typeof exchanger.get> =>
-    exchanger.get({
-      url,
-      headers: {
-        accept: textOf(invocation, "accept") ?? "application/json",
-        ...(token === undefined ? {} : { authorization: token }),
-      },
-      endpoint: "list",
-      signal,
-    });
-  let answer = await asked(token);
-  if (answer.status === 401 && found?.kind === "api-key")
-    answer = await asked(await accessToken(invocation, found, { refused: token }));
-  notes.progress(undefined);
-  if (isOn(invocation, "include")) {
-    notes.line(`${answer.status} ${new URL(url).host}`);
-    answer.headers.forEach((value, name) => notes.line(safeText(`${name}: ${value}`)));
+  return (url, token) => exchanger.get({ url, headers: headersFor(token), endpoint: "list", signal });
+};
+
+const tellHead = ({ notes }: Invocation, url: string, { status, headers }: RawAnswer): void => {
+  const { host } = new URL(url);
+  const all: Record<string, string> = {};
+  headers.forEach((value, name) => void (all[name] = value));
+  if (notes.verbosity.json) return notes.line(JSON.stringify({ type: "response", status, host, headers: all }));
+  notes.line(`${status} ${host}`);
+  for (const [name, value] of Object.entries(all)) notes.line(safeText(`${name}: ${value}`));
+};
+
+/** The URL of the page behind one, when its JSON says that there is one. */
+const nextPage = (url: string, { bytes }: RawAnswer): string | undefined => {
+  try {
+    const { pagination, ...rest } = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
+    const list = Object.values(rest).find((value) => Array.isArray(value)) as ReadonlyArray<unknown> | undefined;
+    const { hasNext } = (pagination ?? {}) as { hasNext?: unknown };
+    if (hasNext !== true || list === undefined || list.length === 0) return undefined;
+    const next = new URL(url);
+    const offset = Number(next.searchParams.get("pagination.offset") ?? 0) + list.length;
+    next.searchParams.set("pagination.offset", String(offset));
+    return next.href;
+  } catch {
+    return undefined;
   }
-  await writeBody(invocation, answer.headers.get("content-type"), answer.bytes);
-  if (answer.status < 400) return exitCodes.ok;
-  const code = rpcCodeOfHttp(answer.status);
-  throw new CommandError(`${new URL(url).host} answers ${answer.status} (${code})`, exitOf(answer.status));
 };
 
 /** The URL of a path below the base URL; it must not lead out of it. */
@@ -75,7 +202,10 @@ const writeBody = async (invocation: Invocation, contentType: string | null, byt
   const whole = isOn(invocation, "show-secrets") ? text : redactJsonText(text);
   const shown =
     expression === undefined ? whole : (await (await import("../output/JqFilter.ts")).jqOf(expression))(whole);
-  await stdout.write(terminal.isTTY ? safeLines(shown.endsWith("\n") ? shown : `${shown}\n`) : shown);
+  if (!terminal.isTTY) return stdout.write(shown);
+  const safe = safeLines(shown);
+  const isJson = expression === undefined && formatOf(contentType) === "json";
+  await stdout.write(isJson ? prettyJson(safe, terminal.colour) : safe.endsWith("\n") ? safe : `${safe}\n`);
 };
 
 const textIn = (contentType: string | null, bytes: Uint8Array): string | undefined => {

@@ -133,5 +133,6 @@ export const splitLine = (line: string): ReadonlyArray<string> => {
 /** bash replaces only what stands behind the last break in a word, so what stands before it must not be repeated. */
 export const behindBreak = (value: string, current: string, breaks: string): string => {
   const last = Math.max(-1, ...breaks.split("").map((char) => current.lastIndexOf(char)));
-  return value.slice(last + 1);
+  // Readline leaves these in the word that is replaced (`rl_special_prefixes`), although they break words.
+  return value.slice(["@", "$"].includes(current[last] ?? "") ? last : last + 1);
 };

@@ -100,7 +100,11 @@ export const assertBound = ({ baseUrl }: StoredSecret, target: string, profileNa
 };
 
 /** A stored API key is exchanged at the origin that it was stored for, or at the place that was said then. Throws UsageError. */
-const assertExchange = ({ kind, baseUrl, authUrl }: StoredSecret, target: string | undefined, profile: string): void => {
+const assertExchange = (
+  { kind, baseUrl, authUrl }: StoredSecret,
+  target: string | undefined,
+  profile: string,
+): void => {
   if (kind !== "api-key" || target === undefined) return;
   const { origin } = new URL(target);
   if (origin === new URL(baseUrl).origin || (authUrl !== undefined && origin === new URL(authUrl).origin)) return;

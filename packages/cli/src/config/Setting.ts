@@ -135,3 +135,14 @@ export const readSetting = (setting: Setting, text: unknown, origin: string): Fl
     throw new UsageError(`${setting.name} from ${origin}: ${problem}`, error.hint);
   }
 };
+
+/** Variables of the environment that mean something, for help and man page. */
+export const environmentVariables: ReadonlyArray<readonly [name: string, text: string]> = [
+  ["BYTENITE_TOKEN", "Access token"],
+  ["BYTENITE_API_KEY", "API key, exchanged for access tokens"],
+  ...settingsTable.flatMap(({ variable, summary }) => (variable === undefined ? [] : [[variable, summary] as const])),
+  ["PAGER", "Pager, when no setting names one"],
+  ["NO_COLOR, FORCE_COLOR, CLICOLOR", "Colour off, on, by habit"],
+  ["XDG_CONFIG_HOME, XDG_CACHE_HOME", "Where settings and what is kept are, on every system"],
+  ["NODE_COMPILE_CACHE", "Where compiled code is kept, instead of the cache directory"],
+];

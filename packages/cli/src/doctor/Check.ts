@@ -42,3 +42,31 @@ export const checkShape = (rest: () => JsonObject): Shape => ({
   nameOf: (record) => `${textAt(record, "check")} ${textAt(record, "subject")}`.trimEnd(),
   document: { key: "checks", rest },
 });
+
+/** From the worst on: what a summary of several findings is. */
+const bySeverity: ReadonlyArray<CheckState> = ["failed", "different", "skipped", "ok", "unknown"];
+/** Most findings that a summary names. */
+const maxNamed = 3;
+
+/** Checks that are one line of a summary. */
+const together: Readonly<Record<string, string>> = { "schema digest": "schema", field: "schema" };
+
+/** One finding for each kind of check: those that are not well are named, the others counted. */
+export const summed = (checks: ReadonlyArray<Check>): ReadonlyArray<Check> =>
+  [...Map.groupBy(checks, ({ check }) => together[check] ?? check)].map(([name, all]) => {
+    const [only, ...others] = all;
+    if (only !== undefined && others.length === 0) return only;
+    const state = bySeverity.find((state) => all.some((one) => one.state === state)) ?? "ok";
+    const counts = [...Map.groupBy(all, (one) => one.state)].map(([state, ones]) => `${ones.length} ${state}`);
+    const bad = all.filter((one) => one.state !== "ok" && one.state !== "unknown");
+    const named = bad.slice(0, maxNamed).map(({ subject, detail }) => `${subject}: ${detail}`);
+    const more = bad.length > maxNamed ? [`${bad.length - maxNamed} more; --verbose shows each`] : [];
+    return found(name, state, [counts.join(", "), ...named, ...more].join("; "));
+  });
+
+/** What it all comes to, in a sentence. */
+export const verdict = (checks: ReadonlyArray<Check>): string => {
+  if (isWell(checks)) return "All is well.";
+  const bad = checks.filter(({ state }) => state === "failed" || state === "different");
+  return `Not well: ${[...new Set(bad.map(({ check }) => check))].join(", ")}.`;
+};

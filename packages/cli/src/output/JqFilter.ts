@@ -18,13 +18,16 @@ export const jqOf = async (expression: string): Promise<(json: string) => string
   const jq = await (load("jq-web") as Promise<Jq>);
   return (json) => {
     try {
-      const text = jq.raw(json, expression, ["-r", "-c"]) ?? "";
+      const text = jq.raw(json, withoutEnvironment(expression), ["-r", "-c"]) ?? "";
       return text === "" || text.endsWith("\n") ? text : `${text}\n`;
     } catch (error) {
       throw new UsageError(`--jq: ${problemOf(error)}`, "See https://jqlang.org/manual/ for the language.");
     }
   };
 };
+
+/** The environment that jq would see is one that WebAssembly made up. The line end closes a comment. */
+const withoutEnvironment = (expression: string): string => `{} as $ENV | def env: {}; (${expression}\n)`;
 
 const problemOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error))

@@ -58,7 +58,10 @@ export const understand = (argv: ReadonlyArray<string>): Request => {
     const flag = allowed.find((candidate) => candidate.name === name);
     if (flag === undefined) throw unknownFlag(rawName, command, known);
     // `-o=json`, as other programs read it.
-    flags[flag.name] = valueOf(flag, rawName.startsWith("--") ? value : value?.replace(/^=/, ""));
+    const read = valueOf(flag, rawName.startsWith("--") ? value : value?.replace(/^=/, ""));
+    const before = flags[flag.name];
+    flags[flag.name] =
+      flag.kind === "pairs" && Array.isArray(before) && Array.isArray(read) ? [...before, ...read] : read;
   }
   return { kind: "run", arguments: { command, flags, positionals: checked(command, rest), passedOn: [] } };
 };
@@ -79,7 +82,9 @@ const commandOf = (words: ReadonlyArray<string>): NonNullable<ReturnType<typeof 
     const members = commands
       .filter(({ path }) => path.length > 1 && path[0] === first)
       .map(({ path }) => path[1] ?? "");
-    if (second === undefined) throw new UsageError(`bne ${first} needs one of: ${members.join(", ")}`);
+    if (second === undefined) {
+      throw new UsageError(`bne ${first} needs one of: ${members.join(", ")}`, `See \`bne ${first} --help\`.`);
+    }
     throw new UsageError(
       `There is no command bne ${first} ${quoted(second)}`,
       didYouMean(second, members, `bne ${first} `) ?? `There are: ${members.join(", ")}.`,
@@ -125,6 +130,9 @@ export const valueOf = (flag: Flag, text: string | undefined): FlagValue => {
     }
     case "url":
       return urlIn(text, name);
+    case "pairs":
+      if (/^[^=]+=/.test(text)) return [text];
+      throw new UsageError(`${name} must be NAME=VALUE, not ${quoted(text)}`);
     case "words":
       return text
         .split(",")
@@ -155,7 +163,9 @@ const urlIn = (text: string, name: string): string => {
 
 const checked = (command: Command, given: ReadonlyArray<string>): ReadonlyArray<string> => {
   const wanted = command.positionals ?? [];
-  const missing = wanted.find((positional, index) => positional.optional !== true && given[index] === undefined);
+  // A value that may be left out may stand before one that may not.
+  const needed = wanted.filter(({ optional }) => optional !== true);
+  const missing = needed[given.length];
   if (missing !== undefined) {
     throw new UsageError(
       `${nameOf(command)} needs ${usageOf(missing)}: ${missing.summary}`,

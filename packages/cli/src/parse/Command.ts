@@ -1,7 +1,7 @@
 // What a command is: parsing, help, completion, man pages and the reference are made from this.
 
-/** What the value of a flag may be. A `switch` takes none. */
-export type FlagKind = "switch" | "text" | "url" | "count" | "duration" | "words" | "choice";
+/** What the value of a flag may be. A `switch` takes none; `pairs` may be given several times. */
+export type FlagKind = "switch" | "text" | "url" | "count" | "duration" | "words" | "choice" | "pairs";
 
 /** One flag. A flag of the same name has the same kind in every command. */
 export interface Flag {
@@ -46,6 +46,8 @@ export interface Example {
 export interface Command {
   /** The words that call it, e.g. `["auth", "login"]`. */
   readonly path: ReadonlyArray<string>;
+  /** Other words that call it, as people know them from other programs. */
+  readonly aliases?: ReadonlyArray<ReadonlyArray<string>>;
   /** One line. */
   readonly summary: string;
   /** More about it, in paragraphs. */

@@ -29,8 +29,9 @@ export const commandAt = (
   words: ReadonlyArray<string>,
 ): { readonly command: Command; readonly rest: ReadonlyArray<string> } | undefined => {
   for (let length = Math.min(2, words.length); length > 0; length--) {
-    const command = commands.find(
-      ({ path }) => path.length === length && path.every((word, index) => word === words[index]),
+    const given = words.slice(0, length).join(" ");
+    const command = commands.find(({ path, aliases = [] }) =>
+      [path, ...aliases].some((path) => path.join(" ") === given),
     );
     if (command !== undefined) return { command, rest: words.slice(length) };
   }

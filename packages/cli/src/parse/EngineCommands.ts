@@ -5,6 +5,9 @@ export const tag: Positional = { name: "TAG", summary: "name, name@major or name
 export const tags: Positional = { ...tag, many: true };
 export const asks = ["connection", "output"] as const;
 
+/** Methods that `bne raw` sends. */
+export const rawMethods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
+
 const selection: ReadonlyArray<Flag> = [
   { name: "public", kind: "switch", summary: "Only engines that everybody may see" },
   {
@@ -34,6 +37,7 @@ const filters: ReadonlyArray<Flag> = [
 export const engineCommands: ReadonlyArray<Command> = [
   {
     path: ["list"],
+    aliases: [["ls"]],
     summary: "List engines",
     details: [
       "Shows one page as the API gives it; --all reads every page and shows each as it arrives, --limit as many as it takes.",
@@ -131,21 +135,44 @@ export const engineCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["raw"],
-    summary: "Send a GET for anything else on the API",
+    summary: "Send any request to the API",
     details: [
-      "The path is taken below the base URL. The body is written whatever the status is; the exit code tells the status.",
+      "The path is taken below the base URL. Without a method it is GET, or POST with --field or --input. The body of the answer is written whatever the status is; the exit code tells the status. JSON is coloured and indented on a terminal, elsewhere it is as it came.",
+      "--field NAME=VALUE goes into the query of a GET, else into a JSON object, where true, false, null and numbers are what they look like. Requests other than GET are sent once.",
       'In a JSON body every "token" is REDACTED unless --show-secrets is given; any other body is written as it came.',
     ],
     positionals: [
-      { name: "METHOD", summary: "GET", completes: ["GET"] },
+      { name: "METHOD", summary: rawMethods.join(", "), optional: true, completes: rawMethods },
       { name: "PATH", summary: "path and query, e.g. /engines?isPublic=true" },
     ],
     flags: [
+      {
+        name: "field",
+        short: "f",
+        kind: "pairs",
+        value: "NAME=VALUE",
+        summary: "A field of the query or of the JSON body; may be repeated",
+      },
+      {
+        name: "input",
+        kind: "text",
+        value: "FILE",
+        summary: "Send this file as the body, `-` for stdin",
+        completes: "files",
+      },
+      { name: "all", kind: "switch", summary: "Read every page of a list, each a document of its own" },
       {
         name: "accept",
         kind: "text",
         value: "TYPE",
         summary: "Media type to ask for (default application/json)",
+        completes: ["application/json", "application/x-protobuf"],
+      },
+      {
+        name: "content-type",
+        kind: "text",
+        value: "TYPE",
+        summary: "Media type of --input (default application/json)",
         completes: ["application/json", "application/x-protobuf"],
       },
       { name: "jq", kind: "text", value: "EXPR", summary: "Run a jq expression over a JSON body" },
@@ -154,8 +181,8 @@ export const engineCommands: ReadonlyArray<Command> = [
     ],
     takes: ["connection"],
     examples: [
-      { line: "bne raw GET '/engines?pagination.limit=1'", explains: "One page of one engine" },
-      { line: "bne raw GET /engines --jq '.engines[].name'", explains: "Chosen by jq" },
+      { line: "bne raw /engines --field pagination.limit=1", explains: "One page of one engine" },
+      { line: "bne raw /engines --all --jq '.engines[].name'", explains: "All pages, chosen by jq" },
       { line: "bne raw GET /engines/zipper/status --include", explains: "With status and headers" },
     ],
   },

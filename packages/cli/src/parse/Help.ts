@@ -4,72 +4,122 @@ import { nameOf, type Command, type Flag } from "./Command.ts";
 import { commandAt, commands, flagsOf, groups } from "./CommandTable.ts";
 import { exitCodeMeanings, exitCodes } from "../ExitCode.ts";
 import { didYouMean } from "./Suggestion.ts";
+import { environmentVariables } from "../config/Setting.ts";
 import { everywhere } from "./Flags.ts";
+import { isTopic, topicNames, topicTexts, type Topic } from "./Topics.ts";
 import { wrapped } from "../terminal/Width.ts";
 import { printText } from "../terminal/PlainText.ts";
 import { UsageError } from "../Errors.ts";
 
-/** Width of help, in cells: it is read in narrow windows, too. */
-const helpCells = 100;
+/** Narrowest and widest help, in cells; off a terminal it is 80. */
+const leastCells = 60;
+const mostCells = 120;
+const plainCells = 80;
 
-/** Prints the help of what the words name: all, a group or a command. */
+/** Cells of help for a terminal of so many columns; undefined: no terminal. */
+export const helpCells = (columns: number | undefined): number =>
+  Math.min(mostCells, Math.max(leastCells, columns || plainCells));
+
+/** Prints the help of what the words name: all, a group, a command or a topic. */
 export const showHelp = (words: ReadonlyArray<string>): number => {
-  printText(helpText(words));
+  printText(helpText(words, helpCells(process.stdout.columns)));
   return exitCodes.ok;
 };
 
 /** The help of what the words name. Throws UsageError when they name nothing. */
-export const helpText = (words: ReadonlyArray<string>): string => {
+export const helpText = (words: ReadonlyArray<string>, cells: number): string => {
   const [first] = words;
-  if (first === undefined) return overview(commands);
+  if (first === undefined) return overview(commands, "", cells);
   const found = commandAt(words);
-  if (found !== undefined) return commandHelp(found.command);
-  if (groups.includes(first)) return overview(commands.filter(({ path }) => path[0] === first));
-  const names = [...commands.map(({ path }) => path.join(" ")), ...groups];
+  if (found !== undefined) return commandHelp(found.command, cells);
+  if (groups.includes(first)) {
+    return overview(
+      commands.filter(({ path }) => path[0] === first),
+      first,
+      cells,
+    );
+  }
+  if (isTopic(first)) return topicHelp(first, cells);
+  const names = [...commands.map(({ path }) => path.join(" ")), ...groups, ...topicNames];
   throw new UsageError(
     `There is no command ${JSON.stringify(words.join(" "))}`,
     didYouMean(words.join(" "), names, "bne ") ?? "See `bne --help`.",
   );
 };
 
-const overview = (shown: ReadonlyArray<Command>): string =>
+const overview = (shown: ReadonlyArray<Command>, group: string, cells: number): string =>
   [
-    "bne: the engines API of ByteNite on the command line",
-    "",
-    "Usage: bne COMMAND [VALUES] [FLAGS]",
+    ...(group === ""
+      ? ["bne: the engines API of ByteNite on the command line", "", "Usage: bne COMMAND [VALUES] [FLAGS]"]
+      : [
+          `bne ${group}: ${shown.map(({ path }) => path[1]).join(", ")}`,
+          "",
+          `Usage: bne ${group} COMMAND [VALUES] [FLAGS]`,
+        ]),
     "",
     "Commands",
-    ...twoColumns(shown.map((command) => [synopsis(command), command.summary])),
+    ...twoColumns(
+      shown.map((command) => [synopsis(command), command.summary]),
+      cells,
+    ),
     "",
     "Flags of every command",
-    ...twoColumns(everywhere.map((flag) => [flagName(flag), flag.summary])),
+    ...twoColumns(
+      everywhere.map((flag) => [flagName(flag), flag.summary]),
+      cells,
+    ),
+    ...(group === "" ? ["", ...wrapped(`Topics for \`bne help\`: ${topicNames.join(", ")}.`, cells)] : []),
     "",
-    "`bne COMMAND --help` shows its flags and examples. `bne completion SHELL` sets up the shell.",
+    ...wrapped("`bne COMMAND --help` shows its flags and examples. `bne completion SHELL` sets up the shell.", cells),
     "",
   ].join("\n");
 
 /** The help of one command. */
-export const commandHelp = (command: Command): string => {
+export const commandHelp = (command: Command, cells: number): string => {
   const own = flagsOf(command).filter((flag) => !everywhere.includes(flag));
+  const aliases = (command.aliases ?? []).map((path) => `bne ${path.join(" ")}`);
   return [
-    `${nameOf(command)}: ${command.summary}`,
+    ...wrapped(`${nameOf(command)}: ${command.summary}`, cells),
     "",
     `Usage: bne ${synopsis(command)}${own.length === 0 ? "" : " [FLAGS]"}`,
-    ...(command.details ?? []).flatMap((paragraph) => [""].concat(wrapped(paragraph, helpCells))),
+    ...(aliases.length === 0 ? [] : [`Also:  ${aliases.join(", ")}`]),
+    ...(command.details ?? []).flatMap((paragraph) => [""].concat(wrapped(paragraph, cells))),
     ...section(
       "Values",
       (command.positionals ?? []).map((each) => [usageOf(each), each.summary]),
+      cells,
     ),
     ...section(
       "Flags",
       own.map((flag) => [flagName(flag), flag.summary]),
+      cells,
     ),
     "",
+    ...wrapped(`Flags of every command: ${everywhere.map(flagName).join(", ")}; see \`bne --help\`.`, cells),
+    "",
     "Examples",
+    // They are there to be copied, so they are not broken.
     ...command.examples.flatMap(({ line, explains }) => [`  # ${explains}`, `  ${line}`]),
     "",
     "Exit codes",
-    ...twoColumns(exitCodeMeanings.map(([code, meaning]) => [String(code), meaning])),
+    ...twoColumns(
+      exitCodeMeanings.map(([code, meaning]) => [String(code), meaning]),
+      cells,
+    ),
+    "",
+  ].join("\n");
+};
+
+const topicHelp = (topic: Topic, cells: number): string => {
+  const { title, parts } =
+    topic === "exit-codes"
+      ? { title: "Exit codes", parts: [exitCodeMeanings.map(([code, meaning]) => [String(code), meaning] as const)] }
+      : topic === "environment"
+        ? { title: "Environment", parts: [environmentVariables] }
+        : topicTexts[topic];
+  return [
+    title,
+    ...parts.flatMap((part) => [""].concat(typeof part === "string" ? wrapped(part, cells) : twoColumns(part, cells))),
     "",
   ].join("\n");
 };
@@ -82,12 +132,22 @@ export const synopsis = ({ path, positionals = [], passesOn }: Command): string 
 export const flagName = ({ name, short, value, kind }: Flag): string =>
   `${short === undefined ? "" : `-${short}, `}--${name}${kind === "switch" ? "" : ` ${value ?? "VALUE"}`}`;
 
-const section = (title: string, rows: ReadonlyArray<readonly [string, string]>): ReadonlyArray<string> =>
-  rows.length === 0 ? [] : ["", title, ...twoColumns(rows)];
+const section = (title: string, rows: ReadonlyArray<readonly [string, string]>, cells: number): ReadonlyArray<string> =>
+  rows.length === 0 ? [] : ["", title, ...twoColumns(rows, cells)];
 
-const twoColumns = (rows: ReadonlyArray<readonly [string, string]>): ReadonlyArray<string> => {
-  const left = Math.max(...rows.map(([name]) => name.length)) + 4;
-  return rows.flatMap(([name, text]) =>
-    wrapped(text, helpCells - left).map((line, index) => `  ${(index === 0 ? name : "").padEnd(left - 2)}${line}`),
-  );
+/** Widest first column beside which there is room for text, in cells. */
+const mostNameCells = 34;
+
+/** Names and what they mean. A name that leaves no room beside it has a line of its own. */
+const twoColumns = (rows: ReadonlyArray<readonly [string, string]>, cells: number): ReadonlyArray<string> => {
+  const most = Math.min(mostNameCells, Math.floor(cells / 2) - 4);
+  const left = Math.max(...rows.map(([name]) => (name.length <= most ? name.length : 0))) + 4;
+  return rows.flatMap(([name, text]) => {
+    const lines = wrapped(text, cells - left);
+    const beside = name.length <= left - 4;
+    return [
+      ...(beside ? [] : [`  ${name}`]),
+      ...lines.map((line, index) => `  ${(beside && index === 0 ? name : "").padEnd(left - 2)}${line}`),
+    ];
+  });
 };

@@ -1,5 +1,6 @@
 // Commands for credentials, profiles, settings and the shell.
 import type { Command, Flag, Positional } from "./Command.ts";
+import { topicNames } from "./Topics.ts";
 
 const profile: Positional = { name: "NAME", summary: "name of a profile", completes: "profiles" };
 const key: Positional = { name: "KEY", summary: "name of a setting", completes: "settings" };
@@ -12,9 +13,11 @@ const project: Flag = {
 export const accessCommands: ReadonlyArray<Command> = [
   {
     path: ["auth", "login"],
+    aliases: [["login"]],
     summary: "Store an access token or an API key",
     details: [
       "The secret is read from stdin, or asked for without showing it. It goes to the keychain of the system when there is one, else to a file that only you can read.",
+      "Where tokens come from: `bne help credentials`.",
       "It is bound to the base URL of the profile and is never sent elsewhere. It is tried with one request first.",
       "An API key is exchanged for an access token, which is kept in a file that only you can read, in the cache directory, until shortly before it expires.",
     ],
@@ -35,6 +38,7 @@ export const accessCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["auth", "logout"],
+    aliases: [["logout"]],
     summary: "Forget the stored credentials of the profile",
     details: ["The access tokens that API keys were exchanged for are forgotten, too, those of all profiles."],
     examples: [{ line: "bne auth logout", explains: "From the keychain and from the file" }],
@@ -81,6 +85,7 @@ export const accessCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["config", "get"],
+    aliases: [["config", "list"]],
     summary: "Print settings as they hold now",
     details: [
       "Precedence: flag, environment, project file (.bne.json here or above: output and color only), profile, your own file, default.",
@@ -140,9 +145,28 @@ export const shellCommands: ReadonlyArray<Command> = [
     examples: [{ line: "bne completion bash", explains: "To be sourced" }],
   },
   {
+    path: ["version"],
+    summary: "Print the version",
+    examples: [{ line: "bne version", explains: "The same as `bne --version`" }],
+  },
+  {
     path: ["help"],
-    summary: "Show help for a command",
-    positionals: [{ name: "COMMAND", summary: "words of a command", optional: true, many: true }],
-    examples: [{ line: "bne help auth login", explains: "The same as `bne auth login --help`" }],
+    summary: "Show help for a command or a topic",
+    details: [`Topics: ${topicNames.join(", ")}.`],
+    positionals: [{ name: "COMMAND", summary: "words of a command, or a topic", optional: true, many: true }],
+    examples: [
+      { line: "bne help auth login", explains: "The same as `bne auth login --help`" },
+      { line: "bne help credentials", explains: "Where tokens come from, and where they go" },
+    ],
+  },
+  {
+    path: ["commands"],
+    summary: "Describe every command, its flags and its exit codes, for programs",
+    details: ["Made from the table that makes parsing, help, completion and man pages."],
+    takes: ["output"],
+    examples: [
+      { line: "bne commands --jq '.commands[].name'", explains: "All names" },
+      { line: "bne commands --output json", explains: "All of it" },
+    ],
   },
 ];

@@ -24,3 +24,22 @@ const escaped = (chars: string): string =>
     { length: chars.length },
     (_, index) => `\\u${chars.charCodeAt(index).toString(16).padStart(4, "0")}`,
   ).join("");
+
+/** Signs of ours, by what stands for them where there is ASCII only. */
+const asciiSigns: Readonly<Record<string, string>> = {
+  "●": "*",
+  "○": "o",
+  "◆": "#",
+  "✓": "+",
+  "✗": "x",
+  "≠": "!",
+  "…": "~",
+  "·": "|",
+};
+
+/** Text for a terminal without UTF-8: signs of ours have a stand-in, other characters are shown by their escapes. */
+export const asciiText = (text: string): string =>
+  text.replaceAll(
+    /[\u0080-\u{10ffff}]/gu,
+    (char) => asciiSigns[char] ?? (/[\u2800-\u28ff]/u.test(char) ? "-" : escaped(char)),
+  );

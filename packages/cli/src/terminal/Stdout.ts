@@ -30,6 +30,9 @@ export class Stdout {
   #child: ChildProcess | undefined;
   #begun = false;
 
+  /** Applied to text, for a terminal that cannot show all of it. */
+  shown: (text: string) => string = (text) => text;
+
   /**
    * `before` is called before each write, so that a progress line is out of the way; `onPager` when a pager takes the terminal,
    * and when it is left.
@@ -61,7 +64,7 @@ export class Stdout {
     this.#before();
     const stream = this.#child?.stdin ?? this.#stream;
     await new Promise<void>((resolve, reject) => {
-      stream.write(chunk, (error) => {
+      stream.write(typeof chunk === "string" ? this.shown(chunk) : chunk, (error) => {
         if (error === null || error === undefined) resolve();
         else if (isClosed(error)) reject(new ClosedPipe("nobody reads stdout"));
         else reject(new FileError(`Cannot write to stdout: ${reasonOf(error)}`, { cause: error }));

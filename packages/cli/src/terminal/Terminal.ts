@@ -72,3 +72,9 @@ const codes: Readonly<Record<Style, readonly [on: string, off: string]>> = {
 /** The text in a style where colour is on, as it is where not. */
 export const styled = (text: string, style: Style | undefined, colour: boolean): string =>
   style === undefined || !colour ? text : codes[style][0] + text + codes[style][1];
+
+/** Whether text may be UTF-8: unless the locale (LC_ALL, else LC_CTYPE, else LANG) names another encoding. */
+export const isUtf8 = (env: Environment): boolean => {
+  const locale = [env["LC_ALL"], env["LC_CTYPE"], env["LANG"]].find(isSet);
+  return locale === undefined || process.platform === "win32" || /utf-?8/i.test(locale);
+};

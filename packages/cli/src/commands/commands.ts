@@ -1,0 +1,67 @@
+// bne commands: the table of commands, for programs.
+import { exitCodeMeanings, exitCodes } from "../ExitCode.ts";
+import type { Invocation } from "../Invocation.ts";
+import { openOutput } from "../output/Output.ts";
+import { textAt, type Shape } from "../output/Shape.ts";
+import { usageOf } from "../parse/Arguments.ts";
+import { nameOf, type Command, type Flag } from "../parse/Command.ts";
+import { commands, flagsOf } from "../parse/CommandTable.ts";
+import { topicNames } from "../parse/Topics.ts";
+import { version } from "../Version.ts";
+
+/** Version of what this document looks like; it is raised when a field changes its meaning or goes. */
+const schemaVersion = 1;
+
+const fields = ["name", "summary", "aliases", "values", "flags", "passesOn", "details", "examples"];
+
+const shape: Shape = {
+  columns: [
+    { path: "name", kind: "text" },
+    { path: "summary", kind: "text", leastCells: 20 },
+  ],
+  known: fields,
+  nameOf: (record) => textAt(record, "name"),
+  document: {
+    key: "commands",
+    rest: () => ({
+      schemaVersion,
+      version,
+      exitCodes: exitCodeMeanings.map(([code, meaning]) => ({ code, meaning })),
+      topics: [...topicNames],
+    }),
+  },
+};
+
+export const run = async (invocation: Invocation): Promise<number> => {
+  const writer = await openOutput(invocation, shape);
+  await writer.write(commands.map((command) => ({ json: described(command) })));
+  await writer.end();
+  return exitCodes.ok;
+};
+
+const described = (command: Command) => ({
+  name: nameOf(command),
+  summary: command.summary,
+  aliases: (command.aliases ?? []).map((path) => `bne ${path.join(" ")}`),
+  values: (command.positionals ?? []).map((positional) => ({
+    name: positional.name,
+    usage: usageOf(positional),
+    summary: positional.summary,
+    optional: positional.optional ?? false,
+    many: positional.many ?? false,
+  })),
+  flags: flagsOf(command).map(describedFlag),
+  passesOn: command.passesOn ?? false,
+  details: [...(command.details ?? [])],
+  examples: command.examples.map(({ line, explains, exit = 0 }) => ({ line, explains, exit })),
+});
+
+const describedFlag = ({ name, short, kind, value, choices, least, summary }: Flag) => ({
+  name: `--${name}`,
+  ...(short === undefined ? {} : { short: `-${short}` }),
+  kind,
+  ...(value === undefined ? {} : { value }),
+  ...(choices === undefined ? {} : { choices: [...choices] }),
+  ...(least === undefined ? {} : { least }),
+  summary,
+});
