@@ -40,6 +40,8 @@ test.each([
   ['no-store"x"', { "no-store": "" }],
   ['x "no-store"', {}],
   ['x "no-store" "private', { private: "" }],
+  ['x "\\" no-store \\"" private', { private: "" }],
+  ['no-"x"store', {}],
   ['private "\\', { private: "" }],
   ['x "a\\", no-store" must-revalidate', { "must-revalidate": "" }],
   ["proxy-revalidate;", { "proxy-revalidate": "" }],

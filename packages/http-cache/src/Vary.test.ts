@@ -19,6 +19,7 @@ test.each<[string, Record<string, string>, Record<string, string>, boolean]>([
   // RFC 9111, 4.1: normalising that changes no meaning.
   ["Foo", { foo: "1,2" }, { foo: " 1, 2 " }, true],
   ["Foo", { foo: "1,2;3" }, { foo: "1 \t ,   2 ; 3" }, true],
+  ["Foo", { foo: "1;2" }, { foo: "1 ;2" }, true],
   ["Foo", { foo: "a b" }, { foo: "a \t b" }, true],
   ["Foo", { foo: "a b" }, { foo: "ab" }, false],
   ["Foo", { foo: "1,2" }, { foo: "12" }, false],

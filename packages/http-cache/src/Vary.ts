@@ -70,8 +70,8 @@ const prefersLanguage = (acceptLanguage: string | null, contentLanguage: string 
 const languages = (acceptLanguage: string): ReadonlyArray<{ readonly range: string; readonly quality: number }> =>
   splitList(acceptLanguage.toLowerCase())
     .map((element) => {
-      const [range = "", weight = "q=1"] = element.split(";").map((part) => part.trim());
-      const quality = Number(weight.startsWith("q=") ? weight.slice(2) : Number.NaN);
+      const [range = "", weight] = element.split(";").map((part) => part.trim());
+      const quality = weight?.startsWith("q=") === true ? Number(weight.slice(2)) : 1;
       return { range, quality: quality >= 0 && quality <= 1 ? quality : 1 };
     })
     .toSorted((a, b) => b.quality - a.quality || (a.range < b.range ? -1 : 1));
