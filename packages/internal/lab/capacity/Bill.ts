@@ -1,5 +1,7 @@
 // Decides: what a world costs in a month, and how much database it wants.
 import type { ReadName } from "@bytenite-engines/core/wire";
+import { readFileSync } from "node:fs";
+import { deployedVariables } from "./WorkerSettings.ts";
 import { costOf, d1QueriesPerSecond, d1Regions, prices } from "./Prices.ts";
 import type { Simulated, Stretch } from "./Simulation.ts";
 
@@ -15,7 +17,24 @@ export interface CpuMicroseconds {
   readonly exchange: number;
 }
 
-export const cpu: CpuMicroseconds = { memory: 64, dataCentre: 166, exchange: 2_200 };
+/** The microseconds of a row of `pnpm bench edge-hits`, as BENCHMARKS.md has them. */
+const benchmarked = (row: string): number => {
+  const line = benchmarks.split("\n").find((line) => line.startsWith(`| ${row}`));
+  const us = Number(line?.split("|")[2]);
+  if (!(us > 0)) throw new Error(`BENCHMARKS.md has no time for the row ${row}`);
+  return us;
+};
+
+const benchmarks = readFileSync(new URL("../../../../BENCHMARKS.md", import.meta.url), "utf8");
+
+export const cpu: CpuMicroseconds = {
+  memory: benchmarked("edge proxy, hit in memory (ratio to the map)"),
+  dataCentre: benchmarked("edge proxy, hit in the Cache API, decrypted"),
+  exchange: 2_200,
+};
+
+/** Whether the deployed proxy logs a line for each request. */
+const logsAll = deployedVariables()["LOG"] === "all";
 
 /** Rows that one answer of the registry reads on D1: the credential, the user, and the engines. */
 const rowsRead: Readonly<Record<ReadName, number>> = { list: 23, get: 3, status: 3 };
@@ -26,7 +45,7 @@ const queriesPerAnswer = 2;
 export interface Bill {
   readonly requests: number;
   readonly cpu: number;
-  /** One line of log for each request, as wrangler.jsonc has it. */
+  /** Lines of log: one for each request where LOG is `all` in wrangler.jsonc. */
   readonly logs: number;
   readonly d1: number;
   readonly upstreamPerSecond: number;
@@ -54,7 +73,7 @@ export const billOf = ({ scenario }: Simulated, stretch: Stretch): Bill => {
   return {
     requests: costOf(month * (1 + inner), prices.requests),
     cpu: costOf(cpuMs, prices.cpuMilliseconds),
-    logs: costOf(month, prices.logEvents),
+    logs: logsAll ? costOf(month, prices.logEvents) : 0,
     d1: costOf(rows, prices.d1RowsRead),
     upstreamPerSecond,
     d1QueriesPerSecond: queries,

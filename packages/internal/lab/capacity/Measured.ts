@@ -1,5 +1,6 @@
 // Decides: whether the model says what happens: the same requests, sent to a real edge of two isolates before a real registry.
 import { readFileSync } from "node:fs";
+import { setTimeout as wait } from "node:timers/promises";
 import type { ReadName } from "@bytenite-engines/core/wire";
 import { startRegistry } from "@bytenite-engines/registry/testing";
 import { Edge } from "../parts/Edge.ts";
@@ -12,12 +13,14 @@ import { weighted, zipfWeight } from "./Zipf.ts";
 
 /** Requests, how many are under way at once, and who makes them. */
 const requests = 4_000;
+/** How long it takes at least, in milliseconds: four times the longest life of an answer below. */
+const lastsMs = 8_000;
 const atOnce = 4;
 const tokens = 24;
 const tags = 5;
 const isolates = 2;
 
-/** Lives so short that all of them end in the few seconds that it takes. */
+/** Lives so short that each of them ends several times in the seconds that it takes. */
 const variables = {
   ...deployedVariables(),
   LIST_FRESH_SECONDS: "1",
@@ -77,6 +80,8 @@ export const check = async (seed: number): Promise<Check> => {
   await Promise.all(
     Array.from({ length: atOnce }, async () => {
       for (let one = sequence[next++]; one !== undefined; one = sequence[next++]) {
+        const dueMs = (sent.length * lastsMs) / requests - (Date.now() - startedAtMs);
+        if (dueMs > 0) await wait(dueMs);
         sent.push({ ...one, atMs: Date.now() - startedAtMs });
         const response = await fetch(`${edge.origins[one.isolate]}/v1/dev${one.path}`, {
           headers: { authorization: one.token, accept: "application/json" },

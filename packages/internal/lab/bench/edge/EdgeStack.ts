@@ -2,6 +2,7 @@
 import { createServer, type RequestListener } from "node:http";
 import { fileURLToPath } from "node:url";
 import { close, listen } from "@bytenite-engines/test-kit";
+import { deployedVariables } from "../../capacity/WorkerSettings.ts";
 import { answerBytes } from "./Workers.ts";
 
 /** The Worker as it is deployed. */
@@ -38,8 +39,9 @@ export const listPath = "/v1/dev/engines";
 export const listOf = (authorization: string, query = ""): string =>
   `GET ${listPath}${query} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: ${authorization}\r\n\r\n`;
 
-/** Variables of a Worker whose answers stay fresh during a run. */
-export const freshFor = (upstreamUrl: string): Readonly<Record<string, string>> => ({
+/** The variables of a Worker as it is deployed, but for its upstream, with answers that stay fresh during a run. */
+export const deployedFor = (upstreamUrl: string): Readonly<Record<string, string>> => ({
+  ...deployedVariables(),
   UPSTREAM_URL: upstreamUrl,
   LIST_FRESH_SECONDS: "604800",
 });

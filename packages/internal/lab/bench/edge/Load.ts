@@ -12,6 +12,15 @@ export interface Target {
 const requestOf = ({ path, authorization }: Target): string =>
   `GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: ${authorization}\r\n\r\n`;
 
+/** What an answer must be. A run that gets another one ends: what is measured would be something else. */
+export interface Expected {
+  readonly status: number;
+  /** Of the body, in bytes. */
+  readonly length: number;
+  /** Part of the Cache-Status field. Default: none is asked for. */
+  readonly cacheStatus?: string;
+}
+
 const none = Buffer.alloc(0);
 
 /** One connection: one request after the other. Answers must have a Content-Length. */
@@ -22,27 +31,29 @@ export class Connection {
   #head: Buffer = none;
   #left = -1;
   #status = 0;
+  readonly #expected: Expected | undefined;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, expected: Expected | undefined) {
     this.#socket = socket;
+    this.#expected = expected;
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => this.#read(chunk));
     socket.on("error", (error) => this.#failed?.(error));
     socket.on("close", () => this.#failed?.(new Error("the connection closed")));
   }
 
-  static open(port: number): Promise<Connection> {
+  static open(port: number, expected?: Expected): Promise<Connection> {
     return new Promise((resolve, reject) => {
-      const socket = connect(port, "127.0.0.1", () => resolve(new Connection(socket)));
+      const socket = connect(port, "127.0.0.1", () => resolve(new Connection(socket, expected)));
       socket.once("error", reject);
     });
   }
 
-  static openMany(port: number, count: number): Promise<ReadonlyArray<Connection>> {
-    return Promise.all(Array.from({ length: count }, () => Connection.open(port)));
+  static openMany(port: number, count: number, expected?: Expected): Promise<ReadonlyArray<Connection>> {
+    return Promise.all(Array.from({ length: count }, () => Connection.open(port, expected)));
   }
 
-  /** The status of the answer, once all of it is here. */
+  /** The status of the answer, once all of it is here. Rejects when it is not what was expected of this connection. */
   send(request: string): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#waiting = resolve;
@@ -67,6 +78,12 @@ export class Connection {
       const head = bytes.toString("latin1", 0, end);
       this.#status = Number(head.slice(9, 12));
       this.#left = Number(/\r\ncontent-length: (\d+)/i.exec(head)?.[1] ?? 0);
+      const problem = problemOf(head, this.#status, this.#left, this.#expected);
+      if (problem !== undefined) {
+        this.#failed?.(new Error(problem));
+        this.#socket.destroy();
+        return;
+      }
       body = bytes.length - end - 4;
     }
     this.#left -= body;
@@ -75,6 +92,21 @@ export class Connection {
     this.#waiting?.(this.#status);
   }
 }
+
+/** What is wrong with an answer; undefined: nothing. */
+const problemOf = (
+  head: string,
+  status: number,
+  length: number,
+  expected: Expected | undefined,
+): string | undefined => {
+  if (expected === undefined) return undefined;
+  const cacheStatus = /\r\ncache-status: ([^\r]*)/i.exec(head)?.[1] ?? "";
+  const isRight =
+    status === expected.status && length === expected.length && cacheStatus.includes(expected.cacheStatus ?? "");
+  if (isRight) return undefined;
+  return `answered ${status} with ${length} bytes and Cache-Status ${JSON.stringify(cacheStatus)}, not ${JSON.stringify(expected)}`;
+};
 
 /** Processor time of a process so far, in seconds: of all its threads, to the nanosecond (Linux). */
 export const cpuSecondsOf = (pid: number): number => {
@@ -125,8 +157,13 @@ export const saturate = async (
 };
 
 /** Latencies at a fixed rate, in milliseconds, from when each request was due; sorted. */
-export const atRate = async (target: Target, perSecond: number, forMs: number): Promise<ReadonlyArray<number>> => {
-  const all = await Connection.openMany(target.port, 64);
+export const atRate = async (
+  target: Target,
+  expected: Expected,
+  perSecond: number,
+  forMs: number,
+): Promise<ReadonlyArray<number>> => {
+  const all = await Connection.openMany(target.port, 64, expected);
   const idle = [...all];
   const request = requestOf(target);
   const latencies: Array<number> = [];
