@@ -1,8 +1,11 @@
 #!/usr/bin/env node
 // Starts bne. Plain old syntax, so that an old Node can read it and say what is missing.
-var wanted = 24;
-if (Number(process.versions.node.split(".")[0]) < wanted) {
-  process.stderr.write("bne needs Node " + wanted + " or later; this is Node " + process.versions.node + ".\n");
+// Commands that ask an API need less than a registry, which stands on `node:sqlite`.
+var isRegistry = process.argv[2] === "registry";
+var isTooOld = isRegistry ? Number(process.versions.node.split(".")[0]) < 24 : process.getBuiltinModule === undefined;
+if (isTooOld) {
+  var wanted = isRegistry ? "bne registry needs Node 24" : "bne needs Node 20.16";
+  process.stderr.write(wanted + " or later; this is Node " + process.versions.node + ".\n");
   process.exitCode = 2;
 } else {
   import("../dist/main.js").then(

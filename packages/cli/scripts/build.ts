@@ -10,7 +10,8 @@ const dist = `${root}dist`;
 
 /**
  * `import ... from "node:http"` makes Node evaluate every export, the getters too, and one of them loads all of `fetch`: 30 ms
- * of CPU for nothing. Taken from the module object, only what is used is evaluated.
+ * of CPU for nothing. Taken from the module object, only what is used is evaluated, and what loads `fetch` is not there where the
+ * whole module is used.
  */
 const leanBuiltins: Plugin = {
   name: "lean-builtins",
@@ -19,7 +20,7 @@ const leanBuiltins: Plugin = {
     if (!id.startsWith("\0node:")) return null;
     const name = id.slice(1);
     const names = Object.keys(process.getBuiltinModule(name) ?? {}).filter((key) =>
-      /^(?!default$)[A-Za-z_$][\w$]*$/.test(key),
+      /^(?!(?:default|WebSocket|CloseEvent|MessageEvent)$)[A-Za-z_$][\w$]*$/.test(key),
     );
     return [
       `const builtin = process.getBuiltinModule(${JSON.stringify(name)});`,

@@ -53,16 +53,23 @@ const together: Readonly<Record<string, string>> = { "schema digest": "schema", 
 
 /** One finding for each kind of check: those that are not well are named, the others counted. */
 export const summed = (checks: ReadonlyArray<Check>): ReadonlyArray<Check> =>
-  [...Map.groupBy(checks, ({ check }) => together[check] ?? check)].map(([name, all]) => {
+  [...grouped(checks, ({ check }) => together[check] ?? check)].map(([name, all]) => {
     const [only, ...others] = all;
     if (only !== undefined && others.length === 0) return only;
     const state = bySeverity.find((state) => all.some((one) => one.state === state)) ?? "ok";
-    const counts = [...Map.groupBy(all, (one) => one.state)].map(([state, ones]) => `${ones.length} ${state}`);
+    const counts = [...grouped(all, (one) => one.state)].map(([state, ones]) => `${ones.length} ${state}`);
     const bad = all.filter((one) => one.state !== "ok" && one.state !== "unknown");
     const named = bad.slice(0, maxNamed).map(({ subject, detail }) => `${subject}: ${detail}`);
     const more = bad.length > maxNamed ? [`${bad.length - maxNamed} more; --verbose shows each`] : [];
     return found(name, state, [counts.join(", "), ...named, ...more].join("; "));
   });
+
+/** `Map.groupBy`, which Node 20 does not have. */
+const grouped = (checks: ReadonlyArray<Check>, keyOf: (check: Check) => string): ReadonlyMap<string, Array<Check>> => {
+  const groups = new Map<string, Array<Check>>();
+  for (const check of checks) groups.set(keyOf(check), [...(groups.get(keyOf(check)) ?? []), check]);
+  return groups;
+};
 
 /** What it all comes to, in a sentence. */
 export const verdict = (checks: ReadonlyArray<Check>): string => {
