@@ -86,8 +86,11 @@ const collect = (
         }
         break;
       case "message":
-        if (textOf !== undefined && isTextual(field.message)) into.append(name, textOf(field.message, value));
-        else collect(field.message, value as Message, `${name}.`, below(except, field), into, textOf);
+        if (textOf !== undefined && isTextual(field.message)) {
+          const text = textOf(field.message, value);
+          // A mask without paths would be read as one with an empty path.
+          if (text !== "" || field.message.typeName !== "google.protobuf.FieldMask") into.append(name, text);
+        } else collect(field.message, value as Message, `${name}.`, below(except, field), into, textOf);
         break;
       default:
         into.append(name, singleText(field, name, value, textOf));

@@ -11,6 +11,7 @@ import {
   type JsonValue,
   type Message,
 } from "@bufbuild/protobuf";
+import { FieldMaskSchema } from "@bufbuild/protobuf/wkt";
 import { base64Decode, base64Encode } from "@bufbuild/protobuf/wire";
 
 /** A text that is no value of its type; the message says what would be, e.g. `must be true or false`. */
@@ -118,13 +119,15 @@ const textualTypes: ReadonlySet<string> = /* @__PURE__ */ new Set(
 export const isTextual = ({ typeName }: DescMessage): boolean => textualTypes.has(typeName);
 
 /**
- * The JSON form of a value of a well-known type, without the quotes of a string. The value is as protobuf-es keeps it in a
+ * The JSON form of a value of a well-known type, without the quotes of a string; a FieldMask has proto names. The value is as protobuf-es keeps it in a
  * field: wrappers and Structs are often not messages there.
  */
 export const wellKnownText = (descriptor: DescMessage, value: unknown): string => {
   const wrapped = wrappedScalar(descriptor);
   if (wrapped !== undefined) return scalarText(wrapped, isMessage(value) ? (value as Wrapper).value : value);
   if (!isMessage(value)) return JSON.stringify(value);
+  // By proto names: grpc-gateway takes them as they are, and who reads the JSON form reads these, too.
+  if (isMessage(value, FieldMaskSchema)) return value.paths.join(",");
   const json = toJson(descriptor, value);
   return typeof json === "string" && descriptor.typeName !== valueType ? json : JSON.stringify(json);
 };
@@ -143,6 +146,8 @@ export const maxJsonTextLength = 100_000;
 export const parseMessage = (descriptor: DescMessage, text: string): Message => {
   const wrapped = wrappedScalar(descriptor);
   if (wrapped !== undefined) return create(descriptor, { value: parseScalar(wrapped, text) });
+  if (descriptor.typeName === FieldMaskSchema.typeName)
+    return create(FieldMaskSchema, { paths: text === "" ? [] : text.split(",").map(protoPath) });
   try {
     return fromJson(descriptor, isJsonText(descriptor) ? parseJson(text) : text);
   } catch {
@@ -159,6 +164,9 @@ export const parseWellKnown = (field: DescField, text: string): unknown => {
     return field.fieldKind === "message" && field.oneof === undefined ? (message as Wrapper).value : message;
   return descriptor.typeName === "google.protobuf.Struct" ? toJson(descriptor, message) : message;
 };
+
+/** `child.aB`, as JSON has it, is `child.a_b`. */
+const protoPath = (path: string): string => path.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 const isJsonText = ({ typeName }: DescMessage): boolean =>
   typeName === "google.protobuf.Struct" || typeName === valueType || typeName === "google.protobuf.ListValue";

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { messages, texts } from "../../test/ArbitraryMessages.ts";
 import { EverythingSchema, Kitchen, type Everything } from "../../test/gen/kitchen/v1/kitchen_pb.ts";
 import { decodeRequest } from "../../test/ServiceServer.ts";
-import { encodeQuery } from "../QueryParameters.ts";
+import { decodeQuery, encodeQuery } from "../QueryParameters.ts";
 import { annotatedRules } from "./Annotation.ts";
 import { resolveBinding } from "./HttpRule.ts";
 import { PathTemplateError } from "./PathTemplate.ts";
@@ -71,7 +71,7 @@ test.for<
   [
     "find",
     { mask: { paths: ["a_b", "child.label"] }, struct: { a: [1, null] } },
-    ["GET /v1/everything?mask=aB%2Cchild.label&struct=%7B%22a%22%3A%5B1%2Cnull%5D%7D"],
+    ["GET /v1/everything?mask=a_b%2Cchild.label&struct=%7B%22a%22%3A%5B1%2Cnull%5D%7D"],
   ],
   ["find", { choice: { case: "choiceNumber", value: 0 } }, ["GET /v1/everything?choiceNumber=0"]],
   ["find", { choice: { case: "choiceWrapped", value: { value: "" } } }, ["GET /v1/everything?choiceWrapped="]],
@@ -128,6 +128,18 @@ test.for<[init: Parameters<typeof create<typeof EverythingSchema>>[1], problem: 
   expect(() => shown("find", init)).toThrow(problem);
 });
 
+test.for<[query: string, paths: ReadonlyArray<string>]>([
+  ["mask=a_b,child.label", ["a_b", "child.label"]],
+  ["mask=aB,child.label", ["a_b", "child.label"]],
+  ["mask=", []],
+])("%s is read as a FieldMask, in either spelling", ([query, paths]) => {
+  expect(decodeQuery(EverythingSchema, new URLSearchParams(query)).mask?.paths).toEqual(paths);
+});
+
+test("a FieldMask without paths is not sent: it would be read as an empty path", () => {
+  expect(shown("find", { mask: { paths: [] } })).toEqual(["GET /v1/everything"]);
+});
+
 test("the message that was given stays as it was", () => {
   const message = create(EverythingSchema, { int64: 5n, child: { label: "labels/x" } });
   const before = toBinary(EverythingSchema, message);
@@ -153,7 +165,12 @@ const isLeftOut = ({ name }: DescField): boolean => ["children", "children_by_na
 /** Messages in it that are empty say as little as none in a query. */
 const withoutEmpty = (message: ReflectMessage): ReflectMessage => {
   for (const field of message.fields) {
-    if (field.fieldKind !== "message" || field.message.typeName.startsWith("google.protobuf.") || !message.isSet(field))
+    if (
+      field.fieldKind !== "message" ||
+      (field.message.typeName.startsWith("google.protobuf.") &&
+        field.message.typeName !== "google.protobuf.FieldMask") ||
+      !message.isSet(field)
+    )
       continue;
     const inner = withoutEmpty(message.get(field));
     if (toBinary(inner.desc, inner.message).length === 0) message.clear(field);
