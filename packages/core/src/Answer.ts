@@ -1,5 +1,6 @@
 // Answers of calls, and the messages they are made of.
 import type { JsonValue, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { Engine } from "@bytenite-engines/proto";
 import type { endpoints, EndpointName } from "./Endpoint.ts";
 import type { Format } from "./MediaType.ts";
 import type { ResponseHeaders } from "./Transport.ts";
@@ -28,4 +29,20 @@ export interface Answer<T> {
   readonly lastAttemptMs: number;
   /** From the beginning of the call to its end, with all its requests and waits, in milliseconds. */
   readonly totalMs: number;
+}
+
+/**
+ * The archive of an engine. Its bytes are had once, by iterating over it. Iteration rejects with EngineError when the stream
+ * breaks, brings nothing for longer than the attempt timeout, is longer than `limits.maxArchiveBytes`, or, at its end, when its SHA-256
+ * is not the engine's hash: bytes that were had before are not to be used then. Leaving the loop ends the download.
+ */
+export interface EngineArchive extends AsyncIterable<Uint8Array> {
+  /** The engine that the archive is of. */
+  readonly engine: Engine;
+  /** As the server sent it. */
+  readonly mediaType: string | undefined;
+  /** In bytes, where the server announces it. */
+  readonly length: number | undefined;
+  /** The whole archive, checked. */
+  readonly bytes: () => Promise<Uint8Array<ArrayBuffer>>;
 }

@@ -8,7 +8,7 @@ import type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engine
 import type { Answer, RequestOf, ResponseOf } from "./Answer.ts";
 import { call } from "./Calls.ts";
 import { openArchive } from "./client/EngineArchive.ts";
-import { change, upload, type UploadParams, type WriteCondition } from "./client/EngineWrites.ts";
+import { change, upload } from "./client/EngineWrites.ts";
 import { SchemaMemory } from "./client/SchemaMemory.ts";
 import { makeClientParts, partsOfCall, type ClientParts } from "./ClientParts.ts";
 import type { EndpointName } from "./Endpoint.ts";
@@ -21,6 +21,8 @@ import {
   type InvalidParameter,
   type ListParams,
   type MessageParams,
+  type UploadParams,
+  type WriteCondition,
 } from "./Parameters.ts";
 
 /** The calls of the API. Every one fails with EngineError, and ends at once when its fiber is interrupted. */

@@ -23,6 +23,28 @@ export interface MessageParams {
   readonly engineStatus?: string;
 }
 
+/** On which condition an engine is changed. */
+export interface WriteCondition {
+  /**
+   * The revision that the engine must have: sent as `If-Match: "revision-7"`. Anything else is a `Conflict`, and nothing is changed. 0:
+   * there must be no such engine (`If-None-Match: *`, uploads only). A server that does not know these headers ignores them.
+   */
+  readonly ifRevision?: number;
+}
+
+/** What is uploaded beside the archive. */
+export interface UploadParams extends WriteCondition {
+  /**
+   * The tag in the manifest, `name@major.minor`. With it, an upload whose answer got lost is looked up before it is sent again;
+   * without it, it is not sent again.
+   */
+  readonly tag?: string;
+  /** Makes the engine active at once. */
+  readonly activate?: boolean;
+  /** Id of the engine that is overwritten; another one is an error of the server's. */
+  readonly engineId?: string;
+}
+
 /** Largest `limit` and `offset`: they are uint32. */
 export const maxUint32 = 4_294_967_295;
 

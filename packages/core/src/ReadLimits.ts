@@ -35,10 +35,14 @@ export class LimitExceeded extends RangeError {
 export const tooDeep = (maxJsonDepth: number): LimitExceeded =>
   new LimitExceeded("maxJsonDepth", maxJsonDepth, `JSON nested deeper than maxJsonDepth = ${maxJsonDepth}`);
 
-const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
+interface Utf8 {
+  decode(bytes: Uint8Array): string;
+}
+
+const strictUtf8: Utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** The JSON in bytes. Throws SyntaxError or TypeError for bytes that are no JSON in UTF-8, LimitExceeded before more than the limits is made of them. */
-export const parseJson = (bytes: Uint8Array, limits: ReadLimits, utf8 = strictUtf8): JsonValue => {
+export const parseJson = (bytes: Uint8Array, limits: ReadLimits, utf8: Utf8 = strictUtf8): JsonValue => {
   // Each item takes a byte at least.
   if (bytes.byteLength > limits.maxItems) assertWithin(bytes, limits);
   return JSON.parse(utf8.decode(bytes)) as JsonValue;

@@ -14,12 +14,11 @@ export type {
   ErrorDetail,
   UnreachableProblem,
 } from "./EngineError.ts";
-export type { Answer } from "./Answer.ts";
-export type { UploadParams, WriteCondition } from "./client/EngineWrites.ts";
+export type { Answer, EngineArchive } from "./Answer.ts";
 export { defaultBaseUrl, type CallOptions, type ClientOptions, type Limits, type Middleware } from "./ClientOptions.ts";
 export type { ExpiringToken, TokenContext, TokenFunction, TokenOption } from "./Token.ts";
 export type { EngineEvent } from "./EngineEvent.ts";
-export type { ListParams, MessageParams } from "./Parameters.ts";
+export type { ListParams, MessageParams, UploadParams, WriteCondition } from "./Parameters.ts";
 export type { RetryPolicy } from "./Retry.ts";
 export type { ExchangeAnswer, ExchangeRequest, Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Transport.ts";
 // For those who build on it.

@@ -1,12 +1,12 @@
 // Decides: what the client is to everybody who does not use Effect.
 import type * as Effect from "effect/Effect";
 import type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
-import type { Answer, RequestOf, ResponseOf } from "./Answer.ts";
+import type { Answer, EngineArchive, RequestOf, ResponseOf } from "./Answer.ts";
 import { prepare } from "./Calls.ts";
 import type { CallOptions, ClientOptions } from "./ClientOptions.ts";
 import { makeClientParts, partsOfCall, type ClientParts } from "./ClientParts.ts";
-import { openArchive, type EngineArchive } from "./client/EngineArchive.ts";
-import { change, upload, type UploadParams, type WriteCondition } from "./client/EngineWrites.ts";
+import { openArchive } from "./client/EngineArchive.ts";
+import { change, upload } from "./client/EngineWrites.ts";
 import { SchemaMemory } from "./client/SchemaMemory.ts";
 import { run, sendDirectly } from "./DirectCall.ts";
 import type { EndpointName } from "./Endpoint.ts";
@@ -18,12 +18,12 @@ import {
   type InvalidParameter,
   type ListParams,
   type MessageParams,
+  type UploadParams,
+  type WriteCondition,
 } from "./Parameters.ts";
 
 export type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
-export type { Answer } from "./Answer.ts";
-export type { EngineArchive } from "./client/EngineArchive.ts";
-export type { UploadParams, WriteCondition } from "./client/EngineWrites.ts";
+export type { Answer, EngineArchive } from "./Answer.ts";
 export type { CallOptions, ClientOptions, Limits, Middleware } from "./ClientOptions.ts";
 export type { ExpiringToken, TokenContext, TokenFunction, TokenOption } from "./Token.ts";
 export { EngineError } from "./EngineError.ts";
@@ -36,7 +36,7 @@ export type {
 } from "./EngineError.ts";
 export type { EngineEvent } from "./EngineEvent.ts";
 export type { Format } from "./MediaType.ts";
-export type { ListParams, MessageParams } from "./Parameters.ts";
+export type { ListParams, MessageParams, UploadParams, WriteCondition } from "./Parameters.ts";
 export type { RetryPolicy } from "./Retry.ts";
 export type { ExchangeAnswer, ExchangeRequest, Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Transport.ts";
 

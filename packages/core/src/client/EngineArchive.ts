@@ -3,6 +3,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { base64Decode, base64Encode } from "@bufbuild/protobuf/wire";
 import type { Engine } from "@bytenite-engines/proto";
 import * as Effect from "effect/Effect";
+import type { EngineArchive } from "../Answer.ts";
 import { attempts, type AttemptPlan, type CallState } from "../Attempts.ts";
 import { readBody } from "../Body.ts";
 import { call } from "../Calls.ts";
@@ -16,22 +17,6 @@ import { after, liveClock } from "../Timer.ts";
 import { open, publicUrl, transportError, type BodyReader, type FetchResponse } from "../Transport.ts";
 import { change } from "./EngineWrites.ts";
 import type { SchemaMemory } from "./SchemaMemory.ts";
-
-/**
- * The archive of an engine. Its bytes are had once, by iterating over it. Iteration rejects with EngineError when the stream
- * breaks, brings nothing for longer than the attempt timeout, is longer than `limits.maxArchiveBytes`, or, at its end, when its SHA-256
- * is not the engine's hash: bytes that were had before are not to be used then. Leaving the loop ends the download.
- */
-export interface EngineArchive extends AsyncIterable<Uint8Array> {
-  /** The engine that the archive is of. */
-  readonly engine: Engine;
-  /** As the server sent it. */
-  readonly mediaType: string | undefined;
-  /** In bytes, where the server announces it. */
-  readonly length: number | undefined;
-  /** The whole archive, checked. */
-  readonly bytes: () => Promise<Uint8Array<ArrayBuffer>>;
-}
 
 /** The name of the exchange in events. */
 const archiveEndpoint = "archive";

@@ -11,7 +11,7 @@ import { parseTag } from "../EngineTag.ts";
 import { AttemptFailure } from "../Failure.ts";
 import { mediaTypeOf, type Format } from "../MediaType.ts";
 import { readMessage } from "../MessageReader.ts";
-import type { MessageParams } from "../Parameters.ts";
+import type { MessageParams, UploadParams, WriteCondition } from "../Parameters.ts";
 import { encodePlainQuery } from "../QueryParameters.ts";
 import { read, UnreadableBody } from "../Reading.ts";
 import { request, type RequestPlan } from "../Requester.ts";
@@ -21,28 +21,6 @@ import type { SchemaMemory } from "./SchemaMemory.ts";
 
 /** The calls in this file. */
 export type WriteName = "upload" | "activate" | "deactivate" | "download";
-
-/** On which condition an engine is changed. */
-export interface WriteCondition {
-  /**
-   * The revision that the engine must have: sent as `If-Match: "revision-7"`. Anything else is a `Conflict`, and nothing is changed. 0:
-   * there must be no such engine (`If-None-Match: *`, uploads only). A server that does not know these headers ignores them.
-   */
-  readonly ifRevision?: number;
-}
-
-/** What is uploaded beside the archive. */
-export interface UploadParams extends WriteCondition {
-  /**
-   * The tag in the manifest, `name@major.minor`. With it, an upload whose answer got lost is looked up before it is sent again;
-   * without it, it is not sent again.
-   */
-  readonly tag?: string;
-  /** Makes the engine active at once. */
-  readonly activate?: boolean;
-  /** Id of the engine that is overwritten; another one is an error of the server's. */
-  readonly engineId?: string;
-}
 
 /** What an upload, at the least, gets through in a millisecond: its timeouts grow with its size. */
 const uploadBytesPerMs = 100;

@@ -8,7 +8,7 @@ const reports = new URL("../../consumers/api/core/", import.meta.url);
 const effect = dirname(createRequire(import.meta.url).resolve("effect/package.json"));
 
 /** The entries for Effect. The adapter for its `HttpClient` cannot be without that type, and is there for those who use it. */
-const forEffect = ["http-client", "index", "metrics"];
+const forEffect = ["http-client", "index", "metrics", "service"];
 const adapter = { "http-client": ["http/HttpClient.HttpClient is unstable"] } as Readonly<
   Record<string, Array<string>>
 >;

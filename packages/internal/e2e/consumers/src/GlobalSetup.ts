@@ -11,6 +11,8 @@ declare module "vitest" {
   interface ProvidedContext {
     /** The folder of the project that each package manager has installed. */
     readonly projects: Readonly<Record<Manager, string>>;
+    /** The tarballs of the packages, by full name. */
+    readonly tarballs: Readonly<Record<string, string>>;
   }
 }
 
@@ -26,6 +28,7 @@ export default async (project: TestProject): Promise<() => void> => {
   try {
     const packed = await packAll(tarballs);
     await Promise.all(managers.map((manager) => installProject(manager, projects[manager], packed)));
+    project.provide("tarballs", packed);
   } catch (error) {
     rmSync(folder, { recursive: true, force: true });
     throw error;

@@ -30,6 +30,27 @@ export const installProject = async (
   }
 };
 
+/**
+ * Makes a project for npm with core and its types, and these versions of other packages; without some that npm would add since
+ * they are peers.
+ */
+export const installWith = async (
+  folder: string,
+  tarballs: Readonly<Record<string, string>>,
+  versions: Readonly<Record<string, string>>,
+  without: ReadonlyArray<string>,
+): Promise<void> => {
+  cpSync(fileURLToPath(new URL("../projects", import.meta.url)), folder, { recursive: true });
+  const ours = ["core", "proto"].map((name) => [
+    `@bytenite-engines/${name}`,
+    `file:${tarballs[`@bytenite-engines/${name}`] ?? ""}`,
+  ]);
+  const dependencies = { ...Object.fromEntries(ours), "@types/node": pinned("@types/node"), ...versions };
+  write(folder, "package.json", { name: "consumer", private: true, type: "module", dependencies });
+  const peers = without.length > 0 ? ["--legacy-peer-deps"] : [];
+  await ran("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", ...peers], folder);
+};
+
 const write = (folder: string, name: string, value: unknown): void =>
   writeFileSync(join(folder, name), JSON.stringify(value, undefined, 2));
 

@@ -17,7 +17,7 @@ const serverOf =
   (request, response) => {
     const answer = async (): Promise<void> => {
       const path = request.url ?? "/";
-      if (path === "/")
+      if (path === "/" || path.startsWith("/?"))
         response.setHeader("Content-Type", "text/html").end('<script type="module" src="/page"></script>');
       else if (path === "/page") response.setHeader("Content-Type", "text/javascript").end(script);
       else if (!path.startsWith("/v1/")) response.writeHead(404).end();
@@ -61,3 +61,29 @@ test.skipIf(!existsSync(browser)).for(managers)(
     expect(shown.names).toContain("zipper");
   },
 );
+
+test.skipIf(!existsSync(browser))("a page on another origin is told that CORS is the likely cause", async () => {
+  const project = inject("projects").npm;
+  const registry = await serve(project);
+  onTestFinished(registry.stop);
+  const script = await bundled(project, "cors.js", "browser");
+  const server = createServer(serverOf(script, registry.url));
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  onTestFinished(() => void server.close());
+  const running = await chromium.launch({ executablePath: browser, args: ["--no-sandbox"] });
+  onTestFinished(() => running.close());
+  const page = await running.newPage();
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await page.goto(`${origin}/?api=${encodeURIComponent(registry.url)}`);
+  await page.locator("#done").waitFor();
+  const told = JSON.parse(await page.locator("body").innerText()) as {
+    readonly reason: unknown;
+    readonly message: string;
+  };
+  expect(told.reason).toEqual({ _tag: "Unreachable", problem: "network", pageOrigin: origin });
+  expect(told.message).toContain(`the likely cause is CORS: the server must allow the origin ${origin}`);
+  // To its own origin a page is told nothing of the kind.
+  await page.goto(`${origin}/?api=${encodeURIComponent(`${origin}/gone`)}`);
+  await page.locator("#done").waitFor();
+  expect(await page.locator("body").innerText()).not.toContain("CORS");
+});

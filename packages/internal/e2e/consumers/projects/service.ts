@@ -1,0 +1,31 @@
+// A service without the DOM library, with the promise entry and what needs no Effect.
+import { apiKey } from "@bytenite-engines/core/api-key";
+import { breaker } from "@bytenite-engines/core/breaker";
+import { findDetails } from "@bytenite-engines/core/details";
+import { createExchanger } from "@bytenite-engines/core/exchange";
+import { hedging } from "@bytenite-engines/core/hedging";
+import { createEngineClient, EngineError, type Fetch, type PromiseEngineClient } from "@bytenite-engines/core/promise";
+import { memoryServer } from "@bytenite-engines/core/testing";
+import { calibration } from "@bytenite-engines/core/trust";
+import { parseTag } from "@bytenite-engines/core/wire";
+import { ErrorInfoSchema } from "@bytenite-engines/proto";
+
+const fetch: Fetch = memoryServer().fetch;
+export const client: PromiseEngineClient = createEngineClient({
+  fetch,
+  token: apiKey("a-key"),
+  breaker: breaker(),
+  hedging: hedging(),
+  trust: { calibration: calibration() },
+});
+export const exchanger = createExchanger({ fetch });
+
+export const nameOf = async (text: string): Promise<string | undefined> => {
+  try {
+    const { data, headers } = await client.withResponse.get(text);
+    return headers.get("x-name") ?? data.name;
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    return findDetails(error, ErrorInfoSchema)[0]?.reason ?? parseTag(text)?.name;
+  }
+};
