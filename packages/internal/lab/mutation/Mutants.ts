@@ -66,7 +66,8 @@ export const mutantsOf = async (target: Target): Promise<ReadonlyArray<Mutant>> 
   }));
 };
 
-const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ").trim();
+/** A text without its line breaks. */
+export const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ").trim();
 
 /** The text between two positions. Lines and columns of results are counted from 1. */
 const textAt = (source: string, start: Position, end: Position): string => {

@@ -1,12 +1,38 @@
 // `pnpm mutate [--only TARGET] [--write]`: changes the pure rules, one place at a time, and tells which changes no test notices.
+// `pnpm mutate --random N [--seed S]`: changes N random places of all shipped code, and tells the same.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { mutantsOf, root, type Mutant } from "./Mutants.ts";
+import { mutantsOf, oneLine, root, type Mutant } from "./Mutants.ts";
 import { complaints, page, type Excuse } from "./Page.ts";
+import { choose, tryAll } from "./RandomMutants.ts";
 import { filesOf, targets } from "./Targets.ts";
 
-const { values } = parseArgs({ options: { only: { type: "string" }, write: { type: "boolean", default: false } } });
+/** Share of random changes that must be noticed. */
+const leastRandomShare = 0.97;
+
+const { values } = parseArgs({
+  options: {
+    only: { type: "string" },
+    write: { type: "boolean", default: false },
+    random: { type: "string" },
+    seed: { type: "string", default: "1" },
+  },
+});
+
+if (values.random !== undefined) {
+  const [count, seed] = [Number(values.random), Number(values.seed)];
+  if (!(Number.isInteger(count) && count > 0 && Number.isInteger(seed))) {
+    process.stderr.write("--random takes how many changes to try, --seed a whole number\n");
+    process.exit(2);
+  }
+  const tried = tryAll(choose(count, seed), ({ outcome, file, line, original, replacement }) => {
+    process.stdout.write(`${outcome.padEnd(8)} ${file}:${line}: ${oneLine(original)} -> ${oneLine(replacement)}\n`);
+  });
+  const caught = tried.filter(({ outcome }) => outcome === "caught").length;
+  process.stdout.write(`\n${caught} of ${tried.length} random changes were noticed (seed ${seed})\n`);
+  process.exit(caught / tried.length >= leastRandomShare ? 0 : 1);
+}
 
 const chosen = targets.filter(({ name }) => values.only === undefined || name === values.only);
 if (chosen.length === 0 || (values.write && values.only !== undefined)) {

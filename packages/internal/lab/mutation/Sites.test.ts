@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import { changed, sitesIn } from "./Sites.ts";
+
+/** Each change as the line that it makes. */
+const changesOf = (text: string): ReadonlyArray<string> => sitesIn(text).map((site) => changed(text, site));
+
+test.for([
+  ["a === b", ["a !== b"]],
+  ["a < 3", ["a <= 3", "a < (3 + 1)"]],
+  ["f(a && !b)", ["f(a || !b)", "f(a && (b))", ";"]],
+  ['x === "get"', ['x !== "get"', 'x === "get-changed"']],
+  ["if (ready) go()", ["if (!(ready)) go()", "if (ready) ;"]],
+  ["const x = a ? 1 : 2", ["const x = !(a) ? 1 : 2", "const x = a ? (1 + 1) : 2", "const x = a ? 1 : (2 + 1)"]],
+  ["items.every(isGood)", ["items.some(isGood)", ";"]],
+  ["const isOpen = true", ["const isOpen = false"]],
+] as const)("%s can be changed in each of its places", ([text, changes]) => {
+  expect(changesOf(text).toSorted()).toEqual([...changes].toSorted());
+});
+
+test.for([
+  'import { a } from "b"',
+  "interface A { readonly b: 1 | true }",
+  "type A = 1 | false",
+  'throw new Error("a" + "b")',
+  "const f = (a: 1): true => a",
+])("%s has no place to change", (text) => {
+  expect(changesOf(text)).toEqual([]);
+});
