@@ -66,7 +66,7 @@ export const page = (mutants: ReadonlyArray<Mutant>, excuses: ReadonlyArray<Excu
     "",
     "Written by `pnpm mutate --write`. The pure rules are changed, one place at a time (Stryker), and their tests are run on each",
     `change: a test has to notice it. At least ${percent(leastShare)} of the changes of each file are noticed, and each that is not has its reason here.`,
-    "It takes ten to fifteen minutes on two cores and is not part of `pnpm check`.",
+    "It takes about half an hour on two cores and is not part of `pnpm check`.",
     "",
     "| rules | changes | noticed | |",
     "| --- | ---: | ---: | ---: |",
