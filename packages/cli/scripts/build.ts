@@ -1,5 +1,5 @@
 // Builds bne into dist/: one chunk per command, so that each run loads what it needs, and the man pages.
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { rolldown, type Plugin } from "rolldown";
 import { licencesOf } from "./Licences.ts";
@@ -30,6 +30,27 @@ const leanBuiltins: Plugin = {
   },
 };
 
+/** Folder of the files that the registry's page is made of, and the package they come from. */
+const pageFolder = "docs";
+const pagePackage = "swagger-ui-dist";
+const pageFiles = new Set<string>();
+
+/**
+ * Files of the registry's page lie in `dist`: the package has ten times as much, and depends on one that reports installs to
+ * others.
+ */
+const ownPage: Plugin = {
+  name: "own-page",
+  transform: (code, id) => {
+    if (!id.endsWith("/registry/src/node/DocsAssets.ts")) return null;
+    const own = code.replaceAll(/import\.meta\.resolve\("swagger-ui-dist\/([\w.-]+)"\)/g, (_, file: string) => {
+      pageFiles.add(file);
+      return `new URL("./${pageFolder}/${file}", import.meta.url).href`;
+    });
+    return { code: own, map: null };
+  },
+};
+
 /** What only some commands need, each for itself. */
 const apart =
   /\/cli\/src\/(commands\/(?!Loaders)\w+|complete\/\w+|doctor\/\w+|parse\/Help|Version|config\/AccessTokens|output\/(YamlWriter|JqFilter))\.ts$|\/core\/src\/ApiKey\.ts$/;
@@ -50,7 +71,7 @@ const chunkOf = (id: string): string | null => {
 /** Licences of other people's code are to go wherever it goes. */
 const licencesFile = "THIRD-PARTY-LICENSES.txt";
 
-const written = new Set<string>([licencesFile, "man"]);
+const written = new Set<string>([licencesFile, "man", pageFolder]);
 const modules: Array<string> = [];
 const inputs = [
   { main: "src/main.ts" },
@@ -72,7 +93,7 @@ for (const input of inputs) {
     resolve: { mainFields: ["module", "main"] },
     treeshake: { moduleSideEffects: false, propertyReadSideEffects: false },
     preserveEntrySignatures: "allow-extension",
-    plugins: [leanBuiltins],
+    plugins: [leanBuiltins, ownPage],
   });
   const groups = [{ name: chunkOf, debugName: "by need" }];
   const { output } = await bundle.write({
@@ -89,6 +110,14 @@ for (const input of inputs) {
     written.add(file.fileName);
     if (file.type === "chunk") modules.push(...file.moduleIds);
   }
+}
+
+if (pageFiles.size === 0) throw new Error("the registry's page takes no files from swagger-ui-dist any more");
+mkdirSync(`${dist}/${pageFolder}`, { recursive: true });
+for (const file of pageFiles) {
+  const path = fileURLToPath(import.meta.resolve(`${pagePackage}/${file}`));
+  modules.push(path);
+  copyFileSync(path, `${dist}/${pageFolder}/${file}`);
 }
 
 writeFileSync(`${dist}/${licencesFile}`, licencesOf(modules, readFileSync(`${root}../../LICENSE`, "utf8")));

@@ -14,6 +14,11 @@ test("the reference is the one that the table of commands makes", () => {
   expect(readFileSync(`${root}REFERENCE.md`, "utf8")).toBe(reference());
 });
 
+test("npm is told of every man page", () => {
+  const { man } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { man: ReadonlyArray<string> };
+  expect(man).toEqual([...manPages().keys()].map((name) => `./dist/man/${name}`));
+});
+
 test.skipIf(!hasMandoc)("mandoc finds nothing wrong with the man pages", () => {
   const folder = mkdtempSync(join(tmpdir(), "man-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));

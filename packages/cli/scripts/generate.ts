@@ -1,6 +1,17 @@
-// Writes the reference.
-import { writeFileSync } from "node:fs";
+// Writes the reference, and the list of man pages in package.json, by which npm installs them.
+import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { manPages } from "./ManPage.ts";
 import { reference } from "./Reference.ts";
 
 writeFileSync(fileURLToPath(new URL("../REFERENCE.md", import.meta.url)), reference());
+
+const manifest = fileURLToPath(new URL("../package.json", import.meta.url));
+const pages = [...manPages().keys()].map((name) => `./dist/man/${name}`);
+writeFileSync(
+  manifest,
+  readFileSync(manifest, "utf8").replace(
+    /"man": \[[^\]]*\]/,
+    `"man": ${JSON.stringify(pages, null, 2).replaceAll("\n", "\n  ")}`,
+  ),
+);

@@ -171,6 +171,12 @@ test("a failure that can happen shows no stack, with --verbose neither", async (
   expect((await failing({ status: 403 }, "list", "--verbose")).stderr).not.toMatch(/^\s+at /m);
 });
 
+test("numbers in events have three digits behind the point at most", async () => {
+  const { stderr } = await alice("list", "--trace");
+  expect(stderr).toMatch(/"durationMs":\d/);
+  expect(stderr).not.toMatch(/\d\.\d{4,}/);
+});
+
 test("no token is ever told, whatever fails", async () => {
   for (const fault of [{ status: 401 }, { status: 503 }, { body: "html" }, { reset: "in-body" }] as const) {
     registry.faults.set([{ fault }]);

@@ -1,7 +1,7 @@
 // The command line as npm installs it from its tarball, away from this repository.
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -43,4 +43,21 @@ test("the installed registry serves its page and the files of the page, logged",
     await once(child, "close");
   }
   expect(readFileSync(log, "utf8").trim().split("\n")).toHaveLength(4);
+});
+
+test("installed globally by npm there are the command and its man pages, in a tarball of less than 5 MB", async () => {
+  using home = makeHome();
+  const tarballs = join(home.path, "tarballs");
+  mkdirSync(tarballs);
+  await run("npx", ["-y", "pnpm@12", "pack", "--pack-destination", tarballs], { cwd: root });
+  const [tarball = ""] = readdirSync(tarballs);
+  expect(statSync(join(tarballs, tarball)).size).toBeLessThan(5_000_000);
+  const prefix = join(home.path, "prefix");
+  const flags = ["--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", "--omit=optional"];
+  await run("npm", ["install", "--global", "--prefix", prefix, ...flags, join(tarballs, tarball)], { cwd: home.path });
+  const { stdout } = await run(join(prefix, "bin", "bne"), ["--version"]);
+  expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  expect(readdirSync(join(prefix, "share/man/man1"))).toEqual(expect.arrayContaining(["bne.1", "bne-auth-login.1"]));
+  const modules = join(prefix, "lib/node_modules/@bytenite-engines/cli/node_modules");
+  expect(readdirSync(modules).filter((name) => /swagger|scarf/.test(name))).toEqual([]);
 });

@@ -8,11 +8,9 @@ import { nameOf, type Command, type Flag } from "../parse/Command.ts";
 import { commands, flagsOf } from "../parse/CommandTable.ts";
 import { topicNames } from "../parse/Topics.ts";
 import { version } from "../Version.ts";
+import { errorSchema, outputSchemas, schemaVersion } from "./Schemas.ts";
 
-/** Version of what this document looks like; it is raised when a field changes its meaning or goes. */
-const schemaVersion = 1;
-
-const fields = ["name", "summary", "aliases", "values", "flags", "passesOn", "details", "examples"];
+const fields = ["name", "summary", "aliases", "values", "flags", "passesOn", "details", "examples", "output"];
 
 const shape: Shape = {
   columns: [
@@ -28,6 +26,7 @@ const shape: Shape = {
       version,
       exitCodes: exitCodeMeanings.map(([code, meaning]) => ({ code, meaning })),
       topics: [...topicNames],
+      errors: errorSchema,
     }),
   },
 };
@@ -39,7 +38,12 @@ export const run = async (invocation: Invocation): Promise<number> => {
   return exitCodes.ok;
 };
 
-const described = (command: Command) => ({
+const described = (command: Command) => {
+  const output = outputSchemas[command.path.join(" ")];
+  return { ...ofTable(command), ...(output === undefined ? {} : { output }) };
+};
+
+const ofTable = (command: Command) => ({
   name: nameOf(command),
   summary: command.summary,
   aliases: (command.aliases ?? []).map((path) => `bne ${path.join(" ")}`),

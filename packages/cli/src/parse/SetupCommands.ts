@@ -162,11 +162,16 @@ export const shellCommands: ReadonlyArray<Command> = [
   {
     path: ["commands"],
     summary: "Describe every command, its flags and its exit codes, for programs",
-    details: ["Made from the table that makes parsing, help, completion and man pages."],
+    details: [
+      "Made from the table that makes parsing, help, completion and man pages. `output` of a command is the JSON Schema (2020-12) of what it writes with --output json, for watch of one line; `errors` that of an error on stderr. `schemaVersion` is raised when a field changes its meaning or goes.",
+    ],
     takes: ["output"],
     examples: [
       { line: "bne commands --jq '.commands[].name'", explains: "All names" },
-      { line: "bne commands --output json", explains: "All of it" },
+      {
+        line: "bne commands --jq '.commands[] | select(.name == \"bne list\") | .output'",
+        explains: "The schema of a list",
+      },
     ],
   },
 ];

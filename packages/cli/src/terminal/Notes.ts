@@ -14,6 +14,10 @@ export interface Verbosity {
   readonly json: boolean;
 }
 
+/** Milliseconds have three digits behind the point, microseconds. */
+const rounded = (_: string, value: unknown): unknown =>
+  typeof value === "number" ? Math.round(value * 1_000) / 1_000 : value;
+
 /** What a note tells programs beside its text. */
 export type Facts = Readonly<Record<string, string | number | boolean | ReadonlyArray<string>>>;
 
@@ -118,7 +122,7 @@ export class Notes {
   readonly event = (event: EngineEvent): void => {
     const { trace, verbose, quiet, json } = this.verbosity;
     const isShown = (verbose && event.type !== "progress") || (event.type === "retry" && !quiet);
-    if (trace || (json && isShown)) this.line(JSON.stringify({ time: new Date().toISOString(), ...event }));
+    if (trace || (json && isShown)) this.line(JSON.stringify({ time: new Date().toISOString(), ...event }, rounded));
     else if (isShown) this.line(safeText(event.type === "retry" ? retryLine(event) : exchangeLine(event)));
   };
 

@@ -1,0 +1,76 @@
+// What commands write with --output json is what `bne commands` says.
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { expect, test } from "vitest";
+import { commands, flagsOf } from "../src/parse/CommandTable.ts";
+import { outputForms } from "../src/parse/Flags.ts";
+import { trial } from "./Trial.ts";
+
+const { registry, alice, bob } = await trial();
+await registry.publish("bob", {
+  name: "full",
+  version: "1.0",
+  platformConfig: { container: "x/y", privateImage: true, username: "bob", token: "secret", secrets: ["a"] },
+  deviceRequirements: { minCpu: 1.5, minMemory: 2, gpu: ["T4"] },
+});
+
+interface Described {
+  readonly commands: ReadonlyArray<{ readonly name: string; readonly output?: object }>;
+  readonly errors: object;
+}
+
+const described = JSON.parse((await alice("commands", "-o", "json")).stdout) as Described;
+const ajv = new Ajv2020({ strict: false, formats: { "date-time": true } });
+const problems = (schema: object | undefined, value: unknown): unknown => {
+  if (schema === undefined) return "there is no schema";
+  const validate = ajv.compile(schema);
+  return validate(value) ? [] : validate.errors;
+};
+const schemaOf = (name: string): object | undefined =>
+  described.commands.find((one) => one.name === `bne ${name}`)?.output;
+
+test("every command that has --output json has a schema, and no other", () => {
+  const writing = commands.filter((command) =>
+    flagsOf(command).some(({ name, choices }) => name === "output" && choices === outputForms),
+  );
+  expect(described.commands.filter(({ output }) => output !== undefined).map(({ name }) => name)).toEqual(
+    writing.map(({ path }) => `bne ${path.join(" ")}`),
+  );
+});
+
+for (const [name, ...lines] of [
+  ["list", "list", "list --all", "list --type assembler --limit 1", "list --name nothing"],
+  ["get", "get full", "get full word-count"],
+  ["status", "status full", "status full word-count"],
+  ["versions", "versions word-count"],
+  ["wait", "wait word-count --for exists", "wait gone --for deleted", "wait full word-count --for exists"],
+  ["watch", "watch full --timeout 300ms"],
+  ["diff", "diff word-count@0.9 word-count@0.10", "diff full full"],
+  ["doctor", "doctor"],
+  ["auth status", "auth status"],
+  ["profile list", "profile list"],
+  ["config path", "config path"],
+  ["config get", "config get", "config get output", "config get --show-origin"],
+  ["commands", "commands"],
+] as const) {
+  test(`bne ${name} writes what its schema says`, async () => {
+    for (const line of lines) {
+      const form = name === "watch" ? "ndjson" : "json";
+      const { stdout } = await bob(...line.split(" "), "-o", form);
+      expect({ line, problems: problems(schemaOf(name), JSON.parse(stdout.trim())) }).toEqual({ line, problems: [] });
+      expect(problems(schemaOf(name), 5)).not.toEqual([]);
+    }
+  });
+}
+
+test("errors are what their schema says", async () => {
+  for (const line of [
+    "get nothing",
+    "list --nope",
+    "config set output xml",
+    "list --base-url http://127.0.0.1:9/v1/dev",
+  ]) {
+    const { stderr } = await bob(...line.split(" "), "--trace", "--quiet");
+    const last = stderr.trim().split("\n").at(-1) ?? "";
+    expect({ line, problems: problems(described.errors, JSON.parse(last)) }).toEqual({ line, problems: [] });
+  }
+});
