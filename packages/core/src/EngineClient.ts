@@ -13,7 +13,7 @@ import { SchemaMemory } from "./client/SchemaMemory.ts";
 import { makeClientParts, partsOfCall, type ClientParts } from "./ClientParts.ts";
 import type { EndpointName } from "./Endpoint.ts";
 import type { EngineError } from "./EngineError.ts";
-import { nextPage, tooManyPages } from "./Paging.ts";
+import { firstPage, nextPage, smallerPage, tooManyPages, type PageRequest } from "./Paging.ts";
 import { plainOptions, type EngineCallOptions, type EngineClientOptions } from "./EngineOptions.ts";
 import {
   listRequest,
@@ -167,16 +167,27 @@ const makeCalls = (parts: ClientParts): EngineCalls => {
     listAll: (params = {}, options) =>
       Stream.suspend(() => {
         const own = partsOfCall(parts, plainOptions(options));
-        const { maxPages } = own.settings.limits;
-        return Stream.paginate({ page: params, pages: 1 }, ({ page, pages }) =>
+        const { maxPages, maxEnginesPerPage } = own.settings.limits;
+        const ask = (
+          page: PageRequest,
+        ): Effect.Effect<readonly [EngineListResponse, PageRequest | undefined], EngineError> =>
+          list(page.params, options).pipe(
+            Effect.map((answer) => [answer, nextPage(page, answer, maxEnginesPerPage)] as const),
+            Effect.catch((error) => {
+              const smaller = smallerPage(page, error);
+              return smaller === undefined ? Effect.fail(error) : ask(smaller);
+            }),
+          );
+        const pages = Stream.paginate({ page: firstPage(params), pages: 1 }, ({ page, pages }) =>
           pages > maxPages
             ? Effect.fail(tooManyPages(own, maxPages))
-            : Effect.map(list(page, options), (answer) => {
-                const next = nextPage(page, answer);
+            : Effect.map(ask(page), ([answer, next]) => {
                 const following = next === undefined ? undefined : { page: next, pages: pages + 1 };
-                return [answer.engines, Option.fromUndefinedOr(following)] as const;
+                return [[answer.engines], Option.fromUndefinedOr(following)] as const;
               }),
         );
+        // The next page is under way while one is used.
+        return Stream.flattenIterable(Stream.buffer(pages, { capacity: 1 }));
       }),
   };
 };

@@ -2,7 +2,8 @@ import { create } from "@bufbuild/protobuf";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { endpoints } from "./Endpoint.ts";
-import { nextPage } from "./Paging.ts";
+import { EngineError, type EngineErrorReason } from "./EngineError.ts";
+import { firstPage, largePage, nextPage, smallerPage, type PageRequest } from "./Paging.ts";
 import { listRequest, maxUint32, type ListParams } from "./Parameters.ts";
 
 const response = endpoints.list.response;
@@ -17,13 +18,14 @@ test("pages of any sizes are walked without a gap or a repetition", () => {
       fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1 }),
       (total, start, sizes) => {
         const seen: Array<number> = [];
-        let params: ListParams | undefined = { offset: start, orderBy: "createdAt", limit: 100 };
-        for (let turn = 0; params !== undefined; turn++) {
+        let request: PageRequest | undefined = firstPage({ offset: start, orderBy: "createdAt", limit: 100 });
+        for (let turn = 0; request !== undefined; turn++) {
+          const { params }: PageRequest = request;
           expect(params).toMatchObject({ orderBy: "createdAt", limit: 100 });
           const offset = params.offset ?? 0;
           const count = Math.max(0, Math.min(sizes[turn % sizes.length] ?? 1, total - offset));
           for (let index = 0; index < count; index++) seen.push(offset + index);
-          params = nextPage(params, page(count, offset + count < total));
+          request = nextPage(request, page(count, offset + count < total));
         }
         expect(seen).toEqual(Array.from({ length: Math.max(0, total - start) }, (_, index) => start + index));
       },
@@ -32,16 +34,48 @@ test("pages of any sizes are walked without a gap or a repetition", () => {
 });
 
 test("an empty page ends the walk, whatever it says of a next one", () => {
-  expect(nextPage({}, page(0, true))).toBeUndefined();
-  expect(nextPage({}, create(response, { engines: [{}] }))).toBeUndefined();
+  expect(nextPage(firstPage({}), page(0, true))).toBeUndefined();
+  expect(nextPage(firstPage({}), create(response, { engines: [{}] }))).toBeUndefined();
 });
 
 test("offset in its published place counts, and the short one wins over it", () => {
-  expect(nextPage({ pagination: { offset: 10, limit: 5 } }, page(2, true))).toMatchObject({ offset: 12 });
-  expect(nextPage({ offset: 1, pagination: { offset: 10 } }, page(2, true))).toMatchObject({ offset: 3 });
+  const next = (params: ListParams) => nextPage(firstPage(params), page(2, true))?.params;
+  expect(next({ pagination: { offset: 10, limit: 5 } })).toMatchObject({ offset: 12 });
+  expect(next({ offset: 1, pagination: { offset: 10 } })).toMatchObject({ offset: 3 });
   expect(listRequest({ limit: 3, pagination: { limit: 5, offset: 7 } })).toMatchObject({
     pagination: { limit: 3, offset: 7 },
   });
+});
+
+const refusal = (reason: EngineErrorReason) => new EngineError({ reason, url: "http://x/engines", attempts: 1 });
+const invalid = refusal({ _tag: "InvalidArgument" });
+
+test("later pages are large, and halved until the server takes them", () => {
+  const second = nextPage(firstPage({}), page(20, true));
+  expect(second).toEqual({ params: { offset: 20, limit: largePage }, size: "ours" });
+  const limits: Array<number | undefined> = [];
+  for (let at = second; at !== undefined; at = smallerPage(at, invalid)) limits.push(at.params.limit);
+  expect(limits).toEqual([1_000, 500, 250, 125, 62, 31, 15, undefined]);
+});
+
+test("a size that was found stays, and a limit of the caller's is never changed", () => {
+  const halved = smallerPage({ params: { offset: 20, limit: 1_000 }, size: "ours" }, invalid);
+  expect(halved && nextPage(halved, page(500, true))?.params).toEqual({ offset: 520, limit: 500 });
+  for (const params of [{ limit: 50 }, { pagination: { limit: 50 } }]) {
+    const next = nextPage(firstPage(params), page(50, true));
+    expect(next?.params).toEqual({ ...params, offset: 50 });
+    expect(next && smallerPage(next, invalid)).toBeUndefined();
+  }
+});
+
+test("what is no refusal of the size is not asked for again", () => {
+  const request = { params: { limit: 1_000 }, size: "ours" } as const;
+  expect(smallerPage(request, refusal({ _tag: "NotFound" }))).toBeUndefined();
+  expect(smallerPage(firstPage({}), invalid)).toBeUndefined();
+});
+
+test("no page is larger than a client may read", () => {
+  expect(nextPage(firstPage({}), page(20, true), 100)?.params.limit).toBe(100);
 });
 
 test.for([-1, 1.5, Number.NaN, Infinity, maxUint32 + 1])("a limit or offset of %d is refused by name", (value) => {

@@ -11,7 +11,7 @@ import { SchemaMemory } from "./client/SchemaMemory.ts";
 import { run, sendDirectly } from "./DirectCall.ts";
 import type { EndpointName } from "./Endpoint.ts";
 import { EngineError } from "./EngineError.ts";
-import { nextPage, tooManyPages } from "./Paging.ts";
+import { firstPage, nextPage, smallerPage, tooManyPages, type PageRequest } from "./Paging.ts";
 import {
   listRequest,
   messageRequest,
@@ -52,7 +52,10 @@ type MessageOptions = PromiseCallOptions & MessageParams;
 export interface PromiseEngineClient {
   /** One page of engines. */
   list(params?: ListParams, options?: PromiseCallOptions): Promise<EngineListResponse>;
-  /** All engines from `offset` on, a page at a time, each asked for when it is needed. */
+  /**
+   * All engines from `offset` on. The first page is as large as the server likes, later ones have 1,000 engines, or fewer where the
+   * server refuses that; with `limit`, all have that many. The next page is read while one is used. `deadlineMs` is the time of a page.
+   */
   listAll(params?: ListParams, options?: PromiseCallOptions): AsyncIterable<Engine>;
   /** One engine: `name`, `name@major` or `name@major.minor`. */
   get(tag: string, options?: MessageOptions): Promise<Engine>;
@@ -116,15 +119,37 @@ export const createEngineClient = (options: ClientOptions = {}): PromiseEngineCl
     deactivate: async (tag, options) => dataOf(await withResponse.deactivate(tag, options)),
     download: async (tag, options) => dataOf(await withResponse.download(tag, options)),
     archive: (tag, options) => runCall(options, (own) => openArchive(own, schemas, tag, options), parts),
-    listAll: async function* (params = {}, options) {
+    listAll: async function* (params = {}, options = {}) {
       const own = partsOfCall(parts, options);
-      const { maxPages } = own.settings.limits;
-      let page: ListParams | undefined = params;
-      for (let pages = 0; page !== undefined; pages++) {
-        if (pages >= maxPages) throw tooManyPages(own, maxPages);
-        const answer: EngineListResponse = await list(page, options);
-        yield* answer.engines;
-        page = nextPage(page, answer);
+      const { maxPages, maxEnginesPerPage } = own.settings.limits;
+      const left = new AbortController();
+      const signal = options.signal === undefined ? left.signal : AbortSignal.any([options.signal, left.signal]);
+      const ask = async (page: PageRequest): Promise<readonly [EngineListResponse, PageRequest | undefined]> => {
+        try {
+          const answer = await list(page.params, { ...options, signal });
+          return [answer, nextPage(page, answer, maxEnginesPerPage)];
+        } catch (error) {
+          const smaller = error instanceof EngineError ? smallerPage(page, error) : undefined;
+          if (smaller === undefined) throw error;
+          return ask(smaller);
+        }
+      };
+      try {
+        let asked = ask(firstPage(params));
+        for (let pages = 1; ; pages++) {
+          const [{ engines }, next] = await asked;
+          if (next === undefined) return yield* engines;
+          if (pages >= maxPages) {
+            yield* engines;
+            throw tooManyPages(own, maxPages);
+          }
+          // The next page is under way while this one is used. Its failure is thrown when it is waited for.
+          asked = ask(next);
+          asked.catch(() => {});
+          yield* engines;
+        }
+      } finally {
+        left.abort();
       }
     },
   };
