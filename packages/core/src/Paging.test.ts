@@ -38,10 +38,12 @@ test("an empty page ends the walk, whatever it says of a next one", () => {
   expect(nextPage(firstPage({}), create(response, { engines: [{}] }))).toBeUndefined();
 });
 
+/** The parameters of the page after one of two engines. */
+const paramsAfter = (params: ListParams) => nextPage(firstPage(params), page(2, true))?.params;
+
 test("offset in its published place counts, and the short one wins over it", () => {
-  const next = (params: ListParams) => nextPage(firstPage(params), page(2, true))?.params;
-  expect(next({ pagination: { offset: 10, limit: 5 } })).toMatchObject({ offset: 12 });
-  expect(next({ offset: 1, pagination: { offset: 10 } })).toMatchObject({ offset: 3 });
+  expect(paramsAfter({ pagination: { offset: 10, limit: 5 } })).toMatchObject({ offset: 12 });
+  expect(paramsAfter({ offset: 1, pagination: { offset: 10 } })).toMatchObject({ offset: 3 });
   expect(listRequest({ limit: 3, pagination: { limit: 5, offset: 7 } })).toMatchObject({
     pagination: { limit: 3, offset: 7 },
   });
