@@ -64,6 +64,20 @@ test.for<["auto" | "json" | "protobuf", boolean]>([
   },
 );
 
+test("every length of an archive, awkward text and no archive at all arrive as they are, in both formats", async () => {
+  await using server = await startLifecycle();
+  for (const format of ["json", "protobuf"] as const) {
+    const client = clientOf(server, { format });
+    for (const length of [0, 1, 2, 3, 4, 127, 128, 16_383, 16_384]) {
+      const bytes = new Uint8Array(randomBytes(length));
+      await client.upload(bytes, { tag: "zipper@0.1" });
+      expect(server.engines.get("zipper@0.1")?.archive).toEqual(bytes);
+    }
+    await client.upload(archive, { tag: "zipper@0.2", engineId: '"\\\u0000é\u{10ffff}' });
+    expect(await client.activate("zipper@0.2", { engineLink: "" })).toMatchObject({ engineTag: "zipper@0.2" });
+  }
+});
+
 test("the same with Effect: the archive is a stream", async () => {
   await using server = await startLifecycle();
   const program = Effect.gen(function* () {

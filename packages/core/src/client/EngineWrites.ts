@@ -153,33 +153,67 @@ const serviceFormats = { auto: "verify", json: "json", protobuf: "protobuf" } as
   ServiceFormat
 >;
 
-/** An EngineMessage has text and bytes only. */
+/**
+ * An EngineMessage has text and bytes only. By hand, into one buffer: protobuf-es's writer is as large as this file, and a string of
+ * base64 for a large archive takes many times its memory.
+ */
 const encoded = (message: EngineMessage, format: Format): Uint8Array<ArrayBuffer> => {
-  const set = EngineMessageSchema.fields.filter((field) => isFieldSet(message, field));
-  const values = message as unknown as Readonly<Record<string, string | Uint8Array>>;
-  if (format === "json") {
-    const json = set.map(({ jsonName, localName }) => {
-      const value = values[localName] ?? "";
-      return [jsonName, typeof value === "string" ? value : base64Encode(value)];
-    });
-    return new TextEncoder().encode(JSON.stringify(Object.fromEntries(json)));
-  }
-  // By hand: protobuf-es's writer is as large as this file.
   const utf8 = new TextEncoder();
-  const parts = set.map(({ number, localName }) => {
-    const value = values[localName] ?? "";
-    const bytes = typeof value === "string" ? utf8.encode(value) : value;
-    return { head: [number * 8 + lengthDelimited, ...varint(bytes.byteLength)], bytes };
-  });
-  const whole = new Uint8Array(parts.reduce((sum, { head, bytes }) => sum + head.length + bytes.byteLength, 0));
+  const values = message as unknown as Readonly<Record<string, string | Uint8Array>>;
+  const pieces: Array<Uint8Array | Base64> = [];
+  for (const field of EngineMessageSchema.fields) {
+    if (!isFieldSet(message, field)) continue;
+    const value = values[field.localName] ?? "";
+    if (format === "protobuf") {
+      const bytes = typeof value === "string" ? utf8.encode(value) : value;
+      pieces.push(Uint8Array.of(field.number * 8 + lengthDelimited, ...varint(bytes.byteLength)), bytes);
+      continue;
+    }
+    const name = `${pieces.length === 0 ? "{" : ","}${JSON.stringify(field.jsonName)}:`;
+    if (typeof value === "string") pieces.push(utf8.encode(name + JSON.stringify(value)));
+    else pieces.push(utf8.encode(`${name}"`), { base64: value }, utf8.encode('"'));
+  }
+  if (format === "json") pieces.push(utf8.encode(pieces.length === 0 ? "{}" : "}"));
+  return joined(pieces);
+};
+
+/** Bytes that are written as base64. */
+interface Base64 {
+  readonly base64: Uint8Array;
+}
+
+const joined = (pieces: ReadonlyArray<Uint8Array | Base64>): Uint8Array<ArrayBuffer> => {
+  const lengths = pieces.map((piece) =>
+    "base64" in piece ? Math.ceil(piece.base64.byteLength / 3) * 4 : piece.byteLength,
+  );
+  const whole = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
   let offset = 0;
-  for (const { head, bytes } of parts) {
-    whole.set(head, offset);
-    whole.set(bytes, offset + head.length);
-    offset += head.length + bytes.byteLength;
+  for (const [index, piece] of pieces.entries()) {
+    if ("base64" in piece) writeBase64(piece.base64, whole, offset);
+    else whole.set(piece, offset);
+    offset += lengths[index] ?? 0;
   }
   return whole;
 };
+
+const alphabet = /* @__PURE__ */ new TextEncoder().encode(
+  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+);
+
+const writeBase64 = (bytes: Uint8Array, into: Uint8Array, start: number): void => {
+  let at = start;
+  for (let index = 0; index < bytes.length; index += 3) {
+    const left = bytes.length - index;
+    const three = ((bytes[index] ?? 0) << 16) | ((bytes[index + 1] ?? 0) << 8) | (bytes[index + 2] ?? 0);
+    into[at++] = alphabet[three >> 18] ?? 0;
+    into[at++] = alphabet[(three >> 12) & 63] ?? 0;
+    into[at++] = left > 1 ? (alphabet[(three >> 6) & 63] ?? 0) : padding;
+    into[at++] = left > 2 ? (alphabet[three & 63] ?? 0) : padding;
+  }
+};
+
+/** `=` */
+const padding = 0x3d;
 
 /** The wire type of text and bytes. */
 const lengthDelimited = 2;
@@ -207,12 +241,11 @@ const recovery = (
   archive: Uint8Array,
   { tag = "", activate = false, ifRevision }: UploadParams,
 ): NonNullable<HttpCall<Engine>["recover"]> => {
-  const hash = hashOf(archive);
   return async (plan) => {
     const stored = await storedEngine(parts, plan, tag);
     if (stored === undefined) return ifRevision === undefined || ifRevision === 0 ? { "if-none-match": "*" } : {};
     const { message } = stored;
-    if (message.hash === (await hash)) {
+    if (message.hash === (await hashOf(archive))) {
       if (!activate || message.status === "active") return stored;
       // The same archive again changes its status only.
     } else if (ifRevision !== undefined && message.revision !== ifRevision) {
