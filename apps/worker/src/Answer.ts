@@ -42,7 +42,9 @@ const fieldsOf = (entry: Entry, asked: Asked, nowMs: number, outcome: CacheOutco
   const fields: Record<string, string> = { ...entry.client };
   // Bytes of one form go by several names; the client gets the name it asked for.
   if (entry.format === asked.representation.format) fields["content-type"] = asked.representation.mediaType;
-  if (outcome.hit === true || entry.received.some(([name]) => name === "age")) {
+  // Stored answers tell their age (RFC 9111, 5.1); so do answers that a cache before the upstream had stored.
+  const isStored = outcome.hit === true || outcome.detail === "stale-if-error";
+  if (isStored || entry.received.some(([name]) => name === "age")) {
     fields["age"] = `${Math.floor(currentAge(entry.freshness, nowMs) / 1000)}`;
   }
   const upstream = fields["cache-status"];

@@ -9,6 +9,7 @@ import type { MemoryTier } from "./MemoryTier.ts";
 import { isPurged, mergedPurges, type Purge } from "./Purge.ts";
 import type { Route } from "./Route.ts";
 import { byDigest, transcodeEntry, type ReadProtobuf } from "./Transcoding.ts";
+import { remember } from "./UpstreamGate.ts";
 
 /** A stored answer in the form that was asked for. */
 export interface Found {
@@ -22,6 +23,9 @@ export interface Found {
 /** How often an isolate reads what others of its data centre noted, in milliseconds. */
 export const notesReadEveryMs = 5_000;
 
+/** Objects of which the last answer is remembered, so that a slower one does not take its place. */
+const maxAnswered = 1_000;
+
 /** The stored answers of an isolate. What has to go is gone for everybody who asks it afterwards. */
 export class EdgeCache {
   readonly #memory: MemoryTier;
@@ -30,6 +34,8 @@ export class EdgeCache {
   #purges: ReadonlyArray<Purge> = [];
   #purgesReadAtMs = 0;
   #latestMs = 0;
+  /** When the request was sent whose answer was the last to change what is stored, by user and object. */
+  readonly #answeredFromMs = new Map<string, number>();
   /** Counts entries that were found under a key but belong to another token: a fault in the key, made harmless. */
   sealedFound = 0;
 
@@ -111,7 +117,7 @@ export class EdgeCache {
   async store(identity: Identity, route: Route, entry: Entry, nowMs: number): Promise<void> {
     this.#latest(entry.fetchedAtMs);
     // It was asked for before it was made to go.
-    if (this.isGone(entry, identity)) return;
+    if (this.isGone(entry, identity) || this.#isOvertaken(identity, route, entry)) return;
     const key = cacheKey(identity, route, entry.askedFormat);
     this.#memory.set(key, entry);
     await this.#edge?.set(key, entry, identity, nowMs);
@@ -129,8 +135,9 @@ export class EdgeCache {
     );
   }
 
-  /** Drops an object in both forms. */
-  async drop(identity: Identity, route: Route): Promise<void> {
+  /** Drops an object in both forms, since an answer says that it is no longer so. */
+  async drop(identity: Identity, route: Route, news: Entry): Promise<void> {
+    if (this.#isOvertaken(identity, route, news)) return;
     const keys = [cacheKey(identity, route, "json"), cacheKey(identity, route, "protobuf")];
     for (const key of keys) this.#memory.delete(key);
     const edge = this.#edge;
@@ -175,6 +182,14 @@ export class EdgeCache {
     // Only now: a request that comes meanwhile reads for itself, rather than use what may be gone.
     identity.notes.readAtMs = nowMs;
     if (arePurgesDue) this.#purgesReadAtMs = nowMs;
+  }
+
+  /** Whether a request that was sent later has been answered already; notes the answer where none has. */
+  #isOvertaken(identity: Identity, route: Route, { fetchedAtMs }: Entry): boolean {
+    const name = `${identity.digest}${route.target}`;
+    if (fetchedAtMs < (this.#answeredFromMs.get(name) ?? 0)) return true;
+    remember(this.#answeredFromMs, name, fetchedAtMs, maxAnswered);
+    return false;
   }
 
   /** The latest moment that was ever seen: a clock that goes back must not save entries from a purge. */

@@ -134,6 +134,6 @@ const keep = async (errand: Errand, identity: Identity, entry: Entry, rooms: Roo
     rooms.collapse.close(identity.digest);
     await rooms.cache.turnAway(identity, rooms.now());
   } else if (isNews(entry) && !errand.visit.control.noStore) {
-    await rooms.cache.drop(identity, route);
+    await rooms.cache.drop(identity, route, entry);
   }
 };

@@ -95,7 +95,7 @@ const answerFromUpstream = async (
   const because = decision.action === "validate" ? decision.because : visit.control.noStore ? "request" : "uri-miss";
   const orStale = decision.action === "validate" && decision.orStale;
   const known = visit.control.noStore ? undefined : found;
-  const errand = { ...errandOf(visit, identity, known), orStale, alone: because === "request" };
+  const errand = { ...errandOf(visit, identity, known), orStale, alone: because === "request" || wantsLater(visit) };
   const { fetched, collapsed } = await forward(errand, rooms, context);
   const nowMs = rooms.now();
   observed.result = collapsed ? "collapsed" : because === "uri-miss" ? "miss" : "validated";
@@ -125,6 +125,9 @@ const answerFromUpstream = async (
     ...(fetched.stored ? { stored: true, ttlMs: timeToLive(entry.freshness, nowMs) } : {}),
   });
 };
+
+/** Whether only an answer that the upstream gives after the request will do: not one that it was asked for before (RFC 9111, 5.2.1). */
+const wantsLater = ({ control }: Visit): boolean => control.noCache || control.maxAge === 0;
 
 /** Whether what was found before a wait may be used after it: the token may have expired, or been turned away, meanwhile. */
 const isStillHeld = ({ object }: Found, identity: Identity, { cache }: Rooms, nowMs: number): boolean =>

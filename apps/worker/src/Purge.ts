@@ -6,7 +6,10 @@ import type { Entry } from "./Entry.ts";
 export interface Purge {
   readonly atMs: number;
   readonly endpoint?: ReadName;
-  /** Name of an engine: all its versions, because a tag without a version means another one after each release. */
+  /**
+   * Name of an engine: all its versions, because a tag without a version means another one after each release, and all lists, which
+   * may hold it.
+   */
   readonly name?: string;
 }
 
@@ -19,7 +22,8 @@ export const isPurged = (entry: Entry, purges: ReadonlyArray<Purge>): boolean =>
     ({ atMs, endpoint, name }) =>
       entry.fetchedAtMs <= atMs &&
       (endpoint === undefined || endpoint === entry.endpoint) &&
-      (name === undefined || (entry.tag !== undefined && nameOf(entry.tag) === name)),
+      // A list has no tag, and may hold any engine.
+      (name === undefined || entry.tag === undefined || nameOf(entry.tag) === name),
   );
 
 /** Both lists as one, without repetition, bounded. */
