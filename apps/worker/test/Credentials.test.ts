@@ -48,6 +48,21 @@ test.each<[string, ReadonlyArray<Buffer>]>([
   expect((await origin.state()).asked).toEqual([]);
 });
 
+// The runtime does not tell an empty field from none. What Connection lists is for the hop to the proxy alone.
+test.each<[string, ReadonlyArray<Buffer>]>([
+  ["is empty", [authorization()]],
+  ["is white space", [authorization(" ", 0x09, " ")]],
+  ["Connection lists", [authorization("other"), Buffer.from("connection: authorization")]],
+])("a credential that %s is none: nothing stored is given, and nothing is stored", async (_what, lines) => {
+  const origin = await startOrigin();
+  const proxy = await startProxy(origin.url);
+  await (await proxy.get("token", "/engines/sound")).text();
+  for (let count = 0; count < 2; count++)
+    expect(await send(proxy.url, lines)).toMatch(/^cache-status: .*; fwd=bypass\r$/im);
+  const { asked } = await origin.state();
+  expect(asked).toHaveLength(3);
+});
+
 test("whatever is stored, a credential that differs in one byte gets nothing of it", async () => {
   const origin = await startOrigin();
   const proxy = await startProxy(origin.url);
