@@ -62,7 +62,7 @@ test("raw passes on the body, tells the status by its exit code and stays below 
   expect((await alice("raw", "GET", "/engines/zipper", "--jq", ".name")).stdout).toBe("zipper\n");
   const binary = ["raw", "GET", "/engines/zipper", "--accept", "application/x-protobuf", "--jq", "."];
   expect(await alice(...binary)).toMatchObject({ code: 2, stdout: "" });
-  expect((await alice("raw", "POST", "/engines")).code).toBe(2);
+  expect((await alice("raw", "FETCH", "/engines")).code).toBe(2);
 });
 
 test("--format decides what travels, and --trace tells it to programs", async () => {

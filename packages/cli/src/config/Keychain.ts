@@ -9,7 +9,7 @@ export const keychainLimitMs = 3_000;
 /** Asks the keychain. Undefined: there is none, or it did not answer in time. */
 export const askKeychain = async (question: KeychainQuestion): Promise<KeychainAnswer | undefined> => {
   const { spawn } = await import("node:child_process");
-  const child = spawn(process.execPath, [fileURLToPath(new URL("../settings/keychain.js", import.meta.url))], {
+  const child = spawn(process.execPath, [fileURLToPath(new URL("./keychain.js", import.meta.url))], {
     stdio: ["pipe", "pipe", "ignore"],
     timeout: keychainLimitMs,
     killSignal: "SIGKILL",
