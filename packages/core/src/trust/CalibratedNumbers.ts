@@ -3,7 +3,7 @@ import type { DescMessage, Message, MessageShape } from "@bufbuild/protobuf";
 import { answerReader, type AnswerReader } from "./AnswerReader.ts";
 import { confirmation, confirmed, contradictsOurs, isReadAlike } from "./Certainty.ts";
 import { evidenceOf, messagesOf, noEvidence, type Evidence } from "./Evidence.ts";
-import type { Known } from "./Known.ts";
+import type { Known } from "./Evidence.ts";
 import type { Numbering } from "./Numbering.ts";
 import type { Numbers } from "./Numbers.ts";
 import { addPair, type Fit } from "./Pair.ts";

@@ -1,6 +1,7 @@
 // Decides: where the accounts of origins come from, and where they are kept.
 import { CalibratedNumbers } from "./CalibratedNumbers.ts";
-import { knownFrom, nothingKnown, type Known } from "./Known.ts";
+import type { Known } from "./Evidence.ts";
+import { knownFrom, nothingKnown } from "./Known.ts";
 import type { Numbers } from "./Numbers.ts";
 import { profileOf, type Profile } from "./Profile.ts";
 import { ProfileError } from "./ProfileError.ts";

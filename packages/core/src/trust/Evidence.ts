@@ -95,3 +95,11 @@ export const messagesOf = (root: DescMessage): ReadonlyArray<DescMessage> => {
   visit(root);
   return [...found];
 };
+
+/** All that is kept of an origin. */
+export interface Known {
+  readonly evidence: Evidence;
+  /** By full name of a message: when one was last held against its JSON, in milliseconds since 1970. */
+  readonly comparedMs: ReadonlyMap<string, number>;
+  readonly digestLies: boolean;
+}

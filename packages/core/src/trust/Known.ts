@@ -1,14 +1,6 @@
 // Decides: what is known of an origin from earlier, beside the numbers: when they were last compared, and whether its header lies.
-import { noEvidence, type Evidence } from "./Evidence.ts";
+import { noEvidence, type Known } from "./Evidence.ts";
 import { evidenceFrom, type Profile } from "./Profile.ts";
-
-/** All that is kept of an origin. */
-export interface Known {
-  readonly evidence: Evidence;
-  /** By full name of a message: when one was last held against its JSON, in milliseconds since 1970. */
-  readonly comparedMs: ReadonlyMap<string, number>;
-  readonly digestLies: boolean;
-}
 
 export const nothingKnown: Known = { evidence: noEvidence, comparedMs: new Map(), digestLies: false };
 

@@ -1,9 +1,8 @@
 // Decides: how what is known of an origin's field numbers is written down, and what is accepted as such a document.
 import { ScalarType, type DescField, type DescMessage } from "@bufbuild/protobuf";
 import { endpoints } from "../Endpoint.ts";
-import { evidenceOf, messagesOf, type Candidate, type Evidence, type MessageEvidence } from "./Evidence.ts";
+import { evidenceOf, messagesOf, type Candidate, type Evidence, type Known, type MessageEvidence } from "./Evidence.ts";
 import { encodingsOf, type Encoding } from "./FieldMatch.ts";
-import type { Known } from "./Known.ts";
 import { maxNumbers } from "./Pair.ts";
 import { ProfileError } from "./ProfileError.ts";
 import { isCount, isMoment, isObject } from "./ProfileValues.ts";

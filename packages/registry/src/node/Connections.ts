@@ -1,9 +1,16 @@
 // Limits on what connections hold: sockets by address, waiting requests, answers that nobody takes.
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { BlockList, isIPv6, type Socket } from "node:net";
 import { countedAddress } from "../api/RateLimit.ts";
-import type { Exchange } from "./HttpServer.ts";
+import type { RequestHead } from "../api/Routes.ts";
 import type { ServerLimits } from "./ServerLimits.ts";
+
+/** One exchange: the request as the routes see it, and what Node has of it. */
+export interface Exchange {
+  readonly head: RequestHead;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
 
 /** Memory that a waiting request takes beside its headers, in bytes, roughly. */
 const waitingRequestBytes = 4_096;

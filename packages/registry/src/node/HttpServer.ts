@@ -4,18 +4,11 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Refusal, statusBody } from "../api/Refusal.ts";
 import { countedAddress } from "../api/RateLimit.ts";
-import type { Answer, RequestHead } from "../api/Routes.ts";
+import type { Answer } from "../api/Routes.ts";
 import type { RpcCode } from "@bytenite-engines/core/wire";
-import { makeConnections, type OnLimit } from "./Connections.ts";
+import { makeConnections, type Exchange, type OnLimit } from "./Connections.ts";
 import { headOf, headWhenAsked } from "./RequestReading.ts";
 import type { ServerLimits } from "./ServerLimits.ts";
-
-/** One exchange: the request as the routes see it, and what Node has of it. */
-export interface Exchange {
-  readonly head: RequestHead;
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-}
 
 /**
  * Answers, or takes the socket over: `torn` when it has written to it or ended it as it liked, `left` when there is

@@ -105,8 +105,8 @@ const withRetry =
     for (let attempt = 1; ; attempt++) {
       try {
         const signal = AbortSignal.timeout(10_000);
-        const request = input instanceof Request ? input.clone() : input;
-        const response = await fetch(request, { ...init, signal });
+        // A GET has no body that a first attempt would use up.
+        const response = await fetch(input, { ...init, signal });
         if (attempt === 4 || !retried.has(response.status)) return response;
       } catch (error) {
         if (attempt === 4) throw error;
