@@ -30,13 +30,15 @@ test("logging out of a keychain that does not answer says that the secret may st
 test("a keychain that does not answer is given 3 seconds, then the file is used", async () => {
   using home = makeHome();
   const socket = join(home.path, "bus");
-  const silent = createServer(() => {}).listen(socket);
+  let asked = 0;
+  const silent = createServer(() => void (asked += 1)).listen(socket);
   await once(silent, "listening");
   const { code, stderr } = await bne(home, ["auth", "login"], {
     input: "local-alice",
     env: { BYTENITE_BASE_URL: registry.url, DBUS_SESSION_BUS_ADDRESS: `unix:path=${socket}` },
   });
   silent.close();
+  expect(asked).toBeGreaterThan(0);
   expect(code).toBe(0);
   expect(stderr).toContain("Stored in /");
 });

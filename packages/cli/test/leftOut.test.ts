@@ -25,6 +25,7 @@ test("rows that were left out are counted, piped or not", async () => {
   }
   expect((await list("--limit", "5")).stderr).toBe("5 of 33 engines; --all shows the rest.\n");
   expect((await list("--all")).stderr).toBe("");
+  expect((await list("--all", "--limit", "5")).stderr).toBe("5 of 33 engines; without --limit all are shown.\n");
   expect((await list("--quiet")).stderr).toBe("");
 });
 

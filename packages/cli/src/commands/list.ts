@@ -114,12 +114,14 @@ const endOf = (plan: Plan, { last, matched, more }: Progress): ListEnd => {
 };
 
 /** Says what was left out, and who filtered. */
-const remark = ({ notes, terminal }: Invocation, plan: Plan, { last, shown, more }: Progress): void => {
+const remark = (invocation: Invocation, plan: Plan, { last, shown, more }: Progress): void => {
+  const { notes, terminal } = invocation;
   const total = last?.pagination?.total;
+  const how = isOn(invocation, "all") ? "without --limit all are shown" : "--all shows the rest";
   if (more && plan.filtered) {
     notes.note(`${shown} engines that match, and there may be more; without --limit all are shown.`, { shown });
   } else if (more) {
-    notes.note(`${shown} of ${total ?? "more"} engines; --all shows the rest.`, {
+    notes.note(`${shown} of ${total ?? "more"} engines; ${how}.`, {
       shown,
       ...(total === undefined ? {} : { total }),
     });

@@ -39,6 +39,7 @@ export const conditionOf = (text: string): Condition => {
     return { kind: "status", status, isNegated: sign.startsWith("!") };
   }
   const words = [...knownStatuses, "exists", "deleted"];
+  if (status === "") throw new UsageError("--for needs a status", `There are ${words.join(", ")} and !=STATUS.`);
   throw new UsageError(
     `--for: no engine is known to have the status ${JSON.stringify(status.slice(0, 100))}`,
     didYouMean(status, words) ??
