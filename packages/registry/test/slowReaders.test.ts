@@ -95,7 +95,7 @@ test.skipIf(process.platform !== "linux")(
     expect(await others(registry, 100)).toEqual([]);
     await asked;
     expect(await others(registry, 20)).toEqual([]);
-    expect(await countOf(registry, "bytesInFlight")).toBeGreaterThan(0);
+    await expect.poll(() => countOf(registry, "bytesInFlight"), { timeout: 60_000 }).toBeGreaterThan(0);
     expect(peakMiB(registry)).toBeLessThan(memoryMiB);
     expect(registry.output.stderr).toMatch(/^registry: limit bytesInFlight \(33554432\) reached by 127\.0\.0\.[234]$/m);
     for (const socket of attackers) socket.destroy();
@@ -177,6 +177,51 @@ test("one address gets so many connections, and a trusted proxy any number", asy
   })();
   expect(again).toEqual(["200"]);
   for (const socket of [...idle, ...proxied]) socket.destroy();
+  expect(await registry.end("SIGTERM")).toBe(0);
+});
+
+const isClosed = (socket: Socket): boolean => socket.destroyed;
+
+test("when all connections are taken, an address that has fewer gets one of the address that has most", async () => {
+  const registry = await serving({ connections: 12 });
+  const kept = async (localAddress: string): Promise<Socket> => {
+    const socket = await connected(registry, localAddress);
+    socket.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    socket.resume();
+    await once(socket, "data");
+    return socket;
+  };
+  const taken = [...(await all(7, () => kept("127.0.0.2"))), ...(await all(5, () => kept("127.0.0.3")))];
+  const newcomer = await connected(registry, "127.0.0.4");
+  const answers = textOf(newcomer);
+  newcomer.end(requestFor("/engines/e-1"));
+  expect(statusesIn(await answers)).toEqual(["200"]);
+  await expect.poll(() => taken.findIndex(isClosed)).toBe(0);
+  expect(taken.filter(isClosed)).toHaveLength(1);
+  // With one more it would have as many as anybody: then it is the one that is refused.
+  const more = await all(1, () => kept("127.0.0.2"));
+  await closed(await connected(registry, "127.0.0.2"));
+  expect([...taken, ...more].filter(isClosed)).toHaveLength(1);
+  expect(registry.output.stderr).toBe("registry: limit connections (12) reached by 127.0.0.2\n");
+  for (const socket of [...taken, ...more]) socket.destroy();
+  expect(await registry.end("SIGTERM")).toBe(0);
+});
+
+test("who asks for many large pages at once does not keep others waiting for all of them", async () => {
+  const registry = await serving({});
+  const attackers = await all(60, () => connected(registry, "127.0.0.2"));
+  const other = await connected(registry, "127.0.0.3");
+  const answers = textOf(other);
+  // All of it is there when the process goes on.
+  registry.child.kill("SIGSTOP");
+  for (const socket of attackers) await new Promise((sent) => void socket.write(requestFor(page), sent));
+  other.end(requestFor("/engines/e-1") + requestFor("/none").replace("/v1/dev/none", "/metrics"));
+  registry.child.kill("SIGCONT");
+  const text = await answers;
+  expect(statusesIn(text)).toEqual(["200", "200"]);
+  const pages = Number(/^registry_requests_total\{endpoint="list",status="200".*\} (\d+)$/m.exec(text)?.[1] ?? 0);
+  expect(pages).toBeLessThan(30);
+  for (const socket of attackers) socket.destroy();
   expect(await registry.end("SIGTERM")).toBe(0);
 });
 

@@ -1,4 +1,4 @@
-// Limits on what connections hold: sockets by address, waiting requests, answers that nobody takes.
+// Shares of the server by address: sockets, turns, waiting requests, answers that nobody takes.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { BlockList, isIPv6, type Socket } from "node:net";
 import { countedAddress } from "../api/RateLimit.ts";
@@ -30,6 +30,7 @@ export interface ConnectionOptions {
 interface Connection {
   readonly address: string;
   readonly socket: Socket;
+  readonly isIdle: () => boolean;
   /** Answers a request now, or when those before it are answered and taken. */
   readonly take: (exchange: Exchange, answer: (exchange: Exchange) => void) => void;
   /** To be called once an answer was handed to the socket. */
@@ -38,7 +39,7 @@ interface Connection {
 
 /** The connections of a server. */
 export interface Connections {
-  /** Adds a new connection, or closes it. */
+  /** Adds a new connection, or closes it, or another in its place. */
   readonly add: (socket: Socket) => void;
   readonly of: (socket: Socket) => Connection | undefined;
 }
@@ -62,8 +63,10 @@ export const makeAddressList = (entries: ReadonlyArray<string>): ((address: stri
 /** No connections yet. */
 export const makeConnections = ({ limits, trustedProxies, onLimit }: ConnectionOptions): Connections => {
   const isTrusted = makeAddressList(trustedProxies);
-  const open = new WeakMap<Socket, Connection>();
-  const countByAddress = new Map<string, number>();
+  const open = new Map<Socket, Connection>();
+  /** In the order in which they were opened; without those of trusted proxies. */
+  const byAddress = new Map<string, Set<Connection>>();
+  const turns = makeTurns();
   /** Bytes by connection, in the order in which they began to hold any. */
   const held = new Map<Connection, number>();
   let total = 0;
@@ -74,8 +77,15 @@ export const makeConnections = ({ limits, trustedProxies, onLimit }: ConnectionO
     else held.set(connection, bytes);
     while (total > limits.bytesInFlight) cut(greediest(held), "bytesInFlight");
   };
-  const cut = (connection: Connection, limit: keyof ServerLimits): void => {
+  const remove = (connection: Connection): void => {
     hold(connection, 0);
+    open.delete(connection.socket);
+    const others = byAddress.get(connection.address);
+    others?.delete(connection);
+    if (others?.size === 0) byAddress.delete(connection.address);
+  };
+  const cut = (connection: Connection, limit: keyof ServerLimits): void => {
+    remove(connection);
     onLimit(limit, connection.address);
     connection.socket.resetAndDestroy();
   };
@@ -98,12 +108,15 @@ export const makeConnections = ({ limits, trustedProxies, onLimit }: ConnectionO
     const connection: Connection = {
       address,
       socket,
+      isIdle: () => !isBusy,
       take: (exchange, answer) => {
         if (socket.destroyed) return;
         const start = (): void => {
           isBusy = true;
           exchange.response.once("close", next);
-          answer(exchange);
+          turns.run(address, () => {
+            if (!socket.destroyed) answer(exchange);
+          });
         };
         if (!isBusy) {
           start();
@@ -127,30 +140,118 @@ export const makeConnections = ({ limits, trustedProxies, onLimit }: ConnectionO
     socket.once("close", () => {
       clearTimeout(timer);
       waiting.length = 0;
-      hold(connection, 0);
+      remove(connection);
     });
     return connection;
+  };
+
+  /** A connection in whose place one of an address with `count` others may come: of the address with most the oldest idle one. */
+  const replaceable = (count: number): Connection | undefined => {
+    const [most] = [...byAddress.values()].toSorted((a, b) => b.size - a.size);
+    if (most === undefined || most.size <= count + 1) return undefined;
+    return [...most].find(({ isIdle }) => isIdle()) ?? most.values().next().value;
   };
 
   return {
     of: (socket) => open.get(socket),
     add: (socket) => {
+      turns.arrived();
       const address = countedAddress(socket.remoteAddress);
-      if (!isTrusted(socket.remoteAddress)) {
-        const count = countByAddress.get(address) ?? 0;
-        if (count >= limits.connectionsPerAddress) {
-          onLimit("connectionsPerAddress", address);
-          socket.resetAndDestroy();
+      const counted = !isTrusted(socket.remoteAddress);
+      const others = byAddress.get(address)?.size ?? 0;
+      const refuse = (limit: keyof ServerLimits): void => {
+        onLimit(limit, address);
+        socket.destroy();
+      };
+      if (counted && others >= limits.connectionsPerAddress) {
+        refuse("connectionsPerAddress");
+        return;
+      }
+      if (open.size >= limits.connections) {
+        const replaced = replaceable(others);
+        if (replaced === undefined) {
+          refuse("connections");
           return;
         }
-        countByAddress.set(address, count + 1);
-        socket.once("close", () => {
-          const left = (countByAddress.get(address) ?? 1) - 1;
-          if (left === 0) countByAddress.delete(address);
-          else countByAddress.set(address, left);
-        });
+        cut(replaced, "connections");
       }
-      open.set(socket, connectionOn(socket, address));
+      const connection = connectionOn(socket, address);
+      open.set(socket, connection);
+      if (counted) byAddress.set(address, (byAddress.get(address) ?? new Set()).add(connection));
+    },
+  };
+};
+
+/** What connections wait in before they are answered. */
+interface Turns {
+  readonly run: (address: string, task: () => void) => void;
+  /** To be called for each new connection. */
+  readonly arrived: () => void;
+}
+
+/** Most tasks that a round of the event loop starts: one round for each would cost more than small requests do. */
+const maxTasksInRound = 8;
+
+/** Milliseconds from which on a round is long: the next one starts one task. */
+const longRoundMs = 2;
+
+/**
+ * Runs tasks by address in turns, few in a round of the event loop: between rounds what has arrived is read, so that somebody's
+ * first request waits for one of each other address, not for all of them. A round accepts one connection: while there are
+ * more, rounds without a task follow, for as long as the last one with tasks took.
+ */
+const makeTurns = (): Turns => {
+  const waiting = new Map<string, Array<() => void>>();
+  let isTaken = false;
+  let hasArrived = false;
+  let tasksInRound = 1;
+  let startedMs = 0;
+  let acceptingUntilMs: number | undefined;
+  const begin = (): void => {
+    isTaken = true;
+    startedMs = performance.now();
+    acceptingUntilMs = undefined;
+    setImmediate(next);
+  };
+  const next = (): void => {
+    const nowMs = performance.now();
+    if (acceptingUntilMs === undefined) {
+      const roundMs = nowMs - startedMs;
+      acceptingUntilMs = nowMs + roundMs;
+      tasksInRound = roundMs < longRoundMs ? Math.min(2 * tasksInRound, maxTasksInRound) : 1;
+    }
+    if (hasArrived && nowMs < acceptingUntilMs) {
+      hasArrived = false;
+      setImmediate(next);
+      return;
+    }
+    if (waiting.size === 0) {
+      isTaken = false;
+      return;
+    }
+    begin();
+    for (let count = 0; count < tasksInRound; count++) startFirst();
+  };
+  const startFirst = (): void => {
+    const [first] = waiting;
+    if (first === undefined) return;
+    const [address, tasks] = first;
+    const task = tasks.shift();
+    // Behind the others.
+    waiting.delete(address);
+    if (tasks.length > 0) waiting.set(address, tasks);
+    task?.();
+  };
+  return {
+    arrived: () => (hasArrived = true),
+    run: (address, task) => {
+      const tasks = waiting.get(address);
+      if (tasks !== undefined) tasks.push(task);
+      else if (isTaken) waiting.set(address, [task]);
+      else {
+        begin();
+        task();
+      }
     },
   };
 };

@@ -65,10 +65,8 @@ export const startServer = async ({
     requireHostHeader: false,
     noDelay: true,
   });
-  server.maxConnections = limits.connections;
   Object.assign(server, { httpAllowHalfOpen: !endsWithClient });
   server.on("connection", connections.add);
-  server.on("drop", (dropped) => onLimit("connections", countedAddress(dropped?.remoteAddress)));
   const take = (exchange: Exchange): void => {
     const connection = connections.of(exchange.request.socket);
     connection?.take(exchange, () => {

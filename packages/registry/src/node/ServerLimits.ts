@@ -10,7 +10,7 @@ export interface ServerLimits {
   readonly requestTimeoutMs: number;
   /** Milliseconds an idle connection is kept. Above the 60 s of common proxies, which must be the ones to close. */
   readonly keepAliveTimeoutMs: number;
-  /** Open connections; one more is closed at once. */
+  /** Open connections; one more is closed at once, or takes the place of one of the address that has most. */
   readonly connections: number;
   /** Open connections of one address (IPv6: one /64), unless it is a trusted proxy's; one more is closed at once. */
   readonly connectionsPerAddress: number;
