@@ -1,5 +1,4 @@
 // Asks the upstream for one answer and decides what becomes of what is stored.
-import type { Format } from "@bytenite-engines/core/wire";
 import {
   updateFields,
   freshnessOf,
@@ -9,7 +8,6 @@ import {
   varyNames,
   type CacheOptions,
   type Freshness,
-  type RequestDirectives,
   type ResponseDirectives,
 } from "@bytenite-engines/http-cache";
 import type { Config } from "./Config.ts";
@@ -22,12 +20,11 @@ import {
   withoutDigests,
   type Entry,
 } from "./Entry.ts";
-import type { Identity } from "./Identity.ts";
 import { isReadable } from "./Readability.ts";
 import type { Route } from "./Route.ts";
 import type { AskUpstream, UpstreamAnswer } from "./Upstream.ts";
 import { forwardedNames } from "./Visit.ts";
-import { wholeAnswer } from "./WholeAnswer.ts";
+import { wholeAnswer, type Question } from "./WholeAnswer.ts";
 
 /** Targeted fields that are meant for a cache at Cloudflare's edge, the most specific one first (RFC 9213, 2.2). */
 const targetedFields: ReadonlyArray<string> = ["cloudflare-cdn-cache-control", "cdn-cache-control"];
@@ -40,23 +37,6 @@ export const policyOf = (config: Pick<Config, "lifetimes">, route: Route, status
 
 /** Fields that were applied to stored bodies: their coding was decoded, and their form was recognized by Content-Type. */
 const processedFields: ReadonlyArray<string> = ["content-encoding", "content-type"];
-
-/** What is asked. */
-export interface Question {
-  readonly route: Route;
-  readonly format: Format;
-  /** Fields that go along: Authorization, trace context, request id. */
-  readonly headers: Headers;
-  readonly control: RequestDirectives;
-  /** Undefined: the request has no living token; its answer is never stored. */
-  readonly identity: Identity | undefined;
-  /** Address of the client; see `clientOf`. */
-  readonly client: string;
-  /** The stored object, when it is to be validated. */
-  readonly stored: Entry | undefined;
-  /** Whether something stale will be served if no answer comes. */
-  readonly orStale: boolean;
-}
 
 /** Asks; a 304 gives the stored object back, made fresh again. Rejects with UpstreamFailure. */
 export const exchange = async (

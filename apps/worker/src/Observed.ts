@@ -1,6 +1,20 @@
 // Names what is written down about one request, for logs, metrics and Server-Timing. Nothing of a token is in it.
-import type { Fetched } from "./Rooms.ts";
+import type { Entry } from "./Entry.ts";
 import type { Route } from "./Route.ts";
+import type { UpstreamFailure } from "./Upstream.ts";
+
+/** What one exchange with the upstream came to, as plain data that requests may share. */
+export type Fetched =
+  | {
+      readonly entry: Entry;
+      /** The upstream's status; 304 where the entry was confirmed. */
+      readonly status: number;
+      readonly stored: boolean;
+      /** 0: what another request had fetched, here or through Workers Cache. */
+      readonly attempts: number;
+      readonly durationMs: number;
+    }
+  | { readonly failure: UpstreamFailure };
 
 /** What became of a request, in one word. */
 export type Result =

@@ -2,25 +2,12 @@
 import type { Collapse } from "./Collapse.ts";
 import type { Config } from "./Config.ts";
 import type { EdgeCache } from "./EdgeCache.ts";
-import type { Entry } from "./Entry.ts";
 import type { Identities } from "./Identity.ts";
 import type { Metrics } from "./Metrics.ts";
 import type { AnalyticsDataset } from "./Runtime.ts";
-import type { AskUpstream, UpstreamFailure } from "./Upstream.ts";
+import type { AskUpstream } from "./Upstream.ts";
 import type { UpstreamTrust } from "./UpstreamTrust.ts";
-
-/** What one exchange with the upstream came to, as plain data that requests may share. */
-export type Fetched =
-  | {
-      readonly entry: Entry;
-      /** The upstream's status; 304 where the entry was confirmed. */
-      readonly status: number;
-      readonly stored: boolean;
-      /** 0: what another request had fetched, here or through Workers Cache. */
-      readonly attempts: number;
-      readonly durationMs: number;
-    }
-  | { readonly failure: UpstreamFailure };
+import type { Fetched } from "./Observed.ts";
 
 export interface Rooms {
   readonly config: Config;

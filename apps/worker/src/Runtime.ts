@@ -1,10 +1,15 @@
 // Names what the Workers runtime gives beyond the web's standards.
-import type { SealedProps } from "./SealedExchange.ts";
 
 /** What a request says beside its URL. Read once: each look at a Request costs as much as a look at one of its fields. */
 export interface Received {
   readonly method: string;
   readonly headers: Headers;
+}
+
+/** What the caller puts into `ctx.props`, which Workers Cache has in its key. */
+export interface SealedProps {
+  /** Digest of the token that the request carries. */
+  readonly owner: string;
 }
 
 /** Lives as long as a request and the work it left. */

@@ -10,14 +10,9 @@ import { tokenOf } from "./Identity.ts";
 import { plainControl } from "./PlainControl.ts";
 import { route, targetOf } from "./Route.ts";
 import type { Rooms } from "./Rooms.ts";
+import type { SealedProps } from "./Runtime.ts";
 import { seal } from "./Seal.ts";
 import { UpstreamFailure, type UpstreamProblem } from "./Upstream.ts";
-
-/** What the caller puts into `ctx.props`, which Workers Cache has in its key. */
-export interface SealedProps {
-  /** Digest of the token that the request carries. */
-  readonly owner: string;
-}
 
 /** Why no answer came, as plain data. */
 export interface SealedFailure {

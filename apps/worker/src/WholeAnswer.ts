@@ -1,10 +1,34 @@
 // Decides: what the upstream is asked for a question, and which of its answers can be used: whole ones, and a 304 that confirms
 // what is stored.
-import { mediaTypeOf } from "@bytenite-engines/core/wire";
-import { confirms, endToEnd, formatHttpDate, validatingFields } from "@bytenite-engines/http-cache";
-import { receivedHeaders } from "./Entry.ts";
-import type { Question } from "./Exchange.ts";
+import { mediaTypeOf, type Format } from "@bytenite-engines/core/wire";
+import {
+  confirms,
+  endToEnd,
+  formatHttpDate,
+  validatingFields,
+  type RequestDirectives,
+} from "@bytenite-engines/http-cache";
+import { receivedHeaders, type Entry } from "./Entry.ts";
+import type { Identity } from "./Identity.ts";
+import type { Route } from "./Route.ts";
 import { UpstreamFailure, type AskUpstream, type UpstreamAnswer } from "./Upstream.ts";
+
+/** What is asked. */
+export interface Question {
+  readonly route: Route;
+  readonly format: Format;
+  /** Fields that go along: Authorization, trace context, request id. */
+  readonly headers: Headers;
+  readonly control: RequestDirectives;
+  /** Undefined: the request has no living token; its answer is never stored. */
+  readonly identity: Identity | undefined;
+  /** Address of the client; see `clientOf`. */
+  readonly client: string;
+  /** The stored object, when it is to be validated. */
+  readonly stored: Entry | undefined;
+  /** Whether something stale will be served if no answer comes. */
+  readonly orStale: boolean;
+}
 
 /** Statuses of answers that are only part of one; nobody asked for a part. */
 const partial: ReadonlySet<number> = new Set([206, 304]);

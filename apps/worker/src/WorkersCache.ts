@@ -3,7 +3,7 @@
 import { timeToLive } from "@bytenite-engines/http-cache";
 import { cacheKey } from "./CacheKey.ts";
 import { isValidatable, type Entry } from "./Entry.ts";
-import type { Question } from "./Exchange.ts";
+import type { Question } from "./WholeAnswer.ts";
 import type { Identity } from "./Identity.ts";
 import { isPlain } from "./PlainControl.ts";
 import type { Rooms } from "./Rooms.ts";

@@ -5,7 +5,8 @@ import { handle } from "./Handler.ts";
 import { createRooms } from "./Isolate.ts";
 import type { Rooms } from "./Rooms.ts";
 import { dataCentreCache, type AnalyticsDataset, type RequestContext, type ServiceBinding } from "./Runtime.ts";
-import { answerSealed, type SealedProps } from "./SealedExchange.ts";
+import { answerSealed } from "./SealedExchange.ts";
+import type { SealedProps } from "./Runtime.ts";
 
 /** Bindings of the Worker; see wrangler.jsonc for each, and for the variables. */
 interface Env {

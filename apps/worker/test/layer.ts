@@ -1,7 +1,8 @@
 // Stands where Workers Cache stands in production, which no emulator has: between the two entrypoints, by its documented rules.
 import type { Rooms } from "../src/Rooms.ts";
 import type { RequestContext } from "../src/Runtime.ts";
-import { answerSealed, type SealedProps } from "../src/SealedExchange.ts";
+import { answerSealed } from "../src/SealedExchange.ts";
+import type { SealedProps } from "../src/Runtime.ts";
 import type { Clock } from "./edge.ts";
 
 /** One call of the cached entrypoint. */

@@ -3,7 +3,7 @@ import type { JsonValue, MessageInitShape, MessageShape } from "@bufbuild/protob
 import type { Engine } from "@bytenite-engines/proto";
 import type { endpoints, EndpointName } from "./Endpoint.ts";
 import type { Format } from "./MediaType.ts";
-import type { ResponseHeaders } from "./Transport.ts";
+import type { ResponseHeaders } from "./Fetch.ts";
 
 /** The response message of an endpoint. */
 export type ResponseOf<N extends EndpointName> = MessageShape<(typeof endpoints)[N]["response"]>;

@@ -1,25 +1,9 @@
 // Decides: when an attempt has taken too long, by itself or as the last straw of the whole call.
 import type * as Clock from "effect/Clock";
-import type { AttemptPlan } from "./Attempts.ts";
+import type { AttemptPlan, AttemptTimer } from "./AttemptPlan.ts";
 import { EngineError, type EngineErrorReason } from "./EngineError.ts";
 import { AttemptFailure } from "./Failure.ts";
 import { after } from "./Timer.ts";
-
-/** Waits for something with the time of the attempt stopped: what that takes counts on the deadline of the call only. */
-export type Aside = <T>(waiting: Promise<T>) => Promise<T>;
-
-/**
- * Waits for something that the answer does not hang on. If the attempt is over before it ends, it is aborted, and this rejects:
- * for lack of time the attempt does not fail then, since it has its answer.
- */
-export type Spare = <T>(begin: (signal: AbortSignal) => Promise<T>) => Promise<T>;
-
-/** The time of one attempt, which runs from the start. */
-export interface AttemptTimer {
-  readonly stop: () => void;
-  readonly aside: Aside;
-  readonly spare: Spare;
-}
 
 /** Who waits until when. */
 export interface Timing {

@@ -5,52 +5,15 @@ import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import type * as Fiber from "effect/Fiber";
 import * as Random from "effect/Random";
-import type { Span } from "effect/Tracer";
 import type { Breaker } from "./Breaker.ts";
-import type { CallSettings } from "./ClientOptions.ts";
-import type { EngineEvent, EventSubject } from "./EngineEvent.ts";
 import { AttemptFailure } from "./Failure.ts";
 import { decideRetry, retryClassOf } from "./Retry.ts";
-import { retryCost, type RetryBudget } from "./RetryBudget.ts";
-import { failedHere, type AttemptTimer } from "./AttemptTimer.ts";
+import { retryCost } from "./RetryBudget.ts";
+import type { AttemptPlan } from "./AttemptPlan.ts";
+import { failedHere } from "./AttemptTimer.ts";
 import { send } from "./Sending.ts";
 import { inAttemptSpan } from "./Spans.ts";
 import { steadyMs } from "./Timer.ts";
-
-/** What one call has used up so far. */
-export interface CallState {
-  /** Requests sent. */
-  requests: number;
-  /** Attempts whose body was cut or undecodable. */
-  spoiled: number;
-  /** Whether a refused token was already replaced. */
-  renewed: boolean;
-  /** Status of the last answer. */
-  status: number | undefined;
-  /** Where the last answer is also that of other calls: a number that all of them have, and whether one of them sent the request. */
-  shared?: { readonly random: number; readonly followed: boolean } | undefined;
-}
-
-/** One call, as it is attempted. */
-export interface AttemptPlan<A> {
-  readonly subject: EventSubject;
-  readonly origin: string;
-  readonly settings: CallSettings;
-  readonly budget: RetryBudget;
-  readonly breaker: Breaker | undefined;
-  readonly emit: (event: EngineEvent) => void;
-  readonly state: CallState;
-  /** Whether the request may be sent again after a failure that would allow it; absent: always. */
-  readonly mayRepeat?: (failure: AttemptFailure) => boolean;
-  /** One attempt, or the `hedge`-th request beside it. Rejects with AttemptFailure, or with the signal's reason once it is aborted. */
-  readonly run: (
-    signal: AbortSignal,
-    clock: Clock.Clock,
-    span: Span | undefined,
-    timer: AttemptTimer,
-    hedge: number,
-  ) => Promise<A>;
-}
 
 /**
  * Attempts it until it succeeds, fails for good, or runs out of attempts, budget or time. `start` is when the call began, on

@@ -1,6 +1,6 @@
 // Decides: how much of an answer's body is read.
 import { LimitExceeded } from "./ReadLimits.ts";
-import type { FetchResponse } from "./Transport.ts";
+import type { FetchResponse } from "./Fetch.ts";
 
 /** Bounds of one body, in bytes. */
 export interface BodyLimits {

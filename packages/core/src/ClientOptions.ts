@@ -6,7 +6,8 @@ import type { EngineEvent } from "./EngineEvent.ts";
 import type { Hedging } from "./Hedging.ts";
 import type { Format } from "./MediaType.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "./Retry.ts";
-import { lowerCased, type ExchangeAnswer, type ExchangeRequest, type Fetch } from "./Transport.ts";
+import type { Fetch } from "./Fetch.ts";
+import { lowerCased, type ExchangeAnswer, type ExchangeRequest } from "./Transport.ts";
 import type { TrustOptions } from "./trust/WireTrust.ts";
 import { defaultReadLimits, type ReadLimits } from "./ReadLimits.ts";
 

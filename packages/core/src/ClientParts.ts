@@ -19,7 +19,7 @@ import { isCredential } from "./Secret.ts";
 import { InFlight } from "./Sharing.ts";
 import { postJson } from "./TokenExchange.ts";
 import type { Trust } from "./trust/Verdict.ts";
-import type { Fetch } from "./Transport.ts";
+import type { Fetch } from "./Fetch.ts";
 import { makeTrust, type TrustOptions } from "./trust/WireTrust.ts";
 
 /** A client, taken apart. */

@@ -6,7 +6,8 @@ import { defaultReadLimits, LimitExceeded, type ReadLimits } from "./ReadLimits.
 import { retryHintMs } from "./RetryHint.ts";
 import { rpcCodeOfHttp, type RpcCode } from "./RpcCode.ts";
 import { redact } from "./Secret.ts";
-import { publicUrl, type ExchangeAnswer, type ResponseHeaders } from "./Transport.ts";
+import type { ResponseHeaders } from "./Fetch.ts";
+import { publicUrl, type ExchangeAnswer } from "./Transport.ts";
 
 /** What is known of a failed request beside its error. */
 export interface FailureCircumstances {

@@ -11,7 +11,7 @@ import * as HttpTraceContext from "effect/http/HttpTraceContext";
 import type { Headers } from "effect/http/Headers";
 import { EngineClient } from "./EngineClient.ts";
 import type { EngineClientOptions } from "./EngineOptions.ts";
-import type { Fetch } from "./Transport.ts";
+import type { Fetch } from "./Fetch.ts";
 
 /**
  * The layer of an EngineClient whose requests go through the `HttpClient` of the context, with its tracing and middleware.

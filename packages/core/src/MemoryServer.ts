@@ -14,7 +14,7 @@ import { negotiate } from "./Negotiation.ts";
 import { decodeQuery } from "./QueryParameters.ts";
 import { httpStatusOf, rpcCodes, type RpcCode } from "./RpcCode.ts";
 import { schemaDigestHeader } from "./SchemaDigest.ts";
-import type { Fetch } from "./Transport.ts";
+import type { Fetch } from "./Fetch.ts";
 import { schemaDigests } from "./gen/schemaDigests.ts";
 
 /** Engines on a page when no limit is asked for. */

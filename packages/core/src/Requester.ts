@@ -1,8 +1,8 @@
 // Decides: how one request goes out: its headers, its token (once more after a 401), its middleware, its event.
 import type * as Clock from "effect/Clock";
 import type { Span } from "effect/Tracer";
-import type { CallState } from "./Attempts.ts";
-import type { AttemptTimer } from "./AttemptTimer.ts";
+import type { CallState } from "./AttemptPlan.ts";
+import type { AttemptTimer } from "./AttemptPlan.ts";
 import type { CallSettings } from "./ClientOptions.ts";
 import { credentialsError } from "./Credentials.ts";
 import { EngineError } from "./EngineError.ts";
@@ -11,7 +11,8 @@ import { AttemptFailure } from "./Failure.ts";
 import { credentialsIn, redact } from "./Secret.ts";
 import type { InFlight } from "./Sharing.ts";
 import { traceparent } from "./Spans.ts";
-import { exchange, type ExchangeAnswer, type ExchangeRequest, type Fetch, type ResponseHeaders } from "./Transport.ts";
+import type { Fetch, ResponseHeaders } from "./Fetch.ts";
+import { exchange, type ExchangeAnswer, type ExchangeRequest } from "./Transport.ts";
 
 /** What every request of one call has in common. */
 export interface RequesterParts {

@@ -3,7 +3,7 @@ import type * as Clock from "effect/Clock";
 import * as Duration from "effect/Duration";
 import * as Effect from "effect/Effect";
 import type { Span } from "effect/Tracer";
-import type { AttemptPlan } from "./Attempts.ts";
+import type { AttemptPlan } from "./AttemptPlan.ts";
 import { startTimer, type Timing } from "./AttemptTimer.ts";
 import { AttemptFailure } from "./Failure.ts";
 import type { HedgingTools } from "./Hedging.ts";

@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit";
 import type * as Fiber from "effect/Fiber";
 import * as Option from "effect/Option";
 import * as Tracer from "effect/Tracer";
-import type { AttemptPlan, CallState } from "./Attempts.ts";
+import type { AttemptPlan, CallState } from "./AttemptPlan.ts";
 import { endpoints, type EndpointName } from "./Endpoint.ts";
 import type { EventSubject } from "./EngineEvent.ts";
 import type { AttemptFailure } from "./Failure.ts";

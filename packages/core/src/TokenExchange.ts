@@ -9,7 +9,8 @@ import { AttemptFailure, failureOf, tooLarge } from "./Failure.ts";
 import { LimitExceeded, parseJson, type ReadLimits } from "./ReadLimits.ts";
 import type { RetryBudgets } from "./RetryBudget.ts";
 import { redact } from "./Secret.ts";
-import { exchange, publicUrl, type ExchangeAnswer, type Fetch } from "./Transport.ts";
+import type { Fetch } from "./Fetch.ts";
+import { exchange, publicUrl, type ExchangeAnswer } from "./Transport.ts";
 
 /** A POST of JSON, and by what it is sent. */
 export interface TokenRequest {

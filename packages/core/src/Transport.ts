@@ -1,48 +1,9 @@
 // Decides: what one HTTP exchange over `fetch` is: a request in; status, headers and bounded bytes out.
 import { readBody, type BodyLimits } from "./Body.ts";
+import type { Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Fetch.ts";
 import { EngineError, type EngineErrorReason, type UnreachableProblem } from "./EngineError.ts";
 import { LimitExceeded } from "./ReadLimits.ts";
 import { credentialsIn, redact } from "./Secret.ts";
-
-/** Header fields of a response; names in any case. */
-export interface ResponseHeaders {
-  get(name: string): string | null;
-  has(name: string): boolean;
-  forEach(callback: (value: string, name: string) => void): void;
-}
-
-/** Reads a body part by part. */
-export interface BodyReader {
-  /** The next part; `done` without a value at the end. */
-  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
-  cancel(): Promise<void>;
-}
-
-/** What the client asks of a fetch; it gives all of them, and a body where there is one. */
-export interface FetchInit {
-  method?: string;
-  headers?: Record<string, string>;
-  body?: string | Uint8Array<ArrayBuffer>;
-  redirect?: "manual";
-  signal?: AbortSignal;
-}
-
-/** What the client reads of a response. Bodies are without content coding. */
-export interface FetchResponse {
-  readonly status: number;
-  readonly headers: ResponseHeaders;
-  /** Where the response came from. Without it, the length that the headers announce is not relied on. */
-  readonly url?: string;
-  /** `cors` and `opaqueredirect` matter, in browsers. */
-  readonly type?: string;
-  readonly body: { getReader(): BodyReader; cancel(): Promise<void> } | null;
-  /** The whole body. */
-  bytes?(): Promise<Uint8Array<ArrayBuffer>>;
-  arrayBuffer(): Promise<ArrayBuffer>;
-}
-
-/** The part of `fetch` that the client uses; every standard `fetch` is one, and so is `nodeFetch` of core's entry `node`. */
-export type Fetch = (url: string, init: FetchInit) => Promise<FetchResponse>;
 
 /** One request. */
 export interface ExchangeRequest {

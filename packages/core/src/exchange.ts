@@ -3,8 +3,9 @@ import * as Cause from "effect/Cause";
 import type * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
-import { attempts, type CallState } from "./Attempts.ts";
-import type { AttemptTimer } from "./AttemptTimer.ts";
+import type { CallState } from "./AttemptPlan.ts";
+import { attempts } from "./Attempts.ts";
+import type { AttemptTimer } from "./AttemptPlan.ts";
 import type { BodyLimits } from "./Body.ts";
 import { settingsOf, type ClientOptions } from "./ClientOptions.ts";
 import type { EndpointName } from "./Endpoint.ts";
@@ -14,7 +15,8 @@ import { request } from "./Requester.ts";
 import { retryClassOf } from "./Retry.ts";
 import { makeBudgets } from "./RetryBudget.ts";
 import { credentialsIn } from "./Secret.ts";
-import { lowerCased, publicUrl, type ExchangeAnswer, type FetchInit } from "./Transport.ts";
+import type { FetchInit } from "./Fetch.ts";
+import { lowerCased, publicUrl, type ExchangeAnswer } from "./Transport.ts";
 
 /**
  * What an exchanger is made of. Headers, the token and `traceparent` among them, come with each request; nothing is shared,

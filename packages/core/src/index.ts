@@ -20,6 +20,7 @@ export type { ExpiringToken, TokenContext, TokenFunction, TokenOption } from "./
 export type { EngineEvent } from "./EngineEvent.ts";
 export type { ListParams, MessageParams, UploadParams, WriteCondition } from "./Parameters.ts";
 export type { RetryPolicy } from "./Retry.ts";
-export type { ExchangeAnswer, ExchangeRequest, Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Transport.ts";
+export type { Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Fetch.ts";
+export type { ExchangeAnswer, ExchangeRequest } from "./Transport.ts";
 // For those who build on it.
 export * from "./wire.ts";

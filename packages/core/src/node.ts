@@ -2,7 +2,7 @@
 import * as http from "node:http";
 import type * as https from "node:https";
 import type { Readable } from "node:stream";
-import type { BodyReader, Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Transport.ts";
+import type { BodyReader, Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Fetch.ts";
 
 /** Options of `nodeFetch`. */
 export interface NodeFetchOptions {

@@ -38,7 +38,8 @@ export type { EngineEvent } from "./EngineEvent.ts";
 export type { Format } from "./MediaType.ts";
 export type { ListParams, MessageParams, UploadParams, WriteCondition } from "./Parameters.ts";
 export type { RetryPolicy } from "./Retry.ts";
-export type { ExchangeAnswer, ExchangeRequest, Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Transport.ts";
+export type { Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Fetch.ts";
+export type { ExchangeAnswer, ExchangeRequest } from "./Transport.ts";
 
 /** Options of one call, with the signal that ends it. */
 export interface PromiseCallOptions extends CallOptions {

@@ -26,4 +26,5 @@ export type {
 export type { EngineEvent } from "./EngineEvent.ts";
 export type { Format } from "./MediaType.ts";
 export type { RetryPolicy } from "./Retry.ts";
-export type { ExchangeAnswer, ExchangeRequest, Fetch } from "./Transport.ts";
+export type { Fetch } from "./Fetch.ts";
+export type { ExchangeAnswer, ExchangeRequest } from "./Transport.ts";

@@ -3,6 +3,7 @@ import type { Command, Completion, Flag } from "../parse/Command.ts";
 import { commandAt, commands, flagsOf, groups } from "../parse/CommandTable.ts";
 import { printText } from "../terminal/PlainText.ts";
 import { safeText } from "../terminal/SafeText.ts";
+import type { Candidate } from "./Lookup.ts";
 
 /** A word that no shell acts upon when it stands on a command line. No engine, profile or flag needs more than this. */
 const plainWord = /^[A-Za-z0-9@%+=:,._/-]+$/;
@@ -30,12 +31,6 @@ export const complete = async (shell: string, args: ReadonlyArray<string>): Prom
     );
   printText(lines.map((text) => `${text}\n`).join(""));
 };
-
-/** Something that may stand next. */
-export interface Candidate {
-  readonly value: string;
-  readonly summary: string;
-}
 
 /** What may stand next: known words, or something that must be looked up. */
 export type Offer =

@@ -4,7 +4,6 @@ import { statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Completion } from "../parse/Command.ts";
-import type { Candidate } from "./Complete.ts";
 import { httpFetch } from "../client/HttpFetch.ts";
 import { credentialsOf } from "../config/Credentials.ts";
 import { directoriesOf } from "../config/Directories.ts";
@@ -19,6 +18,12 @@ const keptMs = 60_000;
 const limitMs = 2_000;
 /** Most engines that are offered. */
 const maxEngines = 1_000;
+
+/** Something that may stand next. */
+export interface Candidate {
+  readonly value: string;
+  readonly summary: string;
+}
 
 /** Candidates of a kind; none when anything goes wrong, because a shell has no place for errors. */
 export const lookUp = async (

@@ -2,7 +2,8 @@
 import type { DescMessage, JsonValue, Message } from "@bufbuild/protobuf";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
-import { attempts, type AttemptPlan, type CallState } from "../Attempts.ts";
+import type { AttemptPlan, CallState } from "../AttemptPlan.ts";
+import { attempts } from "../Attempts.ts";
 import type { Answer } from "../Answer.ts";
 import type { ClientParts } from "../ClientParts.ts";
 import { EngineError, type EngineErrorReason } from "../EngineError.ts";

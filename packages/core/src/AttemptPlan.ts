@@ -1,0 +1,59 @@
+// One call as its attempts see it.
+import type * as Clock from "effect/Clock";
+import type { Span } from "effect/Tracer";
+import type { Breaker } from "./Breaker.ts";
+import type { CallSettings } from "./ClientOptions.ts";
+import type { EngineEvent, EventSubject } from "./EngineEvent.ts";
+import type { AttemptFailure } from "./Failure.ts";
+import type { RetryBudget } from "./RetryBudget.ts";
+
+/** What one call has used up so far. */
+export interface CallState {
+  /** Requests sent. */
+  requests: number;
+  /** Attempts whose body was cut or undecodable. */
+  spoiled: number;
+  /** Whether a refused token was already replaced. */
+  renewed: boolean;
+  /** Status of the last answer. */
+  status: number | undefined;
+  /** Where the last answer is also that of other calls: a number that all of them have, and whether one of them sent the request. */
+  shared?: { readonly random: number; readonly followed: boolean } | undefined;
+}
+
+/** Waits for something with the time of the attempt stopped: what that takes counts on the deadline of the call only. */
+export type Aside = <T>(waiting: Promise<T>) => Promise<T>;
+
+/**
+ * Waits for something that the answer does not hang on. If the attempt is over before it ends, it is aborted, and this rejects:
+ * for lack of time the attempt does not fail then, since it has its answer.
+ */
+export type Spare = <T>(begin: (signal: AbortSignal) => Promise<T>) => Promise<T>;
+
+/** The time of one attempt, which runs from the start. */
+export interface AttemptTimer {
+  readonly stop: () => void;
+  readonly aside: Aside;
+  readonly spare: Spare;
+}
+
+/** One call, as it is attempted. */
+export interface AttemptPlan<A> {
+  readonly subject: EventSubject;
+  readonly origin: string;
+  readonly settings: CallSettings;
+  readonly budget: RetryBudget;
+  readonly breaker: Breaker | undefined;
+  readonly emit: (event: EngineEvent) => void;
+  readonly state: CallState;
+  /** Whether the request may be sent again after a failure that would allow it; absent: always. */
+  readonly mayRepeat?: (failure: AttemptFailure) => boolean;
+  /** One attempt, or the `hedge`-th request beside it. Rejects with AttemptFailure, or with the signal's reason once it is aborted. */
+  readonly run: (
+    signal: AbortSignal,
+    clock: Clock.Clock,
+    span: Span | undefined,
+    timer: AttemptTimer,
+    hedge: number,
+  ) => Promise<A>;
+}
