@@ -155,7 +155,9 @@ const hintFor = ({ reason, url, method }: EngineError): string | undefined => {
     case "TooLarge":
       return "Ask for less at once with --limit.";
     case "RedirectRefused":
-      return "Set --base-url to the address that the server redirects to, if you trust it with your token.";
+      return reason.problem.includes("another origin, http")
+        ? "Set --base-url to the address that the server redirects to, if you trust it with your token."
+        : serverHint;
     case "Unimplemented":
       return method === "POST" ? noExchange : serverHint;
     case "Rejected":

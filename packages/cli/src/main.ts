@@ -1,8 +1,7 @@
 // What bin/bne.js loads: answers what is asked most often at once, and loads the rest for everything else.
 import * as module from "node:module";
-import { homedir } from "node:os";
 import { join } from "node:path";
-import { directoriesOf, isOwnDirectory } from "./config/Directories.ts";
+import { directoriesOf, homeDirectory, isOwnDirectory } from "./config/Directories.ts";
 import { printText } from "./terminal/PlainText.ts";
 
 /** Keeps compiled code for the next start. Not where Node would, below /tmp: there others could have put code of theirs. */
@@ -11,7 +10,7 @@ const keepCompiledCode = (): void => {
   const enableCompileCache: typeof module.enableCompileCache | undefined = module.enableCompileCache;
   if (enableCompileCache === undefined) return;
   if (process.env["NODE_COMPILE_CACHE"] !== undefined) return void enableCompileCache();
-  const directory = join(directoriesOf(process.platform, process.env, homedir()).cache, "compiled");
+  const directory = join(directoriesOf(process.platform, process.env, homeDirectory()).cache, "compiled");
   if (isOwnDirectory(directory)) enableCompileCache(directory);
 };
 

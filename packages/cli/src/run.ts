@@ -1,13 +1,12 @@
 // One run of bne: from the command line to the exit code.
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { loaders } from "./commands/Loaders.ts";
-import { SeveralErrors } from "./Errors.ts";
+import { SeveralErrors, UsageError } from "./Errors.ts";
 import { exitCodes } from "./ExitCode.ts";
 import { failureJson, failureOf, failureText } from "./Failure.ts";
 import type { Invocation } from "./Invocation.ts";
 import { nameOf } from "./parse/Command.ts";
-import { directoriesOf } from "./config/Directories.ts";
+import { directoriesOf, homeDirectory } from "./config/Directories.ts";
 import { loadSettings } from "./config/Settings.ts";
 import { understand, type Arguments } from "./parse/Arguments.ts";
 import { Notes } from "./terminal/Notes.ts";
@@ -82,11 +81,12 @@ const unlessInterrupted = async (code: Promise<number>, signal: AbortSignal): Pr
 
 const invocationOf = async (given: Arguments, signal: AbortSignal): Promise<Invocation> => {
   const { env } = process;
-  const directories = directoriesOf(process.platform, env, homedir());
+  const directories = directoriesOf(process.platform, env, homeDirectory());
+  const cwd = workingFolder();
   const settings = await loadSettings({
     flags: given.flags,
     env,
-    cwd: process.cwd(),
+    cwd,
     userFile: join(directories.config, "config.json"),
   });
   const when = settings.text("color");
@@ -114,7 +114,7 @@ const invocationOf = async (given: Arguments, signal: AbortSignal): Promise<Invo
   return {
     arguments: given,
     env,
-    cwd: process.cwd(),
+    cwd,
     directories,
     settings,
     get stdin() {
@@ -125,6 +125,14 @@ const invocationOf = async (given: Arguments, signal: AbortSignal): Promise<Invo
     notes,
     signal,
   };
+};
+
+const workingFolder = (): string => {
+  try {
+    return process.cwd();
+  } catch {
+    throw new UsageError("The working folder is not there any more", "Change to one that exists.");
+  }
 };
 
 const factsOf = (stream: NodeJS.WriteStream): StreamFacts => ({

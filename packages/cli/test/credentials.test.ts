@@ -75,6 +75,17 @@ test("a token in a variable may end with a newline; other characters that no tok
   expect(broken.stderr).not.toMatch(/half|other/);
 });
 
+test("an empty stdin is no token, which is said", async () => {
+  using home = makeHome();
+  for (const input of ["", "\n"]) {
+    const { code, stderr } = await bne(home, ["list", "--token", "-"], {
+      input,
+      env: { BYTENITE_BASE_URL: registry.url },
+    });
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(/^bne: --token is empty\n/) as unknown });
+  }
+});
+
 test("a secret is taken from stdin, never from the command line", async () => {
   using home = makeHome();
   const refused = await bne(home, ["auth", "login", "--token", "on-the-line"], {

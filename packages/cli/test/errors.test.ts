@@ -1,9 +1,10 @@
 import { type FaultRule } from "@bytenite-engines/registry/testing";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync } from "node:fs";
+import { join } from "node:path";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, test } from "vitest";
-import { as, binPath, bne, type Result } from "./Bne.ts";
+import { as, binPath, bne, resultOf, type Result } from "./Bne.ts";
 import { onTerminal } from "./Pty.ts";
 import { trial } from "./Trial.ts";
 
@@ -74,6 +75,26 @@ test("too many requests is 5, with the wait that the server asks for", async () 
   expect(code).toBe(5);
   expect(stderr).toMatch(/too many requests \(429\); it asks to wait 60 min/);
   expect(stderr).toContain("bne doctor");
+});
+
+test("a wait of centuries is told in words", async () => {
+  const days = await failing({ status: 429, hint: { kind: "retry-after", seconds: 864_000 } }, "list");
+  expect(days.stderr).toContain("it asks to wait 10 d");
+  const { stderr } = await failing({ status: 429, hint: { kind: "retry-after", seconds: 999_999_999_999 } }, "list");
+  expect(stderr).toContain("it asks to wait more than a year");
+});
+
+test("a working folder that is gone is said", async () => {
+  const gone = mkdtempSync(join(home.path, "gone-"));
+  const child = spawn("sh", ["-c", 'rmdir "$PWD" && exec "$0" "$1" list', process.execPath, binPath], {
+    cwd: gone,
+    env: { ...home.env, ...as(registry, "alice") },
+  });
+  const { code, stderr } = await resultOf(child);
+  expect({ code, stderr }).toEqual({
+    code: 2,
+    stderr: "bne: The working folder is not there any more\nChange to one that exists.\n",
+  });
 });
 
 test("no answer in time is 5, and nothing listening is 5", async () => {

@@ -9,6 +9,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -211,6 +212,112 @@ test.skipIf(!isRoot)(
     });
   },
 );
+
+test.skipIf(!isRoot)("no part of the way to the user's own file is a link or directory of somebody else", async () => {
+  const settings = '{"pager": "touch /tmp/never", "output": "name"}';
+  const ways: ReadonlyArray<readonly [string, (home: Home, config: string) => string]> = [
+    [
+      "a link of a stranger to a folder of the user",
+      (home, config) => {
+        mkdirSync(config);
+        symlinkSync(join(home.path, "clone"), join(config, "bytenite-engines"));
+        lchownSync(join(config, "bytenite-engines"), stranger, stranger);
+        return join(config, "bytenite-engines");
+      },
+    ],
+    [
+      "the same one folder above",
+      (home, config) => {
+        mkdirSync(join(home.path, "clone", "bytenite-engines"));
+        renameSync(
+          join(home.path, "clone", "config.json"),
+          join(home.path, "clone", "bytenite-engines", "config.json"),
+        );
+        symlinkSync(join(home.path, "clone"), config);
+        lchownSync(config, stranger, stranger);
+        return config;
+      },
+    ],
+    [
+      "an own link over a folder of a stranger",
+      (home, config) => {
+        const open = join(home.path, "open");
+        mkdirSync(open);
+        chownSync(open, stranger, stranger);
+        symlinkSync(join(home.path, "clone"), join(open, "hop"));
+        mkdirSync(config);
+        symlinkSync(join(open, "hop"), join(config, "bytenite-engines"));
+        return open;
+      },
+    ],
+    ...([0o777, 0o775] as const).map(
+      (mode) =>
+        [
+          `a folder of mode ${mode.toString(8)} above`,
+          (home: Home, config: string) => {
+            mkdirSync(config);
+            renameSync(join(home.path, "clone"), join(config, "bytenite-engines"));
+            chmodSync(config, mode);
+            return config;
+          },
+        ] as const,
+    ),
+    [
+      "a home that others can write",
+      (home, config) => {
+        mkdirSync(config);
+        renameSync(join(home.path, "clone"), join(config, "bytenite-engines"));
+        chmodSync(home.path, 0o777);
+        return home.path;
+      },
+    ],
+  ];
+  for (const [way, make] of ways) {
+    using home = makeHome();
+    mkdirSync(join(home.path, "clone"));
+    writeFileSync(join(home.path, "clone", "config.json"), settings);
+    const part = make(home, join(home.path, "config"));
+    const { code, stdout, stderr } = await bne(home, ["list"], { env: as(registry, "alice") });
+    expect({ way, code, stdout }).toEqual({ way, code: 2, stdout: "" });
+    expect(stderr).toContain(part);
+    const login = await bne(home, ["auth", "login", "--no-verify", "--no-keychain"], {
+      env: as(registry, "alice"),
+      input: "t",
+    });
+    expect({ way, code: login.code }).toEqual({ way, code: 2 });
+  }
+  // Links of the user's own, as people keep their settings.
+  using home = makeHome();
+  mkdirSync(join(home.path, "clone", "bytenite-engines"), { recursive: true });
+  writeFileSync(join(home.path, "clone", "bytenite-engines", "config.json"), settings);
+  symlinkSync(join(home.path, "clone"), join(home.path, "config"));
+  expect((await bne(home, ["list"], { env: as(registry, "alice") })).code).toBe(0);
+});
+
+test.skipIf(!isRoot)("what is kept is not used below a folder that others can write", async () => {
+  using home = makeHome();
+  chmodSync(home.path, 0o777);
+  expect((await bne(home, ["config", "path"])).code).toBe(0);
+  const compiled = join(home.path, "cache", "bytenite-engines", "compiled");
+  expect(existsSync(compiled) ? readdirSync(compiled) : []).toEqual([]);
+});
+
+test("a home that is empty or relative leads to no file of the working folder", async () => {
+  using home = makeHome();
+  const folder = join(home.path, "clone");
+  for (const name of ["", "sub"]) {
+    const config = join(folder, name, ".config", "bytenite-engines");
+    mkdirSync(config, { recursive: true });
+    writeFileSync(join(config, "config.json"), '{"output": "json", "pager": "touch /tmp/never"}');
+  }
+  for (const HOME of ["", ".", "sub"]) {
+    const env = { HOME, XDG_CONFIG_HOME: undefined, XDG_CACHE_HOME: join(home.path, "cache") };
+    const { code, stdout } = await bne(home, ["config", "path"], { env, cwd: folder });
+    expect({ HOME, code }).toEqual({ HOME, code: 0 });
+    expect(stdout).toMatch(/^settings +\/.*$/m);
+    expect(stdout).not.toContain(folder);
+  }
+});
 
 test.skipIf(!isRoot)("root's file counts for a user, and the user's own, tried as that user", () => {
   using home = makeHome();

@@ -1,6 +1,9 @@
 // `auth login`, `config set` and `profile set`: what is stored works afterwards.
 import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { bne, makeHome, startBne, resultOf, type Home, type Result } from "./Bne.ts";
@@ -49,6 +52,22 @@ test("login tries an API key by exchanging it once", async () => {
   expect(stored(other)).toBe(false);
 });
 
+test("an exchange that answers without a token is not told as a wrong key", async () => {
+  using home = makeHome();
+  const server = createServer((_, response) => {
+    response.setHeader("content-type", "application/json");
+    response.end('{"expiresIn": 60}');
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const authUrl = `http://127.0.0.1:${port}/exchange`;
+  const { code, stderr } = await login(home, "alices-api-key", "--with-api-key", "--auth-url", authUrl);
+  server.close();
+  expect(code).toBe(4);
+  expect(stderr).toMatch(/^bne: No token could be had: .*\nIt is not stored; --no-verify/);
+  expect(stored(home)).toBe(false);
+});
+
 test("a server that cannot be asked, or is none, is said, with the way to store the token all the same", async () => {
   for (const [url, code] of [
     ["http://127.0.0.1:9/v1/dev", 5],
@@ -66,7 +85,9 @@ test("a server that cannot be asked, or is none, is said, with the way to store 
   expect((await login(home, "local-alice")).code).toBe(5);
   expect(registry.requests).toHaveLength(1);
   registry.faults.set([{ fault: { status: 403 } }]);
-  expect((await login(home, "local-alice")).code).toBe(0);
+  const denied = await login(home, "local-alice");
+  expect(denied.code).toBe(0);
+  expect(denied.stderr).toMatch(/^warning: .* answers 403: the token may not list engines/m);
 });
 
 test("login takes exactly one line of a bounded length", async () => {
@@ -147,6 +168,7 @@ test("config set and profile set refuse what would make every later call fail", 
     ["color", "blue", "must be one of"],
     ["profile", "nobody", "There is no profile"],
     ["pager", "no-such-pager -x", "There is no program no-such-pager"],
+    ["pager", "/", "There is no program /"],
   ] as const) {
     const { code, stderr } = await bne(home, ["config", "set", key, value]);
     expect({ key, value, code }).toEqual({ key, value, code: key === "profile" ? 3 : 2 });

@@ -49,6 +49,16 @@ test("raw takes a path alone, and every method", async () => {
   expect((await bob("raw")).stderr).toContain("bne raw needs PATH");
 });
 
+test("a URL in place of the path is refused, and nothing is sent", async () => {
+  registry.requests.length = 0;
+  for (const url of ["http://127.0.0.1:9/engines", "HTTPS://api.example/v1/dev/engines", "file:///etc/passwd"]) {
+    const { code, stderr } = await bne(home, ["raw", url], { env: as(registry, "bob") });
+    expect({ url, code }).toEqual({ url, code: 2 });
+    expect(stderr).toContain("PATH is a path below the base URL, not a URL");
+  }
+  expect(registry.requests).toEqual([]);
+});
+
 test("fields go into the query of a GET, and into the JSON of anything else", async () => {
   expect(await echoed(["/engines", "--field", "pagination.limit=1", "-f", "orderBy=a b&c"])).toMatchObject({
     url: "/v1/dev/engines?pagination.limit=1&orderBy=a+b%26c",

@@ -20,7 +20,8 @@ const maxTimerMs = 2_147_483_647;
  */
 export const after = (clock: Clock.Clock, ms: number, then: () => void): (() => void) => {
   if (clock === liveClock && ms <= maxTimerMs) {
-    const timer = setTimeout(then, ms);
+    // Node warns of negative delays on stderr.
+    const timer = setTimeout(then, Math.max(0, ms));
     return () => clearTimeout(timer);
   }
   const sleeper = Effect.runFork(clock.sleep(Duration.millis(ms)));

@@ -85,8 +85,13 @@ const verify = async (invocation: Invocation, kind: SecretKind, secret: string, 
   } catch (error) {
     if (!isEngineError(error) || signal.aborted) throw error;
     const { _tag } = error.reason;
-    // It is known, and not for lists.
-    if (_tag === "PermissionDenied") return;
+    if (_tag === "PermissionDenied" && kind === "token") {
+      notes.warn(`${host} answers 403: the token may not list engines, and whether it opens anything is not known`);
+      return;
+    }
+    // The server has answered, and not with a token.
+    if (_tag === "CredentialsFailed" && error.status === undefined)
+      throw new HintedError(error, `It is not stored; ${untried}`);
     if (_tag !== "Unauthenticated" && _tag !== "CredentialsFailed") {
       throw new HintedError(error, `It is not stored; ${untried} ${failureOf(error).hint ?? ""}`.trimEnd());
     }

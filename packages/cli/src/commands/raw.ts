@@ -83,7 +83,14 @@ const requestOf = async (invocation: Invocation): Promise<RawRequest> => {
   if (isRead && input !== undefined)
     throw new UsageError(`${method} has no body`, "--input goes with POST, PUT or PATCH.");
   if (isOn(invocation, "all") && method !== "GET") throw new UsageError("--all goes with GET");
-  const url = new URL(below(settings.text("baseUrl") ?? "", words.at(-1) ?? ""));
+  const path = words.at(-1) ?? "";
+  if (/^[a-z][a-z\d+.-]*:\/\//i.test(path)) {
+    throw new UsageError(
+      "PATH is a path below the base URL, not a URL",
+      "Leave out what stands before /engines; --base-url names another server.",
+    );
+  }
+  const url = new URL(below(settings.text("baseUrl") ?? "", path));
   if (isRead) for (const field of fields) url.searchParams.append(...pairOf(field));
   const isJson = !isRead && fields.length > 0;
   return {

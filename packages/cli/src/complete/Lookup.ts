@@ -1,12 +1,11 @@
 // Values for completion: tags and names of the API, profiles, settings.
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Completion } from "../parse/Command.ts";
 import { httpFetch } from "../client/HttpFetch.ts";
 import { credentialsOf } from "../config/Credentials.ts";
-import { directoriesOf } from "../config/Directories.ts";
+import { directoriesOf, homeDirectory } from "../config/Directories.ts";
 import { readText, writeOwn } from "../config/Files.ts";
 import { profileNames } from "../config/Settings.ts";
 import { settingsTable } from "../config/Setting.ts";
@@ -32,7 +31,7 @@ export const lookUp = async (
 ): Promise<ReadonlyArray<Candidate>> => {
   try {
     if (what === "settings") return settingsTable.map(({ name, summary }) => ({ value: name, summary }));
-    const directories = directoriesOf(process.platform, process.env, homedir());
+    const directories = directoriesOf(process.platform, process.env, homeDirectory());
     const settings = await loadSettings({
       flags: flagsIn(words),
       env: process.env,

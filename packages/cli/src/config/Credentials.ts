@@ -57,8 +57,10 @@ const givenCredentials = async (
   return undefined;
 };
 
-/** The secret, when a header can carry it. Throws UsageError that says where it came from, never the secret. */
+/** The secret, when there is one and a header can carry it. Throws UsageError that says where it came from, never the secret. */
 const sendable = (secret: string, origin: string): string => {
+  if (secret.trim() === "")
+    throw new UsageError(`${origin} is empty`, "`bne help credentials` says where tokens come from.");
   if (/^[\u0020-\u007e]*$/.test(secret)) return secret;
   throw new UsageError(`${origin} has line breaks or characters beyond ASCII, which no token has`);
 };

@@ -1,6 +1,7 @@
 // The directories of this program, and whether a file or directory is the user's own.
-import { existsSync, lstatSync, mkdirSync, type Stats } from "node:fs";
-import { dirname, posix, win32 } from "node:path";
+import { existsSync, lstatSync, mkdirSync, readlinkSync, type Stats } from "node:fs";
+import { homedir, userInfo } from "node:os";
+import { dirname, isAbsolute, posix, resolve, win32 } from "node:path";
 import type { Environment } from "../terminal/Terminal.ts";
 
 /** Directories for settings and for what may be lost. */
@@ -8,6 +9,19 @@ export interface Directories {
   readonly config: string;
   readonly cache: string;
 }
+
+/**
+ * The home directory: never a relative one, since files of the working folder may come from anybody. The root, where
+ * nothing is found, for a user that the system does not know.
+ */
+export const homeDirectory = (): string => {
+  try {
+    const home = homedir();
+    return isAbsolute(home) ? home : userInfo().homedir;
+  } catch {
+    return "/";
+  }
+};
 
 const ownName = "bytenite-engines";
 
@@ -62,12 +76,47 @@ export const makeDirectory = (path: string): void => {
   }
 };
 
-/** Makes a directory; true when only the user and root can put something into it. */
+/** A part of a path that somebody else owns or can write. */
+export interface ForeignPart {
+  readonly path: string;
+  readonly stats: Stats;
+}
+
+/**
+ * The first directory or link by which others could lead the path elsewhere, or undefined. Looks at every part from the home
+ * directory on (elsewhere from the root), and at the parts of the targets of links.
+ */
+export const foreignPart = (path: string, followed = new Set<string>()): ForeignPart | undefined => {
+  if (process.getuid === undefined) return undefined;
+  for (const part of partsOf(path)) {
+    const stats = lstatSync(part, { throwIfNoEntry: false });
+    if (stats === undefined) return undefined;
+    const isLink = stats.isSymbolicLink();
+    if (!isLink && !stats.isDirectory()) return undefined;
+    if (!isOwned(stats) || (!isLink && isOpenToOthers(stats))) return { path: part, stats };
+    if (!isLink || followed.has(part)) continue;
+    followed.add(part);
+    const found = foreignPart(resolve(dirname(part), readlinkSync(part)), followed);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+};
+
+const partsOf = (path: string): ReadonlyArray<string> => {
+  const home = homeDirectory();
+  const parts = [resolve(path)];
+  for (;;) {
+    const part = parts[0] ?? "/";
+    if (part === home || dirname(part) === part) return parts;
+    parts.unshift(dirname(part));
+  }
+};
+
+/** Makes a directory; true when only the user and root can put something into it, or something else into its place. */
 export const isOwnDirectory = (path: string): boolean => {
   try {
     makeDirectory(path);
-    const stats = lstatSync(path);
-    return stats.isDirectory() && isOwned(stats) && !isOpenToOthers(stats);
+    return lstatSync(path).isDirectory() && foreignPart(path) === undefined;
   } catch {
     return false;
   }

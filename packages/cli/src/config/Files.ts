@@ -16,7 +16,7 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import { FileError, UsageError } from "../Errors.ts";
-import { isOpenToOthers, isOwned, makeDirectory } from "./Directories.ts";
+import { foreignPart, isOpenToOthers, isOwned, makeDirectory } from "./Directories.ts";
 
 /** Why the system refused, for people. */
 export const reasonOf = (error: unknown): string => {
@@ -86,19 +86,19 @@ const unusable = (path: string, reason: string): UsageError => new UsageError(`C
 /** Throws UsageError for a file that others could have written, or lead to by a link or a directory of theirs. */
 const assertOwn = (path: string, trust: "own" | "secret", descriptor: number): void => {
   if (process.getuid === undefined) return;
-  assertOwnLink(path);
-  for (const directory of new Set([dirname(path), dirname(realpathSync(path))])) assertOwnDirectory(directory);
+  assertOwnWay(path);
   const stats = fstatSync(descriptor);
   if (!isOwned(stats)) throw foreign(path, stats);
   if (trust === "secret" && (stats.mode & 0o077) !== 0) throw open(path, "read or write", "chmod 600");
   if (isOpenToOthers(stats)) throw open(path, "write", "chmod go-w");
 };
 
-/** Throws UsageError for a directory in which others can replace files. */
-const assertOwnDirectory = (path: string): void => {
-  const stats = statSync(path);
-  if (!isOwned(stats)) throw foreign(path, stats);
-  if (isOpenToOthers(stats)) throw open(path, "write", "chmod go-w");
+/** Throws UsageError when others could lead the path elsewhere. */
+const assertOwnWay = (path: string): void => {
+  const part = foreignPart(path);
+  if (part === undefined) return;
+  if (part.stats.isSymbolicLink()) throw foreignLink(part.path, part.stats);
+  throw isOwned(part.stats) ? open(part.path, "write", "chmod go-w") : foreign(part.path, part.stats);
 };
 
 const foreign = (path: string, { uid }: Stats): UsageError =>
@@ -110,11 +110,13 @@ const foreign = (path: string, { uid }: Stats): UsageError =>
 const open = (path: string, what: string, command: string): UsageError =>
   new UsageError(`Others can ${what} ${path}, so it is not used`, `Close it: ${command} ${path}`);
 
+const foreignLink = (path: string, { uid }: Stats): UsageError =>
+  new UsageError(`${path} is a link of another user (uid ${uid}), so it is not followed`, "Remove it.");
+
 /** Throws UsageError when the path is a link that somebody else has made. */
 const assertOwnLink = (path: string): void => {
   const stats = lstatSync(path, { throwIfNoEntry: false });
-  if (stats === undefined || !stats.isSymbolicLink() || isOwned(stats)) return;
-  throw new UsageError(`${path} is a link of another user (uid ${stats.uid}), so it is not followed`, "Remove it.");
+  if (stats !== undefined && stats.isSymbolicLink() && !isOwned(stats)) throw foreignLink(path, stats);
 };
 
 /**
@@ -127,11 +129,11 @@ export const writeAtomically = (path: string, content: string | Uint8Array, mode
   file.commit();
 };
 
-/** The same for a file that is read with trust: its directory must be the user's own. Throws FileError. */
+/** The same for a file that is read with trust: nobody else may be able to lead it elsewhere. Throws FileError. */
 export const writeOwn = (path: string, content: string): void => {
   try {
     makeDirectory(dirname(path));
-    assertOwnDirectory(dirname(path));
+    assertOwnWay(path);
   } catch (error) {
     throw notWritten(path, error);
   }

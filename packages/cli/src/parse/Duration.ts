@@ -19,7 +19,9 @@ export const parseDuration = (text: string): number | undefined => {
 export const sayDuration = (ms: number): string => {
   if (ms < 1_000) return `${Math.round(ms)} ms`;
   if (ms < 90_000) return `${Number((ms / 1_000).toFixed(1))} s`;
-  return ms < 5_400_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 3_600_000)} h`;
+  if (ms < 5_400_000) return `${Math.round(ms / 60_000)} min`;
+  if (ms < 172_800_000) return `${Math.round(ms / 3_600_000)} h`;
+  return ms < 31_536_000_000 ? `${Math.round(ms / 86_400_000)} d` : "more than a year";
 };
 
 const ages: ReadonlyArray<readonly [limitMs: number, unitMs: number, unit: string]> = [

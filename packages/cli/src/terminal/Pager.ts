@@ -1,7 +1,7 @@
 // The pager: which one, whether it is installed, and how it is started.
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, isAbsolute, join } from "node:path";
 import type { Environment } from "./Terminal.ts";
 
@@ -23,8 +23,9 @@ export const missingProgram = (command: string, env: Environment): string | unde
 export const isInstalled = (name: string, path = ""): boolean =>
   (name.includes("/") ? [""] : path.split(delimiter).filter(isAbsolute)).some((directory) => {
     try {
-      accessSync(join(directory, name), constants.X_OK);
-      return true;
+      const path = join(directory, name);
+      accessSync(path, constants.X_OK);
+      return statSync(path).isFile();
     } catch {
       return false;
     }
