@@ -30,15 +30,28 @@ const addedToQuery = (url: string, plainUrl: string): ReadonlyArray<string> => {
   return [...new URL(url).searchParams.values()].filter((value) => !known.has(value));
 };
 
-/** The text without the secrets, also where one stands without the scheme that it was sent with, or in a URL. */
+/** The text without the secrets, also where one stands without the scheme that it was sent with, in JSON, or in a URL. */
 export const redact = (text: string, secrets: ReadonlyArray<string>): string => {
   let redacted = text;
   for (const secret of secrets) {
     const bare = secret.trim().split(" ").at(-1) ?? "";
     if (bare.length < minSecretLength) continue;
-    redacted = redacted.replaceAll(bare, "<redacted>");
-    const escaped = encodeURIComponent(bare);
-    if (escaped !== bare) redacted = redacted.replaceAll(escaped, "<redacted>");
+    for (const form of new Set(formsOf(bare))) redacted = redacted.replaceAll(form, "<redacted>");
   }
   return redacted;
+};
+
+/** A secret as it is, in JSON, in a part of a URL, and in the query of one that a server has not escaped. */
+const formsOf = (secret: string): ReadonlyArray<string> => [
+  secret,
+  JSON.stringify(secret).slice(1, -1),
+  encodeURIComponent(secret),
+  unescapedQuery(secret),
+];
+
+/** What a URL makes of it where only the characters are escaped that cannot be in one. */
+const unescapedQuery = (secret: string): string => {
+  const url = new URL("http://localhost/");
+  url.search = `=${secret}`;
+  return url.search.slice(2);
 };

@@ -1,17 +1,22 @@
 // Decides: how the details of an error get their types back.
-import { fromBinary, fromJson, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
+import { fromJson, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
+import { readCounted } from "./CountedMessage.ts";
 import type { EngineError } from "./EngineError.ts";
+import { defaultReadLimits } from "./ReadLimits.ts";
 
 /**
  * The details of an error that are of one type, e.g. `findDetails(error, ErrorInfoSchema)` with a schema of
- * `@bytenite-engines/proto`. One that cannot be read as its type is left out.
+ * `@bytenite-engines/proto`. One that cannot be read as its type, or has more items than
+ * `maxItems` is by default, is left out.
  */
 export const findDetails = <D extends DescMessage>(error: EngineError, schema: D): ReadonlyArray<MessageShape<D>> =>
   error.details.flatMap(({ type, binary, json }) => {
     if (type !== schema.typeName) return [];
     try {
       return [
-        binary === undefined ? fromJson(schema, json ?? {}, { ignoreUnknownFields: true }) : fromBinary(schema, binary),
+        binary === undefined
+          ? fromJson(schema, json ?? {}, { ignoreUnknownFields: true })
+          : readCounted(schema, binary, defaultReadLimits),
       ];
     } catch {
       return [];

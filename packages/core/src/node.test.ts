@@ -264,6 +264,13 @@ test("rejects with the reason of the signal: before, in the request and in the b
   }
 });
 
+test("fails at once when the server switches to another protocol that nobody asked for", async () => {
+  const origin = await rawServer((socket) =>
+    socket.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nhello"),
+  );
+  await expect(madeFetch()(origin, init())).rejects.toThrow("switched to another protocol");
+});
+
 test("follows no redirect by itself", async () => {
   const origin = await served((_, response) => response.writeHead(302, { location: "http://192.0.2.1/" }).end());
   expect((await madeFetch()(origin, init())).status).toBe(302);

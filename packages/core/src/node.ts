@@ -146,6 +146,11 @@ const send = (agents: Agents, url: URL, init: FetchInit, isResend: boolean): Pro
       else reject(signal?.aborted === true ? signal.reason : error);
     });
     request.once("response", (incoming) => resolve((response = new NodeResponse(url.href, incoming))));
+    // Nothing has asked for another protocol, and no answer would follow.
+    request.once("upgrade", ({ statusCode }, socket) => {
+      socket.destroy();
+      reject(new Error(`nodeFetch: the server answered ${statusCode} and switched to another protocol`));
+    });
     request.end(init.body);
   });
 

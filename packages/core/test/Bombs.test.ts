@@ -69,6 +69,28 @@ const bombs: Readonly<Record<string, Bomb>> = {
   "JSON: an envelope of an error": text(json('{"error":{"details":[', "{},"), "maxItems", 502),
 };
 
+const struct = (value: Buffer): Buffer => field(63, field(1, field(2, value)));
+const any = (name: string, value: Buffer): Buffer =>
+  Buffer.concat([field(1, Buffer.from(`type.googleapis.com/${name}`)), field(2, value)]);
+const keysOfMap = (count: number, value: string): string =>
+  Array.from({ length: count }, (_, at) => `"${at}":${value}`).join(",");
+
+/** Answers of a service with every kind of field. */
+const serviceBombs: Readonly<Record<string, Bomb>> = {
+  "protobuf: packed integers": protobuf(field(31, repeated([1]))),
+  "protobuf: packed doubles": protobuf(field(32, repeated([0]))),
+  "protobuf: packed enums": protobuf(field(35, repeated([1]))),
+  "protobuf: values in the map of a Struct": protobuf(struct(field(6, repeated([0x0a, 0])))),
+  "protobuf: messages in a map": protobuf(field(91, field(2, field(3, repeated([1]))))),
+  "protobuf: paths of a FieldMask": protobuf(field(62, repeated([0x0a, 0]))),
+  "JSON: paths of a FieldMask": text(json('{"mask":"', "a,")),
+  "JSON: keys of a Struct": text(Buffer.from(`{"struct":{${distinctKeys()}}}`)),
+  "JSON: keys of a map": text(Buffer.from(`{"labels":{${keysOfMap(1_200_000, '""')}}}`)),
+  "JSON: timestamps": text(
+    Buffer.from(`{"times":[${keysOfMap(400_000, "").replaceAll(/"\d+":/g, '"2020-01-01T00:00:00Z"')}]}`),
+  ),
+};
+
 const program = fileURLToPath(new URL("bombProcess.ts", import.meta.url));
 
 /** What the process printed; rejects with how it died. */
@@ -100,6 +122,32 @@ test.for(Object.entries(bombs))("a process is not ended by %s", async ([, bomb])
   await using server = await serve(bomb, true, true);
   expect(await ran(["promise", server.baseUrl, limits])).toMatchObject({ _tag: "TooLarge", limit: bomb.limit });
   expect(server.requests.length).toBe(1);
+});
+
+test.for(Object.entries(serviceBombs))("nor one that asks a service by %s", async ([name, bomb]) => {
+  await using server = await serve({ ...bomb, body: closed(name, bomb.body) }, false, true);
+  const entry = name.startsWith("JSON") ? "service json" : "service protobuf";
+  expect(await ran([entry, server.baseUrl, "{}"])).toMatchObject({ _tag: "TooLarge", limit: bomb.limit });
+});
+
+/** A FieldMask that is not closed would be no JSON. */
+const closed = (name: string, body: Buffer): Buffer =>
+  name.endsWith("FieldMask") && name.startsWith("JSON") ? Buffer.concat([body, Buffer.from('"}')]) : body;
+
+test("nor one that looks for the details of an error", async () => {
+  const detail = any("google.rpc.BadRequest", repeated([0x0a, 0]));
+  const body = Buffer.concat([Buffer.from([8, 3]), field(3, detail)]);
+  await using server = await serve(protobuf(body, 400), false, true);
+  expect(await ran(["promise", server.baseUrl, "{}"])).toMatchObject({ _tag: "InvalidArgument", details: 0 });
+});
+
+test("an integer of eight million digits is refused without being worked out, and not repeated", async () => {
+  const body = Buffer.concat([Buffer.from('{"int64":"'), Buffer.alloc(8 * mebibyte, "9"), Buffer.from('"}')]);
+  await using server = await serve(text(body), false, true);
+  expect(await ran(["service json", server.baseUrl, "{}"])).toMatchObject({
+    _tag: "Undecodable",
+    problem: "its JSON is no kitchen.v1.Everything: int64 is no 64-bit integer",
+  });
 });
 
 test.for(["protobuf: engines", "JSON: engines"])("nor one that uses the Effect entry by %s", async (name) => {

@@ -279,6 +279,27 @@ test.for<[link: string, problem: string]>([
   expect(error.message).not.toContain("password@");
 });
 
+test.for(["http://127.0.0.1:9/x", "http://localhost:9/x", "http://[::1]:9/x", "https://2130706433/x"])(
+  "a server elsewhere cannot have %s asked, which is on this machine",
+  async (link) => {
+    const asked: Array<string> = [];
+    const client = createEngineClient({
+      baseUrl: "https://api.example/v1",
+      format: "json",
+      fetch: (url) => {
+        asked.push(url);
+        return Promise.resolve(
+          Response.json(url.endsWith("/download") ? { engineLink: link } : { name: "zipper", hash }),
+        );
+      },
+    });
+    const error = await failure(client.archive("zipper"));
+    expect(error.reason).toMatchObject({ _tag: "RedirectRefused" });
+    expect(error.message).toContain("the server is not on it");
+    expect(asked.filter((url) => !url.startsWith("https://api.example/"))).toEqual([]);
+  },
+);
+
 test("a redirect of the archive to another origin is not followed", async () => {
   await using server = await startLifecycle({
     sendArchive: (response) => void response.writeHead(302, { location: "http://169.254.169.254/" }).end(),

@@ -72,6 +72,28 @@ const shownOf = (error: unknown, events: ReadonlyArray<EngineEvent>): ReadonlyAr
   JSON.stringify(events),
 ];
 
+test("a token with characters that JSON and URLs escape is redacted in either form", async () => {
+  const odd = 'odd"secret\\0123#45';
+  const answers = [
+    { code: 5, message: odd, details: [{ "@type": "t/google.rpc.ErrorInfo", reason: odd, metadata: { [odd]: odd } }] },
+    undefined,
+  ];
+  for (const answer of answers) {
+    await using server = await startServer((_request, response) =>
+      answer === undefined ? redirect(response, `?token=${odd.replace("#", "%23")}`) : json(response, 404, answer),
+    );
+    const client = createEngineClient({
+      baseUrl: server.baseUrl,
+      token: odd,
+      format: "json",
+      retry: { maxAttempts: 1 },
+    });
+    const error: unknown = await client.get("a").catch((cause: unknown) => cause);
+    expect(error).toBeInstanceOf(EngineError);
+    expect(inspect(error, { depth: 20 })).not.toContain("secret");
+  }
+});
+
 test("what the runtime says of a header that cannot be sent does not show it", async () => {
   const client = createEngineClient({
     baseUrl: "http://127.0.0.1:1/v1/dev",

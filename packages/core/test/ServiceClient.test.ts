@@ -3,10 +3,12 @@ import { create, createRegistry, isMessage, type MessageInitShape } from "@bufbu
 import { anyPack, EmptySchema, NullValue, ValueSchema } from "@bufbuild/protobuf/wkt";
 import { createServiceClient, EngineError, type EngineEvent, type ServiceFormat } from "@bytenite-engines/core/service";
 import { expect, test } from "vitest";
+import { inspect } from "node:util";
 import { schemaDigest, schemaDigestHeader } from "../src/SchemaDigest.ts";
 import { LibraryService } from "./gen/google/example/library/v1/library_pb.ts";
 import { ChildSchema, Color, EverythingSchema, Kitchen, type Everything } from "./gen/kitchen/v1/kitchen_pb.ts";
 import { libraryHandlers } from "./LibraryService.ts";
+import { json, startServer } from "./LocalServer.ts";
 import { startService, type ReceivedRequest, type ServiceServer } from "./ServiceServer.ts";
 
 const failure = async (promise: Promise<unknown>): Promise<EngineError> => {
@@ -400,4 +402,25 @@ test("the types say what each rpc takes and answers", () => {
   const wrong = () => library.getBook({ title: "x" });
   const right = async (): Promise<string> => (await library.getBook({ name: "x" })).author;
   expect([wrong, streaming, right]).toHaveLength(3);
+});
+
+test("large maps to messages are read in protobuf, whatever their keys", async () => {
+  const names = Array.from({ length: 3_000 }, (_, at) => `${"\u007F".repeat(100)}${at}`);
+  const answer = create(EverythingSchema, {
+    childrenByName: Object.fromEntries(names.map((name) => [name, { label: name }])),
+    struct: Object.fromEntries(names.map((name) => [name, [name]])),
+  });
+  await using server = await startService(Kitchen, { find: () => answer });
+  const kitchen = createServiceClient(Kitchen, { baseUrl: server.baseUrl, format: "protobuf" });
+  expect(await kitchen.find({})).toEqual(answer);
+});
+
+test("what a service sends in the place of a number is in no error", async () => {
+  await using server = await startServer((_request, response) =>
+    json(response, 200, { int64: "a secret of the server" }),
+  );
+  const kitchen = createServiceClient(Kitchen, { baseUrl: server.baseUrl });
+  const error = await failure(kitchen.find({}));
+  expect(error.message).toContain("cannot decode field kitchen.v1.Everything.int64 from JSON");
+  expect(inspect(error, { depth: 20 })).not.toContain("a secret");
 });

@@ -1,8 +1,12 @@
 // A process with a small heap that reads one answer: node --max-old-space-size=256 bombProcess.ts ENTRY BASE_URL LIMITS CALIBRATE
 import * as Effect from "effect/Effect";
+import { BadRequestSchema } from "@bytenite-engines/proto";
+import { findDetails } from "../src/details.ts";
 import { EngineClient } from "../src/index.ts";
 import { createEngineClient, EngineError, type ClientOptions } from "../src/promise.ts";
+import { createServiceClient } from "../src/service.ts";
 import { calibration } from "../src/trust/index.ts";
+import { Kitchen } from "./gen/kitchen/v1/kitchen_pb.ts";
 
 const [, , entry = "", baseUrl = "", limits = "{}", calibrate = ""] = process.argv;
 const options: ClientOptions = {
@@ -13,17 +17,26 @@ const options: ClientOptions = {
   deadlineMs: 60_000,
   ...(calibrate === "" ? {} : { trust: { calibration: calibration() } }),
 };
-const list = (): Promise<unknown> =>
-  entry === "promise"
-    ? createEngineClient(options).list()
-    : EngineClient.pipe(
-        Effect.flatMap((client) => client.list()),
-        Effect.provide(EngineClient.layer(options)),
-        Effect.runPromise,
-      );
+const list = (): Promise<unknown> => {
+  if (entry === "promise") return createEngineClient(options).list();
+  if (entry === "service json" || entry === "service protobuf")
+    return createServiceClient(Kitchen, {
+      ...options,
+      baseUrl,
+      format: entry === "service json" ? "json" : "protobuf",
+    }).find({});
+  return EngineClient.pipe(
+    Effect.flatMap((client) => client.list()),
+    Effect.provide(EngineClient.layer(options)),
+    Effect.runPromise,
+  );
+};
 
 const ended = await list().then(
   () => "ok",
-  (error: unknown) => (error instanceof EngineError ? error.reason : String(error)),
+  (error: unknown) => {
+    if (!(error instanceof EngineError)) return String(error);
+    return { ...error.reason, details: findDetails(error, BadRequestSchema).length };
+  },
 );
 process.stdout.write(JSON.stringify(ended));

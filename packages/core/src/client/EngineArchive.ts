@@ -71,7 +71,7 @@ interface OpenedLink {
 const openLink = (parts: ClientParts, link: string): Effect.Effect<OpenedLink, EngineError> => {
   // What signs a link opens the archive: it is in no event and no error.
   const shown = publicUrl(link).replace(/[?#].*$/s, "");
-  const problem = linkProblem(link);
+  const problem = linkProblem(link, parts.baseUrl);
   if (problem !== undefined) return Effect.fail(errorOf(shown, { _tag: "RedirectRefused", problem }));
   const subject: EventSubject = { endpoint: archiveEndpoint, url: shown };
   const state: CallState = { requests: 0, spoiled: 0, renewed: false, status: undefined };
@@ -113,16 +113,21 @@ const openLink = (parts: ClientParts, link: string): Effect.Effect<OpenedLink, E
 };
 
 /** What keeps a link from being followed. */
-const linkProblem = (link: string): string | undefined => {
+const linkProblem = (link: string, baseUrl: string): string | undefined => {
   if (link === "") return "the server gave no download link";
   if (!URL.canParse(link)) return "the download link is no absolute URL";
   const { protocol, hostname, username, password } = new URL(link);
   if (username !== "" || password !== "") return "the download link carries a user name or password";
-  const isLoopback = hostname === "localhost" || hostname === "[::1]" || /^127(?:\.[0-9]{1,3}){3}$/.test(hostname);
-  return protocol === "https:" || (protocol === "http:" && isLoopback)
+  // Only a server on this machine may name others on it: what listens there is often open to whoever reaches it.
+  if (isLoopback(hostname) && !isLoopback(new URL(baseUrl).hostname))
+    return "the download link is to this machine, and the server is not on it";
+  return protocol === "https:" || (protocol === "http:" && isLoopback(hostname))
     ? undefined
     : "the download link is neither https nor to this machine";
 };
+
+const isLoopback = (hostname: string): boolean =>
+  hostname === "localhost" || hostname === "[::1]" || /^127(?:\.[0-9]{1,3}){3}$/.test(hostname);
 
 const archiveOf = (
   parts: ClientParts,

@@ -153,7 +153,7 @@ export const readJson = (
   try {
     if (isPlain(schema)) return decodeJsonWithin(schema, json, limits);
     const unknownFields = new Map<string, JsonValue>();
-    collectUnknown(schema, json, "", 0, limits.maxJsonDepth, unknownFields);
+    examine(schema, json, "", 0, { limits, unknownFields, items: 0 });
     const message = fromJson(schema, json, {
       ignoreUnknownFields: true,
       recursionLimit: limits.maxJsonDepth,
@@ -162,10 +162,14 @@ export const readJson = (
     return { message, unknownFields };
   } catch (cause) {
     if (cause instanceof LimitExceeded) throw cause;
-    throw new UnreadableBody(`its JSON is no ${schema.typeName}: ${cause instanceof Error ? cause.message : ""}`, {
-      cause,
-    });
+    throw new UnreadableBody(`its JSON is no ${schema.typeName}: ${problemOf(cause)}`);
   }
+};
+
+/** What protobuf-es says without the value that it found: that may be a secret, and of any length. */
+const problemOf = (cause: unknown): string => {
+  const message = cause instanceof Error ? cause.message : "";
+  return (/^cannot \w+ .{1,200}? from JSON/s.exec(message)?.[0] ?? message).slice(0, 200);
 };
 
 const plain = new WeakMap<DescMessage, boolean>();
@@ -200,27 +204,96 @@ const isPlain = (schema: DescMessage): boolean => {
   return result;
 };
 
-/** What the schema does not know, by path. Throws LimitExceeded where the JSON nests deeper than may be. */
-const collectUnknown = (
-  schema: DescMessage | undefined,
-  json: JsonValue,
-  path: string,
-  depth: number,
-  maxDepth: number,
-  into: Map<string, JsonValue>,
-): void => {
-  if (depth > maxDepth) throw tooDeep(maxDepth);
-  if (typeof json !== "object" || json === null) return;
-  const isMessage = schema !== undefined && !schema.typeName.startsWith("google.protobuf.") && !Array.isArray(json);
-  for (const [key, value] of Object.entries(json)) {
-    const at = Array.isArray(json) ? `${path}[${key}]` : path === "" ? key : `${path}.${key}`;
-    const field = isMessage ? schema.fields.find(({ name, jsonName }) => name === key || jsonName === key) : undefined;
-    // Extensions are written as `[full.name]`.
-    if (isMessage && field === undefined && !key.startsWith("[")) into.set(at, value);
-    const below = field === undefined ? (isMessage ? undefined : schema) : field.message;
-    if (field?.fieldKind === "map") {
-      for (const [name, item] of Object.entries((value ?? {}) as JsonObject))
-        collectUnknown(below, item, `${at}.${name}`, depth + 2, maxDepth, into);
-    } else collectUnknown(Array.isArray(json) ? schema : below, value, at, depth + 1, maxDepth, into);
+interface Walk {
+  readonly limits: ReadLimits;
+  readonly unknownFields: Map<string, JsonValue>;
+  items: number;
+}
+
+const countItems = (walk: Walk, items = 1): void => {
+  walk.items += items;
+  if (walk.items > walk.limits.maxItems) throw new LimitExceeded("maxItems", walk.limits.maxItems);
+};
+
+/** Longest text of a 64-bit integer: with a point, zeros or an exponent it may be longer than its 20 digits. */
+const maxIntegerText = 64;
+
+const bigIntegers: ReadonlySet<ScalarType | undefined> = new Set([
+  ScalarType.INT64,
+  ScalarType.UINT64,
+  ScalarType.SINT64,
+  ScalarType.FIXED64,
+  ScalarType.SFIXED64,
+]);
+
+/**
+ * Goes through JSON before messages are made of it: collects what the schema does not know, by path, and counts messages, list
+ * items, entries of maps and unknown fields. Throws LimitExceeded where there are too many, or the JSON nests too deeply.
+ */
+const examine = (schema: DescMessage, json: JsonValue, path: string, depth: number, walk: Walk): void => {
+  assertDepth(depth, walk);
+  countItems(walk);
+  if (schema.typeName.startsWith("google.protobuf.")) return examineWellKnown(schema, json, depth, walk);
+  if (typeof json !== "object" || json === null || Array.isArray(json)) return;
+  for (const key of Object.keys(json)) {
+    const value = json[key];
+    if (value === undefined) continue;
+    const at = path === "" ? key : `${path}.${key}`;
+    const field = schema.fields.find(({ name, jsonName }) => name === key || jsonName === key);
+    if (field === undefined) {
+      // Extensions are written as `[full.name]`.
+      if (!key.startsWith("[")) walk.unknownFields.set(at, value);
+      countItems(walk);
+      examineAny(value, depth + 1, walk, 0);
+    } else if (field.fieldKind === "list" && Array.isArray(value)) {
+      assertDepth(depth + 1, walk);
+      if (field.message === undefined) countItems(walk, value.length);
+      value.forEach((item, index) => examineValue(field, item, `${at}[${index}]`, depth + 2, walk));
+    } else if (field.fieldKind === "map" && typeof value === "object" && value !== null) {
+      assertDepth(depth + 1, walk);
+      const names = Object.keys(value);
+      if (field.message === undefined) countItems(walk, names.length);
+      for (const name of names) {
+        if (bigIntegers.has(field.mapKey)) assertIntegerText(name, at);
+        const item = (value as JsonObject)[name];
+        if (item !== undefined) examineValue(field, item, `${at}.${name}`, depth + 2, walk);
+      }
+    } else examineValue(field, value, at, depth + 1, walk);
   }
+};
+
+const examineValue = (field: DescField, json: JsonValue, path: string, depth: number, walk: Walk): void => {
+  if (field.message !== undefined) return examine(field.message, json, path, depth, walk);
+  if (bigIntegers.has(field.scalar) && typeof json === "string") assertIntegerText(json, path);
+};
+
+const examineWellKnown = (schema: DescMessage, json: JsonValue, depth: number, walk: Walk): void => {
+  if (typeof json === "string") {
+    if (schema.typeName === "google.protobuf.FieldMask")
+      countItems(walk, json.split(",", walk.limits.maxItems + 1).length);
+    if (bigIntegers.has(schema.fields[0]?.scalar) && schema.typeName.endsWith("Value"))
+      assertIntegerText(json, schema.name);
+  }
+  examineAny(json, depth, walk);
+};
+
+/** Goes through any JSON. In a Struct each value is a message, and counts as one item. */
+const examineAny = (json: JsonValue, depth: number, walk: Walk, itemsPerValue = 1): void => {
+  assertDepth(depth, walk);
+  countItems(walk, itemsPerValue);
+  if (typeof json !== "object" || json === null) return;
+  const values: Iterable<JsonValue | undefined> = Array.isArray(json) ? json : valuesOf(json);
+  for (const value of values) if (value !== undefined) examineAny(value, depth + 1, walk, itemsPerValue);
+};
+
+function* valuesOf(json: JsonObject): Generator<JsonValue | undefined> {
+  for (const key of Object.keys(json)) yield json[key];
+}
+
+const assertDepth = (depth: number, { limits: { maxJsonDepth } }: Walk): void => {
+  if (depth > maxJsonDepth) throw tooDeep(maxJsonDepth);
+};
+
+const assertIntegerText = (text: string, path: string): void => {
+  if (text.length > maxIntegerText) throw new TypeError(`${path} is no 64-bit integer`);
 };
