@@ -84,8 +84,8 @@ const published = async (folder: string, name: string, from: string): Promise<Re
   return { name, from, to: manifest.version, files: files.length };
 };
 
-/** Chunks of `bne` that the bundler writes by itself: its runtime, and the modules of Node that are taken apart. */
-const sourceless = /\/(?:rolldown-runtime|_node_\w+|promises)-[\w-]+\.js$/;
+/** What has no source of ours: chunks that the bundler writes by itself, modules of Node, and the files of Swagger UI. */
+const sourceless = /\/(?:rolldown-runtime|_node_\w+|promises)-[\w-]+\.js$|\/dist\/docs\//;
 
 /** What a published package must have and this one lacks: where its source is, which Node it needs, and a map of each module. */
 export const missingIn = (manifest: Manifest, folder: string, files: ReadonlyArray<string>): ReadonlyArray<string> => {
