@@ -86,7 +86,7 @@ export const makeD1Port = (database: D1Queries): SqlPort => {
     },
     write: async (statements) => {
       try {
-        await database.batch(statements.map(bound));
+        return (await database.batch(statements.map(bound))).map(({ results }) => results);
       } catch (error) {
         throw isOurs(error) ? error : new DatabaseUnavailable(error);
       }

@@ -6,12 +6,17 @@ import {
   DatabaseUnavailable,
   fetchHandler,
   makeAccessTokens,
+  makeLastUse,
   makeLimit,
   makeRateLimit,
   makeSecretBox,
   makeSite,
+  makeWeb,
   makeWire,
   migrate,
+  webDigest,
+  withWeb,
+  type LastUse,
   type SqlPort,
 } from "@bytenite-engines/registry/api";
 import { makeD1Port, sessionOf, type D1Binding } from "./D1Port.ts";
@@ -23,9 +28,18 @@ export interface Env {
   readonly ACCESS_LOG?: string;
   readonly RATE_PER_SECOND?: string;
   readonly RATE_BURST?: string;
+  readonly CORS_ORIGINS?: string;
 }
 
-type Handler = (request: Request) => Promise<Response>;
+interface Handler {
+  readonly answer: (request: Request) => Promise<Response>;
+  readonly lastUse: LastUse;
+}
+
+/** What goes on after an answer. */
+interface Context {
+  readonly waitUntil: (work: Promise<unknown>) => void;
+}
 
 /** Whether this isolate can answer: its settings hold, and the database has its tables. */
 const readiness = async (sql: SqlPort): Promise<Response> => {
@@ -47,26 +61,29 @@ const build = async (env: Env): Promise<Handler> => {
   const box = key === undefined ? undefined : await makeSecretBox(key);
   // A rollback of the Worker finds the tables of the version that it came from.
   await migrate(sql, Date.now(), box, { acceptNewer: true });
+  const lastUse = makeLastUse(sql);
   const limit = { perSecond: Number(env.RATE_PER_SECOND), burst: Number(env.RATE_BURST ?? env.RATE_PER_SECOND) };
-  return fetchHandler(
-    makeSite({
-      sql,
-      session: sessionOf(env.DB),
-      wire: makeWire(),
-      box,
-      // Isolates come and go: without a key that they share, a token would be good in one of them only.
-      accessTokens: key === undefined ? undefined : await makeAccessTokens(key),
-      accepts: ["token"],
-      ...(env.RATE_PER_SECOND === undefined ? {} : { admit: makeRateLimit(limit) }),
-      attempts: makeLimit(attemptLimit),
-      addressOf: (head) => {
-        // Set by Cloudflare, whatever a client sends; absent where another Worker asks through a binding.
-        const address = head.header("cf-connecting-ip");
-        return address === null ? undefined : countedAddress(address);
-      },
-      onFault: (error, requestId) => console.error(`request ${requestId} failed:`, error),
-    }),
-  );
+  const site = makeSite({
+    sql,
+    session: sessionOf(env.DB),
+    wire: makeWire(),
+    box,
+    // Isolates come and go: without a key that they share, a token would be good in one of them only.
+    accessTokens: key === undefined ? undefined : await makeAccessTokens(key),
+    accepts: ["token"],
+    ...(env.RATE_PER_SECOND === undefined ? {} : { admit: makeRateLimit(limit) }),
+    attempts: makeLimit(attemptLimit),
+    addressOf: (head) => {
+      // Set by Cloudflare, whatever a client sends; absent where another Worker asks through a binding.
+      const address = head.header("cf-connecting-ip");
+      return address === null ? undefined : countedAddress(address);
+    },
+    used: lastUse.note,
+    onFault: (error, requestId) => console.error(`request ${requestId} failed:`, error),
+  });
+  const corsOrigins = (env.CORS_ORIGINS ?? "").split(",").map((origin) => origin.trim());
+  const web = makeWeb({ digest: webDigest, corsOrigins: corsOrigins.filter((origin) => origin !== "") });
+  return { answer: fetchHandler(withWeb(site, web)), lastUse };
 };
 
 /**
@@ -95,14 +112,15 @@ const cannotStart = (isPassing: boolean): Response => {
 };
 
 export default {
-  async fetch(request: Request, env: Env): Promise<Response> {
+  async fetch(request: Request, env: Env, context?: Context): Promise<Response> {
     const start = Date.now();
     const path = new URL(request.url).pathname;
     if (path === "/healthz") return new Response("ok\n");
     let response: Response;
     try {
       made ??= await build(env);
-      response = path === "/readyz" ? await readiness(makeD1Port(env.DB)) : await made(request);
+      response = path === "/readyz" ? await readiness(makeD1Port(env.DB)) : await made.answer(request);
+      if (made.lastUse.isDue(Date.now())) context?.waitUntil(made.lastUse.flush());
     } catch (error) {
       console.error("cannot start:", error);
       response = cannotStart(error instanceof DatabaseUnavailable);

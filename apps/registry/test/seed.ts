@@ -8,6 +8,7 @@ import {
   openSqlite,
   publishAll,
 } from "@bytenite-engines/registry";
+import { managementTokens } from "@bytenite-engines/test-kit";
 
 /** The key of both sides. */
 export const key = "a key for tests, which is no secret";
@@ -21,6 +22,10 @@ export const seedSql = async (): Promise<string> => {
   const alice = ensureUser(file, "alice", now);
   const bob = ensureUser(file, "bob", now);
   await addCredential(file, alice, "token", "token-of-alice", now);
+  const root = ensureUser(file, "root", now);
+  for (const scope of ["read", "publish", "manage"] as const) {
+    await addCredential(file, root, "token", managementTokens[scope], now, scope);
+  }
   await addCredential(file, bob, "token", "token-of-bob", now);
   await addCredential(file, bob, "api-key", "key-of-bob", now);
   const versions = ["0.9", "0.10", "1.0", "1.2"];

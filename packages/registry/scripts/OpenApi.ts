@@ -3,6 +3,7 @@ import { getOption, type DescMessage, type DescMethod, type DescService } from "
 import { http } from "@bytenite-engines/proto/service";
 import { mediaTypeOf } from "@bytenite-engines/core/wire";
 import { commentOf } from "./Comment.ts";
+import { managementPaths, managementSchemas } from "./OpenApiManagement.ts";
 import { parametersOf, reference, schemaName, schemaOf } from "./OpenApiSchema.ts";
 
 type Json = { readonly [key: string]: unknown };
@@ -129,14 +130,15 @@ export const openApiOf = (service: DescService): Json => {
     info: { title: "ByteNite developers API", version: "0.1", description: commentOf(service) },
     servers: [{ url: "/v1/dev" }],
     security: [{ ApiKeyAuth: [] }],
-    tags: [{ name: "Engines" }, { name: "Access" }],
-    paths: { ...paths, "/access_token": accessToken },
+    tags: [{ name: "Engines" }, { name: "Access" }, { name: "Management" }],
+    paths: { ...paths, "/access_token": accessToken, ...managementPaths },
     components: {
       securitySchemes: {
         ApiKeyAuth: { type: "apiKey", description: "Your ByteNite access token", name: "Authorization", in: "header" },
       },
       schemas: {
         ...Object.fromEntries([...messages.values()].map((message) => [schemaName(message), schemaOf(message)])),
+        ...managementSchemas,
         rpcStatus,
         protobufAny,
       },

@@ -184,9 +184,9 @@ test("the page of the API and its files are logged and counted like every answer
   const registry = await serve([...fresh(), "--access-log", log]);
   const paths = ["/docs", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js", "/docs/start.js", "/openapi.json"];
   for (const path of paths) expect((await fetch(registry.origin + path)).status).toBe(200);
-  expect((await fetch(`${registry.origin}/docs/swagger-ui.css`, { method: "POST" })).status).toBe(404);
+  expect((await fetch(`${registry.origin}/docs/swagger-ui.css`, { method: "POST" })).status).toBe(405);
   const metrics = await (await fetch(`${registry.origin}/metrics`)).text();
-  expect(metrics).toMatch(/registry_requests_total\{endpoint="none",status="200",format="none"\} 4/);
+  expect(metrics).toMatch(/registry_requests_total\{endpoint="docs",status="200",format="none"\} 4/);
   await registry.end("SIGTERM");
-  expect(linesIn(log).map(({ path }) => path)).toEqual([...paths, "/docs/swagger-ui.css"]);
+  expect(linesIn(log).map(({ path }) => path)).toEqual([...paths, "/docs/swagger-ui.css", "/metrics"]);
 });

@@ -42,7 +42,7 @@ const wrongWith = (answer: Buffer, sent: Sent): string | undefined => {
   const body = answer.subarray(end + 4);
   if (sent.method === "HEAD" && body.length === 0) return undefined;
   const type = /^content-type: ?([^;\r]*)/im.exec(head)?.[1];
-  if (status === 200) return undefined;
+  if (status === 200 || status === 204) return undefined;
   try {
     const code =
       type === "application/json"

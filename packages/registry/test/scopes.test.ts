@@ -1,5 +1,6 @@
 // Scopes of tokens and API keys: as the command line makes and lists them, and as an older database has them.
-import { expect, test } from "vitest";
+import { spawn } from "node:child_process";
+import { expect, onTestFinished, test } from "vitest";
 import { digestOf } from "../src/api/Digest.ts";
 import { migrate, migrations } from "../src/api/Migrations.ts";
 import { openSqlite } from "../src/node/SqliteFile.ts";
@@ -54,6 +55,82 @@ test("tokens of a database from before there were scopes can read, and its backu
     await registry.end("SIGTERM");
     expect((await run(["token", "list", ...flags])).stdout).toMatch(/^c\tcarol\ttoken\t.*\tread\tnever used\n$/);
   }
+});
+
+test("users and credentials of a registry elsewhere are managed by its address", async () => {
+  const database = fresh();
+  const token = (await run(["token", "create", "--user", "root", "--scope", "manage", ...database])).stdout.trim();
+  const registry = await serve([...database, "--no-trial"], key);
+  const there = ["--base-url", `${registry.origin}/v1/dev`];
+  const environment = { BYTENITE_MANAGE_TOKEN: token };
+  const remote = (...args: ReadonlyArray<string>) => run([...args, ...there], environment);
+  expect(await remote("users")).toEqual(await run(["users", ...database]));
+  const made = await remote(
+    "key",
+    "create",
+    "--user",
+    "root",
+    "--scope",
+    "publish",
+    "--label",
+    "ci",
+    "--expires-in",
+    "7",
+  );
+  expect([made.code, made.stdout]).toEqual([0, expect.stringMatching(/^bnk_[0-9a-f]{64}\n$/)]);
+  const listed = await remote("key", "list", "--user", "root");
+  expect(listed).toEqual(await run(["key", "list", "--user", "root", ...database]));
+  expect(listed.stdout).toMatch(/\tapi-key\t.*\tgood until \S+\tci\tpublish\tnever used\n$/);
+  const id = listed.stdout.split("\t")[0] ?? "";
+  expect(await remote("key", "revoke", id)).toEqual({ code: 0, stdout: `revoked ${id}\n`, stderr: "" });
+  expect((await remote("key", "list")).stdout).toContain("\trevoked ");
+  const nobody = await remote("token", "create", "--user", "nobody");
+  expect([nobody.code, nobody.stderr]).toEqual([
+    1,
+    `registry: ${registry.origin} answered 404: there is no such user\n`,
+  ]);
+  for (const [args, said] of [
+    [["users", "--base-url", "http://engines.example"], "--base-url is https"],
+    [["users", ...there, ...database], "not both"],
+  ] as const) {
+    const refused = await run(args, environment);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining(said)]);
+  }
+  const without = await run(["users", ...there]);
+  expect([without.code, without.stderr]).toEqual([2, expect.stringContaining("set BYTENITE_MANAGE_TOKEN")]);
+  await registry.end("SIGTERM");
+  const gone = await remote("users");
+  expect([gone.code, gone.stderr]).toEqual([1, expect.stringContaining("cannot be reached")]);
+});
+
+test("the first manage token is shown once, on a terminal alone", async () => {
+  const database = fresh();
+  const served = await serve([...database, "--no-trial"], key);
+  await served.end("SIGTERM");
+  expect(served.output.stderr).toBe("");
+  const main = new URL("../src/main.ts", import.meta.url).pathname;
+  // util-linux: runs a command on a terminal of its own.
+  const onTerminal = async (): Promise<string> => {
+    const command = `exec ${process.execPath} ${main} --port 0 --no-trial ${database.join(" ")}`;
+    const child = spawn("script", ["-qefc", command, "/dev/null"], { stdio: ["ignore", "pipe", "inherit"] });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    let output = "";
+    for await (const part of child.stdout as AsyncIterable<Buffer>) {
+      output += part.toString();
+      if (output.includes("ready ")) break;
+    }
+    child.kill("SIGTERM");
+    return output;
+  };
+  const token = /manage token of user operator, shown this once: (bnt_[0-9a-f]{64})\r?\n/.exec(await onTerminal())?.[1];
+  expect(token).toBeDefined();
+  expect(await onTerminal()).not.toContain("manage token");
+  const registry = await serve([...database, "--no-trial"], key);
+  const answer = await fetch(`${registry.origin}/manage/v1/users`, {
+    headers: { Authorization: token ?? "", "Bytenite-Management": "1" },
+  });
+  expect(await answer.json()).toMatchObject({ users: [{ name: "operator" }] });
+  await registry.end("SIGTERM");
 });
 
 test("a user who is disabled is let in by none of their tokens", async () => {

@@ -65,9 +65,11 @@ test("a token that has expired is listed as such, and a label keeps to its colum
   const database = fresh();
   const made = await run(["token", "create", "--user", "carol", "--label", "ci", "--expires-in", "1", ...database]);
   expect(made.code).toBe(0);
-  expect((await run(["token", "list", ...database])).stdout).toMatch(/\tgood until \S+\tci\n$/);
+  expect((await run(["token", "list", ...database])).stdout).toMatch(/\tgood until \S+\tci\tread\tnever used\n$/);
   changed(database[1] ?? "", "UPDATE credentials SET expires_at = 1000");
-  expect((await run(["token", "list", ...database])).stdout).toMatch(/\texpired 1970-01-01T00:00:01.000Z\tci\n$/);
+  expect((await run(["token", "list", ...database])).stdout).toMatch(
+    /\texpired 1970-01-01T00:00:01.000Z\tci\tread\tnever used\n$/,
+  );
   for (const label of ["a\tb", "a\nb", "a\u{1B}[31m"]) {
     const { code, stderr } = await run(["token", "create", "--user", "carol", "--label", label, ...database]);
     expect([code, stderr]).toEqual([1, "registry: a label is one line of text, without tabs\n"]);

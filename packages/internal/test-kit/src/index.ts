@@ -23,3 +23,4 @@ export {
   type RunningProxy,
 } from "./Process.ts";
 export { startWorkerd, type Standalone, type WorkerInit } from "./Workerd.ts";
+export { managementTokens } from "./ManagementTokens.ts";

@@ -66,7 +66,7 @@ const read = <A>(parse: () => A): A => {
 
 const noQuery = new URLSearchParams();
 
-/** The row of the API that a target names, and its query. A method that the row does not have is UNIMPLEMENTED. */
+/** The row of the API that a target names, and its query. */
 export const located = (head: {
   readonly method: string;
   readonly target: string;
@@ -80,7 +80,6 @@ export const located = (head: {
   const path = mark === -1 ? head.target : head.target.slice(0, mark);
   const match = path.startsWith(`${basePath}/`) ? matchPath(path.slice(basePath.length)) : undefined;
   if (match === undefined) throw new Refusal("NOT_FOUND", "not found");
-  if (head.method !== endpoints[match.name].method) throw new Refusal("UNIMPLEMENTED", "method not allowed");
   return { match, query: mark === -1 ? noQuery : queryOf(head.target.slice(mark + 1)) };
 };
 

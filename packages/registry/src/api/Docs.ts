@@ -1,9 +1,9 @@
 // Decides: what a person who opens the registry in a browser is shown: the API's document, readable (Swagger UI).
 import { openApiText } from "../gen/openApi.ts";
-import type { Answer } from "./Routes.ts";
+import type { Answer } from "./Answer.ts";
 
 /** Nothing is loaded from elsewhere, and nothing inline but styles runs. */
-const policy =
+export const policy =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const page = `<!doctype html>
@@ -35,7 +35,7 @@ const answer = (type: string, body: string): Answer => ({
     "Cache-Control": "public, max-age=300",
   },
   body,
-  about: { endpoint: undefined, user: undefined },
+  about: { endpoint: "docs", user: undefined },
 });
 
 /** The pages by path. */

@@ -40,6 +40,9 @@ export const engineColumns = [
 export const insertEngineSql = `INSERT INTO engines (${engineColumns.join(", ")}) VALUES (${engineColumns.map(() => "?").join(", ")})
   ON CONFLICT (owner, name, major, minor) WHERE deleted_at IS NULL DO NOTHING`;
 
+/** Writes an engine over the one of a row, by the number of the row. */
+export const updateEngineSql = `UPDATE engines SET ${engineColumns.map((column) => `${column} = ?`).join(", ")} WHERE number = ?`;
+
 /** Where the sealed secret of an engine belongs. */
 export const secretPlace = (owner: string, name: string, version: string): string => `${owner}/${name}@${version}`;
 

@@ -61,7 +61,7 @@ test("a tag that means nothing is not found", async () => {
 
 test("a database that gives no rows holds nothing", async () => {
   const user = { number: 1, id: "00000000-0000-4000-8000-000000000000", name: "alice" };
-  const mute: SqlPort = { read: () => Promise.resolve([]), write: () => Promise.resolve() };
+  const mute: SqlPort = { read: () => Promise.resolve([]), write: () => Promise.resolve([]) };
   await expect(readEngine(mute, user, { name: "zipper" }, "json")).rejects.toMatchObject(refused);
   const statements = listStatements(user, false, order, { limit: 5, offset: 0 }, "json");
   expect(await readList(mute, statements)).toEqual({ total: 0, engines: [] });

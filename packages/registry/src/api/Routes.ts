@@ -1,4 +1,5 @@
 // Decides: how a request becomes an answer: the whole flow of the API on one screen.
+import { headersOf, requestIdOf, type Answer, type RequestHead } from "./Answer.ts";
 import {
   endpoints,
   negotiate,
@@ -8,32 +9,14 @@ import {
   type Representation,
 } from "@bytenite-engines/core/wire";
 import { credentialOfToken, type AccessTokens } from "./AccessTokens.ts";
-import { makeAuthenticator, tokenOf, unauthenticated, type CredentialKind } from "./Authentication.ts";
+import { makeAuthenticator, tokenOf, unauthenticated, type Credential, type CredentialKind } from "./Authentication.ts";
 import { located, readCall, type CallOptions } from "./Call.ts";
-import type { Body } from "./EngineBody.ts";
 import type { User } from "./EngineStore.ts";
 import type { RateLimit } from "./RateLimit.ts";
 import { Refusal, statusBody } from "./Refusal.ts";
 import { DatabaseUnavailable, type SqlPort } from "./SqlPort.ts";
+import { allowOf, otherMethod } from "./Web.ts";
 import type { Wire } from "./Wire.ts";
-
-/** What the routes need to know of a request. `target` is the path and query as they came. */
-export interface RequestHead {
-  readonly method: string;
-  readonly target: string;
-  readonly header: (name: string) => string | null;
-  /** The body, whole; rejects with a Refusal when it is longer than that. */
-  readonly body: (maxBytes: number) => Promise<Uint8Array>;
-}
-
-/** An answer before it is written to a socket or made a Response. */
-export interface Answer {
-  readonly status: number;
-  readonly headers: Record<string, string>;
-  readonly body: Body;
-  /** What the request turned out to be, for logs and metrics; never its secrets. */
-  readonly about: { readonly endpoint: EndpointName | "auth" | undefined; readonly user: string | undefined };
-}
 
 /** Where the engines of one request are read, and what its answer says of that. */
 export interface ReadSession {
@@ -58,6 +41,8 @@ export interface RoutesOptions extends CallOptions {
   readonly attempts?: RateLimit;
   /** Takes one call of a user; refuses it when there were too many. */
   readonly admit?: (user: User) => void;
+  /** Hears which credential has opened something. */
+  readonly used?: (credential: string, nowMs: number) => void;
   /** Hears of faults of our own, which the caller is only told of as `internal error`. */
   readonly onFault?: (error: unknown, requestId: string) => void;
   readonly now?: () => number;
@@ -69,9 +54,11 @@ export const databaseRetrySeconds = 5;
 /** The API: a request in, an answer out, never a rejection. `wire` may be another one for a single call. */
 export type Routes = (head: RequestHead, wire?: Wire) => Promise<Answer>;
 
-/** Builds the API. */
-export const makeRoutes = (options: RoutesOptions): Routes => {
-  const now = options.now ?? Date.now;
+/** Whose a request is. `known` hears the user's name first; refuses strangers, and users who call too often. */
+export type Authorize = (head: RequestHead, nowMs: number, known: (user: string) => void) => Promise<Credential>;
+
+/** Builds what tells whose a request is. */
+export const makeAuthorize = (options: RoutesOptions): Authorize => {
   const { configured = {} } = options;
   const isConfigured = (user: string, token: string): boolean =>
     Object.hasOwn(configured, user) && configured[user]?.includes(token) === true;
@@ -86,6 +73,20 @@ export const makeRoutes = (options: RoutesOptions): Routes => {
       ),
     options.attempts,
   );
+  return async (head, nowMs, known) => {
+    const token = tokenOf(head.header("authorization"));
+    const credential = await authenticate(token, nowMs, options.addressOf?.(head));
+    if (credential === undefined) throw unauthenticated("access token is not valid");
+    known(credential.user.name);
+    options.admit?.(credential.user);
+    options.used?.(credential.id, nowMs);
+    return credential;
+  };
+};
+
+/** Builds the API. */
+export const makeRoutes = (options: RoutesOptions, authorize: Authorize): Routes => {
+  const now = options.now ?? Date.now;
   return async (head, wire = options.wire) => {
     const requestId = requestIdOf(head.header("x-request-id"));
     const about: { endpoint: EndpointName | undefined; user: string | undefined } = {
@@ -98,12 +99,14 @@ export const makeRoutes = (options: RoutesOptions): Routes => {
       representation = negotiated(wire, head.header("accept"));
       const { match, query } = located(head);
       about.endpoint = match.name;
+      const methods = [endpoints[match.name].method];
+      const other = otherMethod(head.method, methods);
+      if (other?.status === 204) return { ...other, headers: { ...other.headers, "X-Request-Id": requestId }, about };
+      if (other !== undefined) {
+        throw new Refusal("UNIMPLEMENTED", "method not allowed", { status: 405, headers: { Allow: allowOf(methods) } });
+      }
       const call = readCall(match, query);
-      const token = tokenOf(head.header("authorization"));
-      const credential = await authenticate(token, now(), options.addressOf?.(head));
-      if (credential === undefined) throw unauthenticated("access token is not valid");
-      about.user = credential.user.name;
-      options.admit?.(credential.user);
+      const credential = await authorize(head, now(), (user) => (about.user = user));
       session = options.session?.(head);
       const { sql } = session ?? options;
       const body = await call({ sql, box: options.box }, wire, credential.user, representation.format);
@@ -147,21 +150,6 @@ const negotiated = (wire: Wire, accept: string | null): Representation => {
     status: 406,
   });
 };
-
-/** What every answer carries. */
-export const headersOf = (
-  wire: { readonly jsonOnly: boolean },
-  mediaType: string,
-  requestId: string,
-): Record<string, string> => ({
-  "Content-Type": mediaType,
-  ...(wire.jsonOnly ? {} : { Vary: "Accept" }),
-  "X-Request-Id": requestId,
-});
-
-/** A request id given by the caller is kept if it is short and plain, else there is a new one. */
-export const requestIdOf = (given: string | null): string =>
-  given !== null && /^[A-Za-z0-9._~-]{1,128}$/.test(given) ? given : crypto.randomUUID();
 
 export const refusalOf = (error: unknown): Refusal => {
   if (error instanceof Refusal) return error;

@@ -1,8 +1,12 @@
 // Decides: which part of the registry a path belongs to; and how all of it is one Web-standard fetch handler.
 import { docs } from "./Docs.ts";
-import { makeRoutes, type Answer, type RequestHead, type RoutesOptions } from "./Routes.ts";
+import type { Answer, RequestHead } from "./Answer.ts";
+import { makeAuthorize, makeRoutes, type RoutesOptions } from "./Routes.ts";
+import { makeManagement, managementPath } from "./Management.ts";
 import { Refusal } from "./Refusal.ts";
 import { makeTokenEndpoint, tokenPath } from "./TokenEndpoint.ts";
+import { otherMethod, type Web } from "./Web.ts";
+import type { Body } from "./EngineBody.ts";
 import type { Wire } from "./Wire.ts";
 
 /** Everything that is served to users: the API, the exchange of API keys, the documents. Never rejects. */
@@ -10,14 +14,34 @@ export type Site = (head: RequestHead, wire?: Wire) => Promise<Answer>;
 
 /** Builds the site. */
 export const makeSite = (options: RoutesOptions): Site => {
-  const routes = makeRoutes(options);
+  const authorize = makeAuthorize(options);
+  const routes = makeRoutes(options, authorize);
+  const management = makeManagement({ ...options, authorize, now: options.now ?? Date.now });
   const tokenEndpoint = makeTokenEndpoint(options);
   return async (head, wire) => {
     const path = pathIn(head.target);
     if (path === tokenPath) return tokenEndpoint(head);
-    return (head.method === "GET" ? docs.get(path)?.() : undefined) ?? routes(head, wire);
+    if (path.startsWith(`${managementPath}/`)) return management(head);
+    const page = docs.get(path);
+    return page === undefined ? routes(head, wire) : (otherMethod(head.method, ["GET"]) ?? page());
   };
 };
+
+/** A site whose answers have what `web` gives all of them. */
+export const withWeb =
+  (site: Site, web: Web): Site =>
+  async (head, wire) =>
+    web.finish(head, web.preflight(head) ?? (await site(head, wire)));
+
+/** The digest of a body for its ETag, by the runtime's own SHA-256. */
+export const webDigest = async (body: Body): Promise<string> => {
+  const bytes = typeof body === "string" ? new TextEncoder().encode(body) : new Uint8Array(body);
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).subarray(0, tagBytes);
+  return btoa(String.fromCharCode(...hash)).replaceAll("=", "");
+};
+
+/** Bytes of a SHA-256 that an ETag holds. */
+const tagBytes = 16;
 
 /** The path of a target, without its query. */
 export const pathIn = (target: string): string => {
@@ -35,8 +59,12 @@ export const fetchHandler =
       header: (name) => request.headers.get(name),
       body: (maxBytes) => bodyOf(request, maxBytes),
     });
+    const { status, headers } = answer;
     const body = typeof answer.body === "string" ? answer.body : new Uint8Array(answer.body);
-    return new Response(request.method === "HEAD" ? null : body, { status: answer.status, headers: answer.headers });
+    return new Response(request.method === "HEAD" || status === 204 || status === 304 ? null : body, {
+      status,
+      headers,
+    });
   };
 
 /** Path and query as they came. Parsing the URL would take dot segments out, and with them what is to be refused. */

@@ -24,8 +24,11 @@ export class DatabaseUnavailable extends Error {
 export interface SqlPort {
   /** The rows of each statement, in order, all from one snapshot of the data. Rejects with DatabaseUnavailable. */
   readonly read: (statements: ReadonlyArray<Statement>) => Promise<ReadonlyArray<ReadonlyArray<Row>>>;
-  /** Runs all statements or none: they are one transaction, and it is on disk when the promise resolves. */
-  readonly write: (statements: ReadonlyArray<Statement>) => Promise<void>;
+  /**
+   * Runs all statements or none: they are one transaction, and it is on disk when the promise resolves to the rows that each
+   * returns. Rejects with DatabaseUnavailable, or with the error of a statement that the database refuses.
+   */
+  readonly write: (statements: ReadonlyArray<Statement>) => Promise<ReadonlyArray<ReadonlyArray<Row>>>;
   /** Whether it can only be read. Default false. */
   readonly readOnly?: boolean;
 }

@@ -4,8 +4,10 @@ import { limited, recognise, unauthenticated, type Credential } from "./Authenti
 import type { User } from "./EngineStore.ts";
 import type { RateLimit } from "./RateLimit.ts";
 import { Refusal, statusBody } from "./Refusal.ts";
-import { headersOf, refusalOf, requestIdOf, type Answer, type RequestHead } from "./Routes.ts";
+import { headersOf, requestIdOf, type Answer, type RequestHead } from "./Answer.ts";
+import { refusalOf } from "./Routes.ts";
 import type { SqlPort } from "./SqlPort.ts";
+import { otherMethod } from "./Web.ts";
 
 /** Where API keys are exchanged. */
 export const tokenPath = "/v1/auth/access_token";
@@ -33,7 +35,14 @@ export const makeTokenEndpoint =
     const headers = { ...headersOf({ jsonOnly: true }, "application/json", requestId), "Cache-Control": "no-store" };
     let user: string | undefined;
     try {
-      if (head.method !== "POST") throw new Refusal("UNIMPLEMENTED", "method not allowed");
+      const other = otherMethod(head.method, ["POST"]);
+      if (other !== undefined) {
+        return {
+          ...other,
+          headers: { ...headers, ...other.headers },
+          about: { endpoint: "auth", user },
+        };
+      }
       if (accessTokens === undefined) throw new Refusal("UNIMPLEMENTED", "access tokens are not configured here");
       const apiKey = apiKeyIn(await head.body(maxTokenBodyBytes));
       const credential = await limited(attempts, addressOf?.(head), () => recognise(sql, apiKey, now(), isKey));

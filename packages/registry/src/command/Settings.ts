@@ -28,6 +28,7 @@ export const settingsSchema = {
     port,
     adminPort: port,
     allowedHosts: { type: "array", items: text },
+    corsOrigins: { type: "array", items: text },
     trustedProxies: { type: "array", items: text },
     database: text,
     tokens: text,
@@ -54,6 +55,7 @@ type SettingsFile = Partial<
     | "port"
     | "adminPort"
     | "allowedHosts"
+    | "corsOrigins"
     | "trustedProxies"
     | "database"
     | "accessLog"
@@ -84,6 +86,7 @@ export const settingsOf = async (
     allowedHosts:
       hostsIn(flags["allowed-hosts"] ?? (environment["REGISTRY_ALLOWED_HOSTS"] || undefined)) ?? file.allowedHosts,
     trustedProxies: hostsIn(environment["REGISTRY_TRUSTED_PROXIES"] || undefined) ?? file.trustedProxies,
+    corsOrigins: hostsIn(environment["REGISTRY_CORS_ORIGINS"] || undefined) ?? file.corsOrigins,
     accessLog: flags["access-log"] ?? file.accessLog,
     key: environment["BYTENITE_REGISTRY_KEY"] || undefined,
     tokens: configured?.tokens,

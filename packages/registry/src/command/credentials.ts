@@ -8,48 +8,103 @@ import {
   type ListedCredential,
 } from "../manage/Accounts.ts";
 import { scopes, type Scope } from "../api/Authentication.ts";
+import type { SqliteFile } from "../node/SqliteFile.ts";
 import { flagsOf, needed, oneTooMany, withDatabase } from "./Database.ts";
+import { remoteOf, type Remote } from "./Remote.ts";
 import { UsageError } from "./Told.ts";
 
 const dayMs = 24 * 3_600_000;
 
+type Kind = "token" | "api-key";
+
+/** A credential that is to be made. */
+interface Wanted {
+  readonly user: string;
+  readonly label: string;
+  readonly days: number | undefined;
+  readonly scope: Scope;
+}
+
+/** Where credentials are kept: in a database here, or in a registry elsewhere. */
+interface Keeper {
+  readonly create: (wanted: Wanted) => Promise<{ readonly id: string; readonly secret: string }>;
+  readonly list: (user: string | undefined) => AsyncIterable<ListedCredential> | Iterable<ListedCredential>;
+  /** Gives the place of a configured one. */
+  readonly revoke: (id: string) => Promise<string | undefined>;
+}
+
+const keeperIn = (file: SqliteFile, kind: Kind): Keeper => ({
+  create: ({ user, label, days, scope }) => {
+    const now = Date.now();
+    const expiresAt = days === undefined ? undefined : now + days * dayMs;
+    return createCredential(file, ensureUser(file, user, now), kind, label, now, expiresAt, scope);
+  },
+  list: (name) => listCredentials(file, name === undefined ? undefined : userOf(file, name)),
+  revoke: async (id) => revokeCredential(file, id, Date.now()),
+});
+
+/** A credential as the management API writes it. */
+type Remembered = { readonly [Name in keyof ListedCredential]: string | null };
+
+const dateIn = (text: string | null): Date | undefined => (text === null ? undefined : new Date(text));
+
+const keeperAt = ({ call, rows }: Remote, kind: Kind): Keeper => ({
+  create: ({ user, days, ...wanted }) =>
+    call("POST", `users/${encodeURIComponent(user)}/credentials`, { kind, expiresInDays: days, ...wanted }),
+  list: async function* (name) {
+    const query = name === undefined ? "" : `?user=${encodeURIComponent(name)}`;
+    for await (const row of rows<Remembered>(`credentials${query}`, "credentials")) {
+      yield {
+        ...(row as unknown as ListedCredential),
+        createdAt: new Date(row.createdAt ?? 0),
+        expiresAt: dateIn(row.expiresAt),
+        revokedAt: dateIn(row.revokedAt),
+        lastUsedAt: dateIn(row.lastUsedAt),
+      };
+    }
+  },
+  revoke: async (id) => {
+    const path = `credentials/${encodeURIComponent(id)}`;
+    return (await call<{ readonly configuredIn: string | null }>("DELETE", path)).configuredIn ?? undefined;
+  },
+});
+
 /** `create` prints the secret, once, on stdout and nothing else there; `list` never shows one. */
-export const credentials = async (kind: "token" | "api-key", args: ReadonlyArray<string>): Promise<number> => {
-  const flags = flagsOf(args, ["user", "label", "expires-in", "scope"], [], 2);
+export const credentials = async (kind: Kind, args: ReadonlyArray<string>): Promise<number> => {
+  const flags = flagsOf(args, ["base-url", "user", "label", "expires-in", "scope"], [], 2);
   const [verb, id] = flags.positionals;
   if (verb !== "revoke" && id !== undefined) throw oneTooMany(id);
+  const remote = remoteOf(flags);
+  const kept = (missing: "make" | "refuse", work: (keeper: Keeper) => Promise<void>): Promise<number> =>
+    remote === undefined
+      ? withDatabase(flags, missing, async (file) => work(keeperIn(file, kind)).then(() => 0))
+      : work(keeperAt(remote, kind)).then(() => 0);
   if (verb === "create") {
-    const name = needed(flags, "user");
+    const user = needed(flags, "user");
     const scope = scopeOf(flags.text("scope"));
-    const expires = expiryOf(flags.text("expires-in"));
-    return withDatabase(flags, "make", async (file) => {
-      const user = ensureUser(file, name, Date.now());
-      const made = await createCredential(file, user, kind, flags.text("label") ?? "", Date.now(), expires, scope);
-      process.stderr.write(`${kind} ${made.id} of ${name}, scope ${scope}; it is shown this once:\n`);
+    const days = daysOf(flags.text("expires-in"));
+    return kept("make", async ({ create }) => {
+      const made = await create({ user, label: flags.text("label") ?? "", days, scope });
+      process.stderr.write(`${kind} ${made.id} of ${user}, scope ${scope}; it is shown this once:\n`);
       process.stdout.write(`${made.secret}\n`);
-      return 0;
     });
   }
   if (verb === "list") {
-    return withDatabase(flags, "refuse", async (file) => {
-      const name = flags.text("user");
-      const user = name === undefined ? undefined : userOf(file, name);
-      for (const credential of listCredentials(file, user)) {
+    return kept("refuse", async ({ list }) => {
+      for await (const credential of list(flags.text("user"))) {
         if ((credential.kind === "api-key") !== (kind === "api-key")) continue;
         process.stdout.write(`${lineOf(credential, Date.now())}\n`);
       }
-      return 0;
     });
   }
   if (verb === "revoke") {
     if (id === undefined) throw new UsageError("revoke which one? give an id of the list");
-    return withDatabase(flags, "refuse", async (file) => {
-      const place = revokeCredential(file, id, Date.now());
+    return kept("refuse", async ({ revoke }) => {
+      const place = await revoke(id);
       process.stdout.write(`revoked ${id}\n`);
       if (place !== undefined) {
         process.stderr.write(`${id} is configured: it stays revoked; remove it from ${place}, too\n`);
       }
-      return 0;
     });
   }
   throw new UsageError("create, list or revoke?");
@@ -60,10 +115,10 @@ const scopeOf = (text = "read"): Scope => {
   throw new UsageError(`--scope is ${scopes.join(", ")}`);
 };
 
-const expiryOf = (days: string | undefined): number | undefined => {
+const daysOf = (days: string | undefined): number | undefined => {
   if (days === undefined) return undefined;
   if (!/^[1-9][0-9]{0,4}$/.test(days)) throw new UsageError("--expires-in is a number of days");
-  return Date.now() + Number(days) * dayMs;
+  return Number(days);
 };
 
 /** A credential as a line: what there is to say of it but the secret. */

@@ -38,6 +38,8 @@ Let in
   token create|list|revoke ID    tokens for the API; --user NAME --scope read|publish|manage --label TEXT --expires-in DAYS
   key create|list|revoke ID      API keys, exchanged at /v1/auth/access_token
 
+  users, token and key also take --base-url URL: they ask that registry, with BYTENITE_MANAGE_TOKEN
+
   --output json            failures as one object of JSON on stderr, whatever the command; or BYTENITE_OUTPUT=json
 
 BYTENITE_REGISTRY_KEY      key for secrets at rest and for access tokens, at least 32 characters

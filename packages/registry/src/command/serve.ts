@@ -1,5 +1,6 @@
 // Decides: how a registry is started from a command line, and how it ends.
 import inspector from "node:inspector";
+import { firstManageToken } from "../manage/Accounts.ts";
 import { startRegistryServer, type RegistryOptions, type RunningRegistry } from "../node/Registry.ts";
 import { settingsOf } from "./Settings.ts";
 import { databaseProblem } from "./Problem.ts";
@@ -21,6 +22,11 @@ export const serve = async (args: ReadonlyArray<string>): Promise<number> => {
   }
   for (const [name, token] of Object.entries(registry.seeded)) {
     process.stderr.write(`trial user ${name}, token ${token}\n`);
+  }
+  // Only to a person: a log is kept, and read by others. A trial has nothing to be managed.
+  if (process.stderr.isTTY && !registry.trial) {
+    const token = await firstManageToken(registry.file, Date.now());
+    if (token !== undefined) process.stderr.write(`manage token of user operator, shown this once: ${token}\n`);
   }
   if (process.platform !== "win32") process.on("SIGHUP", registry.reopenLog);
   closeDebugger();

@@ -1,7 +1,7 @@
 // Decides: what an answer looks like once a fault has been at it, before it is sent.
 import { negotiate, rpcCodeOfHttp, schemaDigestHeader, mediaTypeOf } from "@bytenite-engines/core/wire";
 import { statusBody } from "../api/Refusal.ts";
-import { requestIdOf, type Answer, type RequestHead } from "../api/Routes.ts";
+import { requestIdOf, type Answer, type RequestHead } from "../api/Answer.ts";
 import type { Fault, FaultyBody, Hint, Latency } from "./FaultRule.ts";
 import { hintHeaders, retryInfoMs } from "./Hint.ts";
 

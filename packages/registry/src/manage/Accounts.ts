@@ -119,6 +119,17 @@ export const createCredential = async (
   return { id, secret };
 };
 
+/** Name of the user whom the first manage token belongs to. */
+const operatorName = "operator";
+
+/** The first manage token, for user `operator`; undefined where there has been one, good or not. */
+export const firstManageToken = async (file: SqliteFile, now: number): Promise<string | undefined> => {
+  const any = "SELECT 1 AS found FROM credentials WHERE scope = 'manage' LIMIT 1";
+  if (file.access !== "read-write" || file.rows({ sql: any, values: [] }).length > 0) return undefined;
+  const user = ensureUser(file, operatorName, now);
+  return (await createCredential(file, user, "token", "first manage token", now, undefined, "manage")).secret;
+};
+
 /** Lets a secret that exists elsewhere (a file, the environment, a trial) open the API for a user. */
 export const addCredential = async (
   file: SqliteFile,

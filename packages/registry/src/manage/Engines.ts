@@ -10,6 +10,7 @@ import {
   rowOf,
   rowsOf,
   sealSecret,
+  updateEngineSql,
   UnacceptableEngineError,
   type EngineRow,
   type EngineSecret,
@@ -102,8 +103,6 @@ export const sealEngine = (
     ? { ...prepared, sealed: null }
     : sealSecret(prepared.secret, box).then((sealed) => ({ ...prepared, sealed }));
 
-const updateSql = `UPDATE engines SET ${engineColumns.map((column) => `${column} = ?`).join(", ")} WHERE number = ?`;
-
 /** The live engine of an owner that has this version; see `indexes` of EngineStore.ts for why its index is named. */
 export const selectVersion = `SELECT number, json, secret FROM engines INDEXED BY engines_by_tag
   WHERE owner = ? AND name = ? AND major = ? AND minor = ? AND deleted_at IS NULL`;
@@ -144,7 +143,7 @@ export const publish = (
   engine.isPublic ||= before.isPublic;
   engine.createdAt = before.createdAt ?? timestampFromMs(now);
   engine.updatedAt = timestampFromMs(now);
-  run(updateSql, ...rowOf(engine, user.number, sealed), Number(found["number"]));
+  run(updateEngineSql, ...rowOf(engine, user.number, sealed), Number(found["number"]));
   return { tag, id: engine.id, revision: engine.revision, created: false };
 };
 
@@ -211,6 +210,6 @@ export const change = (file: SqliteFile, user: User, text: string, how: Change, 
     const engine = engineOf(row);
     changes[how](engine, now);
     engine.updatedAt = timestampFromMs(now);
-    run(updateSql, ...rowOf(engine, user.number, bytesOf(row["secret"]) ?? null), Number(row["number"]));
+    run(updateEngineSql, ...rowOf(engine, user.number, bytesOf(row["secret"]) ?? null), Number(row["number"]));
     return `${engine.name}@${engine.version}`;
   });

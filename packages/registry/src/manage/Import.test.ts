@@ -66,7 +66,7 @@ test("many engines are what they would be one by one, whoever owns them and when
   }));
   expect(await imported(together, texts)).toEqual({ engines: many, problems: [] });
   for (let at = 0; at < many; at += 400) await imported(apart, texts.slice(at, at + 400));
-  const sql = `SELECT engines.name, users.name AS owner, major, minor, status, is_public, revision, deleted_at, secret,
+  const sql = `SELECT engines.name, users.name AS owner, major, minor, status, is_public, revision, engines.deleted_at, secret,
     json_remove(json, '$.owner') AS json, length(protobuf) AS bytes
     FROM engines JOIN users ON users.number = engines.owner ORDER BY engines.number`;
   expect(rowsIn(together, sql)).toEqual(rowsIn(apart, sql));

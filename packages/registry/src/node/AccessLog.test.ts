@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Answer, RequestHead } from "../api/Routes.ts";
+import type { Answer, RequestHead } from "../api/Answer.ts";
 import { lineOf } from "./AccessLog.ts";
 
 const head: RequestHead = {

@@ -1,7 +1,7 @@
 // The access log: one line of JSON per request, without anything secret.
 import { closeSync, constants, openSync, write } from "node:fs";
 import { promisify } from "node:util";
-import type { Answer, RequestHead } from "../api/Routes.ts";
+import type { Answer, RequestHead } from "../api/Answer.ts";
 import { pathIn } from "../api/Site.ts";
 
 /** Longest path that is written, in characters. */

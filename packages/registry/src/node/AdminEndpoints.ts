@@ -1,7 +1,8 @@
 // Decides: what operators and tests can see and change over HTTP: health, metrics, faults.
 import { STATUS_CODES } from "node:http";
 import { Refusal, statusBody } from "../api/Refusal.ts";
-import type { Answer, RequestHead } from "../api/Routes.ts";
+import type { Answer, Part, RequestHead } from "../api/Answer.ts";
+import { otherMethod, type Web } from "../api/Web.ts";
 import { pathIn } from "../api/Site.ts";
 import type { Handler } from "./HttpServer.ts";
 import type { SqlPort } from "../api/SqlPort.ts";
@@ -34,7 +35,7 @@ export interface AdminOptions {
 export type Endpoint = (head: RequestHead) => Promise<Answer>;
 
 /**
- * Whether the process lives, and whether it can answer: for everybody. Not logged, not limited. Where only some reads fail,
+ * Whether the process lives, and whether it can answer: for everybody. Where only some reads fail,
  * both are 200 and say `degraded`: all else is answered, and a start anew would change nothing.
  */
 export const makeHealth = ({ sql, draining, inPlace, problem }: HealthOptions): ReadonlyMap<string, Endpoint> => {
@@ -43,10 +44,12 @@ export const makeHealth = ({ sql, draining, inPlace, problem }: HealthOptions): 
     return plain(200, found === undefined ? `${word}\n` : `degraded: the database fails to read: ${found}\n`);
   };
   return new Map<string, Endpoint>([
-    ["/healthz", () => well("ok")],
+    ["/healthz", async (head) => otherMethod(head.method, ["GET"]) ?? well("ok")],
     [
       "/readyz",
-      async () => {
+      async (head) => {
+        const other = otherMethod(head.method, ["GET"]);
+        if (other !== undefined) return other;
         if (draining()) return plain(503, "draining\n");
         if (!inPlace()) return plain(503, "the database file was moved, replaced or changed: start again\n");
         try {
@@ -63,7 +66,7 @@ export const makeHealth = ({ sql, draining, inPlace, problem }: HealthOptions): 
 /** Metrics and faults: only for those who reach the loopback or admin port. */
 export const makeAdmin = ({ metrics, faults }: AdminOptions): ReadonlyMap<string, Endpoint> =>
   new Map<string, Endpoint>([
-    ["/metrics", async () => plain(200, await metrics())],
+    ["/metrics", async (head) => otherMethod(head.method, ["GET"]) ?? plain(200, await metrics(), "metrics")],
     [
       "/faults",
       (head) => (faults === undefined ? Promise.resolve(refused(404, "faults are off")) : onFaults(faults, head)),
@@ -82,37 +85,43 @@ const onFaults = async (faults: Faults, head: RequestHead): Promise<Answer> => {
       const rules = parseFaultRules(new TextDecoder().decode(await head.body(maxRulesBytes)));
       if (head.method === "PUT") faults.set(rules);
       else for (const rule of rules) faults.add(rule);
-    } else if (head.method !== "GET") return refused(405, "method not allowed", { Allow: "GET, PUT, POST, DELETE" });
+    } else {
+      const other = otherMethod(head.method, ["GET", "PUT", "POST", "DELETE"]);
+      if (other !== undefined) return other;
+    }
   } catch (error) {
     if (error instanceof Refusal) return refused(error.status, error.message);
     if (error instanceof FaultRulesError || error instanceof FieldNumbersError) return refused(400, error.message);
     throw error;
   }
   const body = JSON.stringify(faults.list());
-  return { ...plain(200, body), headers: { "Content-Type": "application/json" } };
+  return {
+    ...plain(200, body, "faults"),
+    headers: { "Content-Type": "application/json", "Cache-Control": "no-store" },
+  };
 };
 
-const about = { endpoint: undefined, user: undefined } as const;
+const aboutOf = (endpoint: Part | undefined): Answer["about"] => ({ endpoint, user: undefined });
 
-const plain = (status: number, body: string): Answer => ({
+const plain = (status: number, body: string, part: Part = "health"): Answer => ({
   status,
   headers: { "Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store" },
   body,
-  about,
+  about: aboutOf(part),
 });
 
-const refused = (status: number, message: string, headers: Readonly<Record<string, string>> = {}): Answer => ({
+const refused = (status: number, message: string): Answer => ({
   status,
-  headers: { "Content-Type": "application/json", ...headers },
+  headers: { "Content-Type": "application/json" },
   body: statusBody(rpcCodeOfHttp(status), message || (STATUS_CODES[status] ?? ""), "json"),
-  about,
+  about: aboutOf(undefined),
 });
 
 /** A handler that answers these paths, and leaves the others to the next one, or has none. */
 export const serving =
-  (endpoints: ReadonlyMap<string, Endpoint>, next?: Handler): Handler =>
+  (endpoints: ReadonlyMap<string, Endpoint>, web: Web, next?: Handler): Handler =>
   async (exchange) => {
     const endpoint = endpoints.get(pathIn(exchange.head.target));
-    if (endpoint !== undefined) return endpoint(exchange.head);
+    if (endpoint !== undefined) return web.finish(exchange.head, await endpoint(exchange.head));
     return next === undefined ? refused(404, "not found") : next(exchange);
   };

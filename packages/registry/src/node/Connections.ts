@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { BlockList, isIPv6, type Socket } from "node:net";
 import { countedAddress } from "../api/RateLimit.ts";
-import type { RequestHead } from "../api/Routes.ts";
+import type { RequestHead } from "../api/Answer.ts";
 import type { ServerLimits } from "./ServerLimits.ts";
 
 /** One exchange: the request as the routes see it, and what Node has of it. */
@@ -21,8 +21,8 @@ export type OnLimit = (limit: keyof ServerLimits, address: string) => void;
 /** What connections are held to. */
 export interface ConnectionOptions {
   readonly limits: ServerLimits;
-  /** Addresses and networks (`10.0.0.0/8`) that may have any number of connections. */
-  readonly trustedProxies: ReadonlyArray<string>;
+  /** Whether an address may have any number of connections. */
+  readonly isTrusted: (address: string | undefined) => boolean;
   readonly onLimit: OnLimit;
 }
 
@@ -61,8 +61,7 @@ export const makeAddressList = (entries: ReadonlyArray<string>): ((address: stri
 };
 
 /** No connections yet. */
-export const makeConnections = ({ limits, trustedProxies, onLimit }: ConnectionOptions): Connections => {
-  const isTrusted = makeAddressList(trustedProxies);
+export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOptions): Connections => {
   const open = new Map<Socket, Connection>();
   /** In the order in which they were opened; without those of trusted proxies. */
   const byAddress = new Map<string, Set<Connection>>();

@@ -1,21 +1,30 @@
 // The files of the docs page, from the installed swagger-ui-dist.
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { policy } from "../api/Docs.ts";
+import { otherMethod } from "../api/Web.ts";
 import type { Endpoint } from "./AdminEndpoints.ts";
 
 /** Read when it is first asked for, and shared by all answers: most registries never show their page. */
 const endpoint = (url: () => string, type: string): Endpoint => {
   let bytes: Promise<Buffer> | undefined;
   const read = async (): Promise<Buffer> => readFile(fileURLToPath(url()));
-  return async () => {
+  return async (head) => {
+    const other = otherMethod(head.method, ["GET"]);
+    if (other !== undefined) return other;
     bytes ??= read();
     // A file that is missing now may be there later.
     bytes.catch(() => (bytes = undefined));
     return {
       status: 200,
-      headers: { "Content-Type": type, "X-Content-Type-Options": "nosniff", "Cache-Control": "public, max-age=86400" },
+      headers: {
+        "Content-Type": type,
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "public, max-age=86400",
+      },
       body: await bytes,
-      about: { endpoint: undefined, user: undefined },
+      about: { endpoint: "docs", user: undefined },
     };
   };
 };

@@ -1,7 +1,7 @@
 // Decides: how a request is answered while faults are on: struck by a rule, or as always.
 import { matchPath } from "@bytenite-engines/core/wire";
 import { basePath } from "../api/Call.ts";
-import type { RequestHead } from "../api/Routes.ts";
+import type { RequestHead } from "../api/Answer.ts";
 import { pathIn, type Site } from "../api/Site.ts";
 import { tokenPath } from "../api/TokenEndpoint.ts";
 import { makeWire, type Wire, type WireOptions } from "../api/Wire.ts";
@@ -14,6 +14,8 @@ import type { Handler } from "./HttpServer.ts";
 /** What the handler stands on. */
 export interface FaultyOptions {
   readonly site: Site;
+  /** The site without what is the same for all answers: what a fault has changed is sent as it is. */
+  readonly plain: Site;
   readonly faults: Faults;
   /** How answers are written without a fault. */
   readonly wire: WireOptions;
@@ -23,7 +25,7 @@ export interface FaultyOptions {
 
 /** A handler for the server that answers, or takes the socket and does with it what a fault asks for. */
 export const makeFaultyHandler =
-  ({ site, faults, wire, userOf }: FaultyOptions): Handler =>
+  ({ site, plain, faults, wire, userOf }: FaultyOptions): Handler =>
   async ({ head, request }) => {
     const fault = await faults.strike(subjectOf(head, userOf));
     if (fault === undefined) return site(head);
@@ -38,7 +40,7 @@ export const makeFaultyHandler =
     }
     const { status } = fault;
     const whole =
-      status === undefined ? await site(head, wireOf(wire, fault)) : statusAnswer({ ...fault, status }, head);
+      status === undefined ? await plain(head, wireOf(wire, fault)) : statusAnswer({ ...fault, status }, head);
     const answer = spoiled(whole, fault, Date.now());
     if (!needsSocket(fault)) return answer;
     return (await sendFaulty(socket, answer, fault, head.method === "HEAD")) ? "torn" : "left";

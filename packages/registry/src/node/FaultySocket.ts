@@ -2,7 +2,7 @@
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
-import type { Answer } from "../api/Routes.ts";
+import type { Answer } from "../api/Answer.ts";
 import type { Fault } from "../faults/FaultRule.ts";
 
 /** Pieces into which slow headers and bodies are cut. */

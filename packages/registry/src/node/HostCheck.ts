@@ -2,7 +2,7 @@
 import { isIPv6 } from "node:net";
 import { mediaTypeOf, negotiate } from "@bytenite-engines/core/wire";
 import { Refusal, statusBody } from "../api/Refusal.ts";
-import { headersOf, requestIdOf, type Answer, type RequestHead } from "../api/Routes.ts";
+import { headersOf, requestIdOf, type Answer, type RequestHead } from "../api/Answer.ts";
 import type { Endpoint } from "./AdminEndpoints.ts";
 import type { Handler } from "./HttpServer.ts";
 import { isLoopback } from "./Loopback.ts";

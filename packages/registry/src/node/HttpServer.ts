@@ -4,9 +4,9 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Refusal, statusBody } from "../api/Refusal.ts";
 import { countedAddress } from "../api/RateLimit.ts";
-import type { Answer } from "../api/Routes.ts";
+import type { Answer } from "../api/Answer.ts";
 import type { RpcCode } from "@bytenite-engines/core/wire";
-import { makeConnections, type Exchange, type OnLimit } from "./Connections.ts";
+import { makeAddressList, makeConnections, type Exchange, type OnLimit } from "./Connections.ts";
 import { headOf, headWhenAsked } from "./RequestReading.ts";
 import type { ServerLimits } from "./ServerLimits.ts";
 
@@ -51,7 +51,8 @@ export const startServer = async ({
   onLimit = () => {},
   endsWithClient = false,
 }: ServerOptions): Promise<RunningServer> => {
-  const connections = makeConnections({ limits, trustedProxies, onLimit });
+  const isTrusted = makeAddressList(trustedProxies);
+  const connections = makeConnections({ limits, isTrusted, onLimit });
   let draining = false;
   const given = Promise.withResolvers<Handler>();
   let handle: Handler = async (exchange) => (await given.promise)(exchange);
@@ -74,10 +75,10 @@ export const startServer = async ({
     });
   };
   const onRequest = (request: IncomingMessage, response: ServerResponse): void =>
-    take({ head: headOf(request), request, response });
+    take({ head: headOf(request, isTrusted), request, response });
   server.on("request", onRequest);
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) =>
-    take({ head: headWhenAsked(request, response), request, response }),
+    take({ head: headWhenAsked(request, response, isTrusted), request, response }),
   );
   server.on("checkExpectation", onRequest);
   server.on("connect", (_request: IncomingMessage, socket: Duplex) =>
@@ -156,7 +157,8 @@ export const onHandlerError = (error: unknown): Answer => {
 };
 
 /** An answer in the place of one that is too long. */
-const tooLong = ({ headers, about }: Answer, maxBytes: number): Answer => {
+const tooLong = ({ headers: given, about }: Answer, maxBytes: number): Answer => {
+  const { ETag: _tag, ...headers } = given;
   const refusal = new Refusal("OUT_OF_RANGE", `the answer is longer than ${maxBytes} bytes: ask for smaller pages`);
   return {
     status: refusal.status,
@@ -177,7 +179,7 @@ const send = (response: ServerResponse, answer: Answer, withoutBody: boolean, ma
     send(response, tooLong(answer, maxBytes), withoutBody, Infinity);
     return;
   }
-  headers["Content-Length"] = String(length);
+  if (status !== 204 && status !== 304) headers["Content-Length"] = String(length);
   response.writeHead(status, headers);
   if (withoutBody) response.end();
   else response.end(typeof body === "string" && length >= longText ? Buffer.from(body) : body);

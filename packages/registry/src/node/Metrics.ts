@@ -1,6 +1,6 @@
 // Decides: what is counted, for Prometheus: requests, how long they took, what was refused.
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { Answer } from "../api/Routes.ts";
+import type { Answer } from "../api/Answer.ts";
 
 /** Upper bounds of the buckets of answer times, in seconds. */
 const buckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];

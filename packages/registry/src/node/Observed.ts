@@ -1,4 +1,5 @@
 // Decides: when a request is counted and written down: once, when its answer is handed on.
+import { requestIdOf } from "../api/Answer.ts";
 import type { AccessLog } from "./AccessLog.ts";
 import { onHandlerError, type Handler } from "./HttpServer.ts";
 import type { Metrics } from "./Metrics.ts";
@@ -10,6 +11,8 @@ export const observed =
     const start = performance.now();
     metrics.started();
     const answer = await handle(exchange).catch(onHandlerError);
+    if (typeof answer !== "string")
+      answer.headers["X-Request-Id"] ??= requestIdOf(exchange.head.header("x-request-id"));
     const ms = performance.now() - start;
     metrics.ended(answer, ms / 1_000);
     log?.write(exchange.head, answer, ms);

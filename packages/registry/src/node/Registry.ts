@@ -1,17 +1,21 @@
 // Decides: how the parts become one running registry: file, site, server.
 import { credentialOfToken, makeAccessTokens } from "../api/AccessTokens.ts";
+import { lastUseMs, makeLastUse, type LastUse } from "../api/LastUse.ts";
 import { migrate } from "../api/Migrations.ts";
-import { makeRateLimit, type RateLimitOptions } from "../api/RateLimit.ts";
+import { attemptLimit } from "../api/Authentication.ts";
+import { countedAddress, makeLimit, makeRateLimit, type RateLimitOptions } from "../api/RateLimit.ts";
 import { makeSecretBox, type SecretBox } from "../api/SecretBox.ts";
-import { makeSite } from "../api/Site.ts";
+import { makeSite, withWeb } from "../api/Site.ts";
 import { DatabaseUnavailable, type SqlPort } from "../api/SqlPort.ts";
+import { makeWeb, type Web } from "../api/Web.ts";
 import { makeWire, type Wire, type WireOptions } from "../api/Wire.ts";
 import { basePath } from "../api/Call.ts";
 import type { Faults } from "../faults/Faults.ts";
 import { addConfigured } from "../manage/Accounts.ts";
 import { seedTrial, trialUsers } from "../manage/Trial.ts";
-import { openAccessLog, type AccessLog } from "./AccessLog.ts";
+import { openAccessLog } from "./AccessLog.ts";
 import { makeAdmin, makeHealth, serving } from "./AdminEndpoints.ts";
+import { nodeWeb } from "./Compression.ts";
 import type { OnLimit } from "./Connections.ts";
 import { docsEndpoints } from "./DocsAssets.ts";
 import { makeFaultyHandler } from "./FaultyHandler.ts";
@@ -52,6 +56,8 @@ export interface RegistryOptions extends WireOptions {
    * rebinding). Default: in a trial none, otherwise all, but only loopback for `/metrics` and `/faults`.
    */
   readonly allowedHosts?: ReadonlyArray<string> | undefined;
+  /** Origins (`https://app.example`) whose pages may read the API, or `*`. Default: none. */
+  readonly corsOrigins?: ReadonlyArray<string> | undefined;
   readonly limits?: Partial<ServerLimits> | undefined;
   /**
    * Addresses and networks (`10.0.0.0/8`) of proxies in front: one connection of theirs stands for many clients, so that
@@ -78,6 +84,8 @@ export interface RunningRegistry {
   readonly adminOrigin: string | undefined;
   /** The trial users' tokens by user name, where they were just made. */
   readonly seeded: Readonly<Record<string, string>>;
+  /** Whether it is a trial, whose tokens everybody knows. */
+  readonly trial: boolean;
   readonly file: SqliteFile;
   readonly box: SecretBox | undefined;
   /** Goes on in the file that is at the path of the access log now, after a rotation. */
@@ -108,6 +116,7 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
     };
     const limits = { ...defaultLimits, ...options.limits };
     const metrics = makeMetrics();
+    const web = makeWeb({ ...nodeWeb, maxBytes: limits.answerBytes, corsOrigins: options.corsOrigins });
     const onLimit = onLimitOf(limits, metrics);
     const { trustedProxies } = options;
     const endsWithClient = options.faults !== undefined;
@@ -129,27 +138,21 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
       onChange: onDatabase(options.database, metrics),
     });
     const sql = reads.port;
-    const { user, handlers } = await handlersOf({
-      options,
-      wire,
-      sql,
-      box,
-      trial,
-      check: everywhere,
-      log,
-      metrics,
-    });
-    const admin = checkedEndpoints(check, makeAdmin(handlers));
+    const lastUse = makeLastUse(sql);
+    const flushing = setInterval(() => void lastUse.flush(), lastUseMs).unref();
+    closing.push(() => clearInterval(flushing));
+    const user = await userHandler({ options, wire, sql, box, trial, check: everywhere, web, lastUse });
+    const admin = checkedEndpoints(check, makeAdmin({ metrics: metrics.text, faults: options.faults }));
     const health = makeHealth({ sql, draining: server.draining, inPlace, problem: reads.problem });
     const own = adminServer === undefined && loopback ? admin : [];
-    adminServer?.answerWith(serving(new Map([...health, ...admin])));
-    server.answerWith(serving(new Map([...health, ...own]), user));
+    adminServer?.answerWith(observed(serving(new Map([...health, ...admin]), web), metrics, log));
+    server.answerWith(observed(serving(new Map([...health, ...own]), web, user), metrics, log));
     const origin = originOf(server);
     const adminOrigin = adminServer === undefined ? (loopback ? origin : undefined) : originOf(adminServer);
     let stopped: Promise<void> | undefined;
     const stop = (): Promise<void> => (stopped ??= close());
     const reopenLog = (): void => log?.reopen();
-    return { origin, url: origin + basePath, adminOrigin, seeded, file, box, reopenLog, stop };
+    return { origin, url: origin + basePath, adminOrigin, seeded, trial, file, box, reopenLog, stop };
   } catch (error) {
     await close();
     throw error;
@@ -214,32 +217,17 @@ interface Parts {
   readonly options: RegistryOptions;
   readonly wire: Wire;
   readonly sql: SqlPort;
-  readonly metrics: Metrics;
   readonly box: SecretBox | undefined;
   readonly trial: boolean;
   readonly check: HostCheck;
-  readonly log: AccessLog | undefined;
+  readonly web: Web;
+  readonly lastUse: LastUse;
 }
 
-/** The files of the docs page, before everything else. */
-const withDocs = (next: Handler): Handler => {
-  const docs = serving(docsEndpoints, next);
-  return (exchange) => (exchange.head.method === "GET" ? docs(exchange) : next(exchange));
-};
-
-const handlersOf = async ({
-  options,
-  wire,
-  sql,
-  box,
-  trial,
-  check,
-  log,
-  metrics,
-}: Parts): Promise<{ readonly user: Handler; readonly handlers: Parameters<typeof makeAdmin>[0] }> => {
+const userHandler = async ({ options, wire, sql, box, trial, check, web, lastUse }: Parts): Promise<Handler> => {
   const { faults, requests } = options;
   const accessTokens = await makeAccessTokens(options.key);
-  const site = makeSite({
+  const plain = makeSite({
     sql,
     wire,
     box,
@@ -247,19 +235,21 @@ const handlersOf = async ({
     configured: options.tokens ?? {},
     accepts: trial ? ["token", "configured", "trial"] : ["token", "configured"],
     ...(options.rateLimit === undefined ? {} : { admit: makeRateLimit(options.rateLimit) }),
+    attempts: makeLimit(attemptLimit),
+    used: lastUse.note,
+    addressOf: ({ address }) =>
+      address === undefined || isLoopback(address.replace(/^::ffff:/, "")) ? undefined : countedAddress(address),
     onFault: (error, requestId) => {
       // Said once, by onDatabase.
       if (!(error instanceof DatabaseUnavailable)) console.error(`request ${requestId} failed:`, error);
     },
   });
-  const plain: Handler = ({ head }) => site(head);
+  const site = withWeb(plain, web);
   // Where the database does not answer, the API itself says so.
   const userOf = async (token: string): Promise<string | undefined> =>
     (await credentialOfToken(sql, accessTokens, token, Date.now()).catch(() => undefined))?.user.name;
-  const faulty = faults === undefined ? plain : makeFaultyHandler({ site, faults, wire: options, userOf });
-  const seen = observed(checkedHandler(check, withDocs(faulty)), metrics, log);
-  return {
-    user: requests === undefined ? seen : recording(seen, requests),
-    handlers: { metrics: metrics.text, faults },
-  };
+  const answering: Handler =
+    faults === undefined ? ({ head }) => site(head) : makeFaultyHandler({ site, plain, faults, wire: options, userOf });
+  const checked = checkedHandler(check, serving(docsEndpoints, web, answering));
+  return requests === undefined ? checked : recording(checked, requests);
 };

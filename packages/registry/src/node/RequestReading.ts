@@ -1,18 +1,34 @@
 // Decides: what the routes see of a request that Node has received: its target, its headers, its body.
+import { isIP } from "node:net";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Refusal } from "../api/Refusal.ts";
-import type { RequestHead } from "../api/Routes.ts";
+import type { RequestHead } from "../api/Answer.ts";
 import { bodyTooLong } from "../api/Site.ts";
 
 /** A target as proxies are sent it: it names the host, whatever `Host` says (RFC 9112, 3.2.2). */
 const absoluteForm = /^https?:\/\/(?:[^/?#]*@)?([^/?#]*)(.*)$/i;
 
+/**
+ * The address of a client: that of the connection; behind a trusted proxy the last one of `X-Forwarded-For` that is not a
+ * trusted proxy's, since what stands before it may be anybody's invention.
+ */
+const addressOf = (request: IncomingMessage, isTrusted: (address: string) => boolean): string | undefined => {
+  const { remoteAddress } = request.socket;
+  if (remoteAddress === undefined || !isTrusted(remoteAddress)) return remoteAddress;
+  const named = String(request.headers["x-forwarded-for"] ?? "").split(",");
+  const client = named.map((address) => address.trim()).findLast((address) => isIP(address) > 0 && !isTrusted(address));
+  return client ?? remoteAddress;
+};
+
 /** The request as the routes see it. */
-export const headOf = (request: IncomingMessage): RequestHead => {
+export const headOf = (request: IncomingMessage, isTrusted: (address: string) => boolean): RequestHead => {
   const { url = "", headers } = request;
   const [, authority, path] = url.startsWith("/") ? [] : (absoluteForm.exec(url) ?? []);
   return {
     method: request.method ?? "",
+    get address() {
+      return addressOf(request, isTrusted);
+    },
     target: path === undefined ? url : path.startsWith("/") ? path : `/${path}`,
     header: (name) => {
       const value = name === "host" ? (authority ?? headers.host) : headers[name];
@@ -23,8 +39,12 @@ export const headOf = (request: IncomingMessage): RequestHead => {
 };
 
 /** The same for a client that sends its body only when it is asked for it (RFC 9110, 10.1.1). */
-export const headWhenAsked = (request: IncomingMessage, response: ServerResponse): RequestHead => ({
-  ...headOf(request),
+export const headWhenAsked = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  isTrusted: (address: string) => boolean,
+): RequestHead => ({
+  ...headOf(request, isTrusted),
   body: async (maxBytes) => {
     if (Number(request.headers["content-length"] ?? 0) > maxBytes) throw bodyTooLong(maxBytes);
     response.writeContinue();

@@ -1,6 +1,7 @@
 // Decides: how this process works with one SQLite file: durable, shared with other processes, every statement prepared once.
 import { accessSync, closeSync, constants, existsSync, openSync, statSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { setTimeout as wait } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { regularFileExists, UnreadableFileError } from "./BoundedFile.ts";
 import { makeRowCache } from "./RowCache.ts";
@@ -8,6 +9,13 @@ import { DatabaseUnavailable, type Row, type SqlPort, type Statement } from "../
 
 /** Milliseconds to wait for another process that is writing. */
 const busyTimeoutMs = 10_000;
+
+/** Milliseconds after which a write is tried again while another process writes, and SQLite's code for that. */
+const busyRetryMs = 20;
+const busyCode = 5;
+
+/** SQLite's primary result codes of a file or disk that fails: READONLY, IOERR, CORRUPT, FULL, CANTOPEN. */
+const unavailableCodes: ReadonlySet<number> = new Set([8, 10, 11, 13, 14]);
 
 /** Page cache of one connection, in KiB. */
 const cacheKib = 64 * 1_024;
@@ -211,6 +219,16 @@ const withStatements = (database: DatabaseSync, access: SqliteFile["access"]): S
     cache.clear();
     return within("BEGIN IMMEDIATE", () => work(run));
   };
+  /** Does not wait for another process that writes: SQLite's own wait would stop everything else that this process does. */
+  const writeNow = (statements: ReadonlyArray<Statement>): ReadonlyArray<ReadonlyArray<Row>> => {
+    database.exec("PRAGMA busy_timeout = 0");
+    try {
+      // Statements that change the tables are not kept prepared: they run once.
+      return transaction(() => statements.map(({ sql, values }) => database.prepare(sql).all(...values)));
+    } finally {
+      database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+    }
+  };
   return {
     access,
     port: {
@@ -226,12 +244,15 @@ const withStatements = (database: DatabaseSync, access: SqliteFile["access"]): S
         }
       },
       write: async (statements) => {
-        // Statements that change the tables are not kept prepared: they run once.
-        transaction(() => {
-          for (const { sql, values } of statements) {
-            database.prepare(sql).run(...values);
+        for (const start = performance.now(); ; await wait(busyRetryMs)) {
+          try {
+            return writeNow(statements);
+          } catch (error) {
+            if (primaryCodeOf(error) !== busyCode)
+              throw unavailableCodes.has(primaryCodeOf(error)) ? new DatabaseUnavailable(error) : error;
+            if (performance.now() - start > busyTimeoutMs) throw new DatabaseUnavailable(error);
           }
-        });
+        }
       },
     },
     transaction,

@@ -102,5 +102,5 @@ export const refused = {
   invalid: { refused: { status: 400, code: "INVALID_ARGUMENT", reason: "InvalidArgument" } },
   unauthenticated: { refused: { status: 401, code: "UNAUTHENTICATED", reason: "Unauthenticated" } },
   notFound: { refused: { status: 404, code: "NOT_FOUND", reason: "NotFound" } },
-  unimplemented: { refused: { status: 501, code: "UNIMPLEMENTED", reason: "Unimplemented" } },
+  unimplemented: { refused: { status: 405, code: "UNIMPLEMENTED", reason: "Unimplemented" } },
 } as const satisfies Readonly<Record<string, Expected>>;

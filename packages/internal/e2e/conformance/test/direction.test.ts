@@ -12,7 +12,7 @@ const knows: Readonly<Record<string, ReadonlyArray<string>>> = {
   proto: [],
   core: ["proto"],
   "http-cache": [],
-  registry: ["core", "proto"],
+  registry: ["core", "proto", "test-kit"],
   cli: ["core", "proto", "registry"],
   "test-kit": [],
   worker: ["core", "http-cache", "proto", "registry", "test-kit"],

@@ -1,12 +1,12 @@
 // Whole requests to the registry's routes over SQLite: always an answer of a documented status, in the form it says it has.
-import { decode, endpoints, formatOf } from "@bytenite-engines/core/wire";
+import { decode, endpoints, formatOf, type EndpointName } from "@bytenite-engines/core/wire";
 import { StatusSchema } from "@bytenite-engines/proto";
 import { addCredential, ensureUser, migrate, openSqlite, publishAll } from "@bytenite-engines/registry";
 import { makeSite, makeWire } from "@bytenite-engines/registry/api";
 import { headerOf, latin1Of, must, Violation, type Target } from "../Target.ts";
 
 const token = "fuzz";
-const statuses = new Set([200, 400, 401, 404, 406, 413, 501]);
+const statuses = new Set([200, 204, 304, 400, 401, 404, 405, 406, 413, 429]);
 const nowMs = 1_700_000_000_000;
 
 const open = async () => {
@@ -54,7 +54,7 @@ export const fuzz: Target = async (data) => {
   if (format === undefined) return;
   const bytes = typeof answer.body === "string" ? new TextEncoder().encode(answer.body) : new Uint8Array(answer.body);
   if (status !== 200) decode(StatusSchema, bytes, format);
-  else if (about.endpoint !== undefined && about.endpoint !== "auth") {
-    decode(endpoints[about.endpoint].response, bytes, format);
+  else if (about.endpoint !== undefined && about.endpoint in endpoints) {
+    decode(endpoints[about.endpoint as EndpointName].response, bytes, format);
   }
 };

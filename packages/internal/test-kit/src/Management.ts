@@ -1,0 +1,253 @@
+// The management API as a table of cases, for every runtime and database that it is served on.
+import { expect } from "vitest";
+import { managementTokens } from "./ManagementTokens.ts";
+
+/** What a case sends. */
+export interface Sent {
+  readonly method?: string;
+  readonly token?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+/** Sends a request to a registry, and gives what it answers. */
+export type Fetch = (path: string, init: RequestInit) => Promise<Response>;
+
+export { managementTokens };
+
+const base = "/manage/v1";
+
+interface Received {
+  readonly status: number;
+  readonly headers: Headers;
+  // oxlint-disable-next-line typescript/no-explicit-any -- what a case expects of it is compared, member by member.
+  readonly json: any;
+}
+
+const asking =
+  (send: Fetch) =>
+  async (
+    path: string,
+    { method = "GET", token = managementTokens.manage, headers = {}, body }: Sent = {},
+  ): Promise<Received> => {
+    const answer = await send(path, {
+      method,
+      headers: {
+        Authorization: token,
+        "Bytenite-Management": "1",
+        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    return { status: answer.status, headers: answer.headers, json: text === "" ? undefined : JSON.parse(text) };
+  };
+
+type Ask = ReturnType<typeof asking>;
+
+/** Publishes an engine of a user, with a secret where one is given. */
+export type Publish = (user: string, name: string, version: string) => Promise<void>;
+
+interface World {
+  readonly ask: Ask;
+  readonly publish: Publish;
+}
+
+const made = async (ask: Ask, name: string): Promise<string> => {
+  expect((await ask(`${base}/users`, { method: "POST", body: { name } })).status).toBe(201);
+  const { status, json } = await ask(`${base}/users/${name}/credentials`, { method: "POST", body: {} });
+  expect([status, json]).toMatchObject([201, { user: name, scope: "read", kind: "token" }]);
+  return json.secret as string;
+};
+
+const opens = async (ask: Ask, token: string): Promise<number> => (await ask("/v1/dev/engines", { token })).status;
+
+const cases: ReadonlyArray<readonly [name: string, run: (world: World) => Promise<void>]> = [
+  [
+    "it opens for scope manage only, with the header, and no page of another origin can read it",
+    async ({ ask }) => {
+      expect((await ask(`${base}/statistics`)).status).toBe(200);
+      for (const scope of ["publish", "read"] as const) {
+        const refused = await ask(`${base}/statistics`, { token: managementTokens[scope] });
+        expect([refused.status, refused.json.code]).toEqual([403, 7]);
+        expect(refused.headers.get("www-authenticate")).toBe('Bearer error="insufficient_scope", scope="manage"');
+      }
+      expect((await ask(`${base}/statistics`, { token: "nobody" })).status).toBe(401);
+      const plain = await ask(`${base}/statistics`, { headers: { "Bytenite-Management": "0" } });
+      expect([plain.status, plain.json.message]).toEqual([403, "the header Bytenite-Management: 1 is missing"]);
+      const preflight = await ask(`${base}/users`, {
+        method: "OPTIONS",
+        headers: { Origin: "https://app.example", "Access-Control-Request-Method": "POST" },
+      });
+      expect(preflight.headers.get("access-control-allow-origin")).toBeNull();
+      expect(preflight.headers.get("allow")).toBe("GET, HEAD, POST, OPTIONS");
+    },
+  ],
+  [
+    "what cannot be read is refused in words, and changes nothing",
+    async ({ ask }) => {
+      for (const [path, method, body, status, said] of [
+        ["users", "POST", { name: "no spaces" }, 400, /name is 1 to 64/],
+        ["users", "POST", { name: 7 }, 400, /name is one line/],
+        ["users", "POST", { name: "x", admin: true }, 400, /no member "admin"/],
+        ["users", "POST", "{", 400, /not JSON/],
+        ["users", "POST", "[]", 400, /JSON object/],
+        ["users", "POST", { name: "x", maxEngines: -1 }, 400, /maxEngines/],
+        ["users", "POST", { name: "root" }, 409, /of this name/],
+        ["users", "DELETE", undefined, 405, /method/],
+        ["users?limit=0", "GET", undefined, 400, /limit/],
+        ["users?limit=1001", "GET", undefined, 400, /limit/],
+        ["users/nobody", "GET", undefined, 404, /no such user/],
+        ["users/nobody", "PATCH", { disabled: true }, 404, /no such user/],
+        ["users/root", "PATCH", { disabled: true }, 409, /yourself/],
+        ["users/root", "PATCH", { disabled: "yes" }, 400, /true or false/],
+        ["users/root", "DELETE", undefined, 409, /yourself/],
+        ["users/root/credentials", "POST", { scope: "all" }, 400, /scope is read, publish, manage/],
+        ["users/root/credentials", "POST", { kind: "trial" }, 400, /kind is/],
+        ["users/root/credentials", "POST", { expiresInDays: 0 }, 400, /expiresInDays/],
+        ["users/root/credentials", "POST", { label: "a\nb" }, 400, /label/],
+        ["users/%zz", "GET", undefined, 400, /percent/],
+        ["users/root/engines/zipper", "DELETE", undefined, 400, /name@major.minor/],
+        ["users/root/engines/zipper@9.9", "DELETE", undefined, 404, /engine not found/],
+        ["credentials/nothing", "DELETE", undefined, 404, /no such credential/],
+        ["engines?after=x", "GET", undefined, 400, /after/],
+        ["nothing", "GET", undefined, 404, /not found/],
+      ] as const) {
+        const answer = await ask(`${base}/${path}`, { method, body });
+        expect([path, answer.status, answer.json.message]).toEqual([path, status, expect.stringMatching(said)]);
+      }
+      const form = await ask(`${base}/users`, {
+        method: "POST",
+        body: "name=x",
+        headers: { "Content-Type": "text/plain" },
+      });
+      expect(form.status).toBe(415);
+    },
+  ],
+  [
+    "a user is made, listed by page, given quotas, disabled and enabled again",
+    async ({ ask }) => {
+      const token = await made(ask, "carol");
+      expect(await opens(ask, token)).toBe(200);
+      const quotas = await ask(`${base}/users/carol`, {
+        method: "PATCH",
+        body: { maxEngines: 3, maxBytes: 1_000_000 },
+      });
+      expect(quotas.json).toMatchObject({ name: "carol", maxEngines: 3, maxBytes: 1_000_000, disabledAt: null });
+      const off = await ask(`${base}/users/carol`, { method: "PATCH", body: { disabled: true, maxBytes: null } });
+      expect(off.json).toMatchObject({ maxEngines: 3, maxBytes: null, disabledAt: expect.stringMatching(/^20/) });
+      await expect.poll(() => opens(ask, token), { timeout: 5_000 }).toBe(401);
+      const on = await ask(`${base}/users/carol`, { method: "PATCH", body: { disabled: false } });
+      expect(on.json).toMatchObject({ disabledAt: null });
+      expect(await opens(ask, token)).toBe(200);
+      const names: Array<string> = [];
+      for (let after: string | null = ""; after !== null;) {
+        const { json } = await ask(`${base}/users?limit=1&after=${after}`);
+        names.push(...(json.users as ReadonlyArray<{ name: string }>).map(({ name }) => name));
+        after = json.next as string | null;
+      }
+      expect(names).toEqual(names.toSorted());
+      expect(new Set(names).size).toBe(names.length);
+      expect(names).toContain("carol");
+    },
+  ],
+  [
+    "a credential has kind, scope and lifetime, its secret is shown once, and it ends when it is revoked",
+    async ({ ask }) => {
+      await made(ask, "dave");
+      const { json } = await ask(`${base}/users/dave/credentials`, {
+        method: "POST",
+        body: { kind: "token", scope: "manage", label: "laptop", expiresInDays: 1 },
+      });
+      expect(json).toMatchObject({ scope: "manage", label: "laptop", user: "dave" });
+      expect(Date.parse(json.expiresAt as string)).toBeGreaterThan(Date.now());
+      const token = json.secret as string;
+      expect((await ask(`${base}/users/dave`, { token })).status).toBe(200);
+      const listed = await ask(`${base}/credentials?user=dave`);
+      expect(listed.json.credentials).toHaveLength(2);
+      expect(JSON.stringify(listed.json)).not.toContain(token);
+      expect((await ask(`${base}/credentials/${json.id}`, { method: "DELETE" })).json).toEqual({
+        id: json.id,
+        revoked: true,
+        configuredIn: null,
+      });
+      await expect.poll(() => opens(ask, token), { timeout: 5_000 }).toBe(401);
+      const again = await ask(`${base}/credentials?user=dave`);
+      const states = (again.json.credentials as ReadonlyArray<{ id: string; revokedAt: string | null }>).filter(
+        ({ revokedAt }) => revokedAt !== null,
+      );
+      expect(states.map(({ id }) => id)).toEqual([json.id]);
+    },
+  ],
+  [
+    "engines of all users are listed, switched, shown and deleted",
+    async ({ ask, publish }) => {
+      const token = await made(ask, "erin");
+      for (const version of ["0.1", "0.2", "0.3"]) await publish("erin", "tool", version);
+      const first = await ask(`${base}/engines?user=erin&limit=2`);
+      const second = await ask(`${base}/engines?user=erin&limit=2&after=${first.json.next}`);
+      const tags = [...first.json.engines, ...second.json.engines].map(({ tag }: { tag: string }) => tag);
+      expect([tags, second.json.next]).toEqual([["tool@0.1", "tool@0.2", "tool@0.3"], null]);
+      const path = `${base}/users/erin/engines/tool@0.3`;
+      const active = await ask(path, { method: "PATCH", body: { status: "active", isPublic: true } });
+      expect(active.json).toMatchObject({ status: "active", isPublic: true });
+      const read = await ask("/v1/dev/engines/tool@0.3", { token: managementTokens.read });
+      expect(read.json).toMatchObject({ status: "active", isPublic: true, userName: "erin" });
+      expect((await ask(path, { method: "DELETE" })).status).toBe(200);
+      expect((await ask("/v1/dev/engines/tool", { token })).json).toMatchObject({ version: "0.2" });
+      expect((await ask(`${base}/users/erin`)).json.engines).toBe(2);
+    },
+  ],
+  [
+    "a user who owns engines is deleted with them, or they are handed over, secrets too",
+    async ({ ask, publish }) => {
+      const token = await made(ask, "frank");
+      const other = await made(ask, "grace");
+      for (let minor = 0; minor < 60; minor++) await publish("frank", "many", `0.${minor}`);
+      expect((await ask(`${base}/users/frank`, { method: "DELETE" })).status).toBe(409);
+      await publish("grace", "many", "0.7");
+      const clash = await ask(`${base}/users/frank?handOverTo=grace`, { method: "DELETE" });
+      expect([clash.status, clash.json.message]).toEqual([409, "grace has these already: many@0.7"]);
+      expect((await ask(`${base}/users/grace/engines/many@0.7`, { method: "DELETE" })).status).toBe(200);
+      const handed = await ask(`${base}/users/frank?handOverTo=grace`, { method: "DELETE" });
+      expect([handed.status, handed.json]).toEqual([200, { name: "frank", handedOverTo: "grace", engines: 60 }]);
+      await expect.poll(() => opens(ask, token), { timeout: 5_000 }).toBe(401);
+      expect((await ask(`${base}/users/frank`)).status).toBe(404);
+      const engine = await ask("/v1/dev/engines/many@0.42", { token: other });
+      expect(engine.json).toMatchObject({ userName: "grace", platformConfig: { token: "secret of many@0.42" } });
+      expect((await ask(`${base}/users/grace?engines=delete`, { method: "DELETE" })).json).toEqual({
+        name: "grace",
+        deletedEngines: 60,
+      });
+      // The name is free again, and opens nothing that was there.
+      const fresh = await made(ask, "frank");
+      expect((await ask("/v1/dev/engines", { token: fresh })).json.pagination.total).toBe(0);
+    },
+  ],
+  [
+    "who changed what is in the audit trail, newest first, and never a secret",
+    async ({ ask }) => {
+      const token = await made(ask, "heidi");
+      const { json } = await ask(`${base}/audit?limit=2`);
+      expect(json.audit).toMatchObject([
+        { actor: "root", action: "create credential", subject: "heidi", detail: { scope: "read" } },
+        { actor: "root", action: "create user", subject: "heidi" },
+      ]);
+      expect(JSON.stringify(json)).not.toContain(token);
+      const before = await ask(`${base}/audit?limit=2&after=${json.next}`);
+      expect(before.status).toBe(200);
+      await ask(`${base}/users/nobody`, { method: "PATCH", body: { disabled: true } });
+      expect((await ask(`${base}/audit?limit=1`)).json.audit).toMatchObject([{ subject: "heidi" }]);
+      const statistics = await ask(`${base}/statistics`);
+      expect(statistics.json).toMatchObject({ users: expect.any(Number), credentials: expect.any(Number) });
+    },
+  ],
+];
+
+/** The cases, each to be run on a registry of its own or on one for all. */
+export const managementCases = (
+  send: Fetch,
+  publish: Publish,
+): ReadonlyArray<readonly [name: string, run: () => Promise<void>]> =>
+  cases.map(([name, run]) => [name, () => run({ ask: asking(send), publish })]);

@@ -1,0 +1,41 @@
+// A request as the routes see it, and an answer before it is sent.
+import type { EndpointName } from "@bytenite-engines/core/wire";
+import type { Body } from "./EngineBody.ts";
+
+/** What the routes need to know of a request. `target` is the path and query as they came. */
+export interface RequestHead {
+  readonly method: string;
+  readonly target: string;
+  readonly header: (name: string) => string | null;
+  /** Address of the client, as far as it is known. */
+  readonly address?: string | undefined;
+  /** The body, whole; rejects with a Refusal when it is longer than that. */
+  readonly body: (maxBytes: number) => Promise<Uint8Array>;
+}
+
+/** What is served beside the endpoints of the contract. */
+export type Part = "auth" | "docs" | "health" | "metrics" | "faults" | "management";
+
+/** An answer before it is written to a socket or made a Response. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: Body;
+  /** What the request turned out to be, for logs and metrics; never its secrets. */
+  readonly about: { readonly endpoint: EndpointName | Part | undefined; readonly user: string | undefined };
+}
+
+/** What every answer carries. */
+export const headersOf = (
+  wire: { readonly jsonOnly: boolean },
+  mediaType: string,
+  requestId: string,
+): Record<string, string> => ({
+  "Content-Type": mediaType,
+  ...(wire.jsonOnly ? {} : { Vary: "Accept" }),
+  "X-Request-Id": requestId,
+});
+
+/** A request id given by the caller is kept if it is short and plain, else there is a new one. */
+export const requestIdOf = (given: string | null): string =>
+  given !== null && /^[A-Za-z0-9._~-]{1,128}$/.test(given) ? given : crypto.randomUUID();

@@ -1,0 +1,38 @@
+// When credentials were last used, written in batches: a request must not wait for a write.
+import type { SqlPort } from "./SqlPort.ts";
+
+/** Milliseconds between two batches: how old a time of last use can be. */
+export const lastUseMs = 60_000;
+
+/** Credentials of one batch; what is used beyond it is noted the next time. */
+const maxNoted = 1_000;
+
+/** Notes uses, and writes them when it is told to. */
+export interface LastUse {
+  readonly note: (credential: string, nowMs: number) => void;
+  /** Writes what was noted since. Resolves when it is written, or cannot be: then it is noted again with the next use. */
+  readonly flush: () => Promise<void>;
+  /** Whether something waits for longer than `lastUseMs`. */
+  readonly isDue: (nowMs: number) => boolean;
+}
+
+const update = "UPDATE credentials SET last_used_at = max(coalesce(last_used_at, 0), ?) WHERE id = ?";
+
+/** Nothing noted yet. */
+export const makeLastUse = (sql: SqlPort): LastUse => {
+  let noted = new Map<string, number>();
+  let sinceMs = 0;
+  return {
+    note: (credential, nowMs) => {
+      if (noted.size === 0) sinceMs = nowMs;
+      if (noted.size < maxNoted || noted.has(credential)) noted.set(credential, nowMs);
+    },
+    isDue: (nowMs) => noted.size > 0 && nowMs - sinceMs >= lastUseMs,
+    flush: async () => {
+      if (noted.size === 0 || sql.readOnly === true) return;
+      const statements = [...noted].map(([credential, atMs]) => ({ sql: update, values: [atMs, credential] }));
+      noted = new Map();
+      await sql.write(statements).catch(() => {});
+    },
+  };
+};

@@ -1,0 +1,603 @@
+// The management API: users, credentials, engines of all users, quotas, audit trail, statistics.
+import { clone, type JsonObject } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { decodeJson, parseTag } from "@bytenite-engines/core/wire";
+import { EngineSchema, type Engine } from "@bytenite-engines/proto";
+import { requireScope, scopes, type Credential, type Scope } from "./Authentication.ts";
+import { digestOf, newSecret } from "./Digest.ts";
+import { engineColumns, rowOf, secretPlace, updateEngineSql } from "./EngineRow.ts";
+import { bytesOf } from "./EngineStore.ts";
+import { Refusal, statusBody } from "./Refusal.ts";
+import { requestIdOf, type Answer, type RequestHead } from "./Answer.ts";
+import { refusalOf, type Authorize } from "./Routes.ts";
+import type { SecretBox } from "./SecretBox.ts";
+import type { Row, SqlPort, SqlValue, Statement } from "./SqlPort.ts";
+import { allowOf, otherMethod } from "./Web.ts";
+
+/** The path below which the registry is managed. */
+export const managementPath = "/manage/v1";
+
+/** Must be `1` on every request: a page of another origin cannot send it without asking first, and is refused then. */
+export const managementHeader = "Bytenite-Management";
+
+/** Longest body of a request, in bytes. */
+const maxBodyBytes = 16 * 1_024;
+
+/** Rows on a page, unless fewer are asked for. */
+const maxPageRows = 1_000;
+const defaultPageRows = 100;
+
+/** Engines that one transaction deletes or hands over. */
+const chunkEngines = 50;
+
+/** Days that a credential can live. */
+const maxLifetimeDays = 3_650;
+
+/** Largest quota: what JSON numbers and SQLite hold exactly. */
+const maxQuota = Number.MAX_SAFE_INTEGER;
+
+const dayMs = 86_400_000;
+
+/** What the management API stands on. */
+export interface ManagementOptions {
+  readonly sql: SqlPort;
+  readonly box: SecretBox | undefined;
+  readonly authorize: Authorize;
+  readonly onFault?: ((error: unknown, requestId: string) => void) | undefined;
+  readonly now: () => number;
+}
+
+const userColumns = "number, id, name, created_at, disabled_at, live_engines, max_engines, max_bytes";
+
+/** All statements of the management API. `changes()` is 0 where the statement before it met no row: then nothing is noted. */
+const statements = {
+  users: `SELECT ${userColumns} FROM users WHERE deleted_at IS NULL AND name > ? ORDER BY name LIMIT ?`,
+  user: `SELECT ${userColumns} FROM users WHERE name = ? AND deleted_at IS NULL`,
+  addUser: `INSERT INTO users (id, name, created_at, max_engines, max_bytes) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (name) DO NOTHING RETURNING ${userColumns}`,
+  changeUser: `UPDATE users SET disabled_at = CASE ? WHEN 1 THEN coalesce(disabled_at, ?) WHEN 0 THEN NULL ELSE disabled_at END,
+    max_engines = CASE WHEN ? THEN ? ELSE max_engines END, max_bytes = CASE WHEN ? THEN ? ELSE max_bytes END
+    WHERE number = ? AND deleted_at IS NULL RETURNING ${userColumns}`,
+  removeUser: `UPDATE users SET deleted_at = ?, disabled_at = coalesce(disabled_at, ?), name = 'deleted:' || id
+    WHERE number = ? AND deleted_at IS NULL AND live_engines = 0 RETURNING number`,
+  endCredentials: "UPDATE credentials SET revoked_at = coalesce(revoked_at, ?) WHERE user = ?",
+  credentials: `SELECT c.id, u.name AS user, c.kind, c.scope, c.label, c.created_at, c.expires_at, c.revoked_at, c.last_used_at
+    FROM credentials c JOIN users u ON u.number = c.user WHERE (? IS NULL OR u.name = ?) AND c.id > ? ORDER BY c.id LIMIT ?`,
+  addCredential: `INSERT INTO credentials (id, user, kind, scope, selector, digest, label, created_at, expires_at)
+    SELECT ?, number, ?, ?, ?, ?, ?, ?, ? FROM users WHERE number = ? AND deleted_at IS NULL RETURNING id`,
+  revoke: "UPDATE credentials SET revoked_at = coalesce(revoked_at, ?) WHERE id = ? RETURNING id, kind, label",
+  engines: `SELECT e.number, e.id, u.name AS owner, e.name, e.major, e.minor, e.status, e.is_public, e.revision, e.created_at, e.updated_at
+    FROM engines e JOIN users u ON u.number = e.owner
+    WHERE e.number > ? AND (? IS NULL OR e.owner = ?) AND e.deleted_at IS NULL ORDER BY e.number LIMIT ?`,
+  version: `SELECT number, json, secret, revision, updated_at FROM engines INDEXED BY engines_by_tag
+    WHERE owner = ? AND name = ? AND major = ? AND minor = ? AND deleted_at IS NULL`,
+  owned: `SELECT number, json, secret, revision, updated_at FROM engines INDEXED BY engines_by_tag
+    WHERE owner = ? AND deleted_at IS NULL LIMIT ?`,
+  clashes: `SELECT e.name, e.major, e.minor FROM engines e INDEXED BY engines_by_tag WHERE e.owner = ? AND e.deleted_at IS NULL
+    AND EXISTS (SELECT 1 FROM engines t WHERE t.owner = ? AND t.name = e.name AND t.major = e.major AND t.minor = e.minor
+      AND t.deleted_at IS NULL) LIMIT 10`,
+  /** Only if nobody has changed it since it was read. */
+  changeEngine: `${updateEngineSql} AND revision = ? AND updated_at = ? AND deleted_at IS NULL RETURNING id`,
+  note: "INSERT INTO audit (at, actor, action, subject, detail) VALUES (?, ?, ?, ?, ?)",
+  noteIfChanged: "INSERT INTO audit (at, actor, action, subject, detail) SELECT ?, ?, ?, ?, ? WHERE changes() > 0",
+  audit: `SELECT number, at, actor, action, subject, detail FROM audit WHERE number < ? ORDER BY number DESC LIMIT ?`,
+  statistics: `SELECT (SELECT count(*) FROM users WHERE deleted_at IS NULL) AS users,
+    (SELECT count(*) FROM users WHERE deleted_at IS NULL AND disabled_at IS NOT NULL) AS disabledUsers,
+    (SELECT coalesce(sum(live_engines), 0) FROM users) AS engines,
+    (SELECT live_engines FROM public_total) AS publicEngines,
+    (SELECT count(*) FROM credentials WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)) AS credentials`,
+} as const;
+
+/** A statement that notes a change in the audit trail, to be run in the transaction of that change. */
+export const auditStatement = (
+  at: number,
+  actor: string,
+  action: string,
+  subject: string,
+  detail: object = {},
+  onlyIfChanged = false,
+): Statement => ({
+  sql: onlyIfChanged ? statements.noteIfChanged : statements.note,
+  values: [at, actor, action, subject, JSON.stringify(detail)],
+});
+
+type Input = Readonly<Record<string, unknown>>;
+
+interface Call {
+  readonly sql: SqlPort;
+  readonly box: SecretBox | undefined;
+  readonly at: number;
+  readonly actor: Credential;
+  readonly query: URLSearchParams;
+  /** The JSON object of the body; only the named members may be in it. */
+  readonly input: (...members: ReadonlyArray<string>) => Promise<Input>;
+  /** The decoded parts of the path that the route leaves open. */
+  readonly parts: ReadonlyArray<string>;
+}
+
+interface Done {
+  readonly status?: number;
+  readonly body: unknown;
+}
+
+type Operation = (call: Call) => Promise<Done>;
+
+const rowsOf = async (sql: SqlPort, text: string, ...values: ReadonlyArray<SqlValue>): Promise<ReadonlyArray<Row>> =>
+  (await sql.read([{ sql: text, values }]))[0] ?? [];
+
+const invalid = (message: string): Refusal => new Refusal("INVALID_ARGUMENT", message);
+
+const missing = (what: string): Refusal => new Refusal("NOT_FOUND", what);
+
+const timeOf = (value: unknown): string | null =>
+  value === null || value === undefined ? null : new Date(Number(value)).toISOString();
+
+const numberOrNull = (value: unknown): number | null => (value === null || value === undefined ? null : Number(value));
+
+const shownUser = (row: Row) => ({
+  id: String(row["id"]),
+  name: String(row["name"]),
+  createdAt: timeOf(row["created_at"]),
+  disabledAt: timeOf(row["disabled_at"]),
+  engines: Number(row["live_engines"]),
+  maxEngines: numberOrNull(row["max_engines"]),
+  maxBytes: numberOrNull(row["max_bytes"]),
+});
+
+const shownCredential = (row: Row) => ({
+  id: String(row["id"]),
+  user: String(row["user"]),
+  kind: String(row["kind"]),
+  scope: String(row["scope"]),
+  label: String(row["label"]),
+  createdAt: timeOf(row["created_at"]),
+  expiresAt: timeOf(row["expires_at"]),
+  revokedAt: timeOf(row["revoked_at"]),
+  lastUsedAt: timeOf(row["last_used_at"]),
+});
+
+const tagIn = (row: Row): string => `${String(row["name"])}@${String(row["major"])}.${String(row["minor"])}`;
+
+const shownEngine = (row: Row) => ({
+  id: String(row["id"]),
+  tag: tagIn(row),
+  owner: String(row["owner"]),
+  status: String(row["status"]),
+  isPublic: Number(row["is_public"]) === 1,
+  revision: Number(row["revision"]),
+  createdAt: timeOf(row["created_at"]),
+  updatedAt: timeOf(row["updated_at"]),
+});
+
+const shownChange = (row: Row) => ({
+  at: timeOf(row["at"]),
+  actor: String(row["actor"]),
+  action: String(row["action"]),
+  subject: String(row["subject"]),
+  detail: JSON.parse(String(row["detail"])) as unknown,
+});
+
+const limitIn = (query: URLSearchParams): number => {
+  const text = query.get("limit");
+  if (text === null) return defaultPageRows;
+  if (!/^[1-9]\d{0,3}$/.test(text) || Number(text) > maxPageRows) {
+    throw invalid(`limit is a number from 1 to ${maxPageRows}`);
+  }
+  return Number(text);
+};
+
+const numberIn = (query: URLSearchParams, name: string, otherwise: number): number => {
+  const text = query.get(name);
+  if (text === null) return otherwise;
+  if (!/^\d{1,15}$/.test(text)) throw invalid(`${name} is the "next" of the page before`);
+  return Number(text);
+};
+
+/** A page: its rows, and what `after` has to be for the next one; null on the last. */
+const paged = (
+  name: string,
+  rows: ReadonlyArray<Row>,
+  limit: number,
+  shown: (row: Row) => object,
+  key: string,
+): Done => {
+  const last = rows.length < limit ? undefined : (rows.at(-1)?.[key] as string | number | undefined);
+  return { body: { [name]: rows.map(shown), next: last === undefined ? null : `${last}` } };
+};
+
+const quotaIn = (input: Input, name: string): number | null | undefined => {
+  const value = input[name];
+  if (value === undefined || value === null) return value;
+  if (!Number.isSafeInteger(value) || Number(value) < 0 || Number(value) > maxQuota) {
+    throw invalid(`${name} is a whole number from 0 on, or null for no limit`);
+  }
+  return Number(value);
+};
+
+const textIn = (input: Input, name: string, longest: number): string => {
+  const value = input[name];
+  if (typeof value !== "string" || value.length > longest || /\p{Cc}/u.test(value)) {
+    throw invalid(`${name} is one line of text of at most ${longest} characters`);
+  }
+  return value;
+};
+
+const userNameIn = (input: Input): string => {
+  const name = textIn(input, "name", 64);
+  if (parseTag(name)?.name !== name) throw invalid("name is 1 to 64 letters, digits, - or _");
+  return name;
+};
+
+const userRow = async (sql: SqlPort, name: string): Promise<Row> => {
+  const [row] = await rowsOf(sql, statements.user, name);
+  if (row === undefined) throw missing("there is no such user");
+  return row;
+};
+
+/** Runs a change with its line in the audit trail, and gives the rows of the change. */
+const noted = async (
+  { sql, at, actor }: Call,
+  change: Statement,
+  action: string,
+  subject: string,
+  detail: object = {},
+): Promise<ReadonlyArray<Row>> =>
+  (await sql.write([change, auditStatement(at, actor.user.name, action, subject, detail, true)]))[0] ?? [];
+
+const createUser: Operation = async (call) => {
+  const input = await call.input("name", "maxEngines", "maxBytes");
+  const name = userNameIn(input);
+  const quotas = { maxEngines: quotaIn(input, "maxEngines") ?? null, maxBytes: quotaIn(input, "maxBytes") ?? null };
+  const values = [crypto.randomUUID(), name, call.at, quotas.maxEngines, quotas.maxBytes];
+  const [row] = await noted(call, { sql: statements.addUser, values }, "create user", name, quotas);
+  if (row === undefined) throw new Refusal("ALREADY_EXISTS", "there is a user of this name");
+  return { status: 201, body: shownUser(row) };
+};
+
+const changeUser: Operation = async (call) => {
+  const input = await call.input("disabled", "maxEngines", "maxBytes");
+  const { disabled } = input;
+  if (disabled !== undefined && typeof disabled !== "boolean") throw invalid("disabled is true or false");
+  const maxEngines = quotaIn(input, "maxEngines");
+  const maxBytes = quotaIn(input, "maxBytes");
+  const user = await userRow(call.sql, call.parts[0] ?? "");
+  if (disabled === true && Number(user["number"]) === call.actor.user.number) {
+    throw new Refusal("FAILED_PRECONDITION", "you cannot disable yourself: use a token of another user", {
+      status: 409,
+    });
+  }
+  const values: ReadonlyArray<SqlValue> = [
+    disabled === undefined ? null : disabled ? 1 : 0,
+    call.at,
+    maxEngines === undefined ? 0 : 1,
+    maxEngines ?? null,
+    maxBytes === undefined ? 0 : 1,
+    maxBytes ?? null,
+    Number(user["number"]),
+  ];
+  const [row] = await noted(call, { sql: statements.changeUser, values }, "change user", String(user["name"]), input);
+  if (row === undefined) throw missing("there is no such user");
+  return { body: shownUser(row) };
+};
+
+const engineIn = (row: Row): Engine => decodeJson(EngineSchema, JSON.parse(String(row["json"])) as JsonObject).message;
+
+/** The statement that writes an engine back as it is now, unless somebody has changed it since it was read. */
+const engineChange = (before: Row, engine: Engine, owner: number, secret: Uint8Array | null, at: number): Statement => {
+  engine.updatedAt = timestampFromMs(at);
+  const row = rowOf(engine, owner, secret);
+  if (row.length !== engineColumns.length) throw new Error("a row has other columns than its table");
+  const known = [before["number"], before["revision"], before["updated_at"]].map(Number);
+  return { sql: statements.changeEngine, values: [...row, ...known] };
+};
+
+const ownerOf = (row: Row): { readonly number: number; readonly id: string; readonly name: string } => ({
+  number: Number(row["number"]),
+  id: String(row["id"]),
+  name: String(row["name"]),
+});
+
+/** An engine under another owner, and its secret, which is tied to its owner, sealed anew. */
+const handedOver = async (before: Row, to: ReturnType<typeof ownerOf>, { box, at }: Call): Promise<Statement> => {
+  const engine = clone(EngineSchema, engineIn(before));
+  let secret = bytesOf(before["secret"]) ?? null;
+  if (secret !== null) {
+    if (box === undefined) {
+      throw new Refusal(
+        "FAILED_PRECONDITION",
+        "an engine has a sealed secret: set BYTENITE_REGISTRY_KEY to hand it over",
+        {
+          status: 409,
+        },
+      );
+    }
+    const token = await box.open(secret, secretPlace(engine.owner, engine.name, engine.version));
+    secret = await box.seal(token, secretPlace(to.id, engine.name, engine.version));
+  }
+  engine.owner = to.id;
+  engine.userName = to.name;
+  return engineChange(before, engine, to.number, secret, at);
+};
+
+const deleted = (before: Row, owner: number, at: number): Statement => {
+  const engine = engineIn(before);
+  engine.deletedAt = timestampFromMs(at);
+  return engineChange(before, engine, owner, bytesOf(before["secret"]) ?? null, at);
+};
+
+/**
+ * Disables the user first, so that nothing new comes, then deletes or hands over the engines in parts, then ends the credentials
+ * and the user. Where it ends in between, the same request goes on.
+ */
+const deleteUser: Operation = async (call) => {
+  const { sql, at, actor, query } = call;
+  const row = await userRow(sql, call.parts[0] ?? "");
+  const user = ownerOf(row);
+  if (user.number === actor.user.number) {
+    throw new Refusal("FAILED_PRECONDITION", "you cannot delete yourself: use a token of another user", {
+      status: 409,
+    });
+  }
+  const target = query.get("handOverTo");
+  const engines = query.get("engines");
+  if (engines !== null && (engines !== "delete" || target !== null)) {
+    throw invalid("engines=delete, or handOverTo=USER, or neither for a user without engines");
+  }
+  if (Number(row["live_engines"]) > 0 && engines === null && target === null) {
+    throw new Refusal(
+      "FAILED_PRECONDITION",
+      "the user has engines: engines=delete or handOverTo=USER says what becomes of them",
+      {
+        status: 409,
+      },
+    );
+  }
+  const to = target === null ? undefined : ownerOf(await userRow(sql, target));
+  if (to?.number === user.number) throw invalid("handOverTo is another user");
+  if (to !== undefined) {
+    const clashes = await rowsOf(sql, statements.clashes, user.number, to.number);
+    if (clashes.length > 0) {
+      throw new Refusal("ALREADY_EXISTS", `${to.name} has these already: ${clashes.map(tagIn).join(", ")}`);
+    }
+  }
+  await sql.write([{ sql: statements.changeUser, values: [1, at, 0, null, 0, null, user.number] }]);
+  let count = 0;
+  for (;;) {
+    const owned = await rowsOf(sql, statements.owned, user.number, chunkEngines);
+    if (owned.length === 0) break;
+    const changes = await Promise.all(
+      owned.map(async (engine) => (to === undefined ? deleted(engine, user.number, at) : handedOver(engine, to, call))),
+    );
+    const written = await sql.write(changes);
+    const changed = written.filter((rows) => rows.length > 0).length;
+    if (changed === 0) throw new Refusal("ABORTED", "the engines of the user are being changed: try again");
+    count += changed;
+  }
+  const detail = to === undefined ? { deletedEngines: count } : { handedOverTo: to.name, engines: count };
+  const [removed] = await sql.write([
+    { sql: statements.removeUser, values: [at, at, user.number] },
+    auditStatement(at, actor.user.name, "delete user", user.name, detail, true),
+    { sql: statements.endCredentials, values: [at, user.number] },
+  ]);
+  if (removed?.length !== 1) throw new Refusal("ABORTED", "the engines of the user are being changed: try again");
+  return { body: { name: user.name, ...detail } };
+};
+
+const createCredential: Operation = async (call) => {
+  const { at } = call;
+  const input = await call.input("kind", "scope", "label", "expiresInDays");
+  const { kind = "token", scope = "read", expiresInDays } = input;
+  if (kind !== "token" && kind !== "api-key") throw invalid("kind is token or api-key");
+  if (!scopes.includes(scope as Scope)) throw invalid(`scope is ${scopes.join(", ")}`);
+  if (
+    expiresInDays !== undefined &&
+    (!Number.isInteger(expiresInDays) || Number(expiresInDays) < 1 || Number(expiresInDays) > maxLifetimeDays)
+  ) {
+    throw invalid(`expiresInDays is a whole number from 1 to ${maxLifetimeDays}`);
+  }
+  const label = input["label"] === undefined ? "" : textIn(input, "label", 200);
+  const user = ownerOf(await userRow(call.sql, call.parts[0] ?? ""));
+  const secret = newSecret(kind === "token" ? "bnt" : "bnk");
+  const digest = await digestOf(secret);
+  const id = crypto.randomUUID();
+  const expiresAt = expiresInDays === undefined ? null : at + Number(expiresInDays) * dayMs;
+  const values = [id, kind, scope as Scope, digest.selector, digest.bytes, label, at, expiresAt, user.number];
+  const detail = { id, kind, scope, label, expiresAt: timeOf(expiresAt) };
+  const [row] = await noted(call, { sql: statements.addCredential, values }, "create credential", user.name, detail);
+  if (row === undefined) throw missing("there is no such user");
+  return { status: 201, body: { ...detail, user: user.name, secret } };
+};
+
+const revokeCredential: Operation = async (call) => {
+  const id = call.parts[0] ?? "";
+  const [row] = await noted(call, { sql: statements.revoke, values: [call.at, id] }, "revoke credential", id);
+  if (row === undefined) throw missing("there is no such credential");
+  const configuredIn = row["kind"] === "configured" ? String(row["label"]) : null;
+  return { body: { id, revoked: true, configuredIn } };
+};
+
+/** The engine of a user that a whole tag names. */
+const engineRow = async ({ sql, parts: [name = "", text = ""] }: Call) => {
+  const tag = parseTag(text);
+  if (tag?.major === undefined || tag.minor === undefined) throw invalid("the tag is name@major.minor");
+  const user = ownerOf(await userRow(sql, name));
+  const [row] = await rowsOf(sql, statements.version, user.number, tag.name, tag.major, tag.minor);
+  if (row === undefined) throw missing("engine not found");
+  return { user, row, subject: `${user.name}/${text}` };
+};
+
+const changed = (rows: ReadonlyArray<Row>): void => {
+  if (rows.length === 0) throw new Refusal("ABORTED", "somebody else has changed the engine meanwhile: try again");
+};
+
+const changeEngine: Operation = async (call) => {
+  const input = await call.input("status", "isPublic");
+  const { status, isPublic } = input;
+  if (status !== undefined && status !== "active" && status !== "inactive")
+    throw invalid("status is active or inactive");
+  if (isPublic !== undefined && typeof isPublic !== "boolean") throw invalid("isPublic is true or false");
+  const { user, row, subject } = await engineRow(call);
+  const secret = bytesOf(row["secret"]) ?? null;
+  if (isPublic === true && secret !== null) {
+    throw new Refusal("FAILED_PRECONDITION", "an engine with a platform_config.token cannot be made public", {
+      status: 409,
+    });
+  }
+  const engine = engineIn(row);
+  if (status !== undefined) engine.status = status;
+  if (isPublic !== undefined) engine.isPublic = isPublic;
+  changed(await noted(call, engineChange(row, engine, user.number, secret, call.at), "change engine", subject, input));
+  return { body: { id: engine.id, status: engine.status, isPublic: engine.isPublic } };
+};
+
+const deleteEngine: Operation = async (call) => {
+  const { user, row, subject } = await engineRow(call);
+  changed(await noted(call, deleted(row, user.number, call.at), "delete engine", subject));
+  return { body: { deleted: subject } };
+};
+
+const listEngines: Operation = async ({ sql, query }) => {
+  const limit = limitIn(query);
+  const name = query.get("user");
+  const owner = name === null ? null : Number((await userRow(sql, name))["number"]);
+  const rows = await rowsOf(sql, statements.engines, numberIn(query, "after", 0), owner, owner, limit);
+  return paged("engines", rows, limit, shownEngine, "number");
+};
+
+/** Methods by path; `*` is one part of it. */
+const routes: ReadonlyArray<readonly [path: string, methods: Readonly<Record<string, Operation>>]> = [
+  [
+    "users",
+    {
+      GET: async ({ sql, query }) => {
+        const limit = limitIn(query);
+        const rows = await rowsOf(sql, statements.users, query.get("after") ?? "", limit);
+        return paged("users", rows, limit, shownUser, "name");
+      },
+      POST: createUser,
+    },
+  ],
+  [
+    "users/*",
+    {
+      GET: async ({ sql, parts: [name = ""] }) => ({ body: shownUser(await userRow(sql, name)) }),
+      PATCH: changeUser,
+      DELETE: deleteUser,
+    },
+  ],
+  ["users/*/credentials", { POST: createCredential }],
+  ["users/*/engines/*", { PATCH: changeEngine, DELETE: deleteEngine }],
+  [
+    "credentials",
+    {
+      GET: async ({ sql, query }) => {
+        const limit = limitIn(query);
+        const user = query.get("user");
+        const rows = await rowsOf(sql, statements.credentials, user, user, query.get("after") ?? "", limit);
+        return paged("credentials", rows, limit, shownCredential, "id");
+      },
+    },
+  ],
+  ["credentials/*", { DELETE: revokeCredential }],
+  ["engines", { GET: listEngines }],
+  [
+    "audit",
+    {
+      GET: async ({ sql, query }) => {
+        const limit = limitIn(query);
+        const rows = await rowsOf(sql, statements.audit, numberIn(query, "after", Number.MAX_SAFE_INTEGER), limit);
+        return paged("audit", rows, limit, shownChange, "number");
+      },
+    },
+  ],
+  [
+    "statistics",
+    {
+      GET: async ({ sql, at }) => {
+        const [row = {}] = await rowsOf(sql, statements.statistics, at);
+        return { body: Object.fromEntries(Object.entries(row).map(([name, value]) => [name, Number(value)])) };
+      },
+    },
+  ],
+];
+
+/** The methods of a path, and what stands for its `*`; undefined where there is none. */
+const routeOf = (path: string) => {
+  const given = path.slice(managementPath.length + 1).split("/");
+  for (const [pattern, methods] of routes) {
+    const wanted = pattern.split("/");
+    if (wanted.length !== given.length || !wanted.every((part, at) => part === "*" || part === given[at])) continue;
+    try {
+      return { methods, parts: given.filter((_, at) => wanted[at] === "*").map(decodeURIComponent) };
+    } catch {
+      throw invalid("the path has a malformed percent-encoding");
+    }
+  }
+  return undefined;
+};
+
+const inputOf =
+  (head: RequestHead): Call["input"] =>
+  async (...members) => {
+    if (head.header("content-type")?.split(";")[0]?.trim().toLowerCase() !== "application/json") {
+      throw new Refusal("INVALID_ARGUMENT", "the body is sent as application/json", { status: 415 });
+    }
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(await head.body(maxBodyBytes)));
+    } catch (error) {
+      if (error instanceof Refusal) throw error;
+      throw invalid("the body is not JSON");
+    }
+    if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
+      throw invalid("the body is a JSON object");
+    const extra = Object.keys(parsed).find((name) => !members.includes(name));
+    if (extra !== undefined) {
+      throw invalid(`there is no member ${JSON.stringify(extra.slice(0, 100))}: there are ${members.join(", ")}`);
+    }
+    return parsed as Input;
+  };
+
+/** Builds the management API: JSON only, for credentials of scope `manage`. Never rejects. */
+export const makeManagement =
+  ({ sql, box, authorize, onFault, now }: ManagementOptions) =>
+  async (head: RequestHead): Promise<Answer> => {
+    const requestId = requestIdOf(head.header("x-request-id"));
+    const headers = { "Content-Type": "application/json", "Cache-Control": "no-store", "X-Request-Id": requestId };
+    let user: string | undefined;
+    try {
+      const mark = head.target.indexOf("?");
+      const route = routeOf(mark === -1 ? head.target : head.target.slice(0, mark));
+      if (route === undefined) throw missing("not found");
+      const allowed = Object.keys(route.methods);
+      const other = otherMethod(head.method, allowed);
+      if (other !== undefined) {
+        if (other.status === 204) return { ...other, headers: { ...headers, Allow: allowOf(allowed) } };
+        throw new Refusal("UNIMPLEMENTED", "method not allowed", { status: 405, headers: { Allow: allowOf(allowed) } });
+      }
+      if (head.header(managementHeader.toLowerCase()) !== "1") {
+        throw new Refusal("PERMISSION_DENIED", `the header ${managementHeader}: 1 is missing`);
+      }
+      const at = now();
+      const actor = await authorize(head, at, (name) => (user = name));
+      requireScope(actor, "manage");
+      const query = new URLSearchParams(mark === -1 ? "" : head.target.slice(mark + 1));
+      const operation = route.methods[head.method === "HEAD" ? "GET" : head.method] as Operation;
+      const done = await operation({ sql, box, at, actor, query, input: inputOf(head), parts: route.parts });
+      return {
+        status: done.status ?? 200,
+        headers,
+        body: JSON.stringify(done.body),
+        about: { endpoint: "management", user },
+      };
+    } catch (error) {
+      if (!(error instanceof Refusal)) onFault?.(error, requestId);
+      const refusal = refusalOf(error);
+      return {
+        status: refusal.status,
+        headers: { ...headers, ...refusal.options.headers },
+        body: statusBody(refusal.code, refusal.message, "json", refusal.options.retryDelayMs),
+        about: { endpoint: "management", user },
+      };
+    }
+  };
