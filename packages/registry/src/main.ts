@@ -1,6 +1,4 @@
 // `pnpm registry --port P --database FILE` starts a registry; `pnpm registry --help` tells what else there is.
-import { enableCompileCache } from "node:module";
+import { runRegistry } from "./command/registry.ts";
 
-enableCompileCache();
-const { runRegistry } = await import("./command/registry.ts");
 process.exitCode = await runRegistry(process.argv.slice(2));
