@@ -1,7 +1,7 @@
 // Decides: what an OpenAPI 3.1 document says about the service of the contract.
 import { getOption, type DescMessage, type DescMethod, type DescService } from "@bufbuild/protobuf";
 import { http } from "@bytenite-engines/proto/service";
-import { mediaTypeOf } from "@bytenite-engines/core/wire";
+import { matchPath, mediaTypeOf } from "@bytenite-engines/core/wire";
 import { commentOf } from "./Comment.ts";
 import { managementPaths, managementSchemas } from "./OpenApiManagement.ts";
 import { parametersOf, reference, schemaName, schemaOf } from "./OpenApiSchema.ts";
@@ -117,7 +117,9 @@ export const openApiOf = (service: DescService): Json => {
   const messages = new Map<string, DescMessage>();
   for (const method of service.methods) {
     const { pattern } = getOption(method, http);
-    const template = pattern.case === "get" ? pattern.value : "";
+    // What the contract has and this registry does not serve is not in its document.
+    if (pattern.case !== "get" || matchPath(pattern.value.replaceAll(/\{[^}]*\}/g, "x")) === undefined) continue;
+    const template = pattern.value;
     const path = template.replaceAll(
       /\{([^}]*)\}/g,
       (_, name: string) => `{${method.input.fields.find((field) => field.name === name)?.jsonName ?? name}}`,
