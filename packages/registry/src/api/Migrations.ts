@@ -104,6 +104,12 @@ const versionTable = "CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRI
 export const stepsFrom = (found: number, now: number): ReadonlyArray<Statement> =>
   migrations.slice(found).flatMap((_, index) => statementsOf(found + index, now));
 
+/** The statements that make the tables of a version. */
+export const schemaOf = (version: number): ReadonlyArray<string> => [
+  versionTable,
+  ...migrations.slice(0, version).flat(),
+];
+
 /** The statements that turn an empty database into a current one; also what an export for another database begins with. */
 export const schemaStatements = (now: number): ReadonlyArray<Statement> => [
   { sql: versionTable, values: [] },

@@ -4,6 +4,9 @@ import { maxSettingsBytes, readBounded, UnreadableFileError } from "../node/Boun
 /** Fewest characters of a configured token, so that it cannot be guessed. */
 export const minTokenCharacters = 16;
 
+/** What an Authorization header can carry as one token. */
+const sendable = /^[\x21-\x7e]*$/;
+
 /** Configured tokens by user, and where each stands. */
 export interface ConfiguredTokens {
   readonly tokens: Readonly<Record<string, ReadonlyArray<string>>>;
@@ -20,21 +23,27 @@ export const tokensIn = async (
     ...(variable === undefined || variable === "" ? [] : [["REGISTRY_TOKENS", variable] as const]),
   ];
   if (sources.length === 0) return undefined;
-  const tokens: Record<string, Array<string>> = {};
+  const tokens = Object.create(null) as Record<string, Array<string>>;
+  const owners = new Map<string, string>();
   const places = new Map<string, string>();
   for (const [name, text] of sources) {
     for (const [user, given] of Object.entries(objectIn(name, text))) {
       const list = typeof given === "string" ? [given] : given;
       if (
         !Array.isArray(list) ||
-        !list.every((token) => typeof token === "string" && token.length >= minTokenCharacters)
+        !list.every((token) => typeof token === "string" && sendable.test(token) && token.length >= minTokenCharacters)
       ) {
         throw new Error(
-          `${name}: the tokens of ${user} must be a list of texts of at least ${minTokenCharacters} characters`,
+          `${name}: the tokens of ${user} must be a list of texts of at least ${minTokenCharacters} visible ASCII characters, without spaces`,
         );
       }
       tokens[user] = [...(tokens[user] ?? []), ...(list as ReadonlyArray<string>)];
-      for (const token of list as ReadonlyArray<string>) places.set(token, name);
+      for (const token of list as ReadonlyArray<string>) {
+        const owner = owners.get(token) ?? user;
+        if (owner !== user) throw new Error(`${name}: ${owner} and ${user} have the same token`);
+        owners.set(token, user);
+        places.set(token, name);
+      }
     }
   }
   return { tokens, places };

@@ -11,7 +11,7 @@ import { scopes, type Scope } from "../api/Authentication.ts";
 import type { SqliteFile } from "../node/SqliteFile.ts";
 import { flagsOf, needed, oneTooMany, withDatabase } from "./Database.ts";
 import { remoteOf, type Remote } from "./Remote.ts";
-import { UsageError } from "./Told.ts";
+import { ToldError, UsageError } from "./Told.ts";
 
 const dayMs = 24 * 3_600_000;
 
@@ -83,10 +83,13 @@ export const credentials = async (kind: Kind, args: ReadonlyArray<string>): Prom
     const user = needed(flags, "user");
     const scope = scopeOf(flags.text("scope"));
     const days = daysOf(flags.text("expires-in"));
-    return kept("make", async ({ create }) => {
+    return kept("make", async ({ create, revoke }) => {
       const made = await create({ user, label: flags.text("label") ?? "", days, scope });
       process.stderr.write(`${kind} ${made.id} of ${user}, scope ${scope}; it is shown this once:\n`);
-      process.stdout.write(`${made.secret}\n`);
+      await handedOver(`${made.secret}\n`).catch(async (error: unknown) => {
+        await revoke(made.id);
+        throw new ToldError(`${kind} ${made.id} could not be written and is revoked: ${(error as Error).message}`);
+      });
     });
   }
   if (verb === "list") {
@@ -109,6 +112,14 @@ export const credentials = async (kind: Kind, args: ReadonlyArray<string>): Prom
   }
   throw new UsageError("create, list or revoke?");
 };
+
+/** Writes to stdout; rejects where that fails, as on a full disk. */
+const handedOver = (text: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    // The error is emitted, too.
+    process.stdout.once("error", reject);
+    process.stdout.write(text, (error) => (error == null ? resolve() : reject(error)));
+  });
 
 const scopeOf = (text = "read"): Scope => {
   if (scopes.includes(text as Scope)) return text as Scope;

@@ -9,6 +9,7 @@ import { migrations, stepsFrom } from "../api/Migrations.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
 import type { Row, SqlValue } from "../api/SqlPort.ts";
 import { createPrivate, openSqlite, type Run, type SqliteFile } from "../node/SqliteFile.ts";
+import { countProblems, schemaProblems } from "./Check.ts";
 import { listCredentials, type ListedCredential } from "./Accounts.ts";
 
 /** Pages per step: all of them, so that a copy is one snapshot, whatever is written meanwhile. */
@@ -91,7 +92,7 @@ export const restore = async (
   const source = opened(path);
   let summary: BackupSummary;
   try {
-    summary = contentsOf(source.database, path);
+    summary = contentsOf(source, path);
     if (box !== undefined) await assertKey(source.port, box);
     const known = knownIn(target);
     const live = revokeAll ? [] : revived(source, known ?? new Set());
@@ -174,12 +175,17 @@ const putInPlace = (path: string, target: string, revokeAll: boolean, now: numbe
     file.database.exec("PRAGMA foreign_keys = OFF");
     file.database.prepare("ATTACH ? AS backup").run(`${pathToFileURL(resolve(path)).href}?mode=ro`);
     file.transaction((run) => {
-      const kept = hasRegistry(file) ? run(keptCredentials) : [];
+      const isRegistry = hasRegistry(file);
+      const kept = isRegistry ? run(keptCredentials) : [];
+      const disabled = isRegistry && run(hasDisabled).length > 0 ? run(disabledUsers) : [];
       replaceTables(run);
       const [version] = run("SELECT max(version) AS version FROM migrations");
       for (const { sql, values } of stepsFrom(Number(version?.["version"]), now))
         file.database.prepare(sql).run(...values);
       for (const row of kept) keepCredential(run, row);
+      for (const { id, disabled_at: at } of disabled) {
+        run("UPDATE users SET disabled_at = coalesce(disabled_at, ?) WHERE id = ?", at as number, id as string);
+      }
       if (revokeAll) {
         run("UPDATE credentials SET revoked_at = ? WHERE revoked_at IS NULL AND kind <> 'configured'", now);
       }
@@ -198,6 +204,10 @@ const putInPlace = (path: string, target: string, revokeAll: boolean, now: numbe
 const keptCredentials = `SELECT c.id, c.kind, c.selector, c.digest, c.label, c.created_at, c.expires_at, c.revoked_at,
   u.id AS user_id, u.name AS user_name, u.created_at AS user_created_at
   FROM credentials c JOIN users u ON u.number = c.user WHERE c.revoked_at IS NOT NULL OR c.kind = 'configured'`;
+
+/** Databases before version 4 disable nobody. */
+const hasDisabled = "SELECT 1 FROM pragma_table_info('users') WHERE name = 'disabled_at'";
+const disabledUsers = "SELECT id, disabled_at FROM users WHERE disabled_at IS NOT NULL";
 
 const quoted = (name: unknown): string => `"${String(name).replaceAll('"', '""')}"`;
 
@@ -272,20 +282,23 @@ const opened = (path: string): SqliteFile => {
 const checked = (path: string): BackupSummary => {
   const file = openSqlite(path, { selfContained: true });
   try {
-    return contentsOf(file.database, path);
+    return contentsOf(file, path);
   } finally {
     file.close();
   }
 };
 
 /** What a database holds. Throws BackupError when it is damaged, or not one of ours. */
-const contentsOf = (database: DatabaseSync, path: string): BackupSummary => {
+const contentsOf = (file: SqliteFile, path: string): BackupSummary => {
+  const { database } = file;
   const one = (sql: string): unknown => Object.values(database.prepare(sql).get() ?? {})[0];
   try {
     const verdict = one("PRAGMA integrity_check");
     if (verdict !== "ok") throw new BackupError(`${path} is damaged: ${String(verdict)}`);
     const version = Number(one("SELECT max(version) FROM migrations"));
     if (version > migrations.length) throw new BackupError(`${path} was made by a newer registry`);
+    const [problem] = [...schemaProblems(file, version), ...countProblems(file)];
+    if (problem !== undefined) throw new BackupError(`${path} is not as a registry wrote it: ${problem}`);
     return {
       users: Number(one("SELECT count(*) FROM users")),
       engines: Number(one("SELECT count(*) FROM engines WHERE deleted_at IS NULL")),

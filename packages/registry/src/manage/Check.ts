@@ -3,7 +3,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { EngineSchema } from "@bytenite-engines/proto";
 import { engineColumns, rowOf } from "../api/EngineRow.ts";
 import { bytesOf } from "../api/EngineStore.ts";
-import { migrations, schemaStatements } from "../api/Migrations.ts";
+import { migrations, schemaOf } from "../api/Migrations.ts";
 import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
 
 /** Most problems that are listed of one kind. */
@@ -14,12 +14,18 @@ const maxProblems = 100;
  * counts. Empty when all is well. Changes nothing. Throws the error of SQLite when the file cannot be opened at all.
  */
 export const checkDatabase = async (path: string): Promise<ReadonlyArray<string>> => {
-  const file = openSqlite(path, { readOnly: true });
+  let file: SqliteFile;
+  try {
+    file = openSqlite(path, { readOnly: true });
+  } catch (error) {
+    if (((error as { readonly errcode?: number }).errcode ?? 0) % 256 !== corrupt) throw error;
+    return [`the schema cannot be read: ${(error as Error).message}`];
+  }
   try {
     const problems: Array<string> = [];
-    for (const part of [structure, missingParts, engines, counts]) {
+    for (const part of [structure, missingParts, engines, countProblems]) {
       try {
-        for await (const problem of part(file)) problems.push(problem);
+        for (const problem of part(file)) problems.push(problem);
       } catch (error) {
         const problem = `cannot be read to the end: ${(error as Error).message}`;
         if (!problems.includes(problem)) problems.push(problem);
@@ -30,6 +36,9 @@ export const checkDatabase = async (path: string): Promise<ReadonlyArray<string>
     file.close();
   }
 };
+
+/** SQLITE_CORRUPT (https://sqlite.org/rescode.html); extended codes carry it in their low byte. */
+const corrupt = 11;
 
 /** SQLite's own check, with the names of what it knows by the number of a page. */
 const structure = function* (file: SqliteFile): Generator<string> {
@@ -57,20 +66,29 @@ const structure = function* (file: SqliteFile): Generator<string> {
 };
 
 /** SQLite does not miss what is gone as a whole. */
-const missingParts = async function* (file: SqliteFile): AsyncGenerator<string> {
-  const select = { sql: "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL", values: [] };
+const missingParts = function* (file: SqliteFile): Generator<string> {
   const [version] = file.rows({ sql: "SELECT max(version) AS version FROM migrations", values: [] });
   if (Number(version?.["version"]) !== migrations.length) {
     yield `schema version is ${String(version?.["version"])}, this registry knows ${migrations.length}`;
     return;
   }
+  yield* schemaProblems(file, migrations.length);
+};
+
+/** How the schema of a database differs from that of a version: parts that are missing, changed, or of somebody else. */
+export const schemaProblems = function* (file: SqliteFile, version: number): Generator<string> {
+  const select = { sql: "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL", values: [] };
   const model = openSqlite(":memory:");
   try {
-    await model.port.write(schemaStatements(0));
-    const found = new Map(file.rows(select).map(({ name, sql }) => [name, sql]));
+    for (const sql of schemaOf(version)) model.database.exec(sql);
+    const found = new Map(file.rows(select).map((row) => [row["name"], row]));
     for (const { type, name, sql } of model.rows(select)) {
       if (!found.has(name)) yield `${String(type)} ${String(name)} is missing`;
-      else if (found.get(name) !== sql) yield `${String(type)} ${String(name)} is not as it was made`;
+      else if (found.get(name)?.["sql"] !== sql) yield `${String(type)} ${String(name)} is not as it was made`;
+      found.delete(name);
+    }
+    for (const { type, name } of found.values()) {
+      if (!String(name).startsWith("sqlite_")) yield `${String(type)} ${String(name)} is not one of a registry`;
     }
   } finally {
     model.close();
@@ -119,7 +137,8 @@ const isWhole = (file: SqliteFile, number: number): boolean => {
   }
 };
 
-const counts = function* (file: SqliteFile): Generator<string> {
+/** Counts that are kept and wrong, and rows that refer to none. */
+export const countProblems = function* (file: SqliteFile): Generator<string> {
   const wrong = `SELECT name, live_engines AS kept,
     (SELECT count(*) FROM engines WHERE owner = users.number AND deleted_at IS NULL) AS counted FROM users WHERE kept <> counted
     UNION ALL SELECT 'everybody (public)', live_engines AS kept,

@@ -31,11 +31,27 @@ export const headOf = (request: IncomingMessage, isTrusted: (address: string) =>
     },
     target: path === undefined ? url : path.startsWith("/") ? path : `/${path}`,
     header: (name) => {
-      const value = name === "host" ? (authority ?? headers.host) : headers[name];
+      const value =
+        name === "host"
+          ? (authority ?? all(request, name))
+          : name === "authorization"
+            ? all(request, name)
+            : headers[name];
       return value === undefined ? null : String(value);
     },
     body: (maxBytes) => bodyOf(request, maxBytes),
   };
+};
+
+/** All fields of a name as one (RFC 9110, 5.3): Node drops all but the first of these, and proxies may look at another. */
+const all = ({ rawHeaders, headers }: IncomingMessage, name: "host" | "authorization"): string | undefined => {
+  const values: Array<string> = [];
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const field = rawHeaders[index] ?? "";
+    if (field.length !== name.length || field.toLowerCase() !== name) continue;
+    values.push(rawHeaders[index + 1] ?? "");
+  }
+  return values.length > 1 ? values.join(", ") : headers[name];
 };
 
 /** The same for a client that sends its body only when it is asked for it (RFC 9110, 10.1.1). */
