@@ -41,10 +41,21 @@ const importing = (manifest: string, path: string): ReadonlyArray<string> => [
   path,
 ];
 
-/** What registries left that did not keep a check value. */
+/** Takes a database back to schema version 1, which kept no check value. */
 const withoutCheckValue = (path: string): void => {
   const database = new DatabaseSync(path);
-  database.exec("DROP TABLE key_check; DELETE FROM migrations WHERE version = 2; VACUUM");
+  database.exec(`
+    DROP TABLE audit;
+    ALTER TABLE users DROP COLUMN max_bytes;
+    ALTER TABLE users DROP COLUMN max_engines;
+    ALTER TABLE users DROP COLUMN deleted_at;
+    ALTER TABLE users DROP COLUMN disabled_at;
+    ALTER TABLE credentials DROP COLUMN last_used_at;
+    ALTER TABLE credentials DROP COLUMN scope;
+    DROP INDEX engines_by_id;
+    DROP TABLE key_check;
+    DELETE FROM migrations WHERE version > 1;
+    VACUUM`);
   database.close();
 };
 
