@@ -196,13 +196,6 @@ test("sends a GET once when a new connection is reset", async () => {
   expect(requests).toBe(1);
 });
 
-test("a server that switches protocols unasked is unreachable at once", async () => {
-  const origin = await rawServer((socket) =>
-    socket.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"),
-  );
-  expect(await reasonOf(clientOf(origin).get("zipper"))).toMatchObject({ _tag: "Unreachable" });
-});
-
 test("does not send a POST again, whatever connection it met", async () => {
   const bodies: Array<string> = [];
   const origin = await rawServer((socket, count, text) => {

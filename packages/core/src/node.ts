@@ -145,10 +145,6 @@ const send = (agents: Agents, url: URL, init: FetchInit, isResend: boolean): Pro
       if (metClosedConnection && idempotentMethods.has(method)) resolve(send(agents, url, init, true));
       else reject(signal?.aborted === true ? signal.reason : error);
     });
-    request.once("upgrade", (_, socket) => {
-      socket.destroy();
-      reject(new Error("nodeFetch: the server switched protocols, which nobody had asked for"));
-    });
     request.once("response", (incoming) => resolve((response = new NodeResponse(url.href, incoming))));
     // Nothing has asked for another protocol, and no answer would follow.
     request.once("upgrade", ({ statusCode }, socket) => {
