@@ -6,9 +6,9 @@ import { rolldown } from "rolldown";
 /** Largest size of each entry point, in bytes after minification and gzip. */
 export const bundleLimits = {
   "packages/core/src/promise.ts": 62_000,
-  "packages/core/src/index.ts": 74_000,
+  "packages/core/src/index.ts": 80_000,
   "packages/core/src/exchange.ts": 42_000,
-  "packages/core/src/wire.ts": 32_000,
+  "packages/core/src/wire.ts": 33_000,
   "packages/http-cache/src/HttpCache.ts": 8_000,
   "packages/http-cache/src/compat/index.ts": 8_000,
 } as const satisfies Readonly<Record<string, number>>;
