@@ -184,7 +184,7 @@ const unavailable = (failure: UpstreamFailure): Refusal => {
     "retry-after": `${retryAfterMs === undefined ? retryAfterSeconds : Math.ceil(retryAfterMs / 1000)}`,
   };
   return problem === "busy"
-    ? { status: 429, code: "RESOURCE_EXHAUSTED", message: tooMany, headers }
+    ? { status: 429, code: "RESOURCE_EXHAUSTED", message: `this client has ${maxPerIdentity} requests under way to the API behind this proxy, and more that wait; wait for some to end`, headers }
     : {
         status: 503,
         code: "UNAVAILABLE",
@@ -192,5 +192,3 @@ const unavailable = (failure: UpstreamFailure): Refusal => {
         headers,
       };
 };
-
-const tooMany = `this client has ${maxPerIdentity} requests under way to the API behind this proxy, and more that wait; wait for some to end`;

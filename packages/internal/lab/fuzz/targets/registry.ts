@@ -6,7 +6,8 @@ import { makeSite, makeWire } from "@bytenite-engines/registry/api";
 import { headerOf, latin1Of, must, Violation, type Target } from "../Target.ts";
 
 const token = "fuzz";
-const statuses = new Set([200, 204, 304, 400, 401, 404, 405, 406, 413, 429]);
+/** 501: the exchange of a key at a site without access tokens. */
+const statuses = new Set([200, 204, 304, 400, 401, 404, 405, 406, 413, 429, 501]);
 const nowMs = 1_700_000_000_000;
 
 const open = async () => {
