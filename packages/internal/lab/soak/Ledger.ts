@@ -136,9 +136,10 @@ export class Ledger {
     const { registry, torn } = this.#registryBefore;
     const taken = "registry_requests_total";
     return {
-      registry: registry + sumOf(series, taken),
+      registry: registry + sumOf(series, taken, isOfEdge),
       torn: torn + sumOf(series, taken, ({ status }) => status === "torn"),
-      underWay: sumOf(series, "registry_requests_under_way"),
+      // The request for these metrics is one of them.
+      underWay: sumOf(series, "registry_requests_under_way") - 1,
     };
   }
 
@@ -156,6 +157,11 @@ const requests = "bytenite_edge_requests_total";
 
 /** Who looks whether the edge lives asks for no endpoint, and clients always for one. */
 const isOfApi = ({ endpoint }: Series["labels"]): boolean => endpoint !== "none";
+
+/** Endpoints of the registry that a run asks past the edge. */
+const pastTheEdge: ReadonlySet<string> = new Set(["health", "metrics", "faults"]);
+
+const isOfEdge = ({ endpoint = "" }: Series["labels"]): boolean => !pastTheEdge.has(endpoint);
 
 const isStatus = ({ outcome = "" }: Series["labels"]): boolean => /^[0-9]+$/.test(outcome);
 

@@ -31,7 +31,8 @@ const faults: Readonly<Record<string, ReadonlyArray<FaultRule>>> = {
   garbage: [
     { probability: 0.05, fault: { body: "garbage" } },
     { probability: 0.05, fault: { body: "html" } },
-    { probability: 0.05, fault: { body: "empty" } },
+    // With the digest of our schema, no bytes are a message without fields, which a client must take for an answer.
+    { probability: 0.05, fault: { body: "empty", schemaDigest: false } },
   ],
   labels: [
     { probability: 0.07, fault: { contentType: "application/json" } },
