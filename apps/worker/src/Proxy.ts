@@ -184,7 +184,12 @@ const unavailable = (failure: UpstreamFailure): Refusal => {
     "retry-after": `${retryAfterMs === undefined ? retryAfterSeconds : Math.ceil(retryAfterMs / 1000)}`,
   };
   return problem === "busy"
-    ? { status: 429, code: "RESOURCE_EXHAUSTED", message: `this client has ${maxPerIdentity} requests under way to the API behind this proxy, and more that wait; wait for some to end`, headers }
+    ? {
+        status: 429,
+        code: "RESOURCE_EXHAUSTED",
+        message: `this client has ${maxPerIdentity} requests under way to the API behind this proxy, and more that wait; wait for some to end`,
+        headers,
+      }
     : {
         status: 503,
         code: "UNAVAILABLE",
