@@ -30,6 +30,8 @@ export const startStaleCache = async (upstream: string): Promise<StaleCache> => 
           headers: {
             accept: request.headers.accept ?? "*/*",
             authorization: request.headers.authorization ?? "",
+            // fetch unpacks bodies, and hands out the fields as if it had not.
+            "accept-encoding": "identity",
           },
         });
         entry = { status: answer.status, headers: answer.headers, body: Buffer.from(await answer.arrayBuffer()) };
