@@ -80,3 +80,20 @@ test("names are added to Vary once", () => {
   expect(withVary("accept, Origin", ["Accept", "Authorization"])).toBe("accept, Origin, Authorization");
   expect(withVary("*", ["Accept"])).toBe("*");
 });
+
+// RFC 9111, 4.1: "adding or removing whitespace, where allowed in the header field's syntax"
+test.each([
+  ['"a, b"', '"a,b"', false],
+  ['"a  b"', '"a b"', false],
+  ['"a\\", b"', '"a\\",b"', false],
+  ['"a, b', '"a,b', false],
+  ['"a" ,"b"', '"a", "b"', true],
+])("white space in quoted strings counts: %s and %s", (first, second, matches) => {
+  const selecting = selectingFields(new Headers({ vary: "Foo" }), { foo: first });
+  expect(matchesVary(selecting, { foo: second }, null)).toBe(matches);
+});
+
+test("a field of many quotes is compared in one pass", () => {
+  const selecting = selectingFields(new Headers({ vary: "Foo" }), { foo: `"${'\\"'.repeat(500_000)}` });
+  expect(matchesVary(selecting, { foo: "a" }, null)).toBe(false);
+});

@@ -42,9 +42,13 @@ export const matchesVary = (
     );
   });
 
+// Quoted strings, separators and white space. A quoted string without a closing quote ends with the text, and a run of white
+// space is one match, so that every text is read once.
+const optionalSpace = /"(?:[^"\\]|\\[^])*(?:"|\\?$)|[ \t]*([,;])[ \t]*|[ \t]+/g;
+
 /**
- * A normalized field value (RFC 9111, 4.1): without white space around commas and semicolons; languages in lower case, by
- * weight and then by name. An absent field differs from an empty one.
+ * A normalized field value (RFC 9111, 4.1): without white space around commas and semicolons that are not quoted; languages
+ * in lower case, by weight and then by name. An absent field differs from an empty one.
  */
 const normalized = (name: string, value: string | null): string => {
   if (value === null) return "-";
@@ -53,11 +57,10 @@ const normalized = (name: string, value: string | null): string => {
       .map(({ range, quality }) => `${range};${quality}`)
       .join(",")}`;
   }
-  // Runs of white space become one space first, so that the second pattern need not look far.
-  return `+${value
+  const text = value
     .trim()
-    .replaceAll(/[ \t]+/g, " ")
-    .replaceAll(/ ?([,;]) ?/g, "$1")}`;
+    .replaceAll(optionalSpace, (match, separator?: string) => separator ?? (match.startsWith('"') ? match : " "));
+  return `+${text}`;
 };
 
 /** Whether the language of a response is the one that Accept-Language prefers to all others (RFC 9110, 12.5.4). */

@@ -255,7 +255,7 @@ export const differences: ReadonlyArray<Difference> = [
       fieldOf(given, "response", "vary")?.includes("*") === true ? withField(given, "response", "vary", "*") : given,
   },
   {
-    here: "fields that Vary names are compared without optional white space, and languages without case and order",
+    here: "fields that Vary names are compared without optional white space outside quoted strings, and languages without case and order",
     there: "character by character",
     source: 'RFC 9111, 4.1: "adding or removing whitespace, where allowed in the header field\'s syntax"',
     without: (given) =>
