@@ -41,4 +41,4 @@ const exchange = async (request: Request, decision: Extract<EvaluateResult<Store
 };
 
 const respond = (request: Request, init: { status: number; headers: Headers }, body: ArrayBuffer) =>
-  new Response(request.method === "HEAD" || [204, 304].includes(init.status) ? null : body, init);
+  new Response(request.method === "HEAD" || [204, 205, 304].includes(init.status) ? null : body, init);

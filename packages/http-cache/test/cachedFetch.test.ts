@@ -134,3 +134,12 @@ test("only-if-cached, HEAD, POST, redirects and no-store", async () => {
   expect([await text(), await text()]).toEqual(["target", "target"]);
   expect(received.slice(-4).map((request) => request.url)).toHaveLength(4);
 });
+
+test.each([204, 205])("a stored %i has no body", async (status) => {
+  handler = (_, response) => {
+    response.writeHead(status, { "cache-control": "max-age=60" }).end();
+  };
+  expect((await cachedFetch(url())).status).toBe(status);
+  expect((await cachedFetch(url())).status).toBe(status);
+  expect(received).toHaveLength(1);
+});
