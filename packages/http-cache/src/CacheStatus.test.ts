@@ -19,3 +19,8 @@ test.each([
   expect(cacheStatus("edge", outcome)).toBe(expected);
   expect(() => parseList(expected)).not.toThrow();
 });
+
+// RFC 9211, 2: "identified using either a String or Token"
+test("a name that is no token is a string", () => {
+  expect(cacheStatus('my "edge"', { hit: true })).toBe('"my \\"edge\\""; hit');
+});

@@ -23,9 +23,9 @@ export interface CacheOutcome {
 
 const tokenPattern = /^[A-Za-z*][!#$%&'*+.^_`|~0-9A-Za-z:/-]*$/;
 
-/** One member of Cache-Status, such as `edge; hit; ttl=12`. `name` must be a token of RFC 9651. */
+/** One member of Cache-Status, such as `edge; hit; ttl=12`. A name that is no token is written as a string. */
 export const cacheStatus = (name: string, outcome: CacheOutcome): string => {
-  let member = name;
+  let member = itemOf(name);
   if (outcome.hit === true) member += "; hit";
   else if (outcome.forward !== undefined) member += `; fwd=${outcome.forward}`;
   if (outcome.forwardStatus !== undefined) member += `; fwd-status=${outcome.forwardStatus}`;

@@ -38,3 +38,8 @@ test("Headers are copied", () => {
   toHeaders(original).set("a", "2");
   expect(original.get("a")).toBe("1");
 });
+
+// RFC 9113, 8.3: "Pseudo-header fields are not HTTP header fields."
+test("the pseudo-header fields of HTTP/2 in Node are no fields", () => {
+  expect([...toHeaders({ ":status": 200, ":path": "/", a: "1" })]).toEqual([["a", "1"]]);
+});

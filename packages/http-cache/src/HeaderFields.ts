@@ -19,12 +19,12 @@ export const fieldValue = (fields: HeaderFields, name: string): string | null =>
   return value;
 };
 
-/** A copy as `Headers`. Throws TypeError for an invalid name or value. */
+/** A copy as `Headers`, without the pseudo-header fields of HTTP/2. Throws TypeError for an invalid name or value. */
 export const toHeaders = (fields: HeaderFields): Headers => {
   if (isHeaders(fields)) return new Headers(fields);
   const headers = new Headers();
   for (const [name, value] of Object.entries(fields)) {
-    if (value === undefined) continue;
+    if (value === undefined || name.startsWith(":")) continue;
     for (const line of typeof value === "object" ? value : [`${value}`]) headers.append(name, line);
   }
   return headers;

@@ -542,3 +542,19 @@ describe("options", () => {
     expect(() => httpCache(options)).not.toThrow();
   });
 });
+
+describe("what a storage returns", () => {
+  test("null is no entry", () => {
+    expect(cache.evaluate(get(), null, now)).toMatchObject({ action: "forward", outcome: { forward: "uri-miss" } });
+  });
+
+  test("an entry of another version confirms nothing and is not served on an error", () => {
+    const entry = stored({ ...tagged, "cache-control": "max-age=60, stale-if-error=60" });
+    const other = { ...entry, version: 0 } as unknown as CacheEntry;
+    const confirmation = { status: 304, headers: { etag: '"a"' } };
+    expect(cache.update(entry, get(), confirmation, times).action).toBe("updated");
+    expect(cache.update(other, get(), confirmation, times)).toEqual({ action: "mismatch" });
+    expect(cache.staleIfError(get(), entry, undefined, now)).toBeDefined();
+    expect(cache.staleIfError(get(), other, undefined, now)).toBeUndefined();
+  });
+});

@@ -112,12 +112,12 @@ export interface HttpCache {
   /** The entry for a response of the origin, or why it may not be stored (RFC 9111, 3). */
   readonly store: (request: CacheRequest, response: CacheResponse, times: ExchangeTimes) => StoreResult;
   /**
-   * What to do with a request of a client, given what is stored under its URL: nothing, one entry, or several that differ
+   * What to do with a request of a client, given what is stored under its URL: nothing (undefined or null), one entry, or several that differ
    * by Vary (RFC 9111, 4).
    */
   readonly evaluate: <E extends CacheEntry>(
     request: CacheRequest,
-    stored: E | ReadonlyArray<E> | undefined,
+    stored: E | ReadonlyArray<E> | null | undefined,
     nowMs: number,
   ) => EvaluateResult<E>;
   /**
@@ -163,6 +163,7 @@ export const httpCache = (options: CacheOptions = {}): HttpCache => {
     const status = statusOf(response);
     const isHead = methodOf(request) === "HEAD" && status === 200;
     if (status !== 304 && !isHead) throw new TypeError(`update takes a 304, or a 200 to HEAD, and got ${status}`);
+    if (entry.version !== entryVersion) return { action: "mismatch" };
     const stored = storedFields(entry);
     const received = withDate(endToEnd(toHeaders(response.headers)), times.responseTimeMs);
     const confirmed = isHead
@@ -191,6 +192,7 @@ export const httpCache = (options: CacheOptions = {}): HttpCache => {
     evaluate: evaluateRequest,
     update,
     staleIfError: (request, entry, response, nowMs) => {
+      if (entry.version !== entryVersion) return undefined;
       const directives = directivesOf(request);
       const isError = response === undefined || errorStatuses.has(statusOf(response));
       const isDisconnected = response === undefined && options.staleWhenDisconnected === true;
@@ -215,7 +217,7 @@ export const httpCache = (options: CacheOptions = {}): HttpCache => {
 
 const evaluateRequest = <E extends CacheEntry>(
   request: CacheRequest,
-  stored: E | ReadonlyArray<E> | undefined,
+  stored: E | ReadonlyArray<E> | null | undefined,
   nowMs: number,
 ): EvaluateResult<E> => {
   const method = methodOf(request);
@@ -296,9 +298,9 @@ const hasField = ({ headers }: CacheRequest, names: ReadonlyArray<string>): bool
 /** The stored responses to requests for this URL. */
 const entriesFor = <E extends CacheEntry>(
   request: CacheRequest,
-  stored: E | ReadonlyArray<E> | undefined,
+  stored: E | ReadonlyArray<E> | null | undefined,
 ): ReadonlyArray<E> => {
-  if (stored === undefined) return [];
+  if (stored === undefined || stored === null) return [];
   let url: string | undefined;
   return (Array.isArray(stored) ? (stored as ReadonlyArray<E>) : [stored as E]).filter(
     (entry) => entry.version === entryVersion && (entry.url === request.url || entry.url === (url ??= urlOf(request))),
