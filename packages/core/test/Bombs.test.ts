@@ -166,7 +166,7 @@ test.for(Object.entries(bombs).filter(([, { type, status }]) => type === "applic
         response.end(isJson ? '{"engines":[{"name":"a"}]}' : bomb.body);
       });
       // The JSON is small and may be the answer.
-      expect([{ _tag: "TooLarge", limit: "maxItems", value: 250_000 }, "ok"]).toContainEqual(
+      expect([expect.objectContaining({ _tag: "TooLarge", limit: "maxItems" }), "ok"]).toContainEqual(
         await ran(["promise", server.baseUrl, limits, calibrate]),
       );
     }
@@ -177,7 +177,7 @@ test.each([true, false])("a body of one text is bounded in bytes (compressed: %s
   const ideograph = "\u4E00";
   const body = Buffer.from(`{"engines":[{"name":"${ideograph}${"a".repeat(63 * mebibyte)}"}]}`);
   await using server = await serve(text(body), false, compress);
-  expect(["ok", { _tag: "TooLarge", limit: "maxDecodedBodyBytes" }]).toContainEqual(
+  expect(["ok", expect.objectContaining({ _tag: "TooLarge", limit: "maxDecodedBodyBytes" })]).toContainEqual(
     await ran(["promise", server.baseUrl, "{}"]),
   );
 });
