@@ -558,3 +558,18 @@ describe("what a storage returns", () => {
     expect(cache.staleIfError(get(), other, undefined, now)).toBeUndefined();
   });
 });
+
+const getOverHttp2 = (authority: string): CacheRequest => ({
+  url: "/x",
+  method: "GET",
+  headers: { ":authority": authority, ":method": "GET", ":path": "/x", ":scheme": "https" },
+});
+
+// RFC 9113, 8.3.1: ":authority" has the authority portion of the target URI.
+test("requests of HTTP/2 in Node for different authorities have different entries", () => {
+  const entry = stored(tagged, getOverHttp2("a.example"));
+  expect(entry.url).toBe("http://a.example/x");
+  expect(cache.evaluate(getOverHttp2("a.example"), entry, now).action).toBe("fresh");
+  expect(cache.evaluate(getOverHttp2("b.example"), entry, now)).toMatchObject({ action: "forward" });
+  expect(stored(tagged, { url: "/x", headers: new Headers() }).url).toBe("http://localhost/x");
+});

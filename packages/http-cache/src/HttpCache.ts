@@ -279,7 +279,11 @@ const directivesOf = ({ headers }: CacheRequest): RequestDirectives =>
 
 /** The absolute URL of a request, without fragment; as it is where it cannot be parsed. */
 const urlOf = ({ url = "/", headers }: CacheRequest): string => {
-  const absolute = url.startsWith("/") ? `http://${fieldValue(headers, "host") ?? "localhost"}${url}` : url;
+  // A request of HTTP/2 in Node may have `:authority` in place of Host.
+  const { ":authority": authority } = headers as Readonly<Record<string, string | undefined>>;
+  const absolute = url.startsWith("/")
+    ? `http://${authority ?? fieldValue(headers, "host") ?? "localhost"}${url}`
+    : url;
   if (!URL.canParse(absolute)) return absolute;
   const parsed = new URL(absolute);
   parsed.hash = "";
