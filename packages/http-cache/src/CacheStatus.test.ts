@@ -20,7 +20,7 @@ test.each([
   expect(() => parseList(expected)).not.toThrow();
 });
 
-// RFC 9211, 2: "identified using either a String or Token"
+// RFC 9211, 2: the name of a cache is a String or a Token.
 test("a name that is no token is a string", () => {
   expect(cacheStatus('my "edge"', { hit: true })).toBe('"my \\"edge\\""; hit');
 });
