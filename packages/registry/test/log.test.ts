@@ -164,6 +164,18 @@ test("SIGHUP, SIGUSR1 and SIGUSR2 end nothing and open no debugger: idle, under 
   expect(registry.output.stderr).not.toMatch(/[Dd]ebugger/);
 });
 
+test("SIGHUP ends no registry whose own code is still being loaded", async () => {
+  // Sent by the process to itself when it comes to the code that serves.
+  const early = `import { registerHooks } from "node:module";
+    registerHooks({ resolve: (name, context, next) => {
+      if (name.endsWith("/serve.ts")) process.kill(process.pid, "SIGHUP");
+      return next(name, context);
+    } });`;
+  const registry = await serve(fresh(), { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(early)}` });
+  expect(await ask(registry)).toBe(200);
+  expect(await registry.end("SIGTERM")).toBe(0);
+});
+
 test("a debugger that SIGUSR1 opened while Node was starting is closed when it is ready", async () => {
   // Sent by the process to itself before any of its own code.
   const early = `process.kill(process.pid,"SIGUSR1");await new Promise(r=>setTimeout(r,300))`;

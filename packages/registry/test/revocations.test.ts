@@ -1,8 +1,10 @@
 // Revoked tokens stay revoked: over a restore, a second server, and a configuration that still has them.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { get, key, place } from "./place.ts";
 import { run, serve } from "./process.ts";
 
@@ -145,6 +147,92 @@ test("a damaged database, and one of something else, are not replaced: what was 
   await rename(other, `${other}.old`);
   expect((await run(["restore", backup, "--yes", "--database", other])).code).toBe(0);
 });
+
+test("where only pages of engines are damaged, a restore replaces them and leaves revoked what is revoked", async () => {
+  const database = fresh();
+  const path = String(database[1]);
+  const backup = join(directory, "for-damaged-engines.sqlite");
+  const lines = Array.from({ length: 2_000 }, (_, index) => `{"name":"e-${index}","version":"0.1"}`).join("\n");
+  await run(["import", "-", ...flagsOf(database)], {}, lines);
+  const [kept, ended] = [await made("token", database), await made("token", database)];
+  await run(["backup", backup, ...database]);
+  const registry = await serve([...database, "--no-trial"]);
+  expect(await statusOf(registry.origin, kept)).toBe(200);
+  await run(["token", "revoke", (await listed(database))[1]?.id ?? "", ...database]);
+  const opened = new DatabaseSync(path);
+  opened.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  const pages = opened
+    .prepare("SELECT pageno FROM dbstat WHERE name IN ('engines', 'engines_by_tag') AND pagetype <> 'leaf'")
+    .all()
+    .map(({ pageno }) => Number(pageno));
+  opened.close();
+  const bytes = await readFile(path);
+  for (const page of pages) bytes.fill(0xee, (page - 1) * 4_096, page * 4_096);
+  await writeFile(path, bytes);
+  expect((await run(["check", ...database])).code).toBe(1);
+  const { code, stdout, stderr } = await run(["restore", backup, "--force", ...database]);
+  expect([code, stdout, stderr]).toEqual([0, `restored 2000 engines of 1 users from ${backup}\n`, ""]);
+  expect((await run(["check", ...database])).stdout).toBe(`${path} is sound\n`);
+  expect((await run(["backup", backup, ...database])).code).toBe(0);
+  await expect.poll(() => statusOf(registry.origin, ended), { timeout: 5_000 }).toBe(401);
+  expect(await statusOf(registry.origin, kept)).toBe(200);
+  expect(await registry.end("SIGTERM")).toBe(0);
+});
+
+test("what is revoked or configured keeps its scope and last use over a restore", async () => {
+  const database = fresh();
+  const backup = join(directory, "scopes.sqlite");
+  await made("token", database);
+  await run(["backup", backup, ...database]);
+  await run(["token", "create", "--scope", "manage", ...flagsOf(database)]);
+  const change = (sql: string): ReadonlyArray<unknown> => {
+    const opened = new DatabaseSync(String(database[1]));
+    const rows = opened.prepare(sql).all();
+    opened.close();
+    return rows;
+  };
+  const manage = "WHERE scope = 'manage'";
+  change(`UPDATE credentials SET revoked_at = 5, last_used_at = 4, label = 'late' ${manage}`);
+  const select = `SELECT * FROM credentials ${manage}`;
+  const before = change(select);
+  expect(before).toMatchObject([{ revoked_at: 5, last_used_at: 4, label: "late" }]);
+  expect((await run(["restore", backup, "--force", ...database])).code).toBe(0);
+  expect(change(select)).toEqual(before);
+});
+
+/** Restores on a terminal, and types an answer to its question. */
+const restoredOnTerminal = async (backup: string, target: ReadonlyArray<string>, typed: string) => {
+  const main = join(import.meta.dirname, "../src/main.ts");
+  const command = `exec ${process.execPath} ${main} restore ${backup} ${target.join(" ")}`;
+  // util-linux: runs a command on a terminal of its own.
+  const child = spawn("script", ["-qefc", command, "/dev/null"], { stdio: ["pipe", "pipe", "inherit"] });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  let screen = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    const isNew = !screen.includes("[n]");
+    screen += chunk.toString();
+    if (isNew && screen.includes("[n]")) child.stdin.write(typed);
+  });
+  const [code] = (await once(child, "close")) as [number];
+  return { code, screen };
+};
+
+test.skipIf(process.platform !== "linux")(
+  "on a terminal a restore asks, and only y or yes puts the backup in place",
+  async () => {
+    const database = fresh();
+    const backup = join(directory, "asked.sqlite");
+    await made("token", database);
+    await run(["backup", backup, ...database]);
+    const answers = ["n\r", "\r", "yet\r", "\u0004", "\u0003", "y\r", "YES\r"];
+    const ends = await Promise.all(answers.map((typed) => restoredOnTerminal(backup, fresh(), typed)));
+    for (const { screen } of ends) expect(screen).toMatch(/Restore, and let them live \(y\), or not/);
+    expect(ends.map(({ code, screen }) => [code !== 0, screen.includes("restored 0 engines of 1 users")])).toEqual([
+      ...Array.from({ length: 5 }, () => [true, false]),
+      ...Array.from({ length: 2 }, () => [false, true]),
+    ]);
+  },
+);
 
 test("a restore that ends early leaves the database as it was", async () => {
   const database = fresh();

@@ -225,6 +225,85 @@ test("who asks for many large pages at once does not keep others waiting for all
   expect(await registry.end("SIGTERM")).toBe(0);
 });
 
+const last = (request: string): string => request.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+
+/** A request of a client, as a proxy passes it on. */
+const from = (client: string, path: string): string =>
+  requestFor(path).replace("\r\n\r\n", `\r\nX-Forwarded-For: 203.0.113.9, ${client}, 127.0.1.8\r\n\r\n`);
+
+test("behind a trusted proxy turns are by the client that it names, and a client has so many requests under way", async () => {
+  const rules = join(directory, "slow-lists.json");
+  await writeFile(rules, JSON.stringify([{ on: { endpoint: "status" }, fault: { latencyMs: 700 } }]));
+  const proxies = { trustedProxies: ["127.0.1.0/24"], faults: rules };
+  const registry = await serving({ connectionsPerAddress: 60 }, proxies);
+  const attackers = await all(60, () => connected(registry, "127.0.1.7"));
+  const other = await connected(registry, "127.0.1.7");
+  const answers = textOf(other);
+  registry.child.kill("SIGSTOP");
+  for (const socket of attackers) await new Promise((sent) => void socket.write(from("192.0.2.1", page), sent));
+  const metrics = from("192.0.2.2", "/none").replace("/v1/dev/none", "/metrics");
+  other.write(from("192.0.2.2", "/engines/e-1") + last(metrics));
+  registry.child.kill("SIGCONT");
+  const text = await answers;
+  expect(statusesIn(text)).toEqual(["200", "200"]);
+  const pages = Number(/^registry_requests_total\{endpoint="list",status="200".*\} (\d+)$/m.exec(text)?.[1] ?? 0);
+  expect(pages).toBeLessThan(30);
+  for (const socket of attackers) socket.destroy();
+  const statusesOf = async (client: string, count: number): Promise<ReadonlyArray<string>> =>
+    (
+      await all(count, async () => {
+        const socket = await connected(registry, "127.0.1.7");
+        const answer = textOf(socket);
+        socket.write(last(from(client, "/engines/e-1/status")));
+        return statusesIn(await answer)[0] ?? "none";
+      })
+    ).toSorted();
+  const [one, another] = await Promise.all([statusesOf("192.0.2.3", 63), statusesOf("192.0.2.4", 5)]);
+  expect(one).toEqual([...Array<string>(60).fill("200"), "429", "429", "429"]);
+  expect(another).toEqual(Array(5).fill("200"));
+  expect(registry.output.stderr).toBe("registry: limit connectionsPerAddress (60) reached by 192.0.2.3\n");
+  expect(await registry.end("SIGTERM")).toBe(0);
+});
+
+test("wrong tokens and API keys are limited by the address that a trusted proxy names; known ones go on", async () => {
+  const registry = await serving({}, { trustedProxies: ["127.0.0.1"] });
+  const asked = async (secret: string, client: string): Promise<Response> =>
+    fetch(`${registry.origin}/v1/dev/engines/e-1`, { headers: { Authorization: secret, "X-Forwarded-For": client } });
+  expect((await asked(token, "192.0.2.1")).status).toBe(200);
+  const answers = await all(100, (index) => asked(`guess-${index}`, "192.0.2.1"));
+  const refused = answers.filter(({ status }) => status === 429);
+  expect(answers.filter(({ status }) => status === 401).length + refused.length).toBe(100);
+  expect(refused.length).toBeGreaterThanOrEqual(60);
+  expect(refused[0]?.headers.get("retry-after")).toMatch(/^[1-9]\d*$/);
+  const exchanged = await fetch(`${registry.origin}/v1/auth/access_token`, {
+    method: "POST",
+    headers: { "X-Forwarded-For": "192.0.2.1" },
+    body: '{"apiKey":"a-guess"}',
+  });
+  expect(exchanged.status).toBe(429);
+  expect((await asked(token, "192.0.2.1")).status).toBe(200);
+  expect((await asked("a-guess", "192.0.2.2")).status).toBe(401);
+  // Without a proxy in between it is loopback, which is not limited.
+  expect((await get(registry.origin, "/engines/e-1", "a-guess")).status).toBe(401);
+  expect(await registry.end("SIGTERM")).toBe(0);
+});
+
+test("a body that never ends gets one answer, and the connection is closed when its time is over", async () => {
+  const registry = await serving({ headersTimeoutMs: 400, requestTimeoutMs: 800 });
+  const bodies = ["Content-Length: 100\r\n\r\nx", "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"];
+  const statuses = await Promise.all(
+    bodies.map(async (body) => {
+      const socket = await connected(registry);
+      const answers = textOf(socket);
+      socket.write(requestFor("/engines/e-1").replace("\r\n\r\n", `\r\n${body}`));
+      return statusesIn(await answers);
+    }),
+  );
+  expect(statuses).toEqual([["200"], ["200"]]);
+  expect(await countOf(registry, "requestTimeoutMs")).toBe(2);
+  expect(await registry.end("SIGTERM")).toBe(0);
+});
+
 test("an answer that is longer than one may be is 400 and says what to do", async () => {
   const registry = await serving({ answerBytes: 100_000 });
   const answer = await get(registry.origin, page, token);

@@ -1,4 +1,5 @@
 // A command that fails says in one sentence what to do, and shows no stack.
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -75,3 +76,24 @@ test("a token that has expired is listed as such, and a label keeps to its colum
     expect([code, stderr]).toEqual([1, "registry: a label is one line of text, without tabs\n"]);
   }
 });
+
+test.skipIf(process.platform !== "linux")(
+  "a command fails where what it writes to stdout cannot be written, and not where a reader has had enough",
+  async () => {
+    const database = fresh();
+    const manifest = join(directory, "manifest.json");
+    await writeFile(manifest, '{"name":"zipper","version":"0.1"}');
+    expect((await run(["import", manifest, "--user", "carol", ...database])).code).toBe(0);
+    expect((await run(["token", "create", "--user", "carol", ...database])).code).toBe(0);
+    const main = join(import.meta.dirname, "../src/main.ts");
+    const into = (line: string) => spawnSync("bash", ["-c", line, process.execPath, main], { encoding: "utf8" });
+    const commands = ["users", "token list", "check", `import ${manifest} --user carol`, "--help"];
+    for (const command of commands) {
+      const whole = `"$0" "$1" ${command} ${database.join(" ")}`;
+      const full = into(`${whole} > /dev/full`);
+      expect([command, full.status, full.stderr]).toEqual([command, 1, expect.stringMatching(/^registry: .*ENOSPC/)]);
+      const gone = into(`${whole} | true; exit \${PIPESTATUS[0]}`);
+      expect([command, gone.status, gone.stderr]).toEqual([command, 0, ""]);
+    }
+  },
+);

@@ -1,4 +1,4 @@
-// Decides: what `bne registry ...` and `pnpm registry ...` understand.
+// The commands of `bne registry ...` and `pnpm registry ...`.
 import { didYouMean } from "./Suggestion.ts";
 import { tellFailure, ToldError, UsageError, type Telling } from "./Told.ts";
 
@@ -48,7 +48,19 @@ BYTENITE_REGISTRY_KEY      key for secrets at rest and for access tokens, at lea
 type Command = (args: ReadonlyArray<string>) => Promise<number>;
 
 // Loaded when they are needed: a command line should not wait for the parts of another.
-const serve: Command = async (args) => (await import("./serve.ts")).serve(args);
+const serve: Command = async (args) => {
+  ignoreStraySignals();
+  return (await import("./serve.ts")).serve(args);
+};
+
+/**
+ * A terminal that closes and a rotation of logs send SIGHUP, which ends a process that does not listen, also while its code is
+ * loaded. SIGUSR1 opens Node's debugger, through which everybody on this machine runs code, unless somebody listens.
+ */
+const ignoreStraySignals = (): void => {
+  if (process.platform === "win32") return;
+  for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const) process.on(signal, () => {});
+};
 
 const changing =
   (how: "activate" | "deactivate" | "delete" | "make-public" | "make-private"): Command =>
@@ -59,6 +71,11 @@ const crediting =
   (kind: "token" | "api-key"): Command =>
   async (args) =>
     (await import("./credentials.ts")).credentials(kind, args);
+
+const help: Command = async () => {
+  process.stdout.write(registryUsage);
+  return 0;
+};
 
 const commands: Readonly<Record<string, Command>> = {
   serve,
@@ -84,11 +101,13 @@ const commands: Readonly<Record<string, Command>> = {
 export const runRegistry = async (given: ReadonlyArray<string>): Promise<number> => {
   const { args, telling } = tellingOf(given);
   const [first = "serve", ...rest] = args;
-  if (first === "help" || args.includes("--help") || args.includes("-h")) {
-    process.stdout.write(registryUsage);
-    return 0;
-  }
-  const command = first.startsWith("-") ? serve : Object.hasOwn(commands, first) ? commands[first] : undefined;
+  const isHelp = first === "help" || args.includes("--help") || args.includes("-h");
+  const named = first.startsWith("-") ? serve : Object.hasOwn(commands, first) ? commands[first] : undefined;
+  const command = isHelp ? help : named;
+  // Output to a full disk, or to nobody, is an error of these streams, which would end the process.
+  let unwritten: NodeJS.ErrnoException | undefined;
+  process.stdout.on("error", (error) => (unwritten ??= error));
+  process.stderr.on("error", () => {});
   try {
     if (command === undefined) {
       throw new UsageError(
@@ -96,7 +115,11 @@ export const runRegistry = async (given: ReadonlyArray<string>): Promise<number>
         didYouMean(first, [...Object.keys(commands), "help"]),
       );
     }
-    return await command(first.startsWith("-") ? args : rest);
+    const exitCode = await command(first.startsWith("-") ? args : rest);
+    await written();
+    // A reader that has had enough leaves on purpose; `serve` goes on without one.
+    if (command === serve || unwritten === undefined || unwritten.code === "EPIPE") return exitCode;
+    throw new ToldError(`stdout cannot be written: ${unwritten.message}`);
   } catch (error) {
     // A path that is not there, and what was made to be told. Anything else is a fault of ours, and shows where.
     const told = error instanceof ToldError || (error as NodeJS.ErrnoException).code !== undefined;
@@ -104,6 +127,9 @@ export const runRegistry = async (given: ReadonlyArray<string>): Promise<number>
     return tellFailure(error as Error, telling);
   }
 };
+
+/** Resolves when what was written to stdout is, or has failed. */
+const written = (): Promise<void> => new Promise((resolve) => process.stdout.write("", () => setImmediate(resolve)));
 
 /** Takes `--output json` out of a command line: it says how failures are told, whatever the command. So does BYTENITE_OUTPUT. */
 const tellingOf = (

@@ -1,4 +1,4 @@
-// Decides: how a registry is started from a command line, and how it ends.
+// `registry serve`: start, signals, end.
 import inspector from "node:inspector";
 import { firstManageToken } from "../manage/Accounts.ts";
 import { startRegistryServer, type RegistryOptions, type RunningRegistry } from "../node/Registry.ts";
@@ -7,7 +7,6 @@ import { databaseProblem } from "./Problem.ts";
 
 /** Runs until SIGINT or SIGTERM; a second signal ends it at once. Resolves to the exit code; 1 when it could not start. */
 export const serve = async (args: ReadonlyArray<string>): Promise<number> => {
-  ignoreStraySignals();
   const options = await settingsOf(args, process.env);
   const ended = signalled();
   let registry: RunningRegistry;
@@ -34,17 +33,6 @@ export const serve = async (args: ReadonlyArray<string>): Promise<number> => {
   await ended;
   await registry.stop();
   return 0;
-};
-
-/**
- * A terminal that closes and a rotation of logs send SIGHUP, which ends a process that does not listen. SIGUSR1 opens Node's
- * debugger, through which everybody on this machine runs code, unless somebody listens.
- */
-const ignoreStraySignals = (): void => {
-  if (process.platform === "win32") return;
-  for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const) process.on(signal, () => {});
-  // Output to a full disk, or to nobody, is an error of these streams, which would end the process.
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 };
 
 /** Closes the debugger that a SIGUSR1 has opened while Node was starting; one that was asked for stays. */

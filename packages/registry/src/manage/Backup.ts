@@ -1,4 +1,4 @@
-// Decides: how a database is copied while it is used, and how a copy takes its place again.
+// Backup of a database in use, and restore of a backup in its place.
 import { existsSync } from "node:fs";
 import { access, constants, open, rename, rm, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
@@ -159,10 +159,11 @@ const hasRegistry = (file: SqliteFile): boolean => {
 /** SQLITE_CORRUPT (https://sqlite.org/rescode.html); extended codes carry it in their low byte. */
 const corrupt = 11;
 
+const isCorrupt = (error: unknown): boolean =>
+  ((error as { readonly errcode?: number }).errcode ?? 0) % 256 === corrupt;
+
 const damaged = (error: unknown, target: string): unknown =>
-  ((error as { readonly errcode?: number }).errcode ?? 0) % 256 === corrupt
-    ? new BackupError(damageProblem(target))
-    : error;
+  isCorrupt(error) ? new BackupError(damageProblem(target)) : error;
 
 const damageProblem = (target: string): string =>
   `${target} is damaged, so that it cannot be read what was revoked there: move it away with its -wal and -shm, restore again, and start again what serves it`;
@@ -174,25 +175,34 @@ const putInPlace = (path: string, target: string, revokeAll: boolean, now: numbe
     opened = file;
     file.database.exec("PRAGMA foreign_keys = OFF");
     file.database.prepare("ATTACH ? AS backup").run(`${pathToFileURL(resolve(path)).href}?mode=ro`);
-    file.transaction((run) => {
-      const isRegistry = hasRegistry(file);
-      const kept = isRegistry ? run(keptCredentials) : [];
-      const disabled = isRegistry && run(hasDisabled).length > 0 ? run(disabledUsers) : [];
-      replaceTables(run);
-      const [version] = run("SELECT max(version) AS version FROM migrations");
-      for (const { sql, values } of stepsFrom(Number(version?.["version"]), now))
-        file.database.prepare(sql).run(...values);
-      for (const row of kept) keepCredential(run, row);
-      for (const { id, disabled_at: at } of disabled) {
-        run("UPDATE users SET disabled_at = coalesce(disabled_at, ?) WHERE id = ?", at as number, id as string);
-      }
-      if (revokeAll) {
-        run("UPDATE credentials SET revoked_at = ? WHERE revoked_at IS NULL AND kind <> 'configured'", now);
-      }
-      // Pages that were damaged before may have come back into use.
-      const [verdict] = run("PRAGMA main.integrity_check");
-      if (verdict?.["integrity_check"] !== "ok") throw new BackupError(damageProblem(target));
-    });
+    const replace = (dropTables: (run: Run) => void): void =>
+      file.transaction((run) => {
+        const isRegistry = hasRegistry(file);
+        const kept = isRegistry ? run(keptCredentials(file)) : [];
+        const disabled = isRegistry && hasColumn(file, "users", "disabled_at") ? run(disabledUsers) : [];
+        dropTables(run);
+        copyTables(run);
+        const [version] = run("SELECT max(version) AS version FROM migrations");
+        for (const { sql, values } of stepsFrom(Number(version?.["version"]), now))
+          file.database.prepare(sql).run(...values);
+        for (const row of kept) keepCredential(run, row);
+        for (const { id, disabled_at: at } of disabled) {
+          run("UPDATE users SET disabled_at = coalesce(disabled_at, ?) WHERE id = ?", at as number, id as string);
+        }
+        if (revokeAll) {
+          run("UPDATE credentials SET revoked_at = ? WHERE revoked_at IS NULL AND kind <> 'configured'", now);
+        }
+        // Pages that were damaged before may have come back into use.
+        if (integrityProblem(run, "main") !== undefined) throw new BackupError(damageProblem(target));
+      });
+    try {
+      replace(dropTables);
+    } catch (error) {
+      if (!isCorrupt(error)) throw error;
+      replace((run) => leaveTables(file, run, target));
+      // Gives back the pages of the tables that were left.
+      file.database.exec("DETACH backup; VACUUM");
+    }
   } catch (error) {
     throw damaged(error, target);
   } finally {
@@ -200,29 +210,61 @@ const putInPlace = (path: string, target: string, revokeAll: boolean, now: numbe
   }
 };
 
-/** Everything goes but what is revoked, and what the processes that serve the file are configured with. */
-const keptCredentials = `SELECT c.id, c.kind, c.selector, c.digest, c.label, c.created_at, c.expires_at, c.revoked_at,
-  u.id AS user_id, u.name AS user_name, u.created_at AS user_created_at
-  FROM credentials c JOIN users u ON u.number = c.user WHERE c.revoked_at IS NOT NULL OR c.kind = 'configured'`;
+/** What SQLite finds wrong with a database or a table, but for pages that nothing leads to any more. */
+const integrityProblem = (run: Run, what: string): string | undefined =>
+  run(`PRAGMA main.integrity_check${what === "main" ? "" : `(${what})`}`)
+    .flatMap((row) => String(row["integrity_check"]).split("\n"))
+    .find((line) => line !== "ok" && !line.startsWith("***") && !line.endsWith(": never used"));
 
-/** Databases before version 4 disable nobody. */
-const hasDisabled = "SELECT 1 FROM pragma_table_info('users') WHERE name = 'disabled_at'";
+/**
+ * Takes all tables out of the schema without reading them, as DROP would: that fails where their pages are damaged. Refuses
+ * where it cannot be read for certain what was revoked.
+ */
+const leaveTables = (file: SqliteFile, run: Run, target: string): void => {
+  for (const table of ["users", "credentials"]) {
+    if (integrityProblem(run, table) !== undefined) throw new BackupError(damageProblem(target));
+  }
+  // Node before 24.12 has no such mode.
+  const database: Partial<Pick<DatabaseSync, "enableDefensive">> = file.database;
+  database.enableDefensive?.(false);
+  file.database.exec("PRAGMA writable_schema = ON; DELETE FROM main.sqlite_master; PRAGMA writable_schema = RESET");
+};
+
+/** Everything goes but what is revoked, and what the processes that serve the file are configured with. */
+const keptCredentials = (file: SqliteFile): string => {
+  const later = hasColumn(file, "credentials", "scope")
+    ? "c.scope, c.last_used_at"
+    : "'read' AS scope, NULL AS last_used_at";
+  return `SELECT c.id, c.kind, c.selector, c.digest, c.label, c.created_at, c.expires_at, c.revoked_at, ${later},
+    u.id AS user_id, u.name AS user_name, u.created_at AS user_created_at
+    FROM credentials c JOIN users u ON u.number = c.user WHERE c.revoked_at IS NOT NULL OR c.kind = 'configured'`;
+};
+
+/** Databases before version 4 disable nobody, and their credentials have no scope. */
+const hasColumn = (file: SqliteFile, table: string, column: string): boolean =>
+  file.rows({ sql: "SELECT 1 FROM pragma_table_info(?) WHERE name = ?", values: [table, column] }).length > 0;
 const disabledUsers = "SELECT id, disabled_at FROM users WHERE disabled_at IS NOT NULL";
 
 const quoted = (name: unknown): string => `"${String(name).replaceAll('"', '""')}"`;
 
+const partsOf = (run: Run, schema: "main" | "backup", which: string): ReadonlyArray<Row> =>
+  run(
+    `SELECT type, name, sql FROM ${schema}.sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' AND ${which}`,
+  );
+
+const dropTables = (run: Run): void => {
+  for (const { type, name } of partsOf(run, "main", "type IN ('table', 'view')")) {
+    run(`DROP ${String(type)} ${quoted(name)}`);
+  }
+};
+
 /** Indexes and triggers come last: so they cost least, and count nothing twice. */
-const replaceTables = (run: Run): void => {
-  const parts = (schema: string, which: string): ReadonlyArray<Row> =>
-    run(
-      `SELECT type, name, sql FROM ${schema}.sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' AND ${which}`,
-    );
-  for (const { type, name } of parts("main", "type IN ('table', 'view')")) run(`DROP ${String(type)} ${quoted(name)}`);
-  for (const { name, sql } of parts("backup", "type = 'table'")) {
+const copyTables = (run: Run): void => {
+  for (const { name, sql } of partsOf(run, "backup", "type = 'table'")) {
     run(String(sql));
     run(`INSERT INTO main.${quoted(name)} SELECT * FROM backup.${quoted(name)}`);
   }
-  for (const { sql } of parts("backup", "type IN ('index', 'trigger')")) run(String(sql));
+  for (const { sql } of partsOf(run, "backup", "type IN ('index', 'trigger')")) run(String(sql));
 };
 
 const keepCredential = (run: Run, row: Row): void => {
@@ -251,8 +293,8 @@ const keepCredential = (run: Run, row: Row): void => {
     );
   }
   run(
-    `INSERT INTO credentials (id, user, kind, selector, digest, label, created_at, expires_at, revoked_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO credentials (id, user, kind, selector, digest, label, created_at, expires_at, scope, last_used_at, revoked_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     value("id"),
     findUser() ?? null,
     value("kind"),
@@ -261,6 +303,8 @@ const keepCredential = (run: Run, row: Row): void => {
     value("label"),
     value("created_at"),
     value("expires_at"),
+    value("scope"),
+    value("last_used_at"),
     revokedAt,
   );
 };

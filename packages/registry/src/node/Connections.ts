@@ -26,13 +26,18 @@ export interface ConnectionOptions {
   readonly onLimit: OnLimit;
 }
 
+/** Hears that a request is to be answered now; with a limit, that it is to be refused for that. */
+export type OnTurn = (limit?: keyof ServerLimits) => void;
+
 /** One connection: its requests are answered one after the other, so that one answer is under way at a time. */
 interface Connection {
   readonly address: string;
+  /** Whose answer is under way: behind a trusted proxy one client after the other. */
+  readonly client: () => string;
   readonly socket: Socket;
   readonly isIdle: () => boolean;
   /** Answers a request now, or when those before it are answered and taken. */
-  readonly take: (exchange: Exchange, answer: (exchange: Exchange) => void) => void;
+  readonly take: (exchange: Exchange, onTurn: OnTurn) => void;
   /** To be called once an answer was handed to the socket. */
   readonly sent: () => void;
 }
@@ -65,6 +70,8 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
   const open = new Map<Socket, Connection>();
   /** In the order in which they were opened; without those of trusted proxies. */
   const byAddress = new Map<string, Set<Connection>>();
+  /** Requests that trusted proxies have under way, by client: each stands for a connection of its own. */
+  const proxied = new Map<string, number>();
   const turns = makeTurns();
   /** Bytes by connection, in the order in which they began to hold any. */
   const held = new Map<Connection, number>();
@@ -85,12 +92,26 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
   };
   const cut = (connection: Connection, limit: keyof ServerLimits): void => {
     remove(connection);
-    onLimit(limit, connection.address);
+    onLimit(limit, connection.client());
     connection.socket.resetAndDestroy();
   };
 
-  const connectionOn = (socket: Socket, address: string): Connection => {
+  /** Takes a place of a client of a trusted proxy, until its answer is taken. False where it has none left. */
+  const enter = (client: string, { response }: Exchange): boolean => {
+    const count = proxied.get(client) ?? 0;
+    if (count >= limits.connectionsPerAddress) return false;
+    proxied.set(client, count + 1);
+    response.once("close", () => {
+      const left = (proxied.get(client) ?? 1) - 1;
+      if (left === 0) proxied.delete(client);
+      else proxied.set(client, left);
+    });
+    return true;
+  };
+
+  const connectionOn = (socket: Socket, address: string, isProxy: boolean): Connection => {
     const waiting: Array<readonly [exchange: Exchange, start: () => void]> = [];
+    let client = address;
     let isBusy = false;
     let timer: NodeJS.Timeout | undefined;
     const holdAll = (): void => {
@@ -106,15 +127,22 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
     };
     const connection: Connection = {
       address,
+      client: () => client,
       socket,
       isIdle: () => !isBusy,
-      take: (exchange, answer) => {
+      take: (exchange, onTurn) => {
         if (socket.destroyed) return;
         const start = (): void => {
           isBusy = true;
           exchange.response.once("close", next);
-          turns.run(address, () => {
-            if (!socket.destroyed) answer(exchange);
+          if (isProxy) client = countedAddress(exchange.head.address);
+          if (isProxy && !enter(client, exchange)) {
+            onLimit("connectionsPerAddress", client);
+            onTurn("connectionsPerAddress");
+            return;
+          }
+          turns.run(client, () => {
+            if (!socket.destroyed) onTurn();
           });
         };
         if (!isBusy) {
@@ -174,7 +202,7 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
         }
         cut(replaced, "connections");
       }
-      const connection = connectionOn(socket, address);
+      const connection = connectionOn(socket, address, !counted);
       open.set(socket, connection);
       if (counted) byAddress.set(address, (byAddress.get(address) ?? new Set()).add(connection));
     },
@@ -258,14 +286,15 @@ const makeTurns = (): Turns => {
 const bytesOf = (request: IncomingMessage): number =>
   request.rawHeaders.reduce((sum, text) => sum + text.length, waitingRequestBytes + (request.url?.length ?? 0));
 
-/** The oldest connection of the address that holds most: who takes what is asked for holds next to nothing. */
+/** The oldest connection of the client that holds most: who takes what is asked for holds next to nothing. */
 const greediest = (held: ReadonlyMap<Connection, number>): Connection => {
-  const byAddress = new Map<string, { bytes: number; readonly oldest: Connection }>();
+  const byClient = new Map<string, { bytes: number; readonly oldest: Connection }>();
   for (const [connection, bytes] of held) {
-    const known = byAddress.get(connection.address);
-    if (known === undefined) byAddress.set(connection.address, { bytes, oldest: connection });
+    const client = connection.client();
+    const known = byClient.get(client);
+    if (known === undefined) byClient.set(client, { bytes, oldest: connection });
     else known.bytes += bytes;
   }
-  const [most] = [...byAddress.values()].toSorted((a, b) => b.bytes - a.bytes);
+  const [most] = [...byClient.values()].toSorted((a, b) => b.bytes - a.bytes);
   return (most as { readonly oldest: Connection }).oldest;
 };

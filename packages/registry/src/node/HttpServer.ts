@@ -1,4 +1,4 @@
-// Decides: how requests arrive on a port of this machine and answers leave, within limits, until the server is drained.
+// The HTTP server of a port: requests in, answers out, within limits, until it is drained.
 import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
@@ -68,10 +68,17 @@ export const startServer = async ({
   });
   Object.assign(server, { httpAllowHalfOpen: !endsWithClient });
   server.on("connection", connections.add);
+  /** Requests whose answer was handed to the socket, though their body may still come. */
+  const answered = new WeakSet<IncomingMessage>();
   const take = (exchange: Exchange): void => {
     const connection = connections.of(exchange.request.socket);
-    connection?.take(exchange, () => {
-      void answer(handle, exchange, { maxBytes: limits.answerBytes, draining: () => draining, sent: connection.sent });
+    connection?.take(exchange, (limit) => {
+      const sent = (): void => {
+        answered.add(exchange.request);
+        connection.sent();
+      };
+      const handler = limit === undefined ? handle : async () => tooManyAnswer();
+      void answer(handler, exchange, { maxBytes: limits.answerBytes, draining: () => draining, sent });
     });
   };
   const onRequest = (request: IncomingMessage, response: ServerResponse): void =>
@@ -87,7 +94,10 @@ export const startServer = async ({
   server.on("clientError", (error: ClientError, socket) => {
     const limit = limitOf(error, socket);
     if (limit !== undefined) onLimit(limit, countedAddress((socket as Socket).remoteAddress));
-    onClientError(error, socket);
+    const incoming = incomingOf(socket);
+    // A second answer would be taken for the one to the next request.
+    if (incoming !== undefined && answered.has(incoming)) socket.destroy();
+    else onClientError(error, socket);
   });
   await listening(server, host, port);
   return {
@@ -156,6 +166,17 @@ export const onHandlerError = (error: unknown): Answer => {
   return { status: 500, headers, body: statusBody("INTERNAL", "internal error", "json"), about };
 };
 
+/** Seconds after which a client with too many requests at once may come again. */
+const tooManySeconds = 1;
+
+/** The answer to a client of a trusted proxy that has as many requests under way as it may have connections. */
+const tooManyAnswer = (): Answer => ({
+  status: 429,
+  headers: { "Content-Type": "application/json", "Retry-After": String(tooManySeconds) },
+  body: statusBody("RESOURCE_EXHAUSTED", "too many requests at once", "json", tooManySeconds * 1_000),
+  about: { endpoint: undefined, user: undefined },
+});
+
 /** An answer in the place of one that is too long. */
 const tooLong = ({ headers: given, about }: Answer, maxBytes: number): Answer => {
   const { ETag: _tag, ...headers } = given;
@@ -196,8 +217,13 @@ type ClientError = Error & { readonly code?: string };
 const limitOf = ({ code }: ClientError, socket: Duplex): keyof ServerLimits | undefined => {
   if (code === "HPE_HEADER_OVERFLOW") return "headerBytes";
   if (code !== "ERR_HTTP_REQUEST_TIMEOUT") return undefined;
-  const { parser } = socket as { readonly parser?: { readonly incoming?: unknown } };
-  return parser?.incoming === undefined || parser.incoming === null ? "headersTimeoutMs" : "requestTimeoutMs";
+  return incomingOf(socket) === undefined ? "headersTimeoutMs" : "requestTimeoutMs";
+};
+
+/** The request whose body a connection is in the midst of. */
+const incomingOf = (socket: Duplex): IncomingMessage | undefined => {
+  const { incoming } = (socket as { readonly parser?: { readonly incoming?: IncomingMessage | null } }).parser ?? {};
+  return incoming?.complete === false ? incoming : undefined;
 };
 
 const onClientError = (error: ClientError, socket: Duplex): void => {

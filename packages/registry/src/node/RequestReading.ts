@@ -1,4 +1,4 @@
-// Decides: what the routes see of a request that Node has received: its target, its headers, its body.
+// A request of Node as the routes see it: target, header fields, body, address of the client.
 import { isIP } from "node:net";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Refusal } from "../api/Refusal.ts";
