@@ -1,5 +1,11 @@
 import { defineProject } from "vitest/config";
 
 export default defineProject({
-  test: { name: "docs", include: ["test/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 120_000 },
+  test: {
+    name: "docs",
+    include: ["test/**/*.test.ts"],
+    globalSetup: "src/GlobalSetup.ts",
+    testTimeout: 180_000,
+    hookTimeout: 120_000,
+  },
 });

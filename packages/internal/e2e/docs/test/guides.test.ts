@@ -1,4 +1,4 @@
-// Every guide is followed, from its first command to its last, against real servers; and what it shows of TypeScript has types.
+// Runs of every guide against real servers, and types of their programs.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -11,7 +11,7 @@ import { root } from "@bytenite-engines/test-kit";
 const folder = fileURLToPath(new URL("../../../../../docs/guides", import.meta.url));
 const guides = readdirSync(folder).filter((name) => name.endsWith(".md"));
 
-/** Programs that guides use and no package brings; a guide that uses one which is not here is skipped. */
+/** Programs that guides use and this machine lacks; guides that use them are skipped. */
 const absent = ["curl", "openssl"].filter((program) => spawnSync(program, ["--version"]).error !== undefined);
 
 const lacks = (name: string): boolean =>
@@ -19,14 +19,17 @@ const lacks = (name: string): boolean =>
     ({ kind, text }) => kind === "run" && absent.some((program) => new RegExp(`\\b${program} `).test(text)),
   );
 
-test.concurrent.for(guides)("what guides/%s tells to do does what it says", async (name, { expect, skip }) => {
-  skip(lacks(name), `without ${absent.join(" and ")}`);
-  await expect(runGuide(name)).resolves.toBeUndefined();
-});
+test.concurrent.for(guides)(
+  "every command of guides/%s prints what the guide shows",
+  async (name, { expect, skip, signal }) => {
+    skip(lacks(name), `without ${absent.join(" and ")}`);
+    await expect(runGuide(name, signal)).resolves.toBeUndefined();
+  },
+);
 
 const modules = fileURLToPath(new URL("../../node_modules", import.meta.url));
 
-/** Writes what a guide's programs import from its proto files. */
+/** Generates the code that a guide's programs import from its proto files. */
 const generate = (cwd: string): void => {
   if (!existsSync(join(cwd, "buf.gen.yaml"))) return;
   mkdirSync(join(cwd, "node_modules"));
@@ -35,7 +38,7 @@ const generate = (cwd: string): void => {
   expect(spawnSync("buf", ["generate", "--path", "tasks"], { cwd, env, encoding: "utf8" }).stderr).toBe("");
 };
 
-test("the programs in the guides have no type errors, as strict as can be", () => {
+test("the programs in the guides compile in strict mode", () => {
   // Below this package, whose dependencies they use.
   const programs = mkdtempSync(fileURLToPath(new URL("../../node_modules/guides-", import.meta.url)));
   try {
