@@ -7,7 +7,7 @@ const entries = new Map<string, Stored>();
 /** `fetch` with a private cache. */
 export const cachedFetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
   const request = new Request(input, init);
-  const decision = cache.evaluate(request, entries.get(request.url), Date.now());
+  const decision = cache.evaluate(request, entries.get(request.url.replace(/#.*/, "")), Date.now());
   if (decision.action === "unsatisfiable") return new Response(null, decision.response);
   if (decision.action === "fresh" || decision.action === "stale") {
     if (decision.action === "stale" && decision.revalidate) exchange(request, decision).catch(() => {});
@@ -28,8 +28,8 @@ const exchange = async (request: Request, decision: Extract<EvaluateResult<Store
   const head = request.method === "HEAD" && response.status === 200;
   if (decision.entry && (head || (response.status === 304 && decision.action !== "forward"))) {
     const updated = cache.update(decision.entry, request, response, times);
-    if (updated.action === "updated") entries.set(request.url, updated.entry);
-    else entries.delete(request.url);
+    if (updated.action === "updated") entries.set(updated.entry.url, updated.entry);
+    else entries.delete(decision.entry.url);
     if (head) return response;
     if (updated.action === "mismatch") return fetch(request, { cache: "no-store" });
     return respond(request, updated.response, decision.entry.body);

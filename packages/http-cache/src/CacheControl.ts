@@ -11,8 +11,11 @@ export type Directives = ReadonlyMap<string, string | true>;
 
 /** `cache-directive` of RFC 9111, 5.2: a name, and perhaps a token or a quoted string as its argument. */
 const directive = /^([\w!#$%&'*+.^`|~-]+)(?:=(?:([\w!#$%&'*+.^`|~-]+)|"((?:[^"\\]|\\.)*)"))?$/;
-/** A quoted string, or the rest of the text where the closing quote is missing, so that every text is read once. */
-const quotedStrings = /"(?:[^"\\]|\\[^])*("|\\?$)/g;
+/**
+ * A quoted string, perhaps with the end of the name whose argument it is; or the rest of the text where the closing quote is
+ * missing, so that every text is read once.
+ */
+const quotedStrings = /([\w!#$%&'*+.^`|~-]\s*=\s*)?"((?:[^"\\]|\\[^])*)("|\\?$)/g;
 const tokens = /[\w!#$%&'*+.^`|~-]+/g;
 
 /** Directives that count even when they are malformed, because they only restrict a cache. */
@@ -30,12 +33,9 @@ const restrictive: ReadonlySet<string> = new Set([
   "stale-while-revalidate",
 ]);
 
-/** Directives whose argument is a list of field names; repeated ones name all of them. */
-const listsFields: ReadonlySet<string> = new Set(["no-cache", "private"]);
-
 /**
- * The directives of a Cache-Control field. A malformed list element such as `max-age = 0` or `no-store;max-age=0` grants
- * nothing: the restrictive directives in it count, without an argument. The first of repeated directives counts
+ * The directives of a Cache-Control field. A malformed list element such as `max-age = 0`, `no-store;max-age=0` or
+ * `"no-store"` grants nothing: the restrictive directives in it count, without an argument. The first of repeated directives counts
  * (RFC 9111, 4.2.1), unless a later one is malformed or has no argument.
  */
 export const parseDirectives = (field: string | null | undefined): Directives => {
@@ -43,26 +43,33 @@ export const parseDirectives = (field: string | null | undefined): Directives =>
   for (const element of splitList(field ?? "")) {
     const match = directive.exec(element);
     if (match === null) {
-      for (const [token] of unquoted(element).matchAll(tokens)) {
+      for (const [token] of withoutArguments(element).matchAll(tokens)) {
         const name = token.toLowerCase();
         if (restrictive.has(name)) directives.set(name, "");
       }
       continue;
     }
     const [, name = "", token, quoted] = match;
-    add(directives, name.toLowerCase(), token ?? quoted?.replaceAll(/\\(.)/g, "$1") ?? true);
+    add(directives, name.toLowerCase(), token ?? (quoted === undefined || unescaped(quoted)));
   }
   return directives;
 };
 
-/** A text without its quoted strings. What follows an opening quote without a closing one is not quoted. */
-const unquoted = (text: string): string =>
-  text.replaceAll(quotedStrings, (quoted, end) => (end === '"' ? " " : quoted));
+const unescaped = (quoted: string): string => quoted.replaceAll(/\\(.)/g, "$1");
+
+/** A text without quoted arguments, and without the quotes of other quoted strings. */
+const withoutArguments = (text: string): string =>
+  text.replaceAll(quotedStrings, (all, name: string | undefined, quoted: string, end) =>
+    end === '"' ? (name ?? ` ${unescaped(quoted)} `) : all,
+  );
+
+/** Whether the argument of a directive is a list of field names; repeated ones name all of them. */
+const listsFields = (name: string): boolean => name === "no-cache" || name === "private";
 
 const add = (directives: Map<string, string | true>, name: string, argument: string | true): void => {
   const first = directives.get(name);
   if (first === undefined || (first !== "" && (argument === "" || argument === true))) directives.set(name, argument);
-  else if (first !== "" && first !== true && listsFields.has(name)) directives.set(name, `${first},${argument}`);
+  else if (first !== "" && first !== true && listsFields(name)) directives.set(name, `${first},${argument}`);
 };
 
 /** The elements of a comma-separated list, trimmed and without empty ones. Commas in quoted strings do not separate. */

@@ -1,5 +1,5 @@
 // Freshness and age of responses (RFC 9111, 4.2).
-import { maxDeltaSeconds } from "./CacheControl.ts";
+import { isDeltaSeconds, maxDeltaSeconds } from "./CacheControl.ts";
 import { parseHttpDate } from "./HttpDate.ts";
 import { isShared, type CacheOptions } from "./CacheOptions.ts";
 import type { ResponseDirectives } from "./ResponseDirectives.ts";
@@ -107,7 +107,7 @@ export const initialAgeMs = (headers: Headers, times: ExchangeTimes, options: Ca
 /** The Age field in milliseconds: the first member of a list counts, an invalid one is ignored (RFC 9111, 5.1). */
 export const ageValueMs = (headers: Headers): number => {
   const first = headers.get("age")?.split(",", 1)[0]?.trim() ?? "";
-  return /^[0-9]+$/.test(first) ? Math.min(Number(first), maxDeltaSeconds) * 1000 : 0;
+  return isDeltaSeconds(first) ? Math.min(Number(first), maxDeltaSeconds) * 1000 : 0;
 };
 
 const dateMs = (headers: Headers, times: ExchangeTimes): number =>

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { formatHttpDate } from "./HttpDate.ts";
-import { httpCache, type CacheEntry, type CacheRequest } from "./HttpCache.ts";
+import type { CacheEntry } from "./CacheEntry.ts";
+import { httpCache, type CacheRequest } from "./HttpCache.ts";
 import type { CacheOptions } from "./CacheOptions.ts";
 
 const now = Date.UTC(2026, 10, 24, 12);

@@ -1,6 +1,7 @@
 // The cache as one object: store, evaluate, update and invalidate.
+import { isEntry, entryVersion, type CacheEntry } from "./CacheEntry.ts";
 import { checkOptions, type CacheOptions } from "./CacheOptions.ts";
-import type { CacheOutcome } from "./CacheStatus.ts";
+import type { CacheOutcome, ForwardReason } from "./CacheStatus.ts";
 import { isNotModified } from "./Conditions.ts";
 import { currentAge, freshnessOf, timeToLive, type ExchangeTimes, type Freshness } from "./Freshness.ts";
 import { fieldValue, toHeaders, type HeaderFields } from "./HeaderFields.ts";
@@ -28,22 +29,6 @@ export interface CacheResponse {
   readonly status?: number | undefined;
   readonly statusCode?: number | undefined;
   readonly headers: HeaderFields;
-}
-
-/** Version of the format of entries. */
-export const entryVersion = 1;
-
-/** A stored response without its body. Plain JSON. */
-export interface CacheEntry {
-  /** Entries of another version are treated as absent. */
-  readonly version: typeof entryVersion;
-  /** URL without fragment. */
-  readonly url: string;
-  readonly status: number;
-  readonly headers: ReadonlyArray<readonly [name: string, value: string]>;
-  /** The request fields that Vary names; null for an absent one. */
-  readonly vary: ReadonlyArray<readonly [name: string, value: string | null]>;
-  readonly freshness: Freshness;
 }
 
 /** Status and header fields of a response to a client. The body is the stored one; without one for HEAD, 204 and 304. */
@@ -163,7 +148,7 @@ export const httpCache = (options: CacheOptions = {}): HttpCache => {
     const status = statusOf(response);
     const isHead = methodOf(request) === "HEAD" && status === 200;
     if (status !== 304 && !isHead) throw new TypeError(`update takes a 304, or a 200 to HEAD, and got ${status}`);
-    if (entry.version !== entryVersion) return { action: "mismatch" };
+    if (!isEntry(entry)) return { action: "mismatch" };
     const stored = storedFields(entry);
     const received = withDate(endToEnd(toHeaders(response.headers)), times.responseTimeMs);
     const confirmed = isHead
@@ -192,7 +177,7 @@ export const httpCache = (options: CacheOptions = {}): HttpCache => {
     evaluate: evaluateRequest,
     update,
     staleIfError: (request, entry, response, nowMs) => {
-      if (entry.version !== entryVersion) return undefined;
+      if (!isEntry(entry)) return undefined;
       const directives = directivesOf(request);
       const isError = response === undefined || errorStatuses.has(statusOf(response));
       const isDisconnected = response === undefined && options.staleWhenDisconnected === true;
@@ -222,8 +207,11 @@ const evaluateRequest = <E extends CacheEntry>(
 ): EvaluateResult<E> => {
   const method = methodOf(request);
   const directives = directivesOf(request);
+  const noEntries: ReadonlyArray<E> = [];
   const isCached = method === "GET" || method === "HEAD";
-  const entries = isCached ? entriesFor(request, stored) : [];
+  const returned = isCached ? noEntries.concat(stored ?? []) : noEntries;
+  const valid = returned.filter(isEntry);
+  const entries = entriesFor(request, valid);
   const entry = selectEntry(request, entries);
   // A precondition for the origin only cannot be evaluated here (RFC 9111, 4.3.2).
   const bypasses = hasField(request, originConditions);
@@ -236,21 +224,22 @@ const evaluateRequest = <E extends CacheEntry>(
     };
   }
   if (entry === undefined || evaluation.action === "forward") {
-    const forward = !isCached
+    const forward: ForwardReason = !isCached
       ? "method"
       : entry !== undefined
         ? "request"
         : entries.length > 0
           ? "vary-miss"
           : "uri-miss";
-    return { action: "forward", entry, send: endToEnd(toHeaders(request.headers)), outcome: { forward } };
+    const outcome = valid.length < returned.length ? { forward, detail: "invalid-entry" } : { forward };
+    return { action: "forward", entry, send: clientFields(request), outcome };
   }
   const { freshness } = entry;
   if (evaluation.action === "validate") {
     const outcome = { forward: evaluation.because };
     const send = sentFields(request, entry);
     return send === undefined
-      ? { action: "forward", entry, send: endToEnd(toHeaders(request.headers)), outcome }
+      ? { action: "forward", entry, send: clientFields(request), outcome }
       : { action: "validate", entry, send, outcome };
   }
   let built: ClientResponse | undefined;
@@ -266,7 +255,7 @@ const evaluateRequest = <E extends CacheEntry>(
   return Object.assign(served, {
     action: "stale" as const,
     revalidate: evaluation.revalidate,
-    send: sentFields(request, entry) ?? endToEnd(toHeaders(request.headers)),
+    send: sentFields(request, entry) ?? clientFields(request),
   });
 };
 
@@ -300,15 +289,9 @@ const hasField = ({ headers }: CacheRequest, names: ReadonlyArray<string>): bool
   names.some((name) => fieldValue(headers, name) !== null);
 
 /** The stored responses to requests for this URL. */
-const entriesFor = <E extends CacheEntry>(
-  request: CacheRequest,
-  stored: E | ReadonlyArray<E> | null | undefined,
-): ReadonlyArray<E> => {
-  if (stored === undefined || stored === null) return [];
+const entriesFor = <E extends CacheEntry>(request: CacheRequest, entries: ReadonlyArray<E>): ReadonlyArray<E> => {
   let url: string | undefined;
-  return (Array.isArray(stored) ? (stored as ReadonlyArray<E>) : [stored as E]).filter(
-    (entry) => entry.version === entryVersion && (entry.url === request.url || entry.url === (url ??= urlOf(request))),
-  );
+  return entries.filter((entry) => entry.url === request.url || entry.url === (url ??= urlOf(request)));
 };
 
 /** The most recent of the responses that the request selects (RFC 9111, 4 and 4.1). */
@@ -328,6 +311,9 @@ const storedValue = (entry: CacheEntry, name: string): string | null =>
 const dateOf = (entry: CacheEntry): number =>
   parseHttpDate(storedValue(entry, "date")) ?? entry.freshness.responseTimeMs;
 
+/** The fields of a request that are for the origin. */
+const clientFields = ({ headers }: CacheRequest): Headers => endToEnd(toHeaders(headers));
+
 const storedFields = ({ headers }: CacheEntry): Headers => new Headers(headers as Array<[string, string]>);
 
 /**
@@ -337,7 +323,7 @@ const storedFields = ({ headers }: CacheEntry): Headers => new Headers(headers a
 const sentFields = (request: CacheRequest, entry: CacheEntry): Headers | undefined => {
   const conditions = validatingFields(storedFields(entry));
   if (conditions.length === 0 || hasField(request, otherConditions)) return undefined;
-  const fields = endToEnd(toHeaders(request.headers));
+  const fields = clientFields(request);
   fields.delete("if-none-match");
   fields.delete("if-modified-since");
   for (const [name, value] of conditions) fields.set(name, value);

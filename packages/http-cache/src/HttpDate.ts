@@ -3,7 +3,7 @@
 const months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const time = "([0-9]{2}):([0-9]{2}):([0-9]{2})";
 const day = "(?:mon|tue|wed|thu|fri|sat|sun)";
-const longDay = "(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday)";
+const longDay = "(?:mon|tues|wednes|thurs|fri|satur|sun)day";
 const imfFixdate = new RegExp(`^${day}, ([0-9]{2}) ([a-z]{3}) ([0-9]{4}) ${time} gmt$`);
 const rfc850Date = new RegExp(`^${longDay}, ([0-9]{2})-([a-z]{3})-([0-9]{2}) ${time} gmt$`);
 const asctimeDate = new RegExp(`^${day} ([a-z]{3}) ([0-9 ][0-9]) ${time} ([0-9]{4})$`);

@@ -16,23 +16,11 @@ export interface RequestDirectives {
   readonly staleIfError: number | undefined;
 }
 
-const none: RequestDirectives = {
-  noStore: false,
-  noCache: false,
-  onlyIfCached: false,
-  noTransform: false,
-  maxAge: undefined,
-  minFresh: undefined,
-  maxStale: undefined,
-  staleIfError: undefined,
-};
-
-const pragmaNoCache: RequestDirectives = { ...none, noCache: true };
-
 /** The directives of a request. `Pragma: no-cache` counts as `no-cache` only where Cache-Control is absent (RFC 9111, 5.4). */
 export const requestDirectives = (cacheControl: string | null, pragma: string | null): RequestDirectives => {
-  if (cacheControl === null) return parseDirectives(pragma).has("no-cache") ? pragmaNoCache : none;
-  const directives = parseDirectives(cacheControl);
+  const directives = parseDirectives(
+    cacheControl ?? (parseDirectives(pragma).has("no-cache") ? "no-cache" : undefined),
+  );
   const minFresh = directives.get("min-fresh");
   return {
     noStore: directives.has("no-store"),

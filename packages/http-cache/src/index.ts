@@ -7,13 +7,13 @@ export {
   splitList,
   type Directives,
 } from "./CacheControl.ts";
+export type { CacheEntry } from "./CacheEntry.ts";
 export type { CacheOptions, Lifetimes } from "./CacheOptions.ts";
 export { cacheStatus, type CacheOutcome, type ForwardReason } from "./CacheStatus.ts";
 export { isNotModified, matchesEntityTag, type Condition } from "./Conditions.ts";
 export { currentAge, freshnessOf, timeToLive, usableUntil, type ExchangeTimes, type Freshness } from "./Freshness.ts";
 export {
   httpCache,
-  type CacheEntry,
   type CacheRequest,
   type CacheResponse,
   type ClientResponse,

@@ -143,3 +143,14 @@ test.each([204, 205])("a stored %i has no body", async (status) => {
   expect((await cachedFetch(url())).status).toBe(status);
   expect(received).toHaveLength(1);
 });
+
+test("a fragment is no part of the key", async () => {
+  respondWith({ "cache-control": "max-age=60", etag: '"a"' });
+  const fragment = async (name: string) => (await cachedFetch(`${url()}#${name}`)).text();
+  expect([await fragment("a"), await fragment("b"), await text()]).toEqual(["1", "1", "1"]);
+  later(60);
+  expect([await fragment("a"), await text(), await fragment("c")]).toEqual(["1", "1", "1"]);
+  expect(received).toHaveLength(2);
+  await cachedFetch(`${url()}#a`, { method: "POST", body: "x" });
+  expect(await fragment("a")).toBe("3");
+});

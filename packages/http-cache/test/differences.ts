@@ -120,8 +120,9 @@ export const differences: ReadonlyArray<Difference> = [
       }),
   },
   {
-    here: "malformed directives have their most restrictive sense: `max-age = 60`, `max-age=1.5` and `max-age=` are stale, `no-store;max-age=60` is `no-store`, `public=1` grants nothing",
-    there: "leading digits count, spaces are ignored, `max-age=` is absent, semicolons make another directive",
+    here: 'malformed directives have their most restrictive sense: `max-age = 60`, `max-age=1.5`, `max-age=` and `"max-age=60"` are stale, `no-store;max-age=60` and `"no-store"` are `no-store`, `public=1` grants nothing',
+    there:
+      "leading digits count, spaces are ignored, `max-age=` is absent, semicolons and quotes make another directive",
     source:
       'RFC 9111, 4.2.1: "Caches are encouraged to consider responses that have invalid freshness information [...] to be stale."',
     without: (given) =>

@@ -42,6 +42,8 @@ export const generateCase = (random: () => number): Case => {
         );
         if (chance(0.03)) found.push(value === undefined ? name : `${name}=${value()}`);
         if (value !== undefined && chance(0.02)) found.push(name);
+        const last = found.at(-1) ?? "";
+        if (chance(0.02) && !last.includes('"')) found.push(`"${found.pop() ?? ""}"`);
       }
       return found;
     });

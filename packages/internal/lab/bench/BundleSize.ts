@@ -1,4 +1,4 @@
-// Decides: how large each door of a package may be once bundled, minified and compressed.
+// Sizes of entry points, bundled, minified and compressed, and their limits.
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { rolldown } from "rolldown";
@@ -9,13 +9,20 @@ export const bundleLimits = {
   "packages/core/src/index.ts": 80_000,
   "packages/core/src/exchange.ts": 42_000,
   "packages/core/src/wire.ts": 33_000,
-  "packages/http-cache/src/HttpCache.ts": 8_000,
+  "packages/http-cache/src/HttpCache.ts": 8_192,
+  "packages/http-cache/src/index.ts": 9_216,
   "packages/http-cache/src/compat/index.ts": 8_000,
 } as const satisfies Readonly<Record<string, number>>;
 
-/** Size of an entry point with all that it imports, as a browser would load it: minified, gzip, in bytes. */
-export const bundleSize = async (entry: string): Promise<number> => {
-  const bundle = await rolldown({ input: entry, platform: "browser", treeshake: true, logLevel: "silent" });
+/** Size of an entry point with all that it imports but `external`, as a browser would load it: minified, gzip, in bytes. */
+export const bundleSize = async (entry: string, external: ReadonlyArray<string> = []): Promise<number> => {
+  const bundle = await rolldown({
+    input: entry,
+    external: [...external],
+    platform: "browser",
+    treeshake: true,
+    logLevel: "silent",
+  });
   try {
     const { output } = await bundle.generate({ format: "esm", minify: true, codeSplitting: false });
     return gzipSync(output[0].code, { level: 9 }).length;
@@ -24,12 +31,24 @@ export const bundleSize = async (entry: string): Promise<number> => {
   }
 };
 
+/** A size in kB of 1,000 bytes. */
+export const kilobytes = (bytes: number): string => (bytes / 1_000).toFixed(1);
+
+/** What the README of http-cache says of the sizes of its entries. `root`: the folder of the repository, ends with a slash. */
+export const httpCacheSizes = async (root = ""): Promise<string> => {
+  const source = `${root}packages/http-cache/src`;
+  const size = await bundleSize(`${source}/HttpCache.ts`);
+  const parser = size - (await bundleSize(`${source}/HttpCache.ts`, ["structured-headers"]));
+  const [all, compat] = [await bundleSize(`${source}/index.ts`), await bundleSize(`${source}/compat/index.ts`)];
+  return `\`httpCache\` with all that it needs is ${kilobytes(size)} kB after minification and gzip, all exports are ${kilobytes(all)} kB, \`CachePolicy\` is ${kilobytes(compat)} kB; ${kilobytes(parser)} kB of each are the parser of structured fields`;
+};
+
 /** Largest size of what the build leaves, in bytes after gzip. */
 const builtLimits: Readonly<Record<string, number>> = {
   "apps/worker/dist/worker.js": 110 * 1_024,
 };
 
-/** Fails when an entry point or a built file has outgrown its limit. Wants a build. */
+/** Fails when an entry point or a built file has outgrown its limit, or a README states another size. Wants a build. */
 export const checkBundleSizes = async (): Promise<void> => {
   const sizes: Array<readonly [name: string, size: number, limit: number]> = [];
   for (const [entry, limit] of Object.entries(bundleLimits)) sizes.push([entry, await bundleSize(entry), limit]);
@@ -40,4 +59,7 @@ export const checkBundleSizes = async (): Promise<void> => {
   if (tooLarge.length > 0) {
     throw new Error(tooLarge.map(([name, size, limit]) => `${name} has ${size} bytes, more than ${limit}`).join("\n"));
   }
+  const sentence = await httpCacheSizes();
+  const readme = readFileSync("packages/http-cache/README.md", "utf8").replaceAll(/\s+/g, " ");
+  if (!readme.includes(sentence)) throw new Error(`packages/http-cache/README.md must say: ${sentence}`);
 };

@@ -1,4 +1,4 @@
-// Ends with 0 when no door and no built file has outgrown its limit; `pnpm check` runs it, after a build.
+// Check of bundle sizes and of the sizes that READMEs state; `pnpm check` runs it, after a build.
 import { fileURLToPath } from "node:url";
 import { checkBundleSizes } from "./BundleSize.ts";
 

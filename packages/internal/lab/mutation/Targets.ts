@@ -32,6 +32,7 @@ export const targets: ReadonlyArray<Target> = [
     directory: "packages/http-cache",
     mutate: [
       "src/CacheControl.ts",
+      "src/CacheEntry.ts",
       "src/CacheOptions.ts",
       "src/CacheStatus.ts",
       "src/Conditions.ts",

@@ -1,8 +1,8 @@
-// Figure: what each door of core adds to a bundle, beside the clients that people use.
+// Figure: sizes of the entries of core and http-cache in a bundle, beside the clients that people use.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { bundleLimits, bundleSize } from "../BundleSize.ts";
+import { bundleLimits, bundleSize, httpCacheSizes, kilobytes } from "../BundleSize.ts";
 import type { Figure, FigureRow } from "../Figure.ts";
 
 const root = fileURLToPath(new URL("../../../../../", import.meta.url));
@@ -29,8 +29,6 @@ const peers: Readonly<Record<string, string>> = {
     import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
     export const read = (bytes) => [EngineListResponseSchema, EngineMessageSchema, EngineSchema].map((s) => fromBinary(s, bytes));`,
 };
-
-const kilobytes = (bytes: number): string => (bytes / 1_000).toFixed(1);
 
 const sizeOfSource = async (source: string): Promise<number> => {
   // In this folder, so that its dependencies are found.
@@ -67,6 +65,7 @@ export const sizes: Figure = {
       rows,
       notes: [
         "Bundled and minified by rolldown for browsers, gzip at level 9; 1 kB is 1,000 bytes. `pnpm check` holds the limits.",
+        `The README of http-cache: ${await httpCacheSizes(root)}.`,
       ],
     };
   },
