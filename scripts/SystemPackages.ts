@@ -26,6 +26,9 @@ const programs: Readonly<Record<string, SystemProgram>> = {
     packages: ["etcd-server", "golang-etcd-server-dev"],
   },
   openssl: { probe: ["openssl", "version"], packages: ["openssl"] },
+  // Makers of archives that are not ours.
+  bsdtar: { probe: version("bsdtar"), packages: ["libarchive-tools"] },
+  python3: { probe: version("python3"), packages: ["python3"] },
   curl: { probe: version("curl"), packages: ["curl"] },
   chromium: { probe: version("chromium"), packages: ["chromium"] },
   zsh: { probe: version("zsh"), packages: ["zsh"] },

@@ -81,7 +81,7 @@ test("a wrong file is told by line and column and not imported; the others are",
   const { code, stdout, stderr } = await run(["import", bad, good, latin, "--user", "carol", ...database]);
   expect([code, stdout]).toEqual([1, `imported good@0.1 revision 1 from ${good}\n`]);
   expect(stderr.split("\n").map((line) => line.replace(bad, "").replace(latin, ""))).toEqual([
-    ':4:3: the manifest has no "typ"',
+    expect.stringContaining(':4:3: "typ" is no key of the manifest: there are name, version, type'),
     ":2:11: name must be 1 to 64 letters, digits, - or _",
     ':3:14: version must be major.minor, as in "0.1"',
     expect.stringMatching(/^:\d+:\d+: is not UTF-8$/),

@@ -1,9 +1,15 @@
-// Decides: whether the members of a JSON object are the ones that are known, of the right kinds; complains by line and column.
+// Members of a JSON object, checked against known names and kinds, with line and column.
 import { parse, type ValueNode } from "@humanwhocodes/momoa";
 
 /** Longest list and longest text that is taken, in items and in characters. */
 export const maxItems = 1_000;
 export const maxTextCharacters = 64 * 1_024;
+
+/** Most problems that are listed of a text. */
+const maxProblems = 100;
+
+/** Deepest nesting of objects and lists that is read: a manifest needs two. */
+const maxDepth = 32;
 
 /** A text that is being read, and what was found wrong with it. */
 export interface Reading {
@@ -11,6 +17,8 @@ export interface Reading {
   readonly source: string;
   readonly text: string;
   readonly problems: Array<string>;
+  /** The text as the parser that knows lines reads it, once it was asked. */
+  tree?: ValueNode;
 }
 
 /** Where something is in the text: the names that lead to it. `key` means the name itself, not what it stands for. */
@@ -25,8 +33,9 @@ export type Kind = "text" | "texts" | "boolean" | "amount" | "object";
 /** The members of an object that are right and not null. */
 export type Members = Readonly<Record<string, unknown>>;
 
-/** The value in a JSON text, or undefined when it is none. */
+/** The value in a JSON text, or undefined when it is none or nested too deep. Complains about keys that an object has twice. */
 export const parseJson = (reading: Reading): unknown => {
+  if (!checkStructure(reading)) return undefined;
   try {
     return JSON.parse(reading.text);
   } catch {
@@ -47,9 +56,78 @@ const syntaxProblem = (text: string): { line: number; column: number; message: s
   return { line: 1, column: 1, message: "cannot be read" };
 };
 
+const quote = 0x22;
+const backslash = 0x5c;
+
+/** The offset of the quote that ends a JSON string, or the end of the text. */
+const endOfString = (text: string, start: number): number => {
+  let at = start + 1;
+  while (at < text.length && text.charCodeAt(at) !== quote) at += text.charCodeAt(at) === backslash ? 2 : 1;
+  return at;
+};
+
+/** Whether a colon follows, after white space. */
+const isKey = (text: string, from: number): boolean => {
+  let at = from;
+  while (" \t\r\n".includes(text[at] ?? ".")) at++;
+  return text[at] === ":";
+};
+
+const textOf = (literal: string): string => {
+  try {
+    return String(JSON.parse(literal));
+  } catch {
+    return literal;
+  }
+};
+
+/**
+ * Complains about nesting that is too deep, at which it stops, and about keys that an object has twice, in whatever case:
+ * JSON.parse would overflow in the one case and take the last one in the other. Gives whether the text can be parsed.
+ */
+const checkStructure = (reading: Reading): boolean => {
+  const { text } = reading;
+  const open: Array<Set<string>> = [];
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (character === "{" || character === "[") {
+      if (open.length === maxDepth) {
+        complainAt(reading, at, `is nested deeper than ${maxDepth} levels`);
+        return false;
+      }
+      open.push(new Set());
+    } else if (character === "}" || character === "]") open.pop();
+    else if (character === '"') {
+      const end = endOfString(text, at);
+      if (isKey(text, end + 1)) {
+        const name = textOf(text.slice(at, end + 1));
+        const names = open.at(-1);
+        if (names?.has(name.toLowerCase()) === true) {
+          complainAt(
+            reading,
+            at,
+            `there is a second ${JSON.stringify(name.slice(0, 100))}: upper and lower case are the same`,
+          );
+        }
+        names?.add(name.toLowerCase());
+      }
+      at = end;
+    }
+  }
+  return true;
+};
+
+const complainAt = ({ source, text, problems }: Reading, offset: number, problem: string): void => {
+  if (problems.length >= maxProblems) return;
+  const before = text.slice(0, offset);
+  const line = before.split("\n").length;
+  problems.push(`${source}:${line}:${offset - before.lastIndexOf("\n")}: ${problem}`);
+};
+
 /** Writes down a problem at a place. */
 export const complain = (reading: Reading, place: Place, problem: string): void => {
-  const { line, column } = located(reading.text, place);
+  if (reading.problems.length >= maxProblems) return;
+  const { line, column } = located(reading, place);
   reading.problems.push(`${reading.source}:${line}:${column}: ${problem}`);
 };
 
@@ -58,13 +136,9 @@ interface Position {
   readonly column: number;
 }
 
-const located = (text: string, place: Place): Position => {
-  try {
-    return walked(parse(text, { mode: "json" }).body, place);
-  } catch {
-    // Nested too deep for the parser that knows lines.
-    return { line: 1, column: 1 };
-  }
+const located = (reading: Reading, place: Place): Position => {
+  reading.tree ??= parse(reading.text, { mode: "json" }).body;
+  return walked(reading.tree, place);
 };
 
 const walked = (root: ValueNode, { names, key }: Place): Position => {
@@ -73,13 +147,18 @@ const walked = (root: ValueNode, { names, key }: Place): Position => {
   for (const [depth, name] of names.entries()) {
     const members = node.type === "Object" ? node.members : [];
     // Of several members of one name the last one counts, as in JSON.parse.
-    const member = members.findLast((member) => (member.name.type === "String" ? member.name.value : "") === name);
+    const member = members.findLast((member) =>
+      isSameName(member.name.type === "String" ? member.name.value : "", name),
+    );
     if (member === undefined) break;
     node = member.value;
     at = key === true && depth === names.length - 1 ? member.name : node;
   }
   return at.loc.start;
 };
+
+/** Names are the same in whatever case, as for the JSON reader of Go, for which manifests were written. */
+const isSameName = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();
 
 const kinds: Readonly<Record<Kind, { readonly says: string; readonly holds: (value: unknown) => boolean }>> = {
   text: { says: `a text of at most ${maxTextCharacters} characters`, holds: (value) => isText(value) },
@@ -102,7 +181,7 @@ export const isText = (value: unknown): boolean =>
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** The members of an object that are known and right. Complains about all others; null is the same as absent. */
+/** The members of an object that are known, in whatever case, and right. Complains about all others; null is the same as absent. */
 export const membersOf = (
   reading: Reading,
   value: unknown,
@@ -117,13 +196,17 @@ export const membersOf = (
   const members: Record<string, unknown> = {};
   for (const name of Object.keys(value)) {
     const member = value[name];
-    const kind = Object.hasOwn(known, name) ? known[name] : undefined;
+    const key = name.toLowerCase();
+    const kind = Object.hasOwn(known, key) ? known[key] : undefined;
     const names = [...at, name];
     if (kind === undefined) {
-      complain(reading, { names, key: true }, `${what} has no ${JSON.stringify(name.slice(0, 100))}`);
+      const unknown = `${JSON.stringify(name.slice(0, 100))} is no key of ${what}`;
+      complain(reading, { names, key: true }, `${unknown}: there are ${Object.keys(known).join(", ")}`);
     } else if (member !== null) {
-      if (kinds[kind].holds(member)) members[name] = member;
-      else complain(reading, { names }, `${name} must be ${kinds[kind].says}`);
+      if (kinds[kind].holds(member)) members[key] = member;
+      else if (typeof member === "string" && !member.isWellFormed()) {
+        complain(reading, { names }, `${name} has half of a surrogate pair, which is no character`);
+      } else complain(reading, { names }, `${name} must be ${kinds[kind].says}`);
     }
   }
   return members;

@@ -1,4 +1,4 @@
-// Decides: what a `manifest.json` says about an engine, and on which line it is wrong.
+// `manifest.json`: the engine that it describes, and its mistakes with line and column.
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { parseTag, parseVersion } from "@bytenite-engines/core/wire";
 import type { DeviceRequirementsSchema, PlatformConfigSchema } from "@bytenite-engines/proto";

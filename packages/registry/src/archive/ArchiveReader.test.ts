@@ -1,0 +1,331 @@
+// Archives by hand, from GNU tar, bsdtar and Python, and damaged ones; what is taken is what Python reads as well.
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { archiveLimits, type ArchiveLimits } from "./ArchivePath.ts";
+import { ArchiveError, readArchive } from "./ArchiveReader.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "archives-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const chunked = async function* (bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+};
+
+/** `path size` of each file, `path/` of each folder; or the message of the ArchiveError. */
+const read = async (
+  bytes: Uint8Array,
+  { size = 1_000, limits = archiveLimits }: { size?: number; limits?: ArchiveLimits } = {},
+): Promise<ReadonlyArray<string> | string> => {
+  const found: Array<string> = [];
+  try {
+    for await (const entry of readArchive(chunked(bytes, size), limits)) {
+      let length = 0;
+      for await (const chunk of entry.body) length += chunk.length;
+      expect(length).toBe(entry.size);
+      found.push(entry.type === "file" ? `${entry.path} ${length}` : `${entry.path}/`);
+    }
+    return found;
+  } catch (error) {
+    if (error instanceof ArchiveError) return error.message;
+    throw error;
+  }
+};
+
+interface Header {
+  readonly name?: string | Uint8Array;
+  readonly type?: string;
+  readonly body?: string;
+  readonly size?: string;
+  readonly prefix?: string;
+  readonly magic?: string;
+  readonly checksum?: number;
+}
+
+const blocks = ({
+  name = "a",
+  type = "0",
+  body = "",
+  size,
+  prefix = "",
+  magic = "ustar\u000000",
+  checksum,
+}: Header): Buffer => {
+  const data = Buffer.from(body);
+  const block = Buffer.alloc(512);
+  block.set(typeof name === "string" ? Buffer.from(name) : name);
+  block.write("0000644\0", 100);
+  block.write("0000000\0", 108);
+  block.write("0000000\0", 116);
+  block.write(size ?? `${data.length.toString(8).padStart(11, "0")}\0`, 124, "latin1");
+  block.write("00000000000\0", 136);
+  block.write("        ", 148);
+  block.write(type, 156);
+  block.write(magic, 257);
+  block.write(prefix, 345);
+  const sum = checksum ?? block.reduce((total, byte) => total + byte, 0);
+  block.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
+  return Buffer.concat([block, data, Buffer.alloc(-data.length & 511)]);
+};
+
+const end = Buffer.alloc(1_024);
+const tar = (...headers: ReadonlyArray<Header>): Buffer => Buffer.concat([...headers.map(blocks), end]);
+const pax = (...records: ReadonlyArray<string>): Header => ({
+  name: "p",
+  type: "x",
+  body: records.map(record).join(""),
+});
+const record = (text: string): string => {
+  const length = Buffer.byteLength(text) + 2;
+  const digits = String(length + String(length).length).length;
+  return `${length + digits} ${text}\n`;
+};
+const file = (name: string): Header => ({ name, body: "x" });
+
+test.for<[what: string, archive: Uint8Array, found: ReadonlyArray<string>]>([
+  ["a file", tar(file("a")), ["a 1"]],
+  ["nothing", tar(), []],
+  ["./ in front", tar({ name: "./", type: "5" }, file("./a/b")), ["a/b 1"]],
+  ["a folder", tar({ name: "d/", type: "5" }, file("d/a")), ["d/", "d/a 1"]],
+  ["a folder twice", tar({ name: "d", type: "5" }, { name: "d/", type: "5" }), ["d/", "d/"]],
+  ["a prefix", tar({ ...file("b"), prefix: "a" }), ["a/b 1"]],
+  ["a PAX name", tar(pax(`path=${"d/".repeat(20)}ä`), file("x")), [`${"d/".repeat(20)}ä 1`]],
+  ["a GNU name", tar({ type: "L", body: `${"n".repeat(200)}\0` }, file("x")), [`${"n".repeat(200)} 1`]],
+  ["a comment of git", tar({ name: "pax_global_header", type: "g", body: record("comment=abc") }, file("a")), ["a 1"]],
+  ["a PAX size", tar(pax("size=1"), { ...file("a"), size: "00000000000\0" }), ["a 1"]],
+  ["a size in base 256", tar({ ...file("a"), size: "\x80\0\0\0\0\0\0\0\0\0\0\x01" }), ["a 1"]],
+  ["many zeros at the end", Buffer.concat([tar(file("a")), Buffer.alloc(9_216)]), ["a 1"]],
+])("%s is read, plain and gzip, in chunks of any size", async ([, archive, found]) => {
+  for (const size of [1, 511, 512, 100_000]) {
+    expect(await read(archive, { size })).toEqual(found);
+    expect(await read(gzipSync(archive), { size })).toEqual(found);
+  }
+});
+
+const refused: ReadonlyArray<
+  readonly [what: string, archive: Uint8Array, problem: string, limits?: Partial<ArchiveLimits>]
+> = [
+  ["nothing at all", Buffer.alloc(0), "cut short"],
+  ["text", Buffer.from("hello".repeat(200)), "no tar file of POSIX or GNU"],
+  ["a zip", Buffer.concat([Buffer.from("PK\u0003\u0004"), Buffer.alloc(1_020, 7)]), "no tar file of POSIX or GNU"],
+  ["a gzip of text", gzipSync("hello"), "cut short"],
+  ["an absolute name", tar(file("/etc/passwd")), "absolute path"],
+  ["a Windows path", tar(file("C:/x")), "absolute path"],
+  ["a backslash", tar(file("..\\x")), "backslash"],
+  ["..", tar(file("a/../../x")), '".."'],
+  [".. alone", tar(file("..")), '".."'],
+  [".. behind ./", tar(file("./../x")), '".."'],
+  [".. in a PAX name", tar(pax("path=../x"), file("a")), '".."'],
+  [".. in a GNU name", tar({ type: "L", body: "../x\0" }, file("a")), '".."'],
+  [".. in a prefix", tar({ ...file("x"), prefix: ".." }), '".."'],
+  ["an empty part", tar(file("a//b")), "empty part"],
+  ["a dot inside", tar(file("a/./b")), "empty part"],
+  ["no name", tar(file("")), "no name"],
+  ["a dot at the end", tar(file("a.")), "ends with a dot"],
+  ["a control character", tar(file("a\nb")), "control character"],
+  ["NUL in a PAX name", tar(pax("path=a\0b"), file("a")), "in several ways"],
+  ["a PAX key twice", tar(pax("path=a", "path=b"), file("a")), "in several ways"],
+  ["a PAX record that is too long", tar({ type: "x", body: "20 path=a\n" }, file("a")), "in several ways"],
+  ["a PAX record that is too short", tar({ type: "x", body: "9 path=ab\n" }, file("a")), "in several ways"],
+  ["a PAX record without a length", tar({ type: "x", body: "path=a\n" }, file("a")), "in several ways"],
+  ["a GNU name without an end", tar({ type: "L", body: "abc" }, file("a")), "in several ways"],
+  ["a GNU name with NUL in it", tar({ type: "L", body: "a\0bc\0" }, file("a")), "in several ways"],
+  ["an empty PAX name", tar(pax("path="), file("a")), "no name"],
+  ["a name that is not UTF-8", tar({ ...file("a"), name: Buffer.from([0x61, 0xff]) }), "UTF-8"],
+  ["a hard link", tar({ name: "a", type: "1" }), "hard link"],
+  ["a symbolic link", tar({ name: "a", type: "2" }), "symbolic link"],
+  ["a character device", tar({ name: "a", type: "3" }), "device"],
+  ["a block device", tar({ name: "a", type: "4" }), "device"],
+  ["a FIFO", tar({ name: "a", type: "6" }), "FIFO"],
+  ["a contiguous file", tar({ name: "a", type: "7" }), "unknown type"],
+  ["a sparse file of GNU", tar({ name: "a", type: "S" }), "sparse"],
+  ["a sparse file of PAX", tar(pax("GNU.sparse.major=1"), file("a")), "sparse"],
+  ["a volume label", tar({ name: "a", type: "V" }), "unknown type"],
+  ["an unknown type", tar({ name: "a", type: "Z" }), "unknown type"],
+  ["a folder with contents", tar({ name: "a", type: "5", body: "x" }), "folder with contents"],
+  ["a file with a slash at the end", tar(file("a/")), "ends with a slash"],
+  ["a folder as old tars have it", tar({ name: "d/", type: "\0" }), "ends with a slash"],
+  ["a file twice", tar(file("a"), file("a")), "there twice"],
+  ["a file twice, as ./a", tar(file("a"), file("./a")), "there twice"],
+  ["another case", tar(file("a"), file("A")), "case and Unicode form"],
+  ["another case of a folder", tar(file("d/a"), file("D/b")), "case and Unicode form"],
+  ["another Unicode form", tar(file("\u00e4"), file("a\u0308")), "case and Unicode form"],
+  ["a sharp s", tar(file("stra\u00dfe"), file("STRASSE")), "case and Unicode form"],
+  ["a ligature", tar(file("\ufb01le"), file("file")), "case and Unicode form"],
+  ["a file that is a folder", tar(file("a"), file("a/b")), "both a file and a folder"],
+  ["a folder that is a file", tar(file("a/b"), file("a")), "both a file and a folder"],
+  ["a wrong checksum", tar({ name: "a", checksum: 1 }), "is no tar file"],
+  ["a size that is no number", tar({ name: "a", size: "12x45678901\0" }), "size is no number"],
+  ["a size below 0", tar({ name: "a", size: "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff" }), "size is no number"],
+  ["a huge size", tar({ name: "a", size: "77777777777\0" }), "more than 268435456 bytes"],
+  ["a huge PAX size", tar(pax("size=9007199254740991"), file("a")), "more than 268435456 bytes"],
+  ["a long name", tar(pax(`path=${"a/".repeat(600)}b`), file("a")), "longer than 1024 bytes"],
+  ["a long part", tar(pax(`path=${"a".repeat(256)}`), file("a")), "longer than 255 bytes"],
+  ["many folders", tar(pax(`path=${"a/".repeat(33)}b`), file("a")), "more than 32 folders"],
+  ["long PAX records", tar(pax(`comment=${"c".repeat(20_000)}`), file("a")), "more than 16384 bytes"],
+  [
+    "many PAX headers",
+    tar(...Array.from({ length: 40 }, () => pax(`comment=${"c".repeat(500)}`)), file("a")),
+    "more than 16384 bytes",
+  ],
+  ["a PAX header of a huge size", tar({ name: "p", type: "x", size: "77777777777\0" }), "more than 16384 bytes"],
+  ["a name for all", tar({ name: "g", type: "g", body: record("path=x") }, file("a")), "records for all entries"],
+  [
+    "a comment in the middle",
+    tar(file("a"), { name: "g", type: "g", body: record("comment=x") }, file("b")),
+    "records for all entries",
+  ],
+  ["a PAX header at the end", tar(file("a"), pax("path=b")), "cut short"],
+  ["a header of before POSIX", tar({ ...file("a"), magic: "" }), "no tar file of POSIX or GNU"],
+  [
+    "times of GNU where POSIX has a name",
+    tar({ ...file("a"), magic: "ustar  \0", prefix: "x" }),
+    "no tar file of POSIX or GNU",
+  ],
+  ["no end", tar(file("a")).subarray(0, -1_024), "cut short"],
+  ["half an end", tar(file("a")).subarray(0, -512), "cut short"],
+  ["half a file", tar(file("a")).subarray(0, 600), "cut short"],
+  ["something behind the end", Buffer.concat([tar(file("a")), tar(file("b"))]), "goes on after its end"],
+  ["zeros in the middle", Buffer.concat([blocks(file("a")), Buffer.alloc(512), tar(file("b"))]), "zeros in the middle"],
+  ["half a gzip", gzipSync(tar(file("a"))).subarray(0, -9), "gzip"],
+  ["two gzips", Buffer.concat([gzipSync(tar(file("a"))), gzipSync("x")]), "gzip"],
+  [
+    "many entries",
+    tar(...Array.from({ length: 11 }, (_, at) => file(`f${at}`))),
+    "more than 10 entries",
+    { entries: 10 },
+  ],
+  [
+    "a bomb",
+    gzipSync(tar({ name: "a", body: "\0".repeat(3_000_000) })),
+    "more than 1000000 bytes",
+    { unpackedBytes: 1_000_000 },
+  ],
+];
+
+test.for(refused)("%s is refused", async ([, archive, problem, limits]) => {
+  expect(await read(archive, { limits: { ...archiveLimits, ...limits } })).toContain(problem);
+});
+
+const broken = async function* (): AsyncGenerator<Uint8Array> {
+  yield gzipSync(tar(file("a"))).subarray(0, 20);
+  throw new TypeError("gone");
+};
+
+test("an error of the source comes out as it is", async () => {
+  await expect(readArchive(broken()).next()).rejects.toThrow(new TypeError("gone"));
+});
+
+/** Archives that GNU tar, bsdtar and Python make of good and hostile folders. */
+beforeAll(() => {
+  const script = `
+set -e
+mkdir -p good/app hostile; echo '{}' > good/manifest.json; echo x > good/app/main.py; chmod 755 good/app/main.py
+name=$(printf 'long%.0s' $(seq 40)); echo y > good/$name
+tar cf good-gnu.tar good; tar --format=posix -cf good-posix.tar good; tar czf good-dot.tar -C good .; tar --format=ustar -cf good-ustar.tar good/app
+bsdtar cf good-bsd.tar good; bsdtar --format ustar -cf good-bsd-ustar.tar good/app; bsdtar -czf good-bsd-gz.tar good
+mkdir s; ln -s /etc/passwd s/l; tar cf bad-symlink.tar s; bsdtar cf bad-symlink-bsd.tar s
+mkdir h; echo x > h/a; ln h/a h/b; tar cf bad-hardlink.tar h; bsdtar cf bad-hardlink-bsd.tar h
+mkdir f; mkfifo f/p; tar cf bad-fifo.tar f; bsdtar cf bad-fifo-bsd.tar f
+mkdir z; truncate -s 1M z/sparse; tar cSf bad-sparse.tar z; tar --format=gnu -cSf bad-sparse-gnu.tar z
+tar cPf bad-absolute.tar "$PWD/h/a"; mkdir -p u/v; (cd u/v && tar cPf ../../bad-dotdot.tar ../../h/a)
+tar cf bad-device.tar /dev/null 2> /dev/null
+cp good-gnu.tar bad-appended.tar; tar rf bad-appended.tar good/manifest.json
+`;
+  execFileSync("bash", ["-c", script], { cwd: folder });
+  const python = `
+import io, tarfile
+def make(name, format, *members):
+    with tarfile.open(name, "w", format=format) as t:
+        for n, kind, size in members:
+            i = tarfile.TarInfo(n); i.type = kind; i.size = size; i.linkname = "x" if kind in (b"1", b"2") else ""
+            t.addfile(i, io.BytesIO(b"x" * size) if size else None)
+for f, w in ((tarfile.USTAR_FORMAT, "ustar"), (tarfile.GNU_FORMAT, "gnu"), (tarfile.PAX_FORMAT, "pax")):
+    make(f"good-python-{w}.tar", f, ("d", b"5", 0), ("d/a", b"0", 3), ("d/" + "x" * 90, b"0", 0))
+    make(f"bad-python-{w}-up.tar", f, ("../a", b"0", 1))
+    make(f"bad-python-{w}-twice.tar", f, ("a", b"0", 1), ("a", b"0", 2))
+    for t in (b"1", b"2", b"3", b"4", b"6", b"7"):
+        make(f"bad-python-{w}-{t.decode()}.tar", f, ("a", t, 0))
+make("good-python-long.tar", tarfile.PAX_FORMAT, ("\\u00e4" * 120, b"0", 1))
+`;
+  execFileSync("python3", ["-c", python], { cwd: folder });
+});
+
+test("archives of GNU tar, bsdtar and Python are read, and their links, devices, FIFOs and sparse files refused", async () => {
+  const names = readdirSync(folder).filter((name) => name.endsWith(".tar"));
+  expect(names.length).toBeGreaterThan(45);
+  for (const name of names) {
+    const found = await read(readFileSync(join(folder, name)));
+    expect([name, typeof found]).toEqual([name, name.startsWith("good") ? "object" : "string"]);
+  }
+  expect(await read(readFileSync(join(folder, "good-gnu.tar")))).toContain("good/app/main.py 2");
+});
+
+/** A generator of numbers that is the same in every run (mulberry32). */
+const numbers =
+  (seed: number) =>
+  (below: number): number => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+
+const clean = (path: string): string => path.replace(/^(?:\.\/)+/, "");
+
+const withChecksum = (bytes: Buffer, at: number): void => {
+  bytes.write("        ", at + 148);
+  const sum = bytes.subarray(at, at + 512).reduce((total, byte) => total + byte, 0);
+  bytes.write(`${sum.toString(8).padStart(6, "0")}\0 `, at + 148);
+};
+
+test("of 1,000 damaged archives each is refused with a message, or holds what Python finds in it", async () => {
+  const seeds = [
+    tar({ name: "e/", type: "5" }, file("e/manifest.json"), file("e/app/main.py")),
+    tar(pax("path=e/long", "mtime=1.5"), file("x"), { type: "L", body: `e/${"n".repeat(120)}\0` }, file("y")),
+    tar({ name: "g", type: "g", body: record("comment=abc") }, { ...file("b"), prefix: "e" }, file("c")),
+  ];
+  const next = numbers(7);
+  const taken: Array<readonly [name: string, found: ReadonlyArray<string>]> = [];
+  for (let count = 0; count < 1_000; count++) {
+    const bytes = Buffer.from(seeds[next(seeds.length)] as Buffer);
+    const at = next(bytes.length / 512) * 512;
+    for (let change = next(3); change >= 0; change--) {
+      const place =
+        [next(12), 100 + next(57), 124 + next(12), 156, 257 + next(8), 345 + next(4), 512 + next(40)][next(7)] ?? 0;
+      if (at + place < bytes.length)
+        bytes[at + place] = [0, 0x2e, 0x2f, 0x30, 0x35, 0x37, 0x80, 0xff, next(256)][next(9)] ?? 0;
+    }
+    // A checksum that fits lets the change through to what is behind it.
+    if (next(10) > 0 && (bytes[at] ?? 0) > 0) withChecksum(bytes, at);
+    const found = await read(next(2) === 0 ? bytes : gzipSync(bytes), { size: 1 + next(2_000) });
+    if (typeof found === "string") continue;
+    for (const path of found) expect(path).not.toMatch(/^\/|(?:^|\/)\.\.(?:\/|$)|\\/);
+    const name = `fuzz-${count}`;
+    writeFileSync(join(folder, name), bytes);
+    taken.push([name, found]);
+  }
+  expect(taken.length).toBeGreaterThan(100);
+  expect(taken.length).toBeLessThan(900);
+  const python = `
+import json, os, sys, tarfile
+def listed(name):
+    try:
+        with tarfile.open(name) as t:
+            return [m.name + "/" if m.isdir() else m.name + " " + str(m.size) if m.isreg() else m.name + " other" for m in t if m.name not in (".", "")]
+    except Exception as e:
+        return str(e)
+print(json.dumps({n: listed(n) for n in sys.stdin.read().split()}))
+`;
+  const input = taken.map(([name]) => name).join(" ");
+  const listed = JSON.parse(
+    execFileSync("python3", ["-c", python], { cwd: folder, input, encoding: "utf8" }),
+  ) as object;
+  for (const [name, found] of taken) {
+    const others = (listed as Record<string, ReadonlyArray<string> | string>)[name] ?? "";
+    expect([name, Array.isArray(others) ? others.map(clean) : others]).toEqual([name, found]);
+  }
+});
