@@ -1,4 +1,4 @@
-// Decides: what of a Markdown file is run, and in which order: its code blocks, by language and by the words behind it.
+// Code blocks of a guide: commands, servers, files, outputs.
 import { readFileSync } from "node:fs";
 import remarkParse from "remark-parse";
 import { unified } from "unified";
@@ -7,7 +7,7 @@ import { unified } from "unified";
  * A code block of a guide:
  *
  * - ` ```sh ` is run, one block after the other in one shell; it must end with 0.
- * - ` ```sh server ` keeps running; the next block waits until it has printed `ready `.
+ * - ` ```sh server ` keeps running; the next block waits until it has printed `ready `, `Ready on ` or `Local:`.
  * - ` ```sh elsewhere ` needs an account or another machine, and is not run.
  * - ` ```ts list.ts ` and any other language with a file name is a file, written before the next block is run.
  * - ` ```text ` behind a ` ```sh ` is what that prints: whole, with `…` for what differs.

@@ -9,7 +9,7 @@ import { blocksOf, isShown, type Block } from "./Guide.ts";
 import { freePort, root } from "@bytenite-engines/test-kit";
 
 /** Ports that guides name. Each is replaced by a free one, because several guides run at once. */
-const namedPorts = ["4010", "4011", "8787"];
+const namedPorts = ["4010", "4011", "8080", "8787"];
 
 /** Runs a guide, by its path from `docs/guides`, until the signal aborts; rejects with the block that failed or printed something else. */
 export const runGuide = async (name: string, signal?: AbortSignal): Promise<void> => {
@@ -125,10 +125,10 @@ const scriptOf = (outputs: string, blocks: ReadonlyArray<Block>): string =>
     }),
   ].join("\n");
 
-/** Starts a server and waits for its `ready` line; fails when the server ends before. */
+/** Starts a server and waits for a line that says it is ready; fails when the server ends before. */
 const serving = (command: string, out: string, ready: string): string =>
   `mkfifo ${ready}
-{ ( ${command} ) < /dev/null 2>&1 | { while read -r line; do echo "$line" >> ${out}; case $line in ready\\ *) echo yes > ${ready} ;; esac; done; echo no > ${ready}; } ; } &
+{ ( ${command} ) < /dev/null 2>&1 | { while read -r line; do echo "$line" >> ${out}; case $line in ready\\ *|*Ready\\ on\\ *|*Local:*) echo yes > ${ready} ;; esac; done; echo no > ${ready}; } ; } &
 : >> ${out}
 test "$(cat ${ready})" = yes`;
 

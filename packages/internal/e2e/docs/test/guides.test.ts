@@ -12,7 +12,9 @@ const folder = fileURLToPath(new URL("../../../../../docs/guides", import.meta.u
 const guides = readdirSync(folder).filter((name) => name.endsWith(".md"));
 
 /** Programs that guides use and this machine lacks; guides that use them are skipped. */
-const absent = ["curl", "openssl"].filter((program) => spawnSync(program, ["--version"]).error !== undefined);
+const absent = ["curl", "openssl", "chromium"].filter(
+  (program) => spawnSync(program, ["--version"]).error !== undefined,
+);
 
 const lacks = (name: string): boolean =>
   blocksOf(join(folder, name)).some(
@@ -51,7 +53,12 @@ test("the programs in the guides compile in strict mode", () => {
       }
     }
     for (const guide of guides) generate(join(programs, guide));
-    const compilerOptions = { types: ["node"], exactOptionalPropertyTypes: true, noEmit: true };
+    const compilerOptions = {
+      types: ["node"],
+      lib: ["ESNext", "DOM", "DOM.Iterable"],
+      exactOptionalPropertyTypes: true,
+      noEmit: true,
+    };
     const tsconfig = { extends: join(root, "tsconfig.base.json"), compilerOptions, include: ["**/*.ts"] };
     writeFileSync(join(programs, "tsconfig.json"), JSON.stringify(tsconfig));
     const { stdout } = spawnSync(join(root, "node_modules/.bin/tsc"), ["-p", programs], { encoding: "utf8" });
