@@ -8,6 +8,11 @@ if (isTooOld) {
   process.stderr.write(wanted + " or later; this is Node " + process.versions.node + ".\n");
   process.exitCode = 2;
 } else {
+  // A registry that is starting must not end by the signal that reopens its log. It listens itself once it is loaded.
+  var word = process.argv[3];
+  if (isRegistry && process.platform !== "win32" && (word === undefined || word === "serve" || word[0] === "-")) {
+    process.on("SIGHUP", function () {});
+  }
   import("../dist/main.js").then(
     function (main) {
       return main.main(process.argv.slice(2));

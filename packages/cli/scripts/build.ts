@@ -2,33 +2,12 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { rolldown, type Plugin } from "rolldown";
+import { leanBuiltins } from "./LeanBuiltins.ts";
 import { licencesOf } from "./Licences.ts";
 import { manPages } from "./ManPage.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = `${root}dist`;
-
-/**
- * `import ... from "node:http"` makes Node evaluate every export, the getters too, and one of them loads all of `fetch`: 30 ms
- * of CPU for nothing. Taken from the module object, only what is used is evaluated, and what loads `fetch` is not there where the
- * whole module is used.
- */
-const leanBuiltins: Plugin = {
-  name: "lean-builtins",
-  resolveId: (id) => (id.startsWith("node:") ? `\0${id}` : null),
-  load: (id) => {
-    if (!id.startsWith("\0node:")) return null;
-    const name = id.slice(1);
-    const names = Object.keys(process.getBuiltinModule(name) ?? {}).filter((key) =>
-      /^(?!(?:default|WebSocket|CloseEvent|MessageEvent)$)[A-Za-z_$][\w$]*$/.test(key),
-    );
-    return [
-      `const builtin = process.getBuiltinModule(${JSON.stringify(name)});`,
-      "export default builtin;",
-      ...names.map((key) => `const $${key} = builtin.${key};\nexport { $${key} as ${key} };`),
-    ].join("\n");
-  },
-};
 
 /** Folder of the files that the registry's page is made of, and the package they come from. */
 const pageFolder = "docs";
@@ -53,7 +32,7 @@ const ownPage: Plugin = {
 
 /** What only some commands need, each for itself. */
 const apart =
-  /\/cli\/src\/(commands\/(?!Loaders)\w+|complete\/\w+|doctor\/\w+|parse\/Help|Version|config\/AccessTokens|output\/(YamlWriter|JqFilter))\.ts$|\/core\/src\/ApiKey\.ts$/;
+  /\/cli\/src\/(commands\/(?!Loaders)\w+|complete\/\w+|doctor\/\w+|engine\/\w+|parse\/Help|terminal\/Question|Version|config\/AccessTokens|output\/(YamlWriter|JqFilter|FileShape))\.ts$|\/core\/src\/ApiKey\.ts$/;
 /** What runs before compiled code is kept: as little as can be. */
 const starting = /\/cli\/src\/(main|config\/Directories|terminal\/PlainText)\.ts$|node:(fs|os|path|module)$/;
 /** What every command that asks the API needs. */

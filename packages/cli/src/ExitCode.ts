@@ -23,7 +23,7 @@ export const exitCodeMeanings: ReadonlyArray<readonly [code: number, meaning: st
   [exitCodes.denied, "no credentials, or not accepted, or not allowed"],
   [exitCodes.unavailable, "unreachable, unavailable, rate limited or timed out, after all attempts"],
   [exitCodes.undecodable, "the answer cannot be read"],
-  [exitCodes.notMet, "the condition is not met (wait, diff, doctor)"],
+  [exitCodes.notMet, "the condition is not met (wait, diff, doctor, validate, push, pull)"],
   [exitCodes.interrupted, "interrupted"],
 ];
 
@@ -33,7 +33,7 @@ const codesOfTags: Readonly<Record<EngineErrorTag, number>> = {
   PermissionDenied: exitCodes.denied,
   CredentialsFailed: exitCodes.denied,
   InvalidArgument: exitCodes.usage,
-  Conflict: exitCodes.unexpected,
+  Conflict: exitCodes.notMet,
   Rejected: exitCodes.unexpected,
   Unimplemented: exitCodes.unexpected,
   DataLoss: exitCodes.unexpected,

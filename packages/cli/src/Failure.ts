@@ -3,6 +3,7 @@ import type { EngineError } from "@bytenite-engines/core/promise";
 import { sayDuration } from "./parse/Duration.ts";
 import { documentedBaseUrl } from "./config/Setting.ts";
 import { CommandError, FileError, HintedError, isEngineError, UsageError } from "./Errors.ts";
+import type { Command } from "./parse/Command.ts";
 import { exitCodeOf, exitCodes } from "./ExitCode.ts";
 import { safeText } from "./terminal/SafeText.ts";
 
@@ -20,10 +21,10 @@ export interface Failure {
   readonly requestId?: string | undefined;
 }
 
-/** What to tell about anything that was thrown. */
-export const failureOf = (error: unknown): Failure => {
-  if (isEngineError(error)) return callFailure(error);
-  if (error instanceof HintedError) return { ...failureOf(error.cause), hint: error.hint };
+/** What to tell about anything that was thrown; a hint names only flags that the command has. */
+export const failureOf = (error: unknown, command?: Command): Failure => {
+  if (isEngineError(error)) return callFailure(error, command);
+  if (error instanceof HintedError) return { ...failureOf(error.cause, command), hint: error.hint };
   if (error instanceof UsageError) {
     return { message: error.message, hint: error.hint, exitCode: exitCodes.usage, reason: "Usage" };
   }
@@ -45,9 +46,9 @@ export const failureOf = (error: unknown): Failure => {
   };
 };
 
-const callFailure = (error: EngineError): Failure => ({
+const callFailure = (error: EngineError, command: Command | undefined): Failure => ({
   message: `${sentence(error)}${after(error)}`,
-  hint: hintFor(error),
+  hint: hintFor(error, command),
   exitCode: exitCodeOf(error.reason._tag),
   reason: error.reason._tag,
   status: error.status,
@@ -76,7 +77,7 @@ const sentence = ({ reason, url, method, status, serverMessage }: EngineError): 
   const answer = status === undefined ? "" : ` (${status})`;
   switch (reason._tag) {
     case "NotFound":
-      return method === "POST" ? `There is nothing at ${url}` : `Not found at ${host}: ${subjectOf(url)}`;
+      return isExchange(url, method) ? `There is nothing at ${url}` : `Not found at ${host}: ${subjectOf(url)}`;
     case "Unauthenticated":
       return `${host} does not accept the credentials${answer}${said}`;
     case "PermissionDenied":
@@ -101,12 +102,15 @@ const sentence = ({ reason, url, method, status, serverMessage }: EngineError): 
     case "Undecodable":
       return `The answer of ${host} cannot be read: ${safeText(reason.problem)}`;
     case "TooLarge":
-      return `The answer of ${host} is larger than ${reason.limit} = ${reason.value} allows`;
+      return reason.limit === "maxArchiveBytes"
+        ? `The archive is larger than ${reason.value} bytes`
+        : `The answer of ${host} is larger than ${reason.limit} = ${reason.value} allows`;
     case "RedirectRefused":
       return `${host} redirects, and it was not followed: ${safeText(reason.problem)}`;
     case "Unimplemented":
       return `${host} does not offer this call${answer}`;
     case "Conflict":
+      return `${host}: the engine is not as the request expects it${answer}${said}`;
     case "Rejected":
     case "DataLoss":
       return `${host} refuses the request${answer}${said}`;
@@ -125,10 +129,10 @@ const wait = (ms: number | undefined): string => (ms === undefined ? "" : `; it 
 
 const after = ({ attempts }: EngineError): string => (attempts > 1 ? `, after ${attempts} attempts` : "");
 
-const hintFor = ({ reason, url, method }: EngineError): string | undefined => {
+const hintFor = ({ reason, url, method, status }: EngineError, command: Command | undefined): string | undefined => {
   switch (reason._tag) {
     case "NotFound":
-      if (method === "POST") return noExchange;
+      if (isExchange(url, method)) return noExchange;
       // A list is found by every server that has it where we asked.
       return /\/engines(?:\?|$)/.test(url)
         ? `Does the base URL lack its path? It looks like ${new URL(url).origin}${new URL(documentedBaseUrl).pathname}.`
@@ -147,29 +151,41 @@ const hintFor = ({ reason, url, method }: EngineError): string | undefined => {
     case "Undecodable":
       return "Try --format json; `bne raw GET PATH` shows the answer as it is.";
     case "InvalidArgument":
+      if (status === tooLargeStatus) return smallerHint;
       return "`bne help COMMAND` shows what it takes; a tag looks like name, name@1 or name@1.2.";
     case "RateLimited":
     case "Unavailable":
     case "CircuitOpen":
       return "Try again later; `bne doctor` tells how the server is.";
     case "TooLarge":
-      return "Ask for less at once with --limit.";
+      if (reason.limit === "maxArchiveBytes") return "Name what is not needed in .bneignore.";
+      return command?.flags?.some(({ name }) => name === "page-size") === true
+        ? "Ask for fewer engines at once with --page-size."
+        : serverHint;
     case "RedirectRefused":
       return reason.problem.includes("another origin, http")
         ? "Set --base-url to the address that the server redirects to, if you trust it with your token."
         : serverHint;
     case "Unimplemented":
-      return method === "POST" ? noExchange : serverHint;
-    case "Rejected":
+      return isExchange(url, method) ? noExchange : serverHint;
     case "Conflict":
+      return "`bne get TAG` shows what is there now.";
+    case "Rejected":
+      return status === tooLargeStatus ? smallerHint : serverHint;
     case "DataLoss":
       return serverHint;
   }
 };
 
-/** A POST is the exchange of a key. */
+/** Whether an API key was to be exchanged: every other POST is about engines. */
+const isExchange = (url: string, method: string | undefined): boolean =>
+  method === "POST" && !/\/engines(?:[/?]|$)/.test(url);
+
 const noExchange =
   "API keys are not exchanged there. Say where with --auth-url URL, BYTENITE_AUTH_URL or `bne profile set NAME --auth-url URL`.";
+/** Content Too Large (RFC 9110, 15.5.14). */
+const tooLargeStatus = 413;
+const smallerHint = "Name what is not needed in .bneignore; `bne push --dry-run` lists what would be sent.";
 const serverHint = "`bne doctor` tells what kind of server this is.";
 
 /** A failure for people: a sentence, and a line that helps. */

@@ -5,14 +5,14 @@ import { SeveralErrors, UsageError } from "./Errors.ts";
 import { exitCodes } from "./ExitCode.ts";
 import { failureJson, failureOf, failureText } from "./Failure.ts";
 import type { Invocation } from "./Invocation.ts";
-import { nameOf } from "./parse/Command.ts";
+import { nameOf, type Command } from "./parse/Command.ts";
 import { directoriesOf, homeDirectory } from "./config/Directories.ts";
 import { loadSettings } from "./config/Settings.ts";
 import { understand, type Arguments } from "./parse/Arguments.ts";
 import { Notes } from "./terminal/Notes.ts";
 import { printText } from "./terminal/PlainText.ts";
 import { ClosedPipe, Stdout } from "./terminal/Stdout.ts";
-import { asciiText } from "./terminal/SafeText.ts";
+import { asciiText, safeText } from "./terminal/SafeText.ts";
 import { isUtf8, terminalOf, type StreamFacts } from "./terminal/Terminal.ts";
 
 /** What is known of a run when it fails. */
@@ -20,6 +20,7 @@ interface Run {
   readonly argv: ReadonlyArray<string>;
   json: boolean;
   verbose: boolean;
+  command: Command | undefined;
 }
 
 /** Runs a command line and resolves to its exit code. Data goes to stdout, everything else to stderr. */
@@ -28,13 +29,16 @@ export const run = async (argv: ReadonlyArray<string>): Promise<number> => {
     argv,
     json: argv.includes("--trace") || asksForJson(argv, process.env["BYTENITE_OUTPUT"]),
     verbose: argv.includes("--verbose") || argv.includes("-v"),
+    command: undefined,
   };
   try {
     return await carriedOut(argv, known);
   } catch (error) {
     if (error instanceof ClosedPipe) return exitCodes.ok;
     if (error instanceof Interrupted) return error.exitCode;
-    const failures = (error instanceof SeveralErrors ? error.errors : [error]).map(failureOf);
+    const failures = (error instanceof SeveralErrors ? error.errors : [error]).map((one) =>
+      failureOf(one, known.command),
+    );
     for (const failure of failures) {
       const text = failureText(failure);
       process.stderr.write(known.json ? failureJson(failure) : isUtf8(process.env) ? text : asciiText(text));
@@ -55,6 +59,7 @@ const carriedOut = async (argv: ReadonlyArray<string>, known: Run): Promise<numb
     const { showHelp } = await import("./parse/Help.ts");
     return showHelp(request.words);
   }
+  known.command = request.arguments.command;
   const signal = interruption();
   const invocation = await invocationOf(request.arguments, signal);
   known.json = invocation.notes.verbosity.json;
@@ -105,11 +110,11 @@ const invocationOf = async (given: Arguments, signal: AbortSignal): Promise<Invo
   process.stderr.on("error", () => {});
   for (const warning of settings.warnings) notes.warn(warning);
   const terminal = terminalOf(factsOf(process.stdout), env, when);
-  const stdout = new Stdout(
-    process.stdout,
-    () => notes.hide(),
-    (isOpen) => notes.hold(isOpen),
-  );
+  const stdout = new Stdout(process.stdout, {
+    before: () => notes.hide(),
+    onPager: (isOpen) => notes.hold(isOpen),
+    onPagerFailure: (command, how) => notes.warn(`the pager ${safeText(command)} ${how}; without it:`),
+  });
   if (terminal.isTTY && !isUtf8(env)) stdout.shown = asciiText;
   return {
     arguments: given,

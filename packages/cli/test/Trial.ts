@@ -1,6 +1,7 @@
 // A registry with the trial users and a home, for the tests of one file.
 import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
 import { afterAll, afterEach } from "vitest";
+import { startLifecycle, type LifecycleServer } from "../../core/test/LifecycleServer.ts";
 import { as, bne, makeHome, type Home, type Result } from "./Bne.ts";
 
 /** What the tests of a file share. */
@@ -26,4 +27,22 @@ export const trial = async (): Promise<Trial> => {
     (...args: ReadonlyArray<string>): Promise<Result> =>
       bne(home, args, { env: as(registry, user) });
   return { registry, home, alice: runAs("alice"), bob: runAs("bob") };
+};
+
+/**
+ * A server that keeps archives, for the tests of one file, and the environment that points at it. With a name, the folder of an
+ * engine is in the home and was pushed.
+ */
+export const archives = async (
+  home: Home,
+  name?: string,
+): Promise<{ readonly server: LifecycleServer; readonly env: Readonly<Record<string, string>> }> => {
+  const server = await startLifecycle();
+  afterAll(() => server[Symbol.asyncDispose]());
+  const env = { BYTENITE_BASE_URL: server.baseUrl, BYTENITE_TOKEN: "good" };
+  if (name !== undefined) {
+    await bne(home, ["new", name, "--type", "partitioner"]);
+    await bne(home, ["push", name], { env });
+  }
+  return { server, env };
 };

@@ -3,10 +3,11 @@ import { expect, test } from "vitest";
 import { nameOf } from "../src/parse/Command.ts";
 import { commands, flagsOf } from "../src/parse/CommandTable.ts";
 import { bne, installed, resultOf } from "./Bne.ts";
-import { trial } from "./Trial.ts";
+import { archives, trial } from "./Trial.ts";
 
 const { registry, home } = await trial();
 const env = installed(home, registry, "alice");
+const archived = await archives(home);
 // The example about a database of one's own has one.
 const made = spawn("bne", ["registry", "import", "--user", "alice", "--database", "registry.db", "-"], {
   env,
@@ -16,10 +17,18 @@ const ended = resultOf(made);
 made.stdin.end('{"name": "mine", "version": "1.0"}\n');
 await ended;
 
+/** Commands about engines that have archives. */
+const withArchives = new Set(["push", "pull", "activate", "deactivate", "delete"]);
+
 for (const command of commands) {
   for (const { line, exit = 0 } of command.examples) {
     test(`the example \`${line}\` ends with ${exit}`, async () => {
-      const { code, stderr } = await resultOf(spawn("bash", ["-o", "pipefail", "-c", line], { env, cwd: home.path }));
+      const { code, stderr } = await resultOf(
+        spawn("bash", ["-o", "pipefail", "-c", line], {
+          env: command.path.some((word) => withArchives.has(word)) ? { ...env, ...archived.env } : env,
+          cwd: home.path,
+        }),
+      );
       expect({ code, stderr: exit === 0 ? stderr.replaceAll(/^(?!bne:).*\n/gm, "") : "" }).toEqual({
         code: exit,
         stderr: "",

@@ -3,9 +3,11 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { expect, test } from "vitest";
 import { commands, flagsOf } from "../src/parse/CommandTable.ts";
 import { outputForms } from "../src/parse/Flags.ts";
-import { trial } from "./Trial.ts";
+import { bne } from "./Bne.ts";
+import { archives, trial } from "./Trial.ts";
 
-const { registry, alice, bob } = await trial();
+const { registry, home, alice, bob } = await trial();
+const archived = await archives(home, "hello");
 await registry.publish("bob", {
   name: "full",
   version: "1.0",
@@ -37,11 +39,20 @@ test("every command that has --output json has a schema, and no other", () => {
   );
 });
 
+/** Commands about engines that have archives. */
+const archivedNames: ReadonlySet<string> = new Set(["push", "pull", "activate", "deactivate", "delete"]);
+
 for (const [name, ...lines] of [
   ["list", "list", "list --all", "list --type assembler --limit 1", "list --name nothing"],
   ["get", "get full", "get full word-count"],
   ["status", "status full", "status full word-count"],
   ["versions", "versions word-count"],
+  ["validate", "validate hello"],
+  ["push", "push hello --dry-run", "push hello"],
+  ["pull", "pull hello copy"],
+  ["activate", "activate hello", "activate hello hello@0.1"],
+  ["deactivate", "deactivate hello"],
+  ["delete", "delete hello@0.1 --yes"],
   ["wait", "wait word-count --for exists", "wait gone --for deleted", "wait full word-count --for exists"],
   ["watch", "watch full --timeout 300ms"],
   ["diff", "diff word-count@0.9 word-count@0.10", "diff full full"],
@@ -55,7 +66,8 @@ for (const [name, ...lines] of [
   test(`bne ${name} writes what its schema says`, async () => {
     for (const line of lines) {
       const form = name === "watch" ? "ndjson" : "json";
-      const { stdout } = await bob(...line.split(" "), "-o", form);
+      const words = [...line.split(" "), "-o", form];
+      const { stdout } = await (archivedNames.has(name) ? bne(home, words, { env: archived.env }) : bob(...words));
       expect({ line, problems: problems(schemaOf(name), JSON.parse(stdout.trim())) }).toEqual({ line, problems: [] });
       expect(problems(schemaOf(name), 5)).not.toEqual([]);
     }

@@ -112,6 +112,48 @@ test("a pager is used on a terminal when the text is longer than the screen, and
   expect((await bne(home, ["list"], { env: { ...env(), PAGER: pager } })).stdout).not.toContain("PAGED");
 });
 
+test("what a pager that fails has not shown is shown without it", async () => {
+  for (const [pager, how] of [
+    ["false", "ended with 1"],
+    ["'less", "ended with 2"],
+    ["kill $$", "was ended by SIGTERM"],
+  ] as const) {
+    const run = onTerminal(home, ["list", "--output", "yaml"], {
+      rows: 2,
+      columns: 200,
+      env: { ...env(), PAGER: pager },
+    });
+    expect(await run.ended).toBe(0);
+    const text = (await run.screen()).join("\n");
+    expect(text).toContain(`warning: the pager ${pager} ${how}; without it:`);
+    expect(text).toContain("- id: ");
+    expect(text.match(/^pagination:/gm)).toHaveLength(1);
+  }
+});
+
+test("a pager that is left early ends the run quietly, and nothing is shown twice", async () => {
+  const run = onTerminal(home, ["list", "--output", "yaml"], { rows: 4, env: { ...env(), PAGER: "head -n 2" } });
+  expect(await run.ended).toBe(0);
+  expect(await run.screen()).toHaveLength(2);
+});
+
+test("JSON on a terminal is coloured, and the same text without its colours", async () => {
+  for (const args of [
+    ["get", "zipper", "-o", "json"],
+    ["list", "--limit", "2", "-o", "json"],
+    ["get", "zipper", "-o", "ndjson"],
+  ]) {
+    const run = onTerminal(home, [...args, "--no-pager"], { columns: 1_200, rows: 200, env: env() });
+    expect(await run.ended).toBe(0);
+    expect(run.raw()).toContain('\u001b[1m"name"\u001b[22m');
+    expect(run.raw()).toContain('\u001b[32m"');
+    const { stdout } = await bne(home, args, { env: { ...env(), FORCE_COLOR: "1" } });
+    expect(stdout).not.toContain("\u001b");
+    const shown = (await run.screen()).filter((line) => !line.includes('"type":"note"')).join("\n");
+    expect(`${shown}\n`).toBe(stdout);
+  }
+});
+
 test("protobuf is refused on a terminal", async () => {
   const run = onTerminal(home, ["get", "zipper", "-o", "protobuf"], { env: env() });
   expect(await run.ended).toBe(2);

@@ -19,8 +19,15 @@ export interface NodeFetchOptions {
   readonly proxyEnv?: Readonly<Record<string, string | undefined>> | false;
 }
 
+/** What `nodeFetch` is given beside what every `Fetch` is. */
+export interface NodeFetchInit extends FetchInit {
+  /** Told how many bytes of the body were handed to the system, piece by piece, up to all of them. */
+  onBodySent?: (bytes: number, totalBytes: number) => void;
+}
+
 /** A `Fetch` that owns its connections. */
 export interface NodeFetch extends Fetch {
+  (url: string, init?: NodeFetchInit): Promise<FetchResponse>;
   /** Closes all connections. Requests under way fail. */
   close(): void;
 }
@@ -63,7 +70,7 @@ export const nodeFetch = (options: NodeFetchOptions = {}): NodeFetch => {
   const env = options.proxyEnv === false ? undefined : (options.proxyEnv ?? process.env);
   const agentsOf = makeAgents(options, env);
   const made: Partial<Record<string, Agents>> = {};
-  const fetch = async (text: string, init: FetchInit = {}): Promise<FetchResponse> => {
+  const fetch = async (text: string, init: NodeFetchInit = {}): Promise<FetchResponse> => {
     const url = new URL(text);
     if (url.protocol !== "http:" && url.protocol !== "https:")
       throw new TypeError(`nodeFetch: ${url.protocol} is not http: or https:`);
@@ -122,7 +129,7 @@ const assertProxySupport = (url: URL, env: ProxyEnv): void => {
   );
 };
 
-const send = (agents: Agents, url: URL, init: FetchInit, isResend: boolean): Promise<FetchResponse> =>
+const send = (agents: Agents, url: URL, init: NodeFetchInit, isResend: boolean): Promise<FetchResponse> =>
   new Promise((resolve, reject) => {
     const { method = "GET", signal } = init;
     const request = agents.request({
@@ -151,8 +158,33 @@ const send = (agents: Agents, url: URL, init: FetchInit, isResend: boolean): Pro
       socket.destroy();
       reject(new Error(`nodeFetch: the server answered ${statusCode} and switched to another protocol`));
     });
-    request.end(init.body);
+    const { body, onBodySent } = init;
+    if (body instanceof Uint8Array && onBodySent !== undefined) sendInPieces(request, body, onBodySent);
+    else request.end(body);
   });
+
+/** Bytes of a body that are handed to the system at once where its progress is told. */
+const pieceBytes = 262_144;
+
+const sendInPieces = (
+  request: http.ClientRequest,
+  body: Uint8Array,
+  tell: NonNullable<NodeFetchInit["onBodySent"]>,
+): void => {
+  // Without it, a body that is not written at once is sent in chunks.
+  request.setHeader("content-length", body.byteLength);
+  const sendFrom = (start: number): void => {
+    const end = Math.min(start + pieceBytes, body.byteLength);
+    request.write(body.subarray(start, end), (error) => {
+      if (error !== null && error !== undefined) return;
+      tell(end, body.byteLength);
+      if (end < body.byteLength) sendFrom(end);
+      else request.end();
+    });
+  };
+  if (body.byteLength === 0) request.end();
+  else sendFrom(0);
+};
 
 /** The host as the resolver takes it: an IPv6 address without its brackets. */
 const hostnameOf = ({ hostname }: URL): string => (hostname.startsWith("[") ? hostname.slice(1, -1) : hostname);

@@ -101,16 +101,27 @@ export const startLifecycle = async (
         .end(archive);
   };
 
+  /** The extension DELETE /engines/{tag}. */
+  const deletion = ({ method }: IncomingMessage, path: string): Reply | undefined => {
+    const tag = decodeURIComponent(path.slice(path.lastIndexOf("/") + 1));
+    if (method !== "DELETE" || !engines.delete(tag)) return undefined;
+    return { schema: EngineMessageSchema, message: create(EngineMessageSchema, { engineTag: tag }) };
+  };
+
+  /** A name alone stands for its latest version: here the one that was stored last. */
+  const whole = (tag: string): string =>
+    tag.includes("@") ? tag : ([...engines.keys()].findLast((key) => key.startsWith(`${tag}@`)) ?? tag);
+
   const handle = (request: IncomingMessage, path: string, body: Buffer): Reply => {
-    const match = matchRequest(request.method ?? "", path.replace("/v1/dev", ""));
-    if (match === undefined) return failed(404, 5, "Not Found");
     if (request.headers.authorization !== "good") return failed(401, 16, "no token");
+    const match = matchRequest(request.method ?? "", path.replace("/v1/dev", ""));
+    if (match === undefined) return deletion(request, path) ?? failed(404, 5, "Not Found");
     const isProtobuf = formatOf(request.headers["content-type"]) === "protobuf";
     const message =
       body.length === 0
         ? create(EngineMessageSchema)
         : decode(EngineMessageSchema, new Uint8Array(body), isProtobuf ? "protobuf" : "json");
-    const tag = match.tag ?? message.engineTag;
+    const tag = match.name === "upload" ? message.engineTag : whole(match.tag ?? "");
     const entry = engines.get(tag);
     if (match.name === "upload") {
       if (!conditionHolds(request, entry?.engine)) return failed(412, 10, "another revision");

@@ -16,6 +16,9 @@ import { assertProfile } from "../config/Settings.ts";
 import { readSecretLine } from "../terminal/SecretInput.ts";
 import { httpFetch } from "./HttpFetch.ts";
 
+/** Largest archive that is sent or received, in bytes; a server may take less. */
+const maxArchiveBytes = 268_435_456;
+
 /** Credentials of this run. */
 export const credentials = async (invocation: Invocation): Promise<Credentials | undefined> => {
   const { settings, arguments: given, env } = invocation;
@@ -68,7 +71,12 @@ const exchanges = (
 export const fetchOf = (invocation: Invocation, fresh = false): Fetch => {
   const isFresh = fresh || isOn(invocation, "fresh");
   return async (url, init) => {
-    const response = await httpFetch(url, isFresh ? { ...init, headers: pastCaches(init.headers) } : init);
+    const headers = isFresh ? pastCaches(init.headers) : init.headers;
+    const response = await httpFetch(url, {
+      ...init,
+      ...(headers === undefined ? {} : { headers }),
+      ...(init.body === undefined ? {} : { onBodySent: (sent, total) => invocation.notes.transfer(sent, total) }),
+    });
     const age = Number(response.headers.get("age"));
     if (age > 0) invocation.notes.sawAge(age);
     return response;
@@ -113,6 +121,7 @@ export const clientOf = async (invocation: Invocation, fresh = false): Promise<P
       believedAtStart: Math.floor(Math.random() * defaultSampleEvery),
     },
     onEvent: notes.event,
+    limits: { maxArchiveBytes },
     // Each call of a run is its own; and a process that ends soon has no spans to pass on.
     share: false,
     propagateTrace: false,

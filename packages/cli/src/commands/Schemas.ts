@@ -9,6 +9,7 @@ const text: JsonObject = { type: "string" };
 const flag: JsonObject = { type: "boolean" };
 const count: JsonObject = { type: "integer", minimum: 0 };
 const textOrNull: JsonObject = { type: ["string", "null"] };
+const countOrNull: JsonObject = { type: ["integer", "null"], minimum: 0 };
 
 const list = (items: JsonObject): JsonObject => ({ type: "array", items });
 
@@ -58,6 +59,7 @@ const scalar = (type: ScalarType | undefined): JsonObject => {
 
 const engine = message(EngineSchema);
 const status = message(EngineMessageSchema);
+const files = list(object({ path: text, bytes: count, executable: flag }));
 
 const flagSchema = object(
   { name: text, short: text, kind: text, value: text, choices: list(text), least: count, summary: text },
@@ -75,6 +77,28 @@ export const outputSchemas: Readonly<Record<string, JsonObject>> = {
   get: oneOrMany(engine),
   status: oneOrMany(status),
   versions: list(engine),
+  validate: object({
+    problems: list(object({ severity: { enum: ["error", "warning"] }, place: text, problem: text })),
+    tag: textOrNull,
+    valid: flag,
+    files: count,
+    bytes: countOrNull,
+    hash: textOrNull,
+  }),
+  push: object({
+    files,
+    tag: text,
+    result: { enum: ["created", "updated", "activated", "unchanged"] },
+    dryRun: flag,
+    revision: countOrNull,
+    status: textOrNull,
+    bytes: count,
+    hash: text,
+  }),
+  pull: object({ files, tag: text, folder: text, revision: count, bytes: count, hash: text }),
+  activate: oneOrMany(status),
+  deactivate: oneOrMany(status),
+  delete: oneOrMany(status),
   wait: oneOrMany(status),
   watch: object({ event: { enum: ["added", "changed", "removed"] }, at: text, tag: text, fields: list(text), engine }),
   diff: object({

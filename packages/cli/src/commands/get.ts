@@ -18,30 +18,30 @@ import { safeText } from "../terminal/SafeText.ts";
 export const get = async (invocation: Invocation): Promise<number> => {
   const { signal } = invocation;
   const showSecrets = isOn(invocation, "show-secrets");
-  return eachTag(invocation, engineShape, "", async (client, tag) =>
+  return eachTag(invocation, engineShape, "asking for ", async (client, tag) =>
     engineRecord(await client.get(tag, { signal }), showSecrets),
   );
 };
 
 export const status = async (invocation: Invocation): Promise<number> => {
   const { signal } = invocation;
-  return eachTag(invocation, statusShape, "the status of ", async (client, tag) =>
+  return eachTag(invocation, statusShape, "asking for the status of ", async (client, tag) =>
     statusRecord(await client.status(tag, { signal })),
   );
 };
 
-/** Writes what was found; what was not is told behind it, and fails. */
-const eachTag = async (
+/** Calls the API for each tag of the run; writes what came back, then fails with what failed. */
+export const eachTag = async (
   invocation: Invocation,
   shapeOf: (document: "one" | "array") => Shape,
-  what: string,
+  doing: string,
   ask: (client: PromiseEngineClient, tag: string) => Promise<OutputRecord>,
 ): Promise<number> => {
   const { notes, signal } = invocation;
   const tags = invocation.arguments.positionals;
   const writer = await openOutput(invocation, shapeOfTags(invocation, shapeOf));
   const client = await clientOf(invocation);
-  notes.progress(`asking for ${what}${tags.join(", ")}`);
+  notes.progress(`${doing}${tags.join(", ")}`);
   const records: Array<OutputRecord> = [];
   const failures: Array<Error> = [];
   const asked = tags.map((tag) => withTagHints(invocation, client, tag, () => ask(client, tag)));

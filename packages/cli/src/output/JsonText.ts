@@ -35,3 +35,11 @@ const styleOf = (token: string, next: string | undefined): Style | undefined => 
   if (token.startsWith('"')) return next === ":" ? "heading" : "good";
   return /^[-\d]/.test(token) ? "warning" : "faint";
 };
+
+/** Indented JSON with colours, whole lines of it. */
+export const colouredJson = (text: string): string =>
+  text.replaceAll(/("(?:[^"\\]|\\.)*")(\s*:)?|-?\d[\d.eE+-]*|true|false|null/g, (token, string?: string, colon = "") =>
+    string === undefined
+      ? styled(token, styleOf(token, undefined), true)
+      : styled(string, styleOf(string, colon === "" ? undefined : ":"), true) + colon,
+  );

@@ -6,6 +6,7 @@ import { isInstalled, missingProgram } from "../terminal/Pager.ts";
 import { safeLines, safeText } from "../terminal/SafeText.ts";
 import type { Terminal } from "../terminal/Terminal.ts";
 import { askedColumns } from "./EngineShape.ts";
+import { colouredJson } from "./JsonText.ts";
 import { pathsOfColumns, type RecordWriter, type Shape, type Write } from "./Shape.ts";
 import { detailsWriter, tableWriter } from "./TableWriter.ts";
 import { jsonWriter, ndjsonWriter, csvWriter } from "./TextWriters.ts";
@@ -52,13 +53,15 @@ export const writerOf = async (options: OutputOptions, shape: Shape, unsafe: Wri
   // Cells of tables are safe one by one; whole documents are made so on their way to a terminal.
   const write: Write =
     options.terminal.isTTY && !["table", "wide", "protobuf"].includes(form) ? safely(unsafe) : unsafe;
+  // Only on a terminal: a program that reads JSON does not expect colours, whatever the environment forces.
+  const coloured = options.terminal.isTTY && options.terminal.colour ? inColours(unsafe) : write;
   const asked = options.columns === undefined ? undefined : askedColumns(options.columns, shape.known);
   switch (form) {
     case "json":
-      if (jq === undefined) return jsonWriter(shape, write);
+      if (jq === undefined) return jsonWriter(shape, coloured);
       return (await import("./JqFilter.ts")).jqOnDocument(jq, (inner) => jsonWriter(shape, inner), write);
     case "ndjson":
-      return jq === undefined ? ndjsonWriter(write) : (await import("./JqFilter.ts")).jqOnRecords(jq, write);
+      return jq === undefined ? ndjsonWriter(coloured) : (await import("./JqFilter.ts")).jqOnRecords(jq, write);
     case "yaml":
       return (await import("./YamlWriter.ts")).yamlWriter(shape, write);
     case "csv":
@@ -77,6 +80,11 @@ const safely =
   (write: Write): Write =>
   (chunk) =>
     write(typeof chunk === "string" ? safeLines(chunk) : chunk);
+
+const inColours =
+  (write: Write): Write =>
+  (chunk) =>
+    write(typeof chunk === "string" ? colouredJson(safeLines(chunk)) : chunk);
 
 const peopleWriter = (
   { headers, terminal, now }: OutputOptions,

@@ -100,6 +100,8 @@ const statusLooks: Readonly<Record<string, readonly [symbol: string, style: Styl
   different: ["≠", "warning"],
   failed: ["✗", "bad"],
   skipped: ["-", "faint"],
+  error: ["✗", "bad"],
+  warning: ["!", "warning"],
 };
 
 /** A cell of a table. `now` is given on a terminal: times are relative and the status has a symbol. */

@@ -1,14 +1,14 @@
 // All commands, and the flags of each.
 import type { Command, Flag } from "./Command.ts";
 import { accessCommands } from "./SetupCommands.ts";
-import { changeCommands } from "./EngineCommands.ts";
-import { engineCommands } from "./EngineCommands.ts";
+import { changeCommands, engineCommands, lifecycleCommands } from "./EngineCommands.ts";
 import { everywhere, flagGroups } from "./Flags.ts";
 import { shellCommands } from "./SetupCommands.ts";
 
 /** The whole command line. */
 export const commands: ReadonlyArray<Command> = [
   ...engineCommands,
+  ...lifecycleCommands,
   ...changeCommands,
   ...accessCommands,
   ...shellCommands,

@@ -188,6 +188,114 @@ export const engineCommands: ReadonlyArray<Command> = [
   },
 ];
 
+const folder: Positional = {
+  name: "FOLDER",
+  summary: "folder of the engine, with manifest.json; default: the working folder",
+  optional: true,
+  completes: "files",
+};
+
+export const lifecycleCommands: ReadonlyArray<Command> = [
+  {
+    path: ["new"],
+    summary: "Make the folder of an engine, with its manifest",
+    details: [
+      "NAME/manifest.json is version 0.1 of the engine; `bne help manifests` describes its keys. NAME/app is for the code. A manifest that is there is left as it is.",
+    ],
+    positionals: [{ name: "NAME", summary: "name of the engine: letters, digits, - and _" }],
+    flags: [
+      {
+        name: "type",
+        kind: "text",
+        value: "TYPE",
+        summary: "partitioner or assembler",
+        completes: ["partitioner", "assembler"],
+      },
+    ],
+    examples: [{ line: "bne new hello --type partitioner", explains: "hello/manifest.json and hello/app" }],
+  },
+  {
+    path: ["validate"],
+    summary: "Check the folder of an engine, without a server",
+    details: [
+      "Every problem of the manifest with line and column, every file that cannot be sent, and what looks like a secret. Exit code 0 without errors, else 7; warnings do not count.",
+    ],
+    positionals: [folder],
+    takes: ["output"],
+    examples: [
+      { line: "bne validate hello", explains: "All that is wrong" },
+      { line: "bne validate hello --jq .hash", explains: "The hash that a push would have" },
+    ],
+  },
+  {
+    path: ["push"],
+    summary: "Upload the folder of an engine",
+    details: [
+      "The folder becomes a tar archive, the same every time for the same files: sorted, without times and owners. Name and version are those of manifest.json; a version that is there is overwritten, and stays active or inactive. When the archive is the same, nothing is sent.",
+      "Left out: .git, .hg, .svn, .venv, node_modules, __pycache__, *.pyc, .DS_Store and Thumbs.db, and what .bneignore in the folder names, in the syntax of .gitignore (`!NAME` takes back). Links are errors.",
+      "The files that were sent are listed. What looks like a secret is a warning, before anything is sent.",
+    ],
+    positionals: [folder],
+    flags: [
+      { name: "activate", kind: "switch", summary: "Activate the engine, too" },
+      { name: "dry-run", kind: "switch", summary: "Say what would be sent and done, and send nothing" },
+      {
+        name: "if-revision",
+        kind: "count",
+        value: "N",
+        summary: "Only if the engine has this revision now; 0: only if it is not there yet. Else exit code 7",
+      },
+    ],
+    takes: asks,
+    examples: [
+      { line: "bne push hello --dry-run", explains: "What would be sent" },
+      { line: "bne push hello --activate", explains: "Upload and activate" },
+      { line: "bne push hello --output json --jq .result", explains: "created, updated, activated or unchanged" },
+    ],
+  },
+  {
+    path: ["pull"],
+    summary: "Download an engine into a folder",
+    details: [
+      "Written is only what has the hash of the engine, and only plain files below FOLDER. No file that is there is replaced without --force; files that the archive does not have stay.",
+    ],
+    positionals: [
+      tag,
+      { name: "FOLDER", summary: "where to; default: the engine's name", optional: true, completes: "files" },
+    ],
+    flags: [{ name: "force", kind: "switch", summary: "Replace files that are there" }],
+    takes: asks,
+    examples: [{ line: "bne pull hello copy", explains: "The latest version, into copy" }],
+  },
+  {
+    path: ["activate"],
+    summary: "Activate engines, so that jobs can use them",
+    details: ["A tag without a version means the latest one. An engine that is active stays so: exit code 0."],
+    positionals: [tags],
+    takes: asks,
+    examples: [{ line: "bne activate hello", explains: "One engine" }],
+  },
+  {
+    path: ["deactivate"],
+    summary: "Deactivate engines, so that no job uses them",
+    details: ["A tag without a version means the latest one. An engine that is inactive stays so: exit code 0."],
+    positionals: [tags],
+    takes: asks,
+    examples: [{ line: "bne deactivate hello", explains: "One engine" }],
+  },
+  {
+    path: ["delete"],
+    summary: "Delete engines and their archives",
+    details: [
+      "Whole tags only, name@major.minor. It asks first; without a terminal it needs --yes. The operation is an extension of the registry of this project: other servers may not have it.",
+    ],
+    positionals: [{ ...tags, summary: "name@major.minor" }],
+    flags: [{ name: "yes", short: "y", kind: "switch", summary: "Do not ask" }],
+    takes: asks,
+    examples: [{ line: "bne delete hello@0.1 --yes", explains: "One version" }],
+  },
+];
+
 const interval: Flag = {
   name: "interval",
   kind: "duration",

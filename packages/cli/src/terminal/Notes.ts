@@ -25,6 +25,9 @@ export type Facts = Readonly<Record<string, string | number | boolean | Readonly
 const progressAfterMs = 400;
 /** Time between two pictures of the progress line, in milliseconds. */
 const progressEveryMs = 100;
+/** Width of a bar, in cells, and the least bytes that it is shown for. */
+const barCells = 20;
+const leastBarBytes = 100_000;
 const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 
 /** Notes of one run. */
@@ -33,6 +36,7 @@ export class Notes {
   readonly verbosity: Verbosity;
   readonly #write: (text: string) => void;
   #progress: string | undefined;
+  #bar = "";
   #timer: NodeJS.Timeout | undefined;
   #shown = false;
   #frame = 0;
@@ -92,6 +96,7 @@ export class Notes {
   /** What is being done; shown on a terminal only, and only when it takes a while. Undefined: nothing any more. */
   progress(text: string | undefined): void {
     this.#progress = text;
+    this.#bar = "";
     if (text === undefined) {
       clearInterval(this.#timer);
       this.#timer = undefined;
@@ -113,7 +118,8 @@ export class Notes {
   #show(): void {
     if (this.#progress === undefined || this.#held !== undefined) return;
     this.#frame = (this.#frame + 1) % frames.length;
-    const text = cut(`${frames[this.#frame]} ${safeText(this.#progress)}`, (this.terminal.width ?? 80) - 1);
+    const room = (this.terminal.width ?? 80) - 1 - this.#bar.length;
+    const text = cut(`${frames[this.#frame]} ${safeText(this.#progress)}`, room) + this.#bar;
     this.#write(`\r\u001b[K${text}`);
     this.#shown = true;
   }
@@ -121,10 +127,21 @@ export class Notes {
   /** Tells an event of the client, as much of it as was asked for. */
   readonly event = (event: EngineEvent): void => {
     const { trace, verbose, quiet, json } = this.verbosity;
+    if (event.type === "progress" && event.direction === "download") {
+      this.transfer(event.bytes, event.totalBytes);
+    }
     const isShown = (verbose && event.type !== "progress") || (event.type === "retry" && !quiet);
     if (trace || (json && isShown)) this.line(JSON.stringify({ time: new Date().toISOString(), ...event }, rounded));
     else if (isShown) this.line(safeText(event.type === "retry" ? retryLine(event) : exchangeLine(event)));
   };
+
+  /** How much of a body was sent or received, as a bar behind what is being done. */
+  transfer(bytes: number, totalBytes: number | undefined): void {
+    if (totalBytes === undefined || totalBytes < leastBarBytes) return;
+    const part = Math.min(1, bytes / totalBytes);
+    const full = Math.round(part * barCells);
+    this.#bar = ` ${"█".repeat(full)}${"░".repeat(barCells - full)} ${Math.floor(part * 100)}%`;
+  }
 
   /** Waiting, as progress. */
   waiting(what: string, leftMs: number): void {

@@ -35,6 +35,8 @@ const asciiSigns: Readonly<Record<string, string>> = {
   "≠": "!",
   "…": "~",
   "·": "|",
+  "█": "#",
+  "░": "-",
 };
 
 /** Text for a terminal without UTF-8: signs of ours have a stand-in, other characters are shown by their escapes. */

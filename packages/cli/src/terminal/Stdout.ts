@@ -21,11 +21,26 @@ export interface PagerOptions {
   readonly env: Environment;
 }
 
+/** What a pager was given is kept up to so many bytes: a pipe holds less, so a pager that was given more has read some of it. */
+const maxKeptBytes = 262_144;
+
+/** Who is told about a pager, and makes room for data. */
+export interface StdoutEvents {
+  /** Called before each write, so that a progress line is out of the way. */
+  readonly before: () => void;
+  /** A pager takes the terminal, or was left. */
+  readonly onPager: (isOpen: boolean) => void;
+  /** A pager failed before it showed anything; the text follows without it. */
+  readonly onPagerFailure: (command: string, how: string) => void;
+}
+
 /** Data on stdout. */
 export class Stdout {
   readonly #stream: Writable;
-  readonly #before: () => void;
-  readonly #onPager: (isOpen: boolean) => void;
+  readonly #events: StdoutEvents;
+  /** What the pager was given; undefined once it must have read some of it. */
+  #kept: Array<string | Uint8Array> | undefined = [];
+  #keptBytes = 0;
   #pager: PagerOptions | undefined;
   #child: ChildProcess | undefined;
   #begun = false;
@@ -33,14 +48,9 @@ export class Stdout {
   /** Applied to text, for a terminal that cannot show all of it. */
   shown: (text: string) => string = (text) => text;
 
-  /**
-   * `before` is called before each write, so that a progress line is out of the way; `onPager` when a pager takes the terminal,
-   * and when it is left.
-   */
-  constructor(stream: Writable, before: () => void, onPager: (isOpen: boolean) => void) {
+  constructor(stream: Writable, events: StdoutEvents) {
     this.#stream = stream;
-    this.#before = before;
-    this.#onPager = onPager;
+    this.#events = events;
     // Errors are told by the write that meets them; without a listener they would end the process.
     stream.on("error", () => {});
   }
@@ -58,30 +68,58 @@ export class Stdout {
       if (this.#pager !== undefined && linesIn(chunk) >= this.#pager.height) {
         const { command, env } = this.#pager;
         this.#child = await startPager(command, env);
-        if (this.#child !== undefined) this.#onPager(true);
+        if (this.#child !== undefined) this.#events.onPager(true);
       }
     }
-    this.#before();
-    const stream = this.#child?.stdin ?? this.#stream;
-    await new Promise<void>((resolve, reject) => {
-      stream.write(typeof chunk === "string" ? this.shown(chunk) : chunk, (error) => {
+    this.#events.before();
+    const text = typeof chunk === "string" ? this.shown(chunk) : chunk;
+    if (this.#child === undefined) return this.#send(this.#stream, text);
+    this.#keep(text);
+    try {
+      await this.#send(this.#child.stdin ?? this.#stream, text);
+    } catch (error) {
+      // What was kept has this chunk, too.
+      if (!(error instanceof ClosedPipe) || !(await this.#withoutPager())) throw error;
+    }
+  };
+
+  #send(stream: Writable, text: string | Uint8Array): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      stream.write(text, (error) => {
         if (error === null || error === undefined) resolve();
         else if (isClosed(error)) reject(new ClosedPipe("nobody reads stdout"));
         else reject(new FileError(`Cannot write to stdout: ${reasonOf(error)}`, { cause: error }));
       });
     });
-  };
+  }
 
-  /** Waits until the pager is left. */
-  async end(): Promise<void> {
+  #keep(text: string | Uint8Array): void {
+    this.#keptBytes += text.length;
+    if (this.#keptBytes > maxKeptBytes) this.#kept = undefined;
+    this.#kept?.push(text);
+  }
+
+  /** Whether the pager failed, so that what it was given was written without it. */
+  async #withoutPager(): Promise<boolean> {
     const child = this.#child;
-    if (child === undefined) return;
+    if (child === undefined) return false;
     if (child.exitCode === null && child.signalCode === null) {
       const left = once(child, "exit");
       child.stdin?.end();
       await left;
     }
-    this.#onPager(false);
+    this.#child = undefined;
+    this.#events.onPager(false);
+    if (child.exitCode === 0 || this.#kept === undefined) return false;
+    const how = child.exitCode === null ? `was ended by ${child.signalCode}` : `ended with ${child.exitCode}`;
+    this.#events.onPagerFailure(this.#pager?.command ?? "", how);
+    for (const text of this.#kept) await this.#send(this.#stream, text);
+    return true;
+  }
+
+  /** Waits until the pager is left. */
+  async end(): Promise<void> {
+    await this.#withoutPager();
   }
 }
 

@@ -1,0 +1,63 @@
+// bne activate, deactivate and delete: engines changed by their tags.
+import { create } from "@bufbuild/protobuf";
+import { parseTag } from "@bytenite-engines/core/wire";
+import type { PromiseEngineClient } from "@bytenite-engines/core/promise";
+import { EngineMessageSchema, type EngineMessage } from "@bytenite-engines/proto";
+import { CommandError, isEngineError, UsageError } from "../Errors.ts";
+import { exitCodes } from "../ExitCode.ts";
+import { isOn, type Invocation } from "../Invocation.ts";
+import { statusRecord, statusShape } from "../output/EngineShape.ts";
+import { eachTag } from "./get.ts";
+import { isConfirmed } from "../terminal/Question.ts";
+import { safeText } from "../terminal/SafeText.ts";
+
+const changing =
+  (name: "activate" | "deactivate", doing: string) =>
+  (invocation: Invocation): Promise<number> =>
+    eachTag(invocation, statusShape, `${doing} `, async (client, tag) =>
+      statusRecord(await client[name](tag, { signal: invocation.signal })),
+    );
+
+export const activate = changing("activate", "activating");
+export const deactivate = changing("deactivate", "deactivating");
+
+export const remove = async (invocation: Invocation): Promise<number> => {
+  const tags = invocation.arguments.positionals;
+  const short = tags.find((tag) => parseTag(tag)?.minor === undefined);
+  if (short !== undefined) {
+    throw new UsageError(
+      `bne delete takes whole tags, name@major.minor, not ${JSON.stringify(short.slice(0, 100))}`,
+      "`bne versions NAME` shows the versions there are.",
+    );
+  }
+  await assertConfirmed(invocation, tags);
+  return eachTag(invocation, statusShape, "deleting ", async (client, tag) =>
+    statusRecord(await deleted(invocation, client, tag)),
+  );
+};
+
+const assertConfirmed = async (invocation: Invocation, tags: ReadonlyArray<string>): Promise<void> => {
+  if (isOn(invocation, "yes")) return;
+  const { host } = new URL(invocation.settings.text("baseUrl") ?? "");
+  const what = `${tags.map(safeText).join(", ")} at ${host}`;
+  if (await isConfirmed(invocation, `Delete ${what}, with code and history?`)) return;
+  throw new CommandError("Nothing was deleted", exitCodes.notMet, "--yes deletes without asking.");
+};
+
+/**
+ * Deletes an engine. The operation is an extension (docs/wire.md), so the client has no call for it: the one that reads an engine is
+ * sent with another method.
+ */
+const deleted = async ({ signal }: Invocation, client: PromiseEngineClient, tag: string): Promise<EngineMessage> => {
+  try {
+    await client.get(tag, {
+      signal,
+      format: "json",
+      middleware: [(request, next) => next({ ...request, method: "DELETE" })],
+    });
+  } catch (error) {
+    // An attempt whose answer got lost has done it.
+    if (!isEngineError(error) || error.reason._tag !== "NotFound" || error.attempts < 2) throw error;
+  }
+  return create(EngineMessageSchema, { engineTag: tag, engineStatus: "deleted" });
+};

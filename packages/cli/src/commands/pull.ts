@@ -1,0 +1,43 @@
+// bne pull: the archive of an engine, checked and unpacked.
+import { resolve } from "node:path";
+import { clientOf } from "../client/Client.ts";
+import { withTagHints } from "../client/TagHints.ts";
+import { hashOf, unpacked } from "../engine/Archive.ts";
+import { writeFiles } from "../engine/Unpack.ts";
+import { exitCodes } from "../ExitCode.ts";
+import { isOn, positional, type Invocation } from "../Invocation.ts";
+import { sayBytes } from "../terminal/Bytes.ts";
+import { fileRecord, filesShape } from "../output/FileShape.ts";
+import { openOutput } from "../output/Output.ts";
+import { safeText } from "../terminal/SafeText.ts";
+
+export const run = async (invocation: Invocation): Promise<number> => {
+  const { notes, signal, cwd } = invocation;
+  const tag = positional(invocation, 0);
+  const client = await clientOf(invocation, true);
+  notes.progress(`asking for ${tag}`);
+  const archive = await withTagHints(invocation, client, tag, () => client.archive(tag, { signal }));
+  const { engine, length } = archive;
+  const size = length === undefined ? "" : `, ${sayBytes(length)}`;
+  notes.progress(`receiving ${engine.name}@${engine.version}${size}`);
+  // Rejects unless its hash is that of the engine.
+  const bytes = await archive.bytes();
+  const files = await unpacked(bytes);
+  notes.progress(undefined);
+  // The name of the engine is a plain word, or the server's manifest check is broken; then the tag's is.
+  const folder =
+    invocation.arguments.positionals[1] ?? (/^[\w-]+$/.test(engine.name) ? engine.name : (tag.split("@")[0] ?? tag));
+  writeFiles(resolve(cwd, folder), files, isOn(invocation, "force"));
+  const exact = `${engine.name}@${engine.version}`;
+  const { revision } = engine;
+  const writer = await openOutput(
+    invocation,
+    filesShape(() => ({ tag: exact, folder, revision, bytes: bytes.byteLength, hash: hashOf(bytes) })),
+    false,
+  );
+  await writer.write(files.map(fileRecord));
+  await writer.end();
+  const count = `${files.length} ${files.length === 1 ? "file" : "files"}`;
+  notes.note(safeText(`${exact}, revision ${revision}, is in ${folder}: ${count}, ${sayBytes(bytes.byteLength)}.`));
+  return exitCodes.ok;
+};

@@ -1,0 +1,97 @@
+// Writes the files of an archive below a folder: all of them or none, and nothing that is there is lost.
+import {
+  closeSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { reasonOf } from "../config/Files.ts";
+import { CommandError, FileError } from "../Errors.ts";
+import { exitCodes } from "../ExitCode.ts";
+import { safeText } from "../terminal/SafeText.ts";
+import type { ArchivedFile } from "./Archive.ts";
+
+/** Files that stand in the way and are named, at most. */
+const maxNamed = 5;
+
+/**
+ * Writes the files below a folder, which is made where it is not there. Files that are there are replaced with `force` only. No link is
+ * followed. Throws CommandError with nothing written when something is in the way, FileError when the disk refuses.
+ */
+export const writeFiles = (folder: string, files: ReadonlyArray<ArchivedFile>, force: boolean): void => {
+  assertFree(folder, files, force);
+  let temporary: string | undefined;
+  try {
+    mkdirSync(dirname(folder), { recursive: true });
+    // Beside the folder, so that what is written can be moved into it.
+    temporary = mkdtempSync(join(dirname(folder), `.${basename(folder)}.bne-`));
+    for (const file of files) writeFile(join(temporary, file.path), file);
+    mkdirSync(folder, { recursive: true });
+    for (const { path } of files) moveInto(folder, temporary, path);
+  } catch (error) {
+    if (error instanceof CommandError) throw error;
+    throw new FileError(`Cannot write below ${folder}: ${reasonOf(error)}`, { cause: error });
+  } finally {
+    if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true });
+  }
+};
+
+const assertFree = (folder: string, files: ReadonlyArray<ArchivedFile>, force: boolean): void => {
+  const top = lstatSync(folder, { throwIfNoEntry: false });
+  if (top === undefined) return;
+  // The folder itself was named by the user, who may have a link there.
+  if (!top.isDirectory() && !top.isSymbolicLink()) throw inTheWay(`${folder} is a file`, "Name another folder.");
+  const taken: Array<string> = [];
+  for (const { path } of files) {
+    assertWay(folder, path);
+    const there = lstatSync(join(folder, path), { throwIfNoEntry: false });
+    if (there === undefined) continue;
+    if (there.isDirectory()) throw inTheWay(`${join(folder, path)} is a folder`, "Name another folder, or remove it.");
+    taken.push(path);
+  }
+  if (taken.length === 0 || force) return;
+  const named =
+    taken.slice(0, maxNamed).join(", ") + (taken.length > maxNamed ? ` and ${taken.length - maxNamed} more` : "");
+  throw inTheWay(`${folder} has ${named} already`, "--force replaces them; or name another folder.");
+};
+
+/** Throws when a part of the way to a file is there and is no folder: a link would lead elsewhere. */
+const assertWay = (folder: string, path: string): void => {
+  for (let at = path.indexOf("/"); at > 0; at = path.indexOf("/", at + 1)) {
+    const way = join(folder, path.slice(0, at));
+    const stats = lstatSync(way, { throwIfNoEntry: false });
+    if (stats === undefined) return;
+    if (stats.isDirectory()) continue;
+    throw inTheWay(
+      `${way} is ${stats.isSymbolicLink() ? "a link" : "a file"}, not a folder`,
+      "Name another folder, or remove it.",
+    );
+  }
+};
+
+const inTheWay = (problem: string, hint: string): CommandError =>
+  new CommandError(safeText(`Nothing was written: ${problem}`), exitCodes.notMet, hint);
+
+const writeFile = (path: string, { content, isExecutable }: ArchivedFile): void => {
+  mkdirSync(dirname(path), { recursive: true });
+  const descriptor = openSync(path, "wx", isExecutable ? 0o777 : 0o666);
+  try {
+    for (let written = 0; written < content.byteLength;) written += writeSync(descriptor, content, written);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+};
+
+const moveInto = (folder: string, temporary: string, path: string): void => {
+  // Looked at again: somebody may have put a link there meanwhile.
+  assertWay(folder, path);
+  mkdirSync(dirname(join(folder, path)), { recursive: true });
+  renameSync(join(temporary, path), join(folder, path));
+};
