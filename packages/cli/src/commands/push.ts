@@ -67,10 +67,7 @@ const resultOf = (before: Engine | undefined, hash: string, activate: boolean): 
 export const push = async (invocation: Invocation): Promise<number> => {
   const { notes, signal } = invocation;
   const folder = folderOf(invocation);
-  assertValid(invocation, folder);
   const tag = folder.tag ?? "";
-  const archive = await packed(folder);
-  const hash = hashOf(archive);
   const activate = isOn(invocation, "activate");
   const ifRevision = numberOf(invocation, "if-revision");
   const dryRun = isOn(invocation, "dry-run");
@@ -89,6 +86,9 @@ export const push = async (invocation: Invocation): Promise<number> => {
     })),
     false,
   );
+  assertValid(invocation, folder);
+  const archive = await packed(folder);
+  const hash = hashOf(archive);
   const client = await clientOf(invocation, true);
   notes.progress(`asking for ${tag}`);
   engine = await engineAt(client, tag, signal);

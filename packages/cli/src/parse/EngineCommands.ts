@@ -232,7 +232,7 @@ export const lifecycleCommands: ReadonlyArray<Command> = [
     summary: "Upload the folder of an engine",
     details: [
       "The folder becomes a tar archive, the same every time for the same files: sorted, without times and owners. Name and version are those of manifest.json; a version that is there is overwritten, and stays active or inactive. When the archive is the same, nothing is sent.",
-      "Left out: .git, .hg, .svn, .venv, node_modules, __pycache__, *.pyc, .DS_Store and Thumbs.db, and what .bneignore in the folder names, in the syntax of .gitignore (`!NAME` takes back). Links are errors.",
+      "Left out: .git, .hg, .svn, .venv, node_modules, `__pycache__`, `*.pyc`, .DS_Store and Thumbs.db, and what .bneignore in the folder names, in the syntax of .gitignore (`!NAME` takes back). Links are errors.",
       "The files that were sent are listed. What looks like a secret is a warning, before anything is sent.",
     ],
     positionals: [folder],
