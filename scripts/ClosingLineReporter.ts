@@ -1,4 +1,4 @@
-// Ends a run of vitest with the closing line, or writes the counts to the file TEST_COUNTS for the run that it is part of.
+// Vitest reporter for the closing line and `TEST_COUNTS`.
 import { writeFileSync } from "node:fs";
 import type { Reporter, TestModule } from "vitest/node";
 import { closingLine, forbidsSkips, type TestCounts } from "./TestCounts.ts";

@@ -1,4 +1,4 @@
-// Preloaded into a process (`node --import`): tells file descriptor 3 what each of its HTTP exchanges was answered with.
+// Preloaded module that reports HTTP exchanges to file descriptor 3.
 import { subscribe } from "node:diagnostics_channel";
 import { writeSync } from "node:fs";
 

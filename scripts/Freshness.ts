@@ -1,4 +1,4 @@
-// Decides: whether what is generated and committed is what the generators write. Needs no clean tree, and no git.
+// Comparison of committed generated files with the generators' output.
 import { createHash } from "node:crypto";
 import { globSync, readFileSync, statSync } from "node:fs";
 import { CommandError, quietly } from "./Step.ts";

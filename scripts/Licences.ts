@@ -1,4 +1,4 @@
-// Decides: under which licences other people's code may come to us, and to those who install our packages.
+// Allowed licences of bundled and of other dependencies.
 import { readFileSync } from "node:fs";
 import satisfies from "spdx-satisfies";
 import { quietly } from "./Step.ts";

@@ -1,4 +1,4 @@
-// What the linter is relied on for, seen on files that break it.
+// Lint rules on files that break them.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,5 +1,4 @@
-// Decides: whether this Node can run the verbs of the root, and says in a sentence what to do where it cannot. JavaScript that
-// an old Node reads, loaded before a verb: the Node that runs TypeScript comes with the install, and is missing where that failed.
+// Node version check, readable by old versions of Node.
 
 /** The lowest major version that runs our sources as they are. */
 const lowestMajor = 24;

@@ -1,4 +1,4 @@
-// Decides: what every package that is published must hold once packed, and tries it on the tarball itself.
+// Checks of a published package's tarball.
 import { globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";

@@ -1,4 +1,4 @@
-// Decides: when a part of the stack counts as started, and that nothing of it is left once it is ended.
+// Process of one part of the stack: start, readiness, end.
 import { spawn, type ChildProcess } from "node:child_process";
 import { createWriteStream } from "node:fs";
 import { killGroup } from "./Step.ts";

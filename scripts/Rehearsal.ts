@@ -1,4 +1,4 @@
-// A release tried in a copy: which versions there would be, and that every package can be published.
+// Release rehearsal in a copy.
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

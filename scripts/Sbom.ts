@@ -1,4 +1,4 @@
-// Decides: what a bill of materials of a published package lists: what is installed with it, and what is bundled in it.
+// Bill of materials of a published package.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { bundled, type Licensed } from "./Licences.ts";

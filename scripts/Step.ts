@@ -1,4 +1,4 @@
-// Decides: how a step of a longer job is shown: its name while it runs, its time when it ends, its output when it fails.
+// Display of a step: name, time, output on failure.
 import { spawn, type ChildProcess } from "node:child_process";
 
 /** A failed command: what it was, and all that it printed. */

@@ -1,4 +1,4 @@
-// Decides: which programs that no npm package brings the tests use, and gets them where that can be done unasked.
+// System programs of the tests, and their installation.
 import { spawnSync } from "node:child_process";
 import { quietly, step } from "./Step.ts";
 

@@ -1,4 +1,4 @@
-// The closing line counts every package, and in CI a skipped test fails.
+// Counts in the closing line; skipped tests fail in CI.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// `pnpm check [--no-tests]`: everything that must hold before a change is good, one named step after the other.
+// `pnpm check [--no-tests]`: all checks as named steps, then the tests.
 import { checkGenerated } from "./Freshness.ts";
 import { checkLicences } from "./Licences.ts";
 import { checkPacked, publishedPackages } from "./Packed.ts";

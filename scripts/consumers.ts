@@ -1,4 +1,4 @@
-// `pnpm consumers`: the packages as those who install them get them, in all forms; `pnpm test` has the quick ones.
+// `pnpm consumers`: all tests of the packages as installed.
 import { run } from "./run.ts";
 
 process.env["CONSUMERS"] = "all";

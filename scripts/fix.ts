@@ -1,4 +1,4 @@
-// `pnpm fix`: mends what tools can mend by themselves: lint findings, then the format.
+// `pnpm fix`: automatic lint fixes and formatting.
 import { run } from "./run.ts";
 
 await run("oxlint", ["--fix"]);

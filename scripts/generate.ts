@@ -1,5 +1,4 @@
-// `pnpm generate`: writes all that is generated and tracked: types from the proto files, what is computed from those types, the
-// reference of `bne`, and the public API of the built packages as text.
+// `pnpm generate`: all tracked generated files.
 import { run } from "./run.ts";
 
 await run("turbo", ["run", "generate", "--output-logs=new-only"]);

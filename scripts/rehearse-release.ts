@@ -1,4 +1,4 @@
-// `pnpm rehearse-release`: what a release would do now, tried in a copy. Nothing is changed, nothing is sent.
+// `pnpm rehearse-release`: the next release, tried in a copy.
 import { rehearseRelease } from "./Rehearsal.ts";
 import { run } from "./run.ts";
 

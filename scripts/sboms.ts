@@ -1,4 +1,4 @@
-// `pnpm sboms [--out FOLDER]`: a bill of materials (CycloneDX, JSON) of each published package; default `.data/sboms`.
+// `pnpm sboms [--out FOLDER]`: bills of materials, by default in `.data/sboms`.
 import { rmSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { writeSboms } from "./Sbom.ts";

@@ -1,4 +1,4 @@
-// The verb that a newcomer types first, run as a process: the whole stack on ports of its own.
+// `pnpm start` as a process, on free ports.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";

@@ -1,5 +1,4 @@
-// `pnpm start [--once]`: the whole walk on this machine, then what it showed, until Ctrl-C. Ends with 0 on Ctrl-C once all of it
-// runs, with 130 before.
+// `pnpm start [--once]`: registry, proxy and `bne` on this machine.
 import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,4 @@
-// `pnpm tarballs [--no-build]`: the published packages, packed to `.data/packages/NAME.tgz` for `npm install`.
+// `pnpm tarballs [--no-build]`: packages for `npm install`, in `.data/packages`.
 import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,4 @@
-// `pnpm test [FILTER...] [--force]`: builds, then all tests, package by package; or, with a filter, those that vitest finds by it.
+// `pnpm test [FILTER...] [--force]`: build, then the tests package by package.
 import { globSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { exitCodeOf, run } from "./run.ts";
 import { installSystemPackages } from "./SystemPackages.ts";

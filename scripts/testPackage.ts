@@ -1,4 +1,4 @@
-// The `test` script of each package: its vitest projects. The counts go to `.data/tests.json` of the package.
+// `test` script of each package, with counts in `.data/tests.json`.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

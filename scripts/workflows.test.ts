@@ -1,4 +1,4 @@
-// The workflows of GitHub Actions are valid, run only what is pinned, and may do no more than they have to.
+// GitHub workflows: valid, pinned, with minimal permissions.
 import { execFile } from "node:child_process";
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// Copies the files of the docs page to where wrangler takes static assets from.
+// Static assets of the docs page, copied for wrangler.
 import { copyFile, mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 

@@ -1,4 +1,4 @@
-// The management API on workerd and D1: the table that every runtime is held to.
+// Management API on workerd and D1, by the shared table of cases.
 import { env, exports } from "cloudflare:workers";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { encodeJson } from "@bytenite-engines/core/wire";

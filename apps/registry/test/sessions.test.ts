@@ -1,4 +1,4 @@
-// Which copy of the database answers what: engines from any, credentials from the primary alone.
+// D1 sessions: engines from replicas, credentials from the primary.
 import { env } from "cloudflare:workers";
 import { beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { D1Binding } from "../src/D1Port.ts";

@@ -1,4 +1,4 @@
-// Decides: chance that is the same for the same seed.
+// Seeded random numbers.
 
 /** A sequence of random numbers. */
 export interface Random {

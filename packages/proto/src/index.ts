@@ -1,4 +1,4 @@
-// The messages of the API, for users: types and descriptors as protobuf-es generates them.
+// Messages of the API: types and descriptors by protobuf-es.
 export * from "./gen/bytenite/common/device_requirements_pb.ts";
 export * from "./gen/bytenite/common/pagination_pb.ts";
 export * from "./gen/bytenite/common/platform_config_pb.ts";

@@ -1,4 +1,4 @@
-// Apart from the messages: the service's descriptor carries google.api.http and descriptor.proto with it, which a client has no use for.
+// Service descriptor, separate because it includes google.api.http.
 export * from "./gen/bytenite/developer/developer_pb.ts";
 export * from "./gen/google/api/annotations_pb.ts";
 export * from "./gen/google/api/http_pb.ts";

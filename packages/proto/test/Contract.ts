@@ -1,4 +1,4 @@
-// Decides: in which shape the published documents and our descriptors are compared, and what a difference is.
+// Common shape of OpenAPI documents and descriptors, and their differences.
 
 /**
  * Everything that one side says about the API, as facts: a name (`GET /engines ?orderBy`, `GET /engines engineEngine.id`)

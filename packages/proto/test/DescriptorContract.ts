@@ -1,4 +1,4 @@
-// Decides: what our descriptors say about the API, in the words of OpenAPI, as grpc-gateway would put it.
+// Facts of the descriptors in the terms of OpenAPI and grpc-gateway.
 import {
   getOption,
   ScalarType,

@@ -1,4 +1,4 @@
-// Every change to the proto files must be seen by the contract test: descriptors are taken apart, changed and built again.
+// Mutations of the descriptors that the contract test must notice.
 import {
   create,
   createFileRegistry,

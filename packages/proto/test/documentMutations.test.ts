@@ -1,4 +1,4 @@
-// Every change that can be made to a published document in one place must be seen by the contract test.
+// Mutations of the OpenAPI documents that the contract test must notice.
 import { Developer } from "@bytenite-engines/proto/service";
 import { expect, test } from "vitest";
 import { differences } from "./Contract.ts";

@@ -1,4 +1,4 @@
-// grpc-gateway's own generator, on our proto files, writes the operations and types of the documents.
+// Output of grpc-gateway's generator, compared with the documents.
 import { spawnSync } from "node:child_process";
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-// Decides: what the contract says in words about a message, field, service or method.
+// Comments of the contract, as OpenAPI descriptions.
 import type { DescField, DescMessage, DescMethod, DescService } from "@bufbuild/protobuf";
 
 /** Field numbers of the descriptors that lead to a definition (google/protobuf/descriptor.proto). */

@@ -1,4 +1,4 @@
-// Decides: what an OpenAPI 3.1 document says about the service of the contract.
+// OpenAPI 3.1 document of the service.
 import { getOption, type DescMessage, type DescMethod, type DescService } from "@bufbuild/protobuf";
 import { http } from "@bytenite-engines/proto/service";
 import { matchPath, mediaTypeOf } from "@bytenite-engines/core/wire";

@@ -1,4 +1,4 @@
-// The management API in OpenAPI 3.1, beside the operations of the contract.
+// OpenAPI 3.1 operations of the management API.
 
 type Json = { readonly [key: string]: unknown };
 

@@ -1,4 +1,4 @@
-// Decides: which JSON Schema a message and its fields have, in the words of grpc-gateway's documents.
+// JSON Schemas of messages and fields, as grpc-gateway writes them.
 import { ScalarType, type DescField, type DescMessage } from "@bufbuild/protobuf";
 import { commentOf } from "./Comment.ts";
 

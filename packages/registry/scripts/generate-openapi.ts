@@ -1,4 +1,4 @@
-// Writes the OpenAPI document of this registry, from the contract: what is served at /openapi.json.
+// Generator of the OpenAPI document at /openapi.json.
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

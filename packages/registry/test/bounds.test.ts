@@ -1,4 +1,4 @@
-// Limits that hold before bytes are read: of files, of exported engines, of pages.
+// Limits of files, exported engines and pages, checked before reading.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { stat } from "node:fs/promises";

@@ -1,4 +1,4 @@
-// A database that is damaged under a registry that serves it, by bytes overwritten in its file.
+// Database damage while the registry serves.
 import { copyFileSync, openSync, closeSync, readFileSync, truncateSync, writeFileSync, writeSync } from "node:fs";
 import { connect } from "node:net";
 import { once } from "node:events";

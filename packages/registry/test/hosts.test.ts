@@ -1,4 +1,4 @@
-// By which names a registry can be called: a page that rebinds its name to 127.0.0.1 must read nothing.
+// Allowed hosts, against DNS rebinding.
 import { request, type IncomingMessage } from "node:http";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// Who writes, when, and who has to wait for it; and files that nobody writes.
+// Write locks, waiting writers, read-only files.
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";

@@ -1,4 +1,4 @@
-// The access log on a full disk and over rotations, and signals at odd times.
+// Access log on a full disk, rotation, signals.
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// The management API on Node and SQLite: the table that every runtime is held to.
+// Management API on Node and SQLite, by the shared table of cases.
 import { managementCases, managementTokens } from "@bytenite-engines/test-kit/management";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";

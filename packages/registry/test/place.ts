@@ -1,4 +1,4 @@
-// A directory for the databases of one test file, and what all of them are asked with.
+// Temporary directory for the databases of a test file.
 import { mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-// The registry's command line as a real process, as a person would start it.
+// The registry's command line as a process.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,4 @@
-// Revoked tokens stay revoked: over a restore, a second server, and a configuration that still has them.
+// Revoked tokens across restores, second servers and configuration.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile, rename, rm, writeFile } from "node:fs/promises";

@@ -1,4 +1,4 @@
-// Scopes of tokens and API keys: as the command line makes and lists them, and as an older database has them.
+// Scopes of tokens and API keys, new and migrated.
 import { spawn } from "node:child_process";
 import { expect, onTestFinished, test } from "vitest";
 import { digestOf } from "../src/api/Digest.ts";

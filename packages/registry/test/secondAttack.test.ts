@@ -1,4 +1,4 @@
-// What a second attack found: backups of strangers, ambiguous fields, secrets that nobody gets.
+// Findings of the second attack: backups, ambiguous fields, lost secrets.
 import { readFile, writeFile } from "node:fs/promises";
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -1,4 +1,4 @@
-// `registry serve` as a process. More than 200 lines: it is one command, and each test starts it.
+// `registry serve` as a process.
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";

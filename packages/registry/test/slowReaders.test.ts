@@ -1,4 +1,4 @@
-// Clients that do not read, do not write, or open one connection after the other, while others are served.
+// Clients that do not read or write, or open many connections.
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";

@@ -1,4 +1,4 @@
-// A command that fails says in one sentence what to do, and shows no stack.
+// Failed commands: one sentence, no stack.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";

@@ -1,4 +1,4 @@
-// A promised figure: what is measured, and rows beside their limits.
+// Type of a figure: measured rows and their limits.
 import type { Effort, Timed } from "./Verdict.ts";
 
 /** One line of a figure. */

@@ -1,4 +1,4 @@
-// Decides: how the machine of a run is described.
+// Description of the machine of a run.
 import { availableParallelism, cpus, loadavg, release, totalmem, type } from "node:os";
 
 /** One line: processor, memory, system, Node, and how busy it was with other things. */

@@ -1,4 +1,4 @@
-// Decides: how contenders are measured side by side: in short rounds, each in every round, in another order each time.
+// Alternating measurement of contenders in short rounds.
 
 /** What is measured of a contender in one round. */
 export interface Sample {

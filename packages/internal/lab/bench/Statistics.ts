@@ -1,4 +1,4 @@
-// Decides: what many samples say: the middle one, how far the middle half spreads, how one contender stands to another.
+// Medians, spreads and ratios of samples.
 
 /** The middle of some numbers, and between which values the middle half of them lies. */
 export interface Spread {

@@ -1,4 +1,4 @@
-// Whether a measured figure keeps its promise, and whether the run can tell.
+// Verdict on a figure: holds, fails, or too noisy.
 import { cpus } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import { spreadOf } from "./Statistics.ts";

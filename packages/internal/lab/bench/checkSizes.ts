@@ -1,4 +1,4 @@
-// Check of bundle sizes and of the sizes that READMEs state; `pnpm check` runs it, after a build.
+// Check of bundle sizes and the sizes stated in READMEs.
 import { fileURLToPath } from "node:url";
 import { checkBundleSizes } from "./BundleSize.ts";
 

@@ -1,4 +1,4 @@
-// Ends with 1 when a call of core costs more than its promise with a margin, or more than with its peers; `pnpm check` runs it.
+// Check of a call's cost against its limit and its peers.
 import { bareProtobuf, connect, ours, stainless } from "./call/Clients.ts";
 import { startEngineServer } from "./call/EngineServer.ts";
 import { callLimit } from "./figures/Calls.ts";

@@ -1,4 +1,4 @@
-// `pnpm bench [FIGURE...] [--quick] [--write]`: measures, prints, and with --write renews their sections of BENCHMARKS.md.
+// `pnpm bench [FIGURE...] [--quick] [--write]`: benchmarks, and their sections of BENCHMARKS.md.
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";

@@ -1,4 +1,4 @@
-// Decides: what a world costs in a month, and how much database it wants.
+// Monthly cost and database size of a scenario.
 import type { ReadName } from "@bytenite-engines/core/wire";
 import { readFileSync } from "node:fs";
 import { deployedVariables } from "./WorkerSettings.ts";

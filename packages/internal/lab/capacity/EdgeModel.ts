@@ -1,4 +1,4 @@
-// Decides: what the proxy does with each request of a simulation: the flow of apps/worker by the rules of http-cache, without bytes.
+// Model of the proxy by the rules of http-cache, without bytes.
 import { breaker, type Breaker } from "@bytenite-engines/core/breaker";
 import type { ReadName } from "@bytenite-engines/core/wire";
 import { evaluate, requestDirectives, type Freshness } from "@bytenite-engines/http-cache";

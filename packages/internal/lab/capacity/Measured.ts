@@ -1,4 +1,4 @@
-// Decides: whether the model says what happens: the same requests, sent to a real edge of two isolates before a real registry.
+// Measured run of two isolates, compared with the model.
 import { readFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 import type { ReadName } from "@bytenite-engines/core/wire";

@@ -1,4 +1,4 @@
-// Decides: what Cloudflare asks for, as published, in US dollars.
+// Cloudflare's published prices, in US dollars.
 
 /** When the pages were read. */
 export const pricesReadOn = "2026-11-25";

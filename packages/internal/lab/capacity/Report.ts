@@ -1,4 +1,4 @@
-// Decides: how a simulation is told, and how far a model may be from what was measured.
+// Report of a simulation, and the tolerances of the model.
 import { billOf } from "./Bill.ts";
 import type { Check, Compared } from "./Measured.ts";
 import { isolateBytes, pricesReadOn } from "./Prices.ts";

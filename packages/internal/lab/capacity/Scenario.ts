@@ -1,4 +1,4 @@
-// Decides: which world is simulated, and how much of it.
+// Simulated load and its variations.
 import type { ReadName } from "@bytenite-engines/core/wire";
 
 /** A world. Every number of it is an assumption about users, but for those that name where they are from. */

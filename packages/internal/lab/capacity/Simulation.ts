@@ -1,4 +1,4 @@
-// Decides: which requests a scenario makes, and what comes of them.
+// Requests of a scenario, and their results.
 import type { ReadName } from "@bytenite-engines/core/wire";
 import { seeded } from "../Random.ts";
 import { EdgeModel, type Became, type Demand } from "./EdgeModel.ts";

@@ -1,4 +1,4 @@
-// Decides: what one cache keeps: answers as times and sizes only, the least recently used one goes first.
+// LRU model of one cache: times and sizes.
 import { usableUntil, type Freshness } from "@bytenite-engines/http-cache";
 
 interface Slot {

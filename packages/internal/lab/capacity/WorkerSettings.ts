@@ -1,4 +1,4 @@
-// Decides: how the proxy is set up, as it is deployed: read from its wrangler.jsonc.
+// Settings of the proxy, read from wrangler.jsonc.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { ReadName } from "@bytenite-engines/core/wire";

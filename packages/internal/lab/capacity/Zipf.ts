@@ -1,4 +1,4 @@
-// Decides: which of many is chosen when they are wanted unevenly.
+// Zipf distribution.
 import type { Random } from "../Random.ts";
 
 /** A choice among the indexes of weights, each as likely as its weight. */

@@ -1,4 +1,4 @@
-// `pnpm capacity [--seed S]`: checks the model against a measured run, then works out what more load than this machine makes comes to.
+// `pnpm capacity [--seed S]`: model check, then load beyond this machine.
 import { parseArgs } from "node:util";
 import { check } from "./Measured.ts";
 import { billText, checkText, isNear, tiersText } from "./Report.ts";

@@ -1,5 +1,4 @@
-// Decides: how one target is fuzzed: bundled, so that what it depends on is instrumented with it, and run by Jazzer.js, which
-// follows the coverage of branches and the values that are compared.
+// Run of one fuzz target under Jazzer.js.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";

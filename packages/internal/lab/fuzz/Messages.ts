@@ -1,4 +1,4 @@
-// Decides: which message an input of bytes or JSON is read as.
+// Choice of the message that an input is decoded as.
 import type { DescMessage } from "@bufbuild/protobuf";
 import { EngineListResponseSchema, EngineMessageSchema, EngineSchema, StatusSchema } from "@bytenite-engines/proto";
 

@@ -1,4 +1,4 @@
-// Decides: what a target is, and how what must hold is told from what may fail.
+// Type of a fuzz target, and its failures.
 import { isDeepStrictEqual } from "node:util";
 
 /** Takes any bytes. Throws, or rejects, only when something does not hold that must. */

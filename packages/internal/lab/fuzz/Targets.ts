@@ -1,4 +1,4 @@
-// Decides: which targets there are, and where each of them and its seeds lie.
+// All fuzz targets, with files and seeds.
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,4 @@
-// What of `bne` is given input: no entry of the published package leads there, so the bundler and the tests are told by alias.
+// Types of the parts of `bne` that are fuzzed.
 declare module "#bne/parse/Arguments" {
   export const understand: (argv: ReadonlyArray<string>) => { readonly kind: string };
 }

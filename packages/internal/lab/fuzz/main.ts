@@ -1,4 +1,4 @@
-// `pnpm fuzz [--minutes N] [--seed N] [--runs N] [TARGET...]`: fuzzes each target for that long. Exit code 1 when something did not hold.
+// `pnpm fuzz [--minutes N] [--seed N] [--runs N] [TARGET...]`: fuzzing, with exit code 1 after a finding.
 import { relative } from "node:path";
 import { parseArgs } from "node:util";
 import { fuzzTarget } from "./Fuzzing.ts";

@@ -1,4 +1,4 @@
-// Decides: how the rules of a target are changed, one at a time, and what became of each change.
+// Mutations of a target, and the result of each.
 import { readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";

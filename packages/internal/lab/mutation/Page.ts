@@ -1,4 +1,4 @@
-// Decides: what is told of the mutants, and when that is good enough.
+// Markdown page of the mutants, and the required score.
 import type { Mutant } from "./Mutants.ts";
 
 /** Share of mutants of each file that must be noticed. */

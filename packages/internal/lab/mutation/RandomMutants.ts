@@ -1,4 +1,4 @@
-// Random changes of shipped code, each tried by the tests of its package in a copy of this repository.
+// Random mutations of shipped code, tested in a copy.
 import { spawnSync } from "node:child_process";
 import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

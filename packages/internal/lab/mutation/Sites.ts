@@ -1,4 +1,4 @@
-// Places where shipped code can be changed so that it does something else, found in its syntax.
+// Mutable places of shipped code, found in its syntax tree.
 import ts from "typescript-5";
 
 /** One change: what stands from `start` to `end` of a file, and what would stand there instead. */

@@ -1,5 +1,4 @@
-// `pnpm mutate [--only TARGET] [--write]`: changes the pure rules, one place at a time, and tells which changes no test notices.
-// `pnpm mutate --random N [--seed S]`: changes N random places of all shipped code, and tells the same.
+// `pnpm mutate [--only TARGET] [--write]`, `pnpm mutate --random N [--seed S]`: mutation testing.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";

@@ -1,4 +1,4 @@
-// The tests of one target, for the runner of mutants; main.ts names them.
+// Vitest configuration for the tests of one mutation target.
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({

@@ -1,4 +1,4 @@
-// Decides: how the built Worker runs on workerd alone, one isolate or more over one Cache API, and how it is ended.
+// The built Worker on workerd: isolates over one Cache API.
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { cacheBackend, freePort, startWorkerd, type Standalone } from "@bytenite-engines/test-kit";

@@ -1,4 +1,4 @@
-// Decides: how a registry runs as a process of its own over a SQLite file, with faults on, and how it is ended.
+// A registry process over SQLite, with faults on.
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";

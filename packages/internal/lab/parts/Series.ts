@@ -1,4 +1,4 @@
-// Decides: what a text of Prometheus says.
+// Parser for the Prometheus text format.
 
 /** One value of it. */
 export interface Series {

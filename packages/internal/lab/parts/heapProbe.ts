@@ -1,4 +1,4 @@
-// Preloaded into a process of a run: tells whoever started it, when asked, how much heap is in use once all garbage is gone.
+// Preloaded module that reports the heap after a collection.
 declare const gc: () => void;
 
 process.on("message", () => {

@@ -1,4 +1,4 @@
-// Decides: whether what clients, edge and registry counted in a stretch of time adds up.
+// Comparison of the counts of clients, proxy and registry.
 import { outcomes, type Counts } from "./Ledger.ts";
 
 /** What was between two readings that makes counts uncertain: processes that ended took their last counts with them. */

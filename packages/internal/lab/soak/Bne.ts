@@ -1,4 +1,4 @@
-// Decides: how a real `bne` process is asked, and what it printed.
+// Runs of `bne` processes and their output.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";

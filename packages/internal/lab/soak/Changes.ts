@@ -1,4 +1,4 @@
-// Decides: how the engines change while they are asked for, and keeps the model beside the database.
+// Changes of engines during a run, in database and model.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";

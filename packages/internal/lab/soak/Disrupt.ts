@@ -1,4 +1,4 @@
-// Decides: how a process is ended in the midst of a round, and what can be lost of the counts by it.
+// Ends of processes during a round, and the counts lost.
 import type { Edge } from "../parts/Edge.ts";
 import type { RegistryProcess } from "../parts/RegistryProcess.ts";
 import { undisturbed, type Disturbance } from "./Balance.ts";

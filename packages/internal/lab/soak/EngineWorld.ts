@@ -1,4 +1,4 @@
-// Decides: which engines there were at which moment, as far as anybody can know who changes them from outside.
+// History of all engines, as known from outside.
 import type { Engine } from "@bytenite-engines/proto";
 
 /** One version of an engine, as its owner sees it. */

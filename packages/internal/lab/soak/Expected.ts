@@ -1,4 +1,4 @@
-// Decides: the right answer to a request while the engines are these. Written from the published rules, not from the registry.
+// Expected response for given engines, by the published rules.
 import { clone, create } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { compareVersions, parseTag, parseVersion } from "@bytenite-engines/core/wire";

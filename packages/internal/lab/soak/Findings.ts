@@ -1,4 +1,4 @@
-// Decides: what is kept of a run's answers: how many were right, what failed, what was wrong.
+// Results of a run: correct, failed and wrong responses.
 import type { Violation } from "./Judge.ts";
 
 /** Violations of which the text is kept. */

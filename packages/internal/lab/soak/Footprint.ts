@@ -1,4 +1,4 @@
-// Decides: what a process holds: memory, open files, sockets (Linux); and whether that grows.
+// Memory, open files and sockets of a process (Linux).
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";

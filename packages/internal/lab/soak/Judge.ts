@@ -1,4 +1,4 @@
-// Decides: whether an answer is right: what this user may see, at a moment that the answer may be about, to the last byte.
+// Check of a response against all states it may be about.
 import { equals } from "@bufbuild/protobuf";
 import { decode, encode, encodeJson, type Format } from "@bytenite-engines/core/wire";
 import { EngineListResponseSchema, type Engine } from "@bytenite-engines/proto";

@@ -1,4 +1,4 @@
-// Decides: what the clients of a run count, and what edge and registry count of it; over all lives of their processes.
+// Counters of clients, proxy and registry across restarts.
 import type { Edge } from "../parts/Edge.ts";
 import type { RegistryProcess } from "../parts/RegistryProcess.ts";
 import { sumOf, type Series } from "../parts/Series.ts";

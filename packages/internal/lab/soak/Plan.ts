@@ -1,4 +1,4 @@
-// Decides: what goes wrong in which round of a run.
+// Faults of each round.
 import type { FaultRule } from "@bytenite-engines/registry/testing";
 import type { Random } from "../Random.ts";
 

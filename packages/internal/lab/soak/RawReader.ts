@@ -1,4 +1,4 @@
-// Decides: how the edge is asked without a client of ours: bytes as they come, validated with If-None-Match.
+// Plain HTTP client that validates with If-None-Match.
 import { decode, endpoints, encodeQuery, formatOf, pathOf, type Format } from "@bytenite-engines/core/wire";
 import { create } from "@bufbuild/protobuf";
 import { EngineListRequestSchema } from "@bytenite-engines/proto";

@@ -1,4 +1,4 @@
-// Decides: what a run's end looks like, and whether it is a good one.
+// Final report of a run, and its pass criteria.
 import { callers } from "./Load.ts";
 import { outcomes } from "./Ledger.ts";
 import { growthOf } from "./Footprint.ts";

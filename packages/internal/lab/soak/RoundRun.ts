@@ -1,4 +1,4 @@
-// Decides: what happens in one round: load, changes, and something that goes wrong in the midst of it.
+// One round: load, changes, faults.
 import type { Edge } from "../parts/Edge.ts";
 import type { RegistryProcess } from "../parts/RegistryProcess.ts";
 import type { Random } from "../Random.ts";

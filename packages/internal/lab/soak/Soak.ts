@@ -1,4 +1,4 @@
-// Decides: the course of a run: rounds of load with something wrong in them, and after each a look at counts and footprints.
+// Course of a run: rounds, counts, footprints.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

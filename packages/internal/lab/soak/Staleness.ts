@@ -1,4 +1,4 @@
-// Decides: how old an answer of the edge may be, by what it says of itself (Cache-Status), in milliseconds.
+// Allowed age of a response by its Cache-Status, in milliseconds.
 import type { ReadName } from "@bytenite-engines/core/wire";
 
 /** Lifetimes of an endpoint in the run, in seconds: fresh, stale while it is validated, stale when the upstream fails. */

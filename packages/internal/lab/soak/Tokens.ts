@@ -1,4 +1,4 @@
-// Decides: who there is, and which tokens open the API for them now.
+// Users and their valid and revoked tokens.
 import { createCredential, ensureUser, revokeCredential, type SqliteFile, type User } from "@bytenite-engines/registry";
 import type { Random } from "../Random.ts";
 

@@ -1,4 +1,4 @@
-// `pnpm soak [--minutes N] [--seed S]`: load and trouble for so long; prints what was found; exit code 1 when something is wrong.
+// `pnpm soak [--minutes N] [--seed S]`: load, faults and checks.
 import { parseArgs } from "node:util";
 import { isGood, textOf } from "./Report.ts";
 import { soak } from "./Soak.ts";

@@ -1,4 +1,4 @@
-// Decides: how a Worker becomes one ES module that any workerd can serve.
+// Bundle of a Worker as one ES module.
 import { rolldown } from "rolldown";
 
 /** Bundles an entry point, given by its path. */

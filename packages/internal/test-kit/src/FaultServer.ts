@@ -1,4 +1,4 @@
-// A server that does with the socket of a request whatever a test wants.
+// A server with scripted socket behaviour per request.
 import { createServer, type Socket } from "node:net";
 import { close, listen } from "./Ports.ts";
 

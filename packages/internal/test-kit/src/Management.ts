@@ -1,4 +1,4 @@
-// The management API as a table of cases, for every runtime and database that it is served on.
+// Cases of the management API, for every runtime and database.
 import { expect } from "vitest";
 import { managementTokens } from "./ManagementTokens.ts";
 

@@ -1,4 +1,4 @@
-// A process is ready when it says so, its end before that says why, and nothing of it is left.
+// Start, readiness and end of processes.
 import { createServer } from "node:net";
 import { expect, test } from "vitest";
 import { close, freePort, listen } from "./Ports.ts";

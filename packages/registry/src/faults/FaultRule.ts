@@ -1,4 +1,4 @@
-// Decides: what can be made to go wrong, and for which requests.
+// Types of faults and of the requests they apply to.
 import type { EndpointName, RpcCode } from "@bytenite-engines/core/wire";
 import type { FieldNumbers } from "../api/FieldNumbers.ts";
 

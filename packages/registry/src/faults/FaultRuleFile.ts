@@ -1,4 +1,4 @@
-// Decides: whether JSON from a file or a request is a list of fault rules, and what is wrong with it if not.
+// Validation of fault rules in JSON.
 import { Ajv, type ErrorObject } from "ajv";
 import { rpcCodes } from "@bytenite-engines/core/wire";
 import { renumbered } from "../api/FieldNumbers.ts";

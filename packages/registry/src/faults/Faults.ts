@@ -1,4 +1,4 @@
-// Decides: which of the rules strike a request.
+// Choice of the rules that apply to a request.
 import type { EndpointName } from "@bytenite-engines/core/wire";
 import type { Fault, FaultRule } from "./FaultRule.ts";
 

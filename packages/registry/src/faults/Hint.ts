@@ -1,4 +1,4 @@
-// Decides: how a hint for when to come back is written.
+// Forms of a retry hint: Retry-After and others.
 import type { Hint } from "./FaultRule.ts";
 
 /** The headers of hints, by the server's clock. */

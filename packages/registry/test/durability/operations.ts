@@ -1,4 +1,4 @@
-// The writes that processes are killed in, as a numbered sequence: what each does, and what must hold after it.
+// Numbered writes for kill tests, and their expected results.
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { backUp } from "../../src/manage/Backup.ts";

@@ -1,4 +1,4 @@
-// A process that writes until it is killed: operations from a number on, each acknowledged by its number on stdout.
+// A process that writes until it is killed.
 import { writeSync } from "node:fs";
 import { migrate } from "../../src/api/Migrations.ts";
 import { openSqlite } from "../../src/node/SqliteFile.ts";

@@ -1,4 +1,4 @@
-// Decides: what a wire case is: a request as a caller says it and as it stands on the wire, and what must come back.
+// Types of a wire case: call, HTTP request, expected response.
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { EngineErrorTag, ListParams, MessageParams } from "@bytenite-engines/core/promise";
 import type { RpcCode } from "@bytenite-engines/core/wire";

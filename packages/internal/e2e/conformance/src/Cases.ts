@@ -1,4 +1,4 @@
-// The table: every wire case there is. A new endpoint brings at least one row.
+// All wire cases.
 import type { WireCase } from "./Case.ts";
 import { lists } from "./cases/lists.ts";
 import { refusals } from "./cases/refusals.ts";

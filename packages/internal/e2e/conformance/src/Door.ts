@@ -1,4 +1,4 @@
-// Decides: what it means to knock at a door, and what came out of it, in words that are the same for all of them.
+// Test clients: one interface for core and plain HTTP.
 import { fromBinary, fromJson, type DescMessage, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
 import { createEngineClient, EngineError, type PromiseEngineClient } from "@bytenite-engines/core/promise";
 import {

@@ -1,4 +1,4 @@
-// Decides: which engines the table runs over: each one as the JSON that must come back, every key written out.
+// Engines of the wire cases, as literal JSON.
 import type { JsonObject } from "@bufbuild/protobuf";
 
 /** The users of the table. `carol` owns nothing. */

@@ -1,4 +1,4 @@
-// Decides: how one plain HTTP exchange is made, with a target that nothing normalises on its way.
+// One plain HTTP exchange with an unnormalised request target.
 import { request, type IncomingHttpHeaders } from "node:http";
 
 /** An answer, whole. */

@@ -1,5 +1,4 @@
-// Decides: how registries whose field numbers are not ours are reached: at their own address, or all through one worker, before
-// which a front tells them apart by their tokens.
+// Registries with other field numbers, direct or through one proxy.
 import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
 import { startFront } from "./Front.ts";
 import { chanceOf, randomEngines, randomNumbers } from "./Numberings.ts";

@@ -1,4 +1,4 @@
-// Decides: what stands between a client and several registries, so that one address can change its schema or its data.
+// Switching proxy: one address for several registries.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { close, listen } from "@bytenite-engines/test-kit";
 import { exchange } from "./Exchange.ts";

@@ -1,4 +1,4 @@
-// Decides: what numberings and what data the field numbers are tried with: random, but the same for the same seed.
+// Random field numberings and data, reproducible by seed.
 import { fromJson, type DescMessage } from "@bufbuild/protobuf";
 import { TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { endpoints } from "@bytenite-engines/core/wire";

@@ -1,5 +1,4 @@
-// Decides: how a client is held against the truth: every call there is, in a random order, each compared with what the JSON of
-// the same server says.
+// All calls in random order, compared with the JSON of the server.
 import type { DescMessage } from "@bufbuild/protobuf";
 import { createEngineClient, type PromiseEngineClient } from "@bytenite-engines/core/promise";
 import { encodeJson, endpoints, type EndpointName } from "@bytenite-engines/core/wire";

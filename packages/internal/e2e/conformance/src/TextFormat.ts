@@ -1,4 +1,4 @@
-// Decides: what a stock `protoc` says is in bytes, read from the text format in which it prints messages.
+// Parser for the text format that `protoc` prints.
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { create, ScalarType, type DescField, type DescMessage, type MessageShape } from "@bufbuild/protobuf";

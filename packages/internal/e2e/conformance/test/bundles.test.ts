@@ -1,4 +1,4 @@
-// Core runs unchanged in Node, browsers and Workers: every entry but `node` bundles for both with nothing left to import.
+// Bundles of every entry of core for browsers and Workers.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// The table of wire cases against the registry as a Worker: the same data, exported from SQLite, on workerd with D1.
+// Wire cases against the registry on workerd and D1.
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-// Dependencies between the packages point one way, and no package knows an app.
+// Direction of dependencies between packages.
 import { globSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";

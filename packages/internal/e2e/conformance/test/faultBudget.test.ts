@@ -1,4 +1,4 @@
-// An outage is not multiplied, and the budget that sees to it refills.
+// Retry budget during and after an outage.
 import { expect, test } from "vitest";
 import { apiKey } from "@bytenite-engines/core/api-key";
 import { createEngineClient, type PromiseEngineClient } from "@bytenite-engines/core/promise";

@@ -1,4 +1,4 @@
-// Whoever gives a call up is rid of it at once, wherever it stands. No time limit of the client helps: there is none here.
+// Cancellation at every stage of a call, without time limits.
 import { getEventListeners } from "node:events";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";

@@ -1,4 +1,4 @@
-// Nothing of a call keeps a program alive: it ends by itself, with no timer and no socket that holds it.
+// Processes that exit after a call: no timers or sockets left.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";

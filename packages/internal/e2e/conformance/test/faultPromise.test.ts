@@ -1,5 +1,4 @@
-// The fault table through the promise door, whose first attempt goes another way than the rest. Its clock is the real one, so
-// waits are cut to a millisecond, and rows that wait longer for a hint are left to the door for Effect.
+// The fault table through the promise entry, on the real clock.
 import { inspect } from "node:util";
 import { equals } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// Every way of going wrong that the client knows, against a real server that does it.
+// The fault table against real servers.
 import { expect, test } from "vitest";
 import { faultRows } from "../src/fault/FaultTable.ts";
 import { held, leftover } from "../src/fault/Held.ts";

@@ -1,4 +1,4 @@
-// Whose types stand in core's public types: none that Effect marks unstable, and in the doors without Effect none of Effect's.
+// Types in core's public API: nothing unstable, no Effect in promises.
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";

@@ -1,4 +1,4 @@
-// The proxy Worker before the registry Worker on D1, in one runtime, bound to it as a service: no network lies between.
+// The proxy bound to the registry on D1 in one workerd.
 import { fileURLToPath } from "node:url";
 import { decode, type Format } from "@bytenite-engines/core/wire";
 import { EngineListResponseSchema } from "@bytenite-engines/proto";

@@ -1,4 +1,4 @@
-// What travels is protobuf that anybody's tools can read: a stock protoc, our proto files, bytes from the worker.
+// Responses of the proxy, decoded by `protoc`.
 import { spawnSync } from "node:child_process";
 import type { DescMessage } from "@bufbuild/protobuf";
 import { encodeJson, endpoints, type EndpointName } from "@bytenite-engines/core/wire";

@@ -1,4 +1,4 @@
-// The Endpoint table, the annotations of the proto files and the published documents are the same seven rows.
+// Agreement of endpoint table, annotations and OpenAPI documents.
 import { readdirSync, readFileSync } from "node:fs";
 import { getOption, type DescMessage } from "@bufbuild/protobuf";
 import { endpoints, mediaTypeOf } from "@bytenite-engines/core/wire";

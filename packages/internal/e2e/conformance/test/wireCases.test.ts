@@ -1,4 +1,4 @@
-// The table of wire cases through four doors, each in both forms, on real ports and real workerd.
+// Wire cases through core and plain HTTP, in both formats.
 import { EngineClient } from "@bytenite-engines/core";
 import { createEngineClient, type Engine } from "@bytenite-engines/core/promise";
 import type { Format } from "@bytenite-engines/core/wire";

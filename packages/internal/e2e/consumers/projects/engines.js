@@ -1,4 +1,4 @@
-// What a program without types does with the packages on Node, against a registry of the same installation.
+// A JavaScript program on Node with a registry of the same installation.
 import * as Effect from "effect/Effect";
 import { EngineClient } from "@bytenite-engines/core";
 import { createEngineClient, EngineError } from "@bytenite-engines/core/promise";

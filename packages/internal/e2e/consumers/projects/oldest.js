@@ -1,4 +1,4 @@
-// What the client does on the oldest Node that it is for, over a real connection. The registry needs a newer one.
+// A client program for the oldest supported Node.
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { brotliCompressSync, gzipSync } from "node:zlib";

@@ -1,4 +1,4 @@
-// What a page does: the promise door over the page's own server, which passes requests on.
+// A page with the promise entry.
 import { createEngineClient } from "@bytenite-engines/core/promise";
 
 const client = createEngineClient({ baseUrl: new URL("/v1/dev", location.href).href, token: "local-alice" });

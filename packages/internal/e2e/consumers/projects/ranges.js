@@ -1,4 +1,4 @@
-// Both entries with the application's own effect and @bufbuild/protobuf, over a server in memory.
+// Both entries with the application's own effect and @bufbuild/protobuf.
 import { create, toBinary } from "@bufbuild/protobuf";
 import { EngineClient } from "@bytenite-engines/core";
 import { createEngineClient } from "@bytenite-engines/core/promise";

@@ -1,4 +1,4 @@
-// The Effect entry's types beside the application's own effect and @bufbuild/protobuf.
+// Types of the Effect entry with the application's own peers.
 import { create, toBinary } from "@bufbuild/protobuf";
 import { EngineClient, type EngineCalls, type EngineError } from "@bytenite-engines/core";
 import { layerHttpClient } from "@bytenite-engines/core/http-client";

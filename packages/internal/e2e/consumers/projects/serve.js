@@ -1,4 +1,4 @@
-// A registry with the sample engines, until stdin ends. Prints its base URL.
+// A registry with the sample engines until stdin ends.
 import { startRegistry } from "@bytenite-engines/registry/testing";
 
 const registry = await startRegistry();

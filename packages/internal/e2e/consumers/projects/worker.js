@@ -1,4 +1,4 @@
-// What a Worker does: the promise door over the fetch of the runtime, and the rules of a cache.
+// A Worker with the promise entry and the cache rules.
 import { createEngineClient } from "@bytenite-engines/core/promise";
 import { requestDirectives } from "@bytenite-engines/http-cache";
 

@@ -1,5 +1,4 @@
-// Writes the public API of every published package as text: `api/PACKAGE/ENTRY.api.md`. Committed, so that a change of
-// the API is seen in the diff.
+// API reports of every published package: `api/PACKAGE/ENTRY.api.md`.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// Decides: how a bundler makes one module of a program and what is installed for it.
+// Bundles of a consumer's program and its installed packages.
 import { join } from "node:path";
 import { rolldown } from "rolldown";
 

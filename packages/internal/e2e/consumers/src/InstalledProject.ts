@@ -1,4 +1,4 @@
-// Decides: what a project of a consumer is: a folder with nothing but the tarballs installed, by npm or by pnpm.
+// Consumer projects with the tarballs installed by npm or pnpm.
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

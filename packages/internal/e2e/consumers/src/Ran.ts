@@ -1,4 +1,4 @@
-// Decides: how a command of a consumer is run: to its end, with all it printed in the error when that is no success.
+// Commands of a consumer, with their output in errors.
 import { execFile } from "node:child_process";
 
 /** Runs a command in a folder. Resolves with its stdout; rejects with all it printed when its exit code is not 0. */

@@ -1,4 +1,4 @@
-// The registry that a consumer has installed, in a process of its own.
+// The installed registry as a process.
 import { startProcess } from "@bytenite-engines/test-kit";
 
 /** A registry in a process of its own. */

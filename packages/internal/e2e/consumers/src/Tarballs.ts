@@ -1,4 +1,4 @@
-// Decides: what is installed: the published packages as publishing packs them.
+// Tarballs of the published packages.
 import { globSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,4 @@
-// What is installed runs in Chromium: bundled into a page, over a server that passes the page's requests on.
+// Installed packages in Chromium.
 import { existsSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
 import { once } from "node:events";

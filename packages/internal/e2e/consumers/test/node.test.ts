@@ -1,4 +1,4 @@
-// What is installed runs on Node: from JavaScript, and as the command `bne`; the client also on the oldest Node that it is for.
+// Installed packages on Node, `bne`, and the oldest supported Node.
 import { execFileSync } from "node:child_process";
 import { delimiter, join } from "node:path";
 import { describe, expect, inject, onTestFinished, test } from "vitest";

@@ -1,4 +1,4 @@
-// The published packages beside an application's own effect and @bufbuild/protobuf, from the oldest to the newest in range.
+// The packages with the oldest and newest peers in range.
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";

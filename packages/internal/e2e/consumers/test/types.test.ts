@@ -1,4 +1,4 @@
-// Programs with types compile against what is installed, with every type of ours and of our dependencies checked.
+// Types of the installed packages and their dependencies.
 import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";

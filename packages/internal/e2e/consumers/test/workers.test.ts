@@ -1,4 +1,4 @@
-// What is installed runs in workerd: bundled into a Worker, over the runtime's own fetch.
+// Installed packages in workerd.
 import { compatibilityDate, emulate, moduleOf } from "@bytenite-engines/test-kit";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { bundled } from "../src/Bundled.ts";

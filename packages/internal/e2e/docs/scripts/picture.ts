@@ -1,4 +1,4 @@
-// `pnpm picture`: types a session into a real shell, with `bne` asking a registry through the proxy, and draws it.
+// `pnpm picture`: a recorded terminal session of `bne`, as SVG.
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { textOf } from "../src/Recording.ts";

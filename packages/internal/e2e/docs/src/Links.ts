@@ -1,4 +1,4 @@
-// Decides: whether the links of Markdown files lead somewhere: files and headings by remark-validate-links, addresses by form.
+// Link checks of Markdown files: files, headings, form of addresses.
 import { spawn } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";

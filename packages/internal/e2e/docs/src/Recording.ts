@@ -1,4 +1,4 @@
-// Records what a terminal shows while somebody types commands into a real shell on it.
+// Recording of a terminal while commands are typed into a shell.
 import { spawn } from "@lydell/node-pty";
 import xterm from "@xterm/headless";
 

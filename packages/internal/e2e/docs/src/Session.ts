@@ -1,4 +1,4 @@
-// The session of the picture in README.md: the commands that are typed, and what of their output differs from day to day.
+// Commands of the picture in README.md, and their variable output.
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";

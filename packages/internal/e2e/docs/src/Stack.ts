@@ -1,4 +1,4 @@
-// Starts what guides and picture need beside a shell: a registry with the trial users, and the proxy on workerd before it.
+// Registry and proxy for the picture.
 import { startRegistry } from "@bytenite-engines/registry/testing";
 import { startProxy } from "@bytenite-engines/test-kit";
 

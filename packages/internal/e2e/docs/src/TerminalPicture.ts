@@ -1,4 +1,4 @@
-// Decides: how a recording is drawn as SVG: every cell in its place whatever font there is, and its text as text.
+// SVG of a terminal recording, with selectable text.
 import type { Recording, Run } from "./Recording.ts";
 
 /** Size of a cell and of what surrounds all of them, in pixels. */

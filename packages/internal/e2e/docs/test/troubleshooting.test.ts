@@ -1,4 +1,4 @@
-// The page of troubleshooting and the code name the same messages.
+// Messages of the troubleshooting page, compared with the code.
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { EngineError, type EngineErrorReason } from "@bytenite-engines/core";

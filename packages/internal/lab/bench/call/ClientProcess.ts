@@ -1,5 +1,4 @@
-// Decides: how a client is measured in a process of its own: no other's code warms up or spoils what it shares with it, and no
-// other's garbage is collected in its time.
+// A measured client in a separate process.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";

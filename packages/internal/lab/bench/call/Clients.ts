@@ -1,4 +1,4 @@
-// Decides: who is measured against whom: one GET of one engine, as each client is meant to be used.
+// Clients that are measured: one GET of one engine each.
 import * as http from "node:http";
 import { fromBinary } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";

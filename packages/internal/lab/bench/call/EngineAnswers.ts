@@ -1,4 +1,4 @@
-// Decides: which engine is asked for in the figures about calls, and its bytes.
+// The engine of the call figures, and its bytes.
 import { create } from "@bufbuild/protobuf";
 import { encode, endpoints, schemaDigestHeader, schemaDigests } from "@bytenite-engines/core/wire";
 

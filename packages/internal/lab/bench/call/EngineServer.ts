@@ -1,4 +1,4 @@
-// The server of the figures about calls, in a process of its own.
+// Process handle of the server for call figures.
 import { fileURLToPath } from "node:url";
 import { startProcess } from "@bytenite-engines/test-kit";
 

@@ -1,4 +1,4 @@
-// A program that makes many calls and prints its heap after each tenth: `node --expose-gc heapProbe.ts ORIGIN KIND CALLS`.
+// `node --expose-gc heapProbe.ts ORIGIN KIND CALLS`: heap after each tenth of the calls.
 import { getEventListeners } from "node:events";
 import { createEngineClient } from "@bytenite-engines/core/promise";
 

@@ -1,4 +1,4 @@
-// A server of prepared answers in a process of its own: as the API answers, as Connect does, and refusing. Prints its port.
+// Server of prepared responses: API, Connect, errors. Prints its port.
 import { createServer } from "node:http";
 import { engineAnswers } from "./EngineAnswers.ts";
 

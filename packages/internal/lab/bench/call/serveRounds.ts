@@ -1,5 +1,4 @@
-// A program that is one of the clients, alone in its process: `node serveRounds.ts NAME ORIGIN`. Reads extents from standard
-// input, one JSON a line, and answers each with what a round of it took.
+// `node serveRounds.ts NAME ORIGIN`: rounds of one client, by JSON lines.
 import { createInterface } from "node:readline";
 import { measureRound, type Extent } from "../Rounds.ts";
 import { everybody } from "./Clients.ts";

@@ -1,4 +1,4 @@
-// Decides: how a figure is drawn: one bar for each contender, ours in another colour, as SVG.
+// Bar chart of a figure, as SVG.
 import { BarChart } from "echarts/charts";
 import { GridComponent, TitleComponent } from "echarts/components";
 import { init, use } from "echarts/core";

@@ -1,4 +1,4 @@
-// Decides: which charts are made from the figures that were measured.
+// Charts made from the measured figures.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { FigureChart, FigureResult } from "../Figure.ts";

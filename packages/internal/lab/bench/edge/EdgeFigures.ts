@@ -1,4 +1,4 @@
-// The figures of the edge proxy, in the order in which they are measured.
+// Figures of the proxy, in order.
 import type { Figure } from "../Figure.ts";
 import { edgeHits } from "./EdgeHits.ts";
 import { edgeLatency } from "./EdgeLatency.ts";

@@ -1,4 +1,4 @@
-// Figure: what a hit of the edge proxy costs, beside the least that workerd can do and beside nginx.
+// Figure: cost of a cache hit, compared with workerd and nginx.
 import { readFile } from "node:fs/promises";
 import { cacheBackend, startWorkerd } from "@bytenite-engines/test-kit";
 import type { Figure, FigureRow } from "../Figure.ts";

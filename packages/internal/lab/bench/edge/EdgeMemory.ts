@@ -1,4 +1,4 @@
-// Figure: how much memory an isolate takes when keys and tokens never end.
+// Figure: memory of an isolate with unlimited keys and tokens.
 import { readFile } from "node:fs/promises";
 import { startWorkerd } from "@bytenite-engines/test-kit";
 import type { Figure } from "../Figure.ts";

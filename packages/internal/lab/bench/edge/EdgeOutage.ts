@@ -1,4 +1,4 @@
-// Figure: what clients of the edge proxy see while its upstream is gone.
+// Figure: responses during an upstream outage.
 import { readFile } from "node:fs/promises";
 import { cacheBackend, startWorkerd } from "@bytenite-engines/test-kit";
 import type { Figure } from "../Figure.ts";

@@ -1,4 +1,4 @@
-// What the figures of the edge have in common: the built Worker, an upstream for it, and one request.
+// Built Worker, upstream and request of the proxy figures.
 import { createServer, type RequestListener } from "node:http";
 import { fileURLToPath } from "node:url";
 import { close, listen } from "@bytenite-engines/test-kit";

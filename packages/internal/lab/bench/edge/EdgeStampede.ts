@@ -1,4 +1,4 @@
-// Figure: what the upstream sees when a thousand ask the edge proxy for one thing at once.
+// Figure: upstream requests for a thousand identical concurrent ones.
 import { readFile } from "node:fs/promises";
 import { cacheBackend, startWorkerd } from "@bytenite-engines/test-kit";
 import type { Figure } from "../Figure.ts";

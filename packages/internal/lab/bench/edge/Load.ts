@@ -1,4 +1,4 @@
-// Sends GETs over plain sockets, cheaply enough that the server is what is measured.
+// GET load over plain sockets.
 import { readdirSync, readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 

@@ -1,4 +1,4 @@
-// Runs nginx with proxy_cache as a peer of the edge proxy, where it is installed.
+// nginx with proxy_cache as a peer, where installed.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";

@@ -1,4 +1,4 @@
-// Decides: what a cache from elsewhere is to the figures of the edge: a port, a process, and how it is waited for.
+// Interface of a peer cache: port, process, readiness.
 import { listPath } from "./EdgeStack.ts";
 
 /** A cache in a process of its own. */

@@ -1,4 +1,4 @@
-// Runs Varnish as a peer of the edge proxy, where it is installed.
+// Varnish as a peer, where installed.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";

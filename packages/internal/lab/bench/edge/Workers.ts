@@ -1,4 +1,4 @@
-// The workers that stand beside the edge proxy: a greeting, bytes from a module's map, a bare look into the Cache API.
+// Reference Workers: a greeting, a map, a Cache API lookup.
 
 /** Length of the answer that hits are measured with, in bytes. */
 export const answerBytes = 10_240;

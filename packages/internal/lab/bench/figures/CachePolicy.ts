@@ -1,4 +1,4 @@
-// Figure: cost of a caching decision, beside http-cache-semantics.
+// Figure: cost of a caching decision, compared with http-cache-semantics.
 import { createRequire } from "node:module";
 import { httpCache } from "@bytenite-engines/http-cache";
 import { CachePolicy } from "@bytenite-engines/http-cache/compat";

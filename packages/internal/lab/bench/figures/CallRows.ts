@@ -1,4 +1,4 @@
-// Decides: how samples of calls become rows: microseconds, and the ratio to the bare fetch of the same body.
+// Rows of call figures: microseconds, and the ratio to bare fetch.
 import type { FigureResult, FigureRow } from "../Figure.ts";
 import type { Sample } from "../Rounds.ts";
 import { ratioOf, spreadOf } from "../Statistics.ts";

@@ -1,4 +1,4 @@
-// Figure: what one call costs over loopback, beside bare fetch and the clients that people use.
+// Figure: cost of a call over loopback, compared with other clients.
 import { clientProcess } from "../call/ClientProcess.ts";
 import { everybody } from "../call/Clients.ts";
 import { startEngineServer } from "../call/EngineServer.ts";

@@ -1,4 +1,4 @@
-// Figure: what a start of bne costs beside `node -e 0`, and the memory that a long list takes.
+// Figure: start-up of bne, and memory of a long list.
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";

@@ -1,4 +1,4 @@
-// Figure: what it costs to read a body that is there, in both forms, beside protobuf-es, protobufjs and JSON.parse.
+// Figure: decoding, compared with protobuf-es, protobufjs and JSON.parse.
 import { create, fromBinary } from "@bufbuild/protobuf";
 import { decode, encode, endpoints } from "@bytenite-engines/core/wire";
 import protobuf from "protobufjs";

@@ -1,4 +1,4 @@
-// Figure: that the heap stays flat, and that no timer and no listener is left, over many calls of each kind.
+// Figure: heap, timers and listeners over many calls.
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,4 @@
-// Figure: what the clients add to a fetch that answers at once, without sockets: the steadiest way to see their own work.
+// Figure: overhead of clients over an immediate fetch.
 import { engineAnswers } from "../call/EngineAnswers.ts";
 import { everybody, type BenchFetch } from "../call/Clients.ts";
 import type { Figure, FigureRow } from "../Figure.ts";

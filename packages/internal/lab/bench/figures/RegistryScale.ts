@@ -1,4 +1,4 @@
-// Figure: what a registry does that is full: answers of every kind, the speed of filling it, its memory.
+// Figure: a full registry: responses, import speed, memory.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

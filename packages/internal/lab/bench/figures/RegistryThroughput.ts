@@ -1,4 +1,4 @@
-// Figure: what the registry answers beside a bare node:http server that sends the same bytes.
+// Figure: registry throughput, compared with bare node:http.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// Figure: sizes of the entries of core and http-cache in a bundle, beside the clients that people use.
+// Figure: bundle sizes, compared with other clients.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

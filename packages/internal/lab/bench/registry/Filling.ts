@@ -1,4 +1,4 @@
-// Decides: what a big registry is filled with: engines spread over users, one in ten of them public.
+// Contents of a large registry: users, engines, public share.
 import { execFile } from "node:child_process";
 import { createWriteStream } from "node:fs";
 import { rm } from "node:fs/promises";

@@ -1,4 +1,4 @@
-// Decides: how a server is asked as fast as it answers: keep-alive connections, each with one request under way.
+// Load over keep-alive connections with one request each.
 import { connect, type Socket } from "node:net";
 
 /** One request, as bytes. */

@@ -1,4 +1,4 @@
-// Decides: how a server under load runs: a process of its own, that says its port and what it has used.
+// A server under load as a process, with its resource use.
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";

@@ -1,5 +1,4 @@
-// Imports a file as `registry import - < FILE` does, in a process of its own: `importLines.ts DATABASE FILE [USER]`. Prints what
-// it took as JSON.
+// `importLines.ts DATABASE FILE [USER]`: an import as a process, with its cost.
 import { createReadStream } from "node:fs";
 import { importStream, migrate, openSqlite } from "@bytenite-engines/registry";
 import type { Filled } from "./Filling.ts";

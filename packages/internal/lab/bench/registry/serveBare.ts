@@ -1,4 +1,4 @@
-// The peer: a bare `node:http` server that sends prepared bytes, those that the registry at ORIGIN answers to each path.
+// Bare `node:http` peer that sends the registry's bytes.
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { announce } from "./Served.ts";

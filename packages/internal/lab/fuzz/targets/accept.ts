@@ -1,4 +1,4 @@
-// Accept and Content-Type: any header means one of the offered forms, or none.
+// Fuzz target: Accept and Content-Type.
 import { formatOf, mediaTypes, negotiate, offered } from "@bytenite-engines/core/wire";
 import { headerOf, latin1Of, must, type Target } from "../Target.ts";
 

@@ -1,4 +1,4 @@
-// Command lines of `bne`: understood, or refused with a sentence of a bearable length.
+// Fuzz target: command lines of `bne`.
 import { understand } from "#bne/parse/Arguments";
 import { UsageError } from "#bne/Errors";
 import { must, textOf, type Target } from "../Target.ts";

@@ -1,4 +1,4 @@
-// Cache-Control and the targeted fields: every duration is a number of seconds, every decision one of those there are.
+// Fuzz target: Cache-Control and targeted fields.
 import {
   evaluate,
   freshnessOf,

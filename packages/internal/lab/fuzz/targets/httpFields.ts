@@ -1,4 +1,4 @@
-// Structured fields, Vary, Range, entity tags and dates: what cannot be read means nothing, what can stays what it is.
+// Fuzz target: structured fields, Vary, Range, entity tags, dates.
 import {
   cacheGroups,
   cacheStatus,

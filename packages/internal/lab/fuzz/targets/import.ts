@@ -1,4 +1,4 @@
-// A stream of manifests and exported engines into a database: told what is wrong, all of it or nothing.
+// Fuzz target: streams of manifests and exported engines.
 import { Readable } from "node:stream";
 import { exportLines, importStream, migrate, openSqlite, type SqliteFile } from "@bytenite-engines/registry";
 import { must, textOf, type Target } from "../Target.ts";

@@ -1,4 +1,4 @@
-// Manifests: refused with problems that name a place, or an engine that can be stored.
+// Fuzz target: manifests.
 import { create } from "@bufbuild/protobuf";
 import { encode, parseTag } from "@bytenite-engines/core/wire";
 import { EngineSchema } from "@bytenite-engines/proto";

@@ -1,4 +1,4 @@
-// Query strings: refused by name of the parameter, or read to a request that makes the same request again.
+// Fuzz target: query strings.
 import type { DescMessage } from "@bufbuild/protobuf";
 import { decodeQuery, encodeQuery, endpoints, QueryParameterError } from "@bytenite-engines/core/wire";
 import { mustEqual, textOf, unlessRefused, type Target } from "../Target.ts";

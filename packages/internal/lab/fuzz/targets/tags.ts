@@ -1,4 +1,4 @@
-// Tags, versions and paths: a tag that is read can be written again, and versions have one order.
+// Fuzz target: tags, versions and paths.
 import {
   compareVersions,
   matchPath,

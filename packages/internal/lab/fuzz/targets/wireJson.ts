@@ -1,4 +1,4 @@
-// JSON of messages: refused with a type of error that is documented, or read to a message that both forms carry.
+// Fuzz target: JSON of messages.
 import { decode, decodeJson, encode } from "@bytenite-engines/core/wire";
 import type { JsonValue } from "@bufbuild/protobuf";
 import { messageIn } from "../Messages.ts";

@@ -1,4 +1,4 @@
-// Bytes of messages: what is read is written to the same message, in either form.
+// Fuzz target: bytes of messages.
 import { clone, type DescMessage, type Message } from "@bufbuild/protobuf";
 import { decode, encode } from "@bytenite-engines/core/wire";
 import { StatusSchema } from "@bytenite-engines/proto";

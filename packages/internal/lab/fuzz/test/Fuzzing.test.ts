@@ -1,4 +1,4 @@
-// The fuzzer finds what was planted, by following branches and comparisons, and the same seed finds the same.
+// The fuzzer on a planted fault.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

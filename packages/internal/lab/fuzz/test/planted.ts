@@ -1,4 +1,4 @@
-// A target that does not hold for inputs which chance alone would hardly ever find.
+// A fuzz target with a planted fault.
 import { must, textOf, type Target } from "../Target.ts";
 
 export const fuzz: Target = (data) => {

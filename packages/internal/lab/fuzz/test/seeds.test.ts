@@ -1,4 +1,4 @@
-// Every seed holds: what once was a finding, and where the fuzzer begins.
+// All seeds of all targets.
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { describe, expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// One engine and its status: which one a tag means, what of it arrives, and that parameters of bytes are read.
+// Cases for get and status: tags, content, parameters of bytes.
 import { data, refused, type Expected, type WireCase } from "../Case.ts";
 import { engines, type UserName } from "../Engines.ts";
 

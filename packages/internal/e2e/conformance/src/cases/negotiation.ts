@@ -1,4 +1,4 @@
-// Accept headers and the media type that answers each (RFC 9110, 12.5.1). Only plain HTTP can say these.
+// Cases for Accept and the response media type (RFC 9110, 12.5.1).
 
 /** What an Accept header is answered with: a media type, or undefined for 406. */
 export type AcceptCase = readonly [accept: string | undefined, mediaType: string | undefined];

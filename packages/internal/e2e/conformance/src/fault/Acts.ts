@@ -1,4 +1,4 @@
-// Decides: what the servers of the fault table can do with a socket, right and wrong.
+// Socket behaviours of the fault servers.
 import { create } from "@bufbuild/protobuf";
 import {
   encode,

@@ -1,4 +1,4 @@
-// Decides: what a row of the fault table says.
+// Type of a row of the fault table.
 import type { ClientOptions, EngineErrorTag } from "@bytenite-engines/core";
 import type { Act, FaultServer } from "@bytenite-engines/test-kit";
 

@@ -1,4 +1,4 @@
-// Decides: how a row is run: the client for Effect, real sockets, a clock that moves only when the client waits.
+// Runner for one row: Effect client, real sockets, test clock.
 import * as Cause from "effect/Cause";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";

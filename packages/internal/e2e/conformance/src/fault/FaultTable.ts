@@ -1,4 +1,4 @@
-// The fault table: what can go wrong between the client and a server, and how the call must end then.
+// The fault table: server faults and how calls must end.
 import type { FaultRow } from "./FaultRow.ts";
 import { bodies } from "./rows/bodies.ts";
 import { connections } from "./rows/connections.ts";

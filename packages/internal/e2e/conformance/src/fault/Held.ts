@@ -1,4 +1,4 @@
-// Decides: what is counted as something that holds a process: sockets, timers, servers.
+// Open handles that keep a process alive: sockets, timers, servers.
 
 /** What holds this process now, by kind. Unreferenced timers and sockets do not. */
 export const held = (): ReadonlyArray<string> =>

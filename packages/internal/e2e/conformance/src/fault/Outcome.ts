@@ -1,4 +1,4 @@
-// Decides: what of a call is compared with its row, and what of it a caller, a log or a tracing back end can see.
+// Observable outcome of a call: result, events, spans.
 import { inspect } from "node:util";
 import { equals } from "@bufbuild/protobuf";
 import * as Cause from "effect/Cause";

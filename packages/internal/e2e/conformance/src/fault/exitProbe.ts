@@ -1,4 +1,4 @@
-// A program of its own that makes one call and ends: `node exitProbe.ts BASE_URL CASE`. It prints what holds it after the call.
+// `node exitProbe.ts BASE_URL CASE`: one call, then its open handles.
 import { apiKey } from "@bytenite-engines/core/api-key";
 import { createEngineClient } from "@bytenite-engines/core/promise";
 import { held } from "./Held.ts";

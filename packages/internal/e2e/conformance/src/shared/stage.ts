@@ -1,4 +1,4 @@
-// A Worker with shared clients on workerd, before an API that a test holds back.
+// A Worker with shared clients in front of a controllable API.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { fileURLToPath } from "node:url";
 import {

@@ -1,4 +1,4 @@
-// An answer comes, and its body is not what it says it is.
+// Rows: bodies that do not match their header fields.
 import { answer, engineBytes, good, headOf, labels, script, text } from "../Acts.ts";
 import type { FaultRow } from "../FaultRow.ts";
 

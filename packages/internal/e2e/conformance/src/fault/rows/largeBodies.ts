@@ -1,4 +1,4 @@
-// A body is too much: too long, too well compressed, nested too deep. And compressed ones that are right, or cut.
+// Rows: bodies over a limit, and valid or truncated compressed ones.
 import { brotliCompressSync, constants, gzipSync, zstdCompressSync } from "node:zlib";
 import { expect } from "vitest";
 import { answer, engineBytes, headOf, labels, text } from "../Acts.ts";

@@ -1,4 +1,4 @@
-// The other end of a TLS connection is not whom it should be.
+// Rows: TLS peers with the wrong identity.
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
