@@ -42,6 +42,8 @@ const asking =
 /** The chunk of a module; each file costs half a millisecond to find, so what is needed together lies together. */
 const chunkOf = (id: string): string | null => {
   if (starting.test(id)) return "start";
+  // Settings and credentials need it before anything is asked.
+  if (/\/core\/src\/HttpRules\.ts$/.test(id)) return "base";
   if (apart.test(id) || /\/(yaml|jsonc-parser)\//.test(id)) return null;
   if (asking.test(id)) return "asking";
   return /\/cli\/src\/|fastest-levenshtein|node:(util|events|url)$/.test(id) ? "base" : null;

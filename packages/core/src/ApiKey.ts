@@ -1,5 +1,6 @@
 // Access tokens for API keys.
-import { jwtExpiryMs, keyedToken } from "./Credentials.ts";
+import { keyedToken } from "./Credentials.ts";
+import { jwtExpiryMs } from "./HttpRules.ts";
 import type { ExpiringToken, TokenOption } from "./Token.ts";
 
 /** An API key, and where it is exchanged. */

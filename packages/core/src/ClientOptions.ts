@@ -4,6 +4,7 @@ import type { Breaker } from "./Breaker.ts";
 import type { TokenOption } from "./Token.ts";
 import type { EngineEvent } from "./EngineEvent.ts";
 import type { Hedging } from "./Hedging.ts";
+import { basePath } from "./HttpRules.ts";
 import type { Format } from "./MediaType.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "./Retry.ts";
 import type { Fetch } from "./Fetch.ts";
@@ -12,7 +13,7 @@ import type { TrustOptions } from "./trust/WireTrust.ts";
 import { defaultReadLimits, type ReadLimits } from "./ReadLimits.ts";
 
 /** The documented address of the API. */
-export const defaultBaseUrl = "https://api.bytenite.com/v1/dev";
+export const defaultBaseUrl = `https://api.bytenite.com${basePath}`;
 
 /** Longest time for one request and its whole answer, in milliseconds. */
 export const defaultAttemptTimeoutMs = 10_000;

@@ -154,18 +154,6 @@ class RenewedCredentials implements Credentials {
 const renewalTime = (nowMs: number, expiresAtMs: number): number =>
   expiresAtMs - Math.min(renewBeforeExpiryMs, Math.max(0, expiresAtMs - nowMs) / 10);
 
-/** The `exp` of a JWT (RFC 7519, 4.1.4) in milliseconds, or undefined for any other token. The signature is not looked at. */
-export const jwtExpiryMs = (token: string): number | undefined => {
-  const payload = token.split(".")[1];
-  if (payload === undefined) return undefined;
-  try {
-    const claims = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/"))) as { exp?: unknown } | null;
-    return typeof claims?.exp === "number" ? claims.exp * 1000 : undefined;
-  } catch {
-    return undefined;
-  }
-};
-
 /** A header value cannot carry control characters, and nobody wants to see the token in the error about that. */
 const assertToken = (token: unknown): string => {
   const trimmed = typeof token === "string" ? token.trim() : "";

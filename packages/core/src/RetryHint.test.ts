@@ -2,6 +2,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import { parseHttpDate } from "@bytenite-engines/http-cache";
 import { RetryInfoSchema } from "@bytenite-engines/proto";
 import type { ErrorDetail } from "./EngineError.ts";
 import { httpDateMs, retryAfterMs, retryHintMs } from "./RetryHint.ts";
@@ -39,6 +40,23 @@ test("a date in any of the three forms is the same moment", () => {
       for (const text of Object.values(forms(second * 1000))) expect(httpDateMs(text, now)).toBe(second * 1000);
     }),
     { examples: [[784_111_777], [951_782_400]] },
+  );
+});
+
+// Core does not depend on http-cache, and reads dates by the same rules.
+test("a date is the same moment here and in http-cache, well-formed or not", () => {
+  const form = fc.constantFrom("imf-fixdate", "rfc850", "asctime");
+  const change = fc.record({
+    at: fc.nat(30),
+    by: fc.constantFrom("", "0", "1", "3", "9", " ", "-", ",", ":", "J", "a", "A", "+"),
+  });
+  fc.assert(
+    fc.property(seconds, form, fc.option(change), (second, form, change) => {
+      const text = forms(second * 1000)[form];
+      const changed = change === null ? text : text.slice(0, change.at) + change.by + text.slice(change.at + 1);
+      expect([changed, httpDateMs(changed.trim(), now)]).toEqual([changed, parseHttpDate(changed, now)]);
+    }),
+    { numRuns: 2_000 },
   );
 });
 

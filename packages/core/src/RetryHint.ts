@@ -90,10 +90,13 @@ export const retryAfterMs = (value: string | null, date: string | null, nowMs: n
   return Math.max(0, until - from);
 };
 
-const months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
-const imfFixdate = /^[A-Z][a-z]{2}, (\d{2}) ([A-Z][a-z]{2}) (\d{4}) (\d{2}:\d{2}:\d{2}) GMT$/;
-const rfc850Date = /^[A-Z][a-z]{5,8}, (\d{2})-([A-Z][a-z]{2})-(\d{2}) (\d{2}:\d{2}:\d{2}) GMT$/;
-const asctimeDate = /^[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([ \d]\d) (\d{2}:\d{2}:\d{2}) (\d{4})$/;
+const months = "jan feb mar apr may jun jul aug sep oct nov dec".split(" ");
+const day = "(?:mon|tue|wed|thu|fri|sat|sun)";
+const longDay = "(?:mon|tues|wednes|thurs|fri|satur|sun)day";
+const time = "(\\d{2}:\\d{2}:\\d{2})";
+const imfFixdate = /* @__PURE__ */ new RegExp(`^${day}, (\\d{2}) ([a-z]{3}) (\\d{4}) ${time} gmt$`, "i");
+const rfc850Date = /* @__PURE__ */ new RegExp(`^${longDay}, (\\d{2})-([a-z]{3})-(\\d{2}) ${time} gmt$`, "i");
+const asctimeDate = /* @__PURE__ */ new RegExp(`^${day} ([a-z]{3}) ([ \\d]\\d) ${time} (\\d{4})$`, "i");
 
 /** Milliseconds since 1970 of an HTTP-date in any of its three forms (RFC 9110, 5.6.7), or undefined. */
 export const httpDateMs = (text: string, nowMs: number): number | undefined => {
@@ -115,7 +118,7 @@ const fullYear = (twoDigits: number, nowMs: number): number => {
 const utc = (year: number, monthName = "", day = "", time = ""): number | undefined => {
   const [hours = 0, minutes = 0, seconds = 0] = time.split(":").map(Number);
   if (hours > 23 || minutes > 59 || seconds > 60) return undefined;
-  const midnight = new Date(Date.UTC(year, months.indexOf(monthName), Number(day)));
+  const midnight = new Date(Date.UTC(year, months.indexOf(monthName.toLowerCase()), Number(day)));
   // A name that is no month, a day that the month does not have, or a year before 100 would silently be another day.
   if (midnight.getUTCDate() !== Number(day) || midnight.getUTCFullYear() !== year) return undefined;
   return midnight.getTime() + (hours * 3_600 + minutes * 60 + seconds) * 1_000;

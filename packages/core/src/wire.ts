@@ -12,6 +12,7 @@ export {
   type ReadName,
 } from "./Endpoint.ts";
 export { compareVersions, maxNameLength, parseTag, parseVersion, type EngineTag, type Version } from "./EngineTag.ts";
+export { basePath, boundedBytes, isLoopback, jwtExpiryMs, requestIdFrom, withoutBearer } from "./HttpRules.ts";
 export { decode, encode, formatOf, mediaTypeOf, mediaTypes, type Format } from "./MediaType.ts";
 export { negotiate, offered, type Representation } from "./Negotiation.ts";
 export {

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { apiKey } from "../src/ApiKey.ts";
-import { jwtExpiryMs } from "../src/Credentials.ts";
+import { jwtExpiryMs } from "../src/HttpRules.ts";
 import { createEngineClient, type EngineEvent } from "../src/promise.ts";
 import { json, startServer } from "./LocalServer.ts";
 

@@ -35,6 +35,9 @@ test.each([
   ["Thu, 18 Aug 2050 02:01:61 GMT", undefined],
   // A leap second.
   ["Sat, 31 Dec 2016 23:59:60 GMT", Date.UTC(2017, 0, 1)],
+  ["Sat, 01 Jan 0000 00:00:00 GMT", undefined],
+  ["Thu, 01 Jan 0099 00:00:00 GMT", undefined],
+  ["Fri, 01 Jan 0100 00:00:00 GMT", Date.UTC(100, 0, 1)],
   ["  Sun, 06 Nov 1994 08:49:37 GMT ", Date.UTC(1994, 10, 6, 8, 49, 37)],
   [undefined, undefined],
 ])("reads %s", (text, expected) => {

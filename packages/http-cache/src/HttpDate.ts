@@ -47,7 +47,8 @@ const momentOf = (
   const date = Number(dayOfMonth);
   // 60 is a leap second.
   if (monthIndex < 0 || hours > 23 || minutes > 59 || seconds > 60) return undefined;
-  // Another day than was written: the month has no such day.
-  if (new Date(Date.UTC(Number(year), monthIndex, date)).getUTCDate() !== date) return undefined;
+  const written = new Date(Date.UTC(Number(year), monthIndex, date));
+  // Another day: the month has no such day, or `Date.UTC` takes a year before 100 for one of the last century.
+  if (written.getUTCDate() !== date || written.getUTCFullYear() !== Number(year)) return undefined;
   return Date.UTC(Number(year), monthIndex, date, hours, minutes, seconds);
 };

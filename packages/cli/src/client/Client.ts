@@ -10,7 +10,7 @@ import {
 import { calibration, defaultSampleEvery, ProfileError } from "@bytenite-engines/core/trust";
 import { isEngineError } from "../Errors.ts";
 import { isOn, type Invocation } from "../Invocation.ts";
-import { credentialsOf, type Credentials, isLoopback } from "../config/Credentials.ts";
+import { credentialsOf, type Credentials, isLocal } from "../config/Credentials.ts";
 import { profileFiles } from "../config/FieldNumberFiles.ts";
 import { assertProfile } from "../config/Settings.ts";
 import { readSecretLine } from "../terminal/SecretInput.ts";
@@ -99,7 +99,7 @@ export const clientOf = async (invocation: Invocation, fresh = false): Promise<P
     typeof given.flags["token"] === "string" &&
     given.flags["token"] !== "-" &&
     URL.canParse(baseUrl) &&
-    !isLoopback(baseUrl)
+    !isLocal(baseUrl)
   ) {
     notes.warn("others on this machine can see a token on the command line; prefer BYTENITE_TOKEN or `bne auth login`");
   }

@@ -1,12 +1,13 @@
 // bne auth login, status, logout, token.
 import type { JsonObject } from "@bufbuild/protobuf";
 import { createEngineClient } from "@bytenite-engines/core/promise";
+import { jwtExpiryMs } from "@bytenite-engines/core/wire";
 import { CommandError, HintedError, UsageError, isEngineError } from "../Errors.ts";
 import { exitCodes } from "../ExitCode.ts";
 import { failureOf } from "../Failure.ts";
 import { isOn, type Invocation } from "../Invocation.ts";
 import { accessToken, clientOf, credentials, fetchOf } from "../client/Client.ts";
-import { forgetAccessTokens, expiryMsOf } from "../config/AccessTokens.ts";
+import { forgetAccessTokens } from "../config/AccessTokens.ts";
 import { storeSecret, type SecretKind, type Credentials, removeSecret } from "../config/Credentials.ts";
 import { openOutput } from "../output/Output.ts";
 import { textAt, type Shape } from "../output/Shape.ts";
@@ -120,7 +121,7 @@ export const status = async (invocation: Invocation): Promise<number> => {
   const { settings } = invocation;
   const writer = await openOutput(invocation, shape);
   const found = await credentials(invocation);
-  const expiryMs = found?.kind === "token" ? expiryMsOf(found.secret) : undefined;
+  const expiryMs = found?.kind === "token" ? jwtExpiryMs(found.secret) : undefined;
   const accepted = found === undefined ? null : await isAccepted(invocation);
   const isUnknown = accepted !== null && typeof accepted === "object";
   const status: JsonObject = {

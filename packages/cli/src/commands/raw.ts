@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { createExchanger } from "@bytenite-engines/core/exchange";
-import { formatOf, rpcCodeOfHttp } from "@bytenite-engines/core/wire";
+import { boundedBytes, formatOf, rpcCodeOfHttp } from "@bytenite-engines/core/wire";
 import { accessToken, credentials, fetchOf } from "../client/Client.ts";
 import { CommandError, UsageError } from "../Errors.ts";
 import { exitCodes } from "../ExitCode.ts";
@@ -117,8 +117,6 @@ const valueIn = (text: string): unknown => {
 };
 
 const bytesIn = async ({ cwd, stdin }: Invocation, path: string): Promise<Uint8Array> => {
-  const chunks: Array<Buffer> = [];
-  let length = 0;
   if (path !== "-") {
     try {
       return readFileSync(resolve(cwd, path));
@@ -126,12 +124,9 @@ const bytesIn = async ({ cwd, stdin }: Invocation, path: string): Promise<Uint8A
       throw new UsageError(`Cannot read ${path}: ${(error as { code?: string }).code ?? "unknown"}`);
     }
   }
-  for await (const chunk of stdin as AsyncIterable<Buffer>) {
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length > maxBodyBytes) throw new UsageError(`stdin is larger than ${maxBodyBytes} bytes`);
-  }
-  return Buffer.concat(chunks);
+  const bytes = await boundedBytes(stdin as AsyncIterable<Buffer>, maxBodyBytes);
+  if (bytes === undefined) throw new UsageError(`stdin is larger than ${maxBodyBytes} bytes`);
+  return bytes;
 };
 
 /** A GET is tried like any call; anything else is sent once. */

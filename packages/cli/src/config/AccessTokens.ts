@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { ExpiringToken, TokenContext, TokenOption } from "@bytenite-engines/core/promise";
+import { jwtExpiryMs } from "@bytenite-engines/core/wire";
 import { FileError } from "../Errors.ts";
 import { readText, reasonOf, writeOwn } from "./Files.ts";
 
@@ -49,7 +50,7 @@ export const forgetAccessTokens = (cache: string): void => {
   }
 };
 
-const keep = (path: string, { token, expiresAtMs = expiryMsOf(token) }: ExpiringToken, nowMs: number): void => {
+const keep = (path: string, { token, expiresAtMs = jwtExpiryMs(token) }: ExpiringToken, nowMs: number): void => {
   try {
     if (expiresAtMs === undefined) return rmSync(path, { force: true });
     const usedUntilMs = Math.floor(expiresAtMs - Math.min(unusedMs, Math.max(0, expiresAtMs - nowMs) / 10));
@@ -68,16 +69,4 @@ const tokenIn = (path: string, nowMs: number): ExpiringToken | undefined => {
     // Not there, not whole, or not to be touched: as if there were none.
   }
   return undefined;
-};
-
-/** The `exp` of a JWT (RFC 7519, 4.1.4) in milliseconds since 1970, or undefined. The signature is not looked at. */
-export const expiryMsOf = (token: string): number | undefined => {
-  const payload = token.split(".")[1];
-  if (payload === undefined) return undefined;
-  try {
-    const { exp } = JSON.parse(Buffer.from(payload, "base64url").toString("utf8")) as { exp?: unknown };
-    return typeof exp === "number" ? exp * 1_000 : undefined;
-  } catch {
-    return undefined;
-  }
 };

@@ -1,6 +1,7 @@
 // Credentials: flag, environment, keychain or file; each bound to its origin.
 import { rmSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { isLoopback } from "@bytenite-engines/core/wire";
 import { UsageError } from "../Errors.ts";
 import type { Arguments } from "../parse/Arguments.ts";
 import type { Environment } from "../terminal/Terminal.ts";
@@ -90,7 +91,7 @@ export const parseSecret = (text: string): StoredSecret | undefined => {
 };
 
 /** Whether a URL is on this machine. */
-export const isLoopback = (url: string): boolean => /^(localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(url).hostname);
+export const isLocal = (url: string): boolean => isLoopback(new URL(url).hostname);
 
 /** A stored secret goes to the origin that it was stored for and to no other. Throws UsageError. */
 export const assertBound = ({ baseUrl }: StoredSecret, target: string, profileName: string): void => {

@@ -2,12 +2,11 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { connect, type PeerCertificate } from "node:tls";
-import { formatOf } from "@bytenite-engines/core/wire";
+import { formatOf, jwtExpiryMs } from "@bytenite-engines/core/wire";
 import { failureOf } from "../Failure.ts";
 import type { Invocation } from "../Invocation.ts";
 import { accessToken, credentials, fetchOf } from "../client/Client.ts";
-import { expiryMsOf } from "../config/AccessTokens.ts";
-import { isLoopback, type Credentials } from "../config/Credentials.ts";
+import { isLocal, type Credentials } from "../config/Credentials.ts";
 import { relativeTime, sayDuration } from "../parse/Duration.ts";
 import { found, type Check } from "./Check.ts";
 
@@ -32,7 +31,7 @@ export const checkName = async (url: URL): Promise<Check> => {
 /** Whether the connection is encrypted, and for how long the certificate holds. */
 export const checkTls = async (url: URL, limitMs: number, signal: AbortSignal): Promise<Check> => {
   if (url.protocol === "http:") {
-    return isLoopback(url.href)
+    return isLocal(url.href)
       ? found("tls", "ok", "plain HTTP, which does not leave this machine")
       : found("tls", "failed", "plain HTTP: everybody on the way can read the token");
   }
@@ -90,7 +89,7 @@ export const keyOf = async (invocation: Invocation): Promise<Key> => {
       };
     }
     const token = await accessToken(invocation, key);
-    const expiryMs = expiryMsOf(token);
+    const expiryMs = jwtExpiryMs(token);
     const over = expiryMs !== undefined && expiryMs <= Date.now();
     const life =
       expiryMs === undefined ? "it does not say until when" : `it ends ${relativeTime(expiryMs, Date.now())}`;

@@ -12,6 +12,7 @@ import { partsOfCall, type ClientParts } from "../ClientParts.ts";
 import { EngineError, type EngineErrorReason } from "../EngineError.ts";
 import type { EngineEvent, EventSubject } from "../EngineEvent.ts";
 import { AttemptFailure, failureOf } from "../Failure.ts";
+import { isLoopback } from "../HttpRules.ts";
 import type { MessageParams } from "../Parameters.ts";
 import { inCallSpan } from "../Spans.ts";
 import { after, liveClock } from "../Timer.ts";
@@ -125,9 +126,6 @@ const linkProblem = (link: string, baseUrl: string): string | undefined => {
     ? undefined
     : "the download link is neither https nor to this machine";
 };
-
-const isLoopback = (hostname: string): boolean =>
-  hostname === "localhost" || hostname === "[::1]" || /^127(?:\.[0-9]{1,3}){3}$/.test(hostname);
 
 const archiveOf = (
   parts: ClientParts,

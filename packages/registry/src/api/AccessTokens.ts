@@ -1,5 +1,6 @@
 // Decides: what a signed short-lived access token says, and whether one that comes back is believed.
 import { errors, jwtVerify, SignJWT } from "jose";
+import QuickLRU from "quick-lru";
 import { byId, credentialOf, recognise, scopes, type Credential, type Scope } from "./Authentication.ts";
 import { deriveKeyBytes } from "./SecretBox.ts";
 import type { SqlPort } from "./SqlPort.ts";
@@ -28,7 +29,9 @@ export interface AccessTokens {
 export const makeAccessTokens = async (key: string | undefined): Promise<AccessTokens> => {
   const secret =
     key === undefined ? crypto.getRandomValues(new Uint8Array(32)) : await deriveKeyBytes(key, "access tokens");
-  const remembered = new Map<string, { readonly keyId: string; readonly expiresMs: number }>();
+  const remembered = new QuickLRU<string, { readonly keyId: string; readonly expiresMs: number }>({
+    maxSize: maxRemembered,
+  });
   return {
     sign: (credential, nowMs) =>
       new SignJWT({ key: credential.id, scope: scopeText(credential.scope) })
@@ -46,7 +49,6 @@ export const makeAccessTokens = async (key: string | undefined): Promise<AccessT
         const options = { issuer, algorithms: ["HS256"], currentDate: new Date(nowMs) };
         const { payload } = await jwtVerify(token, secret, options);
         if (typeof payload["key"] !== "string" || payload.exp === undefined) return undefined;
-        if (remembered.size >= maxRemembered) remembered.clear();
         remembered.set(token, { keyId: payload["key"], expiresMs: payload.exp * 1_000 });
         return payload["key"];
       } catch (error) {

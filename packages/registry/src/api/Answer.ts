@@ -35,7 +35,3 @@ export const headersOf = (
   ...(wire.jsonOnly ? {} : { Vary: "Accept" }),
   "X-Request-Id": requestId,
 });
-
-/** A request id given by the caller is kept if it is short and plain, else there is a new one. */
-export const requestIdOf = (given: string | null): string =>
-  given !== null && /^[A-Za-z0-9._~-]{1,128}$/.test(given) ? given : crypto.randomUUID();

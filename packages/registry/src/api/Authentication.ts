@@ -1,4 +1,6 @@
 // Decides: who asks: the user behind an Authorization header, or nobody.
+import { withoutBearer } from "@bytenite-engines/core/wire";
+import QuickLRU from "quick-lru";
 import { bytesOf, type User } from "./EngineStore.ts";
 import { digestOf, sameDigest } from "./Digest.ts";
 import type { RateLimit } from "./RateLimit.ts";
@@ -90,7 +92,7 @@ export const requireScope = ({ scope }: Credential, needed: Scope): void => {
 
 /** The token in an Authorization header: raw, as upstream takes it, or after `Bearer`. Refuses a missing one. */
 export const tokenOf = (authorization: string | null): string => {
-  const token = authorization?.replace(/^Bearer(?: +|$)/i, "").trim() ?? "";
+  const token = withoutBearer(authorization ?? "").trim();
   if (token === "") throw unauthenticated("Authorization header with an access token is missing");
   return token;
 };
@@ -126,7 +128,9 @@ export const makeAuthenticator = (
   lookup: Lookup,
   attempts?: RateLimit,
 ): ((token: string, nowMs: number, address?: string) => Promise<Credential | undefined>) => {
-  const trusted = new Map<string, { readonly credential: Credential; readonly sinceMs: number }>();
+  const trusted = new QuickLRU<string, { readonly credential: Credential; readonly sinceMs: number }>({
+    maxSize: maxTrusted,
+  });
   return async (token, nowMs, address) => {
     const known = trusted.get(token);
     if (known !== undefined && nowMs >= known.sinceMs && nowMs - known.sinceMs < trustMs) return known.credential;
@@ -134,7 +138,6 @@ export const makeAuthenticator = (
     const credential = await (known === undefined ? limited(attempts, address, ask) : ask());
     trusted.delete(token);
     if (credential === undefined) return undefined;
-    if (trusted.size >= maxTrusted) trusted.clear();
     trusted.set(token, { credential, sinceMs: nowMs });
     return credential;
   };

@@ -1,5 +1,6 @@
 // Decides: which call a request makes, with its parameters read; and how each of the three is answered.
 import {
+  basePath,
   decodeQuery,
   endpoints,
   matchPath,
@@ -16,9 +17,6 @@ import { Refusal } from "./Refusal.ts";
 import type { SecretBox } from "./SecretBox.ts";
 import type { SqlPort } from "./SqlPort.ts";
 import type { Wire } from "./Wire.ts";
-
-/** The path below which the API is served, as upstream serves it. */
-export const basePath = "/v1/dev";
 
 /** Longest path and query that is looked at, in characters. */
 const maxTargetCharacters = 8_192;

@@ -1,4 +1,5 @@
 // Decides: how a secret is kept and recognised without being kept: its SHA-256, compared in constant time.
+import QuickLRU from "quick-lru";
 
 /** Hexadecimal digits of the digest by which a credential is looked up; the rest is compared in constant time. */
 const selectorDigits = 16;
@@ -15,7 +16,7 @@ export interface SecretDigest {
   readonly bytes: Uint8Array;
 }
 
-const remembered = new Map<string, SecretDigest>();
+const remembered = new QuickLRU<string, SecretDigest>({ maxSize: maxRemembered });
 const utf8 = new TextEncoder();
 
 /** The digest of a secret. Secrets here are random and long, so a plain hash cannot be searched through. */
@@ -25,7 +26,6 @@ export const digestOf = async (secret: string): Promise<SecretDigest> => {
   const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", utf8.encode(secret)));
   const digest = { selector: hexOf(bytes).slice(0, selectorDigits), bytes };
   if (secret.length > maxRememberedLength) return digest;
-  if (remembered.size >= maxRemembered) remembered.clear();
   remembered.set(secret, digest);
   return digest;
 };

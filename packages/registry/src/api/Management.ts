@@ -1,14 +1,14 @@
 // The management API: users, credentials, engines of all users, quotas, audit trail, statistics.
 import { clone, type JsonObject } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { decodeJson, parseTag } from "@bytenite-engines/core/wire";
+import { decodeJson, parseTag, requestIdFrom } from "@bytenite-engines/core/wire";
 import { EngineSchema, type Engine } from "@bytenite-engines/proto";
 import { requireScope, scopes, type Credential, type Scope } from "./Authentication.ts";
 import { digestOf, newSecret } from "./Digest.ts";
 import { engineColumns, rowOf, secretPlace, updateEngineSql } from "./EngineRow.ts";
 import { bytesOf } from "./EngineStore.ts";
 import { Refusal, statusBody } from "./Refusal.ts";
-import { requestIdOf, type Answer, type RequestHead } from "./Answer.ts";
+import type { Answer, RequestHead } from "./Answer.ts";
 import { refusalOf, type Authorize } from "./Routes.ts";
 import type { SecretBox } from "./SecretBox.ts";
 import type { Row, SqlPort, SqlValue, Statement } from "./SqlPort.ts";
@@ -562,7 +562,7 @@ const inputOf =
 export const makeManagement =
   ({ sql, box, authorize, onFault, now }: ManagementOptions) =>
   async (head: RequestHead): Promise<Answer> => {
-    const requestId = requestIdOf(head.header("x-request-id"));
+    const requestId = requestIdFrom(head.header("x-request-id"));
     const headers = { "Content-Type": "application/json", "Cache-Control": "no-store", "X-Request-Id": requestId };
     let user: string | undefined;
     try {

@@ -1,5 +1,5 @@
 // Decides: how a request becomes an answer: the whole flow of the API on one screen.
-import { headersOf, requestIdOf, type Answer, type RequestHead } from "./Answer.ts";
+import { headersOf, type Answer, type RequestHead } from "./Answer.ts";
 import {
   endpoints,
   negotiate,
@@ -7,7 +7,9 @@ import {
   schemaDigestHeader,
   type EndpointName,
   type Representation,
+  requestIdFrom,
 } from "@bytenite-engines/core/wire";
+import QuickLRU from "quick-lru";
 import { credentialOfToken, type AccessTokens } from "./AccessTokens.ts";
 import { makeAuthenticator, tokenOf, unauthenticated, type Credential, type CredentialKind } from "./Authentication.ts";
 import { located, readCall, type CallOptions } from "./Call.ts";
@@ -88,7 +90,7 @@ export const makeAuthorize = (options: RoutesOptions): Authorize => {
 export const makeRoutes = (options: RoutesOptions, authorize: Authorize): Routes => {
   const now = options.now ?? Date.now;
   return async (head, wire = options.wire) => {
-    const requestId = requestIdOf(head.header("x-request-id"));
+    const requestId = requestIdFrom(head.header("x-request-id"));
     const about: { endpoint: EndpointName | undefined; user: string | undefined } = {
       endpoint: undefined,
       user: undefined,
@@ -131,11 +133,10 @@ export const makeRoutes = (options: RoutesOptions, authorize: Authorize): Routes
 /** Accept headers whose meaning is remembered; clients send the same few. */
 const maxAccepts = 100;
 
-const accepts = new Map<string | null, Representation | undefined>();
+const accepts = new QuickLRU<string | null, Representation | undefined>({ maxSize: maxAccepts });
 
 const remembered = (accept: string | null): Representation | undefined => {
   if (accepts.has(accept)) return accepts.get(accept);
-  if (accepts.size >= maxAccepts) accepts.clear();
   const representation = negotiate(accept);
   accepts.set(accept, representation);
   return representation;

@@ -1,4 +1,5 @@
 // Decides: which part of the registry a path belongs to; and how all of it is one Web-standard fetch handler.
+import { boundedBytes } from "@bytenite-engines/core/wire";
 import { docs } from "./Docs.ts";
 import type { Answer, RequestHead } from "./Answer.ts";
 import { makeAuthorize, makeRoutes, type RoutesOptions } from "./Routes.ts";
@@ -71,20 +72,9 @@ export const fetchHandler =
 const targetOf = (url: string): string => /^[a-z]+:\/\/[^/?#]*([^#]*)/i.exec(url)?.[1] || "/";
 
 const bodyOf = async (request: Request, maxBytes: number): Promise<Uint8Array> => {
-  const parts: Array<Uint8Array> = [];
-  let length = 0;
-  for await (const part of (request.body ?? []) as AsyncIterable<Uint8Array>) {
-    length += part.length;
-    if (length > maxBytes) throw bodyTooLong(maxBytes);
-    parts.push(part);
-  }
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  const body = await boundedBytes((request.body ?? []) as AsyncIterable<Uint8Array>, maxBytes);
+  if (body === undefined) throw bodyTooLong(maxBytes);
+  return body;
 };
 
 /** The refusal of a body that is too long. */

@@ -1,10 +1,11 @@
 // Decides: how an API key becomes an access token, at `/v1/auth/access_token`, beside the API as upstream has it.
+import { requestIdFrom } from "@bytenite-engines/core/wire";
 import { accessTokenSeconds, scopeText, type AccessTokens } from "./AccessTokens.ts";
 import { limited, recognise, unauthenticated, type Credential } from "./Authentication.ts";
 import type { User } from "./EngineStore.ts";
 import type { RateLimit } from "./RateLimit.ts";
 import { Refusal, statusBody } from "./Refusal.ts";
-import { headersOf, requestIdOf, type Answer, type RequestHead } from "./Answer.ts";
+import { headersOf, type Answer, type RequestHead } from "./Answer.ts";
 import { refusalOf } from "./Routes.ts";
 import type { SqlPort } from "./SqlPort.ts";
 import { otherMethod } from "./Web.ts";
@@ -31,7 +32,7 @@ export interface TokenEndpointOptions {
 export const makeTokenEndpoint =
   ({ sql, accessTokens, addressOf, attempts, admit, onFault, now = Date.now }: TokenEndpointOptions) =>
   async (head: RequestHead): Promise<Answer> => {
-    const requestId = requestIdOf(head.header("x-request-id"));
+    const requestId = requestIdFrom(head.header("x-request-id"));
     const headers = { ...headersOf({ jsonOnly: true }, "application/json", requestId), "Cache-Control": "no-store" };
     let user: string | undefined;
     try {

@@ -1,4 +1,5 @@
 // HTTP semantics that all answers share: validators (RFC 9110, 13), content codings (12.5.3), CORS, methods.
+import QuickLRU from "quick-lru";
 import type { Body } from "./EngineBody.ts";
 import { statusBody } from "./Refusal.ts";
 import type { Answer, RequestHead } from "./Answer.ts";
@@ -140,7 +141,7 @@ const isKnown = (field: string | null, tag: string): boolean =>
 /** Values of Accept-Encoding that are remembered; clients send the same few. */
 const maxRemembered = 100;
 
-const remembered = new Map<string, Coding | undefined>();
+const remembered = new QuickLRU<string, Coding | undefined>({ maxSize: maxRemembered });
 
 /** The coding that `Accept-Encoding` likes best of those offered; undefined for none. */
 const codingFor = (field: string | null): Coding | undefined => {
@@ -157,7 +158,6 @@ const codingFor = (field: string | null): Coding | undefined => {
   const identity = weights.get("identity") ?? 0;
   const [best] = codings.filter((coding) => weightOf(coding) > 0).toSorted((a, b) => weightOf(b) - weightOf(a));
   const chosen = best !== undefined && weightOf(best) >= identity ? best : undefined;
-  if (remembered.size >= maxRemembered) remembered.clear();
   remembered.set(field, chosen);
   return chosen;
 };

@@ -1,5 +1,5 @@
 // Commands over the management API of a registry that runs elsewhere: `--base-url`.
-import { isLoopback } from "../node/Loopback.ts";
+import { isLoopback } from "@bytenite-engines/core/wire";
 import type { Flags } from "./Database.ts";
 import { ToldError, UsageError } from "./Told.ts";
 

@@ -1,7 +1,7 @@
 // Decides: what an answer looks like once a fault has been at it, before it is sent.
-import { negotiate, rpcCodeOfHttp, schemaDigestHeader, mediaTypeOf } from "@bytenite-engines/core/wire";
+import { negotiate, requestIdFrom, rpcCodeOfHttp, schemaDigestHeader, mediaTypeOf } from "@bytenite-engines/core/wire";
 import { statusBody } from "../api/Refusal.ts";
-import { requestIdOf, type Answer, type RequestHead } from "../api/Answer.ts";
+import type { Answer, RequestHead } from "../api/Answer.ts";
 import type { Fault, FaultyBody, Hint, Latency } from "./FaultRule.ts";
 import { hintHeaders, retryInfoMs } from "./Hint.ts";
 
@@ -18,7 +18,7 @@ export const statusAnswer = (fault: Fault & { readonly status: number }, head: R
     headers: {
       "Content-Type": mediaTypeOf(format),
       ...(fault.jsonOnly === true ? {} : { Vary: "Accept" }),
-      "X-Request-Id": requestIdOf(head.header("x-request-id")),
+      "X-Request-Id": requestIdFrom(head.header("x-request-id")),
     },
     body: statusBody(code, fault.message ?? `fault: ${code}`, format, retryInfoMs(hintsOf(fault))),
     about: { endpoint: undefined, user: undefined },

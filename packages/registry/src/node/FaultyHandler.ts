@@ -1,6 +1,5 @@
 // Decides: how a request is answered while faults are on: struck by a rule, or as always.
-import { matchPath } from "@bytenite-engines/core/wire";
-import { basePath } from "../api/Call.ts";
+import { basePath, matchPath, withoutBearer } from "@bytenite-engines/core/wire";
 import type { RequestHead } from "../api/Answer.ts";
 import { pathIn, type Site } from "../api/Site.ts";
 import { tokenPath } from "../api/TokenEndpoint.ts";
@@ -49,10 +48,8 @@ export const makeFaultyHandler =
 const subjectOf = (head: RequestHead, userOf: FaultyOptions["userOf"]): FaultSubject => {
   const path = pathIn(head.target);
   const match = path.startsWith(`${basePath}/`) ? matchPath(path.slice(basePath.length)) : undefined;
-  const token = head
-    .header("authorization")
-    ?.replace(/^Bearer +/i, "")
-    .trim();
+  const authorization = head.header("authorization");
+  const token = authorization === null ? undefined : withoutBearer(authorization).trim();
   return {
     endpoint: path === tokenPath ? "auth" : match?.name,
     token,

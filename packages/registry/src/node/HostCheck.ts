@@ -1,11 +1,10 @@
 // Decides: by which names this registry may be called, so that a page cannot reach it by a name of its own (DNS rebinding).
 import { isIPv6 } from "node:net";
-import { mediaTypeOf, negotiate } from "@bytenite-engines/core/wire";
+import { isLoopback, mediaTypeOf, negotiate, requestIdFrom } from "@bytenite-engines/core/wire";
 import { Refusal, statusBody } from "../api/Refusal.ts";
-import { headersOf, requestIdOf, type Answer, type RequestHead } from "../api/Answer.ts";
+import { headersOf, type Answer, type RequestHead } from "../api/Answer.ts";
 import type { Endpoint } from "./AdminEndpoints.ts";
 import type { Handler } from "./HttpServer.ts";
-import { isLoopback } from "./Loopback.ts";
 
 /** The refusal of a request that is meant for another host, or nothing. */
 export type HostCheck = (head: RequestHead) => Answer | undefined;
@@ -49,7 +48,7 @@ export const makeHostCheck = (allowed: ReadonlyArray<string>, wire: { readonly j
     const format = wire.jsonOnly ? "json" : (negotiate(head.header("accept"))?.format ?? "json");
     return {
       status: misdirected.status,
-      headers: headersOf(wire, mediaTypeOf(format), requestIdOf(head.header("x-request-id"))),
+      headers: headersOf(wire, mediaTypeOf(format), requestIdFrom(head.header("x-request-id"))),
       body: statusBody(misdirected.code, misdirected.message, format),
       about: { endpoint: undefined, user: undefined },
     };

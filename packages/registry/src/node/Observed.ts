@@ -1,5 +1,5 @@
 // Decides: when a request is counted and written down: once, when its answer is handed on.
-import { requestIdOf } from "../api/Answer.ts";
+import { requestIdFrom } from "@bytenite-engines/core/wire";
 import type { AccessLog } from "./AccessLog.ts";
 import { onHandlerError, type Handler } from "./HttpServer.ts";
 import type { Metrics } from "./Metrics.ts";
@@ -12,7 +12,7 @@ export const observed =
     metrics.started();
     const answer = await handle(exchange).catch(onHandlerError);
     if (typeof answer !== "string")
-      answer.headers["X-Request-Id"] ??= requestIdOf(exchange.head.header("x-request-id"));
+      answer.headers["X-Request-Id"] ??= requestIdFrom(exchange.head.header("x-request-id"));
     const ms = performance.now() - start;
     metrics.ended(answer, ms / 1_000);
     log?.write(exchange.head, answer, ms);

@@ -1,4 +1,5 @@
 // Decides: how the parts become one running registry: file, site, server.
+import { basePath, isLoopback } from "@bytenite-engines/core/wire";
 import { credentialOfToken, makeAccessTokens } from "../api/AccessTokens.ts";
 import { lastUseMs, makeLastUse, type LastUse } from "../api/LastUse.ts";
 import { migrate } from "../api/Migrations.ts";
@@ -9,7 +10,6 @@ import { makeSite, withWeb } from "../api/Site.ts";
 import { DatabaseUnavailable, type SqlPort } from "../api/SqlPort.ts";
 import { makeWeb, type Web } from "../api/Web.ts";
 import { makeWire, type Wire, type WireOptions } from "../api/Wire.ts";
-import { basePath } from "../api/Call.ts";
 import type { Faults } from "../faults/Faults.ts";
 import { addConfigured } from "../manage/Accounts.ts";
 import { seedTrial, trialUsers } from "../manage/Trial.ts";
@@ -22,7 +22,6 @@ import { makeFaultyHandler } from "./FaultyHandler.ts";
 import { anyHost, checkedEndpoints, checkedHandler, makeHostCheck, type HostCheck } from "./HostCheck.ts";
 import { rememberFile } from "./FileIdentity.ts";
 import { startServer, type Handler, type RunningServer, type ServerOptions } from "./HttpServer.ts";
-import { isLoopback } from "./Loopback.ts";
 import { makeMetrics, type Metrics } from "./Metrics.ts";
 import { observed } from "./Observed.ts";
 import { recording, type RecordedRequest } from "./Recorder.ts";

@@ -1,6 +1,7 @@
 // A request of Node as the routes see it: target, header fields, body, address of the client.
 import { isIP } from "node:net";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { boundedBytes } from "@bytenite-engines/core/wire";
 import { Refusal } from "../api/Refusal.ts";
 import type { RequestHead } from "../api/Answer.ts";
 import { bodyTooLong } from "../api/Site.ts";
@@ -69,19 +70,16 @@ export const headWhenAsked = (
 });
 
 const bodyOf = async (request: IncomingMessage, maxBytes: number): Promise<Uint8Array> => {
-  const parts: Array<Buffer> = [];
-  let length = 0;
+  let body: Uint8Array | undefined;
   try {
-    for await (const part of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-      length += part.length;
-      if (length > maxBytes) throw bodyTooLong(maxBytes);
-      parts.push(part);
-    }
-  } catch (error) {
-    // The rest goes by unread.
-    request.resume();
+    body = await boundedBytes(request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>, maxBytes);
+  } catch {
     // The client left, or was too slow: nobody hears this, and it is no fault of ours.
-    throw error instanceof Refusal ? error : new Refusal("CANCELLED", "the request was cut short");
+    throw new Refusal("CANCELLED", "the request was cut short");
+  } finally {
+    // The rest goes by unread.
+    if (body === undefined) request.resume();
   }
-  return Buffer.concat(parts);
+  if (body === undefined) throw bodyTooLong(maxBytes);
+  return body;
 };
