@@ -50,9 +50,16 @@ const statements: ReadonlyArray<readonly [string, Statement]> = [
   ...orders.flatMap((order) =>
     [true, false].flatMap((isPublic) =>
       (["json", "protobuf"] as const).flatMap((form) => {
-        const { rows, total } = listStatements(user, isPublic, order, { limit: 20, offset: 900 }, form);
+        const { rows, total, place } = listStatements(user, isPublic, order, { limit: 20, offset: 900 }, form);
         const name = `${isPublic ? "public" : "own"} by ${order.field}${order.descending ? " desc" : ""} in ${form}`;
-        return [[`rows ${name}`, rows(20, 1_000)] as const, [`total ${name}`, total] as const];
+        const from = order.field === "name" ? ["e-1", 0, 1, 5] : [0, 5];
+        return [
+          [`rows ${name}`, rows(20, 1_000)] as const,
+          [`rows from a place ${name}`, rows(20, 1_000, from)] as const,
+          [`place ${name}`, place(undefined, 256)] as const,
+          [`place from a place ${name}`, place(from, 256)] as const,
+          [`total ${name}`, total] as const,
+        ];
       }),
     ),
   ),
@@ -70,7 +77,8 @@ const statements: ReadonlyArray<readonly [string, Statement]> = [
 ];
 
 // Going through a partial index in its order is no table scan: it holds exactly the rows that are asked for.
-const served = /^SEARCH|^SCAN \w+ USING (?:COVERING )?INDEX public_by_|^(?:CORRELATED )?SCALAR/;
+const served =
+  /^SEARCH|^SCAN \w+ USING (?:COVERING )?INDEX public_by_|^(?:CORRELATED )?SCALAR|^COMPOUND QUERY|^LEFT-MOST|^UNION ALL/;
 
 test.for(statements)("%s is served by an index alone: no scan, no sort", ([, statement]) => {
   for (const [which, file] of files) {

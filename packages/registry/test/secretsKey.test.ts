@@ -92,6 +92,12 @@ test("a file without a check value is known by what is sealed in it, and keeps o
   const before = await contentsOf(inside);
   expect((await run(["serve", "--port", "0", "--database", path], another)).stderr).toBe(refusal);
   expect(await contentsOf(inside)).toEqual(before);
+  // Only who writes brings it up to date.
+  expect((await run(["users", "--database", path], key)).stderr).toMatch(
+    /has schema version 1, this registry needs \d+/,
+  );
+  expect(await contentsOf(inside)).toEqual(before);
+  expect(await (await serve(["--database", path], key)).end("SIGTERM")).toBe(0);
   expect((await run(["users", "--database", path], key)).stdout).toMatch(/^carol\t/);
   const database = new DatabaseSync(path);
   database.exec("DELETE FROM engines");

@@ -1,9 +1,11 @@
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
 import { ensureUser } from "../manage/Accounts.ts";
 import { publishAll } from "../manage/Engines.ts";
 import { openSqlite } from "../node/SqliteFile.ts";
 import { bytesOf, listStatements, readEngine, readList, readStatus, type User } from "./EngineStore.ts";
 import { migrate } from "./Migrations.ts";
+import { orders } from "./OrderBy.ts";
 import type { SqlPort } from "./SqlPort.ts";
 
 const refused = { code: "NOT_FOUND", message: "engine not found" };
@@ -40,6 +42,54 @@ test("a page past the end has the length of the list all the same", async () => 
   using store = await database();
   expect(await store.list(store.alice, 1)).toEqual([1, 0]);
   expect(store.statements()).toBe(2);
+});
+
+/** Engines with few names and few times of creation. */
+const many = (owner: number) =>
+  Array.from({ length: 900 }, (_, index) => ({
+    name: `e-${(index * 7) % 40}`,
+    version: `${index % 3}.${owner}${index}`,
+    isPublic: index % 5 !== 0,
+    createdAt: timestampFromMs(Math.floor(index / 300) * 1_000),
+  }));
+
+test("pages from remembered places are those that an offset gives, in every order, before and after changes", async () => {
+  using store = await database();
+  const bob = ensureUser(store.file, "bob", 0);
+  await publishAll(store.file, store.alice, many(1), undefined, 0);
+  await publishAll(store.file, bob, many(2), undefined, 0);
+  const { remembered: _, ...forgetful } = store.file.port;
+  const compared = async (): Promise<void> => {
+    for (const each of orders) {
+      for (const [isPublic, offsets] of [
+        [true, [256, 300, 511, 512, 513, 1_000, 1_435, 1_440, 9_999]],
+        [false, [256, 600, 890, 905]],
+      ] as const) {
+        for (const offset of offsets) {
+          const statements = listStatements(bob, isPublic, each, { limit: 7, offset }, "json");
+          const plain = await readList(forgetful, statements);
+          expect(await readList(store.file.port, statements)).toEqual(plain);
+          expect(plain.engines.length > 0).toBe(offset < (isPublic ? 1_440 : 900));
+        }
+      }
+    }
+  };
+  await compared();
+  store.file.transaction((run) =>
+    run("UPDATE engines SET name = 'first' WHERE name = 'e-39' AND owner = ?", bob.number),
+  );
+  await compared();
+});
+
+test("a deep page is found without going through what stands before it", async () => {
+  using store = await database();
+  const engines = Array.from({ length: 1_000 }, (_, index) => ({ name: `e-${index}`, version: "0.1" }));
+  await publishAll(store.file, store.alice, engines, undefined, 0);
+  await store.list(store.alice, 900);
+  const before = store.statements();
+  expect(await store.list(store.alice, 903)).toEqual([1_001, 5]);
+  expect(await store.list(store.alice, 600)).toEqual([1_001, 5]);
+  expect(store.statements() - before).toBe(4);
 });
 
 test("the list of a user who is gone is empty", async () => {

@@ -1,9 +1,9 @@
-// Decides: which rows answer a list or a tag, in which order, and whose they are. All of the reading SQL is here.
+// Rows that answer a list or a tag, in order, by owner: all of the reading SQL.
 import type { EngineTag } from "@bytenite-engines/core/wire";
-import { orderSql, type Order } from "./OrderBy.ts";
+import { fromPlaceSql, orderColumns, orderSql, type Order } from "./OrderBy.ts";
 import { maxPageBytes, type Page } from "./Page.ts";
 import { Refusal } from "./Refusal.ts";
-import type { Row, SqlPort, Statement } from "./SqlPort.ts";
+import type { Row, SqlPort, SqlValue, Statement } from "./SqlPort.ts";
 
 /** The user who asks. */
 export interface User {
@@ -27,12 +27,22 @@ export type StoredForm = "json" | "protobuf";
 /** Nobody reads the secret of another user's engine, public or not. */
 const ownSecret = "CASE WHEN owner = ? THEN secret END AS secret";
 
+/** A place in a list: the values of the columns that its order compares, of the row that is there. */
+export type Place = ReadonlyArray<SqlValue>;
+
 /** A page of a list: one statement for its rows, each with the length of the list, and one for the length alone. */
 export interface ListStatements {
-  /** The first rows of the page, at most so many. Of those with more bytes than that only the size is read. */
-  readonly rows: (limit: number, maxRowBytes: number) => Statement;
-  readonly limit: number;
+  /**
+   * The first rows of the page, at most so many, from its offset or from a place on. Of those with more bytes than that only
+   * the size is read.
+   */
+  readonly rows: (limit: number, maxRowBytes: number, from?: Place) => Statement;
+  readonly page: Page;
   readonly total: Statement;
+  /** Names the list and its order. */
+  readonly key: string;
+  /** The place of the row that comes so many rows after a place, or after the first row. */
+  readonly place: (from: Place | undefined, offset: number) => Statement;
 }
 
 /** SQL texts by what they are for. Made once, so that finding the prepared statement costs no hashing of a new text. */
@@ -77,20 +87,64 @@ export const listStatements = (
 ): ListStatements => {
   const list = publicOnly ? "public" : "own";
   const owner = publicOnly ? [] : [user.number];
-  const sql = textOf(`${list} ${order.field} ${order.descending} ${form}`, () => {
-    const which = `${publicOnly ? "is_public = 1" : "owner = ?"} AND deleted_at IS NULL`;
-    return `SELECT (${totals[list]}) AS total, ${sizeOf(form)} AS bytes,
+  const which = (): string => `${publicOnly ? "is_public = 1" : "owner = ?"} AND deleted_at IS NULL`;
+  const select = (columns: string, condition = which()): string =>
+    `SELECT ${columns} FROM engines INDEXED BY ${indexes[list][order.field]} WHERE ${condition} ORDER BY ${orderSql(order)}`;
+  const fromPlace = (columns: string): string =>
+    fromPlaceSql(order)
+      .map((condition) => `SELECT * FROM (${select(columns, `${which()} AND ${condition}`)})`)
+      .join(" UNION ALL ");
+  const key = `${list} ${order.field} ${order.descending}`;
+  const engineColumns = (): string => `(${totals[list]}) AS total, ${sizeOf(form)} AS bytes,
       CASE WHEN ${sizeOf(form)} <= ? THEN ${form} ELSE ${empty[form]} END AS ${form},
-      CASE WHEN ${sizeOf(form)} <= ? AND owner = ? THEN secret END AS secret FROM engines INDEXED BY ${indexes[list][order.field]} WHERE ${which} ORDER BY ${orderSql(order)} LIMIT ? OFFSET ?`;
-  });
+      CASE WHEN ${sizeOf(form)} <= ? AND owner = ? THEN secret END AS secret`;
+  const placeColumns = (): string => orderColumns(order).join(", ");
   return {
     total: { sql: totals[list], values: owner },
-    limit: page.limit,
-    rows: (limit, maxRowBytes) => ({
-      sql,
-      values: [...owner, maxRowBytes, maxRowBytes, user.number, ...owner, limit, page.offset],
-    }),
+    page,
+    key: [key, ...owner].join(" "),
+    rows: (limit, maxRowBytes, from) => {
+      const values = [...owner, maxRowBytes, maxRowBytes, user.number, ...owner];
+      if (from === undefined) {
+        const sql = textOf(`${key} ${form}`, () => `${select(engineColumns())} LIMIT ? OFFSET ?`);
+        return { sql, values: [...values, limit, page.offset] };
+      }
+      const sql = textOf(`${key} ${form} from`, () => `${fromPlace(engineColumns())} LIMIT ?`);
+      return { sql, values: [...values, ...from, ...values, ...from.slice(0, -1), limit] };
+    },
+    place: (from, offset) => {
+      if (from === undefined) {
+        const sql = textOf(`${key} place`, () => `${select(placeColumns())} LIMIT 1 OFFSET ?`);
+        return { sql, values: [...owner, offset] };
+      }
+      const sql = textOf(`${key} place from`, () => `${fromPlace(placeColumns())} LIMIT 1 OFFSET ?`);
+      return { sql, values: [...owner, ...from, ...owner, ...from.slice(0, -1), offset] };
+    },
   };
+};
+
+/** Rows between two places of a list that are remembered. */
+const placeStride = 256;
+
+/**
+ * The place of the first row of a page, found from remembered places; undefined where the page is near the beginning of the list,
+ * or nothing is remembered here. To skip rows costs as much as to read their entries in the index.
+ */
+const placeOf = async (sql: SqlPort, { key, page, place }: ListStatements): Promise<Place | "end" | undefined> => {
+  if (page.offset < placeStride || sql.remembered === undefined) return undefined;
+  const read = async (from: Place | undefined, offset: number): Promise<Place | undefined> => {
+    const [row] = (await sql.read([place(from, offset)]))[0] ?? [];
+    return row === undefined ? undefined : (Object.values(row) as Place);
+  };
+  const places = sql.remembered<Array<Place>>(key, () => []);
+  const wanted = Math.floor(page.offset / placeStride);
+  // By index: another request may find the same places meanwhile.
+  for (let index = places.length; index < wanted; index++) {
+    const next = await read(places[index - 1], placeStride);
+    if (next === undefined) return "end";
+    places[index] = next;
+  }
+  return (await read(places[wanted - 1], page.offset % placeStride)) ?? "end";
 };
 
 /** The columns that a status is made of. */
@@ -120,15 +174,16 @@ export const readList = async (
   sql: SqlPort,
   statements: ListStatements,
 ): Promise<{ readonly total: number; readonly engines: ReadonlyArray<StoredEngine> }> => {
-  const { limit } = statements;
+  const { limit } = statements.page;
   const maxRowBytes = Math.floor(maxPageBytes / limit);
-  let [rows = []] = await sql.read([statements.rows(limit, maxRowBytes)]);
-  if (rows.some((row) => Number(row["bytes"]) > maxRowBytes)) {
+  const from = await placeOf(sql, statements);
+  let [rows = []] = from === "end" ? [] : await sql.read([statements.rows(limit, maxRowBytes, from)]);
+  if (from !== "end" && rows.some((row) => Number(row["bytes"]) > maxRowBytes)) {
     let bytes = 0;
     const fitting = rows.findIndex((row) => (bytes += Number(row["bytes"])) > maxPageBytes);
     // The first one is answered whatever its size.
     const count = fitting === -1 ? rows.length : Math.max(1, fitting);
-    [rows = []] = await sql.read([statements.rows(count, Number.MAX_SAFE_INTEGER)]);
+    [rows = []] = await sql.read([statements.rows(count, Number.MAX_SAFE_INTEGER, from)]);
   }
   const [first] = rows.length > 0 ? rows : ((await sql.read([statements.total]))[0] ?? []);
   return { total: Number(first?.["total"] ?? 0), engines: rows.map(storedOf) };

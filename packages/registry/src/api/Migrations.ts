@@ -1,4 +1,4 @@
-// Decides: the tables, and how an older file becomes a current one.
+// Tables by version, and the steps from an older database to a current one.
 import { byId, bySelector } from "./Authentication.ts";
 import { listStatements, tagStatements } from "./EngineStore.ts";
 import { orders } from "./OrderBy.ts";
@@ -125,10 +125,34 @@ const statementsOf = (version: number, now: number): ReadonlyArray<Statement> =>
 /** A file written by a newer registry: this one must not touch it. */
 export class NewerDatabaseError extends Error {
   constructor(found: number) {
-    super(`the database has schema version ${found}, this registry knows ${migrations.length}: use a newer registry`);
+    super(
+      `the database has schema version ${found}, this registry knows ${migrations.length}: use a newer registry, or restore a backup from before the upgrade`,
+    );
     this.name = "NewerDatabaseError";
   }
 }
+
+/** A file written by an older registry, for what changes nothing. */
+export class OlderDatabaseError extends Error {
+  constructor(found: number) {
+    super(
+      `the database has schema version ${found}, this registry needs ${migrations.length}: back it up, then "serve" or any command that changes it brings it up to date`,
+    );
+    this.name = "OlderDatabaseError";
+  }
+}
+
+/** For those who only read: throws where the database is not of this version, or of another key than that of the box. */
+export const assertCurrent = async (
+  sql: SqlPort,
+  box: SecretBox | undefined,
+  { acceptOlder = false }: { readonly acceptOlder?: boolean } = {},
+): Promise<void> => {
+  const found = await versionOf(sql);
+  if (found > migrations.length) throw new NewerDatabaseError(found);
+  if (found < migrations.length && !acceptOlder) throw new OlderDatabaseError(found);
+  if (box !== undefined) await assertKey(sql, box);
+};
 
 /**
  * Brings the database up to date. Answers whether it was new (had no tables at all). Safe to run from two sides at once.

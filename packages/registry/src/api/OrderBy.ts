@@ -1,4 +1,4 @@
-// Decides: which orders a list can be asked in, and the index that serves each.
+// Orders of a list, and their SQL.
 import { Refusal } from "./Refusal.ts";
 
 /** An order of a list, as the SQL that follows ORDER BY. Ties are broken so that every row has one place. */
@@ -42,6 +42,23 @@ export const parseOrder = (text: string): Order => {
   return { field, descending: direction === "desc" };
 };
 
+/** The columns that an order compares, the number of the row last. */
+export const orderColumns = ({ field }: Order): ReadonlyArray<string> => columns[field];
+
 /** What stands after ORDER BY. */
 export const orderSql = (order: Order): string =>
   columns[order.field].map((column) => (order.descending ? `${column} DESC` : column)).join(", ");
+
+/**
+ * Conditions for the rows from a place in an order on: those that differ from it in the number at most, then all others. Its
+ * values are bound to the first, and all but the number to the second. SQLite finds both by an index; the two as one comparison of
+ * rows it does not, since the number is not a column of the index.
+ */
+export const fromPlaceSql = (order: Order): readonly [same: string, later: string] => {
+  const compared = columns[order.field].slice(0, -1);
+  const later = order.descending ? "<" : ">";
+  return [
+    [...compared.map((column) => `${column} = ?`), `number ${later}= ?`].join(" AND "),
+    `(${compared.join(", ")}) ${later} (${compared.map(() => "?").join(", ")})`,
+  ];
+};

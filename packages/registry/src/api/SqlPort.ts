@@ -1,4 +1,4 @@
-// Decides: what the registry asks of a database, so that SQLite in this process and D1 beside it can both answer.
+// What the registry asks of a database, SQLite in this process or D1 beside it.
 
 /** A value that a statement binds or a row holds. Bytes come back as Uint8Array, ArrayBuffer or an array of numbers. */
 export type SqlValue = string | number | null | Uint8Array;
@@ -29,6 +29,11 @@ export interface SqlPort {
    * returns. Rejects with DatabaseUnavailable, or with the error of a statement that the database refuses.
    */
   readonly write: (statements: ReadonlyArray<Statement>) => Promise<ReadonlyArray<ReadonlyArray<Row>>>;
+  /**
+   * What `make` has made for this key since the data last changed; a few hundred are kept. Absent where changes by others cannot be
+   * noticed. Throws DatabaseUnavailable.
+   */
+  readonly remembered?: <A extends object>(key: string, make: () => A) => A;
   /** Whether it can only be read. Default false. */
   readonly readOnly?: boolean;
 }

@@ -1,9 +1,9 @@
-// Decides: which database a command works on, and with which key.
+// The database that a command works on, and its key.
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { UnacceptableEngineError } from "../api/EngineRow.ts";
-import { migrate, NewerDatabaseError } from "../api/Migrations.ts";
+import { assertCurrent, migrate, NewerDatabaseError, OlderDatabaseError } from "../api/Migrations.ts";
 import { KeyError, makeSecretBox, type SecretBox } from "../api/SecretBox.ts";
 import { DatabaseUnavailable } from "../api/SqlPort.ts";
 import { AccountError } from "../manage/Accounts.ts";
@@ -74,21 +74,23 @@ export const environmentBox = async (): Promise<SecretBox | undefined> => {
 };
 
 /**
- * Works on a database and closes it. One that does not exist is made by what fills it. What looks at one or changes what is
- * in it refuses: a mistyped path must not be an empty database, nor the backup of one.
+ * Works on a database and closes it. `make` makes one that does not exist; the others refuse: a mistyped path must not be an empty
+ * database, nor the backup of one. `make` and `change` bring an older one up to date; `read` refuses one
+ * of another version; `copy` takes an older one as it is.
  */
 export const withDatabase = async <A>(
   flags: Flags,
-  missing: "make" | "refuse",
+  how: "make" | "change" | "read" | "copy",
   work: (file: SqliteFile, box: SecretBox | undefined) => Promise<A>,
 ): Promise<A> => {
   const path = databasePath(flags);
   let file: SqliteFile | undefined;
   try {
     const box = await environmentBox();
-    if (missing === "refuse" && !existsSync(path)) throw new ToldError(`there is no database ${path}`);
+    if (how !== "make" && !existsSync(path)) throw new ToldError(`there is no database ${path}`);
     file = openSqlite(path);
-    await migrate(file.port, Date.now(), box);
+    if (how === "read" || how === "copy") await assertCurrent(file.port, box, { acceptOlder: how === "copy" });
+    else await migrate(file.port, Date.now(), box);
     return await work(file, box);
   } catch (error) {
     throw toldOf(error, path);
@@ -113,6 +115,7 @@ const telling = [
   ExportError,
   KeyError,
   NewerDatabaseError,
+  OlderDatabaseError,
   StagingError,
   UnacceptableEngineError,
 ];

@@ -1,8 +1,7 @@
-// Decides: how a database is backed up and restored from a command line.
+// `registry backup` and `registry restore`.
 import { once } from "node:events";
 import { existsSync, statSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
-import { listUsers } from "../manage/Accounts.ts";
 import { backUp, BackupError, restore as restoreFrom, type Revival } from "../manage/Backup.ts";
 import { lineOf } from "./credentials.ts";
 import { databasePath, environmentBox, flagsOf, toldOf, withDatabase } from "./Database.ts";
@@ -13,7 +12,7 @@ export const backup = async (args: ReadonlyArray<string>): Promise<number> => {
   const flags = flagsOf(args, [], [], 1);
   const [path] = flags.positionals;
   if (path === undefined) throw new UsageError("backup where? name a file");
-  return withDatabase(flags, "refuse", async (file) => {
+  return withDatabase(flags, "copy", async (file) => {
     const { users, engines } = await backUp(file.database, path);
     process.stdout.write(`backed up ${engines} engines of ${users} users to ${path}\n`);
     return 0;
@@ -33,8 +32,8 @@ export const restore = async (args: ReadonlyArray<string>): Promise<number> => {
   if (path === undefined) throw new UsageError("restore what? name a backup");
   const target = databasePath(flags);
   if (!flags.isOn("force") && existsSync(target)) {
-    await withDatabase(flags, "refuse", async (file) => {
-      if (listUsers(file).some(({ engines }) => engines > 0)) {
+    await withDatabase(flags, "copy", async (file) => {
+      if (file.rows({ sql: "SELECT 1 FROM users WHERE live_engines > 0 LIMIT 1", values: [] }).length > 0) {
         throw new BackupError(`${target} has engines, which would be lost: use --force if that is meant`);
       }
     });

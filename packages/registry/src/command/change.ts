@@ -1,4 +1,4 @@
-// Decides: how engines are switched on and off, shown, hidden and deleted from a command line.
+// `registry activate`, `deactivate`, `make-public`, `make-private` and `delete`.
 import { userOf } from "../manage/Accounts.ts";
 import { change as changeEngine, type Change } from "../manage/Engines.ts";
 import { flagsOf, needed, withDatabase } from "./Database.ts";
@@ -18,7 +18,7 @@ export const change = async (how: Change, args: ReadonlyArray<string>): Promise<
   const name = needed(flags, "user");
   const { positionals } = flags;
   if (positionals.length === 0) throw new UsageError(`${how} which engine? name a tag`);
-  return withDatabase(flags, "refuse", async (file) => {
+  return withDatabase(flags, "change", async (file) => {
     const user = userOf(file, name);
     for (const tag of positionals) {
       process.stdout.write(`${done[how]} ${changeEngine(file, user, tag, how, Date.now())}\n`);

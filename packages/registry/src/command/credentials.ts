@@ -1,4 +1,4 @@
-// Decides: how tokens and API keys are made, listed and revoked from a command line.
+// `registry token` and `registry key`.
 import {
   createCredential,
   ensureUser,
@@ -75,9 +75,9 @@ export const credentials = async (kind: Kind, args: ReadonlyArray<string>): Prom
   const [verb, id] = flags.positionals;
   if (verb !== "revoke" && id !== undefined) throw oneTooMany(id);
   const remote = remoteOf(flags);
-  const kept = (missing: "make" | "refuse", work: (keeper: Keeper) => Promise<void>): Promise<number> =>
+  const kept = (how: "make" | "change" | "read", work: (keeper: Keeper) => Promise<void>): Promise<number> =>
     remote === undefined
-      ? withDatabase(flags, missing, async (file) => work(keeperIn(file, kind)).then(() => 0))
+      ? withDatabase(flags, how, async (file) => work(keeperIn(file, kind)).then(() => 0))
       : work(keeperAt(remote, kind)).then(() => 0);
   if (verb === "create") {
     const user = needed(flags, "user");
@@ -93,7 +93,7 @@ export const credentials = async (kind: Kind, args: ReadonlyArray<string>): Prom
     });
   }
   if (verb === "list") {
-    return kept("refuse", async ({ list }) => {
+    return kept("read", async ({ list }) => {
       for await (const credential of list(flags.text("user"))) {
         if ((credential.kind === "api-key") !== (kind === "api-key")) continue;
         process.stdout.write(`${lineOf(credential, Date.now())}\n`);
@@ -102,7 +102,7 @@ export const credentials = async (kind: Kind, args: ReadonlyArray<string>): Prom
   }
   if (verb === "revoke") {
     if (id === undefined) throw new UsageError("revoke which one? give an id of the list");
-    return kept("refuse", async ({ revoke }) => {
+    return kept("change", async ({ revoke }) => {
       const place = await revoke(id);
       process.stdout.write(`revoked ${id}\n`);
       if (place !== undefined) {

@@ -1,4 +1,4 @@
-// Decides: how engines are exported from a command line.
+// `registry export`.
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { userOf } from "../manage/Accounts.ts";
@@ -11,7 +11,7 @@ export const exportAll = async (args: ReadonlyArray<string>): Promise<number> =>
   const flags = flagsOf(args, ["user", "format"], ["with-secrets"], 0);
   const format = flags.text("format") ?? "ndjson";
   if (format !== "ndjson" && format !== "sql") throw new UsageError("--format is ndjson or sql");
-  return withDatabase(flags, "refuse", async (file, box) => {
+  return withDatabase(flags, "read", async (file, box) => {
     const withSecrets = flags.isOn("with-secrets");
     if (withSecrets && box === undefined) throw new ExportError("--with-secrets needs BYTENITE_REGISTRY_KEY");
     const name = flags.text("user");

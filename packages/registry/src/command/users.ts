@@ -1,4 +1,4 @@
-// Decides: how users are listed.
+// `registry users`.
 import { listUsers } from "../manage/Accounts.ts";
 import { flagsOf, withDatabase } from "./Database.ts";
 import { remoteOf } from "./Remote.ts";
@@ -17,7 +17,7 @@ export const users = async (args: ReadonlyArray<string>): Promise<number> => {
       process.stdout.write(lineOf(name, id, engines));
     return 0;
   }
-  return withDatabase(flags, "refuse", async (file) => {
+  return withDatabase(flags, "read", async (file) => {
     for (const { user, engines } of listUsers(file)) process.stdout.write(lineOf(user.name, user.id, engines));
     return 0;
   });

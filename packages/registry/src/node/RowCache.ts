@@ -1,4 +1,4 @@
-// Decides: which rows are remembered: those of statements that were read twice since the file last changed.
+// Memory that lasts until the file changes: rows of statements that were read twice, and what was made of them.
 import type { Row, Statement } from "../api/SqlPort.ts";
 
 /** Bytes of rows that are remembered in all. */
@@ -7,6 +7,9 @@ const maxBytes = 32 * 1_024 * 1_024;
 /** Statements that are known to have been read once. What is asked for once, of many, is not worth the memory. */
 const maxSeen = 10_000;
 
+/** Other things that are remembered. */
+const maxMade = 200;
+
 /** Bytes that a row takes beside its texts and blobs, roughly. */
 const rowBytes = 200;
 
@@ -14,6 +17,8 @@ const rowBytes = 200;
 export interface RowCache {
   /** The rows of a statement, from memory or from `read`. `version` is that of the file; another one empties the memory. */
   readonly rows: (statement: Statement, version: number, read: () => ReadonlyArray<Row>) => ReadonlyArray<Row>;
+  /** What was made for a key, or `make` makes now. */
+  readonly made: <A extends object>(key: string, version: number, make: () => A) => A;
   /** Forgets all, after a change that does not show in the version: one through the same connection. */
   readonly clear: () => void;
 }
@@ -24,18 +29,31 @@ export const makeRowCache = (limitBytes = maxBytes): RowCache => {
   const seen = new Set<string>();
   let bytes = 0;
   let current = Number.NaN;
+  const made = new Map<string, object>();
   const clear = (): void => {
     remembered.clear();
     seen.clear();
+    made.clear();
     bytes = 0;
+  };
+  const at = (version: number): void => {
+    if (version === current) return;
+    clear();
+    current = version;
   };
   return {
     clear,
+    made: <A extends object>(key: string, version: number, make: () => A): A => {
+      at(version);
+      const known = made.get(key) as A | undefined;
+      if (known !== undefined) return known;
+      if (made.size >= maxMade) made.clear();
+      const value = make();
+      made.set(key, value);
+      return value;
+    },
     rows: (statement, version, read) => {
-      if (version !== current) {
-        clear();
-        current = version;
-      }
+      at(version);
       const key = keyOf(statement);
       const known = remembered.get(key);
       if (known !== undefined) return known;

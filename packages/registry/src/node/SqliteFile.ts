@@ -1,4 +1,4 @@
-// Decides: how this process works with one SQLite file: durable, shared with other processes, every statement prepared once.
+// One SQLite file: durable, shared with other processes, each statement prepared once.
 import { accessSync, closeSync, constants, existsSync, openSync, statSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { setTimeout as wait } from "node:timers/promises";
@@ -239,6 +239,15 @@ const withStatements = (database: DatabaseSync, access: SqliteFile["access"]): S
           return statements.map((statement) => cache.rows(statement, version, () => rows(statement)));
         } catch (error) {
           // SQLite refuses to commit after a read of a damaged page: the next read begins anew.
+          endSnapshot();
+          throw new DatabaseUnavailable(error);
+        }
+      },
+      remembered: (key, make) => {
+        try {
+          snapshot();
+          return cache.made(key, version, make);
+        } catch (error) {
           endSnapshot();
           throw new DatabaseUnavailable(error);
         }
