@@ -1,3 +1,4 @@
+import { readdir, readFile } from "node:fs/promises";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineProject } from "vitest/config";
 import { copyAssets } from "./scripts/assets.ts";
@@ -5,14 +6,26 @@ import { key, seedSql } from "./test/seed.ts";
 
 await copyAssets();
 
+const folder = new URL("migrations/", import.meta.url);
+
+/** The migrations as they are tracked, by name. */
+const tracked = async (): Promise<ReadonlyArray<readonly [string, string]>> =>
+  Promise.all(
+    (await readdir(folder)).map(async (name) => [name, await readFile(new URL(name, folder), "utf8")] as const),
+  );
+
 export default defineProject({
   plugins: [
     cloudflareTest(async () => ({
       wrangler: { configPath: "./wrangler.jsonc" },
       miniflare: {
         cf: false,
-        // A slow machine must not let calls through that a fast one refuses.
-        bindings: { ACCESS_LOG: "off", RATE_PER_SECOND: "1", BYTENITE_REGISTRY_KEY: key, SEED_SQL: await seedSql() },
+        bindings: {
+          ACCESS_LOG: "off",
+          BYTENITE_REGISTRY_KEY: key,
+          SEED_SQL: await seedSql(),
+          MIGRATIONS: Object.fromEntries(await tracked()),
+        },
       },
     })),
   ],

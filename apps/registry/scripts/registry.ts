@@ -1,14 +1,18 @@
 // Serves this Worker on real workerd with a local D1 database, until SIGINT or SIGTERM:
-// `node scripts/registry.ts --port P [--seed FILE.sql]`; the file is what `registry export --format sql` writes.
+// `node scripts/registry.ts --port P [--seed FILE.sql]`; the file is what `registry export --format sql` writes. A file that makes the
+// tables itself, as `wrangler d1 export` writes one, is taken as it is.
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { schemaSql } from "@bytenite-engines/registry";
 import { bundled, serveUntilSignal } from "@bytenite-engines/test-kit";
 
 const { values } = parseArgs({
   options: { port: { type: "string", default: "4011" }, seed: { type: "string" } },
 });
-const statements = values.seed === undefined ? [] : (await readFile(values.seed, "utf8")).split("\n");
+const seed = values.seed === undefined ? "" : await readFile(values.seed, "utf8");
+const tables = seed.includes("CREATE TABLE users") ? [] : schemaSql();
+const statements = [...tables, ...seed.split("\n")];
 
 await serveUntilSignal({
   name: "registry",

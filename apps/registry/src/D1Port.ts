@@ -1,4 +1,4 @@
-// Decides: how the registry's statements run on Cloudflare D1, and which of its copies answers.
+// The registry's statements on Cloudflare D1, and the copy that answers them.
 import {
   DatabaseUnavailable,
   type ReadSession,
@@ -44,11 +44,14 @@ const fromIn = (head: RequestHead): string => {
   return given !== null && /^[0-9a-z-]{1,128}$/.test(given) ? given : anyCopy;
 };
 
-/** The session of a request: it reads from a copy that is no older than the bookmark that the request brings. */
+/**
+ * The session of a request: it reads from a copy that is no older than the bookmark that the request brings, or from the
+ * primary. The bookmark of its answer is one that sees what was written.
+ */
 export const sessionOf =
   (database: D1Binding) =>
-  (head: RequestHead): ReadSession => {
-    const session = database.withSession?.(fromIn(head));
+  (head: RequestHead, from?: "primary"): ReadSession => {
+    const session = database.withSession?.(from === undefined ? fromIn(head) : "first-primary");
     return {
       sql: makeD1Port(session ?? database),
       headers: () => {

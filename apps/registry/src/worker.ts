@@ -3,37 +3,40 @@ import {
   attemptLimit,
   countedAddress,
   databaseRetrySeconds,
-  DatabaseUnavailable,
   fetchHandler,
   makeAccessTokens,
   makeLastUse,
   makeLimit,
-  makeRateLimit,
+  makeLimiterCheck,
   makeSecretBox,
   makeSite,
   makeWeb,
   makeWire,
-  migrate,
+  schemaProblem,
   webDigest,
+  withKeyCheck,
   withWeb,
   type LastUse,
-  type SqlPort,
+  type RateLimiter,
+  type SecretBox,
+  type Web,
 } from "@bytenite-engines/registry/api";
 import { makeD1Port, sessionOf, type D1Binding } from "./D1Port.ts";
 
 /** Bindings, variables and secrets; see wrangler.jsonc for each. */
 export interface Env {
   readonly DB: D1Binding;
+  readonly ADDRESS_LIMIT?: RateLimiter;
+  readonly USER_LIMIT?: RateLimiter;
   readonly BYTENITE_REGISTRY_KEY?: string;
   readonly ACCESS_LOG?: string;
-  readonly RATE_PER_SECOND?: string;
-  readonly RATE_BURST?: string;
   readonly CORS_ORIGINS?: string;
 }
 
 interface Handler {
   readonly answer: (request: Request) => Promise<Response>;
   readonly lastUse: LastUse;
+  readonly box: SecretBox | undefined;
 }
 
 /** What goes on after an answer. */
@@ -41,28 +44,49 @@ interface Context {
   readonly waitUntil: (work: Promise<unknown>) => void;
 }
 
-/** Whether this isolate can answer: its settings hold, and the database has its tables. */
-const readiness = async (sql: SqlPort): Promise<Response> => {
+/** Whether this deployment can answer: its settings hold, the database has its tables, and the key is the one of the database. */
+const readiness = async (env: Env, box: SecretBox | undefined): Promise<Response> => {
   const headers = { "Cache-Control": "no-store" };
+  const sql = makeD1Port(env.DB);
   try {
-    await sql.read([{ sql: "SELECT count(*) AS found FROM migrations", values: [] }]);
-    return new Response("ready\n", { headers });
-  } catch {
-    return new Response("the database cannot be read\n", {
+    const problem = await schemaProblem(sql);
+    if (problem === undefined) await withKeyCheck(sql, box).read([{ sql: "SELECT 1 AS found", values: [] }]);
+    return new Response(`${problem ?? "ready"}\n`, { status: problem === undefined ? 200 : 503, headers });
+  } catch (error) {
+    const { name, message } = error as Error;
+    return new Response(`${name === "KeyError" ? message : "the database cannot be read"}\n`, {
       status: 503,
       headers: { ...headers, "Retry-After": String(databaseRetrySeconds) },
     });
   }
 };
 
+interface Settings {
+  readonly logs: boolean;
+  readonly web: Web;
+  readonly key: string | undefined;
+}
+
+/** What the variables say. Throws TypeError for values that cannot work; `scripts/build.ts` asks it before each deploy. */
+export const settingsIn = ({
+  ACCESS_LOG = "off",
+  CORS_ORIGINS = "",
+  BYTENITE_REGISTRY_KEY: key,
+}: Omit<Env, "DB">): Settings => {
+  if (ACCESS_LOG !== "on" && ACCESS_LOG !== "off") throw new TypeError('ACCESS_LOG is "on" or "off"');
+  const corsOrigins = CORS_ORIGINS.split(",").map((origin) => origin.trim());
+  const web = makeWeb({ digest: webDigest, corsOrigins: corsOrigins.filter((origin) => origin !== "") });
+  return { logs: ACCESS_LOG === "on", web, key: key || undefined };
+};
+
 const build = async (env: Env): Promise<Handler> => {
-  const sql = makeD1Port(env.DB);
-  const key = env.BYTENITE_REGISTRY_KEY || undefined;
+  const { web, key } = settingsIn(env);
   const box = key === undefined ? undefined : await makeSecretBox(key);
-  // A rollback of the Worker finds the tables of the version that it came from.
-  await migrate(sql, Date.now(), box, { acceptNewer: true });
+  // Asks for the check value along with the first credential: a new isolate makes no query of its own.
+  const sql = withKeyCheck(makeD1Port(env.DB), box);
   const lastUse = makeLastUse(sql);
-  const limit = { perSecond: Number(env.RATE_PER_SECOND), burst: Number(env.RATE_BURST ?? env.RATE_PER_SECOND) };
+  const byUser = env.USER_LIMIT === undefined ? undefined : makeLimiterCheck(env.USER_LIMIT);
+  const byAddress = env.ADDRESS_LIMIT === undefined ? undefined : makeLimiterCheck(env.ADDRESS_LIMIT);
   const site = makeSite({
     sql,
     session: sessionOf(env.DB),
@@ -71,7 +95,8 @@ const build = async (env: Env): Promise<Handler> => {
     // Isolates come and go: without a key that they share, a token would be good in one of them only.
     accessTokens: key === undefined ? undefined : await makeAccessTokens(key),
     accepts: ["token"],
-    ...(env.RATE_PER_SECOND === undefined ? {} : { admit: makeRateLimit(limit) }),
+    ...(byUser === undefined ? {} : { admit: async ({ id }) => byUser(id) }),
+    ...(byAddress === undefined ? {} : { admitAddress: byAddress }),
     attempts: makeLimit(attemptLimit),
     addressOf: (head) => {
       // Set by Cloudflare, whatever a client sends; absent where another Worker asks through a binding.
@@ -81,14 +106,12 @@ const build = async (env: Env): Promise<Handler> => {
     used: lastUse.note,
     onFault: (error, requestId) => console.error(`request ${requestId} failed:`, error),
   });
-  const corsOrigins = (env.CORS_ORIGINS ?? "").split(",").map((origin) => origin.trim());
-  const web = makeWeb({ digest: webDigest, corsOrigins: corsOrigins.filter((origin) => origin !== "") });
-  return { answer: fetchHandler(withWeb(site, web)), lastUse };
+  return { answer: fetchHandler(withWeb(site, web)), lastUse, box };
 };
 
 /**
  * The API, once an isolate has made it. Not a promise of it: requests may not wait for each other's I/O here, so those
- * that come before it is there make it themselves. Making the tables twice does nothing the second time.
+ * that come before it is there make it themselves.
  */
 let made: Handler | undefined;
 
@@ -103,13 +126,9 @@ const logLine = (request: Request, path: string, response: Response, ms: number)
     ms,
   });
 
-/** A database that does not answer may do so soon; a setting that cannot work, or a fault of ours, does not. The log says which. */
-const cannotStart = (isPassing: boolean): Response => {
-  const body = { code: isPassing ? 14 : 13, message: "the registry cannot start", details: [] };
-  return isPassing
-    ? Response.json(body, { status: 503, headers: { "Retry-After": String(databaseRetrySeconds) } })
-    : Response.json(body, { status: 500 });
-};
+/** A setting that cannot work. The log says which. */
+const cannotStart = (): Response =>
+  Response.json({ code: 13, message: "the registry cannot start", details: [] }, { status: 500 });
 
 export default {
   async fetch(request: Request, env: Env, context?: Context): Promise<Response> {
@@ -119,11 +138,11 @@ export default {
     let response: Response;
     try {
       made ??= await build(env);
-      response = path === "/readyz" ? await readiness(makeD1Port(env.DB)) : await made.answer(request);
+      response = path === "/readyz" ? await readiness(env, made.box) : await made.answer(request);
       if (made.lastUse.isDue(Date.now())) context?.waitUntil(made.lastUse.flush());
     } catch (error) {
       console.error("cannot start:", error);
-      response = cannotStart(error instanceof DatabaseUnavailable);
+      response = cannotStart();
     }
     if (env.ACCESS_LOG === "on") console.log(logLine(request, path, response, Date.now() - start));
     return response;

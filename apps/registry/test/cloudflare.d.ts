@@ -4,6 +4,7 @@ declare module "cloudflare:workers" {
     // oxlint-disable-next-line typescript/consistent-type-imports -- an import would make this file a module.
     readonly DB: import("../src/D1Port.ts").D1Binding;
     readonly SEED_SQL: string;
+    readonly MIGRATIONS: Readonly<Record<string, string>>;
     readonly BYTENITE_REGISTRY_KEY: string;
   };
   export const exports: { readonly default: { readonly fetch: typeof fetch } };

@@ -7,14 +7,21 @@ import type Worker from "../src/worker.ts";
 let worker: typeof Worker;
 let asked = 0;
 
+/** Statements that fail, in a batch too. */
+const failures = new WeakSet<object>();
+
 /** The local database; `failing` answers instead where it gives an error. */
 const database = (failing: (sql: string) => string | undefined = () => undefined): D1Binding => ({
-  batch: (statements) => env.DB.batch(statements),
+  batch: async (statements) => {
+    for (const statement of statements) if (failures.has(statement)) await statement.all();
+    return env.DB.batch(statements);
+  },
   prepare: (sql) => {
     if (sql.includes("FROM credentials")) asked += 1;
     const message = failing(sql);
     if (message === undefined) return env.DB.prepare(sql);
     const statement = { bind: () => statement, all: () => Promise.reject(new Error(message)) };
+    failures.add(statement);
     return statement;
   },
 });
@@ -59,6 +66,8 @@ test("a database of a newer version is served after a rollback, unless what is r
     { code: 13 },
     null,
   ]);
+  const ready = await ask("", { path: "/readyz" });
+  expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining("schema version 99")]);
   await env.DB.prepare("ALTER TABLE engines RENAME COLUMN document TO json").all();
   expect((await ask("token-of-alice")).status).toBe(200);
   await env.DB.prepare("ALTER TABLE engines DROP COLUMN later").all();
@@ -87,15 +96,58 @@ const answerOf = async (options: Parameters<typeof ask>[1]): Promise<string> => 
 test.for([
   ...passing.map((message) => ["503 5", message] as const),
   ...ours.map((message) => ["500 null", message] as const),
-])("status and Retry-After are %s for %s: at the start, for tokens and for keys", async ([expected, message]) => {
-  expect(await answerOf({ DB: database(() => message) })).toBe(expected);
-  expect(await answerOf({})).toBe("200 null");
+])(
+  "status and Retry-After are %s for %s: at the first request, for tokens and for keys",
+  async ([expected, message]) => {
+    expect(await answerOf({ DB: database(() => message) })).toBe(expected);
+    // The handler is built with the first database that it is given.
+    vi.resetModules();
+    worker = (await import("../src/worker.ts")).default;
+    const DB = database((sql) => (sql.includes("FROM credentials") ? message : undefined));
+    expect(await answerOf({ DB })).toBe(expected);
+    expect(await answerOf({ DB, path: "/v1/auth/access_token", body: '{"apiKey":"key-of-bob"}' })).toBe(expected);
+  },
+);
+
+test("an isolate that has just begun asks the database twice for a request, and twenty at once ask forty times", async () => {
+  let calls = 0;
+  const counted = (queries: Pick<D1Binding, "prepare" | "batch">) => ({
+    batch: (statements: Parameters<D1Binding["batch"]>[0]) => {
+      calls += 1;
+      return queries.batch(statements.map((statement) => (statement as Counted).plain));
+    },
+    prepare: (sql: string): Counted => countedStatement(queries.prepare(sql), () => (calls += 1)),
+  });
+  const DB: D1Binding = {
+    ...counted(env.DB),
+    withSession: (from) => {
+      const session = env.DB.withSession?.(from);
+      if (session === undefined) throw new Error("local D1 has no sessions");
+      return { ...counted(session), getBookmark: () => session.getBookmark() };
+    },
+  };
+  expect((await ask("token-of-alice", { DB })).status).toBe(200);
+  expect(calls).toBe(2);
+  expect((await ask("token-of-alice", { DB, path: "/v1/dev/engines" })).status).toBe(200);
+  expect(calls).toBe(3);
   vi.resetModules();
   worker = (await import("../src/worker.ts")).default;
-  // The handler is built with the first database that it is given.
-  const DB = database((sql) => (sql.includes("FROM credentials") ? message : undefined));
-  expect(await answerOf({ DB })).toBe(expected);
-  expect(await answerOf({ DB, path: "/v1/auth/access_token", body: '{"apiKey":"key-of-bob"}' })).toBe(expected);
+  calls = 0;
+  const answers = await Promise.all(Array.from({ length: 20 }, () => ask("token-of-alice", { DB })));
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+  expect(calls).toBeLessThanOrEqual(40);
+});
+
+type Plain = ReturnType<D1Binding["prepare"]>;
+type Counted = Plain & { readonly plain: Plain };
+
+const countedStatement = (plain: Plain, count: () => void): Counted => ({
+  plain,
+  bind: (...values) => countedStatement(plain.bind(...values), count),
+  all: () => {
+    count();
+    return plain.all();
+  },
 });
 
 test("credentials that nobody knows are limited by address before the database is asked; known ones go on", async () => {

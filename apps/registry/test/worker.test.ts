@@ -119,12 +119,19 @@ test("trial tokens do not travel, and nobody else is let in", async () => {
   }
 });
 
-test("calls past the limit are refused with the time to wait", async () => {
-  const statuses = await Promise.all(
-    Array.from({ length: 250 }, async () => {
-      const answer = await get("/engines/engine-1/status", "token-of-bob");
-      return answer.status === 429 ? `429 ${answer.headers.get("retry-after")}` : String(answer.status);
-    }),
-  );
-  expect(new Set(statuses)).toEqual(new Set(["200", "429 1"]));
+/** Each status, with its Retry-After, of answers to requests that are sent at once. */
+const statuses = async (count: number, ask: (index: number) => Promise<Response>): Promise<ReadonlyArray<string>> => {
+  const answers = await Promise.all(Array.from({ length: count }, (_, index) => ask(index)));
+  return [...new Set(answers.map(({ status, headers }) => `${status} ${headers.get("retry-after")}`))].toSorted();
+};
+
+const from = (address: string) => (): Promise<Response> =>
+  exports.default.fetch("https://registry.example/openapi.json", { headers: { "CF-Connecting-IP": address } });
+
+test("calls of a user and requests of an address past their limits are refused with the time to wait", async () => {
+  // Each a window of ten seconds: more than two of them have room for.
+  expect(await statuses(1_050, () => get("/engines/engine-1/status", "token-of-bob"))).toEqual(["200 null", "429 10"]);
+  expect((await get("/engines/zipper")).status).toBe(200);
+  expect(await statuses(2_050, from("192.0.2.7"))).toEqual(["200 null", "429 10"]);
+  expect((await from("192.0.2.8")()).status).toBe(200);
 });

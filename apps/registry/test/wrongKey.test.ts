@@ -1,19 +1,27 @@
 // A Worker whose key is not that of the machine that the data comes from.
 import { env } from "cloudflare:workers";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import worker from "../src/worker.ts";
 
-const asked = (settings: object): Promise<Response> =>
-  worker.fetch(
-    new Request("https://registry.example/v1/dev/engines", { headers: { Authorization: "token-of-alice" } }),
-    { ...env, ...settings },
-  );
+const asked = (settings: object, path = "/v1/dev/engines", isolate = worker): Promise<Response> =>
+  isolate.fetch(new Request(`https://registry.example${path}`, { headers: { Authorization: "token-of-alice" } }), {
+    ...env,
+    ...settings,
+  });
 
-test("it does not start under another key, and does under the right one", async () => {
+test("it answers nobody under another key, says so when asked whether it is ready, and answers under the right one", async () => {
   for (const statement of env.SEED_SQL.split("\n").filter((line) => line !== "")) {
     await env.DB.prepare(statement).all();
   }
-  const refused = await asked({ BYTENITE_REGISTRY_KEY: "another-key".repeat(4) });
-  expect([refused.status, await refused.json()]).toMatchObject([500, { message: "the registry cannot start" }]);
-  expect((await asked({})).status).toBe(200);
+  const another = { BYTENITE_REGISTRY_KEY: "another-key".repeat(4) };
+  for (const path of ["/v1/dev/engines", "/v1/dev/engines/zipper"]) {
+    const refused = await asked(another, path);
+    expect([refused.status, await refused.json()]).toMatchObject([500, { code: 13 }]);
+  }
+  const ready = await asked(another, "/readyz");
+  expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining("is not the key of this database")]);
+  vi.resetModules();
+  const { default: anew } = await import("../src/worker.ts");
+  expect((await asked({}, "/readyz", anew)).status).toBe(200);
+  expect((await asked({}, "/v1/dev/engines", anew)).status).toBe(200);
 });

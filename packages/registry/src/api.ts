@@ -1,13 +1,22 @@
 // For those who serve the registry on another runtime: the API without Node. Nothing here imports a `node:` module.
 export { makeAccessTokens, type AccessTokens } from "./api/AccessTokens.ts";
 export { makeLastUse, type LastUse } from "./api/LastUse.ts";
-export { migrate } from "./api/Migrations.ts";
+export { withKeyCheck } from "./api/KeyCheck.ts";
+export { migrate, migrationFiles, schemaProblem } from "./api/Migrations.ts";
 export { attemptLimit } from "./api/Authentication.ts";
-export { countedAddress, makeLimit, makeRateLimit, type RateLimit, type RateLimitOptions } from "./api/RateLimit.ts";
+export {
+  countedAddress,
+  makeLimit,
+  makeLimiterCheck,
+  makeRateLimit,
+  type RateLimit,
+  type RateLimiter,
+  type RateLimitOptions,
+} from "./api/RateLimit.ts";
 export type { RequestHead } from "./api/Answer.ts";
 export { databaseRetrySeconds, type ReadSession } from "./api/Routes.ts";
 export { makeSecretBox, type SecretBox } from "./api/SecretBox.ts";
 export { fetchHandler, makeSite, webDigest, withWeb, type Site } from "./api/Site.ts";
 export { DatabaseUnavailable, type Row, type SqlPort, type SqlValue, type Statement } from "./api/SqlPort.ts";
-export { makeWeb, type WebOptions } from "./api/Web.ts";
+export { makeWeb, type Web, type WebOptions } from "./api/Web.ts";
 export { makeWire, type WireOptions } from "./api/Wire.ts";

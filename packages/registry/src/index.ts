@@ -22,6 +22,6 @@ export {
 } from "./manage/Accounts.ts";
 export { backUp, restore, type BackupSummary, type RestoreOptions, type Revival } from "./manage/Backup.ts";
 export { change, publishAll, type Change, type EngineInit, type Published } from "./manage/Engines.ts";
-export { exportLines, exportSql } from "./manage/Export.ts";
+export { exportLines, exportRows, exportSql, schemaSql } from "./manage/Export.ts";
 export { importFiles, importStream, type Imported, type ImportOptions } from "./manage/Import.ts";
 export { parseManifest } from "./manage/Manifest.ts";

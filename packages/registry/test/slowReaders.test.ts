@@ -288,6 +288,32 @@ test("wrong tokens and API keys are limited by the address that a trusted proxy 
   expect(await registry.end("SIGTERM")).toBe(0);
 });
 
+test("requests of an address past its limit are 429 before anybody is asked who they are, whatever is asked for", async () => {
+  const settings = { trustedProxies: ["127.0.0.1"], addressRateLimit: { perSecond: 0.01, burst: 4 } };
+  const registry = await serving({}, settings);
+  const asked = (path: string, client: string, accept = "application/json"): Promise<Response> =>
+    fetch(registry.origin + path, { headers: { "X-Forwarded-For": client, Authorization: token, Accept: accept } });
+  const paths = [
+    "/v1/dev/engines/e-1",
+    "/openapi.json",
+    "/v1/auth/access_token",
+    "/manage/v1/users",
+    "/v1/dev/engines",
+  ];
+  const statuses = [];
+  for (const path of paths) statuses.push((await asked(path, "192.0.2.1")).status);
+  expect(statuses).toEqual([200, 200, 405, 403, 429]);
+  const refused = await asked("/v1/dev/engines", "192.0.2.1", "application/x-protobuf");
+  expect([refused.status, refused.headers.get("content-type"), refused.headers.get("retry-after")]).toEqual([
+    429,
+    "application/x-protobuf",
+    expect.stringMatching(/^[1-9]\d*$/),
+  ]);
+  expect((await asked("/v1/dev/engines/e-1", "192.0.2.2")).status).toBe(200);
+  for (let time = 0; time < 6; time++) expect((await get(registry.origin, "/engines/e-1", token)).status).toBe(200);
+  expect(await registry.end("SIGTERM")).toBe(0);
+});
+
 test("a body that never ends gets one answer, and the connection is closed when its time is over", async () => {
   const registry = await serving({ headersTimeoutMs: 400, requestTimeoutMs: 800 });
   const bodies = ["Content-Length: 100\r\n\r\nx", "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"];

@@ -150,23 +150,26 @@ const placeOf = async (sql: SqlPort, { key, page, place }: ListStatements): Prom
 /** The columns that a status is made of. */
 const statusColumns = "id, name, major, minor, status";
 
-/** The engine that a tag means: the user's own if there is one, else a public one; the highest version that fits. */
-export const tagStatements = (user: User, tag: EngineTag, what: StoredForm | "status"): ReadonlyArray<Statement> => {
+const highest = (columns: string, list: "own" | "public", condition: string): string =>
+  `SELECT * FROM (SELECT ${columns} FROM engines INDEXED BY ${indexes[list].name} WHERE ${condition}
+    AND deleted_at IS NULL ORDER BY major DESC, minor DESC, number DESC LIMIT 1)`;
+
+/**
+ * The engine that a tag means: the user's own if there is one, else a public one; the highest version that fits. SQLite looks for a
+ * public one only where there is none of the user's.
+ */
+export const tagStatement = (user: User, tag: EngineTag, what: StoredForm | "status"): Statement => {
   const wanted: Array<string | number> = [tag.name];
   if (tag.major !== undefined) wanted.push(tag.major);
   if (tag.minor !== undefined) wanted.push(tag.minor);
   const asker = what === "status" ? [] : [user.number];
-  const text = (list: "own" | "public"): string =>
-    textOf(`${list} ${what} ${wanted.length}`, () => {
-      const version = ["", " AND major = ?", " AND major = ? AND minor = ?"][wanted.length - 1];
-      const columns = what === "status" ? statusColumns : `${what}, ${ownSecret}`;
-      const which = list === "own" ? `owner = ? AND name = ?${version}` : `name = ?${version} AND is_public = 1`;
-      return `SELECT ${columns} FROM engines INDEXED BY ${indexes[list].name} WHERE ${which} AND deleted_at IS NULL ORDER BY major DESC, minor DESC, number DESC LIMIT 1`;
-    });
-  return [
-    { sql: text("own"), values: [...asker, user.number, ...wanted] },
-    { sql: text("public"), values: [...asker, ...wanted] },
-  ];
+  const columns = what === "status" ? statusColumns : `${what}, ${ownSecret}`;
+  const sql = textOf(`${what} ${wanted.length}`, () => {
+    const version = ["", " AND major = ?", " AND major = ? AND minor = ?"][wanted.length - 1];
+    const own = highest(columns, "own", `owner = ? AND name = ?${version}`);
+    return `${own} UNION ALL ${highest(columns, "public", `name = ?${version} AND is_public = 1`)} LIMIT 1`;
+  });
+  return { sql, values: [...asker, user.number, ...wanted, ...asker, ...wanted] };
 };
 
 /** The answer to a list: rows up to `maxPageBytes`, in one read unless some are large. */
@@ -191,7 +194,7 @@ export const readList = async (
 
 /** The form of the engine that a tag means. Refuses with NOT_FOUND. */
 export const readEngine = async (sql: SqlPort, user: User, tag: EngineTag, form: StoredForm): Promise<StoredEngine> =>
-  storedOf(await firstRow(sql, tagStatements(user, tag, form)));
+  storedOf(await firstRow(sql, tagStatement(user, tag, form)));
 
 /** The status of the engine that a tag means. Refuses with NOT_FOUND. */
 export const readStatus = async (
@@ -199,18 +202,15 @@ export const readStatus = async (
   user: User,
   tag: EngineTag,
 ): Promise<{ readonly id: string; readonly tag: string; readonly status: string }> => {
-  const row = await firstRow(sql, tagStatements(user, tag, "status"));
+  const row = await firstRow(sql, tagStatement(user, tag, "status"));
   const version = `${String(row["major"])}.${String(row["minor"])}`;
   return { id: String(row["id"]), tag: `${String(row["name"])}@${version}`, status: String(row["status"]) };
 };
 
-const firstRow = async (sql: SqlPort, statements: ReadonlyArray<Statement>): Promise<Row> => {
-  for (const statement of statements) {
-    const [rows] = await sql.read([statement]);
-    const row = rows?.[0];
-    if (row !== undefined) return row;
-  }
-  throw new Refusal("NOT_FOUND", "engine not found");
+const firstRow = async (sql: SqlPort, statement: Statement): Promise<Row> => {
+  const [row] = (await sql.read([statement]))[0] ?? [];
+  if (row === undefined) throw new Refusal("NOT_FOUND", "engine not found");
+  return row;
 };
 
 const storedOf = (row: Row): StoredEngine => ({

@@ -1,4 +1,4 @@
-// Decides: whether a key is the one of a database, before anything is written there under another one.
+// Check that a key is the one of a database, before anything is written there under another one.
 import { secretPlace } from "./EngineRow.ts";
 import { bytesOf } from "./EngineStore.ts";
 import { KeyError, type SecretBox } from "./SecretBox.ts";
@@ -12,7 +12,7 @@ export const assertKey = async (sql: SqlPort, box: SecretBox): Promise<boolean> 
   const tables = await rowsOf(sql, "SELECT name FROM sqlite_master WHERE type = 'table'");
   const has = (table: string): boolean => tables.some(({ name }) => name === table);
   if (has("key_check")) {
-    const [check] = await rowsOf(sql, "SELECT sealed FROM key_check");
+    const [check] = await rowsOf(sql, selectCheck);
     if (check !== undefined) {
       await assertOpens(box, check["sealed"], checkPlace);
       return true;
@@ -29,6 +29,30 @@ export const assertKey = async (sql: SqlPort, box: SecretBox): Promise<boolean> 
   }
   return false;
 };
+
+/**
+ * A port whose first read also checks the key, in the same batch: for databases of a current version that are reached over a network.
+ * Rejects with KeyError until the key is right.
+ */
+export const withKeyCheck = (sql: SqlPort, box: SecretBox | undefined): SqlPort => {
+  let isKnown = box === undefined;
+  return {
+    ...sql,
+    read: async (statements) => {
+      if (box === undefined || isKnown) return sql.read(statements);
+      const [checks, ...rows] = await sql.read([{ sql: selectCheck, values: [] }, ...statements]);
+      const [check] = checks ?? [];
+      if (check === undefined) {
+        await assertKey(sql, box);
+        await rememberKey(sql, box);
+      } else await assertOpens(box, check["sealed"], checkPlace);
+      isKnown = true;
+      return rows;
+    },
+  };
+};
+
+const selectCheck = "SELECT sealed FROM key_check";
 
 /** Keeps a check value of the key, unless there is one already: then that one decides. Throws KeyError. */
 export const rememberKey = async (sql: SqlPort, box: SecretBox): Promise<void> => {

@@ -9,7 +9,7 @@ import { engineColumns, rowOf, secretPlace, updateEngineSql } from "./EngineRow.
 import { bytesOf } from "./EngineStore.ts";
 import { Refusal, statusBody } from "./Refusal.ts";
 import type { Answer, RequestHead } from "./Answer.ts";
-import { refusalOf, type Authorize } from "./Routes.ts";
+import { refusalOf, type Authorize, type ReadSession } from "./Routes.ts";
 import type { SecretBox } from "./SecretBox.ts";
 import type { Row, SqlPort, SqlValue, Statement } from "./SqlPort.ts";
 import { allowOf, otherMethod } from "./Web.ts";
@@ -43,6 +43,8 @@ export interface ManagementOptions {
   readonly sql: SqlPort;
   readonly box: SecretBox | undefined;
   readonly authorize: Authorize;
+  /** Where it reads and writes, if not in `sql`; its fields say what a reader has to see. */
+  readonly session?: ((head: RequestHead, from: "primary") => ReadSession) | undefined;
   readonly onFault?: ((error: unknown, requestId: string) => void) | undefined;
   readonly now: () => number;
 }
@@ -560,11 +562,12 @@ const inputOf =
 
 /** Builds the management API: JSON only, for credentials of scope `manage`. Never rejects. */
 export const makeManagement =
-  ({ sql, box, authorize, onFault, now }: ManagementOptions) =>
+  ({ sql, box, authorize, session, onFault, now }: ManagementOptions) =>
   async (head: RequestHead): Promise<Answer> => {
     const requestId = requestIdFrom(head.header("x-request-id"));
     const headers = { "Content-Type": "application/json", "Cache-Control": "no-store", "X-Request-Id": requestId };
     let user: string | undefined;
+    let reads: ReadSession | undefined;
     try {
       const mark = head.target.indexOf("?");
       const route = routeOf(mark === -1 ? head.target : head.target.slice(0, mark));
@@ -583,10 +586,12 @@ export const makeManagement =
       requireScope(actor, "manage");
       const query = new URLSearchParams(mark === -1 ? "" : head.target.slice(mark + 1));
       const operation = route.methods[head.method === "HEAD" ? "GET" : head.method] as Operation;
-      const done = await operation({ sql, box, at, actor, query, input: inputOf(head), parts: route.parts });
+      reads = session?.(head, "primary");
+      const call = { sql: reads?.sql ?? sql, box, at, actor, query, input: inputOf(head), parts: route.parts };
+      const done = await operation(call);
       return {
         status: done.status ?? 200,
-        headers,
+        headers: { ...headers, ...reads?.headers() },
         body: JSON.stringify(done.body),
         about: { endpoint: "management", user },
       };
@@ -595,7 +600,7 @@ export const makeManagement =
       const refusal = refusalOf(error);
       return {
         status: refusal.status,
-        headers: { ...headers, ...refusal.options.headers },
+        headers: { ...headers, ...reads?.headers(), ...refusal.options.headers },
         body: statusBody(refusal.code, refusal.message, "json", refusal.options.retryDelayMs),
         about: { endpoint: "management", user },
       };

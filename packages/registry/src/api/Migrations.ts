@@ -1,6 +1,6 @@
 // Tables by version, and the steps from an older database to a current one.
 import { byId, bySelector } from "./Authentication.ts";
-import { listStatements, tagStatements } from "./EngineStore.ts";
+import { listStatements, tagStatement } from "./EngineStore.ts";
 import { orders } from "./OrderBy.ts";
 import { assertKey, rememberKey } from "./KeyCheck.ts";
 import type { SecretBox } from "./SecretBox.ts";
@@ -110,6 +110,31 @@ export const schemaOf = (version: number): ReadonlyArray<string> => [
   ...migrations.slice(0, version).flat(),
 ];
 
+/**
+ * The steps as files for `wrangler d1 migrations apply`, by name. A step never changes once it was released: D1 remembers by name
+ * what was applied.
+ */
+export const migrationFiles = (): ReadonlyMap<string, string> =>
+  new Map(
+    migrations.map((step, index) => {
+      const version = index + 1;
+      const first = index === 0 ? [versionTable] : [];
+      const note = `INSERT INTO migrations (version, applied_at) VALUES (${version}, unixepoch() * 1000)`;
+      const statements = [...first, note, ...step].map((sql) => `${sql};\n`);
+      return [`${String(version).padStart(4, "0")}_schema_${version}.sql`, statements.join("")];
+    }),
+  );
+
+/** Whether a database has the tables of this version or, where it can be read, of a newer one. Rejects with DatabaseUnavailable. */
+export const schemaProblem = async (sql: SqlPort): Promise<string | undefined> => {
+  const found = await versionOf(sql);
+  if (found < migrations.length) {
+    return `the database has schema version ${found}, this registry needs ${migrations.length}: wrangler d1 migrations apply`;
+  }
+  if (found > migrations.length && !(await isReadable(sql))) return new NewerDatabaseError(found).message;
+  return undefined;
+};
+
 /** The statements that turn an empty database into a current one; also what an export for another database begins with. */
 export const schemaStatements = (now: number): ReadonlyArray<Statement> => [
   { sql: versionTable, values: [] },
@@ -158,14 +183,9 @@ export const assertCurrent = async (
  * Brings the database up to date. Answers whether it was new (had no tables at all). Safe to run from two sides at once.
  * With a box, its key is checked first: another one than that of the database is a KeyError, and nothing is written.
  */
-export const migrate = async (
-  sql: SqlPort,
-  now: number,
-  box?: SecretBox,
-  { acceptNewer = false }: MigrateOptions = {},
-): Promise<{ readonly wasNew: boolean }> => {
+export const migrate = async (sql: SqlPort, now: number, box?: SecretBox): Promise<{ readonly wasNew: boolean }> => {
   const found = await versionOf(sql);
-  if (found > migrations.length && !(acceptNewer && (await isReadable(sql)))) throw new NewerDatabaseError(found);
+  if (found > migrations.length) throw new NewerDatabaseError(found);
   const isKnown = box === undefined || (await assertKey(sql, box));
   for (let version = found; version < migrations.length; version++) {
     const first = version === 0 ? [{ sql: versionTable, values: [] }] : [];
@@ -175,15 +195,9 @@ export const migrate = async (
       if ((await versionOf(sql)) <= version) throw error;
     }
   }
-  if (!isKnown && sql.readOnly !== true && found <= migrations.length) await rememberKey(sql, box);
+  if (!isKnown && sql.readOnly !== true) await rememberKey(sql, box);
   return { wasNew: found === 0 };
 };
-
-/** How a database is brought up to date. */
-export interface MigrateOptions {
-  /** Takes a database of a newer registry as it is, if everything that requests read can be read there. Default false. */
-  readonly acceptNewer?: boolean;
-}
 
 /** Whether SQLite takes all statements that requests are answered with: the tables, columns and indexes that they name are there. */
 const isReadable = async (sql: SqlPort): Promise<boolean> => {
@@ -192,9 +206,7 @@ const isReadable = async (sql: SqlPort): Promise<boolean> => {
   const lists = (["json", "protobuf"] as const).flatMap((form) =>
     [true, false].flatMap((isPublic) => orders.map((order) => listStatements(nobody, isPublic, order, page, form))),
   );
-  const engines = (["json", "protobuf", "status"] as const).flatMap((what) =>
-    tagStatements(nobody, { name: "" }, what),
-  );
+  const engines = (["json", "protobuf", "status"] as const).map((what) => tagStatement(nobody, { name: "" }, what));
   const statements = [...lists.map(({ rows }) => rows(0, 0)), ...lists.map(({ total }) => total), ...engines];
   try {
     await sql.read([...statements, bySelector("", 0), byId("", 0)]);

@@ -1,4 +1,4 @@
-// Decides: whether a user has called too often: a token bucket per user, of numbers and timestamps only.
+// Limits of calls by user or address: token buckets, or a limiter of the runtime.
 import { Refusal } from "./Refusal.ts";
 
 /** Users or addresses whose buckets are kept; when there are more, full buckets are forgotten first. */
@@ -48,6 +48,27 @@ export const makeRateLimit = (
   return ({ id }) => take(id);
 };
 
+/** A limiter outside of this process: Cloudflare's binding (https://developers.cloudflare.com/workers/runtime-apis/bindings/rate-limit/). */
+export interface RateLimiter {
+  readonly limit: (options: { readonly key: string }) => Promise<{ readonly success: boolean }>;
+}
+
+/** Seconds of the period of a limiter, as configured: it does not say when there will be room. */
+export const limiterPeriodSeconds = 10;
+
+/** Takes one call by a limiter, or refuses it. */
+export const makeLimiterCheck =
+  (limiter: RateLimiter) =>
+  async (key: string): Promise<void> => {
+    if (!(await limiter.limit({ key })).success) throw tooMany(limiterPeriodSeconds * 1_000);
+  };
+
+const tooMany = (retryDelayMs: number): Refusal =>
+  new Refusal("RESOURCE_EXHAUSTED", "too many requests", {
+    headers: { "Retry-After": String(Math.ceil(retryDelayMs / 1_000)) },
+    retryDelayMs,
+  });
+
 /** A limit by key. */
 export const makeLimit = ({ perSecond, burst }: RateLimitOptions, now: () => number = Date.now): RateLimit => {
   if (!(perSecond > 0) || !(burst >= 1))
@@ -65,11 +86,7 @@ export const makeLimit = ({ perSecond, burst }: RateLimitOptions, now: () => num
     const tokens = filled(bucket, atMs);
     if (tokens < 1) {
       buckets.set(key, { tokens, atMs });
-      const retryDelayMs = Math.ceil(((1 - tokens) / perSecond) * 1_000);
-      throw new Refusal("RESOURCE_EXHAUSTED", "too many requests", {
-        headers: { "Retry-After": String(Math.ceil(retryDelayMs / 1_000)) },
-        retryDelayMs,
-      });
+      throw tooMany(Math.ceil(((1 - tokens) / perSecond) * 1_000));
     }
     buckets.set(key, { tokens: tokens - 1, atMs });
   };

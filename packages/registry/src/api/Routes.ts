@@ -1,4 +1,4 @@
-// Decides: how a request becomes an answer: the whole flow of the API on one screen.
+// The flow of the API: from a request to an answer.
 import { headersOf, type Answer, type RequestHead } from "./Answer.ts";
 import {
   endpoints,
@@ -29,8 +29,11 @@ export interface ReadSession {
 
 /** Everything the routes stand on. */
 export interface RoutesOptions extends CallOptions {
-  /** Engines are read there, where it is given: a replica may be behind. Credentials are always read from `sql`. */
-  readonly session?: (head: RequestHead) => ReadSession;
+  /**
+   * Engines are read there, where it is given: a replica may be behind. With `primary` it is one that sees all that was written, and
+   * may write. Credentials are always read from `sql`.
+   */
+  readonly session?: (head: RequestHead, from?: "primary") => ReadSession;
   readonly wire: Wire;
   readonly accessTokens: AccessTokens | undefined;
   /** Kinds of credentials that open the API here. */
@@ -41,8 +44,10 @@ export interface RoutesOptions extends CallOptions {
   readonly addressOf?: (head: RequestHead) => string | undefined;
   /** The limit that `addressOf` is held to. */
   readonly attempts?: RateLimit;
+  /** Takes one request of an address, before anything else is done for it; refuses it when there were too many. */
+  readonly admitAddress?: (address: string) => void | Promise<void>;
   /** Takes one call of a user; refuses it when there were too many. */
-  readonly admit?: (user: User) => void;
+  readonly admit?: (user: User) => void | Promise<void>;
   /** Hears which credential has opened something. */
   readonly used?: (credential: string, nowMs: number) => void;
   /** Hears of faults of our own, which the caller is only told of as `internal error`. */
@@ -80,7 +85,7 @@ export const makeAuthorize = (options: RoutesOptions): Authorize => {
     const credential = await authenticate(token, nowMs, options.addressOf?.(head));
     if (credential === undefined) throw unauthenticated("access token is not valid");
     known(credential.user.name);
-    options.admit?.(credential.user);
+    await options.admit?.(credential.user);
     options.used?.(credential.id, nowMs);
     return credential;
   };

@@ -1,10 +1,10 @@
-// Decides: which part of the registry a path belongs to; and how all of it is one Web-standard fetch handler.
-import { boundedBytes } from "@bytenite-engines/core/wire";
+// Everything that is served to users, by path, also as one Web-standard fetch handler.
+import { boundedBytes, mediaTypeOf, negotiate, requestIdFrom } from "@bytenite-engines/core/wire";
 import { docs } from "./Docs.ts";
-import type { Answer, RequestHead } from "./Answer.ts";
-import { makeAuthorize, makeRoutes, type RoutesOptions } from "./Routes.ts";
+import { headersOf, type Answer, type RequestHead } from "./Answer.ts";
+import { makeAuthorize, makeRoutes, refusalOf, type RoutesOptions } from "./Routes.ts";
 import { makeManagement, managementPath } from "./Management.ts";
-import { Refusal } from "./Refusal.ts";
+import { Refusal, statusBody } from "./Refusal.ts";
 import { makeTokenEndpoint, tokenPath } from "./TokenEndpoint.ts";
 import { otherMethod, type Web } from "./Web.ts";
 import type { Body } from "./EngineBody.ts";
@@ -19,12 +19,34 @@ export const makeSite = (options: RoutesOptions): Site => {
   const routes = makeRoutes(options, authorize);
   const management = makeManagement({ ...options, authorize, now: options.now ?? Date.now });
   const tokenEndpoint = makeTokenEndpoint(options);
+  const { admitAddress, addressOf, onFault } = options;
   return async (head, wire) => {
+    const address = admitAddress === undefined ? undefined : addressOf?.(head);
+    if (admitAddress !== undefined && address !== undefined) {
+      try {
+        await admitAddress(address);
+      } catch (error) {
+        return refusedAnswer(error, head, wire ?? options.wire, onFault);
+      }
+    }
     const path = pathIn(head.target);
     if (path === tokenPath) return tokenEndpoint(head);
     if (path.startsWith(`${managementPath}/`)) return management(head);
     const page = docs.get(path);
     return page === undefined ? routes(head, wire) : (otherMethod(head.method, ["GET"]) ?? page());
+  };
+};
+
+const refusedAnswer = (error: unknown, head: RequestHead, wire: Wire, onFault: RoutesOptions["onFault"]): Answer => {
+  const requestId = requestIdFrom(head.header("x-request-id"));
+  if (!(error instanceof Refusal)) onFault?.(error, requestId);
+  const { status, code, message, options } = refusalOf(error);
+  const format = wire.jsonOnly ? "json" : (negotiate(head.header("accept"))?.format ?? "json");
+  return {
+    status,
+    headers: { ...headersOf(wire, mediaTypeOf(format), requestId), ...options.headers },
+    body: statusBody(code, message, format, options.retryDelayMs),
+    about: { endpoint: undefined, user: undefined },
   };
 };
 

@@ -1,4 +1,4 @@
-// Decides: how an API key becomes an access token, at `/v1/auth/access_token`, beside the API as upstream has it.
+// The exchange of an API key for an access token, at `/v1/auth/access_token` as upstream has it.
 import { requestIdFrom } from "@bytenite-engines/core/wire";
 import { accessTokenSeconds, scopeText, type AccessTokens } from "./AccessTokens.ts";
 import { limited, recognise, unauthenticated, type Credential } from "./Authentication.ts";
@@ -23,7 +23,7 @@ export interface TokenEndpointOptions {
   readonly addressOf?: (head: RequestHead) => string | undefined;
   readonly attempts?: RateLimit;
   /** Takes one call of a user; refuses it when there were too many. */
-  readonly admit?: (user: User) => void;
+  readonly admit?: (user: User) => void | Promise<void>;
   readonly onFault?: (error: unknown, requestId: string) => void;
   readonly now?: () => number;
 }
@@ -49,7 +49,7 @@ export const makeTokenEndpoint =
       const credential = await limited(attempts, addressOf?.(head), () => recognise(sql, apiKey, now(), isKey));
       if (credential === undefined) throw unauthenticated("API key is not valid");
       user = credential.user.name;
-      admit?.(credential.user);
+      await admit?.(credential.user);
       const token = await accessTokens.sign(credential, now());
       const body = JSON.stringify({ token, expiresIn: String(accessTokenSeconds), scope: scopeText(credential.scope) });
       return { status: 200, headers, body, about: { endpoint: "auth", user } };

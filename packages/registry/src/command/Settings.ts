@@ -1,4 +1,4 @@
-// Decides: how a registry is set up: by flags, then the environment, then a file, then defaults.
+// Settings of `registry serve`: flags, then the environment, then a file, then defaults.
 import { parseArgs } from "node:util";
 import { Ajv } from "ajv";
 import type { FieldNumbers } from "../api/FieldNumbers.ts";
@@ -19,6 +19,13 @@ const count = { type: "integer", minimum: 1 } as const;
 const port = { type: "integer", minimum: 0, maximum: 65_535 } as const;
 const text = { type: "string", minLength: 1 } as const;
 
+const rateLimit = {
+  type: "object",
+  additionalProperties: false,
+  required: ["perSecond", "burst"],
+  properties: { perSecond: { type: "number", exclusiveMinimum: 0 }, burst: count },
+} as const;
+
 /** The file of `--config`, as a JSON Schema. */
 export const settingsSchema = {
   type: "object",
@@ -34,12 +41,8 @@ export const settingsSchema = {
     tokens: text,
     accessLog: text,
     faults: text,
-    rateLimit: {
-      type: "object",
-      additionalProperties: false,
-      required: ["perSecond", "burst"],
-      properties: { perSecond: { type: "number", exclusiveMinimum: 0 }, burst: count },
-    },
+    rateLimit,
+    addressRateLimit: rateLimit,
     limits: {
       type: "object",
       additionalProperties: false,
@@ -60,6 +63,7 @@ type SettingsFile = Partial<
     | "database"
     | "accessLog"
     | "rateLimit"
+    | "addressRateLimit"
     | "limits"
   > & {
     readonly tokens: string;
@@ -94,6 +98,7 @@ export const settingsOf = async (
     // Who has a settings file means it: a proxy in front would show the trial's tokens to everybody.
     trial: flags["no-trial"] || flags.config !== undefined ? false : undefined,
     rateLimit: file.rateLimit,
+    addressRateLimit: file.addressRateLimit,
     limits: file.limits,
     faults: await faultsOf(flags.faults ?? file.faults),
     schemaDigest: !flags["no-schema-digest"],

@@ -2,7 +2,7 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { userOf } from "../manage/Accounts.ts";
-import { ExportError, exportLines, exportSql } from "../manage/Export.ts";
+import { ExportError, exportLines, exportRows } from "../manage/Export.ts";
 import { flagsOf, withDatabase } from "./Database.ts";
 import { UsageError } from "./Told.ts";
 
@@ -16,8 +16,7 @@ export const exportAll = async (args: ReadonlyArray<string>): Promise<number> =>
     if (withSecrets && box === undefined) throw new ExportError("--with-secrets needs BYTENITE_REGISTRY_KEY");
     const name = flags.text("user");
     const user = name === undefined ? undefined : userOf(file, name);
-    const lines =
-      format === "sql" ? exportSql(file, Date.now()) : exportLines(file, user, withSecrets ? box : undefined);
+    const lines = format === "sql" ? exportRows(file) : exportLines(file, user, withSecrets ? box : undefined);
     try {
       await pipeline(Readable.from(lines), process.stdout, { end: false });
     } catch (error) {

@@ -25,11 +25,11 @@ Fill
     --archive FILE           take the hash from this archive (one manifest only)
   activate TAG...          with --user NAME; also deactivate, delete, make-public, make-private
   export                   a line of JSON per engine; --user NAME for one user's; --with-secrets
-    --format sql             everything, as SQL for a new D1 database
+    --format sql             everything, as SQL for a D1 database that has its tables and nothing else
 
 Keep
   backup FILE              copy the database while it is used
-  restore FILE             put a backup in its place; --force where there are engines
+  restore FILE             put a backup, or an export of D1, in its place; --force where there are engines
     --revoke-all --yes       end all tokens and keys of it; or let live those that may have been revoked since
   check                    read all of the database, name what is damaged; 1 when anything is
 

@@ -10,6 +10,7 @@ import type { SecretBox } from "../api/SecretBox.ts";
 import type { Row, SqlValue } from "../api/SqlPort.ts";
 import { createPrivate, openSqlite, type Run, type SqliteFile } from "../node/SqliteFile.ts";
 import { countProblems, schemaProblems } from "./Check.ts";
+import { databaseOf, SqlDumpError } from "./SqlDump.ts";
 import { listCredentials, type ListedCredential } from "./Accounts.ts";
 
 /** Pages per step: all of them, so that a copy is one snapshot, whatever is written meanwhile. */
@@ -17,8 +18,8 @@ const pagesPerStep = 0x7fff_ffff;
 
 /** A backup that cannot be made or used; the message is for the operator. */
 export class BackupError extends Error {
-  constructor(problem: string) {
-    super(problem);
+  constructor(problem: string, options?: ErrorOptions) {
+    super(problem, options);
     this.name = "BackupError";
   }
 }
@@ -80,7 +81,8 @@ export interface RestoreOptions {
 
 /**
  * Puts the contents of a backup into a database, in one transaction: others that have it open see the old or the new
- * contents, and so does whoever opens it after a crash. The backup is checked first. What is revoked in the database stays
+ * contents, and so does whoever opens it after a crash. A backup is a copy of a database, or the SQL text that makes one
+ * (`wrangler d1 export`); it is checked first. What is revoked in the database stays
  * revoked. Rejects with BackupError or KeyError.
  */
 export const restore = async (
@@ -89,7 +91,10 @@ export const restore = async (
   { box, revokeAll = false, onRevival }: RestoreOptions = {},
 ): Promise<BackupSummary> => {
   if (await isSame(path, target)) throw new BackupError(`${path} is the database itself`);
-  const source = opened(path);
+  await using loaded = await databaseOf(path).catch((error: unknown) => {
+    throw unusable(error, path);
+  });
+  const source = opened(loaded.path, path);
   let summary: BackupSummary;
   try {
     summary = contentsOf(source, path);
@@ -102,7 +107,7 @@ export const restore = async (
   }
   const isNew = !existsSync(target);
   try {
-    putInPlace(path, target, revokeAll, Date.now());
+    putInPlace(loaded.path, target, revokeAll, Date.now());
   } catch (error) {
     if (isNew) for (const end of ["", "-wal", "-shm"]) await rm(target + end, { force: true });
     throw error;
@@ -315,13 +320,19 @@ const isSame = async (one: string, other: string): Promise<boolean> => {
   return first !== undefined && first.ino === second?.ino && first.dev === second.dev;
 };
 
-const opened = (path: string): SqliteFile => {
+const opened = (path: string, named: string): SqliteFile => {
   try {
     return openSqlite(path, { readOnly: true });
   } catch (error) {
-    throw new BackupError(`${path} cannot be read as a backup: ${(error as Error).message}`);
+    throw unusable(error, named);
   }
 };
+
+const unusable = (error: unknown, path: string): BackupError =>
+  new BackupError(
+    error instanceof SqlDumpError ? error.message : `${path} cannot be read as a backup: ${(error as Error).message}`,
+    { cause: error },
+  );
 
 const checked = (path: string): BackupSummary => {
   const file = openSqlite(path, { selfContained: true });

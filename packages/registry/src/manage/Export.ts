@@ -1,4 +1,4 @@
-// Decides: what leaves a database: engines as the API writes them, or everything as SQL for a new D1 database.
+// Exports: engines as the API writes them, or everything as SQL for D1.
 import type { JsonObject } from "@bufbuild/protobuf";
 import { decodeJson, encodeJson } from "@bytenite-engines/core/wire";
 import { EngineSchema } from "@bytenite-engines/proto";
@@ -70,7 +70,16 @@ const tables = {
  * `wrangler d1 execute --file`, which takes no BEGIN.
  */
 export const exportSql = function* (file: SqliteFile, now: number): Generator<string> {
-  for (const { sql, values } of schemaStatements(now)) yield `${bound(sql, values)};\n`;
+  for (const line of schemaSql(now)) yield `${line}\n`;
+  yield* exportRows(file);
+};
+
+/** The statements that make the tables of an empty database, one per line. */
+export const schemaSql = (now = Date.now()): ReadonlyArray<string> =>
+  schemaStatements(now).map(({ sql, values }) => `${bound(sql, values)};`);
+
+/** The same for a database that has its tables already, by `wrangler d1 migrations apply`. */
+export const exportRows = function* (file: SqliteFile): Generator<string> {
   // All tables from one moment: an engine must not come without its user, who was made in between. A server in this
   // process may hold a snapshot already.
   const isOwn = !file.database.isTransaction;

@@ -1,4 +1,4 @@
-// Decides: how the parts become one running registry: file, site, server.
+// A running registry: file, site and server.
 import { basePath, isLoopback } from "@bytenite-engines/core/wire";
 import { credentialOfToken, makeAccessTokens } from "../api/AccessTokens.ts";
 import { lastUseMs, makeLastUse, type LastUse } from "../api/LastUse.ts";
@@ -65,6 +65,8 @@ export interface RegistryOptions extends WireOptions {
   readonly trustedProxies?: ReadonlyArray<string> | undefined;
   /** Calls that each user may make. Default: any number. */
   readonly rateLimit?: RateLimitOptions | undefined;
+  /** Requests that each address (IPv6: one /64) may make, but for loopback, before it is asked who it is. Default: any number. */
+  readonly addressRateLimit?: RateLimitOptions | undefined;
   /** `stderr` or a file that gets a line of JSON per request. Default: none. */
   readonly accessLog?: string | undefined;
   /** Switches faults on, with these rules. Default: off. */
@@ -234,6 +236,7 @@ const userHandler = async ({ options, wire, sql, box, trial, check, web, lastUse
     configured: options.tokens ?? {},
     accepts: trial ? ["token", "configured", "trial"] : ["token", "configured"],
     ...(options.rateLimit === undefined ? {} : { admit: makeRateLimit(options.rateLimit) }),
+    ...(options.addressRateLimit === undefined ? {} : { admitAddress: makeLimit(options.addressRateLimit).take }),
     attempts: makeLimit(attemptLimit),
     used: lastUse.note,
     addressOf: ({ address }) =>

@@ -1,0 +1,16 @@
+// What `wrangler deploy` and `wrangler dev` run first: a check of the variables, and the files of the docs page.
+import { readFile } from "node:fs/promises";
+import { parse } from "jsonc-parser";
+import { settingsIn } from "../src/worker.ts";
+import { copyAssets } from "./assets.ts";
+
+const config = parse(await readFile(new URL("../wrangler.jsonc", import.meta.url), "utf8"), [], {
+  allowTrailingComma: true,
+}) as { readonly vars?: Readonly<Record<string, string>> };
+try {
+  settingsIn(config.vars ?? {});
+} catch (error) {
+  process.stderr.write(`wrangler.jsonc: ${(error as Error).message}\n`);
+  process.exit(1);
+}
+await copyAssets();
