@@ -6,7 +6,7 @@ import { quietly } from "./Step.ts";
 /** What may be published along with our own Apache-2.0: only licences that ask for no more than a notice. */
 export const allowedInPackages = ["0BSD", "Apache-2.0", "BlueOak-1.0.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT"];
 
-/** What tools may have beside these: they are run here, and no part of them is handed on. */
+/** Further licences of tools: they run here and are not distributed. */
 export const allowedInTools = [
   ...allowedInPackages,
   "CC-BY-3.0",

@@ -15,7 +15,7 @@ const loadedOn = (version: string) => {
   return { status, stdout, stderr };
 };
 
-test("a Node that is too old is told in one sentence, with what to run", () => {
+test("a Node that is too old prints one sentence with what to run", () => {
   expect(loadedOn("20.20.2")).toEqual({
     status: 1,
     stdout: "",

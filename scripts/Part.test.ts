@@ -52,7 +52,7 @@ test("what a part has started itself ends with it", async () => {
   expect(await part.ended).toBe("SIGTERM");
 });
 
-test("a part that ends before it is ready is told with how it ended and what it said last", async () => {
+test("a part that ends before it is ready is an error with its exit and last output", async () => {
   const script = `console.error("no such database"); process.exitCode = 3;`;
   await expect(start(script)).rejects.toThrow("The part ended before it was ready (exit code 3).\n  no such database");
 });

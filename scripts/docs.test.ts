@@ -1,4 +1,4 @@
-// The documents name files and verbs; all of them exist.
+// Files and commands that the documents name.
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,7 +14,7 @@ const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
   readonly scripts: Readonly<Record<string, string>>;
 };
 
-/** Verbs of pnpm itself that the documents use. */
+/** pnpm's own commands that the documents use. */
 const ownVerbs = new Set(["exec", "install"]);
 
 test.for(documents)("every file and folder that %s names exists", (document) => {
@@ -32,13 +32,13 @@ test.for(documents)("every file and folder that %s names exists", (document) => 
   expect(missing).toEqual([]);
 });
 
-test.for(documents)("every verb that %s tells to run exists", (document) => {
+test.for(documents)("every command that %s names exists", (document) => {
   const text = readFileSync(join(root, document), "utf8");
   const verbs = [...text.matchAll(/(?:`|npx -y )pnpm(?:@12)? ([a-z-]+)/g)].map(([, verb = ""]) => verb);
   expect(verbs.filter((verb) => !Object.hasOwn(scripts, verb) && !ownVerbs.has(verb))).toEqual([]);
 });
 
-test("every file that is a verb's exists", () => {
+test("every file that a command runs exists", () => {
   const files = Object.values(scripts).flatMap((command) => command.match(/\S+\.(?:ts|js)\b/g) ?? []);
   expect(files.filter((file) => !existsSync(join(root, file)))).toEqual([]);
 });

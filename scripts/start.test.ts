@@ -79,15 +79,15 @@ const bothFree = async ({ registry, proxy }: Ports): Promise<void> => {
   await assertFree(proxy, "PROXY_PORT");
 };
 
-test("start --once shows the table, what travelled and the cache's word, and leaves nothing behind", async () => {
+test("start --once shows the table, both responses and their Cache-Status, and leaves nothing behind", async () => {
   const ports = await freePorts();
   const { printed, code } = start(["--once"], ports);
   expect({ code: await code, err: printed.err }).toEqual({ code: 0, err: "" });
   for (const name of ["fanout-replica", "zipper", "fanout-urls", "data-assembler", "passthrough"]) {
     expect(printed.out).toContain(name);
   }
-  expect(printed.out).toMatch(/what travelled +200, application\/x-protobuf, cache: .*fwd=/);
-  expect(printed.out).toMatch(/once more +200, application\/x-protobuf, cache: .*hit/);
+  expect(printed.out).toMatch(/response +200, application\/x-protobuf, cache: .*fwd=/);
+  expect(printed.out).toMatch(/second response +200, application\/x-protobuf, cache: .*hit/);
   expect(printed.out).toContain(`http://127.0.0.1:${ports.registry}/v1/dev`);
   expect(printed.out).toContain(`http://127.0.0.1:${ports.proxy}/v1/dev`);
   expect(printed.out.split("Try next:")[1]?.match(/^ {2}\S.*/gm)).toHaveLength(3);

@@ -15,13 +15,13 @@ const trialToken = "local-alice";
 
 const stopping = new AbortController();
 const parts: Array<Part> = [];
-/** What is unlike other times. */
+/** What differs from the defaults. */
 const notes: Array<string> = [];
 
-/** A step that failed, and has been shown already. */
+/** A failed step that has been shown already. */
 class StepFailed extends Error {}
 
-/** Shows one step of setting up; its failure ends the whole. */
+/** Runs and shows one step; its failure ends everything. */
 const setUp = async <A>(name: string, work: () => Promise<A>): Promise<A> => {
   const results: Array<A> = [];
   await step(name, async () => results.push(await work()), stopping.signal);
@@ -50,7 +50,7 @@ const start = async (
   return `http://${host}:${port}/v1/dev`;
 };
 
-/** Runs the CLI as a user would, on our own terminal if it is to be seen, and tells what its answers came as. */
+/** Runs the CLI as a user would, on our own terminal if `inherit`. Resolves with its HTTP exchanges. */
 const bne = (
   baseUrl: string,
   args: ReadonlyArray<string>,
@@ -61,7 +61,7 @@ const bne = (
     const child = spawn(process.execPath, ["--import", recorder, "packages/cli/bin/bne.js", ...args], {
       stdio: ["ignore", stdout, "inherit", "pipe"],
       signal: stopping.signal,
-      // A pager would stop the show.
+      // No pager, which would wait for keys.
       env: { ...process.env, BYTENITE_BASE_URL: baseUrl, BYTENITE_TOKEN: trialToken, BYTENITE_PAGER: "cat" },
     });
     let recorded = "";
@@ -106,8 +106,8 @@ const main = async (): Promise<number> => {
   const second = await bne(proxyUrl, ["list"], "ignore");
   const lines = [
     "",
-    ...first.map((exchange) => `what travelled   ${shown(exchange)}`),
-    ...second.map((exchange) => `once more        ${shown(exchange)}`),
+    ...first.map((exchange) => `response         ${shown(exchange)}`),
+    ...second.map((exchange) => `second response  ${shown(exchange)}`),
     `registry         ${registryUrl}`,
     `worker           ${proxyUrl}`,
     "",
@@ -138,7 +138,7 @@ try {
   if (unknown.length > 0) throw new Error(`Unknown argument ${unknown[0]}; the only one is --once.`);
   process.exitCode = await main();
 } catch (error) {
-  // Ended by a signal is no failure that would need a word; 130 tells it to the shell.
+  // A signal is not a failure; 130 is its exit code.
   if (stopping.signal.aborted) process.exitCode = 130;
   else {
     if (!(error instanceof StepFailed)) {

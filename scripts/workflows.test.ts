@@ -54,7 +54,7 @@ test.for([
   expect(await problemsOf(`${head}    steps: [{ run: a }]\n`)).toEqual([]);
 });
 
-test.for(workflows)("%s runs only actions that are pinned by commit, with the version beside it", (workflow) => {
+test.for(workflows)("%s runs only actions that are pinned by commit, with the version in a comment", (workflow) => {
   const lines = textOf(workflow)
     .split("\n")
     .filter((line) => /^\s*-?\s*uses:/.test(line));

@@ -6,7 +6,7 @@ export interface FigureRow {
   readonly name: string;
   /** Cells by column, as they are printed. */
   readonly cells: Readonly<Record<string, string>>;
-  /** What was promised of this row beside what was measured, or whether it holds; undefined: nothing was promised. */
+  /** The limit and the measured value, or whether it holds; undefined: no limit. */
   readonly promised?: boolean | Timed;
 }
 

@@ -25,7 +25,7 @@ export const verdictsOf = (measured: Measured): ReadonlyArray<Verdict> =>
 const verdictIn = ({ promised }: FigureRow, { effort, busyShare }: Measured): Verdict | undefined =>
   promised === undefined ? undefined : verdictOf(promised, effort, busyShare);
 
-/** Whether a page may show a figure: all of its rows were told. */
+/** Whether a page may show a figure: none of its rows was too noisy. */
 export const isCitable = (measured: Measured): boolean =>
   verdictsOf(measured).every((verdict) => verdict === "holds" || verdict === "fails");
 

@@ -11,7 +11,7 @@ export interface Sample {
 /** Something that can be called again and again. */
 export interface Contender {
   readonly name: string;
-  /** One call; `slot` tells concurrent ones apart, from 0. */
+  /** One call; `slot` numbers concurrent ones, from 0. */
   readonly call: (slot: number) => Promise<unknown>;
 }
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ratioOf, spreadOf } from "./Statistics.ts";
 
-test("the median and the middle half are told, in any order of the samples", () => {
+test("the median and the middle half do not depend on the order of the samples", () => {
   expect(spreadOf([5, 1, 4, 2, 3])).toEqual({ median: 3, lower: 2, upper: 4 });
   expect(spreadOf([1, 2])).toEqual({ median: 1.5, lower: 1.25, upper: 1.75 });
   expect(spreadOf([])).toEqual({ median: Number.NaN, lower: Number.NaN, upper: Number.NaN });

@@ -9,7 +9,7 @@ export type Effort = "quick" | "full";
 /** `open`: the run is too short to tell. `noisy`: the machine was too busy to tell. */
 export type Verdict = "holds" | "fails" | "open" | "noisy";
 
-/** A measured time or rate beside its limit. */
+/** A measured time or rate, and its limit. */
 export interface Timed {
   /** The figure as a share of its limit (of what must be large, the limit as a share of the figure): 1 is just kept. */
   readonly excess: number;

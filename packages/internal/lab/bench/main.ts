@@ -37,9 +37,7 @@ for (const figure of figures) {
   if (verdictsOf(measured).includes("fails")) process.exitCode = 1;
   if (!values.write) continue;
   if (!isCitable(measured)) {
-    process.stderr.write(
-      `not written: ${figure.name} could not be told; run it again, longer or on a machine that does nothing else\n`,
-    );
+    process.stderr.write(`not written: ${figure.name} is too noisy; run it again, longer or on an idle machine\n`);
     continue;
   }
   // One by one: a run of all takes half an hour.

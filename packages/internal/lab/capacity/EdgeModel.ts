@@ -42,7 +42,7 @@ export interface ModelOptions {
   readonly isUp: (atMs: number) => boolean;
 }
 
-/** What is counted for an entry beside its bytes, and for its key: constants of apps/worker; a test holds them to its metrics. */
+/** Overhead counted for an entry and its key: constants of apps/worker; a test compares them with its metrics. */
 export const entryOverheadBytes = 2_000;
 export const keyBytes = 2 * 60;
 

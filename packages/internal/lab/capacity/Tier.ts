@@ -33,7 +33,7 @@ export class Tier {
       slot.freshness = slot.coming;
       slot.coming = undefined;
     }
-    // As the proxy does: moving every hit to the end costs more than a fair order is worth while there is room.
+    // As in the proxy: moving every hit to the end costs more than exact order is worth while there is space.
     if (this.bytes * 2 > this.#maxBytes || this.#slots.size * 2 > this.#maxEntries) {
       this.#slots.delete(key);
       this.#slots.set(key, slot);

@@ -50,7 +50,7 @@ export const sitesIn = (text: string): ReadonlyArray<Site> => {
     const line = file.getLineAndCharacterOfPosition(start).line + 1;
     sites.push({ start, end: node.getEnd(), original: text.slice(start, node.getEnd()), replacement, line });
   };
-  const visit = (node: ts.Node): void => {
+  const search = (node: ts.Node): void => {
     if (ts.isTypeNode(node) || ts.isImportDeclaration(node) || ts.isInterfaceDeclaration(node)) return;
     if (ts.isTypeAliasDeclaration(node)) return;
     if (ts.isBinaryExpression(node)) {
@@ -83,9 +83,9 @@ export const sitesIn = (text: string): ReadonlyArray<Site> => {
       // A call of `super` cannot be left out.
       if (!node.getText(file).startsWith("super(")) add(node, ";");
     }
-    ts.forEachChild(node, visit);
+    ts.forEachChild(node, search);
   };
-  visit(file);
+  search(file);
   return sites;
 };
 

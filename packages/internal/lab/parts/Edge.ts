@@ -13,7 +13,7 @@ const adminSecret = "a-secret-of-this-run";
 export interface EdgeOptions {
   /** Base URL of the API behind it. */
   readonly upstreamUrl: string;
-  /** Settings of the Worker beside the upstream. */
+  /** Settings of the Worker except the upstream. */
   readonly variables?: Readonly<Record<string, string>>;
   /** Isolates over the one Cache API. Default 1. */
   readonly isolates?: number;

@@ -71,9 +71,9 @@ export class RegistryProcess implements AsyncDisposable {
   async heapMib(): Promise<number> {
     const child = this.#running?.child;
     if (child === undefined) throw new Error("the registry is ended");
-    const told = once(child, "message");
+    const message = once(child, "message");
     child.send("heap");
-    const [{ heapBytes }] = (await told) as [{ readonly heapBytes: number }];
+    const [{ heapBytes }] = (await message) as [{ readonly heapBytes: number }];
     return heapBytes / 2 ** 20;
   }
 

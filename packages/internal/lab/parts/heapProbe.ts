@@ -5,7 +5,7 @@ process.on("message", () => {
   gc();
   process.send?.({ heapBytes: process.memoryUsage().heapUsed });
 });
-// Nobody is left to be told, and nobody to end it.
+// The parent has ended; nothing else would end this process.
 process.on("disconnect", () => process.exit());
 // Being asked is no reason to live on.
 process.channel?.unref();

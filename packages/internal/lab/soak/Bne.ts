@@ -41,8 +41,8 @@ export const runBne = async (
     stdio: ["ignore", "pipe", "pipe"],
     env: { PATH: process.env["PATH"], HOME: home, BYTENITE_BASE_URL: baseUrl, BYTENITE_TOKEN: token },
   });
-  const [out, told, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);
-  const events = told
+  const [out, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);
+  const events = stderr
     .split("\n")
     .flatMap((line) => (line.startsWith('{"time"') ? [JSON.parse(line) as TraceEvent] : []));
   const answers = events.flatMap(({ type, cacheStatus }) => (type === "exchange" ? [cacheStatus ?? null] : []));

@@ -6,7 +6,7 @@ const maxTexts = 20;
 
 /** What was found. */
 export class Findings {
-  readonly #tell: (text: string) => void;
+  readonly #report: (text: string) => void;
   readonly rightBy = new Map<string, number>();
   readonly failedBy = new Map<string, number>();
   readonly wrongBy = new Map<Violation["kind"], number>();
@@ -17,9 +17,9 @@ export class Findings {
   /** Whether calls may fail now. */
   isCalm = false;
 
-  /** Told at once of what is wrong. */
-  constructor(tell: (text: string) => void) {
-    this.#tell = tell;
+  /** `report` gets each wrong response at once. */
+  constructor(report: (text: string) => void) {
+    this.#report = report;
   }
 
   right(kind: string): void {
@@ -44,7 +44,7 @@ export class Findings {
 
   say(text: string): void {
     const dated = `${new Date().toISOString()} ${text}`;
-    this.#tell(dated);
+    this.#report(dated);
     if (this.texts.length < maxTexts) this.texts.push(dated);
   }
 

@@ -38,7 +38,7 @@ export interface Counts {
   /** Requests that the edge sent upstream, and those of which a whole answer came. */
   readonly upstream: number;
   readonly upstreamAnswered: number;
-  /** Requests that the registry says it took, and those of them whose connection it tore, as it was told to. */
+  /** Requests counted by the registry, and those whose connection a fault cut. */
   readonly registry: number;
   readonly torn: number;
 }

@@ -24,7 +24,7 @@ export interface SoakOptions {
   readonly ms: number;
   readonly rounds: number;
   readonly seed: number;
-  /** Told of each round when it has ended, and of what is wrong at once. */
+  /** Gets a report after each round, and each wrong response at once. */
   readonly onProgress: (line: string) => void;
 }
 
@@ -47,7 +47,7 @@ export interface Soaked {
   readonly did: Readonly<Record<string, number>>;
 }
 
-/** How long the states of the engines are remembered, to tell what was right once from what never was, in milliseconds. */
+/** How long former states of the engines are kept, in milliseconds. */
 const keptMs = 3 * maxOldMs;
 /** Longest wait for what is under way to end, in milliseconds. */
 const maxQuietMs = 15_000;

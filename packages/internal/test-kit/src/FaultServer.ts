@@ -25,7 +25,7 @@ export interface FaultServer extends AsyncDisposable {
   readonly sentBytes: () => number;
 }
 
-/** Starts a server on a free port of loopback. `onArrived` is told of each request before anything is done with it. */
+/** Starts a server on a free port of loopback. `onArrived` is called with each request before it is handled. */
 export const startFaultServer = async (act: Act, onArrived: () => void = () => {}): Promise<FaultServer> => {
   const arrived: Array<Arrived> = [];
   const open = new Set<Socket>();

@@ -26,12 +26,12 @@ export const shuffled = <T>(chance: Chance, items: ReadonlyArray<T>): Array<T> =
     .map(({ item }) => item);
 
 const messages = new Map<string, DescMessage>();
-const visit = (message: DescMessage): void => {
+const collect = (message: DescMessage): void => {
   if (messages.has(message.typeName) || message.typeName.startsWith("google.")) return;
   messages.set(message.typeName, message);
-  for (const field of message.fields) if (field.message !== undefined) visit(field.message);
+  for (const field of message.fields) if (field.message !== undefined) collect(field.message);
 };
-for (const { response } of Object.values(endpoints)) visit(response);
+for (const { response } of Object.values(endpoints)) collect(response);
 
 /** All messages that answers consist of. */
 export const contractMessages: ReadonlyArray<DescMessage> = [...messages.values()];
@@ -54,7 +54,7 @@ const at = (text: string) => fromJson(TimestampSchema, text);
 const texts = ["", "", "a", "b", "main.py", "0.1", "docker"];
 const times = ["2025-04-10T09:30:00Z", "2025-04-10T09:30:00.500Z", "2026-01-01T00:00:00Z"];
 
-/** An engine in which much is empty or equal: what a numbering is hard to tell from. */
+/** An engine with many empty or equal fields, which confirm few numbers. */
 const bareEngine = (chance: Chance, index: number): EngineInit => ({
   name: `e${index}`,
   version: pick(chance, ["0.1", "1.0"]),
@@ -104,7 +104,7 @@ const fullEngine: EngineInit = {
   isPublic: true,
 };
 
-/** Engines of a user; with a full one, everything can be told apart. */
+/** Engines of a user; a full one confirms every number. */
 export const randomEngines = (chance: Chance, isFull: boolean): ReadonlyArray<EngineInit> => [
   ...Array.from({ length: 5 }, (_, index) => bareEngine(chance, index)),
   ...(isFull ? [fullEngine] : []),

@@ -22,7 +22,7 @@ const cases = portable.flatMap(([name, path]) =>
   (Object.keys(conditions) as ReadonlyArray<keyof typeof conditions>).map((runtime) => ({ name, path, runtime })),
 );
 
-/** Bundles an entry point; tells what it still imports, and from how many modules it is made. */
+/** Bundles an entry point. Returns its remaining imports and its number of modules. */
 const bundled = async (input: string, runtime: keyof typeof conditions) => {
   const bundle = await rolldown({
     input,

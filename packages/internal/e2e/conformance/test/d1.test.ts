@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Seeds } from "../src/Case.ts";
 import { acceptCases } from "../src/cases/negotiation.ts";
 import { wireCases } from "../src/Cases.ts";
-import { coreDoor, httpDoor, type Door } from "../src/Door.ts";
+import { coreClient, httpClient, type TestClient } from "../src/TestClient.ts";
 import { tokenOf } from "../src/Engines.ts";
 import { exchange } from "../src/Exchange.ts";
 import { seedsOf, startTableRegistry } from "../src/World.ts";
@@ -39,16 +39,16 @@ afterAll(async () => {
 
 const forms: ReadonlyArray<Format> = ["protobuf", "json"];
 
-const doors: ReadonlyArray<readonly [name: string, open: () => Door]> = forms.flatMap((form) => [
-  [`core against the registry on D1, ${form}`, () => coreDoor("registry on D1", url, form, false)] as const,
-  [`plain HTTP to the registry on D1, ${form}`, () => httpDoor("registry on D1", url, form, false)] as const,
+const clients: ReadonlyArray<readonly [name: string, open: () => TestClient]> = forms.flatMap((form) => [
+  [`core against the registry on D1, ${form}`, () => coreClient("registry on D1", url, form, false)] as const,
+  [`plain HTTP to the registry on D1, ${form}`, () => httpClient("registry on D1", url, form, false)] as const,
 ]);
 
-describe.for(doors)("%s", ([name, open]) => {
+describe.for(clients)("%s", ([name, open]) => {
   const sayable = wireCases.filter(({ call, target }) => (name.startsWith("core") ? call : target) !== undefined);
   test.for(sayable)("answers $name", async (wireCase) => {
-    const door = open();
-    expect(await door.knock(wireCase)).toEqual(door.expects(wireCase.expected, seeds));
+    const client = open();
+    expect(await client.send(wireCase)).toEqual(client.expects(wireCase.expected, seeds));
   });
 });
 

@@ -16,7 +16,7 @@ const rows = faultRows.filter(
   (row) => row.hangs !== undefined || row.hinted !== true || row.expected.waitedMs === 0 || row.expected.attempts === 1,
 );
 
-test("the table has rows for this door", () => {
+test("the table has rows for this entry", () => {
   expect(rows.length).toBeGreaterThan(70);
   expect(rows.every(({ hangs, expected }) => hangs !== undefined || expected.waitedMs <= longestOwnWaitMs)).toBe(true);
 });

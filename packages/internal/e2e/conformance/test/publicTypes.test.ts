@@ -47,6 +47,6 @@ test.for(entries.filter(({ name }) => !forEffect.includes(name)))("$name has no 
   expect(report).not.toMatch(/['"]effect['"/]/);
 });
 
-test("the promise door is one of those without", () => {
+test("the promise entry is one of those without Effect", () => {
   expect(entries.map(({ name }) => name)).toEqual(expect.arrayContaining([...forEffect, "promise"]));
 });

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Seeds } from "../src/Case.ts";
 import { acceptCases } from "../src/cases/negotiation.ts";
 import { wireCases } from "../src/Cases.ts";
-import { coreDoor, httpDoor, type Door } from "../src/Door.ts";
+import { coreClient, httpClient, type TestClient } from "../src/TestClient.ts";
 import { tokenOf } from "../src/Engines.ts";
 import { exchange } from "../src/Exchange.ts";
 import { startProxy, type RunningProxy } from "@bytenite-engines/test-kit";
@@ -32,20 +32,20 @@ afterAll(async () => {
 
 const forms: ReadonlyArray<Format> = ["protobuf", "json"];
 
-const doors: ReadonlyArray<readonly [name: string, open: () => Door]> = forms.flatMap((form) => [
-  [`core against the registry, ${form}`, () => coreDoor("registry", registry.url, form, false)] as const,
-  [`core through the worker, ${form}`, () => coreDoor("worker", proxy.url, form, true)] as const,
-  [`plain HTTP to the registry, ${form}`, () => httpDoor("registry", registry.url, form, false)] as const,
-  [`plain HTTP to the worker, ${form}`, () => httpDoor("worker", proxy.url, form, true)] as const,
+const testClients: ReadonlyArray<readonly [name: string, open: () => TestClient]> = forms.flatMap((form) => [
+  [`core against the registry, ${form}`, () => coreClient("registry", registry.url, form, false)] as const,
+  [`core through the worker, ${form}`, () => coreClient("worker", proxy.url, form, true)] as const,
+  [`plain HTTP to the registry, ${form}`, () => httpClient("registry", registry.url, form, false)] as const,
+  [`plain HTTP to the worker, ${form}`, () => httpClient("worker", proxy.url, form, true)] as const,
 ]);
 
-describe.for(doors)("%s", ([name, open]) => {
+describe.for(testClients)("%s", ([name, open]) => {
   const sayable = wireCases.filter(({ call, target }) => (name.startsWith("core") ? call : target) !== undefined);
   test.for(sayable)("answers $name", async (wireCase) => {
-    const door = open();
-    const outcome = await door.knock(wireCase);
-    const expected = door.isProxy ? (wireCase.expectedOfProxy ?? wireCase.expected) : wireCase.expected;
-    expect(outcome).toEqual(door.expects(expected, seeds));
+    const testClient = open();
+    const outcome = await testClient.send(wireCase);
+    const expected = testClient.isProxy ? (wireCase.expectedOfProxy ?? wireCase.expected) : wireCase.expected;
+    expect(outcome).toEqual(testClient.expects(expected, seeds));
   });
 });
 
@@ -79,7 +79,7 @@ const tagOf = ({ name, version }: Engine): string => `${name}@${version}`;
 describe.for(servers)("all pages of %s", ([, url]) => {
   const options = () => ({ baseUrl: url(), token: tokenOf("alice") });
 
-  test.for([1, 4, 17, 18, 1000])("come in order through the promise door, %i engines at a time", async (limit) => {
+  test.for([1, 4, 17, 18, 1000])("come in order through the promise entry, %i engines at a time", async (limit) => {
     const tags: Array<string> = [];
     for await (const engine of createEngineClient(options()).listAll({ limit })) tags.push(tagOf(engine));
     expect(tags).toEqual(seeds.tags("alice"));

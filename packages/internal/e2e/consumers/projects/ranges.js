@@ -17,9 +17,9 @@ const names = await Effect.gen(function* () {
   const client = yield* EngineClient;
   return yield* Stream.runCollect(Stream.map(client.listAll(), ({ name }) => name));
 }).pipe(Effect.provide(EngineClient.layer({ ...options, token: Redacted.make("redacted-token") })), Effect.runPromise);
-const told = {
+const result = {
   names: [promised.name, ...names],
   sameBytes: toBinary(EngineSchema, promised).length === toBinary(EngineSchema, engine).length,
   tokens: [...new Set(requests.map(({ headers }) => headers.get("authorization")))],
 };
-process.stdout.write(JSON.stringify(told));
+process.stdout.write(JSON.stringify(result));

@@ -25,7 +25,7 @@ const compilerOptions = {
   strict: true,
   skipLibCheck: true,
   noEmit: true,
-  // Beside the declarations lie those of the other packages as sources.
+  // The declarations of the other packages are next to these, as sources.
   allowImportingTsExtensions: true,
 };
 

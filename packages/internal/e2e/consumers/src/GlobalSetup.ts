@@ -1,4 +1,4 @@
-// Packs and installs once for all tests; tells them where.
+// Packed and installed packages, once for all tests.
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -22,7 +22,7 @@ export const installProject = async (
   if (manager === "npm") {
     await ran("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts"], folder);
   } else {
-    // What depends on a package that is not in any registry yet is told where it lies. Without hoisting a package sees what
+    // Overrides name the tarballs of packages that are in no registry yet. Without hoisting a package sees what
     // it depends on and nothing else. JSON is YAML.
     const settings = { overrides: files, hoist: false, allowBuilds: { "@scarf/scarf": false } };
     write(folder, "pnpm-workspace.yaml", settings);

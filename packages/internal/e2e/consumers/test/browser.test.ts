@@ -63,7 +63,7 @@ test.skipIf(!existsSync(browser)).for(managers)(
   },
 );
 
-test.skipIf(!existsSync(browser))("a page on another origin is told that CORS is the likely cause", async () => {
+test.skipIf(!existsSync(browser))("a page on another origin gets an error that names CORS", async () => {
   const project = inject("projects").npm;
   const registry = await serve(project);
   onTestFinished(registry.stop);
@@ -77,13 +77,13 @@ test.skipIf(!existsSync(browser))("a page on another origin is told that CORS is
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   await page.goto(`${origin}/?api=${encodeURIComponent(registry.url)}`);
   await page.locator("#done").waitFor();
-  const told = JSON.parse(await page.locator("body").innerText()) as {
+  const result = JSON.parse(await page.locator("body").innerText()) as {
     readonly reason: unknown;
     readonly message: string;
   };
-  expect(told.reason).toEqual({ _tag: "Unreachable", problem: "network", pageOrigin: origin });
-  expect(told.message).toContain(`the likely cause is CORS: the server must allow the origin ${origin}`);
-  // To its own origin a page is told nothing of the kind.
+  expect(result.reason).toEqual({ _tag: "Unreachable", problem: "network", pageOrigin: origin });
+  expect(result.message).toContain(`the likely cause is CORS: the server must allow the origin ${origin}`);
+  // Errors of its own origin do not mention CORS.
   await page.goto(`${origin}/?api=${encodeURIComponent(`${origin}/gone`)}`);
   await page.locator("#done").waitFor();
   expect(await page.locator("body").innerText()).not.toContain("CORS");

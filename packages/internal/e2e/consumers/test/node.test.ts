@@ -6,7 +6,7 @@ import { managers } from "../src/InstalledProject.ts";
 import { ran } from "../src/Ran.ts";
 import { serve } from "../src/Serve.ts";
 
-/** A Node of the oldest version that core is for, where the machine has one beside ours. */
+/** The oldest supported Node, where the machine has one. */
 const oldest = (process.env["PATH"] ?? "")
   .split(delimiter)
   .map((folder) => join(folder, "node"))
@@ -22,7 +22,7 @@ const oldest = (process.env["PATH"] ?? "")
 describe.each(managers)("installed by %s", (manager) => {
   const project = inject("projects")[manager];
 
-  test("JavaScript asks a registry of the same installation through both doors", async () => {
+  test("JavaScript asks a registry of the same installation through both entries", async () => {
     const { listed, ...rest } = JSON.parse(await ran(process.execPath, ["engines.js"], project)) as {
       readonly listed: ReadonlyArray<string>;
     };
@@ -46,7 +46,7 @@ describe.each(managers)("installed by %s", (manager) => {
     });
   });
 
-  test("`bne` asks it, too, and tells a failure by its exit code", async () => {
+  test("`bne` calls it, too, and fails with an exit code", async () => {
     const { url, stop } = await serve(project);
     onTestFinished(stop);
     const env = { BYTENITE_BASE_URL: url, BYTENITE_TOKEN: "local-alice", XDG_CONFIG_HOME: join(project, "config") };

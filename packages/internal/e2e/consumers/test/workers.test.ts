@@ -25,7 +25,7 @@ test.for(managers)("a Worker lists engines in workerd, installed by %s", async (
   ]);
   onTestFinished(() => miniflare.dispose());
   const answer = await fetch(await miniflare.ready, { headers: { "Cache-Control": "no-store" } });
-  const told = (await answer.json()) as { readonly names: ReadonlyArray<string> };
-  expect(told).toMatchObject({ mediaType: "application/x-protobuf", noStore: true });
-  expect(told.names.length).toBeGreaterThan(0);
+  const result = (await answer.json()) as { readonly names: ReadonlyArray<string> };
+  expect(result).toMatchObject({ mediaType: "application/x-protobuf", noStore: true });
+  expect(result.names.length).toBeGreaterThan(0);
 });

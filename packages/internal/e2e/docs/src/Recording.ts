@@ -27,7 +27,7 @@ export interface RecordingOptions {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** The mark by which shells tell a terminal that a prompt begins (FinalTerm's OSC 133); terminals show nothing of it. */
+/** Marks the begin of a prompt (FinalTerm's OSC 133); terminals do not show it. */
 const promptMark = "\u001b]133;A\u0007";
 const prompt = String.raw`\[\e]133;A\a\e[1;32m\]$\[\e[0m\] `;
 

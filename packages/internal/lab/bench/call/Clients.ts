@@ -44,7 +44,7 @@ export const bareJson = (origin: string, fetch: BenchFetch): Contender => ({
   },
 });
 
-/** Ours, the promise door, everything on as it comes. */
+/** Ours: the promise entry with its defaults. */
 export const ours = (origin: string, fetch: BenchFetch, options: ClientOptions = {}): Contender => {
   const client = createEngineClient({ baseUrl: `${origin}/v1/dev`, token, fetch, ...options });
   return { name: `core${options.format === "json" ? ", JSON" : ""}`, call: (slot) => client.get(tagOf(slot)) };

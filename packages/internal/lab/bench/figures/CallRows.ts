@@ -15,7 +15,7 @@ export interface CallLimits {
   readonly cpu: number;
 }
 
-/** One contender beside its peer. `limits` are the largest ratios that were promised. */
+/** One contender compared with its peer. `limits` are the largest promised ratios. */
 export const callRow = (
   name: string,
   samples: ReadonlyArray<Sample>,

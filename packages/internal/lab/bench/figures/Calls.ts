@@ -29,7 +29,7 @@ const slower = ["connect-es", "Stainless SDK (openai)"];
 /** Whom a quick run takes: those that something was promised of. */
 const held = new Set([peerName, "core", overNode, ...slower]);
 
-/** Rounds that are short beside a full collection of garbage say more of that than of the calls. */
+/** Rounds must be long compared with a full garbage collection. */
 const extents = {
   quick: [
     { rounds: 10, calls: 120, concurrency: 1 },
@@ -76,7 +76,7 @@ export const calls: Figure = {
     return callResult(rows, [
       "Each client is in a process of its own, and only one of them works at a time.",
       "Ratios are, where nothing else is said, to `bare fetch + decode, protobuf`: fetch, arrayBuffer, fromBinary of protobuf-es. CPU is that of the calling process.",
-      "core: the promise door with its defaults. It asks for protobuf and believes it by the schema digest; every slot asks for an engine of its own, so nothing is shared.",
+      "core: the promise entry with its defaults. It asks for protobuf and accepts it by the schema digest; every slot asks for a different engine, so no calls are deduplicated.",
       "connect-es sends a POST, as its protocol wants, and gets the same protobuf bytes; it has no retries. The others get JSON and JSON.parse it.",
     ]);
   },

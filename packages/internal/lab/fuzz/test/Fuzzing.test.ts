@@ -16,7 +16,7 @@ const fuzzPlanted = async (keepIn: string) => {
   return { report: fuzzed.finding.report, input: readFileSync(fuzzed.finding.path) };
 };
 
-test("a planted fault is found, told, and kept; again by the same seed", async () => {
+test("a planted fault is found, reported and saved; again by the same seed", async () => {
   const [first, second] = [await fuzzPlanted("first"), await fuzzPlanted("second")];
   expect(first.input.toString()).toMatch(/^engine@/);
   expect(first.report).toContain("planted");

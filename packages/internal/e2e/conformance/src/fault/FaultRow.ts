@@ -17,7 +17,7 @@ export interface Expected {
   readonly arrived?: number;
   /** Time that passed on the call's clock, in milliseconds: timeouts and waits. Chance is always 0.5. */
   readonly waitedMs: number;
-  /** What the server asked to wait, as the error tells it. */
+  /** The server's retry hint, as in the error. */
   readonly retryAfterMs?: number;
 }
 

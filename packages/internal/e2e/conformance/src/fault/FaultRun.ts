@@ -49,14 +49,14 @@ export const serveRow = async (row: FaultRow, onArrived?: () => void): Promise<S
 
 /** Starts the server of a row, and calls it by the client for Effect. */
 export const startRow = async (row: FaultRow): Promise<ServedRow & { readonly run: () => Promise<Ran> }> => {
-  const hung = { tell: () => {} };
+  const hung = { notify: () => {} };
   const served = await serveRow(row, () => {
-    if (row.hangs === "in-request") hung.tell();
+    if (row.hangs === "in-request") hung.notify();
   });
   return { ...served, run: () => runRow(row, served.baseUrl, hung) };
 };
 
-const runRow = async (row: FaultRow, baseUrl: string, hung: { tell: () => void }): Promise<Ran> => {
+const runRow = async (row: FaultRow, baseUrl: string, hung: { notify: () => void }): Promise<Ran> => {
   const events: Array<EngineEvent> = [];
   const spans: Array<Tracer.NativeSpan> = [];
   const tracer = Tracer.make({
@@ -72,7 +72,7 @@ const runRow = async (row: FaultRow, baseUrl: string, hung: { tell: () => void }
     void setImmediate(() => clock !== undefined && Effect.runFork(clock.adjust(ms(clock))));
   const untilTimeout = (clock: TestClock.TestClock): number =>
     Math.min(attemptTimeoutMs, deadlineMs - clock.currentTimeMillisUnsafe());
-  hung.tell = () => advance(untilTimeout);
+  hung.notify = () => advance(untilTimeout);
   const layer = EngineClient.layer({
     token: theToken,
     ...row.options,

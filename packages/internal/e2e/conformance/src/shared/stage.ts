@@ -112,7 +112,7 @@ export const startStage = async () => {
       const isJson = text.startsWith("{");
       return { status: response.status, ...(isJson ? (JSON.parse(text) as object) : { error: text }) };
     },
-    /** The same, given up when the API is told to abort. */
+    /** The same, cancelled at the API's command. */
     askAndAbort: async (path: string): Promise<string> => (await fetch(`${fronted}/${path}`)).text(),
     /** Resolves when the client has asked for something. */
     asked: () => expect.poll(() => api.counts.engines + api.counts.exchanges + api.counts.never).toBeGreaterThan(0),

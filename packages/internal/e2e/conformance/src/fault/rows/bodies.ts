@@ -61,7 +61,7 @@ const broken: ReadonlyArray<FaultRow> = [
       arrived.headers["accept"] === "application/json"
         ? good(socket, arrived, count)
         : answer({ headers: labels("protobuf"), body: new Uint8Array(64).fill(0xfe) })(socket, arrived, count),
-    // Both forms are read again before anybody is blamed.
+    // Both formats are requested again before the digest is rejected.
     expected: { ends: "data", attempts: 5, waitedMs: 50 },
   },
   {

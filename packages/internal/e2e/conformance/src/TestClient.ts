@@ -21,13 +21,13 @@ import { exchange, type Answered } from "./Exchange.ts";
 /** What came out: the JSON of the data as text, keys in their order, or a refusal. */
 export type Outcome = { readonly json: string } | { readonly refused: Partial<Refusal> };
 
-/** A door, in one of the two forms. */
-export interface Door {
+/** A client for wire cases, in one of the two formats. */
+export interface TestClient {
   readonly name: string;
   readonly isProxy: boolean;
-  /** Undefined: the case cannot be said at this door. */
-  readonly knock: (wireCase: WireCase) => Promise<Outcome> | undefined;
-  /** What the case expects, in the words of this door. */
+  /** Undefined: this client cannot make the request. */
+  readonly send: (wireCase: WireCase) => Promise<Outcome> | undefined;
+  /** The expected outcome, as this client reports it. */
   readonly expects: (expected: Expected, seeds: Seeds) => Outcome;
 }
 
@@ -37,10 +37,10 @@ const tokenFor = (who: WireCase["as"]): string | undefined => {
 };
 
 /** Core, as a program uses it; `auto` asks for protobuf. */
-export const coreDoor = (name: string, baseUrl: string, format: Format, isProxy: boolean): Door => ({
+export const coreClient = (name: string, baseUrl: string, format: Format, isProxy: boolean): TestClient => ({
   name: `core, ${format}, ${name}`,
   isProxy,
-  knock: ({ call, as }) => (call === undefined ? undefined : throughCore(baseUrl, call, tokenFor(as), format)),
+  send: ({ call, as }) => (call === undefined ? undefined : throughCore(baseUrl, call, tokenFor(as), format)),
   expects: (expected, seeds) =>
     "data" in expected ? { json: JSON.stringify(expected.data(seeds)) } : { refused: expected.refused },
 });
@@ -80,10 +80,10 @@ const callOf = (client: PromiseEngineClient, call: Call) =>
     : client.withResponse[call.endpoint](call.tag, call.params);
 
 /** Plain HTTP, as anything else uses it. */
-export const httpDoor = (name: string, baseUrl: string, format: Format, isProxy: boolean): Door => ({
+export const httpClient = (name: string, baseUrl: string, format: Format, isProxy: boolean): TestClient => ({
   name: `HTTP, ${format}, ${name}`,
   isProxy,
-  knock: ({ target, method, headers, as, expected }) => {
+  send: ({ target, method, headers, as, expected }) => {
     if (target === undefined) return undefined;
     const token = tokenFor(as);
     const sent = {
