@@ -1,5 +1,5 @@
 // Looks answers up in both tiers and in both forms, stores them, and makes them go.
-import type { ReadName, Format } from "@bytenite-engines/core/wire";
+import type { Format } from "@bytenite-engines/core/wire";
 import { timeToLive } from "@bytenite-engines/http-cache";
 import { cacheKey } from "./CacheKey.ts";
 import type { EdgeFound, EdgeTier } from "./EdgeTier.ts";
@@ -8,7 +8,7 @@ import type { Identity } from "./Identity.ts";
 import type { MemoryTier } from "./MemoryTier.ts";
 import { isPurged, mergedPurges, type Purge } from "./Purge.ts";
 import type { Route } from "./Route.ts";
-import { byDigest, transcodeEntry, type ReadProtobuf } from "./Transcoding.ts";
+import { transcodeEntry } from "./Transcoding.ts";
 import { remember } from "./UpstreamGate.ts";
 
 /** A stored answer in the form that was asked for. */
@@ -30,7 +30,6 @@ const maxAnswered = 1_000;
 export class EdgeCache {
   readonly #memory: MemoryTier;
   readonly #edge: EdgeTier | undefined;
-  readonly #readProtobuf: ReadProtobuf;
   #purges: ReadonlyArray<Purge> = [];
   #purgesReadAtMs = 0;
   #latestMs = 0;
@@ -39,10 +38,9 @@ export class EdgeCache {
   /** Counts entries that were found under a key but belong to another token: a fault in the key, made harmless. */
   sealedFound = 0;
 
-  constructor(memory: MemoryTier, edge: EdgeTier | undefined, readProtobuf: ReadProtobuf = byDigest) {
+  constructor(memory: MemoryTier, edge: EdgeTier | undefined) {
     this.#memory = memory;
     this.#edge = edge;
-    this.#readProtobuf = readProtobuf;
   }
 
   /** Entries and bytes in memory. */
@@ -92,7 +90,7 @@ export class EdgeCache {
 
   async #otherForm(key: string, object: Entry, format: Format): Promise<Entry | undefined> {
     if (object.other === undefined && object.format !== undefined && object.status === 200) {
-      const bytes = transcodeEntry(object, object.format, this.#readProtobuf);
+      const bytes = transcodeEntry(object, object.format);
       object.other =
         bytes === undefined
           ? "lossy"
@@ -121,18 +119,6 @@ export class EdgeCache {
     const key = cacheKey(identity, route, entry.askedFormat);
     this.#memory.set(key, entry);
     await this.#edge?.set(key, entry, identity, nowMs);
-  }
-
-  /** What is in memory of the same object, asked for in the other form. */
-  counterpart(identity: Identity, route: Route, entry: Entry): Entry | undefined {
-    return this.#memory.get(cacheKey(identity, route, otherForm(entry.askedFormat)), identity.digest);
-  }
-
-  /** Drops the protobuf from which JSON was made that is not to be trusted after all. */
-  dropTranscoded(endpoint: ReadName): void {
-    this.#memory.drop(
-      (entry) => entry.endpoint === endpoint && entry.format === "protobuf" && entry.other !== undefined,
-    );
   }
 
   /** Drops an object in both forms, since an answer says that it is no longer so. */

@@ -126,11 +126,7 @@ const fetchOnce = async (errand: Errand, rooms: Rooms, context: RequestContext):
 const keep = async (errand: Errand, identity: Identity, entry: Entry, rooms: Rooms): Promise<void> => {
   const { route } = errand.visit;
   if (entry.storable) {
-    if (errand.stored !== undefined) rooms.trust.renewed(errand.stored, entry);
     await rooms.cache.store(identity, route, entry, rooms.now());
-    const counterpart = rooms.cache.counterpart(identity, route, entry);
-    const comparison = counterpart && (await rooms.trust.compare(entry, counterpart));
-    if (comparison === "broken") rooms.cache.dropTranscoded(entry.endpoint);
   } else if (entry.status === 401 || entry.status === 403) {
     rooms.collapse.close(identity.digest);
     await rooms.cache.turnAway(identity, rooms.now());

@@ -8,10 +8,8 @@ import { MemoryTier } from "./MemoryTier.ts";
 import { Metrics } from "./Metrics.ts";
 import type { Rooms } from "./Rooms.ts";
 import type { AnalyticsDataset } from "./Runtime.ts";
-import { cachedProfiles } from "./TrustStore.ts";
 import { createUpstream } from "./Upstream.ts";
 import { UpstreamGate } from "./UpstreamGate.ts";
-import { UpstreamTrust } from "./UpstreamTrust.ts";
 
 /** What an isolate is given from outside. */
 export interface Surroundings {
@@ -31,7 +29,6 @@ const slotSlackMs = 1_000;
 export const createRooms = ({ config, fetch, store, analytics, now }: Surroundings): Rooms => {
   const metrics = new Metrics();
   const edgeStore = config.edgeTier ? store : undefined;
-  const trust = new UpstreamTrust(config.upstreamUrl, edgeStore && cachedProfiles(edgeStore));
   const maxWaitMs = config.deadlineMs + slotSlackMs;
   return {
     config,
@@ -39,9 +36,7 @@ export const createRooms = ({ config, fetch, store, analytics, now }: Surroundin
     cache: new EdgeCache(
       new MemoryTier(config.memoryBytes, config.memoryEntries),
       edgeStore && new EdgeTier(edgeStore),
-      (entry) => trust.read(entry),
     ),
-    trust,
     collapse: new Collapse(maxWaitMs, maxWaitMs),
     ask: createUpstream({
       config,

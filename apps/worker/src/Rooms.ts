@@ -6,7 +6,6 @@ import type { Identities } from "./Identity.ts";
 import type { Metrics } from "./Metrics.ts";
 import type { AnalyticsDataset } from "./Runtime.ts";
 import type { AskUpstream } from "./Upstream.ts";
-import type { UpstreamTrust } from "./UpstreamTrust.ts";
 import type { Fetched } from "./Observed.ts";
 
 export interface Rooms {
@@ -15,7 +14,6 @@ export interface Rooms {
   readonly cache: EdgeCache;
   readonly collapse: Collapse<Fetched>;
   readonly ask: AskUpstream;
-  readonly trust: UpstreamTrust;
   readonly metrics: Metrics;
   readonly analytics: AnalyticsDataset | undefined;
   /** Milliseconds since the epoch. In production it moves only when something was waited for. */

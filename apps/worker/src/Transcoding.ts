@@ -16,9 +16,6 @@ import type { Entry } from "./Entry.ts";
 /** Names of stored fields are in lower case. */
 const digestField = schemaDigestHeader.toLowerCase();
 
-/** Reads protobuf of the upstream. Undefined: its field numbers are not certain. */
-export type ReadProtobuf = (entry: Entry) => Message | undefined;
-
 /** Believes the digest. */
 export const byDigest = ({ endpoint, bytes, client }: Pick<Entry, "endpoint" | "bytes" | "client">) => {
   const schema: DescMessage = endpoints[endpoint].response;
@@ -26,16 +23,10 @@ export const byDigest = ({ endpoint, bytes, client }: Pick<Entry, "endpoint" | "
 };
 
 /** The bytes of an entry in its other form; undefined, too, where it is to reach clients as it is (RFC 9111, 5.2.2.6). */
-export const transcodeEntry = (
-  entry: Entry,
-  from: Format,
-  readProtobuf: ReadProtobuf,
-): Uint8Array<ArrayBuffer> | undefined => {
+export const transcodeEntry = (entry: Entry, from: Format): Uint8Array<ArrayBuffer> | undefined => {
   const { endpoint, bytes, client, received } = entry;
   const control = received.find(([name]) => name === "cache-control")?.[1];
-  return parseDirectives(control).has("no-transform")
-    ? undefined
-    : transcode(endpoint, bytes, from, client, () => readProtobuf(entry));
+  return parseDirectives(control).has("no-transform") ? undefined : transcode(endpoint, bytes, from, client);
 };
 
 /**

@@ -94,7 +94,7 @@ test("without protobuf, or without an answer, no .proto is written, and that is 
     expect(existsSync(join(home.path, "theirs.proto"))).toBe(false);
   }));
 
-test("what was learned is kept in a readable file and used by the next command, in one request", () =>
+test("what was inferred is kept in a readable file and used by the next command, in one request", () =>
   withRegistry({ fieldNumbers: otherNumbers, schemaDigest: false }, async (registry, home) => {
     await examined(home, registry);
     const directory = join(home.path, "cache", "bytenite-engines", "field-numbers");
@@ -109,7 +109,7 @@ test("what was learned is kept in a readable file and used by the next command, 
     expect(existsSync(directory)).toBe(false);
   }));
 
-test("a look that shows less leaves what was learned; one that shows it all, or otherwise, takes its place", () =>
+test("a look that shows less leaves what was inferred; one that shows it all, or otherwise, takes its place", () =>
   withRegistry({ fieldNumbers: otherNumbers, schemaDigest: false }, async (registry, home) => {
     await examined(home, registry);
     const directory = join(home.path, "cache", "bytenite-engines", "field-numbers");
@@ -137,7 +137,7 @@ test("a look that shows less leaves what was learned; one that shows it all, or 
     expect(JSON.parse(written())).toMatchObject({ origin: registry.origin });
   }));
 
-test("list and get are right against another numbering from the first call on, and learn from it", () =>
+test("list is right against another numbering from the first call on", () =>
   withRegistry({ fieldNumbers: otherNumbers, schemaDigest: false }, async (registry, home) => {
     const answer = await fetch(`${registry.url}/engines`, { headers: { authorization: "local-bob" } });
     const expected: unknown = await answer.json();

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { create, ScalarType, type DescField, type DescMessage } from "@bufbuild/protobuf";
 import { WireType } from "@bufbuild/protobuf/wire";
 import { endpoints } from "../src/Endpoint.ts";
-import { wireTypeOf } from "../src/trust/FieldMatch.ts";
+import { wireTypeOf } from "../src/verify/FieldMatch.ts";
 
 /** How a value of each scalar type is taken from the bytes. Types that no answer has are left out, and fail here. */
 const scalars: Partial<Record<ScalarType, string>> = {

@@ -9,7 +9,7 @@ import type { Format } from "./MediaType.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "./Retry.ts";
 import type { Fetch } from "./Fetch.ts";
 import { lowerCased, type ExchangeAnswer, type ExchangeRequest } from "./Transport.ts";
-import type { TrustOptions } from "./trust/WireTrust.ts";
+import type { VerificationOptions } from "./verify/SchemaVerifier.ts";
 import { defaultReadLimits, type ReadLimits } from "./ReadLimits.ts";
 
 /** The documented address of the API. */
@@ -48,7 +48,10 @@ export interface CallOptions {
    * carry the client's token: it takes its own.
    */
   readonly baseUrl?: string | URL;
-  /** `auto` asks for protobuf until the origin answers in JSON; `protobuf` always asks for it; `json` never. Default `auto`. */
+  /**
+   * `auto`: protobuf where the server names our schema or its field numbers are verified, else JSON. `protobuf`: the same, and a failure
+   * instead of JSON. `json`: JSON. Default `auto`.
+   */
   readonly format?: "auto" | Format;
   /** Headers of every request, beside those that the client sends. `accept` is always the client's own, `authorization` where it has a token. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -76,12 +79,13 @@ export interface CallOptions {
   readonly breaker?: Breaker | null;
   /** Tokens of the retry budget of each origin; a call that says it has a budget of its own. Default 500; Infinity: no budget. */
   readonly retryBudget?: number;
-  /** How field numbers come to be believed: `{ calibration: calibration() }` of `@bytenite-engines/core/trust` works out foreign ones. */
-  readonly trust?: TrustOptions;
 }
 
 /** What a client is made of. */
-export type ClientOptions = CallOptions;
+export interface ClientOptions extends CallOptions {
+  /** How protobuf of servers that do not name our schema is verified. */
+  readonly protobufVerification?: VerificationOptions;
+}
 
 /** The settings of one call, complete. */
 export interface CallSettings {

@@ -2,7 +2,6 @@
 import type { Breaker } from "./Breaker.ts";
 import {
   baseUrlOf,
-  defined,
   given,
   settingsOf,
   type CallOptions,
@@ -12,15 +11,13 @@ import {
 import { makeCredentials, type RenewalTools } from "./Credentials.ts";
 import type { TokenOption } from "./Token.ts";
 import { harmless } from "./EngineEvent.ts";
-import { NegotiationMemory } from "./NegotiationMemory.ts";
 import type { RequesterParts } from "./Requester.ts";
 import { makeBudgets, type RetryBudget, type RetryBudgets } from "./RetryBudget.ts";
 import { isCredential } from "./Secret.ts";
 import { InFlight } from "./Sharing.ts";
 import { postJson } from "./TokenExchange.ts";
-import type { Trust } from "./trust/Verdict.ts";
 import type { Fetch } from "./Fetch.ts";
-import { makeTrust, type TrustOptions } from "./trust/WireTrust.ts";
+import { SchemaVerifier } from "./verify/SchemaVerifier.ts";
 
 /** A client, taken apart. */
 export interface ClientParts extends RequesterParts {
@@ -30,9 +27,7 @@ export interface ClientParts extends RequesterParts {
   readonly budgets: RetryBudgets;
   readonly budget: RetryBudget;
   readonly breaker: Breaker | undefined;
-  readonly memory: NegotiationMemory;
-  readonly trustOptions: TrustOptions;
-  readonly trust: Trust;
+  readonly verifier: SchemaVerifier;
 }
 
 /** The parts of a client. Throws TypeError or RangeError for options that cannot be, with the option's name. */
@@ -53,9 +48,7 @@ export const makeClientParts = (options: ClientOptions): ClientParts => {
     budgets,
     budget: budgets(origin),
     breaker: given(options.breaker, undefined),
-    memory: new NegotiationMemory(),
-    trustOptions: options.trust ?? {},
-    trust: makeTrust(options.trust),
+    verifier: new SchemaVerifier(options.protobufVerification),
     inFlight: new InFlight(),
   };
 };
@@ -70,7 +63,6 @@ export const partsOfCall = (parts: ClientParts, options: CallOptions | undefined
   const fetch = options.fetch ?? parts.fetch;
   const emit = options.onEvent === undefined ? parts.emit : listener(options.onEvent);
   const budgets = options.retryBudget === undefined ? parts.budgets : makeBudgets(options.retryBudget);
-  const trustOptions = { ...parts.trustOptions, ...defined(options.trust) };
   // What the client was given is for its own origin.
   const token = options.token === undefined && !isAtHome ? null : options.token;
   return {
@@ -84,8 +76,6 @@ export const partsOfCall = (parts: ClientParts, options: CallOptions | undefined
     budgets,
     budget: budgets(origin),
     breaker: given(options.breaker, parts.breaker),
-    trustOptions,
-    trust: options.trust === undefined ? parts.trust : makeTrust(trustOptions),
     inFlight: undefined,
   };
 };
@@ -113,7 +103,6 @@ const callOptionNames = Object.keys({
   fetch: 0,
   onEvent: 0,
   breaker: 0,
-  trust: 0,
 } satisfies Record<keyof CallOptions, 0>) as ReadonlyArray<keyof CallOptions>;
 
 const listener = (option: CallOptions["onEvent"]): ClientParts["emit"] =>

@@ -6,12 +6,10 @@ import * as Option from "effect/Option";
 import * as Stream from "effect/Stream";
 import type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
 import type { Answer, RequestOf, ResponseOf } from "./Answer.ts";
-import { call } from "./Calls.ts";
 import { openArchive } from "./client/EngineArchive.ts";
-import { change, upload } from "./client/EngineWrites.ts";
-import { SchemaMemory } from "./client/SchemaMemory.ts";
+import { change, readEngines, upload } from "./client/EngineCalls.ts";
 import { makeClientParts, partsOfCall, type ClientParts } from "./ClientParts.ts";
-import type { EndpointName } from "./Endpoint.ts";
+import type { ReadName } from "./Endpoint.ts";
 import type { EngineError } from "./EngineError.ts";
 import { firstPage, nextPage, smallerPage, tooManyPages, type PageRequest } from "./Paging.ts";
 import { plainOptions, type EngineCallOptions, type EngineClientOptions } from "./EngineOptions.ts";
@@ -125,21 +123,20 @@ const missingCalls: EngineCalls = {
 };
 
 const makeCalls = (parts: ClientParts): EngineCalls => {
-  const ask = <N extends EndpointName>(
+  const ask = <N extends ReadName>(
     name: N,
     tag: string | undefined,
     request: RequestOf<N> | InvalidParameter | undefined,
     options: EngineCallOptions | undefined,
   ): Effect.Effect<Answer<ResponseOf<N>>, EngineError> =>
-    Effect.suspend(() => call(partsOfCall(parts, plainOptions(options)), name, tag, request));
-  const schemas = new SchemaMemory();
+    Effect.suspend(() => readEngines(partsOfCall(parts, plainOptions(options)), name, tag, request));
   const own = (options: EngineCallOptions | undefined): ClientParts => partsOfCall(parts, plainOptions(options));
   const changed =
     (name: "activate" | "deactivate" | "download"): EngineCalls["withResponse"]["activate"] =>
     (tag, options) =>
-      Effect.suspend(() => change(own(options), schemas, name, tag, options));
+      Effect.suspend(() => change(own(options), name, tag, options));
   const withResponse: EngineCalls["withResponse"] = {
-    upload: (archive, options) => Effect.suspend(() => upload(own(options), schemas, archive, options)),
+    upload: (archive, options) => Effect.suspend(() => upload(own(options), archive, options)),
     activate: changed("activate"),
     deactivate: changed("deactivate"),
     download: changed("download"),
@@ -160,7 +157,7 @@ const makeCalls = (parts: ClientParts): EngineCalls => {
     archive: (tag, options) =>
       Stream.unwrap(
         Effect.map(
-          Effect.suspend(() => openArchive(own(options), schemas, tag, options)),
+          Effect.suspend(() => openArchive(own(options), tag, options)),
           (archive) => Stream.fromAsyncIterable(archive, (cause) => cause as EngineError),
         ),
       ),

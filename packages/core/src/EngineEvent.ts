@@ -86,12 +86,16 @@ export interface UnknownFieldsEvent extends EventSubject {
   readonly count: number;
 }
 
-/** What was learned about the field numbers of an origin (see the wire trust guide). */
-export interface TrustEvent extends EventSubject {
-  readonly type: "trust" | "drift";
+/**
+ * `verified`: JSON showed that fields of an origin have our numbers. `drift`: its protobuf is not what it was taken for; JSON is read
+ * instead.
+ */
+export interface VerificationEvent extends EventSubject {
+  readonly type: "verified" | "drift";
+  /** Full name of the message. */
   readonly message: string;
   readonly detail: string;
-  /** Field by proto name -> the number found. */
+  /** Field by proto name -> number. */
   readonly numbers: Readonly<Record<string, number>>;
 }
 
@@ -115,7 +119,7 @@ export type EngineEvent =
   | BreakerEvent
   | UnknownFieldsEvent
   | ProgressEvent
-  | TrustEvent;
+  | VerificationEvent;
 
 /** A listener that throws, or rejects later, must not take a call or a process down. */
 export const harmless =

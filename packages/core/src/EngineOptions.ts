@@ -1,6 +1,6 @@
 // Decides: what the door for Effect takes beside plain options: tokens that are Redacted, wherever one is given.
 import * as Redacted from "effect/Redacted";
-import type { CallOptions } from "./ClientOptions.ts";
+import type { CallOptions, ClientOptions } from "./ClientOptions.ts";
 import { isKeyed } from "./Credentials.ts";
 import type { ExpiringToken, TokenContext, TokenOption } from "./Token.ts";
 
@@ -25,7 +25,7 @@ export interface EngineCallOptions extends Omit<CallOptions, "token"> {
 }
 
 /** Options of a client in Effect. */
-export type EngineClientOptions = EngineCallOptions;
+export interface EngineClientOptions extends EngineCallOptions, Pick<ClientOptions, "protobufVerification"> {}
 
 /** The same options without anything of Effect's. */
 export const plainOptions = <O extends Pick<EngineCallOptions, "token">>(

@@ -3,7 +3,7 @@ import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { message } from "../test/trust/Arbitrary.ts";
+import { message } from "../test/verify/Arbitrary.ts";
 import { readMessage } from "./MessageReader.ts";
 
 /** What a reader makes of the bytes; undefined: they are no such message. */

@@ -1,4 +1,4 @@
-// Decides: which form the body of a success really has, and what is in it. Data, or a plain statement that it is none.
+// Bodies of responses by their real format.
 import type { DescMessage, JsonValue, MessageShape } from "@bufbuild/protobuf";
 import { formatOf } from "./MediaType.ts";
 import { decodeJsonWithin } from "./JsonReader.ts";
@@ -21,18 +21,18 @@ export class UnreadableBody extends Error {}
 /**
  * Reads a body by its Content-Type, and by its first byte where that contradicts: a JSON message begins with `{`, which no
  * protobuf message does (it would be a group). Throws UnreadableBody for anything that is neither, LimitExceeded for what unfolds
- * to too much. `isOurs`: the server names our schema, of which no bytes are a message with nothing in it.
+ * to too much. `mayBeEmpty`: no bytes may be an empty message in protobuf.
  */
 export const read = <D extends DescMessage>(
   schema: D,
   contentType: string | null | undefined,
   bytes: Uint8Array,
   limits: ReadLimits = defaultReadLimits,
-  isOurs = false,
+  mayBeEmpty = false,
 ): Reading<D> => {
   const labelled = formatOf(contentType);
   if (bytes.byteLength === 0) {
-    if (labelled === "protobuf" && isOurs) return { format: "protobuf", bytes };
+    if (labelled === "protobuf" && mayBeEmpty) return { format: "protobuf", bytes };
     throw new UnreadableBody("the body is empty");
   }
   // Under JSON's name, other JSON than an object is not read as protobuf: `[]` would be a revision of 93.

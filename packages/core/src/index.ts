@@ -24,3 +24,4 @@ export type { Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Fetch.t
 export type { ExchangeAnswer, ExchangeRequest } from "./Transport.ts";
 // For those who build on it.
 export * from "./wire.ts";
+export type { FieldNumbers, OriginMemory, OriginStatus, VerificationOptions } from "./verify/SchemaVerifier.ts";

@@ -2,14 +2,12 @@
 import type * as Effect from "effect/Effect";
 import type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
 import type { Answer, EngineArchive, RequestOf, ResponseOf } from "./Answer.ts";
-import { prepare } from "./Calls.ts";
 import type { CallOptions, ClientOptions } from "./ClientOptions.ts";
 import { makeClientParts, partsOfCall, type ClientParts } from "./ClientParts.ts";
 import { openArchive } from "./client/EngineArchive.ts";
-import { change, upload } from "./client/EngineWrites.ts";
-import { SchemaMemory } from "./client/SchemaMemory.ts";
-import { run, sendDirectly } from "./DirectCall.ts";
-import type { EndpointName } from "./Endpoint.ts";
+import { change, readEngines, upload } from "./client/EngineCalls.ts";
+import { run } from "./Run.ts";
+import type { ReadName } from "./Endpoint.ts";
 import { EngineError } from "./EngineError.ts";
 import { firstPage, nextPage, smallerPage, tooManyPages, type PageRequest } from "./Paging.ts";
 import {
@@ -36,6 +34,7 @@ export type {
 } from "./EngineError.ts";
 export type { EngineEvent } from "./EngineEvent.ts";
 export type { Format } from "./MediaType.ts";
+export type { FieldNumbers, OriginMemory, OriginStatus, VerificationOptions } from "./verify/SchemaVerifier.ts";
 export type { ListParams, MessageParams, UploadParams, WriteCondition } from "./Parameters.ts";
 export type { RetryPolicy } from "./Retry.ts";
 export type { Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Fetch.ts";
@@ -94,16 +93,15 @@ export interface PromiseEngineClient {
 /** A client. Throws TypeError or RangeError for options that cannot be, with the option's name. */
 export const createEngineClient = (options: ClientOptions = {}): PromiseEngineClient => {
   const parts = makeClientParts(options);
-  const schemas = new SchemaMemory();
   const changed =
     (name: "activate" | "deactivate" | "download") =>
     (tag: string, options?: MessageOptions & WriteCondition): Promise<Answer<EngineMessage>> =>
-      runCall(options, (own) => change(own, schemas, name, tag, options), parts);
+      runCall(options, (own) => change(own, name, tag, options), parts);
   const withResponse: PromiseEngineClient["withResponse"] = {
     list: async (params, options) => ask(parts, "list", undefined, listRequest(params), options, whole),
     get: (tag, options) => ask(parts, "get", tag, messageRequest(options), options, whole),
     status: (tag, options) => ask(parts, "status", tag, messageRequest(options), options, whole),
-    upload: (archive, options) => runCall(options, (own) => upload(own, schemas, archive, options), parts),
+    upload: (archive, options) => runCall(options, (own) => upload(own, archive, options), parts),
     activate: changed("activate"),
     deactivate: changed("deactivate"),
     download: changed("download"),
@@ -119,7 +117,7 @@ export const createEngineClient = (options: ClientOptions = {}): PromiseEngineCl
     activate: async (tag, options) => dataOf(await withResponse.activate(tag, options)),
     deactivate: async (tag, options) => dataOf(await withResponse.deactivate(tag, options)),
     download: async (tag, options) => dataOf(await withResponse.download(tag, options)),
-    archive: (tag, options) => runCall(options, (own) => openArchive(own, schemas, tag, options), parts),
+    archive: (tag, options) => runCall(options, (own) => openArchive(own, tag, options), parts),
     listAll: async function* (params = {}, options = {}) {
       const own = partsOfCall(parts, options);
       const { maxPages, maxEnginesPerPage } = own.settings.limits;
@@ -169,7 +167,7 @@ const runCall = async <A>(
 const whole = <T>(answer: Answer<T>): Answer<T> => answer;
 const dataOf = <T>(answer: Answer<T>): T => answer.data;
 
-const ask = async <N extends EndpointName, A>(
+const ask = async <N extends ReadName, A>(
   parts: ClientParts,
   name: N,
   tag: string | undefined,
@@ -179,7 +177,5 @@ const ask = async <N extends EndpointName, A>(
 ): Promise<A> => {
   const signal = options?.signal;
   signal?.throwIfAborted();
-  const prepared = prepare(partsOfCall(parts, options), name, tag, request);
-  if (prepared instanceof EngineError) throw prepared;
-  return part(await sendDirectly(prepared, signal));
+  return part(await run(readEngines(partsOfCall(parts, options), name, tag, request), signal));
 };

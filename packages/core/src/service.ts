@@ -28,3 +28,4 @@ export type { Format } from "./MediaType.ts";
 export type { RetryPolicy } from "./Retry.ts";
 export type { Fetch } from "./Fetch.ts";
 export type { ExchangeAnswer, ExchangeRequest } from "./Transport.ts";
+export type { FieldNumbers, OriginMemory, OriginStatus, VerificationOptions } from "./verify/SchemaVerifier.ts";

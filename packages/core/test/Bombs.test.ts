@@ -159,7 +159,7 @@ test.for(["protobuf: engines", "JSON: engines"])("nor one that uses the Effect e
 test.for(Object.entries(bombs).filter(([, { type, status }]) => type === "application/x-protobuf" && status === 200))(
   "field numbers are not worked out from %s",
   async ([, bomb]) => {
-    for (const calibrate of ["", "calibrate"]) {
+    for (const infer of ["", "infer"]) {
       await using server = await startServer((request, response) => {
         const isJson = request.headers.accept === "application/json";
         response.writeHead(200, { "content-type": isJson ? "application/json" : bomb.type });
@@ -167,7 +167,7 @@ test.for(Object.entries(bombs).filter(([, { type, status }]) => type === "applic
       });
       // The JSON is small and may be the answer.
       expect([expect.objectContaining({ _tag: "TooLarge", limit: "maxItems" }), "ok"]).toContainEqual(
-        await ran(["promise", server.baseUrl, limits, calibrate]),
+        await ran(["promise", server.baseUrl, limits, infer]),
       );
     }
   },

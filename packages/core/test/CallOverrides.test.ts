@@ -77,7 +77,6 @@ const overrides: Record<keyof CallOptions, Override> = {
   fetch: { call: { fetch: instead } },
   onEvent: { call: { onEvent: null } },
   breaker: { client: { breaker: shut }, call: { breaker: null } },
-  trust: { client: { trust: { sampleEvery: 1 } }, call: { trust: { sampleEvery: Infinity } } },
 };
 
 test.for(

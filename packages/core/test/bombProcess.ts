@@ -1,21 +1,21 @@
-// A process with a small heap that reads one answer: node --max-old-space-size=256 bombProcess.ts ENTRY BASE_URL LIMITS CALIBRATE
+// A process with a small heap that reads one answer: node --max-old-space-size=256 bombProcess.ts ENTRY BASE_URL LIMITS INFER
 import * as Effect from "effect/Effect";
 import { BadRequestSchema } from "@bytenite-engines/proto";
 import { findDetails } from "../src/details.ts";
 import { EngineClient } from "../src/index.ts";
 import { createEngineClient, EngineError, type ClientOptions } from "../src/promise.ts";
 import { createServiceClient } from "../src/service.ts";
-import { calibration } from "../src/trust/index.ts";
+import { FieldNumberInference } from "../src/infer/index.ts";
 import { Kitchen } from "./gen/kitchen/v1/kitchen_pb.ts";
 
-const [, , entry = "", baseUrl = "", limits = "{}", calibrate = ""] = process.argv;
+const [, , entry = "", baseUrl = "", limits = "{}", infer = ""] = process.argv;
 const options: ClientOptions = {
   baseUrl,
   limits: JSON.parse(limits) as Record<string, number>,
   retry: { maxAttempts: 2, baseDelayMs: 1 },
   attemptTimeoutMs: 60_000,
   deadlineMs: 60_000,
-  ...(calibrate === "" ? {} : { trust: { calibration: calibration() } }),
+  ...(infer === "" ? {} : { format: "json", middleware: [new FieldNumberInference().middleware] }),
 };
 const list = (): Promise<unknown> => {
   if (entry === "promise") return createEngineClient(options).list();

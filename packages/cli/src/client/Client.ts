@@ -6,12 +6,12 @@ import {
   type PromiseEngineClient,
   type ResponseHeaders,
   type TokenOption,
+  type VerificationOptions,
 } from "@bytenite-engines/core/promise";
-import { calibration, defaultSampleEvery, ProfileError } from "@bytenite-engines/core/trust";
 import { isEngineError } from "../Errors.ts";
 import { isOn, type Invocation } from "../Invocation.ts";
 import { credentialsOf, type Credentials, isLocal } from "../config/Credentials.ts";
-import { profileFiles } from "../config/FieldNumberFiles.ts";
+import { loadProfile, originMemory } from "../config/FieldNumberFiles.ts";
 import { assertProfile } from "../config/Settings.ts";
 import { readSecretLine } from "../terminal/SecretInput.ts";
 import { httpFetch } from "./HttpFetch.ts";
@@ -109,17 +109,7 @@ export const clientOf = async (invocation: Invocation, fresh = false): Promise<P
     deadlineMs: Number(settings.of("deadline").value),
     retry: { maxAttempts: Number(settings.of("attempts").value) },
     fetch: fetchOf(invocation, fresh),
-    trust: {
-      calibration: calibration({
-        store: profileFiles(directories.cache),
-        onStoreError: (error) => {
-          // Where nothing can be kept, only time is lost.
-          if (error instanceof ProfileError) notes.warn(unreadableProfile(error));
-        },
-      }),
-      // A run is too short to come to its 500th answer, so it begins anywhere before.
-      believedAtStart: Math.floor(Math.random() * defaultSampleEvery),
-    },
+    protobufVerification: await verification(invocation, baseUrl),
     onEvent: notes.event,
     limits: { maxArchiveBytes },
     // Each call of a run is its own; and a process that ends soon has no spans to pass on.
@@ -129,11 +119,25 @@ export const clientOf = async (invocation: Invocation, fresh = false): Promise<P
   });
 };
 
-const unreadableProfile = ({ message, isNewer }: ProfileError): string =>
-  `what was kept of this server's field numbers is not used (${message}); ` +
-  (isNewer
-    ? "a newer version seems to have written it, so it stays, and nothing is kept; `bne cache clear` removes it"
-    : "they are worked out anew");
+/** How protobuf is verified: by the profile that `bne doctor` wrote, and by what earlier commands found out. */
+const verification = async ({ directories, notes }: Invocation, baseUrl: string): Promise<VerificationOptions> => {
+  const memory = originMemory(directories.cache);
+  if (!URL.canParse(baseUrl)) return { memory };
+  try {
+    const profile = await loadProfile(directories.cache, new URL(baseUrl).origin);
+    if (profile === undefined) return { memory };
+    const { fieldNumbers } = await import("@bytenite-engines/core/infer");
+    return { memory, fieldNumbers: [fieldNumbers(profile)] };
+  } catch (error) {
+    notes.warn(
+      `the profile of this server's field numbers is not used (${error instanceof Error ? error.message : String(error)}); ` +
+        (error instanceof Error && "isNewer" in error && error.isNewer === true
+          ? "a newer version seems to have written it, so it stays; `bne cache clear` removes it"
+          : "`bne doctor` writes it anew"),
+    );
+    return { memory };
+  }
+};
 
 const type: ReadonlyMap<string, string> = new Map([["content-type", "application/json"]]);
 /** Not `Headers`, which would load all of the built-in `fetch`. */

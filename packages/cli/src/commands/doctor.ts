@@ -13,17 +13,16 @@ import {
 } from "../doctor/Connection.ts";
 import { keyOf, latencyRounds, plainAnswers } from "../doctor/Connection.ts";
 import { checkShape, found, isWell, summed, verdict, type Check } from "../doctor/Check.ts";
-import { keepFound } from "../config/FieldNumberFiles.ts";
 import { checkName, checkTls } from "../doctor/Connection.ts";
 import { writeProto } from "../doctor/Schema.ts";
 import { checkSchema, type SchemaEvidence } from "../doctor/Schema.ts";
-import { witnessSchema } from "../doctor/Schema.ts";
+import { inferSchema } from "../doctor/Schema.ts";
 import { exitCodes } from "../ExitCode.ts";
 import { failureOf } from "../Failure.ts";
 import { isOn, textOf, type Invocation } from "../Invocation.ts";
 import { openOutput, outputOptions } from "../output/Output.ts";
 import type { Credentials } from "../config/Credentials.ts";
-import { profileFiles } from "../config/FieldNumberFiles.ts";
+import { keepProfile } from "../config/FieldNumberFiles.ts";
 import { isEngineError } from "../Errors.ts";
 
 export const run = async (invocation: Invocation): Promise<number> => {
@@ -108,13 +107,14 @@ const schemaOf = async (
     ...(token === undefined ? {} : { token }),
   };
   try {
-    const evidence = await witnessSchema(
+    const evidence = await inferSchema(
       { ...options, baseUrl: url.href, fetch: fetchOf(invocation, true) },
+      Date.now(),
       signal,
       (text) => notes.progress(text),
     );
     tell(...checkSchema(evidence));
-    await keepFound(profileFiles(directories.cache), evidence.profile).catch(() =>
+    await keepProfile(directories.cache, evidence.profile).catch(() =>
       notes.note("What was learned could not be kept."),
     );
     return evidence;

@@ -1,38 +1,59 @@
-// Field numbers of servers, kept in one readable file per origin.
+// Profiles of servers' field numbers, and what is known of their protobuf, in files of the cache directory.
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import {
-  parseProfile,
-  writeProfile,
-  type ProfileStore,
-  ProfileError,
-  type Profile,
-} from "@bytenite-engines/core/trust";
+import type { Profile } from "@bytenite-engines/core/infer";
+import type { VerificationOptions } from "@bytenite-engines/core/promise";
 import { readText, writeOwn } from "./Files.ts";
 
-/** The file of an origin: `https://api.example:8443` -> `https_api.example_8443.json`. */
-export const profilePath = (cache: string, origin: string): string =>
-  join(cache, "field-numbers", `${origin.replaceAll(/[^A-Za-z0-9.-]+/g, "_")}.json`);
+/** A file of an origin: `https://api.example:8443` -> `https_api.example_8443.json`. */
+const pathOf = (cache: string, origin: string, extension: "json" | "status"): string =>
+  join(cache, "field-numbers", `${origin.replaceAll(/[^A-Za-z0-9.-]+/g, "_")}.${extension}`);
 
-/** A store in the cache directory. Its failures reject; whoever uses it goes on without. */
-export const profileFiles = (cache: string): ProfileStore => ({
-  load: async (origin) => {
-    const text = readText(profilePath(cache, origin), "own");
-    const profile = text === undefined ? undefined : parseProfile(text);
-    return profile?.origin === origin ? profile : undefined;
+/** The profile of an origin; undefined where there is none. Throws ProfileError for a file that is none. */
+export const loadProfile = async (cache: string, origin: string): Promise<Profile | undefined> => {
+  const path = pathOf(cache, origin, "json");
+  if (!existsSync(path)) return undefined;
+  const text = readText(path, "own");
+  if (text === undefined) return undefined;
+  const { parseProfile } = await import("@bytenite-engines/core/infer");
+  const profile = parseProfile(text);
+  return profile.origin === origin ? profile : undefined;
+};
+
+/** Whether the protobuf of an origin is read by its profile, or not at all. What cannot be read or written is not known. */
+export const originMemory = (cache: string): NonNullable<VerificationOptions["memory"]> => ({
+  get: (origin) => {
+    try {
+      const text = readText(pathOf(cache, origin, "status"), "own")?.trim();
+      return text === "json" || text === "compared" ? text : undefined;
+    } catch {
+      return undefined;
+    }
   },
-  save: async (profile) => writeOwn(profilePath(cache, profile.origin), writeProfile(profile)),
+  set: (origin, status) => {
+    const path = pathOf(cache, origin, "status");
+    try {
+      if (status === undefined) rmSync(path, { force: true });
+      else writeOwn(path, `${status}\n`);
+    } catch {
+      // Only time is lost.
+    }
+  },
 });
 
 /**
- * Keeps what was found, unless it only knows less: a look at an account with few engines, or at a server that has no protobuf
- * just now, says nothing against what others have shown. Rejects where the store fails, or has a profile of a newer version.
+ * Keeps what was inferred, unless it only knows less: a look at an account with few engines, or at a server that has no protobuf
+ * just now, says nothing against what others have shown. Rejects where a file cannot be written, or is of a newer version.
  */
-export const keepFound = async (store: ProfileStore, found: Profile): Promise<void> => {
-  const kept = await store.load(found.origin).catch((error: unknown) => {
+export const keepProfile = async (cache: string, found: Profile): Promise<void> => {
+  const { ProfileError, writeProfile } = await import("@bytenite-engines/core/infer");
+  const kept = await loadProfile(cache, found.origin).catch((error: unknown) => {
     if (error instanceof ProfileError && error.isNewer) throw error;
     return undefined;
   });
-  if (kept === undefined || replaces(found, kept)) await store.save(found);
+  if (kept !== undefined && !replaces(found, kept)) return;
+  writeOwn(pathOf(cache, found.origin, "json"), writeProfile(found));
+  originMemory(cache).set(found.origin, "compared");
 };
 
 /** Whether something that was certain is not so, or all of it was found again. */

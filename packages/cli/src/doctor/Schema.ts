@@ -5,18 +5,17 @@ import type { DescMessage } from "@bufbuild/protobuf";
 import {
   createEngineClient,
   type Fetch,
-  type FetchResponse,
   type PromiseEngineClient,
   type ClientOptions,
 } from "@bytenite-engines/core/promise";
 import {
   type Profile,
   type ProfileField,
-  calibration,
+  FieldNumberInference,
   emitProto,
   emittedLintConfig,
   emittedPackage,
-} from "@bytenite-engines/core/trust";
+} from "@bytenite-engines/core/infer";
 import {
   endpoints,
   schemaDigests,
@@ -38,11 +37,11 @@ export interface SchemaEvidence {
   /** Whether any answer came as protobuf. */
   readonly protobuf: boolean;
   /** What did not fit, in words. */
-  readonly drifts: ReadonlyArray<string>;
+  readonly misfits: ReadonlyArray<string>;
 }
 
 /** All findings about the schema. */
-export const checkSchema = ({ profile, digests, protobuf, drifts }: SchemaEvidence): ReadonlyArray<Check> => {
+export const checkSchema = ({ profile, digests, protobuf, misfits }: SchemaEvidence): ReadonlyArray<Check> => {
   if (!protobuf) return [found("schema", "ok", "the server answers JSON only, which needs no numbers")];
   const claimed = new Set(
     readNames
@@ -53,7 +52,7 @@ export const checkSchema = ({ profile, digests, protobuf, drifts }: SchemaEviden
   const messages = [...new Set(readNames.flatMap((name) => messagesIn(endpoints[name].response)))];
   return [
     ...readNames.map((name) => digestCheck(name, digests[name])),
-    ...drifts.map((detail) => found("schema", "failed", detail)),
+    ...misfits.map((detail) => found("schema", "failed", detail)),
     ...messages.flatMap((message) => fieldChecks(message, profile, claimed.has(message.typeName))),
   ];
 };
@@ -61,7 +60,7 @@ export const checkSchema = ({ profile, digests, protobuf, drifts }: SchemaEviden
 const digestCheck = (name: ReadName, digest: string | null | undefined): Check => {
   const { typeName } = endpoints[name].response;
   if (digest === undefined) return found("schema digest", "unknown", "no answer to look at", typeName);
-  if (digest === null) return found("schema digest", "unknown", "not sent; the JSON is the witness", typeName);
+  if (digest === null) return found("schema digest", "unknown", "not sent; compared with the JSON", typeName);
   return digest === schemaDigests[typeName]
     ? found("schema digest", "ok", "ours", typeName)
     : found("schema digest", "different", "another one than ours", typeName);
@@ -113,36 +112,33 @@ const maxPages = 5;
 /** Engines that are read one by one, and their statuses, at most. */
 const maxEngines = 8;
 
-/** Reads up to some pages, engines and statuses. What the digest claims is not believed here but tried. */
-export const witnessSchema = async (
+/** Reads up to some pages, engines and statuses in both formats. What the digest claims is not believed here but tried. */
+export const inferSchema = async (
   options: ClientOptions & { readonly baseUrl: string; readonly fetch: Fetch },
+  nowMs: number,
   signal: AbortSignal,
   onProgress: (text: string) => void,
 ): Promise<SchemaEvidence> => {
-  const numbers = calibration();
-  const drifts: Array<string> = [];
+  const inference = new FieldNumberInference();
   const digests: Partial<Record<ReadName, string | null>> = {};
   let protobuf = false;
   const base = new URL(options.baseUrl).pathname.replace(/\/+$/, "");
   const client = createEngineClient({
     ...options,
-    format: "auto",
-    trust: { calibration: numbers, sampleEvery: 1 },
-    onEvent: (event) => {
-      if (event.type === "drift") drifts.push(`${event.message}: ${event.detail}`);
-      options.onEvent?.(event);
-    },
+    format: "json",
+    middleware: [inference.middleware],
     fetch: async (url, init) => {
       const response = await options.fetch(url, init);
       if (formatOf(response.headers.get("content-type")) !== "protobuf" || response.status !== 200) return response;
       protobuf = true;
       const name = matchPath(new URL(url).pathname.slice(base.length))?.name;
       if (name !== undefined) digests[name] = response.headers.get(schemaDigestHeader);
-      return withoutDigest(response);
+      return response;
     },
   });
   await readAll(client, signal, onProgress);
-  return { profile: numbers.profile(new URL(options.baseUrl).origin), digests, protobuf, drifts };
+  const { origin } = new URL(options.baseUrl);
+  return { profile: inference.profile(origin, nowMs), digests, protobuf, misfits: inference.misfits };
 };
 
 const readAll = async (
@@ -161,23 +157,6 @@ const readAll = async (
     await client.get(tag, { signal });
     await client.status(tag, { signal });
   }
-};
-
-/** The same answer as if it claimed nothing. */
-const isDigest = (name: string): boolean => name.toLowerCase() === schemaDigestHeader.toLowerCase();
-
-const withoutDigest = (response: FetchResponse): FetchResponse => {
-  const { headers, status, body } = response;
-  return {
-    status,
-    body,
-    headers: {
-      get: (name) => (isDigest(name) ? null : headers.get(name)),
-      has: (name) => !isDigest(name) && headers.has(name),
-      forEach: (callback) => headers.forEach((value, name) => void (isDigest(name) || callback(value, name))),
-    },
-    arrayBuffer: () => response.arrayBuffer(),
-  };
 };
 
 /** Anybody may read these files; there is no value in them. */

@@ -190,7 +190,7 @@ export const exchangeLine = (event: EngineEvent): string => {
       return `${event.url}: ${event.message} has unknown fields ${event.fields.join(", ")}`;
     case "progress":
       return `${event.url}: ${event.direction} ${event.bytes} of ${event.totalBytes ?? "?"} bytes`;
-    case "trust":
+    case "verified":
     case "drift":
       return `${event.url}: ${event.type}: ${event.message}: ${event.detail}`;
   }

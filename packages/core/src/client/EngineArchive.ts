@@ -7,7 +7,6 @@ import type { EngineArchive } from "../Answer.ts";
 import type { AttemptPlan, CallState } from "../AttemptPlan.ts";
 import { attempts } from "../Attempts.ts";
 import { readBody } from "../Body.ts";
-import { call } from "../Calls.ts";
 import { partsOfCall, type ClientParts } from "../ClientParts.ts";
 import { EngineError, type EngineErrorReason } from "../EngineError.ts";
 import type { EngineEvent, EventSubject } from "../EngineEvent.ts";
@@ -18,8 +17,7 @@ import { inCallSpan } from "../Spans.ts";
 import { after, liveClock } from "../Timer.ts";
 import type { BodyReader, FetchResponse } from "../Fetch.ts";
 import { open, publicUrl, transportError } from "../Transport.ts";
-import { change } from "./EngineWrites.ts";
-import type { SchemaMemory } from "./SchemaMemory.ts";
+import { change, readEngines } from "./EngineCalls.ts";
 
 /** The name of the exchange in events. */
 const archiveEndpoint = "archive";
@@ -31,19 +29,18 @@ const errorLimits = { maxBodyBytes: maxErrorBytes, maxDecodedBodyBytes: maxError
 /** Begins to download the archive of an engine. */
 export const openArchive = (
   parts: ClientParts,
-  schemas: SchemaMemory,
   tag: string,
   params: MessageParams = {},
 ): Effect.Effect<EngineArchive, EngineError> =>
   Effect.suspend(() => {
     // Not a stored answer: the hash must be that of the archive which the link is for.
     const fresh = partsOfCall(parts, { headers: { ...parts.settings.headers, "cache-control": "no-cache" } });
-    return Effect.flatMap(call(fresh, "get", tag, undefined), ({ data: engine }) => {
+    return Effect.flatMap(readEngines(fresh, "get", tag, undefined), ({ data: engine }) => {
       const expected = decodedHash(engine.hash);
       if (expected === undefined)
         return Effect.fail(errorOf(fresh.baseUrl, undecodable("the engine has no SHA-256 to check its archive with")));
       const version = engine.version === "" ? tag : `${engine.name}@${engine.version}`;
-      const link = Effect.map(change(fresh, schemas, "download", version, params), ({ data }) => data.engineLink);
+      const link = Effect.map(change(fresh, "download", version, params), ({ data }) => data.engineLink);
       const opened = Effect.flatMap(link, (first) =>
         // It may have expired; a second one is not tried a third time.
         Effect.catchIf(openLink(fresh, first), isExpired, () => Effect.flatMap(link, (next) => openLink(fresh, next))),

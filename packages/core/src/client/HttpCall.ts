@@ -1,5 +1,5 @@
 // One call of an rpc as HTTP: attempts, and what its answer means.
-import type { DescMessage, JsonValue, Message } from "@bufbuild/protobuf";
+import type { DescMessage, JsonValue, Message, MessageShape } from "@bufbuild/protobuf";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import type { AttemptPlan, CallState } from "../AttemptPlan.ts";
@@ -10,23 +10,38 @@ import { EngineError, type EngineErrorReason } from "../EngineError.ts";
 import type { EventSubject } from "../EngineEvent.ts";
 import { AttemptFailure, failureOf, requestIdOf } from "../Failure.ts";
 import { mediaTypeOf, type Format } from "../MediaType.ts";
+import { readMessage } from "../MessageReader.ts";
 import { UnreadableBody } from "../Reading.ts";
 import { LimitExceeded, type ReadLimits } from "../ReadLimits.ts";
+import { schemaDigestHeader } from "../SchemaDigest.ts";
 import { request, type Answered, type RequestPlan } from "../Requester.ts";
 import { redact } from "../Secret.ts";
 import { inCallSpan } from "../Spans.ts";
 import { publicUrl } from "../Transport.ts";
 import { unknownFieldsEvent } from "../UnknownFields.ts";
-import type { SchemaMemory } from "./SchemaMemory.ts";
+import { UnverifiedProtobuf, type FormatChoice, type OriginVerifier } from "../verify/SchemaVerifier.ts";
+import type { VerificationNews } from "../verify/VerifiedFields.ts";
 
-/** What travels between a client and a service: `json`; `protobuf`, for who owns the schema; `verify`: see SchemaMemory. */
+/**
+ * The encoding of bodies: `json`; `protobuf`, for services whose schema is yours; `verify`: protobuf where the server names our schema
+ * or its field numbers are verified, else JSON.
+ */
 export type ServiceFormat = "json" | "protobuf" | "verify";
+
+/** Reads the protobuf of a body. */
+export type ProtobufReader = <D extends DescMessage>(
+  schema: D,
+  bytes: Uint8Array,
+  limits: ReadLimits,
+) => MessageShape<D>;
 
 /** A body as it arrived. */
 export interface RawBody {
   readonly contentType: string | undefined;
   readonly status: number;
   readonly bytes: Uint8Array;
+  /** Whether the reader of protobuf decides on no bytes, too: they may be an empty message. */
+  readonly isVerified: boolean;
 }
 
 /** A message as it was read, and what its schema does not know, by path. */
@@ -52,17 +67,17 @@ export interface HttpCall<M extends Message> {
   readonly target: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array<ArrayBuffer> | undefined;
-  readonly format: ServiceFormat;
-  readonly schemas: SchemaMemory;
+  /** `verified`: protobuf that is verified, or a failure. */
+  readonly format: ServiceFormat | "verified";
   /** The answer, and the message that its body is (another one where a rule has `response_body`). */
   readonly output: DescMessage;
   readonly bodySchema: DescMessage;
-  /** Whether it changes nothing, so that it may be asked in two forms. */
-  readonly changesNothing: boolean;
+  /** Whether both formats of its response are of one resource: only then may it be sent once more to compare them. */
+  readonly isComparable: boolean;
   /** Whether it may be sent again although it may have been carried out. */
   readonly repeats: boolean;
   /** Throws UnreadableBody and LimitExceeded. */
-  readonly decode: (body: RawBody, limits: ReadLimits) => DecodedBody<M>;
+  readonly decode: (body: RawBody, limits: ReadLimits, readProtobuf: ProtobufReader) => DecodedBody<M>;
   /**
    * Where it must not be repeated blindly: looks whether an earlier request was carried out. The answer that it then had, or headers
    * to send it again with. Rejects with AttemptFailure.
@@ -162,13 +177,135 @@ const receive = <M extends Message>(
   call: HttpCall<M>,
   plan: RequestPlan,
 ): Promise<ReceivedBody<M>> => {
-  const ask = async (format: Format): Promise<ReceivedBody<M>> => {
-    const answered = await request(parts, plan, mediaTypeOf(format));
-    return { answered, ...readAnswer(answered, plan, call.decode) };
-  };
-  if (call.format !== "verify") return ask(call.format);
-  if (!call.changesNothing) return ask("json");
-  return call.schemas.verified(parts.origin, call.bodySchema, plan.clock.currentTimeMillisUnsafe(), ask);
+  if (call.format === "verified") return receiveVerified(parts, call, plan);
+  if (call.format !== "verify") return receiveAs(parts, call, plan, call.format);
+  return call.isComparable ? receiveVerified(parts, call, plan) : receiveAs(parts, call, plan, "json");
+};
+
+const receiveAs = async <M extends Message>(
+  parts: ClientParts,
+  call: HttpCall<M>,
+  plan: RequestPlan,
+  format: Format,
+): Promise<ReceivedBody<M>> => {
+  const answered = await request(parts, plan, mediaTypeOf(format));
+  return { answered, ...readAnswer(answered, plan, call.decode) };
+};
+
+/** Asks for the format that the verifier chooses; where its protobuf cannot be verified, once more in JSON. */
+const receiveVerified = async <M extends Message>(
+  parts: ClientParts,
+  call: HttpCall<M>,
+  plan: RequestPlan,
+): Promise<ReceivedBody<M>> => {
+  const { verifier, origin, inFlight, renewable } = parts;
+  const { settings, clock, subject } = plan;
+  const known = verifier.of(origin);
+  // Calls that may have tokens of their own, or share nothing, do not share the second request either.
+  const key = inFlight !== undefined && settings.share && !renewable ? plan.url : undefined;
+  const choice: FormatChoice =
+    call.format === "verified"
+      ? { format: "protobuf", reserved: 0 }
+      : known.choose(clock.currentTimeMillisUnsafe(), key);
+  try {
+    const answered = await request(parts, plan, mediaTypeOf(choice.format));
+    if (choice.format === "protobuf" && call.format === "verify" && answered.answer.status === 406) {
+      noteJson(parts, known, plan);
+      return await receiveAs(parts, call, plan, "json");
+    }
+    const named = verifier.isNamed(call.bodySchema, answered.answer.headers.get(schemaDigestHeader));
+    const isNamed = typeof named === "boolean" ? named : await named;
+    let isSample = false;
+    const onNews = (news: VerificationNews): void => parts.emit?.({ ...subject, ...news });
+    const readVerified: ProtobufReader = (schema, bytes, limits) => {
+      const verified = known.read(schema, bytes, isNamed, limits, onNews);
+      if (verified.message === undefined) throw new UnverifiedProtobuf(schema, bytes);
+      isSample = verified.isSample;
+      return verified.message;
+    };
+    let received: ReceivedBody<M>;
+    try {
+      received = { answered, ...readAnswer(answered, plan, call.decode, readVerified) };
+    } catch (cause) {
+      if (!(cause instanceof UnverifiedProtobuf)) throw cause;
+      if (call.format === "verified") throw new AttemptFailure(unverified(answered), { exhausted: true });
+      known.spend(choice, false);
+      const json = await receiveAs(parts, call, beside(plan, answered), "json");
+      compareBoth(known, call, cause.bytes, json, onNews);
+      return json;
+    }
+    if (received.format === "json") {
+      if (choice.format === "protobuf") noteJson(parts, known, plan);
+      else known.sawJson(isNamed);
+      return received;
+    }
+    if (!isSample || call.format === "verified") return received;
+    known.spend(choice, true);
+    return await sampled(parts, call, plan, received, known, onNews);
+  } finally {
+    known.end(choice);
+  }
+};
+
+const unverified = (answered: Answered): EngineError =>
+  errorOf(
+    answered,
+    {
+      _tag: "Undecodable",
+      problem: 'the server does not name our schema, so its protobuf is not verified; ask with format "auto" or "json"',
+    },
+    undefined,
+  );
+
+/** Compares a verified response with JSON, and hands that out; without it, what was verified so far. */
+const sampled = async <M extends Message>(
+  parts: ClientParts,
+  call: HttpCall<M>,
+  plan: RequestPlan,
+  received: ReceivedBody<M>,
+  known: OriginVerifier,
+  onNews: (news: VerificationNews) => void,
+): Promise<ReceivedBody<M>> => {
+  try {
+    const { answered } = received;
+    const json = await plan.timer.spare((signal) =>
+      receiveAs(parts, call, { ...beside(plan, answered), signal }, "json"),
+    );
+    compareBoth(known, call, answered.answer.bytes, json, onNews);
+    return json;
+  } catch {
+    return received;
+  }
+};
+
+const compareBoth = <M extends Message>(
+  known: OriginVerifier,
+  { bodySchema, output }: HttpCall<M>,
+  bytes: Uint8Array,
+  { format, message, answered }: ReceivedBody<M>,
+  onNews: (news: VerificationNews) => void,
+): void => {
+  // The same pair twice would count as two.
+  if (format !== "json" || answered.followed || bodySchema !== output) return;
+  known.compare(output, bytes, message, onNews);
+};
+
+const noteJson = (parts: ClientParts, known: OriginVerifier, { clock, subject }: RequestPlan): void => {
+  if (known.answersJson(clock.currentTimeMillisUnsafe()))
+    parts.emit?.({ ...subject, type: "fallback", asked: "protobuf", answered: "json" });
+};
+
+/** Fields that a cache leaves in a response that it may have transcoded. */
+const cacheTraces = ["cache-status", "age", "via"];
+
+/**
+ * The same request once more. A cache must not make JSON of the protobuf (RFC 9111, 5.2.1.6). The field is left out where no cache
+ * shows: a browser would ask the server first whether pages may send it.
+ */
+const beside = (plan: RequestPlan, { answer }: Answered): RequestPlan => {
+  if (cacheTraces.every((name) => answer.headers.get(name) === null)) return plan;
+  const headers = { ...plan.settings.headers, "cache-control": "no-transform" };
+  return { ...plan, settings: { ...plan.settings, headers } };
 };
 
 /** The message in an answer. Throws AttemptFailure for one that is no success, and for one whose body is none. */
@@ -176,13 +313,15 @@ export const readAnswer = <M>(
   answered: Answered,
   { clock, settings }: RequestPlan,
   decode: HttpCall<M & Message>["decode"],
+  readVerified?: ProtobufReader,
 ): DecodedBody<M> => {
   const { answer, secrets, mediaType } = answered;
   const { status, bytes } = answer;
   const { limits } = settings;
   if (status < 200 || status > 299) throw failureOf(answer, clock.currentTimeMillisUnsafe(), secrets, limits);
   try {
-    return decode({ contentType: mediaType, status, bytes }, limits);
+    const body = { contentType: mediaType, status, bytes, isVerified: readVerified !== undefined };
+    return decode(body, limits, readVerified ?? readMessage);
   } catch (cause) {
     if (cause instanceof LimitExceeded)
       throw new AttemptFailure(errorOf(answered, { _tag: "TooLarge", limit: cause.limit, value: cause.value }, cause));

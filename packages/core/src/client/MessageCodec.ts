@@ -18,9 +18,9 @@ import {
 import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";
 import { decodeJsonWithin } from "../JsonReader.ts";
 import { formatOf, type Format } from "../MediaType.ts";
-import { readMessage } from "../MessageReader.ts";
 import { looksLikeJson, UnreadableBody } from "../Reading.ts";
-import type { DecodedBody, RawBody } from "./HttpCall.ts";
+import { UnverifiedProtobuf } from "../verify/SchemaVerifier.ts";
+import type { DecodedBody, ProtobufReader, RawBody } from "./HttpCall.ts";
 import { LimitExceeded, parseJson, tooDeep, type ReadLimits } from "../ReadLimits.ts";
 
 /** How bodies are written and read. */
@@ -38,6 +38,7 @@ export interface MessageCodec {
     field: DescField | undefined,
     body: RawBody,
     limits: ReadLimits,
+    readProtobuf: ProtobufReader,
   ) => DecodedBody;
 }
 
@@ -48,7 +49,8 @@ export const serviceCodec = (service: DescService, types: Registry | undefined):
   return {
     encode: (schema, message, field, format) =>
       format === "protobuf" ? binaryBody(schema, message, field) : jsonBody(schema, message, field, registry()),
-    decode: (schema, field, body, limits) => decodeBody(schema, field, body, limits, registry),
+    decode: (schema, field, body, limits, readProtobuf) =>
+      decodeBody(schema, field, body, limits, readProtobuf, registry),
   };
 };
 
@@ -87,26 +89,35 @@ const binaryBody = (schema: DescMessage, message: Message, field: DescField | un
 const decodeBody = (
   schema: DescMessage,
   field: DescField | undefined,
-  { contentType, status, bytes }: RawBody,
+  { contentType, status, bytes, isVerified }: RawBody,
   limits: ReadLimits,
+  readProtobuf: ProtobufReader,
   registry: () => Registry,
 ): DecodedBody => {
   const labelled = formatOf(contentType);
   const none = new Map<string, JsonValue>();
-  if (bytes.byteLength === 0) {
+  if (bytes.byteLength === 0 && !(isVerified && labelled === "protobuf")) {
     // No bytes are the empty message in protobuf; in JSON nothing but an answer that has no content.
     const isEmpty = labelled === "protobuf" || status === 204 || (field?.message ?? schema).fields.length === 0;
     if (!isEmpty) throw new UnreadableBody("the body is empty");
     return { format: labelled ?? "json", message: create(schema), unknownFields: none };
   }
   if (labelled === "protobuf" && !looksLikeJson(bytes))
-    return { format: "protobuf", message: binaryMessage(schema, field, bytes, limits), unknownFields: none };
+    return {
+      format: "protobuf",
+      message: binaryMessage(schema, field, bytes, limits, readProtobuf),
+      unknownFields: none,
+    };
   if (labelled === undefined && !looksLikeJson(bytes))
     throw new UnreadableBody(`its Content-Type is ${contentType ?? "missing"}, and it is no JSON`);
   const json = parsed(bytes, limits);
   if (json === undefined) {
     if (labelled === "protobuf")
-      return { format: "protobuf", message: binaryMessage(schema, field, bytes, limits), unknownFields: none };
+      return {
+        format: "protobuf",
+        message: binaryMessage(schema, field, bytes, limits, readProtobuf),
+        unknownFields: none,
+      };
     throw new UnreadableBody("it is labelled JSON, and is none, or is not in UTF-8");
   }
   // A field of the answer is read as the message that has that field only.
@@ -128,16 +139,18 @@ const binaryMessage = (
   field: DescField | undefined,
   bytes: Uint8Array,
   limits: ReadLimits,
+  readProtobuf: ProtobufReader,
 ): Message => {
   try {
-    if (field === undefined) return readMessage(schema, bytes, limits);
+    if (field === undefined) return readProtobuf(schema, bytes, limits);
     if (field.fieldKind === "message") {
       const message = reflect(schema);
-      message.set(field, reflect(field.message, readMessage(field.message, bytes, limits)));
+      message.set(field, reflect(field.message, readProtobuf(field.message, bytes, limits)));
       return message.message;
     }
   } catch (cause) {
-    if (cause instanceof LimitExceeded) throw cause;
+    if (cause instanceof LimitExceeded || cause instanceof UnreadableBody || cause instanceof UnverifiedProtobuf)
+      throw cause;
     throw new UnreadableBody(`its protobuf is no ${schema.typeName}`, { cause });
   }
   throw new UnreadableBody(`${field.toString()} is no message, so its protobuf has no form: ask with format "json"`);

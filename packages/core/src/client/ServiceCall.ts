@@ -9,7 +9,6 @@ import { mediaTypeOf, type Format } from "../MediaType.ts";
 import { encodeQuery } from "../QueryParameters.ts";
 import { sendCall, type HttpCall, type ServiceFormat } from "./HttpCall.ts";
 import type { MessageCodec } from "./MessageCodec.ts";
-import type { SchemaMemory } from "./SchemaMemory.ts";
 import { changesNothing, isRepeatable, type ServiceMethod } from "./ServiceMethod.ts";
 
 /** All that a call needs beside its client's parts. */
@@ -17,7 +16,6 @@ export interface ServiceCallPlan {
   readonly method: ServiceMethod;
   readonly codec: MessageCodec;
   readonly format: ServiceFormat;
-  readonly schemas: SchemaMemory;
   /** Whether the call may be sent again although it may have been carried out; undefined: as its method and rpc say. */
   readonly idempotent: boolean | undefined;
 }
@@ -35,7 +33,7 @@ export const callService = (
 
 const prepare = (
   parts: ClientParts,
-  { method, codec, format, schemas, idempotent }: ServiceCallPlan,
+  { method, codec, format, idempotent }: ServiceCallPlan,
   init: MessageInitShape<DescMessage> | undefined,
 ): HttpCall<Message> | EngineError => {
   const { input, output } = method;
@@ -52,12 +50,12 @@ const prepare = (
       headers: body === undefined ? {} : { "content-type": mediaTypeOf(sends) },
       body: body === undefined ? undefined : codec.encode(input, body.message, body.field, sends),
       format,
-      schemas,
       output,
       bodySchema: binding.responseBody?.message ?? output,
-      changesNothing: changesNothing(method, binding),
+      isComparable: binding.method === "GET" && changesNothing(method, binding),
       repeats: idempotent ?? isRepeatable(method, binding),
-      decode: (answer, limits) => codec.decode(output, binding.responseBody, answer, limits),
+      decode: (answer, limits, readProtobuf) =>
+        codec.decode(output, binding.responseBody, answer, limits, readProtobuf),
     };
   } catch (cause) {
     return invalidRequest(parts, method, cause);

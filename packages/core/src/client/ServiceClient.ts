@@ -13,19 +13,18 @@ import type * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import type { Answer } from "../Answer.ts";
-import type { CallOptions } from "../ClientOptions.ts";
+import type { CallOptions, ClientOptions } from "../ClientOptions.ts";
 import { makeClientParts, partsOfCall } from "../ClientParts.ts";
-import { run } from "../DirectCall.ts";
+import { run } from "../Run.ts";
 import type { EngineError } from "../EngineError.ts";
 import { plainOptions, type RedactedTokenOption } from "../EngineOptions.ts";
 import { serviceCodec } from "./MessageCodec.ts";
-import { SchemaMemory } from "./SchemaMemory.ts";
 import type { ServiceFormat } from "./HttpCall.ts";
 import { callService } from "./ServiceCall.ts";
 import { serviceMethod, type ServiceMethod } from "./ServiceMethod.ts";
 
 /** Options of one call of a service. */
-export interface ServiceCallOptions extends Omit<CallOptions, "format" | "trust"> {
+export interface ServiceCallOptions extends Omit<CallOptions, "format"> {
   /**
    * What travels: `json` (default); `protobuf`, for services whose schema is surely yours; `verify`, which asks for protobuf and
    * uses it where the server names the same schema, and sends JSON.
@@ -40,7 +39,7 @@ export interface ServiceCallOptions extends Omit<CallOptions, "format" | "trust"
 }
 
 /** Options of a client of a service. */
-export interface ServiceClientOptions extends ServiceCallOptions {
+export interface ServiceClientOptions extends ServiceCallOptions, Pick<ClientOptions, "protobufVerification"> {
   /** Base URL of the service; paths of the annotations are below it. */
   readonly baseUrl: string | URL;
   /** Further types for Any and extensions in JSON; those that the service's files import are known. */
@@ -92,7 +91,7 @@ export interface EffectServiceCallOptions extends Omit<ServiceCallOptions, "toke
 
 /** Options of a client in Effect. */
 export interface EffectServiceClientOptions
-  extends EffectServiceCallOptions, Pick<ServiceClientOptions, "baseUrl" | "registry"> {
+  extends EffectServiceCallOptions, Pick<ServiceClientOptions, "baseUrl" | "registry" | "protobufVerification"> {
   readonly baseUrl: string | URL;
 }
 
@@ -137,7 +136,6 @@ const callersOf = (service: DescService, options: ServiceClientOptions): Readonl
   const defaultFormat = formatOf(format);
   const parts = makeClientParts({ ...rest, baseUrl, format: "json" });
   const codec = serviceCodec(service, registry);
-  const schemas = new SchemaMemory();
   return service.methods.map((descriptor: DescMethod) => {
     let known: ServiceMethod | undefined;
     return [
@@ -148,7 +146,6 @@ const callersOf = (service: DescService, options: ServiceClientOptions): Readonl
         const plan = {
           method,
           codec,
-          schemas,
           format: format === undefined ? defaultFormat : formatOf(format),
           idempotent: repeats ?? idempotent,
         };

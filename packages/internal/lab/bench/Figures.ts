@@ -10,13 +10,11 @@ import { overhead } from "./figures/Overhead.ts";
 import { registryScale } from "./figures/RegistryScale.ts";
 import { registryThroughput } from "./figures/RegistryThroughput.ts";
 import { sizes } from "./figures/Sizes.ts";
-import { trust } from "./figures/Trust.ts";
 
 export const figures: ReadonlyArray<Figure> = [
   calls,
   overhead,
   decoding,
-  trust,
   cachePolicy,
   sizes,
   heap,

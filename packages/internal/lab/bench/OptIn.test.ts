@@ -19,5 +19,5 @@ test.for(["promise.ts", "index.ts"])("%s costs nothing for what has to be import
   expect(modules).toContain("Attempts.ts");
   const optIn = ["ApiKey", "LatencyHedging", "FailureRateBreaker", "MemoryServer", "HttpClientFetch", "details"];
   for (const name of optIn) expect(modules).not.toContain(`${name}.ts`);
-  expect(modules.filter((module) => module.startsWith("trust/Calibrat"))).toEqual([]);
+  expect(modules.filter((module) => module.startsWith("infer/"))).toEqual([]);
 });

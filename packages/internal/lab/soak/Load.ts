@@ -1,7 +1,6 @@
 // Decides: what clients ask during a run, and hands every answer to the judge.
 import { mediaTypeOf, type Format } from "@bytenite-engines/core/wire";
 import { createEngineClient, EngineError, type PromiseEngineClient } from "@bytenite-engines/core/promise";
-import { calibration } from "@bytenite-engines/core/trust";
 import type { Random } from "../Random.ts";
 import { runBne } from "./Bne.ts";
 import { engineNames } from "./Changes.ts";
@@ -178,7 +177,6 @@ export class Load {
       deadlineMs,
       retry: { maxAttempts },
       fetch: ledger.fetch,
-      trust: { calibration: calibration() },
       share: false,
       propagateTrace: false,
     });

@@ -50,7 +50,7 @@ describe.each(["promise", "effect"])("a shared client of the %s entry", (entry) 
     expect(stage.api.counts.exchanges).toBeLessThan(6);
   });
 
-  test.each(["none", "api-key", "store"])(
+  test.each(["none", "api-key"])(
     "outlives a request that was given up while others waited for what it fetches (%s)",
     async (credential) => {
       const path = `${entry}/${credential}/nobody/zipper`;

@@ -1,4 +1,4 @@
-// Field numbers that are not ours, through the commands: processes that end, and remember what they learned in a file.
+// Field numbers that are not ours, through `bne`: before and after `bne doctor`.
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { startForeignServers, ways, type ForeignServers } from "../src/ForeignServers.ts";
 import { sourcesOfBne, tryCommands } from "../src/trust/CommandDoor.ts";
@@ -16,6 +16,8 @@ afterAll(() => servers?.stop());
 test.for(ways)("no command prints a wrong value for any numbering (%s)", async (way) => {
   const { wrong, calls, requests, regained } = await tryCommands(sourcesOfBne, servers, way, 1);
   expect(wrong).toEqual([]);
+  // One request more for the origin.
+  expect(requests.plain).toBeLessThanOrEqual(calls + 1);
   // One request per command but for a sample, which comes by chance.
   expect(requests.last).toBeLessThanOrEqual(calls + 1);
   expect(regained).toBeGreaterThanOrEqual(calls - 1);

@@ -6,7 +6,7 @@ import { createExchanger } from "@bytenite-engines/core/exchange";
 import { hedging } from "@bytenite-engines/core/hedging";
 import { createEngineClient, EngineError, type Fetch, type PromiseEngineClient } from "@bytenite-engines/core/promise";
 import { memoryServer } from "@bytenite-engines/core/testing";
-import { calibration } from "@bytenite-engines/core/trust";
+import { fieldNumbers, type Profile } from "@bytenite-engines/core/infer";
 import { parseTag } from "@bytenite-engines/core/wire";
 import { ErrorInfoSchema } from "@bytenite-engines/proto";
 
@@ -16,8 +16,9 @@ export const client: PromiseEngineClient = createEngineClient({
   token: apiKey("a-key"),
   breaker: breaker(),
   hedging: hedging(),
-  trust: { calibration: calibration() },
 });
+export const clientOf = (profile: Profile): PromiseEngineClient =>
+  createEngineClient({ fetch, protobufVerification: { fieldNumbers: [fieldNumbers(profile)] } });
 export const exchanger = createExchanger({ fetch });
 
 export const nameOf = async (text: string): Promise<string | undefined> => {

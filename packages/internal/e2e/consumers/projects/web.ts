@@ -11,7 +11,7 @@ import { layerHttpClient } from "@bytenite-engines/core/http-client";
 import { metricsListener } from "@bytenite-engines/core/metrics";
 import { createEngineClient, EngineError as Failure, type PromiseEngineClient } from "@bytenite-engines/core/promise";
 import { memoryServer } from "@bytenite-engines/core/testing";
-import { calibration, writeProfile, type Profile } from "@bytenite-engines/core/trust";
+import { FieldNumberInference, writeProfile, type Profile } from "@bytenite-engines/core/infer";
 import { decode, encode, parseTag, type Format } from "@bytenite-engines/core/wire";
 import { evaluate, requestDirectives, type Evaluation } from "@bytenite-engines/http-cache";
 import { ErrorInfoSchema, EngineSchema, type Engine, type ErrorInfo } from "@bytenite-engines/proto";
@@ -22,7 +22,7 @@ export const client: PromiseEngineClient = createEngineClient({
   breaker: breaker(),
   hedging: hedging({ delayMs: 50 }),
   onEvent: metricsListener(),
-  trust: { calibration: calibration() },
+  middleware: [new FieldNumberInference().middleware],
   fetch: memoryServer({ engines: [{ name: "zipper", version: "0.1" }] }).fetch,
 });
 

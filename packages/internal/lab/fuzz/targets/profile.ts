@@ -1,13 +1,12 @@
-// Trust profiles: refused as what they are, or written again as they were, and as a .proto that holds nothing else.
-import { calibration, emitProto, parseProfile, ProfileError, writeProfile } from "@bytenite-engines/core/trust";
+// Profiles of field numbers: refused as what they are, or written again as they were, and as a .proto that holds nothing else.
+import { emitProto, fieldNumbers, parseProfile, ProfileError, writeProfile } from "@bytenite-engines/core/infer";
 import { must, mustEqual, textOf, unlessRefused, type Target } from "../Target.ts";
 
 export const fuzz: Target = (data) => {
   const profile = unlessRefused(() => parseProfile(textOf(data)), ProfileError);
   if (profile === undefined) return;
   mustEqual(parseProfile(writeProfile(profile)), profile, "a profile changes when it is written");
-  const numbers = calibration({ profiles: [profile] });
-  mustEqual(numbers.profile(profile.origin)?.origin, profile.origin, "a profile is for another origin");
+  mustEqual(fieldNumbers(profile).origin, profile.origin, "a profile is for another origin");
   const [head = ""] = emitProto(profile).split('syntax = "proto3";');
   must(
     head.split("\n").every((line) => line === "" || line.startsWith("//")),

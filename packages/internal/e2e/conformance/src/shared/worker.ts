@@ -3,7 +3,6 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { EngineClient } from "@bytenite-engines/core";
 import { apiKey } from "@bytenite-engines/core/api-key";
 import { createEngineClient, EngineError, type ClientOptions, type Engine } from "@bytenite-engines/core/promise";
-import { calibration } from "@bytenite-engines/core/trust";
 import * as Effect from "effect/Effect";
 import * as ManagedRuntime from "effect/ManagedRuntime";
 
@@ -20,16 +19,6 @@ const credentials: Readonly<Record<string, (baseUrl: string) => ClientOptions>> 
   }),
   "api-key": () => ({ token: apiKey("the-api-key") }),
   "api-key-of-user": () => ({ token: apiKey(() => `key-of-${user.getStore() ?? "nobody"}`) }),
-  store: () => ({ trust: { calibration: calibration({ store: { load: hangsOnce(), save: async () => {} } }) } }),
-};
-
-/** A load that never ends for the first request, as if that one had been cancelled. */
-const hangsOnce = () => {
-  let loads = 0;
-  return async (): Promise<undefined> => {
-    loads += 1;
-    if (loads === 1) await fetch(`${origin}/never`);
-  };
 };
 
 let origin = "";

@@ -1,4 +1,4 @@
-// Decides: what trying many numberings through one door comes to, and how that is told.
+// Sums of many tried numberings, and the page about them.
 import type { Way } from "../ForeignServers.ts";
 
 /** Who asks. */
@@ -10,14 +10,14 @@ export interface Tally {
   readonly way: Way;
   /** Numberings that were tried, one registry each. */
   readonly numberings: number;
-  /** Different calls, of all numberings; each is made once a round. */
+  /** Different calls, of all numberings; each is made three times by the client, twice by `bne`. */
   readonly calls: number;
   /** Answers that were held against the truth. */
   readonly compared: number;
   /** Of each wrong one: of which numbering it is, and what was wrong. */
   readonly wrong: ReadonlyArray<string>;
-  /** Requests that the calls took in the first round and in the last. */
-  readonly requests: { readonly first: number; readonly last: number };
+  /** Requests that the calls took before there was a profile (of the client two rounds), and in the last round, with one. */
+  readonly requests: { readonly plain: number; readonly last: number };
   /** How many calls of the last round were answered in protobuf with their only request. */
   readonly regained: number;
   /** Numberings whose data shows every field, in the order in which they were tried, and of which that was not so for all calls. */
@@ -37,7 +37,7 @@ export const tallyOf = (door: Door, way: Way, parts: ReadonlyArray<Part>): Tally
     calls: sum(({ calls }) => calls),
     compared: sum(({ compared }) => compared),
     wrong: parts.flatMap(({ wrong }) => wrong),
-    requests: { first: sum(({ requests }) => requests.first), last: sum(({ requests }) => requests.last) },
+    requests: { plain: sum(({ requests }) => requests.plain), last: sum(({ requests }) => requests.last) },
     regained: sum(({ regained }) => regained),
     incomplete: parts.flatMap(({ incomplete }) => incomplete),
   };
@@ -46,12 +46,12 @@ export const tallyOf = (door: Door, way: Way, parts: ReadonlyArray<Part>): Tally
 const figure = (value: number): string => value.toLocaleString("en");
 
 const row = ({ door, way, numberings, calls, compared, wrong, requests, regained }: Tally): string =>
-  `| ${[`${door}, ${way}`, ...[numberings, calls, compared, wrong.length, requests.first, requests.last, regained].map(figure)].join(" | ")} |`;
+  `| ${[`${door}, ${way}`, ...[numberings, calls, compared, wrong.length, requests.plain, requests.last, regained].map(figure)].join(" | ")} |`;
 
 /** The table, in Markdown. */
 export const tableOf = (tallies: ReadonlyArray<Tally>): string =>
   [
-    "| door | numberings | calls | answers compared | wrong | requests, first round | requests, last round | regained |",
+    "| door | numberings | calls | answers compared | wrong | requests without a profile | requests with one | in protobuf |",
     "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ...tallies.map(row),
   ].join("\n");
@@ -71,13 +71,14 @@ export const pageOf = (tallies: ReadonlyArray<Tally>, command: string, date: str
     "or small ones with gaps, or any that protobuf allows, for each message. Each has five engines in which much is empty or equal, and one",
     "in which nothing is; every third one that the client is tried with has only the five. The same seed gives the same numberings and engines.",
     "",
-    "All calls there are (lists, gets, statuses) are made in three rounds by a client with `calibration()`; a list, two gets and a status in",
-    "two rounds by `bne`, each a process of its own that finds what the ones before it left in a file. Every answer is held against what the",
-    "same registry says in JSON. *Regained*: answered in protobuf, in the last round, with one request.",
+    "All calls there are (lists, gets, statuses) are made in two rounds by a client that knows nothing, and in one by a client with the",
+    "profile that was inferred from the same registry; a list, two gets and a status by `bne`, each a process of its own, before",
+    "`bne doctor` and after it. Every response is compared with what the same registry says in JSON. *In protobuf*: in the last round, with",
+    "one request.",
     "",
     tableOf(tallies),
     "",
-    "What is not regained are engines whose fields are empty or equal in all that was seen, which no data tells apart, and samples: `bne`",
-    "begins anywhere in the 500 answers of which one is held against JSON again.",
+    "What is not in protobuf are engines whose fields are empty or equal in all that was seen, which no data tells apart, and samples: one",
+    "response in 500 is compared with JSON again.",
     "",
   ].join("\n");

@@ -1,5 +1,4 @@
-// `pnpm trust [--numberings N] [--seed S] [--write]`: tries N random numberings through client, worker and `bne`, and tells what
-// came of it; with --write, in docs/trust.md, too.
+// `pnpm trust [--numberings N] [--seed S] [--write]`: random numberings through client, worker and `bne`; --write: docs/trust.md.
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";

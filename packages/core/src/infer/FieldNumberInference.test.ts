@@ -1,0 +1,244 @@
+import { fromBinary, toBinary, type DescMessage, type MessageShape, type UnknownField } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { FieldDescriptorProto_Type as Type } from "@bufbuild/protobuf/wkt";
+import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { hiddenFor, message, numbers, wireTypes } from "../../test/verify/Arbitrary.ts";
+import { contractMessages, foreignServer, type ForeignServer, type Numbers } from "../../test/verify/ForeignServer.ts";
+import { origin, said } from "../../test/verify/Reading.ts";
+import { firstPage, page, statuses, trainer, zipper } from "../../test/verify/Samples.ts";
+import { createEngineClient } from "../promise.ts";
+import { encode } from "../wire.ts";
+import { FieldNumberInference } from "./FieldNumberInference.ts";
+import type { Profile } from "./Profile.ts";
+import { fieldNumbers, unknownNumberOffset } from "./ProfileReader.ts";
+
+/** Random servers that the law is tried on; TRUST_RUNS tries more. */
+const numRuns = Number(process.env["TRUST_RUNS"] ?? 200);
+
+/** Everything that is claimed about the numbers is true. */
+const assertTrue = (profile: Profile, truth: Numbers): void => {
+  for (const [typeName, { fields, unknown }] of Object.entries(profile.messages)) {
+    const theirs = truth[typeName] ?? {};
+    for (const [name, { number }] of Object.entries(fields))
+      if (number !== undefined) expect(number).toBe(theirs[name]);
+    for (const number of unknown) expect(Object.values(theirs)).not.toContain(number);
+  }
+};
+
+const answers = fc.array(
+  fc.oneof(
+    ...[EngineSchema, EngineListResponseSchema, EngineMessageSchema].map((schema: DescMessage) =>
+      message(schema).map((sent) => ({ schema, sent })),
+    ),
+  ),
+  { minLength: 1, maxLength: 20 },
+);
+
+/** Compares both formats of a resource. */
+const compare = <D extends DescMessage>(
+  inference: FieldNumberInference,
+  schema: D,
+  server: ForeignServer,
+  sent: MessageShape<D>,
+  json = sent,
+): boolean => inference.add(schema, server.protobuf(schema, sent), server.json(schema, json));
+
+/** Reads protobuf of a server by what was inferred. */
+const read = <D extends DescMessage>(
+  inference: FieldNumberInference,
+  schema: D,
+  server: ForeignServer,
+  sent: MessageShape<D>,
+): MessageShape<D> | undefined =>
+  fieldNumbers(inference.profile(origin, 0)).read(schema, server.protobuf(schema, sent));
+
+test("for any numbering, any responses and any parts of them, what is read is right and what is claimed is true", () => {
+  fc.assert(
+    fc.property(
+      numbers.chain((chosen) =>
+        fc.tuple(fc.constant(chosen), fc.array(hiddenFor(chosen), { minLength: 1, maxLength: 3 })),
+      ),
+      wireTypes,
+      answers,
+      ([chosen, hidden], types, sequence) => {
+        const inference = new FieldNumberInference();
+        const servers = sequence.map((_, index) => foreignServer(chosen, hidden[index % hidden.length], types));
+        for (const [index, { schema, sent }] of sequence.entries())
+          compare(inference, schema, servers[index] as ForeignServer, sent);
+        assertTrue(inference.profile(origin, 0), chosen);
+        const { read: readByProfile } = fieldNumbers(inference.profile(origin, 0));
+        for (const [index, { schema, sent }] of sequence.entries()) {
+          const server = servers[index] as ForeignServer;
+          const got = readByProfile(schema, server.protobuf(schema, sent));
+          if (got === undefined) continue;
+          const expected = said(server, schema, sent);
+          expect(said(server, schema, got)).toEqual(expected);
+          // Passing it on under our numbers must not turn an unknown field into one of ours.
+          expect(said(server, schema, fromBinary(schema, toBinary(schema, got)))).toEqual(expected);
+        }
+      },
+    ),
+    { numRuns },
+  );
+}, 600_000);
+
+test("200 random numberings are inferred from four responses", () => {
+  for (const chosen of fc.sample(numbers, { seed: 4, numRuns: 200 })) {
+    const server = foreignServer(chosen);
+    const inference = new FieldNumberInference();
+    for (const sent of [page, firstPage]) expect(compare(inference, EngineListResponseSchema, server, sent)).toBe(true);
+    for (const sent of statuses) expect(compare(inference, EngineMessageSchema, server, sent)).toBe(true);
+    for (const sent of [page, firstPage]) expect(read(inference, EngineListResponseSchema, server, sent)).toEqual(sent);
+    for (const sent of [trainer, zipper]) expect(read(inference, EngineSchema, server, sent)).toEqual(sent);
+    for (const sent of statuses) expect(read(inference, EngineMessageSchema, server, sent)).toEqual(sent);
+    assertTrue(inference.profile(origin, 0), chosen);
+  }
+}, 120_000);
+
+const text = (no: number, value: string): UnknownField => ({
+  no,
+  wireType: WireType.LengthDelimited,
+  data: new BinaryWriter().string(value).finish(),
+});
+
+test("a field that only the protobuf has is kept, after a second response showed the same", () => {
+  const server = foreignServer(
+    { "bytenite.engine.Engine": { name: 40 } },
+    { "bytenite.engine.Engine": [text(77, "new")] },
+  );
+  const inference = new FieldNumberInference();
+  compare(inference, EngineSchema, server, trainer);
+  expect(read(inference, EngineSchema, server, trainer)).toBeUndefined();
+  compare(inference, EngineSchema, server, trainer);
+  expect(read(inference, EngineSchema, server, trainer)).toMatchObject({
+    name: "trainer",
+    $unknown: [text(77, "new")],
+  });
+});
+
+test("an unknown field under one of our numbers is kept where it cannot be taken for ours", () => {
+  const server = foreignServer(
+    { "bytenite.engine.Engine": { name: 40 } },
+    { "bytenite.engine.Engine": [text(2, "new")] },
+  );
+  const inference = new FieldNumberInference();
+  for (let call = 0; call < 2; call++) compare(inference, EngineSchema, server, trainer);
+  const message = read(inference, EngineSchema, server, trainer);
+  if (message === undefined) throw new Error("not read");
+  expect(message.$unknown).toEqual([text(2 + unknownNumberOffset, "new")]);
+  expect(fromBinary(EngineSchema, toBinary(EngineSchema, message)).name).toBe("trainer");
+});
+
+test("a hidden field that always equals one of ours keeps both unconfirmed", () => {
+  const server = foreignServer({}, { "bytenite.developer.EngineMessage": [text(9, "active")] });
+  const inference = new FieldNumberInference();
+  for (const tag of ["a", "b", "c", "d"]) {
+    const sent = { ...statuses[0], engineTag: tag, engineStatus: "active" } as MessageShape<typeof EngineMessageSchema>;
+    compare(inference, EngineMessageSchema, server, sent);
+  }
+  const { fields, unknown } = inference.profile(origin, 0).messages["bytenite.developer.EngineMessage"] ?? {};
+  expect(fields).toMatchObject({ engine_id: { number: 1 }, engine_tag: { number: 2 } });
+  expect(fields?.["engine_status"]?.candidates?.map(({ number }) => number)).toEqual([5, 9]);
+  expect(unknown).toEqual([]);
+});
+
+test("a response that was written as zigzag or fixed is read as such", () => {
+  const server = foreignServer(
+    {},
+    {},
+    {
+      "bytenite.engine.Engine": { revision: Type.SINT32 },
+      "bytenite.common.PaginatedResponse": { total: Type.FIXED32 },
+    },
+  );
+  const inference = new FieldNumberInference();
+  compare(inference, EngineListResponseSchema, server, page);
+  expect(read(inference, EngineListResponseSchema, server, page)).toEqual(page);
+});
+
+const ours = foreignServer({});
+const swapped = foreignServer({ "bytenite.engine.Engine": { name: 7, description: 2 } });
+
+test("pairs that do not fit teach nothing", () => {
+  const inference = new FieldNumberInference();
+  for (let call = 0; call < 8; call++) expect(compare(inference, EngineSchema, ours, zipper, trainer)).toBe(false);
+  expect(inference.profile(origin, 0).messages).toEqual({});
+});
+
+test("replicas that lack some of the fields do not make a number foreign", () => {
+  const inference = new FieldNumberInference();
+  compare(inference, EngineSchema, swapped, zipper, { ...zipper, description: "" });
+  compare(inference, EngineSchema, swapped, zipper);
+  compare(inference, EngineSchema, swapped, trainer);
+  expect(read(inference, EngineSchema, swapped, zipper)).toEqual(zipper);
+});
+
+test("a response of more different numbers than any message has is not taken in", () => {
+  const many = Array.from({ length: 1000 }, (_, index) => ({
+    no: index + 100,
+    wireType: WireType.Varint,
+    data: new Uint8Array([1]),
+  }));
+  const inference = new FieldNumberInference();
+  compare(inference, EngineSchema, foreignServer({}, { "bytenite.engine.Engine": many }), zipper);
+  expect(inference.profile(origin, 0).messages).toEqual({});
+});
+
+/** A client whose middleware infers; `json` may differ from request to request. */
+const inferring = async (server: ForeignServer, bodyOf: (request: number) => typeof zipper) => {
+  const inference = new FieldNumberInference();
+  const sent: Array<string> = [];
+  const client = createEngineClient({
+    baseUrl: `${origin}/v1/dev`,
+    format: "json",
+    middleware: [inference.middleware],
+    fetch: (_url, init) => {
+      const headers = new Headers(init.headers);
+      const accept = headers.get("accept") ?? "";
+      sent.push(`${accept} ${headers.get("cache-control")}`);
+      const engine = bodyOf(sent.length);
+      const body =
+        accept === "application/json"
+          ? encode(EngineSchema, engine, "json")
+          : (server.protobuf(EngineSchema, engine) as Uint8Array<ArrayBuffer>);
+      return Promise.resolve(new Response(body, { headers: { "content-type": accept } }));
+    },
+  });
+  const engine = await client.get("zipper");
+  return { engine, inference, sent };
+};
+
+test("the middleware compares each resource between two requests for its protobuf, past caches", async () => {
+  const { engine, inference, sent } = await inferring(swapped, () => zipper);
+  expect(engine).toEqual(zipper);
+  expect(sent).toEqual(
+    ["application/x-protobuf", "application/json", "application/x-protobuf"].map(
+      (accept) => `${accept} no-cache, no-transform`,
+    ),
+  );
+  expect(inference.profile(origin, 0).messages["bytenite.engine.Engine"]?.fields["name"]?.number).toBe(7);
+  expect(inference.misfits).toEqual([]);
+});
+
+test("a resource that changes while it is read, or whose formats differ, is named and not taken in", async () => {
+  const changing = await inferring(ours, (request) => (request === 3 ? trainer : zipper));
+  expect(changing.inference.misfits).toEqual([
+    "bytenite.engine.Engine: /v1/dev/engines/zipper changed while it was read",
+  ]);
+  const differing = await inferring(ours, (request) => (request === 2 ? trainer : zipper));
+  expect(differing.engine).toEqual(trainer);
+  expect(differing.inference.misfits).toEqual([
+    "bytenite.engine.Engine: the protobuf of /v1/dev/engines/zipper does not fit its JSON",
+  ]);
+  for (const { inference } of [changing, differing]) expect(inference.profile(origin, 0).messages).toEqual({});
+});
+
+test("all messages of the contract are in a profile", () => {
+  const inference = new FieldNumberInference();
+  compare(inference, EngineListResponseSchema, ours, page);
+  compare(inference, EngineMessageSchema, ours, statuses[0] as MessageShape<typeof EngineMessageSchema>);
+  const { messages } = inference.profile(origin, 0);
+  expect(Object.keys(messages).toSorted()).toEqual(contractMessages.map(({ typeName }) => typeName).toSorted());
+});

@@ -1,0 +1,127 @@
+// Evidence from one pair of responses.
+import type { DescField, DescMessage } from "@bufbuild/protobuf";
+import { allowedBy, evidenceOf, withRecord, type Evidence, type MessageEvidence } from "./Evidence.ts";
+import { encodingsOf, wireTypeOf } from "../verify/FieldMatch.ts";
+import type { Solve } from "./Numbering.ts";
+import { isPlain, type Values } from "../verify/Sameness.ts";
+import { maxRootFields, tryWireFields, type Occurrence, type WireFields } from "../verify/WireFields.ts";
+
+/** Messages of one type that are taken from one pair, at most: a page of 256 engines teaches all that a longer one would. */
+export const maxRecordsPerPair = 256;
+
+/** Different numbers in the messages of one type, at most; a server that has more is not worked out. */
+export const maxNumbers = 512;
+
+/** A pair that fits: the evidence with it, and the numbers it leaves without a field for the first time. */
+export interface Fit {
+  readonly evidence: Evidence;
+  /** `type#number` of numbers that became foreign by this pair. */
+  readonly foreign: ReadonlyArray<string>;
+  /** Whether each message with such a number, or one around it, says when it was last changed. */
+  readonly dated: boolean;
+  /** Whether one of these numbers, in a message that does not, is written as a field that was never seen populated. */
+  readonly blind: boolean;
+}
+
+interface Record {
+  readonly message: DescMessage;
+  readonly wire: WireFields;
+  readonly values: Values;
+  readonly dated: boolean;
+}
+
+/**
+ * Adds a pair: first its outermost message, then, through the fields whose numbers are certain by then, those inside it.
+ * All or nothing: undefined when one message does not fit; no numbering explains it together with the evidence.
+ */
+export const addPair = (
+  evidence: Evidence,
+  solve: Solve,
+  root: DescMessage,
+  bytes: Uint8Array,
+  values: Values,
+): Fit | undefined => {
+  const added = new Map(evidence);
+  const allowed = allowedBy(evidence);
+  const foreign: Array<string> = [];
+  let dated = true;
+  let blind = false;
+  const wire = tryWireFields([bytes], maxRootFields);
+  if (wire === undefined) return undefined;
+  let level: ReadonlyArray<Record> = [{ message: root, wire, values, dated: isDated(root, values) }];
+  while (level.length > 0) {
+    const inner: Array<Record> = [];
+    for (const records of byType(level)) {
+      const [{ message } = { message: root }] = records;
+      const before = evidenceOf(added, message);
+      let known: MessageEvidence | undefined = before;
+      for (const record of records) {
+        if (record.wire.size > maxNumbers) return undefined;
+        known &&= withRecord(known, message, record.wire, record.values, allowed);
+        if (known !== undefined && known.numbers.size > maxNumbers) return undefined;
+      }
+      const numbering = known && solve(message, known);
+      if (known === undefined || numbering === undefined) return undefined;
+      added.set(message.typeName, known);
+      const strangersBefore = solve(message, before)?.foreign;
+      for (const number of numbering.foreign) {
+        if (strangersBefore?.has(number)) continue;
+        foreign.push(`${message.typeName}#${number}`);
+        const undated = records.filter((record) => !record.dated && record.wire.has(number));
+        dated &&= undated.length === 0;
+        blind ||= undated.some(({ wire }) => couldBeUnseen(message, known, wire.get(number)));
+      }
+      for (const { field, number } of numbering.confirmed.values()) {
+        for (const record of records) if (!within(field, number, record, inner)) return undefined;
+      }
+    }
+    level = inner;
+  }
+  return { evidence: added, foreign, dated, blind };
+};
+
+const byType = (records: ReadonlyArray<Record>): ReadonlyArray<ReadonlyArray<Record>> => {
+  const groups = new Map<string, Array<Record>>();
+  for (const record of records) {
+    const group = groups.get(record.message.typeName);
+    if (group === undefined) groups.set(record.message.typeName, [record]);
+    else if (group.length < maxRecordsPerPair) group.push(record);
+  }
+  return [...groups.values()];
+};
+
+/** Adds the messages that a field holds; false when they are no messages. */
+const within = (field: DescField, number: number, record: Record, inner: Array<Record>): boolean => {
+  if (field.message === undefined || !isPlain(field.message)) return true;
+  const { message } = field;
+  const value = record.values[field.localName] as Values | ReadonlyArray<Values> | undefined;
+  const payloads = (record.wire.get(number) ?? []).map(({ data }) => data);
+  if (value === undefined) return true;
+  const parts = Array.isArray(value)
+    ? (value as ReadonlyArray<Values>)
+        .slice(0, maxRecordsPerPair)
+        .map((values, index) => ({ values, payloads: payloads.slice(index, index + 1) }))
+    : [{ values: value as Values, payloads }];
+  for (const { values, payloads } of parts) {
+    const wire = tryWireFields(payloads);
+    if (wire === undefined) return false;
+    inner.push({ message, wire, values, dated: record.dated || isDated(message, values) });
+  }
+  return true;
+};
+
+/** An engine that was changed says so: both forms then show the same state of it, or the pair does not fit. */
+const isDated = (message: DescMessage, values: Values): boolean =>
+  message.fields.some((field) => field.name === "updated_at" && values[field.localName] !== undefined);
+
+/** Whether what a number carries is written as a field is that the JSON has never shown with a value. */
+const couldBeUnseen = (
+  message: DescMessage,
+  known: MessageEvidence,
+  occurrences: ReadonlyArray<Occurrence> = [],
+): boolean =>
+  message.fields.some(
+    (field) =>
+      (known.fields.get(field.name)?.seen ?? 0) === 0 &&
+      encodingsOf(field).some((encoding) => occurrences.every(({ wireType }) => wireType === wireTypeOf(encoding))),
+  );

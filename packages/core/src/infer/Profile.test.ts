@@ -1,0 +1,106 @@
+import { EngineListResponseSchema, EngineSchema } from "@bytenite-engines/proto";
+import { expect, test } from "vitest";
+import { foreignServer } from "../../test/verify/ForeignServer.ts";
+import { origin } from "../../test/verify/Reading.ts";
+import { page, trainer } from "../../test/verify/Samples.ts";
+import { FieldNumberInference } from "./FieldNumberInference.ts";
+import { parseProfile, ProfileError, writeProfile, type Profile } from "./Profile.ts";
+import { fieldNumbers } from "./ProfileReader.ts";
+
+const server = foreignServer({ "bytenite.engine.Engine": { name: 7, description: 2, hash: 300 } });
+const nowMs = Date.UTC(2026, 10, 24, 8);
+
+const inferred = (): Profile => {
+  const inference = new FieldNumberInference();
+  inference.add(EngineListResponseSchema, server.protobuf(EngineListResponseSchema, page), page);
+  return inference.profile(origin, nowMs);
+};
+
+test("a profile says for people which number carries which field", () => {
+  const profile = inferred();
+  expect(profile).toMatchObject({ version: 1, origin, date: "2026-11-24T08:00:00.000Z" });
+  const engine = profile.messages["bytenite.engine.Engine"];
+  expect(engine?.compared).toBe(3);
+  expect(engine?.fields["name"]).toEqual({ number: 7, type: "string", seen: 3 });
+  expect(engine?.fields["hash"]).toEqual({ number: 300, type: "string", seen: 2 });
+  expect(engine?.fields["created_at"]).toEqual({ number: 12, type: "message", seen: 2 });
+  expect(profile.messages["bytenite.common.PaginatedResponse"]?.fields["has_next"]).toEqual({ seen: 0 });
+});
+
+test("a profile is written the same way each time and reads back as it was", () => {
+  const profile = inferred();
+  const text = writeProfile(profile);
+  expect(text).toBe(writeProfile(inferred()));
+  expect(parseProfile(text)).toEqual(profile);
+  const sent = server.protobuf(EngineSchema, trainer);
+  expect(fieldNumbers(parseProfile(text)).read(EngineSchema, sent)).toEqual(trainer);
+});
+
+test("a profile holds nothing of the answers", () => {
+  const text = writeProfile(inferred());
+  for (const value of [trainer.platformConfig?.token, trainer.id, trainer.userName]) expect(text).not.toContain(value);
+});
+
+test.for<readonly [string, ReadonlyArray<string>, unknown]>([
+  ["a version of the format", ["version"], 2],
+  ["a field", ["messages", "bytenite.engine.Engine", "fields", "colour"], { seen: 0 }],
+  ["a message", ["messages", "bytenite.engine.Wheel"], { compared: 0, fields: {}, unknown: [] }],
+])("a profile with %s that only a newer version can know is refused as such", ([, path, value]) => {
+  expect(() => parseProfile(edited(inferred(), path, value))).toThrow(
+    expect.objectContaining({ isNewer: true }) as Error,
+  );
+});
+
+/** The text of a profile in which the value at a path is another one, or, when undefined, missing. */
+const edited = (profile: Profile, path: ReadonlyArray<string>, value: unknown): string => {
+  const json = JSON.parse(writeProfile(profile)) as Record<string, unknown>;
+  let at = json;
+  for (const key of path.slice(0, -1)) at = at[key] as Record<string, unknown>;
+  at[path.at(-1) ?? ""] = value;
+  return JSON.stringify(json);
+};
+
+const fields = ["messages", "bytenite.engine.Engine", "fields"];
+
+test.for<[string, ReadonlyArray<string>, unknown, string]>([
+  ["another kind", ["kind"], "x", '"kind"'],
+  ["another version", ["version"], 2, "only 1 can be read"],
+  ["no origin", ["origin"], undefined, '"origin"'],
+  ["an origin with a path", ["origin"], "https://engines.example/v1", "must be an origin"],
+  ["a date that is none", ["date"], "soon", '"date"'],
+  ["a date that brings lines of its own", ["date"], "24 Nov 2026 (\nmessage Other {}\n)", '"date"'],
+  ["a count of messages that is none", ["messages", "bytenite.engine.Engine", "compared"], -1, '"compared"'],
+  ["no messages", ["messages"], [], '"messages"'],
+  ["an unknown message", ["messages", "a.B"], {}, "a.B is no message"],
+  ["a message that is none", ["messages", "bytenite.engine.Engine"], 1, "bytenite.engine.Engine must be an object"],
+  ["an unknown field", [...fields, "colour"], { seen: 0 }, "has no field colour"],
+  ["a missing field", [...fields, "link"], undefined, "bytenite.engine.Engine.link is missing"],
+  ["a number that is none", [...fields, "name", "number"], 0, "0 is no field number"],
+  ["a type that cannot be", [...fields, "name", "type"], "bool", "is none of string"],
+  ["one number twice", [...fields, "name", "number"], 2, "the same number"],
+  ["an unknown number of ours", ["messages", "bytenite.engine.Engine", "unknown"], [7], "unknown and a field's"],
+  [
+    "more numbers than are ever learned",
+    ["messages", "bytenite.engine.Engine", "unknown"],
+    Array.from({ length: 512 }, (_, index) => 1000 + index),
+    "more than 512 numbers",
+  ],
+  ["unknown numbers that are none", ["messages", "bytenite.engine.Engine", "unknown"], 7, '"unknown"'],
+  ["a number never seen", [...fields, "name", "seen"], 0, "never seen"],
+  ["a field seen without a number", [...fields, "name", "number"], undefined, 'neither "number" nor "candidates"'],
+  ["a count that is none", [...fields, "name", "seen"], -1, '"seen"'],
+  ["a candidate that is none", [...fields, "name"], { seen: 1, candidates: [null] }, "is no field number"],
+])("a profile with %s is refused by name", ([, path, value, problem]) => {
+  const text = edited(inferred(), path, value);
+  expect(() => parseProfile(text)).toThrow(ProfileError);
+  expect(() => parseProfile(text)).toThrow(problem);
+});
+
+test("no field numbers are made of a profile that is none", () => {
+  const profile = { ...inferred(), version: 2 } as unknown as Profile;
+  expect(() => fieldNumbers(profile)).toThrow(ProfileError);
+});
+
+test("a profile that is no JSON is refused", () => {
+  expect(() => parseProfile("{")).toThrow("it is not JSON");
+});

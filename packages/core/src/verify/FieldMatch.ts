@@ -1,0 +1,194 @@
+// Whether the bytes of a field number can be the value of a JSON field.
+import { fromBinary, ScalarType, type DescField, type DescMessage } from "@bufbuild/protobuf";
+import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+import { TimestampSchema, type Timestamp } from "@bufbuild/protobuf/wkt";
+import { isPlain, isPopulated, sameBytes, sameLink, type Values } from "./Sameness.ts";
+import { tryWireFields, type Occurrence, type WireFields } from "./WireFields.ts";
+
+/** How a field is written: its scalar type, or "message". */
+export type Encoding = ScalarType | "message";
+
+/** Whether a field of a nested message may be carried by a number, as far as is known. */
+export type Allowed = (message: DescMessage, field: DescField, number: number, encoding: Encoding) => boolean;
+
+const alternatives: Partial<Record<ScalarType, ReadonlyArray<ScalarType>>> = {
+  [ScalarType.INT32]: [ScalarType.INT32, ScalarType.SINT32, ScalarType.SFIXED32],
+  [ScalarType.UINT32]: [ScalarType.UINT32, ScalarType.FIXED32],
+  [ScalarType.INT64]: [ScalarType.INT64, ScalarType.SINT64, ScalarType.SFIXED64],
+  [ScalarType.UINT64]: [ScalarType.UINT64, ScalarType.FIXED64],
+};
+
+/** How a server may write a field so that its JSON looks as documented: OpenAPI tells int32 from sint32 nowhere. */
+export const encodingsOf = (field: DescField): ReadonlyArray<Encoding> => {
+  if (field.message !== undefined) return ["message"];
+  return field.scalar === undefined ? [] : (alternatives[field.scalar] ?? [field.scalar]);
+};
+
+/** The wire type of a value (not of a packed list). */
+export const wireTypeOf = (encoding: Encoding): WireType => {
+  switch (encoding) {
+    case "message":
+    case ScalarType.STRING:
+    case ScalarType.BYTES:
+      return WireType.LengthDelimited;
+    case ScalarType.DOUBLE:
+    case ScalarType.FIXED64:
+    case ScalarType.SFIXED64:
+      return WireType.Bit64;
+    case ScalarType.FLOAT:
+    case ScalarType.FIXED32:
+    case ScalarType.SFIXED32:
+      return WireType.Bit32;
+    default:
+      return WireType.Varint;
+  }
+};
+
+/**
+ * Whether the occurrences of a number, written in that encoding, can be the value of the field. Generous where servers
+ * differ (a default may be written out; signed links may differ in their query), since a false "no" would lead astray and
+ * a false "yes" only costs certainty.
+ */
+export const matches = (
+  field: DescField,
+  encoding: Encoding,
+  occurrences: ReadonlyArray<Occurrence> | undefined,
+  value: unknown,
+  allowed: Allowed,
+): boolean => {
+  if (occurrences === undefined) return !isPopulated(value);
+  if (field.fieldKind === "list")
+    return listMatches(field, encoding, occurrences, value as ReadonlyArray<unknown>, allowed);
+  if (occurrences.some(({ wireType }) => wireType !== wireTypeOf(encoding))) return false;
+  if (field.fieldKind === "message") {
+    const payloads = occurrences.map(({ data }) => data);
+    return messageMatches(field.message, payloads, value as Values | undefined, allowed);
+  }
+  const last = occurrences.at(-1);
+  return field.fieldKind === "scalar" && last !== undefined && scalarMatches(encoding as ScalarType, last.data, value);
+};
+
+/** Messages of a list that are held against the JSON, at most; unlikeness beyond them strikes nothing out, which does no harm. */
+const maxItems = 256;
+
+const listMatches = (
+  field: DescField & { fieldKind: "list" },
+  encoding: Encoding,
+  occurrences: ReadonlyArray<Occurrence>,
+  values: ReadonlyArray<unknown>,
+  allowed: Allowed,
+): boolean => {
+  const wireType = wireTypeOf(encoding);
+  if (field.message !== undefined) {
+    const { message } = field;
+    return (
+      occurrences.length === values.length &&
+      occurrences
+        .slice(0, maxItems)
+        .every(
+          (occurrence, index) =>
+            occurrence.wireType === wireType &&
+            messageMatches(message, [occurrence.data], values[index] as Values, allowed),
+        )
+    );
+  }
+  const items: Array<Uint8Array> = [];
+  for (const occurrence of occurrences) {
+    if (occurrence.wireType === wireType) items.push(occurrence.data);
+    else if (occurrence.wireType !== WireType.LengthDelimited || !unpack(wireType, occurrence.data, items))
+      return false;
+  }
+  return (
+    items.length === values.length &&
+    items.every((data, index) => scalarMatches(encoding as ScalarType, data, values[index]))
+  );
+};
+
+/** Takes a packed list apart. */
+const unpack = (wireType: WireType, packed: Uint8Array, items: Array<Uint8Array>): boolean => {
+  const reader = new BinaryReader(packed);
+  try {
+    while (reader.pos < reader.len) items.push(reader.skip(wireType));
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+const utf8 = new TextEncoder();
+const text = new TextDecoder();
+
+const scalarMatches = (scalar: ScalarType, data: Uint8Array, value: unknown): boolean => {
+  if (scalar === ScalarType.STRING)
+    return sameBytes(data, utf8.encode(value as string)) || sameLink(value as string, text.decode(data));
+  if (scalar === ScalarType.BYTES) return sameBytes(data, value as Uint8Array);
+  try {
+    const wire = new BinaryReader(data)[readers[scalar]]();
+    // A message that is decoded wrongly may hold any number here: 2 is no boolean.
+    if (scalar === ScalarType.BOOL) return BigInt(wire) === BigInt(value as boolean);
+    // JSON has a shorter form of a binary32 than its nearest binary64.
+    const expected = scalar === ScalarType.FLOAT ? Math.fround(value as number) : value;
+    return wire === expected || (Number.isNaN(wire) && Number.isNaN(expected));
+  } catch {
+    return false;
+  }
+};
+
+const readers = {
+  [ScalarType.BOOL]: "uint64",
+  [ScalarType.DOUBLE]: "double",
+  [ScalarType.FLOAT]: "float",
+  [ScalarType.INT64]: "int64",
+  [ScalarType.UINT64]: "uint64",
+  [ScalarType.INT32]: "int32",
+  [ScalarType.FIXED64]: "fixed64",
+  [ScalarType.FIXED32]: "fixed32",
+  [ScalarType.UINT32]: "uint32",
+  [ScalarType.SFIXED32]: "sfixed32",
+  [ScalarType.SFIXED64]: "sfixed64",
+  [ScalarType.SINT32]: "sint32",
+  [ScalarType.SINT64]: "sint64",
+} as const;
+
+const messageMatches = (
+  message: DescMessage,
+  payloads: ReadonlyArray<Uint8Array>,
+  value: Values | undefined,
+  allowed: Allowed,
+): boolean => {
+  if (value === undefined) return payloads.every(({ length }) => length === 0);
+  if (isPlain(message)) {
+    const wire = tryWireFields(payloads);
+    return wire !== undefined && message.fields.every((field) => carried(message, field, wire, value, allowed));
+  }
+  return message.typeName === TimestampSchema.typeName && payloads.every((payload) => isTimestamp(payload, value));
+};
+
+/** Whether some number of the nested message carries the field, if it must be carried. */
+const carried = (
+  message: DescMessage,
+  field: DescField,
+  wire: WireFields,
+  values: Values,
+  allowed: Allowed,
+): boolean => {
+  const value = values[field.localName];
+  if (!isPopulated(value)) return true;
+  for (const [number, occurrences] of wire) {
+    for (const encoding of encodingsOf(field)) {
+      if (allowed(message, field, number, encoding) && matches(field, encoding, occurrences, value, allowed))
+        return true;
+    }
+  }
+  return false;
+};
+
+const isTimestamp = (payload: Uint8Array, value: Values): boolean => {
+  try {
+    const wire = fromBinary(TimestampSchema, payload);
+    const { seconds, nanos } = value as unknown as Timestamp;
+    return wire.$unknown === undefined && wire.seconds === seconds && wire.nanos === nanos;
+  } catch {
+    return false;
+  }
+};

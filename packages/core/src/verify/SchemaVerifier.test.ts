@@ -1,0 +1,333 @@
+// The requests that verification takes, and the data that it hands out, by real clients against servers of all kinds.
+import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { FieldDescriptorProto_Type as Type } from "@bufbuild/protobuf/wkt";
+import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
+import { expect, test } from "vitest";
+import { memoryServer } from "../MemoryServer.ts";
+import { createEngineClient, type EngineEvent } from "../promise.ts";
+import { schemaDigests } from "../gen/schemaDigests.ts";
+import { schemaDigestHeader } from "../SchemaDigest.ts";
+import { contractMessages, foreignServer, type ForeignServer } from "../../test/verify/ForeignServer.ts";
+import { origin, readerOf, type Answering, type ReadOnce } from "../../test/verify/Reading.ts";
+import { firstPage, page, plain, statuses, trainer, zipper } from "../../test/verify/Samples.ts";
+import { FieldNumberInference, fieldNumbers, type Profile } from "../infer/index.ts";
+import { defaultResponsesPerExtraRequest, type OriginMemory, type OriginStatus } from "./SchemaVerifier.ts";
+
+const engineType = EngineSchema.typeName;
+const ours = foreignServer({});
+const swapped = foreignServer({ [engineType]: { name: 7, description: 2 } });
+const shifted = foreignServer(
+  Object.fromEntries(
+    contractMessages.map(({ typeName, fields }) => [
+      typeName,
+      Object.fromEntries(fields.map(({ name, number }) => [name, number + 1000])),
+    ]),
+  ),
+);
+const hidden = foreignServer(
+  {},
+  { [engineType]: [{ no: 77, wireType: WireType.LengthDelimited, data: new BinaryWriter().string("new").finish() }] },
+);
+const zigzag = foreignServer(
+  { [engineType]: { revision: 18, is_public: 11 } },
+  {},
+  { [engineType]: { revision: Type.SINT32 } },
+);
+
+type Engine = MessageShape<typeof EngineSchema>;
+const engine = (index: number, more: Partial<Engine> = {}): Engine =>
+  create(EngineSchema, { ...zipper, id: `id-${index}`, name: `e${index}`, revision: 1, isPublic: true, ...more });
+
+const types = (events: ReadonlyArray<EngineEvent>): ReadonlyArray<string> =>
+  events.map(({ type }) => type).filter((type) => type === "drift" || type === "verified");
+
+const calls = 1_000;
+/** A hundredth more. */
+const mostRequests = 1_010;
+
+type Step = (index: number) => readonly [DescMessage, MessageShape<DescMessage>, Answering<DescMessage>?];
+
+const servers: ReadonlyArray<readonly [name: string, server: ForeignServer, step: Step]> = [
+  ["our numbers and no header", ours, (index) => [EngineSchema, engine(index)]],
+  [
+    "booleans and numbers that look alike",
+    ours,
+    (index) => [EngineSchema, engine(0, { revision: 1, isPublic: index % 2 === 0 })],
+  ],
+  ["zigzag numbers that look like booleans", zigzag, (index) => [EngineSchema, engine(index, { revision: index % 3 })]],
+  ["swapped numbers", swapped, (index) => [EngineSchema, engine(index)]],
+  ["numbers that are all unknown", shifted, (index) => [EngineListResponseSchema, index % 2 === 0 ? page : firstPage]],
+  ["an unchanged list with new fields", hidden, () => [EngineListResponseSchema, page]],
+  ["formats that never fit", ours, (index) => [EngineSchema, engine(index), { json: engine(index + 1) }]],
+  [
+    "a new field in every engine",
+    ours,
+    (index) => [EngineSchema, engine(index, { owner: index % 5 === 0 ? "" : `o-${index % 7}` })],
+  ],
+  [
+    "all kinds of responses in turn",
+    ours,
+    (index) =>
+      index % 3 === 0
+        ? [EngineSchema, index % 2 === 0 ? trainer : plain]
+        : index % 3 === 1
+          ? [EngineListResponseSchema, page]
+          : [EngineMessageSchema, statuses[index % 2] ?? create(EngineMessageSchema)],
+  ],
+  [
+    "options of single calls",
+    swapped,
+    (index) => [EngineSchema, engine(index), { call: { deadlineMs: 1_000 + index } }],
+  ],
+  [
+    "a header that comes and goes",
+    ours,
+    (index) => [EngineSchema, engine(index), { digest: index % 2 === 0 ? schemaDigests[engineType] : undefined }],
+  ],
+];
+
+test.for(servers)(
+  "a thousand calls take at most 1,010 requests, and no value is wrong (%s)",
+  async ([, server, step]) => {
+    const read = readerOf();
+    let requests = 0;
+    for (let index = 0; index < calls; index++) {
+      const [schema, sent, answering = {}] = step(index);
+      const { message, asked } = await read(schema, server, sent, answering);
+      requests += asked.length;
+      expect(message).toEqual(asked.at(-1) === "json" ? server.json(schema, answering.json ?? sent) : sent);
+    }
+    expect(requests).toBeLessThanOrEqual(mostRequests);
+  },
+);
+
+test("a server that names our schema is believed, with one request a call", async () => {
+  const read = readerOf();
+  const asked: Array<string> = [];
+  for (let index = 0; index < calls; index++)
+    asked.push(...(await read(EngineSchema, ours, engine(index), { digest: schemaDigests[engineType] })).asked);
+  expect(asked).toEqual(Array.from({ length: calls }, () => "protobuf"));
+});
+
+/** 64 at once, each of another resource and a new value, from a server that does not name our schema. */
+test.for([
+  ["of other resources", (index: number) => `e${index}`],
+  ["of one resource, shared", () => "one"],
+] as const)("64 calls at once take one request more, and then none (%s)", async ([, tagOf]) => {
+  let requests = 0;
+  const client = createEngineClient({
+    baseUrl: `${origin}/v1/dev`,
+    fetch: async (url, init) => {
+      requests += 1;
+      const name = url.split("/").at(-1) ?? "";
+      const isJson = new Headers(init.headers).get("accept") === "application/json";
+      await new Promise(setImmediate);
+      const sent = create(EngineSchema, { name, version: "1.0" });
+      const body = isJson
+        ? JSON.stringify({ name, version: "1.0" })
+        : (swapped.protobuf(EngineSchema, sent) as Uint8Array<ArrayBuffer>);
+      return new Response(body, {
+        headers: { "content-type": isJson ? "application/json" : "application/x-protobuf" },
+      });
+    },
+  });
+  for (const most of tagOf(0) === "one" ? [2, 1] : [65, 64]) {
+    requests = 0;
+    const engines = await Promise.all(Array.from({ length: 64 }, (_, index) => client.get(tagOf(index))));
+    expect(engines.map(({ name }) => name)).toEqual(Array.from({ length: 64 }, (_, index) => tagOf(index)));
+    expect(requests).toBeLessThanOrEqual(most);
+  }
+});
+
+/** Reads until there was credit for one more request. */
+const earn = async (read: ReadOnce): Promise<void> => {
+  for (let index = 0; index < defaultResponsesPerExtraRequest; index++) await read(EngineSchema, ours, zipper);
+};
+
+test("without a header the first call has its JSON; verified protobuf is used once the next attempt is paid", async () => {
+  const read = readerOf();
+  const first = await read(EngineSchema, ours, zipper);
+  expect([first.asked, new Set(types(first.events))]).toEqual([["protobuf", "json"], new Set(["verified"])]);
+  const { asked } = await read(EngineSchema, ours, zipper);
+  expect(asked).toEqual(["json"]);
+  await earn(read);
+  for (let call = 0; call < 300; call++) {
+    const { message, asked } = await read(EngineSchema, ours, zipper);
+    expect([message, asked]).toEqual([zipper, ["protobuf"]]);
+  }
+});
+
+test("where an attempt shows nothing new, the next one costs twice as many responses", async () => {
+  const read = readerOf({ responsesPerExtraRequest: 4 });
+  const attempts: Array<number> = [];
+  for (let call = 0; call < 70; call++)
+    if ((await read(EngineSchema, swapped, zipper)).asked.length > 1) attempts.push(call);
+  expect(attempts).toEqual([0, 8, 24, 56]);
+});
+
+test("a schema that changes is noticed by a sample, dropped, and read in JSON", async () => {
+  const read = readerOf({ responsesPerExtraRequest: 1, sampleEvery: 5 });
+  for (let call = 0; call < 4; call++) await read(EngineSchema, ours, trainer);
+  expect((await read(EngineSchema, ours, trainer)).asked).toContain("protobuf");
+  let wrong = 0;
+  const seen: Array<string> = [];
+  for (let call = 0; call < 30; call++) {
+    const { message, events } = await read(EngineSchema, swapped, trainer);
+    if (message.name !== trainer.name) wrong += 1;
+    seen.push(...types(events));
+  }
+  expect(wrong).toBeLessThan(5);
+  expect(seen).toEqual(["drift"]);
+});
+
+test("a header that lies is found out where the bytes are not of the schema, before a value is handed out", async () => {
+  const digest = schemaDigests[engineType];
+  for (const server of [hidden, shifted, zigzag]) {
+    const read = readerOf();
+    const first = await read(EngineSchema, server, engine(0, { revision: 7 }), { digest });
+    expect(first.message).toEqual(server.json(EngineSchema, engine(0, { revision: 7 })));
+    expect([first.asked, types(first.events)]).toEqual([["protobuf", "json"], ["drift"]]);
+    expect((await read(EngineSchema, server, zipper, { digest })).asked).toEqual(["json"]);
+  }
+});
+
+test("JSON that names our schema brings protobuf back, for nothing", async () => {
+  const read = readerOf();
+  await read(EngineSchema, swapped, zipper);
+  expect((await read(EngineSchema, ours, zipper, { digest: schemaDigests[engineType] })).asked).toEqual(["json"]);
+  expect((await read(EngineSchema, ours, zipper, { digest: schemaDigests[engineType] })).asked).toEqual(["protobuf"]);
+});
+
+test("format protobuf is a failure where the protobuf is not verified, and needs one request", async () => {
+  const read = readerOf({}, { format: "protobuf" });
+  expect((await read(EngineSchema, ours, zipper, { digest: schemaDigests[engineType] })).message).toEqual(zipper);
+  await expect(read(EngineSchema, swapped, zipper)).rejects.toMatchObject({
+    reason: { _tag: "Undecodable" },
+    message: expect.stringContaining('format "auto"') as string,
+    attempts: 1,
+  });
+});
+
+test("nothing but a read of engines is sent twice", async () => {
+  const server = memoryServer({
+    engines: [{ name: "a", version: "1.0" }],
+    answer: (request) =>
+      request.headers.get("accept") === "application/json"
+        ? new Response("{}", { headers: { "content-type": "application/json" } })
+        : new Response(
+            ours.protobuf(EngineMessageSchema, statuses[0] ?? create(EngineMessageSchema)) as Uint8Array<ArrayBuffer>,
+            {
+              headers: { "content-type": "application/x-protobuf" },
+            },
+          ),
+  });
+  const client = createEngineClient({ baseUrl: `${origin}/v1/dev`, fetch: server.fetch, retry: { maxAttempts: 1 } });
+  await client.download("a@1.0");
+  await client.activate("a@1.0");
+  await client.deactivate("a@1.0");
+  await client.upload(new Uint8Array(3));
+  expect(server.requests.map(({ method, url }) => `${method} ${new URL(url).pathname.slice(7)}`)).toEqual([
+    "GET /engines/a@1.0/download",
+    "POST /engines/a@1.0/activate",
+    "POST /engines/a@1.0/deactivate",
+    "POST /engines",
+  ]);
+});
+
+/** A memory as a file would be, for clients that make one call each. */
+const sharedMemory = () => {
+  const kept = new Map<string, OriginStatus>();
+  const memory: OriginMemory = {
+    get: (origin) => kept.get(origin),
+    set: (origin, status) => void (status === undefined ? kept.delete(origin) : kept.set(origin, status)),
+  };
+  return { kept, memory };
+};
+
+const profileOf = (server: ForeignServer, ...engines: ReadonlyArray<Engine>): Profile => {
+  const inference = new FieldNumberInference();
+  for (const each of engines) inference.add(EngineSchema, server.protobuf(EngineSchema, each), each);
+  return inference.profile(origin, 0);
+};
+
+test.for([
+  ["without a profile", undefined],
+  ["with a profile", profileOf(swapped, zipper, trainer)],
+  ["with a profile that knows too little", profileOf(swapped, plain)],
+] as const)("a thousand processes that make one call each take at most 1,010 requests (%s)", async ([, profile]) => {
+  const { memory } = sharedMemory();
+  let requests = 0;
+  for (let index = 0; index < calls; index++) {
+    const read = readerOf({ memory, ...(profile === undefined ? {} : { fieldNumbers: [fieldNumbers(profile)] }) });
+    const { message, asked } = await read(EngineSchema, swapped, zipper);
+    expect(message).toEqual(zipper);
+    requests += asked.length;
+  }
+  expect(requests).toBeLessThanOrEqual(mostRequests);
+});
+
+test("a profile is used once its first response was compared, and given up when it does not hold", async () => {
+  const { kept, memory } = sharedMemory();
+  const numbers = [fieldNumbers(profileOf(swapped, zipper, trainer))];
+  const read = readerOf({ fieldNumbers: numbers, responsesPerExtraRequest: 1, memory });
+  expect((await read(EngineSchema, swapped, zipper)).asked).toEqual(["protobuf", "json"]);
+  expect(kept.get(origin)).toBe("compared");
+  const { message, asked } = await read(EngineSchema, swapped, trainer);
+  expect([message, asked]).toEqual([trainer, ["protobuf"]]);
+  const wrong = readerOf({ fieldNumbers: numbers, memory: sharedMemory().memory });
+  const first = await wrong(EngineSchema, ours, trainer);
+  expect([first.message, types(first.events)]).toEqual([trainer, ["drift"]]);
+});
+
+test("a header that names our schema is not read where a profile has other numbers", async () => {
+  const numbers = [fieldNumbers(profileOf(swapped, zipper, trainer))];
+  const read = readerOf({ fieldNumbers: numbers, responsesPerExtraRequest: 1 });
+  const digest = schemaDigests[engineType];
+  for (const asked of [["protobuf", "json"], ["protobuf"], ["protobuf"]])
+    expect(await read(EngineSchema, swapped, trainer, { digest })).toMatchObject({ message: trainer, asked });
+});
+
+test("the field numbers of one origin are not used for another", async () => {
+  const numbers = [{ ...fieldNumbers(profileOf(swapped, zipper, trainer)), origin: "https://other.example" }];
+  const read = readerOf({ fieldNumbers: numbers });
+  expect((await read(EngineSchema, swapped, zipper)).asked).toEqual(["protobuf", "json"]);
+  expect((await read(EngineSchema, swapped, zipper)).asked).toEqual(["json"]);
+});
+
+test("an origin that is verified asks in protobuf while another one is not", async () => {
+  const requests: Array<string> = [];
+  const client = createEngineClient({
+    baseUrl: "http://ours.example",
+    fetch: (url, init) => {
+      const accept = new Headers(init.headers).get("accept") ?? "";
+      requests.push(`${new URL(url).host} ${accept}`);
+      const isJson = accept === "application/json";
+      const headers = {
+        "content-type": accept,
+        ...(url.includes("ours") ? { [schemaDigestHeader]: schemaDigests[engineType] ?? "" } : {}),
+      };
+      return Promise.resolve(
+        new Response(isJson ? "{}" : (ours.protobuf(EngineSchema, zipper) as Uint8Array<ArrayBuffer>), { headers }),
+      );
+    },
+  });
+  for (const baseUrl of ["http://ours.example", "http://other.example", "http://ours.example", "http://other.example"])
+    await client.get("a", { baseUrl });
+  expect(requests).toEqual([
+    "ours.example application/x-protobuf",
+    "other.example application/x-protobuf",
+    "other.example application/json",
+    "ours.example application/x-protobuf",
+    "other.example application/json",
+  ]);
+});
+
+test.for([0, -1, Number.NaN])("options that cannot be are refused by name (%d)", (value) => {
+  expect(() => createEngineClient({ protobufVerification: { sampleEvery: value } })).toThrow(
+    "protobufVerification.sampleEvery",
+  );
+  expect(() => createEngineClient({ protobufVerification: { responsesPerExtraRequest: value } })).toThrow(
+    "responsesPerExtraRequest",
+  );
+});

@@ -1,0 +1,48 @@
+// When two answers carry the same although their bytes differ: links are signed anew for each, and nothing else may change.
+import { create, toBinary, type MessageShape } from "@bufbuild/protobuf";
+import { EngineListResponseSchema, type EngineSchema } from "@bytenite-engines/proto";
+import { expect, test } from "vitest";
+import { zipper } from "../../test/verify/Samples.ts";
+import { sameWire } from "./WireFields.ts";
+
+const link = (signature: number): string => `https://files.example/zipper.zip?signature=${signature}`;
+const bytesOf = (...changes: ReadonlyArray<Partial<MessageShape<typeof EngineSchema>>>): Uint8Array =>
+  toBinary(
+    EngineListResponseSchema,
+    create(EngineListResponseSchema, { engines: changes.map((change) => Object.assign({}, zipper, change)) }),
+  );
+const signed = bytesOf({ link: link(1) }, { hash: "another" });
+
+test("links that were signed anew are no change, at any depth", () => {
+  expect(sameWire(signed, signed)).toBe(true);
+  expect(sameWire(signed, bytesOf({ link: link(2) }, { hash: "another" }))).toBe(true);
+});
+
+test.for<[name: string, changed: Uint8Array]>([
+  ["another text", bytesOf({ link: link(2), hash: "another" }, { hash: "another" })],
+  ["another link", bytesOf({ link: "https://files.example/other.zip?signature=1" }, { hash: "another" })],
+  ["another number", bytesOf({ link: link(2), revision: 4 }, { hash: "another" })],
+  ["a field more", bytesOf({ link: link(2), deletedAt: zipper.createdAt }, { hash: "another" })],
+  ["a field less", bytesOf({ link: link(2), hash: "" }, { hash: "another" })],
+  ["a field at another number", bytesOf({ link: link(2), hash: "", owner: zipper.hash }, { hash: "another" })],
+  ["an item more", bytesOf({ link: link(2) }, {}, { hash: "another" })],
+  ["another order", bytesOf({ hash: "another" }, { link: link(2) })],
+  ["another wire type", new Uint8Array([0x0d, 0, 0, 0, 0])],
+  ["no protobuf", new Uint8Array([0x0a, 0x7f])],
+  ["nothing", new Uint8Array()],
+])("%s is a change", ([, changed]) => {
+  expect(sameWire(signed, changed)).toBe(false);
+  expect(sameWire(changed, signed)).toBe(false);
+});
+
+/** A number inside dozens of messages. */
+const nested = (value: number): Uint8Array => {
+  let bytes: Uint8Array = new Uint8Array([0x08, value]);
+  while (bytes.length < 120) bytes = new Uint8Array([0x0a, bytes.length, ...bytes]);
+  return bytes;
+};
+
+test("what is nested without end is not followed", () => {
+  expect(sameWire(nested(1), nested(1))).toBe(true);
+  expect(sameWire(nested(1), nested(2))).toBe(false);
+});

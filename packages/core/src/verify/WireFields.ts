@@ -1,0 +1,75 @@
+// Fields of protobuf without a schema: numbers, wire types, bytes.
+import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+import { sameBytes, sameLink } from "./Sameness.ts";
+
+/** One occurrence of a field: its wire type, and its bytes without tag and length. */
+export interface Occurrence {
+  readonly wireType: WireType;
+  readonly data: Uint8Array;
+}
+
+/** Everything that one message carries, by field number. */
+export type WireFields = ReadonlyMap<number, ReadonlyArray<Occurrence>>;
+
+/** Fields in a message inside another one, at most, and in the outermost, which is a list of engines. */
+const maxInnerFields = 1_024;
+export const maxRootFields = 131_072;
+
+/**
+ * The fields of a message; several payloads are one message in parts (protobuf merges them). Throws RangeError or Error for
+ * bytes that are no protobuf.
+ */
+export const wireFields = (payloads: ReadonlyArray<Uint8Array>, maxFields = maxInnerFields): WireFields => {
+  const fields = new Map<number, Array<Occurrence>>();
+  let left = maxFields;
+  for (const payload of payloads) {
+    const reader = new BinaryReader(payload);
+    while (reader.pos < reader.len) {
+      const [number, wireType] = reader.tag();
+      left -= 1;
+      if (left < 0) throw new RangeError(`more than ${maxFields} fields in one message`);
+      const data = wireType === WireType.LengthDelimited ? reader.bytes() : reader.skip(wireType, number);
+      const occurrences = fields.get(number);
+      if (occurrences === undefined) fields.set(number, [{ wireType, data }]);
+      else occurrences.push({ wireType, data });
+    }
+  }
+  return fields;
+};
+
+/** The same, or undefined for bytes that are no protobuf. */
+export const tryWireFields = (
+  payloads: ReadonlyArray<Uint8Array>,
+  maxFields = maxInnerFields,
+): WireFields | undefined => {
+  try {
+    return wireFields(payloads, maxFields);
+  } catch {
+    return undefined;
+  }
+};
+
+/** Nesting that is looked into; the contract has less. */
+const maxDepth = 8;
+const text = new TextDecoder();
+
+/** Whether two protobuf messages carry the same at the same numbers, but for links that were signed anew. */
+export const sameWire = (a: Uint8Array, b: Uint8Array, depth = maxDepth): boolean => {
+  if (sameBytes(a, b)) return true;
+  const maxFields = depth === maxDepth ? maxRootFields : maxInnerFields;
+  const one = depth === 0 ? undefined : tryWireFields([a], maxFields);
+  const other = one && tryWireFields([b], maxFields);
+  if (one === undefined || one.size !== other?.size) return false;
+  return [...one].every(([number, occurrences]) => {
+    const others = other.get(number);
+    return (
+      occurrences.length === others?.length && occurrences.every((own, at) => sameOccurrence(own, others[at], depth))
+    );
+  });
+};
+
+const sameOccurrence = (a: Occurrence, b: Occurrence | undefined, depth: number): boolean => {
+  if (a.wireType !== b?.wireType) return false;
+  if (a.wireType !== WireType.LengthDelimited) return sameBytes(a.data, b.data);
+  return sameLink(text.decode(a.data), text.decode(b.data)) || sameWire(a.data, b.data, depth - 1);
+};
