@@ -32,7 +32,7 @@ test.for<["auto" | "json" | "protobuf", boolean]>([
   ["auto", true],
   ["auto", false],
   ["json", true],
-  ["protobuf", false],
+  ["protobuf", true],
 ])(
   "an engine is uploaded, activated, downloaded and deactivated in %s (schema named: %s)",
   async ([format, namesSchema]) => {

@@ -96,7 +96,9 @@ export const sendCall = <M extends Message>(
     const plan = attemptPlan(parts, call);
     const sent = Effect.mapBoth(attempts(plan, start), {
       onSuccess: (received) => answerOf(received, plan.state, Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6),
-      onFailure: ({ error }) => error.with({ attempts: plan.state.requests, method: call.method }),
+      // The exchange of an API key has a method of its own.
+      onFailure: ({ error, exhausted }) =>
+        error.with({ attempts: plan.state.requests, method: exhausted ? error.method : call.method }),
     });
     return inCallSpan(sent, call.name, call.template);
   });
