@@ -1,5 +1,5 @@
 // The calls of the engines API.
-import { create, isFieldSet, type DescMessage, type Message } from "@bufbuild/protobuf";
+import { create, isFieldSet, type DescMessage } from "@bufbuild/protobuf";
 import { base64Encode } from "@bufbuild/protobuf/wire";
 import { EngineMessageSchema, EngineSchema, type Engine, type EngineMessage } from "@bytenite-engines/proto";
 import * as Effect from "effect/Effect";
@@ -151,7 +151,9 @@ const prepare = <N extends EndpointName>(
     target: query === "" ? path : `${path}?${query}`,
     headers: row.body === "*" ? { ...condition, "content-type": mediaTypeOf(sends) } : condition,
     body: row.body === "*" ? encoded(message as EngineMessage, sends) : undefined,
-    format: isRead ? readFormats[format] : sends,
+    // A request that changes something, and a signed link, cannot be sent twice to compare them.
+    format: isRead && format === "auto" ? "verify" : sends,
+    isStrict: isRead || sends === "json",
     output: row.response,
     bodySchema: row.response,
     isComparable: isRead,
@@ -166,12 +168,6 @@ const invalidTag = (parts: ClientParts, name: EndpointName, tag: unknown): Engin
     name,
     `${typeof tag === "string" ? JSON.stringify(tag.slice(0, 100)) : String(tag)} is no tag; one looks like name, name@1 or name@1.2`,
   );
-
-/** How responses of reads are encoded. A request that changes something, and a signed link, cannot be sent twice to compare them. */
-const readFormats = { auto: "verify", json: "json", protobuf: "verified" } as const satisfies Record<
-  string,
-  HttpCall<Message>["format"]
->;
 
 /**
  * An EngineMessage has text and bytes only. By hand, into one buffer: protobuf-es's writer is as large as this file, and a string of

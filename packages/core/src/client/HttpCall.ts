@@ -67,8 +67,9 @@ export interface HttpCall<M extends Message> {
   readonly target: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array<ArrayBuffer> | undefined;
-  /** `verified`: protobuf that is verified, or a failure. */
-  readonly format: ServiceFormat | "verified";
+  readonly format: ServiceFormat;
+  /** Whether protobuf that is not verified is a failure, whatever was asked for. */
+  readonly isStrict: boolean;
   /** The answer, and the message that its body is (another one where a rule has `response_body`). */
   readonly output: DescMessage;
   readonly bodySchema: DescMessage;
@@ -179,9 +180,8 @@ const receive = <M extends Message>(
   call: HttpCall<M>,
   plan: RequestPlan,
 ): Promise<ReceivedBody<M>> => {
-  if (call.format === "verified") return receiveVerified(parts, call, plan);
-  if (call.format !== "verify") return receiveAs(parts, call, plan, call.format);
-  return call.isComparable ? receiveVerified(parts, call, plan) : receiveAs(parts, call, plan, "json");
+  if (call.isStrict || (call.format === "verify" && call.isComparable)) return receiveVerified(parts, call, plan);
+  return receiveAs(parts, call, plan, call.format === "verify" ? "json" : call.format);
 };
 
 const receiveAs = async <M extends Message>(
@@ -189,9 +189,18 @@ const receiveAs = async <M extends Message>(
   call: HttpCall<M>,
   plan: RequestPlan,
   format: Format,
+  readVerified?: ProtobufReader,
 ): Promise<ReceivedBody<M>> => {
   const answered = await request(parts, plan, mediaTypeOf(format));
-  return { answered, ...readAnswer(answered, plan, call.decode) };
+  try {
+    return { answered, ...readAnswer(answered, plan, call.decode, readVerified) };
+  } catch (cause) {
+    throw cause instanceof UnverifiedProtobuf ? new AttemptFailure(unverified(answered, "json")) : cause;
+  }
+};
+
+const readNothing: ProtobufReader = (schema, bytes) => {
+  throw new UnverifiedProtobuf(schema, bytes);
 };
 
 /** Asks for the format that the verifier chooses; where its protobuf cannot be verified, once more in JSON. */
@@ -205,15 +214,15 @@ const receiveVerified = async <M extends Message>(
   const known = verifier.of(origin);
   // Calls that may have tokens of their own, or share nothing, do not share the second request either.
   const key = inFlight !== undefined && settings.share && !renewable ? plan.url : undefined;
-  const choice: FormatChoice =
-    call.format === "verified"
-      ? { format: "protobuf", reserved: 0 }
-      : known.choose(clock.currentTimeMillisUnsafe(), key);
+  const isChosen = call.format === "verify" && call.isComparable;
+  const choice: FormatChoice = isChosen
+    ? known.choose(clock.currentTimeMillisUnsafe(), key)
+    : { format: call.format === "protobuf" ? "protobuf" : "json", reserved: 0 };
   try {
     const answered = await request(parts, plan, mediaTypeOf(choice.format));
-    if (choice.format === "protobuf" && call.format === "verify" && answered.answer.status === 406) {
+    if (choice.format === "protobuf" && isChosen && answered.answer.status === 406) {
       noteJson(parts, known, plan);
-      return await receiveAs(parts, call, plan, "json");
+      return await receiveAs(parts, call, plan, "json", readNothing);
     }
     const named = verifier.isNamed(call.bodySchema, answered.answer.headers.get(schemaDigestHeader));
     const isNamed = typeof named === "boolean" ? named : await named;
@@ -230,9 +239,10 @@ const receiveVerified = async <M extends Message>(
       received = { answered, ...readAnswer(answered, plan, call.decode, readVerified) };
     } catch (cause) {
       if (!(cause instanceof UnverifiedProtobuf)) throw cause;
-      if (call.format === "verified") throw new AttemptFailure(unverified(answered), { exhausted: true });
+      if (!isChosen || choice.format === "json")
+        throw new AttemptFailure(unverified(answered, choice.format), { exhausted: choice.format === "protobuf" });
       known.spend(choice, false);
-      const json = await receiveAs(parts, call, beside(plan, answered), "json");
+      const json = await receiveAs(parts, call, beside(plan, answered), "json", readNothing);
       compareBoth(known, call, cause.bytes, json, onNews);
       return json;
     }
@@ -241,7 +251,7 @@ const receiveVerified = async <M extends Message>(
       else known.sawJson(isNamed);
       return received;
     }
-    if (!isSample || call.format === "verified") return received;
+    if (!isSample || !isChosen) return received;
     known.spend(choice, true);
     return await sampled(parts, call, plan, received, known, onNews);
   } finally {
@@ -249,15 +259,13 @@ const receiveVerified = async <M extends Message>(
   }
 };
 
-const unverified = (answered: Answered): EngineError =>
-  errorOf(
-    answered,
-    {
-      _tag: "Undecodable",
-      problem: 'the server does not name our schema, so its protobuf is not verified; ask with format "auto" or "json"',
-    },
-    undefined,
-  );
+const unverified = (answered: Answered, asked: Format): EngineError => {
+  const problem =
+    asked === "json"
+      ? "the server answers in protobuf only, and its field numbers are not verified"
+      : 'the server does not name our schema, so its protobuf is not verified; ask with format "auto" or "json"';
+  return errorOf(answered, { _tag: "Undecodable", problem }, undefined);
+};
 
 /** Compares a verified response with JSON, and hands that out; without it, what was verified so far. */
 const sampled = async <M extends Message>(
@@ -271,7 +279,7 @@ const sampled = async <M extends Message>(
   try {
     const { answered } = received;
     const json = await plan.timer.spare((signal) =>
-      receiveAs(parts, call, { ...beside(plan, answered), signal }, "json"),
+      receiveAs(parts, call, { ...beside(plan, answered), signal }, "json", readNothing),
     );
     compareBoth(known, call, answered.answer.bytes, json, onNews);
     return json;

@@ -50,6 +50,7 @@ const prepare = (
       headers: body === undefined ? {} : { "content-type": mediaTypeOf(sends) },
       body: body === undefined ? undefined : codec.encode(input, body.message, body.field, sends),
       format,
+      isStrict: false,
       output,
       bodySchema: binding.responseBody?.message ?? output,
       isComparable: binding.method === "GET" && changesNothing(method, binding),

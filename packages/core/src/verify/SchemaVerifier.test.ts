@@ -209,6 +209,27 @@ test("format protobuf is a failure where the protobuf is not verified, and needs
   });
 });
 
+test.for(["auto", "json"] as const)(
+  "protobuf that is not verified is never handed out by a server that answers in nothing else (%s)",
+  async (format) => {
+    let requests = 0;
+    const body = swapped.protobuf(EngineSchema, zipper) as Uint8Array<ArrayBuffer>;
+    const client = createEngineClient({
+      baseUrl: `${origin}/v1/dev`,
+      format,
+      retry: { maxAttempts: 1 },
+      fetch: () => {
+        requests += 1;
+        return Promise.resolve(new Response(body, { headers: { "content-type": "application/x-protobuf" } }));
+      },
+    });
+    for (let call = 0; call < 3; call++)
+      await expect(client.get("a")).rejects.toMatchObject({ reason: { _tag: "Undecodable" } });
+    await expect(client.activate("a")).rejects.toMatchObject({ reason: { _tag: "Undecodable" } });
+    expect(requests).toBe(format === "auto" ? 5 : 4);
+  },
+);
+
 test("nothing but a read of engines is sent twice", async () => {
   const server = memoryServer({
     engines: [{ name: "a", version: "1.0" }],
