@@ -5,6 +5,7 @@ import type { FieldNumbers } from "../api/FieldNumbers.ts";
 import { parseFaultRules } from "../faults/FaultRuleFile.ts";
 import { makeFaults, type Faults } from "../faults/Faults.ts";
 import { maxSettingsBytes, readBounded } from "../node/BoundedFile.ts";
+import { logLevels } from "../node/AccessLog.ts";
 import { defaultLimits } from "../node/ServerLimits.ts";
 import type { RegistryOptions } from "../node/Registry.ts";
 import { pathOrDefault } from "./Database.ts";
@@ -40,13 +41,17 @@ export const settingsSchema = {
     database: text,
     tokens: text,
     accessLog: text,
+    logLevel: { enum: logLevels },
     faults: text,
     rateLimit,
     addressRateLimit: rateLimit,
     limits: {
       type: "object",
       additionalProperties: false,
-      properties: Object.fromEntries(Object.keys(defaultLimits).map((name) => [name, count])),
+      properties: {
+        ...Object.fromEntries(Object.keys(defaultLimits).map((name) => [name, count])),
+        drainDelayMs: { type: "integer", minimum: 0, maximum: 600_000 },
+      },
     },
   },
 } as const;
@@ -62,6 +67,7 @@ type SettingsFile = Partial<
     | "trustedProxies"
     | "database"
     | "accessLog"
+    | "logLevel"
     | "rateLimit"
     | "addressRateLimit"
     | "limits"
@@ -92,6 +98,7 @@ export const settingsOf = async (
     trustedProxies: hostsIn(environment["REGISTRY_TRUSTED_PROXIES"] || undefined) ?? file.trustedProxies,
     corsOrigins: hostsIn(environment["REGISTRY_CORS_ORIGINS"] || undefined) ?? file.corsOrigins,
     accessLog: flags["access-log"] ?? file.accessLog,
+    logLevel: file.logLevel,
     key: environment["BYTENITE_REGISTRY_KEY"] || undefined,
     tokens: configured?.tokens,
     tokenPlaces: configured?.places,

@@ -1,22 +1,50 @@
 // `registry backup` and `registry restore`.
 import { once } from "node:events";
 import { existsSync, statSync } from "node:fs";
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { backUp, BackupError, restore as restoreFrom, type Revival } from "../manage/Backup.ts";
 import { lineOf } from "./credentials.ts";
 import { databasePath, environmentBox, flagsOf, toldOf, withDatabase } from "./Database.ts";
 import { UsageError } from "./Told.ts";
 
-/** Copies the database into a file. */
+/** Copies the database into a file, or under the time into a directory, of which `--keep` leaves the newest. */
 export const backup = async (args: ReadonlyArray<string>): Promise<number> => {
-  const flags = flagsOf(args, [], [], 1);
-  const [path] = flags.positionals;
-  if (path === undefined) throw new UsageError("backup where? name a file");
+  const flags = flagsOf(args, ["keep"], [], 1);
+  const [given] = flags.positionals;
+  if (given === undefined) throw new UsageError("backup where? name a file, or a directory");
+  const keep = keepOf(flags.text("keep"));
+  const isDirectory = statSync(given, { throwIfNoEntry: false })?.isDirectory() === true;
+  if (keep !== undefined && !isDirectory) throw new UsageError("--keep goes with a directory that exists");
+  const path = isDirectory ? join(given, datedName(new Date())) : given;
   return withDatabase(flags, "copy", async (file) => {
     const { users, engines } = await backUp(file.database, path);
     process.stdout.write(`backed up ${engines} engines of ${users} users to ${path}\n`);
+    for (const old of keep === undefined ? [] : await rotated(given, keep)) {
+      process.stdout.write(`removed ${old}\n`);
+    }
     return 0;
   });
+};
+
+const keepOf = (text: string | undefined): number | undefined => {
+  if (text === undefined) return undefined;
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new UsageError("--keep is a number from 1 to 9999");
+  return Number(text);
+};
+
+/** Names of dated backups: in the order of their times. */
+const dated = /^engines-\d{8}T\d{9}Z\.sqlite$/;
+
+const datedName = (at: Date): string => `engines-${at.toISOString().replaceAll(/[-:.]/g, "")}.sqlite`;
+
+/** Removes all dated backups of a directory but the newest. Gives their paths. */
+const rotated = async (directory: string, keep: number): Promise<ReadonlyArray<string>> => {
+  const names = (await readdir(directory)).filter((name) => dated.test(name)).toSorted();
+  const old = names.slice(0, Math.max(0, names.length - keep)).map((name) => join(directory, name));
+  for (const path of old) await rm(path, { force: true });
+  return old;
 };
 
 /** Tokens and keys that are named one by one before a backup is put in place. */

@@ -29,6 +29,7 @@ Fill
 
 Keep
   backup FILE              copy the database while it is used
+  backup DIR --keep N      the same under the time, and remove all but the newest N
   restore FILE             put a backup, or an export of D1, in its place; --force where there are engines
     --revoke-all --yes       end all tokens and keys of it; or let live those that may have been revoked since
   check                    read all of the database, name what is damaged; 1 when anything is

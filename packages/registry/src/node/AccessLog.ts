@@ -1,6 +1,7 @@
-// The access log: one line of JSON per request, without anything secret.
+// The log: one line of JSON per request, without anything secret.
 import { closeSync, constants, openSync, write } from "node:fs";
 import { promisify } from "node:util";
+import { pino } from "pino";
 import type { Answer, RequestHead } from "../api/Answer.ts";
 import { pathIn } from "../api/Site.ts";
 
@@ -16,9 +17,17 @@ const retryMs = 1_000;
 /** File descriptor of standard error. */
 const standardError = 2;
 
+/** Levels, the least important first. A request is `info`; one that a limit refuses `warn`; one that we fail `error`. */
+export const logLevels = ["info", "warn", "error"] as const;
+
+/** A level of the log. */
+export type LogLevel = (typeof logLevels)[number];
+
 /** Where lines go. */
 export interface AccessLog {
   readonly write: (head: RequestHead, answer: Answer | "torn" | "left", ms: number) => void;
+  /** A request that was refused before it was one: what it asked for is not known. */
+  readonly refused: (status: number, requestId: string, address: string | undefined) => void;
   /** Goes on in the file that is at its path now, after a rotation. */
   readonly reopen: () => void;
   /** Resolves when the lines that can be written are. */
@@ -41,7 +50,7 @@ const opened = (path: string): number => {
  * Opens a log: `stderr`, or a file that is appended to (mode 0600). Throws when it cannot be opened. A write that fails later,
  * as on a full disk, is said once and tried again: the service goes on, and so does the log once there is room.
  */
-export const openAccessLog = (target: string): AccessLog => {
+export const openAccessLog = (target: string, level: LogLevel = "info"): AccessLog => {
   const isFile = target !== "stderr";
   let descriptor: number | undefined = isFile ? opened(target) : standardError;
   let queue: Array<Buffer> = [];
@@ -52,11 +61,20 @@ export const openAccessLog = (target: string): AccessLog => {
   /** The file that has the beginning of the first line in the queue, if any has. */
   let begun: number | undefined;
 
-  const add = (line: Readonly<Record<string, unknown>>): void => {
-    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
+  const add = (line: string): void => {
+    const bytes = Buffer.from(line);
     queue.push(bytes);
     queuedBytes += bytes.length;
   };
+  const logger = pino(
+    {
+      base: null,
+      level,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    { write: add },
+  );
 
   const flushOnce = async (to: number): Promise<void> => {
     let batch = Buffer.concat(queue);
@@ -97,16 +115,19 @@ export const openAccessLog = (target: string): AccessLog => {
     await idle();
   };
 
+  const log = (of: LogLevel, line: Readonly<Record<string, unknown>>): void => {
+    if (queuedBytes >= maxQueuedBytes) leftOut += 1;
+    else {
+      if (leftOut > 0) logger.warn({ leftOut });
+      leftOut = 0;
+      logger[of](line);
+    }
+    flush();
+  };
+
   return {
-    write: (head, answer, ms) => {
-      if (queuedBytes >= maxQueuedBytes) leftOut += 1;
-      else {
-        if (leftOut > 0) add({ time: new Date().toISOString(), leftOut });
-        leftOut = 0;
-        add(lineOf(head, answer, ms));
-      }
-      flush();
-    },
+    write: (head, answer, ms) => log(levelOf(answer), lineOf(head, answer, ms)),
+    refused: (status, requestId, address) => log("warn", { status, requestId, address }),
     reopen: () => {
       if (!isFile || descriptor === undefined) return;
       const before = descriptor;
@@ -132,13 +153,19 @@ export const openAccessLog = (target: string): AccessLog => {
   };
 };
 
+const levelOf = (answer: Answer | "torn" | "left"): LogLevel => {
+  if (typeof answer === "string") return "info";
+  if (answer.status >= 500) return "error";
+  return answer.status === 429 ? "warn" : "info";
+};
+
 /** The query is left out: parameters can carry data. So are all headers but the request id. */
 export const lineOf = (
   head: RequestHead,
   answer: Answer | "torn" | "left",
   ms: number,
 ): Readonly<Record<string, unknown>> => ({
-  time: new Date().toISOString(),
+  address: head.address,
   method: head.method.slice(0, 20),
   path: pathIn(head.target).slice(0, maxPathCharacters),
   ...(typeof answer === "string"

@@ -2,10 +2,11 @@
 import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { setTimeout as wait } from "node:timers/promises";
 import { Refusal, statusBody } from "../api/Refusal.ts";
 import { countedAddress } from "../api/RateLimit.ts";
-import type { Answer } from "../api/Answer.ts";
-import type { RpcCode } from "@bytenite-engines/core/wire";
+import type { Answer, RequestHead } from "../api/Answer.ts";
+import { requestIdFrom, type RpcCode } from "@bytenite-engines/core/wire";
 import { makeAddressList, makeConnections, type Exchange, type OnLimit } from "./Connections.ts";
 import { headOf, headWhenAsked } from "./RequestReading.ts";
 import type { ServerLimits } from "./ServerLimits.ts";
@@ -16,6 +17,16 @@ import type { ServerLimits } from "./ServerLimits.ts";
  */
 export type Handler = (exchange: Exchange) => Promise<Answer | "torn" | "left">;
 
+/** Hears what handlers do not see. */
+export interface ServerObserver {
+  readonly connected: () => void;
+  readonly disconnected: () => void;
+  /** A connection ended before its client had taken the whole answer. */
+  readonly dropped: () => void;
+  /** A request was refused that is none, or that a limit of connections holds up. */
+  readonly refused: (status: number, requestId: string, address: string | undefined) => void;
+}
+
 /** What a server is made of. */
 export interface ServerOptions {
   readonly host: string;
@@ -24,6 +35,7 @@ export interface ServerOptions {
   /** Addresses and networks whose connections are not counted by address. */
   readonly trustedProxies?: ReadonlyArray<string> | undefined;
   readonly onLimit?: OnLimit | undefined;
+  readonly observer?: ServerObserver | undefined;
   /**
    * Whether a client that has ended its side of the connection is taken to have left, as faults need it that wait. Default
    * false: it gets the answers to what it has sent.
@@ -49,6 +61,7 @@ export const startServer = async ({
   limits,
   trustedProxies = [],
   onLimit = () => {},
+  observer,
   endsWithClient = false,
 }: ServerOptions): Promise<RunningServer> => {
   const isTrusted = makeAddressList(trustedProxies);
@@ -67,7 +80,11 @@ export const startServer = async ({
     noDelay: true,
   });
   Object.assign(server, { httpAllowHalfOpen: !endsWithClient });
-  server.on("connection", connections.add);
+  server.on("connection", (socket: Socket) => {
+    observer?.connected();
+    socket.once("close", () => observer?.disconnected());
+    connections.add(socket);
+  });
   /** Requests whose answer was handed to the socket, though their body may still come. */
   const answered = new WeakSet<IncomingMessage>();
   const take = (exchange: Exchange): void => {
@@ -77,7 +94,11 @@ export const startServer = async ({
         answered.add(exchange.request);
         connection.sent();
       };
-      const handler = limit === undefined ? handle : async () => tooManyAnswer();
+      const { response, head } = exchange;
+      response.once("close", () => {
+        if (!response.writableFinished) observer?.dropped();
+      });
+      const handler = limit === undefined ? handle : async () => tooMany(head, observer);
       void answer(handler, exchange, { maxBytes: limits.answerBytes, draining: () => draining, sent });
     });
   };
@@ -89,7 +110,7 @@ export const startServer = async ({
   );
   server.on("checkExpectation", onRequest);
   server.on("connect", (_request: IncomingMessage, socket: Duplex) =>
-    refuseRaw(socket, 501, "UNIMPLEMENTED", "method not allowed"),
+    refuseRaw(socket, [501, "UNIMPLEMENTED", "method not allowed"], observer),
   );
   server.on("clientError", (error: ClientError, socket) => {
     const limit = limitOf(error, socket);
@@ -97,7 +118,7 @@ export const startServer = async ({
     const incoming = incomingOf(socket);
     // A second answer would be taken for the one to the next request.
     if (incoming !== undefined && answered.has(incoming)) socket.destroy();
-    else onClientError(error, socket);
+    else refuseRaw(socket, clientErrorOf(error), observer);
   });
   await listening(server, host, port);
   return {
@@ -111,6 +132,8 @@ export const startServer = async ({
     stop: async () => {
       if (draining) return;
       draining = true;
+      // Whoever balances load sees /readyz, and sends nothing more, before the port is closed.
+      if (limits.drainDelayMs > 0) await wait(limits.drainDelayMs);
       // Who waits for a handler still does so in vain.
       given.resolve(hangUp);
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -170,12 +193,20 @@ export const onHandlerError = (error: unknown): Answer => {
 const tooManySeconds = 1;
 
 /** The answer to a client of a trusted proxy that has as many requests under way as it may have connections. */
-const tooManyAnswer = (): Answer => ({
-  status: 429,
-  headers: { "Content-Type": "application/json", "Retry-After": String(tooManySeconds) },
-  body: statusBody("RESOURCE_EXHAUSTED", "too many requests at once", "json", tooManySeconds * 1_000),
-  about: { endpoint: undefined, user: undefined },
-});
+const tooMany = (head: RequestHead, observer: ServerObserver | undefined): Answer => {
+  const requestId = requestIdFrom(head.header("x-request-id"));
+  observer?.refused(429, requestId, head.address);
+  return {
+    status: 429,
+    headers: {
+      "Content-Type": "application/json",
+      "Retry-After": String(tooManySeconds),
+      "X-Request-Id": requestId,
+    },
+    body: statusBody("RESOURCE_EXHAUSTED", "too many requests at once", "json", tooManySeconds * 1_000),
+    about: { endpoint: undefined, user: undefined },
+  };
+};
 
 /** An answer in the place of one that is too long. */
 const tooLong = ({ headers: given, about }: Answer, maxBytes: number): Answer => {
@@ -206,7 +237,7 @@ const send = (response: ServerResponse, answer: Answer, withoutBody: boolean, ma
   else response.end(typeof body === "string" && length >= longText ? Buffer.from(body) : body);
 };
 
-const clientErrors: Readonly<Record<string, readonly [status: number, code: RpcCode, message: string]>> = {
+const clientErrors: Readonly<Record<string, RawRefusal>> = {
   HPE_HEADER_OVERFLOW: [431, "INVALID_ARGUMENT", "request headers are too long"],
   ERR_HTTP_REQUEST_TIMEOUT: [408, "DEADLINE_EXCEEDED", "the request did not arrive in time"],
 };
@@ -226,29 +257,27 @@ const incomingOf = (socket: Duplex): IncomingMessage | undefined => {
   return incoming?.complete === false ? incoming : undefined;
 };
 
-const onClientError = (error: ClientError, socket: Duplex): void => {
-  const [status, code, message] = clientErrors[error.code ?? ""] ?? [
-    400,
-    "INVALID_ARGUMENT" as const,
-    "the request is not HTTP/1.1",
-  ];
-  refuseRaw(socket, status, code, message);
-};
+type RawRefusal = readonly [status: number, code: RpcCode, message: string];
+
+const clientErrorOf = ({ code = "" }: ClientError): RawRefusal =>
+  clientErrors[code] ?? [400, "INVALID_ARGUMENT", "the request is not HTTP/1.1"];
 
 /** Answers where there is no ServerResponse to answer with. */
-const refuseRaw = (socket: Duplex, status: number, code: RpcCode, message: string): void => {
+const refuseRaw = (socket: Duplex, [status, code, message]: RawRefusal, observer: ServerObserver | undefined): void => {
   // Node listens no more, and a reset without a listener would end the process.
   socket.on("error", () => socket.destroy());
   if (!socket.writable || (socket as Socket).bytesWritten === undefined) {
     socket.destroy();
     return;
   }
+  const requestId = crypto.randomUUID();
+  observer?.refused(status, requestId, (socket as Socket).remoteAddress);
   const body = statusBody(code, message, "json") as string;
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,
     "Content-Type: application/json",
     `Content-Length: ${Buffer.byteLength(body)}`,
-    `X-Request-Id: ${crypto.randomUUID()}`,
+    `X-Request-Id: ${requestId}`,
     `Date: ${new Date().toUTCString()}`,
     "Connection: close",
   ];

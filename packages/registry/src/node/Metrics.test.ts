@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { makeMetrics } from "./Metrics.ts";
 
 test("answers are counted by their form; pages and answers without a type have none", async () => {
-  const metrics = makeMetrics();
+  const metrics = makeMetrics(":memory:");
   const types = [
     "application/json",
     "application/x-protobuf",

@@ -1,5 +1,6 @@
-// Decides: what is counted, for Prometheus: requests, how long they took, what was refused.
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+// Metrics for Prometheus: requests, limits, connections, the database, the process.
+import { statSync } from "node:fs";
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Answer } from "../api/Answer.ts";
 
 /** Upper bounds of the buckets of answer times, in seconds. */
@@ -14,16 +15,37 @@ export interface Metrics {
   readonly degraded: (is: boolean) => void;
   /** A limit of the server was reached. */
   readonly limited: (limit: string) => void;
+  readonly connected: () => void;
+  readonly disconnected: () => void;
+  /** A connection ended before its client had taken the whole answer. */
+  readonly dropped: () => void;
+  /** A request was refused before it was one. */
+  readonly refused: (status: number) => void;
   readonly text: () => Promise<string>;
 }
 
 /** Pages are neither; nor is what a fault has labelled so. */
 const formatOf = (mediaType: string): string => /json|protobuf/.exec(mediaType)?.[0] ?? "none";
 
-/** Fresh counters. */
-export const makeMetrics = (): Metrics => {
+const bytesOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+
+/** Fresh counters, and gauges of the process and of the database at a path. */
+export const makeMetrics = (database: string): Metrics => {
   const registry = new Registry();
   const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const file = new Gauge({ name: "registry_database_bytes", help: "Size of the database file.", registers });
+  const log = new Gauge({
+    name: "registry_database_log_bytes",
+    help: "Size of the write-ahead log beside it; it grows while somebody keeps a long transaction open.",
+    registers,
+  });
+  const connections = new Gauge({ name: "registry_connections", help: "Open connections.", registers });
+  const dropped = new Counter({
+    name: "registry_connections_dropped_total",
+    help: "Connections that were closed before their client had taken a whole answer.",
+    registers,
+  });
   const labelNames = ["endpoint", "status", "format"] as const;
   const requests = new Counter({
     name: "registry_requests_total",
@@ -39,7 +61,6 @@ export const makeMetrics = (): Metrics => {
     registers,
   });
   const underWay = new Gauge({ name: "registry_requests_under_way", help: "Requests not answered yet.", registers });
-  const memory = new Gauge({ name: "registry_resident_bytes", help: "Memory of the process.", registers });
   const readFailures = new Counter({
     name: "registry_database_read_failures_total",
     help: "Reads that SQLite failed, by its primary result code.",
@@ -88,9 +109,14 @@ export const makeMetrics = (): Metrics => {
     readFailed: (code) => readFailures.labels({ code: String(code) }).inc(),
     degraded: (is) => degraded.set(is ? 1 : 0),
     limited: (limit) => limited.labels({ limit }).inc(),
+    connected: () => connections.inc(),
+    disconnected: () => connections.dec(),
+    dropped: () => dropped.inc(),
+    refused: (status) => countersOf("none", String(status), "json").count.inc(),
     text: () => {
-      memory.set(process.memoryUsage.rss());
       underWay.set(current);
+      file.set(bytesOf(database));
+      log.set(bytesOf(`${database}-wal`));
       return registry.metrics();
     },
   };

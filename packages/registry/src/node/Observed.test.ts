@@ -6,7 +6,7 @@ import { defaultLimits } from "./ServerLimits.ts";
 
 test("a request whose handler fails is counted as the 500 that it is answered with, and is not under way for ever", async () => {
   const said = vi.spyOn(console, "error").mockImplementation(() => undefined);
-  const metrics = makeMetrics();
+  const metrics = makeMetrics(":memory:");
   const server = await startServer({ host: "127.0.0.1", port: 0, limits: { ...defaultLimits, drainMs: 0 } });
   server.answerWith(observed(() => Promise.reject(new Error("a fault of ours")), metrics, undefined));
   const answer = await fetch(`http://127.0.0.1:${server.port}/`);

@@ -1,4 +1,4 @@
-// Decides: when a request is counted and written down: once, when its answer is handed on.
+// Count and log of each request, when its answer is handed on.
 import { requestIdFrom } from "@bytenite-engines/core/wire";
 import type { AccessLog } from "./AccessLog.ts";
 import { onHandlerError, type Handler } from "./HttpServer.ts";

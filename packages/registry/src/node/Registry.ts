@@ -13,7 +13,7 @@ import { makeWire, type Wire, type WireOptions } from "../api/Wire.ts";
 import type { Faults } from "../faults/Faults.ts";
 import { addConfigured } from "../manage/Accounts.ts";
 import { seedTrial, trialUsers } from "../manage/Trial.ts";
-import { openAccessLog } from "./AccessLog.ts";
+import { openAccessLog, type AccessLog, type LogLevel } from "./AccessLog.ts";
 import { makeAdmin, makeHealth, serving } from "./AdminEndpoints.ts";
 import { nodeWeb } from "./Compression.ts";
 import type { OnLimit } from "./Connections.ts";
@@ -21,7 +21,13 @@ import { docsEndpoints } from "./DocsAssets.ts";
 import { makeFaultyHandler } from "./FaultyHandler.ts";
 import { anyHost, checkedEndpoints, checkedHandler, makeHostCheck, type HostCheck } from "./HostCheck.ts";
 import { rememberFile } from "./FileIdentity.ts";
-import { startServer, type Handler, type RunningServer, type ServerOptions } from "./HttpServer.ts";
+import {
+  startServer,
+  type Handler,
+  type RunningServer,
+  type ServerObserver,
+  type ServerOptions,
+} from "./HttpServer.ts";
 import { makeMetrics, type Metrics } from "./Metrics.ts";
 import { observed } from "./Observed.ts";
 import { recording, type RecordedRequest } from "./Recorder.ts";
@@ -69,6 +75,8 @@ export interface RegistryOptions extends WireOptions {
   readonly addressRateLimit?: RateLimitOptions | undefined;
   /** `stderr` or a file that gets a line of JSON per request. Default: none. */
   readonly accessLog?: string | undefined;
+  /** Least level of its lines. Default `info`: all. */
+  readonly logLevel?: LogLevel | undefined;
   /** Switches faults on, with these rules. Default: off. */
   readonly faults?: Faults | undefined;
   /** Where requests are written down with all they carry. Only for tests. */
@@ -116,7 +124,8 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
       return server;
     };
     const limits = { ...defaultLimits, ...options.limits };
-    const metrics = makeMetrics();
+    const metrics = makeMetrics(options.database);
+    let log: AccessLog | undefined;
     const web = makeWeb({ ...nodeWeb, maxBytes: limits.answerBytes, corsOrigins: options.corsOrigins });
     const onLimit = onLimitOf(limits, metrics);
     const { trustedProxies } = options;
@@ -124,9 +133,28 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
     const adminServer =
       adminPort === undefined
         ? undefined
-        : await listen({ host: "127.0.0.1", port: adminPort, limits: { ...limits, drainMs: 0 }, onLimit });
-    const server = await listen({ host, port: options.port, limits, trustedProxies, onLimit, endsWithClient });
-    const log = options.accessLog === undefined ? undefined : openAccessLog(options.accessLog);
+        : await listen({
+            host: "127.0.0.1",
+            port: adminPort,
+            limits: { ...limits, drainMs: 0, drainDelayMs: 0 },
+            onLimit,
+          });
+    const { connected, disconnected, dropped } = metrics;
+    const refused: ServerObserver["refused"] = (status, requestId, address) => {
+      metrics.refused(status);
+      log?.refused(status, requestId, address);
+    };
+    const observer = { connected, disconnected, dropped, refused };
+    const server = await listen({
+      host,
+      port: options.port,
+      limits,
+      trustedProxies,
+      onLimit,
+      observer,
+      endsWithClient,
+    });
+    if (options.accessLog !== undefined) log = openAccessLog(options.accessLog, options.logLevel);
     if (log !== undefined) closing.push(log.close);
     const file = openSqlite(options.database);
     const inPlace = rememberFile(options.database, file.access === "frozen");

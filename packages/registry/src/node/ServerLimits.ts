@@ -1,4 +1,4 @@
-// Decides: how much one client can take of the server.
+// Limits of what one client can take of the server.
 
 /** Bounds on what one client can take of this server. */
 export interface ServerLimits {
@@ -22,6 +22,8 @@ export interface ServerLimits {
   readonly answerBytes: number;
   /** Bytes of all answers that clients have not taken yet, and of requests that wait behind them. Past it connections are closed. */
   readonly bytesInFlight: number;
+  /** Milliseconds between the signal to stop, from which on `/readyz` is 503, and the port being closed: 0 closes it at once. */
+  readonly drainDelayMs: number;
   /** Milliseconds that answers under way have when the server stops. */
   readonly drainMs: number;
 }
@@ -38,5 +40,6 @@ export const defaultLimits: ServerLimits = {
   responseTimeoutMs: 30_000,
   answerBytes: 16 * 1_024 * 1_024,
   bytesInFlight: 32 * 1_024 * 1_024,
+  drainDelayMs: 0,
   drainMs: 10_000,
 };
