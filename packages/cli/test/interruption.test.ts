@@ -4,7 +4,7 @@ import { existsSync, readdirSync, writeFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { as, binPath, resultOf, startBne } from "./Bne.ts";
-import { onTerminal } from "./Pty.ts";
+import { onTerminal, programOnTerminal } from "./Pty.ts";
 import { trial } from "./Trial.ts";
 
 /** More than two of the pages that export asks for. */
@@ -101,10 +101,16 @@ test("SIGINT in an export leaves the old file as it was and nothing beside it", 
 });
 
 test("Ctrl-C at a hidden prompt ends with 130, with the terminal as it was", async () => {
-  const run = onTerminal(home, ["auth", "login"], { env: { BYTENITE_BASE_URL: registry.url } });
+  // The terminal says itself what it does with keys, before and after: echo, lines, signals. The shell ignores the Ctrl-C.
+  const script = `trap : INT; stty -a; '${process.execPath}' '${binPath}' auth login; code=$?; stty -a; exit $code`;
+  const run = programOnTerminal("bash", ["-c", script], home, { env: { BYTENITE_BASE_URL: registry.url } });
   await run.until(/not shown/);
   run.type("half-a-sec\u0003");
   expect(await run.ended).toBe(130);
+  const [before, after, ...more] = run.raw().match(/^speed [^]*?-extproc/gm) ?? [];
+  expect(more).toEqual([]);
+  expect(before).toMatch(/ icanon .* echo /s);
+  expect(after).toBe(before);
   expect(run.raw()).not.toContain("half-a-sec");
   expect(existsSync(join(home.path, "config"))).toBe(false);
 });

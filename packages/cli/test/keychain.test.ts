@@ -27,7 +27,7 @@ test("logging out of a keychain that does not answer says that the secret may st
   expect((await bne(home, ["auth", "logout"])).stderr).toBe("Profile default had none.\n");
 });
 
-test("a keychain that does not answer is given 3 seconds, then the file is used", async () => {
+test("a keychain that does not answer is asked, and then the file is used", async () => {
   using home = makeHome();
   const socket = join(home.path, "bus");
   let asked = 0;

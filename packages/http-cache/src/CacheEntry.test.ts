@@ -99,3 +99,20 @@ test("a whole entry is served, also beside a damaged one, and an absent one is n
   expect(cache.evaluate(request, other, now).outcome).toEqual({ forward: "uri-miss" });
   expect(cache.evaluate({ ...request, method: "POST" }, changed("url", 1), now).outcome).toEqual({ forward: "method" });
 });
+
+test("an entry is checked once, a damaged one each time", () => {
+  const counting = (entry: CacheEntry) => {
+    let reads = 0;
+    const version = {
+      get: () => {
+        reads += 1;
+        return entry.version;
+      },
+    };
+    const observed = Object.defineProperty({ ...entry }, "version", version);
+    for (let round = 0; round < 3; round++) cache.evaluate(request, observed, now);
+    return reads;
+  };
+  expect(counting(stored())).toBe(1);
+  expect(counting(changed("url", 1))).toBe(3);
+});

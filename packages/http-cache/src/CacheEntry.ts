@@ -29,15 +29,16 @@ const whole = new WeakSet<object>();
 export const isEntry = (stored: unknown): stored is CacheEntry => {
   const entry: Partial<CacheEntry> = Object(stored);
   if (whole.has(entry)) return true;
-  const { version, url, status, headers, vary, freshness } = entry;
+  const { version, url, status, headers, vary } = entry;
+  const freshness: Partial<Freshness> = Object(entry.freshness);
   const isWhole =
     version === entryVersion &&
     typeof url === "string" &&
     Number.isInteger(status) &&
     hasFields(headers, (value) => typeof value === "string" && !invalidInValue.test(value)) &&
     hasFields(vary, (value) => value === null || typeof value === "string") &&
-    numbers.every((name) => typeof freshness?.[name] === "number") &&
-    flags.every((name) => typeof freshness?.[name] === "boolean");
+    numbers.every((name) => typeof freshness[name] === "number") &&
+    flags.every((name) => typeof freshness[name] === "boolean");
   if (isWhole) whole.add(entry);
   return isWhole;
 };

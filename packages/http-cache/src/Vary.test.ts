@@ -86,6 +86,7 @@ test.each([
   ['"a, b"', '"a,b"', false],
   ['"a  b"', '"a b"', false],
   ['"a\\", b"', '"a\\",b"', false],
+  ['"a\\" , \\"b"', '"a\\",\\"b"', false],
   ['"a, b', '"a,b', false],
   ['"a" ,"b"', '"a", "b"', true],
 ])("white space in quoted strings counts: %s and %s", (first, second, matches) => {

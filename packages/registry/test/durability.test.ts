@@ -78,6 +78,20 @@ test(
   },
 );
 
+// No test cuts power: that what is synced is on the disk is SQLite's part and the disk's. That it is synced is ours.
+test.each([
+  [false, "wal"],
+  [true, "delete"],
+])("each commit is synced, whether a file is to be self-contained (%s) or not", async (selfContained, journal) => {
+  const directory = await mkdtemp(join(tmpdir(), "registry-test-"));
+  const file = openSqlite(join(directory, "a.sqlite"), { selfContained });
+  const pragma = (name: string): unknown => file.rows({ sql: `PRAGMA ${name}`, values: [] })[0]?.[name];
+  // 2 is FULL (https://sqlite.org/pragma.html#pragma_synchronous).
+  expect({ journal: pragma("journal_mode"), synchronous: pragma("synchronous") }).toEqual({ journal, synchronous: 2 });
+  file.close();
+  await rm(directory, { recursive: true });
+});
+
 test("two processes that write to one file at once take turns, and lose nothing", async () => {
   const directory = await mkdtemp(join(tmpdir(), "registry-two-"));
   try {

@@ -21,6 +21,10 @@ export function must(condition: boolean, what: string): asserts condition {
 export const mustEqual = (found: unknown, expected: unknown, what: string): void =>
   must(isDeepStrictEqual(found, expected), what);
 
+/** Messages of the engine: a fault in the code, whatever the class of the error is. */
+const faults =
+  /is not (?:a function|iterable|defined|a constructor)|^Cannot (?:read|set|convert|destructure|mix|access)|call stack|^Invalid (?:array|typed array|string|array buffer) length|allocation failed/i;
+
 /** What the work gives, or undefined where it threw one of the errors that it is documented to throw. */
 export const unlessRefused = <A>(
   work: () => A,
@@ -29,7 +33,8 @@ export const unlessRefused = <A>(
   try {
     return work();
   } catch (error) {
-    if (refusals.some((refusal) => error instanceof refusal)) return undefined;
+    const isFault = error instanceof ReferenceError || faults.test(error instanceof Error ? error.message : "");
+    if (!isFault && refusals.some((refusal) => error instanceof refusal)) return undefined;
     throw error;
   }
 };

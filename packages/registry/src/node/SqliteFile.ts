@@ -73,7 +73,7 @@ export const openSqlite = (path: string, options: SqliteOptions = {}): SqliteFil
   try {
     return prepared(new DatabaseSync(path, { timeout: busyTimeoutMs }), "read-write", (database) => {
       database.exec(`PRAGMA journal_mode = ${options.selfContained === true ? "DELETE" : "WAL"}`);
-      // FULL syncs the log at every commit: what was acknowledged survives a loss of power.
+      // FULL syncs the log at every commit.
       database.exec("PRAGMA synchronous = FULL");
       database.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`);
     });
