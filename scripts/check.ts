@@ -6,26 +6,45 @@ import { canRehearse, rehearseRelease } from "./Rehearsal.ts";
 import { run } from "./run.ts";
 import { quietly, secondsSince, step } from "./Step.ts";
 
-const turbo = (task: string) => quietly("turbo", ["run", task, "--output-logs=errors-only"]);
+const turbo = (task: string, ...flags: ReadonlyArray<string>) =>
+  quietly("turbo", ["run", task, "--output-logs=errors-only", ...flags]);
+/** A task without those before it: what is built is not written again while others read it. */
+const alone = (task: string) => turbo(task, "--only");
 
-const steps: ReadonlyArray<readonly [name: string, work: () => Promise<unknown>]> = [
+type Check = readonly [name: string, work: () => Promise<unknown>];
+
+/** What writes files that other checks read. */
+const first: ReadonlyArray<Check> = [
   ["generated code is fresh", () => checkGenerated("generate")],
-  ["buf lint", () => turbo("lint")],
-  ["buf breaking, against the released contract", () => turbo("breaking")],
   ["build of every package", () => turbo("build")],
   ["reports of the public API are fresh", () => checkGenerated("api-report")],
-  ["the API reference can be written", () => turbo("api-reference")],
-  ["wrangler deploy --dry-run", () => turbo("dry-run")],
-  ["types of every package", () => turbo("types")],
-  ["types of the root scripts", () => quietly("tsc", ["-p", "tsconfig.json"])],
-  ["oxlint", () => quietly("oxlint", ["--deny-warnings"])],
-  ["oxfmt", () => quietly("oxfmt", ["--check"])],
-  ["turbo boundaries", () => quietly("turbo", ["boundaries"])],
-  ["knip: nothing unused", () => quietly("knip", ["--no-progress"])],
-  ...publishedPackages().map(
-    (each) => [`${each.manifest.name} packed: publint, attw`, () => checkPacked(each)] as const,
-  ),
-  ["licences of all dependencies", checkLicences],
+];
+
+/** Two rows that run side by side: most of these use one processor. */
+const rows: ReadonlyArray<ReadonlyArray<Check>> = [
+  [
+    ["types of every package", () => alone("types")],
+    ["types of the root scripts", () => quietly("tsc", ["-p", "tsconfig.json"])],
+    ["the API reference can be written", () => alone("api-reference")],
+    ["turbo boundaries", () => quietly("turbo", ["boundaries"])],
+    ["licences of all dependencies", checkLicences],
+  ],
+  [
+    ["oxlint", () => quietly("oxlint", ["--deny-warnings"])],
+    ["oxfmt", () => quietly("oxfmt", ["--check"])],
+    ["buf lint", () => alone("lint")],
+    ["buf breaking, against the released contract", () => alone("breaking")],
+    ["wrangler deploy --dry-run", () => alone("dry-run")],
+    ["knip: nothing unused", () => quietly("knip", ["--no-progress"])],
+    ...publishedPackages().map((each): Check => [
+      `${each.manifest.name} packed: publint, attw`,
+      () => checkPacked(each),
+    ]),
+  ],
+];
+
+/** What copies all files, or wants the machine for itself. */
+const last: ReadonlyArray<Check> = [
   ...(canRehearse() ? [["a release, rehearsed in a copy", rehearseRelease] as const] : []),
   ["bundle sizes", () => quietly(process.execPath, ["packages/internal/lab/bench/checkSizes.ts"])],
   ["speed of a call, with a margin", () => quietly(process.execPath, ["packages/internal/lab/bench/checkSpeed.ts"])],
@@ -33,8 +52,14 @@ const steps: ReadonlyArray<readonly [name: string, work: () => Promise<unknown>]
 
 const start = performance.now();
 const failed: Array<string> = [];
-for (const [name, work] of steps) if (!(await step(name, work))) failed.push(name);
-process.stdout.write(`${steps.length - failed.length} of ${steps.length} checks hold (${secondsSince(start)})\n`);
+const inTurn = async (checks: ReadonlyArray<Check>): Promise<void> => {
+  for (const [name, work] of checks) if (!(await step(name, work))) failed.push(name);
+};
+await inTurn(first);
+await Promise.all(rows.map(inTurn));
+await inTurn(last);
+const count = [first, ...rows, last].flat().length;
+process.stdout.write(`${count - failed.length} of ${count} checks hold (${secondsSince(start)})\n`);
 if (failed.length > 0) {
   process.stdout.write(`Not: ${failed.join("; ")}\n`);
   process.exitCode = 1;

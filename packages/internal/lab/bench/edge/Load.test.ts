@@ -1,0 +1,51 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Connection, saturate } from "./Load.ts";
+
+/** What the server answers: a body of so many bytes. */
+let answer = { status: 200, length: 9, cacheStatus: "edge; hit; ttl=9" };
+let server: Server;
+let port = 0;
+
+beforeAll(async () => {
+  server = createServer((_, response) => {
+    response.writeHead(answer.status, { "content-length": answer.length, "cache-status": answer.cacheStatus });
+    response.end("x".repeat(answer.length));
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  ({ port } = server.address() as AddressInfo);
+});
+afterAll(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+const right = { ...answer };
+const expected = { status: 200, length: 9, cacheStatus: "; hit" };
+const request = "GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n";
+
+test("a right answer is counted", async () => {
+  answer = right;
+  const connection = await Connection.open(port, expected);
+  const burst = await saturate([connection], request, process.pid, 20);
+  expect(burst.statuses.get(200)).toBe(burst.requests);
+  expect(burst.requests).toBeGreaterThan(0);
+  connection.close();
+});
+
+test.each([
+  [{ status: 500 }, "answered 500"],
+  [{ status: 503, length: 0 }, "answered 503 with 0 bytes"],
+  [{ length: 8 }, "with 8 bytes"],
+  [{ length: 10 }, "with 10 bytes"],
+  [{ cacheStatus: "edge; fwd=uri-miss" }, "fwd=uri-miss"],
+  [{ cacheStatus: "" }, 'Cache-Status ""'],
+])("a run with the planted answer %j ends with what was wrong", async (wrong, message) => {
+  answer = { ...right, ...wrong };
+  const connection = await Connection.open(port, expected);
+  await expect(saturate([connection], request, process.pid, 10_000)).rejects.toThrow(message);
+  connection.close();
+});
