@@ -199,6 +199,27 @@ describe("evaluate", () => {
     expect("send" in result && Object.fromEntries(result.send)).toEqual({ range: "bytes=0-1", "if-range": '"c"' });
   });
 
+  // RFC 9111, 5.2.2.4: "the response MUST NOT be used to satisfy any other request without forwarding it for validation and
+  // receiving a successful response".
+  test.each(["no-cache, max-age=60", "max-age=60, no-cache, stale-while-revalidate=60, stale-if-error=60"])(
+    "a response with %s is validated before each use, and not served in place of an error",
+    (control) => {
+      const entry = stored({ etag: '"a"', "cache-control": control });
+      for (const request of [
+        get(),
+        get({ "cache-control": "max-stale" }),
+        get({ "cache-control": "stale-if-error=99" }),
+      ]) {
+        for (const second of [0, 30, 61]) {
+          expect(cache.evaluate(request, entry, at(second))).toMatchObject({ action: "validate", entry });
+          for (const failure of [undefined, { status: 503, headers: {} }]) {
+            expect(cache.staleIfError(request, entry, failure, at(second))).toBeUndefined();
+          }
+        }
+      }
+    },
+  );
+
   test("no-cache in a request validates", () => {
     const result = cache.evaluate(get({ "Cache-Control": "no-cache" }), stored(tagged), now);
     expect(result).toMatchObject({ action: "validate", outcome: { forward: "request" } });

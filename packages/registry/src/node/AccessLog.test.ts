@@ -1,6 +1,9 @@
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Answer, RequestHead } from "../api/Answer.ts";
-import { lineOf } from "./AccessLog.ts";
+import { lineOf, openAccessLog } from "./AccessLog.ts";
 
 const head: RequestHead = {
   method: "GET",
@@ -23,4 +26,13 @@ test("the bytes of an answer are counted, not its characters, in either form", (
 
 test("a line holds no token and no query", () => {
   expect(JSON.stringify(lineOf(head, answer(""), 1))).not.toMatch(/a-token|private/);
+});
+
+test("a log file is for its owner alone", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "registry-test-"));
+  const path = join(directory, "access.log");
+  const log = openAccessLog(path);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  await log.close();
+  rmSync(directory, { recursive: true });
 });

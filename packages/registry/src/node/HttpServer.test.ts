@@ -48,3 +48,67 @@ test("who waits for a handler that never comes is hung up on, and does not keep 
   await server.stop();
   expect(await answer).toBe("");
 });
+
+test("what is under way when the drain time is over is cut off", async () => {
+  const server = await startServer({ host: "127.0.0.1", port: 0, limits: { ...limits, drainMs: 1 } });
+  const taken = Promise.withResolvers<void>();
+  server.answerWith(() => {
+    taken.resolve();
+    return new Promise(() => {});
+  });
+  const { answer } = await sent(server.port, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  await taken.promise;
+  await server.stop();
+  expect(await answer).toBe("");
+});
+
+test("what is under way when the server stops is answered within the drain time", async () => {
+  const server = await listening();
+  const taken = Promise.withResolvers<void>();
+  const go = Promise.withResolvers<void>();
+  server.answerWith(async (exchange) => {
+    taken.resolve();
+    await go.promise;
+    return ok(exchange);
+  });
+  const { answer } = await sent(server.port, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  await taken.promise;
+  const stopped = server.stop();
+  go.resolve();
+  await stopped;
+  expect(await answer).toMatch(/^HTTP\/1\.1 200 [^]*here$/);
+});
+
+/** A connection that has had one answer, and its end. */
+const answeredOnce = async (port: number) => {
+  const socket = connect(port, "127.0.0.1");
+  const closed = new Promise<string>((resolve) => {
+    socket.once("close", () => resolve("closed"));
+  });
+  const ask = async (): Promise<string> => {
+    const answer = new Promise<string>((resolve) => {
+      socket.once("data", (chunk: Buffer) => resolve(chunk.toString()));
+    });
+    socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    return answer;
+  };
+  expect(await ask()).toMatch(/^HTTP\/1\.1 200 /);
+  return { socket, closed, ask };
+};
+
+test("a connection without requests is closed by the server after the keep-alive timeout", async () => {
+  const server = await startServer({ host: "127.0.0.1", port: 0, limits: { ...limits, keepAliveTimeoutMs: 50 } });
+  server.answerWith(ok);
+  const { closed } = await answeredOnce(server.port);
+  expect(await closed).toBe("closed");
+  await server.stop();
+});
+
+test("a connection takes another request before that", async () => {
+  const server = await listening();
+  server.answerWith(ok);
+  const { socket, ask } = await answeredOnce(server.port);
+  expect(await ask()).toMatch(/^HTTP\/1\.1 200 /);
+  socket.destroy();
+  await server.stop();
+});

@@ -3,10 +3,11 @@ import { unlessRefused } from "../Target.ts";
 
 const missing = (): { readonly length: number } => undefined as unknown as { readonly length: number };
 
+const refuse = (): never => {
+  throw new RangeError("premature EOF");
+};
+
 test("a documented error is a refusal, another one is not", () => {
-  const refuse = (): never => {
-    throw new RangeError("premature EOF");
-  };
   expect(unlessRefused(() => 1, Error)).toBe(1);
   expect(unlessRefused(refuse, RangeError)).toBeUndefined();
   expect(unlessRefused(refuse, Error)).toBeUndefined();
