@@ -14,7 +14,8 @@ export {
   type RateLimitOptions,
 } from "./api/RateLimit.ts";
 export type { RequestHead } from "./api/Answer.ts";
-export { databaseRetrySeconds, type ReadSession } from "./api/Routes.ts";
+export { databaseRetrySeconds } from "./api/Refusal.ts";
+export type { ReadSession } from "./api/Routes.ts";
 export { makeSecretBox, type SecretBox } from "./api/SecretBox.ts";
 export { fetchHandler, makeSite, webDigest, withWeb, type Site } from "./api/Site.ts";
 export { DatabaseUnavailable, type Row, type SqlPort, type SqlValue, type Statement } from "./api/SqlPort.ts";

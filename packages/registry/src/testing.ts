@@ -19,7 +19,7 @@ export type { FieldNumbers } from "./api/FieldNumbers.ts";
 /** A user of a test registry. */
 export interface TestUser {
   readonly name: string;
-  /** Opens the API. Default: `local-` and the name. */
+  /** Opens the API, with scope `publish`. Default: `local-` and the name. */
   readonly token?: string;
   /** Opens `/v1/auth/access_token`. Default: none. */
   readonly apiKey?: string;
@@ -93,8 +93,8 @@ export const startRegistry = async (options: TestRegistryOptions = {}): Promise<
   for (const { name, engines = [], token = `local-${name}`, apiKey } of users) {
     const user = ensureUser(file, name, Date.now());
     await publishAll(file, user, engines, registry.box, Date.now());
-    await addCredential(file, user, "token", token, Date.now());
-    if (apiKey !== undefined) await addCredential(file, user, "api-key", apiKey, Date.now());
+    await addCredential(file, user, "token", token, Date.now(), "publish");
+    if (apiKey !== undefined) await addCredential(file, user, "api-key", apiKey, Date.now(), "publish");
   }
   const named = options.users === undefined ? trialUsers : users;
   const stop = registry.stop;

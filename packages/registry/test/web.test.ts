@@ -127,8 +127,8 @@ test("a short answer and a refusal are not compressed", async () => {
 });
 
 test.for([
-  [list, "GET, HEAD, OPTIONS"],
-  [`${list}/zipper`, "GET, HEAD, OPTIONS"],
+  [list, "GET, HEAD, POST, OPTIONS"],
+  [`${list}/zipper`, "GET, HEAD, DELETE, OPTIONS"],
   ["/v1/auth/access_token", "POST, OPTIONS"],
   ["/docs", "GET, HEAD, OPTIONS"],
   ["/docs/swagger-ui-bundle.js", "GET, HEAD, OPTIONS"],

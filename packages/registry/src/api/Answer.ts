@@ -11,16 +11,23 @@ export interface RequestHead {
   readonly address?: string | undefined;
   /** The body, whole; rejects with a Refusal when it is longer than that. */
   readonly body: (maxBytes: number) => Promise<Uint8Array>;
+  /** The body while it arrives; fails with a Refusal when it is longer than that. */
+  readonly chunks: (maxBytes: number) => AsyncIterable<Uint8Array>;
 }
 
 /** What is served beside the endpoints of the contract. */
-export type Part = "auth" | "docs" | "health" | "metrics" | "faults" | "management";
+export type Part = "archive" | "delete" | "auth" | "docs" | "health" | "metrics" | "faults" | "management";
 
 /** An answer before it is written to a socket or made a Response. */
 export interface Answer {
   readonly status: number;
   readonly headers: Record<string, string>;
   readonly body: Body;
+  /** Sent in place of the body, where there is one; `bytes` is undefined for HEAD. Whoever does not send it cancels it. */
+  readonly stream?: {
+    readonly length: number;
+    readonly bytes: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
+  };
   /** What the request turned out to be, for logs and metrics; never its secrets. */
   readonly about: { readonly endpoint: EndpointName | Part | undefined; readonly user: string | undefined };
 }

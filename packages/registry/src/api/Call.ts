@@ -1,13 +1,18 @@
-// Decides: which call a request makes, with its parameters read; and how each of the three is answered.
+// The call that a request makes, its parameters, and the answers of the calls that read.
 import {
   basePath,
   decodeQuery,
   endpoints,
   matchPath,
+  matchRequest,
+  methodsOf,
   parseTag,
   QueryParameterError,
+  readNames,
   type EndpointMatch,
+  type EndpointName,
   type Format,
+  type ReadName,
 } from "@bytenite-engines/core/wire";
 import { engineBody, listBody, statusBody, storedFormFor, type Body } from "./EngineBody.ts";
 import { listStatements, readEngine, readList, readStatus, type User } from "./EngineStore.ts";
@@ -31,7 +36,7 @@ export interface CallOptions {
 export type Call = (store: CallOptions, wire: Wire, user: User, format: Format) => Promise<Body>;
 
 /** The call that a request makes, its parameters read. Refuses what cannot be read, before anybody is asked who they are. */
-export const readCall = (match: EndpointMatch, query: URLSearchParams): Call => {
+export const readCall = (match: EndpointMatch<ReadName>, query: URLSearchParams): Call => {
   if (match.name === "list") {
     const request = read(() => decodeQuery(endpoints.list.request, query));
     const order = parseOrder(request.orderBy);
@@ -64,11 +69,22 @@ const read = <A>(parse: () => A): A => {
 
 const noQuery = new URLSearchParams();
 
-/** The row of the API that a target names, and its query. */
-export const located = (head: {
-  readonly method: string;
-  readonly target: string;
-}): { readonly match: EndpointMatch; readonly query: URLSearchParams } => {
+/** A call of the API, or the one that we have beside the contract. */
+export type CallName = EndpointName | "delete";
+
+/** Whether a call only reads engines. */
+export const isRead = (name: CallName): name is ReadName => (readNames as ReadonlyArray<CallName>).includes(name);
+
+/** What a request line means. Without a name its path has other methods. */
+export interface Located {
+  readonly name: CallName | undefined;
+  readonly tag?: string | undefined;
+  readonly query: URLSearchParams;
+  readonly methods: ReadonlyArray<string>;
+}
+
+/** The call of the API that a request line means. Refuses a path that has none, and a target that is too long. */
+export const located = (head: { readonly method: string; readonly target: string }): Located => {
   if (head.target.length > maxTargetCharacters) {
     throw new Refusal("INVALID_ARGUMENT", `request target is longer than ${maxTargetCharacters} characters`, {
       status: 414,
@@ -76,9 +92,21 @@ export const located = (head: {
   }
   const mark = head.target.indexOf("?");
   const path = mark === -1 ? head.target : head.target.slice(0, mark);
-  const match = path.startsWith(`${basePath}/`) ? matchPath(path.slice(basePath.length)) : undefined;
-  if (match === undefined) throw new Refusal("NOT_FOUND", "not found");
-  return { match, query: mark === -1 ? noQuery : queryOf(head.target.slice(mark + 1)) };
+  const below = path.startsWith(`${basePath}/`) ? path.slice(basePath.length) : "";
+  const match = matchRequest(head.method === "HEAD" ? "GET" : head.method, below);
+  if (match !== undefined) {
+    const query = mark === -1 ? noQuery : queryOf(head.target.slice(mark + 1));
+    if (match.name === "download") read(() => decodeQuery(endpoints.download.request, query, ["engine_tag"]));
+    return { ...match, query, methods: [head.method] };
+  }
+  const reading = matchPath(below);
+  const known = methodsOf(below);
+  if (known.length === 0) throw new Refusal("NOT_FOUND", "not found");
+  const methods = reading?.name === "get" ? [...known, "DELETE"] : known;
+  if (head.method === "DELETE" && reading?.name === "get") {
+    return { name: "delete", tag: reading.tag, query: noQuery, methods };
+  }
+  return { name: reading?.name, query: noQuery, methods };
 };
 
 /** Go refuses malformed escapes where URLSearchParams lets them pass as they are. */

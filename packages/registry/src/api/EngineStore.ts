@@ -148,7 +148,7 @@ const placeOf = async (sql: SqlPort, { key, page, place }: ListStatements): Prom
 };
 
 /** The columns that a status is made of. */
-const statusColumns = "id, name, major, minor, status";
+const statusColumns = "number, id, name, major, minor, status";
 
 const highest = (columns: string, list: "own" | "public", condition: string): string =>
   `SELECT * FROM (SELECT ${columns} FROM engines INDEXED BY ${indexes[list].name} WHERE ${condition}
@@ -201,10 +201,15 @@ export const readStatus = async (
   sql: SqlPort,
   user: User,
   tag: EngineTag,
-): Promise<{ readonly id: string; readonly tag: string; readonly status: string }> => {
+): Promise<{ readonly number: number; readonly id: string; readonly tag: string; readonly status: string }> => {
   const row = await firstRow(sql, tagStatement(user, tag, "status"));
   const version = `${String(row["major"])}.${String(row["minor"])}`;
-  return { id: String(row["id"]), tag: `${String(row["name"])}@${version}`, status: String(row["status"]) };
+  return {
+    number: Number(row["number"]),
+    id: String(row["id"]),
+    tag: `${String(row["name"])}@${version}`,
+    status: String(row["status"]),
+  };
 };
 
 const firstRow = async (sql: SqlPort, statement: Statement): Promise<Row> => {

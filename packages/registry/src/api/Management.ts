@@ -4,12 +4,13 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { decodeJson, parseTag, requestIdFrom } from "@bytenite-engines/core/wire";
 import { EngineSchema, type Engine } from "@bytenite-engines/proto";
 import { requireScope, scopes, type Credential, type Scope } from "./Authentication.ts";
+import { auditStatement } from "./Audit.ts";
 import { digestOf, newSecret } from "./Digest.ts";
 import { engineColumns, rowOf, secretPlace, updateEngineSql } from "./EngineRow.ts";
 import { bytesOf } from "./EngineStore.ts";
-import { Refusal, statusBody } from "./Refusal.ts";
+import { Refusal, refusalOf, statusBody } from "./Refusal.ts";
 import type { Answer, RequestHead } from "./Answer.ts";
-import { refusalOf, type Authorize, type ReadSession } from "./Routes.ts";
+import type { Authorize, ReadSession } from "./Routes.ts";
 import type { SecretBox } from "./SecretBox.ts";
 import type { Row, SqlPort, SqlValue, Statement } from "./SqlPort.ts";
 import { allowOf, otherMethod } from "./Web.ts";
@@ -51,7 +52,7 @@ export interface ManagementOptions {
 
 const userColumns = "number, id, name, created_at, disabled_at, live_engines, max_engines, max_bytes";
 
-/** All statements of the management API. `changes()` is 0 where the statement before it met no row: then nothing is noted. */
+/** All statements of the management API. */
 const statements = {
   users: `SELECT ${userColumns} FROM users WHERE deleted_at IS NULL AND name > ? ORDER BY name LIMIT ?`,
   user: `SELECT ${userColumns} FROM users WHERE name = ? AND deleted_at IS NULL`,
@@ -80,8 +81,6 @@ const statements = {
       AND t.deleted_at IS NULL) LIMIT 10`,
   /** Only if nobody has changed it since it was read. */
   changeEngine: `${updateEngineSql} AND revision = ? AND updated_at = ? AND deleted_at IS NULL RETURNING id`,
-  note: "INSERT INTO audit (at, actor, action, subject, detail) VALUES (?, ?, ?, ?, ?)",
-  noteIfChanged: "INSERT INTO audit (at, actor, action, subject, detail) SELECT ?, ?, ?, ?, ? WHERE changes() > 0",
   audit: `SELECT number, at, actor, action, subject, detail FROM audit WHERE number < ? ORDER BY number DESC LIMIT ?`,
   statistics: `SELECT (SELECT count(*) FROM users WHERE deleted_at IS NULL) AS users,
     (SELECT count(*) FROM users WHERE deleted_at IS NULL AND disabled_at IS NOT NULL) AS disabledUsers,
@@ -89,19 +88,6 @@ const statements = {
     (SELECT live_engines FROM public_total) AS publicEngines,
     (SELECT count(*) FROM credentials WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)) AS credentials`,
 } as const;
-
-/** A statement that notes a change in the audit trail, to be run in the transaction of that change. */
-export const auditStatement = (
-  at: number,
-  actor: string,
-  action: string,
-  subject: string,
-  detail: object = {},
-  onlyIfChanged = false,
-): Statement => ({
-  sql: onlyIfChanged ? statements.noteIfChanged : statements.note,
-  values: [at, actor, action, subject, JSON.stringify(detail)],
-});
 
 type Input = Readonly<Record<string, unknown>>;
 

@@ -1,6 +1,7 @@
 // Tables by version, and the steps from an older database to a current one.
 import { byId, bySelector } from "./Authentication.ts";
 import { listStatements, tagStatement } from "./EngineStore.ts";
+import { archiveTables } from "../archive/ArchiveRows.ts";
 import { orders } from "./OrderBy.ts";
 import { assertKey, rememberKey } from "./KeyCheck.ts";
 import type { SecretBox } from "./SecretBox.ts";
@@ -96,7 +97,13 @@ const management: ReadonlyArray<string> = [
 ];
 
 /** Each entry takes the database from its index to the next version. Entries are never changed, only added. */
-export const migrations: ReadonlyArray<ReadonlyArray<string>> = [firstTables, keyCheck, idIndex, management];
+export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
+  firstTables,
+  keyCheck,
+  idIndex,
+  management,
+  archiveTables,
+];
 
 const versionTable = "CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL)";
 

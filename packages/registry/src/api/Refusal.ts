@@ -1,8 +1,10 @@
-// Decides: how a call that is not answered with data is answered: google.rpc.Status in the negotiated form.
+// Refusals of calls, and how errors become google.rpc.Status in the negotiated form.
 import { create, createRegistry, toBinary, toJson, type MessageInitShape } from "@bufbuild/protobuf";
 import { anyPack, durationFromMs } from "@bufbuild/protobuf/wkt";
 import { httpStatusOf, rpcCodes, type Format, type RpcCode } from "@bytenite-engines/core/wire";
 import { RetryInfoSchema, StatusSchema, type StatusJson } from "@bytenite-engines/proto";
+import { StorageUnavailable } from "../archive/ArchiveStore.ts";
+import { DatabaseUnavailable } from "./SqlPort.ts";
 
 const detailTypes = createRegistry(RetryInfoSchema);
 
@@ -47,3 +49,22 @@ export const statusBody = (
   const json = toJson(StatusSchema, status, { registry: detailTypes }) as StatusJson;
   return JSON.stringify({ code: rpcCodes[code], message, details: json.details ?? [] });
 };
+
+/** Seconds after which a request that the database or the place of archives did not answer may be sent again. */
+export const databaseRetrySeconds = 5;
+
+/** How an error is answered: a refusal as it is, a database or storage that fails as 503, anything else as a fault of ours. */
+export const refusalOf = (error: unknown): Refusal => {
+  if (error instanceof Refusal) return error;
+  if (error instanceof DatabaseUnavailable || error instanceof StorageUnavailable) {
+    return new Refusal("UNAVAILABLE", error.message, {
+      headers: { "Retry-After": String(databaseRetrySeconds) },
+      retryDelayMs: databaseRetrySeconds * 1_000,
+    });
+  }
+  return new Refusal("INTERNAL", "internal error");
+};
+
+/** The refusal of a body that is too long. */
+export const bodyTooLong = (maxBytes: number): Refusal =>
+  new Refusal("INVALID_ARGUMENT", `body is longer than ${maxBytes} bytes`, { status: 413 });

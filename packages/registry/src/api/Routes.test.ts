@@ -49,8 +49,8 @@ test.for([
   ["GET", "/engines/a%2Fb", {}, 404, 5],
   ["GET", "/nothing", { Authorization: "" }, 404, 5],
   ["POST", "/nothing", {}, 404, 5],
-  ["POST", "/engines", {}, 405, 12],
-  ["DELETE", "/engines/zipper", { Authorization: "" }, 405, 12],
+  ["PUT", "/engines", {}, 405, 12],
+  ["PATCH", "/engines/zipper", { Authorization: "" }, 405, 12],
   ["PUT", "/engines/zipper/status", {}, 405, 12],
 ] as ReadonlyArray<[string, string, Record<string, string>, number, number]>)(
   "%s %s with %j is answered with %i and code %i, in both forms",

@@ -5,18 +5,18 @@ import {
   negotiate,
   offered,
   schemaDigestHeader,
-  type EndpointName,
   type Representation,
   requestIdFrom,
 } from "@bytenite-engines/core/wire";
 import QuickLRU from "quick-lru";
 import { credentialOfToken, type AccessTokens } from "./AccessTokens.ts";
 import { makeAuthenticator, tokenOf, unauthenticated, type Credential, type CredentialKind } from "./Authentication.ts";
-import { located, readCall, type CallOptions } from "./Call.ts";
+import { makeLifecycle, type ArchiveOptions, type LifecycleName } from "../archive/Lifecycle.ts";
+import { isRead, located, readCall, type CallOptions } from "./Call.ts";
 import type { User } from "./EngineStore.ts";
 import type { RateLimit } from "./RateLimit.ts";
-import { Refusal, statusBody } from "./Refusal.ts";
-import { DatabaseUnavailable, type SqlPort } from "./SqlPort.ts";
+import { Refusal, refusalOf, statusBody } from "./Refusal.ts";
+import type { SqlPort } from "./SqlPort.ts";
 import { allowOf, otherMethod } from "./Web.ts";
 import type { Wire } from "./Wire.ts";
 
@@ -53,10 +53,9 @@ export interface RoutesOptions extends CallOptions {
   /** Hears of faults of our own, which the caller is only told of as `internal error`. */
   readonly onFault?: (error: unknown, requestId: string) => void;
   readonly now?: () => number;
+  /** Where archives are kept. Default: nowhere, so that there are no uploads and no downloads. */
+  readonly archives?: ArchiveOptions;
 }
-
-/** Seconds after which a request that the database did not answer may be sent again. */
-export const databaseRetrySeconds = 5;
 
 /** The API: a request in, an answer out, never a rejection. `wire` may be another one for a single call. */
 export type Routes = (head: RequestHead, wire?: Wire) => Promise<Answer>;
@@ -94,9 +93,10 @@ export const makeAuthorize = (options: RoutesOptions): Authorize => {
 /** Builds the API. */
 export const makeRoutes = (options: RoutesOptions, authorize: Authorize): Routes => {
   const now = options.now ?? Date.now;
+  const lifecycle = makeLifecycle({ box: options.box, archives: options.archives, now });
   return async (head, wire = options.wire) => {
     const requestId = requestIdFrom(head.header("x-request-id"));
-    const about: { endpoint: EndpointName | undefined; user: string | undefined } = {
+    const about: { endpoint: Answer["about"]["endpoint"]; user: string | undefined } = {
       endpoint: undefined,
       user: undefined,
     };
@@ -104,21 +104,33 @@ export const makeRoutes = (options: RoutesOptions, authorize: Authorize): Routes
     let session: ReadSession | undefined;
     try {
       representation = negotiated(wire, head.header("accept"));
-      const { match, query } = located(head);
-      about.endpoint = match.name;
-      const methods = [endpoints[match.name].method];
+      const { name, tag, query, methods } = located(head);
+      about.endpoint = name;
       const other = otherMethod(head.method, methods);
       if (other?.status === 204) return { ...other, headers: { ...other.headers, "X-Request-Id": requestId }, about };
-      if (other !== undefined) {
+      if (other !== undefined || name === undefined) {
         throw new Refusal("UNIMPLEMENTED", "method not allowed", { status: 405, headers: { Allow: allowOf(methods) } });
       }
-      const call = readCall(match, query);
+      const schema = name === "delete" ? endpoints.status.response : endpoints[name].response;
+      const call = isRead(name) ? readCall({ name, ...(tag === undefined ? {} : { tag }) }, query) : undefined;
       const credential = await authorize(head, now(), (user) => (about.user = user));
-      session = options.session?.(head);
+      session = options.session?.(head, call === undefined ? "primary" : undefined);
       const { sql } = session ?? options;
-      const body = await call({ sql, box: options.box }, wire, credential.user, representation.format);
+      const body =
+        call === undefined
+          ? await lifecycle(name as LifecycleName, {
+              tag,
+              head,
+              by: credential,
+              sql,
+              wire,
+              format: representation.format,
+            })
+          : await call({ sql, box: options.box }, wire, credential.user, representation.format);
       const headers = Object.assign(headersOf(wire, representation.mediaType, requestId), session?.headers());
-      const digest = await wire.digestOf(endpoints[match.name].response);
+      // A link lives for minutes, and is its asker's.
+      if (name === "download") headers["Cache-Control"] = "no-store";
+      const digest = await wire.digestOf(schema);
       if (digest !== undefined) headers[schemaDigestHeader] = digest;
       return { status: 200, headers, body, about };
     } catch (error) {
@@ -155,15 +167,4 @@ const negotiated = (wire: Wire, accept: string | null): Representation => {
   throw new Refusal("FAILED_PRECONDITION", `nothing that Accept allows is offered; offered are ${names}`, {
     status: 406,
   });
-};
-
-export const refusalOf = (error: unknown): Refusal => {
-  if (error instanceof Refusal) return error;
-  if (error instanceof DatabaseUnavailable) {
-    return new Refusal("UNAVAILABLE", error.message, {
-      headers: { "Retry-After": String(databaseRetrySeconds) },
-      retryDelayMs: databaseRetrySeconds * 1_000,
-    });
-  }
-  return new Refusal("INTERNAL", "internal error");
 };

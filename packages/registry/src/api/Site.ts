@@ -1,10 +1,12 @@
 // Everything that is served to users, by path, also as one Web-standard fetch handler.
 import { boundedBytes, mediaTypeOf, negotiate, requestIdFrom } from "@bytenite-engines/core/wire";
+import { makeDownload } from "../archive/Download.ts";
+import { archivesPath } from "../archive/Link.ts";
 import { docs } from "./Docs.ts";
 import { headersOf, type Answer, type RequestHead } from "./Answer.ts";
-import { makeAuthorize, makeRoutes, refusalOf, type RoutesOptions } from "./Routes.ts";
+import { makeAuthorize, makeRoutes, type RoutesOptions } from "./Routes.ts";
 import { makeManagement, managementPath } from "./Management.ts";
-import { Refusal, statusBody } from "./Refusal.ts";
+import { bodyTooLong, Refusal, refusalOf, statusBody } from "./Refusal.ts";
 import { makeTokenEndpoint, tokenPath } from "./TokenEndpoint.ts";
 import { otherMethod, type Web } from "./Web.ts";
 import type { Body } from "./EngineBody.ts";
@@ -20,6 +22,9 @@ export const makeSite = (options: RoutesOptions): Site => {
   const management = makeManagement({ ...options, authorize, now: options.now ?? Date.now });
   const tokenEndpoint = makeTokenEndpoint(options);
   const { admitAddress, addressOf, onFault } = options;
+  const { archives } = options;
+  const download =
+    archives === undefined ? undefined : makeDownload({ ...options, ...archives, now: options.now ?? Date.now });
   return async (head, wire) => {
     const address = admitAddress === undefined ? undefined : addressOf?.(head);
     if (admitAddress !== undefined && address !== undefined) {
@@ -32,6 +37,7 @@ export const makeSite = (options: RoutesOptions): Site => {
     const path = pathIn(head.target);
     if (path === tokenPath) return tokenEndpoint(head);
     if (path.startsWith(`${managementPath}/`)) return management(head);
+    if (download !== undefined && path.startsWith(`${archivesPath}/`)) return download(head);
     const page = docs.get(path);
     return page === undefined ? routes(head, wire) : (otherMethod(head.method, ["GET"]) ?? page());
   };
@@ -81,14 +87,29 @@ export const fetchHandler =
       target: targetOf(request.url),
       header: (name) => request.headers.get(name),
       body: (maxBytes) => bodyOf(request, maxBytes),
+      chunks: (maxBytes) => chunksOf(request, maxBytes),
     });
-    const { status, headers } = answer;
-    const body = typeof answer.body === "string" ? answer.body : new Uint8Array(answer.body);
+    const { status, headers, stream } = answer;
+    const whole = typeof answer.body === "string" ? answer.body : new Uint8Array(answer.body);
+    const body = stream?.bytes === undefined ? whole : sized(stream.bytes, stream.length);
     return new Response(request.method === "HEAD" || status === 204 || status === 304 ? null : body, {
       status,
-      headers,
+      headers: stream === undefined ? headers : { ...headers, "Content-Length": String(stream.length) },
     });
   };
+
+/** A stream of a known length. Workers send `Content-Length` for these alone. */
+const sized = (
+  bytes: ReadableStream<Uint8Array<ArrayBuffer>>,
+  length: number,
+): ReadableStream<Uint8Array<ArrayBuffer>> => {
+  const { FixedLengthStream } = globalThis as {
+    readonly FixedLengthStream?: new (
+      length: number,
+    ) => TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>;
+  };
+  return FixedLengthStream === undefined ? bytes : bytes.pipeThrough(new FixedLengthStream(length));
+};
 
 /** Path and query as they came. Parsing the URL would take dot segments out, and with them what is to be refused. */
 const targetOf = (url: string): string => /^[a-z]+:\/\/[^/?#]*([^#]*)/i.exec(url)?.[1] || "/";
@@ -99,6 +120,11 @@ const bodyOf = async (request: Request, maxBytes: number): Promise<Uint8Array> =
   return body;
 };
 
-/** The refusal of a body that is too long. */
-export const bodyTooLong = (maxBytes: number): Refusal =>
-  new Refusal("INVALID_ARGUMENT", `body is longer than ${maxBytes} bytes`, { status: 413 });
+const chunksOf = async function* (request: Request, maxBytes: number): AsyncGenerator<Uint8Array> {
+  let length = 0;
+  for await (const part of (request.body ?? []) as AsyncIterable<Uint8Array>) {
+    length += part.length;
+    if (length > maxBytes) throw bodyTooLong(maxBytes);
+    yield part;
+  }
+};

@@ -4,9 +4,8 @@ import { accessTokenSeconds, scopeText, type AccessTokens } from "./AccessTokens
 import { limited, recognise, unauthenticated, type Credential } from "./Authentication.ts";
 import type { User } from "./EngineStore.ts";
 import type { RateLimit } from "./RateLimit.ts";
-import { Refusal, statusBody } from "./Refusal.ts";
+import { Refusal, refusalOf, statusBody } from "./Refusal.ts";
 import { headersOf, type Answer, type RequestHead } from "./Answer.ts";
-import { refusalOf } from "./Routes.ts";
 import type { SqlPort } from "./SqlPort.ts";
 import { otherMethod } from "./Web.ts";
 

@@ -114,7 +114,9 @@ export const makeWeb = ({ digest, maxBytes = Infinity, compress, corsOrigins = [
       if (tag !== undefined) headers["ETag"] = `"${coding === undefined ? tag : `${tag}-${coding}`}"`;
       if (headers["ETag"] !== undefined && isKnown(head.header("if-none-match"), headers["ETag"])) {
         delete headers["Content-Type"];
-        return { ...answer, status: 304, body: "" };
+        const { stream, ...known } = answer;
+        await stream?.bytes?.cancel();
+        return { ...known, status: 304, body: "" };
       }
       if (coding === undefined || compress === undefined) return answer;
       headers["Content-Encoding"] = coding;

@@ -135,7 +135,7 @@ export const streamOf = (source: AsyncIterable<Uint8Array>): ReadableStream<Uint
 };
 
 /** Bytes of a source, taken in whatever pieces they are needed. */
-interface ByteReader {
+export interface ByteReader {
   /** The next bytes without taking them; fewer at the end. */
   readonly peek: (count: number) => Promise<Uint8Array>;
   /** Exactly so many. Throws ArchiveError when there are fewer. */
@@ -147,7 +147,7 @@ interface ByteReader {
   readonly close: () => void;
 }
 
-const makeByteReader = (source: AsyncIterable<Uint8Array>, maxBytes: number): ByteReader => {
+export const makeByteReader = (source: AsyncIterable<Uint8Array>, maxBytes: number): ByteReader => {
   const iterator = source[Symbol.asyncIterator]();
   let held: Uint8Array = new Uint8Array();
   let total = 0;

@@ -10,6 +10,7 @@ const head: RequestHead = {
   target: "/v1/dev/engines?orderBy=private",
   header: (name) => (name === "authorization" ? "a-token" : null),
   body: async () => new Uint8Array(),
+  chunks: async function* () {},
 };
 
 const answer = (body: Answer["body"]): Answer => ({

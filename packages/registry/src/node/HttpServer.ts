@@ -8,7 +8,7 @@ import { countedAddress } from "../api/RateLimit.ts";
 import type { Answer, RequestHead } from "../api/Answer.ts";
 import { requestIdFrom, type RpcCode } from "@bytenite-engines/core/wire";
 import { makeAddressList, makeConnections, type Exchange, type OnLimit } from "./Connections.ts";
-import { headOf, headWhenAsked } from "./RequestReading.ts";
+import { headOf, headWhenAsked, isStreamed } from "./RequestReading.ts";
 import type { ServerLimits } from "./ServerLimits.ts";
 
 /**
@@ -72,7 +72,8 @@ export const startServer = async ({
   const server = createServer({
     maxHeaderSize: limits.headerBytes,
     headersTimeout: limits.headersTimeoutMs,
-    requestTimeout: limits.requestTimeoutMs,
+    // Node has one for all requests; those that are no uploads are held to `requestTimeoutMs` below.
+    requestTimeout: Math.max(limits.uploadTimeoutMs, limits.requestTimeoutMs, limits.headersTimeoutMs),
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     connectionsCheckingInterval: 1_000,
     // A request without Host is answered with a Status like any other, not with Node's own page.
@@ -88,6 +89,9 @@ export const startServer = async ({
   /** Requests whose answer was handed to the socket, though their body may still come. */
   const answered = new WeakSet<IncomingMessage>();
   const take = (exchange: Exchange): void => {
+    watchBody(exchange.request, limits.requestTimeoutMs, (error) =>
+      server.emit("clientError", error, exchange.request.socket),
+    );
     const connection = connections.of(exchange.request.socket);
     connection?.take(exchange, (limit) => {
       const sent = (): void => {
@@ -99,7 +103,12 @@ export const startServer = async ({
         if (!response.writableFinished) observer?.dropped();
       });
       const handler = limit === undefined ? handle : async () => tooMany(head, observer);
-      void answer(handler, exchange, { maxBytes: limits.answerBytes, draining: () => draining, sent });
+      void answer(handler, exchange, {
+        maxBytes: limits.answerBytes,
+        idleMs: limits.responseTimeoutMs,
+        draining: () => draining,
+        sent,
+      });
     });
   };
   const onRequest = (request: IncomingMessage, response: ServerResponse): void =>
@@ -158,21 +167,47 @@ const listening = (server: Server, host: string, port: number): Promise<void> =>
     });
   });
 
+/** Hears when a body is late: all of it, or the next bytes of one that is read as a stream. */
+const watchBody = (request: IncomingMessage, timeoutMs: number, onLate: (error: ClientError) => void): void => {
+  const { "content-length": length = "0", "transfer-encoding": coding } = request.headers;
+  if (length === "0" && coding === undefined) return;
+  let read = request.socket.bytesRead;
+  const timer = setInterval(() => {
+    const isMoving = isStreamed(request) && request.socket.bytesRead > read;
+    read = request.socket.bytesRead;
+    if (isMoving) return;
+    clearInterval(timer);
+    if (!request.complete) onLate(Object.assign(new Error("request timeout"), { code: "ERR_HTTP_REQUEST_TIMEOUT" }));
+  }, timeoutMs).unref();
+  request.once("close", () => clearInterval(timer));
+};
+
+/** How an answer is sent. */
+interface Sending {
+  readonly maxBytes: number;
+  /** Milliseconds until the client must have taken a part of a stream. */
+  readonly idleMs: number;
+  readonly draining: () => boolean;
+  readonly sent: () => void;
+}
+
 /** Never rejects: nobody waits for it. */
-const answer = async (
-  handle: Handler,
-  exchange: Exchange,
-  { maxBytes, draining, sent }: { maxBytes: number; draining: () => boolean; sent: () => void },
-): Promise<void> => {
+const answer = async (handle: Handler, exchange: Exchange, sending: Sending): Promise<void> => {
+  const { maxBytes, idleMs, draining, sent } = sending;
   const { request, response } = exchange;
   const answer = await handle(exchange).catch(onHandlerError);
-  if (answer === "torn" || answer === "left" || response.destroyed) return;
+  if (answer === "torn" || answer === "left") return;
+  if (response.destroyed) {
+    await answer.stream?.bytes?.cancel().catch(() => {});
+    return;
+  }
   // A body that the client has not been asked for may come or not: what follows could be taken for it. Any other that was not
   // read is left out by Node. To close on it would be a reset, which takes this answer from who still sends.
   const isUnasked = request.headers.expect !== undefined && !request.complete;
   if (draining() || isUnasked) answer.headers["Connection"] = "close";
   try {
-    send(response, answer, request.method === "HEAD", maxBytes);
+    if (answer.stream === undefined) send(response, answer, request.method === "HEAD", maxBytes);
+    else await sendStream(response, answer, answer.stream, idleMs);
     sent();
   } catch (error) {
     // Headers or a body that cannot be written.
@@ -236,6 +271,37 @@ const send = (response: ServerResponse, answer: Answer, withoutBody: boolean, ma
   if (withoutBody) response.end();
   else response.end(typeof body === "string" && length >= longText ? Buffer.from(body) : body);
 };
+
+/** Writes a stream as fast as the client takes it. An archive that cannot be read to its end is cut, since its length is announced. */
+const sendStream = async (
+  response: ServerResponse,
+  { status, headers }: Answer,
+  { length, bytes }: NonNullable<Answer["stream"]>,
+  idleMs: number,
+): Promise<void> => {
+  headers["Content-Length"] = String(length);
+  response.writeHead(status, headers);
+  if (bytes !== undefined) {
+    for await (const chunk of bytes) {
+      if (!response.write(chunk)) await drained(response, idleMs);
+      if (response.destroyed) return;
+    }
+  }
+  response.end();
+};
+
+const drained = (response: ServerResponse, idleMs: number): Promise<void> =>
+  new Promise((resolve) => {
+    const late = setTimeout(() => response.destroy(), idleMs);
+    const go = (): void => {
+      clearTimeout(late);
+      response.off("drain", go);
+      response.off("close", go);
+      resolve();
+    };
+    response.on("drain", go);
+    response.on("close", go);
+  });
 
 const clientErrors: Readonly<Record<string, RawRefusal>> = {
   HPE_HEADER_OVERFLOW: [431, "INVALID_ARGUMENT", "request headers are too long"],

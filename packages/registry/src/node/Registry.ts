@@ -6,6 +6,10 @@ import { migrate } from "../api/Migrations.ts";
 import { attemptLimit } from "../api/Authentication.ts";
 import { countedAddress, makeLimit, makeRateLimit, type RateLimitOptions } from "../api/RateLimit.ts";
 import { makeSecretBox, type SecretBox } from "../api/SecretBox.ts";
+import type { ArchiveOptions } from "../archive/Lifecycle.ts";
+import { makeLinks } from "../archive/Link.ts";
+import { sweep } from "../archive/Sweep.ts";
+import { defaultUploadLimits, type UploadLimits } from "../archive/Upload.ts";
 import { makeSite, withWeb } from "../api/Site.ts";
 import { DatabaseUnavailable, type SqlPort } from "../api/SqlPort.ts";
 import { makeWeb, type Web } from "../api/Web.ts";
@@ -13,6 +17,7 @@ import { makeWire, type Wire, type WireOptions } from "../api/Wire.ts";
 import type { Faults } from "../faults/Faults.ts";
 import { addConfigured } from "../manage/Accounts.ts";
 import { seedTrial, trialUsers } from "../manage/Trial.ts";
+import { archiveFolderOf, makeArchiveFolder, nodeSha256 } from "./ArchiveFolder.ts";
 import { openAccessLog, type AccessLog, type LogLevel } from "./AccessLog.ts";
 import { makeAdmin, makeHealth, serving } from "./AdminEndpoints.ts";
 import { nodeWeb } from "./Compression.ts";
@@ -64,6 +69,14 @@ export interface RegistryOptions extends WireOptions {
   /** Origins (`https://app.example`) whose pages may read the API, or `*`. Default: none. */
   readonly corsOrigins?: ReadonlyArray<string> | undefined;
   readonly limits?: Partial<ServerLimits> | undefined;
+  /** Folder of archives. Default: the path of the database with `.archives` behind it. */
+  readonly archives?: string | undefined;
+  readonly uploads?: Partial<UploadLimits> | undefined;
+  /**
+   * The URL at which clients reach this registry, without the path of the API: links to archives begin with it. Default: the
+   * origin, if `host` is an address of loopback; else there are no downloads.
+   */
+  readonly publicUrl?: string | undefined;
   /**
    * Addresses and networks (`10.0.0.0/8`) of proxies in front: one connection of theirs stands for many clients, so that
    * `limits.connectionsPerAddress` does not count for them. Default: none.
@@ -170,7 +183,19 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
     const lastUse = makeLastUse(sql);
     const flushing = setInterval(() => void lastUse.flush(), lastUseMs).unref();
     closing.push(() => clearInterval(flushing));
-    const user = await userHandler({ options, wire, sql, box, trial, check: everywhere, web, lastUse });
+    const store = makeArchiveFolder(await archiveFolderOf(options, closing));
+    const sweeping = setInterval(() => {
+      sweep(file.port, store, Date.now()).catch((error: unknown) => console.error("registry: sweeping failed:", error));
+    }, sweepEveryMs).unref();
+    closing.push(() => clearInterval(sweeping));
+    const archives: ArchiveOptions = {
+      store,
+      sha256: nodeSha256,
+      links: await makeLinks(options.key),
+      publicUrl: options.publicUrl ?? (loopback ? originOf(server) : undefined),
+      limits: { ...defaultUploadLimits, ...options.uploads },
+    };
+    const user = await userHandler({ archives, options, wire, sql, box, trial, check: everywhere, web, lastUse });
     const admin = checkedEndpoints(check, makeAdmin({ metrics: metrics.text, faults: options.faults }));
     const health = makeHealth({ sql, draining: server.draining, inPlace, problem: reads.problem });
     const own = adminServer === undefined && loopback ? admin : [];
@@ -189,6 +214,9 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
 };
 
 const originOf = ({ host, port }: RunningServer): string => `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+
+/** Milliseconds between two searches for objects that nothing names. */
+const sweepEveryMs = 10 * 60_000;
 
 /** Brings the file up to date and puts into it what the options ask for. */
 const filled = async (
@@ -243,6 +271,7 @@ const onDatabase =
 
 /** What requests are answered from. */
 interface Parts {
+  readonly archives: ArchiveOptions;
   readonly options: RegistryOptions;
   readonly wire: Wire;
   readonly sql: SqlPort;
@@ -253,10 +282,21 @@ interface Parts {
   readonly lastUse: LastUse;
 }
 
-const userHandler = async ({ options, wire, sql, box, trial, check, web, lastUse }: Parts): Promise<Handler> => {
+const userHandler = async ({
+  archives,
+  options,
+  wire,
+  sql,
+  box,
+  trial,
+  check,
+  web,
+  lastUse,
+}: Parts): Promise<Handler> => {
   const { faults, requests } = options;
   const accessTokens = await makeAccessTokens(options.key);
   const plain = makeSite({
+    archives,
     sql,
     wire,
     box,

@@ -2,9 +2,8 @@
 import { isIP } from "node:net";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { boundedBytes } from "@bytenite-engines/core/wire";
-import { Refusal } from "../api/Refusal.ts";
+import { bodyTooLong, Refusal } from "../api/Refusal.ts";
 import type { RequestHead } from "../api/Answer.ts";
-import { bodyTooLong } from "../api/Site.ts";
 
 /** A target as proxies are sent it: it names the host, whatever `Host` says (RFC 9112, 3.2.2). */
 const absoluteForm = /^https?:\/\/(?:[^/?#]*@)?([^/?#]*)(.*)$/i;
@@ -41,6 +40,10 @@ export const headOf = (request: IncomingMessage, isTrusted: (address: string) =>
       return value === undefined ? null : String(value);
     },
     body: (maxBytes) => bodyOf(request, maxBytes),
+    chunks: (maxBytes) => {
+      streamed.add(request);
+      return chunksOf(request, maxBytes);
+    },
   };
 };
 
@@ -67,6 +70,11 @@ export const headWhenAsked = (
     response.writeContinue();
     return bodyOf(request, maxBytes);
   },
+  chunks: (maxBytes) => {
+    response.writeContinue();
+    streamed.add(request);
+    return chunksOf(request, maxBytes);
+  },
 });
 
 const bodyOf = async (request: IncomingMessage, maxBytes: number): Promise<Uint8Array> => {
@@ -82,4 +90,27 @@ const bodyOf = async (request: IncomingMessage, maxBytes: number): Promise<Uint8
   }
   if (body === undefined) throw bodyTooLong(maxBytes);
   return body;
+};
+
+/** Requests whose body is read as a stream: they may take longer, as long as something comes. */
+const streamed = new WeakSet<IncomingMessage>();
+
+/** Whether the body of a request is read as a stream. */
+export const isStreamed = (request: IncomingMessage): boolean => streamed.has(request);
+
+const chunksOf = async function* (request: IncomingMessage, maxBytes: number): AsyncGenerator<Uint8Array> {
+  let length = 0;
+  try {
+    for await (const part of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      length += part.length;
+      if (length > maxBytes) throw bodyTooLong(maxBytes);
+      yield part;
+    }
+  } catch (error) {
+    // The client left, or was too slow: nobody hears this, and it is no fault of ours.
+    throw error instanceof Refusal ? error : new Refusal("CANCELLED", "the request was cut short");
+  } finally {
+    // The rest goes by unread.
+    request.resume();
+  }
 };

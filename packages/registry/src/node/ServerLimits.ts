@@ -6,8 +6,10 @@ export interface ServerLimits {
   readonly headerBytes: number;
   /** Milliseconds until all headers of a request must have arrived; longer is 408. */
   readonly headersTimeoutMs: number;
-  /** Milliseconds until a whole request must have arrived; longer is 408. */
+  /** Milliseconds until a whole request must have arrived, or in an upload the next bytes of it; longer is 408. */
   readonly requestTimeoutMs: number;
+  /** Milliseconds until a whole upload must have arrived; longer is 408. */
+  readonly uploadTimeoutMs: number;
   /** Milliseconds an idle connection is kept. Above the 60 s of common proxies, which must be the ones to close. */
   readonly keepAliveTimeoutMs: number;
   /** Open connections; one more is closed at once, or takes the place of one of the address that has most. */
@@ -18,7 +20,7 @@ export interface ServerLimits {
   readonly pipelinedRequests: number;
   /** Milliseconds until the client must have taken a whole answer; then the connection is closed. */
   readonly responseTimeoutMs: number;
-  /** Bytes of one answer, of which a connection has one under way; a longer one is 400. */
+  /** Bytes of one answer, of which a connection has one under way; a longer one is 400. Archives are sent in parts, and may be longer. */
   readonly answerBytes: number;
   /** Bytes of all answers that clients have not taken yet, and of requests that wait behind them. Past it connections are closed. */
   readonly bytesInFlight: number;
@@ -33,6 +35,7 @@ export const defaultLimits: ServerLimits = {
   headerBytes: 16 * 1_024,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 15_000,
+  uploadTimeoutMs: 600_000,
   keepAliveTimeoutMs: 75_000,
   connections: 1_000,
   connectionsPerAddress: 256,

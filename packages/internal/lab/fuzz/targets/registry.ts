@@ -48,6 +48,9 @@ export const fuzz: Target = async (data) => {
     target: target.startsWith("/") ? target : `/v1/dev/engines${target}`,
     header: (name) => headers[name.toLowerCase()] ?? null,
     body: () => Promise.resolve(new TextEncoder().encode(body)),
+    chunks: async function* () {
+      yield new TextEncoder().encode(body);
+    },
   });
   const { status, about } = answer;
   must(statuses.has(status), `there is no answer of status ${status}`);

@@ -1,0 +1,116 @@
+// Downloads: the bytes of an archive at a signed link, whole or a range of them (RFC 9110, 14).
+import { requestIdFrom } from "@bytenite-engines/core/wire";
+import { headersOf, type Answer, type RequestHead } from "../api/Answer.ts";
+import { Refusal, refusalOf, statusBody } from "../api/Refusal.ts";
+import type { SecretBox } from "../api/SecretBox.ts";
+import type { SqlPort } from "../api/SqlPort.ts";
+import { otherMethod } from "../api/Web.ts";
+import { readDownload, type KeptArchive } from "./ArchiveRows.ts";
+import { openArchive, type ObjectStore } from "./ArchiveStore.ts";
+import type { Links } from "./Link.ts";
+import { archivePlace } from "./Upload.ts";
+
+/** What downloads stand on. */
+export interface DownloadOptions {
+  readonly sql: SqlPort;
+  readonly box: SecretBox | undefined;
+  readonly store: ObjectStore;
+  readonly links: Links;
+  readonly onFault?: ((error: unknown, requestId: string) => void) | undefined;
+  readonly now: () => number;
+}
+
+/** Builds what answers below `archivesPath`. Needs no token: the link is one. Never rejects. */
+export const makeDownload =
+  ({ sql, box, store, links, onFault, now }: DownloadOptions) =>
+  async (head: RequestHead): Promise<Answer> => {
+    const requestId = requestIdFrom(head.header("x-request-id"));
+    const about = { endpoint: "archive", user: undefined } as const;
+    try {
+      const other = otherMethod(head.method, ["GET"]);
+      if (other !== undefined) return { ...other, about };
+      const { pathname, searchParams } = new URL(head.target, "http://registry.invalid");
+      const key = await links.verify(pathname, searchParams, now());
+      if (key === undefined) {
+        throw new Refusal("PERMISSION_DENIED", "the link has expired or is not as it was given: ask for a new one");
+      }
+      const archive = await readDownload(sql, key);
+      if (archive === undefined) throw new Refusal("NOT_FOUND", "the archive is there no more: ask for a new link");
+      const { name, major, minor } = archive.tag;
+      const extension = archive.mediaType === "application/gzip" ? "tar.gz" : "tar";
+      const headers: Record<string, string> = {
+        "Content-Type": archive.mediaType,
+        "Content-Disposition": `attachment; filename="${name}-${major}.${minor}.${extension}"`,
+        "X-Content-Type-Options": "nosniff",
+        "Accept-Ranges": "bytes",
+        // Who has the link has the archive: no cache may give it to others.
+        "Cache-Control": "private, no-cache",
+        ETag: `"${archive.hash}"`,
+        "Repr-Digest": `sha-256=:${archive.hash}:`,
+        "X-Request-Id": requestId,
+      };
+      const range = rangeOf(head, archive);
+      if (range === "unsatisfiable") {
+        throw new Refusal("OUT_OF_RANGE", "the range is not one of the archive", {
+          status: 416,
+          headers: { "Content-Range": `bytes */${archive.bytes}` },
+        });
+      }
+      const { start, end } = range ?? { start: 0, end: archive.bytes };
+      if (range !== undefined) headers["Content-Range"] = `bytes ${start}-${end - 1}/${archive.bytes}`;
+      const opened =
+        head.method === "HEAD"
+          ? undefined
+          : await openArchive(store, { ...archive, dataKey: await dataKeyOf(archive, box) }, start, end);
+      if (opened === undefined && head.method !== "HEAD") {
+        throw new Error(`the object of archive ${key} is missing: restore it from a backup`);
+      }
+      const status = range === undefined ? 200 : 206;
+      return { status, headers, body: "", stream: { length: end - start, bytes: opened }, about };
+    } catch (error) {
+      if (!(error instanceof Refusal)) onFault?.(error, requestId);
+      const refusal = refusalOf(error);
+      return {
+        status: refusal.status,
+        headers: { ...headersOf({ jsonOnly: true }, "application/json", requestId), ...refusal.options.headers },
+        body: statusBody(refusal.code, refusal.message, "json", refusal.options.retryDelayMs),
+        about,
+      };
+    }
+  };
+
+/** The key of an archive's object, opened with the operator's where it is sealed. */
+export const dataKeyOf = async (
+  { key, dataKey, isSealed }: KeptArchive,
+  box: SecretBox | undefined,
+): Promise<Uint8Array> => {
+  if (!isSealed) return dataKey;
+  if (box === undefined) {
+    throw new Refusal("FAILED_PRECONDITION", "the archive holds a secret: it opens with BYTENITE_REGISTRY_KEY alone", {
+      status: 503,
+    });
+  }
+  return Uint8Array.from(atob(await box.open(dataKey, archivePlace(key))), (character) => character.charCodeAt(0));
+};
+
+interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The one range that a request asks for. Several, or what cannot be read, mean the whole (RFC 9110, 14.2). */
+const rangeOf = (head: RequestHead, { bytes, hash }: KeptArchive): Range | "unsatisfiable" | undefined => {
+  const [, first = "", last = ""] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(head.header("range") ?? "") ?? [];
+  const condition = head.header("if-range");
+  // What a validator says comes first (RFC 9110, 13.2.2).
+  if (head.header("if-none-match") !== null) return undefined;
+  if (head.method !== "GET" || (first === "" && last === "")) return undefined;
+  if (condition !== null && condition !== `"${hash}"`) return undefined;
+  if (first === "") {
+    const length = Math.min(Number(last), bytes);
+    return length === 0 ? "unsatisfiable" : { start: bytes - length, end: bytes };
+  }
+  if (last !== "" && Number(last) < Number(first)) return undefined;
+  if (Number(first) >= bytes) return "unsatisfiable";
+  return { start: Number(first), end: last === "" ? bytes : Math.min(Number(last) + 1, bytes) };
+};

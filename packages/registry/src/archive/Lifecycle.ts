@@ -1,0 +1,173 @@
+// Calls that change engines or give their archives: upload, activate, deactivate, download, delete.
+import { clone, create, type JsonObject } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { decode, decodeJson, formatOf, parseTag, type EngineTag, type Format } from "@bytenite-engines/core/wire";
+import { EngineMessageSchema, EngineSchema, type EngineMessage } from "@bytenite-engines/proto";
+import type { RequestHead } from "../api/Answer.ts";
+import { requireScope, type Credential } from "../api/Authentication.ts";
+import type { Body } from "../api/EngineBody.ts";
+import { rowOf } from "../api/EngineRow.ts";
+import { readStatus, type User } from "../api/EngineStore.ts";
+import { auditStatement } from "../api/Audit.ts";
+import { Refusal } from "../api/Refusal.ts";
+import type { SecretBox } from "../api/SecretBox.ts";
+import type { SqlPort } from "../api/SqlPort.ts";
+import type { Wire } from "../api/Wire.ts";
+import { changeEngine, readArchiveOf, readOwnerOfId, readVersion, type FullTag } from "./ArchiveRows.ts";
+import type { ObjectStore, Sha256 } from "./ArchiveStore.ts";
+import { assertCondition, conditionIn } from "./Condition.ts";
+import type { Links } from "./Link.ts";
+import { laterThan, makeUpload, type UploadLimits } from "./Upload.ts";
+
+/** Where archives are kept, and how they are had. */
+export interface ArchiveOptions {
+  readonly store: ObjectStore;
+  readonly sha256: () => Sha256;
+  readonly links: Links;
+  /** What links begin with: the origin at which clients reach this registry. Undefined: there are no downloads. */
+  readonly publicUrl: string | undefined;
+  readonly limits: UploadLimits;
+}
+
+/** What the calls stand on. */
+export interface LifecycleOptions {
+  readonly box: SecretBox | undefined;
+  /** Undefined: there are no uploads and no downloads. */
+  readonly archives: ArchiveOptions | undefined;
+  readonly now: () => number;
+}
+
+/** A call of the lifecycle. */
+export type LifecycleName = "upload" | "activate" | "deactivate" | "download" | "delete";
+
+/** Makes one of these calls for somebody, and gives the body of its answer. */
+export type Lifecycle = (name: LifecycleName, call: LifecycleCall) => Promise<Body>;
+
+/** Who asks for what, and how it is answered. */
+export interface LifecycleCall {
+  readonly tag: string | undefined;
+  readonly head: RequestHead;
+  readonly by: Credential;
+  readonly sql: SqlPort;
+  readonly wire: Wire;
+  readonly format: Format;
+}
+
+/** Longest body of a call without an archive, in bytes. */
+const maxBodyBytes = 16 * 1_024;
+
+/** Times that a change is tried again after somebody else's came between. */
+const maxAttempts = 5;
+
+const invalid = (problem: string): Refusal => new Refusal("INVALID_ARGUMENT", problem);
+
+/** Builds the calls. */
+export const makeLifecycle = (options: LifecycleOptions): Lifecycle => {
+  const { archives, now } = options;
+  const upload = archives === undefined ? undefined : makeUpload({ ...options, ...archives });
+  return async (name, { tag: text, head, by, sql, wire, format }) => {
+    if (name === "upload") {
+      requireScope(by, "publish");
+      if (upload === undefined) throw new Refusal("UNIMPLEMENTED", "this registry keeps no archives");
+      return wire.encode(EngineSchema, await upload(sql, head, by), format);
+    }
+    const tag = parseTag(text ?? "");
+    if (tag === undefined) throw invalid("engine tag must be name, name@major or name@major.minor");
+    const answer = async (): Promise<Partial<EngineMessage>> => {
+      if (name === "download") return linkTo(options, sql, by.user, tag);
+      requireScope(by, "publish");
+      const condition = conditionIn(head, false);
+      if (name === "delete") {
+        if (tag.minor === undefined) throw invalid("the tag of what is deleted is name@major.minor");
+        return changed(sql, by.user, tag, "", condition, now(), "delete");
+      }
+      const { engineId } = await messageIn(head);
+      return changed(sql, by.user, tag, engineId, condition, now(), name);
+    };
+    const message = create(EngineMessageSchema, (await answer()) as EngineMessage);
+    return wire.encode(EngineMessageSchema, message, format);
+  };
+};
+
+/** The body of activate and deactivate: an EngineMessage, or nothing. */
+const messageIn = async (head: RequestHead): Promise<EngineMessage> => {
+  const bytes = await head.body(maxBodyBytes);
+  if (bytes.length === 0) return create(EngineMessageSchema);
+  const format = formatOf(head.header("content-type"));
+  if (format === undefined) {
+    throw new Refusal("INVALID_ARGUMENT", "the body is sent as application/json or application/x-protobuf", {
+      status: 415,
+    });
+  }
+  try {
+    return decode(EngineMessageSchema, bytes, format);
+  } catch (error) {
+    throw invalid(`the body is no EngineMessage: ${(error as Error).message}`);
+  }
+};
+
+/** The version that a tag means among a user's own engines. Refuses one of another: 403 for a public one, 404 for all else. */
+const ownVersion = async (sql: SqlPort, user: User, tag: EngineTag) => {
+  // The user's own comes first; 404 where there is none to be seen at all.
+  const status = await readStatus(sql, user, tag);
+  const full = parseTag(status.tag) as FullTag;
+  const version = await readVersion(sql, user, full);
+  if (version !== undefined && version.id === status.id) return { full, version };
+  if ((await readOwnerOfId(sql, status.id))?.owner === user.number) return undefined;
+  throw new Refusal("PERMISSION_DENIED", "the engine is another user's: only its owner changes it");
+};
+
+const changed = async (
+  sql: SqlPort,
+  user: User,
+  tag: EngineTag,
+  engineId: string,
+  condition: (revision: number | undefined) => boolean,
+  nowMs: number,
+  how: "activate" | "deactivate" | "delete",
+): Promise<Partial<EngineMessage>> => {
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    const found = await ownVersion(sql, user, tag);
+    if (found === undefined) continue;
+    const { version } = found;
+    const before = decodeJson(EngineSchema, JSON.parse(version.json) as JsonObject).message;
+    if (engineId !== "" && engineId !== version.id)
+      throw new Refusal("NOT_FOUND", "engineId is not that of the engine");
+    assertCondition(condition, version.revision);
+    const engineTag = `${before.name}@${before.version}`;
+    const status = how === "activate" ? "active" : "inactive";
+    const outcome = { engineId: before.id, engineTag, ...(how === "delete" ? {} : { engineStatus: status }) };
+    if (how !== "delete" && before.status === status) return outcome;
+    const at = laterThan(version, nowMs);
+    const engine = clone(EngineSchema, before);
+    engine.updatedAt = timestampFromMs(at);
+    if (how === "delete") engine.deletedAt = timestampFromMs(at);
+    else engine.status = status;
+    const [rows] = await sql.write([
+      changeEngine(rowOf(engine, user.number, version.secret ?? null), version),
+      auditStatement(at, user.name, `${how} engine`, `${user.name}/${engineTag}`, { hash: before.hash }, true),
+    ]);
+    if (rows?.length === 1) return outcome;
+  }
+  throw new Refusal("ABORTED", "the engine is being changed by somebody else: try again", { status: 409 });
+};
+
+const linkTo = async (
+  { archives, now }: LifecycleOptions,
+  sql: SqlPort,
+  user: User,
+  tag: EngineTag,
+): Promise<Partial<EngineMessage>> => {
+  if (archives === undefined) throw new Refusal("UNIMPLEMENTED", "this registry keeps no archives");
+  const status = await readStatus(sql, user, tag);
+  const archive = await readArchiveOf(sql, status.number);
+  if (archive === undefined) throw new Refusal("NOT_FOUND", "the engine has no archive here: it was not uploaded");
+  if (archive.isSealed && archive.owner !== user.number) {
+    throw new Refusal("PERMISSION_DENIED", "the archive holds a secret: only its owner downloads it");
+  }
+  if (archives.publicUrl === undefined) {
+    throw new Refusal("FAILED_PRECONDITION", "the registry does not know its own address: set its public URL");
+  }
+  const engineLink = archives.publicUrl.replace(/\/+$/, "") + (await archives.links.sign(archive.key, now()));
+  return { engineId: status.id, engineTag: status.tag, engineLink };
+};

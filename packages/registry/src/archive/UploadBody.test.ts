@@ -1,0 +1,91 @@
+// Bodies of uploads in both forms, cut at every place, and what is no such body.
+import { create, toBinary, toJsonString } from "@bufbuild/protobuf";
+import { EngineMessageSchema } from "@bytenite-engines/proto";
+import { expect, test } from "vitest";
+import { Refusal } from "../api/Refusal.ts";
+import { maxFieldBytes, readUpload } from "./UploadBody.ts";
+
+const utf8 = new TextEncoder();
+
+const chunked = async function* (bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+};
+
+const read = async (body: Uint8Array | string, format: "json" | "protobuf", size = 1_000) => {
+  const upload = readUpload(chunked(typeof body === "string" ? utf8.encode(body) : body, size), format);
+  const parts: Array<Uint8Array> = [];
+  try {
+    for await (const part of upload.archive) parts.push(part.slice());
+    const { engineTag, engineStatus, engineId, engineLink, engineData } = upload.message();
+    expect(engineData).toHaveLength(0);
+    return { archive: Buffer.concat(parts), engineTag, engineStatus, engineId, engineLink };
+  } catch (error) {
+    if (error instanceof Refusal) return `${error.status} ${error.message}`;
+    throw error;
+  }
+};
+
+const rest = { engineTag: 'zipper@0.1"\\é', engineStatus: "active", engineId: "{:,", engineLink: "" };
+
+test("an archive of every length comes out of both forms, however the body is cut", async () => {
+  for (const length of [0, 1, 2, 3, 4, 5, 127, 128, 300]) {
+    const archive = Buffer.from(Array.from({ length }, (_, index) => (index * 37) % 256));
+    const message = create(EngineMessageSchema, { ...rest, engineData: archive });
+    for (const size of [1, 2, 3, 7, 1_000]) {
+      expect(await read(toBinary(EngineMessageSchema, message), "protobuf", size)).toEqual({ archive, ...rest });
+      expect(await read(toJsonString(EngineMessageSchema, message), "json", size)).toEqual({ archive, ...rest });
+    }
+  }
+});
+
+test.for([
+  '{"engineData":"+/+/","engineTag":"a"}',
+  '{ "engine_data" : "+\\/+/" , "engine_tag":"a" }',
+  '{"engineTag":"a","engineData":"-_-_"}',
+  '{"engineTag":"a","engineData":"\\u002b\\u002F+/","unknown":{"engineData":"?","list":[{"engineData":1}]}}',
+])("%s is base64 as some writer has it", async (body) => {
+  for (const size of [1, 4, 1_000]) {
+    expect(await read(body, "json", size)).toMatchObject({ archive: Buffer.from("+/+/", "base64"), engineTag: "a" });
+  }
+});
+
+test("one and two bytes come with and without padding", async () => {
+  for (const text of ["QQ==", "QQ", "QUE=", "QUE"]) {
+    expect(await read(`{"engineData":"${text}"}`, "json")).toMatchObject({ archive: Buffer.from(text, "base64") });
+  }
+});
+
+test.for<[body: string, problem: string]>([
+  ["", "400 the body is no EngineMessage"],
+  ["[]", "400 the body is no EngineMessage"],
+  ["{", "400 the body is no EngineMessage"],
+  ['{"engineData":"AAAA', "400 the body is cut short"],
+  ['{"engineData":"AAAA"', "400 the body is no EngineMessage"],
+  ['{"engineData":"A"}', "400 engineData is not base64"],
+  ['{"engineData":"AB=="}', "400 engineData is not base64"],
+  ['{"engineData":"AA="}', "400 engineData is not base64"],
+  ['{"engineData":"AA==="}', "400 engineData is not base64"],
+  ['{"engineData":"AA==AA=="}', "400 engineData is not base64"],
+  ['{"engineData":"A A="}', "400 engineData is not base64"],
+  ['{"engineData":"\\n"}', "400 engineData is not base64"],
+  ['{"engineData":"\\u00e9"}', "400 engineData is not base64"],
+  ['{"engineData":"\\u00', "400 the body is cut short"],
+  ['{"engineData":"AAAA","engineData":"AAAA"}', "400 engineData is there twice"],
+  ['{"engineData":1}', "400 the body is no EngineMessage"],
+  ['{"engineData":{}}', "400 the body is no EngineMessage"],
+  [`{"engineTag":"${"a".repeat(maxFieldBytes)}"}`, "400 the body has more than 65536 bytes beside engineData"],
+])("%# is refused as JSON", async ([body, problem]) => {
+  expect(await read(body, "json", 5)).toContain(problem);
+});
+
+test.for<[bytes: ReadonlyArray<number>, problem: string]>([
+  [[0x1a], "400 the body is cut short"],
+  [[0x1a, 4, 1, 2], "400 the body is cut short"],
+  [[0x1a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], "400 the body is no protobuf"],
+  [[0x1a, 1, 1, 0x1a, 1, 1], "400 engineData is there twice"],
+  [[0x0b], "400 the body is no protobuf"],
+  [[0x0a, 0xff, 0xff, 0x7f], "400 the body has more than 65536 bytes beside engineData"],
+  [[0x0a, 2, 0xff, 0xff], "400 the body is no EngineMessage"],
+])("%j is refused as protobuf", async ([bytes, problem]) => {
+  expect(await read(Uint8Array.from(bytes), "protobuf", 1)).toContain(problem);
+});
