@@ -9,7 +9,7 @@ const few = 1_000;
 const promisedMemory = 1.3;
 
 /** One figure. */
-const tell = (name: string, value: string, ratio: number, promised?: number): void => {
+const report = (name: string, value: string, ratio: number, promised?: number): void => {
   const line = process.argv.includes("--json")
     ? JSON.stringify({ name, value, ratio, ...(promised === undefined ? {} : { promised }) })
     : `${name.padEnd(34)} ${value.padStart(9)}  ${ratio.toFixed(2)}x${promised === undefined ? "" : ` (at most ${promised}x)`}`;
@@ -25,7 +25,7 @@ for (const { line, cpuMs, ratio, promised } of await measureStartup(
   registry.tokens["alice"] ?? "",
   extent,
 )) {
-  tell(line, `${cpuMs.toFixed(1)} ms`, ratio, promised);
+  report(line, `${cpuMs.toFixed(1)} ms`, ratio, promised);
 }
 if (!isShort) {
   await fill(registry, "many", many);
@@ -34,7 +34,7 @@ if (!isShort) {
   const large = await measureList(registry, "many");
   for (const { lines, peakMb } of [small, large]) {
     const whole = lines === few || lines === many;
-    tell(
+    report(
       `list --all of ${lines} engines`,
       `${peakMb.toFixed(0)} MB`,
       whole ? peakMb / small.peakMb : Infinity,

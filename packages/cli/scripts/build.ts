@@ -57,7 +57,7 @@ const modules: Array<string> = [];
 const inputs = [
   { main: "src/main.ts" },
   { keychain: "src/config/KeychainProcess.ts" },
-  // `registry import` starts it as a thread, by this name beside its own file.
+  // `registry import` starts it as a thread, by this name, next to its own file.
   {
     PrepareInThread: fileURLToPath(
       new URL("manage/PrepareInThread.ts", import.meta.resolve("@bytenite-engines/registry")),

@@ -14,7 +14,7 @@ test("the reference is the one that the table of commands makes", () => {
   expect(readFileSync(`${root}REFERENCE.md`, "utf8")).toBe(reference());
 });
 
-test("npm is told of every man page", () => {
+test("package.json lists every man page", () => {
   const { man } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { man: ReadonlyArray<string> };
   expect(man).toEqual([...manPages().keys()].map((name) => `./dist/man/${name}`));
 });

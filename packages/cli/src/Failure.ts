@@ -7,7 +7,7 @@ import type { Command } from "./parse/Command.ts";
 import { exitCodeOf, exitCodes } from "./ExitCode.ts";
 import { safeText } from "./terminal/SafeText.ts";
 
-/** A failure, ready to be told. */
+/** A failure, ready to be printed. */
 export interface Failure {
   readonly message: string;
   readonly hint?: string | undefined;
@@ -21,7 +21,7 @@ export interface Failure {
   readonly requestId?: string | undefined;
 }
 
-/** What to tell about anything that was thrown; a hint names only flags that the command has. */
+/** The message and hint of anything thrown; a hint names only flags that the command has. */
 export const failureOf = (error: unknown, command?: Command): Failure => {
   if (isEngineError(error)) return callFailure(error, command);
   if (error instanceof HintedError) return { ...failureOf(error.cause, command), hint: error.hint };
@@ -139,9 +139,9 @@ const hintFor = ({ reason, url, method, status }: EngineError, command: Command 
         : undefined;
     case "Unauthenticated":
     case "CredentialsFailed":
-      return "Log in with `bne auth login`, or set BYTENITE_TOKEN; `bne auth status` tells what is used, `bne help credentials` where tokens come from.";
+      return "Log in with `bne auth login`, or set BYTENITE_TOKEN; `bne auth status` shows which credentials are used, `bne help credentials` where tokens come from.";
     case "PermissionDenied":
-      return "`bne auth status` tells which credentials are used.";
+      return "`bne auth status` shows which credentials are used.";
     case "Unreachable":
       return reason.problem === "dns" || reason.problem === "refused"
         ? "Point elsewhere with --base-url URL, BYTENITE_BASE_URL, or `bne profile set NAME --base-url URL`."
@@ -156,7 +156,7 @@ const hintFor = ({ reason, url, method, status }: EngineError, command: Command 
     case "RateLimited":
     case "Unavailable":
     case "CircuitOpen":
-      return "Try again later; `bne doctor` tells how the server is.";
+      return "Try again later; `bne doctor` checks the server.";
     case "TooLarge":
       if (reason.limit === "maxArchiveBytes") return "Name what is not needed in .bneignore.";
       return command?.flags?.some(({ name }) => name === "page-size") === true
@@ -186,7 +186,7 @@ const noExchange =
 /** Content Too Large (RFC 9110, 15.5.14). */
 const tooLargeStatus = 413;
 const smallerHint = "Name what is not needed in .bneignore; `bne push --dry-run` lists what would be sent.";
-const serverHint = "`bne doctor` tells what kind of server this is.";
+const serverHint = "`bne doctor` shows what kind of server this is.";
 
 /** A failure for people: a sentence, and a line that helps. */
 export const failureText = ({ message, hint }: Failure): string =>

@@ -53,7 +53,7 @@ test("an API key that cannot be exchanged now is 5, one that is refused is 4", a
   expect((await asked(registry.url, "auth", "token")).code).toBe(4);
 });
 
-test("the exchange is tried again like any call, and each retry is told, whatever asks for the token", async () => {
+test("the exchange is tried again like any call, and each retry is reported, whatever needs the token", async () => {
   for (const args of [["auth", "token"], ["raw", "GET", "/engines"], ["list"]]) {
     using home = makeHome();
     registry.faults.set([{ on: { endpoint: "auth" }, times: 2, fault: { status: 503 } }]);

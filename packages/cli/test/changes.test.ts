@@ -29,7 +29,7 @@ test("wait ends with 7 when the time is over, and with 3 when there is no such e
   expect((await alice("wait", "nothing", "--timeout", "5s")).code).toBe(3);
 });
 
-test("watch tells what happens as NDJSON", async () => {
+test("watch prints changes as NDJSON", async () => {
   await registry.publish("bob", { name: "blinker", version: "1.0", status: "inactive" });
   const child = startBne(home, ["watch", "blinker", "--interval", "30ms"], { env: as(registry, "bob") });
   const events: Array<{ event: string; tag: string; fields: Array<string>; engine: { status: string } }> = [];
@@ -53,7 +53,7 @@ test("watch says which engine is not there yet, once", async () => {
   expect(stderr).toBe("zippper is not there yet. `bne list` shows the engines there are.\n");
 });
 
-test("diff tells the fields that differ, with 7, and 0 when there are none", async () => {
+test("diff prints the fields that differ, with 7, and 0 when there are none", async () => {
   const { code, stdout } = await bob("diff", "word-count@0.9", "word-count@0.10", "--output", "json");
   expect(code).toBe(7);
   const { differences, equal } = JSON.parse(stdout) as { differences: Array<{ field: string }>; equal: boolean };

@@ -32,7 +32,7 @@ test("auth login stores a token that only the user can read, bound to its origin
   expect((await bne(home, ["list"])).stderr).toContain(`chmod 600 ${path}`);
 });
 
-test("auth status tells kind, origin and time left, never the secret", async () => {
+test("auth status shows kind, origin and time left, never the secret", async () => {
   using home = makeHome();
   const claims = Buffer.from(JSON.stringify({ exp: 4_102_444_800 })).toString("base64url");
   const jwt = `eyJhbGciOiJub25lIn0.${claims}.c2ln`;

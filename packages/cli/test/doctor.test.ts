@@ -34,7 +34,7 @@ test("a server that does not answer one of the media types is not well", () =>
     ]);
   }));
 
-test("the kind of the credentials and the time that is left are told, never their value", () =>
+test("the kind of the credentials and the time that is left are shown, never their value", () =>
   withRegistry({}, async (registry, home) => {
     const exp = Math.floor(Date.now() / 1000) + 2430;
     const jwt = `e30.${Buffer.from(JSON.stringify({ exp })).toString("base64url")}.c2ln`;
@@ -52,7 +52,7 @@ test("a server that answers JSON only is well", () =>
     expect(of(checks, "schema")[0]?.detail).toMatch(/JSON only/);
   }));
 
-test("a wrong token is told, never its value", () =>
+test("a wrong token is reported, never its value", () =>
   withRegistry({}, async (registry, home) => {
     const { code, stdout, stderr } = await bne(home, ["doctor"], {
       env: { ...as(registry, "bob"), BYTENITE_TOKEN: "wrong-secret" },
@@ -63,7 +63,7 @@ test("a wrong token is told, never its value", () =>
     expect(stdout + stderr).not.toContain("wrong-secret");
   }));
 
-test("a name that does not resolve, and a server that is not there, are told with the way out: 7", async () => {
+test("a name that does not resolve, and a server that is not there, are reported with a hint: 7", async () => {
   using home = makeHome();
   const nowhere = await bne(home, ["doctor"], {
     env: { BYTENITE_BASE_URL: "https://nowhere.invalid/v1/dev", BYTENITE_TOKEN: "x" },
@@ -79,7 +79,7 @@ test("a name that does not resolve, and a server that is not there, are told wit
   expect(nobody.stdout).toMatch(/answer +failed +none: ECONNREFUSED/);
 });
 
-test("a skewed clock, wrong labels, a cache and hints are told", () =>
+test("a skewed clock, wrong labels, a cache and hints are reported", () =>
   withRegistry({}, async (registry, home) => {
     registry.faults.set([
       { fault: { clockSkewMs: 600_000, headers: { "cache-status": "edge; hit", "retry-after": "7" } } },
@@ -100,7 +100,7 @@ test("a skewed clock, wrong labels, a cache and hints are told", () =>
     });
   }));
 
-test("an expired token is told before anything else", () =>
+test("an expired token is reported first", () =>
   withRegistry({}, async (registry, home) => {
     const jwt = `e30.${Buffer.from(JSON.stringify({ exp: 1_000_000_000 })).toString("base64url")}.c2ln`;
     const { stdout } = await bne(home, ["doctor"], { env: { ...as(registry, "bob"), BYTENITE_TOKEN: jwt } });

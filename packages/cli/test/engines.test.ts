@@ -51,7 +51,7 @@ test("export writes a backup to stdout, or a file as a whole", async () => {
   expect((await bob("export")).code).toBe(2);
 });
 
-test("raw passes on the body, tells the status by its exit code and stays below the base URL", async () => {
+test("raw passes on the body, maps the status to its exit code and stays below the base URL", async () => {
   const ok = await alice("raw", "GET", "/engines/zipper/status", "--include");
   expect(JSON.parse(ok.stdout)).toMatchObject({ engineStatus: "active" });
   expect(ok.stderr).toMatch(/^200 .*\n(.*\n)*content-type: application\/json\n/);
@@ -65,7 +65,7 @@ test("raw passes on the body, tells the status by its exit code and stays below 
   expect((await alice("raw", "FETCH", "/engines")).code).toBe(2);
 });
 
-test("--format decides what travels, and --trace tells it to programs", async () => {
+test("--format chooses the format, and --trace reports it to programs", async () => {
   for (const [format, mediaType] of [
     ["json", "application/json"],
     ["protobuf", "application/x-protobuf"],
@@ -82,7 +82,7 @@ test("--format decides what travels, and --trace tells it to programs", async ()
   }
 });
 
-test("--verbose tells each exchange in a line, and --quiet leaves only data", async () => {
+test("--verbose prints each exchange in a line, and --quiet leaves only data", async () => {
   const { stderr } = await alice("get", "zipper", "--verbose");
   expect(stderr).toMatch(
     /^GET http:\S+\/engines\/zipper · 200 · application\/x-protobuf · \d+ bytes · .* · attempt 1 · no cache\n$/,

@@ -54,7 +54,7 @@ test("a token that is not accepted is 4, and so is none", async () => {
   expect((await failing({ status: 403 }, "list")).code).toBe(4);
 });
 
-test("a server that cannot answer is 5 after all attempts, and each retry is told as it happens", async () => {
+test("a server that cannot answer is 5 after all attempts, and each retry is reported as it happens", async () => {
   const { code, stdout, stderr } = await failing({ status: 503 }, "list");
   expect({ code, stdout }).toEqual({ code: 5, stdout: "" });
   expect(stderr.match(/^retrying in .*: 503 from 127\.0\.0\.1:\d+$/gm)).toHaveLength(3);
@@ -77,7 +77,7 @@ test("too many requests is 5, with the wait that the server asks for", async () 
   expect(stderr).toContain("bne doctor");
 });
 
-test("a wait of centuries is told in words", async () => {
+test("a wait of centuries is printed in words", async () => {
   const days = await failing({ status: 429, hint: { kind: "retry-after", seconds: 864_000 } }, "list");
   expect(days.stderr).toContain("it asks to wait 10 d");
   const { stderr } = await failing({ status: 429, hint: { kind: "retry-after", seconds: 999_999_999_999 } }, "list");
@@ -101,8 +101,8 @@ test("no answer in time is 5, and nothing listening is 5", async () => {
   const silent = await failing({ silent: true }, "list", "--deadline", "200ms");
   expect(silent.code).toBe(5);
   expect(silent.stderr).toMatch(/No answer from 127\.0\.0\.1:\d+ within 200 ms/);
-  const told = await failing({ silent: true }, "list", "--deadline", "200ms", "--verbose");
-  expect(told.stderr).toMatch(/^GET http:\S+\/engines\S* · timed out · \d+ ms · attempt 1$/m);
+  const failure = await failing({ silent: true }, "list", "--deadline", "200ms", "--verbose");
+  expect(failure.stderr).toMatch(/^GET http:\S+\/engines\S* · timed out · \d+ ms · attempt 1$/m);
   const refused = await bne(home, ["list", "--attempts", "1"], {
     env: { BYTENITE_BASE_URL: "http://127.0.0.1:9/v1/dev", BYTENITE_TOKEN: "x" },
   });
@@ -110,7 +110,7 @@ test("no answer in time is 5, and nothing listening is 5", async () => {
   expect(refused.stderr).toMatch(/Nothing listens at 127\.0\.0\.1:9 \(ECONNREFUSED\)\nPoint elsewhere with --base-url/);
 });
 
-test("a name that does not resolve is 5 and tells how to point elsewhere", async () => {
+test("a name that does not resolve is 5 and says how to set another address", async () => {
   const { code, stderr } = await bne(home, ["list", "--attempts", "1"], {
     env: { BYTENITE_BASE_URL: "http://nowhere.invalid/v1/dev", BYTENITE_TOKEN: "x" },
   });
@@ -198,7 +198,7 @@ test("numbers in events have three digits behind the point at most", async () =>
   expect(stderr).not.toMatch(/\d\.\d{4,}/);
 });
 
-test("no token is ever told, whatever fails", async () => {
+test("no token is ever printed, whatever fails", async () => {
   for (const fault of [{ status: 401 }, { status: 503 }, { body: "html" }, { reset: "in-body" }] as const) {
     registry.faults.set([{ fault }]);
     const { stdout, stderr } = await bne(home, ["list", "--verbose", "--trace", "--attempts", "2"], {
@@ -208,7 +208,7 @@ test("no token is ever told, whatever fails", async () => {
   }
 });
 
-test.skipIf(process.platform !== "linux")("a full disk behind stdout is told", async () => {
+test.skipIf(process.platform !== "linux")("a full disk behind stdout is reported", async () => {
   const full = openSync("/dev/full", "w");
   const child = spawn(process.execPath, [binPath, "list"], {
     env: { ...home.env, ...as(registry, "alice") },

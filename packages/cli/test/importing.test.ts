@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { bne, makeHome } from "./Bne.ts";
 
-/** Tells each answer and each failure of a thread on stderr. */
+/** Prints each answer and each failure of a thread on stderr. */
 const telling = `
 process.on("worker", (thread) => {
   thread.once("message", () => process.stderr.write("a thread answered\\n"));

@@ -47,7 +47,7 @@ const gateway = async (routes: Readonly<Record<string, string>>) => {
 
 const exchange = (): string => `${new URL(registry.url).origin}/v1/auth/access_token`;
 
-test("a key is exchanged beside the base URL or below it, whatever path that has", async () => {
+test("a key is exchanged next to the base URL or below it, whatever path that has", async () => {
   for (const [base, auth] of [
     ["/v1/dev", "/v1/auth/access_token"],
     ["/some/where/else", "/some/where/auth/access_token"],

@@ -12,7 +12,7 @@ await registry.publish(
     version: "1.0",
     type: index % 3 === 0 ? "assembler" : "partitioner",
     status: "active",
-    description: "A long description that no terminal of sixty columns has room for. ".repeat(2),
+    description: "A long description that does not fit into sixty columns. ".repeat(2),
   })),
 );
 // JSON only: protobuf is compared with the JSON now and then, which takes a request more.
@@ -45,15 +45,15 @@ test("for programs it is one JSON object on stderr", async () => {
 });
 
 for (const columns of [60, 80, 140]) {
-  test(`columns and cells that a terminal of ${columns} columns has no room for are said`, async () => {
+  test(`columns and cells that do not fit into ${columns} columns are reported`, async () => {
     const run = onTerminal(home, ["list", "--no-pager"], { columns, env });
     expect(await run.ended).toBe(0);
     const text = (await run.screen()).join(" ").replaceAll(/\s+/g, " ");
     expect(text).toContain("20 of 33 engines; --all shows the rest.");
     expect(text).toMatch(
       columns < 80
-        ? /Left out for lack of room: columns .*description.*; --output wide shows them\./
-        : /Left out for lack of room: (columns .*; )?the end of \d+ values; --output wide shows them\./,
+        ? /Left out to fit the terminal: columns .*description.*; --output wide shows them\./
+        : /Left out to fit the terminal: (columns .*; )?the end of \d+ values; --output wide shows them\./,
     );
   });
 }

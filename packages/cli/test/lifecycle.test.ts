@@ -164,7 +164,7 @@ test("folders of the former command are taken as they are: capitalised keys, oth
   });
 });
 
-test("every problem is told at once, with its place; a push of such a folder sends nothing", async () => {
+test("every problem is reported at once, with its place; a push of such a folder sends nothing", async () => {
   folderOf("bad", {
     "manifest.json": '{\n "name": "no name",\n "version": "1.2.3",\n "typ": "x"\n}',
     "app/main.py": "x",

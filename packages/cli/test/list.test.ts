@@ -119,7 +119,7 @@ test("--jq sees the whole document, with ndjson each record", async () => {
   ).toBe("0.10\n");
 });
 
-test("a jq expression that gives nothing prints nothing, one that fails is told", async () => {
+test("a jq expression that gives nothing prints nothing, one that fails is reported", async () => {
   expect(await bob("list", "--jq", '.engines[] | select(.name == "none")')).toEqual({
     code: 0,
     stdout: "",

@@ -52,7 +52,7 @@ test("login tries an API key by exchanging it once", async () => {
   expect(stored(other)).toBe(false);
 });
 
-test("an exchange that answers without a token is not told as a wrong key", async () => {
+test("an exchange that answers without a token is not reported as a wrong key", async () => {
   using home = makeHome();
   const server = createServer((_, response) => {
     response.setHeader("content-type", "application/json");

@@ -1,4 +1,4 @@
-// Commands that ask an API run on Node 20, found on PATH beside the one of the tests.
+// Client commands on Node 20, found on PATH.
 import { spawn, spawnSync } from "node:child_process";
 import { delimiter, join } from "node:path";
 import { expect, test } from "vitest";

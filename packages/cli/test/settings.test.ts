@@ -91,7 +91,7 @@ test("a broken file is named with line and column and left as it is", async () =
   expect((await bne(home, ["list"])).stderr).toContain("must be a JSON object");
 });
 
-test("a key that means nothing is told with the closest one, for programs too, and nothing else changes", async () => {
+test("an unknown key is reported with the closest one, for programs too, and nothing else changes", async () => {
   using home = makeHome();
   writeUserFile(
     home,
@@ -113,7 +113,7 @@ test("a key that means nothing is told with the closest one, for programs too, a
   expect((await bne(home, ["config", "get"])).stderr).toContain(`warning: ${home.userFile}: 4 more are not known\n`);
 });
 
-test("a link to a settings file stays a link, and nothing is left beside the file", async () => {
+test("a link to a settings file stays a link, and no other file is left", async () => {
   using home = makeHome();
   mkdirSync(dirname(home.userFile), { recursive: true });
   const target = join(home.path, "dotfiles.json");
@@ -126,7 +126,7 @@ test("a link to a settings file stays a link, and nothing is left beside the fil
 });
 
 test.skipIf(process.getuid?.() !== 0 || process.platform !== "linux")(
-  "a full disk leaves the old file and tells in a sentence",
+  "a full disk leaves the old file and is reported in a sentence",
   async () => {
     using home = makeHome();
     writeUserFile(home, '{"color": "never"}');
@@ -148,7 +148,7 @@ test.skipIf(process.getuid?.() !== 0 || process.platform !== "linux")(
   },
 );
 
-test("an unwritable home is told in a sentence, and reading goes on", async () => {
+test("an unwritable home is reported in a sentence, and reading goes on", async () => {
   using home = makeHome();
   // A file where a directory should be keeps even root out.
   writeFileSync(join(home.path, "config"), "");

@@ -24,7 +24,7 @@ for (const columns of [40, 80, 200]) {
   });
 }
 
-test("a terminal that was never told its size has 80 columns", async () => {
+test("a terminal without a size has 80 columns", async () => {
   const run = programOnTerminal("bash", ["-c", `stty cols 0 rows 0; "${process.execPath}" "${binPath}" list`], home, {
     columns: 80,
     env: { ...env("bob"), PAGER: "cat" },
@@ -86,7 +86,7 @@ test("progress shows on a terminal when something takes long, and is gone afterw
   expect(piped.stderr).toBe("");
 });
 
-test("retries are told on a terminal as they happen, in lines of their own", async () => {
+test("retries are printed on a terminal as they happen, in separate lines", async () => {
   registry.faults.set([{ times: 2, fault: { status: 503 } }]);
   const run = onTerminal(home, ["list", "--no-pager"], { env: env() });
   expect(await run.ended).toBe(0);

@@ -15,7 +15,7 @@ test.each([
   [{}, "edge"],
   [{ detail: "only-if-cached" }, "edge; detail=only-if-cached"],
   [{ hit: true, detail: 'say "no"\n' }, 'edge; hit; detail="say \\"no\\"?"'],
-])("%j is told as %s", (outcome, expected) => {
+])("%j is written as %s", (outcome, expected) => {
   expect(cacheStatus("edge", outcome)).toBe(expected);
   expect(() => parseList(expected)).not.toThrow();
 });

@@ -428,7 +428,7 @@ describe("update", () => {
   });
 
   // RFC 9111, 4.3.5
-  test("a 200 to HEAD updates the entry that it describes, and tells of one that it does not", () => {
+  test("a 200 to HEAD updates the entry that it describes, and reports one that it does not", () => {
     const head: CacheRequest = { ...get(), method: "HEAD" };
     const entry = stored({ ...tagged, "content-length": "3" });
     expect(cache.update(entry, head, { status: 200, headers: { etag: '"a"', x: "2" } }, later)).toMatchObject({

@@ -406,7 +406,7 @@ export const differences: ReadonlyArray<Difference> = [
     without: (given) =>
       Object.keys(given.validation.headers)
         .filter((name) => name !== "etag" && !(name in given.response.headers))
-        // Beside a strong entity tag, Last-Modified is such a field.
+        // With a strong entity tag, Last-Modified is such a field.
         .filter((name) => name !== "last-modified" || "etag" in given.validation.headers)
         .reduce((changed, name) => withField(changed, "validation", name, undefined), given),
   },

@@ -9,7 +9,7 @@ export type Contract = ReadonlyMap<string, string>;
 /** The media types under which the documents give every answer. */
 export const documentedMediaTypes = ["application/json", "application/x-protobuf"];
 
-/** The statuses that the documents list without a schema, beside `200` and `default`. */
+/** The statuses that the documents list without a schema, besides `200` and `default`. */
 export const documentedErrors = ["400", "401", "403", "404", "500", "503"];
 
 /** What is said about a parameter or property: where it stands among its siblings (from 1), and its schema. */

@@ -100,7 +100,7 @@ const flattened = (
 const sayMessage = (at: string, message: DescMessage, say: Say): void => {
   const name = `${at} ${schemaName(message)}`;
   if (message.typeName === "google.protobuf.Any") {
-    // JSON of an Any: the type's URL beside the fields of whatever is in it.
+    // JSON of an Any: the type URL and the fields of its message.
     say(name, schemaText({ type: "object", additionalProperties: {} }));
     say(`${name}.@type`, placed(0, schemaText({ type: "string" })));
     return;

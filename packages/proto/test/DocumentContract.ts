@@ -36,7 +36,7 @@ export interface OpenApiDocument {
 const folder = new URL("../../../proto/openapi/", import.meta.url);
 
 /**
- * The documents as they lie beside the contract: three as published, and four that were written from what is known of their
+ * The documents of the contract: three as published, and four that were written from what is known of their
  * operations (`info.description` says so).
  */
 export const publishedDocuments = (): ReadonlyArray<OpenApiDocument> =>

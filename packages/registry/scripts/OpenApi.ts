@@ -31,7 +31,7 @@ const digest: Json = {
 
 const retryAfter: Json = {
   "Retry-After": {
-    description: "Seconds after which there will be room for one more call.",
+    description: "Seconds until one more call is allowed.",
     schema: { type: "integer" },
   },
 };
@@ -73,7 +73,7 @@ const protobufAny: Json = {
   additionalProperties: {},
 };
 
-/** The exchange of an API key: beside the API, as upstream has it, and not part of the contract in proto. */
+/** The exchange of an API key, which is not part of the contract in proto. */
 const accessToken: Json = {
   servers: [{ url: "/v1/auth" }],
   post: {

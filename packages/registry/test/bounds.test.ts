@@ -29,7 +29,7 @@ const peakOf = async (args: ReadonlyArray<string>): Promise<{ readonly peak: num
   return { peak: Number(/\npeak (\d+)/.exec(stderr)?.[1]) * 1_024, stderr };
 };
 
-/** Memory of a command that reads nothing large, and room for what a limit lets through. */
+/** Memory of a command that reads nothing large, plus what a limit allows. */
 const maxPeak = 300 * 1_024 * 1_024;
 
 test.for<[string, (path: string) => ReadonlyArray<string>]>([
@@ -249,7 +249,7 @@ test("a page of large engines ends before it is too long, in both forms, and pag
 
 const modeOf = async (path: string): Promise<string> => ((await stat(path)).mode & 0o777).toString(8);
 
-test("databases, what stands beside them, backups and logs are for their user alone, whatever the umask", async () => {
+test("databases, their -wal and -shm files, backups and logs are 0600, whatever the umask", async () => {
   const before = process.umask(0);
   try {
     const database = fresh();

@@ -70,7 +70,7 @@ test("importing again overwrites and raises the revision; state, visibility and 
   });
 });
 
-test("a wrong file is told by line and column and not imported; the others are", async () => {
+test("an invalid file is reported by line and column and not imported; the others are", async () => {
   const database = fresh();
   const good = join(directory, "good.json");
   const bad = join(directory, "bad.json");
@@ -101,7 +101,7 @@ test("a stream with one wrong line is not imported at all", async () => {
   expect((await run(["export", ...database])).stdout).toBe("");
 });
 
-test("a path that leads nowhere is told apart from a directory without manifests", async () => {
+test("a missing path is distinguished from a directory without manifests", async () => {
   const flags = ["--user", "carol", ...fresh()];
   const empty = join(directory, "empty");
   await mkdir(empty);

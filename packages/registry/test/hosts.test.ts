@@ -71,7 +71,7 @@ test("the refusal is a Status in the form that was asked for", async () => {
   expect(fromBinary(StatusSchema, binary.body)).toMatchObject({ code: 9, message });
 });
 
-test("a trial answers to further names that it is told of: by a flag, or by the environment", async () => {
+test("a trial allows further hosts, by a flag or by the environment", async () => {
   const byFlag = await serve([...fresh(), "--allowed-hosts", "engines.test, Other.test"]);
   const byVariable = await serve(fresh(), { REGISTRY_ALLOWED_HOSTS: "engines.test:80,other.test" });
   for (const { origin } of [byFlag, byVariable]) {

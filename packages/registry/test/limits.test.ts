@@ -87,7 +87,7 @@ test("who sends a body that is far too long, or that nobody reads, hears so and 
 
 const expects = (bytes: number): string => `${post}Expect: 100-continue\r\nContent-Length: ${bytes}\r\n\r\n`;
 
-test("a client that waits to be asked for its body is asked, or told at once that it is too long", async () => {
+test("a client that waits to be asked for its body gets 100, or at once an error that it is too long", async () => {
   const socket = await connected();
   let text = "";
   socket.on("data", (chunk: Buffer) => {
@@ -149,7 +149,7 @@ test("what is not HTTP is 400, with a Status", async () => {
   expect(codeIn(answer)).toBe(3);
 });
 
-test("a connection more than allowed is closed, and there is room again when one ends", async () => {
+test("a connection more than allowed is closed, and another is accepted when one ends", async () => {
   const open: Array<Socket> = [];
   for (let index = 0; index < 5; index++) open.push(await connected());
   const request = "GET /v1/dev/engines HTTP/1.1\r\nConnection: close\r\n\r\n";

@@ -140,7 +140,7 @@ const byMount: Locking = (path) => {
 
 let places = 0;
 
-/** A directory with a database in it, and nothing beside that: a live one, or a backup of one. */
+/** A directory with only a database in it: a live one, or a backup. */
 const lockable = async (kind: "live" | "backup") => {
   const path = join(directory, `locked-${places++}`);
   mkdirSync(path);

@@ -28,7 +28,7 @@ const linesIn = (path: string): ReadonlyArray<Line> =>
 
 // Mounting needs the rights of root; elsewhere this case is left out.
 test.skipIf(!mounts())(
-  "on a full disk the service goes on, and the log does once there is room, in whole lines",
+  "on a full disk the service goes on, and the log resumes once there is space, in whole lines",
   async () => {
     await onSmallDisk(async (disk) => {
       const log = join(disk, "access.log");
@@ -36,7 +36,7 @@ test.skipIf(!mounts())(
       const registry = await serve([...fresh(), "--access-log", log]);
       expect(await ask(registry)).toBe(200);
       execFileSync("sh", ["-c", `dd if=/dev/zero of=${filler} bs=1k 2>/dev/null || true`]);
-      // A page has room for some lines still; the one that fills it is cut.
+      // A page still fits some lines; the one that fills it is cut.
       for (let call = 0; call < 60; call++) expect(await ask(registry, `/engines/${"n".repeat(60)}/status`)).toBe(404);
       await expect.poll(() => registry.output.stderr).toMatch(/access log: ENOSPC/);
       rmSync(filler);
@@ -132,7 +132,7 @@ test("SIGHUP opens the log anew, and no line is lost or cut in rotations under l
   expect(files.flatMap(linesIn)).toHaveLength(asked);
 });
 
-test("a log whose directory is gone at SIGHUP goes on where it was; one that cannot be opened is told at the start", async () => {
+test("a log whose directory is gone at SIGHUP goes on where it was; one that cannot be opened is reported at the start", async () => {
   const place = join(directory, "logs");
   execFileSync("mkdir", [place]);
   const log = join(place, "access.log");

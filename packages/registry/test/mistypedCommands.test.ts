@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { run } from "./process.ts";
 
-test("a mistyped command or flag is told with the one that was meant", async () => {
+test("a mistyped command or flag is reported with the closest one", async () => {
   expect((await run(["imprt"])).stderr).toBe('registry: there is no command "imprt"\nDid you mean import?\n');
   expect((await run(["serve", "--prot", "1"])).stderr).toBe(
     "registry: Unknown option '--prot'\nDid you mean --port?\n",

@@ -1,4 +1,4 @@
-// The key of a database, told from another one by each command that opens it.
+// Commands with a wrong registry key.
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";

@@ -161,7 +161,7 @@ test("tokens come from a file and from the environment, and those that are taken
   expect(whole).not.toContain("a-token-of-carol");
 });
 
-test("a token file that is wrong is told without its tokens", async () => {
+test("an invalid token file is reported without its tokens", async () => {
   const file = join(directory, "bad-tokens.json");
   for (const text of ['{"carol": ["secret-but-broken', '{"carol": ["short"]}', '["secret-but-a-list-of-them"]']) {
     await writeFile(file, text);
@@ -214,7 +214,7 @@ test("another numbering and no digest are started from the command line", async 
   await registry.end("SIGTERM");
 });
 
-test("a settings file sets limits, logs and an admin port; a wrong one is told by its place", async () => {
+test("a settings file sets limits, logs and an admin port; an invalid one is reported by its place", async () => {
   const log = join(directory, "access.log");
   const settings = join(directory, "settings.json");
   const admin = await freePort();

@@ -38,7 +38,7 @@ const page = `/engines?pagination.limit=${pageEngines}`;
 const requestFor = (path: string): string =>
   `GET /v1/dev${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${token}\r\n\r\n`;
 
-/** A connection from an address of this machine that reads nothing before it is told to. */
+/** A connection from an address of this machine that reads nothing until `read`. */
 const connected = async (registry: Serving, localAddress = "127.0.0.1"): Promise<Socket> => {
   const socket = connect({ port: Number(new URL(registry.origin).port), host: "127.0.0.1", localAddress });
   onTestFinished(() => void socket.destroy());
@@ -355,7 +355,7 @@ test("writers that never come to an end, and sockets that say nothing, are close
   expect(await registry.end("SIGTERM")).toBe(0);
 });
 
-test("a trusted proxy that is no address is told before anything is opened", async () => {
+test("an invalid trusted proxy is reported before anything is opened", async () => {
   await expect(serving({}, { trustedProxies: ["10.0.0.0/99"] })).rejects.toThrow(
     'registry: "10.0.0.0/99" is neither an address nor a network as 10.0.0.0/8',
   );

@@ -37,7 +37,7 @@ const anyTag = fc.record({
 
 type Tag = { readonly name: string; readonly major: number | undefined; readonly minor: number | undefined };
 
-/** What a tag means, told as simply as can be. */
+/** What a tag means, as simply as possible. */
 const meant = (all: ReadonlyArray<Version>, asker: string, tag: Tag): Version | undefined => {
   const fits = all.filter(
     ({ name, major, minor, fate }) =>

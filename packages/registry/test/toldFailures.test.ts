@@ -16,7 +16,7 @@ const changed = (path: string, sql: string): void => {
   database.close();
 };
 
-test("a database of a newer registry is told by every command", async () => {
+test("a database of a newer registry is reported by every command", async () => {
   const database = fresh();
   await run(["token", "create", "--user", "carol", ...database]);
   changed(database[1] ?? "", "INSERT INTO migrations VALUES (99, 0)");
@@ -42,7 +42,7 @@ test.for([
   expect([existsSync(path), existsSync(copy)]).toEqual([false, false]);
 });
 
-test("a file that a backup cannot be put into is told by its name", async () => {
+test("a file that a backup cannot be put into is reported by its name", async () => {
   const database = fresh();
   const backup = join(directory, "backup.sqlite");
   await run(["token", "create", "--user", "carol", ...database]);
@@ -54,7 +54,7 @@ test("a file that a backup cannot be put into is told by its name", async () => 
 });
 
 test.for(["users x", "export carol", "backup a b", "restore a b", "token list x", "key create x", "token revoke a b"])(
-  "%s has one argument too many, which is told instead of being left out",
+  "%s has one argument too many, which is reported",
   async (command) => {
     const { code, stdout, stderr } = await run([...command.split(" "), ...fresh()]);
     expect([code, stdout]).toEqual([2, ""]);

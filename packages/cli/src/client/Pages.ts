@@ -61,7 +61,7 @@ export async function* pagesOf(
       const isAhead = !isLast && read < ahead;
       if (isAhead) {
         next = ask(read, limit);
-        // Told when it is waited for.
+        // Reported when it is awaited.
         next.catch(() => {});
       }
       yield { engines, pagination, pages, read };

@@ -14,7 +14,7 @@ const maxEngines = 1_000;
 const maxTags = 3;
 
 /**
- * Runs a call about a tag. When that is not found, people are told the closest tags there are, for one more request; programs,
+ * Runs a call about a tag. When that is not found, people get the closest tags as a hint, for one more request; programs,
  * and who reads JSON, are not.
  */
 export const withTagHints = async <T>(

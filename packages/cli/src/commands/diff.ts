@@ -115,7 +115,7 @@ const secret = "platformConfig.token";
 const paths = pathsOf(EngineSchema);
 const leaves = paths.filter((path) => !paths.some((other) => other.startsWith(`${path}.`)));
 
-/** The fields that differ, in the API's order. `showSecret`: whether the secret's values may be told. */
+/** The fields that differ, in the API's order. `showSecret`: whether the secret's values may be printed. */
 export const differencesOf = (
   left: JsonObject,
   right: JsonObject,

@@ -59,7 +59,7 @@ export const eachTag = async (
   return exitCodes.ok;
 };
 
-/** A server that cannot be reached fails for each tag in the same way, which is told once. */
+/** A server that cannot be reached fails for each tag in the same way, which is reported once. */
 const differing = (failures: ReadonlyArray<Error>): ReadonlyArray<Error> =>
   [...new Map(failures.toReversed().map((error) => [failureOf(error).message, error])).values()].toReversed();
 

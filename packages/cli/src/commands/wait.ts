@@ -121,7 +121,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
   throw new CommandError(what, exitCodes.notMet, "Wait longer with --timeout.");
 };
 
-/** A failure that may pass is told and waited out; any other but a missing engine ends the wait. */
+/** A transient failure is reported and waited out; any other but a missing engine ends the wait. */
 const looked = async ({ notes, signal }: Invocation, call: Promise<EngineMessage>): Promise<Look> => {
   try {
     return { kind: "there", message: await call };

@@ -82,7 +82,7 @@ const look = async (
   }
   const asked = (tag: string): Promise<Engine | undefined> => {
     const call = (): Promise<Engine> => client.get(tag, { signal, deadlineMs: deadlineMs() });
-    // Later it may be gone, or still not there: nothing to be told again.
+    // Later it may be deleted or still missing, which is not reported again.
     return first
       ? unlessGone(withTagHints(invocation, client, tag, call), (hint) =>
           notes.note(`${safeText(tag)} is not there yet. ${hint}`),
@@ -98,13 +98,13 @@ const look = async (
 };
 
 /** Undefined for an engine that there is not. */
-const unlessGone = async (call: Promise<Engine>, tell?: (hint: string) => void): Promise<Engine | undefined> => {
+const unlessGone = async (call: Promise<Engine>, report?: (hint: string) => void): Promise<Engine | undefined> => {
   try {
     return await call;
   } catch (error) {
     const cause = error instanceof HintedError ? error.cause : error;
     if (!isEngineError(cause) || cause.reason._tag !== "NotFound") throw error;
-    if (error instanceof HintedError) tell?.(error.hint);
+    if (error instanceof HintedError) report?.(error.hint);
     return undefined;
   }
 };
@@ -143,9 +143,11 @@ const table = async (invocation: Invocation, client: PromiseEngineClient, shape:
 
 /** What does not fit on the screen is counted. */
 const fitted = (lines: ReadonlyArray<string>, height: number): ReadonlyArray<string> => {
-  const room = Math.max(1, height - 2);
+  const available = Math.max(1, height - 2);
   if (lines.length === 0) return ["No engines."];
-  return lines.length <= room ? lines : [...lines.slice(0, room - 1), `... and ${lines.length - room + 1} more`];
+  return lines.length <= available
+    ? lines
+    : [...lines.slice(0, available - 1), `... and ${lines.length - available + 1} more`];
 };
 
 const eventShape: Shape = {

@@ -12,7 +12,7 @@ const unusedMs = 60_000;
 
 const directoryIn = (cache: string): string => join(cache, "access-tokens");
 
-/** The digest in the name tells neither the key nor the server. */
+/** The digest in the name reveals neither the key nor the server. */
 const fileOf = (cache: string, baseUrl: string, apiKey: string): string =>
   join(directoryIn(cache), `${createHash("sha256").update(`${baseUrl}\0${apiKey}`).digest("hex").slice(0, 32)}.json`);
 

@@ -120,7 +120,7 @@ const assertExchange = (
 /** Where a secret is kept. */
 export type StorePlace = "keychain" | "file";
 
-/** The file of secrets, beside the settings. */
+/** The file of secrets, next to the settings. */
 export const credentialsFile = (userFile: string): string => join(dirname(userFile), "credentials.json");
 
 /** The stored secret of the profile in use, and where it was. */

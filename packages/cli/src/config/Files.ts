@@ -68,7 +68,7 @@ export const readText = (path: string, trust: Trust, maxBytes = maxFileBytes): s
 /** Bytes read at once: most files are smaller. */
 const pieceBytes = 65_536;
 
-/** Not by the size that the system tells: that of a file in /proc is 0. */
+/** Not by the reported size: that of a file in /proc is 0. */
 const readUpTo = (descriptor: number, most: number): Buffer => {
   const pieces: Array<Buffer> = [];
   for (let length = 0; length < most;) {

@@ -124,7 +124,7 @@ export const settingOf = (name: string): Setting => {
   );
 };
 
-/** Reads the text of a setting; what is wrong is told with where it stands. */
+/** Reads the text of a setting; errors name the place. */
 export const readSetting = (setting: Setting, text: unknown, origin: string): FlagValue => {
   try {
     if (typeof text !== "string" && typeof text !== "number") throw new UsageError("it must be a text");

@@ -206,18 +206,18 @@ const meant = {
 } as const;
 const everywhere = new Set<string>(Object.values(meant).flat());
 
-/** A sentence for each key that means nothing in a place. `where` is told as it is. */
+/** A sentence for each unknown key. `where` is printed as it is. */
 export const unknownKeys = (values: ConfigValues, place: keyof typeof meant, where: string): ReadonlyArray<string> => {
   const known: ReadonlyArray<string> = meant[place];
   const unknown = Object.keys(values).filter((key) => !known.includes(key));
-  const told = unknown.slice(0, maxNamedKeys).map((key) => {
+  const sentences = unknown.slice(0, maxNamedKeys).map((key) => {
     const named = safeText(JSON.stringify(key.slice(0, maxKeyLength)));
     if (everywhere.has(key)) return `${where}: ${named} has no effect there`;
     return `${where}: there is no setting ${named}. ${didYouMean(key, known) ?? "It has no effect."}`;
   });
   return unknown.length > maxNamedKeys
-    ? [...told, `${where}: ${unknown.length - maxNamedKeys} more are not known`]
-    : told;
+    ? [...sentences, `${where}: ${unknown.length - maxNamedKeys} more are not known`]
+    : sentences;
 };
 
 /** The profile that is there without being made. */

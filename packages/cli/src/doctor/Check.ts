@@ -18,7 +18,7 @@ export interface Check {
   readonly detail: string;
 }
 
-/** A finding; `subject` is empty where there is nothing to tell apart. */
+/** A finding; `subject` is empty where there is only one. */
 export const found = (check: string, state: CheckState, detail: string, subject = ""): Check => ({
   check,
   subject,
@@ -30,7 +30,7 @@ export const found = (check: string, state: CheckState, detail: string, subject 
 export const isWell = (checks: ReadonlyArray<Check>): boolean =>
   checks.every(({ state }) => state === "ok" || state === "unknown");
 
-/** How findings look; the document tells the address, too, and whether all is well. */
+/** Shape of the findings, the address, and whether all checks passed. */
 export const checkShape = (rest: () => JsonObject): Shape => ({
   columns: [
     { path: "check", kind: "text" },

@@ -82,7 +82,7 @@ export interface EngineFolder {
 export const readEngineFolder = (path: string, shown: string): EngineFolder => {
   assertFolder(path, shown);
   const problems: Array<Problem> = [];
-  const found = walk(path, ignoreOf(path, shown), problems);
+  const found = listFiles(path, ignoreOf(path, shown), problems);
   if (!found.some((file) => file.path === manifestName)) throw withoutManifest(path, shown);
   const files = found.toSorted(manifestFirst);
   checkNames(files, problems);
@@ -137,16 +137,16 @@ const ignoreOf = (path: string, shown: string): Ignore => {
   }
 };
 
-const walk = (root: string, rules: Ignore, problems: Array<Problem>): ReadonlyArray<EngineFile> => {
+const listFiles = (root: string, rules: Ignore, problems: Array<Problem>): ReadonlyArray<EngineFile> => {
   const files: Array<EngineFile> = [];
   const error = (place: string, problem: string): void => void problems.push({ severity: "error", place, problem });
-  const visit = (below: string): void => {
+  const list = (below: string): void => {
     for (const name of readdirSync(join(root, below)).toSorted()) {
       const path = `${below}${name}`;
       const stats = lstatSync(join(root, path));
       const isFolder = stats.isDirectory();
       if (path !== manifestName && rules.ignores(isFolder ? `${path}/` : path)) continue;
-      if (isFolder) visit(`${path}/`);
+      if (isFolder) list(`${path}/`);
       else if (!stats.isFile())
         error(path, `is ${kindOf(stats)}; an archive holds files only. Copy it, or name it in ${ignoreName}.`);
       else if (files.length >= archiveLimits.entries) {
@@ -160,7 +160,7 @@ const walk = (root: string, rules: Ignore, problems: Array<Problem>): ReadonlyAr
       }
     }
   };
-  visit("");
+  list("");
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   if (bytes > archiveLimits.unpackedBytes)
     error(

@@ -29,7 +29,7 @@ export const writeFiles = (folder: string, files: ReadonlyArray<ArchivedFile>, f
   let temporary: string | undefined;
   try {
     mkdirSync(dirname(folder), { recursive: true });
-    // Beside the folder, so that what is written can be moved into it.
+    // Next to the folder, so that the files can be renamed into it.
     temporary = mkdtempSync(join(dirname(folder), `.${basename(folder)}.bne-`));
     for (const file of files) writeFile(join(temporary, file.path), file);
     mkdirSync(folder, { recursive: true });

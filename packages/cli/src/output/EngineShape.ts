@@ -25,7 +25,7 @@ const kinds: Readonly<Record<string, ColumnKind>> = {
   engineStatus: "status",
 };
 
-/** Long text can be cut; the first characters tell enough. */
+/** Long text can be cut; its beginning is enough. */
 const leastCells: Readonly<Record<string, number>> = {
   id: 8,
   name: 12,
@@ -51,7 +51,7 @@ const column = (path: string, rank?: number): Column => ({
   ...(rank === undefined ? {} : { rank }),
 });
 
-/** The columns of `table`. The ranks tell which go first on a narrow terminal. */
+/** The columns of `table`. The ranks order which are left out first on a narrow terminal. */
 export const engineColumns: ReadonlyArray<Column> = [
   column("name"),
   column("version"),

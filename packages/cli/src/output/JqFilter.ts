@@ -59,7 +59,7 @@ export const jqOnRecords = (expression: string, write: Write): RecordWriter => {
       }
     },
     end: async () => {
-      // A wrong expression is told even when there is nothing to run it over.
+      // An invalid expression is an error even without input.
       if (jq === undefined) (await jqOf(expression))("");
     },
   };

@@ -153,7 +153,7 @@ export const openOutput = async (invocation: Invocation, shape: Shape, paged = t
   };
 };
 
-/** Says what a terminal had no room for. */
+/** Reports what did not fit on the terminal. */
 const tellLeftOut = (
   { notes }: Invocation,
   { columns, values }: ReturnType<NonNullable<RecordWriter["leftOut"]>>,
@@ -163,7 +163,7 @@ const tellLeftOut = (
     ...(values === 0 ? [] : [`the end of ${values} ${values === 1 ? "value" : "values"}`]),
   ];
   if (parts.length === 0) return;
-  notes.note(`Left out for lack of room: ${parts.join("; ")}; --output wide shows them.`, { columns, values });
+  notes.note(`Left out to fit the terminal: ${parts.join("; ")}; --output wide shows them.`, { columns, values });
 };
 
 const pagerOf = ({ settings, env, terminal, notes }: Invocation): string | undefined => {

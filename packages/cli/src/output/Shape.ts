@@ -42,7 +42,7 @@ export interface RecordWriter {
   readonly write: (records: ReadonlyArray<OutputRecord>) => Promise<void>;
   /** Completes the document. Not called when something failed on the way. */
   readonly end: () => Promise<void>;
-  /** What a terminal had no room for: columns, and values of which only the beginning is shown. */
+  /** What did not fit on the terminal: columns, and values that were cut. */
   readonly leftOut?: () => { readonly columns: ReadonlyArray<string>; readonly values: number };
 }
 
@@ -91,7 +91,7 @@ export const textAt = (record: JsonObject, path: string): string => plainValue(v
 /** The last name of a path, as a heading. */
 export const headingOf = ({ path }: Column): string => path.slice(path.lastIndexOf(".") + 1);
 
-/** Symbols beside the status, so that it can be told without colour. */
+/** Symbols of the status, for output without colour. */
 const statusLooks: Readonly<Record<string, readonly [symbol: string, style: Style]>> = {
   active: ["●", "good"],
   inactive: ["○", "faint"],

@@ -47,7 +47,7 @@ test("without a width nothing is cut", () => {
   );
 });
 
-test("what rows are told apart by is cut last", () => {
+test("the identifying column is cut last", () => {
   const name = "fanout-replica-of-mine";
   const long = engineColumns.map(({ path }) => ({ text: path === "name" ? name : "z".repeat(40) }));
   const places = placed(engineColumns, [long], 80, false);

@@ -58,7 +58,7 @@ const narrowed = (places: ReadonlyArray<Place>, width: number): ReadonlyArray<Pl
     return widest;
   };
   while (over > 0) {
-    // What stays is what rows are told apart by, so it gives last.
+    // The identifying columns shrink last.
     const widest = giver(true) ?? giver(false);
     if (widest === undefined) break;
     cells[widest] = (cells[widest] ?? 0) - 1;
@@ -80,13 +80,13 @@ export const lineOf = (
   let used = 0;
   for (const [index, { column, cells }] of places.entries()) {
     const { text, style } = row[index] ?? { text: "" };
-    const room = options.width === undefined ? undefined : Math.min(cells, options.width - used);
-    if (room !== undefined && room <= 0) break;
-    const fitting = room === undefined ? text : cut(text, room);
+    const available = options.width === undefined ? undefined : Math.min(cells, options.width - used);
+    if (available !== undefined && available <= 0) break;
+    const fitting = available === undefined ? text : cut(text, available);
     const isLast = index === places.length - 1;
     const align = column.kind === "number" ? "right" : "left";
     const filled =
-      isLast && align === "left" ? fitting : padded(fitting, room ?? Math.min(cells, maxPaddedCells), align);
+      isLast && align === "left" ? fitting : padded(fitting, available ?? Math.min(cells, maxPaddedCells), align);
     // Only the text is styled, not the space around it.
     line += style === undefined ? filled : filled.replace(fitting, () => styled(fitting, style, options.colour));
     used += cells + gapCells;
@@ -106,8 +106,8 @@ export const cutIn = (
   let used = 0;
   for (const [index, { cells }] of places.entries()) {
     const text = row[index]?.text ?? "";
-    const room = Math.min(cells, Math.max(0, width - used));
-    if (text !== "" && widthUpTo(text, room + 1) > room) count += 1;
+    const available = Math.min(cells, Math.max(0, width - used));
+    if (text !== "" && widthUpTo(text, available + 1) > available) count += 1;
     used += cells + gapCells;
   }
   return count;

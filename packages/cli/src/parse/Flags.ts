@@ -15,9 +15,9 @@ export const everywhere: ReadonlyArray<Flag> = [
     name: "verbose",
     short: "v",
     kind: "switch",
-    summary: "Tell every request on stderr, and the stack of an unexpected error",
+    summary: "Print every request on stderr, and the stack of an unexpected error",
   },
-  { name: "trace", kind: "switch", summary: "Tell every request on stderr as one JSON object a line, for programs" },
+  { name: "trace", kind: "switch", summary: "Print every request on stderr as one JSON object per line" },
   { name: "quiet", short: "q", kind: "switch", summary: "No progress, notes or warnings on stderr; errors only" },
   {
     name: "color",

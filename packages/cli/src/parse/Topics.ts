@@ -22,7 +22,7 @@ export const topicTexts: Readonly<Record<Exclude<Topic, "exit-codes" | "environm
     parts: [
       "stdout carries data and nothing else; notes, progress and errors go to stderr. --output chooses the form, --columns fields of table, wide and csv, --jq an expression over the JSON.",
       [
-        ["table", "for people; on a terminal it fits the width, and what has no room is named on stderr"],
+        ["table", "for people; on a terminal it fits the width, and what does not fit is named on stderr"],
         ["wide", "more columns, and nothing is cut"],
         ["json", "one document as the API would answer it"],
         ["yaml", "the same as YAML 1.2"],
@@ -62,7 +62,7 @@ export const topicTexts: Readonly<Record<Exclude<Topic, "exit-codes" | "environm
     title: "Credentials",
     parts: [
       "Where a token comes from. For a registry of your own: `bne registry token create --user NAME` prints one, and `bne registry key create --user NAME` an API key; `bne registry serve` without users of its own prints trial tokens when it starts. For any other server: its operator makes them.",
-      "Which one is used: --token, else BYTENITE_TOKEN, else BYTENITE_API_KEY, else what `bne auth login` has stored for the profile. `bne auth status` tells which, and whether the server accepts it.",
+      "Which one is used: --token, else BYTENITE_TOKEN, else BYTENITE_API_KEY, else what `bne auth login` has stored for the profile. `bne auth status` shows which, and whether the server accepts it.",
       "Where they go: stored credentials go to the origin that they were stored for, and nowhere else. An API key is exchanged for access tokens at --auth-url or BYTENITE_AUTH_URL, else where it was exchanged at login, else at auth/access_token beside the last part of the base URL's path, or below it.",
     ],
   },

@@ -24,7 +24,7 @@ export interface PagerOptions {
 /** What a pager was given is kept up to so many bytes: a pipe holds less, so a pager that was given more has read some of it. */
 const maxKeptBytes = 262_144;
 
-/** Who is told about a pager, and makes room for data. */
+/** Listener for the pager; clears the progress line before data. */
 export interface StdoutEvents {
   /** Called before each write, so that a progress line is out of the way. */
   readonly before: () => void;
@@ -51,7 +51,7 @@ export class Stdout {
   constructor(stream: Writable, events: StdoutEvents) {
     this.#stream = stream;
     this.#events = events;
-    // Errors are told by the write that meets them; without a listener they would end the process.
+    // The failing write reports its error; without a listener it would end the process.
     stream.on("error", () => {});
   }
 

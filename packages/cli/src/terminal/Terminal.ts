@@ -22,12 +22,12 @@ export interface Terminal {
   readonly height: number | undefined;
 }
 
-/** Width of a terminal that does not tell it, in cells. */
+/** Width of a terminal that does not report it, in cells. */
 export const defaultWidth = 80;
-/** Height of a terminal that does not tell it, in lines. */
+/** Height of a terminal that does not report it, in lines. */
 export const defaultHeight = 24;
 
-/** Width and height of a terminal, in cells and lines. One that was never told its size says 0. */
+/** Width and height of a terminal, in cells and lines. 0 where the size is unknown. */
 export const sizeOf = (
   { columns, rows }: Omit<StreamFacts, "isTTY">,
   env: Environment,

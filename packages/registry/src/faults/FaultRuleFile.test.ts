@@ -62,7 +62,7 @@ test.for<[string, string]>([
   expect(() => parseFaultRules(text)).toThrow(says);
 });
 
-test("what is refused is told as such", () => {
+test("invalid rules are reported", () => {
   expect(() => parseFaultRules("[1]")).toThrow(FaultRulesError);
 });
 
