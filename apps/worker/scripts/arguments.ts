@@ -1,4 +1,4 @@
-// Reads `--port P --upstream URL`, the arguments of the commands that serve a Worker here.
+// Arguments of the local Worker commands: `--port P --upstream URL`.
 import { parseArgs } from "node:util";
 
 export interface ServeArguments {

@@ -1,4 +1,4 @@
-// Bundles the Worker into one ES module that any workerd can serve: dist/worker.js.
+// Bundle of the Worker as one ES module: dist/worker.js.
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { bundled } from "@bytenite-engines/test-kit";

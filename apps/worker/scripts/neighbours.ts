@@ -1,5 +1,4 @@
-// `node scripts/neighbours.ts`: what 20 users wait for misses beside clients whose requests fail and hang, and beside as many fast
-// 404s. Loopback only; ends by itself after about two minutes. Needs `pnpm build`.
+// `node scripts/neighbours.ts`: waiting times of 20 users during other clients' failing requests.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";

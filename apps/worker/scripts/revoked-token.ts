@@ -1,5 +1,4 @@
-// `node scripts/revoked-token.ts`: how long after a token was revoked in a registry the proxy still answers it from its cache. Loopback
-// only; ends by itself after about three minutes. Needs `pnpm build`.
+// `node scripts/revoked-token.ts`: time until the proxy rejects a revoked token.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

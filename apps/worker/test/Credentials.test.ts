@@ -1,4 +1,4 @@
-// Which credentials the proxy takes, byte by byte on a connection: the built Worker before a real server.
+// Valid and invalid Authorization fields, byte by byte.
 import { once } from "node:events";
 import { connect } from "node:net";
 import { expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// Proxies that reach themselves, proxies in a row, and what the upstream is sent: the built Worker on real connections.
+// Request loops, chained proxies, fields sent to the upstream.
 import { createServer } from "node:net";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";

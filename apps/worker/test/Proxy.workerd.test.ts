@@ -1,4 +1,4 @@
-// Which stored answer serves a request: by token, in both forms, against conditions, from either tier.
+// Cache hits by token, format and conditional request.
 import { schemaDigestHeader } from "@bytenite-engines/core/wire";
 import { expect, test } from "vitest";
 import { cacheResult } from "./edge.ts";

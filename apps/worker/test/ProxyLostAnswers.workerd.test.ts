@@ -1,4 +1,4 @@
-// What becomes of a 200 that says nothing: passed on as it came, kept nowhere, and no news of what is stored.
+// Unreadable 200 responses: passed on, never stored.
 import { expect, test } from "vitest";
 import { cacheResult } from "./edge.ts";
 import { json, protobuf, revisionOf, stageProxy } from "./stage.ts";

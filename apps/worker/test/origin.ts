@@ -1,4 +1,4 @@
-// Starts a server of engines in a process of its own, and the built Worker in front of it.
+// A server of engines as a process, and the built Worker.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";

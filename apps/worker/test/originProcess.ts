@@ -1,4 +1,4 @@
-// A server of engines in a process of its own: the name that is asked for says how it answers.
+// A server whose engine names choose its response.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { OriginState, Scripted } from "./origin.ts";

@@ -1,4 +1,4 @@
-// Starts the built Worker on workerd in front of a registry, for tests.
+// The built Worker on workerd in front of a registry.
 import { startRegistry, type TestRegistry, type TestRegistryOptions } from "@bytenite-engines/registry/testing";
 import { serve } from "@bytenite-engines/test-kit";
 import { builtWorker } from "../scripts/built.ts";

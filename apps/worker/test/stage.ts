@@ -1,4 +1,4 @@
-// Sets the stage for tests of the flow: an isolate before each test, and an upstream that does what the test tells it to.
+// Test stack of the flow: a new isolate and a scripted upstream.
 import { create } from "@bufbuild/protobuf";
 import {
   decode,

@@ -1,4 +1,4 @@
-// Measures the memory of a long list: peak RSS of `bne list --all --output ndjson` over many engines and over few.
+// Peak memory of `bne list --all --output ndjson`.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";

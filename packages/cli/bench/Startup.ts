@@ -1,4 +1,4 @@
-// Measures what a start of bne costs: CPU time as a multiple of `node -e 0`, in one run, warm. Linux only: /proc.
+// Start-up time of bne as a multiple of `node -e 0`. Linux only.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";

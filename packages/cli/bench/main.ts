@@ -1,5 +1,4 @@
-// Prints the figures of bne: what a start costs, and the memory that a long list takes. `--startup` leaves out memory and peers,
-// `--json` prints one JSON object a line.
+// Benchmarks of bne: start-up and memory; `--startup`, `--json`.
 import { startRegistry } from "@bytenite-engines/registry/testing";
 import { fill, measureList } from "./Memory.ts";
 import { measureStartup } from "./Startup.ts";

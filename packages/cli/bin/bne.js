@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// Starts bne. Plain old syntax, so that an old Node can read it and say what is missing.
-// Commands that ask an API need less than a registry, which stands on `node:sqlite`.
+// Entry of bne, in syntax that old versions of Node read.
+
+// Client commands run on Node 20; `bne registry` needs `node:sqlite`.
 var isRegistry = process.argv[2] === "registry";
 var isTooOld = isRegistry ? Number(process.versions.node.split(".")[0]) < 24 : process.getBuiltinModule === undefined;
 if (isTooOld) {

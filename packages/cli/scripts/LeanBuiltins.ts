@@ -1,4 +1,4 @@
-// A plugin by which bundles take of Node's modules only what they use.
+// Bundler plugin that imports only the used parts of Node's modules.
 import type { Plugin } from "rolldown";
 
 /**

@@ -1,4 +1,4 @@
-// Builds bne into dist/: one chunk per command, so that each run loads what it needs, and the man pages.
+// Build of bne: one chunk per command, and the man pages.
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { rolldown, type Plugin } from "rolldown";

@@ -1,4 +1,4 @@
-// Writes the reference, and the list of man pages in package.json, by which npm installs them.
+// Generator of the reference and the list of man pages.
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { manPages } from "./ManPage.ts";

@@ -1,4 +1,4 @@
-// Everything that one run of a command has: its arguments, its streams, its settings, and what ends it early.
+// State of one run: arguments, streams, settings, cancellation.
 import type { Arguments, FlagValue } from "./parse/Arguments.ts";
 import type { Directories } from "./config/Directories.ts";
 import type { Settings } from "./config/Settings.ts";

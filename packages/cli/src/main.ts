@@ -1,4 +1,4 @@
-// What bin/bne.js loads: answers what is asked most often at once, and loads the rest for everything else.
+// Main module: frequent answers at once, the rest on demand.
 import * as module from "node:module";
 import { join } from "node:path";
 import { directoriesOf, homeDirectory, isOwnDirectory } from "./config/Directories.ts";

@@ -1,4 +1,4 @@
-// Runs the real bin as a process, in a home of its own.
+// The built bne as a process with a separate home.
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Runs `bne doctor` against registries of their own, and reads what it found.
+// `bne doctor` against test registries.
 import { startRegistry, type TestRegistry, type TestRegistryOptions } from "@bytenite-engines/registry/testing";
 import { as, bne, makeHome, type Home } from "./Bne.ts";
 

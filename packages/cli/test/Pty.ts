@@ -1,4 +1,4 @@
-// Runs the real bin on a pseudo-terminal, and reads its screen as a terminal would show it.
+// bne on a pseudo-terminal, and its screen.
 import { spawn } from "@lydell/node-pty";
 import xterm from "@xterm/headless";
 import { binPath, type Home } from "./Bne.ts";

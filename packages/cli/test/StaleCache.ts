@@ -1,4 +1,4 @@
-// A cache that keeps what it was asked for first, for ever, unless it is asked past it (RFC 9111, 5.2.1.4).
+// A cache that never validates unless asked (RFC 9111, 5.2.1.4).
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";

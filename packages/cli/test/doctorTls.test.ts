@@ -1,4 +1,4 @@
-// The doctor in front of real TLS: a certificate that nobody trusts, one that is trusted, one that ends soon.
+// `bne doctor` with untrusted, trusted and expiring certificates.
 import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Files that somebody else wrote, or could write: settings, credentials, what is kept.
+// Files that other users wrote or can write.
 import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
 import { spawnSync } from "node:child_process";
 import {

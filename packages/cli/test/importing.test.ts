@@ -1,4 +1,4 @@
-// The bundle has the file of the threads that prepare an import: without it the result is the same, but slower.
+// Import threads in the bundle.
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// The command line as npm installs it from its tarball, away from this repository.
+// bne installed from its tarball.
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// What a person reads: help at several widths, aliases, topics, the verdict of doctor, terminals without UTF-8.
+// Help at several widths, aliases, topics, doctor's summary, non-UTF-8 terminals.
 import { expect, test } from "vitest";
 import { commands, groups } from "../src/parse/CommandTable.ts";
 import { topicNames } from "../src/parse/Topics.ts";

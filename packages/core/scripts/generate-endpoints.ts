@@ -1,4 +1,4 @@
-// Writes the table of the calls of the engines API, from the annotations of the service.
+// Generator of the endpoint table, from the service annotations.
 import { writeFileSync } from "node:fs";
 import type { DescMessage } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel as Level } from "@bufbuild/protobuf/wkt";

@@ -1,4 +1,4 @@
-// Writes the code that reads the response messages of our own contract from protobuf, from their descriptors.
+// Generator of protobuf readers for our response messages.
 import { writeFileSync } from "node:fs";
 import { create, ScalarType, type DescField, type DescMessage } from "@bufbuild/protobuf";
 import { WireType } from "@bufbuild/protobuf/wire";

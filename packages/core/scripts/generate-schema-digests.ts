@@ -1,4 +1,4 @@
-// Writes the digests of the response messages of our own contract, so that no call has to compute them.
+// Generator of the schema digests of our response messages.
 import { writeFileSync } from "node:fs";
 import type { DescMessage } from "@bufbuild/protobuf";
 import { endpoints } from "../src/Endpoint.ts";

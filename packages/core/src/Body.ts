@@ -1,4 +1,4 @@
-// Decides: how much of an answer's body is read.
+// Bounded reading of response bodies.
 import { LimitExceeded } from "./ReadLimits.ts";
 import type { FetchResponse } from "./Fetch.ts";
 

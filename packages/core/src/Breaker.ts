@@ -1,4 +1,4 @@
-// Decides: what a circuit breaker is to a client. The one that this package offers is made by `breaker(...)`.
+// Interface of a circuit breaker.
 
 /** Closed: requests pass. Open: none does. Half-open: one probe does. */
 export type BreakerState = "closed" | "open" | "half-open";

@@ -1,4 +1,4 @@
-// Decides: which metrics a client's events make (OpenTelemetry's names for HTTP clients where there are any).
+// Metrics from a client's events (OpenTelemetry names).
 import * as Context from "effect/Context";
 import * as Metric from "effect/Metric";
 import type { EngineEvent, EventSubject } from "./EngineEvent.ts";

@@ -1,4 +1,4 @@
-// The calls of the engines API: method and path <-> request and response message.
+// Methods and paths of the engines API.
 import type { DescMessage } from "@bufbuild/protobuf";
 import { endpoints } from "./gen/endpoints.ts";
 

@@ -1,4 +1,4 @@
-// Decides: what the door for Effect takes beside plain options: tokens that are Redacted, wherever one is given.
+// Options of the Effect entry, with Redacted tokens.
 import * as Redacted from "effect/Redacted";
 import type { CallOptions, ClientOptions } from "./ClientOptions.ts";
 import { isKeyed } from "./Credentials.ts";

@@ -1,4 +1,4 @@
-// Decides: what a tag means: `name`, `name@major` or `name@major.minor`, and which of two versions is later.
+// Engine tags and the order of versions.
 
 /** Longest name of an engine, in characters. */
 export const maxNameLength = 64;

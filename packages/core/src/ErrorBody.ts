@@ -1,4 +1,4 @@
-// Decides: what the body of an answer that is no success says, in any form in which servers and gateways write it.
+// Error bodies in the formats of servers and gateways.
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { StatusSchema, type Status } from "@bytenite-engines/proto";
 import type { ErrorDetail } from "./EngineError.ts";

@@ -1,4 +1,4 @@
-// Decides: when an origin that fails is left alone for a while, from numbers and timestamps only.
+// Circuit breaker by failure rate.
 import type { Breaker, BreakerState } from "./Breaker.ts";
 
 export type { Admission, Breaker, BreakerState } from "./Breaker.ts";

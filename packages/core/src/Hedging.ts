@@ -1,4 +1,4 @@
-// Decides: what hedging is to a client. The one that this package offers is made by `hedging(...)`.
+// Interface of hedging.
 
 /** What hedging works with. */
 export interface HedgingTools {

@@ -1,4 +1,4 @@
-// Decides: how a client stands on an `HttpClient` of Effect, for people who bring one.
+// fetch over an `HttpClient` of Effect.
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import * as Option from "effect/Option";

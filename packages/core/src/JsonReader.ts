@@ -1,4 +1,4 @@
-// Decides: how generously the JSON of a message is read, and what would have to be guessed.
+// Tolerant JSON reader for messages.
 import {
   create,
   ScalarType,

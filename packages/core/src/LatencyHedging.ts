@@ -1,4 +1,4 @@
-// Decides: when a slow request gets a second one beside it, and which of the two answers counts.
+// Hedging by latency percentile.
 import { AttemptFailure } from "./Failure.ts";
 import type { Hedging, HedgingTools } from "./Hedging.ts";
 import { retryClassOf } from "./Retry.ts";

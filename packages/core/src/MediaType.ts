@@ -1,4 +1,4 @@
-// Decides: which of the two forms a media type names, and what bytes of that form look like.
+// Media types of protobuf and JSON.
 import { toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { decodeJson } from "./JsonReader.ts";
 import { readMessage } from "./MessageReader.ts";

@@ -1,4 +1,4 @@
-// Decides: how the API answers from memory, so that code which uses the client is tested without a network.
+// API server in memory, for tests.
 import { create, type DescMessage, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
 import {
   EngineListResponseSchema,

@@ -1,4 +1,4 @@
-// Decides: how protobuf is read: by code made for the answers of the API, and by protobuf-es for every other message.
+// Protobuf decoding, by generated readers or protobuf-es.
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { readers } from "./gen/readers.ts";
 import { MessageBytes } from "./MessageBytes.ts";

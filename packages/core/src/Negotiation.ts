@@ -1,4 +1,4 @@
-// Decides: which form an Accept header allows (RFC 9110, 12.5.1), for those who answer.
+// Content negotiation for servers (RFC 9110, 12.5.1).
 import { mediaTypes, type Format } from "./MediaType.ts";
 
 /** What a server answers with: the form, and the media type to name it by. */

@@ -1,4 +1,4 @@
-// Decides: how the parameters of the calls are named for a caller.
+// Parameters of the calls.
 import type { RequestOf } from "./Answer.ts";
 
 /** Which engines, in which order, from where to where. */

@@ -1,5 +1,4 @@
-// What may be sent again and when, reason by reason, and as properties of whole schedules. More than 200 lines: everything here
-// draws from the one table of reasons at the top.
+// Retry rules, reason by reason and as properties of schedules.
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { EngineErrorReason } from "./EngineError.ts";

@@ -1,4 +1,4 @@
-// Decides: whether retries are still affordable, so that an outage is not multiplied.
+// Retry budget per origin.
 
 /** Tokens in a full bucket. */
 export const budgetCapacity = 500;

@@ -1,4 +1,4 @@
-// Decides: how long a server asks us to wait before the next request.
+// Retry delays that servers ask for.
 import type { JsonValue } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import type { ErrorDetail } from "./EngineError.ts";

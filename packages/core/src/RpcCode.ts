@@ -1,4 +1,4 @@
-// Decides: which gRPC code an HTTP status stands for and the reverse, as grpc-gateway maps them.
+// gRPC codes and HTTP statuses, as grpc-gateway maps them.
 
 /** The canonical gRPC codes by name (google/rpc/code.proto). */
 export const rpcCodes = {

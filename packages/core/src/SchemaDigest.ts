@@ -1,4 +1,4 @@
-// Decides: when two ends may be sure that they mean the same by the same protobuf bytes.
+// Schema digest of protobuf messages.
 import { ScalarType, type DescField, type DescMessage } from "@bufbuild/protobuf";
 import { base64Encode } from "@bufbuild/protobuf/wire";
 

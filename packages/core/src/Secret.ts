@@ -1,4 +1,4 @@
-// Credentials of requests, and how they are kept out of what is shown.
+// Redaction of credentials.
 
 /** Shorter tokens are no secrets, and would redact innocent words. */
 const minSecretLength = 6;

@@ -1,4 +1,4 @@
-// Decides: which spans a call and its attempts make, and what stands in them (OpenTelemetry's conventions for HTTP clients).
+// Spans of calls and attempts (OpenTelemetry conventions).
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";

@@ -1,4 +1,4 @@
-// Decides: how a moment is written as text (RFC 3339) and read again, to the nanosecond.
+// RFC 3339 timestamps, to the nanosecond.
 import { create } from "@bufbuild/protobuf";
 import { TimestampSchema, type Timestamp } from "@bufbuild/protobuf/wkt";
 

@@ -1,4 +1,4 @@
-// Decides: what one HTTP exchange over `fetch` is: a request in; status, headers and bounded bytes out.
+// One HTTP exchange over `fetch`, with bounded bodies.
 import { readBody, type BodyLimits } from "./Body.ts";
 import type { Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Fetch.ts";
 import { EngineError, type EngineErrorReason, type UnreachableProblem } from "./EngineError.ts";

@@ -1,4 +1,4 @@
-// Decides: what is said of the fields of an answer that the schema does not know.
+// Unknown fields of a response.
 import { isMessage, type DescMessage, type JsonValue, type Message } from "@bufbuild/protobuf";
 import type { EngineEvent, EventSubject } from "./EngineEvent.ts";
 import { redact } from "./Secret.ts";

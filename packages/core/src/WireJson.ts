@@ -1,4 +1,4 @@
-// Decides: how a message is written as JSON on this API.
+// JSON of messages, as the API writes it.
 import {
   ScalarType,
   toJson,

@@ -1,4 +1,4 @@
-// Decides: how the details of an error get their types back.
+// Typed error details.
 import { fromJson, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { readCounted } from "./CountedMessage.ts";
 import type { EngineError } from "./EngineError.ts";

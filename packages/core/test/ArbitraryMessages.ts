@@ -1,4 +1,4 @@
-// Arbitrary messages of the contract, to the ends of what their types can hold.
+// Arbitrary messages with extreme values.
 import {
   create,
   fromJson,

@@ -1,4 +1,4 @@
-// Small answers that unfold to much, read by a process with a heap of 256 MB.
+// Decompression bombs, read by a process of 256 MB.
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";

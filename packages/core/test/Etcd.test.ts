@@ -1,4 +1,4 @@
-// etcd, whose JSON gateway nobody here wrote, called through its own proto files.
+// etcd's JSON gateway, called through its proto files.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";

@@ -1,4 +1,4 @@
-// Upload, activate, deactivate, download and archive, against a real server, with trouble at every step.
+// Upload, activate, deactivate, download and archive, with faults.
 import { createHash, randomBytes } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import { createEngineClient, EngineError, type ClientOptions, type EngineEvent } from "@bytenite-engines/core/promise";

@@ -1,4 +1,4 @@
-// The engines service with uploads and archives in memory, as the published operations have it, for tests of the client.
+// Engines service with uploads in memory.
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";

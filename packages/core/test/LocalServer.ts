@@ -1,4 +1,4 @@
-// A real HTTP server on a free port of loopback, for tests of the client.
+// HTTP server on a free loopback port.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 

@@ -1,4 +1,4 @@
-// Clients of any service, against a real server: google.example.library.v1, and a service with every kind of rule.
+// Service clients: google.example.library.v1 and all kinds of rules.
 import { create, createRegistry, isMessage, type MessageInitShape } from "@bufbuild/protobuf";
 import { anyPack, EmptySchema, NullValue, ValueSchema } from "@bufbuild/protobuf/wkt";
 import { createServiceClient, EngineError, type EngineEvent, type ServiceFormat } from "@bytenite-engines/core/service";

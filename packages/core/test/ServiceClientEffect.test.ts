@@ -1,4 +1,4 @@
-// The Effect side of clients of any service: a layer, typed failures, interruption and time.
+// Service clients with Effect: layers, errors, interruption, time.
 import { it } from "@effect/vitest";
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";

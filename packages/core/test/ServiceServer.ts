@@ -1,4 +1,4 @@
-// A real HTTP server for any service with google.api.http annotations: the reverse of the client's transcoding.
+// HTTP server for services with google.api.http annotations.
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import {

@@ -1,4 +1,4 @@
-// `pnpm registry --port P --database FILE` starts a registry; `pnpm registry --help` tells what else there is.
+// `pnpm registry [--port P] [--database FILE]`: the registry's command line.
 import { runRegistry } from "./command/registry.ts";
 
 process.exitCode = await runRegistry(process.argv.slice(2));

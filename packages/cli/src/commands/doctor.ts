@@ -1,4 +1,4 @@
-// Looks at everything between here and the API, and says what is wrong.
+// `bne doctor`: checks of connection, login and protocol.
 import { resolve } from "node:path";
 import type { ClientOptions } from "@bytenite-engines/core/promise";
 import { tokenOption, fetchOf } from "../client/Client.ts";

@@ -1,4 +1,4 @@
-// bne list: a page of engines, or all of them as they arrive.
+// `bne list`: one page of engines, or all.
 import { create } from "@bufbuild/protobuf";
 import { PaginatedResponseSchema, type Engine, type PaginatedResponse } from "@bytenite-engines/proto";
 import { clientOf } from "../client/Client.ts";

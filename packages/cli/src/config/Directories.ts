@@ -1,4 +1,4 @@
-// The directories of this program, and whether a file or directory is the user's own.
+// Directories of bne, and checks of their ownership.
 import { existsSync, lstatSync, mkdirSync, readlinkSync, type Stats } from "node:fs";
 import { homedir, userInfo } from "node:os";
 import { dirname, isAbsolute, posix, resolve, win32 } from "node:path";

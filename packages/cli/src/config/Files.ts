@@ -1,4 +1,4 @@
-// Files of the user: read only where nobody else can have written them, written as a whole or not at all.
+// The user's files: ownership checks, atomic writes.
 import {
   closeSync,
   constants,

@@ -1,4 +1,4 @@
-// The process that asks the keychain: a question on stdin, an answer on stdout.
+// Keychain process: request on stdin, response on stdout.
 import { createRequire } from "node:module";
 import { text } from "node:stream/consumers";
 

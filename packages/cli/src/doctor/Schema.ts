@@ -1,4 +1,4 @@
-// Checks of protobuf against the contract, field by field; the `.proto` of what was found.
+// Checks of protobuf against the contract, and the resulting `.proto`.
 import { existsSync } from "node:fs";
 import { basename, dirname, join, sep } from "node:path";
 import type { DescMessage } from "@bufbuild/protobuf";

@@ -1,4 +1,4 @@
-// Archives of engines: made the same way every time, and read without trust.
+// Reproducible archives of engines, and their safe extraction.
 import { createHash } from "node:crypto";
 import { ArchiveError, readArchive } from "@bytenite-engines/registry/archive";
 import { packTar } from "modern-tar";

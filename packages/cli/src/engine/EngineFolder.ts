@@ -1,4 +1,4 @@
-// The files of an engine's folder that go into its archive, and what is wrong with them.
+// Files of an engine's folder, and their problems.
 import {
   closeSync,
   constants,

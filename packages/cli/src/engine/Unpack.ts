@@ -1,4 +1,4 @@
-// Writes the files of an archive below a folder: all of them or none, and nothing that is there is lost.
+// Atomic extraction of an archive into a folder.
 import {
   closeSync,
   fsyncSync,

@@ -1,4 +1,4 @@
-// JSON text for a terminal: indented and coloured, its numbers and names as they came.
+// JSON text for a terminal: indented and coloured.
 import { styled, type Style } from "../terminal/Terminal.ts";
 
 const tokens = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|true|false|null|[{}[\],:]|\S/g;

@@ -1,4 +1,4 @@
-// The pager: which one, whether it is installed, and how it is started.
+// Pager: choice, check, start.
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, constants, statSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Prints a text that is all there is to print: help, the version, completion.
+// Output of plain text: help, version, completion.
 const noReader = new Set(["EPIPE", "EOF"]);
 
 /** Ends quietly when nobody reads it any more; any other failure is said in a sentence, with exit code 1. */

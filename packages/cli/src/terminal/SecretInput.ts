@@ -1,4 +1,4 @@
-// Reads a secret: from a pipe as it is, from a terminal without showing it.
+// Secrets from a pipe, or from a terminal without echo.
 import type { Invocation } from "../Invocation.ts";
 import { UsageError } from "../Errors.ts";
 

@@ -1,4 +1,4 @@
-// The stream of data: written in order, as fast as it is read; a pager on a terminal; a closed pipe ends quietly.
+// Data stream to stdout: order, backpressure, pager, closed pipes.
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import type { Writable } from "node:stream";

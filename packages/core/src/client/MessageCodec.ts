@@ -1,4 +1,4 @@
-// Bodies of requests and answers of any service: protobuf, and the whole JSON mapping of protobuf.
+// Request and response bodies of any service, in both formats.
 import {
   create,
   createRegistry,

@@ -1,4 +1,4 @@
-// One call of an rpc of any service: its message as an HTTP request.
+// HTTP request of an rpc call.
 import { create, type DescMessage, type Message, type MessageInitShape } from "@bufbuild/protobuf";
 import * as Effect from "effect/Effect";
 import type { Answer } from "../Answer.ts";

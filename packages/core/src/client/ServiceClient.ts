@@ -1,4 +1,4 @@
-// Clients of any service whose rpcs have google.api.http annotations, typed by its descriptor.
+// Clients of services with google.api.http annotations.
 import type {
   DescMessage,
   DescMethod,

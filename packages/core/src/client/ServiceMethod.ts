@@ -1,4 +1,4 @@
-// One rpc, ready to be called: its messages, its HTTP bindings, and when it may be sent again.
+// One rpc: messages, HTTP bindings, idempotency.
 import type { DescMessage, DescMethod } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel as Level } from "@bufbuild/protobuf/wkt";
 import { annotatedRules } from "../http-rule/Annotation.ts";

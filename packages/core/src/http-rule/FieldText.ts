@@ -1,4 +1,4 @@
-// Text of single field values, as it stands in a path or a query.
+// Text of field values in paths and queries.
 import {
   create,
   fromJson,

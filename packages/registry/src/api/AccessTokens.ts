@@ -1,4 +1,4 @@
-// Decides: what a signed short-lived access token says, and whether one that comes back is believed.
+// Signed access tokens (JWT): claims and verification.
 import { errors, jwtVerify, SignJWT } from "jose";
 import QuickLRU from "quick-lru";
 import { byId, credentialOf, recognise, scopes, type Credential, type Scope } from "./Authentication.ts";

@@ -1,4 +1,4 @@
-// Decides: who asks: the user behind an Authorization header, or nobody.
+// Authentication by the Authorization field.
 import { withoutBearer } from "@bytenite-engines/core/wire";
 import QuickLRU from "quick-lru";
 import { bytesOf, type User } from "./EngineStore.ts";

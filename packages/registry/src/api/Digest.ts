@@ -1,4 +1,4 @@
-// Decides: how a secret is kept and recognised without being kept: its SHA-256, compared in constant time.
+// Digests of secrets, compared in constant time.
 import QuickLRU from "quick-lru";
 
 /** Hexadecimal digits of the digest by which a credential is looked up; the rest is compared in constant time. */

@@ -1,4 +1,4 @@
-// Decides: what a person who opens the registry in a browser is shown: the API's document, readable (Swagger UI).
+// Documentation page of the API (Swagger UI).
 import { openApiText } from "../gen/openApi.ts";
 import type { Answer } from "./Answer.ts";
 

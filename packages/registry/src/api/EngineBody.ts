@@ -1,4 +1,4 @@
-// Decides: the bytes of a list, an engine and a status, from what is kept of the engines.
+// Response bodies of list, get and status.
 import { create, toBinary, type JsonObject } from "@bufbuild/protobuf";
 import { decode, decodeJson, encodeJson, type Format } from "@bytenite-engines/core/wire";
 import {

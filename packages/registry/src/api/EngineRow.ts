@@ -1,4 +1,4 @@
-// Decides: what is kept of an engine: the columns that are searched, and the whole of it in both forms.
+// Stored form of an engine: searchable columns and both formats.
 import { clone, create, toBinary } from "@bufbuild/protobuf";
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { timestampMs } from "@bufbuild/protobuf/wkt";

@@ -1,4 +1,4 @@
-// Decides: what another numbering of the protobuf fields is, and the descriptors that follow from it.
+// Other numberings of the protobuf fields, and their descriptors.
 import { clone, createFileRegistry, type DescMessage, type FileRegistry } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema, type FileDescriptorProto } from "@bufbuild/protobuf/wkt";
 import { create } from "@bufbuild/protobuf";

@@ -1,4 +1,4 @@
-// Check that a key is the one of a database, before anything is written there under another one.
+// Check that a key belongs to a database.
 import { secretPlace } from "./EngineRow.ts";
 import { bytesOf } from "./EngineStore.ts";
 import { KeyError, type SecretBox } from "./SecretBox.ts";

@@ -1,4 +1,4 @@
-// When credentials were last used, written in batches: a request must not wait for a write.
+// Last use of credentials, written in batches.
 import type { SqlPort } from "./SqlPort.ts";
 
 /** Milliseconds between two batches: how old a time of last use can be. */

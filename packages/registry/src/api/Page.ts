@@ -1,4 +1,4 @@
-// Decides: which rows of a list a page holds, and what the answer says about it.
+// Pagination of a list.
 
 /** Rows on a page when the request names no limit. Upstream documents none: an assumption. */
 export const defaultLimit = 20;

@@ -1,4 +1,4 @@
-// Limits of calls by user or address: token buckets, or a limiter of the runtime.
+// Rate limits by user or address: token buckets, runtime limiters.
 import { Refusal } from "./Refusal.ts";
 
 /** Users or addresses whose buckets are kept; when there are more, full buckets are forgotten first. */

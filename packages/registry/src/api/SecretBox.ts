@@ -1,4 +1,4 @@
-// Decides: how the one secret that an engine can hold (`platformConfig.token`) is kept: AES-256-GCM, or not at all.
+// Encryption of `platformConfig.token` (AES-256-GCM).
 
 /** Bytes of the nonce that stands before each sealed secret (NIST SP 800-38D, 8.2). */
 const nonceBytes = 12;

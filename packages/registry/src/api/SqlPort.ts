@@ -1,4 +1,4 @@
-// What the registry asks of a database, SQLite in this process or D1 beside it.
+// SQL driver interface, for SQLite and D1.
 
 /** A value that a statement binds or a row holds. Bytes come back as Uint8Array, ArrayBuffer or an array of numbers. */
 export type SqlValue = string | number | null | Uint8Array;

@@ -1,4 +1,4 @@
-// Decides: how the answers of this server are put into bytes: in which numbering, and whether it says which.
+// Serializer of responses: numbering and schema digest.
 import { toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { decodeJson, encode, schemaDigest, schemaDigests, type Format } from "@bytenite-engines/core/wire";
 import type { JsonValue } from "@bufbuild/protobuf";

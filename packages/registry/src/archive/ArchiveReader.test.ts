@@ -1,4 +1,4 @@
-// Archives by hand, from GNU tar, bsdtar and Python, and damaged ones; what is taken is what Python reads as well.
+// Archives by hand, GNU tar, bsdtar and Python, also damaged.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

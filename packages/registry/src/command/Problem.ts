@@ -1,4 +1,4 @@
-// Decides: what an operator is told about a database that cannot be used.
+// Messages for databases that cannot be used.
 import { DatabaseUnavailable } from "../api/SqlPort.ts";
 
 /** SQLite's primary result codes that an operator can do something about (https://sqlite.org/rescode.html). */

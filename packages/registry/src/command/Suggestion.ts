@@ -1,4 +1,4 @@
-// Decides: which known word somebody meant who wrote an unknown one.
+// Closest known word for an unknown one.
 import { distance } from "fastest-levenshtein";
 import { UsageError } from "./Told.ts";
 

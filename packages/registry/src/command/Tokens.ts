@@ -1,4 +1,4 @@
-// Decides: what a file or the environment says about tokens: user name -> tokens.
+// Configured tokens by user, from a file or the environment.
 import { maxSettingsBytes, readBounded, UnreadableFileError } from "../node/BoundedFile.ts";
 
 /** Fewest characters of a configured token, so that it cannot be guessed. */

@@ -1,4 +1,4 @@
-// Decides: which failures a command tells in one sentence: those that the operator can do something about.
+// User errors: failures shown as one sentence.
 
 /** A failure whose message is for the operator. */
 export class ToldError extends Error {

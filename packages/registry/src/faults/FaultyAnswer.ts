@@ -1,4 +1,4 @@
-// Decides: what an answer looks like once a fault has been at it, before it is sent.
+// Response changed by a fault.
 import { negotiate, requestIdFrom, rpcCodeOfHttp, schemaDigestHeader, mediaTypeOf } from "@bytenite-engines/core/wire";
 import { statusBody } from "../api/Refusal.ts";
 import type { Answer, RequestHead } from "../api/Answer.ts";

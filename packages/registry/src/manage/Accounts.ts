@@ -1,4 +1,4 @@
-// Decides: how users and their credentials come, are listed and end.
+// Users and their credentials.
 import { digestOf, newSecret, type SecretDigest } from "../api/Digest.ts";
 import type { CredentialKind, Scope } from "../api/Authentication.ts";
 import type { User } from "../api/EngineStore.ts";

@@ -1,4 +1,4 @@
-// Backup of a database in use, and restore of a backup in its place.
+// Backup of a database in use, and its restore.
 import { existsSync } from "node:fs";
 import { access, constants, open, rename, rm, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";

@@ -1,4 +1,4 @@
-// Decides: how a registry without engines is filled: what follows from their rows is made once, at the end.
+// Bulk load of an empty registry.
 import type { Run } from "../node/SqliteFile.ts";
 
 /** Indexes that are there for readers, and what counts. The unique index and that of ids are needed by those who write. */

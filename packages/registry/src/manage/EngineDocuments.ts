@@ -1,4 +1,4 @@
-// Decides: where one document of a stream ends and the next begins.
+// Boundaries of documents in a stream.
 import type { Readable } from "node:stream";
 import { documentOf, type EngineDocument } from "./EngineText.ts";
 import { maxManifestBytes } from "./Manifest.ts";

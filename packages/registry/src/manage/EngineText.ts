@@ -1,4 +1,4 @@
-// Decides: what engine a text is: a manifest, or an engine as an export or the API wrote it.
+// Engine from a text: a manifest or an exported engine.
 import { isUtf8 } from "node:buffer";
 import { create, fromJson, ScalarType, type JsonValue } from "@bufbuild/protobuf";
 import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";

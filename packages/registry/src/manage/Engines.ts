@@ -1,4 +1,4 @@
-// Decides: how engines are published, switched on and off, and deleted.
+// Publishing, activation and deletion of engines.
 import { clone, create, fromBinary, isMessage, type JsonObject, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { decodeJson, parseTag } from "@bytenite-engines/core/wire";

@@ -1,4 +1,4 @@
-// Exports: engines as the API writes them, or everything as SQL for D1.
+// Exports as JSON of the API, or as SQL for D1.
 import type { JsonObject } from "@bufbuild/protobuf";
 import { decodeJson, encodeJson } from "@bytenite-engines/core/wire";
 import { EngineSchema } from "@bytenite-engines/proto";

@@ -1,4 +1,4 @@
-// Decides: how manifests and exported engines get into a database: all or nothing per file.
+// Import of manifests and exported engines, atomic per file.
 import { createHash } from "node:crypto";
 import type { Readable } from "node:stream";
 import type { User } from "../api/EngineStore.ts";

@@ -1,4 +1,4 @@
-// Decides: which files an import reads: files, trees, globs.
+// Files of an import: paths, trees, globs.
 import { glob, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 

@@ -1,4 +1,4 @@
-// Members of a JSON object, checked against known names and kinds, with line and column.
+// Checked members of a JSON object, with line and column.
 import { parse, type ValueNode } from "@humanwhocodes/momoa";
 
 /** Longest list and longest text that is taken, in items and in characters. */

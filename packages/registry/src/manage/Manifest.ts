@@ -1,4 +1,4 @@
-// `manifest.json`: the engine that it describes, and its mistakes with line and column.
+// Parser for `manifest.json`, with all problems by line and column.
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { parseTag, parseVersion } from "@bytenite-engines/core/wire";
 import type { DeviceRequirementsSchema, PlatformConfigSchema } from "@bytenite-engines/proto";

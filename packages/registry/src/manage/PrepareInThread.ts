@@ -1,4 +1,4 @@
-// Prepares engines in a thread of its own: most of an import's work, beside the rest, which writes.
+// Import thread that prepares engines.
 import { parentPort, workerData } from "node:worker_threads";
 import type { User } from "../api/EngineStore.ts";
 import { bytesIn, type ThreadAnswer, type ThreadRequest } from "./PreparingMessages.ts";

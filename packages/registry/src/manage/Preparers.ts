@@ -1,4 +1,4 @@
-// Decides: where the texts of a stream are prepared: here while they are few, beside the writing when they are many.
+// Choice between preparing in this thread and in others.
 import { availableParallelism } from "node:os";
 import type { User } from "../api/EngineStore.ts";
 import type { EngineDocument } from "./EngineText.ts";

@@ -1,4 +1,4 @@
-// Decides: what becomes of texts before anything is written: rows that are ready, or what is wrong with them.
+// Preparation of texts: database rows or problems.
 import { UnacceptableEngineError } from "../api/EngineRow.ts";
 import type { User } from "../api/EngineStore.ts";
 import { prepareEngines, wholeEngine, type PreparedEngine, type WholeEngine } from "./Engines.ts";

@@ -1,4 +1,4 @@
-// Decides: what a thread that prepares texts is asked and answers, and which of it changes hands instead of being copied.
+// Messages between an import and its threads.
 import { engineColumns } from "../api/EngineRow.ts";
 import type { User } from "../api/EngineStore.ts";
 import type { EngineDocument } from "./EngineText.ts";

@@ -1,4 +1,4 @@
-// Decides: how a thread that prepares texts is started, asked and ended.
+// Handle of an import thread.
 import { Worker } from "node:worker_threads";
 import type { User } from "../api/EngineStore.ts";
 import type { EngineDocument } from "./EngineText.ts";

@@ -1,4 +1,4 @@
-// Databases out of SQL text, as `wrangler d1 export` and `sqlite3 .dump` write it.
+// Databases from SQL dumps of wrangler and sqlite3.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

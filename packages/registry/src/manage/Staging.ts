@@ -1,4 +1,4 @@
-// Engines that wait to be written together: in memory while they are few, in a temporary file when they are many.
+// Engines staged for one write, in memory or a temporary file.
 import { DatabaseSync } from "node:sqlite";
 import { deserialize, serialize } from "node:v8";
 import type { SealedEngine } from "./Engines.ts";

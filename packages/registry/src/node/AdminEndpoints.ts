@@ -1,4 +1,4 @@
-// Decides: what operators and tests can see and change over HTTP: health, metrics, faults.
+// Operator endpoints: health, metrics, faults.
 import { STATUS_CODES } from "node:http";
 import { Refusal, statusBody } from "../api/Refusal.ts";
 import type { Answer, Part, RequestHead } from "../api/Answer.ts";

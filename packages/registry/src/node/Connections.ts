@@ -1,4 +1,4 @@
-// Shares of the server by address: sockets, turns, waiting requests, answers that nobody takes.
+// Shares of the server per address: sockets, turns, queued requests, responses.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { BlockList, isIPv6, type Socket } from "node:net";
 import { countedAddress } from "../api/RateLimit.ts";

@@ -1,4 +1,4 @@
-// Decides: how a request is answered while faults are on: struck by a rule, or as always.
+// Request handler with faults on.
 import { basePath, matchPath, withoutBearer } from "@bytenite-engines/core/wire";
 import type { RequestHead } from "../api/Answer.ts";
 import { pathIn, type Site } from "../api/Site.ts";

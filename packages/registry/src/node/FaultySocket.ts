@@ -1,4 +1,4 @@
-// Decides: how an answer that goes wrong on its way is written to the socket, byte by byte where need be.
+// Responses that go wrong on the socket.
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";

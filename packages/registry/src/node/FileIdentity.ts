@@ -1,4 +1,4 @@
-// Decides: whether a path still leads to the file that was opened there.
+// Identity of an opened file and its path.
 import { statSync, type BigIntStats } from "node:fs";
 
 /**

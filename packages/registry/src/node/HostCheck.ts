@@ -1,4 +1,4 @@
-// Decides: by which names this registry may be called, so that a page cannot reach it by a name of its own (DNS rebinding).
+// Allowed hosts, against DNS rebinding.
 import { isIPv6 } from "node:net";
 import { isLoopback, mediaTypeOf, negotiate, requestIdFrom } from "@bytenite-engines/core/wire";
 import { Refusal, statusBody } from "../api/Refusal.ts";

@@ -1,4 +1,4 @@
-// Reads that the database failed: counted, logged once, visible until they succeed again.
+// Failed database reads: counted, logged once, shown in health.
 import { DatabaseUnavailable, type Row, type SqlPort, type Statement } from "../api/SqlPort.ts";
 
 /** A port whose failed reads are noticed. */

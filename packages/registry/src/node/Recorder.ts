@@ -1,4 +1,4 @@
-// Decides: what a test can see of the requests that arrived.
+// Recorded requests, for tests.
 import { pathIn } from "../api/Site.ts";
 import type { Handler } from "./HttpServer.ts";
 

@@ -1,4 +1,4 @@
-// Memory that lasts until the file changes: rows of statements that were read twice, and what was made of them.
+// Cache of rows until the database changes.
 import type { Row, Statement } from "../api/SqlPort.ts";
 
 /** Bytes of rows that are remembered in all. */

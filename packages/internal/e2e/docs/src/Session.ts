@@ -39,9 +39,10 @@ export const recordSession = async ({ url, token }: Stack): Promise<Recording> =
   }
 };
 
-/** A session without what differs: how long things took, where the proxy listened, and where lines were broken for that. */
+/** A session without its variable parts: times, the age of a cached response, the port, line breaks. */
 export const lasting = (text: string): string =>
   text
     .replaceAll(/\s+/g, "")
+    .replaceAll(/(?:\[7m)?Asitwas\d+sago,[^.]*\.(?:\[27m)?/g, "")
     .replaceAll(/127\.0\.0\.1:\d+/g, "PROXY")
     .replaceAll(/\d+(?:\.\d+)?ms|ttl=\d+/g, "TIME");
