@@ -1,6 +1,4 @@
-// Serves this Worker on real workerd with a local D1 database, until SIGINT or SIGTERM:
-// `node scripts/registry.ts --port P [--seed FILE.sql]`; the file is what `registry export --format sql` writes. A file that makes the
-// tables itself, as `wrangler d1 export` writes one, is taken as it is.
+// `node scripts/registry.ts --port P [--seed FILE.sql]`: this Worker on local workerd and D1.
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";

@@ -1,4 +1,4 @@
-// The registry's statements on Cloudflare D1, and the copy that answers them.
+// SQL driver for Cloudflare D1 and its read replicas.
 import {
   DatabaseUnavailable,
   type ReadSession,

@@ -1,4 +1,4 @@
-// The registry on Workers: the same routes and SQL as on Node, over a D1 database.
+// Worker entry of the registry over a D1 database.
 import {
   attemptLimit,
   countedAddress,

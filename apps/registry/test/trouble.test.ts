@@ -1,4 +1,4 @@
-// Databases of newer versions, overload, faults of ours, and credentials tried from one address.
+// Newer databases, overload, internal errors, wrong credentials from one address.
 import { env } from "cloudflare:workers";
 import { beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { D1Binding } from "../src/D1Port.ts";

@@ -1,4 +1,4 @@
-// A Worker whose key is not that of the machine that the data comes from.
+// A Worker with another key than the one that encrypted its data.
 import { env } from "cloudflare:workers";
 import { expect, test, vi } from "vitest";
 import worker from "../src/worker.ts";

@@ -8,7 +8,8 @@ import type { Plugin } from "rolldown";
  */
 export const leanBuiltins: Plugin = {
   name: "lean-builtins",
-  resolveId: (id) => (id.startsWith("node:") ? `\0${id}` : null),
+  // Not for the bundler's runtime: its chunk must not depend on others.
+  resolveId: (id, importer) => (id.startsWith("node:") && !importer?.includes("rolldown/runtime") ? `\0${id}` : null),
   load: (id) => {
     if (!id.startsWith("\0node:")) return null;
     const name = id.slice(1);

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { as, bne, bytesOf, startBne } from "./Bne.ts";
 import { examined, of, otherNumbers, withRegistry } from "./Doctor.ts";
 
-test("another numbering is told field by field, from ours to theirs", () =>
+test("another numbering is shown field by field, from ours to theirs", () =>
   withRegistry({ fieldNumbers: otherNumbers, schemaDigest: false }, async (registry, home) => {
     const { code, well, checks } = await examined(home, registry);
     expect({ code, well }).toEqual({ code: 7, well: false });
@@ -27,11 +27,11 @@ const lint = (cwd: string, ...parameters: ReadonlyArray<string>) => {
 };
 const passed = { status: 0, said: "" };
 
-test("the .proto passes `buf lint` where it was written, by a buf.yaml beside it", () =>
+test("the .proto passes `buf lint` where it was written, by a buf.yaml next to it", () =>
   withRegistry({ fieldNumbers: otherNumbers, schemaDigest: false }, async (registry, home) => {
     const { stderr } = await bne(home, ["doctor", "--emit-proto", "theirs.proto"], { env: as(registry, "bob") });
     expect(stderr).toContain(`The numbering found is in ${join(home.path, "theirs.proto")}.`);
-    expect(stderr).toContain(`${join(home.path, "buf.yaml")} beside it lets \`buf lint\` accept theirs.proto there.`);
+    expect(stderr).toContain(`${join(home.path, "buf.yaml")} next to it lets \`buf lint\` accept theirs.proto there.`);
     expect(readFileSync(join(home.path, "theirs.proto"), "utf8")).toContain("string id = 7;");
     expect(statSync(join(home.path, "theirs.proto")).mode & 0o777).toBe(0o644);
     expect(lint(home.path)).toEqual(passed);
@@ -44,8 +44,8 @@ test("a buf.yaml that is there is left alone, and the path of the package passes
     const config = join(home.path, "buf.yaml");
     writeFileSync(config, "version: v2\n");
     const file = join("bytenite", "calibrated", "v1", "theirs.proto");
-    const beside = await bne(home, ["doctor", "--emit-proto", "theirs.proto"], { env: as(registry, "bob") });
-    expect(beside.stderr).toContain(`For \`buf lint\`, by ${config}, write it to ${file} below the root of a module.`);
+    const other = await bne(home, ["doctor", "--emit-proto", "theirs.proto"], { env: as(registry, "bob") });
+    expect(other.stderr).toContain(`For \`buf lint\`, by ${config}, write it to ${file} below the root of a module.`);
     rmSync(join(home.path, "theirs.proto"));
     await bne(home, ["doctor", "--emit-proto", file], { env: as(registry, "bob") });
     expect(lint(home.path)).toEqual(passed);

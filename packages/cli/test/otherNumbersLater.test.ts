@@ -1,4 +1,4 @@
-// Profiles and what earlier commands found out about a server, as later commands use them.
+// Stored field number profiles in later runs.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
@@ -63,9 +63,9 @@ test("a profile that is none is told of; one of a newer version is told of and s
     expect((await run()).stderr).toBe("");
     const newer = learned.replace('"version": 1', '"version": 2');
     writeFileSync(file, newer);
-    const beside = await run();
-    expect(beside).toMatchObject({ code: 0, stdout: "word-count@0.9\n" });
-    expect(beside.stderr).toContain("only 1 can be read); a newer version seems to have written it, so it stays");
+    const other = await run();
+    expect(other).toMatchObject({ code: 0, stdout: "word-count@0.9\n" });
+    expect(other.stderr).toContain("only 1 can be read); a newer version seems to have written it, so it stays");
     await examined(home, registry);
     expect(readFileSync(file, "utf8")).toBe(newer);
   }));

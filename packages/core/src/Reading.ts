@@ -1,4 +1,4 @@
-// Bodies of responses by their real format.
+// Decoding of response bodies in their actual format.
 import type { DescMessage, JsonValue, MessageShape } from "@bufbuild/protobuf";
 import { formatOf } from "./MediaType.ts";
 import { decodeJsonWithin } from "./JsonReader.ts";

@@ -1,4 +1,4 @@
-// A process with a small heap that reads one answer: node --max-old-space-size=256 bombProcess.ts ENTRY BASE_URL LIMITS INFER
+// A process with a small heap that reads one response.
 import * as Effect from "effect/Effect";
 import { BadRequestSchema } from "@bytenite-engines/proto";
 import { findDetails } from "../src/details.ts";

@@ -40,7 +40,7 @@ export const tokenOption = async (
 };
 
 /**
- * Exchanges a key where that is said; else at `auth/access_token` beside the last part of the base URL's path, or below it:
+ * Exchanges a key where that is said; else at `auth/access_token` next to the last part of the base URL's path, or below it:
  * `/v1/dev` -> `/v1/auth/access_token`. Never on another origin.
  */
 const exchanges = (
@@ -83,7 +83,7 @@ export const fetchOf = (invocation: Invocation, fresh = false): Fetch => {
   };
 };
 
-/** Asks for validation (RFC 9111, 5.2.1.4), beside what a request says itself. */
+/** Asks for validation (RFC 9111, 5.2.1.4), in addition to the request's own fields. */
 const pastCaches = (headers: RequestInit["headers"]): Record<string, string> => {
   const sent = headers as Readonly<Record<string, string>> | undefined;
   const own = sent?.["cache-control"];

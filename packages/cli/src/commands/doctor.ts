@@ -48,30 +48,30 @@ export const run = async (invocation: Invocation): Promise<number> => {
   return isWell(checks) ? exitCodes.ok : exitCodes.notMet;
 };
 
-type Tell = (...checks: ReadonlyArray<Check>) => void;
+type Report = (...checks: ReadonlyArray<Check>) => void;
 
 /** One look after the other; what a failed one is needed for is skipped. */
-const examined = async (invocation: Invocation, url: URL, tell: Tell): Promise<SchemaEvidence | undefined> => {
+const examined = async (invocation: Invocation, url: URL, report: Report): Promise<SchemaEvidence | undefined> => {
   const { signal, settings } = invocation;
   const name = await checkName(url);
   const tls =
     name.state === "ok"
       ? await checkTls(url, Number(settings.of("deadline").value), signal)
       : found("tls", "skipped", "there is no address");
-  tell(name, tls);
+  report(name, tls);
   const key = await keyOf(invocation);
-  tell(key.check);
+  report(key.check);
   const answers = name.state === "ok" ? await plainAnswers(invocation, url, key.token) : [];
   const [first] = answers;
   if (first === undefined || !isAnswer(first)) {
-    tell(
+    report(
       found("answer", name.state === "ok" ? "failed" : "skipped", first?.problem ?? "there is no address"),
       found("schema", "skipped", "there is no answer"),
     );
     return undefined;
   }
   const plain = answers.filter(isAnswer);
-  tell(
+  report(
     accepted(first, key.found),
     checkLatency(answers.slice(0, latencyRounds).filter(isAnswer)),
     ...answers.slice(latencyRounds - 1).map(checkMediaType),
@@ -80,10 +80,10 @@ const examined = async (invocation: Invocation, url: URL, tell: Tell): Promise<S
     checkHints(plain),
   );
   if (first.status !== 200) {
-    tell(found("schema", "skipped", "there is no good answer to compare"));
+    report(found("schema", "skipped", "there is no good answer to compare"));
     return undefined;
   }
-  return schemaOf(invocation, url, key.found, tell);
+  return schemaOf(invocation, url, key.found, report);
 };
 
 const accepted = ({ status }: PlainAnswer, key: Credentials | undefined): Check => {
@@ -96,7 +96,7 @@ const schemaOf = async (
   invocation: Invocation,
   url: URL,
   key: Credentials | undefined,
-  tell: Tell,
+  report: Report,
 ): Promise<SchemaEvidence | undefined> => {
   const { settings, notes, signal, directories } = invocation;
   const token = await tokenOption(key, directories.cache);
@@ -113,14 +113,14 @@ const schemaOf = async (
       signal,
       (text) => notes.progress(text),
     );
-    tell(...checkSchema(evidence));
+    report(...checkSchema(evidence));
     await keepProfile(directories.cache, evidence.profile).catch(() =>
       notes.note("What was learned could not be kept."),
     );
     return evidence;
   } catch (error) {
     if (!isEngineError(error) || signal.aborted) throw error;
-    tell(found("schema", "failed", failureOf(error).message));
+    report(found("schema", "failed", failureOf(error).message));
     return undefined;
   }
 };

@@ -182,7 +182,7 @@ const lintConfig = (path: string): ReadonlyArray<string> => {
   if (existing === undefined) {
     const config = join(directory, configName);
     writeAtomically(config, emittedLintConfig, fileMode);
-    return [`${config} beside it lets \`buf lint\` accept ${basename(path)} there.`];
+    return [`${config} next to it lets \`buf lint\` accept ${basename(path)} there.`];
   }
   return [
     `For \`buf lint\`, by ${existing}, write it to ${join(packagePath, basename(path))} below the root of a module.`,

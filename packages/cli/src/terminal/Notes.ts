@@ -5,7 +5,7 @@ import { safeText } from "./SafeText.ts";
 import { styled, type Terminal } from "./Terminal.ts";
 import { cut, wrapped } from "./Width.ts";
 
-/** How much is told. */
+/** How much is printed. */
 export interface Verbosity {
   readonly verbose: boolean;
   readonly trace: boolean;
@@ -18,7 +18,7 @@ export interface Verbosity {
 const rounded = (_: string, value: unknown): unknown =>
   typeof value === "number" ? Math.round(value * 1_000) / 1_000 : value;
 
-/** What a note tells programs beside its text. */
+/** Fields of a note for programs, in addition to its text. */
 export type Facts = Readonly<Record<string, string | number | boolean | ReadonlyArray<string>>>;
 
 /** Work shorter than this shows no progress, in milliseconds. */
@@ -52,29 +52,29 @@ export class Notes {
 
   /** A line for people; `facts` are for programs. Not with --quiet. */
   note(message: string, facts: Facts = {}): void {
-    this.#tell("note", message, message, facts);
+    this.#print("note", message, message, facts);
   }
 
   /** A line about something that may be wrong. Not with --quiet. */
   warn(message: string): void {
-    this.#tell("warning", message, `${styled("warning:", "warning", this.terminal.colour)} ${message}`, {});
+    this.#print("warning", message, `${styled("warning:", "warning", this.terminal.colour)} ${message}`, {});
   }
 
-  #tell(type: string, message: string, text: string, facts: Facts): void {
+  #print(type: string, message: string, text: string, facts: Facts): void {
     if (this.verbosity.quiet) return;
     if (this.verbosity.json) return this.line(JSON.stringify({ type, message, ...facts }));
     const { width } = this.terminal;
     this.line(width === undefined ? text : wrapped(text, width).join("\n"));
   }
 
-  /** A line that is always told. */
+  /** A line that is always printed. */
   line(text: string): void {
     if (this.#held !== undefined) return void this.#held.push(text);
     this.hide();
     this.#write(`${text}\n`);
   }
 
-  /** Keeps lines while a pager has the terminal, and tells them when it is left. */
+  /** Keeps lines while a pager has the terminal, and prints them afterwards. */
   hold(isHeld: boolean): void {
     const lines = this.#held ?? [];
     this.#held = isHeld ? lines : undefined;
@@ -86,7 +86,7 @@ export class Notes {
     this.#oldestSeconds = Math.max(this.#oldestSeconds, seconds);
   }
 
-  /** Tells how old the oldest answer was, to people and with --verbose. */
+  /** Prints the age of the oldest response, for people and with --verbose. */
   tellAge(): void {
     const ageSeconds = this.#oldestSeconds;
     if (ageSeconds === 0 || !(this.terminal.isTTY || this.verbosity.verbose)) return;
@@ -118,13 +118,13 @@ export class Notes {
   #show(): void {
     if (this.#progress === undefined || this.#held !== undefined) return;
     this.#frame = (this.#frame + 1) % frames.length;
-    const room = (this.terminal.width ?? 80) - 1 - this.#bar.length;
-    const text = cut(`${frames[this.#frame]} ${safeText(this.#progress)}`, room) + this.#bar;
+    const available = (this.terminal.width ?? 80) - 1 - this.#bar.length;
+    const text = cut(`${frames[this.#frame]} ${safeText(this.#progress)}`, available) + this.#bar;
     this.#write(`\r\u001b[K${text}`);
     this.#shown = true;
   }
 
-  /** Tells an event of the client, as much of it as was asked for. */
+  /** Prints an event of the client at the requested verbosity. */
   readonly event = (event: EngineEvent): void => {
     const { trace, verbose, quiet, json } = this.verbosity;
     if (event.type === "progress" && event.direction === "download") {

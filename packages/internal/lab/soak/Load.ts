@@ -1,4 +1,4 @@
-// Decides: what clients ask during a run, and hands every answer to the judge.
+// Requests of the clients during a run.
 import { mediaTypeOf, type Format } from "@bytenite-engines/core/wire";
 import { createEngineClient, EngineError, type PromiseEngineClient } from "@bytenite-engines/core/promise";
 import type { Random } from "../Random.ts";

@@ -7,7 +7,7 @@ export const lastUseMs = 60_000;
 /** Credentials of one batch; what is used beyond it is noted the next time. */
 const maxNoted = 1_000;
 
-/** Notes uses, and writes them when it is told to. */
+/** Collects uses until `flush`. */
 export interface LastUse {
   readonly note: (credential: string, nowMs: number) => void;
   /** Writes what was noted since. Resolves when it is written, or cannot be: then it is noted again with the next use. */

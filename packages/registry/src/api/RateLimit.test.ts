@@ -5,7 +5,7 @@ import type { Refusal } from "./Refusal.ts";
 
 const user = { number: 1, id: "1", name: "carol" };
 
-/** Whether a call is let through, or the time it is told to wait. */
+/** Whether a call is allowed, or the time until it is. */
 const outcome = (admit: (of: typeof user) => void, of = user): "in" | number => {
   try {
     admit(of);
@@ -39,7 +39,7 @@ test("no window of time lets more calls in than the burst and what has flowed in
   );
 });
 
-test("a call that waits as long as it was told is let in, and one a little earlier is not", () => {
+test("a call after the stated wait is allowed, and one a little earlier is not", () => {
   let now = 0;
   const admit = makeRateLimit({ perSecond: 0.3, burst: 1 }, () => now);
   expect(outcome(admit)).toBe("in");

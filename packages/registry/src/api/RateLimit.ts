@@ -33,7 +33,7 @@ interface Bucket {
 
 /** A limit by key: a user, an address. */
 export interface RateLimit {
-  /** Takes one call, or refuses it with the time after which there will be room for one. */
+  /** Counts one call, or rejects it with the time until the next is allowed. */
   readonly take: (key: string) => void;
   /** Gives back one that is not to count after all. */
   readonly giveBack: (key: string) => void;
@@ -53,7 +53,7 @@ export interface RateLimiter {
   readonly limit: (options: { readonly key: string }) => Promise<{ readonly success: boolean }>;
 }
 
-/** Seconds of the period of a limiter, as configured: it does not say when there will be room. */
+/** Seconds of the period of a limiter, as configured: it does not report the remaining wait. */
 export const limiterPeriodSeconds = 10;
 
 /** Takes one call by a limiter, or refuses it. */

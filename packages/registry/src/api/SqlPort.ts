@@ -12,7 +12,7 @@ export interface Statement {
 /** A row by column name. */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** The database did not answer: busy, full, gone, damaged. Told to callers as UNAVAILABLE; `cause` says why. */
+/** The database did not answer: busy, full, gone, damaged. Callers get UNAVAILABLE; `cause` says why. */
 export class DatabaseUnavailable extends Error {
   override readonly name = "DatabaseUnavailable";
   constructor(cause: unknown) {

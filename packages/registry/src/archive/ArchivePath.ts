@@ -8,7 +8,7 @@ export interface ArchiveLimits {
   readonly nameBytes: number;
   /** Folders that an entry is in. */
   readonly depth: number;
-  /** Bytes of what an archive says of one entry beside its name: PAX records, GNU long names. */
+  /** Bytes of an entry's metadata: PAX records, GNU long names. */
   readonly headerBytes: number;
   /** Bytes of the tar file, unpacked where the archive is gzip. */
   readonly unpackedBytes: number;

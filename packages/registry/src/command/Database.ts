@@ -99,7 +99,7 @@ export const withDatabase = async <A>(
   }
 };
 
-/** Failures of what commands are made of, as the operator is told them; those of SQLite name the database. */
+/** Failures as messages for the operator; those of SQLite name the database. */
 export const toldOf = (error: unknown, database: string): unknown => {
   if (error instanceof DatabaseUnavailable || (error as NodeJS.ErrnoException).code === "ERR_SQLITE_ERROR") {
     return new ToldError(databaseProblem(error, database), { cause: error });

@@ -1,4 +1,4 @@
-// Settings of `registry serve`: flags, then the environment, then a file, then defaults.
+// Settings of `registry serve`: flags, environment, file, defaults.
 import { parseArgs } from "node:util";
 import { Ajv } from "ajv";
 import type { FieldNumbers } from "../api/FieldNumbers.ts";

@@ -16,10 +16,10 @@ export class UsageError extends ToldError {
   }
 }
 
-/** How failures are told: a sentence for people, or one object of JSON, of the same shape as that of `bne`. */
+/** Format of failures: a sentence, or one JSON object of the same shape as that of `bne`. */
 export type Telling = "text" | "json";
 
-/** Tells a failure on stderr, and gives the exit code: 2 for a wrong command line, else 1. */
+/** Writes a failure to stderr. Returns the exit code: 2 for a wrong command line, else 1. */
 export const tellFailure = (error: Error, telling: Telling): number => {
   const { message } = error;
   const isUsage = error instanceof UsageError;

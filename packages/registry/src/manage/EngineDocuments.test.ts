@@ -64,7 +64,7 @@ const gigabyteBetween = function* (): Generator<Buffer> {
   yield Buffer.from("\n2\n");
 };
 
-test("a line without end is told as too long, and is not kept", async () => {
+test("a line without end is reported as too long, and is not stored", async () => {
   const chunks = await all(chunksIn(Readable.from(gigabyteBetween())));
   expect(chunks.flat().map(({ text, problem }) => problem ?? text)).toEqual([
     "1",

@@ -15,7 +15,7 @@ export interface EngineDocument {
   readonly problem?: string | undefined;
 }
 
-/** The text in bytes. What is not UTF-8 is told, not mended: nobody would notice that a letter is another one. */
+/** The text of UTF-8 bytes. Invalid UTF-8 is an error: a replaced letter would go unnoticed. */
 export const documentOf = (bytes: Buffer, source: string): EngineDocument => {
   if (isUtf8(bytes)) return { text: bytes.toString("utf8"), source };
   return { text: "", source, problem: `${source}:${placeOfBadByte(bytes)}: is not UTF-8` };
@@ -63,7 +63,7 @@ export const engineIn = ({ text, source, problem }: EngineDocument, changes: Eng
 /** Longest exported engine, in characters: that of a manifest, and what an export adds to it. */
 const maxExportedCharacters = maxManifestCharacters + 16 * 1_024;
 
-/** Largest revision that is taken: there must be room to count up. */
+/** Largest accepted revision; later ones must still fit. */
 const maxRevision = 1_000_000_000;
 
 /** The engine of a line that an export, or the API, wrote: it has an id, which a manifest has not. */

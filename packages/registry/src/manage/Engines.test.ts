@@ -40,7 +40,7 @@ const published = async (engines: ReadonlyArray<EngineInit>, guess: (index: numb
   return { outcomes, rows, totals };
 };
 
-test("what is expected of an engine makes no difference to what is kept, nor to what is told", async () => {
+test("the expected revision changes neither what is stored nor what is returned", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.tuple(init, fc.constantFrom("new", "known")), { maxLength: 8 }), async (steps) => {
       const engines = steps.map(([engine]) => engine);

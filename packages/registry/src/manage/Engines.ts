@@ -44,7 +44,7 @@ export interface PreparedEngine {
   readonly namesId?: boolean;
 }
 
-/** An engine that says all that is kept of it, but for its secret, which stands beside it. */
+/** A complete engine, with its secret as a separate field. */
 export interface WholeEngine extends Omit<PreparedEngine, "row"> {
   readonly parts: RowParts;
 }
@@ -124,7 +124,7 @@ export const publish = (
   const asNew = { tag, id: String(valueIn(row, "id")), revision: Number(valueIn(row, "revision")), created: true };
   const whole = sealed === null ? row : row.with(engineColumns.indexOf("secret"), sealed);
   if (prepared.namesId === true) assertOwnId(run, prepared, asNew.id);
-  // One that is deleted stands beside a live one of its version.
+  // A deleted engine can have the same version as a live one.
   const mayBeNew = expected === "new" && valueIn(row, "deleted_at") === null;
   if (mayBeNew && run.change(insertEngineSql, ...whole) > 0) return asNew;
   const [found] = run(selectVersion, user.number, name, valueIn(row, "major"), valueIn(row, "minor"));

@@ -91,8 +91,8 @@ test.for<[string, ReadonlyArray<unknown>]>([
     '{"name":"a","version":"0.1","author":"x"}',
     [expect.stringContaining('f:1:29: "author" is no key of the manifest')],
   ],
-])("%j is wrong at the place that is told", ([text, told]) => {
-  expect(problems(text)).toEqual(told);
+])("%j is reported at its place", ([text, expected]) => {
+  expect(problems(text)).toEqual(expected);
 });
 
 test("every text is an engine or has problems with a place, and nothing else happens", () => {

@@ -50,7 +50,7 @@ export const preparedIn = async function* (
         threads.push(startPreparingThread(options, owners, here));
       }
       const coming = prepare(threads[count % threads.length]?.prepare ?? here, documents);
-      // Whoever waits for it is told; until then it is nobody's.
+      // The waiter gets the error; until then it must not count as unhandled.
       coming.catch(() => {});
       ahead.push(coming);
       while (ahead.length > threads.length * chunksAhead) yield await (ahead.shift() as Promise<Prepared>);

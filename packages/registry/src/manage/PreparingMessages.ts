@@ -7,7 +7,7 @@ import type { Prepared } from "./Preparing.ts";
 /** What the thread is asked. */
 export interface ThreadRequest {
   readonly documents: ReadonlyArray<EngineDocument>;
-  /** Owners that it has not been told of yet. */
+  /** Owners that the thread does not know yet. */
   readonly owners: ReadonlyArray<readonly [name: string, owner: User | string]>;
 }
 

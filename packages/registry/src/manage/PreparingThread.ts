@@ -35,7 +35,7 @@ export const startPreparingThread = (
   const worker = new Worker(script, { workerData: options });
   const waiting: Array<Waiting> = [];
   let isGone = false;
-  let told = 0;
+  let sent = 0;
   worker.on("message", (answer: ThreadAnswer) => {
     const first = waiting.shift();
     if ("failure" in answer) first?.reject(answer.failure);
@@ -48,8 +48,8 @@ export const startPreparingThread = (
   return {
     prepare: async (documents) => {
       if (isGone) return here(documents);
-      const request: ThreadRequest = { documents, owners: owners.inOrder.slice(told) };
-      told = owners.inOrder.length;
+      const request: ThreadRequest = { documents, owners: owners.inOrder.slice(sent) };
+      sent = owners.inOrder.length;
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window
       worker.postMessage(request);
       return new Promise((resolve, reject) => {

@@ -9,7 +9,7 @@ const memoryKib = 32 * 1_024;
 /** SQLite's result code of a full disk. */
 const diskFull = 13;
 
-/** There is no room for engines that wait; the message is for the operator. */
+/** No space for staged engines; the message is for the operator. */
 export class StagingError extends Error {
   override readonly name = "StagingError";
 }
@@ -37,7 +37,7 @@ export const makeStaging = (): Staging => {
         insert.run(serialize(engines.map((engine) => ({ ...engine, secret: { ...engine.secret, token: "" } }))));
       } catch (error) {
         if ((error as { readonly errcode?: number }).errcode !== diskFull) throw error;
-        throw new StagingError("the disk for temporary files is full: set TMPDIR to a directory with more room");
+        throw new StagingError("the disk for temporary files is full: set TMPDIR to a directory with more space");
       }
     },
     all: function* () {

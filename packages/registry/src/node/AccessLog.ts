@@ -48,7 +48,7 @@ const opened = (path: string): number => {
 
 /**
  * Opens a log: `stderr`, or a file that is appended to (mode 0600). Throws when it cannot be opened. A write that fails later,
- * as on a full disk, is said once and tried again: the service goes on, and so does the log once there is room.
+ * as on a full disk, is said once and tried again: the service goes on, and so does the log once there is space.
  */
 export const openAccessLog = (target: string, level: LogLevel = "info"): AccessLog => {
   const isFile = target !== "stderr";

@@ -5,7 +5,7 @@ import { open, stat, type FileHandle } from "node:fs/promises";
 /** A file that is not read because of what it is; the message is for the operator, and does not name it. */
 export class UnreadableFileError extends Error {
   override readonly name = "UnreadableFileError";
-  /** As errors of the file system have one: it is told, not thrown as a fault. */
+  /** Like errors of the file system, so it is shown as one. */
   readonly code = "ERR_UNREADABLE_FILE";
 }
 

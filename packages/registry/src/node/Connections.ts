@@ -12,7 +12,7 @@ export interface Exchange {
   readonly response: ServerResponse;
 }
 
-/** Memory that a waiting request takes beside its headers, in bytes, roughly. */
+/** Memory of a queued request without its headers, in bytes, roughly. */
 const waitingRequestBytes = 4_096;
 
 /** Hears that a limit was reached by a connection from an address. */

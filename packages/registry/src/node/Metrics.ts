@@ -1,4 +1,4 @@
-// Metrics for Prometheus: requests, limits, connections, the database, the process.
+// Prometheus metrics of requests and limits.
 import { statSync } from "node:fs";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Answer } from "../api/Answer.ts";

@@ -1,4 +1,4 @@
-// Count and log of each request, when its answer is handed on.
+// Counting and logging of each request.
 import { requestIdFrom } from "@bytenite-engines/core/wire";
 import type { AccessLog } from "./AccessLog.ts";
 import { onHandlerError, type Handler } from "./HttpServer.ts";

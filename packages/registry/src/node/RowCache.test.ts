@@ -33,7 +33,7 @@ test("memory is bounded: rows that do not fit are read anew", () => {
   expect(reads).toBe(3);
   for (let call = 0; call < 3; call++) rows(2, 6_000);
   expect(reads).toBe(5);
-  // There is no room for both: the first one goes.
+  // Both do not fit: the first one is removed.
   for (let call = 0; call < 3; call++) rows(3, 6_000);
   expect(reads).toBe(7);
   rows(2, 6_000);

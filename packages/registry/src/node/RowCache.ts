@@ -10,7 +10,7 @@ const maxSeen = 10_000;
 /** Other things that are remembered. */
 const maxMade = 200;
 
-/** Bytes that a row takes beside its texts and blobs, roughly. */
+/** Overhead of a row in addition to its texts and blobs, in bytes, roughly. */
 const rowBytes = 200;
 
 /** Rows by statement. They are shared: nobody may change them. */

@@ -1,4 +1,4 @@
-// A client at module scope of a Worker, with concurrent requests of one user and of several.
+// Concurrent requests of several users to one client in a Worker.
 import { beforeEach, afterEach, describe, expect, test } from "vitest";
 import { startStage, type Stage } from "../src/shared/stage.ts";
 

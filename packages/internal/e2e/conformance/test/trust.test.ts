@@ -1,4 +1,4 @@
-// Field numbers that are not ours, end to end: client against registry, and client through the worker against registry.
+// Foreign field numbers, from client to registry and through the proxy.
 import { createEngineClient, type EngineEvent } from "@bytenite-engines/core/promise";
 import { FieldNumberInference, fieldNumbers } from "@bytenite-engines/core/infer";
 import { startRegistry, type FieldNumbers } from "@bytenite-engines/registry/testing";

@@ -1,4 +1,4 @@
-// Field numbers that are not ours, through `bne`: before and after `bne doctor`.
+// Foreign field numbers in `bne` processes that share a cache file.
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { startForeignServers, ways, type ForeignServers } from "../src/ForeignServers.ts";
 import { sourcesOfBne, tryCommands } from "../src/trust/CommandDoor.ts";

@@ -1,4 +1,4 @@
-// Servers that change or lie: field numbers that move between two calls, a digest header that is not true, replicas that differ.
+// Changing field numbers, false digests, replicas that differ.
 import { createEngineClient, type EngineEvent, type VerificationOptions } from "@bytenite-engines/core/promise";
 import { startRegistry, type EngineInit, type FieldNumbers } from "@bytenite-engines/registry/testing";
 import { startProxy, type RunningProxy } from "@bytenite-engines/test-kit";

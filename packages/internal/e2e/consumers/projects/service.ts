@@ -1,4 +1,4 @@
-// A service without the DOM library, with the promise entry and what needs no Effect.
+// A service with the promise entry, without the DOM library.
 import { apiKey } from "@bytenite-engines/core/api-key";
 import { breaker } from "@bytenite-engines/core/breaker";
 import { findDetails } from "@bytenite-engines/core/details";

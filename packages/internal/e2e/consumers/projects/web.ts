@@ -1,4 +1,4 @@
-// What a program with types uses of the packages that run everywhere. Compiled without any types of Node.
+// A typed program without Node's types.
 import * as Effect from "effect/Effect";
 import * as Stream from "effect/Stream";
 import { EngineClient, type EngineError } from "@bytenite-engines/core";

@@ -1,4 +1,4 @@
-// Profiles of field numbers: refused as what they are, or written again as they were, and as a .proto that holds nothing else.
+// Fuzz target: field number profiles.
 import { emitProto, fieldNumbers, parseProfile, ProfileError, writeProfile } from "@bytenite-engines/core/infer";
 import { must, mustEqual, textOf, unlessRefused, type Target } from "../Target.ts";
 

@@ -1,4 +1,4 @@
-// A Worker whose clients are at module scope, as a service would have them.
+// A Worker with clients at module scope.
 import { AsyncLocalStorage } from "node:async_hooks";
 import { EngineClient } from "@bytenite-engines/core";
 import { apiKey } from "@bytenite-engines/core/api-key";

@@ -1,4 +1,4 @@
-// One numbering tried with the client: without a profile, then with the one that was inferred.
+// Client runs over one field numbering.
 import { createEngineClient, type ClientOptions } from "@bytenite-engines/core/promise";
 import { FieldNumberInference, fieldNumbers } from "@bytenite-engines/core/infer";
 import { startForeignRegistry, type ForeignServers, type Way } from "../ForeignServers.ts";

@@ -1,4 +1,4 @@
-// One numbering tried with `bne`: before `bne doctor` and after it.
+// Runs of `bne` processes over one field numbering.
 import { execFile } from "node:child_process";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-// Sums of many tried numberings, and the page about them.
+// Totals over many field numberings, and their Markdown page.
 import type { Way } from "../ForeignServers.ts";
 
 /** Who asks. */
