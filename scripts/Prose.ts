@@ -45,7 +45,7 @@ export const textOf = (path: string): string => readFileSync(join(root, path), "
 /** The first paragraph of the comment at the begin of a source; empty where there is none. */
 export const headerOf = (text: string): string => {
   const lines = text.replace(/^#!.*\n/, "").split("\n");
-  const end = lines.findIndex((line) => !/^\/\/ /.test(line));
+  const end = lines.findIndex((line) => !line.startsWith("// "));
   return lines
     .slice(0, end)
     .map((line) => line.slice(2).trim())
