@@ -1,10 +1,11 @@
 // Builds bne as a single executable (Node's Single Executable Applications) into .data/executable/ of the repository.
 import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, isAbsolute, join } from "node:path";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import { rolldown, type Plugin } from "rolldown";
+import { Script } from "node:vm";
+import { rolldown, type OutputChunk, type Plugin } from "rolldown";
 import { leanBuiltins } from "./LeanBuiltins.ts";
 import { licencesOf } from "./Licences.ts";
 
@@ -66,26 +67,37 @@ const fromAssets: Plugin = {
 
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
-const bundle = await rolldown({
-  cwd: root,
-  input: { bne: "src/executable.ts" },
-  platform: "node",
-  resolve: { mainFields: ["module", "main"] },
-  treeshake: { moduleSideEffects: false, propertyReadSideEffects: false },
-  plugins: [leanBuiltins, fromAssets],
-  // Where the sources are is nowhere: what is found by it is an asset.
-  transform: { define: { "import.meta.url": '"file:///bne"' } },
-});
-const { output } = await bundle.write({ dir: out, format: "cjs", minify: true, codeSplitting: false });
-await bundle.close();
-const modules = output.flatMap((file) => (file.type === "chunk" ? file.moduleIds : []));
+const bundled = async (name: string, path: string): Promise<OutputChunk> => {
+  const bundle = await rolldown({
+    cwd: root,
+    input: { [name]: path },
+    platform: "node",
+    resolve: { mainFields: ["module", "main"] },
+    treeshake: { moduleSideEffects: false, propertyReadSideEffects: false },
+    plugins: [leanBuiltins, fromAssets],
+    // Where the sources are is nowhere: what is found by it is an asset.
+    transform: { define: { "import.meta.url": '"file:///bne"' } },
+  });
+  const { output } = await bundle.write({ dir: out, format: "cjs", minify: true, codeSplitting: false });
+  await bundle.close();
+  return output[0];
+};
+
+const start = await bundled("bne", "src/executable.ts");
+const main = await bundled("main", "src/main.ts");
+// A function of what a module is given, compiled now so that it need not be at every start.
+const script = new Script(`(function (require, exports, __filename, __dirname) {${main.code}\n})`, { filename: "bne" });
+writeFileSync(join(out, "main.js"), `(function (require, exports, __filename, __dirname) {${main.code}\n})`);
+writeFileSync(join(out, "main.cache"), script.createCachedData());
+for (const name of ["main.js", "main.cache"]) assets[name] = name;
+const modules = [...start.moduleIds, ...main.moduleIds];
 writeFileSync(
   join(out, "THIRD-PARTY-LICENSES.txt"),
-  `${licencesOf([...modules, ...Object.values(assets)], readFileSync(`${root}../../LICENSE`, "utf8"))}
+  `${licencesOf([...modules, ...Object.values(assets).filter(isAbsolute)], readFileSync(`${root}../../LICENSE`, "utf8"))}
 The executable contains Node.js ${process.version}: https://github.com/nodejs/node/blob/${process.version}/LICENSE\n`,
 );
 
-const config = { main: "bne.js", output: "bne.blob", disableExperimentalSEAWarning: true, useCodeCache: true, assets };
+const config = { main: "bne.js", output: "bne.blob", disableExperimentalSEAWarning: true, assets };
 writeFileSync(join(out, "sea.json"), JSON.stringify(config));
 execFileSync(process.execPath, ["--experimental-sea-config", "sea.json"], {
   cwd: out,
@@ -101,7 +113,7 @@ await inject(program, "NODE_SEA_BLOB", readFileSync(join(out, "bne.blob")), {
   ...(isMac ? { machoSegmentName: "NODE_SEA" } : {}),
 });
 if (isMac) execFileSync("codesign", ["--sign", "-", program]);
-for (const name of ["bne.js", "bne.blob", "sea.json"]) rmSync(join(out, name));
+for (const name of ["bne.js", "main.js", "main.cache", "bne.blob", "sea.json"]) rmSync(join(out, name));
 
 const megabytes = (path: string): string => `${(statSync(path).size / 1_000_000).toFixed(1)} MB`;
 process.stdout.write(`${program}: ${megabytes(program)}, of which Node is ${megabytes(process.execPath)}\n`);

@@ -1,4 +1,30 @@
-// Entry of the single executable.
-import { main } from "./main.ts";
+// Entry of the single executable: answers what is asked most often at once, and loads the rest for everything else.
+import { printText } from "./terminal/PlainText.ts";
+import { version } from "./Version.ts";
 
-void main(process.argv.slice(2));
+/** Of Node's module `node:sea`, which its types do not have yet. */
+interface Sea {
+  readonly getAsset: (name: string, encoding: "utf8") => string;
+  readonly getRawAsset: (name: string) => ArrayBuffer;
+}
+
+const argv = process.argv.slice(2);
+if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) printText(`${version}\n`);
+else {
+  const sea = process.getBuiltinModule("node:sea" as "node:module") as unknown as Sea;
+  const { Script } = process.getBuiltinModule("node:vm");
+  const script = new Script(sea.getAsset("main.js", "utf8"), {
+    filename: "bne",
+    // Of another Node it would be refused, and compiled anew.
+    cachedData: Buffer.from(sea.getRawAsset("main.cache")),
+  });
+  const load = script.runInThisContext() as (
+    require: NodeJS.Require,
+    exports: object,
+    file: string,
+    folder: string,
+  ) => void;
+  const exports: { main?: (argv: ReadonlyArray<string>) => Promise<void> } = {};
+  load(require, exports, "/bne", "/");
+  void exports.main?.(argv);
+}

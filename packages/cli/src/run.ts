@@ -1,6 +1,6 @@
 // One run of bne: from the command line to the exit code.
 import { join } from "node:path";
-import { loaders } from "./commands/Loaders.ts";
+import { loaderOf } from "./commands/Loaders.ts";
 import { SeveralErrors, UsageError } from "./Errors.ts";
 import { exitCodes } from "./ExitCode.ts";
 import { failureJson, failureOf, failureText } from "./Failure.ts";
@@ -63,7 +63,7 @@ const carriedOut = async (argv: ReadonlyArray<string>, known: Run): Promise<numb
   const signal = interruption();
   const invocation = await invocationOf(request.arguments, signal);
   known.json = invocation.notes.verbosity.json;
-  const load = loaders[request.arguments.command.path.join(" ")];
+  const load = loaderOf(request.arguments.command);
   if (load === undefined) throw new Error(`nothing runs ${nameOf(request.arguments.command)}`);
   const run = await load();
   try {

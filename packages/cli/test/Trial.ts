@@ -1,7 +1,7 @@
 // A registry with the trial users and a home, for the tests of one file.
 import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
 import { afterAll, afterEach } from "vitest";
-import { startLifecycle, type LifecycleServer } from "../../core/test/LifecycleServer.ts";
+import { startLifecycle, type LifecycleServer } from "@bytenite-engines/core/test/lifecycle";
 import { as, bne, makeHome, type Home, type Result } from "./Bne.ts";
 
 /** What the tests of a file share. */

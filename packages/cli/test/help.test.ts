@@ -39,9 +39,7 @@ for (const command of commands) {
 
 test("every command has help with its flags, examples and exit codes, on stdout", async () => {
   const results = await Promise.all(
-    commands
-      .filter(({ passesOn }) => passesOn !== true)
-      .map(async (command) => ({ command, result: await bne(home, [...command.path, "--help"]) })),
+    commands.map(async (command) => ({ command, result: await bne(home, [...command.path, "--help"]) })),
   );
   for (const { command, result } of results) {
     expect(result).toMatchObject({ code: 0, stderr: "" });

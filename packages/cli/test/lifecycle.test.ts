@@ -18,7 +18,7 @@ import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { packTar } from "modern-tar";
 import { afterAll, expect, test } from "vitest";
-import { startLifecycle } from "../../core/test/LifecycleServer.ts";
+import { startLifecycle } from "@bytenite-engines/core/test/lifecycle";
 import { bne, makeHome, type Result } from "./Bne.ts";
 import { onTerminal } from "./Pty.ts";
 

@@ -31,7 +31,9 @@ test("a database that exists is not seeded again, and keeps what it had", async 
   const database = fresh();
   expect(await (await serve(database)).end("SIGTERM")).toBe(0);
   const again = await serve(database);
-  expect(again.output.stderr).toBe("");
+  expect(again.output.stderr).toBe(
+    `trial user alice, token local-alice\ntrial user bob, token local-bob\nlog in: bne auth login --base-url ${again.origin}/v1/dev\n`,
+  );
   expect(await (await get(again.origin, "/engines", "local-alice")).json()).toMatchObject({ pagination: { total: 5 } });
   await again.end("SIGTERM");
 });

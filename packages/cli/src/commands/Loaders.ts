@@ -1,12 +1,17 @@
 // What runs each command, loaded when it is run.
 import { exitCodes } from "../ExitCode.ts";
+import type { Command } from "../parse/Command.ts";
 import type { Invocation } from "../Invocation.ts";
 
 /** Does what a command is for, and resolves to the exit code. */
 export type Run = (invocation: Invocation) => Promise<number>;
 
+/** What runs a command, by the words that call it. */
+export const loaderOf = ({ path }: Pick<Command, "path">): (() => Promise<Run>) | undefined =>
+  path[0] === "registry" ? async () => (await import("./registry.ts")).run : loaders[path.join(" ")];
+
 /** By the words that call a command. */
-export const loaders: Readonly<Record<string, () => Promise<Run>>> = {
+const loaders: Readonly<Record<string, () => Promise<Run>>> = {
   list: async () => (await import("./list.ts")).run,
   get: async () => (await import("./get.ts")).get,
   status: async () => (await import("./get.ts")).status,
@@ -36,10 +41,6 @@ export const loaders: Readonly<Record<string, () => Promise<Run>>> = {
   "config get": async () => (await import("./config.ts")).get,
   "config set": async () => (await import("./config.ts")).set,
   "cache clear": async () => (await import("./config.ts")).clear,
-  registry: async () => {
-    const { runRegistry } = await import("@bytenite-engines/registry/command");
-    return ({ arguments: { passedOn } }) => runRegistry(passedOn);
-  },
   commands: async () => (await import("./commands.ts")).run,
   version: async () => {
     const { version } = await import("../Version.ts");

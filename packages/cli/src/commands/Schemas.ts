@@ -61,6 +61,17 @@ const engine = message(EngineSchema);
 const status = message(EngineMessageSchema);
 const files = list(object({ path: text, bytes: count, executable: flag }));
 
+const credential = object({
+  id: text,
+  user: text,
+  kind: text,
+  scope: text,
+  label: text,
+  state: text,
+  createdAt: text,
+  lastUsedAt: textOrNull,
+});
+
 const flagSchema = object(
   { name: text, short: text, kind: text, value: text, choices: list(text), least: count, summary: text },
   ["short", "value", "choices", "least"],
@@ -132,6 +143,22 @@ export const outputSchemas: Readonly<Record<string, JsonObject>> = {
   ),
   "config path": list(object({ name: text, path: text, exists: flag })),
   "config get": oneOrMany(object({ name: text, value: textOrNull, origin: text }, ["origin"])),
+  "registry import": list(object({ tag: text, revision: count, source: text })),
+  ...Object.fromEntries(
+    ["activate", "deactivate", "make-public", "make-private", "delete"].map((name) => [
+      `registry ${name}`,
+      list(object({ tag: text, change: text })),
+    ]),
+  ),
+  "registry check": list(object({ problem: text })),
+  "registry users": list(object({ name: text, id: text, engines: count })),
+  ...Object.fromEntries(
+    ["token", "key"].flatMap((word) => [
+      [`registry ${word} create`, object({ id: text, user: text, kind: text, scope: text, secret: text })],
+      [`registry ${word} list`, list(credential)],
+      [`registry ${word} revoke`, object({ id: text, configuredIn: textOrNull })],
+    ]),
+  ),
   commands: object({
     commands: list(
       object(
@@ -141,7 +168,6 @@ export const outputSchemas: Readonly<Record<string, JsonObject>> = {
           aliases: list(text),
           values: list(object({ name: text, usage: text, summary: text, optional: flag, many: flag })),
           flags: list(flagSchema),
-          passesOn: flag,
           details: list(text),
           examples: list(object({ line: text, explains: text, exit: count })),
           output: { type: "object" },

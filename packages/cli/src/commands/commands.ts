@@ -10,7 +10,7 @@ import { topicNames } from "../parse/Topics.ts";
 import { version } from "../Version.ts";
 import { errorSchema, outputSchemas, schemaVersion } from "./Schemas.ts";
 
-const fields = ["name", "summary", "aliases", "values", "flags", "passesOn", "details", "examples", "output"];
+const fields = ["name", "summary", "aliases", "values", "flags", "details", "examples", "output"];
 
 const shape: Shape = {
   columns: [
@@ -55,7 +55,6 @@ const ofTable = (command: Command) => ({
     many: positional.many ?? false,
   })),
   flags: flagsOf(command).map(describedFlag),
-  passesOn: command.passesOn ?? false,
   details: [...(command.details ?? [])],
   examples: command.examples.map(({ line, explains, exit = 0 }) => ({ line, explains, exit })),
 });

@@ -1,6 +1,6 @@
 // Answers to a shell that completes a command line: `bne __complete SHELL ...`.
 import type { Command, Completion, Flag } from "../parse/Command.ts";
-import { commandAt, commands, flagsOf, groups } from "../parse/CommandTable.ts";
+import { commandAt, commands, flagsOf, groups, membersOf } from "../parse/CommandTable.ts";
 import { printText } from "../terminal/PlainText.ts";
 import { safeText } from "../terminal/SafeText.ts";
 import type { Candidate } from "./Lookup.ts";
@@ -83,18 +83,21 @@ const read = (words: ReadonlyArray<string>): { positionals: ReadonlyArray<string
 };
 
 const nextWords = (words: ReadonlyArray<string>): ReadonlyArray<Candidate> => {
-  const [first, ...more] = words;
-  if (more.length > 0) return [];
-  if (first !== undefined) {
-    return commands
-      .filter(({ path }) => path.length > 1 && path[0] === first)
-      .map(({ path, summary }) => ({ value: path[1] ?? "", summary }));
+  if (words.length > 0) {
+    const members = membersOf(words);
+    const next = new Set(members.map(({ path }) => path[words.length] ?? ""));
+    return [...next].map((value) => ({
+      value,
+      summary:
+        members.find(({ path }) => path.length === words.length + 1 && path.at(-1) === value)?.summary ??
+        members.flatMap(({ path }) => (path[words.length] === value ? [path[words.length + 1] ?? ""] : [])).join(", "),
+    }));
   }
   return [
     ...commands.filter(({ path }) => path.length === 1).map(({ path, summary }) => ({ value: path[0] ?? "", summary })),
     ...groups.map((group) => ({
       value: group,
-      summary: commands.flatMap(({ path }) => (path[0] === group ? [path[1] ?? ""] : [])).join(", "),
+      summary: [...new Set(membersOf([group]).map(({ path }) => path[1] ?? ""))].join(", "),
     })),
   ];
 };

@@ -47,12 +47,14 @@ test("behind -- everything is a value", () => {
   expect(read("get", "--", "--output", "x").positionals).toEqual(["--output", "x"]);
 });
 
-test("what is passed on is passed on as it is", () => {
-  const { command, passedOn } = read("registry", "serve", "--port", "0", "--help");
-  expect({ path: command.path, passedOn }).toEqual({
-    path: ["registry"],
-    passedOn: ["serve", "--port", "0", "--help"],
+test("a command of three words is one, and what begins one is a group", () => {
+  expect(read("registry", "token", "create", "--user", "alice")).toMatchObject({
+    command: { path: ["registry", "token", "create"] },
+    flags: { user: "alice" },
   });
+  expect(() => read("registry", "token")).toThrow("bne registry token needs one of: create, list, revoke");
+  expect(() => read("registry", "token", "crate")).toThrow('There is no command bne registry token "crate"');
+  expect(() => read("registry", "srve")).toThrow('There is no command bne registry "srve"');
 });
 
 test("help and version are seen wherever they stand", () => {

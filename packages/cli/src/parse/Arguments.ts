@@ -1,7 +1,7 @@
 // Command lines, parsed by the table of commands.
 import { parseArgs } from "node:util";
 import { nameOf, type Command, type Flag, type Positional } from "./Command.ts";
-import { commandAt, commands, flagsOf, groups } from "./CommandTable.ts";
+import { commandAt, commands, flagsOf, groupAt, groups, membersOf } from "./CommandTable.ts";
 import { parseDuration } from "./Duration.ts";
 import { didYouMean } from "./Suggestion.ts";
 import { UsageError } from "../Errors.ts";
@@ -14,8 +14,6 @@ export interface Arguments {
   readonly command: Command;
   readonly flags: Readonly<Record<string, FlagValue>>;
   readonly positionals: ReadonlyArray<string>;
-  /** What a command that passes arguments on is given. */
-  readonly passedOn: ReadonlyArray<string>;
 }
 
 /** Only words, and what to do with them: nothing is asked to run. */
@@ -32,8 +30,6 @@ const allFlags = (): ReadonlyMap<string, Flag> =>
 
 /** Understands a command line, or throws UsageError with a hint. */
 export const understand = (argv: ReadonlyArray<string>): Request => {
-  const passing = passedOnIn(argv);
-  if (passing !== undefined) return { kind: "run", arguments: passing };
   const known = allFlags();
   const { tokens } = parseArgs({
     args: [...argv],
@@ -63,31 +59,25 @@ export const understand = (argv: ReadonlyArray<string>): Request => {
     flags[flag.name] =
       flag.kind === "pairs" && Array.isArray(before) && Array.isArray(read) ? [...before, ...read] : read;
   }
-  return { kind: "run", arguments: { command, flags, positionals: checked(command, rest), passedOn: [] } };
-};
-
-const passedOnIn = (argv: ReadonlyArray<string>): Arguments | undefined => {
-  const found = commandAt(argv);
-  return found?.command.passesOn === true
-    ? { command: found.command, flags: {}, positionals: [], passedOn: found.rest }
-    : undefined;
+  return { kind: "run", arguments: { command, flags, positionals: checked(command, rest) } };
 };
 
 const commandOf = (words: ReadonlyArray<string>): NonNullable<ReturnType<typeof commandAt>> => {
   const found = commandAt(words);
   if (found !== undefined) return found;
-  const [first, second] = words;
+  const [first] = words;
   if (first === undefined) throw new UsageError("No command is given", "See `bne --help`.");
-  if (groups.includes(first)) {
-    const members = commands
-      .filter(({ path }) => path.length > 1 && path[0] === first)
-      .map(({ path }) => path[1] ?? "");
-    if (second === undefined) {
-      throw new UsageError(`bne ${first} needs one of: ${members.join(", ")}`, `See \`bne ${first} --help\`.`);
+  const group = groupAt(words);
+  if (group !== undefined) {
+    const name = group.join(" ");
+    const members = [...new Set(membersOf(group).map(({ path }) => path[group.length] ?? ""))];
+    const next = words[group.length];
+    if (next === undefined) {
+      throw new UsageError(`bne ${name} needs one of: ${members.join(", ")}`, `See \`bne ${name} --help\`.`);
     }
     throw new UsageError(
-      `There is no command bne ${first} ${quoted(second)}`,
-      didYouMean(second, members, `bne ${first} `) ?? `There are: ${members.join(", ")}.`,
+      `There is no command bne ${name} ${quoted(next)}`,
+      didYouMean(next, members, `bne ${name} `) ?? `There are: ${members.join(", ")}.`,
     );
   }
   const names = [...commands.flatMap(({ path }) => (path.length === 1 ? path : [])), ...groups];

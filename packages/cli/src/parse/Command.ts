@@ -57,8 +57,6 @@ export interface Command {
   /** Which groups of common flags it takes beside its own. */
   readonly takes?: ReadonlyArray<"connection" | "output">;
   readonly examples: ReadonlyArray<Example>;
-  /** Takes the rest of the command line as it is. */
-  readonly passesOn?: boolean;
 }
 
 /** How it is written on a command line: `bne auth login`. */

@@ -3,6 +3,7 @@ import type { Command, Flag } from "./Command.ts";
 import { accessCommands } from "./SetupCommands.ts";
 import { changeCommands, engineCommands, lifecycleCommands } from "./EngineCommands.ts";
 import { everywhere, flagGroups } from "./Flags.ts";
+import { registryCommands } from "./RegistryCommands.ts";
 import { shellCommands } from "./SetupCommands.ts";
 
 /** The whole command line. */
@@ -11,6 +12,7 @@ export const commands: ReadonlyArray<Command> = [
   ...lifecycleCommands,
   ...changeCommands,
   ...accessCommands,
+  ...registryCommands,
   ...shellCommands,
 ];
 
@@ -24,11 +26,14 @@ export const flagsOf = (command: Command): ReadonlyArray<Flag> => {
   return flags.filter((flag, index) => flags.findIndex(({ name }) => name === flag.name) === index);
 };
 
+/** Words of a command, at most. */
+const maxWords = 3;
+
 /** The command that words name, taking as many words as it can; and the words that are left. */
 export const commandAt = (
   words: ReadonlyArray<string>,
 ): { readonly command: Command; readonly rest: ReadonlyArray<string> } | undefined => {
-  for (let length = Math.min(2, words.length); length > 0; length--) {
+  for (let length = Math.min(maxWords, words.length); length > 0; length--) {
     const given = words.slice(0, length).join(" ");
     const command = commands.find(({ path, aliases = [] }) =>
       [path, ...aliases].some((path) => path.join(" ") === given),
@@ -38,7 +43,20 @@ export const commandAt = (
   return undefined;
 };
 
-/** Words that begin commands without being one: `auth`, `profile`, ... */
+/** Words that begin commands without being one: `auth`, `profile`, `registry`, ... */
 export const groups: ReadonlyArray<string> = [
   ...new Set(commands.flatMap(({ path }) => (path.length > 1 && path[0] !== undefined ? [path[0]] : []))),
 ];
+
+/** The commands whose words begin with these, and go on. */
+export const membersOf = (words: ReadonlyArray<string>): ReadonlyArray<Command> =>
+  commands.filter(({ path }) => path.length > words.length && words.every((word, index) => path[index] === word));
+
+/** The longest beginning of words that commands begin with, without being one: `registry token`. */
+export const groupAt = (words: ReadonlyArray<string>): ReadonlyArray<string> | undefined => {
+  for (let length = Math.min(maxWords - 1, words.length); length > 0; length--) {
+    const group = words.slice(0, length);
+    if (membersOf(group).length > 0) return group;
+  }
+  return undefined;
+};

@@ -1,7 +1,7 @@
 // Help, made from the table of commands.
 import { usageOf } from "./Arguments.ts";
 import { nameOf, type Command, type Flag } from "./Command.ts";
-import { commandAt, commands, flagsOf, groups } from "./CommandTable.ts";
+import { commandAt, commands, flagsOf, groupAt, groups, membersOf } from "./CommandTable.ts";
 import { exitCodeMeanings, exitCodes } from "../ExitCode.ts";
 import { didYouMean } from "./Suggestion.ts";
 import { environmentVariables } from "../config/Setting.ts";
@@ -32,13 +32,8 @@ export const helpText = (words: ReadonlyArray<string>, cells: number): string =>
   if (first === undefined) return overview(commands, "", cells);
   const found = commandAt(words);
   if (found !== undefined) return commandHelp(found.command, cells);
-  if (groups.includes(first)) {
-    return overview(
-      commands.filter(({ path }) => path[0] === first),
-      first,
-      cells,
-    );
-  }
+  const group = groupAt(words);
+  if (group?.length === words.length) return overview(membersOf(group), group.join(" "), cells);
   if (isTopic(first)) return topicHelp(first, cells);
   const names = [...commands.map(({ path }) => path.join(" ")), ...groups, ...topicNames];
   throw new UsageError(
@@ -52,14 +47,14 @@ const overview = (shown: ReadonlyArray<Command>, group: string, cells: number): 
     ...(group === ""
       ? ["bne: the engines API of ByteNite on the command line", "", "Usage: bne COMMAND [VALUES] [FLAGS]"]
       : [
-          `bne ${group}: ${shown.map(({ path }) => path[1]).join(", ")}`,
+          ...wrapped(`bne ${group}: ${membersNamed(shown, group).join(", ")}`, cells),
           "",
           `Usage: bne ${group} COMMAND [VALUES] [FLAGS]`,
         ]),
     "",
     "Commands",
     ...twoColumns(
-      shown.map((command) => [synopsis(command), command.summary]),
+      (group === "" ? withoutRegistry(shown) : shown).map((command) => [synopsis(command), command.summary]),
       cells,
     ),
     "",
@@ -73,6 +68,20 @@ const overview = (shown: ReadonlyArray<Command>, group: string, cells: number): 
     ...wrapped("`bne COMMAND --help` shows its flags and examples. `bne completion SHELL` sets up the shell.", cells),
     "",
   ].join("\n");
+
+/** The words that follow those of a group. */
+const membersNamed = (shown: ReadonlyArray<Command>, group: string): ReadonlyArray<string> => [
+  ...new Set(shown.map(({ path }) => path[group.split(" ").length] ?? "")),
+];
+
+const isOfRegistry = ({ path }: Command): boolean => path[0] === "registry";
+
+/** All commands, those of a registry as one: few run one, and these are as many as all others. */
+const withoutRegistry = (shown: ReadonlyArray<Command>): ReadonlyArray<Pick<Command, "path" | "summary">> => {
+  const first = shown.findIndex(isOfRegistry);
+  const together = { path: ["registry", "COMMAND"], summary: "Run, fill and manage a registry of your own" };
+  return shown.filter((command) => !isOfRegistry(command)).toSpliced(first, 0, together as never);
+};
 
 /** The help of one command. */
 export const commandHelp = (command: Command, cells: number): string => {
@@ -125,8 +134,8 @@ const topicHelp = (topic: Topic, cells: number): string => {
 };
 
 /** How a command is written, without flags. */
-export const synopsis = ({ path, positionals = [], passesOn }: Command): string =>
-  [...path, ...positionals.map(usageOf), ...(passesOn === true ? ["..."] : [])].join(" ");
+export const synopsis = ({ path, positionals = [] }: Pick<Command, "path" | "positionals">): string =>
+  [...path, ...positionals.map(usageOf)].join(" ");
 
 /** How a flag is written: `-o, --output FORM`. */
 export const flagName = ({ name, short, value, kind }: Flag): string =>

@@ -113,18 +113,6 @@ export const accessCommands: ReadonlyArray<Command> = [
     ],
     examples: [{ line: "bne cache clear", explains: "Everything is fetched anew" }],
   },
-  {
-    path: ["registry"],
-    summary: "Run and fill a registry of your own",
-    details: [
-      "What follows is the registry's own command line: serve, import, export, activate, users, token, key, backup and more; see `bne registry --help`.",
-    ],
-    passesOn: true,
-    examples: [
-      { line: "bne registry --help", explains: "All that it can" },
-      { line: "bne registry users --database registry.db", explains: "Who there is in a database" },
-    ],
-  },
 ];
 
 /** Shells that a completion script can be made for. */

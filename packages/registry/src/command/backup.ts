@@ -1,16 +1,15 @@
 // `registry backup` and `registry restore`.
-import { once } from "node:events";
 import { existsSync, statSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { createInterface } from "node:readline/promises";
 import { backUp, BackupError, restore as restoreFrom, type Revival } from "../manage/Backup.ts";
 import { lineOf } from "./credentials.ts";
 import { databasePath, environmentBox, flagsOf, toldOf, withDatabase } from "./Database.ts";
+import { canAsk, isConfirmed, type CommandOutput } from "./Output.ts";
 import { UsageError } from "./Told.ts";
 
 /** Copies the database into a file, or under the time into a directory, of which `--keep` leaves the newest. */
-export const backup = async (args: ReadonlyArray<string>): Promise<number> => {
+export const backup = async (args: ReadonlyArray<string>, output: CommandOutput): Promise<number> => {
   const flags = flagsOf(args, ["keep"], [], 1);
   const [given] = flags.positionals;
   if (given === undefined) throw new UsageError("backup where? name a file, or a directory");
@@ -20,10 +19,8 @@ export const backup = async (args: ReadonlyArray<string>): Promise<number> => {
   const path = isDirectory ? join(given, datedName(new Date())) : given;
   return withDatabase(flags, "copy", async (file) => {
     const { users, engines } = await backUp(file.database, path);
-    process.stdout.write(`backed up ${engines} engines of ${users} users to ${path}\n`);
-    for (const old of keep === undefined ? [] : await rotated(given, keep)) {
-      process.stdout.write(`removed ${old}\n`);
-    }
+    await output.done(`backed up ${engines} engines of ${users} users to ${path}`);
+    for (const old of keep === undefined ? [] : await rotated(given, keep)) await output.done(`removed ${old}`);
     return 0;
   });
 };
@@ -54,7 +51,7 @@ const maxListed = 20;
  * Puts a backup in the place of a database. One that has engines is only replaced with --force. Tokens and keys that may have
  * been revoked since come back only with --yes, or with a yes on the terminal.
  */
-export const restore = async (args: ReadonlyArray<string>): Promise<number> => {
+export const restore = async (args: ReadonlyArray<string>, output: CommandOutput): Promise<number> => {
   const flags = flagsOf(args, [], ["force", "yes", "revoke-all"], 1);
   const [path] = flags.positionals;
   if (path === undefined) throw new UsageError("restore what? name a backup");
@@ -77,27 +74,17 @@ export const restore = async (args: ReadonlyArray<string>): Promise<number> => {
       `Tokens and keys that would be good again, though they may have been revoked since:\n${lines.join("")}${more}`,
     );
     if (flags.isOn("yes")) return;
-    if (!process.stdin.isTTY || !process.stderr.isTTY) {
+    if (!canAsk()) {
       throw new BackupError("nothing was restored: use --revoke-all to end them, or --yes to let them live");
     }
-    const answer = await answerTo("Restore, and let them live (y), or not (n; --revoke-all ends them)? [n] ");
-    if (!/^y(es)?$/i.test(answer.trim())) throw new BackupError("nothing was restored");
+    const isWanted = await isConfirmed("Restore, and let them live (y), or not (n; --revoke-all ends them)? [n] ");
+    if (!isWanted) throw new BackupError("nothing was restored");
   };
   const { users, engines } = await environmentBox()
     .then((box) => restoreFrom(path, target, { box, revokeAll: flags.isOn("revoke-all"), onRevival }))
     .catch((error: unknown) => {
       throw toldOf(error, target);
     });
-  process.stdout.write(`restored ${engines} engines of ${users} users from ${path}\n`);
+  await output.done(`restored ${engines} engines of ${users} users from ${path}`);
   return 0;
-};
-
-/** One line from the terminal; none when it is closed. */
-const answerTo = async (question: string): Promise<string> => {
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return await Promise.race([lines.question(question).catch(() => ""), once(lines, "close").then(() => "")]);
-  } finally {
-    lines.close();
-  }
 };

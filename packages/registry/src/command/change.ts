@@ -2,6 +2,7 @@
 import { userOf } from "../manage/Accounts.ts";
 import { change as changeEngine, type Change } from "../manage/Engines.ts";
 import { flagsOf, needed, withDatabase } from "./Database.ts";
+import type { CommandOutput } from "./Output.ts";
 import { UsageError } from "./Told.ts";
 
 const done: Readonly<Record<Change, string>> = {
@@ -13,7 +14,7 @@ const done: Readonly<Record<Change, string>> = {
 };
 
 /** Changes the engines that tags mean, one after the other; each is on disk when its line is printed. */
-export const change = async (how: Change, args: ReadonlyArray<string>): Promise<number> => {
+export const change = async (how: Change, args: ReadonlyArray<string>, output: CommandOutput): Promise<number> => {
   const flags = flagsOf(args, ["user"], [], Infinity);
   const name = needed(flags, "user");
   const { positionals } = flags;
@@ -21,7 +22,8 @@ export const change = async (how: Change, args: ReadonlyArray<string>): Promise<
   return withDatabase(flags, "change", async (file) => {
     const user = userOf(file, name);
     for (const tag of positionals) {
-      process.stdout.write(`${done[how]} ${changeEngine(file, user, tag, how, Date.now())}\n`);
+      const changed = changeEngine(file, user, tag, how, Date.now());
+      await output.row({ tag: changed, change: done[how] }, `${done[how]} ${changed}`);
     }
     return 0;
   });

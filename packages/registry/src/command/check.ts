@@ -2,19 +2,20 @@
 import { existsSync } from "node:fs";
 import { checkDatabase } from "../manage/Check.ts";
 import { databasePath, flagsOf, toldOf } from "./Database.ts";
+import type { CommandOutput } from "./Output.ts";
 import { ToldError } from "./Told.ts";
 
 /** A line per problem on stdout; 1 when there are any. Works while the database is served, and changes nothing. */
-export const check = async (args: ReadonlyArray<string>): Promise<number> => {
+export const check = async (args: ReadonlyArray<string>, output: CommandOutput): Promise<number> => {
   const path = databasePath(flagsOf(args, [], [], 0));
   if (!existsSync(path)) throw new ToldError(`there is no database ${path}`);
   const problems = await checkDatabase(path).catch((error: unknown) => {
     throw toldOf(error, path);
   });
-  for (const problem of problems) process.stdout.write(`${problem}\n`);
+  for (const problem of problems) await output.row({ problem }, problem);
   if (problems.length > 0) {
     throw new ToldError(`${path} is damaged: move it away and restore a backup`);
   }
-  process.stdout.write(`${path} is sound\n`);
+  await output.done(`${path} is sound`);
   return 0;
 };

@@ -3,6 +3,7 @@ import {
   createCredential,
   ensureUser,
   listCredentials,
+  listUsers,
   revokeCredential,
   userOf,
   type ListedCredential,
@@ -10,6 +11,7 @@ import {
 import { scopes, type Scope } from "../api/Authentication.ts";
 import type { SqliteFile } from "../node/SqliteFile.ts";
 import { flagsOf, needed, oneTooMany, withDatabase } from "./Database.ts";
+import { canAsk, isConfirmed, type CommandOutput, type RegistryRow } from "./Output.ts";
 import { remoteOf, type Remote } from "./Remote.ts";
 import { ToldError, UsageError } from "./Told.ts";
 
@@ -27,6 +29,8 @@ interface Wanted {
 
 /** Where credentials are kept: in a database here, or in a registry elsewhere. */
 interface Keeper {
+  /** Whether a user would have to be made first, beside others. */
+  readonly isNewUser: (name: string) => boolean;
   readonly create: (wanted: Wanted) => Promise<{ readonly id: string; readonly secret: string }>;
   readonly list: (user: string | undefined) => AsyncIterable<ListedCredential> | Iterable<ListedCredential>;
   /** Gives the place of a configured one. */
@@ -34,6 +38,10 @@ interface Keeper {
 }
 
 const keeperIn = (file: SqliteFile, kind: Kind): Keeper => ({
+  isNewUser: (name) => {
+    const users = listUsers(file);
+    return users.length > 0 && users.every(({ user }) => user.name !== name);
+  },
   create: ({ user, label, days, scope }) => {
     const now = Date.now();
     const expiresAt = days === undefined ? undefined : now + days * dayMs;
@@ -49,6 +57,8 @@ type Remembered = { readonly [Name in keyof ListedCredential]: string | null };
 const dateIn = (text: string | null): Date | undefined => (text === null ? undefined : new Date(text));
 
 const keeperAt = ({ call, rows }: Remote, kind: Kind): Keeper => ({
+  // The management API makes none with a credential.
+  isNewUser: () => false,
   create: ({ user, days, ...wanted }) =>
     call("POST", `users/${encodeURIComponent(user)}/credentials`, { kind, expiresInDays: days, ...wanted }),
   list: async function* (name) {
@@ -70,8 +80,8 @@ const keeperAt = ({ call, rows }: Remote, kind: Kind): Keeper => ({
 });
 
 /** `create` prints the secret, once, on stdout and nothing else there; `list` never shows one. */
-export const credentials = async (kind: Kind, args: ReadonlyArray<string>): Promise<number> => {
-  const flags = flagsOf(args, ["base-url", "user", "label", "expires-in", "scope"], [], 2);
+export const credentials = async (kind: Kind, args: ReadonlyArray<string>, output: CommandOutput): Promise<number> => {
+  const flags = flagsOf(args, ["base-url", "user", "label", "expires-in", "scope"], ["create-user"], 2);
   const [verb, id] = flags.positionals;
   if (verb !== "revoke" && id !== undefined) throw oneTooMany(id);
   const remote = remoteOf(flags);
@@ -83,10 +93,12 @@ export const credentials = async (kind: Kind, args: ReadonlyArray<string>): Prom
     const user = needed(flags, "user");
     const scope = scopeOf(flags.text("scope"));
     const days = daysOf(flags.text("expires-in"));
-    return kept("make", async ({ create, revoke }) => {
+    return kept("make", async ({ isNewUser, create, revoke }) => {
+      if (!flags.isOn("create-user") && isNewUser(user)) await assertWanted(user);
       const made = await create({ user, label: flags.text("label") ?? "", days, scope });
-      process.stderr.write(`${kind} ${made.id} of ${user}, scope ${scope}; it is shown this once:\n`);
-      await handedOver(`${made.secret}\n`).catch(async (error: unknown) => {
+      output.note(`${kind} ${made.id} of ${user}, scope ${scope}; it is shown this once:`);
+      const { id, secret } = made;
+      await output.secret({ id, user, kind, scope, secret }, secret).catch(async (error: unknown) => {
         await revoke(made.id);
         throw new ToldError(`${kind} ${made.id} could not be written and is revoked: ${(error as Error).message}`);
       });
@@ -96,7 +108,7 @@ export const credentials = async (kind: Kind, args: ReadonlyArray<string>): Prom
     return kept("read", async ({ list }) => {
       for await (const credential of list(flags.text("user"))) {
         if ((credential.kind === "api-key") !== (kind === "api-key")) continue;
-        process.stdout.write(`${lineOf(credential, Date.now())}\n`);
+        await output.row(rowOf(credential, Date.now()), lineOf(credential, Date.now()));
       }
     });
   }
@@ -104,22 +116,18 @@ export const credentials = async (kind: Kind, args: ReadonlyArray<string>): Prom
     if (id === undefined) throw new UsageError("revoke which one? give an id of the list");
     return kept("change", async ({ revoke }) => {
       const place = await revoke(id);
-      process.stdout.write(`revoked ${id}\n`);
-      if (place !== undefined) {
-        process.stderr.write(`${id} is configured: it stays revoked; remove it from ${place}, too\n`);
-      }
+      await output.row({ id, configuredIn: place ?? null }, `revoked ${id}`);
+      if (place !== undefined) output.note(`${id} is configured: it stays revoked; remove it from ${place}, too`);
     });
   }
   throw new UsageError("create, list or revoke?");
 };
 
-/** Writes to stdout; rejects where that fails, as on a full disk. */
-const handedOver = (text: string): Promise<void> =>
-  new Promise((resolve, reject) => {
-    // The error is emitted, too.
-    process.stdout.once("error", reject);
-    process.stdout.write(text, (error) => (error == null ? resolve() : reject(error)));
-  });
+/** Asks whether a user is to be made. Rejects with ToldError when not. */
+const assertWanted = async (user: string): Promise<void> => {
+  if (!canAsk()) throw new ToldError(`there is no user ${user}: --create-user makes one`);
+  if (!(await isConfirmed(`There is no user ${user}. Make one? [y/N] `))) throw new ToldError("nothing was made");
+};
 
 const scopeOf = (text = "read"): Scope => {
   if (scopes.includes(text as Scope)) return text as Scope;
@@ -130,6 +138,21 @@ const daysOf = (days: string | undefined): number | undefined => {
   if (days === undefined) return undefined;
   if (!/^[1-9][0-9]{0,4}$/.test(days)) throw new UsageError("--expires-in is a number of days");
   return Number(days);
+};
+
+const rowOf = (credential: ListedCredential, nowMs: number): RegistryRow => {
+  const { id, user, kind, scope, label, createdAt, lastUsedAt } = credential;
+  const state = stateOf(credential, nowMs);
+  return {
+    id,
+    user,
+    kind,
+    scope,
+    label,
+    state,
+    createdAt: createdAt.toISOString(),
+    lastUsedAt: lastUsedAt?.toISOString() ?? null,
+  };
 };
 
 /** A credential as a line: what there is to say of it but the secret. */

@@ -1,11 +1,15 @@
-// Decides: how engines are imported from a command line.
-import { importFiles, importStream, type Imported, type ImportOptions } from "../manage/Import.ts";
+// `registry import`.
+import { createReadStream, existsSync } from "node:fs";
+import type { Readable } from "node:stream";
+import { importFiles, importStream, type ImportOptions } from "../manage/Import.ts";
 import { filesOf, ImportSourceError } from "../manage/ImportSource.ts";
-import { flagsOf, withDatabase } from "./Database.ts";
+import { giveTrialTokens } from "../manage/Trial.ts";
+import { databasePath, flagsOf, withDatabase } from "./Database.ts";
+import type { CommandOutput } from "./Output.ts";
 import { ToldError, UsageError } from "./Told.ts";
 
 /** A line per engine once it is on disk; problems by file, line and column on stderr. 1 when there were any. */
-export const importAll = async (args: ReadonlyArray<string>): Promise<number> => {
+export const importAll = async (args: ReadonlyArray<string>, output: CommandOutput): Promise<number> => {
   const flags = flagsOf(args, ["user", "archive"], ["activate", "public"], Infinity);
   const { positionals } = flags;
   if (positionals.length === 0) throw new UsageError("import what? name files, directories or globs, or - for stdin");
@@ -14,6 +18,7 @@ export const importAll = async (args: ReadonlyArray<string>): Promise<number> =>
   const paths = fromStdin ? [] : await filesOf(positionals).catch(toldOf);
   const archive = flags.text("archive");
   if (archive !== undefined && paths.length > 1) throw new UsageError("--archive goes with one manifest");
+  const isNew = !existsSync(databasePath(flags));
   return withDatabase(flags, "make", async (file, box) => {
     const options: ImportOptions = {
       file,
@@ -22,20 +27,30 @@ export const importAll = async (args: ReadonlyArray<string>): Promise<number> =>
       activate: flags.isOn("activate"),
       makePublic: flags.isOn("public"),
       archive,
-      onPublished: ({ tag, revision }, path) =>
-        void process.stdout.write(`imported ${tag} revision ${revision} from ${path}\n`),
+      onPublished: ({ tag, revision }, source) =>
+        void output.row({ tag, revision, source }, `imported ${tag} revision ${revision} from ${source}`),
     };
-    const result = fromStdin ? await importStream(process.stdin, options) : await importFiles(paths, options);
-    return report(result, fromStdin);
+    const problems: Array<string> = [];
+    const stream = async (input: Readable, name: string, from: string): Promise<void> => {
+      const imported = await importStream(input, options);
+      problems.push(...imported.problems.map((problem) => problem.replace(/^stdin/, () => name)));
+      if (imported.problems.length > 0 && !fromStdin) return;
+      await output.done(`imported ${imported.engines} ${imported.engines === 1 ? "engine" : "engines"}${from}`);
+    };
+    if (fromStdin) await stream(process.stdin, "stdin", "");
+    for (const path of paths.filter(isLines)) await stream(createReadStream(path), path, ` from ${path}`);
+    const manifests = paths.filter((path) => !isLines(path));
+    if (manifests.length > 0) problems.push(...(await importFiles(manifests, options)).problems);
+    // As `serve` does where it makes the database.
+    if (isNew) await giveTrialTokens(file, Date.now());
+    for (const problem of problems) output.problem(problem);
+    return problems.length === 0 ? 0 : 1;
   });
 };
 
+/** Whether each line of a file is an engine, as exports are written. */
+const isLines = (path: string): boolean => /\.(?:ndjson|jsonl)$/i.test(path);
+
 const toldOf = (error: unknown): never => {
   throw error instanceof ImportSourceError ? new ToldError(error.message) : error;
-};
-
-const report = ({ engines, problems }: Imported, fromStdin: boolean): number => {
-  for (const problem of problems) process.stderr.write(`${problem}\n`);
-  if (fromStdin) process.stdout.write(`imported ${engines} ${engines === 1 ? "engine" : "engines"}\n`);
-  return problems.length === 0 ? 0 : 1;
 };

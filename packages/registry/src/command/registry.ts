@@ -1,4 +1,5 @@
 // The commands of `bne registry ...` and `pnpm registry ...`.
+import { plainOutput, type CommandOutput } from "./Output.ts";
 import { didYouMean } from "./Suggestion.ts";
 import { tellFailure, ToldError, UsageError, type Telling } from "./Told.ts";
 
@@ -37,6 +38,7 @@ Keep
 Let in
   users                    who there is
   token create|list|revoke ID    tokens for the API; --user NAME --scope read|publish|manage --label TEXT --expires-in DAYS
+                                 --create-user where there is no such user yet; a terminal is asked
   key create|list|revoke ID      API keys, exchanged at /v1/auth/access_token
 
   users, token and key also take --base-url URL: they ask that registry, with BYTENITE_MANAGE_TOKEN
@@ -46,7 +48,9 @@ Let in
 BYTENITE_REGISTRY_KEY      key for secrets at rest and for access tokens, at least 32 characters
 `;
 
-type Command = (args: ReadonlyArray<string>) => Promise<number>;
+export type { CommandOutput, RegistryRow } from "./Output.ts";
+
+type Command = (args: ReadonlyArray<string>, output: CommandOutput) => Promise<number>;
 
 // Loaded when they are needed: a command line should not wait for the parts of another.
 const serve: Command = async (args) => {
@@ -65,13 +69,13 @@ const ignoreStraySignals = (): void => {
 
 const changing =
   (how: "activate" | "deactivate" | "delete" | "make-public" | "make-private"): Command =>
-  async (args) =>
-    (await import("./change.ts")).change(how, args);
+  async (args, output) =>
+    (await import("./change.ts")).change(how, args, output);
 
 const crediting =
   (kind: "token" | "api-key"): Command =>
-  async (args) =>
-    (await import("./credentials.ts")).credentials(kind, args);
+  async (args, output) =>
+    (await import("./credentials.ts")).credentials(kind, args, output);
 
 const help: Command = async () => {
   process.stdout.write(registryUsage);
@@ -80,17 +84,17 @@ const help: Command = async () => {
 
 const commands: Readonly<Record<string, Command>> = {
   serve,
-  import: async (args) => (await import("./import.ts")).importAll(args),
+  import: async (...given) => (await import("./import.ts")).importAll(...given),
   export: async (args) => (await import("./export.ts")).exportAll(args),
   activate: changing("activate"),
   deactivate: changing("deactivate"),
   delete: changing("delete"),
   "make-public": changing("make-public"),
   "make-private": changing("make-private"),
-  backup: async (args) => (await import("./backup.ts")).backup(args),
-  restore: async (args) => (await import("./backup.ts")).restore(args),
-  check: async (args) => (await import("./check.ts")).check(args),
-  users: async (args) => (await import("./users.ts")).users(args),
+  backup: async (...given) => (await import("./backup.ts")).backup(...given),
+  restore: async (...given) => (await import("./backup.ts")).restore(...given),
+  check: async (...given) => (await import("./check.ts")).check(...given),
+  users: async (...given) => (await import("./users.ts")).users(...given),
   token: crediting("token"),
   key: crediting("api-key"),
 };
@@ -101,6 +105,18 @@ const commands: Readonly<Record<string, Command>> = {
  */
 export const runRegistry = async (given: ReadonlyArray<string>): Promise<number> => {
   const { args, telling } = tellingOf(given);
+  try {
+    return await executeRegistry(args, plainOutput);
+  } catch (error) {
+    // A path that is not there, and what was made to be told. Anything else is a fault of ours, and shows where.
+    const told = error instanceof ToldError || (error as NodeJS.ErrnoException).code !== undefined;
+    if (!told) throw error;
+    return tellFailure(error as Error, telling);
+  }
+};
+
+/** The same without telling failures: rejects with ToldError, UsageError or an error of the system, which has a `code`. */
+export const executeRegistry = async (args: ReadonlyArray<string>, output: CommandOutput): Promise<number> => {
   const [first = "serve", ...rest] = args;
   const isHelp = first === "help" || args.includes("--help") || args.includes("-h");
   const named = first.startsWith("-") ? serve : Object.hasOwn(commands, first) ? commands[first] : undefined;
@@ -109,24 +125,17 @@ export const runRegistry = async (given: ReadonlyArray<string>): Promise<number>
   let unwritten: NodeJS.ErrnoException | undefined;
   process.stdout.on("error", (error) => (unwritten ??= error));
   process.stderr.on("error", () => {});
-  try {
-    if (command === undefined) {
-      throw new UsageError(
-        `there is no command ${JSON.stringify(first.slice(0, 100))}`,
-        didYouMean(first, [...Object.keys(commands), "help"]),
-      );
-    }
-    const exitCode = await command(first.startsWith("-") ? args : rest);
-    await written();
-    // A reader that has had enough leaves on purpose; `serve` goes on without one.
-    if (command === serve || unwritten === undefined || unwritten.code === "EPIPE") return exitCode;
-    throw new ToldError(`stdout cannot be written: ${unwritten.message}`);
-  } catch (error) {
-    // A path that is not there, and what was made to be told. Anything else is a fault of ours, and shows where.
-    const told = error instanceof ToldError || (error as NodeJS.ErrnoException).code !== undefined;
-    if (!told) throw error;
-    return tellFailure(error as Error, telling);
+  if (command === undefined) {
+    throw new UsageError(
+      `there is no command ${JSON.stringify(first.slice(0, 100))}`,
+      didYouMean(first, [...Object.keys(commands), "help"]),
+    );
   }
+  const exitCode = await command(first.startsWith("-") ? args : rest, output);
+  await written();
+  // A reader that has had enough leaves on purpose; `serve` goes on without one.
+  if (command === serve || unwritten === undefined || unwritten.code === "EPIPE") return exitCode;
+  throw new ToldError(`stdout cannot be written: ${unwritten.message}`);
 };
 
 /** Resolves when what was written to stdout is, or has failed. */

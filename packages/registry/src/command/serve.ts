@@ -1,6 +1,7 @@
 // `registry serve`: start, signals, end.
 import inspector from "node:inspector";
-import { firstManageToken } from "../manage/Accounts.ts";
+import { firstManageToken, listCredentials } from "../manage/Accounts.ts";
+import { trialTokenOf } from "../manage/Trial.ts";
 import { startRegistryServer, type RegistryOptions, type RunningRegistry } from "../node/Registry.ts";
 import { settingsOf } from "./Settings.ts";
 import { databaseProblem } from "./Problem.ts";
@@ -19,8 +20,12 @@ export const serve = async (args: ReadonlyArray<string>): Promise<number> => {
   if (registry.file.access !== "read-write") {
     process.stderr.write(`registry: ${options.database} cannot be written: it is served as it is\n`);
   }
-  for (const [name, token] of Object.entries(registry.seeded)) {
-    process.stderr.write(`trial user ${name}, token ${token}\n`);
+  for (const name of registry.trial ? trialNames(registry.file) : []) {
+    process.stderr.write(`trial user ${name}, token ${trialTokenOf(name)}\n`);
+  }
+  if (registry.trial || process.stderr.isTTY) {
+    const made = registry.trial ? "" : " with a token of `bne registry token create --user NAME`";
+    process.stderr.write(`log in${made}: bne auth login --base-url ${registry.url}\n`);
   }
   // Only to a person: a log is kept, and read by others. A trial has nothing to be managed.
   if (process.stderr.isTTY && !registry.trial) {
@@ -34,6 +39,16 @@ export const serve = async (args: ReadonlyArray<string>): Promise<number> => {
   await registry.stop();
   return 0;
 };
+
+/** Users who have a trial token that is good. */
+const trialNames = (file: RunningRegistry["file"]): ReadonlyArray<string> => [
+  ...new Set(
+    listCredentials(file)
+      .filter(({ kind, revokedAt }) => kind === "trial" && revokedAt === undefined)
+      .map(({ user }) => user)
+      .toSorted(),
+  ),
+];
 
 /** Closes the debugger that a SIGUSR1 has opened while Node was starting; one that was asked for stays. */
 const closeDebugger = (): void => {

@@ -3,7 +3,7 @@ import { fromJson } from "@bufbuild/protobuf";
 import { TimestampSchema, type Timestamp } from "@bufbuild/protobuf/wkt";
 import type { Engine } from "@bytenite-engines/proto";
 import type { SqliteFile } from "../node/SqliteFile.ts";
-import { addCredential, ensureUser } from "./Accounts.ts";
+import { addCredential, ensureUser, listUsers } from "./Accounts.ts";
 import { publishAll, type EngineInit } from "./Engines.ts";
 
 /** A user of a trial. The token is public knowledge, so it opens nothing but a registry on loopback. */
@@ -134,6 +134,15 @@ export const trialUsers: ReadonlyArray<TrialUser> = [
   { id: "a11ce000-0000-4000-8000-000000000001", name: "alice", token: "local-alice", engines: samples },
   { id: "b0b00000-0000-4000-8000-000000000002", name: "bob", token: "local-bob", engines: ownEngines },
 ];
+
+/** The trial token of a user. It opens a trial on loopback and nothing else, so everybody may know it. */
+export const trialTokenOf = (name: string): string => `local-${name}`;
+
+/** Gives every user of a new database a trial token. */
+export const giveTrialTokens = async (file: SqliteFile, now: number): Promise<void> => {
+  for (const { user } of listUsers(file))
+    await addCredential(file, user, "trial", trialTokenOf(user.name), now, "publish");
+};
 
 /** Puts the users of a trial and their engines into a database. */
 export const seedTrial = async (file: SqliteFile, now: number): Promise<void> => {

@@ -127,7 +127,9 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
   try {
     const { host = "127.0.0.1", adminPort } = options;
     const loopback = isLoopback(host);
-    const trial = loopback && (options.trial ?? options.tokens === undefined);
+    // A name that is not of this machine is one that others use.
+    const isLocal = options.tokens === undefined && options.allowedHosts === undefined;
+    const trial = loopback && (options.trial ?? isLocal);
     const box = options.key === undefined ? undefined : await makeSecretBox(options.key);
     const wire = makeWire(options);
     // The ports come first: one that is in use must leave no new file behind, nor change one that another process serves.

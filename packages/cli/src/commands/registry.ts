@@ -1,0 +1,117 @@
+// bne registry: the commands of the registry package, with the flags, forms of output and errors of bne.
+import type { CommandOutput, RegistryRow } from "@bytenite-engines/registry/command";
+import type { JsonObject } from "@bufbuild/protobuf";
+import { CommandError, UsageError } from "../Errors.ts";
+import { exitCodes } from "../ExitCode.ts";
+import type { Invocation } from "../Invocation.ts";
+import { openOutput, outputOptions, formOf } from "../output/Output.ts";
+import { textAt, type Column, type ColumnKind, type Shape } from "../output/Shape.ts";
+
+/** Rows that are written at once: columns of a table are placed by the first ones. */
+const rowsPerWrite = 100;
+
+/** Fields of each command's records, in their order; the first one is its name. */
+const fields: Readonly<Record<string, ReadonlyArray<string>>> = {
+  import: ["tag", "revision", "source"],
+  activate: ["tag", "change"],
+  deactivate: ["tag", "change"],
+  "make-public": ["tag", "change"],
+  "make-private": ["tag", "change"],
+  delete: ["tag", "change"],
+  check: ["problem"],
+  users: ["name", "id", "engines"],
+  "token create": ["id", "user", "kind", "scope", "secret"],
+  "token list": ["id", "user", "kind", "scope", "label", "state", "createdAt", "lastUsedAt"],
+  "token revoke": ["id", "configuredIn"],
+};
+
+const kinds: Readonly<Record<string, ColumnKind>> = {
+  revision: "number",
+  engines: "number",
+  createdAt: "time",
+  lastUsedAt: "time",
+};
+
+const columnOf = (path: string, index: number): Column => ({
+  path,
+  kind: kinds[path] ?? "text",
+  ...(index === 0 ? {} : { leastCells: 8 }),
+});
+
+/** Commands that write one record, not a list. */
+const single = new Set(["token create", "token revoke"]);
+
+export const run = async (invocation: Invocation): Promise<number> => {
+  const { command, flags, positionals } = invocation.arguments;
+  const words = command.path.slice(1);
+  const name = words.join(" ").replace(/^key /, "token ");
+  const own = new Set((command.flags ?? []).map((flag) => flag.name));
+  const args = Object.entries(flags)
+    .filter(([flag]) => own.has(flag))
+    .map(([flag, value]) => (value === true ? `--${flag}` : `--${flag}=${String(value)}`));
+  const writer = fields[name] === undefined ? undefined : await rowWriter(invocation, name, fields[name]);
+  const { executeRegistry } = await import("@bytenite-engines/registry/command");
+  try {
+    return await executeRegistry([...words, ...args, "--", ...positionals], outputOf(invocation, writer));
+  } catch (error) {
+    throw ofRegistry(error);
+  } finally {
+    await writer?.end();
+  }
+};
+
+/** A failure that the registry's commands found themselves, as bne tells its own. */
+const ofRegistry = (error: unknown): unknown => {
+  const { name, message, hint, code } = error as { name?: string; message: string; hint?: string; code?: unknown };
+  if (name === "UsageError") return new UsageError(message, hint?.replace("registry --help", "`bne registry --help`"));
+  return name === "ToldError" || typeof code === "string" ? new CommandError(message, exitCodes.unexpected) : error;
+};
+
+interface RowWriter {
+  readonly write: (row: RegistryRow) => Promise<void>;
+  readonly end: () => Promise<void>;
+}
+
+const outputOf = ({ stdout, notes }: Invocation, writer: RowWriter | undefined): CommandOutput => ({
+  row: (row, line) => (writer === undefined ? stdout.write(`${line}\n`) : writer.write(row)),
+  secret: (row, line) => (writer === undefined ? stdout.write(`${line}\n`) : writer.write(row)),
+  done: async (line) => {
+    if (writer === undefined) await stdout.write(`${line}\n`);
+    else notes.note(line);
+  },
+  note: (line) => notes.note(line),
+  problem: (line) => notes.line(notes.verbosity.json ? JSON.stringify({ type: "problem", message: line }) : line),
+});
+
+const rowWriter = async (invocation: Invocation, name: string, paths: ReadonlyArray<string>): Promise<RowWriter> => {
+  const isOne = single.has(name);
+  const shape: Shape = {
+    columns: paths.map(columnOf),
+    known: paths,
+    nameOf: (record) => textAt(record, paths[0] ?? ""),
+    document: isOne ? "one" : "array",
+  };
+  const form = formOf(outputOptions(invocation), shape);
+  if (name === "token create" && form === "table") {
+    // For a shell: TOKEN=$(bne registry token create ...).
+    return { write: ({ secret }) => invocation.stdout.write(`${String(secret)}\n`), end: async () => {} };
+  }
+  const writer = await openOutput(invocation, shape);
+  let waiting: Array<{ readonly json: JsonObject }> = [];
+  const flush = async (): Promise<void> => {
+    const records = waiting;
+    waiting = [];
+    if (records.length > 0) await writer.write(records);
+  };
+  return {
+    write: async (row) => {
+      waiting.push({ json: { ...row } });
+      // A secret that could not be written is revoked, so it does not wait.
+      if (isOne || waiting.length >= rowsPerWrite) await flush();
+    },
+    end: async () => {
+      await flush();
+      await writer.end();
+    },
+  };
+};

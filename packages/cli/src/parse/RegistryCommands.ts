@@ -1,0 +1,275 @@
+// Commands that run, fill and manage a registry of one's own.
+import type { Command, Flag, Positional } from "./Command.ts";
+
+const database: Flag = {
+  name: "database",
+  kind: "text",
+  value: "FILE",
+  summary: "SQLite file (REGISTRY_DATABASE; default .data/registry.sqlite)",
+  completes: "files",
+};
+const user: Flag = { name: "user", kind: "text", value: "NAME", summary: "Whose engines they are" };
+const ownedTags: Positional = { name: "TAG", summary: "name, name@major or name@major.minor", many: true };
+
+/** The registry that is managed over HTTP instead of in its database. */
+const elsewhere: Flag = {
+  name: "base-url",
+  kind: "url",
+  value: "URL",
+  summary: "Ask the registry there, with the token in BYTENITE_MANAGE_TOKEN, instead of opening a database",
+};
+
+const changing = (name: string, summary: string): Command => ({
+  path: ["registry", name],
+  summary,
+  details: ["Works on the database itself, also while it is served."],
+  positionals: [ownedTags],
+  flags: [{ ...user, summary: "Whose engines they are; needed" }, database],
+  takes: ["output"],
+  examples: [
+    {
+      line: `bne registry ${name} mine@1.0 --user alice --database registry.db`,
+      explains: "One engine",
+    },
+  ],
+});
+
+const credential: Positional = { name: "ID", summary: "id, as the list shows it" };
+
+const crediting = (word: "token" | "key", what: string, made: string): ReadonlyArray<Command> => [
+  {
+    path: ["registry", word, "create"],
+    summary: `Make ${made}, and print it once`,
+    details: [
+      `Only its digest is kept: nobody can print it again. With --output json there are id, user and scope beside it.`,
+      "A user that is not there is made after a question; without a terminal that needs --create-user. The first user of a database is made without.",
+    ],
+    flags: [
+      { ...user, summary: "Whose it is; needed" },
+      {
+        name: "scope",
+        kind: "choice",
+        choices: ["read", "publish", "manage"],
+        value: "SCOPE",
+        summary: "read (the default), publish: also change the user's engines, manage: also manage the registry",
+      },
+      { name: "label", kind: "text", value: "TEXT", summary: "What it is for, to tell it from others" },
+      { name: "expires-in", kind: "count", value: "DAYS", least: 1, summary: "Days until it ends; default: never" },
+      { name: "create-user", kind: "switch", summary: "Make the user where there is none, without asking" },
+      elsewhere,
+      database,
+    ],
+    takes: ["output"],
+    examples: [
+      {
+        line: `bne registry ${word} create --user alice --label ci --database registry.db`,
+        explains: `${what} of alice`,
+      },
+    ],
+  },
+  {
+    path: ["registry", word, "list"],
+    summary: `List ${word === "token" ? "tokens" : "API keys"}, never their secrets`,
+    flags: [{ ...user, summary: "Only those of this user" }, elsewhere, database],
+    takes: ["output"],
+    examples: [
+      { line: `bne registry ${word} list --database registry.db`, explains: "All of them" },
+      {
+        line: `bne registry ${word} list --user alice --output name --database registry.db`,
+        explains: "The ids of alice's",
+      },
+    ],
+  },
+  {
+    path: ["registry", word, "revoke"],
+    summary: `End ${made} for good`,
+    positionals: [credential],
+    flags: [elsewhere, database],
+    takes: ["output"],
+    examples: [
+      {
+        line: `bne registry ${word} revoke no-such-id --database registry.db`,
+        explains: "Exit code 1 when there is none",
+        exit: 1,
+      },
+    ],
+  },
+];
+
+export const registryCommands: ReadonlyArray<Command> = [
+  {
+    path: ["registry", "serve"],
+    summary: "Run a registry until Ctrl-C or SIGTERM",
+    details: [
+      "A new database on loopback is a trial: it has the users alice and bob with sample engines, and their tokens are printed. With --config, --tokens or --no-trial there are none; `bne registry token create` makes tokens.",
+      "When it answers, stdout gets one line: ready and its address. The registry's README describes the file of --config.",
+    ],
+    flags: [
+      { name: "port", kind: "count", value: "PORT", summary: "Port (default 4010; 0 takes a free one)" },
+      { name: "host", kind: "text", value: "ADDRESS", summary: "Address to listen on (default 127.0.0.1)" },
+      {
+        name: "admin-port",
+        kind: "count",
+        value: "PORT",
+        summary: "Port of /metrics and /faults on 127.0.0.1 (default: --port, where that is on loopback)",
+      },
+      {
+        name: "allowed-hosts",
+        kind: "text",
+        value: "A,B",
+        summary: "Names that requests may be sent to, beside those of loopback (REGISTRY_ALLOWED_HOSTS)",
+      },
+      database,
+      {
+        name: "tokens",
+        kind: "text",
+        value: "FILE",
+        summary: 'Tokens by user, {"alice": ["..."]} (or the same JSON in REGISTRY_TOKENS)',
+        completes: "files",
+      },
+      {
+        name: "access-log",
+        kind: "text",
+        value: "TARGET",
+        summary: "A line of JSON for each request: stderr or a file, which SIGHUP opens anew",
+        completes: "files",
+      },
+      {
+        name: "config",
+        kind: "text",
+        value: "FILE",
+        summary: "All of this, limits and a rate limit as JSON; then it is no trial",
+        completes: "files",
+      },
+      {
+        name: "faults",
+        kind: "text",
+        value: "FILE",
+        summary: "Break answers on purpose: rules as JSON, or `on` for those that are sent to /faults",
+        completes: "files",
+      },
+      {
+        name: "field-numbers",
+        kind: "text",
+        value: "FILE",
+        summary: "Other field numbers of protobuf answers, for tests: message, field, number",
+        completes: "files",
+      },
+      { name: "no-schema-digest", kind: "switch", summary: "Leave out the header that names the schema, for tests" },
+      { name: "no-trial", kind: "switch", summary: "No trial users and no trial tokens" },
+    ],
+    examples: [
+      {
+        line: "timeout 2 bne registry serve --port 0 --database served.db",
+        explains: "On a free port, for two seconds",
+        exit: 124,
+      },
+    ],
+  },
+  {
+    path: ["registry", "import"],
+    summary: "Import engines: manifests, trees of them, or an export",
+    details: [
+      "A file is a manifest.json, or NDJSON as `bne export` and `bne registry export` write it. A problem is told with file, line and column; a file is imported whole or not at all. Exit code 1 when there was any.",
+      "In a new database a user that is made gets the trial token local-NAME, which opens a trial on loopback only.",
+    ],
+    positionals: [{ name: "PATH", summary: "files, folders, globs; `-` for stdin", many: true, completes: "files" }],
+    flags: [
+      { ...user, summary: "Whose engines they are; an exported engine names its user itself" },
+      { name: "activate", kind: "switch", summary: "Activate them" },
+      { name: "public", kind: "switch", summary: "Let every user see them" },
+      {
+        name: "archive",
+        kind: "text",
+        value: "FILE",
+        summary: "Take the hash from this archive; goes with one manifest",
+        completes: "files",
+      },
+      database,
+    ],
+    takes: ["output"],
+    examples: [
+      {
+        line: 'echo \'{"name": "mine", "version": "1.0"}\' | bne registry import - --user alice --database registry.db',
+        explains: "One manifest from stdin",
+      },
+      { line: "bne registry import hello --user alice --database registry.db", explains: "All manifests in a folder" },
+    ],
+  },
+  {
+    path: ["registry", "export"],
+    summary: "Write engines as NDJSON, or a database as SQL",
+    flags: [
+      { ...user, summary: "Only the engines of this user" },
+      {
+        name: "format",
+        kind: "choice",
+        choices: ["ndjson", "sql"],
+        value: "FORM",
+        summary: "ndjson (the default): a line for each engine; sql: everything, for D1",
+      },
+      { name: "with-secrets", kind: "switch", summary: "Keep platformConfig.token; needs BYTENITE_REGISTRY_KEY" },
+      database,
+    ],
+    examples: [{ line: "bne registry export --database registry.db > engines.ndjson", explains: "All engines" }],
+  },
+  changing("activate", "Activate engines in a database"),
+  changing("deactivate", "Deactivate engines in a database"),
+  changing("make-public", "Let every user of a database see engines"),
+  changing("make-private", "Let only their owner see engines of a database"),
+  changing("delete", "Delete engines from a database"),
+  {
+    path: ["registry", "backup"],
+    summary: "Copy a database while it is used",
+    details: ["Into a file; or, in a folder that exists, into a new file whose name has the time."],
+    positionals: [{ name: "FILE", summary: "file or folder", completes: "files" }],
+    flags: [
+      {
+        name: "keep",
+        kind: "count",
+        value: "N",
+        least: 1,
+        summary: "With a folder: remove all but the newest N backups in it",
+      },
+      database,
+    ],
+    examples: [{ line: "bne registry backup copy.db --database registry.db", explains: "Into a new file" }],
+  },
+  {
+    path: ["registry", "restore"],
+    summary: "Put a backup in the place of a database",
+    details: [
+      "A database that has engines is replaced with --force only. Tokens that may have been revoked since the backup live again only after a question; without a terminal that needs --yes, or --revoke-all to end them.",
+    ],
+    positionals: [{ name: "FILE", summary: "the backup", completes: "files" }],
+    flags: [
+      { name: "force", kind: "switch", summary: "Also where there are engines" },
+      { name: "revoke-all", kind: "switch", summary: "End all tokens and API keys of the backup" },
+      { name: "yes", short: "y", kind: "switch", summary: "Do not ask" },
+      database,
+    ],
+    examples: [
+      {
+        line: "bne registry restore copy.db --revoke-all --database restored.db",
+        explains: "Into a new database, all tokens ended",
+      },
+    ],
+  },
+  {
+    path: ["registry", "check"],
+    summary: "Read all of a database, and name what is damaged",
+    details: ["Works while it is served, and changes nothing. Exit code 1 when anything is damaged."],
+    flags: [database],
+    takes: ["output"],
+    examples: [{ line: "bne registry check --database registry.db", explains: "Sound: exit code 0" }],
+  },
+  {
+    path: ["registry", "users"],
+    summary: "List the users of a registry",
+    flags: [elsewhere, database],
+    takes: ["output"],
+    examples: [{ line: "bne registry users --database registry.db", explains: "Names, ids, and how many engines" }],
+  },
+  ...crediting("token", "A token", "a token"),
+  ...crediting("key", "An API key", "an API key"),
+];
