@@ -8,7 +8,7 @@ const usage = "Usage: pnpm proxy --port P --upstream URL, such as --upstream htt
 
 /** Variables of the environment that reach the Worker under the same name. */
 const passedOn =
-  /^(?:LIST|GET|STATUS)_[A-Z_]+_SECONDS$|^(?:MEMORY_MIB|MEMORY_ENTRIES|EDGE_TIER|WORKERS_CACHE|ATTEMPT_TIMEOUT_MS|DEPLOYMENT_ID|DEADLINE_MS|ALLOWED_ORIGINS|LOG|ADMIN_SECRET)$/;
+  /^(?:LIST|GET|STATUS|NEGATIVE)(?:_[A-Z_]+)?_SECONDS$|^(?:MEMORY_MIB|MEMORY_ENTRIES|EDGE_TIER|FORWARDED_PATHS|CACHE_ANONYMOUS|ATTEMPT_TIMEOUT_MS|DEPLOYMENT_ID|DEADLINE_MS|ALLOWED_ORIGINS|LOG|(?:ADMIN|IDENTITY)_SECRET(?:_PREVIOUS)?)$/;
 
 await runCommand(async () => {
   const { port, upstream } = readArguments(process.argv.slice(2), usage);

@@ -1,36 +1,47 @@
-// Decides: how one deployment of the proxy behaves, from its variables; refuses what cannot work.
+// Settings of a deployment.
 import { defaultBaseUrl } from "@bytenite-engines/core";
 import type { ReadName } from "@bytenite-engines/core/wire";
 import type { Lifetimes } from "@bytenite-engines/http-cache";
 
-/** What is written to the log: every request, only what went wrong, or nothing. */
+/** Which requests are logged. */
 export type LogLevel = "all" | "errors" | "off";
+
+/** Lifetimes of responses that state none. */
+export interface EndpointLifetimes extends Lifetimes {
+  /** `max-age` for clients, in milliseconds. */
+  readonly browserMs: number;
+}
 
 /** The settings of a deployment. */
 export interface Config {
-  /** Base URL of the API behind the proxy, without a trailing slash. No request can change it. */
+  /** Base URL of the upstream API, without a trailing slash. No request can change it. */
   readonly upstreamUrl: string;
-  /** Tells this deployment from other proxies that a request passes, in lower case. The same in all isolates. */
+  /** Name of this deployment in Via and CDN-Loop, in lower case. The same in all isolates. */
   readonly deployment: string;
-  /** What applies where the upstream says nothing about freshness. */
-  readonly lifetimes: Readonly<Record<ReadName, Lifetimes>>;
-  /** Bound of the answers kept in the memory of an isolate, in bytes. */
+  /** Other paths that are proxied: prefixes without a trailing slash; "" is all paths. */
+  readonly forwardedPaths: ReadonlyArray<string>;
+  /** Whether requests of forwarded paths without a token are cached, by the rules of a shared cache. */
+  readonly cachesAnonymous: boolean;
+  readonly lifetimes: Readonly<Record<ReadName, EndpointLifetimes>>;
+  /** How long a 404 that states no lifetime is stored, in milliseconds. 0: not at all. */
+  readonly negativeMs: number;
+  /** Bound of the stored responses in the memory of an isolate, in bytes. */
   readonly memoryBytes: number;
   /** Bound of their number. 0 switches this tier off. */
   readonly memoryEntries: number;
-  /** Whether answers are also kept, encrypted, in the Cache API of the data centre. */
+  /** Whether responses are also stored, encrypted, in the Cache API of the data centre. */
   readonly edgeTier: boolean;
-  /** Whether the upstream is asked through the cached entrypoint, so that Workers Cache can answer. */
-  readonly workersCache: boolean;
   /** Longest that one request to the upstream may take, in milliseconds. */
   readonly attemptTimeoutMs: number;
-  /** Longest that all requests for one answer may take together, in milliseconds. */
+  /** Longest that all requests for one response may take together, in milliseconds. */
   readonly deadlineMs: number;
-  /** Origins of browsers that may read answers. */
+  /** Origins of web pages that may read responses. */
   readonly allowedOrigins: ReadonlyArray<string>;
   readonly logLevel: LogLevel;
-  /** Opens the admin endpoints; without it they do not exist. */
-  readonly adminSecret: string | undefined;
+  /** Secrets that open the admin endpoints, which do not exist without one. Two during a rotation. */
+  readonly adminSecrets: ReadonlyArray<string>;
+  /** Secrets in the derivation of identities: the current one, then the previous one. Empty: none. */
+  readonly identitySecrets: ReadonlyArray<string>;
 }
 
 /** Settings that cannot work; the message names every one of them. */
@@ -42,28 +53,28 @@ export class ConfigError extends Error {
   }
 }
 
-/** The path under which the API is served, here and at the documented address. */
+/** The path of the API, here and at the documented address. */
 export const basePath = "/v1/dev";
 
-/** Shortest admin secret, in characters: shorter ones can be guessed. */
+/** Shortest secret, in characters: shorter ones can be guessed. */
 const minSecretLength = 16;
 /** Longest time that may be configured, in seconds: a week. */
 const maxSeconds = 604_800;
-/** Most memory an isolate may be given, in MiB; the runtime ends it at 128. */
-const maxMemoryMib = 96;
+/** Most memory for stored responses, in MiB; the runtime ends an isolate at 128 in all. */
+const maxMemoryMib = 48;
 
-const defaultSeconds: Readonly<Record<ReadName, readonly [number, number, number]>> = {
+const defaultSeconds: Readonly<Record<ReadName, readonly [fresh: number, revalidate: number, onError: number]>> = {
   list: [10, 30, 600],
   get: [60, 120, 600],
   status: [2, 2, 120],
 };
 
-/** The settings in a Worker's variables. Throws ConfigError that names every variable that is wrong. */
+/** The settings in a Worker's variables. Throws ConfigError. */
 export const parseConfig = (variables: Readonly<Record<string, unknown>>): Config => {
   const problems: Array<string> = [];
   const text = (name: string): string | undefined => {
     const value = variables[name];
-    // A number, a list or a switch of wrangler.jsonc would otherwise pass for a setting that was left out.
+    // A number, a list or a boolean in wrangler.jsonc would otherwise pass for a setting that was left out.
     if (value !== undefined && typeof value !== "string") problems.push(`${name} must be text, in quotes`);
     return typeof value === "string" && value.trim() !== "" ? value.trim() : undefined;
   };
@@ -76,13 +87,16 @@ export const parseConfig = (variables: Readonly<Record<string, unknown>>): Confi
     problems.push(`${name} must be a whole number from ${least} to ${most}`);
     return fallback;
   };
-  const lifetimes = (endpoint: ReadName): Lifetimes => {
+  const seconds = (name: string, fallback: number): number => whole(`${name}_SECONDS`, fallback, 0, maxSeconds) * 1000;
+  const lifetimes = (endpoint: ReadName): EndpointLifetimes => {
     const prefix = endpoint.toUpperCase();
     const [fresh, revalidate, onError] = defaultSeconds[endpoint];
+    const freshMs = seconds(`${prefix}_FRESH`, fresh);
     return {
-      freshMs: whole(`${prefix}_FRESH_SECONDS`, fresh, 0, maxSeconds) * 1000,
-      staleWhileRevalidateMs: whole(`${prefix}_STALE_WHILE_REVALIDATE_SECONDS`, revalidate, 0, maxSeconds) * 1000,
-      staleIfErrorMs: whole(`${prefix}_STALE_IF_ERROR_SECONDS`, onError, 0, maxSeconds) * 1000,
+      freshMs,
+      staleWhileRevalidateMs: seconds(`${prefix}_STALE_WHILE_REVALIDATE`, revalidate),
+      staleIfErrorMs: seconds(`${prefix}_STALE_IF_ERROR`, onError),
+      browserMs: seconds(`${prefix}_BROWSER`, freshMs / 1000),
     };
   };
   const oneOf = <A extends string>(name: string, allowed: ReadonlyArray<A>, fallback: A): A => {
@@ -92,6 +106,21 @@ export const parseConfig = (variables: Readonly<Record<string, unknown>>): Confi
     if (found === undefined) problems.push(`${name} must be one of ${allowed.join(", ")}`);
     return found ?? fallback;
   };
+  const isOn = (name: string, fallback: "on" | "off"): boolean => oneOf(name, ["on", "off"], fallback) === "on";
+  const secrets = (name: string): ReadonlyArray<string> => {
+    const current = text(name);
+    const previous = text(`${name}_PREVIOUS`);
+    for (const [variable, value] of [
+      [name, current],
+      [`${name}_PREVIOUS`, previous],
+    ]) {
+      if (value !== undefined && value.length < minSecretLength) {
+        problems.push(`${variable} must have at least ${minSecretLength} characters`);
+      }
+    }
+    if (current === undefined && previous !== undefined) problems.push(`${name}_PREVIOUS needs ${name}`);
+    return [current, previous].filter((secret) => secret !== undefined);
+  };
   const attemptTimeoutMs = whole("ATTEMPT_TIMEOUT_MS", 3_000, 1, 60_000);
   const upstreamUrl = upstreamUrlOf(text("UPSTREAM_URL") ?? defaultBaseUrl, problems);
   // Two proxies in a row have different upstreams. Behind a binding the URL does not tell which.
@@ -99,16 +128,19 @@ export const parseConfig = (variables: Readonly<Record<string, unknown>>): Confi
   const config: Config = {
     upstreamUrl,
     deployment: deploymentOf(text("DEPLOYMENT_ID"), upstream, problems),
+    forwardedPaths: prefixesOf(text("FORWARDED_PATHS") ?? "/v1/dev, /v1/auth", problems),
+    cachesAnonymous: isOn("CACHE_ANONYMOUS", "off"),
     lifetimes: { list: lifetimes("list"), get: lifetimes("get"), status: lifetimes("status") },
+    negativeMs: seconds("NEGATIVE", 0),
     memoryBytes: whole("MEMORY_MIB", 24, 0, maxMemoryMib) * 1024 * 1024,
     memoryEntries: whole("MEMORY_ENTRIES", 10_000, 0, 1_000_000),
-    edgeTier: oneOf("EDGE_TIER", ["on", "off"], "on") === "on",
-    workersCache: oneOf("WORKERS_CACHE", ["on", "off"], "off") === "on",
+    edgeTier: isOn("EDGE_TIER", "on"),
     attemptTimeoutMs,
     deadlineMs: whole("DEADLINE_MS", Math.max(8_000, attemptTimeoutMs), attemptTimeoutMs, 120_000),
     allowedOrigins: originsOf(text("ALLOWED_ORIGINS"), problems),
     logLevel: oneOf("LOG", ["all", "errors", "off"], "errors"),
-    adminSecret: secretOf(text("ADMIN_SECRET"), problems),
+    adminSecrets: secrets("ADMIN_SECRET"),
+    identitySecrets: secrets("IDENTITY_SECRET"),
   };
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
@@ -142,19 +174,25 @@ const hashOf = (text: string): string => {
   return hash.toString(16).padStart(16, "0");
 };
 
+const listOf = (text: string | undefined): ReadonlyArray<string> =>
+  (text ?? "").split(",").flatMap((item) => (item.trim() === "" ? [] : [item.trim()]));
+
+const prefixesOf = (text: string, problems: Array<string>): ReadonlyArray<string> => {
+  if (text === "none") return [];
+  return listOf(text).map((prefix) => {
+    if (!/^\/(?:[\w.~-]+(?:\/[\w.~-]+)*\/?)?$/.test(prefix) || /\/\.{1,2}(?:\/|$)/.test(prefix)) {
+      problems.push(`FORWARDED_PATHS must list paths such as /v1/auth, or be none, not ${JSON.stringify(prefix)}`);
+    }
+    return prefix.replace(/\/$/, "");
+  });
+};
+
 const originsOf = (text: string | undefined, problems: Array<string>): ReadonlyArray<string> => {
-  const origins = (text ?? "").split(",").flatMap((origin) => (origin.trim() === "" ? [] : [origin.trim()]));
+  const origins = listOf(text);
   for (const origin of origins) {
     if (!URL.canParse(origin) || new URL(origin).origin !== origin) {
       problems.push(`ALLOWED_ORIGINS must list origins such as https://app.example, not ${JSON.stringify(origin)}`);
     }
   }
   return origins;
-};
-
-const secretOf = (text: string | undefined, problems: Array<string>): string | undefined => {
-  if (text !== undefined && text.length < minSecretLength) {
-    problems.push(`ADMIN_SECRET must have at least ${minSecretLength} characters`);
-  }
-  return text;
 };

@@ -1,32 +1,55 @@
-// Decides: what is kept of an upstream's answer, and what of its header is handed on.
-import { formatOf, type ReadName, type Format } from "@bytenite-engines/core/wire";
-import { withVary, type Freshness } from "@bytenite-engines/http-cache";
-import { base64url } from "./Base64Url.ts";
+// Answers of the upstream and stored entries: their fields, their forms and their encryption.
+import { formatOf, schemaDigestHeader, type Format, type ReadName } from "@bytenite-engines/core/wire";
+import {
+  freshnessOf,
+  responseDirectives,
+  splitList,
+  timeToLive,
+  withVary,
+  type CacheEntry,
+  type Freshness,
+  type StoredPart,
+} from "@bytenite-engines/http-cache";
+import type { Lease } from "./Body.ts";
+import { base64url, type Identity } from "./Identity.ts";
+import { digestIn, transcode } from "./Transcoding.ts";
 
-/** An answer as it came, bytes untouched, with all that is known of it. */
-export interface Entry {
-  /** Digest of the owner's token. */
-  readonly owner: string;
-  readonly endpoint: ReadName;
-  readonly tag: string | undefined;
+/** An answer as clients get it, stored or not. */
+export interface Answer {
   readonly status: number;
+  readonly statusText?: string | undefined;
+  readonly endpoint: ReadName | "other";
   /** The form that the upstream was asked for: part of the key. */
   readonly askedFormat: Format;
-  /** The form of the bytes that came; undefined for a Content-Type that is neither. */
+  /** The form of the bytes; undefined for a Content-Type that is neither, and for other paths. */
   readonly format: Format | undefined;
-  /** The upstream's end-to-end fields. */
-  readonly received: ReadonlyArray<readonly [string, string]>;
-  /** Those that a client gets, with our own; without what changes with time or with the request. */
-  readonly client: Readonly<Record<string, string>>;
+  /** Fields for clients, without what changes with time or with the request. */
+  readonly client: ReadonlyArray<readonly [string, string]>;
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Where the bytes are too long to be read as a whole. */
+  readonly stream?: ReadableStream<Uint8Array<ArrayBuffer>>;
+  readonly freshness: Freshness | undefined;
+  /** Age of the answer on receipt, where the upstream stated one, in milliseconds. */
+  readonly ageMs?: number | undefined;
+  /** The bytes in memory, while the request that fetched them is under way. */
+  lease?: Lease;
+}
+
+/** A stored answer. */
+export interface Entry extends Answer, CacheEntry {
+  readonly status: number;
   readonly freshness: Freshness;
+  /** Digest of the owner's token; empty: everybody's. */
+  readonly owner: string;
+  /** Names of the engines that it contains; null: unknown, perhaps any. */
+  readonly names: ReadonlyArray<string> | null;
   /** When the upstream was asked for it, or last confirmed it, in milliseconds since the epoch. */
   readonly fetchedAtMs: number;
-  /** Whether the answer may be stored. */
-  readonly storable: boolean;
-  /** The other form, once it was asked for: made from this one, or known not to be possible without loss. */
-  other?: Entry | "lossy";
-  /** Head of the last answer from memory. */
+  /** Of a 206: the part that the bytes are, and the Range of its request. */
+  readonly part?: (StoredPart & { readonly askedRange: string }) | undefined;
+  /** The other form, once it was asked for; "none": it cannot be made. */
+  other?: Entry | "none";
+  /** Head of the last response from memory. */
   prepared?: Prepared;
 }
 
@@ -34,23 +57,12 @@ export interface Entry {
 export interface Prepared {
   readonly second: number;
   readonly mediaType: string;
-  /** An answer without a body: status and header are taken from it as they are, where a header would be looked up by name. */
+  /** A response without a body: status and fields are taken from it as they are. */
   readonly head: Response;
 }
 
-/** The upstream's fields of an entry, to look names up in. */
-export const receivedHeaders = (entry: Entry): Headers => {
-  const headers = new Headers();
-  for (const [name, value] of entry.received) headers.append(name, value);
-  return headers;
-};
-
-/** Whether the upstream gave something by which it can say later that the answer still holds. */
-export const isValidatable = (entry: Entry): boolean =>
-  entry.received.some(([name]) => name === "etag" || name === "last-modified");
-
-/** Fields of the upstream that do not reach clients as they are: replaced by our own, or not meant for them. */
-const notHandedOn: ReadonlySet<string> = new Set([
+/** Fields of the upstream that clients do not get: replaced by our own, or not for them. */
+const notForClients: ReadonlySet<string> = new Set([
   "access-control-allow-credentials",
   "access-control-allow-headers",
   "access-control-allow-methods",
@@ -60,7 +72,7 @@ const notHandedOn: ReadonlySet<string> = new Set([
   "age",
   "alt-svc",
   "cache-control",
-  // Parts are not served here.
+  // Parts are not served of endpoints.
   "accept-ranges",
   "surrogate-control",
   "content-length",
@@ -71,50 +83,90 @@ const notHandedOn: ReadonlySet<string> = new Set([
   "x-request-id",
 ]);
 
-/** Fields that steer one cache (RFC 9213). A cache further down that obeys them would share one user's answer with all. */
+/** Fields for one cache (RFC 9213). A cache behind this one that obeyed them would share one user's answer with all. */
 const targeted = /.-cache-control$/;
 
-/** The fields that clients of an answer get: the upstream's that may travel on, and our own in the place of others. */
-export const clientFields = (received: Headers, cacheControl: string, etag: string): Record<string, string> => {
-  const fields: Record<string, string> = {};
+/** The fields of an endpoint's answer for clients. */
+export const endpointFields = (
+  received: Headers,
+  cacheControl: string,
+  etag: string | undefined,
+): ReadonlyArray<readonly [string, string]> => {
+  const fields = new Map<string, string>();
   for (const [name, value] of received) {
-    if (!notHandedOn.has(name) && !targeted.test(name)) fields[name] = value;
+    if (!notForClients.has(name) && !targeted.test(name)) fields.set(name, value);
   }
-  // It adds to the upstream's own Cache-Control; in ours it is contained.
+  // It adds to the upstream's own Cache-Control; ours contains it.
   const expires = received.get("expires");
-  if (expires !== null && (received.get("cache-control") ?? "") !== "") fields["expires"] = expires;
-  fields["cache-control"] = cacheControl;
-  fields["vary"] = withVary(received.get("vary"), ["Accept", "Authorization"]);
-  if (etag !== "") fields["etag"] = etag;
-  return fields;
+  if (expires !== null && (received.get("cache-control") ?? "") !== "") fields.set("expires", expires);
+  fields.set("cache-control", cacheControl);
+  fields.set("vary", withVary(received.get("vary"), ["Accept", "Authorization"]));
+  if (etag !== undefined) fields.set("etag", etag);
+  return [...fields];
+};
+
+/** The fields of an answer of another path for clients; with a token, no other cache may share it. */
+export const otherFields = (received: Headers, isForOneUser: boolean): ReadonlyArray<readonly [string, string]> => {
+  if (!isForOneUser) return [...received];
+  const kept = [...received].filter(([name]) => name !== "cache-control" && !targeted.test(name));
+  const sent = splitList(received.get("cache-control") ?? "");
+  const control = sent.length === 0 && received.get("expires") === null ? neverStored : forOneClient(sent);
+  return [...kept, ["cache-control", control]];
+};
+
+/** Cache-Control of what no client is to store. */
+export const neverStored = "private, no-store";
+
+const nameOf = (directive: string): string => (directive.split("=", 1)[0] ?? "").trim().toLowerCase();
+
+/** Directives for shared caches, and `private`, which is there anyway. */
+const forShared: ReadonlySet<string> = new Set(["private", "public", "s-maxage"]);
+
+const forOneClient = (directives: ReadonlyArray<string>): string =>
+  ["private", ...directives.filter((directive) => !forShared.has(nameOf(directive)))].join(", ");
+
+/** Options of freshness for clients: a private cache that obeys no targeted field. */
+const clientOptions = { shared: false, apparentAge: false };
+
+/**
+ * Cache-Control for clients: what the upstream sent, for one client. Where it sent none: what Expires says, else the lifetime for
+ * browsers, or less where this cache has less. `stored`: what this cache may do with the answer.
+ */
+export const clientControl = (
+  status: number,
+  received: Headers,
+  stored: Freshness | "no-store" | undefined,
+  browserMs: number,
+  times: { readonly requestTimeMs: number; readonly responseTimeMs: number },
+): string => {
+  const sent = splitList(received.get("cache-control") ?? "");
+  if (sent.length > 0) return forOneClient(sent);
+  const stated = freshnessOf(status, received, responseDirectives(received, clientOptions), times, clientOptions);
+  if (stated.explicit) return `private, max-age=${Math.floor(stated.lifetimeMs / 1000)}`;
+  if (status !== 200 || stored === "no-store") return neverStored;
+  return `private, max-age=${Math.floor(Math.min(browserMs, stored?.lifetimeMs ?? browserMs) / 1000)}`;
 };
 
 /** Digests of the bytes as they were sent (RFC 9530, and those before it): of other bytes they would be wrong. */
-const digestFields: ReadonlyArray<string> = ["content-digest", "content-md5", "digest", "repr-digest"];
+const digestFields: ReadonlySet<string> = new Set(["content-digest", "content-md5", "digest", "repr-digest"]);
 
-export const withoutDigests = (headers: Headers): Headers => {
-  const rest = new Headers(headers);
-  for (const name of digestFields) rest.delete(name);
-  return rest;
-};
+/** Content codings that the runtime asks for, and decodes. */
+const decodedCodings: ReadonlySet<string> = new Set(["gzip", "br", "identity"]);
 
-/** Whether an object is an answer for those who want this form: it has it, or is what came when it was asked for. */
-export const hasForm = (object: Entry, format: Format): boolean =>
-  object.format === format || object.askedFormat === format;
-
-/** The form that is not this one. */
-export const otherForm = (format: Format): Format => (format === "json" ? "protobuf" : "json");
-
-/** An entry in its other form: all of it but the bytes, their form and their tag. */
-export const inOtherForm = (entry: Entry, changed: Pick<Entry, "bytes" | "format" | "client">): Entry => {
-  const { other: _other, prepared: _prepared, ...rest } = entry;
-  const client: Record<string, string> = { ...entry.client, etag: changed.client["etag"] ?? "" };
-  for (const name of digestFields) delete client[name];
-  return { ...rest, bytes: changed.bytes, format: changed.format, client };
+/** The fields of the bytes that are here: without a coding that was decoded, and what belonged to it. */
+export const asDecoded = (headers: Headers): Headers => {
+  const coding = headers.get("content-encoding");
+  if (coding === null || !decodedCodings.has(coding.trim().toLowerCase())) return headers;
+  const decoded = new Headers(headers);
+  for (const name of ["content-encoding", "content-length", ...digestFields]) decoded.delete(name);
+  return decoded;
 };
 
 /** The form of an answer by its Content-Type. */
-export const entryFormat = (headers: Headers): Format | undefined => formatOf(headers.get("content-type"));
+export const formatIn = (headers: Headers): Format | undefined => formatOf(headers.get("content-type"));
+
+/** The schema digest of an answer. */
+export const schemaDigestIn = (headers: Headers): string | null => headers.get(schemaDigestHeader);
 
 /** A strong entity tag of bytes in a form: the first 16 bytes of their SHA-256. */
 export const strongEtag = async (bytes: Uint8Array<ArrayBuffer>, format: Format | undefined): Promise<string> => {
@@ -122,11 +174,114 @@ export const strongEtag = async (bytes: Uint8Array<ArrayBuffer>, format: Format 
   return `"${format?.slice(0, 1) ?? "o"}${base64url(hash)}"`;
 };
 
-/** What is counted for an entry beside its bytes: objects, maps, the header's values. Measured, rounded up. */
+/** The form that is not this one. */
+export const otherForm = (format: Format): Format => (format === "json" ? "protobuf" : "json");
+
+/** Whether an answer is one for those who want this form: it has it, or came when it was asked for. */
+export const hasForm = (answer: Answer, format: Format): boolean =>
+  answer.endpoint === "other" || answer.format === format || answer.askedFormat === format;
+
+/** Longest body that is transcoded, in bytes: the message takes several times that. */
+const maxTranscodedBytes = 1024 * 1024;
+
+/**
+ * The entry in a form: itself, or its other form, which is made once. Undefined: it cannot be made without loss, or the answer must
+ * not be transformed (RFC 9111, 5.2.2.6).
+ */
+export const inForm = async (entry: Entry, format: Format): Promise<Entry | undefined> => {
+  if (hasForm(entry, format)) return entry;
+  if (entry.other === undefined) {
+    const { endpoint, bytes, format: from } = entry;
+    const fields = Object.fromEntries(entry.client);
+    const control = splitList(entry.headers.find(([name]) => name === "cache-control")?.[1] ?? "");
+    const isPossible =
+      endpoint !== "other" &&
+      from !== undefined &&
+      entry.status === 200 &&
+      bytes.byteLength <= maxTranscodedBytes &&
+      !control.some((directive) => nameOf(directive) === "no-transform");
+    const made = isPossible ? transcode(endpoint, bytes, from, digestIn(fields)) : undefined;
+    entry.other = made === undefined ? "none" : otherOf(entry, made, format, await strongEtag(made, format));
+  }
+  return entry.other === "none" ? undefined : entry.other;
+};
+
+const otherOf = (entry: Entry, bytes: Uint8Array<ArrayBuffer>, format: Format, etag: string): Entry => {
+  const { other: _other, prepared: _prepared, lease: _lease, ...rest } = entry;
+  const client = entry.client.filter(([name]) => name !== "etag" && !digestFields.has(name));
+  return { ...rest, bytes, format, client: [...client, ["etag", etag]] };
+};
+
+/** What a validated entry keeps of the other form that was made of it. */
+export const withOtherOf = (entry: Entry, validated: Entry): Entry => {
+  const { other } = validated;
+  if (other !== undefined && other !== "none" && other.format !== undefined) {
+    entry.other = otherOf(entry, other.bytes, other.format, Object.fromEntries(other.client)["etag"] ?? "");
+  }
+  return entry;
+};
+
+/** An entry that a soft purge lies on: it has to be validated, and is used only where the upstream fails. */
+export const outdated = (entry: Entry): Entry => {
+  const freshness = { ...entry.freshness, lifetimeMs: 0, staleWhileRevalidateMs: 0 };
+  // As stale as it would be by its own lifetime, not more: the time for failures counts from there.
+  const { prepared: _prepared, other: _other, ...rest } = entry;
+  const aged = { ...freshness, staleIfErrorMs: entry.freshness.lifetimeMs + entry.freshness.staleIfErrorMs };
+  return { ...rest, freshness: entry.freshness.neverStale ? freshness : aged };
+};
+
+/** Whether an entry is fresh. */
+export const isFresh = (entry: Entry, nowMs: number): boolean => timeToLive(entry.freshness, nowMs) > 0;
+
+/** What is counted for an entry beside its bytes: objects, maps, field values. Measured, rounded up. */
 const entryOverheadBytes = 2_000;
 
-/** Bytes of memory that an entry takes, its other form included. */
+/** Bytes of memory that an entry takes, with its other form. */
 export const sizeOf = (entry: Entry): number =>
   entry.bytes.byteLength +
   entryOverheadBytes +
-  (entry.other === undefined || entry.other === "lossy" ? 0 : sizeOf(entry.other));
+  (entry.other === undefined || entry.other === "none" ? 0 : sizeOf(entry.other));
+
+/** Bytes of the initialisation vector of AES-GCM (NIST SP 800-38D, 8.2.2: random, 96 bits). */
+const ivBytes = 12;
+/** Bytes of the number before the description that gives its length. */
+const lengthBytes = 4;
+
+const utf8 = new TextEncoder();
+const text = new TextDecoder();
+
+/** An entry as bytes that only the bearer of the owner's token can read, and only under this key. */
+export const encryptEntry = async (key: string, entry: Entry, secret: CryptoKey): Promise<Uint8Array<ArrayBuffer>> => {
+  const { bytes, other: _other, prepared: _prepared, lease: _lease, owner: _owner, ...rest } = entry;
+  const head = utf8.encode(JSON.stringify([key, rest]));
+  const plain = new Uint8Array(lengthBytes + head.byteLength + bytes.byteLength);
+  new DataView(plain.buffer).setUint32(0, head.byteLength);
+  plain.set(head, lengthBytes);
+  plain.set(bytes, lengthBytes + head.byteLength);
+  const iv = crypto.getRandomValues(new Uint8Array(ivBytes));
+  const cipher = await crypto.subtle.encrypt({ name: "AES-GCM", iv }, secret, plain);
+  const encrypted = new Uint8Array(ivBytes + cipher.byteLength);
+  encrypted.set(iv);
+  encrypted.set(new Uint8Array(cipher), ivBytes);
+  return encrypted;
+};
+
+/** The entry in encrypted bytes. Undefined: they are another owner's, another key's, or no entry. */
+export const decryptEntry = async (
+  key: string,
+  encrypted: ArrayBuffer,
+  identity: Pick<Identity, "key">,
+  owner: string,
+): Promise<Entry | undefined> => {
+  if (encrypted.byteLength < ivBytes + lengthBytes) return undefined;
+  try {
+    const iv = new Uint8Array(encrypted, 0, ivBytes);
+    const data = new Uint8Array(encrypted, ivBytes);
+    const plain = await crypto.subtle.decrypt({ name: "AES-GCM", iv }, identity.key, data);
+    const length = new DataView(plain).getUint32(0);
+    const [boundTo, entry] = JSON.parse(text.decode(new Uint8Array(plain, lengthBytes, length))) as [string, Entry];
+    return boundTo === key ? { ...entry, owner, bytes: new Uint8Array(plain, lengthBytes + length) } : undefined;
+  } catch {
+    return undefined;
+  }
+};

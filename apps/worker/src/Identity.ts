@@ -1,36 +1,40 @@
-// Decides: whose entries a request may see.
-import { base64url } from "./Base64Url.ts";
+// Identities of users: digests and keys derived from their tokens.
 
-/** The user of a token, as far as the cache knows one: by what only the bearer of the token can compute. */
+/** The user of a token. */
 export interface Identity {
-  /** Digest of the token: names the owner's entries. Never leaves the cache: not in a log, a header, a metric. */
+  /** Names the stored responses of the user. Never leaves the cache: not in a log, a header or a metric. */
   readonly digest: string;
-  /** Encrypts the owner's entries; derived from the token, so that they cannot be read without it. */
+  /** Encrypts them, so that they cannot be read without the token. */
   readonly key: CryptoKey;
+  /** The same by the previous server secret, during a rotation. */
+  readonly previous: Pick<Identity, "digest" | "key"> | undefined;
   /** When the token expires (`exp` of a JWT), in milliseconds since the epoch; infinite when it does not say. */
   readonly expiresAtMs: number;
-  /** What is known of it in this data centre; shared by all requests of the isolate, numbers only. */
-  readonly notes: {
-    /** When the upstream last answered it 401 or 403: nothing older may be used. */
-    turnedAwayAtMs: number;
-    /** When the notes of other isolates were last read. */
-    readAtMs: number;
-  };
+  /** Of the last 401 in this isolate: its number and its time. Earlier answers are not stored, nor used from the data centre. */
+  revoked: { readonly sequence: number; readonly atMs: number };
+  /** Whether this isolate has had stored answers of the user. */
+  hasEntries: boolean;
 }
 
-/** Number of identities that are remembered. A remembered one takes about 1 kB beside its token. */
+/** Number of remembered identities. One takes about 1 kB beside its token. */
 export const maxIdentities = 4_000;
-/** Characters of tokens that are remembered, together. */
+/** Characters of remembered tokens, together. */
 const maxTokenCharacters = 4_000_000;
-/** Bits of a digest: too many to find two tokens with the same one; each more makes every key longer. */
+/** Bits of a digest. */
 const digestBits = 192;
 
 const utf8 = new TextEncoder();
 
-/** Remembers the identities of tokens, least recently used ones are dropped first. */
+/** Identities of tokens; the least recently used ones are dropped first. */
 export class Identities {
   readonly #known = new Map<string, Identity>();
+  readonly #secrets: ReadonlyArray<string>;
   #characters = 0;
+
+  /** `secrets`: the current server secret and the previous one; may be empty. */
+  constructor(secrets: ReadonlyArray<string> = []) {
+    this.#secrets = secrets;
+  }
 
   /** The identity of a token, if it is remembered. */
   recall(token: string): Identity | undefined {
@@ -42,12 +46,19 @@ export class Identities {
     return identity;
   }
 
-  /** The identity of a token. */
+  /** The identity of a token: the same object for all requests. */
   async of(token: string): Promise<Identity> {
     const known = this.recall(token);
     if (known !== undefined) return known;
-    const made = await identify(token);
-    // Another request may have made it meanwhile. There is one for all of them: what is noted of it holds for each.
+    const [current = "", previous] = this.#secrets;
+    const made: Identity = {
+      ...(await derive(token, current)),
+      previous: previous === undefined ? undefined : await derive(token, previous),
+      expiresAtMs: expiryOf(token),
+      revoked: { sequence: 0, atMs: 0 },
+      hasEntries: false,
+    };
+    // Another request may have made it meanwhile.
     const identity = this.#known.get(token) ?? made;
     if (identity === made) this.#characters += token.length;
     this.#known.set(token, identity);
@@ -66,39 +77,41 @@ export class Identities {
  */
 const credential = /^(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+ )?[\x21-\x7e]+$/;
 
-/** Whether an Authorization field holds a credential that can tell users apart. */
+/** Whether an Authorization field holds a credential that tells users apart. */
 export const isCredential = (authorization: string): boolean =>
   credential.test(authorization) && !/^bearer$/i.test(authorization);
 
 /** The token in an Authorization field that holds a credential: raw, after `Bearer`, or with another scheme before it. */
 export const tokenOf = (authorization: string | null): string | undefined => authorization?.replace(/^bearer /i, "");
 
-/** Digest and key are two outputs of HKDF over the token; neither tells anything of the other. */
-const identify = async (token: string): Promise<Identity> => {
+/** Digest and key: two outputs of HKDF over the token, with the server secret as salt (RFC 5869). */
+const derive = async (token: string, serverSecret: string): Promise<Pick<Identity, "digest" | "key">> => {
   const secret = await crypto.subtle.importKey("raw", utf8.encode(token), "HKDF", false, ["deriveBits", "deriveKey"]);
-  const derive = (info: string): HkdfParams => ({
+  const purpose = (info: string): HkdfParams => ({
     name: "HKDF",
     hash: "SHA-256",
-    salt: new Uint8Array(),
+    salt: utf8.encode(serverSecret),
     info: utf8.encode(info),
   });
-  const digest = await crypto.subtle.deriveBits(derive("bytenite-engines edge identity"), secret, digestBits);
+  const digest = await crypto.subtle.deriveBits(purpose("bytenite-engines edge identity"), secret, digestBits);
   const key = await crypto.subtle.deriveKey(
-    derive("bytenite-engines edge encryption"),
+    purpose("bytenite-engines edge encryption"),
     secret,
     { name: "AES-GCM", length: 256 },
     false,
     ["encrypt", "decrypt"],
   );
-  return {
-    digest: base64url(new Uint8Array(digest)),
-    key,
-    expiresAtMs: expiryOf(token),
-    notes: { turnedAwayAtMs: 0, readAtMs: 0 },
-  };
+  return { digest: base64url(new Uint8Array(digest)), key };
 };
 
-/** The `exp` of a JWT in milliseconds. It is not verified: the upstream does that, this only shortens lives. */
+/** Bytes as text that needs no escape in a URL or a header (RFC 4648, 5), without padding. */
+export const base64url = (bytes: Uint8Array): string =>
+  btoa(String.fromCharCode(...bytes))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replaceAll("=", "");
+
+/** The `exp` of a JWT in milliseconds. It is not verified: the upstream does that; this only shortens lifetimes. */
 export const expiryOf = (token: string): number => {
   const payload = token.split(".", 3)[1];
   if (payload === undefined) return Number.POSITIVE_INFINITY;

@@ -1,53 +1,100 @@
-// Puts the rooms of one isolate together.
-import { Collapse } from "./Collapse.ts";
+// What the requests of an isolate share.
+import { httpCache, type CacheOptions, type HttpCache } from "@bytenite-engines/http-cache";
+import type { ReadName } from "@bytenite-engines/core/wire";
+import { Admission } from "./Admission.ts";
+import { BodyBudget } from "./Body.ts";
 import type { Config } from "./Config.ts";
-import { EdgeCache } from "./EdgeCache.ts";
-import { EdgeTier, type EdgeStore } from "./EdgeTier.ts";
+import type { Fetched } from "./Flow.ts";
 import { Identities } from "./Identity.ts";
-import { MemoryTier } from "./MemoryTier.ts";
 import { Metrics } from "./Metrics.ts";
-import type { Rooms } from "./Rooms.ts";
-import type { AnalyticsDataset } from "./Runtime.ts";
-import { createUpstream } from "./Upstream.ts";
-import { UpstreamGate } from "./UpstreamGate.ts";
+import { notesInCache, notesInLog } from "./Purge.ts";
+import type { AnalyticsDataset, EdgeStore, PurgeLogStub, RateLimiter } from "./Runtime.ts";
+import { SingleFlight } from "./SingleFlight.ts";
+import { Memory, Store } from "./Store.ts";
+import { Upstream } from "./Upstream.ts";
 
-/** What an isolate is given from outside. */
+/** What an isolate gets from the runtime. */
 export interface Surroundings {
   readonly config: Config;
   /** Reaches the upstream. */
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   /** The Cache API, where there is one. */
   readonly store: EdgeStore | undefined;
-  readonly analytics: AnalyticsDataset | undefined;
-  /** Milliseconds since the epoch. */
+  readonly analytics?: AnalyticsDataset | undefined;
+  readonly purgeLog?: PurgeLogStub | undefined;
+  readonly limits?: { readonly token?: RateLimiter | undefined; readonly anonymous?: RateLimiter | undefined };
+  /** Milliseconds since the epoch. In production it moves only when something was waited for. */
   readonly now: () => number;
 }
 
-/** How much longer than a whole exchange may take its slot can be joined, in milliseconds. */
-const slotSlackMs = 1_000;
+/** Rules by what is asked for. */
+export type Caches = Readonly<Record<ReadName | "other" | "negative", HttpCache>>;
 
-export const createRooms = ({ config, fetch, store, analytics, now }: Surroundings): Rooms => {
-  const metrics = new Metrics();
-  const edgeStore = config.edgeTier ? store : undefined;
-  const maxWaitMs = config.deadlineMs + slotSlackMs;
+export interface Isolate extends Omit<Surroundings, "store" | "fetch" | "purgeLog"> {
+  readonly identities: Identities;
+  readonly caches: Caches;
+  readonly store: Store;
+  readonly flights: SingleFlight<Fetched>;
+  readonly admission: Admission;
+  readonly budget: BodyBudget;
+  readonly upstream: Upstream;
+  readonly metrics: Metrics;
+}
+
+/** How much longer than a whole exchange may take its flight can be joined, in milliseconds. */
+const flightSlackMs = 1_000;
+
+/** Targeted fields for a cache at Cloudflare's edge, the most specific one first (RFC 9213, 2.2). */
+export const targetedFields: ReadonlyArray<string> = ["cloudflare-cdn-cache-control", "cdn-cache-control"];
+
+const cachesOf = ({ lifetimes, negativeMs, cachesAnonymous }: Config): Caches => {
+  // Clocks of upstreams are minutes off at times: age is what Age says, not the time since Date.
+  const options: CacheOptions = {
+    keyedByUser: true,
+    apparentAge: false,
+    targetedFields,
+    processedFields: ["content-encoding", "content-type"],
+  };
+  const endpoint = (name: ReadName): HttpCache => httpCache({ ...options, defaults: lifetimes[name] });
+  const shared: CacheOptions = {
+    targetedFields,
+    // The fraction that RFC 9111, 4.2.2 calls typical, for a day at most.
+    heuristic: { fraction: 0.1, maxMs: 86_400_000 },
+    staleWhenDisconnected: true,
+  };
   return {
-    config,
-    identities: new Identities(),
-    cache: new EdgeCache(
-      new MemoryTier(config.memoryBytes, config.memoryEntries),
-      edgeStore && new EdgeTier(edgeStore),
-    ),
-    collapse: new Collapse(maxWaitMs, maxWaitMs),
-    ask: createUpstream({
+    list: endpoint("list"),
+    get: endpoint("get"),
+    status: endpoint("status"),
+    negative: httpCache({ ...options, defaults: { freshMs: negativeMs } }),
+    other: httpCache(cachesAnonymous ? shared : options),
+  };
+};
+
+export const createIsolate = (surroundings: Surroundings): Isolate => {
+  const { config, fetch, now, purgeLog } = surroundings;
+  const metrics = new Metrics();
+  const edge = config.edgeTier ? surroundings.store : undefined;
+  const notes = purgeLog === undefined ? edge && notesInCache(edge) : notesInLog(purgeLog);
+  const admission = new Admission(config.deadlineMs, now, (state) => metrics.breaker(state));
+  const budget = new BodyBudget(now);
+  return {
+    ...surroundings,
+    identities: new Identities(config.identitySecrets),
+    caches: cachesOf(config),
+    store: new Store(new Memory(config.memoryBytes, config.memoryEntries), edge, notes),
+    flights: new SingleFlight(config.deadlineMs + flightSlackMs),
+    admission,
+    budget,
+    upstream: new Upstream({
       config,
       fetch,
-      gate: new UpstreamGate(config.deadlineMs, now, (state) => metrics.breaker(state)),
-      onEvent: (event) => metrics.tell(event, now()),
-      onFailure: (problem) => metrics.fail(problem, now()),
+      admission,
+      budget,
       now,
+      onAttempt: (outcome, durationMs) => metrics.attempt(outcome, durationMs, now()),
+      onRetry: (reason) => metrics.count("bytenite_edge_upstream_retries_total", { reason }),
     }),
     metrics,
-    analytics,
-    now,
   };
 };

@@ -1,24 +1,27 @@
 import { expect, test } from "vitest";
-import { isLogged, logLine, RequestId, traceIdOf, type Answered } from "./Log.ts";
+import type { Result } from "./Flow.ts";
+import { isLogged, logLine, traceIdOf, type Answered } from "./Log.ts";
+import { RequestId } from "./Request.ts";
 
-const answered = (status: number, result: Answered["observed"]["result"]): Answered => ({
-  received: new Request("https://edge.example/v1/dev/engines?pagination.limit=1&key=the-token", {
-    headers: {
-      authorization: "the-token",
-      traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-    },
+const answered = (status: number, result: Result): Answered => ({
+  method: "GET",
+  headers: new Headers({
+    authorization: "the-token",
+    "cf-connecting-ip": "192.0.2.7",
+    traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
   }),
   target: "/v1/dev/engines?pagination.limit=1&key=the-token",
-  response: new Response("{}", { status, headers: { "content-type": "application/json", "content-length": "2" } }),
   requestId: new RequestId("r-1"),
-  observed: {
+  outcome: {
+    response: new Response("{}", { status, headers: { "content-type": "application/json" } }),
     result,
     route: { endpoint: "list", target: "/engines?pagination.limit=1" },
     bytes: 2,
-    fetched: undefined,
+    upstream: { status: 200, attempts: 1, durationMs: 20 },
   },
-  startedAtMs: 1_000,
+  colo: "ZRH",
   endedAtMs: 1_025,
+  durationMs: 25,
 });
 
 test("a line tells what happened, with the request's id and trace, and nothing of the token", () => {
@@ -35,6 +38,9 @@ test("a line tells what happened, with the request's id and trace, and nothing o
     mediaType: "application/json",
     bytes: 2,
     durationMs: 25,
+    client: "192.0.2.7",
+    colo: "ZRH",
+    upstream: { status: 200, attempts: 1, durationMs: 20 },
     requestId: "r-1",
     traceId: "0af7651916cd43dd8448eb211c80319c",
   });
@@ -43,8 +49,8 @@ test("a line tells what happened, with the request's id and trace, and nothing o
 
 test("of a target that was not understood no query is written down: a token may be in it", () => {
   const given = answered(404, "refused");
-  const observed = { ...given.observed, route: undefined };
-  const line = logLine({ ...given, target: "/v2/engines?key=the-token", observed });
+  const outcome = { ...given.outcome, route: undefined };
+  const line = logLine({ ...given, target: "/v2/engines?key=the-token", outcome });
   expect(JSON.parse(line)).toMatchObject({ target: "/v2/engines" });
   expect(line).not.toContain("the-token");
 });
@@ -58,7 +64,7 @@ test.each([
   ["off", 503, "miss", false],
 ] as const)("with the level %s an answer %i, %s, is logged: %s", (level, status, result, expected) => {
   const given = answered(status, result);
-  expect(isLogged(level, given.observed, status)).toBe(expected);
+  expect(isLogged(level, result, status)).toBe(expected);
   expect(JSON.parse(logLine(given))).toMatchObject({
     level: status === 503 || result === "stale-if-error" ? "error" : "info",
   });

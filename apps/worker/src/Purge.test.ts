@@ -1,28 +1,33 @@
 import { expect, test } from "vitest";
 import { entryWith } from "../test/entry.ts";
-import { isPurged, maxPurges, mergedPurges, parsePurge, readPurges, type Purge } from "./Purge.ts";
+import { maxPurges, notesInCache, parsePurge, Purges, type Purge } from "./Purge.ts";
 
-const get = entryWith({ endpoint: "get", tag: "zipper@0.1", fetchedAtMs: 1_000 });
-const status = entryWith({ endpoint: "status", tag: "zipper", fetchedAtMs: 1_000 });
-const list = entryWith({ endpoint: "list", tag: undefined, fetchedAtMs: 1_000 });
+const get = entryWith({ endpoint: "get", names: ["zipper"], fetchedAtMs: 1_000 });
+const status = entryWith({ endpoint: "status", names: ["zipper"], fetchedAtMs: 1_000 });
+const list = entryWith({ endpoint: "list", names: ["a", "zipper"], fetchedAtMs: 1_000 });
+const other = entryWith({ endpoint: "list", names: ["a"], fetchedAtMs: 1_000 });
+const unknown = entryWith({ endpoint: "list", names: null, fetchedAtMs: 1_000 });
 
-test.each<[string, Purge, ReadonlyArray<boolean>]>([
-  ["everything", { atMs: 2_000 }, [true, true, true]],
-  ["what was asked for at the same moment", { atMs: 1_000 }, [true, true, true]],
-  ["nothing that was asked for later", { atMs: 999 }, [false, false, false]],
-  ["an endpoint", { atMs: 2_000, endpoint: "list" }, [false, false, true]],
-  ["all versions of a name, and lists, which may hold it", { atMs: 2_000, name: "zipper" }, [true, true, true]],
-  ["a name of an endpoint", { atMs: 2_000, name: "zipper", endpoint: "status" }, [false, true, false]],
-  ["no other name", { atMs: 2_000, name: "zip" }, [false, false, true]],
+test.each<[string, Omit<Purge, "hard">, ReadonlyArray<boolean>]>([
+  ["everything", { atMs: 2_000 }, [true, true, true, true, true]],
+  ["what was asked for at the same moment", { atMs: 1_000 }, [true, true, true, true, true]],
+  ["nothing that was asked for later", { atMs: 999 }, [false, false, false, false, false]],
+  ["an endpoint", { atMs: 2_000, endpoint: "list" }, [false, false, true, true, true]],
+  ["what contains a name, or may", { atMs: 2_000, name: "zipper" }, [true, true, true, false, true]],
+  ["a name, and all lists", { atMs: 2_000, name: "zipper", lists: true }, [true, true, true, true, true]],
+  ["a name of an endpoint", { atMs: 2_000, name: "zipper", endpoint: "status" }, [false, true, false, false, false]],
+  ["no other name", { atMs: 2_000, name: "zip" }, [false, false, false, false, true]],
 ])("a purge takes %s", (_what, purge, expected) => {
-  expect([get, status, list].map((entry) => isPurged(entry, [purge]))).toEqual(expected);
+  const purges = new Purges();
+  purges.add([{ ...purge, hard: false }]);
+  expect([get, status, list, other, unknown].map((entry) => purges.of(entry) !== undefined)).toEqual(expected);
 });
 
 test.each([
-  ["all=true", { atMs: 5 }],
-  ["endpoint=list", { atMs: 5, endpoint: "list" }],
-  ["tag=zipper%400.1", { atMs: 5, name: "zipper" }],
-  ["endpoint=get&tag=zipper", { atMs: 5, endpoint: "get", name: "zipper" }],
+  ["all=true", { atMs: 5, hard: false }],
+  ["endpoint=list&hard=true", { atMs: 5, hard: true, endpoint: "list" }],
+  ["tag=zipper%400.1", { atMs: 5, hard: false, name: "zipper" }],
+  ["endpoint=get&tag=zipper", { atMs: 5, hard: false, endpoint: "get", name: "zipper" }],
 ])("%s is read", (query, expected) => {
   expect(parsePurge(new URLSearchParams(query), 5)).toEqual(expected);
 });
@@ -42,23 +47,27 @@ test.each([
   expect(typeof parsePurge(new URLSearchParams(query), 5)).toBe("string");
 });
 
-test.each(["", "x", "null", "{}", '"x"', "[null, 1, {}]", '[{"atMs":"5"}]'])(
-  "a note that is %j purges nothing",
-  (text) => {
-    expect(readPurges(text)).toEqual([]);
-  },
-);
-
-test("of a note what can be read counts", () => {
-  expect(readPurges('[null, {"atMs":5}, {"atMs":6,"name":"a"}]')).toEqual([{ atMs: 5 }, { atMs: 6, name: "a" }]);
+test("a misspelled parameter is refused: it would purge more or less than was meant", () => {
+  expect(parsePurge(new URLSearchParams("tags=zipper"), 5)).toContain("unknown parameter tags");
+  expect(parsePurge(new URLSearchParams("tag=zipper&hard=yes"), 5)).toContain("hard must be");
 });
 
 test("too many purges become one of everything, which forgets none of them", () => {
-  const many = Array.from({ length: maxPurges + 50 }, (_, index): Purge => ({ atMs: index, name: `n${index}` }));
-  const merged = mergedPurges(many, many);
-  expect(merged).toHaveLength(maxPurges);
-  for (const purge of many) {
-    expect(isPurged(entryWith({ tag: purge.name ?? "", fetchedAtMs: purge.atMs }), merged)).toBe(true);
-  }
-  expect(isPurged(entryWith({ tag: "n1", fetchedAtMs: 1_000 }), merged)).toBe(false);
+  const purges = new Purges();
+  const many = Array.from({ length: maxPurges + 50 }, (_, index): Purge => ({ atMs: index, hard: true, name: `n${index}` }));
+  for (const purge of many) purges.add([purge]);
+  for (const { name = "", atMs } of many) expect(purges.of(entryWith({ names: [name], fetchedAtMs: atMs }))).toBe("hard");
+  expect(purges.of(entryWith({ names: ["n1"], fetchedAtMs: 1_000 }))).toBeUndefined();
+});
+
+test("purges of one user take what is that user's, and the strongest one counts", () => {
+  const purges = new Purges();
+  purges.add([{ atMs: 5_000, hard: true, owners: ["alice"] }]);
+  purges.add([{ atMs: 5_000, hard: false }]);
+  expect([get, entryWith({ owner: "bob" })].map((entry) => purges.of(entry))).toEqual(["hard", "soft"]);
+});
+
+test.each(["", "x", "null", "{}", '"x"', "[null, 1, {}]", '[{"atMs":"5"}]'])("a note that is %j purges nothing", async (text) => {
+  const store = { match: async () => new Response(text), put: async () => {}, delete: async () => false };
+  expect(await notesInCache(store).read(["alice"])).toEqual([]);
 });

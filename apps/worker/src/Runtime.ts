@@ -1,27 +1,9 @@
-// Names what the Workers runtime gives beyond the web's standards.
+// What the Workers runtime gives beyond the web's standards.
+import type { Purge } from "./Purge.ts";
 
-/** What a request says beside its URL. Read once: each look at a Request costs as much as a look at one of its fields. */
-export interface Received {
-  readonly method: string;
-  readonly headers: Headers;
-}
-
-/** What the caller puts into `ctx.props`, which Workers Cache has in its key. */
-export interface SealedProps {
-  /** Digest of the token that the request carries. */
-  readonly owner: string;
-}
-
-/** Lives as long as a request and the work it left. */
+/** Lives as long as a request and the work that it leaves. */
 export interface RequestContext {
   waitUntil(work: Promise<unknown>): void;
-  /** Entrypoints of this Worker, to be called with props. */
-  readonly exports?: { readonly SealedExchange?: (options: { readonly props: SealedProps }) => Entrypoint };
-}
-
-/** An entrypoint, as it is called. */
-interface Entrypoint {
-  fetch(request: Request): Promise<Response>;
 }
 
 /** Another Worker, bound to this one. */
@@ -38,6 +20,22 @@ export interface AnalyticsDataset {
   }): void;
 }
 
+/** A rate limiting binding. */
+export interface RateLimiter {
+  limit(options: { readonly key: string }): Promise<{ readonly success: boolean }>;
+}
+
+/** The log of purges for all data centres: a Durable Object. */
+export interface PurgeLogStub {
+  /** Appends; returns the number of the record. */
+  append(purge: Purge): Promise<number>;
+  /** The records after a number, oldest first. */
+  since(number: number): Promise<{ readonly purges: ReadonlyArray<Purge>; readonly last: number }>;
+}
+
+/** The part of the Cache API that is used. */
+export type EdgeStore = Pick<Cache, "match" | "put" | "delete">;
+
 /** The Cache API of the data centre, where the runtime has one. */
-export const dataCentreCache = (): Cache | undefined =>
+export const dataCentreCache = (): EdgeStore | undefined =>
   typeof caches === "undefined" ? undefined : (caches as CacheStorage & { readonly default?: Cache }).default;

@@ -1,14 +1,11 @@
 import { create, equals, type DescMessage, type MessageInitShape } from "@bufbuild/protobuf";
-import { decode, encode, endpoints, schemaDigestHeader, schemaDigests } from "@bytenite-engines/core/wire";
+import { decode, encode, endpoints, schemaDigests } from "@bytenite-engines/core/wire";
 import { EngineListResponseSchema, EngineSchema } from "@bytenite-engines/proto";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { transcode } from "./Transcoding.ts";
+import { contentOf, transcode } from "./Transcoding.ts";
 
-const digestField = schemaDigestHeader.toLowerCase();
-const confirmed = (schema: DescMessage): Record<string, string> => ({
-  [digestField]: schemaDigests[schema.typeName] ?? "",
-});
+const confirmed = (schema: DescMessage): string => schemaDigests[schema.typeName] ?? "";
 
 const arbitraryEngine: fc.Arbitrary<MessageInitShape<typeof EngineSchema>> = fc.record({
   id: fc.string({ unit: "binary" }),
@@ -60,8 +57,53 @@ test.each<[string, "get" | "list", Uint8Array<ArrayBuffer>, "json" | "protobuf"]
 });
 
 test("without our schema's digest nothing is transcoded", () => {
-  expect(transcode("get", engine, "protobuf", {})).toBeUndefined();
-  expect(transcode("get", engine, "protobuf", { [digestField]: "sha-256=:AAAA:" })).toBeUndefined();
+  expect(transcode("get", engine, "protobuf", undefined)).toBeUndefined();
+  expect(transcode("get", engine, "protobuf", "sha-256=:AAAA:")).toBeUndefined();
   expect(transcode("get", engine, "protobuf", confirmed(EngineListResponseSchema))).toBeUndefined();
   expect(transcode("get", engine, "protobuf", confirmed(EngineSchema))).toBeDefined();
+});
+
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+const listed = (format: "json" | "protobuf"): Uint8Array =>
+  encode(
+    EngineListResponseSchema,
+    create(EngineListResponseSchema, {
+      engines: [{ name: "zipper", version: "0.1", deviceRequirements: { minCpu: 2 } }, { name: "trainer" }],
+      pagination: { total: 2 },
+    }),
+    format,
+  );
+const long = (end: string): Uint8Array => bytesOf(`\uFEFF {"a":"${"x".repeat(300_000)}"${end}`);
+
+test.each<[string, ["json" | "protobuf" | undefined, Uint8Array], boolean]>([
+  ["a list in JSON", ["json", listed("json")], true],
+  ["a list in protobuf", ["protobuf", listed("protobuf")], true],
+  ["JSON with fields that nobody knows", ["json", bytesOf(' {"tomorrow": [1]}\n')], true],
+  ["JSON after a byte order mark", ["json", bytesOf("\uFEFF{}")], true],
+  ["a field of protobuf that nobody knows", ["protobuf", new Uint8Array([0xfa, 0x7f, 1, 0x78])], true],
+  ["JSON that names no type of ours", [undefined, bytesOf("{}")], true],
+  ["JSON too long to be parsed", ["json", long("}\n")], true],
+  ["nothing, as JSON", ["json", bytesOf("")], false],
+  ["nothing, as protobuf", ["protobuf", bytesOf("")], false],
+  ["nothing, as nothing of ours", [undefined, bytesOf("")], false],
+  ["JSON cut short", ["json", listed("json").subarray(0, -1)], false],
+  ["JSON too long to be parsed, cut short", ["json", long("")], false],
+  ["protobuf cut short", ["protobuf", listed("protobuf").subarray(0, -1)], false],
+  ["JSON that is no message", ["json", bytesOf("[]")], false],
+  ["null", ["json", bytesOf("null")], false],
+  ["half a character", ["json", new Uint8Array([0x7b, 0x22, 0xc3, 0x22, 0x3a, 0x31, 0x7d])], false],
+  ["JSON, as protobuf", ["protobuf", listed("json")], false],
+  ["protobuf, as JSON", ["json", listed("protobuf")], false],
+  ["a page", [undefined, bytesOf("<h1>We are back soon</h1>")], false],
+  ["a page, as JSON", ["json", bytesOf("<h1>We are back soon</h1>")], false],
+  ["a page, as protobuf", ["protobuf", bytesOf("<h1>We are back soon</h1>")], false],
+])("%s: %#", (_what, [format, bytes], expected) => {
+  expect(contentOf("list", format, bytes, null).isReadable).toBe(expected);
+});
+
+test("the names of the engines in an answer are read, of protobuf with our schema's digest alone", () => {
+  const digest = confirmed(EngineListResponseSchema);
+  expect(contentOf("list", "json", listed("json"), null).names).toEqual(["zipper", "trainer"]);
+  expect(contentOf("list", "protobuf", listed("protobuf"), digest).names).toEqual(["zipper", "trainer"]);
+  expect(contentOf("list", "protobuf", listed("protobuf"), null).names).toBeNull();
 });

@@ -1,39 +1,65 @@
-// Fetches one answer from the upstream through core: its retries, budget and deadline. Nothing else talks to it.
-import { createExchanger, type Exchanger, type ExchangerOptions } from "@bytenite-engines/core/exchange";
-import { EngineError, type ReadName, type EngineEvent } from "@bytenite-engines/core";
+// Requests to the upstream: attempts, retries, redirects and bodies.
+import {
+  decideRetry,
+  defaultRetryPolicy,
+  retryAfterMs,
+  RetryBudget,
+  retryCost,
+  type RetrySituation,
+} from "@bytenite-engines/core/wire";
 import { errorStatuses } from "@bytenite-engines/http-cache";
+import { remember, type Admission, type Applicant, type Ending } from "./Admission.ts";
+import { emptyBody, readBody, streamBody, type Body, type BodyBudget, type Lease } from "./Body.ts";
 import type { Config } from "./Config.ts";
-import { remember, type Applicant, type Ending, type UpstreamGate } from "./UpstreamGate.ts";
-import { withVerdicts } from "./Verdict.ts";
+import { clientOf } from "./Request.ts";
 
-/** A complete answer. */
+/** A request, as it is sent. */
+export interface UpstreamRequest extends Applicant {
+  readonly method: string;
+  readonly headers: Headers;
+  readonly body: ReadableStream | null;
+  /** Whether it may be sent again, and whether its redirects are followed: it is for an endpoint. */
+  readonly isEndpoint: boolean;
+  /** Whether the body of such an answer is read as a whole where it is short enough; else it is streamed. */
+  readonly isBuffered: (status: number, headers: Headers) => boolean;
+}
+
+/** An answer. `lease` holds the bytes of the body; the caller has to release it. */
 export interface UpstreamAnswer {
   readonly status: number;
+  readonly statusText: string;
   readonly headers: Headers;
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly body: Body;
+  readonly lease: Lease;
   readonly requestTimeMs: number;
   readonly responseTimeMs: number;
   /** Number of requests that it took. */
   readonly attempts: number;
 }
 
-/** Why no answer came. */
+/** Why there is no answer. */
 export type UpstreamProblem =
   | "unreachable"
   | "timed-out"
-  | "too-large"
   | "cut-short"
   | "redirected"
-  /** A status that no whole answer to a plain GET can have. */
+  /** A status that no whole answer to the request can have. */
   | "unusable"
   | "known-to-be-down"
-  /** The client's own requests take all of its places. */
   | "busy"
-  /** Requests with unknown tokens take all of theirs. */
-  | "crowded";
+  | "crowded"
+  | "limited";
 
-/** Problems that are an outage. The others are answers that cannot be handed on: something stale would hide what they say. */
-const outages: ReadonlySet<UpstreamProblem> = new Set([
+export interface UpstreamFailure {
+  readonly problem: UpstreamProblem;
+  readonly attempts: number;
+  readonly durationMs: number;
+  /** How long asking again is pointless, in milliseconds, where that is known. */
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** Problems that something stale may hide. The others are answers. */
+export const outages: ReadonlySet<UpstreamProblem> = new Set([
   "unreachable",
   "timed-out",
   "cut-short",
@@ -42,136 +68,220 @@ const outages: ReadonlySet<UpstreamProblem> = new Set([
   "crowded",
 ]);
 
-/** No answer came. */
-export class UpstreamFailure extends Error {
-  readonly _tag = "UpstreamFailure";
-  readonly problem: UpstreamProblem;
-  readonly attempts: number;
-  /** How long asking again is pointless, in milliseconds, where that is known. */
-  readonly retryAfterMs: number | undefined;
-  constructor(problem: UpstreamProblem, attempts: number, retryAfterMs?: number) {
-    super(`the upstream gave no answer: ${problem}`);
-    this.name = "UpstreamFailure";
-    this.problem = problem;
-    this.attempts = attempts;
-    this.retryAfterMs = retryAfterMs;
-  }
-
-  /** Whether something stale may stand in. */
-  get isOutage(): boolean {
-    return outages.has(this.problem);
-  }
-}
-
-/** A path below the upstream's base URL (the resource), and the request's header. */
-export interface UpstreamRequest extends Applicant {
-  readonly endpoint: ReadName;
-  readonly headers: Headers;
-}
-
-/** Asks the upstream. Rejects with UpstreamFailure. */
-export type AskUpstream = (request: UpstreamRequest) => Promise<UpstreamAnswer>;
-
-/** Longest body that is read, in bytes. */
-export const maxBodyBytes = 16 * 1024 * 1024;
-
 /** Requests for one answer, at most. The client of the proxy retries too: more would multiply. */
 const maxAttempts = 3;
 /** Largest pause before a retry, and longest hint of the upstream that is waited out, in milliseconds. */
 const maxDelayMs = 1_000;
-
+const policy = { ...defaultRetryPolicy, maxAttempts, maxDelayMs, maxRetryAfterMs: maxDelayMs };
+/** Redirects that are followed, at most. */
+const maxRedirects = 3;
 /** Tokens that have a retry budget of their own, at most. The others share one. */
 const maxBudgets = 1_000;
+/** Longest body of an error that is read, in bytes. */
+const maxErrorBytes = 64 * 1024;
 
-/** What the upstream is reached with. */
 export interface UpstreamOptions {
   readonly config: Pick<Config, "upstreamUrl" | "attemptTimeoutMs" | "deadlineMs">;
   /** The global fetch, or that of a service binding. */
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
-  readonly gate: UpstreamGate;
-  readonly onEvent: (event: EngineEvent) => void;
-  readonly onFailure: (problem: UpstreamProblem) => void;
+  readonly admission: Admission;
+  readonly budget: BodyBudget;
   readonly now: () => number;
+  readonly onAttempt: (outcome: string, durationMs: number) => void;
+  readonly onRetry: (reason: string) => void;
 }
 
-export const createUpstream = ({ config, fetch, gate, onEvent, onFailure, now }: UpstreamOptions): AskUpstream => {
-  const options: ExchangerOptions = {
-    // A body is given half of the attempt, so that the attempt still ends as an answer.
-    fetch: withVerdicts(uncached(fetch), maxBodyBytes, config.attemptTimeoutMs / 2),
-    onEvent,
-    attemptTimeoutMs: config.attemptTimeoutMs,
-    deadlineMs: config.deadlineMs,
-    limits: { maxBodyBytes, maxDecodedBodyBytes: maxBodyBytes },
-    retry: { maxAttempts, maxDelayMs, maxRetryAfterMs: maxDelayMs },
-  };
-  const hasty = createExchanger({ ...options, retry: { maxAttempts: 1 } });
-  const shared = createExchanger(options);
-  const own = new Map<string, Exchanger>();
-  // One client's failures use up no other's retries.
-  const patientFor = (owner: string): Exchanger => {
-    const exchanger = own.get(owner) ?? createExchanger(options);
-    remember(own, owner, exchanger, maxBudgets);
-    return exchanger;
-  };
-  return async (request) => {
-    const { owner, resource, orStale, headers, endpoint } = request;
-    const failed = (failure: UpstreamFailure): UpstreamFailure => {
-      onFailure(failure.problem);
-      return failure;
-    };
-    const pass = await gate.enter(request);
-    if ("because" in pass) throw failed(new UpstreamFailure(pass.because, 0, pass.retryAfterMs));
-    const patient = owner !== undefined && pass.isKnown ? patientFor(owner) : shared;
-    const requestTimeMs = now();
-    let ending: Ending = "timed-out";
-    try {
-      const { status, ...answer } = await (orStale || pass.hasJustFailed ? hasty : patient).get({
-        url: `${config.upstreamUrl}${resource}`,
-        headers: Object.fromEntries(headers),
-        endpoint,
-      });
-      ending = errorStatuses.has(status) ? "failed" : status < 400 ? "accepted" : "answered";
-      const fields = new Headers();
-      answer.headers.forEach((value, name) => fields.append(name, value));
-      return { ...answer, headers: fields, status, requestTimeMs, responseTimeMs: now() };
-    } catch (error) {
-      if (!(error instanceof EngineError)) throw error;
-      const failure = failureOf(error);
-      ending = endings[failure.problem] ?? "answered";
-      throw failed(failure);
-    } finally {
-      pass.leave(ending);
+/** What one attempt came to. */
+type Attempt =
+  | { readonly answer: Omit<UpstreamAnswer, "attempts" | "requestTimeMs"> }
+  | { readonly problem: UpstreamProblem };
+
+export class Upstream {
+  readonly #options: UpstreamOptions;
+  readonly #shared = new RetryBudget();
+  readonly #budgets = new Map<string, RetryBudget>();
+
+  constructor(options: UpstreamOptions) {
+    this.#options = options;
+  }
+
+  /** Sends a request. Never rejects. */
+  async send(request: UpstreamRequest): Promise<UpstreamAnswer | UpstreamFailure> {
+    const { admission, now } = this.#options;
+    const startedAtMs = now();
+    const pass = await admission.enter(request);
+    if ("because" in pass) {
+      const { because, retryAfterMs: waitMs, probe } = pass;
+      if (probe === true) void this.#probe();
+      return { problem: because, attempts: 0, durationMs: now() - startedAtMs, retryAfterMs: waitMs };
     }
-  };
+    const isPatient = request.isEndpoint && !request.orStale && !pass.isFailing;
+    const budget = this.#budgetOf(request.owner, pass.isKnown);
+    const result = await this.#attempts(request, isPatient ? maxAttempts : 1, budget);
+    const ending = "problem" in result ? endingOf(result.problem) : endingOfStatus(result.status);
+    // What is streamed keeps its place.
+    if ("body" in result && "stream" in result.body) void result.body.ended.then(() => pass.leave(ending));
+    else pass.leave(ending);
+    return result;
+  }
+
+  async #attempts(
+    request: UpstreamRequest,
+    most: number,
+    budget: RetryBudget,
+  ): Promise<UpstreamAnswer | UpstreamFailure> {
+    const { now, onRetry, onAttempt } = this.#options;
+    const until = performance.now() + this.#options.config.deadlineMs;
+    let spoiled = 0;
+    let lastCost = 0;
+    for (let attempts = 1; ; attempts++) {
+      const requestTimeMs = now();
+      const attempt = await this.#attempt(request, Math.max(1, until - performance.now()));
+      const durationMs = now() - requestTimeMs;
+      const failure = failureIn(attempt, request.isEndpoint);
+      onAttempt("answer" in attempt ? `${attempt.answer.status}` : attempt.problem, durationMs);
+      if (failure === undefined) budget.refund(lastCost);
+      if (failure?._tag === "Undecodable") spoiled += 1;
+      const decision = decideRetry({
+        policy: { ...policy, maxAttempts: most },
+        reason: failure ?? final,
+        attempts,
+        spoiled,
+        hintMs: hintOf(attempt, now()),
+        remainingMs: until - performance.now(),
+        random: Math.random(),
+      });
+      if (!decision.retry || !budget.pay(retryCost.transient)) {
+        return "answer" in attempt
+          ? { ...attempt.answer, attempts, requestTimeMs }
+          : { problem: attempt.problem, attempts, durationMs };
+      }
+      lastCost = retryCost.transient;
+      if ("answer" in attempt) attempt.answer.lease.release();
+      onRetry(failure?._tag ?? "");
+      await new Promise((resolve) => setTimeout(resolve, decision.delayMs));
+    }
+  }
+
+  async #attempt(request: UpstreamRequest, leftMs: number): Promise<Attempt> {
+    const { config, budget, now } = this.#options;
+    const controller = new AbortController();
+    const timeoutMs = Math.min(config.attemptTimeoutMs, leftMs);
+    let timer = setTimeout(() => controller.abort(), timeoutMs);
+    const lease = budget.lease(request.owner ?? clientOf(request.headers));
+    let response: Response | undefined;
+    // Bodies of service bindings do not end with the signal.
+    const aborted = new Promise<never>((_, reject) => {
+      controller.signal.addEventListener("abort", () => reject(new Error("timed out")), { once: true });
+    });
+    aborted.catch(() => {});
+    const inTime = <A>(work: Promise<A>): Promise<A> => Promise.race([work, aborted]);
+    try {
+      response = await inTime(this.#fetch(request, controller.signal));
+      if (response === undefined) return drop(lease, "redirected");
+      const { status, statusText, headers } = response;
+      // The runtime decodes bodies; a cast, since its types of streams are not those of the DOM.
+      const stream = response.body as ReadableStream<Uint8Array<ArrayBuffer>> | null;
+      const base = { status, statusText, headers, lease };
+      if (status >= 400 && status < 500 && request.isEndpoint) {
+        // A refusal is an answer even where its body breaks off: otherwise stale responses would hide a 401.
+        clearTimeout(timer);
+        timer = setTimeout(() => controller.abort(), timeoutMs / 2);
+        const body = await inTime(readBody(stream, lease, maxErrorBytes)).catch(() => undefined);
+        if (body !== undefined && "bytes" in body) return { answer: { ...base, body, responseTimeMs: now() } };
+        if (body !== undefined) await body.stream.cancel();
+        const kept = new Headers(headers);
+        for (const name of ["content-encoding", "content-length", "content-type"]) kept.delete(name);
+        return { answer: { ...base, headers: kept, body: emptyBody, responseTimeMs: now() } };
+      }
+      if (stream === null) return { answer: { ...base, body: emptyBody, responseTimeMs: now() } };
+      const isBuffered = request.isBuffered(status, headers);
+      const body = isBuffered ? await inTime(readBody(stream, lease)) : streamBody(stream, lease);
+      return { answer: { ...base, body, responseTimeMs: now() } };
+    } catch {
+      if (controller.signal.aborted) return drop(lease, "timed-out");
+      return drop(lease, response === undefined ? "unreachable" : "cut-short");
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Fetches past the cache of the zone, which would keep answers in the clear. Undefined: redirected to where nobody may go. */
+  async #fetch(request: UpstreamRequest, signal: AbortSignal): Promise<Response | undefined> {
+    const { config, fetch } = this.#options;
+    const { method, headers, body, isEndpoint } = request;
+    let url = request.resource;
+    for (let redirects = 0; ; redirects++) {
+      const init: RequestInit = { method, headers, redirect: "manual", signal, cache: "no-store" };
+      const response = await fetch(url, body === null ? init : { ...init, body });
+      const location = response.headers.get("location");
+      const isRedirect = [301, 302, 303, 307, 308].includes(response.status) && location !== null;
+      if (!isRedirect || !isEndpoint) return response;
+      await response.body?.cancel();
+      const next = URL.canParse(location, url) ? new URL(location, url).href : "";
+      if (redirects === maxRedirects || !next.startsWith(`${config.upstreamUrl}/`)) return undefined;
+      url = next;
+    }
+  }
+
+  #budgetOf(owner: string | undefined, isKnown: boolean): RetryBudget {
+    // One user's failures use up no other's retries.
+    if (owner === undefined || !isKnown) return this.#shared;
+    const budget = this.#budgets.get(owner) ?? new RetryBudget();
+    remember(this.#budgets, owner, budget, maxBudgets);
+    return budget;
+  }
+
+  /** Any answer says that the upstream is there. */
+  async #probe(): Promise<void> {
+    const { config, fetch, admission } = this.#options;
+    try {
+      const signal = AbortSignal.timeout(config.attemptTimeoutMs);
+      const response = await fetch(`${config.upstreamUrl}/engines`, { redirect: "manual", signal, cache: "no-store" });
+      admission.connected();
+      await response.body?.cancel();
+    } catch {
+      // Still unreachable.
+    }
+  }
+}
+
+const drop = (lease: Lease, problem: UpstreamProblem): { readonly problem: UpstreamProblem } => {
+  lease.release();
+  return { problem };
 };
 
-/**
- * A `fetch` past the cache of the zone: a rule there would keep answers in the clear, beneath our encryption, and without the token
- * in the key.
- */
-const uncached =
-  (fetch: UpstreamOptions["fetch"]): UpstreamOptions["fetch"] =>
-  (url, init) =>
-    fetch(url, { ...init, cache: "no-store" });
+type Reason = RetrySituation["reason"];
+const reason = (tag: string, fields: object = {}): Reason => ({ _tag: tag, ...fields }) as unknown as Reason;
+const final = reason("NotFound");
 
-/** What the problems say of the upstream. The others are answers. */
-const endings: Partial<Record<UpstreamProblem, Ending>> = {
-  unreachable: "unconnected",
-  "timed-out": "timed-out",
-  "cut-short": "failed",
-};
-
-const failureOf = ({ reason, attempts }: EngineError): UpstreamFailure => {
-  switch (reason._tag) {
-    case "TimedOut":
-      return new UpstreamFailure("timed-out", attempts);
-    case "TooLarge":
-      return new UpstreamFailure("too-large", attempts);
-    case "Undecodable":
-      return new UpstreamFailure("cut-short", attempts);
-    case "RedirectRefused":
-      return new UpstreamFailure("redirected", attempts);
+/** What core's rules of retries call the outcome of an attempt. 429 is handed on with its hint: the client waits, not the proxy. */
+const failureIn = (attempt: Attempt, isEndpoint: boolean): Reason | undefined => {
+  if (!isEndpoint) return undefined;
+  if ("answer" in attempt) return errorStatuses.has(attempt.answer.status) ? reason("Unavailable") : undefined;
+  switch (attempt.problem) {
+    case "unreachable":
+      return reason("Unreachable", { problem: "connect" });
+    case "timed-out":
+      return reason("TimedOut", { scope: "attempt" });
+    case "cut-short":
+      return reason("Undecodable");
     default:
-      return new UpstreamFailure("unreachable", attempts);
+      return undefined;
   }
 };
+
+const hintOf = (attempt: Attempt, nowMs: number): number | undefined => {
+  if (!("answer" in attempt)) return undefined;
+  const { headers } = attempt.answer;
+  return retryAfterMs(headers.get("retry-after"), headers.get("date"), nowMs);
+};
+
+const endingOf = (problem: UpstreamProblem): Ending => {
+  if (problem === "unreachable") return "unconnected";
+  if (problem === "timed-out") return "timed-out";
+  return problem === "cut-short" ? "failed" : "answered";
+};
+
+const endingOfStatus = (status: number): Ending =>
+  errorStatuses.has(status) ? "failed" : status < 400 ? "accepted" : "answered";

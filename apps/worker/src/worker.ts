@@ -1,45 +1,53 @@
 // The Worker: checks its settings when it starts, and hands each request to the flow.
-import { env as variables, WorkerEntrypoint } from "cloudflare:workers";
+import { env as variables } from "cloudflare:workers";
 import { parseConfig } from "./Config.ts";
-import { handle } from "./Handler.ts";
-import { createRooms } from "./Isolate.ts";
-import type { Rooms } from "./Rooms.ts";
-import { dataCentreCache, type AnalyticsDataset, type RequestContext, type ServiceBinding } from "./Runtime.ts";
-import { answerSealed } from "./SealedExchange.ts";
-import type { SealedProps } from "./Runtime.ts";
+import { handle } from "./Flow.ts";
+import { createIsolate, type Isolate } from "./Isolate.ts";
+import {
+  dataCentreCache,
+  type AnalyticsDataset,
+  type PurgeLogStub,
+  type RateLimiter,
+  type RequestContext,
+  type ServiceBinding,
+} from "./Runtime.ts";
+
+export { PurgeLog } from "./PurgeLog.ts";
 
 /** Bindings of the Worker; see wrangler.jsonc for each, and for the variables. */
 interface Env {
   readonly UPSTREAM?: ServiceBinding;
   readonly ANALYTICS?: AnalyticsDataset;
+  readonly PURGE_LOG?: { getByName(name: string): PurgeLogStub };
+  readonly TOKEN_LIMIT?: RateLimiter;
+  readonly ANONYMOUS_LIMIT?: RateLimiter;
 }
 
 // A deployment that cannot work is refused before it gets its first request.
 const config = parseConfig(variables);
 
-let rooms: Rooms | undefined;
+let isolate: Isolate | undefined;
 
-const roomsWith = ({ UPSTREAM, ANALYTICS }: Env): Rooms =>
-  (rooms ??= createRooms({
+const isolateWith = ({ UPSTREAM, ANALYTICS, PURGE_LOG, TOKEN_LIMIT, ANONYMOUS_LIMIT }: Env): Isolate =>
+  (isolate ??= createIsolate({
     config,
     fetch: (url, init) => (UPSTREAM === undefined ? fetch(url, init) : UPSTREAM.fetch(url, init)),
     store: dataCentreCache(),
     analytics: ANALYTICS,
+    purgeLog:
+      PURGE_LOG === undefined
+        ? undefined
+        : {
+            // A stub belongs to the request that made it.
+            append: (purge) => PURGE_LOG.getByName("all").append(purge),
+            since: (number) => PURGE_LOG.getByName("all").since(number),
+          },
+    limits: { token: TOKEN_LIMIT, anonymous: ANONYMOUS_LIMIT },
     now: Date.now,
   }));
 
 export default {
   fetch(request: Request, env: Env, context: RequestContext): Response | Promise<Response> {
-    return handle(request, roomsWith(env), context);
+    return handle(request, isolateWith(env), context);
   },
 };
-
-/** The one entrypoint that Workers Cache may be in front of, where it is switched on; the default one never. */
-export class SealedExchange extends WorkerEntrypoint {
-  declare protected readonly ctx: { readonly props: SealedProps };
-  declare protected readonly env: Env;
-
-  fetch(request: Request): Promise<Response> {
-    return answerSealed(request, this.ctx.props, roomsWith(this.env));
-  }
-}

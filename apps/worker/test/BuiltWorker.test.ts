@@ -24,23 +24,6 @@ test("the second answer is a hit, in either form, with the same data", async () 
   expect(first.headers.get("content-length")).toBe(`${bytes.byteLength}`);
 });
 
-test("with WORKERS_CACHE on, the runtime hands props and token to the second entrypoint, and answers are the same", async () => {
-  await using plain = await startStack();
-  await using layered = await startStack({ WORKERS_CACHE: "on" });
-  const shown = async ({ get, registry }: typeof plain) => {
-    const answers = [];
-    for (const user of ["alice", "bob", "alice"]) {
-      const response = await get(registry.tokens[user], "/engines", json);
-      answers.push([response.status, cacheResult(response), await response.text()]);
-    }
-    return [answers, registry.requests.length];
-  };
-  expect(await shown(layered)).toEqual(await shown(plain));
-  const text = await (await fetch(`${layered.url}/-/metrics`, { headers: { authorization: adminSecret } })).text();
-  // Two exchanges, both through the second entrypoint; nothing here keeps anything between the two.
-  expect(text).toContain('bytenite_edge_workers_cache_total{result="miss"} 2\n');
-});
-
 test("each user sees their own engines, and nobody sees any without a token", async () => {
   await using stack = await startStack();
   const { get, registry } = stack;

@@ -27,7 +27,7 @@ const cases: ReadonlyArray<[Fields, string, "hit" | "miss"]> = [
   [
     { "cache-control": 'max-age=30, no-cache="set-cookie, public"' },
     'private, max-age=30, no-cache="set-cookie, public"',
-    "miss",
+    "hit",
   ],
   [{ "cache-control": 'max-age=30, extension="a, public"' }, 'private, max-age=30, extension="a, public"', "hit"],
   [{ "cache-control": "max-age=30, public=1, s-maxage=" }, "private, max-age=30", "miss"],

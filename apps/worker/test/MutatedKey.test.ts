@@ -10,7 +10,7 @@ interface Mutation {
   readonly to: string;
 }
 
-const withoutToken: Mutation = { file: "CacheKey.ts", from: "${identity.digest}/", to: "" };
+const withoutToken: Mutation = { file: "Store.ts", from: "`${owner}/${route.endpoint", to: "`/${route.endpoint" };
 const withoutEncryption: Mutation = {
   file: "Identity.ts",
   from: 'importKey("raw", utf8.encode(token)',
@@ -60,9 +60,9 @@ const shownToBob = async ({ get, registry }: Stack): Promise<"his" | "hers"> => 
   return shown.some((text) => text.includes("zipper")) ? "hers" : "his";
 };
 
-const sealedFound = async ({ url }: Stack): Promise<number> => {
+const undecryptableFound = async ({ url }: Stack): Promise<number> => {
   const text = await (await fetch(`${url}/-/metrics`, { headers: { authorization: adminSecret } })).text();
-  return Number(/^bytenite_edge_sealed_found (\d+)$/m.exec(text)?.[1]);
+  return Number(/^bytenite_edge_undecryptable_found (\d+)$/m.exec(text)?.[1]);
 };
 
 test.each([
@@ -72,7 +72,7 @@ test.each([
   await using stack = await startStack(variables, {}, await mutated([withoutToken]));
   expect(await shownToBob(stack)).toBe("his");
   // It was not luck: Bob's requests did find Alice's entry, and could not open it.
-  expect(await sealedFound(stack)).toBeGreaterThan(0);
+  expect(await undecryptableFound(stack)).toBeGreaterThan(0);
 });
 
 test("without the encryption as well, the same look finds the leak", async () => {
@@ -82,5 +82,5 @@ test("without the encryption as well, the same look finds the leak", async () =>
 
 test("as it is, no request ever finds an entry that it cannot open", async () => {
   await using stack = await startStack({}, {}, await mutated([]));
-  expect([await shownToBob(stack), await sealedFound(stack)]).toEqual(["his", 0]);
+  expect([await shownToBob(stack), await undecryptableFound(stack)]).toEqual(["his", 0]);
 });

@@ -112,12 +112,12 @@ test("fields of the upstream's connection, its cookies and its CORS stay behind;
 });
 
 test.each<[string, RequestInit & { readonly path?: string }, number]>([
-  ["POST", { method: "POST" }, 405],
   ["another method by override", { headers: { "x-http-method-override": "DELETE" } }, 400],
   ["a form that is not offered", { headers: { accept: "text/html" } }, 406],
   ["a token that is too long", { headers: { authorization: "x".repeat(8_193) } }, 431],
   ["an encoded slash", { path: "/engines/a%2Fb" }, 400],
-  ["an unknown path", { path: "/nothing" }, 404],
+  ["an unknown path", { path: "elop/nothing" }, 404],
+  ["an encoded slash in another path", { path: "/a%2Fb" }, 400],
 ])("%s is refused with a Status, and reaches nobody", async (_what, { path, ...init }, status) => {
   const response = await stage.edge.send(new Request(`https://edge.example/v1/dev${path ?? "/engines"}`, init));
   expect(response.status).toBe(status);
@@ -159,13 +159,13 @@ test("each request is a data point where a dataset is bound, without anything of
     stage.clock,
     undefined,
     {},
-    { writeDataPoint: (point) => void points.push(point) },
+    { analytics: { writeDataPoint: (point) => void points.push(point) } },
   );
-  for (const path of ["/engines/zipper", "/engines/zipper", "/nothing"]) await counted.get("alice", path, json);
+  for (const path of ["/engines/zipper", "/engines/zipper", "/engines/a%2Fb"]) await counted.get("alice", path, json);
   expect(points).toEqual([
-    { indexes: ["get"], blobs: ["miss", "200", "application/json"], doubles: [0, expect.any(Number)] },
-    { indexes: ["get"], blobs: ["hit", "200", "application/json"], doubles: [0, expect.any(Number)] },
-    { indexes: ["none"], blobs: ["refused", "404", "application/json"], doubles: [0, 0] },
+    { indexes: ["get"], blobs: ["miss", "200", "application/json", ""], doubles: [0, expect.any(Number), 0] },
+    { indexes: ["get"], blobs: ["hit", "200", "application/json", ""], doubles: [0, expect.any(Number), 0] },
+    { indexes: ["none"], blobs: ["refused", "400", "application/json", ""], doubles: [0, 0, 0] },
   ]);
   expect(JSON.stringify(points)).not.toContain("alice");
 });
@@ -189,7 +189,7 @@ test("browsers of listed origins, and of no others, may read answers", async () 
     expect(response.headers.get("vary")).toBe("Accept, Authorization, Origin");
     expect(response.headers.get("access-control-allow-origin")).toBe(origin === "https://a.example" ? origin : null);
   }
-  const refusal = await open.get("alice", "/nothing", { origin: "https://a.example" });
+  const refusal = await open.get("alice", "/engines/a%2Fb", { origin: "https://a.example" });
   expect(refusal.headers.get("access-control-allow-origin")).toBe("https://a.example");
   const closed = await stage.edge.get("alice", "/engines/zipper", { origin: "https://a.example" });
   expect(closed.headers.has("access-control-allow-origin")).toBe(false);

@@ -80,7 +80,7 @@ test("a way to a login page is no outage: what is stale does not hide it", async
   stage.clock.ms += 300_000;
   stage.answer = () => new Response(null, { status: 302, headers: { location: "https://login.example/" } });
   const response = await stage.edge.get("alice", "/engines/zipper", json);
-  expect(response.status).toBe(503);
+  expect(response.status).toBe(502);
   expect(await response.text()).toContain("redirected");
 });
 

@@ -98,5 +98,5 @@ test("a purge of a name takes the lists, which may hold it", async () => {
     headers: { authorization: `Bearer ${adminSecret}` },
   });
   expect((await stage.edge.send(purge)).status).toBe(200);
-  expect(cacheResult(await stage.edge.get("alice", "/engines", json))).toBe("fwd=uri-miss");
+  expect(cacheResult(await stage.edge.get("alice", "/engines", json))).toBe("fwd=stale");
 });

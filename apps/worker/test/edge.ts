@@ -1,10 +1,8 @@
 // Makes an isolate for tests: the whole proxy, with an upstream, a clock and a data centre of the test's own.
 import { parseConfig } from "../src/Config.ts";
-import type { EdgeStore } from "../src/EdgeTier.ts";
-import { handle } from "../src/Handler.ts";
-import { createRooms } from "../src/Isolate.ts";
-import type { Rooms } from "../src/Rooms.ts";
-import type { AnalyticsDataset, RequestContext } from "../src/Runtime.ts";
+import { handle } from "../src/Flow.ts";
+import { createIsolate, type Isolate, type Surroundings } from "../src/Isolate.ts";
+import type { EdgeStore, RequestContext } from "../src/Runtime.ts";
 
 /** The upstream as the proxy reaches it. */
 export type Upstream = (url: string, init: RequestInit) => Promise<Response>;
@@ -15,7 +13,7 @@ export interface Clock {
 }
 
 export interface Edge {
-  readonly rooms: Rooms;
+  readonly isolate: Isolate;
   readonly get: (token: string | undefined, path: string, headers?: Record<string, string>) => Promise<Response>;
   readonly send: (request: Request) => Promise<Response>;
   /** Waits for all work that was left behind answers. */
@@ -30,11 +28,10 @@ export const startEdge = (
   clock: Clock,
   store: EdgeStore | undefined,
   variables: Readonly<Record<string, string>> = {},
-  analytics?: AnalyticsDataset,
-  layer?: (rooms: Rooms) => NonNullable<RequestContext["exports"]>,
+  bindings: Pick<Surroundings, "analytics" | "purgeLog" | "limits"> = {},
 ): Edge => {
   const left: Array<Promise<unknown>> = [];
-  const rooms = createRooms({
+  const isolate = createIsolate({
     config: parseConfig({
       UPSTREAM_URL: "http://upstream.example/v1/dev",
       LOG: "off",
@@ -43,16 +40,13 @@ export const startEdge = (
     }),
     fetch: upstream,
     store,
-    analytics,
+    ...bindings,
     now: () => clock.ms,
   });
-  const context: RequestContext = {
-    waitUntil: (work) => void left.push(work),
-    ...(layer === undefined ? {} : { exports: layer(rooms) }),
-  };
-  const send = async (request: Request): Promise<Response> => handle(request, rooms, context);
+  const context: RequestContext = { waitUntil: (work) => void left.push(work) };
+  const send = async (request: Request): Promise<Response> => handle(request, isolate, context);
   return {
-    rooms,
+    isolate,
     send,
     get: (token, path, headers = {}) =>
       send(

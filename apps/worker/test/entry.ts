@@ -3,14 +3,20 @@ import type { Entry } from "../src/Entry.ts";
 
 /** An entry with these properties; the rest is plain. */
 export const entryWith = (changes: Partial<Entry> = {}): Entry => ({
+  version: 1,
+  url: "http://upstream.example/v1/dev/engines/zipper@0.1",
+  vary: [],
   owner: "alice",
   endpoint: "get",
-  tag: "zipper@0.1",
+  names: ["zipper"],
   status: 200,
   askedFormat: "json",
   format: "json",
-  received: [["content-type", "application/json"]],
-  client: { "content-type": "application/json", etag: '"e"' },
+  headers: [["content-type", "application/json"]],
+  client: [
+    ["content-type", "application/json"],
+    ["etag", '"e"'],
+  ],
   bytes: new TextEncoder().encode("{}"),
   freshness: {
     lifetimeMs: 60_000,
@@ -23,6 +29,5 @@ export const entryWith = (changes: Partial<Entry> = {}): Entry => ({
     neverStale: false,
   },
   fetchedAtMs: 1_000,
-  storable: true,
   ...changes,
 });

@@ -3,7 +3,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { encode, endpoints, schemaDigestHeader, schemaDigests, type ReadName } from "@bytenite-engines/core/wire";
 import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
-import { notesReadEveryMs } from "../src/EdgeCache.ts";
+import { purgesReadEveryMs } from "../src/Purge.ts";
 import type { Clock } from "./edge.ts";
 
 /** One answer that the upstream gave. */
@@ -24,8 +24,8 @@ export interface User {
   hidden: boolean;
 }
 
-/** Longest time from an answer of the upstream to its last use, by the default settings, in milliseconds. */
-const longestUseMs: Record<ReadName, number> = { list: 610_000, get: 660_000, status: 122_000 };
+/** Longest time from an answer of the upstream to its last use, by the default settings and its own `s-maxage`, in milliseconds. */
+const longestUseMs: Record<ReadName, number> = { list: 610_000, get: 660_000, status: 600_000 };
 
 const seeded = (seed: number): (() => number) => {
   let state = seed;
@@ -130,13 +130,13 @@ export class World {
       if (production === undefined) throw new Error(`an answer ${number} that the upstream never gave`);
       const isOwn = number >= before;
       const turnedAway = this.turnedAway.get(user.name);
-      const graceMs = turnedAway?.edge === edge ? 0 : notesReadEveryMs;
+      const graceMs = turnedAway?.edge === edge ? 0 : purgesReadEveryMs;
       const isAfterTurnedAway =
         turnedAway === undefined || startedMs <= turnedAway.atMs + graceMs || production.atMs > turnedAway.atMs;
       const isAfterPurges = this.purges.every(
         (purge) =>
           (purge.endpoint !== "all" && purge.endpoint !== production.endpoint) ||
-          startedMs <= purge.atMs + (purge.edge === edge ? 0 : notesReadEveryMs) ||
+          startedMs <= purge.atMs + (purge.edge === edge ? 0 : purgesReadEveryMs) ||
           production.atMs > purge.atMs,
       );
       production.delivered += 1;

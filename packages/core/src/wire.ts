@@ -26,3 +26,6 @@ export { schemaDigests } from "./gen/schemaDigests.ts";
 export { decodeJson, maxJsonDepth, type DecodedJson } from "./JsonReader.ts";
 export { parseTimestamp } from "./Timestamp.ts";
 export { encodeJson } from "./WireJson.ts";
+export { decideRetry, defaultRetryPolicy, type RetryDecision, type RetryPolicy, type RetrySituation } from "./Retry.ts";
+export { RetryBudget, retryCost } from "./RetryBudget.ts";
+export { retryAfterMs } from "./RetryHint.ts";

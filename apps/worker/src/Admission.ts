@@ -1,12 +1,12 @@
-// Admission of requests to the upstream: fair shares of it, and what is known of its failures.
+// Admission of requests to the upstream: fair shares, back-off of resources, and the state of the connection.
 
-/** A request that wants to go to the upstream. */
+/** A request that is to be sent to the upstream. */
 export interface Applicant {
   /** Digest of the token; undefined for a request without one. */
   readonly owner: string | undefined;
-  /** Address of the client, as far as the platform tells it. Empty: unknown. */
+  /** Address of the client. Empty: unknown. */
   readonly client: string;
-  /** Path and query of what is asked for. */
+  /** URL of the resource. */
   readonly resource: string;
   /** Whether something stale can be served instead. */
   readonly orStale: boolean;
@@ -14,7 +14,7 @@ export interface Applicant {
 
 /** How a request to the upstream ended. */
 export type Ending =
-  /** With an answer that says the token is good: 2xx, 304. */
+  /** With an answer that accepts the token: 2xx, 304. */
   | "accepted"
   /** With another answer of the origin. */
   | "answered"
@@ -26,61 +26,61 @@ export type Ending =
 
 /** Admission. `leave` has to be called when the request has ended. */
 export interface Pass {
-  /** The upstream has just failed with this resource: it is asked once, not again and again. */
-  readonly hasJustFailed: boolean;
+  /** The resource has failed, and has not succeeded since: it is asked for once, without retries. */
+  readonly isFailing: boolean;
   /** Whether the upstream has accepted this token lately. */
   readonly isKnown: boolean;
   readonly leave: (ending: Ending) => void;
 }
 
-/** Why a request does not go to the upstream. */
-export interface Turned {
-  /** `busy`: the client's own requests take all of its places. `crowded`: those of unknown tokens take all of theirs. */
+/** Why a request is not sent. */
+export interface Denied {
+  /** `busy`: the user's own requests take all of its places. `crowded`: those of unknown tokens take all of theirs. */
   readonly because: "known-to-be-down" | "busy" | "crowded";
   /** How long asking again is pointless, in milliseconds, where that is known. */
   readonly retryAfterMs?: number;
+  /** Whether the caller has to probe the connection now. */
+  readonly probe?: boolean;
 }
 
 /** Requests to the upstream at once for one token, and for one client without a token. */
 export const maxPerIdentity = 64;
 /** Requests at once with tokens that the upstream has not accepted lately, and without a token: of one client, and of all. */
-export const maxUnknownPerClient = 128;
-export const maxUnknown = 256;
-/** Requests that wait for one of these bounds, at most; more are turned away at once. */
-const maxWaiting = 2_000;
+const maxUnknownPerClient = 128;
+const maxUnknown = 256;
+/** Requests that wait for a place, in an isolate: with accepted tokens, and with all others; more are refused at once. */
+const maxKnownWaiting = 1_024;
+const maxUnknownWaiting = 256;
 /** Tokens that are remembered as accepted, and as not connected during an outage; resources that are remembered as failed. */
 const maxRemembered = 4_000;
-/** How long a resource that failed is asked for only where nothing stale is there, and then once, in milliseconds. */
-const resourceBackOffMs = 2_000;
-/** The upstream is taken to be gone when so many accepted tokens get no connection, and nobody gets an answer in between. */
+/** How long a resource that failed is not asked for where something stale is stored, in milliseconds; doubled by each failure. */
+const minBackOffMs = 2_000;
+const maxBackOffMs = 60_000;
+/** The upstream counts as unreachable when so many accepted tokens get no connection, and nobody gets an answer in between. */
 const identitiesOfAnOutage = 3;
-/** While it is gone, one request in so many milliseconds tries again on behalf of all. */
-export const outageProbeMs = 10_000;
+/** While it is unreachable, the connection is probed once in so many milliseconds. */
+const probeEveryMs = 10_000;
 
 /** Places for requests that are under way. Numbers, timestamps and native promises: requests of an isolate share it. */
 class Lane {
   readonly #most: number;
   readonly #heldForMs: number;
   readonly #since: Array<number> = [];
-  readonly #waiting: Array<() => void> = [];
+  readonly #waiting = new Set<() => void>();
 
   constructor(most: number, heldForMs: number) {
     this.#most = most;
     this.#heldForMs = heldForMs;
   }
 
-  /** A request that the runtime has ended never gives its place back: a place is free again after a time. */
+  /** A request that the runtime has ended never leaves: its place is free again after a time. */
   hasRoom(nowMs: number): boolean {
     while (this.#since.length >= this.#most && nowMs - (this.#since[0] ?? nowMs) > this.#heldForMs) this.#since.shift();
     return this.#since.length < this.#most;
   }
 
   get isUnused(): boolean {
-    return this.#since.length === 0 && this.#waiting.length === 0;
-  }
-
-  get isFull(): boolean {
-    return this.#waiting.length >= maxWaiting;
+    return this.#since.length === 0 && this.#waiting.size === 0;
   }
 
   enter(nowMs: number): void {
@@ -91,55 +91,70 @@ class Lane {
     const index = this.#since.indexOf(enteredAtMs);
     if (index >= 0) this.#since.splice(index, 1);
     // Whoever is woken looks for room itself: it may be a request that the runtime has ended.
-    for (const wake of this.#waiting.splice(0, this.#most - this.#since.length)) wake();
+    let room = this.#most - this.#since.length;
+    for (const wake of this.#waiting) {
+      if (room-- <= 0) break;
+      this.#waiting.delete(wake);
+      wake();
+    }
   }
 
   /** Resolves when there may be room, or after a time. */
-  async wait(forMs: number): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let wake: (() => void) | undefined;
-    const woken = new Promise<void>((resolve) => {
-      wake = resolve;
-      this.#waiting.push(resolve);
+  wait(forMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        this.#waiting.delete(wake);
+        resolve();
+      }, forMs);
+      this.#waiting.add(wake);
     });
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, forMs);
-    });
-    await Promise.race([woken, late]);
-    clearTimeout(timer);
-    const index = wake === undefined ? -1 : this.#waiting.indexOf(wake);
-    if (index >= 0) this.#waiting.splice(index, 1);
   }
 }
 
 /**
  * Nothing that one client asks for denies the upstream to others. Tokens that the upstream has accepted have places of their own;
- * all others share some, of which no client gets more than half. What a resource fails with is remembered of that resource, for that token. Only
- * several accepted tokens without a connection, and no answer to anybody, speak of the origin; and even then a request that has
- * not failed itself and has nothing stale is let through.
+ * all others share some, of which no client gets more than half. A failure is remembered of the resource and the token. Only several
+ * accepted tokens without a connection, and no answer to anybody, speak of the origin; and even then a request whose user has not
+ * failed to connect is sent.
  */
-export class UpstreamGate {
+export class Admission {
   readonly #maxWaitMs: number;
   readonly #now: () => number;
-  readonly #onOutage: (state: "open" | "closed") => void;
+  readonly #onChange: (state: "open" | "closed") => void;
   readonly #lanes = new Map<string, Lane>();
   readonly #known = new Map<string, true>();
-  readonly #failedUntilMs = new Map<string, number>();
+  readonly #failed = new Map<string, { readonly untilMs: number; readonly backOffMs: number }>();
   /** Who got no connection since the last answer to anybody, and whether it was known. */
   readonly #unconnected = new Map<string, boolean>();
+  readonly #waiting = { known: 0, unknown: 0 };
   #probedAtMs: number | undefined;
 
   /** `maxWaitMs`: how long a request waits for a place, and how long it may take, in milliseconds. */
-  constructor(maxWaitMs: number, now: () => number, onOutage: (state: "open" | "closed") => void) {
+  constructor(maxWaitMs: number, now: () => number, onChange: (state: "open" | "closed") => void) {
     this.#maxWaitMs = maxWaitMs;
     this.#now = now;
-    this.#onOutage = onOutage;
+    this.#onChange = onChange;
   }
 
-  async enter(applicant: Applicant): Promise<Pass | Turned> {
-    const who = applicant.owner ?? `without/${applicant.client}`;
-    const turned = this.#turned(applicant, who);
-    if (turned !== undefined) return turned;
+  /** Whether the upstream has accepted the token lately. */
+  knows(owner: string): boolean {
+    return this.#known.has(owner);
+  }
+
+  /** What is known of a resource: undefined where its last answer was none of the failures. */
+  failureOf(applicant: Applicant): { readonly isBackingOff: boolean } | undefined {
+    const failed = this.#failed.get(`${whoIs(applicant)} ${applicant.resource}`);
+    return failed === undefined ? undefined : { isBackingOff: failed.untilMs > this.#now() };
+  }
+
+  async enter(applicant: Applicant): Promise<Pass | Denied> {
+    const who = whoIs(applicant);
+    const denied = this.#denied(applicant, who);
+    if (denied !== undefined) return denied;
     const isKnown = this.#known.has(who);
     const names = isKnown ? [who] : [who, `client/${applicant.client}`, "unknown"];
     const untilMs = performance.now() + this.#maxWaitMs;
@@ -148,14 +163,18 @@ export class UpstreamGate {
       const full = names.find((name) => !this.#lane(name).hasRoom(nowMs));
       if (full === undefined) break;
       const leftMs = untilMs - performance.now();
-      if (leftMs <= 0 || this.#lane(full).isFull) return { because: full === who ? "busy" : "crowded" };
+      const kind = isKnown ? "known" : "unknown";
+      const isTooMany = this.#waiting[kind] >= (isKnown ? maxKnownWaiting : maxUnknownWaiting);
+      if (leftMs <= 0 || isTooMany) return { because: full === who ? "busy" : "crowded" };
+      this.#waiting[kind] += 1;
       await this.#lane(full).wait(leftMs);
+      this.#waiting[kind] -= 1;
     }
     const enteredAtMs = this.#now();
     const lanes = names.map((name) => [name, this.#lane(name)] as const);
     for (const [, lane] of lanes) lane.enter(enteredAtMs);
     return {
-      hasJustFailed: this.#hasJustFailed(who, applicant.resource),
+      isFailing: this.failureOf(applicant) !== undefined,
       isKnown,
       leave: (ending) => {
         for (const [name, lane] of lanes) {
@@ -167,6 +186,14 @@ export class UpstreamGate {
     };
   }
 
+  /** There was a connection to the upstream. */
+  connected(): void {
+    this.#unconnected.clear();
+    if (this.#probedAtMs === undefined) return;
+    this.#probedAtMs = undefined;
+    this.#onChange("closed");
+  }
+
   #lane(name: string): Lane {
     const known = this.#lanes.get(name);
     if (known !== undefined) return known;
@@ -176,29 +203,29 @@ export class UpstreamGate {
     return lane;
   }
 
-  #turned({ orStale, resource }: Applicant, who: string): Turned | undefined {
-    if (orStale && this.#hasJustFailed(who, resource)) return { because: "known-to-be-down" };
+  #denied({ orStale }: Applicant, who: string): Denied | undefined {
     if (this.#probedAtMs === undefined || (!orStale && !this.#unconnected.has(who))) return undefined;
     const nowMs = this.#now();
-    const retryAfterMs = this.#probedAtMs + outageProbeMs - nowMs;
+    const retryAfterMs = this.#probedAtMs + probeEveryMs - nowMs;
     if (retryAfterMs > 0) return { because: "known-to-be-down", retryAfterMs };
     this.#probedAtMs = nowMs;
-    return undefined;
-  }
-
-  #hasJustFailed(who: string, resource: string): boolean {
-    return (this.#failedUntilMs.get(`${who} ${resource}`) ?? 0) > this.#now();
+    return { because: "known-to-be-down", retryAfterMs: probeEveryMs, probe: true };
   }
 
   #learn(who: string, { owner, resource }: Applicant, ending: Ending): void {
     const name = `${who} ${resource}`;
-    if (ending === "accepted" || ending === "answered") this.#failedUntilMs.delete(name);
-    else remember(this.#failedUntilMs, name, this.#now() + resourceBackOffMs);
+    if (ending === "accepted" || ending === "answered") {
+      this.#failed.delete(name);
+    } else {
+      const before = this.#failed.get(name)?.backOffMs;
+      const backOffMs = before === undefined ? minBackOffMs : Math.min(maxBackOffMs, before * 2);
+      remember(this.#failed, name, { untilMs: this.#now() + backOffMs, backOffMs });
+    }
     if (ending === "accepted" && owner !== undefined) remember(this.#known, who, true);
-    // A timeout says nothing of the origin.
+    // A timeout says nothing of the connection.
     if (ending === "timed-out") return;
     if (ending !== "unconnected") {
-      this.#isThere();
+      this.connected();
       return;
     }
     remember(this.#unconnected, who, this.#known.has(who));
@@ -207,18 +234,13 @@ export class UpstreamGate {
     for (const isKnown of this.#unconnected.values()) if (isKnown) known += 1;
     if (known < identitiesOfAnOutage) return;
     this.#probedAtMs = this.#now();
-    this.#onOutage("open");
-  }
-
-  #isThere(): void {
-    this.#unconnected.clear();
-    if (this.#probedAtMs === undefined) return;
-    this.#probedAtMs = undefined;
-    this.#onOutage("closed");
+    this.#onChange("open");
   }
 }
 
-/** Puts a value in as the latest one; what was put in first goes where there are too many. */
+const whoIs = ({ owner, client }: Pick<Applicant, "owner" | "client">): string => owner ?? `without/${client}`;
+
+/** Puts a value in as the latest one; the first ones are removed where there are too many. */
 export const remember = <A>(map: Map<string, A>, key: string, value: A, most = maxRemembered): void => {
   map.delete(key);
   map.set(key, value);

@@ -1,6 +1,8 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { maxUrlLength, route, targetOf } from "./Route.ts";
+import { maxUrlLength, routeOf, targetOf } from "./Request.ts";
+
+const route = (method: string, target: string) => routeOf(method, target, ["/v1/auth"]);
 
 const at = (target: string): string => targetOf(`https://edge.example${target}`);
 
@@ -55,6 +57,10 @@ test.each([
   ["POST", "/v1/dev/engines", 405],
   ["DELETE", "/v1/dev/engines/a", 405],
   ["POST", "/v1/dev/nothing", 404],
+  ["GET", "/v1/auth/../dev/x", 400],
+  ["GET", "/v1/auth/%2E%2e/dev", 400],
+  ["POST", "/v1/auth/a%2fb", 400],
+  ["GET", "/v1/authority", 404],
 ])("%s %.60s is refused with %i", (method, target, status) => {
   expect(route(method, at(target))).toMatchObject({ status });
 });
@@ -80,4 +86,11 @@ test("what is remembered is what was found", () => {
       expect(route("PUT", url)).toMatchObject({ status: 405 });
     }),
   );
+});
+
+test("paths below a configured prefix are passed on as they came, with any method", () => {
+  for (const method of ["GET", "POST", "DELETE"]) {
+    const target = "/v1/auth/access_token?b=%20&a=1";
+    expect(route(method, target)).toEqual({ endpoint: "other", target });
+  }
 });

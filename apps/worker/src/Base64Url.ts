@@ -1,7 +1,0 @@
-// Writes bytes as text that needs no escape in a URL or a header (RFC 4648, 5), without padding.
-
-export const base64url = (bytes: Uint8Array): string =>
-  btoa(String.fromCharCode(...bytes))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replaceAll("=", "");

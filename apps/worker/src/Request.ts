@@ -1,0 +1,310 @@
+// Requests of clients: parsing, routes, and what is refused.
+import { create } from "@bufbuild/protobuf";
+import {
+  decodeQuery,
+  encode,
+  encodeQuery,
+  endpoints,
+  matchPath,
+  mediaTypeOf,
+  negotiate,
+  offered,
+  pathOf,
+  QueryParameterError,
+  rpcCodes,
+  type ReadName,
+  type Representation,
+  type RpcCode,
+} from "@bytenite-engines/core/wire";
+import { requestDirectives, splitList, type Condition, type RequestDirectives } from "@bytenite-engines/http-cache";
+import { StatusSchema } from "@bytenite-engines/proto";
+import { basePath, type Config } from "./Config.ts";
+import { isCredential, tokenOf } from "./Identity.ts";
+
+/** What a request asks for, in its normal form: equivalent requests have equal routes. */
+export interface Route {
+  /** `other`: a path below a configured prefix. */
+  readonly endpoint: ReadName | "other";
+  /** The tag as asked, percent-decoded; absent for lists and other paths. */
+  readonly tag?: string;
+  /** Normalised path and query: below the base URL for an endpoint, from the root for other paths. */
+  readonly target: string;
+}
+
+/** A request that the flow takes. */
+export interface ParsedRequest {
+  readonly method: string;
+  readonly headers: Headers;
+  readonly route: Route;
+  readonly representation: Representation;
+  readonly control: RequestDirectives;
+  readonly condition: Condition;
+  /** Undefined: the request has none. */
+  readonly token: string | undefined;
+  readonly requestId: RequestId;
+}
+
+/** A response that is not the upstream's. */
+export interface Refusal {
+  readonly status: number;
+  readonly code: RpcCode;
+  readonly message: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Error type of Proxy-Status (RFC 9209, 2.3). */
+  readonly error?: string;
+}
+
+/** The name of this proxy in Cache-Status and Proxy-Status. */
+export const proxyName = "bytenite-edge";
+
+/** The methods of the endpoints. */
+export const allowedMethods = "GET, HEAD, OPTIONS";
+
+/** Longest path and query that are read, in characters. */
+export const maxUrlLength = 4_096;
+/** Longest value of a header field that is read here, in characters. */
+export const maxHeaderLength = 8_192;
+/** Routes and Accept values that are remembered, and the longest one of them, in characters. */
+const maxRemembered = 2_000;
+const maxRememberedLength = 512;
+
+const routes = new Map<string, Route>();
+const representations = new Map<string, Representation>();
+
+/** The response to a refused request, as google.rpc.Status in the negotiated form; JSON where none is acceptable. */
+export const refuse = (refusal: Refusal, accept: string | null, withBody = true): Response => {
+  const { format, mediaType } = negotiate(accept) ?? { format: "json", mediaType: mediaTypeOf("json") };
+  const status = create(StatusSchema, { code: rpcCodes[refusal.code], message: refusal.message });
+  const bytes = encode(StatusSchema, status, format);
+  return new Response(withBody ? bytes : null, {
+    status: refusal.status,
+    headers: {
+      "content-type": mediaType,
+      "content-length": `${bytes.byteLength}`,
+      "cache-control": "private, no-store",
+      vary: "Accept, Authorization",
+      ...(refusal.error === undefined ? {} : { "proxy-status": `${proxyName}; error=${refusal.error}` }),
+      ...refusal.headers,
+    },
+  });
+};
+
+/** Path and query of a URL as it was sent: nothing is decoded, no dot segment resolved. */
+export const targetOf = (url: string): string => url.slice(url.indexOf("/", url.indexOf("//") + 2));
+
+/** Reads a request for a target (path and query, as sent), or says why it is refused. */
+export const parseRequest = (
+  method: string,
+  headers: Headers,
+  target: string,
+  requestId: RequestId,
+  config: Pick<Config, "deployment" | "forwardedPaths">,
+): ParsedRequest | Refusal => {
+  const route = routeOf(method, target, config.forwardedPaths);
+  if ("status" in route) return route;
+  const accept = headers.get("accept");
+  const authorization = headers.get("authorization");
+  const ifNoneMatch = headers.get("if-none-match");
+  const ifModifiedSince = headers.get("if-modified-since");
+  const cacheControl = headers.get("cache-control");
+  const via = headers.get("via");
+  const cdnLoop = headers.get("cdn-loop");
+  if (tooLong(accept) || tooLong(authorization) || tooLong(ifNoneMatch)) return tooLongHeader;
+  if (tooLong(ifModifiedSince) || tooLong(cacheControl) || tooLong(via) || tooLong(cdnLoop)) return tooLongHeader;
+  // Before anything is looked up: a proxy that reaches itself would wait for itself, or store its own stale response as a fresh one.
+  if (isLoop(via, cdnLoop, config.deployment)) return loop;
+  if (authorization !== null && !isCredential(authorization)) return notCredential;
+  if (headers.has("x-http-method-override")) return overridden;
+  const representation = route.endpoint === "other" ? asItComes : negotiated(accept);
+  if (representation === undefined) return notAcceptable;
+  return {
+    method,
+    headers,
+    route,
+    representation,
+    // Pragma is not read: it is deprecated (RFC 9111, 5.4), and each look costs a hundredth of a hit.
+    control: requestDirectives(cacheControl, null),
+    condition: { ifNoneMatch, ifModifiedSince },
+    token: tokenOf(authorization),
+    requestId,
+  };
+};
+
+/** Other paths are not negotiated here. */
+const asItComes: Representation = { format: "json", mediaType: mediaTypeOf("json") };
+
+export const tooLong = (value: string | null): boolean => value !== null && value.length > maxHeaderLength;
+
+export const tooLongHeader: Refusal = {
+  status: 431,
+  code: "INVALID_ARGUMENT",
+  message: `a header is longer than ${maxHeaderLength} characters`,
+};
+const loop: Refusal = {
+  status: 508,
+  code: "FAILED_PRECONDITION",
+  message: "this proxy has been reached by itself: its UPSTREAM_URL leads back to it (Via, CDN-Loop)",
+  error: "proxy_loop_detected",
+};
+const notCredential: Refusal = {
+  status: 401,
+  code: "UNAUTHENTICATED",
+  message:
+    "the Authorization field must hold one token of visible ASCII characters (0x21 to 0x7E), after a scheme such as Bearer and one space if it has one",
+  headers: { "www-authenticate": "Bearer" },
+};
+const overridden: Refusal = { status: 400, code: "INVALID_ARGUMENT", message: "the method cannot be overridden" };
+const notAcceptable: Refusal = {
+  status: 406,
+  code: "INVALID_ARGUMENT",
+  message: `none of the accepted media types is offered; offered are ${offered.map(({ mediaType }) => mediaType).join(", ")}`,
+};
+const unknownPath: Refusal = { status: 404, code: "NOT_FOUND", message: "no such path" };
+const badEscape: Refusal = {
+  status: 400,
+  code: "INVALID_ARGUMENT",
+  message: "the query holds a malformed escape",
+};
+const badTag: Refusal = {
+  status: 400,
+  code: "INVALID_ARGUMENT",
+  message: "the tag holds a malformed escape, a slash or a dot segment",
+};
+const badPath: Refusal = {
+  status: 400,
+  code: "INVALID_ARGUMENT",
+  message: "the path holds a dot segment, a backslash or an encoded slash",
+};
+
+export const wrongMethod = (method: string, allow: string): Refusal => ({
+  status: 405,
+  code: "UNIMPLEMENTED",
+  message: `method ${method.slice(0, 20)} is not offered here; ${allow} are`,
+  headers: { allow },
+});
+
+const negotiated = (accept: string | null): Representation | undefined => {
+  const known = representations.get(accept ?? "");
+  if (known !== undefined) return known;
+  const representation = negotiate(accept);
+  if (representation !== undefined) rememberIn(representations, accept ?? "", representation);
+  return representation;
+};
+
+const rememberIn = <A>(map: Map<string, A>, key: string, value: A): void => {
+  if (key.length > maxRememberedLength) return;
+  if (map.size >= maxRemembered) map.clear();
+  map.set(key, value);
+};
+
+/** The route of a method and a target, or why it is refused. */
+export const routeOf = (method: string, target: string, forwardedPaths: ReadonlyArray<string>): Route | Refusal => {
+  if (target.length > maxUrlLength) {
+    return { status: 414, code: "INVALID_ARGUMENT", message: `the URL is longer than ${maxUrlLength} characters` };
+  }
+  const isRead = method === "GET" || method === "HEAD";
+  const known = isRead ? routes.get(target) : undefined;
+  if (known !== undefined) return known;
+  const queryAt = target.indexOf("?");
+  const path = queryAt < 0 ? target : target.slice(0, queryAt);
+  const query = queryAt < 0 ? "" : target.slice(queryAt + 1);
+  const below = path.startsWith(`${basePath}/`) ? path.slice(basePath.length) : undefined;
+  const match = below === undefined ? undefined : matchPath(below);
+  if (match !== undefined && isRead) {
+    const route = endpointRoute(match.name, match.tag, query);
+    if (!("status" in route)) rememberIn(routes, target, route);
+    return route;
+  }
+  if (match === undefined && below !== undefined && enginePath.test(below)) return badTag;
+  const isForwarded = forwardedPaths.some((prefix) => path === prefix || path.startsWith(`${prefix}/`));
+  if (!isForwarded) return match === undefined ? unknownPath : wrongMethod(method, allowedMethods);
+  return unsafePath.test(path) ? badPath : { endpoint: "other", target };
+};
+
+const enginePath = /^\/engines\/[^/]+(?:\/status)?$/;
+/** What may be resolved to another path, here or upstream. */
+const unsafePath = /\\|%2f|%5c|%00|(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i;
+
+const endpointRoute = (endpoint: ReadName, tag: string | undefined, query: string): Route | Refusal => {
+  const { request } = endpoints[endpoint];
+  try {
+    decodeURIComponent(query.replaceAll("+", " "));
+    // The tag is in the path; a parameter of that name has no effect.
+    const message = decodeQuery(request, new URLSearchParams(query), ["engine_tag"]);
+    const normal = encodeQuery(request, message, ["engine_tag"]);
+    const target = `${pathOf(endpoint, tag)}${normal === "" ? "" : `?${normal}`}`;
+    return { endpoint, ...(tag === undefined ? {} : { tag }), target };
+  } catch (error) {
+    if (error instanceof QueryParameterError) return { status: 400, code: "INVALID_ARGUMENT", message: error.message };
+    if (error instanceof URIError) return badEscape;
+    throw error;
+  }
+};
+
+/** The URL of a route at the upstream. */
+export const upstreamUrlOf = ({ endpoint, target }: Route, { upstreamUrl }: Pick<Config, "upstreamUrl">): string => {
+  if (endpoint !== "other") return upstreamUrl + target;
+  return target.startsWith(`${basePath}/`)
+    ? upstreamUrl + target.slice(basePath.length)
+    : new URL(upstreamUrl).origin + target;
+};
+
+/** The name of a deployment in Via and CDN-Loop: a pseudonym that differs from that of another proxy in a row. */
+const hopOf = (deployment: string): string => `${proxyName}-${deployment}`;
+
+/** Whether a request has been through this deployment before, by Via (RFC 9110, 7.6.3) and CDN-Loop (RFC 8586). */
+const isLoop = (via: string | null, cdnLoop: string | null, deployment: string): boolean => {
+  if (via === null && cdnLoop === null) return false;
+  const name = hopOf(deployment);
+  const members = (field: string | null): ReadonlyArray<string> => splitList(field?.toLowerCase() ?? "");
+  return (
+    members(via).some((member) => member.trim().split(/\s+/, 2)[1] === name) ||
+    members(cdnLoop).some((member) => (member.split(";", 1)[0] ?? "").trim() === name)
+  );
+};
+
+/** Via and CDN-Loop with this deployment as the last hop. */
+export const withHop = (headers: Headers, deployment: string): ReadonlyArray<readonly [string, string]> => {
+  const hops = [
+    ["via", `1.1 ${hopOf(deployment)}`],
+    ["cdn-loop", hopOf(deployment)],
+  ] as const;
+  return hops.map(([field, hop]) => {
+    const before = headers.get(field);
+    return [field, before === null || before === "" ? hop : `${before}, ${hop}`];
+  });
+};
+
+/**
+ * The client of a request by the address that Cloudflare gives; of IPv6 the network (/64), since one client has all of that. Empty
+ * where it is unknown.
+ */
+export const clientOf = (headers: Headers): string => {
+  const address = (headers.get("cf-connecting-ip") ?? "").slice(0, maxAddressLength);
+  return address.includes(":") ? (address.split("::", 1)[0] ?? "").split(":").slice(0, 4).join(":") : address;
+};
+
+/** Longest address, in characters. */
+const maxAddressLength = 45;
+
+/** The id of a request: the client's where it is a plain word, else one that is made when it is needed. */
+export class RequestId {
+  readonly #given: string | null;
+  #value: string | undefined;
+
+  constructor(given: string | null) {
+    this.#given = given;
+  }
+
+  get value(): string {
+    this.#value ??= this.#given !== null && plainWord.test(this.#given) ? this.#given : crypto.randomUUID();
+    return this.#value;
+  }
+
+  /** Whether it is in a log, at the upstream or at the client. */
+  get isKnown(): boolean {
+    return this.#value !== undefined || this.#given !== null;
+  }
+}
+
+const plainWord = /^[A-Za-z0-9._:-]{1,128}$/;

@@ -1,0 +1,382 @@
+// Stored entries: in the memory of the isolate, and encrypted in the Cache API of the data centre.
+import { cacheGroups, matchesVary, usableUntil } from "@bytenite-engines/http-cache";
+import type { Format } from "@bytenite-engines/core/wire";
+import { remember } from "./Admission.ts";
+import { decryptEntry, encryptEntry, inForm, isFresh, otherForm, outdated, sizeOf, type Entry } from "./Entry.ts";
+import type { Identity } from "./Identity.ts";
+import { Purges, purgesReadEveryMs, type Purge, type PurgeNotes } from "./Purge.ts";
+import type { Route } from "./Request.ts";
+import type { EdgeStore } from "./Runtime.ts";
+
+/** Names the entries of this code. Another number makes all older ones unknown. */
+const generation = 5;
+/** Never resolved: the Cache API needs a URL. Short, because it is parsed and compared with every look. */
+const keyOrigin = `https://e.invalid/${generation}/`;
+/** An entry with a validator is kept this much longer than it may be served, in milliseconds. */
+const keptForValidationMs = 600_000;
+/** Longest body that is stored in the Cache API, in bytes: encryption takes three times that. */
+const maxEncryptedBytes = 1024 * 1024;
+/** Entries of one key, which differ by Vary or by their part. */
+const maxVariants = 32;
+/** Objects whose last change is remembered, so that an older answer changes nothing. */
+const maxChanges = 10_000;
+/** How long requests for what cannot be shared do not wait for each other, in milliseconds. */
+const uncacheableForMs = 10_000;
+const maxUncacheable = 4_000;
+
+/** The identity of requests without a token. */
+export const nobody: Pick<Identity, "digest"> = { digest: "" };
+
+/** Digest of the token + form that was asked for + normalised target. */
+export const cacheKey = (owner: string, route: Route, format: Format): string =>
+  `${owner}/${route.endpoint === "other" ? "other" : format}${route.target}`;
+
+/** A key without the form: a change of an object is one of both forms. */
+const objectKey = (owner: string, route: Route): string =>
+  `${owner}/${route.endpoint === "other" ? "other" : ""}${route.target}`;
+
+/** What is kept of one key in memory. */
+interface Slot {
+  readonly entries: ReadonlyArray<Entry>;
+  readonly size: number;
+}
+
+/** Entries in memory, bounded in bytes and in number; the least recently used keys are removed first. */
+export class Memory {
+  readonly #maxBytes: number;
+  readonly #maxEntries: number;
+  readonly #slots = new Map<string, Slot>();
+  #bytes = 0;
+
+  constructor(maxBytes: number, maxEntries: number) {
+    this.#maxBytes = maxBytes;
+    this.#maxEntries = maxEntries;
+  }
+
+  get entries(): number {
+    return this.#slots.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The entries under a key. Those of another owner are not there, whatever the key says. */
+  get(key: string, owner: string): ReadonlyArray<Entry> {
+    const slot = this.#slots.get(key);
+    if (slot === undefined || slot.entries[0]?.owner !== owner) return [];
+    // Moving every hit to the end costs more than a fair order is worth while there is room.
+    if (this.#bytes * 2 > this.#maxBytes || this.#slots.size * 2 > this.#maxEntries) {
+      this.#slots.delete(key);
+      this.#slots.set(key, slot);
+    }
+    return slot.entries;
+  }
+
+  /** Keeps entries under a key, unless they take more than a quarter of all. */
+  set(key: string, entries: ReadonlyArray<Entry>): void {
+    this.delete(key);
+    let size = key.length * 2;
+    for (const entry of entries) size += sizeOf(entry);
+    if (entries.length === 0 || size * 4 > this.#maxBytes || this.#maxEntries === 0) return;
+    this.#slots.set(key, { entries, size });
+    this.#bytes += size;
+    for (const oldest of this.#slots.keys()) {
+      if (this.#bytes <= this.#maxBytes && this.#slots.size <= this.#maxEntries) break;
+      this.delete(oldest);
+    }
+  }
+
+  delete(key: string): void {
+    const slot = this.#slots.get(key);
+    if (slot === undefined) return;
+    this.#slots.delete(key);
+    this.#bytes -= slot.size;
+  }
+
+  /** Replaces every entry; undefined removes it. Looks at every one. */
+  replaceAll(replace: (entry: Entry) => Entry | undefined): void {
+    for (const [key, { entries }] of [...this.#slots]) {
+      const kept = entries.map(replace).filter((entry) => entry !== undefined);
+      if (kept.length !== entries.length || kept.some((entry, index) => entry !== entries[index])) this.set(key, kept);
+    }
+  }
+}
+
+/** A request to the upstream: its number in this isolate, since clocks stand still while nothing is waited for, and its time. */
+export interface Asked {
+  readonly sequence: number;
+  readonly atMs: number;
+}
+
+/** The last change of an object: by the answer to this request. */
+interface Change extends Asked {
+  readonly removed: boolean;
+}
+
+export class Store {
+  readonly #memory: Memory;
+  readonly #edge: EdgeStore | undefined;
+  readonly #notes: PurgeNotes | undefined;
+  readonly #purges = new Purges();
+  readonly #changes = new Map<string, Change>();
+  readonly #uncacheable = new Map<string, { readonly untilMs: number; readonly reason: string }>();
+  readonly #notesReadAtMs = new Map<string, number>();
+  #allNotesReadAtMs = 0;
+  #sequence = 0;
+  /** Requests that began before this one change nothing: whatever is known of their objects may have been dropped. */
+  #floor = 0;
+  /** Counts entries under a key that belong to another token: a fault in the key, made harmless by encryption. */
+  undecryptable = 0;
+
+  constructor(memory: Memory, edge: EdgeStore | undefined, notes: PurgeNotes | undefined) {
+    this.#memory = memory;
+    this.#edge = edge;
+    this.#notes = notes;
+  }
+
+  /** Entries and bytes in memory. */
+  get memory(): { readonly entries: number; readonly bytes: number } {
+    return this.#memory;
+  }
+
+  get reach(): string {
+    return this.#notes?.reach ?? "in this isolate alone: there is neither a Cache API nor a PURGE_LOG";
+  }
+
+  /** A request that is sent now. */
+  ask(nowMs: number): Asked {
+    this.#sequence += 1;
+    this.#purges.latest(nowMs);
+    return { sequence: this.#sequence, atMs: nowMs };
+  }
+
+  /** A fresh entry of the wanted form in memory, without waiting for anything: the way of most requests. */
+  recall(owner: string, route: Route, format: Format, nowMs: number): Entry | undefined {
+    const [entry, ...others] = this.#memory.get(cacheKey(owner, route, format), owner);
+    return entry !== undefined && others.length === 0 && entry.vary.length === 0 && isFresh(entry, nowMs)
+      ? entry
+      : undefined;
+  }
+
+  /** What is stored under a key: in memory, and where that is not fresh, in the data centre. */
+  async find(identity: Identity | undefined, route: Route, format: Format, nowMs: number): Promise<ReadonlyArray<Entry>> {
+    const owner = identity?.digest ?? nobody.digest;
+    const key = cacheKey(owner, route, format);
+    const near = this.#memory.get(key, owner);
+    if (this.#edge === undefined || identity === undefined || near.some((entry) => isFresh(entry, nowMs))) return near;
+    const found = await this.#read(route, format, identity);
+    // Another request may have stored or removed something meanwhile.
+    const now = this.#memory.get(key, owner);
+    if (found === undefined) return now;
+    this.#purges.latest(found.fetchedAtMs);
+    const isUsable = found.fetchedAtMs > Math.max(identity.revoked.atMs, this.#purges.floorMs);
+    const usable = isUsable ? this.afterPurges(found) : undefined;
+    const change = this.#changes.get(objectKey(owner, route));
+    // What the data centre has may be older than what this isolate stored or removed.
+    const isOld =
+      change !== undefined && (found.fetchedAtMs < change.atMs || (change.removed && found.fetchedAtMs === change.atMs));
+    if (usable === undefined || isOld) return now;
+    if (now.some(({ freshness }) => freshness.responseTimeMs >= found.freshness.responseTimeMs)) return now;
+    identity.hasEntries = true;
+    return this.#remember(key, usable, now, undefined);
+  }
+
+  /**
+   * Stores an entry: in memory at once, in the data centre when the promise is done. Does nothing where a later request has changed
+   * the object, or a purge lies on the entry. `request`: selects among the entries of a key.
+   */
+  async put(
+    identity: Identity | undefined,
+    route: Route,
+    entry: Entry,
+    asked: Asked,
+    request: Headers | undefined,
+    nowMs: number,
+  ): Promise<void> {
+    if (asked.sequence < (identity?.revoked.sequence ?? 0) || this.#purges.of(entry) !== undefined) return;
+    if (!this.#change(entry.owner, route, { ...asked, removed: false })) return;
+    const key = cacheKey(entry.owner, route, entry.askedFormat);
+    this.#uncacheable.delete(key);
+    if (identity !== undefined) identity.hasEntries = true;
+    this.#remember(key, entry, this.#memory.get(key, entry.owner), request);
+    const until = usableUntil(entry.freshness) + (hasValidator(entry) ? keptForValidationMs : 0);
+    const keepSeconds = Math.ceil((Math.min(until, identity?.expiresAtMs ?? 0) - nowMs) / 1000);
+    const isKept = keepSeconds > 0 && entry.part === undefined && entry.bytes.byteLength <= maxEncryptedBytes;
+    if (this.#edge === undefined || identity === undefined || !isKept) return;
+    try {
+      // No Content-Type: nobody asks for it, and with every look it costs a twentieth of one.
+      const headers = { "cache-control": `max-age=${keepSeconds}` };
+      const encrypted = await encryptEntry(key, entry, identity.key);
+      await this.#edge.put(keyOrigin + key, new Response(encrypted, { headers }));
+    } catch {
+      // One tier less.
+    }
+  }
+
+  /** Removes an object in both forms, unless a later request has changed it. */
+  async remove(identity: Identity | undefined, route: Route, asked: Asked): Promise<void> {
+    const owner = identity?.digest ?? nobody.digest;
+    if (!this.#change(owner, route, { ...asked, removed: true })) return;
+    for (const format of ["json", "protobuf"] as const) this.#memory.delete(cacheKey(owner, route, format));
+    await Promise.all(ownersOf(identity).map((digest) => this.#deleteBoth(digest, route)));
+  }
+
+  /** Removes the other form of an object, where a newer entry serves it as well: one object is stored for both. */
+  async replaceOtherForm(identity: Identity, route: Route, entry: Entry): Promise<void> {
+    const format = otherForm(entry.askedFormat);
+    const key = cacheKey(identity.digest, route, format);
+    if (this.#memory.get(key, identity.digest).length === 0 || (await inForm(entry, format)) === undefined) return;
+    this.#memory.delete(key);
+    await this.#delete(key);
+  }
+
+  /** Removes the entries of an owner in these groups; all are of one origin (RFC 9875). In memory alone. */
+  removeGroups(owner: string, groups: ReadonlyArray<string>): void {
+    if (groups.length === 0) return;
+    const isIn = (entry: Entry): boolean =>
+      cacheGroups(new Headers(entry.headers as Array<[string, string]>)).some((group) => groups.includes(group));
+    this.#memory.replaceAll((entry) => (entry.owner === owner && isIn(entry) ? undefined : entry));
+  }
+
+  /** Notes that answers under a key cannot be shared, and why: requests for it do not wait for each other. */
+  noteUncacheable(key: string, reason: string, nowMs: number): void {
+    remember(this.#uncacheable, key, { untilMs: nowMs + uncacheableForMs, reason }, maxUncacheable);
+  }
+
+  /** Why answers under a key could not be shared lately; undefined where they could. */
+  uncacheable(key: string, nowMs: number): string | undefined {
+    const noted = this.#uncacheable.get(key);
+    return noted !== undefined && noted.untilMs > nowMs ? noted.reason : undefined;
+  }
+
+  /** Counts an entry again whose other form was made. */
+  recount(route: Route, entry: Entry): void {
+    const key = cacheKey(entry.owner, route, entry.askedFormat);
+    const entries = this.#memory.get(key, entry.owner);
+    if (entries.includes(entry)) this.#memory.set(key, entries);
+  }
+
+  /** The moment of a purge that is made now. */
+  purgeTime(nowMs: number): number {
+    return this.#purges.latest(nowMs);
+  }
+
+  /** Applies a purge here at once, and writes it down for the other isolates. */
+  async purge(purge: Purge): Promise<void> {
+    this.#apply([purge]);
+    await this.#notes?.write(purge);
+  }
+
+  /**
+   * The upstream refuses the token: nothing of the user is used any more. Where the isolate has had nothing of it, the token may be
+   * made up: that fills neither the memory of purges nor the log of all data centres.
+   */
+  async revoke(identity: Identity, isKnown: boolean, nowMs: number): Promise<void> {
+    const atMs = this.#purges.latest(nowMs);
+    identity.revoked = { sequence: this.ask(nowMs).sequence, atMs };
+    const purge: Purge = { atMs, hard: true, owners: ownersOf(identity) };
+    if (isKnown || identity.hasEntries) await this.purge(purge);
+    else if (this.#notes?.isPerOwner === true) await this.#notes.write(purge);
+  }
+
+  /** Whether it is time to read what other isolates wrote down about this identity, or about everybody. */
+  areNotesDue(identity: Pick<Identity, "digest">, nowMs: number): boolean {
+    if (this.#notes === undefined) return false;
+    const readAtMs = Math.min(this.#allNotesReadAtMs, this.#notesReadAtMs.get(identity.digest) ?? 0);
+    return Math.abs(nowMs - readAtMs) > purgesReadEveryMs;
+  }
+
+  /** Reads it, and applies it. A log that does not answer stops no request. */
+  async readNotes(identity: Pick<Identity, "digest" | "previous">, nowMs: number): Promise<void> {
+    try {
+      this.#apply((await this.#notes?.read(ownersOf(identity))) ?? []);
+    } catch (error) {
+      console.error(JSON.stringify({ level: "error", message: "the log of purges cannot be read", error: `${error}` }));
+    }
+    // Only now: a request that comes meanwhile reads for itself.
+    remember(this.#notesReadAtMs, identity.digest, nowMs);
+    this.#allNotesReadAtMs = nowMs;
+  }
+
+  /** The entry as it may be used now: purges may have come since it was found. */
+  afterPurges(entry: Entry): Entry | undefined {
+    const purged = this.#purges.of(entry);
+    if (purged === "hard") return undefined;
+    return purged === "soft" && entry.freshness.lifetimeMs > 0 ? outdated(entry) : entry;
+  }
+
+  #apply(purges: ReadonlyArray<Purge>): void {
+    for (const { atMs } of purges) this.#purges.latest(atMs);
+    if (this.#purges.add(purges).length > 0) this.#memory.replaceAll((entry) => this.afterPurges(entry));
+  }
+
+  /** Whether the answer to a request may change the object: that to no later one has. Notes the change. */
+  #change(owner: string, route: Route, change: Change): boolean {
+    const name = objectKey(owner, route);
+    const before = this.#changes.get(name);
+    if (change.sequence < (before?.sequence ?? this.#floor)) return false;
+    const [oldest] = this.#changes.values();
+    if (before === undefined && this.#changes.size >= maxChanges) {
+      this.#floor = Math.max(this.#floor, oldest?.sequence ?? 0);
+    }
+    remember(this.#changes, name, change, maxChanges);
+    return true;
+  }
+
+  /** Puts an entry in the place of those that the same request selects and that hold the same part. */
+  #remember(key: string, entry: Entry, before: ReadonlyArray<Entry>, request: Headers | undefined): ReadonlyArray<Entry> {
+    const others =
+      request === undefined
+        ? []
+        : before.filter(
+            (other) =>
+              !matchesVary(other.vary, request, null) ||
+              (entry.part !== undefined && other.part?.askedRange !== entry.part.askedRange),
+          );
+    const entries = [...others.slice(-maxVariants + 1), entry];
+    this.#memory.set(key, entries);
+    return entries;
+  }
+
+  /** What the data centre has, by the current server secret or by the previous one. */
+  async #read(route: Route, format: Format, identity: Identity): Promise<Entry | undefined> {
+    for (const known of identity.previous === undefined ? [identity] : [identity, identity.previous]) {
+      const key = cacheKey(known.digest, route, format);
+      try {
+        const response = await this.#edge?.match(keyOrigin + key);
+        if (response === undefined) continue;
+        const entry = await decryptEntry(key, await response.arrayBuffer(), known, identity.digest);
+        if (entry !== undefined) return entry;
+        this.undecryptable += 1;
+      } catch {
+        // One tier less.
+      }
+    }
+    return undefined;
+  }
+
+  async #deleteBoth(digest: string, route: Route): Promise<void> {
+    const forms: ReadonlyArray<Format> = route.endpoint === "other" ? ["json"] : ["json", "protobuf"];
+    await Promise.all(forms.map((format) => this.#delete(cacheKey(digest, route, format))));
+  }
+
+  async #delete(key: string): Promise<void> {
+    try {
+      await this.#edge?.delete(keyOrigin + key);
+    } catch {
+      // One tier less.
+    }
+  }
+}
+
+/** The digests of a user: by the current server secret, and by the previous one. */
+export const ownersOf = (identity: Pick<Identity, "digest" | "previous"> | undefined): ReadonlyArray<string> =>
+  identity === undefined
+    ? []
+    : identity.previous === undefined
+      ? [identity.digest]
+      : [identity.digest, identity.previous.digest];
+
+const hasValidator = (entry: Entry): boolean =>
+  entry.headers.some(([name]) => name === "etag" || name === "last-modified");
