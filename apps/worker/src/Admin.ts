@@ -1,7 +1,7 @@
 // Operators' endpoints: health for everybody; metrics, purges and explanations for whoever has the admin secret.
+import { basePath } from "@bytenite-engines/core/wire";
 import { currentAge, timeToLive, usableUntil } from "@bytenite-engines/http-cache";
-import { basePath } from "./Config.ts";
-import { decide } from "./Flow.ts";
+import { decide } from "./Decision.ts";
 import type { Isolate } from "./Isolate.ts";
 import { tokenOf } from "./Identity.ts";
 import { parsePurge } from "./Purge.ts";
@@ -43,6 +43,8 @@ const isSecret = async (authorization: string | null, secrets: ReadonlyArray<str
 };
 
 const moment = (ms: number): string | null => (ms === 0 ? null : new Date(ms).toISOString());
+
+const seconds = (ms: number): number => Math.floor(ms / 1000);
 
 const json = (body: unknown): Response => Response.json(body, { headers: { "cache-control": "no-store" } });
 
@@ -133,7 +135,6 @@ const explain = async (request: Request, parameters: URLSearchParams, isolate: I
   const { action } = decision;
   const because = "forward" in decision.outcome ? decision.outcome.forward : undefined;
   const [rule, section] = rules[because === undefined ? action : `${action}/${because}`] ?? rules[action] ?? ["", ""];
-  const seconds = (ms: number): number => Math.floor(ms / 1000);
   const freshness = chosen?.source.freshness;
   return json({
     key: {
@@ -167,7 +168,9 @@ const explain = async (request: Request, parameters: URLSearchParams, isolate: I
             neverStale: freshness.neverStale,
             usableUntil: moment(usableUntil(freshness)),
           },
-    lastNotStored: isolate.store.uncacheable(cacheKey(reader.owner ?? "", parsed.route, parsed.representation.format), nowMs) ?? null,
+    lastNotStored:
+      isolate.store.uncacheable(cacheKey(reader.owner ?? "", parsed.route, parsed.representation.format), nowMs) ??
+      null,
     decision: { action, because: because ?? null, rule, section },
   });
 };

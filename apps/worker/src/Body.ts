@@ -224,7 +224,11 @@ export const sendBytes = (
   return { body: readable, work: write(bytes, writable, lease) };
 };
 
-const write = async (bytes: Uint8Array<ArrayBuffer>, writable: WritableStream<Uint8Array>, lease: Lease): Promise<void> => {
+const write = async (
+  bytes: Uint8Array<ArrayBuffer>,
+  writable: WritableStream<Uint8Array>,
+  lease: Lease,
+): Promise<void> => {
   const writer = writable.getWriter();
   try {
     for (let at = 0; at < bytes.byteLength; at += minCountedBytes) {

@@ -53,9 +53,6 @@ export class ConfigError extends Error {
   }
 }
 
-/** The path of the API, here and at the documented address. */
-export const basePath = "/v1/dev";
-
 /** Shortest secret, in characters: shorter ones can be guessed. */
 const minSecretLength = 16;
 /** Longest time that may be configured, in seconds: a week. */

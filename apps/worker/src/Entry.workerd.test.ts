@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { entryWith } from "../test/entry.ts";
-import { expiryOf, Identities, maxIdentities, tokenOf, type Identity } from "./Identity.ts";
+import { Identities, maxIdentities, tokenOf, type Identity } from "./Identity.ts";
 import { decryptEntry, encryptEntry, type Entry } from "./Entry.ts";
 
 const identities = new Identities();
@@ -55,18 +55,6 @@ test.each([
   [null, undefined],
 ])("the token in %j is %j", (authorization, token) => {
   expect(tokenOf(authorization)).toBe(token);
-});
-
-const jwt = (payload: unknown): string => `e30.${btoa(JSON.stringify(payload)).replaceAll("=", "")}.c2ln`;
-
-test.each([
-  [jwt({ exp: 1_700_000_000 }), 1_700_000_000_000],
-  [jwt({ exp: "soon" }), Number.POSITIVE_INFINITY],
-  [jwt({}), Number.POSITIVE_INFINITY],
-  ["a.!!!.c", Number.POSITIVE_INFINITY],
-  ["opaque", Number.POSITIVE_INFINITY],
-])("the expiry of %s is %s", (token, expected) => {
-  expect(expiryOf(token)).toBe(expected);
 });
 
 test("a server secret changes digest and key, and the previous one still opens what it closed", async () => {

@@ -1,4 +1,5 @@
 // Identities of users: digests and keys derived from their tokens.
+import { jwtExpiryMs, withoutBearer } from "@bytenite-engines/core/wire";
 
 /** The user of a token. */
 export interface Identity {
@@ -54,7 +55,7 @@ export class Identities {
     const made: Identity = {
       ...(await derive(token, current)),
       previous: previous === undefined ? undefined : await derive(token, previous),
-      expiresAtMs: expiryOf(token),
+      expiresAtMs: jwtExpiryMs(token) ?? Number.POSITIVE_INFINITY,
       revoked: { sequence: 0, atMs: 0 },
       hasEntries: false,
     };
@@ -82,7 +83,8 @@ export const isCredential = (authorization: string): boolean =>
   credential.test(authorization) && !/^bearer$/i.test(authorization);
 
 /** The token in an Authorization field that holds a credential: raw, after `Bearer`, or with another scheme before it. */
-export const tokenOf = (authorization: string | null): string | undefined => authorization?.replace(/^bearer /i, "");
+export const tokenOf = (authorization: string | null): string | undefined =>
+  authorization === null ? undefined : withoutBearer(authorization);
 
 /** Digest and key: two outputs of HKDF over the token, with the server secret as salt (RFC 5869). */
 const derive = async (token: string, serverSecret: string): Promise<Pick<Identity, "digest" | "key">> => {
@@ -110,15 +112,3 @@ export const base64url = (bytes: Uint8Array): string =>
     .replaceAll("+", "-")
     .replaceAll("/", "_")
     .replaceAll("=", "");
-
-/** The `exp` of a JWT in milliseconds. It is not verified: the upstream does that; this only shortens lifetimes. */
-export const expiryOf = (token: string): number => {
-  const payload = token.split(".", 3)[1];
-  if (payload === undefined) return Number.POSITIVE_INFINITY;
-  try {
-    const json = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/"))) as { readonly exp?: unknown };
-    return typeof json.exp === "number" ? json.exp * 1000 : Number.POSITIVE_INFINITY;
-  } catch {
-    return Number.POSITIVE_INFINITY;
-  }
-};

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Result } from "./Flow.ts";
+import type { Result } from "./Outcome.ts";
 import { isLogged, logLine, traceIdOf, type Answered } from "./Log.ts";
 import { RequestId } from "./Request.ts";
 

@@ -1,6 +1,7 @@
 // Log lines: one line of JSON for a request. Nothing of a token is in it.
-import { basePath, type LogLevel } from "./Config.ts";
-import type { RequestOutcome, Result } from "./Flow.ts";
+import { basePath } from "@bytenite-engines/core/wire";
+import type { LogLevel } from "./Config.ts";
+import type { RequestOutcome, Result } from "./Outcome.ts";
 import { clientOf, type RequestId } from "./Request.ts";
 
 /** Longest path and query that is logged, in characters. */
@@ -28,7 +29,16 @@ export const isLogged = (level: LogLevel, result: Result, status: number): boole
   level === "all" || (level === "errors" && isError(result, status));
 
 /** The line about a response. */
-export const logLine = ({ method, headers, target, outcome, requestId, colo, endedAtMs, durationMs }: Answered): string => {
+export const logLine = ({
+  method,
+  headers,
+  target,
+  outcome,
+  requestId,
+  colo,
+  endedAtMs,
+  durationMs,
+}: Answered): string => {
   const { response, result, route, bytes, upstream } = outcome;
   const { status } = response;
   const client = clientOf(headers);
@@ -59,3 +69,7 @@ const targetToLog = (target: string, { route }: RequestOutcome): string =>
 /** The trace-id of a traceparent (W3C Trace Context, 3.2). */
 export const traceIdOf = (traceparent: string | null): string | undefined =>
   /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/.exec(traceparent ?? "")?.[1];
+
+/** Logs what failed in this proxy itself. */
+export const logError = (message: string, error: unknown): void =>
+  console.error(JSON.stringify({ level: "error", message, error: String(error) }));

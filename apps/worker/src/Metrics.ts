@@ -1,5 +1,5 @@
 // Counters and histograms of an isolate, as Prometheus text.
-import type { RequestOutcome, Result } from "./Flow.ts";
+import type { RequestOutcome, Result } from "./Outcome.ts";
 
 /** A value that is read when the text is made. */
 export interface Gauge {

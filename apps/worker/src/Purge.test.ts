@@ -54,9 +54,14 @@ test("a misspelled parameter is refused: it would purge more or less than was me
 
 test("too many purges become one of everything, which forgets none of them", () => {
   const purges = new Purges();
-  const many = Array.from({ length: maxPurges + 50 }, (_, index): Purge => ({ atMs: index, hard: true, name: `n${index}` }));
+  const many = Array.from({ length: maxPurges + 50 }, (_, index): Purge => ({
+    atMs: index,
+    hard: true,
+    name: `n${index}`,
+  }));
   for (const purge of many) purges.add([purge]);
-  for (const { name = "", atMs } of many) expect(purges.of(entryWith({ names: [name], fetchedAtMs: atMs }))).toBe("hard");
+  for (const { name = "", atMs } of many)
+    expect(purges.of(entryWith({ names: [name], fetchedAtMs: atMs }))).toBe("hard");
   expect(purges.of(entryWith({ names: ["n1"], fetchedAtMs: 1_000 }))).toBeUndefined();
 });
 
@@ -67,7 +72,10 @@ test("purges of one user take what is that user's, and the strongest one counts"
   expect([get, entryWith({ owner: "bob" })].map((entry) => purges.of(entry))).toEqual(["hard", "soft"]);
 });
 
-test.each(["", "x", "null", "{}", '"x"', "[null, 1, {}]", '[{"atMs":"5"}]'])("a note that is %j purges nothing", async (text) => {
-  const store = { match: async () => new Response(text), put: async () => {}, delete: async () => false };
-  expect(await notesInCache(store).read(["alice"])).toEqual([]);
-});
+test.each(["", "x", "null", "{}", '"x"', "[null, 1, {}]", '[{"atMs":"5"}]'])(
+  "a note that is %j purges nothing",
+  async (text) => {
+    const store = { match: async () => new Response(text), put: async () => {}, delete: async () => false };
+    expect(await notesInCache(store).read(["alice"])).toEqual([]);
+  },
+);

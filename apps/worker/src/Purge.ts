@@ -1,7 +1,7 @@
 // Purges: which stored responses they make unusable, and the log that other isolates read.
 import { parseTag, readNames, type ReadName } from "@bytenite-engines/core/wire";
 import { remember } from "./Admission.ts";
-import type { EdgeStore, PurgeLogStub } from "./Runtime.ts";
+import type { EdgeStore } from "./Runtime.ts";
 
 /** Everything that was asked for up to a moment and lies in a scope. An empty scope is everything. */
 export interface Purge {
@@ -113,6 +113,14 @@ export interface PurgeNotes {
   readonly write: (purge: Purge) => Promise<void>;
   /** What others wrote that may concern an owner, or everybody. */
   readonly read: (owners: ReadonlyArray<string>) => Promise<ReadonlyArray<Purge>>;
+}
+
+/** The log of purges for all data centres: a Durable Object. */
+export interface PurgeLogStub {
+  /** Appends; returns the number of the record. */
+  append(purge: Purge): Promise<number>;
+  /** The records after a number, oldest first. */
+  since(number: number): Promise<{ readonly purges: ReadonlyArray<Purge>; readonly last: number }>;
 }
 
 /** Notes in the log of all data centres. */

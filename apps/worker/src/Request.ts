@@ -1,6 +1,7 @@
 // Requests of clients: parsing, routes, and what is refused.
 import { create } from "@bufbuild/protobuf";
 import {
+  basePath,
   decodeQuery,
   encode,
   encodeQuery,
@@ -11,6 +12,7 @@ import {
   offered,
   pathOf,
   QueryParameterError,
+  requestIdFrom,
   rpcCodes,
   type ReadName,
   type Representation,
@@ -18,7 +20,7 @@ import {
 } from "@bytenite-engines/core/wire";
 import { requestDirectives, splitList, type Condition, type RequestDirectives } from "@bytenite-engines/http-cache";
 import { StatusSchema } from "@bytenite-engines/proto";
-import { basePath, type Config } from "./Config.ts";
+import type { Config } from "./Config.ts";
 import { isCredential, tokenOf } from "./Identity.ts";
 
 /** What a request asks for, in its normal form: equivalent requests have equal routes. */
@@ -252,11 +254,12 @@ export const upstreamUrlOf = ({ endpoint, target }: Route, { upstreamUrl }: Pick
 /** The name of a deployment in Via and CDN-Loop: a pseudonym that differs from that of another proxy in a row. */
 const hopOf = (deployment: string): string => `${proxyName}-${deployment}`;
 
+const members = (field: string | null): ReadonlyArray<string> => splitList(field?.toLowerCase() ?? "");
+
 /** Whether a request has been through this deployment before, by Via (RFC 9110, 7.6.3) and CDN-Loop (RFC 8586). */
 const isLoop = (via: string | null, cdnLoop: string | null, deployment: string): boolean => {
   if (via === null && cdnLoop === null) return false;
   const name = hopOf(deployment);
-  const members = (field: string | null): ReadonlyArray<string> => splitList(field?.toLowerCase() ?? "");
   return (
     members(via).some((member) => member.trim().split(/\s+/, 2)[1] === name) ||
     members(cdnLoop).some((member) => (member.split(";", 1)[0] ?? "").trim() === name)
@@ -297,8 +300,7 @@ export class RequestId {
   }
 
   get value(): string {
-    this.#value ??= this.#given !== null && plainWord.test(this.#given) ? this.#given : crypto.randomUUID();
-    return this.#value;
+    return (this.#value ??= requestIdFrom(this.#given));
   }
 
   /** Whether it is in a log, at the upstream or at the client. */
@@ -306,5 +308,3 @@ export class RequestId {
     return this.#value !== undefined || this.#given !== null;
   }
 }
-
-const plainWord = /^[A-Za-z0-9._:-]{1,128}$/;

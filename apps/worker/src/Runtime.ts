@@ -1,5 +1,4 @@
 // What the Workers runtime gives beyond the web's standards.
-import type { Purge } from "./Purge.ts";
 
 /** Lives as long as a request and the work that it leaves. */
 export interface RequestContext {
@@ -23,14 +22,6 @@ export interface AnalyticsDataset {
 /** A rate limiting binding. */
 export interface RateLimiter {
   limit(options: { readonly key: string }): Promise<{ readonly success: boolean }>;
-}
-
-/** The log of purges for all data centres: a Durable Object. */
-export interface PurgeLogStub {
-  /** Appends; returns the number of the record. */
-  append(purge: Purge): Promise<number>;
-  /** The records after a number, oldest first. */
-  since(number: number): Promise<{ readonly purges: ReadonlyArray<Purge>; readonly last: number }>;
 }
 
 /** The part of the Cache API that is used. */

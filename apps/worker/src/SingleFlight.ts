@@ -53,6 +53,7 @@ export class SingleFlight<A> {
 
   /** Lets nobody join the flights of an owner, or of all: what they bring may be outdated. Who has joined still gets it. */
   close(owner?: string): void {
-    for (const [key, flight] of this.#flights) if (owner === undefined || flight.owner === owner) this.#flights.delete(key);
+    for (const [key, flight] of this.#flights)
+      if (owner === undefined || flight.owner === owner) this.#flights.delete(key);
   }
 }

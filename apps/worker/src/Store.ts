@@ -4,6 +4,7 @@ import type { Format } from "@bytenite-engines/core/wire";
 import { remember } from "./Admission.ts";
 import { decryptEntry, encryptEntry, inForm, isFresh, otherForm, outdated, sizeOf, type Entry } from "./Entry.ts";
 import type { Identity } from "./Identity.ts";
+import { logError } from "./Log.ts";
 import { Purges, purgesReadEveryMs, type Purge, type PurgeNotes } from "./Purge.ts";
 import type { Route } from "./Request.ts";
 import type { EdgeStore } from "./Runtime.ts";
@@ -96,7 +97,7 @@ export class Memory {
 
   /** Replaces every entry; undefined removes it. Looks at every one. */
   replaceAll(replace: (entry: Entry) => Entry | undefined): void {
-    for (const [key, { entries }] of [...this.#slots]) {
+    for (const [key, { entries }] of Array.from(this.#slots)) {
       const kept = entries.map(replace).filter((entry) => entry !== undefined);
       if (kept.length !== entries.length || kept.some((entry, index) => entry !== entries[index])) this.set(key, kept);
     }
@@ -160,7 +161,12 @@ export class Store {
   }
 
   /** What is stored under a key: in memory, and where that is not fresh, in the data centre. */
-  async find(identity: Identity | undefined, route: Route, format: Format, nowMs: number): Promise<ReadonlyArray<Entry>> {
+  async find(
+    identity: Identity | undefined,
+    route: Route,
+    format: Format,
+    nowMs: number,
+  ): Promise<ReadonlyArray<Entry>> {
     const owner = identity?.digest ?? nobody.digest;
     const key = cacheKey(owner, route, format);
     const near = this.#memory.get(key, owner);
@@ -175,7 +181,8 @@ export class Store {
     const change = this.#changes.get(objectKey(owner, route));
     // What the data centre has may be older than what this isolate stored or removed.
     const isOld =
-      change !== undefined && (found.fetchedAtMs < change.atMs || (change.removed && found.fetchedAtMs === change.atMs));
+      change !== undefined &&
+      (found.fetchedAtMs < change.atMs || (change.removed && found.fetchedAtMs === change.atMs));
     if (usable === undefined || isOld) return now;
     if (now.some(({ freshness }) => freshness.responseTimeMs >= found.freshness.responseTimeMs)) return now;
     identity.hasEntries = true;
@@ -292,7 +299,7 @@ export class Store {
     try {
       this.#apply((await this.#notes?.read(ownersOf(identity))) ?? []);
     } catch (error) {
-      console.error(JSON.stringify({ level: "error", message: "the log of purges cannot be read", error: `${error}` }));
+      logError("the log of purges cannot be read", error);
     }
     // Only now: a request that comes meanwhile reads for itself.
     remember(this.#notesReadAtMs, identity.digest, nowMs);
@@ -325,7 +332,12 @@ export class Store {
   }
 
   /** Puts an entry in the place of those that the same request selects and that hold the same part. */
-  #remember(key: string, entry: Entry, before: ReadonlyArray<Entry>, request: Headers | undefined): ReadonlyArray<Entry> {
+  #remember(
+    key: string,
+    entry: Entry,
+    before: ReadonlyArray<Entry>,
+    request: Headers | undefined,
+  ): ReadonlyArray<Entry> {
     const others =
       request === undefined
         ? []

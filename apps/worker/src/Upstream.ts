@@ -180,8 +180,7 @@ export class Upstream {
       response = await inTime(this.#fetch(request, controller.signal));
       if (response === undefined) return drop(lease, "redirected");
       const { status, statusText, headers } = response;
-      // The runtime decodes bodies; a cast, since its types of streams are not those of the DOM.
-      const stream = response.body as ReadableStream<Uint8Array<ArrayBuffer>> | null;
+      const stream = response.body;
       const base = { status, statusText, headers, lease };
       if (status >= 400 && status < 500 && request.isEndpoint) {
         // A refusal is an answer even where its body breaks off: otherwise stale responses would hide a 401.

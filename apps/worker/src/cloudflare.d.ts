@@ -9,9 +9,11 @@ declare module "cloudflare:workers" {
         get<A>(key: string): Promise<A | undefined>;
         put(entries: Readonly<Record<string, unknown>>): Promise<void>;
         delete(keys: Array<string>): Promise<number>;
-        list<A>(options: { readonly prefix: string; readonly start?: string; readonly limit?: number }): Promise<
-          Map<string, A>
-        >;
+        list<A>(options: {
+          readonly prefix: string;
+          readonly start?: string;
+          readonly limit?: number;
+        }): Promise<Map<string, A>>;
       };
     };
     constructor(ctx: DurableObject["ctx"], env: unknown);

@@ -3,10 +3,10 @@ import { env as variables } from "cloudflare:workers";
 import { parseConfig } from "./Config.ts";
 import { handle } from "./Flow.ts";
 import { createIsolate, type Isolate } from "./Isolate.ts";
+import type { PurgeLogStub } from "./Purge.ts";
 import {
   dataCentreCache,
   type AnalyticsDataset,
-  type PurgeLogStub,
   type RateLimiter,
   type RequestContext,
   type ServiceBinding,

@@ -58,8 +58,8 @@ export const targets: ReadonlyArray<Target> = [
   {
     name: "worker",
     directory: "apps/worker",
-    mutate: ["src/CacheKey.ts"],
-    tests: ["src/CacheKey.test.ts"],
+    mutate: ["src/Purge.ts"],
+    tests: ["src/Purge.test.ts"],
   },
   {
     name: "registry",

@@ -116,7 +116,7 @@ export class Ledger {
 
   async readEdge(): Promise<EdgeCounts> {
     const series = await this.#edge.metrics();
-    this.sealedFound += sumOf(series, "bytenite_edge_sealed_found");
+    this.sealedFound += sumOf(series, "bytenite_edge_undecryptable_found");
     return plus(this.#edgeBefore, countsIn(series));
   }
 

@@ -88,10 +88,13 @@ test("every exit code of bne has a row with its meaning and the reasons that lea
 
 test("the proxy refuses with the messages of the page, and with no others", () => {
   const answered = textsAfter(
-    sources("apps/worker/src/*.ts").filter((file) => !/(?:Log|Forward)\.ts$/.test(file)),
+    sources("apps/worker/src/*.ts").filter((file) => !/Log\.ts$/.test(file)),
     /message:\s+/,
   );
-  const purges = textsAfter(["apps/worker/src/Purge.ts"], /(?:return|\?|:) (?=["`](?:say|endpoint must|tag must))/);
+  const purges = textsAfter(
+    ["apps/worker/src/Purge.ts"],
+    /(?:return|\?|:) (?=["`](?:say what|endpoint must|tag must|unknown parameter|\$\{twice\}|hard must|all))/,
+  );
   const settings = textsAfter(["apps/worker/src/Config.ts"], /problems\.push\(\s*/);
   const shown = rowsBelow("Refusals of the proxy").map(([first, second]) =>
     code(/`/.test(first ?? "") ? first : second),

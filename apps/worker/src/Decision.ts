@@ -1,0 +1,149 @@
+// Who a request is from, what is stored for it, and what the rules of the cache say.
+import {
+  hopByHopNames,
+  parseRange,
+  sliceOf,
+  type CacheRequest,
+  type EvaluateResult,
+  type HttpCache,
+} from "@bytenite-engines/http-cache";
+import { hasForm, inForm, isFresh, otherForm, type Entry } from "./Entry.ts";
+import type { Identity } from "./Identity.ts";
+import type { Isolate } from "./Isolate.ts";
+import { upstreamUrlOf, type ParsedRequest } from "./Request.ts";
+import { nobody } from "./Store.ts";
+
+/** What is stored for a request, in the form that it asks for. */
+export interface Found {
+  readonly entry: Entry;
+  /** The entry as it came: `entry`, or the one that it was transcoded from. */
+  readonly source: Entry;
+}
+
+/** A parsed request with whose entries it may see, and by which rules. */
+export interface Reader {
+  readonly request: ParsedRequest;
+  readonly cache: HttpCache;
+  /** The request as the rules read it. */
+  readonly asRead: CacheRequest & { readonly url: string };
+  /** Undefined: the request has no (living) token. */
+  readonly identity: Identity | undefined;
+  /** Whose entries it may use; undefined: nothing is stored. */
+  readonly owner: string | undefined;
+}
+
+/** What the cache has decided about a request that the upstream is asked for. */
+export interface CacheDecision extends Reader {
+  /** The entry to be validated. */
+  readonly validated: Entry | undefined;
+  /** Fields to be sent, by the rules. */
+  readonly send: Headers;
+  /** Whether something stale can be served instead. */
+  readonly orStale: boolean;
+}
+
+/** What is stored for a request, and what the rules say. Waits for the data centre; changes nothing. */
+export const decide = async (
+  request: ParsedRequest,
+  isolate: Isolate,
+): Promise<{
+  readonly reader: Reader;
+  readonly decision: EvaluateResult<Entry>;
+  readonly chosen: Found | undefined;
+}> => {
+  const { store } = isolate;
+  const reader = await readerOf(request, isolate);
+  const { cache, asRead, identity, owner } = reader;
+  const nowMs = isolate.now();
+  // Both are waits for the data centre: they are one wait.
+  const isDue = identity !== undefined && owner !== undefined && store.areNotesDue(identity, nowMs);
+  const notes = isDue ? store.readNotes(identity, nowMs) : undefined;
+  const looked = owner === undefined ? [] : await lookUp(request, identity, owner, nowMs, isolate);
+  await notes;
+  const found = looked.flatMap((each) => usableNow(each, identity, isolate));
+  const decision = cache.evaluate(
+    asRead,
+    found.map(({ source }) => source),
+    nowMs,
+  );
+  const entry = "entry" in decision ? decision.entry : undefined;
+  return { reader, decision, chosen: found.find(({ source }) => source === entry) };
+};
+
+/** Whose entries a request may see, and by which rules. */
+const readerOf = async (request: ParsedRequest, isolate: Isolate): Promise<Reader> => {
+  const { method, headers, route, token } = request;
+  const { config, identities, caches } = isolate;
+  // A token that Connection lists is for this hop alone (RFC 9110, 7.6.1).
+  const isForwarded = token !== undefined && !hopByHopNames(headers).has("authorization");
+  const known = isForwarded ? await identities.of(token) : undefined;
+  const identity = known !== undefined && known.expiresAtMs > isolate.now() ? known : undefined;
+  const isRead = method === "GET" || method === "HEAD";
+  const isOther = route.endpoint === "other";
+  const isAnonymous = isOther && config.cachesAnonymous && token === undefined;
+  const url = upstreamUrlOf(route, config);
+  // Of a request for an endpoint the rules read Cache-Control alone: its conditions are about our entity tags.
+  const control = headers.get("cache-control");
+  const asRead = isOther
+    ? { url, method, headers }
+    : { url, headers: control === null ? {} : { "cache-control": control } };
+  return {
+    request,
+    cache: caches[route.endpoint],
+    asRead,
+    identity,
+    owner: isRead ? (identity?.digest ?? (isAnonymous ? nobody.digest : undefined)) : undefined,
+  };
+};
+
+/** What is stored for a request: fresh before stale, as it came before one that has to be transcoded. */
+const lookUp = async (
+  request: ParsedRequest,
+  identity: Identity | undefined,
+  owner: string,
+  nowMs: number,
+  { store }: Isolate,
+): Promise<ReadonlyArray<Found>> => {
+  const { route, representation, control, headers } = request;
+  if (route.endpoint === "other") {
+    const range = headers.get("range");
+    const entries = await store.find(identity, route, "json", nowMs);
+    return entries.filter((entry) => holdsRange(entry, range)).map((entry) => ({ entry, source: entry }));
+  }
+  let stale: ReadonlyArray<Found> = [];
+  const { format } = representation;
+  for (const stored of control.noTransform ? [format] : [format, otherForm(format)]) {
+    for (const source of await store.find(identity, route, stored, nowMs)) {
+      if (source.owner !== owner) continue;
+      const isMade = source.other === undefined && !hasForm(source, format);
+      const entry = await inForm(source, format);
+      if (isMade) store.recount(route, source);
+      if (entry === undefined) continue;
+      if (isFresh(source, nowMs)) return [{ entry, source }];
+      if (stale.length === 0) stale = [{ entry, source }];
+    }
+  }
+  return stale;
+};
+
+/** Whether a stored answer holds what a request asks for: the whole, or a part that it can be cut from. */
+const holdsRange = ({ part, bytes }: Entry, rangeField: string | null): boolean => {
+  if (part === undefined) return true;
+  const range = parseRange(rangeField);
+  return (
+    rangeField === part.askedRange ||
+    (range !== undefined && typeof sliceOf(range, part, bytes.byteLength) === "object")
+  );
+};
+
+/** What was found before a wait, as it may be used after it: the token may have expired or been revoked, or it was purged. */
+export const usableNow = (
+  found: Found,
+  identity: Identity | undefined,
+  { store, now }: Isolate,
+): ReadonlyArray<Found> => {
+  if (identity !== undefined && identity.expiresAtMs <= now()) return [];
+  const source = store.afterPurges(found.source);
+  if (source === undefined) return [];
+  return source === found.source ? [found] : [{ source, entry: { ...found.entry, freshness: source.freshness } }];
+};

@@ -1,0 +1,479 @@
+// Exchanges with the upstream: what is sent, shared and stored, and what an answer changes.
+import { basePath, mediaTypeOf, type Format, type ReadName } from "@bytenite-engines/core/wire";
+import {
+  endToEnd,
+  evaluate,
+  hopByHopNames,
+  isNotModified,
+  parseContentRange,
+  responseDirectives,
+  varyNames,
+  withDate,
+  type ClientResponse,
+  type Freshness,
+} from "@bytenite-engines/http-cache";
+import type { Applicant } from "./Admission.ts";
+import type { CacheDecision, Reader } from "./Decision.ts";
+import {
+  asDecoded,
+  clientControl,
+  endpointFields,
+  formatIn,
+  neverStored,
+  schemaDigestIn,
+  strongEtag,
+  withOtherOf,
+  type Answer,
+  type Entry,
+} from "./Entry.ts";
+import { targetedFields, type Isolate } from "./Isolate.ts";
+import { logError } from "./Log.ts";
+import type { Fetched } from "./Outcome.ts";
+import { clientOf, targetOf, tooLong, withHop, type Route } from "./Request.ts";
+import type { RequestContext } from "./Runtime.ts";
+import { cacheKey, nobody, ownersOf, type Asked } from "./Store.ts";
+import { contentOf } from "./Transcoding.ts";
+import type { UpstreamAnswer, UpstreamRequest } from "./Upstream.ts";
+
+/** Fields of a request for an endpoint that the upstream gets; all others end here. */
+export const forwardedFields: ReadonlyArray<string> = [
+  "authorization",
+  "baggage",
+  "traceparent",
+  "tracestate",
+  "user-agent",
+];
+
+/** Names of all that goes upstream with a request for an endpoint and is not in the key. */
+const notInKey: ReadonlySet<string> = new Set([
+  ...forwardedFields.filter((name) => name !== "authorization"),
+  "cache-control",
+  "cdn-loop",
+  "pragma",
+  "via",
+  "x-request-id",
+]);
+
+/** Fields of a request for another path that end here: credentials that are not in the key, and what is about this hop. */
+const notForwarded =
+  /^(?:cookie|host|forwarded|x-forwarded-.*|x-real-ip|true-client-ip|cf-.*|accept-encoding|content-length)$/;
+
+/**
+ * What caches on the way to the upstream are asked for: anything that is fresh. Where these two fields are missing or empty the
+ * runtime sends `no-cache` in them, because its own cache is switched off. "0" has no meaning in Pragma.
+ */
+const anyFresh = "max-stale=0";
+const noPragma = "0";
+
+/** The fields that go upstream. */
+const fieldsFor = ({ request, send, validated }: CacheDecision, deployment: string): Headers => {
+  const { headers, route, control, representation, requestId } = request;
+  const kept = new Headers();
+  if (route.endpoint === "other") {
+    for (const [name, value] of send) if (!notForwarded.test(name)) kept.append(name, value);
+    if (!kept.has("cache-control")) kept.set("cache-control", anyFresh);
+    if (!kept.has("pragma")) kept.set("pragma", noPragma);
+  } else {
+    const listed = hopByHopNames(headers);
+    for (const name of forwardedFields) {
+      const value = listed.has(name) ? null : headers.get(name);
+      if (value !== null && !tooLong(value)) kept.set(name, value);
+    }
+    for (const name of ["if-none-match", "if-modified-since"]) {
+      const value = validated === undefined ? null : send.get(name);
+      if (value !== null) kept.set(name, value);
+    }
+    kept.set("accept", mediaTypeOf(validated?.askedFormat ?? representation.format));
+    kept.set("cache-control", control.noStore ? "no-store" : control.noCache ? "no-cache" : anyFresh);
+    kept.set("pragma", noPragma);
+  }
+  // Whatever Connection lists: without these a loop has no end.
+  for (const [name, value] of withHop(headers, deployment)) kept.set(name, value);
+  kept.set("x-request-id", requestId.value);
+  return kept;
+};
+
+export const userOf = ({ identity, request }: Pick<Reader, "identity" | "request">): string =>
+  identity?.digest ?? `client/${clientOf(request.headers)}`;
+
+export const applicantOf = ({ request, identity, asRead, orStale }: CacheDecision): Applicant => ({
+  owner: identity?.digest,
+  client: clientOf(request.headers),
+  resource: asRead.url,
+  orStale,
+});
+
+/** How often a request follows others whose exchange failed, before it sends its own. */
+const maxFollowed = 2;
+
+/** The answer, and whether it was another request's exchange. Never rejects. */
+export const fetchShared = async (
+  plan: CacheDecision,
+  joins: boolean,
+  isolate: Isolate,
+  context: RequestContext,
+): Promise<{ readonly fetched: Fetched; readonly collapsed: boolean }> => {
+  const { request, owner } = plan;
+  const { route } = request;
+  const { flights, store, now } = isolate;
+  const format = formatAsked(plan);
+  const key = cacheKey(owner ?? "", route, format);
+  const isAlone = owner === undefined || route.endpoint === "other" || request.control.noStore;
+  if (isAlone || store.uncacheable(key, now()) !== undefined) {
+    return { fetched: await exchange(plan, isolate, context), collapsed: false };
+  }
+  for (let left = joins ? maxFollowed : 0; left > 0; left--) {
+    // Asked and joined in one step: of all who wake from a failed leader, the first leads and the rest follow it.
+    if (!flights.has(key, owner, now())) break;
+    const followed = await flights.follow(key, owner, now());
+    if (followed === undefined) break;
+    if (!("failure" in followed)) {
+      if (followed.shared) return { fetched: followed, collapsed: true };
+      return { fetched: await exchange(plan, isolate, context), collapsed: false };
+    }
+    if (left === 1) return { fetched: followed, collapsed: true };
+  }
+  // Another request's exchange may have ended between our look into the store and now.
+  const late = joins ? store.recall(owner, route, format, now()) : undefined;
+  if (late !== undefined && evaluate(request.control, late.freshness, now()).action === "fresh") {
+    const { status } = late;
+    const fetched = { answer: late, entry: late, other: undefined, status, stored: true, shared: true };
+    return { fetched: { ...fetched, attempts: 0, durationMs: 0 }, collapsed: true };
+  }
+  return { fetched: await lead(key, owner, plan, isolate, context), collapsed: false };
+};
+
+/** Validates an entry in the background; does nothing where that is under way. */
+export const revalidate = (plan: CacheDecision, isolate: Isolate, context: RequestContext): void => {
+  const { owner, request } = plan;
+  if (owner === undefined) return;
+  const key = cacheKey(owner, request.route, formatAsked(plan));
+  if (!isolate.flights.has(key, owner, isolate.now())) void lead(key, owner, plan, isolate, context);
+};
+
+const formatAsked = ({ validated, request }: CacheDecision): Format =>
+  validated?.askedFormat ?? request.representation.format;
+
+const lead = (
+  key: string,
+  owner: string,
+  plan: CacheDecision,
+  isolate: Isolate,
+  context: RequestContext,
+): Promise<Fetched> => isolate.flights.lead(key, owner, isolate.now(), () => exchange(plan, isolate, context));
+
+/** Asks the upstream, and changes what is stored. It outlives a client that goes away: others may wait for it. */
+export const exchange = (plan: CacheDecision, isolate: Isolate, context: RequestContext): Promise<Fetched> => {
+  const work = exchangeOnce(plan, isolate, context).catch((error: unknown): Fetched => {
+    logError("an exchange failed unexpectedly", error);
+    return { failure: { problem: "unreachable", attempts: 1, durationMs: 0 } };
+  });
+  context.waitUntil(work);
+  return work;
+};
+
+const exchangeOnce = async (plan: CacheDecision, isolate: Isolate, context: RequestContext): Promise<Fetched> => {
+  const { store, upstream, now } = isolate;
+  const { request, validated, cache, asRead } = plan;
+  if (await isOverLimit(plan, isolate)) return { failure: { problem: "limited", attempts: 0, durationMs: 0 } };
+  const asked = store.ask(now());
+  const sent = requestOf(plan, null, isolate);
+  const result = await upstream.send(sent);
+  if ("problem" in result) return { failure: result };
+  const isOther = request.route.endpoint === "other";
+  const isHead = isOther && request.method === "HEAD" && result.status === 200;
+  let last = result;
+  try {
+    if (validated !== undefined && (isHead || result.status === 304)) {
+      const updated = cache.update(validated, asRead, result, result);
+      if (updated.action === "mismatch" && !isHead) {
+        result.lease.release();
+        const headers = new Headers(sent.headers);
+        for (const name of ["if-none-match", "if-modified-since"]) headers.delete(name);
+        const again = await upstream.send({ ...sent, headers });
+        if ("problem" in again) return { failure: again };
+        last = again;
+      } else if (updated.action === "updated") {
+        const entry = confirmed(plan, validated, updated.entry, result, asked, isolate);
+        context.waitUntil(store.put(plan.identity, request.route, entry, asked, request.headers, now()));
+        if (!isHead) return fetchedFrom(entry, entry, isOther ? updated.response : undefined, result, true, true);
+      } else {
+        context.waitUntil(store.remove(plan.identity, request.route, asked));
+        if (updated.action === "remove" && !isHead) {
+          return fetchedFrom(validated, undefined, isOther ? updated.response : undefined, result, false, false);
+        }
+      }
+    }
+    return isOther
+      ? await receivedOther(plan, last, asked, isolate, context)
+      : await received(plan, last, asked, isolate, context);
+  } finally {
+    last.lease.release();
+  }
+};
+
+/** What the rate limits say: of a token, and of a client without one. */
+const isOverLimit = async ({ identity, request }: CacheDecision, { limits }: Isolate): Promise<boolean> => {
+  const limiter = identity === undefined ? limits?.anonymous : limits?.token;
+  if (limiter === undefined) return false;
+  return !(await limiter.limit({ key: identity?.digest ?? clientOf(request.headers) })).success;
+};
+
+const requestOf = (plan: CacheDecision, body: ReadableStream | null, { config, now }: Isolate): UpstreamRequest => {
+  const { request, cache, asRead, owner } = plan;
+  const isEndpoint = request.route.endpoint !== "other";
+  const times = { requestTimeMs: now(), responseTimeMs: now() };
+  return {
+    ...applicantOf(plan),
+    method: isEndpoint ? "GET" : request.method,
+    headers: fieldsFor(plan, config.deployment),
+    body,
+    isEndpoint,
+    // What is not stored needs no memory.
+    isBuffered: (status, headers) =>
+      isEndpoint ||
+      (request.method === "POST" && status < 400) ||
+      (owner !== undefined && (status === 206 || cache.store(asRead, { status, headers }, times).stored)),
+  };
+};
+
+/** The validated entry as the upstream has confirmed it. */
+const confirmed = (
+  { request, identity }: CacheDecision,
+  validated: Entry,
+  updated: Entry,
+  times: UpstreamAnswer,
+  { atMs }: Asked,
+  { config }: Isolate,
+): Entry => {
+  const { prepared: _prepared, other: _other, lease: _lease, ...rest } = updated;
+  const freshness = within(updated.freshness, identity?.expiresAtMs);
+  const { endpoint } = request.route;
+  if (endpoint === "other") return { ...rest, freshness, fetchedAtMs: atMs };
+  const headers = new Headers(updated.headers as Array<[string, string]>);
+  const control = clientControl(updated.status, headers, freshness, config.lifetimes[endpoint].browserMs, times);
+  const client = endpointFields(headers, control, Object.fromEntries(validated.client)["etag"]);
+  return withOtherOf({ ...rest, freshness, fetchedAtMs: atMs, client, ageMs: ageIn(headers) }, validated);
+};
+
+/** No answer is fresh for longer than its token lives (`exp`). */
+const within = (freshness: Freshness, expiresAtMs = Number.POSITIVE_INFINITY): Freshness => {
+  const mostMs = Math.max(0, expiresAtMs - freshness.responseTimeMs) + freshness.initialAgeMs;
+  return freshness.lifetimeMs <= mostMs ? freshness : { ...freshness, lifetimeMs: mostMs };
+};
+
+const ageIn = (headers: Headers): number | undefined => {
+  const age = headers.get("age");
+  return age === null || !/^[0-9]+$/.test(age) ? undefined : Number(age) * 1000;
+};
+
+const fetchedFrom = (
+  answer: Answer,
+  entry: Entry | undefined,
+  other: ClientResponse | undefined,
+  { status, attempts, requestTimeMs, responseTimeMs }: UpstreamAnswer,
+  stored: boolean,
+  shared: boolean,
+): Fetched => {
+  const durationMs = responseTimeMs - requestTimeMs;
+  return { answer, entry, other, status, stored, shared, attempts, durationMs };
+};
+
+/** Statuses after which the stored entry stays: the upstream did not speak about the resource. */
+const aboutTheServer: ReadonlySet<number> = new Set([408, 425, 429]);
+
+/** An answer of an endpoint: stored, or what is stored changes by it. */
+const received = async (
+  plan: CacheDecision,
+  result: UpstreamAnswer,
+  asked: Asked,
+  isolate: Isolate,
+  context: RequestContext,
+): Promise<Fetched> => {
+  const { request, identity, owner, asRead } = plan;
+  const { store, config, now, caches, flights, admission } = isolate;
+  const endpoint = request.route.endpoint as ReadName;
+  const { status } = result;
+  if (status === 206 || status === 304 || status < 200 || status > 599) {
+    const { attempts, requestTimeMs, responseTimeMs } = result;
+    return { failure: { problem: "unusable", attempts, durationMs: responseTimeMs - requestTimeMs } };
+  }
+  const headers = withDate(endToEnd(asDecoded(result.headers)), result.responseTimeMs);
+  const format = formatIn(headers);
+  const askedFormat = formatAsked(plan);
+  const bytes = "bytes" in result.body ? result.body.bytes : new Uint8Array();
+  const isWhole = "bytes" in result.body;
+  const content =
+    status === 200 && isWhole
+      ? contentOf(endpoint, format, bytes, schemaDigestIn(headers))
+      : { isReadable: true, names: null };
+  // A success that nobody can read, or in a coding that nobody asked for: passed on, and no news of the resource.
+  const isLost = status === 200 && (headers.has("content-encoding") || !content.isReadable);
+  const cache = status === 404 && config.negativeMs > 0 ? caches.negative : plan.cache;
+  const isCandidate = (status === 200 || cache === caches.negative) && isWhole && !isLost && owner !== undefined;
+  const result1 = isCandidate ? cache.store(asRead, { status, headers }, result) : undefined;
+  const varies = varyNames(headers).some((name) => notInKey.has(name));
+  const cached = result1?.stored === true && !varies ? result1.entry : undefined;
+  const freshness = cached === undefined ? undefined : within(cached.freshness, identity?.expiresAtMs);
+  const isNoStore = responseDirectives(headers, { targetedFields }).noStore;
+  const control = isLost
+    ? neverStored
+    : clientControl(status, headers, isNoStore ? "no-store" : freshness, config.lifetimes[endpoint].browserMs, result);
+  const etag = status === 200 && isWhole ? await strongEtag(bytes, format) : undefined;
+  const answer: Answer = {
+    status,
+    endpoint,
+    askedFormat,
+    format,
+    client: endpointFields(headers, control, etag),
+    bytes,
+    ...("stream" in result.body ? { stream: result.body.stream } : {}),
+    freshness,
+    ageMs: ageIn(headers),
+    lease: result.lease,
+  };
+  if (cached !== undefined && freshness !== undefined && owner !== undefined && identity !== undefined) {
+    const names = [...(content.names ?? []), ...(request.route.tag === undefined ? [] : [nameIn(request.route.tag)])];
+    const isKnown = content.names !== null || status === 404;
+    // Without the fields that may not be used again before validation (`no-cache="field"`).
+    const client = endpointFields(new Headers(cached.headers as Array<[string, string]>), control, etag);
+    const parts = { client, freshness, vary: [], owner, names: isKnown ? names : null, fetchedAtMs: asked.atMs };
+    const entry: Entry = { ...cached, ...answer, ...parts };
+    context.waitUntil(store.put(identity, request.route, entry, asked, undefined, now()));
+    await store.replaceOtherForm(identity, request.route, entry);
+    return fetchedFrom(answer, entry, undefined, result, true, true);
+  }
+  const key = cacheKey(owner ?? "", request.route, askedFormat);
+  if (identity !== undefined && status === 401) {
+    flights.close(identity.digest);
+    context.waitUntil(store.revoke(identity, admission.knows(identity.digest), now()));
+  } else if (
+    owner !== undefined &&
+    status < 500 &&
+    !aboutTheServer.has(status) &&
+    !isLost &&
+    !request.control.noStore
+  ) {
+    context.waitUntil(store.remove(identity, request.route, asked));
+    const reason = result1?.stored === false ? result1.reason : varies ? "vary" : `status ${status}`;
+    if (status < 300 || status === 404) store.noteUncacheable(key, reason, now());
+  }
+  return fetchedFrom(answer, undefined, undefined, result, false, isWhole && (status >= 400 || isLost));
+};
+
+const nameIn = (tag: string): string => tag.split("@", 1)[0] ?? tag;
+
+/** An answer of another path, by the rules alone. */
+const receivedOther = async (
+  plan: CacheDecision,
+  result: UpstreamAnswer,
+  asked: Asked,
+  isolate: Isolate,
+  context: RequestContext,
+): Promise<Fetched> => {
+  const { request, identity, owner, cache, asRead, validated } = plan;
+  const { status, statusText } = result;
+  const headers = asDecoded(result.headers);
+  const range = request.headers.get("range");
+  const stretch = status === 206 ? parseContentRange(headers.get("content-range")) : undefined;
+  const part = stretch === undefined || range === null ? undefined : { ...stretch, askedRange: range };
+  const bytes = "bytes" in result.body ? result.body.bytes : new Uint8Array();
+  const fields = withDate(endToEnd(headers), result.responseTimeMs);
+  const answer: Answer = {
+    status,
+    statusText,
+    endpoint: "other",
+    askedFormat: "json",
+    format: undefined,
+    client: [],
+    bytes,
+    ...("stream" in result.body ? { stream: result.body.stream } : {}),
+    freshness: undefined,
+    lease: result.lease,
+  };
+  // "A 206 (Partial Content) response MAY be stored as if it were an incomplete 200 (OK) response" (RFC 9111, 3.3).
+  const storable = { status: part === undefined ? status : 200, headers };
+  const isWhole = "bytes" in result.body && request.method === "GET";
+  const stored = owner === undefined || !isWhole ? undefined : cache.store(asRead, storable, result);
+  if (stored?.stored === true && owner !== undefined) {
+    const freshness = within(stored.entry.freshness, identity?.expiresAtMs);
+    const entry: Entry = {
+      ...answer,
+      ...stored.entry,
+      status,
+      freshness,
+      owner,
+      names: null,
+      fetchedAtMs: asked.atMs,
+      part,
+    };
+    context.waitUntil(isolate.store.put(identity, request.route, entry, asked, request.headers, isolate.now()));
+  } else if (owner !== undefined && (status === 401 || status === 404 || status === 410)) {
+    context.waitUntil(isolate.store.remove(identity, request.route, asked));
+  }
+  // The upstream was asked with our conditions; those of the client are evaluated here (RFC 9110, 13).
+  const isUnchanged = validated !== undefined && status === 200 && isNotModified(request.condition, fields);
+  const other = { status: isUnchanged ? 304 : status, headers: fields };
+  return fetchedFrom(answer, undefined, other, result, stored?.stored === true, false);
+};
+
+/** A request with an unsafe method: passed on once, streamed, and what it changed is no longer used for this user. */
+export const write = async (
+  plan: CacheDecision,
+  body: ReadableStream | null,
+  isolate: Isolate,
+  context: RequestContext,
+): Promise<Fetched> => {
+  const { request, identity, cache, asRead } = plan;
+  const { store, upstream, now } = isolate;
+  if (await isOverLimit(plan, isolate)) return { failure: { problem: "limited", attempts: 0, durationMs: 0 } };
+  const result = await upstream.send(requestOf(plan, body, isolate));
+  if ("problem" in result) return { failure: result };
+  const { urls, groups } = cache.invalidate(asRead, result);
+  const asked = store.ask(now());
+  for (const target of urls.flatMap((url) => targetsOf(url, isolate.config.upstreamUrl))) {
+    context.waitUntil(store.remove(identity, { endpoint: "other", target }, asked));
+  }
+  store.removeGroups(identity?.digest ?? nobody.digest, groups);
+  if (result.status < 400 && urls.length > 0 && identity !== undefined && isOfEngines(request.route)) {
+    isolate.flights.close(identity.digest);
+    for (const name of namesChanged(request.route, result)) {
+      const scope = { atMs: asked.atMs, hard: true, owners: ownersOf(identity) };
+      context.waitUntil(store.purge(name === null ? scope : { ...scope, name, lists: true }));
+    }
+  }
+  const answer: Answer = {
+    status: result.status,
+    statusText: result.statusText,
+    endpoint: "other",
+    askedFormat: "json",
+    format: undefined,
+    client: [],
+    bytes: "bytes" in result.body ? result.body.bytes : new Uint8Array(),
+    ...("stream" in result.body ? { stream: result.body.stream } : {}),
+    freshness: undefined,
+    lease: result.lease,
+  };
+  const headers = withDate(endToEnd(asDecoded(result.headers)), result.responseTimeMs);
+  result.lease.release();
+  return fetchedFrom(answer, undefined, { status: result.status, headers }, result, false, false);
+};
+
+const enginesPath = new RegExp(`^${basePath}/engines(?:/([^/?]+))?`);
+
+const isOfEngines = ({ target }: Route): boolean => enginesPath.test(target);
+
+/** Names of the engines that a write changed, by its path or by its answer; null: unknown, perhaps any. */
+const namesChanged = ({ target }: Route, { headers, body }: UpstreamAnswer): ReadonlyArray<string | null> => {
+  const tag = enginesPath.exec(target)?.[1];
+  if (tag !== undefined) return [nameIn(decodeURIComponent(tag))];
+  const { names } =
+    "bytes" in body ? contentOf("get", formatIn(headers), body.bytes, schemaDigestIn(headers)) : { names: null };
+  return names === null || names.length === 0 ? [null] : names;
+};
+
+/** Path and query here of a URL at the upstream: of the base path, and of the origin. */
+const targetsOf = (url: string, upstreamUrl: string): ReadonlyArray<string> => {
+  const below = url.startsWith(`${upstreamUrl}/`) ? [basePath + url.slice(upstreamUrl.length)] : [];
+  return url.startsWith(new URL(upstreamUrl).origin) ? [...below, targetOf(url)] : below;
+};

@@ -1,0 +1,81 @@
+// Refusals for what the upstream, or a bound of this proxy, prevents.
+import { maxPerIdentity } from "./Admission.ts";
+import { maxBodyBytesPerUser } from "./Body.ts";
+import type { Refusal } from "./Request.ts";
+import type { UpstreamFailure, UpstreamProblem } from "./Upstream.ts";
+
+export const nothingStored: Refusal = {
+  status: 504,
+  code: "DEADLINE_EXCEEDED",
+  message: "no stored response satisfies only-if-cached",
+};
+
+/** When to ask again where nobody knows better, in seconds. */
+const retryAfterSeconds = 5;
+
+export const tooManyBytes: Refusal = {
+  status: 503,
+  code: "RESOURCE_EXHAUSTED",
+  message: `more than ${maxBodyBytesPerUser} bytes of bodies are under way to this user: read them before you ask for more`,
+  headers: { "retry-after": `${retryAfterSeconds}` },
+  error: "connection_limit_reached",
+};
+
+/** Error types of Proxy-Status (RFC 9209, 2.3). */
+export const errorTypes: Readonly<Record<UpstreamProblem, string>> = {
+  unreachable: "connection_terminated",
+  "timed-out": "http_response_timeout",
+  "cut-short": "http_response_incomplete",
+  redirected: "http_protocol_error",
+  unusable: "http_protocol_error",
+  "known-to-be-down": "destination_unavailable",
+  busy: "connection_limit_reached",
+  crowded: "connection_limit_reached",
+  limited: "http_request_denied",
+};
+
+/** 502: no valid answer. 504: none in time. 503: the upstream was not asked, and may be later. 429: the user asks for too much. */
+export const unavailable = ({ problem, retryAfterMs }: UpstreamFailure): Refusal => {
+  const base = {
+    error: errorTypes[problem],
+    headers: { "retry-after": `${retryAfterMs === undefined ? retryAfterSeconds : Math.ceil(retryAfterMs / 1000)}` },
+  };
+  switch (problem) {
+    case "busy":
+      return {
+        ...base,
+        status: 429,
+        code: "RESOURCE_EXHAUSTED",
+        message: `this client has ${maxPerIdentity} requests under way to the API behind this proxy, and more that wait; wait for some to end`,
+      };
+    case "limited":
+      return {
+        ...base,
+        status: 429,
+        code: "RESOURCE_EXHAUSTED",
+        message: "too many requests; wait before you send more",
+      };
+    case "timed-out":
+      return {
+        ...base,
+        status: 504,
+        code: "DEADLINE_EXCEEDED",
+        message: "the API behind this proxy did not answer in time (timed-out)",
+      };
+    case "known-to-be-down":
+    case "crowded":
+      return {
+        ...base,
+        status: 503,
+        code: "UNAVAILABLE",
+        message: `the API behind this proxy cannot be asked now (${problem})`,
+      };
+    default:
+      return {
+        ...base,
+        status: 502,
+        code: "UNAVAILABLE",
+        message: `the API behind this proxy gave no usable answer (${problem})`,
+      };
+  }
+};
