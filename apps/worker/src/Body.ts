@@ -118,7 +118,10 @@ export const readBody = async (
     if (done) return { bytes: joined(chunks, length) };
     chunks.push(value);
     length += value.byteLength;
-    if (length > maxBytes || !lease.grow(value.byteLength)) return streamed(chunks, reader, lease);
+    if (length > maxBytes || !lease.grow(value.byteLength)) {
+      reader.releaseLock();
+      return streamBody(body, lease, chunks);
+    }
   }
 };
 
@@ -132,58 +135,35 @@ const joined = (chunks: ReadonlyArray<Uint8Array<ArrayBuffer>>, length: number):
   return bytes;
 };
 
-/** A body that is read as the client takes it. */
-export const streamBody = (body: ReadableStream<Uint8Array<ArrayBuffer>>, lease: Lease): Body =>
-  streamed([], body.getReader(), lease);
-
-/** The chunks that were read, and then the rest. */
-const streamed = (
-  chunks: Array<Uint8Array<ArrayBuffer>>,
-  reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>,
+/** A body that is read as the client takes it: what was read of it, and then the rest. */
+export const streamBody = (
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
   lease: Lease,
+  chunks: ReadonlyArray<Uint8Array<ArrayBuffer>> = [],
 ): Body => {
-  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  const { readable, writable } = new IdentityTransformStream();
   lease.hold();
-  let isHeld = true;
-  const release = (): void => {
-    if (isHeld) lease.release();
-    isHeld = false;
+  const pump = async (): Promise<void> => {
+    try {
+      const writer = writable.getWriter();
+      for (const chunk of chunks) await writer.write(chunk);
+      writer.releaseLock();
+      // From here on the runtime moves the bytes.
+      await body.pipeTo(writable);
+    } catch (error) {
+      // The client is gone, or the upstream broke off: each end hears of the other.
+      await Promise.allSettled([body.cancel(error), writable.abort(error)]);
+    } finally {
+      lease.release();
+    }
   };
-  const finish = (): void => {
-    chunks.length = 0;
-    release();
-    end();
-  };
-  const stream = new ReadableStream<Uint8Array<ArrayBuffer>>(
-    {
-      pull: async (controller) => {
-        const chunk = chunks.shift();
-        if (chunk !== undefined) {
-          controller.enqueue(chunk);
-          return;
-        }
-        release();
-        try {
-          const { done, value } = await reader.read();
-          if (!done) {
-            controller.enqueue(value);
-            return;
-          }
-          finish();
-          controller.close();
-        } catch (error) {
-          finish();
-          controller.error(error);
-        }
-      },
-      cancel: async (reason) => {
-        finish();
-        await reader.cancel(reason);
-      },
-    },
-    { highWaterMark: 0 },
-  );
-  return { stream, ended };
+  return { stream: readable, ended: pump() };
+};
+
+/** A stream without a queue of its own. */
+declare const IdentityTransformStream: new () => {
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
+  readonly writable: WritableStream<Uint8Array>;
 };
 
 /** A stream of a known length: the runtime announces it in Content-Length. */

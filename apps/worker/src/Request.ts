@@ -172,11 +172,6 @@ const badTag: Refusal = {
   code: "INVALID_ARGUMENT",
   message: "the tag holds a malformed escape, a slash or a dot segment",
 };
-const badPath: Refusal = {
-  status: 400,
-  code: "INVALID_ARGUMENT",
-  message: "the path holds a dot segment, a backslash or an encoded slash",
-};
 
 export const wrongMethod = (method: string, allow: string): Refusal => ({
   status: 405,
@@ -219,8 +214,8 @@ export const routeOf = (method: string, target: string, forwardedPaths: Readonly
   }
   if (match === undefined && below !== undefined && enginePath.test(below)) return badTag;
   const isForwarded = forwardedPaths.some((prefix) => path === prefix || path.startsWith(`${prefix}/`));
-  if (!isForwarded) return match === undefined ? unknownPath : wrongMethod(method, allowedMethods);
-  return unsafePath.test(path) ? badPath : { endpoint: "other", target };
+  if (isForwarded && !unsafePath.test(path)) return { endpoint: "other", target };
+  return match === undefined ? unknownPath : wrongMethod(method, allowedMethods);
 };
 
 const enginePath = /^\/engines\/[^/]+(?:\/status)?$/;
