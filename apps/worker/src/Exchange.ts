@@ -7,6 +7,7 @@ import {
   isNotModified,
   parseContentRange,
   responseDirectives,
+  timeToLive,
   varyNames,
   withDate,
   type ClientResponse,
@@ -31,7 +32,7 @@ import { logError } from "./Log.ts";
 import type { Fetched } from "./Outcome.ts";
 import { clientOf, targetOf, tooLong, withHop, type Route } from "./Request.ts";
 import type { RequestContext } from "./Runtime.ts";
-import { cacheKey, nobody, ownersOf, type Asked } from "./Store.ts";
+import { cacheKey, hasValidator, nobody, ownersOf, type Asked } from "./Store.ts";
 import { contentOf } from "./Transcoding.ts";
 import type { UpstreamAnswer, UpstreamRequest } from "./Upstream.ts";
 
@@ -333,7 +334,8 @@ const received = async (
     lease: result.lease,
   };
   if (cached !== undefined && freshness !== undefined && owner !== undefined && identity !== undefined) {
-    const names = [...(content.names ?? []), ...(request.route.tag === undefined ? [] : [nameIn(request.route.tag)])];
+    const { tag } = request.route;
+    const names = [...new Set([...(content.names ?? []), ...(tag === undefined ? [] : [nameIn(tag)])])];
     const isKnown = content.names !== null || status === 404;
     // Without the fields that may not be used again before validation (`no-cache="field"`).
     const client = endpointFields(new Headers(cached.headers as Array<[string, string]>), control, etag);
@@ -395,7 +397,12 @@ const receivedOther = async (
   const storable = { status: part === undefined ? status : 200, headers };
   const isWhole = "bytes" in result.body && request.method === "GET";
   const stored = owner === undefined || !isWhole ? undefined : cache.store(asRead, storable, result);
-  if (stored?.stored === true && owner !== undefined) {
+  const isUseful =
+    stored?.stored === true &&
+    (stored.entry.freshness.explicit ||
+      timeToLive(stored.entry.freshness, result.responseTimeMs) > 0 ||
+      hasValidator(stored.entry));
+  if (isUseful && owner !== undefined) {
     const freshness = within(stored.entry.freshness, identity?.expiresAtMs);
     const entry: Entry = {
       ...answer,
@@ -414,7 +421,7 @@ const receivedOther = async (
   // The upstream was asked with our conditions; those of the client are evaluated here (RFC 9110, 13).
   const isUnchanged = validated !== undefined && status === 200 && isNotModified(request.condition, fields);
   const other = { status: isUnchanged ? 304 : status, headers: fields };
-  return fetchedFrom(answer, undefined, other, result, stored?.stored === true, false);
+  return fetchedFrom(answer, undefined, other, result, isUseful, false);
 };
 
 /** A request with an unsafe method: passed on once, streamed, and what it changed is no longer used for this user. */

@@ -390,5 +390,6 @@ export const ownersOf = (identity: Pick<Identity, "digest" | "previous"> | undef
       ? [identity.digest]
       : [identity.digest, identity.previous.digest];
 
-const hasValidator = (entry: Entry): boolean =>
+/** Whether an entry can be validated. */
+export const hasValidator = (entry: Pick<Entry, "headers">): boolean =>
   entry.headers.some(([name]) => name === "etag" || name === "last-modified");

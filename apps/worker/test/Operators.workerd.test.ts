@@ -1,0 +1,137 @@
+// Purges, explanations and secrets of operators.
+import { expect, test } from "vitest";
+import { adminSecret, cacheResult, edgeOrigin, type Edge } from "./edge.ts";
+import { failing, json, stageProxy } from "./stage.ts";
+
+const stage = stageProxy();
+
+const admin = (
+  path: string,
+  init: { method?: string; body?: string | null; headers?: Readonly<Record<string, string>> } = {},
+  edge: Edge = stage.edge,
+): Promise<Response> =>
+  edge.send(
+    new Request(`${edgeOrigin}/-/${path}`, {
+      ...init,
+      headers: { authorization: `Bearer ${adminSecret}`, ...init.headers },
+    }),
+  );
+const purge = (query: string, body: string | null = null): Promise<Response> =>
+  admin(`purge${query}`, { method: "POST", body });
+const lookup = async (path: string, edge: Edge = stage.edge): Promise<string> =>
+  cacheResult(await edge.get("alice", path, { ...json, "cache-control": "only-if-cached" }));
+
+test("a soft purge makes answers be validated, and keeps them for failures; a hard one does not", async () => {
+  for (const [query, status] of [
+    ["?tag=zipper", 200],
+    ["?tag=zipper&hard=true", 503],
+  ] as const) {
+    stage.answer = (headers) => stage.engineFor(headers);
+    stage.clock.ms += 1;
+    await stage.edge.get("alice", "/engines/zipper", { ...json, "cache-control": "no-cache" });
+    stage.clock.ms += 1;
+    expect((await purge(query)).status).toBe(200);
+    stage.answer = failing(503);
+    expect((await stage.edge.get("alice", "/engines/zipper", json)).status).toBe(status);
+  }
+});
+
+test("a purge of an engine takes every answer that contains it, whatever tag was asked for, and no other", async () => {
+  stage.answer = (_headers, url) => {
+    if (!url.endsWith("/engines") && !url.includes("?"))
+      return Response.json({ name: url.endsWith("/alias") ? "zipper" : "a" });
+    return Response.json({ engines: [{ name: url.includes("?") ? "a" : "zipper" }] });
+  };
+  const paths = ["/engines/alias", "/engines/a", "/engines", "/engines?isPublic=true"];
+  for (const path of paths) await stage.edge.get("alice", path, json);
+  stage.clock.ms += 1;
+  await purge("?tag=zipper@0.1&hard=true");
+  expect(await Promise.all(paths.map((path) => lookup(path)))).toEqual(["", "hit", "", "hit"]);
+});
+
+test.each(["?tags=zipper", "?tag=zipper&soft=1", "?all=yes", "", "?tag=a&tag=b", "?hard=true"])(
+  "the parameters %j are refused, and purge nothing",
+  async (query) => {
+    await stage.edge.get("alice", "/engines/zipper", json);
+    stage.clock.ms += 1;
+    expect((await purge(query)).status).toBe(400);
+    expect(await lookup("/engines/zipper")).toBe("hit");
+  },
+);
+
+test("a purge of a token takes what is that token's, and its answer does not show it", async () => {
+  for (const token of ["alice", "bob"]) await stage.edge.get(token, "/engines/zipper", json);
+  stage.clock.ms += 1;
+  const response = await purge("", "token=alice");
+  expect([response.status, (await response.clone().text()).includes("alice")]).toEqual([200, false]);
+  expect(await lookup("/engines/zipper")).toBe("");
+  expect(cacheResult(await stage.edge.get("bob", "/engines/zipper", json))).toBe("hit");
+});
+
+test("without a log a purge says that it is for one data centre", async () => {
+  expect(await (await purge("?all=true")).json()).toEqual({
+    purged: { hard: false },
+    reach: expect.stringContaining("not in others") as string,
+  });
+});
+
+test("both admin secrets open during a rotation, and no third", async () => {
+  const edge = await stage.newEdge({ ADMIN_SECRET: "a-new-secret-0123", ADMIN_SECRET_PREVIOUS: adminSecret });
+  for (const [secret, status] of [
+    ["a-new-secret-0123", 200],
+    [adminSecret, 200],
+    ["a-third-secret-01", 401],
+  ] as const) {
+    expect((await admin("metrics", { headers: { authorization: secret } }, edge)).status).toBe(status);
+  }
+});
+
+test("a new identity secret finds what was stored under the previous one, as long as that is set", async () => {
+  const before = await stage.newEdge({ IDENTITY_SECRET: "first-secret-0123" });
+  await before.get("alice", "/engines/zipper", json);
+  await before.settle();
+  const both = await stage.newEdge({
+    IDENTITY_SECRET: "second-secret-012",
+    IDENTITY_SECRET_PREVIOUS: "first-secret-0123",
+  });
+  const after = await stage.newEdge({ IDENTITY_SECRET: "second-secret-012" });
+  expect([await lookup("/engines/zipper", both), await lookup("/engines/zipper", after)]).toEqual(["hit", ""]);
+});
+
+interface Explained {
+  readonly stored: object | null;
+  readonly freshness: { readonly ttlSeconds: number } | null;
+  readonly lastNotStored: string | null;
+  readonly decision: { readonly action: string; readonly section: string };
+}
+
+const explain = async (path: string): Promise<Explained> => {
+  const headers = { "x-explain-authorization": "alice", ...json };
+  return (await admin(`explain?path=${encodeURIComponent(`/v1/dev${path}`)}`, { headers })).json();
+};
+
+test("an explanation says why a request hits or misses, with rule and section, and asks nobody", async () => {
+  expect((await explain("/engines/zipper")).decision).toMatchObject({ action: "forward", section: "RFC 9111, 4" });
+  await stage.edge.get("alice", "/engines/zipper", json);
+  expect(await explain("/engines/zipper")).toMatchObject({
+    key: { user: "this token", endpoint: "get", target: "/engines/zipper", form: "json" },
+    stored: { contains: ["zipper"] },
+    freshness: { ttlSeconds: 60, isExplicit: false },
+    decision: { action: "fresh", section: "RFC 9111, 4.2" },
+  });
+  stage.clock.ms += 61_000;
+  expect((await explain("/engines/zipper")).decision.section).toContain("RFC 5861");
+  expect(stage.asked).toHaveLength(1);
+  stage.answer = (headers) => stage.engineFor(headers, { "cache-control": "no-store" });
+  await stage.edge.get("alice", "/engines/secret", json);
+  expect((await explain("/engines/secret")).lastNotStored).toBe("no-store");
+  expect((await admin("explain")).status).toBe(400);
+});
+
+test("latencies are a histogram by result", async () => {
+  await stage.edge.get("alice", "/engines/zipper", json);
+  await stage.edge.get("alice", "/engines/zipper", json);
+  const text = await (await admin("metrics")).text();
+  expect(text).toContain('bytenite_edge_request_seconds_bucket{result="hit",le="0.001"} 1\n');
+  expect(text).toContain('bytenite_edge_request_seconds_count{result="miss"} 1\n');
+});

@@ -1,0 +1,147 @@
+// Paths other than the three endpoints: what is cached of them, and what writes invalidate.
+import { expect, test } from "vitest";
+import { cacheResult, edgeOrigin } from "./edge.ts";
+import { failing, json, stageProxy } from "./stage.ts";
+
+const stage = stageProxy();
+
+const send = (method: string, path: string, token: string | undefined, body: string | null = null): Promise<Response> =>
+  stage.edge.send(
+    new Request(edgeOrigin + path, { method, body, headers: token === undefined ? {} : { authorization: token } }),
+  );
+
+test("the exchange of an API key goes to the upstream's own path, without a token, and is never stored", async () => {
+  stage.answer = () => Response.json({ token: `t${stage.asked.length}` });
+  for (const token of ["t1", "t2"]) {
+    const response = await send("POST", "/v1/auth/access_token", undefined, '{"apiKey":"k"}');
+    expect(await response.json()).toEqual({ token });
+    expect(response.headers.get("cache-status")).toBe("bytenite-edge; fwd=method");
+  }
+  expect(stage.asked[0]?.url).toBe("http://upstream.example/v1/auth/access_token");
+});
+
+test.each<[string, Record<string, string>, string]>([
+  ["states a freshness", { "cache-control": "max-age=60" }, "hit"],
+  ["states none", {}, "fwd=uri-miss"],
+  ["states none, and when it was changed", { "last-modified": "Sun, 06 Nov 1994 08:49:37 GMT" }, "fwd=stale"],
+  ["forbids it", { "cache-control": "no-store" }, "fwd=uri-miss"],
+])("a GET whose answer %s: %j is %s for its own token alone", async (_what, fields, expected) => {
+  stage.answer = (headers) => Response.json({ of: headers.get("authorization") }, { headers: fields });
+  for (const token of ["alice", "bob"]) {
+    const first = await send("GET", "/v1/dev/projects?b=1", token);
+    expect(await first.json()).toEqual({ of: token });
+    expect(cacheResult(first)).toBe("fwd=uri-miss");
+  }
+  const second = await send("GET", "/v1/dev/projects?b=1", "alice");
+  expect(cacheResult(second)).toBe(expected);
+  expect(await second.json()).toEqual({ of: "alice" });
+  expect(second.headers.get("cache-control")).toMatch(/^private/);
+});
+
+test("without a token nothing of another path is stored", async () => {
+  stage.answer = () => Response.json({}, { headers: { "cache-control": "public, max-age=60" } });
+  for (let count = 0; count < 2; count++) {
+    expect(cacheResult(await send("GET", "/v1/dev/projects", undefined))).toBe("fwd=bypass");
+  }
+});
+
+test("what varies is kept apart, and cookies go nowhere", async () => {
+  stage.answer = (headers) =>
+    Response.json(
+      { language: headers.get("accept-language"), cookie: headers.get("cookie") },
+      { headers: { "cache-control": "max-age=60", vary: "Accept-Language" } },
+    );
+  const get = async (language: string): Promise<[string, unknown]> => {
+    const headers = { "accept-language": language, cookie: "a=b" };
+    const response = await stage.edge.get("alice", "/projects", headers);
+    return [cacheResult(response), ((await response.json()) as { language: string; cookie: null }).language];
+  };
+  expect(await get("de")).toEqual(["fwd=uri-miss", "de"]);
+  expect(await get("fr")).toEqual(["fwd=vary-miss", "fr"]);
+  expect(await get("de")).toEqual(["hit", "de"]);
+  expect(stage.asked.map(({ headers }) => headers.has("cookie"))).toEqual([false, false]);
+});
+
+const fill = async (): Promise<void> => {
+  stage.answer = (_headers, url) => Response.json({ name: /engines\/([^/?]+)/.exec(url)?.[1] ?? "", engines: [] });
+  for (const token of ["alice", "bob"]) {
+    for (const path of ["/engines", "/engines/zipper", "/engines/zipper/status", "/engines/other"]) {
+      await stage.edge.get(token, path, json);
+    }
+  }
+  await stage.edge.settle();
+  stage.clock.ms += 1;
+};
+
+const state = async (token: string): Promise<ReadonlyArray<string>> => {
+  const results = [];
+  for (const path of ["/engines", "/engines/zipper", "/engines/zipper/status", "/engines/other"]) {
+    results.push(cacheResult(await stage.edge.get(token, path, { ...json, "cache-control": "only-if-cached" })));
+  }
+  return results;
+};
+
+test("a write removes the engine, its status and the lists of its user, and nothing else", async () => {
+  await fill();
+  expect((await send("POST", "/v1/dev/engines/zipper@0.1/deactivate", "alice")).status).toBe(200);
+  await stage.edge.settle();
+  expect(await state("alice")).toEqual(["", "", "", "hit"]);
+  expect(await state("bob")).toEqual(["hit", "hit", "hit", "hit"]);
+});
+
+test("the names that an upload changed are read from its answer", async () => {
+  await fill();
+  stage.answer = () => Response.json({ name: "other", revision: 2 });
+  await send("POST", "/v1/dev/engines", "alice", "{}");
+  await stage.edge.settle();
+  expect(await state("alice")).toEqual(["", "hit", "hit", ""]);
+});
+
+test("a write that fails removes nothing", async () => {
+  await fill();
+  stage.answer = failing(409);
+  expect((await send("POST", "/v1/dev/engines/zipper/activate", "alice")).status).toBe(409);
+  await stage.edge.settle();
+  expect(await state("alice")).toEqual(["hit", "hit", "hit", "hit"]);
+});
+
+test("an answer that was asked for before a write is not stored after it", async () => {
+  const held = Promise.withResolvers<void>();
+  stage.answer = async (headers) => {
+    const old = stage.engineFor(headers);
+    await held.promise;
+    return old;
+  };
+  const slow = stage.edge.get("alice", "/engines/zipper", json);
+  await expect.poll(() => stage.asked.length).toBe(1);
+  stage.answer = (headers) => stage.engineFor(headers);
+  await send("POST", "/v1/dev/engines/zipper/activate", "alice");
+  held.resolve();
+  expect((await slow).status).toBe(200);
+  await stage.edge.settle();
+  stage.clock.ms += 1;
+  expect(cacheResult(await stage.edge.get("alice", "/engines/zipper", json))).toBe("fwd=uri-miss");
+});
+
+test("other isolates of the data centre learn of a write within five seconds", async () => {
+  const other = await stage.newEdge();
+  await fill();
+  expect(cacheResult(await other.get("alice", "/engines/zipper", json))).toBe("hit");
+  await send("POST", "/v1/dev/engines/zipper/activate", "alice");
+  await stage.edge.settle();
+  stage.clock.ms += 5_001;
+  expect(cacheResult(await other.get("alice", "/engines/zipper", json))).toBe("fwd=uri-miss");
+});
+
+test("a write is sent once, whatever comes of it", async () => {
+  stage.answer = failing(503);
+  expect((await send("POST", "/v1/dev/engines", "alice", "{}")).status).toBe(503);
+  expect(stage.asked).toHaveLength(1);
+});
+
+test("without forwarded paths only the endpoints are there", async () => {
+  stage.edge = await stage.newEdge({ FORWARDED_PATHS: "none" });
+  expect((await send("POST", "/v1/dev/engines", "alice", "{}")).status).toBe(405);
+  expect((await send("GET", "/v1/auth/x", "alice")).status).toBe(404);
+  expect(stage.asked).toHaveLength(0);
+});

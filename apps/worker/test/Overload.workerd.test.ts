@@ -1,0 +1,180 @@
+// What slow, hanging and failing upstreams, and clients that do not read, cost others.
+import { expect, test } from "vitest";
+import { maxBodyBytesPerUser, maxBodyBytesUnderWay, maxBufferedBytes } from "../src/Body.ts";
+import { cacheResult, startEdge } from "./edge.ts";
+import { failing, json, stageProxy } from "./stage.ts";
+
+const stage = stageProxy();
+
+const engineOfSize = (bytes: number, fields: Record<string, string> = {}) =>
+  new Response(`{"name":"a","id":"${"x".repeat(bytes)}"}`, {
+    headers: { "content-type": "application/json", ...fields },
+  });
+const large = 2 * 1024 * 1024;
+
+test("bodies that a client does not read are bounded by its share, and do not cut others off", async () => {
+  stage.answer = (headers) => (headers.get("authorization") === "bob" ? stage.engineFor(headers) : engineOfSize(large));
+  const unread = [];
+  for (let index = 0; index < 20; index++) unread.push(await stage.edge.get("mallory", `/engines/e${index}`, json));
+  const { budget } = stage.edge.isolate;
+  expect(budget.bytes).toBeGreaterThan(large);
+  expect(budget.bytes).toBeLessThanOrEqual(maxBodyBytesPerUser);
+  expect((await stage.edge.get("bob", "/engines/a", json)).status).toBe(200);
+  for (const response of unread) expect((await response.text()).length).toBeGreaterThan(large);
+  await stage.edge.settle();
+  expect(budget.bytes).toBe(0);
+});
+
+test("many users together stay below the bound of the isolate", async () => {
+  stage.answer = () => engineOfSize(large);
+  const unread = await Promise.all(
+    Array.from({ length: 30 }, (_, index) => stage.edge.get(`user-${index}`, "/engines/a", json)),
+  );
+  const { budget } = stage.edge.isolate;
+  expect(budget.bytes).toBeLessThanOrEqual(maxBodyBytesUnderWay);
+  for (const response of unread) await response.body?.cancel();
+  await stage.edge.settle();
+  expect(budget.bytes).toBe(0);
+});
+
+test("stored bodies count for whoever does not read them, once for all who read the same", async () => {
+  stage.answer = () => engineOfSize(large);
+  const paths = Array.from({ length: 6 }, (_, index) => `/engines/e${index}`);
+  for (const path of paths) await (await stage.edge.get("alice", path, json)).text();
+  await stage.edge.settle();
+  const statuses = [];
+  for (const path of [...paths, ...paths]) statuses.push((await stage.edge.get("alice", path, json)).status);
+  expect(new Set(statuses.slice(0, 2))).toEqual(new Set([200]));
+  expect(statuses).toContain(503);
+  expect(stage.edge.isolate.budget.bytes).toBeLessThanOrEqual(maxBodyBytesPerUser);
+});
+
+test("a body that is too long to be read as a whole is streamed, as it came, and stored nowhere", async () => {
+  stage.answer = () => engineOfSize(maxBufferedBytes);
+  for (let count = 0; count < 2; count++) {
+    const response = await stage.edge.get("alice", "/engines/a", json);
+    expect([response.status, cacheResult(response)]).toEqual([200, "fwd=uri-miss"]);
+    expect((await response.text()).length).toBe(maxBufferedBytes + '{"name":"a","id":""}'.length);
+  }
+});
+
+test("a hanging upstream costs one timeout for each object, not one for each request", async () => {
+  stage.edge = await stage.newEdge({ ATTEMPT_TIMEOUT_MS: "50" });
+  for (const name of ["a", "b"]) await stage.edge.get("alice", `/engines/${name}`, json);
+  stage.clock.ms += 300_000;
+  stage.answer = () => new Promise(() => {});
+  for (const name of ["a", "b"]) {
+    for (let count = 0; count < 10; count++) {
+      const response = await stage.edge.get("alice", `/engines/${name}`, json);
+      expect(response.headers.get("cache-status")).toContain("stale-if-error");
+    }
+  }
+  expect(stage.asked).toHaveLength(4);
+  // Then it is validated in the background, less and less often: no request waits.
+  stage.clock.ms += 2_001;
+  for (let count = 0; count < 3; count++) await stage.edge.get("alice", "/engines/a", json);
+  expect(stage.asked).toHaveLength(5);
+  await stage.edge.settle();
+  stage.clock.ms += 2_001;
+  await stage.edge.get("alice", "/engines/a", json);
+  expect(stage.asked).toHaveLength(5);
+});
+
+test("no answer in time is 504, and Proxy-Status says what happened", async () => {
+  stage.edge = await stage.newEdge({ ATTEMPT_TIMEOUT_MS: "20", DEADLINE_MS: "50" });
+  stage.answer = () => new Promise(() => {});
+  const response = await stage.edge.get("alice", "/engines/a", json);
+  expect([response.status, response.headers.get("proxy-status")]).toEqual([
+    504,
+    "bytenite-edge; error=http_response_timeout",
+  ]);
+});
+
+test("429 is passed on with its hint, and asked for once", async () => {
+  stage.answer = () => Response.json({ code: 8 }, { status: 429, headers: { "retry-after": "7" } });
+  const response = await stage.edge.get("alice", "/engines/a", json);
+  expect([response.status, response.headers.get("retry-after"), stage.asked.length]).toEqual([429, "7", 1]);
+});
+
+test("answers that cannot be shared are asked for side by side, until one can be", async () => {
+  let underWay = 0;
+  let most = 0;
+  stage.answer = async (headers) => {
+    most = Math.max(most, ++underWay);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    underWay -= 1;
+    return stage.engineFor(headers, { "cache-control": "no-store" });
+  };
+  const ask = (): Promise<ReadonlyArray<Response>> =>
+    Promise.all(Array.from({ length: 20 }, () => stage.edge.get("alice", "/engines/a", json)));
+  await ask();
+  most = 0;
+  await ask();
+  expect(most).toBe(20);
+  stage.answer = (headers) => stage.engineFor(headers);
+  await stage.edge.get("alice", "/engines/a", json);
+  const before = stage.asked.length;
+  await ask();
+  expect(stage.asked).toHaveLength(before);
+});
+
+test("a redirect is followed below the base URL of the upstream alone", async () => {
+  const to = (location: string) => (headers: Headers, url: string) =>
+    url.endsWith("/a") ? new Response(null, { status: 307, headers: { location } }) : stage.engineFor(headers);
+  stage.answer = to("/v1/dev/engines/b");
+  expect((await stage.edge.get("alice", "/engines/a", json)).status).toBe(200);
+  for (const location of [
+    "/v1/other",
+    "//evil.example/v1/dev/engines/b",
+    "https://upstream.example/v1/dev/engines/b",
+  ]) {
+    const before = stage.asked.length;
+    stage.answer = to(location);
+    const response = await stage.edge.get("bob", "/engines/a", json);
+    expect([response.status, stage.asked.length - before]).toEqual([502, 1]);
+  }
+});
+
+test("an upstream whose clock is minutes off is cached all the same", async () => {
+  for (const minutes of [-10, 10]) {
+    const date = new Date(stage.clock.ms + minutes * 60_000).toUTCString();
+    stage.answer = (headers) => stage.engineFor(headers, { date, "cache-control": "max-age=30" });
+    await stage.edge.get("alice", `/engines/e${minutes + 10}`, json);
+    expect(cacheResult(await stage.edge.get("alice", `/engines/e${minutes + 10}`, json))).toBe("hit");
+  }
+});
+
+test("a 404 is stored where the deployment says so, and until something else is there", async () => {
+  stage.edge = await stage.newEdge({ NEGATIVE_SECONDS: "5" });
+  stage.answer = failing(404);
+  for (const expected of ["fwd=uri-miss", "hit"]) {
+    const response = await stage.edge.get("alice", "/engines/a", json);
+    expect([response.status, cacheResult(response)]).toEqual([404, expected]);
+  }
+  stage.clock.ms += 5_000;
+  stage.answer = (headers) => stage.engineFor(headers);
+  expect((await stage.edge.get("alice", "/engines/a", json)).status).toBe(200);
+});
+
+test("rate limits are for what reaches the upstream: hits are free", async () => {
+  const keys: Array<string> = [];
+  const limiter = { limit: async ({ key }: { readonly key: string }) => ({ success: keys.push(key) <= 1 }) };
+  const edge = startEdge(stage.upstream, stage.clock, undefined, {}, { limits: { token: limiter } });
+  expect((await edge.get("alice", "/engines/a", json)).status).toBe(200);
+  expect(cacheResult(await edge.get("alice", "/engines/a", json))).toBe("hit");
+  const response = await edge.get("alice", "/engines/b", json);
+  expect([response.status, response.headers.get("proxy-status")]).toEqual([
+    429,
+    "bytenite-edge; error=http_request_denied",
+  ]);
+  expect(keys).toHaveLength(2);
+  expect(keys[0]).not.toContain("alice");
+  expect((await edge.get(undefined, "/engines/b", json)).status).toBe(200);
+});
+
+test("clients get the lifetime for browsers where the upstream states none", async () => {
+  stage.edge = await stage.newEdge({ GET_BROWSER_SECONDS: "5" });
+  expect((await stage.edge.get("alice", "/engines/a", json)).headers.get("cache-control")).toBe("private, max-age=5");
+  stage.clock.ms += 30_000;
+  expect(cacheResult(await stage.edge.get("alice", "/engines/a", json))).toBe("hit");
+});
