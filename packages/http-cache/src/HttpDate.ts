@@ -46,9 +46,9 @@ const momentOf = (
   const [hours = Number.NaN, minutes = Number.NaN, seconds = Number.NaN] = clock.map(Number);
   const date = Number(dayOfMonth);
   // 60 is a leap second.
-  if (monthIndex < 0 || hours > 23 || minutes > 59 || seconds > 60) return undefined;
+  if (hours > 23 || minutes > 59 || seconds > 60) return undefined;
   const written = new Date(Date.UTC(Number(year), monthIndex, date));
-  // Another day: the month has no such day, or `Date.UTC` takes a year before 100 for one of the last century.
+  // Another day: there is no such month or day, or `Date.UTC` takes a year before 100 for one of the last century.
   if (written.getUTCDate() !== date || written.getUTCFullYear() !== Number(year)) return undefined;
   return Date.UTC(Number(year), monthIndex, date, hours, minutes, seconds);
 };

@@ -18,8 +18,15 @@ export const targets: ReadonlyArray<Target> = [
   {
     name: "core",
     directory: "packages/core",
-    mutate: ["src/Retry.ts", "src/RetryBudget.ts", "src/RetryHint.ts", "src/Negotiation.ts", "src/EngineTag.ts"],
-    tests: ["src/Retry*.test.ts", "src/Negotiation.test.ts", "src/EngineTag.test.ts"],
+    mutate: [
+      "src/Retry.ts",
+      "src/RetryBudget.ts",
+      "src/RetryHint.ts",
+      "src/Negotiation.ts",
+      "src/EngineTag.ts",
+      "src/HttpRules.ts",
+    ],
+    tests: ["src/Retry*.test.ts", "src/Negotiation.test.ts", "src/EngineTag.test.ts", "src/HttpRules.test.ts"],
   },
   {
     name: "verify",
