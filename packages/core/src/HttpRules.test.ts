@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { boundedBytes, isLoopback, jwtExpiryMs, requestIdFrom, withoutBearer } from "./HttpRules.ts";
+import { defaultBaseUrl } from "./ClientOptions.ts";
+import { basePath, boundedBytes, isLoopback, jwtExpiryMs, requestIdFrom, withoutBearer } from "./HttpRules.ts";
+
+test("the base path is that of the documented address", () => {
+  expect(defaultBaseUrl).toBe(`https://api.bytenite.com${basePath}`);
+  expect(basePath).toBe("/v1/dev");
+});
 
 test.each([
   ["Bearer t", "t"],
@@ -41,6 +47,10 @@ test.each([
   ["localhost", true],
   ["127.0.0.1", true],
   ["127.255.0.9", true],
+  ["127.10.99.100", true],
+  ["127.199.200.249", true],
+  ["127.0.0.x1", false],
+  ["127.0.0.:1", false],
   ["::1", true],
   ["[::1]", true],
   ["0:0:0:0:0:0:0:1", true],

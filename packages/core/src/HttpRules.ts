@@ -11,8 +11,8 @@ export const jwtExpiryMs = (token: string): number | undefined => {
   const payload = token.split(".", 2)[1];
   if (payload === undefined) return undefined;
   try {
-    const claims = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/"))) as { exp?: unknown } | null;
-    return typeof claims?.exp === "number" ? claims.exp * 1000 : undefined;
+    const claims = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/"))) as { exp?: unknown };
+    return typeof claims.exp === "number" ? claims.exp * 1000 : undefined;
   } catch {
     return undefined;
   }
