@@ -3,7 +3,7 @@ import { EngineSchema, RetryInfoSchema, StatusSchema } from "@bytenite-engines/p
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { decode, schemaDigestHeader, schemaDigests } from "@bytenite-engines/core/wire";
 import { expect, test } from "vitest";
-import type { Hint } from "../src/testing.ts";
+import { startRegistry, type Hint } from "../src/testing.ts";
 import { get, rawExchange, struck } from "./struck.ts";
 
 test("a status fault answers a Status in the form that was asked for", async () => {
@@ -166,4 +166,26 @@ test("the clock can be wrong, and dates of hints follow it", async () => {
   const date = Date.parse(headers.get("date") ?? "");
   expect(date - Date.now()).toBeGreaterThan(hour - 60_000);
   expect(Date.parse(headers.get("retry-after") ?? "") - date).toBe(10_000);
+});
+
+test("faults strike the management API, by its name, user and token, and leave the rest alone", async () => {
+  await using registry = await startRegistry({ users: [{ name: "root", token: "a-manage-token" }] });
+  const asked = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
+    fetch(registry.origin + path, {
+      headers: { Authorization: "a-manage-token", "Bytenite-Management": "1", ...headers },
+    });
+  const remove = registry.faults.add({
+    on: { endpoint: "management", user: "root" },
+    fault: { status: 503, hint: { kind: "retry-after", seconds: 3 } },
+  });
+  const struckOnce = await asked("/manage/v1/users");
+  expect([struckOnce.status, struckOnce.headers.get("retry-after")]).toEqual([503, "3"]);
+  expect((await asked("/v1/dev/engines")).status).toBe(200);
+  remove();
+  expect((await asked("/manage/v1/users")).status).toBe(403);
+  registry.faults.add({ on: { endpoint: "management" }, fault: { reset: "in-body" } });
+  await expect(asked("/manage/v1/statistics").then((answer) => answer.text())).rejects.toThrow(
+    /fetch failed|terminated/,
+  );
+  expect((await asked("/openapi.json")).status).toBe(200);
 });

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { get, key, place } from "./place.ts";
 import { run, serve } from "./process.ts";
@@ -179,4 +180,31 @@ test("a backup made while it is served is restored whole, under a registry that 
   expect((await run(["restore", backup, "--force", ...database])).stderr).toMatch(
     /damaged|cannot be read as a backup|not a registry's database/,
   );
+});
+
+const line = (index: number): string => JSON.stringify({ name: `e-${index}`, version: "0.1" });
+
+test("an import adds as many engines as the quota of their owner allows, and overwrites any number", async () => {
+  const database = fresh();
+  const importing = (...indexes: ReadonlyArray<number>) =>
+    run(["import", "-", "--user", "carol", ...database], {}, indexes.map(line).join("\n"));
+  expect((await importing(1)).code).toBe(0);
+  const opened = new DatabaseSync(String(database[1]));
+  opened.exec("UPDATE users SET max_engines = 3");
+  opened.close();
+  const over = await importing(1, 2, 3, 4);
+  expect([over.code, over.stdout, over.stderr]).toEqual([
+    1,
+    "imported 0 engines\n",
+    "e-4@0.1: carol has as many engines as the quota allows: delete some, or raise it\n",
+  ]);
+  expect((await importing(1, 2, 3)).code).toBe(0);
+  expect((await importing(1, 2, 3)).code).toBe(0);
+  const files = [3, 4].map((index) => join(directory, `quota-${index}.json`));
+  await Promise.all(files.map((path, index) => writeFile(path, line(3 + index))));
+  const mixed = await run(["import", ...files, "--user", "carol", ...database]);
+  expect([mixed.code, mixed.stdout]).toEqual([1, `imported e-3@0.1 revision 3 from ${files[0]}\n`]);
+  expect(mixed.stderr).toContain("e-4@0.1: carol has as many engines as the quota allows");
+  expect((await run(["delete", "e-1", "--user", "carol", ...database])).code).toBe(0);
+  expect((await importing(4)).code).toBe(0);
 });

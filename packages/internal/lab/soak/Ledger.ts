@@ -159,7 +159,7 @@ const requests = "bytenite_edge_requests_total";
 const isOfApi = ({ endpoint }: Series["labels"]): boolean => endpoint !== "none";
 
 /** Endpoints of the registry that a run asks past the edge. */
-const pastTheEdge: ReadonlySet<string> = new Set(["health", "metrics", "faults"]);
+const pastTheEdge: ReadonlySet<string> = new Set(["health", "metrics", "faults", "management", "docs"]);
 
 const isOfEdge = ({ endpoint = "" }: Series["labels"]): boolean => !pastTheEdge.has(endpoint);
 

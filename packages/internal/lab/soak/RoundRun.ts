@@ -12,10 +12,13 @@ import type { Ledger } from "./Ledger.ts";
 import type { Load } from "./Load.ts";
 import type { Round } from "./Plan.ts";
 import { spoiledForMs } from "./Staleness.ts";
+import type { Operator } from "./Operator.ts";
 import type { Tokens } from "./Tokens.ts";
 
 /** Mean time between two changes of the data, in milliseconds. */
 const changeEveryMs = 400;
+/** Mean time between two users that an operator makes, in milliseconds. */
+const manageEveryMs = 1_000;
 /** After faults the edge may leave the registry alone for so long (its breaker), in milliseconds. */
 const breakerMs = 11_000;
 
@@ -24,6 +27,7 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 /** What a run consists of. */
 export interface Course {
   readonly random: Random;
+  readonly operator: Operator;
   readonly world: EngineWorld;
   readonly changes: Changes;
   readonly tokens: Tokens;
@@ -42,7 +46,7 @@ export const runRound = async (
   troubledAtMs: number,
   course: Course,
 ): Promise<Disturbance> => {
-  const { random, world, changes, tokens, load, edge, registry, ledger, judge, findings } = course;
+  const { random, operator, world, changes, tokens, load, edge, registry, ledger, judge, findings } = course;
   const until = Date.now() + ms;
   const isOver = (): boolean => Date.now() >= until;
   await registry.faults(round.faults);
@@ -79,8 +83,18 @@ export const runRound = async (
     await registry.faults(round.faults);
     return disturbance;
   };
+  const keepManaging = async (): Promise<void> => {
+    const backup = operator.backUp();
+    while (!isOver()) {
+      await operator.manage();
+      await pause(random.exponential(manageEveryMs));
+    }
+    await backup;
+  };
   const [disturbance] = await Promise.all([
     trouble(),
+    keepManaging(),
+    operator.attack(pause(ms)),
     load.run(isOver, round.impatient),
     keepChanging(),
     keepAsking(),

@@ -14,6 +14,7 @@ import { footprintOf, ownHeapMib, type Footprint } from "./Footprint.ts";
 import { Judge } from "./Judge.ts";
 import { Ledger, type Counts } from "./Ledger.ts";
 import { Load } from "./Load.ts";
+import { Operator } from "./Operator.ts";
 import { planOf } from "./Plan.ts";
 import { runRound } from "./RoundRun.ts";
 import { edgeVariables, maxOldMs } from "./Staleness.ts";
@@ -84,7 +85,9 @@ export const soak = async ({ ms, rounds, seed, onProgress }: SoakOptions): Promi
   const ledger = new Ledger(edge, registry);
   const baseUrl = `${edge.origins[0]}/v1/dev`;
   const load = new Load({ baseUrl, world, tokens, judge, ledger, findings, random: seeded(seed + 2), home });
-  const course = { random, world, changes, tokens, load, edge, registry, ledger, judge, findings };
+  const operator = new Operator({ file, registry, database, home, isCalm: () => findings.isCalm });
+  await operator.begin();
+  const course = { random, operator, world, changes, tokens, load, edge, registry, ledger, judge, findings };
   const did: Record<string, number> = {};
   const wrong: Array<string> = [];
   const samples: Array<Sample> = [];
@@ -112,11 +115,14 @@ export const soak = async ({ ms, rounds, seed, onProgress }: SoakOptions): Promi
     );
     before = counts;
   }
+  wrong.push(...operator.imbalances());
   file.close();
   await rm(home, { recursive: true, force: true });
   const { calls, processes } = load;
   Object.assign(did, { calls, "bne processes": processes, changes: changes.made, imports: changes.imports });
   Object.assign(did, { "tokens revoked": tokens.revocations });
+  const { managed, failed, backups, attacks } = operator;
+  Object.assign(did, { "management calls": managed, "of them failed": failed, backups, attacks });
   return { findings, imbalances: wrong, counts: before, sealedFound: ledger.sealedFound, samples, did };
 };
 

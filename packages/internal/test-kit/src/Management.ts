@@ -210,6 +210,10 @@ const cases: ReadonlyArray<readonly [name: string, run: (world: World) => Promis
       const clash = await ask(`${base}/users/frank?handOverTo=grace`, { method: "DELETE" });
       expect([clash.status, clash.json.message]).toEqual([409, "grace has these already: many@0.7"]);
       expect((await ask(`${base}/users/grace/engines/many@0.7`, { method: "DELETE" })).status).toBe(200);
+      expect((await ask(`${base}/users/grace`, { method: "PATCH", body: { maxEngines: 59 } })).status).toBe(200);
+      const over = await ask(`${base}/users/frank?handOverTo=grace`, { method: "DELETE" });
+      expect([over.status, over.json.message]).toEqual([409, "grace may have 59 engines: raise the quota first"]);
+      expect((await ask(`${base}/users/grace`, { method: "PATCH", body: { maxEngines: 60 } })).status).toBe(200);
       const handed = await ask(`${base}/users/frank?handOverTo=grace`, { method: "DELETE" });
       expect([handed.status, handed.json]).toEqual([200, { name: "frank", handedOverTo: "grace", engines: 60 }]);
       await expect.poll(() => opens(ask, token), { timeout: 5_000 }).toBe(401);

@@ -340,12 +340,19 @@ const deleteUser: Operation = async (call) => {
       },
     );
   }
-  const to = target === null ? undefined : ownerOf(await userRow(sql, target));
+  const targetRow = target === null ? undefined : await userRow(sql, target);
+  const to = targetRow === undefined ? undefined : ownerOf(targetRow);
   if (to?.number === user.number) throw invalid("handOverTo is another user");
   if (to !== undefined) {
     const clashes = await rowsOf(sql, statements.clashes, user.number, to.number);
     if (clashes.length > 0) {
       throw new Refusal("ALREADY_EXISTS", `${to.name} has these already: ${clashes.map(tagIn).join(", ")}`);
+    }
+    const quota = numberOrNull(targetRow?.["max_engines"]);
+    if (quota !== null && Number(targetRow?.["live_engines"]) + Number(row["live_engines"]) > quota) {
+      throw new Refusal("FAILED_PRECONDITION", `${to.name} may have ${quota} engines: raise the quota first`, {
+        status: 409,
+      });
     }
   }
   await sql.write([{ sql: statements.changeUser, values: [1, at, 0, null, 0, null, user.number] }]);

@@ -40,7 +40,10 @@ const datedName = (at: Date): string => `engines-${at.toISOString().replaceAll(/
 const rotated = async (directory: string, keep: number): Promise<ReadonlyArray<string>> => {
   const names = (await readdir(directory)).filter((name) => dated.test(name)).toSorted();
   const old = names.slice(0, Math.max(0, names.length - keep)).map((name) => join(directory, name));
-  for (const path of old) await rm(path, { force: true });
+  for (const path of old) {
+    await rm(path, { force: true });
+    await rm(`${path}.archives`, { recursive: true, force: true });
+  }
   return old;
 };
 

@@ -69,7 +69,8 @@ export interface Fault {
 
 /** Which requests a rule is for; all of them when empty. */
 export interface FaultScope {
-  readonly endpoint?: EndpointName | "auth";
+  /** `auth` is the exchange of API keys, `management` all of `/manage/v1`. */
+  readonly endpoint?: EndpointName | "auth" | "management";
   /** Name of the user who asks. */
   readonly user?: string;
   /** The token as it is sent, without scheme. */

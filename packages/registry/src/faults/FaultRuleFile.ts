@@ -96,7 +96,7 @@ export const faultRulesSchema = {
   maxItems: maxRules,
   items: object(
     {
-      on: object({ endpoint: { enum: ["list", "get", "status", "auth"] }, user: text, token: text }),
+      on: object({ endpoint: { enum: ["list", "get", "status", "auth", "management"] }, user: text, token: text }),
       probability: { type: "number", minimum: 0, maximum: 1 },
       skip: count,
       times: count,

@@ -4,7 +4,7 @@ import type { Fault, FaultRule } from "./FaultRule.ts";
 
 /** What a rule can know of a request. */
 export interface FaultSubject {
-  readonly endpoint: EndpointName | "auth" | undefined;
+  readonly endpoint: EndpointName | "auth" | "management" | undefined;
   readonly token: string | undefined;
   /** Looked up only when a rule asks for it. */
   readonly user: () => Promise<string | undefined>;

@@ -10,7 +10,11 @@ const hintsOf = ({ hint }: Fault): ReadonlyArray<Hint> =>
   hint === undefined ? [] : Array.isArray(hint) ? (hint as ReadonlyArray<Hint>) : [hint as Hint];
 
 /** The answer of a fault that names a status: a Status in the form that was asked for. */
-export const statusAnswer = (fault: Fault & { readonly status: number }, head: RequestHead): Answer => {
+export const statusAnswer = (
+  fault: Fault & { readonly status: number },
+  head: RequestHead,
+  endpoint: Answer["about"]["endpoint"],
+): Answer => {
   const format = fault.jsonOnly === true ? "json" : (negotiate(head.header("accept"))?.format ?? "json");
   const code = fault.code ?? rpcCodeOfHttp(fault.status);
   return {
@@ -21,7 +25,7 @@ export const statusAnswer = (fault: Fault & { readonly status: number }, head: R
       "X-Request-Id": requestIdFrom(head.header("x-request-id")),
     },
     body: statusBody(code, fault.message ?? `fault: ${code}`, format, retryInfoMs(hintsOf(fault))),
-    about: { endpoint: undefined, user: undefined },
+    about: { endpoint, user: undefined },
   };
 };
 

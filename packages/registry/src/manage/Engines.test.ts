@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { migrate } from "../api/Migrations.ts";
 import { openSqlite } from "../node/SqliteFile.ts";
 import { ensureUser } from "./Accounts.ts";
-import { prepareEngines, publish, wholeEngine, type EngineInit } from "./Engines.ts";
+import { makeQuotas, prepareEngines, publish, wholeEngine, type EngineInit } from "./Engines.ts";
 
 const time = { seconds: 1_700_000_000n };
 
@@ -31,9 +31,10 @@ const published = async (engines: ReadonlyArray<EngineInit>, guess: (index: numb
     wholeEngine({ ...user, id: "carol" }, create(EngineSchema, init), index * 1_000),
   );
   const prepared = prepareEngines(whole).map((engine) => Object.assign(engine, { sealed: null }));
-  const outcomes = file.transaction((run) =>
-    prepared.map((engine, index) => publish(run, engine, index * 1_000, guess(index))),
-  );
+  const outcomes = file.transaction((run) => {
+    const quotas = makeQuotas(run);
+    return prepared.map((engine, index) => publish(run, engine, index * 1_000, quotas, guess(index)));
+  });
   const rows = file.rows({ sql: "SELECT * FROM engines ORDER BY number", values: [] });
   const totals = file.rows({ sql: "SELECT live_engines FROM users", values: [] });
   file.close();

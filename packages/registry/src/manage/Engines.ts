@@ -107,15 +107,43 @@ export const sealEngine = (
 export const selectVersion = `SELECT number, json, secret FROM engines INDEXED BY engines_by_tag
   WHERE owner = ? AND name = ? AND major = ? AND minor = ? AND deleted_at IS NULL`;
 
+/** How many engines users may still add, within one transaction. */
+export interface Quotas {
+  /** Undefined: any number. */
+  readonly left: (user: User) => number | undefined;
+  readonly added: (user: User) => void;
+}
+
+/** The quotas as they are when a transaction begins. */
+export const makeQuotas = (run: Run): Quotas => {
+  const left = new Map<number, number | undefined>();
+  const quotas: Quotas = {
+    left: ({ number }) => {
+      if (!left.has(number)) {
+        const [row] = run("SELECT max_engines - live_engines AS room FROM users WHERE number = ?", number);
+        const room = row?.["room"];
+        left.set(number, room === null || room === undefined ? undefined : Number(room));
+      }
+      return left.get(number);
+    },
+    added: (user) => {
+      const room = quotas.left(user);
+      if (room !== undefined) left.set(user.number, room - 1);
+    },
+  };
+  return quotas;
+};
+
 /**
  * Publishes an engine inside a transaction. A version that exists already is overwritten: it keeps its id, its time of
- * creation, and its status and visibility unless the new one names them, and its revision goes up by one. `expected` is a
- * guess, and matters to speed alone.
+ * creation, and its status and visibility unless the new one names them, and its revision goes up by one. A new one takes of the
+ * quota of its owner. `expected` is a guess, and matters to speed alone.
  */
 export const publish = (
   run: Run,
   prepared: SealedEngine,
   now: number,
+  quotas: Quotas,
   expected: "new" | "known" = "known",
 ): Published => {
   const { row, sealed, user } = prepared;
@@ -125,11 +153,19 @@ export const publish = (
   const whole = sealed === null ? row : row.with(engineColumns.indexOf("secret"), sealed);
   if (prepared.namesId === true) assertOwnId(run, prepared, asNew.id);
   // A deleted engine can have the same version as a live one.
-  const mayBeNew = expected === "new" && valueIn(row, "deleted_at") === null;
+  const isLive = valueIn(row, "deleted_at") === null;
+  const room = isLive ? quotas.left(user) : undefined;
+  const mayBeNew = expected === "new" && isLive && room === undefined;
   if (mayBeNew && run.change(insertEngineSql, ...whole) > 0) return asNew;
   const [found] = run(selectVersion, user.number, name, valueIn(row, "major"), valueIn(row, "minor"));
   if (found === undefined) {
+    if (room !== undefined && room <= 0) {
+      throw new UnacceptableEngineError(
+        `${tag}: ${user.name} has as many engines as the quota allows: delete some, or raise it`,
+      );
+    }
     run.change(insertEngineSql, ...whole);
+    if (isLive) quotas.added(user);
     return asNew;
   }
   const engine = fromBinary(EngineSchema, valueIn(row, "protobuf") as Uint8Array);
@@ -181,7 +217,10 @@ export const publishAll = async (
   );
   const prepared = prepareEngines(own.map((engine) => wholeEngine(user, engine, now)));
   const sealed = await Promise.all(prepared.map(async (engine) => sealEngine(engine, box)));
-  return file.transaction((run) => sealed.map((engine) => publish(run, engine, now)));
+  return file.transaction((run) => {
+    const quotas = makeQuotas(run);
+    return sealed.map((engine) => publish(run, engine, now, quotas));
+  });
 };
 
 /** A change of one version of an engine. */

@@ -11,7 +11,7 @@ import { chunksIn } from "./EngineDocuments.ts";
 import { maxManifestBytes } from "./Manifest.ts";
 import { openRegular, readBounded } from "../node/BoundedFile.ts";
 import { documentOf } from "./EngineText.ts";
-import { publish, sealEngine, type Published, type SealedEngine } from "./Engines.ts";
+import { makeQuotas, publish, sealEngine, type Published, type SealedEngine } from "./Engines.ts";
 import { makeStaging, type Staging } from "./Staging.ts";
 import { preparedIn } from "./Preparers.ts";
 import { namedOwner, prepareDocuments, problemsOf, type Prepared, type PreparingOptions } from "./Preparing.ts";
@@ -72,16 +72,17 @@ export const importFiles = async (paths: ReadonlyArray<string>, options: ImportO
         problems.push(unreadable(error, path));
       }
     }
-    const published = options.file.transaction((run) =>
-      ready.flatMap(({ engine, source }) => {
+    const published = options.file.transaction((run) => {
+      const quotas = makeQuotas(run);
+      return ready.flatMap(({ engine, source }) => {
         try {
-          return [{ published: publish(run, engine, Date.now()), source }];
+          return [{ published: publish(run, engine, Date.now(), quotas), source }];
         } catch (error) {
           problems.push(...problemsOf(error, source));
           return [];
         }
-      }),
-    );
+      });
+    });
     engines += published.length;
     for (const { published: one, source } of published) options.onPublished?.(one, source);
   }
@@ -128,11 +129,12 @@ const writeAll = (file: SqliteFile, staging: Staging): void => {
     fillingWell(run, () => {
       // The next one is likely to be as the last one was: streams fill a registry, or repeat what is in it.
       let expected: "new" | "known" = "new";
+      const quotas = makeQuotas(run);
       for (const engine of staging.all()) {
         const user = owners.get(engine.user.name) ?? ensurePlanned(run, engine.user, Date.now());
         owners.set(user.name, user);
         const row = engine.row[owner] === user.number ? engine.row : engine.row.with(owner, user.number);
-        expected = publish(run, { ...engine, user, row }, Date.now(), expected).created ? "new" : "known";
+        expected = publish(run, { ...engine, user, row }, Date.now(), quotas, expected).created ? "new" : "known";
       }
     }),
   );

@@ -2,6 +2,7 @@
 import { basePath, matchPath, withoutBearer } from "@bytenite-engines/core/wire";
 import type { RequestHead } from "../api/Answer.ts";
 import { pathIn, type Site } from "../api/Site.ts";
+import { managementPath } from "../api/Management.ts";
 import { tokenPath } from "../api/TokenEndpoint.ts";
 import { makeWire, type Wire, type WireOptions } from "../api/Wire.ts";
 import type { Fault } from "../faults/FaultRule.ts";
@@ -26,7 +27,8 @@ export interface FaultyOptions {
 export const makeFaultyHandler =
   ({ site, plain, faults, wire, userOf }: FaultyOptions): Handler =>
   async ({ head, request }) => {
-    const fault = await faults.strike(subjectOf(head, userOf));
+    const subject = subjectOf(head, userOf);
+    const fault = await faults.strike(subject);
     if (fault === undefined) return site(head);
     const { socket } = request;
     if (fault.latencyMs !== undefined && !(await waitOn(socket, drawLatency(fault.latencyMs, faults.random)))) {
@@ -39,7 +41,9 @@ export const makeFaultyHandler =
     }
     const { status } = fault;
     const whole =
-      status === undefined ? await plain(head, wireOf(wire, fault)) : statusAnswer({ ...fault, status }, head);
+      status === undefined
+        ? await plain(head, wireOf(wire, fault))
+        : statusAnswer({ ...fault, status }, head, subject.endpoint);
     const answer = spoiled(whole, fault, Date.now());
     if (!needsSocket(fault)) return answer;
     return (await sendFaulty(socket, answer, fault, head.method === "HEAD")) ? "torn" : "left";
@@ -51,7 +55,7 @@ const subjectOf = (head: RequestHead, userOf: FaultyOptions["userOf"]): FaultSub
   const authorization = head.header("authorization");
   const token = authorization === null ? undefined : withoutBearer(authorization).trim();
   return {
-    endpoint: path === tokenPath ? "auth" : match?.name,
+    endpoint: path === tokenPath ? "auth" : path.startsWith(`${managementPath}/`) ? "management" : match?.name,
     token,
     user: async () => (token === undefined || token === "" ? undefined : userOf(token)),
   };
