@@ -1,4 +1,4 @@
-// What `wrangler deploy` and `wrangler dev` run first: a check of the variables, and the files of the docs page.
+// Build step of wrangler: variables checked, docs page copied.
 import { readFile } from "node:fs/promises";
 import { parse } from "jsonc-parser";
 import { settingsIn } from "../src/worker.ts";

@@ -1,4 +1,4 @@
-// Writes `migrations/`, the steps of packages/registry as `wrangler d1 migrations apply` takes them.
+// Generator of `migrations/` for `wrangler d1 migrations apply`.
 import { mkdir, writeFile } from "node:fs/promises";
 import { migrationFiles } from "@bytenite-engines/registry/api";
 

@@ -1,4 +1,4 @@
-// `node scripts/registry.ts --port P [--seed FILE.sql]`: this Worker on local workerd and D1.
+// `node scripts/registry.ts --port P [--seed FILE.sql]`: this Worker on workerd and D1.
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";

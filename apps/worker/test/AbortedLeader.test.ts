@@ -1,4 +1,4 @@
-// A leader whose client goes away, as it happens behind another Worker: there an abort really cancels the request.
+// A client that disconnects while others wait for its request.
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { startRegistry } from "@bytenite-engines/registry/testing";

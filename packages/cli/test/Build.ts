@@ -1,4 +1,4 @@
-// Build of the real bin for tests that are run by hand, where its sources are newer.
+// Build of bne before the tests.
 import { spawnSync } from "node:child_process";
 import { existsSync, globSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,4 @@
-// Decides: how one attempt begins and ends: one request (or a hedged pair), one timer, whichever ends first.
+// One attempt: a request or a hedged pair, with a timer.
 import type * as Clock from "effect/Clock";
 import * as Duration from "effect/Duration";
 import * as Effect from "effect/Effect";

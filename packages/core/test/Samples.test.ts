@@ -1,4 +1,4 @@
-// Samples: the caller has verified data already, and gets it whatever becomes of the second request.
+// Samples of verified responses, and failures of their second request.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { expect, test } from "vitest";
 import { fromBinary } from "@bufbuild/protobuf";

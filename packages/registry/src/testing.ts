@@ -1,4 +1,4 @@
-// A whole registry for tests: in memory, on a port of its own, with faults, and with every request written down.
+// Registry for tests: in memory, with faults and recorded requests.
 import type { EndpointName } from "@bytenite-engines/core/wire";
 import { startRegistryServer } from "./node/Registry.ts";
 import { addCredential, ensureUser, userOf } from "./manage/Accounts.ts";

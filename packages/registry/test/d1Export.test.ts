@@ -1,4 +1,4 @@
-// The way back from D1: what `wrangler d1 export` writes becomes a SQLite file again.
+// SQLite files from the output of `wrangler d1 export`.
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";

@@ -1,4 +1,4 @@
-// Profiles of servers' field numbers, and what is known of their protobuf, in files of the cache directory.
+// Cached field number profiles and protobuf state, by server.
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Profile } from "@bytenite-engines/core/infer";

@@ -1,4 +1,4 @@
-// Field numbers that pairs of responses (protobuf and JSON of one resource) leave possible.
+// Possible field numbers, from pairs of protobuf and JSON responses.
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { encodingsOf, matches, type Allowed, type Encoding } from "../verify/FieldMatch.ts";
 import { isPlain, isPopulated, type Values } from "../verify/Sameness.ts";

@@ -1,4 +1,4 @@
-// Inference of the field numbers of a server, from both formats of the same resources.
+// Inference of a server's field numbers.
 import type { DescMessage, Message, MessageShape } from "@bufbuild/protobuf";
 import type { Middleware } from "../ClientOptions.ts";
 import { endpoints, matchPath } from "../Endpoint.ts";

@@ -1,4 +1,4 @@
-// Tools for servers whose field numbers are not ours: inference, profiles, and clients that read by a profile.
+// Entry for servers with other field numbers: inference and profiles.
 export { FieldNumberInference } from "./FieldNumberInference.ts";
 export { fieldNumbers, unknownNumberOffset } from "./ProfileReader.ts";
 export {

@@ -1,4 +1,4 @@
-// Whether the bytes of a field number can be the value of a JSON field.
+// Comparison of protobuf bytes with a JSON value.
 import { fromBinary, ScalarType, type DescField, type DescMessage } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { TimestampSchema, type Timestamp } from "@bufbuild/protobuf/wkt";

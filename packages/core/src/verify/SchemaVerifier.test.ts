@@ -1,4 +1,4 @@
-// The requests that verification takes, and the data that it hands out, by real clients against servers of all kinds.
+// Requests and results of verification, with real clients and servers.
 import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { FieldDescriptorProto_Type as Type } from "@bufbuild/protobuf/wkt";

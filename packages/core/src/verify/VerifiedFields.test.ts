@@ -1,4 +1,4 @@
-// Fields that are verified as ours, and those of servers with other numbers, which never are.
+// Verified fields, and fields of servers with other numbers.
 import { create, type DescMessage, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
 import { FieldDescriptorProto_Type as Type } from "@bufbuild/protobuf/wkt";
 import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";

@@ -1,4 +1,4 @@
-// When two answers carry the same although their bytes differ: links are signed anew for each, and nothing else may change.
+// Equality of responses whose bytes differ.
 import { create, toBinary, type MessageShape } from "@bufbuild/protobuf";
 import { EngineListResponseSchema, type EngineSchema } from "@bytenite-engines/proto";
 import { expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// Arbitrary servers and answers. Values come from small pools on purpose: equal ones in different fields are what misleads.
+// Arbitrary servers and responses, with many equal values.
 import {
   create,
   ScalarType,

@@ -1,4 +1,4 @@
-// A server with field numbers of its own: renders a message of ours as its protobuf and as its JSON.
+// A server with other field numbers, in both formats.
 import {
   clone,
   create,

@@ -1,4 +1,4 @@
-// Engines as real servers have them: every field of the contract is populated in one of them.
+// Engines with every field of the contract set at least once.
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
 

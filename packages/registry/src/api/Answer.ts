@@ -1,4 +1,4 @@
-// A request as the routes see it, and an answer before it is sent.
+// Types of requests and responses of the routes.
 import type { EndpointName } from "@bytenite-engines/core/wire";
 import type { Body } from "./EngineBody.ts";
 
@@ -15,7 +15,7 @@ export interface RequestHead {
   readonly chunks: (maxBytes: number) => AsyncIterable<Uint8Array>;
 }
 
-/** What is served beside the endpoints of the contract. */
+/** Routes in addition to the contract's endpoints. */
 export type Part = "archive" | "delete" | "auth" | "docs" | "health" | "metrics" | "faults" | "management";
 
 /** An answer before it is written to a socket or made a Response. */

@@ -1,4 +1,4 @@
-// The call that a request makes, its parameters, and the answers of the calls that read.
+// Calls of the API: parameters and responses.
 import {
   basePath,
   decodeQuery,

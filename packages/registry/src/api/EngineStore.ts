@@ -1,4 +1,4 @@
-// Rows that answer a list or a tag, in order, by owner: all of the reading SQL.
+// Reading SQL: lists and tags.
 import type { EngineTag } from "@bytenite-engines/core/wire";
 import { fromPlaceSql, orderColumns, orderSql, type Order } from "./OrderBy.ts";
 import { maxPageBytes, type Page } from "./Page.ts";

@@ -1,4 +1,4 @@
-// Tables by version, and the steps from an older database to a current one.
+// Database schema by version, and its migrations.
 import { byId, bySelector } from "./Authentication.ts";
 import { listStatements, tagStatement } from "./EngineStore.ts";
 import { archiveTables } from "../archive/ArchiveRows.ts";
@@ -69,12 +69,12 @@ function totals(name: string, event: string, row: "old" | "new", sign: "+" | "-"
   ];
 }
 
-/** What tells the operator's key from another one, before that is used. */
+/** Check value of the operator's key. */
 const keyCheck: ReadonlyArray<string> = [
   "CREATE TABLE key_check (one INTEGER PRIMARY KEY CHECK (one = 1), sealed BLOB NOT NULL) STRICT",
 ];
 
-/** What tells an id that is taken, when engines come with theirs. */
+/** Index for existing ids of imported engines. */
 const idIndex: ReadonlyArray<string> = ["CREATE INDEX engines_by_id ON engines (id)"];
 
 /** What a credential may do and when it was last used, who is switched off, how much each user may keep, and who changed what. */

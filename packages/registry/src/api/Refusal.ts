@@ -1,4 +1,4 @@
-// Refusals of calls, and how errors become google.rpc.Status in the negotiated form.
+// API errors as google.rpc.Status in the negotiated format.
 import { create, createRegistry, toBinary, toJson, type MessageInitShape } from "@bufbuild/protobuf";
 import { anyPack, durationFromMs } from "@bufbuild/protobuf/wkt";
 import { httpStatusOf, rpcCodes, type Format, type RpcCode } from "@bytenite-engines/core/wire";
@@ -8,7 +8,7 @@ import { DatabaseUnavailable } from "./SqlPort.ts";
 
 const detailTypes = createRegistry(RetryInfoSchema);
 
-/** What a refusal says beside its code and message. */
+/** Fields of an error in addition to code and message. */
 export interface RefusalOptions {
   /** The HTTP status, where it is not the one of the code. */
   readonly status?: number;

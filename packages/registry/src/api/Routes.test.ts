@@ -1,4 +1,4 @@
-// What the routes answer, request by request. More than 200 lines: one site with the same users and engines under all of it.
+// Responses of the routes over one shared test registry.
 import { decode, offered, schemaDigestHeader, schemaDigests } from "@bytenite-engines/core/wire";
 import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
 import { expect, test } from "vitest";
@@ -185,7 +185,7 @@ test("a user's own engine goes before a public one of the same name", async () =
   expect(await json(registry, "/engines/zipper", "local-alice")).toMatchObject({ version: "0.1" });
 });
 
-test("a registry secret is told to the owner alone, and kept nowhere in the clear", async () => {
+test("only the owner reads a registry secret, which is stored encrypted", async () => {
   const engine = { name: "sealed", version: "0.1", isPublic: true, platformConfig: { token: "hunter2hunter2" } };
   await using registry = await startRegistry({ users: [{ name: "carol", engines: [engine] }, { name: "dave" }] });
   const token = async (path: string, user: string, accept = "application/json"): Promise<boolean> => {

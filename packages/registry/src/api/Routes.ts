@@ -50,7 +50,7 @@ export interface RoutesOptions extends CallOptions {
   readonly admit?: (user: User) => void | Promise<void>;
   /** Hears which credential has opened something. */
   readonly used?: (credential: string, nowMs: number) => void;
-  /** Hears of faults of our own, which the caller is only told of as `internal error`. */
+  /** Called with internal errors, which the caller sees as `internal error`. */
   readonly onFault?: (error: unknown, requestId: string) => void;
   readonly now?: () => number;
   /** Where archives are kept. Default: nowhere, so that there are no uploads and no downloads. */
@@ -63,7 +63,7 @@ export type Routes = (head: RequestHead, wire?: Wire) => Promise<Answer>;
 /** Whose a request is. `known` hears the user's name first; refuses strangers, and users who call too often. */
 export type Authorize = (head: RequestHead, nowMs: number, known: (user: string) => void) => Promise<Credential>;
 
-/** Builds what tells whose a request is. */
+/** Builds the authorization of requests. */
 export const makeAuthorize = (options: RoutesOptions): Authorize => {
   const { configured = {} } = options;
   const isConfigured = (user: string, token: string): boolean =>

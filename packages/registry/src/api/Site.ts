@@ -1,4 +1,4 @@
-// Everything that is served to users, by path, also as one Web-standard fetch handler.
+// All public routes, also as one fetch handler.
 import { boundedBytes, mediaTypeOf, negotiate, requestIdFrom } from "@bytenite-engines/core/wire";
 import { makeDownload } from "../archive/Download.ts";
 import { archivesPath } from "../archive/Link.ts";

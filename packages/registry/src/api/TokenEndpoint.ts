@@ -1,4 +1,4 @@
-// The exchange of an API key for an access token, at `/v1/auth/access_token` as upstream has it.
+// Exchange of API keys at `/v1/auth/access_token`.
 import { requestIdFrom } from "@bytenite-engines/core/wire";
 import { accessTokenSeconds, scopeText, type AccessTokens } from "./AccessTokens.ts";
 import { limited, recognise, unauthenticated, type Credential } from "./Authentication.ts";

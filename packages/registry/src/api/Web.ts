@@ -1,4 +1,4 @@
-// HTTP semantics that all answers share: validators (RFC 9110, 13), content codings (12.5.3), CORS, methods.
+// Common HTTP semantics: validators, content codings, CORS, methods (RFC 9110).
 import QuickLRU from "quick-lru";
 import type { Body } from "./EngineBody.ts";
 import { statusBody } from "./Refusal.ts";

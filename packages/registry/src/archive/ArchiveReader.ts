@@ -1,4 +1,4 @@
-// Tar and tar.gz archives, read as a stream and checked while they arrive.
+// Streaming reader for tar and tar.gz, with checks.
 import { createTarDecoder, type TarHeader } from "modern-tar";
 import { archiveLimits, cleanPath, makePathCheck, type ArchiveLimits } from "./ArchivePath.ts";
 

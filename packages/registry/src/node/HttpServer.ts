@@ -1,4 +1,4 @@
-// The HTTP server of a port: requests in, answers out, within limits, until it is drained.
+// HTTP server with limits and draining.
 import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
@@ -255,7 +255,7 @@ const tooLong = ({ headers: given, about }: Answer, maxBytes: number): Answer =>
   };
 };
 
-/** Texts from this length on are written as bytes, which do not stay in memory beside their text. */
+/** Texts from this length on are written as bytes, so that memory does not hold both. */
 const longText = 64 * 1_024;
 
 /** Writes an answer, or that it is too long. */

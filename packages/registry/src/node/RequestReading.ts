@@ -1,4 +1,4 @@
-// A request of Node as the routes see it: target, header fields, body, address of the client.
+// Request of Node for the routes: target, fields, body, address.
 import { isIP } from "node:net";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { boundedBytes } from "@bytenite-engines/core/wire";

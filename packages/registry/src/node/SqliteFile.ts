@@ -94,7 +94,7 @@ const existingFile = (path: string): boolean => {
   }
 };
 
-/** Makes an empty file that nobody else can read. What SQLite puts beside a database has the mode of the database. */
+/** Makes an empty file that nobody else can read. SQLite's -wal and -shm files get the mode of the database. */
 export const createPrivate = (path: string): void => {
   try {
     closeSync(openSync(path, "a", 0o600));
@@ -104,7 +104,7 @@ export const createPrivate = (path: string): void => {
 };
 
 /**
- * A file in WAL mode needs files beside it, or the promise that nobody changes it (https://sqlite.org/wal.html#readonly). The
+ * A file in WAL mode needs -wal and -shm files, or the promise that nobody changes it (https://sqlite.org/wal.html#readonly). The
  * promise is given only where they cannot be made and nothing waits in a log.
  */
 const openToRead = (path: string): SqliteFile => {

@@ -120,6 +120,12 @@ test("the registry refuses with the messages of the page, and with no others", (
   expect(shown.toSorted()).toEqual([...refusals, ...raw, ...database, ...parameters, ...worker].toSorted());
 });
 
+test("the registry refuses uploads, changes and downloads with the messages of the page", () => {
+  const refusals = textsAfter(sources("packages/registry/src/archive/*.ts"), /new Refusal\(\s*"[A-Z_]+",\s*/);
+  const shown = rowsBelow("Uploads, changes and downloads").map(([, message]) => code(message));
+  expect(shown.toSorted()).toEqual(refusals);
+});
+
 test("a registry that does not start says one of the sentences of the page", () => {
   const commands = textsAfter(["packages/registry/src/command/serve.ts"], /\) return /);
   const files = textsAfter(["packages/registry/src/command/Problem.ts"], / {2}\d+: /);

@@ -1,4 +1,4 @@
-// Whole requests to the registry's routes over SQLite: always an answer of a documented status, in the form it says it has.
+// Fuzz target: whole requests to the registry over SQLite.
 import { decode, endpoints, formatOf, type EndpointName } from "@bytenite-engines/core/wire";
 import { StatusSchema } from "@bytenite-engines/proto";
 import { addCredential, ensureUser, migrate, openSqlite, publishAll } from "@bytenite-engines/registry";

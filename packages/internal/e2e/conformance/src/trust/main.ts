@@ -1,4 +1,4 @@
-// `pnpm trust [--numberings N] [--seed S] [--write]`: random numberings through client, worker and `bne`; --write: docs/trust.md.
+// `pnpm trust [--numberings N] [--seed S] [--write]`: random numberings through all clients.
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
