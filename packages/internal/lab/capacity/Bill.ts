@@ -38,8 +38,12 @@ const logsAll = deployedVariables()["LOG"] === "all";
 
 /** Rows that one answer of the registry reads on D1: the credential, the user, and the engines. */
 const rowsRead: Readonly<Record<ReadName, number>> = { list: 23, get: 3, status: 3 };
-/** Queries that one answer takes: who asks, and what they get. */
-const queriesPerAnswer = 2;
+/**
+ * Queries that one answer of the registry takes: who asks, of the primary, and what they get, of any copy. A token that asks more
+ * than once a second of one isolate takes fewer of the first; few do.
+ */
+const primaryQueries = 1;
+const copyQueries = 1;
 
 /** Dollars a month, and load on the database. */
 export interface Bill {
@@ -50,9 +54,11 @@ export interface Bill {
   readonly d1: number;
   readonly upstreamPerSecond: number;
   readonly d1QueriesPerSecond: number;
-  /** Databases that a shard each would need; and whether one with a replica in every region would do. */
+  /** Those of them that only the primary answers. */
+  readonly d1PrimaryPerSecond: number;
+  /** Databases that a shard each would need, without replicas, and with one in every region. */
   readonly d1Databases: number;
-  readonly fitsReplicas: boolean;
+  readonly d1Replicated: number;
 }
 
 export const billOf = ({ scenario }: Simulated, stretch: Stretch): Bill => {
@@ -69,7 +75,9 @@ export const billOf = ({ scenario }: Simulated, stretch: Stretch): Bill => {
     0,
   );
   const upstreamPerSecond = scenario.perSecond * share(upstream);
-  const queries = upstreamPerSecond * queriesPerAnswer;
+  const primary = upstreamPerSecond * primaryQueries;
+  const ofCopies = upstreamPerSecond * copyQueries;
+  const queries = primary + ofCopies;
   return {
     requests: costOf(month * (1 + inner), prices.requests),
     cpu: costOf(cpuMs, prices.cpuMilliseconds),
@@ -77,7 +85,9 @@ export const billOf = ({ scenario }: Simulated, stretch: Stretch): Bill => {
     d1: costOf(rows, prices.d1RowsRead),
     upstreamPerSecond,
     d1QueriesPerSecond: queries,
+    d1PrimaryPerSecond: primary,
     d1Databases: Math.ceil(queries / d1QueriesPerSecond),
-    fitsReplicas: queries <= d1Regions * d1QueriesPerSecond,
+    // The primary is asked for engines, too, by those who are nearest to it.
+    d1Replicated: Math.ceil((primary + ofCopies / d1Regions) / d1QueriesPerSecond),
   };
 };

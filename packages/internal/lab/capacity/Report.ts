@@ -103,15 +103,16 @@ export const billText = (simulations: ReadonlyArray<Simulated>): string => {
         dollars(bill.logs),
         dollars(bill.d1),
         thousands(bill.d1QueriesPerSecond),
+        thousands(bill.d1PrimaryPerSecond),
         `${bill.d1Databases}`,
-        bill.fitsReplicas ? "yes" : "no",
+        `${bill.d1Replicated}`,
       ],
     ];
   });
   return [
     `Dollars a month, by prices read on ${pricesReadOn}:`,
     table(
-      ["", "requests", "processor", "log", "D1 rows", "D1 queries/s", "databases", "one and its replicas do"],
+      ["", "requests", "processor", "log", "D1 rows", "D1 queries/s", "of the primary", "databases", "with replicas"],
       rows,
     ),
     `The runtime ends an isolate at ${mib(isolateBytes)} MiB.`,
