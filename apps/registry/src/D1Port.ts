@@ -38,10 +38,17 @@ const bookmarkHeader = "X-D1-Bookmark";
 /** Where a request is read that asks for nothing else: the nearest copy, however old. */
 const anyCopy = "first-unconstrained";
 
-/** A bookmark is kept as it came if it is short and plain, as is `first-primary`; anything else is none. */
+/** Where a request is read that takes nothing old: the primary. */
+const primary = "first-primary";
+
+/**
+ * A bookmark is kept as it came if it is short and plain, as is `first-primary`; anything else is none. Without one,
+ * `Cache-Control: no-cache` (RFC 9111, 5.2.1.4) asks the primary.
+ */
 const fromIn = (head: RequestHead): string => {
   const given = head.header(bookmarkHeader.toLowerCase());
-  return given !== null && /^[0-9a-z-]{1,128}$/.test(given) ? given : anyCopy;
+  if (given !== null && /^[0-9a-z-]{1,128}$/.test(given)) return given;
+  return /(?:^|[\s,])no-cache(?:[\s,]|$)/i.test(head.header("cache-control") ?? "") ? primary : anyCopy;
 };
 
 /**
@@ -51,7 +58,7 @@ const fromIn = (head: RequestHead): string => {
 export const sessionOf =
   (database: D1Binding) =>
   (head: RequestHead, from?: "primary"): ReadSession => {
-    const session = database.withSession?.(from === undefined ? fromIn(head) : "first-primary");
+    const session = database.withSession?.(from === undefined ? fromIn(head) : primary);
     return {
       sql: makeD1Port(session ?? database),
       headers: () => {

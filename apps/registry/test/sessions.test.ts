@@ -1,5 +1,6 @@
 // D1 sessions: engines from replicas, credentials from the primary.
 import { env } from "cloudflare:workers";
+import { managementTokens } from "@bytenite-engines/test-kit/management";
 import { beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { D1Binding } from "../src/D1Port.ts";
 import type Worker from "../src/worker.ts";
@@ -75,6 +76,38 @@ test("a bookmark of an earlier answer goes on from there, and what is none is no
   expect(new Set(read.filter(([, table]) => table === "engines").map(([from]) => from))).toEqual(
     new Set(["first-unconstrained", bookmark, "first-primary"]),
   );
+});
+
+test("no-cache is read from the primary, unless there is a bookmark", async () => {
+  for (const [headers, from] of [
+    [{ "Cache-Control": "no-cache" }, "first-primary"],
+    [{ "Cache-Control": "max-age=0, No-Cache" }, "first-primary"],
+    [{ "Cache-Control": "max-age=0" }, "first-unconstrained"],
+    [{ "Cache-Control": "no-cache", "X-D1-Bookmark": "first-unconstrained" }, "first-unconstrained"],
+  ] as const) {
+    read = [];
+    expect((await asked(headers)).status).toBe(200);
+    expect(read.filter(([, table]) => table === "engines")).toEqual([[from, "engines"]]);
+  }
+});
+
+test("what a management request writes, a read with the bookmark of its answer sees", async () => {
+  const managed = await worker.fetch(
+    new Request("https://registry.example/manage/v1/users", {
+      method: "POST",
+      headers: {
+        Authorization: managementTokens.manage,
+        "Bytenite-Management": "1",
+        "Content-Type": "application/json",
+      },
+      body: '{"name":"written-with-a-bookmark"}',
+    }),
+    { ...env, DB: withSessions },
+  );
+  const bookmark = managed.headers.get("x-d1-bookmark") ?? "";
+  expect([managed.status, bookmark]).toEqual([201, expect.stringMatching(/^[0-9a-f-]+$/)]);
+  expect((await asked({ "X-D1-Bookmark": bookmark })).status).toBe(200);
+  expect(read.at(-1)).toEqual([bookmark, "engines"]);
 });
 
 test("without sessions all is read from the database itself", async () => {
