@@ -27,7 +27,8 @@ const exchange = async (request: Request, decision: Extract<EvaluateResult<Store
   const times = { requestTimeMs, responseTimeMs: Date.now() };
   const head = request.method === "HEAD" && response.status === 200;
   if (decision.entry && (head || (response.status === 304 && decision.action !== "forward"))) {
-    const updated = cache.update(decision.entry, request, response, times);
+    const moved = response.redirected ? ({ action: "mismatch" } as const) : undefined;
+    const updated = moved ?? cache.update(decision.entry, request, response, times);
     if (updated.action === "updated") entries.set(updated.entry.url, updated.entry);
     else entries.delete(decision.entry.url);
     if (head) return response;

@@ -36,7 +36,7 @@ const restrictive: ReadonlySet<string> = new Set([
 /**
  * The directives of a Cache-Control field. A malformed list element such as `max-age = 0`, `no-store;max-age=0` or
  * `"no-store"` grants nothing: the restrictive directives in it count, without an argument. The first of repeated directives counts
- * (RFC 9111, 4.2.1), unless a later one is malformed or has no argument.
+ * (RFC 9111, 4.2.1), unless a later one is malformed or has no argument; without one, `max-stale` grants most.
  */
 export const parseDirectives = (field: string | null | undefined): Directives => {
   const directives = new Map<string, string | true>();
@@ -63,13 +63,14 @@ const withoutArguments = (text: string): string =>
     end === '"' ? (name ?? ` ${unescaped(quoted)} `) : all,
   );
 
-/** Whether the argument of a directive is a list of field names; repeated ones name all of them. */
-const listsFields = (name: string): boolean => name === "no-cache" || name === "private";
-
 const add = (directives: Map<string, string | true>, name: string, argument: string | true): void => {
   const first = directives.get(name);
-  if (first === undefined || (first !== "" && (argument === "" || argument === true))) directives.set(name, argument);
-  else if (first !== "" && first !== true && listsFields(name)) directives.set(name, `${first},${argument}`);
+  const isStricter = argument === "" || (argument === true && name !== "max-stale");
+  if (first === undefined || (first !== "" && isStricter)) directives.set(name, argument);
+  // Repeated lists of field names are one list.
+  else if (first !== "" && first !== true && /^(?:no-cache|private)$/.test(name)) {
+    directives.set(name, `${first},${argument}`);
+  }
 };
 
 /** The elements of a comma-separated list, trimmed and without empty ones. Commas in quoted strings do not separate. */
@@ -104,8 +105,8 @@ export const deltaSeconds = (directives: Directives, name: string): number | und
   return isDeltaSeconds(argument) ? Math.min(Number(argument), maxDeltaSeconds) : 0;
 };
 
-/** What a field name consists of (RFC 9110, 5.6.2), in lower case. */
-export const fieldName = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
+/** What a field name consists of (RFC 9110, 5.6.2). */
+export const fieldName = /^[\w!#$%&'*+.^`|~-]+$/;
 
 /**
  * The field names in a directive's argument, lower case (`no-cache="a, b"`). Undefined: the directive is absent or

@@ -48,6 +48,7 @@ const damaged: ReadonlyArray<readonly [part: string, value: unknown]> = [
   ["headers", [["etag", null]]],
   ["headers", [["etag", 1]]],
   ["headers", [["", "a"]]],
+  ["headers", [[null, "a"]]],
   ["headers", [["e tag", "a"]]],
   ["headers", [["etag", "a\nb"]]],
   ["headers", [["etag", "a\rb"]]],
@@ -58,6 +59,7 @@ const damaged: ReadonlyArray<readonly [part: string, value: unknown]> = [
   ["vary", [["accept"]]],
   ["vary", [["accept", "a", "b"]]],
   ["vary", [["accept", 1]]],
+  ["vary", [[null, "a"]]],
   ["vary", [["a b", null]]],
   ["vary", [null]],
 ];

@@ -49,5 +49,10 @@ const invalidInValue = /[\0\r\n\u0100-\uffff]/;
 const hasFields = (fields: unknown, isValue: (value: unknown) => boolean): boolean =>
   Array.isArray(fields) &&
   fields.every(
-    (field) => Array.isArray(field) && field.length === 2 && fieldName.test(`${field[0]}`) && isValue(field[1]),
+    (field) =>
+      Array.isArray(field) &&
+      field.length === 2 &&
+      typeof field[0] === "string" &&
+      fieldName.test(field[0]) &&
+      isValue(field[1]),
   );

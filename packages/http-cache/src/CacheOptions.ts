@@ -62,7 +62,7 @@ export const checkOptions = (options: CacheOptions): void => {
   }
   for (const name of ["targetedFields", "processedFields"] as const) {
     const names: unknown = options[name] ?? [];
-    const isValid = Array.isArray(names) && names.every((field) => fieldName.test(`${field}`.toLowerCase()));
+    const isValid = Array.isArray(names) && names.every((field) => fieldName.test(`${field}`));
     if (!isValid) throw new TypeError(`${name} must be an array of field names`);
   }
   const { defaults = {}, heuristic } = options;

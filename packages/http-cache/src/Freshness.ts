@@ -113,9 +113,12 @@ export const ageValueMs = (headers: Headers): number => {
 const dateMs = (headers: Headers, times: ExchangeTimes): number =>
   parseHttpDate(headers.get("date"), times.responseTimeMs) ?? times.responseTimeMs;
 
-/** `current_age` of RFC 9111, 4.2.3, in milliseconds. A clock that is set back makes no response younger. */
+/**
+ * `current_age` of RFC 9111, 4.2.3, in milliseconds. A clock that was set back since the receipt counts as if it had been
+ * set forward: what was received in the future has an unknown age, and would otherwise be fresh until then.
+ */
 export const currentAge = (freshness: Freshness, nowMs: number): number =>
-  freshness.initialAgeMs + Math.max(0, nowMs - freshness.responseTimeMs);
+  freshness.initialAgeMs + Math.abs(nowMs - freshness.responseTimeMs);
 
 /** The remaining freshness in milliseconds. Not positive: the response is stale. */
 export const timeToLive = (freshness: Freshness, nowMs: number): number =>

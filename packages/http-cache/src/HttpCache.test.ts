@@ -80,7 +80,7 @@ describe("store", () => {
     const node = { url: "/x#y", method: "GET", headers: { host: "a.example", accept: "a" } };
     const response = { statusCode: 200, headers: { vary: "Accept", "set-cookie": ["b=1", "c=2"], etag: '"a"' } };
     const result = cache.store(node, response, times);
-    expect(result).toMatchObject({ stored: true, entry: { url: "http://a.example/x", vary: [["accept", "a"]] } });
+    expect(result).toMatchObject({ stored: true, entry: { url: "http://a.example/x%23y", vary: [["accept", "a"]] } });
     expect(result.stored && result.entry.headers.filter(([name]) => name === "set-cookie")).toHaveLength(2);
     const fetched = cache.store(new Request(`${url}#y`, { headers: { accept: "b" } }), new Response(""), times);
     expect(fetched).toMatchObject({ stored: true, entry: { url } });
@@ -594,4 +594,61 @@ test("requests of HTTP/2 in Node for different authorities have different entrie
   expect(cache.evaluate(getOverHttp2("a.example"), entry, now).action).toBe("fresh");
   expect(cache.evaluate(getOverHttp2("b.example"), entry, now)).toMatchObject({ action: "forward" });
   expect(stored(tagged, { url: "/x", headers: new Headers() }).url).toBe("http://localhost/x");
+});
+
+// RFC 9112, 3.2: Host and the request target come from the client, and Node passes both on as they were received.
+test.each<readonly [path: string, host: string]>([
+  ["/upload", "a.example/x#"],
+  ["/upload", "a.example/x?"],
+  ["/upload", String.raw`a.example\x#`],
+  ["/a.example/x", ""],
+  ["/x", "a.exa\u00admple"],
+  ["/x", "a.exa\tmple"],
+  ["/x", "%61.example"],
+  ["/x", "user@a.example"],
+  ["/x", "b.example, a.example"],
+  ["/x#upload", "a.example"],
+  ["/upload/../x", "a.example"],
+  ["/upload/%2e%2e/x", "a.example"],
+  [String.raw`/upload\..\x`, "a.example"],
+  ["/fix", "a.example/pre"],
+])("the response for path %j and Host %j is not that of another URL", (path, host) => {
+  const request = { url: path, headers: { host } };
+  const entry = stored(tagged, request);
+  expect(cache.evaluate(request, entry, now).action).toBe("fresh");
+  const updated = cache.update(entry, request, { status: 304, headers: { etag: '"a"' } }, times);
+  expect(updated).toMatchObject({ action: "updated", entry: { url: entry.url } });
+  for (const other of ["/x", "/pre/fix"]) {
+    const victims = [
+      { url: `http://a.example${other}`, headers: {} },
+      { url: other, headers: { host: "a.example" } },
+    ];
+    for (const victim of victims) expect(cache.evaluate(victim, entry, now).action).toBe("forward");
+  }
+  if (host === "a.example") return;
+  const invalid = cache.invalidate({ ...request, method: "POST" }, { status: 200, headers: {} });
+  expect(invalid.urls).not.toContain("http://a.example/x");
+});
+
+// RFC 9110, 7.6.1: fields that Connection lists are not forwarded, so the origin has not seen them.
+test("a client cannot choose a variant by a field that Connection keeps from the origin", () => {
+  const entry = stored(
+    { ...tagged, vary: "Origin" },
+    { url, headers: { origin: "https://b.example", connection: "Origin" } },
+  );
+  expect(cache.evaluate({ url, headers: { origin: "https://b.example" } }, entry, now).action).toBe("forward");
+  expect(cache.evaluate({ url, headers: {} }, entry, now).action).toBe("fresh");
+});
+
+test("Host selects an entry without regard to case and to the default port, and a path is invalidated as it was stored", () => {
+  const entry = stored(tagged, { url: "/x", headers: { host: "A.example:80" } });
+  expect(entry.url).toBe("http://a.example/x");
+  expect(stored(tagged, { url: "/x", headers: { host: "[::1]:8080" } }).url).toBe("http://[::1]:8080/x");
+  const odd = { url: "/y/../x", method: "POST", headers: { host: "a.example" } };
+  expect(cache.invalidate(odd, { status: 200, headers: {} }).urls).toEqual([
+    "http://a.example/y/../x",
+    "http://a.example/x",
+  ]);
+  const noHost = { url: "/y", method: "POST", headers: { host: "a.example/x?" } };
+  expect(cache.invalidate(noHost, { status: 200, headers: {} }).urls).toEqual([]);
 });

@@ -156,8 +156,8 @@ export const httpCache = (options: CacheOptions = {}): HttpCache => {
       : sentFields(request, entry) !== undefined && confirms(received, stored);
     if (!confirmed) return { action: "mismatch" };
     const fields = updateFields(stored, received, options.processedFields);
-    // The entry is of a GET, whatever method validated it.
-    const get = { url: entry.url, method: "GET", headers: request.headers };
+    // The entry is of a GET for the stored URL, whatever method validated it.
+    const get = { headers: request.headers };
     const built = buildEntry(get, entry.status, fields, times, options);
     const { freshness } = built;
     const answer = clientResponse(
@@ -169,7 +169,7 @@ export const httpCache = (options: CacheOptions = {}): HttpCache => {
     );
     return "reason" in built
       ? { action: "remove", reason: built.reason, response: answer }
-      : { action: "updated", entry: { ...entry, ...built.entry }, response: answer };
+      : { action: "updated", entry: { ...entry, ...built.entry, url: entry.url }, response: answer };
   };
 
   return {
@@ -236,11 +236,13 @@ const evaluateRequest = <E extends CacheEntry>(
   }
   const { freshness } = entry;
   if (evaluation.action === "validate") {
-    const outcome = { forward: evaluation.because };
     const send = sentFields(request, entry);
-    return send === undefined
-      ? { action: "forward", entry, send: clientFields(request), outcome }
-      : { action: "validate", entry, send, outcome };
+    return {
+      action: send === undefined ? "forward" : "validate",
+      entry,
+      send: send ?? clientFields(request),
+      outcome: { forward: evaluation.because },
+    };
   }
   let built: ClientResponse | undefined;
   const served = {
@@ -266,17 +268,18 @@ const statusOf = ({ status, statusCode }: CacheResponse): number => status ?? st
 const directivesOf = ({ headers }: CacheRequest): RequestDirectives =>
   requestDirectives(fieldValue(headers, "cache-control"), fieldValue(headers, "pragma"));
 
-/** The absolute URL of a request, without fragment; as it is where it cannot be parsed. */
+/**
+ * The absolute URL of a request, without fragment; as it is where it cannot be parsed. A path is not normalized, and what
+ * belongs to no host becomes `^`, which no URL has there: a client must not choose the URL of another response.
+ */
 const urlOf = ({ url = "/", headers }: CacheRequest): string => {
-  // A request of HTTP/2 in Node may have `:authority` in place of Host.
-  const { ":authority": authority } = headers as Readonly<Record<string, string | undefined>>;
-  const absolute = url.startsWith("/")
-    ? `http://${authority ?? fieldValue(headers, "host") ?? "localhost"}${url}`
-    : url;
-  if (!URL.canParse(absolute)) return absolute;
-  const parsed = new URL(absolute);
-  parsed.hash = "";
-  return parsed.href;
+  if (url.startsWith("/")) {
+    // A request of HTTP/2 in Node may have `:authority` in place of Host.
+    const { ":authority": authority } = headers as Readonly<Record<string, string | undefined>>;
+    const host = ((authority ?? fieldValue(headers, "host")) || "localhost").toLowerCase().replace(/:80$/, "");
+    return `http://${host.replaceAll(/[^\w.:[\]-]/g, "^")}${url.replaceAll("#", "%23")}`;
+  }
+  return URL.canParse(url) ? new URL(url).href.replace(/#.*/, "") : url;
 };
 
 /** Preconditions that only the origin evaluates (RFC 9111, 4.3.2). */
@@ -349,7 +352,7 @@ const buildEntry = (
     url: urlOf(request),
     status,
     headers: [...withoutWithheld(fields, directives.withheldFields)],
-    vary: selectingFields(fields, request.headers),
+    vary: selectingFields(fields, clientFields(request)),
     freshness,
   };
   return { entry, freshness };

@@ -8,19 +8,18 @@ const safeMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRA
 export const isUnsafe = (method: string): boolean => !safeMethods.has(method);
 
 /**
- * The URLs to invalidate after a response to an unsafe request: its own, and those of Location and Content-Location where
- * they have the same origin. Empty for an error status (RFC 9111, 4.4).
+ * The URLs to invalidate after a response to an unsafe request: its own, as it is and normalized, and those of Location
+ * and Content-Location where they have the same origin. Empty for an error status (RFC 9111, 4.4).
  */
 export const invalidatedUrls = (url: string, status: number, headers: Headers): ReadonlyArray<string> => {
   if (status < 200 || status >= 400 || !URL.canParse(url)) return [];
   const target = new URL(url);
-  const urls = new Set([target.href]);
+  const urls = new Set([url, target.href]);
   for (const name of ["location", "content-location"]) {
     const value = headers.get(name);
-    if (value === null || !URL.canParse(value, target.href)) continue;
-    const other = new URL(value, target.href);
-    other.hash = "";
-    if (other.origin === target.origin) urls.add(other.href);
+    if (value === null || !URL.canParse(value, target)) continue;
+    const other = new URL(value, target);
+    if (other.origin === target.origin) urls.add(other.href.replace(/#.*/, ""));
   }
   return [...urls];
 };

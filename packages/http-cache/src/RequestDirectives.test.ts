@@ -17,6 +17,8 @@ test.each([
   ["min-fresh=5", { minFresh: 5 }],
   ["max-stale=5", { maxStale: 5 }],
   ["max-stale", { maxStale: maxDeltaSeconds }],
+  ["max-stale=5, max-stale", { maxStale: 5 }],
+  ["max-age=5, max-age", { maxAge: 0 }],
   ["stale-if-error=5", { staleIfError: 5 }],
   // Malformed directives have their most restrictive sense.
   ["max-age = 5", { maxAge: 0 }],

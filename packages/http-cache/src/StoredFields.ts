@@ -34,13 +34,8 @@ export const updateFields = (
   // Age is of the stored response; the update has its own or none.
   fields.delete("age");
   const kept = new Set([...neverUpdated, ...processed.map((name) => name.toLowerCase())]);
-  const replaced = new Set<string>();
-  for (const [name, value] of update) {
-    if (kept.has(name)) continue;
-    // Headers lists several Set-Cookie lines one by one.
-    if (replaced.has(name)) fields.append(name, value);
-    else fields.set(name, value);
-    replaced.add(name);
-  }
+  for (const [name] of update) if (!kept.has(name)) fields.delete(name);
+  // Headers lists several Set-Cookie lines one by one.
+  for (const [name, value] of update) if (!kept.has(name)) fields.append(name, value);
   return fields;
 };

@@ -1,6 +1,12 @@
 import { expect, test } from "vitest";
 import { matchesVary, selectingFields, varyNames, withVary } from "./Vary.ts";
 
+test("more than 64 names in Vary select no request", () => {
+  const names = Array.from({ length: 65 }, (_, index) => `x-${index}`);
+  expect(varyNames(new Headers({ vary: names.slice(1).join() }))).toHaveLength(64);
+  expect(varyNames(new Headers({ vary: names.join() }))).toEqual(["*"]);
+});
+
 test("the names in Vary are one sorted set in lower case", () => {
   expect(varyNames(new Headers({ vary: "Foo, bar, FOO, ," }))).toEqual(["bar", "foo"]);
 });

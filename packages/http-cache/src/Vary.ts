@@ -5,19 +5,19 @@ import { fieldValue, type HeaderFields } from "./HeaderFields.ts";
 /** The request fields that Vary names, by lower-case name; null for an absent one. Plain JSON. */
 export type SelectingFields = ReadonlyArray<readonly [name: string, value: string | null]>;
 
+/** Number of names that are read from Vary: each costs a search in the fields of every later request. */
+const maxVaryNames = 64;
+
 /**
- * The names in Vary, lower case, sorted, without repetition. `*` among them matches no request, and an invalid name counts
- * as `*`.
+ * The names in Vary, lower case, sorted, without repetition. `*` among them matches no request; an invalid name, and more
+ * than 64 names, count as `*`.
  */
-export const varyNames = (headers: Headers): ReadonlyArray<string> =>
-  [
-    ...new Set(
-      splitList(headers.get("vary") ?? "").map((name) => {
-        const lower = name.toLowerCase();
-        return fieldName.test(lower) ? lower : "*";
-      }),
-    ),
-  ].toSorted();
+export const varyNames = (headers: Headers): ReadonlyArray<string> => {
+  const names = new Set(
+    splitList(headers.get("vary") ?? "").map((name) => (fieldName.test(name) ? name.toLowerCase() : "*")),
+  );
+  return names.size > maxVaryNames ? ["*"] : [...names].toSorted();
+};
 
 /** The selecting fields of a request, which are kept with its response. */
 export const selectingFields = (response: Headers, request: HeaderFields): SelectingFields =>

@@ -56,6 +56,18 @@ test("the README has this example, which has 40 lines", () => {
   expect(lines.length).toBeLessThanOrEqual(40);
 });
 
+test("a 304 of the resource to which a validation is redirected confirms nothing", async () => {
+  respondWith({ "cache-control": "max-age=60", etag: '"1"' });
+  expect(await text()).toBe("1");
+  later(61);
+  handler = (request, response) => {
+    if (request.url !== "/moved") response.writeHead(302, { location: "/moved" }).end();
+    else if (request.headers["if-none-match"] === '"1"') response.writeHead(304, { etag: '"1"' }).end();
+    else response.end("moved");
+  };
+  expect(await text()).toBe("moved");
+});
+
 test("a fresh response is served from the cache", async () => {
   respondWith({ "cache-control": "max-age=60" });
   expect([await text(), await text()]).toEqual(["1", "1"]);
