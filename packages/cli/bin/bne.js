@@ -3,7 +3,9 @@
 
 // Client commands run on Node 20; `bne registry` needs `node:sqlite`.
 var isRegistry = process.argv[2] === "registry";
-var isTooOld = isRegistry ? Number(process.versions.node.split(".")[0]) < 24 : process.getBuiltinModule === undefined;
+var isHelp = process.argv.indexOf("--help") > 0 || process.argv.indexOf("-h") > 0;
+var isTooOld =
+  isRegistry && !isHelp ? Number(process.versions.node.split(".")[0]) < 24 : process.getBuiltinModule === undefined;
 if (isTooOld) {
   var wanted = isRegistry ? "bne registry needs Node 24" : "bne needs Node 20.16";
   process.stderr.write(wanted + " or later; this is Node " + process.versions.node + ".\n");

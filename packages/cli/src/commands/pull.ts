@@ -4,6 +4,7 @@ import { clientOf } from "../client/Client.ts";
 import { withTagHints } from "../client/TagHints.ts";
 import { hashOf, unpacked } from "../engine/Archive.ts";
 import { writeFiles } from "../engine/Unpack.ts";
+import { CommandError, isEngineError } from "../Errors.ts";
 import { exitCodes } from "../ExitCode.ts";
 import { isOn, positional, type Invocation } from "../Invocation.ts";
 import { sayBytes } from "../terminal/Bytes.ts";
@@ -16,7 +17,11 @@ export const run = async (invocation: Invocation): Promise<number> => {
   const tag = positional(invocation, 0);
   const client = await clientOf(invocation, true);
   notes.progress(`asking for ${tag}`);
-  const archive = await withTagHints(invocation, client, tag, () => client.archive(tag, { signal }));
+  const archive = await withTagHints(invocation, client, tag, async () =>
+    client.archive(tag, { signal }).catch((error: unknown) => {
+      throw withoutArchive(error, tag);
+    }),
+  );
   const { engine, length } = archive;
   const size = length === undefined ? "" : `, ${sayBytes(length)}`;
   notes.progress(`receiving ${engine.name}@${engine.version}${size}`);
@@ -41,3 +46,9 @@ export const run = async (invocation: Invocation): Promise<number> => {
   notes.note(safeText(`${exact}, revision ${revision}, is in ${folder}: ${count}, ${sayBytes(bytes.byteLength)}.`));
   return exitCodes.ok;
 };
+
+/** The engine was found; then its download was not. */
+const withoutArchive = (error: unknown, tag: string): unknown =>
+  isEngineError(error) && error.reason._tag === "NotFound" && /\/download(?:\?|$)/.test(error.url)
+    ? new CommandError(`${safeText(tag)} has no archive`, exitCodes.notFound, "`bne push FOLDER` uploads one.")
+    : error;

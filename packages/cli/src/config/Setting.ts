@@ -50,7 +50,7 @@ export const settingsTable: ReadonlyArray<Setting> = [
     variable: "BYTENITE_FORMAT",
     flag: { name: "format", kind: "choice", choices: ["auto", "protobuf", "json"], summary: "" },
     fallback: "auto",
-    summary: "What travels: auto, protobuf or json",
+    summary: "Encoding between bne and the server: auto, protobuf or json",
   },
   {
     name: "output",

@@ -109,7 +109,7 @@ export const engineCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["doctor"],
-    summary: "Look at everything between here and the API, and say what is wrong",
+    summary: "Check connection, login and protocol, and say what is wrong",
     details: [
       "Name, TLS, credentials (never their value), latency, media types, clock, cache, retry hints; and whether the protobuf of the server agrees with the contract, field by field, by comparing it with the JSON.",
       "Exit code 0 when all is well, else 7. What could not be found out does not count.",
@@ -200,7 +200,7 @@ export const lifecycleCommands: ReadonlyArray<Command> = [
     path: ["new"],
     summary: "Make the folder of an engine, with its manifest",
     details: [
-      "NAME/manifest.json is version 0.1 of the engine; `bne help manifests` describes its keys. NAME/app is for the code. A manifest that is there is left as it is.",
+      "Makes NAME/manifest.json for version 0.1 and the folder NAME/app for the code. `bne help manifests` describes the keys. An existing manifest is never changed.",
     ],
     positionals: [{ name: "NAME", summary: "name of the engine: letters, digits, - and _" }],
     flags: [
@@ -238,7 +238,7 @@ export const lifecycleCommands: ReadonlyArray<Command> = [
     positionals: [folder],
     flags: [
       { name: "activate", kind: "switch", summary: "Activate the engine, too" },
-      { name: "dry-run", kind: "switch", summary: "Say what would be sent and done, and send nothing" },
+      { name: "dry-run", kind: "switch", summary: "Show what would be sent, and send nothing" },
       {
         name: "if-revision",
         kind: "count",
@@ -257,7 +257,7 @@ export const lifecycleCommands: ReadonlyArray<Command> = [
     path: ["pull"],
     summary: "Download an engine into a folder",
     details: [
-      "Written is only what has the hash of the engine, and only plain files below FOLDER. No file that is there is replaced without --force; files that the archive does not have stay.",
+      "The download must have the hash of the engine. Only plain files below FOLDER are written. Existing files are replaced with --force only; files that the archive does not have stay.",
     ],
     positionals: [
       tag,

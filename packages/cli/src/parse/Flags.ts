@@ -56,7 +56,7 @@ export const connection: ReadonlyArray<Flag> = [
     kind: "choice",
     choices: ["auto", "protobuf", "json"],
     value: "FORM",
-    summary: "What travels: auto, protobuf or json",
+    summary: "Encoding between bne and the server: auto, protobuf or json",
   },
   {
     name: "deadline",

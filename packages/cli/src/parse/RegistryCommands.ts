@@ -8,6 +8,13 @@ const database: Flag = {
   summary: "SQLite file (REGISTRY_DATABASE; default .data/registry.sqlite)",
   completes: "files",
 };
+const archives: Flag = {
+  name: "archives",
+  kind: "text",
+  value: "DIR",
+  summary: "Folder of archives (REGISTRY_ARCHIVES; default: the database's path and .archives)",
+  completes: "files",
+};
 const user: Flag = { name: "user", kind: "text", value: "NAME", summary: "Whose engines they are" };
 const ownedTags: Positional = { name: "TAG", summary: "name, name@major or name@major.minor", many: true };
 
@@ -119,7 +126,14 @@ export const registryCommands: ReadonlyArray<Command> = [
         value: "A,B",
         summary: "Names that requests may be sent to, beside those of loopback (REGISTRY_ALLOWED_HOSTS)",
       },
+      {
+        name: "public-url",
+        kind: "url",
+        value: "URL",
+        summary: "Where clients reach it: links to archives begin with it (REGISTRY_PUBLIC_URL)",
+      },
       database,
+      archives,
       {
         name: "tokens",
         kind: "text",
@@ -232,6 +246,7 @@ export const registryCommands: ReadonlyArray<Command> = [
         summary: "With a folder: remove all but the newest N backups in it",
       },
       database,
+      archives,
     ],
     examples: [{ line: "bne registry backup copy.db --database registry.db", explains: "Into a new file" }],
   },
@@ -247,6 +262,7 @@ export const registryCommands: ReadonlyArray<Command> = [
       { name: "revoke-all", kind: "switch", summary: "End all tokens and API keys of the backup" },
       { name: "yes", short: "y", kind: "switch", summary: "Do not ask" },
       database,
+      archives,
     ],
     examples: [
       {
@@ -259,7 +275,7 @@ export const registryCommands: ReadonlyArray<Command> = [
     path: ["registry", "check"],
     summary: "Read all of a database, and name what is damaged",
     details: ["Works while it is served, and changes nothing. Exit code 1 when anything is damaged."],
-    flags: [database],
+    flags: [database, archives],
     takes: ["output"],
     examples: [{ line: "bne registry check --database registry.db", explains: "Sound: exit code 0" }],
   },

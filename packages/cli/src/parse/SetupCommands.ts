@@ -32,14 +32,14 @@ export const accessCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["auth", "status"],
-    summary: "Tell where the credentials come from and how long they last",
+    summary: "Show where the credentials come from and how long they last",
     takes: ["connection", "output"],
     examples: [{ line: "bne auth status", explains: "Kind, origin and time left; never the secret" }],
   },
   {
     path: ["auth", "logout"],
     aliases: [["logout"]],
-    summary: "Forget the stored credentials of the profile",
+    summary: "Remove the stored credentials of the profile",
     details: ["The access tokens that API keys were exchanged for are forgotten, too, those of all profiles."],
     examples: [{ line: "bne auth logout", explains: "From the keychain and from the file" }],
   },
@@ -86,12 +86,12 @@ export const accessCommands: ReadonlyArray<Command> = [
   {
     path: ["config", "get"],
     aliases: [["config", "list"]],
-    summary: "Print settings as they hold now",
+    summary: "Print the settings in force",
     details: [
       "Precedence: flag, environment, project file (.bne.json here or above: output and color only), profile, your own file, default.",
     ],
     positionals: [{ ...key, optional: true }],
-    flags: [{ name: "show-origin", kind: "switch", summary: "Tell where each value comes from" }],
+    flags: [{ name: "show-origin", kind: "switch", summary: "Show where each value comes from" }],
     takes: ["connection", "output"],
     examples: [
       { line: "bne config get", explains: "All of them" },
@@ -100,16 +100,16 @@ export const accessCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["config", "set"],
-    summary: "Change a setting; an empty value takes it back",
-    positionals: [key, { name: "VALUE", summary: "the value, or '' to take it back" }],
+    summary: "Change a setting; an empty value resets it",
+    positionals: [key, { name: "VALUE", summary: "the value, or '' to reset it" }],
     flags: [project],
     examples: [{ line: "bne config set output json", explains: "JSON from now on" }],
   },
   {
     path: ["cache", "clear"],
-    summary: "Remove what was kept to be faster",
+    summary: "Clear the cache",
     details: [
-      "What was learned about servers, tags for completion, and access tokens that API keys were exchanged for. Nothing is lost by it.",
+      "Removes data about servers, tags for completion, and access tokens that API keys were exchanged for. All of it is fetched again when needed.",
     ],
     examples: [{ line: "bne cache clear", explains: "Everything is fetched anew" }],
   },

@@ -48,11 +48,11 @@ export const topicTexts: Readonly<Record<Exclude<Topic, "exit-codes" | "environm
   manifests: {
     title: "Manifests",
     parts: [
-      "`bne registry import` reads manifest.json files: one JSON object for each engine. `name` (letters, digits, - and _, at most 64) and `version` (major.minor) are needed.",
+      "manifest.json describes an engine: one JSON object, at the top of the engine's folder. `bne new` makes one, `bne validate` checks it, `bne push` and `bne registry import` read it. `name` (letters, digits, - and _, at most 64) and `version` (major.minor) are needed. Keys may be in any case.",
       [
-        ["name, version", "which engine it is; an import of the same pair is its next revision"],
+        ["name, version", "the tag is name@version; another push of the same pair is its next revision"],
         ["type", "partitioner or assembler"],
-        ["description, entrypoint", "texts; the entrypoint is main.py when nothing is said"],
+        ["description, entrypoint", "texts; the entrypoint is a file in app, main.py by default"],
         ["platform, platform_config", "where it runs: container, private_image, username, token, secrets"],
         ["device_requirements", "min_cpu, min_memory (GB), gpu"],
       ],
