@@ -1,8 +1,7 @@
 // Model of the proxy by the rules of http-cache, without bytes.
-import { breaker, type Breaker } from "@bytenite-engines/core/breaker";
 import type { ReadName } from "@bytenite-engines/core/wire";
 import { evaluate, requestDirectives, type Freshness } from "@bytenite-engines/http-cache";
-import { freshnessAtZero, type WorkerSettings } from "./WorkerSettings.ts";
+import { constantOf, freshnessAtZero, type WorkerSettings } from "./WorkerSettings.ts";
 import { Tier } from "./Tier.ts";
 
 /** What is asked. */
@@ -46,16 +45,22 @@ export interface ModelOptions {
 export const entryOverheadBytes = 2_000;
 export const keyBytes = 2 * 60;
 
-/** As apps/worker has them (src/Upstream.ts): attempts for one answer, and when its breaker opens. */
-const maxAttempts = 3;
-const breakerOptions = { minimumRequests: 5, failureRate: 0.5, windowMs: 1_000, openMs: 10_000 };
+/** Constants of apps/worker, read from its sources: attempts for one answer, back-off of a resource, and what an outage is. */
+const maxAttempts = constantOf("Upstream.ts", "maxAttempts");
+const minBackOffMs = constantOf("Admission.ts", "minBackOffMs");
+const maxBackOffMs = constantOf("Admission.ts", "maxBackOffMs");
+const identitiesOfAnOutage = constantOf("Admission.ts", "identitiesOfAnOutage");
+const probeEveryMs = constantOf("Admission.ts", "probeEveryMs");
 
-const origin = "upstream";
 const plain = requestDirectives(null, null);
 
 interface Isolate {
-  memory: Tier;
-  breaker: Breaker;
+  readonly memory: Tier;
+  /** Keys without a connection since the last answer. A key stands for its token: few tokens of an isolate have several. */
+  readonly unconnected: Set<number>;
+  /** When the connection was last probed; undefined while there is no outage. */
+  probedAtMs: number | undefined;
+  readonly backOffs: Map<number, { readonly untilMs: number; readonly backOffMs: number }>;
 }
 
 /** The proxy in all data centres, as far as it decides what is asked of the upstream. */
@@ -123,7 +128,12 @@ export class EdgeModel {
     const known = this.#isolates.get(number);
     if (known !== undefined) return known;
     const { memoryBytes, memoryEntries } = this.#given.settings;
-    const made = { memory: new Tier(memoryBytes, memoryEntries), breaker: breaker(breakerOptions) };
+    const made: Isolate = {
+      memory: new Tier(memoryBytes, memoryEntries),
+      unconnected: new Set(),
+      probedAtMs: undefined,
+      backOffs: new Map(),
+    };
     this.#isolates.set(number, made);
     return made;
   }
@@ -146,21 +156,39 @@ export class EdgeModel {
     return far;
   }
 
-  /** Asks the upstream, with retries where nothing stale is at hand; whether an answer comes. */
+  /** Asks the upstream, with retries where nothing stale is at hand and the last request did not fail; whether an answer comes. */
   #exchange(demand: Demand, isolate: Isolate, patient: boolean): boolean {
-    const { atMs, endpoint } = demand;
+    const { atMs, endpoint, localKey } = demand;
     const { latencyMs, isUp } = this.#given;
-    for (let attempt = 0; attempt < (patient ? maxAttempts : 1); attempt++) {
-      if (isolate.breaker.admit(origin, atMs).retryAfterMs > 0) return false;
+    const backOff = isolate.backOffs.get(localKey);
+    if (!patient && backOff !== undefined && atMs < backOff.untilMs) return false;
+    if (isolate.probedAtMs !== undefined && (!patient || isolate.unconnected.has(localKey))) {
+      if (atMs < isolate.probedAtMs + probeEveryMs) return false;
+      // A probe: it is answered as long as the upstream is there.
+      isolate.probedAtMs = atMs;
       this.upstream += 1;
-      const sound = isUp(atMs);
-      isolate.breaker.record(origin, atMs, sound, atMs);
-      if (!sound) continue;
+      if (isUp(atMs)) this.#connected(isolate);
+      return false;
+    }
+    for (let attempt = 0; attempt < (patient && backOff === undefined ? maxAttempts : 1); attempt++) {
+      this.upstream += 1;
+      if (!isUp(atMs)) continue;
+      this.#connected(isolate);
+      isolate.backOffs.delete(localKey);
       const template = this.#templates[endpoint];
       this.#keep(demand, isolate, { ...template, responseTimeMs: atMs + latencyMs });
       return true;
     }
+    const backOffMs = backOff === undefined ? minBackOffMs : Math.min(maxBackOffMs, 2 * backOff.backOffMs);
+    isolate.backOffs.set(localKey, { untilMs: atMs + backOffMs, backOffMs });
+    isolate.unconnected.add(localKey);
+    if (isolate.unconnected.size >= identitiesOfAnOutage) isolate.probedAtMs ??= atMs;
     return false;
+  }
+
+  #connected(isolate: Isolate): void {
+    isolate.unconnected.clear();
+    isolate.probedAtMs = undefined;
   }
 
   #keep(demand: Demand, { memory }: Isolate, freshness: Freshness): void {

@@ -19,7 +19,17 @@ export interface WorkerSettings {
   readonly memoryEntries: number;
 }
 
-const file = fileURLToPath(new URL("../../../../apps/worker/wrangler.jsonc", import.meta.url));
+const worker = new URL("../../../../apps/worker/", import.meta.url);
+
+/** A number that a source of apps/worker names as a constant. Throws where it is not there: a copy would go on being believed. */
+export const constantOf = (source: string, name: string): number => {
+  const text = readFileSync(new URL(`src/${source}`, worker), "utf8");
+  const value = new RegExp(`^(?:export )?const ${name} = ([0-9_]+);$`, "m").exec(text)?.[1];
+  if (value === undefined) throw new Error(`apps/worker/src/${source} has no constant ${name}`);
+  return Number(value.replaceAll("_", ""));
+};
+
+const file = fileURLToPath(new URL("wrangler.jsonc", worker));
 
 /** The settings in variables of the Worker. Throws where one is missing: it has to be looked up, not guessed. */
 export const settingsIn = (variables: Readonly<Record<string, string>>): WorkerSettings => {
