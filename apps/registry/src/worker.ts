@@ -62,7 +62,6 @@ const readiness = async (env: Env, box: SecretBox | undefined): Promise<Response
 };
 
 interface Settings {
-  readonly logs: boolean;
   readonly web: Web;
   readonly key: string | undefined;
 }
@@ -76,7 +75,7 @@ export const settingsIn = ({
   if (ACCESS_LOG !== "on" && ACCESS_LOG !== "off") throw new TypeError('ACCESS_LOG is "on" or "off"');
   const corsOrigins = CORS_ORIGINS.split(",").map((origin) => origin.trim());
   const web = makeWeb({ digest: webDigest, corsOrigins: corsOrigins.filter((origin) => origin !== "") });
-  return { logs: ACCESS_LOG === "on", web, key: key || undefined };
+  return { web, key: key || undefined };
 };
 
 const build = async (env: Env): Promise<Handler> => {

@@ -1,7 +1,7 @@
 // A Worker with another key than the one that encrypted its data.
 import { env } from "cloudflare:workers";
 import { expect, test, vi } from "vitest";
-import worker from "../src/worker.ts";
+import worker, { settingsIn } from "../src/worker.ts";
 
 const asked = (settings: object, path = "/v1/dev/engines", isolate = worker): Promise<Response> =>
   isolate.fetch(new Request(`https://registry.example${path}`, { headers: { Authorization: "token-of-alice" } }), {
@@ -24,4 +24,15 @@ test("it answers nobody under another key, says so when asked whether it is read
   const { default: anew } = await import("../src/worker.ts");
   expect((await asked({}, "/readyz", anew)).status).toBe(200);
   expect((await asked({}, "/v1/dev/engines", anew)).status).toBe(200);
+});
+
+test.for([
+  [{ ACCESS_LOG: "maybe" }, /ACCESS_LOG is "on" or "off"/],
+  [{ CORS_ORIGINS: "https://app.example, app.example/" }, /"app\.example\/" is no origin/],
+] as const)("settings %j are refused at the deploy, and answer nobody", async ([settings, problem]) => {
+  expect(() => settingsIn(settings)).toThrow(problem);
+  vi.resetModules();
+  const { default: anew } = await import("../src/worker.ts");
+  const refused = await asked(settings, "/v1/dev/engines", anew);
+  expect([refused.status, await refused.json()]).toMatchObject([500, { message: "the registry cannot start" }]);
 });
