@@ -22,6 +22,7 @@ export default defineProject({
         cf: false,
         bindings: {
           ACCESS_LOG: "off",
+          PUBLIC_URL: "https://registry.example",
           BYTENITE_REGISTRY_KEY: key,
           SEED_SQL: await seedSql(),
           MIGRATIONS: Object.fromEntries(await tracked()),

@@ -1,31 +1,39 @@
-// Worker entry of the registry over a D1 database.
+// Worker entry of the registry over a D1 database and an R2 bucket.
 import {
   attemptLimit,
   countedAddress,
   databaseRetrySeconds,
   fetchHandler,
   makeAccessTokens,
+  defaultUploadLimits,
   makeLastUse,
   makeLimit,
   makeLimiterCheck,
+  makeLinks,
   makeSecretBox,
   makeSite,
   makeWeb,
   makeWire,
+  publicUrlProblem,
   schemaProblem,
+  sweep,
   webDigest,
   withKeyCheck,
   withWeb,
+  type ArchiveOptions,
   type LastUse,
   type RateLimiter,
   type SecretBox,
   type Web,
 } from "@bytenite-engines/registry/api";
 import { makeD1Port, sessionOf, type D1Binding } from "./D1Port.ts";
+import { makeR2Store, workerSha256, type R2Binding } from "./R2Store.ts";
 
 /** Bindings, variables and secrets; see wrangler.jsonc for each. */
 export interface Env {
   readonly DB: D1Binding;
+  readonly ARCHIVES?: R2Binding;
+  readonly PUBLIC_URL?: string;
   readonly ADDRESS_LIMIT?: RateLimiter;
   readonly USER_LIMIT?: RateLimiter;
   readonly BYTENITE_REGISTRY_KEY?: string;
@@ -70,13 +78,19 @@ interface Settings {
 export const settingsIn = ({
   ACCESS_LOG = "off",
   CORS_ORIGINS = "",
+  PUBLIC_URL = "",
   BYTENITE_REGISTRY_KEY: key,
 }: Omit<Env, "DB">): Settings => {
   if (ACCESS_LOG !== "on" && ACCESS_LOG !== "off") throw new TypeError('ACCESS_LOG is "on" or "off"');
+  const problem = PUBLIC_URL === "" ? undefined : publicUrlProblem(PUBLIC_URL);
+  if (problem !== undefined) throw new TypeError(`PUBLIC_URL: ${problem}`);
   const corsOrigins = CORS_ORIGINS.split(",").map((origin) => origin.trim());
   const web = makeWeb({ digest: webDigest, corsOrigins: corsOrigins.filter((origin) => origin !== "") });
   return { web, key: key || undefined };
 };
+
+/** Uploads of one isolate at once: each holds 8 MiB, and an isolate has 128 MiB. */
+const uploadsAtOnce = { uploads: 4, uploadsPerUser: 2 } as const;
 
 const build = async (env: Env): Promise<Handler> => {
   const { web, key } = settingsIn(env);
@@ -86,7 +100,19 @@ const build = async (env: Env): Promise<Handler> => {
   const lastUse = makeLastUse(sql);
   const byUser = env.USER_LIMIT === undefined ? undefined : makeLimiterCheck(env.USER_LIMIT);
   const byAddress = env.ADDRESS_LIMIT === undefined ? undefined : makeLimiterCheck(env.ADDRESS_LIMIT);
+  const archives: ArchiveOptions | undefined =
+    env.ARCHIVES === undefined
+      ? undefined
+      : {
+          store: makeR2Store(env.ARCHIVES),
+          sha256: workerSha256,
+          links: await makeLinks(key),
+          // Without a key that isolates share, a link would be good in one of them only.
+          publicUrl: key === undefined ? undefined : env.PUBLIC_URL || undefined,
+          limits: { ...defaultUploadLimits, ...uploadsAtOnce },
+        };
   const site = makeSite({
+    ...(archives === undefined ? {} : { archives }),
     sql,
     session: sessionOf(env.DB),
     wire: makeWire(),
@@ -130,6 +156,10 @@ const cannotStart = (): Response =>
   Response.json({ code: 13, message: "the registry cannot start", details: [] }, { status: 500 });
 
 export default {
+  /** Removes objects that no engine names any more, by the cron trigger of wrangler.jsonc. */
+  async scheduled(_event: unknown, env: Env): Promise<void> {
+    if (env.ARCHIVES !== undefined) await sweep(makeD1Port(env.DB), makeR2Store(env.ARCHIVES), Date.now());
+  },
   async fetch(request: Request, env: Env, context?: Context): Promise<Response> {
     const start = Date.now();
     const path = new URL(request.url).pathname;

@@ -3,6 +3,8 @@ declare module "cloudflare:workers" {
   export const env: {
     // oxlint-disable-next-line typescript/consistent-type-imports -- an import would make this file a module.
     readonly DB: import("../src/D1Port.ts").D1Binding;
+    // oxlint-disable-next-line typescript/consistent-type-imports -- an import would make this file a module.
+    readonly ARCHIVES: import("../src/R2Store.ts").R2Binding;
     readonly SEED_SQL: string;
     readonly MIGRATIONS: Readonly<Record<string, string>>;
     readonly BYTENITE_REGISTRY_KEY: string;

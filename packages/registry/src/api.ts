@@ -3,6 +3,11 @@ export { makeAccessTokens, type AccessTokens } from "./api/AccessTokens.ts";
 export { makeLastUse, type LastUse } from "./api/LastUse.ts";
 export { withKeyCheck } from "./api/KeyCheck.ts";
 export { migrate, migrationFiles, schemaProblem } from "./api/Migrations.ts";
+export type { ArchiveOptions } from "./archive/Lifecycle.ts";
+export { makeLinks, type Links } from "./archive/Link.ts";
+export { sweep } from "./archive/Sweep.ts";
+export { defaultUploadLimits, publicUrlProblem, type UploadLimits } from "./archive/Upload.ts";
+export { StorageUnavailable, type ObjectStore, type ObjectWriter, type Sha256 } from "./archive/ArchiveStore.ts";
 export { attemptLimit } from "./api/Authentication.ts";
 export {
   countedAddress,

@@ -29,6 +29,20 @@ export const archiveTables: ReadonlyArray<string> = [
    BEGIN UPDATE archives SET owner = new.owner WHERE engine = new.number AND released_at IS NULL; END`,
 ];
 
+/** The columns of an archive, the key first. */
+export const archiveColumns = [
+  "key",
+  "engine",
+  "owner",
+  "hash",
+  "bytes",
+  "media_type",
+  "data_key",
+  "is_sealed",
+  "created_at",
+  "released_at",
+] as const;
+
 const live = "deleted_at IS NULL";
 const usedBytes = "SELECT coalesce(sum(bytes), 0) FROM archives WHERE owner = u.number AND released_at IS NULL";
 

@@ -54,6 +54,9 @@ const tagBytes = 16;
 
 const keyBytes = 32;
 
+/** Bytes of the object of an archive. */
+export const objectBytes = (bytes: number): number => bytes + Math.ceil(bytes / chunkBytes) * tagBytes;
+
 const importKey = (bytes: Uint8Array): Promise<CryptoKey> =>
   crypto.subtle.importKey("raw", new Uint8Array(bytes), "AES-GCM", false, ["encrypt", "decrypt"]);
 
@@ -121,8 +124,7 @@ export const openArchive = async (
   const first = Math.floor(start / chunkBytes);
   const last = Math.ceil(end / chunkBytes);
   const sealedChunk = chunkBytes + tagBytes;
-  const sealedBytes = bytes + Math.ceil(bytes / chunkBytes) * tagBytes;
-  const source = await store.read(name, first * sealedChunk, Math.min(last * sealedChunk, sealedBytes));
+  const source = await store.read(name, first * sealedChunk, Math.min(last * sealedChunk, objectBytes(bytes)));
   if (source === undefined) return undefined;
   const key = await importKey(dataKey);
   const opened = async function* (): AsyncGenerator<Uint8Array> {

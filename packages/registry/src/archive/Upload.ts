@@ -52,6 +52,13 @@ export const defaultUploadLimits: UploadLimits = {
   uploadsPerUser: 4,
 };
 
+/** What is wrong with a URL that links to archives begin with, or undefined. */
+export const publicUrlProblem = (text: string): string | undefined => {
+  const url = URL.parse(text);
+  const isPlain = url !== null && /^https?:$/.test(url.protocol) && url.search + url.hash + url.username === "";
+  return isPlain ? undefined : `${JSON.stringify(text.slice(0, 200))} is no URL as https://engines.example`;
+};
+
 /** What uploads stand on. */
 export interface UploadOptions {
   readonly box: SecretBox | undefined;

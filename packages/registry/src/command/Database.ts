@@ -6,6 +6,7 @@ import { UnacceptableEngineError } from "../api/EngineRow.ts";
 import { assertCurrent, migrate, NewerDatabaseError, OlderDatabaseError } from "../api/Migrations.ts";
 import { KeyError, makeSecretBox, type SecretBox } from "../api/SecretBox.ts";
 import { DatabaseUnavailable } from "../api/SqlPort.ts";
+import { archivesOf } from "../manage/ArchiveFiles.ts";
 import { AccountError } from "../manage/Accounts.ts";
 import { BackupError } from "../manage/Backup.ts";
 import { ExportError } from "../manage/Export.ts";
@@ -63,6 +64,10 @@ export const pathOrDefault = (given: string | undefined): string => {
   mkdirSync(dirname(defaultDatabase), { recursive: true });
   return defaultDatabase;
 };
+
+/** The folder of archives that a command line means. */
+export const archivesPath = (flags: Flags): string =>
+  flags.text("archives") ?? (process.env["REGISTRY_ARCHIVES"] || archivesOf(databasePath(flags)));
 
 /** The path of the database that a command line means. */
 export const databasePath = (flags: Flags): string => pathOrDefault(flags.text("database"));

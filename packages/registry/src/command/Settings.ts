@@ -6,6 +6,7 @@ import { parseFaultRules } from "../faults/FaultRuleFile.ts";
 import { makeFaults, type Faults } from "../faults/Faults.ts";
 import { maxSettingsBytes, readBounded } from "../node/BoundedFile.ts";
 import { logLevels } from "../node/AccessLog.ts";
+import { defaultUploadLimits, publicUrlProblem } from "../archive/Upload.ts";
 import { defaultLimits } from "../node/ServerLimits.ts";
 import type { RegistryOptions } from "../node/Registry.ts";
 import { pathOrDefault } from "./Database.ts";
@@ -39,6 +40,13 @@ export const settingsSchema = {
     corsOrigins: { type: "array", items: text },
     trustedProxies: { type: "array", items: text },
     database: text,
+    archives: text,
+    publicUrl: text,
+    uploads: {
+      type: "object",
+      additionalProperties: false,
+      properties: Object.fromEntries(Object.keys(defaultUploadLimits).map((name) => [name, count])),
+    },
     tokens: text,
     accessLog: text,
     logLevel: { enum: logLevels },
@@ -66,6 +74,9 @@ type SettingsFile = Partial<
     | "corsOrigins"
     | "trustedProxies"
     | "database"
+    | "archives"
+    | "publicUrl"
+    | "uploads"
     | "accessLog"
     | "logLevel"
     | "rateLimit"
@@ -90,6 +101,9 @@ export const settingsOf = async (
   const configured = await named("tokens", () => tokensIn(flags.tokens ?? file.tokens, environment["REGISTRY_TOKENS"]));
   return {
     database: pathOrDefault(flags.database ?? (environment["REGISTRY_DATABASE"] || file.database)),
+    archives: flags.archives ?? (environment["REGISTRY_ARCHIVES"] || file.archives),
+    publicUrl: publicUrlOf(flags["public-url"] ?? (environment["REGISTRY_PUBLIC_URL"] || file.publicUrl)),
+    uploads: file.uploads,
     host: flags.host ?? file.host,
     port: portOf("--port", flags.port) ?? file.port ?? defaultPort,
     adminPort: portOf("--admin-port", flags["admin-port"]) ?? file.adminPort,
@@ -120,6 +134,8 @@ const options = {
   "admin-port": { type: "string" },
   "allowed-hosts": { type: "string" },
   database: { type: "string" },
+  archives: { type: "string" },
+  "public-url": { type: "string" },
   tokens: { type: "string" },
   "access-log": { type: "string" },
   faults: { type: "string" },
@@ -142,6 +158,12 @@ const portOf = (flag: string, value: string | undefined): number | undefined => 
     throw new UsageError(`${flag} must be a number from 0 to 65535`);
   }
   return Number(value);
+};
+
+const publicUrlOf = (url: string | undefined): string | undefined => {
+  const problem = url === undefined ? undefined : publicUrlProblem(url);
+  if (problem !== undefined) throw new UsageError(`--public-url: ${problem}`);
+  return url;
 };
 
 const hostsIn = (list: string | undefined): ReadonlyArray<string> | undefined =>

@@ -2,15 +2,16 @@
 import { existsSync, statSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { archivesOf } from "../manage/ArchiveFiles.ts";
 import { backUp, BackupError, restore as restoreFrom, type Revival } from "../manage/Backup.ts";
 import { lineOf } from "./credentials.ts";
-import { databasePath, environmentBox, flagsOf, toldOf, withDatabase } from "./Database.ts";
+import { archivesPath, databasePath, environmentBox, flagsOf, toldOf, withDatabase } from "./Database.ts";
 import { canAsk, isConfirmed, type CommandOutput } from "./Output.ts";
 import { UsageError } from "./Told.ts";
 
 /** Copies the database into a file, or under the time into a directory, of which `--keep` leaves the newest. */
 export const backup = async (args: ReadonlyArray<string>, output: CommandOutput): Promise<number> => {
-  const flags = flagsOf(args, ["keep"], [], 1);
+  const flags = flagsOf(args, ["keep", "archives"], [], 1);
   const [given] = flags.positionals;
   if (given === undefined) throw new UsageError("backup where? name a file, or a directory");
   const keep = keepOf(flags.text("keep"));
@@ -18,7 +19,7 @@ export const backup = async (args: ReadonlyArray<string>, output: CommandOutput)
   if (keep !== undefined && !isDirectory) throw new UsageError("--keep goes with a directory that exists");
   const path = isDirectory ? join(given, datedName(new Date())) : given;
   return withDatabase(flags, "copy", async (file) => {
-    const { users, engines } = await backUp(file.database, path);
+    const { users, engines } = await backUp(file.database, path, archivesPath(flags));
     await output.done(`backed up ${engines} engines of ${users} users to ${path}`);
     for (const old of keep === undefined ? [] : await rotated(given, keep)) await output.done(`removed ${old}`);
     return 0;
@@ -42,7 +43,7 @@ const rotated = async (directory: string, keep: number): Promise<ReadonlyArray<s
   const old = names.slice(0, Math.max(0, names.length - keep)).map((name) => join(directory, name));
   for (const path of old) {
     await rm(path, { force: true });
-    await rm(`${path}.archives`, { recursive: true, force: true });
+    await rm(archivesOf(path), { recursive: true, force: true });
   }
   return old;
 };
@@ -55,7 +56,7 @@ const maxListed = 20;
  * been revoked since come back only with --yes, or with a yes on the terminal.
  */
 export const restore = async (args: ReadonlyArray<string>, output: CommandOutput): Promise<number> => {
-  const flags = flagsOf(args, [], ["force", "yes", "revoke-all"], 1);
+  const flags = flagsOf(args, ["archives"], ["force", "yes", "revoke-all"], 1);
   const [path] = flags.positionals;
   if (path === undefined) throw new UsageError("restore what? name a backup");
   const target = databasePath(flags);
@@ -84,7 +85,9 @@ export const restore = async (args: ReadonlyArray<string>, output: CommandOutput
     if (!isWanted) throw new BackupError("nothing was restored");
   };
   const { users, engines } = await environmentBox()
-    .then((box) => restoreFrom(path, target, { box, revokeAll: flags.isOn("revoke-all"), onRevival }))
+    .then((box) =>
+      restoreFrom(path, target, { box, archives: archivesPath(flags), revokeAll: flags.isOn("revoke-all"), onRevival }),
+    )
     .catch((error: unknown) => {
       throw toldOf(error, target);
     });

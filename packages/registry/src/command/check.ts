@@ -1,15 +1,16 @@
 // How a database is checked from a command line.
 import { existsSync } from "node:fs";
 import { checkDatabase } from "../manage/Check.ts";
-import { databasePath, flagsOf, toldOf } from "./Database.ts";
+import { archivesPath, databasePath, flagsOf, toldOf } from "./Database.ts";
 import type { CommandOutput } from "./Output.ts";
 import { ToldError } from "./Told.ts";
 
 /** A line per problem on stdout; 1 when there are any. Works while the database is served, and changes nothing. */
 export const check = async (args: ReadonlyArray<string>, output: CommandOutput): Promise<number> => {
-  const path = databasePath(flagsOf(args, [], [], 0));
+  const flags = flagsOf(args, ["archives"], [], 0);
+  const path = databasePath(flags);
   if (!existsSync(path)) throw new ToldError(`there is no database ${path}`);
-  const problems = await checkDatabase(path).catch((error: unknown) => {
+  const problems = await checkDatabase(path, archivesPath(flags)).catch((error: unknown) => {
     throw toldOf(error, path);
   });
   for (const problem of problems) await output.row({ problem }, problem);

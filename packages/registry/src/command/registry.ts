@@ -10,6 +10,8 @@ Run
   serve                    answer until SIGINT or SIGTERM; without a command this is meant
     --port P --host ADDR     where to listen (4010 on 127.0.0.1; port 0 takes a free one)
     --admin-port P           /metrics and /faults on 127.0.0.1:P (default: on --port if that is on loopback)
+    --public-url URL         where clients reach it: links to archives begin with it; or REGISTRY_PUBLIC_URL
+    --archives DIR           folder of archives (the database's path and ".archives"); or REGISTRY_ARCHIVES
     --allowed-hosts A,B      names that requests may be sent to, beside those of loopback; or REGISTRY_ALLOWED_HOSTS
     --tokens FILE            tokens by user, {"alice": ["..."]}; or the same in REGISTRY_TOKENS
     --access-log TARGET      a line of JSON per request, to stderr or a file; SIGHUP opens the file anew

@@ -9,6 +9,7 @@ import { migrations, stepsFrom } from "../api/Migrations.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
 import type { Row, SqlValue } from "../api/SqlPort.ts";
 import { createPrivate, openSqlite, type Run, type SqliteFile } from "../node/SqliteFile.ts";
+import { archivesOf, copyArchives, holdArchives, removeOthers } from "./ArchiveFiles.ts";
 import { countProblems, schemaProblems } from "./Check.ts";
 import { databaseOf, SqlDumpError } from "./SqlDump.ts";
 import { listCredentials, type ListedCredential } from "./Accounts.ts";
@@ -32,9 +33,14 @@ export interface BackupSummary {
 
 /**
  * Copies a database into a file, whole and consistent, while others read and write it. The file appears under its name
- * only when it is complete, checked and on disk; an existing one is replaced then.
+ * only when it is complete, checked and on disk; an existing one is replaced then. Archives come into a folder beside it, before it
+ * has its name.
  */
-export const backUp = async (database: DatabaseSync, path: string): Promise<BackupSummary> => {
+export const backUp = async (
+  database: DatabaseSync,
+  path: string,
+  archives: string = archivesOf(database.location() ?? ""),
+): Promise<BackupSummary> => {
   // Renamed over the database, a copy would take the file away from whoever has it open: their next writes would be lost.
   if (await isSame(database.location() ?? "", path)) throw new BackupError(`${path} is the database itself`);
   // Asked first: SQLite's own complaint would read as if the database could not be opened.
@@ -43,17 +49,27 @@ export const backUp = async (database: DatabaseSync, path: string): Promise<Back
   });
   const partial = `${path}.partial`;
   await rm(partial, { force: true });
+  const release = holdArchives(database);
   try {
     createPrivate(partial);
     await backup(database, partial, { rate: pagesPerStep });
     const summary = checked(partial);
-    await synced(partial);
-    await rename(partial, path);
+    const copy = openSqlite(partial, { readOnly: true });
+    try {
+      const [problem] = await copyArchives(copy, archives, archivesOf(path));
+      if (problem !== undefined) throw new BackupError(problem);
+      await synced(partial);
+      await rename(partial, path);
+      await removeOthers(copy, archivesOf(path));
+    } finally {
+      copy.close();
+    }
     // What an earlier file of this name has left behind belongs to that one.
     for (const end of ["-wal", "-shm"]) await rm(path + end, { force: true });
     await synced(dirname(path));
     return summary;
   } finally {
+    release();
     for (const end of ["", "-wal", "-shm", "-journal"]) await rm(partial + end, { force: true });
   }
 };
@@ -70,6 +86,8 @@ export interface Revival {
 export interface RestoreOptions {
   /** The key of the backup is checked to be this one. */
   readonly box?: SecretBox | undefined;
+  /** Folder of the archives of the database. Default: its path with `.archives` behind it. */
+  readonly archives?: string | undefined;
   /** Ends every token and API key of the backup. Default false. */
   readonly revokeAll?: boolean | undefined;
   /**
@@ -88,7 +106,7 @@ export interface RestoreOptions {
 export const restore = async (
   path: string,
   target: string,
-  { box, revokeAll = false, onRevival }: RestoreOptions = {},
+  { box, archives = archivesOf(target), revokeAll = false, onRevival }: RestoreOptions = {},
 ): Promise<BackupSummary> => {
   if (await isSame(path, target)) throw new BackupError(`${path} is the database itself`);
   await using loaded = await databaseOf(path).catch((error: unknown) => {
@@ -102,6 +120,8 @@ export const restore = async (
     const known = knownIn(target);
     const live = revokeAll ? [] : revived(source, known ?? new Set());
     if (known === undefined || live.length > 0) await onRevival?.({ lastChange: lastChangeOf(source), live });
+    const [problem] = await copyArchives(source, archivesOf(path), archives);
+    if (problem !== undefined) throw new BackupError(problem);
   } finally {
     source.close();
   }

@@ -4,6 +4,7 @@ import { EngineSchema } from "@bytenite-engines/proto";
 import { engineColumns, rowOf } from "../api/EngineRow.ts";
 import { bytesOf } from "../api/EngineStore.ts";
 import { migrations, schemaOf } from "../api/Migrations.ts";
+import { archiveProblems, archivesOf } from "./ArchiveFiles.ts";
 import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
 
 /** Most problems that are listed of one kind. */
@@ -13,7 +14,10 @@ const maxProblems = 100;
  * Reads all of a database and names what is damaged: tables, indexes and triggers, then engines by tag and owner, then
  * counts. Empty when all is well. Changes nothing. Throws the error of SQLite when the file cannot be opened at all.
  */
-export const checkDatabase = async (path: string): Promise<ReadonlyArray<string>> => {
+export const checkDatabase = async (
+  path: string,
+  archives: string = archivesOf(path),
+): Promise<ReadonlyArray<string>> => {
   let file: SqliteFile;
   try {
     file = openSqlite(path, { readOnly: true });
@@ -23,7 +27,8 @@ export const checkDatabase = async (path: string): Promise<ReadonlyArray<string>
   }
   try {
     const problems: Array<string> = [];
-    for (const part of [structure, missingParts, engines, countProblems]) {
+    const archiveFiles = (from: SqliteFile): Generator<string> => archiveProblems(from, archives);
+    for (const part of [structure, missingParts, engines, countProblems, archiveFiles]) {
       try {
         for (const problem of part(file)) problems.push(problem);
       } catch (error) {

@@ -180,8 +180,12 @@ export const publish = (
   engine.createdAt = before.createdAt ?? timestampFromMs(now);
   engine.updatedAt = timestampFromMs(now);
   run(updateEngineSql, ...rowOf(engine, user.number, sealed), Number(found["number"]));
+  if (engine.hash !== before.hash) run(releaseArchiveSql, now, Number(found["number"]));
   return { tag, id: engine.id, revision: engine.revision, created: false };
 };
+
+/** The archive of what an engine was before is not that of what it is now. */
+const releaseArchiveSql = "UPDATE archives SET released_at = ? WHERE engine = ? AND released_at IS NULL";
 
 /** Largest value of the field (int32). */
 const largestRevision = 2 ** 31 - 1;
@@ -247,6 +251,9 @@ export const change = (file: SqliteFile, user: User, text: string, how: Change, 
     const row = rows.find(({ major, minor }) => (tag.major ?? major) === major && (tag.minor ?? minor) === minor);
     if (row === undefined) throw new UnacceptableEngineError(`${user.name} has no engine ${text}`);
     const engine = engineOf(row);
+    if (how === "make-public" && row["secret"] !== null) {
+      throw new UnacceptableEngineError(`${text} has a platform_config.token, and cannot be public`);
+    }
     changes[how](engine, now);
     engine.updatedAt = timestampFromMs(now);
     run(updateEngineSql, ...rowOf(engine, user.number, bytesOf(row["secret"]) ?? null), Number(row["number"]));

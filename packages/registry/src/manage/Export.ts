@@ -2,6 +2,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { decodeJson, encodeJson } from "@bytenite-engines/core/wire";
 import { EngineSchema } from "@bytenite-engines/proto";
+import { archiveColumns } from "../archive/ArchiveRows.ts";
 import { engineColumns, secretPlace, withSecret } from "../api/EngineRow.ts";
 import { bytesOf, type User } from "../api/EngineStore.ts";
 import { schemaStatements } from "../api/Migrations.ts";
@@ -62,6 +63,7 @@ const tables = {
   ],
   audit: ["number", "at", "actor", "action", "subject", "detail"],
   engines: ["number", ...engineColumns],
+  archives: archiveColumns,
 } as const;
 
 /**

@@ -1,0 +1,119 @@
+// Archives as objects of Cloudflare R2, written in parts.
+import { StorageUnavailable, type ObjectStore, type Sha256 } from "@bytenite-engines/registry/api";
+
+/** Bytes of a part: all but the last one of an upload in parts have the same, of at least 5 MiB. Memory that one upload takes. */
+const partBytes = 8 * 1_024 * 1_024;
+
+/** What the objects of archives are named with, so that a bucket can hold other things. */
+const prefix = "archives/";
+
+interface R2Part {
+  readonly partNumber: number;
+  readonly etag: string;
+}
+
+interface R2Upload {
+  readonly uploadPart: (number: number, value: Uint8Array) => Promise<R2Part>;
+  readonly complete: (parts: ReadonlyArray<R2Part>) => Promise<unknown>;
+  readonly abort: () => Promise<void>;
+}
+
+/** An R2 bucket, as far as it is used here. */
+export interface R2Binding {
+  readonly put: (key: string, value: Uint8Array) => Promise<unknown>;
+  readonly get: (
+    key: string,
+    options: { readonly range: { readonly offset: number; readonly length: number } },
+  ) => Promise<{ readonly body: ReadableStream<Uint8Array> } | null>;
+  readonly delete: (key: string) => Promise<void>;
+  readonly list: (options: { readonly prefix: string; readonly cursor?: string | undefined }) => Promise<{
+    readonly objects: ReadonlyArray<{ readonly key: string; readonly uploaded: Date }>;
+    readonly truncated: boolean;
+    readonly cursor?: string;
+  }>;
+  readonly createMultipartUpload: (key: string) => Promise<R2Upload>;
+}
+
+const failing = async <A>(work: () => Promise<A>): Promise<A> => {
+  try {
+    return await work();
+  } catch (error) {
+    throw new StorageUnavailable(error);
+  }
+};
+
+/** Objects in a bucket. R2 ends uploads in parts that are never finished after a week. */
+export const makeR2Store = (bucket: R2Binding): ObjectStore => ({
+  begin: () => {
+    const key = crypto.randomUUID();
+    const name = prefix + key;
+    let buffer = new Uint8Array(partBytes);
+    let filled = 0;
+    let upload: R2Upload | undefined;
+    const parts: Array<R2Part> = [];
+    const flush = async (): Promise<void> => {
+      upload ??= await bucket.createMultipartUpload(name);
+      parts.push(await upload.uploadPart(parts.length + 1, buffer.subarray(0, filled)));
+      buffer = new Uint8Array(partBytes);
+      filled = 0;
+    };
+    return Promise.resolve({
+      key,
+      write: (bytes) =>
+        failing(async () => {
+          for (let at = 0; at < bytes.length;) {
+            const taken = bytes.subarray(at, at + partBytes - filled);
+            buffer.set(taken, filled);
+            filled += taken.length;
+            at += taken.length;
+            if (filled === partBytes) await flush();
+          }
+        }),
+      finish: () =>
+        failing(async () => {
+          if (upload === undefined) {
+            await bucket.put(name, buffer.subarray(0, filled));
+            return;
+          }
+          if (filled > 0) await flush();
+          await upload.complete(parts);
+        }),
+      abort: () => failing(async () => upload?.abort()),
+    });
+  },
+  read: (key, offset, end) =>
+    failing(async () => {
+      if (end === offset) return (async function* () {})();
+      const object = await bucket.get(prefix + key, { range: { offset, length: end - offset } });
+      return object === null ? undefined : object.body;
+    }),
+  remove: (key) => failing(() => bucket.delete(prefix + key)),
+  list: async function* () {
+    let cursor: string | undefined;
+    do {
+      const page = await bucket.list({ prefix, cursor });
+      for (const { key, uploaded } of page.objects) {
+        yield { key: key.slice(prefix.length), changedMs: uploaded.getTime() };
+      }
+      cursor = page.truncated ? page.cursor : undefined;
+    } while (cursor !== undefined);
+  },
+});
+
+/** SHA-256 by the runtime of Workers, which has one that takes parts. */
+export const workerSha256 = (): Sha256 => {
+  const { DigestStream } = crypto as unknown as {
+    readonly DigestStream: new (
+      algorithm: string,
+    ) => WritableStream<Uint8Array> & { readonly digest: Promise<ArrayBuffer> };
+  };
+  const stream = new DigestStream("SHA-256");
+  const writer = stream.getWriter();
+  return {
+    update: (bytes) => writer.write(bytes),
+    digest: async () => {
+      await writer.close();
+      return new Uint8Array(await stream.digest);
+    },
+  };
+};

@@ -1,0 +1,135 @@
+// The lifecycle of engines on D1 and R2, in workerd: the same calls as on SQLite and files.
+import { env, exports } from "cloudflare:workers";
+import { sweep } from "@bytenite-engines/registry/api";
+import { managementTokens } from "@bytenite-engines/test-kit/management";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
+import { packTar } from "modern-tar";
+import { beforeAll, expect, test } from "vitest";
+import { makeD1Port } from "../src/D1Port.ts";
+import { makeR2Store } from "../src/R2Store.ts";
+
+const token = managementTokens.publish;
+
+beforeAll(async () => {
+  for (const statement of env.SEED_SQL.split("\n").filter((line) => line !== "")) {
+    await env.DB.prepare(statement).all();
+  }
+});
+
+const archiveOf = async (manifest: object, bytes = 10): Promise<Uint8Array> => {
+  const random = new Uint8Array(bytes);
+  for (let at = 0; at < bytes; at += 65_536) crypto.getRandomValues(random.subarray(at, at + 65_536));
+  const files = { "manifest.json": new TextEncoder().encode(JSON.stringify(manifest)), "app/main.py": random };
+  return packTar(
+    Object.entries(files).map(([name, body]) => ({ header: { name, size: body.length, type: "file" as const }, body })),
+  );
+};
+
+const hashOf = async (bytes: Uint8Array): Promise<string> =>
+  btoa(String.fromCharCode(...new Uint8Array(await crypto.subtle.digest("SHA-256", new Uint8Array(bytes)))));
+
+const ask = (path: string, init: RequestInit = {}): Promise<Response> =>
+  exports.default.fetch(path.startsWith("https:") ? path : `https://registry.example/v1/dev${path}`, {
+    ...init,
+    headers: { Authorization: token, ...(init.headers as Record<string, string> | undefined) },
+  });
+
+const base64 = (bytes: Uint8Array): string => {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 30_000) text += String.fromCharCode(...bytes.subarray(at, at + 30_000));
+  return btoa(text);
+};
+
+const upload = async (form: "json" | "protobuf", archive: Uint8Array, more: object = {}, headers: object = {}) => {
+  const type = form === "json" ? "application/json" : "application/x-protobuf";
+  const body =
+    form === "json"
+      ? JSON.stringify({ engineData: base64(archive), ...more })
+      : toBinary(EngineMessageSchema, create(EngineMessageSchema, { engineData: archive, ...more }));
+  const answer = await ask("/engines", {
+    method: "POST",
+    body,
+    headers: { "Content-Type": type, Accept: type, ...headers },
+  });
+  const bytes = new Uint8Array(await answer.arrayBuffer());
+  const engine =
+    answer.status !== 200
+      ? undefined
+      : form === "json"
+        ? (JSON.parse(new TextDecoder().decode(bytes)) as { hash: string; revision: number; status: string })
+        : fromBinary(EngineSchema, bytes);
+  return { status: answer.status, engine, bookmark: answer.headers.get("x-d1-bookmark") };
+};
+
+test.for(["json", "protobuf"] as const)(
+  "an engine is uploaded, activated, downloaded and deleted in %s",
+  async (form) => {
+    const tag = `/engines/worker-${form}@0.1`;
+    // More than one part of an upload to R2.
+    const archive = await archiveOf(
+      { name: `worker-${form}`, version: "0.1", platform_config: { token: "hunter2" } },
+      9_000_000,
+    );
+    const hash = await hashOf(archive);
+    expect(await upload(form, archive)).toMatchObject({
+      status: 200,
+      engine: { hash, revision: 1, status: "inactive" },
+    });
+    expect(await upload(form, archive, { engineStatus: "active" }, { "If-Match": '"revision-1"' })).toMatchObject({
+      status: 200,
+      engine: { revision: 1, status: "active" },
+    });
+    expect((await upload(form, archive, {}, { "If-Match": '"revision-2"' })).status).toBe(412);
+    const small = await archiveOf({ name: `worker-${form}`, version: "0.1" });
+    expect((await upload(form, small)).engine?.revision).toBe(2);
+    expect((await upload(form, archive)).engine?.revision).toBe(3);
+    expect(await (await ask(`${tag}/deactivate`, { method: "POST" })).json()).toMatchObject({
+      engineStatus: "inactive",
+    });
+    const { engineLink } = (await (await ask(`${tag}/download`)).json()) as { engineLink: string };
+    expect(engineLink).toMatch(/^https:\/\/registry\.example\/archives\//);
+    const got = await ask(engineLink);
+    expect([got.headers.get("content-length"), got.headers.get("repr-digest")]).toEqual([
+      String(archive.length),
+      `sha-256=:${hash}:`,
+    ]);
+    expect(await hashOf(new Uint8Array(await got.arrayBuffer()))).toBe(hash);
+    const part = await ask(engineLink, { headers: { Range: "bytes=8388600-8388620" } });
+    expect([part.status, part.headers.get("content-range")]).toEqual([206, `bytes 8388600-8388620/${archive.length}`]);
+    expect(new Uint8Array(await part.arrayBuffer())).toEqual(archive.subarray(8_388_600, 8_388_621));
+    expect((await ask(engineLink, { headers: { "If-None-Match": `"${hash}"` } })).status).toBe(304);
+    expect((await ask(engineLink.replace(/signature=./, "signature=_"))).status).toBe(403);
+    expect((await ask(tag, { method: "DELETE" })).status).toBe(200);
+    expect((await ask(tag)).status).toBe(404);
+    expect((await ask(engineLink)).status).toBe(404);
+  },
+);
+
+test("what is refused leaves no object, and what no engine has is swept", async () => {
+  const store = makeR2Store(env.ARCHIVES);
+  const keys = async (): Promise<number> => {
+    let count = 0;
+    for await (const _object of store.list()) count += 1;
+    return count;
+  };
+  const before = await keys();
+  const wrong = await archiveOf({ name: "wrong", version: "1" });
+  expect((await upload("json", wrong)).status).toBe(400);
+  expect((await upload("protobuf", (await archiveOf({ name: "cut", version: "0.1" })).subarray(0, 1_200))).status).toBe(
+    400,
+  );
+  expect(await keys()).toBe(before);
+  expect(await sweep(makeD1Port(env.DB), store, Date.now())).toBe(0);
+  expect(await sweep(makeD1Port(env.DB), store, Date.now() + 7_200_000)).toBeGreaterThanOrEqual(before);
+  expect(await keys()).toBe(0);
+});
+
+test("two uploads at once are both carried out", async () => {
+  const said = await Promise.all(
+    ["a", "b"].map(async (description) =>
+      upload("json", await archiveOf({ name: "twice", version: "0.1", description })),
+    ),
+  );
+  expect(said.map(({ engine }) => engine?.revision ?? 0).toSorted((a, b) => a - b)).toEqual([1, 2]);
+});

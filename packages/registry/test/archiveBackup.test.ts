@@ -1,0 +1,85 @@
+// Backups, restores and checks of a registry with archives.
+import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { addCredential, ensureUser } from "../src/manage/Accounts.ts";
+import { backUp, restore } from "../src/manage/Backup.ts";
+import { checkDatabase } from "../src/manage/Check.ts";
+import { change } from "../src/manage/Engines.ts";
+import { startRegistryServer } from "../src/node/Registry.ts";
+import { archiveOf, hashOf, send } from "./archives.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "archive-backup-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const start = (database: string) =>
+  startRegistryServer({ database, port: 0, key: "k".repeat(40), trial: false, tokens: {}, limits: { drainMs: 0 } });
+
+test("a backup has the archives that its rows name, and restoring it brings them back", async () => {
+  const database = join(folder, "a.sqlite");
+  const copy = join(folder, "copy.sqlite");
+  const registry = await start(database);
+  const carol = ensureUser(registry.file, "carol", Date.now());
+  await addCredential(registry.file, carol, "token", "token-of-carol", Date.now(), "publish");
+  const archives: Record<string, Buffer> = {};
+  for (const name of ["one", "two", "three"]) {
+    const manifest = { name, version: "0.1", ...(name === "two" ? { platform_config: { token: "x" } } : {}) };
+    archives[name] = await archiveOf(manifest, { "app/main.py": Buffer.alloc(100_000, name) });
+    await send(`${registry.url}/engines`, "POST", "token-of-carol", "json", { engineData: archives[name] });
+  }
+  expect(await backUp(registry.file.database, copy)).toEqual({ users: 1, engines: 3 });
+  const objects = readdirSync(`${copy}.archives`);
+  expect(objects).toHaveLength(3);
+  expect(registry.file.rows({ sql: "SELECT * FROM archive_holds", values: [] })).toEqual([]);
+  change(registry.file, carol, "three@0.1", "delete", Date.now());
+  expect(await backUp(registry.file.database, copy)).toEqual({ users: 1, engines: 2 });
+  expect(readdirSync(`${copy}.archives`)).toHaveLength(2);
+  await registry.stop();
+  expect(await checkDatabase(database)).toEqual([]);
+  const other = join(folder, "b.sqlite");
+  await restore(copy, other);
+  expect(await checkDatabase(other)).toEqual([]);
+  const again = await start(other);
+  for (const name of ["one", "two"]) {
+    const link = await send(`${again.url}/engines/${name}@0.1/download`, "GET", "token-of-carol");
+    const got = new Uint8Array(await (await fetch(String(link.body["engineLink"]))).arrayBuffer());
+    expect(hashOf(got)).toBe(hashOf(archives[name] ?? Buffer.alloc(0)));
+  }
+  await again.stop();
+  // Lost or damaged objects are named, and neither backed up nor restored.
+  const [first = "", second = ""] = readdirSync(`${copy}.archives`);
+  truncateSync(join(`${other}.archives`, first), 10);
+  rmSync(join(`${other}.archives`, second));
+  const problems = await checkDatabase(other);
+  expect(problems).toHaveLength(2);
+  for (const problem of problems)
+    expect(problem).toMatch(/^the archive of (one|two)@0\.1 of carol is (missing|damaged): /);
+  rmSync(join(`${copy}.archives`, first));
+  const third = join(folder, "c.sqlite");
+  await expect(restore(copy, third)).rejects.toThrow(/the archive of .* is missing/);
+  expect(readdirSync(folder).filter((name) => name.startsWith("c.sqlite"))).toEqual([]);
+});
+
+test("a damaged object is never sent as if it were whole", async () => {
+  const database = join(folder, "d.sqlite");
+  const registry = await start(database);
+  const carol = ensureUser(registry.file, "carol", Date.now());
+  await addCredential(registry.file, carol, "token", "token-of-carol", Date.now(), "publish");
+  const archive = await archiveOf({ name: "one", version: "0.1" }, { "app/main.py": Buffer.alloc(300_000, 1) });
+  await send(`${registry.url}/engines`, "POST", "token-of-carol", "json", { engineData: archive });
+  const [name = ""] = readdirSync(`${database}.archives`).filter((entry) => entry !== "incoming");
+  const path = join(`${database}.archives`, name);
+  const bytes = readFileSync(path);
+  bytes[200_000] = (bytes[200_000] ?? 0) ^ 1;
+  writeFileSync(path, bytes);
+  const link = String(
+    (await send(`${registry.url}/engines/one@0.1/download`, "GET", "token-of-carol")).body["engineLink"],
+  );
+  await expect(fetch(link).then((answer) => answer.arrayBuffer())).rejects.toThrow();
+  truncateSync(path, 100_000);
+  await expect(fetch(link).then((answer) => answer.arrayBuffer())).rejects.toThrow();
+  rmSync(path);
+  expect((await fetch(link)).status).toBe(500);
+  await registry.stop();
+});
