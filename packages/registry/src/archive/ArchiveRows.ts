@@ -68,6 +68,8 @@ const texts = {
   keep: `INSERT INTO archives (key, engine, owner, hash, bytes, media_type, data_key, is_sealed, created_at)
     SELECT ?, number, owner, ?, ?, ?, ?, ?, ? FROM engines INDEXED BY engines_by_tag
     WHERE owner = ? AND name = ? AND major = ? AND minor = ? AND ${live} AND changes() > 0`,
+  add: `INSERT INTO archives (key, engine, owner, hash, bytes, media_type, data_key, is_sealed, created_at)
+    SELECT ?, number, owner, ?, ?, ?, ?, ?, ? FROM engines INDEXED BY engines_by_id WHERE id = ? AND ${live}`,
   release: `UPDATE archives SET released_at = ? WHERE released_at IS NULL AND key <> ?
     AND engine = (SELECT engine FROM archives WHERE key = ?)`,
   download: `SELECT a.*, e.name, e.major, e.minor FROM archives a JOIN engines e ON e.number = a.engine
@@ -224,6 +226,12 @@ export const keepArchive = (archive: Omit<KeptArchive, "owner">, user: User, tag
     tag.major,
     tag.minor,
   ],
+});
+
+/** Gives the engine of an id an archive that holds no secret. */
+export const addArchive = (archive: StoredArchive, mediaType: string, engine: string, at: number): Statement => ({
+  sql: texts.add,
+  values: [archive.key, archive.hash, archive.bytes, mediaType, archive.dataKey, 0, at, engine],
 });
 
 /** Releases the other archives of the engine that has this one. */

@@ -1,7 +1,10 @@
-// Decides: what a new registry on loopback holds: two users with known tokens, and engines that look like real ones.
+// Trial users with known tokens, and sample engines with archives.
 import { fromJson } from "@bufbuild/protobuf";
 import { TimestampSchema, type Timestamp } from "@bufbuild/protobuf/wkt";
 import type { Engine } from "@bytenite-engines/proto";
+import { packTar } from "modern-tar";
+import { addArchive } from "../archive/ArchiveRows.ts";
+import type { StoredArchive } from "../archive/ArchiveStore.ts";
 import type { SqliteFile } from "../node/SqliteFile.ts";
 import { addCredential, ensureUser, listUsers } from "./Accounts.ts";
 import { publishAll, type EngineInit } from "./Engines.ts";
@@ -41,7 +44,6 @@ const samples: ReadonlyArray<EngineInit> = [
     type: "partitioner",
     revision: 3,
     description: "Sends the same input to as many tasks as are asked for.",
-    hash: "9T4P4O3WPa+oy3s0o5dsnonJ4DXY+JhPQQi9K2rucpA=",
     deviceRequirements: { minCpu: 2, minMemory: 4 },
   }),
   pythonEngine("zipper", "0.1", 11, {
@@ -49,7 +51,6 @@ const samples: ReadonlyArray<EngineInit> = [
     type: "assembler",
     revision: 2,
     description: "Packs the results of all tasks into one zip archive.",
-    hash: "Ub78jbrg46Shp28qm8MW8uDPJLsS4L4r7CvxQO6luhc=",
     deviceRequirements: { minCpu: 2, minMemory: 2 },
   }),
   pythonEngine("fanout-urls", "0.5", 12, {
@@ -57,7 +58,6 @@ const samples: ReadonlyArray<EngineInit> = [
     type: "partitioner",
     revision: 7,
     description: "Starts one task per URL of a list.",
-    hash: "ohXb6xgmoxKMLlPMRkoUKwOJ7zl4sucv8I4zZ3naUJw=",
     deviceRequirements: { minCpu: 1, minMemory: 2 },
   }),
   pythonEngine("data-assembler", "0.3", 13, {
@@ -65,7 +65,6 @@ const samples: ReadonlyArray<EngineInit> = [
     type: "assembler",
     revision: 4,
     description: "Joins the results of all tasks into one data set.",
-    hash: "So1A8sIlH0SIb8D4vT5BiV4VNiWv/ScY+wIq2EynwHY=",
     deviceRequirements: { minCpu: 1, minMemory: 2 },
   }),
   publicEngine("passthrough", "0.1", 14, {
@@ -83,7 +82,6 @@ const ownEngines: ReadonlyArray<EngineInit> = [
     type: "assembler",
     status: "active",
     description: "Adds up the words that the tasks have counted.",
-    hash: "l+wxoLJLjMQSg5F8j81T6cVR8BHf849qrkjD7PgGVrI=",
     link: "https://downloads.example/word-count-0.9.zip",
     entrypoint: "app/main.py",
     revision: 2,
@@ -100,7 +98,6 @@ const ownEngines: ReadonlyArray<EngineInit> = [
     type: "assembler",
     status: "inactive",
     description: "Adds up the words that the tasks have counted, by language.",
-    hash: "dDlS/x2P2/i4hYTguOLu0Gt8jLKD0qVMbSXOek3vS5c=",
     link: "https://downloads.example/word-count-0.10.zip",
     entrypoint: "app/main.py",
     revision: 1,
@@ -117,7 +114,6 @@ const ownEngines: ReadonlyArray<EngineInit> = [
     type: "partitioner",
     status: "active",
     description: "Cuts a film into scenes and hands each to a task with a GPU.",
-    hash: "PB1DAzSvrnqKA3/w1XrtSKUgvO3Uov8uFZopSlycnEw=",
     link: "https://downloads.example/frame-splitter-1.2.zip",
     entrypoint: "split.py",
     revision: 12,
@@ -144,11 +140,61 @@ export const giveTrialTokens = async (file: SqliteFile, now: number): Promise<vo
     await addCredential(file, user, "trial", trialTokenOf(user.name), now, "publish");
 };
 
-/** Puts the users of a trial and their engines into a database. */
-export const seedTrial = async (file: SqliteFile, now: number): Promise<void> => {
+/** Stores an archive. */
+export type KeepSample = (archive: Uint8Array) => Promise<StoredArchive>;
+
+const utf8 = new TextEncoder();
+
+/** The archive of a sample: its manifest and a script that says which it is. The same bytes each time. */
+const sampleArchive = (engine: EngineInit): Promise<Uint8Array> => {
+  const {
+    name = "",
+    version = "",
+    type = "",
+    description = "",
+    entrypoint = "",
+    platform = "",
+    platformConfig,
+  } = engine;
+  const { container = "", secrets = [] } = platformConfig ?? {};
+  const manifest = { name, version, type, description, entrypoint, platform, platform_config: { container, secrets } };
+  const files = {
+    "manifest.json": `${JSON.stringify(manifest, null, 2)}\n`,
+    [`app/${entrypoint.replace(/^app\//, "")}`]: `"""${description}"""\n\nprint("${name} ${version}")\n`,
+  };
+  return packTar(
+    Object.entries(files).map(([path, text]) => {
+      const body = utf8.encode(text);
+      return { header: { name: path, size: body.length, type: "file", mtime: new Date(0), mode: 0o644 }, body };
+    }),
+  );
+};
+
+const hashOf = async (bytes: Uint8Array): Promise<string> =>
+  btoa(String.fromCharCode(...new Uint8Array(await crypto.subtle.digest("SHA-256", new Uint8Array(bytes)))));
+
+/** Puts the users of a trial and their engines into a database, and the archives of those that have code where `keep` stores them. */
+export const seedTrial = async (file: SqliteFile, now: number, keep?: KeepSample): Promise<void> => {
   for (const { id, name, token, engines } of trialUsers) {
     const user = ensureUser(file, name, now, id);
-    await publishAll(file, user, engines, undefined, now);
+    const archives: Array<{ readonly engine: string; readonly stored: StoredArchive }> = [];
+    const whole: Array<EngineInit> = [];
+    for (const engine of engines) {
+      if (engine.entrypoint === undefined || engine.entrypoint === "") {
+        whole.push(engine);
+        continue;
+      }
+      const archive = await sampleArchive(engine);
+      whole.push({ ...engine, hash: await hashOf(archive) });
+      if (keep !== undefined) archives.push({ engine: engine.id ?? "", stored: await keep(archive) });
+    }
+    await publishAll(file, user, whole, undefined, now);
+    file.transaction((run) => {
+      for (const { engine, stored } of archives) {
+        const { sql, values } = addArchive(stored, "application/x-tar", engine, now);
+        run(sql, ...values);
+      }
+    });
     await addCredential(file, user, "trial", token, now, "publish");
   }
 };

@@ -7,6 +7,7 @@ import { attemptLimit } from "../api/Authentication.ts";
 import { countedAddress, makeLimit, makeRateLimit, type RateLimitOptions } from "../api/RateLimit.ts";
 import { makeSecretBox, type SecretBox } from "../api/SecretBox.ts";
 import type { ArchiveOptions } from "../archive/Lifecycle.ts";
+import { beginArchive, type ObjectStore } from "../archive/ArchiveStore.ts";
 import { makeLinks } from "../archive/Link.ts";
 import { sweep } from "../archive/Sweep.ts";
 import { defaultUploadLimits, type UploadLimits } from "../archive/Upload.ts";
@@ -16,7 +17,7 @@ import { makeWeb, type Web } from "../api/Web.ts";
 import { makeWire, type Wire, type WireOptions } from "../api/Wire.ts";
 import type { Faults } from "../faults/Faults.ts";
 import { addConfigured } from "../manage/Accounts.ts";
-import { seedTrial, trialUsers } from "../manage/Trial.ts";
+import { seedTrial, trialUsers, type KeepSample } from "../manage/Trial.ts";
 import { archiveFolderOf, makeArchiveFolder, nodeSha256 } from "./ArchiveFolder.ts";
 import { openAccessLog, type AccessLog, type LogLevel } from "./AccessLog.ts";
 import { makeAdmin, makeHealth, serving } from "./AdminEndpoints.ts";
@@ -174,7 +175,8 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
     const file = openSqlite(options.database);
     const inPlace = rememberFile(options.database, file.access === "frozen");
     closing.push(file.close);
-    const seeded = await filled(file, box, options, trial);
+    const store = makeArchiveFolder(await archiveFolderOf(options, closing));
+    const seeded = await filled(file, box, options, trial, store);
     const check = makeHostCheck(options.allowedHosts ?? [], wire);
     const everywhere = trial || options.allowedHosts !== undefined ? check : anyHost;
     const reads = watchReads(file.port, {
@@ -185,7 +187,6 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
     const lastUse = makeLastUse(sql);
     const flushing = setInterval(() => void lastUse.flush(), lastUseMs).unref();
     closing.push(() => clearInterval(flushing));
-    const store = makeArchiveFolder(await archiveFolderOf(options, closing));
     const sweeping = setInterval(() => {
       sweep(file.port, store, Date.now()).catch((error: unknown) => console.error("registry: sweeping failed:", error));
     }, sweepEveryMs).unref();
@@ -217,6 +218,14 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
 
 const originOf = ({ host, port }: RunningServer): string => `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 
+const keeping =
+  (store: ObjectStore): KeepSample =>
+  async (archive) => {
+    const writer = await beginArchive(store, nodeSha256());
+    await writer.write(archive);
+    return writer.finish();
+  };
+
 /** Milliseconds between two searches for objects that nothing names. */
 const sweepEveryMs = 10 * 60_000;
 
@@ -226,6 +235,7 @@ const filled = async (
   box: SecretBox | undefined,
   options: RegistryOptions,
   trial: boolean,
+  store: ObjectStore,
 ): Promise<RunningRegistry["seeded"]> => {
   const { wasNew } = await migrate(file.port, Date.now(), box);
   const { tokens = {}, tokenPlaces = new Map<string, string>() } = options;
@@ -235,7 +245,8 @@ const filled = async (
     );
   }
   if (!wasNew || !trial) return {};
-  await seedTrial(file, Date.now());
+  // What is in memory is for tests, which start one after the other: they wait for no disk.
+  await seedTrial(file, Date.now(), options.database === ":memory:" ? undefined : keeping(store));
   return Object.fromEntries(trialUsers.map(({ name, token }) => [name, token]));
 };
 
