@@ -123,6 +123,7 @@ class Lane {
  */
 export class Admission {
   readonly #maxWaitMs: number;
+  readonly #isPublic: boolean;
   readonly #now: () => number;
   readonly #onChange: (state: "open" | "closed") => void;
   readonly #lanes = new Map<string, Lane>();
@@ -133,8 +134,17 @@ export class Admission {
   readonly #waiting = { known: 0, unknown: 0 };
   #probedAtMs: number | undefined;
 
-  /** `maxWaitMs`: how long a request waits for a place, and how long it may take, in milliseconds. */
-  constructor(maxWaitMs: number, now: () => number, onChange: (state: "open" | "closed") => void) {
+  /**
+   * `maxWaitMs`: how long a request waits for a place, and how long it may take, in milliseconds. `isPublic`: requests without a token
+   * need no place, since all users are anonymous.
+   */
+  constructor(
+    maxWaitMs: number,
+    now: () => number,
+    onChange: (state: "open" | "closed") => void,
+    isPublic: boolean = false,
+  ) {
+    this.#isPublic = isPublic;
     this.#maxWaitMs = maxWaitMs;
     this.#now = now;
     this.#onChange = onChange;
@@ -156,7 +166,8 @@ export class Admission {
     const denied = this.#denied(applicant, who);
     if (denied !== undefined) return denied;
     const isKnown = this.#known.has(who);
-    const names = isKnown ? [who] : [who, `client/${applicant.client}`, "unknown"];
+    const all = isKnown ? [who] : [who, `client/${applicant.client}`, "unknown"];
+    const names = this.#isPublic && applicant.owner === undefined ? [] : all;
     const untilMs = performance.now() + this.#maxWaitMs;
     for (;;) {
       const nowMs = this.#now();

@@ -196,8 +196,10 @@ const exchangeOnce = async (plan: CacheDecision, isolate: Isolate, context: Requ
         last = again;
       } else if (updated.action === "updated") {
         const entry = confirmed(plan, validated, updated.entry, result, asked, isolate);
-        context.waitUntil(store.put(plan.identity, request.route, entry, asked, request.headers, now()));
-        if (!isHead) return fetchedFrom(entry, entry, isOther ? updated.response : undefined, result, true, true);
+        const put = store.put(plan.identity, request.route, entry, asked, request.headers, now());
+        if (put !== undefined) context.waitUntil(put);
+        const other = isOther ? updated.response : undefined;
+        if (!isHead) return fetchedFrom(entry, entry, other, result, put !== undefined, true);
       } else {
         context.waitUntil(store.remove(plan.identity, request.route, asked));
         if (updated.action === "remove" && !isHead) {
@@ -341,9 +343,12 @@ const received = async (
     const client = endpointFields(new Headers(cached.headers as Array<[string, string]>), control, etag);
     const parts = { client, freshness, vary: [], owner, names: isKnown ? names : null, fetchedAtMs: asked.atMs };
     const entry: Entry = { ...cached, ...answer, ...parts };
-    context.waitUntil(store.put(identity, request.route, entry, asked, undefined, now()));
-    await store.replaceOtherForm(identity, request.route, entry);
-    return fetchedFrom(answer, entry, undefined, result, true, true);
+    const put = store.put(identity, request.route, entry, asked, undefined, now());
+    if (put !== undefined) {
+      context.waitUntil(put);
+      await store.replaceOtherForm(identity, request.route, entry);
+    }
+    return fetchedFrom(answer, entry, undefined, result, put !== undefined, true);
   }
   const key = cacheKey(owner ?? "", request.route, askedFormat);
   if (identity !== undefined && status === 401) {
@@ -414,7 +419,8 @@ const receivedOther = async (
       fetchedAtMs: asked.atMs,
       part,
     };
-    context.waitUntil(isolate.store.put(identity, request.route, entry, asked, request.headers, isolate.now()));
+    const put = isolate.store.put(identity, request.route, entry, asked, request.headers, isolate.now());
+    if (put !== undefined) context.waitUntil(put);
   } else if (owner !== undefined && (status === 401 || status === 404 || status === 410)) {
     context.waitUntil(isolate.store.remove(identity, request.route, asked));
   }

@@ -76,7 +76,7 @@ export const createIsolate = (surroundings: Surroundings): Isolate => {
   const metrics = new Metrics();
   const edge = config.edgeTier ? surroundings.store : undefined;
   const notes = purgeLog === undefined ? edge && notesInCache(edge) : notesInLog(purgeLog);
-  const admission = new Admission(config.deadlineMs, now, (state) => metrics.breaker(state));
+  const admission = new Admission(config.deadlineMs, now, (state) => metrics.breaker(state), config.cachesAnonymous);
   const budget = new BodyBudget(now);
   return {
     ...surroundings,

@@ -113,6 +113,8 @@ export interface Asked {
 /** The last change of an object: by the answer to this request. */
 interface Change extends Asked {
   readonly removed: boolean;
+  /** Whether another isolate made it: then it is ordered by time, not by number. */
+  readonly elsewhere?: boolean;
 }
 
 export class Store {
@@ -186,23 +188,26 @@ export class Store {
     if (usable === undefined || isOld) return now;
     if (now.some(({ freshness }) => freshness.responseTimeMs >= found.freshness.responseTimeMs)) return now;
     identity.hasEntries = true;
+    // Nor may the data centre later have an older one: isolates do not order what they write there.
+    const sequence = change?.sequence ?? this.#floor;
+    this.#note(objectKey(owner, route), { sequence, atMs: found.fetchedAtMs, removed: false, elsewhere: true });
     return this.#remember(key, usable, now, undefined);
   }
 
   /**
-   * Stores an entry: in memory at once, in the data centre when the promise is done. Does nothing where a later request has changed
-   * the object, or a purge lies on the entry. `request`: selects among the entries of a key.
+   * Stores an entry: in memory at once, in the data centre when the promise is done. Undefined: a later request has changed the
+   * object, or a purge lies on the entry. `request`: selects among the entries of a key.
    */
-  async put(
+  put(
     identity: Identity | undefined,
     route: Route,
     entry: Entry,
     asked: Asked,
     request: Headers | undefined,
     nowMs: number,
-  ): Promise<void> {
-    if (asked.sequence < (identity?.revoked.sequence ?? 0) || this.#purges.of(entry) !== undefined) return;
-    if (!this.#change(entry.owner, route, { ...asked, removed: false })) return;
+  ): Promise<void> | undefined {
+    if (asked.sequence < (identity?.revoked.sequence ?? 0) || this.#purges.of(entry) !== undefined) return undefined;
+    if (!this.#change(entry.owner, route, { ...asked, removed: false })) return undefined;
     const key = cacheKey(entry.owner, route, entry.askedFormat);
     this.#uncacheable.delete(key);
     if (identity !== undefined) identity.hasEntries = true;
@@ -210,7 +215,11 @@ export class Store {
     const until = usableUntil(entry.freshness) + (hasValidator(entry) ? keptForValidationMs : 0);
     const keepSeconds = Math.ceil((Math.min(until, identity?.expiresAtMs ?? 0) - nowMs) / 1000);
     const isKept = keepSeconds > 0 && entry.part === undefined && entry.bytes.byteLength <= maxEncryptedBytes;
-    if (this.#edge === undefined || identity === undefined || !isKept) return;
+    return identity !== undefined && isKept ? this.#write(key, entry, identity, keepSeconds) : Promise.resolve();
+  }
+
+  async #write(key: string, entry: Entry, identity: Identity, keepSeconds: number): Promise<void> {
+    if (this.#edge === undefined) return;
     try {
       // No Content-Type: nobody asks for it, and with every look it costs a twentieth of one.
       const headers = { "cache-control": `max-age=${keepSeconds}` };
@@ -323,12 +332,17 @@ export class Store {
     const name = objectKey(owner, route);
     const before = this.#changes.get(name);
     if (change.sequence < (before?.sequence ?? this.#floor)) return false;
+    if (before?.elsewhere === true && change.atMs <= before.atMs) return false;
+    this.#note(name, change);
+    return true;
+  }
+
+  #note(name: string, change: Change): void {
     const [oldest] = this.#changes.values();
-    if (before === undefined && this.#changes.size >= maxChanges) {
+    if (!this.#changes.has(name) && this.#changes.size >= maxChanges) {
       this.#floor = Math.max(this.#floor, oldest?.sequence ?? 0);
     }
     remember(this.#changes, name, change, maxChanges);
-    return true;
   }
 
   /** Puts an entry in the place of those that the same request selects and that hold the same part. */

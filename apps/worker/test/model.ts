@@ -1,0 +1,266 @@
+// A model of what users may see, held against the proxy in random steps: reads, writes, purges, 401s and slow answers over isolates.
+import { createIsolate, type Isolate } from "../src/Isolate.ts";
+import { parseConfig } from "../src/Config.ts";
+import { handle } from "../src/Flow.ts";
+import { purgesReadEveryMs, type Purge, type PurgeLogStub } from "../src/Purge.ts";
+import type { EdgeStore } from "../src/Runtime.ts";
+
+/** What a run has found. */
+export interface ModelRun {
+  readonly steps: number;
+  readonly answers: number;
+  readonly hits: number;
+  readonly problems: ReadonlyArray<string>;
+}
+
+/** A number in [0, 1), the same for the same seed. */
+const randomOf = (seed: number): (() => number) => {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+};
+
+const users = ["alice", "bob"] as const;
+const engines = ["a", "b"] as const;
+const paths = ["/engines", ...engines.flatMap((name) => [`/engines/${name}`, `/engines/${name}/status`])];
+const adminSecret = "0123456789abcdef";
+const origin = "https://edge.example";
+/** Problems after which a run ends, at most. */
+const maxProblems = 5;
+
+/** The Cache API of a data centre. */
+const cacheInMemory = (): EdgeStore => {
+  const entries = new Map<string, ArrayBuffer>();
+  const keyOf = (key: RequestInfo | URL): string => (key instanceof Request ? key.url : String(key));
+  return {
+    match: async (key) => {
+      const bytes = entries.get(keyOf(key));
+      return bytes === undefined ? undefined : new Response(bytes);
+    },
+    put: async (key, response) => void entries.set(keyOf(key), await response.arrayBuffer()),
+    delete: async (key) => entries.delete(keyOf(key)),
+  };
+};
+
+/** What must not be seen any more in an isolate: answers that the upstream gave before. */
+interface Floor {
+  readonly number: number;
+  /** From when on it holds, by the clock. */
+  readonly fromMs: number;
+  readonly why: string;
+}
+
+class World {
+  nowMs = 1_700_000_000_000;
+  /** Answers of the upstream so far: each carries its number, so that later ones have larger numbers. */
+  number = 0;
+  readonly revoked = new Set<string>();
+  readonly held: Array<() => void> = [];
+  readonly random: () => number;
+  readonly isolates: ReadonlyArray<{ readonly isolate: Isolate; readonly floors: Map<string, Array<Floor>> }>;
+  readonly problems: Array<string> = [];
+  /** What happened lately, to understand a problem by. */
+  readonly events: Array<string> = [];
+  answers = 0;
+  hits = 0;
+
+  constructor(seed: number) {
+    this.random = randomOf(seed);
+    const records: Array<Purge> = [];
+    const log: PurgeLogStub = {
+      append: async (purge) => records.push(purge),
+      since: async (number) => ({ purges: records.slice(number), last: records.length }),
+    };
+    const config = (more: Record<string, string>) =>
+      parseConfig({
+        UPSTREAM_URL: "http://upstream.example/v1/dev",
+        LOG: "off",
+        ADMIN_SECRET: adminSecret,
+        ATTEMPT_TIMEOUT_MS: "60000",
+        DEADLINE_MS: "120000",
+        ...more,
+      });
+    const data = cacheInMemory();
+    // Two isolates of one data centre, one of them with room for hardly anything, and one elsewhere.
+    this.isolates = [
+      { store: data, variables: {} },
+      { store: data, variables: { MEMORY_ENTRIES: "2" } },
+      { store: undefined, variables: {} },
+    ].map(({ store, variables }) => ({
+      isolate: createIsolate({
+        config: config(variables),
+        fetch: (url, init) => this.upstream(url, init),
+        store,
+        purgeLog: log,
+        now: () => this.nowMs,
+      }),
+      floors: new Map(),
+    }));
+  }
+
+  pick<A>(values: ReadonlyArray<A>): A {
+    return values[Math.floor(this.random() * values.length)] as A;
+  }
+
+  async upstream(url: string, init: RequestInit): Promise<Response> {
+    const user = new Headers(init.headers).get("authorization") ?? "";
+    const path = new URL(url).pathname.slice("/v1/dev".length);
+    const number = ++this.number;
+    // Between isolates time is all there is to order answers by.
+    this.nowMs += 1;
+    this.note(user, path, `asked upstream: ${number}`);
+    const chance = this.random();
+    const isRevoked = this.revoked.has(user);
+    if (this.random() < 0.15) await new Promise<void>((resolve) => this.held.push(resolve));
+    if (isRevoked) return Response.json({ code: 16 }, { status: 401 });
+    if (chance < 0.03) return Response.json({ code: 5 }, { status: 404 });
+    if (chance < 0.05) return new Response("{", { status: 206 });
+    const body = { name: path.split("/")[2] ?? "", description: `${user} ${number}`, engines: [] };
+    const headers: Record<string, string> = {};
+    if (chance > 0.9) headers["cache-control"] = "no-store";
+    else if (chance > 0.8) headers["cache-control"] = "max-age=1";
+    return Response.json(body, { headers });
+  }
+
+  note(user: string, path: string, event: string): void {
+    this.events.push(`${user} ${path} at ${this.nowMs % 1_000_000}: ${event}`);
+    if (this.events.length > 2_000) this.events.splice(0, 1_000);
+  }
+
+  /** Answers with numbers up to now must not be seen any more by a user at these paths. */
+  forbid(user: string, isAt: (path: string) => boolean, index: number | "all", why: string): void {
+    for (const [each, { floors }] of this.isolates.entries()) {
+      const isHere = index === "all" || each === index;
+      const floor: Floor = { number: this.number, fromMs: this.nowMs + (isHere ? 0 : purgesReadEveryMs + 1), why };
+      for (const path of paths.filter(isAt)) {
+        const key = `${user} ${path}`;
+        const before = (floors.get(key) ?? []).filter((old) => old.fromMs > this.nowMs || old.number > floor.number);
+        floors.set(key, [...before, floor]);
+      }
+    }
+  }
+
+  async read(): Promise<void> {
+    const index = Math.floor(this.random() * this.isolates.length);
+    const { isolate, floors } = this.isolates[index] ?? this.pick(this.isolates);
+    const user = this.pick(users);
+    const path = this.pick(paths);
+    const key = `${user} ${path}`;
+    const startedMs = this.nowMs;
+    const startedNumber = this.number;
+    const applying = (floors.get(key) ?? []).filter(({ fromMs }) => fromMs <= startedMs);
+    const control = this.random() < 0.2 ? { "cache-control": "no-cache" } : {};
+    const headers = { authorization: user, accept: "application/json", ...control };
+    const response = await this.send(isolate, new Request(`${origin}/v1/dev${path}`, { headers }));
+    this.answers += 1;
+    const text = await response.text();
+    const status = response.headers.get("cache-status") ?? "";
+    if (response.status === 401) {
+      this.forbid(user, () => true, index, "a 401");
+      return;
+    }
+    const shown = /(\w+ \d+)"/.exec(text)?.[1] ?? "";
+    this.note(user, path, `isolate ${index} answered ${response.status} ${shown} (${status})`);
+    const said = /"description":"(\w+) (\d+)"/.exec(text);
+    if (said === null) return;
+    const number = Number(said[2]);
+    const show = (why: string): void => {
+      const before = this.events.filter((event) => event.startsWith(`${key} `)).slice(-14);
+      const what = `${user} got answer ${number} of ${said[1]} at ${path} from isolate ${index} (${status})`;
+      this.problems.push(`${what}: ${why}; before:\n${before.join("\n")}`);
+    };
+    if (said[1] !== user) show("it is another user's");
+    if ("cache-control" in control && number <= startedNumber && !status.includes("stale-if-error")) {
+      show(`no-cache was sent after answer ${startedNumber}`);
+    }
+    // Who waits for an answer that was asked for before still gets it; what is stored must be newer.
+    if (/; hit|stale-if-error/.test(status)) {
+      this.hits += 1;
+      for (const floor of applying) if (number <= floor.number) show(`after ${floor.why} at ${floor.number}`);
+    }
+    if (/; hit|stored/.test(status)) {
+      const before = (floors.get(key) ?? []).find(({ why }) => why === "a newer answer");
+      if (before === undefined || before.number < number - 1) {
+        const others = (floors.get(key) ?? []).filter(({ why }) => why !== "a newer answer");
+        // The same answer may be seen again, an older one not.
+        floors.set(key, [...others, { number: number - 1, fromMs: 0, why: "a newer answer" }]);
+      }
+    }
+  }
+
+  async write(): Promise<void> {
+    const index = Math.floor(this.random() * this.isolates.length);
+    const { isolate } = this.isolates[index] ?? this.pick(this.isolates);
+    const user = this.pick(users);
+    const name = this.pick(engines);
+    const url = `${origin}/v1/dev/engines/${name}/activate`;
+    const response = await this.send(isolate, new Request(url, { method: "POST", headers: { authorization: user } }));
+    await response.text();
+    if (response.status !== 200) return;
+    const isChanged = (path: string): boolean => path === "/engines" || path.startsWith(`/engines/${name}`);
+    this.forbid(user, isChanged, index, "a write");
+  }
+
+  async purge(): Promise<void> {
+    const index = Math.floor(this.random() * this.isolates.length);
+    const { isolate } = this.isolates[index] ?? this.pick(this.isolates);
+    const name = this.pick([...engines, ""]);
+    const scope = name === "" ? "all=true" : `tag=${name}`;
+    const init = { method: "POST", headers: { authorization: adminSecret } };
+    const response = await this.send(isolate, new Request(`${origin}/-/purge?${scope}&hard=true`, init));
+    if (response.status !== 200) this.problems.push(`a purge was answered ${response.status}`);
+    for (const user of users) {
+      this.forbid(user, (path) => name === "" || path.startsWith(`/engines/${name}`), index, "a purge");
+    }
+  }
+
+  async send(isolate: Isolate, request: Request): Promise<Response> {
+    return handle(request, isolate, { waitUntil: (work) => void work.catch(() => {}) });
+  }
+}
+
+/** Turns of the event loop that a request gets before the next step: more than one that does not wait for the upstream needs. */
+const turnsForRequest = 200;
+
+/** Runs random steps; ends early after some problems. */
+export const runModel = async (seed: number, steps: number): Promise<ModelRun> => {
+  const world = new World(seed);
+  const underWay = new Set<Promise<void>>();
+  let step = 0;
+  for (; step < steps && world.problems.length < maxProblems; step++) {
+    const chance = world.random();
+    if (chance < 0.1) {
+      const at = Math.floor(world.random() * world.held.length);
+      world.held.splice(at, 1)[0]?.();
+    } else if (chance < 0.16) {
+      world.nowMs += world.pick([1, 50, 900, 5_100, 70_000]);
+    } else if (chance < 0.165) {
+      const user = world.pick(users);
+      if (!world.revoked.delete(user)) world.revoked.add(user);
+    } else {
+      const work = chance < 0.19 ? world.write() : chance < 0.2 ? world.purge() : world.read();
+      let isDone = false;
+      const ended = work.finally(() => {
+        isDone = true;
+        underWay.delete(ended);
+      });
+      underWay.add(ended);
+      const held = world.held.length;
+      for (let turn = 0; turn < turnsForRequest && !isDone && world.held.length === held; turn++) {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+    // Steps of one moment would purge each other.
+    world.nowMs += 1;
+    if (underWay.size > 30) for (const release of world.held.splice(0)) release();
+  }
+  while (underWay.size > 0) {
+    for (const release of world.held.splice(0)) release();
+    await Promise.race([...underWay, new Promise((resolve) => setImmediate(resolve))]);
+  }
+  return { steps: step, answers: world.answers, hits: world.hits, problems: world.problems };
+};
