@@ -36,6 +36,8 @@ export interface Reader {
 export interface CacheDecision extends Reader {
   /** The entry to be validated. */
   readonly validated: Entry | undefined;
+  /** The entry that a 200 to HEAD updates (RFC 9111, 4.3.5). */
+  readonly updatedByHead?: Entry | undefined;
   /** Fields to be sent, by the rules. */
   readonly send: Headers;
   /** Whether something stale can be served instead. */
@@ -72,27 +74,27 @@ export const decide = async (
 
 /** Whose entries a request may see, and by which rules. */
 const readerOf = async (request: ParsedRequest, isolate: Isolate): Promise<Reader> => {
-  const { method, headers, route, token } = request;
+  const { method, headers, route, token, cacheControl } = request;
   const { config, identities, caches } = isolate;
-  // A token that Connection lists is for this hop alone (RFC 9110, 7.6.1).
-  const isForwarded = token !== undefined && !hopByHopNames(headers).has("authorization");
-  const known = isForwarded ? await identities.of(token) : undefined;
-  const identity = known !== undefined && known.expiresAtMs > isolate.now() ? known : undefined;
   const isRead = method === "GET" || method === "HEAD";
   const isOther = route.endpoint === "other";
-  const isAnonymous = isOther && config.cachesAnonymous && token === undefined;
+  // The rules of a shared cache then say what of a request with a token may be for everybody.
+  const isShared = isOther && isRead && config.cachesAnonymous;
+  // A token that Connection lists is for this hop alone (RFC 9110, 7.6.1).
+  const isForwarded = token !== undefined && !isShared && !hopByHopNames(headers).has("authorization");
+  const known = isForwarded ? await identities.of(token) : undefined;
+  const identity = known !== undefined && known.expiresAtMs > isolate.now() ? known : undefined;
   const url = upstreamUrlOf(route, config);
   // Of a request for an endpoint the rules read Cache-Control alone: its conditions are about our entity tags.
-  const control = headers.get("cache-control");
   const asRead = isOther
     ? { url, method, headers }
-    : { url, headers: control === null ? {} : { "cache-control": control } };
+    : { url, headers: cacheControl === null ? {} : { "cache-control": cacheControl } };
   return {
     request,
     cache: caches[route.endpoint],
     asRead,
     identity,
-    owner: isRead ? (identity?.digest ?? (isAnonymous ? nobody.digest : undefined)) : undefined,
+    owner: isShared ? nobody.digest : isRead ? identity?.digest : undefined,
   };
 };
 

@@ -43,6 +43,7 @@ export const forwardedFields: ReadonlyArray<string> = [
   "traceparent",
   "tracestate",
   "user-agent",
+  "x-d1-bookmark",
 ];
 
 /** Names of all that goes upstream with a request for an endpoint and is not in the key. */
@@ -52,6 +53,7 @@ const notInKey: ReadonlySet<string> = new Set([
   "cdn-loop",
   "pragma",
   "via",
+  "x-forwarded-for",
   "x-request-id",
 ]);
 
@@ -88,6 +90,8 @@ const fieldsFor = ({ request, send, validated }: CacheDecision, deployment: stri
     kept.set("cache-control", control.noStore ? "no-store" : control.noCache ? "no-cache" : anyFresh);
     kept.set("pragma", noPragma);
   }
+  const address = headers.get("cf-connecting-ip");
+  if (address !== null) kept.set("x-forwarded-for", address);
   // Whatever Connection lists: without these a loop has no end.
   for (const [name, value] of withHop(headers, deployment)) kept.set(name, value);
   kept.set("x-request-id", requestId.value);
@@ -182,11 +186,12 @@ const exchangeOnce = async (plan: CacheDecision, isolate: Isolate, context: Requ
   const result = await upstream.send(sent);
   if ("problem" in result) return { failure: result };
   const isOther = request.route.endpoint === "other";
-  const isHead = isOther && request.method === "HEAD" && result.status === 200;
+  const isHead = plan.updatedByHead !== undefined && result.status === 200;
+  const updatable = isHead ? plan.updatedByHead : result.status === 304 ? validated : undefined;
   let last = result;
   try {
-    if (validated !== undefined && (isHead || result.status === 304)) {
-      const updated = cache.update(validated, asRead, result, result);
+    if (updatable !== undefined) {
+      const updated = cache.update(updatable, asRead, result, result);
       if (updated.action === "mismatch" && !isHead) {
         result.lease.release();
         const headers = new Headers(sent.headers);
@@ -195,7 +200,7 @@ const exchangeOnce = async (plan: CacheDecision, isolate: Isolate, context: Requ
         if ("problem" in again) return { failure: again };
         last = again;
       } else if (updated.action === "updated") {
-        const entry = confirmed(plan, validated, updated.entry, result, asked, isolate);
+        const entry = confirmed(plan, updatable, updated.entry, result, asked, isolate);
         const put = store.put(plan.identity, request.route, entry, asked, request.headers, now());
         if (put !== undefined) context.waitUntil(put);
         const other = isOther ? updated.response : undefined;
@@ -203,7 +208,7 @@ const exchangeOnce = async (plan: CacheDecision, isolate: Isolate, context: Requ
       } else {
         context.waitUntil(store.remove(plan.identity, request.route, asked));
         if (updated.action === "remove" && !isHead) {
-          return fetchedFrom(validated, undefined, isOther ? updated.response : undefined, result, false, false);
+          return fetchedFrom(updatable, undefined, isOther ? updated.response : undefined, result, false, false);
         }
       }
     }
@@ -443,11 +448,12 @@ export const write = async (
   const result = await upstream.send(requestOf(plan, body, isolate));
   if ("problem" in result) return { failure: result };
   const { urls, groups } = cache.invalidate(asRead, result);
+  const holder = isolate.config.cachesAnonymous ? undefined : identity;
   const asked = store.ask(now());
   for (const target of urls.flatMap((url) => targetsOf(url, isolate.config.upstreamUrl))) {
-    context.waitUntil(store.remove(identity, { endpoint: "other", target }, asked));
+    context.waitUntil(store.remove(holder, { endpoint: "other", target }, asked));
   }
-  store.removeGroups(identity?.digest ?? nobody.digest, groups);
+  store.removeGroups(holder?.digest ?? nobody.digest, groups);
   if (result.status < 400 && urls.length > 0 && identity !== undefined && isOfEngines(request.route)) {
     isolate.flights.close(identity.digest);
     for (const name of namesChanged(request.route, result)) {

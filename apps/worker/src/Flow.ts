@@ -132,8 +132,10 @@ const fromCache = async (
   const outcome: CacheOutcome = owner === undefined && isRead ? { forward: "bypass" } : decision.outcome;
   const stale =
     chosen !== undefined && cache.staleIfError(asRead, chosen.source, undefined, isolate.now()) !== undefined;
-  const plan: CacheDecision = { ...reader, validated, send: decision.send, orStale: stale };
-  const failing = stale && outcome.forward === "stale" ? isolate.admission.failureOf(applicantOf(plan)) : undefined;
+  const updatedByHead = method === "HEAD" && route.endpoint === "other" ? chosen?.source : undefined;
+  const plan: CacheDecision = { ...reader, validated, updatedByHead, send: decision.send, orStale: stale };
+  const isBackedOff = stale && outcome.forward === "stale" && route.endpoint !== "other";
+  const failing = isBackedOff ? isolate.admission.failureOf(applicantOf(plan)) : undefined;
   if (failing !== undefined && chosen !== undefined) {
     // One timeout for each object, not for each request: it is validated in the background.
     if (!failing.isBackingOff) revalidate(plan, isolate, context);

@@ -40,6 +40,8 @@ export interface ParsedRequest {
   readonly route: Route;
   readonly representation: Representation;
   readonly control: RequestDirectives;
+  /** Cache-Control as the rules read it. */
+  readonly cacheControl: string | null;
   readonly condition: Condition;
   /** Undefined: the request has none. */
   readonly token: string | undefined;
@@ -108,15 +110,17 @@ export const parseRequest = (
   const authorization = headers.get("authorization");
   const ifNoneMatch = headers.get("if-none-match");
   const ifModifiedSince = headers.get("if-modified-since");
-  const cacheControl = headers.get("cache-control");
+  const sent = headers.get("cache-control");
   const via = headers.get("via");
   const cdnLoop = headers.get("cdn-loop");
   if (tooLong(accept) || tooLong(authorization) || tooLong(ifNoneMatch)) return tooLongHeader;
-  if (tooLong(ifModifiedSince) || tooLong(cacheControl) || tooLong(via) || tooLong(cdnLoop)) return tooLongHeader;
+  if (tooLong(ifModifiedSince) || tooLong(sent) || tooLong(via) || tooLong(cdnLoop)) return tooLongHeader;
   // Before anything is looked up: a proxy that reaches itself would wait for itself, or store its own stale response as a fresh one.
   if (isLoop(via, cdnLoop, config.deployment)) return loop;
   if (authorization !== null && !isCredential(authorization)) return notCredential;
   if (headers.has("x-http-method-override")) return overridden;
+  // A registry on D1 is asked for a state no older than the bookmark: what is stored may be older.
+  const cacheControl = headers.has("x-d1-bookmark") ? `no-cache, ${sent ?? ""}` : sent;
   const representation = route.endpoint === "other" ? asItComes : negotiated(accept);
   if (representation === undefined) return notAcceptable;
   return {
@@ -126,6 +130,7 @@ export const parseRequest = (
     representation,
     // Pragma is not read: it is deprecated (RFC 9111, 5.4), and each look costs a hundredth of a hit.
     control: requestDirectives(cacheControl, null),
+    cacheControl,
     condition: { ifNoneMatch, ifModifiedSince },
     token: tokenOf(authorization),
     requestId,

@@ -145,3 +145,19 @@ test("without forwarded paths only the endpoints are there", async () => {
   expect((await send("GET", "/v1/auth/x", "alice")).status).toBe(404);
   expect(stage.asked).toHaveLength(0);
 });
+
+test("a request with a bookmark of D1 is asked upstream, with it", async () => {
+  await stage.edge.get("alice", "/engines/zipper", json);
+  const second = await stage.edge.get("alice", "/engines/zipper", { ...json, "x-d1-bookmark": "0-1-a" });
+  expect(cacheResult(second)).toBe("fwd=request");
+  expect(stage.asked[1]?.headers.get("x-d1-bookmark")).toBe("0-1-a");
+});
+
+test("the upstream gets the address of the client, where Cloudflare gives it", async () => {
+  await stage.edge.get("alice", "/engines/zipper", {
+    ...json,
+    "cf-connecting-ip": "192.0.2.7",
+    "x-forwarded-for": "9.9.9.9",
+  });
+  expect(stage.asked[0]?.headers.get("x-forwarded-for")).toBe("192.0.2.7");
+});

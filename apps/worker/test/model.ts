@@ -32,10 +32,11 @@ const origin = "https://edge.example";
 /** Problems after which a run ends, at most. */
 const maxProblems = 5;
 
+const keyOf = (key: RequestInfo | URL): string => (key instanceof Request ? key.url : String(key));
+
 /** The Cache API of a data centre. */
 const cacheInMemory = (): EdgeStore => {
   const entries = new Map<string, ArrayBuffer>();
-  const keyOf = (key: RequestInfo | URL): string => (key instanceof Request ? key.url : String(key));
   return {
     match: async (key) => {
       const bytes = entries.get(keyOf(key));
@@ -45,6 +46,16 @@ const cacheInMemory = (): EdgeStore => {
     delete: async (key) => entries.delete(keyOf(key)),
   };
 };
+
+const configWith = (more: Record<string, string>) =>
+  parseConfig({
+    UPSTREAM_URL: "http://upstream.example/v1/dev",
+    LOG: "off",
+    ADMIN_SECRET: adminSecret,
+    ATTEMPT_TIMEOUT_MS: "60000",
+    DEADLINE_MS: "120000",
+    ...more,
+  });
 
 /** What must not be seen any more in an isolate: answers that the upstream gave before. */
 interface Floor {
@@ -75,15 +86,6 @@ class World {
       append: async (purge) => records.push(purge),
       since: async (number) => ({ purges: records.slice(number), last: records.length }),
     };
-    const config = (more: Record<string, string>) =>
-      parseConfig({
-        UPSTREAM_URL: "http://upstream.example/v1/dev",
-        LOG: "off",
-        ADMIN_SECRET: adminSecret,
-        ATTEMPT_TIMEOUT_MS: "60000",
-        DEADLINE_MS: "120000",
-        ...more,
-      });
     const data = cacheInMemory();
     // Two isolates of one data centre, one of them with room for hardly anything, and one elsewhere.
     this.isolates = [
@@ -92,7 +94,7 @@ class World {
       { store: undefined, variables: {} },
     ].map(({ store, variables }) => ({
       isolate: createIsolate({
-        config: config(variables),
+        config: configWith(variables),
         fetch: (url, init) => this.upstream(url, init),
         store,
         purgeLog: log,
@@ -243,14 +245,10 @@ export const runModel = async (seed: number, steps: number): Promise<ModelRun> =
       if (!world.revoked.delete(user)) world.revoked.add(user);
     } else {
       const work = chance < 0.19 ? world.write() : chance < 0.2 ? world.purge() : world.read();
-      let isDone = false;
-      const ended = work.finally(() => {
-        isDone = true;
-        underWay.delete(ended);
-      });
+      const ended: Promise<void> = work.finally(() => underWay.delete(ended));
       underWay.add(ended);
       const held = world.held.length;
-      for (let turn = 0; turn < turnsForRequest && !isDone && world.held.length === held; turn++) {
+      for (let turn = 0; turn < turnsForRequest && underWay.has(ended) && world.held.length === held; turn++) {
         await new Promise((resolve) => setImmediate(resolve));
       }
     }
