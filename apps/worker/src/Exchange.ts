@@ -201,7 +201,7 @@ const exchangeOnce = async (plan: CacheDecision, isolate: Isolate, context: Requ
         last = again;
       } else if (updated.action === "updated") {
         const entry = confirmed(plan, updatable, updated.entry, result, asked, isolate);
-        const put = store.put(plan.identity, request.route, entry, asked, request.headers, now());
+        const put = store.put(plan.identity, request.route, entry, asked, isOther ? request.headers : undefined, now());
         if (put !== undefined) context.waitUntil(put);
         const other = isOther ? updated.response : undefined;
         if (!isHead) return fetchedFrom(entry, entry, other, result, put !== undefined, true);
@@ -261,7 +261,8 @@ const confirmed = (
   const headers = new Headers(updated.headers as Array<[string, string]>);
   const control = clientControl(updated.status, headers, freshness, config.lifetimes[endpoint].browserMs, times);
   const client = endpointFields(headers, control, Object.fromEntries(validated.client)["etag"]);
-  return withOtherOf({ ...rest, freshness, fetchedAtMs: atMs, client, ageMs: ageIn(headers) }, validated);
+  // The key has what the answer varies by.
+  return withOtherOf({ ...rest, vary: [], freshness, fetchedAtMs: atMs, client, ageMs: ageIn(headers) }, validated);
 };
 
 /** No answer is fresh for longer than its token lives (`exp`). */

@@ -157,3 +157,17 @@ test("the data centre's cache serves an isolate that never asked, and needs no m
   expect(await Promise.all(hits.map(revisionOf))).toEqual([1, 1]);
   expect(cacheResult(await other.get("bob", "/engines/zipper", json))).toBe("fwd=uri-miss");
 });
+
+test("an answer that was confirmed takes the place of the one before, whatever it varies by", async () => {
+  stage.answer = (headers) =>
+    headers.has("if-none-match")
+      ? new Response(null, { status: 304, headers: { etag: '"up"', vary: "Accept, Authorization" } })
+      : stage.engineFor(headers, { etag: '"up"', vary: "Accept, Authorization" });
+  await stage.edge.get("alice", "/engines/zipper", json);
+  const { bytes } = stage.edge.isolate.store.memory;
+  for (let count = 0; count < 3; count++) {
+    stage.clock.ms += 200_000;
+    expect(cacheResult(await stage.edge.get("alice", "/engines/zipper", json))).toBe("fwd=stale");
+  }
+  expect(stage.edge.isolate.store.memory.bytes).toBe(bytes);
+});
