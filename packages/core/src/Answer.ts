@@ -17,14 +17,18 @@ export interface Answer<T> {
   readonly unknownFields: ReadonlyMap<string, JsonValue>;
   readonly status: number;
   readonly headers: ResponseHeaders;
+  /** The body as it came, decompressed. */
+  readonly body: Uint8Array<ArrayBuffer>;
   /** The form in which the data travelled. */
   readonly format: Format;
   /** The answer's Content-Type, as sent. */
   readonly mediaType: string | undefined;
   /** URL that answered. */
   readonly url: string;
-  /** Requests that were sent for this call or waited for, witnesses and renewals included. */
+  /** Attempts that sent a request. */
   readonly attempts: number;
+  /** Requests that were sent or waited for: more where one was hedged, a token was renewed, or both formats were read. */
+  readonly requests: number;
   /** From sending the last request to the last byte of its body, in milliseconds. */
   readonly lastAttemptMs: number;
   /** From the beginning of the call to its end, with all its requests and waits, in milliseconds. */

@@ -1,5 +1,6 @@
-// One call as its attempts see it.
+// State and plan of one call.
 import type * as Clock from "effect/Clock";
+import type * as Context from "effect/Context";
 import type { Span } from "effect/Tracer";
 import type { Breaker } from "./Breaker.ts";
 import type { CallSettings } from "./ClientOptions.ts";
@@ -9,14 +10,20 @@ import type { RetryBudget } from "./RetryBudget.ts";
 
 /** What one call has used up so far. */
 export interface CallState {
-  /** Requests sent. */
+  /** Requests sent: several in an attempt that is hedged, renews a token, or compares formats. */
   requests: number;
+  /** The attempt under way, from 1. */
+  attempt: number;
+  /** Attempts that sent a request. */
+  attempts: number;
   /** Attempts whose body was cut or undecodable. */
   spoiled: number;
   /** Whether a refused token was already replaced. */
   renewed: boolean;
   /** Status of the last answer. */
   status: number | undefined;
+  /** Services of the fiber of the call: its tracer. */
+  services?: Context.Context<never>;
   /** Where the last answer is also that of other calls: a number that all of them have, and whether one of them sent the request. */
   shared?: { readonly random: number; readonly followed: boolean } | undefined;
 }
@@ -57,3 +64,25 @@ export interface AttemptPlan<A> {
     hedge: number,
   ) => Promise<A>;
 }
+
+/** The state of a call that begins. */
+export const newState = (): CallState => ({
+  requests: 0,
+  attempt: 0,
+  attempts: 0,
+  spoiled: 0,
+  renewed: false,
+  status: undefined,
+});
+
+/** Counts a request that is sent. */
+export const countRequest = (state: CallState): void => {
+  state.requests += 1;
+  state.attempts = Math.max(state.attempts, state.attempt);
+};
+
+/** Attempts and requests so far. */
+export const counted = ({ attempts, requests }: CallState): Pick<CallState, "attempts" | "requests"> => ({
+  attempts,
+  requests,
+});

@@ -1,6 +1,6 @@
-// Decides: when an attempt has taken too long, by itself or as the last straw of the whole call.
+// The time of an attempt and of its call.
 import type * as Clock from "effect/Clock";
-import type { AttemptPlan, AttemptTimer } from "./AttemptPlan.ts";
+import { counted, type AttemptPlan, type AttemptTimer } from "./AttemptPlan.ts";
 import { EngineError, type EngineErrorReason } from "./EngineError.ts";
 import { AttemptFailure } from "./Failure.ts";
 import { after } from "./Timer.ts";
@@ -88,4 +88,4 @@ const startOne = (
 
 /** A failure that no answer told. */
 export const failedHere = (plan: AttemptPlan<unknown>, reason: EngineErrorReason): AttemptFailure =>
-  new AttemptFailure(new EngineError({ reason, url: plan.subject.url, attempts: plan.state.requests }));
+  new AttemptFailure(new EngineError({ reason, url: plan.subject.url, ...counted(plan.state) }));

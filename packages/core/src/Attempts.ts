@@ -1,4 +1,4 @@
-// Decides: how the attempts of one call follow each other in time: timeout, backoff, budget, deadline, breaker.
+// The attempts of one call: timeout, backoff, budget, deadline, breaker.
 import * as Clock from "effect/Clock";
 import * as Duration from "effect/Duration";
 import * as Effect from "effect/Effect";
@@ -6,10 +6,11 @@ import * as Exit from "effect/Exit";
 import type * as Fiber from "effect/Fiber";
 import * as Random from "effect/Random";
 import type { Breaker } from "./Breaker.ts";
-import { AttemptFailure } from "./Failure.ts";
+import type { AttemptFailure } from "./Failure.ts";
 import { decideRetry, retryClassOf } from "./Retry.ts";
 import { retryCost } from "./RetryBudget.ts";
-import type { AttemptPlan } from "./AttemptPlan.ts";
+import { counted, type AttemptPlan } from "./AttemptPlan.ts";
+import type { EngineError, RetryStopped } from "./EngineError.ts";
 import { failedHere } from "./AttemptTimer.ts";
 import { send } from "./Sending.ts";
 import { inAttemptSpan } from "./Spans.ts";
@@ -25,23 +26,14 @@ export const attempts = <A>(plan: AttemptPlan<A>, start?: bigint): Effect.Effect
     return attemptFrom(1, 0, { plan, clock, fiber, start: start ?? clock.monotonicTimeNanosUnsafe() }, undefined);
   });
 
-/** The attempts after a first one that failed; `start` is when that one began, on the monotonic clock. */
-export const attemptsAfter = <A>(
-  plan: AttemptPlan<A>,
-  failure: AttemptFailure,
-  start: bigint,
-): Effect.Effect<A, AttemptFailure> =>
-  Effect.withFiber((fiber) => {
-    const course = { plan, clock: fiber.getRef(Clock.Clock), fiber, start };
-    return Effect.flatMap(Random.next, (random) => afterFailure(1, failure, random, course));
-  });
-
 interface Course<A> {
   readonly plan: AttemptPlan<A>;
   readonly clock: Clock.Clock;
   readonly fiber: Fiber.Fiber<unknown, unknown>;
   /** When the call began, on the monotonic clock. */
   readonly start: bigint;
+  /** Of the schedule of the call, once it has begun. */
+  step?: BackoffStep;
 }
 
 const remainingMs = ({ plan, clock, start }: Course<unknown>): number =>
@@ -56,9 +48,10 @@ const attemptFrom = <A>(
   lastCost: number,
   course: Course<A>,
   last: AttemptFailure | undefined,
-): Effect.Effect<A, AttemptFailure> =>
+): Effect.Effect<A, AttemptFailure> => {
+  course.plan.state.attempt = count;
   // In whole milliseconds, so that the deadline of a call that begins now is the whole one.
-  Effect.matchEffect(attempt(course, Math.ceil(remainingMs(course))), {
+  return Effect.matchEffect(attempt(course, Math.ceil(remainingMs(course))), {
     onSuccess: (value) => {
       course.plan.budget.refund(lastCost);
       return Effect.succeed(value);
@@ -66,6 +59,7 @@ const attemptFrom = <A>(
     onFailure: (failure) =>
       Effect.flatMap(Random.next, (random) => afterFailure(count, because(failure, last), random, course)),
   });
+};
 
 const afterFailure = <A>(
   count: number,
@@ -73,8 +67,8 @@ const afterFailure = <A>(
   random: number,
   course: Course<A>,
 ): Effect.Effect<A, AttemptFailure> => {
-  const { settings, budget, state, subject, emit } = course.plan;
-  const { reason, status } = failure.error;
+  const { settings, budget, state } = course.plan;
+  const { reason } = failure.error;
   const retryClass = retryClassOf(reason);
   if (retryClass === "spoiled") state.spoiled += 1;
   const { shared } = state;
@@ -86,18 +80,51 @@ const afterFailure = <A>(
     hintMs: failure.hintMs,
     remainingMs: remainingMs(course),
     // Calls that failed together send again together: one request, which one of them pays for.
-    random: shared?.random ?? random,
+    random: settings.retry.backoff === undefined ? (shared?.random ?? random) : 0,
   });
   const price = retryClass === "throttled" ? retryCost.throttled : retryCost.transient;
   const cost = shared?.followed === true ? 0 : price;
-  if (failure.exhausted || !decision.retry || course.plan.mayRepeat?.(failure) === false || !budget.pay(cost))
-    return Effect.fail(failure);
+  const stopped = failure.exhausted
+    ? "final"
+    : !decision.retry
+      ? decision.because
+      : course.plan.mayRepeat?.(failure) === false
+        ? "not-repeatable"
+        : budget.pay(cost)
+          ? undefined
+          : "budget";
+  if (!decision.retry || stopped !== undefined) return giveUp(course.plan, failure, stopped ?? "final");
   const { delayMs, hinted } = decision;
+  const { backoff } = settings.retry;
+  if (backoff === undefined || hinted) return again(count, cost, delayMs, hinted, failure, course);
+  course.step ??= Effect.runSync(backoff() as Effect.Effect<BackoffStep>);
+  return Effect.flatMap(course.step(course.clock.currentTimeMillisUnsafe(), failure.error), (delayMs) => {
+    if (delayMs === undefined) return giveUp(course.plan, failure, "schedule");
+    return delayMs >= remainingMs(course)
+      ? giveUp(course.plan, failure, "deadline")
+      : again(count, cost, delayMs, false, failure, course);
+  });
+};
+
+/** The delay until the next attempt in milliseconds; undefined: there is none. */
+type BackoffStep = (nowMs: number, error: EngineError) => Effect.Effect<number | undefined>;
+
+/** The next attempt after a delay. */
+const again = <A>(
+  count: number,
+  cost: number,
+  delayMs: number,
+  hinted: boolean,
+  failure: AttemptFailure,
+  course: Course<A>,
+): Effect.Effect<A, AttemptFailure> => {
+  const { budget, subject, emit } = course.plan;
+  const { reason, status } = failure.error;
   const budgetTokens = budget.tokens;
   emit({
     ...subject,
     type: "retry",
-    attempt: state.requests,
+    attempt: count,
     delayMs,
     reason: reason._tag,
     status,
@@ -107,11 +134,19 @@ const afterFailure = <A>(
   return Effect.flatMap(Effect.sleep(Duration.millis(delayMs)), () => attemptFrom(count + 1, cost, course, failure));
 };
 
+const giveUp = (
+  { subject, state, emit }: AttemptPlan<unknown>,
+  failure: AttemptFailure,
+  retryStopped: RetryStopped,
+): Effect.Effect<never, AttemptFailure> => {
+  const { reason, status } = failure.error;
+  emit({ ...subject, type: "failure", reason: reason._tag, status, ...counted(state), retryStopped });
+  return Effect.fail(failure.with({ retryStopped }));
+};
+
 /** A breaker that opened in between says nothing of what is wrong: that is the failure before, which becomes its cause. */
 const because = (failure: AttemptFailure, last: AttemptFailure | undefined): AttemptFailure =>
-  failure.error.reason._tag === "CircuitOpen" && last !== undefined
-    ? new AttemptFailure(failure.error.with({ cause: last.error }))
-    : failure;
+  failure.error.reason._tag === "CircuitOpen" && last !== undefined ? failure.with({ cause: last.error }) : failure;
 
 /** One attempt: in its span, within its timeout, if the breaker lets it through. */
 const attempt = <A>({ plan, clock, fiber, start }: Course<A>, withinMs: number): Effect.Effect<A, AttemptFailure> => {

@@ -1,7 +1,7 @@
-// Decides: what a client can be told, and what holds when it is not. No type here is Effect's.
+// Options of clients and calls, and their defaults. No type here is Effect's.
 import { defaultBodyLimits, type BodyLimits } from "./Body.ts";
 import type { Breaker } from "./Breaker.ts";
-import type { TokenOption } from "./Token.ts";
+import { tokenText, type TokenOption } from "./Token.ts";
 import type { EngineEvent } from "./EngineEvent.ts";
 import type { Hedging } from "./Hedging.ts";
 import { basePath } from "./HttpRules.ts";
@@ -10,6 +10,7 @@ import { defaultRetryPolicy, type RetryPolicy } from "./Retry.ts";
 import type { Fetch } from "./Fetch.ts";
 import { lowerCased, type ExchangeAnswer, type ExchangeRequest } from "./Transport.ts";
 import type { VerificationOptions } from "./verify/SchemaVerifier.ts";
+import { assertOptionNames } from "./OptionNames.ts";
 import { defaultReadLimits, type ReadLimits } from "./ReadLimits.ts";
 
 /** The documented address of the API. */
@@ -116,6 +117,7 @@ const defaultSettings: CallSettings = {
 
 /** The settings of a client, or of a call on those of its client; throws RangeError or TypeError with the option's name for one that cannot be. */
 export const settingsOf = (options: CallOptions, base: CallSettings = defaultSettings): CallSettings => {
+  assertOptionTypes(options);
   const settings: CallSettings = {
     format: options.format ?? base.format,
     headers: options.headers === undefined ? base.headers : { ...base.headers, ...lowerCased(options.headers) },
@@ -140,6 +142,27 @@ export const given = <T>(option: T | null | undefined, base: T | undefined): T |
 export const defined = <T extends object>(values: T | undefined): T =>
   Object.fromEntries(Object.entries(values ?? {}).filter(([, value]) => value !== undefined)) as T;
 
+const retryNames = [...Object.keys(defaultRetryPolicy), "backoff"];
+
+const assertOptionTypes = ({ retry, limits, headers, token, fetch, onEvent, hedging, breaker }: CallOptions): void => {
+  assertOptionNames(retry, retryNames, "retry");
+  assertOptionNames(limits, Object.keys(defaultLimits), "limits");
+  if (headers !== undefined && (typeof headers !== "object" || headers === null || Symbol.iterator in headers))
+    throw new TypeError("headers must be an object of names and values");
+  if (token !== undefined && token !== null && typeof token !== "string" && typeof token !== "function")
+    throw new TypeError(
+      `token must be text or a function, not ${typeof token === "object" ? "an object" : `a ${typeof token}`}`,
+    );
+  if (typeof token === "string") tokenText(token);
+  for (const [name, value] of Object.entries({ fetch, onEvent }))
+    if (value !== undefined && value !== null && typeof value !== "function")
+      throw new TypeError(`${name} must be a function, not a ${typeof value}`);
+  if (fetch === null) throw new TypeError("fetch must be a function, not null");
+  for (const [name, value] of Object.entries({ hedging, breaker }))
+    if (value !== undefined && value !== null && typeof value !== "object")
+      throw new TypeError(`${name} must be an object that ${name}(...) gives, not a ${typeof value}`);
+};
+
 const assertSettings = (settings: CallSettings): void => {
   const { attemptTimeoutMs, deadlineMs, retry, limits, share, propagateTrace, middleware } = settings;
   if (!["auto", "protobuf", "json"].includes(settings.format)) {
@@ -152,8 +175,8 @@ const assertSettings = (settings: CallSettings): void => {
     throw new TypeError("middleware must be an array of functions");
   for (const [name, value] of Object.entries({ attemptTimeoutMs, deadlineMs, ...limits })) assertAbove(name, value, 0);
   for (const [name, value] of Object.entries(retry))
-    assertAbove(name, value, name === "maxAttempts" || name === "factor" ? 1 : 0);
-  if (!Number.isInteger(retry.maxAttempts))
+    if (name !== "backoff") assertAbove(name, value, name === "maxAttempts" || name === "factor" ? 1 : 0);
+  if (!Number.isInteger(retry.maxAttempts) && retry.maxAttempts !== Infinity)
     throw new RangeError(`maxAttempts must be a whole number, not ${retry.maxAttempts}`);
   for (const [name, value] of Object.entries(settings.headers)) assertHeader(name, value);
 };

@@ -1,4 +1,5 @@
-// Decides: what one client consists of, from its options.
+// The parts of a client, and of one call, from their options.
+import * as Effect from "effect/Effect";
 import type { Breaker } from "./Breaker.ts";
 import {
   baseUrlOf,
@@ -10,14 +11,16 @@ import {
 } from "./ClientOptions.ts";
 import { makeCredentials, type RenewalTools } from "./Credentials.ts";
 import type { TokenOption } from "./Token.ts";
+import { EngineError } from "./EngineError.ts";
 import { harmless } from "./EngineEvent.ts";
+import { assertOptionNames } from "./OptionNames.ts";
 import type { RequesterParts } from "./Requester.ts";
 import { makeBudgets, type RetryBudget, type RetryBudgets } from "./RetryBudget.ts";
 import { isCredential } from "./Secret.ts";
 import { InFlight } from "./Sharing.ts";
 import { postJson } from "./TokenExchange.ts";
 import type { Fetch } from "./Fetch.ts";
-import { SchemaVerifier } from "./verify/SchemaVerifier.ts";
+import { SchemaVerifier, type VerificationOptions } from "./verify/SchemaVerifier.ts";
 
 /** A client, taken apart. */
 export interface ClientParts extends RequesterParts {
@@ -32,6 +35,8 @@ export interface ClientParts extends RequesterParts {
 
 /** The parts of a client. Throws TypeError or RangeError for options that cannot be, with the option's name. */
 export const makeClientParts = (options: ClientOptions): ClientParts => {
+  assertOptionNames(options, [...callOptionNames, "protobufVerification"]);
+  assertOptionNames(options.protobufVerification, verificationNames, "protobufVerification");
   const baseUrl = baseUrlOf(options.baseUrl);
   const origin = new URL(baseUrl).origin;
   const settings = settingsOf(options);
@@ -80,13 +85,46 @@ export const partsOfCall = (parts: ClientParts, options: CallOptions | undefined
   };
 };
 
+/**
+ * A call with the parts for its options. Options that cannot be are InvalidArgument, and nothing is sent. `others`: names of options
+ * beside those of every call.
+ */
+export const withPartsOfCall = <A>(
+  parts: ClientParts,
+  options: CallOptions | undefined,
+  others: ReadonlyArray<string>,
+  call: (own: ClientParts) => Effect.Effect<A, EngineError>,
+): Effect.Effect<A, EngineError> =>
+  Effect.suspend(() => {
+    if (options === undefined) return call(parts);
+    let own: ClientParts;
+    try {
+      assertOptionNames(options, [...callOptionNames, ...others]);
+      own = partsOfCall(parts, options);
+    } catch (cause) {
+      return Effect.fail(invalidOptions(parts.baseUrl, cause));
+    }
+    return call(own);
+  });
+
+/** The error of options that cannot be. */
+export const invalidOptions = (url: string, cause: unknown): EngineError =>
+  new EngineError({
+    reason: { _tag: "InvalidArgument" },
+    url,
+    attempts: 0,
+    serverMessage: cause instanceof Error ? cause.message : String(cause),
+    cause,
+  });
+
 /** A credential may also have been given as a header. */
 const abroad = (settings: CallSettings): CallSettings => ({
   ...settings,
   headers: Object.fromEntries(Object.entries(settings.headers).filter(([name]) => !isCredential(name))),
 });
 
-const callOptionNames = Object.keys({
+/** The names of the options of a call. */
+export const callOptionNames = Object.keys({
   baseUrl: 0,
   format: 0,
   headers: 0,
@@ -105,6 +143,13 @@ const callOptionNames = Object.keys({
   breaker: 0,
 } satisfies Record<keyof CallOptions, 0>) as ReadonlyArray<keyof CallOptions>;
 
+const verificationNames = Object.keys({
+  fieldNumbers: 0,
+  memory: 0,
+  sampleEvery: 0,
+  responsesPerExtraRequest: 0,
+} satisfies Record<keyof VerificationOptions, 0>);
+
 const listener = (option: CallOptions["onEvent"]): ClientParts["emit"] =>
   option === undefined || option === null ? undefined : harmless(option);
 
@@ -117,9 +162,9 @@ const tokenParts = (
   );
   return {
     renewable: credentials.renewable,
-    token: (clock, rejected, signal) => {
+    token: (clock, rejected, signal, trace) => {
       const post: RenewalTools["post"] = (url, json, secret, signal) =>
-        postJson({ url, json, secret, fetch, settings, budgets, clock, emit, signal });
+        postJson({ url, json, secret, fetch, settings, budgets, clock, emit, signal, trace });
       return credentials.token({ clock, baseUrl, post }, rejected, signal);
     },
   };

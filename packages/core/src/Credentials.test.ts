@@ -1,6 +1,7 @@
 import { getEventListeners } from "node:events";
+import { InvalidToken } from "./Token.ts";
 import { expect, test } from "vitest";
-import { credentialsError, InvalidToken, makeCredentials, type RenewalTools } from "./Credentials.ts";
+import { credentialsError, makeCredentials, type RenewalTools } from "./Credentials.ts";
 import { EngineError } from "./EngineError.ts";
 import { liveClock } from "./Timer.ts";
 import type { ExpiringToken, TokenOption } from "./Token.ts";

@@ -2,7 +2,7 @@
 import type * as Clock from "effect/Clock";
 import { EngineError } from "./EngineError.ts";
 import { InFlight } from "./Sharing.ts";
-import type { ExpiringToken, TokenContext, TokenFunction, TokenOption } from "./Token.ts";
+import { tokenText, type ExpiringToken, type TokenContext, type TokenFunction, type TokenOption } from "./Token.ts";
 
 /** What a renewal is made with. */
 export interface RenewalTools extends Omit<TokenContext, "nowMs" | "signal" | "post"> {
@@ -55,7 +55,7 @@ export const makeCredentials = (
   onRenewal: (because: Because) => void,
 ): Credentials => {
   if (typeof option === "function") return new RenewedCredentials(option, onRenewal);
-  const token = option === undefined ? undefined : assertToken(option);
+  const token = option === undefined ? undefined : tokenText(option);
   return { renewable: false, token: () => token };
 };
 
@@ -135,7 +135,7 @@ class RenewedCredentials implements Credentials {
     };
     const given = await (this.#source === undefined ? this.#fetchToken(context) : this.#source.fetch(key, context));
     const { token: text, expiresAtMs }: Partial<ExpiringToken> = typeof given === "string" ? { token: given } : given;
-    const token = assertToken(text);
+    const token = tokenText(text);
     const isKept = typeof expiresAtMs === "number" && !Number.isNaN(expiresAtMs);
     const isNews = token !== this.#kept.get(key)?.token;
     this.#kept.delete(key);
@@ -153,18 +153,6 @@ class RenewedCredentials implements Credentials {
 
 const renewalTime = (nowMs: number, expiresAtMs: number): number =>
   expiresAtMs - Math.min(renewBeforeExpiryMs, Math.max(0, expiresAtMs - nowMs) / 10);
-
-/** A header value cannot carry control characters, and nobody wants to see the token in the error about that. */
-const assertToken = (token: unknown): string => {
-  const trimmed = typeof token === "string" ? token.trim() : "";
-  if (trimmed === "") throw new InvalidToken("it is empty");
-  if (!/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(trimmed))
-    throw new InvalidToken("it has characters that no HTTP header can carry");
-  return trimmed;
-};
-
-/** A token that cannot be sent. */
-export class InvalidToken extends Error {}
 
 /** The failure of a token source, as an error of a call. */
 export const credentialsError = (url: string, cause: unknown): EngineError =>

@@ -1,34 +1,35 @@
-// Decides: what the client is to a program in Effect.
+// The client for Effect.
+import * as Config from "effect/Config";
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import * as Option from "effect/Option";
 import * as Stream from "effect/Stream";
 import type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
-import type { Answer, RequestOf, ResponseOf } from "./Answer.ts";
-import { openArchive } from "./client/EngineArchive.ts";
-import { change, readEngines, upload } from "./client/EngineCalls.ts";
-import { makeClientParts, partsOfCall, type ClientParts } from "./ClientParts.ts";
-import type { ReadName } from "./Endpoint.ts";
-import type { EngineError } from "./EngineError.ts";
+import type { Answer } from "./Answer.ts";
+import { dataOf, engineMethods } from "./client/EngineMethods.ts";
+import { defaultBaseUrl, type CallOptions } from "./ClientOptions.ts";
+import { invalidOptions, makeClientParts, withPartsOfCall, type ClientParts } from "./ClientParts.ts";
+import type { EngineError as Plain } from "./EngineError.ts";
+import type { EngineError } from "./YieldableError.ts";
 import { firstPage, nextPage, smallerPage, tooManyPages, type PageRequest } from "./Paging.ts";
-import { plainOptions, type EngineCallOptions, type EngineClientOptions } from "./EngineOptions.ts";
-import {
-  listRequest,
-  messageRequest,
-  type InvalidParameter,
-  type ListParams,
-  type MessageParams,
-  type UploadParams,
-  type WriteCondition,
-} from "./Parameters.ts";
+import { plainOptions, withPlainOptions, type EngineCallOptions, type EngineClientOptions } from "./EngineOptions.ts";
+import type { ListParams, MessageParams, UploadParams, WriteCondition } from "./Parameters.ts";
 
 /** The calls of the API. Every one fails with EngineError, and ends at once when its fiber is interrupted. */
 export interface EngineCalls {
   /** One page of engines. */
   readonly list: (params?: ListParams, options?: EngineCallOptions) => Effect.Effect<EngineListResponse, EngineError>;
-  /** All engines from `offset` on, a page at a time, each asked for when it is needed. */
+  /**
+   * All engines from `offset` on, a page at a time; the next page is read while one is used. The deadline bounds each page, not the
+   * whole list.
+   */
   readonly listAll: (params?: ListParams, options?: EngineCallOptions) => Stream.Stream<Engine, EngineError>;
+  /** The pages of `listAll`, as the server sent them. */
+  readonly listPages: (
+    params?: ListParams,
+    options?: EngineCallOptions,
+  ) => Stream.Stream<EngineListResponse, EngineError>;
   /** One engine: `name`, `name@major` or `name@major.minor`. */
   readonly get: (tag: string, options?: EngineCallOptions & MessageParams) => Effect.Effect<Engine, EngineError>;
   /** The status of one engine. */
@@ -89,9 +90,24 @@ type ChangeCall<A> = (
 
 /** The client of the engines API as an Effect service. */
 export class EngineClient extends Context.Service<EngineClient, EngineCalls>()("@bytenite-engines/core/EngineClient") {
-  /** A client made of options. Options that cannot be die with TypeError or RangeError. */
-  static readonly layer = (options: EngineClientOptions = {}): Layer.Layer<EngineClient> =>
-    Layer.sync(EngineClient, () => EngineClient.of(makeCalls(makeClientParts(plainOptions(options) ?? {}))));
+  /** A client made of options. Options that cannot be are an EngineError (InvalidArgument). */
+  static readonly layer = (options: EngineClientOptions = {}): Layer.Layer<EngineClient, EngineError> =>
+    Layer.effect(
+      EngineClient,
+      Effect.suspend(() => {
+        try {
+          return Effect.succeed(EngineClient.of(makeCalls(makeClientParts(plainOptions(options) ?? {}))));
+        } catch (cause) {
+          return Effect.fail(invalidOptions(defaultBaseUrl, cause) as EngineError);
+        }
+      }),
+    );
+
+  /** A client whose options come from configuration: `layerConfig({ token: Config.Redacted("BYTENITE_TOKEN") })`. */
+  static readonly layerConfig = (
+    options: Config.Wrap<EngineClientOptions>,
+  ): Layer.Layer<EngineClient, EngineError | Config.ConfigError> =>
+    Layer.unwrap(Effect.map(Config.unwrap(options), (options) => EngineClient.layer(options)));
 
   /** A client for tests, made of the calls that a test needs; any other call dies, and says which one it was. */
   static readonly layerTest = (calls: Partial<EngineCalls>): Layer.Layer<EngineClient> =>
@@ -106,6 +122,7 @@ const missingCalls: EngineCalls = {
   get: missing("get"),
   status: missing("status"),
   listAll: () => Stream.fromEffect(missing("listAll")()),
+  listPages: () => Stream.fromEffect(missing("listPages")()),
   upload: missing("upload"),
   activate: missing("activate"),
   deactivate: missing("deactivate"),
@@ -123,28 +140,28 @@ const missingCalls: EngineCalls = {
 };
 
 const makeCalls = (parts: ClientParts): EngineCalls => {
-  const ask = <N extends ReadName>(
-    name: N,
-    tag: string | undefined,
-    request: RequestOf<N> | InvalidParameter | undefined,
+  const methods = engineMethods(parts);
+  const within = <A>(
     options: EngineCallOptions | undefined,
-  ): Effect.Effect<Answer<ResponseOf<N>>, EngineError> =>
-    Effect.suspend(() => readEngines(partsOfCall(parts, plainOptions(options)), name, tag, request));
-  const own = (options: EngineCallOptions | undefined): ClientParts => partsOfCall(parts, plainOptions(options));
-  const changed =
-    (name: "activate" | "deactivate" | "download"): EngineCalls["withResponse"]["activate"] =>
-    (tag, options) =>
-      Effect.suspend(() => change(own(options), name, tag, options));
-  const withResponse: EngineCalls["withResponse"] = {
-    upload: (archive, options) => Effect.suspend(() => upload(own(options), archive, options)),
-    activate: changed("activate"),
-    deactivate: changed("deactivate"),
-    download: changed("download"),
-    list: (params, options) => Effect.suspend(() => ask("list", undefined, listRequest(params), options)),
-    get: (tag, options) => ask("get", tag, messageRequest(options), options),
-    status: (tag, options) => ask("status", tag, messageRequest(options), options),
-  };
+    call: (plain: CallOptions | undefined) => Effect.Effect<A, Plain>,
+  ): Effect.Effect<A, Plain> => withPlainOptions(parts.baseUrl, options, call);
+  const withResponse = {
+    list: (params, options) => within(options, (plain) => methods.list(params, plain)),
+    get: (tag, options) => within(options, (plain) => methods.get(tag, plain)),
+    status: (tag, options) => within(options, (plain) => methods.status(tag, plain)),
+    upload: (archive, options) => within(options, (plain) => methods.upload(archive, plain)),
+    activate: (tag, options) => within(options, (plain) => methods.activate(tag, plain)),
+    deactivate: (tag, options) => within(options, (plain) => methods.deactivate(tag, plain)),
+    download: (tag, options) => within(options, (plain) => methods.download(tag, plain)),
+  } as EngineCalls["withResponse"];
   const list: EngineCalls["list"] = (params, options) => Effect.map(withResponse.list(params, options), dataOf);
+  const listPages: EngineCalls["listPages"] = (params, options) =>
+    Stream.unwrap(
+      Effect.map(
+        within(options, (plain) => withPartsOfCall(parts, plain, [], (own) => Effect.succeed(own))),
+        (own) => pagesOf(own, params ?? {}, (page) => list(page.params, options)),
+      ),
+    ) as Stream.Stream<EngineListResponse, EngineError>;
   return {
     withResponse,
     list,
@@ -157,36 +174,38 @@ const makeCalls = (parts: ClientParts): EngineCalls => {
     archive: (tag, options) =>
       Stream.unwrap(
         Effect.map(
-          Effect.suspend(() => openArchive(own(options), tag, options)),
-          (archive) => Stream.fromAsyncIterable(archive, (cause) => cause as EngineError),
+          within(options, (plain) => methods.archive(tag, plain)),
+          (archive) => Stream.fromAsyncIterable(archive, (cause) => cause as Plain),
         ),
-      ),
-    listAll: (params = {}, options) =>
-      Stream.suspend(() => {
-        const own = partsOfCall(parts, plainOptions(options));
-        const { maxPages, maxEnginesPerPage } = own.settings.limits;
-        const ask = (
-          page: PageRequest,
-        ): Effect.Effect<readonly [EngineListResponse, PageRequest | undefined], EngineError> =>
-          list(page.params, options).pipe(
-            Effect.map((answer) => [answer, nextPage(page, answer, maxEnginesPerPage)] as const),
-            Effect.catch((error) => {
-              const smaller = smallerPage(page, error);
-              return smaller === undefined ? Effect.fail(error) : ask(smaller);
-            }),
-          );
-        const pages = Stream.paginate({ page: firstPage(params), pages: 1 }, ({ page, pages }) =>
-          pages > maxPages
-            ? Effect.fail(tooManyPages(own, maxPages))
-            : Effect.map(ask(page), ([answer, next]) => {
-                const following = next === undefined ? undefined : { page: next, pages: pages + 1 };
-                return [[answer.engines], Option.fromUndefinedOr(following)] as const;
-              }),
-        );
-        // The next page is under way while one is used.
-        return Stream.flattenIterable(Stream.buffer(pages, { capacity: 1 }));
-      }),
+      ) as Stream.Stream<Uint8Array, EngineError>,
+    listPages,
+    listAll: (params, options) =>
+      Stream.flatMap(listPages(params, options), ({ engines }) => Stream.fromIterable(engines)),
   };
 };
 
-const dataOf = <T>(answer: Answer<T>): T => answer.data;
+/** The pages of a whole list; the next one is under way while one is used. */
+const pagesOf = (
+  own: ClientParts,
+  params: ListParams,
+  read: (page: PageRequest) => Effect.Effect<EngineListResponse, Plain>,
+): Stream.Stream<EngineListResponse, Plain> => {
+  const { maxPages, maxEnginesPerPage } = own.settings.limits;
+  const ask = (page: PageRequest): Effect.Effect<readonly [EngineListResponse, PageRequest | undefined], Plain> =>
+    read(page).pipe(
+      Effect.map((answer) => [answer, nextPage(page, answer, maxEnginesPerPage)] as const),
+      Effect.catch((error) => {
+        const smaller = smallerPage(page, error);
+        return smaller === undefined ? Effect.fail(error) : ask(smaller);
+      }),
+    );
+  const pages = Stream.paginate({ page: firstPage(params), pages: 1 }, ({ page, pages }) =>
+    pages > maxPages
+      ? Effect.fail(tooManyPages(own, maxPages))
+      : Effect.map(ask(page), ([answer, next]) => {
+          const following = next === undefined ? undefined : { page: next, pages: pages + 1 };
+          return [[answer], Option.fromUndefinedOr(following)] as const;
+        }),
+  );
+  return Stream.buffer(pages, { capacity: 1 });
+};

@@ -1,5 +1,8 @@
+import { inspect } from "node:util";
+import * as Effect from "effect/Effect";
 import { expect, test } from "vitest";
 import { EngineError, type EngineErrorReason } from "./EngineError.ts";
+import { EngineError as YieldableEngineError } from "./index.ts";
 
 const url = "http://127.0.0.1/v1/dev/engines";
 
@@ -41,18 +44,17 @@ const full = new EngineError({
 });
 
 test("the message is made from all that is known", () => {
-  expect(full.withAttempts(4).message).toBe(
+  expect(full.with({ attempts: 4 }).message).toBe(
     `The server cannot answer now (503 UNAVAILABLE) after 4 attempts: down [GET ${url}]`,
   );
 });
 
 test("another number of attempts changes nothing else", () => {
-  const again = full.withAttempts(4);
+  const again = full.with({ attempts: 4 });
   expect(again).toBeInstanceOf(EngineError);
   expect({ ...again.toJSON(), message: "", attempts: 1 }).toEqual({ ...full.toJSON(), message: "" });
   expect(again.details).toEqual(full.details);
   expect(again.cause).toBe(full.cause);
-  expect(full.withAttempts(1)).toBe(full);
 });
 
 test("as JSON it is plain data, without cause, stack and details", () => {
@@ -62,9 +64,21 @@ test("as JSON it is plain data, without cause, stack and details", () => {
     method: "GET",
     url,
     attempts: 1,
+    requests: 1,
     status: 503,
     code: "UNAVAILABLE",
     serverMessage: "down",
     requestId: "r-1",
   });
+});
+
+test("it can be yielded in Effect, is caught by its tag or its reason, and is printed as an error", async () => {
+  const failing = Effect.gen(function* () {
+    return yield* new YieldableEngineError({ reason: { _tag: "NotFound" }, url, attempts: 1 });
+  });
+  const byReason = failing.pipe(Effect.catchReason("EngineError", "NotFound", () => Effect.succeed("not found")));
+  expect(await Effect.runPromise(byReason)).toBe("not found");
+  const byTag = failing.pipe(Effect.catchTag("EngineError", ({ reason }) => Effect.succeed(reason._tag)));
+  expect(await Effect.runPromise(byTag)).toBe("NotFound");
+  expect(inspect(full)).toMatch(/^EngineError: The server cannot answer now.*\n {4}at /);
 });

@@ -1,5 +1,6 @@
-// Decides: which failures of a call a caller can treat differently, and what each one says.
+// The one error of the client, and its reasons.
 import type { JsonObject } from "@bufbuild/protobuf";
+import * as Data from "effect/Data";
 import type { RpcCode } from "./RpcCode.ts";
 
 /** Why a call failed. Each tag is something that a caller can do differently. */
@@ -50,6 +51,22 @@ export type EngineErrorReason =
 /** The kinds of reason. */
 export type EngineErrorTag = EngineErrorReason["_tag"];
 
+/**
+ * Why a failed call is not attempted again. `final`: the same request would fail again. `attempts`: `retry.maxAttempts`.
+ * `spoiled-twice`: a second body that was cut or cannot be decoded. `hint-too-long`: the server asks to wait longer than
+ * `retry.maxRetryAfterMs`. `deadline`: the next attempt would begin after it. `budget`: the retry budget of the origin is used up.
+ * `not-repeatable`: the request may have been carried out. `schedule`: that of `retry.schedule` has ended.
+ */
+export type RetryStopped =
+  | "final"
+  | "attempts"
+  | "spoiled-twice"
+  | "hint-too-long"
+  | "deadline"
+  | "budget"
+  | "not-repeatable"
+  | "schedule";
+
 /** What kept an answer from coming at all. */
 export type UnreachableProblem = "dns" | "refused" | "reset" | "tls" | "network";
 
@@ -68,8 +85,12 @@ export interface EngineErrorFields {
   readonly method?: string;
   /** URL of the request, without user info. */
   readonly url: string;
-  /** Number of requests that were sent for this call. */
+  /** Attempts that sent a request. 0: nothing was sent. */
   readonly attempts: number;
+  /** Requests that were sent: more where one was hedged, a token was renewed, or both formats were read. Default: as many. */
+  readonly requests?: number;
+  /** Why it was not attempted again. */
+  readonly retryStopped?: RetryStopped;
   /** HTTP status of the last answer. */
   readonly status?: number;
   /** gRPC code: the body's when it has one, else the one that the HTTP status stands for. */
@@ -84,13 +105,23 @@ export interface EngineErrorFields {
   readonly cause?: unknown;
 }
 
+/** An Error that can be yielded in `Effect.gen`; its type here needs no Effect. */
+const YieldableError = Data.Error as unknown as new (fields: { message: string; cause: unknown }) => Error;
+
 /** The one error of the client. `reason` tells the kinds apart. */
-export class EngineError extends Error implements EngineErrorFields {
+export class EngineError extends YieldableError implements EngineErrorFields {
+  static {
+    // Node prints it as any other error, with its stack.
+    Object.defineProperty(this.prototype, Symbol.for("nodejs.util.inspect.custom"), { value: undefined });
+  }
+
   readonly _tag = "EngineError";
   readonly reason: EngineErrorReason;
   readonly method: string;
   readonly url: string;
   readonly attempts: number;
+  readonly requests: number;
+  readonly retryStopped?: RetryStopped;
   readonly status?: number;
   readonly code?: RpcCode;
   readonly serverMessage?: string;
@@ -98,22 +129,23 @@ export class EngineError extends Error implements EngineErrorFields {
   readonly details: ReadonlyArray<ErrorDetail>;
 
   constructor(fields: EngineErrorFields) {
-    super(messageOf(fields), fields.cause === undefined ? undefined : { cause: fields.cause });
+    super(
+      fields.cause === undefined
+        ? ({ message: messageOf(fields) } as never)
+        : { message: messageOf(fields), cause: fields.cause },
+    );
     this.name = "EngineError";
     this.reason = fields.reason;
     this.method = fields.method ?? "GET";
     this.url = fields.url;
     this.attempts = fields.attempts;
+    this.requests = fields.requests ?? fields.attempts;
+    if (fields.retryStopped !== undefined) this.retryStopped = fields.retryStopped;
     if (fields.status !== undefined) this.status = fields.status;
     if (fields.code !== undefined) this.code = fields.code;
     if (fields.serverMessage !== undefined) this.serverMessage = fields.serverMessage;
     if (fields.requestId !== undefined) this.requestId = fields.requestId;
     this.details = fields.details ?? [];
-  }
-
-  /** The same failure, with the number of requests that the whole call took. */
-  withAttempts(attempts: number): EngineError {
-    return attempts === this.attempts ? this : this.with({ attempts });
   }
 
   /** The same failure with other circumstances. */
@@ -129,6 +161,8 @@ export class EngineError extends Error implements EngineErrorFields {
       method: this.method,
       url: this.url,
       attempts: this.attempts,
+      requests: this.requests,
+      ...(this.retryStopped === undefined ? {} : { retryStopped: this.retryStopped }),
       ...(this.status === undefined ? {} : { status: this.status }),
       ...(this.code === undefined ? {} : { code: this.code }),
       ...(this.serverMessage === undefined ? {} : { serverMessage: this.serverMessage }),

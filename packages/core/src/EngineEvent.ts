@@ -1,6 +1,6 @@
-// Decides: what a client tells about its work while it works. No event ever holds a token.
+// Events of a client. No event ever holds a token.
 import type { EndpointName } from "./Endpoint.ts";
-import type { EngineErrorTag } from "./EngineError.ts";
+import type { EngineErrorTag, RetryStopped } from "./EngineError.ts";
 import type { Format } from "./MediaType.ts";
 
 /** Where an event belongs: the call, and the URL asked (without user info). */
@@ -18,8 +18,10 @@ export interface EventSubject {
 export interface ExchangeEvent extends EventSubject {
   readonly type: "exchange";
   readonly method: string;
-  /** Which request of the call this was, from 1. */
+  /** Which attempt of the call sent it, from 1. */
   readonly attempt: number;
+  /** Which request of the call this was, from 1: more than one in an attempt that is hedged, renews a token, or compares formats. */
+  readonly request: number;
   readonly status: number;
   /** The answer's Content-Type, as sent. */
   readonly mediaType: string | undefined;
@@ -34,8 +36,10 @@ export interface ExchangeEvent extends EventSubject {
 /** A request got no whole answer: no connection, no time left, a body that broke off or is too large. Not: one that was given up. */
 export interface UnansweredEvent extends EventSubject {
   readonly type: "unanswered";
-  /** Which request of the call this was, from 1. */
+  /** Which attempt of the call sent it, from 1. */
   readonly attempt: number;
+  /** Which request of the call this was, from 1. */
+  readonly request: number;
   readonly reason: EngineErrorTag;
   /** From sending to the failure, in milliseconds. */
   readonly durationMs: number;
@@ -44,7 +48,7 @@ export interface UnansweredEvent extends EventSubject {
 /** A request failed and will be sent again. */
 export interface RetryEvent extends EventSubject {
   readonly type: "retry";
-  /** Which request failed, from 1. */
+  /** Which attempt failed, from 1. */
   readonly attempt: number;
   /** How long until the next one, in milliseconds. */
   readonly delayMs: number;
@@ -54,6 +58,17 @@ export interface RetryEvent extends EventSubject {
   readonly hinted: boolean;
   /** Tokens left in the retry budget, after this retry was paid. */
   readonly budgetTokens: number;
+}
+
+/** A call failed. */
+export interface FailureEvent extends EventSubject {
+  readonly type: "failure";
+  readonly reason: EngineErrorTag;
+  readonly status: number | undefined;
+  readonly attempts: number;
+  readonly requests: number;
+  /** Why it is not attempted again. */
+  readonly retryStopped: RetryStopped;
 }
 
 /** Asked for one form, the origin answered in the other; it is asked for that one for a while. */
@@ -114,6 +129,7 @@ export type EngineEvent =
   | ExchangeEvent
   | UnansweredEvent
   | RetryEvent
+  | FailureEvent
   | FallbackEvent
   | RenewalEvent
   | BreakerEvent

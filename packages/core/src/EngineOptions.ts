@@ -1,52 +1,146 @@
-// Options of the Effect entry, with Redacted tokens.
+// Options of the Effect entry, and their plain form.
+import * as Duration from "effect/Duration";
+import * as Effect from "effect/Effect";
+import * as Pull from "effect/Pull";
 import * as Redacted from "effect/Redacted";
+import * as Schedule from "effect/Schedule";
 import type { CallOptions, ClientOptions } from "./ClientOptions.ts";
+import { invalidOptions } from "./ClientParts.ts";
 import { isKeyed } from "./Credentials.ts";
+import type { EngineError as PlainError } from "./EngineError.ts";
+import { assertOptionNames } from "./OptionNames.ts";
+import type { RetryPolicy } from "./Retry.ts";
 import type { ExpiringToken, TokenContext, TokenOption } from "./Token.ts";
+import type { EngineError } from "./YieldableError.ts";
 
 /** A token with the moment it expires, in milliseconds since 1970. */
 export interface RedactedExpiringToken extends Omit<ExpiringToken, "token"> {
   readonly token: string | Redacted.Redacted;
 }
 
-/** A token as a function may give it. */
+/** A token as a function or an effect may give it. */
 type GivenToken = string | Redacted.Redacted | ExpiringToken | RedactedExpiringToken;
 
-/** Where tokens come from; each of them may be redacted. */
+/** Where tokens come from; each of them may be redacted. An effect is run for every request, as a function is called. */
 export type RedactedTokenOption =
   | TokenOption
   | Redacted.Redacted
+  | Effect.Effect<GivenToken, unknown>
   | ((context: TokenContext) => GivenToken | Promise<GivenToken>);
 
+/** When and how often a call is sent again; times as numbers of milliseconds, or as durations. */
+export interface EffectRetryPolicy extends Partial<RetryPolicy> {
+  readonly baseDelay?: Duration.Input;
+  readonly throttledBaseDelay?: Duration.Input;
+  readonly maxDelay?: Duration.Input;
+  readonly maxRetryAfter?: Duration.Input;
+  /**
+   * Another backoff. Its input is the failure of the attempt. It decides the delays, but for those that the server asks for, and when
+   * there are no more attempts; `maxAttempts` (then Infinity by default), the deadline and the retry budget still hold.
+   */
+  readonly schedule?: Schedule.Schedule<unknown, EngineError>;
+}
+
 /** Options of one call in Effect. */
-export interface EngineCallOptions extends Omit<CallOptions, "token"> {
+export interface EngineCallOptions extends Omit<CallOptions, "token" | "retry"> {
   /** The access token, or where it comes from; sent as the value of `Authorization` as it is. */
   readonly token?: RedactedTokenOption | null;
+  /** Longest time for one request and its whole answer. Default 10 seconds. Wins over `attemptTimeoutMs`. */
+  readonly attemptTimeout?: Duration.Input;
+  /** Longest time for a call with all its requests and waits. Default 30 seconds. Wins over `deadlineMs`. */
+  readonly deadline?: Duration.Input;
+  readonly retry?: EffectRetryPolicy;
 }
 
 /** Options of a client in Effect. */
 export interface EngineClientOptions extends EngineCallOptions, Pick<ClientOptions, "protobufVerification"> {}
 
-/** The same options without anything of Effect's. */
-export const plainOptions = <O extends Pick<EngineCallOptions, "token">>(
-  options: O | undefined,
-): (Omit<O, "token"> & Pick<CallOptions, "token">) | undefined => {
-  const token = options?.token;
-  if (options === undefined || token === undefined || token === null)
-    return options as (Omit<O, "token"> & Pick<CallOptions, "token">) | undefined;
-  return { ...options, token: plainOption(token) };
-};
+type EffectOptions = Pick<EngineCallOptions, "token" | "attemptTimeout" | "deadline" | "retry">;
+type Plain<O> = Omit<O, keyof EffectOptions> & Pick<CallOptions, "token" | "retry" | "attemptTimeoutMs" | "deadlineMs">;
 
-const plainOption = (option: RedactedTokenOption): TokenOption => {
-  if (typeof option !== "function") return plainText(option);
-  if (isKeyed(option)) return option as TokenOption;
-  return async (context) => {
-    const given = await option(context);
-    if (typeof given === "string" || Redacted.isRedacted(given)) return plainText(given);
-    const { token, expiresAtMs } = given;
-    return { token: plainText(token), ...(expiresAtMs === undefined ? {} : { expiresAtMs }) };
+/** The same options without anything of Effect's. Throws TypeError for times that are none. */
+export const plainOptions = <O extends EffectOptions>(options: O | undefined): Plain<O> | undefined => {
+  if (options === undefined || options === null) return options;
+  const { token, attemptTimeout, deadline, retry, ...rest } = options;
+  return {
+    ...rest,
+    ...(token === undefined ? {} : { token: token === null ? null : plainToken(token) }),
+    ...(attemptTimeout === undefined ? {} : { attemptTimeoutMs: millis("attemptTimeout", attemptTimeout) }),
+    ...(deadline === undefined ? {} : { deadlineMs: millis("deadline", deadline) }),
+    ...(retry === undefined ? {} : { retry: plainRetry(retry) }),
   };
 };
 
-const plainText = (token: string | Redacted.Redacted): string =>
-  Redacted.isRedacted(token) ? Redacted.value(token) : token;
+/** A call with options in their plain form. Options that have none are InvalidArgument. */
+export const withPlainOptions = <O extends EffectOptions, A>(
+  url: string,
+  options: O | undefined,
+  call: (plain: Plain<O> | undefined) => Effect.Effect<A, PlainError>,
+): Effect.Effect<A, PlainError> =>
+  Effect.suspend(() => {
+    let plain: Plain<O> | undefined;
+    try {
+      plain = plainOptions(options);
+    } catch (cause) {
+      return Effect.fail(invalidOptions(url, cause));
+    }
+    return call(plain);
+  });
+
+const millis = (name: string, input: Duration.Input): number => {
+  const duration = Duration.fromInput(input);
+  if (duration._tag === "None")
+    throw new TypeError(`${name} must be a duration, e.g. "10 seconds", not ${JSON.stringify(input)}`);
+  return Duration.toMillis(duration.value);
+};
+
+const retryTimes = {
+  baseDelay: "baseDelayMs",
+  throttledBaseDelay: "throttledBaseDelayMs",
+  maxDelay: "maxDelayMs",
+  maxRetryAfter: "maxRetryAfterMs",
+} as const;
+
+const plainRetry = (retry: EffectRetryPolicy): Partial<RetryPolicy> => {
+  assertOptionNames(retry, retryNames, "retry");
+  const { schedule, baseDelay, throttledBaseDelay, maxDelay, maxRetryAfter, ...plain } = retry;
+  const times = Object.entries({ baseDelay, throttledBaseDelay, maxDelay, maxRetryAfter }).flatMap(([name, input]) =>
+    input === undefined ? [] : [[retryTimes[name as keyof typeof retryTimes], millis(`retry.${name}`, input)]],
+  );
+  return {
+    ...(schedule === undefined ? {} : { maxAttempts: Infinity, backoff: backoffOf(schedule) }),
+    ...plain,
+    ...Object.fromEntries(times),
+  };
+};
+
+const retryNames = ["maxAttempts", "factor", "schedule", ...Object.entries(retryTimes).flat()];
+
+/** The delays of a schedule; undefined at its end. */
+const backoffOf =
+  (schedule: Schedule.Schedule<unknown, EngineError>): NonNullable<RetryPolicy["backoff"]> =>
+  () =>
+    Effect.map(
+      Schedule.toStep(schedule),
+      (step) => (nowMs: number, error: EngineError) =>
+        step(nowMs, error).pipe(
+          Effect.map(([, delay]) => Duration.toMillis(delay)),
+          Pull.catchDone(() => Effect.succeed(undefined)),
+        ),
+    );
+
+const plainToken = (option: RedactedTokenOption): TokenOption => {
+  if (Redacted.isRedacted(option)) return Redacted.value(option);
+  if (Effect.isEffect(option))
+    return async ({ signal }) => plainGiven(await Effect.runPromise(option as Effect.Effect<GivenToken>, { signal }));
+  if (typeof option !== "function" || isKeyed(option)) return option as TokenOption;
+  return async (context) => plainGiven(await option(context));
+};
+
+const plainGiven = (given: GivenToken): string | ExpiringToken => {
+  if (typeof given === "string") return given;
+  if (Redacted.isRedacted(given)) return Redacted.value(given);
+  const { token, expiresAtMs } = given;
+  const text = Redacted.isRedacted(token) ? Redacted.value(token) : token;
+  return { token: text, ...(expiresAtMs === undefined ? {} : { expiresAtMs }) };
+};

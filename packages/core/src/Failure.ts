@@ -1,6 +1,6 @@
-// Decides: which failure an answer that is no success stands for.
+// Failed requests and their errors.
 import type { JsonObject } from "@bufbuild/protobuf";
-import { EngineError, type EngineErrorReason, type ErrorDetail } from "./EngineError.ts";
+import { EngineError, type EngineErrorFields, type EngineErrorReason, type ErrorDetail } from "./EngineError.ts";
 import { readErrorBody, type ErrorBody } from "./ErrorBody.ts";
 import { defaultReadLimits, LimitExceeded, type ReadLimits } from "./ReadLimits.ts";
 import { retryHintMs } from "./RetryHint.ts";
@@ -32,6 +32,17 @@ export class AttemptFailure extends Error {
     this.hintMs = hintMs;
     this.exhausted = exhausted;
     this.#answer = answer;
+  }
+
+  /** The same failure with other circumstances of the call. */
+  with(fields: Partial<EngineErrorFields>): AttemptFailure {
+    const { hintMs, exhausted } = this;
+    const answer = this.#answer;
+    return new AttemptFailure(this.error.with(fields), {
+      hintMs,
+      exhausted,
+      ...(answer === undefined ? {} : { answer }),
+    });
   }
 
   get answer(): ExchangeAnswer | undefined {

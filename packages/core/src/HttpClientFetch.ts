@@ -1,4 +1,4 @@
-// fetch over an `HttpClient` of Effect.
+// A client over an HttpClient of Effect.
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import * as Option from "effect/Option";
@@ -12,6 +12,7 @@ import type { Headers } from "effect/http/Headers";
 import { EngineClient } from "./EngineClient.ts";
 import type { EngineClientOptions } from "./EngineOptions.ts";
 import type { Fetch } from "./Fetch.ts";
+import type { EngineError } from "./YieldableError.ts";
 
 /**
  * The layer of an EngineClient whose requests go through the `HttpClient` of the context, with its tracing and middleware.
@@ -20,7 +21,7 @@ import type { Fetch } from "./Fetch.ts";
  */
 export const layerHttpClient = (
   options: Omit<EngineClientOptions, "fetch"> = {},
-): Layer.Layer<EngineClient, never, HttpClient.HttpClient> =>
+): Layer.Layer<EngineClient, EngineError, HttpClient.HttpClient> =>
   Layer.unwrap(
     Effect.map(HttpClient.HttpClient, (client) => EngineClient.layer({ ...options, fetch: fetchOf(client) })),
   );

@@ -1,5 +1,7 @@
-// Parameters of the calls.
+// Parameters of the calls, and the request messages made of them.
 import type { RequestOf } from "./Answer.ts";
+import { assertOptionNames } from "./OptionNames.ts";
+import type { EngineStatus } from "./PlainData.ts";
 
 /** Which engines, in which order, from where to where. */
 export interface ListParams {
@@ -20,7 +22,7 @@ export interface MessageParams {
   readonly engineId?: string;
   readonly engineData?: Uint8Array;
   readonly engineLink?: string;
-  readonly engineStatus?: string;
+  readonly engineStatus?: EngineStatus;
 }
 
 /** On which condition an engine is changed. */
@@ -50,15 +52,21 @@ export const maxUint32 = 4_294_967_295;
 
 /** The request message of `list`, or what is wrong with the parameters. */
 export const listRequest = (params: ListParams = {}): RequestOf<"list"> | InvalidParameter => {
+  try {
+    assertOptionNames(params, ["orderBy", "limit", "offset", "pagination", "isPublic"], "", "parameter");
+    assertOptionNames(params.pagination, ["limit", "offset"], "pagination", "parameter");
+  } catch (cause) {
+    return new InvalidParameter(cause instanceof Error ? cause.message : String(cause));
+  }
   const { orderBy = "", isPublic = false, pagination } = params;
   const limit = params.limit ?? pagination?.limit ?? 0;
   const offset = params.offset ?? pagination?.offset ?? 0;
   for (const [name, value] of Object.entries({ limit, offset })) {
     if (!Number.isInteger(value) || value < 0 || value > maxUint32)
-      return new InvalidParameter(name, `a whole number from 0 to ${maxUint32}`, value);
+      return wrongValue(name, `a whole number from 0 to ${maxUint32}`, value);
   }
-  if (typeof orderBy !== "string") return new InvalidParameter("orderBy", "text", orderBy);
-  if (typeof isPublic !== "boolean") return new InvalidParameter("isPublic", "true or false", isPublic);
+  if (typeof orderBy !== "string") return wrongValue("orderBy", "text", orderBy);
+  if (typeof isPublic !== "boolean") return wrongValue("isPublic", "true or false", isPublic);
   return { orderBy, isPublic, pagination: { limit, offset } };
 };
 
@@ -67,8 +75,8 @@ export const messageRequest = (params: MessageParams | undefined): RequestOf<"ge
   if (params === undefined) return undefined;
   const { engineId = "", engineData = new Uint8Array(), engineLink = "", engineStatus = "" } = params;
   for (const [name, value] of Object.entries({ engineId, engineLink, engineStatus }))
-    if (typeof value !== "string") return new InvalidParameter(name, "text", value);
-  if (!(engineData instanceof Uint8Array)) return new InvalidParameter("engineData", "a Uint8Array", engineData);
+    if (typeof value !== "string") return wrongValue(name, "text", value);
+  if (!(engineData instanceof Uint8Array)) return wrongValue("engineData", "a Uint8Array", engineData);
   return { engineId, engineData, engineLink, engineStatus };
 };
 
@@ -76,8 +84,12 @@ export const messageRequest = (params: MessageParams | undefined): RequestOf<"ge
 export class InvalidParameter {
   readonly problem: string;
 
-  constructor(name: string, expected: string, value: unknown) {
-    const shown = typeof value === "number" ? String(value) : value === null ? "null" : `of the type ${typeof value}`;
-    this.problem = `${name} must be ${expected}, not ${shown}`;
+  constructor(problem: string) {
+    this.problem = problem;
   }
 }
+
+const wrongValue = (name: string, expected: string, value: unknown): InvalidParameter => {
+  const shown = typeof value === "number" ? String(value) : value === null ? "null" : `of the type ${typeof value}`;
+  return new InvalidParameter(`${name} must be ${expected}, not ${shown}`);
+};

@@ -1,18 +1,24 @@
-// Decides: how one request goes out: its headers, its token (once more after a 401), its middleware, its event.
+// One request: headers, token (renewed once after a 401), middleware, sharing, events.
 import type * as Clock from "effect/Clock";
+import type * as Context from "effect/Context";
 import type { Span } from "effect/Tracer";
-import type { CallState } from "./AttemptPlan.ts";
-import type { AttemptTimer } from "./AttemptPlan.ts";
+import { countRequest, type AttemptTimer, type CallState } from "./AttemptPlan.ts";
 import type { CallSettings } from "./ClientOptions.ts";
 import { credentialsError } from "./Credentials.ts";
 import { EngineError } from "./EngineError.ts";
-import type { EngineEvent, EventSubject } from "./EngineEvent.ts";
+import type { EngineEvent, EventSubject, ExchangeEvent } from "./EngineEvent.ts";
 import { AttemptFailure } from "./Failure.ts";
 import { credentialsIn, redact } from "./Secret.ts";
 import type { InFlight } from "./Sharing.ts";
 import { traceparent } from "./Spans.ts";
 import type { Fetch, ResponseHeaders } from "./Fetch.ts";
 import { exchange, type ExchangeAnswer, type ExchangeRequest } from "./Transport.ts";
+
+/** Where spans of what a request needs belong. */
+export interface Trace {
+  readonly span: Span | undefined;
+  readonly services: Context.Context<never> | undefined;
+}
 
 /** What every request of one call has in common. */
 export interface RequesterParts {
@@ -24,6 +30,7 @@ export interface RequesterParts {
     clock: Clock.Clock,
     rejected: string | undefined,
     signal: AbortSignal,
+    trace: Trace,
   ) => Promise<string | undefined> | string | undefined;
   /** Absent when nobody listens. */
   readonly emit: ((event: EngineEvent) => void) | undefined;
@@ -89,7 +96,8 @@ const tokenOf = (
   plan: RequestPlan,
   rejected?: string,
 ): Promise<string | undefined> | string | undefined => {
-  const token = parts.token(plan.clock, rejected, plan.signal);
+  const { clock, signal, span, state } = plan;
+  const token = parts.token(clock, rejected, signal, { span, services: state.services });
   // Where tokens come from may ask to wait longer than one of our attempts may take.
   return typeof token === "object"
     ? plan.timer.aside(token).catch((cause: unknown) => failedToken(plan, cause))
@@ -98,7 +106,8 @@ const tokenOf = (
 
 const failedToken = (plan: RequestPlan, cause: unknown): never => {
   const error = credentialsError(plan.subject.url, cause);
-  plan.state.requests += error.attempts;
+  plan.state.requests += error.requests;
+  plan.state.attempts += error.attempts;
   throw new AttemptFailure(error, { exhausted: true });
 };
 
@@ -113,9 +122,9 @@ const send = async (
   if (token !== undefined) headers["authorization"] = token;
   const trace = settings.propagateTrace ? traceparent(plan.span) : undefined;
   if (trace !== undefined) headers["traceparent"] = trace;
-  state.requests += 1;
+  countRequest(state);
   state.shared = undefined;
-  const attempt = state.requests;
+  const count = { attempt: state.attempt, request: state.requests };
   const start = clock.monotonicTimeNanosUnsafe();
   const outgoing: ExchangeRequest = {
     url: plan.url,
@@ -135,7 +144,7 @@ const send = async (
     if (!(error instanceof EngineError)) throw cause;
     const reason = error.reason._tag;
     if (!isFollower(state))
-      parts.emit?.({ ...plan.subject, type: "unanswered", attempt, reason, durationMs: msSince(clock, start) });
+      parts.emit?.({ ...plan.subject, type: "unanswered", ...count, reason, durationMs: msSince(clock, start) });
     throw new AttemptFailure(error);
   }
   state.status = answer.status;
@@ -143,7 +152,7 @@ const send = async (
   const mediaType = answer.headers.get("content-type") ?? undefined;
   const answered = { answer, token, secrets: [...secrets], mediaType, durationMs, followed: isFollower(state) };
   // Who sent the request tells of it.
-  if (!isFollower(state)) parts.emit?.(exchangeEvent(plan.subject, attempt, answered));
+  if (!isFollower(state)) parts.emit?.(exchangeEvent(plan.subject, count, answered));
   return answered;
 };
 
@@ -200,7 +209,7 @@ const msSince = (clock: Clock.Clock, start: bigint): number => Number(clock.mono
 
 const exchangeEvent = (
   subject: EventSubject,
-  attempt: number,
+  count: Pick<ExchangeEvent, "attempt" | "request">,
   { answer, secrets, mediaType, durationMs }: Answered,
 ): EngineEvent => {
   const { status, headers, bytes } = answer;
@@ -209,7 +218,7 @@ const exchangeEvent = (
     ...subject,
     type: "exchange",
     method: subject.method ?? "GET",
-    attempt,
+    ...count,
     status,
     mediaType: mediaType === undefined ? undefined : redact(mediaType, secrets),
     bytes: bytes.byteLength,

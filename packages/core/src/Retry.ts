@@ -1,5 +1,5 @@
-// Decides: what may be sent again, and when. Pure: time and chance come in as numbers.
-import type { EngineErrorReason } from "./EngineError.ts";
+// Rules for retries. Pure: time and chance come in as numbers.
+import type { EngineErrorReason, RetryStopped } from "./EngineError.ts";
 
 /** When and how often a call is sent again. All times in milliseconds. */
 export interface RetryPolicy {
@@ -18,6 +18,8 @@ export interface RetryPolicy {
   readonly maxDelayMs: number;
   /** Longest hint of the server that is waited out; a longer one ends the call at once. Default 60,000. */
   readonly maxRetryAfterMs: number;
+  /** Delays of a schedule of Effect; set by the option `schedule` of the Effect entry only. */
+  readonly backoff?: () => unknown;
 }
 
 export const defaultRetryPolicy: RetryPolicy = {
@@ -73,7 +75,7 @@ export interface RetrySituation {
 /** Send it again after a delay, or not, and why. */
 export type RetryDecision =
   | { readonly retry: true; readonly delayMs: number; readonly hinted: boolean }
-  | { readonly retry: false; readonly because: "final" | "attempts" | "spoiled-twice" | "hint-too-long" | "deadline" };
+  | { readonly retry: false; readonly because: RetryStopped };
 
 /** Most often that a spoiled body is asked for again in one call. */
 export const maxSpoiledRetries = 1;

@@ -2,11 +2,25 @@
 import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
-import type { EngineError } from "./EngineError.ts";
+import { EngineError } from "./EngineError.ts";
 
 /** Runs an effect. Rejects with its failure, and with the signal's reason once that is aborted. */
 export const run = async <A>(effect: Effect.Effect<A, EngineError>, signal: AbortSignal | undefined): Promise<A> => {
+  signal?.throwIfAborted();
   const exit = await Effect.runPromiseExit(effect, signal === undefined ? undefined : { signal });
   if (Exit.isSuccess(exit)) return exit.value;
-  throw signal?.aborted === true && Cause.hasInterrupts(exit.cause) ? signal.reason : Cause.squash(exit.cause);
+  if (signal?.aborted === true && Cause.hasInterrupts(exit.cause)) throw signal.reason;
+  const error = Cause.squash(exit.cause);
+  if (error instanceof EngineError) addCaller(error);
+  throw error;
+};
+
+/** Writes the frames of the caller into the stack, in place of those of the runtime. Only V8 knows who awaits. */
+const addCaller = (error: EngineError): void => {
+  const { captureStackTrace } = Error as { readonly captureStackTrace?: (target: object, above?: unknown) => void };
+  if (captureStackTrace === undefined) return;
+  const here: { stack?: string } = {};
+  captureStackTrace(here, addCaller);
+  const frames = here.stack?.split("\n").filter((line) => line.startsWith("    at ")) ?? [];
+  if (frames.length > 0) error.stack = [`${error.name}: ${error.message}`, ...frames].join("\n");
 };

@@ -27,3 +27,18 @@ export type TokenFunction = (context: TokenContext) => string | ExpiringToken | 
 
 /** Where tokens come from: text, a function, or a source such as `apiKey(...)`. */
 export type TokenOption = string | TokenFunction;
+
+/**
+ * A token as it is sent. Throws InvalidToken for one that no header can carry: control characters, nothing at all. Nobody wants to see
+ * the token in the error about that.
+ */
+export const tokenText = (token: unknown): string => {
+  const trimmed = typeof token === "string" ? token.trim() : "";
+  if (trimmed === "") throw new InvalidToken("token is empty");
+  if (!/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(trimmed))
+    throw new InvalidToken("token has characters that no HTTP header can carry");
+  return trimmed;
+};
+
+/** A token that cannot be sent. */
+export class InvalidToken extends TypeError {}

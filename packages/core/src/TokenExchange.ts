@@ -1,6 +1,8 @@
-// Decides: how a token source sends its request: like a call, within the client's budget and a deadline of its own.
+// The request of a token source: sent like a call, with a deadline of its own.
 import * as Clock from "effect/Clock";
+import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
+import { counted, countRequest, newState } from "./AttemptPlan.ts";
 import { attempts } from "./Attempts.ts";
 import type { CallSettings } from "./ClientOptions.ts";
 import { EngineError } from "./EngineError.ts";
@@ -8,6 +10,7 @@ import type { EngineEvent } from "./EngineEvent.ts";
 import { AttemptFailure, failureOf, tooLarge } from "./Failure.ts";
 import { LimitExceeded, parseJson, type ReadLimits } from "./ReadLimits.ts";
 import type { RetryBudgets } from "./RetryBudget.ts";
+import type { Trace } from "./Requester.ts";
 import { redact } from "./Secret.ts";
 import type { Fetch } from "./Fetch.ts";
 import { exchange, publicUrl, type ExchangeAnswer } from "./Transport.ts";
@@ -26,6 +29,7 @@ export interface TokenRequest {
   readonly emit: ((event: EngineEvent) => void) | undefined;
   /** Ends it at once. */
   readonly signal: AbortSignal;
+  readonly trace: Trace;
 }
 
 /** Sends it, and resolves with the JSON of a success. Rejects with EngineError. */
@@ -39,10 +43,11 @@ export const postJson = ({
   clock,
   emit,
   signal,
+  trace,
 }: TokenRequest): Promise<unknown> => {
   const subject = { endpoint: "credentials", url: publicUrl(url) } as const;
   const headers = { accept: "application/json", "content-type": "application/json" };
-  const state = { requests: 0, spoiled: 0, renewed: false, status: undefined };
+  const state = newState();
   const origin = new URL(url).origin;
   const sent = attempts({
     subject,
@@ -53,7 +58,7 @@ export const postJson = ({
     emit: emit ?? (() => {}),
     state,
     run: async (signal) => {
-      state.requests += 1;
+      countRequest(state);
       try {
         const request = { url, method: "POST", headers, body: JSON.stringify(json) } as const;
         const answer = await exchange(fetch, request, settings.limits, signal);
@@ -69,9 +74,11 @@ export const postJson = ({
     },
   });
   const failed = Effect.mapError(sent, ({ error }) =>
-    error.with({ method: "POST", attempts: state.requests, url: redact(error.url, [secret]) }),
+    error.with({ method: "POST", ...counted(state), url: redact(error.url, [secret]) }),
   );
-  return Effect.runPromise(Effect.provideService(failed, Clock.Clock, clock), { signal });
+  const timed = Effect.provideService(failed, Clock.Clock, clock);
+  const traced = trace.span === undefined ? timed : Effect.withParentSpan(timed, trace.span);
+  return Effect.runPromiseWith(trace.services ?? Context.empty())(traced, { signal });
 };
 
 /** Throws SyntaxError for what is no JSON. */

@@ -3,7 +3,7 @@ import * as Cause from "effect/Cause";
 import type * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
-import type { CallState } from "./AttemptPlan.ts";
+import { counted, newState } from "./AttemptPlan.ts";
 import { attempts } from "./Attempts.ts";
 import type { AttemptTimer } from "./AttemptPlan.ts";
 import type { BodyLimits } from "./Body.ts";
@@ -48,8 +48,9 @@ export interface ExchangerRequest {
 
 /** The last answer, whatever its status. */
 export interface ExchangerAnswer extends ExchangeAnswer {
-  /** Requests that were sent. */
   readonly attempts: number;
+  /** Requests that were sent. */
+  readonly requests: number;
 }
 
 /** Sends GETs with retries. */
@@ -78,7 +79,7 @@ export const createExchanger = (options: ExchangerOptions = {}): Exchanger => {
     get: async ({ url, headers: given, endpoint, signal }) => {
       signal?.throwIfAborted();
       const headers = lowerCased(given);
-      const state: CallState = { requests: 0, spoiled: 0, renewed: false, status: undefined };
+      const state = newState();
       const subject = { endpoint, url: publicUrl(url) };
       const origin = new URL(url).origin;
       const accept = headers["accept"] ?? "*/*";
@@ -110,12 +111,12 @@ export const createExchanger = (options: ExchangerOptions = {}): Exchanger => {
         },
       };
       const exit = await Effect.runPromiseExit(attempts(plan), signal === undefined ? {} : { signal });
-      if (Exit.isSuccess(exit)) return { ...exit.value, attempts: state.requests };
+      if (Exit.isSuccess(exit)) return { ...exit.value, ...counted(state) };
       if (signal?.aborted === true && Cause.hasInterrupts(exit.cause)) throw signal.reason;
       const cause = Cause.squash(exit.cause);
       if (!(cause instanceof AttemptFailure)) throw cause;
-      if (cause.answer === undefined) throw cause.error.withAttempts(state.requests);
-      return { ...cause.answer, attempts: state.requests };
+      if (cause.answer === undefined) throw cause.error.with(counted(state));
+      return { ...cause.answer, ...counted(state) };
     },
   };
 };

@@ -2,15 +2,17 @@
 export { EngineClient, type EngineCalls } from "./EngineClient.ts";
 export type {
   EngineCallOptions,
+  EffectRetryPolicy,
   EngineClientOptions,
   RedactedExpiringToken,
   RedactedTokenOption,
 } from "./EngineOptions.ts";
-export { EngineError } from "./EngineError.ts";
+export { EngineError } from "./YieldableError.ts";
 export type {
   EngineErrorFields,
   EngineErrorReason,
   EngineErrorTag,
+  RetryStopped,
   ErrorDetail,
   UnreachableProblem,
 } from "./EngineError.ts";
@@ -18,6 +20,7 @@ export type { Answer, EngineArchive } from "./Answer.ts";
 export { defaultBaseUrl, type CallOptions, type ClientOptions, type Limits, type Middleware } from "./ClientOptions.ts";
 export type { ExpiringToken, TokenContext, TokenFunction, TokenOption } from "./Token.ts";
 export type { EngineEvent } from "./EngineEvent.ts";
+export { toDate, toJson, type EngineStatus, type EngineTime } from "./PlainData.ts";
 export type { ListParams, MessageParams, UploadParams, WriteCondition } from "./Parameters.ts";
 export type { RetryPolicy } from "./Retry.ts";
 export type { Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Fetch.ts";

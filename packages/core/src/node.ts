@@ -317,3 +317,14 @@ const joined = (chunks: ReadonlyArray<Buffer>): Uint8Array<ArrayBuffer> => {
   }
   return whole;
 };
+
+/**
+ * The options `token` and `baseUrl` from `BYTENITE_TOKEN` and `BYTENITE_BASE_URL`, which `bne` reads, too. What is unset or empty is left
+ * out: `createEngineClient({ ...optionsFromEnv(), fetch: nodeFetch() })`.
+ */
+export const optionsFromEnv = (
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): { readonly token?: string; readonly baseUrl?: string } => {
+  const { BYTENITE_TOKEN: token = "", BYTENITE_BASE_URL: baseUrl = "" } = env;
+  return { ...(token === "" ? {} : { token }), ...(baseUrl === "" ? {} : { baseUrl }) };
+};

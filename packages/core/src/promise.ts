@@ -1,24 +1,14 @@
-// Decides: what the client is to everybody who does not use Effect.
-import type * as Effect from "effect/Effect";
+// The client for promises.
+import * as Effect from "effect/Effect";
 import type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
-import type { Answer, EngineArchive, RequestOf, ResponseOf } from "./Answer.ts";
+import type { Answer, EngineArchive } from "./Answer.ts";
 import type { CallOptions, ClientOptions } from "./ClientOptions.ts";
-import { makeClientParts, partsOfCall, type ClientParts } from "./ClientParts.ts";
-import { openArchive } from "./client/EngineArchive.ts";
-import { change, readEngines, upload } from "./client/EngineCalls.ts";
-import { run } from "./Run.ts";
-import type { ReadName } from "./Endpoint.ts";
+import { makeClientParts, withPartsOfCall } from "./ClientParts.ts";
+import { dataOf, engineMethods } from "./client/EngineMethods.ts";
 import { EngineError } from "./EngineError.ts";
 import { firstPage, nextPage, smallerPage, tooManyPages, type PageRequest } from "./Paging.ts";
-import {
-  listRequest,
-  messageRequest,
-  type InvalidParameter,
-  type ListParams,
-  type MessageParams,
-  type UploadParams,
-  type WriteCondition,
-} from "./Parameters.ts";
+import type { ListParams, MessageParams, UploadParams, WriteCondition } from "./Parameters.ts";
+import { run } from "./Run.ts";
 
 export type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
 export type { Answer, EngineArchive } from "./Answer.ts";
@@ -29,10 +19,12 @@ export type {
   EngineErrorFields,
   EngineErrorReason,
   EngineErrorTag,
+  RetryStopped,
   ErrorDetail,
   UnreachableProblem,
 } from "./EngineError.ts";
 export type { EngineEvent } from "./EngineEvent.ts";
+export { toDate, toJson, type EngineStatus, type EngineTime } from "./PlainData.ts";
 export type { Format } from "./MediaType.ts";
 export type { FieldNumbers, OriginMemory, OriginStatus, VerificationOptions } from "./verify/SchemaVerifier.ts";
 export type { ListParams, MessageParams, UploadParams, WriteCondition } from "./Parameters.ts";
@@ -54,9 +46,12 @@ export interface PromiseEngineClient {
   list(params?: ListParams, options?: PromiseCallOptions): Promise<EngineListResponse>;
   /**
    * All engines from `offset` on. The first page is as large as the server likes, later ones have 1,000 engines, or fewer where the
-   * server refuses that; with `limit`, all have that many. The next page is read while one is used. `deadlineMs` is the time of a page.
+   * server refuses that; with `limit`, all have that many. The next page is read while one is used. `deadlineMs` bounds each page, not
+   * the whole list: for that, pass a `signal`, e.g. `AbortSignal.timeout(60_000)`.
    */
   listAll(params?: ListParams, options?: PromiseCallOptions): AsyncIterable<Engine>;
+  /** The pages of `listAll`, as the server sent them. */
+  listPages(params?: ListParams, options?: PromiseCallOptions): AsyncIterable<EngineListResponse>;
   /** One engine: `name`, `name@major` or `name@major.minor`. */
   get(tag: string, options?: MessageOptions): Promise<Engine>;
   /** The status of one engine. */
@@ -90,92 +85,71 @@ export interface PromiseEngineClient {
   };
 }
 
-/** A client. Throws TypeError or RangeError for options that cannot be, with the option's name. */
+/**
+ * A client. Throws TypeError or RangeError for options that cannot be, with the option's name; a call whose options cannot be rejects
+ * with EngineError (InvalidArgument).
+ */
 export const createEngineClient = (options: ClientOptions = {}): PromiseEngineClient => {
   const parts = makeClientParts(options);
-  const changed =
-    (name: "activate" | "deactivate" | "download") =>
-    (tag: string, options?: MessageOptions & WriteCondition): Promise<Answer<EngineMessage>> =>
-      runCall(options, (own) => change(own, name, tag, options), parts);
+  const { list, get, status, upload, activate, deactivate, download, archive } = engineMethods(parts, ["signal"]);
   const withResponse: PromiseEngineClient["withResponse"] = {
-    list: async (params, options) => ask(parts, "list", undefined, listRequest(params), options, whole),
-    get: (tag, options) => ask(parts, "get", tag, messageRequest(options), options, whole),
-    status: (tag, options) => ask(parts, "status", tag, messageRequest(options), options, whole),
-    upload: (archive, options) => runCall(options, (own) => upload(own, archive, options), parts),
-    activate: changed("activate"),
-    deactivate: changed("deactivate"),
-    download: changed("download"),
+    list: (params, options) => run(list(params, options), options?.signal),
+    get: (tag, options) => run(get(tag, options), options?.signal),
+    status: (tag, options) => run(status(tag, options), options?.signal),
+    upload: (bytes, options) => run(upload(bytes, options), options?.signal),
+    activate: (tag, options) => run(activate(tag, options), options?.signal),
+    deactivate: (tag, options) => run(deactivate(tag, options), options?.signal),
+    download: (tag, options) => run(download(tag, options), options?.signal),
   };
-  const list: PromiseEngineClient["list"] = async (params, options) =>
-    ask(parts, "list", undefined, listRequest(params), options, dataOf);
+  const listPages: PromiseEngineClient["listPages"] = async function* (params = {}, options = {}) {
+    const own = await run(
+      withPartsOfCall(parts, options, ["signal"], (own) => Effect.succeed(own)),
+      options.signal,
+    );
+    const { maxPages, maxEnginesPerPage } = own.settings.limits;
+    const left = new AbortController();
+    const signal = options.signal === undefined ? left.signal : AbortSignal.any([options.signal, left.signal]);
+    const ask = async (page: PageRequest): Promise<readonly [EngineListResponse, PageRequest | undefined]> => {
+      try {
+        const { data } = await run(list(page.params, { ...options, signal } as PromiseCallOptions), signal);
+        return [data, nextPage(page, data, maxEnginesPerPage)];
+      } catch (error) {
+        const smaller = error instanceof EngineError ? smallerPage(page, error) : undefined;
+        if (smaller === undefined) throw error;
+        return ask(smaller);
+      }
+    };
+    try {
+      let asked = ask(firstPage(params ?? {}));
+      for (let pages = 1; ; pages++) {
+        const [page, next] = await asked;
+        if (next === undefined) return yield page;
+        if (pages >= maxPages) {
+          yield page;
+          throw tooManyPages(own, maxPages);
+        }
+        // The next page is under way while this one is used. Its failure is thrown when it is waited for.
+        asked = ask(next);
+        asked.catch(() => {});
+        yield page;
+      }
+    } finally {
+      left.abort();
+    }
+  };
   return {
     withResponse,
-    list,
-    get: (tag, options) => ask(parts, "get", tag, messageRequest(options), options, dataOf),
-    status: (tag, options) => ask(parts, "status", tag, messageRequest(options), options, dataOf),
-    upload: async (archive, options) => dataOf(await withResponse.upload(archive, options)),
-    activate: async (tag, options) => dataOf(await withResponse.activate(tag, options)),
-    deactivate: async (tag, options) => dataOf(await withResponse.deactivate(tag, options)),
-    download: async (tag, options) => dataOf(await withResponse.download(tag, options)),
-    archive: (tag, options) => runCall(options, (own) => openArchive(own, tag, options), parts),
-    listAll: async function* (params = {}, options = {}) {
-      const own = partsOfCall(parts, options);
-      const { maxPages, maxEnginesPerPage } = own.settings.limits;
-      const left = new AbortController();
-      const signal = options.signal === undefined ? left.signal : AbortSignal.any([options.signal, left.signal]);
-      const ask = async (page: PageRequest): Promise<readonly [EngineListResponse, PageRequest | undefined]> => {
-        try {
-          const answer = await list(page.params, { ...options, signal });
-          return [answer, nextPage(page, answer, maxEnginesPerPage)];
-        } catch (error) {
-          const smaller = error instanceof EngineError ? smallerPage(page, error) : undefined;
-          if (smaller === undefined) throw error;
-          return ask(smaller);
-        }
-      };
-      try {
-        let asked = ask(firstPage(params));
-        for (let pages = 1; ; pages++) {
-          const [{ engines }, next] = await asked;
-          if (next === undefined) return yield* engines;
-          if (pages >= maxPages) {
-            yield* engines;
-            throw tooManyPages(own, maxPages);
-          }
-          // The next page is under way while this one is used. Its failure is thrown when it is waited for.
-          asked = ask(next);
-          asked.catch(() => {});
-          yield* engines;
-        }
-      } finally {
-        left.abort();
-      }
+    list: async (params, options) => dataOf(await run(list(params, options), options?.signal)),
+    get: async (tag, options) => dataOf(await run(get(tag, options), options?.signal)),
+    status: async (tag, options) => dataOf(await run(status(tag, options), options?.signal)),
+    upload: async (bytes, options) => dataOf(await run(upload(bytes, options), options?.signal)),
+    activate: async (tag, options) => dataOf(await run(activate(tag, options), options?.signal)),
+    deactivate: async (tag, options) => dataOf(await run(deactivate(tag, options), options?.signal)),
+    download: async (tag, options) => dataOf(await run(download(tag, options), options?.signal)),
+    archive: (tag, options) => run(archive(tag, options), options?.signal),
+    listPages,
+    listAll: async function* (params, options) {
+      for await (const { engines } of listPages(params, options)) yield* engines;
     },
   };
-};
-
-const runCall = async <A>(
-  options: PromiseCallOptions | undefined,
-  call: (parts: ClientParts) => Effect.Effect<A, EngineError>,
-  parts: ClientParts,
-): Promise<A> => {
-  const signal = options?.signal;
-  signal?.throwIfAborted();
-  return run(call(partsOfCall(parts, options)), signal);
-};
-
-const whole = <T>(answer: Answer<T>): Answer<T> => answer;
-const dataOf = <T>(answer: Answer<T>): T => answer.data;
-
-const ask = async <N extends ReadName, A>(
-  parts: ClientParts,
-  name: N,
-  tag: string | undefined,
-  request: RequestOf<N> | InvalidParameter | undefined,
-  options: PromiseCallOptions | undefined,
-  part: (answer: Answer<ResponseOf<N>>) => A,
-): Promise<A> => {
-  const signal = options?.signal;
-  signal?.throwIfAborted();
-  return part(await run(readEngines(partsOfCall(parts, options), name, tag, request), signal));
 };

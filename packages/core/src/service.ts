@@ -20,6 +20,7 @@ export type {
   EngineErrorFields,
   EngineErrorReason,
   EngineErrorTag,
+  RetryStopped,
   ErrorDetail,
   UnreachableProblem,
 } from "./EngineError.ts";

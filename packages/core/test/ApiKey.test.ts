@@ -63,7 +63,12 @@ test("gives up when the new token is refused too", async () => {
       : json(response, 401, { code: 16, message: "no" }),
   );
   const client = createEngineClient({ baseUrl: server.baseUrl, token: apiKey(key), format: "json" });
-  await expect(client.get("a")).rejects.toMatchObject({ reason: { _tag: "Unauthenticated" }, attempts: 2 });
+  await expect(client.get("a")).rejects.toMatchObject({
+    reason: { _tag: "Unauthenticated" },
+    attempts: 1,
+    requests: 2,
+    retryStopped: "final",
+  });
   expect(server.requests).toHaveLength(4);
 });
 

@@ -1,13 +1,18 @@
 import { expect, it } from "@effect/vitest";
+import * as Config from "effect/Config";
+import * as ConfigProvider from "effect/ConfigProvider";
+import * as Duration from "effect/Duration";
 import * as Effect from "effect/Effect";
+import * as Fiber from "effect/Fiber";
 import * as Redacted from "effect/Redacted";
+import * as Schedule from "effect/Schedule";
 import * as Stream from "effect/Stream";
 import * as TestClock from "effect/testing/TestClock";
 import { create } from "@bufbuild/protobuf";
 import { EngineSchema } from "@bytenite-engines/proto";
 import { EngineClient } from "../src/EngineClient.ts";
 import { memoryServer } from "../src/MemoryServer.ts";
-import type { Fetch } from "../src/promise.ts";
+import type { EngineEvent, Fetch } from "../src/promise.ts";
 
 it.effect("a limit that the wire cannot carry is an error of the call, not an exception where it is written", () =>
   Effect.gen(function* () {
@@ -80,4 +85,123 @@ it.effect("a client for tests has the calls that it was given, and says which ot
   }).pipe(
     Effect.provide(EngineClient.layerTest({ get: () => Effect.succeed(create(EngineSchema, { name: "given" })) })),
   ),
+);
+
+const engines = [{ name: "a", version: "1.0" }];
+
+it.effect("times may be durations; wrong ones are a failure that says which", () =>
+  Effect.gen(function* () {
+    const client = yield* EngineClient;
+    const fetch: Fetch = () => new Promise(() => {});
+    const options = { fetch, retry: { maxAttempts: 1 } } as const;
+    const asked = yield* Effect.forkChild(Effect.flip(client.get("a", { ...options, attemptTimeout: "2 seconds" })), {
+      startImmediately: true,
+    });
+    yield* TestClock.adjust("2 seconds");
+    expect((yield* Fiber.join(asked)).reason).toEqual({ _tag: "TimedOut", scope: "attempt", limitMs: 2_000 });
+    const late = yield* Effect.forkChild(
+      Effect.flip(client.get("a", { ...options, deadline: Duration.minutes(1), attemptTimeout: Duration.infinity })),
+      { startImmediately: true },
+    );
+    yield* TestClock.adjust("1 minute");
+    expect((yield* Fiber.join(late)).reason).toEqual({ _tag: "TimedOut", scope: "deadline", limitMs: 60_000 });
+    const error = yield* Effect.flip(client.get("a", { deadline: "soon" as never }));
+    expect([error.reason._tag, error.serverMessage]).toEqual([
+      "InvalidArgument",
+      'deadline must be a duration, e.g. "10 seconds", not "soon"',
+    ]);
+  }).pipe(Effect.provide(EngineClient.layer())),
+);
+
+it.effect("a schedule is another backoff: its delays, and its end", () =>
+  Effect.gen(function* () {
+    const client = yield* EngineClient;
+    const delays: Array<number> = [];
+    const options = {
+      fetch: memoryServer({ engines, answer: () => new Response("{}", { status: 503 }) }).fetch,
+      onEvent: (event: EngineEvent) => void (event.type === "retry" && delays.push(event.delayMs)),
+      retry: { schedule: Schedule.exponential("100 millis", 3).pipe(Schedule.upTo({ times: 3 })) },
+    };
+    const asked = yield* Effect.forkChild(Effect.flip(client.get("a", options)), { startImmediately: true });
+    while (asked.pollUnsafe() === undefined) {
+      yield* TestClock.adjust("1 second");
+      yield* Effect.promise(() => new Promise(setImmediate));
+    }
+    const { attempts, retryStopped } = yield* Fiber.join(asked);
+    expect([delays, attempts, retryStopped]).toEqual([[100, 300, 900], 4, "schedule"]);
+  }).pipe(Effect.provide(EngineClient.layer())),
+);
+
+it.effect("an effect is a source of tokens, run for every request", () => {
+  let runs = 0;
+  const token = Effect.sync(() => Redacted.make(`token-${(runs += 1)}`));
+  const server = memoryServer({ engines });
+  return Effect.gen(function* () {
+    const client = yield* EngineClient;
+    yield* client.get("a");
+    yield* client.get("a");
+    expect(server.requests.map(({ headers }) => headers.get("authorization"))).toEqual(["token-1", "token-2"]);
+    const error = yield* Effect.flip(client.get("a", { token: Effect.fail(new Error("the vault is sealed")) }));
+    expect(error.reason).toEqual({ _tag: "CredentialsFailed", problem: "the vault is sealed" });
+  }).pipe(Effect.provide(EngineClient.layer({ token, fetch: server.fetch })));
+});
+
+it.effect("options come from configuration", () => {
+  const server = memoryServer({ engines });
+  const layer = EngineClient.layerConfig({
+    token: Config.Redacted("BYTENITE_TOKEN"),
+    baseUrl: Config.String("BYTENITE_BASE_URL"),
+    fetch: Config.succeed(server.fetch),
+  });
+  const env = { BYTENITE_TOKEN: "secret", BYTENITE_BASE_URL: "http://configured.example/v1" };
+  return Effect.gen(function* () {
+    yield* Effect.provide(
+      Effect.flatMap(EngineClient, (client) => client.get("a")),
+      layer,
+    );
+    const [request] = server.requests;
+    expect([request?.url, request?.headers.get("authorization")]).toEqual([
+      "http://configured.example/v1/engines/a",
+      "secret",
+    ]);
+  }).pipe(Effect.provide(ConfigProvider.layer(ConfigProvider.fromUnknown(env))));
+});
+
+it.effect("options that cannot be are failures of the layer, and of the call", () =>
+  Effect.gen(function* () {
+    const made = yield* Effect.flip(Effect.provide(EngineClient, EngineClient.layer({ deadlineMs: -1 })));
+    expect([made.reason._tag, made.serverMessage]).toEqual([
+      "InvalidArgument",
+      "deadlineMs must be a number from 0, not -1",
+    ]);
+    const client = yield* EngineClient;
+    for (const [options, said] of [
+      [{ deadlineMS: 5 }, 'there is no option "deadlineMS"; did you mean "deadlineMs"?'],
+      [{ retry: { maxAttempt: 1 } }, 'there is no option "maxAttempt"; did you mean "maxAttempts"?'],
+      [{ retry: { basedelay: 1 } }, 'did you mean "baseDelay"?'],
+      [null, "options must be an object, not null"],
+    ] as const) {
+      const error = yield* Effect.flip(client.get("a", options as never));
+      expect([error.reason._tag, error.attempts]).toEqual(["InvalidArgument", 0]);
+      expect(error.serverMessage?.replace("retry.", "")).toContain(said);
+    }
+  }).pipe(Effect.provide(EngineClient.layer())),
+);
+
+it.effect("an error is caught by its reason, and can be yielded again", () =>
+  Effect.gen(function* () {
+    const client = yield* EngineClient;
+    const absent = client
+      .get("absent")
+      .pipe(Effect.catchReason("EngineError", "NotFound", () => Effect.succeed("no such engine")));
+    expect(yield* absent).toBe("no such engine");
+    const again = client.get("absent").pipe(
+      Effect.catchTag("EngineError", (error) =>
+        Effect.gen(function* () {
+          return yield* error;
+        }),
+      ),
+    );
+    expect((yield* Effect.flip(again)).reason._tag).toBe("NotFound");
+  }).pipe(Effect.provide(EngineClient.layer({ fetch: memoryServer({ engines }).fetch }))),
 );

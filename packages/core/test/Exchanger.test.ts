@@ -87,7 +87,7 @@ const effects: Record<Option, readonly [path: string, options: ExchangerOptions,
   hedging: [
     "/good",
     { hedging: { around: (send, { signal }) => send(signal).then(() => send(signal)) } },
-    { status: 200, attempts: 2 },
+    { status: 200, attempts: 1, requests: 2 },
   ],
   limits: ["/good", { limits: { maxDecodedBodyBytes: 1 } }, tag("TooLarge", { value: 1 })],
   middleware: [

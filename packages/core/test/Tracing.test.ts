@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import * as Tracer from "effect/Tracer";
 import { expect, test } from "vitest";
+import { apiKey } from "../src/ApiKey.ts";
 import { memoryServer } from "../src/MemoryServer.ts";
 import { EngineClient, type EngineClientOptions } from "../src/index.ts";
 import { createEngineClient } from "../src/promise.ts";
@@ -107,4 +108,25 @@ test("the OTLP example sends its spans and metrics to a collector", async () => 
   expect(bodies.get("/v1/traces")).toContain("EngineClient.get");
   expect(bodies.get("/v1/metrics")).toContain("http.client.request.duration");
   expect([...bodies.values()].join()).not.toContain("a-token");
+});
+
+test("the exchange of an API key is a span below the attempt that needs it", async () => {
+  await using server = await startServer((request, response) =>
+    request.method === "POST"
+      ? json(response, 200, { token: "t", expiresIn: "3600" })
+      : json(response, 200, { id: "1" }),
+  );
+  const [, call, attempt, exchange] = await traced({ baseUrl: server.baseUrl, token: apiKey(secret) });
+  expect([call?.name, attempt?.name, exchange?.name]).toEqual([
+    "EngineClient.get",
+    "GET /engines/{engine_tag}",
+    "POST",
+  ]);
+  expect(exchange).toMatchObject({ kind: "client" });
+  expect(Option.getOrThrow(exchange?.parent ?? Option.none())).toBe(attempt);
+  expect(Object.fromEntries(exchange?.attributes ?? [])).toMatchObject({
+    "http.request.method": "POST",
+    "url.full": `${new URL(server.baseUrl).origin}/v1/auth/access_token`,
+  });
+  expect(inspect(exchange, { depth: 5 })).not.toContain(secret);
 });

@@ -180,6 +180,10 @@ export const exchangeLine = (event: EngineEvent): string => {
     }
     case "retry":
       return retryLine(event);
+    case "failure": {
+      const { url, reason, status, attempts, retryStopped } = event;
+      return `${url}: ${status ?? words(reason)} after ${attempts} attempts, not attempted again: ${words(retryStopped)}`;
+    }
     case "fallback":
       return `${event.url}: asked for ${event.asked}, answered in ${event.answered}`;
     case "renewal":

@@ -4,7 +4,7 @@ import { base64Decode, base64Encode } from "@bufbuild/protobuf/wire";
 import type { Engine } from "@bytenite-engines/proto";
 import * as Effect from "effect/Effect";
 import type { EngineArchive } from "../Answer.ts";
-import type { AttemptPlan, CallState } from "../AttemptPlan.ts";
+import { counted, countRequest, newState, type AttemptPlan } from "../AttemptPlan.ts";
 import { attempts } from "../Attempts.ts";
 import { readBody } from "../Body.ts";
 import { partsOfCall, type ClientParts } from "../ClientParts.ts";
@@ -72,7 +72,7 @@ const openLink = (parts: ClientParts, link: string): Effect.Effect<OpenedLink, E
   const problem = linkProblem(link, parts.baseUrl);
   if (problem !== undefined) return Effect.fail(errorOf(shown, { _tag: "RedirectRefused", problem }));
   const subject: EventSubject = { endpoint: archiveEndpoint, url: shown };
-  const state: CallState = { requests: 0, spoiled: 0, renewed: false, status: undefined };
+  const state = newState();
   const emit = parts.emit ?? (() => {});
   const plan: AttemptPlan<OpenedLink> = {
     subject,
@@ -83,7 +83,7 @@ const openLink = (parts: ClientParts, link: string): Effect.Effect<OpenedLink, E
     emit,
     state,
     run: async (signal, clock) => {
-      state.requests += 1;
+      countRequest(state);
       const controller = new AbortController();
       const abort = (): void => controller.abort(signal.reason);
       signal.addEventListener("abort", abort, { once: true });
@@ -106,7 +106,7 @@ const openLink = (parts: ClientParts, link: string): Effect.Effect<OpenedLink, E
       }
     },
   };
-  const sent = Effect.mapError(attempts(plan), ({ error }) => error.with({ attempts: state.requests }));
+  const sent = Effect.mapError(attempts(plan), ({ error }) => error.with(counted(state)));
   return inCallSpan(sent, archiveEndpoint, "");
 };
 

@@ -3,6 +3,7 @@ import { create, isFieldSet, type DescMessage } from "@bufbuild/protobuf";
 import { base64Encode } from "@bufbuild/protobuf/wire";
 import { EngineMessageSchema, EngineSchema, type Engine, type EngineMessage } from "@bytenite-engines/proto";
 import * as Effect from "effect/Effect";
+import { counted } from "../AttemptPlan.ts";
 import type { Answer, RequestOf, ResponseOf } from "../Answer.ts";
 import type { ClientParts } from "../ClientParts.ts";
 import { endpoints, pathOf, type Endpoint, type EndpointName, type ReadName } from "../Endpoint.ts";
@@ -273,7 +274,7 @@ const recovery = (
           reason: { _tag: "Conflict" },
           url: plan.url,
           method: "POST",
-          attempts: plan.state.requests,
+          ...counted(plan.state),
           serverMessage: `the engine has revision ${message.revision} and another archive: somebody else uploaded it, and this upload was not carried out or was overwritten`,
         }),
       );

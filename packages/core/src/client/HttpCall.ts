@@ -2,7 +2,7 @@
 import type { DescMessage, JsonValue, Message, MessageShape } from "@bufbuild/protobuf";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
-import type { AttemptPlan, CallState } from "../AttemptPlan.ts";
+import { counted, newState, type AttemptPlan, type CallState } from "../AttemptPlan.ts";
 import { attempts } from "../Attempts.ts";
 import type { Answer } from "../Answer.ts";
 import type { ClientParts } from "../ClientParts.ts";
@@ -95,11 +95,12 @@ export const sendCall = <M extends Message>(
     const clock = fiber.getRef(Clock.Clock);
     const start = clock.monotonicTimeNanosUnsafe();
     const plan = attemptPlan(parts, call);
+    plan.state.services = fiber.context;
     const sent = Effect.mapBoth(attempts(plan, start), {
       onSuccess: (received) => answerOf(received, plan.state, Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6),
       // The exchange of an API key has a method of its own.
       onFailure: ({ error, exhausted }) =>
-        error.with({ attempts: plan.state.requests, method: exhausted ? error.method : call.method }),
+        error.with({ ...counted(plan.state), method: exhausted ? error.method : call.method }),
     });
     return inCallSpan(sent, call.name, call.template);
   });
@@ -117,7 +118,7 @@ const attemptPlan = <M extends Message>(parts: ClientParts, call: HttpCall<M>): 
   const headers = { ...parts.settings.headers, ...call.headers };
   // A second request beside a slow one is one more time.
   const settings = { ...parts.settings, headers, ...(call.repeats ? {} : { hedging: undefined }) };
-  const state: CallState = { requests: 0, spoiled: 0, renewed: false, status: undefined };
+  const state = newState();
   const body = call.body === undefined ? {} : { body: call.body };
   const emit = parts.emit ?? (() => {});
   /** Whether an earlier request of this call may have been carried out. */
@@ -359,8 +360,8 @@ const answerOf = <M>(
   state: CallState,
   totalMs: number,
 ): Answer<M> => {
-  const { status, headers, url } = answered.answer;
+  const { status, headers, url, bytes: body } = answered.answer;
   const { mediaType, durationMs } = answered;
-  const attempted = { attempts: state.requests, lastAttemptMs: durationMs, totalMs };
-  return { data: message, unknownFields, status, headers, format, mediaType, url, ...attempted };
+  const attempted = { attempts: state.attempts, requests: state.requests, lastAttemptMs: durationMs, totalMs };
+  return { data: message, unknownFields, status, headers, body, format, mediaType, url, ...attempted };
 };

@@ -14,10 +14,10 @@ import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import type { Answer } from "../Answer.ts";
 import type { CallOptions, ClientOptions } from "../ClientOptions.ts";
-import { makeClientParts, partsOfCall } from "../ClientParts.ts";
+import { invalidOptions, makeClientParts, withPartsOfCall } from "../ClientParts.ts";
 import { run } from "../Run.ts";
 import type { EngineError } from "../EngineError.ts";
-import { plainOptions, type RedactedTokenOption } from "../EngineOptions.ts";
+import { plainOptions, withPlainOptions, type EngineCallOptions } from "../EngineOptions.ts";
 import { serviceCodec } from "./MessageCodec.ts";
 import type { ServiceFormat } from "./HttpCall.ts";
 import { callService } from "./ServiceCall.ts";
@@ -84,10 +84,10 @@ export type ServiceClient<S extends DescService> = ServiceCalls<S> & {
 };
 
 /** Options of one call in Effect. */
-export interface EffectServiceCallOptions extends Omit<ServiceCallOptions, "token"> {
-  /** The access token, or where it comes from; sent as the value of `Authorization` as it is. */
-  readonly token?: RedactedTokenOption | null;
-}
+export interface EffectServiceCallOptions
+  extends
+    Omit<ServiceCallOptions, "token" | "retry">,
+    Pick<EngineCallOptions, "token" | "retry" | "attemptTimeout" | "deadline"> {}
 
 /** Options of a client in Effect. */
 export interface EffectServiceClientOptions
@@ -123,17 +123,15 @@ type Caller = (
 
 const formats: ReadonlySet<ServiceFormat> = new Set(["json", "protobuf", "verify"]);
 
-const formatOf = (format: ServiceFormat): ServiceFormat => {
-  if (!formats.has(format))
-    throw new TypeError(`format must be "json", "protobuf" or "verify", not ${JSON.stringify(format)}`);
-  return format;
-};
+const unknownFormat = (format: unknown): TypeError =>
+  new TypeError(`format must be "json", "protobuf" or "verify", not ${JSON.stringify(format)}`);
 
 /** How each rpc is called; rules are read when one is called for the first time. */
 const callersOf = (service: DescService, options: ServiceClientOptions): ReadonlyArray<readonly [string, Caller]> => {
   const { format = "json", registry, idempotent, baseUrl, ...rest } = options;
   if (baseUrl === undefined) throw new TypeError("baseUrl must be given: the base URL of the service");
-  const defaultFormat = formatOf(format);
+  const defaultFormat = format;
+  if (!formats.has(format)) throw unknownFormat(format);
   const parts = makeClientParts({ ...rest, baseUrl, format: "json" });
   const codec = serviceCodec(service, registry);
   return service.methods.map((descriptor: DescMethod) => {
@@ -141,15 +139,16 @@ const callersOf = (service: DescService, options: ServiceClientOptions): Readonl
     return [
       descriptor.localName,
       (request, callOptions) => {
+        // A format of services is none of the engines API.
         const { format, idempotent: repeats, ...others } = callOptions ?? {};
         const method = (known ??= serviceMethod(descriptor));
-        const plan = {
-          method,
-          codec,
-          format: format === undefined ? defaultFormat : formatOf(format),
-          idempotent: repeats ?? idempotent,
-        };
-        return callService(partsOfCall(parts, others), plan, request);
+        return withPartsOfCall(parts, callOptions === undefined ? undefined : others, ["signal"], (own) =>
+          Effect.suspend(() => {
+            const chosen = format ?? defaultFormat;
+            if (!formats.has(chosen)) return Effect.fail(invalidOptions(own.baseUrl, unknownFormat(chosen)));
+            return callService(own, { method, codec, format: chosen, idempotent: repeats ?? idempotent }, request);
+          }),
+        );
       },
     ];
   });
@@ -170,9 +169,7 @@ export const createServiceClient = <S extends DescService>(
       callers.map(([name, call]) => [
         name,
         async (request: MessageInitShape<DescMessage> | undefined, callOptions?: PromiseServiceCallOptions) => {
-          const { signal, ...others } = callOptions ?? {};
-          signal?.throwIfAborted();
-          return part(await run(call(request, others), signal));
+          return part(await run(call(request, callOptions), callOptions?.signal));
         },
       ]),
     );
@@ -194,7 +191,9 @@ export const makeServiceClient = <S extends DescService>(
         name,
         (request: MessageInitShape<DescMessage> | undefined, callOptions?: EffectServiceCallOptions) =>
           Effect.map(
-            Effect.suspend(() => call(request, plainOptions(callOptions))),
+            withPlainOptions(String(options.baseUrl), callOptions, (plain) =>
+              call(request, plain as ServiceCallOptions),
+            ),
             part,
           ),
       ]),
@@ -205,10 +204,20 @@ export const makeServiceClient = <S extends DescService>(
 /**
  * A layer of a client, under a key of yours:
  * `class Library extends Context.Service<Library, EffectServiceClient<typeof LibraryService>>()("Library") {}` and
- * `serviceClientLayer(Library, LibraryService, { baseUrl })`. Options that cannot be die with TypeError or RangeError.
+ * `serviceClientLayer(Library, LibraryService, { baseUrl })`. Options that cannot be are an EngineError (InvalidArgument).
  */
 export const serviceClientLayer = <Identifier, S extends DescService>(
   key: Context.Key<Identifier, EffectServiceClient<S>>,
   service: S,
   options: EffectServiceClientOptions,
-): Layer.Layer<Identifier> => Layer.sync(key, () => makeServiceClient(service, options));
+): Layer.Layer<Identifier, EngineError> =>
+  Layer.effect(
+    key,
+    Effect.suspend(() => {
+      try {
+        return Effect.succeed(makeServiceClient(service, options));
+      } catch (cause) {
+        return Effect.fail(invalidOptions(String(options.baseUrl), cause));
+      }
+    }),
+  );

@@ -8,7 +8,7 @@ import { shuffled, type Chance } from "./Numberings.ts";
 interface Called {
   readonly json: string;
   readonly format: string;
-  readonly attempts: number;
+  readonly requests: number;
 }
 
 type Call = readonly [name: string, call: (client: PromiseEngineClient) => Promise<Called>];
@@ -29,11 +29,11 @@ export interface Round {
 
 const called = (
   endpoint: EndpointName,
-  { data, format, attempts }: { data: unknown; format: string; attempts: number },
+  { data, format, requests }: { data: unknown; format: string; requests: number },
 ): Called => ({
   json: JSON.stringify(encodeJson(endpoints[endpoint].response as DescMessage, data as never)),
   format,
-  attempts,
+  requests,
 });
 
 const callsFor = (tags: ReadonlyArray<string>): ReadonlyArray<Call> => [
@@ -72,11 +72,11 @@ export const round = async (
   let regained = 0;
   let requests = 0;
   for (const [name, call, truth] of shuffled(chance, calls)) {
-    const { json, format, attempts } = await call(client);
+    const { json, format, requests: sent } = await call(client);
     if (json !== truth) wrong.push(`${name}: ${json}, not ${truth}`);
     if (format === "protobuf") protobuf += 1;
-    if (format === "protobuf" && attempts === 1) regained += 1;
-    requests += attempts;
+    if (format === "protobuf" && sent === 1) regained += 1;
+    requests += sent;
   }
   return { wrong, protobuf, regained, requests };
 };

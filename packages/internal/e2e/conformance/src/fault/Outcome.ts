@@ -31,13 +31,13 @@ export const outcomeOf = (ran: Ran, server: FaultServer): Outcome => ({
 const endOf = (ran: Ran): Pick<Outcome, "ends" | "attempts" | "retryAfterMs"> => {
   const { exit } = ran;
   if (Exit.isSuccess(exit)) {
-    const { data, attempts } = exit.value;
+    const { data, requests: attempts } = exit.value;
     if (!equals(endpoints.get.response, data, theEngine)) throw new Error(`other data: ${inspect(data)}`);
     return { ends: "data", attempts, retryAfterMs: undefined };
   }
   const error = errorOf(ran);
   if (error?._tag !== "EngineError") throw new Error("no EngineError", { cause: error });
-  const { reason, attempts } = error;
+  const { reason, requests: attempts } = error;
   return { ends: reason._tag, attempts, retryAfterMs: "retryAfterMs" in reason ? reason.retryAfterMs : undefined };
 };
 

@@ -1,0 +1,51 @@
+// Names of options, and the closest one to a name that is none.
+
+/** Throws TypeError for a name that is not known, and names the closest one; for options that are no object. */
+export const assertOptionNames = (
+  given: unknown,
+  known: ReadonlyArray<string>,
+  within = "",
+  what: "option" | "parameter" = "option",
+): void => {
+  if (given === undefined) return;
+  if (typeof given !== "object" || given === null)
+    throw new TypeError(
+      `${within === "" ? `${what}s` : within} must be an object, not ${given === null ? "null" : `a ${typeof given}`}`,
+    );
+  for (const name of Object.keys(given)) {
+    if (known.includes(name)) continue;
+    const closest = closestTo(name, known);
+    const path = within === "" ? name : `${within}.${name}`;
+    throw new TypeError(
+      `there is no ${what} ${JSON.stringify(path)}${closest === undefined ? `; known are ${known.join(", ")}` : `; did you mean ${JSON.stringify(closest)}?`}`,
+    );
+  }
+};
+
+/** The most letters that a name may differ in, as a part of its length. */
+const mostDifferent = 0.4;
+
+const closestTo = (name: string, known: ReadonlyArray<string>): string | undefined => {
+  const given = name.toLowerCase();
+  let best: string | undefined;
+  let least = Math.max(2, Math.floor(given.length * mostDifferent)) + 1;
+  for (const candidate of known) {
+    const letters = differentLetters(given, candidate.toLowerCase());
+    if (letters < least) [best, least] = [candidate, letters];
+  }
+  return best ?? known.find((candidate) => given.length > 3 && candidate.toLowerCase().includes(given));
+};
+
+/** Letters to be changed, added or left out (Levenshtein). */
+const differentLetters = (one: string, other: string): number => {
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= one.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= other.length; j++) {
+      const changed = (row[j - 1] ?? 0) + (one[i - 1] === other[j - 1] ? 0 : 1);
+      next.push(Math.min(changed, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[other.length] ?? 0;
+};

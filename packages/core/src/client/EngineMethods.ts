@@ -1,0 +1,64 @@
+// The calls of the engines API as effects: the promise entry runs them, the Effect entry hands them out.
+import type * as Effect from "effect/Effect";
+import type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
+import type { Answer, EngineArchive } from "../Answer.ts";
+import type { CallOptions } from "../ClientOptions.ts";
+import { withPartsOfCall, type ClientParts } from "../ClientParts.ts";
+import type { EngineError } from "../EngineError.ts";
+import {
+  listRequest,
+  messageRequest,
+  type ListParams,
+  type MessageParams,
+  type UploadParams,
+  type WriteCondition,
+} from "../Parameters.ts";
+import { openArchive } from "./EngineArchive.ts";
+import { change, readEngines, upload } from "./EngineCalls.ts";
+
+type Call<A> = Effect.Effect<A, EngineError>;
+type Answered<T> = Call<Answer<T>>;
+
+/** One method for each call. */
+export interface EngineMethods {
+  readonly list: (params?: ListParams, options?: CallOptions) => Answered<EngineListResponse>;
+  readonly get: (tag: string, options?: CallOptions & MessageParams) => Answered<Engine>;
+  readonly status: (tag: string, options?: CallOptions & MessageParams) => Answered<EngineMessage>;
+  readonly upload: (archive: Uint8Array, options?: CallOptions & UploadParams) => Answered<Engine>;
+  readonly activate: ChangeMethod;
+  readonly deactivate: ChangeMethod;
+  readonly download: ChangeMethod;
+  readonly archive: (tag: string, options?: CallOptions & MessageParams) => Call<EngineArchive>;
+}
+
+type ChangeMethod = (tag: string, options?: CallOptions & MessageParams & WriteCondition) => Answered<EngineMessage>;
+
+const messageNames = ["engineId", "engineData", "engineLink", "engineStatus"];
+const uploadNames = ["tag", "activate", "engineId", "ifRevision"];
+
+/** The methods of a client. `others`: names of options that the entry has beside these. */
+export const engineMethods = (parts: ClientParts, others: ReadonlyArray<string> = []): EngineMethods => {
+  const within = <A>(
+    options: CallOptions | undefined,
+    names: ReadonlyArray<string>,
+    call: (own: ClientParts) => Call<A>,
+  ): Call<A> => withPartsOfCall(parts, options, [...others, ...names], call);
+  const changed =
+    (name: "activate" | "deactivate" | "download"): ChangeMethod =>
+    (tag, options) =>
+      within(options, [...messageNames, "ifRevision"], (own) => change(own, name, tag, options));
+  return {
+    list: (params, options) => within(options, [], (own) => readEngines(own, "list", undefined, listRequest(params))),
+    get: (tag, options) =>
+      within(options, messageNames, (own) => readEngines(own, "get", tag, messageRequest(options))),
+    status: (tag, options) =>
+      within(options, messageNames, (own) => readEngines(own, "status", tag, messageRequest(options))),
+    upload: (archive, options) => within(options, uploadNames, (own) => upload(own, archive, options)),
+    activate: changed("activate"),
+    deactivate: changed("deactivate"),
+    download: changed("download"),
+    archive: (tag, options) => within(options, messageNames, (own) => openArchive(own, tag, options)),
+  };
+};
+
+export const dataOf = <T>(answer: Answer<T>): T => answer.data;
