@@ -48,44 +48,44 @@ export interface CallOptions {
    * Base URL with its path. Default `https://api.bytenite.com/v1/dev`. A call to another origin than the client's does not
    * carry the client's token: it takes its own.
    */
-  readonly baseUrl?: string | URL;
+  readonly baseUrl?: string | URL | undefined;
   /**
    * `auto`: protobuf where the server names our schema or its field numbers are verified, else JSON. `protobuf`: the same, and a failure
    * instead of JSON. `json`: JSON. Default `auto`.
    */
-  readonly format?: "auto" | Format;
+  readonly format?: "auto" | Format | undefined;
   /** Headers of every request, beside those that the client sends. `accept` is always the client's own, `authorization` where it has a token. */
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly retry?: Partial<RetryPolicy>;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly retry?: Partial<RetryPolicy> | undefined;
   /** Longest time for one request and its whole answer, in milliseconds. Default 10,000. Infinity: no limit. */
-  readonly attemptTimeoutMs?: number;
+  readonly attemptTimeoutMs?: number | undefined;
   /** Longest time for a call with all its requests and waits, in milliseconds. Default 30,000. Infinity: no limit. */
-  readonly deadlineMs?: number;
-  readonly limits?: Partial<Limits>;
+  readonly deadlineMs?: number | undefined;
+  readonly limits?: Partial<Limits> | undefined;
   /** Whether identical concurrent calls share one exchange. Default true. */
-  readonly share?: boolean;
+  readonly share?: boolean | undefined;
   /** Sends a second request when the first is slow: `hedging(...)` of `@bytenite-engines/core/hedging`. Default none. */
-  readonly hedging?: Hedging | null;
+  readonly hedging?: Hedging | null | undefined;
   /** Wrapped around every request, the first outermost. */
-  readonly middleware?: ReadonlyArray<Middleware>;
+  readonly middleware?: ReadonlyArray<Middleware> | undefined;
   /** Whether the trace context of the surrounding span is sent as `traceparent` (W3C). Default true. */
-  readonly propagateTrace?: boolean;
+  readonly propagateTrace?: boolean | undefined;
   /** The access token, or where it comes from; sent as the value of `Authorization` as it is. */
-  readonly token?: TokenOption | null;
+  readonly token?: TokenOption | null | undefined;
   /** Instead of the global `fetch`. */
-  readonly fetch?: Fetch;
+  readonly fetch?: Fetch | undefined;
   /** Told what happens, while it happens. What it throws is ignored. */
-  readonly onEvent?: ((event: EngineEvent) => void) | null;
+  readonly onEvent?: ((event: EngineEvent) => void) | null | undefined;
   /** Stops asking an origin that fails: `breaker(...)` of `@bytenite-engines/core/breaker`. Default none. */
-  readonly breaker?: Breaker | null;
+  readonly breaker?: Breaker | null | undefined;
   /** Tokens of the retry budget of each origin; a call that says it has a budget of its own. Default 500; Infinity: no budget. */
-  readonly retryBudget?: number;
+  readonly retryBudget?: number | undefined;
 }
 
 /** What a client is made of. */
 export interface ClientOptions extends CallOptions {
   /** How protobuf of servers that do not name our schema is verified. */
-  readonly protobufVerification?: VerificationOptions;
+  readonly protobufVerification?: VerificationOptions | undefined;
 }
 
 /** The settings of one call, complete. */

@@ -30,26 +30,26 @@ export type RedactedTokenOption =
 
 /** When and how often a call is sent again; times as numbers of milliseconds, or as durations. */
 export interface EffectRetryPolicy extends Partial<RetryPolicy> {
-  readonly baseDelay?: Duration.Input;
-  readonly throttledBaseDelay?: Duration.Input;
-  readonly maxDelay?: Duration.Input;
-  readonly maxRetryAfter?: Duration.Input;
+  readonly baseDelay?: Duration.Input | undefined;
+  readonly throttledBaseDelay?: Duration.Input | undefined;
+  readonly maxDelay?: Duration.Input | undefined;
+  readonly maxRetryAfter?: Duration.Input | undefined;
   /**
    * Another backoff. Its input is the failure of the attempt. It decides the delays, but for those that the server asks for, and when
    * there are no more attempts; `maxAttempts` (then Infinity by default), the deadline and the retry budget still hold.
    */
-  readonly schedule?: Schedule.Schedule<unknown, EngineError>;
+  readonly schedule?: Schedule.Schedule<unknown, EngineError> | undefined;
 }
 
 /** Options of one call in Effect. */
 export interface EngineCallOptions extends Omit<CallOptions, "token" | "retry"> {
   /** The access token, or where it comes from; sent as the value of `Authorization` as it is. */
-  readonly token?: RedactedTokenOption | null;
+  readonly token?: RedactedTokenOption | null | undefined;
   /** Longest time for one request and its whole answer. Default 10 seconds. Wins over `attemptTimeoutMs`. */
-  readonly attemptTimeout?: Duration.Input;
+  readonly attemptTimeout?: Duration.Input | undefined;
   /** Longest time for a call with all its requests and waits. Default 30 seconds. Wins over `deadlineMs`. */
-  readonly deadline?: Duration.Input;
-  readonly retry?: EffectRetryPolicy;
+  readonly deadline?: Duration.Input | undefined;
+  readonly retry?: EffectRetryPolicy | undefined;
 }
 
 /** Options of a client in Effect. */

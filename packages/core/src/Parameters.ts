@@ -6,23 +6,23 @@ import type { EngineStatus } from "./PlainData.ts";
 /** Which engines, in which order, from where to where. */
 export interface ListParams {
   /** Field to sort by. Only `createdAt` is documented. */
-  readonly orderBy?: string;
+  readonly orderBy?: string | undefined;
   /** Engines on a page. The server decides when absent. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   /** Engines before the first one on the page. */
-  readonly offset?: number;
+  readonly offset?: number | undefined;
   /** The page by its published names; `limit` and `offset` are short for these and win over them. */
-  readonly pagination?: { readonly limit?: number; readonly offset?: number };
+  readonly pagination?: { readonly limit?: number | undefined; readonly offset?: number } | undefined;
   /** Only engines that every user may see. */
-  readonly isPublic?: boolean;
+  readonly isPublic?: boolean | undefined;
 }
 
 /** Documented query parameters of `get` and `status`. A client has no reason to send them; the server decides what they do. */
 export interface MessageParams {
-  readonly engineId?: string;
-  readonly engineData?: Uint8Array;
-  readonly engineLink?: string;
-  readonly engineStatus?: EngineStatus;
+  readonly engineId?: string | undefined;
+  readonly engineData?: Uint8Array | undefined;
+  readonly engineLink?: string | undefined;
+  readonly engineStatus?: EngineStatus | undefined;
 }
 
 /** On which condition an engine is changed. */
@@ -31,7 +31,7 @@ export interface WriteCondition {
    * The revision that the engine must have: sent as `If-Match: "revision-7"`. Anything else is a `Conflict`, and nothing is changed. 0:
    * there must be no such engine (`If-None-Match: *`, uploads only). A server that does not know these headers ignores them.
    */
-  readonly ifRevision?: number;
+  readonly ifRevision?: number | undefined;
 }
 
 /** What is uploaded beside the archive. */
@@ -40,11 +40,11 @@ export interface UploadParams extends WriteCondition {
    * The tag in the manifest, `name@major.minor`. With it, an upload whose answer got lost is looked up before it is sent again;
    * without it, it is not sent again.
    */
-  readonly tag?: string;
+  readonly tag?: string | undefined;
   /** Makes the engine active at once. */
-  readonly activate?: boolean;
+  readonly activate?: boolean | undefined;
   /** Id of the engine that is overwritten; another one is an error of the server's. */
-  readonly engineId?: string;
+  readonly engineId?: string | undefined;
 }
 
 /** Largest `limit` and `offset`: they are uint32. */

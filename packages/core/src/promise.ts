@@ -35,7 +35,7 @@ export type { ExchangeAnswer, ExchangeRequest } from "./Transport.ts";
 /** Options of one call, with the signal that ends it. */
 export interface PromiseCallOptions extends CallOptions {
   /** Ends the call at once: in the request, in the body, in the wait between two requests. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 type MessageOptions = PromiseCallOptions & MessageParams;

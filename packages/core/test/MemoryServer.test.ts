@@ -47,3 +47,15 @@ it.effect("a test layer has the calls it was given, and names the one that is mi
     expect(Exit.isFailure(exit) && String(Cause.squash(exit.cause))).toContain("was not given the call get");
   }).pipe(Effect.provide(EngineClient.layerTest({ listAll: () => Stream.empty }))),
 );
+
+it("engines are activated and deactivated in memory; uploads and links are not there", async () => {
+  const client = createEngineClient({
+    baseUrl: "http://memory.example/v1/dev",
+    fetch: memoryServer({ engines: [{ name: "a", version: "1.0" }] }).fetch,
+  });
+  expect((await client.activate("a@1.0")).engineStatus).toBe("active");
+  expect((await client.get("a")).status).toBe("active");
+  expect((await client.deactivate("a@1.0")).engineStatus).toBe("inactive");
+  for (const call of [client.upload(new Uint8Array(1)), client.download("a@1.0")])
+    await expect(call).rejects.toMatchObject({ reason: { _tag: "Unimplemented" }, status: 405 });
+});

@@ -29,13 +29,13 @@ export interface ServiceCallOptions extends Omit<CallOptions, "format"> {
    * What travels: `json` (default); `protobuf`, for services whose schema is surely yours; `verify`, which asks for protobuf and
    * uses it where the server names the same schema, and sends JSON.
    */
-  readonly format?: ServiceFormat;
+  readonly format?: ServiceFormat | undefined;
   /**
    * Whether the call may be sent again although it may have been carried out. Default: GET, HEAD, OPTIONS, PUT, DELETE, and
    * rpcs with an `idempotency_level`. Others are sent again only after 429 or 503 with a time to wait, and where no connection
    * came about.
    */
-  readonly idempotent?: boolean;
+  readonly idempotent?: boolean | undefined;
 }
 
 /** Options of a client of a service. */
@@ -43,13 +43,13 @@ export interface ServiceClientOptions extends ServiceCallOptions, Pick<ClientOpt
   /** Base URL of the service; paths of the annotations are below it. */
   readonly baseUrl: string | URL;
   /** Further types for Any and extensions in JSON; those that the service's files import are known. */
-  readonly registry?: Registry;
+  readonly registry?: Registry | undefined;
 }
 
 /** Options of one call, with the signal that ends it. */
 export interface PromiseServiceCallOptions extends ServiceCallOptions {
   /** Ends the call at once: in the request, in the body, in the wait between two requests. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 type IsUnary<M> = M extends { readonly methodKind: "unary" } ? true : never;

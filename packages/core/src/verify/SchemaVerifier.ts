@@ -46,16 +46,16 @@ export interface OriginMemory {
 /** How protobuf of servers that do not name our schema is verified. */
 export interface VerificationOptions {
   /** Field numbers of origins, for servers whose numbers are not ours. The first response is compared with JSON. */
-  readonly fieldNumbers?: ReadonlyArray<FieldNumbers>;
+  readonly fieldNumbers?: ReadonlyArray<FieldNumbers> | undefined;
   /** For processes that end soon: an origin that could not be verified is asked in JSON from the start. */
-  readonly memory?: OriginMemory;
+  readonly memory?: OriginMemory | undefined;
   /** Of how many such protobuf responses one is compared with JSON again. Default 500; Infinity: none. */
-  readonly sampleEvery?: number;
+  readonly sampleEvery?: number | undefined;
   /**
    * Responses of an origin that pay for one more request to verify its protobuf. The first one is free. Default 128, so that 1,000
    * calls take at most 1,009 requests.
    */
-  readonly responsesPerExtraRequest?: number;
+  readonly responsesPerExtraRequest?: number | undefined;
 }
 
 /** The format of one request, and what it was given for it. */

@@ -1,0 +1,46 @@
+// The wire cases of one user against the server in memory of core: it answers as the registry does.
+import { fromJson, type JsonObject } from "@bufbuild/protobuf";
+import { EngineSchema } from "@bytenite-engines/proto";
+import { memoryServer } from "@bytenite-engines/core/testing";
+import { rpcCodeOf } from "@bytenite-engines/core/wire";
+import { expect, test } from "vitest";
+import { Seeds, type WireCase } from "../src/Case.ts";
+import { wireCases } from "../src/Cases.ts";
+import { engines } from "../src/Engines.ts";
+
+const seeds = new Seeds({ alice: "the-owner", bob: "", carol: "" });
+const server = memoryServer({
+  engines: engines.alice.map((engine) =>
+    fromJson(EngineSchema, { ...engine, owner: "the-owner", userName: "alice" } as JsonObject),
+  ),
+});
+
+/** Of one user, and with a target that a URL can hold as it is. */
+const isOfOne = ({ as = "alice", target, name, headers }: WireCase): boolean =>
+  as === "alice" &&
+  target !== undefined &&
+  headers === undefined &&
+  !/of another user|of everybody/.test(name) &&
+  new URL(`http://memory.example/v1/dev${target}`).href.endsWith(target);
+
+const own = wireCases.filter(isOfOne).filter(({ name }) => !name.includes("another user"));
+
+test.for(own)("the server in memory answers $name", async ({ target = "", method = "GET", expected }) => {
+  const response = await server.fetch(`http://memory.example/v1/dev${target}`, {
+    method,
+    headers: { accept: "application/json" },
+    redirect: "manual",
+    signal: new AbortController().signal,
+  });
+  const text = new TextDecoder().decode(await response.arrayBuffer());
+  if ("data" in expected) {
+    expect([response.status, text]).toEqual([200, JSON.stringify(expected.data(seeds))]);
+    return;
+  }
+  const { code } = JSON.parse(text) as { code: number };
+  expect([response.status, rpcCodeOf(code)]).toEqual([expected.refused.status, expected.refused.code]);
+});
+
+test("most of the table is of one user", () => {
+  expect(own.length).toBeGreaterThan(120);
+});
