@@ -24,10 +24,9 @@ export type {
   UnreachableProblem,
 } from "./EngineError.ts";
 export type { EngineEvent } from "./EngineEvent.ts";
-export { toDate, toJson, type EngineStatus, type EngineTime } from "./PlainData.ts";
 export type { Format } from "./MediaType.ts";
 export type { FieldNumbers, OriginMemory, OriginStatus, VerificationOptions } from "./verify/SchemaVerifier.ts";
-export type { ListParams, MessageParams, UploadParams, WriteCondition } from "./Parameters.ts";
+export type { EngineStatus, ListParams, MessageParams, UploadParams, WriteCondition } from "./Parameters.ts";
 export type { RetryPolicy } from "./Retry.ts";
 export type { Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Fetch.ts";
 export type { ExchangeAnswer, ExchangeRequest } from "./Transport.ts";

@@ -1,15 +1,9 @@
 // What somebody meets who takes the client up: misspelled options, errors with their place, counts, events, pages.
 import { expect, test } from "vitest";
 import { memoryServer } from "../src/MemoryServer.ts";
+import { toDate, toJson } from "../src/json.ts";
 import { optionsFromEnv } from "../src/node.ts";
-import {
-  createEngineClient,
-  EngineError,
-  toDate,
-  toJson,
-  type ClientOptions,
-  type EngineEvent,
-} from "../src/promise.ts";
+import { createEngineClient, EngineError, type ClientOptions, type EngineEvent } from "../src/promise.ts";
 import { createServiceClient } from "../src/service.ts";
 import { Kitchen } from "./gen/kitchen/v1/kitchen_pb.ts";
 

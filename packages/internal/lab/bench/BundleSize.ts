@@ -6,8 +6,8 @@ import { rolldown } from "rolldown";
 /** Largest size of each entry point, in bytes after minification and gzip. */
 export const bundleLimits = {
   "packages/core/src/promise.ts": 62_000,
-  "packages/core/src/index.ts": 80_000,
-  "packages/core/src/exchange.ts": 42_000,
+  "packages/core/src/index.ts": 83_000,
+  "packages/core/src/exchange.ts": 43_500,
   "packages/core/src/wire.ts": 33_000,
   "packages/http-cache/src/HttpCache.ts": 8_192,
   "packages/http-cache/src/index.ts": 9_216,

@@ -10,9 +10,6 @@ import {
 } from "@bytenite-engines/proto";
 import { encodeJson } from "./WireJson.ts";
 
-/** Statuses that are known; servers may have others. */
-export type EngineStatus = "active" | "inactive" | (string & {});
-
 /**
  * An engine, a page or a status as JSON has it, with times as text: `JSON.stringify(toJson(engine))`. `JSON.stringify` of the message itself
  * throws, since the seconds of its times are BigInt.
