@@ -11,8 +11,7 @@ import { decideRetry, retryClassOf } from "./Retry.ts";
 import { retryCost } from "./RetryBudget.ts";
 import { counted, type AttemptPlan } from "./AttemptPlan.ts";
 import type { EngineError, RetryStopped } from "./EngineError.ts";
-import { failedHere } from "./AttemptTimer.ts";
-import { send } from "./Sending.ts";
+import { failedHere, send } from "./Attempt.ts";
 import { inAttemptSpan } from "./Spans.ts";
 import { steadyMs } from "./Timer.ts";
 

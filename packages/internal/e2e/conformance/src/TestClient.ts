@@ -57,9 +57,9 @@ const throughCore = async (
     ...(token === undefined ? {} : { token }),
   });
   try {
-    const { data, format: travelled, attempts } = await callOf(client, call);
+    const { data, format: travelled, requests } = await callOf(client, call);
     // One request: our servers' digest makes their protobuf believed at once.
-    if (travelled !== format || attempts !== 1) throw new Error(`came as ${travelled} after ${attempts} requests`);
+    if (travelled !== format || requests !== 1) throw new Error(`came as ${travelled} after ${requests} requests`);
     return { json: JSON.stringify(encodeJson(endpoints[call.endpoint].response as DescMessage, data)) };
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;

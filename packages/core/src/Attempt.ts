@@ -1,23 +1,68 @@
-// The time of an attempt and of its call.
+// One attempt of a call: a request or a hedged pair, and its time; whichever ends first.
 import type * as Clock from "effect/Clock";
+import * as Duration from "effect/Duration";
+import * as Effect from "effect/Effect";
+import type { Span } from "effect/Tracer";
 import { counted, type AttemptPlan, type AttemptTimer } from "./AttemptPlan.ts";
 import { EngineError, type EngineErrorReason } from "./EngineError.ts";
 import { AttemptFailure } from "./Failure.ts";
+import type { HedgingTools } from "./Hedging.ts";
+import { retryCost } from "./RetryBudget.ts";
 import { after } from "./Timer.ts";
 
-/** Who waits until when. */
-export interface Timing {
-  readonly plan: AttemptPlan<unknown>;
+/** One attempt, and until when it may take. */
+export interface Attempt<A> {
+  readonly plan: AttemptPlan<A>;
   readonly clock: Clock.Clock;
+  readonly span: Span | undefined;
   /** When the call began, on the monotonic clock. */
   readonly start: bigint;
   /** What is left of the deadline now, in milliseconds. */
   readonly withinMs: number;
 }
 
+/** Sends one request; its end or the timeout counts, whichever is first. Interruption aborts it. */
+export const send = <A>(attempt: Attempt<A>): Effect.Effect<A, AttemptFailure> =>
+  Effect.callback<A, AttemptFailure>((resume) => {
+    const { plan, clock, span } = attempt;
+    const controller = new AbortController();
+    const { signal } = controller;
+    const timer = startTimer(attempt, (failure) => {
+      controller.abort(failure.error);
+      resume(Effect.fail(failure));
+    });
+    const { hedging } = plan.settings;
+    let sent = 0;
+    const run = (signal: AbortSignal): Promise<A> => plan.run(signal, clock, span, timer, sent++);
+    const answer = hedging === undefined ? run(signal) : hedging.around(run, hedgingTools(plan, clock, signal));
+    answer.then(
+      (value) => {
+        timer.stop();
+        if (!signal.aborted) resume(Effect.succeed(value));
+        return undefined;
+      },
+      (cause: unknown) => {
+        timer.stop();
+        if (signal.aborted) return;
+        resume(cause instanceof AttemptFailure ? Effect.fail(cause) : Effect.die(cause));
+      },
+    );
+    return Effect.sync(() => {
+      timer.stop();
+      controller.abort();
+    });
+  });
+
+const hedgingTools = (plan: AttemptPlan<unknown>, clock: Clock.Clock, signal: AbortSignal): HedgingTools => ({
+  signal,
+  nowMs: () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6,
+  sleep: (ms, signal) => Effect.runPromise(clock.sleep(Duration.millis(ms)), { signal }),
+  pay: () => plan.budget.pay(retryCost.transient),
+});
+
 /** Starts the time of an attempt; `onTimeout` is told once that it is over, unless it was stopped. */
-export const startTimer = (
-  { plan, clock, start, withinMs }: Timing,
+const startTimer = (
+  { plan, clock, start, withinMs }: Attempt<unknown>,
   onTimeout: (failure: AttemptFailure) => void,
 ): AttemptTimer => {
   const { attemptTimeoutMs, deadlineMs } = plan.settings;
