@@ -89,11 +89,12 @@ it.effect("a client for tests has the calls that it was given, and says which ot
 
 const engines = [{ name: "a", version: "1.0" }];
 
+const silent: Fetch = () => new Promise(() => {});
+
 it.effect("times may be durations; wrong ones are a failure that says which", () =>
   Effect.gen(function* () {
     const client = yield* EngineClient;
-    const fetch: Fetch = () => new Promise(() => {});
-    const options = { fetch, retry: { maxAttempts: 1 } } as const;
+    const options = { fetch: silent, retry: { maxAttempts: 1 } } as const;
     const asked = yield* Effect.forkChild(Effect.flip(client.get("a", { ...options, attemptTimeout: "2 seconds" })), {
       startImmediately: true,
     });

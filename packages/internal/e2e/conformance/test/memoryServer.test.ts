@@ -1,5 +1,5 @@
 // The wire cases of one user against the server in memory of core: it answers as the registry does.
-import { fromJson, type JsonObject } from "@bufbuild/protobuf";
+import { fromJson } from "@bufbuild/protobuf";
 import { EngineSchema } from "@bytenite-engines/proto";
 import { memoryServer } from "@bytenite-engines/core/testing";
 import { rpcCodeOf } from "@bytenite-engines/core/wire";
@@ -10,9 +10,7 @@ import { engines } from "../src/Engines.ts";
 
 const seeds = new Seeds({ alice: "the-owner", bob: "", carol: "" });
 const server = memoryServer({
-  engines: engines.alice.map((engine) =>
-    fromJson(EngineSchema, { ...engine, owner: "the-owner", userName: "alice" } as JsonObject),
-  ),
+  engines: engines.alice.map((engine) => fromJson(EngineSchema, { ...engine, owner: "the-owner", userName: "alice" })),
 });
 
 /** Of one user, and with a target that a URL can hold as it is. */
@@ -33,12 +31,10 @@ test.for(own)("the server in memory answers $name", async ({ target = "", method
     signal: new AbortController().signal,
   });
   const text = new TextDecoder().decode(await response.arrayBuffer());
-  if ("data" in expected) {
-    expect([response.status, text]).toEqual([200, JSON.stringify(expected.data(seeds))]);
-    return;
-  }
-  const { code } = JSON.parse(text) as { code: number };
-  expect([response.status, rpcCodeOf(code)]).toEqual([expected.refused.status, expected.refused.code]);
+  const answered = response.status === 200 ? text : rpcCodeOf((JSON.parse(text) as { readonly code: number }).code);
+  expect([response.status, answered]).toEqual(
+    "data" in expected ? [200, JSON.stringify(expected.data(seeds))] : [expected.refused.status, expected.refused.code],
+  );
 });
 
 test("most of the table is of one user", () => {
