@@ -1,4 +1,4 @@
-// The lifecycle of engines on D1 and R2, in workerd: the same calls as on SQLite and files.
+// Lifecycle of engines on D1 and R2, in workerd.
 import { env, exports } from "cloudflare:workers";
 import { sweep } from "@bytenite-engines/registry/api";
 import { managementTokens } from "@bytenite-engines/test-kit/management";

@@ -1,4 +1,4 @@
-// Engines as archives, and calls of the lifecycle over plain HTTP, for tests.
+// Sample archives and lifecycle calls over HTTP, for tests.
 import { createHash } from "node:crypto";
 import { fromBinary, create, toBinary } from "@bufbuild/protobuf";
 import { EngineMessageSchema, EngineSchema, StatusSchema } from "@bytenite-engines/proto";

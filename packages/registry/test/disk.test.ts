@@ -1,7 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { startRegistryServer } from "../src/node/Registry.ts";
+import { archiveOf, hashOf, send } from "./archives.ts";
 import { run, serve } from "./process.ts";
 import { mounts, onSmallDisk } from "./smallDisk.ts";
 
@@ -48,5 +51,48 @@ test.skipIf(!mounts())(
       execFileSync("mount", ["-o", "remount,rw", directory]);
       expect((await run(["export", ...database])).stdout.trim().split("\n")).toHaveLength(3);
     });
+  },
+);
+
+test.skipIf(!mounts())(
+  "an upload that finds the disk full, of archives or of the database, is 503, and what was acknowledged stays whole",
+  async () => {
+    for (const full of ["archives", "database"] as const) {
+      await onSmallDisk(async (directory) => {
+        const roomy = await mkdtemp(join(tmpdir(), "registry-roomy-"));
+        const place = {
+          archives: full === "archives" ? directory : roomy,
+          database: full === "database" ? directory : roomy,
+        };
+        const registry = await startRegistryServer({
+          database: join(place.database, "engines.sqlite"),
+          archives: join(place.archives, "archives"),
+          port: 0,
+          limits: { drainMs: 0 },
+        });
+        // Leaves room for some uploads, whichever part fills up.
+        if (full === "database") await writeFile(join(directory, "ballast"), Buffer.alloc(3_000_000)).catch(() => {});
+        const kept = new Map<string, string>();
+        const refusals: Array<string> = [];
+        for (let count = 0; count < 400 && refusals.length < 5; count++) {
+          const manifest = { name: `e-${count}`, version: "0.1", description: "x".repeat(60_000) };
+          const archive = await archiveOf(manifest, {
+            "app/main.py": Buffer.alloc(full === "archives" ? 300_000 : 10, count),
+          });
+          const said = await send(`${registry.url}/engines`, "POST", "local-alice", "json", { engineData: archive });
+          if (said.status === 200) kept.set(`e-${count}@0.1`, hashOf(archive));
+          else refusals.push(`${said.status} ${said.headers.get("retry-after")}`);
+        }
+        expect(refusals).toEqual(Array<string>(5).fill("503 5"));
+        expect(kept.size).toBeGreaterThan(0);
+        for (const [tag, hash] of kept) {
+          const link = await send(`${registry.url}/engines/${tag}/download`, "GET", "local-alice");
+          const got = new Uint8Array(await (await fetch(String(link.body["engineLink"]))).arrayBuffer());
+          expect([tag, hashOf(got)]).toEqual([tag, hash]);
+        }
+        await registry.stop();
+        await rm(roomy, { recursive: true });
+      });
+    }
   },
 );

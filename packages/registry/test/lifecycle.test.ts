@@ -1,4 +1,4 @@
-// The lifecycle of engines on SQLite and files: upload, activate, deactivate, download, delete, in both forms.
+// Lifecycle of engines on SQLite and files, in both formats.
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-// The audit trail: who changed what, written in the transaction of the change.
+// Audit trail, written in the transaction of the change.
 import type { Statement } from "./SqlPort.ts";
 
 const note = "INSERT INTO audit (at, actor, action, subject, detail) VALUES (?, ?, ?, ?, ?)";

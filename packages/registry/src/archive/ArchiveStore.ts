@@ -1,4 +1,4 @@
-// Storage of archives: the port that keeps objects, and the encryption of what is in them.
+// Storage interface for archives, and their encryption.
 import { makeByteReader, streamOf } from "./ArchiveReader.ts";
 
 /** Objects that are written once and never changed. */

@@ -1,4 +1,4 @@
-// If-Match and If-None-Match of calls that change engines (RFC 9110, 13.1): `"revision-7"` is revision 7.
+// If-Match and If-None-Match of changes, such as `"revision-7"` (RFC 9110, 13.1).
 import type { RequestHead } from "../api/Answer.ts";
 import { Refusal } from "../api/Refusal.ts";
 

@@ -1,4 +1,4 @@
-// Downloads: the bytes of an archive at a signed link, whole or a range of them (RFC 9110, 14).
+// Downloads of archives by signed link, whole or in ranges.
 import { requestIdFrom } from "@bytenite-engines/core/wire";
 import { headersOf, type Answer, type RequestHead } from "../api/Answer.ts";
 import { Refusal, refusalOf, statusBody } from "../api/Refusal.ts";

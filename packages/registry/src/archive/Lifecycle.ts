@@ -1,4 +1,4 @@
-// Calls that change engines or give their archives: upload, activate, deactivate, download, delete.
+// Lifecycle calls: upload, activate, deactivate, download, delete.
 import { clone, create, type JsonObject } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { decode, decodeJson, formatOf, parseTag, type EngineTag, type Format } from "@bytenite-engines/core/wire";

@@ -1,4 +1,4 @@
-// Uploads: an archive is stored and checked while it arrives, then its engine is written in one transaction.
+// Uploads: an archive checked while it arrives, then one transaction.
 import { create, type JsonObject } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { decodeJson, formatOf, parseTag } from "@bytenite-engines/core/wire";

@@ -1,4 +1,4 @@
-// Bodies of uploads in both forms, cut at every place, and what is no such body.
+// Upload bodies in both formats, truncated everywhere, and invalid ones.
 import { create, toBinary, toJsonString } from "@bufbuild/protobuf";
 import { EngineMessageSchema } from "@bytenite-engines/proto";
 import { expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// The body of an upload, JSON or protobuf: its archive as a stream, and the rest of the message.
+// Upload body in JSON or protobuf, with the archive as stream.
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { decode, type Format } from "@bytenite-engines/core/wire";
 import { EngineMessageSchema, type EngineMessage } from "@bytenite-engines/proto";

@@ -1,4 +1,4 @@
-// Archives beside backups: copied before the database that names them, and compared with it.
+// Archives beside a backup, and archives that are missing or damaged.
 import { randomUUID } from "node:crypto";
 import { constants, copyFileSync, existsSync, statSync } from "node:fs";
 import { mkdir, open, readdir, rename, rm } from "node:fs/promises";

@@ -1,4 +1,4 @@
-// Archives as files of a folder: synced before they get their names, readable by this user alone.
+// Archives as private files of a folder, synced before renaming.
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, mkdtemp, open, opendir, rename, rm, stat } from "node:fs/promises";
