@@ -1,4 +1,4 @@
-// For those who serve the registry on another runtime: the API without Node. Nothing here imports a `node:` module.
+// Entry for other runtimes: the API without Node.
 export { makeAccessTokens, type AccessTokens } from "./api/AccessTokens.ts";
 export { makeLastUse, type LastUse } from "./api/LastUse.ts";
 export { withKeyCheck } from "./api/KeyCheck.ts";

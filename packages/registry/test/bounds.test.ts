@@ -216,7 +216,7 @@ test("a page of large engines ends before it is too long, in both forms, and pag
   }
   await imported(database, ['{"name":"small","version":"0.1"}'], ["--user", "carol"]);
   const token = (await run(["token", "create", "--user", "carol", ...database])).stdout.trim();
-  const registry = await serve(database);
+  const registry = await serve([...database, "--no-trial"]);
   const names: Array<string> = [];
   let hasNext = true;
   let pages = 0;

@@ -163,7 +163,7 @@ test.for(kinds)(
     const { path, file, token, flags } = await lockable(kind);
     const before = readFileSync(file);
     const options = how === "mode" ? byMode(path) : byMount(path);
-    const registry = await serve(flags, key, options);
+    const registry = await serve([...flags, "--no-trial"], key, options);
     expect((await get(registry.origin, "/engines/e-1", token)).status).toBe(200);
     expect((await fetch(`${registry.origin}/readyz`)).status).toBe(200);
     expect(registry.output.stderr).toBe(`registry: ${file} cannot be written: it is served as it is\n`);

@@ -1,4 +1,4 @@
-// What an operator and an attacker do beside the load: management calls, backups, clients that do not read.
+// Operator and attacker during a run: management, backups, slow readers.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readdir } from "node:fs/promises";

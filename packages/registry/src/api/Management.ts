@@ -1,4 +1,4 @@
-// The management API: users, credentials, engines of all users, quotas, audit trail, statistics.
+// Management API: users, credentials, engines, quotas, audit, statistics.
 import { clone, type JsonObject } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { decodeJson, parseTag, requestIdFrom } from "@bytenite-engines/core/wire";
