@@ -141,7 +141,7 @@ test.for(
   const path = copy();
   const pages = pagesOf(path, name);
   overwrite(path, pages.length > 4 ? pages.filter((_, index) => index % 2 === 1) : pages, filling);
-  const registry = await serve(["--database", path]);
+  const registry = await serve(["--database", path, "--no-trial"]);
   const { statuses, failed, without } = await askAll(registry);
   expect([...statuses].filter((status) => ![200, 401, 404, 503].includes(status))).toEqual([]);
   expect(without).toEqual([]);
@@ -155,9 +155,17 @@ test.for(
   expect(await registry.end("SIGTERM")).toBe(0);
 });
 
+test("a trial is served, too, where its users cannot be read", async () => {
+  const path = copy();
+  overwrite(path, pagesOf(path, "users"), "noise");
+  const registry = await serve(["--database", path]);
+  expect((await fetch(`${registry.origin}/healthz`)).status).toBe(200);
+  expect(await registry.end("SIGTERM")).toBe(0);
+});
+
 test("pages damaged while it is served; sound ones in their place end it", async () => {
   const path = copy();
-  const registry = await serve(["--database", path]);
+  const registry = await serve(["--database", path, "--no-trial"]);
   expect((await get(registry.origin, "/engines/e-0", token)).status).toBe(200);
   const pages = pagesOf(path, "engines");
   overwrite(path, pages.slice(-10), "noise");
@@ -179,7 +187,7 @@ test("pages damaged while it is served; sound ones in their place end it", async
 
 test("a file that is cut short while it is served does not end the process", async () => {
   const path = copy();
-  const registry = await serve(["--database", path]);
+  const registry = await serve(["--database", path, "--no-trial"]);
   expect((await get(registry.origin, "/engines/e-0", token)).status).toBe(200);
   truncateSync(path, pageBytes * 20);
   const { failed, without } = await askAll(registry);
@@ -196,7 +204,7 @@ test("the schema, the log and what is free, damaged while it is served", async (
   const changed = new DatabaseSync(path);
   changed.exec("DELETE FROM engines WHERE number > 300");
   changed.close();
-  const registry = await serve(["--database", path]);
+  const registry = await serve(["--database", path, "--no-trial"]);
   expect((await get(registry.origin, "/engines/e-0", token)).status).toBe(200);
   const free = readFileSync(path).readUInt32BE(32);
   overwrite(path, [free], "noise");
@@ -235,7 +243,7 @@ test("a row whose values have other types than their columns is 503, and the che
   again.exec("UPDATE engines SET json = NULL, protobuf = 7 WHERE name = 'e-7'");
   again.exec(`UPDATE engines SET json = replace(json, 'engine 8', 'engine 9') WHERE name = 'e-8'`);
   again.close();
-  const registry = await serve(["--database", path]);
+  const registry = await serve(["--database", path, "--no-trial"]);
   for (const accept of ["application/json", "application/x-protobuf"]) {
     const headers = { Authorization: token, Accept: accept };
     expect((await fetch(`${registry.origin}/v1/dev/engines/e-7`, { headers })).status).toBe(503);

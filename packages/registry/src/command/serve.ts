@@ -40,15 +40,15 @@ export const serve = async (args: ReadonlyArray<string>): Promise<number> => {
   return 0;
 };
 
-/** Users who have a trial token that is good. */
-const trialNames = (file: RunningRegistry["file"]): ReadonlyArray<string> => [
-  ...new Set(
-    listCredentials(file)
-      .filter(({ kind, revokedAt }) => kind === "trial" && revokedAt === undefined)
-      .map(({ user }) => user)
-      .toSorted(),
-  ),
-];
+/** Users who have a trial token that is good; none where they cannot be read, which must not keep it from serving. */
+const trialNames = (file: RunningRegistry["file"]): ReadonlyArray<string> => {
+  try {
+    const trial = listCredentials(file).filter(({ kind, revokedAt }) => kind === "trial" && revokedAt === undefined);
+    return [...new Set(trial.map(({ user }) => user).toSorted())];
+  } catch {
+    return [];
+  }
+};
 
 /** Closes the debugger that a SIGUSR1 has opened while Node was starting; one that was asked for stays. */
 const closeDebugger = (): void => {
