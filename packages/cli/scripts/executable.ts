@@ -1,4 +1,4 @@
-// Builds bne as a single executable (Node's Single Executable Applications) into .data/executable/ of the repository.
+// Single executable of bne (Node SEA), in `.data/executable`.
 import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, isAbsolute, join } from "node:path";

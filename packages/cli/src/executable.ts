@@ -1,4 +1,4 @@
-// Entry of the single executable: answers what is asked most often at once, and loads the rest for everything else.
+// Entry of the single executable.
 import { printText } from "./terminal/PlainText.ts";
 import { version } from "./Version.ts";
 

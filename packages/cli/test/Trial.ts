@@ -1,4 +1,4 @@
-// A registry with the trial users and a home, for the tests of one file.
+// A registry with trial users and a home, per test file.
 import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
 import { afterAll, afterEach } from "vitest";
 import { startLifecycle, type LifecycleServer } from "@bytenite-engines/core/test/lifecycle";

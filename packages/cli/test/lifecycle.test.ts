@@ -1,4 +1,4 @@
-// new, validate, push, pull, activate, deactivate and delete, as processes against a server that keeps archives.
+// new, validate, push, pull, activate, deactivate and delete as processes.
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {

@@ -1,4 +1,4 @@
-// The commands of `bne registry`, as those of all other groups: help, forms of output, errors, and questions before anything is made.
+// Commands of `bne registry`: help, formats, errors, questions.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Twenty tasks of a new user, each solved with words that help shows.
+// Twenty tasks of a new user, solved with the words of help.
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// JSON Schemas (2020-12) of what commands write with --output json, from the API's messages where there are such.
+// JSON Schemas (2020-12) of the output with `--output json`.
 import { ScalarType, type DescField, type DescMessage, type JsonObject } from "@bufbuild/protobuf";
 import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
 

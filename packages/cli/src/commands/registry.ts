@@ -1,4 +1,4 @@
-// bne registry: the commands of the registry package, with the flags, forms of output and errors of bne.
+// `bne registry`: commands of the registry package.
 import type { CommandOutput, RegistryRow } from "@bytenite-engines/registry/command";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { CommandError, UsageError } from "../Errors.ts";

@@ -1,4 +1,4 @@
-// Answers to a shell that completes a command line: `bne __complete SHELL ...`.
+// Shell completion: `bne __complete SHELL ...`.
 import type { Command, Completion, Flag } from "../parse/Command.ts";
 import { commandAt, commands, flagsOf, groups, membersOf } from "../parse/CommandTable.ts";
 import { printText } from "../terminal/PlainText.ts";

@@ -1,4 +1,4 @@
-// What a command is: parsing, help, completion, man pages and the reference are made from this.
+// Definition of a command, for parser, help, completion and reference.
 
 /** What the value of a flag may be. A `switch` takes none; `pairs` may be given several times. */
 export type FlagKind = "switch" | "text" | "url" | "count" | "duration" | "words" | "choice" | "pairs";
@@ -54,7 +54,7 @@ export interface Command {
   readonly details?: ReadonlyArray<string>;
   readonly positionals?: ReadonlyArray<Positional>;
   readonly flags?: ReadonlyArray<Flag>;
-  /** Which groups of common flags it takes beside its own. */
+  /** Groups of common flags that it takes in addition to its own. */
   readonly takes?: ReadonlyArray<"connection" | "output">;
   readonly examples: ReadonlyArray<Example>;
 }

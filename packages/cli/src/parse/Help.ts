@@ -144,19 +144,19 @@ export const flagName = ({ name, short, value, kind }: Flag): string =>
 const section = (title: string, rows: ReadonlyArray<readonly [string, string]>, cells: number): ReadonlyArray<string> =>
   rows.length === 0 ? [] : ["", title, ...twoColumns(rows, cells)];
 
-/** Widest first column beside which there is room for text, in cells. */
+/** Widest first column, in cells. */
 const mostNameCells = 34;
 
-/** Names and what they mean. A name that leaves no room beside it has a line of its own. */
+/** Names and their meanings. A name wider than the column has a line of its own. */
 const twoColumns = (rows: ReadonlyArray<readonly [string, string]>, cells: number): ReadonlyArray<string> => {
   const most = Math.min(mostNameCells, Math.floor(cells / 2) - 4);
   const left = Math.max(...rows.map(([name]) => (name.length <= most ? name.length : 0))) + 4;
   return rows.flatMap(([name, text]) => {
     const lines = wrapped(text, cells - left);
-    const beside = name.length <= left - 4;
+    const fits = name.length <= left - 4;
     return [
-      ...(beside ? [] : [`  ${name}`]),
-      ...lines.map((line, index) => `  ${(beside && index === 0 ? name : "").padEnd(left - 2)}${line}`),
+      ...(fits ? [] : [`  ${name}`]),
+      ...lines.map((line, index) => `  ${(fits && index === 0 ? name : "").padEnd(left - 2)}${line}`),
     ];
   });
 };

@@ -48,7 +48,7 @@ const crediting = (word: "token" | "key", what: string, made: string): ReadonlyA
     path: ["registry", word, "create"],
     summary: `Make ${made}, and print it once`,
     details: [
-      `Only its digest is kept: nobody can print it again. With --output json there are id, user and scope beside it.`,
+      "Only its digest is kept: nobody can print it again. --output json also has id, user and scope.",
       "A user that is not there is made after a question; without a terminal that needs --create-user. The first user of a database is made without.",
     ],
     flags: [
@@ -124,7 +124,7 @@ export const registryCommands: ReadonlyArray<Command> = [
         name: "allowed-hosts",
         kind: "text",
         value: "A,B",
-        summary: "Names that requests may be sent to, beside those of loopback (REGISTRY_ALLOWED_HOSTS)",
+        summary: "Host names to accept in addition to those of loopback (REGISTRY_ALLOWED_HOSTS)",
       },
       {
         name: "public-url",
@@ -184,7 +184,7 @@ export const registryCommands: ReadonlyArray<Command> = [
     path: ["registry", "import"],
     summary: "Import engines: manifests, trees of them, or an export",
     details: [
-      "A file is a manifest.json, or NDJSON as `bne export` and `bne registry export` write it. A problem is told with file, line and column; a file is imported whole or not at all. Exit code 1 when there was any.",
+      "A file is a manifest.json, or NDJSON as `bne export` and `bne registry export` write it. Problems name file, line and column; a file is imported whole or not at all. Exit code 1 when there was any.",
       "In a new database a user that is made gets the trial token local-NAME, which opens a trial on loopback only.",
     ],
     positionals: [{ name: "PATH", summary: "files, folders, globs; `-` for stdin", many: true, completes: "files" }],

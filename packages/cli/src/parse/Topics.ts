@@ -63,7 +63,7 @@ export const topicTexts: Readonly<Record<Exclude<Topic, "exit-codes" | "environm
     parts: [
       "Where a token comes from. For a registry of your own: `bne registry token create --user NAME` prints one, and `bne registry key create --user NAME` an API key; `bne registry serve` without users of its own prints trial tokens when it starts. For any other server: its operator makes them.",
       "Which one is used: --token, else BYTENITE_TOKEN, else BYTENITE_API_KEY, else what `bne auth login` has stored for the profile. `bne auth status` shows which, and whether the server accepts it.",
-      "Where they go: stored credentials go to the origin that they were stored for, and nowhere else. An API key is exchanged for access tokens at --auth-url or BYTENITE_AUTH_URL, else where it was exchanged at login, else at auth/access_token beside the last part of the base URL's path, or below it.",
+      "Where they go: stored credentials go to the origin that they were stored for, and nowhere else. An API key is exchanged for access tokens at --auth-url or BYTENITE_AUTH_URL, else where it was exchanged at login, else at auth/access_token next to the last part of the base URL's path, or below it.",
     ],
   },
 };
