@@ -71,17 +71,17 @@ test("the refusal is a Status in the form that was asked for", async () => {
   expect(fromBinary(StatusSchema, binary.body)).toMatchObject({ code: 9, message });
 });
 
-test("a trial allows further hosts, by a flag or by the environment", async () => {
+test("further hosts are answered by a flag or by the environment, but not with the tokens of a trial", async () => {
   const byFlag = await serve([...fresh(), "--allowed-hosts", "engines.test, Other.test"]);
   const byVariable = await serve(fresh(), { REGISTRY_ALLOWED_HOSTS: "engines.test:80,other.test" });
   for (const { origin } of [byFlag, byVariable]) {
-    expect(await statusOf(origin, "engines.test:8080")).toBe(200);
+    expect(await statusOf(origin, "engines.test:8080")).toBe(401);
     expect(await statusOf(origin, "other.test", "/metrics")).toBe(200);
-    expect(await statusOf(origin, "localhost")).toBe(200);
+    expect(await statusOf(origin, "localhost")).toBe(401);
     expect(await statusOf(origin, "evil.example")).toBe(421);
   }
   const every = await serve([...fresh(), "--allowed-hosts", "*"]);
-  expect(await statusOf(every.origin, "evil.example")).toBe(200);
+  expect(await statusOf(every.origin, "evil.example")).toBe(401);
 });
 
 test("behind a proxy every name is answered, but not metrics and faults; a list in the file narrows it", async () => {
