@@ -110,7 +110,7 @@ test.for(["SIGINT", "SIGTERM"] as const)("start runs until %s and then ends all 
 test.for([
   ["build all packages", ".. build all packages"],
   ["start the registry", ".. start the registry"],
-  ["start the worker on workerd", ".. start the worker"],
+  ["start the proxy on workerd", ".. start the proxy"],
   ["list engines", "$ bne list"],
 ])("start that is ended while it is about to %s ends quietly and leaves nothing behind", async ([, shown = ""]) => {
   const ports = await freePorts();

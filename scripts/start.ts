@@ -100,7 +100,7 @@ const main = async (): Promise<number> => {
     start("registry", registry, registryPorts, "REGISTRY_PORT"),
   );
   const proxy = ["apps/worker/scripts/proxy.ts", "--upstream", registryUrl] as const;
-  const proxyUrl = await setUp("start the worker on workerd", () => start("proxy", proxy, proxyPorts, "PROXY_PORT"));
+  const proxyUrl = await setUp("start the proxy on workerd", () => start("proxy", proxy, proxyPorts, "PROXY_PORT"));
   process.stdout.write(`${notes.map((note) => `${note}\n`).join("")}\n$ bne list\n`);
   const first = await bne(proxyUrl, ["list"], "inherit");
   const second = await bne(proxyUrl, ["list"], "ignore");
@@ -109,7 +109,7 @@ const main = async (): Promise<number> => {
     ...first.map((exchange) => `response         ${shown(exchange)}`),
     ...second.map((exchange) => `second response  ${shown(exchange)}`),
     `registry         ${registryUrl}`,
-    `worker           ${proxyUrl}`,
+    `proxy            ${proxyUrl}`,
     "",
     "Try next:",
     `  BYTENITE_BASE_URL=${proxyUrl} BYTENITE_TOKEN=${trialToken} npx -y pnpm@12 bne get zipper@0.1`,

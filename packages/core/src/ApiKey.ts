@@ -5,7 +5,7 @@ import type { ExpiringToken, TokenOption } from "./Token.ts";
 
 /** An API key, and where it is exchanged. */
 export interface ApiKeyOptions {
-  /** URL of the exchange. Default: `auth/access_token` beside the base URL (`/v1/dev` -> `/v1/auth/access_token`). */
+  /** URL of the exchange. Default: `auth/access_token` next to the base URL (`/v1/dev` -> `/v1/auth/access_token`). */
   readonly url?: string | URL;
 }
 

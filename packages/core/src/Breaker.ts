@@ -19,7 +19,7 @@ export interface Breaker {
   /** Asked before every request. */
   readonly admit: (origin: string, nowMs: number) => Admission;
   /**
-   * Told how a request ended that was admitted at `admittedMs`; undefined when it was given up. Returns the state when that
+   * Called with the outcome of a request admitted at `admittedMs`; undefined when it was cancelled. Returns the state when that
    * changed it.
    */
   readonly record: (

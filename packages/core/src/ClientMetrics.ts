@@ -32,7 +32,7 @@ export const received = Metric.counter("bytenite.client.received", {
 });
 
 /**
- * A listener for the option `onEvent` that keeps the metrics of this module. `next` is told every event too. Metrics go to the
+ * A listener for the option `onEvent` that keeps the metrics of this module. `next` gets every event, too. Metrics go to the
  * registry of `context`, by default to the one that all programs in Effect share.
  */
 export const metricsListener =

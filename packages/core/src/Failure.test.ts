@@ -110,7 +110,7 @@ test.for<[body: string, contentType: string]>([
   ['{"code":0}', "application/json"],
   ['{"code":502}', "application/json"],
   ["\u0001\u0002", "application/x-protobuf"],
-])("of the body %j nothing is believed but the status", ([body, contentType]) => {
+])("the body %j is ignored, the status counts", ([body, contentType]) => {
   const { error } = failureOf(answer(502, body, contentType), now);
   expect(error.code).toBe("UNAVAILABLE");
   expect(error.serverMessage).toBeUndefined();
@@ -189,8 +189,8 @@ test("a token is blotted out without its scheme, and in the details as well", ()
 test("a binary detail that repeats the token is left out, the others stay", () => {
   const token = "abcdef0123456789";
   const retry = anyPack(RetryInfoSchema, create(RetryInfoSchema, { retryDelay: { seconds: 2n } }));
-  const told = { typeUrl: "type.googleapis.com/google.rpc.ErrorInfo", value: utf8.encode(`\n\x10${token}`) };
-  const body = toBinary(StatusSchema, create(StatusSchema, { code: 16, details: [told, retry] }));
+  const detail = { typeUrl: "type.googleapis.com/google.rpc.ErrorInfo", value: utf8.encode(`\n\x10${token}`) };
+  const body = toBinary(StatusSchema, create(StatusSchema, { code: 16, details: [detail, retry] }));
   const { error } = failureOf(answer(401, body, "application/x-protobuf"), now, [token]);
   expect(error.details.map(({ type }) => type)).toEqual(["google.rpc.RetryInfo"]);
 });

@@ -4,7 +4,7 @@ import { breaker } from "./FailureRateBreaker.ts";
 const origin = "http://a";
 const options = { windowMs: 1_000, minimumRequests: 4, failureRate: 0.5, openMs: 500 };
 
-/** Records so many requests at one moment, and tells what changed. */
+/** Records so many requests at one moment, and returns what changed. */
 const record = (circuit: ReturnType<typeof breaker>, nowMs: number, ...sound: ReadonlyArray<boolean>) =>
   sound.map((each) => circuit.record(origin, nowMs, each, nowMs));
 
@@ -16,7 +16,7 @@ test("stays closed below the minimum volume, and below the failure rate", () => 
   expect(circuit.admit(origin, 1)).toEqual({ retryAfterMs: 0, changed: undefined });
 });
 
-test("opens at the failure rate, tells how long to wait, and lets one probe through after that", () => {
+test("opens at the failure rate, returns how long to wait, and admits one probe after that", () => {
   const circuit = breaker(options);
   expect(record(circuit, 100, true, true, false, false)).toEqual([undefined, undefined, undefined, "open"]);
   expect(circuit.admit(origin, 200)).toEqual({ retryAfterMs: 400, changed: undefined });
@@ -46,7 +46,7 @@ test("a probe that is given up or lost frees its place", () => {
 });
 
 test.for([undefined, false, true])(
-  "a request from before the outage that ends (%s) beside the probe neither frees its place nor decides for it",
+  "a request from before the outage that ends (%s) during the probe neither frees its place nor decides for it",
   (sound) => {
     const circuit = breaker(options);
     record(circuit, 100, false, false, false, false);

@@ -62,7 +62,7 @@ export const breaker = (options: BreakerOptions = {}): Breaker => {
     },
     record: (origin, nowMs, sound, admittedMs) => {
       const circuit = circuitOf(origin);
-      // What was sent before the state was entered tells of the time before: it is no probe, and does not end one.
+      // A request from before this state is not a probe and does not end one.
       if (circuit.state === "open" || admittedMs < circuit.sinceMs) return undefined;
       if (circuit.state === "half-open") return endProbe(circuit, circuits, origin, nowMs, sound);
       if (sound === undefined) return undefined;

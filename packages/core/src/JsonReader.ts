@@ -11,7 +11,7 @@ import { base64Decode } from "@bufbuild/protobuf/wire";
 import { defaultReadLimits, LimitExceeded, tooDeep, type ReadLimits } from "./ReadLimits.ts";
 import { parseTimestamp } from "./Timestamp.ts";
 
-/** Deepest nesting of arrays and objects that is read, unless told otherwise; the API itself needs four levels. */
+/** Deepest nesting of arrays and objects that is read by default; the API itself needs four levels. */
 export const maxJsonDepth = defaultReadLimits.maxJsonDepth;
 
 /** A decoded message, and what the schema does not know, by path (`engines[0].newField`). */
@@ -22,7 +22,7 @@ export interface DecodedJson<D extends DescMessage> {
 
 /**
  * Reads the JSON of a message. Tolerated: null for absent, unknown keys (kept in the result), numbers and booleans as
- * strings and the reverse, proto names beside JSON names, both alphabets of base64, offsets and nine digits in timestamps.
+ * strings and the reverse, proto names as well as JSON names, both alphabets of base64, offsets and nine digits in timestamps.
  * Throws TypeError or RangeError, with the path, on anything that would have to be guessed, and past `maxDepth`.
  */
 export const decodeJson = <D extends DescMessage>(
@@ -158,7 +158,7 @@ const readBytes = (json: JsonValue, place: Place): Uint8Array => {
     try {
       return base64Decode(json);
     } catch {
-      // Told below.
+      // Reported below.
     }
   }
   throw wrong(place, "base64", json);

@@ -83,7 +83,7 @@ const raced = async <A>(
 };
 
 const firstGood = async <A>(first: Promise<A>, second: Promise<A>): Promise<A> => {
-  // Where both failed, the first one's failure is told.
+  // Where both failed, the first failure is reported.
   const end = await Promise.any([decided(first), decided(second)]).catch(() => undefined);
   if (end === undefined) return first;
   if ("refusal" in end) throw end.refusal;

@@ -33,7 +33,7 @@ test("pages of any sizes are walked without a gap or a repetition", () => {
   );
 });
 
-test("an empty page ends the walk, whatever it says of a next one", () => {
+test("an empty page is the last one, whatever hasNext says", () => {
   expect(nextPage(firstPage({}), page(0, true))).toBeUndefined();
   expect(nextPage(firstPage({}), create(response, { engines: [{}] }))).toBeUndefined();
 });

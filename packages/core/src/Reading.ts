@@ -5,7 +5,7 @@ import { decodeJsonWithin } from "./JsonReader.ts";
 import { readMessage } from "./MessageReader.ts";
 import { defaultReadLimits, LimitExceeded, parseJson, type ReadLimits } from "./ReadLimits.ts";
 
-/** A body as it was understood: decoded JSON, or bytes that may be protobuf and still have to be believed. */
+/** A body as it was understood: decoded JSON, or bytes that may be protobuf and are not verified yet. */
 export type Reading<D extends DescMessage> =
   | {
       readonly format: "json";

@@ -43,7 +43,7 @@ export type RetryBudgets = (origin: string) => RetryBudget;
 /** Makes them; throws RangeError for a capacity that is no number from 0. */
 export const makeBudgets = (capacity?: number): RetryBudgets => {
   const budgets = new Map<string, RetryBudget>();
-  // The first one tells of a capacity that cannot be before anything is sent.
+  // The first one rejects an invalid capacity before anything is sent.
   const first = new RetryBudget(capacity);
   return (origin) => {
     const budget = budgets.get(origin) ?? (budgets.size === 0 ? first : new RetryBudget(capacity));

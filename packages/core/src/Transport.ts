@@ -96,8 +96,8 @@ export const open = async <A>(
 
 const redirectTarget = (from: string, response: FetchResponse, redirects: number): string => {
   const location = response.headers.get("location");
-  // Browsers hide where a redirect leads, so it cannot be told whether the token may go there.
-  if (location === null) throw new RefusedRedirect("the runtime does not tell where it leads");
+  // Browsers hide where a redirect leads, so it is unknown whether the token may go there.
+  if (location === null) throw new RefusedRedirect("the runtime hides where it leads");
   if (redirects >= maxRedirects) throw new RefusedRedirect(`more than ${maxRedirects} in a row`);
   if (!URL.canParse(location, from)) throw new RefusedRedirect("it leads to no URL");
   const target = new URL(location, from);

@@ -8,7 +8,7 @@ const schema = endpoints.list.response;
 const subject = { endpoint: "list", url: "http://127.0.0.1:4010/v1/dev/engines" } as const;
 const unknown = (no: number) => [{ no, wireType: WireType.Varint, data: new Uint8Array([1]) }];
 
-test("field numbers are told wherever they stand in an answer, each by its path", () => {
+test("unknown field numbers anywhere in a response are reported by path", () => {
   const list = create(schema, {
     engines: [{ name: "a" }, { name: "b", deviceRequirements: { minCpu: 1 } }],
     pagination: { total: 2 },
@@ -26,7 +26,7 @@ test("field numbers are told wherever they stand in an answer, each by its path"
   });
 });
 
-test("nothing is told of an answer without any, and at most a hundred are named", () => {
+test("a response without any reports none, and at most a hundred are named", () => {
   const list = create(schema, { engines: Array.from({ length: 300 }, () => ({ name: "a" })) });
   expect(unknownFieldsEvent(subject, schema, list, noUnknownFields, [])).toBeUndefined();
   for (const engine of list.engines) engine.$unknown = unknown(40);

@@ -230,14 +230,14 @@ test("sends bytes and text with their length, and an empty POST with length 0", 
   ]);
 });
 
-test("tells how much of a body was sent, and sends it with its length", async () => {
+test("reports how much of a body was sent, and sends it with its length", async () => {
   const origin = await served((request, response) => {
     let bytes = 0;
     request.on("data", (chunk: Buffer) => (bytes += chunk.length));
     request.on("end", () => response.end(JSON.stringify([request.headers["content-length"], bytes])));
   });
   const fetch = madeFetch();
-  for (const [length, told] of [
+  for (const [length, reported] of [
     [700_000, [262_144, 524_288, 700_000]],
     [0, []],
   ] as const) {
@@ -247,7 +247,7 @@ test("tells how much of a body was sent, and sends it with its length", async ()
       onBodySent: (bytes: number) => void seen.push(bytes),
     };
     const answer = await (await fetch(origin, options)).arrayBuffer();
-    expect([new TextDecoder().decode(answer), seen]).toEqual([`["${length}",${length}]`, told]);
+    expect([new TextDecoder().decode(answer), seen]).toEqual([`["${length}",${length}]`, reported]);
   }
 });
 

@@ -26,7 +26,7 @@ export const timestamps = fc.record({
   nanos,
 });
 
-/** Binary32, without -0: JSON does not tell it from 0. */
+/** Binary32, without -0: in JSON it equals 0. */
 export const floats = fc.float().map((value) => (value === 0 ? 0 : value));
 
 /** Any text that Unicode allows, also outside the basic plane. */

@@ -51,7 +51,7 @@ const bombs: Readonly<Record<string, Bomb>> = {
   "protobuf: texts of a list in an engine": protobuf(engine(field(17, repeated([0x1a, 0])))),
   "protobuf: unknown fields": protobuf(repeated([0xa0, 0x06, 0])),
   "protobuf: unknown fields in an engine": protobuf(engine(repeated([0xa0, 0x06, 0]))),
-  "protobuf: groups beside each other": protobuf(repeated([0xa3, 0x06, 0xa4, 0x06])),
+  "protobuf: groups in a row": protobuf(repeated([0xa3, 0x06, 0xa4, 0x06])),
   "protobuf: details of an error": protobuf(repeated([0x1a, 0]), 400),
   "protobuf: unknown fields of an error": protobuf(repeated([0xa0, 0x06, 0]), 503),
   "protobuf: unknown fields of the detail of an error": protobuf(field(3, repeated([0xa0, 0x06, 0])), 404),

@@ -80,7 +80,7 @@ const overrides: Record<keyof CallOptions, Override> = {
 };
 
 test.for(
-  // Who sends a trace context is told by the tests of spans.
+  // The tests of spans cover the sender of a trace context.
   Object.entries(overrides).filter(([name]) => name !== "propagateTrace"),
 )("%s of a call counts, not its client's", async ([, { client = {}, call, refusals = 0, calls = 1 }]) => {
   const alone = await done(client, undefined, refusals, calls);

@@ -43,7 +43,7 @@ it.live("the token does not follow a redirect to another origin", () =>
   }),
 );
 
-it.live("a server that cannot be reached is told apart as over fetch", () =>
+it.live("an unreachable server gives the same error as over fetch", () =>
   Effect.gen(function* () {
     const server = yield* Effect.promise(() => startServer(() => {}));
     yield* Effect.promise(() => server[Symbol.asyncDispose]());

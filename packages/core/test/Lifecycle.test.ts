@@ -235,7 +235,7 @@ test("activate and deactivate are sent again: they are idempotent", async () => 
   expect(await clientOf(server).withResponse.deactivate("zipper@0.1")).toMatchObject({ attempts: 2 });
 });
 
-test("progress is told in bytes of the archive", async () => {
+test("progress is reported in bytes of the archive", async () => {
   await using server = await startLifecycle();
   const events: Array<EngineEvent> = [];
   const client = clientOf(server, { onEvent: (event) => void events.push(event) });

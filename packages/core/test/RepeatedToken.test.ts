@@ -7,7 +7,7 @@ import { json, startServer } from "./LocalServer.ts";
 // Has a character that is another one in a URL.
 const token = "secret+0123456789";
 
-/** Places where a server may repeat the token that it was sent, beside its message. */
+/** Places where a server may repeat the token that it was sent, besides its message. */
 const repeated: Readonly<Record<string, (response: ServerResponse, url: string) => void>> = {
   "the request id": (response) => json(response, 404, {}, { "x-request-id": `id-${token}` }),
   "the type of a detail": (response) => json(response, 404, { code: 5, details: [{ "@type": `t/${token}` }] }),

@@ -12,7 +12,7 @@ import { maxSharedWaitMs } from "../src/Sharing.ts";
 const baseUrl = "http://127.0.0.1:4010/v1/dev";
 const engines = ["a", "b", "c"].map((name) => ({ name, version: "1.0" }));
 
-test("both doors hand out all pages that are allowed before they say that there are more", async () => {
+test("both entries return all allowed pages before they fail with more", async () => {
   const options = { baseUrl, fetch: memoryServer({ engines }).fetch, limits: { maxPages: 2 } };
   const byPromise: Array<string> = [];
   const read = async (): Promise<void> => {
@@ -54,7 +54,7 @@ test("a listener for events that fails later takes nothing down", async () => {
   process.on("unhandledRejection", note);
   try {
     await createEngineClient({ baseUrl, fetch: memoryServer({ engines }).fetch, onEvent: rejecting }).get("a");
-    // Node tells of rejections that nobody handles before the next turn of the loop.
+    // Node reports unhandled rejections before the next turn of the loop.
     await new Promise(setImmediate);
     await new Promise(setImmediate);
   } finally {

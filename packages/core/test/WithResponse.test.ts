@@ -25,7 +25,7 @@ const expected = {
   attempts: 2,
 };
 
-test("beside the data come status, headers, media type, attempts and times", async () => {
+test("the result has data, status, headers, media type, attempts and times", async () => {
   const client = createEngineClient({ baseUrl, fetch: hinting({ "retry-after-ms": "20" }) });
   const answer = await client.withResponse.get("zipper");
   expect(answer).toMatchObject(expected);

@@ -112,7 +112,7 @@ const maxPages = 5;
 /** Engines that are read one by one, and their statuses, at most. */
 const maxEngines = 8;
 
-/** Reads up to some pages, engines and statuses in both formats. What the digest claims is not believed here but tried. */
+/** Reads up to some pages, engines and statuses in both formats. The digest is not trusted here but tested. */
 export const inferSchema = async (
   options: ClientOptions & { readonly baseUrl: string; readonly fetch: Fetch },
   nowMs: number,

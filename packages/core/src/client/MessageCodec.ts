@@ -217,15 +217,15 @@ const isPlain = (schema: DescMessage): boolean => {
   return result;
 };
 
-interface Walk {
+interface Examination {
   readonly limits: ReadLimits;
   readonly unknownFields: Map<string, JsonValue>;
   items: number;
 }
 
-const countItems = (walk: Walk, items = 1): void => {
-  walk.items += items;
-  if (walk.items > walk.limits.maxItems) throw new LimitExceeded("maxItems", walk.limits.maxItems);
+const countItems = (state: Examination, items = 1): void => {
+  state.items += items;
+  if (state.items > state.limits.maxItems) throw new LimitExceeded("maxItems", state.limits.maxItems);
 };
 
 /** Longest text of a 64-bit integer: with a point, zeros or an exponent it may be longer than its 20 digits. */
@@ -243,10 +243,10 @@ const bigIntegers: ReadonlySet<ScalarType | undefined> = new Set([
  * Goes through JSON before messages are made of it: collects what the schema does not know, by path, and counts messages, list
  * items, entries of maps and unknown fields. Throws LimitExceeded where there are too many, or the JSON nests too deeply.
  */
-const examine = (schema: DescMessage, json: JsonValue, path: string, depth: number, walk: Walk): void => {
-  assertDepth(depth, walk);
-  countItems(walk);
-  if (schema.typeName.startsWith("google.protobuf.")) return examineWellKnown(schema, json, depth, walk);
+const examine = (schema: DescMessage, json: JsonValue, path: string, depth: number, state: Examination): void => {
+  assertDepth(depth, state);
+  countItems(state);
+  if (schema.typeName.startsWith("google.protobuf.")) return examineWellKnown(schema, json, depth, state);
   if (typeof json !== "object" || json === null || Array.isArray(json)) return;
   for (const key of Object.keys(json)) {
     const value = json[key];
@@ -255,55 +255,55 @@ const examine = (schema: DescMessage, json: JsonValue, path: string, depth: numb
     const field = schema.fields.find(({ name, jsonName }) => name === key || jsonName === key);
     if (field === undefined) {
       // Extensions are written as `[full.name]`.
-      if (!key.startsWith("[")) walk.unknownFields.set(at, value);
-      countItems(walk);
-      examineAny(value, depth + 1, walk, 0);
+      if (!key.startsWith("[")) state.unknownFields.set(at, value);
+      countItems(state);
+      examineAny(value, depth + 1, state, 0);
     } else if (field.fieldKind === "list" && Array.isArray(value)) {
-      assertDepth(depth + 1, walk);
-      if (field.message === undefined) countItems(walk, value.length);
-      value.forEach((item, index) => examineValue(field, item, `${at}[${index}]`, depth + 2, walk));
+      assertDepth(depth + 1, state);
+      if (field.message === undefined) countItems(state, value.length);
+      value.forEach((item, index) => examineValue(field, item, `${at}[${index}]`, depth + 2, state));
     } else if (field.fieldKind === "map" && typeof value === "object" && value !== null) {
-      assertDepth(depth + 1, walk);
+      assertDepth(depth + 1, state);
       const names = Object.keys(value);
-      if (field.message === undefined) countItems(walk, names.length);
+      if (field.message === undefined) countItems(state, names.length);
       for (const name of names) {
         if (bigIntegers.has(field.mapKey)) assertIntegerText(name, at);
         const item = (value as JsonObject)[name];
-        if (item !== undefined) examineValue(field, item, `${at}.${name}`, depth + 2, walk);
+        if (item !== undefined) examineValue(field, item, `${at}.${name}`, depth + 2, state);
       }
-    } else examineValue(field, value, at, depth + 1, walk);
+    } else examineValue(field, value, at, depth + 1, state);
   }
 };
 
-const examineValue = (field: DescField, json: JsonValue, path: string, depth: number, walk: Walk): void => {
-  if (field.message !== undefined) return examine(field.message, json, path, depth, walk);
+const examineValue = (field: DescField, json: JsonValue, path: string, depth: number, state: Examination): void => {
+  if (field.message !== undefined) return examine(field.message, json, path, depth, state);
   if (bigIntegers.has(field.scalar) && typeof json === "string") assertIntegerText(json, path);
 };
 
-const examineWellKnown = (schema: DescMessage, json: JsonValue, depth: number, walk: Walk): void => {
+const examineWellKnown = (schema: DescMessage, json: JsonValue, depth: number, state: Examination): void => {
   if (typeof json === "string") {
     if (schema.typeName === "google.protobuf.FieldMask")
-      countItems(walk, json.split(",", walk.limits.maxItems + 1).length);
+      countItems(state, json.split(",", state.limits.maxItems + 1).length);
     if (bigIntegers.has(schema.fields[0]?.scalar) && schema.typeName.endsWith("Value"))
       assertIntegerText(json, schema.name);
   }
-  examineAny(json, depth, walk);
+  examineAny(json, depth, state);
 };
 
 /** Goes through any JSON. In a Struct each value is a message, and counts as one item. */
-const examineAny = (json: JsonValue, depth: number, walk: Walk, itemsPerValue = 1): void => {
-  assertDepth(depth, walk);
-  countItems(walk, itemsPerValue);
+const examineAny = (json: JsonValue, depth: number, state: Examination, itemsPerValue = 1): void => {
+  assertDepth(depth, state);
+  countItems(state, itemsPerValue);
   if (typeof json !== "object" || json === null) return;
   const values: Iterable<JsonValue | undefined> = Array.isArray(json) ? json : valuesOf(json);
-  for (const value of values) if (value !== undefined) examineAny(value, depth + 1, walk, itemsPerValue);
+  for (const value of values) if (value !== undefined) examineAny(value, depth + 1, state, itemsPerValue);
 };
 
 function* valuesOf(json: JsonObject): Generator<JsonValue | undefined> {
   for (const key of Object.keys(json)) yield json[key];
 }
 
-const assertDepth = (depth: number, { limits: { maxJsonDepth } }: Walk): void => {
+const assertDepth = (depth: number, { limits: { maxJsonDepth } }: Examination): void => {
   if (depth > maxJsonDepth) throw tooDeep(maxJsonDepth);
 };
 

@@ -11,7 +11,7 @@ import { sendCall, type HttpCall, type ServiceFormat } from "./HttpCall.ts";
 import type { MessageCodec } from "./MessageCodec.ts";
 import { changesNothing, isRepeatable, type ServiceMethod } from "./ServiceMethod.ts";
 
-/** All that a call needs beside its client's parts. */
+/** Parameters of a call. */
 export interface ServiceCallPlan {
   readonly method: ServiceMethod;
   readonly codec: MessageCodec;

@@ -89,7 +89,7 @@ const textOf = (field: DescField, value: unknown): string => {
   return field.message === undefined ? scalarText(field.scalar, value) : wellKnownText(field.message, value);
 };
 
-/** Whether a plain object names a field although its value is the default; a message does not tell. */
+/** Whether a plain object names a field although its value is the default; a message cannot say. */
 const isZeroGiven = (field: DescField, source: unknown): boolean =>
   source !== undefined && !isMessage(source) && localValue(source, field) !== undefined;
 

@@ -94,7 +94,7 @@ test.for([
   ["a varint that is cut short", new Uint8Array([0x58, 0x80]), false],
   ["a foreign number of any wire type", new BinaryWriter().tag(77, WireType.Bit64).fixed64(1n).finish(), true],
   ["a length with a byte more than it needs", new Uint8Array([0x12, 0x81, 0x00, 0x61]), true],
-] as const)("an engine with %s is told", ([, engine, isAdmitted]) => {
+] as const)("an engine with %s is reported", ([, engine, isAdmitted]) => {
   expect(readList(listOf(engine)) !== undefined).toBe(isAdmitted);
 });
 

@@ -56,7 +56,7 @@ const conclude: Solve = (message, evidence) => {
   return numberingOf(message, evidence, left);
 };
 
-/** Whether each field can have a number of its own, beside those that are given (bipartite matching by augmenting paths). */
+/** Whether each field can have a separate number, in addition to the given ones (bipartite matching by augmenting paths). */
 const canAssign = (fields: ReadonlyArray<string>, possible: Possible, given: ReadonlyMap<number, string>): boolean => {
   const owners = new Map(given);
   const place = (field: string, tried: Set<number>): boolean => {

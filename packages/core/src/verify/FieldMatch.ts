@@ -18,7 +18,7 @@ const alternatives: Partial<Record<ScalarType, ReadonlyArray<ScalarType>>> = {
   [ScalarType.UINT64]: [ScalarType.UINT64, ScalarType.FIXED64],
 };
 
-/** How a server may write a field so that its JSON looks as documented: OpenAPI tells int32 from sint32 nowhere. */
+/** How a server may write a field so that its JSON looks as documented: OpenAPI does not distinguish int32 from sint32. */
 export const encodingsOf = (field: DescField): ReadonlyArray<Encoding> => {
   if (field.message !== undefined) return ["message"];
   return field.scalar === undefined ? [] : (alternatives[field.scalar] ?? [field.scalar]);

@@ -102,7 +102,7 @@ test.for(servers)(
   },
 );
 
-test("a server that names our schema is believed, with one request a call", async () => {
+test("protobuf of a server that names our schema is accepted, with one request a call", async () => {
   const read = readerOf();
   const asked: Array<string> = [];
   for (let index = 0; index < calls; index++)

@@ -24,7 +24,7 @@ const readAll = async <D extends DescMessage>(
   return read;
 };
 
-test("two links of one address are not told apart by how they were signed", async () => {
+test("two links of one address are equal whatever their signatures", async () => {
   const server = foreignServer({ "bytenite.engine.Engine": { link: 7, description: 9 } });
   const same = engine({ name: "a", link: "https://f/a.zip?sig=1", description: "https://f/a.zip?sig=2" });
   const sent = [same, engine({ name: "a", link: "https://f/b.zip?sig=1", description: "words" })];
@@ -46,7 +46,7 @@ test("nor are they inside another message, nor in a status", async () => {
   expect(await readAll(crossed, EngineMessageSchema, statuses)).toEqual(statuses);
 });
 
-test.for([3, -5])("a number written as zigzag is not taken for the flag beside it (%d)", async (revision) => {
+test.for([3, -5])("a number written as zigzag is not taken for the neighbouring flag (%d)", async (revision) => {
   const server = foreignServer({ "bytenite.engine.Engine": { revision: 18, is_public: 11 } }, {}, zigzag);
   const sent = [engine({ name: "a", revision: 1, isPublic: true }), engine({ name: "a", revision, isPublic: true })];
   expect(await readAll(server, EngineSchema, sent)).toEqual(sent);

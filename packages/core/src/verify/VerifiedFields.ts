@@ -119,7 +119,7 @@ const compareFields = (
     for (const { wire, values } of records) {
       const value = values[field.localName];
       if (after?.length === 0) break;
-      // The default tells nothing: a server may write it out, or leave it.
+      // The default confirms nothing: a server may write or omit it.
       if (!isPopulated(value) || !wire.has(number)) continue;
       after ??= [...wire.keys()].filter((other) => other !== number);
       after = after.filter((other) => canCarry(field, wire.get(other), value));

@@ -91,7 +91,7 @@ export const numbers: fc.Arbitrary<Numbers> = fc
   )
   .map((all) => Object.fromEntries(contractMessages.map(({ typeName }, index) => [typeName, all[index] ?? {}])));
 
-/** Other wire types for what JSON cannot tell apart. */
+/** Other wire types with equal JSON. */
 export const wireTypes: fc.Arbitrary<WireTypes> = fc
   .record({
     revision: fc.constantFrom(Type.INT32, Type.SINT32, Type.SFIXED32),

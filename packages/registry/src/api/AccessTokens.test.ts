@@ -37,7 +37,7 @@ test("a signed token is good for its user for an hour, in every process that has
   expect((await credentialOfToken(file.port, elsewhere, signed, 0))?.kind).toBe("token");
 });
 
-test("a token that is altered, unsigned, of another key, issuer or algorithm, or made for no API key, is not believed", async () => {
+test("a token that is altered, unsigned, of another key, issuer or algorithm, or without an API key, is invalid", async () => {
   const tokens = await makeAccessTokens(key);
   const secret = await deriveKeyBytes(key, "access tokens");
   const claims = { key: apiKey.id };

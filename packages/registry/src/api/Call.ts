@@ -69,7 +69,7 @@ const read = <A>(parse: () => A): A => {
 
 const noQuery = new URLSearchParams();
 
-/** A call of the API, or the one that we have beside the contract. */
+/** A call of the contract, or our additional one. */
 export type CallName = EndpointName | "delete";
 
 /** Whether a call only reads engines. */

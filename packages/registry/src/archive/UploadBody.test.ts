@@ -73,7 +73,7 @@ test.for<[body: string, problem: string]>([
   ['{"engineData":"AAAA","engineData":"AAAA"}', "400 engineData is there twice"],
   ['{"engineData":1}', "400 the body is no EngineMessage"],
   ['{"engineData":{}}', "400 the body is no EngineMessage"],
-  [`{"engineTag":"${"a".repeat(maxFieldBytes)}"}`, "400 the body has more than 65536 bytes beside engineData"],
+  [`{"engineTag":"${"a".repeat(maxFieldBytes)}"}`, "400 the body has more than 65536 bytes besides engineData"],
 ])("%# is refused as JSON", async ([body, problem]) => {
   expect(await read(body, "json", 5)).toContain(problem);
 });
@@ -84,7 +84,7 @@ test.for<[bytes: ReadonlyArray<number>, problem: string]>([
   [[0x1a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], "400 the body is no protobuf"],
   [[0x1a, 1, 1, 0x1a, 1, 1], "400 engineData is there twice"],
   [[0x0b], "400 the body is no protobuf"],
-  [[0x0a, 0xff, 0xff, 0x7f], "400 the body has more than 65536 bytes beside engineData"],
+  [[0x0a, 0xff, 0xff, 0x7f], "400 the body has more than 65536 bytes besides engineData"],
   [[0x0a, 2, 0xff, 0xff], "400 the body is no EngineMessage"],
 ])("%j is refused as protobuf", async ([bytes, problem]) => {
   expect(await read(Uint8Array.from(bytes), "protobuf", 1)).toContain(problem);

@@ -5,7 +5,7 @@ import { EngineMessageSchema, type EngineMessage } from "@bytenite-engines/proto
 import { Refusal } from "../api/Refusal.ts";
 import { makeByteReader } from "./ArchiveReader.ts";
 
-/** Most bytes of an upload beside its archive. */
+/** Most bytes of an upload without its archive. */
 export const maxFieldBytes = 64 * 1_024;
 
 /** An upload while it arrives. */
@@ -33,13 +33,13 @@ export const readUpload = (chunks: AsyncIterable<Uint8Array>, format: Format): U
   };
 };
 
-/** What stands beside the archive, collected. */
+/** The fields without the archive. */
 class FieldBytes {
   readonly #held = new Uint8Array(maxFieldBytes);
   #length = 0;
   add(bytes: Uint8Array): void {
     if (this.#length + bytes.length > maxFieldBytes) {
-      throw invalid(`the body has more than ${maxFieldBytes} bytes beside engineData`);
+      throw invalid(`the body has more than ${maxFieldBytes} bytes besides engineData`);
     }
     this.#held.set(bytes, this.#length);
     this.#length += bytes.length;
@@ -78,7 +78,7 @@ const archiveInProtobuf = async function* (
     return Number(new BinaryReader(Uint8Array.from(bytes)).uint64());
   };
   const left = async (count: number): Promise<void> => {
-    if (count > maxFieldBytes) throw invalid(`the body has more than ${maxFieldBytes} bytes beside engineData`);
+    if (count > maxFieldBytes) throw invalid(`the body has more than ${maxFieldBytes} bytes besides engineData`);
     fields.add(await exactly(count));
   };
   let isThere = false;

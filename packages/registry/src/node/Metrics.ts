@@ -37,7 +37,7 @@ export const makeMetrics = (database: string): Metrics => {
   const file = new Gauge({ name: "registry_database_bytes", help: "Size of the database file.", registers });
   const log = new Gauge({
     name: "registry_database_log_bytes",
-    help: "Size of the write-ahead log beside it; it grows while somebody keeps a long transaction open.",
+    help: "Size of its write-ahead log; it grows during long transactions.",
     registers,
   });
   const connections = new Gauge({ name: "registry_connections", help: "Open connections.", registers });

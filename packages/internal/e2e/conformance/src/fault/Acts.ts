@@ -56,7 +56,7 @@ export const answer =
 export const text = (body: string, label = "application/json"): Act =>
   answer({ headers: { "Content-Type": label }, body });
 
-/** Headers of a right answer in a form; its digest lets it be believed at once. */
+/** Header fields of a correct response in a format, with our digest. */
 export const labels = (format: Format, label = mediaTypeOf(format)): Record<string, string> => ({
   "Content-Type": label,
   [schemaDigestHeader]: schemaDigests[endpoints.get.response.typeName] ?? "",

@@ -2,11 +2,11 @@
 import type { Way } from "../ForeignServers.ts";
 
 /** Who asks. */
-export type Door = "client" | "bne";
+export type Caller = "client" | "bne";
 
-/** What came of all numberings that were tried through a door, on one way. */
+/** What came of all numberings tried by a caller, on one path. */
 export interface Tally {
-  readonly door: Door;
+  readonly caller: Caller;
   readonly way: Way;
   /** Numberings that were tried, one registry each. */
   readonly numberings: number;
@@ -25,13 +25,13 @@ export interface Tally {
 }
 
 /** What one numbering came to. */
-export type Part = Omit<Tally, "door" | "way" | "numberings">;
+export type Part = Omit<Tally, "caller" | "way" | "numberings">;
 
 /** Adds them up. */
-export const tallyOf = (door: Door, way: Way, parts: ReadonlyArray<Part>): Tally => {
+export const tallyOf = (caller: Caller, way: Way, parts: ReadonlyArray<Part>): Tally => {
   const sum = (of: (part: Part) => number): number => parts.reduce((total, part) => total + of(part), 0);
   return {
-    door,
+    caller,
     way,
     numberings: parts.length,
     calls: sum(({ calls }) => calls),
@@ -45,13 +45,13 @@ export const tallyOf = (door: Door, way: Way, parts: ReadonlyArray<Part>): Tally
 
 const figure = (value: number): string => value.toLocaleString("en");
 
-const row = ({ door, way, numberings, calls, compared, wrong, requests, regained }: Tally): string =>
-  `| ${[`${door}, ${way}`, ...[numberings, calls, compared, wrong.length, requests.plain, requests.last, regained].map(figure)].join(" | ")} |`;
+const row = ({ caller, way, numberings, calls, compared, wrong, requests, regained }: Tally): string =>
+  `| ${[`${caller}, ${way}`, ...[numberings, calls, compared, wrong.length, requests.plain, requests.last, regained].map(figure)].join(" | ")} |`;
 
 /** The table, in Markdown. */
 export const tableOf = (tallies: ReadonlyArray<Tally>): string =>
   [
-    "| door | numberings | calls | answers compared | wrong | requests without a profile | requests with one | in protobuf |",
+    "| caller | numberings | calls | responses compared | wrong | requests without a profile | requests with one | in protobuf |",
     "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ...tallies.map(row),
   ].join("\n");
@@ -78,7 +78,7 @@ export const pageOf = (tallies: ReadonlyArray<Tally>, command: string, date: str
     "",
     tableOf(tallies),
     "",
-    "What is not in protobuf are engines whose fields are empty or equal in all that was seen, which no data tells apart, and samples: one",
+    "What is not in protobuf are engines whose fields are empty or equal in all responses, which no data distinguishes, and samples: one",
     "response in 500 is compared with JSON again.",
     "",
   ].join("\n");

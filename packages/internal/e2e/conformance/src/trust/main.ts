@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import { startForeignServers, ways } from "../ForeignServers.ts";
 import { tryClient } from "./ClientDoor.ts";
 import { builtBne, tryCommands } from "./CommandDoor.ts";
-import { pageOf, tableOf, tallyOf, type Door, type Part, type Tally } from "./Tally.ts";
+import { pageOf, tableOf, tallyOf, type Caller, type Part, type Tally } from "./Tally.ts";
 
 const { values } = parseArgs({
   options: {
@@ -22,7 +22,7 @@ if (!Number.isSafeInteger(numberings) || numberings < 1 || !Number.isSafeInteger
 }
 
 const tallies: Array<Tally> = [];
-for (const door of ["client", "bne"] as const satisfies ReadonlyArray<Door>) {
+for (const caller of ["client", "bne"] as const satisfies ReadonlyArray<Caller>) {
   for (const way of ways) {
     // A worker of its own: it would have answers of the registries before it, whose tokens are the same.
     const servers = await startForeignServers();
@@ -30,13 +30,13 @@ for (const door of ["client", "bne"] as const satisfies ReadonlyArray<Door>) {
     while (parts.length < numberings) {
       const at = seed + parts.length;
       const part =
-        door === "client" ? await tryClient(servers, way, at) : await tryCommands(builtBne, servers, way, at);
+        caller === "client" ? await tryClient(servers, way, at) : await tryCommands(builtBne, servers, way, at);
       for (const what of part.wrong) process.stderr.write(`wrong: ${what}\n`);
       parts.push(part);
-      if (parts.length % 20 === 0) process.stderr.write(`${door}, ${way}: ${parts.length} of ${numberings}\n`);
+      if (parts.length % 20 === 0) process.stderr.write(`${caller}, ${way}: ${parts.length} of ${numberings}\n`);
     }
     await servers.stop();
-    tallies.push(tallyOf(door, way, parts));
+    tallies.push(tallyOf(caller, way, parts));
   }
 }
 
