@@ -1,4 +1,4 @@
-// `pnpm words`: words of our documents, and how often sources and documents use odd ones.
+// `pnpm words`: words of the documents, and odd words everywhere.
 import { documents, headerOf, oddWords, sources, textOf } from "./Prose.ts";
 
 const code = sources().map(textOf);

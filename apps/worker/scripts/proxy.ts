@@ -1,4 +1,4 @@
-// `pnpm proxy --port P --upstream URL`: the built Worker on this machine, as it would be deployed.
+// `pnpm proxy --port P --upstream URL`: the built Worker on this machine.
 import { serveUntilSignal } from "@bytenite-engines/test-kit";
 import { parseConfig } from "../src/Config.ts";
 import { readArguments, runCommand } from "./arguments.ts";

@@ -1,4 +1,4 @@
-// `pnpm rfc-cache --port P --upstream URL`: the proxy as a shared cache of anonymous requests, for conformance suites.
+// `pnpm rfc-cache --port P --upstream URL`: the proxy as a shared cache, for conformance suites.
 import { serveUntilSignal } from "@bytenite-engines/test-kit";
 import { readArguments, runCommand } from "./arguments.ts";
 import { builtWorker } from "./built.ts";

@@ -1,4 +1,4 @@
-// Operators' endpoints: health for everybody; metrics, purges and explanations for whoever has the admin secret.
+// Operator endpoints: health, and with the admin secret metrics, purges, explanations.
 import { basePath } from "@bytenite-engines/core/wire";
 import { currentAge, timeToLive, usableUntil } from "@bytenite-engines/http-cache";
 import { decide } from "./Decision.ts";

@@ -1,4 +1,4 @@
-// Bodies in memory: bounded by one number for the isolate and a share for each user.
+// Bodies in memory, bounded per isolate and per user.
 
 /** Bytes of bodies that are in memory while requests are under way, in an isolate. Stored responses are counted apart. */
 export const maxBodyBytesUnderWay = 24 * 1024 * 1024;

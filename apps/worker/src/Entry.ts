@@ -1,4 +1,4 @@
-// Answers of the upstream and stored entries: their fields, their forms and their encryption.
+// Stored entries: fields, formats, encryption.
 import { formatOf, schemaDigestHeader, type Format, type ReadName } from "@bytenite-engines/core/wire";
 import {
   freshnessOf,

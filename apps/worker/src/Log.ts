@@ -1,4 +1,4 @@
-// Log lines: one line of JSON for a request. Nothing of a token is in it.
+// Log lines: one JSON object per request, without tokens.
 import { basePath } from "@bytenite-engines/core/wire";
 import type { LogLevel } from "./Config.ts";
 import type { RequestOutcome, Result } from "./Outcome.ts";

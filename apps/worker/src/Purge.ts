@@ -1,4 +1,4 @@
-// Purges: which stored responses they make unusable, and the log that other isolates read.
+// Purges: the responses they affect, and the log for other isolates.
 import { parseTag, readNames, type ReadName } from "@bytenite-engines/core/wire";
 import { remember } from "./Admission.ts";
 import type { EdgeStore } from "./Runtime.ts";

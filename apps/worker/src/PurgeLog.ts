@@ -1,4 +1,4 @@
-// The log of purges for all data centres: a Durable Object with one record for each purge.
+// Purge log of all data centres, in a Durable Object.
 import { DurableObject } from "cloudflare:workers";
 import type { Purge } from "./Purge.ts";
 

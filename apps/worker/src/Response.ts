@@ -1,4 +1,4 @@
-// Responses to clients: status, fields and body of an answer, CORS and preflights.
+// Responses to clients: status, fields, body, CORS, preflights.
 import { schemaDigestHeader } from "@bytenite-engines/core/wire";
 import {
   cacheStatus,

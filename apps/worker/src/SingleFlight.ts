@@ -1,4 +1,4 @@
-// One exchange with the upstream for requests that come while it is under way.
+// Coalescing of concurrent requests into one upstream exchange.
 
 interface Flight<A> {
   readonly owner: string;

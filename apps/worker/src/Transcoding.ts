@@ -1,4 +1,4 @@
-// Bodies of the engines API: whether they can be read, which engines they hold, and their other form.
+// Bodies of the engines API: validity, engines, the other format.
 import { equals, type DescMessage, type Message } from "@bufbuild/protobuf";
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import {

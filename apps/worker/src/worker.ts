@@ -1,4 +1,4 @@
-// The Worker: checks its settings when it starts, and hands each request to the flow.
+// Worker entry: checked settings, then the flow.
 import { env as variables } from "cloudflare:workers";
 import { parseConfig } from "./Config.ts";
 import { handle } from "./Flow.ts";

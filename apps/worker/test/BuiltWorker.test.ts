@@ -1,4 +1,4 @@
-// The very file that is deployed, on workerd, in front of a real registry.
+// The built Worker on workerd in front of a registry.
 import { decode } from "@bytenite-engines/core/wire";
 import { EngineListResponseSchema, EngineSchema } from "@bytenite-engines/proto";
 import { expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// What clients are told about caching: what the upstream said to them, and nothing that it said to this cache (RFC 9213).
+// Cache-Control for clients and for this cache (RFC 9213).
 import { expect, test } from "vitest";
 import { answering, startOrigin, startProxy } from "./origin.ts";
 import { cacheResult } from "./served.ts";

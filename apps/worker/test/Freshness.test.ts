@@ -1,4 +1,4 @@
-// How long an answer is used whose lifetime the upstream states itself: the built Worker before a real server.
+// Lifetimes stated by the upstream.
 import { expect, test } from "vitest";
 import { answering, startOrigin, startProxy } from "./origin.ts";
 import { cacheResult } from "./served.ts";

@@ -1,4 +1,4 @@
-// Many tokens, endpoints, forms, faults, purges and clock jumps in random order, held against a model of what may be seen.
+// Random requests of many users, compared with a model.
 import type { ReadName } from "@bytenite-engines/core/wire";
 import { expect, test } from "vitest";
 import { adminSecret, edgeOrigin, startEdge, type Edge } from "./edge.ts";

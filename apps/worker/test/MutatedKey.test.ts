@@ -1,4 +1,4 @@
-// Takes the token out of the cache key, in a copy of the Worker, and looks for leaks: encryption must prevent them.
+// A Worker whose cache key lacks the token: encryption prevents leaks.
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 import { expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// What some clients ask for does not cut the others off from the upstream: the built Worker before a real server.
+// Fair use of the upstream between clients.
 import { expect, test, vi } from "vitest";
 import { startOrigin, startProxy, type Proxy } from "./origin.ts";
 

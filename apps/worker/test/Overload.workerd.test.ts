@@ -1,4 +1,4 @@
-// What slow, hanging and failing upstreams, and clients that do not read, cost others.
+// Slow, hanging and failing upstreams, and clients that do not read.
 import { expect, test } from "vitest";
 import { maxBodyBytesPerUser, maxBodyBytesUnderWay, maxBufferedBytes } from "../src/Body.ts";
 import { cacheResult, startEdge } from "./edge.ts";

@@ -1,4 +1,4 @@
-// What a client gets while the upstream is slow, refuses or is gone, and when answers that were stored are given up.
+// Responses while the upstream is slow, failing or away.
 import { decode } from "@bytenite-engines/core/wire";
 import { StatusSchema } from "@bytenite-engines/proto";
 import { expect, test } from "vitest";

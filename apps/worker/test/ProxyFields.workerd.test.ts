@@ -1,4 +1,4 @@
-// What header fields do at the proxy: those that steer it, those that are handed on, and those that stay behind.
+// Header fields: cache directives, forwarded and removed fields.
 import { expect, test } from "vitest";
 import { cacheResult, startEdge } from "./edge.ts";
 import { json, stageProxy } from "./stage.ts";

@@ -1,4 +1,4 @@
-// What becomes of answers that break the rules, or that were chosen or encoded by what the cache does not see.
+// Invalid responses, and responses that vary by unknown fields.
 import { expect, test } from "vitest";
 import { cacheResult } from "./edge.ts";
 import { json, protobuf, revisionOf, stageProxy } from "./stage.ts";

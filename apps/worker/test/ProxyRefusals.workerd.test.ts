@@ -1,4 +1,4 @@
-// Refusals of the upstream come through, whatever is stored and however they come.
+// Errors of the upstream and their effect on stored responses.
 import { expect, test } from "vitest";
 import { failing, json, protobuf, stageProxy } from "./stage.ts";
 

@@ -1,4 +1,4 @@
-// The log of purges: a Durable Object that two deployments of the built Worker share, as isolates of two data centres do.
+// Purge log shared by two deployments of the built Worker.
 import { compatibilityDate, directSocket, emulate, moduleOf, originOf } from "@bytenite-engines/test-kit";
 import { expect, onTestFinished, test } from "vitest";
 import { builtWorker } from "../scripts/built.ts";

@@ -1,4 +1,4 @@
-// What a slow answer of the upstream may still do when a later one has come: nothing older comes back.
+// Slow responses after newer ones.
 import { expect, test } from "vitest";
 import { adminSecret, cacheResult, edgeOrigin } from "./edge.ts";
 import { failing, json, protobuf, revisionOf, stageProxy } from "./stage.ts";

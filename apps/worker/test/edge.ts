@@ -1,4 +1,4 @@
-// Makes an isolate for tests: the whole proxy, with an upstream, a clock and a data centre of the test's own.
+// A test isolate: proxy, upstream, clock, data centre.
 import { parseConfig } from "../src/Config.ts";
 import { handle } from "../src/Flow.ts";
 import { createIsolate, type Isolate, type Surroundings } from "../src/Isolate.ts";

@@ -1,5 +1,4 @@
-// What may be seen, as a model: users with tokens of their own, an upstream that marks each answer with whose it is, and what
-// every answer of the proxy promises.
+// Model of the responses that each user may get.
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { encode, endpoints, schemaDigestHeader, schemaDigests, type ReadName } from "@bytenite-engines/core/wire";
 import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";

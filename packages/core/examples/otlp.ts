@@ -1,5 +1,6 @@
-// Sends the spans and metrics of a call to an OTLP collector: node examples/otlp.ts [COLLECTOR_URL]
-// The engines come from memory, so that it runs anywhere; leave `fetch` out to call a server.
+// Export of a call's spans and metrics to an OTLP collector.
+//
+// `node examples/otlp.ts [COLLECTOR_URL]`. The engines come from memory; leave `fetch` out to call a server.
 import * as Console from "effect/Console";
 import * as Effect from "effect/Effect";
 import * as FetchHttpClient from "effect/http/FetchHttpClient";

@@ -1,4 +1,4 @@
-// Decides: how the values of a protobuf message are taken from its bytes, one after the other.
+// Field values from the bytes of a protobuf message.
 //
 // protobuf-es reads any message by its descriptor. The three answers of the API are read by code that is written from the same
 // descriptors beforehand (gen/readers.ts), which takes less than half of that time: objects get all their properties at once, and no

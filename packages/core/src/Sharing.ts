@@ -1,4 +1,4 @@
-// Identical work in flight, done once for all who ask at the same time.
+// Deduplication of identical concurrent calls.
 //
 // In Workers nothing of one request may be touched by another: no fiber, timer, signal or stream. So what is shared is a native
 // promise of plain data, and whoever waits for it does so on a promise and a timer of its own: the request that does the work

@@ -1,4 +1,4 @@
-// For those who build on the wire: servers, proxies, tools. Nothing here needs Effect.
+// Entry for servers, proxies and tools, without Effect.
 export {
   endpoints,
   matchPath,

@@ -1,4 +1,4 @@
-// Messages from protobuf by the field numbers of a profile: in one pass, and only where every number in it is certain.
+// Protobuf decoding by the field numbers of a profile.
 //
 // The bytes are read by the code that reads our own numbers. What tells it which field comes next is asked here, where the tag
 // of the server is looked up: one that is not certain has none of ours, so that reading is the check.

@@ -1,4 +1,4 @@
-// The numbering of a server from evidence alone; "not known" wherever two would fit.
+// Field numbering of a server from evidence, where only one fits.
 //
 // Why what it says is right. A server has, for each message type, one number for each field, and no two fields share one.
 // Of a compared pair, three things are taken to hold: (1) both halves are the same message; (2) a field that is populated in

@@ -1,4 +1,4 @@
-// Decides: which rules are changed on purpose, and by which tests that has to be noticed.
+// Mutated rules and the tests that must notice.
 
 /** The rules of one package. Paths are relative to it. */
 export interface Target {
