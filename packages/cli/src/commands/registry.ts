@@ -60,7 +60,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
   }
 };
 
-/** A failure that the registry's commands found themselves, as bne tells its own. */
+/** A failure of the registry's commands, as bne prints its own. */
 const ofRegistry = (error: unknown): unknown => {
   const { name, message, hint, code } = error as { name?: string; message: string; hint?: string; code?: unknown };
   if (name === "UsageError") return new UsageError(message, hint?.replace("registry --help", "`bne registry --help`"));

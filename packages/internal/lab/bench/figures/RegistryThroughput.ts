@@ -36,12 +36,12 @@ const measure = async (server: Served, request: Buffer, calls: number, into: Rou
 
 export const registryThroughput: Figure = {
   name: "registry",
-  title: "The registry beside a bare node:http server that sends the same prepared bytes, 64 connections",
+  title: "The registry compared with a bare node:http server that sends the same prepared bytes, 64 connections",
   promise: "engine by tag at least 0.40 of it, a list of 20 at least 0.30, in both forms.",
   charts: [
     {
       name: "registry",
-      title: "The registry beside a bare node:http server of the same prepared bytes",
+      title: "The registry compared with a bare node:http server of the same prepared bytes",
       subtitle: "requests a second, as a share of the bare server's, 64 connections; longer is better",
       column: "of bare",
       barOf: (row) => row,

@@ -1,0 +1,71 @@
+// Plain words in file headers and help texts.
+import { expect, test } from "vitest";
+import { headerOf, oddWords, sources, textOf } from "./Prose.ts";
+
+/** Most words of a file header, without code in backticks. */
+const maxHeaderWords = 12;
+
+/** Files whose header is still longer, or a question, or odd. The list only gets shorter. */
+const pending: ReadonlySet<string> = new Set([
+  "apps/worker/src/Admission.ts",
+  "apps/worker/src/Decision.ts",
+  "apps/worker/src/Exchange.ts",
+  "apps/worker/src/Flow.ts",
+  "apps/worker/src/Store.ts",
+  "apps/worker/test/OtherPaths.workerd.test.ts",
+  "packages/core/src/Attempts.ts",
+  "packages/core/src/ClientOptions.ts",
+  "packages/core/src/ClientParts.ts",
+  "packages/core/src/EngineClient.ts",
+  "packages/core/src/EngineError.ts",
+  "packages/core/src/EngineEvent.ts",
+  "packages/core/src/Failure.ts",
+  "packages/core/src/Requester.ts",
+  "packages/core/src/Retry.ts",
+  "packages/core/src/TokenExchange.ts",
+  "packages/core/src/client/EngineArchive.ts",
+  "packages/core/src/client/HttpCall.ts",
+  "packages/core/src/exchange.ts",
+  "packages/core/src/promise.ts",
+  "packages/core/src/verify/SchemaVerifier.ts",
+  "packages/registry/src/api.ts",
+  "packages/registry/src/archive/ArchiveStore.ts",
+  "packages/registry/src/archive/Upload.ts",
+  "packages/registry/src/manage/Trial.ts",
+]);
+
+const oddIn = (text: string): ReadonlyArray<string> =>
+  Object.entries(oddWords).flatMap(([name, word]) => (text.match(word) === null ? [] : [name]));
+
+const headers = sources().map((path) => [path, headerOf(textOf(path))] as const);
+
+const isOdd = (header: string): boolean =>
+  header
+    .replaceAll(/`[^`]*`/g, "")
+    .split(/\s+/)
+    .filter(Boolean).length > maxHeaderWords ||
+  header.includes("?") ||
+  header.startsWith("Decides") ||
+  oddIn(header).length > 0;
+
+test("a file header has at most a dozen words, is no question and uses no odd word", () => {
+  expect(headers.filter(([, header]) => header !== "").length).toBeGreaterThan(300);
+  expect(headers.filter(([path, header]) => isOdd(header) && !pending.has(path))).toEqual([]);
+});
+
+test("the help of bne uses no odd word", () => {
+  expect(oddIn(textOf("packages/cli/REFERENCE.md"))).toEqual([]);
+});
+
+test("odd words, long headers and questions are noticed", () => {
+  expect(headerOf("#!/usr/bin/env node\n// Decides: what\n// is told.\nimport x;\n")).toBe("Decides: what is told.");
+  expect(oddIn("who is told of the room beside, that is none")).toEqual(["told", "beside", "room", "that is no"]);
+  const twelve = "one two three four five six seven eight nine ten eleven twelve";
+  expect([twelve, `${twelve} \`code\``, `${twelve} thirteen`, "Which file?", "Decides: it"].map(isOdd)).toEqual([
+    false,
+    false,
+    true,
+    true,
+    true,
+  ]);
+});
