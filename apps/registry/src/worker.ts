@@ -1,4 +1,4 @@
-// Worker entry of the registry over a D1 database and an R2 bucket.
+// Worker entry of the registry over D1 and R2.
 import {
   attemptLimit,
   countedAddress,

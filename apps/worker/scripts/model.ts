@@ -1,4 +1,4 @@
-// `node scripts/model.ts [STEPS] [SEED]`: random steps against the model of what users may see; a million by default.
+// `node scripts/model.ts [STEPS] [SEED]`: random steps, compared with a model.
 import { runModel } from "../test/model.ts";
 
 /** Steps of one run: then it begins anew, with the next seed. */

@@ -1,4 +1,4 @@
-// Admission of requests to the upstream: fair shares, back-off of resources, and the state of the connection.
+// Admission of requests to the upstream: fair shares, back-off, connection state.
 
 /** A request that is to be sent to the upstream. */
 export interface Applicant {

@@ -1,4 +1,4 @@
-// Who a request is from, what is stored for it, and what the rules of the cache say.
+// Identity of a request, its stored entry, and the cache decision.
 import {
   hopByHopNames,
   parseRange,

@@ -1,4 +1,4 @@
-// Exchanges with the upstream: what is sent, shared and stored, and what an answer changes.
+// Exchanges with the upstream: requests, coalescing, storage, invalidation.
 import { basePath, mediaTypeOf, type Format, type ReadName } from "@bytenite-engines/core/wire";
 import {
   endToEnd,

@@ -1,4 +1,4 @@
-// The whole flow: parse -> identify -> look up -> decide -> answer or fetch -> store -> answer.
+// The whole flow: parse, identify, look up, decide, fetch, store, answer.
 import {
   errorStatuses,
   cacheStatus,

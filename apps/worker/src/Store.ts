@@ -1,4 +1,4 @@
-// Stored entries: in the memory of the isolate, and encrypted in the Cache API of the data centre.
+// Stored entries in the isolate's memory and encrypted in the Cache API.
 import { cacheGroups, matchesVary, usableUntil } from "@bytenite-engines/http-cache";
 import type { Format } from "@bytenite-engines/core/wire";
 import { remember } from "./Admission.ts";

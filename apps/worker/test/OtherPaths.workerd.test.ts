@@ -1,4 +1,4 @@
-// Paths other than the three endpoints: what is cached of them, and what writes invalidate.
+// Other paths than the endpoints: caching, and invalidation by writes.
 import { expect, test } from "vitest";
 import { cacheResult, edgeOrigin } from "./edge.ts";
 import { failing, json, stageProxy } from "./stage.ts";

@@ -1,4 +1,4 @@
-// A model of what users may see, held against the proxy in random steps: reads, writes, purges, 401s and slow answers over isolates.
+// Model of what users may see, compared with the proxy.
 import { createIsolate, type Isolate } from "../src/Isolate.ts";
 import { parseConfig } from "../src/Config.ts";
 import { handle } from "../src/Flow.ts";

@@ -1,4 +1,4 @@
-// One attempt of a call: a request or a hedged pair, and its time; whichever ends first.
+// One attempt: a request or a hedged pair, with its timer.
 import type * as Clock from "effect/Clock";
 import * as Duration from "effect/Duration";
 import * as Effect from "effect/Effect";

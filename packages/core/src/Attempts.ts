@@ -1,4 +1,4 @@
-// The attempts of one call: timeout, backoff, budget, deadline, breaker.
+// Attempts of one call: timeout, backoff, budget, deadline, breaker.
 import * as Clock from "effect/Clock";
 import * as Duration from "effect/Duration";
 import * as Effect from "effect/Effect";

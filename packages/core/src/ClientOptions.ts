@@ -1,4 +1,4 @@
-// Options of clients and calls, and their defaults. No type here is Effect's.
+// Options of a client and their defaults, without types of Effect.
 import { defaultBodyLimits, type BodyLimits } from "./Body.ts";
 import type { Breaker } from "./Breaker.ts";
 import { tokenText, type TokenOption } from "./Token.ts";

@@ -1,4 +1,4 @@
-// The parts of a client, and of one call, from their options.
+// Parts of a client, made from its options.
 import * as Effect from "effect/Effect";
 import type { Breaker } from "./Breaker.ts";
 import {

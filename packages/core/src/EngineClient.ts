@@ -1,4 +1,4 @@
-// The client for Effect.
+// Client for Effect.
 import * as Config from "effect/Config";
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";

@@ -1,4 +1,4 @@
-// The one error of the client, and its reasons.
+// Errors of calls, by what the caller can do.
 import type { JsonObject } from "@bufbuild/protobuf";
 import * as Data from "effect/Data";
 import type { RpcCode } from "./RpcCode.ts";

@@ -1,4 +1,4 @@
-// Events of a client. No event ever holds a token.
+// Events of a client, without tokens.
 import type { EndpointName } from "./Endpoint.ts";
 import type { EngineErrorTag, RetryStopped } from "./EngineError.ts";
 import type { Format } from "./MediaType.ts";

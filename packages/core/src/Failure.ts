@@ -1,4 +1,4 @@
-// Failed requests and their errors.
+// Error responses as EngineError.
 import type { JsonObject } from "@bufbuild/protobuf";
 import { EngineError, type EngineErrorFields, type EngineErrorReason, type ErrorDetail } from "./EngineError.ts";
 import { readErrorBody, type ErrorBody } from "./ErrorBody.ts";

@@ -1,4 +1,4 @@
-// Names of options, and the closest one to a name that is none.
+// Names of options, and the closest name to a wrong one.
 
 /** Throws TypeError for a name that is not known, and names the closest one; for options that are no object. */
 export const assertOptionNames = (

@@ -1,4 +1,4 @@
-// One request: headers, token (renewed once after a 401), middleware, sharing, events.
+// One request: header fields, token, middleware, event.
 import type * as Clock from "effect/Clock";
 import type * as Context from "effect/Context";
 import type { Span } from "effect/Tracer";

@@ -1,4 +1,4 @@
-// Rules for retries. Pure: time and chance come in as numbers.
+// Retry rules and delays, as pure functions.
 import type { EngineErrorReason, RetryStopped } from "./EngineError.ts";
 
 /** When and how often a call is sent again. All times in milliseconds. */

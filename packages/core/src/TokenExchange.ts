@@ -1,4 +1,4 @@
-// The request of a token source: sent like a call, with a deadline of its own.
+// Request of a token source, with a separate deadline.
 import * as Clock from "effect/Clock";
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";

@@ -1,4 +1,4 @@
-// EngineError as Effect sees it: the same class, under a type that can be yielded.
+// EngineError for Effect: the same class with a yieldable type.
 import type * as Cause from "effect/Cause";
 import { EngineError as Plain, type EngineErrorFields } from "./EngineError.ts";
 

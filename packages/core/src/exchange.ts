@@ -1,4 +1,4 @@
-// Decides: what the client offers to proxies: whole answers, bytes untouched, with its retries, budget, deadline and breaker.
+// Client for proxies: raw responses, with retries, budget, deadline, breaker.
 import * as Cause from "effect/Cause";
 import type * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";

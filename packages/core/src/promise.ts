@@ -1,4 +1,4 @@
-// The client for promises.
+// Promise entry.
 import * as Effect from "effect/Effect";
 import type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
 import type { Answer, EngineArchive } from "./Answer.ts";

@@ -1,4 +1,4 @@
-// What somebody meets who takes the client up: misspelled options, errors with their place, counts, events, pages.
+// Misspelled options, error stacks and other stumbling blocks of new users.
 import { expect, test } from "vitest";
 import { memoryServer } from "../src/MemoryServer.ts";
 import { toDate, toJson } from "../src/json.ts";

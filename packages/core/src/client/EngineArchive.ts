@@ -1,4 +1,4 @@
-// The archive of an engine as a stream: bounded, and its hash checked at the end.
+// Archive of an engine as a bounded stream with hash check.
 import { sha256 } from "@noble/hashes/sha2.js";
 import { base64Decode, base64Encode } from "@bufbuild/protobuf/wire";
 import type { Engine } from "@bytenite-engines/proto";

@@ -1,4 +1,4 @@
-// The calls of the engines API as effects: the promise entry runs them, the Effect entry hands them out.
+// Calls of the engines API as effects, for both entries.
 import type * as Effect from "effect/Effect";
 import type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
 import type { Answer, EngineArchive } from "../Answer.ts";

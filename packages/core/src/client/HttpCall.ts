@@ -1,4 +1,4 @@
-// One call of an rpc as HTTP: attempts, and what its answer means.
+// One rpc call over HTTP: attempts and response.
 import type { DescMessage, JsonValue, Message, MessageShape } from "@bufbuild/protobuf";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";

@@ -1,4 +1,4 @@
-// Verification of protobuf responses: by schema digest, by JSON of the same resource, or by a profile.
+// Verification of protobuf by schema digest, JSON or profile.
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { schemaDigests } from "../gen/schemaDigests.ts";
 import { readers } from "../gen/readers.ts";

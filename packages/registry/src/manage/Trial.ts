@@ -1,4 +1,4 @@
-// Trial users with known tokens, and sample engines with archives.
+// Trial users and sample engines of a new registry on loopback.
 import { fromJson } from "@bufbuild/protobuf";
 import { TimestampSchema, type Timestamp } from "@bufbuild/protobuf/wkt";
 import type { Engine } from "@bytenite-engines/proto";

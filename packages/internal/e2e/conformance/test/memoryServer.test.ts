@@ -1,4 +1,4 @@
-// The wire cases of one user against the server in memory of core: it answers as the registry does.
+// Wire cases of one user against core's server in memory.
 import { fromJson } from "@bufbuild/protobuf";
 import { EngineSchema } from "@bytenite-engines/proto";
 import { memoryServer } from "@bytenite-engines/core/testing";
