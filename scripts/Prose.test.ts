@@ -5,15 +5,6 @@ import { headerOf, oddWords, sources, textOf } from "./Prose.ts";
 /** Most words of a file header, without code in backticks. */
 const maxHeaderWords = 12;
 
-/** Files whose header is still longer, or a question, or odd. The list only gets shorter. */
-const pending: ReadonlySet<string> = new Set([
-  "apps/registry/test/lifecycle.test.ts",
-  "packages/registry/src/api.ts",
-  "packages/registry/src/archive/ArchiveStore.ts",
-  "packages/registry/src/archive/Upload.ts",
-  "packages/registry/src/manage/ArchiveFiles.ts",
-]);
-
 const oddIn = (text: string): ReadonlyArray<string> =>
   Object.entries(oddWords).flatMap(([name, word]) => (text.match(word) === null ? [] : [name]));
 
@@ -30,7 +21,7 @@ const isOdd = (header: string): boolean =>
 
 test("a file header has at most a dozen words, is no question and uses no odd word", () => {
   expect(headers.filter(([, header]) => header !== "").length).toBeGreaterThan(300);
-  expect(headers.filter(([path, header]) => isOdd(header) && !pending.has(path))).toEqual([]);
+  expect(headers.filter(([, header]) => isOdd(header))).toEqual([]);
 });
 
 test("the help of bne uses no odd word", () => {

@@ -60,7 +60,7 @@ const crediting = (word: "token" | "key", what: string, made: string): ReadonlyA
         value: "SCOPE",
         summary: "read (the default), publish: also change the user's engines, manage: also manage the registry",
       },
-      { name: "label", kind: "text", value: "TEXT", summary: "What it is for, to tell it from others" },
+      { name: "label", kind: "text", value: "TEXT", summary: "A name for it in lists" },
       { name: "expires-in", kind: "count", value: "DAYS", least: 1, summary: "Days until it ends; default: never" },
       { name: "create-user", kind: "switch", summary: "Make the user where there is none, without asking" },
       elsewhere,

@@ -1,4 +1,4 @@
-// Rounds of kill -9 during uploads: what was acknowledged is there, and no half archive is served.
+// Rounds of `kill -9` during uploads, and what is left after each.
 import { spawn, type ChildProcess } from "node:child_process";
 import { createHash, randomBytes, randomInt } from "node:crypto";
 import { once } from "node:events";

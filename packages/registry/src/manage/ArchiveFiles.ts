@@ -1,4 +1,4 @@
-// Archives beside a backup, and archives that are missing or damaged.
+// Archives of a backup, and archives that are missing or damaged.
 import { randomUUID } from "node:crypto";
 import { constants, copyFileSync, existsSync, statSync } from "node:fs";
 import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
