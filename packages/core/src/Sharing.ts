@@ -4,7 +4,7 @@
 // promise of plain data, and whoever waits for it does so on a promise and a timer of its own: the request that does the work
 // may be cancelled, and then its promise never settles.
 import type * as Clock from "effect/Clock";
-import { after, liveClock, steadyMs } from "./Timer.ts";
+import { after, steadyMs } from "./Timer.ts";
 
 /** Longest wait for work that another call does, from when that began, in milliseconds; then a call does it itself. */
 export const maxSharedWaitMs = 3_000;
@@ -104,8 +104,3 @@ const waitedFor = async <A>(
 };
 
 const nothing = (): void => {};
-
-/** Resolves once a promise is settled, by whoever, or after so many milliseconds: its owner may be gone. */
-export const settledWithin = async (promise: Promise<unknown>, ms: number): Promise<void> => {
-  await waitedFor(promise, liveClock, ms, new AbortController().signal);
-};

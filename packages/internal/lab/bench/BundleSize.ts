@@ -8,7 +8,7 @@ export const bundleLimits = {
   "packages/core/src/promise.ts": 62_000,
   "packages/core/src/index.ts": 83_000,
   "packages/core/src/exchange.ts": 43_500,
-  "packages/core/src/wire.ts": 33_000,
+  "packages/core/src/wire.ts": 34_000,
   "packages/http-cache/src/HttpCache.ts": 8_192,
   "packages/http-cache/src/index.ts": 9_216,
   "packages/http-cache/src/compat/index.ts": 8_000,
@@ -45,7 +45,7 @@ export const httpCacheSizes = async (root = ""): Promise<string> => {
 
 /** Largest size of what the build leaves, in bytes after gzip. */
 const builtLimits: Readonly<Record<string, number>> = {
-  "apps/worker/dist/worker.js": 110 * 1_024,
+  "apps/worker/dist/worker.js": 70 * 1_024,
 };
 
 /** Fails when an entry point or a built file has outgrown its limit, or a README states another size. Wants a build. */

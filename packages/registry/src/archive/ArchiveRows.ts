@@ -83,9 +83,6 @@ const texts = {
   held: "SELECT 1 AS held FROM archive_holds WHERE until > ? LIMIT 1",
 } as const;
 
-/** Statements that a test asks SQLite for plans of, and that a newer database has to take. */
-export const archiveStatements: ReadonlyArray<string> = Object.values(texts);
-
 const first = async (sql: SqlPort, text: string, ...values: Statement["values"]): Promise<Row | undefined> =>
   (await sql.read([{ sql: text, values }]))[0]?.[0];
 
