@@ -3,7 +3,7 @@ import { basePath } from "@bytenite-engines/core/wire";
 import { currentAge, timeToLive, usableUntil } from "@bytenite-engines/http-cache";
 import { decide } from "./Decision.ts";
 import type { Isolate } from "./Isolate.ts";
-import { tokenOf } from "./Identity.ts";
+import { isCredential, tokenOf } from "./Identity.ts";
 import { parsePurge } from "./Purge.ts";
 import { parseRequest, refuse, RequestId, wrongMethod, type Refusal } from "./Request.ts";
 import { cacheKey, ownersOf } from "./Store.ts";
@@ -85,8 +85,11 @@ const purge = async (request: Request, parameters: URLSearchParams, isolate: Iso
   const { store, flights, identities, now } = isolate;
   if (Number(request.headers.get("content-length") ?? 0) > maxFormBytes) return invalid("the form is too long");
   const form = new URLSearchParams(await request.text());
-  const token = tokenOf(form.get("token"));
   if ([...form.keys()].some((name) => name !== "token")) return invalid("a form may have token=... alone");
+  const [given, ...more] = form.getAll("token");
+  if (more.length > 0) return invalid("token is given more than once: send one purge for each");
+  if (given !== undefined && !isCredential(given)) return invalid("token must be what its user sends in Authorization");
+  const token = tokenOf(given ?? null);
   if (token !== undefined && parameters.size > 0) return invalid("token stands alone");
   const atMs = store.purgeTime(now());
   if (token !== undefined) {

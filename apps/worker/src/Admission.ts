@@ -51,6 +51,11 @@ const maxUnknown = 256;
 /** Requests that wait for a place, in an isolate: with accepted tokens, and with all others; more are refused at once. */
 const maxKnownWaiting = 1_024;
 const maxUnknownWaiting = 256;
+/** Look-ups at once for tokens that the upstream has not accepted lately, and tokens that wait for one; more are refused at once. */
+const maxUnknownLookUps = 16;
+const maxUnknownLookUpsWaiting = 256;
+/** How often a waiting one looks for room, in milliseconds. */
+const lookUpAgainMs = 50;
 /** Tokens that are remembered as accepted, and as not connected during an outage; resources that are remembered as failed. */
 const maxRemembered = 4_000;
 /** How long a resource that failed is not asked for where something stale is stored, in milliseconds; doubled by each failure. */
@@ -99,15 +104,17 @@ class Lane {
     }
   }
 
-  /** Resolves when there may be room, or after a time. */
-  wait(forMs: number): Promise<void> {
+  /** Resolves when there may be room, or after a time. `ended` is called then too, also of a request that the runtime has ended. */
+  wait(forMs: number, ended: () => void): Promise<void> {
     return new Promise((resolve) => {
       const wake = (): void => {
-        clearTimeout(timer);
+        ended();
         resolve();
       };
-      const timer = setTimeout(() => {
-        this.#waiting.delete(wake);
+      // It is not cleared by `wake`: a request without anything to wait for is ended as hung before its promise reaches it.
+      setTimeout(() => {
+        if (!this.#waiting.delete(wake)) return;
+        ended();
         resolve();
       }, forMs);
       this.#waiting.add(wake);
@@ -132,6 +139,11 @@ export class Admission {
   /** Who got no connection since the last answer to anybody, and whether it was known. */
   readonly #unconnected = new Map<string, boolean>();
   readonly #waiting = { known: 0, unknown: 0 };
+  /** Of all tokens that the upstream has not accepted lately, and of requests without one. */
+  readonly #unknown: Lane;
+  readonly #lookUps: Lane;
+  /** Tokens that wait for a look-up, and until when, by performance.now(). */
+  readonly #waitingToLookUp = new Map<string, number>();
   #probedAtMs: number | undefined;
 
   /**
@@ -148,6 +160,32 @@ export class Admission {
     this.#maxWaitMs = maxWaitMs;
     this.#now = now;
     this.#onChange = onChange;
+    this.#unknown = new Lane(maxUnknown, maxWaitMs * 2);
+    this.#lookUps = new Lane(maxUnknownLookUps, maxWaitMs * 2);
+  }
+
+  /**
+   * Looks up what is stored for a token that the upstream has not accepted lately. Deriving its identity and asking the data centre
+   * cost milliseconds of the isolate's one thread, whoever made the token up: accepted tokens do not queue behind it. Undefined: too
+   * many wait.
+   */
+  async lookUp<A>(token: string, isKnown: () => boolean, work: () => Promise<A>): Promise<A | undefined> {
+    const untilMs = performance.now() + this.#maxWaitMs;
+    while (!isKnown() && !this.#lookUps.hasRoom(this.#now())) {
+      const leftMs = untilMs - performance.now();
+      if (leftMs <= 0 || this.#isTooManyToLookUp(token)) return undefined;
+      this.#waitingToLookUp.set(token, untilMs);
+      // Each looks by its own timer: requests of the runtime cannot wake others safely in such numbers.
+      await new Promise((resolve) => setTimeout(resolve, Math.min(leftMs, lookUpAgainMs)));
+      this.#waitingToLookUp.delete(token);
+    }
+    const enteredAtMs = this.#now();
+    this.#lookUps.enter(enteredAtMs);
+    try {
+      return await work();
+    } finally {
+      this.#lookUps.leave(enteredAtMs);
+    }
   }
 
   /** Whether the upstream has accepted the token lately. */
@@ -161,6 +199,15 @@ export class Admission {
     return failed === undefined ? undefined : { isBackingOff: failed.untilMs > this.#now() };
   }
 
+  /** Requests of one token count once: it may be a stampede for one answer. */
+  #isTooManyToLookUp(token: string): boolean {
+    const waiting = this.#waitingToLookUp;
+    if (waiting.size < maxUnknownLookUpsWaiting || waiting.has(token)) return false;
+    // Those that the runtime has ended do not leave by themselves.
+    for (const [other, untilMs] of waiting) if (untilMs < performance.now()) waiting.delete(other);
+    return waiting.size >= maxUnknownLookUpsWaiting;
+  }
+
   async enter(applicant: Applicant): Promise<Pass | Denied> {
     const who = whoIs(applicant);
     const denied = this.#denied(applicant, who);
@@ -171,18 +218,19 @@ export class Admission {
     const untilMs = performance.now() + this.#maxWaitMs;
     for (;;) {
       const nowMs = this.#now();
-      const full = names.find((name) => !this.#lane(name).hasRoom(nowMs));
+      const full = names.find((name) => this.#laneOf(name)?.hasRoom(nowMs) === false);
       if (full === undefined) break;
       const leftMs = untilMs - performance.now();
       const kind = isKnown ? "known" : "unknown";
       const isTooMany = this.#waiting[kind] >= (isKnown ? maxKnownWaiting : maxUnknownWaiting);
       if (leftMs <= 0 || isTooMany) return { because: full === who ? "busy" : "crowded" };
       this.#waiting[kind] += 1;
-      await this.#lane(full).wait(leftMs);
-      this.#waiting[kind] -= 1;
+      await this.#laneOf(full)?.wait(leftMs, () => {
+        this.#waiting[kind] -= 1;
+      });
     }
     const enteredAtMs = this.#now();
-    const lanes = names.map((name) => [name, this.#lane(name)] as const);
+    const lanes = names.map((name) => [name, this.#laneOf(name) ?? this.#newLane(name)] as const);
     for (const [, lane] of lanes) lane.enter(enteredAtMs);
     return {
       isFailing: this.failureOf(applicant) !== undefined,
@@ -205,10 +253,13 @@ export class Admission {
     this.#onChange("closed");
   }
 
-  #lane(name: string): Lane {
-    const known = this.#lanes.get(name);
-    if (known !== undefined) return known;
-    const most = name === "unknown" ? maxUnknown : name.startsWith("client/") ? maxUnknownPerClient : maxPerIdentity;
+  /** Undefined: nothing of it is under way. */
+  #laneOf(name: string): Lane | undefined {
+    return name === "unknown" ? this.#unknown : this.#lanes.get(name);
+  }
+
+  #newLane(name: string): Lane {
+    const most = name.startsWith("client/") ? maxUnknownPerClient : maxPerIdentity;
     const lane = new Lane(most, this.#maxWaitMs * 2);
     remember(this.#lanes, name, lane);
     return lane;

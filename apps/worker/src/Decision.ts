@@ -7,7 +7,7 @@ import {
   type EvaluateResult,
   type HttpCache,
 } from "@bytenite-engines/http-cache";
-import { hasForm, inForm, isFresh, otherForm, type Entry } from "./Entry.ts";
+import { hasForm, inForm, isFresh, otherForm, rangeFor, type Entry } from "./Entry.ts";
 import type { Identity } from "./Identity.ts";
 import type { Isolate } from "./Isolate.ts";
 import { upstreamUrlOf, type ParsedRequest } from "./Request.ts";
@@ -108,9 +108,10 @@ const lookUp = async (
 ): Promise<ReadonlyArray<Found>> => {
   const { route, representation, control, headers } = request;
   if (route.endpoint === "other") {
-    const range = headers.get("range");
     const entries = await store.find(identity, route, "json", nowMs);
-    return entries.filter((entry) => holdsRange(entry, range)).map((entry) => ({ entry, source: entry }));
+    return entries
+      .filter((entry) => holdsRange(entry, rangeFor(headers, entry)))
+      .map((entry) => ({ entry, source: entry }));
   }
   let stale: ReadonlyArray<Found> = [];
   const { format } = representation;

@@ -230,6 +230,17 @@ export const outdated = (entry: Entry): Entry => {
   return { ...rest, freshness: entry.freshness.neverStale ? freshness : aged };
 };
 
+/**
+ * The Range field as far as it applies to a stored answer: null where If-Range names another representation (RFC 9110, 13.1.5).
+ * A date never applies: Last-Modified alone is no strong validator.
+ */
+export const rangeFor = (asked: Headers, { headers }: Entry): string | null => {
+  const ifRange = asked.get("if-range");
+  if (ifRange === null) return asked.get("range");
+  const etag = headers.find(([name]) => name.toLowerCase() === "etag")?.[1];
+  return ifRange === etag && !ifRange.startsWith("W/") ? asked.get("range") : null;
+};
+
 /** Whether an entry is fresh. */
 export const isFresh = (entry: Entry, nowMs: number): boolean => timeToLive(entry.freshness, nowMs) > 0;
 

@@ -112,7 +112,19 @@ const fromCache = async (
   context: RequestContext,
 ): Promise<RequestOutcome> => {
   const { route, headers, method } = request;
-  const decided = await decide(request, isolate);
+  const { token } = request;
+  const isKnown = (): boolean => {
+    const identity = token === undefined ? undefined : isolate.identities.recall(token);
+    return identity !== undefined && isolate.admission.knows(identity.digest);
+  };
+  const decided =
+    token === undefined || isKnown()
+      ? await decide(request, isolate)
+      : await isolate.admission.lookUp(token, isKnown, () => decide(request, isolate));
+  if (decided === undefined) {
+    const refusal = unavailable({ problem: "crowded", attempts: 0, durationMs: 0 });
+    return { response: refuseRequest(request, refusal), result: "refused", route, bytes: 0 };
+  }
   const { reader, decision, chosen } = decided;
   const { cache, asRead, identity, owner } = reader;
   const recipient: Recipient = { request, user: userOf(reader), budget: isolate.budget, context };

@@ -12,7 +12,7 @@ import {
   type ClientResponse,
 } from "@bytenite-engines/http-cache";
 import { minCountedBytes, sendBytes, type BodyBudget } from "./Body.ts";
-import { otherFields, type Answer, type Entry } from "./Entry.ts";
+import { otherFields, rangeFor, type Answer, type Entry } from "./Entry.ts";
 import { allowedMethods, proxyName, type ParsedRequest } from "./Request.ts";
 import type { RequestContext } from "./Runtime.ts";
 
@@ -125,7 +125,8 @@ export const respondOther = (
 ): Response | undefined => {
   const headers = new Headers(otherFields(fields, isForOneUser) as Array<[string, string]>);
   headers.append("cache-status", cacheStatus(proxyName, outcome));
-  const rangeField = recipient.request.headers.get("range");
+  const asked = recipient.request.headers;
+  const rangeField = stored === undefined ? asked.get("range") : rangeFor(asked, stored);
   const range = parseRange(rangeField);
   const isCut = stored !== undefined && stored.part?.askedRange !== rangeField;
   if (isCut && range !== undefined && (status === 200 || status === 206)) {

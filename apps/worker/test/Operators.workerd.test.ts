@@ -59,6 +59,16 @@ test.each(["?tags=zipper", "?tag=zipper&soft=1", "?all=yes", "", "?tag=a&tag=b",
   },
 );
 
+test.each(["token=alice&token=bob", "token=", "token=%00", "token=a%20b%20c"])(
+  "the form %j is refused, and purges nothing",
+  async (form) => {
+    await stage.edge.get("alice", "/engines/zipper", json);
+    stage.clock.ms += 1;
+    expect((await purge("", form)).status).toBe(400);
+    expect(await lookup("/engines/zipper")).toBe("hit");
+  },
+);
+
 test("a purge of a token takes what is that token's, and its answer does not show it", async () => {
   for (const token of ["alice", "bob"]) await stage.edge.get(token, "/engines/zipper", json);
   stage.clock.ms += 1;

@@ -62,6 +62,33 @@ test("what varies is kept apart, and cookies go nowhere", async () => {
   expect(stage.asked.map(({ headers }) => headers.has("cookie"))).toEqual([false, false]);
 });
 
+test.each([
+  ['"1"', 206, "01"],
+  ['"2"', 200, "0123456789"],
+  ['W/"1"', 200, "0123456789"],
+  ["Mon, 01 Jan 2024 00:00:00 GMT", 200, "0123456789"],
+])(
+  "a range with If-Range: %s is cut from a stored answer only where that is its entity tag",
+  async (ifRange, status, text) => {
+    stage.answer = () =>
+      new Response("0123456789", {
+        headers: { "cache-control": "max-age=60", etag: '"1"', "last-modified": "Mon, 01 Jan 2024 00:00:00 GMT" },
+      });
+    await (await stage.edge.get("alice", "/projects/file")).text();
+    const response = await stage.edge.get("alice", "/projects/file", { range: "bytes=0-1", "if-range": ifRange });
+    expect([response.status, await response.text(), cacheResult(response)]).toEqual([status, text, "hit"]);
+  },
+);
+
+test("a stored part is not given to a request whose If-Range names another representation", async () => {
+  const part = { "content-range": "bytes 0-1/10", etag: '"1"', "cache-control": "max-age=60" };
+  stage.answer = () => new Response("01", { status: 206, headers: part });
+  await (await stage.edge.get("alice", "/projects/file", { range: "bytes=0-1" })).text();
+  stage.answer = () => new Response("abcdefghij", { headers: { etag: '"2"', "cache-control": "max-age=60" } });
+  const response = await stage.edge.get("alice", "/projects/file", { range: "bytes=0-1", "if-range": '"2-"' });
+  expect([response.status, await response.text()]).toEqual([200, "abcdefghij"]);
+});
+
 const fill = async (): Promise<void> => {
   stage.answer = (_headers, url) => Response.json({ name: /engines\/([^/?]+)/.exec(url)?.[1] ?? "", engines: [] });
   for (const token of ["alice", "bob"]) {

@@ -178,3 +178,68 @@ test("clients get the lifetime for browsers where the upstream states none", asy
   stage.clock.ms += 30_000;
   expect(cacheResult(await stage.edge.get("alice", "/engines/a", json))).toBe("hit");
 });
+
+test("made-up tokens are looked up a few at a time, refused beyond a number, and keep no accepted token waiting", async () => {
+  let underWay = 0;
+  let most = 0;
+  const held = Promise.withResolvers<void>();
+  let isHeld = false;
+  const store = {
+    match: async () => {
+      most = Math.max(most, ++underWay);
+      if (isHeld) await held.promise;
+      underWay -= 1;
+      return undefined;
+    },
+    put: async () => {},
+    delete: async () => false,
+  };
+  const edge = startEdge(stage.upstream, stage.clock, store);
+  await edge.get("bob", "/engines/a", json);
+  isHeld = true;
+  most = 0;
+  const statuses: Array<number> = [];
+  const crowd = Array.from({ length: 600 }, async (_, index) => {
+    const { status } = await edge.get(`made-up-${index}`, "/engines/a", json);
+    statuses.push(status);
+  });
+  await expect.poll(() => statuses.length).toBeGreaterThan(300);
+  expect(new Set(statuses)).toEqual(new Set([503]));
+  const before = underWay;
+  // Two forms and the notes of purges are looked up for each.
+  expect(before).toBeLessThanOrEqual(3 * 16);
+  const known = edge.get("bob", "/engines/b", json);
+  await expect.poll(() => underWay).toBeGreaterThan(before);
+  held.resolve();
+  expect((await known).status).toBe(200);
+  await Promise.all(crowd);
+  expect(statuses.filter((status) => status === 200).length).toBeGreaterThan(250);
+});
+
+test("made-up tokens that are refused do not make room for more at the upstream", async () => {
+  const held = Promise.withResolvers<void>();
+  let underWay = 0;
+  let settled = 0;
+  stage.answer = async (headers) => {
+    underWay += 1;
+    await held.promise;
+    return stage.engineFor(headers);
+  };
+  const edge = startEdge(stage.upstream, stage.clock, undefined, {
+    ATTEMPT_TIMEOUT_MS: "20000",
+    DEADLINE_MS: "20000",
+  });
+  const crowd: Array<Promise<Response>> = [];
+  // More than the admission remembers.
+  for (let index = 0; index < 4_600; index++) {
+    const headers = { ...json, "cf-connecting-ip": `10.0.${index >> 6}.1` };
+    const asked = edge.get(`made-up-${index}`, "/engines/a", headers);
+    void asked.then(() => (settled += 1));
+    crowd.push(asked);
+    if (index % 200 === 199) await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  await expect.poll(() => settled, { timeout: 20_000 }).toBeGreaterThanOrEqual(4_600 - 256 - 256);
+  expect(underWay).toBe(256);
+  held.resolve();
+  await Promise.all(crowd);
+});
