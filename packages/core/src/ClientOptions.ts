@@ -10,7 +10,7 @@ import { defaultRetryPolicy, type RetryPolicy } from "./Retry.ts";
 import type { Fetch } from "./Fetch.ts";
 import { lowerCased, type ExchangeAnswer, type ExchangeRequest } from "./Transport.ts";
 import type { VerificationOptions } from "./verify/SchemaVerifier.ts";
-import { assertOptionNames } from "./OptionNames.ts";
+import { assertOptionNames, hasMethods, kindOf } from "./OptionNames.ts";
 import { defaultReadLimits, type ReadLimits } from "./ReadLimits.ts";
 
 /** The documented address of the API. */
@@ -150,18 +150,28 @@ const assertOptionTypes = ({ retry, limits, headers, token, fetch, onEvent, hedg
   if (headers !== undefined && (typeof headers !== "object" || headers === null || Symbol.iterator in headers))
     throw new TypeError("headers must be an object of names and values");
   if (token !== undefined && token !== null && typeof token !== "string" && typeof token !== "function")
-    throw new TypeError(
-      `token must be text or a function, not ${typeof token === "object" ? "an object" : `a ${typeof token}`}`,
-    );
+    throw new TypeError(`token must be text or a function, not ${kindOf(token)}`);
   if (typeof token === "string") tokenText(token);
   for (const [name, value] of Object.entries({ fetch, onEvent }))
     if (value !== undefined && value !== null && typeof value !== "function")
-      throw new TypeError(`${name} must be a function, not a ${typeof value}`);
+      throw new TypeError(`${name} must be a function, not ${kindOf(value)}`);
   if (fetch === null) throw new TypeError("fetch must be a function, not null");
-  for (const [name, value] of Object.entries({ hedging, breaker }))
-    if (value !== undefined && value !== null && typeof value !== "object")
-      throw new TypeError(`${name} must be an object that ${name}(...) gives, not a ${typeof value}`);
+  if (hedging !== undefined && hedging !== null && !hasMethods(hedging, "around"))
+    throw new TypeError("hedging must be an object that hedging(...) gives");
+  if (breaker !== undefined && breaker !== null && !hasMethods(breaker, "admit", "record"))
+    throw new TypeError("breaker must be an object that breaker(...) gives");
 };
+
+/** The signal of a call that is a promise. */
+export const assertSignal = (options: object): void => {
+  const signal: unknown = "signal" in options ? options.signal : undefined;
+  if (signal !== undefined && signal !== null && !isSignal(signal))
+    throw new TypeError("signal must be an AbortSignal");
+};
+
+/** Whether an option is a signal that a call can listen to. */
+export const isSignal = (option: unknown): option is AbortSignal =>
+  hasMethods(option, "throwIfAborted", "addEventListener");
 
 const assertSettings = (settings: CallSettings): void => {
   const { attemptTimeoutMs, deadlineMs, retry, limits, share, propagateTrace, middleware } = settings;
@@ -192,7 +202,9 @@ const assertHeader = (name: string, value: string): void => {
 
 const assertAbove = (name: string, value: number, least: number): void => {
   if (typeof value !== "number" || !(value >= least))
-    throw new RangeError(`${name} must be a number from ${least}, not ${value}`);
+    throw new RangeError(
+      `${name} must be a number from ${least}, not ${typeof value === "number" ? value : kindOf(value)}`,
+    );
 };
 
 /** The base URL without its trailing slashes. Throws TypeError when it is none, or carries what a base URL may not. */

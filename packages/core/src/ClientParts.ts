@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect";
 import type { Breaker } from "./Breaker.ts";
 import {
+  assertSignal,
   baseUrlOf,
   given,
   settingsOf,
@@ -100,6 +101,7 @@ export const withPartsOfCall = <A>(
     let own: ClientParts;
     try {
       assertOptionNames(options, [...callOptionNames, ...others]);
+      assertSignal(options);
       own = partsOfCall(parts, options);
     } catch (cause) {
       return Effect.fail(invalidOptions(parts.baseUrl, cause));

@@ -134,7 +134,8 @@ class RenewedCredentials implements Credentials {
       post: (url, json, secret) => post(url, json, secret, signal),
     };
     const given = await (this.#source === undefined ? this.#fetchToken(context) : this.#source.fetch(key, context));
-    const { token: text, expiresAtMs }: Partial<ExpiringToken> = typeof given === "string" ? { token: given } : given;
+    const isExpiring = typeof given === "object" && given !== null;
+    const { token: text, expiresAtMs }: Partial<ExpiringToken> = isExpiring ? given : { token: given };
     const token = tokenText(text);
     const isKept = typeof expiresAtMs === "number" && !Number.isNaN(expiresAtMs);
     const isNews = token !== this.#kept.get(key)?.token;

@@ -138,7 +138,7 @@ const plainToken = (option: RedactedTokenOption): TokenOption => {
 };
 
 const plainGiven = (given: GivenToken): string | ExpiringToken => {
-  if (typeof given === "string") return given;
+  if (typeof given !== "object" || given === null) return given;
   if (Redacted.isRedacted(given)) return Redacted.value(given);
   const { token, expiresAtMs } = given;
   const text = Redacted.isRedacted(token) ? Redacted.value(token) : token;

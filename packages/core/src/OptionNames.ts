@@ -8,10 +8,8 @@ export const assertOptionNames = (
   what: "option" | "parameter" = "option",
 ): void => {
   if (given === undefined) return;
-  if (typeof given !== "object" || given === null)
-    throw new TypeError(
-      `${within === "" ? `${what}s` : within} must be an object, not ${given === null ? "null" : `a ${typeof given}`}`,
-    );
+  if (typeof given !== "object" || given === null || Array.isArray(given))
+    throw new TypeError(`${within === "" ? `${what}s` : within} must be an object, not ${kindOf(given)}`);
   for (const name of Object.keys(given)) {
     if (known.includes(name)) continue;
     const closest = closestTo(name, known);
@@ -21,6 +19,19 @@ export const assertOptionNames = (
     );
   }
 };
+
+/** What kind of value an option has: its text may be a secret. */
+export const kindOf = (value: unknown): string => {
+  if (value === null || value === undefined) return String(value);
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+};
+
+/** Whether a value has these methods. */
+export const hasMethods = (value: unknown, ...names: ReadonlyArray<string>): boolean =>
+  typeof value === "object" &&
+  value !== null &&
+  names.every((name) => typeof (value as Readonly<Record<string, unknown>>)[name] === "function");
 
 /** The most letters that a name may differ in, as a part of its length. */
 const mostDifferent = 0.4;

@@ -82,6 +82,19 @@ export const messageRequest = (params: MessageParams | undefined): RequestOf<"ge
   return { engineId, engineData, engineLink, engineStatus };
 };
 
+/** What is wrong with the types of an upload's values. */
+export const uploadProblem = (
+  archive: unknown,
+  { tag = "", engineId = "", activate = false }: UploadParams,
+): InvalidParameter | undefined => {
+  // By its tag: an array of bytes may be of another realm.
+  if (Object.prototype.toString.call(archive) !== "[object Uint8Array]")
+    return new InvalidParameter("the archive must be a Uint8Array");
+  for (const [name, value] of Object.entries({ tag, engineId }))
+    if (typeof value !== "string") return wrongValue(name, "text", value);
+  return typeof activate === "boolean" ? undefined : wrongValue("activate", "true or false", activate);
+};
+
 /** A parameter of a call that cannot be sent. */
 export class InvalidParameter {
   readonly problem: string;

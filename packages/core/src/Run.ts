@@ -2,12 +2,14 @@
 import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
+import { isSignal } from "./ClientOptions.ts";
 import { EngineError } from "./EngineError.ts";
 
 /** Runs an effect. Rejects with its failure, and with the signal's reason once that is aborted. */
 export const run = async <A>(effect: Effect.Effect<A, EngineError>, signal: AbortSignal | undefined): Promise<A> => {
-  signal?.throwIfAborted();
-  const exit = await Effect.runPromiseExit(effect, signal === undefined ? undefined : { signal });
+  // Anything else is refused by the effect, as every option that cannot be.
+  if (isSignal(signal)) signal.throwIfAborted();
+  const exit = await Effect.runPromiseExit(effect, isSignal(signal) ? { signal } : undefined);
   if (Exit.isSuccess(exit)) return exit.value;
   if (signal?.aborted === true && Cause.hasInterrupts(exit.cause)) throw signal.reason;
   const error = Cause.squash(exit.cause);

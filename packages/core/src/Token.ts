@@ -1,4 +1,5 @@
 // Access tokens, as a user of the client gives them.
+import { kindOf } from "./OptionNames.ts";
 
 /** A token, and until when it is good for all calls of the client, in milliseconds since 1970. Without that it is for one request. */
 export interface ExpiringToken {
@@ -33,7 +34,8 @@ export type TokenOption = string | TokenFunction;
  * the token in the error about that.
  */
 export const tokenText = (token: unknown): string => {
-  const trimmed = typeof token === "string" ? token.trim() : "";
+  if (typeof token !== "string") throw new InvalidToken(`token must be text, not ${kindOf(token)}`);
+  const trimmed = token.trim();
   if (trimmed === "") throw new InvalidToken("token is empty");
   if (!/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(trimmed))
     throw new InvalidToken("token has characters that no HTTP header can carry");

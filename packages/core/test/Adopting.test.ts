@@ -34,7 +34,18 @@ test.for<[options: object, said: RegExp]>([
   [{ token: "a\nb" }, /^token has characters that no HTTP header can carry$/],
   [{ onEvent: "log" }, /^onEvent must be a function, not a string$/],
   [{ hedging: true }, /^hedging must be an object that hedging\(\.\.\.\) gives/],
+  [{ hedging: {} }, /^hedging must be an object that hedging\(\.\.\.\) gives$/],
+  [{ breaker: {} }, /^breaker must be an object that breaker\(\.\.\.\) gives$/],
   [{ headers: [["a", "b"]] }, /^headers must be an object of names and values$/],
+  [
+    { protobufVerification: { fieldNumbers: 5 } },
+    /^protobufVerification\.fieldNumbers must be an array of what fieldNumbers\(\.\.\.\) gives$/,
+  ],
+  [
+    { protobufVerification: { fieldNumbers: [{}] } },
+    /^protobufVerification\.fieldNumbers must be an array of what fieldNumbers\(\.\.\.\) gives$/,
+  ],
+  [{ protobufVerification: { memory: {} } }, /^protobufVerification\.memory must have the functions get and set$/],
 ])("%j is refused by name: of a client by an exception, of a call by a rejection", async ([options, said]) => {
   expect(() => createEngineClient(options as ClientOptions)).toThrow(TypeError);
   expect(() => createEngineClient(options as ClientOptions)).toThrow(said);
@@ -53,6 +64,8 @@ test("options and parameters of a call that are null, or another call's, are ref
   const client = createEngineClient({ baseUrl, fetch });
   for (const call of [
     () => client.get("a", null as never),
+    () => client.get("a", [] as never),
+    () => client.list([] as never),
     () => client.list(null as never),
     () => client.list({ limt: 5 } as never),
     () => client.get("a", { tag: "b" } as never),
@@ -62,6 +75,33 @@ test("options and parameters of a call that are null, or another call's, are ref
     expect(error.reason._tag).toBe("InvalidArgument");
   }
   expect((await failure(client.list({ limt: 5 } as never))).serverMessage).toContain('did you mean "limit"?');
+});
+
+const archive = new Uint8Array(3);
+
+test.for<[said: RegExp, call: (client: ReturnType<typeof createEngineClient>) => Promise<unknown>]>([
+  [/^signal must be an AbortSignal$/, (client) => client.get("a", { signal: new AbortController() as never })],
+  [/^signal must be an AbortSignal$/, (client) => client.list({}, { signal: 5 as never })],
+  [/^the archive must be a Uint8Array/, (client) => client.upload(undefined as never)],
+  [/^the archive must be a Uint8Array/, (client) => client.upload(5 as never, { tag: "a@1.0" })],
+  [/^the archive must be a Uint8Array/, (client) => client.upload("text" as never)],
+  [/^tag must be text, not 5$/, (client) => client.upload(archive, { tag: 5 as never })],
+  [/^engineId must be text, not 5$/, (client) => client.upload(archive, { engineId: 5 as never })],
+  [
+    /^activate must be true or false, not of the type string$/,
+    (client) => client.upload(archive, { activate: "no" as never }),
+  ],
+  [/^engineId must be text, not 5$/, (client) => client.activate("a", { engineId: 5 as never })],
+])("an argument of a wrong type is refused by name: %s", async ([said, call]) => {
+  const error = await failure(call(createEngineClient({ baseUrl, fetch })));
+  expect(error).toMatchObject({ reason: { _tag: "InvalidArgument" }, attempts: 0 });
+  expect(error.serverMessage).toMatch(said);
+});
+
+test.for([null, undefined, 5, {}, { token: 5 }])("a token function that gives %j is told so", async (given) => {
+  const error = await failure(createEngineClient({ baseUrl, fetch, token: () => given as never }).get("a"));
+  expect(error.reason._tag).toBe("CredentialsFailed");
+  expect(error.message).toContain("No token could be had: token must be text");
 });
 
 const askedHere = async (client: ReturnType<typeof createEngineClient>) => await client.get("absent");

@@ -11,7 +11,14 @@ import { EngineError } from "../EngineError.ts";
 import { parseTag } from "../EngineTag.ts";
 import { AttemptFailure } from "../Failure.ts";
 import { mediaTypeOf, type Format } from "../MediaType.ts";
-import { InvalidParameter, type MessageParams, type UploadParams, type WriteCondition } from "../Parameters.ts";
+import {
+  InvalidParameter,
+  messageRequest,
+  uploadProblem,
+  type MessageParams,
+  type UploadParams,
+  type WriteCondition,
+} from "../Parameters.ts";
 import { encodePlainQuery } from "../QueryParameters.ts";
 import { LimitExceeded, type ReadLimits } from "../ReadLimits.ts";
 import { read, UnreadableBody } from "../Reading.ts";
@@ -52,6 +59,8 @@ export const upload = (
   params: UploadParams = {},
 ): Effect.Effect<Answer<Engine>, EngineError> =>
   Effect.suspend(() => {
+    const wrong = uploadProblem(archive, params);
+    if (wrong !== undefined) return Effect.fail(invalid(parts, "upload", wrong.problem));
     const { tag = "", engineId = "", activate = false, ifRevision } = params;
     if (tag !== "" && parseTag(tag)?.minor === undefined)
       return Effect.fail(invalid(parts, "upload", `${JSON.stringify(tag.slice(0, 100))} must be name@major.minor`));
@@ -75,11 +84,12 @@ export const change = (
   params: MessageParams & WriteCondition = {},
 ): Effect.Effect<Answer<EngineMessage>, EngineError> =>
   Effect.suspend(() => {
-    const { engineId = "", engineData = new Uint8Array(), engineLink = "", engineStatus = "", ifRevision } = params;
+    const request = messageRequest(params);
+    if (request instanceof InvalidParameter) return Effect.fail(invalid(parts, name, request.problem));
+    const { ifRevision } = params;
     const problem = revisionProblem(name, ifRevision);
     if (problem !== undefined) return Effect.fail(invalid(parts, name, problem));
-    const init = { engineId, engineData, engineLink, engineStatus };
-    const call = prepare(parts, name, tag, init, conditionOf(ifRevision));
+    const call = prepare(parts, name, tag, request, conditionOf(ifRevision));
     return call instanceof EngineError ? Effect.fail(call) : sendCall(parts, call);
   });
 

@@ -5,6 +5,7 @@ import { readers } from "../gen/readers.ts";
 import type { Format } from "../MediaType.ts";
 import { MessageBytes } from "../MessageBytes.ts";
 import { readOwn } from "../MessageReader.ts";
+import { hasMethods } from "../OptionNames.ts";
 import { LimitExceeded, type ReadLimits } from "../ReadLimits.ts";
 import { UnreadableBody } from "../Reading.ts";
 import { schemaDigest } from "../SchemaDigest.ts";
@@ -88,11 +89,16 @@ export class SchemaVerifier {
   readonly #origins = new Map<string, OriginVerifier>();
   readonly #digests = new WeakMap<DescMessage, Promise<string>>();
 
-  /** Throws RangeError for options that cannot be. */
+  /** Throws RangeError or TypeError for options that cannot be. */
   constructor(options: VerificationOptions = {}) {
     const { sampleEvery = defaultSampleEvery, responsesPerExtraRequest = defaultResponsesPerExtraRequest } = options;
     for (const [name, value] of Object.entries({ sampleEvery, responsesPerExtraRequest }))
       if (!(value >= 1)) throw new RangeError(`protobufVerification.${name} must be a number from 1, not ${value}`);
+    const { fieldNumbers = [], memory } = options;
+    if (!Array.isArray(fieldNumbers) || !fieldNumbers.every((numbers) => hasMethods(numbers, "read")))
+      throw new TypeError("protobufVerification.fieldNumbers must be an array of what fieldNumbers(...) gives");
+    if (memory !== undefined && !hasMethods(memory, "get", "set"))
+      throw new TypeError("protobufVerification.memory must have the functions get and set");
     this.#options = options;
   }
 
