@@ -54,7 +54,13 @@ test("wait knows the statuses, and takes any other word behind =", async () => {
   await registry.publish("alice", { name: "odd", version: "1.0", status: "building" });
   expect((await alice("wait", "odd", "--for", "=building")).code).toBe(0);
   expect((await alice("wait", "odd", "--for", "!=active")).code).toBe(0);
-  expect((await alice("wait", "zipper", "--for", "!=active", "--timeout", "1s", "--interval", "200ms")).code).toBe(7);
+  for (const [tag, wanted, said] of [
+    ["zipper", "!=active", "bne: zipper is still active after 400 ms\n"],
+    ["nobody", "exists", "bne: nobody does not exist after 400 ms\n"],
+  ] as const) {
+    const { code, stderr } = await alice("wait", tag, "--for", wanted, "--timeout", "400ms", "--interval", "200ms");
+    expect({ code, stderr }).toEqual({ code: 7, stderr: expect.stringContaining(said) as unknown });
+  }
 });
 
 test("wait takes several tags", async () => {

@@ -103,7 +103,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
       await writer.end();
       return exitCodes.ok;
     }
-    const open = tags.filter((tag) => !done.has(tag)).map((tag) => `${tag} is ${seen.get(tag) ?? "unknown"}`);
+    const open = tags.filter((tag) => !done.has(tag)).map((tag) => `${tag} ${stateOf(seen.get(tag))}`);
     notes.waiting(`${open.join(", ")}; waiting for ${wanted}`, left());
     await delay(Math.min(intervalMs, left()), undefined, { signal });
   }
@@ -116,9 +116,20 @@ export const run = async (invocation: Invocation): Promise<number> => {
       throw new HintedError(look.error, `Waited ${sayDuration(timeoutMs)} for ${tag}.${before} Longer with --timeout.`);
     }
   }
-  const said = open.map((tag) => `${safeText(tag)} is ${safeText(seen.get(tag) ?? "unknown")}`).join(", ");
-  const what = `${said}, not ${safeText(wanted)}, after ${sayDuration(timeoutMs)}`;
+  const said = open.map((tag) => `${safeText(tag)} ${unmet(condition, seen.get(tag))}`).join(", ");
+  const isSaid = condition.kind === "exists" || (condition.kind === "status" && condition.isNegated);
+  const what = `${said}${isSaid ? "" : `, not ${safeText(wanted)},`} after ${sayDuration(timeoutMs)}`;
   throw new CommandError(what, exitCodes.notMet, "Wait longer with --timeout.");
+};
+
+/** The status of an engine, as it was last seen, after its tag. */
+const stateOf = (status: string | undefined): string =>
+  status === "" ? "has no status" : `is ${safeText(status ?? "unknown")}`;
+
+/** What an engine is that does not meet the condition. */
+const unmet = (condition: Condition, status: string | undefined): string => {
+  if (condition.kind === "exists") return "does not exist";
+  return condition.kind === "status" && condition.isNegated ? `is still ${condition.status}` : stateOf(status);
 };
 
 /** A transient failure is reported and waited out; any other but a missing engine ends the wait. */
