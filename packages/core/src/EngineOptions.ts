@@ -8,7 +8,7 @@ import type { CallOptions, ClientOptions } from "./ClientOptions.ts";
 import { invalidOptions } from "./ClientParts.ts";
 import { isKeyed } from "./Credentials.ts";
 import type { EngineError as PlainError } from "./EngineError.ts";
-import { assertOptionNames } from "./OptionNames.ts";
+import { assertObject, assertOptionNames } from "./OptionNames.ts";
 import type { RetryPolicy } from "./Retry.ts";
 import type { ExpiringToken, TokenContext, TokenOption } from "./Token.ts";
 import type { EngineError } from "./YieldableError.ts";
@@ -60,7 +60,8 @@ type Plain<O> = Omit<O, keyof EffectOptions> & Pick<CallOptions, "token" | "retr
 
 /** The same options without anything of Effect's. Throws TypeError for times that are none. */
 export const plainOptions = <O extends EffectOptions>(options: O | undefined): Plain<O> | undefined => {
-  if (options === undefined || options === null) return options;
+  if (options === undefined) return undefined;
+  assertObject(options);
   const { token, attemptTimeout, deadline, retry, ...rest } = options;
   return {
     ...rest,

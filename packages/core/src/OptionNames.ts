@@ -8,8 +8,7 @@ export const assertOptionNames = (
   what: "option" | "parameter" = "option",
 ): void => {
   if (given === undefined) return;
-  if (typeof given !== "object" || given === null || Array.isArray(given))
-    throw new TypeError(`${within === "" ? `${what}s` : within} must be an object, not ${kindOf(given)}`);
+  assertObject(given, within === "" ? `${what}s` : within);
   for (const name of Object.keys(given)) {
     if (known.includes(name)) continue;
     const closest = closestTo(name, known);
@@ -19,6 +18,12 @@ export const assertOptionNames = (
     );
   }
 };
+
+/** Throws TypeError for options that are no object. */
+export function assertObject(given: unknown, name = "options"): asserts given is object {
+  if (typeof given !== "object" || given === null || Array.isArray(given))
+    throw new TypeError(`${name} must be an object, not ${kindOf(given)}`);
+}
 
 /** What kind of value an option has: its text may be a secret. */
 export const kindOf = (value: unknown): string => {

@@ -62,6 +62,7 @@ test.for<[options: object, said: RegExp]>([
 
 test("options and parameters of a call that are null, or another call's, are refused by name", async () => {
   const client = createEngineClient({ baseUrl, fetch });
+  const kitchen = createServiceClient(Kitchen, { baseUrl, fetch });
   for (const call of [
     () => client.get("a", null as never),
     () => client.get("a", [] as never),
@@ -70,6 +71,9 @@ test("options and parameters of a call that are null, or another call's, are ref
     () => client.list({ limt: 5 } as never),
     () => client.get("a", { tag: "b" } as never),
     () => client.activate("a", { ifRevison: 1 } as never),
+    () => kitchen.find({}, null as never),
+    () => kitchen.find({}, [] as never),
+    () => kitchen.find({}, 5 as never),
   ]) {
     const error = await failure(call());
     expect(error.reason._tag).toBe("InvalidArgument");

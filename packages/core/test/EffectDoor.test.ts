@@ -175,17 +175,26 @@ it.effect("options that cannot be are failures of the layer, and of the call", (
       "InvalidArgument",
       "deadlineMs must be a number from 0, not -1",
     ]);
+    for (const options of [null, 5, []]) {
+      const { serverMessage } = yield* Effect.flip(Effect.provide(EngineClient, EngineClient.layer(options as never)));
+      expect(serverMessage).toContain("options must be an object, not");
+    }
     const client = yield* EngineClient;
     for (const [options, said] of [
       [{ deadlineMS: 5 }, 'there is no option "deadlineMS"; did you mean "deadlineMs"?'],
       [{ retry: { maxAttempt: 1 } }, 'there is no option "maxAttempt"; did you mean "maxAttempts"?'],
       [{ retry: { basedelay: 1 } }, 'did you mean "baseDelay"?'],
       [null, "options must be an object, not null"],
+      [5, "options must be an object, not a number"],
+      [[], "options must be an object, not an array"],
+      [{ hedging: {} }, "hedging must be an object that hedging(...) gives"],
     ] as const) {
       const error = yield* Effect.flip(client.get("a", options as never));
       expect([error.reason._tag, error.attempts]).toEqual(["InvalidArgument", 0]);
       expect(error.serverMessage?.replace("retry.", "")).toContain(said);
     }
+    const noToken = yield* Effect.flip(client.get("a", { token: Effect.succeed(null as never) }));
+    expect(noToken.message).toContain("No token could be had: token must be text, not null");
   }).pipe(Effect.provide(EngineClient.layer())),
 );
 

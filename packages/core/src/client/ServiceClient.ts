@@ -142,7 +142,8 @@ const callersOf = (service: DescService, options: ServiceClientOptions): Readonl
         // A format of services is none of the engines API.
         const { format, idempotent: repeats, ...others } = callOptions ?? {};
         const method = (known ??= serviceMethod(descriptor));
-        return withPartsOfCall(parts, callOptions === undefined ? undefined : others, ["signal"], (own) =>
+        const isObject = typeof callOptions === "object" && callOptions !== null && !Array.isArray(callOptions);
+        return withPartsOfCall(parts, (isObject ? others : callOptions) as CallOptions | undefined, ["signal"], (own) =>
           Effect.suspend(() => {
             const chosen = format ?? defaultFormat;
             if (!formats.has(chosen)) return Effect.fail(invalidOptions(own.baseUrl, unknownFormat(chosen)));
