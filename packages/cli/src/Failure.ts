@@ -106,7 +106,9 @@ const sentence = ({ reason, url, method, status, serverMessage }: EngineError): 
         ? `The archive is larger than ${reason.value} bytes`
         : `The answer of ${host} is larger than ${reason.limit} = ${reason.value} allows`;
     case "RedirectRefused":
-      return `${host} redirects, and it was not followed: ${safeText(reason.problem)}`;
+      return reason.problem.includes("download link")
+        ? `Nothing can be downloaded from ${host}: ${safeText(reason.problem)}`
+        : `${host} redirects, and it was not followed: ${safeText(reason.problem)}`;
     case "Unimplemented":
       return `${host} does not offer this call${answer}`;
     case "Conflict":
@@ -158,7 +160,9 @@ const hintFor = ({ reason, url, method, status }: EngineError, command: Command 
     case "CircuitOpen":
       return "Try again later; `bne doctor` checks the server.";
     case "TooLarge":
-      if (reason.limit === "maxArchiveBytes") return "Name what is not needed in .bneignore.";
+      if (reason.limit === "maxArchiveBytes") {
+        return command?.path[0] === "pull" ? undefined : "Name what is not needed in .bneignore.";
+      }
       return command?.flags?.some(({ name }) => name === "page-size") === true
         ? "Ask for fewer engines at once with --page-size."
         : serverHint;

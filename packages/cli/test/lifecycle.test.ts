@@ -364,6 +364,29 @@ test("an archive that is not the engine's is refused, and nothing is written", a
   expect(existsSync(join(home.path, "changed"))).toBe(false);
 });
 
+test("a pull says what is wrong with a download link, and who gave it", async () => {
+  const links = [
+    ["", "the server gave no download link"],
+    ["/archives/x", "the download link is no absolute URL"],
+    ["//example.com/x", "the download link is no absolute URL"],
+    ["ftp://example.com/x", "the download link is neither https nor to this machine"],
+  ] as const;
+  let link = "";
+  await using linking = await startLifecycle({ link: () => link });
+  linking.store("zipper@0.1", await packTar([entry("manifest.json")]));
+  for (const [given, problem] of links) {
+    link = given;
+    const { code, stderr } = await bne(home, ["pull", "zipper@0.1"], {
+      env: { ...env, BYTENITE_BASE_URL: linking.baseUrl },
+    });
+    expect(code).toBe(1);
+    expect(stderr.split("\n")[0]).toBe(
+      `bne: Nothing can be downloaded from ${new URL(linking.baseUrl).host}: ${problem}`,
+    );
+  }
+  expect(existsSync(join(home.path, "zipper"))).toBe(false);
+});
+
 test("on a terminal delete asks, and anything but yes deletes nothing", async () => {
   server.store("asked@0.1", new Uint8Array([1]));
   for (const [typed, code, isThere] of [

@@ -1,5 +1,14 @@
 // Lifecycle of engines on SQLite and files, in both formats.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -111,6 +120,11 @@ test.for(forms)("an engine is uploaded, activated, downloaded, deactivated and d
     "accept-ranges": "bytes",
   });
   expect(Buffer.from(await got.arrayBuffer()).equals(other)).toBe(true);
+  const matched = async (condition: string): Promise<number> =>
+    (await fetch(String(link.body["engineLink"]), { method: "HEAD", headers: { "If-Match": condition } })).status;
+  const { etag = "" } = Object.fromEntries(got.headers);
+  expect([await matched("*"), await matched(`"x", ${etag}`)]).toEqual([200, 200]);
+  expect([await matched('"x"'), await matched(`W/${etag}`)]).toEqual([412, 412]);
   const inactive = await send(`${engines}/${tag}/deactivate`, "POST", "token-of-carol", form);
   expect(inactive).toMatchObject({ status: 200, body: { engineStatus: "inactive" } });
   const deleted = await send(`${engines}/${tag}`, "DELETE", "token-of-carol", form);
@@ -215,6 +229,18 @@ test("a body that is none, and a type that is none, are refused; nobody without 
     });
   const json = { "Content-Type": "application/json" };
   expect((await post({ body: "{}", headers: { "Content-Type": "text/plain" } })).status).toBe(415);
+  const coded = { body: gzipSync("{}"), headers: { ...json, "Content-Encoding": "gzip" } };
+  for (const answer of [
+    await post(coded),
+    await fetch(`${engines}/any/activate`, {
+      method: "POST",
+      ...coded,
+      headers: { ...coded.headers, Authorization: "token-of-carol" },
+    }),
+  ]) {
+    expect([answer.status, answer.headers.get("accept-encoding")]).toEqual([415, "identity"]);
+    expect(await answer.text()).toContain("Content-Encoding");
+  }
   for (const [body, headers] of [
     ['{"engineData":"AAAA"', json],
     ['{"engineData":"A"}', json],
@@ -463,3 +489,51 @@ test("other methods of these paths are told", async () => {
   expect((await fetch(`${engines}/a@0.1/activate`)).status).toBe(405);
   expect((await send(`${engines}/a`, "DELETE", "token-of-carol")).status).toBe(400);
 });
+
+test("an archive that is damaged from its start on, or missing, is an answer and no closed connection", async () => {
+  const archive = await archiveOf({ name: "struck", version: "0.1" });
+  const before = new Set(objects());
+  expect((await send(engines, "POST", "token-of-carol", "json", { engineData: archive })).status).toBe(200);
+  const path = join(`${database}.archives`, objects().find((name) => !before.has(name)) ?? "");
+  const whole = readFileSync(path);
+  const { body } = await send(`${engines}/struck/download`, "GET", "token-of-carol", "json");
+  const got = async (): Promise<number> => (await fetch(String(body["engineLink"]))).status;
+  const changed = Buffer.from(whole);
+  changed[200] = 1 ^ (changed[200] ?? 0);
+  for (const bytes of [whole.subarray(0, 100), Buffer.alloc(0), changed]) {
+    writeFileSync(path, bytes);
+    expect(await got()).toBe(503);
+  }
+  rmSync(path);
+  expect(await got()).toBe(500);
+  writeFileSync(path, whole);
+  expect(await got()).toBe(200);
+});
+
+/** The finished archives that this process has open. */
+const openArchives = (): ReadonlyArray<string> =>
+  readdirSync("/proc/self/fd").flatMap((name) => {
+    try {
+      const path = readlinkSync(`/proc/self/fd/${name}`);
+      return path.startsWith(`${database}.archives`) && !path.includes("incoming") ? [path] : [];
+    } catch {
+      return [];
+    }
+  });
+
+test.runIf(existsSync("/proc/self/fd"))(
+  "a download leaves no file open: answered, not modified or given up",
+  async () => {
+    const archive = await archiveOf({ name: "open", version: "0.1" }, { "app/data": "x".repeat(1_500_000) });
+    expect((await send(engines, "POST", "token-of-carol", "json", { engineData: archive })).status).toBe(200);
+    const { body } = await send(`${engines}/open/download`, "GET", "token-of-carol", "json");
+    const link = String(body["engineLink"]);
+    const etag = `"${hashOf(archive)}"`;
+    for (let count = 0; count < 5; count++) {
+      expect((await fetch(link, { headers: { "If-None-Match": etag } })).status).toBe(304);
+      expect((await (await fetch(link, { headers: { Range: "bytes=0-9" } })).bytes()).length).toBe(10);
+      await (await fetch(link)).body?.cancel();
+    }
+    await expect.poll(openArchives, { timeout: 5_000 }).toEqual([]);
+  },
+);

@@ -67,10 +67,10 @@ interface OpenedLink {
 }
 
 const openLink = (parts: ClientParts, link: string): Effect.Effect<OpenedLink, EngineError> => {
+  const problem = linkProblem(link, parts.baseUrl);
+  if (problem !== undefined) return Effect.fail(errorOf(parts.baseUrl, { _tag: "RedirectRefused", problem }));
   // What signs a link opens the archive: it is in no event and no error.
   const shown = publicUrl(link).replace(/[?#].*$/s, "");
-  const problem = linkProblem(link, parts.baseUrl);
-  if (problem !== undefined) return Effect.fail(errorOf(shown, { _tag: "RedirectRefused", problem }));
   const subject: EventSubject = { endpoint: archiveEndpoint, url: shown };
   const state = newState();
   const emit = parts.emit ?? (() => {});

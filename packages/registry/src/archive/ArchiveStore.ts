@@ -114,7 +114,7 @@ export const beginArchive = async (store: ObjectStore, sha256: Sha256): Promise<
   };
 };
 
-/** Bytes from `start` to before `end` of an archive, or undefined where it is gone. The stream fails on a damaged object. */
+/** Bytes from `start` to before `end` of an archive, or undefined where it is gone. Rejects where the start is damaged; the stream fails on what is damaged later. */
 export const openArchive = async (
   store: ObjectStore,
   { key: name, bytes, dataKey }: StoredArchive,
@@ -143,5 +143,16 @@ export const openArchive = async (
       reader.close();
     }
   };
-  return streamOf(opened());
+  // What cannot be read from its start on is still an answer: nothing has been sent.
+  const chunks = opened();
+  const begun = [await chunks.next()];
+  return streamOf({
+    [Symbol.asyncIterator]: () => ({
+      next: () => {
+        const chunk = begun.pop();
+        return chunk === undefined ? chunks.next() : Promise.resolve(chunk);
+      },
+      return: () => chunks.return(undefined),
+    }),
+  });
 };

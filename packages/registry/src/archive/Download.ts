@@ -49,6 +49,10 @@ export const makeDownload =
         "Repr-Digest": `sha-256=:${archive.hash}:`,
         "X-Request-Id": requestId,
       };
+      const match = head.header("if-match");
+      if (match !== null && match.trim() !== "*" && !match.split(",").some((tag) => tag.trim() === headers["ETag"])) {
+        throw new Refusal("ABORTED", "the archive is not the one that If-Match names", { status: 412 });
+      }
       const range = rangeOf(head, archive);
       if (range === "unsatisfiable") {
         throw new Refusal("OUT_OF_RANGE", "the range is not one of the archive", {

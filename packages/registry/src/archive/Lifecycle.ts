@@ -1,7 +1,7 @@
 // Lifecycle calls: upload, activate, deactivate, download, delete.
 import { clone, create, type JsonObject } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { decode, decodeJson, formatOf, parseTag, type EngineTag, type Format } from "@bytenite-engines/core/wire";
+import { decode, decodeJson, parseTag, type EngineTag, type Format } from "@bytenite-engines/core/wire";
 import { EngineMessageSchema, EngineSchema, type EngineMessage } from "@bytenite-engines/proto";
 import type { RequestHead } from "../api/Answer.ts";
 import { requireScope, type Credential } from "../api/Authentication.ts";
@@ -18,6 +18,7 @@ import type { ObjectStore, Sha256 } from "./ArchiveStore.ts";
 import { assertCondition, conditionIn } from "./Condition.ts";
 import type { Links } from "./Link.ts";
 import { laterThan, makeUpload, type UploadLimits } from "./Upload.ts";
+import { bodyFormat } from "./UploadBody.ts";
 
 /** Where archives are kept, and how they are had. */
 export interface ArchiveOptions {
@@ -93,12 +94,7 @@ export const makeLifecycle = (options: LifecycleOptions): Lifecycle => {
 const messageIn = async (head: RequestHead): Promise<EngineMessage> => {
   const bytes = await head.body(maxBodyBytes);
   if (bytes.length === 0) return create(EngineMessageSchema);
-  const format = formatOf(head.header("content-type"));
-  if (format === undefined) {
-    throw new Refusal("INVALID_ARGUMENT", "the body is sent as application/json or application/x-protobuf", {
-      status: 415,
-    });
-  }
+  const format = bodyFormat(head);
   try {
     return decode(EngineMessageSchema, bytes, format);
   } catch (error) {

@@ -1,7 +1,7 @@
 // Uploads: an archive checked while it arrives, then one transaction.
 import { create, type JsonObject } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { decodeJson, formatOf, parseTag } from "@bytenite-engines/core/wire";
+import { decodeJson, parseTag } from "@bytenite-engines/core/wire";
 import { EngineSchema, type Engine, type EngineMessage } from "@bytenite-engines/proto";
 import type { RequestHead } from "../api/Answer.ts";
 import type { Credential } from "../api/Authentication.ts";
@@ -30,7 +30,7 @@ import {
 } from "./ArchiveRows.ts";
 import { beginArchive, type ObjectStore, type Sha256, type StoredArchive } from "./ArchiveStore.ts";
 import { assertCondition, conditionIn, type Condition } from "./Condition.ts";
-import { maxFieldBytes, readUpload } from "./UploadBody.ts";
+import { bodyFormat, maxFieldBytes, readUpload } from "./UploadBody.ts";
 
 /** Bounds on uploads. */
 export interface UploadLimits {
@@ -96,12 +96,7 @@ export const makeUpload = (
   return async (sql, head, { user }) => {
     const options = { ...fixed, sql };
     const condition = conditionIn(head, true);
-    const format = formatOf(head.header("content-type"));
-    if (format === undefined) {
-      throw new Refusal("INVALID_ARGUMENT", "the body is sent as application/json or application/x-protobuf", {
-        status: 415,
-      });
-    }
+    const format = bodyFormat(head);
     const longest = maxFieldBytes + (format === "json" ? Math.ceil(limits.archiveBytes / 3) * 4 : limits.archiveBytes);
     const length = Number(head.header("content-length") ?? 0);
     if (length > longest) throw bodyTooLong(longest);

@@ -84,8 +84,18 @@ test.for<[bytes: ReadonlyArray<number>, problem: string]>([
   [[0x1a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], "400 the body is no protobuf"],
   [[0x1a, 1, 1, 0x1a, 1, 1], "400 engineData is there twice"],
   [[0x0b], "400 the body is no protobuf"],
+  // A tag of more than 32 bits, and a value of more than 64.
+  [[0xf8, 0xff, 0xff, 0xff, 0x7f, 1], "400 the body is no protobuf"],
+  [[0xbb, 0xd5, 0xbb, 0xb0, 0x47, 0x34, 0x65, 0x16, 0x87, 0x1a], "400 the body is no protobuf"],
+  [[0x00, 1], "400 the body is no EngineMessage"],
+  [[0x7a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1], "400 the body has more than 65536 bytes"],
   [[0x0a, 0xff, 0xff, 0x7f], "400 the body has more than 65536 bytes besides engineData"],
   [[0x0a, 2, 0xff, 0xff], "400 the body is no EngineMessage"],
 ])("%j is refused as protobuf", async ([bytes, problem]) => {
   expect(await read(Uint8Array.from(bytes), "protobuf", 1)).toContain(problem);
+});
+
+test("an unknown field with the largest value is passed over", async () => {
+  const body = [0x12, 1, 0x61, 0x78, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1];
+  expect(await read(Uint8Array.from(body), "protobuf", 1)).toMatchObject({ engineTag: "a" });
 });

@@ -1,7 +1,8 @@
 // Upload body in JSON or protobuf, with the archive as stream.
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { decode, type Format } from "@bytenite-engines/core/wire";
+import { decode, formatOf, type Format } from "@bytenite-engines/core/wire";
 import { EngineMessageSchema, type EngineMessage } from "@bytenite-engines/proto";
+import type { RequestHead } from "../api/Answer.ts";
 import { Refusal } from "../api/Refusal.ts";
 import { makeByteReader } from "./ArchiveReader.ts";
 
@@ -15,6 +16,22 @@ export interface UploadBody {
   /** The message without its archive, once that was read to its end. */
   readonly message: () => EngineMessage;
 }
+
+/** The form of a request's body. Refuses other types, and every coding. */
+export const bodyFormat = (head: RequestHead): Format => {
+  const format = formatOf(head.header("content-type"));
+  const coding = head.header("content-encoding")?.trim().toLowerCase() ?? "identity";
+  if (coding !== "identity" && coding !== "") {
+    throw new Refusal("INVALID_ARGUMENT", "a body is sent without Content-Encoding; the archive in it may be gzip", {
+      status: 415,
+      headers: { "Accept-Encoding": "identity" },
+    });
+  }
+  if (format !== undefined) return format;
+  throw new Refusal("INVALID_ARGUMENT", "the body is sent as application/json or application/x-protobuf", {
+    status: 415,
+  });
+};
 
 const invalid = (problem: string): Refusal => new Refusal("INVALID_ARGUMENT", problem);
 
@@ -57,6 +74,9 @@ const dataField = EngineMessageSchema.field.engineData.number;
 /** https://protobuf.dev/programming-guides/encoding/#structure */
 const wireTypes = { varint: 0, bit64: 1, delimited: 2, bit32: 5 } as const;
 
+/** Largest tag of a field: its number, of 29 bits, and its wire type. */
+const maxTag = 0xffff_ffff;
+
 /** Longest varint, in bytes. */
 const maxVarintBytes = 10;
 
@@ -69,13 +89,13 @@ const archiveInProtobuf = async function* (
     reader.exactly(count).catch((error: unknown) => {
       throw error instanceof Refusal ? error : invalid("the body is cut short");
     });
-  const varint = async (first?: number): Promise<number> => {
+  const varint = async (first?: number): Promise<bigint> => {
     const bytes: Array<number> = first === undefined ? [] : [first];
     while (bytes.length === 0 || (bytes.at(-1) ?? 0) > 0x7f) {
       if (bytes.length === maxVarintBytes) throw invalid("the body is no protobuf");
       bytes.push((await exactly(1))[0] ?? 0);
     }
-    return Number(new BinaryReader(Uint8Array.from(bytes)).uint64());
+    return BigInt(new BinaryReader(Uint8Array.from(bytes)).uint64());
   };
   const left = async (count: number): Promise<void> => {
     if (count > maxFieldBytes) throw invalid(`the body has more than ${maxFieldBytes} bytes besides engineData`);
@@ -84,9 +104,11 @@ const archiveInProtobuf = async function* (
   let isThere = false;
   try {
     for (let first = await reader.some(1); first !== undefined; first = await reader.some(1)) {
-      const tag = await varint(first[0]);
-      const [field, type] = [Math.floor(tag / 8), tag & 7];
-      const length = type === wireTypes.delimited || type === wireTypes.varint ? await varint() : 0;
+      const tag = Number(await varint(first[0]));
+      if (tag > maxTag) throw invalid("the body is no protobuf");
+      const [field, type] = [tag >>> 3, tag & 7];
+      const value = type === wireTypes.delimited || type === wireTypes.varint ? await varint() : 0n;
+      const length = Number(value);
       if (field === dataField && type === wireTypes.delimited) {
         if (isThere) throw invalid("engineData is there twice");
         isThere = true;
@@ -99,7 +121,7 @@ const archiveInProtobuf = async function* (
         continue;
       }
       const writer = new BinaryWriter().uint32(tag);
-      if (type === wireTypes.varint) fields.add(writer.uint64(length).finish());
+      if (type === wireTypes.varint) fields.add(writer.uint64(value).finish());
       else if (type === wireTypes.delimited) {
         fields.add(writer.uint32(Math.min(length, 0xffff_ffff)).finish());
         await left(length);

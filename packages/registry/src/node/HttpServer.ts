@@ -283,8 +283,9 @@ const sendStream = async (
   response.writeHead(status, headers);
   if (bytes !== undefined) {
     for await (const chunk of bytes) {
-      if (!response.write(chunk)) await drained(response, idleMs);
+      // Closed while the chunk was read: it would be waited for in vain, with the file open.
       if (response.destroyed) return;
+      if (!response.write(chunk)) await drained(response, idleMs);
     }
   }
   response.end();
