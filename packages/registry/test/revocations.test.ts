@@ -158,7 +158,7 @@ test("where only pages of engines are damaged, a restore replaces them and leave
   await run(["backup", backup, ...database]);
   const registry = await serve([...database, "--no-trial"]);
   expect(await statusOf(registry.origin, kept)).toBe(200);
-  await run(["token", "revoke", (await listed(database))[1]?.id ?? "", ...database]);
+  await run(["token", "revoke", (await listed(database)).at(-1)?.id ?? "", ...database]);
   const opened = new DatabaseSync(path);
   opened.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   const pages = opened
