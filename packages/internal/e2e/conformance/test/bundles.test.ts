@@ -13,10 +13,10 @@ const { exports } = JSON.parse(readFileSync(new URL("package.json", folder), "ut
 
 const conditions = { browser: ["browser", "import"], workers: ["workerd", "worker", "import"] };
 
-/** The entry that is for Node only. */
-const nodeEntry = "./node";
+/** The entries for Node only: one of users, one of tests in this repository. */
+const nodeEntries = ["./node", "./test/lifecycle"];
 
-const portable = Object.entries(exports).filter(([name]) => name !== nodeEntry);
+const portable = Object.entries(exports).filter(([name]) => !nodeEntries.includes(name));
 
 const cases = portable.flatMap(([name, path]) =>
   (Object.keys(conditions) as ReadonlyArray<keyof typeof conditions>).map((runtime) => ({ name, path, runtime })),

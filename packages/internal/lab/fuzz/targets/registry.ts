@@ -7,7 +7,7 @@ import { headerOf, latin1Of, must, Violation, type Target } from "../Target.ts";
 
 const token = "fuzz";
 /** 501: the exchange of a key at a site without access tokens. */
-const statuses = new Set([200, 204, 304, 400, 401, 404, 405, 406, 413, 429, 501]);
+const statuses = new Set([200, 204, 304, 400, 401, 403, 404, 405, 406, 412, 413, 415, 429, 501]);
 const nowMs = 1_700_000_000_000;
 
 const open = async () => {

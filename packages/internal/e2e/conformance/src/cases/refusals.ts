@@ -66,7 +66,7 @@ export const refusals: ReadonlyArray<WireCase> = [
   ...["POST", "PUT", "PATCH", "DELETE"].map((method): WireCase => ({
     name: `the method ${method}`,
     method,
-    target: "/engines",
+    target: "/engines/full/status",
     expected: refused.unimplemented,
     expectedOfProxy: proxyMethod,
   })),
