@@ -14,9 +14,9 @@ const { exports } = JSON.parse(readFileSync(new URL("package.json", folder), "ut
 const conditions = { browser: ["browser", "import"], workers: ["workerd", "worker", "import"] };
 
 /** The entries for Node only: one of users, one of tests in this repository. */
-const nodeEntries = ["./node", "./test/lifecycle"];
+const nodeEntries = new Set(["./node", "./test/lifecycle"]);
 
-const portable = Object.entries(exports).filter(([name]) => !nodeEntries.includes(name));
+const portable = Object.entries(exports).filter(([name]) => !nodeEntries.has(name));
 
 const cases = portable.flatMap(([name, path]) =>
   (Object.keys(conditions) as ReadonlyArray<keyof typeof conditions>).map((runtime) => ({ name, path, runtime })),
