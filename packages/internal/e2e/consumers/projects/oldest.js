@@ -7,9 +7,9 @@ import { EngineClient } from "@bytenite-engines/core";
 import { apiKey } from "@bytenite-engines/core/api-key";
 import { breaker } from "@bytenite-engines/core/breaker";
 import { hedging } from "@bytenite-engines/core/hedging";
+import "@bytenite-engines/core/infer";
 import { createEngineClient } from "@bytenite-engines/core/promise";
 import { memoryServer } from "@bytenite-engines/core/testing";
-import { calibration } from "@bytenite-engines/core/trust";
 
 const { fetch } = memoryServer({ engines: ["plain", "gzip", "br", "slow"].map((name) => ({ name, version: "0.1" })) });
 const compress = { gzip: gzipSync, br: brotliCompressSync };
@@ -42,7 +42,7 @@ const client = createEngineClient({
   ...options,
   hedging: hedging(),
   breaker: breaker(),
-  trust: { calibration: calibration() },
+  protobufVerification: { fieldNumbers: [] },
 });
 const answers = [];
 for (const name of ["plain", "gzip", "br"]) {
