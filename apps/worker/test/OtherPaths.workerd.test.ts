@@ -49,11 +49,12 @@ test("what varies is kept apart, and cookies go nowhere", async () => {
   stage.answer = (headers) =>
     Response.json(
       { language: headers.get("accept-language"), cookie: headers.get("cookie") },
-      { headers: { "cache-control": "max-age=60", vary: "Accept-Language" } },
+      { headers: { "cache-control": "max-age=60", vary: "Accept-Language", "set-cookie": "session=alice" } },
     );
   const get = async (language: string): Promise<[string, unknown]> => {
     const headers = { "accept-language": language, cookie: "a=b" };
     const response = await stage.edge.get("alice", "/projects", headers);
+    expect(response.headers.get("set-cookie")).toBeNull();
     return [cacheResult(response), ((await response.json()) as { language: string; cookie: null }).language];
   };
   expect(await get("de")).toEqual(["fwd=uri-miss", "de"]);
