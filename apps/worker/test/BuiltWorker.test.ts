@@ -70,7 +70,7 @@ test("a thousand requests at once make one request to the registry, and a thousa
 });
 
 test("different tokens are never collapsed together", async () => {
-  await using stack = await startStack({}, { faults: [{ fault: { latencyMs: 100 } }] });
+  await using stack = await startStack({}, { faults: [{ fault: { latencyMs: 1_000 } }] });
   const { get, registry } = stack;
   const tokens = [registry.tokens["alice"], registry.tokens["bob"], "unknown"];
   const answers = await Promise.all(

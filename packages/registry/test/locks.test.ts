@@ -44,7 +44,7 @@ test.for([100, 6_000])(
     await fed(input, count);
     const registry = await serve(database);
     expect((await get(registry.origin, "/engines", token)).status).toBe(200);
-    const other = (await run(["token", "create", "--user", "erin", ...database])).stdout.trim();
+    const other = (await run(["token", "create", "--create-user", "--user", "erin", ...database])).stdout.trim();
     expect((await get(registry.origin, "/engines", other)).status).toBe(200);
     expect((await run(["token", "revoke", id, ...database])).code).toBe(0);
     await expect.poll(async () => (await get(registry.origin, "/engines", token)).status).toBe(401);
@@ -77,7 +77,7 @@ test("a user whom two imports make at once is made once", async () => {
   let complaints = "";
   importing.stderr?.on("data", (chunk: Buffer) => (complaints += chunk.toString()));
   await fed(importing.stdin as Writable, 2_000);
-  expect((await run(["token", "create", "--user", "dave", ...database])).code).toBe(0);
+  expect((await run(["token", "create", "--create-user", "--user", "dave", ...database])).code).toBe(0);
   const ended = once(importing, "close");
   importing.stdin?.end();
   expect(await ended).toEqual([1, null]);

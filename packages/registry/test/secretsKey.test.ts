@@ -45,6 +45,10 @@ const importing = (manifest: string, path: string): ReadonlyArray<string> => [
 const withoutCheckValue = (path: string): void => {
   const database = new DatabaseSync(path);
   database.exec(`
+    DROP TRIGGER archives_with_engine;
+    DROP TRIGGER archives_with_owner;
+    DROP TABLE archive_holds;
+    DROP TABLE archives;
     DROP TABLE audit;
     ALTER TABLE users DROP COLUMN max_bytes;
     ALTER TABLE users DROP COLUMN max_engines;
@@ -116,7 +120,7 @@ test("a backup knows its key, and is put in place under that key only", async ()
   const refused = await run(["restore", copy, "--force", "--database", other], another);
   expect([refused.code, refused.stderr]).toEqual([1, refusal]);
   expect(await contentsOf(inside)).toEqual(before);
-  expect((await run(["restore", copy, "--force", "--database", other], key)).code).toBe(0);
+  expect((await run(["restore", copy, "--force", "--yes", "--database", other], key)).code).toBe(0);
   expect((await run(["users", "--database", other], another)).stderr).toBe(refusal);
   expect((await run(["export", "--with-secrets", "--database", other], key)).stdout).toContain("hunter2");
 });
