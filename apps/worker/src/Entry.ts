@@ -108,7 +108,9 @@ export const endpointFields = (
 /** The fields of an answer of another path for clients; with a token, no other cache may share it, and no cookie is set. */
 export const otherFields = (received: Headers, isForOneUser: boolean): ReadonlyArray<readonly [string, string]> => {
   if (!isForOneUser) return [...received];
-  const kept = [...received].filter(([name]) => name !== "cache-control" && name !== "set-cookie" && !targeted.test(name));
+  const kept = [...received].filter(
+    ([name]) => name !== "cache-control" && name !== "set-cookie" && !targeted.test(name),
+  );
   const sent = splitList(received.get("cache-control") ?? "");
   const control = sent.length === 0 && received.get("expires") === null ? neverStored : forOneClient(sent);
   return [...kept, ["cache-control", control]];
