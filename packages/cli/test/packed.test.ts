@@ -11,7 +11,7 @@ import { makeHome } from "./Bne.ts";
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-test("the installed registry serves its page and the files of the page, logged", async () => {
+test("the installed registry serves its page and the files of the page, logged", { timeout: 240_000 }, async () => {
   using home = makeHome();
   const [tarballs, project] = ["tarballs", "project"].map((name) => join(home.path, name)) as [string, string];
   mkdirSync(tarballs);
@@ -45,19 +45,25 @@ test("the installed registry serves its page and the files of the page, logged",
   expect(readFileSync(log, "utf8").trim().split("\n")).toHaveLength(4);
 });
 
-test("installed globally by npm there are the command and its man pages, in a tarball of less than 5 MB", async () => {
-  using home = makeHome();
-  const tarballs = join(home.path, "tarballs");
-  mkdirSync(tarballs);
-  await run("npx", ["-y", "pnpm@12", "pack", "--pack-destination", tarballs], { cwd: root });
-  const [tarball = ""] = readdirSync(tarballs);
-  expect(statSync(join(tarballs, tarball)).size).toBeLessThan(5_000_000);
-  const prefix = join(home.path, "prefix");
-  const flags = ["--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", "--omit=optional"];
-  await run("npm", ["install", "--global", "--prefix", prefix, ...flags, join(tarballs, tarball)], { cwd: home.path });
-  const { stdout } = await run(join(prefix, "bin", "bne"), ["--version"]);
-  expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
-  expect(readdirSync(join(prefix, "share/man/man1"))).toEqual(expect.arrayContaining(["bne.1", "bne-auth-login.1"]));
-  const modules = join(prefix, "lib/node_modules/@bytenite-engines/cli/node_modules");
-  expect(readdirSync(modules).filter((name) => /swagger|scarf/.test(name))).toEqual([]);
-});
+test(
+  "installed globally by npm there are the command and its man pages, in a tarball of less than 5 MB",
+  { timeout: 240_000 },
+  async () => {
+    using home = makeHome();
+    const tarballs = join(home.path, "tarballs");
+    mkdirSync(tarballs);
+    await run("npx", ["-y", "pnpm@12", "pack", "--pack-destination", tarballs], { cwd: root });
+    const [tarball = ""] = readdirSync(tarballs);
+    expect(statSync(join(tarballs, tarball)).size).toBeLessThan(5_000_000);
+    const prefix = join(home.path, "prefix");
+    const flags = ["--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", "--omit=optional"];
+    await run("npm", ["install", "--global", "--prefix", prefix, ...flags, join(tarballs, tarball)], {
+      cwd: home.path,
+    });
+    const { stdout } = await run(join(prefix, "bin", "bne"), ["--version"]);
+    expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    expect(readdirSync(join(prefix, "share/man/man1"))).toEqual(expect.arrayContaining(["bne.1", "bne-auth-login.1"]));
+    const modules = join(prefix, "lib/node_modules/@bytenite-engines/cli/node_modules");
+    expect(readdirSync(modules).filter((name) => /swagger|scarf/.test(name))).toEqual([]);
+  },
+);

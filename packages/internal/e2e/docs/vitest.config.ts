@@ -5,7 +5,9 @@ export default defineProject({
     name: "docs",
     include: ["test/**/*.test.ts"],
     globalSetup: "src/GlobalSetup.ts",
-    testTimeout: 180_000,
+    // Each guide installs with npm; more at once hinder each other.
+    maxConcurrency: 3,
+    testTimeout: 400_000,
     hookTimeout: 120_000,
   },
 });

@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL("../../../../../", import.meta.url));
 const knows: Readonly<Record<string, ReadonlyArray<string>>> = {
   contract: [],
   proto: [],
-  core: ["proto"],
+  core: ["http-cache", "proto"],
   "http-cache": [],
   registry: ["core", "proto", "test-kit"],
   cli: ["core", "proto", "registry"],

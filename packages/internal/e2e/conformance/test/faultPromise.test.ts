@@ -43,14 +43,14 @@ test.for(rows.map((row) => [row.name, row] as const))("%s", { timeout: 60_000 },
     const events: Array<EngineEvent> = [];
     const client = createEngineClient(optionsFor(row, world.baseUrl, events));
     const ended = await client.withResponse.get("zipper@0.1").then(
-      ({ data, attempts }) => ({
+      ({ data, requests }) => ({
         ends: equals(endpoints.get.response, data, theEngine) ? "data" : "other data",
-        attempts,
+        attempts: requests,
       }),
       (error: unknown) => error,
     );
     const { ends, attempts, arrived } = row.expected;
-    const failed = ended instanceof EngineError ? { ends: ended.reason._tag, attempts: ended.attempts } : ended;
+    const failed = ended instanceof EngineError ? { ends: ended.reason._tag, attempts: ended.requests } : ended;
     const once = { ends, attempts: 1, arrived: 1 };
     expect({ ...(failed as object), arrived: world.server.arrived.length }).toEqual(
       row.hangs === undefined ? { ends, attempts, arrived: arrived ?? attempts } : once,
