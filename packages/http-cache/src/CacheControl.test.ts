@@ -14,6 +14,9 @@ test.each([
   [" , ,no-store,", { "no-store": true }],
   ['x="a\\"b"', { x: 'a"b' }],
   ["no-store=1", { "no-store": "1" }],
+  // Only lists of field names are joined.
+  ["x-private=a, x-private=b", { "x-private": "a" }],
+  ["private-x=a, private-x=b", { "private-x": "a" }],
   ["public", { public: true }],
   [null, {}],
   [undefined, {}],
