@@ -1,6 +1,6 @@
 // Concurrent requests of several users to one client in a Worker.
 import { beforeEach, afterEach, describe, expect, test } from "vitest";
-import { startStage, type Stage } from "../src/shared/stage.ts";
+import { startStage, type Stage } from "../src/sharedClient/stage.ts";
 
 let stage: Stage;
 beforeEach(async () => {
