@@ -2,10 +2,9 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { parseHttpDate } from "@bytenite-engines/http-cache";
 import { RetryInfoSchema } from "@bytenite-engines/proto";
 import type { ErrorDetail } from "./EngineError.ts";
-import { httpDateMs, retryAfterMs, retryHintMs } from "./RetryHint.ts";
+import { retryAfterMs, retryHintMs } from "./RetryHint.ts";
 
 const now = Date.UTC(2026, 10, 24, 8, 0, 0);
 const headers = (values: Record<string, string>): Headers => new Headers(values);
@@ -34,32 +33,6 @@ const forms = (ms: number): Record<"imf-fixdate" | "rfc850" | "asctime", string>
 
 const seconds = fc.integer({ min: Date.UTC(1980, 0) / 1000, max: Date.UTC(2070, 0) / 1000 });
 
-test("a date in any of the three forms is the same moment", () => {
-  fc.assert(
-    fc.property(seconds, (second) => {
-      for (const text of Object.values(forms(second * 1000))) expect(httpDateMs(text, now)).toBe(second * 1000);
-    }),
-    { examples: [[784_111_777], [951_782_400]] },
-  );
-});
-
-// Core does not depend on http-cache, and reads dates by the same rules.
-test("a date is the same moment here and in http-cache, well-formed or not", () => {
-  const form = fc.constantFrom("imf-fixdate", "rfc850", "asctime");
-  const change = fc.record({
-    at: fc.nat(30),
-    by: fc.constantFrom("", "0", "1", "3", "9", " ", "-", ",", ":", "J", "a", "A", "+"),
-  });
-  fc.assert(
-    fc.property(seconds, form, fc.option(change), (second, form, change) => {
-      const text = forms(second * 1000)[form];
-      const changed = change === null ? text : text.slice(0, change.at) + change.by + text.slice(change.at + 1);
-      expect([changed, httpDateMs(changed.trim(), now)]).toEqual([changed, parseHttpDate(changed, now)]);
-    }),
-    { numRuns: 500 },
-  );
-});
-
 test("a date is held against the server's own clock, however wrong that is", () => {
   const wait = fc.integer({ min: 0, max: 100_000 });
   fc.assert(
@@ -82,15 +55,6 @@ test("white space around a value or the Date says nothing", () => {
   expect(retryAfterMs(" 7 ", null, now)).toBe(7_000);
   const { "imf-fixdate": serverNow } = forms(now - 60_000);
   expect(retryAfterMs(` ${forms(now)["imf-fixdate"]} `, ` ${serverNow} `, now)).toBe(60_000);
-});
-
-test("a leap second is one", () => {
-  expect(httpDateMs("Sat, 31 Dec 2016 23:59:60 GMT", now)).toBe(Date.UTC(2017, 0));
-});
-
-test("a two-digit year more than 50 years ahead is one of the last century", () => {
-  expect(httpDateMs("Sunday, 06-Nov-94 08:49:37 GMT", now)).toBe(Date.UTC(1994, 10, 6, 8, 49, 37));
-  expect(httpDateMs("Friday, 06-Nov-76 08:49:37 GMT", now)).toBe(Date.UTC(2076, 10, 6, 8, 49, 37));
 });
 
 test.for([

@@ -1,6 +1,7 @@
 // Retry delays that servers ask for.
 import type { JsonValue } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+import { parseHttpDate } from "@bytenite-engines/http-cache/date";
 import type { ErrorDetail } from "./EngineError.ts";
 
 /** Reads a header by its name, in any case; null when absent. */
@@ -84,42 +85,8 @@ export const retryAfterMs = (value: string | null, date: string | null, nowMs: n
   if (value === null) return undefined;
   const text = value.trim();
   if (/^\d+(?:\.\d+)?$/.test(text)) return millisecondsOf(text);
-  const until = httpDateMs(text, nowMs);
+  const until = parseHttpDate(text, nowMs);
   if (until === undefined) return undefined;
-  const from = (date === null ? undefined : httpDateMs(date.trim(), nowMs)) ?? nowMs;
+  const from = parseHttpDate(date, nowMs) ?? nowMs;
   return Math.max(0, until - from);
-};
-
-const months = "jan feb mar apr may jun jul aug sep oct nov dec".split(" ");
-const day = "(?:mon|tue|wed|thu|fri|sat|sun)";
-const longDay = "(?:mon|tues|wednes|thurs|fri|satur|sun)day";
-const time = "(\\d{2}:\\d{2}:\\d{2})";
-const imfFixdate = /* @__PURE__ */ new RegExp(`^${day}, (\\d{2}) ([a-z]{3}) (\\d{4}) ${time} gmt$`, "i");
-const rfc850Date = /* @__PURE__ */ new RegExp(`^${longDay}, (\\d{2})-([a-z]{3})-(\\d{2}) ${time} gmt$`, "i");
-const asctimeDate = /* @__PURE__ */ new RegExp(`^${day} ([a-z]{3}) ([ \\d]\\d) ${time} (\\d{4})$`, "i");
-
-/** Milliseconds since 1970 of an HTTP-date in any of its three forms (RFC 9110, 5.6.7), or undefined. */
-export const httpDateMs = (text: string, nowMs: number): number | undefined => {
-  const fixdate = imfFixdate.exec(text);
-  if (fixdate !== null) return utc(Number(fixdate[3]), fixdate[2], fixdate[1], fixdate[4]);
-  const rfc850 = rfc850Date.exec(text);
-  if (rfc850 !== null) return utc(fullYear(Number(rfc850[3]), nowMs), rfc850[2], rfc850[1], rfc850[4]);
-  const asctime = asctimeDate.exec(text);
-  return asctime === null ? undefined : utc(Number(asctime[4]), asctime[1], asctime[2], asctime[3]);
-};
-
-/** A two-digit year that would lie more than 50 years ahead is one of the last century (RFC 9110, 5.6.7). */
-const fullYear = (twoDigits: number, nowMs: number): number => {
-  const thisYear = new Date(nowMs).getUTCFullYear();
-  const year = Math.floor(thisYear / 100) * 100 + twoDigits;
-  return year > thisYear + 50 ? year - 100 : year;
-};
-
-const utc = (year: number, monthName = "", day = "", time = ""): number | undefined => {
-  const [hours = 0, minutes = 0, seconds = 0] = time.split(":").map(Number);
-  if (hours > 23 || minutes > 59 || seconds > 60) return undefined;
-  const midnight = new Date(Date.UTC(year, months.indexOf(monthName.toLowerCase()), Number(day)));
-  // A name that is no month, a day that the month does not have, or a year before 100 would silently be another day.
-  if (midnight.getUTCDate() !== Number(day) || midnight.getUTCFullYear() !== year) return undefined;
-  return midnight.getTime() + (hours * 3_600 + minutes * 60 + seconds) * 1_000;
 };
