@@ -5,7 +5,7 @@ import { CommandError, quietly } from "./Step.ts";
 
 /** All that `pnpm generate` writes: the files of each task of turbo. */
 const generated = {
-  generate: ["{packages,apps}/*/src/gen/**/*", "packages/cli/REFERENCE.md"],
+  generate: ["{packages,apps}/*/src/gen/**/*", "packages/cli/package.json"],
   "api-report": ["packages/internal/e2e/consumers/api/**/*"],
 } as const;
 

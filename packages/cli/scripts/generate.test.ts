@@ -5,14 +5,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { manPages } from "./ManPage.ts";
-import { reference } from "./Reference.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const hasMandoc = spawnSync("mandoc", ["-h"]).error === undefined;
-
-test("the reference is the one that the table of commands makes", () => {
-  expect(readFileSync(`${root}REFERENCE.md`, "utf8")).toBe(reference());
-});
 
 test("package.json lists every man page", () => {
   const { man } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { man: ReadonlyArray<string> };

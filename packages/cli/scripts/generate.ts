@@ -1,10 +1,7 @@
-// Generator of the reference and the list of man pages.
+// Generator of the list of man pages in package.json.
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { manPages } from "./ManPage.ts";
-import { reference } from "./Reference.ts";
-
-writeFileSync(fileURLToPath(new URL("../REFERENCE.md", import.meta.url)), reference());
 
 const manifest = fileURLToPath(new URL("../package.json", import.meta.url));
 const pages = [...manPages().keys()].map((name) => `./dist/man/${name}`);
