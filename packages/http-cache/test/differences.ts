@@ -15,7 +15,7 @@ export interface Case {
   readonly validation: { readonly status: number; readonly headers: Fields };
 }
 
-/** One row of the table in the README. */
+/** One difference, and the sentence of the RFC that demands it. */
 export interface Difference {
   readonly here: string;
   readonly there: string;

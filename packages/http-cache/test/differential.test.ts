@@ -38,7 +38,7 @@ test("every difference from http-cache-semantics is one of the table: it is gone
   expect([...counts].filter(([, count]) => count < enough)).toEqual([]);
 }, 600_000);
 
-test("the rows are those of the README", () => {
-  const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8").replaceAll(/ +/g, " ");
-  for (const { here, there, source } of differences) expect(readme).toContain(`| ${here} | ${there} | ${source} |`);
+test("the README states how many differences there are", () => {
+  const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
+  expect(readme).toContain(`in ${differences.length} points`);
 });
