@@ -1,11 +1,11 @@
 // Operator endpoints: health, and with the admin secret metrics, purges, explanations.
 import { basePath } from "@bytenite-engines/core/wire";
 import { currentAge, timeToLive, usableUntil } from "@bytenite-engines/http-cache";
-import { decide } from "./Decision.ts";
+import { decide, look } from "./Decision.ts";
 import type { Isolate } from "./Isolate.ts";
-import { isCredential, tokenOf } from "./Identity.ts";
+import { tokenOf } from "./Identity.ts";
 import { parsePurge } from "./Purge.ts";
-import { parseRequest, refuse, RequestId, wrongMethod, type Refusal } from "./Request.ts";
+import { parseRequest, refuse, wrongMethod, type Refusal } from "./Request.ts";
 import { cacheKey, ownersOf } from "./Store.ts";
 
 /** Paths of operators begin so. */
@@ -88,8 +88,8 @@ const purge = async (request: Request, parameters: URLSearchParams, isolate: Iso
   if ([...form.keys()].some((name) => name !== "token")) return invalid("a form may have token=... alone");
   const [given, ...more] = form.getAll("token");
   if (more.length > 0) return invalid("token is given more than once: send one purge for each");
-  if (given !== undefined && !isCredential(given)) return invalid("token must be what its user sends in Authorization");
-  const token = tokenOf(given ?? null);
+  const token = given === undefined ? undefined : tokenOf(given);
+  if (given !== undefined && token === undefined) return invalid("token must be what its user sends in Authorization");
   if (token !== undefined && parameters.size > 0) return invalid("token stands alone");
   const atMs = store.purgeTime(now());
   if (token !== undefined) {
@@ -131,10 +131,11 @@ const explain = async (request: Request, parameters: URLSearchParams, isolate: I
   const authorization = headers.get("x-explain-authorization");
   headers.delete("authorization");
   if (authorization !== null) headers.set("authorization", authorization);
-  const parsed = parseRequest("GET", headers, path, new RequestId(null), isolate.config);
+  const parsed = parseRequest("GET", headers, path, isolate.config);
   if ("status" in parsed) return json({ refused: { status: parsed.status, message: parsed.message } });
-  const { reader, decision, chosen } = await decide(parsed, isolate);
+  const { reader, found } = await look(parsed, isolate);
   const nowMs = isolate.now();
+  const { decision, chosen } = decide(reader, found, nowMs);
   const { action } = decision;
   const because = "forward" in decision.outcome ? decision.outcome.forward : undefined;
   const [rule, section] = rules[because === undefined ? action : `${action}/${because}`] ?? rules[action] ?? ["", ""];

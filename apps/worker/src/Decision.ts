@@ -42,34 +42,36 @@ export interface CacheDecision extends Reader {
   readonly send: Headers;
   /** Whether something stale can be served instead. */
   readonly orStale: boolean;
+  readonly requestId: string;
 }
 
-/** What is stored for a request, and what the rules say. Waits for the data centre; changes nothing. */
-export const decide = async (
+/** What is stored for a request. Waits for the data centre; changes nothing. */
+export const look = async (
   request: ParsedRequest,
   isolate: Isolate,
-): Promise<{
-  readonly reader: Reader;
-  readonly decision: EvaluateResult<Entry>;
-  readonly chosen: Found | undefined;
-}> => {
+): Promise<{ readonly reader: Reader; readonly found: ReadonlyArray<Found> }> => {
   const { store } = isolate;
   const reader = await readerOf(request, isolate);
-  const { cache, asRead, identity, owner } = reader;
+  const { identity, owner } = reader;
   const nowMs = isolate.now();
   // Both are waits for the data centre: they are one wait.
   const isDue = identity !== undefined && owner !== undefined && store.areNotesDue(identity, nowMs);
   const notes = isDue ? store.readNotes(identity, nowMs) : undefined;
   const looked = owner === undefined ? [] : await lookUp(request, identity, owner, nowMs, isolate);
   await notes;
-  const found = looked.flatMap((each) => usableNow(each, identity, isolate));
-  const decision = cache.evaluate(
-    asRead,
-    found.map(({ source }) => source),
-    nowMs,
-  );
+  return { reader, found: looked.flatMap((each) => usableNow(each, identity, isolate)) };
+};
+
+/** What the rules say of a request and what is stored for it. */
+export const decide = (
+  { cache, asRead }: Reader,
+  found: ReadonlyArray<Found>,
+  nowMs: number,
+): { readonly decision: EvaluateResult<Entry>; readonly chosen: Found | undefined } => {
+  const stored = found.map(({ source }) => source);
+  const decision = cache.evaluate(asRead, stored, nowMs);
   const entry = "entry" in decision ? decision.entry : undefined;
-  return { reader, decision, chosen: found.find(({ source }) => source === entry) };
+  return { decision, chosen: found.find(({ source }) => source === entry) };
 };
 
 /** Whose entries a request may see, and by which rules. */

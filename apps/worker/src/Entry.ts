@@ -257,26 +257,22 @@ export const sizeOf = (entry: Entry): number =>
 
 /** Bytes of the initialisation vector of AES-GCM (NIST SP 800-38D, 8.2.2: random, 96 bits). */
 const ivBytes = 12;
-/** Bytes of the number before the description that gives its length. */
-const lengthBytes = 4;
+/** Bytes of the two numbers before the description and the received fields that give their lengths. */
+const lengthsBytes = 8;
 
 const utf8 = new TextEncoder();
 const text = new TextDecoder();
 
 /** An entry as bytes that only the bearer of the owner's token can read, and only under this key. */
 export const encryptEntry = async (key: string, entry: Entry, secret: CryptoKey): Promise<Uint8Array<ArrayBuffer>> => {
-  const { bytes, other: _other, prepared: _prepared, lease: _lease, owner: _owner, ...rest } = entry;
-  const head = utf8.encode(JSON.stringify([key, rest]));
-  const plain = new Uint8Array(lengthBytes + head.byteLength + bytes.byteLength);
-  new DataView(plain.buffer).setUint32(0, head.byteLength);
-  plain.set(head, lengthBytes);
-  plain.set(bytes, lengthBytes + head.byteLength);
+  const { bytes, headers, other: _other, prepared: _prepared, lease: _lease, owner: _owner, ...rest } = entry;
+  const parts = [utf8.encode(JSON.stringify([key, rest])), utf8.encode(JSON.stringify(headers)), bytes];
+  const lengths = new DataView(new ArrayBuffer(lengthsBytes));
+  parts.slice(0, 2).forEach((part, index) => lengths.setUint32(index * 4, part.byteLength));
+  const plain = await new Blob([lengths, ...parts]).arrayBuffer();
   const iv = crypto.getRandomValues(new Uint8Array(ivBytes));
   const cipher = await crypto.subtle.encrypt({ name: "AES-GCM", iv }, secret, plain);
-  const encrypted = new Uint8Array(ivBytes + cipher.byteLength);
-  encrypted.set(iv);
-  encrypted.set(new Uint8Array(cipher), ivBytes);
-  return encrypted;
+  return new Uint8Array(await new Blob([iv, cipher]).arrayBuffer());
 };
 
 /** The entry in encrypted bytes. Undefined: they are another owner's, another key's, or no entry. */
@@ -286,14 +282,27 @@ export const decryptEntry = async (
   identity: Pick<Identity, "key">,
   owner: string,
 ): Promise<Entry | undefined> => {
-  if (encrypted.byteLength < ivBytes + lengthBytes) return undefined;
+  if (encrypted.byteLength < ivBytes + lengthsBytes) return undefined;
   try {
     const iv = new Uint8Array(encrypted, 0, ivBytes);
     const data = new Uint8Array(encrypted, ivBytes);
     const plain = await crypto.subtle.decrypt({ name: "AES-GCM", iv }, identity.key, data);
-    const length = new DataView(plain).getUint32(0);
-    const [boundTo, entry] = JSON.parse(text.decode(new Uint8Array(plain, lengthBytes, length))) as [string, Entry];
-    return boundTo === key ? { ...entry, owner, bytes: new Uint8Array(plain, lengthBytes + length) } : undefined;
+    const lengths = new DataView(plain);
+    const fieldsAt = lengthsBytes + lengths.getUint32(0);
+    const bytesAt = fieldsAt + lengths.getUint32(4);
+    const description = text.decode(new Uint8Array(plain, lengthsBytes, fieldsAt - lengthsBytes));
+    const [boundTo, entry] = JSON.parse(description) as [string, Omit<Entry, "headers" | "bytes" | "owner">];
+    if (boundTo !== key) return undefined;
+    let headers: Entry["headers"] | undefined;
+    return {
+      ...entry,
+      owner,
+      bytes: new Uint8Array(plain, bytesAt),
+      // Read for a validation alone, and as long as the rest.
+      get headers() {
+        return (headers ??= JSON.parse(text.decode(new Uint8Array(plain, fieldsAt, bytesAt - fieldsAt))));
+      },
+    };
   } catch {
     return undefined;
   }

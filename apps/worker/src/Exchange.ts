@@ -69,8 +69,8 @@ const anyFresh = "max-stale=0";
 const noPragma = "0";
 
 /** The fields that go upstream. */
-const fieldsFor = ({ request, send, validated }: CacheDecision, deployment: string): Headers => {
-  const { headers, route, control, representation, requestId } = request;
+const fieldsFor = ({ request, send, validated, requestId }: CacheDecision, deployment: string): Headers => {
+  const { headers, route, control, representation } = request;
   const kept = new Headers();
   if (route.endpoint === "other") {
     for (const [name, value] of send) if (!notForwarded.test(name)) kept.append(name, value);
@@ -94,7 +94,7 @@ const fieldsFor = ({ request, send, validated }: CacheDecision, deployment: stri
   if (address !== null) kept.set("x-forwarded-for", address);
   // Whatever Connection lists: without these a loop has no end.
   for (const [name, value] of withHop(headers, deployment)) kept.set(name, value);
-  kept.set("x-request-id", requestId.value);
+  kept.set("x-request-id", requestId);
   return kept;
 };
 

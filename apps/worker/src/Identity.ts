@@ -78,13 +78,9 @@ export class Identities {
  */
 const credential = /^(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+ )?[\x21-\x7e]+$/;
 
-/** Whether an Authorization field holds a credential that tells users apart. */
-export const isCredential = (authorization: string): boolean =>
-  credential.test(authorization) && !/^bearer$/i.test(authorization);
-
-/** The token in an Authorization field that holds a credential: raw, after `Bearer`, or with another scheme before it. */
-export const tokenOf = (authorization: string | null): string | undefined =>
-  authorization === null ? undefined : withoutBearer(authorization);
+/** The token in an Authorization field: raw, after `Bearer`, or with another scheme. Undefined: it tells no users apart. */
+export const tokenOf = (authorization: string): string | undefined =>
+  credential.test(authorization) ? withoutBearer(authorization) || undefined : undefined;
 
 /** Digest and key: two outputs of HKDF over the token, with the server secret as salt (RFC 5869). */
 const derive = async (token: string, serverSecret: string): Promise<Pick<Identity, "digest" | "key">> => {

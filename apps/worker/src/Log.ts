@@ -2,7 +2,7 @@
 import { basePath } from "@bytenite-engines/core/wire";
 import type { LogLevel } from "./Config.ts";
 import type { RequestOutcome, Result } from "./Outcome.ts";
-import { clientOf, type RequestId } from "./Request.ts";
+import { clientOf } from "./Request.ts";
 
 /** Longest path and query that is logged, in characters. */
 const maxTargetLength = 300;
@@ -14,7 +14,7 @@ export interface Answered {
   /** Path and query as they were sent. */
   readonly target: string;
   readonly outcome: RequestOutcome;
-  readonly requestId: RequestId;
+  readonly requestId: string | undefined;
   /** The data centre (`request.cf.colo`). */
   readonly colo: string | undefined;
   readonly endedAtMs: number;
@@ -57,7 +57,7 @@ export const logLine = ({
     client: client === "" ? undefined : client,
     colo,
     upstream,
-    requestId: requestId.value,
+    requestId,
     traceId: traceIdOf(headers.get("traceparent")),
   });
 };

@@ -29,6 +29,8 @@ export interface RequestOutcome {
   readonly route?: Route | undefined;
   /** Length of the body; 0 for what the proxy says by itself, and for streams. */
   readonly bytes: number;
+  /** Undefined: it is only needed where a line is logged, or the client gave one. */
+  readonly requestId?: string;
   /** The exchange that this request itself had with the upstream. */
   readonly upstream?:
     | {

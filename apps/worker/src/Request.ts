@@ -12,7 +12,6 @@ import {
   offered,
   pathOf,
   QueryParameterError,
-  requestIdFrom,
   rpcCodes,
   type ReadName,
   type Representation,
@@ -20,8 +19,9 @@ import {
 } from "@bytenite-engines/core/wire";
 import { requestDirectives, splitList, type Condition, type RequestDirectives } from "@bytenite-engines/http-cache";
 import { StatusSchema } from "@bytenite-engines/proto";
+import { remember } from "./Admission.ts";
 import type { Config } from "./Config.ts";
-import { isCredential, tokenOf } from "./Identity.ts";
+import { tokenOf } from "./Identity.ts";
 
 /** What a request asks for, in its normal form: equivalent requests have equal routes. */
 export interface Route {
@@ -45,7 +45,6 @@ export interface ParsedRequest {
   readonly condition: Condition;
   /** Undefined: the request has none. */
   readonly token: string | undefined;
-  readonly requestId: RequestId;
 }
 
 /** A response that is not the upstream's. */
@@ -68,12 +67,13 @@ export const allowedMethods = "GET, HEAD, OPTIONS";
 export const maxUrlLength = 4_096;
 /** Longest value of a header field that is read here, in characters. */
 export const maxHeaderLength = 8_192;
-/** Routes and Accept values that are remembered, and the longest one of them, in characters. */
+/** Parsed values that are remembered of each kind, and the longest text of one, in characters. */
 const maxRemembered = 2_000;
 const maxRememberedLength = 512;
 
 const routes = new Map<string, Route>();
-const representations = new Map<string, Representation>();
+const representations = new Map<string, Representation | undefined>();
+const tokens = new Map<string, string | undefined>();
 
 /** The response to a refused request, as google.rpc.Status in the negotiated form; JSON where none is acceptable. */
 export const refuse = (refusal: Refusal, accept: string | null, withBody = true): Response => {
@@ -101,7 +101,6 @@ export const parseRequest = (
   method: string,
   headers: Headers,
   target: string,
-  requestId: RequestId,
   config: Pick<Config, "deployment" | "forwardedPaths">,
 ): ParsedRequest | Refusal => {
   const route = routeOf(method, target, config.forwardedPaths);
@@ -117,11 +116,12 @@ export const parseRequest = (
   if (tooLong(ifModifiedSince) || tooLong(sent) || tooLong(via) || tooLong(cdnLoop)) return tooLongHeader;
   // Before anything is looked up: a proxy that reaches itself would wait for itself, or store its own stale response as a fresh one.
   if (isLoop(via, cdnLoop, config.deployment)) return loop;
-  if (authorization !== null && !isCredential(authorization)) return notCredential;
+  const token = authorization === null ? undefined : memoized(tokens, authorization, tokenOf);
+  if (authorization !== null && token === undefined) return notCredential;
   if (headers.has("x-http-method-override")) return overridden;
   // A registry on D1 is asked for a state no older than the bookmark: what is stored may be older.
   const cacheControl = headers.has("x-d1-bookmark") ? `no-cache, ${sent ?? ""}` : sent;
-  const representation = route.endpoint === "other" ? asItComes : negotiated(accept);
+  const representation = route.endpoint === "other" ? asItComes : memoized(representations, accept ?? "", negotiate);
   if (representation === undefined) return notAcceptable;
   return {
     method,
@@ -129,13 +129,14 @@ export const parseRequest = (
     route,
     representation,
     // Pragma is not read: it is deprecated (RFC 9111, 5.4), and each look costs a hundredth of a hit.
-    control: requestDirectives(cacheControl, null),
+    control: cacheControl === null ? noDirectives : requestDirectives(cacheControl, null),
     cacheControl,
     condition: { ifNoneMatch, ifModifiedSince },
-    token: tokenOf(authorization),
-    requestId,
+    token,
   };
 };
+
+const noDirectives = requestDirectives(null, null);
 
 /** Other paths are not negotiated here. */
 const asItComes: Representation = { format: "json", mediaType: mediaTypeOf("json") };
@@ -185,18 +186,13 @@ export const wrongMethod = (method: string, allow: string): Refusal => ({
   headers: { allow },
 });
 
-const negotiated = (accept: string | null): Representation | undefined => {
-  const known = representations.get(accept ?? "");
+/** The result for a text: a remembered one, or a new one. */
+const memoized = <A>(map: Map<string, A>, text: string, make: (text: string) => A): A => {
+  const known = map.get(text);
   if (known !== undefined) return known;
-  const representation = negotiate(accept);
-  if (representation !== undefined) rememberIn(representations, accept ?? "", representation);
-  return representation;
-};
-
-const rememberIn = <A>(map: Map<string, A>, key: string, value: A): void => {
-  if (key.length > maxRememberedLength) return;
-  if (map.size >= maxRemembered) map.clear();
-  map.set(key, value);
+  const made = make(text);
+  if (text.length <= maxRememberedLength) remember(map, text, made, maxRemembered);
+  return made;
 };
 
 /** The route of a method and a target, or why it is refused. */
@@ -214,7 +210,7 @@ export const routeOf = (method: string, target: string, forwardedPaths: Readonly
   const match = below === undefined ? undefined : matchPath(below);
   if (match !== undefined && isRead) {
     const route = endpointRoute(match.name, match.tag, query);
-    if (!("status" in route)) rememberIn(routes, target, route);
+    if (!("status" in route) && target.length <= maxRememberedLength) remember(routes, target, route, maxRemembered);
     return route;
   }
   if (match === undefined && below !== undefined && enginePath.test(below)) return badTag;
@@ -289,22 +285,3 @@ export const clientOf = (headers: Headers): string => {
 
 /** Longest address, in characters. */
 const maxAddressLength = 45;
-
-/** The id of a request: the client's where it is a plain word, else one that is made when it is needed. */
-export class RequestId {
-  readonly #given: string | null;
-  #value: string | undefined;
-
-  constructor(given: string | null) {
-    this.#given = given;
-  }
-
-  get value(): string {
-    return (this.#value ??= requestIdFrom(this.#given));
-  }
-
-  /** Whether it is in a log, at the upstream or at the client. */
-  get isKnown(): boolean {
-    return this.#value !== undefined || this.#given !== null;
-  }
-}

@@ -11,9 +11,10 @@ import {
   type CacheOutcome,
   type ClientResponse,
 } from "@bytenite-engines/http-cache";
-import { minCountedBytes, sendBytes, type BodyBudget } from "./Body.ts";
+import { sendBytes, type BodyBudget } from "./Body.ts";
 import { otherFields, rangeFor, type Answer, type Entry } from "./Entry.ts";
-import { allowedMethods, proxyName, type ParsedRequest } from "./Request.ts";
+import { tooManyBytes } from "./Failure.ts";
+import { allowedMethods, proxyName, refuse, type ParsedRequest } from "./Request.ts";
 import type { RequestContext } from "./Runtime.ts";
 
 /** Who gets a response, and what sends it. */
@@ -32,13 +33,9 @@ const withoutContent: ReadonlySet<number> = new Set([204, 205, 304]);
 const isPlain = ({ method, condition }: ParsedRequest): boolean =>
   method !== "HEAD" && condition.ifNoneMatch === null && condition.ifModifiedSince === null;
 
-/** The response from an entry in memory, which is likely to be used again within the second; undefined: see `bodyFor`. */
-export const respondFromMemory = (
-  entry: Entry,
-  request: ParsedRequest,
-  nowMs: number,
-  recipient: () => Recipient,
-): Response | undefined => {
+/** The response from an entry in memory, which is likely to be used again within the second. */
+export const respondFromMemory = (entry: Entry, nowMs: number, recipient: Recipient): Response => {
+  const { request } = recipient;
   const { mediaType } = request.representation;
   const second = Math.floor(nowMs / 1000);
   let ready = entry.prepared;
@@ -48,19 +45,18 @@ export const respondFromMemory = (
     ready = { second, mediaType, head: new Response(null, { status: entry.status, headers }) };
     entry.prepared = ready;
   }
-  if (!isPlain(request)) return respondConditionally(entry, new Headers(ready.head.headers), recipient());
-  const body = entry.bytes.byteLength < minCountedBytes ? entry.bytes : bodyFor(entry, recipient());
-  return body === undefined ? undefined : new Response(body, ready.head);
+  return isPlain(request)
+    ? withBody(entry, ready.head, recipient)
+    : respondConditionally(entry, new Headers(ready.head.headers), recipient);
 };
 
-/** The response of an endpoint, and what was done to have it. Undefined: the user has too many bytes under way. */
-export const respond = (
-  answer: Answer,
-  nowMs: number,
-  outcome: CacheOutcome,
-  recipient: Recipient,
-): Response | undefined =>
-  respondConditionally(answer, new Headers(fieldsOf(answer, recipient.request, nowMs, outcome)), recipient);
+/** The response of an endpoint, and what was done to have it. */
+export const respond = (answer: Answer, nowMs: number, outcome: CacheOutcome, recipient: Recipient): Response => {
+  const headers = fieldsOf(answer, recipient.request, nowMs, outcome);
+  return isPlain(recipient.request)
+    ? withBody(answer, { status: answer.status, headers }, recipient)
+    : respondConditionally(answer, new Headers(headers), recipient);
+};
 
 const fieldsOf = (
   answer: Answer,
@@ -86,7 +82,7 @@ const fieldsOf = (
   return [...fields];
 };
 
-const respondConditionally = (answer: Answer, headers: Headers, recipient: Recipient): Response | undefined => {
+const respondConditionally = (answer: Answer, headers: Headers, recipient: Recipient): Response => {
   const { method, condition } = recipient.request;
   const { status } = answer;
   if (status === 200 && isNotModified(condition, headers, answer.freshness?.responseTimeMs)) {
@@ -95,23 +91,24 @@ const respondConditionally = (answer: Answer, headers: Headers, recipient: Recip
   }
   // The runtime gives the length of what is sent; of what would be sent it is given here.
   if (method === "HEAD" && answer.stream === undefined) headers.set("content-length", `${answer.bytes.byteLength}`);
-  const body = bodyFor(answer, recipient);
-  return body === undefined ? undefined : new Response(body, { status, headers });
+  return withBody(answer, { status, headers }, recipient);
 };
 
-/** The body to send; null: none. Undefined: the user has too many bytes under way. */
-const bodyFor = (
-  answer: Pick<Answer, "status" | "bytes" | "stream" | "lease">,
-  { request, user, budget, context }: Recipient,
-): BodyInit | null | undefined => {
-  if (request.method === "HEAD" || withoutContent.has(answer.status)) {
+/** A response with the body, unless it must have none, or the user has too many bytes under way. */
+const withBody = (
+  answer: Pick<Answer, "bytes" | "stream" | "lease">,
+  head: ResponseInit & { readonly status: number },
+  { request: { method, headers }, user, budget, context }: Recipient,
+): Response => {
+  if (method === "HEAD" || withoutContent.has(head.status)) {
     void answer.stream?.cancel();
-    return null;
+    return new Response(null, head);
   }
-  if (answer.stream !== undefined) return answer.stream;
+  if (answer.stream !== undefined) return new Response(answer.stream, head);
   const sent = sendBytes(answer, budget, user);
-  if (sent?.work !== undefined) context.waitUntil(sent.work);
-  return sent?.body;
+  if (sent === undefined) return refuse(tooManyBytes, headers.get("accept"));
+  if (sent.work !== undefined) context.waitUntil(sent.work);
+  return new Response(sent.body, head);
 };
 
 /** A response of another path, with the range that the client asks for where it is stored. */
@@ -122,7 +119,7 @@ export const respondOther = (
   outcome: CacheOutcome,
   isForOneUser: boolean,
   recipient: Recipient,
-): Response | undefined => {
+): Response => {
   const headers = new Headers(otherFields(fields, isForOneUser) as Array<[string, string]>);
   headers.append("cache-status", cacheStatus(proxyName, outcome));
   const asked = recipient.request.headers;
@@ -144,9 +141,8 @@ export const respondOther = (
     }
   }
   if (status === 304) headers.delete("content-length");
-  const body = bodyFor({ ...answer, status }, recipient);
   const statusText = stored !== undefined && status !== stored.status ? "" : (answer.statusText ?? "");
-  return body === undefined ? undefined : new Response(body, { status, statusText, headers });
+  return withBody(answer, { status, statusText, headers }, recipient);
 };
 
 /** How long a browser may remember a preflight, in seconds. */

@@ -10,7 +10,7 @@ import type { Route } from "./Request.ts";
 import type { EdgeStore } from "./Runtime.ts";
 
 /** Names the entries of this code. Another number makes all older ones unknown. */
-const generation = 5;
+const generation = 6;
 /** Never resolved: the Cache API needs a URL. Short, because it is parsed and compared with every look. */
 const keyOrigin = `https://e.invalid/${generation}/`;
 /** An entry with a validator is kept this much longer than it may be served, in milliseconds. */

@@ -29,7 +29,7 @@ const config = parseConfig(variables);
 let isolate: Isolate | undefined;
 
 const isolateWith = ({ UPSTREAM, ANALYTICS, PURGE_LOG, TOKEN_LIMIT, ANONYMOUS_LIMIT }: Env): Isolate =>
-  (isolate ??= createIsolate({
+  createIsolate({
     config,
     fetch: (url, init) => (UPSTREAM === undefined ? fetch(url, init) : UPSTREAM.fetch(url, init)),
     store: dataCentreCache(),
@@ -44,10 +44,10 @@ const isolateWith = ({ UPSTREAM, ANALYTICS, PURGE_LOG, TOKEN_LIMIT, ANONYMOUS_LI
           },
     limits: { token: TOKEN_LIMIT, anonymous: ANONYMOUS_LIMIT },
     now: Date.now,
-  }));
+  });
 
 export default {
   fetch(request: Request, env: Env, context: RequestContext): Response | Promise<Response> {
-    return handle(request, isolateWith(env), context);
+    return handle(request, (isolate ??= isolateWith(env)), context);
   },
 };
