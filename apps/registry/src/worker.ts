@@ -34,6 +34,7 @@ export interface Env {
   readonly DB: D1Binding;
   readonly ARCHIVES?: R2Binding;
   readonly PUBLIC_URL?: string;
+  readonly MAX_ARCHIVE_BYTES?: string;
   readonly ADDRESS_LIMIT?: RateLimiter;
   readonly USER_LIMIT?: RateLimiter;
   readonly BYTENITE_REGISTRY_KEY?: string;
@@ -72,6 +73,7 @@ const readiness = async (env: Env, box: SecretBox | undefined): Promise<Response
 interface Settings {
   readonly web: Web;
   readonly key: string | undefined;
+  readonly archiveBytes: number;
 }
 
 /** What the variables say. Throws TypeError for values that cannot work; `scripts/build.ts` asks it before each deploy. */
@@ -79,21 +81,25 @@ export const settingsIn = ({
   ACCESS_LOG = "off",
   CORS_ORIGINS = "",
   PUBLIC_URL = "",
+  MAX_ARCHIVE_BYTES = "",
   BYTENITE_REGISTRY_KEY: key,
 }: Omit<Env, "DB">): Settings => {
   if (ACCESS_LOG !== "on" && ACCESS_LOG !== "off") throw new TypeError('ACCESS_LOG is "on" or "off"');
   const problem = PUBLIC_URL === "" ? undefined : publicUrlProblem(PUBLIC_URL);
   if (problem !== undefined) throw new TypeError(`PUBLIC_URL: ${problem}`);
+  const archiveBytes = MAX_ARCHIVE_BYTES === "" ? defaultUploadLimits.archiveBytes : Number(MAX_ARCHIVE_BYTES);
+  if (!Number.isSafeInteger(archiveBytes) || archiveBytes < 1)
+    throw new TypeError("MAX_ARCHIVE_BYTES is a whole number");
   const corsOrigins = CORS_ORIGINS.split(",").map((origin) => origin.trim());
   const web = makeWeb({ digest: webDigest, corsOrigins: corsOrigins.filter((origin) => origin !== "") });
-  return { web, key: key || undefined };
+  return { web, key: key || undefined, archiveBytes };
 };
 
 /** Uploads of one isolate at once: each holds 8 MiB, and an isolate has 128 MiB. */
 const uploadsAtOnce = { uploads: 4, uploadsPerUser: 2 } as const;
 
 const build = async (env: Env): Promise<Handler> => {
-  const { web, key } = settingsIn(env);
+  const { web, key, archiveBytes } = settingsIn(env);
   const box = key === undefined ? undefined : await makeSecretBox(key);
   // Asks for the check value along with the first credential: a new isolate makes no query of its own.
   const sql = withKeyCheck(makeD1Port(env.DB), box);
@@ -109,7 +115,7 @@ const build = async (env: Env): Promise<Handler> => {
           links: await makeLinks(key),
           // Without a key that isolates share, a link would be good in one of them only.
           publicUrl: key === undefined ? undefined : env.PUBLIC_URL || undefined,
-          limits: { ...defaultUploadLimits, ...uploadsAtOnce },
+          limits: { ...defaultUploadLimits, ...uploadsAtOnce, archiveBytes },
         };
   const site = makeSite({
     ...(archives === undefined ? {} : { archives }),

@@ -13,7 +13,6 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { createEngineClient } from "@bytenite-engines/core/promise";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { sweep, sweepGraceMs } from "../src/archive/Sweep.ts";
 import { addCredential, ensureUser } from "../src/manage/Accounts.ts";
@@ -142,18 +141,6 @@ test.for(forms)("an engine is uploaded, activated, downloaded, deactivated and d
     "carol deactivate engine",
     "carol delete engine",
   ]);
-});
-
-test.for(forms)("the library does all of it in %s", async (format) => {
-  const client = createEngineClient({ baseUrl: registry.url, token: "token-of-carol", format });
-  const archive = await archiveOf({ name: `lib-${format}`, version: "1.0" });
-  const tag = `lib-${format}@1.0`;
-  expect(await client.upload(archive, { tag, activate: true })).toMatchObject({ status: "active", revision: 1 });
-  expect(await client.upload(archive, { tag, ifRevision: 1 })).toMatchObject({ status: "active", revision: 1 });
-  await expect(client.upload(archive, { tag, ifRevision: 0 })).rejects.toMatchObject({ reason: { _tag: "Conflict" } });
-  await expect(client.deactivate(tag, { ifRevision: 2 })).rejects.toMatchObject({ reason: { _tag: "Conflict" } });
-  expect(await client.deactivate(tag)).toMatchObject({ engineStatus: "inactive" });
-  expect(Buffer.from(await (await client.archive(tag)).bytes()).equals(archive)).toBe(true);
 });
 
 test("what an upload is refused for is said, and leaves nothing behind", async () => {

@@ -1,13 +1,16 @@
-// Rounds of `kill -9` during uploads, and what is left after each.
-import { spawn, type ChildProcess } from "node:child_process";
+// Rounds of `kill -9` and full disks during uploads, and what is left after each.
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { createHash, randomBytes, randomInt } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, statfs, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createEngineClient } from "@bytenite-engines/core/promise";
+import { createEngineClient, EngineError } from "@bytenite-engines/core/promise";
+import { sweep } from "@bytenite-engines/registry/api";
 import { packTar } from "modern-tar";
+import { makeArchiveFolder } from "../../../registry/src/node/ArchiveFolder.ts";
+import { openSqlite } from "../../../registry/src/node/SqliteFile.ts";
 
 const main = fileURLToPath(new URL("../../../registry/src/main.ts", import.meta.url));
 
@@ -18,9 +21,17 @@ const maxFileBytes = 400_000;
 /** Milliseconds of uploads after which the registry is killed, at most. */
 const maxRoundMs = 1_200;
 
+/** Size of the disk on which every second round finds no room, and the most bytes that are left on it then. */
+const diskMiB = 48;
+const maxLeftBytes = 2_000_000;
+
 /** What came of the rounds. */
 export interface CrashReport {
   readonly rounds: number;
+  /** Rounds in which the disk was full. */
+  readonly fullRounds: number;
+  /** Uploads that were answered with 503, because the disk was full. */
+  readonly refused: number;
   readonly acknowledged: number;
   /** Uploads that were under way when the registry was killed, and are there. */
   readonly keptUnacknowledged: number;
@@ -68,9 +79,11 @@ const clientOf = (origin: string) =>
 const uploading = async (
   client: ReturnType<typeof clientOf>,
   known: Map<string, Known>,
+  isFull: boolean,
   isOver: () => boolean,
-): Promise<number> => {
-  let count = 0;
+): Promise<{ readonly acknowledged: number; readonly refused: number }> => {
+  let acknowledged = 0;
+  let refused = 0;
   while (!isOver()) {
     const name = names[randomInt(names.length)] ?? "one";
     const archive = await archiveOf(name);
@@ -81,44 +94,90 @@ const uploading = async (
       const { hash, revision } = await client.upload(archive);
       Object.assign(state, { hash, revision });
       state.sent.clear();
-      count += 1;
-    } catch {
-      if (!isOver()) throw new Error("an upload failed while the registry was there");
+      acknowledged += 1;
+    } catch (error) {
+      if (isOver()) break;
+      if (!isFull || !(error instanceof EngineError) || error.status !== 503) throw error;
+      refused += 1;
     }
   }
-  return count;
+  return { acknowledged, refused };
 };
 
-/** Runs the rounds on a database of their own, which is removed in the end. */
+/** Whether this user may mount a small disk, which needs the rights of root. */
+const mounted = (folder: string): boolean => {
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${diskMiB}m`, "tmpfs", folder], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** Fills the disk of a folder but for a few bytes; removing the file that is named makes room again. */
+const fill = async (folder: string): Promise<string> => {
+  const ballast = join(folder, "ballast");
+  const { bavail, bsize } = await statfs(folder);
+  await writeFile(ballast, Buffer.alloc(Math.max(0, bavail * bsize - randomInt(maxLeftBytes))));
+  return ballast;
+};
+
+/** Removes what no engine names, without a grace period. */
+const swept = async (database: string): Promise<void> => {
+  const file = openSqlite(database);
+  await sweep(file.port, makeArchiveFolder(`${database}.archives`), Date.now() + 1_000, 0);
+  file.close();
+};
+
+/** What of the acknowledged is not there, or not whole. Goes on from what is there. */
+const lost = async (client: ReturnType<typeof clientOf>, known: Map<string, Known>) => {
+  const problems: Array<string> = [];
+  let keptUnacknowledged = 0;
+  for (const [name, state] of known) {
+    const engine = await client.get(`${name}@0.1`).catch(() => undefined);
+    const isThere = engine !== undefined && (engine.hash === state.hash || state.sent.has(engine.hash));
+    if (engine === undefined ? state.revision > 0 : !isThere || engine.revision < state.revision) {
+      problems.push(`${name} has revision ${engine?.revision}, acknowledged was ${state.revision}`);
+    }
+    if (engine === undefined) continue;
+    if (engine.hash !== state.hash) keptUnacknowledged += 1;
+    const got = await client
+      .archive(`${name}@0.1`)
+      .then((archive) => archive.bytes())
+      .catch((error: unknown) => String(error));
+    if (typeof got === "string") problems.push(`the archive of ${name}: ${got}`);
+    Object.assign(state, { hash: engine.hash, revision: engine.revision });
+    state.sent.clear();
+  }
+  return { problems, keptUnacknowledged };
+};
+
+/**
+ * Runs the rounds on a database of their own, which is removed in the end. Each ends with `kill -9`; in every second one the disk
+ * is full before, where this user may mount one.
+ */
 export const crashRounds = async (
   rounds: number,
   onRound: (round: number) => void = () => {},
 ): Promise<CrashReport> => {
   const folder = await mkdtemp(join(tmpdir(), "upload-crash-"));
+  const isDisk = mounted(folder);
   const database = join(folder, "engines.sqlite");
   const known = new Map<string, Known>();
+  const report = { rounds, fullRounds: 0, acknowledged: 0, refused: 0, keptUnacknowledged: 0 };
   const problems: Array<string> = [];
-  let acknowledged = 0;
-  let keptUnacknowledged = 0;
   try {
     for (let round = 0; round <= rounds; round++) {
       const { child, origin } = await started(database);
       const client = clientOf(origin);
-      for (const [name, state] of known) {
-        const engine = await client.get(`${name}@0.1`).catch(() => undefined);
-        const isThere = engine !== undefined && (engine.hash === state.hash || state.sent.has(engine.hash));
-        if (engine === undefined ? state.revision > 0 : !isThere || engine.revision < state.revision) {
-          problems.push(`round ${round}: ${name} has revision ${engine?.revision}, acknowledged was ${state.revision}`);
-        }
-        if (engine === undefined) continue;
-        if (engine.hash !== state.hash) keptUnacknowledged += 1;
-        const got = await (await client.archive(`${name}@0.1`)).bytes().catch((error: unknown) => String(error));
-        if (typeof got === "string") problems.push(`round ${round}: the archive of ${name}: ${got}`);
-        Object.assign(state, { hash: engine.hash, revision: engine.revision });
-        state.sent.clear();
-      }
+      const found = await lost(client, known);
+      problems.push(...found.problems.map((problem) => `round ${round}: ${problem}`));
+      report.keptUnacknowledged += found.keptUnacknowledged;
+      const isFull = isDisk && round % 2 === 1;
+      if (isFull) report.fullRounds += 1;
+      const ballast = isFull ? await fill(folder) : undefined;
       let isOver = round === rounds;
-      const work = uploading(client, known, () => isOver);
+      const work = uploading(client, known, isFull, () => isOver);
       if (!isOver) {
         await new Promise((resolve) => setTimeout(resolve, randomInt(maxRoundMs)));
         isOver = true;
@@ -126,11 +185,16 @@ export const crashRounds = async (
       const closed = once(child, "close");
       child.kill("SIGKILL");
       await closed;
-      acknowledged += await work;
+      const { acknowledged, refused } = await work;
+      report.acknowledged += acknowledged;
+      report.refused += refused;
+      if (ballast !== undefined) await rm(ballast);
+      await swept(database);
       onRound(round);
     }
-    return { rounds, acknowledged, keptUnacknowledged, problems };
+    return { ...report, problems };
   } finally {
+    if (isDisk) execFileSync("umount", ["-l", folder]);
     await rm(folder, { recursive: true, force: true });
   }
 };

@@ -1,4 +1,4 @@
-// `pnpm crash [--rounds N]`: rounds of kill -9 during uploads.
+// `pnpm crash [--rounds N]`: rounds of kill -9 and full disks during uploads.
 import { parseArgs } from "node:util";
 import { crashRounds } from "./UploadCrash.ts";
 
