@@ -32,7 +32,7 @@ const ownPage: Plugin = {
 
 /** What only some commands need, each for itself. */
 const apart =
-  /\/cli\/src\/(commands\/(?!Loaders)\w+|complete\/\w+|doctor\/\w+|engine\/\w+|parse\/Help|terminal\/Question|Version|config\/AccessTokens|output\/(YamlWriter|JqFilter|FileShape))\.ts$|\/core\/src\/ApiKey\.ts$/;
+  /\/cli\/src\/(commands\/(?!Loaders)\w+|complete\/\w+|doctor\/\w+|engine\/\w+|parse\/Help|Version|config\/AccessTokens|output\/(YamlWriter|JqFilter|FileShape))\.ts$|\/core\/src\/ApiKey\.ts$/;
 /** What runs before compiled code is kept: as little as can be. */
 const starting = /\/cli\/src\/(main|config\/Directories|terminal\/PlainText)\.ts$|node:(fs|os|path|module)$/;
 /** What every command that asks the API needs. */
@@ -46,7 +46,9 @@ const chunkOf = (id: string): string | null => {
   if (id.endsWith("/core/src/HttpRules.ts")) return "base";
   if (apart.test(id) || /\/(yaml|jsonc-parser)\//.test(id)) return null;
   if (asking.test(id)) return "asking";
-  return /\/cli\/src\/|fastest-levenshtein|node:(util|events|url)$/.test(id) ? "base" : null;
+  return /\/cli\/src\/|\/registry\/src\/command\/UserError\.ts$|fastest-levenshtein|node:(util|events|url)$/.test(id)
+    ? "base"
+    : null;
 };
 
 /** Licences of other people's code are to go wherever it goes. */

@@ -1,29 +1,6 @@
 // The errors that commands throw.
 import type { EngineError } from "@bytenite-engines/core/promise";
 
-/** A wrong command line or setting: exit code 2. `hint` says what to do instead. */
-export class UsageError extends Error {
-  readonly _tag = "UsageError";
-  readonly hint: string | undefined;
-  constructor(message: string, hint?: string) {
-    super(message);
-    this.name = "UsageError";
-    this.hint = hint;
-  }
-}
-
-/** A failure that a command found itself. */
-export class CommandError extends Error {
-  readonly _tag = "CommandError";
-  readonly exitCode: number;
-  readonly hint: string | undefined;
-  constructor(message: string, exitCode: number, hint?: string) {
-    super(message);
-    this.exitCode = exitCode;
-    this.hint = hint;
-  }
-}
-
 /** A failure with a better hint than its kind has. */
 export class HintedError extends Error {
   readonly _tag = "HintedError";

@@ -22,7 +22,7 @@ export const exitCodeMeanings: ReadonlyArray<readonly [code: number, meaning: st
   [exitCodes.notFound, "not found"],
   [exitCodes.denied, "no credentials, or not accepted, or not allowed"],
   [exitCodes.unavailable, "unreachable, unavailable, rate limited or timed out, after all attempts"],
-  [exitCodes.undecodable, "the answer cannot be read"],
+  [exitCodes.undecodable, "the answer cannot be read, or redirects elsewhere"],
   [exitCodes.notMet, "the condition is not met (wait, diff, doctor, validate, push, pull)"],
   [exitCodes.interrupted, "interrupted"],
 ];
@@ -37,7 +37,7 @@ const codesOfTags: Readonly<Record<EngineErrorTag, number>> = {
   Rejected: exitCodes.unexpected,
   Unimplemented: exitCodes.unexpected,
   DataLoss: exitCodes.unexpected,
-  RedirectRefused: exitCodes.unexpected,
+  RedirectRefused: exitCodes.undecodable,
   RateLimited: exitCodes.unavailable,
   Unavailable: exitCodes.unavailable,
   Unreachable: exitCodes.unavailable,

@@ -1,8 +1,9 @@
 // Messages and hints for everything that was thrown.
+import { UsageError, UserError } from "@bytenite-engines/registry/command";
 import type { EngineError } from "@bytenite-engines/core/promise";
 import { sayDuration } from "./parse/Duration.ts";
 import { documentedBaseUrl } from "./config/Setting.ts";
-import { CommandError, FileError, HintedError, isEngineError, UsageError } from "./Errors.ts";
+import { FileError, HintedError, isEngineError } from "./Errors.ts";
 import type { Command } from "./parse/Command.ts";
 import { exitCodeOf, exitCodes } from "./ExitCode.ts";
 import { safeText } from "./terminal/SafeText.ts";
@@ -25,11 +26,9 @@ export interface Failure {
 export const failureOf = (error: unknown, command?: Command): Failure => {
   if (isEngineError(error)) return callFailure(error, command);
   if (error instanceof HintedError) return { ...failureOf(error.cause, command), hint: error.hint };
-  if (error instanceof UsageError) {
-    return { message: error.message, hint: error.hint, exitCode: exitCodes.usage, reason: "Usage" };
-  }
-  if (error instanceof CommandError) {
-    return { message: error.message, hint: error.hint, exitCode: error.exitCode, reason: "Failed" };
+  if (error instanceof UserError) {
+    const { message, hint, exitCode } = error;
+    return { message, hint, exitCode, reason: error instanceof UsageError ? "Usage" : "Failed" };
   }
   if (error instanceof FileError) return { message: error.message, exitCode: exitCodes.unexpected, reason: "File" };
   if (error instanceof TypeError || error instanceof RangeError) {

@@ -1,7 +1,8 @@
 // One run of bne: from the command line to the exit code.
+import { UsageError } from "@bytenite-engines/registry/command";
 import { join } from "node:path";
 import { loaderOf } from "./commands/Loaders.ts";
-import { SeveralErrors, UsageError } from "./Errors.ts";
+import { SeveralErrors } from "./Errors.ts";
 import { exitCodes } from "./ExitCode.ts";
 import { failureJson, failureOf, failureText } from "./Failure.ts";
 import type { Invocation } from "./Invocation.ts";
@@ -103,6 +104,7 @@ const invocationOf = async (given: Arguments, signal: AbortSignal): Promise<Invo
       trace,
       quiet: given.flags["quiet"] === true,
       json: trace || ["json", "ndjson"].includes(settings.text("output") ?? ""),
+      attempts: () => Number(settings.of("attempts").value),
     },
     (text) => void process.stderr.write(isUtf8(env) || trace ? text : asciiText(text)),
   );

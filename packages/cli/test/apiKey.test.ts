@@ -59,7 +59,7 @@ test("the exchange is tried again like any call, and each retry is reported, wha
     registry.faults.set([{ on: { endpoint: "auth" }, times: 2, fault: { status: 503 } }]);
     const { code, stderr } = await alice(home, ...args);
     expect({ args, code }).toEqual({ args, code: 0 });
-    expect(stderr).toMatch(/^(retrying in .*: 503 from 127\.0\.0\.1:\d+\n){2}$/);
+    expect(stderr).toMatch(/^(127\.0\.0\.1:\d+ answered 503; retrying in .* \(attempt \d of \d\)\n){2}$/);
   }
 });
 

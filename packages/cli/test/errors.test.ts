@@ -1,5 +1,5 @@
 import { type FaultRule } from "@bytenite-engines/registry/testing";
-import { closeSync, mkdtempSync, openSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -57,7 +57,7 @@ test("a token that is not accepted is 4, and so is none", async () => {
 test("a server that cannot answer is 5 after all attempts, and each retry is reported as it happens", async () => {
   const { code, stdout, stderr } = await failing({ status: 503 }, "list");
   expect({ code, stdout }).toEqual({ code: 5, stdout: "" });
-  expect(stderr.match(/^retrying in .*: 503 from 127\.0\.0\.1:\d+$/gm)).toHaveLength(3);
+  expect(stderr.match(/^127\.0\.0\.1:\d+ answered 503; retrying in .* \(attempt [234] of 4\)$/gm)).toHaveLength(3);
   expect(stderr).toMatch(/bne: 127\.0\.0\.1:\d+ cannot answer now \(503\).*, after 4 attempts\n/);
   const quiet = await failing({ status: 503 }, "list", "--quiet", "--attempts", "2");
   expect(quiet.stderr).not.toMatch(/retrying/);
@@ -67,7 +67,7 @@ test("a server that recovers is waited out, and the retry is all that stderr sho
   registry.faults.set([{ times: 1, fault: { status: 503 } }]);
   const { code, stderr } = await alice("list");
   expect(code).toBe(0);
-  expect(stderr).toMatch(/^retrying in [\d.]+ m?s: 503 from 127\.0\.0\.1:\d+\n$/);
+  expect(stderr).toMatch(/^127\.0\.0\.1:\d+ answered 503; retrying in [\d.]+ m?s \(attempt 2 of 4\)\n$/);
 });
 
 test("too many requests is 5, with the wait that the server asks for", async () => {
@@ -103,9 +103,12 @@ test("no answer in time is 5, and nothing listening is 5", async () => {
   expect(silent.stderr).toMatch(/No answer from 127\.0\.0\.1:\d+ within 200 ms/);
   const failure = await failing({ silent: true }, "list", "--deadline", "200ms", "--verbose");
   expect(failure.stderr).toMatch(/^GET http:\S+\/engines\S* · timed out · \d+ ms · attempt 1$/m);
-  const refused = await bne(home, ["list", "--attempts", "1"], {
-    env: { BYTENITE_BASE_URL: "http://127.0.0.1:9/v1/dev", BYTENITE_TOKEN: "x" },
-  });
+  const nowhere = { BYTENITE_BASE_URL: "http://127.0.0.1:9/v1/dev", BYTENITE_TOKEN: "x" };
+  const again = await bne(home, ["list", "--attempts", "2"], { env: nowhere });
+  expect(again.stderr).toMatch(
+    /^cannot reach 127\.0\.0\.1:9; retrying in \d+ ms \(attempt 2 of 2\)\nbne: Nothing listens/,
+  );
+  const refused = await bne(home, ["list", "--attempts", "1"], { env: nowhere });
   expect(refused.code).toBe(5);
   expect(refused.stderr).toMatch(/Nothing listens at 127\.0\.0\.1:9 \(ECONNREFUSED\)\nPoint elsewhere with --base-url/);
 });
@@ -126,10 +129,37 @@ test("an answer that cannot be read is 6, and so is a body cut short", async () 
   expect((await failing({ body: "garbage" }, "get", "zipper", "--format", "json")).code).toBe(6);
 });
 
-test("a redirect to another origin is not followed", async () => {
-  const { code, stderr } = await failing({ status: 302, headers: { location: "http://localhost:1/" } }, "list");
-  expect(code).toBe(1);
-  expect(stderr).toMatch(/redirects, and it was not followed/);
+test("an answer without any value is said", async () => {
+  for (const args of [
+    ["status", "zipper"],
+    ["get", "zipper"],
+    ["status", "zipper", "-o", "json"],
+  ]) {
+    const { code, stderr } = await failing({ body: { text: "{}" } }, ...args, "--format", "json");
+    expect({ args, code }).toEqual({ args, code: 0 });
+    expect(stderr).toContain("the server answered without any value");
+  }
+});
+
+test("a file in a folder that does not exist is not written, and no folder is made", async () => {
+  for (const args of [
+    ["export", "--all", "--file"],
+    ["doctor", "--emit-proto"],
+  ]) {
+    const { code, stderr } = await alice(...args, "no-such/folder/file");
+    expect({ args, code }).toEqual({ args, code: 1 });
+    expect(stderr).toMatch(/^bne: Cannot write .*no-such\/folder\/file: there is no folder .*no-such\/folder$/m);
+    expect(existsSync(join(home.path, "no-such"))).toBe(false);
+  }
+});
+
+test("a redirect to another origin is not followed, and is 6", async () => {
+  for (const args of [["list"], ["raw", "/engines"], ["raw", "POST", "/engines"]]) {
+    const { code, stderr } = await failing({ status: 302, headers: { location: "http://localhost:1/" } }, ...args);
+    expect({ args, code }).toEqual({ args, code: 6 });
+    expect(stderr).toMatch(/redirects, and it was not followed/);
+  }
+  expect((await failing({ status: 304 }, "raw", "/engines")).code).toBe(6);
 });
 
 test("a wrong command line is 2, with what was meant", async () => {

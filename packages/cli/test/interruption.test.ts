@@ -34,7 +34,7 @@ test("SIGINT in a retry ends at once with 130", async () => {
   child.kill("SIGINT");
   const { code, stdout, stderr } = await result;
   expect({ code, stdout }).toEqual({ code: 130, stdout: "" });
-  expect(stderr).toMatch(/^retrying in 20 s, as the server asks: 503 from .*\n$/);
+  expect(stderr).toMatch(/^\S+ answered 503; retrying in 20 s, as the server asks \(attempt 2 of 4\)\n$/);
 });
 
 test("SIGINT in a request that is not answered ends at once with 130", async () => {

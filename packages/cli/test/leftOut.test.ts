@@ -81,6 +81,20 @@ test("a total is of what was asked, filters that are ours are said to be", async
   expect((await run.screen()).join(" ")).toContain("10 of 33 engines match; bne filters them, not the server.");
 });
 
+test("a filter that nothing matches is said, piped too, with what was meant", async () => {
+  expect(await list("--type", "asembler")).toEqual({
+    code: 0,
+    stdout: "",
+    stderr:
+      '0 of 33 engines match; bne filters them, not the server. No engine has the type "asembler". Did you mean assembler?\n',
+  });
+  expect((await list("--status", "broken")).stderr).toContain(
+    'No engine has the status "broken". There are: active, inactive.',
+  );
+  expect((await list("--name", "nothing")).stderr).toBe("0 of 33 engines match; bne filters them, not the server.\n");
+  expect(JSON.parse((await list("--type", "x", "-o", "json")).stderr)).toMatchObject({ type: "note", shown: 0 });
+});
+
 test("a large list is read in large pages, fetched ahead, and a server that wants small ones gets them", async () => {
   registry.requests.length = 0;
   expect((await list("--all", "-o", "name")).stdout.trim().split("\n")).toHaveLength(33);

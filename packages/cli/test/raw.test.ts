@@ -33,6 +33,18 @@ const echoed = async (args: ReadonlyArray<string>, input = ""): Promise<Record<s
   return JSON.parse(stdout) as Record<string, unknown>;
 };
 
+test("raw writes JSON as it came, as lines, as YAML, or asks for protobuf", async () => {
+  const { port } = echo.address() as AddressInfo;
+  const env = { BYTENITE_BASE_URL: `http://127.0.0.1:${port}/v1/dev`, BYTENITE_TOKEN: "x", BYTENITE_OUTPUT: "csv" };
+  const raw = (...args: ReadonlyArray<string>) => bne(home, ["raw", "/engines", ...args], { env });
+  expect((await raw("-o", "json")).stdout).toBe((await raw()).stdout);
+  expect((await raw("-o", "ndjson")).stdout).toBe(`${(await raw()).stdout}\n`);
+  expect((await raw("-o", "yaml")).stdout).toBe('method: GET\nurl: /v1/dev/engines\nbody: ""\n');
+  expect((await bob("raw", "/engines", "-o", "protobuf", "--include")).stderr).toContain("application/x-protobuf");
+  expect((await raw("-o", "csv")).stderr).toContain("--output must be one of json, ndjson, yaml, protobuf");
+  expect((await raw("-o", "yaml", "--jq", ".")).code).toBe(2);
+});
+
 test("raw takes a path alone, and every method", async () => {
   expect(await echoed(["/engines"])).toMatchObject({ method: "GET", url: "/v1/dev/engines", body: "" });
   for (const method of ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"]) {

@@ -54,7 +54,9 @@ for (const [name, ...lines] of [
   ["deactivate", "deactivate hello"],
   ["delete", "delete hello@0.1 --yes"],
   ["registry import", "registry import hello --user bob --database schemas.db"],
-  ["registry activate", "registry activate hello --user bob --database schemas.db"],
+  ...["activate", "deactivate", "make-public", "make-private", "delete"].map(
+    (name) => [`registry ${name}`, `registry ${name} hello --user bob --database schemas.db`] as const,
+  ),
   ["registry users", "registry users --database schemas.db"],
   ["registry token create", "registry token create --user bob --database schemas.db"],
   ["registry token list", "registry token list --database schemas.db"],
@@ -67,6 +69,7 @@ for (const [name, ...lines] of [
   ["profile list", "profile list"],
   ["config path", "config path"],
   ["config get", "config get", "config get output", "config get --show-origin"],
+  ["version", "version"],
   ["commands", "commands"],
 ] as const) {
   test(`bne ${name} writes what its schema says`, async () => {

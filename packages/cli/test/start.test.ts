@@ -25,6 +25,17 @@ test("without a build it says how to build, in one sentence", () => {
   expect(stderr).toMatch(/^bne is not built yet; run `.*` in its repository first\.\n$/);
 });
 
+test("the version has every form of output", () => {
+  const run = (...args: ReadonlyArray<string>): string =>
+    spawnSync(process.execPath, [binPath, "version", ...args], { encoding: "utf8" }).stdout;
+  expect(JSON.parse(run("--output", "json"))).toEqual({
+    version: run().trim(),
+    node: process.versions.node,
+    platform: `${process.platform}-${process.arch}`,
+  });
+  expect(run("--no-pager", "--jq", ".version")).toBe(run());
+});
+
 test("the version is printed by every spelling", () => {
   for (const args of [["--version"], ["-V"], ["list", "--version"]]) {
     const { status, stdout } = spawnSync(process.execPath, [binPath, ...args], { encoding: "utf8" });

@@ -1,9 +1,9 @@
 // Existing tags close to one that was not found.
+import { closest } from "@bytenite-engines/registry/command";
 import type { PromiseEngineClient } from "@bytenite-engines/core/promise";
 import type { Engine } from "@bytenite-engines/proto";
 import { HintedError, isEngineError } from "../Errors.ts";
 import type { Invocation } from "../Invocation.ts";
-import { closest } from "../parse/Suggestion.ts";
 import { safeText } from "../terminal/SafeText.ts";
 
 /** Longest time for looking for a better tag, in milliseconds. */

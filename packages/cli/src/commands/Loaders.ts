@@ -1,5 +1,4 @@
 // What runs each command, loaded when it is run.
-import { exitCodes } from "../ExitCode.ts";
 import type { Command } from "../parse/Command.ts";
 import type { Invocation } from "../Invocation.ts";
 
@@ -42,13 +41,7 @@ const loaders: Readonly<Record<string, () => Promise<Run>>> = {
   "config set": async () => (await import("./config.ts")).set,
   "cache clear": async () => (await import("./config.ts")).clear,
   commands: async () => (await import("./commands.ts")).run,
-  version: async () => {
-    const { version } = await import("../Version.ts");
-    return async ({ stdout }) => {
-      await stdout.write(`${version}\n`);
-      return exitCodes.ok;
-    };
-  },
+  version: async () => (await import("./commands.ts")).printVersion,
   completion: async () => (await import("./completion.ts")).run,
   help: async () => {
     const { showHelp } = await import("../parse/Help.ts");

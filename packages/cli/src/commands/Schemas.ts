@@ -159,6 +159,7 @@ export const outputSchemas: Readonly<Record<string, JsonObject>> = {
       [`registry ${word} revoke`, object({ id: text, configuredIn: textOrNull })],
     ]),
   ),
+  version: object({ version: text, node: text, platform: text }),
   commands: object({
     commands: list(
       object(

@@ -1,8 +1,9 @@
 // bne auth login, status, logout, token.
+import { UsageError, UserError } from "@bytenite-engines/registry/command";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { createEngineClient } from "@bytenite-engines/core/promise";
 import { jwtExpiryMs } from "@bytenite-engines/core/wire";
-import { CommandError, HintedError, UsageError, isEngineError } from "../Errors.ts";
+import { HintedError, isEngineError } from "../Errors.ts";
 import { exitCodes } from "../ExitCode.ts";
 import { failureOf } from "../Failure.ts";
 import { isOn, type Invocation } from "../Invocation.ts";
@@ -97,7 +98,7 @@ const verify = async (invocation: Invocation, kind: SecretKind, secret: string, 
       throw new HintedError(error, `It is not stored; ${untried} ${failureOf(error).hint ?? ""}`.trimEnd());
     }
     const status = error.status === undefined ? "" : ` (${error.status})`;
-    throw new CommandError(
+    throw new UserError(
       `${host} does not accept the ${words[kind]}${status}, so it is not stored`,
       exitCodes.denied,
       `Is it for this server, and not over? ${untried}`,
@@ -135,7 +136,7 @@ export const status = async (invocation: Invocation): Promise<number> => {
   await writer.write([{ json: status }]);
   await writer.end();
   if (isUnknown) throw accepted.error;
-  if (found === undefined) throw new CommandError("There are no credentials", exitCodes.denied, noCredentialsHint);
+  if (found === undefined) throw new UserError("There are no credentials", exitCodes.denied, noCredentialsHint);
   return accepted === false ? exitCodes.denied : exitCodes.ok;
 };
 
@@ -163,7 +164,7 @@ export const logout = async ({ settings, notes, env, directories }: Invocation):
   const removed = await removeSecret(settings, settings.profileName);
   forgetAccessTokens(directories.cache);
   if (removed === "unanswered") {
-    throw new CommandError(
+    throw new UserError(
       `The keychain did not remove the credentials of profile ${settings.profileName}, so they may still be in it`,
       exitCodes.unavailable,
       "They are not used any more; remove bytenite-engines there when you can.",
@@ -186,7 +187,7 @@ export const token = async (invocation: Invocation): Promise<number> => {
   }
   const found = await credentials(invocation);
   if (found === undefined) {
-    throw new CommandError("There are no credentials", exitCodes.denied, noCredentialsHint);
+    throw new UserError("There are no credentials", exitCodes.denied, noCredentialsHint);
   }
   await invocation.stdout.write(`${await accessToken(invocation, found)}\n`);
   return exitCodes.ok;

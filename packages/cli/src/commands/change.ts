@@ -1,14 +1,14 @@
 // bne activate, deactivate and delete: engines changed by their tags.
+import { canAsk, isConfirmed, UsageError, UserError } from "@bytenite-engines/registry/command";
 import { create } from "@bufbuild/protobuf";
 import { parseTag } from "@bytenite-engines/core/wire";
 import type { PromiseEngineClient } from "@bytenite-engines/core/promise";
 import { EngineMessageSchema, type EngineMessage } from "@bytenite-engines/proto";
-import { CommandError, isEngineError, UsageError } from "../Errors.ts";
+import { isEngineError } from "../Errors.ts";
 import { exitCodes } from "../ExitCode.ts";
 import { isOn, type Invocation } from "../Invocation.ts";
 import { statusRecord, statusShape } from "../output/EngineShape.ts";
 import { eachTag } from "./get.ts";
-import { isConfirmed } from "../terminal/Question.ts";
 import { safeText } from "../terminal/SafeText.ts";
 
 const changing =
@@ -40,8 +40,9 @@ const assertConfirmed = async (invocation: Invocation, tags: ReadonlyArray<strin
   if (isOn(invocation, "yes")) return;
   const { host } = new URL(invocation.settings.text("baseUrl") ?? "");
   const what = `${tags.map(safeText).join(", ")} at ${host}`;
-  if (await isConfirmed(invocation, `Delete ${what}, with code and history?`)) return;
-  throw new CommandError("Nothing was deleted", exitCodes.notMet, "--yes deletes without asking.");
+  const question = `Delete ${what}, with code and history? [y/N] `;
+  if (canAsk() && (await isConfirmed(question, invocation.signal))) return;
+  throw new UserError("Nothing was deleted", exitCodes.notMet, "--yes deletes without asking.");
 };
 
 /**

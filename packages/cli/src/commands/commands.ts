@@ -1,7 +1,7 @@
-// bne commands: the table of commands, for programs.
+// bne commands and version.
 import { exitCodeMeanings, exitCodes } from "../ExitCode.ts";
 import type { Invocation } from "../Invocation.ts";
-import { openOutput } from "../output/Output.ts";
+import { openOutput, outputOptions } from "../output/Output.ts";
 import { textAt, type Shape } from "../output/Shape.ts";
 import { usageOf } from "../parse/Arguments.ts";
 import { nameOf, type Command, type Flag } from "../parse/Command.ts";
@@ -34,6 +34,26 @@ const shape: Shape = {
 export const run = async (invocation: Invocation): Promise<number> => {
   const writer = await openOutput(invocation, shape);
   await writer.write(commands.map((command) => ({ json: described(command) })));
+  await writer.end();
+  return exitCodes.ok;
+};
+
+/** The version alone; in other forms also the Node that runs it. */
+export const printVersion = async (invocation: Invocation): Promise<number> => {
+  const { form, jq, columns } = outputOptions(invocation);
+  if (form === "table" && jq === undefined && columns === undefined) {
+    await invocation.stdout.write(`${version}\n`);
+    return exitCodes.ok;
+  }
+  const known = ["version", "node", "platform"];
+  const writer = await openOutput(invocation, {
+    columns: known.map((path) => ({ path, kind: "text" })),
+    known,
+    nameOf: () => version,
+    document: "one",
+  });
+  const { platform, arch, versions } = process;
+  await writer.write([{ json: { version, node: versions.node, platform: `${platform}-${arch}` } }]);
   await writer.end();
   return exitCodes.ok;
 };

@@ -1,9 +1,8 @@
 // Prints the completion script of a shell.
+import { didYouMean, UsageError } from "@bytenite-engines/registry/command";
 import { completionScripts } from "../complete/Scripts.ts";
 import { exitCodes } from "../ExitCode.ts";
 import { positional, type Invocation } from "../Invocation.ts";
-import { didYouMean } from "../parse/Suggestion.ts";
-import { UsageError } from "../Errors.ts";
 
 export const run = async (invocation: Invocation): Promise<number> => {
   const shell = positional(invocation, 0);

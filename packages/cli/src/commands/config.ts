@@ -1,7 +1,8 @@
 // bne config path, get, set; bne cache clear.
+import { UsageError } from "@bytenite-engines/registry/command";
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { FileError, UsageError } from "../Errors.ts";
+import { FileError } from "../Errors.ts";
 import { exitCodes } from "../ExitCode.ts";
 import { type Invocation, isOn, positional } from "../Invocation.ts";
 import { changeConfig } from "../config/ConfigFile.ts";

@@ -1,4 +1,5 @@
 // Writes engines as NDJSON, for backups.
+import { UsageError } from "@bytenite-engines/registry/command";
 import { resolve } from "node:path";
 import type { Engine } from "@bytenite-engines/proto";
 import type { PromiseEngineClient } from "@bytenite-engines/core/promise";
@@ -12,7 +13,6 @@ import { beginAtomically } from "../config/Files.ts";
 import { inPieces, keepHeapSmall, largePage } from "../client/Pages.ts";
 import { withTagHints } from "../client/TagHints.ts";
 import { safeLines } from "../terminal/SafeText.ts";
-import { UsageError } from "../Errors.ts";
 
 export const run = async (invocation: Invocation): Promise<number> => {
   const { notes, stdout, terminal, cwd } = invocation;

@@ -1,8 +1,9 @@
 // bne get, status, versions: engines by their tags.
+import { didYouMean, UsageError, UserError } from "@bytenite-engines/registry/command";
 import { compareVersions, parseVersion } from "@bytenite-engines/core/wire";
 import type { PromiseEngineClient } from "@bytenite-engines/core/promise";
 import type { Engine } from "@bytenite-engines/proto";
-import { CommandError, SeveralErrors, UsageError } from "../Errors.ts";
+import { SeveralErrors } from "../Errors.ts";
 import { exitCodes } from "../ExitCode.ts";
 import { failureOf } from "../Failure.ts";
 import { isOn, type Invocation, positional } from "../Invocation.ts";
@@ -12,7 +13,6 @@ import { withTagHints } from "../client/TagHints.ts";
 import { engineRecord, engineShape, statusRecord, statusShape, listedRecord } from "../output/EngineShape.ts";
 import { openOutput, shapeOfTags } from "../output/Output.ts";
 import type { OutputRecord, Shape } from "../output/Shape.ts";
-import { didYouMean } from "../parse/Suggestion.ts";
 import { safeText } from "../terminal/SafeText.ts";
 
 export const get = async (invocation: Invocation): Promise<number> => {
@@ -88,7 +88,7 @@ export const versions = async (invocation: Invocation): Promise<number> => {
   notes.progress(undefined);
   if (found.length === 0) {
     const hint = didYouMean(name, names) ?? "`bne list --all` shows the engines there are.";
-    throw new CommandError(`There is no engine named ${safeText(name)}`, exitCodes.notFound, safeText(hint));
+    throw new UserError(`There is no engine named ${safeText(name)}`, exitCodes.notFound, safeText(hint));
   }
   found.sort(latestFirst);
   await writer.write(found.map((engine) => listedRecord(engine, isOn(invocation, "show-secrets"))));

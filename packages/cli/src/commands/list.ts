@@ -1,5 +1,6 @@
 // `bne list`: one page of engines, or all.
 import { create } from "@bufbuild/protobuf";
+import { didYouMean } from "@bytenite-engines/registry/command";
 import { PaginatedResponseSchema, type Engine, type PaginatedResponse } from "@bytenite-engines/proto";
 import { clientOf } from "../client/Client.ts";
 import { inPieces, keepHeapSmall, largePage, matches, pagesOf, type Page, type PageOptions } from "../client/Pages.ts";
@@ -7,7 +8,11 @@ import { exitCodes } from "../ExitCode.ts";
 import { isOn, numberOf, textOf, type Invocation } from "../Invocation.ts";
 import { listedRecord, listShape, type ListEnd } from "../output/EngineShape.ts";
 import { openOutput } from "../output/Output.ts";
+import { safeText } from "../terminal/SafeText.ts";
 
+/** Most types and statuses that are remembered for a hint; longest word that is quoted, in characters. */
+const maxSeen = 100;
+const maxQuoted = 100;
 /** Largest page that is asked for to show a number of engines, in engines. */
 const maxPage = 1_000;
 
@@ -57,6 +62,8 @@ interface Progress {
   shown: number;
   /** Whether more engines are known to be there. */
   more: boolean;
+  /** What filters could have asked for. */
+  readonly seen: Readonly<Record<"type" | "status", Set<string>>>;
 }
 
 export const run = async (invocation: Invocation): Promise<number> => {
@@ -64,7 +71,13 @@ export const run = async (invocation: Invocation): Promise<number> => {
   const { notes, signal } = invocation;
   const showSecrets = isOn(invocation, "show-secrets");
   const orderBy = textOf(invocation, "order-by");
-  const so: Progress = { last: undefined, matched: 0, shown: 0, more: false };
+  const so: Progress = {
+    last: undefined,
+    matched: 0,
+    shown: 0,
+    more: false,
+    seen: { type: new Set(), status: new Set() },
+  };
   const writer = await openOutput(
     invocation,
     listShape(() => endOf(plan, so)),
@@ -95,6 +108,12 @@ export const run = async (invocation: Invocation): Promise<number> => {
 /** The engines of a page that are shown. */
 const chosen = (plan: Plan, so: Progress, engines: ReadonlyArray<Engine>): ReadonlyArray<Engine> => {
   const wanted = plan.filtered ? engines.filter((engine) => plan.wanted(engine)) : engines;
+  if (plan.filtered && so.matched === 0) {
+    for (const { type, status } of engines) {
+      if (so.seen.type.size < maxSeen) so.seen.type.add(type);
+      if (so.seen.status.size < maxSeen) so.seen.status.add(status);
+    }
+  }
   const skipped = plan.filtered ? Math.max(0, plan.offset - so.matched) : 0;
   so.matched += wanted.length;
   const shown = wanted.slice(skipped, skipped + plan.most - so.shown);
@@ -114,7 +133,7 @@ const endOf = (plan: Plan, { last, matched, more }: Progress): ListEnd => {
 };
 
 /** Says what was left out, and who filtered. */
-const remark = (invocation: Invocation, plan: Plan, { last, shown, more }: Progress): void => {
+const remark = (invocation: Invocation, plan: Plan, { last, shown, more, seen }: Progress): void => {
   const { notes, terminal } = invocation;
   const total = last?.pagination?.total;
   const how = isOn(invocation, "all") ? "without --limit all are shown" : "--all shows the rest";
@@ -125,11 +144,26 @@ const remark = (invocation: Invocation, plan: Plan, { last, shown, more }: Progr
       shown,
       ...(total === undefined ? {} : { total }),
     });
-  } else if (terminal.isTTY && plan.filtered) {
+  } else if (plan.filtered && (shown === 0 || terminal.isTTY)) {
+    const missing = unseen(invocation, seen);
     notes.note(
-      shown === 0
-        ? "No engine matches; bne filters them, not the server."
-        : `${shown} of ${total ?? "?"} engines match; bne filters them, not the server.`,
+      `${shown} of ${total ?? "?"} engines match; bne filters them, not the server.${missing === undefined ? "" : ` ${missing}`}`,
+      { shown },
     );
-  } else if (terminal.isTTY && shown === 0) notes.note("No engines.");
+  } else if (shown === 0) notes.note("No engines.", { shown });
+};
+
+/** Most types or statuses that are named. */
+const maxNamed = 10;
+
+/** A sentence about a type or status that no engine has. */
+const unseen = (invocation: Invocation, seen: Progress["seen"]): string | undefined => {
+  for (const name of ["type", "status"] as const) {
+    const wanted = textOf(invocation, name);
+    if (wanted === undefined || seen[name].has(wanted) || seen[name].size === 0) continue;
+    const there = [...seen[name]].toSorted();
+    const hint = didYouMean(wanted, there) ?? `There are: ${there.slice(0, maxNamed).join(", ")}.`;
+    return safeText(`No engine has the ${name} ${JSON.stringify(wanted.slice(0, maxQuoted))}. ${hint}`);
+  }
+  return undefined;
 };

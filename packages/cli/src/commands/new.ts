@@ -1,13 +1,13 @@
 // bne new: the folder of an engine, with its manifest.
+import { didYouMean, UsageError, UserError } from "@bytenite-engines/registry/command";
 import { existsSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseTag } from "@bytenite-engines/core/wire";
 import { reasonOf, writeAtomically } from "../config/Files.ts";
 import { codeFolder, engineTypes, manifestName } from "../engine/EngineFolder.ts";
-import { CommandError, FileError, UsageError } from "../Errors.ts";
+import { FileError } from "../Errors.ts";
 import { exitCodes } from "../ExitCode.ts";
 import { positional, textOf, type Invocation } from "../Invocation.ts";
-import { didYouMean } from "../parse/Suggestion.ts";
 
 /** Mode of the manifest: others may read it. */
 const manifestMode = 0o644;
@@ -24,7 +24,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
   const type = typeOf(textOf(invocation, "type"));
   const folder = resolve(cwd, name);
   if (existsSync(join(folder, manifestName))) {
-    throw new CommandError(`${join(name, manifestName)} is there already`, exitCodes.notMet, "Nothing was changed.");
+    throw new UserError(`${join(name, manifestName)} is there already`, exitCodes.notMet, "Nothing was changed.");
   }
   try {
     mkdirSync(join(folder, codeFolder), { recursive: true });

@@ -1,5 +1,5 @@
 // bne profile list, use, set, remove.
-import { UsageError } from "../Errors.ts";
+import { UsageError } from "@bytenite-engines/registry/command";
 import { exitCodes } from "../ExitCode.ts";
 import { type Invocation, positional } from "../Invocation.ts";
 import { forgetAccessTokens } from "../config/AccessTokens.ts";

@@ -1,10 +1,11 @@
 // bne pull: the archive of an engine, checked and unpacked.
+import { UserError } from "@bytenite-engines/registry/command";
 import { resolve } from "node:path";
 import { clientOf } from "../client/Client.ts";
 import { withTagHints } from "../client/TagHints.ts";
 import { hashOf, unpacked } from "../engine/Archive.ts";
 import { writeFiles } from "../engine/Unpack.ts";
-import { CommandError, isEngineError } from "../Errors.ts";
+import { isEngineError } from "../Errors.ts";
 import { exitCodes } from "../ExitCode.ts";
 import { isOn, positional, type Invocation } from "../Invocation.ts";
 import { sayBytes } from "../terminal/Bytes.ts";
@@ -50,5 +51,5 @@ export const run = async (invocation: Invocation): Promise<number> => {
 /** The engine was found; then its download was not. */
 const withoutArchive = (error: unknown, tag: string): unknown =>
   isEngineError(error) && error.reason._tag === "NotFound" && /\/download(?:\?|$)/.test(error.url)
-    ? new CommandError(`${safeText(tag)} has no archive`, exitCodes.notFound, "`bne push FOLDER` uploads one.")
+    ? new UserError(`${safeText(tag)} has no archive`, exitCodes.notFound, "`bne push FOLDER` uploads one.")
     : error;

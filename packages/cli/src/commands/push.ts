@@ -1,11 +1,12 @@
 // bne validate and push: an engine's folder, checked and uploaded.
+import { UserError } from "@bytenite-engines/registry/command";
 import { resolve } from "node:path";
 import type { Engine } from "@bytenite-engines/proto";
 import type { PromiseEngineClient } from "@bytenite-engines/core/promise";
 import { clientOf } from "../client/Client.ts";
 import { hashOf, packed } from "../engine/Archive.ts";
 import { readEngineFolder, type EngineFolder, type Problem } from "../engine/EngineFolder.ts";
-import { CommandError, isEngineError } from "../Errors.ts";
+import { isEngineError } from "../Errors.ts";
 import { exitCodes } from "../ExitCode.ts";
 import { isOn, numberOf, type Invocation } from "../Invocation.ts";
 import { fileRecord, filesShape } from "../output/FileShape.ts";
@@ -119,7 +120,7 @@ const said = (tag: string, result: Result, dryRun: boolean, engine: Engine | und
   return `${tag} is ${result}, revision ${engine?.revision}, ${safeText(engine?.status ?? "")}`;
 };
 
-/** Warns of what may be wrong; throws CommandError for what is. */
+/** Warns of what may be wrong; throws UserError for what is. */
 const assertValid = ({ notes }: Invocation, { problems }: EngineFolder): void => {
   for (const { severity, place, problem } of problems) {
     if (severity === "warning") notes.warn(safeText(`${place} ${problem}`));
@@ -128,7 +129,7 @@ const assertValid = ({ notes }: Invocation, { problems }: EngineFolder): void =>
   const [first, ...others] = errors;
   if (first === undefined) return;
   const more = others.length === 0 ? "" : `, and ${others.length} more`;
-  throw new CommandError(
+  throw new UserError(
     `The folder is not valid: ${safeText(`${first.place}: ${first.problem}`)}${more}`,
     exitCodes.notMet,
     "`bne validate FOLDER` shows all that is wrong.",
@@ -148,7 +149,7 @@ const engineAt = async (client: PromiseEngineClient, tag: string, signal: AbortS
 const assertRevision = (tag: string, engine: Engine | undefined, ifRevision: number | undefined): void => {
   const revision = engine?.revision ?? 0;
   if (ifRevision === undefined || ifRevision === revision) return;
-  throw new CommandError(
+  throw new UserError(
     engine === undefined
       ? `${tag} is not there, so it has no revision ${ifRevision}`
       : `${tag} has revision ${revision}, not ${ifRevision}`,
@@ -162,7 +163,7 @@ const assertRevision = (tag: string, engine: Engine | undefined, ifRevision: num
 /** What the server says it stored is compared with what was sent. */
 const assertStored = ({ hash, name, version }: Engine, tag: string, sent: string): void => {
   if (hash === sent && `${name}@${version}` === tag) return;
-  throw new CommandError(
+  throw new UserError(
     `The server answers with ${safeText(`${name}@${version}`)} and the hash ${safeText(hash)}; ${tag} with ${sent} was sent`,
     exitCodes.undecodable,
     `\`bne get ${tag}\` shows what is there.`,

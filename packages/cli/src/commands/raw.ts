@@ -1,15 +1,17 @@
 // bne raw: any request to the API.
+import { UsageError, UserError } from "@bytenite-engines/registry/command";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import type { JsonValue } from "@bufbuild/protobuf";
 import { createExchanger } from "@bytenite-engines/core/exchange";
 import { boundedBytes, formatOf, rpcCodeOfHttp } from "@bytenite-engines/core/wire";
 import { accessToken, credentials, fetchOf } from "../client/Client.ts";
-import { CommandError, UsageError } from "../Errors.ts";
 import { exitCodes } from "../ExitCode.ts";
 import { isOn, positional, textOf, wordsOf, type Invocation } from "../Invocation.ts";
 import { redactJsonText } from "../output/EngineShape.ts";
+import { pageOutput } from "../output/Output.ts";
 import { prettyJson } from "../output/JsonText.ts";
-import { rawMethods } from "../parse/EngineCommands.ts";
+import { bodyForms, rawMethods } from "../parse/EngineCommands.ts";
 import { safeLines, safeText } from "../terminal/SafeText.ts";
 
 /** Largest body that is sent from stdin, in bytes. */
@@ -37,10 +39,12 @@ interface RawRequest {
 
 export const run = async (invocation: Invocation): Promise<number> => {
   const { settings, notes } = invocation;
+  const form = formOfBody(invocation);
+  pageOutput(invocation);
   const request = await requestOf(invocation);
   const found = await credentials(invocation);
   let token = found === undefined ? undefined : await accessToken(invocation, found);
-  const send = senderOf(invocation, request);
+  const send = senderOf(invocation, form, request);
   let { url } = request;
   for (let pages = 1; ; pages++) {
     notes.progress(`asking for ${url}`);
@@ -51,18 +55,24 @@ export const run = async (invocation: Invocation): Promise<number> => {
     }
     notes.progress(undefined);
     if (isOn(invocation, "include")) tellHead(invocation, url, answer);
-    await writeBody(invocation, answer.headers.get("content-type"), answer.bytes);
-    if (answer.status >= 400) {
+    await writeBody(invocation, form, answer.headers.get("content-type"), answer.bytes);
+    if (answer.status >= 300) {
       const { host } = new URL(settings.text("baseUrl") ?? "");
-      throw new CommandError(
-        `${host} answers ${answer.status} (${rpcCodeOfHttp(answer.status)})`,
-        exitOf(answer.status),
-      );
+      throw new UserError(`${host} answers ${answer.status} (${rpcCodeOfHttp(answer.status)})`, exitOf(answer.status));
     }
     const next = isOn(invocation, "all") ? nextPage(url, answer) : undefined;
     if (next === undefined || pages >= maxPages) return exitCodes.ok;
     url = next;
   }
+};
+
+/** How a JSON body is written. */
+type BodyForm = (typeof bodyForms)[number];
+
+const formOfBody = (invocation: Invocation): BodyForm => {
+  const form = (textOf(invocation, "output") ?? "json") as BodyForm;
+  if (form === "json" || textOf(invocation, "jq") === undefined) return form;
+  throw new UsageError(`--jq works on JSON, not on --output ${form}`, "Leave out --output.");
 };
 
 const requestOf = async (invocation: Invocation): Promise<RawRequest> => {
@@ -132,13 +142,14 @@ const bytesIn = async ({ cwd, stdin }: Invocation, path: string): Promise<Uint8A
 /** A GET is tried like any call; anything else is sent once. */
 const senderOf = (
   invocation: Invocation,
+  form: BodyForm,
   { method, contentType, body }: RawRequest,
 ): ((url: string, token: string | undefined) => Promise<RawAnswer>) => {
   const { settings, notes, signal } = invocation;
   const deadlineMs = Number(settings.of("deadline").value);
   const fetch = fetchOf(invocation);
   const headersFor = (token: string | undefined): Record<string, string> => ({
-    accept: textOf(invocation, "accept") ?? "application/json",
+    accept: textOf(invocation, "accept") ?? (form === "protobuf" ? "application/x-protobuf" : "application/json"),
     ...(contentType === undefined ? {} : { "content-type": contentType }),
     ...(token === undefined ? {} : { authorization: token }),
   });
@@ -191,7 +202,12 @@ const below = (baseUrl: string, path: string): string => {
   throw new UsageError(`${JSON.stringify(path)} is no path below ${base}`, "It looks like /engines?isPublic=true");
 };
 
-const writeBody = async (invocation: Invocation, contentType: string | null, bytes: Uint8Array): Promise<void> => {
+const writeBody = async (
+  invocation: Invocation,
+  form: BodyForm,
+  contentType: string | null,
+  bytes: Uint8Array,
+): Promise<void> => {
   const { stdout, terminal } = invocation;
   const text = textIn(contentType, bytes);
   const expression = textOf(invocation, "jq");
@@ -202,12 +218,29 @@ const writeBody = async (invocation: Invocation, contentType: string | null, byt
     return stdout.write(bytes);
   }
   const whole = isOn(invocation, "show-secrets") ? text : redactJsonText(text);
+  const isOfJson = formatOf(contentType) === "json";
   const shown =
-    expression === undefined ? whole : (await (await import("../output/JqFilter.ts")).jqOf(expression))(whole);
+    expression === undefined
+      ? isOfJson
+        ? await converted(whole, form)
+        : whole
+      : (await (await import("../output/JqFilter.ts")).jqOf(expression))(whole);
   if (!terminal.isTTY) return stdout.write(shown);
   const safe = safeLines(shown);
-  const isJson = expression === undefined && formatOf(contentType) === "json";
+  const isJson = expression === undefined && form === "json" && isOfJson;
   await stdout.write(isJson ? prettyJson(safe, terminal.colour) : safe.endsWith("\n") ? safe : `${safe}\n`);
+};
+
+/** A JSON body in another form; as it came where it is no JSON. */
+const converted = async (text: string, form: BodyForm): Promise<string> => {
+  if (form !== "ndjson" && form !== "yaml") return text;
+  let value: JsonValue;
+  try {
+    value = JSON.parse(text) as JsonValue;
+  } catch {
+    return text;
+  }
+  return form === "ndjson" ? `${JSON.stringify(value)}\n` : (await import("../output/YamlWriter.ts")).yamlOf(value);
 };
 
 const textIn = (contentType: string | null, bytes: Uint8Array): string | undefined => {
@@ -223,6 +256,7 @@ const exitOf = (status: number): number => {
   if (status === 404) return exitCodes.notFound;
   if (status === 401 || status === 403) return exitCodes.denied;
   if (status === 400) return exitCodes.usage;
+  if (status < 400) return exitCodes.undecodable;
   return status === 408 || status === 429 || (status >= 500 && status !== 501)
     ? exitCodes.unavailable
     : exitCodes.unexpected;

@@ -1,11 +1,16 @@
 // `bne registry`: commands of the registry package.
-import type { CommandOutput, RegistryRow } from "@bytenite-engines/registry/command";
+import {
+  executeRegistry,
+  UsageError,
+  UserError,
+  type CommandOutput,
+  type RegistryRow,
+} from "@bytenite-engines/registry/command";
 import type { JsonObject } from "@bufbuild/protobuf";
-import { CommandError, UsageError } from "../Errors.ts";
-import { exitCodes } from "../ExitCode.ts";
 import type { Invocation } from "../Invocation.ts";
 import { openOutput, outputOptions, formOf } from "../output/Output.ts";
 import { textAt, type Column, type ColumnKind, type Shape } from "../output/Shape.ts";
+import { nameOf, type Command } from "../parse/Command.ts";
 
 /** Rows that are written at once: columns of a table are placed by the first ones. */
 const rowsPerWrite = 100;
@@ -50,21 +55,21 @@ export const run = async (invocation: Invocation): Promise<number> => {
     .filter(([flag]) => own.has(flag))
     .map(([flag, value]) => (value === true ? `--${flag}` : `--${flag}=${String(value)}`));
   const writer = fields[name] === undefined ? undefined : await rowWriter(invocation, name, fields[name]);
-  const { executeRegistry } = await import("@bytenite-engines/registry/command");
   try {
     return await executeRegistry([...words, ...args, "--", ...positionals], outputOf(invocation, writer));
   } catch (error) {
-    throw ofRegistry(error);
+    throw ofRegistry(error, command);
   } finally {
     await writer?.end();
   }
 };
 
 /** A failure of the registry's commands, as bne prints its own. */
-const ofRegistry = (error: unknown): unknown => {
-  const { name, message, hint, code } = error as { name?: string; message: string; hint?: string; code?: unknown };
-  if (name === "UsageError") return new UsageError(message, hint?.replace("registry --help", "`bne registry --help`"));
-  return name === "ToldError" || typeof code === "string" ? new CommandError(message, exitCodes.unexpected) : error;
+const ofRegistry = (error: unknown, command: Command): unknown => {
+  if (error instanceof UsageError && error.hint === undefined)
+    return new UsageError(error.message, `See \`${nameOf(command)} --help\`.`);
+  const { message, code } = error as { message: string; code?: unknown };
+  return !(error instanceof UserError) && typeof code === "string" ? new UserError(message) : error;
 };
 
 interface RowWriter {

@@ -1,18 +1,19 @@
 // bne wait: until engines have a status, exist, or are deleted.
+import { didYouMean, UsageError, UserError } from "@bytenite-engines/registry/command";
 import { setTimeout as delay } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import type { EngineError } from "@bytenite-engines/core/promise";
 import { EngineMessageSchema, type EngineMessage } from "@bytenite-engines/proto";
 import { clientOf } from "../client/Client.ts";
 import { withTagHints } from "../client/TagHints.ts";
-import { CommandError, HintedError, isEngineError, UsageError } from "../Errors.ts";
+import { HintedError, isEngineError } from "../Errors.ts";
 import { exitCodeOf, exitCodes } from "../ExitCode.ts";
 import { failureOf } from "../Failure.ts";
 import { numberOf, textOf, type Invocation } from "../Invocation.ts";
 import { statusRecord, statusShape } from "../output/EngineShape.ts";
 import { openOutput, shapeOfTags } from "../output/Output.ts";
 import { sayDuration } from "../parse/Duration.ts";
-import { didYouMean } from "../parse/Suggestion.ts";
+import type { Notes } from "../terminal/Notes.ts";
 import { safeText } from "../terminal/SafeText.ts";
 
 /** Longest wait when nothing else is said, in milliseconds. */
@@ -88,6 +89,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
   const done = new Map<string, EngineMessage>();
   const last = new Map<string, Look>();
   const seen = new Map<string, string>();
+  const noted = new Set<string>();
   for (let first = true; first || left() >= leastLookMs; first = false) {
     const waiting = tags.filter((tag) => !done.has(tag));
     const looks = await Promise.all(waiting.map(async (tag) => [tag, await lookAt(tag)] as const));
@@ -102,6 +104,11 @@ export const run = async (invocation: Invocation): Promise<number> => {
       await writer.write(tags.flatMap((tag) => done.get(tag) ?? []).map(statusRecord));
       await writer.end();
       return exitCodes.ok;
+    }
+    // The failure of the last look is the error that ends the wait.
+    if (left() >= intervalMs + leastLookMs) {
+      for (const look of last.values())
+        if (look.kind === "unavailable") noteOnce(notes, noted, failureOf(look.error).message);
     }
     const open = tags.filter((tag) => !done.has(tag)).map((tag) => `${tag} ${stateOf(seen.get(tag))}`);
     notes.waiting(`${open.join(", ")}; waiting for ${wanted}`, left());
@@ -119,7 +126,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
   const said = open.map((tag) => `${safeText(tag)} ${unmet(condition, seen.get(tag))}`).join(", ");
   const isSaid = condition.kind === "exists" || (condition.kind === "status" && condition.isNegated);
   const what = `${said}${isSaid ? "" : `, not ${safeText(wanted)},`} after ${sayDuration(timeoutMs)}`;
-  throw new CommandError(what, exitCodes.notMet, "Wait longer with --timeout.");
+  throw new UserError(what, exitCodes.notMet, "Wait longer with --timeout.");
 };
 
 /** The status of an engine, as it was last seen, after its tag. */
@@ -132,8 +139,14 @@ const unmet = (condition: Condition, status: string | undefined): string => {
   return condition.kind === "status" && condition.isNegated ? `is still ${condition.status}` : stateOf(status);
 };
 
-/** A transient failure is reported and waited out; any other but a missing engine ends the wait. */
-const looked = async ({ notes, signal }: Invocation, call: Promise<EngineMessage>): Promise<Look> => {
+/** A note that was not printed before in this run. */
+export const noteOnce = (notes: Notes, noted: Set<string>, message: string): void => {
+  if (!noted.has(message)) notes.note(message);
+  noted.add(message);
+};
+
+/** A transient failure is waited out; any other but a missing engine ends the wait. */
+const looked = async ({ signal }: Invocation, call: Promise<EngineMessage>): Promise<Look> => {
   try {
     return { kind: "there", message: await call };
   } catch (error) {
@@ -142,7 +155,6 @@ const looked = async ({ notes, signal }: Invocation, call: Promise<EngineMessage
     if (!isEngineError(cause)) throw error;
     if (cause.reason._tag === "NotFound") return { kind: "missing", error: error as Error };
     if (exitCodeOf(cause.reason._tag) !== exitCodes.unavailable) throw error;
-    notes.note(failureOf(cause).message);
     return { kind: "unavailable", error: cause };
   }
 };

@@ -1,9 +1,10 @@
 // bne watch: a live table on a terminal, events as NDJSON elsewhere.
+import { UsageError } from "@bytenite-engines/registry/command";
 import { setTimeout as delay } from "node:timers/promises";
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { CallOptions, ListParams, PromiseEngineClient } from "@bytenite-engines/core/promise";
 import type { Engine } from "@bytenite-engines/proto";
-import { HintedError, UsageError, isEngineError } from "../Errors.ts";
+import { HintedError, isEngineError } from "../Errors.ts";
 import { exitCodeOf, exitCodes } from "../ExitCode.ts";
 import { failureOf } from "../Failure.ts";
 import { isOn, numberOf, type Invocation } from "../Invocation.ts";
@@ -18,7 +19,7 @@ import { safeText } from "../terminal/SafeText.ts";
 import { cut } from "../terminal/Width.ts";
 import type { Stdout } from "../terminal/Stdout.ts";
 import { sizeOf } from "../terminal/Terminal.ts";
-import { defaultIntervalMs, leastLookMs } from "./wait.ts";
+import { defaultIntervalMs, leastLookMs, noteOnce } from "./wait.ts";
 
 export const run = async (invocation: Invocation): Promise<number> => {
   const options = outputOptions(invocation);
@@ -44,6 +45,7 @@ async function* looks(invocation: Invocation, client: PromiseEngineClient): Asyn
   const left = (): number => Math.max(0, endsAt - performance.now());
   const deadline = Number(settings.of("deadline").value);
   let failure: Error | undefined;
+  const noted = new Set<string>();
   for (let first = true; first || left() >= leastLookMs; first = false) {
     if (first) notes.progress("first look");
     try {
@@ -56,7 +58,8 @@ async function* looks(invocation: Invocation, client: PromiseEngineClient): Asyn
       const passing = isEngineError(error) && exitCodeOf(error.reason._tag) === exitCodes.unavailable;
       if (!passing || first || signal.aborted) throw error;
       failure = error;
-      notes.note(failureOf(error).message);
+      // The failure of the last look is the error that ends the watch.
+      if (left() >= intervalMs + leastLookMs) noteOnce(notes, noted, failureOf(error).message);
     }
     await delay(Math.min(intervalMs, left()), undefined, { signal });
   }

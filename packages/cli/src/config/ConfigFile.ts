@@ -1,6 +1,6 @@
 // Files of settings: JSON, in which comments are allowed and kept.
+import { UsageError } from "@bytenite-engines/registry/command";
 import type { ParseError } from "jsonc-parser";
-import { UsageError } from "../Errors.ts";
 import { maxFileBytes, readText, writeAtomically, writeOwn, type Trust } from "./Files.ts";
 
 /** What a file says; an empty object when there is none. */

@@ -1,8 +1,8 @@
 // Credentials: flag, environment, keychain or file; each bound to its origin.
+import { UsageError } from "@bytenite-engines/registry/command";
 import { rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isLoopback } from "@bytenite-engines/core/wire";
-import { UsageError } from "../Errors.ts";
 import type { Arguments } from "../parse/Arguments.ts";
 import type { Environment } from "../terminal/Terminal.ts";
 import { changeConfig, readConfig, type ConfigValues } from "./ConfigFile.ts";

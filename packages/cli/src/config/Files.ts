@@ -1,4 +1,5 @@
 // The user's files: ownership checks, atomic writes.
+import { UsageError } from "@bytenite-engines/registry/command";
 import {
   closeSync,
   constants,
@@ -15,7 +16,7 @@ import {
   type Stats,
 } from "node:fs";
 import { dirname } from "node:path";
-import { FileError, UsageError } from "../Errors.ts";
+import { FileError } from "../Errors.ts";
 import { foreignPart, isOpenToOthers, isOwned, makeDirectory } from "./Directories.ts";
 
 /** Why the system refused, for people. */
@@ -120,8 +121,8 @@ const assertOwnLink = (path: string): void => {
 };
 
 /**
- * Writes next to the file, then puts it in its place; a link of the user's own is followed. Directories on the way are made for
- * the user alone. Throws FileError, with nothing changed.
+ * Writes next to the file, then puts it in its place; a link of the user's own is followed. Throws FileError, with nothing changed,
+ * also where the folder does not exist.
  */
 export const writeAtomically = (path: string, content: string | Uint8Array, mode = 0o600): void => {
   const file = beginAtomically(path, mode);
@@ -129,7 +130,10 @@ export const writeAtomically = (path: string, content: string | Uint8Array, mode
   file.commit();
 };
 
-/** The same for a file that is read with trust: nobody else may be able to lead it elsewhere. Throws FileError. */
+/**
+ * The same for a file that is read with trust: nobody else may be able to lead it elsewhere. Directories on the way are made for the
+ * user alone. Throws FileError.
+ */
 export const writeOwn = (path: string, content: string): void => {
   try {
     makeDirectory(dirname(path));
@@ -141,9 +145,16 @@ export const writeOwn = (path: string, content: string): void => {
 };
 
 const notWritten = (path: string, error: unknown): FileError =>
-  new FileError(`Cannot write ${path}: ${error instanceof UsageError ? error.message : reasonOf(error)}`, {
-    cause: error,
-  });
+  new FileError(
+    `Cannot write ${path}: ${
+      error instanceof UsageError
+        ? error.message
+        : (error as { code?: string }).code === "ENOENT"
+          ? `there is no folder ${dirname(path)}`
+          : reasonOf(error)
+    }`,
+    { cause: error },
+  );
 
 /** A file that is being written. */
 export interface PendingFile {
@@ -173,7 +184,6 @@ export const beginAtomically = (path: string, mode = 0o600): PendingFile => {
     }
   };
   const target = attempt(() => {
-    makeDirectory(dirname(path));
     assertOwnLink(path);
     return realPath(path);
   });

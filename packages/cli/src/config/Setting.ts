@@ -1,9 +1,8 @@
 // The table of settings: names, values, where each may come from.
+import { didYouMean, UsageError } from "@bytenite-engines/registry/command";
 import type { Flag } from "../parse/Command.ts";
 import { valueOf, type FlagValue } from "../parse/Arguments.ts";
 import { outputForms } from "../parse/Flags.ts";
-import { UsageError } from "../Errors.ts";
-import { didYouMean } from "../parse/Suggestion.ts";
 import { missingProgram } from "../terminal/Pager.ts";
 import type { Environment } from "../terminal/Terminal.ts";
 

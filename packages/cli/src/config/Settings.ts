@@ -1,10 +1,9 @@
 // Settings of a run: flag, environment, project file, profile, own file, default.
+import { didYouMean, UsageError, UserError } from "@bytenite-engines/registry/command";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { CommandError, UsageError } from "../Errors.ts";
 import { exitCodes } from "../ExitCode.ts";
 import type { Arguments, FlagValue } from "../parse/Arguments.ts";
-import { didYouMean } from "../parse/Suggestion.ts";
 import { safeText } from "../terminal/SafeText.ts";
 import type { Environment } from "../terminal/Terminal.ts";
 import { readConfig, type ConfigValues } from "./ConfigFile.ts";
@@ -228,11 +227,11 @@ export const profileNames = ({ profiles }: Pick<Settings, "profiles">): Readonly
   ...new Set([defaultProfile, ...Object.keys(profiles)]),
 ];
 
-/** Throws CommandError, with the closest names, for a profile that there is not. */
+/** Throws UserError, with the closest names, for a profile that there is not. */
 export const assertProfile = (settings: Pick<Settings, "profiles">, name: string): void => {
   const names = profileNames(settings);
   if (names.includes(name)) return;
-  throw new CommandError(
+  throw new UserError(
     `There is no profile ${JSON.stringify(name.slice(0, 100))}`,
     exitCodes.notFound,
     didYouMean(name, names) ?? `There are: ${names.join(", ")}. Make one with \`bne profile set NAME --base-url URL\`.`,

@@ -1,8 +1,8 @@
 // Reproducible archives of engines, and their safe extraction.
+import { UserError } from "@bytenite-engines/registry/command";
 import { createHash } from "node:crypto";
 import { ArchiveError, readArchive } from "@bytenite-engines/registry/archive";
 import { packTar } from "modern-tar";
-import { CommandError } from "../Errors.ts";
 import { exitCodes } from "../ExitCode.ts";
 import { safeText } from "../terminal/SafeText.ts";
 import { contentOf, manifestName, type EngineFile, type EngineFolder } from "./EngineFolder.ts";
@@ -38,7 +38,7 @@ export interface ArchivedFile extends EngineFile {
 
 /**
  * The files of a tar archive, plain or gzip; where its manifest lies in one folder that holds everything, the paths begin below
- * that. Throws CommandError for anything but files and folders below it.
+ * that. Throws UserError for anything but files and folders below it.
  */
 export const unpacked = async (archive: Uint8Array): Promise<ReadonlyArray<ArchivedFile>> => {
   const files: Array<ArchivedFile> = [];
@@ -55,7 +55,7 @@ export const unpacked = async (archive: Uint8Array): Promise<ReadonlyArray<Archi
     }
   } catch (error) {
     if (!(error instanceof ArchiveError)) throw error;
-    throw new CommandError(
+    throw new UserError(
       `The archive is not unpacked: ${safeText(error.message)}`,
       exitCodes.undecodable,
       "Nothing was written.",

@@ -1,4 +1,5 @@
 // Files of an engine's folder, and their problems.
+import { didYouMean, UsageError } from "@bytenite-engines/registry/command";
 import {
   closeSync,
   constants,
@@ -19,9 +20,7 @@ import {
   parseManifest,
 } from "@bytenite-engines/registry/archive";
 import ignore, { type Ignore } from "ignore";
-import { UsageError } from "../Errors.ts";
 import { reasonOf } from "../config/Files.ts";
-import { didYouMean } from "../parse/Suggestion.ts";
 import { secretIn, secretName } from "./Secrets.ts";
 
 /** Name of the file that describes an engine, at the top of its folder. */

@@ -1,4 +1,5 @@
 // Atomic extraction of an archive into a folder.
+import { UserError } from "@bytenite-engines/registry/command";
 import {
   closeSync,
   fsyncSync,
@@ -12,7 +13,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { reasonOf } from "../config/Files.ts";
-import { CommandError, FileError } from "../Errors.ts";
+import { FileError } from "../Errors.ts";
 import { exitCodes } from "../ExitCode.ts";
 import { safeText } from "../terminal/SafeText.ts";
 import type { ArchivedFile } from "./Archive.ts";
@@ -22,7 +23,7 @@ const maxNamed = 5;
 
 /**
  * Writes the files below a folder, which is made where it is not there. Files that are there are replaced with `force` only. No link is
- * followed. Throws CommandError with nothing written when something is in the way, FileError when the disk refuses.
+ * followed. Throws UserError with nothing written when something is in the way, FileError when the disk refuses.
  */
 export const writeFiles = (folder: string, files: ReadonlyArray<ArchivedFile>, force: boolean): void => {
   assertFree(folder, files, force);
@@ -35,7 +36,7 @@ export const writeFiles = (folder: string, files: ReadonlyArray<ArchivedFile>, f
     mkdirSync(folder, { recursive: true });
     for (const { path } of files) moveInto(folder, temporary, path);
   } catch (error) {
-    if (error instanceof CommandError) throw error;
+    if (error instanceof UserError) throw error;
     throw new FileError(`Cannot write below ${folder}: ${reasonOf(error)}`, { cause: error });
   } finally {
     if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true });
@@ -75,8 +76,8 @@ const assertWay = (folder: string, path: string): void => {
   }
 };
 
-const inTheWay = (problem: string, hint: string): CommandError =>
-  new CommandError(safeText(`Nothing was written: ${problem}`), exitCodes.notMet, hint);
+const inTheWay = (problem: string, hint: string): UserError =>
+  new UserError(safeText(`Nothing was written: ${problem}`), exitCodes.notMet, hint);
 
 const writeFile = (path: string, { content, isExecutable }: ArchivedFile): void => {
   mkdirSync(dirname(path), { recursive: true });

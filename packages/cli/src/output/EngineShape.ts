@@ -1,4 +1,5 @@
 // Records and columns of engines.
+import { closest, UsageError } from "@bytenite-engines/registry/command";
 import { type DescMessage, create, toBinary } from "@bufbuild/protobuf";
 import { encodeJson } from "@bytenite-engines/core/wire";
 import {
@@ -10,8 +11,6 @@ import {
   type PaginatedResponse,
   PaginatedResponseSchema,
 } from "@bytenite-engines/proto";
-import { UsageError } from "../Errors.ts";
-import { closest } from "../parse/Suggestion.ts";
 import { type Column, type ColumnKind, textAt, type OutputRecord, type Shape } from "./Shape.ts";
 
 const kinds: Readonly<Record<string, ColumnKind>> = {

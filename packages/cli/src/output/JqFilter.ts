@@ -1,6 +1,6 @@
 // jq over JSON: jq itself, compiled to WebAssembly.
+import { UsageError } from "@bytenite-engines/registry/command";
 import { createRequire } from "node:module";
-import { UsageError } from "../Errors.ts";
 import { ndjson } from "./TextWriters.ts";
 import type { RecordWriter, Write } from "./Shape.ts";
 

@@ -1,5 +1,5 @@
 // The writer of records, by --output, --jq and --columns.
-import { UsageError } from "../Errors.ts";
+import { UsageError } from "@bytenite-engines/registry/command";
 import { isOn, textOf, wordsOf, type Invocation } from "../Invocation.ts";
 import type { OutputForm } from "../parse/Flags.ts";
 import { isInstalled, missingProgram } from "../terminal/Pager.ts";
@@ -7,7 +7,7 @@ import { safeLines, safeText } from "../terminal/SafeText.ts";
 import type { Terminal } from "../terminal/Terminal.ts";
 import { askedColumns } from "./EngineShape.ts";
 import { colouredJson } from "./JsonText.ts";
-import { pathsOfColumns, type RecordWriter, type Shape, type Write } from "./Shape.ts";
+import { pathsOfColumns, textAt, type RecordWriter, type Shape, type Write } from "./Shape.ts";
 import { detailsWriter, tableWriter } from "./TableWriter.ts";
 import { jsonWriter, ndjsonWriter, csvWriter } from "./TextWriters.ts";
 
@@ -139,14 +139,25 @@ export const pageOutput = (invocation: Invocation): void => {
   }
 };
 
+/** Values of fields that were not sent. */
+const unsaid = new Set(["", "0", "false"]);
+
 /** The writer of a command's records. `paged` false: what is shown is not for reading through. */
 export const openOutput = async (invocation: Invocation, shape: Shape, paged = true): Promise<RecordWriter> => {
   if (paged) pageOutput(invocation);
   const writer = await writerOf(outputOptions(invocation), shape, invocation.stdout.write);
+  const paths = pathsOfColumns(shape).map(({ path }) => path);
+  let empty = 0;
   return {
     ...writer,
+    write: (records) => {
+      empty += records.filter(({ json }) => paths.every((path) => unsaid.has(textAt(json, path)))).length;
+      return writer.write(records);
+    },
     end: async () => {
       await writer.end();
+      if (empty > 0)
+        invocation.notes.warn(`the server answered without any value${empty > 1 ? ` ${empty} times` : ""}`);
       const left = writer.leftOut?.();
       if (left !== undefined) tellLeftOut(invocation, left);
     },

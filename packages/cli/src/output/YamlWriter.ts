@@ -4,8 +4,8 @@ import { Document, isScalar, Scalar, visit } from "yaml";
 import { safeText } from "../terminal/SafeText.ts";
 import type { RecordWriter, Shape, Write } from "./Shape.ts";
 
-/** Text that a terminal would act upon is quoted, because only quoted text can carry escapes. */
-const yamlOf = (value: JsonValue): string => {
+/** A value as YAML. Text that a terminal would act upon is quoted, because only quoted text can carry escapes. */
+export const yamlOf = (value: JsonValue): string => {
   const document = new Document(value, { aliasDuplicateObjects: false });
   visit(document, {
     Scalar: (_, node) => {

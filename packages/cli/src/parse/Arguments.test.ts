@@ -1,7 +1,7 @@
+import { UsageError } from "@bytenite-engines/registry/command";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { understand, type Arguments } from "./Arguments.ts";
-import { UsageError } from "../Errors.ts";
 
 const read = (...argv: ReadonlyArray<string>): Arguments => {
   const request = understand(argv);

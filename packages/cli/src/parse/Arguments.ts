@@ -1,10 +1,9 @@
 // Command lines, parsed by the table of commands.
+import { didYouMean, UsageError } from "@bytenite-engines/registry/command";
 import { parseArgs } from "node:util";
 import { nameOf, type Command, type Flag, type Positional } from "./Command.ts";
 import { commandAt, commands, flagsOf, groupAt, groups, membersOf } from "./CommandTable.ts";
 import { parseDuration } from "./Duration.ts";
-import { didYouMean } from "./Suggestion.ts";
-import { UsageError } from "../Errors.ts";
 
 /** The value of a flag: true for a switch, milliseconds for a duration, a list for words. */
 export type FlagValue = boolean | string | number | ReadonlyArray<string>;

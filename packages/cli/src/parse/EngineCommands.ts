@@ -8,6 +8,9 @@ export const asks = ["connection", "output"] as const;
 /** Methods that `bne raw` sends. */
 export const rawMethods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 
+/** Forms in which `bne raw` writes a JSON body. */
+export const bodyForms = ["json", "ndjson", "yaml", "protobuf"] as const;
+
 const selection: ReadonlyArray<Flag> = [
   { name: "public", kind: "switch", summary: "Only engines that everybody may see" },
   {
@@ -175,7 +178,16 @@ export const engineCommands: ReadonlyArray<Command> = [
         summary: "Media type of --input (default application/json)",
         completes: ["application/json", "application/x-protobuf"],
       },
+      {
+        name: "output",
+        short: "o",
+        kind: "choice",
+        choices: bodyForms,
+        value: "FORM",
+        summary: "json (as it came; the default), ndjson (a line for each body), yaml, protobuf (what is asked for)",
+      },
       { name: "jq", kind: "text", value: "EXPR", summary: "Run a jq expression over a JSON body" },
+      { name: "no-pager", kind: "switch", summary: "Never start a pager" },
       { name: "include", short: "i", kind: "switch", summary: "Print status and headers on stderr" },
       { name: "show-secrets", kind: "switch", summary: "Show tokens in the body instead of REDACTED" },
     ],

@@ -1,15 +1,14 @@
 // Help, made from the table of commands.
+import { didYouMean, UsageError } from "@bytenite-engines/registry/command";
 import { usageOf } from "./Arguments.ts";
 import { nameOf, type Command, type Flag } from "./Command.ts";
 import { commandAt, commands, flagsOf, groupAt, groups, membersOf } from "./CommandTable.ts";
 import { exitCodeMeanings, exitCodes } from "../ExitCode.ts";
-import { didYouMean } from "./Suggestion.ts";
 import { environmentVariables } from "../config/Setting.ts";
 import { everywhere } from "./Flags.ts";
 import { isTopic, topicNames, topicTexts, type Topic } from "./Topics.ts";
 import { wrapped } from "../terminal/Width.ts";
 import { printText } from "../terminal/PlainText.ts";
-import { UsageError } from "../Errors.ts";
 
 /** Narrowest and widest help, in cells; off a terminal it is 80. */
 const leastCells = 60;

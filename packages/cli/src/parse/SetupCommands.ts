@@ -135,7 +135,11 @@ export const shellCommands: ReadonlyArray<Command> = [
   {
     path: ["version"],
     summary: "Print the version",
-    examples: [{ line: "bne version", explains: "The same as `bne --version`" }],
+    takes: ["output"],
+    examples: [
+      { line: "bne version", explains: "The same as `bne --version`" },
+      { line: "bne version --output json", explains: "With the Node that runs it" },
+    ],
   },
   {
     path: ["help"],

@@ -12,6 +12,8 @@ export interface Verbosity {
   readonly quiet: boolean;
   /** Each line is one JSON object: with --trace, and where output is JSON. */
   readonly json: boolean;
+  /** Attempts of a call, at most. */
+  readonly attempts: () => number;
 }
 
 /** Milliseconds have three digits behind the point, microseconds. */
@@ -132,8 +134,23 @@ export class Notes {
     }
     const isShown = (verbose && event.type !== "progress") || (event.type === "retry" && !quiet);
     if (trace || (json && isShown)) this.line(JSON.stringify({ time: new Date().toISOString(), ...event }, rounded));
-    else if (isShown) this.line(safeText(event.type === "retry" ? retryLine(event) : exchangeLine(event)));
+    else if (isShown) this.line(safeText(event.type === "retry" ? this.#retryLine(event) : exchangeLine(event)));
   };
+
+  /** `cannot reach 127.0.0.1:4010; retrying in 1.2 s (attempt 2 of 4)` */
+  #retryLine({ attempt, delayMs, status, reason, url, hinted }: EventOf<"retry">): string {
+    const { host } = new URL(url);
+    const what =
+      status !== undefined
+        ? `${host} answered ${status}`
+        : reason === "Unreachable"
+          ? `cannot reach ${host}`
+          : reason === "TimedOut"
+            ? `no answer from ${host}`
+            : `${host}: ${words(reason)}`;
+    const asked = hinted ? ", as the server asks" : "";
+    return `${what}; retrying in ${sayDuration(delayMs)}${asked} (attempt ${attempt + 1} of ${this.verbosity.attempts()})`;
+  }
 
   /** How much of a body was sent or received, as a bar behind what is being done. */
   transfer(bytes: number, totalBytes: number | undefined): void {
@@ -151,15 +168,11 @@ export class Notes {
 
 type EventOf<T extends EngineEvent["type"]> = Extract<EngineEvent, { readonly type: T }>;
 
-/** `retrying in 1.2 s: 503 from 127.0.0.1:4010` */
-export const retryLine = ({ delayMs, status, reason, url, hinted }: EventOf<"retry">): string =>
-  `retrying in ${sayDuration(delayMs)}${hinted ? ", as the server asks" : ""}: ${status ?? words(reason)} from ${new URL(url).host}`;
-
 /** `TimedOut` -> `timed out` */
 const words = (tag: string): string => tag.replaceAll(/(?!^)[A-Z]/g, (letter) => ` ${letter}`).toLowerCase();
 
 /** One line about anything that happened. */
-export const exchangeLine = (event: EngineEvent): string => {
+export const exchangeLine = (event: Exclude<EngineEvent, { readonly type: "retry" }>): string => {
   switch (event.type) {
     case "exchange": {
       const { method, url, status, mediaType, bytes, durationMs, attempt, cacheStatus } = event;
@@ -178,8 +191,6 @@ export const exchangeLine = (event: EngineEvent): string => {
       const { method = "GET", url, reason, durationMs, attempt } = event;
       return [`${method} ${url}`, words(reason), sayDuration(durationMs), `attempt ${attempt}`].join(" · ");
     }
-    case "retry":
-      return retryLine(event);
     case "failure": {
       const { url, reason, status, attempts, retryStopped } = event;
       return `${url}: ${status ?? words(reason)} after ${attempts} attempts, not attempted again: ${words(retryStopped)}`;

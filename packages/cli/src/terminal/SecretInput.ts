@@ -1,6 +1,6 @@
 // Secrets from a pipe, or from a terminal without echo.
+import { UsageError } from "@bytenite-engines/registry/command";
 import type { Invocation } from "../Invocation.ts";
-import { UsageError } from "../Errors.ts";
 
 /** Longest secret, in characters. */
 const maxSecretCharacters = 65_536;

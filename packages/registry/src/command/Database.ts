@@ -13,8 +13,7 @@ import { ExportError } from "../manage/Export.ts";
 import { StagingError } from "../manage/Staging.ts";
 import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
 import { databaseProblem } from "./Problem.ts";
-import { flagError } from "./Suggestion.ts";
-import { ToldError, UsageError } from "./Told.ts";
+import { flagError, UsageError, UserError } from "./UserError.ts";
 
 /** What stands on a command line. */
 export interface Flags {
@@ -92,29 +91,29 @@ export const withDatabase = async <A>(
   let file: SqliteFile | undefined;
   try {
     const box = await environmentBox();
-    if (how !== "make" && !existsSync(path)) throw new ToldError(`there is no database ${path}`);
+    if (how !== "make" && !existsSync(path)) throw new UserError(`there is no database ${path}`);
     file = openSqlite(path);
     if (how === "read" || how === "copy") await assertCurrent(file.port, box, { acceptOlder: how === "copy" });
     else await migrate(file.port, Date.now(), box);
     return await work(file, box);
   } catch (error) {
-    throw toldOf(error, path);
+    throw userErrorOf(error, path);
   } finally {
     file?.close();
   }
 };
 
 /** Failures as messages for the operator; those of SQLite name the database. */
-export const toldOf = (error: unknown, database: string): unknown => {
+export const userErrorOf = (error: unknown, database: string): unknown => {
   if (error instanceof DatabaseUnavailable || (error as NodeJS.ErrnoException).code === "ERR_SQLITE_ERROR") {
-    return new ToldError(databaseProblem(error, database), { cause: error });
+    return new UserError(databaseProblem(error, database), 1, undefined, { cause: error });
   }
-  return error instanceof Error && telling.some((kind) => error instanceof kind)
-    ? new ToldError(error.message, { cause: error })
+  return error instanceof Error && expected.some((kind) => error instanceof kind)
+    ? new UserError(error.message, 1, undefined, { cause: error })
     : error;
 };
 
-const telling = [
+const expected = [
   AccountError,
   BackupError,
   ExportError,

@@ -39,12 +39,17 @@ export const plainOutput: CommandOutput = {
 /** Whether somebody can be asked: a terminal on stdin and stderr. */
 export const canAsk = (): boolean => process.stdin.isTTY && process.stderr.isTTY;
 
-/** Asks on the terminal. True for y and yes; false for anything else, and at the end of input. */
-export const isConfirmed = async (question: string): Promise<boolean> => {
+/** Asks on the terminal. True for y and yes; false for anything else, at the end of input, and when the signal is aborted. */
+export const isConfirmed = async (question: string, signal?: AbortSignal): Promise<boolean> => {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
+  // Ctrl-C ends the process as it does elsewhere.
+  lines.on("SIGINT", () => void process.kill(process.pid, "SIGINT"));
   try {
     const closed = once(lines, "close").then(() => "");
-    const answer = await Promise.race([lines.question(question).catch(() => ""), closed]);
+    const answer = await Promise.race([
+      lines.question(question, signal === undefined ? {} : { signal }).catch(() => ""),
+      closed,
+    ]);
     return /^y(?:es)?$/i.test(answer.trim());
   } finally {
     lines.close();

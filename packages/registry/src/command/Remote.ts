@@ -1,7 +1,7 @@
 // Commands over the management API of a registry that runs elsewhere: `--base-url`.
 import { isLoopback } from "@bytenite-engines/core/wire";
 import type { Flags } from "./Database.ts";
-import { ToldError, UsageError } from "./Told.ts";
+import { UserError, UsageError } from "./UserError.ts";
 
 /** Milliseconds until an answer must be there. */
 const timeoutMs = 30_000;
@@ -12,7 +12,7 @@ const pageRows = 1_000;
 /** Where the token of scope `manage` is read from: a flag would be seen by everybody on this machine. */
 const tokenVariable = "BYTENITE_MANAGE_TOKEN";
 
-/** Calls of the management API. Failures are ToldErrors. */
+/** Calls of the management API. Failures are UserErrors. */
 export interface Remote {
   readonly call: <A>(method: string, path: string, body?: object) => Promise<A>;
   /** All rows of a list, page by page. */
@@ -49,11 +49,11 @@ export const remoteOf = (flags: Flags): Remote | undefined => {
       });
     } catch (error) {
       const { cause, message } = error as { readonly cause?: { readonly message?: string }; readonly message: string };
-      throw new ToldError(`${url.origin} cannot be reached: ${cause?.message || message}`);
+      throw new UserError(`${url.origin} cannot be reached: ${cause?.message || message}`);
     }
     const json = (await answer.json().catch(() => undefined)) as { readonly message?: string } | undefined;
     if (!answer.ok || json === undefined) {
-      throw new ToldError(`${url.origin} answered ${answer.status}: ${json?.message ?? "no JSON: is it a registry?"}`);
+      throw new UserError(`${url.origin} answered ${answer.status}: ${json?.message ?? "no JSON: is it a registry?"}`);
     }
     return json as A;
   };

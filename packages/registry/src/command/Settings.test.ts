@@ -9,11 +9,25 @@ test("flags win over the environment, and the environment over the file", async 
   const config = join(folder, "settings.json");
   await writeFile(config, JSON.stringify({ database: "/of/the/file.sqlite" }));
   const environment = { REGISTRY_DATABASE: "/of/the/environment.sqlite" };
+  const notes: Array<string> = [];
   const databaseOf = async (flags: ReadonlyArray<string>, environment: Readonly<Record<string, string>>) =>
-    (await settingsOf(["--config", config, ...flags], environment)).database;
+    (await settingsOf(["--config", config, ...flags], environment, (line) => void notes.push(line))).database;
   expect(await databaseOf([], {})).toBe("/of/the/file.sqlite");
   expect(await databaseOf([], { REGISTRY_DATABASE: "" })).toBe("/of/the/file.sqlite");
+  expect(notes).toEqual([]);
   expect(await databaseOf([], environment)).toBe("/of/the/environment.sqlite");
+  expect(notes).toEqual([`REGISTRY_DATABASE is used instead of "database" in ${config}`]);
   expect(await databaseOf(["--database", "/of/the/flag.sqlite"], environment)).toBe("/of/the/flag.sqlite");
+  expect(notes).toHaveLength(1);
+  await writeFile(config, JSON.stringify({ limits: { maxHeaderByte: 1 } }));
+  await expect(databaseOf([], {})).rejects.toMatchObject({
+    message: `${config}: there is no setting "maxHeaderByte" in /limits`,
+    hint: expect.stringMatching(/^(Did you mean|There are:) /) as unknown,
+  });
+  await writeFile(config, JSON.stringify({ databse: "x" }));
+  await expect(databaseOf([], {})).rejects.toMatchObject({
+    message: `${config}: there is no setting "databse"`,
+    hint: "Did you mean database?",
+  });
   await rm(folder, { recursive: true });
 });

@@ -10,8 +10,7 @@ import { defaultUploadLimits, publicUrlProblem } from "../archive/Upload.ts";
 import { defaultLimits } from "../node/ServerLimits.ts";
 import type { RegistryOptions } from "../node/Registry.ts";
 import { pathOrDefault } from "./Database.ts";
-import { flagError } from "./Suggestion.ts";
-import { UsageError } from "./Told.ts";
+import { didYouMean, flagError, UsageError } from "./UserError.ts";
 import { tokensIn } from "./Tokens.ts";
 
 /** Port when none is given. */
@@ -88,29 +87,40 @@ type SettingsFile = Partial<
   }
 >;
 
-const validate = new Ajv({ allowUnionTypes: true }).compile<SettingsFile>(settingsSchema);
+const validate = new Ajv({ allowUnionTypes: true, verbose: true }).compile<SettingsFile>(settingsSchema);
 
-/** The options that a command line, an environment and the files they name come to. Throws UsageError. */
+/**
+ * The options that a command line, an environment and the files they name come to: flags win over the environment, and that over the
+ * file of --config, which `note` is told of. Throws UsageError.
+ */
 export const settingsOf = async (
   args: ReadonlyArray<string>,
   environment: Readonly<Record<string, string | undefined>>,
+  note: (line: string) => void,
 ): Promise<RegistryOptions> => {
   const flags = flagsIn(args);
   const file = flags.config === undefined ? {} : await settingsFile(flags.config);
+  const fromEnvironment = (variable: string, flag: string | undefined, key: keyof SettingsFile): string | undefined => {
+    const value = environment[variable];
+    if (flag !== undefined || value === undefined || value === "") return flag;
+    if (file[key] !== undefined) note(`${variable} is used instead of "${key}" in ${flags.config}`);
+    return value;
+  };
   const numbers = flags["field-numbers"];
   const configured = await named("tokens", () => tokensIn(flags.tokens ?? file.tokens, environment["REGISTRY_TOKENS"]));
   return {
-    database: pathOrDefault(flags.database ?? (environment["REGISTRY_DATABASE"] || file.database)),
-    archives: flags.archives ?? (environment["REGISTRY_ARCHIVES"] || file.archives),
-    publicUrl: publicUrlOf(flags["public-url"] ?? (environment["REGISTRY_PUBLIC_URL"] || file.publicUrl)),
+    database: pathOrDefault(fromEnvironment("REGISTRY_DATABASE", flags.database, "database") ?? file.database),
+    archives: fromEnvironment("REGISTRY_ARCHIVES", flags.archives, "archives") ?? file.archives,
+    publicUrl: publicUrlOf(fromEnvironment("REGISTRY_PUBLIC_URL", flags["public-url"], "publicUrl") ?? file.publicUrl),
     uploads: file.uploads,
     host: flags.host ?? file.host,
     port: portOf("--port", flags.port) ?? file.port ?? defaultPort,
     adminPort: portOf("--admin-port", flags["admin-port"]) ?? file.adminPort,
     allowedHosts:
-      hostsIn(flags["allowed-hosts"] ?? (environment["REGISTRY_ALLOWED_HOSTS"] || undefined)) ?? file.allowedHosts,
-    trustedProxies: hostsIn(environment["REGISTRY_TRUSTED_PROXIES"] || undefined) ?? file.trustedProxies,
-    corsOrigins: hostsIn(environment["REGISTRY_CORS_ORIGINS"] || undefined) ?? file.corsOrigins,
+      hostsIn(fromEnvironment("REGISTRY_ALLOWED_HOSTS", flags["allowed-hosts"], "allowedHosts")) ?? file.allowedHosts,
+    trustedProxies:
+      hostsIn(fromEnvironment("REGISTRY_TRUSTED_PROXIES", undefined, "trustedProxies")) ?? file.trustedProxies,
+    corsOrigins: hostsIn(fromEnvironment("REGISTRY_CORS_ORIGINS", undefined, "corsOrigins")) ?? file.corsOrigins,
     accessLog: flags["access-log"] ?? file.accessLog,
     logLevel: file.logLevel,
     key: environment["BYTENITE_REGISTRY_KEY"] || undefined,
@@ -183,9 +193,14 @@ const settingsFile = async (path: string): Promise<SettingsFile> => {
   const parsed = await jsonIn<unknown>(path);
   if (validate(parsed)) return parsed;
   const [problem] = validate.errors ?? [];
-  const extra = (problem?.params as { additionalProperty?: string } | undefined)?.additionalProperty;
-  const at = problem?.instancePath || "/";
-  throw new UsageError(`${path}: ${at} ${problem?.message}${extra === undefined ? "" : ` (${extra})`}`);
+  const { instancePath = "", message, parentSchema } = problem ?? {};
+  const unknown = (problem?.params as { additionalProperty?: string } | undefined)?.additionalProperty;
+  if (unknown === undefined) throw new UsageError(`${path}: ${instancePath || "/"} ${message}`);
+  const known = Object.keys((parentSchema?.["properties"] ?? {}) as object);
+  throw new UsageError(
+    `${path}: there is no setting ${JSON.stringify(unknown.slice(0, 100))}${instancePath === "" ? "" : ` in ${instancePath}`}`,
+    didYouMean(unknown, known) ?? `There are: ${known.join(", ")}.`,
+  );
 };
 
 const textIn = async (path: string): Promise<string> => (await readBounded(path, maxSettingsBytes)).toString("utf8");

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { archivesOf } from "../manage/ArchiveFiles.ts";
 import { backUp, BackupError, restore as restoreFrom, type Revival } from "../manage/Backup.ts";
 import { lineOf } from "./credentials.ts";
-import { archivesPath, databasePath, environmentBox, flagsOf, toldOf, withDatabase } from "./Database.ts";
+import { archivesPath, databasePath, environmentBox, flagsOf, userErrorOf, withDatabase } from "./Database.ts";
 import { canAsk, isConfirmed, type CommandOutput } from "./Output.ts";
-import { UsageError } from "./Told.ts";
+import { UsageError } from "./UserError.ts";
 
 /** Copies the database into a file, or under the time into a directory, of which `--keep` leaves the newest. */
 export const backup = async (args: ReadonlyArray<string>, output: CommandOutput): Promise<number> => {
@@ -89,7 +89,7 @@ export const restore = async (args: ReadonlyArray<string>, output: CommandOutput
       restoreFrom(path, target, { box, archives: archivesPath(flags), revokeAll: flags.isOn("revoke-all"), onRevival }),
     )
     .catch((error: unknown) => {
-      throw toldOf(error, target);
+      throw userErrorOf(error, target);
     });
   await output.done(`restored ${engines} engines of ${users} users from ${path}`);
   return 0;

@@ -3,7 +3,7 @@ import { userOf } from "../manage/Accounts.ts";
 import { change as changeEngine, type Change } from "../manage/Engines.ts";
 import { flagsOf, needed, withDatabase } from "./Database.ts";
 import type { CommandOutput } from "./Output.ts";
-import { UsageError } from "./Told.ts";
+import { UsageError } from "./UserError.ts";
 
 const done: Readonly<Record<Change, string>> = {
   activate: "activated",

@@ -13,7 +13,7 @@ import type { SqliteFile } from "../node/SqliteFile.ts";
 import { flagsOf, needed, oneTooMany, withDatabase } from "./Database.ts";
 import { canAsk, isConfirmed, type CommandOutput, type RegistryRow } from "./Output.ts";
 import { remoteOf, type Remote } from "./Remote.ts";
-import { ToldError, UsageError } from "./Told.ts";
+import { UserError, UsageError } from "./UserError.ts";
 
 const dayMs = 24 * 3_600_000;
 
@@ -100,7 +100,7 @@ export const credentials = async (kind: Kind, args: ReadonlyArray<string>, outpu
       const { id, secret } = made;
       await output.secret({ id, user, kind, scope, secret }, secret).catch(async (error: unknown) => {
         await revoke(made.id);
-        throw new ToldError(`${kind} ${made.id} could not be written and is revoked: ${(error as Error).message}`);
+        throw new UserError(`${kind} ${made.id} could not be written and is revoked: ${(error as Error).message}`);
       });
     });
   }
@@ -123,10 +123,13 @@ export const credentials = async (kind: Kind, args: ReadonlyArray<string>, outpu
   throw new UsageError("create, list or revoke?");
 };
 
-/** Asks whether a user is to be made. Rejects with ToldError when not. */
+const createHint = "--create-user makes the user, too.";
+
+/** Asks whether a user is to be made. Rejects with UserError when not. */
 const assertWanted = async (user: string): Promise<void> => {
-  if (!canAsk()) throw new ToldError(`there is no user ${user}: --create-user makes one`);
-  if (!(await isConfirmed(`There is no user ${user}. Make one? [y/N] `))) throw new ToldError("nothing was made");
+  if (!canAsk()) throw new UserError(`there is no user ${user}`, 1, createHint);
+  if (await isConfirmed(`There is no user ${user}. Make one? [y/N] `)) return;
+  throw new UserError("nothing was made", 1, createHint);
 };
 
 const scopeOf = (text = "read"): Scope => {

@@ -4,7 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { userOf } from "../manage/Accounts.ts";
 import { ExportError, exportLines, exportRows } from "../manage/Export.ts";
 import { flagsOf, withDatabase } from "./Database.ts";
-import { UsageError } from "./Told.ts";
+import { UsageError } from "./UserError.ts";
 
 /** Writes the export to stdout, as fast as it is read. A reader that has had enough ends it quietly. */
 export const exportAll = async (args: ReadonlyArray<string>): Promise<number> => {

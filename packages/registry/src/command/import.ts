@@ -6,7 +6,7 @@ import { filesOf, ImportSourceError } from "../manage/ImportSource.ts";
 import { giveTrialTokens } from "../manage/Trial.ts";
 import { databasePath, flagsOf, withDatabase } from "./Database.ts";
 import type { CommandOutput } from "./Output.ts";
-import { ToldError, UsageError } from "./Told.ts";
+import { UserError, UsageError } from "./UserError.ts";
 
 /** A line per engine once it is on disk; problems by file, line and column on stderr. 1 when there were any. */
 export const importAll = async (args: ReadonlyArray<string>, output: CommandOutput): Promise<number> => {
@@ -15,7 +15,7 @@ export const importAll = async (args: ReadonlyArray<string>, output: CommandOutp
   if (positionals.length === 0) throw new UsageError("import what? name files, directories or globs, or - for stdin");
   const fromStdin = positionals.includes("-");
   if (fromStdin && positionals.length > 1) throw new UsageError("- stands alone");
-  const paths = fromStdin ? [] : await filesOf(positionals).catch(toldOf);
+  const paths = fromStdin ? [] : await filesOf(positionals).catch(userErrorOf);
   const archive = flags.text("archive");
   if (archive !== undefined && paths.length > 1) throw new UsageError("--archive goes with one manifest");
   const isNew = !existsSync(databasePath(flags));
@@ -51,6 +51,6 @@ export const importAll = async (args: ReadonlyArray<string>, output: CommandOutp
 /** Whether each line of a file is an engine, as exports are written. */
 const isLines = (path: string): boolean => /\.(?:ndjson|jsonl)$/i.test(path);
 
-const toldOf = (error: unknown): never => {
-  throw error instanceof ImportSourceError ? new ToldError(error.message) : error;
+const userErrorOf = (error: unknown): never => {
+  throw error instanceof ImportSourceError ? new UserError(error.message) : error;
 };

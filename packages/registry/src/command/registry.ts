@@ -1,7 +1,6 @@
 // The commands of `bne registry ...` and `pnpm registry ...`.
 import { plainOutput, type CommandOutput } from "./Output.ts";
-import { didYouMean } from "./Suggestion.ts";
-import { tellFailure, ToldError, UsageError, type Telling } from "./Told.ts";
+import { didYouMean, UsageError, UserError, writeFailure, type FailureFormat } from "./UserError.ts";
 
 /** Help for all of it. */
 export const registryUsage = `Usage: registry COMMAND [--database FILE] [options]   (or REGISTRY_DATABASE; default .data/registry.sqlite)
@@ -51,6 +50,8 @@ BYTENITE_REGISTRY_KEY      key for secrets at rest and for access tokens, at lea
 `;
 
 export type { CommandOutput, RegistryRow } from "./Output.ts";
+export { canAsk, isConfirmed } from "./Output.ts";
+export { closest, didYouMean, UsageError, UserError } from "./UserError.ts";
 
 type Command = (args: ReadonlyArray<string>, output: CommandOutput) => Promise<number>;
 
@@ -106,18 +107,18 @@ const commands: Readonly<Record<string, Command>> = {
  * the exit code: 0, 1 when it failed, 2 for a wrong command line.
  */
 export const runRegistry = async (given: ReadonlyArray<string>): Promise<number> => {
-  const { args, telling } = tellingOf(given);
+  const { args, format } = failureFormatOf(given);
   try {
     return await executeRegistry(args, plainOutput);
   } catch (error) {
-    // A path that is not there, and what was made to be told. Anything else is a fault of ours, and shows where.
-    const told = error instanceof ToldError || (error as NodeJS.ErrnoException).code !== undefined;
-    if (!told) throw error;
-    return tellFailure(error as Error, telling);
+    // A path that does not exist, and errors for the user. Anything else is a fault of ours, and shows its stack.
+    const isExpected = error instanceof UserError || (error as NodeJS.ErrnoException).code !== undefined;
+    if (!isExpected) throw error;
+    return writeFailure(error as Error, format);
   }
 };
 
-/** The same without telling failures: rejects with ToldError, UsageError or an error of the system, which has a `code`. */
+/** The same without printing failures: rejects with UserError, UsageError or an error of the system, which has a `code`. */
 export const executeRegistry = async (args: ReadonlyArray<string>, output: CommandOutput): Promise<number> => {
   const [first = "serve", ...rest] = args;
   const isHelp = first === "help" || args.includes("--help") || args.includes("-h");
@@ -137,19 +138,19 @@ export const executeRegistry = async (args: ReadonlyArray<string>, output: Comma
   await written();
   // A reader that has had enough leaves on purpose; `serve` goes on without one.
   if (command === serve || unwritten === undefined || unwritten.code === "EPIPE") return exitCode;
-  throw new ToldError(`stdout cannot be written: ${unwritten.message}`);
+  throw new UserError(`stdout cannot be written: ${unwritten.message}`);
 };
 
 /** Resolves when what was written to stdout is, or has failed. */
 const written = (): Promise<void> => new Promise((resolve) => process.stdout.write("", () => setImmediate(resolve)));
 
-/** Takes `--output json` out of a command line: it says how failures are told, whatever the command. So does BYTENITE_OUTPUT. */
-const tellingOf = (
+/** Takes `--output json` out of a command line: it is the format of failures, whatever the command. So is BYTENITE_OUTPUT. */
+const failureFormatOf = (
   given: ReadonlyArray<string>,
-): { readonly args: ReadonlyArray<string>; readonly telling: Telling } => {
+): { readonly args: ReadonlyArray<string>; readonly format: FailureFormat } => {
   const at = given.findIndex((arg) => arg === "--output=json" || arg === "--output" || arg === "-o");
   const length = given[at] === "--output=json" ? 1 : 2;
   const isJson = at >= 0 && (length === 1 || given[at + 1] === "json");
-  if (isJson) return { args: given.toSpliced(at, length), telling: "json" };
-  return { args: given, telling: process.env["BYTENITE_OUTPUT"] === "json" ? "json" : "text" };
+  if (isJson) return { args: given.toSpliced(at, length), format: "json" };
+  return { args: given, format: process.env["BYTENITE_OUTPUT"] === "json" ? "json" : "text" };
 };

@@ -8,7 +8,7 @@ import { databaseProblem } from "./Problem.ts";
 
 /** Runs until SIGINT or SIGTERM; a second signal ends it at once. Resolves to the exit code; 1 when it could not start. */
 export const serve = async (args: ReadonlyArray<string>): Promise<number> => {
-  const options = await settingsOf(args, process.env);
+  const options = await settingsOf(args, process.env, (line) => void process.stderr.write(`registry: ${line}\n`));
   const ended = signalled();
   let registry: RunningRegistry;
   try {

@@ -1,6 +1,6 @@
 // Fuzz target: command lines of `bne`.
 import { understand } from "#bne/parse/Arguments";
-import { UsageError } from "#bne/Errors";
+import { UsageError } from "@bytenite-engines/registry/command";
 import { must, textOf, type Target } from "../Target.ts";
 
 /** Longest refusal, in characters: what was given is quoted in part only. */

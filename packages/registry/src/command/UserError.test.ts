@@ -1,5 +1,5 @@
+import { closest, didYouMean } from "./UserError.ts";
 import { expect, test } from "vitest";
-import { closest, didYouMean } from "./Suggestion.ts";
 
 const names = ["list", "get", "status", "versions", "wait", "watch", "word-count@0.9", "word-count@0.10"];
 
