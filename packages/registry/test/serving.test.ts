@@ -247,7 +247,9 @@ test("a settings file sets limits, logs and an admin port; an invalid one is rep
   expect(JSON.parse(lines[0] ?? "")).toMatchObject({ path: "/v1/dev/engines", status: 200, user: "bob" });
   expect(lines.join("\n")).not.toMatch(/a-token-of|private/);
   await writeFile(settings, JSON.stringify({ database: "x", limits: { headerByte: 1 } }));
-  expect((await run(["--config", settings])).stderr).toMatch(/settings\.json: there is no setting "headerByte" in \/limits\nDid you mean headerBytes\?/);
+  expect((await run(["--config", settings])).stderr).toMatch(
+    /settings\.json: there is no setting "headerByte" in \/limits\nDid you mean headerBytes\?/,
+  );
 });
 
 test("it goes on when nobody reads its log any more", async () => {
