@@ -25,15 +25,16 @@ test("without a build it says how to build, in one sentence", () => {
   expect(stderr).toMatch(/^bne is not built yet; run `.*` in its repository first\.\n$/);
 });
 
+const printed = (...args: ReadonlyArray<string>): string =>
+  spawnSync(process.execPath, [binPath, "version", ...args], { encoding: "utf8" }).stdout;
+
 test("the version has every form of output", () => {
-  const run = (...args: ReadonlyArray<string>): string =>
-    spawnSync(process.execPath, [binPath, "version", ...args], { encoding: "utf8" }).stdout;
-  expect(JSON.parse(run("--output", "json"))).toEqual({
-    version: run().trim(),
+  expect(JSON.parse(printed("--output", "json"))).toEqual({
+    version: printed().trim(),
     node: process.versions.node,
     platform: `${process.platform}-${process.arch}`,
   });
-  expect(run("--no-pager", "--jq", ".version")).toBe(run());
+  expect(printed("--no-pager", "--jq", ".version")).toBe(printed());
 });
 
 test("the version is printed by every spelling", () => {

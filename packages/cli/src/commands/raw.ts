@@ -11,7 +11,7 @@ import { isOn, positional, textOf, wordsOf, type Invocation } from "../Invocatio
 import { redactJsonText } from "../output/EngineShape.ts";
 import { pageOutput } from "../output/Output.ts";
 import { prettyJson } from "../output/JsonText.ts";
-import { bodyForms, rawMethods } from "../parse/EngineCommands.ts";
+import { type bodyForms, rawMethods } from "../parse/EngineCommands.ts";
 import { safeLines, safeText } from "../terminal/SafeText.ts";
 
 /** Largest body that is sent from stdin, in bytes. */
