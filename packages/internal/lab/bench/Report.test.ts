@@ -37,7 +37,7 @@ test("a figure's section takes the place of its old one; the others stay, in the
   expect(written.match(/^#+ .*$/gm)).toEqual(["# Benchmarks", "## One", "## Two", "## Three"]);
   const again = benchmarksFile(written, figures, section("Two", "2"));
   expect(again.match(/^\| a row \| .*$/gm)).toEqual(["| a row | 1 |", "| a row | 2 |", "| a row | 1 |"]);
-  expect(again).toContain("Written by `pnpm bench two` on a machine.");
+  expect(again).toContain("`pnpm bench two`, a machine.");
 });
 
 test("the section of a figure that there is no more goes", () => {

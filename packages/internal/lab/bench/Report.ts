@@ -72,7 +72,7 @@ export const markdownOf = (measured: Measured, command: string, machine: string)
     "",
     `Promised: ${figure.promise}`,
     "",
-    `Written by \`${command}\` on ${machine}.`,
+    `\`${command}\`, ${machine}.`,
     "",
     ...(figure.charts ?? []).flatMap(({ name, title }) => [`![${title}](docs/charts/${name}.svg)`, ""]),
     line(head),
@@ -86,9 +86,8 @@ export const markdownOf = (measured: Measured, command: string, machine: string)
 
 const opening = `# Benchmarks
 
-Each section was written by the command that it names. All contenders of a figure ran in one run, in short rounds that took
-turns; figures are medians of the rounds, ratios are medians of the ratios round by round, and the range is that of the middle
-half.
+Each section names its command. Contenders of a figure ran in alternating short rounds; figures are medians, ratios medians of the ratios per
+round, ranges the middle half.
 `;
 
 /** The whole file: the new section in the place of the old one, those of the other figures as they are. */

@@ -45,19 +45,15 @@ test.each<[string, ReadonlyArray<Mutant>, ReadonlyArray<Excuse>, ReadonlyArray<s
   expect(complaints(["a.ts"], mutants, excuses)).toEqual(expected);
 });
 
-test("the page counts what was tried by file, and gives the reason of what nobody noticed", () => {
-  const text = page(
-    [
-      ...mutantsOf("Killed", 2),
-      ...mutantsOf("Survived", 1),
-      ...mutantsOf("Ignored", 5),
-      ...mutantsOf("Timeout", 1, "b.ts"),
-    ],
-    [excuse],
-  );
+test("the page counts what was tried by file", () => {
+  const text = page([
+    ...mutantsOf("Killed", 2),
+    ...mutantsOf("Survived", 1),
+    ...mutantsOf("Ignored", 5),
+    ...mutantsOf("Timeout", 1, "b.ts"),
+  ]);
   expect(text.split("\n").filter((line) => line.startsWith("| `"))).toEqual([
     "| `a.ts` | 3 | 2 | 66.7 % |",
     "| `b.ts` | 1 | 1 | 100.0 % |",
-    "| `a.ts:7` | `a < b` | `a <= b` | They are never equal. |",
   ]);
 });

@@ -53,39 +53,18 @@ const byFile = (mutants: ReadonlyArray<Mutant>) =>
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 /** The page, in Markdown. */
-export const page = (mutants: ReadonlyArray<Mutant>, excuses: ReadonlyArray<Excuse>): string => {
-  const files = byFile(mutants).map(
-    ({ file, mutants: count, noticed, share }) => `| \`${file}\` | ${count} | ${noticed} | ${percent(share)} |`,
-  );
-  const survivors = mutants.filter(isSurvivor).map((mutant) => {
-    const reason = excuseOf(mutant, excuses)?.reason ?? "";
-    return `| \`${mutant.file}:${mutant.line}\` | ${code(mutant.original)} | ${code(mutant.replacement)} | ${reason} |`;
-  });
-  return [
+export const page = (mutants: ReadonlyArray<Mutant>): string =>
+  [
     "# Mutation testing",
     "",
-    "Written by `pnpm mutate --write`. The pure rules are changed, one place at a time (Stryker), and their tests are run on each",
-    `change: a test has to notice it. At least ${percent(leastShare)} of the changes of each file are noticed, and each that is not has its reason here.`,
-    "It takes about half an hour on two cores and is not part of `pnpm check`.",
-    "",
-    "The table names all that is covered so: http-cache as a whole, and of the other packages the rules that decide without I/O what",
-    "is retried, negotiated, trusted, shared or selected. Everything else that is shipped is covered by `pnpm mutate --random N --seed S`,",
-    "which changes places chosen by chance and runs the tests of their packages.",
+    "`pnpm mutate --write` changes the pure rules, one place at a time (Stryker), and runs their tests: half an hour on two cores.",
+    `At least ${percent(leastShare)} of the changes of each file are noticed; \`packages/internal/lab/mutation/survivors.json\` has the reason of each that`,
+    "is not. `pnpm mutate --random N --seed S` changes random places of everything else.",
     "",
     "| rules | changes | noticed | |",
     "| --- | ---: | ---: | ---: |",
-    ...files,
-    "",
-    "## Not noticed",
-    "",
-    "| where | what stands there | instead | why nobody notices |",
-    "| --- | --- | --- | --- |",
-    ...survivors,
+    ...byFile(mutants).map(
+      ({ file, mutants: count, noticed, share }) => `| \`${file}\` | ${count} | ${noticed} | ${percent(share)} |`,
+    ),
     "",
   ].join("\n");
-};
-
-const code = (text: string): string => {
-  const short = text.length > 120 ? `${text.slice(0, 120)} ...` : text;
-  return `\`${short.replaceAll("`", "'").replaceAll("|", "\\|")}\``;
-};

@@ -46,8 +46,8 @@ for (const target of chosen) mutants.push(...(await mutantsOf(target)));
 
 const files = chosen.flatMap(filesOf);
 const own = excuses.filter(({ file }) => files.includes(file));
-if (values.write) writeFileSync(join(root, "docs/mutation.md"), page(mutants, own));
-else process.stdout.write(`\n${page(mutants, own)}\n`);
+if (values.write) writeFileSync(join(root, "docs/mutation.md"), page(mutants));
+else process.stdout.write(`\n${page(mutants)}\n`);
 const wrong = complaints(files, mutants, own);
 for (const complaint of wrong) process.stderr.write(`${complaint}\n`);
 process.exitCode = wrong.length === 0 ? 0 : 1;

@@ -134,10 +134,10 @@ export const edgeHits: Figure = {
         ...peers.flatMap(([name, peer]) => (peer === undefined ? [] : [row(name, name)])),
       ],
       notes: [
-        "Standalone workerd, capnp configuration, the settings of apps/worker/wrangler.jsonc (LOG=errors) but for the upstream and the freshness. Processor time is the server's for one request, the median of the rounds; the ratio is the median of the ratios round by round.",
-        "Every answer is checked: status, length, and of the proxy that Cache-Status says hit.",
-        "The Cache API's backend is a worker in the same process: its time is in both rows that use it.",
-        "nginx and Varnish are C, keep plain bytes, and separate users only by the key configured here.",
+        "Standalone workerd with the settings of apps/worker/wrangler.jsonc (LOG=errors), except upstream and freshness. CPU is the server's per request.",
+        "Every response is checked: status, length, Cache-Status.",
+        "The Cache API's backend runs in the same process: its time is in both of its rows.",
+        "nginx and Varnish keep plain bytes, keyed by token.",
         ...peers.flatMap(([name, peer]) => (peer === undefined ? [`Not installed, so no row: ${name}.`] : [])),
       ],
     };

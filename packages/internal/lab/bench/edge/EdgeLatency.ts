@@ -61,8 +61,8 @@ export const edgeLatency: Figure = {
         },
       ],
       notes: [
-        "Open loop, 64 connections, the settings of apps/worker/wrangler.jsonc but for the upstream and the freshness, every answer checked, from when each request was due. Each round of a second has a p99 of its own.",
-        "A p99 shows every stop of the machine first: where that of hello is more than a few milliseconds, it is the machine's.",
+        "Open loop, 64 connections, timed from when each request was due; every response is checked. One p99 per round of a second.",
+        "More than a few milliseconds of hello are pauses of the machine.",
       ],
     };
   },

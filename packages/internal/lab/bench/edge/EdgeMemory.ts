@@ -87,9 +87,9 @@ export const edgeMemory: Figure = {
         },
       ],
       notes: [
-        `V8 ran with --max-heap-size=${heapMib}: an isolate that needed more would have ended the run. The bytes of answers lie outside of that heap and are counted by the proxy.`,
-        `Keys are sent from inside the isolate, ${keysEach} for each request from outside, and the upstream and the Cache API answer there: what is measured is what the proxy keeps, in half of the time.`,
-        `workerd alone gives memory back late: a worker that keeps nothing grows too, is shown as well, and its peak is taken off in the last column. Peaks of the resident set of the whole process, looked at every ${keysEach} requests.`,
+        `V8 ran with --max-heap-size=${heapMib}; bytes of responses are outside that heap and counted by the proxy.`,
+        `Requests, upstream and Cache API are inside the isolate, ${keysEach} keys per request from outside.`,
+        `workerd returns memory late, so the peak of a worker that keeps nothing is subtracted in the last column.`,
       ],
     };
   },

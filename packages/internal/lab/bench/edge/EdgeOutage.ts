@@ -71,7 +71,7 @@ export const edgeOutage: Figure = {
           promised: errors === 0 && probes <= fewProbes,
         },
       ],
-      notes: ["Fresh for 1 s, validated behind the answer for 1 s more, then served stale because nothing answers."],
+      notes: ["Fresh for 1 s, stale-while-revalidate for 1 s, then stale-if-error."],
     };
   },
 };

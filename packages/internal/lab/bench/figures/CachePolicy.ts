@@ -86,7 +86,7 @@ export const cachePolicy: Figure = {
       columns: ["cpu µs", "ratio", "range"],
       rows,
       notes: [
-        "Ratios are to http-cache-semantics, which makes a record of the response header with each decision; `evaluate` makes `Headers` when they are read.",
+        "Ratios are to http-cache-semantics, which makes response headers with each decision; `evaluate` makes them when read.",
       ],
     };
   },

@@ -74,10 +74,10 @@ export const calls: Figure = {
       }
     }
     return callResult(rows, [
-      "Each client is in a process of its own, and only one of them works at a time.",
-      "Ratios are, where nothing else is said, to `bare fetch + decode, protobuf`: fetch, arrayBuffer, fromBinary of protobuf-es. CPU is that of the calling process.",
-      "core: the promise entry with its defaults. It asks for protobuf and accepts it by the schema digest; every slot asks for a different engine, so no calls are deduplicated.",
-      "connect-es sends a POST, as its protocol wants, and gets the same protobuf bytes; it has no retries. The others get JSON and JSON.parse it.",
+      "Each client has its own process; one works at a time.",
+      "Ratios are to `bare fetch + decode, protobuf` (fetch, arrayBuffer, fromBinary of protobuf-es) unless named. CPU is the client's.",
+      "core: promise entry, defaults, protobuf by schema digest, different engines (no deduplication).",
+      "connect-es sends a POST for the same bytes, without retries. The others JSON.parse.",
     ]);
   },
 };

@@ -47,7 +47,7 @@ export const commandLine: Figure = {
       columns: ["value", "ratio", "limit"],
       rows: figures.map(rowOf),
       notes: [
-        "CPU time of whole processes, means over interleaved rounds, warm compile cache.",
+        "CPU time of whole processes, means of interleaved rounds, warm compile cache.",
         ...(effort === "quick" ? ["The memory of long lists, and wrangler, are left out of a quick run."] : []),
       ],
     };

@@ -75,8 +75,8 @@ export const decoding: Figure = {
       columns: ["cpu µs", "ratio", "range"],
       rows,
       notes: [
-        "Ratios are to protobuf-es. protobufjs makes its decoders from source text at run time; Workers forbid that, so it is no choice there.",
-        "core reads JSON by the schema (names, types, times, unknown fields, bounds), which JSON.parse does not.",
+        "Ratios are to protobuf-es. protobufjs compiles decoders at run time, which Workers forbid.",
+        "core checks JSON against the schema; JSON.parse does not.",
       ],
     };
   },

@@ -57,8 +57,8 @@ export const heap: Figure = {
       columns: ["MB after 20 %", "MB at the end", "growth, kB", "timers", "listeners"],
       rows,
       notes: [
-        "Heap in use after full collections, in a process of its own; the first tenth warms up. Flat: within 1 MB.",
-        "Listeners are counted on one AbortSignal that all calls of a run were given (aborted calls have one each).",
+        "Heap after full collections, in a process of its own. Flat: within 1 MB.",
+        "Listeners on the AbortSignal of all calls (aborted calls have one each).",
       ],
     };
   },

@@ -49,7 +49,7 @@ export const overhead: Figure = {
     return {
       columns: ["cpu µs", "more than bare, µs", "range"],
       rows,
-      notes: ["Each call makes a Response of its own, which is part of every row."],
+      notes: ["Every row includes making a Response."],
     };
   },
 };

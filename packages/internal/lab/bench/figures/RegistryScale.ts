@@ -94,10 +94,10 @@ export const registryScale: Figure = {
       columns,
       rows,
       notes: [
-        "64 connections ask one process as fast as it answers: latencies are mostly the time in that queue.",
-        "MB is resident memory, up to 256 MB of it the file itself, mapped. The imports' is the most that a process had that did nothing else.",
-        "Each row of an import is one run, not a median.",
-        "An import has one thread that writes and two that prepare: it takes all of two processors.",
+        "64 connections in a closed loop: latencies are mostly queueing.",
+        "MB is resident memory, up to 256 MB of it the mapped file; of imports the peak.",
+        "Imports are single runs.",
+        "An import has three threads: it takes two processors.",
       ],
     };
   },

@@ -95,8 +95,8 @@ export const registryThroughput: Figure = {
       columns: ["req/s", "bare req/s", "of bare", "cpu µs", "bare cpu µs"],
       rows,
       notes: [
-        "Every request asks for the same thing, as the peer can only send prepared bytes: the registry remembers rows while the file does not change. The figure `registry-scale` asks for something else each time.",
-        "The processor time of the server for each request is steadier than its throughput, which shares the machine with the load.",
+        "Every request is the same, as the peer sends prepared bytes; `registry-scale` varies them.",
+        "CPU per request is steadier than throughput, which shares the machine with the load.",
       ],
     };
   },

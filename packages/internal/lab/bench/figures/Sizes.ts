@@ -64,7 +64,7 @@ export const sizes: Figure = {
       columns: ["kB min+gzip", "limit"],
       rows,
       notes: [
-        "Bundled and minified by rolldown for browsers, gzip at level 9; 1 kB is 1,000 bytes. `pnpm check` holds the limits.",
+        "Bundled by rolldown for browsers, gzip level 9; 1 kB is 1,000 bytes. `pnpm check` checks the limits.",
         `The README of http-cache: ${await httpCacheSizes(root)}.`,
       ],
     };
