@@ -52,7 +52,7 @@ const fromIn = (head: RequestHead): string => {
 };
 
 /**
- * The session of a request: it reads from a copy that is no older than the bookmark that the request brings, or from the
+ * The session of a request: it reads from a replica at least as new as the bookmark of the request, or from the
  * primary. The bookmark of its answer is one that sees what was written.
  */
 export const sessionOf =

@@ -127,7 +127,7 @@ const from = (address: string) => (): Promise<Response> =>
   exports.default.fetch("https://registry.example/openapi.json", { headers: { "CF-Connecting-IP": address } });
 
 test("calls of a user and requests of an address past their limits are refused with the time to wait", async () => {
-  // Each a window of ten seconds: more than two of them have room for.
+  // Each is a window of ten seconds: more than two of them allow.
   expect(await statuses(1_050, () => get("/engines/engine-1/status", "token-of-bob"))).toEqual(["200 null", "429 10"]);
   expect((await get("/engines/zipper")).status).toBe(200);
   expect(await statuses(2_050, from("192.0.2.7"))).toEqual(["200 null", "429 10"]);

@@ -87,7 +87,7 @@ for (const [name, token] of [
   const count = attack.reduce((sum, result) => sum + result.count, 0);
   const ratio = middle(attack.map((result) => result.p95)) / middle(control.map((result) => result.p95));
   process.stdout.write(
-    `others ${name}: p95 in ms beside 404s ${p95(control)}, beside failing and hanging ${p95(attack)}: ratio of medians ` +
+    `others ${name}: p95 in ms with 404s ${p95(control)}, with failing and hanging ${p95(attack)}: ratio of medians ` +
       `${ratio.toFixed(2)}; ${failed} of ${count} requests of users failed\n`,
   );
 }

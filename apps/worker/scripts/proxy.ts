@@ -16,7 +16,7 @@ await runCommand(async () => {
   for (const [name, value] of Object.entries(process.env)) {
     if (passedOn.test(name) && value !== undefined) variables[name] = value;
   }
-  // What cannot work is told here, in one sentence, before anything is started.
+  // Invalid settings are reported before anything is started.
   parseConfig(variables);
   await serveUntilSignal({ name: "worker", code: await builtWorker(), port, variables });
 });

@@ -29,7 +29,7 @@ const utf8 = new TextEncoder();
 const digestOf = async (text: string): Promise<Uint8Array> =>
   new Uint8Array(await crypto.subtle.digest("SHA-256", utf8.encode(text)));
 
-/** Compares digests, byte by byte to the end: the time it takes tells nothing about the secrets. */
+/** Compares digests, byte by byte to the end: the time it takes reveals nothing about the secrets. */
 const isSecret = async (authorization: string | null, secrets: ReadonlyArray<string>): Promise<boolean> => {
   const given = authorization?.replace(/^bearer +/i, "") ?? "";
   const digest = await digestOf(given);

@@ -54,7 +54,7 @@ const maxUnknownWaiting = 256;
 /** Look-ups at once for tokens that the upstream has not accepted lately, and tokens that wait for one; more are refused at once. */
 const maxUnknownLookUps = 16;
 const maxUnknownLookUpsWaiting = 256;
-/** How often a waiting one looks for room, in milliseconds. */
+/** Poll interval of a waiting request, in milliseconds. */
 const lookUpAgainMs = 50;
 /** Tokens that are remembered as accepted, and as not connected during an outage; resources that are remembered as failed. */
 const maxRemembered = 4_000;
@@ -95,16 +95,16 @@ class Lane {
   leave(enteredAtMs: number): void {
     const index = this.#since.indexOf(enteredAtMs);
     if (index >= 0) this.#since.splice(index, 1);
-    // Whoever is woken looks for room itself: it may be a request that the runtime has ended.
-    let room = this.#most - this.#since.length;
+    // A woken request checks the capacity itself: the runtime may have ended it.
+    let places = this.#most - this.#since.length;
     for (const wake of this.#waiting) {
-      if (room-- <= 0) break;
+      if (places-- <= 0) break;
       this.#waiting.delete(wake);
       wake();
     }
   }
 
-  /** Resolves when there may be room, or after a time. `ended` is called then too, also of a request that the runtime has ended. */
+  /** Resolves when there may be capacity, or after a time. `ended` is called then too, also of a request that the runtime has ended. */
   wait(forMs: number, ended: () => void): Promise<void> {
     return new Promise((resolve) => {
       const wake = (): void => {

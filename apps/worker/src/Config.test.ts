@@ -65,7 +65,7 @@ test.each([
   expect(() => parseConfig(variables)).toThrow(problem);
 });
 
-test("all problems are told at once, and none of them tells a secret", () => {
+test("all problems are reported at once, and none of them shows a secret", () => {
   const wrong = { UPSTREAM_URL: "x", LOG: "x", EDGE_TIER: "y", ADMIN_SECRET: "hunter2" };
   expect(() => parseConfig(wrong)).toThrow(/UPSTREAM_URL.*EDGE_TIER.*LOG.*ADMIN_SECRET/);
   expect(() => parseConfig(wrong)).not.toThrow(/hunter2/);
@@ -73,7 +73,7 @@ test("all problems are told at once, and none of them tells a secret", () => {
 
 const deploymentWith = (variables: Record<string, unknown>) => parseConfig({ ...upstream, ...variables }).deployment;
 
-test("a deployment is told from others by its upstream, or by its name", () => {
+test("a deployment is identified by its upstream, or by its name", () => {
   expect(deploymentWith({ UPSTREAM: {} })).not.toBe(deploymentWith({}));
   expect(deploymentWith({ UPSTREAM_URL: "https://api.example/v1/other" })).not.toBe(deploymentWith({}));
   expect(deploymentWith({ DEPLOYMENT_ID: "One-1" })).toBe("one-1");

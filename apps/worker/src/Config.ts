@@ -120,7 +120,7 @@ export const parseConfig = (variables: Readonly<Record<string, unknown>>): Confi
   };
   const attemptTimeoutMs = whole("ATTEMPT_TIMEOUT_MS", 3_000, 1, 60_000);
   const upstreamUrl = upstreamUrlOf(text("UPSTREAM_URL") ?? defaultBaseUrl, problems);
-  // Two proxies in a row have different upstreams. Behind a binding the URL does not tell which.
+  // Two proxies in a row have different upstreams. Behind a binding the URL does not identify it.
   const upstream = `${variables["UPSTREAM"] === undefined ? "" : "binding "}${upstreamUrl}`;
   const config: Config = {
     upstreamUrl,

@@ -246,7 +246,7 @@ export const rangeFor = (asked: Headers, { headers }: Entry): string | null => {
 /** Whether an entry is fresh. */
 export const isFresh = (entry: Entry, nowMs: number): boolean => timeToLive(entry.freshness, nowMs) > 0;
 
-/** What is counted for an entry beside its bytes: objects, maps, field values. Measured, rounded up. */
+/** What is counted for an entry besides its bytes: objects, maps, field values. Measured, rounded up. */
 const entryOverheadBytes = 2_000;
 
 /** Bytes of memory that an entry takes, with its other form. */

@@ -37,7 +37,7 @@ test("what is sealed shows nothing of the answer, and never looks the same twice
   expect(first).not.toEqual(second);
 });
 
-test("identities are remembered, told apart by the whole token, and bounded", async () => {
+test("identities are remembered, distinguished by the whole token, and bounded", async () => {
   expect(await identities.of("alice")).toBe(await identities.of("alice"));
   const [a, b] = [await identities.of("token-a"), await identities.of("token-b")];
   expect(a.digest).not.toBe(b.digest);

@@ -17,7 +17,7 @@ export interface Identity {
   hasEntries: boolean;
 }
 
-/** Number of remembered identities. One takes about 1 kB beside its token. */
+/** Number of remembered identities. One takes about 1 kB plus its token. */
 export const maxIdentities = 4_000;
 /** Characters of remembered tokens, together. */
 const maxTokenCharacters = 4_000_000;

@@ -23,7 +23,7 @@ const answered = (status: number, result: Result): Answered => ({
   durationMs: 25,
 });
 
-test("a line tells what happened, with the request's id and trace, and nothing of the token", () => {
+test("a line has what happened, the request's id and trace, and nothing of the token", () => {
   const line = logLine(answered(200, "hit"));
   expect(JSON.parse(line)).toEqual({
     time: "1970-01-01T00:00:01.025Z",

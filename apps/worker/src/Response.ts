@@ -67,7 +67,7 @@ const fieldsOf = (
   const fields = new Map(answer.client);
   // Bytes of one form go by several names; the client gets the name it asked for.
   if (answer.format === representation.format) fields.set("content-type", representation.mediaType);
-  // Stored answers tell their age (RFC 9111, 5.1); so do answers that a cache before the upstream had stored.
+  // Stored responses state their age (RFC 9111, 5.1); so do answers that a cache before the upstream had stored.
   const { freshness } = answer;
   const isStored = outcome.hit === true || outcome.detail === "stale-if-error";
   if (freshness !== undefined && (isStored || answer.ageMs !== undefined)) {

@@ -23,7 +23,7 @@ test("the least recently used entry goes first", () => {
   expect(["a", "b", "c"].map((key) => memory.get(key, "alice").length > 0)).toEqual([true, false, true]);
 });
 
-test("an entry that would take more than a quarter is not kept, nor anything without room", () => {
+test("an entry that would take more than a quarter is not kept, nor anything without capacity", () => {
   const memory = new Memory(20_000, 10);
   memory.set("a", [entryWith({ bytes: new Uint8Array(6_000) })]);
   expect(memory.entries).toBe(0);

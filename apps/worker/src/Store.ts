@@ -66,7 +66,7 @@ export class Memory {
   get(key: string, owner: string): ReadonlyArray<Entry> {
     const slot = this.#slots.get(key);
     if (slot === undefined || slot.entries[0]?.owner !== owner) return [];
-    // Moving every hit to the end costs more than a fair order is worth while there is room.
+    // Moving every hit to the end costs more than a fair order is worth while there is capacity.
     if (this.#bytes * 2 > this.#maxBytes || this.#slots.size * 2 > this.#maxEntries) {
       this.#slots.delete(key);
       this.#slots.set(key, slot);

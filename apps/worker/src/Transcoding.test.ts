@@ -49,7 +49,7 @@ test.each<[string, "get" | "list", Uint8Array<ArrayBuffer>, "json" | "protobuf"]
   ["one inside a message", "get", json('{"platformConfig":{"tomorrow":null}}'), "json"],
   ["bytes that are cut short", "get", engine.subarray(0, 3), "protobuf"],
   ["a body without any bytes", "get", new Uint8Array(), "protobuf"],
-  ["text that is no JSON", "get", json("<html>"), "json"],
+  ["invalid JSON", "get", json("<html>"), "json"],
   ["a value of the wrong type", "get", json('{"revision":"many"}'), "json"],
   ["text that is not UTF-8", "get", new Uint8Array([0x22, 0xff, 0x22]), "json"],
 ])("%s keeps an answer in the form it came in", (_what, endpoint, bytes, from) => {
@@ -89,7 +89,7 @@ test.each<[string, ["json" | "protobuf" | undefined, Uint8Array], boolean]>([
   ["JSON cut short", ["json", listed("json").subarray(0, -1)], false],
   ["JSON too long to be parsed, cut short", ["json", long("")], false],
   ["protobuf cut short", ["protobuf", listed("protobuf").subarray(0, -1)], false],
-  ["JSON that is no message", ["json", bytesOf("[]")], false],
+  ["JSON of another type", ["json", bytesOf("[]")], false],
   ["null", ["json", bytesOf("null")], false],
   ["half a character", ["json", new Uint8Array([0x7b, 0x22, 0xc3, 0x22, 0x3a, 0x31, 0x7d])], false],
   ["JSON, as protobuf", ["protobuf", listed("json")], false],

@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { builtWorker } from "../scripts/built.ts";
 import { cacheResult } from "./served.ts";
 
-/** Gives up the request that it makes as soon as the URL that it is told answers. */
+/** Aborts its request as soon as the given URL answers. */
 const front = `export default {
   async fetch(request, env) {
     const controller = new AbortController();

@@ -35,7 +35,7 @@ test.each<[string, ReadonlyArray<Buffer>]>([
   ["a tab after the scheme", [authorization("Bearer", 0x09, "token")]],
   ["a no-break space", [authorization("Bearer", 0xa0, "token")]],
   ["parameters", [authorization('Digest username="a", realm="b"')]],
-  ["a scheme that is no token", [authorization("Bea(rer token")]],
+  ["an invalid scheme", [authorization("Bea(rer token")]],
   ["a scheme without a credential", [authorization("Bearer")]],
   ["two of them", [authorization("one"), authorization("two")]],
 ])("a credential with %s is 401, and reaches nobody", async (_what, lines) => {
@@ -48,7 +48,7 @@ test.each<[string, ReadonlyArray<Buffer>]>([
   expect((await origin.state()).asked).toEqual([]);
 });
 
-// The runtime does not tell an empty field from none. What Connection lists is for the hop to the proxy alone.
+// The runtime does not distinguish an empty field from none. What Connection lists is for the hop to the proxy alone.
 test.each<[string, ReadonlyArray<Buffer>]>([
   ["is empty", [authorization()]],
   ["is white space", [authorization(" ", 0x09, " ")]],

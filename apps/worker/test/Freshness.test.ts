@@ -29,20 +29,20 @@ test.each<[string, Record<string, string>]>([
   ["Cloudflare-CDN-Cache-Control: max-age=0", { "cloudflare-cdn-cache-control": "max-age=0" }],
   ["s-maxage=0", { "cache-control": "s-maxage=0" }],
   ["s-maxage=5, old", { "cache-control": "s-maxage=5", age: "20" }],
-  ["s-maxage=5 beside a greater max-age, old", { "cache-control": "max-age=600, s-maxage=5", age: "20" }],
+  ["s-maxage=5 with a greater max-age, old", { "cache-control": "max-age=600, s-maxage=5", age: "20" }],
   ["must-revalidate, old", { "cache-control": "must-revalidate", age: "100" }],
   ["proxy-revalidate, old", { "cache-control": "proxy-revalidate", age: "100" }],
   [
-    "must-revalidate beside stale-while-revalidate",
+    "must-revalidate with stale-while-revalidate",
     { "cache-control": "max-age=5, must-revalidate, stale-while-revalidate=600", age: "20" },
   ],
   [
-    "proxy-revalidate beside stale-while-revalidate",
+    "proxy-revalidate with stale-while-revalidate",
     { "cache-control": "max-age=5, proxy-revalidate, stale-while-revalidate=600", age: "20" },
   ],
-  ["s-maxage beside stale-while-revalidate", { "cache-control": "s-maxage=5, stale-while-revalidate=600", age: "20" }],
-  ["no-cache beside stale-while-revalidate", { "cache-control": "no-cache, max-age=600, stale-while-revalidate=600" }],
-  ["a lifetime that is no number", { "cache-control": "max-age=soon" }],
+  ["s-maxage with stale-while-revalidate", { "cache-control": "s-maxage=5, stale-while-revalidate=600", age: "20" }],
+  ["no-cache with stale-while-revalidate", { "cache-control": "no-cache, max-age=600, stale-while-revalidate=600" }],
+  ["an invalid lifetime", { "cache-control": "max-age=soon" }],
 ])("%s: what the upstream states is not extended", async (_what, headers) => {
   expect(await laterResults(headers)).toEqual(asked);
 });

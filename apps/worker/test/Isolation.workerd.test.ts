@@ -19,7 +19,7 @@ const controls = ["", "", "", "no-cache", "no-store", "max-age=5", "max-stale", 
 
 const latin1 = new TextDecoder("latin1");
 
-const visit = async (world: World, edges: ReadonlyArray<Edge>): Promise<ReadonlyArray<string>> => {
+const readAll = async (world: World, edges: ReadonlyArray<Edge>): Promise<ReadonlyArray<string>> => {
   const number = Math.floor(world.random() * edges.length);
   const user = world.pick(world.users);
   const control = world.pick(controls);
@@ -70,10 +70,10 @@ test.each(Array.from({ length: runs }, (_, index) => index + 1))(
       startEdge(world.upstream, world.clock, store, { MEMORY_ENTRIES: "4" }),
     ];
     for (let batch = 0; batch < batchesPerRun; batch++) {
-      const visits = await Promise.all(
-        Array.from({ length: 1 + Math.floor(world.random() * 25) }, () => visit(world, edges)),
+      const violations = await Promise.all(
+        Array.from({ length: 1 + Math.floor(world.random() * 25) }, () => readAll(world, edges)),
       );
-      expect(visits.flat()).toEqual([]);
+      expect(violations.flat()).toEqual([]);
       for (const edge of edges) await edge.settle();
       await disturb(world, edges);
     }

@@ -36,7 +36,7 @@ test("two proxies that reach each other answer 508", async () => {
   expect((await first.get("alice", "/engines/sound")).status).toBe(508);
 });
 
-test("two proxies in a row are fine, and the upstream is told of both", async () => {
+test("two proxies in a row work, and the upstream gets the Via of both", async () => {
   const origin = await startOrigin();
   const inner = await startProxy(origin.url);
   const outer = await startProxy(`${inner.url}/v1/dev`);

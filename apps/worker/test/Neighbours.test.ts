@@ -48,7 +48,7 @@ test.each(attackers.flatMap(([who, token]) => failures.map((kind) => [kind, who,
   },
 );
 
-test("beside 200 failing and 64 hanging requests at once, 20 users with misses get their answers", async () => {
+test("during 200 failing and 64 hanging requests, 20 users with misses get their responses", async () => {
   const origin = await startOrigin();
   const proxy = await startProxy(origin.url);
   const attack = [
@@ -84,7 +84,7 @@ test("one token's many misses wait their turn, and are answered", async () => {
   expect(await statuses(times(1_000, (index) => proxy.get("alice", `/engines/sound-${index}`)))).toEqual([200]);
 });
 
-test("who asks for more than its places, for longer than is waited, is told to slow down: 429 with Retry-After", async () => {
+test("a client over its limit for longer than the wait gets 429 with Retry-After", async () => {
   const origin = await startOrigin();
   const slow = await startProxy(origin.url, { ATTEMPT_TIMEOUT_MS: "500", DEADLINE_MS: "500" });
   // A token that the upstream has not accepted may be refused with 503 before it reaches its own bound.

@@ -217,7 +217,7 @@ test("made-up tokens are looked up a few at a time, refused beyond a number, and
   expect(statuses.filter((status) => status === 200).length).toBeGreaterThan(250);
 });
 
-test("made-up tokens that are refused do not make room for more at the upstream", async () => {
+test("refused made-up tokens do not free upstream places", async () => {
   const { admission } = stage.edge.isolate;
   let admitted = 0;
   // More than the admission remembers.

@@ -81,7 +81,7 @@ test.each(["no-cache", "max-age=0"])("%s is not answered with what was asked for
   expect(await revisionOf(await stage.edge.get("alice", path, json))).toBe(2);
 });
 
-test("a stale answer that stands in for a failure tells its age", async () => {
+test("a stale response in place of a failure states its age", async () => {
   await stage.edge.get("alice", path, json);
   stage.clock.ms += 300_000;
   stage.answer = failing(503);

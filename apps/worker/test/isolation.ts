@@ -47,7 +47,7 @@ export class World {
   readonly productions: Array<Production> = [];
   readonly users: ReadonlyArray<User>;
   readonly random: () => number;
-  /** For each user, when an isolate was last told that it is turned away. */
+  /** For each user, when an isolate last got a 401. */
   readonly turnedAway = new Map<string, { readonly atMs: number; readonly edge: number }>();
   readonly purges: Array<{
     readonly atMs: number;

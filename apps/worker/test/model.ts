@@ -87,7 +87,7 @@ class World {
       since: async (number) => ({ purges: records.slice(number), last: records.length }),
     };
     const data = cacheInMemory();
-    // Two isolates of one data centre, one of them with room for hardly anything, and one elsewhere.
+    // Two isolates of one data centre, one of them with almost no capacity, and one elsewhere.
     this.isolates = [
       { store: data, variables: {} },
       { store: data, variables: { MEMORY_ENTRIES: "2" } },

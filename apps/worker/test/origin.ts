@@ -23,7 +23,7 @@ export interface Scripted {
   readonly confirms?: boolean;
 }
 
-/** Path of an engine that is answered so. `id` tells engines apart that are answered alike. */
+/** Path of an engine that is answered so. `id` distinguishes engines with equal responses. */
 export const answering = (script: Scripted, id = 0): string =>
   `/engines/answer-${Buffer.from(JSON.stringify({ ...script, id })).toString("base64url")}`;
 

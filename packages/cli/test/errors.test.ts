@@ -40,7 +40,7 @@ test("a base URL without its path is 3, and the hint shows one with it", async (
   expect(stderr).toContain(`Does the base URL lack its path? It looks like ${origin}/v1/dev.\n`);
 });
 
-test("a tag that is none is 2, before anything is sent", async () => {
+test("an invalid tag is 2, before anything is sent", async () => {
   registry.requests.length = 0;
   expect((await alice("get", "../secret")).code).toBe(2);
   expect(registry.requests).toHaveLength(0);

@@ -49,10 +49,10 @@ const table: ReadonlyArray<Answers> = [
   { line: "auth status" },
   { line: "profile list" },
   { line: "config path" },
-  // It tells the form itself.
+  // It states the format itself.
   { line: "config get", steady: false },
   { line: "config get attempts --show-origin" },
-  // These write something that is no records, or nothing: they have no --output.
+  // These write no records: they have no --output.
   { line: "export --all", forms: none },
   { line: "raw GET /engines", forms: none },
   { line: "auth login", forms: none },

@@ -86,7 +86,7 @@ test("SIGTERM ends with 143", async () => {
   expect((await result).code).toBe(143);
 });
 
-test("SIGINT in an export leaves the old file as it was and nothing beside it", async () => {
+test("SIGINT in an export leaves the old file as it was and no other", async () => {
   const path = join(home.path, "backup.ndjson");
   writeFileSync(path, "the old backup\n");
   registry.faults.set([{ skip: 1, fault: { silent: true } }]);

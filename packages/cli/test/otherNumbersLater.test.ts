@@ -14,7 +14,7 @@ const named = async (registry: TestRegistry, home: Home): Promise<string> => {
   return (await bne(home, asked, { env: as(registry, "bob") })).stdout;
 };
 
-test("commands do not believe a digest that doctor has found to lie, and take one request each", () =>
+test("commands ignore a digest that doctor found wrong, and send one request each", () =>
   withRegistry({ fieldNumbers: swappedNumbers, schemaDigest: true }, async (registry, home) => {
     const { schemaDigests } = await import("@bytenite-engines/core/wire");
     registry.faults.set([
@@ -47,7 +47,7 @@ test("a server that does not name our schema is asked once more by the first com
     expect(registry.requests).toHaveLength(5);
   }));
 
-test("a profile that is none is told of; one of a newer version is told of and stays", () =>
+test("an invalid profile is reported; one of a newer version is reported and stays", () =>
   withRegistry({ fieldNumbers: swappedNumbers, schemaDigest: false }, async (registry, home) => {
     await examined(home, registry);
     const directory = join(home.path, "cache", "bytenite-engines", "field-numbers");

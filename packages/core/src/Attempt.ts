@@ -60,7 +60,7 @@ const hedgingTools = (plan: AttemptPlan<unknown>, clock: Clock.Clock, signal: Ab
   pay: () => plan.budget.pay(retryCost.transient),
 });
 
-/** Starts the time of an attempt; `onTimeout` is told once that it is over, unless it was stopped. */
+/** Starts the time of an attempt; `onTimeout` is called once when it is over, unless it was stopped. */
 const startTimer = (
   { plan, clock, start, withinMs }: Attempt<unknown>,
   onTimeout: (failure: AttemptFailure) => void,
@@ -131,6 +131,6 @@ const startOne = (
   });
 };
 
-/** A failure that no answer told. */
+/** A failure without a response. */
 export const failedHere = (plan: AttemptPlan<unknown>, reason: EngineErrorReason): AttemptFailure =>
   new AttemptFailure(new EngineError({ reason, url: plan.subject.url, ...counted(plan.state) }));

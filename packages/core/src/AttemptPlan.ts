@@ -55,7 +55,7 @@ export interface AttemptPlan<A> {
   readonly state: CallState;
   /** Whether the request may be sent again after a failure that would allow it; absent: always. */
   readonly mayRepeat?: (failure: AttemptFailure) => boolean;
-  /** One attempt, or the `hedge`-th request beside it. Rejects with AttemptFailure, or with the signal's reason once it is aborted. */
+  /** One attempt, or its `hedge`-th hedged request. Rejects with AttemptFailure, or with the signal's reason once it is aborted. */
   readonly run: (
     signal: AbortSignal,
     clock: Clock.Clock,

@@ -54,7 +54,7 @@ export interface CallOptions {
    * instead of JSON. `json`: JSON. Default `auto`.
    */
   readonly format?: "auto" | Format | undefined;
-  /** Headers of every request, beside those that the client sends. `accept` is always the client's own, `authorization` where it has a token. */
+  /** Headers of every request, besides those that the client sends. `accept` is always the client's own, `authorization` where it has a token. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly retry?: Partial<RetryPolicy> | undefined;
   /** Longest time for one request and its whole answer, in milliseconds. Default 10,000. Infinity: no limit. */
@@ -74,7 +74,7 @@ export interface CallOptions {
   readonly token?: TokenOption | null | undefined;
   /** Instead of the global `fetch`. */
   readonly fetch?: Fetch | undefined;
-  /** Told what happens, while it happens. What it throws is ignored. */
+  /** Called with each event as it happens. What it throws is ignored. */
   readonly onEvent?: ((event: EngineEvent) => void) | null | undefined;
   /** Stops asking an origin that fails: `breaker(...)` of `@bytenite-engines/core/breaker`. Default none. */
   readonly breaker?: Breaker | null | undefined;

@@ -88,7 +88,7 @@ export const partsOfCall = (parts: ClientParts, options: CallOptions | undefined
 
 /**
  * A call with the parts for its options. Options that cannot be are InvalidArgument, and nothing is sent. `others`: names of options
- * beside those of every call.
+ * besides those of every call.
  */
 export const withPartsOfCall = <A>(
   parts: ClientParts,

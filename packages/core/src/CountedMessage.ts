@@ -3,7 +3,7 @@ import { fromBinary, ScalarType, type DescField, type DescMessage, type MessageS
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { LimitExceeded, type ReadLimits } from "./ReadLimits.ts";
 
-/** The message in bytes. Throws for bytes that are none, and LimitExceeded before more is made of them than `maxItems`. */
+/** The message in bytes. Throws for malformed bytes, and LimitExceeded before more is made of them than `maxItems`. */
 export const readCounted = <D extends DescMessage>(
   schema: D,
   bytes: Uint8Array,

@@ -148,7 +148,7 @@ test("the failure of a source is an error of the call", () => {
   });
 });
 
-/** A source that never gives a token, and tells whether it was let off. */
+/** A source that never gives a token, and records whether it was aborted. */
 const stuck = () => {
   const signals: Array<AbortSignal> = [];
   const source: TokenOption = ({ signal }) => {

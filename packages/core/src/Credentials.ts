@@ -49,7 +49,7 @@ export const keyedToken = (source: KeyedSource): TokenFunction => {
 /** Whether tokens of this function belong to a key. */
 export const isKeyed = (option: object): boolean => keyedSources.has(option as TokenFunction);
 
-/** Credentials of an option. `onRenewal` is told of every other token that was fetched. */
+/** Credentials of an option. `onRenewal` is called for every token fetched after the first. */
 export const makeCredentials = (
   option: TokenOption | undefined,
   onRenewal: (because: Because) => void,

@@ -59,7 +59,7 @@ export interface EngineCalls {
     tag: string,
     options?: EngineCallOptions & MessageParams,
   ) => Stream.Stream<Uint8Array, EngineError>;
-  /** The same calls, with status, headers, media type, attempts and timings beside the data. */
+  /** The same calls, with status, headers, media type, attempts and timings in addition to the data. */
   readonly withResponse: {
     readonly upload: (
       archive: Uint8Array,

@@ -45,7 +45,7 @@ export type EngineErrorReason =
   | { readonly _tag: "CircuitOpen"; readonly retryAfterMs: number }
   /** Where the token should come from failed. */
   | { readonly _tag: "CredentialsFailed"; readonly problem: string }
-  /** Any other answer that is no success. */
+  /** Any other error response. */
   | { readonly _tag: "Rejected" };
 
 /** The kinds of reason. */
@@ -78,7 +78,7 @@ export interface ErrorDetail {
   readonly json?: JsonObject;
 }
 
-/** What is known of a failed call beside its reason. No field ever holds a token. */
+/** Details of a failed call besides its reason. No field ever holds a token. */
 export interface EngineErrorFields {
   readonly reason: EngineErrorReason;
   /** Method of the request. Default GET. */
@@ -108,7 +108,7 @@ export interface EngineErrorFields {
 /** An Error that can be yielded in `Effect.gen`; its type here needs no Effect. */
 const YieldableError = Data.Error as unknown as new (fields: { message: string; cause: unknown }) => Error;
 
-/** The one error of the client. `reason` tells the kinds apart. */
+/** The one error of the client. `reason` has the kind. */
 export class EngineError extends YieldableError implements EngineErrorFields {
   static {
     // Node prints it as any other error, with its stack.

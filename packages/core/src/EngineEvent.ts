@@ -124,7 +124,7 @@ export interface ProgressEvent extends EventSubject {
   readonly totalBytes: number | undefined;
 }
 
-/** All events, told apart by `type`. */
+/** All events, distinguished by `type`. */
 export type EngineEvent =
   | ExchangeEvent
   | UnansweredEvent
@@ -143,8 +143,8 @@ export const harmless =
   (event) => {
     try {
       // `async` functions are listeners to TypeScript, too.
-      const told: unknown = listener(event);
-      if (told instanceof Promise) told.catch(() => {});
+      const result: unknown = listener(event);
+      if (result instanceof Promise) result.catch(() => {});
     } catch {
       // Its own affair.
     }

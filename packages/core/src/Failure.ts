@@ -9,7 +9,7 @@ import { redact } from "./Secret.ts";
 import type { ResponseHeaders } from "./Fetch.ts";
 import { publicUrl, type ExchangeAnswer } from "./Transport.ts";
 
-/** What is known of a failed request beside its error. */
+/** Details of a failed request besides its error. */
 export interface FailureCircumstances {
   /** What the server asks to wait, in milliseconds. */
   readonly hintMs?: number | undefined;

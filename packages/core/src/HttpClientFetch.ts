@@ -17,7 +17,7 @@ import type { EngineError } from "./YieldableError.ts";
 /**
  * The layer of an EngineClient whose requests go through the `HttpClient` of the context, with its tracing and middleware.
  * Costs more than the client's own way over `fetch`. The `HttpClient` must neither retry nor follow redirects itself, or the
- * client's rules about both do not hold; the one over `fetch` is told so here.
+ * client's rules about both do not hold; the one over `fetch` is configured so here.
  */
 export const layerHttpClient = (
   options: Omit<EngineClientOptions, "fetch"> = {},
@@ -44,7 +44,7 @@ export const fetchOf =
     return new Response(response.body.pipeThrough(new TransformStream(), { signal }), response);
   };
 
-/** In the trace that the client says the request belongs to; where it says none, the request tells of none. */
+/** In the trace that the client says the request belongs to; without one, the request has none. */
 const within = (headers: Headers): (<A, E>(sent: Effect.Effect<A, E>) => Effect.Effect<A, E>) =>
   Option.match(HttpTraceContext.w3c(headers), {
     onSome: (span) => (sent) => Effect.withParentSpan(sent, span),

@@ -26,13 +26,13 @@ const wireTypes: ReadonlyArray<WireType | undefined> = [
 const maxGroups = 100;
 
 /**
- * Bytes that are being read. All methods throw for bytes that are no message: cut short, too long, not UTF-8; and LimitExceeded
+ * Bytes that are being read. All methods throw for malformed messages: cut short, too long, not UTF-8; and LimitExceeded
  * before there is more of something than the limits allow.
  */
 export class MessageBytes {
   readonly bytes: Uint8Array;
   pos = 0;
-  /** Whether a field was met, at any depth, that is none of ours or has another wire type. */
+  /** Whether there was, at any depth, an unknown field or one of another wire type. */
   hasUnknown = false;
   /** Whether a flag was met, at any depth, that is neither 0 nor 1: it is likely to be the number of another field. */
   hasOddFlag = false;
@@ -122,7 +122,7 @@ export class MessageBytes {
     return value;
   }
 
-  /** Keeps a field that is none of ours, or has another wire type, as it came. */
+  /** Keeps an unknown field, or one of another wire type, unchanged. */
   unknown(message: Message, tag: number): void {
     const wireType = wireTypes[tag & 7];
     if (wireType === undefined) throw new RangeError(`there is no wire type ${tag & 7}`);

@@ -19,7 +19,7 @@ export const assertOptionNames = (
   }
 };
 
-/** Throws TypeError for options that are no object. */
+/** Throws TypeError for options other than an object. */
 export function assertObject(given: unknown, name = "options"): asserts given is object {
   if (typeof given !== "object" || given === null || Array.isArray(given))
     throw new TypeError(`${name} must be an object, not ${kindOf(given)}`);

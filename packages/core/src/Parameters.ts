@@ -36,7 +36,7 @@ export interface WriteCondition {
   readonly ifRevision?: number | undefined;
 }
 
-/** What is uploaded beside the archive. */
+/** Options of an upload. */
 export interface UploadParams extends WriteCondition {
   /**
    * The tag in the manifest, `name@major.minor`. With it, an upload whose answer got lost is looked up before it is sent again;

@@ -84,7 +84,7 @@ test.for([
   expect(() => decodeQuery(list, new URLSearchParams(query))).toThrow(QueryParameterError);
 });
 
-test("base64 that is none is refused, and a long name is not repeated whole", () => {
+test("invalid base64 is refused, and a long name is shortened", () => {
   expect(() => decodeQuery(get, new URLSearchParams("engineData=%21"))).toThrow(QueryParameterError);
   const error = new QueryParameterError("n".repeat(10_000), "is wrong");
   expect(error.message.length).toBeLessThan(200);

@@ -41,7 +41,7 @@ interface Utf8 {
 
 const strictUtf8: Utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** The JSON in bytes. Throws SyntaxError or TypeError for bytes that are no JSON in UTF-8, LimitExceeded before more than the limits is made of them. */
+/** The JSON in bytes. Throws SyntaxError or TypeError for invalid JSON or UTF-8, LimitExceeded before more than the limits is made of them. */
 export const parseJson = (bytes: Uint8Array, limits: ReadLimits, utf8: Utf8 = strictUtf8): JsonValue => {
   // Each item takes a byte at least.
   if (bytes.byteLength > limits.maxItems) assertWithin(bytes, limits);

@@ -48,7 +48,7 @@ export interface RequestPlan {
   readonly span: Span | undefined;
   readonly signal: AbortSignal;
   readonly timer: AttemptTimer;
-  /** Which of the requests beside each other this is, from 0: a second one must not wait for the first. */
+  /** Number of the hedged request, from 0: a second one must not wait for the first. */
   readonly hedge: number;
   /** Absent: nothing is sent. */
   readonly body?: Uint8Array<ArrayBuffer>;
@@ -151,7 +151,7 @@ const send = async (
   const durationMs = msSince(clock, start);
   const mediaType = answer.headers.get("content-type") ?? undefined;
   const answered = { answer, token, secrets: [...secrets], mediaType, durationMs, followed: isFollower(state) };
-  // Who sent the request tells of it.
+  // The sender of the request emits the event.
   if (!isFollower(state)) parts.emit?.(exchangeEvent(plan.subject, count, answered));
   return answered;
 };

@@ -12,7 +12,7 @@ export class RetryBudget {
   readonly capacity: number;
   #tokens: number;
 
-  /** Throws RangeError for a capacity that is no number from 0. */
+  /** Throws RangeError for a capacity other than a number from 0. */
   constructor(capacity = budgetCapacity) {
     if (!(capacity >= 0)) throw new RangeError(`retryBudget must be a number from 0, not ${capacity}`);
     this.capacity = capacity;
@@ -40,7 +40,7 @@ export class RetryBudget {
 /** The buckets of one client, by origin. */
 export type RetryBudgets = (origin: string) => RetryBudget;
 
-/** Makes them; throws RangeError for a capacity that is no number from 0. */
+/** Makes them; throws RangeError for a capacity other than a number from 0. */
 export const makeBudgets = (capacity?: number): RetryBudgets => {
   const budgets = new Map<string, RetryBudget>();
   // The first one rejects an invalid capacity before anything is sent.

@@ -49,7 +49,7 @@ const names = Object.keys(rpcCodes) as ReadonlyArray<RpcCode>;
 /** The HTTP status that grpc-gateway answers for a code. */
 export const httpStatusOf = (code: RpcCode): number => httpStatuses[code];
 
-/** The name of a numeric code, or undefined for a number that is none. */
+/** The name of a numeric code, or undefined for an unknown number. */
 export const rpcCodeOf = (code: number): RpcCode | undefined => names[code];
 
 const codesOfHttp: Readonly<Record<number, RpcCode>> = {

@@ -56,7 +56,7 @@ export interface ExchangerAnswer extends ExchangeAnswer {
 /** Sends GETs with retries. */
 export interface Exchanger {
   /**
-   * The answer, also one that is no success when it is final or all attempts gave the like. Rejects with EngineError when
+   * The response, also an error response when it is final or all attempts gave the like. Rejects with EngineError when
    * no answer came (Unreachable, TimedOut, TooLarge, RedirectRefused, CircuitOpen, a body cut short); with the signal's
    * reason once that is aborted.
    */

@@ -19,9 +19,9 @@ export interface NodeFetchOptions {
   readonly proxyEnv?: Readonly<Record<string, string | undefined>> | false;
 }
 
-/** What `nodeFetch` is given beside what every `Fetch` is. */
+/** Options of `nodeFetch` besides those of every `Fetch`. */
 export interface NodeFetchInit extends FetchInit {
-  /** Told how many bytes of the body were handed to the system, piece by piece, up to all of them. */
+  /** Called with the number of bytes handed to the system so far, up to all of them. */
   onBodySent?: (bytes: number, totalBytes: number) => void;
 }
 
@@ -163,13 +163,13 @@ const send = (agents: Agents, url: URL, init: NodeFetchInit, isResend: boolean):
     else request.end(body);
   });
 
-/** Bytes of a body that are handed to the system at once where its progress is told. */
+/** Bytes of a body that are handed to the system at once where progress is reported. */
 const pieceBytes = 262_144;
 
 const sendInPieces = (
   request: http.ClientRequest,
   body: Uint8Array,
-  tell: NonNullable<NodeFetchInit["onBodySent"]>,
+  onSent: NonNullable<NodeFetchInit["onBodySent"]>,
 ): void => {
   // Without it, a body that is not written at once is sent in chunks.
   request.setHeader("content-length", body.byteLength);
@@ -177,7 +177,7 @@ const sendInPieces = (
     const end = Math.min(start + pieceBytes, body.byteLength);
     request.write(body.subarray(start, end), (error) => {
       if (error !== null && error !== undefined) return;
-      tell(end, body.byteLength);
+      onSent(end, body.byteLength);
       if (end < body.byteLength) sendFrom(end);
       else request.end();
     });

@@ -72,7 +72,7 @@ export interface PromiseEngineClient {
    * deadline, but bytes must come within each `attemptTimeoutMs`.
    */
   archive(tag: string, options?: MessageOptions): Promise<EngineArchive>;
-  /** The same calls, with status, headers, media type, attempts and timings beside the data. */
+  /** The same calls, with status, headers, media type, attempts and timings in addition to the data. */
   readonly withResponse: {
     upload(archive: Uint8Array, options?: PromiseCallOptions & UploadParams): Promise<Answer<Engine>>;
     activate(tag: string, options?: MessageOptions & WriteCondition): Promise<Answer<EngineMessage>>;

@@ -102,11 +102,14 @@ test.for<[said: RegExp, call: (client: ReturnType<typeof createEngineClient>) =>
   expect(error.serverMessage).toMatch(said);
 });
 
-test.for([null, undefined, 5, {}, { token: 5 }])("a token function that gives %j is told so", async (given) => {
-  const error = await failure(createEngineClient({ baseUrl, fetch, token: () => given as never }).get("a"));
-  expect(error.reason._tag).toBe("CredentialsFailed");
-  expect(error.message).toContain("No token could be had: token must be text");
-});
+test.for([null, undefined, 5, {}, { token: 5 }])(
+  "a token function that returns %j is an error that says so",
+  async (given) => {
+    const error = await failure(createEngineClient({ baseUrl, fetch, token: () => given as never }).get("a"));
+    expect(error.reason._tag).toBe("CredentialsFailed");
+    expect(error.message).toContain("No token could be had: token must be text");
+  },
+);
 
 const askedHere = async (client: ReturnType<typeof createEngineClient>) => await client.get("absent");
 
@@ -194,7 +197,7 @@ test("an engine as JSON, with its times as text and as dates", async () => {
   expect(toDate({ seconds: -1n, nanos: 500_000_000 }).toISOString()).toBe("1969-12-31T23:59:59.500Z");
 });
 
-test("the body as it came is beside the data", async () => {
+test("the received body is next to the data", async () => {
   const { body, format } = await createEngineClient({ baseUrl, fetch, format: "json" }).withResponse.get("a");
   expect([format, JSON.parse(new TextDecoder().decode(body))]).toMatchObject(["json", { name: "a" }]);
 });

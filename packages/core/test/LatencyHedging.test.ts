@@ -50,7 +50,7 @@ test("a hedge that the budget cannot pay is not sent", async () => {
   expect(server.requests).toHaveLength(1);
 });
 
-test("when both fail, the first failure is told", async () => {
+test("when both fail, the first failure is reported", async () => {
   const held: Array<ServerResponse> = [];
   await using server = await startServer((_request, response) => {
     held.push(response);

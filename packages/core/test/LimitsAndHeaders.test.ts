@@ -134,13 +134,13 @@ const wrong: Readonly<Record<string, (client: PromiseEngineClient) => Promise<un
   "half a limit": (client) => client.list({ limit: 0.5 }),
   "a limit that is text": (client) => client.list({ limit: "5" as never }),
   "an offset past uint32": (client) => client.list({ pagination: { offset: 4_294_967_296 } }),
-  "an offset that is no number": (client) => client.list({ offset: Number.NaN }),
-  "an orderBy that is no text": (client) => client.list({ orderBy: 5 as never }),
+  "an invalid offset": (client) => client.list({ offset: Number.NaN }),
+  "an invalid orderBy": (client) => client.list({ orderBy: 5 as never }),
   "an isPublic that is text": (client) => client.list({ isPublic: "yes" as never }),
   "no tag": (client) => client.get(undefined as never),
   "a tag that is a number": (client) => client.status(5 as never),
   "an empty tag": (client) => client.get(""),
-  "an id that is no text": (client) => client.get("a", { engineId: {} as never }),
+  "an invalid id": (client) => client.get("a", { engineId: {} as never }),
   "data that is text": (client) => client.get("a", { engineData: "abc" as never }),
   "a list of all with a negative limit": async (client) => {
     for await (const engine of client.listAll({ limit: -1 })) throw new Error(engine.name);

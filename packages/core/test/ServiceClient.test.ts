@@ -343,7 +343,7 @@ test.for<[body: string, headers: Record<string, string>]>([
   ["<html>", { "content-type": "text/html" }],
   ['{"int64":1.5}', {}],
   ["\u0001", { "content-type": "application/x-protobuf" }],
-])("a body that is no message is an error of the kind Undecodable, case %#", async ([body, headers]) => {
+])("a malformed body is an error of the kind Undecodable, case %#", async ([body, headers]) => {
   await using server = await startKitchen({ intercept: () => ({ status: 200, headers, body }) });
   const kitchen = createServiceClient(Kitchen, { baseUrl: server.baseUrl, ...fast });
   expect(await failure(kitchen.create({}))).toMatchObject({

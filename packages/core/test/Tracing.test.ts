@@ -62,7 +62,7 @@ test("a call is a span, each attempt one below it, by the conventions of HTTP cl
   );
 });
 
-test("the port of a span is told where the URL leaves it out", async () => {
+test("a span has a port also where the URL has none", async () => {
   const [, , attempt] = await traced({ baseUrl: "https://api.example/v1/dev", fetch: memoryServer().fetch });
   expect(attempt?.attributes.get("server.port")).toBe(443);
 });
@@ -84,7 +84,7 @@ test("no attribute of a span holds the token", async () => {
   expect(inspect(spans, { depth: 12 })).not.toContain(secret);
 });
 
-test("traceparent is not sent when told so, nor where nobody traces", async () => {
+test("traceparent is not sent when switched off, nor without a tracer", async () => {
   await using server = await startServer((_request, response) => json(response, 200, { id: "1" }));
   await traced({ baseUrl: server.baseUrl, propagateTrace: false });
   await createEngineClient({ baseUrl: server.baseUrl, format: "json" }).get("zipper@0.1");

@@ -40,7 +40,7 @@ test.each([
   ['private="x', { private: "" }],
   ['x="a, no-store', { "no-store": "" }],
   ['no-store"x"', { "no-store": "" }],
-  // A quoted string that is no argument says what stands in it.
+  // A quoted string in place of a directive counts as its content.
   ['"no-store"', { "no-store": "" }],
   ['"No-Store" , public', { "no-store": "", public: true }],
   ['"max-age=0"', { "max-age": "" }],

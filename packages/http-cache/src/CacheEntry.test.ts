@@ -87,7 +87,7 @@ test.each(others)("what a storage returns in place of an entry counts as absent:
   expect(cache.staleIfError(request, entry, undefined, now)).toBeUndefined();
 });
 
-test("a whole entry is served, also beside a damaged one, and an absent one is no damage", () => {
+test("a whole entry is served, also next to a damaged one; an absent one is not damage", () => {
   const entry = changed("body", "more than an entry has");
   expect(cache.evaluate(request, entry, now)).toMatchObject({ action: "fresh", entry });
   expect(cache.evaluate(request, [changed("url", 1), entry], now)).toMatchObject({ action: "fresh", entry });

@@ -21,6 +21,6 @@ test.each([
 });
 
 // RFC 9211, 2: the name of a cache is a String or a Token.
-test("a name that is no token is a string", () => {
+test("a name outside the syntax of tokens is a string", () => {
   expect(cacheStatus('my "edge"', { hit: true })).toBe('"my \\"edge\\""; hit');
 });

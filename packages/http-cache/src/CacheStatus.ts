@@ -23,7 +23,7 @@ export interface CacheOutcome {
 
 const tokenPattern = /^[A-Za-z*][!#$%&'*+.^_`|~0-9A-Za-z:/-]*$/;
 
-/** One member of Cache-Status, such as `edge; hit; ttl=12`. A name that is no token is written as a string. */
+/** One member of Cache-Status, such as `edge; hit; ttl=12`. A name outside the syntax of tokens is written as a string. */
 export const cacheStatus = (name: string, outcome: CacheOutcome): string => {
   let member = itemOf(name);
   if (outcome.hit === true) member += "; hit";

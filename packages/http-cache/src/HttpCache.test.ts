@@ -503,7 +503,7 @@ describe("invalidate", () => {
     expect(cache.invalidate({ ...get(), method }, { status, headers })).toEqual({ urls: [], groups: [] });
   });
 
-  test("a target that is no URL invalidates nothing", () => {
+  test("an invalid target invalidates nothing", () => {
     expect(cache.invalidate({ url: "*", method: "POST", headers: {} }, { status: 200, headers: {} }).urls).toEqual([]);
   });
 });

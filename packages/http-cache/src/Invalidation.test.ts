@@ -45,6 +45,6 @@ test("64 groups are read of one field", () => {
   expect(cacheGroups(new Headers({ "cache-groups": groups }))).toHaveLength(64);
 });
 
-test("a target that is no URL invalidates nothing", () => {
+test("an invalid target invalidates nothing", () => {
   expect(invalidatedUrls("*", 200, new Headers({ location: "https://a.example/" }))).toEqual([]);
 });

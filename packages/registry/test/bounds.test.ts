@@ -124,14 +124,14 @@ test.for<[string, object, RegExp]>([
     /deviceRequirements\.minCpu must be a number from 0 on/,
   ],
   [
-    "an amount that is none",
+    "an invalid amount",
     { deviceRequirements: { minCpu: "NaN" } },
     /deviceRequirements\.minCpu must be a number from 0 on/,
   ],
   ["a negative revision", { revision: -1 }, /revision must be a number from 0 to/],
   ["the largest revision", { revision: 2_147_483_647 }, /revision must be a number from 0 to/],
-  ["a hash that is none", { hash: "x" }, /hash must be the base64/],
-  ["an id that is none", { id: "a b" }, /id must be 1 to 64/],
+  ["an invalid hash", { hash: "x" }, /hash must be the base64/],
+  ["an invalid id", { id: "a b" }, /id must be 1 to 64/],
 ])("an exported engine with %s is refused, like a manifest", async ([, changes, says]) => {
   const database = fresh();
   const { code, stdout, stderr } = await imported(database, [

@@ -70,7 +70,7 @@ const overwrite = (path: string, pages: ReadonlyArray<number>, filling: Filling)
 interface Answers {
   readonly statuses: ReadonlySet<number>;
   readonly failed: number;
-  /** Bodies of 503 that are no Status with a delay, or come without `Retry-After`. */
+  /** Bodies of 503 without a Status with a delay, or without `Retry-After`. */
   readonly without: ReadonlyArray<string>;
 }
 

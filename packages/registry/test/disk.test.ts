@@ -70,7 +70,7 @@ test.skipIf(!mounts())(
           port: 0,
           limits: { drainMs: 0 },
         });
-        // Leaves room for some uploads, whichever part fills up.
+        // Leaves space for some uploads, whichever part fills up.
         if (full === "database") await writeFile(join(directory, "ballast"), Buffer.alloc(3_000_000)).catch(() => {});
         const kept = new Map<string, string>();
         const refusals: Array<string> = [];

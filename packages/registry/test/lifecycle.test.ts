@@ -207,7 +207,7 @@ test("what an upload is refused for is said, and leaves nothing behind", async (
   expect(text).toContain("manifest.json:4:13: version must be major.minor");
 });
 
-test("a body that is none, and a type that is none, are refused; nobody without scope gets to send one", async () => {
+test("invalid bodies and types are refused; nobody without scope gets to send one", async () => {
   const post = (init: RequestInit & { token?: string }) =>
     fetch(engines, {
       method: "POST",
@@ -466,7 +466,7 @@ test("objects that no engine names go after the grace period, and not while a ba
   expect((await fetch(String(link.body["engineLink"]))).status).toBe(200);
 });
 
-test("other methods of these paths are told", async () => {
+test("other methods of these paths are 405 with Allow", async () => {
   const allowed = async (path: string) =>
     (await fetch(`${engines}${path}`, { method: "OPTIONS" })).headers.get("allow");
   expect(await allowed("")).toBe("GET, HEAD, POST, OPTIONS");

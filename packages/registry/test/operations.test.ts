@@ -77,7 +77,7 @@ test("a log of warnings has no line of what went well", async () => {
   );
 });
 
-test("metrics tell of the process, the database, and connections that end within an answer", async () => {
+test("metrics cover the process, the database, and connections that end within a response", async () => {
   const registry = await serving({ limits: { responseTimeoutMs: 200 } });
   const value = async (name: string): Promise<number> => {
     const text = await (await fetch(`${registry.origin}/metrics`)).text();

@@ -122,9 +122,9 @@ test("a numbering that cannot be served leaves no file behind", async () => {
 test.for<[string, ReadonlyArray<string>, RegExp]>([
   ["an unknown command", ["frobnicate"], /no command "frobnicate"/],
   ["an unknown flag", ["--databas", "x"], /databas/],
-  ["a port that is none", ["--database", "x", "--port", "70000"], /--port/],
-  ["a numbering that is no file", ["--database", "x", "--field-numbers", "/nowhere"], /\/nowhere/],
-  ["rules that are no file", ["--database", "x", "--faults", "/nowhere"], /\/nowhere/],
+  ["an invalid port", ["--database", "x", "--port", "70000"], /--port/],
+  ["a missing file of field numbers", ["--database", "x", "--field-numbers", "/nowhere"], /\/nowhere/],
+  ["a missing file of rules", ["--database", "x", "--faults", "/nowhere"], /\/nowhere/],
   ["an import of nothing", ["import", "--database", "x"], /import what/],
 ])("%s ends with 2 and says why on stderr", async ([, args, says]) => {
   const { code, stdout, stderr } = await run(args);
@@ -133,7 +133,7 @@ test.for<[string, ReadonlyArray<string>, RegExp]>([
   expect(stderr).not.toMatch(/ {4}at /);
 });
 
-test("a file that is no database, and a directory that is not there, are clear errors", async () => {
+test("a file other than a database, and a missing directory, are clear errors", async () => {
   const text = join(directory, "text.sqlite");
   await writeFile(
     text,

@@ -109,11 +109,11 @@ const conditionOf = (ifRevision: number | undefined): Readonly<Record<string, st
   return ifRevision === 0 ? { "if-none-match": "*" } : { "if-match": `"revision-${ifRevision}"` };
 };
 
-/** The parts with the time that so many bytes take, and with progress told. */
+/** The parts with timeouts for so many bytes, and with progress events. */
 const forUpload = (parts: ClientParts, bytes: number): ClientParts => {
   const { attemptTimeoutMs, deadlineMs, retry } = parts.settings;
   const sendMs = bytes / uploadBytesPerMs;
-  const tell = (url: string, sent: number): void =>
+  const report = (url: string, sent: number): void =>
     parts.emit?.({
       endpoint: "upload",
       url: publicUrl(url),
@@ -127,9 +127,9 @@ const forUpload = (parts: ClientParts, bytes: number): ClientParts => {
     ...parts,
     fetch: async (url, init) => {
       if (init.body === undefined) return parts.fetch(url, init);
-      tell(url, 0);
+      report(url, 0);
       const response = await parts.fetch(url, init);
-      tell(url, bytes);
+      report(url, bytes);
       return response;
     },
     settings: {

@@ -36,7 +36,7 @@ type ChangeMethod = (tag: string, options?: CallOptions & MessageParams & WriteC
 const messageNames = ["engineId", "engineData", "engineLink", "engineStatus"];
 const uploadNames = ["tag", "activate", "engineId", "ifRevision"];
 
-/** The methods of a client. `others`: names of options that the entry has beside these. */
+/** The methods of a client. `others`: names of further options of the entry. */
 export const engineMethods = (parts: ClientParts, others: ReadonlyArray<string> = []): EngineMethods => {
   const within = <A>(
     options: CallOptions | undefined,

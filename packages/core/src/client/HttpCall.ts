@@ -116,7 +116,7 @@ const attemptPlan = <M extends Message>(parts: ClientParts, call: HttpCall<M>): 
   };
   const mayRepeat = call.repeats || recover !== undefined;
   const headers = { ...parts.settings.headers, ...call.headers };
-  // A second request beside a slow one is one more time.
+  // A hedged request counts as one more.
   const settings = { ...parts.settings, headers, ...(call.repeats ? {} : { hedging: undefined }) };
   const state = newState();
   const body = call.body === undefined ? {} : { body: call.body };
@@ -243,7 +243,7 @@ const receiveVerified = async <M extends Message>(
       if (!isChosen || choice.format === "json")
         throw new AttemptFailure(unverified(answered, choice.format), { exhausted: choice.format === "protobuf" });
       known.spend(choice, false);
-      const json = await receiveAs(parts, call, beside(plan, answered), "json", readNothing);
+      const json = await receiveAs(parts, call, asComparison(plan, answered), "json", readNothing);
       compareBoth(known, call, cause.bytes, json, onNews);
       return json;
     }
@@ -280,7 +280,7 @@ const sampled = async <M extends Message>(
   try {
     const { answered } = received;
     const json = await plan.timer.spare((signal) =>
-      receiveAs(parts, call, { ...beside(plan, answered), signal }, "json", readNothing),
+      receiveAs(parts, call, { ...asComparison(plan, answered), signal }, "json", readNothing),
     );
     compareBoth(known, call, answered.answer.bytes, json, onNews);
     return json;
@@ -313,13 +313,13 @@ const cacheTraces = ["cache-status", "age", "via"];
  * The same request once more. A cache must not make JSON of the protobuf (RFC 9111, 5.2.1.6). The field is left out where no cache
  * shows: a browser would ask the server first whether pages may send it.
  */
-const beside = (plan: RequestPlan, { answer }: Answered): RequestPlan => {
+const asComparison = (plan: RequestPlan, { answer }: Answered): RequestPlan => {
   if (cacheTraces.every((name) => answer.headers.get(name) === null)) return plan;
   const headers = { ...plan.settings.headers, "cache-control": "no-transform" };
   return { ...plan, settings: { ...plan.settings, headers } };
 };
 
-/** The message in an answer. Throws AttemptFailure for one that is no success, and for one whose body is none. */
+/** The message in a response. Throws AttemptFailure for an error response or a malformed body. */
 export const readAnswer = <M>(
   answered: Answered,
   { clock, settings }: RequestPlan,

@@ -70,7 +70,7 @@ export type ServiceCalls<S extends DescService> = {
   ) => Promise<ShapeOf<S["method"][N]>>;
 };
 
-/** The same with status, headers, media type, attempts and timings beside the data. */
+/** The same with status, headers, media type, attempts and timings in addition to the data. */
 export type ServiceCallsWithResponse<S extends DescService> = {
   readonly [N in UnaryNames<S>]: (
     request?: InitOf<S["method"][N]>,
@@ -103,7 +103,7 @@ export type EffectServiceCalls<S extends DescService> = {
   ) => Effect.Effect<ShapeOf<S["method"][N]>, EngineError>;
 };
 
-/** The same with status, headers, media type, attempts and timings beside the data. */
+/** The same with status, headers, media type, attempts and timings in addition to the data. */
 export type EffectServiceCallsWithResponse<S extends DescService> = {
   readonly [N in UnaryNames<S>]: (
     request?: InitOf<S["method"][N]>,

@@ -14,7 +14,7 @@ import {
 import { FieldMaskSchema } from "@bufbuild/protobuf/wkt";
 import { base64Decode, base64Encode } from "@bufbuild/protobuf/wire";
 
-/** A text that is no value of its type; the message says what would be, e.g. `must be true or false`. */
+/** An invalid value of a type; the message says what would be, e.g. `must be true or false`. */
 export class FieldTextError extends Error {}
 
 /** The text of a scalar: base64 for bytes, the shortest form for numbers. */

@@ -161,7 +161,7 @@ test("a response that was written as zigzag or fixed is read as such", () => {
 const ours = foreignServer({});
 const swapped = foreignServer({ "bytenite.engine.Engine": { name: 7, description: 2 } });
 
-test("pairs that do not fit teach nothing", () => {
+test("pairs that do not match give no evidence", () => {
   const inference = new FieldNumberInference();
   for (let call = 0; call < 8; call++) expect(compare(inference, EngineSchema, ours, zipper, trainer)).toBe(false);
   expect(inference.profile(origin, 0).messages).toEqual({});

@@ -6,7 +6,7 @@ import type { Solve } from "./Numbering.ts";
 import { isPlain, type Values } from "../verify/Sameness.ts";
 import { maxRootFields, tryWireFields, type Occurrence, type WireFields } from "../verify/WireFields.ts";
 
-/** Messages of one type that are taken from one pair, at most: a page of 256 engines teaches all that a longer one would. */
+/** Messages of one type that are taken from one pair, at most: a page of 256 engines gives as much evidence as a longer one. */
 export const maxRecordsPerPair = 256;
 
 /** Different numbers in the messages of one type, at most; a server that has more is not worked out. */

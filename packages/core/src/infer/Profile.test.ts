@@ -67,15 +67,15 @@ test.for<[string, ReadonlyArray<string>, unknown, string]>([
   ["another version", ["version"], 2, "only 1 can be read"],
   ["no origin", ["origin"], undefined, '"origin"'],
   ["an origin with a path", ["origin"], "https://engines.example/v1", "must be an origin"],
-  ["a date that is none", ["date"], "soon", '"date"'],
+  ["an invalid date", ["date"], "soon", '"date"'],
   ["a date that brings lines of its own", ["date"], "24 Nov 2026 (\nmessage Other {}\n)", '"date"'],
-  ["a count of messages that is none", ["messages", "bytenite.engine.Engine", "compared"], -1, '"compared"'],
+  ["an invalid count of messages", ["messages", "bytenite.engine.Engine", "compared"], -1, '"compared"'],
   ["no messages", ["messages"], [], '"messages"'],
   ["an unknown message", ["messages", "a.B"], {}, "a.B is no message"],
-  ["a message that is none", ["messages", "bytenite.engine.Engine"], 1, "bytenite.engine.Engine must be an object"],
+  ["an invalid message", ["messages", "bytenite.engine.Engine"], 1, "bytenite.engine.Engine must be an object"],
   ["an unknown field", [...fields, "colour"], { seen: 0 }, "has no field colour"],
   ["a missing field", [...fields, "link"], undefined, "bytenite.engine.Engine.link is missing"],
-  ["a number that is none", [...fields, "name", "number"], 0, "0 is no field number"],
+  ["an invalid number", [...fields, "name", "number"], 0, "0 is no field number"],
   ["a type that cannot be", [...fields, "name", "type"], "bool", "is none of string"],
   ["one number twice", [...fields, "name", "number"], 2, "the same number"],
   ["an unknown number of ours", ["messages", "bytenite.engine.Engine", "unknown"], [7], "unknown and a field's"],
@@ -85,22 +85,22 @@ test.for<[string, ReadonlyArray<string>, unknown, string]>([
     Array.from({ length: 512 }, (_, index) => 1000 + index),
     "more than 512 numbers",
   ],
-  ["unknown numbers that are none", ["messages", "bytenite.engine.Engine", "unknown"], 7, '"unknown"'],
+  ["invalid unknown numbers", ["messages", "bytenite.engine.Engine", "unknown"], 7, '"unknown"'],
   ["a number never seen", [...fields, "name", "seen"], 0, "never seen"],
   ["a field seen without a number", [...fields, "name", "number"], undefined, 'neither "number" nor "candidates"'],
-  ["a count that is none", [...fields, "name", "seen"], -1, '"seen"'],
-  ["a candidate that is none", [...fields, "name"], { seen: 1, candidates: [null] }, "is no field number"],
+  ["an invalid count", [...fields, "name", "seen"], -1, '"seen"'],
+  ["an invalid candidate", [...fields, "name"], { seen: 1, candidates: [null] }, "is no field number"],
 ])("a profile with %s is refused by name", ([, path, value, problem]) => {
   const text = edited(inferred(), path, value);
   expect(() => parseProfile(text)).toThrow(ProfileError);
   expect(() => parseProfile(text)).toThrow(problem);
 });
 
-test("no field numbers are made of a profile that is none", () => {
+test("an invalid profile gives no field numbers", () => {
   const profile = { ...inferred(), version: 2 } as unknown as Profile;
   expect(() => fieldNumbers(profile)).toThrow(ProfileError);
 });
 
-test("a profile that is no JSON is refused", () => {
+test("a profile of invalid JSON is refused", () => {
   expect(() => parseProfile("{")).toThrow("it is not JSON");
 });

@@ -6,7 +6,7 @@ import { evidenceOf, messagesOf, type Candidate, type Evidence, type MessageEvid
 import { maxNumbers } from "./Pair.ts";
 import { solve } from "./Solution.ts";
 
-/** A document that is no profile; the message says what is wrong, and where. */
+/** An invalid profile; the message says what is wrong, and where. */
 export class ProfileError extends Error {
   /** Whether it seems to be of a newer version than this one, which had better leave it as it is. */
   readonly isNewer: boolean;

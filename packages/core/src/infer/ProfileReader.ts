@@ -1,6 +1,6 @@
 // Protobuf decoding by the field numbers of a profile.
 //
-// The bytes are read by the code that reads our own numbers. What tells it which field comes next is asked here, where the tag
+// The bytes are read by the code that reads our own numbers. The next field number is translated here, where the tag
 // of the server is looked up: one that is not certain has none of ours, so that reading is the check.
 import { ScalarType, type DescField, type DescMessage, type Message, type MessageShape } from "@bufbuild/protobuf";
 import { WireType, type BinaryReader } from "@bufbuild/protobuf/wire";

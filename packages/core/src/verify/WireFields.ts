@@ -17,7 +17,7 @@ export const maxRootFields = 131_072;
 
 /**
  * The fields of a message; several payloads are one message in parts (protobuf merges them). Throws RangeError or Error for
- * bytes that are no protobuf.
+ * malformed protobuf.
  */
 export const wireFields = (payloads: ReadonlyArray<Uint8Array>, maxFields = maxInnerFields): WireFields => {
   const fields = new Map<number, Array<Occurrence>>();
@@ -37,7 +37,7 @@ export const wireFields = (payloads: ReadonlyArray<Uint8Array>, maxFields = maxI
   return fields;
 };
 
-/** The same, or undefined for bytes that are no protobuf. */
+/** The same, or undefined for malformed protobuf. */
 export const tryWireFields = (
   payloads: ReadonlyArray<Uint8Array>,
   maxFields = maxInnerFields,

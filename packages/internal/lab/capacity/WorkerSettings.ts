@@ -21,7 +21,7 @@ export interface WorkerSettings {
 
 const worker = new URL("../../../../apps/worker/", import.meta.url);
 
-/** A number that a source of apps/worker names as a constant. Throws where it is not there: a copy would go on being believed. */
+/** A number that a source of apps/worker names as a constant. Throws where it is missing, as a copy would become outdated. */
 export const constantOf = (source: string, name: string): number => {
   const text = readFileSync(new URL(`src/${source}`, worker), "utf8");
   const value = new RegExp(`^(?:export )?const ${name} = ([0-9_]+);$`, "m").exec(text)?.[1];

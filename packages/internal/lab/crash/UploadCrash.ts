@@ -14,7 +14,7 @@ import { openSqlite } from "../../../registry/src/node/SqliteFile.ts";
 
 const main = fileURLToPath(new URL("../../../registry/src/main.ts", import.meta.url));
 
-/** Engines that are overwritten again and again, and the most bytes that an archive of theirs has beside its manifest. */
+/** Engines that are overwritten again and again, and the most bytes of their archives besides the manifest. */
 const names = ["one", "two", "three", "four"] as const;
 const maxFileBytes = 400_000;
 

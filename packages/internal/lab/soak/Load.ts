@@ -35,7 +35,7 @@ export interface LoadOptions {
   readonly home: string;
 }
 
-/** Asks until it is told to stop. */
+/** Sends requests until it is stopped. */
 export class Load {
   readonly #given: LoadOptions;
   readonly #clients = new Map<Token, PromiseEngineClient>();

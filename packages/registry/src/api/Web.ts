@@ -62,7 +62,7 @@ export interface Web {
   readonly finish: (head: RequestHead, answer: Answer) => Promise<Answer>;
 }
 
-/** Builds it. Throws TypeError for an origin that is none. */
+/** Builds it. Throws TypeError for an invalid origin. */
 export const makeWeb = ({ digest, maxBytes = Infinity, compress, corsOrigins = [] }: WebOptions): Web => {
   const origins = new Set(corsOrigins.map(originOf));
   const share = (head: RequestHead, answer: Answer): void => {

@@ -158,7 +158,7 @@ const refused: ReadonlyArray<
   ["a file that is a folder", tar(file("a"), file("a/b")), "both a file and a folder"],
   ["a folder that is a file", tar(file("a/b"), file("a")), "both a file and a folder"],
   ["a wrong checksum", tar({ name: "a", checksum: 1 }), "is no tar file"],
-  ["a size that is no number", tar({ name: "a", size: "12x45678901\0" }), "size is no number"],
+  ["an invalid size", tar({ name: "a", size: "12x45678901\0" }), "size is no number"],
   ["a size below 0", tar({ name: "a", size: "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff" }), "size is no number"],
   ["a huge size", tar({ name: "a", size: "77777777777\0" }), "more than 268435456 bytes"],
   ["a huge PAX size", tar(pax("size=9007199254740991"), file("a")), "more than 268435456 bytes"],

@@ -52,7 +52,7 @@ const texts = {
     WHERE owner = ? AND name = ? AND major = ? AND minor = ? AND ${live}`,
   archive: "SELECT * FROM archives WHERE engine = ? AND released_at IS NULL ORDER BY created_at DESC LIMIT 1",
   ofId: `SELECT owner, is_public FROM engines INDEXED BY engines_by_id WHERE id = ? AND ${live} LIMIT 1`,
-  /** A new engine, unless its owner has that version by now, is disabled, or has no room for it. */
+  /** A new engine, unless its owner has that version by now, is disabled, or over its quota. */
   insert: `INSERT INTO engines (${engineColumns.join(", ")}) SELECT ${engineColumns.map(() => "?").join(", ")}
     WHERE EXISTS (SELECT 1 FROM users u WHERE u.number = ? AND u.disabled_at IS NULL AND u.deleted_at IS NULL
       AND (u.max_engines IS NULL OR u.live_engines < u.max_engines)
@@ -183,7 +183,7 @@ export const readOwnerOfId = async (
   return row === undefined ? undefined : { owner: Number(row["owner"]), isPublic: Number(row["is_public"]) === 1 };
 };
 
-/** Inserts an engine, if it is new and there is room for `bytes` more. */
+/** Inserts an engine, if it is new and the quota allows `bytes` more. */
 export const insertEngine = (row: EngineRow, user: User, bytes: number): Statement => ({
   sql: texts.insert,
   values: [...row, user.number, bytes],

@@ -102,7 +102,7 @@ export const makeUpload = (
     if (length > longest) throw bodyTooLong(longest);
     const usage = await readUsage(options.sql, user);
     const declared = Math.max(0, Math.floor((format === "json" ? (length / 4) * 3 : length) - maxFieldBytes));
-    // An overwrite may make room; so much is certain before the body.
+    // An overwrite may free space; this much is certain before the body.
     if (usage.maxBytes !== null && declared > usage.maxBytes) throw noRoom(usage);
     const end = turns.begin(user.id);
     try {
@@ -226,7 +226,7 @@ const manifestIn = async (source: AsyncIterable<Uint8Array>, { unpackedBytes }: 
   const tops = new Set<string>();
   for await (const { path, type, size, body } of readArchive(source, { ...archiveLimits, unpackedBytes })) {
     const parts = path.split("/");
-    // What macOS writes beside files says nothing of them.
+    // macOS writes metadata files that say nothing about the engine.
     if (!(parts.at(-1) ?? "").startsWith("._")) tops.add(parts[0] ?? "");
     if (parts.at(-1) !== manifestName || type !== "file" || parts.length > 2 || found.size === 2) continue;
     if (parts.length === 2 && tops.size > 1) continue;
@@ -311,7 +311,7 @@ const publish = async (
   throw new Refusal("ABORTED", "the engine is being changed by somebody else: try again", { status: 409 });
 };
 
-/** A time after the last change, so that each change can be told from the one before. */
+/** A time after the last change, so that changes have distinct times. */
 export const laterThan = ({ updatedAt }: KeptVersion, at: number): number => Math.max(at, updatedAt + 1);
 
 const secretInPublic = (): Refusal =>

@@ -108,7 +108,7 @@ export const faultRulesSchema = {
 
 const validate = new Ajv({ allowUnionTypes: true }).compile<ReadonlyArray<FaultRule>>(faultRulesSchema);
 
-/** Rules that are none; the message says where and why. */
+/** Invalid rules; the message says where and why. */
 export class FaultRulesError extends Error {
   constructor(problem: string) {
     super(`fault rules: ${problem}`);

@@ -82,7 +82,7 @@ export const copyArchives = async (file: SqliteFile, from: string, to: string): 
   return [];
 };
 
-/** Removes what a backup does not name from the folder beside it. */
+/** Removes archives that a backup does not name from its folder. */
 export const removeOthers = async (file: SqliteFile, folder: string): Promise<void> => {
   if (!existsSync(folder)) return;
   const named = new Set(namedArchives(file).map(({ key }) => key));

@@ -58,7 +58,7 @@ test("a backup with a page that was overwritten is refused, wherever the page is
   expect(refused).toBeGreaterThan(10);
 });
 
-test.for(["", "not a database", "SQLite format 3\0"])("a file that is no backup is refused: %j", async (text) => {
+test.for(["", "not a database", "SQLite format 3\0"])("a file other than a backup is refused: %j", async (text) => {
   const path = join(directory, "other.sqlite");
   await writeFile(path, text);
   await expect(restore(path, join(directory, "never.sqlite"))).rejects.toThrow(BackupError);

@@ -33,7 +33,7 @@ export interface BackupSummary {
 
 /**
  * Copies a database into a file, whole and consistent, while others read and write it. The file appears under its name
- * only when it is complete, checked and on disk; an existing one is replaced then. Archives come into a folder beside it, before it
+ * only when it is complete, checked and on disk; an existing one is replaced then. Archives are copied into its folder, before it
  * has its name.
  */
 export const backUp = async (

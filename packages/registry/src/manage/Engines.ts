@@ -120,15 +120,15 @@ export const makeQuotas = (run: Run): Quotas => {
   const quotas: Quotas = {
     left: ({ number }) => {
       if (!left.has(number)) {
-        const [row] = run("SELECT max_engines - live_engines AS room FROM users WHERE number = ?", number);
-        const room = row?.["room"];
-        left.set(number, room === null || room === undefined ? undefined : Number(room));
+        const [row] = run("SELECT max_engines - live_engines AS remaining FROM users WHERE number = ?", number);
+        const remaining = row?.["remaining"];
+        left.set(number, remaining === null || remaining === undefined ? undefined : Number(remaining));
       }
       return left.get(number);
     },
     added: (user) => {
-      const room = quotas.left(user);
-      if (room !== undefined) left.set(user.number, room - 1);
+      const remaining = quotas.left(user);
+      if (remaining !== undefined) left.set(user.number, remaining - 1);
     },
   };
   return quotas;
@@ -154,12 +154,12 @@ export const publish = (
   if (prepared.namesId === true) assertOwnId(run, prepared, asNew.id);
   // A deleted engine can have the same version as a live one.
   const isLive = valueIn(row, "deleted_at") === null;
-  const room = isLive ? quotas.left(user) : undefined;
-  const mayBeNew = expected === "new" && isLive && room === undefined;
+  const remaining = isLive ? quotas.left(user) : undefined;
+  const mayBeNew = expected === "new" && isLive && remaining === undefined;
   if (mayBeNew && run.change(insertEngineSql, ...whole) > 0) return asNew;
   const [found] = run(selectVersion, user.number, name, valueIn(row, "major"), valueIn(row, "minor"));
   if (found === undefined) {
-    if (room !== undefined && room <= 0) {
+    if (remaining !== undefined && remaining <= 0) {
       throw new UnacceptableEngineError(
         `${tag}: ${user.name} has as many engines as the quota allows: delete some, or raise it`,
       );

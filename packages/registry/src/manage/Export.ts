@@ -68,7 +68,7 @@ const tables = {
 
 /**
  * SQL statements, one per line, that make an empty database into this one: tables, users, API keys and tokens (their
- * digests), engines with their sealed secrets, deleted ones too, and what tells the key. Trial and configured tokens stay behind. For
+ * digests), engines with their sealed secrets, deleted ones too, and the check value of the key. Trial and configured tokens stay behind. For
  * `wrangler d1 execute --file`, which takes no BEGIN.
  */
 export const exportSql = function* (file: SqliteFile, now: number): Generator<string> {

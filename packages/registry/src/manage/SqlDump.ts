@@ -13,7 +13,7 @@ const maxStatementCharacters = 16 * 1_024 * 1_024;
 /** How SQLite's own files begin (https://sqlite.org/fileformat.html). */
 const magic = "SQLite format 3\0";
 
-/** A text that is no dump, or one that does more than fill a database; the message is for the operator. */
+/** An invalid dump, or one that does more than fill a database; the message is for the operator. */
 export class SqlDumpError extends Error {
   override readonly name = "SqlDumpError";
 }

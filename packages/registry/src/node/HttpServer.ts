@@ -23,7 +23,7 @@ export interface ServerObserver {
   readonly disconnected: () => void;
   /** A connection ended before its client had taken the whole answer. */
   readonly dropped: () => void;
-  /** A request was refused that is none, or that a limit of connections holds up. */
+  /** Malformed HTTP, or a limit of connections, ended a request. */
   readonly refused: (status: number, requestId: string, address: string | undefined) => void;
 }
 
@@ -72,7 +72,7 @@ export const startServer = async ({
   const server = createServer({
     maxHeaderSize: limits.headerBytes,
     headersTimeout: limits.headersTimeoutMs,
-    // Node has one for all requests; those that are no uploads are held to `requestTimeoutMs` below.
+    // Node has one for all requests; all but uploads are held to `requestTimeoutMs` below.
     requestTimeout: Math.max(limits.uploadTimeoutMs, limits.requestTimeoutMs, limits.headersTimeoutMs),
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     connectionsCheckingInterval: 1_000,

@@ -63,7 +63,7 @@ export interface RegistryOptions extends WireOptions {
    */
   readonly trial?: boolean | undefined;
   /**
-   * Hosts that requests may name beside those of loopback, with any port; `*` for all. Others get 421 (against DNS
+   * Hosts that requests may name besides loopback, with any port; `*` for all. Others get 421 (against DNS
    * rebinding). Default: in a trial none, otherwise all, but only loopback for `/metrics` and `/faults`.
    */
   readonly allowedHosts?: ReadonlyArray<string> | undefined;

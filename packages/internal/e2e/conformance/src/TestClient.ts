@@ -58,7 +58,7 @@ const throughCore = async (
   });
   try {
     const { data, format: travelled, requests } = await callOf(client, call);
-    // One request: our servers' digest makes their protobuf believed at once.
+    // One request: the digest of our servers verifies their protobuf at once.
     if (travelled !== format || requests !== 1) throw new Error(`came as ${travelled} after ${requests} requests`);
     return { json: JSON.stringify(encodeJson(endpoints[call.endpoint].response as DescMessage, data)) };
   } catch (error) {

@@ -44,7 +44,7 @@ const urlsIn = ({ url, children = [] }: Node): ReadonlyArray<string> => [
   ...children.flatMap(urlsIn),
 ];
 
-/** Addresses in a file that are none, or that are not reached by HTTPS; this machine's are. */
+/** Invalid addresses in a file, and those without HTTPS; this machine's are. */
 export const oddAddresses = (path: string): ReadonlyArray<string> =>
   urlsIn(unified().use(remarkParse).use(remarkGfm).parse(readFileSync(path, "utf8")) as Node).filter(
     (url) =>

@@ -15,7 +15,7 @@ const guide = (...blocks: ReadonlyArray<readonly [info: string, text: string]>):
   return path;
 };
 
-test("a block is run, served, written or compared, and one that is none of these is refused", () => {
+test("a block is run, served, written or compared; others are refused", () => {
   const path = guide(["sh", "true"], ["sh server", "serve"], ["ts a.ts", "export {}"], ["text", "out"]);
   expect(blocksOf(path).map(({ kind }) => kind)).toEqual(["run", "serve", "file", "output"]);
   expect(() => blocksOf(guide(["ts", "nobody runs this"]))).toThrow("guide.md:1");

@@ -4,7 +4,7 @@ import type { FaultRow } from "../FaultRow.ts";
 
 /** Spoiled bodies are asked for once more. */
 const twice = { attempts: 2, waitedMs: 50 } as const;
-/** Those that are no protobuf of ours the second time as well: the JSON is asked for then, and is no better here. */
+/** Malformed protobuf the second time as well: the JSON is asked for then, and is no better here. */
 const twiceAndJson = { attempts: 3, waitedMs: 50 } as const;
 const data = { ends: "data", attempts: 1, waitedMs: 0 } as const;
 

@@ -83,7 +83,7 @@ export const connections: ReadonlyArray<FaultRow> = [
     afterwards: letGo,
   },
   {
-    name: "bytes that are no HTTP",
+    name: "malformed HTTP",
     act: (socket) => void socket.end("220 mail.example ESMTP\r\n\r\n"),
     expected: { ends: "Unreachable", ...fourAttempts },
   },
