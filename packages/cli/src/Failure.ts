@@ -4,7 +4,7 @@ import type { EngineError } from "@bytenite-engines/core/promise";
 import { sayDuration } from "./parse/Duration.ts";
 import { documentedBaseUrl } from "./config/Setting.ts";
 import { FileError, HintedError, isEngineError } from "./Errors.ts";
-import type { Command } from "./parse/Command.ts";
+import { nameOf, type Command } from "./parse/Command.ts";
 import { exitCodeOf, exitCodes } from "./ExitCode.ts";
 import { safeText } from "./terminal/SafeText.ts";
 
@@ -150,10 +150,10 @@ const hintFor = ({ reason, url, method, status }: EngineError, command: Command 
     case "TimedOut":
       return "Give it more time with --deadline 2m.";
     case "Undecodable":
-      return "Try --format json; `bne raw GET PATH` shows the answer as it is.";
+      return "Try --wire-format json; `bne raw GET PATH` shows the answer as it is.";
     case "InvalidArgument":
       if (status === tooLargeStatus) return smallerHint;
-      return "`bne help COMMAND` shows what it takes; a tag looks like name, name@1 or name@1.2.";
+      return `\`${command === undefined ? "bne COMMAND" : nameOf(command)} --help\` shows what it takes; a tag looks like name, name@1 or name@1.2.`;
     case "RateLimited":
     case "Unavailable":
     case "CircuitOpen":

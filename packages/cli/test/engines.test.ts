@@ -65,13 +65,13 @@ test("raw passes on the body, maps the status to its exit code and stays below t
   expect((await alice("raw", "FETCH", "/engines")).code).toBe(2);
 });
 
-test("--format chooses the format, and --trace reports it to programs", async () => {
+test("--wire-format chooses the format, and --trace reports it to programs", async () => {
   for (const [format, mediaType] of [
     ["json", "application/json"],
     ["protobuf", "application/x-protobuf"],
     ["auto", "application/x-protobuf"],
   ] as const) {
-    const { stderr } = await alice("list", "--format", format, "--trace");
+    const { stderr } = await alice("list", "--wire-format", format, "--trace");
     const events = stderr
       .trim()
       .split("\n")
@@ -109,7 +109,7 @@ test("the container registry's credential is redacted in every form unless it is
   for (const line of [
     ["export", "--all"],
     ["raw", "GET", "/engines/private"],
-    ["watch", "private", "--timeout", "10ms"],
+    ["watch", "private", "--timeout", "1s"],
     ["diff", "private", "word-count"],
     ["list", "--columns", "token"],
   ]) {

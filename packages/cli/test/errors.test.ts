@@ -125,8 +125,8 @@ test("a name that does not resolve is 5 and says how to set another address", as
 
 test("an answer that cannot be read is 6, and so is a body cut short", async () => {
   expect((await failing({ body: "html", contentType: "text/html" }, "list")).code).toBe(6);
-  expect((await failing({ cutBodyAfterBytes: 10 }, "list", "--format", "json")).code).toBe(6);
-  expect((await failing({ body: "garbage" }, "get", "zipper", "--format", "json")).code).toBe(6);
+  expect((await failing({ cutBodyAfterBytes: 10 }, "list", "--wire-format", "json")).code).toBe(6);
+  expect((await failing({ body: "garbage" }, "get", "zipper", "--wire-format", "json")).code).toBe(6);
 });
 
 test("an answer without any value is said", async () => {
@@ -135,7 +135,7 @@ test("an answer without any value is said", async () => {
     ["get", "zipper"],
     ["status", "zipper", "-o", "json"],
   ]) {
-    const { code, stderr } = await failing({ body: { text: "{}" } }, ...args, "--format", "json");
+    const { code, stderr } = await failing({ body: { text: "{}" } }, ...args, "--wire-format", "json");
     expect({ args, code }).toEqual({ args, code: 0 });
     expect(stderr).toContain("the server answered without any value");
   }
@@ -184,6 +184,16 @@ test("a wrong command line is 2, with what was meant", async () => {
     [["list", "--columns", "name", "--output", "json"], "Choose fields of JSON with --jq"],
     [["get", "zipper", "passthrough", "--output", "protobuf"], "--output protobuf is for one engine"],
     [["--quiet"], "No command is given"],
+    [["engines", "list"], "Did you mean bne list?"],
+    [["describe", "zipper"], "Did you mean bne get?"],
+    [["config", "use-context", "x"], "Did you mean bne profile use?"],
+    [["registry", "token", "rm", "x"], "Did you mean bne registry token revoke?"],
+    [["list", "zipper"], "--name GLOB"],
+    [["list", "--json"], "Did you mean --output json?"],
+    [["list", "--format", "csv"], "Did you mean --output FORM?"],
+    [["export", "--all", "-o", "x.ndjson"], "Did you mean --file FILE?"],
+    [["wait", "zipper", "--timeout", "30"], "Did you mean 30s?"],
+    [["wait", "zipper", "--for", "condition=active"], "Did you mean --for active?"],
     [["versions", "zipper@0.1"], "For all of its versions: bne versions zipper"],
   ] as const) {
     const { code, stdout, stderr } = await alice(...args);
@@ -213,8 +223,11 @@ test("with --output json the error is JSON on stderr and nothing else is there",
 test("a setting asks for the error as JSON, too, and for protobuf where the API has a message only", async () => {
   expect(JSON.parse((await preferring("json", "list", "--nope")).stderr)).toMatchObject({ error: { reason: "Usage" } });
   expect((await preferring("json", "list", "--nope", "--output", "csv")).stderr).toMatch(/^bne: bne list has no flag/);
-  const { code, stdout } = await preferring("protobuf", "config", "get", "format");
-  expect({ code, said: JSON.parse(stdout) as unknown }).toEqual({ code: 0, said: { name: "format", value: "auto" } });
+  const { code, stdout } = await preferring("protobuf", "config", "get", "wireFormat");
+  expect({ code, said: JSON.parse(stdout) as unknown }).toEqual({
+    code: 0,
+    said: { name: "wireFormat", value: "auto" },
+  });
 });
 
 test("a failure that can happen shows no stack, with --verbose neither", async () => {

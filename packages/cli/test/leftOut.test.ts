@@ -16,7 +16,7 @@ await registry.publish(
   })),
 );
 // JSON only: protobuf is compared with the JSON now and then, which takes a request more.
-const env = { ...as(registry, "bob"), BYTENITE_FORMAT: "json" };
+const env = { ...as(registry, "bob"), BYTENITE_WIRE_FORMAT: "json" };
 const list = (...args: ReadonlyArray<string>) => bne(home, ["list", ...args], { env });
 
 test("rows that were left out are counted, piped or not", async () => {

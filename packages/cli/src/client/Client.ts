@@ -105,7 +105,7 @@ export const clientOf = async (invocation: Invocation, fresh = false): Promise<P
   }
   return createEngineClient({
     baseUrl,
-    format: settings.text("format") as NonNullable<ClientOptions["format"]>,
+    format: settings.text("wireFormat") as NonNullable<ClientOptions["format"]>,
     deadlineMs: Number(settings.of("deadline").value),
     retry: { maxAttempts: Number(settings.of("attempts").value) },
     fetch: fetchOf(invocation, fresh),

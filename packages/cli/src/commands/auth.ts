@@ -95,7 +95,7 @@ const verify = async (invocation: Invocation, kind: SecretKind, secret: string, 
     if (_tag === "CredentialsFailed" && error.status === undefined)
       throw new HintedError(error, `It is not stored; ${untried}`);
     if (_tag !== "Unauthenticated" && _tag !== "CredentialsFailed") {
-      throw new HintedError(error, `It is not stored; ${untried} ${failureOf(error).hint ?? ""}`.trimEnd());
+      throw new HintedError(error, `${failureOf(error).hint ?? ""} It is not stored; ${untried}`.trimStart());
     }
     const status = error.status === undefined ? "" : ` (${error.status})`;
     throw new UserError(

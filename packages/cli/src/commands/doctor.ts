@@ -74,7 +74,9 @@ const examined = async (invocation: Invocation, url: URL, report: Report): Promi
   report(
     accepted(first, key.found),
     checkLatency(answers.slice(0, latencyRounds).filter(isAnswer)),
-    ...answers.slice(latencyRounds - 1).map(checkMediaType),
+    ...(first.status === 200
+      ? answers.slice(latencyRounds - 1).map(checkMediaType)
+      : [found("media type", "skipped", "there is no good answer to compare")]),
     checkClock(plain.at(-1) ?? first),
     checkCache(plain.at(-1) ?? first),
     checkHints(plain),

@@ -8,6 +8,7 @@ import { exitCodes } from "../ExitCode.ts";
 import { isOn, numberOf, textOf, type Invocation } from "../Invocation.ts";
 import { listedRecord, listShape, type ListEnd } from "../output/EngineShape.ts";
 import { openOutput } from "../output/Output.ts";
+import { filters } from "../parse/EngineCommands.ts";
 import { safeText } from "../terminal/SafeText.ts";
 
 /** Most types and statuses that are remembered for a hint; longest word that is quoted, in characters. */
@@ -162,7 +163,9 @@ const unseen = (invocation: Invocation, seen: Progress["seen"]): string | undefi
     const wanted = textOf(invocation, name);
     if (wanted === undefined || seen[name].has(wanted) || seen[name].size === 0) continue;
     const there = [...seen[name]].toSorted();
-    const hint = didYouMean(wanted, there) ?? `There are: ${there.slice(0, maxNamed).join(", ")}.`;
+    const isDocumented = filters.some((flag) => flag.name === name && flag.completes?.includes(wanted) === true);
+    const hint =
+      (isDocumented ? undefined : didYouMean(wanted, there)) ?? `There are: ${there.slice(0, maxNamed).join(", ")}.`;
     return safeText(`No engine has the ${name} ${JSON.stringify(wanted.slice(0, maxQuoted))}. ${hint}`);
   }
   return undefined;

@@ -36,6 +36,8 @@ export type Condition =
 export const conditionOf = (text: string): Condition => {
   if (text === "exists" || text === "deleted") return { kind: text };
   const [, sign = "", status = ""] = /^(!=|!|=)?(.*)$/s.exec(text) ?? [];
+  const [, assigned] = /^(?:condition|status)=+(\w+)$/.exec(text) ?? [];
+  if (assigned !== undefined) throw new UsageError(`--for takes the status alone`, `Did you mean --for ${assigned}?`);
   if (status !== "" && (sign === "=" || knownStatuses.includes(status))) {
     return { kind: "status", status, isNegated: sign.startsWith("!") };
   }

@@ -45,9 +45,9 @@ export const settingsTable: ReadonlyArray<Setting> = [
     summary: "Where API keys are exchanged for access tokens; found from the base URL when not set",
   },
   {
-    name: "format",
-    variable: "BYTENITE_FORMAT",
-    flag: { name: "format", kind: "choice", choices: ["auto", "protobuf", "json"], summary: "" },
+    name: "wireFormat",
+    variable: "BYTENITE_WIRE_FORMAT",
+    flag: { name: "wire-format", kind: "choice", choices: ["auto", "protobuf", "json"], summary: "" },
     fallback: "auto",
     summary: "Encoding between bne and the server: auto, protobuf or json",
   },

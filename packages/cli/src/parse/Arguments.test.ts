@@ -2,6 +2,8 @@ import { UsageError } from "@bytenite-engines/registry/command";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { understand, type Arguments } from "./Arguments.ts";
+import { commands, flagsOf } from "./CommandTable.ts";
+import { flagsElsewhere } from "./Flags.ts";
 
 const read = (...argv: ReadonlyArray<string>): Arguments => {
   const request = understand(argv);
@@ -88,4 +90,16 @@ test("any words are understood or refused as a usage error, and nothing else hap
     }),
     { numRuns: 1_000 },
   );
+});
+
+test("words of other programs are no words of bne, and what is suggested for their flags is there", () => {
+  const accepted = new Set(
+    commands.flatMap(({ path, aliases = [] }) => [path, ...aliases].map((words) => words.join(" "))),
+  );
+  const elsewhere = commands.flatMap((command) => command.elsewhere ?? []);
+  expect(elsewhere.filter((words) => accepted.has(words))).toEqual([]);
+  expect(new Set(elsewhere).size).toBe(elsewhere.length);
+  const flags = new Set(commands.flatMap(flagsOf).map(({ name }) => `--${name}`));
+  const suggested = Object.values(flagsElsewhere).map((text) => /^--[a-z-]+/.exec(text)?.[0] ?? text);
+  expect(suggested.filter((flag) => !flags.has(flag))).toEqual([]);
 });

@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { nameOf, type Command, type Flag, type Positional } from "./Command.ts";
 import { commandAt, commands, flagsOf, groupAt, groups, membersOf } from "./CommandTable.ts";
 import { parseDuration } from "./Duration.ts";
+import { flagsElsewhere } from "./Flags.ts";
 
 /** The value of a flag: true for a switch, milliseconds for a duration, a list for words. */
 export type FlagValue = boolean | string | number | ReadonlyArray<string>;
@@ -65,7 +66,15 @@ const commandOf = (words: ReadonlyArray<string>): NonNullable<ReturnType<typeof 
   const found = commandAt(words);
   if (found !== undefined) return found;
   const [first] = words;
-  if (first === undefined) throw new UsageError("No command is given", "See `bne --help`.");
+  if (first === undefined)
+    throw new UsageError("No command is given", "See `bne --help`; `bne --version` is the version.");
+  const meant = namedElsewhere(words);
+  if (meant !== undefined) {
+    throw new UsageError(
+      `There is no command bne ${words.slice(0, meant.words).join(" ")}`.slice(0, 100),
+      `Did you mean ${meant.name}?`,
+    );
+  }
   const group = groupAt(words);
   if (group !== undefined) {
     const name = group.join(" ");
@@ -86,12 +95,35 @@ const commandOf = (words: ReadonlyArray<string>): NonNullable<ReturnType<typeof 
   );
 };
 
+/** Names that other programs put before their commands. */
+const nouns = new Set(["engine", "engines"]);
+
+/** The command that words name in other programs, and how many of the words do. */
+const namedElsewhere = (
+  words: ReadonlyArray<string>,
+): { readonly name: string; readonly words: number } | undefined => {
+  const [first = "", second] = words;
+  if (nouns.has(first) && second !== undefined) {
+    const command = commandAt(words.slice(1))?.command;
+    return command === undefined ? undefined : { name: nameOf(command), words: 2 };
+  }
+  for (let length = Math.min(2 + Number(first === "registry"), words.length); length > 0; length--) {
+    const given = words.slice(0, length).join(" ");
+    const command = commands.find(({ elsewhere = [] }) => elsewhere.includes(given));
+    if (command !== undefined) return { name: nameOf(command), words: length };
+  }
+  return undefined;
+};
+
 const unknownFlag = (rawName: string, command: Command, known: ReadonlyMap<string, Flag>): UsageError => {
   const names = flagsOf(command).map(({ name }) => `--${name}`);
-  const elsewhere = rawName.startsWith("--") && known.has(rawName.slice(2));
+  const other = rawName.replace(/^--?/, "");
+  const ours = Object.hasOwn(flagsElsewhere, other) ? flagsElsewhere[other] : undefined;
+  const elsewhere = rawName.startsWith("--") && known.has(other);
   return new UsageError(
     `${nameOf(command)} has no flag ${quoted(rawName)}`,
-    didYouMean(rawName, names) ??
+    (ours !== undefined && names.includes(/^--[a-z-]+/.exec(ours)?.[0] ?? "") ? `Did you mean ${ours}?` : undefined) ??
+      didYouMean(rawName, names) ??
       (elsewhere ? `Other commands have it; see \`${nameOf(command)} --help\`.` : `See \`${nameOf(command)} --help\`.`),
   );
 };
@@ -115,7 +147,10 @@ export const valueOf = (flag: Flag, text: string | undefined): FlagValue => {
       const ms = parseDuration(text);
       if (ms !== undefined && ms < (flag.least ?? 0)) throw new UsageError(`${name} must be at least ${flag.least} ms`);
       if (ms !== undefined) return ms;
-      throw new UsageError(`${name} must be a time such as 500ms, 30s, 5m or 1h30m, not ${quoted(text)}`);
+      throw new UsageError(
+        `${name} must be a time such as 500ms, 30s, 5m or 1h30m, not ${quoted(text)}`,
+        /^\d+$/.test(text) ? `Did you mean ${text.slice(0, 20)}s?` : undefined,
+      );
     }
     case "url":
       return urlIn(text, name);
@@ -163,7 +198,10 @@ const checked = (command: Command, given: ReadonlyArray<string>): ReadonlyArray<
   }
   const extra = given[wanted.length];
   if (extra !== undefined && wanted.at(-1)?.many !== true) {
-    throw new UsageError(`${nameOf(command)} does not take ${quoted(extra)}`, `See \`${nameOf(command)} --help\`.`);
+    throw new UsageError(
+      `${nameOf(command)} does not take ${quoted(extra)}`,
+      command.instead ?? `See \`${nameOf(command)} --help\`.`,
+    );
   }
   return given;
 };

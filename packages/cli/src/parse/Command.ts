@@ -48,6 +48,10 @@ export interface Command {
   readonly path: ReadonlyArray<string>;
   /** Other words that call it, as people know them from other programs. */
   readonly aliases?: ReadonlyArray<ReadonlyArray<string>>;
+  /** What other programs call it: not accepted, but suggested. */
+  readonly elsewhere?: ReadonlyArray<string>;
+  /** What to do instead of giving it more values than it takes. */
+  readonly instead?: string;
   /** One line. */
   readonly summary: string;
   /** More about it, in paragraphs. */

@@ -31,7 +31,8 @@ const selection: ReadonlyArray<Flag> = [
   { name: "offset", kind: "count", value: "N", summary: "Engines to skip" },
 ];
 
-const filters: ReadonlyArray<Flag> = [
+/** Filters of `bne list`; what completes them is what the API documents. */
+export const filters: ReadonlyArray<Flag> = [
   { name: "type", kind: "text", value: "TYPE", summary: "Only this type", completes: ["partitioner", "assembler"] },
   { name: "status", kind: "text", value: "STATUS", summary: "Only this status", completes: ["active", "inactive"] },
   { name: "name", kind: "text", value: "GLOB", summary: "Only names that match, with * and ?", completes: "names" },
@@ -40,6 +41,8 @@ const filters: ReadonlyArray<Flag> = [
 export const engineCommands: ReadonlyArray<Command> = [
   {
     path: ["list"],
+    elsewhere: ["search", "find"],
+    instead: "`bne get TAG` shows one engine; --name GLOB chooses by name.",
     aliases: [["ls"]],
     summary: "List engines",
     details: [
@@ -59,6 +62,7 @@ export const engineCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["get"],
+    elsewhere: ["describe", "show", "view", "info", "inspect"],
     summary: "Show engines by their tags",
     details: ["One tag gives one object in JSON and YAML, several give an array."],
     positionals: [tags],
@@ -72,6 +76,7 @@ export const engineCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["status"],
+    elsewhere: ["state"],
     summary: "Show the status of engines",
     details: ["One tag gives one object in JSON and YAML, several give an array."],
     positionals: [tags],
@@ -84,6 +89,7 @@ export const engineCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["versions"],
+    elsewhere: ["tags", "history"],
     summary: "Show all versions of an engine, the latest first",
     positionals: [{ name: "NAME", summary: "name of the engine, without version", completes: "names" }],
     takes: asks,
@@ -95,6 +101,7 @@ export const engineCommands: ReadonlyArray<Command> = [
 
   {
     path: ["export"],
+    elsewhere: ["dump", "backup"],
     summary: "Write engines as NDJSON, for backups",
     details: ["--file is written as a whole or not at all. Secrets are redacted unless --show-secrets is given."],
     positionals: [{ ...tags, optional: true }],
@@ -112,6 +119,7 @@ export const engineCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["doctor"],
+    elsewhere: ["ping", "health", "diagnose", "check"],
     summary: "Check connection, login and protocol, and say what is wrong",
     details: [
       "Name, TLS, credentials (never their value), latency, media types, clock, cache, retry hints; and whether the protobuf of the server agrees with the contract, field by field, by comparing it with the JSON.",
@@ -138,6 +146,7 @@ export const engineCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["raw"],
+    elsewhere: ["api", "curl", "request"],
     summary: "Send any request to the API",
     details: [
       "The path is taken below the base URL. Without a method it is GET, or POST with --field or --input. The response body is written whatever the status is; the exit code depends on it. JSON is coloured and indented on a terminal, elsewhere it is as it came.",
@@ -210,6 +219,7 @@ const folder: Positional = {
 export const lifecycleCommands: ReadonlyArray<Command> = [
   {
     path: ["new"],
+    elsewhere: ["init", "create"],
     summary: "Make the folder of an engine, with its manifest",
     details: [
       "Makes NAME/manifest.json for version 0.1 and the folder NAME/app for the code. `bne help manifests` describes the keys. An existing manifest is never changed.",
@@ -228,6 +238,7 @@ export const lifecycleCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["validate"],
+    elsewhere: ["lint", "verify"],
     summary: "Check the folder of an engine, without a server",
     details: [
       "Every problem of the manifest with line and column, every file that cannot be sent, and what looks like a secret. Exit code 0 without errors, else 7; warnings do not count.",
@@ -241,6 +252,7 @@ export const lifecycleCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["push"],
+    elsewhere: ["apply", "publish", "upload", "deploy"],
     summary: "Upload the folder of an engine",
     details: [
       "The folder becomes a tar archive, the same every time for the same files: sorted, without times and owners. Name and version are those of manifest.json; a version that is there is overwritten, and stays active or inactive. When the archive is the same, nothing is sent.",
@@ -267,6 +279,7 @@ export const lifecycleCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["pull"],
+    elsewhere: ["download", "clone"],
     summary: "Download an engine into a folder",
     details: [
       "The download must have the hash of the engine. Only plain files below FOLDER are written. Existing files are replaced with --force only; files that the archive does not have stay.",
@@ -281,6 +294,7 @@ export const lifecycleCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["activate"],
+    elsewhere: ["enable", "start"],
     summary: "Activate engines, so that jobs can use them",
     details: ["A tag without a version means the latest one. An engine that is active stays so: exit code 0."],
     positionals: [tags],
@@ -289,6 +303,7 @@ export const lifecycleCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["deactivate"],
+    elsewhere: ["disable", "stop"],
     summary: "Deactivate engines, so that no job uses them",
     details: ["A tag without a version means the latest one. An engine that is inactive stays so: exit code 0."],
     positionals: [tags],
@@ -297,6 +312,7 @@ export const lifecycleCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["delete"],
+    elsewhere: ["rm", "remove", "destroy"],
     summary: "Delete engines and their archives",
     details: [
       "Whole tags only, name@major.minor. It asks first; without a terminal it needs --yes. The operation is an extension of the registry of this project: other servers may not have it.",
@@ -349,6 +365,7 @@ export const changeCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["watch"],
+    elsewhere: ["logs", "tail", "events"],
     summary: "Watch engines change",
     details: [
       "On a terminal a table that keeps itself up to date; elsewhere, or with --output ndjson, one JSON object per event: added, changed, removed.",

@@ -52,7 +52,7 @@ export const connection: ReadonlyArray<Flag> = [
       "Access token, `-` to read it from stdin; others on this machine can see an argument: prefer BYTENITE_TOKEN or `bne auth login`",
   },
   {
-    name: "format",
+    name: "wire-format",
     kind: "choice",
     choices: ["auto", "protobuf", "json"],
     value: "FORM",
@@ -95,6 +95,45 @@ export const output: ReadonlyArray<Flag> = [
   { name: "no-pager", kind: "switch", summary: "Never start a pager" },
   { name: "show-secrets", kind: "switch", summary: "Show platformConfig.token instead of REDACTED" },
 ];
+
+/** What flags of other programs are here: not accepted, but suggested to commands that have it. */
+export const flagsElsewhere: Readonly<Record<string, string>> = {
+  json: "--output json",
+  yaml: "--output yaml",
+  csv: "--output csv",
+  format: "--output FORM",
+  template: "--jq EXPR",
+  query: "--jq EXPR",
+  fields: "--columns A,B,...",
+  sort: "--order-by FIELD",
+  "sort-by": "--order-by FIELD",
+  filter: "--type, --status or --name",
+  selector: "--type, --status or --name",
+  l: "--limit N",
+  L: "--limit N",
+  n: "--limit N",
+  A: "--all",
+  a: "--activate",
+  host: "--base-url URL",
+  hostname: "--base-url URL",
+  server: "--base-url URL",
+  url: "--base-url URL",
+  endpoint: "--base-url URL",
+  timeout: "--deadline TIME",
+  retry: "--attempts N",
+  retries: "--attempts N",
+  force: "--yes",
+  f: "--yes",
+  o: "--file FILE",
+  output: "--file FILE",
+  body: "--input FILE",
+  data: "--input FILE",
+  d: "--input FILE",
+  H: "--accept TYPE",
+  debug: "--verbose",
+  silent: "--quiet",
+  "no-color": "--color never",
+};
 
 /** The groups by name. */
 export const flagGroups = { connection, output } as const;

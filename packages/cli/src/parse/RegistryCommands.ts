@@ -46,6 +46,8 @@ const credential: Positional = { name: "ID", summary: "id, as the list shows it"
 const crediting = (word: "token" | "key", what: string, made: string): ReadonlyArray<Command> => [
   {
     path: ["registry", word, "create"],
+    elsewhere: [`registry ${word} add`, `registry ${word} new`],
+    instead: "Name the user with --user NAME.",
     summary: `Make ${made}, and print it once`,
     details: [
       "Only its digest is kept: nobody can print it again. --output json also has id, user and scope.",
@@ -89,6 +91,7 @@ const crediting = (word: "token" | "key", what: string, made: string): ReadonlyA
   },
   {
     path: ["registry", word, "revoke"],
+    elsewhere: [`registry ${word} delete`, `registry ${word} rm`, `registry ${word} remove`],
     summary: `End ${made} for good`,
     positionals: [credential],
     flags: [elsewhere, database],
@@ -106,6 +109,7 @@ const crediting = (word: "token" | "key", what: string, made: string): ReadonlyA
 export const registryCommands: ReadonlyArray<Command> = [
   {
     path: ["registry", "serve"],
+    elsewhere: ["serve", "server", "registry start", "registry run"],
     summary: "Run a registry until Ctrl-C or SIGTERM",
     details: [
       "A new database on loopback is a trial: it has the users alice and bob with sample engines, and their tokens are printed. With --config, --tokens or --no-trial there are none; `bne registry token create` makes tokens.",
@@ -182,6 +186,7 @@ export const registryCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["registry", "import"],
+    elsewhere: ["import"],
     summary: "Import engines: manifests, trees of them, or an export",
     details: [
       "A file is a manifest.json, or NDJSON as `bne export` and `bne registry export` write it. Problems name file, line and column; a file is imported whole or not at all. Exit code 1 when there was any.",
@@ -281,6 +286,7 @@ export const registryCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["registry", "users"],
+    elsewhere: ["users", "registry user"],
     summary: "List the users of a registry",
     flags: [elsewhere, database],
     takes: ["output"],

@@ -13,6 +13,8 @@ const project: Flag = {
 export const accessCommands: ReadonlyArray<Command> = [
   {
     path: ["auth", "login"],
+    elsewhere: ["signin", "auth signin"],
+    instead: "The server is named by --base-url URL; the token is read from stdin.",
     aliases: [["login"]],
     summary: "Store an access token or an API key",
     details: [
@@ -32,6 +34,7 @@ export const accessCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["auth", "status"],
+    elsewhere: ["whoami", "auth whoami", "auth show"],
     summary: "Show where the credentials come from and how long they last",
     takes: ["connection", "output"],
     examples: [{ line: "bne auth status", explains: "Kind, origin and time left; never the secret" }],
@@ -45,6 +48,7 @@ export const accessCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["auth", "token"],
+    elsewhere: ["token", "auth print"],
     summary: "Print the access token, for other programs",
     flags: [{ name: "show", kind: "switch", summary: "Print it on a terminal, too" }],
     takes: ["connection"],
@@ -52,18 +56,21 @@ export const accessCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["profile", "list"],
+    elsewhere: ["context", "contexts", "profiles", "profile show", "profile current", "config get-contexts"],
     summary: "List profiles",
     takes: ["output"],
     examples: [{ line: "bne profile list", explains: "The one in use is marked" }],
   },
   {
     path: ["profile", "use"],
+    elsewhere: ["use", "switch", "profile switch", "config use-context"],
     summary: "Use a profile from now on",
     positionals: [profile],
     examples: [{ line: "bne profile use default", explains: "Back to the first one" }],
   },
   {
     path: ["profile", "set"],
+    elsewhere: ["configure", "profile add", "profile create", "config set-context"],
     summary: "Make or change a profile",
     positionals: [profile],
     takes: ["connection"],
@@ -73,6 +80,7 @@ export const accessCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["profile", "remove"],
+    elsewhere: ["profile delete", "profile rm"],
     summary: "Remove a profile and its credentials",
     positionals: [profile],
     examples: [{ line: "bne profile remove nobody", explains: "Exit code 3 when there is none", exit: 3 }],
@@ -85,6 +93,7 @@ export const accessCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["config", "get"],
+    elsewhere: ["settings", "config view", "config show"],
     aliases: [["config", "list"]],
     summary: "Print the settings in force",
     details: [
@@ -100,6 +109,7 @@ export const accessCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["config", "set"],
+    elsewhere: ["config edit", "config unset"],
     summary: "Change a setting; an empty value resets it",
     positionals: [key, { name: "VALUE", summary: "the value, or '' to reset it" }],
     flags: [project],
@@ -121,6 +131,7 @@ export const shells = ["bash", "zsh", "fish", "powershell"] as const;
 export const shellCommands: ReadonlyArray<Command> = [
   {
     path: ["completion"],
+    elsewhere: ["completions", "autocomplete"],
     summary: "Print the completion script of a shell",
     positionals: [{ name: "SHELL", summary: shells.join(", "), completes: shells }],
     details: [

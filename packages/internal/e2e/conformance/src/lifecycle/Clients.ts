@@ -218,7 +218,7 @@ export const bneClient: MakeClient = (baseUrl, engine, format) => {
         XDG_CONFIG_HOME: join(home, "config"),
         DBUS_SESSION_BUS_ADDRESS: `unix:path=${join(home, "no-bus")}`,
         BYTENITE_BASE_URL: baseUrl,
-        BYTENITE_FORMAT: format,
+        BYTENITE_WIRE_FORMAT: format,
         ...(as === "nobody" ? {} : { BYTENITE_TOKEN: tokens[as] }),
       };
       execFile(process.execPath, [...builtBne, ...args], { env, cwd: home }, (error) => {

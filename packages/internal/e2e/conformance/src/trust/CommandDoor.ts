@@ -42,7 +42,7 @@ export const tryCommands = async (
   try {
     const run = (url: string, ...parameters: ReadonlyArray<string>) => bne(start, home, url, token, parameters);
     const truth: Array<string> = [];
-    for (const command of commands) truth.push((await run(registry.url, ...command, "--format", "json")).text);
+    for (const command of commands) truth.push((await run(registry.url, ...command, "--wire-format", "json")).text);
     const url = servers.urlBy(way, token, registry);
     const wrong: Array<string> = [];
     const round = async (): Promise<{ readonly requests: number; readonly regained: number }> => {
