@@ -11,9 +11,9 @@ import {
   makeLimiterCheck,
   makeLinks,
   makeSecretBox,
-  makeSite,
+  makeApp,
   makeWeb,
-  makeWire,
+  makeSerializer,
   publicUrlProblem,
   schemaProblem,
   sweep,
@@ -26,7 +26,7 @@ import {
   type SecretBox,
   type Web,
 } from "@bytenite-engines/registry/api";
-import { makeD1Port, sessionOf, type D1Binding } from "./D1Port.ts";
+import { makeD1Driver, sessionOf, type D1Binding } from "./D1Driver.ts";
 import { makeR2Store, workerSha256, type R2Binding } from "./R2Store.ts";
 
 /** Bindings, variables and secrets; see wrangler.jsonc for each. */
@@ -56,7 +56,7 @@ interface Context {
 /** Whether this deployment can answer: its settings hold, the database has its tables, and the key is the one of the database. */
 const readiness = async (env: Env, box: SecretBox | undefined): Promise<Response> => {
   const headers = { "Cache-Control": "no-store" };
-  const sql = makeD1Port(env.DB);
+  const sql = makeD1Driver(env.DB);
   try {
     const problem = await schemaProblem(sql);
     if (problem === undefined) await withKeyCheck(sql, box).read([{ sql: "SELECT 1 AS found", values: [] }]);
@@ -102,7 +102,7 @@ const build = async (env: Env): Promise<Handler> => {
   const { web, key, archiveBytes } = settingsIn(env);
   const box = key === undefined ? undefined : await makeSecretBox(key);
   // Asks for the check value along with the first credential: a new isolate makes no query of its own.
-  const sql = withKeyCheck(makeD1Port(env.DB), box);
+  const sql = withKeyCheck(makeD1Driver(env.DB), box);
   const lastUse = makeLastUse(sql);
   const byUser = env.USER_LIMIT === undefined ? undefined : makeLimiterCheck(env.USER_LIMIT);
   const byAddress = env.ADDRESS_LIMIT === undefined ? undefined : makeLimiterCheck(env.ADDRESS_LIMIT);
@@ -117,17 +117,17 @@ const build = async (env: Env): Promise<Handler> => {
           publicUrl: key === undefined ? undefined : env.PUBLIC_URL || undefined,
           limits: { ...defaultUploadLimits, ...uploadsAtOnce, archiveBytes },
         };
-  const site = makeSite({
+  const app = makeApp({
     ...(archives === undefined ? {} : { archives }),
     sql,
     session: sessionOf(env.DB),
-    wire: makeWire(),
+    serializer: makeSerializer(),
     box,
     // Isolates come and go: without a key that they share, a token would be good in one of them only.
     accessTokens: key === undefined ? undefined : await makeAccessTokens(key),
     accepts: ["token"],
-    ...(byUser === undefined ? {} : { admit: async ({ id }) => byUser(id) }),
-    ...(byAddress === undefined ? {} : { admitAddress: byAddress }),
+    ...(byUser === undefined ? {} : { checkRate: async ({ id }) => byUser(id) }),
+    ...(byAddress === undefined ? {} : { checkAddressRate: byAddress }),
     attempts: makeLimit(attemptLimit),
     addressOf: (head) => {
       // Set by Cloudflare, whatever a client sends; absent where another Worker asks through a binding.
@@ -137,7 +137,7 @@ const build = async (env: Env): Promise<Handler> => {
     used: lastUse.note,
     onFault: (error, requestId) => console.error(`request ${requestId} failed:`, error),
   });
-  return { answer: fetchHandler(withWeb(site, web)), lastUse, box };
+  return { answer: fetchHandler(withWeb(app, web)), lastUse, box };
 };
 
 /**
@@ -164,7 +164,7 @@ const cannotStart = (): Response =>
 export default {
   /** Removes objects that no engine names any more, by the cron trigger of wrangler.jsonc. */
   async scheduled(_event: unknown, env: Env): Promise<void> {
-    if (env.ARCHIVES !== undefined) await sweep(makeD1Port(env.DB), makeR2Store(env.ARCHIVES), Date.now());
+    if (env.ARCHIVES !== undefined) await sweep(makeD1Driver(env.DB), makeR2Store(env.ARCHIVES), Date.now());
   },
   async fetch(request: Request, env: Env, context?: Context): Promise<Response> {
     const start = Date.now();

@@ -2,7 +2,7 @@
 declare module "cloudflare:workers" {
   export const env: {
     // oxlint-disable-next-line typescript/consistent-type-imports -- an import would make this file a module.
-    readonly DB: import("../src/D1Port.ts").D1Binding;
+    readonly DB: import("../src/D1Driver.ts").D1Binding;
     // oxlint-disable-next-line typescript/consistent-type-imports -- an import would make this file a module.
     readonly ARCHIVES: import("../src/R2Store.ts").R2Binding;
     readonly SEED_SQL: string;

@@ -6,7 +6,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
 import { packTar } from "modern-tar";
 import { beforeAll, expect, test } from "vitest";
-import { makeD1Port } from "../src/D1Port.ts";
+import { makeD1Driver } from "../src/D1Driver.ts";
 import { makeR2Store } from "../src/R2Store.ts";
 
 const token = managementTokens.publish;
@@ -106,8 +106,8 @@ test("what is refused leaves no object, and what no engine has is swept", async 
     400,
   );
   expect(await keys()).toBe(before);
-  expect(await sweep(makeD1Port(env.DB), store, Date.now())).toBe(0);
-  expect(await sweep(makeD1Port(env.DB), store, Date.now() + 7_200_000)).toBeGreaterThanOrEqual(before);
+  expect(await sweep(makeD1Driver(env.DB), store, Date.now())).toBe(0);
+  expect(await sweep(makeD1Driver(env.DB), store, Date.now() + 7_200_000)).toBeGreaterThanOrEqual(before);
   expect(await keys()).toBe(0);
 });
 

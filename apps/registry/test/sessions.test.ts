@@ -2,7 +2,7 @@
 import { env } from "cloudflare:workers";
 import { managementTokens } from "@bytenite-engines/test-kit/management";
 import { beforeAll, beforeEach, expect, test, vi } from "vitest";
-import type { D1Binding } from "../src/D1Port.ts";
+import type { D1Binding } from "../src/D1Driver.ts";
 import type Worker from "../src/worker.ts";
 
 /** Tables that were read, by where: `primary`, or what a session began from. */

@@ -1,7 +1,7 @@
 // Newer databases, overload, internal errors, wrong credentials from one address.
 import { env } from "cloudflare:workers";
 import { beforeAll, beforeEach, expect, test, vi } from "vitest";
-import type { D1Binding } from "../src/D1Port.ts";
+import type { D1Binding } from "../src/D1Driver.ts";
 import type Worker from "../src/worker.ts";
 
 let worker: typeof Worker;

@@ -132,7 +132,7 @@ export class Upstream {
   ): Promise<UpstreamAnswer | UpstreamFailure> {
     const { now, onRetry, onAttempt } = this.#options;
     const until = performance.now() + this.#options.config.deadlineMs;
-    let spoiled = 0;
+    let corrupt = 0;
     let lastCost = 0;
     for (let attempts = 1; ; attempts++) {
       const requestTimeMs = now();
@@ -141,12 +141,12 @@ export class Upstream {
       const failure = failureIn(attempt, request.isEndpoint);
       onAttempt("answer" in attempt ? `${attempt.answer.status}` : attempt.problem, durationMs);
       if (failure === undefined) budget.refund(lastCost);
-      if (failure?._tag === "Undecodable") spoiled += 1;
+      if (failure?._tag === "Undecodable") corrupt += 1;
       const decision = decideRetry({
         policy: { ...policy, maxAttempts: most },
         reason: failure ?? final,
         attempts,
-        spoiled,
+        corrupt,
         hintMs: hintOf(attempt, now()),
         remainingMs: until - performance.now(),
         random: Math.random(),

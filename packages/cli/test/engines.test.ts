@@ -77,7 +77,7 @@ test("--wire-format chooses the format, and --trace reports it to programs", asy
       .split("\n")
       .map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(events).toEqual([
-      expect.objectContaining({ type: "exchange", method: "GET", status: 200, mediaType, attempt: 1 }),
+      expect.objectContaining({ type: "response", method: "GET", status: 200, mediaType, attempt: 1 }),
     ]);
   }
 });

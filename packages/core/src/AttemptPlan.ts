@@ -17,7 +17,7 @@ export interface CallState {
   /** Attempts that sent a request. */
   attempts: number;
   /** Attempts whose body was cut or undecodable. */
-  spoiled: number;
+  corrupt: number;
   /** Whether a refused token was already replaced. */
   renewed: boolean;
   /** Status of the last answer. */
@@ -70,7 +70,7 @@ export const newState = (): CallState => ({
   requests: 0,
   attempt: 0,
   attempts: 0,
-  spoiled: 0,
+  corrupt: 0,
   renewed: false,
   status: undefined,
 });

@@ -69,13 +69,13 @@ const afterFailure = <A>(
   const { settings, budget, state } = course.plan;
   const { reason } = failure.error;
   const retryClass = retryClassOf(reason);
-  if (retryClass === "spoiled") state.spoiled += 1;
+  if (retryClass === "corrupt") state.corrupt += 1;
   const { shared } = state;
   const decision = decideRetry({
     policy: settings.retry,
     reason,
     attempts: count,
-    spoiled: state.spoiled,
+    corrupt: state.corrupt,
     hintMs: failure.hintMs,
     remainingMs: remainingMs(course),
     // Calls that failed together send again together: one request, which one of them pays for.

@@ -41,13 +41,13 @@ export const metricsListener =
     context: Context.Context<never> = Context.empty(),
   ): ((event: EngineEvent) => void) =>
   (event) => {
-    if (event.type === "exchange") {
+    if (event.type === "response") {
       const { endpoint, status } = event;
       const mediaType = event.mediaType?.split(";", 1)[0] ?? "none";
       count(requests, { endpoint, status: String(status), media_type: mediaType }, 1, context);
       count(duration, requestAttributes(event, status), event.durationMs / 1000, context);
       count(received, { media_type: mediaType }, event.bytes, context);
-    } else if (event.type === "unanswered") {
+    } else if (event.type === "request-error") {
       const { endpoint, reason } = event;
       count(requests, { endpoint, error: reason }, 1, context);
       count(duration, requestAttributes(event, reason), event.durationMs / 1000, context);

@@ -7,7 +7,7 @@ test("the defaults are those of the documents", () => {
     format: "auto",
     attemptTimeoutMs: 10_000,
     deadlineMs: 30_000,
-    share: true,
+    dedupe: true,
     propagateTrace: true,
     retry: {
       maxAttempts: 4,
@@ -83,8 +83,8 @@ test.for<[headers: Readonly<Record<string, string>>, named: string]>([
 });
 
 test.for<[option: string, value: unknown]>([
-  ["share", "no"],
-  ["share", 0],
+  ["dedupe", "no"],
+  ["dedupe", 0],
   ["propagateTrace", "false"],
   ["middleware", {}],
   ["middleware", [undefined]],

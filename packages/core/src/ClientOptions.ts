@@ -63,7 +63,7 @@ export interface CallOptions {
   readonly deadlineMs?: number | undefined;
   readonly limits?: Partial<Limits> | undefined;
   /** Whether identical concurrent calls share one exchange. Default true. */
-  readonly share?: boolean | undefined;
+  readonly dedupe?: boolean | undefined;
   /** Sends a second request when the first is slow: `hedging(...)` of `@bytenite-engines/core/hedging`. Default none. */
   readonly hedging?: Hedging | null | undefined;
   /** Wrapped around every request, the first outermost. */
@@ -96,7 +96,7 @@ export interface CallSettings {
   readonly attemptTimeoutMs: number;
   readonly deadlineMs: number;
   readonly limits: Limits;
-  readonly share: boolean;
+  readonly dedupe: boolean;
   readonly hedging: Hedging | undefined;
   readonly middleware: ReadonlyArray<Middleware>;
   readonly propagateTrace: boolean;
@@ -109,7 +109,7 @@ const defaultSettings: CallSettings = {
   attemptTimeoutMs: defaultAttemptTimeoutMs,
   deadlineMs: defaultDeadlineMs,
   limits: defaultLimits,
-  share: true,
+  dedupe: true,
   hedging: undefined,
   middleware: [],
   propagateTrace: true,
@@ -125,7 +125,7 @@ export const settingsOf = (options: CallOptions, base: CallSettings = defaultSet
     attemptTimeoutMs: options.attemptTimeoutMs ?? base.attemptTimeoutMs,
     deadlineMs: options.deadlineMs ?? base.deadlineMs,
     limits: { ...base.limits, ...defined(options.limits) },
-    share: options.share ?? base.share,
+    dedupe: options.dedupe ?? base.dedupe,
     hedging: given(options.hedging, base.hedging),
     middleware: options.middleware ?? base.middleware,
     propagateTrace: options.propagateTrace ?? base.propagateTrace,
@@ -174,11 +174,11 @@ export const isSignal = (option: unknown): option is AbortSignal =>
   hasMethods(option, "throwIfAborted", "addEventListener");
 
 const assertSettings = (settings: CallSettings): void => {
-  const { attemptTimeoutMs, deadlineMs, retry, limits, share, propagateTrace, middleware } = settings;
+  const { attemptTimeoutMs, deadlineMs, retry, limits, dedupe, propagateTrace, middleware } = settings;
   if (!["auto", "protobuf", "json"].includes(settings.format)) {
     throw new TypeError(`format must be "auto", "protobuf" or "json", not ${JSON.stringify(settings.format)}`);
   }
-  for (const [name, value] of Object.entries({ share, propagateTrace })) {
+  for (const [name, value] of Object.entries({ dedupe, propagateTrace })) {
     if (typeof value !== "boolean") throw new TypeError(`${name} must be true or false, not ${JSON.stringify(value)}`);
   }
   if (!Array.isArray(middleware) || middleware.some((wrap) => typeof wrap !== "function"))

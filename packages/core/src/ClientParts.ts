@@ -18,7 +18,7 @@ import { assertOptionNames } from "./OptionNames.ts";
 import type { RequesterParts } from "./Requester.ts";
 import { makeBudgets, type RetryBudget, type RetryBudgets } from "./RetryBudget.ts";
 import { isCredential } from "./Secret.ts";
-import { InFlight } from "./Sharing.ts";
+import { InFlight } from "./Deduplication.ts";
 import { postJson } from "./TokenExchange.ts";
 import type { Fetch } from "./Fetch.ts";
 import { SchemaVerifier, type VerificationOptions } from "./verify/SchemaVerifier.ts";
@@ -135,7 +135,7 @@ export const callOptionNames = Object.keys({
   deadlineMs: 0,
   retryBudget: 0,
   limits: 0,
-  share: 0,
+  dedupe: 0,
   hedging: 0,
   middleware: 0,
   propagateTrace: 0,
@@ -160,7 +160,7 @@ const tokenParts = (
   option: TokenOption | null | undefined,
 ): Pick<ClientParts, "renewable" | "token"> => {
   const credentials = makeCredentials(option ?? undefined, (because) =>
-    emit?.({ type: "renewal", endpoint: "credentials", url: baseUrl, because }),
+    emit?.({ type: "token-refresh", endpoint: "credentials", url: baseUrl, because }),
   );
   return {
     renewable: credentials.renewable,

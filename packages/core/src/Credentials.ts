@@ -1,7 +1,7 @@
 // Access tokens: where they come from, and which may be used again.
 import type * as Clock from "effect/Clock";
 import { EngineError } from "./EngineError.ts";
-import { InFlight } from "./Sharing.ts";
+import { InFlight } from "./Deduplication.ts";
 import { tokenText, type ExpiringToken, type TokenContext, type TokenFunction, type TokenOption } from "./Token.ts";
 
 /** What a renewal is made with. */
@@ -119,7 +119,7 @@ class RenewedCredentials implements Credentials {
     signal: AbortSignal,
     renewed: () => Promise<Fetched>,
   ): Promise<string> {
-    const { outcome, followed } = await this.#inFlight.share(key, clock, signal, renewed);
+    const { outcome, followed } = await this.#inFlight.dedupe(key, clock, signal, renewed);
     if ("cause" in outcome) throw outcome.cause;
     return followed && !outcome.value.isKept ? (await renewed()).token : outcome.value.token;
   }

@@ -53,14 +53,14 @@ export type EngineErrorTag = EngineErrorReason["_tag"];
 
 /**
  * Why a failed call is not attempted again. `final`: the same request would fail again. `attempts`: `retry.maxAttempts`.
- * `spoiled-twice`: a second body that was cut or cannot be decoded. `hint-too-long`: the server asks to wait longer than
+ * `corrupt-twice`: a second body that was cut or cannot be decoded. `hint-too-long`: the server asks to wait longer than
  * `retry.maxRetryAfterMs`. `deadline`: the next attempt would begin after it. `budget`: the retry budget of the origin is used up.
  * `not-repeatable`: the request may have been carried out. `schedule`: that of `retry.schedule` has ended.
  */
 export type RetryStopped =
   | "final"
   | "attempts"
-  | "spoiled-twice"
+  | "corrupt-twice"
   | "hint-too-long"
   | "deadline"
   | "budget"

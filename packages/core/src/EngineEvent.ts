@@ -15,8 +15,8 @@ export interface EventSubject {
 }
 
 /** One answered request. */
-export interface ExchangeEvent extends EventSubject {
-  readonly type: "exchange";
+export interface ResponseEvent extends EventSubject {
+  readonly type: "response";
   readonly method: string;
   /** Which attempt of the call sent it, from 1. */
   readonly attempt: number;
@@ -34,8 +34,8 @@ export interface ExchangeEvent extends EventSubject {
 }
 
 /** A request got no whole answer: no connection, no time left, a body that broke off or is too large. Not: one that was given up. */
-export interface UnansweredEvent extends EventSubject {
-  readonly type: "unanswered";
+export interface RequestErrorEvent extends EventSubject {
+  readonly type: "request-error";
   /** Which attempt of the call sent it, from 1. */
   readonly attempt: number;
   /** Which request of the call this was, from 1. */
@@ -79,8 +79,8 @@ export interface FallbackEvent extends EventSubject {
 }
 
 /** The token was renewed. */
-export interface RenewalEvent extends EventSubject {
-  readonly type: "renewal";
+export interface TokenRefreshEvent extends EventSubject {
+  readonly type: "token-refresh";
   /** Why: it was about to expire, or the server had refused it. */
   readonly because: "expiry" | "rejected" | "first";
 }
@@ -126,12 +126,12 @@ export interface ProgressEvent extends EventSubject {
 
 /** All events, distinguished by `type`. */
 export type EngineEvent =
-  | ExchangeEvent
-  | UnansweredEvent
+  | ResponseEvent
+  | RequestErrorEvent
   | RetryEvent
   | FailureEvent
   | FallbackEvent
-  | RenewalEvent
+  | TokenRefreshEvent
   | BreakerEvent
   | UnknownFieldsEvent
   | ProgressEvent

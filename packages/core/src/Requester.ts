@@ -6,10 +6,10 @@ import { countRequest, type AttemptTimer, type CallState } from "./AttemptPlan.t
 import type { CallSettings } from "./ClientOptions.ts";
 import { credentialsError } from "./Credentials.ts";
 import { EngineError } from "./EngineError.ts";
-import type { EngineEvent, EventSubject, ExchangeEvent } from "./EngineEvent.ts";
+import type { EngineEvent, EventSubject, ResponseEvent } from "./EngineEvent.ts";
 import { AttemptFailure } from "./Failure.ts";
 import { credentialsIn, redact } from "./Secret.ts";
-import type { InFlight } from "./Sharing.ts";
+import type { InFlight } from "./Deduplication.ts";
 import { traceparent } from "./Spans.ts";
 import type { Fetch, ResponseHeaders } from "./Fetch.ts";
 import { exchange, type ExchangeAnswer, type ExchangeRequest } from "./Transport.ts";
@@ -144,7 +144,7 @@ const send = async (
     if (!(error instanceof EngineError)) throw cause;
     const reason = error.reason._tag;
     if (!isFollower(state))
-      parts.emit?.({ ...plan.subject, type: "unanswered", ...count, reason, durationMs: msSince(clock, start) });
+      parts.emit?.({ ...plan.subject, type: "request-error", ...count, reason, durationMs: msSince(clock, start) });
     throw new AttemptFailure(error);
   }
   state.status = answer.status;
@@ -177,8 +177,8 @@ const delivered = async (
   outgoing: ExchangeRequest,
 ): Promise<ExchangeAnswer> => {
   const sent = (): Promise<ExchangeAnswer> => exchange(fetch, outgoing, settings.limits, signal, url);
-  if (inFlight === undefined || !settings.share || outgoing.method !== "GET") return sent();
-  const { outcome, joined, followed, random } = await inFlight.share(keyOf(outgoing, hedge), clock, signal, sent);
+  if (inFlight === undefined || !settings.dedupe || outgoing.method !== "GET") return sent();
+  const { outcome, joined, followed, random } = await inFlight.dedupe(keyOf(outgoing, hedge), clock, signal, sent);
   if (joined) state.shared = { random, followed };
   if ("cause" in outcome) throw outcome.cause;
   return joined ? copyOf(outcome.value) : outcome.value;
@@ -209,14 +209,14 @@ const msSince = (clock: Clock.Clock, start: bigint): number => Number(clock.mono
 
 const exchangeEvent = (
   subject: EventSubject,
-  count: Pick<ExchangeEvent, "attempt" | "request">,
+  count: Pick<ResponseEvent, "attempt" | "request">,
   { answer, secrets, mediaType, durationMs }: Answered,
 ): EngineEvent => {
   const { status, headers, bytes } = answer;
   const cacheStatus = headers.get("cache-status");
   return {
     ...subject,
-    type: "exchange",
+    type: "response",
     method: subject.method ?? "GET",
     ...count,
     status,

@@ -6,7 +6,7 @@ import {
   decideRetry,
   defaultRetryPolicy,
   delayCapMs,
-  maxSpoiledRetries,
+  maxCorruptRetries,
   retryClassOf,
   type RetryDecision,
   type RetryPolicy,
@@ -24,7 +24,7 @@ const reasons: ReadonlyArray<readonly [EngineErrorReason, ReturnType<typeof retr
   [{ _tag: "Unreachable", problem: "tls" }, "final"],
   [{ _tag: "TimedOut", scope: "attempt", limitMs: 1 }, "transient"],
   [{ _tag: "TimedOut", scope: "deadline", limitMs: 1 }, "final"],
-  [{ _tag: "Undecodable", problem: "cut" }, "spoiled"],
+  [{ _tag: "Undecodable", problem: "cut" }, "corrupt"],
   [{ _tag: "NotFound" }, "final"],
   [{ _tag: "Unauthenticated" }, "final"],
   [{ _tag: "PermissionDenied" }, "final"],
@@ -47,7 +47,7 @@ const situation = (changed: Partial<RetrySituation>): RetrySituation => ({
   policy: defaultRetryPolicy,
   reason: { _tag: "Unavailable" },
   attempts: 1,
-  spoiled: 0,
+  corrupt: 0,
   hintMs: undefined,
   remainingMs: 30_000,
   random: 0.5,
@@ -80,14 +80,14 @@ test.for<[changed: Partial<RetrySituation>, decision: RetryDecision]>([
     { retry: true, delayMs: 60_000, hinted: true },
   ],
   [
-    { reason: cut, spoiled: maxSpoiledRetries },
+    { reason: cut, corrupt: maxCorruptRetries },
     { retry: true, delayMs: 50, hinted: false },
   ],
   [
-    { reason: cut, spoiled: maxSpoiledRetries + 1 },
-    { retry: false, because: "spoiled-twice" },
+    { reason: cut, corrupt: maxCorruptRetries + 1 },
+    { retry: false, because: "corrupt-twice" },
   ],
-  [{ spoiled: maxSpoiledRetries + 1 }, { retry: true, delayMs: 50, hinted: false }],
+  [{ corrupt: maxCorruptRetries + 1 }, { retry: true, delayMs: 50, hinted: false }],
   [
     { reason: { _tag: "NotFound" }, hintMs: 1 },
     { retry: false, because: "final" },
@@ -117,7 +117,7 @@ const situations: fc.Arbitrary<RetrySituation> = fc.record({
   policy: policies,
   reason: fc.constantFrom(...reasons.map(([reason]) => reason)),
   attempts: fc.oneof(fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1_000, max: 6_000 })),
-  spoiled: fc.integer({ min: 0, max: 3 }),
+  corrupt: fc.integer({ min: 0, max: 3 }),
   hintMs: fc.option(amounts, { nil: undefined }),
   remainingMs: fc.oneof(fc.double({ min: -1_000, max: 1e6, noNaN: true }), fc.constant(Infinity)),
   random: fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }),
@@ -164,23 +164,23 @@ const troubles: fc.Arbitrary<ReadonlyArray<Trouble>> = fc.array(
 /** Plays one call through the rules: its requests, the time it waits, what it pays. */
 const played = (policy: RetryPolicy, deadlineMs: number, budget: RetryBudget, script: ReadonlyArray<Trouble>) => {
   let elapsedMs = 0;
-  let spoiled = 0;
+  let corrupt = 0;
   let paid = 0;
   for (let attempts = 1; ; attempts++) {
     const { reason, hintMs, random, tookMs } = script[(attempts - 1) % script.length] as Trouble;
     elapsedMs += Math.min(tookMs, Math.max(0, deadlineMs - elapsedMs));
     const retryClass = retryClassOf(reason);
-    if (retryClass === "spoiled") spoiled += 1;
+    if (retryClass === "corrupt") corrupt += 1;
     const remainingMs = deadlineMs - elapsedMs;
-    const decision = decideRetry({ policy, reason, attempts, spoiled, hintMs, remainingMs, random });
+    const decision = decideRetry({ policy, reason, attempts, corrupt, hintMs, remainingMs, random });
     const cost = retryClass === "throttled" ? retryCost.throttled : retryCost.transient;
-    if (!decision.retry || !budget.pay(cost)) return { attempts, elapsedMs, spoiled, paid };
+    if (!decision.retry || !budget.pay(cost)) return { attempts, elapsedMs, corrupt, paid };
     paid += cost;
     elapsedMs += decision.delayMs;
   }
 };
 
-test("no schedule exceeds the attempts, the deadline, one more try for spoiled bodies, or the budget", () => {
+test("no schedule exceeds the attempts, the deadline, one more try for corrupt bodies, or the budget", () => {
   fc.assert(
     fc.property(
       policies,
@@ -188,10 +188,10 @@ test("no schedule exceeds the attempts, the deadline, one more try for spoiled b
       fc.nat(600),
       troubles,
       (policy, deadlineMs, capacity, script) => {
-        const { attempts, elapsedMs, spoiled, paid } = played(policy, deadlineMs, new RetryBudget(capacity), script);
+        const { attempts, elapsedMs, corrupt, paid } = played(policy, deadlineMs, new RetryBudget(capacity), script);
         expect(attempts).toBeLessThanOrEqual(policy.maxAttempts);
         expect(elapsedMs).toBeLessThanOrEqual(deadlineMs);
-        expect(spoiled).toBeLessThanOrEqual(maxSpoiledRetries + 1);
+        expect(corrupt).toBeLessThanOrEqual(maxCorruptRetries + 1);
         expect(paid).toBeLessThanOrEqual(capacity);
       },
     ),

@@ -32,10 +32,10 @@ export const defaultRetryPolicy: RetryPolicy = {
 };
 
 /**
- * How a failed request counts. `transient`: the same request may succeed. `throttled`: it may, but slower. `spoiled`: the
+ * How a failed request counts. `transient`: the same request may succeed. `throttled`: it may, but slower. `corrupt`: the
  * body was cut or undecodable, worth one more try in a call. `final`: it will fail again.
  */
-export type RetryClass = "transient" | "throttled" | "spoiled" | "final";
+export type RetryClass = "transient" | "throttled" | "corrupt" | "final";
 
 /** The class of a failure. 5xx arrive as Unavailable unless their code says that they are final. */
 export const retryClassOf = (reason: EngineErrorReason): RetryClass => {
@@ -50,7 +50,7 @@ export const retryClassOf = (reason: EngineErrorReason): RetryClass => {
     case "TimedOut":
       return reason.scope === "attempt" ? "transient" : "final";
     case "Undecodable":
-      return "spoiled";
+      return "corrupt";
     default:
       return "final";
   }
@@ -62,8 +62,8 @@ export interface RetrySituation {
   readonly reason: EngineErrorReason;
   /** Requests sent so far, at least 1. */
   readonly attempts: number;
-  /** How many of them came back spoiled, this one included. */
-  readonly spoiled: number;
+  /** How many of them came back corrupt, this one included. */
+  readonly corrupt: number;
   /** What the server asked to wait, if it did. */
   readonly hintMs: number | undefined;
   /** What is left of the deadline; Infinity without one. */
@@ -77,8 +77,8 @@ export type RetryDecision =
   | { readonly retry: true; readonly delayMs: number; readonly hinted: boolean }
   | { readonly retry: false; readonly because: RetryStopped };
 
-/** Most often that a spoiled body is asked for again in one call. */
-export const maxSpoiledRetries = 1;
+/** Most often that a corrupt body is asked for again in one call. */
+export const maxCorruptRetries = 1;
 
 /**
  * Full jitter: a delay anywhere in [0, cap], where the cap grows with each attempt up to `maxDelayMs`. A hint of the server
@@ -89,8 +89,8 @@ export const decideRetry = (situation: RetrySituation): RetryDecision => {
   const retryClass = retryClassOf(reason);
   if (retryClass === "final") return { retry: false, because: "final" };
   if (attempts >= policy.maxAttempts) return { retry: false, because: "attempts" };
-  if (retryClass === "spoiled" && situation.spoiled > maxSpoiledRetries)
-    return { retry: false, because: "spoiled-twice" };
+  if (retryClass === "corrupt" && situation.corrupt > maxCorruptRetries)
+    return { retry: false, because: "corrupt-twice" };
   if (hintMs !== undefined && hintMs > policy.maxRetryAfterMs) return { retry: false, because: "hint-too-long" };
   const delayMs = hintMs ?? situation.random * delayCapMs(policy, retryClass, attempts);
   if (delayMs >= remainingMs) return { retry: false, because: "deadline" };

@@ -137,7 +137,7 @@ test("attempts and requests are counted apart", async () => {
     onEvent: (event) => void events.push(event),
   });
   expect(await client.withResponse.get("a")).toMatchObject({ attempts: 2, requests: 3 });
-  expect(events.flatMap((event) => (event.type === "exchange" ? [[event.attempt, event.request]] : []))).toEqual([
+  expect(events.flatMap((event) => (event.type === "response" ? [[event.attempt, event.request]] : []))).toEqual([
     [1, 1],
     [1, 2],
     [2, 3],
@@ -153,7 +153,7 @@ test.for<[stopped: string, options: ClientOptions]>([
   ["hint-too-long", { fetch: reply(503, { "retry-after": "3600" }) }],
   ["deadline", { fetch: reply(503, { "retry-after": "50" }) }],
   ["budget", { fetch: reply(503), retryBudget: 0, retry: { baseDelayMs: 0 } }],
-  ["spoiled-twice", { fetch: reply(200, {}, "<html>"), retry: { baseDelayMs: 0 } }],
+  ["corrupt-twice", { fetch: reply(200, {}, "<html>"), retry: { baseDelayMs: 0 } }],
 ])("why retrying ended is on the error and in an event: %s", async ([stopped, options]) => {
   const events: Array<EngineEvent> = [];
   const client = createEngineClient({ baseUrl, ...options, onEvent: (event) => void events.push(event) });

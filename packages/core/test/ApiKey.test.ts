@@ -49,7 +49,7 @@ test("asks for another token after a 401, once", async () => {
   await client.get("a");
   await client.get("b");
   expect(server.requests.map(({ method }) => method)).toEqual(["POST", "GET", "GET", "POST", "GET"]);
-  expect(events.filter(({ type }) => type === "renewal")).toMatchObject([
+  expect(events.filter(({ type }) => type === "token-refresh")).toMatchObject([
     { because: "first" },
     { because: "rejected" },
   ]);

@@ -69,7 +69,7 @@ const overrides: Record<keyof CallOptions, Override> = {
   deadlineMs: { client: { fetch: never, deadlineMs: 1, attemptTimeoutMs: 5 }, call: { deadlineMs: 9_000 } },
   retryBudget: { client: { retryBudget: 0 }, call: { retryBudget: 14 }, refusals: 1 },
   limits: { call: { limits: { maxBodyBytes: 1, maxDecodedBodyBytes: 1 } } },
-  share: { call: { share: false }, calls: 2 },
+  dedupe: { call: { dedupe: false }, calls: 2 },
   hedging: { client: { hedging: failing }, call: { hedging: null } },
   middleware: { client: { middleware: [() => Promise.reject(new Error("no"))] }, call: { middleware: [] } },
   propagateTrace: { call: { propagateTrace: false } },

@@ -46,7 +46,7 @@ test("a listener that throws does no harm, and no event shows the token", async 
   });
   const answer = await exchanger.get({ url: `${server.baseUrl}/engines`, headers, endpoint: "list" });
   expect(answer).toMatchObject({ status: 200, attempts: 2 });
-  expect(events.map(({ type }) => type)).toEqual(["exchange", "retry", "exchange"]);
+  expect(events.map(({ type }) => type)).toEqual(["response", "retry", "response"]);
   expect(JSON.stringify(events)).not.toContain("exchanger-token");
 });
 

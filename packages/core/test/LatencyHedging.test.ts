@@ -6,7 +6,7 @@ import { json, startServer } from "./LocalServer.ts";
 
 const engine = { id: "1", name: "zipper" };
 const options = (baseUrl: string, delayMs: number) =>
-  ({ baseUrl, format: "json", hedging: hedging({ delayMs }), share: false }) as const;
+  ({ baseUrl, format: "json", hedging: hedging({ delayMs }), dedupe: false }) as const;
 
 test.for<[where: string, begin: (response: ServerResponse) => void]>([
   ["before its answer", () => {}],

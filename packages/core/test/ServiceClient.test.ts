@@ -333,7 +333,7 @@ test("what the schema does not know is counted, and does no harm", async () => {
     labels: { "not.a.field": "v" },
   });
   expect([...unknownFields.keys()]).toEqual(["new_field", "child.other", "children[0].more"]);
-  expect(events.map(({ type }) => type)).toEqual(["exchange", "unknown-fields"]);
+  expect(events.map(({ type }) => type)).toEqual(["response", "unknown-fields"]);
   expect(events[0]).toMatchObject({ endpoint: "kitchen.v1.Kitchen.Find", template: "/v1/everything" });
 });
 

@@ -19,10 +19,10 @@ export {
   type RateLimitOptions,
 } from "./api/RateLimit.ts";
 export type { RequestHead } from "./api/Answer.ts";
-export { databaseRetrySeconds } from "./api/Refusal.ts";
+export { databaseRetrySeconds } from "./api/ApiError.ts";
 export type { ReadSession } from "./api/Routes.ts";
 export { makeSecretBox, type SecretBox } from "./api/SecretBox.ts";
-export { fetchHandler, makeSite, webDigest, withWeb, type Site } from "./api/Site.ts";
-export { DatabaseUnavailable, type Row, type SqlPort, type SqlValue, type Statement } from "./api/SqlPort.ts";
+export { fetchHandler, makeApp, webDigest, withWeb, type App } from "./api/App.ts";
+export { DatabaseUnavailable, type Row, type SqlDriver, type SqlValue, type Statement } from "./api/SqlDriver.ts";
 export { makeWeb, type Web, type WebOptions } from "./api/Web.ts";
-export { makeWire, type WireOptions } from "./api/Wire.ts";
+export { makeSerializer, type SerializerOptions } from "./api/Serializer.ts";

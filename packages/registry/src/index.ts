@@ -3,7 +3,7 @@ export { startRegistryServer, type RegistryOptions, type RunningRegistry } from 
 export { defaultLimits, type ServerLimits } from "./node/ServerLimits.ts";
 export type { RateLimitOptions } from "./api/RateLimit.ts";
 export type { FieldNumbers } from "./api/FieldNumbers.ts";
-export type { WireOptions } from "./api/Wire.ts";
+export type { SerializerOptions } from "./api/Serializer.ts";
 
 // For those who fill and keep a database themselves.
 export { openSqlite, type SqliteFile } from "./node/SqliteFile.ts";

@@ -7,7 +7,7 @@ import { exportSql } from "./manage/Export.ts";
 import { trialUsers } from "./manage/Trial.ts";
 import { makeFaults, type Faults } from "./faults/Faults.ts";
 import type { FaultRule } from "./faults/FaultRule.ts";
-import type { WireOptions } from "./api/Wire.ts";
+import type { SerializerOptions } from "./api/Serializer.ts";
 import type { RateLimitOptions } from "./api/RateLimit.ts";
 import type { RecordedRequest } from "./node/Recorder.ts";
 
@@ -27,7 +27,7 @@ export interface TestUser {
 }
 
 /** How a test registry is started. All of it is optional. */
-export interface TestRegistryOptions extends WireOptions {
+export interface TestRegistryOptions extends SerializerOptions {
   /** Who there is and what they own. Default: `alice` with the public sample engines, `bob` with others. */
   readonly users?: ReadonlyArray<TestUser>;
   /** Faults from the start. */

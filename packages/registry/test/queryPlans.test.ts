@@ -3,7 +3,7 @@ import { orders } from "../src/api/OrderBy.ts";
 import { byId, bySelector } from "../src/api/Authentication.ts";
 import { listStatements, tagStatement } from "../src/api/EngineStore.ts";
 import { migrate } from "../src/api/Migrations.ts";
-import type { Statement } from "../src/api/SqlPort.ts";
+import type { Statement } from "../src/api/SqlDriver.ts";
 import { openSqlite, type SqliteFile } from "../src/node/SqliteFile.ts";
 import { createCredential, ensureUser } from "../src/manage/Accounts.ts";
 import { publishAll, selectVersion, selectVersions } from "../src/manage/Engines.ts";

@@ -113,7 +113,7 @@ export const clientOf = async (invocation: Invocation, fresh = false): Promise<P
     onEvent: notes.event,
     limits: { maxArchiveBytes },
     // Each call of a run is its own; and a process that ends soon has no spans to pass on.
-    share: false,
+    dedupe: false,
     propagateTrace: false,
     ...(token === undefined ? {} : { token }),
   });

@@ -174,7 +174,7 @@ const words = (tag: string): string => tag.replaceAll(/(?!^)[A-Z]/g, (letter) =>
 /** One line about anything that happened. */
 export const exchangeLine = (event: Exclude<EngineEvent, { readonly type: "retry" }>): string => {
   switch (event.type) {
-    case "exchange": {
+    case "response": {
       const { method, url, status, mediaType, bytes, durationMs, attempt, cacheStatus } = event;
       const parts = [
         `${method} ${url}`,
@@ -187,7 +187,7 @@ export const exchangeLine = (event: Exclude<EngineEvent, { readonly type: "retry
       ];
       return parts.join(" · ");
     }
-    case "unanswered": {
+    case "request-error": {
       const { method = "GET", url, reason, durationMs, attempt } = event;
       return [`${method} ${url}`, words(reason), sayDuration(durationMs), `attempt ${attempt}`].join(" · ");
     }
@@ -197,7 +197,7 @@ export const exchangeLine = (event: Exclude<EngineEvent, { readonly type: "retry
     }
     case "fallback":
       return `${event.url}: asked for ${event.asked}, answered in ${event.answered}`;
-    case "renewal":
+    case "token-refresh":
       return `${event.url}: token renewed (${event.because})`;
     case "breaker":
       return `${event.url}: circuit breaker ${event.state}`;

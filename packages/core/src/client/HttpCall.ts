@@ -214,7 +214,7 @@ const receiveVerified = async <M extends Message>(
   const { settings, clock, subject } = plan;
   const known = verifier.of(origin);
   // Calls that may have tokens of their own, or share nothing, do not share the second request either.
-  const key = inFlight !== undefined && settings.share && !renewable ? plan.url : undefined;
+  const key = inFlight !== undefined && settings.dedupe && !renewable ? plan.url : undefined;
   const isChosen = call.format === "verify" && call.isComparable;
   const choice: FormatChoice = isChosen
     ? known.choose(clock.currentTimeMillisUnsafe(), key)

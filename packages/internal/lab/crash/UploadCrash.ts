@@ -1,4 +1,4 @@
-// Rounds of `kill -9` and full disks during uploads, and what is left after each.
+// Rounds of `kill -9` and full disks during uploads.
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { createHash, randomBytes, randomInt } from "node:crypto";
 import { once } from "node:events";

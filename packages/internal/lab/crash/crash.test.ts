@@ -1,4 +1,4 @@
-// A few rounds of kill -9 and a full disk during uploads; `pnpm crash` runs 200.
+// A few rounds of kill -9 and a full disk during uploads.
 import { expect, test } from "vitest";
 import { crashRounds } from "./UploadCrash.ts";
 

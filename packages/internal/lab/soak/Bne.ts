@@ -45,7 +45,7 @@ export const runBne = async (
   const events = stderr
     .split("\n")
     .flatMap((line) => (line.startsWith('{"time"') ? [JSON.parse(line) as TraceEvent] : []));
-  const answers = events.flatMap(({ type, cacheStatus }) => (type === "exchange" ? [cacheStatus ?? null] : []));
+  const answers = events.flatMap(({ type, cacheStatus }) => (type === "response" ? [cacheStatus ?? null] : []));
   const unanswered = events.filter(({ type, status }) => type === "retry" && status === undefined).length;
   return {
     came: cameOf(endpoint, code as number, out),

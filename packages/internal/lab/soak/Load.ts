@@ -177,7 +177,7 @@ export class Load {
       deadlineMs,
       retry: { maxAttempts },
       fetch: ledger.fetch,
-      share: false,
+      dedupe: false,
       propagateTrace: false,
     });
     if (token.id !== "") this.#clients.set(token, made);

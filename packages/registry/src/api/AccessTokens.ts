@@ -3,7 +3,7 @@ import { errors, jwtVerify, SignJWT } from "jose";
 import QuickLRU from "quick-lru";
 import { byId, credentialOf, recognise, scopes, type Credential, type Scope } from "./Authentication.ts";
 import { deriveKeyBytes } from "./SecretBox.ts";
-import type { SqlPort } from "./SqlPort.ts";
+import type { SqlDriver } from "./SqlDriver.ts";
 
 /** Seconds an access token lives, as upstream's do. */
 export const accessTokenSeconds = 3_600;
@@ -66,7 +66,7 @@ const looksSigned = (token: string): boolean => token.startsWith("ey") && token.
  * that it was made from is good.
  */
 export const credentialOfToken = async (
-  sql: SqlPort,
+  sql: SqlDriver,
   accessTokens: AccessTokens | undefined,
   token: string,
   nowMs: number,

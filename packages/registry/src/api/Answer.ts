@@ -9,9 +9,9 @@ export interface RequestHead {
   readonly header: (name: string) => string | null;
   /** Address of the client, as far as it is known. */
   readonly address?: string | undefined;
-  /** The body, whole; rejects with a Refusal when it is longer than that. */
+  /** The body, whole; rejects with an ApiError when it is longer than that. */
   readonly body: (maxBytes: number) => Promise<Uint8Array>;
-  /** The body while it arrives; fails with a Refusal when it is longer than that. */
+  /** The body while it arrives; fails with an ApiError when it is longer than that. */
   readonly chunks: (maxBytes: number) => AsyncIterable<Uint8Array>;
 }
 
@@ -29,16 +29,16 @@ export interface Answer {
     readonly bytes: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
   };
   /** What the request turned out to be, for logs and metrics; never its secrets. */
-  readonly about: { readonly endpoint: EndpointName | Part | undefined; readonly user: string | undefined };
+  readonly logFields: { readonly endpoint: EndpointName | Part | undefined; readonly user: string | undefined };
 }
 
 /** What every answer carries. */
 export const headersOf = (
-  wire: { readonly jsonOnly: boolean },
+  serializer: { readonly jsonOnly: boolean },
   mediaType: string,
   requestId: string,
 ): Record<string, string> => ({
   "Content-Type": mediaType,
-  ...(wire.jsonOnly ? {} : { Vary: "Accept" }),
+  ...(serializer.jsonOnly ? {} : { Vary: "Accept" }),
   "X-Request-Id": requestId,
 });

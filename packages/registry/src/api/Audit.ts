@@ -1,5 +1,5 @@
 // Audit trail, written in the transaction of the change.
-import type { Statement } from "./SqlPort.ts";
+import type { Statement } from "./SqlDriver.ts";
 
 const note = "INSERT INTO audit (at, actor, action, subject, detail) VALUES (?, ?, ?, ?, ?)";
 

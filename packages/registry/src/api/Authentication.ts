@@ -4,8 +4,8 @@ import QuickLRU from "quick-lru";
 import { bytesOf, type User } from "./EngineStore.ts";
 import { digestOf, sameDigest } from "./Digest.ts";
 import type { RateLimit } from "./RateLimit.ts";
-import { Refusal } from "./Refusal.ts";
-import type { SqlPort, Statement } from "./SqlPort.ts";
+import { ApiError } from "./ApiError.ts";
+import type { SqlDriver, Statement } from "./SqlDriver.ts";
 
 /** Longest token that is looked at, in characters. */
 export const maxTokenCharacters = 8_192;
@@ -55,7 +55,7 @@ export const byId = (id: string, now: number): Statement => ({
 
 /** The credential that a secret is, or undefined. Several users may have configured one secret: `accepts` chooses. */
 export const recognise = async (
-  sql: SqlPort,
+  sql: SqlDriver,
   secret: string,
   now: number,
   accepts: (credential: Credential) => boolean = () => true,
@@ -85,7 +85,7 @@ export const credentialOf = (row: Readonly<Record<string, unknown>>): Credential
 /** Refuses a credential whose scope is not enough, with the challenge of RFC 6750, 3.1. */
 export const requireScope = ({ scope }: Credential, needed: Scope): void => {
   if (scopes.indexOf(scope) >= scopes.indexOf(needed)) return;
-  throw new Refusal("PERMISSION_DENIED", `this needs a token with scope ${needed}; this one has scope ${scope}`, {
+  throw new ApiError("PERMISSION_DENIED", `this needs a token with scope ${needed}; this one has scope ${scope}`, {
     headers: { "WWW-Authenticate": `Bearer error="insufficient_scope", scope="${needed}"` },
   });
 };
@@ -98,8 +98,8 @@ export const tokenOf = (authorization: string | null): string => {
 };
 
 /** The refusal of somebody unknown. RFC 9110, 11.6.1 asks for the challenge. */
-export const unauthenticated = (message: string): Refusal =>
-  new Refusal("UNAUTHENTICATED", message, { headers: { "WWW-Authenticate": "Bearer" } });
+export const unauthenticated = (message: string): ApiError =>
+  new ApiError("UNAUTHENTICATED", message, { headers: { "WWW-Authenticate": "Bearer" } });
 
 type Lookup = (token: string, nowMs: number) => Promise<Credential | undefined>;
 

@@ -18,22 +18,22 @@ import { engineBody, listBody, statusBody, storedFormFor, type Body } from "./En
 import { listStatements, readEngine, readList, readStatus, type User } from "./EngineStore.ts";
 import { parseOrder } from "./OrderBy.ts";
 import { pageOf, paginationOf } from "./Page.ts";
-import { Refusal } from "./Refusal.ts";
+import { ApiError } from "./ApiError.ts";
 import type { SecretBox } from "./SecretBox.ts";
-import type { SqlPort } from "./SqlPort.ts";
-import type { Wire } from "./Wire.ts";
+import type { SqlDriver } from "./SqlDriver.ts";
+import type { Serializer } from "./Serializer.ts";
 
 /** Longest path and query that is looked at, in characters. */
 const maxTargetCharacters = 8_192;
 
 /** Where calls find their answers. */
 export interface CallOptions {
-  readonly sql: SqlPort;
+  readonly sql: SqlDriver;
   readonly box: SecretBox | undefined;
 }
 
 /** A call whose parameters are read; it is made for a user, and answers a body in one form. */
-export type Call = (store: CallOptions, wire: Wire, user: User, format: Format) => Promise<Body>;
+export type Call = (store: CallOptions, serializer: Serializer, user: User, format: Format) => Promise<Body>;
 
 /** The call that a request makes, its parameters read. Refuses what cannot be read, before anybody is asked who they are. */
 export const readCall = (match: EndpointMatch<ReadName>, query: URLSearchParams): Call => {
@@ -41,20 +41,20 @@ export const readCall = (match: EndpointMatch<ReadName>, query: URLSearchParams)
     const request = read(() => decodeQuery(endpoints.list.request, query));
     const order = parseOrder(request.orderBy);
     const page = pageOf(request.pagination);
-    return async ({ sql, box }, wire, user, format) => {
-      const statements = listStatements(user, request.isPublic, order, page, storedFormFor(wire, format));
+    return async ({ sql, box }, serializer, user, format) => {
+      const statements = listStatements(user, request.isPublic, order, page, storedFormFor(serializer, format));
       const { total, engines } = await readList(sql, statements);
-      return listBody(wire, engines, paginationOf(page, engines.length, total), format, box);
+      return listBody(serializer, engines, paginationOf(page, engines.length, total), format, box);
     };
   }
   read(() => decodeQuery(endpoints[match.name].request, query, ["engine_tag"]));
   const tag = parseTag(match.tag ?? "");
   if (tag === undefined) {
-    throw new Refusal("INVALID_ARGUMENT", "engine tag must be name, name@major or name@major.minor");
+    throw new ApiError("INVALID_ARGUMENT", "engine tag must be name, name@major or name@major.minor");
   }
-  return async ({ sql, box }, wire, user, format) => {
-    if (match.name === "status") return statusBody(wire, await readStatus(sql, user, tag), format);
-    return engineBody(wire, await readEngine(sql, user, tag, storedFormFor(wire, format)), format, box);
+  return async ({ sql, box }, serializer, user, format) => {
+    if (match.name === "status") return statusBody(serializer, await readStatus(sql, user, tag), format);
+    return engineBody(serializer, await readEngine(sql, user, tag, storedFormFor(serializer, format)), format, box);
   };
 };
 
@@ -62,7 +62,7 @@ const read = <A>(parse: () => A): A => {
   try {
     return parse();
   } catch (error) {
-    if (error instanceof QueryParameterError) throw new Refusal("INVALID_ARGUMENT", error.message);
+    if (error instanceof QueryParameterError) throw new ApiError("INVALID_ARGUMENT", error.message);
     throw error;
   }
 };
@@ -86,7 +86,7 @@ export interface Located {
 /** The call of the API that a request line means. Refuses a path that has none, and a target that is too long. */
 export const located = (head: { readonly method: string; readonly target: string }): Located => {
   if (head.target.length > maxTargetCharacters) {
-    throw new Refusal("INVALID_ARGUMENT", `request target is longer than ${maxTargetCharacters} characters`, {
+    throw new ApiError("INVALID_ARGUMENT", `request target is longer than ${maxTargetCharacters} characters`, {
       status: 414,
     });
   }
@@ -101,7 +101,7 @@ export const located = (head: { readonly method: string; readonly target: string
   }
   const reading = matchPath(below);
   const known = methodsOf(below);
-  if (known.length === 0) throw new Refusal("NOT_FOUND", "not found");
+  if (known.length === 0) throw new ApiError("NOT_FOUND", "not found");
   const methods = reading?.name === "get" ? [...known, "DELETE"] : known;
   if (head.method === "DELETE" && reading?.name === "get") {
     return { name: "delete", tag: reading.tag, query: noQuery, methods };
@@ -112,7 +112,7 @@ export const located = (head: { readonly method: string; readonly target: string
 /** Go refuses malformed escapes where URLSearchParams lets them pass as they are. */
 const queryOf = (text: string): URLSearchParams => {
   if (/%(?![0-9a-fA-F]{2})/.test(text)) {
-    throw new Refusal("INVALID_ARGUMENT", "query string has a malformed percent-encoding");
+    throw new ApiError("INVALID_ARGUMENT", "query string has a malformed percent-encoding");
   }
   return new URLSearchParams(text);
 };

@@ -35,7 +35,7 @@ const answer = (type: string, body: string): Answer => ({
     "Cache-Control": "public, max-age=300",
   },
   body,
-  about: { endpoint: "docs", user: undefined },
+  logFields: { endpoint: "docs", user: undefined },
 });
 
 /** The pages by path. */

@@ -5,7 +5,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { listBody } from "./EngineBody.ts";
 import { rowOf } from "./EngineRow.ts";
-import { makeWire } from "./Wire.ts";
+import { makeSerializer } from "./Serializer.ts";
 
 const anyEngine: fc.Arbitrary<Engine> = fc
   .record({
@@ -28,7 +28,7 @@ const anyPage = fc.record({
 });
 
 test("a list joined from kept bytes is what the message that holds them would be written as, in both forms", async () => {
-  const wire = makeWire();
+  const serializer = makeSerializer();
   await fc.assert(
     fc.asyncProperty(fc.array(anyEngine, { maxLength: 5 }), anyPage, async (engines, pagination) => {
       const whole = create(EngineListResponseSchema, { engines, pagination });
@@ -40,21 +40,21 @@ test("a list joined from kept bytes is what the message that holds them would be
         stored.map(({ json, protobuf, secret }) =>
           form === "json" ? { json, protobuf: undefined, secret } : { json: undefined, protobuf, secret },
         );
-      const json = await listBody(wire, only("json"), pagination, "json", undefined);
+      const json = await listBody(serializer, only("json"), pagination, "json", undefined);
       expect(json).toBe(
         new TextDecoder("utf-8", { ignoreBOM: true }).decode(encode(EngineListResponseSchema, whole, "json")),
       );
-      const bytes = await listBody(wire, only("protobuf"), pagination, "protobuf", undefined);
+      const bytes = await listBody(serializer, only("protobuf"), pagination, "protobuf", undefined);
       expect(bytes).toEqual(toBinary(EngineListResponseSchema, whole));
     }),
   );
 });
 
 test("a list in another numbering says the same", async () => {
-  const wire = makeWire({ fieldNumbers: { "bytenite.engine.Engine": { name: 3, version: 2 } } });
+  const serializer = makeSerializer({ fieldNumbers: { "bytenite.engine.Engine": { name: 3, version: 2 } } });
   const [json] = rowOf(create(EngineSchema, { name: "a", version: "0.1" }), 1, null).slice(-2) as [string];
   const stored = { json, protobuf: undefined, secret: undefined };
   const page = { total: 1, offset: 0, hasPrevious: false, hasNext: false };
-  const bytes = (await listBody(wire, [stored], page, "protobuf", undefined)) as Uint8Array;
+  const bytes = (await listBody(serializer, [stored], page, "protobuf", undefined)) as Uint8Array;
   expect(decode(EngineListResponseSchema, bytes, "protobuf").engines[0]).toMatchObject({ name: "0.1", version: "a" });
 });

@@ -12,27 +12,27 @@ import type { StoredEngine, StoredForm } from "./EngineStore.ts";
 import { secretPlace, withSecret } from "./EngineRow.ts";
 import type { paginationOf } from "./Page.ts";
 import type { SecretBox } from "./SecretBox.ts";
-import type { Wire } from "./Wire.ts";
+import type { Serializer } from "./Serializer.ts";
 
 /** A body: JSON as text, protobuf as bytes. */
 export type Body = string | Uint8Array;
 
 /** The form to read from the database for an answer: another numbering is made from the JSON. */
-export const storedFormFor = (wire: Wire, format: Format): StoredForm =>
-  format === "json" || wire.encodeJsonText !== undefined ? "json" : "protobuf";
+export const storedFormFor = (serializer: Serializer, format: Format): StoredForm =>
+  format === "json" || serializer.encodeJsonText !== undefined ? "json" : "protobuf";
 
 /** One engine. Kept bytes go out as they are, unless they need their secret or another numbering. */
 export const engineBody = async (
-  wire: Wire,
+  serializer: Serializer,
   stored: StoredEngine,
   format: Format,
   box: SecretBox | undefined,
 ): Promise<Body> => {
   if (stored.secret !== undefined && box !== undefined) {
-    return wire.encode(EngineSchema, await opened(stored, stored.secret, box), format);
+    return serializer.encode(EngineSchema, await opened(stored, stored.secret, box), format);
   }
   if (format === "json") return stored.json ?? "";
-  if (wire.encodeJsonText !== undefined) return wire.encodeJsonText(EngineSchema, stored.json ?? "");
+  if (serializer.encodeJsonText !== undefined) return serializer.encodeJsonText(EngineSchema, stored.json ?? "");
   return stored.protobuf ?? new Uint8Array();
 };
 
@@ -46,7 +46,7 @@ const opened = async (stored: StoredEngine, secret: Uint8Array, box: SecretBox):
 
 /** A page of engines: the engines' own bytes, joined as the message that holds them would be written. */
 export const listBody = async (
-  wire: Wire,
+  serializer: Serializer,
   engines: ReadonlyArray<StoredEngine>,
   pagination: ReturnType<typeof paginationOf>,
   format: Format,
@@ -54,14 +54,14 @@ export const listBody = async (
 ): Promise<Body> => {
   const sealed = box !== undefined && engines.some((engine) => engine.secret !== undefined);
   const parts = sealed
-    ? await Promise.all(engines.map((engine) => engineBody(wire, engine, readFormat(wire, format), box)))
+    ? await Promise.all(engines.map((engine) => engineBody(serializer, engine, readFormat(serializer, format), box)))
     : engines.map((engine) => (engine.json ?? engine.protobuf) as Body);
   const message = create(PaginatedResponseSchema, pagination);
-  if (readFormat(wire, format) === "json") {
+  if (readFormat(serializer, format) === "json") {
     const json = `{"engines":[${parts.join(",")}],"pagination":${JSON.stringify(encodeJson(PaginatedResponseSchema, message))}}`;
-    return format === "json" || wire.encodeJsonText === undefined
+    return format === "json" || serializer.encodeJsonText === undefined
       ? json
-      : wire.encodeJsonText(EngineListResponseSchema, json);
+      : serializer.encodeJsonText(EngineListResponseSchema, json);
   }
   return joined([
     ...parts.map((part) => part as Uint8Array).flatMap((part) => [delimiter(enginesField, part.length), part]),
@@ -69,7 +69,8 @@ export const listBody = async (
   ]);
 };
 
-const readFormat = (wire: Wire, format: Format): Format => (storedFormFor(wire, format) === "json" ? "json" : format);
+const readFormat = (serializer: Serializer, format: Format): Format =>
+  storedFormFor(serializer, format) === "json" ? "json" : format;
 
 const enginesField = EngineListResponseSchema.field.engines.number;
 
@@ -96,7 +97,7 @@ const joined = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
 
 /** The status of an engine: which one the tag meant, and how it is. */
 export const statusBody = (
-  wire: Wire,
+  serializer: Serializer,
   engine: { readonly id: string; readonly tag: string; readonly status: string },
   format: Format,
 ): Body => {
@@ -105,5 +106,5 @@ export const statusBody = (
     engineTag: engine.tag,
     engineStatus: engine.status,
   });
-  return wire.encode(EngineMessageSchema, message, format);
+  return serializer.encode(EngineMessageSchema, message, format);
 };

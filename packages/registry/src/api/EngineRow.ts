@@ -5,7 +5,7 @@ import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { encodeJson, parseTag, parseVersion, type Version } from "@bytenite-engines/core/wire";
 import { EngineListResponseSchema, EngineSchema, PlatformConfigSchema, type Engine } from "@bytenite-engines/proto";
 import type { SecretBox } from "./SecretBox.ts";
-import type { SqlValue } from "./SqlPort.ts";
+import type { SqlValue } from "./SqlDriver.ts";
 
 /** An engine that cannot be kept; the message says which and why. */
 export class UnacceptableEngineError extends Error {

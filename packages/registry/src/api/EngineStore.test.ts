@@ -6,7 +6,7 @@ import { openSqlite } from "../node/SqliteFile.ts";
 import { bytesOf, listStatements, readEngine, readList, readStatus, type User } from "./EngineStore.ts";
 import { migrate } from "./Migrations.ts";
 import { orders } from "./OrderBy.ts";
-import type { SqlPort } from "./SqlPort.ts";
+import type { SqlDriver } from "./SqlDriver.ts";
 
 const refused = { code: "NOT_FOUND", message: "engine not found" };
 const order = { field: "createdAt", descending: false } as const;
@@ -18,7 +18,7 @@ const database = async () => {
   const alice = ensureUser(file, "alice", 0);
   await publishAll(file, alice, [{ name: "zipper", version: "0.1" }], undefined, 0);
   let statements = 0;
-  const port: SqlPort = {
+  const port: SqlDriver = {
     ...file.port,
     read: (asked) => {
       statements += asked.length;
@@ -111,7 +111,7 @@ test("a tag that means nothing is not found", async () => {
 
 test("a database that gives no rows holds nothing", async () => {
   const user = { number: 1, id: "00000000-0000-4000-8000-000000000000", name: "alice" };
-  const mute: SqlPort = { read: () => Promise.resolve([]), write: () => Promise.resolve([]) };
+  const mute: SqlDriver = { read: () => Promise.resolve([]), write: () => Promise.resolve([]) };
   await expect(readEngine(mute, user, { name: "zipper" }, "json")).rejects.toMatchObject(refused);
   const statements = listStatements(user, false, order, { limit: 5, offset: 0 }, "json");
   expect(await readList(mute, statements)).toEqual({ total: 0, engines: [] });

@@ -2,8 +2,8 @@
 import type { EngineTag } from "@bytenite-engines/core/wire";
 import { fromPlaceSql, orderColumns, orderSql, type Order } from "./OrderBy.ts";
 import { maxPageBytes, type Page } from "./Page.ts";
-import { Refusal } from "./Refusal.ts";
-import type { Row, SqlPort, SqlValue, Statement } from "./SqlPort.ts";
+import { ApiError } from "./ApiError.ts";
+import type { Row, SqlDriver, SqlValue, Statement } from "./SqlDriver.ts";
 
 /** The user who asks. */
 export interface User {
@@ -130,7 +130,7 @@ const placeStride = 256;
  * The place of the first row of a page, found from remembered places; undefined where the page is near the beginning of the list,
  * or nothing is remembered here. To skip rows costs as much as to read their entries in the index.
  */
-const placeOf = async (sql: SqlPort, { key, page, place }: ListStatements): Promise<Place | "end" | undefined> => {
+const placeOf = async (sql: SqlDriver, { key, page, place }: ListStatements): Promise<Place | "end" | undefined> => {
   if (page.offset < placeStride || sql.remembered === undefined) return undefined;
   const read = async (from: Place | undefined, offset: number): Promise<Place | undefined> => {
     const [row] = (await sql.read([place(from, offset)]))[0] ?? [];
@@ -174,7 +174,7 @@ export const tagStatement = (user: User, tag: EngineTag, what: StoredForm | "sta
 
 /** The answer to a list: rows up to `maxPageBytes`, in one read unless some are large. */
 export const readList = async (
-  sql: SqlPort,
+  sql: SqlDriver,
   statements: ListStatements,
 ): Promise<{ readonly total: number; readonly engines: ReadonlyArray<StoredEngine> }> => {
   const { limit } = statements.page;
@@ -193,12 +193,12 @@ export const readList = async (
 };
 
 /** The form of the engine that a tag means. Refuses with NOT_FOUND. */
-export const readEngine = async (sql: SqlPort, user: User, tag: EngineTag, form: StoredForm): Promise<StoredEngine> =>
+export const readEngine = async (sql: SqlDriver, user: User, tag: EngineTag, form: StoredForm): Promise<StoredEngine> =>
   storedOf(await firstRow(sql, tagStatement(user, tag, form)));
 
 /** The status of the engine that a tag means. Refuses with NOT_FOUND. */
 export const readStatus = async (
-  sql: SqlPort,
+  sql: SqlDriver,
   user: User,
   tag: EngineTag,
 ): Promise<{ readonly number: number; readonly id: string; readonly tag: string; readonly status: string }> => {
@@ -212,9 +212,9 @@ export const readStatus = async (
   };
 };
 
-const firstRow = async (sql: SqlPort, statement: Statement): Promise<Row> => {
+const firstRow = async (sql: SqlDriver, statement: Statement): Promise<Row> => {
   const [row] = (await sql.read([statement]))[0] ?? [];
-  if (row === undefined) throw new Refusal("NOT_FOUND", "engine not found");
+  if (row === undefined) throw new ApiError("NOT_FOUND", "engine not found");
   return row;
 };
 

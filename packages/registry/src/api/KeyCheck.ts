@@ -2,13 +2,13 @@
 import { secretPlace } from "./EngineRow.ts";
 import { bytesOf } from "./EngineStore.ts";
 import { KeyError, type SecretBox } from "./SecretBox.ts";
-import type { Row, SqlPort } from "./SqlPort.ts";
+import type { Row, SqlDriver } from "./SqlDriver.ts";
 
 /** Where the check value belongs: no engine has such a place. */
 const checkPlace = "key check";
 
 /** Whether the database knows its key by a check value. Throws KeyError when the box is one of another key. */
-export const assertKey = async (sql: SqlPort, box: SecretBox): Promise<boolean> => {
+export const assertKey = async (sql: SqlDriver, box: SecretBox): Promise<boolean> => {
   const tables = await rowsOf(sql, "SELECT name FROM sqlite_master WHERE type = 'table'");
   const has = (table: string): boolean => tables.some(({ name }) => name === table);
   if (has("key_check")) {
@@ -34,7 +34,7 @@ export const assertKey = async (sql: SqlPort, box: SecretBox): Promise<boolean> 
  * A port whose first read also checks the key, in the same batch: for databases of a current version that are reached over a network.
  * Rejects with KeyError until the key is right.
  */
-export const withKeyCheck = (sql: SqlPort, box: SecretBox | undefined): SqlPort => {
+export const withKeyCheck = (sql: SqlDriver, box: SecretBox | undefined): SqlDriver => {
   let isKnown = box === undefined;
   return {
     ...sql,
@@ -55,14 +55,14 @@ export const withKeyCheck = (sql: SqlPort, box: SecretBox | undefined): SqlPort 
 const selectCheck = "SELECT sealed FROM key_check";
 
 /** Keeps a check value of the key, unless there is one already: then that one decides. Throws KeyError. */
-export const rememberKey = async (sql: SqlPort, box: SecretBox): Promise<void> => {
+export const rememberKey = async (sql: SqlDriver, box: SecretBox): Promise<void> => {
   const sealed = await box.seal("", checkPlace);
   const insert = "INSERT INTO key_check (one, sealed) VALUES (1, ?) ON CONFLICT DO NOTHING";
   await sql.write([{ sql: insert, values: [sealed] }]);
   await assertKey(sql, box);
 };
 
-const rowsOf = async (sql: SqlPort, text: string): Promise<ReadonlyArray<Row>> =>
+const rowsOf = async (sql: SqlDriver, text: string): Promise<ReadonlyArray<Row>> =>
   (await sql.read([{ sql: text, values: [] }]))[0] ?? [];
 
 const placeOf = (engine: Row): string =>

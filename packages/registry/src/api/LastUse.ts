@@ -1,5 +1,5 @@
 // Last use of credentials, written in batches.
-import type { SqlPort } from "./SqlPort.ts";
+import type { SqlDriver } from "./SqlDriver.ts";
 
 /** Milliseconds between two batches: how old a time of last use can be. */
 export const lastUseMs = 60_000;
@@ -19,7 +19,7 @@ export interface LastUse {
 const update = "UPDATE credentials SET last_used_at = max(coalesce(last_used_at, 0), ?) WHERE id = ?";
 
 /** Nothing noted yet. */
-export const makeLastUse = (sql: SqlPort): LastUse => {
+export const makeLastUse = (sql: SqlDriver): LastUse => {
   let noted = new Map<string, number>();
   let sinceMs = 0;
   return {

@@ -8,11 +8,11 @@ import { auditStatement } from "./Audit.ts";
 import { digestOf, newSecret } from "./Digest.ts";
 import { engineColumns, rowOf, secretPlace, updateEngineSql } from "./EngineRow.ts";
 import { bytesOf } from "./EngineStore.ts";
-import { Refusal, refusalOf, statusBody } from "./Refusal.ts";
+import { ApiError, apiErrorOf, statusBody } from "./ApiError.ts";
 import type { Answer, RequestHead } from "./Answer.ts";
 import type { Authorize, ReadSession } from "./Routes.ts";
 import type { SecretBox } from "./SecretBox.ts";
-import type { Row, SqlPort, SqlValue, Statement } from "./SqlPort.ts";
+import type { Row, SqlDriver, SqlValue, Statement } from "./SqlDriver.ts";
 import { allowOf, otherMethod } from "./Web.ts";
 
 /** The path below which the registry is managed. */
@@ -41,7 +41,7 @@ const dayMs = 86_400_000;
 
 /** What the management API stands on. */
 export interface ManagementOptions {
-  readonly sql: SqlPort;
+  readonly sql: SqlDriver;
   readonly box: SecretBox | undefined;
   readonly authorize: Authorize;
   /** Where it reads and writes, if not in `sql`; its fields say what a reader has to see. */
@@ -92,7 +92,7 @@ const statements = {
 type Input = Readonly<Record<string, unknown>>;
 
 interface Call {
-  readonly sql: SqlPort;
+  readonly sql: SqlDriver;
   readonly box: SecretBox | undefined;
   readonly at: number;
   readonly actor: Credential;
@@ -110,12 +110,12 @@ interface Done {
 
 type Operation = (call: Call) => Promise<Done>;
 
-const rowsOf = async (sql: SqlPort, text: string, ...values: ReadonlyArray<SqlValue>): Promise<ReadonlyArray<Row>> =>
+const rowsOf = async (sql: SqlDriver, text: string, ...values: ReadonlyArray<SqlValue>): Promise<ReadonlyArray<Row>> =>
   (await sql.read([{ sql: text, values }]))[0] ?? [];
 
-const invalid = (message: string): Refusal => new Refusal("INVALID_ARGUMENT", message);
+const invalid = (message: string): ApiError => new ApiError("INVALID_ARGUMENT", message);
 
-const missing = (what: string): Refusal => new Refusal("NOT_FOUND", what);
+const missing = (what: string): ApiError => new ApiError("NOT_FOUND", what);
 
 const timeOf = (value: unknown): string | null =>
   value === null || value === undefined ? null : new Date(Number(value)).toISOString();
@@ -216,7 +216,7 @@ const userNameIn = (input: Input): string => {
   return name;
 };
 
-const userRow = async (sql: SqlPort, name: string): Promise<Row> => {
+const userRow = async (sql: SqlDriver, name: string): Promise<Row> => {
   const [row] = await rowsOf(sql, statements.user, name);
   if (row === undefined) throw missing("there is no such user");
   return row;
@@ -238,7 +238,7 @@ const createUser: Operation = async (call) => {
   const quotas = { maxEngines: quotaIn(input, "maxEngines") ?? null, maxBytes: quotaIn(input, "maxBytes") ?? null };
   const values = [crypto.randomUUID(), name, call.at, quotas.maxEngines, quotas.maxBytes];
   const [row] = await noted(call, { sql: statements.addUser, values }, "create user", name, quotas);
-  if (row === undefined) throw new Refusal("ALREADY_EXISTS", "there is a user of this name");
+  if (row === undefined) throw new ApiError("ALREADY_EXISTS", "there is a user of this name");
   return { status: 201, body: shownUser(row) };
 };
 
@@ -250,7 +250,7 @@ const changeUser: Operation = async (call) => {
   const maxBytes = quotaIn(input, "maxBytes");
   const user = await userRow(call.sql, call.parts[0] ?? "");
   if (disabled === true && Number(user["number"]) === call.actor.user.number) {
-    throw new Refusal("FAILED_PRECONDITION", "you cannot disable yourself: use a token of another user", {
+    throw new ApiError("FAILED_PRECONDITION", "you cannot disable yourself: use a token of another user", {
       status: 409,
     });
   }
@@ -291,7 +291,7 @@ const handedOver = async (before: Row, to: ReturnType<typeof ownerOf>, { box, at
   let secret = bytesOf(before["secret"]) ?? null;
   if (secret !== null) {
     if (box === undefined) {
-      throw new Refusal(
+      throw new ApiError(
         "FAILED_PRECONDITION",
         "an engine has a sealed secret: set BYTENITE_REGISTRY_KEY to hand it over",
         {
@@ -322,7 +322,7 @@ const deleteUser: Operation = async (call) => {
   const row = await userRow(sql, call.parts[0] ?? "");
   const user = ownerOf(row);
   if (user.number === actor.user.number) {
-    throw new Refusal("FAILED_PRECONDITION", "you cannot delete yourself: use a token of another user", {
+    throw new ApiError("FAILED_PRECONDITION", "you cannot delete yourself: use a token of another user", {
       status: 409,
     });
   }
@@ -332,7 +332,7 @@ const deleteUser: Operation = async (call) => {
     throw invalid("engines=delete, or handOverTo=USER, or neither for a user without engines");
   }
   if (Number(row["live_engines"]) > 0 && engines === null && target === null) {
-    throw new Refusal(
+    throw new ApiError(
       "FAILED_PRECONDITION",
       "the user has engines: engines=delete or handOverTo=USER says what becomes of them",
       {
@@ -346,11 +346,11 @@ const deleteUser: Operation = async (call) => {
   if (to !== undefined) {
     const clashes = await rowsOf(sql, statements.clashes, user.number, to.number);
     if (clashes.length > 0) {
-      throw new Refusal("ALREADY_EXISTS", `${to.name} has these already: ${clashes.map(tagIn).join(", ")}`);
+      throw new ApiError("ALREADY_EXISTS", `${to.name} has these already: ${clashes.map(tagIn).join(", ")}`);
     }
     const quota = numberOrNull(targetRow?.["max_engines"]);
     if (quota !== null && Number(targetRow?.["live_engines"]) + Number(row["live_engines"]) > quota) {
-      throw new Refusal("FAILED_PRECONDITION", `${to.name} may have ${quota} engines: raise the quota first`, {
+      throw new ApiError("FAILED_PRECONDITION", `${to.name} may have ${quota} engines: raise the quota first`, {
         status: 409,
       });
     }
@@ -365,7 +365,7 @@ const deleteUser: Operation = async (call) => {
     );
     const written = await sql.write(changes);
     const changed = written.filter((rows) => rows.length > 0).length;
-    if (changed === 0) throw new Refusal("ABORTED", "the engines of the user are being changed: try again");
+    if (changed === 0) throw new ApiError("ABORTED", "the engines of the user are being changed: try again");
     count += changed;
   }
   const detail = to === undefined ? { deletedEngines: count } : { handedOverTo: to.name, engines: count };
@@ -374,7 +374,7 @@ const deleteUser: Operation = async (call) => {
     auditStatement(at, actor.user.name, "delete user", user.name, detail, true),
     { sql: statements.endCredentials, values: [at, user.number] },
   ]);
-  if (removed?.length !== 1) throw new Refusal("ABORTED", "the engines of the user are being changed: try again");
+  if (removed?.length !== 1) throw new ApiError("ABORTED", "the engines of the user are being changed: try again");
   return { body: { name: user.name, ...detail } };
 };
 
@@ -422,7 +422,7 @@ const engineRow = async ({ sql, parts: [name = "", text = ""] }: Call) => {
 };
 
 const changed = (rows: ReadonlyArray<Row>): void => {
-  if (rows.length === 0) throw new Refusal("ABORTED", "somebody else has changed the engine meanwhile: try again");
+  if (rows.length === 0) throw new ApiError("ABORTED", "somebody else has changed the engine meanwhile: try again");
 };
 
 const changeEngine: Operation = async (call) => {
@@ -434,7 +434,7 @@ const changeEngine: Operation = async (call) => {
   const { user, row, subject } = await engineRow(call);
   const secret = bytesOf(row["secret"]) ?? null;
   if (isPublic === true && secret !== null) {
-    throw new Refusal("FAILED_PRECONDITION", "an engine with a platform_config.token cannot be made public", {
+    throw new ApiError("FAILED_PRECONDITION", "an engine with a platform_config.token cannot be made public", {
       status: 409,
     });
   }
@@ -535,13 +535,13 @@ const inputOf =
   (head: RequestHead): Call["input"] =>
   async (...members) => {
     if (head.header("content-type")?.split(";")[0]?.trim().toLowerCase() !== "application/json") {
-      throw new Refusal("INVALID_ARGUMENT", "the body is sent as application/json", { status: 415 });
+      throw new ApiError("INVALID_ARGUMENT", "the body is sent as application/json", { status: 415 });
     }
     let parsed: unknown;
     try {
       parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(await head.body(maxBodyBytes)));
     } catch (error) {
-      if (error instanceof Refusal) throw error;
+      if (error instanceof ApiError) throw error;
       throw invalid("the body is not JSON");
     }
     if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
@@ -569,10 +569,13 @@ export const makeManagement =
       const other = otherMethod(head.method, allowed);
       if (other !== undefined) {
         if (other.status === 204) return { ...other, headers: { ...headers, Allow: allowOf(allowed) } };
-        throw new Refusal("UNIMPLEMENTED", "method not allowed", { status: 405, headers: { Allow: allowOf(allowed) } });
+        throw new ApiError("UNIMPLEMENTED", "method not allowed", {
+          status: 405,
+          headers: { Allow: allowOf(allowed) },
+        });
       }
       if (head.header(managementHeader.toLowerCase()) !== "1") {
-        throw new Refusal("PERMISSION_DENIED", `the header ${managementHeader}: 1 is missing`);
+        throw new ApiError("PERMISSION_DENIED", `the header ${managementHeader}: 1 is missing`);
       }
       const at = now();
       const actor = await authorize(head, at, (name) => (user = name));
@@ -586,16 +589,16 @@ export const makeManagement =
         status: done.status ?? 200,
         headers: { ...headers, ...reads?.headers() },
         body: JSON.stringify(done.body),
-        about: { endpoint: "management", user },
+        logFields: { endpoint: "management", user },
       };
     } catch (error) {
-      if (!(error instanceof Refusal)) onFault?.(error, requestId);
-      const refusal = refusalOf(error);
+      if (!(error instanceof ApiError)) onFault?.(error, requestId);
+      const refusal = apiErrorOf(error);
       return {
         status: refusal.status,
         headers: { ...headers, ...reads?.headers(), ...refusal.options.headers },
         body: statusBody(refusal.code, refusal.message, "json", refusal.options.retryDelayMs),
-        about: { endpoint: "management", user },
+        logFields: { endpoint: "management", user },
       };
     }
   };

@@ -5,7 +5,7 @@ import { archiveTables } from "../archive/ArchiveRows.ts";
 import { orders } from "./OrderBy.ts";
 import { assertKey, rememberKey } from "./KeyCheck.ts";
 import type { SecretBox } from "./SecretBox.ts";
-import { DatabaseUnavailable, type SqlPort, type Statement } from "./SqlPort.ts";
+import { DatabaseUnavailable, type SqlDriver, type Statement } from "./SqlDriver.ts";
 
 const firstTables: ReadonlyArray<string> = [
   `CREATE TABLE users (
@@ -133,7 +133,7 @@ export const migrationFiles = (): ReadonlyMap<string, string> =>
   );
 
 /** Whether a database has the tables of this version or, where it can be read, of a newer one. Rejects with DatabaseUnavailable. */
-export const schemaProblem = async (sql: SqlPort): Promise<string | undefined> => {
+export const schemaProblem = async (sql: SqlDriver): Promise<string | undefined> => {
   const found = await versionOf(sql);
   if (found < migrations.length) {
     return `the database has schema version ${found}, this registry needs ${migrations.length}: wrangler d1 migrations apply`;
@@ -176,7 +176,7 @@ export class OlderDatabaseError extends Error {
 
 /** For those who only read: throws where the database is not of this version, or of another key than that of the box. */
 export const assertCurrent = async (
-  sql: SqlPort,
+  sql: SqlDriver,
   box: SecretBox | undefined,
   { acceptOlder = false }: { readonly acceptOlder?: boolean } = {},
 ): Promise<void> => {
@@ -190,7 +190,7 @@ export const assertCurrent = async (
  * Brings the database up to date. Answers whether it was new (had no tables at all). Safe to run from two sides at once.
  * With a box, its key is checked first: another one than that of the database is a KeyError, and nothing is written.
  */
-export const migrate = async (sql: SqlPort, now: number, box?: SecretBox): Promise<{ readonly wasNew: boolean }> => {
+export const migrate = async (sql: SqlDriver, now: number, box?: SecretBox): Promise<{ readonly wasNew: boolean }> => {
   const found = await versionOf(sql);
   if (found > migrations.length) throw new NewerDatabaseError(found);
   const isKnown = box === undefined || (await assertKey(sql, box));
@@ -207,7 +207,7 @@ export const migrate = async (sql: SqlPort, now: number, box?: SecretBox): Promi
 };
 
 /** Whether SQLite takes all statements that requests are answered with: the tables, columns and indexes that they name are there. */
-const isReadable = async (sql: SqlPort): Promise<boolean> => {
+const isReadable = async (sql: SqlDriver): Promise<boolean> => {
   const nobody = { number: -1, id: "", name: "" };
   const page = { limit: 1, offset: 0 };
   const lists = (["json", "protobuf"] as const).flatMap((form) =>
@@ -224,7 +224,7 @@ const isReadable = async (sql: SqlPort): Promise<boolean> => {
   }
 };
 
-const versionOf = async (sql: SqlPort): Promise<number> => {
+const versionOf = async (sql: SqlDriver): Promise<number> => {
   const [tables] = await sql.read([
     { sql: "SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = 'migrations'", values: [] },
   ]);

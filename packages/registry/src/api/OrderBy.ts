@@ -1,5 +1,5 @@
 // Orders of a list, and their SQL.
-import { Refusal } from "./Refusal.ts";
+import { ApiError } from "./ApiError.ts";
 
 /** An order of a list, as the SQL that follows ORDER BY. Ties are broken so that every row has one place. */
 export interface Order {
@@ -37,7 +37,7 @@ export const parseOrder = (text: string): Order => {
   const field = Object.hasOwn(names, name) ? names[name] : undefined;
   if (field === undefined || rest.length > 0 || (direction !== "asc" && direction !== "desc")) {
     const known = Object.keys(columns).join(", ");
-    throw new Refusal("INVALID_ARGUMENT", `orderBy must be one of ${known}, optionally followed by asc or desc`);
+    throw new ApiError("INVALID_ARGUMENT", `orderBy must be one of ${known}, optionally followed by asc or desc`);
   }
   return { field, descending: direction === "desc" };
 };

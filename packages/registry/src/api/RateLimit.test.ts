@@ -1,17 +1,17 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { makeRateLimit } from "./RateLimit.ts";
-import type { Refusal } from "./Refusal.ts";
+import type { ApiError } from "./ApiError.ts";
 
 const user = { number: 1, id: "1", name: "carol" };
 
 /** Whether a call is allowed, or the time until it is. */
-const outcome = (admit: (of: typeof user) => void, of = user): "in" | number => {
+const outcome = (checkRate: (of: typeof user) => void, of = user): "in" | number => {
   try {
-    admit(of);
+    checkRate(of);
     return "in";
   } catch (error) {
-    return (error as Refusal).options.retryDelayMs ?? Number.NaN;
+    return (error as ApiError).options.retryDelayMs ?? Number.NaN;
   }
 };
 
@@ -24,11 +24,11 @@ test("no window of time lets more calls in than the burst and what has flowed in
   fc.assert(
     fc.property(gaps, rate, (gaps, { perSecond, burst }) => {
       let now = 0;
-      const admit = makeRateLimit({ perSecond, burst }, () => now);
+      const checkRate = makeRateLimit({ perSecond, burst }, () => now);
       const admitted: Array<number> = [];
       for (const gap of gaps) {
         now += gap;
-        if (outcome(admit) === "in") admitted.push(now);
+        if (outcome(checkRate) === "in") admitted.push(now);
       }
       for (const [index, from] of admitted.entries()) {
         for (const [later, to] of admitted.slice(index).entries()) {
@@ -41,22 +41,22 @@ test("no window of time lets more calls in than the burst and what has flowed in
 
 test("a call after the stated wait is allowed, and one a little earlier is not", () => {
   let now = 0;
-  const admit = makeRateLimit({ perSecond: 0.3, burst: 1 }, () => now);
-  expect(outcome(admit)).toBe("in");
-  const wait = outcome(admit);
+  const checkRate = makeRateLimit({ perSecond: 0.3, burst: 1 }, () => now);
+  expect(outcome(checkRate)).toBe("in");
+  const wait = outcome(checkRate);
   expect(wait).toBe(3_334);
   now += 3_330;
-  expect(outcome(admit)).toBeGreaterThan(0);
+  expect(outcome(checkRate)).toBeGreaterThan(0);
   now += 4;
-  expect(outcome(admit)).toBe("in");
+  expect(outcome(checkRate)).toBe("in");
 });
 
 test("users do not take from each other, and a clock that goes back gives nothing", () => {
   let now = 10_000;
-  const admit = makeRateLimit({ perSecond: 1, burst: 1 }, () => now);
-  expect([outcome(admit), outcome(admit, { ...user, id: "2" })]).toEqual(["in", "in"]);
+  const checkRate = makeRateLimit({ perSecond: 1, burst: 1 }, () => now);
+  expect([outcome(checkRate), outcome(checkRate, { ...user, id: "2" })]).toEqual(["in", "in"]);
   now = 0;
-  expect(outcome(admit)).toBe(1_000);
+  expect(outcome(checkRate)).toBe(1_000);
 });
 
 test("a limit that lets nobody in is refused", () => {

@@ -1,5 +1,5 @@
 // Rate limits by user or address: token buckets, runtime limiters.
-import { Refusal } from "./Refusal.ts";
+import { ApiError } from "./ApiError.ts";
 
 /** Users or addresses whose buckets are kept; when there are more, full buckets are forgotten first. */
 const maxBuckets = 10_000;
@@ -63,8 +63,8 @@ export const makeLimiterCheck =
     if (!(await limiter.limit({ key })).success) throw tooMany(limiterPeriodSeconds * 1_000);
   };
 
-const tooMany = (retryDelayMs: number): Refusal =>
-  new Refusal("RESOURCE_EXHAUSTED", "too many requests", {
+const tooMany = (retryDelayMs: number): ApiError =>
+  new ApiError("RESOURCE_EXHAUSTED", "too many requests", {
     headers: { "Retry-After": String(Math.ceil(retryDelayMs / 1_000)) },
     retryDelayMs,
   });

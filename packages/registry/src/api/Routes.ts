@@ -15,14 +15,14 @@ import { makeLifecycle, type ArchiveOptions, type LifecycleName } from "../archi
 import { isRead, located, readCall, type CallOptions } from "./Call.ts";
 import type { User } from "./EngineStore.ts";
 import type { RateLimit } from "./RateLimit.ts";
-import { Refusal, refusalOf, statusBody } from "./Refusal.ts";
-import type { SqlPort } from "./SqlPort.ts";
+import { ApiError, apiErrorOf, statusBody } from "./ApiError.ts";
+import type { SqlDriver } from "./SqlDriver.ts";
 import { allowOf, otherMethod } from "./Web.ts";
-import type { Wire } from "./Wire.ts";
+import type { Serializer } from "./Serializer.ts";
 
 /** Where the engines of one request are read, and what its answer says of that. */
 export interface ReadSession {
-  readonly sql: SqlPort;
+  readonly sql: SqlDriver;
   /** Asked for once all is read. */
   readonly headers: () => Readonly<Record<string, string>>;
 }
@@ -34,7 +34,7 @@ export interface RoutesOptions extends CallOptions {
    * may write. Credentials are always read from `sql`.
    */
   readonly session?: (head: RequestHead, from?: "primary") => ReadSession;
-  readonly wire: Wire;
+  readonly serializer: Serializer;
   readonly accessTokens: AccessTokens | undefined;
   /** Kinds of credentials that open the API here. */
   readonly accepts: ReadonlyArray<CredentialKind>;
@@ -45,9 +45,9 @@ export interface RoutesOptions extends CallOptions {
   /** The limit that `addressOf` is held to. */
   readonly attempts?: RateLimit;
   /** Takes one request of an address, before anything else is done for it; refuses it when there were too many. */
-  readonly admitAddress?: (address: string) => void | Promise<void>;
+  readonly checkAddressRate?: (address: string) => void | Promise<void>;
   /** Takes one call of a user; refuses it when there were too many. */
-  readonly admit?: (user: User) => void | Promise<void>;
+  readonly checkRate?: (user: User) => void | Promise<void>;
   /** Hears which credential has opened something. */
   readonly used?: (credential: string, nowMs: number) => void;
   /** Called with internal errors, which the caller sees as `internal error`. */
@@ -57,8 +57,8 @@ export interface RoutesOptions extends CallOptions {
   readonly archives?: ArchiveOptions;
 }
 
-/** The API: a request in, an answer out, never a rejection. `wire` may be another one for a single call. */
-export type Routes = (head: RequestHead, wire?: Wire) => Promise<Answer>;
+/** The API: a request in, an answer out, never a rejection. `serializer` may be another one for a single call. */
+export type Routes = (head: RequestHead, serializer?: Serializer) => Promise<Answer>;
 
 /** Whose a request is. `known` hears the user's name first; refuses strangers, and users who call too often. */
 export type Authorize = (head: RequestHead, nowMs: number, known: (user: string) => void) => Promise<Credential>;
@@ -84,7 +84,7 @@ export const makeAuthorize = (options: RoutesOptions): Authorize => {
     const credential = await authenticate(token, nowMs, options.addressOf?.(head));
     if (credential === undefined) throw unauthenticated("access token is not valid");
     known(credential.user.name);
-    await options.admit?.(credential.user);
+    await options.checkRate?.(credential.user);
     options.used?.(credential.id, nowMs);
     return credential;
   };
@@ -94,26 +94,30 @@ export const makeAuthorize = (options: RoutesOptions): Authorize => {
 export const makeRoutes = (options: RoutesOptions, authorize: Authorize): Routes => {
   const now = options.now ?? Date.now;
   const lifecycle = makeLifecycle({ box: options.box, archives: options.archives, now });
-  return async (head, wire = options.wire) => {
+  return async (head, serializer = options.serializer) => {
     const requestId = requestIdFrom(head.header("x-request-id"));
-    const about: { endpoint: Answer["about"]["endpoint"]; user: string | undefined } = {
+    const logFields: { endpoint: Answer["logFields"]["endpoint"]; user: string | undefined } = {
       endpoint: undefined,
       user: undefined,
     };
     let representation: Representation = offered[0] as Representation;
     let session: ReadSession | undefined;
     try {
-      representation = negotiated(wire, head.header("accept"));
+      representation = negotiated(serializer, head.header("accept"));
       const { name, tag, query, methods } = located(head);
-      about.endpoint = name;
+      logFields.endpoint = name;
       const other = otherMethod(head.method, methods);
-      if (other?.status === 204) return { ...other, headers: { ...other.headers, "X-Request-Id": requestId }, about };
+      if (other?.status === 204)
+        return { ...other, headers: { ...other.headers, "X-Request-Id": requestId }, logFields };
       if (other !== undefined || name === undefined) {
-        throw new Refusal("UNIMPLEMENTED", "method not allowed", { status: 405, headers: { Allow: allowOf(methods) } });
+        throw new ApiError("UNIMPLEMENTED", "method not allowed", {
+          status: 405,
+          headers: { Allow: allowOf(methods) },
+        });
       }
       const schema = name === "delete" ? endpoints.status.response : endpoints[name].response;
       const call = isRead(name) ? readCall({ name, ...(tag === undefined ? {} : { tag }) }, query) : undefined;
-      const credential = await authorize(head, now(), (user) => (about.user = user));
+      const credential = await authorize(head, now(), (user) => (logFields.user = user));
       session = options.session?.(head, call === undefined ? "primary" : undefined);
       const { sql } = session ?? options;
       const body =
@@ -123,25 +127,25 @@ export const makeRoutes = (options: RoutesOptions, authorize: Authorize): Routes
               head,
               by: credential,
               sql,
-              wire,
+              serializer,
               format: representation.format,
             })
-          : await call({ sql, box: options.box }, wire, credential.user, representation.format);
-      const headers = Object.assign(headersOf(wire, representation.mediaType, requestId), session?.headers());
+          : await call({ sql, box: options.box }, serializer, credential.user, representation.format);
+      const headers = Object.assign(headersOf(serializer, representation.mediaType, requestId), session?.headers());
       // A link lives for minutes, and is its asker's.
       if (name === "download") headers["Cache-Control"] = "no-store";
-      const digest = await wire.digestOf(schema);
+      const digest = await serializer.digestOf(schema);
       if (digest !== undefined) headers[schemaDigestHeader] = digest;
-      return { status: 200, headers, body, about };
+      return { status: 200, headers, body, logFields };
     } catch (error) {
-      if (!(error instanceof Refusal)) options.onFault?.(error, requestId);
-      const refusal = refusalOf(error);
+      if (!(error instanceof ApiError)) options.onFault?.(error, requestId);
+      const refusal = apiErrorOf(error);
       const { retryDelayMs, headers } = refusal.options;
       return {
         status: refusal.status,
-        headers: { ...headersOf(wire, representation.mediaType, requestId), ...session?.headers(), ...headers },
+        headers: { ...headersOf(serializer, representation.mediaType, requestId), ...session?.headers(), ...headers },
         body: statusBody(refusal.code, refusal.message, representation.format, retryDelayMs),
-        about,
+        logFields,
       };
     }
   };
@@ -159,12 +163,12 @@ const remembered = (accept: string | null): Representation | undefined => {
   return representation;
 };
 
-const negotiated = (wire: Wire, accept: string | null): Representation => {
-  if (wire.jsonOnly) return offered[0] as Representation;
+const negotiated = (serializer: Serializer, accept: string | null): Representation => {
+  if (serializer.jsonOnly) return offered[0] as Representation;
   const representation = remembered(accept);
   if (representation !== undefined) return representation;
   const names = offered.map(({ mediaType }) => mediaType).join(", ");
-  throw new Refusal("FAILED_PRECONDITION", `nothing that Accept allows is offered; offered are ${names}`, {
+  throw new ApiError("FAILED_PRECONDITION", `nothing that Accept allows is offered; offered are ${names}`, {
     status: 406,
   });
 };

@@ -4,9 +4,9 @@ import { accessTokenSeconds, scopeText, type AccessTokens } from "./AccessTokens
 import { limited, recognise, unauthenticated, type Credential } from "./Authentication.ts";
 import type { User } from "./EngineStore.ts";
 import type { RateLimit } from "./RateLimit.ts";
-import { Refusal, refusalOf, statusBody } from "./Refusal.ts";
+import { ApiError, apiErrorOf, statusBody } from "./ApiError.ts";
 import { headersOf, type Answer, type RequestHead } from "./Answer.ts";
-import type { SqlPort } from "./SqlPort.ts";
+import type { SqlDriver } from "./SqlDriver.ts";
 import { otherMethod } from "./Web.ts";
 
 /** Where API keys are exchanged. */
@@ -17,19 +17,19 @@ export const maxTokenBodyBytes = 16 * 1_024;
 
 /** What the endpoint stands on. Without `accessTokens` it answers UNIMPLEMENTED. */
 export interface TokenEndpointOptions {
-  readonly sql: SqlPort;
+  readonly sql: SqlDriver;
   readonly accessTokens: AccessTokens | undefined;
   readonly addressOf?: (head: RequestHead) => string | undefined;
   readonly attempts?: RateLimit;
   /** Takes one call of a user; refuses it when there were too many. */
-  readonly admit?: (user: User) => void | Promise<void>;
+  readonly checkRate?: (user: User) => void | Promise<void>;
   readonly onFault?: (error: unknown, requestId: string) => void;
   readonly now?: () => number;
 }
 
 /** Answers `{token, expiresIn, scope}` for `{apiKey}`; `expiresIn` is a string, as upstream writes it. JSON only. */
 export const makeTokenEndpoint =
-  ({ sql, accessTokens, addressOf, attempts, admit, onFault, now = Date.now }: TokenEndpointOptions) =>
+  ({ sql, accessTokens, addressOf, attempts, checkRate, onFault, now = Date.now }: TokenEndpointOptions) =>
   async (head: RequestHead): Promise<Answer> => {
     const requestId = requestIdFrom(head.header("x-request-id"));
     const headers = { ...headersOf({ jsonOnly: true }, "application/json", requestId), "Cache-Control": "no-store" };
@@ -40,26 +40,26 @@ export const makeTokenEndpoint =
         return {
           ...other,
           headers: { ...headers, ...other.headers },
-          about: { endpoint: "auth", user },
+          logFields: { endpoint: "auth", user },
         };
       }
-      if (accessTokens === undefined) throw new Refusal("UNIMPLEMENTED", "access tokens are not configured here");
+      if (accessTokens === undefined) throw new ApiError("UNIMPLEMENTED", "access tokens are not configured here");
       const apiKey = apiKeyIn(await head.body(maxTokenBodyBytes));
       const credential = await limited(attempts, addressOf?.(head), () => recognise(sql, apiKey, now(), isKey));
       if (credential === undefined) throw unauthenticated("API key is not valid");
       user = credential.user.name;
-      await admit?.(credential.user);
+      await checkRate?.(credential.user);
       const token = await accessTokens.sign(credential, now());
       const body = JSON.stringify({ token, expiresIn: String(accessTokenSeconds), scope: scopeText(credential.scope) });
-      return { status: 200, headers, body, about: { endpoint: "auth", user } };
+      return { status: 200, headers, body, logFields: { endpoint: "auth", user } };
     } catch (error) {
-      if (!(error instanceof Refusal)) onFault?.(error, requestId);
-      const refusal = refusalOf(error);
+      if (!(error instanceof ApiError)) onFault?.(error, requestId);
+      const refusal = apiErrorOf(error);
       return {
         status: refusal.status,
         headers: { ...headers, ...refusal.options.headers },
         body: statusBody(refusal.code, refusal.message, "json", refusal.options.retryDelayMs),
-        about: { endpoint: "auth", user },
+        logFields: { endpoint: "auth", user },
       };
     }
   };
@@ -71,11 +71,11 @@ const apiKeyIn = (body: Uint8Array): string => {
   try {
     parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
   } catch {
-    throw new Refusal("INVALID_ARGUMENT", "body must be JSON");
+    throw new ApiError("INVALID_ARGUMENT", "body must be JSON");
   }
   const apiKey = typeof parsed === "object" && parsed !== null ? (parsed as Record<string, unknown>)["apiKey"] : "";
   if (typeof apiKey !== "string" || apiKey === "") {
-    throw new Refusal("INVALID_ARGUMENT", 'body must be {"apiKey": "..."}');
+    throw new ApiError("INVALID_ARGUMENT", 'body must be {"apiKey": "..."}');
   }
   return apiKey;
 };

@@ -1,7 +1,7 @@
 // Common HTTP semantics: validators, content codings, CORS, methods (RFC 9110).
 import QuickLRU from "quick-lru";
 import type { Body } from "./EngineBody.ts";
-import { statusBody } from "./Refusal.ts";
+import { statusBody } from "./ApiError.ts";
 import type { Answer, RequestHead } from "./Answer.ts";
 
 /** Fewest bytes of a body that are worth compressing. */
@@ -41,13 +41,13 @@ const isCompressible = (type = ""): boolean =>
 export const otherMethod = (method: string, allowed: ReadonlyArray<string>): Answer | undefined => {
   if (allowed.includes(method) || (method === "HEAD" && allowed.includes("GET"))) return undefined;
   const headers = { Allow: allowOf(allowed) };
-  const about = { endpoint: undefined, user: undefined };
-  if (method === "OPTIONS") return { status: 204, headers, body: "", about };
+  const logFields = { endpoint: undefined, user: undefined };
+  if (method === "OPTIONS") return { status: 204, headers, body: "", logFields };
   return {
     status: 405,
     headers: { ...headers, "Content-Type": "application/json" },
     body: statusBody("UNIMPLEMENTED", "method not allowed", "json"),
-    about,
+    logFields,
   };
 };
 
@@ -92,7 +92,7 @@ export const makeWeb = ({ digest, maxBytes = Infinity, compress, corsOrigins = [
           Vary: "Access-Control-Request-Method, Access-Control-Request-Headers",
         },
         body: "",
-        about: { endpoint: undefined, user: undefined },
+        logFields: { endpoint: undefined, user: undefined },
       };
     },
     finish: async (head, answer) => {

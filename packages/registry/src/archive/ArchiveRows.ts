@@ -1,7 +1,7 @@
 // SQL of archives: tables, uploads, links, sweeping, holds of backups.
 import { engineColumns, updateEngineSql, type EngineRow } from "../api/EngineRow.ts";
 import { bytesOf, type User } from "../api/EngineStore.ts";
-import type { Row, SqlPort, Statement } from "../api/SqlPort.ts";
+import type { Row, SqlDriver, Statement } from "../api/SqlDriver.ts";
 import type { StoredArchive } from "./ArchiveStore.ts";
 
 /** The tables of archives. An object is live while `released_at` is null; its row goes before the object does. */
@@ -83,7 +83,7 @@ const texts = {
   held: "SELECT 1 AS held FROM archive_holds WHERE until > ? LIMIT 1",
 } as const;
 
-const first = async (sql: SqlPort, text: string, ...values: Statement["values"]): Promise<Row | undefined> =>
+const first = async (sql: SqlDriver, text: string, ...values: Statement["values"]): Promise<Row | undefined> =>
   (await sql.read([{ sql: text, values }]))[0]?.[0];
 
 /** What a user has and may have; null is no limit. */
@@ -97,7 +97,7 @@ export interface Usage {
 const limitOf = (value: unknown): number | null => (value === null || value === undefined ? null : Number(value));
 
 /** What a user has and may have. */
-export const readUsage = async (sql: SqlPort, user: User): Promise<Usage> => {
+export const readUsage = async (sql: SqlDriver, user: User): Promise<Usage> => {
   const row = await first(sql, texts.usage, user.number);
   return {
     engines: Number(row?.["live_engines"] ?? 0),
@@ -125,7 +125,7 @@ export interface FullTag {
 }
 
 /** The version of a user's engine, or undefined. */
-export const readVersion = async (sql: SqlPort, user: User, tag: FullTag): Promise<KeptVersion | undefined> => {
+export const readVersion = async (sql: SqlDriver, user: User, tag: FullTag): Promise<KeptVersion | undefined> => {
   const row = await first(sql, texts.version, user.number, tag.name, tag.major, tag.minor);
   return row === undefined
     ? undefined
@@ -158,14 +158,14 @@ const archiveOf = (row: Row): KeptArchive => ({
 });
 
 /** The archive of an engine, by the number of its row. */
-export const readArchiveOf = async (sql: SqlPort, engine: number): Promise<KeptArchive | undefined> => {
+export const readArchiveOf = async (sql: SqlDriver, engine: number): Promise<KeptArchive | undefined> => {
   const row = await first(sql, texts.archive, engine);
   return row === undefined ? undefined : archiveOf(row);
 };
 
 /** The archive of a key, while an engine that is not deleted has it, and the tag of that engine. */
 export const readDownload = async (
-  sql: SqlPort,
+  sql: SqlDriver,
   key: string,
 ): Promise<(KeptArchive & { readonly tag: FullTag }) | undefined> => {
   const row = await first(sql, texts.download, key);
@@ -176,7 +176,7 @@ export const readDownload = async (
 
 /** Whose the engine of an id is, and whether everybody sees it. */
 export const readOwnerOfId = async (
-  sql: SqlPort,
+  sql: SqlDriver,
   id: string,
 ): Promise<{ readonly owner: number; readonly isPublic: boolean } | undefined> => {
   const row = await first(sql, texts.ofId, id);
@@ -241,13 +241,13 @@ export const holdStatement = (id: string, untilMs: number): Statement => ({ sql:
 export const endHoldStatement = (id: string, nowMs: number): Statement => ({ sql: texts.endHold, values: [id, nowMs] });
 
 /** Takes rows of archives away that were released before then, at most 100, unless there is a hold; gives their keys. */
-export const forgetReleased = async (sql: SqlPort, beforeMs: number, nowMs: number): Promise<ReadonlyArray<string>> =>
+export const forgetReleased = async (sql: SqlDriver, beforeMs: number, nowMs: number): Promise<ReadonlyArray<string>> =>
   ((await sql.write([{ sql: texts.forget, values: [beforeMs, nowMs] }]))[0] ?? []).map(({ key }) => String(key));
 
 /** Whether a key has a row. */
-export const isKnownKey = async (sql: SqlPort, key: string): Promise<boolean> =>
+export const isKnownKey = async (sql: SqlDriver, key: string): Promise<boolean> =>
   (await first(sql, texts.byKey, key)) !== undefined;
 
 /** Whether somebody holds all objects now. */
-export const isHeld = async (sql: SqlPort, nowMs: number): Promise<boolean> =>
+export const isHeld = async (sql: SqlDriver, nowMs: number): Promise<boolean> =>
   (await first(sql, texts.held, nowMs)) !== undefined;

@@ -1,9 +1,9 @@
 // Downloads of archives by signed link, whole or in ranges.
 import { requestIdFrom } from "@bytenite-engines/core/wire";
 import { headersOf, type Answer, type RequestHead } from "../api/Answer.ts";
-import { Refusal, refusalOf, statusBody } from "../api/Refusal.ts";
+import { ApiError, apiErrorOf, statusBody } from "../api/ApiError.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
-import type { SqlPort } from "../api/SqlPort.ts";
+import type { SqlDriver } from "../api/SqlDriver.ts";
 import { otherMethod } from "../api/Web.ts";
 import { readDownload, type KeptArchive } from "./ArchiveRows.ts";
 import { openArchive, type ObjectStore } from "./ArchiveStore.ts";
@@ -12,7 +12,7 @@ import { archivePlace } from "./Upload.ts";
 
 /** What downloads stand on. */
 export interface DownloadOptions {
-  readonly sql: SqlPort;
+  readonly sql: SqlDriver;
   readonly box: SecretBox | undefined;
   readonly store: ObjectStore;
   readonly links: Links;
@@ -25,17 +25,17 @@ export const makeDownload =
   ({ sql, box, store, links, onFault, now }: DownloadOptions) =>
   async (head: RequestHead): Promise<Answer> => {
     const requestId = requestIdFrom(head.header("x-request-id"));
-    const about = { endpoint: "archive", user: undefined } as const;
+    const logFields = { endpoint: "archive", user: undefined } as const;
     try {
       const other = otherMethod(head.method, ["GET"]);
-      if (other !== undefined) return { ...other, about };
+      if (other !== undefined) return { ...other, logFields };
       const { pathname, searchParams } = new URL(head.target, "http://registry.invalid");
       const key = await links.verify(pathname, searchParams, now());
       if (key === undefined) {
-        throw new Refusal("PERMISSION_DENIED", "the link has expired or is not as it was given: ask for a new one");
+        throw new ApiError("PERMISSION_DENIED", "the link has expired or is not as it was given: ask for a new one");
       }
       const archive = await readDownload(sql, key);
-      if (archive === undefined) throw new Refusal("NOT_FOUND", "the archive is there no more: ask for a new link");
+      if (archive === undefined) throw new ApiError("NOT_FOUND", "the archive is there no more: ask for a new link");
       const { name, major, minor } = archive.tag;
       const extension = archive.mediaType === "application/gzip" ? "tar.gz" : "tar";
       const headers: Record<string, string> = {
@@ -51,11 +51,11 @@ export const makeDownload =
       };
       const match = head.header("if-match");
       if (match !== null && match.trim() !== "*" && !match.split(",").some((tag) => tag.trim() === headers["ETag"])) {
-        throw new Refusal("ABORTED", "the archive is not the one that If-Match names", { status: 412 });
+        throw new ApiError("ABORTED", "the archive is not the one that If-Match names", { status: 412 });
       }
       const range = rangeOf(head, archive);
       if (range === "unsatisfiable") {
-        throw new Refusal("OUT_OF_RANGE", "the range is not one of the archive", {
+        throw new ApiError("OUT_OF_RANGE", "the range is not one of the archive", {
           status: 416,
           headers: { "Content-Range": `bytes */${archive.bytes}` },
         });
@@ -70,15 +70,15 @@ export const makeDownload =
         throw new Error(`the object of archive ${key} is missing: restore it from a backup`);
       }
       const status = range === undefined ? 200 : 206;
-      return { status, headers, body: "", stream: { length: end - start, bytes: opened }, about };
+      return { status, headers, body: "", stream: { length: end - start, bytes: opened }, logFields };
     } catch (error) {
-      if (!(error instanceof Refusal)) onFault?.(error, requestId);
-      const refusal = refusalOf(error);
+      if (!(error instanceof ApiError)) onFault?.(error, requestId);
+      const refusal = apiErrorOf(error);
       return {
         status: refusal.status,
         headers: { ...headersOf({ jsonOnly: true }, "application/json", requestId), ...refusal.options.headers },
         body: statusBody(refusal.code, refusal.message, "json", refusal.options.retryDelayMs),
-        about,
+        logFields,
       };
     }
   };
@@ -90,7 +90,7 @@ export const dataKeyOf = async (
 ): Promise<Uint8Array> => {
   if (!isSealed) return dataKey;
   if (box === undefined) {
-    throw new Refusal("FAILED_PRECONDITION", "the archive holds a secret: it opens with BYTENITE_REGISTRY_KEY alone", {
+    throw new ApiError("FAILED_PRECONDITION", "the archive holds a secret: it opens with BYTENITE_REGISTRY_KEY alone", {
       status: 503,
     });
   }

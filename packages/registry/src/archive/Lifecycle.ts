@@ -9,10 +9,10 @@ import type { Body } from "../api/EngineBody.ts";
 import { rowOf } from "../api/EngineRow.ts";
 import { readStatus, type User } from "../api/EngineStore.ts";
 import { auditStatement } from "../api/Audit.ts";
-import { Refusal } from "../api/Refusal.ts";
+import { ApiError } from "../api/ApiError.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
-import type { SqlPort } from "../api/SqlPort.ts";
-import type { Wire } from "../api/Wire.ts";
+import type { SqlDriver } from "../api/SqlDriver.ts";
+import type { Serializer } from "../api/Serializer.ts";
 import { changeEngine, readArchiveOf, readOwnerOfId, readVersion, type FullTag } from "./ArchiveRows.ts";
 import type { ObjectStore, Sha256 } from "./ArchiveStore.ts";
 import { assertCondition, conditionIn } from "./Condition.ts";
@@ -49,8 +49,8 @@ export interface LifecycleCall {
   readonly tag: string | undefined;
   readonly head: RequestHead;
   readonly by: Credential;
-  readonly sql: SqlPort;
-  readonly wire: Wire;
+  readonly sql: SqlDriver;
+  readonly serializer: Serializer;
   readonly format: Format;
 }
 
@@ -60,17 +60,17 @@ const maxBodyBytes = 16 * 1_024;
 /** Times that a change is tried again after somebody else's came between. */
 const maxAttempts = 5;
 
-const invalid = (problem: string): Refusal => new Refusal("INVALID_ARGUMENT", problem);
+const invalid = (problem: string): ApiError => new ApiError("INVALID_ARGUMENT", problem);
 
 /** Builds the calls. */
 export const makeLifecycle = (options: LifecycleOptions): Lifecycle => {
   const { archives, now } = options;
   const upload = archives === undefined ? undefined : makeUpload({ ...options, ...archives });
-  return async (name, { tag: text, head, by, sql, wire, format }) => {
+  return async (name, { tag: text, head, by, sql, serializer, format }) => {
     if (name === "upload") {
       requireScope(by, "publish");
-      if (upload === undefined) throw new Refusal("UNIMPLEMENTED", "this registry keeps no archives");
-      return wire.encode(EngineSchema, await upload(sql, head, by), format);
+      if (upload === undefined) throw new ApiError("UNIMPLEMENTED", "this registry keeps no archives");
+      return serializer.encode(EngineSchema, await upload(sql, head, by), format);
     }
     const tag = parseTag(text ?? "");
     if (tag === undefined) throw invalid("engine tag must be name, name@major or name@major.minor");
@@ -86,7 +86,7 @@ export const makeLifecycle = (options: LifecycleOptions): Lifecycle => {
       return changed(sql, by.user, tag, engineId, condition, now(), name);
     };
     const message = create(EngineMessageSchema, (await answer()) as EngineMessage);
-    return wire.encode(EngineMessageSchema, message, format);
+    return serializer.encode(EngineMessageSchema, message, format);
   };
 };
 
@@ -103,18 +103,18 @@ const messageIn = async (head: RequestHead): Promise<EngineMessage> => {
 };
 
 /** The version that a tag means among a user's own engines. Refuses one of another: 403 for a public one, 404 for all else. */
-const ownVersion = async (sql: SqlPort, user: User, tag: EngineTag) => {
+const ownVersion = async (sql: SqlDriver, user: User, tag: EngineTag) => {
   // The user's own comes first; 404 where there is none to be seen at all.
   const status = await readStatus(sql, user, tag);
   const full = parseTag(status.tag) as FullTag;
   const version = await readVersion(sql, user, full);
   if (version !== undefined && version.id === status.id) return { full, version };
   if ((await readOwnerOfId(sql, status.id))?.owner === user.number) return undefined;
-  throw new Refusal("PERMISSION_DENIED", "the engine is another user's: only its owner changes it");
+  throw new ApiError("PERMISSION_DENIED", "the engine is another user's: only its owner changes it");
 };
 
 const changed = async (
-  sql: SqlPort,
+  sql: SqlDriver,
   user: User,
   tag: EngineTag,
   engineId: string,
@@ -128,7 +128,7 @@ const changed = async (
     const { version } = found;
     const before = decodeJson(EngineSchema, JSON.parse(version.json) as JsonObject).message;
     if (engineId !== "" && engineId !== version.id)
-      throw new Refusal("NOT_FOUND", "engineId is not that of the engine");
+      throw new ApiError("NOT_FOUND", "engineId is not that of the engine");
     assertCondition(condition, version.revision);
     const engineTag = `${before.name}@${before.version}`;
     const status = how === "activate" ? "active" : "inactive";
@@ -145,24 +145,24 @@ const changed = async (
     ]);
     if (rows?.length === 1) return outcome;
   }
-  throw new Refusal("ABORTED", "the engine is being changed by somebody else: try again", { status: 409 });
+  throw new ApiError("ABORTED", "the engine is being changed by somebody else: try again", { status: 409 });
 };
 
 const linkTo = async (
   { archives, now }: LifecycleOptions,
-  sql: SqlPort,
+  sql: SqlDriver,
   user: User,
   tag: EngineTag,
 ): Promise<Partial<EngineMessage>> => {
-  if (archives === undefined) throw new Refusal("UNIMPLEMENTED", "this registry keeps no archives");
+  if (archives === undefined) throw new ApiError("UNIMPLEMENTED", "this registry keeps no archives");
   const status = await readStatus(sql, user, tag);
   const archive = await readArchiveOf(sql, status.number);
-  if (archive === undefined) throw new Refusal("NOT_FOUND", "the engine has no archive here: it was not uploaded");
+  if (archive === undefined) throw new ApiError("NOT_FOUND", "the engine has no archive here: it was not uploaded");
   if (archive.isSealed && archive.owner !== user.number) {
-    throw new Refusal("PERMISSION_DENIED", "the archive holds a secret: only its owner downloads it");
+    throw new ApiError("PERMISSION_DENIED", "the archive holds a secret: only its owner downloads it");
   }
   if (archives.publicUrl === undefined) {
-    throw new Refusal("FAILED_PRECONDITION", "the registry does not know its own address: set its public URL");
+    throw new ApiError("FAILED_PRECONDITION", "the registry does not know its own address: set its public URL");
   }
   const engineLink = archives.publicUrl.replace(/\/+$/, "") + (await archives.links.sign(archive.key, now()));
   return { engineId: status.id, engineTag: status.tag, engineLink };

@@ -1,5 +1,5 @@
 // Removal of objects that no engine names any more.
-import type { SqlPort } from "../api/SqlPort.ts";
+import type { SqlDriver } from "../api/SqlDriver.ts";
 import { forgetReleased, isHeld, isKnownKey } from "./ArchiveRows.ts";
 import type { ObjectStore } from "./ArchiveStore.ts";
 
@@ -11,7 +11,7 @@ export const sweepGraceMs = 60 * 60_000;
  * what nobody names; it is looked up again before each removal. Does nothing while a backup holds objects.
  */
 export const sweep = async (
-  sql: SqlPort,
+  sql: SqlDriver,
   store: ObjectStore,
   nowMs: number,
   graceMs: number = sweepGraceMs,

@@ -8,9 +8,9 @@ import type { Credential } from "../api/Authentication.ts";
 import { assertTag, rowOf, sealSecret, secretPlace, UnacceptableEngineError, withSecret } from "../api/EngineRow.ts";
 import type { User } from "../api/EngineStore.ts";
 import { auditStatement } from "../api/Audit.ts";
-import { bodyTooLong, Refusal } from "../api/Refusal.ts";
+import { bodyTooLong, ApiError } from "../api/ApiError.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
-import type { SqlPort } from "../api/SqlPort.ts";
+import type { SqlDriver } from "../api/SqlDriver.ts";
 import { ManifestError, parseManifest } from "../manage/Manifest.ts";
 import { archiveLimits } from "./ArchivePath.ts";
 import { ArchiveError, readArchive } from "./ArchiveReader.ts";
@@ -69,7 +69,7 @@ export interface UploadOptions {
 }
 
 interface Publishing extends UploadOptions {
-  readonly sql: SqlPort;
+  readonly sql: SqlDriver;
 }
 
 /** Seconds after which an upload may be sent again for which there was no turn. */
@@ -83,14 +83,14 @@ const maxManifestBytes = 256 * 1_024;
 
 const manifestName = "manifest.json";
 
-const invalid = (problem: string): Refusal => new Refusal("INVALID_ARGUMENT", problem);
+const invalid = (problem: string): ApiError => new ApiError("INVALID_ARGUMENT", problem);
 
-const precondition = (problem: string): Refusal => new Refusal("FAILED_PRECONDITION", problem);
+const precondition = (problem: string): ApiError => new ApiError("FAILED_PRECONDITION", problem);
 
 /** Builds what takes uploads: the engine that comes of one, with its secret. */
 export const makeUpload = (
   fixed: UploadOptions,
-): ((sql: SqlPort, head: RequestHead, by: Credential) => Promise<Engine>) => {
+): ((sql: SqlDriver, head: RequestHead, by: Credential) => Promise<Engine>) => {
   const { limits, now } = fixed;
   const turns = makeTurns(limits);
   return async (sql, head, { user }) => {
@@ -113,7 +113,7 @@ export const makeUpload = (
         return outcome.engine;
       } catch (error) {
         // After a refusal nothing names the object. After any other error a row may: then the sweeper looks, later.
-        if (error instanceof Refusal) await received.discard().catch(() => {});
+        if (error instanceof ApiError) await received.discard().catch(() => {});
         throw error;
       }
     } finally {
@@ -122,7 +122,7 @@ export const makeUpload = (
   };
 };
 
-const noRoom = ({ engines, maxEngines, bytes, maxBytes }: Usage): Refusal => {
+const noRoom = ({ engines, maxEngines, bytes, maxBytes }: Usage): ApiError => {
   const [most, mostBytes] = [maxEngines, maxBytes].map((limit) => (limit === null ? "any number" : String(limit)));
   return precondition(
     `no room: ${engines} engines of ${most}, ${bytes} bytes of archives of ${mostBytes}; delete some first`,
@@ -137,7 +137,7 @@ const makeTurns = ({ uploads, uploadsPerUser }: UploadLimits) => {
     begin: (user: string): (() => void) => {
       const own = byUser.get(user) ?? 0;
       if (total >= uploads || own >= uploadsPerUser) {
-        throw new Refusal("RESOURCE_EXHAUSTED", "too many uploads at once", {
+        throw new ApiError("RESOURCE_EXHAUSTED", "too many uploads at once", {
           headers: { "Retry-After": String(turnRetrySeconds) },
           retryDelayMs: turnRetrySeconds * 1_000,
         });
@@ -175,7 +175,7 @@ const receive = async (
   if (next.done === true) {
     const { engineLink } = body.message();
     if (engineLink !== "") {
-      throw new Refusal("UNIMPLEMENTED", "engineLink: archives are not fetched from elsewhere; send engineData");
+      throw new ApiError("UNIMPLEMENTED", "engineLink: archives are not fetched from elsewhere; send engineData");
     }
     throw invalid("engineData is missing: the tar archive of the engine");
   }
@@ -188,7 +188,7 @@ const receive = async (
         const chunk = next.value;
         bytes += chunk.length;
         if (bytes > limits.archiveBytes) {
-          throw new Refusal("INVALID_ARGUMENT", `the archive is longer than ${limits.archiveBytes} bytes`, {
+          throw new ApiError("INVALID_ARGUMENT", `the archive is longer than ${limits.archiveBytes} bytes`, {
             status: 413,
           });
         }
@@ -308,24 +308,24 @@ const publish = async (
     const isSame = now?.revision === before?.revision && now?.updatedAt === before?.updatedAt;
     if (isSame) throw noRoom(usage);
   }
-  throw new Refusal("ABORTED", "the engine is being changed by somebody else: try again", { status: 409 });
+  throw new ApiError("ABORTED", "the engine is being changed by somebody else: try again", { status: 409 });
 };
 
 /** A time after the last change, so that changes have distinct times. */
 export const laterThan = ({ updatedAt }: KeptVersion, at: number): number => Math.max(at, updatedAt + 1);
 
-const secretInPublic = (): Refusal =>
+const secretInPublic = (): ApiError =>
   precondition(
     "an engine whose manifest has a platform_config.token cannot be public: take the token out, or make it private",
   );
 
 /** The id of an upload is that of the engine that it overwrites. */
-const refuseId = async (sql: SqlPort, user: User, id: string): Promise<never> => {
+const refuseId = async (sql: SqlDriver, user: User, id: string): Promise<never> => {
   const other = await readOwnerOfId(sql, id);
   if (other !== undefined && other.owner !== user.number && other.isPublic) {
-    throw new Refusal("PERMISSION_DENIED", "engineId is that of another user's engine");
+    throw new ApiError("PERMISSION_DENIED", "engineId is that of another user's engine");
   }
-  throw new Refusal("NOT_FOUND", "engineId is that of no engine of this name and version");
+  throw new ApiError("NOT_FOUND", "engineId is that of no engine of this name and version");
 };
 
 const sealing = async ({ box }: UploadOptions, user: User, engine: Engine, { archive, mediaType }: Received) => {

@@ -2,7 +2,7 @@
 import { create, toBinary, toJsonString } from "@bufbuild/protobuf";
 import { EngineMessageSchema } from "@bytenite-engines/proto";
 import { expect, test } from "vitest";
-import { Refusal } from "../api/Refusal.ts";
+import { ApiError } from "../api/ApiError.ts";
 import { maxFieldBytes, readUpload } from "./UploadBody.ts";
 
 const utf8 = new TextEncoder();
@@ -20,7 +20,7 @@ const read = async (body: Uint8Array | string, format: "json" | "protobuf", size
     expect(engineData).toHaveLength(0);
     return { archive: Buffer.concat(parts), engineTag, engineStatus, engineId, engineLink };
   } catch (error) {
-    if (error instanceof Refusal) return `${error.status} ${error.message}`;
+    if (error instanceof ApiError) return `${error.status} ${error.message}`;
     throw error;
   }
 };

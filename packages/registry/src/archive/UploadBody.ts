@@ -3,7 +3,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { decode, formatOf, type Format } from "@bytenite-engines/core/wire";
 import { EngineMessageSchema, type EngineMessage } from "@bytenite-engines/proto";
 import type { RequestHead } from "../api/Answer.ts";
-import { Refusal } from "../api/Refusal.ts";
+import { ApiError } from "../api/ApiError.ts";
 import { makeByteReader } from "./ArchiveReader.ts";
 
 /** Most bytes of an upload without its archive. */
@@ -22,18 +22,18 @@ export const bodyFormat = (head: RequestHead): Format => {
   const format = formatOf(head.header("content-type"));
   const coding = head.header("content-encoding")?.trim().toLowerCase() ?? "identity";
   if (coding !== "identity" && coding !== "") {
-    throw new Refusal("INVALID_ARGUMENT", "a body is sent without Content-Encoding; the archive in it may be gzip", {
+    throw new ApiError("INVALID_ARGUMENT", "a body is sent without Content-Encoding; the archive in it may be gzip", {
       status: 415,
       headers: { "Accept-Encoding": "identity" },
     });
   }
   if (format !== undefined) return format;
-  throw new Refusal("INVALID_ARGUMENT", "the body is sent as application/json or application/x-protobuf", {
+  throw new ApiError("INVALID_ARGUMENT", "the body is sent as application/json or application/x-protobuf", {
     status: 415,
   });
 };
 
-const invalid = (problem: string): Refusal => new Refusal("INVALID_ARGUMENT", problem);
+const invalid = (problem: string): ApiError => new ApiError("INVALID_ARGUMENT", problem);
 
 /** Reads a body. Holds one chunk of it in memory, and at most `maxFieldBytes` of fields. */
 export const readUpload = (chunks: AsyncIterable<Uint8Array>, format: Format): UploadBody => {
@@ -87,7 +87,7 @@ const archiveInProtobuf = async function* (
   const reader = makeByteReader(chunks, Infinity);
   const exactly = (count: number): Promise<Uint8Array> =>
     reader.exactly(count).catch((error: unknown) => {
-      throw error instanceof Refusal ? error : invalid("the body is cut short");
+      throw error instanceof ApiError ? error : invalid("the body is cut short");
     });
   const varint = async (first?: number): Promise<bigint> => {
     const bytes: Array<number> = first === undefined ? [] : [first];
@@ -206,7 +206,7 @@ for (let index = 0; index < alphabet.length; index++) values[alphabet.charCodeAt
 values["-".charCodeAt(0)] = 62;
 values["_".charCodeAt(0)] = 63;
 
-const notBase64 = (): Refusal => invalid("engineData is not base64");
+const notBase64 = (): ApiError => invalid("engineData is not base64");
 
 /** Decodes the base64 in a JSON string that comes in pieces, with `\/` and `\u002b` as some writers have them. */
 class Base64 {

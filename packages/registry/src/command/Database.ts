@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import { UnacceptableEngineError } from "../api/EngineRow.ts";
 import { assertCurrent, migrate, NewerDatabaseError, OlderDatabaseError } from "../api/Migrations.ts";
 import { KeyError, makeSecretBox, type SecretBox } from "../api/SecretBox.ts";
-import { DatabaseUnavailable } from "../api/SqlPort.ts";
+import { DatabaseUnavailable } from "../api/SqlDriver.ts";
 import { archivesOf } from "../manage/ArchiveFiles.ts";
 import { AccountError } from "../manage/Accounts.ts";
 import { BackupError } from "../manage/Backup.ts";

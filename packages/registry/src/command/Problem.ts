@@ -1,5 +1,5 @@
 // Messages for databases that cannot be used.
-import { DatabaseUnavailable } from "../api/SqlPort.ts";
+import { DatabaseUnavailable } from "../api/SqlDriver.ts";
 
 /** SQLite's primary result codes that an operator can do something about (https://sqlite.org/rescode.html). */
 const problems: Readonly<Record<number, string>> = {

@@ -1,6 +1,6 @@
 // Response changed by a fault.
 import { negotiate, requestIdFrom, rpcCodeOfHttp, schemaDigestHeader, mediaTypeOf } from "@bytenite-engines/core/wire";
-import { statusBody } from "../api/Refusal.ts";
+import { statusBody } from "../api/ApiError.ts";
 import type { Answer, RequestHead } from "../api/Answer.ts";
 import type { Fault, FaultyBody, Hint, Latency } from "./FaultRule.ts";
 import { hintHeaders, retryInfoMs } from "./Hint.ts";
@@ -13,7 +13,7 @@ const hintsOf = ({ hint }: Fault): ReadonlyArray<Hint> =>
 export const statusAnswer = (
   fault: Fault & { readonly status: number },
   head: RequestHead,
-  endpoint: Answer["about"]["endpoint"],
+  endpoint: Answer["logFields"]["endpoint"],
 ): Answer => {
   const format = fault.jsonOnly === true ? "json" : (negotiate(head.header("accept"))?.format ?? "json");
   const code = fault.code ?? rpcCodeOfHttp(fault.status);
@@ -25,7 +25,7 @@ export const statusAnswer = (
       "X-Request-Id": requestIdFrom(head.header("x-request-id")),
     },
     body: statusBody(code, fault.message ?? `fault: ${code}`, format, retryInfoMs(hintsOf(fault))),
-    about: { endpoint, user: undefined },
+    logFields: { endpoint, user: undefined },
   };
 };
 

@@ -3,7 +3,7 @@ import { digestOf, newSecret, type SecretDigest } from "../api/Digest.ts";
 import type { CredentialKind, Scope } from "../api/Authentication.ts";
 import type { User } from "../api/EngineStore.ts";
 import { parseTag } from "@bytenite-engines/core/wire";
-import type { Row } from "../api/SqlPort.ts";
+import type { Row } from "../api/SqlDriver.ts";
 import type { Run, SqliteFile } from "../node/SqliteFile.ts";
 
 /** An account that cannot be made or found; the message is for the operator. */

@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import { assertKey } from "../api/KeyCheck.ts";
 import { migrations, stepsFrom } from "../api/Migrations.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
-import type { Row, SqlValue } from "../api/SqlPort.ts";
+import type { Row, SqlValue } from "../api/SqlDriver.ts";
 import { createPrivate, openSqlite, type Run, type SqliteFile } from "../node/SqliteFile.ts";
 import { archivesOf, copyArchives, holdArchives, removeOthers } from "./ArchiveFiles.ts";
 import { countProblems, schemaProblems } from "./Check.ts";

@@ -18,7 +18,7 @@ import {
 } from "../api/EngineRow.ts";
 import { bytesOf, type User } from "../api/EngineStore.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
-import type { Row, SqlValue } from "../api/SqlPort.ts";
+import type { Row, SqlValue } from "../api/SqlDriver.ts";
 import type { Run, SqliteFile } from "../node/SqliteFile.ts";
 
 /** What is given of an engine. Whatever is absent is filled in: id, revision, times, owner. */

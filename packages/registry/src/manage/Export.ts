@@ -7,7 +7,7 @@ import { engineColumns, secretPlace, withSecret } from "../api/EngineRow.ts";
 import { bytesOf, type User } from "../api/EngineStore.ts";
 import { schemaStatements } from "../api/Migrations.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
-import type { SqlValue } from "../api/SqlPort.ts";
+import type { SqlValue } from "../api/SqlDriver.ts";
 import type { SqliteFile } from "../node/SqliteFile.ts";
 
 /**

@@ -17,7 +17,7 @@ const answer = (body: Answer["body"]): Answer => ({
   status: 200,
   headers: {},
   body,
-  about: { endpoint: "list", user: "carol" },
+  logFields: { endpoint: "list", user: "carol" },
 });
 
 test("the bytes of an answer are counted, not its characters, in either form", () => {

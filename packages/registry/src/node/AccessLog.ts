@@ -3,7 +3,7 @@ import { closeSync, constants, openSync, write } from "node:fs";
 import { promisify } from "node:util";
 import { pino } from "pino";
 import type { Answer, RequestHead } from "../api/Answer.ts";
-import { pathIn } from "../api/Site.ts";
+import { pathIn } from "../api/App.ts";
 
 /** Longest path that is written, in characters. */
 const maxPathCharacters = 200;
@@ -172,8 +172,8 @@ export const lineOf = (
     ? { outcome: answer }
     : {
         status: answer.status,
-        endpoint: answer.about.endpoint,
-        user: answer.about.user,
+        endpoint: answer.logFields.endpoint,
+        user: answer.logFields.user,
         type: answer.headers["Content-Type"],
         bytes: Buffer.byteLength(answer.body),
         requestId: answer.headers["X-Request-Id"],

@@ -1,11 +1,11 @@
 // Operator endpoints: health, metrics, faults.
 import { STATUS_CODES } from "node:http";
-import { Refusal, statusBody } from "../api/Refusal.ts";
+import { ApiError, statusBody } from "../api/ApiError.ts";
 import type { Answer, Part, RequestHead } from "../api/Answer.ts";
 import { otherMethod, type Web } from "../api/Web.ts";
-import { pathIn } from "../api/Site.ts";
+import { pathIn } from "../api/App.ts";
 import type { Handler } from "./HttpServer.ts";
-import type { SqlPort } from "../api/SqlPort.ts";
+import type { SqlDriver } from "../api/SqlDriver.ts";
 import { FieldNumbersError } from "../api/FieldNumbers.ts";
 import { FaultRulesError, parseFaultRules } from "../faults/FaultRuleFile.ts";
 import type { Faults } from "../faults/Faults.ts";
@@ -16,7 +16,7 @@ const maxRulesBytes = 1_024 * 1_024;
 
 /** What health is judged by. */
 export interface HealthOptions {
-  readonly sql: SqlPort;
+  readonly sql: SqlDriver;
   readonly draining: () => boolean;
   /** Whether the file that is open is the one that others find at its path. */
   readonly inPlace: () => boolean;
@@ -90,7 +90,7 @@ const onFaults = async (faults: Faults, head: RequestHead): Promise<Answer> => {
       if (other !== undefined) return other;
     }
   } catch (error) {
-    if (error instanceof Refusal) return refused(error.status, error.message);
+    if (error instanceof ApiError) return refused(error.status, error.message);
     if (error instanceof FaultRulesError || error instanceof FieldNumbersError) return refused(400, error.message);
     throw error;
   }
@@ -101,20 +101,20 @@ const onFaults = async (faults: Faults, head: RequestHead): Promise<Answer> => {
   };
 };
 
-const aboutOf = (endpoint: Part | undefined): Answer["about"] => ({ endpoint, user: undefined });
+const logFieldsOf = (endpoint: Part | undefined): Answer["logFields"] => ({ endpoint, user: undefined });
 
 const plain = (status: number, body: string, part: Part = "health"): Answer => ({
   status,
   headers: { "Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store" },
   body,
-  about: aboutOf(part),
+  logFields: logFieldsOf(part),
 });
 
 const refused = (status: number, message: string): Answer => ({
   status,
   headers: { "Content-Type": "application/json" },
   body: statusBody(rpcCodeOfHttp(status), message || (STATUS_CODES[status] ?? ""), "json"),
-  about: aboutOf(undefined),
+  logFields: logFieldsOf(undefined),
 });
 
 /** A handler that answers these paths, and leaves the others to the next one, or has none. */

@@ -24,7 +24,7 @@ const endpoint = (url: () => string, type: string): Endpoint => {
         "Cache-Control": "public, max-age=86400",
       },
       body: await bytes,
-      about: { endpoint: "docs", user: undefined },
+      logFields: { endpoint: "docs", user: undefined },
     };
   };
 };

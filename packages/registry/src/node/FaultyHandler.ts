@@ -1,10 +1,10 @@
 // Request handler with faults on.
 import { basePath, matchPath, withoutBearer } from "@bytenite-engines/core/wire";
 import type { RequestHead } from "../api/Answer.ts";
-import { pathIn, type Site } from "../api/Site.ts";
+import { pathIn, type App } from "../api/App.ts";
 import { managementPath } from "../api/Management.ts";
 import { tokenPath } from "../api/TokenEndpoint.ts";
-import { makeWire, type Wire, type WireOptions } from "../api/Wire.ts";
+import { makeSerializer, type Serializer, type SerializerOptions } from "../api/Serializer.ts";
 import type { Fault } from "../faults/FaultRule.ts";
 import type { Faults, FaultSubject } from "../faults/Faults.ts";
 import { drawLatency, spoiled, statusAnswer } from "../faults/FaultyAnswer.ts";
@@ -13,23 +13,23 @@ import type { Handler } from "./HttpServer.ts";
 
 /** What the handler stands on. */
 export interface FaultyOptions {
-  readonly site: Site;
-  /** The site without what is the same for all answers: what a fault has changed is sent as it is. */
-  readonly plain: Site;
+  readonly app: App;
+  /** The app without what is the same for all answers: what a fault has changed is sent as it is. */
+  readonly plain: App;
   readonly faults: Faults;
   /** How answers are written without a fault. */
-  readonly wire: WireOptions;
+  readonly serializer: SerializerOptions;
   /** The name of the user whom a token belongs to. */
   readonly userOf: (token: string) => Promise<string | undefined>;
 }
 
 /** A handler for the server that answers, or takes the socket and does with it what a fault asks for. */
 export const makeFaultyHandler =
-  ({ site, plain, faults, wire, userOf }: FaultyOptions): Handler =>
+  ({ app, plain, faults, serializer, userOf }: FaultyOptions): Handler =>
   async ({ head, request }) => {
     const subject = subjectOf(head, userOf);
     const fault = await faults.strike(subject);
-    if (fault === undefined) return site(head);
+    if (fault === undefined) return app(head);
     const { socket } = request;
     if (fault.latencyMs !== undefined && !(await waitOn(socket, drawLatency(fault.latencyMs, faults.random)))) {
       return "left";
@@ -42,7 +42,7 @@ export const makeFaultyHandler =
     const { status } = fault;
     const whole =
       status === undefined
-        ? await plain(head, wireOf(wire, fault))
+        ? await plain(head, serializerOf(serializer, fault))
         : statusAnswer({ ...fault, status }, head, subject.endpoint);
     const answer = spoiled(whole, fault, Date.now());
     if (!needsSocket(fault)) return answer;
@@ -61,13 +61,13 @@ const subjectOf = (head: RequestHead, userOf: FaultyOptions["userOf"]): FaultSub
   };
 };
 
-const wires = new WeakMap<Fault, Wire>();
+const serializers = new WeakMap<Fault, Serializer>();
 
-/** The wire that a fault asks for, made once per fault. */
-const wireOf = (options: WireOptions, fault: Fault): Wire | undefined => {
+/** The serializer that a fault asks for, made once per fault. */
+const serializerOf = (options: SerializerOptions, fault: Fault): Serializer | undefined => {
   if (fault.fieldNumbers === undefined && fault.jsonOnly === undefined) return undefined;
   const { fieldNumbers = options.fieldNumbers, jsonOnly = options.jsonOnly } = fault;
-  const wire = wires.get(fault) ?? makeWire({ ...options, fieldNumbers, jsonOnly });
-  wires.set(fault, wire);
-  return wire;
+  const serializer = serializers.get(fault) ?? makeSerializer({ ...options, fieldNumbers, jsonOnly });
+  serializers.set(fault, serializer);
+  return serializer;
 };

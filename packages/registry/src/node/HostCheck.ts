@@ -1,7 +1,7 @@
 // Allowed hosts, against DNS rebinding.
 import { isIPv6 } from "node:net";
 import { isLoopback, mediaTypeOf, negotiate, requestIdFrom } from "@bytenite-engines/core/wire";
-import { Refusal, statusBody } from "../api/Refusal.ts";
+import { ApiError, statusBody } from "../api/ApiError.ts";
 import { headersOf, type Answer, type RequestHead } from "../api/Answer.ts";
 import type { Endpoint } from "./AdminEndpoints.ts";
 import type { Handler } from "./HttpServer.ts";
@@ -30,12 +30,15 @@ const hostNameIn = (host: string): string => {
 };
 
 /** RFC 9110, 15.5.20. */
-const misdirected = new Refusal("FAILED_PRECONDITION", "this registry does not answer to that Host: --allowed-hosts", {
+const misdirected = new ApiError("FAILED_PRECONDITION", "this registry does not answer to that Host: --allowed-hosts", {
   status: 421,
 });
 
 /** A check that lets loopback and the named hosts through. */
-export const makeHostCheck = (allowed: ReadonlyArray<string>, wire: { readonly jsonOnly: boolean }): HostCheck => {
+export const makeHostCheck = (
+  allowed: ReadonlyArray<string>,
+  serializer: { readonly jsonOnly: boolean },
+): HostCheck => {
   const names = new Set(allowed.map(hostNameIn));
   let last: string | null = null;
   return (head) => {
@@ -45,12 +48,12 @@ export const makeHostCheck = (allowed: ReadonlyArray<string>, wire: { readonly j
       last = host;
       return undefined;
     }
-    const format = wire.jsonOnly ? "json" : (negotiate(head.header("accept"))?.format ?? "json");
+    const format = serializer.jsonOnly ? "json" : (negotiate(head.header("accept"))?.format ?? "json");
     return {
       status: misdirected.status,
-      headers: headersOf(wire, mediaTypeOf(format), requestIdFrom(head.header("x-request-id"))),
+      headers: headersOf(serializer, mediaTypeOf(format), requestIdFrom(head.header("x-request-id"))),
       body: statusBody(misdirected.code, misdirected.message, format),
-      about: { endpoint: undefined, user: undefined },
+      logFields: { endpoint: undefined, user: undefined },
     };
   };
 };

@@ -12,7 +12,7 @@ const ok: Handler = async () => ({
   status: 200,
   headers: {},
   body: "here",
-  about: { endpoint: undefined, user: undefined },
+  logFields: { endpoint: undefined, user: undefined },
 });
 
 /** Sends bytes; resolves once they are on their way, to all that comes back until the end of the connection. */

@@ -3,7 +3,7 @@ import { createServer, STATUS_CODES, type IncomingMessage, type Server, type Ser
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
-import { Refusal, statusBody } from "../api/Refusal.ts";
+import { ApiError, statusBody } from "../api/ApiError.ts";
 import { countedAddress } from "../api/RateLimit.ts";
 import type { Answer, RequestHead } from "../api/Answer.ts";
 import { requestIdFrom, type RpcCode } from "@bytenite-engines/core/wire";
@@ -220,8 +220,8 @@ const answer = async (handle: Handler, exchange: Exchange, sending: Sending): Pr
 export const onHandlerError = (error: unknown): Answer => {
   console.error("request failed:", error);
   const headers = { "Content-Type": "application/json" };
-  const about = { endpoint: undefined, user: undefined };
-  return { status: 500, headers, body: statusBody("INTERNAL", "internal error", "json"), about };
+  const logFields = { endpoint: undefined, user: undefined };
+  return { status: 500, headers, body: statusBody("INTERNAL", "internal error", "json"), logFields };
 };
 
 /** Seconds after which a client with too many requests at once may come again. */
@@ -239,19 +239,19 @@ const tooMany = (head: RequestHead, observer: ServerObserver | undefined): Answe
       "X-Request-Id": requestId,
     },
     body: statusBody("RESOURCE_EXHAUSTED", "too many requests at once", "json", tooManySeconds * 1_000),
-    about: { endpoint: undefined, user: undefined },
+    logFields: { endpoint: undefined, user: undefined },
   };
 };
 
 /** An answer in the place of one that is too long. */
-const tooLong = ({ headers: given, about }: Answer, maxBytes: number): Answer => {
+const tooLong = ({ headers: given, logFields }: Answer, maxBytes: number): Answer => {
   const { ETag: _tag, ...headers } = given;
-  const refusal = new Refusal("OUT_OF_RANGE", `the answer is longer than ${maxBytes} bytes: ask for smaller pages`);
+  const refusal = new ApiError("OUT_OF_RANGE", `the answer is longer than ${maxBytes} bytes: ask for smaller pages`);
   return {
     status: refusal.status,
     headers: { ...headers, "Content-Type": "application/json" },
     body: statusBody(refusal.code, refusal.message, "json"),
-    about,
+    logFields,
   };
 };
 

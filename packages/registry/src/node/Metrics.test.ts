@@ -13,7 +13,7 @@ test("answers are counted by their form; pages and answers without a type have n
   for (const type of types) {
     const headers: Record<string, string> = type === undefined ? {} : { "Content-Type": type };
     metrics.started();
-    metrics.ended({ status: 200, headers, body: "", about: { endpoint: undefined, user: undefined } }, 0.001);
+    metrics.ended({ status: 200, headers, body: "", logFields: { endpoint: undefined, user: undefined } }, 0.001);
   }
   const counts = (await metrics.text()).split("\n").filter((line) => line.startsWith("registry_requests_total{"));
   expect(counts.toSorted()).toEqual([

@@ -102,7 +102,7 @@ export const makeMetrics = (database: string): Metrics => {
         return;
       }
       const format = formatOf(answer.headers["Content-Type"] ?? "");
-      const { count, time } = countersOf(answer.about.endpoint ?? "none", String(answer.status), format);
+      const { count, time } = countersOf(answer.logFields.endpoint ?? "none", String(answer.status), format);
       count.inc();
       time.observe(took);
     },

@@ -1,9 +1,9 @@
 // Failed database reads: counted, logged once, shown in health.
-import { DatabaseUnavailable, type Row, type SqlPort, type Statement } from "../api/SqlPort.ts";
+import { DatabaseUnavailable, type Row, type SqlDriver, type Statement } from "../api/SqlDriver.ts";
 
 /** A port whose failed reads are noticed. */
 export interface ReadHealth {
-  readonly port: SqlPort;
+  readonly port: SqlDriver;
   /** Reads again what failed first. Resolves to what is wrong, or undefined when all is well. Never rejects. */
   readonly problem: () => Promise<string | undefined>;
 }
@@ -17,9 +17,9 @@ export interface ReadHealthOptions {
 }
 
 /** Watches the reads of a port. */
-export const watchReads = (port: SqlPort, { onFailure, onChange }: ReadHealthOptions): ReadHealth => {
+export const watchReads = (port: SqlDriver, { onFailure, onChange }: ReadHealthOptions): ReadHealth => {
   let failed: { readonly statements: ReadonlyArray<Statement>; readonly problem: string } | undefined;
-  const read: SqlPort["read"] = async (statements) => {
+  const read: SqlDriver["read"] = async (statements) => {
     try {
       const found = await port.read(statements);
       for (const rows of found) rows.forEach(assertWhole);

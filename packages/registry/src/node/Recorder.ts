@@ -1,5 +1,5 @@
 // Recorded requests, for tests.
-import { pathIn } from "../api/Site.ts";
+import { pathIn } from "../api/App.ts";
 import type { Handler } from "./HttpServer.ts";
 
 /** A request that arrived. Headers are as they came, the token too: this is for tests. */

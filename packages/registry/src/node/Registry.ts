@@ -1,4 +1,4 @@
-// A running registry: file, site and server.
+// A running registry: file, app and server.
 import { basePath, isLoopback } from "@bytenite-engines/core/wire";
 import { credentialOfToken, makeAccessTokens } from "../api/AccessTokens.ts";
 import { lastUseMs, makeLastUse, type LastUse } from "../api/LastUse.ts";
@@ -11,10 +11,10 @@ import { beginArchive, type ObjectStore } from "../archive/ArchiveStore.ts";
 import { makeLinks } from "../archive/Link.ts";
 import { sweep } from "../archive/Sweep.ts";
 import { defaultUploadLimits, type UploadLimits } from "../archive/Upload.ts";
-import { makeSite, withWeb } from "../api/Site.ts";
-import { DatabaseUnavailable, type SqlPort } from "../api/SqlPort.ts";
+import { makeApp, withWeb } from "../api/App.ts";
+import { DatabaseUnavailable, type SqlDriver } from "../api/SqlDriver.ts";
 import { makeWeb, type Web } from "../api/Web.ts";
-import { makeWire, type Wire, type WireOptions } from "../api/Wire.ts";
+import { makeSerializer, type Serializer, type SerializerOptions } from "../api/Serializer.ts";
 import type { Faults } from "../faults/Faults.ts";
 import { addConfigured } from "../manage/Accounts.ts";
 import { seedTrial, trialUsers, type KeepSample } from "../manage/Trial.ts";
@@ -42,7 +42,7 @@ import { defaultLimits, type ServerLimits } from "./ServerLimits.ts";
 import { openSqlite, type SqliteFile } from "./SqliteFile.ts";
 
 /** How a registry is started. */
-export interface RegistryOptions extends WireOptions {
+export interface RegistryOptions extends SerializerOptions {
   /** Path of the SQLite file, which is made when it does not exist; `:memory:` for none. */
   readonly database: string;
   /** Address to listen on. Default `127.0.0.1`. */
@@ -132,7 +132,7 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
     const isLocal = options.tokens === undefined && options.allowedHosts === undefined;
     const trial = loopback && (options.trial ?? isLocal);
     const box = options.key === undefined ? undefined : await makeSecretBox(options.key);
-    const wire = makeWire(options);
+    const serializer = makeSerializer(options);
     // The ports come first: one that is in use must leave no new file behind, nor change one that another process serves.
     const listen = async (on: ServerOptions): Promise<RunningServer> => {
       const server = await startServer(on);
@@ -177,7 +177,7 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
     closing.push(file.close);
     const store = makeArchiveFolder(await archiveFolderOf(options, closing));
     const seeded = await filled(file, box, options, trial, store);
-    const check = makeHostCheck(options.allowedHosts ?? [], wire);
+    const check = makeHostCheck(options.allowedHosts ?? [], serializer);
     const everywhere = trial || options.allowedHosts !== undefined ? check : anyHost;
     const reads = watchReads(file.port, {
       onFailure: metrics.readFailed,
@@ -198,7 +198,7 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
       publicUrl: options.publicUrl ?? (loopback ? originOf(server) : undefined),
       limits: { ...defaultUploadLimits, ...options.uploads },
     };
-    const user = await userHandler({ archives, options, wire, sql, box, trial, check: everywhere, web, lastUse });
+    const user = await userHandler({ archives, options, serializer, sql, box, trial, check: everywhere, web, lastUse });
     const admin = checkedEndpoints(check, makeAdmin({ metrics: metrics.text, faults: options.faults }));
     const health = makeHealth({ sql, draining: server.draining, inPlace, problem: reads.problem });
     const own = adminServer === undefined && loopback ? admin : [];
@@ -286,8 +286,8 @@ const onDatabase =
 interface Parts {
   readonly archives: ArchiveOptions;
   readonly options: RegistryOptions;
-  readonly wire: Wire;
-  readonly sql: SqlPort;
+  readonly serializer: Serializer;
+  readonly sql: SqlDriver;
   readonly box: SecretBox | undefined;
   readonly trial: boolean;
   readonly check: HostCheck;
@@ -298,7 +298,7 @@ interface Parts {
 const userHandler = async ({
   archives,
   options,
-  wire,
+  serializer,
   sql,
   box,
   trial,
@@ -308,16 +308,16 @@ const userHandler = async ({
 }: Parts): Promise<Handler> => {
   const { faults, requests } = options;
   const accessTokens = await makeAccessTokens(options.key);
-  const plain = makeSite({
+  const plain = makeApp({
     archives,
     sql,
-    wire,
+    serializer,
     box,
     accessTokens,
     configured: options.tokens ?? {},
     accepts: trial ? ["token", "configured", "trial"] : ["token", "configured"],
-    ...(options.rateLimit === undefined ? {} : { admit: makeRateLimit(options.rateLimit) }),
-    ...(options.addressRateLimit === undefined ? {} : { admitAddress: makeLimit(options.addressRateLimit).take }),
+    ...(options.rateLimit === undefined ? {} : { checkRate: makeRateLimit(options.rateLimit) }),
+    ...(options.addressRateLimit === undefined ? {} : { checkAddressRate: makeLimit(options.addressRateLimit).take }),
     attempts: makeLimit(attemptLimit),
     used: lastUse.note,
     addressOf: ({ address }) =>
@@ -327,12 +327,14 @@ const userHandler = async ({
       if (!(error instanceof DatabaseUnavailable)) console.error(`request ${requestId} failed:`, error);
     },
   });
-  const site = withWeb(plain, web);
+  const app = withWeb(plain, web);
   // Where the database does not answer, the API itself says so.
   const userOf = async (token: string): Promise<string | undefined> =>
     (await credentialOfToken(sql, accessTokens, token, Date.now()).catch(() => undefined))?.user.name;
   const answering: Handler =
-    faults === undefined ? ({ head }) => site(head) : makeFaultyHandler({ site, plain, faults, wire: options, userOf });
+    faults === undefined
+      ? ({ head }) => app(head)
+      : makeFaultyHandler({ app, plain, faults, serializer: options, userOf });
   const checked = checkedHandler(check, serving(docsEndpoints, web, answering));
   return requests === undefined ? checked : recording(checked, requests);
 };

@@ -2,7 +2,7 @@
 import { isIP } from "node:net";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { boundedBytes } from "@bytenite-engines/core/wire";
-import { bodyTooLong, Refusal } from "../api/Refusal.ts";
+import { bodyTooLong, ApiError } from "../api/ApiError.ts";
 import type { RequestHead } from "../api/Answer.ts";
 
 /** A target as proxies are sent it: it names the host, whatever `Host` says (RFC 9112, 3.2.2). */
@@ -83,7 +83,7 @@ const bodyOf = async (request: IncomingMessage, maxBytes: number): Promise<Uint8
     body = await boundedBytes(request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>, maxBytes);
   } catch {
     // The client left, or was too slow: nobody hears this, and it is no fault of ours.
-    throw new Refusal("CANCELLED", "the request was cut short");
+    throw new ApiError("CANCELLED", "the request was cut short");
   } finally {
     // The rest goes by unread.
     if (body === undefined) request.resume();
@@ -108,7 +108,7 @@ const chunksOf = async function* (request: IncomingMessage, maxBytes: number): A
     }
   } catch (error) {
     // The client left, or was too slow: nobody hears this, and it is no fault of ours.
-    throw error instanceof Refusal ? error : new Refusal("CANCELLED", "the request was cut short");
+    throw error instanceof ApiError ? error : new ApiError("CANCELLED", "the request was cut short");
   } finally {
     // The rest goes by unread.
     request.resume();

@@ -1,5 +1,5 @@
 // Cache of rows until the database changes.
-import type { Row, Statement } from "../api/SqlPort.ts";
+import type { Row, Statement } from "../api/SqlDriver.ts";
 
 /** Bytes of rows that are remembered in all. */
 const maxBytes = 32 * 1_024 * 1_024;

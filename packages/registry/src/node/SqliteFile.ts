@@ -5,7 +5,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { regularFileExists, UnreadableFileError } from "./BoundedFile.ts";
 import { makeRowCache } from "./RowCache.ts";
-import { DatabaseUnavailable, type Row, type SqlPort, type Statement } from "../api/SqlPort.ts";
+import { DatabaseUnavailable, type Row, type SqlDriver, type Statement } from "../api/SqlDriver.ts";
 
 /** Milliseconds to wait for another process that is writing. */
 const busyTimeoutMs = 10_000;
@@ -28,7 +28,7 @@ const checkpointPages = 4_000;
 
 /** Where the registry keeps its data. */
 export interface SqliteFile {
-  readonly port: SqlPort;
+  readonly port: SqlDriver;
   /** Runs `work` as one transaction: all of it or nothing, on disk when it returns. */
   readonly transaction: <A>(work: (run: Run) => A) => A;
   /**

@@ -64,8 +64,8 @@ test("other tags, other parameters and other clients share nothing", async () =>
 
 test("sharing can be switched off for a call and for a client", async () => {
   await using at = await holding();
-  const alone = createEngineClient({ baseUrl: at.server.baseUrl, share: false });
-  const calls = [1, 2].flatMap(() => [at.client.get("zipper", { share: false }), alone.get("zipper")]);
+  const alone = createEngineClient({ baseUrl: at.server.baseUrl, dedupe: false });
+  const calls = [1, 2].flatMap(() => [at.client.get("zipper", { dedupe: false }), alone.get("zipper")]);
   await at.arrivals(4);
   at.letGo();
   expect((await Promise.all(calls)).length).toBe(4);

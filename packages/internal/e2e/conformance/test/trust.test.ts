@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { startForeignRegistry, startForeignServers, ways, type ForeignServers } from "../src/ForeignServers.ts";
 import { chanceOf, contractMessages, randomEngines, shuffled } from "../src/Numberings.ts";
 import { round, trueCalls } from "../src/Round.ts";
-import { tryClient } from "../src/trust/ClientDoor.ts";
+import { tryClient } from "../src/trust/ClientCaller.ts";
 import { tallyOf, type Part } from "../src/trust/Tally.ts";
 
 /** Random numberings for each way; `pnpm trust` tries more. */
@@ -40,7 +40,7 @@ test("calls that are under way at the same time are answered right, for few requ
     const client = createEngineClient({
       baseUrl: registry.url,
       token,
-      share: false,
+      dedupe: false,
       protobufVerification: { sampleEvery },
     });
     registry.requests.length = 0;

@@ -1,7 +1,7 @@
 // Foreign field numbers in `bne` processes that share a cache file.
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { startForeignServers, ways, type ForeignServers } from "../src/ForeignServers.ts";
-import { sourcesOfBne, tryCommands } from "../src/trust/CommandDoor.ts";
+import { sourcesOfBne, tryCommands } from "../src/trust/CommandCaller.ts";
 
 vi.setConfig({ testTimeout: 90_000 });
 

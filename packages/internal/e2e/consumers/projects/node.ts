@@ -1,10 +1,10 @@
 // What a program on Node uses of the registry.
 import { startRegistryServer, type RunningRegistry } from "@bytenite-engines/registry";
-import { makeSite, type Site } from "@bytenite-engines/registry/api";
+import { makeApp, type App } from "@bytenite-engines/registry/api";
 import { runRegistry } from "@bytenite-engines/registry/command";
 import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
 
 export const forTests = (): Promise<TestRegistry> => startRegistry({ users: [{ name: "carol", apiKey: "key" }] });
 export const hosted = (): Promise<RunningRegistry> => startRegistryServer({ database: ":memory:", port: 0 });
-export const elsewhere: (...options: Parameters<typeof makeSite>) => Site = makeSite;
+export const elsewhere: (...options: Parameters<typeof makeApp>) => App = makeApp;
 export const exitCode: Promise<number> = runRegistry(["--help"]);

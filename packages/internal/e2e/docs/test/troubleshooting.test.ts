@@ -106,9 +106,9 @@ test("the proxy refuses with the messages of the page, and with no others", () =
 
 test("the registry refuses with the messages of the page, and with no others", () => {
   const registry = sources("packages/registry/src/{api,node,faults}/*.ts");
-  const refusals = textsAfter(registry, /(?:new Refusal\("[A-Z_]+", |unauthenticated\(|refused\(\d+, )/);
+  const refusals = textsAfter(registry, /(?:new ApiError\("[A-Z_]+", |unauthenticated\(|refused\(\d+, )/);
   const raw = textsAfter(registry, /(?:\[\d+, "[A-Z_]+", |"INVALID_ARGUMENT" as const,\s*)/);
-  const database = textsAfter(["packages/registry/src/api/SqlPort.ts"], /super\(/);
+  const database = textsAfter(["packages/registry/src/api/SqlDriver.ts"], /super\(/);
   // The rest is about kinds of parameters that this API has none of.
   const queries = textsAfter(
     ["packages/core/src/QueryParameters.ts", "packages/core/src/http-rule/FieldText.ts"],
@@ -121,7 +121,7 @@ test("the registry refuses with the messages of the page, and with no others", (
 });
 
 test("the registry refuses uploads, changes and downloads with the messages of the page", () => {
-  const refusals = textsAfter(sources("packages/registry/src/archive/*.ts"), /new Refusal\(\s*"[A-Z_]+",\s*/);
+  const refusals = textsAfter(sources("packages/registry/src/archive/*.ts"), /new ApiError\(\s*"[A-Z_]+",\s*/);
   const shown = rowsBelow("Uploads, changes and downloads").map(([, message]) => code(message));
   expect(shown.toSorted()).toEqual(refusals);
 });

@@ -2,11 +2,11 @@
 import { decode, endpoints, formatOf, type EndpointName } from "@bytenite-engines/core/wire";
 import { StatusSchema } from "@bytenite-engines/proto";
 import { addCredential, ensureUser, migrate, openSqlite, publishAll } from "@bytenite-engines/registry";
-import { makeSite, makeWire } from "@bytenite-engines/registry/api";
+import { makeApp, makeSerializer } from "@bytenite-engines/registry/api";
 import { headerOf, latin1Of, must, Violation, type Target } from "../Target.ts";
 
 const token = "fuzz";
-/** 501: the exchange of a key at a site without access tokens. */
+/** 501: the exchange of a key at an app without access tokens. */
 const statuses = new Set([200, 204, 304, 400, 401, 403, 404, 405, 406, 412, 413, 415, 429, 501]);
 const nowMs = 1_700_000_000_000;
 
@@ -17,10 +17,10 @@ const open = async () => {
   const engines = ["0.1", "0.2", "1.0"].map((version) => ({ name: "zipper", version, status: "active" }));
   await publishAll(file, user, engines, undefined, nowMs);
   await addCredential(file, user, "token", token, nowMs);
-  return makeSite({
+  return makeApp({
     sql: file.port,
     box: undefined,
-    wire: makeWire(),
+    serializer: makeSerializer(),
     accessTokens: undefined,
     accepts: ["token"],
     now: () => nowMs,
@@ -30,7 +30,7 @@ const open = async () => {
   });
 };
 
-let site: ReturnType<typeof open> | undefined;
+let app: ReturnType<typeof open> | undefined;
 
 /** Method and target; Accept; body: a line each. */
 export const fuzz: Target = async (data) => {
@@ -42,7 +42,7 @@ export const fuzz: Target = async (data) => {
     "content-type": "application/json",
   };
   const answer = await (
-    await (site ??= open())
+    await (app ??= open())
   )({
     method: method.trim(),
     target: target.startsWith("/") ? target : `/v1/dev/engines${target}`,
@@ -52,13 +52,13 @@ export const fuzz: Target = async (data) => {
       yield new TextEncoder().encode(body);
     },
   });
-  const { status, about } = answer;
+  const { status, logFields } = answer;
   must(statuses.has(status), `there is no answer of status ${status}`);
   const format = formatOf(answer.headers["Content-Type"]);
   if (format === undefined) return;
   const bytes = typeof answer.body === "string" ? new TextEncoder().encode(answer.body) : new Uint8Array(answer.body);
   if (status !== 200) decode(StatusSchema, bytes, format);
-  else if (about.endpoint !== undefined && about.endpoint in endpoints) {
-    decode(endpoints[about.endpoint as EndpointName].response, bytes, format);
+  else if (logFields.endpoint !== undefined && logFields.endpoint in endpoints) {
+    decode(endpoints[logFields.endpoint as EndpointName].response, bytes, format);
   }
 };

@@ -10,7 +10,7 @@ import { decode, mediaTypeOf, rpcCodeOf, type Format } from "@bytenite-engines/c
 import { EngineMessageSchema, EngineSchema, StatusSchema } from "@bytenite-engines/proto";
 import * as Effect from "effect/Effect";
 import * as Stream from "effect/Stream";
-import { builtBne } from "../trust/CommandDoor.ts";
+import { builtBne } from "../trust/CommandCaller.ts";
 import { archiveOf, hashOf, version, writeFolder } from "./Archives.ts";
 import type { Caller, LifecycleCall, LifecycleRefusal } from "./Rows.ts";
 import { tokens } from "./Servers.ts";

@@ -3,8 +3,8 @@ import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { startForeignServers, ways } from "../ForeignServers.ts";
-import { tryClient } from "./ClientDoor.ts";
-import { builtBne, tryCommands } from "./CommandDoor.ts";
+import { tryClient } from "./ClientCaller.ts";
+import { builtBne, tryCommands } from "./CommandCaller.ts";
 import { pageOf, tableOf, tallyOf, type Caller, type Part, type Tally } from "./Tally.ts";
 
 const { values } = parseArgs({

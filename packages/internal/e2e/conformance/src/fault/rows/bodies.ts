@@ -2,7 +2,7 @@
 import { answer, engineBytes, good, headOf, labels, script, text } from "../Acts.ts";
 import type { FaultRow } from "../FaultRow.ts";
 
-/** Spoiled bodies are asked for once more. */
+/** Corrupt bodies are asked for once more. */
 const twice = { attempts: 2, waitedMs: 50 } as const;
 /** Malformed protobuf the second time as well: the JSON is asked for then, and is no better here. */
 const twiceAndJson = { attempts: 3, waitedMs: 50 } as const;

@@ -10,7 +10,7 @@ const mebibyte = 2 ** 20;
 const defaultLimit = 64 * mebibyte;
 
 const once = { attempts: 1, waitedMs: 0 } as const;
-/** Spoiled bodies are asked for once more. */
+/** Corrupt bodies are asked for once more. */
 const twice = { attempts: 2, waitedMs: 50 } as const;
 const data = { ends: "data", ...once } as const;
 const tooLarge = { ends: "TooLarge", says: /exceeds maxDecodedBodyBytes = 67108864/, ...once } as const;

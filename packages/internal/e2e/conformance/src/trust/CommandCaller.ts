@@ -105,5 +105,5 @@ const bne = async (
 const mediaTypeOf = (line: string): ReadonlyArray<string> => {
   if (!line.startsWith('{"time"')) return [];
   const event = JSON.parse(line) as { readonly type: string; readonly mediaType?: string };
-  return event.type === "exchange" ? [event.mediaType ?? ""] : [];
+  return event.type === "response" ? [event.mediaType ?? ""] : [];
 };

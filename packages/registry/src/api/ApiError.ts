@@ -4,12 +4,12 @@ import { anyPack, durationFromMs } from "@bufbuild/protobuf/wkt";
 import { httpStatusOf, rpcCodes, type Format, type RpcCode } from "@bytenite-engines/core/wire";
 import { RetryInfoSchema, StatusSchema, type StatusJson } from "@bytenite-engines/proto";
 import { StorageUnavailable } from "../archive/ArchiveStore.ts";
-import { DatabaseUnavailable } from "./SqlPort.ts";
+import { DatabaseUnavailable } from "./SqlDriver.ts";
 
 const detailTypes = createRegistry(RetryInfoSchema);
 
 /** Fields of an error in addition to code and message. */
-export interface RefusalOptions {
+export interface ApiErrorOptions {
   /** The HTTP status, where it is not the one of the code. */
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
@@ -18,12 +18,12 @@ export interface RefusalOptions {
 }
 
 /** A call that is refused. Thrown anywhere below the routes, answered in one place. The message is for the caller. */
-export class Refusal extends Error {
+export class ApiError extends Error {
   readonly code: RpcCode;
-  readonly options: RefusalOptions;
-  constructor(code: RpcCode, message: string, options: RefusalOptions = {}) {
+  readonly options: ApiErrorOptions;
+  constructor(code: RpcCode, message: string, options: ApiErrorOptions = {}) {
     super(message);
-    this.name = "Refusal";
+    this.name = "ApiError";
     this.code = code;
     this.options = options;
   }
@@ -54,17 +54,17 @@ export const statusBody = (
 export const databaseRetrySeconds = 5;
 
 /** How an error is answered: a refusal as it is, a database or storage that fails as 503, anything else as a fault of ours. */
-export const refusalOf = (error: unknown): Refusal => {
-  if (error instanceof Refusal) return error;
+export const apiErrorOf = (error: unknown): ApiError => {
+  if (error instanceof ApiError) return error;
   if (error instanceof DatabaseUnavailable || error instanceof StorageUnavailable) {
-    return new Refusal("UNAVAILABLE", error.message, {
+    return new ApiError("UNAVAILABLE", error.message, {
       headers: { "Retry-After": String(databaseRetrySeconds) },
       retryDelayMs: databaseRetrySeconds * 1_000,
     });
   }
-  return new Refusal("INTERNAL", "internal error");
+  return new ApiError("INTERNAL", "internal error");
 };
 
 /** The refusal of a body that is too long. */
-export const bodyTooLong = (maxBytes: number): Refusal =>
-  new Refusal("INVALID_ARGUMENT", `body is longer than ${maxBytes} bytes`, { status: 413 });
+export const bodyTooLong = (maxBytes: number): ApiError =>
+  new ApiError("INVALID_ARGUMENT", `body is longer than ${maxBytes} bytes`, { status: 413 });

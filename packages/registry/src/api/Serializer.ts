@@ -5,7 +5,7 @@ import type { JsonValue } from "@bufbuild/protobuf";
 import { renumbered, type FieldNumbers } from "./FieldNumbers.ts";
 
 /** The ways in which a server may differ from ours, so that foreign ones can be imitated. */
-export interface WireOptions {
+export interface SerializerOptions {
   /** Another numbering of the protobuf answers. */
   readonly fieldNumbers?: FieldNumbers | undefined;
   /** Whether answers carry the digest of their schema (of the numbering really used). Default true. */
@@ -15,7 +15,7 @@ export interface WireOptions {
 }
 
 /** How answers are written. */
-export interface Wire {
+export interface Serializer {
   readonly jsonOnly: boolean;
   /** Undefined: the numbering is ours, and bytes kept in the database can be sent as they are. */
   readonly encodeJsonText: ((schema: DescMessage, json: string) => Uint8Array) | undefined;
@@ -26,8 +26,8 @@ export interface Wire {
 
 const textOf = new TextDecoder();
 
-/** Builds a Wire. Throws FieldNumbersError. */
-export const makeWire = (options: WireOptions = {}): Wire => {
+/** Builds a Serializer. Throws FieldNumbersError. */
+export const makeSerializer = (options: SerializerOptions = {}): Serializer => {
   const jsonOnly = options.jsonOnly ?? false;
   const withDigest = options.schemaDigest ?? true;
   if (options.fieldNumbers === undefined) {

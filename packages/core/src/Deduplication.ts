@@ -40,7 +40,7 @@ export class InFlight<A> {
    * Does the work, or waits for the same work of another caller, at most `maxSharedWaitMs`; does it itself when that one gave
    * up. Rejects with the reason of the signal, which is this caller's own.
    */
-  async share(key: string, clock: Clock.Clock, signal: AbortSignal, work: () => Promise<A>): Promise<Shared<A>> {
+  async dedupe(key: string, clock: Clock.Clock, signal: AbortSignal, work: () => Promise<A>): Promise<Shared<A>> {
     for (;;) {
       const slot = this.#slots.get(key);
       const leftMs = slot === undefined ? 0 : slot.startMs + maxSharedWaitMs - steadyMs(clock);

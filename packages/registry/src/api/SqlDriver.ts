@@ -21,7 +21,7 @@ export class DatabaseUnavailable extends Error {
 }
 
 /** The database, as far as the API needs it. */
-export interface SqlPort {
+export interface SqlDriver {
   /** The rows of each statement, in order, all from one snapshot of the data. Rejects with DatabaseUnavailable. */
   readonly read: (statements: ReadonlyArray<Statement>) => Promise<ReadonlyArray<ReadonlyArray<Row>>>;
   /**

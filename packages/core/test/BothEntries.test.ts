@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { EngineClient } from "../src/index.ts";
 import { createEngineClient, type EngineEvent, type Fetch, type Middleware } from "../src/promise.ts";
 import { memoryServer } from "../src/MemoryServer.ts";
-import { maxSharedWaitMs } from "../src/Sharing.ts";
+import { maxSharedWaitMs } from "../src/Deduplication.ts";
 
 const baseUrl = "http://127.0.0.1:4010/v1/dev";
 const engines = ["a", "b", "c"].map((name) => ({ name, version: "1.0" }));

@@ -6,32 +6,32 @@ import { docs } from "./Docs.ts";
 import { headersOf, type Answer, type RequestHead } from "./Answer.ts";
 import { makeAuthorize, makeRoutes, type RoutesOptions } from "./Routes.ts";
 import { makeManagement, managementPath } from "./Management.ts";
-import { bodyTooLong, Refusal, refusalOf, statusBody } from "./Refusal.ts";
+import { bodyTooLong, ApiError, apiErrorOf, statusBody } from "./ApiError.ts";
 import { makeTokenEndpoint, tokenPath } from "./TokenEndpoint.ts";
 import { otherMethod, type Web } from "./Web.ts";
 import type { Body } from "./EngineBody.ts";
-import type { Wire } from "./Wire.ts";
+import type { Serializer } from "./Serializer.ts";
 
 /** Everything that is served to users: the API, the exchange of API keys, the documents. Never rejects. */
-export type Site = (head: RequestHead, wire?: Wire) => Promise<Answer>;
+export type App = (head: RequestHead, serializer?: Serializer) => Promise<Answer>;
 
-/** Builds the site. */
-export const makeSite = (options: RoutesOptions): Site => {
+/** Builds the app. */
+export const makeApp = (options: RoutesOptions): App => {
   const authorize = makeAuthorize(options);
   const routes = makeRoutes(options, authorize);
   const management = makeManagement({ ...options, authorize, now: options.now ?? Date.now });
   const tokenEndpoint = makeTokenEndpoint(options);
-  const { admitAddress, addressOf, onFault } = options;
+  const { checkAddressRate, addressOf, onFault } = options;
   const { archives } = options;
   const download =
     archives === undefined ? undefined : makeDownload({ ...options, ...archives, now: options.now ?? Date.now });
-  return async (head, wire) => {
-    const address = admitAddress === undefined ? undefined : addressOf?.(head);
-    if (admitAddress !== undefined && address !== undefined) {
+  return async (head, serializer) => {
+    const address = checkAddressRate === undefined ? undefined : addressOf?.(head);
+    if (checkAddressRate !== undefined && address !== undefined) {
       try {
-        await admitAddress(address);
+        await checkAddressRate(address);
       } catch (error) {
-        return refusedAnswer(error, head, wire ?? options.wire, onFault);
+        return errorAnswer(error, head, serializer ?? options.serializer, onFault);
       }
     }
     const path = pathIn(head.target);
@@ -39,28 +39,33 @@ export const makeSite = (options: RoutesOptions): Site => {
     if (path.startsWith(`${managementPath}/`)) return management(head);
     if (download !== undefined && path.startsWith(`${archivesPath}/`)) return download(head);
     const page = docs.get(path);
-    return page === undefined ? routes(head, wire) : (otherMethod(head.method, ["GET"]) ?? page());
+    return page === undefined ? routes(head, serializer) : (otherMethod(head.method, ["GET"]) ?? page());
   };
 };
 
-const refusedAnswer = (error: unknown, head: RequestHead, wire: Wire, onFault: RoutesOptions["onFault"]): Answer => {
+const errorAnswer = (
+  error: unknown,
+  head: RequestHead,
+  serializer: Serializer,
+  onFault: RoutesOptions["onFault"],
+): Answer => {
   const requestId = requestIdFrom(head.header("x-request-id"));
-  if (!(error instanceof Refusal)) onFault?.(error, requestId);
-  const { status, code, message, options } = refusalOf(error);
-  const format = wire.jsonOnly ? "json" : (negotiate(head.header("accept"))?.format ?? "json");
+  if (!(error instanceof ApiError)) onFault?.(error, requestId);
+  const { status, code, message, options } = apiErrorOf(error);
+  const format = serializer.jsonOnly ? "json" : (negotiate(head.header("accept"))?.format ?? "json");
   return {
     status,
-    headers: { ...headersOf(wire, mediaTypeOf(format), requestId), ...options.headers },
+    headers: { ...headersOf(serializer, mediaTypeOf(format), requestId), ...options.headers },
     body: statusBody(code, message, format, options.retryDelayMs),
-    about: { endpoint: undefined, user: undefined },
+    logFields: { endpoint: undefined, user: undefined },
   };
 };
 
-/** A site whose answers have what `web` gives all of them. */
+/** An app whose answers have what `web` gives all of them. */
 export const withWeb =
-  (site: Site, web: Web): Site =>
-  async (head, wire) =>
-    web.finish(head, web.preflight(head) ?? (await site(head, wire)));
+  (app: App, web: Web): App =>
+  async (head, serializer) =>
+    web.finish(head, web.preflight(head) ?? (await app(head, serializer)));
 
 /** The digest of a body for its ETag, by the runtime's own SHA-256. */
 export const webDigest = async (body: Body): Promise<string> => {
@@ -78,11 +83,11 @@ export const pathIn = (target: string): string => {
   return mark === -1 ? target : target.slice(0, mark);
 };
 
-/** The site as a fetch handler, for runtimes that have Request and Response. */
+/** The app as a fetch handler, for runtimes that have Request and Response. */
 export const fetchHandler =
-  (site: Site): ((request: Request) => Promise<Response>) =>
+  (app: App): ((request: Request) => Promise<Response>) =>
   async (request) => {
-    const answer = await site({
+    const answer = await app({
       method: request.method,
       target: targetOf(request.url),
       header: (name) => request.headers.get(name),

@@ -4,7 +4,7 @@ import {
   type ReadSession,
   type RequestHead,
   type Row,
-  type SqlPort,
+  type SqlDriver,
   type Statement,
 } from "@bytenite-engines/registry/api";
 
@@ -60,7 +60,7 @@ export const sessionOf =
   (head: RequestHead, from?: "primary"): ReadSession => {
     const session = database.withSession?.(from === undefined ? fromIn(head) : primary);
     return {
-      sql: makeD1Port(session ?? database),
+      sql: makeD1Driver(session ?? database),
       headers: () => {
         const bookmark = session?.getBookmark() ?? null;
         return bookmark === null ? {} : { [bookmarkHeader]: bookmark };
@@ -79,7 +79,7 @@ const isOurs = (error: unknown): boolean =>
   );
 
 /** The port on D1. A batch is one transaction there, and one round trip. */
-export const makeD1Port = (database: D1Queries): SqlPort => {
+export const makeD1Driver = (database: D1Queries): SqlDriver => {
   const bound = ({ sql, values }: Statement): D1Statement => {
     const statement = database.prepare(sql);
     return values.length === 0 ? statement : statement.bind(...values);
