@@ -23,7 +23,7 @@ export interface R2Binding {
   readonly put: (key: string, value: Uint8Array) => Promise<unknown>;
   readonly get: (
     key: string,
-    options: { readonly range: { readonly offset: number; readonly length: number } },
+    options?: { readonly range: { readonly offset: number; readonly length: number } },
   ) => Promise<{ readonly body: ReadableStream<Uint8Array> } | null>;
   readonly delete: (key: string) => Promise<void>;
   readonly list: (options: { readonly prefix: string; readonly cursor?: string | undefined }) => Promise<{
@@ -34,7 +34,8 @@ export interface R2Binding {
   readonly createMultipartUpload: (key: string) => Promise<R2Upload>;
 }
 
-const failing = async <A>(work: () => Promise<A>): Promise<A> => {
+/** What work gives; what it throws, as StorageUnavailable. */
+export const failing = async <A>(work: () => Promise<A>): Promise<A> => {
   try {
     return await work();
   } catch (error) {

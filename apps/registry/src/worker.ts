@@ -27,6 +27,7 @@ import {
   type Web,
 } from "@bytenite-engines/registry/api";
 import { makeD1Driver, sessionOf, type D1Binding } from "./D1Driver.ts";
+import { makeR2Staging, sweepStaged, type StagingOptions } from "./R2Staging.ts";
 import { makeR2Store, workerSha256, type R2Binding } from "./R2Store.ts";
 
 /** Bindings, variables and secrets; see wrangler.jsonc for each. */
@@ -35,6 +36,10 @@ export interface Env {
   readonly ARCHIVES?: R2Binding;
   readonly PUBLIC_URL?: string;
   readonly MAX_ARCHIVE_BYTES?: string;
+  readonly MAX_LINKED_ARCHIVE_BYTES?: string;
+  readonly BUCKET_URL?: string;
+  readonly R2_ACCESS_KEY_ID?: string;
+  readonly R2_SECRET_ACCESS_KEY?: string;
   readonly ADDRESS_LIMIT?: RateLimiter;
   readonly USER_LIMIT?: RateLimiter;
   readonly BYTENITE_REGISTRY_KEY?: string;
@@ -74,7 +79,15 @@ interface Settings {
   readonly web: Web;
   readonly key: string | undefined;
   readonly archiveBytes: number;
+  /** Undefined: archives come in requests alone. */
+  readonly staging: StagingOptions | undefined;
 }
+
+const bytesIn = (name: string, text: string, otherwise: number): number => {
+  const bytes = text === "" ? otherwise : Number(text);
+  if (!Number.isSafeInteger(bytes) || bytes < 1) throw new TypeError(`${name} is a whole number of bytes`);
+  return bytes;
+};
 
 /** What the variables say. Throws TypeError for values that cannot work; `scripts/build.ts` asks it before each deploy. */
 export const settingsIn = ({
@@ -82,24 +95,35 @@ export const settingsIn = ({
   CORS_ORIGINS = "",
   PUBLIC_URL = "",
   MAX_ARCHIVE_BYTES = "",
+  MAX_LINKED_ARCHIVE_BYTES = "",
+  BUCKET_URL = "",
+  R2_ACCESS_KEY_ID: accessKeyId = "",
+  R2_SECRET_ACCESS_KEY: secretAccessKey = "",
   BYTENITE_REGISTRY_KEY: key,
 }: Omit<Env, "DB">): Settings => {
   if (ACCESS_LOG !== "on" && ACCESS_LOG !== "off") throw new TypeError('ACCESS_LOG is "on" or "off"');
   const problem = PUBLIC_URL === "" ? undefined : publicUrlProblem(PUBLIC_URL);
   if (problem !== undefined) throw new TypeError(`PUBLIC_URL: ${problem}`);
-  const archiveBytes = MAX_ARCHIVE_BYTES === "" ? defaultUploadLimits.archiveBytes : Number(MAX_ARCHIVE_BYTES);
-  if (!Number.isSafeInteger(archiveBytes) || archiveBytes < 1)
-    throw new TypeError("MAX_ARCHIVE_BYTES is a whole number");
+  const archiveBytes = bytesIn("MAX_ARCHIVE_BYTES", MAX_ARCHIVE_BYTES, defaultUploadLimits.archiveBytes);
+  const maxBytes = bytesIn("MAX_LINKED_ARCHIVE_BYTES", MAX_LINKED_ARCHIVE_BYTES, defaultUploadLimits.unpackedBytes);
+  const links = [BUCKET_URL, accessKeyId, secretAccessKey];
+  const isComplete = links.every((value) => value !== "");
+  if (!isComplete && links.some((value) => value !== "")) {
+    throw new TypeError("BUCKET_URL, R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY go together");
+  }
+  const bucketProblem = isComplete ? publicUrlProblem(BUCKET_URL) : undefined;
+  if (bucketProblem !== undefined) throw new TypeError(`BUCKET_URL: ${bucketProblem}`);
+  const staging = isComplete ? { url: BUCKET_URL, accessKeyId, secretAccessKey, maxBytes } : undefined;
   const corsOrigins = CORS_ORIGINS.split(",").map((origin) => origin.trim());
   const web = makeWeb({ digest: webDigest, corsOrigins: corsOrigins.filter((origin) => origin !== "") });
-  return { web, key: key || undefined, archiveBytes };
+  return { web, key: key || undefined, archiveBytes, staging };
 };
 
 /** Uploads of one isolate at once: each holds 8 MiB, and an isolate has 128 MiB. */
 const uploadsAtOnce = { uploads: 4, uploadsPerUser: 2 } as const;
 
 const build = async (env: Env): Promise<Handler> => {
-  const { web, key, archiveBytes } = settingsIn(env);
+  const { web, key, archiveBytes, staging } = settingsIn(env);
   const box = key === undefined ? undefined : await makeSecretBox(key);
   // Asks for the check value along with the first credential: a new isolate makes no query of its own.
   const sql = withKeyCheck(makeD1Driver(env.DB), box);
@@ -111,6 +135,7 @@ const build = async (env: Env): Promise<Handler> => {
       ? undefined
       : {
           store: makeR2Store(env.ARCHIVES),
+          staging: staging === undefined ? undefined : makeR2Staging(env.ARCHIVES, staging),
           sha256: workerSha256,
           links: await makeLinks(key),
           // Without a key that isolates share, a link would be good in one of them only.
@@ -164,7 +189,9 @@ const cannotStart = (): Response =>
 export default {
   /** Removes objects that no engine names any more, by the cron trigger of wrangler.jsonc. */
   async scheduled(_event: unknown, env: Env): Promise<void> {
-    if (env.ARCHIVES !== undefined) await sweep(makeD1Driver(env.DB), makeR2Store(env.ARCHIVES), Date.now());
+    if (env.ARCHIVES === undefined) return;
+    await sweep(makeD1Driver(env.DB), makeR2Store(env.ARCHIVES), Date.now());
+    await sweepStaged(env.ARCHIVES, Date.now());
   },
   async fetch(request: Request, env: Env, context?: Context): Promise<Response> {
     const start = Date.now();

@@ -5,6 +5,7 @@ export { withKeyCheck } from "./api/KeyCheck.ts";
 export { migrate, migrationFiles, schemaProblem } from "./api/Migrations.ts";
 export type { ArchiveOptions } from "./archive/Lifecycle.ts";
 export { makeLinks, type Links } from "./archive/Link.ts";
+export { uploadLengthHeader, uploadsPath, type Staging } from "./archive/Staging.ts";
 export { sweep } from "./archive/Sweep.ts";
 export { defaultUploadLimits, publicUrlProblem, type UploadLimits } from "./archive/Upload.ts";
 export { StorageUnavailable, type ObjectStore, type ObjectWriter, type Sha256 } from "./archive/ArchiveStore.ts";

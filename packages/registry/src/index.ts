@@ -23,5 +23,6 @@ export {
 export { backUp, restore, type BackupSummary, type RestoreOptions, type Revival } from "./manage/Backup.ts";
 export { change, publishAll, type Change, type EngineInit, type Published } from "./manage/Engines.ts";
 export { exportLines, exportRows, exportSql, schemaSql } from "./manage/Export.ts";
+export type { TransferFolders } from "./manage/ArchiveTransfer.ts";
 export { importFiles, importStream, type Imported, type ImportOptions } from "./manage/Import.ts";
 export { parseManifest } from "./manage/Manifest.ts";

@@ -15,6 +15,7 @@ const archives: Flag = {
   summary: "Folder of archives (REGISTRY_ARCHIVES; default: the database's path and .archives)",
   completes: "files",
 };
+const withArchives = { name: "with-archives", kind: "text", value: "DIR", completes: "files" } as const;
 const user: Flag = { name: "user", kind: "text", value: "NAME", summary: "Whose engines they are" };
 const ownedTags: Positional = { name: "TAG", summary: "name, name@major or name@major.minor", many: true };
 
@@ -204,7 +205,9 @@ export const registryCommands: ReadonlyArray<Command> = [
         summary: "Take the hash from this archive; goes with one manifest",
         completes: "files",
       },
+      { ...withArchives, summary: "Store the archives of an export's engines from this folder" },
       database,
+      archives,
     ],
     takes: ["output"],
     examples: [
@@ -228,7 +231,9 @@ export const registryCommands: ReadonlyArray<Command> = [
         summary: "ndjson (the default): a line for each engine; sql: everything, for D1",
       },
       { name: "with-secrets", kind: "switch", summary: "Keep platformConfig.token; needs BYTENITE_REGISTRY_KEY" },
+      { ...withArchives, summary: "Write archives into this folder: .tar files; with sql objects for the bucket" },
       database,
+      archives,
     ],
     examples: [{ line: "bne registry export --database registry.db > engines.ndjson", explains: "All engines" }],
   },

@@ -37,13 +37,14 @@ export const moduleOf = (contents: string) => ({
 /** What makes a Worker of `emulate` be reached at a port of its own: straight, without the emulator's own entry. */
 export const directSocket = { unsafeDirectSockets: [{ host, port: 0 }] };
 
-/** Workers in one emulator, on a free port, silent; resolves when they accept requests. To be disposed of. */
+/** Workers in one emulator, on a free port or this one, silent; resolves when they accept requests. To be disposed of. */
 export const emulate = async (
   workers: Extract<MiniflareOptions, { readonly workers: unknown }>["workers"],
+  port = 0,
 ): Promise<Miniflare> => {
   const miniflare = new Miniflare({
     host,
-    port: 0,
+    port,
     cf: false,
     logRequests: false,
     log: new Log(LogLevel.NONE),

@@ -16,7 +16,16 @@ export interface RequestHead {
 }
 
 /** Routes in addition to the contract's endpoints. */
-export type Part = "archive" | "delete" | "auth" | "docs" | "health" | "metrics" | "faults" | "management";
+export type Part =
+  | "archive"
+  | "delete"
+  | "upload-link"
+  | "auth"
+  | "docs"
+  | "health"
+  | "metrics"
+  | "faults"
+  | "management";
 
 /** An answer before it is written to a socket or made a Response. */
 export interface Answer {

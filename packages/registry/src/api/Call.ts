@@ -14,6 +14,7 @@ import {
   type Format,
   type ReadName,
 } from "@bytenite-engines/core/wire";
+import { uploadsPath } from "../archive/Staging.ts";
 import { engineBody, listBody, statusBody, storedFormFor, type Body } from "./EngineBody.ts";
 import { listStatements, readEngine, readList, readStatus, type User } from "./EngineStore.ts";
 import { parseOrder } from "./OrderBy.ts";
@@ -69,8 +70,8 @@ const read = <A>(parse: () => A): A => {
 
 const noQuery = new URLSearchParams();
 
-/** A call of the contract, or our additional one. */
-export type CallName = EndpointName | "delete";
+/** A call of the contract, or one of our additional ones. */
+export type CallName = EndpointName | "delete" | "upload-link";
 
 /** Whether a call only reads engines. */
 export const isRead = (name: CallName): name is ReadName => (readNames as ReadonlyArray<CallName>).includes(name);
@@ -100,6 +101,9 @@ export const located = (head: { readonly method: string; readonly target: string
     return { ...match, query, methods: [head.method] };
   }
   const reading = matchPath(below);
+  if (below === uploadsPath) {
+    return { name: head.method === "POST" ? "upload-link" : undefined, query: noQuery, methods: ["POST"] };
+  }
   const known = methodsOf(below);
   if (known.length === 0) throw new ApiError("NOT_FOUND", "not found");
   const methods = reading?.name === "get" ? [...known, "DELETE"] : known;

@@ -115,7 +115,7 @@ export const makeRoutes = (options: RoutesOptions, authorize: Authorize): Routes
           headers: { Allow: allowOf(methods) },
         });
       }
-      const schema = name === "delete" ? endpoints.status.response : endpoints[name].response;
+      const schema = name === "delete" || name === "upload-link" ? endpoints.status.response : endpoints[name].response;
       const call = isRead(name) ? readCall({ name, ...(tag === undefined ? {} : { tag }) }, query) : undefined;
       const credential = await authorize(head, now(), (user) => (logFields.user = user));
       session = options.session?.(head, call === undefined ? "primary" : undefined);
@@ -133,7 +133,7 @@ export const makeRoutes = (options: RoutesOptions, authorize: Authorize): Routes
           : await call({ sql, box: options.box }, serializer, credential.user, representation.format);
       const headers = Object.assign(headersOf(serializer, representation.mediaType, requestId), session?.headers());
       // A link lives for minutes, and is its asker's.
-      if (name === "download") headers["Cache-Control"] = "no-store";
+      if (name === "download" || name === "upload-link") headers["Cache-Control"] = "no-store";
       const digest = await serializer.digestOf(schema);
       if (digest !== undefined) headers[schemaDigestHeader] = digest;
       return { status: 200, headers, body, logFields };

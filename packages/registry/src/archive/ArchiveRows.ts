@@ -225,10 +225,19 @@ export const keepArchive = (archive: Omit<KeptArchive, "owner">, user: User, tag
   ],
 });
 
-/** Gives the engine of an id an archive that holds no secret. */
-export const addArchive = (archive: StoredArchive, mediaType: string, engine: string, at: number): Statement => ({
+/** Gives the engine of an id an archive. */
+export const addArchive = (archive: Omit<KeptArchive, "owner">, engine: string, at: number): Statement => ({
   sql: texts.add,
-  values: [archive.key, archive.hash, archive.bytes, mediaType, archive.dataKey, 0, at, engine],
+  values: [
+    archive.key,
+    archive.hash,
+    archive.bytes,
+    archive.mediaType,
+    archive.dataKey,
+    archive.isSealed ? 1 : 0,
+    at,
+    engine,
+  ],
 });
 
 /** Releases the other archives of the engine that has this one. */

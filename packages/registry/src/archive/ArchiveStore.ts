@@ -1,4 +1,5 @@
 // Storage interface for archives, and their encryption.
+import type { SecretBox } from "../api/SecretBox.ts";
 import { makeByteReader, streamOf } from "./ArchiveReader.ts";
 
 /** Objects that are written once and never changed. */
@@ -45,6 +46,15 @@ export interface StoredArchive {
   /** The AES-256 key of its object. */
   readonly dataKey: Uint8Array;
 }
+
+/** Where the sealed data key of an archive belongs. */
+export const archivePlace = (key: string): string => `archive ${key}`;
+
+/** The same archive with its data key sealed by the operator's: it holds a secret. */
+export const sealDataKey = async <A extends StoredArchive>(archive: A, box: SecretBox): Promise<A> => ({
+  ...archive,
+  dataKey: await box.seal(btoa(String.fromCharCode(...archive.dataKey)), archivePlace(archive.key)),
+});
 
 /** Bytes of an archive that are encrypted together: memory that one upload or download takes, about. */
 const chunkBytes = 64 * 1_024;

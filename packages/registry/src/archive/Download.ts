@@ -6,9 +6,8 @@ import type { SecretBox } from "../api/SecretBox.ts";
 import type { SqlDriver } from "../api/SqlDriver.ts";
 import { otherMethod } from "../api/Web.ts";
 import { readDownload, type KeptArchive } from "./ArchiveRows.ts";
-import { openArchive, type ObjectStore } from "./ArchiveStore.ts";
+import { archivePlace, openArchive, type ObjectStore } from "./ArchiveStore.ts";
 import type { Links } from "./Link.ts";
-import { archivePlace } from "./Upload.ts";
 
 /** What downloads stand on. */
 export interface DownloadOptions {

@@ -17,7 +17,8 @@ import { changeEngine, readArchiveOf, readOwnerOfId, readVersion, type FullTag }
 import type { ObjectStore, Sha256 } from "./ArchiveStore.ts";
 import { assertCondition, conditionIn } from "./Condition.ts";
 import type { Links } from "./Link.ts";
-import { laterThan, makeUpload, type UploadLimits } from "./Upload.ts";
+import type { Staging } from "./Staging.ts";
+import { laterThan, makeUpload, makeUploadLink, type UploadLimits } from "./Upload.ts";
 import { bodyFormat } from "./UploadBody.ts";
 
 /** Where archives are kept, and how they are had. */
@@ -28,6 +29,7 @@ export interface ArchiveOptions {
   /** What links begin with: the origin at which clients reach this registry. Undefined: there are no downloads. */
   readonly publicUrl: string | undefined;
   readonly limits: UploadLimits;
+  readonly staging?: Staging | undefined;
 }
 
 /** What the calls stand on. */
@@ -39,7 +41,7 @@ export interface LifecycleOptions {
 }
 
 /** A call of the lifecycle. */
-export type LifecycleName = "upload" | "activate" | "deactivate" | "download" | "delete";
+export type LifecycleName = "upload" | "upload-link" | "activate" | "deactivate" | "download" | "delete";
 
 /** Makes one of these calls for somebody, and gives the body of its answer. */
 export type Lifecycle = (name: LifecycleName, call: LifecycleCall) => Promise<Body>;
@@ -66,11 +68,17 @@ const invalid = (problem: string): ApiError => new ApiError("INVALID_ARGUMENT", 
 export const makeLifecycle = (options: LifecycleOptions): Lifecycle => {
   const { archives, now } = options;
   const upload = archives === undefined ? undefined : makeUpload({ ...options, ...archives });
+  const uploadLink = makeUploadLink({ staging: archives?.staging });
   return async (name, { tag: text, head, by, sql, serializer, format }) => {
     if (name === "upload") {
       requireScope(by, "publish");
       if (upload === undefined) throw new ApiError("UNIMPLEMENTED", "this registry keeps no archives");
       return serializer.encode(EngineSchema, await upload(sql, head, by), format);
+    }
+    if (name === "upload-link") {
+      requireScope(by, "publish");
+      const engineLink = await uploadLink(sql, head, by);
+      return serializer.encode(EngineMessageSchema, create(EngineMessageSchema, { engineLink }), format);
     }
     const tag = parseTag(text ?? "");
     if (tag === undefined) throw invalid("engine tag must be name, name@major or name@major.minor");

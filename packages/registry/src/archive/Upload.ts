@@ -13,7 +13,6 @@ import type { SecretBox } from "../api/SecretBox.ts";
 import type { SqlDriver } from "../api/SqlDriver.ts";
 import { ManifestError, parseManifest } from "../manage/Manifest.ts";
 import { archiveLimits } from "./ArchivePath.ts";
-import { ArchiveError, readArchive } from "./ArchiveReader.ts";
 import {
   changeEngine,
   insertEngine,
@@ -28,8 +27,10 @@ import {
   type KeptVersion,
   type Usage,
 } from "./ArchiveRows.ts";
-import { beginArchive, type ObjectStore, type Sha256, type StoredArchive } from "./ArchiveStore.ts";
+import { sealDataKey } from "./ArchiveStore.ts";
+import { manifestName, storeArchive, type CheckedArchive, type CheckOptions } from "./CheckedArchive.ts";
 import { assertCondition, conditionIn, type Condition } from "./Condition.ts";
+import { digestIn, uploadLengthHeader, type Staging } from "./Staging.ts";
 import { bodyFormat, maxFieldBytes, readUpload } from "./UploadBody.ts";
 
 /** Bounds on uploads. */
@@ -60,10 +61,10 @@ export const publicUrlProblem = (text: string): string | undefined => {
 };
 
 /** What uploads stand on. */
-export interface UploadOptions {
+export interface UploadOptions extends CheckOptions {
+  /** Where archives come that are too long for a request. Undefined: there are none. */
+  readonly staging?: Staging | undefined;
   readonly box: SecretBox | undefined;
-  readonly store: ObjectStore;
-  readonly sha256: () => Sha256;
   readonly limits: UploadLimits;
   readonly now: () => number;
 }
@@ -77,11 +78,6 @@ const turnRetrySeconds = 5;
 
 /** Times that a change is tried again after somebody else's came between. */
 const maxAttempts = 5;
-
-/** Longest manifest in an archive, in bytes. */
-const maxManifestBytes = 256 * 1_024;
-
-const manifestName = "manifest.json";
 
 const invalid = (problem: string): ApiError => new ApiError("INVALID_ARGUMENT", problem);
 
@@ -102,14 +98,15 @@ export const makeUpload = (
     if (length > longest) throw bodyTooLong(longest);
     const usage = await readUsage(options.sql, user);
     const declared = Math.max(0, Math.floor((format === "json" ? (length / 4) * 3 : length) - maxFieldBytes));
-    // An overwrite may free space; this much is certain before the body.
-    if (usage.maxBytes !== null && declared > usage.maxBytes) throw noRoom(usage);
+    // An overwrite may make room; so much is certain before the body.
+    if (usage.maxBytes !== null && declared > usage.maxBytes) throw quotaExceeded(usage);
     const end = turns.begin(user.id);
     try {
-      const received = await receive(options, head, format, longest);
+      const received = await receive(options, head, format, longest, user);
       try {
         const outcome = await publish(options, user, received, condition, now());
         if (!outcome.isKept) await received.discard();
+        await received.unstage?.().catch(() => {});
         return outcome.engine;
       } catch (error) {
         // After a refusal nothing names the object. After any other error a row may: then the sweeper looks, later.
@@ -122,12 +119,18 @@ export const makeUpload = (
   };
 };
 
-const noRoom = ({ engines, maxEngines, bytes, maxBytes }: Usage): ApiError => {
+const quotaExceeded = ({ engines, maxEngines, bytes, maxBytes }: Usage): ApiError => {
   const [most, mostBytes] = [maxEngines, maxBytes].map((limit) => (limit === null ? "any number" : String(limit)));
   return precondition(
-    `no room: ${engines} engines of ${most}, ${bytes} bytes of archives of ${mostBytes}; delete some first`,
+    `quota exceeded: ${engines} of ${most} engines, ${bytes} of ${mostBytes} bytes of archives; delete engines, or ask whoever runs the registry for more`,
   );
 };
+
+const tooManyAtOnce = (): ApiError =>
+  new ApiError("RESOURCE_EXHAUSTED", "too many uploads at once", {
+    headers: { "Retry-After": String(turnRetrySeconds) },
+    retryDelayMs: turnRetrySeconds * 1_000,
+  });
 
 /** Shares of uploads at once. */
 const makeTurns = ({ uploads, uploadsPerUser }: UploadLimits) => {
@@ -137,10 +140,7 @@ const makeTurns = ({ uploads, uploadsPerUser }: UploadLimits) => {
     begin: (user: string): (() => void) => {
       const own = byUser.get(user) ?? 0;
       if (total >= uploads || own >= uploadsPerUser) {
-        throw new ApiError("RESOURCE_EXHAUSTED", "too many uploads at once", {
-          headers: { "Retry-After": String(turnRetrySeconds) },
-          retryDelayMs: turnRetrySeconds * 1_000,
-        });
+        throw tooManyAtOnce();
       }
       total += 1;
       byUser.set(user, own + 1);
@@ -155,100 +155,96 @@ const makeTurns = ({ uploads, uploadsPerUser }: UploadLimits) => {
 };
 
 /** An archive that is stored, and what was said with it. */
-interface Received {
-  readonly archive: StoredArchive;
-  readonly mediaType: string;
+interface Received extends CheckedArchive {
   readonly message: EngineMessage;
-  readonly manifest: string;
-  readonly discard: () => Promise<void>;
+  /** Removes the archive from where it arrived, if that is not here. */
+  readonly unstage?: () => Promise<void>;
 }
 
 const receive = async (
-  { store, sha256, limits }: UploadOptions,
+  options: UploadOptions,
   head: RequestHead,
   format: "json" | "protobuf",
   longest: number,
+  user: User,
 ): Promise<Received> => {
   const body = readUpload(head.chunks(longest), format);
   const iterator = body.archive[Symbol.asyncIterator]();
-  let next = await iterator.next();
-  if (next.done === true) {
-    const { engineLink } = body.message();
-    if (engineLink !== "") {
-      throw new ApiError("UNIMPLEMENTED", "engineLink: archives are not fetched from elsewhere; send engineData");
-    }
+  const first = await iterator.next();
+  if (first.done === true) {
+    const message = body.message();
+    if (message.engineLink !== "") return receiveStaged(options, head, message, user);
     throw invalid("engineData is missing: the tar archive of the engine");
   }
-  const writer = await beginArchive(store, sha256());
-  let start: Uint8Array = new Uint8Array();
-  let bytes = 0;
-  const stored = async function* (): AsyncGenerator<Uint8Array> {
-    try {
-      while (next.done !== true) {
-        const chunk = next.value;
-        bytes += chunk.length;
-        if (bytes > limits.archiveBytes) {
-          throw new ApiError("INVALID_ARGUMENT", `the archive is longer than ${limits.archiveBytes} bytes`, {
-            status: 413,
-          });
-        }
-        if (start.length < 2) start = Uint8Array.of(...start, ...chunk.subarray(0, 2));
-        await writer.write(chunk);
-        yield chunk;
-        next = await iterator.next();
+  const checked = await storeArchive(
+    options,
+    (async function* () {
+      try {
+        yield first.value;
+        for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) yield next.value;
+      } finally {
+        // What is left of the body goes by unread.
+        void iterator.return?.().catch(() => {});
       }
-    } finally {
-      // What is left of the body goes by unread.
-      void iterator.return?.().catch(() => {});
-    }
-  };
+    })(),
+  );
   try {
-    const manifest = await manifestIn(stored(), limits);
-    const message = body.message();
-    const archive = await writer.finish();
-    const isGzip = start[0] === 0x1f && start[1] === 0x8b;
-    return {
-      archive,
-      mediaType: isGzip ? "application/gzip" : "application/x-tar",
-      message,
-      manifest,
-      discard: () => store.remove(archive.key),
-    };
+    return { ...checked, message: body.message() };
   } catch (error) {
-    await writer.abort().catch(() => {});
-    throw error instanceof ArchiveError ? invalid(error.message) : error;
+    await checked.discard().catch(() => {});
+    throw error;
   }
 };
 
-/** The text of the manifest at the top of an archive, or in the one folder there. Reads the archive to its end. */
-const manifestIn = async (source: AsyncIterable<Uint8Array>, { unpackedBytes }: UploadLimits): Promise<string> => {
-  const found = new Map<string, Uint8Array>();
-  const tops = new Set<string>();
-  for await (const { path, type, size, body } of readArchive(source, { ...archiveLimits, unpackedBytes })) {
-    const parts = path.split("/");
-    // macOS writes metadata files that say nothing about the engine.
-    if (!(parts.at(-1) ?? "").startsWith("._")) tops.add(parts[0] ?? "");
-    if (parts.at(-1) !== manifestName || type !== "file" || parts.length > 2 || found.size === 2) continue;
-    if (parts.length === 2 && tops.size > 1) continue;
-    if (size > maxManifestBytes) throw invalid(`${path} is longer than ${maxManifestBytes} bytes`);
-    const bytes = new Uint8Array(size);
-    let at = 0;
-    for await (const chunk of body) {
-      bytes.set(chunk, at);
-      at += chunk.length;
-    }
-    found.set(path, bytes);
+/** The archive that has arrived at a link, once its digest was checked. */
+const receiveStaged = async (
+  options: UploadOptions,
+  head: RequestHead,
+  message: EngineMessage,
+  user: User,
+): Promise<Received> => {
+  const { staging } = options;
+  const place = staging?.placeOf(user.id, message.engineLink);
+  if (staging === undefined || place === undefined) {
+    throw new ApiError("UNIMPLEMENTED", "engineLink: archives are not fetched from elsewhere; send engineData");
   }
-  const [top = ""] = tops;
-  const path = found.has(manifestName) ? manifestName : tops.size === 1 ? `${top}/${manifestName}` : "";
-  const bytes = found.get(path);
-  if (bytes === undefined) throw invalid(`the archive has no ${manifestName} at its top, nor in the one folder there`);
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    throw invalid(`${path} is not UTF-8`);
+  const expected = digestIn(head.header("repr-digest"));
+  if (expected === undefined) throw invalid("Repr-Digest is missing: sha-256=:...: of the archive at engineLink");
+  const arrived = await staging.read(place);
+  if (arrived === undefined) throw precondition("nothing has arrived at engineLink: PUT the archive there first");
+  const unstage = (): Promise<void> => staging.remove(place);
+  const limits = { ...options.limits, archiveBytes: staging.maxBytes };
+  const checked = await storeArchive({ ...options, limits }, arrived).catch(async (error: unknown) => {
+    if (error instanceof ApiError) await unstage();
+    throw error;
+  });
+  if (checked.archive.hash !== expected) {
+    await checked.discard();
+    await unstage();
+    throw invalid(`the archive at engineLink has the SHA-256 ${checked.archive.hash}, not ${expected}: send it again`);
   }
+  return { ...checked, message, unstage };
 };
+
+/** Builds what gives links to which archives are sent that are too long for a request. */
+export const makeUploadLink =
+  ({
+    staging,
+  }: Pick<UploadOptions, "staging">): ((sql: SqlDriver, head: RequestHead, by: Credential) => Promise<string>) =>
+  async (sql, head, { user }) => {
+    if (staging === undefined) throw new ApiError("UNIMPLEMENTED", "this registry takes archives in the upload alone");
+    const text = head.header(uploadLengthHeader.toLowerCase()) ?? "";
+    if (!/^[1-9]\d{0,14}$/.test(text)) throw invalid(`${uploadLengthHeader} is missing: bytes of the archive`);
+    const bytes = Number(text);
+    if (bytes > staging.maxBytes) {
+      throw new ApiError("INVALID_ARGUMENT", `the archive is longer than ${staging.maxBytes} bytes`, { status: 413 });
+    }
+    const usage = await readUsage(sql, user);
+    if (usage.maxBytes !== null && bytes > usage.maxBytes) throw quotaExceeded(usage);
+    const link = await staging.link(user.id, bytes);
+    if (link === undefined) throw tooManyAtOnce();
+    return link;
+  };
 
 const engineIn = (manifest: string): Engine => {
   try {
@@ -306,12 +302,12 @@ const publish = async (
     const usage = await readUsage(options.sql, user);
     const now = await readVersion(options.sql, user, tag);
     const isSame = now?.revision === before?.revision && now?.updatedAt === before?.updatedAt;
-    if (isSame) throw noRoom(usage);
+    if (isSame) throw quotaExceeded(usage);
   }
   throw new ApiError("ABORTED", "the engine is being changed by somebody else: try again", { status: 409 });
 };
 
-/** A time after the last change, so that changes have distinct times. */
+/** A time after the last change, so that each change can be told from the one before. */
 export const laterThan = ({ updatedAt }: KeptVersion, at: number): number => Math.max(at, updatedAt + 1);
 
 const secretInPublic = (): ApiError =>
@@ -332,19 +328,13 @@ const sealing = async ({ box }: UploadOptions, user: User, engine: Engine, { arc
   const token = engine.platformConfig?.token ?? "";
   try {
     const secret = await sealSecret({ token, owner: user.id, name: engine.name, version: engine.version }, box);
-    const isSealed = secret !== null;
-    const dataKey =
-      isSealed && box !== undefined
-        ? await box.seal(btoa(String.fromCharCode(...archive.dataKey)), archivePlace(archive.key))
-        : archive.dataKey;
-    return { secret, kept: { ...archive, mediaType, dataKey, isSealed } };
+    const isSealed = secret !== null && box !== undefined;
+    const kept = isSealed ? await sealDataKey(archive, box) : archive;
+    return { secret, kept: { ...kept, mediaType, isSealed } };
   } catch (error) {
     throw error instanceof UnacceptableEngineError ? precondition(error.message) : error;
   }
 };
-
-/** Where the sealed data key of an archive belongs. */
-export const archivePlace = (key: string): string => `archive ${key}`;
 
 const publishNew = async (
   options: Publishing,

@@ -9,6 +9,7 @@ import { DatabaseUnavailable } from "../api/SqlDriver.ts";
 import { archivesOf } from "../manage/ArchiveFiles.ts";
 import { AccountError } from "../manage/Accounts.ts";
 import { BackupError } from "../manage/Backup.ts";
+import { TransferError } from "../manage/ArchiveTransfer.ts";
 import { ExportError } from "../manage/Export.ts";
 import { StagingError } from "../manage/Staging.ts";
 import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
@@ -121,6 +122,7 @@ const expected = [
   NewerDatabaseError,
   OlderDatabaseError,
   StagingError,
+  TransferError,
   UnacceptableEngineError,
 ];
 

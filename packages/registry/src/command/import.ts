@@ -4,13 +4,13 @@ import type { Readable } from "node:stream";
 import { importFiles, importStream, type ImportOptions } from "../manage/Import.ts";
 import { filesOf, ImportSourceError } from "../manage/ImportSource.ts";
 import { giveTrialTokens } from "../manage/Trial.ts";
-import { databasePath, flagsOf, withDatabase } from "./Database.ts";
+import { archivesPath, databasePath, flagsOf, withDatabase } from "./Database.ts";
 import type { CommandOutput } from "./Output.ts";
 import { UserError, UsageError } from "./UserError.ts";
 
 /** A line per engine once it is on disk; problems by file, line and column on stderr. 1 when there were any. */
 export const importAll = async (args: ReadonlyArray<string>, output: CommandOutput): Promise<number> => {
-  const flags = flagsOf(args, ["user", "archive"], ["activate", "public"], Infinity);
+  const flags = flagsOf(args, ["user", "archive", "archives", "with-archives"], ["activate", "public"], Infinity);
   const { positionals } = flags;
   if (positionals.length === 0) throw new UsageError("import what? name files, directories or globs, or - for stdin");
   const fromStdin = positionals.includes("-");
@@ -18,6 +18,10 @@ export const importAll = async (args: ReadonlyArray<string>, output: CommandOutp
   const paths = fromStdin ? [] : await filesOf(positionals).catch(userErrorOf);
   const archive = flags.text("archive");
   if (archive !== undefined && paths.length > 1) throw new UsageError("--archive goes with one manifest");
+  const folder = flags.text("with-archives");
+  if (folder !== undefined && !(fromStdin || paths.every(isLines))) {
+    throw new UsageError("--with-archives goes with - and .ndjson files, as exports are");
+  }
   const isNew = !existsSync(databasePath(flags));
   return withDatabase(flags, "make", async (file, box) => {
     const options: ImportOptions = {
@@ -27,6 +31,7 @@ export const importAll = async (args: ReadonlyArray<string>, output: CommandOutp
       activate: flags.isOn("activate"),
       makePublic: flags.isOn("public"),
       archive,
+      transfer: folder === undefined ? undefined : { folder, archives: archivesPath(flags) },
       onPublished: ({ tag, revision }, source) =>
         void output.row({ tag, revision, source }, `imported ${tag} revision ${revision} from ${source}`),
     };

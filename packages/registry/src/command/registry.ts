@@ -25,9 +25,11 @@ Fill
     --user NAME              whose engines they are
     --activate --public      switch them on; let every user see them
     --archive FILE           take the hash from this archive (one manifest only)
+    --with-archives DIR      store the archives of an export's engines, too
   activate TAG...          with --user NAME; also deactivate, delete, make-public, make-private
   export                   a line of JSON per engine; --user NAME for one user's; --with-secrets
     --format sql             everything, as SQL for a D1 database that has its tables and nothing else
+    --with-archives DIR      write the archives into this folder, too; with sql as they are in the bucket, below archives/
 
 Keep
   backup FILE              copy the database while it is used

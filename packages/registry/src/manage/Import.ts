@@ -6,6 +6,7 @@ import type { SecretBox } from "../api/SecretBox.ts";
 import { engineColumns, UnacceptableEngineError } from "../api/EngineRow.ts";
 import type { SqliteFile } from "../node/SqliteFile.ts";
 import { AccountError, ensurePlanned, ensureUser, plannedUser, userWithId } from "./Accounts.ts";
+import { archivesIn, TransferError, type ImportedArchive, type TransferFolders } from "./ArchiveTransfer.ts";
 import { fillingWell } from "./EmptyStart.ts";
 import { chunksIn } from "./EngineDocuments.ts";
 import { maxManifestBytes } from "./Manifest.ts";
@@ -35,6 +36,8 @@ export interface ImportOptions {
   readonly makePublic?: boolean | undefined;
   /** Archive whose SHA-256 becomes the hash; for one manifest only. */
   readonly archive?: string | undefined;
+  /** Where archives of a stream's engines are, by hash; those that are there are stored with their engines. */
+  readonly transfer?: TransferFolders | undefined;
   /** Called for each engine of a file once it is on disk. */
   readonly onPublished?: ((published: Published, source: string) => void) | undefined;
 }
@@ -98,6 +101,9 @@ export const importStream = async (input: Readable, options: ImportOptions): Pro
   const problems: Array<string> = [];
   let engines = 0;
   const staging = makeStaging();
+  const { transfer } = options;
+  const archives = transfer === undefined ? undefined : await archivesIn(transfer, options.box);
+  const taken: Array<ImportedArchive | undefined> = [];
   try {
     const preparing = await preparingOf(options);
     const ownerOf = ownersIn(options, (name, id) => plannedUser(options.file, name, id));
@@ -107,13 +113,18 @@ export const importStream = async (input: Readable, options: ImportOptions): Pro
       engines += ready.length;
       const [second] = ready.slice(engines === ready.length ? 1 : 0);
       if (options.archive !== undefined && second !== undefined) problems.push(`${second.source}: ${oneArchive}`);
+      if (archives !== undefined && problems.length === 0) {
+        for (const { engine } of ready) taken.push(await archives.take(hashIn(engine)));
+      }
       if (problems.length === 0) staging.add(ready.map(({ engine }) => engine));
       if (problems.length >= maxProblems) break;
     }
-    if (problems.length === 0) writeAll(options.file, staging);
+    if (problems.length === 0) writeAll(options.file, staging, taken);
+    else await archives?.discard();
   } catch (error) {
-    if (!(error instanceof UnreadableArchive || error instanceof UnacceptableEngineError)) throw error;
-    problems.push(error.message);
+    await archives?.discard();
+    if (!importErrors.some((kind) => error instanceof kind)) throw error;
+    problems.push((error as Error).message);
   } finally {
     staging.close();
   }
@@ -122,7 +133,7 @@ export const importStream = async (input: Readable, options: ImportOptions): Pro
 };
 
 /** Writes what waits, in one transaction. */
-const writeAll = (file: SqliteFile, staging: Staging): void => {
+const writeAll = (file: SqliteFile, staging: Staging, archives: ReadonlyArray<ImportedArchive | undefined>): void => {
   const owners = new Map<string, User>();
   const owner = engineColumns.indexOf("owner");
   file.bulkTransaction((run) =>
@@ -130,17 +141,27 @@ const writeAll = (file: SqliteFile, staging: Staging): void => {
       // The next one is likely to be as the last one was: streams fill a registry, or repeat what is in it.
       let expected: "new" | "known" = "new";
       const quotas = makeQuotas(run);
+      let index = 0;
       for (const engine of staging.all()) {
         const user = owners.get(engine.user.name) ?? ensurePlanned(run, engine.user, Date.now());
         owners.set(user.name, user);
         const row = engine.row[owner] === user.number ? engine.row : engine.row.with(owner, user.number);
-        expected = publish(run, { ...engine, user, row }, Date.now(), quotas, expected).created ? "new" : "known";
+        const published = publish(run, { ...engine, user, row }, Date.now(), quotas, expected);
+        expected = published.created ? "new" : "known";
+        for (const { sql, values } of archives[index++]?.(published.id, Date.now()) ?? []) run(sql, ...values);
       }
     }),
   );
 };
 
+/** The hash of an engine's archive, or "". */
+const hashIn = ({ row }: SealedEngine): string =>
+  (JSON.parse(String(row[engineColumns.indexOf("json")])) as { readonly hash?: string }).hash ?? "";
+
 class UnreadableArchive extends Error {}
+
+/** Errors whose messages are for the operator. */
+const importErrors = [UnreadableArchive, UnacceptableEngineError, TransferError];
 
 interface Ready {
   readonly engine: SealedEngine;

@@ -191,7 +191,7 @@ export const seedTrial = async (file: SqliteFile, now: number, keep?: KeepSample
     await publishAll(file, user, whole, undefined, now);
     file.transaction((run) => {
       for (const { engine, stored } of archives) {
-        const { sql, values } = addArchive(stored, "application/x-tar", engine, now);
+        const { sql, values } = addArchive({ ...stored, mediaType: "application/x-tar", isSealed: false }, engine, now);
         run(sql, ...values);
       }
     });

@@ -14,6 +14,7 @@ import {
   type SqliteFile,
 } from "@bytenite-engines/registry";
 import { bundled, compatibilityDate, emulate, freePort, host, moduleOf } from "@bytenite-engines/test-kit";
+import type { Miniflare } from "miniflare";
 import { maxArchiveBytes } from "./Archives.ts";
 import type { Caller } from "./Rows.ts";
 
@@ -24,7 +25,8 @@ export interface LifecycleServer {
   readonly stop: () => Promise<void>;
 }
 
-const key = "a key for tests, which is no secret";
+/** The operator's key of all of them. */
+export const key = "a key for tests, which is no secret";
 
 /** The token of each caller. */
 export const tokens: Readonly<Record<Caller, string>> = {
@@ -67,37 +69,70 @@ export const startOnDisk = async (): Promise<LifecycleServer> => {
   };
 };
 
+type D1Database = Awaited<ReturnType<Miniflare["getD1Database"]>>;
+
+/** A bucket, as far as tests use it. */
+export interface Bucket {
+  readonly put: (key: string, value: Uint8Array) => Promise<unknown>;
+  readonly get: (key: string) => Promise<{ readonly arrayBuffer: () => Promise<ArrayBuffer> } | null>;
+  readonly list: (options: {
+    readonly prefix: string;
+  }) => Promise<{ readonly objects: ReadonlyArray<{ readonly key: string }> }>;
+}
+
 const worker = fileURLToPath(new URL("../../../../../../apps/registry/src/worker.ts", import.meta.url));
 
 const text = (value: string) => ({ type: "text" as const, value });
 
 /** A registry on D1 and R2, in the emulator. */
-export const startOnWorkers = async (): Promise<LifecycleServer> => {
+export const startOnWorkers = async (): Promise<EmulatedRegistry> => {
   const file = openSqlite(":memory:");
   await migrate(file.port, Date.now(), await makeSecretBox(key));
   await addCallers(file);
   const sql = [...exportSql(file, Date.now())];
   file.close();
-  const port = await freePort();
+  return emulateRegistry(sql);
+};
+
+/** A registry on D1 and R2, and what it stands on. */
+export interface EmulatedRegistry extends LifecycleServer {
+  readonly database: D1Database;
+  readonly bucket: Bucket;
+}
+
+/** Most bytes of an archive that the emulated registry takes by a link. */
+export const maxLinkedBytes = 64 * 1_048_576;
+
+const s3 = { accessKeyId: "lifecycle-access-key", secretAccessKey: "lifecycle-secret-key" };
+
+/** A registry on a D1 that these statements fill, and an empty R2. */
+export const emulateRegistry = async (sql: ReadonlyArray<string>): Promise<EmulatedRegistry> => {
+  const [port, bucketPort] = [await freePort(), await freePort()];
   const origin = `http://${host}:${port}`;
-  const miniflare = await emulate([
-    {
-      config: {
-        name: "registry",
-        compatibilityDate,
-        manifest: moduleOf(await bundled(worker)),
-        env: {
-          DB: { type: "d1", id: "engines" },
-          ARCHIVES: { type: "r2", name: "archives" },
-          BYTENITE_REGISTRY_KEY: text(key),
-          PUBLIC_URL: text(origin),
-          MAX_ARCHIVE_BYTES: text(String(maxArchiveBytes)),
-        },
+  const bucketUrl = `http://${host}:${bucketPort}/cdn-cgi/local/r2/s3/archives`;
+  const manifest = moduleOf(await bundled(worker));
+  const env = {
+    DB: { type: "d1" as const, id: "engines" },
+    ARCHIVES: { type: "r2" as const, name: "archives", dev: { experimentalS3Credentials: s3 } },
+    BYTENITE_REGISTRY_KEY: text(key),
+    PUBLIC_URL: text(origin),
+    MAX_ARCHIVE_BYTES: text(String(maxArchiveBytes)),
+    BUCKET_URL: text(bucketUrl),
+    MAX_LINKED_ARCHIVE_BYTES: text(String(maxLinkedBytes)),
+    R2_ACCESS_KEY_ID: text(s3.accessKeyId),
+    R2_SECRET_ACCESS_KEY: text(s3.secretAccessKey),
+  };
+  const miniflare = await emulate(
+    [
+      {
+        config: { name: "registry", compatibilityDate, manifest, env },
+        dev: { unsafeDirectSockets: [{ host, port }] },
       },
-      dev: { unsafeDirectSockets: [{ host, port }] },
-    },
-  ]);
+    ],
+    bucketPort,
+  );
   const database = await miniflare.getD1Database("DB", "registry");
   for (const statement of sql) await database.prepare(statement).run();
-  return { url: `${origin}/v1/dev`, stop: () => miniflare.dispose() };
+  const bucket = (await miniflare.getR2Bucket("ARCHIVES", "registry")) as unknown as Bucket;
+  return { url: `${origin}/v1/dev`, database, bucket, stop: () => miniflare.dispose() };
 };

@@ -1,0 +1,86 @@
+// Links by which long archives are sent to R2, by its S3 API.
+import { StorageUnavailable, type Staging } from "@bytenite-engines/registry/api";
+import { AwsClient } from "aws4fetch";
+import { failing, type R2Binding } from "./R2Store.ts";
+
+/** What signs links. */
+export interface StagingOptions {
+  /** URL of the bucket, as https://ACCOUNT.r2.cloudflarestorage.com/bytenite-engines. */
+  readonly url: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly maxBytes: number;
+}
+
+/** What the objects are named with that nobody has checked yet. */
+const prefix = "uploads/";
+
+/** Archives of one user that lie in the bucket unchecked, at most: a user cannot fill it. */
+const placesPerUser = 8;
+
+/** Seconds that a link lives. */
+const linkSeconds = 60 * 60;
+
+/** Milliseconds for which an archive that nobody names lies in the bucket. */
+const stagedMs = 2 * 60 * 60_000;
+
+/** Links to places of the bucket. Each is signed for one length. */
+export const makeR2Staging = (bucket: R2Binding, options: StagingOptions): Staging => {
+  const { accessKeyId, secretAccessKey, maxBytes } = options;
+  const base = options.url.replace(/\/+$/, "");
+  const client = new AwsClient({ accessKeyId, secretAccessKey, service: "s3", region: "auto" });
+  return {
+    maxBytes,
+    link: (user, bytes) =>
+      failing(async () => {
+        const { objects } = await bucket.list({ prefix: `${prefix}${user}/` });
+        const taken = new Set(objects.map(({ key }) => key));
+        const free = Array.from({ length: placesPerUser }, (_, place) => `${prefix}${user}/${place}`).filter(
+          (place) => !taken.has(place),
+        );
+        // Any of them: of those who ask at once, few get the same, and the digest tells.
+        const [random = 0] = crypto.getRandomValues(new Uint32Array(1));
+        const place = free[random % Math.max(1, free.length)];
+        if (place === undefined) return undefined;
+        const { url } = await client.sign(`${base}/${place}?X-Amz-Expires=${linkSeconds}`, {
+          method: "PUT",
+          headers: { "content-length": String(bytes) },
+          aws: { signQuery: true, allHeaders: true },
+        });
+        return url;
+      }),
+    placeOf: (user, link) => {
+      const place = link.startsWith(`${base}/`) ? link.slice(base.length + 1).replace(/\?.*$/s, "") : "";
+      const number = place.startsWith(`${prefix}${user}/`) ? place.slice(prefix.length + user.length + 1) : "";
+      return /^\d$/.test(number) && Number(number) < placesPerUser ? place : undefined;
+    },
+    read: async (place) => {
+      const body = await failing(async () => (await bucket.get(place))?.body);
+      if (body === undefined) return undefined;
+      return (async function* () {
+        try {
+          yield* body;
+        } catch (error) {
+          throw new StorageUnavailable(error);
+        }
+      })();
+    },
+    remove: (place) => failing(() => bucket.delete(place)),
+  };
+};
+
+/** Removes archives that were sent and never named. */
+export const sweepStaged = async (bucket: R2Binding, nowMs: number): Promise<number> => {
+  let removed = 0;
+  let cursor: string | undefined;
+  do {
+    const page = await bucket.list({ prefix, cursor });
+    for (const { key, uploaded } of page.objects) {
+      if (uploaded.getTime() > nowMs - stagedMs) continue;
+      await bucket.delete(key);
+      removed += 1;
+    }
+    cursor = page.truncated ? page.cursor : undefined;
+  } while (cursor !== undefined);
+  return removed;
+};

@@ -1,0 +1,154 @@
+// Archives that are too long for a request, sent to R2 by a link.
+import { randomBytes } from "node:crypto";
+import { packTar } from "modern-tar";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { hashOf, maxArchiveBytes } from "../src/lifecycle/Archives.ts";
+import {
+  maxLinkedBytes,
+  startOnDisk,
+  startOnWorkers,
+  tokens,
+  type Bucket,
+  type EmulatedRegistry,
+} from "../src/lifecycle/Servers.ts";
+
+let registry: EmulatedRegistry;
+
+beforeAll(async () => {
+  registry = await startOnWorkers();
+});
+
+afterAll(() => registry?.stop());
+
+const archiveOf = async (name: string, bytes: number): Promise<Buffer> => {
+  const files = {
+    "manifest.json": Buffer.from(JSON.stringify({ name, version: "0.1" })),
+    "app/data": randomBytes(bytes),
+  };
+  return Buffer.from(
+    await packTar(
+      Object.entries(files).map(([path, body]) => ({ header: { name: path, size: body.length, type: "file" }, body })),
+    ),
+  );
+};
+
+const post = async (path: string, body: object, headers: Record<string, string> = {}, token = tokens.owner) => {
+  const response = await fetch(registry.url + path, {
+    method: "POST",
+    headers: { Authorization: token, "Content-Type": "application/json", ...headers },
+    body: JSON.stringify(body),
+  });
+  const json = (await response.json()) as Record<string, unknown>;
+  return { status: response.status, json, message: String(json["message"]), headers: response.headers };
+};
+
+const linkFor = async (bytes: number, token = tokens.owner): Promise<string> => {
+  const { status, json, headers } = await post("/uploads", {}, { "Upload-Length": String(bytes) }, token);
+  expect([status, headers.get("cache-control")]).toEqual([200, "no-store"]);
+  return String(json["engineLink"]);
+};
+
+const put = async (link: string, body: Uint8Array): Promise<number> => {
+  const response = await fetch(link, { method: "PUT", body: new Uint8Array(body) });
+  await response.arrayBuffer();
+  return response.status;
+};
+
+const digestOf = (bytes: Uint8Array): Record<string, string> => ({ "Repr-Digest": `sha-256=:${hashOf(bytes)}:` });
+
+const stateOf = async (tag: string): Promise<number> =>
+  (await fetch(`${registry.url}/engines/${tag}`, { headers: { Authorization: tokens.owner } })).status;
+
+const objects = async (bucket: Bucket): Promise<ReadonlyArray<string>> =>
+  (await bucket.list({ prefix: "uploads/" })).objects.map(({ key }) => key);
+
+test("an archive above the limit of a request is sent by a link, and is visible once its digest was checked", async () => {
+  const archive = await archiveOf("long", 3 * maxArchiveBytes);
+  expect((await post("/engines", { engineData: archive.toString("base64") })).status).toBe(413);
+  const link = await linkFor(archive.length);
+  expect(await put(link, archive)).toBe(200);
+  expect([await stateOf("long@0.1"), (await objects(registry.bucket)).length]).toEqual([404, 1]);
+  const engineLink = link.replace(/\?.*/, "");
+  const wrong = await post("/engines", { engineLink }, digestOf(Buffer.from("another")));
+  expect([wrong.status, wrong.message]).toEqual([
+    400,
+    expect.stringContaining(`has the SHA-256 ${hashOf(archive)}, not`),
+  ]);
+  expect([await stateOf("long@0.1"), await objects(registry.bucket)]).toEqual([404, []]);
+  expect(await put(link, archive)).toBe(200);
+  const made = await post(
+    "/engines",
+    { engineLink, engineStatus: "active" },
+    { ...digestOf(archive), "If-None-Match": "*" },
+  );
+  expect([made.status, made.json]).toEqual([
+    200,
+    expect.objectContaining({ hash: hashOf(archive), revision: 1, status: "active" }),
+  ]);
+  expect(await objects(registry.bucket)).toEqual([]);
+  const download = await fetch(`${registry.url}/engines/long@0.1/download`, {
+    headers: { Authorization: tokens.owner },
+  });
+  const got = await fetch(((await download.json()) as { engineLink: string }).engineLink);
+  expect(hashOf(new Uint8Array(await got.arrayBuffer()))).toBe(hashOf(archive));
+});
+
+test("a link takes one length, to one place, of one user", async () => {
+  const archive = await archiveOf("linked", 1_000);
+  const link = await linkFor(archive.length);
+  expect(await put(link, archive.subarray(1))).toBe(403);
+  expect(await put(link.replace(/X-Amz-Signature=./, "X-Amz-Signature=x"), archive)).toBe(403);
+  expect(await put(link.replace(/\/uploads\/[^/]+/, "/uploads/another"), archive)).toBe(403);
+  expect((await fetch(link)).status).toBe(403);
+  expect(await put(link, archive)).toBe(200);
+  const [engineLink, digest] = [link.replace(/\?.*/, ""), digestOf(archive)];
+  expect((await post("/engines", { engineLink }, digest, tokens.other)).status).toBe(501);
+  expect((await post("/engines", { engineLink: `${engineLink}x` }, digest)).status).toBe(501);
+  expect((await post("/engines", { engineLink: "https://downloads.example/x.tar" }, digest)).status).toBe(501);
+  expect((await post("/engines", { engineLink })).message).toContain("Repr-Digest is missing");
+  expect((await post("/engines", { engineLink, engineTag: "other@0.1" }, digest)).status).toBe(400);
+  expect((await post("/engines", { engineLink }, { ...digest, "If-Match": "*" })).status).toBe(412);
+  expect((await post("/engines", { engineLink }, digest)).json["revision"]).toBe(1);
+  expect((await post("/engines", { engineLink }, digest)).message).toContain("nothing has arrived at engineLink");
+});
+
+test("what is sent by a link is checked as any upload, and refused before it is sent where that is certain", async () => {
+  const noTar = randomBytes(2_000);
+  const link = await linkFor(noTar.length);
+  await put(link, noTar);
+  const said = await post("/engines", { engineLink: link.replace(/\?.*/, "") }, digestOf(noTar));
+  expect([said.status, said.message, await objects(registry.bucket)]).toEqual([
+    400,
+    expect.stringContaining("no tar file"),
+    [],
+  ]);
+  const ask = async (length: string, token?: string) => {
+    const { status, message } = await post("/uploads", {}, length === "" ? {} : { "Upload-Length": length }, token);
+    return `${status} ${message}`;
+  };
+  expect(await ask(String(maxLinkedBytes + 1))).toContain("413 the archive is longer than");
+  expect(await ask("")).toContain("400 Upload-Length is missing");
+  expect(await ask("1e9")).toContain("400 Upload-Length is missing");
+  expect(await ask("1000", tokens.reader)).toContain("403");
+  expect(await ask("1000", tokens.nobody)).toContain("401");
+  expect(await ask("1000", tokens.crowded)).toContain("400 quota exceeded: 0 of any number engines, 0 of 100 bytes");
+  const other = await fetch(`${registry.url}/uploads`, { headers: { Authorization: tokens.owner } });
+  expect([other.status, other.headers.get("allow")]).toEqual([405, "POST, OPTIONS"]);
+});
+
+test("a user fills no more than eight places", async () => {
+  for (let count = 0; count < 8; count++) expect(await put(await linkFor(10, tokens.other), randomBytes(10))).toBe(200);
+  const full = await post("/uploads", {}, { "Upload-Length": "10" }, tokens.other);
+  expect([full.status, full.headers.get("retry-after")]).toEqual([429, "5"]);
+  expect(await objects(registry.bucket)).toHaveLength(8);
+});
+
+test("a registry on disk has no links", async () => {
+  const onDisk = await startOnDisk();
+  const response = await fetch(`${onDisk.url}/uploads`, {
+    method: "POST",
+    headers: { Authorization: tokens.owner, "Upload-Length": "10" },
+  });
+  expect(response.status).toBe(501);
+  await onDisk.stop();
+});

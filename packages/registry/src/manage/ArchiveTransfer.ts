@@ -1,0 +1,153 @@
+// Archives that go along with exports and imports, as files of a folder.
+import { createReadStream } from "node:fs";
+import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { addArchive, releaseOthers, type KeptArchive } from "../archive/ArchiveRows.ts";
+import { openArchive, sealDataKey } from "../archive/ArchiveStore.ts";
+import { manifestName, storeArchive } from "../archive/CheckedArchive.ts";
+import { dataKeyOf } from "../archive/Download.ts";
+import { ApiError } from "../api/ApiError.ts";
+import { bytesOf, type User } from "../api/EngineStore.ts";
+import type { SecretBox } from "../api/SecretBox.ts";
+import type { Statement } from "../api/SqlDriver.ts";
+import { makeArchiveFolder, nodeSha256 } from "../node/ArchiveFolder.ts";
+import type { SqliteFile } from "../node/SqliteFile.ts";
+import { parseManifest } from "./Manifest.ts";
+
+/** Where an export puts archives, or an import finds them, and the folder of the database's own. */
+export interface TransferFolders {
+  readonly folder: string;
+  readonly archives: string;
+}
+
+/** Extensions of archives, by media type. */
+const extensions: Readonly<Record<string, string>> = { "application/x-tar": ".tar", "application/gzip": ".tar.gz" };
+
+/** The name of an archive in such a folder: its SHA-256, as base64url. */
+const nameOf = (hash: string): string => hash.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+
+/** What an export did with archives. */
+export interface ExportedArchives {
+  readonly written: number;
+  /** Engines whose archives hold secrets, and stayed. */
+  readonly withheld: ReadonlyArray<string>;
+}
+
+/**
+ * Writes the archives of engines into a folder, readable by this user alone, each whole before it has its name. Those with secrets
+ * only with a box. Rejects where one is missing or damaged.
+ */
+export const exportArchives = async (
+  file: SqliteFile,
+  { folder, archives }: TransferFolders,
+  user: User | undefined,
+  box: SecretBox | undefined,
+): Promise<ExportedArchives> => {
+  const store = makeArchiveFolder(archives);
+  const withheld: Array<string> = [];
+  let written = 0;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const sql = `SELECT a.*, e.name, e.major, e.minor FROM archives a JOIN engines e ON e.number = a.engine
+    WHERE a.released_at IS NULL AND e.deleted_at IS NULL ${user === undefined ? "" : "AND e.owner = ?"} ORDER BY a.key`;
+  for (const row of file.rows({ sql, values: user === undefined ? [] : [user.number] })) {
+    const engine = `${String(row["name"])}@${String(row["major"])}.${String(row["minor"])}`;
+    const archive: KeptArchive = {
+      key: String(row["key"]),
+      hash: String(row["hash"]),
+      bytes: Number(row["bytes"]),
+      mediaType: String(row["media_type"]),
+      dataKey: bytesOf(row["data_key"]) ?? new Uint8Array(),
+      isSealed: Number(row["is_sealed"]) === 1,
+      owner: Number(row["owner"]),
+    };
+    if (archive.isSealed && box === undefined) {
+      withheld.push(engine);
+      continue;
+    }
+    const bytes = await openArchive(store, { ...archive, dataKey: await dataKeyOf(archive, box) });
+    if (bytes === undefined)
+      throw new TransferError(`the archive of ${engine} is missing: ${join(archives, archive.key)}`);
+    const path = join(folder, nameOf(archive.hash) + (extensions[archive.mediaType] ?? ".tar"));
+    await writeWhole(path, bytes);
+    written += 1;
+  }
+  return { written, withheld };
+};
+
+/** Archives that cannot be carried along; the message is for the operator. */
+export class TransferError extends Error {
+  override readonly name = "TransferError";
+}
+
+const writeWhole = async (path: string, bytes: AsyncIterable<Uint8Array>): Promise<void> => {
+  const partial = `${path}.partial`;
+  const handle = await open(partial, "w", 0o600);
+  try {
+    for await (const chunk of bytes) await handle.writeFile(chunk);
+    await handle.sync();
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw error;
+  } finally {
+    await handle.close();
+  }
+  await rename(partial, path);
+};
+
+/** An archive of an import, which the engine of an id gets. */
+export type ImportedArchive = (engineId: string, at: number) => ReadonlyArray<Statement>;
+
+/** Archives that an import brings. */
+export interface ImportedArchives {
+  /** Stores the archive of a hash; undefined where the folder has none. Rejects with TransferError for one that is none. */
+  readonly take: (hash: string) => Promise<ImportedArchive | undefined>;
+  /** Removes what was stored. */
+  readonly discard: () => Promise<void>;
+}
+
+/** No limit but that of the registry that exported it. */
+const limits = { archiveBytes: Infinity, unpackedBytes: Infinity };
+
+/** The archives of a folder that `exportArchives` wrote. */
+export const archivesIn = async (
+  { folder, archives }: TransferFolders,
+  box: SecretBox | undefined,
+): Promise<ImportedArchives> => {
+  const store = makeArchiveFolder(archives);
+  const names = new Set(
+    await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+      throw new TransferError(`${folder}: ${error.message}`);
+    }),
+  );
+  const stored: Array<string> = [];
+  return {
+    take: async (hash) => {
+      const name = Object.values(extensions)
+        .map((extension) => nameOf(hash) + extension)
+        .find((candidate) => names.has(candidate));
+      if (hash === "" || name === undefined) return undefined;
+      const path = join(folder, name);
+      try {
+        const { archive, mediaType, manifest } = await storeArchive(
+          { store, sha256: nodeSha256, limits },
+          createReadStream(path),
+        );
+        stored.push(archive.key);
+        if (archive.hash !== hash) throw new TransferError(`${path}: its SHA-256 is ${archive.hash}, not ${hash}`);
+        const isSealed = (parseManifest(manifest, manifestName).platformConfig?.token ?? "") !== "";
+        if (isSealed && box === undefined)
+          throw new TransferError(`${path}: it has a secret: set BYTENITE_REGISTRY_KEY`);
+        const kept = isSealed && box !== undefined ? await sealDataKey(archive, box) : archive;
+        return (engineId, at) => [
+          addArchive({ ...kept, mediaType, isSealed }, engineId, at),
+          releaseOthers(kept.key, at),
+        ];
+      } catch (error) {
+        throw error instanceof ApiError ? new TransferError(`${path}: ${error.message}`) : error;
+      }
+    },
+    discard: async () => {
+      for (const key of stored) await store.remove(key);
+    },
+  };
+};
