@@ -28,7 +28,8 @@ export const run = async (invocation: Invocation): Promise<number> => {
   notes.progress(`receiving ${engine.name}@${engine.version}${size}`);
   // Rejects unless its hash is that of the engine.
   const bytes = await archive.bytes();
-  const files = await unpacked(bytes);
+  const all = await unpacked(bytes);
+  const files = all.filter(({ path }) => !isOfGit(path));
   notes.progress(undefined);
   // The name of the engine is a plain word, or the server's manifest check is broken; then the tag's is.
   const folder =
@@ -43,10 +44,16 @@ export const run = async (invocation: Invocation): Promise<number> => {
   );
   await writer.write(files.map(fileRecord));
   await writer.end();
+  if (all.length > files.length) {
+    notes.warn(`.git of the archive is left out: git would run what its settings name`);
+  }
   const count = `${files.length} ${files.length === 1 ? "file" : "files"}`;
   notes.note(safeText(`${exact}, revision ${revision}, is in ${folder}: ${count}, ${sayBytes(bytes.byteLength)}.`));
   return exitCodes.ok;
 };
+
+/** Whether a file is part of a repository: git runs programs that the settings of one name. */
+const isOfGit = (path: string): boolean => path.split("/").some((part) => part.toLowerCase() === ".git");
 
 /** The engine was found; then its download was not. */
 const withoutArchive = (error: unknown, tag: string): unknown =>

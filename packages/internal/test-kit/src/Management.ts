@@ -92,6 +92,7 @@ const cases: ReadonlyArray<readonly [name: string, run: (world: World) => Promis
         ["users", "POST", { name: 7 }, 400, /name is one line/],
         ["users", "POST", { name: "x", admin: true }, 400, /no member "admin"/],
         ["users", "POST", "{", 400, /not JSON/],
+        ["users", "POST", '{"name": "twice", "name": "thrice"}', 400, /body:1:19: there is a second "name"/],
         ["users", "POST", "[]", 400, /JSON object/],
         ["users", "POST", { name: "x", maxEngines: -1 }, 400, /maxEngines/],
         ["users", "POST", { name: "root" }, 409, /of this name/],

@@ -8,6 +8,7 @@ import { auditStatement } from "./Audit.ts";
 import { digestOf, newSecret } from "./Digest.ts";
 import { engineColumns, rowOf, secretPlace, updateEngineSql } from "./EngineRow.ts";
 import { bytesOf } from "./EngineStore.ts";
+import { parseJson } from "../manage/JsonMembers.ts";
 import { ApiError, apiErrorOf, statusBody } from "./ApiError.ts";
 import type { Answer, RequestHead } from "./Answer.ts";
 import type { Authorize, ReadSession } from "./Routes.ts";
@@ -537,13 +538,16 @@ const inputOf =
     if (head.header("content-type")?.split(";")[0]?.trim().toLowerCase() !== "application/json") {
       throw new ApiError("INVALID_ARGUMENT", "the body is sent as application/json", { status: 415 });
     }
-    let parsed: unknown;
+    const bytes = await head.body(maxBodyBytes);
+    const reading = { source: "body", text: "", problems: [] as Array<string> };
     try {
-      parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(await head.body(maxBodyBytes)));
-    } catch (error) {
-      if (error instanceof ApiError) throw error;
-      throw invalid("the body is not JSON");
+      reading.text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    } catch {
+      throw invalid("the body is not UTF-8");
     }
+    // A key that is there twice is read in different ways.
+    const parsed = parseJson(reading);
+    if (reading.problems.length > 0) throw invalid(reading.problems.join("; "));
     if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
       throw invalid("the body is a JSON object");
     const extra = Object.keys(parsed).find((name) => !members.includes(name));

@@ -108,10 +108,16 @@ test.for<[what: string, archive: Uint8Array, found: ReadonlyArray<string>]>([
 const refused: ReadonlyArray<
   readonly [what: string, archive: Uint8Array, problem: string, limits?: Partial<ArchiveLimits>]
 > = [
-  ["nothing at all", Buffer.alloc(0), "cut short"],
+  ["nothing at all", Buffer.alloc(0), "no tar file: it has 0 bytes"],
   ["text", Buffer.from("hello".repeat(200)), "no tar file of POSIX or GNU"],
   ["a zip", Buffer.concat([Buffer.from("PK\u0003\u0004"), Buffer.alloc(1_020, 7)]), "no tar file of POSIX or GNU"],
-  ["a gzip of text", gzipSync("hello"), "cut short"],
+  ["a short text", Buffer.from("hello"), "no tar file: it has 5 bytes"],
+  ["a gzip of text", gzipSync("hello"), "no tar file: it has 5 bytes"],
+  [
+    "a gzip with zeros behind it",
+    Buffer.concat([gzipSync(tar(file("a"))), Buffer.alloc(600)]),
+    "zero bytes at its end, after its gzip stream",
+  ],
   ["an absolute name", tar(file("/etc/passwd")), "absolute path"],
   ["a Windows path", tar(file("C:/x")), "absolute path"],
   ["a backslash", tar(file("..\\x")), "backslash"],

@@ -97,12 +97,20 @@ const cutShort = (): ArchiveError => new ArchiveError("the archive ends in the m
 const tooLarge = (bytes: number): ArchiveError =>
   new ArchiveError(`the archive has more than ${bytes} bytes when unpacked`);
 
+/** Zero bytes at the end that a gzip stream itself can have: its last fields are not longer. */
+const maxOwnZeros = 8;
+
 /** The bytes of a gzip stream. */
 const unzipped = async function* (source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let failure: unknown;
+  let zeros = 0;
   const watched = async function* (): AsyncGenerator<Uint8Array> {
     try {
-      yield* source;
+      for await (const chunk of source) {
+        const last = chunk.findLastIndex((byte) => byte !== 0);
+        zeros = last === -1 ? zeros + chunk.length : chunk.length - 1 - last;
+        yield chunk;
+      }
     } catch (error) {
       failure = error;
       throw error;
@@ -112,6 +120,11 @@ const unzipped = async function* (source: AsyncIterable<Uint8Array>): AsyncGener
     yield* streamOf(watched()).pipeThrough(new DecompressionStream("gzip"));
   } catch (error) {
     const problem = (error as Error).message || "it was cut short";
+    if (failure === undefined && zeros > maxOwnZeros) {
+      throw new ArchiveError(
+        `the archive has ${zeros} zero bytes at its end, after its gzip stream, as bsdtar adds them in a pipe: write it to a file, or compress it with gzip`,
+      );
+    }
     throw failure ?? new ArchiveError(`the archive is no gzip stream from start to end: ${problem}`);
   }
 };
@@ -205,6 +218,10 @@ const nextHeader = async (
   let length = 0;
   let globals = isFirst ? 1 : 0;
   for (;;) {
+    if (isFirst && parts.length === 0) {
+      const { length: found } = await bytes.peek(blockBytes);
+      if (found < blockBytes) throw new ArchiveError(`the archive is no tar file: it has ${found} bytes`);
+    }
     const block = await bytes.exactly(blockBytes);
     if (isZero(block)) {
       if (parts.length > 0) throw cutShort();

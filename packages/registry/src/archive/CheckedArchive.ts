@@ -72,7 +72,7 @@ const manifestIn = async (source: AsyncIterable<Uint8Array>, unpackedBytes: numb
   const tops = new Set<string>();
   for await (const { path, type, size, body } of readArchive(source, { ...archiveLimits, unpackedBytes })) {
     const parts = path.split("/");
-    // What macOS writes beside files says nothing of them.
+    // macOS writes metadata files that say nothing about the engine.
     if (!(parts.at(-1) ?? "").startsWith("._")) tops.add(parts[0] ?? "");
     if (parts.at(-1) !== manifestName || type !== "file" || parts.length > 2 || found.size === 2) continue;
     if (parts.length === 2 && tops.size > 1) continue;

@@ -98,7 +98,7 @@ export const makeUpload = (
     if (length > longest) throw bodyTooLong(longest);
     const usage = await readUsage(options.sql, user);
     const declared = Math.max(0, Math.floor((format === "json" ? (length / 4) * 3 : length) - maxFieldBytes));
-    // An overwrite may make room; so much is certain before the body.
+    // An overwrite may free space; this much is certain before the body.
     if (usage.maxBytes !== null && declared > usage.maxBytes) throw quotaExceeded(usage);
     const end = turns.begin(user.id);
     try {
@@ -121,8 +121,9 @@ export const makeUpload = (
 
 const quotaExceeded = ({ engines, maxEngines, bytes, maxBytes }: Usage): ApiError => {
   const [most, mostBytes] = [maxEngines, maxBytes].map((limit) => (limit === null ? "any number" : String(limit)));
-  return precondition(
-    `quota exceeded: ${engines} of ${most} engines, ${bytes} of ${mostBytes} bytes of archives; delete engines, or ask whoever runs the registry for more`,
+  return new ApiError(
+    "FAILED_PRECONDITION",
+    `quota exceeded: ${engines} of ${most} engines, ${bytes} of ${mostBytes} bytes of archives; delete engines, or ask the registry's operator for more`,
   );
 };
 
@@ -307,7 +308,7 @@ const publish = async (
   throw new ApiError("ABORTED", "the engine is being changed by somebody else: try again", { status: 409 });
 };
 
-/** A time after the last change, so that each change can be told from the one before. */
+/** A time after the last change, so that changes have distinct times. */
 export const laterThan = ({ updatedAt }: KeptVersion, at: number): number => Math.max(at, updatedAt + 1);
 
 const secretInPublic = (): ApiError =>

@@ -209,11 +209,24 @@ const answer = async (handle: Handler, exchange: Exchange, sending: Sending): Pr
     if (answer.stream === undefined) send(response, answer, request.method === "HEAD", maxBytes);
     else await sendStream(response, answer, answer.stream, idleMs);
     sent();
+    boundUnread(request);
   } catch (error) {
     // Headers or a body that cannot be written.
     console.error("request failed:", error);
     response.destroy();
   }
+};
+
+/** Bytes of a body that are still taken after the answer; the connection of a client that goes on is closed. */
+const maxUnreadBytes = 1_024 * 1_024;
+
+const boundUnread = (request: IncomingMessage): void => {
+  if (request.complete) return;
+  const { socket } = request;
+  const most = socket.bytesRead + maxUnreadBytes;
+  request.on("data", () => {
+    if (socket.bytesRead > most) socket.destroy();
+  });
 };
 
 /** Handlers answer their own failures; whatever still comes through is one of ours, and no reason to end the process. */
