@@ -1,6 +1,16 @@
 // Random mutations of shipped code, tested in a copy.
 import { spawnSync } from "node:child_process";
-import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, relative } from "node:path";
 import { seeded } from "../Random.ts";
@@ -25,6 +35,8 @@ export interface RandomMutant extends Site {
   /** Path from the root of the repository. */
   readonly file: string;
   readonly outcome: "caught" | "survived";
+  /** The test file that caught it, or "run" where the run did not end or failed outside of a test. */
+  readonly by: string | undefined;
 }
 
 /** The shipped sources: no tests, nothing generated. */
@@ -64,43 +76,98 @@ const copyRepository = (): string => {
   return copy;
 };
 
+/** The test files that failed in a run, or "run": it did not end, or failed outside of a test. */
+type Failed = ReadonlyArray<string> | "run";
+
 /**
- * Tries changes one after the other; `onTried` hears of each. Throws where the tests of a package fail without a change: they
- * would seem to catch everything.
+ * Tries changes one after the other; `onTried` hears of each. A change is caught by a test file that fails with it twice, the
+ * second time alone, and passes without it. Files that fail without a change take no further part; `onBroken` hears of them.
  */
 export const tryAll = (
   chosen: ReadonlyArray<Site & { readonly file: string }>,
   onTried: (mutant: RandomMutant) => void,
+  onBroken: (file: string) => void,
 ): ReadonlyArray<RandomMutant> => {
   const copy = copyRepository();
-  const vitest = join(copy, "node_modules/vitest/vitest.mjs");
-  const passes = (...args: ReadonlyArray<string>): boolean =>
-    spawnSync(process.execPath, [vitest, ...args, "--bail", "1", "--reporter", "dot"], {
-      cwd: copy,
-      env: { ...process.env, CI: "", TEST_COUNTS: join(copy, ".data/tests.json") },
-      stdio: "ignore",
-      timeout: timeoutMs,
-      killSignal: "SIGKILL",
-    }).status === 0;
-  const checked = new Set<string>();
+  const broken = new Set<string>();
+  const sound = new Set<string>();
+  const run = (...args: ReadonlyArray<string>): Failed => failedOf(copy, [...args, ...excluded(broken)]);
+  const isCaughtBy = (test: string, own: ReadonlyArray<string>, path: string, original: string): boolean => {
+    if (run("run", test, ...own).length === 0) return false;
+    const mutated = readFileSync(path, "utf8");
+    if (!sound.has(test)) {
+      writeFileSync(path, original);
+      const passes = run("run", test, ...own).length === 0;
+      writeFileSync(path, mutated);
+      if (!passes) {
+        broken.add(test);
+        onBroken(test);
+        return false;
+      }
+      sound.add(test);
+    }
+    return true;
+  };
   try {
     return chosen.map((site) => {
       const { file } = site;
       const [, folder = ""] = /^((?:packages|apps)\/[^/]+)\//.exec(file) ?? [];
       const own = (projects[folder] ?? []).flatMap((project) => ["--project", project]);
-      if (!checked.has(folder) && !passes("run", ...own))
-        throw new Error(`the tests of ${folder} fail without a change`);
-      checked.add(folder);
-      const original = readFileSync(join(copy, file), "utf8");
-      writeFileSync(join(copy, file), changed(original, site));
-      // Tests that import the file are the quickest to notice; those that run it in another process come after.
-      const survived = passes("related", file, "--run", ...own) && passes("run", ...own);
-      writeFileSync(join(copy, file), original);
-      const mutant = Object.assign({ outcome: survived ? ("survived" as const) : ("caught" as const) }, site);
+      const path = join(copy, file);
+      const original = readFileSync(path, "utf8");
+      writeFileSync(path, changed(original, site));
+      const beside = file.replace(/\.ts$/, ".test.ts");
+      // The quickest to notice come first; tests that run the file in another process come last.
+      const stages = [
+        ...(existsSync(join(copy, beside)) ? [["run", beside, ...own]] : []),
+        ["related", file, "--run", ...own],
+        ["run", ...own],
+      ];
+      let by: string | undefined;
+      for (let stage = 0; by === undefined && stage < stages.length;) {
+        const before = broken.size;
+        const failed = run(...(stages[stage] ?? []));
+        by = failed === "run" ? failed : failed.find((test) => isCaughtBy(test, own, path, original));
+        // Without the file that fails anyway, the same stage may find another one.
+        if (by === undefined && broken.size === before) stage += 1;
+      }
+      writeFileSync(path, original);
+      const mutant = Object.assign(
+        { outcome: by === undefined ? ("survived" as const) : ("caught" as const), by },
+        site,
+      );
       onTried(mutant);
       return mutant;
     });
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
+};
+
+const excluded = (files: Iterable<string>): ReadonlyArray<string> =>
+  [...files].flatMap((file) => ["--exclude", `**/${file}`]);
+
+/** Runs tests in a copy of the repository until one fails. */
+const failedOf = (copy: string, args: ReadonlyArray<string>): Failed => {
+  const report = join(copy, ".data/report.json");
+  rmSync(report, { force: true });
+  const vitest = join(copy, "node_modules/vitest/vitest.mjs");
+  const { status, signal } = spawnSync(
+    process.execPath,
+    [vitest, ...args, "--bail", "1", "--passWithNoTests", "--reporter", "json", "--outputFile", report],
+    {
+      cwd: copy,
+      env: { ...process.env, CI: "", TEST_COUNTS: join(copy, ".data/tests.json") },
+      stdio: "ignore",
+      timeout: timeoutMs,
+      killSignal: "SIGKILL",
+    },
+  );
+  if (status === 0) return [];
+  if (signal !== null || !existsSync(report)) return "run";
+  const { testResults } = JSON.parse(readFileSync(report, "utf8")) as {
+    readonly testResults: ReadonlyArray<{ readonly name: string; readonly status: string }>;
+  };
+  const failed = testResults.filter(({ status }) => status === "failed").map(({ name }) => relative(copy, name));
+  return failed.length === 0 ? "run" : failed;
 };

@@ -25,9 +25,14 @@ if (values.random !== undefined) {
     process.stderr.write("--random takes how many changes to try, --seed a whole number\n");
     process.exit(2);
   }
-  const tried = tryAll(choose(count, seed), ({ outcome, file, line, original, replacement }) => {
-    process.stdout.write(`${outcome.padEnd(8)} ${file}:${line}: ${oneLine(original)} -> ${oneLine(replacement)}\n`);
-  });
+  const tried = tryAll(
+    choose(count, seed),
+    ({ outcome, by, file, line, original, replacement }) => {
+      const change = `${file}:${line}: ${oneLine(original)} -> ${oneLine(replacement)}`;
+      process.stdout.write(`${outcome.padEnd(8)} ${change}${by === undefined ? "" : ` (${by})`}\n`);
+    },
+    (file) => process.stdout.write(`${file} fails without a change, and is left out\n`),
+  );
   const caught = tried.filter(({ outcome }) => outcome === "caught").length;
   process.stdout.write(`\n${caught} of ${tried.length} random changes were noticed (seed ${seed})\n`);
   process.exit(caught / tried.length >= leastRandomShare ? 0 : 1);
