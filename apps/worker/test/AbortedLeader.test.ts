@@ -1,8 +1,7 @@
 // A client that disconnects while others wait for its request.
-import { once } from "node:events";
-import { createServer } from "node:http";
 import { startRegistry } from "@bytenite-engines/registry/testing";
 import { compatibilityDate } from "@bytenite-engines/test-kit";
+import { startServer } from "@bytenite-engines/test-kit/ports";
 import { Log, LogLevel, Miniflare } from "miniflare";
 import { expect, onTestFinished, test } from "vitest";
 import { builtWorker } from "../scripts/built.ts";
@@ -29,7 +28,7 @@ const startGate = async (upstream: string) => {
   const asked = Promise.withResolvers<void>();
   const abort = Promise.withResolvers<void>();
   const open = Promise.withResolvers<void>();
-  const server = createServer((request, response) => {
+  const server = await startServer((request, response) => {
     void (async () => {
       if (request.url === "/abort") {
         await abort.promise;
@@ -43,15 +42,9 @@ const startGate = async (upstream: string) => {
       response.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "" });
       response.end(new Uint8Array(await answer.arrayBuffer()));
     })();
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => {
-    server.close();
-    server.closeAllConnections();
   });
-  const address = server.address();
-  const origin = `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`;
-  return { origin, asked: asked.promise, abort: abort.resolve, open: open.resolve };
+  onTestFinished(() => server[Symbol.asyncDispose]());
+  return { origin: server.origin, asked: asked.promise, abort: abort.resolve, open: open.resolve };
 };
 
 test("a leader that is aborted takes no follower down and poisons nothing", async () => {

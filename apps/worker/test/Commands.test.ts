@@ -1,40 +1,33 @@
 // The commands, as processes.
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:http";
 import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
 import { startRegistry } from "@bytenite-engines/registry/testing";
+import { startServer } from "@bytenite-engines/test-kit/ports";
+import { resultOf, startProcess, type Result } from "@bytenite-engines/test-kit/process";
 import { expect, onTestFinished, test } from "vitest";
 import { cacheResult } from "./served.ts";
 
-interface Command {
-  readonly child: ChildProcess;
-  readonly output: () => string;
-  readonly errors: () => string;
-}
+const argumentsOf = (name: string, args: ReadonlyArray<string>): ReadonlyArray<string> => [
+  fileURLToPath(new URL(`../scripts/${name}.ts`, import.meta.url)),
+  ...args,
+];
 
-const run = (name: string, args: ReadonlyArray<string>, env: Record<string, string> = {}): Command => {
-  const script = fileURLToPath(new URL(`../scripts/${name}.ts`, import.meta.url));
-  const child = spawn(process.execPath, [script, ...args], { env: { ...process.env, ...env } });
-  // Not SIGKILL: workerd would outlive it.
-  onTestFinished(async () => {
-    if (child.exitCode === null && child.kill("SIGTERM")) await once(child, "exit");
+/** Starts a command that serves; it ends with the test, by SIGTERM: workerd would outlive SIGKILL. */
+const serve = async (name: string, args: ReadonlyArray<string>, env: Record<string, string> = {}) => {
+  const served = await startProcess(argumentsOf(name, args), {
+    env: { ...process.env, ...env },
+    ready: /^ready (http:\/\/127\.0\.0\.1:\d+)$/,
+    keepsOutput: true,
   });
-  let output = "";
-  let errors = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
-  return { child, output: () => output, errors: () => errors };
+  onTestFinished(() => served.stop());
+  return served;
 };
 
-const ready = async ({ child, output, errors }: Command): Promise<string> => {
-  while (!output().includes("\n")) {
-    if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode}: ${errors()}`);
-    await Promise.race([once(child.stdout ?? child, "data"), once(child, "exit")]);
-  }
-  return /^ready (http:\/\/127\.0\.0\.1:\d+)\n$/.exec(output())?.[1] ?? "";
-};
+/** Runs the proxy's command to its end. */
+const run = (args: ReadonlyArray<string>): Promise<Result> =>
+  resultOf(spawn(process.execPath, argumentsOf("proxy", args)));
 
 /** Waits for the end of whoever listens there, by a connection that ends with it; gives whether it still accepts others. */
 const watchEnd = async (url: string): Promise<() => Promise<boolean>> => {
@@ -56,34 +49,32 @@ test.each(["SIGINT", "SIGTERM"] as const)(
   "proxy says one line when it is ready, and ends with workerd on %s",
   async (signal) => {
     await using registry = await startRegistry();
-    const proxy = run("proxy", ["--port", "0", "--upstream", registry.url]);
-    const url = await ready(proxy);
+    const proxy = await serve("proxy", ["--port", "0", "--upstream", registry.url]);
+    const url = proxy.said;
     const get = () => fetch(`${url}/v1/dev/engines`, { headers: { authorization: registry.tokens["alice"] ?? "" } });
     expect([cacheResult(await get()), cacheResult(await get())]).toEqual(["fwd=uri-miss", "hit"]);
     const isUpAfterEnd = await watchEnd(url);
-    proxy.child.kill(signal);
-    const [code] = (await once(proxy.child, "exit")) as [number | null];
-    expect([code, await isUpAfterEnd()]).toEqual([0, false]);
-    expect([proxy.output(), proxy.errors()]).toEqual([`ready ${url}\n`, ""]);
+    await proxy.stop(signal);
+    expect([proxy.child.exitCode, await isUpAfterEnd()]).toEqual([0, false]);
+    expect(proxy.output).toEqual({ stdout: `ready ${url}\n`, stderr: "" });
   },
 );
 
 test("its log has a line for each request, and no token, secret or digest of one in it", async () => {
   await using registry = await startRegistry();
   const token = registry.tokens["alice"] ?? "";
-  const proxy = run("proxy", ["--port", "0", "--upstream", registry.url], {
+  const proxy = await serve("proxy", ["--port", "0", "--upstream", registry.url], {
     LOG: "all",
     ADMIN_SECRET: "a-very-secret-secret",
   });
-  const url = await ready(proxy);
+  const url = proxy.said;
   for (const path of ["/engines", "/engines", "/engines/zipper", "/engines/a%2Fb"]) {
     await fetch(`${url}/v1/dev${path}`, {
       headers: { authorization: token, traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01` },
     });
   }
-  proxy.child.kill();
-  await once(proxy.child, "exit");
-  const lines = proxy.errors().trim().split("\n");
+  await proxy.stop();
+  const lines = proxy.output.stderr.trim().split("\n");
   expect(lines.map((line) => (JSON.parse(line) as { message: string }).message)).toEqual([
     "GET 200 miss",
     "GET 200 hit",
@@ -91,19 +82,17 @@ test("its log has a line for each request, and no token, secret or digest of one
     "GET 400 refused",
   ]);
   expect(lines.every((line) => line.includes("a".repeat(32)))).toBe(true);
-  for (const secret of [token, "secret", "digest"]) expect(proxy.errors()).not.toContain(secret);
+  for (const secret of [token, "secret", "digest"]) expect(proxy.output.stderr).not.toContain(secret);
 });
 
 test("a port in use is one sentence", async () => {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => void server.close());
-  const address = server.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
-  const proxy = run("proxy", ["--port", `${port}`, "--upstream", "http://127.0.0.1:1/v1/dev"]);
-  const [code] = (await once(proxy.child, "exit")) as [number | null];
-  expect([code, proxy.output()]).toEqual([1, ""]);
-  expect(proxy.errors()).toBe(`Port ${port} is in use: choose another one with --port.\n`);
+  await using server = await startServer(() => {});
+  const { port } = new URL(server.origin);
+  expect(await run(["--port", port, "--upstream", "http://127.0.0.1:1/v1/dev"])).toEqual({
+    code: 1,
+    stdout: "",
+    stderr: `Port ${port} is in use: choose another one with --port.\n`,
+  });
 });
 
 test.each([
@@ -112,28 +101,20 @@ test.each([
   [["--port", "0", "--upstream", "nonsense"], "UPSTREAM_URL must be an http or https URL"],
   [["--porz", "0"], "Unknown option '--porz'"],
 ])("%j is refused in one line", async (args, problem) => {
-  const proxy = run("proxy", args);
-  const [code] = (await once(proxy.child, "exit")) as [number | null];
-  expect([code, proxy.errors().trim().split("\n").length]).toEqual([1, 1]);
-  expect(proxy.errors()).toContain(problem);
+  const { code, stderr } = await run(args);
+  expect([code, stderr.trim().split("\n").length]).toEqual([1, 1]);
+  expect(stderr).toContain(problem);
 });
 
 test("rfc-cache forwards anything, stores by the rules of a shared cache, and invalidates", async () => {
   let count = 0;
-  const server = createServer((request, response) => {
+  await using server = await startServer((request, response) => {
     count += 1;
     if (request.url === "/old") response.setHeader("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT");
     else response.setHeader("cache-control", request.url === "/private" ? "private, max-age=60" : "max-age=60");
     response.end(`${request.method} ${request.url} ${String(request.headers["x-any"] ?? "")} ${count}`);
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => {
-    server.close();
-    server.closeAllConnections();
   });
-  const address = server.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
-  const url = await ready(run("rfc-cache", ["--port", "0", "--upstream", `http://127.0.0.1:${port}`]));
+  const { said: url } = await serve("rfc-cache", ["--port", "0", "--upstream", server.origin]);
   const text = async (path: string, init?: RequestInit): Promise<string> => (await fetch(url + path, init)).text();
   expect(await text("/a?b=1", { headers: { "x-any": "x" } })).toBe("GET /a?b=1 x 1");
   expect(await text("/a?b=1", { headers: { "x-any": "y" } })).toBe("GET /a?b=1 x 1");

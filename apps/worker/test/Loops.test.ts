@@ -1,20 +1,8 @@
 // Request loops, chained proxies, fields sent to the upstream.
-import { createServer } from "node:net";
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
+import { freePort } from "@bytenite-engines/test-kit/ports";
 import { expect, test } from "vitest";
 import { startOrigin, startProxy, type OriginState } from "./origin.ts";
 import { cacheResult } from "./served.ts";
-
-/** A port that nobody listens on now. */
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-};
 
 /** Values of a field of the first request that arrived. */
 const sent = ({ asked }: OriginState, name: string): ReadonlyArray<string> =>

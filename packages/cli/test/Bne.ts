@@ -1,20 +1,13 @@
 // The built bne as a process with a separate home.
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
-import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { resultOf, type Result } from "@bytenite-engines/test-kit/process";
 
 /** The file that is run. */
 export const binPath = fileURLToPath(new URL("../bin/bne.js", import.meta.url));
-
-/** How a process ended and what it said. */
-export interface Result {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 /** What a run is given. */
 export interface RunOptions {
@@ -74,29 +67,14 @@ export const startBne = (
   spawn(process.execPath, [binPath, ...args], { env: { ...home.env, ...options.env }, cwd: options.cwd ?? home.path });
 
 /** Runs bne in a home to its end. */
-export const bne = async (home: Home, args: ReadonlyArray<string>, options: RunOptions = {}): Promise<Result> => {
-  const child = startBne(home, args, options);
-  const result = resultOf(child);
-  child.stdin.on("error", () => {});
-  child.stdin.end(options.input ?? "");
-  return result;
-};
+export const bne = (home: Home, args: ReadonlyArray<string>, options: RunOptions = {}): Promise<Result> =>
+  resultOf(startBne(home, args, options), options.input ?? "");
 
 /** The bytes that a started process writes, which text would spoil. */
 export const bytesOf = async (child: ChildProcessWithoutNullStreams): Promise<Uint8Array> => {
   const chunks: Array<Uint8Array> = [];
   for await (const chunk of child.stdout) chunks.push(chunk as Uint8Array);
   return Buffer.concat(chunks);
-};
-
-/** What a started process says until it ends. */
-export const resultOf = async (child: ChildProcessWithoutNullStreams): Promise<Result> => {
-  let stdout = "";
-  let stderr = "";
-  child.stdout.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
-  child.stderr.setEncoding("utf8").on("data", (chunk: string) => (stderr += chunk));
-  const [code] = (await once(child, "close")) as [number | null];
-  return { code, stdout, stderr };
 };
 
 /** Where a registry is, and who may ask it. */

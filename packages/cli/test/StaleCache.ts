@@ -1,7 +1,5 @@
 // A cache that never validates unless asked (RFC 9111, 5.2.1.4).
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { startServer } from "@bytenite-engines/test-kit/ports";
 
 /** Age that it claims for what it has kept, in seconds. */
 export const claimedAge = 40;
@@ -17,7 +15,7 @@ export const startStaleCache = async (upstream: string): Promise<StaleCache> => 
   const kept = new Map<string, { readonly status: number; readonly headers: Headers; readonly body: Buffer }>();
   const asked: Array<string | undefined> = [];
   const { origin, pathname } = new URL(upstream);
-  const server = createServer((request, response) => {
+  const server = await startServer((request, response) => {
     void (async () => {
       asked.push(request.headers["cache-control"]);
       const key = `${request.url} ${request.headers.accept} ${request.headers.authorization}`;
@@ -49,15 +47,6 @@ export const startStaleCache = async (upstream: string): Promise<StaleCache> => 
       response.setHeader("cache-status", hit ? "stale-cache; hit" : "stale-cache; fwd=request");
       response.end(entry.body);
     })();
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${pathname}`,
-    asked,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, "close");
-    },
-  };
+  });
+  return { url: server.origin + pathname, asked, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 };

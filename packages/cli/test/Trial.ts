@@ -2,7 +2,8 @@
 import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
 import { afterAll, afterEach } from "vitest";
 import { startLifecycle, type LifecycleServer } from "@bytenite-engines/core/test/lifecycle";
-import { as, bne, makeHome, type Home, type Result } from "./Bne.ts";
+import { type Result } from "@bytenite-engines/test-kit/process";
+import { as, bne, makeHome, type Home } from "./Bne.ts";
 
 /** What the tests of a file share. */
 interface Trial {

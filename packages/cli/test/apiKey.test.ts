@@ -2,7 +2,8 @@ import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/tes
 import { chmodSync, globSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { bne, makeHome, writeUserFile, type Home, type Result } from "./Bne.ts";
+import { type Result } from "@bytenite-engines/test-kit/process";
+import { bne, makeHome, writeUserFile, type Home } from "./Bne.ts";
 
 let registry: TestRegistry;
 

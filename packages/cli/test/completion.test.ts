@@ -3,7 +3,8 @@ import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { programOnTerminal } from "./Pty.ts";
-import { as, bne, installed, makeHome, startBne, resultOf, type Result } from "./Bne.ts";
+import { resultOf, type Result } from "@bytenite-engines/test-kit/process";
+import { as, bne, installed, makeHome, startBne } from "./Bne.ts";
 import { trial } from "./Trial.ts";
 
 const { registry, home } = await trial();

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, test } from "vitest";
-import { as, binPath, bne, resultOf, type Result } from "./Bne.ts";
+import { resultOf, type Result } from "@bytenite-engines/test-kit/process";
+import { as, binPath, bne } from "./Bne.ts";
 import { onTerminal } from "./Pty.ts";
 import { trial } from "./Trial.ts";
 

@@ -1,5 +1,6 @@
 // Files that other users wrote or can write.
 import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
+import { json, startServer } from "@bytenite-engines/test-kit/ports";
 import { spawnSync } from "node:child_process";
 import {
   chmodSync,
@@ -14,9 +15,6 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:http";
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { as, bne, makeHome, writeUserFile, type Home } from "./Bne.ts";
@@ -88,20 +86,14 @@ test("a project file chooses output and colour, and nothing else in it counts, w
 
 test("a project file gets no token, whatever address it names", async () => {
   using home = makeHome();
-  let seen = 0;
-  const evil = createServer((_, response) => {
-    seen += 1;
-    response.end("{}");
-  }).listen(0, "127.0.0.1");
-  await once(evil, "listening");
-  project(home, JSON.stringify({ baseUrl: `http://127.0.0.1:${(evil.address() as AddressInfo).port}/v1/dev` }));
+  await using evil = await startServer((_, response) => json(response, 200, {}));
+  project(home, JSON.stringify({ baseUrl: evil.baseUrl }));
   for (const args of [["list"], ["doctor"], ["auth", "status"], ["raw", "GET", "/engines"]]) {
     await bne(home, [...args, "--deadline", "200ms", "--attempts", "1"], {
       env: { BYTENITE_TOKEN: "alices-token", HTTPS_PROXY: undefined },
     });
   }
-  evil.close();
-  expect(seen).toBe(0);
+  expect(evil.requests).toHaveLength(0);
 });
 
 test("a project file that cannot be read, or holds no settings, is ignored with a warning, and ends no command", async () => {

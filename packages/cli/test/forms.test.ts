@@ -5,7 +5,8 @@ import { parse, parseAllDocuments } from "yaml";
 import { nameOf } from "../src/parse/Command.ts";
 import { commandAt, commands } from "../src/parse/CommandTable.ts";
 import { outputForms, type OutputForm } from "../src/parse/Flags.ts";
-import { as, bne, bytesOf, startBne, type Result } from "./Bne.ts";
+import { type Result } from "@bytenite-engines/test-kit/process";
+import { as, bne, bytesOf, startBne } from "./Bne.ts";
 import { archives, trial } from "./Trial.ts";
 
 const { registry, home } = await trial();

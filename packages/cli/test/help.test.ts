@@ -2,7 +2,8 @@ import { spawn } from "node:child_process";
 import { expect, test } from "vitest";
 import { nameOf } from "../src/parse/Command.ts";
 import { commands, flagsOf } from "../src/parse/CommandTable.ts";
-import { bne, installed, resultOf } from "./Bne.ts";
+import { resultOf } from "@bytenite-engines/test-kit/process";
+import { bne, installed } from "./Bne.ts";
 import { archives, trial } from "./Trial.ts";
 
 const { registry, home } = await trial();

@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { existsSync, readdirSync, writeFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { as, binPath, resultOf, startBne } from "./Bne.ts";
+import { resultOf } from "@bytenite-engines/test-kit/process";
+import { as, binPath, startBne } from "./Bne.ts";
 import { onTerminal, programOnTerminal } from "./Pty.ts";
 import { trial } from "./Trial.ts";
 

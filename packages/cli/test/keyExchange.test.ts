@@ -1,7 +1,5 @@
 import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
-import { once } from "node:events";
-import { createServer, request } from "node:http";
-import type { AddressInfo } from "node:net";
+import { pass, startServer } from "@bytenite-engines/test-kit/ports";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -20,29 +18,15 @@ afterAll(() => registry.stop());
 /** A gateway that passes on some paths, under names of its own. */
 const gateway = async (routes: Readonly<Record<string, string>>) => {
   const seen: Array<string> = [];
-  const server = createServer((incoming, outgoing) => {
+  const server = await startServer((incoming, outgoing) => {
     const [path = ""] = (incoming.url ?? "").split("?");
     seen.push(`${incoming.method} ${path}`);
     const prefix = Object.keys(routes).find((name) => path.startsWith(name));
     if (prefix === undefined) return void outgoing.writeHead(404).end("{}");
     const target = new URL(registry.url).origin + (routes[prefix] ?? "") + (incoming.url ?? "").slice(prefix.length);
-    incoming.pipe(
-      request(target, { method: incoming.method ?? "GET", headers: incoming.headers }, (answer) => {
-        outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
-        answer.pipe(outgoing);
-      }),
-    );
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    seen,
-    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, "close");
-    },
-  };
+    pass(incoming, outgoing, target);
+  });
+  return { seen, origin: server.origin, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 };
 
 const exchange = (): string => `${new URL(registry.url).origin}/v1/auth/access_token`;

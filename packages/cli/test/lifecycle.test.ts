@@ -12,14 +12,14 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { startServer } from "@bytenite-engines/test-kit/ports";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { packTar } from "modern-tar";
 import { afterAll, expect, test } from "vitest";
 import { startLifecycle } from "@bytenite-engines/core/test/lifecycle";
-import { bne, makeHome, type Result } from "./Bne.ts";
+import { type Result } from "@bytenite-engines/test-kit/process";
+import { bne, makeHome } from "./Bne.ts";
 import { onTerminal } from "./Pty.ts";
 
 const server = await startLifecycle();
@@ -410,27 +410,23 @@ test("on a terminal delete asks, and anything but yes deletes nothing", async ()
 test("on a terminal a bar shows how much of an archive was sent, also where there is ASCII only", async () => {
   folderOf("large", { "manifest.json": manifest("large"), "app/main.py": Buffer.alloc(30_000_000, "x") });
   let resume: (() => void) | undefined;
-  const slow = createServer((request, response) => {
+  await using slow = await startServer((request, response) => {
     response.setHeader("content-type", "application/json");
     if (request.method === "GET") return void response.writeHead(404).end('{"code": 5}');
     request.pause();
     resume = () =>
       void request.resume().on("end", () => response.writeHead(403).end('{"code": 7, "message": "not yours"}'));
   });
-  await new Promise<void>((resolve) => void slow.listen(0, "127.0.0.1", resolve));
-  const { port } = slow.address() as AddressInfo;
   for (const [locale, bar] of [
     ["C.UTF-8", /sending large@0\.1, 30 MB █+░+ \d+%/],
     ["C", /sending large@0\.1, 30 MB #+-+ \d+%/],
   ] as const) {
     const pty = onTerminal(home, ["push", "large"], {
-      env: { ...env, BYTENITE_BASE_URL: `http://127.0.0.1:${port}/v1/dev`, LC_ALL: locale },
+      env: { ...env, BYTENITE_BASE_URL: slow.baseUrl, LC_ALL: locale },
     });
     await pty.until(bar);
     resume?.();
     expect(await pty.ended).toBe(4);
     expect((await pty.screen()).join("\n")).not.toMatch(/[█#]{3}/);
   }
-  slow.closeAllConnections();
-  slow.close();
 });

@@ -1,12 +1,11 @@
 // `auth login`, `config set` and `profile set`: what is stored works afterwards.
 import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
-import { once } from "node:events";
+import { json, startServer } from "@bytenite-engines/test-kit/ports";
 import { existsSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { bne, makeHome, startBne, resultOf, type Home, type Result } from "./Bne.ts";
+import { resultOf, type Result } from "@bytenite-engines/test-kit/process";
+import { bne, makeHome, startBne, type Home } from "./Bne.ts";
 import { onTerminal } from "./Pty.ts";
 
 let registry: TestRegistry;
@@ -54,15 +53,9 @@ test("login tries an API key by exchanging it once", async () => {
 
 test("an exchange that answers without a token is not reported as a wrong key", async () => {
   using home = makeHome();
-  const server = createServer((_, response) => {
-    response.setHeader("content-type", "application/json");
-    response.end('{"expiresIn": 60}');
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  const authUrl = `http://127.0.0.1:${port}/exchange`;
+  await using server = await startServer((_, response) => json(response, 200, { expiresIn: 60 }));
+  const authUrl = `${server.origin}/exchange`;
   const { code, stderr } = await login(home, "alices-api-key", "--with-api-key", "--auth-url", authUrl);
-  server.close();
   expect(code).toBe(4);
   expect(stderr).toMatch(/^bne: No token could be had: .*\nIt is not stored; --no-verify/);
   expect(stored(home)).toBe(false);

@@ -2,7 +2,8 @@
 import { spawn, spawnSync } from "node:child_process";
 import { delimiter, join } from "node:path";
 import { expect, test } from "vitest";
-import { as, binPath, resultOf, type Result } from "./Bne.ts";
+import { resultOf, type Result } from "@bytenite-engines/test-kit/process";
+import { as, binPath } from "./Bne.ts";
 import { trial } from "./Trial.ts";
 
 const { registry, home } = await trial();

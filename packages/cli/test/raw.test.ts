@@ -1,7 +1,5 @@
-import { once } from "node:events";
+import { json, startServer } from "@bytenite-engines/test-kit/ports";
 import { writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, expect, test } from "vitest";
@@ -12,21 +10,16 @@ import { trial } from "./Trial.ts";
 const { registry, home, bob } = await trial();
 
 /** Answers with what it was sent. */
-const echo = createServer((request, response) => {
+const echo = await startServer((request, response) => {
   void (async () => {
     const body = await text(request);
-    response.setHeader("content-type", "application/json");
-    response.end(
-      JSON.stringify({ method: request.method, url: request.url, type: request.headers["content-type"], body }),
-    );
+    json(response, 200, { method: request.method, url: request.url, type: request.headers["content-type"], body });
   })();
-}).listen(0, "127.0.0.1");
-await once(echo, "listening");
-afterAll(() => void echo.close());
+});
+afterAll(() => echo[Symbol.asyncDispose]());
 const echoed = async (args: ReadonlyArray<string>, input = ""): Promise<Record<string, unknown>> => {
-  const { port } = echo.address() as AddressInfo;
   const { code, stdout, stderr } = await bne(home, ["raw", ...args], {
-    env: { BYTENITE_BASE_URL: `http://127.0.0.1:${port}/v1/dev`, BYTENITE_TOKEN: "x" },
+    env: { BYTENITE_BASE_URL: echo.baseUrl, BYTENITE_TOKEN: "x" },
     input,
   });
   expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: "" });
@@ -51,9 +44,8 @@ test("raw takes a path alone, and every method", async () => {
     expect(await echoed([method, "/engines/x"])).toMatchObject({ method, url: "/v1/dev/engines/x" });
   }
   expect(await echoed(["delete", "/engines/x"])).toMatchObject({ method: "DELETE" });
-  const { port } = echo.address() as AddressInfo;
   const head = await bne(home, ["raw", "HEAD", "/engines", "--include"], {
-    env: { BYTENITE_BASE_URL: `http://127.0.0.1:${port}/v1/dev`, BYTENITE_TOKEN: "x" },
+    env: { BYTENITE_BASE_URL: echo.baseUrl, BYTENITE_TOKEN: "x" },
   });
   expect(head).toMatchObject({ code: 0, stdout: "" });
   expect(head.stderr).toMatch(/^200 /);

@@ -7,7 +7,8 @@ import { registryUsage } from "@bytenite-engines/registry/command";
 import { afterAll, expect, test } from "vitest";
 import { commands, flagsOf } from "../src/parse/CommandTable.ts";
 import { everywhere, output } from "../src/parse/Flags.ts";
-import { bne, binPath, makeHome, type Result } from "./Bne.ts";
+import { type Result } from "@bytenite-engines/test-kit/process";
+import { bne, binPath, makeHome } from "./Bne.ts";
 import { onTerminal } from "./Pty.ts";
 
 const home = makeHome();

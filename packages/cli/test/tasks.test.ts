@@ -3,7 +3,8 @@ import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { bne, installed, resultOf, type Result } from "./Bne.ts";
+import { resultOf, type Result } from "@bytenite-engines/test-kit/process";
+import { bne, installed } from "./Bne.ts";
 import { trial } from "./Trial.ts";
 
 const { registry, home } = await trial();

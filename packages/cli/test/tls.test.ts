@@ -1,19 +1,14 @@
 import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
-import { spawnSync } from "node:child_process";
-import { once } from "node:events";
-import { readFileSync } from "node:fs";
-import { request } from "node:http";
-import { createServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
+import { hasOpenssl, selfSigned } from "@bytenite-engines/test-kit/certificate";
+import { pass, startServer, type LocalServer } from "@bytenite-engines/test-kit/ports";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { bne, makeHome, type Home } from "./Bne.ts";
 
-const hasOpenssl = spawnSync("openssl", ["version"]).status === 0;
-
 let registry: TestRegistry;
 let home: Home;
-let server: Server;
+let server: LocalServer | undefined;
 let env: Record<string, string>;
 let trusted: Record<string, string>;
 
@@ -21,39 +16,19 @@ beforeAll(async () => {
   registry = await startRegistry();
   home = makeHome();
   if (!hasOpenssl) return;
-  const [key, certificate] = [join(home.path, "key.pem"), join(home.path, "cert.pem")];
-  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
-  spawnSync("openssl", [
-    "req",
-    "-x509",
-    "-newkey",
-    "ec",
-    "-pkeyopt",
-    "ec_paramgen_curve:prime256v1",
-    "-nodes",
-    "-days",
-    "30",
-    "-keyout",
-    key,
-    "-out",
-    certificate,
-    ...subject,
-  ]);
+  const certificate = selfSigned();
+  const file = join(home.path, "cert.pem");
+  writeFileSync(file, certificate.cert);
   // The registry behind TLS.
-  server = createServer({ key: readFileSync(key), cert: readFileSync(certificate) }, (incoming, outgoing) => {
-    request(registry.origin + (incoming.url ?? ""), { headers: incoming.headers }, (answer) => {
-      outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
-      answer.pipe(outgoing);
-    }).end();
-  }).listen(0, "localhost");
-  await once(server, "listening");
-  const port = (server.address() as AddressInfo).port;
-  env = { BYTENITE_BASE_URL: `https://localhost:${port}/v1/dev`, BYTENITE_TOKEN: "local-alice" };
-  trusted = { ...env, NODE_EXTRA_CA_CERTS: certificate };
+  server = await startServer(
+    (incoming, outgoing) => pass(incoming, outgoing, registry.origin + (incoming.url ?? "")),
+    certificate,
+  );
+  env = { BYTENITE_BASE_URL: server.baseUrl, BYTENITE_TOKEN: "local-alice" };
+  trusted = { ...env, NODE_EXTRA_CA_CERTS: file };
 });
 afterAll(async () => {
-  server?.closeAllConnections();
-  server?.close();
+  await server?.[Symbol.asyncDispose]();
   await registry.stop();
   home[Symbol.dispose]();
 });

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { as, bne, startBne, resultOf } from "./Bne.ts";
+import { resultOf } from "@bytenite-engines/test-kit/process";
+import { as, bne, startBne } from "./Bne.ts";
 import { trial } from "./Trial.ts";
 
 const { registry, home, alice } = await trial();

@@ -1,10 +1,8 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import * as http from "node:http";
 import * as https from "node:https";
-import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { selfSigned } from "@bytenite-engines/test-kit/certificate";
+import { listen } from "@bytenite-engines/test-kit/ports";
 import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { expect, onTestFinished, test } from "vitest";
 import { nodeFetch, type NodeFetchOptions } from "./node.ts";
@@ -19,19 +17,19 @@ const madeFetch = (options?: NodeFetchOptions) => {
   return fetch;
 };
 
-const listening = async (server: Server): Promise<number> => {
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+/** Listens until the test ends; resolves with the origin. */
+const listening = async (server: Server): Promise<string> => {
+  const origin = await listen(server);
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => void sockets.add(socket));
   onTestFinished(() => {
     for (const socket of sockets) socket.destroy();
     server.close();
   });
-  return (server.address() as AddressInfo).port;
+  return origin;
 };
 
-const served = async (answer: http.RequestListener): Promise<string> =>
-  `http://127.0.0.1:${await listening(http.createServer(answer))}`;
+const served = (answer: http.RequestListener): Promise<string> => listening(http.createServer(answer));
 
 /** A server that handles bytes: `answer` gets the socket and the number of the request on it, from 1. */
 const rawServer = async (answer: (socket: Socket, count: number, text: string) => void): Promise<string> => {
@@ -40,7 +38,7 @@ const rawServer = async (answer: (socket: Socket, count: number, text: string) =
     socket.on("error", () => socket.destroy());
     socket.on("data", (data) => answer(socket, ++count, data.toString()));
   });
-  return `http://127.0.0.1:${await listening(server)}`;
+  return listening(server);
 };
 
 const clientOf = (origin: string, options: ClientOptions = {}) =>
@@ -140,36 +138,13 @@ test("stops at the limit of a body that unfolds to 64 MiB", async () => {
 });
 
 test("trusts the certificate authorities that it is given, and no others", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "node-fetch-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
-  execFileSync(
-    "openssl",
-    [
-      "req",
-      "-x509",
-      "-newkey",
-      "ec",
-      "-pkeyopt",
-      "ec_paramgen_curve:P-256",
-      "-nodes",
-      "-days",
-      "2",
-      "-keyout",
-      key,
-      "-out",
-      cert,
-      ...subject,
-    ],
-    { stdio: "ignore" },
-  );
-  const server = https.createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (_, response) =>
+  const { key, cert } = selfSigned();
+  const server = https.createServer({ key, cert }, (_, response) =>
     response.setHeader("content-type", "application/json").end(engine),
   );
-  const origin = `https://127.0.0.1:${await listening(server)}`;
+  const origin = await listening(server);
   expect(await reasonOf(clientOf(origin).get("zipper"))).toMatchObject({ _tag: "Unreachable", problem: "tls" });
-  const trusting = clientOf(origin, { fetch: madeFetch({ tls: { ca: readFileSync(cert) } }) });
+  const trusting = clientOf(origin, { fetch: madeFetch({ tls: { ca: cert } }) });
   expect((await trusting.get("zipper")).name).toBe("zipper");
 });
 
@@ -316,7 +291,7 @@ test("goes through the proxy that the environment names, and around it for NO_PR
     socket.on("error", () => through.destroy());
     socket.pipe(through).pipe(socket);
   });
-  const HTTP_PROXY = `http://127.0.0.1:${await listening(proxy)}`;
+  const HTTP_PROXY = await listening(proxy);
   const through = clientOf(origin, { fetch: madeFetch({ proxyEnv: { HTTP_PROXY } }) });
   expect((await through.get("zipper")).name).toBe("zipper");
   expect(targets).toHaveLength(1);

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { apiKey } from "../src/ApiKey.ts";
 import { jwtExpiryMs } from "../src/HttpRules.ts";
 import { createEngineClient, type EngineEvent } from "../src/promise.ts";
-import { json, startServer } from "./LocalServer.ts";
+import { json, startServer } from "@bytenite-engines/test-kit/ports";
 
 const key = "key-0123456789abcdef";
 

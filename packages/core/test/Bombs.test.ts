@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { schemaDigests } from "../src/gen/schemaDigests.ts";
-import { startServer } from "./LocalServer.ts";
+import { startServer } from "@bytenite-engines/test-kit/ports";
 
 const mebibyte = 1_048_576;
 const size = 16 * mebibyte;

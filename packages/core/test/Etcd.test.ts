@@ -1,13 +1,13 @@
 // etcd's JSON gateway, called through its proto files.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createFileRegistry, fromBinary, type FileRegistry } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { createServiceClient, EngineError } from "@bytenite-engines/core/service";
+import { freePort } from "@bytenite-engines/test-kit/ports";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 /** Where Debian's golang-etcd-server-dev and the packages it needs put their proto files. */
@@ -35,14 +35,6 @@ const etcdTypes = (): FileRegistry => {
   ]);
   if (status !== 0) throw new Error(`protoc: ${String(stderr)}`);
   return createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(file)));
-};
-
-const freePort = async (): Promise<number> => {
-  const server = createServer();
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => void server.close(resolve));
-  return port;
 };
 
 let stop: (() => Promise<void>) | undefined;

@@ -2,7 +2,7 @@ import { getEventListeners } from "node:events";
 import { expect, test } from "vitest";
 import { createExchanger, type ExchangerOptions } from "../src/exchange.ts";
 import type { EngineEvent } from "../src/index.ts";
-import { json, startServer } from "./LocalServer.ts";
+import { json, startServer } from "@bytenite-engines/test-kit/ports";
 
 const quick: ExchangerOptions = { retry: { baseDelayMs: 0, throttledBaseDelayMs: 0 } };
 const headers = { accept: "application/json", authorization: "exchanger-token-0123456789" };

@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { breaker } from "../src/FailureRateBreaker.ts";
 import { createEngineClient, type EngineError, type EngineEvent } from "../src/promise.ts";
-import { json, startServer } from "./LocalServer.ts";
+import { json, startServer } from "@bytenite-engines/test-kit/ports";
 
 test("a client with a breaker stops asking an origin that fails, and says for how long", async () => {
   const events: Array<EngineEvent> = [];

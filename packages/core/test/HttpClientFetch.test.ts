@@ -4,7 +4,7 @@ import * as FetchHttpClient from "effect/http/FetchHttpClient";
 import * as Layer from "effect/Layer";
 import { EngineClient } from "../src/EngineClient.ts";
 import { layerHttpClient } from "../src/HttpClientFetch.ts";
-import { json, startServer } from "./LocalServer.ts";
+import { json, startServer } from "@bytenite-engines/test-kit/ports";
 
 const clientOf = (baseUrl: string) =>
   layerHttpClient({ baseUrl, token: "secret-token", format: "json", retry: { baseDelayMs: 1 } }).pipe(

@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import { expect, test } from "vitest";
 import { hedging } from "../src/LatencyHedging.ts";
 import { createEngineClient } from "../src/promise.ts";
-import { json, startServer } from "./LocalServer.ts";
+import { json, startServer } from "@bytenite-engines/test-kit/ports";
 
 const engine = { id: "1", name: "zipper" };
 const options = (baseUrl: string, delayMs: number) =>

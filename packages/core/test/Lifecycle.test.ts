@@ -6,7 +6,7 @@ import { EngineClient } from "@bytenite-engines/core";
 import * as Effect from "effect/Effect";
 import * as Stream from "effect/Stream";
 import { expect, test } from "vitest";
-import { startServer } from "./LocalServer.ts";
+import { startServer } from "@bytenite-engines/test-kit/ports";
 import { startLifecycle, type LifecycleServer, type Trouble } from "./LifecycleServer.ts";
 
 const clientOf = ({ baseUrl }: { readonly baseUrl: string }, options: ClientOptions = {}) =>

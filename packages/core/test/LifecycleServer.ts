@@ -1,7 +1,7 @@
 // Engines service with uploads in memory.
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { close, listen, portOf } from "@bytenite-engines/test-kit/ports";
 import { create, toBinary, type DescMessage, type Message } from "@bufbuild/protobuf";
 import { EngineMessageSchema, EngineSchema, type Engine } from "@bytenite-engines/proto";
 import {
@@ -138,7 +138,7 @@ export const startLifecycle = async (
         message: create(EngineMessageSchema, { engineTag: tag, engineStatus: entry.engine.status }),
       };
     }
-    const { port } = server.address() as AddressInfo;
+    const port = portOf(server);
     const engineLink = options.link?.(tag, port) ?? `http://127.0.0.1:${port}/archives/${tag}?signature=secret`;
     return { schema: EngineMessageSchema, message: create(EngineMessageSchema, { engineTag: tag, engineLink }) };
   };
@@ -157,16 +157,12 @@ export const startLifecycle = async (
       isProtobuf ? toBinary(reply.schema, reply.message) : JSON.stringify(encodeJson(reply.schema, reply.message)),
     );
   };
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
+  const origin = await listen(server);
   return {
-    baseUrl: `http://127.0.0.1:${port}/v1/dev`,
+    baseUrl: `${origin}/v1/dev`,
     requests,
     engines,
     store,
-    [Symbol.asyncDispose]: () => {
-      server.closeAllConnections();
-      return new Promise((resolve) => void server.close(() => resolve()));
-    },
+    [Symbol.asyncDispose]: () => close(server),
   };
 };

@@ -11,7 +11,7 @@ import {
 } from "../src/promise.ts";
 import { endpoints } from "../src/wire.ts";
 import { encodeJson } from "../src/WireJson.ts";
-import { json, startServer } from "./LocalServer.ts";
+import { json, startServer } from "@bytenite-engines/test-kit/ports";
 
 const schema = endpoints.list.response;
 

@@ -3,7 +3,7 @@ import * as Stream from "effect/Stream";
 import { expect, test } from "vitest";
 import { EngineClient } from "../src/index.ts";
 import { createEngineClient, EngineError } from "../src/promise.ts";
-import { json, startServer } from "./LocalServer.ts";
+import { json, startServer } from "@bytenite-engines/test-kit/ports";
 
 const defaultPage = 20;
 

@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import type { ServerResponse } from "node:http";
 import { expect, test } from "vitest";
 import { createEngineClient, EngineError, type ClientOptions, type EngineEvent } from "../src/promise.ts";
-import { json, startServer } from "./LocalServer.ts";
+import { json, startServer } from "@bytenite-engines/test-kit/ports";
 
 // Has a character that is another one in a URL.
 const token = "secret+0123456789";

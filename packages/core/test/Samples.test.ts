@@ -6,7 +6,7 @@ import type { FieldNumbers } from "../src/infer/index.ts";
 import { createEngineClient, type ClientOptions } from "../src/promise.ts";
 import { hedging } from "../src/LatencyHedging.ts";
 import { encode, endpoints } from "../src/wire.ts";
-import { startServer } from "./LocalServer.ts";
+import { startServer } from "@bytenite-engines/test-kit/ports";
 import { zipper } from "./verify/Samples.ts";
 
 const schema = endpoints.get.response;

@@ -8,7 +8,7 @@ import { schemaDigest, schemaDigestHeader } from "../src/SchemaDigest.ts";
 import { LibraryService } from "./gen/google/example/library/v1/library_pb.ts";
 import { ChildSchema, Color, EverythingSchema, Kitchen, type Everything } from "./gen/kitchen/v1/kitchen_pb.ts";
 import { libraryHandlers } from "./LibraryService.ts";
-import { json, startServer } from "./LocalServer.ts";
+import { json, startServer } from "@bytenite-engines/test-kit/ports";
 import { startService, type ReceivedRequest, type ServiceServer } from "./ServiceServer.ts";
 
 const failure = async (promise: Promise<unknown>): Promise<EngineError> => {

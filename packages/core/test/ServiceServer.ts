@@ -1,6 +1,6 @@
 // HTTP server for services with google.api.http annotations.
 import { createServer, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
+import { close, listen } from "@bytenite-engines/test-kit/ports";
 import {
   create,
   fromBinary,
@@ -216,14 +216,10 @@ export const startService = async (
       response.end(bytes);
     });
   });
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
+  const origin = await listen(server);
   return {
-    baseUrl: `http://127.0.0.1:${port}`,
+    baseUrl: origin,
     requests,
-    [Symbol.asyncDispose]: () => {
-      server.closeAllConnections();
-      return new Promise((resolve) => void server.close(() => resolve()));
-    },
+    [Symbol.asyncDispose]: () => close(server),
   };
 };

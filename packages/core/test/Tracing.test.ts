@@ -8,7 +8,7 @@ import { apiKey } from "../src/ApiKey.ts";
 import { memoryServer } from "../src/MemoryServer.ts";
 import { EngineClient, type EngineClientOptions } from "../src/index.ts";
 import { createEngineClient } from "../src/promise.ts";
-import { json, startServer } from "./LocalServer.ts";
+import { json, startServer } from "@bytenite-engines/test-kit/ports";
 
 const secret = "secret-token-0123456789";
 

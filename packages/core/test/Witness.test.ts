@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { createEngineClient } from "../src/promise.ts";
 import { encode, endpoints } from "../src/wire.ts";
-import { startServer } from "./LocalServer.ts";
+import { startServer } from "@bytenite-engines/test-kit/ports";
 import { trainer, zipper } from "./verify/Samples.ts";
 
 const schema = endpoints.get.response;

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { readFileSync } from "node:fs";
+import { close, listen } from "@bytenite-engines/test-kit/ports";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { cachedFetch } from "../examples/cachedFetch.ts";
 
@@ -18,15 +18,11 @@ let path = 0;
 
 beforeAll(async () => {
   vi.useFakeTimers({ toFake: ["Date"] });
-  await new Promise<void>((resolve) => {
-    server.listen(0, "127.0.0.1", resolve);
-  });
-  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  origin = await listen(server);
 });
 afterAll(() => {
   vi.useRealTimers();
-  server.closeAllConnections();
-  server.close();
+  return close(server);
 });
 beforeEach(() => {
   received.length = 0;

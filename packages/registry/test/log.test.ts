@@ -1,9 +1,9 @@
 // Access log on a full disk, rotation, signals.
 import { execFileSync } from "node:child_process";
-import { once } from "node:events";
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { freePort } from "@bytenite-engines/test-kit/ports";
 import { expect, test } from "vitest";
 import { onSmallDisk, mounts } from "./smallDisk.ts";
 import { get, place } from "./place.ts";
@@ -93,15 +93,6 @@ test.for(["/dev/full", "/dev/null"])("output that goes to %s ends nothing", asyn
     process.kill(pid, "SIGTERM");
   }
 });
-
-const freePort = async (): Promise<number> => {
-  const { createServer } = await import("node:net");
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  return port;
-};
 
 test("SIGHUP opens the log anew, and no line is lost or cut in rotations under load", async () => {
   const log = join(directory, "rotated.log");

@@ -1,17 +1,10 @@
 // The registry's command line as a process.
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
+import { spawn, type ChildProcess, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { resultOf, startProcess, type Result } from "@bytenite-engines/test-kit/process";
 import { onTestFinished } from "vitest";
 
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
-
-/** What a process that has ended leaves. */
-export interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 type Environment = Readonly<Record<string, string>>;
 
@@ -26,25 +19,21 @@ export const start = (
   args: ReadonlyArray<string>,
   environment: Environment = {},
   options: StartOptions = {},
-): ChildProcess =>
-  spawn(process.execPath, [main, ...args], { env: { PATH: process.env["PATH"] ?? "", ...environment }, ...options });
+): ChildProcessWithoutNullStreams =>
+  spawn(process.execPath, [main, ...args], { env: environmentOf(environment), ...options });
+
+const environmentOf = (environment: Environment): Environment => ({ PATH: process.env["PATH"] ?? "", ...environment });
 
 /** Runs a command to its end. */
-export const run = async (
+export const run = (
   args: ReadonlyArray<string>,
   environment: Environment = {},
   stdin = "",
   options: StartOptions = {},
-): Promise<Ended> => {
+): Promise<Result> => {
   const child = start(args, environment, options);
   onTestFinished(() => void child.kill("SIGKILL"));
-  let stdout = "";
-  let stderr = "";
-  child.stdout?.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
-  child.stderr?.setEncoding("utf8").on("data", (chunk: string) => (stderr += chunk));
-  child.stdin?.end(stdin);
-  const [code] = (await once(child, "close")) as [number | null];
-  return { code, stdout, stderr };
+  return resultOf(child, stdin);
 };
 
 /** A registry that serves, as its own process. */
@@ -63,28 +52,21 @@ export const serve = async (
   environment: Environment = {},
   options: StartOptions = {},
 ): Promise<Serving> => {
-  const child = start(["--port", "0", ...args], environment, options);
+  const { child, said, output, stop } = await startProcess([main, "--port", "0", ...args], {
+    ...options,
+    env: environmentOf(environment),
+    ready: /^ready (http:\/\/\S+)$/,
+    keepsOutput: true,
+  });
   // A test that fails before it has ended its registry must not leave it behind.
   onTestFinished(() => void child.kill("SIGKILL"));
-  const output = { stdout: "", stderr: "" };
-  child.stderr?.on("data", (chunk: Buffer) => (output.stderr += chunk.toString()));
-  await new Promise<void>((resolve, reject) => {
-    child.stdout?.on("data", (chunk: Buffer) => {
-      output.stdout += chunk.toString();
-      if (output.stdout.includes("\n")) resolve();
-    });
-    child.once("close", () => reject(new Error(`it ended: ${output.stderr}`)));
-  });
-  const origin = /^ready (http:\/\/\S+)\n$/.exec(output.stdout)?.[1] ?? "";
   return {
-    origin,
+    origin: said,
     child,
     output,
     end: async (signal) => {
-      const closed = once(child, "close");
-      child.kill(signal);
-      const [code] = (await closed) as [number | null];
-      return code;
+      await stop(signal);
+      return child.exitCode;
     },
   };
 };

@@ -1,7 +1,8 @@
 // `registry serve` as a process.
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
-import { connect, createServer, type AddressInfo } from "node:net";
+import { connect } from "node:net";
 import { join } from "node:path";
+import { freePort, startServer } from "@bytenite-engines/test-kit/ports";
 import { expect, test } from "vitest";
 import { get, key, place } from "./place.ts";
 import { run, serve } from "./process.ts";
@@ -88,16 +89,14 @@ const refused = (port: number): Promise<boolean> =>
   });
 
 test("a port in use is one sentence that says what to do", async () => {
-  const blocker = createServer();
-  await new Promise<void>((resolve) => blocker.listen(0, "127.0.0.1", resolve));
-  const { port } = blocker.address() as AddressInfo;
+  await using blocker = await startServer(() => {});
+  const { port } = new URL(blocker.origin);
   const before = await readdir(directory);
-  const { code, stdout, stderr } = await run(["serve", ...fresh(), "--port", String(port)]);
+  const { code, stdout, stderr } = await run(["serve", ...fresh(), "--port", port]);
   expect([code, stdout]).toEqual([1, ""]);
   expect(stderr).toBe(`registry: port ${port} on 127.0.0.1 is in use: choose another with --port\n`);
-  const admin = await run(["serve", ...fresh(), "--port", "0", "--admin-port", String(port)]);
+  const admin = await run(["serve", ...fresh(), "--port", "0", "--admin-port", port]);
   expect(admin.stderr).toBe(`registry: port ${port} on 127.0.0.1 is in use: choose another with --admin-port\n`);
-  blocker.close();
   expect(await readdir(directory)).toEqual(before);
 });
 
@@ -260,15 +259,6 @@ test("it goes on when nobody reads its log any more", async () => {
   }
   expect(await registry.end("SIGTERM")).toBe(0);
 });
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 
 test("faults are set over HTTP, only as JSON, and wrong ones are refused with the place", async () => {
   const registry = await serve([...fresh(), "--faults", "on"]);

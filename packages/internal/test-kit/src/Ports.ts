@@ -1,16 +1,21 @@
 // Free ports of loopback, and servers on them.
 import { once } from "node:events";
+import * as http from "node:http";
+import * as https from "node:https";
 import { createServer, type AddressInfo, type Server } from "node:net";
 
 /** Everything listens on loopback only. */
 export const host = "127.0.0.1";
 
 /** Listens on a free port; resolves with the origin, such as `http://127.0.0.1:40123`. */
-export const listen = async (server: Server): Promise<string> => {
-  server.listen(0, host);
+export const listen = async (server: Server, hostname = host): Promise<string> => {
+  server.listen(0, hostname);
   await once(server, "listening");
-  return `http://${host}:${(server.address() as AddressInfo).port}`;
+  return `http${server instanceof https.Server ? "s" : ""}://${hostname}:${portOf(server)}`;
 };
+
+/** The port of a server that listens. */
+export const portOf = (server: Server): number => (server.address() as AddressInfo).port;
 
 /** Closes a server and all of its connections; resolves when it is closed. */
 export const close = async (server: Server & { readonly closeAllConnections?: () => void }): Promise<void> => {
@@ -26,4 +31,50 @@ export const freePort = async (): Promise<number> => {
   const { port } = new URL(await listen(server));
   await close(server);
   return Number(port);
+};
+
+/** An HTTP server on a free port. */
+export interface LocalServer extends AsyncDisposable {
+  readonly origin: string;
+  /** Base URL of the API, with `/v1/dev`. */
+  readonly baseUrl: string;
+  /** What has arrived. */
+  readonly requests: ReadonlyArray<http.IncomingMessage>;
+}
+
+/** Starts it, over TLS with a key and a certificate. `answer` also gets the running number of the request, from 1. */
+export const startServer = async (
+  answer: (request: http.IncomingMessage, response: http.ServerResponse, count: number) => void,
+  tls?: { readonly key: string; readonly cert: string },
+): Promise<LocalServer> => {
+  const requests: Array<http.IncomingMessage> = [];
+  const listener: http.RequestListener = (request, response) => {
+    requests.push(request);
+    answer(request, response, requests.length);
+  };
+  const server = tls === undefined ? http.createServer(listener) : https.createServer(tls, listener);
+  // Certificates are for names.
+  const origin = await listen(server, tls === undefined ? host : "localhost");
+  return { origin, baseUrl: `${origin}/v1/dev`, requests, [Symbol.asyncDispose]: () => close(server) };
+};
+
+/** Answers with JSON. */
+export const json = (
+  response: http.ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): void => {
+  response.writeHead(status, { "content-type": "application/json", ...headers });
+  response.end(JSON.stringify(body));
+};
+
+/** Passes a request on to a URL and its response back, as they are. */
+export const pass = (incoming: http.IncomingMessage, outgoing: http.ServerResponse, url: string): void => {
+  const { method = "GET", headers } = incoming;
+  const request = http.request(url, { method, headers }, (answer) => {
+    outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+    answer.pipe(outgoing);
+  });
+  incoming.pipe(request.on("error", () => outgoing.destroy()));
 };

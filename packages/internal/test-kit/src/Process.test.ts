@@ -1,8 +1,9 @@
 // Start, readiness and end of processes.
+import { spawn } from "node:child_process";
 import { createServer } from "node:net";
 import { expect, test } from "vitest";
 import { close, freePort, listen } from "./Ports.ts";
-import { startProcess } from "./Process.ts";
+import { resultOf, startProcess } from "./Process.ts";
 
 const stayAlive = "setInterval(() => {}, 1_000);";
 
@@ -27,6 +28,19 @@ test("output after the ready line does not fill a pipe that nobody reads", async
   const started = await startProcess(["-e", script]);
   await started.stop("SIGCONT");
   expect(started.child.exitCode).toBe(7);
+});
+
+test("all that a process prints is kept where that is asked for, a ready line in two parts is one", async () => {
+  const script = `process.on("SIGTERM", () => { console.error("bye"); process.exit(4); });
+    process.stdout.write("rea", () => process.stdout.write("dy x\\nmore\\n")); ${stayAlive}`;
+  const started = await startProcess(["-e", script], { keepsOutput: true });
+  await started.stop();
+  expect([started.child.exitCode, started.output]).toEqual([4, { stdout: "ready x\nmore\n", stderr: "bye\n" }]);
+});
+
+test("a process that ends is its exit code and what it printed", async () => {
+  const echo = spawn(process.execPath, ["-e", "process.stdin.pipe(process.stderr); process.exitCode = 3;"]);
+  expect(await resultOf(echo, "said")).toEqual({ code: 3, stdout: "", stderr: "said" });
 });
 
 test("a free port can be listened on, and one in use is not given", async () => {

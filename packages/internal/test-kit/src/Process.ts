@@ -1,13 +1,31 @@
 // A server in a process of its own: started, ready, ended.
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 /** The root of this repository. */
 export const root = fileURLToPath(new URL("../../../../", import.meta.url));
 
-/** How a process is started. */
+/** How a process ended and what it printed. */
+export interface Result {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What a started process prints until it ends. `input` is all that it reads. */
+export const resultOf = async (child: ChildProcessWithoutNullStreams, input?: string): Promise<Result> => {
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => (stderr += chunk));
+  // It may end before it has read everything.
+  if (input !== undefined) child.stdin.on("error", () => {}).end(input);
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, stdout, stderr };
+};
+
+/** How a server is started. */
 export interface ProcessOptions {
   /** Default: the root of this repository. */
   readonly cwd?: string;
@@ -17,6 +35,10 @@ export interface ProcessOptions {
   readonly ready?: RegExp;
   /** Whether messages can be exchanged with it. */
   readonly ipc?: boolean;
+  /** Whether all that it prints is kept, also after its ready line. Default: false. */
+  readonly keepsOutput?: boolean;
+  /** The user that it runs as. */
+  readonly uid?: number | undefined;
 }
 
 /** A process that is ready. */
@@ -24,6 +46,8 @@ export interface ManagedProcess extends AsyncDisposable {
   readonly child: ChildProcess;
   /** What its ready line says. */
   readonly said: string;
+  /** What it has printed: until it was ready, or so far. */
+  readonly output: { readonly stdout: string; readonly stderr: string };
   /** Ends it by SIGTERM, as an operator does, or by another signal; resolves when it has ended. */
   readonly stop: (signal?: NodeJS.Signals) => Promise<void>;
 }
@@ -34,36 +58,45 @@ export interface ManagedProcess extends AsyncDisposable {
  */
 export const startProcess = async (
   args: ReadonlyArray<string>,
-  { cwd = root, env = process.env, ready = /^ready (\S+)/, ipc = false }: ProcessOptions = {},
+  { cwd = root, env = process.env, ready = /^ready (\S+)/, ipc = false, keepsOutput = false, uid }: ProcessOptions = {},
 ): Promise<ManagedProcess> => {
   const child = spawn(process.execPath, args, {
     cwd,
     env,
+    ...(uid === undefined ? {} : { uid }),
     stdio: ["pipe", "pipe", "pipe", ...(ipc ? ["ipc" as const] : [])],
   });
-  const ended = once(child, "exit");
-  const printed: Array<string> = [];
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => printed.push(text));
+  const ended = once(child, keepsOutput ? "close" : "exit") as Promise<[number | null, NodeJS.Signals | null]>;
+  const output = { stdout: "", stderr: "" };
+  let isReady = false;
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => (output.stderr += text));
   const said = await Promise.race([
     new Promise<string>((resolve) => {
-      createInterface({ input: child.stdout as NodeJS.ReadableStream }).on("line", (line) => {
-        printed.push(`${line}\n`);
-        const [, said] = ready.exec(line) ?? [];
-        if (said !== undefined) resolve(said);
+      child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+        output.stdout += text;
+        if (isReady) return;
+        for (const line of output.stdout.split("\n").slice(0, -1)) {
+          const [, said] = ready.exec(line) ?? [];
+          if (said === undefined) continue;
+          isReady = true;
+          resolve(said);
+        }
       });
     }),
     ended.then(([code, signal]) => {
-      throw new Error(`${args.join(" ")} ended before it was ready (${code ?? signal}):\n${printed.join("")}`);
+      const printed = output.stdout + output.stderr;
+      throw new Error(`${args.join(" ")} ended before it was ready (${code ?? signal}):\n${printed}`);
     }),
   ]);
-  // What it prints from now on is not kept.
-  printed.length = 0;
-  child.stderr?.removeAllListeners("data").resume();
+  if (!keepsOutput) {
+    child.stdout?.removeAllListeners("data").resume();
+    child.stderr?.removeAllListeners("data").resume();
+  }
   const stop = async (signal: NodeJS.Signals = "SIGTERM"): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) child.kill(signal);
     await ended;
   };
-  return { child, said, stop, [Symbol.asyncDispose]: () => stop() };
+  return { child, said, output, stop, [Symbol.asyncDispose]: () => stop() };
 };
 
 /** A proxy that answers. */

@@ -10,10 +10,10 @@ const root = fileURLToPath(new URL("../../../../../", import.meta.url));
 const knows: Readonly<Record<string, ReadonlyArray<string>>> = {
   contract: [],
   proto: [],
-  core: ["http-cache", "proto"],
-  "http-cache": [],
+  core: ["http-cache", "proto", "test-kit"],
+  "http-cache": ["test-kit"],
   registry: ["core", "proto", "test-kit"],
-  cli: ["core", "proto", "registry"],
+  cli: ["core", "proto", "registry", "test-kit"],
   "test-kit": [],
   worker: ["core", "http-cache", "proto", "registry", "test-kit"],
   "registry-worker": ["core", "proto", "registry", "test-kit"],

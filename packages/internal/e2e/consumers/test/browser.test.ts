@@ -1,8 +1,7 @@
 // Installed packages in Chromium.
 import { existsSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
+import { listen } from "@bytenite-engines/test-kit/ports";
 import { chromium } from "playwright-core";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { bundled } from "../src/Bundled.ts";
@@ -47,14 +46,14 @@ test.skipIf(!existsSync(browser)).for(managers)(
     const registry = await serve(project);
     onTestFinished(registry.stop);
     const server = createServer(serverOf(await bundled(project, "page.js", "browser"), registry.url));
-    await once(server.listen(0, "127.0.0.1"), "listening");
+    const origin = await listen(server);
     onTestFinished(() => void server.close());
     const running = await chromium.launch({ executablePath: browser, args: ["--no-sandbox"] });
     onTestFinished(() => running.close());
     const page = await running.newPage();
     const complaints: Array<string> = [];
     page.on("pageerror", (error) => complaints.push(error.message));
-    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    await page.goto(`${origin}/`);
     await Promise.race([page.locator("#done").waitFor(), page.waitForEvent("pageerror")]);
     expect(complaints).toEqual([]);
     const shown = JSON.parse(await page.locator("body").innerText()) as { readonly names: ReadonlyArray<string> };
@@ -69,12 +68,11 @@ test.skipIf(!existsSync(browser))("a page on another origin gets an error that n
   onTestFinished(registry.stop);
   const script = await bundled(project, "cors.js", "browser");
   const server = createServer(serverOf(script, registry.url));
-  await once(server.listen(0, "127.0.0.1"), "listening");
+  const origin = await listen(server);
   onTestFinished(() => void server.close());
   const running = await chromium.launch({ executablePath: browser, args: ["--no-sandbox"] });
   onTestFinished(() => running.close());
   const page = await running.newPage();
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   await page.goto(`${origin}/?api=${encodeURIComponent(registry.url)}`);
   await page.locator("#done").waitFor();
   const result = JSON.parse(await page.locator("body").innerText()) as {

@@ -1,5 +1,5 @@
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { close, listen } from "@bytenite-engines/test-kit/ports";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Connection, saturate } from "./Load.ts";
 
@@ -13,15 +13,9 @@ beforeAll(async () => {
     response.writeHead(answer.status, { "content-length": answer.length, "cache-status": answer.cacheStatus });
     response.end("x".repeat(answer.length));
   });
-  await new Promise<void>((resolve) => {
-    server.listen(0, "127.0.0.1", resolve);
-  });
-  ({ port } = server.address() as AddressInfo);
+  port = Number(new URL(await listen(server)).port);
 });
-afterAll(() => {
-  server.closeAllConnections();
-  server.close();
-});
+afterAll(() => close(server));
 
 const right = { ...answer };
 const expected = { status: 200, length: 9, cacheStatus: "; hit" };
