@@ -27,7 +27,6 @@ const echoed = async (args: ReadonlyArray<string>, input = ""): Promise<Record<s
 };
 
 test("raw writes JSON as it came, as lines, as YAML, or asks for protobuf", async () => {
-  const { port } = echo.address() as AddressInfo;
   const env = { BYTENITE_BASE_URL: `http://127.0.0.1:${port}/v1/dev`, BYTENITE_TOKEN: "x", BYTENITE_OUTPUT: "csv" };
   const raw = (...args: ReadonlyArray<string>) => bne(home, ["raw", "/engines", ...args], { env });
   expect((await raw("-o", "json")).stdout).toBe((await raw()).stdout);

@@ -80,8 +80,8 @@ const copyRepository = (): string => {
 type Failed = ReadonlyArray<string> | "run";
 
 /**
- * Tries changes one after the other; `onTried` hears of each. A change is caught by a test file that fails with it twice, the
- * second time alone, and passes without it. Files that fail without a change take no further part; `onBroken` hears of them.
+ * Tries changes one after the other; `onTried` hears of each. A change is caught by a test file that fails with it and passes
+ * without it. Files that fail without a change take no further part; `onBroken` hears of them.
  */
 export const tryAll = (
   chosen: ReadonlyArray<Site & { readonly file: string }>,
@@ -93,20 +93,20 @@ export const tryAll = (
   const sound = new Set<string>();
   const run = (...args: ReadonlyArray<string>): Failed => failedOf(copy, [...args, ...excluded(broken)]);
   const isCaughtBy = (test: string, own: ReadonlyArray<string>, path: string, original: string): boolean => {
-    if (run("run", test, ...own).length === 0) return false;
     const mutated = readFileSync(path, "utf8");
     if (!sound.has(test)) {
       writeFileSync(path, original);
       const passes = run("run", test, ...own).length === 0;
       writeFileSync(path, mutated);
-      if (!passes) {
+      if (passes) sound.add(test);
+      else {
         broken.add(test);
         onBroken(test);
-        return false;
       }
-      sound.add(test);
+      return passes;
     }
-    return true;
+    // What has passed before may have failed by chance.
+    return run("run", test, ...own).length > 0;
   };
   try {
     return chosen.map((site) => {
@@ -116,10 +116,10 @@ export const tryAll = (
       const path = join(copy, file);
       const original = readFileSync(path, "utf8");
       writeFileSync(path, changed(original, site));
-      const beside = file.replace(/\.ts$/, ".test.ts");
+      const direct = testsOf(copy, folder, file);
       // The quickest to notice come first; tests that run the file in another process come last.
       const stages = [
-        ...(existsSync(join(copy, beside)) ? [["run", beside, ...own]] : []),
+        ...(direct.length > 0 ? [["run", ...direct, ...own]] : []),
         ["related", file, "--run", ...own],
         ["run", ...own],
       ];
@@ -143,6 +143,12 @@ export const tryAll = (
     rmSync(copy, { recursive: true, force: true });
   }
 };
+
+/** The tests of a package that import a file themselves. */
+const testsOf = (copy: string, folder: string, file: string): ReadonlyArray<string> =>
+  globSync("{src,test}/**/*.test.ts", { cwd: join(copy, folder) })
+    .map((path) => join(folder, path))
+    .filter((path) => readFileSync(join(copy, path), "utf8").includes(`/${basename(file)}"`));
 
 const excluded = (files: Iterable<string>): ReadonlyArray<string> =>
   [...files].flatMap((file) => ["--exclude", `**/${file}`]);
