@@ -27,7 +27,7 @@ const echoed = async (args: ReadonlyArray<string>, input = ""): Promise<Record<s
 };
 
 test("raw writes JSON as it came, as lines, as YAML, or asks for protobuf", async () => {
-  const env = { BYTENITE_BASE_URL: `http://127.0.0.1:${port}/v1/dev`, BYTENITE_TOKEN: "x", BYTENITE_OUTPUT: "csv" };
+  const env = { BYTENITE_BASE_URL: echo.baseUrl, BYTENITE_TOKEN: "x", BYTENITE_OUTPUT: "csv" };
   const raw = (...args: ReadonlyArray<string>) => bne(home, ["raw", "/engines", ...args], { env });
   expect((await raw("-o", "json")).stdout).toBe((await raw()).stdout);
   expect((await raw("-o", "ndjson")).stdout).toBe(`${(await raw()).stdout}\n`);
