@@ -43,7 +43,7 @@ const asking =
 const chunkOf = (id: string): string | null => {
   if (starting.test(id)) return "start";
   // Settings and credentials need it before anything is asked.
-  if (id.endsWith("/core/src/HttpRules.ts")) return "base";
+  if (/\/core\/src\/(HttpRules|Suggestion)\.ts$/.test(id)) return "base";
   if (apart.test(id) || /\/(yaml|jsonc-parser)\//.test(id)) return null;
   if (asking.test(id)) return "asking";
   return /\/cli\/src\/|\/registry\/src\/command\/UserError\.ts$|fastest-levenshtein|node:(util|events|url)$/.test(id)

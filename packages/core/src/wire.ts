@@ -25,6 +25,7 @@ export { canonicalForm, schemaDigest, schemaDigestHeader } from "./SchemaDigest.
 export { schemaDigests } from "./gen/schemaDigests.ts";
 export { decodeJson, maxJsonDepth, type DecodedJson } from "./JsonReader.ts";
 export { parseTimestamp } from "./Timestamp.ts";
+export { closest, didYouMean } from "./Suggestion.ts";
 export { encodeJson } from "./WireJson.ts";
 export { decideRetry, defaultRetryPolicy, type RetryDecision, type RetryPolicy, type RetrySituation } from "./Retry.ts";
 export { RetryBudget, retryCost } from "./RetryBudget.ts";

@@ -1,5 +1,5 @@
 // Existing tags close to one that was not found.
-import { closest } from "@bytenite-engines/registry/command";
+import { closest } from "@bytenite-engines/core/wire";
 import type { PromiseEngineClient } from "@bytenite-engines/core/promise";
 import type { Engine } from "@bytenite-engines/proto";
 import { HintedError, isEngineError } from "../Errors.ts";

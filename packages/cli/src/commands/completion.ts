@@ -1,5 +1,6 @@
 // Prints the completion script of a shell.
-import { didYouMean, UsageError } from "@bytenite-engines/registry/command";
+import { didYouMean } from "@bytenite-engines/core/wire";
+import { UsageError } from "@bytenite-engines/registry/command";
 import { completionScripts } from "../complete/Scripts.ts";
 import { exitCodes } from "../ExitCode.ts";
 import { positional, type Invocation } from "../Invocation.ts";

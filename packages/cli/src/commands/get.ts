@@ -1,6 +1,6 @@
 // bne get, status, versions: engines by their tags.
-import { didYouMean, UsageError, UserError } from "@bytenite-engines/registry/command";
-import { compareVersions, parseVersion } from "@bytenite-engines/core/wire";
+import { compareVersions, didYouMean, parseVersion } from "@bytenite-engines/core/wire";
+import { UsageError, UserError } from "@bytenite-engines/registry/command";
 import type { PromiseEngineClient } from "@bytenite-engines/core/promise";
 import type { Engine } from "@bytenite-engines/proto";
 import { SeveralErrors } from "../Errors.ts";

@@ -1,6 +1,6 @@
 // `bne list`: one page of engines, or all.
 import { create } from "@bufbuild/protobuf";
-import { didYouMean } from "@bytenite-engines/registry/command";
+import { didYouMean } from "@bytenite-engines/core/wire";
 import { PaginatedResponseSchema, type Engine, type PaginatedResponse } from "@bytenite-engines/proto";
 import { clientOf } from "../client/Client.ts";
 import { inPieces, keepHeapSmall, largePage, matches, pagesOf, type Page, type PageOptions } from "../client/Pages.ts";

@@ -1,8 +1,8 @@
 // bne new: the folder of an engine, with its manifest.
-import { didYouMean, UsageError, UserError } from "@bytenite-engines/registry/command";
+import { didYouMean, parseTag } from "@bytenite-engines/core/wire";
+import { UsageError, UserError } from "@bytenite-engines/registry/command";
 import { existsSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { parseTag } from "@bytenite-engines/core/wire";
 import { reasonOf, writeAtomically } from "../config/Files.ts";
 import { codeFolder, engineTypes, manifestName } from "../engine/EngineFolder.ts";
 import { FileError } from "../Errors.ts";

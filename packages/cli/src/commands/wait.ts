@@ -1,5 +1,6 @@
 // bne wait: until engines have a status, exist, or are deleted.
-import { didYouMean, UsageError, UserError } from "@bytenite-engines/registry/command";
+import { didYouMean } from "@bytenite-engines/core/wire";
+import { UsageError, UserError } from "@bytenite-engines/registry/command";
 import { setTimeout as delay } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import type { EngineError } from "@bytenite-engines/core/promise";

@@ -1,5 +1,6 @@
 // The table of settings: names, values, where each may come from.
-import { didYouMean, UsageError } from "@bytenite-engines/registry/command";
+import { didYouMean } from "@bytenite-engines/core/wire";
+import { UsageError } from "@bytenite-engines/registry/command";
 import type { Flag } from "../parse/Command.ts";
 import { valueOf, type FlagValue } from "../parse/Arguments.ts";
 import { outputForms } from "../parse/Flags.ts";

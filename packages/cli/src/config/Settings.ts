@@ -1,5 +1,6 @@
 // Settings of a run: flag, environment, project file, profile, own file, default.
-import { didYouMean, UsageError, UserError } from "@bytenite-engines/registry/command";
+import { didYouMean } from "@bytenite-engines/core/wire";
+import { UsageError, UserError } from "@bytenite-engines/registry/command";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { exitCodes } from "../ExitCode.ts";

@@ -1,5 +1,6 @@
 // Files of an engine's folder, and their problems.
-import { didYouMean, UsageError } from "@bytenite-engines/registry/command";
+import { didYouMean } from "@bytenite-engines/core/wire";
+import { UsageError } from "@bytenite-engines/registry/command";
 import {
   closeSync,
   constants,

@@ -1,7 +1,7 @@
 // Records and columns of engines.
-import { closest, UsageError } from "@bytenite-engines/registry/command";
+import { closest, encodeJson } from "@bytenite-engines/core/wire";
+import { UsageError } from "@bytenite-engines/registry/command";
 import { type DescMessage, create, toBinary } from "@bufbuild/protobuf";
-import { encodeJson } from "@bytenite-engines/core/wire";
 import {
   EngineListResponseSchema,
   EngineMessageSchema,

@@ -1,5 +1,6 @@
 // Command lines, parsed by the table of commands.
-import { didYouMean, UsageError } from "@bytenite-engines/registry/command";
+import { didYouMean } from "@bytenite-engines/core/wire";
+import { UsageError } from "@bytenite-engines/registry/command";
 import { parseArgs } from "node:util";
 import { nameOf, type Command, type Flag, type Positional } from "./Command.ts";
 import { commandAt, commands, flagsOf, groupAt, groups, membersOf } from "./CommandTable.ts";

@@ -1,5 +1,6 @@
 // Help, made from the table of commands.
-import { didYouMean, UsageError } from "@bytenite-engines/registry/command";
+import { didYouMean } from "@bytenite-engines/core/wire";
+import { UsageError } from "@bytenite-engines/registry/command";
 import { usageOf } from "./Arguments.ts";
 import { nameOf, type Command, type Flag } from "./Command.ts";
 import { commandAt, commands, flagsOf, groupAt, groups, membersOf } from "./CommandTable.ts";

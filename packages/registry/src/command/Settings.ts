@@ -10,7 +10,8 @@ import { defaultUploadLimits, publicUrlProblem } from "../archive/Upload.ts";
 import { defaultLimits } from "../node/ServerLimits.ts";
 import type { RegistryOptions } from "../node/Registry.ts";
 import { pathOrDefault } from "./Database.ts";
-import { didYouMean, flagError, UsageError } from "./UserError.ts";
+import { didYouMean } from "@bytenite-engines/core/wire";
+import { flagError, UsageError } from "./UserError.ts";
 import { tokensIn } from "./Tokens.ts";
 
 /** Port when none is given. */

@@ -1,6 +1,7 @@
 // The commands of `bne registry ...` and `pnpm registry ...`.
 import { plainOutput, type CommandOutput } from "./Output.ts";
-import { didYouMean, UsageError, UserError, writeFailure, type FailureFormat } from "./UserError.ts";
+import { didYouMean } from "@bytenite-engines/core/wire";
+import { UsageError, UserError, writeFailure, type FailureFormat } from "./UserError.ts";
 
 /** Help for all of it. */
 export const registryUsage = `Usage: registry COMMAND [--database FILE] [options]   (or REGISTRY_DATABASE; default .data/registry.sqlite)
@@ -53,7 +54,7 @@ BYTENITE_REGISTRY_KEY      key for secrets at rest and for access tokens, at lea
 
 export type { CommandOutput, RegistryRow } from "./Output.ts";
 export { canAsk, isConfirmed } from "./Output.ts";
-export { closest, didYouMean, UsageError, UserError } from "./UserError.ts";
+export { UsageError, UserError } from "./UserError.ts";
 
 type Command = (args: ReadonlyArray<string>, output: CommandOutput) => Promise<number>;
 

@@ -1,5 +1,5 @@
-import { closest, didYouMean } from "./UserError.ts";
 import { expect, test } from "vitest";
+import { closest, didYouMean } from "./Suggestion.ts";
 
 const names = ["list", "get", "status", "versions", "wait", "watch", "word-count@0.9", "word-count@0.10"];
 
@@ -18,4 +18,15 @@ test("the start of a word is close, something else is not", () => {
 
 test("several are said as a sentence", () => {
   expect(didYouMean("wat", names, "bne ")).toBe("Did you mean bne watch or bne wait?");
+});
+
+test("names that have the word in them come after slips", () => {
+  expect(closest("count", ["word-count", "cound", "amount"])).toEqual(["cound", "word-count"]);
+  expect(closest("timeout", ["attemptTimeoutMs", "baseUrl"])).toEqual(["attemptTimeoutMs"]);
+  expect(closest("ord", ["word-count"])).toEqual([]);
+});
+
+test("a name of any length is compared by its first hundred characters", () => {
+  const long = "x".repeat(100_000);
+  expect(closest(`${long}a`, [`${long}b`, "y"])).toEqual([`${long}b`]);
 });
