@@ -40,7 +40,7 @@ test.for([100, 6_000])(
     const { database, token, id } = await withToken();
     const importing = start(["import", "-", "--user", "dave", ...database]);
     onTestFinished(() => void importing.kill("SIGKILL"));
-    const input = importing.stdin as Writable;
+    const input = importing.stdin;
     await fed(input, count);
     const registry = await serve(database);
     expect((await get(registry.origin, "/engines", token)).status).toBe(200);
@@ -62,7 +62,7 @@ test("an import that is killed while it waits leaves nothing, and no lock", asyn
   const killed = start(["import", "-", "--user", "dave", ...database]);
   // What is still on its way to it fails when it is gone.
   killed.stdin?.on("error", () => {});
-  await fed(killed.stdin as Writable, 2_000);
+  await fed(killed.stdin, 2_000);
   const gone = once(killed, "close");
   killed.kill("SIGKILL");
   await gone;
@@ -76,7 +76,7 @@ test("a user whom two imports make at once is made once", async () => {
   onTestFinished(() => void importing.kill("SIGKILL"));
   let complaints = "";
   importing.stderr?.on("data", (chunk: Buffer) => (complaints += chunk.toString()));
-  await fed(importing.stdin as Writable, 2_000);
+  await fed(importing.stdin, 2_000);
   expect((await run(["token", "create", "--create-user", "--user", "dave", ...database])).code).toBe(0);
   const ended = once(importing, "close");
   importing.stdin?.end();
