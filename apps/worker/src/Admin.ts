@@ -4,8 +4,8 @@ import { currentAge, timeToLive, usableUntil } from "@bytenite-engines/http-cach
 import { decide, look } from "./Decision.ts";
 import type { Isolate } from "./Isolate.ts";
 import { tokenOf } from "./Identity.ts";
-import { parsePurge } from "./Purge.ts";
-import { parseRequest, refuse, wrongMethod, type Refusal } from "./Request.ts";
+import { parsePurge, wrongParameter } from "./Purge.ts";
+import { parseRequest, refuse, unknownPath, wrongMethod, type Refusal } from "./Request.ts";
 import { cacheKey, ownersOf } from "./Store.ts";
 
 /** Paths of operators begin so. */
@@ -16,7 +16,7 @@ export const answerAdmin = async (request: Request, path: string, isolate: Isola
   if (name === "health") return health(request, isolate);
   const { adminSecrets } = isolate.config;
   // Without a secret these do not exist.
-  if (!["metrics", "purge", "explain"].includes(name) || adminSecrets.length === 0) return refuse(unknown, null);
+  if (!["metrics", "purge", "explain"].includes(name) || adminSecrets.length === 0) return refuse(unknownPath, null);
   if (!(await isSecret(request.headers.get("authorization"), adminSecrets))) return refuse(unauthenticated, null);
   const method = name === "purge" ? "POST" : "GET";
   if (request.method !== method) return refuse(wrongMethod(request.method, method), null);
@@ -87,7 +87,7 @@ const purge = async (request: Request, parameters: URLSearchParams, isolate: Iso
   const form = new URLSearchParams(await request.text());
   if ([...form.keys()].some((name) => name !== "token")) return invalid("a form may have token=... alone");
   const [given, ...more] = form.getAll("token");
-  if (more.length > 0) return invalid("token is given more than once: send one purge for each");
+  if (more.length > 0) return invalid("token is given more than once: send one request for each");
   const token = given === undefined ? undefined : tokenOf(given);
   if (given !== undefined && token === undefined) return invalid("token must be what its user sends in Authorization");
   if (token !== undefined && parameters.size > 0) return invalid("token stands alone");
@@ -125,6 +125,8 @@ const rules: Readonly<Record<string, readonly [rule: string, section: string]>> 
  * and `X-Explain-Authorization` is its Authorization. Nothing is fetched.
  */
 const explain = async (request: Request, parameters: URLSearchParams, isolate: Isolate): Promise<Response> => {
+  const wrong = wrongParameter(parameters, ["path"]);
+  if (wrong !== undefined) return invalid(wrong);
   const path = parameters.get("path");
   if (path === null) return invalid(`say which request: path=${basePath}/engines/zipper`);
   const headers = new Headers(request.headers);
@@ -133,7 +135,7 @@ const explain = async (request: Request, parameters: URLSearchParams, isolate: I
   if (authorization !== null) headers.set("authorization", authorization);
   const parsed = parseRequest("GET", headers, path, isolate.config);
   if ("status" in parsed) return json({ refused: { status: parsed.status, message: parsed.message } });
-  const { reader, found } = await look(parsed, isolate);
+  const { reader, found } = await look(parsed, isolate, { waitUntil: () => {} });
   const nowMs = isolate.now();
   const { decision, chosen } = decide(reader, found, nowMs);
   const { action } = decision;
@@ -179,7 +181,6 @@ const explain = async (request: Request, parameters: URLSearchParams, isolate: I
   });
 };
 
-const unknown: Refusal = { status: 404, code: "NOT_FOUND", message: "no such path" };
 const unauthenticated: Refusal = {
   status: 401,
   code: "UNAUTHENTICATED",

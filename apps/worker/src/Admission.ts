@@ -1,18 +1,21 @@
 // Admission of requests to the upstream: fair shares, back-off, connection state.
 
-/** A request that is to be sent to the upstream. */
 export interface Applicant {
   /** Digest of the token; undefined for a request without one. */
   readonly owner: string | undefined;
   /** Address of the client. Empty: unknown. */
   readonly client: string;
-  /** URL of the resource. */
   readonly resource: string;
   /** Whether something stale can be served instead. */
   readonly orStale: boolean;
 }
 
-/** How a request to the upstream ended. */
+/** A request to the upstream: its number in this isolate, since clocks stand still while nothing is waited for, and its time. */
+export interface Asked {
+  readonly sequence: number;
+  readonly atMs: number;
+}
+
 export type Ending =
   /** With an answer that accepts the token: 2xx, 304. */
   | "accepted"
@@ -20,27 +23,22 @@ export type Ending =
   | "answered"
   /** With 500, 502, 503 or 504, or in the middle of the answer. */
   | "failed"
-  | "timed-out"
-  /** Without any answer: no connection, or one that was closed. */
-  | "unconnected";
+  /** Without any answer: no connection, one that was closed, or none in time. */
+  | "unanswered";
 
 /** Admission. `leave` has to be called when the request has ended. */
 export interface Pass {
   /** The resource has failed, and has not succeeded since: it is asked for once, without retries. */
   readonly isFailing: boolean;
-  /** Whether the upstream has accepted this token lately. */
   readonly isKnown: boolean;
   readonly leave: (ending: Ending) => void;
 }
 
-/** Why a request is not sent. */
 export interface Denied {
   /** `busy`: the user's own requests take all of its places. `crowded`: those of unknown tokens take all of theirs. */
   readonly because: "known-to-be-down" | "busy" | "crowded";
   /** How long asking again is pointless, in milliseconds, where that is known. */
   readonly retryAfterMs?: number;
-  /** Whether the caller has to probe the connection now. */
-  readonly probe?: boolean;
 }
 
 /** Requests to the upstream at once for one token, and for one client without a token. */
@@ -56,15 +54,13 @@ const maxUnknownLookUps = 16;
 const maxUnknownLookUpsWaiting = 256;
 /** Poll interval of a waiting request, in milliseconds. */
 const lookUpAgainMs = 50;
-/** Tokens that are remembered as accepted, and as not connected during an outage; resources that are remembered as failed. */
+/** Tokens that are remembered as accepted; resources that are remembered as failed. */
 const maxRemembered = 4_000;
 /** How long a resource that failed is not asked for where something stale is stored, in milliseconds; doubled by each failure. */
 const minBackOffMs = 2_000;
 const maxBackOffMs = 60_000;
-/** The upstream counts as unreachable when so many accepted tokens get no connection, and nobody gets an answer in between. */
-const identitiesOfAnOutage = 3;
-/** While it is unreachable, the connection is probed once in so many milliseconds. */
-const probeEveryMs = 10_000;
+/** After a request without an answer the connection is probed, and again while the probes fail: once in so many milliseconds. */
+const probeEveryMs = 5_000;
 
 /** Places for requests that are under way. Numbers, timestamps and native promises: requests of an isolate share it. */
 class Lane {
@@ -124,9 +120,8 @@ class Lane {
 
 /**
  * Nothing that one client asks for denies the upstream to others. Tokens that the upstream has accepted have places of their own;
- * all others share some, of which no client gets more than half. A failure is remembered of the resource and the token. Only several
- * accepted tokens without a connection, and no answer to anybody, speak of the origin; and even then a request whose user has not
- * failed to connect is sent.
+ * all others share some, of which no client gets more than half. A failure is remembered of the resource and the token. Of the origin
+ * speaks only a probe, whose resource nobody chooses: it is down when a probe fails and nobody has had an answer since it was sent.
  */
 export class Admission {
   readonly #maxWaitMs: number;
@@ -136,15 +131,15 @@ export class Admission {
   readonly #lanes = new Map<string, Lane>();
   readonly #known = new Map<string, true>();
   readonly #failed = new Map<string, { readonly untilMs: number; readonly backOffMs: number }>();
-  /** Who got no connection since the last answer to anybody, and whether it was known. */
-  readonly #unconnected = new Map<string, boolean>();
   readonly #waiting = { known: 0, unknown: 0 };
   /** Of all tokens that the upstream has not accepted lately, and of requests without one. */
   readonly #unknown: Lane;
   readonly #lookUps: Lane;
   /** Tokens that wait for a look-up, and until when, by performance.now(). */
   readonly #waitingToLookUp = new Map<string, number>();
-  #probedAtMs: number | undefined;
+  #isDown = false;
+  #probedAtMs = Number.NEGATIVE_INFINITY;
+  #answers = 0;
 
   /**
    * `maxWaitMs`: how long a request waits for a place, and how long it may take, in milliseconds. `isPublic`: requests without a token
@@ -188,7 +183,6 @@ export class Admission {
     }
   }
 
-  /** Whether the upstream has accepted the token lately. */
   knows(owner: string): boolean {
     return this.#known.has(owner);
   }
@@ -210,14 +204,18 @@ export class Admission {
 
   async enter(applicant: Applicant): Promise<Pass | Denied> {
     const who = whoIs(applicant);
-    const denied = this.#denied(applicant, who);
-    if (denied !== undefined) return denied;
     const isKnown = this.#known.has(who);
     const all = isKnown ? [who] : [who, `client/${applicant.client}`, "unknown"];
     const names = this.#isPublic && applicant.owner === undefined ? [] : all;
     const untilMs = performance.now() + this.#maxWaitMs;
     for (;;) {
       const nowMs = this.#now();
+      if (this.#isDown) {
+        const untilProbeMs = this.#probedAtMs + probeEveryMs - nowMs;
+        // Beside each probe one request is sent: a probe may be answered otherwise than requests with a token.
+        if (untilProbeMs > 0) return { because: "known-to-be-down", retryAfterMs: untilProbeMs };
+        if (applicant.orStale) return { because: "known-to-be-down", retryAfterMs: probeEveryMs };
+      }
       const full = names.find((name) => this.#laneOf(name)?.hasRoom(nowMs) === false);
       if (full === undefined) break;
       const leftMs = untilMs - performance.now();
@@ -245,15 +243,32 @@ export class Admission {
     };
   }
 
-  /** There was a connection to the upstream. */
-  connected(): void {
-    this.#unconnected.clear();
-    if (this.#probedAtMs === undefined) return;
-    this.#probedAtMs = undefined;
+  answered(): void {
+    this.#answers += 1;
+    if (!this.#isDown) return;
+    this.#isDown = false;
     this.#onChange("closed");
   }
 
-  /** Undefined: nothing of it is under way. */
+  /** After a request without an answer, or before one that is not sent: probes the connection, unless that was done lately. */
+  async probe(send: () => Promise<unknown>): Promise<void> {
+    if (this.#now() - this.#probedAtMs < probeEveryMs) return;
+    this.#probedAtMs = this.#now();
+    const answersBefore = this.#answers;
+    try {
+      await send();
+      this.answered();
+    } catch {
+      if (this.#answers > answersBefore || this.#isDown) return;
+      this.#isDown = true;
+      this.#onChange("open");
+    }
+  }
+
+  get isDown(): boolean {
+    return this.#isDown;
+  }
+
   #laneOf(name: string): Lane | undefined {
     return name === "unknown" ? this.#unknown : this.#lanes.get(name);
   }
@@ -263,15 +278,6 @@ export class Admission {
     const lane = new Lane(most, this.#maxWaitMs * 2);
     remember(this.#lanes, name, lane);
     return lane;
-  }
-
-  #denied({ orStale }: Applicant, who: string): Denied | undefined {
-    if (this.#probedAtMs === undefined || (!orStale && !this.#unconnected.has(who))) return undefined;
-    const nowMs = this.#now();
-    const retryAfterMs = this.#probedAtMs + probeEveryMs - nowMs;
-    if (retryAfterMs > 0) return { because: "known-to-be-down", retryAfterMs };
-    this.#probedAtMs = nowMs;
-    return { because: "known-to-be-down", retryAfterMs: probeEveryMs, probe: true };
   }
 
   #learn(who: string, { owner, resource }: Applicant, ending: Ending): void {
@@ -284,19 +290,7 @@ export class Admission {
       remember(this.#failed, name, { untilMs: this.#now() + backOffMs, backOffMs });
     }
     if (ending === "accepted" && owner !== undefined) remember(this.#known, who, true);
-    // A timeout says nothing of the connection.
-    if (ending === "timed-out") return;
-    if (ending !== "unconnected") {
-      this.connected();
-      return;
-    }
-    remember(this.#unconnected, who, this.#known.has(who));
-    if (this.#probedAtMs !== undefined || !this.#known.has(who)) return;
-    let known = 0;
-    for (const isKnown of this.#unconnected.values()) if (isKnown) known += 1;
-    if (known < identitiesOfAnOutage) return;
-    this.#probedAtMs = this.#now();
-    this.#onChange("open");
+    if (ending !== "unanswered") this.answered();
   }
 }
 

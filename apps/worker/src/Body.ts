@@ -11,7 +11,6 @@ export const minCountedBytes = 64 * 1024;
 /** When bytes count as released whatever happens, in milliseconds: the runtime may end a request without a word. */
 const maxHeldMs = 600_000;
 
-/** Bytes of bodies under way. */
 export class BodyBudget {
   readonly #byUser = new Map<string, number>();
   readonly #leases = new Set<Lease>();
@@ -26,7 +25,6 @@ export class BodyBudget {
     return this.#bytes;
   }
 
-  /** A lease of no bytes yet. */
   lease(user: string): Lease {
     const lease = new Lease(this, user, this.#now());
     this.#leases.add(lease);

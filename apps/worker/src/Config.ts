@@ -3,7 +3,6 @@ import { defaultBaseUrl } from "@bytenite-engines/core";
 import type { ReadName } from "@bytenite-engines/core/wire";
 import type { Lifetimes } from "@bytenite-engines/http-cache";
 
-/** Which requests are logged. */
 export type LogLevel = "all" | "errors" | "off";
 
 /** Lifetimes of responses that state none. */
@@ -12,7 +11,6 @@ export interface EndpointLifetimes extends Lifetimes {
   readonly browserMs: number;
 }
 
-/** The settings of a deployment. */
 export interface Config {
   /** Base URL of the upstream API, without a trailing slash. No request can change it. */
   readonly upstreamUrl: string;
@@ -69,15 +67,21 @@ const defaultSeconds: Readonly<Record<ReadName, readonly [fresh: number, revalid
 /** The settings in a Worker's variables. Throws ConfigError. */
 export const parseConfig = (variables: Readonly<Record<string, unknown>>): Config => {
   const problems: Array<string> = [];
-  const text = (name: string): string | undefined => {
+  const known = new Set<string>();
+  const valueOf = (name: string): unknown => {
+    known.add(name);
     const value = variables[name];
+    return typeof value === "string" ? value.trim() || undefined : value;
+  };
+  const text = (name: string): string | undefined => {
+    const value = valueOf(name);
     // A number, a list or a boolean in wrangler.jsonc would otherwise pass for a setting that was left out.
     if (value !== undefined && typeof value !== "string") problems.push(`${name} must be text, in quotes`);
-    return typeof value === "string" && value.trim() !== "" ? value.trim() : undefined;
+    return typeof value === "string" ? value : undefined;
   };
   const whole = (name: string, fallback: number, least: number, most: number): number => {
-    const value = variables[name];
-    if (value === undefined || value === "") return fallback;
+    const value = valueOf(name);
+    if (value === undefined) return fallback;
     const number =
       typeof value === "number" || (typeof value === "string" && /^[0-9]+$/.test(value)) ? Number(value) : 0.5;
     if (Number.isInteger(number) && number >= least && number <= most) return number;
@@ -139,6 +143,9 @@ export const parseConfig = (variables: Readonly<Record<string, unknown>>): Confi
     adminSecrets: secrets("ADMIN_SECRET"),
     identitySecrets: secrets("IDENTITY_SECRET"),
   };
+  for (const name of Object.keys(variables)) {
+    if (/_(?:SECONDS|MS|MIB|ENTRIES)$/.test(name) && !known.has(name)) problems.push(`${name} is no setting`);
+  }
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
 };

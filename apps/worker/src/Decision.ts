@@ -11,6 +11,7 @@ import { hasForm, inForm, isFresh, otherForm, rangeFor, type Entry } from "./Ent
 import type { Identity } from "./Identity.ts";
 import type { Isolate } from "./Isolate.ts";
 import { upstreamUrlOf, type ParsedRequest } from "./Request.ts";
+import type { RequestContext } from "./Runtime.ts";
 import { nobody } from "./Store.ts";
 
 /** What is stored for a request, in the form that it asks for. */
@@ -30,15 +31,15 @@ export interface Reader {
   readonly identity: Identity | undefined;
   /** Whose entries it may use; undefined: nothing is stored. */
   readonly owner: string | undefined;
+  readonly isolate: Isolate;
+  readonly context: RequestContext;
 }
 
 /** What the cache has decided about a request that the upstream is asked for. */
 export interface CacheDecision extends Reader {
-  /** The entry to be validated. */
   readonly validated: Entry | undefined;
   /** The entry that a 200 to HEAD updates (RFC 9111, 4.3.5). */
   readonly updatedByHead?: Entry | undefined;
-  /** Fields to be sent, by the rules. */
   readonly send: Headers;
   /** Whether something stale can be served instead. */
   readonly orStale: boolean;
@@ -49,9 +50,10 @@ export interface CacheDecision extends Reader {
 export const look = async (
   request: ParsedRequest,
   isolate: Isolate,
+  context: RequestContext,
 ): Promise<{ readonly reader: Reader; readonly found: ReadonlyArray<Found> }> => {
   const { store } = isolate;
-  const reader = await readerOf(request, isolate);
+  const reader = await readerOf(request, isolate, context);
   const { identity, owner } = reader;
   const nowMs = isolate.now();
   // Both are waits for the data centre: they are one wait.
@@ -75,7 +77,7 @@ export const decide = (
 };
 
 /** Whose entries a request may see, and by which rules. */
-const readerOf = async (request: ParsedRequest, isolate: Isolate): Promise<Reader> => {
+const readerOf = async (request: ParsedRequest, isolate: Isolate, context: RequestContext): Promise<Reader> => {
   const { method, headers, route, token, cacheControl } = request;
   const { config, identities, caches } = isolate;
   const isRead = method === "GET" || method === "HEAD";
@@ -97,6 +99,8 @@ const readerOf = async (request: ParsedRequest, isolate: Isolate): Promise<Reade
     asRead,
     identity,
     owner: isShared ? nobody.digest : isRead ? identity?.digest : undefined,
+    isolate,
+    context,
   };
 };
 

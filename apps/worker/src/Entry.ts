@@ -35,7 +35,6 @@ export interface Answer {
   lease?: Lease;
 }
 
-/** A stored answer. */
 export interface Entry extends Answer, CacheEntry {
   readonly status: number;
   readonly freshness: Freshness;
@@ -86,7 +85,6 @@ const notForClients: ReadonlySet<string> = new Set([
 /** Fields for one cache (RFC 9213). A cache behind this one that obeyed them would share one user's answer with all. */
 const targeted = /.-cache-control$/;
 
-/** The fields of an endpoint's answer for clients. */
 export const endpointFields = (
   received: Headers,
   cacheControl: string,
@@ -164,10 +162,8 @@ export const asDecoded = (headers: Headers): Headers => {
   return decoded;
 };
 
-/** The form of an answer by its Content-Type. */
 export const formatIn = (headers: Headers): Format | undefined => formatOf(headers.get("content-type"));
 
-/** The schema digest of an answer. */
 export const schemaDigestIn = (headers: Headers): string | null => headers.get(schemaDigestHeader);
 
 /** A strong entity tag of bytes in a form: the first 16 bytes of their SHA-256. */
@@ -176,7 +172,6 @@ export const strongEtag = async (bytes: Uint8Array<ArrayBuffer>, format: Format 
   return `"${format?.slice(0, 1) ?? "o"}${base64url(hash)}"`;
 };
 
-/** The form that is not this one. */
 export const otherForm = (format: Format): Format => (format === "json" ? "protobuf" : "json");
 
 /** Whether an answer is one for those who want this form: it has it, or came when it was asked for. */
@@ -243,7 +238,6 @@ export const rangeFor = (asked: Headers, { headers }: Entry): string | null => {
   return ifRange === etag && !ifRange.startsWith("W/") ? asked.get("range") : null;
 };
 
-/** Whether an entry is fresh. */
 export const isFresh = (entry: Entry, nowMs: number): boolean => timeToLive(entry.freshness, nowMs) > 0;
 
 /** What is counted for an entry besides its bytes: objects, maps, field values. Measured, rounded up. */

@@ -27,12 +27,12 @@ import {
   type Answer,
   type Entry,
 } from "./Entry.ts";
-import { targetedFields, type Isolate } from "./Isolate.ts";
+import type { Identity } from "./Identity.ts";
+import { targetedFields } from "./Isolate.ts";
 import { logError } from "./Log.ts";
 import type { Fetched } from "./Outcome.ts";
 import { clientOf, targetOf, tooLong, withHop, type Route } from "./Request.ts";
-import type { RequestContext } from "./Runtime.ts";
-import { cacheKey, hasValidator, nobody, ownersOf, type Asked } from "./Store.ts";
+import { cacheKey, hasValidator, nobody, ownersOf } from "./Store.ts";
 import { contentOf } from "./Transcoding.ts";
 import type { UpstreamAnswer, UpstreamRequest } from "./Upstream.ts";
 
@@ -115,17 +115,15 @@ const maxFollowed = 2;
 export const fetchShared = async (
   plan: CacheDecision,
   joins: boolean,
-  isolate: Isolate,
-  context: RequestContext,
 ): Promise<{ readonly fetched: Fetched; readonly collapsed: boolean }> => {
-  const { request, owner } = plan;
+  const { request, owner, isolate } = plan;
   const { route } = request;
   const { flights, store, now } = isolate;
   const format = formatAsked(plan);
   const key = cacheKey(owner ?? "", route, format);
   const isAlone = owner === undefined || route.endpoint === "other" || request.control.noStore;
   if (isAlone || store.uncacheable(key, now()) !== undefined) {
-    return { fetched: await exchange(plan, isolate, context), collapsed: false };
+    return { fetched: await exchange(plan), collapsed: false };
   }
   for (let left = joins ? maxFollowed : 0; left > 0; left--) {
     // Asked and joined in one step: of all who wake from a failed leader, the first leads and the rest follow it.
@@ -134,7 +132,7 @@ export const fetchShared = async (
     if (followed === undefined) break;
     if (!("failure" in followed)) {
       if (followed.shared) return { fetched: followed, collapsed: true };
-      return { fetched: await exchange(plan, isolate, context), collapsed: false };
+      return { fetched: await exchange(plan), collapsed: false };
     }
     if (left === 1) return { fetched: followed, collapsed: true };
   }
@@ -145,44 +143,38 @@ export const fetchShared = async (
     const fetched = { answer: late, entry: late, other: undefined, status, stored: true, shared: true };
     return { fetched: { ...fetched, attempts: 0, durationMs: 0 }, collapsed: true };
   }
-  return { fetched: await lead(key, owner, plan, isolate, context), collapsed: false };
+  return { fetched: await lead(key, owner, plan), collapsed: false };
 };
 
 /** Validates an entry in the background; does nothing where that is under way. */
-export const revalidate = (plan: CacheDecision, isolate: Isolate, context: RequestContext): void => {
-  const { owner, request } = plan;
+export const revalidate = (plan: CacheDecision): void => {
+  const { owner, request, isolate } = plan;
   if (owner === undefined) return;
   const key = cacheKey(owner, request.route, formatAsked(plan));
-  if (!isolate.flights.has(key, owner, isolate.now())) void lead(key, owner, plan, isolate, context);
+  if (!isolate.flights.has(key, owner, isolate.now())) void lead(key, owner, plan);
 };
 
 const formatAsked = ({ validated, request }: CacheDecision): Format =>
   validated?.askedFormat ?? request.representation.format;
 
-const lead = (
-  key: string,
-  owner: string,
-  plan: CacheDecision,
-  isolate: Isolate,
-  context: RequestContext,
-): Promise<Fetched> => isolate.flights.lead(key, owner, isolate.now(), () => exchange(plan, isolate, context));
+const lead = (key: string, owner: string, plan: CacheDecision): Promise<Fetched> =>
+  plan.isolate.flights.lead(key, owner, plan.isolate.now(), () => exchange(plan));
 
 /** Asks the upstream, and changes what is stored. It outlives a client that goes away: others may wait for it. */
-export const exchange = (plan: CacheDecision, isolate: Isolate, context: RequestContext): Promise<Fetched> => {
-  const work = exchangeOnce(plan, isolate, context).catch((error: unknown): Fetched => {
+export const exchange = (plan: CacheDecision): Promise<Fetched> => {
+  const work = exchangeOnce(plan).catch((error: unknown): Fetched => {
     logError("an exchange failed unexpectedly", error);
     return { failure: { problem: "unreachable", attempts: 1, durationMs: 0 } };
   });
-  context.waitUntil(work);
+  plan.context.waitUntil(work);
   return work;
 };
 
-const exchangeOnce = async (plan: CacheDecision, isolate: Isolate, context: RequestContext): Promise<Fetched> => {
-  const { store, upstream, now } = isolate;
-  const { request, validated, cache, asRead } = plan;
-  if (await isOverLimit(plan, isolate)) return { failure: { problem: "limited", attempts: 0, durationMs: 0 } };
-  const asked = store.ask(now());
-  const sent = requestOf(plan, null, isolate);
+const exchangeOnce = async (plan: CacheDecision): Promise<Fetched> => {
+  const { request, validated, cache, asRead, context } = plan;
+  const { store, upstream, now } = plan.isolate;
+  if (await isOverLimit(plan)) return limited;
+  const sent = requestOf(plan, null);
   const result = await upstream.send(sent);
   if ("problem" in result) return { failure: result };
   const isOther = request.route.endpoint === "other";
@@ -200,35 +192,43 @@ const exchangeOnce = async (plan: CacheDecision, isolate: Isolate, context: Requ
         if ("problem" in again) return { failure: again };
         last = again;
       } else if (updated.action === "updated") {
-        const entry = confirmed(plan, updatable, updated.entry, result, asked, isolate);
-        const put = store.put(plan.identity, request.route, entry, asked, isOther ? request.headers : undefined, now());
+        const entry = confirmed(plan, updatable, updated.entry, result);
+        const put = store.put(
+          plan.identity,
+          request.route,
+          entry,
+          result.asked,
+          isOther ? request.headers : undefined,
+          now(),
+        );
         if (put !== undefined) context.waitUntil(put);
         const other = isOther ? updated.response : undefined;
         if (!isHead) return fetchedFrom(entry, entry, other, result, put !== undefined, true);
       } else {
-        context.waitUntil(store.remove(plan.identity, request.route, asked));
+        context.waitUntil(store.remove(plan.identity, request.route, result.asked));
         if (updated.action === "remove" && !isHead) {
           return fetchedFrom(updatable, undefined, isOther ? updated.response : undefined, result, false, false);
         }
       }
     }
-    return isOther
-      ? await receivedOther(plan, last, asked, isolate, context)
-      : await received(plan, last, asked, isolate, context);
+    return await (isOther ? receivedOther(plan, last) : received(plan, last));
   } finally {
     last.lease.release();
   }
 };
 
+const limited: Fetched = { failure: { problem: "limited", attempts: 0, durationMs: 0 } };
+
 /** What the rate limits say: of a token, and of a client without one. */
-const isOverLimit = async ({ identity, request }: CacheDecision, { limits }: Isolate): Promise<boolean> => {
-  const limiter = identity === undefined ? limits?.anonymous : limits?.token;
+const isOverLimit = async ({ identity, request, isolate }: CacheDecision): Promise<boolean> => {
+  const limiter = identity === undefined ? isolate.limits?.anonymous : isolate.limits?.token;
   if (limiter === undefined) return false;
   return !(await limiter.limit({ key: identity?.digest ?? clientOf(request.headers) })).success;
 };
 
-const requestOf = (plan: CacheDecision, body: ReadableStream | null, { config, now }: Isolate): UpstreamRequest => {
-  const { request, cache, asRead, owner } = plan;
+const requestOf = (plan: CacheDecision, body: ReadableStream | null): UpstreamRequest => {
+  const { request, cache, asRead, owner, context } = plan;
+  const { config, store, now } = plan.isolate;
   const isEndpoint = request.route.endpoint !== "other";
   const times = { requestTimeMs: now(), responseTimeMs: now() };
   return {
@@ -237,6 +237,8 @@ const requestOf = (plan: CacheDecision, body: ReadableStream | null, { config, n
     headers: fieldsFor(plan, config.deployment),
     body,
     isEndpoint,
+    waitUntil: (work) => context.waitUntil(work),
+    ask: () => store.ask(now()),
     // What is not stored needs no memory.
     isBuffered: (status, headers) =>
       isEndpoint ||
@@ -247,19 +249,24 @@ const requestOf = (plan: CacheDecision, body: ReadableStream | null, { config, n
 
 /** The validated entry as the upstream has confirmed it. */
 const confirmed = (
-  { request, identity }: CacheDecision,
+  { request, identity, isolate }: CacheDecision,
   validated: Entry,
   updated: Entry,
   times: UpstreamAnswer,
-  { atMs }: Asked,
-  { config }: Isolate,
 ): Entry => {
+  const { atMs } = times.asked;
   const { prepared: _prepared, other: _other, lease: _lease, ...rest } = updated;
   const freshness = within(updated.freshness, identity?.expiresAtMs);
   const { endpoint } = request.route;
   if (endpoint === "other") return { ...rest, freshness, fetchedAtMs: atMs };
   const headers = new Headers(updated.headers as Array<[string, string]>);
-  const control = clientControl(updated.status, headers, freshness, config.lifetimes[endpoint].browserMs, times);
+  const control = clientControl(
+    updated.status,
+    headers,
+    freshness,
+    isolate.config.lifetimes[endpoint].browserMs,
+    times,
+  );
   const client = endpointFields(headers, control, Object.fromEntries(validated.client)["etag"]);
   // The key has what the answer varies by.
   return withOtherOf({ ...rest, vary: [], freshness, fetchedAtMs: atMs, client, ageMs: ageIn(headers) }, validated);
@@ -288,21 +295,21 @@ const fetchedFrom = (
   return { answer, entry, other, status, stored, shared, attempts, durationMs };
 };
 
+/** The upstream refuses the token: nothing that is stored or under way is used for it any more. */
+const revoke = ({ isolate, context }: CacheDecision, identity: Identity): void => {
+  isolate.flights.close(identity.digest);
+  context.waitUntil(isolate.store.revoke(identity, isolate.admission.knows(identity.digest), isolate.now()));
+};
+
 /** Statuses after which the stored entry stays: the upstream did not speak about the resource. */
 const aboutTheServer: ReadonlySet<number> = new Set([408, 425, 429]);
 
 /** An answer of an endpoint: stored, or what is stored changes by it. */
-const received = async (
-  plan: CacheDecision,
-  result: UpstreamAnswer,
-  asked: Asked,
-  isolate: Isolate,
-  context: RequestContext,
-): Promise<Fetched> => {
-  const { request, identity, owner, asRead } = plan;
-  const { store, config, now, caches, flights, admission } = isolate;
+const received = async (plan: CacheDecision, result: UpstreamAnswer): Promise<Fetched> => {
+  const { request, identity, owner, asRead, context } = plan;
+  const { store, config, now, caches } = plan.isolate;
   const endpoint = request.route.endpoint as ReadName;
-  const { status } = result;
+  const { status, asked } = result;
   if (status === 206 || status === 304 || status < 200 || status > 599) {
     const { attempts, requestTimeMs, responseTimeMs } = result;
     return { failure: { problem: "unusable", attempts, durationMs: responseTimeMs - requestTimeMs } };
@@ -310,8 +317,8 @@ const received = async (
   const headers = withDate(endToEnd(asDecoded(result.headers)), result.responseTimeMs);
   const format = formatIn(headers);
   const askedFormat = formatAsked(plan);
-  const bytes = "bytes" in result.body ? result.body.bytes : new Uint8Array();
-  const isWhole = "bytes" in result.body;
+  const bytes = "bytes" in result.body ? result.body.bytes : undefined;
+  const isWhole = bytes !== undefined;
   const content =
     status === 200 && isWhole
       ? contentOf(endpoint, format, bytes, schemaDigestIn(headers))
@@ -329,26 +336,23 @@ const received = async (
     ? neverStored
     : clientControl(status, headers, isNoStore ? "no-store" : freshness, config.lifetimes[endpoint].browserMs, result);
   const etag = status === 200 && isWhole ? await strongEtag(bytes, format) : undefined;
-  const answer: Answer = {
-    status,
-    endpoint,
-    askedFormat,
-    format,
-    client: endpointFields(headers, control, etag),
-    bytes,
-    ...("stream" in result.body ? { stream: result.body.stream } : {}),
-    freshness,
-    ageMs: ageIn(headers),
-    lease: result.lease,
-  };
+  const client = endpointFields(headers, control, etag);
+  const answer = answerOf(result, { endpoint, askedFormat, format, client, freshness, ageMs: ageIn(headers) });
   if (cached !== undefined && freshness !== undefined && owner !== undefined && identity !== undefined) {
     const { tag } = request.route;
     const names = [...new Set([...(content.names ?? []), ...(tag === undefined ? [] : [nameIn(tag)])])];
     const isKnown = content.names !== null || status === 404;
-    // Without the fields that may not be used again before validation (`no-cache="field"`).
-    const client = endpointFields(new Headers(cached.headers as Array<[string, string]>), control, etag);
-    const parts = { client, freshness, vary: [], owner, names: isKnown ? names : null, fetchedAtMs: asked.atMs };
-    const entry: Entry = { ...cached, ...answer, ...parts };
+    const entry: Entry = {
+      ...cached,
+      ...answer,
+      // Without the fields that may not be used again before validation (`no-cache="field"`).
+      client: endpointFields(new Headers(cached.headers as Array<[string, string]>), control, etag),
+      freshness,
+      vary: [],
+      owner,
+      names: isKnown ? names : null,
+      fetchedAtMs: asked.atMs,
+    };
     const put = store.put(identity, request.route, entry, asked, undefined, now());
     if (put !== undefined) {
       context.waitUntil(put);
@@ -358,8 +362,7 @@ const received = async (
   }
   const key = cacheKey(owner ?? "", request.route, askedFormat);
   if (identity !== undefined && status === 401) {
-    flights.close(identity.digest);
-    context.waitUntil(store.revoke(identity, admission.knows(identity.digest), now()));
+    revoke(plan, identity);
   } else if (
     owner !== undefined &&
     status < 500 &&
@@ -374,36 +377,38 @@ const received = async (
   return fetchedFrom(answer, undefined, undefined, result, false, isWhole && (status >= 400 || isLost));
 };
 
+const otherAnswer = {
+  endpoint: "other",
+  askedFormat: "json",
+  format: undefined,
+  client: [],
+  freshness: undefined,
+} as const;
+
+const answerOf = (
+  { status, statusText, body, lease }: UpstreamAnswer,
+  rest: Omit<Answer, "status" | "statusText" | "bytes" | "stream" | "lease">,
+): Answer => ({
+  ...rest,
+  status,
+  statusText,
+  bytes: "bytes" in body ? body.bytes : new Uint8Array(),
+  ...("stream" in body ? { stream: body.stream } : {}),
+  lease,
+});
+
 const nameIn = (tag: string): string => tag.split("@", 1)[0] ?? tag;
 
 /** An answer of another path, by the rules alone. */
-const receivedOther = async (
-  plan: CacheDecision,
-  result: UpstreamAnswer,
-  asked: Asked,
-  isolate: Isolate,
-  context: RequestContext,
-): Promise<Fetched> => {
-  const { request, identity, owner, cache, asRead, validated } = plan;
-  const { status, statusText } = result;
+const receivedOther = async (plan: CacheDecision, result: UpstreamAnswer): Promise<Fetched> => {
+  const { request, identity, owner, cache, asRead, validated, isolate, context } = plan;
+  const { status, asked } = result;
   const headers = asDecoded(result.headers);
   const range = request.headers.get("range");
   const stretch = status === 206 ? parseContentRange(headers.get("content-range")) : undefined;
   const part = stretch === undefined || range === null ? undefined : { ...stretch, askedRange: range };
-  const bytes = "bytes" in result.body ? result.body.bytes : new Uint8Array();
   const fields = withDate(endToEnd(headers), result.responseTimeMs);
-  const answer: Answer = {
-    status,
-    statusText,
-    endpoint: "other",
-    askedFormat: "json",
-    format: undefined,
-    client: [],
-    bytes,
-    ...("stream" in result.body ? { stream: result.body.stream } : {}),
-    freshness: undefined,
-    lease: result.lease,
-  };
+  const answer = answerOf(result, otherAnswer);
   // "A 206 (Partial Content) response MAY be stored as if it were an incomplete 200 (OK) response" (RFC 9111, 3.3).
   const storable = { status: part === undefined ? status : 200, headers };
   const isWhole = "bytes" in result.body && request.method === "GET";
@@ -427,7 +432,9 @@ const receivedOther = async (
     };
     const put = isolate.store.put(identity, request.route, entry, asked, request.headers, isolate.now());
     if (put !== undefined) context.waitUntil(put);
-  } else if (owner !== undefined && (status === 401 || status === 404 || status === 410)) {
+  } else if (identity !== undefined && status === 401) {
+    revoke(plan, identity);
+  } else if (owner !== undefined && (status === 404 || status === 410)) {
     context.waitUntil(isolate.store.remove(identity, request.route, asked));
   }
   // The upstream was asked with our conditions; those of the client are evaluated here (RFC 9110, 13).
@@ -437,46 +444,34 @@ const receivedOther = async (
 };
 
 /** A request with an unsafe method: passed on once, streamed, and what it changed is no longer used for this user. */
-export const write = async (
-  plan: CacheDecision,
-  body: ReadableStream | null,
-  isolate: Isolate,
-  context: RequestContext,
-): Promise<Fetched> => {
-  const { request, identity, cache, asRead } = plan;
+export const write = async (plan: CacheDecision, body: ReadableStream | null): Promise<Fetched> => {
+  const { request, identity, cache, asRead, isolate, context } = plan;
   const { store, upstream, now } = isolate;
-  if (await isOverLimit(plan, isolate)) return { failure: { problem: "limited", attempts: 0, durationMs: 0 } };
-  const result = await upstream.send(requestOf(plan, body, isolate));
-  if ("problem" in result) return { failure: result };
-  const { urls, groups } = cache.invalidate(asRead, result);
+  if (await isOverLimit(plan)) return limited;
+  const result = await upstream.send(requestOf(plan, body));
+  // Whether it was done is unknown where the answer was lost, or is one of a gateway.
+  const isLost = "problem" in result ? result.attempts > 0 : result.status >= 500;
+  const ended = isLost || "problem" in result ? { status: isLost ? 200 : 500, headers: new Headers() } : result;
+  const { urls, groups } = cache.invalidate(asRead, ended);
   const holder = isolate.config.cachesAnonymous ? undefined : identity;
   const asked = store.ask(now());
   for (const target of urls.flatMap((url) => targetsOf(url, isolate.config.upstreamUrl))) {
     context.waitUntil(store.remove(holder, { endpoint: "other", target }, asked));
   }
   store.removeGroups(holder?.digest ?? nobody.digest, groups);
-  if (result.status < 400 && urls.length > 0 && identity !== undefined && isOfEngines(request.route)) {
+  if (ended.status < 400 && urls.length > 0 && identity !== undefined && isOfEngines(request.route)) {
     isolate.flights.close(identity.digest);
-    for (const name of namesChanged(request.route, result)) {
-      const scope = { atMs: asked.atMs, hard: true, owners: ownersOf(identity) };
+    for (const name of namesChanged(request.route, "problem" in result ? undefined : result)) {
+      const scope = { atMs: asked.atMs, hard: !isLost, owners: ownersOf(identity) };
       context.waitUntil(store.purge(name === null ? scope : { ...scope, name, lists: true }));
     }
   }
-  const answer: Answer = {
-    status: result.status,
-    statusText: result.statusText,
-    endpoint: "other",
-    askedFormat: "json",
-    format: undefined,
-    client: [],
-    bytes: "bytes" in result.body ? result.body.bytes : new Uint8Array(),
-    ...("stream" in result.body ? { stream: result.body.stream } : {}),
-    freshness: undefined,
-    lease: result.lease,
-  };
+  if ("problem" in result) return { failure: result };
+  if (result.status === 401 && identity !== undefined) revoke(plan, identity);
   const headers = withDate(endToEnd(asDecoded(result.headers)), result.responseTimeMs);
   result.lease.release();
-  return fetchedFrom(answer, undefined, { status: result.status, headers }, result, false, false);
+  const other = { status: result.status, headers };
+  return fetchedFrom(answerOf(result, otherAnswer), undefined, other, result, false, false);
 };
 
 const enginesPath = new RegExp(`^${basePath}/engines(?:/([^/?]+))?`);
@@ -484,11 +479,12 @@ const enginesPath = new RegExp(`^${basePath}/engines(?:/([^/?]+))?`);
 const isOfEngines = ({ target }: Route): boolean => enginesPath.test(target);
 
 /** Names of the engines that a write changed, by its path or by its answer; null: unknown, perhaps any. */
-const namesChanged = ({ target }: Route, { headers, body }: UpstreamAnswer): ReadonlyArray<string | null> => {
+const namesChanged = ({ target }: Route, result: UpstreamAnswer | undefined): ReadonlyArray<string | null> => {
   const tag = enginesPath.exec(target)?.[1];
   if (tag !== undefined) return [nameIn(decodeURIComponent(tag))];
-  const { names } =
-    "bytes" in body ? contentOf("get", formatIn(headers), body.bytes, schemaDigestIn(headers)) : { names: null };
+  if (result === undefined || !("bytes" in result.body)) return [null];
+  const { headers, body } = result;
+  const { names } = contentOf("get", formatIn(headers), body.bytes, schemaDigestIn(headers));
   return names === null || names.length === 0 ? [null] : names;
 };
 

@@ -34,48 +34,27 @@ export const errorTypes: Readonly<Record<UpstreamProblem, string>> = {
   limited: "http_request_denied",
 };
 
-/** 502: no valid answer. 504: none in time. 503: the upstream was not asked, and may be later. 429: the user asks for too much. */
+/** Where another status or message than 502 applies: 504: none in time. 503: not asked, perhaps later. 429: the user asks for too much. */
+const refusals: Partial<Record<UpstreamProblem, Pick<Refusal, "status" | "code" | "message">>> = {
+  busy: {
+    status: 429,
+    code: "RESOURCE_EXHAUSTED",
+    message: `this client has ${maxPerIdentity} requests under way to the API behind this proxy, and more that wait; wait for some to end`,
+  },
+  limited: { status: 429, code: "RESOURCE_EXHAUSTED", message: "too many requests; wait before you send more" },
+  "timed-out": {
+    status: 504,
+    code: "DEADLINE_EXCEEDED",
+    message: "the API behind this proxy did not answer in time (timed-out)",
+  },
+};
+
 export const unavailable = ({ problem, retryAfterMs }: UpstreamFailure): Refusal => {
-  const base = {
-    error: errorTypes[problem],
-    headers: { "retry-after": `${retryAfterMs === undefined ? retryAfterSeconds : Math.ceil(retryAfterMs / 1000)}` },
-  };
-  switch (problem) {
-    case "busy":
-      return {
-        ...base,
-        status: 429,
-        code: "RESOURCE_EXHAUSTED",
-        message: `this client has ${maxPerIdentity} requests under way to the API behind this proxy, and more that wait; wait for some to end`,
-      };
-    case "limited":
-      return {
-        ...base,
-        status: 429,
-        code: "RESOURCE_EXHAUSTED",
-        message: "too many requests; wait before you send more",
-      };
-    case "timed-out":
-      return {
-        ...base,
-        status: 504,
-        code: "DEADLINE_EXCEEDED",
-        message: "the API behind this proxy did not answer in time (timed-out)",
-      };
-    case "known-to-be-down":
-    case "crowded":
-      return {
-        ...base,
-        status: 503,
-        code: "UNAVAILABLE",
-        message: `the API behind this proxy cannot be asked now (${problem})`,
-      };
-    default:
-      return {
-        ...base,
-        status: 502,
-        code: "UNAVAILABLE",
-        message: `the API behind this proxy gave no usable answer (${problem})`,
-      };
-  }
+  const seconds = retryAfterMs === undefined ? retryAfterSeconds : Math.ceil(retryAfterMs / 1000);
+  const base =
+    problem === "known-to-be-down" || problem === "crowded"
+      ? { status: 503, message: `the API behind this proxy cannot be asked now (${problem})` }
+      : { status: 502, message: `the API behind this proxy gave no usable answer (${problem})` };
+  const headers = { "retry-after": `${seconds}` };
+  return { ...base, code: "UNAVAILABLE", error: errorTypes[problem], headers, ...refusals[problem] };
 };

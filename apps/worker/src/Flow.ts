@@ -127,8 +127,8 @@ const fromCache = async (
   };
   const looked =
     token === undefined || isKnown()
-      ? await look(request, isolate)
-      : await admission.lookUp(token, isKnown, () => look(request, isolate));
+      ? await look(request, isolate, context)
+      : await admission.lookUp(token, isKnown, () => look(request, isolate, context));
   if (looked === undefined) {
     return refused(request, unavailable({ problem: "crowded", attempts: 0, durationMs: 0 }));
   }
@@ -146,7 +146,7 @@ const fromCache = async (
   const validated = decision.action === "forward" ? undefined : chosen?.source;
   if (decision.action === "fresh" || decision.action === "stale") {
     if (decision.action === "stale" && decision.revalidate) {
-      revalidate({ ...common, validated, orStale: true }, isolate, context);
+      revalidate({ ...common, validated, orStale: true });
     }
     if (chosen === undefined) return refused(request, nothingStored);
     const result = decision.action === "fresh" ? "hit" : "stale";
@@ -167,13 +167,13 @@ const fromCache = async (
   const failing = isBackedOff ? admission.failureOf(applicantOf(plan)) : undefined;
   if (failing !== undefined && chosen !== undefined) {
     // One timeout for each object, not for each request: it is validated in the background.
-    if (!failing.isBackingOff) revalidate(plan, isolate, context);
+    if (!failing.isBackingOff) revalidate(plan);
     return servedStale(chosen, undefined, outcome, recipient, isolate);
   }
   const joins = outcome.forward !== "request" && !request.control.noCache && request.control.maxAge !== 0;
   const { fetched, collapsed } = isRead
-    ? await fetchShared(plan, joins, isolate, context)
-    : { fetched: await write(plan, body, isolate, context), collapsed: false };
+    ? await fetchShared(plan, joins)
+    : { fetched: await write(plan, body), collapsed: false };
   const said = { ...outcome, collapsed };
   const about = { requestId, upstream: collapsed ? undefined : upstreamIn(fetched) };
   const failed = "failure" in fetched ? outages.has(fetched.failure.problem) : errorStatuses.has(fetched.status);
@@ -181,13 +181,12 @@ const fromCache = async (
     return { ...servedStale(chosen, fetched, said, recipient, isolate), ...about };
   }
   if ("failure" in fetched) return { ...refused(request, unavailable(fetched.failure), said), ...about };
-  const response = await respondFetched(plan, fetched, said, recipient, isolate);
+  const response = await respondFetched(plan, fetched, said, recipient);
   const asked = chosen === undefined ? "miss" : "validated";
   const result: Result = collapsed ? "collapsed" : outcome.forward === "bypass" || !isRead ? "bypass" : asked;
   return { response, result, route, bytes: fetched.answer.bytes.byteLength, ...about };
 };
 
-/** The stored response of an endpoint. */
 const served = ({ entry }: Found, result: Result, nowMs: number, recipient: Recipient): RequestOutcome => {
   const outcome = { hit: true, ttlMs: timeToLive(entry.freshness, nowMs) };
   const response = respond(entry, nowMs, outcome, recipient);
@@ -226,22 +225,22 @@ const servedStale = (
 
 const isForOneUser = ({ owner }: Entry): boolean => owner !== nobody.digest;
 
-/** The response from what the upstream said. */
 const respondFetched = async (
   plan: CacheDecision,
   fetched: Exclude<Fetched, { readonly failure: unknown }>,
   outcome: CacheOutcome,
   recipient: Recipient,
-  isolate: Isolate,
 ): Promise<Response> => {
   const { request, identity } = plan;
-  const { now, store, config } = isolate;
+  const { now, store, config } = plan.isolate;
   const { answer: received, entry, other, status, stored } = fetched;
   const nowMs = now();
   const said: CacheOutcome = {
     ...outcome,
     ...(status === received.status ? {} : { forwardStatus: status }),
-    ...(stored && entry !== undefined ? { stored: true, ttlMs: timeToLive(entry.freshness, nowMs) } : {}),
+    ...(stored && entry !== undefined && store.holds(request.route, entry)
+      ? { stored: true, ttlMs: timeToLive(entry.freshness, nowMs) }
+      : {}),
   };
   if (other !== undefined) {
     const isPrivate = identity !== undefined && !config.cachesAnonymous;
@@ -251,9 +250,9 @@ const respondFetched = async (
   const made = entry === undefined || hasForm(received, format) ? received : await inForm(entry, format);
   if (made === undefined) {
     // The object changed so that its other form cannot be made any more: that form is asked for by itself.
-    const alone = await exchange({ ...plan, validated: undefined }, isolate, recipient.context);
+    const alone = await exchange({ ...plan, validated: undefined });
     if ("failure" in alone) return refuseRequest(request, unavailable(alone.failure), said);
-    return respondFetched({ ...plan, validated: undefined }, alone, outcome, recipient, isolate);
+    return respondFetched({ ...plan, validated: undefined }, alone, outcome, recipient);
   }
   if (entry !== undefined && made !== received) store.recount(request.route, entry);
   return respond(made, nowMs, said, recipient);

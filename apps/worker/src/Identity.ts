@@ -1,7 +1,6 @@
 // Identities of users: digests and keys derived from their tokens.
 import { jwtExpiryMs, withoutBearer } from "@bytenite-engines/core/wire";
 
-/** The user of a token. */
 export interface Identity {
   /** Names the stored responses of the user. Never leaves the cache: not in a log, a header or a metric. */
   readonly digest: string;
@@ -37,7 +36,6 @@ export class Identities {
     this.#secrets = secrets;
   }
 
-  /** The identity of a token, if it is remembered. */
   recall(token: string): Identity | undefined {
     const identity = this.#known.get(token);
     if (identity !== undefined && this.#known.size > maxIdentities / 2) {

@@ -16,9 +16,7 @@ import { Upstream } from "./Upstream.ts";
 /** What an isolate gets from the runtime. */
 export interface Surroundings {
   readonly config: Config;
-  /** Reaches the upstream. */
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
-  /** The Cache API, where there is one. */
   readonly store: EdgeStore | undefined;
   readonly analytics?: AnalyticsDataset | undefined;
   readonly purgeLog?: PurgeLogStub | undefined;
@@ -93,7 +91,7 @@ export const createIsolate = (surroundings: Surroundings): Isolate => {
       budget,
       now,
       onAttempt: (outcome, durationMs) => metrics.attempt(outcome, durationMs, now()),
-      onRetry: (reason) => metrics.count("bytenite_edge_upstream_retries_total", { reason }),
+      onRetry: (reason) => metrics.count("bytenite_edge_upstream_retries_total", "reason", reason),
     }),
     metrics,
   };

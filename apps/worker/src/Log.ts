@@ -7,7 +7,6 @@ import { clientOf } from "./Request.ts";
 /** Longest path and query that is logged, in characters. */
 const maxTargetLength = 300;
 
-/** One answered request. */
 export interface Answered {
   readonly method: string;
   readonly headers: Headers;
@@ -28,7 +27,6 @@ const isError = (result: Result, status: number): boolean => status >= 500 || re
 export const isLogged = (level: LogLevel, result: Result, status: number): boolean =>
   level === "all" || (level === "errors" && isError(result, status));
 
-/** The line about a response. */
 export const logLine = ({
   method,
   headers,

@@ -29,31 +29,28 @@ interface Histogram {
 }
 
 export class Metrics {
-  readonly #counters = new Map<string, number>();
-  readonly #requests = new Map<string, Map<string, Map<number, number>>>();
+  readonly #counters = new Map<string, number>([["bytenite_edge_response_bytes_total", 0]]);
   readonly #latencies = new Map<Result, Histogram>();
-  #responseBytes = 0;
   breakerState: "closed" | "open" = "closed";
   /** When the upstream last answered, and last failed to, in milliseconds since the epoch; 0: not yet. */
   upstreamAnsweredAtMs = 0;
   upstreamFailedAtMs = 0;
 
-  count(name: CounterName, labels: Readonly<Record<string, string>>, by = 1): void {
-    const series = `${name}${labelsOf(labels)}`;
+  count(name: CounterName, label = "", value = "", by = 1): void {
+    this.#add(label === "" ? name : `${name}{${label}="${value}"}`, by);
+  }
+
+  #add(series: string, by: number): void {
     this.#counters.set(series, (this.#counters.get(series) ?? 0) + by);
   }
 
   /** Counts one answered request. */
   observe({ route, result, bytes }: RequestOutcome, method: string, status: number, durationMs: number): void {
-    // Maps by what is there already: putting a name together for each hit would cost more than finding the answer.
-    const byStatus = inner(inner(this.#requests, route?.endpoint ?? "none"), result);
-    byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
-    if (status !== 304 && method !== "HEAD") this.#responseBytes += bytes;
-    let histogram = this.#latencies.get(result);
-    if (histogram === undefined) {
-      histogram = { counts: bounds.map(() => 0), sum: 0, count: 0 };
-      this.#latencies.set(result, histogram);
-    }
+    const endpoint = route?.endpoint ?? "none";
+    this.#add(`bytenite_edge_requests_total{endpoint="${endpoint}",result="${result}",status="${status}"}`, 1);
+    if (status !== 304 && method !== "HEAD") this.count("bytenite_edge_response_bytes_total", "", "", bytes);
+    const histogram = this.#latencies.get(result) ?? { counts: bounds.map(() => 0), sum: 0, count: 0 };
+    this.#latencies.set(result, histogram);
     histogram.count += 1;
     histogram.sum += durationMs / 1000;
     const index = durationMs === 0 ? 0 : bounds.findIndex((bound) => durationMs <= bound * 1000);
@@ -64,62 +61,44 @@ export class Metrics {
   attempt(outcome: string, durationMs: number, nowMs: number): void {
     if (/^\d/.test(outcome)) this.upstreamAnsweredAtMs = nowMs;
     else this.upstreamFailedAtMs = nowMs;
-    this.count("bytenite_edge_upstream_requests_total", { outcome });
-    this.count("bytenite_edge_upstream_milliseconds_total", {}, durationMs);
+    this.count("bytenite_edge_upstream_requests_total", "outcome", outcome);
+    this.count("bytenite_edge_upstream_milliseconds_total", "", "", durationMs);
   }
 
   /** Counts that the upstream was found to be unreachable (open), or reachable again. */
   breaker(state: Metrics["breakerState"]): void {
     this.breakerState = state;
-    this.count("bytenite_edge_breaker_changes_total", { state });
+    this.count("bytenite_edge_breaker_changes_total", "state", state);
   }
 
   /** All counters, histograms and the given gauges, in the text format of Prometheus. */
   text(gauges: ReadonlyArray<Gauge>): string {
-    const series = new Map(this.#counters);
-    for (const [endpoint, byResult] of this.#requests) {
-      for (const [result, byStatus] of byResult) {
-        for (const [status, value] of byStatus) {
-          series.set(`bytenite_edge_requests_total${labelsOf({ endpoint, result, status: `${status}` })}`, value);
-        }
-      }
-    }
-    series.set("bytenite_edge_response_bytes_total", this.#responseBytes);
     const lines: Array<string> = [];
+    const family = (name: string, description: string, type: string, samples: ReadonlyArray<string>): void =>
+      void lines.push(`# HELP ${name} ${description}`, `# TYPE ${name} ${type}`, ...samples);
+    const counted = [...this.#counters];
     for (const [name, description] of Object.entries(help)) {
-      lines.push(`# HELP ${name} ${description}`, `# TYPE ${name} counter`);
-      for (const [labelled, value] of series) {
-        if (labelled === name || labelled.startsWith(`${name}{`)) lines.push(`${labelled} ${value}`);
-      }
+      const series = counted.filter(([labelled]) => labelled.split("{", 1)[0] === name);
+      family(
+        name,
+        description,
+        "counter",
+        series.map(([labelled, value]) => `${labelled} ${value}`),
+      );
     }
     const latency = "bytenite_edge_request_seconds";
-    lines.push(`# HELP ${latency} Latency of responses by result, timeouts included.`, `# TYPE ${latency} histogram`);
+    const buckets: Array<string> = [];
     for (const [result, { counts, sum, count }] of this.#latencies) {
       let below = 0;
       for (const [index, bound] of bounds.entries()) {
         below += counts[index] ?? 0;
-        lines.push(`${latency}_bucket{result="${result}",le="${bound}"} ${below}`);
+        buckets.push(`${latency}_bucket{result="${result}",le="${bound}"} ${below}`);
       }
-      lines.push(`${latency}_bucket{result="${result}",le="+Inf"} ${count}`);
-      lines.push(`${latency}_sum{result="${result}"} ${sum}`, `${latency}_count{result="${result}"} ${count}`);
+      buckets.push(`${latency}_bucket{result="${result}",le="+Inf"} ${count}`);
+      buckets.push(`${latency}_sum{result="${result}"} ${sum}`, `${latency}_count{result="${result}"} ${count}`);
     }
-    for (const { name, help: description, value } of gauges) {
-      lines.push(`# HELP ${name} ${description}`, `# TYPE ${name} gauge`, `${name} ${value}`);
-    }
+    family(latency, "Latency of responses by result, timeouts included.", "histogram", buckets);
+    for (const { name, help: description, value } of gauges) family(name, description, "gauge", [`${name} ${value}`]);
     return `${lines.join("\n")}\n`;
   }
 }
-
-/** The map under a key, made where there is none yet. */
-const inner = <K, L, V>(outer: Map<K, Map<L, V>>, key: K): Map<L, V> => {
-  const known = outer.get(key);
-  if (known !== undefined) return known;
-  const made = new Map<L, V>();
-  outer.set(key, made);
-  return made;
-};
-
-const labelsOf = (labels: Readonly<Record<string, string>>): string => {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${value.replaceAll(/["\\\n]/g, "_")}"`);
-  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
-};

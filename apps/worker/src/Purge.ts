@@ -5,7 +5,6 @@ import type { EdgeStore } from "./Runtime.ts";
 
 /** Everything that was asked for up to a moment and lies in a scope. An empty scope is everything. */
 export interface Purge {
-  /** Milliseconds since the epoch. */
   readonly atMs: number;
   /** Hard: unusable. Otherwise it has to be validated, and is only used where the upstream fails. */
   readonly hard: boolean;
@@ -177,12 +176,18 @@ const isPurge = (value: unknown): value is Purge =>
 
 const parameterNames: ReadonlyArray<string> = ["all", "endpoint", "tag", "hard"];
 
+/** What is wrong with the names of parameters: unknown or repeated. */
+export const wrongParameter = (parameters: URLSearchParams, names: ReadonlyArray<string>): string | undefined => {
+  const unknown = [...parameters.keys()].find((name) => !names.includes(name));
+  if (unknown !== undefined) return `unknown parameter ${unknown}: there are ${names.join(", ")}`;
+  const twice = names.find((name) => parameters.getAll(name).length > 1);
+  return twice === undefined ? undefined : `${twice} is given more than once: send one request for each`;
+};
+
 /** The purge that an operator asks for; a string says what is wrong. */
 export const parsePurge = (parameters: URLSearchParams, atMs: number): Purge | string => {
-  const unknown = [...parameters.keys()].find((name) => !parameterNames.includes(name));
-  if (unknown !== undefined) return `unknown parameter ${unknown}: there are ${parameterNames.join(", ")}`;
-  const twice = parameterNames.find((name) => parameters.getAll(name).length > 1);
-  if (twice !== undefined) return `${twice} is given more than once: send one purge for each`;
+  const wrong = wrongParameter(parameters, parameterNames);
+  if (wrong !== undefined) return wrong;
   const [all, endpoint, tag, hardness] = parameterNames.map((name) => parameters.get(name));
   if (hardness !== null && hardness !== "true" && hardness !== "false") return "hard must be true or false";
   if (all !== null && all !== "true") return "all must be true";

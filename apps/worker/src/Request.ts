@@ -33,7 +33,6 @@ export interface Route {
   readonly target: string;
 }
 
-/** A request that the flow takes. */
 export interface ParsedRequest {
   readonly method: string;
   readonly headers: Headers;
@@ -60,7 +59,6 @@ export interface Refusal {
 /** The name of this proxy in Cache-Status and Proxy-Status. */
 export const proxyName = "bytenite-edge";
 
-/** The methods of the endpoints. */
 export const allowedMethods = "GET, HEAD, OPTIONS";
 
 /** Longest path and query that are read, in characters. */
@@ -143,11 +141,15 @@ const asItComes: Representation = { format: "json", mediaType: mediaTypeOf("json
 
 export const tooLong = (value: string | null): boolean => value !== null && value.length > maxHeaderLength;
 
-export const tooLongHeader: Refusal = {
-  status: 431,
-  code: "INVALID_ARGUMENT",
-  message: `a header is longer than ${maxHeaderLength} characters`,
-};
+const badRequest = (message: string, status = 400): Refusal => ({ status, code: "INVALID_ARGUMENT", message });
+export const tooLongHeader = badRequest(`a header is longer than ${maxHeaderLength} characters`, 431);
+const overridden = badRequest("the method cannot be overridden");
+const badEscape = badRequest("the query holds a malformed escape");
+const badTag = badRequest("the tag holds a malformed escape, a slash or a dot segment");
+const notAcceptable = badRequest(
+  `none of the accepted media types is offered; offered are ${offered.map(({ mediaType }) => mediaType).join(", ")}`,
+  406,
+);
 const loop: Refusal = {
   status: 508,
   code: "FAILED_PRECONDITION",
@@ -161,24 +163,7 @@ const notCredential: Refusal = {
     "the Authorization field must hold one token of visible ASCII characters (0x21 to 0x7E), after a scheme such as Bearer and one space if it has one",
   headers: { "www-authenticate": "Bearer" },
 };
-const overridden: Refusal = { status: 400, code: "INVALID_ARGUMENT", message: "the method cannot be overridden" };
-const notAcceptable: Refusal = {
-  status: 406,
-  code: "INVALID_ARGUMENT",
-  message: `none of the accepted media types is offered; offered are ${offered.map(({ mediaType }) => mediaType).join(", ")}`,
-};
-const unknownPath: Refusal = { status: 404, code: "NOT_FOUND", message: "no such path" };
-const badEscape: Refusal = {
-  status: 400,
-  code: "INVALID_ARGUMENT",
-  message: "the query holds a malformed escape",
-};
-const badTag: Refusal = {
-  status: 400,
-  code: "INVALID_ARGUMENT",
-  message: "the tag holds a malformed escape, a slash or a dot segment",
-};
-
+export const unknownPath: Refusal = { status: 404, code: "NOT_FOUND", message: "no such path" };
 export const wrongMethod = (method: string, allow: string): Refusal => ({
   status: 405,
   code: "UNIMPLEMENTED",
@@ -198,7 +183,7 @@ const memoized = <A>(map: Map<string, A>, text: string, make: (text: string) => 
 /** The route of a method and a target, or why it is refused. */
 export const routeOf = (method: string, target: string, forwardedPaths: ReadonlyArray<string>): Route | Refusal => {
   if (target.length > maxUrlLength) {
-    return { status: 414, code: "INVALID_ARGUMENT", message: `the URL is longer than ${maxUrlLength} characters` };
+    return badRequest(`the URL is longer than ${maxUrlLength} characters`, 414);
   }
   const isRead = method === "GET" || method === "HEAD";
   const known = isRead ? routes.get(target) : undefined;
@@ -233,13 +218,12 @@ const endpointRoute = (endpoint: ReadName, tag: string | undefined, query: strin
     const target = `${pathOf(endpoint, tag)}${normal === "" ? "" : `?${normal}`}`;
     return { endpoint, ...(tag === undefined ? {} : { tag }), target };
   } catch (error) {
-    if (error instanceof QueryParameterError) return { status: 400, code: "INVALID_ARGUMENT", message: error.message };
+    if (error instanceof QueryParameterError) return badRequest(error.message);
     if (error instanceof URIError) return badEscape;
     throw error;
   }
 };
 
-/** The URL of a route at the upstream. */
 export const upstreamUrlOf = ({ endpoint, target }: Route, { upstreamUrl }: Pick<Config, "upstreamUrl">): string => {
   if (endpoint !== "other") return upstreamUrl + target;
   return target.startsWith(`${basePath}/`)

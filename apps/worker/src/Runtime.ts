@@ -5,12 +5,10 @@ export interface RequestContext {
   waitUntil(work: Promise<unknown>): void;
 }
 
-/** Another Worker, bound to this one. */
 export interface ServiceBinding {
   readonly fetch: typeof fetch;
 }
 
-/** A dataset of Analytics Engine. */
 export interface AnalyticsDataset {
   writeDataPoint(point: {
     readonly blobs: ReadonlyArray<string>;
@@ -19,7 +17,6 @@ export interface AnalyticsDataset {
   }): void;
 }
 
-/** A rate limiting binding. */
 export interface RateLimiter {
   limit(options: { readonly key: string }): Promise<{ readonly success: boolean }>;
 }

@@ -27,17 +27,12 @@ export class SingleFlight<A> {
 
   /** What the flight under the key brings; undefined: there is none, or it took too long. */
   async follow(key: string, owner: string, nowMs: number): Promise<A | undefined> {
-    const flight = this.has(key, owner, nowMs) ? this.#flights.get(key) : undefined;
-    if (flight === undefined) return undefined;
+    if (!this.has(key, owner, nowMs)) return undefined;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const timeout = new Promise<undefined>((resolve) => {
       timer = setTimeout(() => resolve(undefined), this.#maxAgeMs);
     });
-    try {
-      return await Promise.race([flight.promise, timeout]);
-    } finally {
-      clearTimeout(timer);
-    }
+    return Promise.race([this.#flights.get(key)?.promise, timeout]).finally(() => clearTimeout(timer));
   }
 
   /** Does work that others may join. `work` must not reject; the caller hands the promise to waitUntil as well. */

@@ -1,7 +1,7 @@
 // Stored entries in the isolate's memory and encrypted in the Cache API.
 import { cacheGroups, matchesVary, usableUntil } from "@bytenite-engines/http-cache";
 import type { Format } from "@bytenite-engines/core/wire";
-import { remember } from "./Admission.ts";
+import { remember, type Asked } from "./Admission.ts";
 import { decryptEntry, encryptEntry, inForm, isFresh, otherForm, outdated, sizeOf, type Entry } from "./Entry.ts";
 import type { Identity } from "./Identity.ts";
 import { logError } from "./Log.ts";
@@ -36,7 +36,6 @@ export const cacheKey = (owner: string, route: Route, format: Format): string =>
 const objectKey = (owner: string, route: Route): string =>
   `${owner}/${route.endpoint === "other" ? "other" : ""}${route.target}`;
 
-/** What is kept of one key in memory. */
 interface Slot {
   readonly entries: ReadonlyArray<Entry>;
   readonly size: number;
@@ -47,7 +46,7 @@ export class Memory {
   readonly #maxBytes: number;
   readonly #maxEntries: number;
   readonly #slots = new Map<string, Slot>();
-  #bytes = 0;
+  bytes = 0;
 
   constructor(maxBytes: number, maxEntries: number) {
     this.#maxBytes = maxBytes;
@@ -58,16 +57,12 @@ export class Memory {
     return this.#slots.size;
   }
 
-  get bytes(): number {
-    return this.#bytes;
-  }
-
   /** The entries under a key. Those of another owner are not there, whatever the key says. */
   get(key: string, owner: string): ReadonlyArray<Entry> {
     const slot = this.#slots.get(key);
     if (slot === undefined || slot.entries[0]?.owner !== owner) return [];
     // Moving every hit to the end costs more than a fair order is worth while there is capacity.
-    if (this.#bytes * 2 > this.#maxBytes || this.#slots.size * 2 > this.#maxEntries) {
+    if (this.bytes * 2 > this.#maxBytes || this.#slots.size * 2 > this.#maxEntries) {
       this.#slots.delete(key);
       this.#slots.set(key, slot);
     }
@@ -81,9 +76,9 @@ export class Memory {
     for (const entry of entries) size += sizeOf(entry);
     if (entries.length === 0 || size * 4 > this.#maxBytes || this.#maxEntries === 0) return;
     this.#slots.set(key, { entries, size });
-    this.#bytes += size;
+    this.bytes += size;
     for (const oldest of this.#slots.keys()) {
-      if (this.#bytes <= this.#maxBytes && this.#slots.size <= this.#maxEntries) break;
+      if (this.bytes <= this.#maxBytes && this.#slots.size <= this.#maxEntries) break;
       this.delete(oldest);
     }
   }
@@ -92,7 +87,7 @@ export class Memory {
     const slot = this.#slots.get(key);
     if (slot === undefined) return;
     this.#slots.delete(key);
-    this.#bytes -= slot.size;
+    this.bytes -= slot.size;
   }
 
   /** Replaces every entry; undefined removes it. Looks at every one. */
@@ -104,12 +99,6 @@ export class Memory {
   }
 }
 
-/** A request to the upstream: its number in this isolate, since clocks stand still while nothing is waited for, and its time. */
-export interface Asked {
-  readonly sequence: number;
-  readonly atMs: number;
-}
-
 /** The last change of an object: by the answer to this request. */
 interface Change extends Asked {
   readonly removed: boolean;
@@ -118,7 +107,7 @@ interface Change extends Asked {
 }
 
 export class Store {
-  readonly #memory: Memory;
+  readonly memory: Memory;
   readonly #edge: EdgeStore | undefined;
   readonly #notes: PurgeNotes | undefined;
   readonly #purges = new Purges();
@@ -133,21 +122,15 @@ export class Store {
   undecryptable = 0;
 
   constructor(memory: Memory, edge: EdgeStore | undefined, notes: PurgeNotes | undefined) {
-    this.#memory = memory;
+    this.memory = memory;
     this.#edge = edge;
     this.#notes = notes;
-  }
-
-  /** Entries and bytes in memory. */
-  get memory(): { readonly entries: number; readonly bytes: number } {
-    return this.#memory;
   }
 
   get reach(): string {
     return this.#notes?.reach ?? "in this isolate alone: there is neither a Cache API nor a PURGE_LOG";
   }
 
-  /** A request that is sent now. */
   ask(nowMs: number): Asked {
     this.#sequence += 1;
     this.#purges.latest(nowMs);
@@ -156,7 +139,7 @@ export class Store {
 
   /** A fresh entry of the wanted form in memory, without waiting for anything: the way of most requests. */
   recall(owner: string, route: Route, format: Format, nowMs: number): Entry | undefined {
-    const [entry, ...others] = this.#memory.get(cacheKey(owner, route, format), owner);
+    const [entry, ...others] = this.memory.get(cacheKey(owner, route, format), owner);
     return entry !== undefined && others.length === 0 && entry.vary.length === 0 && isFresh(entry, nowMs)
       ? entry
       : undefined;
@@ -171,11 +154,11 @@ export class Store {
   ): Promise<ReadonlyArray<Entry>> {
     const owner = identity?.digest ?? nobody.digest;
     const key = cacheKey(owner, route, format);
-    const near = this.#memory.get(key, owner);
+    const near = this.memory.get(key, owner);
     if (this.#edge === undefined || identity === undefined || near.some((entry) => isFresh(entry, nowMs))) return near;
     const found = await this.#read(route, format, identity);
     // Another request may have stored or removed something meanwhile.
-    const now = this.#memory.get(key, owner);
+    const now = this.memory.get(key, owner);
     if (found === undefined) return now;
     this.#purges.latest(found.fetchedAtMs);
     const isUsable = found.fetchedAtMs > Math.max(identity.revoked.atMs, this.#purges.floorMs);
@@ -211,7 +194,7 @@ export class Store {
     const key = cacheKey(entry.owner, route, entry.askedFormat);
     this.#uncacheable.delete(key);
     if (identity !== undefined) identity.hasEntries = true;
-    this.#remember(key, entry, this.#memory.get(key, entry.owner), request);
+    this.#remember(key, entry, this.memory.get(key, entry.owner), request);
     const until = usableUntil(entry.freshness) + (hasValidator(entry) ? keptForValidationMs : 0);
     const keepSeconds = Math.ceil((Math.min(until, identity?.expiresAtMs ?? 0) - nowMs) / 1000);
     const isKept = keepSeconds > 0 && entry.part === undefined && entry.bytes.byteLength <= maxEncryptedBytes;
@@ -234,16 +217,18 @@ export class Store {
   async remove(identity: Identity | undefined, route: Route, asked: Asked): Promise<void> {
     const owner = identity?.digest ?? nobody.digest;
     if (!this.#change(owner, route, { ...asked, removed: true })) return;
-    for (const format of ["json", "protobuf"] as const) this.#memory.delete(cacheKey(owner, route, format));
-    await Promise.all(ownersOf(identity).map((digest) => this.#deleteBoth(digest, route)));
+    for (const format of ["json", "protobuf"] as const) this.memory.delete(cacheKey(owner, route, format));
+    const forms: ReadonlyArray<Format> = route.endpoint === "other" ? ["json"] : ["json", "protobuf"];
+    const keys = ownersOf(identity).flatMap((digest) => forms.map((format) => cacheKey(digest, route, format)));
+    await Promise.all(keys.map((key) => this.#delete(key)));
   }
 
   /** Removes the other form of an object, where a newer entry serves it as well: one object is stored for both. */
   async replaceOtherForm(identity: Identity, route: Route, entry: Entry): Promise<void> {
     const format = otherForm(entry.askedFormat);
     const key = cacheKey(identity.digest, route, format);
-    if (this.#memory.get(key, identity.digest).length === 0 || (await inForm(entry, format)) === undefined) return;
-    this.#memory.delete(key);
+    if (this.memory.get(key, identity.digest).length === 0 || (await inForm(entry, format)) === undefined) return;
+    this.memory.delete(key);
     await this.#delete(key);
   }
 
@@ -252,7 +237,7 @@ export class Store {
     if (groups.length === 0) return;
     const isIn = (entry: Entry): boolean =>
       cacheGroups(new Headers(entry.headers as Array<[string, string]>)).some((group) => groups.includes(group));
-    this.#memory.replaceAll((entry) => (entry.owner === owner && isIn(entry) ? undefined : entry));
+    this.memory.replaceAll((entry) => (entry.owner === owner && isIn(entry) ? undefined : entry));
   }
 
   /** Notes that answers under a key cannot be shared, and why: requests for it do not wait for each other. */
@@ -266,14 +251,19 @@ export class Store {
     return noted !== undefined && noted.untilMs > nowMs ? noted.reason : undefined;
   }
 
+  /** Whether nothing has come after an entry that was stored: no later answer, removal or purge. */
+  holds(route: Route, entry: Entry): boolean {
+    const change = this.#changes.get(objectKey(entry.owner, route));
+    return change?.removed === false && change.atMs === entry.fetchedAtMs && this.#purges.of(entry) === undefined;
+  }
+
   /** Counts an entry again whose other form was made. */
   recount(route: Route, entry: Entry): void {
     const key = cacheKey(entry.owner, route, entry.askedFormat);
-    const entries = this.#memory.get(key, entry.owner);
-    if (entries.includes(entry)) this.#memory.set(key, entries);
+    const entries = this.memory.get(key, entry.owner);
+    if (entries.includes(entry)) this.memory.set(key, entries);
   }
 
-  /** The moment of a purge that is made now. */
   purgeTime(nowMs: number): number {
     return this.#purges.latest(nowMs);
   }
@@ -324,7 +314,7 @@ export class Store {
 
   #apply(purges: ReadonlyArray<Purge>): void {
     for (const { atMs } of purges) this.#purges.latest(atMs);
-    if (this.#purges.add(purges).length > 0) this.#memory.replaceAll((entry) => this.afterPurges(entry));
+    if (this.#purges.add(purges).length > 0) this.memory.replaceAll((entry) => this.afterPurges(entry));
   }
 
   /** Whether the answer to a request may change the object: that to no later one has. Notes the change. */
@@ -361,7 +351,7 @@ export class Store {
               (entry.part !== undefined && other.part?.askedRange !== entry.part.askedRange),
           );
     const entries = [...others.slice(-maxVariants + 1), entry];
-    this.#memory.set(key, entries);
+    this.memory.set(key, entries);
     return entries;
   }
 
@@ -382,11 +372,6 @@ export class Store {
     return undefined;
   }
 
-  async #deleteBoth(digest: string, route: Route): Promise<void> {
-    const forms: ReadonlyArray<Format> = route.endpoint === "other" ? ["json"] : ["json", "protobuf"];
-    await Promise.all(forms.map((format) => this.#delete(cacheKey(digest, route, format))));
-  }
-
   async #delete(key: string): Promise<void> {
     try {
       await this.#edge?.delete(keyOrigin + key);
@@ -398,12 +383,7 @@ export class Store {
 
 /** The digests of a user: by the current server secret, and by the previous one. */
 export const ownersOf = (identity: Pick<Identity, "digest" | "previous"> | undefined): ReadonlyArray<string> =>
-  identity === undefined
-    ? []
-    : identity.previous === undefined
-      ? [identity.digest]
-      : [identity.digest, identity.previous.digest];
+  [identity, identity?.previous].flatMap((each) => (each === undefined ? [] : [each.digest]));
 
-/** Whether an entry can be validated. */
 export const hasValidator = (entry: Pick<Entry, "headers">): boolean =>
   entry.headers.some(([name]) => name === "etag" || name === "last-modified");

@@ -12,7 +12,6 @@ import {
   type ReadName,
 } from "@bytenite-engines/core/wire";
 
-/** What is in a body. */
 export interface BodyContent {
   /** Whether it is a JSON object, or protobuf field after field to the last byte; an empty body is neither. */
   readonly isReadable: boolean;

@@ -8,10 +8,11 @@ import {
   type RetrySituation,
 } from "@bytenite-engines/core/wire";
 import { errorStatuses } from "@bytenite-engines/http-cache";
-import { remember, type Admission, type Applicant, type Ending } from "./Admission.ts";
+import { remember, type Admission, type Applicant, type Asked, type Ending } from "./Admission.ts";
 import { emptyBody, readBody, streamBody, type Body, type BodyBudget, type Lease } from "./Body.ts";
 import type { Config } from "./Config.ts";
 import { clientOf } from "./Request.ts";
+import type { RequestContext } from "./Runtime.ts";
 
 /** A request, as it is sent. */
 export interface UpstreamRequest extends Applicant {
@@ -22,6 +23,9 @@ export interface UpstreamRequest extends Applicant {
   readonly isEndpoint: boolean;
   /** Whether the body of such an answer is read as a whole where it is short enough; else it is streamed. */
   readonly isBuffered: (status: number, headers: Headers) => boolean;
+  readonly waitUntil: RequestContext["waitUntil"];
+  /** Gives each attempt its place in the order of requests. */
+  readonly ask: () => Asked;
 }
 
 /** An answer. `lease` holds the bytes of the body; the caller has to release it. */
@@ -31,13 +35,13 @@ export interface UpstreamAnswer {
   readonly headers: Headers;
   readonly body: Body;
   readonly lease: Lease;
+  /** When its attempt was sent, and in which place. */
+  readonly asked: Asked;
   readonly requestTimeMs: number;
   readonly responseTimeMs: number;
-  /** Number of requests that it took. */
   readonly attempts: number;
 }
 
-/** Why there is no answer. */
 export type UpstreamProblem =
   | "unreachable"
   | "timed-out"
@@ -91,9 +95,8 @@ export interface UpstreamOptions {
   readonly onRetry: (reason: string) => void;
 }
 
-/** What one attempt came to. */
 type Attempt =
-  | { readonly answer: Omit<UpstreamAnswer, "attempts" | "requestTimeMs"> }
+  | { readonly answer: Omit<UpstreamAnswer, "attempts" | "asked" | "requestTimeMs"> }
   | { readonly problem: UpstreamProblem };
 
 export class Upstream {
@@ -111,11 +114,12 @@ export class Upstream {
     const startedAtMs = now();
     const pass = await admission.enter(request);
     if ("because" in pass) {
-      const { because, retryAfterMs: waitMs, probe } = pass;
-      if (probe === true) void this.#probe();
+      const { because, retryAfterMs: waitMs } = pass;
+      if (because === "known-to-be-down") this.#probe(request);
       return { problem: because, attempts: 0, durationMs: now() - startedAtMs, retryAfterMs: waitMs };
     }
-    const isPatient = request.isEndpoint && !request.orStale && !pass.isFailing;
+    if (admission.isDown) this.#probe(request);
+    const isPatient = request.isEndpoint && !request.orStale && !pass.isFailing && !admission.isDown;
     const budget = this.#budgetOf(request.owner, pass.isKnown);
     const result = await this.#attempts(request, isPatient ? maxAttempts : 1, budget);
     const ending = "problem" in result ? endingOf(result.problem) : endingOfStatus(result.status);
@@ -135,13 +139,15 @@ export class Upstream {
     let corrupt = 0;
     let lastCost = 0;
     for (let attempts = 1; ; attempts++) {
-      const requestTimeMs = now();
+      const asked = request.ask();
+      const requestTimeMs = asked.atMs;
       const attempt = await this.#attempt(request, Math.max(1, until - performance.now()));
       const durationMs = now() - requestTimeMs;
       const failure = failureIn(attempt, request.isEndpoint);
       onAttempt("answer" in attempt ? `${attempt.answer.status}` : attempt.problem, durationMs);
       if (failure === undefined) budget.refund(lastCost);
       if (failure?._tag === "Undecodable") corrupt += 1;
+      if ("problem" in attempt && endingOf(attempt.problem) === "unanswered") this.#probe(request);
       const decision = decideRetry({
         policy: { ...policy, maxAttempts: most },
         reason: failure ?? final,
@@ -151,9 +157,9 @@ export class Upstream {
         remainingMs: until - performance.now(),
         random: Math.random(),
       });
-      if (!decision.retry || !budget.pay(retryCost.transient)) {
+      if (!decision.retry || this.#options.admission.isDown || !budget.pay(retryCost.transient)) {
         return "answer" in attempt
-          ? { ...attempt.answer, attempts, requestTimeMs }
+          ? { ...attempt.answer, attempts, asked, requestTimeMs }
           : { problem: attempt.problem, attempts, durationMs };
       }
       lastCost = retryCost.transient;
@@ -232,16 +238,17 @@ export class Upstream {
   }
 
   /** Any answer says that the upstream is there. */
-  async #probe(): Promise<void> {
+  #probe({ waitUntil }: UpstreamRequest): void {
     const { config, fetch, admission } = this.#options;
-    try {
+    const send = async (): Promise<void> => {
       const signal = AbortSignal.timeout(config.attemptTimeoutMs);
-      const response = await fetch(`${config.upstreamUrl}/engines`, { redirect: "manual", signal, cache: "no-store" });
-      admission.connected();
-      await response.body?.cancel();
-    } catch {
-      // Still unreachable.
-    }
+      const init: RequestInit = { redirect: "manual", signal, cache: "no-store" };
+      const timeout = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+      const response = await Promise.race([fetch(`${config.upstreamUrl}/engines`, init), timeout]);
+      void response.body?.cancel();
+    };
+    // It outlives the request: the runtime would end it with the answer.
+    waitUntil(admission.probe(send));
   }
 }
 
@@ -251,20 +258,19 @@ const drop = (lease: Lease, problem: UpstreamProblem): { readonly problem: Upstr
 };
 
 type Reason = RetrySituation["reason"];
-const reason = (tag: string, fields: object = {}): Reason => ({ _tag: tag, ...fields }) as unknown as Reason;
-const final = reason("NotFound");
+const final: Reason = { _tag: "NotFound" };
 
 /** What core's rules of retries call the outcome of an attempt. 429 is handed on with its hint: the client waits, not the proxy. */
 const failureIn = (attempt: Attempt, isEndpoint: boolean): Reason | undefined => {
   if (!isEndpoint) return undefined;
-  if ("answer" in attempt) return errorStatuses.has(attempt.answer.status) ? reason("Unavailable") : undefined;
+  if ("answer" in attempt) return errorStatuses.has(attempt.answer.status) ? { _tag: "Unavailable" } : undefined;
   switch (attempt.problem) {
     case "unreachable":
-      return reason("Unreachable", { problem: "connect" });
+      return { _tag: "Unreachable", problem: "network" };
     case "timed-out":
-      return reason("TimedOut", { scope: "attempt" });
+      return { _tag: "TimedOut", scope: "attempt", limitMs: 0 };
     case "cut-short":
-      return reason("Undecodable");
+      return { _tag: "Undecodable", problem: "cut" };
     default:
       return undefined;
   }
@@ -277,8 +283,7 @@ const hintOf = (attempt: Attempt, nowMs: number): number | undefined => {
 };
 
 const endingOf = (problem: UpstreamProblem): Ending => {
-  if (problem === "unreachable") return "unconnected";
-  if (problem === "timed-out") return "timed-out";
+  if (problem === "unreachable" || problem === "timed-out") return "unanswered";
   return problem === "cut-short" ? "failed" : "answered";
 };
 

@@ -135,7 +135,9 @@ test("an explanation says why a request hits or misses, with rule and section, a
   stage.answer = (headers) => stage.engineFor(headers, { "cache-control": "no-store" });
   await stage.edge.get("alice", "/engines/secret", json);
   expect((await explain("/engines/secret")).lastNotStored).toBe("no-store");
-  expect((await admin("explain")).status).toBe(400);
+  for (const query of ["", "?path=/v1/dev/engines&paht=/x", "?path=/v1/dev/engines&path=/v1/dev/engines/a"]) {
+    expect((await admin(`explain${query}`)).status).toBe(400);
+  }
 });
 
 test("latencies are a histogram by result", async () => {

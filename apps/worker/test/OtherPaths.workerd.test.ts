@@ -1,7 +1,7 @@
 // Other paths than the endpoints: caching, and invalidation by writes.
 import { expect, test } from "vitest";
 import { cacheResult, edgeOrigin } from "./edge.ts";
-import { failing, json, stageProxy } from "./stage.ts";
+import { failing, json, stageProxy, refused } from "./stage.ts";
 
 const stage = stageProxy();
 
@@ -131,6 +131,29 @@ test("a write that fails removes nothing", async () => {
   expect((await send("POST", "/v1/dev/engines/zipper/activate", "alice")).status).toBe(409);
   await stage.edge.settle();
   expect(await state("alice")).toEqual(["hit", "hit", "hit", "hit"]);
+});
+
+test.each<[string, () => Response]>([
+  ["is lost", refused],
+  ["is that of a gateway", failing(504)],
+])("after a write whose answer %s, what it may have changed is validated before it is used", async (_what, lost) => {
+  await fill();
+  stage.answer = lost;
+  expect((await send("POST", "/v1/dev/engines/zipper/activate", "alice")).status).toBeGreaterThan(500);
+  await stage.edge.settle();
+  expect(await state("alice")).toEqual(["", "", "", "hit"]);
+  expect(await state("bob")).toEqual(["hit", "hit", "hit", "hit"]);
+  // Where the upstream stays away, the old answer is still better than none.
+  expect(await (await stage.edge.get("alice", "/engines/zipper", json)).json()).toMatchObject({ name: "zipper" });
+});
+
+test.each(["GET", "POST"])("a 401 to a %s of another path removes all of its token", async (method) => {
+  await fill();
+  stage.answer = failing(401);
+  expect((await send(method, "/v1/dev/else", "alice")).status).toBe(401);
+  await stage.edge.settle();
+  expect(await state("alice")).toEqual(["", "", "", ""]);
+  expect(await state("bob")).toEqual(["hit", "hit", "hit", "hit"]);
 });
 
 test("an answer that was asked for before a write is not stored after it", async () => {

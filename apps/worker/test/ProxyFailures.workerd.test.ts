@@ -1,7 +1,7 @@
 // Responses while the upstream is slow, failing or away.
 import { decode } from "@bytenite-engines/core/wire";
 import { StatusSchema } from "@bytenite-engines/proto";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { cacheResult, startEdge } from "./edge.ts";
 import { failing, json, protobuf, refused, revisionOf, stageProxy } from "./stage.ts";
 
@@ -104,41 +104,64 @@ test("when nothing can be served it is 502, a Status in the negotiated form, and
   expect(decode(StatusSchema, new Uint8Array(await response.arrayBuffer()), "protobuf").code).toBe(14);
 });
 
-test("an upstream that several users get no connection to is left alone, but for a probe, and for who has not tried", async () => {
-  const users = ["alice", "bob", "carol"];
-  for (const user of users) await stage.edge.get(user, "/engines/zipper");
-  const upstreamState = async () => {
-    const health = await stage.edge.send(new Request("https://edge.example/-/health"));
-    return (await health.json()) as { readonly upstream: unknown };
-  };
-  stage.answer = refused;
-  stage.clock.ms += 1;
-  // One user's connections say nothing of the upstream, nor do those of tokens that it never accepted.
-  for (let index = 0; index < 5; index++) {
-    await stage.edge.get("alice", `/engines/e${index}`);
-    await stage.edge.get(`unknown-${index}`, `/engines/e${index}`);
-  }
-  expect(await upstreamState()).toMatchObject({ upstream: { state: "failing", breaker: "closed" } });
-  for (const user of users) await stage.edge.get(user, "/engines/other");
-  expect(await upstreamState()).toMatchObject({ status: "ok", upstream: { state: "failing", breaker: "open" } });
-  const asked = async (user: string, path: string): Promise<[number, number]> => {
-    const before = stage.asked.length;
-    const { status } = await stage.edge.get(user, path);
-    return [status, stage.asked.length - before];
-  };
-  expect(await asked("alice", "/engines/again")).toEqual([503, 0]);
-  const left = await stage.edge.get("alice", "/engines/again");
-  expect(Number(left.headers.get("retry-after"))).toBeGreaterThan(5);
-  expect((await asked("dave", "/engines/again"))[1]).toBeGreaterThan(0);
-  expect(await asked("dave", "/engines/again")).toEqual([503, 0]);
-  stage.clock.ms += 10_000;
-  expect((await asked("alice", "/engines/again"))[1]).toBeGreaterThan(0);
-  expect(await asked("bob", "/engines/again")).toEqual([503, 0]);
-  // An answer to anybody says that it is there.
-  stage.answer = (headers) => stage.engineFor(headers);
-  expect(await asked("erin", "/engines/again")).toEqual([200, 1]);
-  expect(await asked("alice", "/engines/again")).toEqual([200, 1]);
-  expect(await upstreamState()).toMatchObject({ upstream: { state: "answering", breaker: "closed" } });
+const asked = async (user: string, path: string): Promise<[status: number, sent: number, response: Response]> => {
+  const before = stage.asked.length;
+  const response = await stage.edge.get(user, path);
+  await stage.edge.settle();
+  return [response.status, stage.asked.length - before, response];
+};
+const stateOfBreaker = async (): Promise<string> => {
+  const health = await stage.edge.send(new Request("https://edge.example/-/health"));
+  return ((await health.json()) as { readonly upstream: { readonly breaker: string } }).upstream.breaker;
+};
+const isProbe = (headers: Headers, url: string): boolean => url.endsWith("/engines") && !headers.has("authorization");
+
+describe("an upstream that does not answer", () => {
+  test("is left alone but for a probe and one request beside it; any answer opens the way again", async () => {
+    for (const user of ["alice", "bob"]) await stage.edge.get(user, "/engines/zipper");
+    stage.answer = refused;
+    stage.clock.ms += 300_000;
+    expect((await asked("alice", "/engines/other"))[0]).toBe(502);
+    expect(await stateOfBreaker()).toBe("open");
+    // Nobody waits for it, whoever it is.
+    const [status, sent, response] = await asked("dave", "/engines/again");
+    expect([status, sent]).toEqual([503, 0]);
+    expect(response.headers.get("proxy-status")).toBe("bytenite-edge; error=destination_unavailable");
+    expect(Number(response.headers.get("retry-after"))).toBeLessThanOrEqual(5);
+    expect((await asked("bob", "/engines/zipper")).slice(0, 2)).toEqual([200, 0]);
+    stage.clock.ms += 5_000;
+    expect((await asked("dave", "/engines/again")).slice(0, 2)).toEqual([502, 2]);
+    expect((await asked("erin", "/engines/again")).slice(0, 2)).toEqual([503, 0]);
+    stage.clock.ms += 5_000;
+    stage.answer = (headers) => stage.engineFor(headers);
+    // Stale is served without waiting, and the probe behind it finds the upstream there.
+    expect((await asked("bob", "/engines/zipper")).slice(0, 2)).toEqual([200, 1]);
+    expect(await stateOfBreaker()).toBe("closed");
+    expect((await asked("erin", "/engines/again")).slice(0, 2)).toEqual([200, 1]);
+  });
+
+  test("for what users choose is no reason to deny it to others", async () => {
+    stage.answer = (headers, url) => (url.endsWith("/mine") ? refused() : stage.engineFor(headers));
+    for (let index = 0; index < 20; index++) {
+      expect((await asked(`user-${index}`, "/engines/mine"))[0]).toBe(502);
+      stage.clock.ms += 1_000;
+    }
+    expect(await stateOfBreaker()).toBe("closed");
+    const probes = stage.asked.filter(({ headers, url }) => isProbe(headers, url));
+    expect([probes.length > 1, probes.length <= 5]).toEqual([true, true]);
+    expect((await asked("alice", "/engines/zipper"))[0]).toBe(200);
+  });
+
+  test("to a probe alone, while users get answers, stays open to them", async () => {
+    const failing = Promise.withResolvers<Response>();
+    stage.answer = (headers, url) =>
+      isProbe(headers, url) ? failing.promise : url.endsWith("/mine") ? refused() : stage.engineFor(headers);
+    await stage.edge.get("alice", "/engines/mine");
+    await stage.edge.get("bob", "/engines/zipper");
+    failing.reject(new TypeError("refused"));
+    await stage.edge.settle();
+    expect(await stateOfBreaker()).toBe("closed");
+  });
 });
 
 test("what fails for a resource is that resource's, and is not asked for behind each stale answer", async () => {

@@ -35,6 +35,20 @@ test("a slow validation does not replace what a later request was answered", asy
   expect([cacheResult(after), await revisionOf(after)]).toEqual(["hit", newer]);
 });
 
+test("a retried request is ordered by its last attempt", async () => {
+  const held = Promise.withResolvers<Response>();
+  stage.answer = () => held.promise;
+  const retried = stage.edge.get("alice", path, json);
+  await askedOnce(1);
+  stage.answer = (headers) => stage.engineFor(headers);
+  expect((await stage.edge.get("alice", path, noCache)).status).toBe(200);
+  stage.answer = failing(404);
+  held.resolve(failing(503)());
+  expect((await retried).status).toBe(404);
+  await stage.edge.settle();
+  expect((await stage.edge.get("alice", path, json)).status).toBe(404);
+});
+
 test.each([
   ["the same form", json],
   ["the other form", protobuf],
@@ -46,7 +60,8 @@ test.each([
   stage.answer = failing(404);
   expect((await stage.edge.get("alice", path, noCache)).status).toBe(404);
   release();
-  expect((await slow).status).toBe(200);
+  const late = await slow;
+  expect([late.status, late.headers.get("cache-status")]).toEqual([200, "bytenite-edge; fwd=uri-miss"]);
   await stage.edge.settle();
   expect((await stage.edge.get("alice", path, form)).status).toBe(404);
 });

@@ -45,21 +45,19 @@ export interface ModelOptions {
 export const entryOverheadBytes = 2_000;
 export const keyBytes = 2 * 60;
 
-/** Constants of apps/worker, read from its sources: attempts for one answer, back-off of a resource, and what an outage is. */
+/** Constants of apps/worker, read from its sources: attempts for one answer, back-off of a resource, and how often a connection is probed. */
 const maxAttempts = constantOf("Upstream.ts", "maxAttempts");
 const minBackOffMs = constantOf("Admission.ts", "minBackOffMs");
 const maxBackOffMs = constantOf("Admission.ts", "maxBackOffMs");
-const identitiesOfAnOutage = constantOf("Admission.ts", "identitiesOfAnOutage");
 const probeEveryMs = constantOf("Admission.ts", "probeEveryMs");
 
 const plain = requestDirectives(null, null);
 
 interface Isolate {
   readonly memory: Tier;
-  /** Keys without a connection since the last answer. A key stands for its token: few tokens of an isolate have several. */
-  readonly unconnected: Set<number>;
-  /** When the connection was last probed; undefined while there is no outage. */
-  probedAtMs: number | undefined;
+  /** Whether a probe has failed, and nobody has had an answer since. */
+  isDown: boolean;
+  probedAtMs: number;
   readonly backOffs: Map<number, { readonly untilMs: number; readonly backOffMs: number }>;
 }
 
@@ -130,8 +128,8 @@ export class EdgeModel {
     const { memoryBytes, memoryEntries } = this.#given.settings;
     const made: Isolate = {
       memory: new Tier(memoryBytes, memoryEntries),
-      unconnected: new Set(),
-      probedAtMs: undefined,
+      isDown: false,
+      probedAtMs: Number.NEGATIVE_INFINITY,
       backOffs: new Map(),
     };
     this.#isolates.set(number, made);
@@ -162,18 +160,16 @@ export class EdgeModel {
     const { latencyMs, isUp } = this.#given;
     const backOff = isolate.backOffs.get(localKey);
     if (!patient && backOff !== undefined && atMs < backOff.untilMs) return false;
-    if (isolate.probedAtMs !== undefined && (!patient || isolate.unconnected.has(localKey))) {
-      if (atMs < isolate.probedAtMs + probeEveryMs) return false;
-      // A probe: it is answered as long as the upstream is there.
-      isolate.probedAtMs = atMs;
+    const isDue = this.#probe(isolate, atMs, isolate.isDown);
+    if (isolate.isDown && (!patient || !isDue)) return false;
+    const most = patient && backOff === undefined && !isolate.isDown ? maxAttempts : 1;
+    for (let attempt = 0; attempt < most && !(attempt > 1 && isolate.isDown); attempt++) {
       this.upstream += 1;
-      if (isUp(atMs)) this.#connected(isolate);
-      return false;
-    }
-    for (let attempt = 0; attempt < (patient && backOff === undefined ? maxAttempts : 1); attempt++) {
-      this.upstream += 1;
-      if (!isUp(atMs)) continue;
-      this.#connected(isolate);
+      if (!isUp(atMs)) {
+        this.#probe(isolate, atMs, true);
+        continue;
+      }
+      isolate.isDown = false;
       isolate.backOffs.delete(localKey);
       const template = this.#templates[endpoint];
       this.#keep(demand, isolate, { ...template, responseTimeMs: atMs + latencyMs });
@@ -181,14 +177,16 @@ export class EdgeModel {
     }
     const backOffMs = backOff === undefined ? minBackOffMs : Math.min(maxBackOffMs, 2 * backOff.backOffMs);
     isolate.backOffs.set(localKey, { untilMs: atMs + backOffMs, backOffMs });
-    isolate.unconnected.add(localKey);
-    if (isolate.unconnected.size >= identitiesOfAnOutage) isolate.probedAtMs ??= atMs;
     return false;
   }
 
-  #connected(isolate: Isolate): void {
-    isolate.unconnected.clear();
-    isolate.probedAtMs = undefined;
+  /** Probes the connection where there is reason to, unless that was done lately; whether it was due. */
+  #probe(isolate: Isolate, atMs: number, isWanted: boolean): boolean {
+    if (!isWanted || atMs < isolate.probedAtMs + probeEveryMs) return false;
+    isolate.probedAtMs = atMs;
+    this.upstream += 1;
+    isolate.isDown = !this.#given.isUp(atMs);
+    return true;
   }
 
   #keep(demand: Demand, { memory }: Isolate, freshness: Freshness): void {

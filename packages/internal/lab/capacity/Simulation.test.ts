@@ -32,11 +32,11 @@ test("longer lives, fewer tokens and Workers Cache for those who roam take load 
   expect(load({ ...roaming, workersCache: true })).toBeLessThan(load(roaming));
 });
 
-test("in an outage what is stored is served at no cost for the upstream, which gets three attempts of each other request", () => {
+test("in an outage what is stored is served at no cost for the upstream, which gets probes and a request beside each", () => {
   const { stretches } = simulate({ ...small, seconds: 220, outage: [160, 180] }, settings, 1);
   const [, during, after] = stretches;
-  expect(during?.upstream).toBeGreaterThanOrEqual(2 * (during?.became.failed ?? 0));
-  expect(during?.upstream).toBeLessThan(3.1 * (during?.became.failed ?? 0));
+  expect(during?.upstream).toBeGreaterThan(0);
+  expect(during?.upstream).toBeLessThan((during?.became.failed ?? 0) / 10);
   expect(during?.became["stale-if-error"]).toBeGreaterThan(0);
   expect(during?.became.fetched).toBe(0);
   expect(after?.became.fetched).toBeGreaterThan(0);

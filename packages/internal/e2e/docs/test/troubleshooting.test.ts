@@ -89,7 +89,7 @@ test("every exit code of bne has a row with its meaning and the reasons that lea
 test("the proxy refuses with the messages of the page, and with no others", () => {
   const answered = textsAfter(
     sources("apps/worker/src/*.ts").filter((file) => !file.endsWith("Log.ts")),
-    /message:\s+/,
+    /(?:message:\s+|badRequest\(\s*)/,
   );
   const purges = textsAfter(
     ["apps/worker/src/Purge.ts"],
