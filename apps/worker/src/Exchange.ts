@@ -5,6 +5,7 @@ import {
   evaluate,
   hopByHopNames,
   isNotModified,
+  isUnsafe,
   parseContentRange,
   responseDirectives,
   timeToLive,
@@ -451,7 +452,7 @@ export const write = async (plan: CacheDecision, body: ReadableStream | null): P
   const result = await upstream.send(requestOf(plan, body));
   // Whether it was done is unknown where the answer was lost, or is one of a gateway.
   const isLost = "problem" in result ? result.attempts > 0 : result.status >= 500;
-  const ended = isLost || "problem" in result ? { status: isLost ? 200 : 500, headers: new Headers() } : result;
+  const ended = "problem" in result ? { status: isLost ? 200 : 500, headers: new Headers() } : result;
   const { urls, groups } = cache.invalidate(asRead, ended);
   const holder = isolate.config.cachesAnonymous ? undefined : identity;
   const asked = store.ask(now());
@@ -459,7 +460,8 @@ export const write = async (plan: CacheDecision, body: ReadableStream | null): P
     context.waitUntil(store.remove(holder, { endpoint: "other", target }, asked));
   }
   store.removeGroups(holder?.digest ?? nobody.digest, groups);
-  if (ended.status < 400 && urls.length > 0 && identity !== undefined && isOfEngines(request.route)) {
+  const isChange = urls.length > 0 || (isLost && isUnsafe(request.method));
+  if (isChange && identity !== undefined && isOfEngines(request.route)) {
     isolate.flights.close(identity.digest);
     for (const name of namesChanged(request.route, "problem" in result ? undefined : result)) {
       const scope = { atMs: asked.atMs, hard: !isLost, owners: ownersOf(identity) };
