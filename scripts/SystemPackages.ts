@@ -30,6 +30,8 @@ const programs: Readonly<Record<string, SystemProgram>> = {
   bsdtar: { probe: version("bsdtar"), packages: ["libarchive-tools"] },
   python3: { probe: version("python3"), packages: ["python3"] },
   curl: { probe: version("curl"), packages: ["curl"] },
+  // In front of the proxy and behind it.
+  nginx: { probe: ["nginx", "-v"], packages: ["nginx"] },
   chromium: { probe: version("chromium"), packages: ["chromium"] },
   zsh: { probe: version("zsh"), packages: ["zsh"] },
   fish: { probe: version("fish"), packages: ["fish"] },

@@ -1,14 +1,8 @@
-// Another Worker as the upstream, and Analytics Engine: what only bindings give.
-import { compatibilityDate } from "@bytenite-engines/test-kit";
-import { Log, LogLevel, Miniflare } from "miniflare";
+// Another Worker as the upstream, and the rate limits: what only bindings give.
+import { compatibilityDate, directSocket, emulate, moduleOf, originOf } from "@bytenite-engines/test-kit";
 import { expect, onTestFinished, test } from "vitest";
 import { builtWorker } from "../scripts/built.ts";
 import { cacheResult } from "./served.ts";
-
-const esm = (contents: string) => ({
-  mainModule: "worker.js",
-  modules: { "worker.js": { type: "esm" as const, contents } },
-});
 
 const upstream = `export default {
   fetch(request) {
@@ -17,35 +11,58 @@ const upstream = `export default {
   },
 };`;
 
-test("a bound Worker is asked instead of the network, at the configured host and path", async () => {
-  const miniflare = new Miniflare({
-    host: "127.0.0.1",
-    port: 0,
-    cf: false,
-    log: new Log(LogLevel.NONE),
-    workers: [
-      {
-        config: {
-          name: "edge",
-          compatibilityDate,
-          manifest: esm(await builtWorker()),
-          env: {
-            UPSTREAM: { type: "worker", worker: "registry" },
-            UPSTREAM_URL: { type: "text", value: "https://registry.invalid/v1/dev" },
-          },
-        },
-        dev: { unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }] },
-      },
-      { config: { name: "registry", compatibilityDate, manifest: esm(upstream) } },
-    ],
-  });
+type Bindings = NonNullable<Parameters<typeof emulate>[0][number]["config"]["env"]>;
+
+/** The built Worker with another one as its upstream; both end with the test. */
+const startBound = async (bindings: Bindings = {}) => {
+  const env: Bindings = {
+    UPSTREAM: { type: "worker", worker: "registry" },
+    UPSTREAM_URL: { type: "text", value: "https://registry.invalid/v1/dev" },
+    ...bindings,
+  };
+  const manifest = moduleOf(await builtWorker());
+  const miniflare = await emulate([
+    { config: { name: "edge", compatibilityDate, manifest, env }, dev: directSocket },
+    { config: { name: "registry", compatibilityDate, manifest: moduleOf(upstream) } },
+  ]);
   onTestFinished(() => miniflare.dispose());
-  await miniflare.ready;
-  const url = new URL("/v1/dev/engines/zipper", await miniflare.unsafeGetDirectURL("edge"));
-  const get = (): Promise<Response> => fetch(url, { headers: { authorization: "alice" } });
-  expect(await (await get()).json()).toEqual({
+  const origin = await originOf(miniflare, "edge");
+  return (path: string, headers: Record<string, string>): Promise<Response> =>
+    fetch(`${origin}/v1/dev${path}`, { headers });
+};
+
+test("a bound Worker is asked instead of the network, at the configured host and path", async () => {
+  const get = await startBound();
+  const alice = { authorization: "alice" };
+  expect(await (await get("/engines/zipper", alice)).json()).toEqual({
     name: "zipper",
     description: "https://registry.invalid/v1/dev/engines/zipper alice",
   });
-  expect(cacheResult(await get())).toBe("hit");
+  expect(cacheResult(await get("/engines/zipper", alice))).toBe("hit");
+});
+
+// A run over the end of a minute counts anew.
+test("the rate limits are for each token, and for each client without one; hits are free", { retry: 1 }, async () => {
+  const limited = (limit: number, namespace: string) => ({
+    type: "rate-limit" as const,
+    namespace,
+    simple: { limit, period: 60 as const },
+  });
+  const get = await startBound({ TOKEN_LIMIT: limited(3, "1"), ANONYMOUS_LIMIT: limited(2, "2") });
+  const statuses = async (headers: Record<string, string>, names: string): Promise<ReadonlyArray<number>> => {
+    const seen: Array<number> = [];
+    for (const name of names) {
+      const response = await get(`/engines/${name}`, headers);
+      await response.arrayBuffer();
+      seen.push(response.status);
+    }
+    return seen;
+  };
+  expect(await statuses({ authorization: "alice" }, "abcdabc")).toEqual([200, 200, 200, 429, 200, 200, 200]);
+  expect(await statuses({ authorization: "bob" }, "abcd")).toEqual([200, 200, 200, 429]);
+  expect(await statuses({ "cf-connecting-ip": "192.0.2.1" }, "aaa")).toEqual([200, 200, 429]);
+  expect(await statuses({ "cf-connecting-ip": "192.0.2.2" }, "aaa")).toEqual([200, 200, 429]);
+  const refused = await get("/engines/d", { authorization: "alice" });
+  expect(refused.headers.get("proxy-status")).toBe("bytenite-edge; error=http_request_denied");
+  expect(await refused.json()).toMatchObject({ code: 8 });
 });
