@@ -41,13 +41,14 @@ test("a bound Worker is asked instead of the network, at the configured host and
   expect(cacheResult(await get("/engines/zipper", alice))).toBe("hit");
 });
 
+const limited = (limit: number, namespace: string) => ({
+  type: "rate-limit" as const,
+  namespace,
+  simple: { limit, period: 60 as const },
+});
+
 // A run over the end of a minute counts anew.
 test("the rate limits are for each token, and for each client without one; hits are free", { retry: 1 }, async () => {
-  const limited = (limit: number, namespace: string) => ({
-    type: "rate-limit" as const,
-    namespace,
-    simple: { limit, period: 60 as const },
-  });
   const get = await startBound({ TOKEN_LIMIT: limited(3, "1"), ANONYMOUS_LIMIT: limited(2, "2") });
   const statuses = async (headers: Record<string, string>, names: string): Promise<ReadonlyArray<number>> => {
     const seen: Array<number> = [];

@@ -62,6 +62,8 @@ const seen = (): ReadonlyArray<Seen> =>
     .split("\n")
     .map((line) => JSON.parse(line) as Seen);
 
+const seenOfFanout = (): ReadonlyArray<Seen> => seen().filter(({ path }) => path.endsWith("/fanout"));
+
 let frontUrl = "";
 let workerUrl = "";
 const stops: Array<() => Promise<unknown>> = [];
@@ -84,7 +86,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const stop of stops.reverse()) await stop();
+  for (const stop of stops.toReversed()) await stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -147,25 +149,27 @@ test.skipIf(!isThere)("an answer of nginx in gzip is decoded and stored; its 404
   expect([missing.status, missing.fields["cache-control"]]).toEqual([404, "private, no-store"]);
 });
 
-test.skipIf(!isThere)("behind nginx, clients get hits and 304, and the upstream request id and client address", async () => {
-  const first = await curl(`${frontUrl}/engines/fanout`, ...as("alice"), "--compressed");
-  expect([first.status, first.body, first.fields["content-encoding"]]).toEqual([200, engine, "gzip"]);
-  const hit = await curl(`${frontUrl}/engines/fanout`, ...as("alice"));
-  expect(hit.fields["cache-status"]).toContain("; hit; ");
-  expect([hit.fields["x-request-id"], hit.body]).toEqual([hit.fields["x-front-id"], engine]);
-  const other = await curl(`${frontUrl}/engines/fanout`, ...as("bob"));
-  expect(other.fields["cache-status"]).toContain("; fwd=uri-miss");
-  // nginx makes an ETag weak where it codes.
-  expect(first.fields["etag"]).toMatch(/^W\//);
-  const tag = ["--header", `If-None-Match: ${first.fields["etag"] ?? ""}`];
-  expect((await curl(`${frontUrl}/engines/fanout`, ...as("alice"), ...tag)).status).toBe(304);
-  const head = await curl(`${frontUrl}/engines/fanout`, ...as("alice"), "--head");
-  expect([head.status, head.body, head.fields["content-length"]]).toEqual([200, "", `${engine.length}`]);
-  expect((await curl(`${frontUrl}/engines/fanout`, ...as("alice"), "--http1.0")).body).toBe(engine);
-  const here = (): ReadonlyArray<Seen> => seen().filter(({ path }) => path.endsWith("/fanout"));
-  await expect.poll(here).toHaveLength(2);
-  expect(here().map(({ id, client }) => [id, client])).toEqual([
-    [first.fields["x-front-id"], "127.0.0.1"],
-    [other.fields["x-front-id"], "127.0.0.1"],
-  ]);
-});
+test.skipIf(!isThere)(
+  "behind nginx, clients get hits and 304, and the upstream request id and client address",
+  async () => {
+    const first = await curl(`${frontUrl}/engines/fanout`, ...as("alice"), "--compressed");
+    expect([first.status, first.body, first.fields["content-encoding"]]).toEqual([200, engine, "gzip"]);
+    const hit = await curl(`${frontUrl}/engines/fanout`, ...as("alice"));
+    expect(hit.fields["cache-status"]).toContain("; hit; ");
+    expect([hit.fields["x-request-id"], hit.body]).toEqual([hit.fields["x-front-id"], engine]);
+    const other = await curl(`${frontUrl}/engines/fanout`, ...as("bob"));
+    expect(other.fields["cache-status"]).toContain("; fwd=uri-miss");
+    // nginx makes an ETag weak where it codes.
+    expect(first.fields["etag"]).toMatch(/^W\//);
+    const tag = ["--header", `If-None-Match: ${first.fields["etag"] ?? ""}`];
+    expect((await curl(`${frontUrl}/engines/fanout`, ...as("alice"), ...tag)).status).toBe(304);
+    const head = await curl(`${frontUrl}/engines/fanout`, ...as("alice"), "--head");
+    expect([head.status, head.body, head.fields["content-length"]]).toEqual([200, "", `${engine.length}`]);
+    expect((await curl(`${frontUrl}/engines/fanout`, ...as("alice"), "--http1.0")).body).toBe(engine);
+    await expect.poll(seenOfFanout).toHaveLength(2);
+    expect(seenOfFanout().map(({ id, client }) => [id, client])).toEqual([
+      [first.fields["x-front-id"], "127.0.0.1"],
+      [other.fields["x-front-id"], "127.0.0.1"],
+    ]);
+  },
+);

@@ -1,6 +1,7 @@
 // Figures of the proxy, in order.
 import type { Figure } from "../Figure.ts";
 import { edgeHits } from "./EdgeHits.ts";
+import { edgeLargeBodies } from "./EdgeLargeBodies.ts";
 import { edgeLatency } from "./EdgeLatency.ts";
 import { edgeMemory } from "./EdgeMemory.ts";
 import { edgeOutage } from "./EdgeOutage.ts";
@@ -13,5 +14,6 @@ export const edgeFigures: ReadonlyArray<Figure> = [
   edgeStampede,
   edgeOutage,
   edgeMemory,
+  edgeLargeBodies,
   edgeSize,
 ];

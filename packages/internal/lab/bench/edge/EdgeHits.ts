@@ -5,9 +5,9 @@ import type { Figure, FigureRow } from "../Figure.ts";
 import { ratioOf, spreadOf } from "../Statistics.ts";
 import { builtWorker, deployedFor, listOf, startUpstream } from "./EdgeStack.ts";
 import { Connection, saturate, type Burst, type Expected } from "./Load.ts";
-import { startNginx } from "./Nginx.ts";
+import { nginxByToken, startNginx } from "./Nginx.ts";
 import type { Peer } from "./Peer.ts";
-import { startVarnish } from "./Varnish.ts";
+import { startVarnish, varnishByToken } from "./Varnish.ts";
 import { answerBytes, bareMatch, hello, moduleMap } from "./Workers.ts";
 
 const authorization = "bench-token";
@@ -72,8 +72,8 @@ export const edgeHits: Figure = {
     const upstream = await startUpstream();
     const variables = deployedFor(upstream.url);
     const peers: ReadonlyArray<readonly [name: string, peer: Peer | undefined]> = [
-      ["nginx proxy_cache, keyed by token", await startNginx(upstream.url)],
-      ["Varnish, keyed by token", await startVarnish(upstream.url)],
+      ["nginx proxy_cache, keyed by token", await startNginx(upstream.url, nginxByToken)],
+      ["Varnish, keyed by token", await startVarnish(upstream.url, varnishByToken)],
     ];
     await using standalone = await startWorkerd([
       { name: "cache", script: cacheBackend },

@@ -7,8 +7,16 @@ import { join } from "node:path";
 import { freePort } from "@bytenite-engines/test-kit";
 import { untilAnswered, type Peer } from "./Peer.ts";
 
-/** nginx with proxy_cache in front of the upstream, one process; undefined where it is not installed. */
-export const startNginx = async (upstream: string): Promise<Peer | undefined> => {
+/** Caches each token's answers for an hour, whatever they say. */
+export const nginxByToken = `proxy_cache_valid 200 1h; proxy_cache_key "$http_authorization$request_uri";
+      add_header x-cache $upstream_cache_status;`;
+
+/** Caches as HTTP has it, as far as nginx does: revalidation, HEAD as a GET, stale answers on failure, one fetch at a time. */
+export const nginxByHttp = `proxy_http_version 1.1; proxy_set_header connection ""; proxy_cache_revalidate on;
+      proxy_cache_use_stale error timeout http_500 http_502 http_503 http_504; proxy_cache_lock on;`;
+
+/** nginx with proxy_cache and these settings in front of the upstream, one process; undefined where it is not installed. */
+export const startNginx = async (upstream: string, settings: string): Promise<Peer | undefined> => {
   if (spawnSync("nginx", ["-v"]).error !== undefined) return undefined;
   const folder = await mkdtemp(join(tmpdir(), "bytenite-nginx-"));
   const port = await freePort();
@@ -18,15 +26,15 @@ export const startNginx = async (upstream: string): Promise<Peer | undefined> =>
 events { worker_connections 1024; }
 http {
   access_log off;
-  proxy_cache_path ${folder}/cache keys_zone=z:1m;
+  proxy_cache_path ${folder}/cache keys_zone=z:8m;
   client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy;
   fastcgi_temp_path ${folder}/fastcgi; uwsgi_temp_path ${folder}/uwsgi; scgi_temp_path ${folder}/scgi;
   keepalive_requests 100000000;
   server {
     listen 127.0.0.1:${port};
     location / {
-      proxy_pass ${new URL(upstream).origin}; proxy_cache z; proxy_cache_valid 200 1h;
-      proxy_cache_key "$http_authorization$request_uri"; add_header x-cache $upstream_cache_status;
+      proxy_pass ${new URL(upstream).origin}; proxy_cache z;
+      ${settings}
     }
   }
 }`,

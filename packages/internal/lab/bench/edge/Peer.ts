@@ -1,5 +1,4 @@
 // Interface of a peer cache: port, process, readiness.
-import { listPath } from "./EdgeStack.ts";
 
 /** A cache in a process of its own. */
 export interface Peer {
@@ -9,11 +8,11 @@ export interface Peer {
   readonly stop: () => Promise<void>;
 }
 
-/** Waits until a request is answered well, for five seconds at most. */
+/** Waits until a request is answered, whatever with, for five seconds at most. */
 export const untilAnswered = async (port: number): Promise<void> => {
   for (let tries = 0; tries < 100; tries++) {
-    const isUp = await fetch(`http://127.0.0.1:${port}${listPath}`).then(
-      (response) => response.ok,
+    const isUp = await fetch(`http://127.0.0.1:${port}/`).then(
+      async (response) => response.arrayBuffer().then(() => true),
       () => false,
     );
     if (isUp) return;

@@ -7,8 +7,29 @@ import { join } from "node:path";
 import { freePort } from "@bytenite-engines/test-kit";
 import { untilAnswered, type Peer } from "./Peer.ts";
 
-/** Varnish in front of the upstream, its objects keyed by token; undefined where it is not installed. */
-export const startVarnish = async (upstream: string): Promise<Peer | undefined> => {
+interface Settings {
+  /** VCL before the built-in rules. */
+  readonly rules: string;
+  readonly parameters: ReadonlyArray<string>;
+}
+
+/** Caches each token's answers for an hour, whatever they say. */
+export const varnishByToken: Settings = {
+  rules: `sub vcl_recv { return (hash); }
+sub vcl_hash { hash_data(req.http.authorization); }
+sub vcl_backend_response { set beresp.ttl = 1h; return (deliver); }
+`,
+  parameters: [],
+};
+
+/** Caches as HTTP has it, as far as Varnish does: the built-in rules, nothing without stated freshness, nothing stale, revalidation. */
+export const varnishByHttp: Settings = {
+  rules: "",
+  parameters: ["default_ttl=0", "default_grace=0", "default_keep=600"],
+};
+
+/** Varnish in front of the upstream; undefined where it is not installed. */
+export const startVarnish = async (upstream: string, { rules, parameters }: Settings): Promise<Peer | undefined> => {
   if (spawnSync("varnishd", ["-V"]).error !== undefined) return undefined;
   const folder = await mkdtemp(join(tmpdir(), "bytenite-varnish-"));
   const port = await freePort();
@@ -17,12 +38,10 @@ export const startVarnish = async (upstream: string): Promise<Peer | undefined> 
     join(folder, "peer.vcl"),
     `vcl 4.1;
 backend default { .host = "${hostname}"; .port = "${upstreamPort}"; }
-sub vcl_recv { return (hash); }
-sub vcl_hash { hash_data(req.http.authorization); }
-sub vcl_backend_response { set beresp.ttl = 1h; return (deliver); }
-`,
+${rules}`,
   );
   const settings = ["-F", "-j", "none", "-n", join(folder, "work"), "-s", "malloc,64m"];
+  for (const parameter of parameters) settings.push("-p", parameter);
   const child = spawn("varnishd", [...settings, "-a", `127.0.0.1:${port}`, "-f", join(folder, "peer.vcl")], {
     stdio: "ignore",
   });
