@@ -1,4 +1,5 @@
 // Model of what users may see, compared with the proxy.
+import { mock } from "node:test";
 import { createIsolate, type Isolate } from "../src/Isolate.ts";
 import { parseConfig } from "../src/Config.ts";
 import { handle } from "../src/Flow.ts";
@@ -13,8 +14,8 @@ export interface ModelRun {
   readonly problems: ReadonlyArray<string>;
 }
 
-/** A number in [0, 1), the same for the same seed. */
-const randomOf = (seed: number): (() => number) => {
+/** Numbers in [0, 1), the same for the same seed. */
+export const randomOf = (seed: number): (() => number) => {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
@@ -60,6 +61,8 @@ const configWith = (more: Record<string, string>) =>
 /** What must not be seen any more in an isolate: answers that the upstream gave before. */
 interface Floor {
   readonly number: number;
+  /** Whether they may be used when the upstream fails. */
+  readonly isSoft: boolean;
   /** From when on it holds, by the clock. */
   readonly fromMs: number;
   readonly why: string;
@@ -69,18 +72,25 @@ class World {
   nowMs = 1_700_000_000_000;
   /** Answers of the upstream so far: each carries its number, so that later ones have larger numbers. */
   number = 0;
-  readonly revoked = new Set<string>();
+  /** Users that are revoked, and the number of the last answer before. */
+  readonly revoked = new Map<string, number>();
+  /** Whether the upstream cannot be reached. */
+  isDown = false;
+  /** What the upstream refused, by the id of the request that was sent for it. */
+  readonly numbers = new Map<string, number>();
+  readonly refused = new Map<string, { readonly status: 401 | 404; readonly number: number }>();
   readonly held: Array<() => void> = [];
   readonly random: () => number;
   readonly isolates: ReadonlyArray<{ readonly isolate: Isolate; readonly floors: Map<string, Array<Floor>> }>;
   readonly problems: Array<string> = [];
   /** What happened lately, to understand a problem by. */
   readonly events: Array<string> = [];
+  requests = 0;
   answers = 0;
   hits = 0;
 
-  constructor(seed: number) {
-    this.random = randomOf(seed);
+  constructor(random: () => number) {
+    this.random = random;
     const records: Array<Purge> = [];
     const log: PurgeLogStub = {
       append: async (purge) => records.push(purge),
@@ -109,23 +119,33 @@ class World {
   }
 
   async upstream(url: string, init: RequestInit): Promise<Response> {
-    const user = new Headers(init.headers).get("authorization") ?? "";
+    const headers = new Headers(init.headers);
+    const user = headers.get("authorization") ?? "";
     const path = new URL(url).pathname.slice("/v1/dev".length);
-    const number = ++this.number;
+    const id = headers.get("x-request-id") ?? "";
+    // An exchange counts from its first attempt.
+    const number = this.numbers.get(id) ?? ++this.number;
+    this.numbers.set(id, number);
     // Between isolates time is all there is to order answers by.
     this.nowMs += 1;
-    this.note(user, path, `asked upstream: ${number}`);
+    this.note(user, path, `asked upstream: ${number} for ${id}`);
     const chance = this.random();
     const isRevoked = this.revoked.has(user);
+    if (this.isDown) throw new TypeError("no connection");
     if (this.random() < 0.15) await new Promise<void>((resolve) => this.held.push(resolve));
-    if (isRevoked) return Response.json({ code: 16 }, { status: 401 });
-    if (chance < 0.03) return Response.json({ code: 5 }, { status: 404 });
+    if (init.signal?.aborted === true) throw new TypeError("nobody waits");
+    const refuse = (status: 401 | 404): Response => {
+      this.refused.set(id, { status, number });
+      return Response.json({ code: status === 401 ? 16 : 5 }, { status });
+    };
+    if (isRevoked) return refuse(401);
+    if (chance < 0.03) return refuse(404);
     if (chance < 0.05) return new Response("{", { status: 206 });
     const body = { name: path.split("/")[2] ?? "", description: `${user} ${number}`, engines: [] };
-    const headers: Record<string, string> = {};
-    if (chance > 0.9) headers["cache-control"] = "no-store";
-    else if (chance > 0.8) headers["cache-control"] = "max-age=1";
-    return Response.json(body, { headers });
+    const fields: Record<string, string> = {};
+    if (chance > 0.9) fields["cache-control"] = "no-store";
+    else if (chance > 0.8) fields["cache-control"] = "max-age=1";
+    return Response.json(body, { headers: fields });
   }
 
   note(user: string, path: string, event: string): void {
@@ -133,15 +153,23 @@ class World {
     if (this.events.length > 2_000) this.events.splice(0, 1_000);
   }
 
-  /** Answers with numbers up to now must not be seen any more by a user at these paths. */
-  forbid(user: string, isAt: (path: string) => boolean, index: number | "all", why: string): void {
+  /** Answers with numbers up to now, or up to a number, must not be seen any more by a user at these paths. */
+  forbid(
+    user: string,
+    isAt: (path: string) => boolean,
+    index: number,
+    why: string,
+    { number = this.number, isSoft = false, isElsewhere = true } = {},
+  ): void {
     for (const [each, { floors }] of this.isolates.entries()) {
-      const isHere = index === "all" || each === index;
-      const floor: Floor = { number: this.number, fromMs: this.nowMs + (isHere ? 0 : purgesReadEveryMs + 1), why };
+      if (each !== index && !isElsewhere) continue;
+      const fromMs = this.nowMs + (each === index ? 0 : purgesReadEveryMs + 1);
       for (const path of paths.filter(isAt)) {
         const key = `${user} ${path}`;
-        const before = (floors.get(key) ?? []).filter((old) => old.fromMs > this.nowMs || old.number > floor.number);
-        floors.set(key, [...before, floor]);
+        const before = (floors.get(key) ?? []).filter(
+          (old) => old.fromMs > this.nowMs || old.number > number || (isSoft && !old.isSoft),
+        );
+        floors.set(key, [...before, { number, isSoft, fromMs, why }]);
       }
     }
   }
@@ -157,14 +185,11 @@ class World {
     const applying = (floors.get(key) ?? []).filter(({ fromMs }) => fromMs <= startedMs);
     const control = this.random() < 0.2 ? { "cache-control": "no-cache" } : {};
     const headers = { authorization: user, accept: "application/json", ...control };
-    const response = await this.send(isolate, new Request(`${origin}/v1/dev${path}`, { headers }));
+    const revokedSince = this.revoked.get(user);
+    const response = await this.send(isolate, new Request(`${origin}/v1/dev${path}`, { headers }), index);
     this.answers += 1;
     const text = await response.text();
     const status = response.headers.get("cache-status") ?? "";
-    if (response.status === 401) {
-      this.forbid(user, () => true, index, "a 401");
-      return;
-    }
     const shown = /(\w+ \d+)"/.exec(text)?.[1] ?? "";
     this.note(user, path, `isolate ${index} answered ${response.status} ${shown} (${status})`);
     const said = /"description":"(\w+) (\d+)"/.exec(text);
@@ -176,20 +201,26 @@ class World {
       this.problems.push(`${what}: ${why}; before:\n${before.join("\n")}`);
     };
     if (said[1] !== user) show("it is another user's");
+    if (revokedSince !== undefined && revokedSince === this.revoked.get(user) && number > revokedSince) {
+      show(`it was revoked at ${revokedSince}`);
+    }
     if ("cache-control" in control && number <= startedNumber && !status.includes("stale-if-error")) {
       show(`no-cache was sent after answer ${startedNumber}`);
     }
     // Who waits for an answer that was asked for before still gets it; what is stored must be newer.
     if (/; hit|stale-if-error/.test(status)) {
       this.hits += 1;
-      for (const floor of applying) if (number <= floor.number) show(`after ${floor.why} at ${floor.number}`);
+      const isFailing = status.includes("stale-if-error");
+      for (const floor of applying) {
+        if (number <= floor.number && !(floor.isSoft && isFailing)) show(`after ${floor.why} at ${floor.number}`);
+      }
     }
     if (/; hit|stored/.test(status)) {
       const before = (floors.get(key) ?? []).find(({ why }) => why === "a newer answer");
       if (before === undefined || before.number < number - 1) {
         const others = (floors.get(key) ?? []).filter(({ why }) => why !== "a newer answer");
         // The same answer may be seen again, an older one not.
-        floors.set(key, [...others, { number: number - 1, fromMs: 0, why: "a newer answer" }]);
+        floors.set(key, [...others, { number: number - 1, isSoft: false, fromMs: 0, why: "a newer answer" }]);
       }
     }
   }
@@ -200,7 +231,11 @@ class World {
     const user = this.pick(users);
     const name = this.pick(engines);
     const url = `${origin}/v1/dev/engines/${name}/activate`;
-    const response = await this.send(isolate, new Request(url, { method: "POST", headers: { authorization: user } }));
+    const response = await this.send(
+      isolate,
+      new Request(url, { method: "POST", headers: { authorization: user } }),
+      index,
+    );
     await response.text();
     if (response.status !== 200) return;
     const isChanged = (path: string): boolean => path === "/engines" || path.startsWith(`/engines/${name}`);
@@ -210,18 +245,49 @@ class World {
   async purge(): Promise<void> {
     const index = Math.floor(this.random() * this.isolates.length);
     const { isolate } = this.isolates[index] ?? this.pick(this.isolates);
-    const name = this.pick([...engines, ""]);
-    const scope = name === "" ? "all=true" : `tag=${name}`;
+    const name = this.pick([...engines, "", "token"]);
+    const ofToken = name === "token" ? this.pick(users) : undefined;
+    const isSoft = ofToken === undefined && this.random() < 0.5;
+    const query =
+      ofToken !== undefined ? "" : `?${name === "" ? "all=true" : `tag=${name}`}${isSoft ? "" : "&hard=true"}`;
     const init = { method: "POST", headers: { authorization: adminSecret } };
-    const response = await this.send(isolate, new Request(`${origin}/-/purge?${scope}&hard=true`, init));
+    const body = ofToken === undefined ? {} : { body: new URLSearchParams({ token: ofToken }) };
+    const response = await this.send(isolate, new Request(`${origin}/-/purge${query}`, { ...init, ...body }), index);
     if (response.status !== 200) this.problems.push(`a purge was answered ${response.status}`);
-    for (const user of users) {
-      this.forbid(user, (path) => name === "" || path.startsWith(`/engines/${name}`), index, "a purge");
+    for (const user of ofToken === undefined ? users : [ofToken]) {
+      const isPurged = (path: string): boolean =>
+        name === "" || name === "token" || path.startsWith(`/engines/${name}`);
+      this.forbid(user, isPurged, index, `a ${isSoft ? "soft" : "hard"} purge`, { isSoft });
     }
   }
 
-  async send(isolate: Isolate, request: Request): Promise<Response> {
-    return handle(request, isolate, { waitUntil: (work) => void work.catch(() => {}) });
+  /** Sends a request. Once all work for it has ended, what the upstream refused it with is known to the isolate. */
+  async send(isolate: Isolate, request: Request, index: number): Promise<Response> {
+    const id = `request-${this.requests++}`;
+    request.headers.set("x-request-id", id);
+    const work: Array<Promise<unknown>> = [];
+    const ended = async (): Promise<void> => {
+      while (work.length > 0) await Promise.allSettled(work.splice(0));
+      const refusal = this.refused.get(id);
+      this.refused.delete(id);
+      this.numbers.delete(id);
+      if (refusal === undefined || request.method !== "GET") return;
+      const { status, number } = refusal;
+      const user = request.headers.get("authorization") ?? "";
+      const path = new URL(request.url).pathname.slice("/v1/dev".length);
+      if (status === 401) this.forbid(user, () => true, index, "a 401", { number });
+      // Other isolates keep what they have as long as it lives.
+      else this.forbid(user, (each) => each === path, index, "a 404", { number, isElsewhere: false });
+    };
+    const response = await handle(request, isolate, { waitUntil: (promise) => void work.push(promise) });
+    void ended();
+    return response;
+  }
+
+  /** Moves the clock, and what waits for it. */
+  pass(ms: number): void {
+    this.nowMs += ms;
+    mock.timers.tick(ms);
   }
 }
 
@@ -229,8 +295,18 @@ class World {
 const turnsForRequest = 200;
 
 /** Runs random steps; ends early after some problems. */
-export const runModel = async (seed: number, steps: number): Promise<ModelRun> => {
-  const world = new World(seed);
+export const runModel = async (random: () => number, steps: number): Promise<ModelRun> => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    return await runWorld(new World(random), steps);
+  } finally {
+    mock.timers.reset();
+  }
+};
+
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+const runWorld = async (world: World, steps: number): Promise<ModelRun> => {
   const underWay = new Set<Promise<void>>();
   let step = 0;
   for (; step < steps && world.problems.length < maxProblems; step++) {
@@ -239,26 +315,33 @@ export const runModel = async (seed: number, steps: number): Promise<ModelRun> =
       const at = Math.floor(world.random() * world.held.length);
       world.held.splice(at, 1)[0]?.();
     } else if (chance < 0.16) {
-      world.nowMs += world.pick([1, 50, 900, 5_100, 70_000]);
+      world.pass(world.pick([1, 50, 900, 5_100, 70_000]));
     } else if (chance < 0.165) {
       const user = world.pick(users);
-      if (!world.revoked.delete(user)) world.revoked.add(user);
+      if (!world.revoked.delete(user)) world.revoked.set(user, ++world.number);
+    } else if (chance < 0.175) {
+      world.isDown = !world.isDown && world.random() < 0.3;
     } else {
-      const work = chance < 0.19 ? world.write() : chance < 0.2 ? world.purge() : world.read();
+      const work = chance < 0.205 ? world.write() : chance < 0.225 ? world.purge() : world.read();
       const ended: Promise<void> = work.finally(() => underWay.delete(ended));
       underWay.add(ended);
       const held = world.held.length;
-      for (let turn = 0; turn < turnsForRequest && underWay.has(ended) && world.held.length === held; turn++) {
-        await new Promise((resolve) => setImmediate(resolve));
+      for (let turns = 0; turns < turnsForRequest && underWay.has(ended) && world.held.length === held; turns++) {
+        await turn();
       }
     }
     // Steps of one moment would purge each other.
-    world.nowMs += 1;
-    if (underWay.size > 30) for (const release of world.held.splice(0)) release();
+    world.pass(1);
+    if (underWay.size > 30) {
+      for (const release of world.held.splice(0)) release();
+      world.pass(1_000);
+      await turn();
+    }
   }
   while (underWay.size > 0) {
     for (const release of world.held.splice(0)) release();
-    await Promise.race([...underWay, new Promise((resolve) => setImmediate(resolve))]);
+    world.pass(1_000);
+    await Promise.race([...underWay, turn()]);
   }
   return { steps: step, answers: world.answers, hits: world.hits, problems: world.problems };
 };
