@@ -1,11 +1,11 @@
 // Generator of the schema digests of our response messages.
 import { writeFileSync } from "node:fs";
 import type { DescMessage } from "@bufbuild/protobuf";
-import { endpoints } from "../src/Endpoint.ts";
+import { Developer } from "@bytenite-engines/proto/service";
 import { schemaDigest } from "../src/SchemaDigest.ts";
 
 const lines: Array<string> = [];
-for (const response of new Set<DescMessage>(Object.values(endpoints).map(({ response }) => response))) {
+for (const response of new Set<DescMessage>(Object.values(Developer.method).map(({ output }) => output))) {
   lines.push(`  "${response.typeName}": "${await schemaDigest(response)}",`);
 }
 writeFileSync(

@@ -1,9 +1,23 @@
 // Answers of calls, and the messages they are made of.
 import type { JsonValue, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import type { Engine } from "@bytenite-engines/proto";
+import type {
+  Engine as AnyEngine,
+  EngineListResponse as AnyEngineListResponse,
+  EngineMessage as AnyEngineMessage,
+} from "@bytenite-engines/proto";
 import type { endpoints, EndpointName } from "./Endpoint.ts";
 import type { Format } from "./MediaType.ts";
 import type { ResponseHeaders } from "./Fetch.ts";
+
+/** Statuses that are known; servers may have others. */
+export type EngineStatus = "active" | "inactive" | (string & {});
+
+/** An engine: the message of `@bytenite-engines/proto`, whose `status` suggests those that are known. */
+export type Engine = Omit<AnyEngine, "status"> & { status: EngineStatus };
+/** A page of engines. */
+export type EngineListResponse = Omit<AnyEngineListResponse, "engines"> & { engines: Array<Engine> };
+/** The status of an engine, or the link to its archive. */
+export type EngineMessage = Omit<AnyEngineMessage, "engineStatus"> & { engineStatus: EngineStatus };
 
 /** The response message of an endpoint. */
 export type ResponseOf<N extends EndpointName> = MessageShape<(typeof endpoints)[N]["response"]>;

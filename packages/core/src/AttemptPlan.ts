@@ -1,6 +1,8 @@
 // State and plan of one call.
 import type * as Clock from "effect/Clock";
 import type * as Context from "effect/Context";
+import type * as Effect from "effect/Effect";
+import type * as Fiber from "effect/Fiber";
 import type { Span } from "effect/Tracer";
 import type { Breaker } from "./Breaker.ts";
 import type { CallSettings } from "./ClientOptions.ts";
@@ -44,8 +46,21 @@ export interface AttemptTimer {
   readonly spare: Spare;
 }
 
+/** Spans of calls. Only the entries for Effect have them: nobody could see those of a promise. */
+export interface Tracing {
+  readonly call: <A, E>(effect: Effect.Effect<A, E>, name: string, template: string) => Effect.Effect<A, E>;
+  readonly attempt: <A>(
+    plan: AttemptPlan<A>,
+    fiber: Fiber.Fiber<unknown, unknown>,
+    attempt: (span: Span | undefined) => Effect.Effect<A, AttemptFailure>,
+  ) => Effect.Effect<A, AttemptFailure>;
+  /** The header field of that name; undefined: none is sent. */
+  readonly traceparent: (span: Span | undefined) => string | undefined;
+}
+
 /** One call, as it is attempted. */
 export interface AttemptPlan<A> {
+  readonly tracing?: Tracing | undefined;
   readonly subject: EventSubject;
   readonly origin: string;
   readonly settings: CallSettings;

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import type * as Fiber from "effect/Fiber";
 import * as Random from "effect/Random";
+import type { Span } from "effect/Tracer";
 import type { Breaker } from "./Breaker.ts";
 import type { AttemptFailure } from "./Failure.ts";
 import { decideRetry, retryClassOf } from "./Retry.ts";
@@ -12,7 +13,6 @@ import { retryCost } from "./RetryBudget.ts";
 import { counted, type AttemptPlan } from "./AttemptPlan.ts";
 import type { EngineError, RetryStopped } from "./EngineError.ts";
 import { failedHere, send } from "./Attempt.ts";
-import { inAttemptSpan } from "./Spans.ts";
 import { steadyMs } from "./Timer.ts";
 
 /**
@@ -149,7 +149,9 @@ const because = (failure: AttemptFailure, last: AttemptFailure | undefined): Att
 
 /** One attempt: in its span, within its timeout, if the breaker lets it through. */
 const attempt = <A>({ plan, clock, fiber, start }: Course<A>, withinMs: number): Effect.Effect<A, AttemptFailure> => {
-  const sent = inAttemptSpan(plan, fiber, (span) => send({ plan, clock, span, start, withinMs }));
+  const inSpan = (span: Span | undefined): Effect.Effect<A, AttemptFailure> =>
+    send({ plan, clock, span, start, withinMs });
+  const sent = plan.tracing === undefined ? inSpan(undefined) : plan.tracing.attempt(plan, fiber, inSpan);
   return plan.breaker === undefined ? sent : guarded(plan.breaker, plan, clock, sent);
 };
 

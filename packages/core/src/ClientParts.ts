@@ -10,6 +10,7 @@ import {
   type CallSettings,
   type ClientOptions,
 } from "./ClientOptions.ts";
+import type { Tracing } from "./AttemptPlan.ts";
 import { makeCredentials, type RenewalTools } from "./Credentials.ts";
 import type { TokenOption } from "./Token.ts";
 import { EngineError } from "./EngineError.ts";
@@ -35,7 +36,7 @@ export interface ClientParts extends RequesterParts {
 }
 
 /** The parts of a client. Throws TypeError or RangeError for options that cannot be, with the option's name. */
-export const makeClientParts = (options: ClientOptions): ClientParts => {
+export const makeClientParts = (options: ClientOptions, tracing?: Tracing): ClientParts => {
   assertOptionNames(options, [...callOptionNames, "protobufVerification"]);
   assertOptionNames(options.protobufVerification, verificationNames, "protobufVerification");
   const baseUrl = baseUrlOf(options.baseUrl);
@@ -50,7 +51,8 @@ export const makeClientParts = (options: ClientOptions): ClientParts => {
     settings,
     fetch,
     emit,
-    ...tokenParts({ baseUrl, settings, fetch, emit, budgets }, options.token),
+    tracing,
+    ...tokenParts({ baseUrl, settings, fetch, emit, budgets, tracing }, options.token),
     budgets,
     budget: budgets(origin),
     breaker: given(options.breaker, undefined),
@@ -78,7 +80,7 @@ export const partsOfCall = (parts: ClientParts, options: CallOptions | undefined
     settings,
     fetch,
     emit,
-    ...(token === undefined ? {} : tokenParts({ baseUrl, settings, fetch, emit, budgets }, token)),
+    ...(token === undefined ? {} : tokenParts({ ...parts, baseUrl, settings, fetch, emit, budgets }, token)),
     budgets,
     budget: budgets(origin),
     breaker: given(options.breaker, parts.breaker),
@@ -156,9 +158,10 @@ const listener = (option: CallOptions["onEvent"]): ClientParts["emit"] =>
   option === undefined || option === null ? undefined : harmless(option);
 
 const tokenParts = (
-  { baseUrl, settings, fetch, emit, budgets }: Pick<ClientParts, "baseUrl" | "settings" | "fetch" | "emit" | "budgets">,
+  parts: Pick<ClientParts, "baseUrl" | "settings" | "fetch" | "emit" | "budgets" | "tracing">,
   option: TokenOption | null | undefined,
 ): Pick<ClientParts, "renewable" | "token"> => {
+  const { baseUrl, settings, fetch, emit, budgets, tracing } = parts;
   const credentials = makeCredentials(option ?? undefined, (because) =>
     emit?.({ type: "token-refresh", endpoint: "credentials", url: baseUrl, because }),
   );
@@ -166,7 +169,7 @@ const tokenParts = (
     renewable: credentials.renewable,
     token: (clock, rejected, signal, trace) => {
       const post: RenewalTools["post"] = (url, json, secret, signal) =>
-        postJson({ url, json, secret, fetch, settings, budgets, clock, emit, signal, trace });
+        postJson({ url, json, secret, fetch, settings, budgets, clock, emit, signal, trace, tracing });
       return credentials.token({ clock, baseUrl, post }, rejected, signal);
     },
   };

@@ -1,7 +1,20 @@
 // Protobuf of any message, whose items are counted before it is read.
 import { fromBinary, ScalarType, type DescField, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
-import { LimitExceeded, type ReadLimits } from "./ReadLimits.ts";
+import { MessageBytes } from "./MessageBytes.ts";
+import { readMessageFrom } from "./MessageReader.ts";
+import { defaultReadLimits, LimitExceeded, type ReadLimits } from "./ReadLimits.ts";
+
+/** The message in bytes, by a generated reader where there is one. Throws for bytes that are none, LimitExceeded for too many items. */
+export const readAnyMessage = <D extends DescMessage>(
+  schema: D,
+  bytes: Uint8Array,
+  limits: ReadLimits = defaultReadLimits,
+): MessageShape<D> => readAny(schema, new MessageBytes(bytes, limits), limits);
+
+/** The same, where what was met on the way is asked for afterwards. */
+export const readAny = <D extends DescMessage>(schema: D, from: MessageBytes, limits: ReadLimits): MessageShape<D> =>
+  readMessageFrom(schema, from) ?? readCounted(schema, from.bytes, limits);
 
 /** The message in bytes. Throws for malformed bytes, and LimitExceeded before more is made of them than `maxItems`. */
 export const readCounted = <D extends DescMessage>(

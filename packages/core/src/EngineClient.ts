@@ -5,15 +5,15 @@ import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import * as Option from "effect/Option";
 import * as Stream from "effect/Stream";
-import type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
-import type { Answer } from "./Answer.ts";
-import { dataOf, engineMethods } from "./client/EngineMethods.ts";
+import type { Answer, Engine, EngineListResponse, EngineMessage } from "./Answer.ts";
+import { dataOf, engineMethods, methodsBy, type AnyMethod, type MethodName } from "./client/EngineMethods.ts";
 import { defaultBaseUrl, type CallOptions } from "./ClientOptions.ts";
 import { invalidOptions, makeClientParts, withPartsOfCall, type ClientParts } from "./ClientParts.ts";
 import type { EngineError as Plain } from "./EngineError.ts";
 import type { EngineError } from "./YieldableError.ts";
 import { firstPage, nextPage, smallerPage, tooManyPages, type PageRequest } from "./Paging.ts";
 import { plainOptions, withPlainOptions, type EngineCallOptions, type EngineClientOptions } from "./EngineOptions.ts";
+import { tracing } from "./Spans.ts";
 import type { ListParams, MessageParams, UploadParams, WriteCondition } from "./Parameters.ts";
 
 /** The calls of the API. Every one fails with EngineError, and ends at once when its fiber is interrupted. */
@@ -59,6 +59,14 @@ export interface EngineCalls {
     tag: string,
     options?: EngineCallOptions & MessageParams,
   ) => Stream.Stream<Uint8Array, EngineError>;
+  /**
+   * Deletes one version (`name@major.minor`), with its archive. An extension of our registry: other servers may answer `Unimplemented`.
+   * Where an earlier request of the call may have done it, `NotFound` is a success.
+   */
+  readonly delete: (
+    tag: string,
+    options?: EngineCallOptions & WriteCondition,
+  ) => Effect.Effect<EngineMessage, EngineError>;
   /** The same calls, with status, headers, media type, attempts and timings in addition to the data. */
   readonly withResponse: {
     readonly upload: (
@@ -68,6 +76,10 @@ export interface EngineCalls {
     readonly activate: ChangeCall<Answer<EngineMessage>>;
     readonly deactivate: ChangeCall<Answer<EngineMessage>>;
     readonly download: ChangeCall<Answer<EngineMessage>>;
+    readonly delete: (
+      tag: string,
+      options?: EngineCallOptions & WriteCondition,
+    ) => Effect.Effect<Answer<EngineMessage>, EngineError>;
     readonly list: (
       params?: ListParams,
       options?: EngineCallOptions,
@@ -96,7 +108,7 @@ export class EngineClient extends Context.Service<EngineClient, EngineCalls>()("
       EngineClient,
       Effect.suspend(() => {
         try {
-          return Effect.succeed(EngineClient.of(makeCalls(makeClientParts(plainOptions(options) ?? {}))));
+          return Effect.succeed(EngineClient.of(makeCalls(makeClientParts(plainOptions(options) ?? {}, tracing))));
         } catch (cause) {
           return Effect.fail(invalidOptions(defaultBaseUrl, cause) as EngineError);
         }
@@ -117,27 +129,13 @@ export class EngineClient extends Context.Service<EngineClient, EngineCalls>()("
 const missing = (call: string) => (): Effect.Effect<never> =>
   Effect.die(new Error(`EngineClient.layerTest was not given the call ${call}`));
 
-const missingCalls: EngineCalls = {
-  list: missing("list"),
-  get: missing("get"),
-  status: missing("status"),
+const missingCalls = {
+  ...methodsBy(missing),
   listAll: () => Stream.fromEffect(missing("listAll")()),
   listPages: () => Stream.fromEffect(missing("listPages")()),
-  upload: missing("upload"),
-  activate: missing("activate"),
-  deactivate: missing("deactivate"),
-  download: missing("download"),
   archive: () => Stream.fromEffect(missing("archive")()),
-  withResponse: {
-    upload: missing("withResponse.upload"),
-    activate: missing("withResponse.activate"),
-    deactivate: missing("withResponse.deactivate"),
-    download: missing("withResponse.download"),
-    list: missing("withResponse.list"),
-    get: missing("withResponse.get"),
-    status: missing("withResponse.status"),
-  },
-};
+  withResponse: methodsBy((name) => missing(`withResponse.${name}`)),
+} as EngineCalls;
 
 const makeCalls = (parts: ClientParts): EngineCalls => {
   const methods = engineMethods(parts);
@@ -145,32 +143,25 @@ const makeCalls = (parts: ClientParts): EngineCalls => {
     options: EngineCallOptions | undefined,
     call: (plain: CallOptions | undefined) => Effect.Effect<A, Plain>,
   ): Effect.Effect<A, Plain> => withPlainOptions(parts.baseUrl, options, call);
-  const withResponse = {
-    list: (params, options) => within(options, (plain) => methods.list(params, plain)),
-    get: (tag, options) => within(options, (plain) => methods.get(tag, plain)),
-    status: (tag, options) => within(options, (plain) => methods.status(tag, plain)),
-    upload: (archive, options) => within(options, (plain) => methods.upload(archive, plain)),
-    activate: (tag, options) => within(options, (plain) => methods.activate(tag, plain)),
-    deactivate: (tag, options) => within(options, (plain) => methods.deactivate(tag, plain)),
-    download: (tag, options) => within(options, (plain) => methods.download(tag, plain)),
-  } as EngineCalls["withResponse"];
-  const list: EngineCalls["list"] = (params, options) => Effect.map(withResponse.list(params, options), dataOf);
+  const answer = (name: MethodName, subject: unknown, options: EngineCallOptions | undefined) =>
+    within(options, (plain) => (methods[name] as AnyMethod<CallOptions>)(subject as never, plain));
   const listPages: EngineCalls["listPages"] = (params, options) =>
     Stream.unwrap(
       Effect.map(
         within(options, (plain) => withPartsOfCall(parts, plain, [], (own) => Effect.succeed(own))),
-        (own) => pagesOf(own, params ?? {}, (page) => list(page.params, options)),
+        (own) =>
+          pagesOf(own, params ?? {}, (page) =>
+            within(options, (plain) => Effect.map(methods.list(page.params, plain), dataOf)),
+          ),
       ),
     ) as Stream.Stream<EngineListResponse, EngineError>;
   return {
-    withResponse,
-    list,
-    get: (tag, options) => Effect.map(withResponse.get(tag, options), dataOf),
-    status: (tag, options) => Effect.map(withResponse.status(tag, options), dataOf),
-    upload: (archive, options) => Effect.map(withResponse.upload(archive, options), dataOf),
-    activate: (tag, options) => Effect.map(withResponse.activate(tag, options), dataOf),
-    deactivate: (tag, options) => Effect.map(withResponse.deactivate(tag, options), dataOf),
-    download: (tag, options) => Effect.map(withResponse.download(tag, options), dataOf),
+    ...methodsBy(
+      (name) => (subject: unknown, options?: EngineCallOptions) => Effect.map(answer(name, subject, options), dataOf),
+    ),
+    withResponse: methodsBy(
+      (name) => (subject: unknown, options?: EngineCallOptions) => answer(name, subject, options),
+    ),
     archive: (tag, options) =>
       Stream.unwrap(
         Effect.map(

@@ -90,8 +90,10 @@ export const withPlainOptions = <O extends EffectOptions, A>(
 
 const millis = (name: string, input: Duration.Input): number => {
   const duration = Duration.fromInput(input);
-  if (duration._tag === "None")
-    throw new TypeError(`${name} must be a duration, e.g. "10 seconds", not ${JSON.stringify(input)}`);
+  if (duration._tag === "None" || Number.isNaN(input))
+    throw new TypeError(
+      `${name} must be a duration, e.g. "10 seconds", not ${typeof input === "number" ? input : JSON.stringify(input)}`,
+    );
   return Duration.toMillis(duration.value);
 };
 

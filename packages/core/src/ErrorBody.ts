@@ -1,6 +1,7 @@
 // Error bodies in the formats of servers and gateways.
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
-import { StatusSchema, type Status } from "@bytenite-engines/proto";
+import type { Status } from "@bytenite-engines/proto";
+import { StatusSchema } from "./gen/descriptors.ts";
 import type { ErrorDetail } from "./EngineError.ts";
 import { formatOf } from "./MediaType.ts";
 import { readMessage } from "./MessageReader.ts";

@@ -10,7 +10,7 @@ import {
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { messages } from "../test/ArbitraryMessages.ts";
-import { endpoints } from "./Endpoint.ts";
+import { endpoints } from "./gen/endpointSchemas.ts";
 import { decodeJson, maxJsonDepth } from "./JsonReader.ts";
 
 const schemas: ReadonlyArray<DescMessage> = Object.values(endpoints).map(({ response }) => response);

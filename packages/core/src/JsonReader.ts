@@ -1,13 +1,7 @@
 // Tolerant JSON reader for messages.
-import {
-  create,
-  ScalarType,
-  type DescField,
-  type DescMessage,
-  type JsonValue,
-  type MessageShape,
-} from "@bufbuild/protobuf";
+import { ScalarType, type DescField, type DescMessage, type JsonValue, type MessageShape } from "@bufbuild/protobuf";
 import { base64Decode } from "@bufbuild/protobuf/wire";
+import { newMessage } from "./Descriptor.ts";
 import { defaultReadLimits, LimitExceeded, tooDeep, type ReadLimits } from "./ReadLimits.ts";
 import { parseTimestamp } from "./Timestamp.ts";
 
@@ -67,7 +61,7 @@ const readMessage = (schema: DescMessage, json: JsonValue, place: Place): unknow
   if (typeof json !== "object" || json === null || Array.isArray(json)) throw wrong(place, "a JSON object", json);
   countItem(place);
   const names = namesOf(schema);
-  const message = create(schema) as unknown as Record<string, unknown>;
+  const message = newMessage(schema) as unknown as Record<string, unknown>;
   for (const key of Object.keys(json)) {
     const value = json[key];
     if (value === undefined) continue;

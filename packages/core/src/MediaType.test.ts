@@ -2,7 +2,7 @@ import { toBinary, type DescMessage } from "@bufbuild/protobuf";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { messages } from "../test/ArbitraryMessages.ts";
-import { endpoints } from "./Endpoint.ts";
+import { endpoints } from "./gen/endpointSchemas.ts";
 import { decode, encode, formatOf } from "./MediaType.ts";
 
 const schemas: ReadonlyArray<DescMessage> = Object.values(endpoints).map(({ response }) => response);

@@ -1,7 +1,7 @@
 // Media types of protobuf and JSON.
 import { toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { decodeJson } from "./JsonReader.ts";
-import { readMessage } from "./MessageReader.ts";
+import { readAnyMessage } from "./CountedMessage.ts";
 import { defaultReadLimits, parseJson } from "./ReadLimits.ts";
 import { encodeJson } from "./WireJson.ts";
 
@@ -43,4 +43,6 @@ export const encode = <D extends DescMessage>(
 
 /** The message in bytes of the given form. Throws when they are not one: cut short, not UTF-8, not JSON, wrong types, too many items. */
 export const decode = <D extends DescMessage>(schema: D, bytes: Uint8Array, format: Format): MessageShape<D> =>
-  format === "protobuf" ? readMessage(schema, bytes) : decodeJson(schema, parseJson(bytes, defaultReadLimits)).message;
+  format === "protobuf"
+    ? readAnyMessage(schema, bytes)
+    : decodeJson(schema, parseJson(bytes, defaultReadLimits)).message;

@@ -1,15 +1,18 @@
 // The API from memory, for tests without a network.
 import { create, type DescMessage, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
+import { base64Encode } from "@bufbuild/protobuf/wire";
 import {
   EngineListResponseSchema,
   EngineMessageSchema,
   EngineSchema,
   StatusSchema,
   type Engine,
+  type EngineMessage,
 } from "@bytenite-engines/proto";
-import { endpoints, matchRequest, methodsOf } from "./Endpoint.ts";
+import { matchRequest, methodsOf } from "./Endpoint.ts";
+import { endpoints } from "./gen/endpointSchemas.ts";
 import { compareVersions, parseTag, parseVersion, type EngineTag } from "./EngineTag.ts";
-import { encode, type Format } from "./MediaType.ts";
+import { decode, encode, formatOf, type Format } from "./MediaType.ts";
 import { negotiate } from "./Negotiation.ts";
 import { decodePlainQuery as decodeQuery, QueryParameterError } from "./QueryParameters.ts";
 import { httpStatusOf, rpcCodes, type RpcCode } from "./RpcCode.ts";
@@ -37,12 +40,12 @@ export interface MemoryServerOptions {
 }
 
 /**
- * Engines in memory, answered as our registry answers its one user: list, get, status, activate and deactivate; pages, tags, parameters,
- * media types, refusals. Base URL and token may be any; engines stay in the order given. Uploads and download links are Unimplemented
- * unless `answer` answers them.
+ * Engines in memory, answered as our registry answers its one user: all calls; pages, tags, parameters, media types, conditions, refusals.
+ * Base URL and token may be any; engines stay in the order given. An upload needs its tag, since archives are not read here.
  */
 export const memoryServer = (options: MemoryServerOptions = {}): MemoryServer => {
   const engines = (options.engines ?? []).map((engine) => create(EngineSchema, engine));
+  const archives = new Map<string, Uint8Array<ArrayBuffer>>();
   const requests: Array<Request> = [];
   return {
     requests,
@@ -50,20 +53,32 @@ export const memoryServer = (options: MemoryServerOptions = {}): MemoryServer =>
       init.signal?.throwIfAborted();
       const request = new Request(url, init);
       requests.push(request);
-      return (await options.answer?.(request, requests.length)) ?? respond(engines, request);
+      return (await options.answer?.(request, requests.length)) ?? respond({ engines, archives }, request);
     },
   };
 };
 
-const respond = (engines: ReadonlyArray<Engine>, request: Request): Response => {
+interface Stored {
+  readonly engines: Array<Engine>;
+  /** By hash. */
+  readonly archives: Map<string, Uint8Array<ArrayBuffer>>;
+}
+
+/** Where links to archives lead; answered by the same `fetch`. */
+const archiveOrigin = "https://archives.memory.invalid";
+
+const respond = async (stored: Stored, request: Request): Promise<Response> => {
+  const { engines } = stored;
+  if (request.url.startsWith(`${archiveOrigin}/`)) return archived(stored, request);
   const { pathname, search, searchParams } = new URL(request.url);
   const format = negotiate(request.headers.get("accept"))?.format ?? "json";
   const path = /(?<!\/)\/engines(?:\/.*)?$/.exec(pathname)?.[0] ?? "";
-  const methods = methodsOf(path);
-  if (methods.length === 0) return failed("NOT_FOUND", "no such path", format);
-  const match = matchRequest(request.method, path);
-  if (match === undefined || match.name === "upload" || match.name === "download")
+  if (methodsOf(path).length === 0) return failed("NOT_FOUND", "no such path", format);
+  const isDeletion = request.method === "DELETE";
+  const match = matchRequest(isDeletion ? "GET" : request.method, path);
+  if (match === undefined || (isDeletion && match.name !== "get"))
     return failed("UNIMPLEMENTED", "a server in memory has no such call", format, 405);
+  if (match.name === "upload") return uploaded(stored, request, format);
   if (/%(?![0-9A-Fa-f]{2})/.test(search)) return failed("INVALID_ARGUMENT", "a malformed escape", format);
   try {
     if (match.name === "list") return listed(engines, searchParams, format);
@@ -76,11 +91,78 @@ const respond = (engines: ReadonlyArray<Engine>, request: Request): Response => 
   if (tag === undefined) return failed("INVALID_ARGUMENT", "a tag looks like name, name@1 or name@1.2", format);
   const found = resolve(engines, tag);
   if (found === undefined) return failed("NOT_FOUND", "engine not found", format);
+  if (isDeletion) return deleted(stored, found, tag, request, format);
   if (match.name === "get") return answered(EngineSchema, found, format);
+  const { id, name: engine, version } = found;
+  if (match.name === "download") {
+    if (!stored.archives.has(found.hash)) return failed("NOT_FOUND", "the engine has no archive", format);
+    const link = {
+      engineId: id,
+      engineTag: `${engine}@${version}`,
+      engineLink: `${archiveOrigin}/${engine}@${version}`,
+    };
+    return answered(EngineMessageSchema, create(EngineMessageSchema, link), format);
+  }
+  if (match.name !== "status" && !conditionHolds(request, found)) return conditionFailed(format);
   if (match.name !== "status") found.status = match.name === "activate" ? "active" : "inactive";
-  const { id: engineId, name, version, status: engineStatus } = found;
-  const status = create(EngineMessageSchema, { engineId, engineTag: `${name}@${version}`, engineStatus });
+  const status = create(EngineMessageSchema, {
+    engineId: id,
+    engineTag: `${engine}@${version}`,
+    engineStatus: found.status,
+  });
   return answered(EngineMessageSchema, status, format);
+};
+
+const conditionHolds = ({ headers }: Request, engine: Engine | undefined): boolean => {
+  const match = headers.get("if-match");
+  if (match !== null && (engine === undefined || (match !== "*" && match !== `"revision-${engine.revision}"`)))
+    return false;
+  return headers.get("if-none-match") === null || engine === undefined;
+};
+
+const conditionFailed = (format: Format): Response => failed("ABORTED", "the engine has another revision", format, 412);
+
+const uploaded = async ({ engines, archives }: Stored, request: Request, format: Format): Promise<Response> => {
+  const sent = formatOf(request.headers.get("content-type"));
+  if (sent === undefined) return failed("INVALID_ARGUMENT", "Content-Type is neither JSON nor protobuf", format, 415);
+  let message: EngineMessage;
+  try {
+    message = decode(EngineMessageSchema, new Uint8Array(await request.arrayBuffer()), sent);
+  } catch {
+    return failed("INVALID_ARGUMENT", "the body is no EngineMessage", format);
+  }
+  const { name, major, minor } = parseTag(message.engineTag) ?? {};
+  if (name === undefined || minor === undefined)
+    return failed("INVALID_ARGUMENT", "a server in memory reads no manifest: give the tag, name@major.minor", format);
+  const version = `${major}.${minor}`;
+  const before = engines.find((engine) => engine.name === name && engine.version === version);
+  if (!conditionHolds(request, before)) return conditionFailed(format);
+  const archive = new Uint8Array(message.engineData);
+  const hash = base64Encode(new Uint8Array(await crypto.subtle.digest("SHA-256", archive)));
+  archives.set(hash, archive);
+  const engine = before ?? create(EngineSchema, { id: crypto.randomUUID(), name, version, status: "inactive" });
+  if (before === undefined) engines.push(engine);
+  if (engine.hash !== hash) engine.revision += 1;
+  engine.hash = hash;
+  if (message.engineStatus !== "") engine.status = message.engineStatus;
+  return answered(EngineSchema, engine, format);
+};
+
+const deleted = ({ engines }: Stored, found: Engine, tag: EngineTag, request: Request, format: Format): Response => {
+  if (tag.minor === undefined) return failed("INVALID_ARGUMENT", "a version is deleted as name@major.minor", format);
+  if (!conditionHolds(request, found)) return conditionFailed(format);
+  engines.splice(engines.indexOf(found), 1);
+  const { id: engineId, name, version } = found;
+  const message = create(EngineMessageSchema, { engineId, engineTag: `${name}@${version}` });
+  return answered(EngineMessageSchema, message, format);
+};
+
+const archived = ({ engines, archives }: Stored, request: Request): Response => {
+  const tag = decodeURIComponent(new URL(request.url).pathname.slice(1));
+  const engine = engines.find(({ name, version }) => `${name}@${version}` === tag);
+  const archive = engine === undefined ? undefined : archives.get(engine.hash);
+  if (archive === undefined) return new Response(null, { status: 404 });
+  return new Response(archive, { headers: { "content-type": "application/x-tar" } });
 };
 
 const listed = (engines: ReadonlyArray<Engine>, parameters: URLSearchParams, format: Format): Response => {

@@ -1,28 +1,44 @@
-// Protobuf decoding, by generated readers or protobuf-es.
+// Protobuf decoding by generated readers.
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { readers } from "./gen/readers.ts";
 import { MessageBytes } from "./MessageBytes.ts";
-import { readCounted } from "./CountedMessage.ts";
 import { defaultReadLimits, type ReadLimits } from "./ReadLimits.ts";
+import { canonicalForm } from "./SchemaDigest.ts";
 
-/** The message in bytes, by the numbers of its schema. Throws for bytes that are none, LimitExceeded for too many items. */
+/** Reads the protobuf of any schema that it is for. Throws for bytes that are none, LimitExceeded for too many items. */
+export type BytesReader = <D extends DescMessage>(schema: D, from: MessageBytes, limits: ReadLimits) => MessageShape<D>;
+
+/** The message in bytes, by the numbers of its schema. Throws as `readOwn` does, LimitExceeded for too many items. */
 export const readMessage = <D extends DescMessage>(
   schema: D,
   bytes: Uint8Array,
   limits: ReadLimits = defaultReadLimits,
-): MessageShape<D> => readOwn(schema, new MessageBytes(bytes, limits), limits);
+): MessageShape<D> => readOwn(schema, new MessageBytes(bytes, limits));
 
-/** The same, where what was met on the way is asked for afterwards. */
-export const readOwn = <D extends DescMessage>(
-  schema: D,
-  from: MessageBytes,
-  limits: ReadLimits = defaultReadLimits,
-): MessageShape<D> => {
+/** The same, where what was met on the way is asked for afterwards. Throws for bytes that are none, and for a schema without a reader. */
+export const readOwn = <D extends DescMessage>(schema: D, from: MessageBytes): MessageShape<D> => {
   const message = readMessageFrom(schema, from);
-  if (message !== undefined) return message;
-  return readCounted(schema, from.bytes, limits);
+  if (message === undefined) throw new TypeError(`no reader for ${schema.typeName}`);
+  return message;
 };
 
 /** The message in bytes that say themselves which field is which; undefined for one that is no answer of the API. */
 export const readMessageFrom = <D extends DescMessage>(schema: D, from: MessageBytes): MessageShape<D> | undefined =>
-  readers.get(schema)?.(from, from.bytes.length) as MessageShape<D> | undefined;
+  readerOf(schema)?.(from, from.bytes.length) as MessageShape<D> | undefined;
+
+/** Whether there is a reader for a message. */
+export const hasReader = (schema: DescMessage): boolean => readerOf(schema) !== undefined;
+
+type Reader = (from: MessageBytes, end: number) => unknown;
+
+const found = /* @__PURE__ */ new WeakMap<DescMessage, Reader | undefined>();
+
+/** Other descriptors of the same message have the same reader: those of protobuf-es, or of somebody's own copy of the contract. */
+const readerOf = (schema: DescMessage): Reader | undefined => {
+  const own = readers.get(schema);
+  if (own !== undefined || found.has(schema)) return own ?? found.get(schema);
+  for (const [known, reader] of readers)
+    if (known.typeName === schema.typeName && canonicalForm(known) === canonicalForm(schema)) found.set(schema, reader);
+  if (!found.has(schema)) found.set(schema, undefined);
+  return found.get(schema);
+};

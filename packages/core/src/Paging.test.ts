@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { endpoints } from "./Endpoint.ts";
+import { endpoints } from "./gen/endpointSchemas.ts";
 import { EngineError, type EngineErrorReason } from "./EngineError.ts";
 import { firstPage, largePage, nextPage, smallerPage, type PageRequest } from "./Paging.ts";
 import { listRequest, maxUint32, type ListParams } from "./Parameters.ts";

@@ -1,5 +1,5 @@
 // Parameters of the calls, and the request messages made of them.
-import type { RequestOf } from "./Answer.ts";
+import type { EngineStatus, RequestOf } from "./Answer.ts";
 import { assertOptionNames } from "./OptionNames.ts";
 
 /** Which engines, in which order, from where to where. */
@@ -15,9 +15,6 @@ export interface ListParams {
   /** Only engines that every user may see. */
   readonly isPublic?: boolean | undefined;
 }
-
-/** Statuses that are known; servers may have others. */
-export type EngineStatus = "active" | "inactive" | (string & {});
 
 /** Documented query parameters of `get` and `status`. A client has no reason to send them; the server decides what they do. */
 export interface MessageParams {

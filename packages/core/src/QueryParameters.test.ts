@@ -11,7 +11,7 @@ import { reflect } from "@bufbuild/protobuf/reflect";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { messages } from "../test/ArbitraryMessages.ts";
-import { endpoints } from "./Endpoint.ts";
+import { endpoints } from "./gen/endpointSchemas.ts";
 import { decodeQuery, encodeQuery, QueryParameterError } from "./QueryParameters.ts";
 
 const list = endpoints.list.request;

@@ -2,7 +2,7 @@ import { create, fromBinary, toBinary, type DescMessage, type MessageShape } fro
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { messages } from "../test/ArbitraryMessages.ts";
-import { endpoints } from "./Endpoint.ts";
+import { endpoints } from "./gen/endpointSchemas.ts";
 import { encode } from "./MediaType.ts";
 import { LimitExceeded } from "./ReadLimits.ts";
 import { read, UnreadableBody, type Reading } from "./Reading.ts";

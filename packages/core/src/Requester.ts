@@ -2,7 +2,7 @@
 import type * as Clock from "effect/Clock";
 import type * as Context from "effect/Context";
 import type { Span } from "effect/Tracer";
-import { countRequest, type AttemptTimer, type CallState } from "./AttemptPlan.ts";
+import { countRequest, type AttemptTimer, type CallState, type Tracing } from "./AttemptPlan.ts";
 import type { CallSettings } from "./ClientOptions.ts";
 import { credentialsError } from "./Credentials.ts";
 import { EngineError } from "./EngineError.ts";
@@ -10,9 +10,8 @@ import type { EngineEvent, EventSubject, ResponseEvent } from "./EngineEvent.ts"
 import { AttemptFailure } from "./Failure.ts";
 import { credentialsIn, redact } from "./Secret.ts";
 import type { InFlight } from "./Deduplication.ts";
-import { traceparent } from "./Spans.ts";
 import type { Fetch, ResponseHeaders } from "./Fetch.ts";
-import { exchange, type ExchangeAnswer, type ExchangeRequest } from "./Transport.ts";
+import { exchange, lowerCased, type ExchangeAnswer, type ExchangeRequest } from "./Transport.ts";
 
 /** Where spans of what a request needs belong. */
 export interface Trace {
@@ -22,6 +21,7 @@ export interface Trace {
 
 /** What every request of one call has in common. */
 export interface RequesterParts {
+  readonly tracing: Tracing | undefined;
   readonly fetch: Fetch;
   /** Whether a refused token can be replaced by another one. */
   readonly renewable: boolean;
@@ -54,12 +54,13 @@ export interface RequestPlan {
   readonly body?: Uint8Array<ArrayBuffer>;
 }
 
-/** An answer, and the credentials it was asked with, to redact them where the server repeats them. */
+/** An answer, and what it was asked with. */
 export interface Answered {
   readonly answer: ExchangeAnswer;
   /** The token of the client; a middleware may have replaced it. */
   readonly token: string | undefined;
-  readonly secrets: ReadonlyArray<string>;
+  /** The credentials of the request, to redact them. */
+  readonly secrets: () => ReadonlyArray<string>;
   /** The answer's Content-Type, as sent. */
   readonly mediaType: string | undefined;
   /** From sending to the last byte of the body, in milliseconds. */
@@ -120,7 +121,7 @@ const send = async (
   const { settings, state, clock } = plan;
   const headers: Record<string, string> = { ...settings.headers, accept };
   if (token !== undefined) headers["authorization"] = token;
-  const trace = settings.propagateTrace ? traceparent(plan.span) : undefined;
+  const trace = settings.propagateTrace ? parts.tracing?.traceparent(plan.span) : undefined;
   if (trace !== undefined) headers["traceparent"] = trace;
   countRequest(state);
   state.shared = undefined;
@@ -132,12 +133,11 @@ const send = async (
     headers,
     ...(plan.body === undefined ? {} : { body: plan.body }),
   };
-  const secrets = new Set(credentialsIn(plan.url, headers));
+  const { middleware } = settings;
+  const added = middleware.length === 0 ? undefined : new Set<string>();
   let answer: ExchangeAnswer;
   try {
-    answer = await (settings.middleware.length === 0
-      ? delivered(parts, plan, outgoing)
-      : through(parts, plan, secrets)(outgoing));
+    answer = await (added === undefined ? delivered(parts, plan, outgoing) : through(parts, plan, added)(outgoing));
   } catch (cause) {
     // Out of time, the signal says so; given up, it is no error of ours.
     const error: unknown = plan.signal.aborted ? plan.signal.reason : cause;
@@ -150,7 +150,8 @@ const send = async (
   state.status = answer.status;
   const durationMs = msSince(clock, start);
   const mediaType = answer.headers.get("content-type") ?? undefined;
-  const answered = { answer, token, secrets: [...secrets], mediaType, durationMs, followed: isFollower(state) };
+  const secrets = (): ReadonlyArray<string> => [...credentialsIn(plan.url, headers), ...(added ?? [])];
+  const answered = { answer, token, secrets, mediaType, durationMs, followed: isFollower(state) };
   // The sender of the request emits the event.
   if (!isFollower(state)) parts.emit?.(exchangeEvent(plan.subject, count, answered));
   return answered;
@@ -163,8 +164,9 @@ const through = (parts: RequesterParts, plan: RequestPlan, secrets: Set<string>)
   plan.settings.middleware.reduceRight<Exchange>(
     (next, wrap) => (request) => wrap(request, next),
     (request) => {
-      for (const secret of credentialsIn(request.url, request.headers, plan.url)) secrets.add(secret);
-      return delivered(parts, plan, request);
+      const headers = lowerCased(request.headers);
+      for (const secret of credentialsIn(request.url, headers, plan.url)) secrets.add(secret);
+      return delivered(parts, plan, { ...request, headers });
     },
   );
 
@@ -186,10 +188,10 @@ const delivered = async (
 
 /** All that an answer may depend on: another form or another credential is another request. Traces are of the caller, not of the answer. */
 const keyOf = ({ url, headers }: ExchangeRequest, hedge: number): string => {
-  const fields = Object.entries(headers)
-    .map(([name, value]) => [name.toLowerCase(), value] as const)
-    .filter(([name]) => name !== "traceparent");
-  return JSON.stringify([hedge, url, ...fields.toSorted(([a], [b]) => (a < b ? -1 : 1))]);
+  let key = `${hedge} ${url}`;
+  // No value that can be sent has a line feed.
+  for (const name of Object.keys(headers)) if (name !== "traceparent") key += `\n${name}:${headers[name]}`;
+  return key;
 };
 
 const copyOfHeaders = (headers: ResponseHeaders): ResponseHeaders => {
@@ -220,9 +222,9 @@ const exchangeEvent = (
     method: subject.method ?? "GET",
     ...count,
     status,
-    mediaType: mediaType === undefined ? undefined : redact(mediaType, secrets),
+    mediaType: mediaType === undefined ? undefined : redact(mediaType, secrets()),
     bytes: bytes.byteLength,
     durationMs,
-    cacheStatus: cacheStatus === null ? undefined : redact(cacheStatus, secrets),
+    cacheStatus: cacheStatus === null ? undefined : redact(cacheStatus, secrets()),
   };
 };

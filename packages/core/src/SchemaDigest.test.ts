@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { endpoints } from "./Endpoint.ts";
+import { endpoints } from "./gen/endpointSchemas.ts";
 import { canonicalForm, schemaDigest } from "./SchemaDigest.ts";
 import { schemaDigests } from "./gen/schemaDigests.ts";
 

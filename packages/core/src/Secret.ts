@@ -47,7 +47,21 @@ const formsOf = (secret: string): ReadonlyArray<string> => [
   JSON.stringify(secret).slice(1, -1),
   encodeURIComponent(secret),
   unescapedQuery(secret),
+  ...base64Forms(secret),
 ];
+
+/** Shortest base64 that is looked for: less would redact innocent words. */
+const minBase64Length = 8;
+
+/** The base64 of a secret that stands anywhere in a longer text: of each of the three alignments what depends on the secret only. */
+const base64Forms = (secret: string): ReadonlyArray<string> => {
+  if (!/^[\x20-\x7e]*$/.test(secret)) return [];
+  return [0, 1, 2].flatMap((before) => {
+    const end = Math.floor(((before + secret.length) * 8) / 6);
+    const form = btoa("\0".repeat(before) + secret).slice(Math.ceil((before * 8) / 6), end);
+    return form.length < minBase64Length ? [] : [form, form.replaceAll("+", "-").replaceAll("/", "_")];
+  });
+};
 
 /** What a URL makes of it where only the characters are escaped that cannot be in one. */
 const unescapedQuery = (secret: string): string => {

@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit";
 import type * as Fiber from "effect/Fiber";
 import * as Option from "effect/Option";
 import * as Tracer from "effect/Tracer";
-import type { AttemptPlan, CallState } from "./AttemptPlan.ts";
+import type { AttemptPlan, CallState, Tracing } from "./AttemptPlan.ts";
 import { endpoints, type EndpointName } from "./Endpoint.ts";
 import type { EventSubject } from "./EngineEvent.ts";
 import type { AttemptFailure } from "./Failure.ts";
@@ -20,7 +20,7 @@ const isObserved = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
   fiber.getRef(Tracer.Tracer) !== nativeTracer || Option.isSome(Context.getOption(fiber.context, Tracer.ParentSpan));
 
 /** The call in its span. */
-export const inCallSpan = <A, E>(effect: Effect.Effect<A, E>, name: string, template: string): Effect.Effect<A, E> =>
+const inCallSpan: Tracing["call"] = (effect, name, template) =>
   Effect.withFiber((fiber) =>
     isObserved(fiber)
       ? Effect.withSpan(effect, `EngineClient.${name}`, {
@@ -31,11 +31,7 @@ export const inCallSpan = <A, E>(effect: Effect.Effect<A, E>, name: string, temp
   );
 
 /** One attempt in its span; without one where nobody would see it. */
-export const inAttemptSpan = <A>(
-  plan: AttemptPlan<A>,
-  fiber: Fiber.Fiber<unknown, unknown>,
-  attempt: (span: Tracer.Span | undefined) => Effect.Effect<A, AttemptFailure>,
-): Effect.Effect<A, AttemptFailure> =>
+const inAttemptSpan: Tracing["attempt"] = (plan, fiber, attempt) =>
   isObserved(fiber)
     ? Effect.useSpan(spanName(plan), spanOptions(plan), (span) => {
         // The status of the attempt before says nothing of this one.
@@ -76,7 +72,7 @@ const describeEnd = (span: Tracer.Span, state: CallState, exit: Exit.Exit<unknow
 };
 
 /** `traceparent` (W3C Trace Context) of an attempt's span, where it belongs to a trace of the caller's. */
-export const traceparent = (span: Tracer.Span | undefined): string | undefined => {
+const traceparent = (span: Tracer.Span | undefined): string | undefined => {
   if (span === undefined || !/^[0-9a-f]{32}$/.test(span.traceId) || !hasCaller(span)) return undefined;
   return `00-${span.traceId}-${span.spanId}-${span.sampled ? "01" : "00"}`;
 };
@@ -86,3 +82,6 @@ const hasCaller = (span: Tracer.Span): boolean => {
   const call = Option.getOrUndefined(span.parent);
   return call?._tag === "Span" && Option.isSome(call.parent);
 };
+
+/** Spans of calls and attempts. */
+export const tracing: Tracing = { call: inCallSpan, attempt: inAttemptSpan, traceparent };

@@ -1,6 +1,5 @@
 // RFC 3339 timestamps, to the nanosecond.
-import { create } from "@bufbuild/protobuf";
-import { TimestampSchema, type Timestamp } from "@bufbuild/protobuf/wkt";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 
 /** Seconds since 1970 of 0001-01-01T00:00:00Z and of 9999-12-31T23:59:59Z, the ends of what a Timestamp may be. */
 const minSeconds = -62_135_596_800;
@@ -31,5 +30,5 @@ export const parseTimestamp = (text: string): Timestamp | undefined => {
   const offset = (Number(hours) * 3600 + Number(minutes) * 60) * (sign === "-" ? -1 : 1);
   const seconds = local / 1000 - offset;
   if (seconds < minSeconds || seconds > maxSeconds) return undefined;
-  return create(TimestampSchema, { seconds: BigInt(seconds), nanos: Number(fraction.padEnd(9, "0")) });
+  return { $typeName: "google.protobuf.Timestamp", seconds: BigInt(seconds), nanos: Number(fraction.padEnd(9, "0")) };
 };

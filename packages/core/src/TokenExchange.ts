@@ -2,7 +2,7 @@
 import * as Clock from "effect/Clock";
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
-import { counted, countRequest, newState } from "./AttemptPlan.ts";
+import { counted, countRequest, newState, type Tracing } from "./AttemptPlan.ts";
 import { attempts } from "./Attempts.ts";
 import type { CallSettings } from "./ClientOptions.ts";
 import { EngineError } from "./EngineError.ts";
@@ -30,6 +30,7 @@ export interface TokenRequest {
   /** Ends it at once. */
   readonly signal: AbortSignal;
   readonly trace: Trace;
+  readonly tracing: Tracing | undefined;
 }
 
 /** Sends it, and resolves with the JSON of a success. Rejects with EngineError. */
@@ -44,6 +45,7 @@ export const postJson = ({
   emit,
   signal,
   trace,
+  tracing,
 }: TokenRequest): Promise<unknown> => {
   const subject = { endpoint: "credentials", url: publicUrl(url) } as const;
   const headers = { accept: "application/json", "content-type": "application/json" };
@@ -51,6 +53,7 @@ export const postJson = ({
   const origin = new URL(url).origin;
   const sent = attempts({
     subject,
+    tracing,
     origin,
     settings: { ...settings, hedging: undefined },
     budget: budgets(origin),

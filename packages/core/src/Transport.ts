@@ -34,7 +34,7 @@ export interface OpenAnswer {
 }
 
 /**
- * Sends one request and reads the whole answer. `plainUrl`: the URL before a middleware changed it. Rejects with EngineError, or with
+ * Sends one request, whose header names are in lower case, and reads the whole answer. `plainUrl`: the URL before a middleware changed it. Rejects with EngineError, or with
  * the signal's reason once it aborts.
  */
 export const exchange = (
@@ -67,7 +67,7 @@ export const open = async <A>(
 ): Promise<A> => {
   const init: FetchInit = {
     method: request.method,
-    headers: lowerCased(request.headers),
+    headers: { ...request.headers },
     redirect: "manual",
     signal,
     ...(request.body === undefined ? {} : { body: request.body }),

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { WireType } from "@bufbuild/protobuf/wire";
 import { expect, test } from "vitest";
-import { endpoints } from "./Endpoint.ts";
+import { endpoints } from "./gen/endpointSchemas.ts";
 import { noUnknownFields, unknownFieldsEvent } from "./UnknownFields.ts";
 
 const schema = endpoints.list.response;

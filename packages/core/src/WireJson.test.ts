@@ -3,7 +3,7 @@ import { FieldDescriptorProto_Type, FileDescriptorProtoSchema, FileOptions_Optim
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { floats, messages } from "../test/ArbitraryMessages.ts";
-import { endpoints } from "./Endpoint.ts";
+import { endpoints } from "./gen/endpointSchemas.ts";
 import { encodeJson } from "./WireJson.ts";
 
 const engine = endpoints.get.response;

@@ -74,6 +74,7 @@ export const createExchanger = (options: ExchangerOptions = {}): Exchanger => {
     token: () => undefined,
     emit,
     inFlight: undefined,
+    tracing: undefined,
   };
   return {
     get: async ({ url, headers: given, endpoint, signal }) => {

@@ -16,11 +16,11 @@ export type {
   ErrorDetail,
   UnreachableProblem,
 } from "./EngineError.ts";
-export type { Answer, EngineArchive } from "./Answer.ts";
+export type { Answer, Engine, EngineArchive, EngineListResponse, EngineMessage, EngineStatus } from "./Answer.ts";
 export { defaultBaseUrl, type CallOptions, type ClientOptions, type Limits, type Middleware } from "./ClientOptions.ts";
 export type { ExpiringToken, TokenContext, TokenFunction, TokenOption } from "./Token.ts";
 export type { EngineEvent } from "./EngineEvent.ts";
-export type { EngineStatus, ListParams, MessageParams, UploadParams, WriteCondition } from "./Parameters.ts";
+export type { ListParams, MessageParams, UploadParams, WriteCondition } from "./Parameters.ts";
 export type { RetryPolicy } from "./Retry.ts";
 export type { Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Fetch.ts";
 export type { ExchangeAnswer, ExchangeRequest } from "./Transport.ts";

@@ -1,17 +1,15 @@
 // Promise entry.
 import * as Effect from "effect/Effect";
-import type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
-import type { Answer, EngineArchive } from "./Answer.ts";
+import type { Answer, Engine, EngineArchive, EngineListResponse, EngineMessage } from "./Answer.ts";
 import type { CallOptions, ClientOptions } from "./ClientOptions.ts";
 import { makeClientParts, withPartsOfCall } from "./ClientParts.ts";
-import { dataOf, engineMethods } from "./client/EngineMethods.ts";
+import { dataOf, engineMethods, methodsBy, type AnyMethod, type MethodName } from "./client/EngineMethods.ts";
 import { EngineError } from "./EngineError.ts";
 import { firstPage, nextPage, smallerPage, tooManyPages, type PageRequest } from "./Paging.ts";
 import type { ListParams, MessageParams, UploadParams, WriteCondition } from "./Parameters.ts";
 import { run } from "./Run.ts";
 
-export type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
-export type { Answer, EngineArchive } from "./Answer.ts";
+export type { Answer, Engine, EngineArchive, EngineListResponse, EngineMessage, EngineStatus } from "./Answer.ts";
 export type { CallOptions, ClientOptions, Limits, Middleware } from "./ClientOptions.ts";
 export type { ExpiringToken, TokenContext, TokenFunction, TokenOption } from "./Token.ts";
 export { EngineError } from "./EngineError.ts";
@@ -26,7 +24,7 @@ export type {
 export type { EngineEvent } from "./EngineEvent.ts";
 export type { Format } from "./MediaType.ts";
 export type { FieldNumbers, OriginMemory, OriginStatus, VerificationOptions } from "./verify/SchemaVerifier.ts";
-export type { EngineStatus, ListParams, MessageParams, UploadParams, WriteCondition } from "./Parameters.ts";
+export type { ListParams, MessageParams, UploadParams, WriteCondition } from "./Parameters.ts";
 export type { RetryPolicy } from "./Retry.ts";
 export type { Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Fetch.ts";
 export type { ExchangeAnswer, ExchangeRequest } from "./Transport.ts";
@@ -72,12 +70,18 @@ export interface PromiseEngineClient {
    * deadline, but bytes must come within each `attemptTimeoutMs`.
    */
   archive(tag: string, options?: MessageOptions): Promise<EngineArchive>;
+  /**
+   * Deletes one version (`name@major.minor`), with its archive. An extension of our registry: other servers may answer `Unimplemented`.
+   * Where an earlier request of the call may have done it, `NotFound` is a success.
+   */
+  delete(tag: string, options?: PromiseCallOptions & WriteCondition): Promise<EngineMessage>;
   /** The same calls, with status, headers, media type, attempts and timings in addition to the data. */
   readonly withResponse: {
     upload(archive: Uint8Array, options?: PromiseCallOptions & UploadParams): Promise<Answer<Engine>>;
     activate(tag: string, options?: MessageOptions & WriteCondition): Promise<Answer<EngineMessage>>;
     deactivate(tag: string, options?: MessageOptions & WriteCondition): Promise<Answer<EngineMessage>>;
     download(tag: string, options?: MessageOptions): Promise<Answer<EngineMessage>>;
+    delete(tag: string, options?: PromiseCallOptions & WriteCondition): Promise<Answer<EngineMessage>>;
     list(params?: ListParams, options?: PromiseCallOptions): Promise<Answer<EngineListResponse>>;
     get(tag: string, options?: MessageOptions): Promise<Answer<Engine>>;
     status(tag: string, options?: MessageOptions): Promise<Answer<EngineMessage>>;
@@ -90,16 +94,10 @@ export interface PromiseEngineClient {
  */
 export const createEngineClient = (options: ClientOptions = {}): PromiseEngineClient => {
   const parts = makeClientParts(options);
-  const { list, get, status, upload, activate, deactivate, download, archive } = engineMethods(parts, ["signal"]);
-  const withResponse: PromiseEngineClient["withResponse"] = {
-    list: (params, options) => run(list(params, options), options?.signal),
-    get: (tag, options) => run(get(tag, options), options?.signal),
-    status: (tag, options) => run(status(tag, options), options?.signal),
-    upload: (bytes, options) => run(upload(bytes, options), options?.signal),
-    activate: (tag, options) => run(activate(tag, options), options?.signal),
-    deactivate: (tag, options) => run(deactivate(tag, options), options?.signal),
-    download: (tag, options) => run(download(tag, options), options?.signal),
-  };
+  const methods = engineMethods(parts, ["signal"]);
+  const { list, archive } = methods;
+  const answer = (name: MethodName, subject: unknown, options: PromiseCallOptions | undefined) =>
+    run((methods[name] as AnyMethod<CallOptions>)(subject as never, options), options?.signal);
   const listPages: PromiseEngineClient["listPages"] = async function* (params = {}, options = {}) {
     const own = await run(
       withPartsOfCall(parts, options, ["signal"], (own) => Effect.succeed(own)),
@@ -137,14 +135,12 @@ export const createEngineClient = (options: ClientOptions = {}): PromiseEngineCl
     }
   };
   return {
-    withResponse,
-    list: async (params, options) => dataOf(await run(list(params, options), options?.signal)),
-    get: async (tag, options) => dataOf(await run(get(tag, options), options?.signal)),
-    status: async (tag, options) => dataOf(await run(status(tag, options), options?.signal)),
-    upload: async (bytes, options) => dataOf(await run(upload(bytes, options), options?.signal)),
-    activate: async (tag, options) => dataOf(await run(activate(tag, options), options?.signal)),
-    deactivate: async (tag, options) => dataOf(await run(deactivate(tag, options), options?.signal)),
-    download: async (tag, options) => dataOf(await run(download(tag, options), options?.signal)),
+    ...methodsBy(
+      (name) => async (subject: unknown, options?: PromiseCallOptions) => dataOf(await answer(name, subject, options)),
+    ),
+    withResponse: methodsBy(
+      (name) => (subject: unknown, options?: PromiseCallOptions) => answer(name, subject, options),
+    ),
     archive: (tag, options) => run(archive(tag, options), options?.signal),
     listPages,
     listAll: async function* (params, options) {

@@ -1,6 +1,6 @@
 // Entry for servers, proxies and tools, without Effect.
+export { endpoints } from "./gen/endpointSchemas.ts";
 export {
-  endpoints,
   matchPath,
   matchRequest,
   methodsOf,

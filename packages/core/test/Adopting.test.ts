@@ -1,9 +1,18 @@
 // Misspelled options, error stacks and other stumbling blocks of new users.
-import { expect, test } from "vitest";
+import { expect, expectTypeOf, test } from "vitest";
 import { memoryServer } from "../src/MemoryServer.ts";
 import { toDate, toJson } from "../src/json.ts";
 import { optionsFromEnv } from "../src/node.ts";
-import { createEngineClient, EngineError, type ClientOptions, type EngineEvent } from "../src/promise.ts";
+import {
+  createEngineClient,
+  EngineError,
+  type ClientOptions,
+  type Engine,
+  type EngineEvent,
+  type EngineListResponse,
+  type EngineMessage,
+  type EngineStatus,
+} from "../src/promise.ts";
 import { createServiceClient } from "../src/service.ts";
 import { Kitchen } from "./gen/kitchen/v1/kitchen_pb.ts";
 
@@ -195,6 +204,15 @@ test("an engine as JSON, with its times as text and as dates", async () => {
   expect(engine.createdAt && toDate(engine.createdAt).toISOString()).toBe("2025-04-10T10:13:20.250Z");
   expect(toDate(engine.updatedAt)).toBeUndefined();
   expect(toDate({ seconds: -1n, nanos: 500_000_000 }).toISOString()).toBe("1969-12-31T23:59:59.500Z");
+});
+
+test("the types of a status suggest those that are known, and take others", () => {
+  expectTypeOf<Extract<Engine["status"], "active" | "inactive">>().toEqualTypeOf<"active" | "inactive">();
+  expectTypeOf<Extract<EngineMessage["engineStatus"], "active" | "inactive">>().toEqualTypeOf<"active" | "inactive">();
+  expectTypeOf<Extract<EngineListResponse["engines"][number]["status"], "active" | "inactive">>().toEqualTypeOf<
+    "active" | "inactive"
+  >();
+  expectTypeOf<"archived">().toExtend<EngineStatus>();
 });
 
 test("the received body is next to the data", async () => {

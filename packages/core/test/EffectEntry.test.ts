@@ -187,6 +187,8 @@ it.effect("options that cannot be are failures of the layer, and of the call", (
       [null, "options must be an object, not null"],
       [5, "options must be an object, not a number"],
       [[], "options must be an object, not an array"],
+      [{ deadline: Number.NaN }, 'deadline must be a duration, e.g. "10 seconds", not NaN'],
+      [{ retry: { baseDelay: Number.NaN } }, "baseDelay must be a duration"],
       [{ hedging: {} }, "hedging must be an object that hedging(...) gives"],
     ] as const) {
       const error = yield* Effect.flip(client.get("a", options as never));

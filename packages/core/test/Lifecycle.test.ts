@@ -64,6 +64,37 @@ test.for<["auto" | "json" | "protobuf", boolean]>([
   },
 );
 
+test("a deletion whose answer got lost is sent again, and finding nothing then is success; before, it is NotFound", async () => {
+  await using server = await startLifecycle({
+    trouble: (line, count) => (line === "DELETE /v1/dev/engines/zipper@0.1" && count === 1 ? "after" : undefined),
+  });
+  server.store("zipper@0.1", archive);
+  server.store("zipper@0.2", archive);
+  const client = clientOf(server);
+  expect(await client.withResponse.delete("zipper@0.1")).toMatchObject({
+    data: { engineTag: "zipper@0.1" },
+    attempts: 2,
+    status: 404,
+  });
+  expect([...server.engines.keys()]).toEqual(["zipper@0.2"]);
+  expect(await failure(client.delete("zipper@0.1"))).toMatchObject({ reason: { _tag: "NotFound" }, method: "DELETE" });
+  const layer = EngineClient.layer({ baseUrl: server.baseUrl, token: "good" });
+  const gone = Effect.flatMap(EngineClient, (effects) => effects.delete("zipper@0.2", { ifRevision: 1 }));
+  expect(await Effect.runPromise(Effect.provide(gone, layer))).toMatchObject({ engineTag: "zipper@0.2" });
+  expect(server.requests.at(-1)?.headers["if-match"]).toBe('"revision-1"');
+});
+
+test("finding nothing after a request that was certainly refused is NotFound", async () => {
+  await using server = await startLifecycle({
+    trouble: (line, count) =>
+      line.startsWith("DELETE") && count === 1 ? { status: 503, headers: { "retry-after": "0" } } : undefined,
+  });
+  expect(await failure(clientOf(server).delete("zipper@0.1"))).toMatchObject({
+    reason: { _tag: "NotFound" },
+    attempts: 2,
+  });
+});
+
 test("every length of an archive, awkward text and no archive at all arrive as they are, in both formats", async () => {
   await using server = await startLifecycle();
   for (const format of ["json", "protobuf"] as const) {

@@ -48,7 +48,7 @@ it.effect("a test layer has the calls it was given, and names the one that is mi
   }).pipe(Effect.provide(EngineClient.layerTest({ listAll: () => Stream.empty }))),
 );
 
-it("engines are activated and deactivated in memory; uploads and links are not there", async () => {
+it("engines are activated and deactivated in memory", async () => {
   const client = createEngineClient({
     baseUrl: "http://memory.example/v1/dev",
     fetch: memoryServer({ engines: [{ name: "a", version: "1.0" }] }).fetch,
@@ -56,6 +56,30 @@ it("engines are activated and deactivated in memory; uploads and links are not t
   expect((await client.activate("a@1.0")).engineStatus).toBe("active");
   expect((await client.get("a")).status).toBe("active");
   expect((await client.deactivate("a@1.0")).engineStatus).toBe("inactive");
-  for (const call of [client.upload(new Uint8Array(1)), client.download("a@1.0")])
-    await expect(call).rejects.toMatchObject({ reason: { _tag: "Unimplemented" }, status: 405 });
+  await expect(client.download("a@1.0")).rejects.toMatchObject({ reason: { _tag: "NotFound" } });
 });
+
+it.each(["auto", "protobuf"] as const)(
+  "an engine is uploaded, downloaded and deleted in memory (%s)",
+  async (format) => {
+    const client = createEngineClient({ fetch: memoryServer().fetch, format, retry: { maxAttempts: 1 } });
+    const archive = new TextEncoder().encode("an archive");
+    const engine = await client.upload(archive, { tag: "zipper@0.1", activate: true, ifRevision: 0 });
+    expect(engine).toMatchObject({ name: "zipper", version: "0.1", status: "active", revision: 1 });
+    expect(await (await client.archive("zipper")).bytes()).toEqual(archive);
+    expect(await client.upload(archive, { tag: "zipper@0.1" })).toMatchObject({ id: engine.id, revision: 1 });
+    expect(await client.upload(archive.subarray(1), { tag: "zipper@0.1", ifRevision: 1 })).toMatchObject({
+      revision: 2,
+    });
+    const conflict = { reason: { _tag: "Conflict" }, status: 412 };
+    await expect(client.upload(archive, { tag: "zipper@0.1", ifRevision: 0 })).rejects.toMatchObject(conflict);
+    await expect(client.activate("zipper@0.1", { ifRevision: 1 })).rejects.toMatchObject(conflict);
+    await expect(client.delete("zipper@0.1", { ifRevision: 1 })).rejects.toMatchObject(conflict);
+    const invalid = { reason: { _tag: "InvalidArgument" } };
+    await expect(client.upload(archive)).rejects.toMatchObject(invalid);
+    await expect(client.delete("zipper")).rejects.toMatchObject({ ...invalid, attempts: 0, method: "DELETE" });
+    expect(await client.delete("zipper@0.1", { ifRevision: 2 })).toMatchObject({ engineTag: "zipper@0.1" });
+    await expect(client.delete("zipper@0.1")).rejects.toMatchObject({ reason: { _tag: "NotFound" }, method: "DELETE" });
+    expect((await client.list()).engines).toEqual([]);
+  },
+);

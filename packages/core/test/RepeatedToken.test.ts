@@ -104,3 +104,16 @@ test("what the runtime says of a header that cannot be sent does not show it", a
   expect(error).toBeInstanceOf(EngineError);
   expect(shownOf(error, []).filter((text) => text.includes(token))).toEqual([]);
 });
+
+test.for(["", "a", "ab"])("a token that is repeated in base64, behind %j, is in no error", async (before) => {
+  const text = btoa(`${before}${token}?>`);
+  for (const repeatedAs of [text, text.replaceAll("+", "-").replaceAll("/", "_")]) {
+    await using server = await startServer((_request, response) =>
+      json(response, 404, { code: 5, message: `Basic ${repeatedAs} is unknown` }),
+    );
+    const client = createEngineClient({ baseUrl: server.baseUrl, token, format: "json", retry: { maxAttempts: 1 } });
+    const error: unknown = await client.get("a").catch((cause: unknown) => cause);
+    expect(String(error)).toContain("is unknown");
+    expect(String(error)).not.toContain(repeatedAs.slice(4, -8));
+  }
+});

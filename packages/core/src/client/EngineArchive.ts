@@ -13,7 +13,6 @@ import type { EngineEvent, EventSubject } from "../EngineEvent.ts";
 import { AttemptFailure, failureOf } from "../Failure.ts";
 import { isLoopback } from "../HttpRules.ts";
 import type { MessageParams } from "../Parameters.ts";
-import { inCallSpan } from "../Spans.ts";
 import { after, liveClock } from "../Timer.ts";
 import type { BodyReader, FetchResponse } from "../Fetch.ts";
 import { open, publicUrl, transportError } from "../Transport.ts";
@@ -76,6 +75,7 @@ const openLink = (parts: ClientParts, link: string): Effect.Effect<OpenedLink, E
   const emit = parts.emit ?? (() => {});
   const plan: AttemptPlan<OpenedLink> = {
     subject,
+    tracing: parts.tracing,
     origin: new URL(link).origin,
     settings: { ...parts.settings, hedging: undefined },
     budget: parts.budgets(new URL(link).origin),
@@ -107,7 +107,7 @@ const openLink = (parts: ClientParts, link: string): Effect.Effect<OpenedLink, E
     },
   };
   const sent = Effect.mapError(attempts(plan), ({ error }) => error.with(counted(state)));
-  return inCallSpan(sent, archiveEndpoint, "");
+  return parts.tracing === undefined ? sent : parts.tracing.call(sent, archiveEndpoint, "");
 };
 
 /** What keeps a link from being followed. */

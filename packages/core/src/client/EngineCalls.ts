@@ -1,15 +1,18 @@
 // The calls of the engines API.
-import { create, isFieldSet, type DescMessage } from "@bufbuild/protobuf";
+import { isFieldSet, type DescMessage } from "@bufbuild/protobuf";
 import { base64Encode } from "@bufbuild/protobuf/wire";
-import { EngineMessageSchema, EngineSchema, type Engine, type EngineMessage } from "@bytenite-engines/proto";
+import type { Engine, EngineMessage } from "@bytenite-engines/proto";
 import * as Effect from "effect/Effect";
 import { counted } from "../AttemptPlan.ts";
 import type { Answer, RequestOf, ResponseOf } from "../Answer.ts";
 import type { ClientParts } from "../ClientParts.ts";
+import { newMessage } from "../Descriptor.ts";
 import { endpoints, pathOf, type Endpoint, type EndpointName, type ReadName } from "../Endpoint.ts";
 import { EngineError } from "../EngineError.ts";
 import { parseTag } from "../EngineTag.ts";
 import { AttemptFailure } from "../Failure.ts";
+import { EngineMessageSchema, EngineSchema } from "../gen/descriptors.ts";
+import { readOwn } from "../MessageReader.ts";
 import { mediaTypeOf, type Format } from "../MediaType.ts";
 import {
   InvalidParameter,
@@ -27,6 +30,7 @@ import { publicUrl } from "../Transport.ts";
 import { noUnknownFields } from "../UnknownFields.ts";
 import { UnverifiedProtobuf } from "../verify/SchemaVerifier.ts";
 import {
+  noHeaders,
   readAnswer,
   sendCall,
   type DecodedBody,
@@ -93,11 +97,44 @@ export const change = (
     return call instanceof EngineError ? Effect.fail(call) : sendCall(parts, call);
   });
 
+/** The method and path of a deletion. It is an extension of our registry, so that the table of endpoints has no row of it. */
+const deletion = { name: "delete", method: "DELETE", template: endpoints.get.path } as const;
+
+/** Deletes one version of an engine. */
+export const remove = (
+  parts: ClientParts,
+  tag: string,
+  { ifRevision }: WriteCondition = {},
+): Effect.Effect<Answer<EngineMessage>, EngineError> =>
+  Effect.suspend(() => {
+    const target = typeof tag === "string" && parseTag(tag)?.minor !== undefined ? pathOf("get", tag) : undefined;
+    const { name, method } = deletion;
+    if (target === undefined) return Effect.fail(invalid(parts, method, `${shown(tag)} must be name@major.minor`));
+    const problem = revisionProblem(name, ifRevision);
+    if (problem !== undefined) return Effect.fail(invalid(parts, method, problem));
+    const output = EngineMessageSchema;
+    return sendCall<EngineMessage>(parts, {
+      ...deletion,
+      target,
+      headers: conditionOf(ifRevision),
+      body: undefined,
+      format: "json",
+      isStrict: true,
+      output,
+      bodySchema: output,
+      isComparable: false,
+      repeats: true,
+      gone: newMessage(output, { engineTag: tag }),
+      readBytes: readOwn,
+      decode: (body, limits, readProtobuf) => decoded(output, body, limits, readProtobuf) as never,
+    });
+  });
+
 /** Largest revision: it is an int32. */
 const maxRevision = 2_147_483_647;
 
 /** What is wrong with a revision; only an upload may be for an engine that there is not yet. */
-const revisionProblem = (name: EndpointName, ifRevision: number | undefined): string | undefined => {
+const revisionProblem = (name: EndpointName | "delete", ifRevision: number | undefined): string | undefined => {
   const least = name === "upload" ? 0 : 1;
   return ifRevision === undefined || (Number.isInteger(ifRevision) && ifRevision >= least && ifRevision <= maxRevision)
     ? undefined
@@ -105,7 +142,7 @@ const revisionProblem = (name: EndpointName, ifRevision: number | undefined): st
 };
 
 const conditionOf = (ifRevision: number | undefined): Readonly<Record<string, string>> => {
-  if (ifRevision === undefined) return {};
+  if (ifRevision === undefined) return noHeaders;
   return ifRevision === 0 ? { "if-none-match": "*" } : { "if-match": `"revision-${ifRevision}"` };
 };
 
@@ -145,14 +182,14 @@ const prepare = <N extends EndpointName>(
   name: N,
   tag: string | undefined,
   init: RequestOf<N> | undefined,
-  condition: Readonly<Record<string, string>> = {},
+  condition = noHeaders,
 ): HttpCall<ResponseOf<N>> | EngineError => {
   const row: Endpoint = endpoints[name];
   const path = pathOf(name, tag);
   if (path === undefined) return invalidTag(parts, name, tag);
   const { format } = parts.settings;
   const sends: Format = format === "protobuf" ? "protobuf" : "json";
-  const message = init === undefined && row.body === "" ? undefined : create(row.request, init);
+  const message = init === undefined && row.body === "" ? undefined : newMessage(row.request, init);
   const query = row.body === "*" || message === undefined ? "" : encodePlainQuery(row.request, message, ["engine_tag"]);
   const isRead = row.method === "GET" && name !== "download";
   return {
@@ -169,16 +206,15 @@ const prepare = <N extends EndpointName>(
     bodySchema: row.response,
     isComparable: isRead,
     repeats: row.idempotency !== "none",
+    readBytes: readOwn,
     decode: (body, limits, readProtobuf) => decoded(row.response, body, limits, readProtobuf) as never,
   };
 };
 
 const invalidTag = (parts: ClientParts, name: EndpointName, tag: unknown): EngineError =>
-  invalid(
-    parts,
-    name,
-    `${typeof tag === "string" ? JSON.stringify(tag.slice(0, 100)) : String(tag)} is no tag; one looks like name, name@1 or name@1.2`,
-  );
+  invalid(parts, name, `${shown(tag)} is no tag; one looks like name, name@1 or name@1.2`);
+
+const shown = (tag: unknown): string => (typeof tag === "string" ? JSON.stringify(tag.slice(0, 100)) : String(tag));
 
 /**
  * An EngineMessage has text and bytes only. By hand, into one buffer: protobuf-es's writer is as large as this file, and a string of
@@ -323,11 +359,10 @@ const storedEngine = async (
   if (answered.answer.status === 404) return undefined;
   return {
     answered,
-    ...readAnswer<Engine>(
-      answered,
-      reading,
-      (body, limits, readProtobuf) => decoded(EngineSchema, body, limits, readProtobuf) as never,
-    ),
+    ...readAnswer<Engine>(answered, reading, {
+      readBytes: readOwn,
+      decode: (body, limits, readProtobuf) => decoded(EngineSchema, body, limits, readProtobuf) as never,
+    }),
   };
 };
 
@@ -335,10 +370,10 @@ const storedEngine = async (
 const hashOf = async (archive: Uint8Array): Promise<string> =>
   base64Encode(new Uint8Array(await crypto.subtle.digest("SHA-256", archive as Uint8Array<ArrayBuffer>)));
 
-const invalid = (parts: ClientParts, name: EndpointName, problem: string): EngineError =>
+const invalid = (parts: ClientParts, name: EndpointName | "DELETE", problem: string): EngineError =>
   new EngineError({
     reason: { _tag: "InvalidArgument" },
-    method: endpoints[name].method,
+    method: name === "DELETE" ? name : endpoints[name].method,
     url: `${parts.baseUrl}/engines`,
     attempts: 0,
     serverMessage: problem,

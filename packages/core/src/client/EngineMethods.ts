@@ -1,7 +1,6 @@
 // Calls of the engines API as effects, for both entries.
 import type * as Effect from "effect/Effect";
-import type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
-import type { Answer, EngineArchive } from "../Answer.ts";
+import type { Answer, Engine, EngineArchive, EngineListResponse, EngineMessage } from "../Answer.ts";
 import type { CallOptions } from "../ClientOptions.ts";
 import { withPartsOfCall, type ClientParts } from "../ClientParts.ts";
 import type { EngineError } from "../EngineError.ts";
@@ -14,7 +13,7 @@ import {
   type WriteCondition,
 } from "../Parameters.ts";
 import { openArchive } from "./EngineArchive.ts";
-import { change, readEngines, upload } from "./EngineCalls.ts";
+import { change, readEngines, remove, upload } from "./EngineCalls.ts";
 
 type Call<A> = Effect.Effect<A, EngineError>;
 type Answered<T> = Call<Answer<T>>;
@@ -28,6 +27,7 @@ export interface EngineMethods {
   readonly activate: ChangeMethod;
   readonly deactivate: ChangeMethod;
   readonly download: ChangeMethod;
+  readonly delete: (tag: string, options?: CallOptions & WriteCondition) => Answered<EngineMessage>;
   readonly archive: (tag: string, options?: CallOptions & MessageParams) => Call<EngineArchive>;
 }
 
@@ -57,8 +57,22 @@ export const engineMethods = (parts: ClientParts, others: ReadonlyArray<string> 
     activate: changed("activate"),
     deactivate: changed("deactivate"),
     download: changed("download"),
+    delete: (tag, options) => within(options, ["ifRevision"], (own) => remove(own, tag, options)),
     archive: (tag, options) => within(options, messageNames, (own) => openArchive(own, tag, options)),
   };
 };
 
+/** The methods whose answers have `data`, by name. */
+const methodNames = ["list", "get", "status", "upload", "activate", "deactivate", "download", "delete"] as const;
+
+/** The name of such a method. */
+export type MethodName = (typeof methodNames)[number];
+
 export const dataOf = <T>(answer: Answer<T>): T => answer.data;
+
+/** A method for each name; the entries say of which type they are. */
+export const methodsBy = (method: (name: MethodName) => unknown): Readonly<Record<MethodName, never>> =>
+  Object.fromEntries(methodNames.map((name) => [name, method(name)])) as never;
+
+/** Any of those methods: what it is about, and options. */
+export type AnyMethod<O> = (subject: never, options: O | undefined) => Call<Answer<unknown>>;

@@ -10,15 +10,15 @@ import { EngineError, type EngineErrorReason } from "../EngineError.ts";
 import type { EventSubject } from "../EngineEvent.ts";
 import { AttemptFailure, failureOf, requestIdOf } from "../Failure.ts";
 import { mediaTypeOf, type Format } from "../MediaType.ts";
-import { readMessage } from "../MessageReader.ts";
+import { MessageBytes } from "../MessageBytes.ts";
+import type { BytesReader } from "../MessageReader.ts";
 import { UnreadableBody } from "../Reading.ts";
 import { LimitExceeded, type ReadLimits } from "../ReadLimits.ts";
 import { schemaDigestHeader } from "../SchemaDigest.ts";
 import { request, type Answered, type RequestPlan } from "../Requester.ts";
 import { redact } from "../Secret.ts";
-import { inCallSpan } from "../Spans.ts";
-import { publicUrl } from "../Transport.ts";
-import { unknownFieldsEvent } from "../UnknownFields.ts";
+import { publicUrl, type ExchangeAnswer } from "../Transport.ts";
+import { noUnknownFields, unknownFieldsEvent } from "../UnknownFields.ts";
 import { UnverifiedProtobuf, type FormatChoice, type OriginVerifier } from "../verify/SchemaVerifier.ts";
 import type { VerificationNews } from "../verify/VerifiedFields.ts";
 
@@ -77,8 +77,12 @@ export interface HttpCall<M extends Message> {
   readonly isComparable: boolean;
   /** Whether it may be sent again although it may have been carried out. */
   readonly repeats: boolean;
+  /** Reads protobuf whose field numbers are certain. */
+  readonly readBytes: BytesReader;
   /** Throws UnreadableBody and LimitExceeded. */
   readonly decode: (body: RawBody, limits: ReadLimits, readProtobuf: ProtobufReader) => DecodedBody<M>;
+  /** What a 404 means once an earlier request may have been carried out: that one did it. */
+  readonly gone?: M;
   /**
    * Where it must not be repeated blindly: looks whether an earlier request was carried out. The answer that it then had, or headers
    * to send it again with. Rejects with AttemptFailure.
@@ -102,8 +106,11 @@ export const sendCall = <M extends Message>(
       onFailure: ({ error, exhausted }) =>
         error.with({ ...counted(plan.state), method: exhausted ? error.method : call.method }),
     });
-    return inCallSpan(sent, call.name, call.template);
+    return parts.tracing === undefined ? sent : parts.tracing.call(sent, call.name, call.template);
   });
+
+/** Of a call without header fields of its own. */
+export const noHeaders: Readonly<Record<string, string>> = {};
 
 const attemptPlan = <M extends Message>(parts: ClientParts, call: HttpCall<M>): AttemptPlan<ReceivedBody<M>> => {
   const { recover } = call;
@@ -116,18 +123,21 @@ const attemptPlan = <M extends Message>(parts: ClientParts, call: HttpCall<M>): 
   };
   const mayRepeat = call.repeats || recover !== undefined;
   const headers = { ...parts.settings.headers, ...call.headers };
+  const isPlain = call.repeats && call.headers === noHeaders;
   // A hedged request counts as one more.
-  const settings = { ...parts.settings, headers, ...(call.repeats ? {} : { hedging: undefined }) };
+  const settings = isPlain
+    ? parts.settings
+    : { ...parts.settings, headers, ...(call.repeats ? {} : { hedging: undefined }) };
   const state = newState();
   const body = call.body === undefined ? {} : { body: call.body };
   const emit = parts.emit ?? (() => {});
   /** Whether an earlier request of this call may have been carried out. */
   let isOpen = false;
   const sendOnce = async (plan: RequestPlan): Promise<ReceivedBody<M>> => {
-    if (recover === undefined) return receive(parts, call, plan);
+    if (recover === undefined && call.gone === undefined) return receive(parts, call, plan);
     const wasOpen = isOpen;
     let sent = plan;
-    if (wasOpen) {
+    if (wasOpen && recover !== undefined) {
       const found = await recover(plan);
       if (isReceived(found)) return found;
       sent = { ...plan, settings: { ...settings, headers: { ...headers, ...found } } };
@@ -137,8 +147,10 @@ const attemptPlan = <M extends Message>(parts: ClientParts, call: HttpCall<M>): 
       return await receive(parts, call, sent);
     } catch (cause) {
       if (cause instanceof AttemptFailure && wasNotProcessed(cause)) isOpen = wasOpen;
+      if (wasOpen && cause instanceof AttemptFailure && cause.answer?.status === 404 && call.gone !== undefined)
+        return { ...withoutBody(cause.answer), message: call.gone };
       // The request before this one may have arrived after it was looked for.
-      if (wasOpen && cause instanceof AttemptFailure && cause.error.status === 412) {
+      if (wasOpen && recover !== undefined && cause instanceof AttemptFailure && cause.error.status === 412) {
         const found = await recover(plan);
         if (isReceived(found)) return found;
       }
@@ -147,6 +159,7 @@ const attemptPlan = <M extends Message>(parts: ClientParts, call: HttpCall<M>): 
   };
   return {
     subject,
+    tracing: parts.tracing,
     origin: parts.origin,
     settings,
     budget: parts.budget,
@@ -158,13 +171,19 @@ const attemptPlan = <M extends Message>(parts: ClientParts, call: HttpCall<M>): 
       const received = await sendOnce({ subject, url, settings, state, clock, span, signal, timer, hedge, ...body });
       if (parts.emit !== undefined) {
         const { message, unknownFields, answered } = received;
-        const event = unknownFieldsEvent(subject, call.output, message, unknownFields, answered.secrets);
+        const event = unknownFieldsEvent(subject, call.output, message, unknownFields, answered.secrets());
         if (event !== undefined) emit(event);
       }
       return received;
     },
   };
 };
+
+const withoutBody = (answer: ExchangeAnswer): Omit<ReceivedBody, "message"> => ({
+  format: "json",
+  unknownFields: noUnknownFields,
+  answered: { answer, token: undefined, secrets: () => [], mediaType: undefined, durationMs: 0, followed: false },
+});
 
 const isReceived = <M>(found: ReceivedBody<M> | Readonly<Record<string, string>>): found is ReceivedBody<M> =>
   "answered" in found;
@@ -194,7 +213,7 @@ const receiveAs = async <M extends Message>(
 ): Promise<ReceivedBody<M>> => {
   const answered = await request(parts, plan, mediaTypeOf(format));
   try {
-    return { answered, ...readAnswer(answered, plan, call.decode, readVerified) };
+    return { answered, ...readAnswer(answered, plan, call, readVerified) };
   } catch (cause) {
     throw cause instanceof UnverifiedProtobuf ? new AttemptFailure(unverified(answered, "json")) : cause;
   }
@@ -230,14 +249,14 @@ const receiveVerified = async <M extends Message>(
     let isSample = false;
     const onNews = (news: VerificationNews): void => parts.emit?.({ ...subject, ...news });
     const readVerified: ProtobufReader = (schema, bytes, limits) => {
-      const verified = known.read(schema, bytes, isNamed, limits, onNews);
+      const verified = known.read(schema, bytes, isNamed, limits, onNews, call.readBytes);
       if (verified.message === undefined) throw new UnverifiedProtobuf(schema, bytes);
       isSample = verified.isSample;
       return verified.message;
     };
     let received: ReceivedBody<M>;
     try {
-      received = { answered, ...readAnswer(answered, plan, call.decode, readVerified) };
+      received = { answered, ...readAnswer(answered, plan, call, readVerified) };
     } catch (cause) {
       if (!(cause instanceof UnverifiedProtobuf)) throw cause;
       if (!isChosen || choice.format === "json")
@@ -323,22 +342,26 @@ const asComparison = (plan: RequestPlan, { answer }: Answered): RequestPlan => {
 export const readAnswer = <M>(
   answered: Answered,
   { clock, settings }: RequestPlan,
-  decode: HttpCall<M & Message>["decode"],
+  { decode, readBytes }: Pick<HttpCall<M & Message>, "decode" | "readBytes">,
   readVerified?: ProtobufReader,
 ): DecodedBody<M> => {
   const { answer, secrets, mediaType } = answered;
   const { status, bytes } = answer;
   const { limits } = settings;
-  if (status < 200 || status > 299) throw failureOf(answer, clock.currentTimeMillisUnsafe(), secrets, limits);
+  if (status < 200 || status > 299) throw failureOf(answer, clock.currentTimeMillisUnsafe(), secrets(), limits);
   try {
     const body = { contentType: mediaType, status, bytes, isVerified: readVerified !== undefined };
-    return decode(body, limits, readVerified ?? readMessage);
+    return decode(
+      body,
+      limits,
+      readVerified ?? ((schema, bytes, within) => readBytes(schema, new MessageBytes(bytes, within), within)),
+    );
   } catch (cause) {
     if (cause instanceof LimitExceeded)
       throw new AttemptFailure(errorOf(answered, { _tag: "TooLarge", limit: cause.limit, value: cause.value }, cause));
     if (!(cause instanceof UnreadableBody)) throw cause;
     throw new AttemptFailure(
-      errorOf(answered, { _tag: "Undecodable", problem: redact(cause.message, secrets) }, cause.cause),
+      errorOf(answered, { _tag: "Undecodable", problem: redact(cause.message, secrets()) }, cause.cause),
     );
   }
 };
@@ -347,11 +370,11 @@ const errorOf = ({ answer, secrets }: Answered, reason: EngineErrorReason, cause
   const requestId = requestIdOf(answer.headers);
   return new EngineError({
     reason,
-    url: redact(publicUrl(answer.url), secrets),
+    url: redact(publicUrl(answer.url), secrets()),
     attempts: 1,
     status: answer.status,
     cause,
-    ...(requestId === undefined ? {} : { requestId: redact(requestId, secrets) }),
+    ...(requestId === undefined ? {} : { requestId: redact(requestId, secrets()) }),
   });
 };
 

@@ -16,6 +16,7 @@ import {
   type Registry,
 } from "@bufbuild/protobuf";
 import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";
+import { FeatureSet_FieldPresence as Presence } from "@bufbuild/protobuf/wkt";
 import { decodeJsonWithin } from "../JsonReader.ts";
 import { formatOf, type Format } from "../MediaType.ts";
 import { looksLikeJson, UnreadableBody } from "../Reading.ts";
@@ -209,6 +210,7 @@ const isPlain = (schema: DescMessage): boolean => {
       schema.fields.every(
         (field) =>
           field.fieldKind !== "map" &&
+          (field.presence === Presence.IMPLICIT || field.message !== undefined) &&
           (field.message === undefined
             ? field.scalar !== undefined && plainScalars.has(field.scalar)
             : isPlain(field.message)),

@@ -2,12 +2,13 @@
 import { create, type DescMessage, type Message, type MessageInitShape } from "@bufbuild/protobuf";
 import * as Effect from "effect/Effect";
 import type { Answer } from "../Answer.ts";
+import { readAny } from "../CountedMessage.ts";
 import type { ClientParts } from "../ClientParts.ts";
 import { EngineError } from "../EngineError.ts";
 import { transcode } from "../http-rule/Transcoding.ts";
 import { mediaTypeOf, type Format } from "../MediaType.ts";
 import { encodeQuery } from "../QueryParameters.ts";
-import { sendCall, type HttpCall, type ServiceFormat } from "./HttpCall.ts";
+import { noHeaders, sendCall, type HttpCall, type ServiceFormat } from "./HttpCall.ts";
 import type { MessageCodec } from "./MessageCodec.ts";
 import { changesNothing, isRepeatable, type ServiceMethod } from "./ServiceMethod.ts";
 
@@ -47,7 +48,7 @@ const prepare = (
       method: binding.method,
       template: binding.template.source,
       target: `${path}${query === "" ? "" : `?${query}`}`,
-      headers: body === undefined ? {} : { "content-type": mediaTypeOf(sends) },
+      headers: body === undefined ? noHeaders : { "content-type": mediaTypeOf(sends) },
       body: body === undefined ? undefined : codec.encode(input, body.message, body.field, sends),
       format,
       isStrict: false,
@@ -55,6 +56,7 @@ const prepare = (
       bodySchema: binding.responseBody?.message ?? output,
       isComparable: binding.method === "GET" && changesNothing(method, binding),
       repeats: idempotent ?? isRepeatable(method, binding),
+      readBytes: readAny,
       decode: (answer, limits, readProtobuf) =>
         codec.decode(output, binding.responseBody, answer, limits, readProtobuf),
     };

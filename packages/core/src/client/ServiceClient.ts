@@ -16,6 +16,7 @@ import type { Answer } from "../Answer.ts";
 import type { CallOptions, ClientOptions } from "../ClientOptions.ts";
 import { invalidOptions, makeClientParts, withPartsOfCall } from "../ClientParts.ts";
 import { run } from "../Run.ts";
+import { tracing } from "../Spans.ts";
 import type { EngineError } from "../EngineError.ts";
 import { plainOptions, withPlainOptions, type EngineCallOptions } from "../EngineOptions.ts";
 import { serviceCodec } from "./MessageCodec.ts";
@@ -132,7 +133,7 @@ const callersOf = (service: DescService, options: ServiceClientOptions): Readonl
   if (baseUrl === undefined) throw new TypeError("baseUrl must be given: the base URL of the service");
   const defaultFormat = format;
   if (!formats.has(format)) throw unknownFormat(format);
-  const parts = makeClientParts({ ...rest, baseUrl, format: "json" });
+  const parts = makeClientParts({ ...rest, baseUrl, format: "json" }, tracing);
   const codec = serviceCodec(service, registry);
   return service.methods.map((descriptor: DescMethod) => {
     let known: ServiceMethod | undefined;

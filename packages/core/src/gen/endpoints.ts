@@ -4,7 +4,7 @@ import {
   EngineListResponseSchema,
   EngineMessageSchema,
   EngineSchema,
-} from "@bytenite-engines/proto";
+} from "./descriptors.ts";
 
 /** The calls of the engines API, by the names that the client gives them. */
 export const endpoints = {

@@ -1,6 +1,7 @@
 // Possible field numbers, from pairs of protobuf and JSON responses.
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
-import { encodingsOf, matches, type Allowed, type Encoding } from "../verify/FieldMatch.ts";
+import { encodingsOf, matches, type Allowed } from "../verify/FieldMatch.ts";
+import { type Encoding } from "../verify/WireFields.ts";
 import { isPlain, isPopulated, type Values } from "../verify/Sameness.ts";
 import type { WireFields } from "../verify/WireFields.ts";
 

@@ -1,7 +1,8 @@
 // Profiles: the known field numbers of an origin as a document.
 import { ScalarType, type DescField, type DescMessage } from "@bufbuild/protobuf";
 import { endpoints } from "../Endpoint.ts";
-import { encodingsOf, type Encoding } from "../verify/FieldMatch.ts";
+import { encodingsOf } from "../verify/FieldMatch.ts";
+import { type Encoding } from "../verify/WireFields.ts";
 import { evidenceOf, messagesOf, type Candidate, type Evidence, type MessageEvidence } from "./Evidence.ts";
 import { maxNumbers } from "./Pair.ts";
 import { solve } from "./Solution.ts";

@@ -1,12 +1,11 @@
 // Comparison of protobuf bytes with a JSON value.
-import { fromBinary, ScalarType, type DescField, type DescMessage } from "@bufbuild/protobuf";
+import { ScalarType, type DescField, type DescMessage } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
-import { TimestampSchema, type Timestamp } from "@bufbuild/protobuf/wkt";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { readTimestamp } from "../gen/readers.ts";
+import { MessageBytes } from "../MessageBytes.ts";
 import { isPlain, isPopulated, sameBytes, sameLink, type Values } from "./Sameness.ts";
-import { tryWireFields, type Occurrence, type WireFields } from "./WireFields.ts";
-
-/** How a field is written: its scalar type, or "message". */
-export type Encoding = ScalarType | "message";
+import { tryWireFields, wireTypeOf, type Encoding, type Occurrence, type WireFields } from "./WireFields.ts";
 
 /** Whether a field of a nested message may be carried by a number, as far as is known. */
 export type Allowed = (message: DescMessage, field: DescField, number: number, encoding: Encoding) => boolean;
@@ -22,26 +21,6 @@ const alternatives: Partial<Record<ScalarType, ReadonlyArray<ScalarType>>> = {
 export const encodingsOf = (field: DescField): ReadonlyArray<Encoding> => {
   if (field.message !== undefined) return ["message"];
   return field.scalar === undefined ? [] : (alternatives[field.scalar] ?? [field.scalar]);
-};
-
-/** The wire type of a value (not of a packed list). */
-export const wireTypeOf = (encoding: Encoding): WireType => {
-  switch (encoding) {
-    case "message":
-    case ScalarType.STRING:
-    case ScalarType.BYTES:
-      return WireType.LengthDelimited;
-    case ScalarType.DOUBLE:
-    case ScalarType.FIXED64:
-    case ScalarType.SFIXED64:
-      return WireType.Bit64;
-    case ScalarType.FLOAT:
-    case ScalarType.FIXED32:
-    case ScalarType.SFIXED32:
-      return WireType.Bit32;
-    default:
-      return WireType.Varint;
-  }
 };
 
 /**
@@ -161,7 +140,7 @@ const messageMatches = (
     const wire = tryWireFields(payloads);
     return wire !== undefined && message.fields.every((field) => carried(message, field, wire, value, allowed));
   }
-  return message.typeName === TimestampSchema.typeName && payloads.every((payload) => isTimestamp(payload, value));
+  return message.typeName === "google.protobuf.Timestamp" && payloads.every((payload) => isTimestamp(payload, value));
 };
 
 /** Whether some number of the nested message carries the field, if it must be carried. */
@@ -185,7 +164,7 @@ const carried = (
 
 const isTimestamp = (payload: Uint8Array, value: Values): boolean => {
   try {
-    const wire = fromBinary(TimestampSchema, payload);
+    const wire = readTimestamp(new MessageBytes(payload), payload.length);
     const { seconds, nanos } = value as unknown as Timestamp;
     return wire.$unknown === undefined && wire.seconds === seconds && wire.nanos === nanos;
   } catch {

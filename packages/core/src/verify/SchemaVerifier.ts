@@ -1,10 +1,9 @@
 // Verification of protobuf by schema digest, JSON or profile.
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { schemaDigests } from "../gen/schemaDigests.ts";
-import { readers } from "../gen/readers.ts";
 import type { Format } from "../MediaType.ts";
 import { MessageBytes } from "../MessageBytes.ts";
-import { readOwn } from "../MessageReader.ts";
+import { hasReader, type BytesReader } from "../MessageReader.ts";
 import { hasMethods } from "../OptionNames.ts";
 import { LimitExceeded, type ReadLimits } from "../ReadLimits.ts";
 import { UnreadableBody } from "../Reading.ts";
@@ -218,10 +217,11 @@ export class OriginVerifier {
     isNamed: boolean,
     limits: ReadLimits,
     onNews: OnNews,
+    readBytes: BytesReader,
   ): VerifiedMessage<D> {
     this.#jsonUntilMs = 0;
     if (isNamed && !this.#digestLies)
-      return { message: this.#readNamed(schema, bytes, limits, onNews), isSample: false };
+      return { message: this.#readNamed(schema, bytes, limits, onNews, readBytes), isSample: false };
     this.#isNamed = false;
     const message = this.#readUnnamed(schema, bytes, limits);
     if (message === undefined) return { message, isSample: false };
@@ -263,11 +263,12 @@ export class OriginVerifier {
     bytes: Uint8Array,
     limits: ReadLimits,
     onNews: OnNews,
+    readBytes: BytesReader,
   ): MessageShape<D> | undefined {
     const from = new MessageBytes(bytes, limits);
     let message: MessageShape<D>;
     try {
-      message = readOwn(schema, from, limits);
+      message = readBytes(schema, from, limits);
     } catch (cause) {
       if (cause instanceof LimitExceeded) throw cause;
       this.#undecodable += 1;
@@ -291,7 +292,7 @@ export class OriginVerifier {
   }
 
   #readUnnamed<D extends DescMessage>(schema: D, bytes: Uint8Array, limits: ReadLimits): MessageShape<D> | undefined {
-    if (bytes.length === 0 || !readers.has(schema)) return undefined;
+    if (bytes.length === 0 || !hasReader(schema)) return undefined;
     return (this.#profile ?? this.#verified).read(schema, bytes, limits);
   }
 

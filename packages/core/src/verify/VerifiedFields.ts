@@ -8,7 +8,8 @@ import type { DescField, DescMessage, Message, MessageShape } from "@bufbuild/pr
 import { MessageBytes } from "../MessageBytes.ts";
 import { readOwn } from "../MessageReader.ts";
 import { LimitExceeded, type ReadLimits } from "../ReadLimits.ts";
-import { encodingsOf, matches, wireTypeOf, type Allowed } from "./FieldMatch.ts";
+import { encodingsOf, matches, type Allowed } from "./FieldMatch.ts";
+import { wireTypeOf } from "./WireFields.ts";
 import { isPlain, isPopulated, sameMessage, type Values } from "./Sameness.ts";
 import { maxRootFields, tryWireFields, type Occurrence, type WireFields } from "./WireFields.ts";
 

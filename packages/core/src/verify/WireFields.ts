@@ -1,6 +1,30 @@
 // Fields of protobuf without a schema: numbers, wire types, bytes.
+import { ScalarType } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { sameBytes, sameLink } from "./Sameness.ts";
+
+/** How a field is written: its scalar type, or "message". */
+export type Encoding = ScalarType | "message";
+
+/** The wire type of a value (not of a packed list). */
+export const wireTypeOf = (encoding: Encoding): WireType => {
+  switch (encoding) {
+    case "message":
+    case ScalarType.STRING:
+    case ScalarType.BYTES:
+      return WireType.LengthDelimited;
+    case ScalarType.DOUBLE:
+    case ScalarType.FIXED64:
+    case ScalarType.SFIXED64:
+      return WireType.Bit64;
+    case ScalarType.FLOAT:
+    case ScalarType.FIXED32:
+    case ScalarType.SFIXED32:
+      return WireType.Bit32;
+    default:
+      return WireType.Varint;
+  }
+};
 
 /** One occurrence of a field: its wire type, and its bytes without tag and length. */
 export interface Occurrence {
