@@ -18,9 +18,12 @@ export type DescribedField = readonly [
   type: ScalarType | DescMessage | readonly [ScalarType | DescMessage],
 ];
 
-/** Presence of a field, as in google.protobuf.FeatureSet. */
+/** Presence of a field, by the numbers of google.protobuf.FeatureSet: its descriptor would bring all those of protobuf-es. */
 const explicit = 1;
 const implicit = 2;
+
+/** Whether a field has its default where it is not set, and nothing tells that from being set. */
+export const hasImplicitPresence = ({ presence }: { readonly presence: number }): boolean => presence === implicit;
 
 /** The descriptor of a proto3 message without oneofs, maps and enums. */
 export const describe = (typeName: string, rows: ReadonlyArray<DescribedField>): DescMessage => {

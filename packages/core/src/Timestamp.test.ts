@@ -3,7 +3,7 @@ import { TimestampSchema, type Timestamp } from "@bufbuild/protobuf/wkt";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { timestamps } from "../test/ArbitraryMessages.ts";
-import { parseTimestamp } from "./Timestamp.ts";
+import { parseTimestamp, timestampText } from "./Timestamp.ts";
 
 const parts = (timestamp: Timestamp | undefined): string | undefined =>
   timestamp && `${timestamp.seconds}.${String(timestamp.nanos).padStart(9, "0")}`;
@@ -13,9 +13,19 @@ test("every moment from year 1 to 9999 is read as it was written, to the nanosec
     fc.property(timestamps, (init) => {
       const text = toJson(TimestampSchema, create(TimestampSchema, init));
       expect(parts(parseTimestamp(text))).toBe(`${init.seconds}.${String(init.nanos).padStart(9, "0")}`);
+      expect(timestampText(create(TimestampSchema, init))).toBe(text);
     }),
     { numRuns: 1_000 },
   );
+});
+
+test.for([
+  { seconds: -62_135_596_801n, nanos: 0 },
+  { seconds: 253_402_300_800n, nanos: 0 },
+  { seconds: 0n, nanos: -1 },
+  { seconds: 0n, nanos: 1_000_000_000 },
+])("what is no moment of these years has no text: %o", (init) => {
+  expect(() => timestampText(create(TimestampSchema, init))).toThrow(RangeError);
 });
 
 test("an offset names the same moment", () => {

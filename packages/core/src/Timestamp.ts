@@ -32,3 +32,18 @@ export const parseTimestamp = (text: string): Timestamp | undefined => {
   if (seconds < minSeconds || seconds > maxSeconds) return undefined;
   return { $typeName: "google.protobuf.Timestamp", seconds: BigInt(seconds), nanos: Number(fraction.padEnd(9, "0")) };
 };
+
+/** The text of a moment in UTC, with 0, 3, 6 or 9 digits of a second. Throws RangeError outside of the years 1 to 9999. */
+export const timestampText = ({ seconds, nanos }: Timestamp): string => {
+  if (seconds < minSeconds || seconds > maxSeconds || nanos < 0 || nanos > maxNanos)
+    throw new RangeError("a Timestamp must be from 0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999999999Z");
+  const digits =
+    nanos === 0
+      ? ""
+      : `.${String(nanos)
+          .padStart(9, "0")
+          .replace(/(?:000){1,2}$/, "")}`;
+  return `${new Date(Number(seconds) * 1000).toISOString().slice(0, 19)}${digits}Z`;
+};
+
+const maxNanos = 999_999_999;

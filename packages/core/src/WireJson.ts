@@ -10,7 +10,9 @@ import {
   type MessageShape,
 } from "@bufbuild/protobuf";
 import { base64Encode } from "@bufbuild/protobuf/wire";
-import { FeatureSet_FieldPresence as Presence } from "@bufbuild/protobuf/wkt";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { hasImplicitPresence } from "./Descriptor.ts";
+import { timestampText } from "./Timestamp.ts";
 
 /**
  * The JSON of a message as grpc-gateway writes it: every field, in declaration order; zero values as they are, unset
@@ -18,11 +20,33 @@ import { FeatureSet_FieldPresence as Presence } from "@bufbuild/protobuf/wkt";
  * same binary32 (0.1, not 0.10000000149011612).
  */
 export const encodeJson = <D extends DescMessage>(schema: D, message: MessageShape<D>): JsonObject =>
-  written(schema, message);
+  written(schema, message, withAnyField);
 
-const written = (schema: DescMessage, message: Values): JsonObject => {
+/** The same for messages of the API's own: without protobuf-es, which is larger than all the rest. Throws TypeError for others. */
+export const encodePlainJson = <D extends DescMessage>(schema: D, message: MessageShape<D>): JsonObject =>
+  written(schema, message, withPlainFields);
+
+/** Writes what is not written here: fields of kinds that the API does not have, and well-known types but Timestamp. */
+interface Writing {
+  readonly other: (schema: DescMessage, message: Message) => JsonValue;
+  readonly known: WeakMap<DescMessage, ReadonlyArray<Member>>;
+}
+
+const withAnyField: Writing = /* @__PURE__ */ (() => ({
+  other: (schema: DescMessage, message: Message): JsonValue => toJson(schema, message, { alwaysEmitImplicit: true }),
+  known: new WeakMap(),
+}))();
+
+const withPlainFields: Writing = /* @__PURE__ */ (() => ({
+  other: ({ typeName }: DescMessage): never => {
+    throw new TypeError(`no JSON of ${typeName}`);
+  },
+  known: new WeakMap(),
+}))();
+
+const written = (schema: DescMessage, message: Values, writing: Writing): JsonObject => {
   const json: JsonObject = {};
-  for (const { key, write } of membersOf(schema)) json[key] = write(message);
+  for (const { key, write } of membersOf(schema, writing)) json[key] = write(message);
   return json;
 };
 
@@ -34,24 +58,22 @@ interface Member {
   readonly write: (message: Values) => JsonValue;
 }
 
-const known = new WeakMap<DescMessage, ReadonlyArray<Member>>();
-
-const membersOf = (schema: DescMessage): ReadonlyArray<Member> => {
-  let members = known.get(schema);
+const membersOf = (schema: DescMessage, writing: Writing): ReadonlyArray<Member> => {
+  let members = writing.known.get(schema);
   if (members === undefined) {
-    members = schema.fields.map((field) => ({ key: field.jsonName, write: memberWriter(schema, field) }));
-    known.set(schema, members);
+    members = schema.fields.map((field) => ({ key: field.jsonName, write: memberWriter(schema, field, writing) }));
+    writing.known.set(schema, members);
   }
   return members;
 };
 
-const memberWriter = (schema: DescMessage, field: DescField): Member["write"] => {
+const memberWriter = (schema: DescMessage, field: DescField, writing: Writing): Member["write"] => {
   const { localName, jsonName } = field;
-  const write = valueWriter(field);
-  const isPlain = field.fieldKind === "list" || field.message !== undefined || field.presence === Presence.IMPLICIT;
+  const write = valueWriter(field, writing);
+  const isPlain = field.fieldKind === "list" || field.message !== undefined || hasImplicitPresence(field);
   if (write === undefined || field.oneof !== undefined || !isPlain) {
     // No message of the API has such a field.
-    return (message) => (toJson(schema, message, { alwaysEmitImplicit: true }) as JsonObject)[jsonName] ?? null;
+    return (message) => (writing.other(schema, message) as JsonObject)[jsonName] ?? null;
   }
   if (field.fieldKind === "list") return (message) => (message[localName] as ReadonlyArray<unknown>).map(write);
   return (message) => {
@@ -61,13 +83,14 @@ const memberWriter = (schema: DescMessage, field: DescField): Member["write"] =>
 };
 
 /** How one value of a field is written, an item where it is a list. */
-const valueWriter = (field: DescField): ((value: unknown) => JsonValue) | undefined => {
+const valueWriter = (field: DescField, writing: Writing): ((value: unknown) => JsonValue) | undefined => {
   const { message, scalar } = field;
   if (field.fieldKind === "map" || (message === undefined && scalar === undefined)) return undefined;
   if (message !== undefined) {
+    if (message.typeName === "google.protobuf.Timestamp") return (value) => timestampText(value as Timestamp);
     return message.typeName.startsWith("google.protobuf.")
-      ? (value) => toJson(message, value as Message)
-      : (value) => written(message, value as Values);
+      ? (value) => writing.other(message, value as Message)
+      : (value) => written(message, value as Values, writing);
   }
   switch (scalar) {
     case ScalarType.FLOAT:

@@ -1,14 +1,8 @@
 // Engines as plain data: JSON and dates.
 import type { JsonObject } from "@bufbuild/protobuf";
-import {
-  EngineListResponseSchema,
-  EngineMessageSchema,
-  EngineSchema,
-  type Engine,
-  type EngineListResponse,
-  type EngineMessage,
-} from "@bytenite-engines/proto";
-import { encodeJson } from "./WireJson.ts";
+import type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
+import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "./gen/descriptors.ts";
+import { encodePlainJson } from "./WireJson.ts";
 
 /**
  * An engine, a page or a status as JSON has it, with times as text: `JSON.stringify(toJson(engine))`. `JSON.stringify` of the message itself
@@ -17,11 +11,11 @@ import { encodeJson } from "./WireJson.ts";
 export const toJson = (message: Engine | EngineListResponse | EngineMessage): JsonObject => {
   switch (message.$typeName) {
     case "bytenite.engine.Engine":
-      return encodeJson(EngineSchema, message);
+      return encodePlainJson(EngineSchema, message);
     case "bytenite.developer.EngineListResponse":
-      return encodeJson(EngineListResponseSchema, message);
+      return encodePlainJson(EngineListResponseSchema, message);
     case "bytenite.developer.EngineMessage":
-      return encodeJson(EngineMessageSchema, message);
+      return encodePlainJson(EngineMessageSchema, message);
   }
 };
 

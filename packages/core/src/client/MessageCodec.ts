@@ -16,7 +16,7 @@ import {
   type Registry,
 } from "@bufbuild/protobuf";
 import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";
-import { FeatureSet_FieldPresence as Presence } from "@bufbuild/protobuf/wkt";
+import { hasImplicitPresence } from "../Descriptor.ts";
 import { decodeJsonWithin } from "../JsonReader.ts";
 import { formatOf, type Format } from "../MediaType.ts";
 import { looksLikeJson, UnreadableBody } from "../Reading.ts";
@@ -210,7 +210,7 @@ const isPlain = (schema: DescMessage): boolean => {
       schema.fields.every(
         (field) =>
           field.fieldKind !== "map" &&
-          (field.presence === Presence.IMPLICIT || field.message !== undefined) &&
+          (hasImplicitPresence(field) || field.message !== undefined) &&
           (field.message === undefined
             ? field.scalar !== undefined && plainScalars.has(field.scalar)
             : isPlain(field.message)),

@@ -26,7 +26,10 @@ export interface FieldNumbers {
   readonly origin: string;
   /** Whether a number is not ours: then a header that names our schema is not read. */
   readonly areOther: boolean;
-  /** The message in bytes, where the number of each field in them is known; else undefined. */
+  /**
+   * The message in bytes, where the number of each field in them is known; else undefined. The schema has names and numbers of fields,
+   * but not all that functions of protobuf-es need.
+   */
   readonly read: <D extends DescMessage>(
     schema: D,
     bytes: Uint8Array,
