@@ -68,6 +68,35 @@ export const sessionOf =
     };
   };
 
+/** Milliseconds by which a copy that credentials are read from may be behind: how long a revocation can take, but for what an isolate trusts. */
+export const credentialsBehindMs = 10_000;
+
+/**
+ * A driver for lookups of credentials: they come from any copy that is at most `credentialsBehindMs` behind. The primary is asked once in
+ * that time, and its bookmark is the least that a copy must have seen; and it is asked for what a copy does not have.
+ */
+export const makeCredentialsDriver = (database: D1Binding, now: () => number = Date.now): SqlDriver => {
+  const direct = makeD1Driver(database);
+  let seen: { readonly bookmark: string; readonly atMs: number } | undefined;
+  return {
+    ...direct,
+    read: async (statements) => {
+      if (database.withSession === undefined) return direct.read(statements);
+      const atMs = now();
+      if (seen !== undefined && atMs >= seen.atMs && atMs - seen.atMs < credentialsBehindMs) {
+        const found = await makeD1Driver(database.withSession(seen.bookmark)).read(statements);
+        if (found.every((rows) => rows.length > 0)) return found;
+      }
+      const session = database.withSession(primary);
+      const found = await makeD1Driver(session).read(statements);
+      const bookmark = session.getBookmark();
+      // What was written after `atMs` may be missing there.
+      if (bookmark !== null) seen = { bookmark, atMs };
+      return found;
+    },
+  };
+};
+
 /**
  * Whether D1 has refused a statement for what it is: to try it again is of no use. What else it says, that it is overloaded, reset
  * or out of reach, may be over soon (https://developers.cloudflare.com/d1/observability/debug-d1/).
@@ -85,6 +114,7 @@ export const makeD1Driver = (database: D1Queries): SqlDriver => {
     return values.length === 0 ? statement : statement.bind(...values);
   };
   return {
+    bytesAsHex: true,
     read: async (statements) => {
       const [only, ...more] = statements;
       try {

@@ -26,7 +26,7 @@ import {
   type SecretBox,
   type Web,
 } from "@bytenite-engines/registry/api";
-import { makeD1Driver, sessionOf, type D1Binding } from "./D1Driver.ts";
+import { makeCredentialsDriver, makeD1Driver, sessionOf, type D1Binding } from "./D1Driver.ts";
 import { makeR2Staging, sweepStaged, type StagingOptions } from "./R2Staging.ts";
 import { makeR2Store, workerSha256, type R2Binding } from "./R2Store.ts";
 
@@ -127,6 +127,7 @@ const build = async (env: Env): Promise<Handler> => {
   const box = key === undefined ? undefined : await makeSecretBox(key);
   // Asks for the check value along with the first credential: a new isolate makes no query of its own.
   const sql = withKeyCheck(makeD1Driver(env.DB), box);
+  const credentials = withKeyCheck(makeCredentialsDriver(env.DB), box);
   const lastUse = makeLastUse(sql);
   const byUser = env.USER_LIMIT === undefined ? undefined : makeLimiterCheck(env.USER_LIMIT);
   const byAddress = env.ADDRESS_LIMIT === undefined ? undefined : makeLimiterCheck(env.ADDRESS_LIMIT);
@@ -145,6 +146,7 @@ const build = async (env: Env): Promise<Handler> => {
   const app = makeApp({
     ...(archives === undefined ? {} : { archives }),
     sql,
+    credentials,
     session: sessionOf(env.DB),
     serializer: makeSerializer(),
     box,

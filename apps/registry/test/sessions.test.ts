@@ -1,7 +1,9 @@
-// D1 sessions: engines from replicas, credentials from the primary.
+// D1 sessions: engines from replicas, credentials from copies that are not far behind.
 import { env } from "cloudflare:workers";
+import { decode } from "@bytenite-engines/core/wire";
+import { EngineListResponseSchema } from "@bytenite-engines/proto";
 import { managementTokens } from "@bytenite-engines/test-kit/management";
-import { beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { beforeAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import type { D1Binding } from "../src/D1Driver.ts";
 import type Worker from "../src/worker.ts";
 
@@ -55,12 +57,93 @@ beforeEach(async () => {
   read = [];
 });
 
-test("engines are read from any copy, credentials from the primary", async () => {
+test("engines are read from any copy, the first credential from the primary", async () => {
   const answer = await asked();
   expect([answer.status, answer.headers.get("x-d1-bookmark")]).toEqual([200, expect.stringMatching(/^[0-9a-f-]+$/)]);
   expect(read).toEqual([
-    ["primary", "credentials"],
+    ["first-primary", "credentials"],
     ["first-unconstrained", "engines"],
+  ]);
+});
+
+/** Where each credential was looked up since the last call. */
+const lookups = (): ReadonlyArray<string> => {
+  const from = read.filter(([, table]) => table === "credentials").map(([where]) => where);
+  read = [];
+  return from.map((where) => (where.startsWith("first-") || where === "primary" ? where : "copy"));
+};
+
+test("the primary is asked for credentials once in ten seconds, and for those that a copy does not have", async () => {
+  vi.useFakeTimers({ toFake: ["Date"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const start = Date.now();
+  const at = async (ms: number, headers: Record<string, string> = {}) => {
+    vi.setSystemTime(start + ms);
+    return [(await asked(headers)).status, lookups()];
+  };
+  expect(await at(0)).toEqual([200, ["first-primary"]]);
+  expect(await at(1_000)).toEqual([200, ["copy"]]);
+  expect(await at(9_999)).toEqual([200, ["copy"]]);
+  expect(await at(9_999, { Authorization: "nobody" })).toEqual([401, ["copy", "first-primary"]]);
+  // That answer of the primary began another ten seconds.
+  expect(await at(18_000)).toEqual([200, ["copy"]]);
+  expect(await at(19_999)).toEqual([200, ["first-primary"]]);
+  // A clock that goes back says nothing of how old the copy is.
+  expect(await at(10_000)).toEqual([200, ["first-primary"]]);
+});
+
+/** Revokes all credentials. Copies stay as they were before, until a session begins with a bookmark that has seen it. */
+const revoked = async (atMs: number): Promise<D1Binding> => {
+  await env.DB.prepare("DROP TABLE IF EXISTS kept").all();
+  await env.DB.prepare("CREATE TABLE kept AS SELECT * FROM credentials").all();
+  const writing = env.DB.withSession?.("first-primary");
+  await writing?.prepare("UPDATE credentials SET revoked_at = ?").bind(atMs).all();
+  const bookmark = writing?.getBookmark() ?? "";
+  const old = (sql: string): string =>
+    sql.replaceAll("FROM credentials c INDEXED BY credentials_by_selector", "FROM kept c");
+  return {
+    ...withSessions,
+    withSession: (from) => {
+      const session = withSessions.withSession?.(from);
+      if (session === undefined) throw new Error("local D1 has no sessions");
+      const isBehind = !from.startsWith("first-") && from < bookmark;
+      return { ...session, prepare: (sql) => session.prepare(isBehind ? old(sql) : sql) };
+    },
+  };
+};
+
+test("a revocation holds after ten seconds and one, however far behind a copy is, and at once for what is no read", async () => {
+  vi.useFakeTimers({ toFake: ["Date"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const start = Date.now();
+  let current = withSessions;
+  const DB: D1Binding = {
+    ...withSessions,
+    withSession: (from) => (current.withSession as NonNullable<D1Binding["withSession"]>)(from),
+  };
+  expect((await asked({}, DB)).status).toBe(200);
+  current = await revoked(start);
+  onTestFinished(async () => void (await env.DB.prepare("UPDATE credentials SET revoked_at = NULL").all()));
+  const managed = await worker.fetch(
+    new Request("https://registry.example/manage/v1/statistics", {
+      headers: { Authorization: managementTokens.manage, "Bytenite-Management": "1" },
+    }),
+    { ...env, DB },
+  );
+  expect(managed.status).toBe(401);
+  const statuses: Array<readonly [ms: number, status: number]> = [];
+  for (const ms of [1_000, 9_999, 10_998, 10_999, 11_000, 20_000, 30_000]) {
+    vi.setSystemTime(start + ms);
+    statuses.push([ms, (await asked({}, DB)).status]);
+  }
+  expect(statuses).toEqual([
+    [1_000, 200],
+    [9_999, 200],
+    [10_998, 200],
+    [10_999, 401],
+    [11_000, 401],
+    [20_000, 401],
+    [30_000, 401],
   ]);
 });
 
@@ -108,6 +191,21 @@ test("what a management request writes, a read with the bookmark of its answer s
   expect([managed.status, bookmark]).toEqual([201, expect.stringMatching(/^[0-9a-f-]+$/)]);
   expect((await asked({ "X-D1-Bookmark": bookmark })).status).toBe(200);
   expect(read.at(-1)).toEqual([bookmark, "engines"]);
+});
+
+test("the bytes of engines are asked for as text, since D1 returns an array of numbers for them", async () => {
+  const sql: Array<string> = [];
+  const DB: D1Binding = { ...watched("primary", env.DB), prepare: (text) => (sql.push(text), env.DB.prepare(text)) };
+  const answer = await asked({ Accept: "application/x-protobuf" }, DB, "");
+  const { engines } = decode(EngineListResponseSchema, new Uint8Array(await answer.arrayBuffer()), "protobuf");
+  expect([answer.status, engines.length]).toEqual([200, 4]);
+  const [first] = (await env.DB.prepare("SELECT hex(protobuf) AS hex, protobuf FROM engines LIMIT 1").all()).results;
+  expect([typeof first?.["hex"], Array.isArray(first?.["protobuf"])]).toEqual(["string", true]);
+  const asking = sql.filter((text) => text.includes("protobuf"));
+  expect(asking).toHaveLength(1);
+  expect(
+    asking[0]?.replaceAll("hex(protobuf) ELSE '' END AS protobuf", "").replaceAll("octet_length(protobuf)", ""),
+  ).not.toContain("protobuf");
 });
 
 test("without sessions all is read from the database itself", async () => {

@@ -64,7 +64,7 @@ const statements: ReadonlyArray<readonly [string, Statement]> = [
     ),
   ),
   ...[{ name: "a" }, { name: "a", major: 1 }, { name: "a", major: 1, minor: 2 }].flatMap((tag) =>
-    (["json", "protobuf", "status"] as const).map(
+    (["json", "protobuf", "hex", "status"] as const).map(
       (what) => [`tag ${JSON.stringify(tag)} ${what}`, tagStatement(user, tag, what)] as const,
     ),
   ),

@@ -21,7 +21,7 @@ import { parseOrder } from "./OrderBy.ts";
 import { pageOf, paginationOf } from "./Page.ts";
 import { ApiError } from "./ApiError.ts";
 import type { SecretBox } from "./SecretBox.ts";
-import type { SqlDriver } from "./SqlDriver.ts";
+import type { Row, SqlDriver } from "./SqlDriver.ts";
 import type { Serializer } from "./Serializer.ts";
 
 /** Longest path and query that is looked at, in characters. */
@@ -43,9 +43,14 @@ export const readCall = (match: EndpointMatch<ReadName>, query: URLSearchParams)
     const order = parseOrder(request.orderBy);
     const page = pageOf(request.pagination);
     return async ({ sql, box }, serializer, user, format) => {
-      const statements = listStatements(user, request.isPublic, order, page, storedFormFor(serializer, format));
-      const { total, engines } = await readList(sql, statements);
-      return listBody(serializer, engines, paginationOf(page, engines.length, total), format, box);
+      const statements = listStatements(user, request.isPublic, order, page, storedFormFor(serializer, format, sql));
+      const list = await readList(sql, statements);
+      const make = (): Promise<Body> =>
+        listBody(serializer, list.engines, paginationOf(page, list.engines.length, list.total), format, box);
+      // Another numbering may differ from call to call, and opened secrets are not kept.
+      const isOpened = box !== undefined && list.engines.some(({ secret }) => secret !== undefined);
+      const isKept = sql.remembered !== undefined && serializer.encodeJsonText === undefined && !isOpened;
+      return isKept && list.rows.length > 0 ? keptBody(list.rows, make) : make();
     };
   }
   read(() => decodeQuery(endpoints[match.name].request, query, ["engine_tag"]));
@@ -55,8 +60,27 @@ export const readCall = (match: EndpointMatch<ReadName>, query: URLSearchParams)
   }
   return async ({ sql, box }, serializer, user, format) => {
     if (match.name === "status") return statusBody(serializer, await readStatus(sql, user, tag), format);
-    return engineBody(serializer, await readEngine(sql, user, tag, storedFormFor(serializer, format)), format, box);
+    return engineBody(
+      serializer,
+      await readEngine(sql, user, tag, storedFormFor(serializer, format, sql)),
+      format,
+      box,
+    );
   };
+};
+
+/** Bodies of lists by the rows that they were made of: they last as long as a driver remembers those. */
+const bodies = new WeakMap<ReadonlyArray<Row>, Uint8Array>();
+
+const encoder = new TextEncoder();
+
+const keptBody = async (rows: ReadonlyArray<Row>, make: () => Promise<Body>): Promise<Body> => {
+  const known = bodies.get(rows);
+  if (known !== undefined) return known;
+  const body = await make();
+  const bytes = typeof body === "string" ? encoder.encode(body) : body;
+  bodies.set(rows, bytes);
+  return bytes;
 };
 
 const read = <A>(parse: () => A): A => {

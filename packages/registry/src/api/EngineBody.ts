@@ -12,14 +12,21 @@ import type { StoredEngine, StoredForm } from "./EngineStore.ts";
 import { secretPlace, withSecret } from "./EngineRow.ts";
 import type { paginationOf } from "./Page.ts";
 import type { SecretBox } from "./SecretBox.ts";
+import type { SqlDriver } from "./SqlDriver.ts";
 import type { Serializer } from "./Serializer.ts";
 
 /** A body: JSON as text, protobuf as bytes. */
 export type Body = string | Uint8Array;
 
 /** The form to read from the database for an answer: another numbering is made from the JSON. */
-export const storedFormFor = (serializer: Serializer, format: Format): StoredForm =>
-  format === "json" || serializer.encodeJsonText !== undefined ? "json" : "protobuf";
+export const storedFormFor = (
+  serializer: Serializer,
+  format: Format,
+  { bytesAsHex = false }: SqlDriver,
+): StoredForm => {
+  if (readFormat(serializer, format) === "json") return "json";
+  return bytesAsHex ? "hex" : "protobuf";
+};
 
 /** One engine. Kept bytes go out as they are, unless they need their secret or another numbering. */
 export const engineBody = async (
@@ -70,7 +77,7 @@ export const listBody = async (
 };
 
 const readFormat = (serializer: Serializer, format: Format): Format =>
-  storedFormFor(serializer, format) === "json" ? "json" : format;
+  serializer.encodeJsonText === undefined ? format : "json";
 
 const enginesField = EngineListResponseSchema.field.engines.number;
 

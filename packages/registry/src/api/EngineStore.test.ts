@@ -114,7 +114,7 @@ test("a database that gives no rows holds nothing", async () => {
   const mute: SqlDriver = { read: () => Promise.resolve([]), write: () => Promise.resolve([]) };
   await expect(readEngine(mute, user, { name: "zipper" }, "json")).rejects.toMatchObject(refused);
   const statements = listStatements(user, false, order, { limit: 5, offset: 0 }, "json");
-  expect(await readList(mute, statements)).toEqual({ total: 0, engines: [] });
+  expect(await readList(mute, statements)).toEqual({ total: 0, engines: [], rows: [] });
 });
 
 test("bytes are the same from every database", () => {

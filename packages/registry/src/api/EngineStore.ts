@@ -21,8 +21,15 @@ export interface StoredEngine {
   readonly secret: Uint8Array | undefined;
 }
 
-/** The form that a query reads. */
-export type StoredForm = "json" | "protobuf";
+/** The form that a query reads; `hex` is protobuf as text, for databases that return bytes as an array of numbers. */
+export type StoredForm = "json" | "protobuf" | "hex";
+
+/** What a query selects for a form: a column, the expression for it, and what stands for an engine that is too large for its page. */
+const forms = {
+  json: { column: "json", read: "json", empty: "''" },
+  protobuf: { column: "protobuf", read: "protobuf", empty: "x''" },
+  hex: { column: "protobuf", read: "hex(protobuf)", empty: "''" },
+} as const;
 
 /** Nobody reads the secret of another user's engine, public or not. */
 const ownSecret = "CASE WHEN owner = ? THEN secret END AS secret";
@@ -71,11 +78,8 @@ const totals = {
   public: "SELECT live_engines AS total FROM public_total WHERE one = 1",
 } as const;
 
-/** What stands for an engine that is too large to be read with the others. */
-const empty = { json: "''", protobuf: "x''" } as const;
-
 /** Bytes of an engine as it is kept; SQLite knows them without reading the values. */
-const sizeOf = (form: StoredForm): string => `octet_length(${form}) + coalesce(octet_length(secret), 0)`;
+const sizeOf = (form: StoredForm): string => `octet_length(${forms[form].column}) + coalesce(octet_length(secret), 0)`;
 
 /** The page of a user's own engines, or of all public ones. */
 export const listStatements = (
@@ -96,7 +100,7 @@ export const listStatements = (
       .join(" UNION ALL ");
   const key = `${list} ${order.field} ${order.descending}`;
   const engineColumns = (): string => `(${totals[list]}) AS total, ${sizeOf(form)} AS bytes,
-      CASE WHEN ${sizeOf(form)} <= ? THEN ${form} ELSE ${empty[form]} END AS ${form},
+      CASE WHEN ${sizeOf(form)} <= ? THEN ${forms[form].read} ELSE ${forms[form].empty} END AS ${forms[form].column},
       CASE WHEN ${sizeOf(form)} <= ? AND owner = ? THEN secret END AS secret`;
   const placeColumns = (): string => orderColumns(order).join(", ");
   return {
@@ -163,7 +167,7 @@ export const tagStatement = (user: User, tag: EngineTag, what: StoredForm | "sta
   if (tag.major !== undefined) wanted.push(tag.major);
   if (tag.minor !== undefined) wanted.push(tag.minor);
   const asker = what === "status" ? [] : [user.number];
-  const columns = what === "status" ? statusColumns : `${what}, ${ownSecret}`;
+  const columns = what === "status" ? statusColumns : `${forms[what].read} AS ${forms[what].column}, ${ownSecret}`;
   const sql = textOf(`${what} ${wanted.length}`, () => {
     const version = ["", " AND major = ?", " AND major = ? AND minor = ?"][wanted.length - 1];
     const own = highest(columns, "own", `owner = ? AND name = ?${version}`);
@@ -172,11 +176,16 @@ export const tagStatement = (user: User, tag: EngineTag, what: StoredForm | "sta
   return { sql, values: [...asker, user.number, ...wanted, ...asker, ...wanted] };
 };
 
+/** The engines of a page. */
+export interface StoredList {
+  readonly total: number;
+  readonly engines: ReadonlyArray<StoredEngine>;
+  /** What the database returned: the same object while a driver remembers it. */
+  readonly rows: ReadonlyArray<Row>;
+}
+
 /** The answer to a list: rows up to `maxPageBytes`, in one read unless some are large. */
-export const readList = async (
-  sql: SqlDriver,
-  statements: ListStatements,
-): Promise<{ readonly total: number; readonly engines: ReadonlyArray<StoredEngine> }> => {
+export const readList = async (sql: SqlDriver, statements: ListStatements): Promise<StoredList> => {
   const { limit } = statements.page;
   const maxRowBytes = Math.floor(maxPageBytes / limit);
   const from = await placeOf(sql, statements);
@@ -189,7 +198,7 @@ export const readList = async (
     [rows = []] = await sql.read([statements.rows(count, Number.MAX_SAFE_INTEGER, from)]);
   }
   const [first] = rows.length > 0 ? rows : ((await sql.read([statements.total]))[0] ?? []);
-  return { total: Number(first?.["total"] ?? 0), engines: rows.map(storedOf) };
+  return { total: Number(first?.["total"] ?? 0), engines: rows.map(storedOf), rows };
 };
 
 /** The form of the engine that a tag means. Refuses with NOT_FOUND. */
@@ -224,8 +233,13 @@ const storedOf = (row: Row): StoredEngine => ({
   secret: bytesOf(row["secret"]),
 });
 
-/** Bytes of a BLOB column: SQLite gives a Uint8Array, D1 an ArrayBuffer or an array of numbers. */
+/** Bytes of a BLOB column: SQLite gives a Uint8Array, D1 an array of numbers, and the form `hex` text. */
 export const bytesOf = (value: unknown): Uint8Array | undefined => {
   if (value === null || value === undefined) return undefined;
+  if (typeof value === "string") return fromHex(value);
   return value instanceof Uint8Array ? value : new Uint8Array(value as ArrayBuffer | ReadonlyArray<number>);
 };
+
+/** Only where queries ask for the form `hex`: Node 24 has no such function. */
+const fromHex = (text: string): Uint8Array =>
+  (Uint8Array as unknown as { readonly fromHex: (text: string) => Uint8Array }).fromHex(text);

@@ -31,9 +31,11 @@ export interface ReadSession {
 export interface RoutesOptions extends CallOptions {
   /**
    * Engines are read there, where it is given: a replica may be behind. With `primary` it is one that sees all that was written, and
-   * may write. Credentials are always read from `sql`.
+   * may write.
    */
   readonly session?: (head: RequestHead, from?: "primary") => ReadSession;
+  /** Where credentials of requests that only read engines are looked up: it may be behind. Default `sql`, as for all others. */
+  readonly credentials?: SqlDriver;
   readonly serializer: Serializer;
   readonly accessTokens: AccessTokens | undefined;
   /** Kinds of credentials that open the API here. */
@@ -60,27 +62,40 @@ export interface RoutesOptions extends CallOptions {
 /** The API: a request in, an answer out, never a rejection. `serializer` may be another one for a single call. */
 export type Routes = (head: RequestHead, serializer?: Serializer) => Promise<Answer>;
 
-/** Whose a request is. `known` hears the user's name first; refuses strangers, and users who call too often. */
-export type Authorize = (head: RequestHead, nowMs: number, known: (user: string) => void) => Promise<Credential>;
+/**
+ * Whose a request is. `known` hears the user's name first; refuses strangers, and users who call too often. With `engines` the
+ * credential may be one that a copy of the database still has.
+ */
+export type Authorize = (
+  head: RequestHead,
+  nowMs: number,
+  known: (user: string) => void,
+  reads?: "engines",
+) => Promise<Credential>;
 
 /** Builds the authorization of requests. */
 export const makeAuthorize = (options: RoutesOptions): Authorize => {
   const { configured = {} } = options;
   const isConfigured = (user: string, token: string): boolean =>
     Object.hasOwn(configured, user) && configured[user]?.includes(token) === true;
-  const authenticate = makeAuthenticator(
-    (token, nowMs) =>
-      credentialOfToken(
-        options.sql,
-        options.accessTokens,
-        token,
-        nowMs,
-        ({ kind, user }) => options.accepts.includes(kind) && (kind !== "configured" || isConfigured(user.name, token)),
-      ),
-    options.attempts,
-  );
-  return async (head, nowMs, known) => {
+  const authenticatorOn = (sql: SqlDriver) =>
+    makeAuthenticator(
+      (token, nowMs) =>
+        credentialOfToken(
+          sql,
+          options.accessTokens,
+          token,
+          nowMs,
+          ({ kind, user }) =>
+            options.accepts.includes(kind) && (kind !== "configured" || isConfigured(user.name, token)),
+        ),
+      options.attempts,
+    );
+  const onPrimary = authenticatorOn(options.sql);
+  const onCopy = options.credentials === undefined ? onPrimary : authenticatorOn(options.credentials);
+  return async (head, nowMs, known, reads) => {
     const token = tokenOf(head.header("authorization"));
+    const authenticate = reads === "engines" ? onCopy : onPrimary;
     const credential = await authenticate(token, nowMs, options.addressOf?.(head));
     if (credential === undefined) throw unauthenticated("access token is not valid");
     known(credential.user.name);
@@ -117,7 +132,12 @@ export const makeRoutes = (options: RoutesOptions, authorize: Authorize): Routes
       }
       const schema = name === "delete" || name === "upload-link" ? endpoints.status.response : endpoints[name].response;
       const call = isRead(name) ? readCall({ name, ...(tag === undefined ? {} : { tag }) }, query) : undefined;
-      const credential = await authorize(head, now(), (user) => (logFields.user = user));
+      const credential = await authorize(
+        head,
+        now(),
+        (user) => (logFields.user = user),
+        call === undefined ? undefined : "engines",
+      );
       session = options.session?.(head, call === undefined ? "primary" : undefined);
       const { sql } = session ?? options;
       const body =

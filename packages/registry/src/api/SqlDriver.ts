@@ -36,4 +36,6 @@ export interface SqlDriver {
   readonly remembered?: <A extends object>(key: string, make: () => A) => A;
   /** Whether it can only be read. Default false. */
   readonly readOnly?: boolean;
+  /** Whether long BLOBs are better read as `hex(...)`, since others arrive as arrays of numbers. Default false. */
+  readonly bytesAsHex?: boolean;
 }

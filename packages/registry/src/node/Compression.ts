@@ -17,9 +17,21 @@ const toGzip = promisify(gzip);
 
 const bytesOf = (body: Body): Uint8Array => (typeof body === "string" ? Buffer.from(body) : body);
 
+/** Digests of bodies that are sent again and again: kept rows, and lists made of them. */
+const digests = new WeakMap<Uint8Array, string>();
+
+const digestOf = (body: Body): string => hash("sha256", body, "base64url").slice(0, tagCharacters);
+
 /** What `makeWeb` needs of Node. Compression runs on Node's threads. */
 export const nodeWeb: Pick<WebOptions, "digest" | "compress"> = {
-  digest: (body) => hash("sha256", body, "base64url").slice(0, tagCharacters),
+  digest: (body) => {
+    if (typeof body === "string") return digestOf(body);
+    const known = digests.get(body);
+    if (known !== undefined) return known;
+    const digest = digestOf(body);
+    digests.set(body, digest);
+    return digest;
+  },
   compress: (body, coding) =>
     coding === "gzip"
       ? toGzip(bytesOf(body), { level: gzipLevel })

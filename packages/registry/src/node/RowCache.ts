@@ -1,7 +1,7 @@
 // Cache of rows until the database changes.
 import type { Row, Statement } from "../api/SqlDriver.ts";
 
-/** Bytes of rows that are remembered in all. */
+/** Bytes of rows that are remembered in all. The bodies of lists that are made of them take at most as much again. */
 const maxBytes = 32 * 1_024 * 1_024;
 
 /** Statements that are known to have been read once. What is asked for once, of many, is not worth the memory. */
