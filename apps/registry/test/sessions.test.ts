@@ -92,6 +92,9 @@ test("the primary is asked for credentials once in ten seconds, and for those th
   expect(await at(10_000)).toEqual([200, ["first-primary"]]);
 });
 
+const old = (sql: string): string =>
+  sql.replaceAll("FROM credentials c INDEXED BY credentials_by_selector", "FROM kept c");
+
 /** Revokes all credentials. Copies stay as they were before, until a session begins with a bookmark that has seen it. */
 const revoked = async (atMs: number): Promise<D1Binding> => {
   await env.DB.prepare("DROP TABLE IF EXISTS kept").all();
@@ -99,8 +102,6 @@ const revoked = async (atMs: number): Promise<D1Binding> => {
   const writing = env.DB.withSession?.("first-primary");
   await writing?.prepare("UPDATE credentials SET revoked_at = ?").bind(atMs).all();
   const bookmark = writing?.getBookmark() ?? "";
-  const old = (sql: string): string =>
-    sql.replaceAll("FROM credentials c INDEXED BY credentials_by_selector", "FROM kept c");
   return {
     ...withSessions,
     withSession: (from) => {
