@@ -59,8 +59,10 @@ const maxRemembered = 4_000;
 /** How long a resource that failed is not asked for where something stale is stored, in milliseconds; doubled by each failure. */
 const minBackOffMs = 2_000;
 const maxBackOffMs = 60_000;
-/** After a request without an answer the connection is probed, and again while the probes fail: once in so many milliseconds. */
+/** After a request without an answer the connection is probed, at most once in so many milliseconds. */
 const probeEveryMs = 5_000;
+/** The first pause between probes that fail; doubled by each, up to `probeEveryMs`. */
+const minProbePauseMs = 500;
 
 /** Places for requests that are under way. Numbers, timestamps and native promises: requests of an isolate share it. */
 class Lane {
@@ -139,6 +141,7 @@ export class Admission {
   readonly #waitingToLookUp = new Map<string, number>();
   #isDown = false;
   #probedAtMs = Number.NEGATIVE_INFINITY;
+  #pauseMs = probeEveryMs;
   #answers = 0;
 
   /**
@@ -211,10 +214,10 @@ export class Admission {
     for (;;) {
       const nowMs = this.#now();
       if (this.#isDown) {
-        const untilProbeMs = this.#probedAtMs + probeEveryMs - nowMs;
+        const untilProbeMs = this.#probedAtMs + this.#pauseMs - nowMs;
         // Beside each probe one request is sent: a probe may be answered otherwise than requests with a token.
         if (untilProbeMs > 0) return { because: "known-to-be-down", retryAfterMs: untilProbeMs };
-        if (applicant.orStale) return { because: "known-to-be-down", retryAfterMs: probeEveryMs };
+        if (applicant.orStale) return { because: "known-to-be-down", retryAfterMs: this.#pauseMs };
       }
       const full = names.find((name) => this.#laneOf(name)?.hasRoom(nowMs) === false);
       if (full === undefined) break;
@@ -247,19 +250,22 @@ export class Admission {
     this.#answers += 1;
     if (!this.#isDown) return;
     this.#isDown = false;
+    this.#pauseMs = probeEveryMs;
     this.#onChange("closed");
   }
 
   /** After a request without an answer, or before one that is not sent: probes the connection, unless that was done lately. */
   async probe(send: () => Promise<unknown>): Promise<void> {
-    if (this.#now() - this.#probedAtMs < probeEveryMs) return;
+    if (this.#now() - this.#probedAtMs < this.#pauseMs) return;
     this.#probedAtMs = this.#now();
     const answersBefore = this.#answers;
     try {
       await send();
       this.answered();
     } catch {
-      if (this.#answers > answersBefore || this.#isDown) return;
+      if (this.#answers > answersBefore) return;
+      this.#pauseMs = this.#isDown ? Math.min(probeEveryMs, this.#pauseMs * 2) : minProbePauseMs;
+      if (this.#isDown) return;
       this.#isDown = true;
       this.#onChange("open");
     }

@@ -123,6 +123,7 @@ export class Upstream {
     const budget = this.#budgetOf(request.owner, pass.isKnown);
     const result = await this.#attempts(request, isPatient ? maxAttempts : 1, budget);
     const ending = "problem" in result ? endingOf(result.problem) : endingOfStatus(result.status);
+    if (ending === "unanswered") this.#probe(request);
     // What is streamed keeps its place.
     if ("body" in result && "stream" in result.body) void result.body.ended.then(() => pass.leave(ending));
     else pass.leave(ending);
@@ -147,7 +148,6 @@ export class Upstream {
       onAttempt("answer" in attempt ? `${attempt.answer.status}` : attempt.problem, durationMs);
       if (failure === undefined) budget.refund(lastCost);
       if (failure?._tag === "Undecodable") corrupt += 1;
-      if ("problem" in attempt && endingOf(attempt.problem) === "unanswered") this.#probe(request);
       const decision = decideRetry({
         policy: { ...policy, maxAttempts: most },
         reason: failure ?? final,

@@ -127,7 +127,7 @@ describe("an upstream that does not answer", () => {
     const [status, sent, response] = await asked("dave", "/engines/again");
     expect([status, sent]).toEqual([503, 0]);
     expect(response.headers.get("proxy-status")).toBe("bytenite-edge; error=destination_unavailable");
-    expect(Number(response.headers.get("retry-after"))).toBeLessThanOrEqual(5);
+    expect(response.headers.get("retry-after")).toBe("1");
     expect((await asked("bob", "/engines/zipper")).slice(0, 2)).toEqual([200, 0]);
     stage.clock.ms += 5_000;
     expect((await asked("dave", "/engines/again")).slice(0, 2)).toEqual([502, 2]);

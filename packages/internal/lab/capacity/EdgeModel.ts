@@ -50,6 +50,7 @@ const maxAttempts = constantOf("Upstream.ts", "maxAttempts");
 const minBackOffMs = constantOf("Admission.ts", "minBackOffMs");
 const maxBackOffMs = constantOf("Admission.ts", "maxBackOffMs");
 const probeEveryMs = constantOf("Admission.ts", "probeEveryMs");
+const minProbePauseMs = constantOf("Admission.ts", "minProbePauseMs");
 
 const plain = requestDirectives(null, null);
 
@@ -58,6 +59,7 @@ interface Isolate {
   /** Whether a probe has failed, and nobody has had an answer since. */
   isDown: boolean;
   probedAtMs: number;
+  pauseMs: number;
   readonly backOffs: Map<number, { readonly untilMs: number; readonly backOffMs: number }>;
 }
 
@@ -130,6 +132,7 @@ export class EdgeModel {
       memory: new Tier(memoryBytes, memoryEntries),
       isDown: false,
       probedAtMs: Number.NEGATIVE_INFINITY,
+      pauseMs: probeEveryMs,
       backOffs: new Map(),
     };
     this.#isolates.set(number, made);
@@ -163,13 +166,11 @@ export class EdgeModel {
     const isDue = this.#probe(isolate, atMs, isolate.isDown);
     if (isolate.isDown && (!patient || !isDue)) return false;
     const most = patient && backOff === undefined && !isolate.isDown ? maxAttempts : 1;
-    for (let attempt = 0; attempt < most && !(attempt > 1 && isolate.isDown); attempt++) {
+    for (let attempt = 0; attempt < most; attempt++) {
       this.upstream += 1;
-      if (!isUp(atMs)) {
-        this.#probe(isolate, atMs, true);
-        continue;
-      }
+      if (!isUp(atMs)) continue;
       isolate.isDown = false;
+      isolate.pauseMs = probeEveryMs;
       isolate.backOffs.delete(localKey);
       const template = this.#templates[endpoint];
       this.#keep(demand, isolate, { ...template, responseTimeMs: atMs + latencyMs });
@@ -177,15 +178,19 @@ export class EdgeModel {
     }
     const backOffMs = backOff === undefined ? minBackOffMs : Math.min(maxBackOffMs, 2 * backOff.backOffMs);
     isolate.backOffs.set(localKey, { untilMs: atMs + backOffMs, backOffMs });
+    this.#probe(isolate, atMs, true);
     return false;
   }
 
   /** Probes the connection where there is reason to, unless that was done lately; whether it was due. */
   #probe(isolate: Isolate, atMs: number, isWanted: boolean): boolean {
-    if (!isWanted || atMs < isolate.probedAtMs + probeEveryMs) return false;
+    if (!isWanted || atMs < isolate.probedAtMs + isolate.pauseMs) return false;
     isolate.probedAtMs = atMs;
     this.upstream += 1;
+    const wasDown = isolate.isDown;
     isolate.isDown = !this.#given.isUp(atMs);
+    if (!isolate.isDown) isolate.pauseMs = probeEveryMs;
+    else isolate.pauseMs = wasDown ? Math.min(probeEveryMs, 2 * isolate.pauseMs) : minProbePauseMs;
     return true;
   }
 
