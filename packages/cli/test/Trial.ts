@@ -1,7 +1,6 @@
 // A registry with trial users and a home, per test file.
 import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
 import { afterAll, afterEach } from "vitest";
-import { startLifecycle, type LifecycleServer } from "@bytenite-engines/core/test/lifecycle";
 import { type Result } from "@bytenite-engines/test-kit/process";
 import { as, bne, makeHome, type Home } from "./Bne.ts";
 
@@ -31,19 +30,19 @@ export const trial = async (): Promise<Trial> => {
 };
 
 /**
- * A server that keeps archives, for the tests of one file, and the environment that points at it. With a name, the folder of an
- * engine is in the home and was pushed.
+ * A registry for the tests of one file, and the environment that points at it. With a name, the folder of an engine is in the home
+ * and was pushed.
  */
 export const archives = async (
   home: Home,
   name?: string,
-): Promise<{ readonly server: LifecycleServer; readonly env: Readonly<Record<string, string>> }> => {
-  const server = await startLifecycle();
-  afterAll(() => server[Symbol.asyncDispose]());
-  const env = { BYTENITE_BASE_URL: server.baseUrl, BYTENITE_TOKEN: "good" };
+): Promise<{ readonly env: Readonly<Record<string, string>> }> => {
+  const registry = await startRegistry({ users: [{ name: "carol", token: "good" }] });
+  afterAll(() => registry.stop());
+  const env = { BYTENITE_BASE_URL: registry.url, BYTENITE_TOKEN: "good" };
   if (name !== undefined) {
     await bne(home, ["new", name, "--type", "partitioner"]);
     await bne(home, ["push", name], { env });
   }
-  return { server, env };
+  return { env };
 };

@@ -17,19 +17,26 @@ import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { packTar } from "modern-tar";
 import { afterAll, expect, test } from "vitest";
+import { createEngineClient } from "@bytenite-engines/core/promise";
+import { startRegistry } from "@bytenite-engines/registry/testing";
 import { startLifecycle } from "@bytenite-engines/core/test/lifecycle";
 import { type Result } from "@bytenite-engines/test-kit/process";
 import { bne, makeHome } from "./Bne.ts";
 import { onTerminal } from "./Pty.ts";
 
-const server = await startLifecycle();
+const registry = await startRegistry({ users: [{ name: "carol", token: "good" }] });
+/** A server that takes and gives what the registry refuses. */
+const careless = await startLifecycle();
 const home = makeHome();
 afterAll(async () => {
-  await server[Symbol.asyncDispose]();
+  await careless[Symbol.asyncDispose]();
+  await registry.stop();
   home[Symbol.dispose]();
 });
 
-const env = { BYTENITE_BASE_URL: server.baseUrl, BYTENITE_TOKEN: "good" };
+const env = { BYTENITE_BASE_URL: registry.url, BYTENITE_TOKEN: "good" };
+const carelessEnv = { ...env, BYTENITE_BASE_URL: careless.baseUrl };
+const client = createEngineClient({ baseUrl: registry.url, token: "good" });
 const run = (...args: ReadonlyArray<string>): Promise<Result> => bne(home, args, { env });
 const json = async (...args: ReadonlyArray<string>): Promise<Record<string, unknown>> => {
   const { stdout, stderr } = await run(...args, "-o", "json");
@@ -78,7 +85,9 @@ test("an engine is made, checked, pushed, activated, pulled and deleted", async 
   );
   expect(pushed.code).toBe(0);
   expect((await run("push", "hello")).stderr).toContain("hello@0.1 is unchanged, revision 1");
-  expect(server.requests.filter(({ line }) => line === "POST /v1/dev/engines")).toHaveLength(1);
+  expect(registry.requests.filter(({ method, path }) => method === "POST" && path === "/v1/dev/engines")).toHaveLength(
+    1,
+  );
 
   const activated = await run("activate", "hello@0.1");
   expect(activated).toMatchObject({ code: 0, stderr: "" });
@@ -90,7 +99,6 @@ test("an engine is made, checked, pushed, activated, pulled and deleted", async 
   expect((await json("deactivate", "hello@0.1"))["engineStatus"]).toBe("inactive");
   expect(await run("delete", "hello@0.1")).toMatchObject({ code: 7, stdout: "" });
   expect(await json("delete", "hello@0.1", "--yes")).toMatchObject({ engineTag: "hello@0.1", engineStatus: "deleted" });
-  expect(server.engines.has("hello@0.1")).toBe(false);
   expect((await run("delete", "hello@0.1", "--yes")).code).toBe(3);
 });
 
@@ -111,7 +119,7 @@ test("the same files give the same archive, whatever their times, and it is read
   // As any version must make it: another hash would make every push an update.
   expect(one["hash"]).toBe("kgcGV7ES4F7NMRtCz0glKG2kQgLsZiLj50S8bxe5nOo=");
   await run("push", "same-1");
-  const tar = server.engines.get("same@0.1")?.archive ?? new Uint8Array();
+  const tar = await (await client.archive("same@0.1")).bytes();
   expect(createHash("sha256").update(tar).digest("base64")).toBe(one["hash"]);
   const listed = execFileSync("tar", ["-tvf", "-"], {
     input: tar,
@@ -146,7 +154,7 @@ test("what is left out, and .bneignore as .gitignore is read", async () => {
   expect((await run(...args)).stdout).toBe("manifest.json\n.bneignore\napp/main.py\ndata/keep.txt\n");
   folderOf("ignoring", { ".bneignore": "!__pycache__/\n!*.pyc\ndata\n" });
   expect((await run(...args)).stdout).toContain("app/__pycache__/main.pyc");
-  expect(server.engines.has("ignoring@0.1")).toBe(false);
+  await expect(client.get("ignoring@0.1")).rejects.toMatchObject({ reason: { _tag: "NotFound" } });
 });
 
 test("folders of the former command are taken as they are: capitalised keys, other files, any entrypoint", async () => {
@@ -187,11 +195,11 @@ test("every problem is reported at once, with its place; a push of such a folder
     "error manifest.json:3:13",
     "error manifest.json:4:2",
   ]);
-  const before = server.requests.length;
+  const before = registry.requests.length;
   const pushed = await run("push", "bad");
   expect(pushed).toMatchObject({ code: 7, stdout: "" });
   expect(pushed.stderr).toMatch(/^bne: The folder is not valid: .*, and 5 more\n`bne validate FOLDER` shows/);
-  expect(server.requests.length).toBe(before);
+  expect(registry.requests.length).toBe(before);
 });
 
 test("what looks like a secret is warned of before it is sent", async () => {
@@ -278,6 +286,25 @@ test("pull writes into no file that is there, follows no link, and --force repla
   expect(readdirSync(home.path).filter((name) => name.includes(".bne-"))).toEqual([]);
 });
 
+const hasEngine = (tag: string): Promise<boolean> =>
+  client.get(tag).then(
+    () => true,
+    () => false,
+  );
+
+test("a repository in an archive is left out of a pull", async () => {
+  const entries = [
+    entry("manifest.json"),
+    entry(".git/config"),
+    entry("app/.GIT/hooks/post-checkout"),
+    entry("app/main.py"),
+  ];
+  careless.store("cloned@0.1", await packTar(entries));
+  const { code, stderr } = await bne(home, ["pull", "cloned@0.1"], { env: carelessEnv });
+  expect([code, Object.keys(contents("cloned"))]).toEqual([0, ["app/main.py", "manifest.json"]]);
+  expect(stderr).toContain("warning: .git of the archive is left out");
+});
+
 const entry = (name: string, more: object = {}) => ({
   header: { name, size: 1, mtime: new Date(0), ...more },
   body: "x",
@@ -314,8 +341,8 @@ test("no archive of a server writes outside its folder or anything but files", a
   ];
   const before = readdirSync(home.path);
   for (const [name, archive] of hostile) {
-    server.store("hostile@0.1", archive);
-    const result = await run("pull", "hostile@0.1");
+    careless.store("hostile@0.1", archive);
+    const result = await bne(home, ["pull", "hostile@0.1"], { env: carelessEnv });
     expect({ name, code: result.code, stdout: result.stdout }).toEqual({ name, code: 6, stdout: "" });
     expect(result.stderr).toMatch(/^bne: The archive is not unpacked: .*\nNothing was written\.\n$/);
     expect(result.stderr.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
@@ -342,7 +369,7 @@ test("archives of GNU tar, bsdtar and Python, in a folder and compressed, are pu
     const { stdout, status, error } = spawnSync(program, args, { cwd });
     if (error !== undefined) continue;
     expect(status).toBe(0);
-    server.store("made@0.1", stdout);
+    await client.upload(new Uint8Array(stdout));
     const result = await run("pull", "made@0.1", "unmade", "--force");
     expect({ program, args, code: result.code, stderr: result.stderr.split("\n")[1] }).toEqual({
       program,
@@ -355,10 +382,10 @@ test("archives of GNU tar, bsdtar and Python, in a folder and compressed, are pu
 });
 
 test("an archive that is not the engine's is refused, and nothing is written", async () => {
-  server.store("changed@0.1", await packTar([entry("manifest.json")]));
-  const stored = server.engines.get("changed@0.1");
+  careless.store("changed@0.1", await packTar([entry("manifest.json")]));
+  const stored = careless.engines.get("changed@0.1");
   if (stored !== undefined) stored.archive = await packTar([entry("manifest.json"), entry("evil.txt")]);
-  const { code, stderr } = await run("pull", "changed@0.1");
+  const { code, stderr } = await bne(home, ["pull", "changed@0.1"], { env: carelessEnv });
   expect(code).toBe(6);
   expect(stderr).toContain("SHA-256");
   expect(existsSync(join(home.path, "changed"))).toBe(false);
@@ -379,7 +406,7 @@ test("a pull says what is wrong with a download link, and who gave it", async ()
     const { code, stderr } = await bne(home, ["pull", "zipper@0.1"], {
       env: { ...env, BYTENITE_BASE_URL: linking.baseUrl },
     });
-    expect(code).toBe(1);
+    expect(code).toBe(6);
     expect(stderr.split("\n")[0]).toBe(
       `bne: Nothing can be downloaded from ${new URL(linking.baseUrl).host}: ${problem}`,
     );
@@ -388,7 +415,8 @@ test("a pull says what is wrong with a download link, and who gave it", async ()
 });
 
 test("on a terminal delete asks, and anything but yes deletes nothing", async () => {
-  server.store("asked@0.1", new Uint8Array([1]));
+  folderOf("asked", { "manifest.json": manifest("asked"), "app/main.py": "x" });
+  await run("push", "asked");
   for (const [typed, code, isThere] of [
     ["n\r", 7, true],
     ["\r", 7, true],
@@ -399,7 +427,7 @@ test("on a terminal delete asks, and anything but yes deletes nothing", async ()
     const pty = onTerminal(home, ["delete", "asked@0.1"], { env });
     await pty.until(/Delete asked@0\.1 at 127\.0\.0\.1:\d+.*\[y\/N\] /);
     pty.type(typed);
-    expect({ typed, code: await pty.ended, isThere: server.engines.has("asked@0.1") }).toEqual({
+    expect({ typed, code: await pty.ended, isThere: await hasEngine("asked@0.1") }).toEqual({
       typed,
       code,
       isThere,

@@ -4,6 +4,7 @@ import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { decode, schemaDigestHeader, schemaDigests } from "@bytenite-engines/core/wire";
 import { expect, test } from "vitest";
 import { startRegistry, type Hint } from "../src/testing.ts";
+import { archiveOf, send } from "./archives.ts";
 import { get, rawExchange, struck } from "./struck.ts";
 
 test("a status fault answers a Status in the form that was asked for", async () => {
@@ -188,4 +189,29 @@ test("faults strike the management API, by its name, user and token, and leave t
     /fetch failed|terminated/,
   );
   expect((await asked("/openapi.json")).status).toBe(200);
+});
+
+test("every call of the lifecycle can be struck, and downloads by their link", async () => {
+  await using registry = await startRegistry({ users: [{ name: "alice" }] });
+  const tag = `${registry.url}/engines/hit@0.1`;
+  const engineData = await archiveOf({ name: "hit", version: "0.1" });
+  const uploadUrl = `${registry.url}/engines`;
+  expect((await send(uploadUrl, "POST", "local-alice", "json", { engineData })).status).toBe(200);
+  const link = String((await send(`${tag}/download`, "GET", "local-alice")).body["engineLink"]);
+  const calls = [
+    ["upload", () => send(uploadUrl, "POST", "local-alice", "json", { engineData })],
+    ["activate", () => send(`${tag}/activate`, "POST", "local-alice")],
+    ["deactivate", () => send(`${tag}/deactivate`, "POST", "local-alice")],
+    ["download", () => send(`${tag}/download`, "GET", "local-alice")],
+    ["upload-link", () => send(`${registry.url}/uploads`, "POST", "local-alice")],
+    ["archive", () => fetch(link)],
+    ["delete", () => send(tag, "DELETE", "local-alice")],
+  ] as const;
+  for (const [endpoint, call] of calls) {
+    registry.faults.set([{ on: { endpoint }, times: 1, fault: { status: 418 } }]);
+    expect([endpoint, (await call()).status]).toEqual([endpoint, 418]);
+    if (endpoint !== "delete") expect([endpoint, (await call()).status]).not.toEqual([endpoint, 418]);
+  }
+  registry.faults.set([{ on: { endpoint: "archive" }, fault: { cutBodyAfterBytes: 1_000 } }]);
+  await expect(fetch(link).then((answer) => answer.arrayBuffer())).rejects.toThrow("terminated");
 });

@@ -15,8 +15,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { linkSeconds } from "../src/archive/Link.ts";
 import { sweep, sweepGraceMs } from "../src/archive/Sweep.ts";
 import { addCredential, ensureUser } from "../src/manage/Accounts.ts";
+import { change } from "../src/manage/Engines.ts";
 import { makeArchiveFolder } from "../src/node/ArchiveFolder.ts";
 import { startRegistryServer, type RunningRegistry } from "../src/node/Registry.ts";
 import { archiveOf, hashOf, send, type Form } from "./archives.ts";
@@ -27,6 +29,8 @@ const key = "a key for tests, which is no secret";
 const forms: ReadonlyArray<Form> = ["json", "protobuf"];
 
 let registry: RunningRegistry;
+/** Milliseconds by which the registry's clock is ahead. */
+let aheadMs = 0;
 let engines = "";
 
 beforeAll(async () => {
@@ -36,6 +40,7 @@ beforeAll(async () => {
     key,
     trial: false,
     tokens: {},
+    now: () => Date.now() + aheadMs,
     uploads: { archiveBytes: 2_000_000, unpackedBytes: 4_000_000, uploads: 3, uploadsPerUser: 2 },
     limits: { drainMs: 0, requestTimeoutMs: 700 },
   });
@@ -421,6 +426,40 @@ test("links are for one archive and some minutes, and say which part is asked fo
   ];
   for (const url of wrong) expect([url, (await fetch(url)).status]).toEqual([url, expect.toBeOneOf([403, 404])]);
   expect((await fetch(link, { method: "POST" })).status).toBe(405);
+});
+
+test("a link ends after ten minutes, and a new one is as good", async () => {
+  await upload({ name: "timed", version: "0.1" });
+  const linkNow = async (): Promise<string> =>
+    String((await send(`${engines}/timed@0.1/download`, "GET", "token-of-carol")).body["engineLink"]);
+  const status = async (link: string): Promise<number> => (await fetch(link)).status;
+  const link = await linkNow();
+  try {
+    aheadMs = linkSeconds * 1_000 - 5_000;
+    expect(await status(link)).toBe(200);
+    aheadMs = linkSeconds * 1_000 + 1_000;
+    const late = await fetch(link);
+    expect([late.status, ((await late.json()) as { message: string }).message]).toEqual([
+      403,
+      expect.stringContaining("the link has expired"),
+    ]);
+    expect(await status(await linkNow())).toBe(200);
+  } finally {
+    aheadMs = 0;
+  }
+  expect(await status(link)).toBe(200);
+});
+
+test("a link of somebody else opens nothing once the engine is private", async () => {
+  await upload({ name: "seen", version: "0.1", is_public: true });
+  const linkOf = async (token: string): Promise<string> =>
+    String((await send(`${engines}/seen@0.1/download`, "GET", token)).body["engineLink"]);
+  const [own, others] = [await linkOf("token-of-carol"), await linkOf("token-of-dave")];
+  const statuses = () =>
+    Promise.all([own, others, others.replace("&for=public", "")].map(async (link) => (await fetch(link)).status));
+  expect(await statuses()).toEqual([200, 200, 403]);
+  change(registry.file, ensureUser(registry.file, "carol", 0), "seen@0.1", "make-private", Date.now());
+  expect(await statuses()).toEqual([200, 404, 403]);
 });
 
 const limited = (engineLimit: number | null, byteLimit: number | null) =>

@@ -65,7 +65,12 @@ interface OpenedLink {
   readonly controller: AbortController;
 }
 
-const openLink = (parts: ClientParts, link: string): Effect.Effect<OpenedLink, EngineError> => {
+/** Follows a link that the server gave; with a body it is sent there. */
+export const openLink = (
+  parts: ClientParts,
+  link: string,
+  body?: Uint8Array,
+): Effect.Effect<OpenedLink, EngineError> => {
   const problem = linkProblem(link, parts.baseUrl);
   if (problem !== undefined) return Effect.fail(errorOf(parts.baseUrl, { _tag: "RedirectRefused", problem }));
   // What signs a link opens the archive: it is in no event and no error.
@@ -89,7 +94,8 @@ const openLink = (parts: ClientParts, link: string): Effect.Effect<OpenedLink, E
       signal.addEventListener("abort", abort, { once: true });
       try {
         // Nothing of ours goes to where the link leads: no token, no header.
-        const request = { url: link, method: "GET", headers: { accept: "*/*" } };
+        const sent = body === undefined ? { method: "GET" } : { method: "PUT", body: body as Uint8Array<ArrayBuffer> };
+        const request = { url: link, headers: { accept: "*/*" }, ...sent };
         const opened = await open(parts.fetch, request, controller.signal, async ({ response }) => {
           const { status, headers } = response;
           state.status = status;

@@ -56,11 +56,19 @@ export const readEngines = <N extends ReadName>(
 /** What an upload, at the least, gets through in a millisecond: its timeouts grow with its size. */
 const uploadBytesPerMs = 100;
 
-/** Uploads an archive. */
+/** An archive that was sent to the server's storage: its link, and its digest as a header. */
+export interface SentArchive {
+  readonly engineLink: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Uploads an archive, in the request unless `send` has sent it elsewhere. */
 export const upload = (
   parts: ClientParts,
   archive: Uint8Array,
   params: UploadParams = {},
+  send: (own: ClientParts, archive: Uint8Array) => Effect.Effect<SentArchive | undefined, EngineError> = () =>
+    Effect.succeed(undefined),
 ): Effect.Effect<Answer<Engine>, EngineError> =>
   Effect.suspend(() => {
     const wrong = uploadProblem(archive, params);
@@ -70,14 +78,26 @@ export const upload = (
       return Effect.fail(invalid(parts, "upload", `${JSON.stringify(tag.slice(0, 100))} must be name@major.minor`));
     const { maxArchiveBytes } = parts.settings.limits;
     if (archive.byteLength > maxArchiveBytes) return Effect.fail(tooLarge(parts, maxArchiveBytes));
-    const init = { engineId, engineTag: tag, engineData: archive, engineStatus: activate ? "active" : "" };
     const problem = revisionProblem("upload", ifRevision);
     if (problem !== undefined) return Effect.fail(invalid(parts, "upload", problem));
-    const call = prepare(parts, "upload", undefined, init, conditionOf(ifRevision));
-    if (call instanceof EngineError) return Effect.fail(call);
     const own = forUpload(parts, archive.byteLength);
-    const recover = tag === "" ? undefined : recovery(own, archive, params);
-    return sendCall<Engine>(own, recover === undefined ? call : { ...call, recover });
+    return Effect.flatMap(send(own, archive), (sent) => {
+      const data = sent === undefined ? { engineData: archive } : { engineLink: sent.engineLink };
+      const init = { engineId, engineTag: tag, engineStatus: activate ? "active" : "", ...data };
+      const call = prepare(parts, "upload", undefined, init, { ...conditionOf(ifRevision), ...sent?.headers });
+      if (call instanceof EngineError) return Effect.fail(call);
+      const recover = tag === "" ? undefined : recovery(own, archive, params);
+      return sendCall<Engine>(own, recover === undefined ? call : { ...call, recover });
+    });
+  });
+
+/** Asks for a link to which an archive of so many bytes may be sent. An extension: other servers answer 404, 405 or 501. */
+export const askUploadLink = (parts: ClientParts, bytes: number): Effect.Effect<Answer<EngineMessage>, EngineError> =>
+  Effect.suspend(() => {
+    // Its body and its answer are those of the calls that change an engine.
+    const call = prepare(parts, "activate", "any", {}, { "upload-length": String(bytes) });
+    if (call instanceof EngineError) return Effect.fail(call);
+    return sendCall<EngineMessage>(parts, { ...call, name: "upload", template: "/uploads", target: "/uploads" });
   });
 
 /** Activates or deactivates an engine, or gets the link to its archive. */
@@ -367,7 +387,7 @@ const storedEngine = async (
 };
 
 /** The SHA-256 of an archive as engines carry it, in base64. */
-const hashOf = async (archive: Uint8Array): Promise<string> =>
+export const hashOf = async (archive: Uint8Array): Promise<string> =>
   base64Encode(new Uint8Array(await crypto.subtle.digest("SHA-256", archive as Uint8Array<ArrayBuffer>)));
 
 const invalid = (parts: ClientParts, name: EndpointName | "DELETE", problem: string): EngineError =>

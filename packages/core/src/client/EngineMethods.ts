@@ -14,6 +14,7 @@ import {
 } from "../Parameters.ts";
 import { openArchive } from "./EngineArchive.ts";
 import { change, readEngines, remove, upload } from "./EngineCalls.ts";
+import { sendByLink } from "./LinkedUpload.ts";
 
 type Call<A> = Effect.Effect<A, EngineError>;
 type Answered<T> = Call<Answer<T>>;
@@ -53,7 +54,7 @@ export const engineMethods = (parts: ClientParts, others: ReadonlyArray<string> 
       within(options, messageNames, (own) => readEngines(own, "get", tag, messageRequest(options))),
     status: (tag, options) =>
       within(options, messageNames, (own) => readEngines(own, "status", tag, messageRequest(options))),
-    upload: (archive, options) => within(options, uploadNames, (own) => upload(own, archive, options)),
+    upload: (archive, options) => within(options, uploadNames, (own) => upload(own, archive, options, sendByLink)),
     activate: changed("activate"),
     deactivate: changed("deactivate"),
     download: changed("download"),

@@ -29,12 +29,13 @@ export const makeDownload =
       const other = otherMethod(head.method, ["GET"]);
       if (other !== undefined) return { ...other, logFields };
       const { pathname, searchParams } = new URL(head.target, "http://registry.invalid");
-      const key = await links.verify(pathname, searchParams, now());
-      if (key === undefined) {
+      const linked = await links.verify(pathname, searchParams, now());
+      if (linked === undefined) {
         throw new ApiError("PERMISSION_DENIED", "the link has expired or is not as it was given: ask for a new one");
       }
-      const archive = await readDownload(sql, key);
-      if (archive === undefined) throw new ApiError("NOT_FOUND", "the archive is there no more: ask for a new link");
+      const archive = await readDownload(sql, linked.archive);
+      if (archive === undefined || !(linked.isOwners || archive.isPublic))
+        throw new ApiError("NOT_FOUND", "the archive is there no more: ask for a new link");
       const { name, major, minor } = archive.tag;
       const extension = archive.mediaType === "application/gzip" ? "tar.gz" : "tar";
       const headers: Record<string, string> = {
@@ -66,7 +67,7 @@ export const makeDownload =
           ? undefined
           : await openArchive(store, { ...archive, dataKey: await dataKeyOf(archive, box) }, start, end);
       if (opened === undefined && head.method !== "HEAD") {
-        throw new Error(`the object of archive ${key} is missing: restore it from a backup`);
+        throw new Error(`the object of archive ${archive.key} is missing: restore it from a backup`);
       }
       const status = range === undefined ? 200 : 206;
       return { status, headers, body: "", stream: { length: end - start, bytes: opened }, logFields };

@@ -172,6 +172,7 @@ const linkTo = async (
   if (archives.publicUrl === undefined) {
     throw new ApiError("FAILED_PRECONDITION", "the registry does not know its own address: set its public URL");
   }
-  const engineLink = archives.publicUrl.replace(/\/+$/, "") + (await archives.links.sign(archive.key, now()));
+  const linked = { archive: archive.key, isOwners: archive.owner === user.number };
+  const engineLink = archives.publicUrl.replace(/\/+$/, "") + (await archives.links.sign(linked, now()));
   return { engineId: status.id, engineTag: status.tag, engineLink };
 };

@@ -7,12 +7,20 @@ export const archivesPath = "/archives";
 /** Seconds that a link lives. */
 export const linkSeconds = 10 * 60;
 
+/** What a link opens. */
+export interface Linked {
+  /** The key of the archive. */
+  readonly archive: string;
+  /** Whether it was given to the owner: to others it opens public engines only. */
+  readonly isOwners: boolean;
+}
+
 /** Makes links and checks them. */
 export interface Links {
-  /** A path with a query, for an archive. */
-  readonly sign: (key: string, nowMs: number) => Promise<string>;
-  /** The key of the archive that a path and query lead to, or undefined where they are altered, expired or none of ours. */
-  readonly verify: (path: string, query: URLSearchParams, nowMs: number) => Promise<string | undefined>;
+  /** A path with a query. */
+  readonly sign: (linked: Linked, nowMs: number) => Promise<string>;
+  /** What a path and query open, or undefined where they are altered, expired or none of ours. */
+  readonly verify: (path: string, query: URLSearchParams, nowMs: number) => Promise<Linked | undefined>;
 }
 
 const utf8 = new TextEncoder();
@@ -20,7 +28,8 @@ const utf8 = new TextEncoder();
 const hmac = { name: "HMAC", hash: "SHA-256" } as const;
 
 /** What a signature is made of. */
-const signed = (archive: string, expires: number): Uint8Array<ArrayBuffer> => utf8.encode(`${archive}\n${expires}`);
+const signed = ({ archive, isOwners }: Linked, expires: number): Uint8Array<ArrayBuffer> =>
+  utf8.encode(`${archive}\n${expires}\n${isOwners ? "owner" : "public"}`);
 
 /** Links under a key derived from the operator's, or under one that ends with this process. */
 export const makeLinks = async (operatorKey: string | undefined): Promise<Links> => {
@@ -30,14 +39,15 @@ export const makeLinks = async (operatorKey: string | undefined): Promise<Links>
       : await deriveKeyBytes(operatorKey, "archive links");
   const key = await crypto.subtle.importKey("raw", bytes, hmac, false, ["sign", "verify"]);
   return {
-    sign: async (archive, nowMs) => {
+    sign: async (linked, nowMs) => {
       const expires = Math.floor(nowMs / 1_000) + linkSeconds;
-      const signature = new Uint8Array(await crypto.subtle.sign(hmac, key, signed(archive, expires)));
+      const signature = new Uint8Array(await crypto.subtle.sign(hmac, key, signed(linked, expires)));
       const text = btoa(String.fromCharCode(...signature))
         .replaceAll("+", "-")
         .replaceAll("/", "_")
         .replaceAll("=", "");
-      return `${archivesPath}/${archive}?expires=${expires}&signature=${text}`;
+      const whose = linked.isOwners ? "" : "&for=public";
+      return `${archivesPath}/${linked.archive}?expires=${expires}${whose}&signature=${text}`;
     },
     verify: async (path, query, nowMs) => {
       const archive = path.slice(archivesPath.length + 1);
@@ -48,8 +58,9 @@ export const makeLinks = async (operatorKey: string | undefined): Promise<Links>
       const signature = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (character) =>
         character.charCodeAt(0),
       );
-      const isOurs = await crypto.subtle.verify(hmac, key, signature, signed(archive, Number(expires)));
-      return isOurs && nowMs < Number(expires) * 1_000 ? archive : undefined;
+      const linked: Linked = { archive, isOwners: query.get("for") !== "public" };
+      const isOurs = await crypto.subtle.verify(hmac, key, signature, signed(linked, Number(expires)));
+      return isOurs && nowMs < Number(expires) * 1_000 ? linked : undefined;
     },
   };
 };

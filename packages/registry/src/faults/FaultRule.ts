@@ -67,10 +67,15 @@ export interface Fault {
   readonly clockSkewMs?: number;
 }
 
+/** Endpoints beside those of the contract that a rule can be for: `archive` is a download by its link, `auth` the exchange of API keys. */
+export const otherFaultEndpoints = ["archive", "delete", "upload-link", "auth", "management"] as const;
+
+/** What a rule can be for. `management` is all of `/manage/v1`. */
+export type FaultEndpoint = EndpointName | (typeof otherFaultEndpoints)[number];
+
 /** Which requests a rule is for; all of them when empty. */
 export interface FaultScope {
-  /** `auth` is the exchange of API keys, `management` all of `/manage/v1`. */
-  readonly endpoint?: EndpointName | "auth" | "management";
+  readonly endpoint?: FaultEndpoint;
   /** Name of the user who asks. */
   readonly user?: string;
   /** The token as it is sent, without scheme. */

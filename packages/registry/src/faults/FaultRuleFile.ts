@@ -1,8 +1,8 @@
 // Validation of fault rules in JSON.
 import { Ajv, type ErrorObject } from "ajv";
-import { rpcCodes } from "@bytenite-engines/core/wire";
+import { endpoints, rpcCodes } from "@bytenite-engines/core/wire";
 import { renumbered } from "../api/FieldNumbers.ts";
-import type { Fault, FaultRule } from "./FaultRule.ts";
+import { otherFaultEndpoints, type Fault, type FaultRule } from "./FaultRule.ts";
 
 /** Most rules that are kept. */
 const maxRules = 1_000;
@@ -96,7 +96,7 @@ export const faultRulesSchema = {
   maxItems: maxRules,
   items: object(
     {
-      on: object({ endpoint: { enum: ["list", "get", "status", "auth", "management"] }, user: text, token: text }),
+      on: object({ endpoint: { enum: [...Object.keys(endpoints), ...otherFaultEndpoints] }, user: text, token: text }),
       probability: { type: "number", minimum: 0, maximum: 1 },
       skip: count,
       times: count,

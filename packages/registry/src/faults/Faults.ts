@@ -1,10 +1,9 @@
 // Choice of the rules that apply to a request.
-import type { EndpointName } from "@bytenite-engines/core/wire";
-import type { Fault, FaultRule } from "./FaultRule.ts";
+import type { Fault, FaultEndpoint, FaultRule } from "./FaultRule.ts";
 
 /** What a rule can know of a request. */
 export interface FaultSubject {
-  readonly endpoint: EndpointName | "auth" | "management" | undefined;
+  readonly endpoint: FaultEndpoint | undefined;
   readonly token: string | undefined;
   /** Looked up only when a rule asks for it. */
   readonly user: () => Promise<string | undefined>;

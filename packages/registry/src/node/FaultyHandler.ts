@@ -1,11 +1,13 @@
 // Request handler with faults on.
-import { basePath, matchPath, withoutBearer } from "@bytenite-engines/core/wire";
-import type { RequestHead } from "../api/Answer.ts";
+import { basePath, matchPath, matchRequest, withoutBearer } from "@bytenite-engines/core/wire";
+import type { Answer, RequestHead } from "../api/Answer.ts";
+import { archivesPath } from "../archive/Link.ts";
+import { uploadsPath } from "../archive/Staging.ts";
 import { pathIn, type App } from "../api/App.ts";
 import { managementPath } from "../api/Management.ts";
 import { tokenPath } from "../api/TokenEndpoint.ts";
 import { makeSerializer, type Serializer, type SerializerOptions } from "../api/Serializer.ts";
-import type { Fault } from "../faults/FaultRule.ts";
+import type { Fault, FaultEndpoint } from "../faults/FaultRule.ts";
 import type { Faults, FaultSubject } from "../faults/Faults.ts";
 import { drawLatency, spoiled, statusAnswer } from "../faults/FaultyAnswer.ts";
 import { needsSocket, sendFaulty, waitOn } from "./FaultySocket.ts";
@@ -44,18 +46,38 @@ export const makeFaultyHandler =
       status === undefined
         ? await plain(head, serializerOf(serializer, fault))
         : statusAnswer({ ...fault, status }, head, subject.endpoint);
-    const answer = spoiled(whole, fault, Date.now());
+    const answer = spoiled(await withBody(whole), fault, Date.now());
     if (!needsSocket(fault)) return answer;
     return (await sendFaulty(socket, answer, fault, head.method === "HEAD")) ? "torn" : "left";
   };
 
+/** The answer with its stream, if it has one, as its body, which faults can change. */
+const withBody = async (answer: Answer): Promise<Answer> => {
+  const { stream, ...others } = answer;
+  if (stream === undefined) return answer;
+  const chunks: Array<Uint8Array> = [];
+  for await (const chunk of stream.bytes ?? []) chunks.push(chunk);
+  return { ...others, body: Buffer.concat(chunks) };
+};
+
+/** The endpoint that a request is for, as rules name it. */
+const endpointOf = ({ method, target }: RequestHead): FaultEndpoint | undefined => {
+  const path = pathIn(target);
+  if (path === tokenPath) return "auth";
+  if (path.startsWith(`${managementPath}/`)) return "management";
+  if (path.startsWith(`${archivesPath}/`)) return "archive";
+  const below = path.startsWith(`${basePath}/`) ? path.slice(basePath.length) : "";
+  if (below === uploadsPath) return "upload-link";
+  const reading = matchPath(below)?.name;
+  if (method === "DELETE" && reading === "get") return "delete";
+  return matchRequest(method === "HEAD" ? "GET" : method, below)?.name ?? reading;
+};
+
 const subjectOf = (head: RequestHead, userOf: FaultyOptions["userOf"]): FaultSubject => {
-  const path = pathIn(head.target);
-  const match = path.startsWith(`${basePath}/`) ? matchPath(path.slice(basePath.length)) : undefined;
   const authorization = head.header("authorization");
   const token = authorization === null ? undefined : withoutBearer(authorization).trim();
   return {
-    endpoint: path === tokenPath ? "auth" : path.startsWith(`${managementPath}/`) ? "management" : match?.name,
+    endpoint: endpointOf(head),
     token,
     user: async () => (token === undefined || token === "" ? undefined : userOf(token)),
   };

@@ -93,6 +93,8 @@ export interface RegistryOptions extends SerializerOptions {
   readonly logLevel?: LogLevel | undefined;
   /** Switches faults on, with these rules. Default: off. */
   readonly faults?: Faults | undefined;
+  /** Milliseconds since 1970, by which credentials and links expire. Default `Date.now`. */
+  readonly now?: (() => number) | undefined;
   /** Where requests are written down with all they carry. Only for tests. */
   readonly requests?: Array<RecordedRequest> | undefined;
 }
@@ -320,6 +322,7 @@ const userHandler = async ({
     ...(options.addressRateLimit === undefined ? {} : { checkAddressRate: makeLimit(options.addressRateLimit).take }),
     attempts: makeLimit(attemptLimit),
     used: lastUse.note,
+    ...(options.now === undefined ? {} : { now: options.now }),
     addressOf: ({ address }) =>
       address === undefined || isLoopback(address.replace(/^::ffff:/, "")) ? undefined : countedAddress(address),
     onFault: (error, requestId) => {

@@ -1,5 +1,6 @@
 // Archives that are too long for a request, sent to R2 by a link.
 import { randomBytes } from "node:crypto";
+import { createEngineClient } from "@bytenite-engines/core/promise";
 import { packTar } from "modern-tar";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { hashOf, maxArchiveBytes } from "../src/lifecycle/Archives.ts";
@@ -141,6 +142,48 @@ test("a user fills no more than eight places", async () => {
   const full = await post("/uploads", {}, { "Upload-Length": "10" }, tokens.other);
   expect([full.status, full.headers.get("retry-after")]).toEqual([429, "5"]);
   expect(await objects(registry.bucket)).toHaveLength(8);
+});
+
+test("the client sends a long archive by a link, and looks up what it lost", async () => {
+  const archive = new Uint8Array(await archiveOf("by-client", 33 * 1_048_576));
+  const asked: Array<string> = [];
+  const progress: Array<number> = [];
+  let isLost = false;
+  const client = createEngineClient({
+    baseUrl: registry.url,
+    token: tokens.owner,
+    format: "protobuf",
+    retry: { baseDelayMs: 1 },
+    onEvent: (event) => void (event.type === "progress" && progress.push(event.bytes)),
+    fetch: async (url, init) => {
+      asked.push(`${init.method} ${new URL(url).pathname.replace(/[/][^/]*[/]\d$/, "/PLACE")}`);
+      if (new Headers(init.headers).has("authorization") === url.includes("X-Amz")) asked.push("a wrong Authorization");
+      const response = await fetch(url, init);
+      if (!url.endsWith("/engines") || isLost) return response;
+      isLost = true;
+      await response.arrayBuffer();
+      throw new TypeError("fetch failed");
+    },
+  });
+  const tag = "by-client@0.1";
+  const engine = await client.upload(archive, { tag, ifRevision: 0 });
+  expect(engine).toMatchObject({ hash: hashOf(archive), revision: 1 });
+  expect(asked.map((line) => line.replace("/cdn-cgi/local/r2/s3/archives", ""))).toEqual([
+    "POST /v1/dev/uploads",
+    "PUT /uploads/PLACE",
+    "POST /v1/dev/engines",
+    `GET /v1/dev/engines/${tag}`,
+  ]);
+  expect(progress).toContain(archive.length);
+  expect(hashOf(await (await client.archive(tag)).bytes())).toBe(hashOf(archive));
+});
+
+test("the client sends a long archive in the request where there are no links", async () => {
+  const onDisk = await startOnDisk(64 * 1_048_576);
+  const archive = new Uint8Array(await archiveOf("in-request", 33 * 1_048_576));
+  const client = createEngineClient({ baseUrl: onDisk.url, token: tokens.owner, format: "protobuf" });
+  expect(await client.upload(archive)).toMatchObject({ hash: hashOf(archive), revision: 1 });
+  await onDisk.stop();
 });
 
 test("a registry on disk has no links", async () => {

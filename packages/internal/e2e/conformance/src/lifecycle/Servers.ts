@@ -48,7 +48,7 @@ const addCallers = async (file: SqliteFile): Promise<void> => {
 };
 
 /** A registry on SQLite and a folder. */
-export const startOnDisk = async (): Promise<LifecycleServer> => {
+export const startOnDisk = async (archiveBytes = maxArchiveBytes): Promise<LifecycleServer> => {
   const folder = mkdtempSync(join(tmpdir(), "lifecycle-table-"));
   const registry = await startRegistryServer({
     database: join(folder, "engines.sqlite"),
@@ -56,7 +56,7 @@ export const startOnDisk = async (): Promise<LifecycleServer> => {
     key,
     trial: false,
     tokens: {},
-    uploads: { archiveBytes: maxArchiveBytes },
+    uploads: { archiveBytes },
     limits: { drainMs: 0 },
   });
   await addCallers(registry.file);
