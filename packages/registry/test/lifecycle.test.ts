@@ -428,33 +428,33 @@ test("links are for one archive and some minutes, and say which part is asked fo
   expect((await fetch(link, { method: "POST" })).status).toBe(405);
 });
 
+const linkTo = async (tag: string, token: string): Promise<string> =>
+  String((await send(`${engines}/${tag}/download`, "GET", token)).body["engineLink"]);
+
+const statusOf = async (link: string): Promise<number> => (await fetch(link)).status;
+
 test("a link ends after ten minutes, and a new one is as good", async () => {
   await upload({ name: "timed", version: "0.1" });
-  const linkNow = async (): Promise<string> =>
-    String((await send(`${engines}/timed@0.1/download`, "GET", "token-of-carol")).body["engineLink"]);
-  const status = async (link: string): Promise<number> => (await fetch(link)).status;
-  const link = await linkNow();
+  const link = await linkTo("timed@0.1", "token-of-carol");
   try {
     aheadMs = linkSeconds * 1_000 - 5_000;
-    expect(await status(link)).toBe(200);
+    expect(await statusOf(link)).toBe(200);
     aheadMs = linkSeconds * 1_000 + 1_000;
     const late = await fetch(link);
     expect([late.status, ((await late.json()) as { message: string }).message]).toEqual([
       403,
       expect.stringContaining("the link has expired"),
     ]);
-    expect(await status(await linkNow())).toBe(200);
+    expect(await statusOf(await linkTo("timed@0.1", "token-of-carol"))).toBe(200);
   } finally {
     aheadMs = 0;
   }
-  expect(await status(link)).toBe(200);
+  expect(await statusOf(link)).toBe(200);
 });
 
 test("a link of somebody else opens nothing once the engine is private", async () => {
   await upload({ name: "seen", version: "0.1", is_public: true });
-  const linkOf = async (token: string): Promise<string> =>
-    String((await send(`${engines}/seen@0.1/download`, "GET", token)).body["engineLink"]);
-  const [own, others] = [await linkOf("token-of-carol"), await linkOf("token-of-dave")];
+  const [own, others] = [await linkTo("seen@0.1", "token-of-carol"), await linkTo("seen@0.1", "token-of-dave")];
   const statuses = () =>
     Promise.all([own, others, others.replace("&for=public", "")].map(async (link) => (await fetch(link)).status));
   expect(await statuses()).toEqual([200, 200, 403]);

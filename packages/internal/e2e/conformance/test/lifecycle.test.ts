@@ -133,9 +133,7 @@ describe.for(runs)("$name", ({ engine, make, server, format }) => {
   test.for(rows)("$name", async ({ call, as = "owner", expected }) => {
     if ("state" in expected) state = expected.state;
     const outcome = await client.send(call, as);
-    // Core has no call to delete: its clients send that by plain HTTP.
-    const kind = client.kind === "core" && call.do === "delete" ? "http" : client.kind;
-    expect(outcome).toEqual(await expectedOf(expected, kind, engine));
+    expect(outcome).toEqual(await expectedOf(expected, client.kind, engine));
     expect(await stateOf(servers[server](), engine, hashes)).toEqual(state);
   });
 });

@@ -56,7 +56,7 @@ const uploadOf = async (call: Extract<LifecycleCall, { readonly do: "upload" }>,
   },
 });
 
-/** The promise entry. It has no call to delete, nor one to follow a link. */
+/** The promise entry. */
 export const promiseClient: MakeClient = (baseUrl, engine, format) => {
   const tag = `${engine}@${version}`;
   const plain = httpClient(baseUrl, engine, format);
@@ -73,6 +73,7 @@ export const promiseClient: MakeClient = (baseUrl, engine, format) => {
           }
           case "activate":
           case "deactivate":
+          case "delete":
             await client[call.do](tag, condition(call));
             return "done";
           case "archive":
@@ -94,13 +95,14 @@ export const effectClient: MakeClient = (baseUrl, engine, format) => {
   return {
     kind: "core",
     send: async (call, as) => {
-      if (call.do === "delete" || call.do === "link") return plain.send(call, as);
+      if (call.do === "link") return plain.send(call, as);
       const upload = call.do === "upload" ? await uploadOf(call, engine) : undefined;
       const program = Effect.gen(function* () {
         const client = yield* EngineClient;
         if (call.do === "archive") return { bytes: Buffer.concat(yield* Stream.runCollect(client.archive(tag))) };
         if (call.do === "activate") yield* client.activate(tag, condition(call));
         else if (call.do === "deactivate") yield* client.deactivate(tag, condition(call));
+        else if (call.do === "delete") yield* client.delete(tag, condition(call));
         else if (upload !== undefined) yield* client.upload(upload.archive, upload.params);
         return "done" as const;
       }).pipe(
