@@ -6,10 +6,10 @@ import { rolldown } from "rolldown";
 /** Largest size of each entry point, in bytes after minification and gzip. */
 export const bundleLimits = {
   "packages/core/src/promise.ts": 48_000,
-  "packages/core/src/index.ts": 84_000,
+  "packages/core/src/index.ts": 85_000,
   "packages/core/src/exchange.ts": 29_000,
   "packages/core/src/json.ts": 3_000,
-  "packages/core/src/wire.ts": 35_000,
+  "packages/core/src/wire.ts": 36_000,
   "packages/http-cache/src/HttpCache.ts": 8_192,
   "packages/http-cache/src/index.ts": 9_216,
   "packages/http-cache/src/compat/index.ts": 8_000,
