@@ -8,11 +8,15 @@ import type { Plugin } from "rolldown";
  */
 export const leanBuiltins: Plugin = {
   name: "lean-builtins",
-  // Not for the bundler's runtime: its chunk must not depend on others.
-  resolveId: (id, importer) => (id.startsWith("node:") && !importer?.includes("rolldown/runtime") ? `\0${id}` : null),
+  // Each file that imports it statically has its own copy, with only the names that it uses. Not for the bundler's runtime: its chunk must not depend
+  // on others.
+  resolveId: (id, importer = "", { kind }) =>
+    !id.startsWith("node:") || importer.includes("rolldown/runtime")
+      ? null
+      : `\0${id}?${kind === "dynamic-import" ? "" : importer.replace("\0", "")}`,
   load: (id) => {
     if (!id.startsWith("\0node:")) return null;
-    const name = id.slice(1);
+    const [name = ""] = id.slice(1).split("?");
     const names = Object.keys(process.getBuiltinModule(name) ?? {}).filter((key) =>
       /^(?!(?:default|WebSocket|CloseEvent|MessageEvent)$)[A-Za-z_$][\w$]*$/.test(key),
     );

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 
 /** The directory of the package that a module belongs to. */
-const packageOf = (id: string): string | undefined => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(id)?.[0];
+const packageOf = (id: string): string | undefined => /^[^\0].*\/node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(id)?.[0];
 
 /** The comment before a file's first code, when it speaks of a copyright: some packages bring their licence there only. */
 const noticeOf = (path: string): string | undefined => {

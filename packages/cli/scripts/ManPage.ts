@@ -2,7 +2,7 @@
 import { usageOf } from "../src/parse/Arguments.ts";
 import { nameOf, type Command, type Flag } from "../src/parse/Command.ts";
 import { commands, flagsOf } from "../src/parse/CommandTable.ts";
-import { exitCodeMeanings } from "../src/ExitCode.ts";
+import { exitCodeMeanings } from "../src/Errors.ts";
 import { environmentVariables } from "../src/config/Setting.ts";
 import { everywhere } from "../src/parse/Flags.ts";
 

@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { Script } from "node:vm";
 import { rolldown, type OutputChunk, type Plugin } from "rolldown";
+import { decodedDescriptors } from "./Descriptors.ts";
 import { leanBuiltins } from "./LeanBuiltins.ts";
 import { licencesOf } from "./Licences.ts";
 
@@ -45,9 +46,11 @@ const replaced = (code: string, from: string, to: string, id: string): string =>
 const fromAssets: Plugin = {
   name: "from-assets",
   transform: (code, id) => {
+    // A copy of a module of Node, named after the file that imports it.
+    if (id.startsWith("\0")) return null;
     // The keychain is asked by a native module in a process of its own, and an executable has neither.
     if (id.endsWith("/config/Keychain.ts"))
-      return { code: "export const askKeychain = async () => undefined;", map: null };
+      return { code: "export const hasKeychain = false; export const askKeychain = async () => undefined;", map: null };
     if (id.endsWith("/output/JqFilter.ts"))
       return { code: replaced(code, 'load("jq-web")', 'require("jq-web")', id), map: null };
     if (id.endsWith("/jq-web/jq.js")) {
@@ -74,7 +77,7 @@ const bundled = async (name: string, path: string): Promise<OutputChunk> => {
     platform: "node",
     resolve: { mainFields: ["module", "main"] },
     treeshake: { moduleSideEffects: false, propertyReadSideEffects: false },
-    plugins: [leanBuiltins, fromAssets],
+    plugins: [leanBuiltins, decodedDescriptors, fromAssets],
     // Where the sources are is nowhere: what is found by it is an asset.
     transform: { define: { "import.meta.url": '"file:///bne"' } },
   });

@@ -1,5 +1,54 @@
-// The errors that commands throw.
-import type { EngineError } from "@bytenite-engines/core/promise";
+// Exit codes, and the errors that commands throw.
+import type { EngineErrorTag, EngineError } from "@bytenite-engines/core/promise";
+
+/** Exit codes of every command. */
+export const exitCodes = {
+  ok: 0,
+  unexpected: 1,
+  usage: 2,
+  notFound: 3,
+  denied: 4,
+  unavailable: 5,
+  undecodable: 6,
+  notMet: 7,
+  interrupted: 130,
+} as const;
+
+/** What each code says, for help, man page and reference. */
+export const exitCodeMeanings: ReadonlyArray<readonly [code: number, meaning: string]> = [
+  [exitCodes.ok, "done"],
+  [exitCodes.unexpected, "something unexpected went wrong"],
+  [exitCodes.usage, "the command line or a setting is wrong, or the API refuses the request as invalid"],
+  [exitCodes.notFound, "not found"],
+  [exitCodes.denied, "no credentials, or not accepted, or not allowed"],
+  [exitCodes.unavailable, "unreachable, unavailable, rate limited or timed out, after all attempts"],
+  [exitCodes.undecodable, "the answer cannot be read, or redirects elsewhere"],
+  [exitCodes.notMet, "the condition is not met (wait, diff, doctor, validate, push, pull)"],
+  [exitCodes.interrupted, "interrupted"],
+];
+
+const codesOfTags: Readonly<Record<EngineErrorTag, number>> = {
+  NotFound: exitCodes.notFound,
+  Unauthenticated: exitCodes.denied,
+  PermissionDenied: exitCodes.denied,
+  CredentialsFailed: exitCodes.denied,
+  InvalidArgument: exitCodes.usage,
+  Conflict: exitCodes.notMet,
+  Rejected: exitCodes.unexpected,
+  Unimplemented: exitCodes.unexpected,
+  DataLoss: exitCodes.unexpected,
+  RedirectRefused: exitCodes.undecodable,
+  RateLimited: exitCodes.unavailable,
+  Unavailable: exitCodes.unavailable,
+  Unreachable: exitCodes.unavailable,
+  TimedOut: exitCodes.unavailable,
+  CircuitOpen: exitCodes.unavailable,
+  Undecodable: exitCodes.undecodable,
+  TooLarge: exitCodes.undecodable,
+};
+
+/** The exit code of a failed call. */
+export const exitCodeOf = (tag: EngineErrorTag): number => codesOfTags[tag];
 
 /** A failure with a better hint than its kind has. */
 export class HintedError extends Error {

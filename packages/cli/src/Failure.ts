@@ -1,11 +1,10 @@
 // Messages and hints for everything that was thrown.
 import { UsageError, UserError } from "@bytenite-engines/registry/command";
 import type { EngineError } from "@bytenite-engines/core/promise";
-import { sayDuration } from "./parse/Duration.ts";
+import { sayDuration } from "./parse/Units.ts";
 import { documentedBaseUrl } from "./config/Setting.ts";
-import { FileError, HintedError, isEngineError } from "./Errors.ts";
+import { FileError, HintedError, isEngineError, exitCodeOf, exitCodes } from "./Errors.ts";
 import { nameOf, type Command } from "./parse/Command.ts";
-import { exitCodeOf, exitCodes } from "./ExitCode.ts";
 import { safeText } from "./terminal/SafeText.ts";
 
 /** A failure, ready to be printed. */

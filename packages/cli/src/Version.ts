@@ -1,4 +1,6 @@
 // The version of bne.
 import manifest from "../package.json" with { type: "json" };
 
-export const { version } = manifest;
+// Not by destructuring: then the whole manifest would be in the bundle.
+// oxlint-disable-next-line prefer-destructuring
+export const version = manifest.version;

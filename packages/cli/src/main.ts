@@ -3,6 +3,7 @@ import * as module from "node:module";
 import { join } from "node:path";
 import { directoriesOf, homeDirectory, isOwnDirectory } from "./config/Directories.ts";
 import { printText } from "./terminal/PlainText.ts";
+import { version } from "./Version.ts";
 
 /** Keeps compiled code for the next start. Not where Node would, below /tmp: there others could have put code of theirs. */
 const keepCompiledCode = (): void => {
@@ -18,7 +19,6 @@ const keepCompiledCode = (): void => {
 export const main = async (argv: ReadonlyArray<string>): Promise<void> => {
   const [first, second] = argv;
   if (argv.length === 1 && (first === "--version" || first === "-V")) {
-    const { version } = await import("./Version.ts");
     printText(`${version}\n`);
     return;
   }

@@ -2,8 +2,7 @@
 import { UsageError } from "@bytenite-engines/registry/command";
 import { join } from "node:path";
 import { loaderOf } from "./commands/Loaders.ts";
-import { SeveralErrors } from "./Errors.ts";
-import { exitCodes } from "./ExitCode.ts";
+import { SeveralErrors, exitCodes } from "./Errors.ts";
 import { failureJson, failureOf, failureText } from "./Failure.ts";
 import type { Invocation } from "./Invocation.ts";
 import { nameOf, type Command } from "./parse/Command.ts";
@@ -14,6 +13,7 @@ import { Notes } from "./terminal/Notes.ts";
 import { printText } from "./terminal/PlainText.ts";
 import { ClosedPipe, Stdout } from "./terminal/Stdout.ts";
 import { asciiText, safeText } from "./terminal/SafeText.ts";
+import { version } from "./Version.ts";
 import { isUtf8, terminalOf, type StreamFacts } from "./terminal/Terminal.ts";
 
 /** What is known of a run when it fails. */
@@ -52,7 +52,6 @@ export const run = async (argv: ReadonlyArray<string>): Promise<number> => {
 const carriedOut = async (argv: ReadonlyArray<string>, known: Run): Promise<number> => {
   const request = understand(argv);
   if (request.kind === "version") {
-    const { version } = await import("./Version.ts");
     printText(`${version}\n`);
     return exitCodes.ok;
   }

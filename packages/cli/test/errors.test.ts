@@ -195,6 +195,13 @@ test("a wrong command line is 2, with what was meant", async () => {
     [["export", "--all", "-o", "x.ndjson"], "Did you mean --file FILE?"],
     [["wait", "zipper", "--timeout", "30"], "Did you mean 30s?"],
     [["wait", "zipper", "--for", "condition=active"], "Did you mean --for active?"],
+    [["raw", "-X", "POST", "/engines"], "Did you mean bne raw METHOD PATH?"],
+    [["watch", "--for", "2s"], "Did you mean --timeout TIME?"],
+    [["list", "--limit", "30d"], "Did you mean 30?"],
+    [["list", "--jq", "engines"], "Did you mean .engines?"],
+    [["config", "set", "timeout", "3s"], "Did you mean deadline?"],
+    [["help", "tag"], "Did you mean bne help tags?"],
+    [["help", "nonsense"], "Topics: exit-codes"],
     [["versions", "zipper@0.1"], "For all of its versions: bne versions zipper"],
   ] as const) {
     const { code, stdout, stderr } = await alice(...args);

@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { makeHome } from "./Bne.ts";
+import { makeHome, writeUserFile } from "./Bne.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const program = join(root, ".data/executable/bne");
@@ -20,6 +20,7 @@ test.skipIf(process.platform === "win32")("the executable is built, and is the s
       cwd: home.path,
       env: { ...home.env, PATH: "" },
       encoding: "utf8",
+      input: "local-alice",
     });
     return { status, stdout, stderr };
   };
@@ -29,6 +30,19 @@ test.skipIf(process.platform === "win32")("the executable is built, and is the s
     stderr: "",
   });
   expect(run("commands", "--jq", '.commands[0].name + "é"')).toEqual({ status: 0, stdout: "bne listé\n", stderr: "" });
+  // A keychain needs a native module, which an executable cannot load.
+  writeUserFile(home, '{"profiles":{"default":{"credentials":"keychain"}}}');
+  expect(run("auth", "token")).toEqual({
+    status: 2,
+    stdout: "",
+    stderr: expect.stringMatching(
+      /which the single executable cannot ask\n.*bne auth login\. Or set BYTENITE_TOKEN/,
+    ) as unknown,
+  });
+  expect(run("auth", "login", "--no-verify", "--base-url", "http://127.0.0.1:9/v1/dev").stderr).toMatch(
+    /^The single executable uses no keychain but a file\.\nStored in \/.*credentials\.json for profile default/,
+  );
+  expect(run("auth", "token").stdout).toBe("local-alice\n");
   expect(run("new", "hello", "--type", "assembler").status).toBe(0);
   expect(run("validate", "hello", "--output", "json").status).toBe(0);
   expect(run("registry", "import", "hello", "--user", "alice", "--database", "r.db", "-o", "csv").stdout).toBe(

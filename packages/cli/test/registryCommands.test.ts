@@ -87,7 +87,7 @@ test("a user that is not there is made after a yes only, or with --create-user",
   expect(await here("token", "create", "--user", "nobody")).toEqual({
     code: 1,
     stdout: "",
-    stderr: "bne: there is no user nobody\n--create-user makes the user, too.\n",
+    stderr: `bne: there is no user nobody in ${database}\n--create-user makes the user, too.\n`,
   });
   for (const [typed, code] of [
     ["\r", 1],

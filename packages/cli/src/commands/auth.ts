@@ -3,11 +3,11 @@ import { UsageError, UserError } from "@bytenite-engines/registry/command";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { createEngineClient } from "@bytenite-engines/core/promise";
 import { jwtExpiryMs } from "@bytenite-engines/core/wire";
-import { HintedError, isEngineError } from "../Errors.ts";
-import { exitCodes } from "../ExitCode.ts";
+import { HintedError, isEngineError, exitCodes } from "../Errors.ts";
 import { failureOf } from "../Failure.ts";
 import { isOn, type Invocation } from "../Invocation.ts";
 import { accessToken, clientOf, credentials, fetchOf } from "../client/Client.ts";
+import { hasKeychain } from "../config/Keychain.ts";
 import { forgetAccessTokens } from "../config/AccessTokens.ts";
 import { storeSecret, type SecretKind, type Credentials, removeSecret } from "../config/Credentials.ts";
 import { openOutput } from "../output/Output.ts";
@@ -45,13 +45,15 @@ export const login = async (invocation: Invocation): Promise<number> => {
   // Tokens of the key that was there before are of no use any more.
   forgetAccessTokens(directories.cache);
   if (!isOn(invocation, "no-verify")) await verify(invocation, kind, secret, baseUrl);
-  notes.progress("asking the keychain");
+  if (hasKeychain && !isOn(invocation, "no-keychain")) notes.progress("asking the keychain");
   const { where } = await storeSecret(
     settings,
     { kind, secret, baseUrl, ...(authUrl === undefined ? {} : { authUrl }) },
     !isOn(invocation, "no-keychain"),
   );
   notes.progress(undefined);
+  if (!hasKeychain && !isOn(invocation, "no-keychain"))
+    notes.note("The single executable uses no keychain but a file.");
   notes.note(`Stored in ${where} for profile ${settings.profileName}, for ${new URL(baseUrl).origin} only.`);
   for (const name of ["BYTENITE_TOKEN", "BYTENITE_API_KEY"]) {
     if ((env[name] ?? "") !== "") notes.warn(`${name} is set and is used instead of what was stored`);

@@ -1,5 +1,5 @@
 // bne commands and version.
-import { exitCodeMeanings, exitCodes } from "../ExitCode.ts";
+import { exitCodeMeanings, exitCodes } from "../Errors.ts";
 import type { Invocation } from "../Invocation.ts";
 import { openOutput, outputOptions } from "../output/Output.ts";
 import { textAt, type Shape } from "../output/Shape.ts";

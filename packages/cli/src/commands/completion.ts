@@ -2,7 +2,7 @@
 import { didYouMean } from "@bytenite-engines/core/wire";
 import { UsageError } from "@bytenite-engines/registry/command";
 import { completionScripts } from "../complete/Scripts.ts";
-import { exitCodes } from "../ExitCode.ts";
+import { exitCodes } from "../Errors.ts";
 import { positional, type Invocation } from "../Invocation.ts";
 
 export const run = async (invocation: Invocation): Promise<number> => {

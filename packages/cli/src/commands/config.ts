@@ -2,12 +2,10 @@
 import { UsageError } from "@bytenite-engines/registry/command";
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { FileError } from "../Errors.ts";
-import { exitCodes } from "../ExitCode.ts";
+import { FileError, exitCodes } from "../Errors.ts";
 import { type Invocation, isOn, positional } from "../Invocation.ts";
-import { changeConfig } from "../config/ConfigFile.ts";
+import { changeConfig, reasonOf } from "../config/Files.ts";
 import { credentialsFile } from "../config/Credentials.ts";
-import { reasonOf } from "../config/Files.ts";
 import { settingOf, assertLasting, projectSettings } from "../config/Setting.ts";
 import { allSettings, assertProfile, projectFileName } from "../config/Settings.ts";
 import { openOutput, outputOptions } from "../output/Output.ts";

@@ -10,20 +10,20 @@ import {
   checkMediaType,
   isAnswer,
   type PlainAnswer,
+  keyOf,
+  latencyRounds,
+  plainAnswers,
+  checkName,
+  checkTls,
 } from "../doctor/Connection.ts";
-import { keyOf, latencyRounds, plainAnswers } from "../doctor/Connection.ts";
 import { checkShape, found, isWell, summed, verdict, type Check } from "../doctor/Check.ts";
-import { checkName, checkTls } from "../doctor/Connection.ts";
-import { writeProto } from "../doctor/Schema.ts";
-import { checkSchema, type SchemaEvidence } from "../doctor/Schema.ts";
-import { inferSchema } from "../doctor/Schema.ts";
-import { exitCodes } from "../ExitCode.ts";
+import { writeProto, checkSchema, type SchemaEvidence, inferSchema } from "../doctor/Schema.ts";
+import { exitCodes, isEngineError } from "../Errors.ts";
 import { failureOf } from "../Failure.ts";
 import { isOn, textOf, type Invocation } from "../Invocation.ts";
 import { openOutput, outputOptions } from "../output/Output.ts";
 import type { Credentials } from "../config/Credentials.ts";
 import { keepProfile } from "../config/FieldNumberFiles.ts";
-import { isEngineError } from "../Errors.ts";
 
 export const run = async (invocation: Invocation): Promise<number> => {
   const { settings, notes } = invocation;

@@ -3,15 +3,13 @@ import { UsageError } from "@bytenite-engines/registry/command";
 import { resolve } from "node:path";
 import type { Engine } from "@bytenite-engines/proto";
 import type { PromiseEngineClient } from "@bytenite-engines/core/promise";
-import { clientOf } from "../client/Client.ts";
-import { exitCodes } from "../ExitCode.ts";
+import { clientOf, withTagHints } from "../client/Client.ts";
+import { exitCodes } from "../Errors.ts";
 import { isOn, textOf, type Invocation } from "../Invocation.ts";
 import { ndjson } from "../output/TextWriters.ts";
 import { engineRecord } from "../output/EngineShape.ts";
-import { pagesOf } from "../client/Pages.ts";
+import { pagesOf, inPieces, keepHeapSmall, largePage } from "../client/Pages.ts";
 import { beginAtomically } from "../config/Files.ts";
-import { inPieces, keepHeapSmall, largePage } from "../client/Pages.ts";
-import { withTagHints } from "../client/TagHints.ts";
 import { safeLines } from "../terminal/SafeText.ts";
 
 export const run = async (invocation: Invocation): Promise<number> => {

@@ -3,13 +3,11 @@ import { compareVersions, didYouMean, parseVersion } from "@bytenite-engines/cor
 import { UsageError, UserError } from "@bytenite-engines/registry/command";
 import type { PromiseEngineClient } from "@bytenite-engines/core/promise";
 import type { Engine } from "@bytenite-engines/proto";
-import { SeveralErrors } from "../Errors.ts";
-import { exitCodes } from "../ExitCode.ts";
+import { SeveralErrors, exitCodes } from "../Errors.ts";
 import { failureOf } from "../Failure.ts";
 import { isOn, type Invocation, positional } from "../Invocation.ts";
-import { clientOf } from "../client/Client.ts";
+import { clientOf, withTagHints } from "../client/Client.ts";
 import { largePage, pagesOf } from "../client/Pages.ts";
-import { withTagHints } from "../client/TagHints.ts";
 import { engineRecord, engineShape, statusRecord, statusShape, listedRecord } from "../output/EngineShape.ts";
 import { openOutput, shapeOfTags } from "../output/Output.ts";
 import type { OutputRecord, Shape } from "../output/Shape.ts";

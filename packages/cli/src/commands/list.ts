@@ -4,7 +4,7 @@ import { didYouMean } from "@bytenite-engines/core/wire";
 import { PaginatedResponseSchema, type Engine, type PaginatedResponse } from "@bytenite-engines/proto";
 import { clientOf } from "../client/Client.ts";
 import { inPieces, keepHeapSmall, largePage, matches, pagesOf, type Page, type PageOptions } from "../client/Pages.ts";
-import { exitCodes } from "../ExitCode.ts";
+import { exitCodes } from "../Errors.ts";
 import { isOn, numberOf, textOf, type Invocation } from "../Invocation.ts";
 import { listedRecord, listShape, type ListEnd } from "../output/EngineShape.ts";
 import { openOutput } from "../output/Output.ts";
@@ -111,8 +111,8 @@ const chosen = (plan: Plan, so: Progress, engines: ReadonlyArray<Engine>): Reado
   const wanted = plan.filtered ? engines.filter((engine) => plan.wanted(engine)) : engines;
   if (plan.filtered && so.matched === 0) {
     for (const { type, status } of engines) {
-      if (so.seen.type.size < maxSeen) so.seen.type.add(type);
-      if (so.seen.status.size < maxSeen) so.seen.status.add(status);
+      if (type !== "" && so.seen.type.size < maxSeen) so.seen.type.add(type);
+      if (status !== "" && so.seen.status.size < maxSeen) so.seen.status.add(status);
     }
   }
   const skipped = plan.filtered ? Math.max(0, plan.offset - so.matched) : 0;

@@ -5,8 +5,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { reasonOf, writeAtomically } from "../config/Files.ts";
 import { codeFolder, engineTypes, manifestName } from "../engine/EngineFolder.ts";
-import { FileError } from "../Errors.ts";
-import { exitCodes } from "../ExitCode.ts";
+import { FileError, exitCodes } from "../Errors.ts";
 import { positional, textOf, type Invocation } from "../Invocation.ts";
 
 /** Mode of the manifest: others may read it. */

@@ -1,9 +1,9 @@
 // bne profile list, use, set, remove.
 import { UsageError } from "@bytenite-engines/registry/command";
-import { exitCodes } from "../ExitCode.ts";
+import { exitCodes } from "../Errors.ts";
 import { type Invocation, positional } from "../Invocation.ts";
 import { forgetAccessTokens } from "../config/AccessTokens.ts";
-import { changeConfig, readConfig } from "../config/ConfigFile.ts";
+import { changeConfig, readConfig } from "../config/Files.ts";
 import { removeSecret } from "../config/Credentials.ts";
 import { assertLasting, settingsTable } from "../config/Setting.ts";
 import { profileNames, assertProfile, assertProfileName } from "../config/Settings.ts";

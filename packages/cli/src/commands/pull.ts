@@ -1,14 +1,12 @@
 // bne pull: the archive of an engine, checked and unpacked.
 import { UserError } from "@bytenite-engines/registry/command";
 import { resolve } from "node:path";
-import { clientOf } from "../client/Client.ts";
-import { withTagHints } from "../client/TagHints.ts";
+import { clientOf, withTagHints } from "../client/Client.ts";
 import { hashOf, unpacked } from "../engine/Archive.ts";
 import { writeFiles } from "../engine/Unpack.ts";
-import { isEngineError } from "../Errors.ts";
-import { exitCodes } from "../ExitCode.ts";
+import { isEngineError, exitCodes } from "../Errors.ts";
 import { isOn, positional, type Invocation } from "../Invocation.ts";
-import { sayBytes } from "../terminal/Bytes.ts";
+import { sayBytes } from "../parse/Units.ts";
 import { fileRecord, filesShape } from "../output/FileShape.ts";
 import { openOutput } from "../output/Output.ts";
 import { safeText } from "../terminal/SafeText.ts";

@@ -6,13 +6,12 @@ import type { PromiseEngineClient } from "@bytenite-engines/core/promise";
 import { clientOf } from "../client/Client.ts";
 import { hashOf, packed } from "../engine/Archive.ts";
 import { readEngineFolder, type EngineFolder, type Problem } from "../engine/EngineFolder.ts";
-import { isEngineError } from "../Errors.ts";
-import { exitCodes } from "../ExitCode.ts";
+import { isEngineError, exitCodes } from "../Errors.ts";
 import { isOn, numberOf, type Invocation } from "../Invocation.ts";
 import { fileRecord, filesShape } from "../output/FileShape.ts";
 import { openOutput } from "../output/Output.ts";
 import { textAt, type Shape } from "../output/Shape.ts";
-import { sayBytes } from "../terminal/Bytes.ts";
+import { sayBytes } from "../parse/Units.ts";
 import { safeText } from "../terminal/SafeText.ts";
 
 const folderOf = (invocation: Invocation): EngineFolder => {

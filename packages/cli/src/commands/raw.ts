@@ -6,11 +6,11 @@ import type { JsonValue } from "@bufbuild/protobuf";
 import { createExchanger } from "@bytenite-engines/core/exchange";
 import { boundedBytes, formatOf, rpcCodeOfHttp } from "@bytenite-engines/core/wire";
 import { accessToken, credentials, fetchOf } from "../client/Client.ts";
-import { exitCodes } from "../ExitCode.ts";
+import { exitCodes } from "../Errors.ts";
 import { isOn, positional, textOf, wordsOf, type Invocation } from "../Invocation.ts";
 import { redactJsonText } from "../output/EngineShape.ts";
 import { pageOutput } from "../output/Output.ts";
-import { prettyJson } from "../output/JsonText.ts";
+import { prettyJson } from "../output/TextWriters.ts";
 import { type bodyForms, rawMethods } from "../parse/EngineCommands.ts";
 import { safeLines, safeText } from "../terminal/SafeText.ts";
 

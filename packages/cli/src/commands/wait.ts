@@ -5,15 +5,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import type { EngineError } from "@bytenite-engines/core/promise";
 import { EngineMessageSchema, type EngineMessage } from "@bytenite-engines/proto";
-import { clientOf } from "../client/Client.ts";
-import { withTagHints } from "../client/TagHints.ts";
-import { HintedError, isEngineError } from "../Errors.ts";
-import { exitCodeOf, exitCodes } from "../ExitCode.ts";
+import { clientOf, withTagHints } from "../client/Client.ts";
+import { HintedError, isEngineError, exitCodeOf, exitCodes } from "../Errors.ts";
 import { failureOf } from "../Failure.ts";
 import { numberOf, textOf, type Invocation } from "../Invocation.ts";
 import { statusRecord, statusShape } from "../output/EngineShape.ts";
 import { openOutput, shapeOfTags } from "../output/Output.ts";
-import { sayDuration } from "../parse/Duration.ts";
+import { sayDuration } from "../parse/Units.ts";
 import type { Notes } from "../terminal/Notes.ts";
 import { safeText } from "../terminal/SafeText.ts";
 
@@ -67,7 +65,7 @@ const met = (condition: Condition, tag: string, look: Look): EngineMessage | und
   }
   if (look.kind === "missing") {
     if (condition.kind === "exists") return undefined;
-    throw look.error;
+    throw knownStatuses.includes(tag) ? new HintedError(look.error, `Did you mean --for ${tag}?`) : look.error;
   }
   if (condition.kind === "exists") return look.message;
   return (look.message.engineStatus === condition.status) !== condition.isNegated ? look.message : undefined;

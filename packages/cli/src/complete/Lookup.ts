@@ -3,13 +3,12 @@ import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { Completion } from "../parse/Command.ts";
-import { httpFetch } from "../client/HttpFetch.ts";
+import { httpFetch } from "../client/Client.ts";
 import { credentialsOf } from "../config/Credentials.ts";
 import { directoriesOf, homeDirectory } from "../config/Directories.ts";
 import { readText, writeOwn } from "../config/Files.ts";
-import { profileNames } from "../config/Settings.ts";
+import { profileNames, loadSettings, type Settings } from "../config/Settings.ts";
 import { settingsTable } from "../config/Setting.ts";
-import { loadSettings, type Settings } from "../config/Settings.ts";
 
 /** How long tags are offered without asking again, in milliseconds. */
 const keptMs = 60_000;

@@ -5,9 +5,8 @@ import { dirname, join } from "node:path";
 import { isLoopback } from "@bytenite-engines/core/wire";
 import type { Arguments } from "../parse/Arguments.ts";
 import type { Environment } from "../terminal/Terminal.ts";
-import { changeConfig, readConfig, type ConfigValues } from "./ConfigFile.ts";
-import { writeOwn } from "./Files.ts";
-import { askKeychain } from "./Keychain.ts";
+import { changeConfig, readConfig, type ConfigValues, writeOwn } from "./Files.ts";
+import { askKeychain, hasKeychain } from "./Keychain.ts";
 import { type Settings, assertProfileName } from "./Settings.ts";
 
 /** What opens the API, and where it comes from. */
@@ -129,6 +128,11 @@ export const loadSecret = async (
 ): Promise<{ readonly secret: StoredSecret; readonly place: StorePlace; readonly where: string } | undefined> => {
   const { profileName, profiles, userFile } = settings;
   const place = profiles[profileName]?.["credentials"];
+  if (place === "keychain" && !hasKeychain)
+    throw new UsageError(
+      `The credentials of profile ${profileName} are in the keychain, which the single executable cannot ask`,
+      "Log in again with it, which stores them in a file: bne auth login. Or set BYTENITE_TOKEN.",
+    );
   if (place === "keychain") {
     const answer = await askKeychain({ action: "get", account: profileName });
     const secret = answer?.secret === undefined ? undefined : parseSecret(answer.secret);

@@ -6,6 +6,9 @@ import type { KeychainAnswer, KeychainQuestion } from "./KeychainProcess.ts";
 /** Longest wait for the keychain, in milliseconds. */
 export const keychainLimitMs = 3_000;
 
+/** Whether this bne can ask a keychain: the single executable, which has no native modules, cannot. */
+export const hasKeychain: boolean = true;
+
 /** Asks the keychain. Undefined: there is none, or it did not answer in time. */
 export const askKeychain = async (question: KeychainQuestion): Promise<KeychainAnswer | undefined> => {
   const { spawn } = await import("node:child_process");

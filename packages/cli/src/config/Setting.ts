@@ -113,6 +113,16 @@ export const assertLasting = (setting: Setting, text: string, env: Environment):
   }
 };
 
+/** What settings of other programs are here: not accepted, but suggested. */
+const settingsElsewhere: Readonly<Record<string, string>> = {
+  timeout: "deadline",
+  retries: "attempts",
+  url: "baseUrl",
+  host: "baseUrl",
+  server: "baseUrl",
+  format: "output or wireFormat",
+};
+
 /** The setting of a name, or UsageError with the closest one. */
 export const settingOf = (name: string): Setting => {
   const setting = settingsTable.find((candidate) => candidate.name === name);
@@ -120,7 +130,9 @@ export const settingOf = (name: string): Setting => {
   const names = settingsTable.map((candidate) => candidate.name);
   throw new UsageError(
     `There is no setting ${JSON.stringify(name.slice(0, 100))}`,
-    didYouMean(name, names) ?? `There are: ${names.join(", ")}.`,
+    (Object.hasOwn(settingsElsewhere, name) ? `Did you mean ${settingsElsewhere[name]}?` : undefined) ??
+      didYouMean(name, names) ??
+      `There are: ${names.join(", ")}.`,
   );
 };
 

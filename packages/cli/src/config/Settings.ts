@@ -3,11 +3,11 @@ import { didYouMean } from "@bytenite-engines/core/wire";
 import { UsageError, UserError } from "@bytenite-engines/registry/command";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { exitCodes } from "../ExitCode.ts";
+import { exitCodes } from "../Errors.ts";
 import type { Arguments, FlagValue } from "../parse/Arguments.ts";
 import { safeText } from "../terminal/SafeText.ts";
 import type { Environment } from "../terminal/Terminal.ts";
-import { readConfig, type ConfigValues } from "./ConfigFile.ts";
+import { readConfig, type ConfigValues } from "./Files.ts";
 import { projectSettings, readSetting, settingOf, settingsTable, type Setting } from "./Setting.ts";
 
 /** Name of the file that a project may have. */

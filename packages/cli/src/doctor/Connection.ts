@@ -7,7 +7,7 @@ import { failureOf } from "../Failure.ts";
 import type { Invocation } from "../Invocation.ts";
 import { accessToken, credentials, fetchOf } from "../client/Client.ts";
 import { isLocal, type Credentials } from "../config/Credentials.ts";
-import { relativeTime, sayDuration } from "../parse/Duration.ts";
+import { relativeTime, sayDuration } from "../parse/Units.ts";
 import { found, type Check } from "./Check.ts";
 
 /** A certificate that ends sooner than this is not well, in days. */

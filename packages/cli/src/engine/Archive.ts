@@ -3,7 +3,7 @@ import { UserError } from "@bytenite-engines/registry/command";
 import { createHash } from "node:crypto";
 import { ArchiveError, readArchive } from "@bytenite-engines/registry/archive";
 import { packTar } from "modern-tar";
-import { exitCodes } from "../ExitCode.ts";
+import { exitCodes } from "../Errors.ts";
 import { safeText } from "../terminal/SafeText.ts";
 import { contentOf, manifestName, type EngineFile, type EngineFolder } from "./EngineFolder.ts";
 

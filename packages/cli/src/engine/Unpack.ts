@@ -13,8 +13,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { reasonOf } from "../config/Files.ts";
-import { FileError } from "../Errors.ts";
-import { exitCodes } from "../ExitCode.ts";
+import { FileError, exitCodes } from "../Errors.ts";
 import { safeText } from "../terminal/SafeText.ts";
 import type { ArchivedFile } from "./Archive.ts";
 

@@ -21,7 +21,12 @@ export const jqOf = async (expression: string): Promise<(json: string) => string
       const text = jq.raw(json, withoutEnvironment(expression), ["-r", "-c"]) ?? "";
       return text === "" || text.endsWith("\n") ? text : `${text}\n`;
     } catch (error) {
-      throw new UsageError(`--jq: ${problemOf(error)}`, "See https://jqlang.org/manual/ for the language.");
+      throw new UsageError(
+        `--jq: ${problemOf(error)}`,
+        /^[A-Za-z]\w*(?:\.\w+)*$/.test(expression)
+          ? `Did you mean .${expression}?`
+          : "See https://jqlang.org/manual/ for the language.",
+      );
     }
   };
 };

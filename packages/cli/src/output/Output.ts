@@ -6,10 +6,9 @@ import { isInstalled, missingProgram } from "../terminal/Pager.ts";
 import { safeLines, safeText } from "../terminal/SafeText.ts";
 import type { Terminal } from "../terminal/Terminal.ts";
 import { askedColumns } from "./EngineShape.ts";
-import { colouredJson } from "./JsonText.ts";
+import { colouredJson, jsonWriter, ndjsonWriter, csvWriter } from "./TextWriters.ts";
 import { pathsOfColumns, textAt, type RecordWriter, type Shape, type Write } from "./Shape.ts";
-import { detailsWriter, tableWriter } from "./TableWriter.ts";
-import { jsonWriter, ndjsonWriter, csvWriter } from "./TextWriters.ts";
+import { detailsWriter, tableWriter } from "./Table.ts";
 
 /** What was asked for. */
 export interface OutputOptions {

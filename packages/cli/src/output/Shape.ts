@@ -1,6 +1,6 @@
 // Records, columns and cells.
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
-import { relativeTime } from "../parse/Duration.ts";
+import { relativeTime } from "../parse/Units.ts";
 import { safeText } from "../terminal/SafeText.ts";
 import type { Style } from "../terminal/Terminal.ts";
 

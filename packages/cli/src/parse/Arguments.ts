@@ -4,7 +4,7 @@ import { UsageError } from "@bytenite-engines/registry/command";
 import { parseArgs } from "node:util";
 import { nameOf, type Command, type Flag, type Positional } from "./Command.ts";
 import { commandAt, commands, flagsOf, groupAt, groups, membersOf } from "./CommandTable.ts";
-import { parseDuration } from "./Duration.ts";
+import { parseDuration } from "./Units.ts";
 import { flagsElsewhere } from "./Flags.ts";
 
 /** The value of a flag: true for a switch, milliseconds for a duration, a list for words. */
@@ -119,11 +119,13 @@ const namedElsewhere = (
 const unknownFlag = (rawName: string, command: Command, known: ReadonlyMap<string, Flag>): UsageError => {
   const names = flagsOf(command).map(({ name }) => `--${name}`);
   const other = rawName.replace(/^--?/, "");
-  const ours = Object.hasOwn(flagsElsewhere, other) ? flagsElsewhere[other] : undefined;
+  const ours = (Object.hasOwn(flagsElsewhere, other) ? (flagsElsewhere[other] ?? []) : []).find(
+    (text) => names.includes(text.split(" ")[0] ?? "") || text.startsWith(`${nameOf(command)} `),
+  );
   const elsewhere = rawName.startsWith("--") && known.has(other);
   return new UsageError(
     `${nameOf(command)} has no flag ${quoted(rawName)}`,
-    (ours !== undefined && names.includes(/^--[a-z-]+/.exec(ours)?.[0] ?? "") ? `Did you mean ${ours}?` : undefined) ??
+    (ours === undefined ? undefined : `Did you mean ${ours}?`) ??
       didYouMean(rawName, names) ??
       (elsewhere ? `Other commands have it; see \`${nameOf(command)} --help\`.` : `See \`${nameOf(command)} --help\`.`),
   );
@@ -142,7 +144,11 @@ export const valueOf = (flag: Flag, text: string | undefined): FlagValue => {
       const count = Number(text);
       const least = flag.least ?? 0;
       if (/^\d+$/.test(text) && count >= least && count <= largestCount) return count;
-      throw new UsageError(`${name} must be a whole number from ${least} to ${largestCount}, not ${quoted(text)}`);
+      const [, digits] = /^(\d{1,10})\D+$/.exec(text) ?? [];
+      throw new UsageError(
+        `${name} must be a whole number from ${least} to ${largestCount}, not ${quoted(text)}`,
+        digits === undefined ? undefined : `Did you mean ${digits}?`,
+      );
     }
     case "duration": {
       const ms = parseDuration(text);

@@ -149,7 +149,7 @@ export const engineCommands: ReadonlyArray<Command> = [
     elsewhere: ["api", "curl", "request"],
     summary: "Send any request to the API",
     details: [
-      "The path is taken below the base URL. Without a method it is GET, or POST with --field or --input. The response body is written whatever the status is; the exit code depends on it. JSON is coloured and indented on a terminal, elsewhere it is as it came.",
+      "The path is taken below the base URL. Without a method it is GET, or POST with --input. The response body is written whatever the status is; the exit code depends on it. JSON is coloured and indented on a terminal, elsewhere it is as it came.",
       "--field NAME=VALUE goes into the query of a GET, else into a JSON object, where true, false, null and numbers are what they look like. Requests other than GET are sent once.",
       'In a JSON body every "token" is REDACTED unless --show-secrets is given; any other body is written as it came.',
     ],

@@ -1,10 +1,10 @@
 // Help, made from the table of commands.
-import { didYouMean } from "@bytenite-engines/core/wire";
+import { closest } from "@bytenite-engines/core/wire";
 import { UsageError } from "@bytenite-engines/registry/command";
 import { usageOf } from "./Arguments.ts";
 import { nameOf, type Command, type Flag } from "./Command.ts";
 import { commandAt, commands, flagsOf, groupAt, groups, membersOf } from "./CommandTable.ts";
-import { exitCodeMeanings, exitCodes } from "../ExitCode.ts";
+import { exitCodeMeanings, exitCodes } from "../Errors.ts";
 import { environmentVariables } from "../config/Setting.ts";
 import { everywhere } from "./Flags.ts";
 import { isTopic, topicNames, topicTexts, type Topic } from "./Topics.ts";
@@ -36,9 +36,10 @@ export const helpText = (words: ReadonlyArray<string>, cells: number): string =>
   if (group?.length === words.length) return overview(membersOf(group), group.join(" "), cells);
   if (isTopic(first)) return topicHelp(first, cells);
   const names = [...commands.map(({ path }) => path.join(" ")), ...groups, ...topicNames];
+  const near = closest(words.join(" "), names).map((name) => (isTopic(name) ? `bne help ${name}` : `bne ${name}`));
   throw new UsageError(
-    `There is no command ${JSON.stringify(words.join(" "))}`,
-    didYouMean(words.join(" "), names, "bne ") ?? "See `bne --help`.",
+    `There is no command or topic ${JSON.stringify(words.join(" ").slice(0, 100))}`,
+    near.length > 0 ? `Did you mean ${near.join(" or ")}?` : `See \`bne --help\`. Topics: ${topicNames.join(", ")}.`,
   );
 };
 

@@ -27,8 +27,9 @@ const elsewhere: Flag = {
   summary: "Ask the registry there, with the token in BYTENITE_MANAGE_TOKEN, instead of opening a database",
 };
 
-const changing = (name: string, summary: string): Command => ({
+const changing = (name: string, summary: string, elsewhere: ReadonlyArray<string> = []): Command => ({
   path: ["registry", name],
+  elsewhere,
   summary,
   details: ["Works on the database itself, also while it is served."],
   positionals: [ownedTags],
@@ -79,6 +80,7 @@ const crediting = (word: "token" | "key", what: string, made: string): ReadonlyA
   },
   {
     path: ["registry", word, "list"],
+    aliases: [["registry", word, "ls"]],
     summary: `List ${word === "token" ? "tokens" : "API keys"}, never their secrets`,
     flags: [{ ...user, summary: "Only those of this user" }, elsewhere, database],
     takes: ["output"],
@@ -239,8 +241,8 @@ export const registryCommands: ReadonlyArray<Command> = [
   },
   changing("activate", "Activate engines in a database"),
   changing("deactivate", "Deactivate engines in a database"),
-  changing("make-public", "Let every user of a database see engines"),
-  changing("make-private", "Let only their owner see engines of a database"),
+  changing("make-public", "Let every user of a database see engines", ["registry public", "registry publish"]),
+  changing("make-private", "Let only their owner see engines of a database", ["registry private", "registry hide"]),
   changing("delete", "Delete engines from a database"),
   {
     path: ["registry", "backup"],

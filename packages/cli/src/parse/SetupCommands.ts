@@ -56,6 +56,7 @@ export const accessCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["profile", "list"],
+    aliases: [["profile", "ls"]],
     elsewhere: ["context", "contexts", "profiles", "profile show", "profile current", "config get-contexts"],
     summary: "List profiles",
     takes: ["output"],

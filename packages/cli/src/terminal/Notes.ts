@@ -1,6 +1,6 @@
 // Progress, notes, warnings and events, on stderr.
 import type { EngineEvent } from "@bytenite-engines/core/promise";
-import { sayDuration } from "../parse/Duration.ts";
+import { sayDuration } from "../parse/Units.ts";
 import { safeText } from "./SafeText.ts";
 import { styled, type Terminal } from "./Terminal.ts";
 import { cut, wrapped } from "./Width.ts";

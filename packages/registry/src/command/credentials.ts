@@ -10,7 +10,7 @@ import {
 } from "../manage/Accounts.ts";
 import { scopes, type Scope } from "../api/Authentication.ts";
 import type { SqliteFile } from "../node/SqliteFile.ts";
-import { flagsOf, needed, oneTooMany, withDatabase } from "./Database.ts";
+import { databasePath, flagsOf, needed, oneTooMany, withDatabase } from "./Database.ts";
 import { canAsk, isConfirmed, type CommandOutput, type RegistryRow } from "./Output.ts";
 import { remoteOf, type Remote } from "./Remote.ts";
 import { UserError, UsageError } from "./UserError.ts";
@@ -94,7 +94,7 @@ export const credentials = async (kind: Kind, args: ReadonlyArray<string>, outpu
     const scope = scopeOf(flags.text("scope"));
     const days = daysOf(flags.text("expires-in"));
     return kept("make", async ({ isNewUser, create, revoke }) => {
-      if (!flags.isOn("create-user") && isNewUser(user)) await assertWanted(user);
+      if (!flags.isOn("create-user") && isNewUser(user)) await assertWanted(user, databasePath(flags));
       const made = await create({ user, label: flags.text("label") ?? "", days, scope });
       output.note(`${kind} ${made.id} of ${user}, scope ${scope}; it is shown this once:`);
       const { id, secret } = made;
@@ -126,8 +126,8 @@ export const credentials = async (kind: Kind, args: ReadonlyArray<string>, outpu
 const createHint = "--create-user makes the user, too.";
 
 /** Asks whether a user is to be made. Rejects with UserError when not. */
-const assertWanted = async (user: string): Promise<void> => {
-  if (!canAsk()) throw new UserError(`there is no user ${user}`, 1, createHint);
+const assertWanted = async (user: string, database: string): Promise<void> => {
+  if (!canAsk()) throw new UserError(`there is no user ${user} in ${database}`, 1, createHint);
   if (await isConfirmed(`There is no user ${user}. Make one? [y/N] `)) return;
   throw new UserError("nothing was made", 1, createHint);
 };

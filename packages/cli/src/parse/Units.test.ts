@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { maxDurationMs, parseDuration, relativeTime, sayDuration } from "./Duration.ts";
+import { maxDurationMs, parseDuration, relativeTime, sayDuration } from "./Units.ts";
 
 test("durations are read in every unit, and together", () => {
   const read = {

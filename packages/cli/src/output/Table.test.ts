@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { safeText } from "../terminal/SafeText.ts";
 import { widthOf } from "../terminal/Width.ts";
 import { engineColumns } from "./EngineShape.ts";
-import { lineOf, placed } from "./TableLayout.ts";
+import { lineOf, placed } from "./Table.ts";
 
 const cell = fc.record({
   text: fc.oneof(

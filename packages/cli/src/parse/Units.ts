@@ -1,4 +1,4 @@
-// Durations: how they are written, and how they are shown.
+// Durations and sizes: how they are written, and how they are shown.
 
 const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
@@ -39,4 +39,17 @@ export const relativeTime = (thenMs: number, nowMs: number): string => {
   const [, unitMs, unit] = ages.find(([limitMs]) => distanceMs < limitMs) ?? [0, 1, "ms"];
   const amount = `${Math.floor(distanceMs / unitMs)} ${unit}`;
   return thenMs > nowMs ? `in ${amount}` : `${amount} ago`;
+};
+
+const units = ["B", "kB", "MB", "GB"] as const;
+
+/** `812 B`, `1.2 kB`, `64 MB`: decimal units, at most three digits. */
+export const sayBytes = (bytes: number): string => {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1_000;
+    unit += 1;
+  }
+  return `${unit > 0 && value < 9.95 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
 };
