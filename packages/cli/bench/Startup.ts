@@ -44,11 +44,12 @@ export const measureStartup = async (
   };
   const lines: ReadonlyArray<readonly [line: string, args: ReadonlyArray<string>, promised?: number]> = [
     ["node -e 0", ["-e", "0"], 1],
-    ["bne --version", [bin, "--version"], 1.5],
-    ["bne completion bash", [bin, "completion", "bash"], 1.5],
-    ["bne --help", [bin, "--help"], 3],
-    ["bne list --help", [bin, "list", "--help"], 3],
-    ["bne list", [bin, "list"], 4],
+    ["bne --version", [bin, "--version"], 1.4],
+    ["bne completion bash", [bin, "completion", "bash"], 1.4],
+    ["bne --help", [bin, "--help"], 2.2],
+    ["bne list --help", [bin, "list", "--help"], 2.2],
+    ["bne list", [bin, "list"], 3.7],
+    ["bne get", [bin, "get", "engine-0"], 3.7],
     ...(peers
       ? ([
           ["wrangler --version", [wrangler, "--version"]],

@@ -2,9 +2,8 @@
 import { canAsk, isConfirmed, UsageError, UserError } from "@bytenite-engines/registry/command";
 import { create } from "@bufbuild/protobuf";
 import { parseTag } from "@bytenite-engines/core/wire";
-import type { PromiseEngineClient } from "@bytenite-engines/core/promise";
-import { EngineMessageSchema, type EngineMessage } from "@bytenite-engines/proto";
-import { isEngineError, exitCodes } from "../Errors.ts";
+import { EngineMessageSchema } from "@bytenite-engines/proto";
+import { exitCodes } from "../Errors.ts";
 import { isOn, type Invocation } from "../Invocation.ts";
 import { statusRecord, statusShape } from "../output/EngineShape.ts";
 import { eachTag } from "./get.ts";
@@ -30,9 +29,10 @@ export const remove = async (invocation: Invocation): Promise<number> => {
     );
   }
   await assertConfirmed(invocation, tags);
-  return eachTag(invocation, statusShape, "deleting ", async (client, tag) =>
-    statusRecord(await deleted(invocation, client, tag)),
-  );
+  return eachTag(invocation, statusShape, "deleting ", async (client, tag) => {
+    await client.delete(tag, { signal: invocation.signal });
+    return statusRecord(create(EngineMessageSchema, { engineTag: tag, engineStatus: "deleted" }));
+  });
 };
 
 const assertConfirmed = async (invocation: Invocation, tags: ReadonlyArray<string>): Promise<void> => {
@@ -42,22 +42,4 @@ const assertConfirmed = async (invocation: Invocation, tags: ReadonlyArray<strin
   const question = `Delete ${what}, with code and history? [y/N] `;
   if (canAsk() && (await isConfirmed(question, invocation.signal))) return;
   throw new UserError("Nothing was deleted", exitCodes.notMet, "--yes deletes without asking.");
-};
-
-/**
- * Deletes an engine. The operation is an extension (docs/wire.md), so the client has no call for it: the one that reads an engine is
- * sent with another method.
- */
-const deleted = async ({ signal }: Invocation, client: PromiseEngineClient, tag: string): Promise<EngineMessage> => {
-  try {
-    await client.get(tag, {
-      signal,
-      format: "json",
-      middleware: [(request, next) => next({ ...request, method: "DELETE" })],
-    });
-  } catch (error) {
-    // An attempt whose answer got lost has done it.
-    if (!isEngineError(error) || error.reason._tag !== "NotFound" || error.attempts < 2) throw error;
-  }
-  return create(EngineMessageSchema, { engineTag: tag, engineStatus: "deleted" });
 };

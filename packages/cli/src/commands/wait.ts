@@ -19,6 +19,8 @@ import { safeText } from "../terminal/SafeText.ts";
 const defaultTimeoutMs = 300_000;
 /** Time between two looks when nothing else is said, in milliseconds. */
 export const defaultIntervalMs = 2_000;
+/** A server that does not answer is reported after so much waiting, once, in milliseconds. */
+export const noteAfterMs = 5_000;
 /** Less than this left is too short for a look, in milliseconds. */
 export const leastLookMs = 50;
 
@@ -107,7 +109,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
       return exitCodes.ok;
     }
     // The failure of the last look is the error that ends the wait.
-    if (left() >= intervalMs + leastLookMs) {
+    if (timeoutMs - left() >= noteAfterMs && left() >= intervalMs + leastLookMs) {
       for (const look of last.values())
         if (look.kind === "unavailable") noteOnce(notes, noted, failureOf(look.error).message);
     }

@@ -17,7 +17,7 @@ import { safeText } from "../terminal/SafeText.ts";
 import { cut } from "../terminal/Width.ts";
 import type { Stdout } from "../terminal/Stdout.ts";
 import { sizeOf } from "../terminal/Terminal.ts";
-import { defaultIntervalMs, leastLookMs, noteOnce } from "./wait.ts";
+import { defaultIntervalMs, leastLookMs, noteAfterMs, noteOnce } from "./wait.ts";
 
 export const run = async (invocation: Invocation): Promise<number> => {
   const options = outputOptions(invocation);
@@ -39,7 +39,8 @@ export const run = async (invocation: Invocation): Promise<number> => {
 async function* looks(invocation: Invocation, client: PromiseEngineClient): AsyncGenerator<Snapshot> {
   const { notes, signal, settings } = invocation;
   const intervalMs = numberOf(invocation, "interval") ?? defaultIntervalMs;
-  const endsAt = performance.now() + (numberOf(invocation, "timeout") ?? Infinity);
+  const startedAt = performance.now();
+  const endsAt = startedAt + (numberOf(invocation, "timeout") ?? Infinity);
   const left = (): number => Math.max(0, endsAt - performance.now());
   const deadline = Number(settings.of("deadline").value);
   let failure: Error | undefined;
@@ -57,7 +58,8 @@ async function* looks(invocation: Invocation, client: PromiseEngineClient): Asyn
       if (!passing || first || signal.aborted) throw error;
       failure = error;
       // The failure of the last look is the error that ends the watch.
-      if (left() >= intervalMs + leastLookMs) noteOnce(notes, noted, failureOf(error).message);
+      if (performance.now() - startedAt >= noteAfterMs && left() >= intervalMs + leastLookMs)
+        noteOnce(notes, noted, failureOf(error).message);
     }
     await delay(Math.min(intervalMs, left()), undefined, { signal });
   }
@@ -119,7 +121,11 @@ const table = async (invocation: Invocation, client: PromiseEngineClient, shape:
       // Asked each time: the window may have another size by now.
       const { width, height } = sizeOf(process.stdout, env);
       const chosen = columns === undefined ? shape.columns : askedColumns(columns, shape.known);
-      const { lines, places } = tableText(
+      const {
+        lines,
+        places,
+        cut: values,
+      } = tableText(
         {
           columns: chosen,
           headers,
@@ -129,10 +135,14 @@ const table = async (invocation: Invocation, client: PromiseEngineClient, shape:
         },
         [...snapshot.values()],
       );
-      const left = leftOutOf(chosen, lines.length === 0 ? undefined : places);
+      const missing = leftOutOf(chosen, lines.length === 0 ? undefined : places);
+      const left = [
+        ...(missing.length === 0 ? [] : [`columns ${missing.join(", ")}`]),
+        ...(values === 0 ? [] : [`the end of ${values} ${values === 1 ? "value" : "values"}`]),
+      ];
       await screen.show(
         fitted(lines, left.length === 0 ? height : height - 1).concat(
-          left.length === 0 ? [] : cut(`Left out: columns ${left.join(", ")}`, width - 1),
+          left.length === 0 ? [] : cut(`Left out: ${left.join("; ")}`, width - 1),
         ),
       );
     }

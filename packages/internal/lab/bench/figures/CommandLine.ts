@@ -25,7 +25,7 @@ export const commandLine: Figure = {
   name: "command-line",
   title: "The command line",
   promise:
-    "CPU time against `node -e 0`: --version and completion at most 1.5x, --help 3x, list 4x; 100,000 engines in at most 1.3x of the memory for 1,000.",
+    "CPU time against `node -e 0`: --version and completion at most 1.4x, --help 2.2x, list and get 3.7x; 100,000 engines in at most 1.3x of the memory for 1,000.",
   charts: [
     {
       name: "startup",
