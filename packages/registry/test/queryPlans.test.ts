@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { orders } from "../src/api/OrderBy.ts";
-import { byId, bySelector } from "../src/api/Authentication.ts";
+import { byId, bySelector, statements as single } from "../src/api/Statements.ts";
 import { listStatements, tagStatement } from "../src/api/EngineStore.ts";
 import { migrate } from "../src/api/Migrations.ts";
 import type { Statement } from "../src/api/SqlDriver.ts";
 import { openSqlite, type SqliteFile } from "../src/node/SqliteFile.ts";
 import { createCredential, ensureUser } from "../src/manage/Accounts.ts";
-import { publishAll, selectVersion, selectVersions } from "../src/manage/Engines.ts";
+import { publishAll } from "../src/manage/Engines.ts";
 
 /** Databases by which statistics they have: none, those of all rows, or those of the first few, which may mislead. */
 const files = new Map<string, SqliteFile>();
@@ -70,8 +70,8 @@ const statements: ReadonlyArray<readonly [string, Statement]> = [
   ),
   ["credential by selector", bySelector("0123456789abcdef", 0)],
   ["credential by id", byId("x", 0)],
-  ["the version that an import overwrites", { sql: selectVersion, values: [1, "a", 1, 2] }],
-  ["the versions that a change chooses from", { sql: selectVersions, values: [1, "a"] }],
+  ["the version that an import overwrites", { sql: single.version, values: [1, "a", 1, 2] }],
+  ["the versions that a change chooses from", { sql: single.versions, values: [1, "a"] }],
 ];
 
 // Going through a partial index in its order is no table scan: it holds exactly the rows that are asked for.

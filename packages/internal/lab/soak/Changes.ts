@@ -64,7 +64,11 @@ export class Changes {
     if (own.length <= fewest || (kind < 0.2 && own.length < most)) await this.#publishNew(user);
     else if (own.length >= most || kind < 0.3) this.#change(held, "delete");
     else if (kind < 0.55) await this.#overwrite(held);
-    else this.#change(held, random.pick(["activate", "deactivate", "make-public", "make-private"] as const));
+    else {
+      const how = random.pick(["activate", "deactivate", "make-public", "make-private"] as const);
+      // An engine with a secret cannot be made public.
+      this.#change(held, how === "make-public" && held.engine.platformConfig !== undefined ? "make-private" : how);
+    }
     this.made += 1;
   }
 

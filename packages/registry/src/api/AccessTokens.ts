@@ -1,9 +1,10 @@
 // Signed access tokens (JWT): claims and verification.
 import { errors, jwtVerify, SignJWT } from "jose";
 import QuickLRU from "quick-lru";
-import { byId, credentialOf, recognise, scopes, type Credential, type Scope } from "./Authentication.ts";
+import { credentialOf, recognise, scopes, type Credential, type Scope } from "./Authentication.ts";
 import { deriveKeyBytes } from "./SecretBox.ts";
 import type { SqlDriver } from "./SqlDriver.ts";
+import { byId } from "./Statements.ts";
 
 /** Seconds an access token lives, as upstream's do. */
 export const accessTokenSeconds = 3_600;

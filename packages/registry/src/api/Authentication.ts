@@ -5,7 +5,8 @@ import { bytesOf, type User } from "./EngineStore.ts";
 import { digestOf, sameDigest } from "./Digest.ts";
 import type { RateLimit } from "./RateLimit.ts";
 import { ApiError } from "./ApiError.ts";
-import type { SqlDriver, Statement } from "./SqlDriver.ts";
+import type { SqlDriver } from "./SqlDriver.ts";
+import { bySelector } from "./Statements.ts";
 
 /** Longest token that is looked at, in characters. */
 export const maxTokenCharacters = 8_192;
@@ -32,26 +33,6 @@ export interface Credential {
   readonly scope: Scope;
   readonly user: User;
 }
-
-const good = "c.revoked_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > ?)";
-/** Users are no part of a join: statistics of a few users make it read all of them, a look by their number they leave alone. */
-const found = `SELECT c.id, c.kind, c.scope, c.digest, c.user, (SELECT id FROM users WHERE number = c.user) AS uuid,
-  (SELECT name FROM users WHERE number = c.user) AS name,
-  (SELECT disabled_at FROM users WHERE number = c.user) AS disabled FROM credentials c`;
-const foundBySelector = `${found} INDEXED BY credentials_by_selector WHERE c.selector = ? AND ${good}`;
-const foundById = `${found} WHERE c.id = ? AND ${good}`;
-
-/** The statement that looks credentials up by the selector of their digest. */
-export const bySelector = (selector: string, now: number): Statement => ({
-  sql: foundBySelector,
-  values: [selector, now],
-});
-
-/** The statement that looks a credential up by its id, as a signed token names it. */
-export const byId = (id: string, now: number): Statement => ({
-  sql: foundById,
-  values: [id, now],
-});
 
 /** The credential that a secret is, or undefined. Several users may have configured one secret: `accepts` chooses. */
 export const recognise = async (

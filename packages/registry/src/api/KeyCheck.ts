@@ -3,6 +3,7 @@ import { secretPlace } from "./EngineRow.ts";
 import { bytesOf } from "./EngineStore.ts";
 import { KeyError, type SecretBox } from "./SecretBox.ts";
 import type { Row, SqlDriver } from "./SqlDriver.ts";
+import { statements } from "./Statements.ts";
 
 /** Where the check value belongs: no engine has such a place. */
 const checkPlace = "key check";
@@ -12,7 +13,7 @@ export const assertKey = async (sql: SqlDriver, box: SecretBox): Promise<boolean
   const tables = await rowsOf(sql, "SELECT name FROM sqlite_master WHERE type = 'table'");
   const has = (table: string): boolean => tables.some(({ name }) => name === table);
   if (has("key_check")) {
-    const [check] = await rowsOf(sql, selectCheck);
+    const [check] = await rowsOf(sql, statements.keyCheck);
     if (check !== undefined) {
       await assertOpens(box, check["sealed"], checkPlace);
       return true;
@@ -38,9 +39,9 @@ export const withKeyCheck = (sql: SqlDriver, box: SecretBox | undefined): SqlDri
   let isKnown = box === undefined;
   return {
     ...sql,
-    read: async (statements) => {
-      if (box === undefined || isKnown) return sql.read(statements);
-      const [checks, ...rows] = await sql.read([{ sql: selectCheck, values: [] }, ...statements]);
+    read: async (asked) => {
+      if (box === undefined || isKnown) return sql.read(asked);
+      const [checks, ...rows] = await sql.read([{ sql: statements.keyCheck, values: [] }, ...asked]);
       const [check] = checks ?? [];
       if (check === undefined) {
         await assertKey(sql, box);
@@ -52,13 +53,10 @@ export const withKeyCheck = (sql: SqlDriver, box: SecretBox | undefined): SqlDri
   };
 };
 
-const selectCheck = "SELECT sealed FROM key_check";
-
 /** Keeps a check value of the key, unless there is one already: then that one decides. Throws KeyError. */
 export const rememberKey = async (sql: SqlDriver, box: SecretBox): Promise<void> => {
   const sealed = await box.seal("", checkPlace);
-  const insert = "INSERT INTO key_check (one, sealed) VALUES (1, ?) ON CONFLICT DO NOTHING";
-  await sql.write([{ sql: insert, values: [sealed] }]);
+  await sql.write([{ sql: statements.addKeyCheck, values: [sealed] }]);
   await assertKey(sql, box);
 };
 

@@ -1,5 +1,6 @@
 // Last use of credentials, written in batches.
 import type { SqlDriver } from "./SqlDriver.ts";
+import { statements } from "./Statements.ts";
 
 /** Milliseconds between two batches: how old a time of last use can be. */
 export const lastUseMs = 60_000;
@@ -16,8 +17,6 @@ export interface LastUse {
   readonly isDue: (nowMs: number) => boolean;
 }
 
-const update = "UPDATE credentials SET last_used_at = max(coalesce(last_used_at, 0), ?) WHERE id = ?";
-
 /** Nothing noted yet. */
 export const makeLastUse = (sql: SqlDriver): LastUse => {
   let noted = new Map<string, number>();
@@ -30,9 +29,9 @@ export const makeLastUse = (sql: SqlDriver): LastUse => {
     isDue: (nowMs) => noted.size > 0 && nowMs - sinceMs >= lastUseMs,
     flush: async () => {
       if (noted.size === 0 || sql.readOnly === true) return;
-      const statements = [...noted].map(([credential, atMs]) => ({ sql: update, values: [atMs, credential] }));
+      const uses = [...noted].map(([credential, atMs]) => ({ sql: statements.used, values: [atMs, credential] }));
       noted = new Map();
-      await sql.write(statements).catch(() => {});
+      await sql.write(uses).catch(() => {});
     },
   };
 };

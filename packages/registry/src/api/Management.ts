@@ -4,9 +4,8 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { decodeJson, parseTag, requestIdFrom } from "@bytenite-engines/core/wire";
 import { EngineSchema, type Engine } from "@bytenite-engines/proto";
 import { requireScope, scopes, type Credential, type Scope } from "./Authentication.ts";
-import { auditStatement } from "./Audit.ts";
 import { digestOf, newSecret } from "./Digest.ts";
-import { engineColumns, rowOf, secretPlace, updateEngineSql } from "./EngineRow.ts";
+import { engineColumns, rowOf, secretPlace } from "./EngineRow.ts";
 import { bytesOf } from "./EngineStore.ts";
 import { parseJson } from "../manage/JsonMembers.ts";
 import { ApiError, apiErrorOf, statusBody } from "./ApiError.ts";
@@ -14,6 +13,7 @@ import type { Answer, RequestHead } from "./Answer.ts";
 import type { Authorize, ReadSession } from "./Routes.ts";
 import type { SecretBox } from "./SecretBox.ts";
 import type { Row, SqlDriver, SqlValue, Statement } from "./SqlDriver.ts";
+import { auditStatement, statements } from "./Statements.ts";
 import { allowOf, otherMethod } from "./Web.ts";
 
 /** The path below which the registry is managed. */
@@ -50,45 +50,6 @@ export interface ManagementOptions {
   readonly onFault?: ((error: unknown, requestId: string) => void) | undefined;
   readonly now: () => number;
 }
-
-const userColumns = "number, id, name, created_at, disabled_at, live_engines, max_engines, max_bytes";
-
-/** All statements of the management API. */
-const statements = {
-  users: `SELECT ${userColumns} FROM users WHERE deleted_at IS NULL AND name > ? ORDER BY name LIMIT ?`,
-  user: `SELECT ${userColumns} FROM users WHERE name = ? AND deleted_at IS NULL`,
-  addUser: `INSERT INTO users (id, name, created_at, max_engines, max_bytes) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (name) DO NOTHING RETURNING ${userColumns}`,
-  changeUser: `UPDATE users SET disabled_at = CASE ? WHEN 1 THEN coalesce(disabled_at, ?) WHEN 0 THEN NULL ELSE disabled_at END,
-    max_engines = CASE WHEN ? THEN ? ELSE max_engines END, max_bytes = CASE WHEN ? THEN ? ELSE max_bytes END
-    WHERE number = ? AND deleted_at IS NULL RETURNING ${userColumns}`,
-  removeUser: `UPDATE users SET deleted_at = ?, disabled_at = coalesce(disabled_at, ?), name = 'deleted:' || id
-    WHERE number = ? AND deleted_at IS NULL AND live_engines = 0 RETURNING number`,
-  endCredentials: "UPDATE credentials SET revoked_at = coalesce(revoked_at, ?) WHERE user = ?",
-  credentials: `SELECT c.id, u.name AS user, c.kind, c.scope, c.label, c.created_at, c.expires_at, c.revoked_at, c.last_used_at
-    FROM credentials c JOIN users u ON u.number = c.user WHERE (? IS NULL OR u.name = ?) AND c.id > ? ORDER BY c.id LIMIT ?`,
-  addCredential: `INSERT INTO credentials (id, user, kind, scope, selector, digest, label, created_at, expires_at)
-    SELECT ?, number, ?, ?, ?, ?, ?, ?, ? FROM users WHERE number = ? AND deleted_at IS NULL RETURNING id`,
-  revoke: "UPDATE credentials SET revoked_at = coalesce(revoked_at, ?) WHERE id = ? RETURNING id, kind, label",
-  engines: `SELECT e.number, e.id, u.name AS owner, e.name, e.major, e.minor, e.status, e.is_public, e.revision, e.created_at, e.updated_at
-    FROM engines e JOIN users u ON u.number = e.owner
-    WHERE e.number > ? AND (? IS NULL OR e.owner = ?) AND e.deleted_at IS NULL ORDER BY e.number LIMIT ?`,
-  version: `SELECT number, json, secret, revision, updated_at FROM engines INDEXED BY engines_by_tag
-    WHERE owner = ? AND name = ? AND major = ? AND minor = ? AND deleted_at IS NULL`,
-  owned: `SELECT number, json, secret, revision, updated_at FROM engines INDEXED BY engines_by_tag
-    WHERE owner = ? AND deleted_at IS NULL LIMIT ?`,
-  clashes: `SELECT e.name, e.major, e.minor FROM engines e INDEXED BY engines_by_tag WHERE e.owner = ? AND e.deleted_at IS NULL
-    AND EXISTS (SELECT 1 FROM engines t WHERE t.owner = ? AND t.name = e.name AND t.major = e.major AND t.minor = e.minor
-      AND t.deleted_at IS NULL) LIMIT 10`,
-  /** Only if nobody has changed it since it was read. */
-  changeEngine: `${updateEngineSql} AND revision = ? AND updated_at = ? AND deleted_at IS NULL RETURNING id`,
-  audit: `SELECT number, at, actor, action, subject, detail FROM audit WHERE number < ? ORDER BY number DESC LIMIT ?`,
-  statistics: `SELECT (SELECT count(*) FROM users WHERE deleted_at IS NULL) AS users,
-    (SELECT count(*) FROM users WHERE deleted_at IS NULL AND disabled_at IS NOT NULL) AS disabledUsers,
-    (SELECT coalesce(sum(live_engines), 0) FROM users) AS engines,
-    (SELECT live_engines FROM public_total) AS publicEngines,
-    (SELECT count(*) FROM credentials WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)) AS credentials`,
-} as const;
 
 type Input = Readonly<Record<string, unknown>>;
 

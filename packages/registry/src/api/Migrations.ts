@@ -1,5 +1,5 @@
 // Database schema by version, and its migrations.
-import { byId, bySelector } from "./Authentication.ts";
+import { byId, bySelector } from "./Statements.ts";
 import { listStatements, tagStatement } from "./EngineStore.ts";
 import { archiveTables } from "../archive/ArchiveRows.ts";
 import { orders } from "./OrderBy.ts";

@@ -8,7 +8,7 @@ import { requireScope, type Credential } from "../api/Authentication.ts";
 import type { Body } from "../api/EngineBody.ts";
 import { rowOf } from "../api/EngineRow.ts";
 import { readStatus, type User } from "../api/EngineStore.ts";
-import { auditStatement } from "../api/Audit.ts";
+import { auditStatement } from "../api/Statements.ts";
 import { ApiError } from "../api/ApiError.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
 import type { SqlDriver } from "../api/SqlDriver.ts";

@@ -7,7 +7,7 @@ import type { RequestHead } from "../api/Answer.ts";
 import type { Credential } from "../api/Authentication.ts";
 import { assertTag, rowOf, sealSecret, secretPlace, UnacceptableEngineError, withSecret } from "../api/EngineRow.ts";
 import type { User } from "../api/EngineStore.ts";
-import { auditStatement } from "../api/Audit.ts";
+import { auditStatement } from "../api/Statements.ts";
 import { bodyTooLong, ApiError } from "../api/ApiError.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
 import type { SqlDriver } from "../api/SqlDriver.ts";

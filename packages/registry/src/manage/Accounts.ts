@@ -4,6 +4,7 @@ import type { CredentialKind, Scope } from "../api/Authentication.ts";
 import type { User } from "../api/EngineStore.ts";
 import { parseTag } from "@bytenite-engines/core/wire";
 import type { Row } from "../api/SqlDriver.ts";
+import { statements } from "../api/Statements.ts";
 import type { Run, SqliteFile } from "../node/SqliteFile.ts";
 
 /** An account that cannot be made or found; the message is for the operator. */
@@ -37,7 +38,7 @@ export const ensureUserWithin = (run: Run, name: string, now: number, id?: strin
   assertUserName(name);
   const found = userNamed(run, name);
   if (found !== undefined) return found;
-  run("INSERT INTO users (id, name, created_at) VALUES (?, ?, ?)", id ?? crypto.randomUUID(), name, now);
+  run(statements.insertUser, id ?? crypto.randomUUID(), name, now);
   return userNamed(run, name) as User;
 };
 
@@ -50,7 +51,7 @@ const assertUserName = (name: string): void => {
 /** The user of a name, or, where there is none, what it will be once it is made with this id. Writes nothing. */
 export const plannedUser = (file: SqliteFile, name: string, id?: string): User => {
   assertUserName(name);
-  const [row] = file.rows({ sql: selectUser, values: [name] });
+  const [row] = file.rows({ sql: statements.userIds, values: [name] });
   return row === undefined ? { number: 0, id: id ?? crypto.randomUUID(), name } : userIn(row);
 };
 
@@ -62,11 +63,9 @@ export const ensurePlanned = (run: Run, { name, id }: User, now: number): User =
 };
 
 const userNamed = (run: Run, name: string): User | undefined => {
-  const [row] = run(selectUser, name);
+  const [row] = run(statements.userIds, name);
   return row === undefined ? undefined : userIn(row);
 };
-
-const selectUser = "SELECT number, id, name FROM users WHERE name = ?";
 
 const userIn = (row: Row): User => ({
   number: Number(row["number"]),
@@ -76,14 +75,14 @@ const userIn = (row: Row): User => ({
 
 /** The user of a name, who must exist. */
 export const userOf = (file: SqliteFile, name: string): User => {
-  const [row] = file.rows({ sql: selectUser, values: [name] });
+  const [row] = file.rows({ sql: statements.userIds, values: [name] });
   if (row === undefined) throw new AccountError(`there is no user ${JSON.stringify(name)}`);
   return userIn(row);
 };
 
 /** The user of an id, or undefined. */
 export const userWithId = (file: SqliteFile, id: string): User | undefined => {
-  const [row] = file.rows({ sql: "SELECT number, id, name FROM users WHERE id = ?", values: [id] });
+  const [row] = file.rows({ sql: statements.userOfId, values: [id] });
   return row === undefined ? undefined : userIn(row);
 };
 
@@ -91,13 +90,10 @@ export const userWithId = (file: SqliteFile, id: string): User | undefined => {
 export const listUsers = (file: SqliteFile): ReadonlyArray<{ readonly user: User; readonly engines: number }> =>
   file
     .rows({
-      sql: "SELECT number, id, name, live_engines FROM users WHERE deleted_at IS NULL ORDER BY name",
+      sql: statements.allUsers,
       values: [],
     })
     .map((row) => ({ user: userIn(row), engines: Number(row["live_engines"]) }));
-
-const insertCredential =
-  "INSERT INTO credentials (id, user, kind, scope, selector, digest, label, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 /** Makes a new secret for a user. This is the only time it can be seen. */
 export const createCredential = async (
@@ -114,7 +110,18 @@ export const createCredential = async (
   const digest = await digestOf(secret);
   const id = crypto.randomUUID();
   file.transaction((run) =>
-    run(insertCredential, id, user.number, kind, scope, digest.selector, digest.bytes, label, now, expiresAt ?? null),
+    run(
+      statements.insertCredential,
+      id,
+      user.number,
+      kind,
+      scope,
+      digest.selector,
+      digest.bytes,
+      label,
+      now,
+      expiresAt ?? null,
+    ),
   );
   return { id, secret };
 };
@@ -124,8 +131,8 @@ const operatorName = "operator";
 
 /** The first manage token, for user `operator`; undefined where there has been one, good or not. */
 export const firstManageToken = async (file: SqliteFile, now: number): Promise<string | undefined> => {
-  const any = "SELECT 1 AS found FROM credentials WHERE scope = 'manage' LIMIT 1";
-  if (file.access !== "read-write" || file.rows({ sql: any, values: [] }).length > 0) return undefined;
+  if (file.access !== "read-write" || file.rows({ sql: statements.anyManageToken, values: [] }).length > 0)
+    return undefined;
   const user = ensureUser(file, operatorName, now);
   return (await createCredential(file, user, "token", "first manage token", now, undefined, "manage")).secret;
 };
@@ -152,7 +159,18 @@ const addDigest = (
   label: string = kind,
   scope: Scope = "read",
 ): void => {
-  run(insertCredential, crypto.randomUUID(), user.number, kind, scope, digest.selector, digest.bytes, label, now, null);
+  run(
+    statements.insertCredential,
+    crypto.randomUUID(),
+    user.number,
+    kind,
+    scope,
+    digest.selector,
+    digest.bytes,
+    label,
+    now,
+    null,
+  );
 };
 
 /** Where a configured token stands when its place is not known. */
@@ -183,8 +201,7 @@ export const addConfigured = async (
   }
   const rowsOf = ({ selector, bytes }: SecretDigest): ReadonlyArray<Row> =>
     file.rows({
-      sql: `SELECT c.id, c.kind, c.revoked_at, u.name FROM credentials c JOIN users u ON u.number = c.user
-        WHERE c.selector = ? AND c.digest = ?`,
+      sql: statements.credentialsOfDigest,
       values: [selector, bytes],
     });
   const revoked: Array<RevokedConfigured> = [];
@@ -195,7 +212,9 @@ export const addConfigured = async (
     if (ended !== undefined) revoked.push({ id: String(ended["id"]), user: one.user, place: one.place });
     else if (!rows.some(({ kind, name }) => kind === "configured" && name === one.user)) missing.push(one);
   }
-  const unknown = Object.keys(tokens).filter((name) => file.rows({ sql: selectUser, values: [name] }).length === 0);
+  const unknown = Object.keys(tokens).filter(
+    (name) => file.rows({ sql: statements.userIds, values: [name] }).length === 0,
+  );
   if (missing.length > 0 || unknown.length > 0) {
     file.transaction((run) => {
       for (const name of unknown) ensureUserWithin(run, name, now);
@@ -235,9 +254,7 @@ const dateOf = (value: unknown): Date | undefined =>
  * it has to be removed as well.
  */
 export const revokeCredential = (file: SqliteFile, id: string, now: number): string | undefined => {
-  const [row] = file.transaction((run) =>
-    run("UPDATE credentials SET revoked_at = coalesce(revoked_at, ?) WHERE id = ? RETURNING kind, label", now, id),
-  );
+  const [row] = file.transaction((run) => run(statements.revoke, now, id));
   if (row === undefined) throw new AccountError(`there is no credential ${JSON.stringify(id)}`);
   if (row["kind"] !== "configured") return undefined;
   return row["label"] === "configured" ? anyPlace : String(row["label"]);

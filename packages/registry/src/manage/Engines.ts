@@ -17,6 +17,7 @@ import {
   type RowParts,
 } from "../api/EngineRow.ts";
 import { bytesOf, type User } from "../api/EngineStore.ts";
+import { statements } from "../api/Statements.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
 import type { Row, SqlValue } from "../api/SqlDriver.ts";
 import type { Run, SqliteFile } from "../node/SqliteFile.ts";
@@ -103,10 +104,6 @@ export const sealEngine = (
     ? { ...prepared, sealed: null }
     : sealSecret(prepared.secret, box).then((sealed) => ({ ...prepared, sealed }));
 
-/** The live engine of an owner that has this version; see `indexes` of EngineStore.ts for why its index is named. */
-export const selectVersion = `SELECT number, json, secret FROM engines INDEXED BY engines_by_tag
-  WHERE owner = ? AND name = ? AND major = ? AND minor = ? AND deleted_at IS NULL`;
-
 /** How many engines users may still add, within one transaction. */
 export interface Quotas {
   /** Undefined: any number. */
@@ -120,7 +117,7 @@ export const makeQuotas = (run: Run): Quotas => {
   const quotas: Quotas = {
     left: ({ number }) => {
       if (!left.has(number)) {
-        const [row] = run("SELECT max_engines - live_engines AS remaining FROM users WHERE number = ?", number);
+        const [row] = run(statements.remainingEngines, number);
         const remaining = row?.["remaining"];
         left.set(number, remaining === null || remaining === undefined ? undefined : Number(remaining));
       }
@@ -157,7 +154,7 @@ export const publish = (
   const remaining = isLive ? quotas.left(user) : undefined;
   const mayBeNew = expected === "new" && isLive && remaining === undefined;
   if (mayBeNew && run.change(insertEngineSql, ...whole) > 0) return asNew;
-  const [found] = run(selectVersion, user.number, name, valueIn(row, "major"), valueIn(row, "minor"));
+  const [found] = run(statements.version, user.number, name, valueIn(row, "major"), valueIn(row, "minor"));
   if (found === undefined) {
     if (remaining !== undefined && remaining <= 0) {
       throw new UnacceptableEngineError(
@@ -180,22 +177,15 @@ export const publish = (
   engine.createdAt = before.createdAt ?? timestampFromMs(now);
   engine.updatedAt = timestampFromMs(now);
   run(updateEngineSql, ...rowOf(engine, user.number, sealed), Number(found["number"]));
-  if (engine.hash !== before.hash) run(releaseArchiveSql, now, Number(found["number"]));
+  if (engine.hash !== before.hash) run(statements.releaseArchive, now, Number(found["number"]));
   return { tag, id: engine.id, revision: engine.revision, created: false };
 };
-
-/** The archive of what an engine was before is not that of what it is now. */
-const releaseArchiveSql = "UPDATE archives SET released_at = ? WHERE engine = ? AND released_at IS NULL";
 
 /** Largest value of the field (int32). */
 const largestRevision = 2 ** 31 - 1;
 
-/** Any other engine with an id, deleted or not. */
-export const selectId = `SELECT name, major, minor FROM engines INDEXED BY engines_by_id
-  WHERE id = ? AND NOT (owner = ? AND name = ? AND major = ? AND minor = ?) LIMIT 1`;
-
 const assertOwnId = (run: Run, { row, user, secret }: SealedEngine, id: string): void => {
-  const [other] = run(selectId, id, user.number, secret.name, valueIn(row, "major"), valueIn(row, "minor"));
+  const [other] = run(statements.otherOfId, id, user.number, secret.name, valueIn(row, "major"), valueIn(row, "minor"));
   if (other === undefined) return;
   throw new UnacceptableEngineError(
     `${secret.name}@${secret.version} of ${user.name}: its id ${id} is the one of ${String(other["name"])}@${String(other["major"])}.${String(other["minor"])}`,
@@ -238,16 +228,12 @@ const changes: Readonly<Record<Change, (engine: Engine, now: number) => void>> =
   "make-private": (engine) => void (engine.isPublic = false),
 };
 
-/** All live versions of an owner's engine, the highest first. */
-export const selectVersions = `SELECT number, json, secret, major, minor FROM engines INDEXED BY engines_by_tag
-  WHERE owner = ? AND name = ? AND deleted_at IS NULL ORDER BY major DESC, minor DESC`;
-
 /** Changes the version that a tag means among the user's engines. Deleting is soft: the row stays, with `deletedAt`. */
 export const change = (file: SqliteFile, user: User, text: string, how: Change, now: number): string =>
   file.transaction((run) => {
     const tag = parseTag(text);
     if (tag === undefined) throw new UnacceptableEngineError(`${JSON.stringify(text)} is not a tag`);
-    const rows = run(selectVersions, user.number, tag.name);
+    const rows = run(statements.versions, user.number, tag.name);
     const row = rows.find(({ major, minor }) => (tag.major ?? major) === major && (tag.minor ?? minor) === minor);
     if (row === undefined) throw new UnacceptableEngineError(`${user.name} has no engine ${text}`);
     const engine = engineOf(row);
