@@ -73,12 +73,31 @@ test("403 is about its resource: it comes through, and the token's other answers
   expect(cacheResult(await stage.edge.get("alice", "/engines/b", json))).toBe("hit");
 });
 
-test("errors are shared by nobody and stored for nobody", async () => {
+test("errors are stored for nobody: who comes later asks again", async () => {
   stage.answer = failing(404);
   await stage.edge.get("alice", "/engines/zipper");
   await stage.edge.get("alice", "/engines/zipper");
   await stage.edge.get("bob", "/engines/zipper");
   expect(stage.asked).toHaveLength(3);
+});
+
+test.each([
+  [404, 1],
+  [503, 3],
+])("%i, after %i attempts, is shared by who waits for it, but not with other users", async (status, attempts) => {
+  const held = Promise.withResolvers<void>();
+  stage.answer = async () => {
+    await held.promise;
+    return failing(status)();
+  };
+  const users = ["alice", "bob"].flatMap((user) => Array.from({ length: 5 }, () => user));
+  const answers = users.map((user) => stage.edge.get(user, "/engines/zipper"));
+  // Both are asked for before either is answered.
+  await expect.poll(() => stage.asked.length).toBe(2);
+  held.resolve();
+  expect((await Promise.all(answers)).map((response) => response.status)).toEqual(users.map(() => status));
+  const asked = stage.asked.map(({ headers }) => headers.get("authorization"));
+  for (const user of ["alice", "bob"]) expect(asked.filter((name) => name === user)).toHaveLength(attempts);
 });
 
 test("without a token nothing is stored, and an expired one is served nothing stored", async () => {
