@@ -1,6 +1,12 @@
 // The table of figures, in the order in which they are measured.
 import type { Figure } from "./Figure.ts";
-import { edgeFigures } from "./edge/EdgeFigures.ts";
+import { edgeHits } from "./edge/EdgeHits.ts";
+import { edgeLargeBodies } from "./edge/EdgeLargeBodies.ts";
+import { edgeLatency } from "./edge/EdgeLatency.ts";
+import { edgeMemory } from "./edge/EdgeMemory.ts";
+import { edgeOutage } from "./edge/EdgeOutage.ts";
+import { edgeSize } from "./edge/EdgeSize.ts";
+import { edgeStampede } from "./edge/EdgeStampede.ts";
 import { cachePolicy } from "./figures/CachePolicy.ts";
 import { calls } from "./figures/Calls.ts";
 import { commandLine } from "./figures/CommandLine.ts";
@@ -20,6 +26,12 @@ export const figures: ReadonlyArray<Figure> = [
   heap,
   registryThroughput,
   registryScale,
-  ...edgeFigures,
+  edgeHits,
+  edgeLatency,
+  edgeStampede,
+  edgeOutage,
+  edgeMemory,
+  edgeLargeBodies,
+  edgeSize,
   commandLine,
 ];

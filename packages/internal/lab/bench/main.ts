@@ -1,9 +1,9 @@
 // `pnpm bench [FIGURE...] [--quick] [--write]`: benchmarks, and their sections of BENCHMARKS.md.
 import { readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism, cpus, loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { figures } from "./Figures.ts";
-import { machineLine } from "./Machine.ts";
 import { benchmarksFile, isCitable, markdownOf, textOf, verdictsOf, type Measured } from "./Report.ts";
 import { busyShareNow } from "./Verdict.ts";
 import { writeCharts } from "./chart/Charts.ts";
@@ -20,6 +20,13 @@ if (unknown.length > 0) {
   );
   process.exit(2);
 }
+
+/** Processors, Node, and the load average before the run. */
+const machineLine = (): string => {
+  const [cpu] = cpus();
+  const load = loadavg()[0]?.toFixed(1);
+  return `${availableParallelism()} x ${cpu?.model.trim() ?? "unknown processor"}, Node ${process.versions.node}, load ${load}`;
+};
 
 const machine = machineLine();
 process.stdout.write(`${machine}\n`);

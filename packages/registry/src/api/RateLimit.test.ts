@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { makeRateLimit } from "./RateLimit.ts";
+import { makeLimit, makeRateLimit } from "./RateLimit.ts";
 import type { ApiError } from "./ApiError.ts";
 
 const user = { number: 1, id: "1", name: "carol" };
@@ -63,4 +63,21 @@ test("a limit that lets nobody in is refused", () => {
   expect(() => makeRateLimit({ perSecond: 0, burst: 1 })).toThrow("perSecond");
   expect(() => makeRateLimit({ perSecond: Number.NaN, burst: 1 })).toThrow("perSecond");
   expect(() => makeRateLimit({ perSecond: 1, burst: 0 })).toThrow("burst");
+});
+
+test("who goes on asking stays limited, however many others come", () => {
+  const { take } = makeLimit({ perSecond: 0.001, burst: 1 }, () => 0);
+  const isAllowed = (key: string): boolean => {
+    try {
+      take(key);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  expect(isAllowed("busy")).toBe(true);
+  for (let other = 0; other < 50_000; other++) {
+    take(`other-${other}`);
+    if (other % 1_000 === 0) expect(isAllowed("busy")).toBe(false);
+  }
 });

@@ -1,7 +1,8 @@
 // Rate limits by user or address: token buckets, runtime limiters.
+import QuickLRU from "quick-lru";
 import { ApiError } from "./ApiError.ts";
 
-/** Users or addresses whose buckets are kept; when there are more, full buckets are forgotten first. */
+/** Users or addresses whose buckets are kept; when there are more, those that were used longest ago are forgotten. */
 const maxBuckets = 10_000;
 
 /** An address as connections and attempts are counted by: of IPv6 the network of 64 bits, which is what one customer gets. */
@@ -73,15 +74,11 @@ const tooMany = (retryDelayMs: number): ApiError =>
 export const makeLimit = ({ perSecond, burst }: RateLimitOptions, now: () => number = Date.now): RateLimit => {
   if (!(perSecond > 0) || !(burst >= 1))
     throw new Error("a rate limit needs perSecond above 0 and burst of at least 1");
-  const buckets = new Map<string, Bucket>();
+  const buckets = new QuickLRU<string, Bucket>({ maxSize: maxBuckets });
   const filled = (bucket: Bucket, atMs: number): number =>
     Math.min(burst, bucket.tokens + (Math.max(0, atMs - bucket.atMs) / 1_000) * perSecond);
   const take = (key: string): void => {
     const atMs = now();
-    if (buckets.size >= maxBuckets && !buckets.has(key)) {
-      for (const [id, bucket] of buckets) if (filled(bucket, atMs) >= burst) buckets.delete(id);
-      if (buckets.size >= maxBuckets) buckets.clear();
-    }
     const bucket = buckets.get(key) ?? { tokens: burst, atMs };
     const tokens = filled(bucket, atMs);
     if (tokens < 1) {

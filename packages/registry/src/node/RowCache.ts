@@ -1,4 +1,5 @@
 // Cache of rows until the database changes.
+import QuickLRU from "quick-lru";
 import type { Row, Statement } from "../api/SqlDriver.ts";
 
 /** Bytes of rows that are remembered in all. The bodies of lists that are made of them take at most as much again. */
@@ -26,10 +27,10 @@ export interface RowCache {
 /** An empty memory. */
 export const makeRowCache = (limitBytes = maxBytes): RowCache => {
   const remembered = new Map<string, ReadonlyArray<Row>>();
-  const seen = new Set<string>();
+  const seen = new QuickLRU<string, true>({ maxSize: maxSeen });
   let bytes = 0;
   let current = Number.NaN;
-  const made = new Map<string, object>();
+  const made = new QuickLRU<string, object>({ maxSize: maxMade });
   const clear = (): void => {
     remembered.clear();
     seen.clear();
@@ -47,7 +48,6 @@ export const makeRowCache = (limitBytes = maxBytes): RowCache => {
       at(version);
       const known = made.get(key) as A | undefined;
       if (known !== undefined) return known;
-      if (made.size >= maxMade) made.clear();
       const value = make();
       made.set(key, value);
       return value;
@@ -59,8 +59,7 @@ export const makeRowCache = (limitBytes = maxBytes): RowCache => {
       if (known !== undefined) return known;
       const rows = read();
       if (!seen.has(key)) {
-        if (seen.size >= maxSeen) seen.clear();
-        seen.add(key);
+        seen.set(key, true);
         return rows;
       }
       const size = sizeOf(rows) + key.length;
