@@ -88,6 +88,13 @@ for (const file of parts["shipped"] ?? []) longestFrom(file);
 process.stdout.write(`import cycles in what is shipped: ${cycles.size}\n`);
 for (const cycle of cycles) process.stdout.write(`  ${cycle}\n`);
 
+/** Most files and the longest chain that a run may load; a larger number needs a reason. */
+const limits: Readonly<Record<string, { readonly files: number; readonly chain: number }>> = {
+  "bne get": { files: 110, chain: 18 },
+  "a hit of the proxy": { files: 110, chain: 18 },
+};
+const complaints = cycles.size === 0 ? [] : ["there are import cycles"];
+
 /** Entries of what runs: the modules of `bne` that are loaded one after the other for `get`, and the Worker. */
 const runs: Readonly<Record<string, ReadonlyArray<string>>> = {
   "bne get": ["packages/cli/src/main.ts", "packages/cli/src/run.ts", "packages/cli/src/commands/get.ts"],
@@ -98,4 +105,9 @@ for (const [name, entries] of Object.entries(runs)) {
   const chain = entries.map((entry) => longestFrom(entry)).reduce((a, b) => (b.length > a.length ? b : a));
   process.stdout.write(`${name}: ${files.size} files are loaded, the longest chain of imports has ${chain.length}\n`);
   if (values.chains) for (const path of chain) process.stdout.write(`  ${relative(".", path)}\n`);
+  const limit = limits[name];
+  if (limit === undefined || files.size > limit.files || chain.length > limit.chain)
+    complaints.push(`${name} may load ${limit?.files} files in chains of at most ${limit?.chain}`);
 }
+for (const complaint of complaints) process.stderr.write(`${complaint}\n`);
+process.exitCode = complaints.length === 0 ? 0 : 1;

@@ -167,11 +167,14 @@ const archived = ({ engines, archives }: Stored, request: Request): Response => 
 
 const listed = (engines: ReadonlyArray<Engine>, parameters: URLSearchParams, format: Format): Response => {
   const query = decodeQuery(endpoints.list.request, parameters);
-  if (!["", "createdAt", "created_at"].includes(query.orderBy))
-    return failed("INVALID_ARGUMENT", `cannot order by ${query.orderBy}`, format);
-  const visible = query.isPublic ? engines.filter(({ isPublic }) => isPublic) : engines;
-  const offset = query.pagination?.offset ?? 0;
-  const page = visible.slice(offset, offset + (query.pagination?.limit || memoryPageSize));
+  const { $typeName: _, $unknown: __, orderBy, isPublic, pagination: asked, ...unread } = query;
+  // A parameter that is not read here would be ignored.
+  unread satisfies Record<string, never>;
+  if (!["", "createdAt", "created_at"].includes(orderBy))
+    return failed("INVALID_ARGUMENT", `cannot order by ${orderBy}`, format);
+  const visible = isPublic ? engines.filter((engine) => engine.isPublic) : engines;
+  const offset = asked?.offset ?? 0;
+  const page = visible.slice(offset, offset + (asked?.limit || memoryPageSize));
   const pagination = {
     total: visible.length,
     offset,

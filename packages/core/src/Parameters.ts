@@ -1,4 +1,5 @@
 // Parameters of the calls, and the request messages made of them.
+import type { EngineListRequest } from "@bytenite-engines/proto";
 import type { EngineStatus, RequestOf } from "./Answer.ts";
 import { assertOptionNames } from "./OptionNames.ts";
 
@@ -49,8 +50,12 @@ export interface UploadParams extends WriteCondition {
 /** Largest `limit` and `offset`: they are uint32. */
 export const maxUint32 = 4_294_967_295;
 
+/** All fields of the request of `list`: the compiler tells of a new one here. */
+type ListRequest = Required<Omit<EngineListRequest, "$typeName" | "$unknown" | "pagination">> &
+  Pick<RequestOf<"list">, "pagination">;
+
 /** The request message of `list`, or what is wrong with the parameters. */
-export const listRequest = (params: ListParams = {}): RequestOf<"list"> | InvalidParameter => {
+export const listRequest = (params: ListParams = {}): ListRequest | InvalidParameter => {
   try {
     assertOptionNames(params, ["orderBy", "limit", "offset", "pagination", "isPublic"], "", "parameter");
     assertOptionNames(params.pagination, ["limit", "offset"], "pagination", "parameter");

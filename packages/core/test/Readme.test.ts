@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { settingsOf } from "../src/ClientOptions.ts";
 
 const directory = import.meta.dirname;
 const name = `readme-${process.pid}`;
@@ -38,3 +39,16 @@ test("every example of the README compiles", () => {
   }
   expect(said).toBe("");
 }, 60_000);
+
+test("the defaults of retries and times in the README are those of the code", () => {
+  const readme = readFileSync(join(directory, "../README.md"), "utf8");
+  const rows = [...readme.matchAll(/^\| (.+?) +\| (.+?) +\|/gm)].map(([, names = "", values = ""]) => [
+    [...names.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name.replace(/^retry\./, "")),
+    values.split(", ").map((value) => Number(value.replaceAll(",", ""))),
+  ]) as ReadonlyArray<[ReadonlyArray<string>, ReadonlyArray<number>]>;
+  const stated = Object.fromEntries(
+    rows.flatMap(([names, values]) => names.map((name, index) => [name, values[index]])),
+  );
+  const { retry, attemptTimeoutMs, deadlineMs } = settingsOf({});
+  expect(stated).toMatchObject({ ...retry, attemptTimeoutMs, deadlineMs });
+});

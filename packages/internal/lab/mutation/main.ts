@@ -1,4 +1,4 @@
-// `pnpm mutate [--only TARGET] [--write]`, `pnpm mutate --random N [--seed S]`: mutation testing.
+// `pnpm mutate [--only TARGET] [--write]`, `--random N [--seed S] [--skip N] [--take N]`: mutation testing.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -16,17 +16,22 @@ const { values } = parseArgs({
     write: { type: "boolean", default: false },
     random: { type: "string" },
     seed: { type: "string", default: "1" },
+    skip: { type: "string", default: "0" },
+    take: { type: "string" },
   },
 });
 
 if (values.random !== undefined) {
-  const [count, seed] = [Number(values.random), Number(values.seed)];
-  if (!(Number.isInteger(count) && count > 0 && Number.isInteger(seed))) {
-    process.stderr.write("--random takes how many changes to try, --seed a whole number\n");
+  const count = Number(values.random);
+  const [seed, skip, take] = [Number(values.seed), Number(values.skip), Number(values.take ?? count)];
+  if (![count, seed, skip, take].every(Number.isInteger) || count < 1 || skip < 0 || take < 1) {
+    process.stderr.write(
+      "--random, --seed, --skip and --take are whole numbers: how many changes, which, and a part of them\n",
+    );
     process.exit(2);
   }
   const tried = tryAll(
-    choose(count, seed),
+    choose(count, seed).slice(skip, skip + take),
     ({ outcome, by, file, line, original, replacement }) => {
       const change = `${file}:${line}: ${oneLine(original)} -> ${oneLine(replacement)}`;
       process.stdout.write(`${outcome.padEnd(8)} ${change}${by === undefined ? "" : ` (${by})`}\n`);

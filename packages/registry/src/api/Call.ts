@@ -40,10 +40,13 @@ export type Call = (store: CallOptions, serializer: Serializer, user: User, form
 export const readCall = (match: EndpointMatch<ReadName>, query: URLSearchParams): Call => {
   if (match.name === "list") {
     const request = read(() => decodeQuery(endpoints.list.request, query));
-    const order = parseOrder(request.orderBy);
-    const page = pageOf(request.pagination);
+    const { $typeName: _, $unknown: __, orderBy, isPublic, pagination, ...unread } = request;
+    // A parameter that is not read here would be ignored.
+    unread satisfies Record<string, never>;
+    const order = parseOrder(orderBy);
+    const page = pageOf(pagination);
     return async ({ sql, box }, serializer, user, format) => {
-      const statements = listStatements(user, request.isPublic, order, page, storedFormFor(serializer, format, sql));
+      const statements = listStatements(user, isPublic, order, page, storedFormFor(serializer, format, sql));
       const list = await readList(sql, statements);
       const make = (): Promise<Body> =>
         listBody(serializer, list.engines, paginationOf(page, list.engines.length, list.total), format, box);
