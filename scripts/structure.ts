@@ -90,8 +90,8 @@ for (const cycle of cycles) process.stdout.write(`  ${cycle}\n`);
 
 /** Most files and the longest chain that a run may load; a larger number needs a reason. */
 const limits: Readonly<Record<string, { readonly files: number; readonly chain: number }>> = {
-  "bne get": { files: 110, chain: 18 },
-  "a hit of the proxy": { files: 110, chain: 18 },
+  "bne get": { files: 112, chain: 20 },
+  "a hit of the proxy": { files: 112, chain: 20 },
 };
 const complaints = cycles.size === 0 ? [] : ["there are import cycles"];
 
