@@ -39,13 +39,13 @@ const refusals: Partial<Record<UpstreamProblem, Pick<Refusal, "status" | "code" 
   busy: {
     status: 429,
     code: "RESOURCE_EXHAUSTED",
-    message: `this client has ${maxPerIdentity} requests under way to the API behind this proxy, and more that wait; wait for some to end`,
+    message: `this client has ${maxPerIdentity} requests at the upstream, and more waiting; wait for some to end`,
   },
   limited: { status: 429, code: "RESOURCE_EXHAUSTED", message: "too many requests; wait before you send more" },
   "timed-out": {
     status: 504,
     code: "DEADLINE_EXCEEDED",
-    message: "the API behind this proxy did not answer in time (timed-out)",
+    message: "the upstream did not respond in time (timed-out)",
   },
 };
 
@@ -53,8 +53,8 @@ export const unavailable = ({ problem, retryAfterMs }: UpstreamFailure): Refusal
   const seconds = retryAfterMs === undefined ? retryAfterSeconds : Math.ceil(retryAfterMs / 1000);
   const base =
     problem === "known-to-be-down" || problem === "crowded"
-      ? { status: 503, message: `the API behind this proxy cannot be asked now (${problem})` }
-      : { status: 502, message: `the API behind this proxy gave no usable answer (${problem})` };
+      ? { status: 503, message: `the upstream is unavailable (${problem})` }
+      : { status: 502, message: `the upstream sent no valid response (${problem})` };
   const headers = { "retry-after": `${seconds}` };
   return { ...base, code: "UNAVAILABLE", error: errorTypes[problem], headers, ...refusals[problem] };
 };

@@ -153,7 +153,7 @@ const notAcceptable = badRequest(
 const loop: Refusal = {
   status: 508,
   code: "FAILED_PRECONDITION",
-  message: "this proxy has been reached by itself: its UPSTREAM_URL leads back to it (Via, CDN-Loop)",
+  message: "the proxy has reached itself: its UPSTREAM_URL leads back to it (Via, CDN-Loop)",
   error: "proxy_loop_detected",
 };
 const notCredential: Refusal = {

@@ -81,7 +81,7 @@ const sentence = ({ reason, url, method, status, serverMessage }: EngineError): 
     case "PermissionDenied":
       return `The credentials do not allow this at ${host}${answer}${said}`;
     case "CredentialsFailed":
-      return `No token could be had: ${safeText(reason.problem)}`;
+      return `Could not get a token: ${safeText(reason.problem)}`;
     case "InvalidArgument":
       return status === undefined ? `Not a valid request${said}` : `${host} calls the request invalid${answer}${said}`;
     case "RateLimited":

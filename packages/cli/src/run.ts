@@ -107,7 +107,7 @@ const invocationOf = async (given: Arguments, signal: AbortSignal): Promise<Invo
     },
     (text) => void process.stderr.write(isUtf8(env) || trace ? text : asciiText(text)),
   );
-  // Who reads the notes may go as well; that is no reason to end.
+  // stderr may be closed as well; the command goes on.
   process.stderr.on("error", () => {});
   for (const warning of settings.warnings) notes.warn(warning);
   const terminal = terminalOf(factsOf(process.stdout), env, when);

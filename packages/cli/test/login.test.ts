@@ -57,7 +57,7 @@ test("an exchange that answers without a token is not reported as a wrong key", 
   const authUrl = `${server.origin}/exchange`;
   const { code, stderr } = await login(home, "alices-api-key", "--with-api-key", "--auth-url", authUrl);
   expect(code).toBe(4);
-  expect(stderr).toMatch(/^bne: No token could be had: .*\nIt is not stored; --no-verify/);
+  expect(stderr).toMatch(/^bne: Could not get a token: .*\nIt is not stored; --no-verify/);
   expect(stored(home)).toBe(false);
 });
 

@@ -8,7 +8,7 @@ import { basePath } from "./HttpRules.ts";
 import type { Format } from "./MediaType.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "./Retry.ts";
 import type { Fetch } from "./Fetch.ts";
-import { lowerCased, type ExchangeAnswer, type ExchangeRequest } from "./Transport.ts";
+import { lowerCased, type HttpResponse, type HttpRequest } from "./Transport.ts";
 import type { VerificationOptions } from "./verify/SchemaVerifier.ts";
 import { assertOptionNames, hasMethods, kindOf } from "./OptionNames.ts";
 import { defaultReadLimits, type ReadLimits } from "./ReadLimits.ts";
@@ -21,7 +21,7 @@ export const defaultAttemptTimeoutMs = 10_000;
 /** Longest time for a call with all its requests and waits, in milliseconds. */
 export const defaultDeadlineMs = 30_000;
 
-/** Bounds on what a server can make the client hold. */
+/** Limits of what a server can make the client hold. */
 export interface Limits extends BodyLimits, ReadLimits {
   /** Pages that one `listAll` reads. Default 100,000. */
   readonly maxPages: number;
@@ -36,17 +36,17 @@ export const defaultLimits: Limits = {
   maxArchiveBytes: 64 * 1024 * 1024,
 };
 
-/** Wraps one request: may change it, look at the answer, answer itself. Runs inside the attempt's timeout. */
+/** Wraps one request: may change it, inspect the response, or respond itself. Runs within the attempt timeout. */
 export type Middleware = (
-  request: ExchangeRequest,
-  next: (request: ExchangeRequest) => Promise<ExchangeAnswer>,
-) => Promise<ExchangeAnswer>;
+  request: HttpRequest,
+  next: (request: HttpRequest) => Promise<HttpResponse>,
+) => Promise<HttpResponse>;
 
-/** What can be said for a client, and again for one call. `null` takes away what the client was given. */
+/** Options of a client or of one call, where `null` removes the client's value. */
 export interface CallOptions {
   /**
-   * Base URL with its path. Default `https://api.bytenite.com/v1/dev`. A call to another origin than the client's does not
-   * carry the client's token: it takes its own.
+   * Base URL with its path. Default `https://api.bytenite.com/v1/dev`. A call to another origin does not carry the client's
+   * token.
    */
   readonly baseUrl?: string | URL | undefined;
   /**
@@ -62,27 +62,27 @@ export interface CallOptions {
   /** Longest time for a call with all its requests and waits, in milliseconds. Default 30,000. Infinity: no limit. */
   readonly deadlineMs?: number | undefined;
   readonly limits?: Partial<Limits> | undefined;
-  /** Whether identical concurrent calls share one exchange. Default true. */
+  /** Whether identical concurrent requests are sent once. Default true. */
   readonly dedupe?: boolean | undefined;
   /** Sends a second request when the first is slow: `hedging(...)` of `@bytenite-engines/core/hedging`. Default none. */
   readonly hedging?: Hedging | null | undefined;
-  /** Wrapped around every request, the first outermost. */
+  /** Functions around every request, the first outermost. */
   readonly middleware?: ReadonlyArray<Middleware> | undefined;
   /** Whether the trace context of the surrounding span is sent as `traceparent` (W3C). Default true. */
   readonly propagateTrace?: boolean | undefined;
-  /** The access token, or where it comes from; sent as the value of `Authorization` as it is. */
+  /** The value of `Authorization`: text, or a function that returns it. */
   readonly token?: TokenOption | null | undefined;
   /** Instead of the global `fetch`. */
   readonly fetch?: Fetch | undefined;
   /** Called with each event as it happens. What it throws is ignored. */
   readonly onEvent?: ((event: EngineEvent) => void) | null | undefined;
-  /** Stops asking an origin that fails: `breaker(...)` of `@bytenite-engines/core/breaker`. Default none. */
+  /** Circuit breaker: `breaker(...)` of `@bytenite-engines/core/breaker`. Default none. */
   readonly breaker?: Breaker | null | undefined;
-  /** Tokens of the retry budget of each origin; a call that says it has a budget of its own. Default 500; Infinity: no budget. */
+  /** Tokens of the retry budget per origin; of a call: its own budget. Default 500; Infinity: no budget. */
   readonly retryBudget?: number | undefined;
 }
 
-/** What a client is made of. */
+/** Options of a client. */
 export interface ClientOptions extends CallOptions {
   /** How protobuf of servers that do not name our schema is verified. */
   readonly protobufVerification?: VerificationOptions | undefined;
@@ -115,7 +115,7 @@ const defaultSettings: CallSettings = {
   propagateTrace: true,
 };
 
-/** The settings of a client, or of a call on those of its client; throws RangeError or TypeError with the option's name for one that cannot be. */
+/** The settings of a client, or of a call on those of its client; invalid options throw RangeError or TypeError with the option's name. */
 export const settingsOf = (options: CallOptions, base: CallSettings = defaultSettings): CallSettings => {
   assertOptionTypes(options);
   const settings: CallSettings = {
@@ -196,7 +196,7 @@ const assertHeader = (name: string, value: string): void => {
   if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name))
     throw new TypeError(`headers: ${JSON.stringify(name)} is no name of a header`);
   if (typeof value !== "string" || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
-    throw new TypeError(`headers: the value of ${name} is no text that a header can carry`);
+    throw new TypeError(`headers: invalid value for header ${name}`);
   }
 };
 

@@ -35,7 +35,7 @@ export interface ClientParts extends RequesterParts {
   readonly verifier: SchemaVerifier;
 }
 
-/** The parts of a client. Throws TypeError or RangeError for options that cannot be, with the option's name. */
+/** The parts of a client. Invalid options throw TypeError or RangeError with the option's name. */
 export const makeClientParts = (options: ClientOptions, tracing?: Tracing): ClientParts => {
   assertOptionNames(options, [...callOptionNames, "protobufVerification"]);
   assertOptionNames(options.protobufVerification, verificationNames, "protobufVerification");
@@ -89,7 +89,7 @@ export const partsOfCall = (parts: ClientParts, options: CallOptions | undefined
 };
 
 /**
- * A call with the parts for its options. Options that cannot be are InvalidArgument, and nothing is sent. `others`: names of options
+ * A call with the parts for its options. Invalid options are InvalidArgument, and nothing is sent. `others`: names of options
  * besides those of every call.
  */
 export const withPartsOfCall = <A>(

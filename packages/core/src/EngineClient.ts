@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import * as Option from "effect/Option";
 import * as Stream from "effect/Stream";
-import type { Answer, Engine, EngineListResponse, EngineMessage } from "./Answer.ts";
+import type { ApiResponse, Engine, EngineListResponse, EngineMessage } from "./ApiResponse.ts";
 import { dataOf, engineMethods, methodsBy, type AnyMethod, type MethodName } from "./client/EngineMethods.ts";
 import { defaultBaseUrl, type CallOptions } from "./ClientOptions.ts";
 import { invalidOptions, makeClientParts, withPartsOfCall, type ClientParts } from "./ClientParts.ts";
@@ -25,7 +25,7 @@ export interface EngineCalls {
    * whole list.
    */
   readonly listAll: (params?: ListParams, options?: EngineCallOptions) => Stream.Stream<Engine, EngineError>;
-  /** The pages of `listAll`, as the server sent them. */
+  /** The pages of `listAll`. */
   readonly listPages: (
     params?: ListParams,
     options?: EngineCallOptions,
@@ -39,17 +39,17 @@ export interface EngineCalls {
   ) => Effect.Effect<EngineMessage, EngineError>;
   /**
    * Uploads the archive of an engine (a tar file, plain or gzip, with its manifest). A name and version that exist are overwritten.
-   * Not repeated blindly: where its answer got lost, the engine under `tag` is read and compared by hash and revision first.
+   * After a failure without a response, the engine under `tag` is read and compared by hash and revision before a retry.
    */
   readonly upload: (
     archive: Uint8Array,
     options?: EngineCallOptions & UploadParams,
   ) => Effect.Effect<Engine, EngineError>;
-  /** Makes an engine active. Doing so again changes nothing. */
+  /** Activates an engine. Idempotent. */
   readonly activate: ChangeCall<EngineMessage>;
-  /** Makes an engine inactive. Doing so again changes nothing. */
+  /** Deactivates an engine. Idempotent. */
   readonly deactivate: ChangeCall<EngineMessage>;
-  /** The link to the archive of an engine, which lives some minutes, in `engineLink`. Whoever has it can download the archive. */
+  /** A link to the archive of an engine, in `engineLink`: valid for minutes, without further credentials. */
   readonly download: ChangeCall<EngineMessage>;
   /**
    * The archive of an engine: at most `limits.maxArchiveBytes`, its hash checked at the end. Over https, or from this machine; the link
@@ -72,26 +72,26 @@ export interface EngineCalls {
     readonly upload: (
       archive: Uint8Array,
       options?: EngineCallOptions & UploadParams,
-    ) => Effect.Effect<Answer<Engine>, EngineError>;
-    readonly activate: ChangeCall<Answer<EngineMessage>>;
-    readonly deactivate: ChangeCall<Answer<EngineMessage>>;
-    readonly download: ChangeCall<Answer<EngineMessage>>;
+    ) => Effect.Effect<ApiResponse<Engine>, EngineError>;
+    readonly activate: ChangeCall<ApiResponse<EngineMessage>>;
+    readonly deactivate: ChangeCall<ApiResponse<EngineMessage>>;
+    readonly download: ChangeCall<ApiResponse<EngineMessage>>;
     readonly delete: (
       tag: string,
       options?: EngineCallOptions & WriteCondition,
-    ) => Effect.Effect<Answer<EngineMessage>, EngineError>;
+    ) => Effect.Effect<ApiResponse<EngineMessage>, EngineError>;
     readonly list: (
       params?: ListParams,
       options?: EngineCallOptions,
-    ) => Effect.Effect<Answer<EngineListResponse>, EngineError>;
+    ) => Effect.Effect<ApiResponse<EngineListResponse>, EngineError>;
     readonly get: (
       tag: string,
       options?: EngineCallOptions & MessageParams,
-    ) => Effect.Effect<Answer<Engine>, EngineError>;
+    ) => Effect.Effect<ApiResponse<Engine>, EngineError>;
     readonly status: (
       tag: string,
       options?: EngineCallOptions & MessageParams,
-    ) => Effect.Effect<Answer<EngineMessage>, EngineError>;
+    ) => Effect.Effect<ApiResponse<EngineMessage>, EngineError>;
   };
 }
 
@@ -102,7 +102,7 @@ type ChangeCall<A> = (
 
 /** The client of the engines API as an Effect service. */
 export class EngineClient extends Context.Service<EngineClient, EngineCalls>()("@bytenite-engines/core/EngineClient") {
-  /** A client made of options. Options that cannot be are an EngineError (InvalidArgument). */
+  /** A client. Invalid options are an EngineError (InvalidArgument). */
   static readonly layer = (options: EngineClientOptions = {}): Layer.Layer<EngineClient, EngineError> =>
     Layer.effect(
       EngineClient,
@@ -121,7 +121,7 @@ export class EngineClient extends Context.Service<EngineClient, EngineCalls>()("
   ): Layer.Layer<EngineClient, EngineError | Config.ConfigError> =>
     Layer.unwrap(Effect.map(Config.unwrap(options), (options) => EngineClient.layer(options)));
 
-  /** A client for tests, made of the calls that a test needs; any other call dies, and says which one it was. */
+  /** A client for tests with the given calls; any other call dies with its name. */
   static readonly layerTest = (calls: Partial<EngineCalls>): Layer.Layer<EngineClient> =>
     Layer.succeed(EngineClient, EngineClient.of({ ...missingCalls, ...calls }));
 }

@@ -13,7 +13,7 @@ export type EngineErrorReason =
   | { readonly _tag: "PermissionDenied" }
   /** The request is wrong and will stay so: the server's word (400, OUT_OF_RANGE, FAILED_PRECONDITION), or ours before anything was sent. */
   | { readonly _tag: "InvalidArgument" }
-  /** The request collides with another one (409), or its condition does not hold (412). */
+  /** The request conflicts with another change (409), or its condition is not met (412). */
   | { readonly _tag: "Conflict" }
   /** Too many requests (429, RESOURCE_EXHAUSTED), after all attempts, or with a hint that is longer than may be waited. */
   | { readonly _tag: "RateLimited"; readonly retryAfterMs?: number }
@@ -21,10 +21,10 @@ export type EngineErrorReason =
   | { readonly _tag: "Unavailable"; readonly retryAfterMs?: number }
   /** The server does not offer this call (501, 405). */
   | { readonly _tag: "Unimplemented" }
-  /** The server lost data (DATA_LOSS): asking again would not help. */
+  /** The server lost data (DATA_LOSS); a retry would not help. */
   | { readonly _tag: "DataLoss" }
   /**
-   * No answer came: the name does not resolve, the connection was refused or broke, TLS failed. `pageOrigin`: in a browser, the
+   * No response: the name does not resolve, the connection was refused or broke, TLS failed. `pageOrigin`: in a browser, the
    * origin of the page where that is another one than the server's; then the likely cause is CORS.
    */
   | {
@@ -35,15 +35,15 @@ export type EngineErrorReason =
     }
   /** One attempt, or the whole call with its retries, took longer than allowed. */
   | { readonly _tag: "TimedOut"; readonly scope: "attempt" | "deadline"; readonly limitMs: number }
-  /** An answer came, but its body is not what it says it is: cut short, wrong type, not decodable. */
+  /** The body is truncated, of another type, or not decodable. */
   | { readonly _tag: "Undecodable"; readonly problem: string }
-  /** An answer is larger than a limit of the client allows. */
+  /** A response exceeds a limit of the client. */
   | { readonly _tag: "TooLarge"; readonly limit: string; readonly value: number }
   /** The server redirects to another origin, in a loop, or too often; the token is not sent there. */
   | { readonly _tag: "RedirectRefused"; readonly problem: string }
   /** The circuit breaker is open: nothing was sent. */
   | { readonly _tag: "CircuitOpen"; readonly retryAfterMs: number }
-  /** Where the token should come from failed. */
+  /** The token function or the exchange of the API key failed. */
   | { readonly _tag: "CredentialsFailed"; readonly problem: string }
   /** Any other error response. */
   | { readonly _tag: "Rejected" };
@@ -52,7 +52,7 @@ export type EngineErrorReason =
 export type EngineErrorTag = EngineErrorReason["_tag"];
 
 /**
- * Why a failed call is not attempted again. `final`: the same request would fail again. `attempts`: `retry.maxAttempts`.
+ * Why a failed call was not retried. `final`: the same request would fail again. `attempts`: `retry.maxAttempts`.
  * `corrupt-twice`: a second body that was cut or cannot be decoded. `hint-too-long`: the server asks to wait longer than
  * `retry.maxRetryAfterMs`. `deadline`: the next attempt would begin after it. `budget`: the retry budget of the origin is used up.
  * `not-repeatable`: the request may have been carried out. `schedule`: that of `retry.schedule` has ended.
@@ -67,10 +67,10 @@ export type RetryStopped =
   | "not-repeatable"
   | "schedule";
 
-/** What kept an answer from coming at all. */
+/** Why there was no response. */
 export type UnreachableProblem = "dns" | "refused" | "reset" | "tls" | "network";
 
-/** One detail of a google.rpc.Status, in the form in which it came. */
+/** One detail of a google.rpc.Status, in the format of the response. */
 export interface ErrorDetail {
   /** Full name of its message, e.g. `google.rpc.ErrorInfo`. */
   readonly type: string;
@@ -89,19 +89,19 @@ export interface EngineErrorFields {
   readonly attempts: number;
   /** Requests that were sent: more where one was hedged, a token was renewed, or both formats were read. Default: as many. */
   readonly requests?: number;
-  /** Why it was not attempted again. */
+  /** Why it was not retried. */
   readonly retryStopped?: RetryStopped;
   /** HTTP status of the last answer. */
   readonly status?: number;
-  /** gRPC code: the body's when it has one, else the one that the HTTP status stands for. */
+  /** gRPC code: of the body, else of the HTTP status. */
   readonly code?: RpcCode;
   /** The server's own message, at most 1,000 characters. */
   readonly serverMessage?: string;
-  /** The server's id of the request, to quote to its operators. */
+  /** The server's request id, for its operators. */
   readonly requestId?: string;
   /** Details of the server's google.rpc.Status, as they came; `findDetails` of `@bytenite-engines/core/details` types them. */
   readonly details?: ReadonlyArray<ErrorDetail>;
-  /** What lies under it, e.g. the error of `fetch`. */
+  /** E.g. the error of `fetch`. */
   readonly cause?: unknown;
 }
 
@@ -148,7 +148,7 @@ export class EngineError extends YieldableError implements EngineErrorFields {
     this.details = fields.details ?? [];
   }
 
-  /** The same failure with other circumstances. */
+  /** The same error with other fields. */
   with(fields: Partial<EngineErrorFields>): EngineError {
     return new EngineError({ ...fieldsOf(this), ...fields });
   }
@@ -192,7 +192,7 @@ const sentenceOf = ({ reason, attempts }: EngineErrorFields): string => {
     case "InvalidArgument":
       return "The request is not valid";
     case "Conflict":
-      return "The request collides with another one";
+      return "The request conflicts with another change";
     case "RateLimited":
       return `Too many requests${hintOf(reason.retryAfterMs)}`;
     case "Unavailable":
@@ -218,7 +218,7 @@ const sentenceOf = ({ reason, attempts }: EngineErrorFields): string => {
     case "CircuitOpen":
       return `Nothing ${attempts === 0 ? "" : "more "}was sent: the circuit breaker is open${hintOf(reason.retryAfterMs)}`;
     case "CredentialsFailed":
-      return `No token could be had: ${reason.problem}`;
+      return `Could not get a token: ${reason.problem}`;
     case "Rejected":
       return "The server refuses the request";
   }

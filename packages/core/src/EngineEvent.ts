@@ -3,7 +3,7 @@ import type { EndpointName } from "./Endpoint.ts";
 import type { EngineErrorTag, RetryStopped } from "./EngineError.ts";
 import type { Format } from "./MediaType.ts";
 
-/** Where an event belongs: the call, and the URL asked (without user info). */
+/** Call and URL of an event, without user info. */
 export interface EventSubject {
   /** The call by its name in the engines API; of any other service the rpc, e.g. `google.example.library.v1.LibraryService.GetBook`. */
   readonly endpoint: EndpointName | "credentials" | (string & {});
@@ -14,31 +14,31 @@ export interface EventSubject {
   readonly template?: string;
 }
 
-/** One answered request. */
+/** A response. */
 export interface ResponseEvent extends EventSubject {
   readonly type: "response";
   readonly method: string;
-  /** Which attempt of the call sent it, from 1. */
+  /** Number of the attempt, from 1. */
   readonly attempt: number;
-  /** Which request of the call this was, from 1: more than one in an attempt that is hedged, renews a token, or compares formats. */
+  /** Number of the request within the call, from 1: hedging, token renewal and comparison add requests to an attempt. */
   readonly request: number;
   readonly status: number;
-  /** The answer's Content-Type, as sent. */
+  /** Content-Type of the response, as sent. */
   readonly mediaType: string | undefined;
   /** Length of the (decompressed) body in bytes. */
   readonly bytes: number;
   /** From sending to the last byte of the body, in milliseconds. */
   readonly durationMs: number;
-  /** The answer's Cache-Status (RFC 9211), as sent. */
+  /** Cache-Status of the response (RFC 9211), as sent. */
   readonly cacheStatus: string | undefined;
 }
 
-/** A request got no whole answer: no connection, no time left, a body that broke off or is too large. Not: one that was given up. */
+/** A request without a complete response: no connection, timeout, truncated or too large body. Aborted requests have no event. */
 export interface RequestErrorEvent extends EventSubject {
   readonly type: "request-error";
-  /** Which attempt of the call sent it, from 1. */
+  /** Number of the attempt, from 1. */
   readonly attempt: number;
-  /** Which request of the call this was, from 1. */
+  /** Number of the request within the call, from 1. */
   readonly request: number;
   readonly reason: EngineErrorTag;
   /** From sending to the failure, in milliseconds. */
@@ -48,13 +48,13 @@ export interface RequestErrorEvent extends EventSubject {
 /** A request failed and will be sent again. */
 export interface RetryEvent extends EventSubject {
   readonly type: "retry";
-  /** Which attempt failed, from 1. */
+  /** Number of the failed attempt, from 1. */
   readonly attempt: number;
-  /** How long until the next one, in milliseconds. */
+  /** Delay until the next attempt, in milliseconds. */
   readonly delayMs: number;
   readonly reason: EngineErrorTag;
   readonly status: number | undefined;
-  /** Whether the server asked for this delay. */
+  /** Whether the server requested this delay. */
   readonly hinted: boolean;
   /** Tokens left in the retry budget, after this retry was paid. */
   readonly budgetTokens: number;
@@ -67,11 +67,11 @@ export interface FailureEvent extends EventSubject {
   readonly status: number | undefined;
   readonly attempts: number;
   readonly requests: number;
-  /** Why it is not attempted again. */
+  /** Why it was not retried. */
   readonly retryStopped: RetryStopped;
 }
 
-/** Asked for one form, the origin answered in the other; it is asked for that one for a while. */
+/** The origin responded in the other format, which is requested for the next minutes. */
 export interface FallbackEvent extends EventSubject {
   readonly type: "fallback";
   readonly asked: Format;
@@ -81,7 +81,7 @@ export interface FallbackEvent extends EventSubject {
 /** The token was renewed. */
 export interface TokenRefreshEvent extends EventSubject {
   readonly type: "token-refresh";
-  /** Why: it was about to expire, or the server had refused it. */
+  /** It was about to expire, rejected by the server, or the first one. */
   readonly because: "expiry" | "rejected" | "first";
 }
 
@@ -91,7 +91,7 @@ export interface BreakerEvent extends EventSubject {
   readonly state: "open" | "half-open" | "closed";
 }
 
-/** The answer carried keys or field numbers that the contract does not know; they were kept out of the way. */
+/** The response had JSON keys or field numbers outside the contract; they are not in the data. */
 export interface UnknownFieldsEvent extends EventSubject {
   readonly type: "unknown-fields";
   readonly message: string;
@@ -114,7 +114,7 @@ export interface VerificationEvent extends EventSubject {
   readonly numbers: Readonly<Record<string, number>>;
 }
 
-/** Bytes of an archive went through: of a download with each piece, of an upload when it begins and when it was answered. */
+/** Progress of an archive: of a download per chunk, of an upload at its begin and end. */
 export interface ProgressEvent extends EventSubject {
   readonly type: "progress";
   readonly direction: "upload" | "download";

@@ -43,7 +43,7 @@ export interface EffectRetryPolicy extends Partial<RetryPolicy> {
 
 /** Options of one call in Effect. */
 export interface EngineCallOptions extends Omit<CallOptions, "token" | "retry"> {
-  /** The access token, or where it comes from; sent as the value of `Authorization` as it is. */
+  /** The value of `Authorization`: text, or a function that returns it. */
   readonly token?: RedactedTokenOption | null | undefined;
   /** Longest time for one request and its whole answer. Default 10 seconds. Wins over `attemptTimeoutMs`. */
   readonly attemptTimeout?: Duration.Input | undefined;

@@ -7,7 +7,7 @@ import { formatOf } from "./MediaType.ts";
 import { readMessage } from "./MessageReader.ts";
 import { LimitExceeded, parseJson, type ReadLimits } from "./ReadLimits.ts";
 import { rpcCodeOf, rpcCodes, type RpcCode } from "./RpcCode.ts";
-import type { ExchangeAnswer } from "./Transport.ts";
+import type { HttpResponse } from "./Transport.ts";
 
 /** What an error body says. */
 export interface ErrorBody {
@@ -18,7 +18,7 @@ export interface ErrorBody {
 }
 
 /** What the body says, in either form, whatever its label; undefined when it is neither (HTML, text, nothing). Throws LimitExceeded. */
-export const readErrorBody = (answer: ExchangeAnswer, limits: ReadLimits): ErrorBody | undefined => {
+export const readErrorBody = (answer: HttpResponse, limits: ReadLimits): ErrorBody | undefined => {
   if (answer.bytes.byteLength === 0) return undefined;
   const labelled = formatOf(answer.headers.get("content-type"));
   return labelled === "protobuf"

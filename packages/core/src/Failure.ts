@@ -7,14 +7,14 @@ import { retryHintMs } from "./RetryHint.ts";
 import { rpcCodeOfHttp, type RpcCode } from "./RpcCode.ts";
 import { redact } from "./Secret.ts";
 import type { ResponseHeaders } from "./Fetch.ts";
-import { publicUrl, type ExchangeAnswer } from "./Transport.ts";
+import { publicUrl, type HttpResponse } from "./Transport.ts";
 
 /** Details of a failed request besides its error. */
 export interface FailureCircumstances {
   /** What the server asks to wait, in milliseconds. */
   readonly hintMs?: number | undefined;
   /** The answer, where there was one. */
-  readonly answer?: ExchangeAnswer;
+  readonly answer?: HttpResponse;
   /** Whether it was already retried as often as may be, elsewhere. */
   readonly exhausted?: boolean;
 }
@@ -24,7 +24,7 @@ export class AttemptFailure extends Error {
   readonly error: EngineError;
   readonly hintMs: number | undefined;
   readonly exhausted: boolean;
-  readonly #answer: ExchangeAnswer | undefined;
+  readonly #answer: HttpResponse | undefined;
   constructor(error: EngineError, { hintMs, answer, exhausted = false }: FailureCircumstances = {}) {
     super(error.message);
     this.name = error.name;
@@ -45,7 +45,7 @@ export class AttemptFailure extends Error {
     });
   }
 
-  get answer(): ExchangeAnswer | undefined {
+  get answer(): HttpResponse | undefined {
     return this.#answer;
   }
 }
@@ -55,7 +55,7 @@ export const maxServerMessageLength = 1_000;
 
 /** The failure in an answer. `secrets` are redacted wherever the server repeats them. */
 export const failureOf = (
-  answer: ExchangeAnswer,
+  answer: HttpResponse,
   nowMs: number,
   secrets: ReadonlyArray<string> = [],
   limits: ReadLimits = defaultReadLimits,
@@ -90,7 +90,7 @@ export const failureOf = (
 
 /** The failure of an answer that unfolds to more than a limit allows. */
 export const tooLarge = (
-  answer: ExchangeAnswer,
+  answer: HttpResponse,
   { limit, value }: LimitExceeded,
   secrets: ReadonlyArray<string>,
 ): AttemptFailure => {

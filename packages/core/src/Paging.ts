@@ -1,5 +1,5 @@
 // The pages of a whole list, and their sizes.
-import type { EngineListResponse } from "./Answer.ts";
+import type { EngineListResponse } from "./ApiResponse.ts";
 import type { ClientParts } from "./ClientParts.ts";
 import { EngineError } from "./EngineError.ts";
 import type { ListParams } from "./Parameters.ts";

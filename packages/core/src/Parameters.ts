@@ -1,23 +1,23 @@
 // Parameters of the calls, and the request messages made of them.
 import type { EngineListRequest } from "@bytenite-engines/proto";
-import type { EngineStatus, RequestOf } from "./Answer.ts";
+import type { EngineStatus, RequestOf } from "./ApiResponse.ts";
 import { assertOptionNames } from "./OptionNames.ts";
 
-/** Which engines, in which order, from where to where. */
+/** Parameters of a list. */
 export interface ListParams {
   /** Field to sort by. Only `createdAt` is documented. */
   readonly orderBy?: string | undefined;
   /** Engines on a page. The server decides when absent. */
   readonly limit?: number | undefined;
-  /** Engines before the first one on the page. */
+  /** Engines to skip. */
   readonly offset?: number | undefined;
-  /** The page by its published names; `limit` and `offset` are short for these and win over them. */
+  /** The same by the published names; `limit` and `offset` take precedence. */
   readonly pagination?: { readonly limit?: number | undefined; readonly offset?: number } | undefined;
-  /** Only engines that every user may see. */
+  /** Only public engines. */
   readonly isPublic?: boolean | undefined;
 }
 
-/** Documented query parameters of `get` and `status`. A client has no reason to send them; the server decides what they do. */
+/** Documented query parameters of `get` and `status`, without known effect. */
 export interface MessageParams {
   readonly engineId?: string | undefined;
   readonly engineData?: Uint8Array | undefined;
@@ -25,7 +25,7 @@ export interface MessageParams {
   readonly engineStatus?: EngineStatus | undefined;
 }
 
-/** On which condition an engine is changed. */
+/** Condition of a change. */
 export interface WriteCondition {
   /**
    * The revision that the engine must have: sent as `If-Match: "revision-7"`. Anything else is a `Conflict`, and nothing is changed. 0:
@@ -37,13 +37,13 @@ export interface WriteCondition {
 /** Options of an upload. */
 export interface UploadParams extends WriteCondition {
   /**
-   * The tag in the manifest, `name@major.minor`. With it, an upload whose answer got lost is looked up before it is sent again;
+   * The tag in the manifest, `name@major.minor`. With it, an upload without a response is looked up before it is sent again;
    * without it, it is not sent again.
    */
   readonly tag?: string | undefined;
-  /** Makes the engine active at once. */
+  /** Activates the engine. */
   readonly activate?: boolean | undefined;
-  /** Id of the engine that is overwritten; another one is an error of the server's. */
+  /** Id of the engine to overwrite; the server refuses another one. */
   readonly engineId?: string | undefined;
 }
 

@@ -40,8 +40,7 @@ export const read = <D extends DescMessage>(
     const json = jsonIn(bytes, limits, labelled !== "json" && bytes[0] === 0x0a);
     if (json !== undefined) return readJson(schema, json, limits);
     // A line feed is JSON's white space, and also how a protobuf message with its first field begins.
-    if (looksLikeJson(bytes) && bytes[0] !== 0x0a)
-      throw new UnreadableBody("it begins like JSON and is none, or is not in UTF-8");
+    if (looksLikeJson(bytes) && bytes[0] !== 0x0a) throw new UnreadableBody("malformed JSON, or not in UTF-8");
   }
   if (labelled === undefined)
     throw new UnreadableBody(`its Content-Type is ${contentType ?? "missing"}, and it is no JSON`);

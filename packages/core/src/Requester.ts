@@ -11,7 +11,7 @@ import { AttemptFailure } from "./Failure.ts";
 import { credentialsIn, redact } from "./Secret.ts";
 import type { InFlight } from "./Deduplication.ts";
 import type { Fetch, ResponseHeaders } from "./Fetch.ts";
-import { exchange, lowerCased, type ExchangeAnswer, type ExchangeRequest } from "./Transport.ts";
+import { exchange, lowerCased, type HttpResponse, type HttpRequest } from "./Transport.ts";
 
 /** Where spans of what a request needs belong. */
 export interface Trace {
@@ -35,7 +35,7 @@ export interface RequesterParts {
   /** Absent when nobody listens. */
   readonly emit: ((event: EngineEvent) => void) | undefined;
   /** The requests under way that identical ones wait for; undefined: each is sent. */
-  readonly inFlight: InFlight<ExchangeAnswer> | undefined;
+  readonly inFlight: InFlight<HttpResponse> | undefined;
 }
 
 /** One request of a call. */
@@ -56,12 +56,12 @@ export interface RequestPlan {
 
 /** An answer, and what it was asked with. */
 export interface Answered {
-  readonly answer: ExchangeAnswer;
+  readonly answer: HttpResponse;
   /** The token of the client; a middleware may have replaced it. */
   readonly token: string | undefined;
   /** The credentials of the request, to redact them. */
   readonly secrets: () => ReadonlyArray<string>;
-  /** The answer's Content-Type, as sent. */
+  /** Content-Type of the response, as sent. */
   readonly mediaType: string | undefined;
   /** From sending to the last byte of the body, in milliseconds. */
   readonly durationMs: number;
@@ -127,7 +127,7 @@ const send = async (
   state.shared = undefined;
   const count = { attempt: state.attempt, request: state.requests };
   const start = clock.monotonicTimeNanosUnsafe();
-  const outgoing: ExchangeRequest = {
+  const outgoing: HttpRequest = {
     url: plan.url,
     method: plan.subject.method ?? "GET",
     headers,
@@ -135,7 +135,7 @@ const send = async (
   };
   const { middleware } = settings;
   const added = middleware.length === 0 ? undefined : new Set<string>();
-  let answer: ExchangeAnswer;
+  let answer: HttpResponse;
   try {
     answer = await (added === undefined ? delivered(parts, plan, outgoing) : through(parts, plan, added)(outgoing));
   } catch (cause) {
@@ -157,7 +157,7 @@ const send = async (
   return answered;
 };
 
-type Exchange = (request: ExchangeRequest) => Promise<ExchangeAnswer>;
+type Exchange = (request: HttpRequest) => Promise<HttpResponse>;
 
 /** Through the middleware; notes the credentials that it adds. */
 const through = (parts: RequesterParts, plan: RequestPlan, secrets: Set<string>): Exchange =>
@@ -176,9 +176,9 @@ const isFollower = ({ shared }: CallState): boolean => shared?.followed === true
 const delivered = async (
   { fetch, inFlight }: RequesterParts,
   { url, settings, signal, clock, state, hedge }: RequestPlan,
-  outgoing: ExchangeRequest,
-): Promise<ExchangeAnswer> => {
-  const sent = (): Promise<ExchangeAnswer> => exchange(fetch, outgoing, settings.limits, signal, url);
+  outgoing: HttpRequest,
+): Promise<HttpResponse> => {
+  const sent = (): Promise<HttpResponse> => exchange(fetch, outgoing, settings.limits, signal, url);
   if (inFlight === undefined || !settings.dedupe || outgoing.method !== "GET") return sent();
   const { outcome, joined, followed, random } = await inFlight.dedupe(keyOf(outgoing, hedge), clock, signal, sent);
   if (joined) state.shared = { random, followed };
@@ -187,7 +187,7 @@ const delivered = async (
 };
 
 /** All that an answer may depend on: another form or another credential is another request. Traces are of the caller, not of the answer. */
-const keyOf = ({ url, headers }: ExchangeRequest, hedge: number): string => {
+const keyOf = ({ url, headers }: HttpRequest, hedge: number): string => {
   let key = `${hedge} ${url}`;
   // No value that can be sent has a line feed.
   for (const name of Object.keys(headers)) if (name !== "traceparent") key += `\n${name}:${headers[name]}`;
@@ -201,7 +201,7 @@ const copyOfHeaders = (headers: ResponseHeaders): ResponseHeaders => {
 };
 
 /** Bytes and headers can be changed, so each caller gets its own. */
-const copyOf = (answer: ExchangeAnswer): ExchangeAnswer => ({
+const copyOf = (answer: HttpResponse): HttpResponse => ({
   ...answer,
   headers: copyOfHeaders(answer.headers),
   bytes: answer.bytes.slice(),

@@ -1,22 +1,22 @@
 // Retry rules and delays, as pure functions.
 import type { EngineErrorReason, RetryStopped } from "./EngineError.ts";
 
-/** When and how often a call is sent again. All times in milliseconds. */
+/** When and how often a call is retried. All times in milliseconds. */
 export interface RetryPolicy {
   /**
-   * Attempts of one call, at most, the first included. 1: never again. Default 4. One attempt is one request; with hedging up to
-   * two; one more where JSON is compared with, and where a refused token is renewed.
+   * Attempts of one call, the first included. 1: no retries. Default 4. Hedging, comparison with JSON and renewal of a rejected
+   * token add requests to an attempt.
    */
   readonly maxAttempts: number;
   /** Upper bound of the first delay. Default 100. */
   readonly baseDelayMs: number;
   /** Upper bound of the first delay after 429 or RESOURCE_EXHAUSTED. Default 1,000. */
   readonly throttledBaseDelayMs: number;
-  /** By how much the upper bound grows from delay to delay. Default 2. */
+  /** Growth of the upper bound per delay. Default 2. */
   readonly factor: number;
-  /** Largest delay that we choose ourselves. Default 8,000. */
+  /** Largest delay without a hint of the server. Default 8,000. */
   readonly maxDelayMs: number;
-  /** Longest hint of the server that is waited out; a longer one ends the call at once. Default 60,000. */
+  /** Longest delay that a server may request; a longer one ends the call. Default 60,000. */
   readonly maxRetryAfterMs: number;
   /** Delays of a schedule of Effect; set by the option `schedule` of the Effect entry only. */
   readonly backoff?: () => unknown;
@@ -32,8 +32,8 @@ export const defaultRetryPolicy: RetryPolicy = {
 };
 
 /**
- * How a failed request counts. `transient`: the same request may succeed. `throttled`: it may, but slower. `corrupt`: the
- * body was cut or undecodable, worth one more try in a call. `final`: it will fail again.
+ * Class of a failure. `transient`: a retry may succeed. `throttled`: later. `corrupt`: the body was truncated or undecodable, retried
+ * once per call. `final`: a retry would fail again.
  */
 export type RetryClass = "transient" | "throttled" | "corrupt" | "final";
 
@@ -45,7 +45,7 @@ export const retryClassOf = (reason: EngineErrorReason): RetryClass => {
     case "Unavailable":
       return "transient";
     case "Unreachable":
-      // A certificate that is not valid will not be so in a second.
+      // An invalid certificate stays invalid.
       return reason.problem === "tls" ? "final" : "transient";
     case "TimedOut":
       return reason.scope === "attempt" ? "transient" : "final";
@@ -56,33 +56,33 @@ export const retryClassOf = (reason: EngineErrorReason): RetryClass => {
   }
 };
 
-/** What is known when a request has failed. */
+/** State of a call after a failed request. */
 export interface RetrySituation {
   readonly policy: RetryPolicy;
   readonly reason: EngineErrorReason;
   /** Requests sent so far, at least 1. */
   readonly attempts: number;
-  /** How many of them came back corrupt, this one included. */
+  /** Number of corrupt bodies, this one included. */
   readonly corrupt: number;
-  /** What the server asked to wait, if it did. */
+  /** Delay requested by the server. */
   readonly hintMs: number | undefined;
-  /** What is left of the deadline; Infinity without one. */
+  /** Time until the deadline; Infinity without one. */
   readonly remainingMs: number;
   /** A number in [0, 1). */
   readonly random: number;
 }
 
-/** Send it again after a delay, or not, and why. */
+/** Retry after a delay, or stop, with the reason. */
 export type RetryDecision =
   | { readonly retry: true; readonly delayMs: number; readonly hinted: boolean }
   | { readonly retry: false; readonly because: RetryStopped };
 
-/** Most often that a corrupt body is asked for again in one call. */
+/** Retries of corrupt bodies per call. */
 export const maxCorruptRetries = 1;
 
 /**
- * Full jitter: a delay anywhere in [0, cap], where the cap grows with each attempt up to `maxDelayMs`. A hint of the server
- * takes its place as it is, neither shortened nor jittered. What cannot end within the deadline is not begun.
+ * Full jitter: a random delay in [0, cap]; the cap grows with each attempt up to `maxDelayMs`. A hint of the server replaces it
+ * exactly. No retry starts after the deadline.
  */
 export const decideRetry = (situation: RetrySituation): RetryDecision => {
   const { policy, reason, attempts, hintMs, remainingMs } = situation;

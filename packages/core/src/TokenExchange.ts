@@ -13,7 +13,7 @@ import type { RetryBudgets } from "./RetryBudget.ts";
 import type { Trace } from "./Requester.ts";
 import { redact } from "./Secret.ts";
 import type { Fetch } from "./Fetch.ts";
-import { exchange, publicUrl, type ExchangeAnswer } from "./Transport.ts";
+import { exchange, publicUrl, type HttpResponse } from "./Transport.ts";
 
 /** A POST of JSON, and by what it is sent. */
 export interface TokenRequest {
@@ -85,7 +85,7 @@ export const postJson = ({
 };
 
 /** Throws SyntaxError for what is no JSON. */
-const tokenJson = (answer: ExchangeAnswer, limits: ReadLimits, secret: string): unknown => {
+const tokenJson = (answer: HttpResponse, limits: ReadLimits, secret: string): unknown => {
   try {
     return parseJson(answer.bytes, limits);
   } catch (cause) {

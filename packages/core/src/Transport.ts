@@ -6,7 +6,7 @@ import { LimitExceeded } from "./ReadLimits.ts";
 import { credentialsIn, redact } from "./Secret.ts";
 
 /** One request. */
-export interface ExchangeRequest {
+export interface HttpRequest {
   readonly url: string;
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -14,7 +14,7 @@ export interface ExchangeRequest {
 }
 
 /** One whole answer, whatever its status. */
-export interface ExchangeAnswer {
+export interface HttpResponse {
   readonly url: string;
   readonly status: number;
   readonly headers: ResponseHeaders;
@@ -39,11 +39,11 @@ export interface OpenAnswer {
  */
 export const exchange = (
   fetch: Fetch,
-  request: ExchangeRequest,
+  request: HttpRequest,
   limits: BodyLimits,
   signal: AbortSignal,
   plainUrl = request.url,
-): Promise<ExchangeAnswer> =>
+): Promise<HttpResponse> =>
   open(
     fetch,
     request,
@@ -60,7 +60,7 @@ export const exchange = (
 /** Sends one request, follows redirects, and hands the response over. Rejects as `exchange` does. */
 export const open = async <A>(
   fetch: Fetch,
-  request: ExchangeRequest,
+  request: HttpRequest,
   signal: AbortSignal,
   read: (answer: OpenAnswer) => Promise<A>,
   plainUrl = request.url,
@@ -97,13 +97,14 @@ export const open = async <A>(
 const redirectTarget = (from: string, response: FetchResponse, redirects: number): string => {
   const location = response.headers.get("location");
   // Browsers hide where a redirect leads, so it is unknown whether the token may go there.
-  if (location === null) throw new RefusedRedirect("the runtime hides where it leads");
+  if (location === null) throw new RefusedRedirect("the runtime hides its target");
   if (redirects >= maxRedirects) throw new RefusedRedirect(`more than ${maxRedirects} in a row`);
-  if (!URL.canParse(location, from)) throw new RefusedRedirect("it leads to no URL");
+  if (!URL.canParse(location, from)) throw new RefusedRedirect("its target is not a URL");
   const target = new URL(location, from);
   target.username = "";
   target.password = "";
-  if (target.origin !== new URL(from).origin) throw new RefusedRedirect(`it leads to another origin, ${target.origin}`);
+  if (target.origin !== new URL(from).origin)
+    throw new RefusedRedirect(`its target has another origin, ${target.origin}`);
   return target.href;
 };
 

@@ -16,13 +16,13 @@ import { retryClassOf } from "./Retry.ts";
 import { makeBudgets } from "./RetryBudget.ts";
 import { credentialsIn } from "./Secret.ts";
 import type { FetchInit } from "./Fetch.ts";
-import { lowerCased, publicUrl, type ExchangeAnswer } from "./Transport.ts";
+import { lowerCased, publicUrl, type HttpResponse } from "./Transport.ts";
 
 /**
  * What an exchanger is made of. Headers, the token and `traceparent` among them, come with each request; nothing is shared,
  * negotiated or read.
  */
-export interface ExchangerOptions extends Pick<
+export interface RawClientOptions extends Pick<
   ClientOptions,
   | "attemptTimeoutMs"
   | "breaker"
@@ -38,7 +38,7 @@ export interface ExchangerOptions extends Pick<
 }
 
 /** One GET, as it is to be sent. */
-export interface ExchangerRequest {
+export interface RawRequest {
   readonly url: string;
   /** All headers, `authorization` and `accept` among them. */
   readonly headers: Readonly<Record<string, string>>;
@@ -47,24 +47,24 @@ export interface ExchangerRequest {
 }
 
 /** The last answer, whatever its status. */
-export interface ExchangerAnswer extends ExchangeAnswer {
+export interface RawResponse extends HttpResponse {
   readonly attempts: number;
   /** Requests that were sent. */
   readonly requests: number;
 }
 
 /** Sends GETs with retries. */
-export interface Exchanger {
+export interface RawClient {
   /**
    * The response, also an error response when it is final or all attempts gave the like. Rejects with EngineError when
    * no answer came (Unreachable, TimedOut, TooLarge, RedirectRefused, CircuitOpen, a body cut short); with the signal's
    * reason once that is aborted.
    */
-  get(request: ExchangerRequest): Promise<ExchangerAnswer>;
+  get(request: RawRequest): Promise<RawResponse>;
 }
 
 /** An exchanger; its budgets live as long as it. Throws TypeError or RangeError for options that cannot be. */
-export const createExchanger = (options: ExchangerOptions = {}): Exchanger => {
+export const createRawClient = (options: RawClientOptions = {}): RawClient => {
   const settings = settingsOf(options);
   const emit = options.onEvent === undefined || options.onEvent === null ? undefined : harmless(options.onEvent);
   const budgetOf = makeBudgets(options.retryBudget);

@@ -16,14 +16,21 @@ export type {
   ErrorDetail,
   UnreachableProblem,
 } from "./EngineError.ts";
-export type { Answer, Engine, EngineArchive, EngineListResponse, EngineMessage, EngineStatus } from "./Answer.ts";
+export type {
+  ApiResponse,
+  Engine,
+  EngineArchive,
+  EngineListResponse,
+  EngineMessage,
+  EngineStatus,
+} from "./ApiResponse.ts";
 export { defaultBaseUrl, type CallOptions, type ClientOptions, type Limits, type Middleware } from "./ClientOptions.ts";
 export type { ExpiringToken, TokenContext, TokenFunction, TokenOption } from "./Token.ts";
 export type { EngineEvent } from "./EngineEvent.ts";
 export type { ListParams, MessageParams, UploadParams, WriteCondition } from "./Parameters.ts";
 export type { RetryPolicy } from "./Retry.ts";
 export type { Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Fetch.ts";
-export type { ExchangeAnswer, ExchangeRequest } from "./Transport.ts";
+export type { HttpResponse, HttpRequest } from "./Transport.ts";
 // For those who build on it.
 export * from "./wire.ts";
 export type { FieldNumbers, OriginMemory, OriginStatus, VerificationOptions } from "./verify/SchemaVerifier.ts";

@@ -1,6 +1,6 @@
 // Promise entry.
 import * as Effect from "effect/Effect";
-import type { Answer, Engine, EngineArchive, EngineListResponse, EngineMessage } from "./Answer.ts";
+import type { ApiResponse, Engine, EngineArchive, EngineListResponse, EngineMessage } from "./ApiResponse.ts";
 import type { CallOptions, ClientOptions } from "./ClientOptions.ts";
 import { makeClientParts, withPartsOfCall } from "./ClientParts.ts";
 import { dataOf, engineMethods, methodsBy, type AnyMethod, type MethodName } from "./client/EngineMethods.ts";
@@ -9,7 +9,14 @@ import { firstPage, nextPage, smallerPage, tooManyPages, type PageRequest } from
 import type { ListParams, MessageParams, UploadParams, WriteCondition } from "./Parameters.ts";
 import { run } from "./Run.ts";
 
-export type { Answer, Engine, EngineArchive, EngineListResponse, EngineMessage, EngineStatus } from "./Answer.ts";
+export type {
+  ApiResponse,
+  Engine,
+  EngineArchive,
+  EngineListResponse,
+  EngineMessage,
+  EngineStatus,
+} from "./ApiResponse.ts";
 export type { CallOptions, ClientOptions, Limits, Middleware } from "./ClientOptions.ts";
 export type { ExpiringToken, TokenContext, TokenFunction, TokenOption } from "./Token.ts";
 export { EngineError } from "./EngineError.ts";
@@ -27,7 +34,7 @@ export type { FieldNumbers, OriginMemory, OriginStatus, VerificationOptions } fr
 export type { ListParams, MessageParams, UploadParams, WriteCondition } from "./Parameters.ts";
 export type { RetryPolicy } from "./Retry.ts";
 export type { Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Fetch.ts";
-export type { ExchangeAnswer, ExchangeRequest } from "./Transport.ts";
+export type { HttpResponse, HttpRequest } from "./Transport.ts";
 
 /** Options of one call, with the signal that ends it. */
 export interface PromiseCallOptions extends CallOptions {
@@ -42,12 +49,12 @@ export interface PromiseEngineClient {
   /** One page of engines. */
   list(params?: ListParams, options?: PromiseCallOptions): Promise<EngineListResponse>;
   /**
-   * All engines from `offset` on. The first page is as large as the server likes, later ones have 1,000 engines, or fewer where the
-   * server refuses that; with `limit`, all have that many. The next page is read while one is used. `deadlineMs` bounds each page, not
+   * All engines from `offset` on. The first page has the server's size, later ones 1,000 engines, or fewer where the
+   * server refuses that; with `limit`, all have that many. The next page is read ahead. `deadlineMs` bounds each page, not
    * the whole list: for that, pass a `signal`, e.g. `AbortSignal.timeout(60_000)`.
    */
   listAll(params?: ListParams, options?: PromiseCallOptions): AsyncIterable<Engine>;
-  /** The pages of `listAll`, as the server sent them. */
+  /** The pages of `listAll`. */
   listPages(params?: ListParams, options?: PromiseCallOptions): AsyncIterable<EngineListResponse>;
   /** One engine: `name`, `name@major` or `name@major.minor`. */
   get(tag: string, options?: MessageOptions): Promise<Engine>;
@@ -55,14 +62,14 @@ export interface PromiseEngineClient {
   status(tag: string, options?: MessageOptions): Promise<EngineMessage>;
   /**
    * Uploads the archive of an engine (a tar file, plain or gzip, with its manifest). A name and version that exist are overwritten.
-   * Not repeated blindly: where its answer got lost, the engine under `tag` is read and compared by hash and revision first.
+   * After a failure without a response, the engine under `tag` is read and compared by hash and revision before a retry.
    */
   upload(archive: Uint8Array, options?: PromiseCallOptions & UploadParams): Promise<Engine>;
-  /** Makes an engine active. Doing so again changes nothing. */
+  /** Activates an engine. Idempotent. */
   activate(tag: string, options?: MessageOptions & WriteCondition): Promise<EngineMessage>;
-  /** Makes an engine inactive. Doing so again changes nothing. */
+  /** Deactivates an engine. Idempotent. */
   deactivate(tag: string, options?: MessageOptions & WriteCondition): Promise<EngineMessage>;
-  /** The link to the archive of an engine, which lives some minutes, in `engineLink`. Whoever has it can download the archive. */
+  /** A link to the archive of an engine, in `engineLink`: valid for minutes, without further credentials. */
   download(tag: string, options?: MessageOptions): Promise<EngineMessage>;
   /**
    * The archive of an engine as a stream: at most `limits.maxArchiveBytes`, its hash checked at the end. Over https, or from this machine;
@@ -77,19 +84,19 @@ export interface PromiseEngineClient {
   delete(tag: string, options?: PromiseCallOptions & WriteCondition): Promise<EngineMessage>;
   /** The same calls, with status, headers, media type, attempts and timings in addition to the data. */
   readonly withResponse: {
-    upload(archive: Uint8Array, options?: PromiseCallOptions & UploadParams): Promise<Answer<Engine>>;
-    activate(tag: string, options?: MessageOptions & WriteCondition): Promise<Answer<EngineMessage>>;
-    deactivate(tag: string, options?: MessageOptions & WriteCondition): Promise<Answer<EngineMessage>>;
-    download(tag: string, options?: MessageOptions): Promise<Answer<EngineMessage>>;
-    delete(tag: string, options?: PromiseCallOptions & WriteCondition): Promise<Answer<EngineMessage>>;
-    list(params?: ListParams, options?: PromiseCallOptions): Promise<Answer<EngineListResponse>>;
-    get(tag: string, options?: MessageOptions): Promise<Answer<Engine>>;
-    status(tag: string, options?: MessageOptions): Promise<Answer<EngineMessage>>;
+    upload(archive: Uint8Array, options?: PromiseCallOptions & UploadParams): Promise<ApiResponse<Engine>>;
+    activate(tag: string, options?: MessageOptions & WriteCondition): Promise<ApiResponse<EngineMessage>>;
+    deactivate(tag: string, options?: MessageOptions & WriteCondition): Promise<ApiResponse<EngineMessage>>;
+    download(tag: string, options?: MessageOptions): Promise<ApiResponse<EngineMessage>>;
+    delete(tag: string, options?: PromiseCallOptions & WriteCondition): Promise<ApiResponse<EngineMessage>>;
+    list(params?: ListParams, options?: PromiseCallOptions): Promise<ApiResponse<EngineListResponse>>;
+    get(tag: string, options?: MessageOptions): Promise<ApiResponse<Engine>>;
+    status(tag: string, options?: MessageOptions): Promise<ApiResponse<EngineMessage>>;
   };
 }
 
 /**
- * A client. Throws TypeError or RangeError for options that cannot be, with the option's name; a call whose options cannot be rejects
+ * Creates a client. Invalid options throw TypeError or RangeError with the option's name; invalid options of a call reject
  * with EngineError (InvalidArgument).
  */
 export const createEngineClient = (options: ClientOptions = {}): PromiseEngineClient => {

@@ -12,7 +12,7 @@ export {
   type ServiceClientOptions,
 } from "./client/ServiceClient.ts";
 export type { ServiceFormat } from "./client/HttpCall.ts";
-export type { Answer } from "./Answer.ts";
+export type { ApiResponse } from "./ApiResponse.ts";
 export type { CallOptions, Limits, Middleware } from "./ClientOptions.ts";
 export type { ExpiringToken, TokenContext, TokenFunction, TokenOption } from "./Token.ts";
 export { EngineError } from "./EngineError.ts";
@@ -28,5 +28,5 @@ export type { EngineEvent } from "./EngineEvent.ts";
 export type { Format } from "./MediaType.ts";
 export type { RetryPolicy } from "./Retry.ts";
 export type { Fetch } from "./Fetch.ts";
-export type { ExchangeAnswer, ExchangeRequest } from "./Transport.ts";
+export type { HttpResponse, HttpRequest } from "./Transport.ts";
 export type { FieldNumbers, OriginMemory, OriginStatus, VerificationOptions } from "./verify/SchemaVerifier.ts";

@@ -116,7 +116,7 @@ test.for([null, undefined, 5, {}, { token: 5 }])(
   async (given) => {
     const error = await failure(createEngineClient({ baseUrl, fetch, token: () => given as never }).get("a"));
     expect(error.reason._tag).toBe("CredentialsFailed");
-    expect(error.message).toContain("No token could be had: token must be text");
+    expect(error.message).toContain("Could not get a token: token must be text");
   },
 );
 

@@ -196,7 +196,7 @@ it.effect("options that cannot be are failures of the layer, and of the call", (
       expect(error.serverMessage?.replace("retry.", "")).toContain(said);
     }
     const noToken = yield* Effect.flip(client.get("a", { token: Effect.succeed(null as never) }));
-    expect(noToken.message).toContain("No token could be had: token must be text, not null");
+    expect(noToken.message).toContain("Could not get a token: token must be text, not null");
   }).pipe(Effect.provide(EngineClient.layer())),
 );
 

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
-import { createExchanger } from "../src/exchange.ts";
+import { createRawClient } from "../src/exchange.ts";
 import { schemaDigests } from "../src/gen/schemaDigests.ts";
 import {
   createEngineClient,
@@ -90,7 +90,7 @@ test.for(["Authorization", "AUTHORIZATION", "authorization"])(
 test("an exchanger takes header names in any case", async () => {
   await using server = await endless(1);
   const headers = { Accept: "application/json", Authorization: "exchanged-token" };
-  await createExchanger().get({ url: `${server.baseUrl}/engines`, headers, endpoint: "list" });
+  await createRawClient().get({ url: `${server.baseUrl}/engines`, headers, endpoint: "list" });
   expect(server.requests[0]?.headers).toMatchObject({ accept: "application/json", authorization: "exchanged-token" });
   expect(server.requests[0]?.rawHeaders.filter((text) => text.toLowerCase() === "accept")).toHaveLength(1);
 });

@@ -10,15 +10,17 @@ test("the published documents and our descriptors agree, both ways", () => {
 
 test("the comparison covers seven calls, their parameters, their answers and every field", () => {
   const facts = contractOfService(Developer);
-  expect([...facts.keys()].filter((name) => /^\S+ \S+$/.test(name))).toEqual([
-    "GET /engines",
-    "POST /engines",
-    "GET /engines/{engineTag}",
-    "GET /engines/{engineTag}/status",
-    "POST /engines/{engineTag}/activate",
-    "POST /engines/{engineTag}/deactivate",
-    "GET /engines/{engineTag}/download",
-  ]);
+  expect([...facts.keys()].filter((name) => /^\S+ \S+$/.test(name))).toEqual(
+    expect.arrayContaining([
+      "GET /engines",
+      "POST /engines",
+      "GET /engines/{engineTag}",
+      "GET /engines/{engineTag}/status",
+      "POST /engines/{engineTag}/activate",
+      "POST /engines/{engineTag}/deactivate",
+      "GET /engines/{engineTag}/download",
+    ]),
+  );
   expect(facts.get("GET /engines ?pagination.limit")).toBe(
     '#2 in query, optional, {"format":"int64","type":"integer"}',
   );

@@ -132,7 +132,7 @@ test.skipIf(!isThere)(
   () => {
     const ours = factsOfSwagger(generated());
     expect(ours).toEqual(factsOfDocuments());
-    expect(Object.keys(ours)).toHaveLength(7);
+    expect(Object.keys(ours).length).toBeGreaterThanOrEqual(7);
     expect(ours["Developer_ActivateEngine"]).toMatchObject({
       at: "post /engines/{engineTag}/activate",
       parameters: ["engineTag in path, required true: string"],

@@ -154,7 +154,7 @@ const archive: Json = {
         description: "The link has expired, or was altered.",
         content: { "application/json": { schema: status } },
       },
-      "404": { description: "The archive is there no more.", content: { "application/json": { schema: status } } },
+      "404": { description: "The archive no longer exists.", content: { "application/json": { schema: status } } },
       "416": { description: "The range is none of it.", content: { "application/json": { schema: status } } },
       default: { description: "Any other failure.", content: { "application/json": { schema: status } } },
     },

@@ -60,7 +60,7 @@ test("a trial answers to names of loopback with any port, and 421 to all others"
 
 test("the refusal is a Status in the form that was asked for", async () => {
   const registry = await serve(fresh());
-  const message = "this registry does not answer to that Host: --allowed-hosts";
+  const message = "Host not allowed: add it with --allowed-hosts";
   const json = await asked(registry.origin, "evil.example", "/v1/dev/engines");
   expect([json.type, JSON.parse(json.body.toString())]).toEqual([
     "application/json",

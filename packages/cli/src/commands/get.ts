@@ -94,7 +94,7 @@ export const versions = async (invocation: Invocation): Promise<number> => {
   return exitCodes.ok;
 };
 
-/** Versions that are no pair of integers come last, as they came. */
+/** Versions other than pairs of integers come last, unchanged. */
 const latestFirst = (a: Engine, b: Engine): number => {
   const [left, right] = [parseVersion(a.version), parseVersion(b.version)];
   if (left === undefined || right === undefined) return Number(left === undefined) - Number(right === undefined);

@@ -3,7 +3,7 @@ import { UsageError, UserError } from "@bytenite-engines/registry/command";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { JsonValue } from "@bufbuild/protobuf";
-import { createExchanger } from "@bytenite-engines/core/exchange";
+import { createRawClient } from "@bytenite-engines/core/exchange";
 import { boundedBytes, formatOf, rpcCodeOfHttp } from "@bytenite-engines/core/wire";
 import { accessToken, credentials, fetchOf } from "../client/Client.ts";
 import { exitCodes } from "../Errors.ts";
@@ -153,7 +153,7 @@ const senderOf = (
     ...(contentType === undefined ? {} : { "content-type": contentType }),
     ...(token === undefined ? {} : { authorization: token }),
   });
-  const exchanger = createExchanger({
+  const exchanger = createRawClient({
     deadlineMs,
     retry: { maxAttempts: method === "GET" ? Number(settings.of("attempts").value) : 1 },
     fetch: method === "GET" ? fetch : (url, init) => fetch(url, { ...init, method, body: (body ?? null) as never }),

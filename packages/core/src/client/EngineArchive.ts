@@ -3,7 +3,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { base64Decode, base64Encode } from "@bufbuild/protobuf/wire";
 import type { Engine } from "@bytenite-engines/proto";
 import * as Effect from "effect/Effect";
-import type { EngineArchive } from "../Answer.ts";
+import type { EngineArchive } from "../ApiResponse.ts";
 import { counted, countRequest, newState, type AttemptPlan } from "../AttemptPlan.ts";
 import { attempts } from "../Attempts.ts";
 import { readBody } from "../Body.ts";

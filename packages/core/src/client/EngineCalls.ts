@@ -4,7 +4,7 @@ import { base64Encode } from "@bufbuild/protobuf/wire";
 import type { Engine, EngineMessage } from "@bytenite-engines/proto";
 import * as Effect from "effect/Effect";
 import { counted } from "../AttemptPlan.ts";
-import type { Answer, RequestOf, ResponseOf } from "../Answer.ts";
+import type { ApiResponse, RequestOf, ResponseOf } from "../ApiResponse.ts";
 import type { ClientParts } from "../ClientParts.ts";
 import { newMessage } from "../Descriptor.ts";
 import { endpoints, pathOf, type Endpoint, type EndpointName, type ReadName } from "../Endpoint.ts";
@@ -46,7 +46,7 @@ export const readEngines = <N extends ReadName>(
   name: N,
   tag: string | undefined,
   request: RequestOf<N> | InvalidParameter | undefined,
-): Effect.Effect<Answer<ResponseOf<N>>, EngineError> =>
+): Effect.Effect<ApiResponse<ResponseOf<N>>, EngineError> =>
   Effect.suspend(() => {
     if (request instanceof InvalidParameter) return Effect.fail(invalid(parts, name, request.problem));
     const call = prepare(parts, name, tag, request);
@@ -69,7 +69,7 @@ export const upload = (
   params: UploadParams = {},
   send: (own: ClientParts, archive: Uint8Array) => Effect.Effect<SentArchive | undefined, EngineError> = () =>
     Effect.succeed(undefined),
-): Effect.Effect<Answer<Engine>, EngineError> =>
+): Effect.Effect<ApiResponse<Engine>, EngineError> =>
   Effect.suspend(() => {
     const wrong = uploadProblem(archive, params);
     if (wrong !== undefined) return Effect.fail(invalid(parts, "upload", wrong.problem));
@@ -92,7 +92,10 @@ export const upload = (
   });
 
 /** Asks for a link to which an archive of so many bytes may be sent. An extension: other servers answer 404, 405 or 501. */
-export const askUploadLink = (parts: ClientParts, bytes: number): Effect.Effect<Answer<EngineMessage>, EngineError> =>
+export const askUploadLink = (
+  parts: ClientParts,
+  bytes: number,
+): Effect.Effect<ApiResponse<EngineMessage>, EngineError> =>
   Effect.suspend(() => {
     // Its body and its answer are those of the calls that change an engine.
     const call = prepare(parts, "activate", "any", {}, { "upload-length": String(bytes) });
@@ -106,7 +109,7 @@ export const change = (
   name: Exclude<EndpointName, ReadName | "upload">,
   tag: string,
   params: MessageParams & WriteCondition = {},
-): Effect.Effect<Answer<EngineMessage>, EngineError> =>
+): Effect.Effect<ApiResponse<EngineMessage>, EngineError> =>
   Effect.suspend(() => {
     const request = messageRequest(params);
     if (request instanceof InvalidParameter) return Effect.fail(invalid(parts, name, request.problem));
@@ -125,7 +128,7 @@ export const remove = (
   parts: ClientParts,
   tag: string,
   { ifRevision }: WriteCondition = {},
-): Effect.Effect<Answer<EngineMessage>, EngineError> =>
+): Effect.Effect<ApiResponse<EngineMessage>, EngineError> =>
   Effect.suspend(() => {
     const target = typeof tag === "string" && parseTag(tag)?.minor !== undefined ? pathOf("get", tag) : undefined;
     const { name, method } = deletion;

@@ -1,6 +1,6 @@
 // Calls of the engines API as effects, for both entries.
 import type * as Effect from "effect/Effect";
-import type { Answer, Engine, EngineArchive, EngineListResponse, EngineMessage } from "../Answer.ts";
+import type { ApiResponse, Engine, EngineArchive, EngineListResponse, EngineMessage } from "../ApiResponse.ts";
 import type { CallOptions } from "../ClientOptions.ts";
 import { withPartsOfCall, type ClientParts } from "../ClientParts.ts";
 import type { EngineError } from "../EngineError.ts";
@@ -17,7 +17,7 @@ import { change, readEngines, remove, upload } from "./EngineCalls.ts";
 import { sendByLink } from "./LinkedUpload.ts";
 
 type Call<A> = Effect.Effect<A, EngineError>;
-type Answered<T> = Call<Answer<T>>;
+type Answered<T> = Call<ApiResponse<T>>;
 
 /** One method for each call. */
 export interface EngineMethods {
@@ -69,11 +69,11 @@ const methodNames = ["list", "get", "status", "upload", "activate", "deactivate"
 /** The name of such a method. */
 export type MethodName = (typeof methodNames)[number];
 
-export const dataOf = <T>(answer: Answer<T>): T => answer.data;
+export const dataOf = <T>(answer: ApiResponse<T>): T => answer.data;
 
 /** A method for each name; the entries say of which type they are. */
 export const methodsBy = (method: (name: MethodName) => unknown): Readonly<Record<MethodName, never>> =>
   Object.fromEntries(methodNames.map((name) => [name, method(name)])) as never;
 
 /** Any of those methods: what it is about, and options. */
-export type AnyMethod<O> = (subject: never, options: O | undefined) => Call<Answer<unknown>>;
+export type AnyMethod<O> = (subject: never, options: O | undefined) => Call<ApiResponse<unknown>>;

@@ -4,7 +4,7 @@ import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import { counted, newState, type AttemptPlan, type CallState } from "../AttemptPlan.ts";
 import { attempts } from "../Attempts.ts";
-import type { Answer } from "../Answer.ts";
+import type { ApiResponse } from "../ApiResponse.ts";
 import type { ClientParts } from "../ClientParts.ts";
 import { EngineError, type EngineErrorReason } from "../EngineError.ts";
 import type { EventSubject } from "../EngineEvent.ts";
@@ -17,7 +17,7 @@ import { LimitExceeded, type ReadLimits } from "../ReadLimits.ts";
 import { schemaDigestHeader } from "../SchemaDigest.ts";
 import { request, type Answered, type RequestPlan } from "../Requester.ts";
 import { redact } from "../Secret.ts";
-import { publicUrl, type ExchangeAnswer } from "../Transport.ts";
+import { publicUrl, type HttpResponse } from "../Transport.ts";
 import { noUnknownFields, unknownFieldsEvent } from "../UnknownFields.ts";
 import { UnverifiedProtobuf, type FormatChoice, type OriginVerifier } from "../verify/SchemaVerifier.ts";
 import type { VerificationNews } from "../verify/VerifiedFields.ts";
@@ -94,7 +94,7 @@ export interface HttpCall<M extends Message> {
 export const sendCall = <M extends Message>(
   parts: ClientParts,
   call: HttpCall<M>,
-): Effect.Effect<Answer<M>, EngineError> =>
+): Effect.Effect<ApiResponse<M>, EngineError> =>
   Effect.withFiber((fiber) => {
     const clock = fiber.getRef(Clock.Clock);
     const start = clock.monotonicTimeNanosUnsafe();
@@ -179,7 +179,7 @@ const attemptPlan = <M extends Message>(parts: ClientParts, call: HttpCall<M>): 
   };
 };
 
-const withoutBody = (answer: ExchangeAnswer): Omit<ReceivedBody, "message"> => ({
+const withoutBody = (answer: HttpResponse): Omit<ReceivedBody, "message"> => ({
   format: "json",
   unknownFields: noUnknownFields,
   answered: { answer, token: undefined, secrets: () => [], mediaType: undefined, durationMs: 0, followed: false },
@@ -382,7 +382,7 @@ const answerOf = <M>(
   { answered, format, message, unknownFields }: ReceivedBody<M>,
   state: CallState,
   totalMs: number,
-): Answer<M> => {
+): ApiResponse<M> => {
   const { status, headers, url, bytes: body } = answered.answer;
   const { mediaType, durationMs } = answered;
   const attempted = { attempts: state.attempts, requests: state.requests, lastAttemptMs: durationMs, totalMs };

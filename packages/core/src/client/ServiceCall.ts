@@ -1,7 +1,7 @@
 // HTTP request of an rpc call.
 import { create, type DescMessage, type Message, type MessageInitShape } from "@bufbuild/protobuf";
 import * as Effect from "effect/Effect";
-import type { Answer } from "../Answer.ts";
+import type { ApiResponse } from "../ApiResponse.ts";
 import { readAny } from "../CountedMessage.ts";
 import type { ClientParts } from "../ClientParts.ts";
 import { EngineError } from "../EngineError.ts";
@@ -26,7 +26,7 @@ export const callService = (
   parts: ClientParts,
   plan: ServiceCallPlan,
   init: MessageInitShape<DescMessage> | undefined,
-): Effect.Effect<Answer<Message>, EngineError> =>
+): Effect.Effect<ApiResponse<Message>, EngineError> =>
   Effect.suspend(() => {
     const call = prepare(parts, plan, init);
     return call instanceof EngineError ? Effect.fail(call) : sendCall(parts, call);

@@ -12,7 +12,7 @@ import type {
 import type * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
-import type { Answer } from "../Answer.ts";
+import type { ApiResponse } from "../ApiResponse.ts";
 import type { CallOptions, ClientOptions } from "../ClientOptions.ts";
 import { invalidOptions, makeClientParts, withPartsOfCall } from "../ClientParts.ts";
 import { run } from "../Run.ts";
@@ -76,7 +76,7 @@ export type ServiceCallsWithResponse<S extends DescService> = {
   readonly [N in UnaryNames<S>]: (
     request?: InitOf<S["method"][N]>,
     options?: PromiseServiceCallOptions,
-  ) => Promise<Answer<ShapeOf<S["method"][N]>>>;
+  ) => Promise<ApiResponse<ShapeOf<S["method"][N]>>>;
 };
 
 /** A client of a service. */
@@ -109,7 +109,7 @@ export type EffectServiceCallsWithResponse<S extends DescService> = {
   readonly [N in UnaryNames<S>]: (
     request?: InitOf<S["method"][N]>,
     options?: EffectServiceCallOptions,
-  ) => Effect.Effect<Answer<ShapeOf<S["method"][N]>>, EngineError>;
+  ) => Effect.Effect<ApiResponse<ShapeOf<S["method"][N]>>, EngineError>;
 };
 
 /** A client of a service in Effect. */
@@ -120,7 +120,7 @@ export type EffectServiceClient<S extends DescService> = EffectServiceCalls<S> &
 type Caller = (
   request: MessageInitShape<DescMessage> | undefined,
   options: ServiceCallOptions | undefined,
-) => Effect.Effect<Answer<Message>, EngineError>;
+) => Effect.Effect<ApiResponse<Message>, EngineError>;
 
 const formats: ReadonlySet<ServiceFormat> = new Set(["json", "protobuf", "verify"]);
 
@@ -158,7 +158,7 @@ const callersOf = (service: DescService, options: ServiceClientOptions): Readonl
 
 /**
  * A client of a service: a method for each rpc, by its local name (`GetBook` is `getBook`). Throws TypeError or RangeError for
- * options that cannot be, with the option's name. A streaming rpc, and one without a rule, rejects with TypeError when it is
+ * invalid options, with the option's name. A streaming rpc, and one without a rule, rejects with TypeError when it is
  * called.
  */
 export const createServiceClient = <S extends DescService>(
@@ -166,7 +166,7 @@ export const createServiceClient = <S extends DescService>(
   options: ServiceClientOptions,
 ): ServiceClient<S> => {
   const callers = callersOf(service, options);
-  const methods = (part: (answer: Answer<Message>) => unknown): object =>
+  const methods = (part: (answer: ApiResponse<Message>) => unknown): object =>
     Object.fromEntries(
       callers.map(([name, call]) => [
         name,
@@ -187,7 +187,7 @@ export const makeServiceClient = <S extends DescService>(
   options: EffectServiceClientOptions,
 ): EffectServiceClient<S> => {
   const callers = callersOf(service, plainOptions(options) as ServiceClientOptions);
-  const methods = (part: (answer: Answer<Message>) => unknown): object =>
+  const methods = (part: (answer: ApiResponse<Message>) => unknown): object =>
     Object.fromEntries(
       callers.map(([name, call]) => [
         name,
@@ -206,7 +206,7 @@ export const makeServiceClient = <S extends DescService>(
 /**
  * A layer of a client, under a key of yours:
  * `class Library extends Context.Service<Library, EffectServiceClient<typeof LibraryService>>()("Library") {}` and
- * `serviceClientLayer(Library, LibraryService, { baseUrl })`. Options that cannot be are an EngineError (InvalidArgument).
+ * `serviceClientLayer(Library, LibraryService, { baseUrl })`. Invalid options are an EngineError (InvalidArgument).
  */
 export const serviceClientLayer = <Identifier, S extends DescService>(
   key: Context.Key<Identifier, EffectServiceClient<S>>,

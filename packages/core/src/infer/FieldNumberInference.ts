@@ -4,7 +4,7 @@ import type { Middleware } from "../ClientOptions.ts";
 import { endpoints, matchPath } from "../Endpoint.ts";
 import { formatOf, mediaTypeOf, type Format } from "../MediaType.ts";
 import { read } from "../Reading.ts";
-import type { ExchangeAnswer, ExchangeRequest } from "../Transport.ts";
+import type { HttpResponse, HttpRequest } from "../Transport.ts";
 import { sameBytes, sameMessage } from "../verify/Sameness.ts";
 import { sameWire } from "../verify/WireFields.ts";
 import { noEvidence, type Evidence } from "./Evidence.ts";
@@ -42,7 +42,7 @@ export class FieldNumberInference {
     const { pathname } = new URL(request.url);
     const match = matchPath(/\/engines(?:\/.*)?$/.exec(pathname)?.[0] ?? "");
     if (match === undefined || request.method !== "GET") return next(request);
-    const ask = (format: Format): Promise<ExchangeAnswer> => next(pastCaches(request, format));
+    const ask = (format: Format): Promise<HttpResponse> => next(pastCaches(request, format));
     const before = await ask("protobuf").catch(() => undefined);
     const answer = await ask("json");
     if (before === undefined || !isProtobuf(before) || answer.status !== 200) return answer;
@@ -97,15 +97,15 @@ export class FieldNumberInference {
   }
 }
 
-const pastCaches = (request: ExchangeRequest, format: Format): ExchangeRequest => ({
+const pastCaches = (request: HttpRequest, format: Format): HttpRequest => ({
   ...request,
   headers: { ...request.headers, accept: mediaTypeOf(format), "cache-control": "no-cache, no-transform" },
 });
 
-const isProtobuf = ({ status, headers }: ExchangeAnswer): boolean =>
+const isProtobuf = ({ status, headers }: HttpResponse): boolean =>
   status === 200 && formatOf(headers.get("content-type")) === "protobuf";
 
-const jsonOf = <D extends DescMessage>(schema: D, answer: ExchangeAnswer): MessageShape<D> | undefined => {
+const jsonOf = <D extends DescMessage>(schema: D, answer: HttpResponse): MessageShape<D> | undefined => {
   try {
     const reading = read(schema, answer.headers.get("content-type"), answer.bytes);
     return reading.format === "json" ? reading.message : undefined;

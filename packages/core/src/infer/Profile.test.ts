@@ -75,7 +75,7 @@ test.for<[string, ReadonlyArray<string>, unknown, string]>([
   ["an invalid message", ["messages", "bytenite.engine.Engine"], 1, "bytenite.engine.Engine must be an object"],
   ["an unknown field", [...fields, "colour"], { seen: 0 }, "has no field colour"],
   ["a missing field", [...fields, "link"], undefined, "bytenite.engine.Engine.link is missing"],
-  ["an invalid number", [...fields, "name", "number"], 0, "0 is no field number"],
+  ["an invalid number", [...fields, "name", "number"], 0, "0 is not a field number"],
   ["a type that cannot be", [...fields, "name", "type"], "bool", "is none of string"],
   ["one number twice", [...fields, "name", "number"], 2, "the same number"],
   ["an unknown number of ours", ["messages", "bytenite.engine.Engine", "unknown"], [7], "unknown and a field's"],
@@ -89,7 +89,7 @@ test.for<[string, ReadonlyArray<string>, unknown, string]>([
   ["a number never seen", [...fields, "name", "seen"], 0, "never seen"],
   ["a field seen without a number", [...fields, "name", "number"], undefined, 'neither "number" nor "candidates"'],
   ["an invalid count", [...fields, "name", "seen"], -1, '"seen"'],
-  ["an invalid candidate", [...fields, "name"], { seen: 1, candidates: [null] }, "is no field number"],
+  ["an invalid candidate", [...fields, "name"], { seen: 1, candidates: [null] }, "is not a field number"],
 ])("a profile with %s is refused by name", ([, path, value, problem]) => {
   const text = edited(inferred(), path, value);
   expect(() => parseProfile(text)).toThrow(ProfileError);

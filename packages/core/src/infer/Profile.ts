@@ -193,5 +193,5 @@ const maxFieldNumber = 536_870_911;
 
 const assertNumber = (number: unknown, at: string): number => {
   if (isCount(number) && number >= 1 && number <= maxFieldNumber) return number;
-  throw new ProfileError(`${at}: ${JSON.stringify(number)} is no field number`);
+  throw new ProfileError(`${at}: ${JSON.stringify(number)} is not a field number`);
 };

@@ -1,7 +1,7 @@
 // Model of the proxy by the rules of http-cache, without bytes.
 import type { ReadName } from "@bytenite-engines/core/wire";
 import { evaluate, requestDirectives, type Freshness } from "@bytenite-engines/http-cache";
-import { constantOf, freshnessAtZero, type WorkerSettings } from "./WorkerSettings.ts";
+import { byEndpoint, constantOf, freshnessAtZero, type WorkerSettings } from "./WorkerSettings.ts";
 import { Tier } from "./Tier.ts";
 
 /** What is asked. */
@@ -77,8 +77,7 @@ export class EdgeModel {
 
   constructor(given: ModelOptions) {
     this.#given = given;
-    const template = (endpoint: ReadName): Freshness => freshnessAtZero(given.settings, endpoint, given.latencyMs);
-    this.#templates = { list: template("list"), get: template("get"), status: template("status") };
+    this.#templates = byEndpoint((endpoint) => freshnessAtZero(given.settings, endpoint, given.latencyMs));
   }
 
   /** The memories of all isolates that live. */

@@ -1,14 +1,13 @@
 // Measured run of two isolates, compared with the model.
 import { readFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
-import type { ReadName } from "@bytenite-engines/core/wire";
 import { startRegistry } from "@bytenite-engines/registry/testing";
 import { Edge } from "../parts/Edge.ts";
 import { sumOf } from "../parts/Series.ts";
 import { seeded } from "../Random.ts";
 import { cpu } from "./Bill.ts";
 import { EdgeModel, type Demand } from "./EdgeModel.ts";
-import { deployedVariables, settingsIn } from "./WorkerSettings.ts";
+import { byEndpoint, deployedVariables, settingsIn } from "./WorkerSettings.ts";
 import { weighted, zipfWeight } from "./Zipf.ts";
 
 /** Requests, how many are under way at once, and who makes them. */
@@ -71,7 +70,7 @@ export const check = async (seed: number): Promise<Check> => {
   });
   const sequence = sequenceOf(seed, names);
   const sent: Array<Sent> = [];
-  const lengths: Record<ReadName, number> = { list: 0, get: 0, status: 0 };
+  const lengths = byEndpoint(() => 0);
   const latencies: Array<number> = [];
   let fromCache = 0;
   const cpuBefore = cpuMsOf(edge.pid ?? 0);

@@ -1,9 +1,9 @@
 // Requests of a scenario, and their results.
-import type { ReadName } from "@bytenite-engines/core/wire";
+import { readNames, type ReadName } from "@bytenite-engines/core/wire";
 import { seeded } from "../Random.ts";
 import { EdgeModel, type Became, type Demand } from "./EdgeModel.ts";
 import type { Scenario } from "./Scenario.ts";
-import { livingLonger, type WorkerSettings } from "./WorkerSettings.ts";
+import { byEndpoint, livingLonger, type WorkerSettings } from "./WorkerSettings.ts";
 import { weighted, zipfWeight } from "./Zipf.ts";
 
 /** What came of a stretch of time. */
@@ -25,8 +25,6 @@ export interface Simulated {
   readonly isolateBytes: { readonly mean: number; readonly most: number };
 }
 
-const endpoints: ReadonlyArray<ReadName> = ["list", "get", "status"];
-
 export const simulate = (scenario: Scenario, deployed: WorkerSettings, seed: number): Simulated => {
   const settings = livingLonger(deployed, scenario.lifetimesTimes);
   const random = seeded(seed);
@@ -40,7 +38,7 @@ export const simulate = (scenario: Scenario, deployed: WorkerSettings, seed: num
   const pickTag = weighted(
     Array.from({ length: scenario.tags }, (_, index) => zipfWeight(index + 1, scenario.tagSkew)),
   );
-  const pickEndpoint = weighted(endpoints.map((endpoint) => scenario.mix[endpoint]));
+  const pickEndpoint = weighted(readNames.map((endpoint) => scenario.mix[endpoint]));
   const isUp = (atMs: number): boolean => outage === undefined || atMs < outage[0] * 1_000 || atMs >= outage[1] * 1_000;
   const model = new EdgeModel({
     settings,
@@ -66,11 +64,11 @@ export const simulate = (scenario: Scenario, deployed: WorkerSettings, seed: num
       }
       for (; nextSweepMs < atMs; nextSweepMs += 30_000) model.sweep(atMs);
       const token = pickToken(random);
-      const endpoint = endpoints[pickEndpoint(random)] ?? "get";
+      const endpoint = readNames[pickEndpoint(random)] ?? "get";
       // Who roams leaves something in another data centre. All are alike, so others leave as much here: it is put here.
       const place = random.chance(scenario.roaming) ? random.below(dataCentres) + 1 : 0;
       const tag = endpoint === "list" ? 0 : pickTag(random) + 1;
-      const key = (token * 3 + endpoints.indexOf(endpoint)) * (scenario.tags + 1) + tag;
+      const key = (token * readNames.length + readNames.indexOf(endpoint)) * (scenario.tags + 1) + tag;
       const demand: Demand = {
         atMs,
         dataCentre: token % sampled,
@@ -121,5 +119,5 @@ const counters = () => ({
     "stale-if-error": 0,
     failed: 0,
   } satisfies Record<Became, number> as Record<Became, number>,
-  upstreamBy: { list: 0, get: 0, status: 0 },
+  upstreamBy: byEndpoint(() => 0),
 });

@@ -1,7 +1,7 @@
 // Settings of the proxy, read from wrangler.jsonc.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { ReadName } from "@bytenite-engines/core/wire";
+import { readNames, type ReadName } from "@bytenite-engines/core/wire";
 import {
   freshnessOf,
   responseDirectives,
@@ -47,11 +47,15 @@ export const settingsIn = (variables: Readonly<Record<string, string>>): WorkerS
     };
   };
   return {
-    lifetimes: { list: lifetimes("list"), get: lifetimes("get"), status: lifetimes("status") },
+    lifetimes: byEndpoint(lifetimes),
     memoryBytes: number("MEMORY_MIB") * 1024 * 1024,
     memoryEntries: number("MEMORY_ENTRIES"),
   };
 };
+
+/** A value for each endpoint. */
+export const byEndpoint = <A>(valueOf: (endpoint: ReadName) => A): Record<ReadName, A> =>
+  Object.fromEntries(readNames.map((endpoint) => [endpoint, valueOf(endpoint)])) as Record<ReadName, A>;
 
 /** The same settings with answers that are fresh, and stale while they are validated, for so many times as long. */
 export const livingLonger = (settings: WorkerSettings, times: number): WorkerSettings => {
@@ -60,8 +64,7 @@ export const livingLonger = (settings: WorkerSettings, times: number): WorkerSet
     staleWhileRevalidateMs: staleWhileRevalidateMs * times,
     staleIfErrorMs,
   });
-  const { list, get, status } = settings.lifetimes;
-  return { ...settings, lifetimes: { list: longer(list), get: longer(get), status: longer(status) } };
+  return { ...settings, lifetimes: byEndpoint((endpoint) => longer(settings.lifetimes[endpoint])) };
 };
 
 /** The variables of the deployment. */

@@ -1,5 +1,5 @@
 // Allowed age of a response by its Cache-Status, in milliseconds.
-import type { ReadName } from "@bytenite-engines/core/wire";
+import { readNames, type ReadName } from "@bytenite-engines/core/wire";
 
 /** Lifetimes of an endpoint in the run, in seconds: fresh, stale while it is validated, stale when the upstream fails. */
 const seconds = { list: [2, 3, 20], get: [3, 4, 20], status: [1, 1, 10] } as const satisfies Record<
@@ -59,9 +59,7 @@ export const mayBeOldMs = (endpoint: ReadName, outcome: Outcome): number => {
 };
 
 /** The oldest that any answer may be. */
-export const maxOldMs = Math.max(
-  ...(["list", "get", "status"] as const).map((endpoint) => mayBeOldMs(endpoint, "stale-if-error")),
-);
+export const maxOldMs = Math.max(...readNames.map((endpoint) => mayBeOldMs(endpoint, "stale-if-error")));
 
 /** A body that nobody can read is kept like any other: for so long after the last one, calls may fail for it. */
 export const spoiledForMs =

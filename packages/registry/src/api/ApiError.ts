@@ -17,7 +17,7 @@ export interface ApiErrorOptions {
   readonly retryDelayMs?: number;
 }
 
-/** A call that is refused. Thrown anywhere below the routes, answered in one place. The message is for the caller. */
+/** An error response. The message is for the client. */
 export class ApiError extends Error {
   readonly code: RpcCode;
   readonly options: ApiErrorOptions;
@@ -53,7 +53,7 @@ export const statusBody = (
 /** Seconds after which a request that the database or the place of archives did not answer may be sent again. */
 export const databaseRetrySeconds = 5;
 
-/** How an error is answered: a refusal as it is, a database or storage that fails as 503, anything else as a fault of ours. */
+/** The error response of an error: ApiError unchanged, 503 for a failing database or storage, else INTERNAL. */
 export const apiErrorOf = (error: unknown): ApiError => {
   if (error instanceof ApiError) return error;
   if (error instanceof DatabaseUnavailable || error instanceof StorageUnavailable) {

@@ -12,7 +12,7 @@ import { otherMethod, type Web } from "./Web.ts";
 import type { Body } from "./EngineBody.ts";
 import type { Serializer } from "./Serializer.ts";
 
-/** Everything that is served to users: the API, the exchange of API keys, the documents. Never rejects. */
+/** All public routes: the API, the exchange of API keys, downloads, management, documents. Never rejects. */
 export type App = (head: RequestHead, serializer?: Serializer) => Promise<Answer>;
 
 /** Builds the app. */

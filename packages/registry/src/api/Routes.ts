@@ -20,14 +20,14 @@ import type { SqlDriver } from "./SqlDriver.ts";
 import { allowOf, otherMethod } from "./Web.ts";
 import type { Serializer } from "./Serializer.ts";
 
-/** Where the engines of one request are read, and what its answer says of that. */
+/** Database session of one request, and its response headers. */
 export interface ReadSession {
   readonly sql: SqlDriver;
-  /** Asked for once all is read. */
+  /** Response headers, called after the last read. */
   readonly headers: () => Readonly<Record<string, string>>;
 }
 
-/** Everything the routes stand on. */
+/** Options of the routes. */
 export interface RoutesOptions extends CallOptions {
   /**
    * Engines are read there, where it is given: a replica may be behind. With `primary` it is one that sees all that was written, and
@@ -38,28 +38,28 @@ export interface RoutesOptions extends CallOptions {
   readonly credentials?: SqlDriver;
   readonly serializer: Serializer;
   readonly accessTokens: AccessTokens | undefined;
-  /** Kinds of credentials that open the API here. */
+  /** Accepted kinds of credentials. */
   readonly accepts: ReadonlyArray<CredentialKind>;
-  /** The configured tokens that open the API here, by user. Other processes may have others in the same database. */
+  /** Configured tokens of this process, by user. Other processes may have others in the same database. */
   readonly configured?: Readonly<Record<string, ReadonlyArray<string>>>;
-  /** The network that a request comes from, where it is known for certain: credentials are limited by it. Default: unknown. */
+  /** Client network of a request, for the limit of wrong credentials. Default: unknown. */
   readonly addressOf?: (head: RequestHead) => string | undefined;
-  /** The limit that `addressOf` is held to. */
+  /** Limit of wrong credentials per network. */
   readonly attempts?: RateLimit;
-  /** Takes one request of an address, before anything else is done for it; refuses it when there were too many. */
+  /** Rate limit per address, before authentication; throws when exceeded. */
   readonly checkAddressRate?: (address: string) => void | Promise<void>;
-  /** Takes one call of a user; refuses it when there were too many. */
+  /** Rate limit per user; throws when exceeded. */
   readonly checkRate?: (user: User) => void | Promise<void>;
-  /** Hears which credential has opened something. */
+  /** Called with each accepted credential. */
   readonly used?: (credential: string, nowMs: number) => void;
-  /** Called with internal errors, which the caller sees as `internal error`. */
+  /** Called with errors that the client sees as `internal error`. */
   readonly onFault?: (error: unknown, requestId: string) => void;
   readonly now?: () => number;
-  /** Where archives are kept. Default: nowhere, so that there are no uploads and no downloads. */
+  /** Storage of archives. Default: none, so no uploads and downloads. */
   readonly archives?: ArchiveOptions;
 }
 
-/** The API: a request in, an answer out, never a rejection. `serializer` may be another one for a single call. */
+/** Responds to a request; never rejects. `serializer` may be another one for a single call. */
 export type Routes = (head: RequestHead, serializer?: Serializer) => Promise<Answer>;
 
 /**

@@ -4,20 +4,20 @@ import { decodeJson, encode, schemaDigest, schemaDigests, type Format } from "@b
 import type { JsonValue } from "@bufbuild/protobuf";
 import { renumbered, type FieldNumbers } from "./FieldNumbers.ts";
 
-/** The ways in which a server may differ from ours, so that foreign ones can be imitated. */
+/** Differences of other servers, to imitate them. */
 export interface SerializerOptions {
-  /** Another numbering of the protobuf answers. */
+  /** Other field numbers. */
   readonly fieldNumbers?: FieldNumbers | undefined;
-  /** Whether answers carry the digest of their schema (of the numbering really used). Default true. */
+  /** Whether responses have the schema digest. Default true. */
   readonly schemaDigest?: boolean | undefined;
-  /** Whether JSON is answered whatever is asked for. Default false. */
+  /** Whether responses are always JSON. Default false. */
   readonly jsonOnly?: boolean | undefined;
 }
 
-/** How answers are written. */
+/** Encoder of responses. */
 export interface Serializer {
   readonly jsonOnly: boolean;
-  /** Undefined: the numbering is ours, and bytes kept in the database can be sent as they are. */
+  /** Undefined for our field numbers: stored bytes can be sent unchanged. */
   readonly encodeJsonText: ((schema: DescMessage, json: string) => Uint8Array) | undefined;
   readonly encode: <D extends DescMessage>(schema: D, message: MessageShape<D>, format: Format) => string | Uint8Array;
   /** The digest header's value for a message, or undefined when none is sent. */

@@ -12,7 +12,7 @@ export interface Statement {
 /** A row by column name. */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** The database did not answer: busy, full, gone, damaged. Callers get UNAVAILABLE; `cause` says why. */
+/** The database is busy, full, missing or damaged; see `cause`. Clients get UNAVAILABLE. */
 export class DatabaseUnavailable extends Error {
   override readonly name = "DatabaseUnavailable";
   constructor(cause: unknown) {
@@ -20,7 +20,7 @@ export class DatabaseUnavailable extends Error {
   }
 }
 
-/** The database, as far as the API needs it. */
+/** Database access of the API. */
 export interface SqlDriver {
   /** The rows of each statement, in order, all from one snapshot of the data. Rejects with DatabaseUnavailable. */
   readonly read: (statements: ReadonlyArray<Statement>) => Promise<ReadonlyArray<ReadonlyArray<Row>>>;
@@ -30,7 +30,7 @@ export interface SqlDriver {
    */
   readonly write: (statements: ReadonlyArray<Statement>) => Promise<ReadonlyArray<ReadonlyArray<Row>>>;
   /**
-   * What `make` has made for this key since the data last changed; a few hundred are kept. Absent where changes by others cannot be
+   * Cached result of `make` for a key, until the data changes; a few hundred are kept. Absent where changes by others cannot be
    * noticed. Throws DatabaseUnavailable.
    */
   readonly remembered?: <A extends object>(key: string, make: () => A) => A;

@@ -21,7 +21,7 @@ export interface TokenEndpointOptions {
   readonly accessTokens: AccessTokens | undefined;
   readonly addressOf?: (head: RequestHead) => string | undefined;
   readonly attempts?: RateLimit;
-  /** Takes one call of a user; refuses it when there were too many. */
+  /** Rate limit per user; throws when exceeded. */
   readonly checkRate?: (user: User) => void | Promise<void>;
   readonly onFault?: (error: unknown, requestId: string) => void;
   readonly now?: () => number;

@@ -339,13 +339,13 @@ const sizeIn = (block: Uint8Array): number => {
   const field = block.subarray(124, 136);
   if (((field[0] ?? 0) & 0x80) !== 0) {
     const value = field.subarray(1).reduce((sum, byte) => sum * 256 + byte, (field[0] ?? 0) & 0x7f);
-    if (!Number.isSafeInteger(value)) throw new ArchiveError("the archive has an entry whose size is no number");
+    if (!Number.isSafeInteger(value)) throw new ArchiveError("the archive has an entry with an invalid size");
     return value;
   }
   const text = String.fromCharCode(...field)
     .replace(/[\0 ]+$/, "")
     .trimStart();
-  if (!/^[0-7]*$/.test(text)) throw new ArchiveError("the archive has an entry whose size is no number");
+  if (!/^[0-7]*$/.test(text)) throw new ArchiveError("the archive has an entry with an invalid size");
   return text === "" ? 0 : Number.parseInt(text, 8);
 };
 
@@ -362,5 +362,5 @@ const checkType = (header: TarHeader, flag: string, size: number): void => {
   }
   if (flag !== "5" && header.name.endsWith("/")) throw refused("it is a file whose name ends with a slash");
   if (header.type === "directory" && size > 0) throw refused("it is a folder with contents");
-  if (!Number.isSafeInteger(header.size) || header.size < 0) throw refused("its size is no number");
+  if (!Number.isSafeInteger(header.size) || header.size < 0) throw refused("it has an invalid size");
 };

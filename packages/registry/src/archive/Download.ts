@@ -31,11 +31,11 @@ export const makeDownload =
       const { pathname, searchParams } = new URL(head.target, "http://registry.invalid");
       const linked = await links.verify(pathname, searchParams, now());
       if (linked === undefined) {
-        throw new ApiError("PERMISSION_DENIED", "the link has expired or is not as it was given: ask for a new one");
+        throw new ApiError("PERMISSION_DENIED", "the link has expired or was changed: ask for a new one");
       }
       const archive = await readDownload(sql, linked.archive);
       if (archive === undefined || !(linked.isOwners || archive.isPublic))
-        throw new ApiError("NOT_FOUND", "the archive is there no more: ask for a new link");
+        throw new ApiError("NOT_FOUND", "the archive no longer exists: ask for a new link");
       const { name, major, minor } = archive.tag;
       const extension = archive.mediaType === "application/gzip" ? "tar.gz" : "tar";
       const headers: Record<string, string> = {

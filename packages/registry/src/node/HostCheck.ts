@@ -30,7 +30,7 @@ const hostNameIn = (host: string): string => {
 };
 
 /** RFC 9110, 15.5.20. */
-const misdirected = new ApiError("FAILED_PRECONDITION", "this registry does not answer to that Host: --allowed-hosts", {
+const misdirected = new ApiError("FAILED_PRECONDITION", "Host not allowed: add it with --allowed-hosts", {
   status: 421,
 });
 

@@ -2,7 +2,7 @@
 import { apiKey } from "@bytenite-engines/core/api-key";
 import { breaker } from "@bytenite-engines/core/breaker";
 import { findDetails } from "@bytenite-engines/core/details";
-import { createExchanger } from "@bytenite-engines/core/exchange";
+import { createRawClient } from "@bytenite-engines/core/exchange";
 import { hedging } from "@bytenite-engines/core/hedging";
 import { createEngineClient, EngineError, type Fetch, type PromiseEngineClient } from "@bytenite-engines/core/promise";
 import { memoryServer } from "@bytenite-engines/core/testing";
@@ -19,7 +19,7 @@ export const client: PromiseEngineClient = createEngineClient({
 });
 export const clientOf = (profile: Profile): PromiseEngineClient =>
   createEngineClient({ fetch, protobufVerification: { fieldNumbers: [fieldNumbers(profile)] } });
-export const exchanger = createExchanger({ fetch });
+export const exchanger = createRawClient({ fetch });
 
 export const nameOf = async (text: string): Promise<string | undefined> => {
   try {

@@ -5,7 +5,7 @@ import { EngineClient, type EngineError } from "@bytenite-engines/core";
 import { apiKey } from "@bytenite-engines/core/api-key";
 import { breaker } from "@bytenite-engines/core/breaker";
 import { findDetails } from "@bytenite-engines/core/details";
-import { createExchanger, type ExchangerAnswer } from "@bytenite-engines/core/exchange";
+import { createRawClient, type RawResponse } from "@bytenite-engines/core/exchange";
 import { hedging } from "@bytenite-engines/core/hedging";
 import { layerHttpClient } from "@bytenite-engines/core/http-client";
 import { metricsListener } from "@bytenite-engines/core/metrics";
@@ -43,8 +43,8 @@ export const counted: Effect.Effect<number, EngineError> = Effect.gen(function* 
 }).pipe(Effect.provide(EngineClient.layer({ token: "t" })));
 
 export const layer = layerHttpClient({ token: "t" });
-export const passedOn = (url: string, token: string): Promise<ExchangerAnswer> =>
-  createExchanger({ breaker: breaker() }).get({ url, headers: { authorization: token }, endpoint: "list" });
+export const passedOn = (url: string, token: string): Promise<RawResponse> =>
+  createRawClient({ breaker: breaker() }).get({ url, headers: { authorization: token }, endpoint: "list" });
 export const recoded = (bytes: Uint8Array, from: Format, to: Format): Uint8Array =>
   encode(EngineSchema, decode(EngineSchema, bytes, from), to);
 export const latest: Engine["version"] | undefined = parseTag("zipper@0.1")?.name;
@@ -56,4 +56,4 @@ export const method: string = Developer.method.getEngines?.name ?? "";
 export const wrong = client.list({ limit: "many" });
 
 // @ts-expect-error Each request of an exchanger brings its own token.
-export const ignored = createExchanger({ token: "t" });
+export const ignored = createRawClient({ token: "t" });

@@ -8,11 +8,16 @@ import { root } from "@bytenite-engines/test-kit";
 
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
 
-/** The rows of the tables below a heading: each a list of cells. */
+/** The rows of the table or list below a heading: each a list of cells. An item is `- 404 \`message\`: cure`. */
 const rowsBelow = (heading: string): ReadonlyArray<ReadonlyArray<string>> => {
   const [, section = ""] = read("docs/troubleshooting.md").split(`\n## ${heading}\n`);
-  const rows = (section.split("\n## ")[0] ?? "").split("\n").filter((line) => line.startsWith("|"));
-  return rows
+  const lines = (section.split("\n## ")[0] ?? "").split("\n");
+  const items = lines.flatMap((line) => {
+    const item = /^- (?:(\d{3}) )?(`[^`]+`)(?:: (.*))?$/.exec(line);
+    return item === null ? [] : [item.slice(1).map((cell = "") => cell)];
+  });
+  const rows = lines
+    .filter((line) => line.startsWith("|"))
     .map((row) =>
       row
         .split("|")
@@ -20,6 +25,7 @@ const rowsBelow = (heading: string): ReadonlyArray<ReadonlyArray<string>> => {
         .map((cell) => cell.trim()),
     )
     .filter(([first = "", second = ""]) => !/^-+$/.test(first) && (/`/.test(first + second) || /^\d+$/.test(first)));
+  return [...items, ...rows];
 };
 
 const code = (cell = ""): string => cell.replaceAll("`", "");
@@ -96,9 +102,7 @@ test("the proxy refuses with the messages of the page, and with no others", () =
     /(?:return|\?|:) (?=["`](?:say what|endpoint must|tag must|unknown parameter|\$\{twice\}|hard must|all))/,
   );
   const settings = textsAfter(["apps/worker/src/Config.ts"], /problems\.push\(\s*/);
-  const shown = rowsBelow("Refusals of the proxy").map(([first, second]) =>
-    code(/`/.test(first ?? "") ? first : second),
-  );
+  const shown = rowsBelow("Refusals of the proxy").map(([, message]) => code(message));
   expect(shown.toSorted()).toEqual([...answered, ...purges, ...settings].toSorted());
   expect(answered.length).toBeGreaterThan(10);
   expect(read("docs/troubleshooting.md")).toContain(textsAfter(["apps/worker/src/Config.ts"], /super\(/)[0]);
@@ -130,6 +134,6 @@ test("a registry that does not start says one of the sentences of the page", () 
   const commands = textsAfter(["packages/registry/src/command/serve.ts"], /\) return /);
   const files = textsAfter(["packages/registry/src/command/Problem.ts"], / {2}\d+: /);
   const keys = textsAfter(sources("packages/registry/src/api/{KeyCheck,SecretBox}.ts"), /(?:KeyError\(\s*|problem = )/);
-  const shown = rowsBelow("When the registry does not start").map(([message]) => code(message));
+  const shown = rowsBelow("When the registry does not start").map(([, message]) => code(message));
   expect(shown.toSorted()).toEqual([...commands, ...files, ...keys].toSorted());
 });

@@ -6,14 +6,14 @@ import * as Exit from "effect/Exit";
 import * as Random from "effect/Random";
 import * as TestClock from "effect/testing/TestClock";
 import * as Tracer from "effect/Tracer";
-import { EngineClient, type Answer, type EngineError, type EngineEvent } from "@bytenite-engines/core";
+import { EngineClient, type ApiResponse, type EngineError, type EngineEvent } from "@bytenite-engines/core";
 import type { Engine } from "@bytenite-engines/proto";
 import { theToken, type FaultRow } from "./FaultRow.ts";
 import { startFaultServer, type FaultServer } from "@bytenite-engines/test-kit";
 
 /** What came of a call. */
 export interface Ran {
-  readonly exit: Exit.Exit<Answer<Engine>, EngineError>;
+  readonly exit: Exit.Exit<ApiResponse<Engine>, EngineError>;
   readonly waitedMs: number;
   readonly events: ReadonlyArray<EngineEvent>;
   readonly spans: ReadonlyArray<Tracer.NativeSpan>;

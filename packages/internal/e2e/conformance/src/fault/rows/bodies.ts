@@ -28,7 +28,7 @@ const broken: ReadonlyArray<FaultRow> = [
   {
     name: "JSON longer than its Content-Length",
     act: answer({ headers: labels("json"), body: engineBytes("json"), contentLength: 20 }),
-    expected: { ends: "Undecodable", says: /begins like JSON and is none/, ...twice },
+    expected: { ends: "Undecodable", says: /malformed JSON/, ...twice },
   },
   {
     name: "protobuf longer than its Content-Length",

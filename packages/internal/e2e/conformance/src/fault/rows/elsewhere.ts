@@ -18,7 +18,7 @@ const redirects: ReadonlyArray<FaultRow> = [
   {
     name: "a redirect to another origin",
     act: redirect((target) => `http://localhost:1${target}`),
-    expected: { ends: "RedirectRefused", says: /it leads to another origin, http:\/\/localhost:1/, ...once },
+    expected: { ends: "RedirectRefused", says: /its target has another origin, http:\/\/localhost:1/, ...once },
   },
   {
     name: "a redirect to another port, by 307",
@@ -39,7 +39,7 @@ const redirects: ReadonlyArray<FaultRow> = [
   {
     name: "a redirect to no URL",
     act: redirect(() => "http://"),
-    expected: { ends: "RedirectRefused", says: /it leads to no URL/, ...once },
+    expected: { ends: "RedirectRefused", says: /its target is not a URL/, ...once },
   },
   {
     name: "a redirect within the origin",

@@ -24,20 +24,20 @@ export type ResponseOf<N extends EndpointName> = MessageShape<(typeof endpoints)
 /** What a request message of an endpoint is made from. */
 export type RequestOf<N extends EndpointName> = MessageInitShape<(typeof endpoints)[N]["request"]>;
 
-/** An answer with all that came with it. */
-export interface Answer<T> {
+/** A response: data, head, body and times. */
+export interface ApiResponse<T> {
   readonly data: T;
-  /** What a JSON answer carried beyond the contract, by path (`engines[0].newField`). Of protobuf it is in `$unknown` of the data. */
+  /** JSON members outside the contract, by path (`engines[0].newField`). Of protobuf they are in `$unknown` of the data. */
   readonly unknownFields: ReadonlyMap<string, JsonValue>;
   readonly status: number;
   readonly headers: ResponseHeaders;
-  /** The body as it came, decompressed. */
+  /** The body, decompressed. */
   readonly body: Uint8Array<ArrayBuffer>;
-  /** The form in which the data travelled. */
+  /** The format of the body. */
   readonly format: Format;
-  /** The answer's Content-Type, as sent. */
+  /** Content-Type of the response, as sent. */
   readonly mediaType: string | undefined;
-  /** URL that answered. */
+  /** URL of the response, after redirects. */
   readonly url: string;
   /** Attempts that sent a request. */
   readonly attempts: number;
@@ -50,16 +50,16 @@ export interface Answer<T> {
 }
 
 /**
- * The archive of an engine. Its bytes are had once, by iterating over it. Iteration rejects with EngineError when the stream
- * breaks, brings nothing for longer than the attempt timeout, is longer than `limits.maxArchiveBytes`, or, at its end, when its SHA-256
- * is not the engine's hash: bytes that were had before are not to be used then. Leaving the loop ends the download.
+ * The archive of an engine, to iterate over once. Iteration rejects with EngineError when the stream breaks, stalls for longer than
+ * the attempt timeout, exceeds `limits.maxArchiveBytes`, or when the SHA-256 at its end is not the engine's hash; then discard
+ * the bytes. Leaving the loop ends the download.
  */
 export interface EngineArchive extends AsyncIterable<Uint8Array> {
-  /** The engine that the archive is of. */
+  /** The engine of the archive. */
   readonly engine: Engine;
-  /** As the server sent it. */
+  /** Content-Type, as sent. */
   readonly mediaType: string | undefined;
-  /** In bytes, where the server announces it. */
+  /** Length in bytes, if the server states it. */
   readonly length: number | undefined;
   /** The whole archive, checked. */
   readonly bytes: () => Promise<Uint8Array<ArrayBuffer>>;

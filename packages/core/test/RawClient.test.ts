@@ -1,15 +1,15 @@
 import { getEventListeners } from "node:events";
 import { expect, test } from "vitest";
-import { createExchanger, type ExchangerOptions } from "../src/exchange.ts";
+import { createRawClient, type RawClientOptions } from "../src/exchange.ts";
 import type { EngineEvent } from "../src/index.ts";
 import { json, startServer } from "@bytenite-engines/test-kit/ports";
 
-const quick: ExchangerOptions = { retry: { baseDelayMs: 0, throttledBaseDelayMs: 0 } };
+const quick: RawClientOptions = { retry: { baseDelayMs: 0, throttledBaseDelayMs: 0 } };
 const headers = { accept: "application/json", authorization: "exchanger-token-0123456789" };
 
 test("a final answer is given as it came, whatever its status", async () => {
   await using server = await startServer((_request, response) => json(response, 404, { code: 5 }));
-  const answer = await createExchanger(quick).get({ url: `${server.baseUrl}/engines/a`, headers, endpoint: "get" });
+  const answer = await createRawClient(quick).get({ url: `${server.baseUrl}/engines/a`, headers, endpoint: "get" });
   expect(answer).toMatchObject({ status: 404, attempts: 1, url: `${server.baseUrl}/engines/a` });
   expect(new TextDecoder().decode(answer.bytes)).toBe('{"code":5}');
   expect(server.requests[0]?.headers).toMatchObject(headers);
@@ -19,7 +19,7 @@ test("a passing failure is tried again, and the last one is given as it came", a
   await using server = await startServer((_request, response, count) =>
     json(response, count === 2 ? 200 : 503, { count }),
   );
-  const exchanger = createExchanger(quick);
+  const exchanger = createRawClient(quick);
   const good = await exchanger.get({ url: `${server.baseUrl}/engines`, headers, endpoint: "list" });
   expect(good).toMatchObject({ status: 200, attempts: 2 });
   const bad = await exchanger.get({ url: `${server.baseUrl}/engines`, headers, endpoint: "list" });
@@ -30,14 +30,14 @@ test("a passing failure is tried again, and the last one is given as it came", a
 test("without an answer it rejects with the error of the last attempt", async () => {
   const closed = await startServer(() => {});
   await closed[Symbol.asyncDispose]();
-  const called = createExchanger(quick).get({ url: `${closed.baseUrl}/engines`, headers, endpoint: "list" });
+  const called = createRawClient(quick).get({ url: `${closed.baseUrl}/engines`, headers, endpoint: "list" });
   await expect(called).rejects.toMatchObject({ reason: { _tag: "Unreachable", problem: "refused" }, attempts: 4 });
 });
 
 test("a listener that throws does no harm, and no event shows the token", async () => {
   await using server = await startServer((_request, response, count) => json(response, count === 1 ? 503 : 200, {}));
   const events: Array<EngineEvent> = [];
-  const exchanger = createExchanger({
+  const exchanger = createRawClient({
     ...quick,
     onEvent: (event) => {
       events.push(event);
@@ -53,7 +53,7 @@ test("a listener that throws does no harm, and no event shows the token", async 
 test("every origin has a budget of its own", async () => {
   await using first = await startServer((_request, response) => json(response, 503, {}));
   await using second = await startServer((_request, response) => json(response, 503, {}));
-  const exchanger = createExchanger({ ...quick, retryBudget: 14 });
+  const exchanger = createRawClient({ ...quick, retryBudget: 14 });
   const attempts = async (baseUrl: string): Promise<number> =>
     (await exchanger.get({ url: `${baseUrl}/engines`, headers, endpoint: "list" })).attempts;
   expect([await attempts(first.baseUrl), await attempts(first.baseUrl)]).toEqual([2, 1]);
@@ -64,18 +64,18 @@ test("the signal ends it with its reason, and keeps no listener", async () => {
   await using server = await startServer(() => {});
   const controller = new AbortController();
   const { signal } = controller;
-  const called = createExchanger(quick).get({ url: `${server.baseUrl}/engines`, headers, endpoint: "list", signal });
+  const called = createRawClient(quick).get({ url: `${server.baseUrl}/engines`, headers, endpoint: "list", signal });
   await expect.poll(() => server.requests.length).toBe(1);
   controller.abort("no longer wanted");
   await expect(called).rejects.toBe("no longer wanted");
   expect(getEventListeners(signal, "abort")).toEqual([]);
 });
 
-type Option = Exclude<keyof ExchangerOptions, "onEvent">;
+type Option = Exclude<keyof RawClientOptions, "onEvent">;
 const tag = (_tag: string, fields: object = {}) => ({ reason: { _tag, ...fields } });
 
 /** What each option changes; the listener has a test of its own. One that changes nothing is not offered: it has no row. */
-const effects: Record<Option, readonly [path: string, options: ExchangerOptions, outcome: object]> = {
+const effects: Record<Option, readonly [path: string, options: RawClientOptions, outcome: object]> = {
   attemptTimeoutMs: ["/hang", { attemptTimeoutMs: 20, retry: { maxAttempts: 1 } }, tag("TimedOut", { limitMs: 20 })],
   breaker: [
     "/good",
@@ -104,6 +104,6 @@ test.for(Object.entries(effects))("%s has its effect", async ([_option, [path, o
     if (request.url?.endsWith("/hang") !== true)
       json(response, request.url?.endsWith("/busy") === true ? 503 : 200, {});
   });
-  const called = createExchanger(options).get({ url: `${server.baseUrl}${path}`, headers, endpoint: "list" });
+  const called = createRawClient(options).get({ url: `${server.baseUrl}${path}`, headers, endpoint: "list" });
   expect(await called.catch((error: unknown) => error)).toMatchObject(outcome);
 });
