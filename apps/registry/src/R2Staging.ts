@@ -1,4 +1,4 @@
-// Links by which long archives are sent to R2, by its S3 API.
+// Upload links for long archives, by R2's S3 API.
 import { StorageUnavailable, type Staging } from "@bytenite-engines/registry/api";
 import { AwsClient } from "aws4fetch";
 import { failing, type R2Binding } from "./R2Store.ts";

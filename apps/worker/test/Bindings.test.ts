@@ -1,4 +1,4 @@
-// Another Worker as the upstream, and the rate limits: what only bindings give.
+// Bindings: another Worker as the upstream, rate limits.
 import { compatibilityDate, directSocket, emulate, moduleOf, originOf } from "@bytenite-engines/test-kit";
 import { expect, onTestFinished, test } from "vitest";
 import { builtWorker } from "../scripts/built.ts";

@@ -1,4 +1,4 @@
-// nginx in front of the built Worker and behind it, with curl as the client.
+// nginx in front of the built Worker and behind it.
 import { execFile, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Generator of small descriptors of our messages, and of protobuf readers for those of responses.
+// Generator of message descriptors and of protobuf readers for responses.
 import { writeFileSync } from "node:fs";
 import { create, ScalarType, type DescField, type DescMessage } from "@bufbuild/protobuf";
 import { WireType } from "@bufbuild/protobuf/wire";

@@ -1,4 +1,4 @@
-// Archives that go along with exports and imports, as files of a folder.
+// Archives of exports and imports, as files of a folder.
 import { createReadStream } from "node:fs";
 import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// Archives that are too long for a request, sent to R2 by a link.
+// Uploads of long archives to R2 by a link.
 import { randomBytes } from "node:crypto";
 import { createEngineClient } from "@bytenite-engines/core/promise";
 import { packTar } from "modern-tar";

@@ -1,4 +1,4 @@
-// Short forms of the figures of outage, stampede and large answers; `pnpm bench` measures them.
+// Short forms of outage, stampede and large responses.
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { measureLargeBodies } from "./EdgeLargeBodies.ts";
