@@ -14,7 +14,7 @@ const rowsBelow = (heading: string): ReadonlyArray<ReadonlyArray<string>> => {
   const lines = (section.split("\n## ")[0] ?? "").split("\n");
   const items = lines.flatMap((line) => {
     const item = /^- (?:(\d{3}) )?(`[^`]+`)(?:: (.*))?$/.exec(line);
-    return item === null ? [] : [item.slice(1).map((cell = "") => cell)];
+    return item === null ? [] : [[item[1] ?? "", item[2] ?? "", item[3] ?? ""]];
   });
   const rows = lines
     .filter((line) => line.startsWith("|"))
