@@ -77,7 +77,6 @@ class World {
   /** Whether the upstream cannot be reached. */
   isDown = false;
   /** What the upstream refused, by the id of the request that was sent for it. */
-  readonly numbers = new Map<string, number>();
   readonly refused = new Map<string, { readonly status: 401 | 404; readonly number: number }>();
   readonly held: Array<() => void> = [];
   readonly random: () => number;
@@ -85,6 +84,8 @@ class World {
   readonly problems: Array<string> = [];
   /** What happened lately, to understand a problem by. */
   readonly events: Array<string> = [];
+  /** Users and isolates that have stored something of theirs since their last 401. */
+  readonly stored = new Set<string>();
   requests = 0;
   answers = 0;
   hits = 0;
@@ -122,10 +123,8 @@ class World {
     const headers = new Headers(init.headers);
     const user = headers.get("authorization") ?? "";
     const path = new URL(url).pathname.slice("/v1/dev".length);
+    const number = ++this.number;
     const id = headers.get("x-request-id") ?? "";
-    // An exchange counts from its first attempt.
-    const number = this.numbers.get(id) ?? ++this.number;
-    this.numbers.set(id, number);
     // Between isolates time is all there is to order answers by.
     this.nowMs += 1;
     this.note(user, path, `asked upstream: ${number} for ${id}`);
@@ -215,6 +214,7 @@ class World {
         if (number <= floor.number && !(floor.isSoft && isFailing)) show(`after ${floor.why} at ${floor.number}`);
       }
     }
+    if (status.includes("; stored")) this.stored.add(`${user} ${index}`);
     if (/; hit|stored/.test(status)) {
       const before = (floors.get(key) ?? []).find(({ why }) => why === "a newer answer");
       if (before === undefined || before.number < number - 1) {
@@ -266,21 +266,29 @@ class World {
     const id = `request-${this.requests++}`;
     request.headers.set("x-request-id", id);
     const work: Array<Promise<unknown>> = [];
-    const ended = async (): Promise<void> => {
+    const ended = async (response: Response): Promise<void> => {
       while (work.length > 0) await Promise.allSettled(work.splice(0));
       const refusal = this.refused.get(id);
       this.refused.delete(id);
-      this.numbers.delete(id);
-      if (refusal === undefined || request.method !== "GET") return;
+      if (refusal === undefined) return;
+      // A write whose answer breaks off is none that was refused.
+      if (request.method === "POST" && response.status !== refusal.status) return;
       const { status, number } = refusal;
       const user = request.headers.get("authorization") ?? "";
       const path = new URL(request.url).pathname.slice("/v1/dev".length);
-      if (status === 401) this.forbid(user, () => true, index, "a 401", { number });
+      // An isolate tells the others of tokens that it has had answers of.
+      if (status === 401) {
+        this.forbid(user, () => true, index, `a 401 to ${request.method}`, {
+          number,
+          isElsewhere: this.stored.delete(`${user} ${index}`),
+        });
+      }
       // Other isolates keep what they have as long as it lives.
-      else this.forbid(user, (each) => each === path, index, "a 404", { number, isElsewhere: false });
+      if (status === 404 && request.method === "GET")
+        this.forbid(user, (each) => each === path, index, "a 404", { number, isElsewhere: false });
     };
     const response = await handle(request, isolate, { waitUntil: (promise) => void work.push(promise) });
-    void ended();
+    void ended(response);
     return response;
   }
 
@@ -304,6 +312,9 @@ export const runModel = async (random: () => number, steps: number): Promise<Mod
   }
 };
 
+/** Turns that the body of an answer takes. */
+const turnsForBody = 20;
+
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 const runWorld = async (world: World, steps: number): Promise<ModelRun> => {
@@ -314,6 +325,8 @@ const runWorld = async (world: World, steps: number): Promise<ModelRun> => {
     if (chance < 0.1) {
       const at = Math.floor(world.random() * world.held.length);
       world.held.splice(at, 1)[0]?.();
+      // Its body is read before time passes.
+      for (let turns = 0; turns < turnsForBody; turns++) await turn();
     } else if (chance < 0.16) {
       world.pass(world.pick([1, 50, 900, 5_100, 70_000]));
     } else if (chance < 0.165) {
@@ -334,8 +347,8 @@ const runWorld = async (world: World, steps: number): Promise<ModelRun> => {
     world.pass(1);
     if (underWay.size > 30) {
       for (const release of world.held.splice(0)) release();
+      for (let turns = 0; turns < turnsForBody; turns++) await turn();
       world.pass(1_000);
-      await turn();
     }
   }
   while (underWay.size > 0) {

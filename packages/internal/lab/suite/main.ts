@@ -19,8 +19,6 @@ interface Suite {
 
 interface Product {
   readonly name: string;
-  /** Its row in the figure `edge-hits`. */
-  readonly hitsRow: string;
   readonly start: (
     upstream: string,
   ) => Promise<{ readonly port: number; readonly stop: () => Promise<void> } | undefined>;
@@ -37,7 +35,6 @@ const versionOf = (command: string, argument: string): string => {
 const products: ReadonlyArray<Product> = [
   {
     name: "this proxy",
-    hitsRow: "edge proxy, hit in memory (ratio to the map)",
     start: async (upstream) => {
       const { said, stop } = await startProcess([
         "apps/worker/scripts/rfc-cache.ts",
@@ -51,12 +48,10 @@ const products: ReadonlyArray<Product> = [
   },
   {
     name: `nginx ${versionOf("nginx", "-v")}`,
-    hitsRow: "nginx proxy_cache, keyed by token",
     start: (upstream) => startNginx(upstream, nginxByHttp),
   },
   {
     name: `Varnish ${versionOf("varnishd", "-V")}`,
-    hitsRow: "Varnish, keyed by token",
     start: (upstream) => startVarnish(upstream, varnishByHttp),
   },
 ];
@@ -121,14 +116,6 @@ const countOf = ({ tests, isPassed }: Suite, kind: string, results: object): str
   return `${ids.filter((id) => isPassed(id, results)).length} of ${ids.length}`;
 };
 
-/** Processor time of a hit in BENCHMARKS.md, as it was measured there. */
-const hitMicroseconds = (row: string): string => {
-  const line = readFileSync(join(root, "BENCHMARKS.md"), "utf8")
-    .split("\n")
-    .find((text) => text.startsWith(`| ${row} |`));
-  return line?.split("|")[2]?.trim() ?? "";
-};
-
 const page = join(root, "docs/guides/from-varnish-or-nginx.md");
 const begin = "<!-- written by `pnpm cache-suite FOLDER --write` -->";
 const end = "<!-- end -->";
@@ -154,12 +141,11 @@ if (positionals.length !== 1 || !existsSync(join(folder, "test-engine/cli.mjs"))
   process.exit(2);
 }
 const suite = await suiteIn(folder);
-const rows = [["", "required", "optimal", "hit of 10 KB, µs of processor time"]];
+const rows = [["", "required", "optimal"]];
 for (const product of products) {
   const results = await run(folder, product);
   if (results === undefined) continue;
-  const counts = ["required", "optimal"].map((kind) => countOf(suite, kind, results));
-  rows.push([product.name, ...counts, hitMicroseconds(product.hitsRow)]);
+  rows.push([product.name, ...["required", "optimal"].map((kind) => countOf(suite, kind, results))]);
 }
 const table = tableOf(rows);
 process.stdout.write(`${table}\n`);
