@@ -62,7 +62,7 @@ const options: Partial<TypeDocOptions> & Record<string, unknown> = {
   // The generator of protobuf types marks each field so; the comment before it says the same for people.
   blockTags: [...OptionDefaults.blockTags, "@generated"],
   excludeTags: ["@generated"],
-  // A type that is no part of an entry is shown where it is used.
+  // A type outside an entry is shown where it is used.
   validation: { notExported: false, invalidLink: true, notDocumented: false },
   outputFileStrategy: "modules",
   hidePageHeader: true,

@@ -215,7 +215,7 @@ export class Admission {
       const nowMs = this.#now();
       if (this.#isDown) {
         const untilProbeMs = this.#probedAtMs + this.#pauseMs - nowMs;
-        // Beside each probe one request is sent: a probe may be answered otherwise than requests with a token.
+        // With each probe one request is sent: a probe may be answered otherwise than requests with a token.
         if (untilProbeMs > 0) return { because: "known-to-be-down", retryAfterMs: untilProbeMs };
         if (applicant.orStale) return { because: "known-to-be-down", retryAfterMs: this.#pauseMs };
       }

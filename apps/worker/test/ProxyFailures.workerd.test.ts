@@ -136,7 +136,7 @@ const stateOfBreaker = async (): Promise<string> => {
 const isProbe = (headers: Headers, url: string): boolean => url.endsWith("/engines") && !headers.has("authorization");
 
 describe("an upstream that does not answer", () => {
-  test("is left alone but for a probe and one request beside it; any answer opens the way again", async () => {
+  test("gets only a probe and one request with it; any response ends that", async () => {
     for (const user of ["alice", "bob"]) await stage.edge.get(user, "/engines/zipper");
     stage.answer = refused;
     stage.clock.ms += 300_000;

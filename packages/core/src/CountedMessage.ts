@@ -5,7 +5,7 @@ import { MessageBytes } from "./MessageBytes.ts";
 import { readMessageFrom } from "./MessageReader.ts";
 import { defaultReadLimits, LimitExceeded, type ReadLimits } from "./ReadLimits.ts";
 
-/** The message in bytes, by a generated reader where there is one. Throws for bytes that are none, LimitExceeded for too many items. */
+/** The message in bytes, by a generated reader where there is one. Throws for malformed bytes, LimitExceeded for too many items. */
 export const readAnyMessage = <D extends DescMessage>(
   schema: D,
   bytes: Uint8Array,

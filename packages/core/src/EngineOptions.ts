@@ -58,7 +58,7 @@ export interface EngineClientOptions extends EngineCallOptions, Pick<ClientOptio
 type EffectOptions = Pick<EngineCallOptions, "token" | "attemptTimeout" | "deadline" | "retry">;
 type Plain<O> = Omit<O, keyof EffectOptions> & Pick<CallOptions, "token" | "retry" | "attemptTimeoutMs" | "deadlineMs">;
 
-/** The same options without anything of Effect's. Throws TypeError for times that are none. */
+/** The same options without anything of Effect's. Throws TypeError for invalid times. */
 export const plainOptions = <O extends EffectOptions>(options: O | undefined): Plain<O> | undefined => {
   if (options === undefined) return undefined;
   assertObject(options);

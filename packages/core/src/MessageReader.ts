@@ -5,7 +5,7 @@ import { MessageBytes } from "./MessageBytes.ts";
 import { defaultReadLimits, type ReadLimits } from "./ReadLimits.ts";
 import { canonicalForm } from "./SchemaDigest.ts";
 
-/** Reads the protobuf of any schema that it is for. Throws for bytes that are none, LimitExceeded for too many items. */
+/** Reads the protobuf of its schemas. Throws for malformed bytes, LimitExceeded for too many items. */
 export type BytesReader = <D extends DescMessage>(schema: D, from: MessageBytes, limits: ReadLimits) => MessageShape<D>;
 
 /** The message in bytes, by the numbers of its schema. Throws as `readOwn` does, LimitExceeded for too many items. */
@@ -15,14 +15,14 @@ export const readMessage = <D extends DescMessage>(
   limits: ReadLimits = defaultReadLimits,
 ): MessageShape<D> => readOwn(schema, new MessageBytes(bytes, limits));
 
-/** The same, where what was met on the way is asked for afterwards. Throws for bytes that are none, and for a schema without a reader. */
+/** The same, where what was met on the way is asked for afterwards. Throws for malformed bytes, and for a schema without a reader. */
 export const readOwn = <D extends DescMessage>(schema: D, from: MessageBytes): MessageShape<D> => {
   const message = readMessageFrom(schema, from);
   if (message === undefined) throw new TypeError(`no reader for ${schema.typeName}`);
   return message;
 };
 
-/** The message in bytes that say themselves which field is which; undefined for one that is no answer of the API. */
+/** The message in bytes that say themselves which field is which; undefined for one that is not a response of the API. */
 export const readMessageFrom = <D extends DescMessage>(schema: D, from: MessageBytes): MessageShape<D> | undefined =>
   readerOf(schema)?.(from, from.bytes.length) as MessageShape<D> | undefined;
 

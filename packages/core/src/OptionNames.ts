@@ -1,7 +1,7 @@
 // Names and kinds of options.
 import { closest } from "./Suggestion.ts";
 
-/** Throws TypeError for a name that is not known, and names the closest one; for options that are no object. */
+/** Throws TypeError for an unknown name, with the closest one, and for options other than an object. */
 export const assertOptionNames = (
   given: unknown,
   known: ReadonlyArray<string>,

@@ -9,7 +9,7 @@ import { readText, writeOwn } from "./Files.ts";
 const pathOf = (cache: string, origin: string, extension: "json" | "status"): string =>
   join(cache, "field-numbers", `${origin.replaceAll(/[^A-Za-z0-9.-]+/g, "_")}.${extension}`);
 
-/** The profile of an origin; undefined where there is none. Throws ProfileError for a file that is none. */
+/** The profile of an origin; undefined where there is none. Throws ProfileError for an invalid file. */
 export const loadProfile = async (cache: string, origin: string): Promise<Profile | undefined> => {
   const path = pathOf(cache, origin, "json");
   if (!existsSync(path)) return undefined;

@@ -13,7 +13,7 @@ import {
 const tokens = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|true|false|null|[{}[\],:]|\S/g;
 const jsonIndentation = "  ";
 
-/** The text of one JSON document, a value a line. Text that is no JSON keeps its tokens. */
+/** The text of one JSON document, a value a line. Invalid JSON keeps its tokens. */
 export const prettyJson = (text: string, colour: boolean): string => {
   const all = text.match(tokens) ?? [];
   let level = 0;

@@ -32,7 +32,7 @@ test("longer lives, fewer tokens and Workers Cache for those who roam take load 
   expect(load({ ...roaming, workersCache: true })).toBeLessThan(load(roaming));
 });
 
-test("in an outage what is stored is served at no cost for the upstream, which gets probes and a request beside each", () => {
+test("in an outage what is stored is served at no cost for the upstream, which gets probes and a request with each", () => {
   const { stretches } = simulate({ ...small, seconds: 220, outage: [160, 180] }, settings, 1);
   const [, during, after] = stretches;
   expect(during?.upstream).toBeGreaterThan(0);

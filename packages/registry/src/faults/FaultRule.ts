@@ -67,7 +67,7 @@ export interface Fault {
   readonly clockSkewMs?: number;
 }
 
-/** Endpoints beside those of the contract that a rule can be for: `archive` is a download by its link, `auth` the exchange of API keys. */
+/** Endpoints of rules besides those of the contract: `archive` is a download by its link, `auth` the exchange of API keys. */
 export const otherFaultEndpoints = ["archive", "delete", "upload-link", "auth", "management"] as const;
 
 /** What a rule can be for. `management` is all of `/manage/v1`. */

@@ -99,7 +99,7 @@ export type ImportedArchive = (engineId: string, at: number) => ReadonlyArray<St
 
 /** Archives that an import brings. */
 export interface ImportedArchives {
-  /** Stores the archive of a hash; undefined where the folder has none. Rejects with TransferError for one that is none. */
+  /** Stores the archive of a hash; undefined where the folder has none. Rejects with TransferError for an invalid one. */
   readonly take: (hash: string) => Promise<ImportedArchive | undefined>;
   /** Removes what was stored. */
   readonly discard: () => Promise<void>;

@@ -105,7 +105,7 @@ const migrated = (): ReadonlyArray<string> => {
   ];
 };
 
-/** What `wrangler d1 export` writes, and the objects of the bucket in the folder beside it. */
+/** What `wrangler d1 export` writes, and the objects of the bucket in its folder. */
 const exportOf = async ({ database, bucket }: EmulatedRegistry, path: string): Promise<void> => {
   const select = async (sql: string): Promise<ReadonlyArray<Record<string, unknown>>> =>
     (await database.prepare(sql).all<Record<string, unknown>>()).results;

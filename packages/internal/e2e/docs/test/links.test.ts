@@ -17,7 +17,7 @@ test("every address in them is one, and reached by HTTPS", () => {
   expect(odd).toEqual([]);
 });
 
-test("a link to a file or a heading that is not there is noticed, and so is an address that is none", async () => {
+test("a link to a missing file or heading is noticed, and so is an invalid address", async () => {
   const folder = mkdtempSync(join(tmpdir(), "links-"));
   try {
     mkdirSync(join(folder, "deep"));
