@@ -38,12 +38,18 @@ const logsAll = deployedVariables()["LOG"] === "all";
 
 /** Rows that one answer of the registry reads on D1: the credential, the user, and the engines. */
 const rowsRead: Readonly<Record<ReadName, number>> = { list: 23, get: 3, status: 3 };
+/** Queries that one answer of the registry takes: who asks, and what they get. */
+const queriesOfAnswer = 2;
+
 /**
- * Queries that one answer of the registry takes: who asks, of the primary, and what they get, of any copy. A token that asks more
- * than once a second of one isolate takes fewer of the first; few do.
+ * Milliseconds for which an isolate of the registry looks credentials up in copies; then it asks the primary once. Its isolates are taken
+ * to be as many as those of the proxy.
  */
-const primaryQueries = 1;
-const copyQueries = 1;
+const credentialsBehindMs = Number(
+  /credentialsBehindMs = ([\d_]+)/
+    .exec(readFileSync(new URL("../../../../apps/registry/src/D1Driver.ts", import.meta.url), "utf8"))?.[1]
+    ?.replaceAll("_", ""),
+);
 
 /** Dollars a month, and load on the database. */
 export interface Bill {
@@ -75,9 +81,10 @@ export const billOf = ({ scenario }: Simulated, stretch: Stretch): Bill => {
     0,
   );
   const upstreamPerSecond = scenario.perSecond * share(upstream);
-  const primary = upstreamPerSecond * primaryQueries;
-  const ofCopies = upstreamPerSecond * copyQueries;
-  const queries = primary + ofCopies;
+  const queries = upstreamPerSecond * queriesOfAnswer;
+  const isolates = scenario.dataCentres * scenario.isolates;
+  const primary = Math.min(upstreamPerSecond, isolates / (credentialsBehindMs / 1_000));
+  const ofCopies = queries - primary;
   return {
     requests: costOf(month * (1 + inner), prices.requests),
     cpu: costOf(cpuMs, prices.cpuMilliseconds),
