@@ -198,6 +198,8 @@ test("every call of the lifecycle can be struck, and downloads by their link", a
   const uploadUrl = `${registry.url}/engines`;
   expect((await send(uploadUrl, "POST", "local-alice", "json", { engineData })).status).toBe(200);
   const link = String((await send(`${tag}/download`, "GET", "local-alice")).body["engineLink"]);
+  registry.faults.set([{ on: { endpoint: "archive" }, fault: { cutBodyAfterBytes: 1_000 } }]);
+  await expect(fetch(link).then((answer) => answer.arrayBuffer())).rejects.toThrow("terminated");
   const calls = [
     ["upload", () => send(uploadUrl, "POST", "local-alice", "json", { engineData })],
     ["activate", () => send(`${tag}/activate`, "POST", "local-alice")],
@@ -212,6 +214,4 @@ test("every call of the lifecycle can be struck, and downloads by their link", a
     expect([endpoint, (await call()).status]).toEqual([endpoint, 418]);
     expect([endpoint, (await call()).status]).not.toEqual([endpoint, 418]);
   }
-  registry.faults.set([{ on: { endpoint: "archive" }, fault: { cutBodyAfterBytes: 1_000 } }]);
-  await expect(fetch(link).then((answer) => answer.arrayBuffer())).rejects.toThrow("terminated");
 });
