@@ -340,12 +340,16 @@ test("no archive of a server writes outside its folder or anything but files", a
     ["a bomb", gzipSync(Buffer.alloc(300_000_000))],
   ];
   const before = readdirSync(home.path);
-  for (const [name, archive] of hostile) {
-    careless.store("hostile@0.1", archive);
-    const result = await bne(home, ["pull", "hostile@0.1"], { env: carelessEnv });
+  const pulled = async ([name, archive]: readonly [string, Uint8Array], index: number): Promise<void> => {
+    careless.store(`hostile-${index}@0.1`, archive);
+    const result = await bne(home, ["pull", `hostile-${index}@0.1`], { env: carelessEnv });
     expect({ name, code: result.code, stdout: result.stdout }).toEqual({ name, code: 6, stdout: "" });
     expect(result.stderr).toMatch(/^bne: The archive is not unpacked: .*\nNothing was written\.\n$/);
     expect(result.stderr.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
+  };
+  // Four processes at once.
+  for (let at = 0; at < hostile.length; at += 4) {
+    await Promise.all(hostile.slice(at, at + 4).map((row, index) => pulled(row, at + index)));
   }
   expect(readdirSync(home.path)).toEqual(before);
   expect(existsSync("/tmp/bne-out.txt")).toBe(false);

@@ -254,7 +254,11 @@ const nextHeader = async (
   }
 };
 
-const isZero = (block: Uint8Array): boolean => block.every((byte) => byte === 0);
+/** A loop: archives can end with hundreds of MiB of zeros. */
+const isZero = (block: Uint8Array): boolean => {
+  for (let at = 0; at < block.length; at++) if (block[at] !== 0) return false;
+  return true;
+};
 
 /** After the first block of zeros there are only more of them. */
 const end = async (bytes: ByteReader): Promise<void> => {
