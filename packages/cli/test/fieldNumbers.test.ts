@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { as, bne, bytesOf, startBne } from "./Bne.ts";
 import { examined, of, otherNumbers, withRegistry } from "./Doctor.ts";
@@ -47,6 +47,7 @@ test("a buf.yaml that is there is left alone, and the path of the package passes
     const other = await bne(home, ["doctor", "--emit-proto", "theirs.proto"], { env: as(registry, "bob") });
     expect(other.stderr).toContain(`For \`buf lint\`, by ${config}, write it to ${file} below the root of a module.`);
     rmSync(join(home.path, "theirs.proto"));
+    mkdirSync(join(home.path, dirname(file)), { recursive: true });
     await bne(home, ["doctor", "--emit-proto", file], { env: as(registry, "bob") });
     expect(lint(home.path)).toEqual(passed);
     expect(readFileSync(config, "utf8")).toBe("version: v2\n");

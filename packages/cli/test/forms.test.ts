@@ -55,7 +55,8 @@ const table: ReadonlyArray<Answers> = [
   { line: "config get attempts --show-origin" },
   // These write no records: they have no --output.
   { line: "export --all", forms: none },
-  { line: "raw GET /engines", forms: none },
+  // Its lines are bodies, not records.
+  { line: "raw GET /engines", forms: ["json", "ndjson", "yaml", "protobuf"], steady: false },
   { line: "auth login", forms: none },
   { line: "auth logout", forms: none },
   { line: "auth token", forms: none },
@@ -65,7 +66,7 @@ const table: ReadonlyArray<Answers> = [
   { line: "config set attempts 2", forms: none },
   { line: "cache clear", forms: none },
   { line: "commands" },
-  { line: "version", forms: none },
+  { line: "version" },
   { line: "completion bash", forms: none },
   { line: "help list", forms: none },
 ];
@@ -108,7 +109,7 @@ const notes = /^(?:(?:hello@0\.1|Nothing was sent|warning: app|\{"type":"(?:note
 
 /** It says what cannot be, and what can. */
 const complaint =
-  /^bne: (bne [a-z ]+ has no flag "--output"|bne watch does not write \w+.*|--output protobuf is for one engine|The API has no protobuf message for this)\n.+\n$/;
+  /^bne: (?:(?:bne [a-z ]+ has no flag "--output"|bne watch does not write \w+.*|--output protobuf is for one engine|The API has no protobuf message for this)\n.+|--output must be one of .+)\n$/;
 
 /** Engines that have archives are at a server of their own. */
 const envFor = ([word = ""]: ReadonlyArray<string>): Record<string, string> =>

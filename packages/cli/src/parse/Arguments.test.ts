@@ -103,3 +103,29 @@ test("words of other programs are no words of bne, and what is suggested for the
   const suggested = Object.values(flagsElsewhere).flatMap((texts) => texts.map((text) => /^[a-z-]+/.exec(text)?.[0]));
   expect(suggested.filter((word) => word !== "bne" && !flags.has(word ?? ""))).toEqual([]);
 });
+
+test("words and flags of other programs are answered with ours", () => {
+  for (const [argv, hint] of [
+    [["engines", "list"], "Did you mean bne list?"],
+    [["describe", "zipper"], "Did you mean bne get?"],
+    [["config", "use-context", "x"], "Did you mean bne profile use?"],
+    [["registry", "token", "rm", "x"], "Did you mean bne registry token revoke?"],
+    [["list", "zipper"], "--name GLOB"],
+    [["list", "--json"], "Did you mean --output json?"],
+    [["list", "--format", "csv"], "Did you mean --output FORM?"],
+    [["export", "--all", "-o", "x.ndjson"], "Did you mean --file FILE?"],
+    [["wait", "zipper", "--timeout", "30"], "Did you mean 30s?"],
+    [["raw", "-X", "POST", "/engines"], "Did you mean bne raw METHOD PATH?"],
+    [["watch", "--for", "2s"], "Did you mean --timeout TIME?"],
+    [["list", "--limit", "30d"], "Did you mean 30?"],
+  ] as const) {
+    let thrown: unknown;
+    try {
+      understand(argv);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toBeInstanceOf(UsageError);
+    expect((thrown as UsageError).hint).toContain(hint);
+  }
+});
