@@ -151,7 +151,7 @@ export class Load {
     const options = { headers, ...(signal === undefined ? {} : { signal }) };
     try {
       const answer = await (asked.endpoint === "list"
-        ? client.list(asked, options)
+        ? client.list(pageOf(asked), options)
         : client[asked.endpoint](asked.tag, options));
       const outcome = outcomeOf(answer.headers.get("cache-status"));
       return { came: { kind: "message", message: answer.data }, outcome };
@@ -184,6 +184,14 @@ export class Load {
     return made;
   }
 }
+
+/** The parameters of a list: the client refuses others. */
+const pageOf = ({ isPublic, orderBy, limit, offset }: Extract<Asked, { readonly endpoint: "list" }>) => ({
+  isPublic,
+  orderBy,
+  limit,
+  offset,
+});
 
 /** What failed, with what the edge says of its upstream. */
 const nameOf = (error: unknown): string =>
