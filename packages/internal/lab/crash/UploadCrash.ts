@@ -2,15 +2,13 @@
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { createHash, randomBytes, randomInt } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, rm, statfs, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, statfs, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createEngineClient, EngineError } from "@bytenite-engines/core/promise";
-import { sweep } from "@bytenite-engines/registry/api";
+import { openSqlite } from "@bytenite-engines/registry";
 import { packTar } from "modern-tar";
-import { makeArchiveFolder } from "../../../registry/src/node/ArchiveFolder.ts";
-import { openSqlite } from "../../../registry/src/node/SqliteFile.ts";
 
 const main = fileURLToPath(new URL("../../../registry/src/main.ts", import.meta.url));
 
@@ -122,11 +120,16 @@ const fill = async (folder: string): Promise<string> => {
   return ballast;
 };
 
-/** Removes what no engine names, without a grace period. */
-const swept = async (database: string): Promise<void> => {
+/** Removes archives that no engine names, which the registry keeps for an hour. */
+const makeRoom = async (database: string): Promise<void> => {
   const file = openSqlite(database);
-  await sweep(file.port, makeArchiveFolder(`${database}.archives`), Date.now() + 1_000, 0);
+  const rows = file.rows({ sql: "SELECT key FROM archives WHERE released_at IS NULL", values: [] });
   file.close();
+  const named = new Set(rows.map(({ key }) => String(key)));
+  const folder = `${database}.archives`;
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])) {
+    if (entry.isFile() && !named.has(entry.name)) await rm(join(entry.parentPath, entry.name));
+  }
 };
 
 /** What of the acknowledged is not there, or not whole. Goes on from what is there. */
@@ -189,7 +192,7 @@ export const crashRounds = async (
       report.acknowledged += acknowledged;
       report.refused += refused;
       if (ballast !== undefined) await rm(ballast);
-      await swept(database);
+      await makeRoom(database);
       onRound(round);
     }
     return { ...report, problems };
