@@ -1,4 +1,4 @@
-// D1 sessions: engines from replicas, credentials from copies that are not far behind.
+// D1 sessions: engines from replicas, credentials from recent copies.
 import { env } from "cloudflare:workers";
 import { decode } from "@bytenite-engines/core/wire";
 import { EngineListResponseSchema } from "@bytenite-engines/proto";

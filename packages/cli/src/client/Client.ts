@@ -1,4 +1,4 @@
-// The client and the access token of a run, and hints for tags that were not found.
+// Client and access token of a run, hints for unknown tags.
 import { nodeFetch } from "@bytenite-engines/core/node";
 import {
   createEngineClient,

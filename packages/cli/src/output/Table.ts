@@ -1,4 +1,4 @@
-// Records for people: a table that fits its terminal, or one record field by field.
+// Tables that fit the terminal, and single records field by field.
 import { styled, type Terminal } from "../terminal/Terminal.ts";
 import { cut, padded, widthOf, widthUpTo } from "../terminal/Width.ts";
 import { headingOf, type Cell, type Column, cellOf, type RecordWriter, type Write } from "./Shape.ts";

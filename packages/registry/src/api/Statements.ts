@@ -1,4 +1,4 @@
-// SQL of users, credentials, single engines, audit trail and key check, for SQLite and D1.
+// SQL of users, credentials, single engines, audit trail and key check.
 import { updateEngineSql } from "./EngineRow.ts";
 import type { Statement } from "./SqlDriver.ts";
 
