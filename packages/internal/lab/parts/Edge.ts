@@ -89,7 +89,7 @@ export class Edge implements AsyncDisposable {
   /** Drops all answers; resolves when they are gone. */
   async purge(): Promise<void> {
     for (const origin of this.origins) {
-      const response = await fetch(`${origin}/-/purge?all=true`, {
+      const response = await fetch(`${origin}/-/purge?all=true&hard=true`, {
         method: "POST",
         headers: { authorization: adminSecret },
       });
