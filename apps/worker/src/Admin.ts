@@ -5,7 +5,7 @@ import { decide, look } from "./Decision.ts";
 import type { Isolate } from "./Isolate.ts";
 import { tokenOf } from "./Identity.ts";
 import { parsePurge, wrongParameter } from "./Purge.ts";
-import { parseRequest, refuse, unknownPath, wrongMethod, type Refusal } from "./Request.ts";
+import { parseRequest, refuse, unknownPath, wrongMethod, type ErrorResponse } from "./Request.ts";
 import { cacheKey, ownersOf } from "./Store.ts";
 
 /** Paths of operators begin so. */
@@ -181,7 +181,7 @@ const explain = async (request: Request, parameters: URLSearchParams, isolate: I
   });
 };
 
-const unauthenticated: Refusal = {
+const unauthenticated: ErrorResponse = {
   status: 401,
   code: "UNAUTHENTICATED",
   message: "the admin secret is missing or wrong",

@@ -14,39 +14,39 @@ import { upstreamUrlOf, type ParsedRequest } from "./Request.ts";
 import type { RequestContext } from "./Runtime.ts";
 import { nobody } from "./Store.ts";
 
-/** What is stored for a request, in the form that it asks for. */
+/** A stored response in the format of the request. */
 export interface Found {
   readonly entry: Entry;
-  /** The entry as it came: `entry`, or the one that it was transcoded from. */
+  /** The entry as stored: `entry`, or the one it was transcoded from. */
   readonly source: Entry;
 }
 
-/** A parsed request with whose entries it may see, and by which rules. */
+/** A parsed request, its identity, and the cache rules that apply to it. */
 export interface Reader {
   readonly request: ParsedRequest;
   readonly cache: HttpCache;
-  /** The request as the rules read it. */
+  /** The request as passed to http-cache. */
   readonly asRead: CacheRequest & { readonly url: string };
-  /** Undefined: the request has no (living) token. */
+  /** Undefined without a token, or when it has expired. */
   readonly identity: Identity | undefined;
-  /** Whose entries it may use; undefined: nothing is stored. */
+  /** Owner of the entries that it may use and store; undefined: none. */
   readonly owner: string | undefined;
   readonly isolate: Isolate;
   readonly context: RequestContext;
 }
 
-/** What the cache has decided about a request that the upstream is asked for. */
+/** The cache decision for a request that goes to the upstream. */
 export interface CacheDecision extends Reader {
   readonly validated: Entry | undefined;
   /** The entry that a 200 to HEAD updates (RFC 9111, 4.3.5). */
   readonly updatedByHead?: Entry | undefined;
   readonly send: Headers;
-  /** Whether something stale can be served instead. */
+  /** Whether a stale entry may be served if the upstream fails. */
   readonly orStale: boolean;
   readonly requestId: string;
 }
 
-/** What is stored for a request. Waits for the data centre; changes nothing. */
+/** Looks up the stored entries of a request, in memory and in the Cache API. */
 export const look = async (
   request: ParsedRequest,
   isolate: Isolate,
@@ -56,7 +56,7 @@ export const look = async (
   const reader = await readerOf(request, isolate, context);
   const { identity, owner } = reader;
   const nowMs = isolate.now();
-  // Both are waits for the data centre: they are one wait.
+  // Notes and entries are read from the Cache API at the same time.
   const isDue = identity !== undefined && owner !== undefined && store.areNotesDue(identity, nowMs);
   const notes = isDue ? store.readNotes(identity, nowMs) : undefined;
   const looked = owner === undefined ? [] : await lookUp(request, identity, owner, nowMs, isolate);
@@ -64,7 +64,7 @@ export const look = async (
   return { reader, found: looked.flatMap((each) => usableNow(each, identity, isolate)) };
 };
 
-/** What the rules say of a request and what is stored for it. */
+/** Evaluates a request against its stored entries. */
 export const decide = (
   { cache, asRead }: Reader,
   found: ReadonlyArray<Found>,
@@ -76,20 +76,20 @@ export const decide = (
   return { decision, chosen: found.find(({ source }) => source === entry) };
 };
 
-/** Whose entries a request may see, and by which rules. */
+/** The identity of a request and the cache rules that apply to it. */
 const readerOf = async (request: ParsedRequest, isolate: Isolate, context: RequestContext): Promise<Reader> => {
   const { method, headers, route, token, cacheControl } = request;
   const { config, identities, caches } = isolate;
   const isRead = method === "GET" || method === "HEAD";
   const isOther = route.endpoint === "other";
-  // The rules of a shared cache then say what of a request with a token may be for everybody.
+  // Then the rules of a shared cache decide what may be stored of a request with a token.
   const isShared = isOther && isRead && config.cachesAnonymous;
   // A token that Connection lists is for this hop alone (RFC 9110, 7.6.1).
   const isForwarded = token !== undefined && !isShared && !hopByHopNames(headers).has("authorization");
   const known = isForwarded ? await identities.of(token) : undefined;
   const identity = known !== undefined && known.expiresAtMs > isolate.now() ? known : undefined;
   const url = upstreamUrlOf(route, config);
-  // Of a request for an endpoint the rules read Cache-Control alone: its conditions are about our entity tags.
+  // For endpoints http-cache gets Cache-Control only: conditions refer to the proxy's own entity tags.
   const asRead = isOther
     ? { url, method, headers }
     : { url, headers: cacheControl === null ? {} : { "cache-control": cacheControl } };
@@ -104,7 +104,7 @@ const readerOf = async (request: ParsedRequest, isolate: Isolate, context: Reque
   };
 };
 
-/** What is stored for a request: fresh before stale, as it came before one that has to be transcoded. */
+/** Stored entries of a request: fresh ones first, the requested format before one to transcode. */
 const lookUp = async (
   request: ParsedRequest,
   identity: Identity | undefined,
@@ -135,7 +135,7 @@ const lookUp = async (
   return stale;
 };
 
-/** Whether a stored answer holds what a request asks for: the whole, or a part that it can be cut from. */
+/** Whether an entry contains the requested range; complete entries always do. */
 const holdsRange = ({ part, bytes }: Entry, rangeField: string | null): boolean => {
   if (part === undefined) return true;
   const range = parseRange(rangeField);
@@ -145,7 +145,7 @@ const holdsRange = ({ part, bytes }: Entry, rangeField: string | null): boolean 
   );
 };
 
-/** What was found before a wait, as it may be used after it: the token may have expired or been revoked, or it was purged. */
+/** Drops an entry found before an `await` if meanwhile its token expired or was revoked, or it was purged. */
 export const usableNow = (
   found: Found,
   identity: Identity | undefined,

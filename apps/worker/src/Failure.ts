@@ -1,10 +1,10 @@
 // Refusals for what the upstream, or a bound of this proxy, prevents.
 import { maxPerIdentity } from "./Admission.ts";
 import { maxBodyBytesPerUser } from "./Body.ts";
-import type { Refusal } from "./Request.ts";
+import type { ErrorResponse } from "./Request.ts";
 import type { UpstreamFailure, UpstreamProblem } from "./Upstream.ts";
 
-export const nothingStored: Refusal = {
+export const nothingStored: ErrorResponse = {
   status: 504,
   code: "DEADLINE_EXCEEDED",
   message: "no stored response satisfies only-if-cached",
@@ -13,7 +13,7 @@ export const nothingStored: Refusal = {
 /** When to ask again where nobody knows better, in seconds. */
 const retryAfterSeconds = 5;
 
-export const tooManyBytes: Refusal = {
+export const tooManyBytes: ErrorResponse = {
   status: 503,
   code: "RESOURCE_EXHAUSTED",
   message: `more than ${maxBodyBytesPerUser} bytes of bodies are under way to this user: read them before you ask for more`,
@@ -35,7 +35,7 @@ export const errorTypes: Readonly<Record<UpstreamProblem, string>> = {
 };
 
 /** Where another status or message than 502 applies: 504: none in time. 503: not asked, perhaps later. 429: the user asks for too much. */
-const refusals: Partial<Record<UpstreamProblem, Pick<Refusal, "status" | "code" | "message">>> = {
+const refusals: Partial<Record<UpstreamProblem, Pick<ErrorResponse, "status" | "code" | "message">>> = {
   busy: {
     status: 429,
     code: "RESOURCE_EXHAUSTED",
@@ -49,7 +49,7 @@ const refusals: Partial<Record<UpstreamProblem, Pick<Refusal, "status" | "code" 
   },
 };
 
-export const unavailable = ({ problem, retryAfterMs }: UpstreamFailure): Refusal => {
+export const unavailable = ({ problem, retryAfterMs }: UpstreamFailure): ErrorResponse => {
   const seconds = retryAfterMs === undefined ? retryAfterSeconds : Math.ceil(retryAfterMs / 1000);
   const base =
     problem === "known-to-be-down" || problem === "crowded"

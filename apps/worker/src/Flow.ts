@@ -17,15 +17,15 @@ import {
   tooLong,
   tooLongHeader,
   type ParsedRequest,
-  type Refusal,
+  type ErrorResponse,
 } from "./Request.ts";
 import { allowOrigin, respond, respondFromMemory, respondOptions, respondOther, type Recipient } from "./Response.ts";
 import type { RequestContext } from "./Runtime.ts";
 import { nobody } from "./Store.ts";
 import { outages } from "./Upstream.ts";
 
-/** A request as it came. Its getters cost more than a map's. */
-interface Arrived {
+/** A received request. Its fields are read once, since getters of `Request` are slow. */
+interface Received {
   readonly request: Request;
   readonly method: string;
   readonly headers: Headers;
@@ -33,20 +33,20 @@ interface Arrived {
   readonly startedAtMs: number;
 }
 
-/** Answers any request. Not a promise where memory has the answer. */
+/** Answers any request; synchronously on a hit in memory. */
 export const handle = (request: Request, isolate: Isolate, context: RequestContext): Response | Promise<Response> => {
   const target = targetOf(request.url);
   if (target.startsWith(adminPrefix)) return answerAdmin(request, target, isolate);
   const { method, headers } = request;
-  const arrived = { request, method, headers, target, startedAtMs: isolate.now() };
-  const outcome = answer(arrived, isolate, context);
+  const received = { request, method, headers, target, startedAtMs: isolate.now() };
+  const outcome = answer(received, isolate, context);
   return outcome instanceof Promise
-    ? outcome.then((later) => finished(later, arrived, isolate))
-    : finished(outcome, arrived, isolate);
+    ? outcome.then((settled) => finish(settled, received, isolate))
+    : finish(outcome, received, isolate);
 };
 
 const answer = (
-  { request, method, headers, target }: Arrived,
+  { request, method, headers, target }: Received,
   isolate: Isolate,
   context: RequestContext,
 ): RequestOutcome | Promise<RequestOutcome> => {
@@ -62,10 +62,10 @@ const answer = (
   return fromMemory(parsed, isolate, context) ?? fromCache(parsed, request, isolate, context);
 };
 
-/** Adds to a response what does not depend on the cache; logs and counts it. */
-const finished = (
+/** Adds headers that do not depend on the cache; logs and counts the response. */
+const finish = (
   outcome: RequestOutcome,
-  { request, method, headers, target, startedAtMs }: Arrived,
+  { request, method, headers, target, startedAtMs }: Received,
   { config, metrics, analytics, now }: Isolate,
 ): Response => {
   const { response, result, upstream } = outcome;
@@ -80,7 +80,7 @@ const finished = (
   metrics.observe(outcome, method, status, durationMs);
   const isInLog = isLogged(config.logLevel, result, status);
   const given = headers.get("x-request-id");
-  // A hit that nobody logs has no id.
+  // Hits that are not logged get no id of their own.
   const requestId = outcome.requestId ?? (given !== null || isInLog ? requestIdFrom(given) : undefined);
   if (requestId !== undefined) response.headers.set("x-request-id", requestId);
   if (isInLog) {
@@ -99,7 +99,7 @@ const finished = (
 const isHit = ({ control, route }: ParsedRequest, { freshness }: Entry, nowMs: number): boolean =>
   route.endpoint !== "other" && evaluate(control, freshness, nowMs).action === "fresh";
 
-/** The way of most requests, without waiting for anything: it costs half of what the whole flow does. */
+/** A hit in memory, the most frequent case: synchronous, at half the cost of the whole flow. Undefined on a miss. */
 const fromMemory = (request: ParsedRequest, isolate: Isolate, context: RequestContext): RequestOutcome | undefined => {
   const { token, route, representation } = request;
   const { store, budget } = isolate;
@@ -166,7 +166,7 @@ const fromCache = async (
   const isBackedOff = orStale && outcome.forward === "stale" && route.endpoint !== "other";
   const failing = isBackedOff ? admission.failureOf(applicantOf(plan)) : undefined;
   if (failing !== undefined && chosen !== undefined) {
-    // One timeout for each object, not for each request: it is validated in the background.
+    // One request per object validates in the background, so that not every request waits for a timeout.
     if (!failing.isBackingOff) revalidate(plan);
     return servedStale(chosen, undefined, outcome, recipient, isolate);
   }
@@ -193,7 +193,7 @@ const served = ({ entry }: Found, result: Result, nowMs: number, recipient: Reci
   return { response, result, route: recipient.request.route, bytes: entry.bytes.byteLength };
 };
 
-/** The stale response in place of a failure; `fetched`: what failed, where the upstream was asked. */
+/** A stale response in place of a failure. `fetched` is the failed exchange, undefined if none was tried. */
 const servedStale = (
   { entry, source }: Found,
   fetched: Fetched | undefined,
@@ -249,10 +249,10 @@ const respondFetched = async (
   const { format } = request.representation;
   const made = entry === undefined || hasForm(received, format) ? received : await inForm(entry, format);
   if (made === undefined) {
-    // The object changed so that its other form cannot be made any more: that form is asked for by itself.
-    const alone = await exchange({ ...plan, validated: undefined });
-    if ("failure" in alone) return refuseRequest(request, unavailable(alone.failure), said);
-    return respondFetched({ ...plan, validated: undefined }, alone, outcome, recipient);
+    // The object can no longer be transcoded: fetch the requested format itself.
+    const exact = await exchange({ ...plan, validated: undefined });
+    if ("failure" in exact) return refuseRequest(request, unavailable(exact.failure), said);
+    return respondFetched({ ...plan, validated: undefined }, exact, outcome, recipient);
   }
   if (entry !== undefined && made !== received) store.recount(request.route, entry);
   return respond(made, nowMs, said, recipient);
@@ -264,13 +264,17 @@ const upstreamIn = (fetched: Fetched): RequestOutcome["upstream"] => {
   return { ...ended, attempts, durationMs };
 };
 
-const refuseRequest = ({ method, headers }: ParsedRequest, refusal: Refusal, outcome?: CacheOutcome): Response => {
+const refuseRequest = (
+  { method, headers }: ParsedRequest,
+  refusal: ErrorResponse,
+  outcome?: CacheOutcome,
+): Response => {
   const response = refuse(refusal, headers.get("accept"), method !== "HEAD");
   if (outcome !== undefined) response.headers.append("cache-status", cacheStatus(proxyName, outcome));
   return response;
 };
 
-const refused = (request: ParsedRequest, refusal: Refusal, outcome?: CacheOutcome): RequestOutcome => ({
+const refused = (request: ParsedRequest, refusal: ErrorResponse, outcome?: CacheOutcome): RequestOutcome => ({
   response: refuseRequest(request, refusal, outcome),
   result: outcome?.forward === undefined ? "refused" : outcome.forward === "bypass" ? "bypass" : "miss",
   route: request.route,

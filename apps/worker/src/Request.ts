@@ -47,7 +47,7 @@ export interface ParsedRequest {
 }
 
 /** A response that is not the upstream's. */
-export interface Refusal {
+export interface ErrorResponse {
   readonly status: number;
   readonly code: RpcCode;
   readonly message: string;
@@ -74,7 +74,7 @@ const representations = new Map<string, Representation | undefined>();
 const tokens = new Map<string, string | undefined>();
 
 /** The response to a refused request, as google.rpc.Status in the negotiated form; JSON where none is acceptable. */
-export const refuse = (refusal: Refusal, accept: string | null, withBody = true): Response => {
+export const refuse = (refusal: ErrorResponse, accept: string | null, withBody = true): Response => {
   const { format, mediaType } = negotiate(accept) ?? { format: "json", mediaType: mediaTypeOf("json") };
   const status = create(StatusSchema, { code: rpcCodes[refusal.code], message: refusal.message });
   const bytes = encode(StatusSchema, status, format);
@@ -100,7 +100,7 @@ export const parseRequest = (
   headers: Headers,
   target: string,
   config: Pick<Config, "deployment" | "forwardedPaths">,
-): ParsedRequest | Refusal => {
+): ParsedRequest | ErrorResponse => {
   const route = routeOf(method, target, config.forwardedPaths);
   if ("status" in route) return route;
   const accept = headers.get("accept");
@@ -141,7 +141,7 @@ const asItComes: Representation = { format: "json", mediaType: mediaTypeOf("json
 
 export const tooLong = (value: string | null): boolean => value !== null && value.length > maxHeaderLength;
 
-const badRequest = (message: string, status = 400): Refusal => ({ status, code: "INVALID_ARGUMENT", message });
+const badRequest = (message: string, status = 400): ErrorResponse => ({ status, code: "INVALID_ARGUMENT", message });
 export const tooLongHeader = badRequest(`a header is longer than ${maxHeaderLength} characters`, 431);
 const overridden = badRequest("the method cannot be overridden");
 const badEscape = badRequest("the query holds a malformed escape");
@@ -150,21 +150,21 @@ const notAcceptable = badRequest(
   `none of the accepted media types is offered; offered are ${offered.map(({ mediaType }) => mediaType).join(", ")}`,
   406,
 );
-const loop: Refusal = {
+const loop: ErrorResponse = {
   status: 508,
   code: "FAILED_PRECONDITION",
   message: "the proxy has reached itself: its UPSTREAM_URL leads back to it (Via, CDN-Loop)",
   error: "proxy_loop_detected",
 };
-const notCredential: Refusal = {
+const notCredential: ErrorResponse = {
   status: 401,
   code: "UNAUTHENTICATED",
   message:
     "the Authorization field must hold one token of visible ASCII characters (0x21 to 0x7E), after a scheme such as Bearer and one space if it has one",
   headers: { "www-authenticate": "Bearer" },
 };
-export const unknownPath: Refusal = { status: 404, code: "NOT_FOUND", message: "no such path" };
-export const wrongMethod = (method: string, allow: string): Refusal => ({
+export const unknownPath: ErrorResponse = { status: 404, code: "NOT_FOUND", message: "no such path" };
+export const wrongMethod = (method: string, allow: string): ErrorResponse => ({
   status: 405,
   code: "UNIMPLEMENTED",
   message: `method ${method.slice(0, 20)} is not offered here; ${allow} are`,
@@ -181,7 +181,11 @@ const memoized = <A>(map: Map<string, A>, text: string, make: (text: string) => 
 };
 
 /** The route of a method and a target, or why it is refused. */
-export const routeOf = (method: string, target: string, forwardedPaths: ReadonlyArray<string>): Route | Refusal => {
+export const routeOf = (
+  method: string,
+  target: string,
+  forwardedPaths: ReadonlyArray<string>,
+): Route | ErrorResponse => {
   if (target.length > maxUrlLength) {
     return badRequest(`the URL is longer than ${maxUrlLength} characters`, 414);
   }
@@ -208,7 +212,7 @@ const enginePath = /^\/engines\/[^/]+(?:\/status)?$/;
 /** What may be resolved to another path, here or upstream. */
 const unsafePath = /\\|%2f|%5c|%00|(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i;
 
-const endpointRoute = (endpoint: ReadName, tag: string | undefined, query: string): Route | Refusal => {
+const endpointRoute = (endpoint: ReadName, tag: string | undefined, query: string): Route | ErrorResponse => {
   const { request } = endpoints[endpoint];
   try {
     decodeURIComponent(query.replaceAll("+", " "));

@@ -5,9 +5,9 @@ import { directoriesOf, homeDirectory, isOwnDirectory } from "./config/Directori
 import { printText } from "./terminal/PlainText.ts";
 import { version } from "./Version.ts";
 
-/** Keeps compiled code for the next start. Not where Node would, below /tmp: there others could have put code of theirs. */
+/** Caches compiled code for the next start; not below /tmp, Node's default, where other users could place code. */
 const keepCompiledCode = (): void => {
-  // Node 20 has none.
+  // Not in Node 20.
   const enableCompileCache: typeof module.enableCompileCache | undefined = module.enableCompileCache;
   if (enableCompileCache === undefined) return;
   if (process.env["NODE_COMPILE_CACHE"] !== undefined) return void enableCompileCache();
@@ -15,7 +15,7 @@ const keepCompiledCode = (): void => {
   if (isOwnDirectory(directory)) enableCompileCache(directory);
 };
 
-/** Runs a command line; the exit code is set when it is done. */
+/** Runs a command line and sets the exit code. */
 export const main = async (argv: ReadonlyArray<string>): Promise<void> => {
   const [first, second] = argv;
   if (argv.length === 1 && (first === "--version" || first === "-V")) {

@@ -16,7 +16,7 @@ import { asciiText, safeText } from "./terminal/SafeText.ts";
 import { version } from "./Version.ts";
 import { isUtf8, terminalOf, type StreamFacts } from "./terminal/Terminal.ts";
 
-/** What is known of a run when it fails. */
+/** State of a run for reporting its failure. */
 interface Run {
   readonly argv: ReadonlyArray<string>;
   json: boolean;
@@ -33,7 +33,7 @@ export const run = async (argv: ReadonlyArray<string>): Promise<number> => {
     command: undefined,
   };
   try {
-    return await carriedOut(argv, known);
+    return await execute(argv, known);
   } catch (error) {
     if (error instanceof ClosedPipe) return exitCodes.ok;
     if (error instanceof Interrupted) return error.exitCode;
@@ -49,7 +49,7 @@ export const run = async (argv: ReadonlyArray<string>): Promise<number> => {
   }
 };
 
-const carriedOut = async (argv: ReadonlyArray<string>, known: Run): Promise<number> => {
+const execute = async (argv: ReadonlyArray<string>, known: Run): Promise<number> => {
   const request = understand(argv);
   if (request.kind === "version") {
     printText(`${version}\n`);
@@ -75,7 +75,7 @@ const carriedOut = async (argv: ReadonlyArray<string>, known: Run): Promise<numb
   }
 };
 
-/** A run that was interrupted ends as such, whatever its failure looked like. */
+/** Reports an interrupted run as interrupted, whatever it failed with. */
 const unlessInterrupted = async (code: Promise<number>, signal: AbortSignal): Promise<number> => {
   try {
     return await code;
@@ -107,7 +107,7 @@ const invocationOf = async (given: Arguments, signal: AbortSignal): Promise<Invo
     },
     (text) => void process.stderr.write(isUtf8(env) || trace ? text : asciiText(text)),
   );
-  // stderr may be closed as well; the command goes on.
+  // A closed stderr does not stop the command.
   process.stderr.on("error", () => {});
   for (const warning of settings.warnings) notes.warn(warning);
   const terminal = terminalOf(factsOf(process.stdout), env, when);
@@ -142,13 +142,13 @@ const workingFolder = (): string => {
 };
 
 const factsOf = (stream: NodeJS.WriteStream): StreamFacts => ({
-  // Node sets it on terminals only, whatever its type says.
+  // Undefined unless it is a terminal, despite its type.
   isTTY: (stream as { readonly isTTY?: boolean }).isTTY ?? false,
   columns: stream.columns,
   rows: stream.rows,
 });
 
-/** Before the command line is understood: whether errors are to be JSON. */
+/** Whether errors are printed as JSON, before the command line is parsed. */
 const asksForJson = (argv: ReadonlyArray<string>, setting: string | undefined): boolean => {
   const [, form = setting] = /(?:^|\0)(?:--output|-o)[\0=]?(\w+)(?:\0|$)/.exec(argv.join("\0")) ?? [];
   return form === "json" || form === "ndjson";
@@ -160,18 +160,18 @@ const stackOf = (error: unknown): string => {
   return `${lines.join("\ncaused by ")}\n`;
 };
 
-/** Why a run was ended from outside. */
+/** Reason of a run ended by a signal. */
 export class Interrupted extends Error {
   readonly _tag = "Interrupted";
   readonly exitCode: number;
   constructor(signal: "SIGINT" | "SIGTERM") {
     super("interrupted");
-    // As a shell would report it: 128 and the number of the signal.
+    // The shell's convention: 128 plus the number of the signal.
     this.exitCode = signal === "SIGINT" ? exitCodes.interrupted : 143;
   }
 }
 
-/** A signal that is aborted by SIGINT or SIGTERM. The second one ends the process where it stands. */
+/** An AbortSignal for SIGINT and SIGTERM. A second one ends the process at once. */
 export const interruption = (): AbortSignal => {
   const controller = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) {

@@ -14,7 +14,7 @@ import type { Tracing } from "./AttemptPlan.ts";
 import { makeCredentials, type RenewalTools } from "./Credentials.ts";
 import type { TokenOption } from "./Token.ts";
 import { EngineError } from "./EngineError.ts";
-import { harmless } from "./EngineEvent.ts";
+import { safeListener } from "./EngineEvent.ts";
 import { assertOptionNames } from "./OptionNames.ts";
 import type { RequesterParts } from "./Requester.ts";
 import { makeBudgets, type RetryBudget, type RetryBudgets } from "./RetryBudget.ts";
@@ -155,7 +155,7 @@ const verificationNames = Object.keys({
 } satisfies Record<keyof VerificationOptions, 0>);
 
 const listener = (option: CallOptions["onEvent"]): ClientParts["emit"] =>
-  option === undefined || option === null ? undefined : harmless(option);
+  option === undefined || option === null ? undefined : safeListener(option);
 
 const tokenParts = (
   parts: Pick<ClientParts, "baseUrl" | "settings" | "fetch" | "emit" | "budgets" | "tracing">,

@@ -137,8 +137,8 @@ export type EngineEvent =
   | ProgressEvent
   | VerificationEvent;
 
-/** A listener that throws, or rejects later, must not take a call or a process down. */
-export const harmless =
+/** Wraps a listener so that its exceptions and rejections are ignored. */
+export const safeListener =
   (listener: (event: EngineEvent) => void): ((event: EngineEvent) => void) =>
   (event) => {
     try {
@@ -146,6 +146,6 @@ export const harmless =
       const result: unknown = listener(event);
       if (result instanceof Promise) result.catch(() => {});
     } catch {
-      // Its own affair.
+      // Errors of a listener do not fail the call.
     }
   };

@@ -14,7 +14,7 @@ export interface RetryPolicy {
   readonly throttledBaseDelayMs: number;
   /** Growth of the upper bound per delay. Default 2. */
   readonly factor: number;
-  /** Largest delay without a hint of the server. Default 8,000. */
+  /** Largest delay unless the server requests one. Default 8,000. */
   readonly maxDelayMs: number;
   /** Longest delay that a server may request; a longer one ends the call. Default 60,000. */
   readonly maxRetryAfterMs: number;
@@ -81,8 +81,8 @@ export type RetryDecision =
 export const maxCorruptRetries = 1;
 
 /**
- * Full jitter: a random delay in [0, cap]; the cap grows with each attempt up to `maxDelayMs`. A hint of the server replaces it
- * exactly. No retry starts after the deadline.
+ * Full jitter: a random delay in [0, cap]; the cap grows with each attempt up to `maxDelayMs`. A delay requested by the
+ * server replaces it. No retry starts after the deadline.
  */
 export const decideRetry = (situation: RetrySituation): RetryDecision => {
   const { policy, reason, attempts, hintMs, remainingMs } = situation;
@@ -97,9 +97,9 @@ export const decideRetry = (situation: RetrySituation): RetryDecision => {
   return { retry: true, delayMs, hinted: hintMs !== undefined };
 };
 
-/** Upper bound of the delay after so many requests. */
+/** Upper bound of the delay after `attempts` requests. */
 export const delayCapMs = (policy: RetryPolicy, retryClass: RetryClass, attempts: number): number => {
   const base = retryClass === "throttled" ? policy.throttledBaseDelayMs : policy.baseDelayMs;
-  // 0 times a factor that has grown to Infinity would be no number.
+  // 0 * Infinity is NaN.
   return base === 0 ? 0 : Math.min(policy.maxDelayMs, base * policy.factor ** (attempts - 1));
 };

@@ -7,7 +7,7 @@ import { EngineError } from "./EngineError.ts";
 
 /** Runs an effect. Rejects with its failure, and with the signal's reason once that is aborted. */
 export const run = async <A>(effect: Effect.Effect<A, EngineError>, signal: AbortSignal | undefined): Promise<A> => {
-  // Anything else is refused by the effect, as every option that cannot be.
+  // The effect rejects any other value as InvalidArgument, like every invalid option.
   if (isSignal(signal)) signal.throwIfAborted();
   const exit = await Effect.runPromiseExit(effect, isSignal(signal) ? { signal } : undefined);
   if (Exit.isSuccess(exit)) return exit.value;
@@ -17,7 +17,7 @@ export const run = async <A>(effect: Effect.Effect<A, EngineError>, signal: Abor
   throw error;
 };
 
-/** Writes the frames of the caller into the stack, in place of those of the runtime. Only V8 knows who awaits. */
+/** Replaces the stack frames of the Effect runtime by those of the caller. V8 only. */
 const addCaller = (error: EngineError): void => {
   const { captureStackTrace } = Error as { readonly captureStackTrace?: (target: object, above?: unknown) => void };
   if (captureStackTrace === undefined) return;

@@ -9,7 +9,7 @@ import type { AttemptTimer } from "./AttemptPlan.ts";
 import type { BodyLimits } from "./Body.ts";
 import { settingsOf, type ClientOptions } from "./ClientOptions.ts";
 import type { EndpointName } from "./Endpoint.ts";
-import { harmless } from "./EngineEvent.ts";
+import { safeListener } from "./EngineEvent.ts";
 import { AttemptFailure, failureOf } from "./Failure.ts";
 import { request } from "./Requester.ts";
 import { retryClassOf } from "./Retry.ts";
@@ -66,7 +66,7 @@ export interface RawClient {
 /** An exchanger; its budgets live as long as it. Throws TypeError or RangeError for options that cannot be. */
 export const createRawClient = (options: RawClientOptions = {}): RawClient => {
   const settings = settingsOf(options);
-  const emit = options.onEvent === undefined || options.onEvent === null ? undefined : harmless(options.onEvent);
+  const emit = options.onEvent === undefined || options.onEvent === null ? undefined : safeListener(options.onEvent);
   const budgetOf = makeBudgets(options.retryBudget);
   const parts = {
     fetch: options.fetch ?? ((url: string, init: FetchInit) => globalThis.fetch(url, init)),

@@ -61,20 +61,20 @@ const errorAnswer = (
   };
 };
 
-/** An app whose answers have what `web` gives all of them. */
+/** Adds to an app the preflight responses and common headers of `web`. */
 export const withWeb =
   (app: App, web: Web): App =>
   async (head, serializer) =>
     web.finish(head, web.preflight(head) ?? (await app(head, serializer)));
 
-/** The digest of a body for its ETag, by the runtime's own SHA-256. */
+/** The SHA-256 of a body for its ETag, by Web Crypto. */
 export const webDigest = async (body: Body): Promise<string> => {
   const bytes = typeof body === "string" ? new TextEncoder().encode(body) : new Uint8Array(body);
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).subarray(0, tagBytes);
   return btoa(String.fromCharCode(...hash)).replaceAll("=", "");
 };
 
-/** Bytes of a SHA-256 that an ETag holds. */
+/** Length of the digest in an ETag, in bytes. */
 const tagBytes = 16;
 
 /** The path of a target, without its query. */
@@ -103,7 +103,7 @@ export const fetchHandler =
     });
   };
 
-/** A stream of a known length. Workers send `Content-Length` for these alone. */
+/** A stream of known length. Workers send `Content-Length` only for these. */
 const sized = (
   bytes: ReadableStream<Uint8Array<ArrayBuffer>>,
   length: number,
@@ -116,7 +116,7 @@ const sized = (
   return FixedLengthStream === undefined ? bytes : bytes.pipeThrough(new FixedLengthStream(length));
 };
 
-/** Path and query as they came. Parsing the URL would take dot segments out, and with them what is to be refused. */
+/** Path and query as received. `URL` would resolve the dot segments that are to be rejected. */
 const targetOf = (url: string): string => /^[a-z]+:\/\/[^/?#]*([^#]*)/i.exec(url)?.[1] || "/";
 
 const bodyOf = async (request: Request, maxBytes: number): Promise<Uint8Array> => {

@@ -9,7 +9,7 @@ import { hintHeaders, retryInfoMs } from "./Hint.ts";
 const hintsOf = ({ hint }: Fault): ReadonlyArray<Hint> =>
   hint === undefined ? [] : Array.isArray(hint) ? (hint as ReadonlyArray<Hint>) : [hint as Hint];
 
-/** The answer of a fault that names a status: a Status in the form that was asked for. */
+/** The response of a fault with a status: google.rpc.Status in the negotiated format. */
 export const statusAnswer = (
   fault: Fault & { readonly status: number },
   head: RequestHead,
@@ -29,8 +29,8 @@ export const statusAnswer = (
   };
 };
 
-/** The answer with the fault's headers, labels, clock and body. */
-export const spoiled = (answer: Answer, fault: Fault, nowMs: number): Answer => {
+/** Applies the headers, media type, clock and body of a fault to a response. */
+export const applyFault = (answer: Answer, fault: Fault, nowMs: number): Answer => {
   const clock = nowMs + (fault.clockSkewMs ?? 0);
   const headers: Record<string, string> = {
     ...answer.headers,
@@ -52,7 +52,7 @@ const labelOf = ({ contentType, body }: Fault): Readonly<Record<string, string>>
   return body === "html" ? { "Content-Type": "text/html" } : {};
 };
 
-/** Bytes that no form of the API can be: an end-group tag, then bytes that are not UTF-8. */
+/** Neither protobuf nor JSON: an end-group tag, then bytes that are not UTF-8. */
 const garbage = Uint8Array.from({ length: 64 }, (_, index) => (index === 0 ? 0x0c : 0xff - (index % 7)));
 
 const bodyOf = (body: FaultyBody | undefined): string | Uint8Array | undefined => {
@@ -63,12 +63,12 @@ const bodyOf = (body: FaultyBody | undefined): string | Uint8Array | undefined =
   return "text" in body ? body.text : Uint8Array.from(atob(body.base64), (char) => char.charCodeAt(0));
 };
 
-/** The milliseconds of a latency, drawn with `random`. Never negative. */
+/** A random latency in milliseconds, never negative. */
 export const drawLatency = (latency: Latency, random: () => number): number => {
   if (typeof latency === "number") return latency;
   if ("uniform" in latency) return latency.uniform[0] + random() * (latency.uniform[1] - latency.uniform[0]);
   if ("exponential" in latency) return -Math.log(1 - random()) * latency.exponential;
-  // Box and Muller's transform of two uniform numbers into one of the normal distribution.
+  // Box-Muller transform.
   const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
   return Math.max(0, latency.normal[0] + normal * latency.normal[1]);
 };

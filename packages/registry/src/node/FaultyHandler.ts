@@ -9,7 +9,7 @@ import { tokenPath } from "../api/TokenEndpoint.ts";
 import { makeSerializer, type Serializer, type SerializerOptions } from "../api/Serializer.ts";
 import type { Fault, FaultEndpoint } from "../faults/FaultRule.ts";
 import type { Faults, FaultSubject } from "../faults/Faults.ts";
-import { drawLatency, spoiled, statusAnswer } from "../faults/FaultyAnswer.ts";
+import { drawLatency, applyFault, statusAnswer } from "../faults/FaultyAnswer.ts";
 import { needsSocket, sendFaulty, waitOn } from "./FaultySocket.ts";
 import type { Handler } from "./HttpServer.ts";
 
@@ -46,7 +46,7 @@ export const makeFaultyHandler =
       status === undefined
         ? await plain(head, serializerOf(serializer, fault))
         : statusAnswer({ ...fault, status }, head, subject.endpoint);
-    const answer = spoiled(await withBody(whole), fault, Date.now());
+    const answer = applyFault(await withBody(whole), fault, Date.now());
     if (!needsSocket(fault)) return answer;
     return (await sendFaulty(socket, answer, fault, head.method === "HEAD")) ? "torn" : "left";
   };
