@@ -6,11 +6,11 @@ export interface Applicant {
   /** Address of the client. Empty: unknown. */
   readonly client: string;
   readonly resource: string;
-  /** Whether something stale can be served instead. */
+  /** Whether a stale entry may be served if the upstream fails. */
   readonly orStale: boolean;
 }
 
-/** A request to the upstream: its number in this isolate, since clocks stand still while nothing is waited for, and its time. */
+/** Sequence number and time of a request to the upstream. Workers' clocks stand still between I/O, so time alone gives no order. */
 export interface Asked {
   readonly sequence: number;
   readonly atMs: number;
@@ -26,16 +26,16 @@ export type Ending =
   /** Without any answer: no connection, one that was closed, or none in time. */
   | "unanswered";
 
-/** Admission. `leave` has to be called when the request has ended. */
+/** A slot. Call `leave` when the request has ended. */
 export interface Pass {
-  /** The resource has failed, and has not succeeded since: it is asked for once, without retries. */
+  /** The resource failed and has not succeeded since: it is requested once, without retries. */
   readonly isFailing: boolean;
   readonly isKnown: boolean;
   readonly leave: (ending: Ending) => void;
 }
 
 export interface Denied {
-  /** `busy`: the user's own requests take all of its places. `crowded`: those of unknown tokens take all of theirs. */
+  /** `busy`: the user has reached its limit of concurrent requests. `crowded`: all unknown tokens together have reached theirs. */
   readonly because: "known-to-be-down" | "busy" | "crowded";
   /** How long asking again is pointless, in milliseconds, where that is known. */
   readonly retryAfterMs?: number;
@@ -46,7 +46,7 @@ export const maxPerIdentity = 64;
 /** Requests at once with tokens that the upstream has not accepted lately, and without a token: of one client, and of all. */
 const maxUnknownPerClient = 128;
 const maxUnknown = 256;
-/** Requests that wait for a place, in an isolate: with accepted tokens, and with all others; more are refused at once. */
+/** Most waiting requests of an isolate: with accepted tokens, and all others; more are rejected at once. */
 const maxKnownWaiting = 1_024;
 const maxUnknownWaiting = 256;
 /** Look-ups at once for tokens that the upstream has not accepted lately, and tokens that wait for one; more are refused at once. */
@@ -56,7 +56,7 @@ const maxUnknownLookUpsWaiting = 256;
 const lookUpAgainMs = 50;
 /** Tokens that are remembered as accepted; resources that are remembered as failed. */
 const maxRemembered = 4_000;
-/** How long a resource that failed is not asked for where something stale is stored, in milliseconds; doubled by each failure. */
+/** Back-off of a failed resource that has a stale entry, in milliseconds; doubled by each failure. */
 const minBackOffMs = 2_000;
 const maxBackOffMs = 60_000;
 /** After a request without an answer the connection is probed, at most once in so many milliseconds. */
@@ -64,7 +64,7 @@ const probeEveryMs = 5_000;
 /** The first pause between probes that fail; doubled by each, up to `probeEveryMs`. */
 const minProbePauseMs = 500;
 
-/** Places for requests that are under way. Numbers, timestamps and native promises: requests of an isolate share it. */
+/** Slots of running requests. Only numbers and native promises, since all requests of an isolate share it. */
 class Lane {
   readonly #most: number;
   readonly #heldForMs: number;
@@ -76,7 +76,7 @@ class Lane {
     this.#heldForMs = heldForMs;
   }
 
-  /** A request that the runtime has ended never leaves: its place is free again after a time. */
+  /** A request ended by the runtime never calls `leave`: its slot expires. */
   hasRoom(nowMs: number): boolean {
     while (this.#since.length >= this.#most && nowMs - (this.#since[0] ?? nowMs) > this.#heldForMs) this.#since.shift();
     return this.#since.length < this.#most;
@@ -121,9 +121,9 @@ class Lane {
 }
 
 /**
- * Nothing that one client asks for denies the upstream to others. Tokens that the upstream has accepted have places of their own;
- * all others share some, of which no client gets more than half. A failure is remembered of the resource and the token. Of the origin
- * speaks only a probe, whose resource nobody chooses: it is down when a probe fails and nobody has had an answer since it was sent.
+ * Limits requests to the upstream so that no client blocks others. Each accepted token has its own slots; all other requests share
+ * some, at most half of them per client. Failures count per resource and token. Only a probe, whose URL no client chooses, marks the
+ * upstream as down: when it fails, and no request has got a response since it was sent.
  */
 export class Admission {
   readonly #maxWaitMs: number;
@@ -134,7 +134,7 @@ export class Admission {
   readonly #known = new Map<string, true>();
   readonly #failed = new Map<string, { readonly untilMs: number; readonly backOffMs: number }>();
   readonly #waiting = { known: 0, unknown: 0 };
-  /** Of all tokens that the upstream has not accepted lately, and of requests without one. */
+  /** Slots of all tokens not accepted lately and of requests without a token. */
   readonly #unknown: Lane;
   readonly #lookUps: Lane;
   /** Tokens that wait for a look-up, and until when, by performance.now(). */
@@ -163,9 +163,8 @@ export class Admission {
   }
 
   /**
-   * Looks up what is stored for a token that the upstream has not accepted lately. Deriving its identity and asking the data centre
-   * cost milliseconds of the isolate's one thread, whoever made the token up: accepted tokens do not queue behind it. Undefined: too
-   * many wait.
+   * Looks up the entries of a token not accepted lately. Deriving its keys and reading the Cache API take milliseconds of CPU, also
+   * for made-up tokens, so a queue of its own protects accepted tokens. Undefined if too many wait.
    */
   async lookUp<A>(token: string, isKnown: () => boolean, work: () => Promise<A>): Promise<A | undefined> {
     const untilMs = performance.now() + this.#maxWaitMs;
@@ -173,7 +172,7 @@ export class Admission {
       const leftMs = untilMs - performance.now();
       if (leftMs <= 0 || this.#isTooManyToLookUp(token)) return undefined;
       this.#waitingToLookUp.set(token, untilMs);
-      // Each looks by its own timer: requests of the runtime cannot wake others safely in such numbers.
+      // Polls by its own timer: in Workers a request cannot safely wake many others.
       await new Promise((resolve) => setTimeout(resolve, Math.min(leftMs, lookUpAgainMs)));
       this.#waitingToLookUp.delete(token);
     }
@@ -190,7 +189,7 @@ export class Admission {
     return this.#known.has(owner);
   }
 
-  /** What is known of a resource: undefined where its last answer was none of the failures. */
+  /** The failure of a resource; undefined if its last response was none. */
   failureOf(applicant: Applicant): { readonly isBackingOff: boolean } | undefined {
     const failed = this.#failed.get(`${whoIs(applicant)} ${applicant.resource}`);
     return failed === undefined ? undefined : { isBackingOff: failed.untilMs > this.#now() };
@@ -254,7 +253,7 @@ export class Admission {
     this.#onChange("closed");
   }
 
-  /** After a request without an answer, or before one that is not sent: probes the connection, unless that was done lately. */
+  /** Probes the connection after a request without a response, or before rejecting one; not more often than the limits allow. */
   async probe(send: () => Promise<unknown>): Promise<void> {
     if (this.#now() - this.#probedAtMs < this.#pauseMs) return;
     this.#probedAtMs = this.#now();

@@ -1,14 +1,14 @@
 // Bodies in memory, bounded per isolate and per user.
 
-/** Bytes of bodies that are in memory while requests are under way, in an isolate. Stored responses are counted apart. */
+/** Most bytes of bodies in transit in an isolate. Stored responses are counted separately. */
 export const maxBodyBytesUnderWay = 24 * 1024 * 1024;
-/** The part of it that one user, or one client without a token, can take. */
+/** The share of one user, or of one client without a token. */
 export const maxBodyBytesPerUser = 6 * 1024 * 1024;
 /** Longest body that is read as a whole, and may be stored. Longer ones are streamed, and stored nowhere. */
 export const maxBufferedBytes = 4 * 1024 * 1024;
 /** Shorter bodies are not counted: the buffers of the connection take them. */
 export const minCountedBytes = 64 * 1024;
-/** When bytes count as released whatever happens, in milliseconds: the runtime may end a request without a word. */
+/** Bytes count as released after this time, in milliseconds, since the runtime may end a request silently. */
 const maxHeldMs = 600_000;
 
 export class BodyBudget {

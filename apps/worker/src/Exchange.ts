@@ -37,7 +37,7 @@ import { cacheKey, hasValidator, nobody, ownersOf } from "./Store.ts";
 import { contentOf } from "./Transcoding.ts";
 import type { UpstreamAnswer, UpstreamRequest } from "./Upstream.ts";
 
-/** Fields of a request for an endpoint that the upstream gets; all others end here. */
+/** Request headers that are forwarded for endpoints; all others are dropped. */
 export const forwardedFields: ReadonlyArray<string> = [
   "authorization",
   "baggage",
@@ -47,7 +47,7 @@ export const forwardedFields: ReadonlyArray<string> = [
   "x-d1-bookmark",
 ];
 
-/** Names of all that goes upstream with a request for an endpoint and is not in the key. */
+/** Forwarded headers that are not in the cache key. */
 const notInKey: ReadonlySet<string> = new Set([
   ...forwardedFields.filter((name) => name !== "authorization"),
   "cache-control",
@@ -58,18 +58,18 @@ const notInKey: ReadonlySet<string> = new Set([
   "x-request-id",
 ]);
 
-/** Fields of a request for another path that end here: credentials that are not in the key, and what is about this hop. */
+/** Request headers dropped for other paths: credentials that are not in the key, and hop-by-hop fields. */
 const notForwarded =
   /^(?:cookie|host|forwarded|x-forwarded-.*|x-real-ip|true-client-ip|cf-.*|accept-encoding|content-length)$/;
 
 /**
- * What caches on the way to the upstream are asked for: anything that is fresh. Where these two fields are missing or empty the
- * runtime sends `no-cache` in them, because its own cache is switched off. "0" has no meaning in Pragma.
+ * Lets caches between here and the upstream serve fresh responses. Without these fields the runtime sends `no-cache`, because its own
+ * cache is switched off. "0" has no meaning in Pragma.
  */
 const anyFresh = "max-stale=0";
 const noPragma = "0";
 
-/** The fields that go upstream. */
+/** The headers of the upstream request. */
 const fieldsFor = ({ request, send, validated, requestId }: CacheDecision, deployment: string): Headers => {
   const { headers, route, control, representation } = request;
   const kept = new Headers();
@@ -93,7 +93,7 @@ const fieldsFor = ({ request, send, validated, requestId }: CacheDecision, deplo
   }
   const address = headers.get("cf-connecting-ip");
   if (address !== null) kept.set("x-forwarded-for", address);
-  // Whatever Connection lists: without these a loop has no end.
+  // Kept even if Connection lists them: they detect loops.
   for (const [name, value] of withHop(headers, deployment)) kept.set(name, value);
   kept.set("x-request-id", requestId);
   return kept;
@@ -109,10 +109,10 @@ export const applicantOf = ({ request, identity, asRead, orStale }: CacheDecisio
   orStale,
 });
 
-/** How often a request follows others whose exchange failed, before it sends its own. */
+/** How many failed exchanges of others a request waits for before it sends its own. */
 const maxFollowed = 2;
 
-/** The answer, and whether it was another request's exchange. Never rejects. */
+/** The response, and whether another request fetched it. Never rejects. */
 export const fetchShared = async (
   plan: CacheDecision,
   joins: boolean,
@@ -127,7 +127,7 @@ export const fetchShared = async (
     return { fetched: await exchange(plan), collapsed: false };
   }
   for (let left = joins ? maxFollowed : 0; left > 0; left--) {
-    // Asked and joined in one step: of all who wake from a failed leader, the first leads and the rest follow it.
+    // Looked up and joined without an `await` between: after a failed exchange one waiting request starts the next, the others join it.
     if (!flights.has(key, owner, now())) break;
     const followed = await flights.follow(key, owner, now());
     if (followed === undefined) break;
@@ -147,7 +147,7 @@ export const fetchShared = async (
   return { fetched: await lead(key, owner, plan), collapsed: false };
 };
 
-/** Validates an entry in the background; does nothing where that is under way. */
+/** Validates an entry in the background, unless that is already running. */
 export const revalidate = (plan: CacheDecision): void => {
   const { owner, request, isolate } = plan;
   if (owner === undefined) return;
@@ -161,7 +161,7 @@ const formatAsked = ({ validated, request }: CacheDecision): Format =>
 const lead = (key: string, owner: string, plan: CacheDecision): Promise<Fetched> =>
   plan.isolate.flights.lead(key, owner, plan.isolate.now(), () => exchange(plan));
 
-/** Asks the upstream, and changes what is stored. It outlives a client that goes away: others may wait for it. */
+/** Sends the request upstream and updates the store. Continues when the client disconnects, since others may wait for it. */
 export const exchange = (plan: CacheDecision): Promise<Fetched> => {
   const work = exchangeOnce(plan).catch((error: unknown): Fetched => {
     logError("an exchange failed unexpectedly", error);
@@ -220,7 +220,7 @@ const exchangeOnce = async (plan: CacheDecision): Promise<Fetched> => {
 
 const limited: Fetched = { failure: { problem: "limited", attempts: 0, durationMs: 0 } };
 
-/** What the rate limits say: of a token, and of a client without one. */
+/** Applies the rate limits of a token, or of a client without one. */
 const isOverLimit = async ({ identity, request, isolate }: CacheDecision): Promise<boolean> => {
   const limiter = identity === undefined ? isolate.limits?.anonymous : isolate.limits?.token;
   if (limiter === undefined) return false;
@@ -248,7 +248,7 @@ const requestOf = (plan: CacheDecision, body: ReadableStream | null): UpstreamRe
   };
 };
 
-/** The validated entry as the upstream has confirmed it. */
+/** The entry updated by a 304. */
 const confirmed = (
   { request, identity, isolate }: CacheDecision,
   validated: Entry,
@@ -269,11 +269,11 @@ const confirmed = (
     times,
   );
   const client = endpointFields(headers, control, Object.fromEntries(validated.client)["etag"]);
-  // The key has what the answer varies by.
+  // The cache key contains the fields that the response varies by.
   return withOtherOf({ ...rest, vary: [], freshness, fetchedAtMs: atMs, client, ageMs: ageIn(headers) }, validated);
 };
 
-/** No answer is fresh for longer than its token lives (`exp`). */
+/** Limits freshness to the lifetime of the token (`exp`). */
 const within = (freshness: Freshness, expiresAtMs = Number.POSITIVE_INFINITY): Freshness => {
   const mostMs = Math.max(0, expiresAtMs - freshness.responseTimeMs) + freshness.initialAgeMs;
   return freshness.lifetimeMs <= mostMs ? freshness : { ...freshness, lifetimeMs: mostMs };
@@ -296,16 +296,16 @@ const fetchedFrom = (
   return { answer, entry, other, status, stored, shared, attempts, durationMs };
 };
 
-/** The upstream refuses the token: nothing that is stored or under way is used for it any more. */
+/** After a 401: drops the stored entries of the token, and lets no request join a running exchange. */
 const revoke = ({ isolate, context }: CacheDecision, identity: Identity): void => {
   isolate.flights.close(identity.digest);
   context.waitUntil(isolate.store.revoke(identity, isolate.admission.knows(identity.digest), isolate.now()));
 };
 
-/** Statuses after which the stored entry stays: the upstream did not speak about the resource. */
+/** Statuses that say nothing about the resource: the stored entry stays. */
 const aboutTheServer: ReadonlySet<number> = new Set([408, 425, 429]);
 
-/** An answer of an endpoint: stored, or what is stored changes by it. */
+/** Stores the response of an endpoint, or invalidates entries by it. */
 const received = async (plan: CacheDecision, result: UpstreamAnswer): Promise<Fetched> => {
   const { request, identity, owner, asRead, context } = plan;
   const { store, config, now, caches } = plan.isolate;
@@ -324,7 +324,7 @@ const received = async (plan: CacheDecision, result: UpstreamAnswer): Promise<Fe
     status === 200 && isWhole
       ? contentOf(endpoint, format, bytes, schemaDigestIn(headers))
       : { isReadable: true, names: null };
-  // A success that nobody can read, or in a coding that nobody asked for: passed on, and no news of the resource.
+  // An undecodable 200, or one in an unrequested coding, is passed on and leaves the stored entry.
   const isLost = status === 200 && (headers.has("content-encoding") || !content.isReadable);
   const cache = status === 404 && config.negativeMs > 0 ? caches.negative : plan.cache;
   const isCandidate = (status === 200 || cache === caches.negative) && isWhole && !isLost && owner !== undefined;
@@ -400,7 +400,7 @@ const answerOf = (
 
 const nameIn = (tag: string): string => tag.split("@", 1)[0] ?? tag;
 
-/** An answer of another path, by the rules alone. */
+/** Stores the response of another path, by http-cache only. */
 const receivedOther = async (plan: CacheDecision, result: UpstreamAnswer): Promise<Fetched> => {
   const { request, identity, owner, cache, asRead, validated, isolate, context } = plan;
   const { status, asked } = result;
@@ -438,19 +438,19 @@ const receivedOther = async (plan: CacheDecision, result: UpstreamAnswer): Promi
   } else if (owner !== undefined && (status === 404 || status === 410)) {
     context.waitUntil(isolate.store.remove(identity, request.route, asked));
   }
-  // The upstream was asked with our conditions; those of the client are evaluated here (RFC 9110, 13).
+  // The upstream got the proxy's conditions; the client's are evaluated here (RFC 9110, 13).
   const isUnchanged = validated !== undefined && status === 200 && isNotModified(request.condition, fields);
   const other = { status: isUnchanged ? 304 : status, headers: fields };
   return fetchedFrom(answer, undefined, other, result, isUseful, false);
 };
 
-/** A request with an unsafe method: passed on once, streamed, and what it changed is no longer used for this user. */
+/** Forwards an unsafe method once, streamed, and invalidates what it changed for this user. */
 export const write = async (plan: CacheDecision, body: ReadableStream | null): Promise<Fetched> => {
   const { request, identity, cache, asRead, isolate, context } = plan;
   const { store, upstream, now } = isolate;
   if (await isOverLimit(plan)) return limited;
   const result = await upstream.send(requestOf(plan, body));
-  // Whether it was done is unknown where the answer was lost, or is one of a gateway.
+  // Without a response, or with one of a gateway, the change may have happened.
   const isLost = "problem" in result ? result.attempts > 0 : result.status >= 500;
   const ended = "problem" in result ? { status: isLost ? 200 : 500, headers: new Headers() } : result;
   const { urls, groups } = cache.invalidate(asRead, ended);
@@ -480,7 +480,7 @@ const enginesPath = new RegExp(`^${basePath}/engines(?:/([^/?]+))?`);
 
 const isOfEngines = ({ target }: Route): boolean => enginesPath.test(target);
 
-/** Names of the engines that a write changed, by its path or by its answer; null: unknown, perhaps any. */
+/** Names of the engines that a write changed, by its path or response; null if unknown. */
 const namesChanged = ({ target }: Route, result: UpstreamAnswer | undefined): ReadonlyArray<string | null> => {
   const tag = enginesPath.exec(target)?.[1];
   if (tag !== undefined) return [nameIn(decodeURIComponent(tag))];
@@ -490,7 +490,7 @@ const namesChanged = ({ target }: Route, result: UpstreamAnswer | undefined): Re
   return names === null || names.length === 0 ? [null] : names;
 };
 
-/** Path and query here of a URL at the upstream: of the base path, and of the origin. */
+/** Path and query at the proxy of an upstream URL: below the base path, and below the origin. */
 const targetsOf = (url: string, upstreamUrl: string): ReadonlyArray<string> => {
   const below = url.startsWith(`${upstreamUrl}/`) ? [basePath + url.slice(upstreamUrl.length)] : [];
   return url.startsWith(new URL(upstreamUrl).origin) ? [...below, targetOf(url)] : below;

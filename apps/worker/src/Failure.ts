@@ -1,4 +1,4 @@
-// Refusals for what the upstream, or a bound of this proxy, prevents.
+// Error responses for upstream failures and reached limits.
 import { maxPerIdentity } from "./Admission.ts";
 import { maxBodyBytesPerUser } from "./Body.ts";
 import type { ErrorResponse } from "./Request.ts";
@@ -10,7 +10,7 @@ export const nothingStored: ErrorResponse = {
   message: "no stored response satisfies only-if-cached",
 };
 
-/** When to ask again where nobody knows better, in seconds. */
+/** Default Retry-After, in seconds. */
 const retryAfterSeconds = 5;
 
 export const tooManyBytes: ErrorResponse = {
@@ -34,7 +34,7 @@ export const errorTypes: Readonly<Record<UpstreamProblem, string>> = {
   limited: "http_request_denied",
 };
 
-/** Where another status or message than 502 applies: 504: none in time. 503: not asked, perhaps later. 429: the user asks for too much. */
+/** Problems with another status than 502. 504: no response in time. 503: not sent, try later. 429: too many requests of the user. */
 const refusals: Partial<Record<UpstreamProblem, Pick<ErrorResponse, "status" | "code" | "message">>> = {
   busy: {
     status: 429,

@@ -174,17 +174,17 @@ const fromCache = async (
   const { fetched, collapsed } = isRead
     ? await fetchShared(plan, joins)
     : { fetched: await write(plan, body), collapsed: false };
-  const said = { ...outcome, collapsed };
-  const about = { requestId, upstream: collapsed ? undefined : upstreamIn(fetched) };
+  const cacheOutcome = { ...outcome, collapsed };
+  const details = { requestId, upstream: collapsed ? undefined : upstreamIn(fetched) };
   const failed = "failure" in fetched ? outages.has(fetched.failure.problem) : errorStatuses.has(fetched.status);
   if (failed && orStale && chosen !== undefined && usableNow(chosen, identity, isolate).length > 0) {
-    return { ...servedStale(chosen, fetched, said, recipient, isolate), ...about };
+    return { ...servedStale(chosen, fetched, cacheOutcome, recipient, isolate), ...details };
   }
-  if ("failure" in fetched) return { ...refused(request, unavailable(fetched.failure), said), ...about };
-  const response = await respondFetched(plan, fetched, said, recipient);
-  const asked = chosen === undefined ? "miss" : "validated";
-  const result: Result = collapsed ? "collapsed" : outcome.forward === "bypass" || !isRead ? "bypass" : asked;
-  return { response, result, route, bytes: fetched.answer.bytes.byteLength, ...about };
+  if ("failure" in fetched) return { ...refused(request, unavailable(fetched.failure), cacheOutcome), ...details };
+  const response = await respondFetched(plan, fetched, cacheOutcome, recipient);
+  const forwarded = chosen === undefined ? "miss" : "validated";
+  const result: Result = collapsed ? "collapsed" : outcome.forward === "bypass" || !isRead ? "bypass" : forwarded;
+  return { response, result, route, bytes: fetched.answer.bytes.byteLength, ...details };
 };
 
 const served = ({ entry }: Found, result: Result, nowMs: number, recipient: Recipient): RequestOutcome => {
@@ -205,7 +205,7 @@ const servedStale = (
   const { route } = request;
   const nowMs = now();
   const failed = fetched === undefined || "failure" in fetched ? undefined : fetched;
-  const said: CacheOutcome = {
+  const cacheOutcome: CacheOutcome = {
     ...outcome,
     ...(failed === undefined ? {} : { forwardStatus: failed.status }),
     ttlMs: timeToLive(source.freshness, nowMs),
@@ -216,8 +216,8 @@ const servedStale = (
     route.endpoint === "other" ? caches.other.staleIfError(request, source, failed?.other, nowMs) : undefined;
   const response =
     stored === undefined
-      ? respond(entry, nowMs, said, recipient)
-      : respondOther(stored, entry, source, said, isForOneUser(source), recipient);
+      ? respond(entry, nowMs, cacheOutcome, recipient)
+      : respondOther(stored, entry, source, cacheOutcome, isForOneUser(source), recipient);
   const problem = fetched !== undefined && "failure" in fetched ? errorTypes[fetched.failure.problem] : undefined;
   if (problem !== undefined) response.headers.append("proxy-status", `${proxyName}; error=${problem}`);
   return { response, result: "stale-if-error", route, bytes: entry.bytes.byteLength };
@@ -235,7 +235,7 @@ const respondFetched = async (
   const { now, store, config } = plan.isolate;
   const { answer: received, entry, other, status, stored } = fetched;
   const nowMs = now();
-  const said: CacheOutcome = {
+  const cacheOutcome: CacheOutcome = {
     ...outcome,
     ...(status === received.status ? {} : { forwardStatus: status }),
     ...(stored && entry !== undefined && store.holds(request.route, entry)
@@ -244,18 +244,18 @@ const respondFetched = async (
   };
   if (other !== undefined) {
     const isPrivate = identity !== undefined && !config.cachesAnonymous;
-    return respondOther(other, received, entry, said, isPrivate, recipient);
+    return respondOther(other, received, entry, cacheOutcome, isPrivate, recipient);
   }
   const { format } = request.representation;
   const made = entry === undefined || hasForm(received, format) ? received : await inForm(entry, format);
   if (made === undefined) {
     // The object can no longer be transcoded: fetch the requested format itself.
     const exact = await exchange({ ...plan, validated: undefined });
-    if ("failure" in exact) return refuseRequest(request, unavailable(exact.failure), said);
+    if ("failure" in exact) return refuseRequest(request, unavailable(exact.failure), cacheOutcome);
     return respondFetched({ ...plan, validated: undefined }, exact, outcome, recipient);
   }
   if (entry !== undefined && made !== received) store.recount(request.route, entry);
-  return respond(made, nowMs, said, recipient);
+  return respond(made, nowMs, cacheOutcome, recipient);
 };
 
 const upstreamIn = (fetched: Fetched): RequestOutcome["upstream"] => {

@@ -17,10 +17,10 @@ import { tooManyBytes } from "./Failure.ts";
 import { allowedMethods, proxyName, refuse, type ParsedRequest } from "./Request.ts";
 import type { RequestContext } from "./Runtime.ts";
 
-/** Who gets a response, and what sends it. */
+/** The recipient of a response. */
 export interface Recipient {
   readonly request: ParsedRequest;
-  /** Whose share of the bytes under way it is. */
+  /** The user whose share of bytes in transit it takes. */
   readonly user: string;
   readonly budget: BodyBudget;
   readonly context: RequestContext;
@@ -50,7 +50,7 @@ export const respondFromMemory = (entry: Entry, nowMs: number, recipient: Recipi
     : respondConditionally(entry, new Headers(ready.head.headers), recipient);
 };
 
-/** The response of an endpoint, and what was done to have it. */
+/** The response of an endpoint, with Cache-Status. */
 export const respond = (answer: Answer, nowMs: number, outcome: CacheOutcome, recipient: Recipient): Response => {
   const headers = fieldsOf(answer, recipient.request, nowMs, outcome);
   return isPlain(recipient.request)
@@ -148,7 +148,7 @@ export const respondOther = (
 /** How long a browser may remember a preflight, in seconds. */
 const preflightSeconds = 7_200;
 
-/** Request fields that pages may set. */
+/** Request headers that pages may set. */
 const allowedHeaders = [
   "Accept",
   "Authorization",
@@ -163,7 +163,7 @@ const allowedHeaders = [
   "X-Request-Id",
 ].join(", ");
 
-/** Response fields that pages may read, beyond the few that they always may. */
+/** Response headers that pages may read besides the safelisted ones. */
 const exposedHeaders = [
   "Age",
   schemaDigestHeader,

@@ -25,7 +25,7 @@ export class SingleFlight<A> {
     return flight !== undefined && flight.owner === owner && nowMs - flight.startedAtMs <= this.#maxAgeMs;
   }
 
-  /** What the flight under the key brings; undefined: there is none, or it took too long. */
+  /** The result of the flight of the key; undefined if there is none or it took too long. */
   async follow(key: string, owner: string, nowMs: number): Promise<A | undefined> {
     if (!this.has(key, owner, nowMs)) return undefined;
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -35,7 +35,7 @@ export class SingleFlight<A> {
     return Promise.race([this.#flights.get(key)?.promise, timeout]).finally(() => clearTimeout(timer));
   }
 
-  /** Does work that others may join. `work` must not reject; the caller hands the promise to waitUntil as well. */
+  /** Starts work that others may join. `work` must not reject; the caller also passes the promise to waitUntil. */
   lead(key: string, owner: string, nowMs: number, work: () => Promise<A>): Promise<A> {
     const promise = work().finally(() => {
       // Only its owner removes a flight: a later leader may have taken the place.
@@ -46,7 +46,7 @@ export class SingleFlight<A> {
     return promise;
   }
 
-  /** Lets nobody join the flights of an owner, or of all: what they bring may be outdated. Who has joined still gets it. */
+  /** Prevents joining the running flights of an owner, or all: their results may be outdated. Those already joined get them. */
   close(owner?: string): void {
     for (const [key, flight] of this.#flights)
       if (owner === undefined || flight.owner === owner) this.#flights.delete(key);

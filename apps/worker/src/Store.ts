@@ -9,7 +9,7 @@ import { Purges, purgesReadEveryMs, type Purge, type PurgeNotes } from "./Purge.
 import type { Route } from "./Request.ts";
 import type { EdgeStore } from "./Runtime.ts";
 
-/** Names the entries of this code. Another number makes all older ones unknown. */
+/** Version of stored entries. Raising it discards all older ones. */
 const generation = 6;
 /** Never resolved: the Cache API needs a URL. Short, because it is parsed and compared with every look. */
 const keyOrigin = `https://e.invalid/${generation}/`;
@@ -19,20 +19,20 @@ const keptForValidationMs = 600_000;
 const maxEncryptedBytes = 1024 * 1024;
 /** Entries of one key, which differ by Vary or by their part. */
 const maxVariants = 32;
-/** Objects whose last change is remembered, so that an older answer changes nothing. */
+/** Most objects whose last change is remembered, so that an older response changes nothing. */
 const maxChanges = 10_000;
-/** How long requests for what cannot be shared do not wait for each other, in milliseconds. */
+/** After an uncacheable response: how long requests for it are not coalesced, in milliseconds. */
 const uncacheableForMs = 10_000;
 const maxUncacheable = 4_000;
 
 /** The identity of requests without a token. */
 export const nobody: Pick<Identity, "digest"> = { digest: "" };
 
-/** Digest of the token + form that was asked for + normalised target. */
+/** Digest of the token, requested format, normalised target. */
 export const cacheKey = (owner: string, route: Route, format: Format): string =>
   `${owner}/${route.endpoint === "other" ? "other" : format}${route.target}`;
 
-/** A key without the form: a change of an object is one of both forms. */
+/** A key without the format: a change concerns both formats. */
 const objectKey = (owner: string, route: Route): string =>
   `${owner}/${route.endpoint === "other" ? "other" : ""}${route.target}`;
 
@@ -57,11 +57,11 @@ export class Memory {
     return this.#slots.size;
   }
 
-  /** The entries under a key. Those of another owner are not there, whatever the key says. */
+  /** The entries of a key. Those of another owner count as absent. */
   get(key: string, owner: string): ReadonlyArray<Entry> {
     const slot = this.#slots.get(key);
     if (slot === undefined || slot.entries[0]?.owner !== owner) return [];
-    // Moving every hit to the end costs more than a fair order is worth while there is capacity.
+    // With capacity left, the order is not updated: that would slow every hit.
     if (this.bytes * 2 > this.#maxBytes || this.#slots.size * 2 > this.#maxEntries) {
       this.#slots.delete(key);
       this.#slots.set(key, slot);
@@ -69,7 +69,7 @@ export class Memory {
     return slot.entries;
   }
 
-  /** Keeps entries under a key, unless they take more than a quarter of all. */
+  /** Stores the entries of a key, unless they take more than a quarter of the memory. */
   set(key: string, entries: ReadonlyArray<Entry>): void {
     this.delete(key);
     let size = key.length * 2;
@@ -90,7 +90,7 @@ export class Memory {
     this.bytes -= slot.size;
   }
 
-  /** Replaces every entry; undefined removes it. Looks at every one. */
+  /** Replaces every entry; undefined removes it. O(n). */
   replaceAll(replace: (entry: Entry) => Entry | undefined): void {
     for (const [key, { entries }] of Array.from(this.#slots)) {
       const kept = entries.map(replace).filter((entry) => entry !== undefined);
@@ -99,7 +99,7 @@ export class Memory {
   }
 }
 
-/** The last change of an object: by the answer to this request. */
+/** The last change of an object, and the request that made it. */
 interface Change extends Asked {
   readonly removed: boolean;
   /** Whether another isolate made it: then it is ordered by time, not by number. */
@@ -116,9 +116,9 @@ export class Store {
   readonly #notesReadAtMs = new Map<string, number>();
   #allNotesReadAtMs = 0;
   #sequence = 0;
-  /** Requests that began before this one change nothing: whatever is known of their objects may have been dropped. */
+  /** Requests that began before this one change nothing, since the last change of their object may have been evicted. */
   #floor = 0;
-  /** Counts entries under a key that belong to another token: a fault in the key, made harmless by encryption. */
+  /** Number of entries found that this token cannot decrypt; they are not served. */
   undecryptable = 0;
 
   constructor(memory: Memory, edge: EdgeStore | undefined, notes: PurgeNotes | undefined) {
@@ -137,7 +137,7 @@ export class Store {
     return { sequence: this.#sequence, atMs: nowMs };
   }
 
-  /** A fresh entry of the wanted form in memory, without waiting for anything: the way of most requests. */
+  /** A fresh entry of that format in memory; synchronous. */
   recall(owner: string, route: Route, format: Format, nowMs: number): Entry | undefined {
     const [entry, ...others] = this.memory.get(cacheKey(owner, route, format), owner);
     return entry !== undefined && others.length === 0 && entry.vary.length === 0 && isFresh(entry, nowMs)
@@ -145,7 +145,7 @@ export class Store {
       : undefined;
   }
 
-  /** What is stored under a key: in memory, and where that is not fresh, in the data centre. */
+  /** The entries of a key: from memory, or if none is fresh there, from the Cache API. */
   async find(
     identity: Identity | undefined,
     route: Route,
@@ -164,7 +164,7 @@ export class Store {
     const isUsable = found.fetchedAtMs > Math.max(identity.revoked.atMs, this.#purges.floorMs);
     const usable = isUsable ? this.afterPurges(found) : undefined;
     const change = this.#changes.get(objectKey(owner, route));
-    // What the data centre has may be older than what this isolate stored or removed.
+    // The Cache API may have an older entry than this isolate stored or removed.
     const isOld =
       change !== undefined &&
       (found.fetchedAtMs < change.atMs || (change.removed && found.fetchedAtMs === change.atMs));
@@ -204,7 +204,7 @@ export class Store {
   async #write(key: string, entry: Entry, identity: Identity, keepSeconds: number): Promise<void> {
     if (this.#edge === undefined) return;
     try {
-      // No Content-Type: nobody asks for it, and with every look it costs a twentieth of one.
+      // No Content-Type: it is not used, and costs 5 % of a lookup.
       const headers = { "cache-control": `max-age=${keepSeconds}` };
       const encrypted = await encryptEntry(key, entry, identity.key);
       await this.#edge.put(keyOrigin + key, new Response(encrypted, { headers }));
@@ -213,7 +213,7 @@ export class Store {
     }
   }
 
-  /** Removes an object in both forms, unless a later request has changed it. */
+  /** Removes an object in both formats, unless a later request has changed it. */
   async remove(identity: Identity | undefined, route: Route, asked: Asked): Promise<void> {
     const owner = identity?.digest ?? nobody.digest;
     if (!this.#change(owner, route, { ...asked, removed: true })) return;
@@ -223,7 +223,7 @@ export class Store {
     await Promise.all(keys.map((key) => this.#delete(key)));
   }
 
-  /** Removes the other form of an object, where a newer entry serves it as well: one object is stored for both. */
+  /** Removes the other format of an object if a newer entry serves both. */
   async replaceOtherForm(identity: Identity, route: Route, entry: Entry): Promise<void> {
     const format = otherForm(entry.askedFormat);
     const key = cacheKey(identity.digest, route, format);
@@ -257,7 +257,7 @@ export class Store {
     return change?.removed === false && change.atMs === entry.fetchedAtMs && this.#purges.of(entry) === undefined;
   }
 
-  /** Counts an entry again whose other form was made. */
+  /** Updates the memory count of an entry after transcoding. */
   recount(route: Route, entry: Entry): void {
     const key = cacheKey(entry.owner, route, entry.askedFormat);
     const entries = this.memory.get(key, entry.owner);
@@ -268,15 +268,15 @@ export class Store {
     return this.#purges.latest(nowMs);
   }
 
-  /** Applies a purge here at once, and writes it down for the other isolates. */
+  /** Applies a purge here, and records it for other isolates. */
   async purge(purge: Purge): Promise<void> {
     this.#apply([purge]);
     await this.#notes?.write(purge);
   }
 
   /**
-   * The upstream refuses the token: nothing of the user is used any more. Where the isolate has had nothing of it, the token may be
-   * made up: that fills neither the memory of purges nor the log of all data centres.
+   * After a 401: drops all entries of the user. Nothing is recorded for a token without entries here: it may be made up, and would
+   * fill the log of purges.
    */
   async revoke(identity: Identity, isKnown: boolean, nowMs: number): Promise<void> {
     const atMs = this.#purges.latest(nowMs);
@@ -286,14 +286,14 @@ export class Store {
     else if (this.#notes?.isPerOwner === true) await this.#notes.write(purge);
   }
 
-  /** Whether it is time to read what other isolates wrote down about this identity, or about everybody. */
+  /** Whether the purges recorded by other isolates, for this identity or for all, are due to be read. */
   areNotesDue(identity: Pick<Identity, "digest">, nowMs: number): boolean {
     if (this.#notes === undefined) return false;
     const readAtMs = Math.min(this.#allNotesReadAtMs, this.#notesReadAtMs.get(identity.digest) ?? 0);
     return Math.abs(nowMs - readAtMs) > purgesReadEveryMs;
   }
 
-  /** Reads it, and applies it. A log that does not answer stops no request. */
+  /** Reads and applies them. Failures of the log are ignored. */
   async readNotes(identity: Pick<Identity, "digest" | "previous">, nowMs: number): Promise<void> {
     try {
       this.#apply((await this.#notes?.read(ownersOf(identity))) ?? []);
@@ -305,7 +305,7 @@ export class Store {
     this.#allNotesReadAtMs = nowMs;
   }
 
-  /** The entry as it may be used now: purges may have come since it was found. */
+  /** The entry after purges that came since it was found; undefined if removed. */
   afterPurges(entry: Entry): Entry | undefined {
     const purged = this.#purges.of(entry);
     if (purged === "hard") return undefined;
@@ -317,7 +317,7 @@ export class Store {
     if (this.#purges.add(purges).length > 0) this.memory.replaceAll((entry) => this.afterPurges(entry));
   }
 
-  /** Whether the answer to a request may change the object: that to no later one has. Notes the change. */
+  /** Whether the response may change the object: no later request has changed it. Records the change. */
   #change(owner: string, route: Route, change: Change): boolean {
     const name = objectKey(owner, route);
     const before = this.#changes.get(name);

@@ -62,7 +62,7 @@ export interface UpstreamFailure {
   readonly retryAfterMs?: number | undefined;
 }
 
-/** Problems that something stale may hide. The others are answers. */
+/** Problems for which a stale entry may be served. */
 export const outages: ReadonlySet<UpstreamProblem> = new Set([
   "unreachable",
   "timed-out",
@@ -189,7 +189,7 @@ export class Upstream {
       const stream = response.body;
       const base = { status, statusText, headers, lease };
       if (status >= 400 && status < 500 && request.isEndpoint) {
-        // A refusal is an answer even where its body breaks off: otherwise stale responses would hide a 401.
+        // A 4xx counts even with a truncated body: otherwise stale responses would hide a 401.
         clearTimeout(timer);
         timer = setTimeout(() => controller.abort(), timeoutMs / 2);
         const body = await inTime(readBody(stream, lease, maxErrorBytes)).catch(() => undefined);
@@ -211,7 +211,7 @@ export class Upstream {
     }
   }
 
-  /** Fetches past the cache of the zone, which would keep answers in the clear. Undefined: redirected to where nobody may go. */
+  /** Fetches without the zone's cache, which would store responses unencrypted. Undefined: a redirect that is not allowed. */
   async #fetch(request: UpstreamRequest, signal: AbortSignal): Promise<Response | undefined> {
     const { config, fetch } = this.#options;
     const { method, headers, body, isEndpoint } = request;
@@ -230,14 +230,14 @@ export class Upstream {
   }
 
   #budgetOf(owner: string | undefined, isKnown: boolean): RetryBudget {
-    // One user's failures use up no other's retries.
+    // A retry budget per user.
     if (owner === undefined || !isKnown) return this.#shared;
     const budget = this.#budgets.get(owner) ?? new RetryBudget();
     remember(this.#budgets, owner, budget, maxBudgets);
     return budget;
   }
 
-  /** Any answer says that the upstream is there. */
+  /** Any response shows that the upstream is up. */
   #probe({ waitUntil }: UpstreamRequest): void {
     const { config, fetch, admission } = this.#options;
     const send = async (): Promise<void> => {
@@ -247,7 +247,7 @@ export class Upstream {
       const response = await Promise.race([fetch(`${config.upstreamUrl}/engines`, init), timeout]);
       void response.body?.cancel();
     };
-    // It outlives the request: the runtime would end it with the answer.
+    // waitUntil: otherwise the runtime would end it with the response.
     waitUntil(admission.probe(send));
   }
 }
@@ -260,7 +260,7 @@ const drop = (lease: Lease, problem: UpstreamProblem): { readonly problem: Upstr
 type Reason = RetrySituation["reason"];
 const final: Reason = { _tag: "NotFound" };
 
-/** What core's rules of retries call the outcome of an attempt. 429 is handed on with its hint: the client waits, not the proxy. */
+/** The outcome of an attempt for core's retry rules. 429 is passed on: the client waits, not the proxy. */
 const failureIn = (attempt: Attempt, isEndpoint: boolean): Reason | undefined => {
   if (!isEndpoint) return undefined;
   if ("answer" in attempt) return errorStatuses.has(attempt.answer.status) ? { _tag: "Unavailable" } : undefined;
