@@ -7,7 +7,8 @@ import { EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
 import { packTar } from "modern-tar";
 import { beforeAll, expect, test } from "vitest";
 import { makeD1Driver } from "../src/D1Driver.ts";
-import { makeR2Store } from "../src/R2Store.ts";
+import { sweepStaged } from "../src/R2Staging.ts";
+import { makeR2Store, type R2Binding } from "../src/R2Store.ts";
 
 const token = managementTokens.publish;
 
@@ -118,4 +119,26 @@ test("two uploads at once are both carried out", async () => {
     ),
   );
   expect(said.map(({ engine }) => engine?.revision ?? 0).toSorted((a, b) => a - b)).toEqual([1, 2]);
+});
+
+/** What the bucket holds besides archives. */
+const othersInBucket = async (): Promise<ReadonlyArray<string>> =>
+  (await env.ARCHIVES.list({ prefix: "" })).objects.map(({ key }) => key).filter((key) => !key.startsWith("archives/"));
+
+test("what was sent by a link and never named is swept after two hours, and nothing else of the bucket", async () => {
+  const staged = ["uploads/a/0", "uploads/a/7", "uploads/b/0", "uploads/c/0", "uploads/c/1"];
+  for (const key of [...staged, "uploads", "other/uploads/a/0"]) await env.ARCHIVES.put(key, new Uint8Array(3));
+  const { objects } = await env.ARCHIVES.list({ prefix: "uploads/" });
+  const times = objects.map(({ uploaded }) => uploaded.getTime());
+  const hours = 2 * 60 * 60_000;
+  // Pages of two, as R2 has pages of a thousand.
+  const small: object = { limit: 2 };
+  const paged = {
+    delete: (key: string) => env.ARCHIVES.delete(key),
+    list: (options: Parameters<R2Binding["list"]>[0]) => env.ARCHIVES.list({ ...options, ...small }),
+  } as unknown as R2Binding;
+  expect(await sweepStaged(paged, Math.min(...times) + hours - 1)).toBe(0);
+  expect(await othersInBucket()).toEqual(["other/uploads/a/0", "uploads", ...staged]);
+  expect(await sweepStaged(paged, Math.max(...times) + hours)).toBe(staged.length);
+  expect(await othersInBucket()).toEqual(["other/uploads/a/0", "uploads"]);
 });
