@@ -63,6 +63,18 @@ test("a wrong token is reported, never its value", () =>
     expect(stdout + stderr).not.toContain("wrong-secret");
   }));
 
+test("without a login it says how to log in, and what the server answers: 7", () =>
+  withRegistry({}, async (registry, home) => {
+    const { code, stdout, stderr } = await bne(home, ["doctor"], { env: { BYTENITE_BASE_URL: registry.url } });
+    expect(code).toBe(7);
+    expect(stdout).toMatch(/^credentials +failed +none; log in with `bne auth login`, or set BYTENITE_TOKEN$/m);
+    expect(stdout).toMatch(/^answer +failed +401$/m);
+    expect(stdout).toMatch(/^schema +skipped +there is no good answer to compare$/m);
+    expect(stdout).toMatch(/\nNot well: credentials, answer\.\n$/);
+    expect(stderr).toBe("");
+    expect(registry.requests.every(({ method }) => method === "GET")).toBe(true);
+  }));
+
 test("a name that does not resolve, and a server that is not there, are reported with a hint: 7", async () => {
   using home = makeHome();
   const nowhere = await bne(home, ["doctor"], {

@@ -83,6 +83,24 @@ for (const [name, ...lines] of [
   });
 }
 
+test("creating, listing and revoking a token or an API key is written as its schema says", async () => {
+  const own = ["--database", "credentials.db", "-o", "json"];
+  const asSchema = async (name: string, ...more: ReadonlyArray<string>): Promise<unknown> => {
+    const { stdout } = await bne(home, [...name.split(" "), ...more, ...own]);
+    expect({ name, problems: problems(schemaOf(name), JSON.parse(stdout)) }).toEqual({ name, problems: [] });
+    return JSON.parse(stdout);
+  };
+  for (const word of ["token", "key"]) {
+    const user = ["--user", "dora", "--create-user"];
+    const { id } = (await asSchema(`registry ${word} create`, ...user)) as { readonly id: string };
+    expect(await asSchema(`registry ${word} list`)).toContainEqual(expect.objectContaining({ id, user: "dora" }));
+    expect(await asSchema(`registry ${word} revoke`, id)).toMatchObject({ id });
+    for (const done of ["create", "list", "revoke"]) {
+      expect(problems(schemaOf(`registry ${word} ${done}`), { id: 5 })).not.toEqual([]);
+    }
+  }
+});
+
 test("errors are what their schema says", async () => {
   for (const line of [
     "get nothing",

@@ -190,3 +190,24 @@ test("watch keeps a table up to date in its place", async () => {
   expect(screen.filter((line) => line.startsWith("lamp"))).toHaveLength(1);
   expect(screen.join("\n")).not.toContain("inactive");
 });
+
+/** The screen of a watch after its first look. */
+const watched = async (tag: string, columns: number): Promise<string> => {
+  const run = onTerminal(home, ["watch", tag, "--interval", "30ms"], { columns, env: env("bob") });
+  await run.until(new RegExp(`\n${tag} `));
+  run.type("\u0003");
+  expect(await run.ended).toBe(130);
+  return (await run.screen()).join("\n");
+};
+
+test("watch says which columns and how many values do not fit, and nothing where all fit", async () => {
+  await registry.publish("bob", {
+    name: "long",
+    version: "1.0",
+    description: "far too long for any terminal ".repeat(9),
+  });
+  await registry.publish("bob", { name: "narrow", version: "1.0", description: "short" });
+  expect(await watched("long", 60)).toContain("\nLeft out: columns minCpu, minMemory; the end of 1 value\n");
+  expect(await watched("long", 140)).toContain("\nLeft out: the end of 1 value\n");
+  expect(await watched("narrow", 300)).not.toContain("Left out");
+});
