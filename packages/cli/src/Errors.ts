@@ -23,7 +23,10 @@ export const exitCodeMeanings: ReadonlyArray<readonly [code: number, meaning: st
   [exitCodes.denied, "no credentials, or not accepted, or not allowed"],
   [exitCodes.unavailable, "unreachable, unavailable, rate limited or timed out, after all attempts"],
   [exitCodes.undecodable, "the answer cannot be read, or redirects elsewhere"],
-  [exitCodes.notMet, "the condition is not met (wait, diff, doctor, validate, push, pull)"],
+  [
+    exitCodes.notMet,
+    "a condition is not met (wait, diff, doctor, validate, push, pull), or a quota or limit of the server",
+  ],
   [exitCodes.interrupted, "interrupted"],
 ];
 
@@ -48,7 +51,19 @@ const codesOfTags: Readonly<Record<EngineErrorTag, number>> = {
 };
 
 /** The exit code of a failed call. */
-export const exitCodeOf = (tag: EngineErrorTag): number => codesOfTags[tag];
+export const exitCodeOf = (error: EngineError): number =>
+  isBeyondLimit(error) ? exitCodes.notMet : codesOfTags[error.reason._tag];
+
+/** Content Too Large (RFC 9110, 15.5.14). */
+const contentTooLarge = 413;
+
+/** Whether what was sent is larger than the server takes. */
+export const isTooLarge = ({ status, reason }: EngineError): boolean =>
+  status === contentTooLarge && (reason._tag === "InvalidArgument" || reason._tag === "Rejected");
+
+/** Whether the server refuses a valid request for its own state or limits, as a quota. */
+export const isBeyondLimit = (error: EngineError): boolean =>
+  isTooLarge(error) || (error.reason._tag === "InvalidArgument" && error.code === "FAILED_PRECONDITION");
 
 /** A failure with a better hint than its kind has. */
 export class HintedError extends Error {

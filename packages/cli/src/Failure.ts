@@ -3,7 +3,7 @@ import { UsageError, UserError } from "@bytenite-engines/registry/command";
 import type { EngineError } from "@bytenite-engines/core/promise";
 import { sayDuration } from "./parse/Units.ts";
 import { documentedBaseUrl } from "./config/Setting.ts";
-import { FileError, HintedError, isEngineError, exitCodeOf, exitCodes } from "./Errors.ts";
+import { FileError, HintedError, isBeyondLimit, isEngineError, isTooLarge, exitCodeOf, exitCodes } from "./Errors.ts";
 import { nameOf, type Command } from "./parse/Command.ts";
 import { safeText } from "./terminal/SafeText.ts";
 
@@ -47,7 +47,7 @@ export const failureOf = (error: unknown, command?: Command): Failure => {
 const callFailure = (error: EngineError, command: Command | undefined): Failure => ({
   message: `${sentence(error)}${after(error)}`,
   hint: hintFor(error, command),
-  exitCode: exitCodeOf(error.reason._tag),
+  exitCode: exitCodeOf(error),
   reason: error.reason._tag,
   status: error.status,
   code: error.code,
@@ -69,10 +69,12 @@ const subjectOf = (url: string): string => {
   return `${call === undefined ? "" : `${safeText(call)} of `}${safeText(name)}`;
 };
 
-const sentence = ({ reason, url, method, status, serverMessage }: EngineError): string => {
+const sentence = (error: EngineError): string => {
+  const { reason, url, method, status, serverMessage } = error;
   const host = new URL(url).host;
   const said = serverMessage === undefined || serverMessage === "" ? "" : `: ${safeText(serverMessage)}`;
   const answer = status === undefined ? "" : ` (${status})`;
+  if (isBeyondLimit(error)) return `${host} refuses the request${answer}${said}`;
   switch (reason._tag) {
     case "NotFound":
       return isExchange(url, method) ? `There is nothing at ${url}` : `Not found at ${host}: ${subjectOf(url)}`;
@@ -129,7 +131,11 @@ const wait = (ms: number | undefined): string => (ms === undefined ? "" : `; it 
 
 const after = ({ attempts }: EngineError): string => (attempts > 1 ? `, after ${attempts} attempts` : "");
 
-const hintFor = ({ reason, url, method, status }: EngineError, command: Command | undefined): string | undefined => {
+const hintFor = (error: EngineError, command: Command | undefined): string | undefined => {
+  if (isTooLarge(error)) return smallerHint;
+  // What to do is in the server's message.
+  if (isBeyondLimit(error)) return undefined;
+  const { reason, url, method } = error;
   switch (reason._tag) {
     case "NotFound":
       if (isExchange(url, method)) return noExchange;
@@ -151,7 +157,6 @@ const hintFor = ({ reason, url, method, status }: EngineError, command: Command 
     case "Undecodable":
       return "Try --wire-format json; `bne raw GET PATH` shows the answer as it is.";
     case "InvalidArgument":
-      if (status === tooLargeStatus) return smallerHint;
       return `\`${command === undefined ? "bne COMMAND" : nameOf(command)} --help\` shows what it takes; a tag looks like name, name@1 or name@1.2.`;
     case "RateLimited":
     case "Unavailable":
@@ -173,7 +178,6 @@ const hintFor = ({ reason, url, method, status }: EngineError, command: Command 
     case "Conflict":
       return "`bne get TAG` shows what is there now.";
     case "Rejected":
-      return status === tooLargeStatus ? smallerHint : serverHint;
     case "DataLoss":
       return serverHint;
   }
@@ -185,8 +189,6 @@ const isExchange = (url: string, method: string | undefined): boolean =>
 
 const noExchange =
   "API keys are not exchanged there. Say where with --auth-url URL, BYTENITE_AUTH_URL or `bne profile set NAME --auth-url URL`.";
-/** Content Too Large (RFC 9110, 15.5.14). */
-const tooLargeStatus = 413;
 const smallerHint = "Name what is not needed in .bneignore; `bne push --dry-run` lists what would be sent.";
 const serverHint = "`bne doctor` shows what kind of server this is.";
 

@@ -254,6 +254,25 @@ test("--if-revision holds against what somebody else pushed, before and while it
   expect((await run("push", "guarded", "--if-revision", "1")).stderr).toContain("has revision 2, not 1");
 });
 
+test("a push that a limit of the server refuses is 7, no usage error, with a hint about that limit", async () => {
+  folderOf("large", { "manifest.json": manifest("large"), "app/main.py": "1" });
+  const smaller = "Name what is not needed in .bneignore; `bne push --dry-run` lists what would be sent.\n";
+  for (const [fault, said, hint] of [
+    [{ status: 400, code: "FAILED_PRECONDITION", message: "quota exceeded: 1 of 1 engines" }, "quota exceeded", ""],
+    [{ status: 413 }, "refuses the request (413)", smaller],
+    [{ status: 413, code: "INTERNAL" }, "refuses the request (413)", smaller],
+  ] as const) {
+    registry.faults.set([{ on: { endpoint: "upload" }, fault }]);
+    const { code, stdout, stderr } = await run("push", "large");
+    expect({ fault, code, stdout }).toEqual({ fault, code: 7, stdout: "" });
+    const [line = "", ...hints] = stderr.split("\n");
+    expect(line).toContain(said);
+    expect(line).not.toContain("invalid");
+    expect(hints.join("\n")).toBe(hint);
+  }
+  registry.faults.clear();
+});
+
 test("pull writes into no file that is there, follows no link, and --force replaces files alone", async () => {
   folderOf("source", { "manifest.json": manifest("source"), "app/main.py": "new", "app/run.sh": "x" });
   chmodSync(join(home.path, "source/app/run.sh"), 0o755);

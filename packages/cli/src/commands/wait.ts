@@ -157,7 +157,7 @@ const looked = async ({ signal }: Invocation, call: Promise<EngineMessage>): Pro
     const cause = error instanceof HintedError ? error.cause : error;
     if (!isEngineError(cause)) throw error;
     if (cause.reason._tag === "NotFound") return { kind: "missing", error: error as Error };
-    if (exitCodeOf(cause.reason._tag) !== exitCodes.unavailable) throw error;
+    if (exitCodeOf(cause) !== exitCodes.unavailable) throw error;
     return { kind: "unavailable", error: cause };
   }
 };

@@ -54,7 +54,7 @@ async function* looks(invocation: Invocation, client: PromiseEngineClient): Asyn
       failure = undefined;
       yield snapshot;
     } catch (error) {
-      const passing = isEngineError(error) && exitCodeOf(error.reason._tag) === exitCodes.unavailable;
+      const passing = isEngineError(error) && exitCodeOf(error) === exitCodes.unavailable;
       if (!passing || first || signal.aborted) throw error;
       failure = error;
       // The failure of the last look is the error that ends the watch.

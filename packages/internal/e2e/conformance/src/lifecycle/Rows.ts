@@ -69,8 +69,8 @@ const refusals = {
   forbidden: { status: 403, code: "PERMISSION_DENIED", reason: "PermissionDenied", exit: 4 },
   unauthenticated: { status: 401, code: "UNAUTHENTICATED", reason: "Unauthenticated", exit: 4 },
   conflict: { status: 412, code: "ABORTED", reason: "Conflict", exit: 7 },
-  quota: { status: 400, code: "FAILED_PRECONDITION", reason: "InvalidArgument", exit: 2 },
-  tooLarge: { status: 413, code: "INVALID_ARGUMENT", reason: "InvalidArgument", exit: 2 },
+  quota: { status: 400, code: "FAILED_PRECONDITION", reason: "InvalidArgument", exit: 7 },
+  tooLarge: { status: 413, code: "INVALID_ARGUMENT", reason: "InvalidArgument", exit: 7 },
   invalid: { status: 400, code: "INVALID_ARGUMENT", reason: "InvalidArgument", exit: 2 },
 } as const satisfies Readonly<Record<string, LifecycleRefusal>>;
 
