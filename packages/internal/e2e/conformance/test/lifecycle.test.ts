@@ -8,11 +8,12 @@ import {
   effectClient,
   httpClient,
   promiseClient,
+  pushWithApiKey,
   type LifecycleClient,
   type MakeClient,
 } from "../src/lifecycle/Clients.ts";
 import { lifecycleRows, type EngineState, type LifecycleExpected } from "../src/lifecycle/Rows.ts";
-import { startOnDisk, startOnWorkers, tokens, type LifecycleServer } from "../src/lifecycle/Servers.ts";
+import { ownersApiKey, startOnDisk, startOnWorkers, tokens, type LifecycleServer } from "../src/lifecycle/Servers.ts";
 
 let onDisk: LifecycleServer;
 let onWorkers: LifecycleServer;
@@ -135,5 +136,14 @@ describe.for(runs)("$name", ({ engine, make, server, format }) => {
     const outcome = await client.send(call, as);
     expect(outcome).toEqual(await expectedOf(expected, client.kind, engine));
     expect(await stateOf(servers[server](), engine, hashes)).toEqual(state);
+  });
+});
+
+describe.for(["the proxy before SQLite and disk", "the proxy before D1 and R2"] as const)("%s", (server) => {
+  test("bne exchanges an API key through it, and pushes and lists with the token", async () => {
+    const { exits, names } = await pushWithApiKey(servers[server](), "keyed", ownersApiKey);
+    expect(exits).toEqual([0, 0]);
+    expect(names).toContain(`keyed@${version}`);
+    expect((await pushWithApiKey(servers[server](), "unkeyed", "a-wrong-key")).exits).toEqual([4, 4]);
   });
 });

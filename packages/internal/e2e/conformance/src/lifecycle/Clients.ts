@@ -207,27 +207,55 @@ export const httpClient: MakeClient = (baseUrl, engine, format) => {
   };
 };
 
+/** Runs `bne` in a home. */
+const runBne = (
+  home: string,
+  args: ReadonlyArray<string>,
+  settings: Readonly<Record<string, string>>,
+): Promise<{ readonly exit: number; readonly stdout: string }> =>
+  new Promise((resolve, reject) => {
+    const env = {
+      PATH: process.env["PATH"],
+      HOME: home,
+      XDG_CACHE_HOME: join(home, "cache"),
+      XDG_CONFIG_HOME: join(home, "config"),
+      DBUS_SESSION_BUS_ADDRESS: `unix:path=${join(home, "no-bus")}`,
+      ...settings,
+    };
+    execFile(process.execPath, [...builtBne, ...args], { env, cwd: home }, (error, stdout) => {
+      if (error !== null && typeof error.code !== "number") reject(error);
+      else resolve({ exit: error === null ? 0 : Number(error.code), stdout });
+    });
+  });
+
+/** Pushes an engine and lists all, with an API key and a home that knows no token: the exit codes, and the names in the list. */
+export const pushWithApiKey = async (baseUrl: string, engine: string, apiKey: string) => {
+  const home = mkdtempSync(join(tmpdir(), "lifecycle-bne-"));
+  try {
+    mkdirSync(join(home, "folder"));
+    writeFolder(join(home, "folder"), "first", engine);
+    const settings = { BYTENITE_BASE_URL: baseUrl, BYTENITE_API_KEY: apiKey };
+    const pushed = await runBne(home, ["push", "folder"], settings);
+    const listed = await runBne(home, ["list", "--all", "--output", "name"], settings);
+    return { exits: [pushed.exit, listed.exit], names: listed.stdout.trim().split("\n") };
+  } finally {
+    rmSync(home, { recursive: true });
+  }
+};
+
 /** `bne`, a process for each call. */
 export const bneClient: MakeClient = (baseUrl, engine, format) => {
   const home = mkdtempSync(join(tmpdir(), "lifecycle-bne-"));
   const tag = `${engine}@${version}`;
-  const run = (as: Caller, args: ReadonlyArray<string>): Promise<LifecycleOutcome> =>
-    new Promise((resolve) => {
-      const env = {
-        PATH: process.env["PATH"],
-        HOME: home,
-        XDG_CACHE_HOME: join(home, "cache"),
-        XDG_CONFIG_HOME: join(home, "config"),
-        DBUS_SESSION_BUS_ADDRESS: `unix:path=${join(home, "no-bus")}`,
-        BYTENITE_BASE_URL: baseUrl,
-        BYTENITE_WIRE_FORMAT: format,
-        ...(as === "nobody" ? {} : { BYTENITE_TOKEN: tokens[as] }),
-      };
-      execFile(process.execPath, [...builtBne, ...args], { env, cwd: home }, (error) => {
-        if (error !== null && typeof error.code !== "number") throw error;
-        resolve(error === null ? "done" : { refused: { exit: Number(error.code) } });
-      });
+  const run = async (as: Caller, args: ReadonlyArray<string>): Promise<LifecycleOutcome> => {
+    const token = as === "nobody" ? {} : { BYTENITE_TOKEN: tokens[as] };
+    const { exit } = await runBne(home, args, {
+      BYTENITE_BASE_URL: baseUrl,
+      BYTENITE_WIRE_FORMAT: format,
+      ...token,
     });
+    return exit === 0 ? "done" : { refused: { exit } };
+  };
   return {
     kind: "bne",
     stop: () => rmSync(home, { recursive: true }),

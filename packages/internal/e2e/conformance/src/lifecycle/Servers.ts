@@ -37,6 +37,9 @@ export const tokens: Readonly<Record<Caller, string>> = {
   nobody: "lifecycle-nobody",
 };
 
+/** The API key of the owner. */
+export const ownersApiKey = "lifecycle-owner-api-key";
+
 /** Adds the callers. */
 const addCallers = async (file: SqliteFile): Promise<void> => {
   const now = Date.now();
@@ -44,6 +47,7 @@ const addCallers = async (file: SqliteFile): Promise<void> => {
     await addCredential(file, ensureUser(file, name, now), "token", tokens[name], now, "publish");
   }
   await addCredential(file, ensureUser(file, "owner", now), "token", tokens.reader, now, "read");
+  await addCredential(file, ensureUser(file, "owner", now), "api-key", ownersApiKey, now, "publish");
   file.transaction((run) => run("UPDATE users SET max_bytes = 100 WHERE name = 'crowded'"));
 };
 
