@@ -160,14 +160,14 @@ export class Changes {
     return this.#describe(engine, user);
   }
 
-  /** Text that says whose it is and which change wrote it, of any length; now and then a secret. */
+  /** Text that says whose it is and which change wrote it, of any length; now and then a secret, unless it is public. */
   #describe(engine: Engine, user: string): Engine {
     const { random } = this.#given;
     this.#generation += 1;
     const mark = `${user} ${engine.name}@${engine.version} #${this.#generation}`;
     engine.description = `${mark} ${"é~".repeat(random.below(400))}`.trimEnd();
     engine.type = random.pick(["assembler", "partitioner"]);
-    if (engine.platformConfig !== undefined || random.chance(0.25)) {
+    if (!engine.isPublic && (engine.platformConfig !== undefined || random.chance(0.25))) {
       engine.platformConfig = create(EngineSchema, {
         platformConfig: {
           container: "registry.invalid/it",

@@ -1,7 +1,11 @@
 // Responses of the routes over one shared test registry.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { decode, offered, schemaDigestHeader, schemaDigests } from "@bytenite-engines/core/wire";
 import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
+import { openSqlite } from "../node/SqliteFile.ts";
 import { startRegistry, type TestRegistry } from "../testing.ts";
 
 interface Sent {
@@ -186,8 +190,19 @@ test("a user's own engine goes before a public one of the same name", async () =
 });
 
 test("only the owner reads a registry secret, which is stored encrypted", async () => {
-  const engine = { name: "sealed", version: "0.1", isPublic: true, platformConfig: { token: "hunter2hunter2" } };
-  await using registry = await startRegistry({ users: [{ name: "carol", engines: [engine] }, { name: "dave" }] });
+  const folder = await mkdtemp(join(tmpdir(), "registry-secret-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const database = join(folder, "x.sqlite");
+  const engine = { name: "sealed", version: "0.1", status: "active", platformConfig: { token: "hunter2hunter2" } };
+  await using registry = await startRegistry({
+    database,
+    users: [{ name: "carol", engines: [engine] }, { name: "dave" }],
+  });
+  // No engine with a secret can become public; one of an older registry may be.
+  const file = openSqlite(database);
+  file.transaction((run) => run("UPDATE engines SET is_public = 1"));
+  file.close();
+  expect((await call(registry, "/engines/sealed", { headers: { Authorization: "local-dave" } })).status).toBe(200);
   const token = async (path: string, user: string, accept = "application/json"): Promise<boolean> => {
     const headers = { Authorization: `local-${user}`, Accept: accept };
     return (await (await call(registry, path, { headers })).text()).includes("hunter2");
@@ -199,7 +214,7 @@ test("only the owner reads a registry secret, which is stored encrypted", async 
     expect(await token("/engines/sealed", "dave", accept)).toBe(false);
     expect(await token("/engines?isPublic=true", "dave", accept)).toBe(false);
   }
-  registry.change("carol", "sealed", "activate");
+  registry.change("carol", "sealed", "deactivate");
   expect(await token("/engines/sealed", "carol")).toBe(true);
 });
 

@@ -95,14 +95,24 @@ export interface SealedEngine extends PreparedEngine {
   readonly sealed: Uint8Array | null;
 }
 
-/** Throws UnacceptableEngineError for a secret without a key. Not a promise where there is no secret, as with nearly all. */
+/**
+ * Throws UnacceptableEngineError for a secret without a key, or in a public engine. Not a promise where there is no secret, as
+ * with nearly all.
+ */
 export const sealEngine = (
   prepared: PreparedEngine,
   box: SecretBox | undefined,
-): SealedEngine | Promise<SealedEngine> =>
-  prepared.secret.token === ""
-    ? { ...prepared, sealed: null }
-    : sealSecret(prepared.secret, box).then((sealed) => ({ ...prepared, sealed }));
+): SealedEngine | Promise<SealedEngine> => {
+  const { secret, row } = prepared;
+  if (secret.token === "") return { ...prepared, sealed: null };
+  if (valueIn(row, "is_public") === 1) throw secretInPublic(`${secret.name}@${secret.version}`);
+  return sealSecret(secret, box).then((sealed) => ({ ...prepared, sealed }));
+};
+
+const secretInPublic = (tag: string): UnacceptableEngineError =>
+  new UnacceptableEngineError(
+    `${tag} has a platform_config.token, and cannot be public: take the token out, or make it private`,
+  );
 
 /** How many engines users may still add, within one transaction. */
 export interface Quotas {
@@ -174,6 +184,7 @@ export const publish = (
   engine.revision = before.revision + 1;
   if (!prepared.namesStatus) engine.status = before.status;
   engine.isPublic ||= before.isPublic;
+  if (engine.isPublic && sealed !== null) throw secretInPublic(tag);
   engine.createdAt = before.createdAt ?? timestampFromMs(now);
   engine.updatedAt = timestampFromMs(now);
   run(updateEngineSql, ...rowOf(engine, user.number, sealed), Number(found["number"]));
@@ -237,9 +248,7 @@ export const change = (file: SqliteFile, user: User, text: string, how: Change, 
     const row = rows.find(({ major, minor }) => (tag.major ?? major) === major && (tag.minor ?? minor) === minor);
     if (row === undefined) throw new UnacceptableEngineError(`${user.name} has no engine ${text}`);
     const engine = engineOf(row);
-    if (how === "make-public" && row["secret"] !== null) {
-      throw new UnacceptableEngineError(`${text} has a platform_config.token, and cannot be public`);
-    }
+    if (how === "make-public" && row["secret"] !== null) throw secretInPublic(text);
     changes[how](engine, now);
     engine.updatedAt = timestampFromMs(now);
     run(updateEngineSql, ...rowOf(engine, user.number, bytesOf(row["secret"]) ?? null), Number(row["number"]));

@@ -1,13 +1,13 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import type { Worker } from "node:worker_threads";
 import { expect, onTestFinished, test } from "vitest";
 import { migrate } from "../api/Migrations.ts";
 import { makeSecretBox } from "../api/SecretBox.ts";
 import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
-import { importStream, type ImportOptions } from "./Import.ts";
+import { importFiles, importStream, type ImportOptions } from "./Import.ts";
 
 /** So many that a thread prepares most of them. */
 const many = 4_000;
@@ -157,6 +157,32 @@ test("secrets are sealed wherever the engine was prepared, and refused without a
   );
   expect(rowsIn(file, "SELECT count(*) AS sealed FROM engines WHERE secret IS NOT NULL")).toEqual([{ sealed: 4 }]);
   expect(rowsIn(file, "SELECT 1 FROM engines WHERE json LIKE '%hush%' OR instr(protobuf, 'hush') > 0")).toEqual([]);
+});
+
+test("a public engine with a secret is refused, whatever made it public, and nothing of its stream is kept", async () => {
+  const box = await makeSecretBox("k".repeat(32));
+  const secret = { platformConfig: { token: "hush" } };
+  const refusal = expect.stringContaining(
+    "engine-1@0.1 has a platform_config.token, and cannot be public: take the token out, or make it private",
+  );
+  const file = await opened();
+  const named = await imported(file, [line(0), line(1, { ...secret, isPublic: true })], { box });
+  expect(named).toEqual({ engines: 0, problems: [expect.stringMatching(/^stdin line 2: /)] });
+  expect(named.problems).toEqual([refusal]);
+  expect((await imported(file, [line(1, secret)], { box, makePublic: true })).problems).toEqual([refusal]);
+  expect(enginesIn(file)).toBe(0);
+  // It keeps the visibility of the version that it overwrites.
+  await imported(file, [line(1, { isPublic: true })]);
+  expect((await imported(file, [line(0), line(1, secret)], { box })).problems).toEqual([refusal]);
+  expect(rowsIn(file, "SELECT name, secret FROM engines")).toEqual([{ name: "engine-1", secret: null }]);
+  const path = join(await mkdtemp(join(tmpdir(), "registry-import-")), "manifest.json");
+  onTestFinished(() => rm(dirname(path), { recursive: true }));
+  await writeFile(path, '{"name":"engine-1","version":"0.1","platform_config":{"token":"hush"}}');
+  const manifest = (makePublic: boolean) => importFiles([path], { file, box, user: "user-1", makePublic });
+  for (const makePublic of [true, false]) expect((await manifest(makePublic)).problems).toEqual([refusal]);
+  expect(rowsIn(file, "SELECT name, secret, revision FROM engines")).toEqual([
+    { name: "engine-1", secret: null, revision: 7 },
+  ]);
 });
 
 test("an archive that cannot be read is a problem, not a failure", async () => {
