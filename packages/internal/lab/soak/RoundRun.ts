@@ -39,16 +39,22 @@ export interface Course {
   readonly findings: Findings;
 }
 
+/** How long a round takes: a time, and longer until so many answers of the whole run are right. */
+export interface RoundLength {
+  readonly ms: number;
+  readonly minRights: number;
+}
+
 /** One round; what of the counts its disruption makes uncertain. `troubledAtMs` is when something last went wrong. */
 export const runRound = async (
   round: Round,
-  ms: number,
+  { ms, minRights }: RoundLength,
   troubledAtMs: number,
   course: Course,
 ): Promise<Disturbance> => {
   const { random, operator, world, changes, tokens, load, edge, registry, ledger, judge, findings } = course;
   const until = Date.now() + ms;
-  const isOver = (): boolean => Date.now() >= until;
+  const isOver = (): boolean => Date.now() >= until && findings.rights >= minRights;
   await registry.faults(round.faults);
   const calmFromMs =
     round.name === "calm" ? troubledAtMs + Math.max(breakerMs, spoiledForMs) : Number.POSITIVE_INFINITY;

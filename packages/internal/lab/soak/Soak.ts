@@ -25,6 +25,8 @@ export interface SoakOptions {
   readonly ms: number;
   readonly rounds: number;
   readonly seed: number;
+  /** Right answers that the last round, which is calm, goes on for, however slow the machine is. Default: 0. */
+  readonly minRights?: number;
   /** Gets a report after each round, and each wrong response at once. */
   readonly onProgress: (line: string) => void;
 }
@@ -55,7 +57,7 @@ const maxQuietMs = 15_000;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-export const soak = async ({ ms, rounds, seed, onProgress }: SoakOptions): Promise<Soaked> => {
+export const soak = async ({ ms, rounds, seed, minRights = 0, onProgress }: SoakOptions): Promise<Soaked> => {
   const random = seeded(seed);
   const home = await mkdtemp(join(tmpdir(), "bytenite-soak-"));
   const key = "a key of a run, which is no secret";
@@ -95,7 +97,8 @@ export const soak = async ({ ms, rounds, seed, onProgress }: SoakOptions): Promi
   let before = await ledger.read();
   let troubledAtMs = Date.now();
   for (const [index, round] of plan.entries()) {
-    const disturbance = await runRound(round, ms / rounds, troubledAtMs, course);
+    const length = { ms: ms / rounds, minRights: index === plan.length - 1 ? minRights : 0 };
+    const disturbance = await runRound(round, length, troubledAtMs, course);
     await quiet(ledger);
     const counts = await ledger.read();
     if (round.name !== "calm") troubledAtMs = Date.now();
