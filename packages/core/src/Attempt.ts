@@ -21,7 +21,7 @@ export interface Attempt<A> {
   readonly withinMs: number;
 }
 
-/** Sends one request; its end or the timeout counts, whichever is first. Interruption aborts it. */
+/** Sends one request, limited by the timeout. Interruption aborts it. */
 export const send = <A>(attempt: Attempt<A>): Effect.Effect<A, AttemptFailure> =>
   Effect.callback<A, AttemptFailure>((resume) => {
     const { plan, clock, span } = attempt;
@@ -60,7 +60,7 @@ const hedgingTools = (plan: AttemptPlan<unknown>, clock: Clock.Clock, signal: Ab
   pay: () => plan.budget.pay(retryCost.transient),
 });
 
-/** Starts the time of an attempt; `onTimeout` is called once when it is over, unless it was stopped. */
+/** Starts the timer of an attempt; `onTimeout` is called once unless the timer was stopped. */
 const startTimer = (
   { plan, clock, start, withinMs }: Attempt<unknown>,
   onTimeout: (failure: AttemptFailure) => void,

@@ -49,7 +49,7 @@ const attemptFrom = <A>(
   last: AttemptFailure | undefined,
 ): Effect.Effect<A, AttemptFailure> => {
   course.plan.state.attempt = count;
-  // In whole milliseconds, so that the deadline of a call that begins now is the whole one.
+  // Rounded to milliseconds, so that a call that begins now has its full deadline.
   return Effect.matchEffect(attempt(course, Math.ceil(remainingMs(course))), {
     onSuccess: (value) => {
       course.plan.budget.refund(lastCost);
@@ -78,7 +78,7 @@ const afterFailure = <A>(
     corrupt: state.corrupt,
     hintMs: failure.hintMs,
     remainingMs: remainingMs(course),
-    // Calls that failed together send again together: one request, which one of them pays for.
+    // Deduplicated calls use the same delay, so their retry is one request, charged to one of them.
     random: settings.retry.backoff === undefined ? (shared?.random ?? random) : 0,
   });
   const price = retryClass === "throttled" ? retryCost.throttled : retryCost.transient;
@@ -105,7 +105,7 @@ const afterFailure = <A>(
   });
 };
 
-/** The delay until the next attempt in milliseconds; undefined: there is none. */
+/** The delay until the next attempt, in milliseconds; undefined to stop. */
 type BackoffStep = (nowMs: number, error: EngineError) => Effect.Effect<number | undefined>;
 
 /** The next attempt after a delay. */
@@ -143,7 +143,7 @@ const giveUp = (
   return Effect.fail(failure.with({ retryStopped }));
 };
 
-/** A breaker that opened in between says nothing of what is wrong: that is the failure before, which becomes its cause. */
+/** Makes the previous failure the cause of a CircuitOpen error. */
 const because = (failure: AttemptFailure, last: AttemptFailure | undefined): AttemptFailure =>
   failure.error.reason._tag === "CircuitOpen" && last !== undefined ? failure.with({ cause: last.error }) : failure;
 
@@ -176,7 +176,7 @@ const guarded = <A>(
     );
   });
 
-/** Whether the origin showed itself able to answer; undefined when nobody waited for it, or it was not asked for want of a token. */
+/** Whether the origin works, for the breaker; undefined if the attempt was interrupted or had no token. */
 const soundness = (exit: Exit.Exit<unknown, AttemptFailure>): boolean | undefined => {
   if (Exit.isSuccess(exit)) return true;
   const failure = Exit.findErrorOption(exit);

@@ -9,14 +9,14 @@ import { after, steadyMs } from "./Timer.ts";
 /** Longest wait for work that another call does, from when that began, in milliseconds; then a call does it itself. */
 export const maxSharedWaitMs = 3_000;
 
-/** Work under way, at most, before that of callers who have gone is looked for and forgotten. */
+/** Number of running entries after which abandoned ones are removed. */
 const manyUnderWay = 256;
 
 type Outcome<A> = { readonly value: A } | { readonly cause: unknown };
 
 interface Slot<A> {
   readonly startMs: number;
-  /** Never rejects; undefined: who did it gave up. */
+  /** Never rejects; undefined if the caller that ran it gave up. */
   readonly outcome: Promise<Outcome<A> | undefined>;
   isJoined: boolean;
 }
@@ -26,13 +26,13 @@ export interface Shared<A> {
   readonly outcome: Outcome<A>;
   /** Whether another caller did the work. */
   readonly followed: boolean;
-  /** Whether anybody else has the same outcome. */
+  /** Whether other callers share the outcome. */
   readonly joined: boolean;
-  /** The same number for all who have this outcome, from 0 to 1: what they do next, they do at the same time. */
+  /** A random number from 0 to 1, the same for all callers of this outcome, so that they retry at the same time. */
   readonly random: number;
 }
 
-/** Work under way, by key. The key must name all that the outcome depends on, credentials included. */
+/** Running work by key. The key must contain all that the outcome depends on, credentials included. */
 export class InFlight<A> {
   readonly #slots = new Map<string, Slot<A> & { readonly random: number }>();
 
@@ -79,7 +79,7 @@ export class InFlight<A> {
   }
 }
 
-/** The outcome; undefined where there is none in time. Resolves a promise of this caller's, so that the runtime knows whose turn it is. */
+/** The outcome; undefined if there is none in time. Uses a promise of this caller, as Workers require. */
 const waitedFor = async <A>(
   outcome: Promise<A | undefined>,
   clock: Clock.Clock,

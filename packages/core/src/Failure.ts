@@ -11,15 +11,15 @@ import { publicUrl, type HttpResponse } from "./Transport.ts";
 
 /** Details of a failed request besides its error. */
 export interface FailureCircumstances {
-  /** What the server asks to wait, in milliseconds. */
+  /** Delay requested by the server, in milliseconds. */
   readonly hintMs?: number | undefined;
   /** The answer, where there was one. */
   readonly answer?: HttpResponse;
-  /** Whether it was already retried as often as may be, elsewhere. */
+  /** Whether another call has already used up the retries. */
   readonly exhausted?: boolean;
 }
 
-/** One failed request. An Error, and its answer hidden, since exporters of spans write out whatever a span failed with. */
+/** One failed request. The response is a private field, since span exporters print all others. */
 export class AttemptFailure extends Error {
   readonly error: EngineError;
   readonly hintMs: number | undefined;
@@ -69,7 +69,7 @@ export const failureOf = (
   }
   const code = said?.code ?? rpcCodeOfHttp(answer.status);
   const hintMs = retryHintMs(answer.headers, said?.details ?? [], nowMs);
-  // Redacted before it is cut: a part of a token is a secret, too.
+  // Redacted before truncation, which could leave part of a token.
   const message = redact(said?.message ?? "", secrets)
     .trim()
     .slice(0, maxServerMessageLength);
@@ -105,7 +105,7 @@ export const tooLarge = (
   return new AttemptFailure(error);
 };
 
-/** Bytes cannot be redacted without being corrupted: a binary detail that repeats a secret is left out. */
+/** Drops binary details that contain a secret, since redaction would corrupt them. */
 const redactedDetail = (detail: ErrorDetail, secrets: ReadonlyArray<string>): ReadonlyArray<ErrorDetail> => {
   const { json, binary } = detail;
   const type = redact(detail.type, secrets);
@@ -115,13 +115,13 @@ const redactedDetail = (detail: ErrorDetail, secrets: ReadonlyArray<string>): Re
   return json === undefined ? [] : [{ type, json: JSON.parse(clean) as JsonObject }];
 };
 
-/** The id under which the server knows the request, by the usual headers. */
+/** The request id, from the usual response headers. */
 export const requestIdOf = (headers: ResponseHeaders): string | undefined =>
   headers.get("x-request-id") ?? headers.get("request-id") ?? headers.get("grpc-metadata-x-request-id") ?? undefined;
 
 const reasonOf = (code: RpcCode, status: number, retryAfterMs: number | undefined): EngineErrorReason => {
   const hint = retryAfterMs === undefined ? {} : { retryAfterMs };
-  // A condition of the request does not hold, whatever code says so (RFC 9110, 15.5.13).
+  // 412 Precondition Failed takes precedence over the code (RFC 9110, 15.5.13).
   if (status === 412) return { _tag: "Conflict" };
   switch (code) {
     case "INVALID_ARGUMENT":

@@ -15,7 +15,7 @@ export interface BreakerOptions {
   readonly openMs?: number;
 }
 
-/** Parts of the window that are forgotten one by one. */
+/** Number of buckets in the window. */
 const buckets = 10;
 
 interface Circuit {
@@ -98,7 +98,7 @@ const endProbe = (
   circuit.probing = false;
   if (sound === undefined) return undefined;
   if (!sound) return open(circuit, nowMs);
-  // What was counted before the outage says nothing any more.
+  // Counts from before the outage are outdated.
   circuits.set(origin, closedCircuit(nowMs));
   return "closed";
 };

@@ -15,7 +15,7 @@ export interface HedgingOptions {
   readonly minSamples?: number;
 }
 
-/** Latest answers whose durations are remembered. */
+/** Number of recent durations that are kept. */
 export const observedAnswers = 200;
 
 /**
@@ -77,7 +77,7 @@ const raced = async <A>(
     return await firstGood(first, send(begin().signal));
   } finally {
     tools.signal.removeEventListener("abort", abortAll);
-    // The loser, and a wait that is not needed any more.
+    // Aborts the slower request and the timer.
     abortAll();
   }
 };
@@ -92,7 +92,7 @@ const firstGood = async <A>(first: Promise<A>, second: Promise<A>): Promise<A> =
 
 type Decided<A> = { readonly answer: A } | { readonly refusal: AttemptFailure };
 
-/** An answer, or a refusal that stands. A 401 does not: the other request may be on its way with a new token. */
+/** A response, or a final failure. A 401 is not final: the other request may have a new token. */
 const decided = async <A>(sent: Promise<A>): Promise<Decided<A>> => {
   try {
     return { answer: await sent };

@@ -7,7 +7,7 @@ export interface Representation {
   readonly mediaType: string;
 }
 
-/** All that can be answered, most preferred first: JSON is what grpc-gateway answers when nothing matches. */
+/** Offered media types, preferred first. JSON is grpc-gateway's default. */
 export const offered: ReadonlyArray<Representation> = (["json", "protobuf"] as const).flatMap((format) =>
   mediaTypes[format].map((mediaType) => ({ format, mediaType })),
 );

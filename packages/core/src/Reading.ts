@@ -10,12 +10,12 @@ export type Reading<D extends DescMessage> =
   | {
       readonly format: "json";
       readonly message: MessageShape<D>;
-      /** What the schema does not know, by path. */
+      /** Unknown fields, by path. */
       readonly unknownFields: ReadonlyMap<string, JsonValue>;
     }
   | { readonly format: "protobuf"; readonly bytes: Uint8Array };
 
-/** A body that is not what an answer may be. */
+/** An undecodable body. */
 export class UnreadableBody extends Error {}
 
 /**
@@ -35,7 +35,7 @@ export const read = <D extends DescMessage>(
     if (labelled === "protobuf" && mayBeEmpty) return { format: "protobuf", bytes };
     throw new UnreadableBody("the body is empty");
   }
-  // Under JSON's name, other JSON than an object is not read as protobuf: `[]` would be a revision of 93.
+  // JSON other than an object is not tried as protobuf: `[]` would decode as revision 93.
   if (looksLikeJson(bytes) || labelled === "json") {
     const json = jsonIn(bytes, limits, labelled !== "json" && bytes[0] === 0x0a);
     if (json !== undefined) return readJson(schema, json, limits);

@@ -13,7 +13,7 @@ import type { InFlight } from "./Deduplication.ts";
 import type { Fetch, ResponseHeaders } from "./Fetch.ts";
 import { exchange, lowerCased, type HttpResponse, type HttpRequest } from "./Transport.ts";
 
-/** Where spans of what a request needs belong. */
+/** Parent of the spans of a request. */
 export interface Trace {
   readonly span: Span | undefined;
   readonly services: Context.Context<never> | undefined;
@@ -34,7 +34,7 @@ export interface RequesterParts {
   ) => Promise<string | undefined> | string | undefined;
   /** Absent when nobody listens. */
   readonly emit: ((event: EngineEvent) => void) | undefined;
-  /** The requests under way that identical ones wait for; undefined: each is sent. */
+  /** Deduplication of identical requests; undefined: off. */
   readonly inFlight: InFlight<HttpResponse> | undefined;
 }
 
@@ -54,7 +54,7 @@ export interface RequestPlan {
   readonly body?: Uint8Array<ArrayBuffer>;
 }
 
-/** An answer, and what it was asked with. */
+/** A response and its request. */
 export interface Answered {
   readonly answer: HttpResponse;
   /** The token of the client; a middleware may have replaced it. */
@@ -91,7 +91,7 @@ const renewed = async (
   return send(parts, plan, accept, await tokenOf(parts, plan, answered.token));
 };
 
-/** Not a promise where the token is at hand, as it nearly always is. */
+/** Synchronous if the token is known, the usual case. */
 const tokenOf = (
   parts: RequesterParts,
   plan: RequestPlan,
@@ -139,7 +139,7 @@ const send = async (
   try {
     answer = await (added === undefined ? delivered(parts, plan, outgoing) : through(parts, plan, added)(outgoing));
   } catch (cause) {
-    // Out of time, the signal says so; given up, it is no error of ours.
+    // A timeout or abort rejects with the signal's reason.
     const error: unknown = plan.signal.aborted ? plan.signal.reason : cause;
     if (!(error instanceof EngineError)) throw cause;
     const reason = error.reason._tag;
@@ -159,7 +159,7 @@ const send = async (
 
 type Exchange = (request: HttpRequest) => Promise<HttpResponse>;
 
-/** Through the middleware; notes the credentials that it adds. */
+/** Runs the middleware and collects credentials that it adds, for redaction. */
 const through = (parts: RequesterParts, plan: RequestPlan, secrets: Set<string>): Exchange =>
   plan.settings.middleware.reduceRight<Exchange>(
     (next, wrap) => (request) => wrap(request, next),
@@ -172,7 +172,7 @@ const through = (parts: RequesterParts, plan: RequestPlan, secrets: Set<string>)
 
 const isFollower = ({ shared }: CallState): boolean => shared?.followed === true;
 
-/** The answer to a request as it leaves: sent, or that of an identical one that is under way. */
+/** Sends a request, or waits for an identical one. */
 const delivered = async (
   { fetch, inFlight }: RequesterParts,
   { url, settings, signal, clock, state, hedge }: RequestPlan,
@@ -186,10 +186,10 @@ const delivered = async (
   return joined ? copyOf(outcome.value) : outcome.value;
 };
 
-/** All that an answer may depend on: another form or another credential is another request. Traces are of the caller, not of the answer. */
+/** The deduplication key: URL and all headers except `traceparent`. */
 const keyOf = ({ url, headers }: HttpRequest, hedge: number): string => {
   let key = `${hedge} ${url}`;
-  // No value that can be sent has a line feed.
+  // Header values cannot contain a line feed.
   for (const name of Object.keys(headers)) if (name !== "traceparent") key += `\n${name}:${headers[name]}`;
   return key;
 };

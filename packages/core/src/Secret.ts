@@ -3,7 +3,7 @@
 /** Shorter tokens are no secrets, and would redact innocent words. */
 const minSecretLength = 6;
 
-/** Fields whose values are credentials, whatever a middleware calls them. */
+/** Headers that carry credentials. */
 const credentialName = /authorization|cookie|token|secret|session|signature|api-?key|(?:^|-)(?:auth|key|password)$/i;
 
 /** Whether a header carries a credential. */
@@ -30,7 +30,7 @@ const addedToQuery = (url: string, plainUrl: string): ReadonlyArray<string> => {
   return [...new URL(url).searchParams.values()].filter((value) => !known.has(value));
 };
 
-/** The text without the secrets, also where one stands without the scheme that it was sent with, in JSON, or in a URL. */
+/** Redacts the secrets in a text, also without their scheme, in JSON, or in a URL. */
 export const redact = (text: string, secrets: ReadonlyArray<string>): string => {
   let redacted = text;
   for (const secret of secrets) {

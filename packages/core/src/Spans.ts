@@ -13,8 +13,8 @@ import type { AttemptFailure } from "./Failure.ts";
 const nativeTracer = /* @__PURE__ */ Context.get(Context.empty(), Tracer.Tracer);
 
 /**
- * Whether anybody can see a span: a tracer other than the one that keeps nothing, or a span of the caller's around the call.
- * Where nobody can, none is made: two spans cost as much as the rest of a call.
+ * Whether spans are made: only with a tracer other than Effect's default, or inside a span of the caller. Two spans cost as much as
+ * the rest of a call.
  */
 const isObserved = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
   fiber.getRef(Tracer.Tracer) !== nativeTracer || Option.isSome(Context.getOption(fiber.context, Tracer.ParentSpan));
@@ -30,11 +30,11 @@ const inCallSpan: Tracing["call"] = (effect, name, template) =>
       : effect,
   );
 
-/** One attempt in its span; without one where nobody would see it. */
+/** One attempt, in a span if there is a tracer. */
 const inAttemptSpan: Tracing["attempt"] = (plan, fiber, attempt) =>
   isObserved(fiber)
     ? Effect.useSpan(spanName(plan), spanOptions(plan), (span) => {
-        // The status of the attempt before says nothing of this one.
+        // Removes the status of the previous attempt.
         plan.state.status = undefined;
         return Effect.onExit(attempt(span), (exit) => Effect.sync(() => describeEnd(span, plan.state, exit)));
       })

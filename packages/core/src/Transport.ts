@@ -57,7 +57,7 @@ export const exchange = (
     plainUrl,
   );
 
-/** Sends one request, follows redirects, and hands the response over. Rejects as `exchange` does. */
+/** Sends one request and follows redirects; the body is not read. Rejects as `exchange` does. */
 export const open = async <A>(
   fetch: Fetch,
   request: HttpRequest,
@@ -110,7 +110,7 @@ const redirectTarget = (from: string, response: FetchResponse, redirects: number
 
 class RefusedRedirect extends Error {}
 
-/** The error of an exchange that broke, before (no status) or behind the head of the answer. */
+/** The error of a broken exchange: before the response headers (no status), or after them. */
 export const transportError = (
   url: string,
   status: number | undefined,
@@ -125,10 +125,10 @@ export const transportError = (
     ...(status === undefined ? {} : { status }),
   });
 
-/** Causes below each other that are looked at. */
+/** Longest chain of causes that is searched. */
 const maxCauses = 4;
 
-/** What a runtime throws for a header that cannot be sent shows its value. */
+/** Replaces a runtime's error for an invalid header, which shows the value. */
 const redactedCause = (cause: unknown, secrets: ReadonlyArray<string>): unknown => {
   const messages: Array<string> = [];
   let current = cause;
@@ -176,7 +176,7 @@ const problemOf = (code: string): UnreachableProblem => {
   return /CERT|TLS|SSL|SIGNATURE/.test(code) ? "tls" : "network";
 };
 
-/** A URL as it may be shown: without user info and fragment. */
+/** A URL for messages: without user info and fragment. */
 export const publicUrl = (url: string): string => {
   if (!URL.canParse(url)) return url;
   const shown = new URL(url);
@@ -186,6 +186,6 @@ export const publicUrl = (url: string): string => {
   return shown.href;
 };
 
-/** By names in lower case: two spellings of one header would be sent as one header of two values. The last one counts. */
+/** Headers by name in lower case; of two spellings the last one is kept, since both would be sent as one list. */
 export const lowerCased = (headers: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));

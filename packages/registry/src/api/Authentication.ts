@@ -8,16 +8,16 @@ import { ApiError } from "./ApiError.ts";
 import type { SqlDriver } from "./SqlDriver.ts";
 import { bySelector } from "./Statements.ts";
 
-/** Longest token that is looked at, in characters. */
+/** Longest accepted token, in characters. */
 export const maxTokenCharacters = 8_192;
 
-/** Milliseconds for which a credential that was good is taken to be still good: how long a revocation can take. */
+/** How long an accepted credential is cached, in milliseconds: the longest delay of a revocation. */
 export const trustMs = 1_000;
 
-/** Credentials that are remembered for that time. */
+/** Most cached credentials. */
 const maxTrusted = 10_000;
 
-/** What opens what: `api-key` only the token endpoint, the others the API, `trial` only where trials are allowed. */
+/** Kinds of credentials: `api-key` for the token endpoint, the others for the API, `trial` only if allowed. */
 export type CredentialKind = "token" | "api-key" | "trial" | "configured";
 
 /** What a credential may do: each scope includes those before it. */
@@ -26,7 +26,7 @@ export const scopes = ["read", "publish", "manage"] as const;
 /** `read` reads, `publish` also changes its user's engines, `manage` also uses the management API. */
 export type Scope = (typeof scopes)[number];
 
-/** A credential that is known and good, and whose it is. */
+/** A valid credential with its user. */
 export interface Credential {
   readonly id: string;
   readonly kind: CredentialKind;
@@ -78,23 +78,23 @@ export const tokenOf = (authorization: string | null): string => {
   return token;
 };
 
-/** The refusal of somebody unknown. RFC 9110, 11.6.1 asks for the challenge. */
+/** A 401 with the challenge of RFC 9110, 11.6.1. */
 export const unauthenticated = (message: string): ApiError =>
   new ApiError("UNAUTHENTICATED", message, { headers: { "WWW-Authenticate": "Bearer" } });
 
 type Lookup = (token: string, nowMs: number) => Promise<Credential | undefined>;
 
-/** Credentials of strangers that each address may have looked up: at once, and a second over time. */
+/** Limit of wrong credentials per address: burst, and rate per second. */
 export const attemptLimit = { burst: 30, perSecond: 0.5 } as const;
 
-/** Runs a lookup of a credential that may be anything. Past the limit of the address it is refused, and does not run. */
+/** Looks up an unknown credential; refused when the address has reached its limit. */
 export const limited = async (
   attempts: RateLimit | undefined,
   address: string | undefined,
   lookup: () => Promise<Credential | undefined>,
 ): Promise<Credential | undefined> => {
   if (attempts === undefined || address === undefined) return lookup();
-  // Taken before the database is asked, so that many at once do not pass; only wrong ones count.
+  // Counted before the lookup, so that concurrent ones count too; given back if the credential is valid.
   attempts.take(address);
   const credential = await lookup();
   if (credential !== undefined) attempts.giveBack(address);
@@ -102,8 +102,8 @@ export const limited = async (
 };
 
 /**
- * A lookup that asks the database about a busy token once in `trustMs`. Only good tokens are remembered, and only those that
- * are not remembered count as attempts: strangers at the same address cannot lock a known token out.
+ * Caches valid credentials for `trustMs`. Only uncached ones count as attempts, so other clients at the same address cannot lock out
+ * a token in use.
  */
 export const makeAuthenticator = (
   lookup: Lookup,

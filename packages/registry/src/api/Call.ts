@@ -27,7 +27,7 @@ import type { Serializer } from "./Serializer.ts";
 /** Longest path and query that is looked at, in characters. */
 const maxTargetCharacters = 8_192;
 
-/** Where calls find their answers. */
+/** Data sources of calls. */
 export interface CallOptions {
   readonly sql: SqlDriver;
   readonly box: SecretBox | undefined;
@@ -41,7 +41,7 @@ export const readCall = (match: EndpointMatch<ReadName>, query: URLSearchParams)
   if (match.name === "list") {
     const request = read(() => decodeQuery(endpoints.list.request, query));
     const { $typeName: _, $unknown: __, orderBy, isPublic, pagination, ...unread } = request;
-    // A parameter that is not read here would be ignored.
+    // Does not compile if a parameter is not read above.
     unread satisfies Record<string, never>;
     const order = parseOrder(orderBy);
     const page = pageOf(pagination);
@@ -103,7 +103,7 @@ export type CallName = EndpointName | "delete" | "upload-link";
 /** Whether a call only reads engines. */
 export const isRead = (name: CallName): name is ReadName => (readNames as ReadonlyArray<CallName>).includes(name);
 
-/** What a request line means. Without a name its path has other methods. */
+/** A parsed request line. Without a name, the path exists but not with this method. */
 export interface Located {
   readonly name: CallName | undefined;
   readonly tag?: string | undefined;
@@ -140,7 +140,7 @@ export const located = (head: { readonly method: string; readonly target: string
   return { name: reading?.name, query: noQuery, methods };
 };
 
-/** Go refuses malformed escapes where URLSearchParams lets them pass as they are. */
+/** Rejects malformed escapes, as Go does; URLSearchParams accepts them. */
 const queryOf = (text: string): URLSearchParams => {
   if (/%(?![0-9a-fA-F]{2})/.test(text)) {
     throw new ApiError("INVALID_ARGUMENT", "query string has a malformed percent-encoding");

@@ -7,7 +7,7 @@ import { EngineListResponseSchema, EngineSchema, PlatformConfigSchema, type Engi
 import type { SecretBox } from "./SecretBox.ts";
 import type { SqlValue } from "./SqlDriver.ts";
 
-/** An engine that cannot be kept; the message says which and why. */
+/** An engine that cannot be stored; the message names it and the reason. */
 export class UnacceptableEngineError extends Error {
   constructor(problem: string) {
     super(problem);
@@ -43,10 +43,10 @@ export const insertEngineSql = `INSERT INTO engines (${engineColumns.join(", ")}
 /** Writes an engine over the one of a row, by the number of the row. */
 export const updateEngineSql = `UPDATE engines SET ${engineColumns.map((column) => `${column} = ?`).join(", ")} WHERE number = ?`;
 
-/** Where the sealed secret of an engine belongs. */
+/** The engine that an encrypted secret is bound to. */
 export const secretPlace = (owner: string, name: string, version: string): string => `${owner}/${name}@${version}`;
 
-/** Seals the secret of an engine, if it has one. Refused without a key: a secret is never kept in the clear. */
+/** Encrypts the secret of an engine, if any. Throws without a key. */
 export const sealSecret = async (
   { token, owner, name, version }: EngineSecret,
   box: SecretBox | undefined,
@@ -60,7 +60,7 @@ export const sealSecret = async (
   return box.seal(token, secretPlace(owner, name, version));
 };
 
-/** The secret of an engine, "" where it has none, and whose it is. */
+/** The secret of an engine ("" for none) and its owner. */
 export interface EngineSecret {
   readonly token: string;
   readonly owner: string;
@@ -89,7 +89,7 @@ export const rowOf = (engine: Engine, owner: number, secret: Uint8Array | null):
   return rowWith({ engine: open, version: assertTag(open), owner }, secret, toBinary(EngineSchema, open));
 };
 
-/** What a row is made of, but for the secret. */
+/** Input of a row, without the secret. */
 export interface RowParts {
   readonly engine: Engine;
   readonly version: Version;

@@ -31,7 +31,7 @@ const forms = {
   hex: { column: "protobuf", read: "hex(protobuf)", empty: "''" },
 } as const;
 
-/** Nobody reads the secret of another user's engine, public or not. */
+/** Only the owner reads the secret of an engine. */
 const ownSecret = "CASE WHEN owner = ? THEN secret END AS secret";
 
 /** A place in a list: the values of the columns that its order compares, of the row that is there. */
@@ -78,7 +78,7 @@ const totals = {
   public: "SELECT live_engines AS total FROM public_total WHERE one = 1",
 } as const;
 
-/** Bytes of an engine as it is kept; SQLite knows them without reading the values. */
+/** Stored size of an engine, in bytes; SQLite knows it without reading the values. */
 const sizeOf = (form: StoredForm): string => `octet_length(${forms[form].column}) + coalesce(octet_length(secret), 0)`;
 
 /** The page of a user's own engines, or of all public ones. */
@@ -151,7 +151,7 @@ const placeOf = async (sql: SqlDriver, { key, page, place }: ListStatements): Pr
   return (await read(places[wanted - 1], page.offset % placeStride)) ?? "end";
 };
 
-/** The columns that a status is made of. */
+/** The columns of a status. */
 const statusColumns = "number, id, name, major, minor, status";
 
 const highest = (columns: string, list: "own" | "public", condition: string): string =>
@@ -193,7 +193,7 @@ export const readList = async (sql: SqlDriver, statements: ListStatements): Prom
   if (from !== "end" && rows.some((row) => Number(row["bytes"]) > maxRowBytes)) {
     let bytes = 0;
     const fitting = rows.findIndex((row) => (bytes += Number(row["bytes"])) > maxPageBytes);
-    // The first one is answered whatever its size.
+    // The first engine is always included.
     const count = fitting === -1 ? rows.length : Math.max(1, fitting);
     [rows = []] = await sql.read([statements.rows(count, Number.MAX_SAFE_INTEGER, from)]);
   }
@@ -201,11 +201,11 @@ export const readList = async (sql: SqlDriver, statements: ListStatements): Prom
   return { total: Number(first?.["total"] ?? 0), engines: rows.map(storedOf), rows };
 };
 
-/** The form of the engine that a tag means. Refuses with NOT_FOUND. */
+/** The engine with this tag, in one format. Throws NOT_FOUND. */
 export const readEngine = async (sql: SqlDriver, user: User, tag: EngineTag, form: StoredForm): Promise<StoredEngine> =>
   storedOf(await firstRow(sql, tagStatement(user, tag, form)));
 
-/** The status of the engine that a tag means. Refuses with NOT_FOUND. */
+/** The status of the engine with this tag. Throws NOT_FOUND. */
 export const readStatus = async (
   sql: SqlDriver,
   user: User,

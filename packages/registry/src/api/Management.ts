@@ -40,7 +40,7 @@ const maxQuota = Number.MAX_SAFE_INTEGER;
 
 const dayMs = 86_400_000;
 
-/** What the management API stands on. */
+/** Dependencies of the management API. */
 export interface ManagementOptions {
   readonly sql: SqlDriver;
   readonly box: SecretBox | undefined;
@@ -232,7 +232,7 @@ const changeUser: Operation = async (call) => {
 
 const engineIn = (row: Row): Engine => decodeJson(EngineSchema, JSON.parse(String(row["json"])) as JsonObject).message;
 
-/** The statement that writes an engine back as it is now, unless somebody has changed it since it was read. */
+/** The statement that updates an engine, unless it has changed since it was read. */
 const engineChange = (before: Row, engine: Engine, owner: number, secret: Uint8Array | null, at: number): Statement => {
   engine.updatedAt = timestampFromMs(at);
   const row = rowOf(engine, owner, secret);
@@ -478,7 +478,7 @@ const routes: ReadonlyArray<readonly [path: string, methods: Readonly<Record<str
   ],
 ];
 
-/** The methods of a path, and what stands for its `*`; undefined where there is none. */
+/** The methods of a path, and the values of its `*`; undefined if no route matches. */
 const routeOf = (path: string) => {
   const given = path.slice(managementPath.length + 1).split("/");
   for (const [pattern, methods] of routes) {
@@ -506,7 +506,7 @@ const inputOf =
     } catch {
       throw invalid("the body is not UTF-8");
     }
-    // A key that is there twice is read in different ways.
+    // Duplicate keys are ambiguous.
     const parsed = parseJson(reading);
     if (reading.problems.length > 0) throw invalid(reading.problems.join("; "));
     if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))

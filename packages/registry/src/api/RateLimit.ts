@@ -2,7 +2,7 @@
 import QuickLRU from "quick-lru";
 import { ApiError } from "./ApiError.ts";
 
-/** Users or addresses whose buckets are kept; when there are more, those that were used longest ago are forgotten. */
+/** Most buckets; beyond, the least recently used are dropped. */
 const maxBuckets = 10_000;
 
 /** An address as connections and attempts are counted by: of IPv6 the network of 64 bits, which is what one customer gets. */
@@ -19,7 +19,7 @@ export const countedAddress = (address = ""): string => {
   return `${groups.slice(0, 4).join(":")}::/64`;
 };
 
-/** How often a user may call. */
+/** Rate and burst of a token bucket. */
 export interface RateLimitOptions {
   /** Calls a second, over time. */
   readonly perSecond: number;
@@ -36,7 +36,7 @@ interface Bucket {
 export interface RateLimit {
   /** Counts one call, or rejects it with the time until the next is allowed. */
   readonly take: (key: string) => void;
-  /** Gives back one that is not to count after all. */
+  /** Gives back one call. */
   readonly giveBack: (key: string) => void;
 }
 

@@ -4,7 +4,7 @@ import type { Body } from "./EngineBody.ts";
 import { statusBody } from "./ApiError.ts";
 import type { Answer, RequestHead } from "./Answer.ts";
 
-/** Fewest bytes of a body that are worth compressing. */
+/** Smallest body that is compressed, in bytes. */
 const minCompressedBytes = 1_024;
 
 /** Seconds for which a browser may remember what an origin is allowed. */
@@ -16,7 +16,7 @@ const codings = ["br", "gzip"] as const;
 /** A content coding. */
 export type Coding = (typeof codings)[number];
 
-/** What differs between runtimes and settings. */
+/** Options of the runtime. */
 export interface WebOptions {
   /** A digest of a body, for its ETag: at least 128 bits, of characters that an ETag may have. */
   readonly digest: (body: Body) => string | Promise<string>;
@@ -28,7 +28,7 @@ export interface WebOptions {
   readonly corsOrigins?: ReadonlyArray<string> | undefined;
 }
 
-/** Paths that no page of another origin may read, whatever is configured. */
+/** Paths without CORS, regardless of the settings. */
 const neverShared = /^\/(?:manage|metrics|faults)(?:\/|$)/;
 
 /** Header fields of answers that a page of another origin may read. */
@@ -55,7 +55,7 @@ export const otherMethod = (method: string, allowed: ReadonlyArray<string>): Ans
 export const allowOf = (methods: ReadonlyArray<string>): string =>
   [...methods.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])), "OPTIONS"].join(", ");
 
-/** Gives answers what they share. */
+/** Adds common headers to responses. */
 export interface Web {
   /** An answer to a CORS preflight of an allowed origin. */
   readonly preflight: (head: RequestHead) => Answer | undefined;
@@ -86,7 +86,7 @@ export const makeWeb = ({ digest, maxBytes = Infinity, compress, corsOrigins = [
         status: 204,
         headers: {
           "Access-Control-Allow-Methods": "GET, HEAD, POST, DELETE",
-          // No list of our own: proxies and clients add fields, and none of them opens anything.
+          // Allows all requested headers: none of them grants access.
           ...(/^[\w\- ,]{0,1000}$/.test(asked) && asked !== "" ? { "Access-Control-Allow-Headers": asked } : {}),
           "Access-Control-Max-Age": String(preflightSeconds),
           Vary: "Access-Control-Request-Method, Access-Control-Request-Headers",
