@@ -1,6 +1,6 @@
 // Admission of requests to the upstream: fair shares, back-off, connection state.
 
-export interface Applicant {
+export interface AdmissionRequest {
   /** Digest of the token; undefined for a request without one. */
   readonly owner: string | undefined;
   /** Address of the client. Empty: unknown. */
@@ -190,8 +190,8 @@ export class Admission {
   }
 
   /** The failure of a resource; undefined if its last response was none. */
-  failureOf(applicant: Applicant): { readonly isBackingOff: boolean } | undefined {
-    const failed = this.#failed.get(`${whoIs(applicant)} ${applicant.resource}`);
+  failureOf(request: AdmissionRequest): { readonly isBackingOff: boolean } | undefined {
+    const failed = this.#failed.get(`${clientKeyOf(request)} ${request.resource}`);
     return failed === undefined ? undefined : { isBackingOff: failed.untilMs > this.#now() };
   }
 
@@ -204,11 +204,11 @@ export class Admission {
     return waiting.size >= maxUnknownLookUpsWaiting;
   }
 
-  async enter(applicant: Applicant): Promise<Pass | Denied> {
-    const who = whoIs(applicant);
+  async enter(request: AdmissionRequest): Promise<Pass | Denied> {
+    const who = clientKeyOf(request);
     const isKnown = this.#known.has(who);
-    const all = isKnown ? [who] : [who, `client/${applicant.client}`, "unknown"];
-    const names = this.#isPublic && applicant.owner === undefined ? [] : all;
+    const all = isKnown ? [who] : [who, `client/${request.client}`, "unknown"];
+    const names = this.#isPublic && request.owner === undefined ? [] : all;
     const untilMs = performance.now() + this.#maxWaitMs;
     for (;;) {
       const nowMs = this.#now();
@@ -216,7 +216,7 @@ export class Admission {
         const untilProbeMs = this.#probedAtMs + this.#pauseMs - nowMs;
         // With each probe one request is sent: a probe may be answered otherwise than requests with a token.
         if (untilProbeMs > 0) return { because: "known-to-be-down", retryAfterMs: untilProbeMs };
-        if (applicant.orStale) return { because: "known-to-be-down", retryAfterMs: this.#pauseMs };
+        if (request.orStale) return { because: "known-to-be-down", retryAfterMs: this.#pauseMs };
       }
       const full = names.find((name) => this.#laneOf(name)?.hasRoom(nowMs) === false);
       if (full === undefined) break;
@@ -233,14 +233,14 @@ export class Admission {
     const lanes = names.map((name) => [name, this.#laneOf(name) ?? this.#newLane(name)] as const);
     for (const [, lane] of lanes) lane.enter(enteredAtMs);
     return {
-      isFailing: this.failureOf(applicant) !== undefined,
+      isFailing: this.failureOf(request) !== undefined,
       isKnown,
       leave: (ending) => {
         for (const [name, lane] of lanes) {
           lane.leave(enteredAtMs);
           if (lane.isUnused && this.#lanes.get(name) === lane) this.#lanes.delete(name);
         }
-        this.#learn(who, applicant, ending);
+        this.#learn(who, request, ending);
       },
     };
   }
@@ -285,7 +285,7 @@ export class Admission {
     return lane;
   }
 
-  #learn(who: string, { owner, resource }: Applicant, ending: Ending): void {
+  #learn(who: string, { owner, resource }: AdmissionRequest, ending: Ending): void {
     const name = `${who} ${resource}`;
     if (ending === "accepted" || ending === "answered") {
       this.#failed.delete(name);
@@ -299,7 +299,8 @@ export class Admission {
   }
 }
 
-const whoIs = ({ owner, client }: Pick<Applicant, "owner" | "client">): string => owner ?? `without/${client}`;
+const clientKeyOf = ({ owner, client }: Pick<AdmissionRequest, "owner" | "client">): string =>
+  owner ?? `without/${client}`;
 
 /** Puts a value in as the latest one; the first ones are removed where there are too many. */
 export const remember = <A>(map: Map<string, A>, key: string, value: A, most = maxRemembered): void => {

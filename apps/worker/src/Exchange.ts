@@ -14,7 +14,7 @@ import {
   type ClientResponse,
   type Freshness,
 } from "@bytenite-engines/http-cache";
-import type { Applicant } from "./Admission.ts";
+import type { AdmissionRequest } from "./Admission.ts";
 import type { CacheDecision, Reader } from "./Decision.ts";
 import {
   asDecoded,
@@ -102,7 +102,7 @@ const fieldsFor = ({ request, send, validated, requestId }: CacheDecision, deplo
 export const userOf = ({ identity, request }: Pick<Reader, "identity" | "request">): string =>
   identity?.digest ?? `client/${clientOf(request.headers)}`;
 
-export const applicantOf = ({ request, identity, asRead, orStale }: CacheDecision): Applicant => ({
+export const admissionRequestOf = ({ request, identity, asRead, orStale }: CacheDecision): AdmissionRequest => ({
   owner: identity?.digest,
   client: clientOf(request.headers),
   resource: asRead.url,
@@ -233,7 +233,7 @@ const requestOf = (plan: CacheDecision, body: ReadableStream | null): UpstreamRe
   const isEndpoint = request.route.endpoint !== "other";
   const times = { requestTimeMs: now(), responseTimeMs: now() };
   return {
-    ...applicantOf(plan),
+    ...admissionRequestOf(plan),
     method: isEndpoint ? "GET" : request.method,
     headers: fieldsFor(plan, config.deployment),
     body,

@@ -4,7 +4,7 @@ import { cacheStatus, errorStatuses, evaluate, timeToLive, type CacheOutcome } f
 import { adminPrefix, answerAdmin } from "./Admin.ts";
 import { decide, look, usableNow, type CacheDecision, type Found } from "./Decision.ts";
 import { hasForm, inForm, type Entry } from "./Entry.ts";
-import { applicantOf, exchange, fetchShared, forwardedFields, revalidate, userOf, write } from "./Exchange.ts";
+import { admissionRequestOf, exchange, fetchShared, forwardedFields, revalidate, userOf, write } from "./Exchange.ts";
 import { errorTypes, nothingStored, unavailable } from "./Failure.ts";
 import type { Isolate } from "./Isolate.ts";
 import { isLogged, logLine } from "./Log.ts";
@@ -164,7 +164,7 @@ const fromCache = async (
   const updatedByHead = method === "HEAD" && route.endpoint === "other" ? chosen?.source : undefined;
   const plan: CacheDecision = { ...common, validated, updatedByHead, orStale };
   const isBackedOff = orStale && outcome.forward === "stale" && route.endpoint !== "other";
-  const failing = isBackedOff ? admission.failureOf(applicantOf(plan)) : undefined;
+  const failing = isBackedOff ? admission.failureOf(admissionRequestOf(plan)) : undefined;
   if (failing !== undefined && chosen !== undefined) {
     // One request per object validates in the background, so that not every request waits for a timeout.
     if (!failing.isBackingOff) revalidate(plan);

@@ -8,14 +8,14 @@ import {
   type RetrySituation,
 } from "@bytenite-engines/core/wire";
 import { errorStatuses } from "@bytenite-engines/http-cache";
-import { remember, type Admission, type Applicant, type Asked, type Ending } from "./Admission.ts";
+import { remember, type Admission, type AdmissionRequest, type Asked, type Ending } from "./Admission.ts";
 import { emptyBody, readBody, streamBody, type Body, type BodyBudget, type Lease } from "./Body.ts";
 import type { Config } from "./Config.ts";
 import { clientOf } from "./Request.ts";
 import type { RequestContext } from "./Runtime.ts";
 
 /** A request, as it is sent. */
-export interface UpstreamRequest extends Applicant {
+export interface UpstreamRequest extends AdmissionRequest {
   readonly method: string;
   readonly headers: Headers;
   readonly body: ReadableStream | null;

@@ -8,7 +8,7 @@ import type { Invocation } from "./Invocation.ts";
 import { nameOf, type Command } from "./parse/Command.ts";
 import { directoriesOf, homeDirectory } from "./config/Directories.ts";
 import { loadSettings } from "./config/Settings.ts";
-import { understand, type Arguments } from "./parse/Arguments.ts";
+import { parseCommandLine, type Arguments } from "./parse/Arguments.ts";
 import { Notes } from "./terminal/Notes.ts";
 import { printText } from "./terminal/PlainText.ts";
 import { ClosedPipe, Stdout } from "./terminal/Stdout.ts";
@@ -50,7 +50,7 @@ export const run = async (argv: ReadonlyArray<string>): Promise<number> => {
 };
 
 const execute = async (argv: ReadonlyArray<string>, known: Run): Promise<number> => {
-  const request = understand(argv);
+  const request = parseCommandLine(argv);
   if (request.kind === "version") {
     printText(`${version}\n`);
     return exitCodes.ok;
@@ -70,7 +70,7 @@ const execute = async (argv: ReadonlyArray<string>, known: Run): Promise<number>
     return await unlessInterrupted(run(invocation), signal);
   } finally {
     invocation.notes.progress(undefined);
-    invocation.notes.tellAge();
+    invocation.notes.reportAge();
     await invocation.stdout.end();
   }
 };

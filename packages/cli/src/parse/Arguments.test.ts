@@ -1,12 +1,12 @@
 import { UsageError } from "@bytenite-engines/registry/command";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { understand, type Arguments } from "./Arguments.ts";
+import { parseCommandLine, type Arguments } from "./Arguments.ts";
 import { commands, flagsOf } from "./CommandTable.ts";
 import { flagsElsewhere } from "./Flags.ts";
 
 const read = (...argv: ReadonlyArray<string>): Arguments => {
-  const request = understand(argv);
+  const request = parseCommandLine(argv);
   if (request.kind !== "run") throw new Error(`it is ${request.kind}`);
   return request.arguments;
 };
@@ -14,7 +14,7 @@ const read = (...argv: ReadonlyArray<string>): Arguments => {
 /** What understanding ends in, when it fails. */
 const failureOf = (argv: ReadonlyArray<string>): object | undefined => {
   try {
-    understand(argv);
+    parseCommandLine(argv);
     return undefined;
   } catch (error) {
     return error as object;
@@ -60,9 +60,9 @@ test("a command of three words is one, and what begins one is a group", () => {
 });
 
 test("help and version are seen wherever they stand", () => {
-  expect(understand(["auth", "login", "--help"])).toEqual({ kind: "help", words: ["auth", "login"] });
-  expect(understand(["list", "-V"])).toEqual({ kind: "version" });
-  expect(understand([])).toEqual({ kind: "help", words: [] });
+  expect(parseCommandLine(["auth", "login", "--help"])).toEqual({ kind: "help", words: ["auth", "login"] });
+  expect(parseCommandLine(["list", "-V"])).toEqual({ kind: "version" });
+  expect(parseCommandLine([])).toEqual({ kind: "help", words: [] });
 });
 
 test("any words are understood or refused as a usage error, and nothing else happens", () => {
@@ -121,7 +121,7 @@ test("words and flags of other programs are answered with ours", () => {
   ] as const) {
     let thrown: unknown;
     try {
-      understand(argv);
+      parseCommandLine(argv);
     } catch (error) {
       thrown = error;
     }

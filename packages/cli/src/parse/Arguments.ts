@@ -30,7 +30,7 @@ const allFlags = (): ReadonlyMap<string, Flag> =>
   new Map(commands.flatMap((command) => flagsOf(command).map((flag) => [flag.name, flag] as const)));
 
 /** Understands a command line, or throws UsageError with a hint. */
-export const understand = (argv: ReadonlyArray<string>): Request => {
+export const parseCommandLine = (argv: ReadonlyArray<string>): Request => {
   const known = allFlags();
   const { tokens } = parseArgs({
     args: [...argv],

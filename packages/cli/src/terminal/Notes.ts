@@ -89,7 +89,7 @@ export class Notes {
   }
 
   /** Prints the age of the oldest response, for people and with --verbose. */
-  tellAge(): void {
+  reportAge(): void {
     const ageSeconds = this.#oldestSeconds;
     if (ageSeconds === 0 || !(this.terminal.isTTY || this.verbosity.verbose)) return;
     this.note(`As it was ${sayDuration(ageSeconds * 1_000)} ago, from a cache; --fresh asks past it.`, { ageSeconds });

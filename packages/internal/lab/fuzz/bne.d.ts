@@ -1,4 +1,4 @@
 // Types of the parts of `bne` that are fuzzed.
 declare module "#bne/parse/Arguments" {
-  export const understand: (argv: ReadonlyArray<string>) => { readonly kind: string };
+  export const parseCommandLine: (argv: ReadonlyArray<string>) => { readonly kind: string };
 }

@@ -1,5 +1,5 @@
 // Fuzz target: command lines of `bne`.
-import { understand } from "#bne/parse/Arguments";
+import { parseCommandLine } from "#bne/parse/Arguments";
 import { UsageError } from "@bytenite-engines/registry/command";
 import { must, textOf, type Target } from "../Target.ts";
 
@@ -10,7 +10,7 @@ const maxSentence = 1_000;
 export const fuzz: Target = (data) => {
   const argv = textOf(data).split("\n");
   try {
-    const { kind } = understand(argv);
+    const { kind } = parseCommandLine(argv);
     must(["run", "help", "version"].includes(kind), "a command line asks for nothing that there is");
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
