@@ -220,13 +220,22 @@ const answer = async (handle: Handler, exchange: Exchange, sending: Sending): Pr
 /** Bytes of a body that are still taken after the answer; the connection of a client that goes on is closed. */
 const maxUnreadBytes = 1_024 * 1_024;
 
+/** Milliseconds that such a client has to read the answer before its connection is reset (RFC 9112, 9.6). */
+const lingerMs = 1_000;
+
 const boundUnread = (request: IncomingMessage): void => {
   if (request.complete) return;
   const { socket } = request;
   const most = socket.bytesRead + maxUnreadBytes;
-  request.on("data", () => {
-    if (socket.bytesRead > most) socket.destroy();
-  });
+  const onData = (): void => {
+    if (socket.bytesRead <= most) return;
+    request.off("data", onData);
+    request.pause();
+    socket.end();
+    const late = setTimeout(() => socket.destroy(), lingerMs);
+    socket.once("close", () => clearTimeout(late));
+  };
+  request.on("data", onData);
 };
 
 /** Handlers answer their own failures; whatever still comes through is one of ours, and no reason to end the process. */
