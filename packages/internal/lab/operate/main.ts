@@ -87,7 +87,7 @@ const install = async ({ machine, check, block, put }: Follower): Promise<string
   return /^bnt_\S+/m.exec(made)?.[0] ?? "";
 };
 
-/** Asks for readiness, for a list, and for statistics from here and from elsewhere. */
+/** Asks for readiness, for a list, for statistics from here and from elsewhere, and sends more than nginx takes by default. */
 const asking = (token: string): ReadonlyArray<string> => {
   const manage = `-H 'Authorization: ${token}' -H 'Bytenite-Management: 1' https://${host}/manage/v1/statistics`;
   const status = "curl -sk -o /dev/null -w '%{http_code}\\n'";
@@ -96,13 +96,14 @@ const asking = (token: string): ReadonlyArray<string> => {
     `${status} -H 'Authorization: ${token}' https://${host}/v1/dev/engines`,
     `curl -sk ${manage}; echo`,
     `${status} --interface ${elsewhere} ${manage}`,
+    `head -c 1100000 /dev/zero | ${status} -H Expect: --data-binary @- https://${host}/v1/dev/engines`,
   ];
 };
 
 /** Caddy and nginx, one after the other. nginx goes on. */
 const proxies = async ({ check, put }: Follower, token: string): Promise<void> => {
   const asked = asking(token).join("\n");
-  const answers = /^ready\n200\n\{"users":1,.*\}\n403\n$/;
+  const answers = /^ready\n200\n\{"users":1,.*\}\n403\n401\n$/;
   const names = `echo '127.0.0.1 ${host}' >> /etc/hosts; ip address add ${elsewhere}/32 dev lo`;
   await check("a name and an address of elsewhere", names);
   const caddyfile = readFileSync(operations("Caddyfile"), "utf8");
@@ -162,7 +163,7 @@ const upgrade = async ({ check, block }: Follower, before: string, asked: string
   const [forward, back] = blocks(page, "sh", 2) as readonly [Block, Block];
   await block(page, forward, /ready/, installing("new"));
   await check(`it serves what version ${before} has written`, asked, expected);
-  const variables = forward.text.split("\n").filter((line) => /^(?:cd|BNE=|DATABASE=)/.test(line));
+  const variables = forward.text.split("\n").filter((line) => /^(?:cd |registry\(\)|DATABASE=)/.test(line));
   await block(page, back, /restored/, (text) => `${variables.join("\n")}\n${installing(before)(text)}`);
   await check(`version ${before} serves again`, asked, expected);
 };
@@ -176,10 +177,11 @@ const fromOld = async (follower: Follower, tarball: string): Promise<void> => {
   await check("the database is taken away", `systemctl stop bytenite-registry; rm -r ${folder}/*; ${use("old")}`);
   put(settings, JSON.stringify({ host: "127.0.0.1", port: 4010, database }));
   const manifest = JSON.stringify({ name: "sealed", version: "1.0", platform_config: { token: "s3cret" } });
-  const bne = "runuser -u bytenite-registry -- env $(cat /etc/bytenite-registry/environment) bne registry";
+  const as = "set -a; . /etc/bytenite-registry/environment; exec runuser -u bytenite-registry --";
   const filling = [
-    `echo '${manifest}' | ${bne} import - --user carol --database ${database}`,
-    `${bne} token create --user carol --database ${database} | tee /root/token`,
+    `registry() (${as} bne registry "$@")`,
+    `echo '${manifest}' | registry import - --user carol --database ${database}`,
+    `registry token create --user carol --database ${database} | tee /root/token`,
     "systemctl start bytenite-registry",
   ].join("\n");
   await check("version old makes a database", filling, /^bnt_/m);
