@@ -21,3 +21,12 @@ test("docs/dependencies.md says of each dependency why it is there, and of nothi
   expect(named.length).toBeGreaterThan(40);
   expect(explained.toSorted()).toEqual(named.toSorted());
 });
+
+test("the root depends on no package of the workspace, whose files turbo would hash into every task", () => {
+  const { dependencies = {}, devDependencies } = JSON.parse(read("package.json")) as {
+    readonly dependencies?: Readonly<Record<string, string>>;
+    readonly devDependencies: Readonly<Record<string, string>>;
+  };
+  const versions = Object.entries({ ...dependencies, ...devDependencies });
+  expect(versions.filter(([, version]) => version.startsWith("workspace:"))).toEqual([]);
+});

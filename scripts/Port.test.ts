@@ -1,6 +1,7 @@
 import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import { expect, test } from "vitest";
+import { close, listen, portOf } from "../packages/internal/test-kit/src/Ports.ts";
 import { assertFree, host, onFirstFree, portsFrom } from "./Port.ts";
 
 const variable = "PORT_OF_THIS_TEST";
@@ -19,10 +20,10 @@ test("without the variable the default is tried first, then the ports above it",
 });
 
 test("a port in use is passed over, and so is one that is taken while the server starts", async () => {
-  const servers = [createServer().listen(0, host), createServer().listen(0, host), createServer().listen(0, host)];
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const [taken = 0, lost = 0, free = 0] = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.slice(1).map((server) => once(server.close(), "close")));
+  const servers = [createServer(), createServer(), createServer()];
+  await Promise.all(servers.map((server) => listen(server)));
+  const [taken = 0, lost = 0, free = 0] = servers.map(portOf);
+  await Promise.all(servers.slice(1).map(close));
   const thief = createServer();
   const started = await onFirstFree([taken, lost, free], variable, async (port) => {
     if (port !== lost) return port;
@@ -47,13 +48,12 @@ test.for(["0", "65536", "-1", "80x", "1e3", " 80"])("%s names no port, and the s
 });
 
 test("a port in use is one sentence that names the way out; once it is free there is none", async () => {
-  const taken = createServer().listen(0, host);
-  await once(taken, "listening");
-  const { port } = taken.address() as AddressInfo;
+  const taken = createServer();
+  await listen(taken);
+  const port = portOf(taken);
   await expect(assertFree(port, variable)).rejects.toThrow(
     `Port ${port} is in use by another process; choose another one with ${variable}=PORT.`,
   );
-  taken.close();
-  await once(taken, "close");
+  await close(taken);
   await expect(assertFree(port, variable)).resolves.toBeUndefined();
 });

@@ -2,12 +2,13 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, type AddressInfo, type Server } from "node:net";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
-import { assertFree, host } from "./Port.ts";
+import { freePort, listen, portOf } from "../packages/internal/test-kit/src/Ports.ts";
+import { assertFree } from "./Port.ts";
 
 let folder: string;
 
@@ -58,19 +59,9 @@ interface Ports {
   readonly proxy: number;
 }
 
-const listening = async (): Promise<Server> => {
-  const server = createServer().listen(0, host);
-  await once(server, "listening");
-  return server;
-};
-
-const portOf = (server: Server): number => (server.address() as AddressInfo).port;
-
 /** Two ports that were free a moment ago. */
 const freePorts = async (): Promise<Ports> => {
-  const servers = await Promise.all([listening(), listening()]);
-  const [registry = 0, proxy = 0] = servers.map(portOf);
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
+  const [registry, proxy] = await Promise.all([freePort(), freePort()]);
   return { registry, proxy };
 };
 
@@ -127,7 +118,8 @@ test.for([
   ["REGISTRY_PORT", "registry"],
   ["PROXY_PORT", "proxy"],
 ] as const)("a port in use is one clear sentence that names %s", async ([variable, part]) => {
-  const taken = await listening();
+  const taken = createServer();
+  await listen(taken);
   const ports = { ...(await freePorts()), [part]: portOf(taken) };
   const { printed, code } = start(["--once"], ports);
   expect(await code).toBe(1);

@@ -1,5 +1,5 @@
 // Operator endpoints: health, and with the admin secret metrics, purges, explanations.
-import { basePath } from "@bytenite-engines/core/wire";
+import { basePath, withoutBearer } from "@bytenite-engines/core/wire";
 import { currentAge, timeToLive, usableUntil } from "@bytenite-engines/http-cache";
 import { decide, look } from "./Decision.ts";
 import type { Isolate } from "./Isolate.ts";
@@ -31,7 +31,7 @@ const digestOf = async (text: string): Promise<Uint8Array> =>
 
 /** Compares digests, byte by byte to the end: the time it takes reveals nothing about the secrets. */
 const isSecret = async (authorization: string | null, secrets: ReadonlyArray<string>): Promise<boolean> => {
-  const given = authorization?.replace(/^bearer +/i, "") ?? "";
+  const given = withoutBearer(authorization ?? "");
   const digest = await digestOf(given);
   let isOne = false;
   for (const secret of await Promise.all(secrets.map(digestOf))) {

@@ -33,6 +33,8 @@ export const maxPurges = 200;
 const maxOfOwner = 50;
 /** Owners with remembered purges. */
 const maxOwners = 4_000;
+/** Purges that are recognised when they are read again, as JSON. */
+const maxKnown = 10_000;
 /** How long notes are kept in the Cache API, in seconds: a week. */
 const notesKeptSeconds = 604_800;
 /** Never resolved: the Cache API needs a URL. */
@@ -58,7 +60,7 @@ const folded = (all: ReadonlyArray<Purge>, most: number): ReadonlyArray<Purge> =
 export class Purges {
   #general: ReadonlyArray<Purge> = [];
   readonly #byOwner = new Map<string, ReadonlyArray<Purge>>();
-  readonly #known = new Set<string>();
+  readonly #known = new Map<string, true>();
   #latestMs = 0;
   /** What the data centre has from before is not used: the purges of an owner may have been dropped. */
   floorMs = 0;
@@ -73,9 +75,10 @@ export class Purges {
   add(purges: ReadonlyArray<Purge>): ReadonlyArray<Purge> {
     const added = purges.filter((purge) => {
       const text = JSON.stringify(purge);
-      return this.#known.has(text) ? false : this.#known.add(text);
+      const isNew = !this.#known.has(text);
+      remember(this.#known, text, true, maxKnown);
+      return isNew;
     });
-    if (this.#known.size > maxPurges * maxOfOwner) this.#known.clear();
     for (const purge of added) {
       for (const owner of purge.owners ?? []) {
         const all = [...(this.#byOwner.get(owner) ?? []), purge];

@@ -1,8 +1,7 @@
 // A client that disconnects while others wait for its request.
 import { startRegistry } from "@bytenite-engines/registry/testing";
-import { compatibilityDate } from "@bytenite-engines/test-kit";
+import { compatibilityDate, directSocket, emulate, moduleOf, originOf } from "@bytenite-engines/test-kit";
 import { startServer } from "@bytenite-engines/test-kit/ports";
-import { Log, LogLevel, Miniflare } from "miniflare";
 import { expect, onTestFinished, test } from "vitest";
 import { builtWorker } from "../scripts/built.ts";
 import { cacheResult } from "./served.ts";
@@ -17,11 +16,6 @@ const front = `export default {
     return new Response(await answer.then(() => "answered", () => "aborted"));
   },
 };`;
-
-const esm = (contents: string) => ({
-  mainModule: "worker.js",
-  modules: { "worker.js": { type: "esm" as const, contents } },
-});
 
 /** Stands before a registry: lets requests through, and the leader be aborted, when the test says so. */
 const startGate = async (upstream: string) => {
@@ -50,36 +44,29 @@ const startGate = async (upstream: string) => {
 test("a leader that is aborted takes no follower down and poisons nothing", async () => {
   await using registry = await startRegistry();
   const gate = await startGate(registry.url);
-  const miniflare = new Miniflare({
-    host: "127.0.0.1",
-    port: 0,
-    cf: false,
-    log: new Log(LogLevel.NONE),
-    workers: [
-      {
-        config: {
-          name: "front",
-          compatibilityDate,
-          manifest: esm(front),
-          env: { EDGE: { type: "worker", worker: "edge" } },
-        },
-        dev: { unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }] },
+  const upstream = { type: "text", value: `${gate.origin}${new URL(registry.url).pathname}` } as const;
+  const miniflare = await emulate([
+    {
+      config: {
+        name: "front",
+        compatibilityDate,
+        manifest: moduleOf(front),
+        env: { EDGE: { type: "worker", worker: "edge" } },
       },
-      {
-        config: {
-          name: "edge",
-          compatibilityDate,
-          manifest: esm(await builtWorker()),
-          env: { UPSTREAM_URL: { type: "text", value: `${gate.origin}${new URL(registry.url).pathname}` } },
-        },
-        dev: { unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }] },
+      dev: directSocket,
+    },
+    {
+      config: {
+        name: "edge",
+        compatibilityDate,
+        manifest: moduleOf(await builtWorker()),
+        env: { UPSTREAM_URL: upstream },
       },
-    ],
-  });
+      dev: directSocket,
+    },
+  ]);
   onTestFinished(() => miniflare.dispose());
-  await miniflare.ready;
-  const at = async (worker: string) =>
-    `${String(await miniflare.unsafeGetDirectURL(worker)).replace(/\/$/, "")}/v1/dev/engines`;
+  const at = async (worker: string) => `${await originOf(miniflare, worker)}/v1/dev/engines`;
   const headers = { authorization: registry.tokens["alice"] ?? "" };
 
   const leader = fetch(await at("front"), { headers: { ...headers, "x-abort-when": `${gate.origin}/abort` } });

@@ -1,5 +1,6 @@
 // Switching proxy: one address for several registries.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { basePath } from "@bytenite-engines/core/wire";
 import { close, listen } from "@bytenite-engines/test-kit";
 import { exchange } from "./Exchange.ts";
 
@@ -27,8 +28,6 @@ export interface Front {
   readonly requests: Array<FrontRequest>;
   readonly stop: () => Promise<void>;
 }
-
-const basePath = "/v1/dev";
 
 /** Starts a front that asks `route` about every request. */
 export const startFront = async (route: (request: FrontRequest) => Routed): Promise<Front> => {
