@@ -31,7 +31,7 @@ export const installProject = async (
 };
 
 /**
- * Makes a project for npm with core and its types, and these versions of other packages; without some that npm would add since
+ * Makes a project for npm with core, what it depends on of ours, and these versions of other packages; without some that npm would add since
  * they are peers.
  */
 export const installWith = async (
@@ -41,7 +41,7 @@ export const installWith = async (
   without: ReadonlyArray<string>,
 ): Promise<void> => {
   cpSync(fileURLToPath(new URL("../projects", import.meta.url)), folder, { recursive: true });
-  const ours = ["core", "proto"].map((name) => [
+  const ours = ["core", "http-cache", "proto"].map((name) => [
     `@bytenite-engines/${name}`,
     `file:${tarballs[`@bytenite-engines/${name}`] ?? ""}`,
   ]);
