@@ -8,7 +8,10 @@ import { makeHome, writeUserFile } from "./Bne.ts";
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const program = join(root, ".data/executable/bne");
 
-test.skipIf(process.platform === "win32")("the executable is built, and is the same bne", () => {
+/** Milliseconds: the build writes all of Node into a file, for which a busy machine takes more than a minute. */
+const timeout = 180_000;
+
+test.skipIf(process.platform === "win32")("the executable is built, and is the same bne", { timeout }, () => {
   using home = makeHome();
   const built = execFileSync(process.execPath, [join(root, "packages/cli/scripts/executable.ts")], {
     encoding: "utf8",
