@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { binPath } from "./Bne.ts";
@@ -50,6 +50,35 @@ test("export writes a backup to stdout, or a file as a whole", async () => {
   expect(readFileSync(join(home.path, "backup.ndjson"), "utf8")).toMatch(/^\{"id":.*"version":"0\.10".*\}\n$/);
   expect((await bob("export")).code).toBe(2);
 });
+
+test.skipIf(process.platform === "win32")(
+  "export replaces no pipe, device or socket, and keeps a file's mode",
+  async () => {
+    const at = (name: string): string => join(home.path, name);
+    spawnSync("mkfifo", [at("pipe")]);
+    symlinkSync("pipe", at("link"));
+    // Only root can make one, and not everywhere.
+    const hasDevice = spawnSync("mknod", [at("device"), "c", "1", "7"]).status === 0;
+    for (const name of ["pipe", "link", ...(hasDevice ? ["device"] : [])]) {
+      const { rdev, mode } = statSync(at(name));
+      const { code, stderr } = await bob("export", "--all", "--file", name);
+      expect({ name, code }).toEqual({ name, code: 1 });
+      expect(stderr).toBe(
+        `bne: Cannot write ${at(name)}: it is a pipe, a device or a socket, which a file would replace\n`,
+      );
+      expect(statSync(at(name))).toMatchObject({ rdev, mode });
+    }
+    expect(readdirSync(home.path).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+    writeFileSync(at("shared.ndjson"), "");
+    chmodSync(at("shared.ndjson"), 0o664);
+    await bob("export", "--all", "--file", "shared.ndjson");
+    await bob("export", "--all", "--file", "fresh.ndjson");
+    expect(["shared.ndjson", "fresh.ndjson"].map((name) => statSync(at(name)).mode & 0o777)).toEqual([0o664, 0o600]);
+    // What holds secrets is the user's alone.
+    await bob("export", "--all", "--show-secrets", "--file", "shared.ndjson");
+    expect(statSync(at("shared.ndjson")).mode & 0o777).toBe(0o600);
+  },
+);
 
 test("raw passes on the body, maps the status to its exit code and stays below the base URL", async () => {
   const ok = await alice("raw", "GET", "/engines/zipper/status", "--include");

@@ -25,7 +25,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
   const showSecrets = isOn(invocation, "show-secrets");
   const client = await clientOf(invocation);
   const path = textOf(invocation, "file");
-  const file = path === undefined ? undefined : beginAtomically(resolve(cwd, path));
+  const file = path === undefined ? undefined : beginAtomically(resolve(cwd, path), 0o600, !showSecrets);
   let written = 0;
   let hidden = 0;
   try {

@@ -3,6 +3,7 @@ import { UsageError } from "@bytenite-engines/registry/command";
 import {
   closeSync,
   constants,
+  fchmodSync,
   fstatSync,
   fsyncSync,
   lstatSync,
@@ -125,8 +126,8 @@ const assertOwnLink = (path: string): void => {
  * Writes next to the file, then puts it in its place; a link of the user's own is followed. Throws FileError, with nothing changed,
  * also where the folder does not exist.
  */
-export const writeAtomically = (path: string, content: string | Uint8Array, mode = 0o600): void => {
-  const file = beginAtomically(path, mode);
+export const writeAtomically = (path: string, content: string | Uint8Array, mode = 0o600, keepsMode = true): void => {
+  const file = beginAtomically(path, mode, keepsMode);
   file.write(content);
   file.commit();
 };
@@ -142,7 +143,7 @@ export const writeOwn = (path: string, content: string): void => {
   } catch (error) {
     throw notWritten(path, error);
   }
-  writeAtomically(path, content);
+  writeAtomically(path, content, 0o600, false);
 };
 
 const notWritten = (path: string, error: unknown): FileError =>
@@ -166,8 +167,11 @@ export interface PendingFile {
   readonly discard: () => void;
 }
 
-/** Begins a file that appears when it is committed. Every failure discards it and throws FileError. */
-export const beginAtomically = (path: string, mode = 0o600): PendingFile => {
+/**
+ * Begins a file that appears when it is committed, with the mode of the one that was there. Only a regular file is replaced, never a
+ * pipe or a device. Every failure discards it and throws FileError.
+ */
+export const beginAtomically = (path: string, mode = 0o600, keepsMode = true): PendingFile => {
   let temporary: string | undefined;
   let descriptor: number | undefined;
   const discard = (): void => {
@@ -189,8 +193,11 @@ export const beginAtomically = (path: string, mode = 0o600): PendingFile => {
     return realPath(path);
   });
   attempt(() => {
+    const existing = statSync(target, { throwIfNoEntry: false });
+    if (existing?.isDirectory() === false && !existing.isFile()) throw notRegular();
     temporary = `${target}.${process.pid}.${Math.random().toString(36).slice(2, 10)}.tmp`;
     descriptor = openSync(temporary, "wx", mode);
+    if (keepsMode && existing !== undefined) fchmodSync(descriptor, existing.mode & 0o777);
   });
   return {
     write: (content) =>
@@ -209,6 +216,9 @@ export const beginAtomically = (path: string, mode = 0o600): PendingFile => {
     discard,
   };
 };
+
+const notRegular = (): UsageError =>
+  new UsageError("it is a pipe, a device or a socket, which a file would replace", "Name a regular file.");
 
 const realPath = (path: string): string => {
   try {
