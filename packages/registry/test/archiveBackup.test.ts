@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFile
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { makeSecretBox } from "../src/api/SecretBox.ts";
 import { addCredential, ensureUser } from "../src/manage/Accounts.ts";
 import { backUp, restore } from "../src/manage/Backup.ts";
 import { checkDatabase } from "../src/manage/Check.ts";
@@ -15,6 +16,13 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const start = (database: string) =>
   startRegistryServer({ database, port: 0, key: "k".repeat(40), trial: false, tokens: {}, limits: { drainMs: 0 } });
+
+/** Changes one byte of a file. */
+const damage = (path: string): void => {
+  const bytes = readFileSync(path);
+  bytes[200_000] = (bytes[200_000] ?? 0) ^ 1;
+  writeFileSync(path, bytes);
+};
 
 test("a backup has the archives that its rows name, and restoring it brings them back", async () => {
   const database = join(folder, "a.sqlite");
@@ -61,6 +69,65 @@ test("a backup has the archives that its rows name, and restoring it brings them
   expect(readdirSync(folder).filter((name) => name.startsWith("c.sqlite"))).toEqual([]);
 });
 
+test("an archive with one changed byte is named by check, not backed up, mended by restore and by the same upload", async () => {
+  const database = join(folder, "e.sqlite");
+  const [good, bad] = [join(folder, "good.sqlite"), join(folder, "bad.sqlite")];
+  const key = "k".repeat(40);
+  const box = await makeSecretBox(key);
+  const registry = await start(database);
+  const carol = ensureUser(registry.file, "carol", Date.now());
+  await addCredential(registry.file, carol, "token", "token-of-carol", Date.now(), "publish");
+  const upload = async (name: string, more: object = {}) => {
+    const archive = await archiveOf({ name, version: "0.1", ...more }, { "app/main.py": Buffer.alloc(300_000, 1) });
+    return send(`${registry.url}/engines`, "POST", "token-of-carol", "json", { engineData: archive });
+  };
+  const secret = { platform_config: { token: "x" } };
+  for (const [name, more] of [
+    ["plain", {}],
+    ["secret", secret],
+  ] as const)
+    expect((await upload(name, more)).status).toBe(200);
+  await backUp(registry.file.database, good, undefined, box);
+  const pathOf = (name: string): string => {
+    const sql = `SELECT a.key FROM archives a JOIN engines e ON e.number = a.engine WHERE e.name = ? AND a.released_at IS NULL`;
+    return join(`${database}.archives`, String(registry.file.rows({ sql, values: [name] })[0]?.["key"]));
+  };
+  for (const name of ["plain", "secret"]) damage(pathOf(name));
+  const named = [
+    /^the archive of (plain|secret)@0\.1 of carol is damaged: /,
+    /^the archive of (plain|secret)@0\.1 of carol is damaged: /,
+  ];
+  expect(await checkDatabase(database, undefined, box)).toEqual(named.map((text) => expect.stringMatching(text)));
+  await expect(checkDatabase(database, undefined, await makeSecretBox("w".repeat(40)))).rejects.toThrow(/key/i);
+  // Without the key, what is sealed cannot be read.
+  expect(await checkDatabase(database)).toEqual([
+    expect.stringMatching(/^the archive of plain@0\.1 of carol is damaged/),
+  ]);
+  await expect(backUp(registry.file.database, bad, undefined, box)).rejects.toThrow(/is damaged: .*, and 1 more/);
+  expect(readdirSync(folder).filter((name) => name.startsWith("bad"))).toEqual([]);
+  await expect(backUp(registry.file.database, good, undefined, box)).rejects.toThrow(/is damaged/);
+  await restore(good, database, { box });
+  expect(await checkDatabase(database, undefined, box)).toEqual([]);
+  // The same archive again is stored where its object is damaged or lost, and is the same revision.
+  damage(pathOf("plain"));
+  rmSync(pathOf("secret"));
+  for (const [name, more] of [
+    ["plain", {}],
+    ["secret", secret],
+  ] as const) {
+    const lost = pathOf(name);
+    expect((await upload(name, more)).body).toMatchObject({ revision: 1 });
+    expect(pathOf(name)).not.toBe(lost);
+    const kept = pathOf(name);
+    expect((await upload(name, more)).status).toBe(200);
+    expect(pathOf(name)).toBe(kept);
+  }
+  expect(await checkDatabase(database, undefined, box)).toEqual([]);
+  damage(join(`${good}.archives`, readdirSync(`${good}.archives`)[0] ?? ""));
+  await expect(restore(good, database, { box })).rejects.toThrow(/is damaged/);
+  await registry.stop();
+});
+
 test("a damaged object is never sent as if it were whole", async () => {
   const database = join(folder, "d.sqlite");
   const registry = await start(database);
@@ -70,9 +137,7 @@ test("a damaged object is never sent as if it were whole", async () => {
   await send(`${registry.url}/engines`, "POST", "token-of-carol", "json", { engineData: archive });
   const name = readdirSync(`${database}.archives`).find((entry) => entry !== "incoming") ?? "";
   const path = join(`${database}.archives`, name);
-  const bytes = readFileSync(path);
-  bytes[200_000] = (bytes[200_000] ?? 0) ^ 1;
-  writeFileSync(path, bytes);
+  damage(path);
   const link = String(
     (await send(`${registry.url}/engines/one@0.1/download`, "GET", "token-of-carol")).body["engineLink"],
   );

@@ -147,7 +147,8 @@ export interface KeptArchive extends StoredArchive {
   readonly owner: number;
 }
 
-const archiveOf = (row: Row): KeptArchive => ({
+/** An archive of a row. */
+export const archiveOf = (row: Row): KeptArchive => ({
   key: String(row["key"]),
   hash: String(row["hash"]),
   bytes: Number(row["bytes"]),

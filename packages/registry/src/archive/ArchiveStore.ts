@@ -124,6 +124,19 @@ export const beginArchive = async (store: ObjectStore, sha256: Sha256): Promise<
   };
 };
 
+/** Whether the object of an archive is there and has its hash: reads all of it. */
+export const isWholeArchive = async (store: ObjectStore, archive: StoredArchive, sha256: Sha256): Promise<boolean> => {
+  try {
+    const opened = await openArchive(store, archive);
+    if (opened === undefined) return false;
+    for await (const chunk of opened) await sha256.update(chunk);
+    return btoa(String.fromCharCode(...(await sha256.digest()))) === archive.hash;
+  } catch (error) {
+    if (error instanceof StorageUnavailable) return false;
+    throw error;
+  }
+};
+
 /** Bytes from `start` to before `end` of an archive, or undefined where it is gone. Rejects where the start is damaged; the stream fails on what is damaged later. */
 export const openArchive = async (
   store: ObjectStore,

@@ -24,12 +24,14 @@ import {
   readVersion,
   releaseOthers,
   type FullTag,
+  type KeptArchive,
   type KeptVersion,
   type Usage,
 } from "./ArchiveRows.ts";
-import { sealDataKey } from "./ArchiveStore.ts";
+import { isWholeArchive, sealDataKey } from "./ArchiveStore.ts";
 import { manifestName, storeArchive, type CheckedArchive, type CheckOptions } from "./CheckedArchive.ts";
 import { assertCondition, conditionIn, type Condition } from "./Condition.ts";
+import { dataKeyOf } from "./Download.ts";
 import { digestIn, uploadLengthHeader, type Staging } from "./Staging.ts";
 import { bodyFormat, maxFieldBytes, readUpload } from "./UploadBody.ts";
 
@@ -369,6 +371,13 @@ const subjectOf = (user: User, { name, version }: Engine): string => `${user.nam
 /** Largest value of the field (int32). */
 const largestRevision = 2 ** 31 - 1;
 
+/** Whether the object of an archive is as it was uploaded. A sealed one is taken for that where there is no key to read it with. */
+const isWhole = async ({ store, sha256, box }: UploadOptions, held: KeptArchive): Promise<boolean> => {
+  if (held.isSealed && box === undefined) return true;
+  const dataKey = await dataKeyOf(held, box).catch(() => undefined);
+  return dataKey !== undefined && isWholeArchive(store, { ...held, dataKey }, sha256());
+};
+
 const publishOver = async (
   options: Publishing,
   user: User,
@@ -383,7 +392,7 @@ const publishOver = async (
   const held = await readArchiveOf(sql, before.number);
   const { archive, message } = received;
   const status = message.engineStatus || found.status;
-  if (held?.hash === archive.hash && found.hash === archive.hash) {
+  if (held?.hash === archive.hash && found.hash === archive.hash && (await isWhole(options, held))) {
     const secret = before.secret ?? null;
     const opened =
       secret === null || box === undefined
@@ -398,7 +407,7 @@ const publishOver = async (
     ]);
     return changed?.length === 1 ? { engine: await opened(engine), isKept: false } : undefined;
   }
-  if (found.revision >= largestRevision) {
+  if (found.hash !== archive.hash && found.revision >= largestRevision) {
     throw precondition(`${found.name}@${found.version} has the largest revision there is: delete it first`);
   }
   const engine: Engine = {
@@ -408,7 +417,7 @@ const publishOver = async (
     userName: user.name,
     status,
     isPublic: manifest.isPublic || found.isPublic,
-    // Where only the hash was known, the archive comes to what there is.
+    // Where only the hash was known, or the object was lost or damaged, the archive comes to what there is.
     revision: found.hash === archive.hash ? found.revision : found.revision + 1,
     createdAt: found.createdAt ?? timestampFromMs(at),
     updatedAt: timestampFromMs(at),

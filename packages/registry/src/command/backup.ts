@@ -2,7 +2,7 @@
 import { existsSync, statSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { archivesOf } from "../manage/ArchiveFiles.ts";
+import { archivesOf, sealedArchives } from "../manage/ArchiveFiles.ts";
 import { backUp, BackupError, restore as restoreFrom, type Revival } from "../manage/Backup.ts";
 import { lineOf } from "./credentials.ts";
 import { archivesPath, databasePath, environmentBox, flagsOf, userErrorOf, withDatabase } from "./Database.ts";
@@ -18,12 +18,21 @@ export const backup = async (args: ReadonlyArray<string>, output: CommandOutput)
   const isDirectory = statSync(given, { throwIfNoEntry: false })?.isDirectory() === true;
   if (keep !== undefined && !isDirectory) throw new UsageError("--keep goes with a directory that exists");
   const path = isDirectory ? join(given, datedName(new Date())) : given;
-  return withDatabase(flags, "copy", async (file) => {
-    const { users, engines } = await backUp(file.database, path, archivesPath(flags));
+  return withDatabase(flags, "copy", async (file, box) => {
+    const { users, engines } = await backUp(file.database, path, archivesPath(flags), box);
+    if (box === undefined) noteUnread(sealedArchives(file));
     await output.done(`backed up ${engines} engines of ${users} users to ${path}`);
     for (const old of keep === undefined ? [] : await rotated(given, keep)) await output.done(`removed ${old}`);
     return 0;
   });
+};
+
+/** Says that archives were not read. */
+export const noteUnread = (count: number): void => {
+  if (count === 0) return;
+  process.stderr.write(
+    `registry: ${count} ${count === 1 ? "archive" : "archives"} with secrets compared by size only: set BYTENITE_REGISTRY_KEY to read them\n`,
+  );
 };
 
 const keepOf = (text: string | undefined): number | undefined => {

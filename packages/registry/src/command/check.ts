@@ -1,7 +1,10 @@
 // How a database is checked from a command line.
 import { existsSync } from "node:fs";
+import { sealedArchives } from "../manage/ArchiveFiles.ts";
 import { checkDatabase } from "../manage/Check.ts";
-import { archivesPath, databasePath, flagsOf, userErrorOf } from "./Database.ts";
+import { openSqlite } from "../node/SqliteFile.ts";
+import { noteUnread } from "./backup.ts";
+import { archivesPath, databasePath, environmentBox, flagsOf, userErrorOf } from "./Database.ts";
 import type { CommandOutput } from "./Output.ts";
 import { UserError } from "./UserError.ts";
 
@@ -10,12 +13,27 @@ export const check = async (args: ReadonlyArray<string>, output: CommandOutput):
   const flags = flagsOf(args, ["archives"], [], 0);
   const path = databasePath(flags);
   if (!existsSync(path)) throw new UserError(`there is no database ${path}`);
-  const problems = await checkDatabase(path, archivesPath(flags)).catch((error: unknown) => {
-    throw userErrorOf(error, path);
-  });
+  const problems = await environmentBox()
+    .then((box) => checkDatabase(path, archivesPath(flags), box))
+    .catch((error: unknown) => {
+      throw userErrorOf(error, path);
+    });
   for (const problem of problems) await output.row({ problem }, problem);
   if (problems.length > 0) {
-    throw new UserError(`${path} is damaged: move it away and restore a backup`);
+    const isArchivesAlone = problems.every((problem) => problem.startsWith("the archive of "));
+    throw new UserError(
+      isArchivesAlone
+        ? `${path} is sound, but not its archives: their owners upload them again, or restore a backup`
+        : `${path} is damaged: move it away and restore a backup`,
+    );
+  }
+  if ((await environmentBox()) === undefined) {
+    const file = openSqlite(path, { readOnly: true });
+    try {
+      noteUnread(sealedArchives(file));
+    } finally {
+      file.close();
+    }
   }
   await output.done(`${path} is sound`);
   return 0;

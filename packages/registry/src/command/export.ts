@@ -28,7 +28,7 @@ export const exportAll = async (args: ReadonlyArray<string>): Promise<number> =>
       // Rows and archives are of one moment.
       if (folder !== undefined) file.database.exec("BEGIN");
       if (folder !== undefined && format === "sql") {
-        const [problem] = await copyArchives(file, archivesPath(flags), folder);
+        const [problem] = await copyArchives(file, { folder: archivesPath(flags), box }, folder);
         if (problem !== undefined) throw new ExportError(problem);
       } else if (folder !== undefined) {
         const { withheld } = await exportArchives(file, { folder, archives: archivesPath(flags) }, user, secrets);

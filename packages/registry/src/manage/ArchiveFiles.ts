@@ -4,8 +4,11 @@ import { constants, copyFileSync, existsSync, statSync } from "node:fs";
 import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import { endHoldStatement, holdStatement } from "../archive/ArchiveRows.ts";
-import { objectBytes } from "../archive/ArchiveStore.ts";
+import type { SecretBox } from "../api/SecretBox.ts";
+import { archiveOf, endHoldStatement, holdStatement, type KeptArchive } from "../archive/ArchiveRows.ts";
+import { isWholeArchive, objectBytes } from "../archive/ArchiveStore.ts";
+import { dataKeyOf } from "../archive/Download.ts";
+import { makeArchiveFolder, nodeSha256 } from "../node/ArchiveFolder.ts";
 import type { SqliteFile } from "../node/SqliteFile.ts";
 
 /** The folder of archives of a database, or of a backup. */
@@ -32,49 +35,76 @@ export const holdArchives = (database: DatabaseSync): (() => void) => {
 
 /** An archive that a database names. */
 interface NamedArchive {
-  readonly key: string;
-  readonly bytes: number;
+  readonly archive: KeptArchive;
   /** Whose it is, for messages. */
   readonly engine: string;
 }
 
 /** The archives of engines that are not deleted. None in a database of before there were archives. */
-export const namedArchives = (file: SqliteFile): ReadonlyArray<NamedArchive> => {
+const namedArchives = (file: SqliteFile): ReadonlyArray<NamedArchive> => {
   if (file.rows({ sql: hasArchives, values: [] }).length === 0) return [];
-  const sql = `SELECT a.key, a.bytes, u.name AS owner, e.name, e.major, e.minor FROM archives a
+  const sql = `SELECT a.*, u.name AS owner_name, e.name, e.major, e.minor FROM archives a
     JOIN engines e ON e.number = a.engine JOIN users u ON u.number = e.owner
     WHERE a.released_at IS NULL AND e.deleted_at IS NULL ORDER BY a.key`;
   return file.rows({ sql, values: [] }).map((row) => ({
-    key: String(row["key"]),
-    bytes: Number(row["bytes"]),
-    engine: `${String(row["name"])}@${String(row["major"])}.${String(row["minor"])} of ${String(row["owner"])}`,
+    archive: archiveOf(row),
+    engine: `${String(row["name"])}@${String(row["major"])}.${String(row["minor"])} of ${String(row["owner_name"])}`,
   }));
 };
 
-/** What is wrong with the archives that a database names: objects that are missing or have another size. */
-export const archiveProblems = function* (file: SqliteFile, folder: string): Generator<string> {
-  for (const { key, bytes, engine } of namedArchives(file)) {
-    const found = statSync(join(folder, key), { throwIfNoEntry: false });
-    if (found === undefined) yield `the archive of ${engine} is missing: ${join(folder, key)}`;
-    else if (found.size !== objectBytes(bytes)) yield `the archive of ${engine} is damaged: ${join(folder, key)}`;
+/** Archives whose contents cannot be checked without the operator's key. */
+export const sealedArchives = (file: SqliteFile): number =>
+  namedArchives(file).filter(({ archive }) => archive.isSealed).length;
+
+/** Where archives are, and the operator's key: without one, those that hold a secret are compared by size alone. */
+export interface ArchivesPlace {
+  readonly folder: string;
+  readonly box: SecretBox | undefined;
+}
+
+/** What is wrong with the archives that a database names: objects that are missing, or are not what was uploaded. Reads all of them. */
+export const archiveProblems = async function* (file: SqliteFile, place: ArchivesPlace): AsyncGenerator<string> {
+  for (const { archive, engine } of namedArchives(file)) {
+    const state = await stateOf(archive, place);
+    const path = join(place.folder, archive.key);
+    if (state === "missing" || state === "damaged") yield `the archive of ${engine} is ${state}: ${path}`;
   }
+};
+
+const stateOf = async (
+  archive: KeptArchive,
+  { folder, box }: ArchivesPlace,
+): Promise<"whole" | "unread" | "missing" | "damaged"> => {
+  const found = statSync(join(folder, archive.key), { throwIfNoEntry: false });
+  if (found === undefined) return "missing";
+  if (found.size !== objectBytes(archive.bytes)) return "damaged";
+  if (archive.isSealed && box === undefined) return "unread";
+  const dataKey = await dataKeyOf(archive, box).catch(() => undefined);
+  if (dataKey === undefined) return "damaged";
+  const isWhole = await isWholeArchive(makeArchiveFolder(folder), { ...archive, dataKey }, nodeSha256());
+  return isWhole ? "whole" : "damaged";
 };
 
 /**
  * Copies the archives that a database names from one folder into another, each whole and on disk before it has its name. What is
- * there already stays: an object is never changed. Gives what is wrong with those that cannot be copied.
+ * there already and whole stays. Gives what is wrong with those that cannot be copied; then none is.
  */
-export const copyArchives = async (file: SqliteFile, from: string, to: string): Promise<ReadonlyArray<string>> => {
-  const problems = [...archiveProblems(file, from)];
+export const copyArchives = async (
+  file: SqliteFile,
+  from: ArchivesPlace,
+  to: string,
+): Promise<ReadonlyArray<string>> => {
+  const problems: Array<string> = [];
+  for await (const problem of archiveProblems(file, from)) problems.push(problem);
   const named = namedArchives(file);
   if (problems.length > 0 || named.length === 0) return problems;
   await mkdir(to, { recursive: true, mode: 0o700 });
-  for (const { key, bytes } of named) {
-    const target = join(to, key);
-    if (statSync(target, { throwIfNoEntry: false })?.size === objectBytes(bytes)) continue;
+  for (const { archive } of named) {
+    if ((await stateOf(archive, { folder: to, box: from.box })) === "whole") continue;
+    const target = join(to, archive.key);
     const partial = `${target}.partial`;
     await rm(partial, { force: true });
-    copyFileSync(join(from, key), partial, constants.COPYFILE_FICLONE);
+    copyFileSync(join(from.folder, archive.key), partial, constants.COPYFILE_FICLONE);
     await synced(partial);
     await rename(partial, target);
   }
@@ -82,10 +112,14 @@ export const copyArchives = async (file: SqliteFile, from: string, to: string): 
   return [];
 };
 
+/** The first of some problems, and how many more there are. */
+export const firstOf = ([first = "", ...others]: ReadonlyArray<string>): string =>
+  others.length === 0 ? first : `${first}, and ${others.length} more: \`registry check\` names all`;
+
 /** Removes archives that a backup does not name from its folder. */
 export const removeOthers = async (file: SqliteFile, folder: string): Promise<void> => {
   if (!existsSync(folder)) return;
-  const named = new Set(namedArchives(file).map(({ key }) => key));
+  const named = new Set(namedArchives(file).map(({ archive }) => archive.key));
   for (const name of await readdir(folder)) if (!named.has(name)) await rm(join(folder, name), { force: true });
 };
 

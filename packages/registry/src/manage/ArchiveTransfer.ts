@@ -2,12 +2,12 @@
 import { createReadStream } from "node:fs";
 import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { addArchive, releaseOthers, type KeptArchive } from "../archive/ArchiveRows.ts";
+import { addArchive, archiveOf, releaseOthers } from "../archive/ArchiveRows.ts";
 import { openArchive, sealDataKey } from "../archive/ArchiveStore.ts";
 import { manifestName, storeArchive } from "../archive/CheckedArchive.ts";
 import { dataKeyOf } from "../archive/Download.ts";
 import { ApiError } from "../api/ApiError.ts";
-import { bytesOf, type User } from "../api/EngineStore.ts";
+import type { User } from "../api/EngineStore.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
 import type { Statement } from "../api/SqlDriver.ts";
 import { makeArchiveFolder, nodeSha256 } from "../node/ArchiveFolder.ts";
@@ -51,15 +51,7 @@ export const exportArchives = async (
     WHERE a.released_at IS NULL AND e.deleted_at IS NULL ${user === undefined ? "" : "AND e.owner = ?"} ORDER BY a.key`;
   for (const row of file.rows({ sql, values: user === undefined ? [] : [user.number] })) {
     const engine = `${String(row["name"])}@${String(row["major"])}.${String(row["minor"])}`;
-    const archive: KeptArchive = {
-      key: String(row["key"]),
-      hash: String(row["hash"]),
-      bytes: Number(row["bytes"]),
-      mediaType: String(row["media_type"]),
-      dataKey: bytesOf(row["data_key"]) ?? new Uint8Array(),
-      isSealed: Number(row["is_sealed"]) === 1,
-      owner: Number(row["owner"]),
-    };
+    const archive = archiveOf(row);
     if (archive.isSealed && box === undefined) {
       withheld.push(engine);
       continue;

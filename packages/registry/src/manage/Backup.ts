@@ -9,7 +9,7 @@ import { migrations, stepsFrom } from "../api/Migrations.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
 import type { Row, SqlValue } from "../api/SqlDriver.ts";
 import { createPrivate, openSqlite, type Run, type SqliteFile } from "../node/SqliteFile.ts";
-import { archivesOf, copyArchives, holdArchives, removeOthers } from "./ArchiveFiles.ts";
+import { archivesOf, copyArchives, firstOf, holdArchives, removeOthers } from "./ArchiveFiles.ts";
 import { countProblems, schemaProblems } from "./Check.ts";
 import { databaseOf, SqlDumpError } from "./SqlDump.ts";
 import { listCredentials, type ListedCredential } from "./Accounts.ts";
@@ -33,13 +33,15 @@ export interface BackupSummary {
 
 /**
  * Copies a database into a file, whole and consistent, while others read and write it. The file appears under its name
- * only when it is complete, checked and on disk; an existing one is replaced then. Archives are copied into its folder, before it
- * has its name.
+ * only when it is complete, checked and on disk; an existing one is replaced then. Archives are read and copied into its
+ * folder, before it has its name. Rejects with BackupError where one is missing or damaged; those with a secret are only compared by
+ * size where no box is given.
  */
 export const backUp = async (
   database: DatabaseSync,
   path: string,
   archives: string = archivesOf(database.location() ?? ""),
+  box?: SecretBox,
 ): Promise<BackupSummary> => {
   // Renamed over the database, a copy would take the file away from whoever has it open: their next writes would be lost.
   if (await isSame(database.location() ?? "", path)) throw new BackupError(`${path} is the database itself`);
@@ -56,8 +58,8 @@ export const backUp = async (
     const summary = checked(partial);
     const copy = openSqlite(partial, { readOnly: true });
     try {
-      const [problem] = await copyArchives(copy, archives, archivesOf(path));
-      if (problem !== undefined) throw new BackupError(problem);
+      const problems = await copyArchives(copy, { folder: archives, box }, archivesOf(path));
+      if (problems.length > 0) throw new BackupError(firstOf(problems));
       await synced(partial);
       await rename(partial, path);
       await removeOthers(copy, archivesOf(path));
@@ -120,8 +122,8 @@ export const restore = async (
     const known = knownIn(target);
     const live = revokeAll ? [] : revived(source, known ?? new Set());
     if (known === undefined || live.length > 0) await onRevival?.({ lastChange: lastChangeOf(source), live });
-    const [problem] = await copyArchives(source, archivesOf(path), archives);
-    if (problem !== undefined) throw new BackupError(problem);
+    const problems = await copyArchives(source, { folder: archivesOf(path), box }, archives);
+    if (problems.length > 0) throw new BackupError(firstOf(problems));
   } finally {
     source.close();
   }

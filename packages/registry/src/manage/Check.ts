@@ -3,6 +3,8 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { EngineSchema } from "@bytenite-engines/proto";
 import { engineColumns, rowOf } from "../api/EngineRow.ts";
 import { bytesOf } from "../api/EngineStore.ts";
+import { assertKey } from "../api/KeyCheck.ts";
+import { KeyError, type SecretBox } from "../api/SecretBox.ts";
 import { migrations, schemaOf } from "../api/Migrations.ts";
 import { archiveProblems, archivesOf } from "./ArchiveFiles.ts";
 import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
@@ -12,11 +14,12 @@ const maxProblems = 100;
 
 /**
  * Reads all of a database and names what is damaged: tables, indexes and triggers, then engines by tag and owner, then
- * counts. Empty when all is well. Changes nothing. Throws the error of SQLite when the file cannot be opened at all.
+ * counts, then archives, whose contents are read; of those with a secret only with the operator's key. Empty when all is well. Changes nothing. Throws the error of SQLite when the file cannot be opened at all.
  */
 export const checkDatabase = async (
   path: string,
   archives: string = archivesOf(path),
+  box?: SecretBox,
 ): Promise<ReadonlyArray<string>> => {
   let file: SqliteFile;
   try {
@@ -27,11 +30,15 @@ export const checkDatabase = async (
   }
   try {
     const problems: Array<string> = [];
-    const archiveFiles = (from: SqliteFile): Generator<string> => archiveProblems(from, archives);
+    const archiveFiles = async function* (from: SqliteFile): AsyncGenerator<string> {
+      if (box !== undefined) await assertKey(from.port, box);
+      yield* archiveProblems(from, { folder: archives, box });
+    };
     for (const part of [structure, missingParts, engines, countProblems, archiveFiles]) {
       try {
-        for (const problem of part(file)) problems.push(problem);
+        for await (const problem of part(file)) problems.push(problem);
       } catch (error) {
+        if (error instanceof KeyError) throw error;
         const problem = `cannot be read to the end: ${(error as Error).message}`;
         if (!problems.includes(problem)) problems.push(problem);
       }
