@@ -9,7 +9,8 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { request } from "node:http";
+import { once } from "node:events";
+import { request, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -114,6 +115,15 @@ test.for(forms)("an engine is uploaded, activated, downloaded, deactivated and d
   const link = await send(`${engines}/${tag}/download`, "GET", "token-of-carol", form);
   expect(link).toMatchObject({ status: 200, body: { engineTag: tag, engineId: first.body["id"] } });
   expect(link.headers.get("cache-control")).toBe("no-store");
+  // Who reached it by another name could not open a link to loopback.
+  const elsewhere = request(`${engines}/${tag}/download`, {
+    headers: { Host: "engines.example", Authorization: "token-of-carol" },
+  }).end();
+  const [refusal] = (await once(elsewhere, "response")) as [IncomingMessage];
+  expect([refusal.statusCode, String(await refusal.toArray())]).toEqual([
+    400,
+    expect.stringContaining("set its public URL"),
+  ]);
   const got = await fetch(String(link.body["engineLink"]));
   expect(Object.fromEntries(got.headers)).toMatchObject({
     "content-type": "application/gzip",

@@ -14,7 +14,14 @@ beforeAll(async () => {
   registry = await startRegistryServer({
     database: ":memory:",
     port: 0,
-    limits: { headerBytes: 4_096, headersTimeoutMs: 300, requestTimeoutMs: 600, connections: 5, drainMs: 0 },
+    limits: {
+      headerBytes: 4_096,
+      headersTimeoutMs: 300,
+      anonymousTimeoutMs: 500,
+      requestTimeoutMs: 600,
+      connections: 5,
+      drainMs: 0,
+    },
   });
 });
 
@@ -63,6 +70,10 @@ test("headers that do not come to an end are 408, and so is a body", async () =>
     expect(answer).toMatch(/^HTTP\/1\.1 408 /);
     expect(codeIn(answer)).toBe(4);
   }
+  // Who does not say who it is has a time of its own.
+  expect(await (await fetch(`${registry.origin}/metrics`)).text()).toMatch(
+    /^registry_limits_reached_total\{limit="anonymousTimeoutMs"\} 1$/m,
+  );
 });
 
 test("a body that is too long is 413", async () => {

@@ -71,6 +71,9 @@ test("a log of warnings has no line of what went well", async () => {
   const registry = await serving({ accessLog: log, logLevel: "warn", rateLimit: { perSecond: 0.01, burst: 1 } });
   expect((await get(registry.origin, "/engines", token)).status).toBe(200);
   expect((await get(registry.origin, "/engines", token)).status).toBe(429);
+  const metrics = await (await fetch(`${registry.origin}/metrics`)).text();
+  expect(metrics).toMatch(/^registry_limits_reached_total\{limit="rateLimit"\} 1$/m);
+  expect(registry.output.stderr).toContain("limit rateLimit (0.01 a second, 1 at once) reached by carol\n");
   expect(await registry.end("SIGTERM")).toBe(0);
   expect(readFileSync(log, "utf8")).toMatch(
     /^\{"level":"warn","time":"[^"]+","address":"127\.0\.0\.1"[^\n]*"status":429[^\n]*\}\n$/,

@@ -207,6 +207,42 @@ test("when all connections are taken, an address that has fewer gets one of the 
   expect(await registry.end("SIGTERM")).toBe(0);
 });
 
+test("when a trusted proxy has all connections, a new one takes the place of its oldest idle one, or of one of the client with most", async () => {
+  const proxies = { trustedProxies: ["127.0.1.0/24"] };
+  const registry = await serving({ connections: 12 }, proxies);
+  /** A connection of the proxy that has got so far as to `until`. */
+  const until = async (text: string, request: string): Promise<Socket> => {
+    const socket = await connected(registry, "127.0.1.7");
+    socket.write(request);
+    socket.resume();
+    const [got] = (await once(socket, "data")) as [Buffer];
+    expect(got.toString()).toContain(text);
+    return socket;
+  };
+  const neighbour = async (): Promise<ReadonlyArray<string>> => {
+    const socket = await connected(registry, "127.0.1.7");
+    const answers = textOf(socket);
+    socket.write(last(from("192.0.2.9", "/engines/e-1")));
+    return statusesIn(await answers);
+  };
+  const idle = await all(12, () => until("200 OK", "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+  expect(await neighbour()).toEqual(["200"]);
+  await expect.poll(() => idle.filter(isClosed).length).toBe(1);
+  for (const socket of idle) socket.destroy();
+  const halfSent = (client: string): Promise<Socket> =>
+    until(
+      "100 Continue",
+      `POST /v1/auth/access_token HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: ${client}\r\nExpect: 100-continue\r\nContent-Length: 500\r\n\r\n`,
+    );
+  const few = await all(5, () => halfSent("192.0.2.1"));
+  const most = await all(7, () => halfSent("[2001:db8::1]:4711"));
+  expect(await neighbour()).toEqual(["200"]);
+  await expect.poll(() => most.filter(isClosed).length).toBe(1);
+  expect(few.filter(isClosed)).toEqual([]);
+  for (const socket of [...few, ...most]) socket.destroy();
+  expect(await registry.end("SIGTERM")).toBe(0);
+});
+
 test("who asks for many large pages at once does not keep others waiting for all of them", async () => {
   const registry = await serving({});
   const attackers = await all(60, () => connected(registry, "127.0.0.2"));
@@ -283,6 +319,11 @@ test("wrong tokens and API keys are limited by the address that a trusted proxy 
   expect(exchanged.status).toBe(429);
   expect((await asked(token, "192.0.2.1")).status).toBe(200);
   expect((await asked("a-guess", "192.0.2.2")).status).toBe(401);
+  // With a port, or in brackets, it is the same address; what a client sent before one that is none counts for nothing.
+  expect((await asked("a-guess", "192.0.2.1:4711")).status).toBe(429);
+  expect((await asked("a-guess", "192.0.2.1, unknown")).status).toBe(401);
+  expect(await countOf(registry, "wrongTokens")).toBe(refused.length + 2);
+  expect(registry.output.stderr).toContain("limit wrongTokens (0.5 a second, 30 at once) reached by 192.0.2.1\n");
   // Without a proxy in between it is loopback, which is not limited.
   expect((await get(registry.origin, "/engines/e-1", "a-guess")).status).toBe(401);
   expect(await registry.end("SIGTERM")).toBe(0);

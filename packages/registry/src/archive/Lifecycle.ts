@@ -28,6 +28,8 @@ export interface ArchiveOptions {
   readonly links: Links;
   /** What links begin with: the origin at which clients reach this registry. Undefined: there are no downloads. */
   readonly publicUrl: string | undefined;
+  /** What they begin with instead for who asks by this `Host`, without `publicUrl`. */
+  readonly localUrl?: (host: string | null) => string | undefined;
   readonly limits: UploadLimits;
   readonly staging?: Staging | undefined;
 }
@@ -83,7 +85,7 @@ export const makeLifecycle = (options: LifecycleOptions): Lifecycle => {
     const tag = parseTag(text ?? "");
     if (tag === undefined) throw invalid("engine tag must be name, name@major or name@major.minor");
     const answer = async (): Promise<Partial<EngineMessage>> => {
-      if (name === "download") return linkTo(options, sql, by.user, tag);
+      if (name === "download") return linkTo(options, sql, by.user, tag, head);
       requireScope(by, "publish");
       const condition = conditionIn(head, false);
       if (name === "delete") {
@@ -161,6 +163,7 @@ const linkTo = async (
   sql: SqlDriver,
   user: User,
   tag: EngineTag,
+  head: RequestHead,
 ): Promise<Partial<EngineMessage>> => {
   if (archives === undefined) throw new ApiError("UNIMPLEMENTED", "this registry keeps no archives");
   const status = await readStatus(sql, user, tag);
@@ -169,10 +172,11 @@ const linkTo = async (
   if (archive.isSealed && archive.owner !== user.number) {
     throw new ApiError("PERMISSION_DENIED", "the archive holds a secret: only its owner downloads it");
   }
-  if (archives.publicUrl === undefined) {
+  const url = archives.publicUrl ?? archives.localUrl?.(head.header("host"));
+  if (url === undefined) {
     throw new ApiError("FAILED_PRECONDITION", "the registry does not know its own address: set its public URL");
   }
   const linked = { archive: archive.key, isOwners: archive.owner === user.number };
-  const engineLink = archives.publicUrl.replace(/\/+$/, "") + (await archives.links.sign(linked, now()));
+  const engineLink = url.replace(/\/+$/, "") + (await archives.links.sign(linked, now()));
   return { engineId: status.id, engineTag: status.tag, engineLink };
 };

@@ -32,7 +32,7 @@ export type OnTurn = (limit?: keyof ServerLimits) => void;
 /** One connection: its requests are answered one after the other, so that one answer is under way at a time. */
 interface Connection {
   readonly address: string;
-  /** Whose answer is under way: behind a trusted proxy one client after the other. */
+  /** Whose request is under way: behind a trusted proxy one client after the other, and the proxy itself in between. */
   readonly client: () => string;
   readonly socket: Socket;
   readonly isIdle: () => boolean;
@@ -67,8 +67,9 @@ export const makeAddressList = (entries: ReadonlyArray<string>): ((address: stri
 
 /** No connections yet. */
 export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOptions): Connections => {
+  /** In the order in which they were opened; those of trusted proxies, in which they became idle. */
   const open = new Map<Socket, Connection>();
-  /** In the order in which they were opened; without those of trusted proxies. */
+  /** Without those of trusted proxies. */
   const byAddress = new Map<string, Set<Connection>>();
   /** Requests that trusted proxies have under way, by client: each stands for a connection of its own. */
   const proxied = new Map<string, number>();
@@ -121,6 +122,11 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
     const next = (): void => {
       clearTimeout(timer);
       isBusy = false;
+      if (isProxy) {
+        client = address;
+        // Behind those that were idle before it.
+        if (open.delete(socket)) open.set(socket, connection);
+      }
       const [, start] = waiting.shift() ?? [];
       if (held.has(connection)) holdAll();
       start?.();
@@ -172,11 +178,14 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
     return connection;
   };
 
-  /** A connection in whose place one of an address with `count` others may come: of the address with most the oldest idle one. */
+  /**
+   * A connection in whose place one of a client with `count` others may come: of the client with most the oldest idle one.
+   * Idle ones of a trusted proxy are its own.
+   */
   const replaceable = (count: number): Connection | undefined => {
-    const [most] = [...byAddress.values()].toSorted((a, b) => b.size - a.size);
-    if (most === undefined || most.size <= count + 1) return undefined;
-    return [...most].find(({ isIdle }) => isIdle()) ?? most.values().next().value;
+    const byClient = Map.groupBy(open.values(), ({ client }) => client());
+    const [most = []] = [...byClient.values()].toSorted((a, b) => b.length - a.length);
+    return most.length <= count + 1 ? undefined : (most.find(({ isIdle }) => isIdle()) ?? most[0]);
   };
 
   return {

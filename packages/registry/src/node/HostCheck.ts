@@ -17,10 +17,12 @@ const everyName = "*";
 
 /** Whether `Host` names loopback or one of these hosts, with any port. Browsers always send it: without, it is no page. */
 const isOurs = (host: string | null, allowed: ReadonlySet<string>): boolean => {
-  if (host === null || allowed.has(everyName)) return true;
-  const name = hostNameIn(host);
-  return isLoopback(name) || allowed.has(name);
+  if (namesLoopback(host) || allowed.has(everyName)) return true;
+  return allowed.has(hostNameIn(host ?? ""));
 };
+
+/** Whether `Host`, if there is one, names loopback. */
+export const namesLoopback = (host: string | null): boolean => host === null || isLoopback(hostNameIn(host));
 
 /** The name or address in `name:port`, without the brackets of IPv6. What is none of these is no name of ours. */
 const hostNameIn = (host: string): string => {

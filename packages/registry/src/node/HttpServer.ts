@@ -89,8 +89,11 @@ export const startServer = async ({
   /** Requests whose answer was handed to the socket, though their body may still come. */
   const answered = new WeakSet<IncomingMessage>();
   const take = (exchange: Exchange): void => {
-    watchBody(exchange.request, limits.requestTimeoutMs, (error) =>
-      server.emit("clientError", error, exchange.request.socket),
+    const isAnonymous = exchange.request.headers.authorization === undefined;
+    const limit =
+      isAnonymous && limits.anonymousTimeoutMs < limits.requestTimeoutMs ? "anonymousTimeoutMs" : "requestTimeoutMs";
+    watchBody(exchange.request, limits[limit], (error) =>
+      server.emit("clientError", Object.assign(error, { limit }), exchange.request.socket),
     );
     const connection = connections.of(exchange.request.socket);
     connection?.take(exchange, (limit) => {
@@ -123,7 +126,10 @@ export const startServer = async ({
   );
   server.on("clientError", (error: ClientError, socket) => {
     const limit = limitOf(error, socket);
-    if (limit !== undefined) onLimit(limit, countedAddress((socket as Socket).remoteAddress));
+    if (limit !== undefined) {
+      const by = connections.of(socket as Socket)?.client() ?? countedAddress((socket as Socket).remoteAddress);
+      onLimit(limit, by);
+    }
     const incoming = incomingOf(socket);
     // A second answer would be taken for the one to the next request.
     if (incoming !== undefined && answered.has(incoming)) socket.destroy();
@@ -331,10 +337,11 @@ const clientErrors: Readonly<Record<string, RawRefusal>> = {
   ERR_HTTP_REQUEST_TIMEOUT: [408, "DEADLINE_EXCEEDED", "the request did not arrive in time"],
 };
 
-type ClientError = Error & { readonly code?: string };
+type ClientError = Error & { readonly code?: string; readonly limit?: keyof ServerLimits };
 
 /** The limit that a request was refused for before there was one. */
-const limitOf = ({ code }: ClientError, socket: Duplex): keyof ServerLimits | undefined => {
+const limitOf = ({ code, limit }: ClientError, socket: Duplex): keyof ServerLimits | undefined => {
+  if (limit !== undefined) return limit;
   if (code === "HPE_HEADER_OVERFLOW") return "headerBytes";
   if (code !== "ERR_HTTP_REQUEST_TIMEOUT") return undefined;
   return incomingOf(socket) === undefined ? "headersTimeoutMs" : "requestTimeoutMs";

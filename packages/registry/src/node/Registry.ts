@@ -5,6 +5,7 @@ import { lastUseMs, makeLastUse, type LastUse } from "../api/LastUse.ts";
 import { migrate } from "../api/Migrations.ts";
 import { attemptLimit } from "../api/Authentication.ts";
 import { countedAddress, makeLimit, makeRateLimit, type RateLimitOptions } from "../api/RateLimit.ts";
+import type { User } from "../api/EngineStore.ts";
 import { makeSecretBox, type SecretBox } from "../api/SecretBox.ts";
 import type { ArchiveOptions } from "../archive/Lifecycle.ts";
 import { beginArchive, type ObjectStore } from "../archive/ArchiveStore.ts";
@@ -22,10 +23,16 @@ import { archiveFolderOf, makeArchiveFolder, nodeSha256 } from "./ArchiveFolder.
 import { openAccessLog, type AccessLog, type LogLevel } from "./AccessLog.ts";
 import { makeAdmin, makeHealth, serving } from "./AdminEndpoints.ts";
 import { nodeWeb } from "./Compression.ts";
-import type { OnLimit } from "./Connections.ts";
 import { docsEndpoints } from "./DocsAssets.ts";
 import { makeFaultyHandler } from "./FaultyHandler.ts";
-import { anyHost, checkedEndpoints, checkedHandler, makeHostCheck, type HostCheck } from "./HostCheck.ts";
+import {
+  anyHost,
+  checkedEndpoints,
+  checkedHandler,
+  makeHostCheck,
+  namesLoopback,
+  type HostCheck,
+} from "./HostCheck.ts";
 import { rememberFile } from "./FileIdentity.ts";
 import {
   startServer,
@@ -75,7 +82,7 @@ export interface RegistryOptions extends SerializerOptions {
   readonly uploads?: Partial<UploadLimits> | undefined;
   /**
    * The URL at which clients reach this registry, without the path of the API: links to archives begin with it. Default: the
-   * origin, if `host` is an address of loopback; else there are no downloads.
+   * origin, if `host` and the request's `Host` are of loopback; else there are no downloads.
    */
   readonly publicUrl?: string | undefined;
   /**
@@ -145,8 +152,8 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
     const metrics = makeMetrics(options.database);
     let log: AccessLog | undefined;
     const web = makeWeb({ ...nodeWeb, maxBytes: limits.answerBytes, corsOrigins: options.corsOrigins });
-    const onLimit = onLimitOf(limits, metrics);
-    const { trustedProxies } = options;
+    const { trustedProxies, rateLimit, addressRateLimit } = options;
+    const onLimit = onLimitOf({ ...limits, rateLimit, addressRateLimit, wrongTokens: attemptLimit }, metrics);
     const endsWithClient = options.faults !== undefined;
     const adminServer =
       adminPort === undefined
@@ -197,10 +204,22 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
       store,
       sha256: nodeSha256,
       links: await makeLinks(options.key),
-      publicUrl: options.publicUrl ?? (loopback ? originOf(server) : undefined),
+      publicUrl: options.publicUrl,
+      localUrl: (host) => (loopback && namesLoopback(host) ? originOf(server) : undefined),
       limits: { ...defaultUploadLimits, ...options.uploads },
     };
-    const user = await userHandler({ archives, options, serializer, sql, box, trial, check: everywhere, web, lastUse });
+    const user = await userHandler({
+      archives,
+      options,
+      serializer,
+      sql,
+      box,
+      trial,
+      check: everywhere,
+      web,
+      lastUse,
+      reached: onLimit,
+    });
     const admin = checkedEndpoints(check, makeAdmin({ metrics: metrics.text, faults: options.faults }));
     const health = makeHealth({ sql, draining: server.draining, inPlace, problem: reads.problem });
     const own = adminServer === undefined && loopback ? admin : [];
@@ -255,10 +274,20 @@ const filled = async (
 /** Milliseconds in which a limit that is reached again and again is said once. */
 const limitSaidMs = 60_000;
 
+/** The limits by their names in the settings, and that of strangers' credentials. */
+type Limits = ServerLimits &
+  Readonly<Record<"rateLimit" | "addressRateLimit" | "wrongTokens", RateLimitOptions | undefined>>;
+
+/** Hears that a limit was reached by an address or a user. */
+type OnReached = (limit: keyof Limits, by: string) => void;
+
+const valueOf = (limit: number | RateLimitOptions | undefined): string =>
+  typeof limit === "object" ? `${limit.perSecond} a second, ${limit.burst} at once` : String(limit);
+
 /** Counts that a limit was reached, and says it. */
-const onLimitOf = (limits: ServerLimits, metrics: Metrics): OnLimit => {
+const onLimitOf = (limits: Limits, metrics: Metrics): OnReached => {
   const said = new Map<string, { atMs: number; more: number }>();
-  return (limit, address) => {
+  return (limit, by) => {
     metrics.limited(limit);
     const last = said.get(limit);
     const atMs = performance.now();
@@ -268,7 +297,7 @@ const onLimitOf = (limits: ServerLimits, metrics: Metrics): OnLimit => {
     }
     const more = last === undefined || last.more === 0 ? "" : `, and ${last.more} times since this was last said`;
     said.set(limit, { atMs, more: 0 });
-    console.error(`registry: limit ${limit} (${limits[limit]}) reached by ${address}${more}`);
+    console.error(`registry: limit ${limit} (${valueOf(limits[limit])}) reached by ${by}${more}`);
   };
 };
 
@@ -295,7 +324,20 @@ interface Parts {
   readonly check: HostCheck;
   readonly web: Web;
   readonly lastUse: LastUse;
+  readonly reached: OnReached;
 }
+
+/** A limit that is counted and said when it refuses. */
+const telling =
+  <A>(take: (of: A) => void, onRefusal: (of: A) => void) =>
+  (of: A): void => {
+    try {
+      take(of);
+    } catch (error) {
+      onRefusal(of);
+      throw error;
+    }
+  };
 
 const userHandler = async ({
   archives,
@@ -307,8 +349,10 @@ const userHandler = async ({
   check,
   web,
   lastUse,
+  reached,
 }: Parts): Promise<Handler> => {
-  const { faults, requests } = options;
+  const { faults, requests, rateLimit, addressRateLimit } = options;
+  const attempts = makeLimit(attemptLimit);
   const accessTokens = await makeAccessTokens(options.key);
   const plain = makeApp({
     archives,
@@ -318,9 +362,17 @@ const userHandler = async ({
     accessTokens,
     configured: options.tokens ?? {},
     accepts: trial ? ["token", "configured", "trial"] : ["token", "configured"],
-    ...(options.rateLimit === undefined ? {} : { checkRate: makeRateLimit(options.rateLimit) }),
-    ...(options.addressRateLimit === undefined ? {} : { checkAddressRate: makeLimit(options.addressRateLimit).take }),
-    attempts: makeLimit(attemptLimit),
+    ...(rateLimit === undefined
+      ? {}
+      : { checkRate: telling(makeRateLimit(rateLimit), ({ name }: User) => reached("rateLimit", name)) }),
+    ...(addressRateLimit === undefined
+      ? {}
+      : {
+          checkAddressRate: telling(makeLimit(addressRateLimit).take, (address) =>
+            reached("addressRateLimit", address),
+          ),
+        }),
+    attempts: { ...attempts, take: telling(attempts.take, (address) => reached("wrongTokens", address)) },
     used: lastUse.note,
     ...(options.now === undefined ? {} : { now: options.now }),
     addressOf: ({ address }) =>

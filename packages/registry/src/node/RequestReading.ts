@@ -16,8 +16,16 @@ const addressOf = (request: IncomingMessage, isTrusted: (address: string) => boo
   const { remoteAddress } = request.socket;
   if (remoteAddress === undefined || !isTrusted(remoteAddress)) return remoteAddress;
   const named = String(request.headers["x-forwarded-for"] ?? "").split(",");
-  const client = named.map((address) => address.trim()).findLast((address) => isIP(address) > 0 && !isTrusted(address));
-  return client ?? remoteAddress;
+  const client = named.map(withoutPort).findLast((address) => isIP(address) === 0 || !isTrusted(address));
+  // Before an entry that is no address stands what the client may have invented.
+  return client === undefined || isIP(client) === 0 ? remoteAddress : client;
+};
+
+/** The address in `192.0.2.1:80`, `[2001:db8::1]:80` or `[2001:db8::1]`, as some proxies write it. */
+const withoutPort = (entry: string): string => {
+  const text = entry.trim();
+  const [, v6, v4] = /^(?:\[([^\]]*)\](?::\d+)?|([\d.]+):\d+)$/.exec(text) ?? [];
+  return v6 ?? v4 ?? text;
 };
 
 /** The request as the routes see it. */

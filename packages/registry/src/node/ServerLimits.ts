@@ -8,6 +8,8 @@ export interface ServerLimits {
   readonly headersTimeoutMs: number;
   /** Milliseconds until a whole request must have arrived, or in an upload the next bytes of it; longer is 408. */
   readonly requestTimeoutMs: number;
+  /** Milliseconds until a whole request without `Authorization` must have arrived, if shorter; longer is 408. */
+  readonly anonymousTimeoutMs: number;
   /** Milliseconds until a whole upload must have arrived; longer is 408. */
   readonly uploadTimeoutMs: number;
   /** Milliseconds an idle connection is kept. Above the 60 s of common proxies, which must be the ones to close. */
@@ -35,6 +37,7 @@ export const defaultLimits: ServerLimits = {
   headerBytes: 16 * 1_024,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 15_000,
+  anonymousTimeoutMs: 5_000,
   uploadTimeoutMs: 600_000,
   keepAliveTimeoutMs: 75_000,
   connections: 1_000,
