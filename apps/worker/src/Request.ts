@@ -12,6 +12,7 @@ import {
   offered,
   pathOf,
   QueryParameterError,
+  readNames,
   rpcCodes,
   type ReadName,
   type Representation,
@@ -208,7 +209,10 @@ export const routeOf = (
   return match === undefined ? unknownPath : wrongMethod(method, allowedMethods);
 };
 
-const enginePath = /^\/engines\/[^/]+(?:\/status)?$/;
+/** A path of a call with any tag, also one that cannot be decoded. */
+const enginePath = new RegExp(
+  `^(?:${readNames.map((name) => endpoints[name].path.replace("{engine_tag}", "[^/]+")).join("|")})$`,
+);
 /** What may be resolved to another path, here or upstream. */
 const unsafePath = /\\|%2f|%5c|%00|(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i;
 

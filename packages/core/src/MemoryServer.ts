@@ -78,11 +78,12 @@ const respond = async (stored: Stored, request: Request): Promise<Response> => {
   const match = matchRequest(isDeletion ? "GET" : request.method, path);
   if (match === undefined || (isDeletion && match.name !== "get"))
     return failed("UNIMPLEMENTED", "a server in memory has no such call", format, 405);
-  if (match.name === "upload") return uploaded(stored, request, format);
+  const { name } = match;
+  if (name === "upload") return uploaded(stored, request, format);
   if (/%(?![0-9A-Fa-f]{2})/.test(search)) return failed("INVALID_ARGUMENT", "a malformed escape", format);
   try {
-    if (match.name === "list") return listed(engines, searchParams, format);
-    decodeQuery(endpoints[match.name].request, searchParams, ["engine_tag"]);
+    if (name === "list") return listed(engines, searchParams, format);
+    decodeQuery(endpoints[name].request, searchParams, ["engine_tag"]);
   } catch (cause) {
     if (cause instanceof QueryParameterError) return failed("INVALID_ARGUMENT", cause.message, format);
     throw cause;
@@ -92,25 +93,23 @@ const respond = async (stored: Stored, request: Request): Promise<Response> => {
   const found = resolve(engines, tag);
   if (found === undefined) return failed("NOT_FOUND", "engine not found", format);
   if (isDeletion) return deleted(stored, found, tag, request, format);
-  if (match.name === "get") return answered(EngineSchema, found, format);
-  const { id, name: engine, version } = found;
-  if (match.name === "download") {
-    if (!stored.archives.has(found.hash)) return failed("NOT_FOUND", "the engine has no archive", format);
-    const link = {
-      engineId: id,
-      engineTag: `${engine}@${version}`,
-      engineLink: `${archiveOrigin}/${engine}@${version}`,
-    };
-    return answered(EngineMessageSchema, create(EngineMessageSchema, link), format);
+  const engineTag = `${found.name}@${found.version}`;
+  const message = (rest: MessageInitShape<typeof EngineMessageSchema>): Response =>
+    answered(EngineMessageSchema, create(EngineMessageSchema, { engineId: found.id, engineTag, ...rest }), format);
+  switch (name) {
+    case "get":
+      return answered(EngineSchema, found, format);
+    case "status":
+      return message({ engineStatus: found.status });
+    case "download":
+      if (!stored.archives.has(found.hash)) return failed("NOT_FOUND", "the engine has no archive", format);
+      return message({ engineLink: `${archiveOrigin}/${engineTag}` });
+    case "activate":
+    case "deactivate":
+      if (!conditionHolds(request, found)) return conditionFailed(format);
+      found.status = name === "activate" ? "active" : "inactive";
+      return message({ engineStatus: found.status });
   }
-  if (match.name !== "status" && !conditionHolds(request, found)) return conditionFailed(format);
-  if (match.name !== "status") found.status = match.name === "activate" ? "active" : "inactive";
-  const status = create(EngineMessageSchema, {
-    engineId: id,
-    engineTag: `${engine}@${version}`,
-    engineStatus: found.status,
-  });
-  return answered(EngineMessageSchema, status, format);
 };
 
 const conditionHolds = ({ headers }: Request, engine: Engine | undefined): boolean => {

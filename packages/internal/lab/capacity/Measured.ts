@@ -1,6 +1,7 @@
 // Measured run of two isolates, compared with the model.
 import { readFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
+import { pathOf } from "@bytenite-engines/core/wire";
 import { startRegistry } from "@bytenite-engines/registry/testing";
 import { Edge } from "../parts/Edge.ts";
 import { sumOf } from "../parts/Series.ts";
@@ -134,7 +135,7 @@ const sequenceOf = (seed: number, names: ReadonlyArray<string>): ReadonlyArray<O
     const endpoint = random.pick(["list", "get", "get", "status"] as const);
     const tag = endpoint === "list" ? 0 : pickTag(random) + 1;
     const key = (token * 3 + ["list", "get", "status"].indexOf(endpoint)) * (tags + 1) + tag;
-    const path = `/engines${tag === 0 ? "" : `/${names[tag - 1]}`}${endpoint === "status" ? "/status" : ""}`;
+    const path = pathOf(endpoint, names[tag - 1]) ?? "";
     return {
       dataCentre: 0,
       isolate: random.below(isolates),

@@ -38,7 +38,8 @@ export type Call = (store: CallOptions, serializer: Serializer, user: User, form
 
 /** The call that a request makes, its parameters read. Refuses what cannot be read, before anybody is asked who they are. */
 export const readCall = (match: EndpointMatch<ReadName>, query: URLSearchParams): Call => {
-  if (match.name === "list") {
+  const { name } = match;
+  if (name === "list") {
     const request = read(() => decodeQuery(endpoints.list.request, query));
     const { $typeName: _, $unknown: __, orderBy, isPublic, pagination, ...unread } = request;
     // Does not compile if a parameter is not read above.
@@ -56,19 +57,20 @@ export const readCall = (match: EndpointMatch<ReadName>, query: URLSearchParams)
       return isKept && list.rows.length > 0 ? keptBody(list.rows, make) : make();
     };
   }
-  read(() => decodeQuery(endpoints[match.name].request, query, ["engine_tag"]));
+  read(() => decodeQuery(endpoints[name].request, query, ["engine_tag"]));
   const tag = parseTag(match.tag ?? "");
   if (tag === undefined) {
     throw new ApiError("INVALID_ARGUMENT", "engine tag must be name, name@major or name@major.minor");
   }
   return async ({ sql, box }, serializer, user, format) => {
-    if (match.name === "status") return statusBody(serializer, await readStatus(sql, user, tag), format);
-    return engineBody(
-      serializer,
-      await readEngine(sql, user, tag, storedFormFor(serializer, format, sql)),
-      format,
-      box,
-    );
+    switch (name) {
+      case "status":
+        return statusBody(serializer, await readStatus(sql, user, tag), format);
+      case "get": {
+        const engine = await readEngine(sql, user, tag, storedFormFor(serializer, format, sql));
+        return engineBody(serializer, engine, format, box);
+      }
+    }
   };
 };
 

@@ -11,7 +11,7 @@ import {
 import QuickLRU from "quick-lru";
 import { credentialOfToken, type AccessTokens } from "./AccessTokens.ts";
 import { makeAuthenticator, tokenOf, unauthenticated, type Credential, type CredentialKind } from "./Authentication.ts";
-import { makeLifecycle, type ArchiveOptions, type LifecycleName } from "../archive/Lifecycle.ts";
+import { makeLifecycle, type ArchiveOptions } from "../archive/Lifecycle.ts";
 import { isRead, located, readCall, type CallOptions } from "./Call.ts";
 import type { User } from "./EngineStore.ts";
 import type { RateLimit } from "./RateLimit.ts";
@@ -131,18 +131,19 @@ export const makeRoutes = (options: RoutesOptions, authorize: Authorize): Routes
         });
       }
       const schema = name === "delete" || name === "upload-link" ? endpoints.status.response : endpoints[name].response;
-      const call = isRead(name) ? readCall({ name, ...(tag === undefined ? {} : { tag }) }, query) : undefined;
+      const call = isRead(name) ? readCall({ name, ...(tag === undefined ? {} : { tag }) }, query) : name;
+      const changes = typeof call === "string";
       const credential = await authorize(
         head,
         now(),
         (user) => (logFields.user = user),
-        call === undefined ? undefined : "engines",
+        changes ? undefined : "engines",
       );
-      session = options.session?.(head, call === undefined ? "primary" : undefined);
+      session = options.session?.(head, changes ? "primary" : undefined);
       const { sql } = session ?? options;
       const body =
-        call === undefined
-          ? await lifecycle(name as LifecycleName, {
+        typeof call === "string"
+          ? await lifecycle(call, {
               tag,
               head,
               by: credential,

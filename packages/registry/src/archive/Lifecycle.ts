@@ -1,10 +1,11 @@
 // Lifecycle calls: upload, activate, deactivate, download, delete.
 import { clone, create, type JsonObject } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { decode, decodeJson, parseTag, type EngineTag, type Format } from "@bytenite-engines/core/wire";
+import { decode, decodeJson, parseTag, type EngineTag, type Format, type ReadName } from "@bytenite-engines/core/wire";
 import { EngineMessageSchema, EngineSchema, type EngineMessage } from "@bytenite-engines/proto";
 import type { RequestHead } from "../api/Answer.ts";
 import { requireScope, type Credential } from "../api/Authentication.ts";
+import type { CallName } from "../api/Call.ts";
 import type { Body } from "../api/EngineBody.ts";
 import { rowOf } from "../api/EngineRow.ts";
 import { readStatus, type User } from "../api/EngineStore.ts";
@@ -43,7 +44,7 @@ export interface LifecycleOptions {
 }
 
 /** A call of the lifecycle. */
-export type LifecycleName = "upload" | "upload-link" | "activate" | "deactivate" | "download" | "delete";
+export type LifecycleName = Exclude<CallName, ReadName>;
 
 /** Makes one of these calls for somebody, and gives the body of its answer. */
 export type Lifecycle = (name: LifecycleName, call: LifecycleCall) => Promise<Body>;
