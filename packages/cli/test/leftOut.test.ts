@@ -1,4 +1,7 @@
 // What is not shown is said: rows, columns, cells.
+import { json, startServer } from "@bytenite-engines/test-kit/ports";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { as, bne } from "./Bne.ts";
 import { onTerminal } from "./Pty.ts";
@@ -157,4 +160,46 @@ test("a tag that was meant is looked for with one request, and only for people",
   const json = onTerminal(home, ["get", "many-0", "-o", "json"], { env });
   expect(await json.ended).toBe(3);
   expect(registry.requests).toHaveLength(1);
+});
+
+test("a list that the server ends early never looks complete", async () => {
+  const pages = { sent: 0, hasNext: true };
+  await using server = await startServer((request, response) => {
+    const isFirst = !(Number(new URL(request.url ?? "", "http://x").searchParams.get("pagination.offset")) > 0);
+    const engines = Array.from({ length: isFirst ? pages.sent : 0 }, (_, index) => ({
+      name: `e${index}`,
+      version: "1",
+    }));
+    json(response, 200, { engines, pagination: { total: 5, hasNext: pages.hasNext } });
+  });
+  const ask = (...args: ReadonlyArray<string>) =>
+    bne(home, args, { env: { BYTENITE_BASE_URL: server.baseUrl, BYTENITE_WIRE_FORMAT: "json" } });
+  const backup = join(home.path, "backup.ndjson");
+  writeFileSync(backup, "the old one");
+  const early = /ended the list early, after (\d) of 5 engines/;
+
+  for (const sent of [2, 0]) {
+    pages.sent = sent;
+    const read = sent === 0 ? "" : "e0@1\ne1@1\n";
+    for (const [args, shown] of [
+      [["list", "--all", "-o", "name"], read],
+      [["list", "--name", "other*"], ""],
+      [["export", "--all", "--file", backup], ""],
+    ] as const) {
+      const { code, stdout, stderr } = await ask(...args);
+      const of = early.exec(stderr)?.[1];
+      expect({ args, code, stdout, of }).toEqual({ args, code: 6, stdout: shown, of: String(sent) });
+    }
+  }
+  expect(readFileSync(backup, "utf8")).toBe("the old one");
+  expect(readdirSync(home.path).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+  expect((await ask("list")).stderr).toBe("0 of 5 engines; the server says that more follow, and sent none.\n");
+  expect((await ask("list", "--limit", "3")).code).toBe(6);
+
+  Object.assign(pages, { sent: 2, hasNext: false });
+  for (const args of [["list"], ["list", "--all"]]) {
+    expect((await ask(...args)).stderr).toBe("2 of 5 engines; the server says that no more follow.\n");
+  }
+  expect((await ask("list", "--type", "x")).stderr).toMatch(/^0 of 2 engines read of 5 match; /);
+  expect((await ask("export", "--all")).stderr).toContain("the server counts 5 engines, but sent 2");
 });

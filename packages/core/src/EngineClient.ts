@@ -11,7 +11,7 @@ import { defaultBaseUrl, type CallOptions } from "./ClientOptions.ts";
 import { invalidOptions, makeClientParts, withPartsOfCall, type ClientParts } from "./ClientParts.ts";
 import type { EngineError as Plain } from "./EngineError.ts";
 import type { EngineError } from "./YieldableError.ts";
-import { firstPage, nextPage, smallerPage, tooManyPages, type PageRequest } from "./Paging.ts";
+import { endedEarly, firstPage, nextPage, smallerPage, tooManyPages, type PageRequest } from "./Paging.ts";
 import { plainOptions, withPlainOptions, type EngineCallOptions, type EngineClientOptions } from "./EngineOptions.ts";
 import { tracing } from "./Spans.ts";
 import type { ListParams, MessageParams, UploadParams, WriteCondition } from "./Parameters.ts";
@@ -184,7 +184,12 @@ const pagesOf = (
   const { maxPages, maxEnginesPerPage } = own.settings.limits;
   const ask = (page: PageRequest): Effect.Effect<readonly [EngineListResponse, PageRequest | undefined], Plain> =>
     read(page).pipe(
-      Effect.map((answer) => [answer, nextPage(page, answer, maxEnginesPerPage)] as const),
+      Effect.flatMap((answer) => {
+        const early = endedEarly(own, page, answer);
+        return early === undefined
+          ? Effect.succeed([answer, nextPage(page, answer, maxEnginesPerPage)] as const)
+          : Effect.fail(early);
+      }),
       Effect.catch((error) => {
         const smaller = smallerPage(page, error);
         return smaller === undefined ? Effect.fail(error) : ask(smaller);

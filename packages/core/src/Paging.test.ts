@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { endpoints } from "./gen/endpointSchemas.ts";
 import { EngineError, type EngineErrorReason } from "./EngineError.ts";
-import { firstPage, largePage, nextPage, smallerPage, type PageRequest } from "./Paging.ts";
+import { endedEarly, firstPage, largePage, nextPage, smallerPage, type PageRequest } from "./Paging.ts";
 import { listRequest, maxUint32, type ListParams } from "./Parameters.ts";
 
 const response = endpoints.list.response;
@@ -33,8 +33,12 @@ test("pages of any sizes are walked without a gap or a repetition", () => {
   );
 });
 
-test("an empty page is the last one, whatever hasNext says", () => {
+test("an empty page is the last one, and a failure where hasNext is true", () => {
+  const server = { baseUrl: "http://x" };
   expect(nextPage(firstPage({}), page(0, true))).toBeUndefined();
+  expect(endedEarly(server, firstPage({}), page(0, false))).toBeUndefined();
+  expect(endedEarly(server, firstPage({}), page(1, true))).toBeUndefined();
+  expect(endedEarly(server, firstPage({ offset: 3 }), page(0, true))?.message).toContain("early, after 3 engines");
   expect(nextPage(firstPage({}), create(response, { engines: [{}] }))).toBeUndefined();
 });
 

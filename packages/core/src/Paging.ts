@@ -47,6 +47,25 @@ export const smallerPage = ({ params, size }: PageRequest, { reason }: EngineErr
 
 const limitOf = (params: ListParams): number | undefined => params.limit ?? params.pagination?.limit;
 
+/** The failure of a list whose server says that engines follow, and sends none: it would look complete without them. */
+export const endedEarly = (
+  parts: Pick<ClientParts, "baseUrl">,
+  { params }: PageRequest,
+  { engines, pagination }: EngineListResponse,
+): EngineError | undefined => {
+  if (engines.length > 0 || pagination?.hasNext !== true) return undefined;
+  const read = params.offset ?? params.pagination?.offset ?? 0;
+  const total = pagination.total > read ? ` of ${pagination.total}` : "";
+  return new EngineError({
+    reason: {
+      _tag: "Undecodable",
+      problem: `the server ended the list early, after ${read}${total} engines: an empty page with hasNext`,
+    },
+    url: `${parts.baseUrl}/engines`,
+    attempts: 1,
+  });
+};
+
 /** The failure of a list with more pages than a client may read. */
 export const tooManyPages = (parts: ClientParts, maxPages: number): EngineError =>
   new EngineError({

@@ -5,7 +5,7 @@ import type { CallOptions, ClientOptions } from "./ClientOptions.ts";
 import { makeClientParts, withPartsOfCall } from "./ClientParts.ts";
 import { dataOf, engineMethods, methodsBy, type AnyMethod, type MethodName } from "./client/EngineMethods.ts";
 import { EngineError } from "./EngineError.ts";
-import { firstPage, nextPage, smallerPage, tooManyPages, type PageRequest } from "./Paging.ts";
+import { endedEarly, firstPage, nextPage, smallerPage, tooManyPages, type PageRequest } from "./Paging.ts";
 import type { ListParams, MessageParams, UploadParams, WriteCondition } from "./Parameters.ts";
 import { run } from "./Run.ts";
 
@@ -116,6 +116,8 @@ export const createEngineClient = (options: ClientOptions = {}): PromiseEngineCl
     const ask = async (page: PageRequest): Promise<readonly [EngineListResponse, PageRequest | undefined]> => {
       try {
         const { data } = await run(list(page.params, { ...options, signal } as PromiseCallOptions), signal);
+        const early = endedEarly(own, page, data);
+        if (early !== undefined) throw early;
         return [data, nextPage(page, data, maxEnginesPerPage)];
       } catch (error) {
         const smaller = error instanceof EngineError ? smallerPage(page, error) : undefined;

@@ -85,6 +85,20 @@ test("the next page is asked for while one is used, and given up when nobody wan
   await closed.promise;
 });
 
+test.for(entries)("%s: an empty page with hasNext is no end of the list", async (entry) => {
+  for (const sent of [2, 0]) {
+    await using server = await startServer((_, response, count) =>
+      json(response, 200, {
+        engines: Array.from({ length: count === 1 ? sent : 0 }, (__, index) => ({ name: `e${index}` })),
+        pagination: { total: 5, hasNext: true },
+      }),
+    );
+    await expect(readAll[entry](server.baseUrl)).rejects.toMatchObject({
+      reason: { _tag: "Undecodable", problem: expect.stringContaining(`ended the list early, after ${sent} of 5`) },
+    });
+  }
+});
+
 test("a page that fails fails after the engines before it", async () => {
   await using server = await startServer((_, response, count) =>
     count === 1

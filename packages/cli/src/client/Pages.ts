@@ -1,7 +1,8 @@
 // Pages of a list, filters, and the memory they take.
 import type { ListParams, PromiseEngineClient } from "@bytenite-engines/core/promise";
 import type { Engine, EngineListResponse, PaginatedResponse } from "@bytenite-engines/proto";
-import { isEngineError } from "../Errors.ts";
+import { UserError } from "@bytenite-engines/registry/command";
+import { exitCodes, isEngineError } from "../Errors.ts";
 
 /** Which engines are wanted, by what the API cannot filter. */
 export interface EngineFilter {
@@ -32,7 +33,15 @@ export interface PageOptions {
   readonly ahead?: number;
 }
 
-/** Pages from `params` on; further by the engines received, as servers may send fewer than asked for. */
+/** A list that the server ended early: without this failure it would look complete. */
+const endedEarly = (read: number, total: number): UserError =>
+  new UserError(
+    `The server ended the list early, after ${read}${total > read ? ` of ${total}` : ""} engines: an empty page, though it says that more follow`,
+    exitCodes.undecodable,
+    "Try again; `bne doctor` checks the server.",
+  );
+
+/** Pages from `params` on, and a failure after an empty one that is said not to be the last; further by the engines received, as servers may send fewer than asked for. */
 export async function* pagesOf(
   client: Pick<PromiseEngineClient, "list">,
   params: ListParams,
@@ -66,6 +75,9 @@ export async function* pagesOf(
         next.catch(() => {});
       }
       yield { engines, pagination, pages, read };
+      if (engines.length === 0 && pagination?.hasNext === true) {
+        throw endedEarly((params.offset ?? 0) + read, pagination.total);
+      }
       if (isLast) return;
       if (!isAhead) next = ask(read, limit);
     }

@@ -61,5 +61,8 @@ async function* batches(invocation: Invocation, client: PromiseEngineClient): As
   for await (const { engines, pages, read, pagination } of pagesOf(client, params, signal, whole)) {
     notes.progress(`page ${pages}, ${read} of ${pagination?.total ?? "?"} engines`);
     yield* inPieces(engines);
+    if (pagination?.hasNext !== true && (pagination?.total ?? 0) > read) {
+      notes.warn(`the server counts ${pagination?.total} engines, but sent ${read} and says that no more follow`);
+    }
   }
 }

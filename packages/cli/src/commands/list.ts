@@ -96,8 +96,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
     const engines = chosen(plan, so, page.engines);
     for (const piece of inPieces(engines)) await writer.write(piece.map((engine) => listedRecord(engine, showSecrets)));
     notes.progress(`page ${page.pages}, ${page.read} of ${page.pagination?.total ?? "?"} engines`);
-    so.more ||=
-      page.pagination?.hasNext === true && page.engines.length > 0 && (!plan.several || so.shown >= plan.most);
+    so.more ||= page.pagination?.hasNext === true && (!plan.several || so.shown >= plan.most);
     if (!plan.several || so.shown >= plan.most) break;
   }
   notes.progress(undefined);
@@ -137,18 +136,25 @@ const endOf = (plan: Plan, { last, matched, more }: Progress): ListEnd => {
 const remark = (invocation: Invocation, plan: Plan, { last, shown, more, seen }: Progress): void => {
   const { notes, terminal } = invocation;
   const total = last?.pagination?.total;
+  const read = (plan.filtered ? 0 : plan.offset) + (last?.read ?? 0);
+  const lacks = !more && total !== undefined && read < total;
   const how = isOn(invocation, "all") ? "without --limit all are shown" : "--all shows the rest";
   if (more && plan.filtered) {
     notes.note(`${shown} engines that match, and there may be more; without --limit all are shown.`, { shown });
+  } else if (more && last?.engines.length === 0) {
+    notes.note(`${read} of ${total ?? "more"} engines; the server says that more follow, and sent none.`, { shown });
   } else if (more) {
     notes.note(`${shown} of ${total ?? "more"} engines; ${how}.`, {
       shown,
       ...(total === undefined ? {} : { total }),
     });
-  } else if (plan.filtered && (shown === 0 || terminal.isTTY)) {
+  } else if (lacks && !plan.filtered) {
+    notes.note(`${read} of ${total} engines; the server says that no more follow.`, { shown, total });
+  } else if (plan.filtered && (lacks || shown === 0 || terminal.isTTY)) {
+    const of = lacks ? `${read} engines read of ${total}` : `${total ?? "?"} engines`;
     const missing = unseen(invocation, seen);
     notes.note(
-      `${shown} of ${total ?? "?"} engines match; bne filters them, not the server.${missing === undefined ? "" : ` ${missing}`}`,
+      `${shown} of ${of} match; bne filters them, not the server.${missing === undefined ? "" : ` ${missing}`}`,
       { shown },
     );
   } else if (shown === 0) notes.note("No engines.", { shown });
