@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { startServer } from "@bytenite-engines/test-kit/ports";
 import { dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { gzipSync } from "node:zlib";
 import { packTar } from "modern-tar";
 import { afterAll, expect, test } from "vitest";
@@ -24,10 +25,11 @@ import { type Result } from "@bytenite-engines/test-kit/process";
 import { bne, makeHome } from "./Bne.ts";
 import { onTerminal } from "./Pty.ts";
 
-const registry = await startRegistry({ users: [{ name: "carol", token: "good" }] });
+const home = makeHome();
+const database = join(home.path, "registry.sqlite");
+const registry = await startRegistry({ database, users: [{ name: "carol", token: "good" }] });
 /** A server that takes and gives what the registry refuses. */
 const careless = await startLifecycle();
-const home = makeHome();
 afterAll(async () => {
   await careless[Symbol.asyncDispose]();
   await registry.stop();
@@ -100,6 +102,20 @@ test("an engine is made, checked, pushed, activated, pulled and deleted", async 
   expect(await run("delete", "hello@0.1")).toMatchObject({ code: 7, stdout: "" });
   expect(await json("delete", "hello@0.1", "--yes")).toMatchObject({ engineTag: "hello@0.1", engineStatus: "deleted" });
   expect((await run("delete", "hello@0.1", "--yes")).code).toBe(3);
+});
+
+test("an archive that the server has lost, or never had, is sent again", async () => {
+  folderOf("lost", { "manifest.json": manifest("lost"), "app/main.py": "x" });
+  expect((await run("push", "lost")).code).toBe(0);
+  using rows = new DatabaseSync(database);
+  rows.exec("UPDATE archives SET released_at = 1 WHERE released_at IS NULL");
+  expect((await run("pull", "lost@0.1", "lost-copy")).stderr).toContain("has no archive");
+  expect((await run("push", "lost")).stderr).toContain("lost@0.1 is updated, revision 1");
+  rows.exec("UPDATE archives SET key = '00000000-0000-0000-0000-000000000000' WHERE released_at IS NULL");
+  expect((await run("pull", "lost@0.1", "lost-copy")).stderr).toContain("has no archive");
+  expect((await run("push", "lost")).stderr).toContain("lost@0.1 is updated, revision 1");
+  expect((await run("push", "lost")).stderr).toContain("lost@0.1 is unchanged, revision 1");
+  expect((await run("pull", "lost@0.1", "lost-copy")).code).toBe(0);
 });
 
 test("the same files give the same archive, whatever their times, and it is read by tar", async () => {

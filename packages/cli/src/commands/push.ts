@@ -94,6 +94,8 @@ export const push = async (invocation: Invocation): Promise<number> => {
   engine = await engineAt(client, tag, signal);
   result = resultOf(engine, hash, activate);
   assertRevision(tag, engine, ifRevision);
+  // A server may know the hash alone, or have lost the archive.
+  if (result === "unchanged" && !(await hasArchive(client, tag, signal))) result = "updated";
   if (!dryRun && result !== "unchanged") {
     notes.progress(`sending ${tag}, ${sayBytes(archive.byteLength)}`);
     engine = await client.upload(archive, {
@@ -141,6 +143,17 @@ const engineAt = async (client: PromiseEngineClient, tag: string, signal: AbortS
   } catch (error) {
     if (isEngineError(error) && error.reason._tag === "NotFound") return undefined;
     throw error;
+  }
+};
+
+/** Whether the server gives a link to the archive of an engine; a server that refuses links for another reason is believed to have it. */
+const hasArchive = async (client: PromiseEngineClient, tag: string, signal: AbortSignal): Promise<boolean> => {
+  try {
+    await client.download(tag, { signal });
+    return true;
+  } catch (error) {
+    if (!isEngineError(error) || error.status === undefined) throw error;
+    return error.reason._tag !== "NotFound";
   }
 };
 

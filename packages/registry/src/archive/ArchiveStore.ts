@@ -124,6 +124,15 @@ export const beginArchive = async (store: ObjectStore, sha256: Sha256): Promise<
   };
 };
 
+/** Whether there is an object of a key. */
+export const hasObject = async (store: ObjectStore, key: string): Promise<boolean> => {
+  const bytes = await store.read(key, 0, 1);
+  if (bytes === undefined) return false;
+  // Read to its end: what is left open stays open.
+  for await (const chunk of bytes) void chunk;
+  return true;
+};
+
 /** Whether the object of an archive is there and has its hash: reads all of it. */
 export const isWholeArchive = async (store: ObjectStore, archive: StoredArchive, sha256: Sha256): Promise<boolean> => {
   try {

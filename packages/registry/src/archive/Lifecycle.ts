@@ -15,7 +15,7 @@ import type { SecretBox } from "../api/SecretBox.ts";
 import type { SqlDriver } from "../api/SqlDriver.ts";
 import type { Serializer } from "../api/Serializer.ts";
 import { changeEngine, readArchiveOf, readOwnerOfId, readVersion, type FullTag } from "./ArchiveRows.ts";
-import type { ObjectStore, Sha256 } from "./ArchiveStore.ts";
+import { hasObject, type ObjectStore, type Sha256 } from "./ArchiveStore.ts";
 import { assertCondition, conditionIn } from "./Condition.ts";
 import type { Links } from "./Link.ts";
 import type { Staging } from "./Staging.ts";
@@ -177,6 +177,8 @@ const linkTo = async (
   if (url === undefined) {
     throw new ApiError("FAILED_PRECONDITION", "the registry does not know its own address: set its public URL");
   }
+  if (!(await hasObject(archives.store, archive.key)))
+    throw new ApiError("NOT_FOUND", "the archive of the engine is lost: its owner uploads it again");
   const linked = { archive: archive.key, isOwners: archive.owner === user.number };
   const engineLink = url.replace(/\/+$/, "") + (await archives.links.sign(linked, now()));
   return { engineId: status.id, engineTag: status.tag, engineLink };

@@ -39,6 +39,11 @@ export const importAll = async (args: ReadonlyArray<string>, output: CommandOutp
     const stream = async (input: Readable, name: string, from: string): Promise<void> => {
       const imported = await importStream(input, options);
       problems.push(...imported.problems.map((problem) => problem.replace(/^stdin/, () => name)));
+      for (const source of imported.withoutArchive ?? []) {
+        problems.push(
+          `${source.replace(/^stdin/, () => name)}: imported without its archive, which is not in ${folder}`,
+        );
+      }
       if (imported.problems.length > 0 && !fromStdin) return;
       await output.done(`imported ${imported.engines} ${imported.engines === 1 ? "engine" : "engines"}${from}`);
     };

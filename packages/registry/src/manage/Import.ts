@@ -46,6 +46,8 @@ export interface ImportOptions {
 export interface Imported {
   readonly engines: number;
   readonly problems: ReadonlyArray<string>;
+  /** Where the first engines stand that were imported without their archives: the folder has none of their hash. */
+  readonly withoutArchive?: ReadonlyArray<string>;
 }
 
 /** Imports files, each with one manifest. */
@@ -104,6 +106,7 @@ export const importStream = async (input: Readable, options: ImportOptions): Pro
   const { transfer } = options;
   const archives = transfer === undefined ? undefined : await archivesIn(transfer, options.box);
   const taken: Array<ImportedArchive | undefined> = [];
+  const withoutArchive: Array<string> = [];
   try {
     const preparing = await preparingOf(options);
     const ownerOf = ownersIn(options, (name, id) => plannedUser(options.file, name, id));
@@ -114,7 +117,12 @@ export const importStream = async (input: Readable, options: ImportOptions): Pro
       const [second] = ready.slice(engines === ready.length ? 1 : 0);
       if (options.archive !== undefined && second !== undefined) problems.push(`${second.source}: ${oneArchive}`);
       if (archives !== undefined && problems.length === 0) {
-        for (const { engine } of ready) taken.push(await archives.take(hashIn(engine)));
+        for (const { engine, source } of ready) {
+          const hash = hashIn(engine);
+          const archive = await archives.take(hash);
+          taken.push(archive);
+          if (hash !== "" && archive === undefined && withoutArchive.length < maxProblems) withoutArchive.push(source);
+        }
       }
       if (problems.length === 0) staging.add(ready.map(({ engine }) => engine));
       if (problems.length >= maxProblems) break;
@@ -129,7 +137,7 @@ export const importStream = async (input: Readable, options: ImportOptions): Pro
     staging.close();
   }
   if (problems.length > 0) return { engines: 0, problems: problems.slice(0, maxProblems) };
-  return { engines, problems };
+  return { engines, problems, withoutArchive };
 };
 
 /** Writes what waits, in one transaction. */

@@ -169,6 +169,19 @@ test("an export with archives, imported into a new database twice, is the same",
   }
 });
 
+test("an archive that is not in the folder is named, and its engine imported", async () => {
+  const archives = join(folder, "fewer");
+  const lines = join(folder, "fewer.ndjson");
+  writeFileSync(lines, await registry("export", "--with-archives", archives, "--database", first));
+  const [name = ""] = readdirSync(archives);
+  rmSync(join(archives, name));
+  const last = join(folder, "fewer.sqlite");
+  await expect(registry("import", lines, "--with-archives", archives, "--database", last)).rejects.toThrow(
+    /fewer\.ndjson line \d+: imported without its archive/,
+  );
+  expect((await registry("export", "--database", last)).trim().split("\n")).toHaveLength(hashes.size);
+});
+
 test("an archive that is not the one of its name is not imported, and nothing is", async () => {
   const archives = join(folder, "wrong");
   const lines = join(folder, "wrong.ndjson");
