@@ -58,6 +58,11 @@ test("importing again overwrites and raises the revision; state, visibility and 
   await writeFile(file, manifest("again", "0.1", { description: "first" }));
   expect((await run(["import", file, ...flags])).stdout).toMatch(/^imported again@0\.1 revision 1 from /);
   expect((await run(["activate", "again", ...flags])).stdout).toBe("activated again@0.1\n");
+  const trail = new DatabaseSync(database[1] ?? "");
+  expect(trail.prepare("SELECT actor, action, subject FROM audit").all()).toEqual([
+    { actor: "(bne registry --database)", action: "activate engine", subject: "carol/again@0.1" },
+  ]);
+  trail.close();
   const first = JSON.parse((await run(["export", ...database])).stdout) as Record<string, unknown>;
   await writeFile(file, manifest("again", "0.1", { description: "second" }));
   expect((await run(["import", file, ...flags])).stdout).toMatch(/^imported again@0\.1 revision 2 from /);

@@ -130,6 +130,13 @@ test("a target may name its host, which then counts instead of Host", async () =
   expect(statusesIn(await getFrom("http://localhost?x", "localhost"))).toEqual(["404"]);
 });
 
+test("HTTP/1.1 without Host is 400, and HTTP/1.0 needs none", async () => {
+  const answer = await answerTo("GET /v1/dev/engines HTTP/1.1\r\nConnection: close\r\n\r\n");
+  expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+  expect(codeIn(answer)).toBe(3);
+  expect(statusesIn(await answerTo("GET /healthz HTTP/1.0\r\n\r\n"))).toEqual(["200"]);
+});
+
 test("a database that does not answer is 503, and not ready", async () => {
   // A rule that asks who somebody is asks the database, too.
   const faults = makeFaults([{ on: { user: "alice" }, fault: { status: 418 } }]);
@@ -171,7 +178,7 @@ test("what is not HTTP is 400, with a Status", async () => {
 test("a connection more than allowed is closed, and another is accepted when one ends", async () => {
   const open: Array<Socket> = [];
   for (let index = 0; index < 5; index++) open.push(await connected());
-  const request = "GET /v1/dev/engines HTTP/1.1\r\nConnection: close\r\n\r\n";
+  const request = "GET /v1/dev/engines HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
   expect(await answerTo(request)).toBe("");
   for (const socket of open) socket.destroy();
   await expect.poll(() => answerTo(request)).toMatch(/^HTTP\/1\.1 401 /);

@@ -199,6 +199,14 @@ test("tokens and keys are made, listed without the secret, and revoked within a 
       .toBe(401);
   }
   expect((await run(["token", "revoke", "nobody", ...database])).code).toBe(1);
+  const auditor = (await run(["token", "create", "--scope", "manage", ...flags])).stdout.trim();
+  const trail = await fetch(`${registry.origin}/manage/v1/audit`, {
+    headers: { Authorization: auditor, "Bytenite-Management": "1" },
+  });
+  const { audit } = (await trail.json()) as { audit: ReadonlyArray<{ actor: string; action: string }> };
+  expect(audit.map(({ actor, action }) => `${actor} ${action}`)).toEqual(
+    ["create", "revoke", "revoke", "create", "create"].map((verb) => `(bne registry --database) ${verb} credential`),
+  );
   await registry.end("SIGTERM");
 });
 

@@ -106,8 +106,8 @@ test.skipIf(process.platform !== "linux")(
 test("who pipelines thousands of requests and reads nothing is cut, whatever is asked for", async () => {
   const registry = await serving({});
   const requests = [
-    "GET /healthz HTTP/1.1\r\n\r\n",
-    "GET /v1/dev/engines HTTP/1.1\r\n\r\n",
+    "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "GET /v1/dev/engines HTTP/1.1\r\nHost: localhost\r\n\r\n",
     requestFor("/engines/e-1"),
   ];
   const attackers = await all(60, () => connected(registry));
@@ -170,7 +170,7 @@ test("one address gets so many connections, and a trusted proxy any number", asy
     for (;;) {
       const socket = await connected(registry, "127.0.0.2");
       const answers = textOf(socket);
-      socket.end("GET /healthz HTTP/1.1\r\n\r\n");
+      socket.end("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
       const statuses = statusesIn(await answers);
       if (statuses.length > 0) return statuses;
     }

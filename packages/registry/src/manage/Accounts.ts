@@ -4,7 +4,7 @@ import type { CredentialKind, Scope } from "../api/Authentication.ts";
 import type { User } from "../api/EngineStore.ts";
 import { parseTag } from "@bytenite-engines/core/wire";
 import type { Row } from "../api/SqlDriver.ts";
-import { statements } from "../api/Statements.ts";
+import { auditStatement, statements } from "../api/Statements.ts";
 import type { Run, SqliteFile } from "../node/SqliteFile.ts";
 
 /** An account that cannot be made or found; the message is for the operator. */
@@ -28,6 +28,15 @@ export interface ListedCredential {
   readonly lastUsedAt: Date | undefined;
   readonly revokedAt: Date | undefined;
 }
+
+/** Who changes a database by commands, in the audit trail: no user has such a name. */
+const operatorActor = "(bne registry --database)";
+
+/** Notes a change by a command in the audit trail, in the transaction of that change. */
+export const noteChange = (run: Run, at: number, action: string, subject: string, detail: object = {}): void => {
+  const { sql, values } = auditStatement(at, operatorActor, action, subject, detail);
+  run(sql, ...values);
+};
 
 /** The user of a name, made when there is none. `id` is for seeds that must be the same everywhere. */
 export const ensureUser = (file: SqliteFile, name: string, now: number, id?: string): User =>
@@ -109,7 +118,7 @@ export const createCredential = async (
   const secret = newSecret(kind === "token" ? "bnt" : "bnk");
   const digest = await digestOf(secret);
   const id = crypto.randomUUID();
-  file.transaction((run) =>
+  file.transaction((run) => {
     run(
       statements.insertCredential,
       id,
@@ -121,8 +130,9 @@ export const createCredential = async (
       label,
       now,
       expiresAt ?? null,
-    ),
-  );
+    );
+    noteChange(run, now, "create credential", user.name, { id, kind, scope, label });
+  });
   return { id, secret };
 };
 
@@ -254,7 +264,11 @@ const dateOf = (value: unknown): Date | undefined =>
  * it has to be removed as well.
  */
 export const revokeCredential = (file: SqliteFile, id: string, now: number): string | undefined => {
-  const [row] = file.transaction((run) => run(statements.revoke, now, id));
+  const [row] = file.transaction((run) => {
+    const rows = run(statements.revoke, now, id);
+    if (rows.length > 0) noteChange(run, now, "revoke credential", id);
+    return rows;
+  });
   if (row === undefined) throw new AccountError(`there is no credential ${JSON.stringify(id)}`);
   if (row["kind"] !== "configured") return undefined;
   return row["label"] === "configured" ? anyPlace : String(row["label"]);

@@ -18,6 +18,7 @@ import {
 } from "../api/EngineRow.ts";
 import { bytesOf, type User } from "../api/EngineStore.ts";
 import { statements } from "../api/Statements.ts";
+import { noteChange } from "./Accounts.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
 import type { Row, SqlValue } from "../api/SqlDriver.ts";
 import type { Run, SqliteFile } from "../node/SqliteFile.ts";
@@ -252,5 +253,7 @@ export const change = (file: SqliteFile, user: User, text: string, how: Change, 
     changes[how](engine, now);
     engine.updatedAt = timestampFromMs(now);
     run(updateEngineSql, ...rowOf(engine, user.number, bytesOf(row["secret"]) ?? null), Number(row["number"]));
-    return `${engine.name}@${engine.version}`;
+    const changed = `${engine.name}@${engine.version}`;
+    noteChange(run, now, `${how} engine`, `${user.name}/${changed}`);
+    return changed;
   });

@@ -105,7 +105,10 @@ export const startServer = async ({
       response.once("close", () => {
         if (!response.writableFinished) observer?.dropped();
       });
-      const handler = limit === undefined ? handle : async () => tooMany(head, observer);
+      const { headers, httpVersion } = exchange.request;
+      const isWithoutHost = httpVersion === "1.1" && headers.host === undefined;
+      const refusal = limit !== undefined ? tooMany : isWithoutHost ? withoutHost : undefined;
+      const handler = refusal === undefined ? handle : async () => refusalOf(refusal, head, observer);
       void answer(handler, exchange, {
         maxBytes: limits.answerBytes,
         idleMs: limits.responseTimeoutMs,
@@ -252,21 +255,26 @@ export const onHandlerError = (error: unknown): Answer => {
   return { status: 500, headers, body: statusBody("INTERNAL", "internal error", "json"), logFields };
 };
 
-/** Seconds after which a client with too many requests at once may come again. */
-const tooManySeconds = 1;
+/** The refusal of a client of a trusted proxy that has as many requests under way as it may have connections: for a second. */
+const tooMany = new ApiError("RESOURCE_EXHAUSTED", "too many requests at once", {
+  headers: { "Retry-After": "1" },
+  retryDelayMs: 1_000,
+});
 
-/** The answer to a client of a trusted proxy that has as many requests under way as it may have connections. */
-const tooMany = (head: RequestHead, observer: ServerObserver | undefined): Answer => {
+/** RFC 9112, 3.2. */
+const withoutHost = new ApiError("INVALID_ARGUMENT", "a request of HTTP/1.1 names its Host");
+
+const refusalOf = (
+  { status, code, message, options }: ApiError,
+  head: RequestHead,
+  observer: ServerObserver | undefined,
+): Answer => {
   const requestId = requestIdFrom(head.header("x-request-id"));
-  observer?.refused(429, requestId, head.address);
+  observer?.refused(status, requestId, head.address);
   return {
-    status: 429,
-    headers: {
-      "Content-Type": "application/json",
-      "Retry-After": String(tooManySeconds),
-      "X-Request-Id": requestId,
-    },
-    body: statusBody("RESOURCE_EXHAUSTED", "too many requests at once", "json", tooManySeconds * 1_000),
+    status,
+    headers: { "Content-Type": "application/json", ...options.headers, "X-Request-Id": requestId },
+    body: statusBody(code, message, "json", options.retryDelayMs),
     logFields: { endpoint: undefined, user: undefined },
   };
 };
