@@ -66,21 +66,31 @@ const execute = async (argv: ReadonlyArray<string>, known: Run): Promise<number>
   const load = loaderOf(request.arguments.command);
   if (load === undefined) throw new Error(`nothing runs ${nameOf(request.arguments.command)}`);
   const run = await load();
+  // Ctrl-C reaches the pager itself, which goes on; a SIGTERM ends both.
+  signal.addEventListener("abort", () => {
+    if (isTerminated(signal)) invocation.stdout.leavePager();
+  });
+  let code: number;
   try {
-    return await unlessInterrupted(run(invocation), signal);
+    code = await unlessInterrupted(run(invocation), signal);
   } finally {
     invocation.notes.progress(undefined);
     invocation.notes.reportAge();
     await invocation.stdout.end();
   }
+  if (isTerminated(signal)) throw signal.reason;
+  return code;
 };
+
+const isTerminated = ({ reason }: AbortSignal): boolean =>
+  reason instanceof Interrupted && reason.exitCode === terminatedCode;
 
 /** Reports an interrupted run as interrupted, whatever it failed with. */
 const unlessInterrupted = async (code: Promise<number>, signal: AbortSignal): Promise<number> => {
   try {
     return await code;
   } catch (error) {
-    throw signal.aborted && !(error instanceof ClosedPipe) ? signal.reason : error;
+    throw signal.aborted && (isTerminated(signal) || !(error instanceof ClosedPipe)) ? signal.reason : error;
   }
 };
 
@@ -160,14 +170,16 @@ const stackOf = (error: unknown): string => {
   return `${lines.join("\ncaused by ")}\n`;
 };
 
+/** The shell's convention: 128 plus the number of the signal. */
+const terminatedCode = 143;
+
 /** Reason of a run ended by a signal. */
 export class Interrupted extends Error {
   readonly _tag = "Interrupted";
   readonly exitCode: number;
   constructor(signal: "SIGINT" | "SIGTERM") {
     super("interrupted");
-    // The shell's convention: 128 plus the number of the signal.
-    this.exitCode = signal === "SIGINT" ? exitCodes.interrupted : 143;
+    this.exitCode = signal === "SIGINT" ? exitCodes.interrupted : terminatedCode;
   }
 }
 

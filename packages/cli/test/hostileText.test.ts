@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { parse } from "yaml";
 import { as, bne } from "./Bne.ts";
 import { onTerminal } from "./Pty.ts";
 import { trial } from "./Trial.ts";
@@ -42,6 +43,13 @@ for (const form of ["table", "wide", "json", "yaml", "ndjson", "csv", "name"]) {
     }
   });
 }
+
+test("hostile text is escaped in YAML that is piped, and reads as it was", async () => {
+  const { stdout } = await bne(home, ["get", "hostile", "--output", "yaml"], { env: env("bob") });
+  expect(stdout.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}]/u);
+  const { description } = parse(stdout) as { readonly description: string };
+  expect(description).toBe(hostile);
+});
 
 test("hostile names, tags and versions of a hostile server do not reach a terminal raw in any form", async () => {
   const engine = {

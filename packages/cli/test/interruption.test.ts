@@ -116,6 +116,17 @@ test("Ctrl-C at a hidden prompt ends with 130, with the terminal as it was", asy
   expect(existsSync(join(home.path, "config"))).toBe(false);
 });
 
+test("SIGTERM ends the pager, too, with 143 and nothing more", async () => {
+  const run = onTerminal(home, ["list", "--all"], {
+    rows: 10,
+    env: { ...env(), PAGER: "head -n 1; echo reading; exec sleep 60" },
+  });
+  await run.until(/reading/);
+  run.kill("SIGTERM");
+  expect(await run.ended).toBe(143);
+  expect(run.raw()).toMatch(/reading\s*$/);
+});
+
 test("Ctrl-C while progress is shown takes the progress away", async () => {
   registry.faults.set([{ fault: { silent: true } }]);
   const run = onTerminal(home, ["list"], { env: env() });

@@ -1,7 +1,7 @@
 // Records as YAML 1.2, a piece at a time.
 import type { JsonValue } from "@bufbuild/protobuf";
 import { Document, isScalar, Scalar, visit } from "yaml";
-import { safeText } from "../terminal/SafeText.ts";
+import { safeLines, safeText } from "../terminal/SafeText.ts";
 import type { RecordWriter, Shape, Write } from "./Shape.ts";
 
 /** A value as YAML. Text that a terminal would act upon is quoted, because only quoted text can carry escapes. */
@@ -14,7 +14,13 @@ export const yamlOf = (value: JsonValue): string => {
       }
     },
   });
-  return document.toString({ lineWidth: 0, flowCollectionPadding: true });
+  const text = document.toString({ lineWidth: 0, flowCollectionPadding: true });
+  // The library leaves many of them as they are. Above the first plane YAML has an escape of its own.
+  return safeLines(
+    text.replaceAll(/[\u{10000}-\u{10ffff}]/gu, (char) =>
+      safeText(char) === char ? char : `\\U${char.codePointAt(0)?.toString(16).padStart(8, "0")}`,
+    ),
+  );
 };
 
 /** One YAML document. */

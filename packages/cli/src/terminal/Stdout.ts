@@ -44,6 +44,7 @@ export class Stdout {
   #pager: PagerOptions | undefined;
   #child: ChildProcess | undefined;
   #begun = false;
+  #isLeft = false;
 
   /** Applied to text, for a terminal that cannot show all of it. */
   shown: (text: string) => string = (text) => text;
@@ -110,11 +111,17 @@ export class Stdout {
     }
     this.#child = undefined;
     this.#events.onPager(false);
-    if (child.exitCode === 0 || this.#kept === undefined) return false;
+    if (child.exitCode === 0 || this.#isLeft || this.#kept === undefined) return false;
     const how = child.exitCode === null ? `was ended by ${child.signalCode}` : `ended with ${child.exitCode}`;
     this.#events.onPagerFailure(this.#pager?.command ?? "", how);
     for (const text of this.#kept) await this.#send(this.#stream, text);
     return true;
+  }
+
+  /** Ends the pager, as a SIGTERM of its own would. */
+  leavePager(): void {
+    this.#isLeft = true;
+    this.#child?.kill("SIGTERM");
   }
 
   /** Waits until the pager is left. */
