@@ -31,7 +31,8 @@ export interface Pass {
   /** The resource failed and has not succeeded since: it is requested once, without retries. */
   readonly isFailing: boolean;
   readonly isKnown: boolean;
-  readonly leave: (ending: Ending) => void;
+  /** `retryAfterMs`: the Retry-After of an error, in milliseconds. */
+  readonly leave: (ending: Ending, retryAfterMs?: number) => void;
 }
 
 export interface Denied {
@@ -59,6 +60,8 @@ const maxRemembered = 4_000;
 /** Back-off of a failed resource that has a stale entry, in milliseconds; doubled by each failure. */
 const minBackOffMs = 2_000;
 const maxBackOffMs = 60_000;
+/** Longest Retry-After that is kept as a back-off, in milliseconds. */
+const maxKeptRetryAfterMs = 3_600_000;
 /** After a request without an answer the connection is probed, at most once in so many milliseconds. */
 const probeEveryMs = 5_000;
 /** The first pause between probes that fail; doubled by each, up to `probeEveryMs`. */
@@ -120,6 +123,13 @@ class Lane {
   }
 }
 
+interface BackOff {
+  readonly untilMs: number;
+  readonly backOffMs: number;
+  /** Whether a request for the resource failed, and none has been answered since. */
+  readonly isFailure: boolean;
+}
+
 /**
  * Limits requests to the upstream so that no client blocks others. Each accepted token has its own slots; all other requests share
  * some, at most half of them per client. Failures count per resource and token. Only a probe, whose URL no client chooses, marks the
@@ -132,7 +142,7 @@ export class Admission {
   readonly #onChange: (state: "open" | "closed") => void;
   readonly #lanes = new Map<string, Lane>();
   readonly #known = new Map<string, true>();
-  readonly #failed = new Map<string, { readonly untilMs: number; readonly backOffMs: number }>();
+  readonly #backOffs = new Map<string, BackOff>();
   readonly #waiting = { known: 0, unknown: 0 };
   /** Slots of all tokens not accepted lately and of requests without a token. */
   readonly #unknown: Lane;
@@ -140,7 +150,10 @@ export class Admission {
   /** Tokens that wait for a look-up, and until when, by performance.now(). */
   readonly #waitingToLookUp = new Map<string, number>();
   #isDown = false;
+  /** Whether the last failure is too old to say that the upstream is down; until the next probe has ended. */
+  #isUnknown = false;
   #probedAtMs = Number.NEGATIVE_INFINITY;
+  #failedAtMs = Number.NEGATIVE_INFINITY;
   #pauseMs = probeEveryMs;
   #answers = 0;
 
@@ -189,10 +202,23 @@ export class Admission {
     return this.#known.has(owner);
   }
 
-  /** The failure of a resource; undefined if its last response was none. */
-  failureOf(request: AdmissionRequest): { readonly isBackingOff: boolean } | undefined {
-    const failed = this.#failed.get(`${clientKeyOf(request)} ${request.resource}`);
-    return failed === undefined ? undefined : { isBackingOff: failed.untilMs > this.#now() };
+  isFailing(request: AdmissionRequest): boolean {
+    return this.#backOffs.get(resourceKeyOf(request))?.isFailure === true;
+  }
+
+  /** Whether a stale entry of the resource must not be validated in the background yet. */
+  isBackingOff(request: AdmissionRequest): boolean {
+    const known = this.#backOffs.get(resourceKeyOf(request));
+    return known !== undefined && known.untilMs > this.#now();
+  }
+
+  /** Delays the next validation of a resource in the background. */
+  backOff(request: AdmissionRequest, isFailure = false, retryAfterMs = 0): void {
+    const name = resourceKeyOf(request);
+    const before = this.#backOffs.get(name)?.backOffMs;
+    const backOffMs = before === undefined ? minBackOffMs : Math.min(maxBackOffMs, before * 2);
+    const pauseMs = Math.max(backOffMs, Math.min(maxKeptRetryAfterMs, retryAfterMs));
+    remember(this.#backOffs, name, { untilMs: this.#now() + pauseMs, backOffMs, isFailure });
   }
 
   /** Requests of one token count once: it may be a stampede for one answer. */
@@ -214,8 +240,10 @@ export class Admission {
       const nowMs = this.#now();
       if (this.#isDown) {
         const untilProbeMs = this.#probedAtMs + this.#pauseMs - nowMs;
+        // No probe is under way, and none was sent for longer than any pause.
+        if (this.#failedAtMs >= this.#probedAtMs && nowMs - this.#failedAtMs > probeEveryMs) this.#isUnknown = true;
         // With each probe one request is sent: a probe may be answered otherwise than requests with a token.
-        if (untilProbeMs > 0) return { because: "known-to-be-down", retryAfterMs: untilProbeMs };
+        if (untilProbeMs > 0 && !this.#isUnknown) return { because: "known-to-be-down", retryAfterMs: untilProbeMs };
         if (request.orStale) return { because: "known-to-be-down", retryAfterMs: this.#pauseMs };
       }
       const full = names.find((name) => this.#laneOf(name)?.hasRoom(nowMs) === false);
@@ -233,14 +261,14 @@ export class Admission {
     const lanes = names.map((name) => [name, this.#laneOf(name) ?? this.#newLane(name)] as const);
     for (const [, lane] of lanes) lane.enter(enteredAtMs);
     return {
-      isFailing: this.failureOf(request) !== undefined,
+      isFailing: this.isFailing(request),
       isKnown,
-      leave: (ending) => {
+      leave: (ending, retryAfterMs) => {
         for (const [name, lane] of lanes) {
           lane.leave(enteredAtMs);
           if (lane.isUnused && this.#lanes.get(name) === lane) this.#lanes.delete(name);
         }
-        this.#learn(who, request, ending);
+        this.#learn(who, request, ending, retryAfterMs);
       },
     };
   }
@@ -249,6 +277,7 @@ export class Admission {
     this.#answers += 1;
     if (!this.#isDown) return;
     this.#isDown = false;
+    this.#isUnknown = false;
     this.#pauseMs = probeEveryMs;
     this.#onChange("closed");
   }
@@ -263,6 +292,8 @@ export class Admission {
       this.answered();
     } catch {
       if (this.#answers > answersBefore) return;
+      this.#failedAtMs = this.#now();
+      this.#isUnknown = false;
       this.#pauseMs = this.#isDown ? Math.min(probeEveryMs, this.#pauseMs * 2) : minProbePauseMs;
       if (this.#isDown) return;
       this.#isDown = true;
@@ -285,22 +316,19 @@ export class Admission {
     return lane;
   }
 
-  #learn(who: string, { owner, resource }: AdmissionRequest, ending: Ending): void {
-    const name = `${who} ${resource}`;
-    if (ending === "accepted" || ending === "answered") {
-      this.#failed.delete(name);
-    } else {
-      const before = this.#failed.get(name)?.backOffMs;
-      const backOffMs = before === undefined ? minBackOffMs : Math.min(maxBackOffMs, before * 2);
-      remember(this.#failed, name, { untilMs: this.#now() + backOffMs, backOffMs });
-    }
-    if (ending === "accepted" && owner !== undefined) remember(this.#known, who, true);
+  #learn(who: string, request: AdmissionRequest, ending: Ending, retryAfterMs?: number): void {
+    const isFailure = ending === "failed" || ending === "unanswered";
+    if (isFailure || retryAfterMs !== undefined) this.backOff(request, isFailure, retryAfterMs);
+    else this.#backOffs.delete(resourceKeyOf(request));
+    if (ending === "accepted" && request.owner !== undefined) remember(this.#known, who, true);
     if (ending !== "unanswered") this.answered();
   }
 }
 
 const clientKeyOf = ({ owner, client }: Pick<AdmissionRequest, "owner" | "client">): string =>
   owner ?? `without/${client}`;
+
+const resourceKeyOf = (request: AdmissionRequest): string => `${clientKeyOf(request)} ${request.resource}`;
 
 /** Puts a value in as the latest one; the first ones are removed where there are too many. */
 export const remember = <A>(map: Map<string, A>, key: string, value: A, most = maxRemembered): void => {

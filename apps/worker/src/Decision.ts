@@ -112,11 +112,11 @@ const lookUp = async (
   nowMs: number,
   { store }: Isolate,
 ): Promise<ReadonlyArray<Found>> => {
-  const { route, representation, control, headers } = request;
+  const { method, route, representation, control, headers } = request;
   if (route.endpoint === "other") {
     const entries = await store.find(identity, route, "json", nowMs);
     return entries
-      .filter((entry) => holdsRange(entry, rangeFor(headers, entry)))
+      .filter((entry) => holdsRange(entry, rangeFor(method, headers, entry)))
       .map((entry) => ({ entry, source: entry }));
   }
   let stale: ReadonlyArray<Found> = [];

@@ -231,7 +231,10 @@ export const outdated = (entry: Entry): Entry => {
  * The Range field as far as it applies to a stored answer: null where If-Range names another representation (RFC 9110, 13.1.5).
  * A date never applies: Last-Modified alone is no strong validator.
  */
-export const rangeFor = (asked: Headers, { headers }: Entry): string | null => {
+export const rangeFor = (method: string, asked: Headers, { headers }: Entry): string | null => {
+  // "A server MUST ignore a Range header field received with a request method that is unrecognized or for which range handling is not
+  // defined. For this specification, GET is the only method for which range handling is defined" (RFC 9110, 14.2).
+  if (method !== "GET") return null;
   const ifRange = asked.get("if-range");
   if (ifRange === null) return asked.get("range");
   const etag = headers.find(([name]) => name.toLowerCase() === "etag")?.[1];

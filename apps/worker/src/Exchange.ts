@@ -147,12 +147,18 @@ export const fetchShared = async (
   return { fetched: await lead(key, owner, plan), collapsed: false };
 };
 
-/** Validates an entry in the background, unless that is already running. */
-export const revalidate = (plan: CacheDecision): void => {
+/** Validates an entry in the background, unless that is already running or the resource is backing off. */
+export const revalidate = async (plan: CacheDecision): Promise<void> => {
   const { owner, request, isolate } = plan;
   if (owner === undefined) return;
+  const { admission, flights, now } = isolate;
+  const resource = admissionRequestOf(plan);
   const key = cacheKey(owner, request.route, formatAsked(plan));
-  if (!isolate.flights.has(key, owner, isolate.now())) void lead(key, owner, plan);
+  if (admission.isBackingOff(resource) || flights.has(key, owner, now())) return;
+  const fetched = await lead(key, owner, plan);
+  // Also an answer that is no failure may leave the stale entry as it is: 429, or a 200 that cannot be decoded.
+  const isInVain = "failure" in fetched ? fetched.failure.attempts > 0 : !fetched.stored;
+  if (isInVain && !admission.isBackingOff(resource)) admission.backOff(resource, admission.isFailing(resource));
 };
 
 const formatAsked = ({ validated, request }: CacheDecision): Format =>
@@ -419,6 +425,7 @@ const receivedOther = async (plan: CacheDecision, result: UpstreamAnswer): Promi
     (stored.entry.freshness.explicit ||
       timeToLive(stored.entry.freshness, result.responseTimeMs) > 0 ||
       hasValidator(stored.entry));
+  let kept: Entry | undefined;
   if (isUseful && owner !== undefined) {
     const freshness = within(stored.entry.freshness, identity?.expiresAtMs);
     const entry: Entry = {
@@ -432,7 +439,10 @@ const receivedOther = async (plan: CacheDecision, result: UpstreamAnswer): Promi
       part,
     };
     const put = isolate.store.put(identity, request.route, entry, asked, request.headers, isolate.now());
-    if (put !== undefined) context.waitUntil(put);
+    if (put !== undefined) {
+      context.waitUntil(put);
+      kept = entry;
+    }
   } else if (identity !== undefined && status === 401) {
     revoke(plan, identity);
   } else if (owner !== undefined && (status === 404 || status === 410)) {
@@ -441,7 +451,7 @@ const receivedOther = async (plan: CacheDecision, result: UpstreamAnswer): Promi
   // The upstream got the proxy's conditions; the client's are evaluated here (RFC 9110, 13).
   const isUnchanged = validated !== undefined && status === 200 && isNotModified(request.condition, fields);
   const other = { status: isUnchanged ? 304 : status, headers: fields };
-  return fetchedFrom(answer, undefined, other, result, isUseful, false);
+  return fetchedFrom(answer, kept, other, result, kept !== undefined, false);
 };
 
 /** Forwards an unsafe method once, streamed, and invalidates what it changed for this user. */
@@ -476,14 +486,29 @@ export const write = async (plan: CacheDecision, body: ReadableStream | null): P
   return fetchedFrom(answerOf(result, otherAnswer), undefined, other, result, false, false);
 };
 
-const enginesPath = new RegExp(`^${basePath}/engines(?:/([^/?]+))?`);
+const enginesPath = new RegExp(`^${basePath}/engines(?:/([^/]+))?`);
 
-const isOfEngines = ({ target }: Route): boolean => enginesPath.test(target);
+/** The path of a target in the spelling that upstreams take it for: decoded, without empty segments. Undefined: a malformed escape. */
+const normalPath = ({ target }: Route): string | undefined => {
+  try {
+    return decodeURIComponent(target.split("?", 1)[0] ?? "").replaceAll(/\/{2,}/g, "/");
+  } catch {
+    return undefined;
+  }
+};
+
+/** Whether a write is to engines, as far as its path tells. */
+const isOfEngines = (route: Route): boolean => {
+  const path = normalPath(route);
+  return path === undefined || enginesPath.test(path);
+};
 
 /** Names of the engines that a write changed, by its path or response; null if unknown. */
-const namesChanged = ({ target }: Route, result: UpstreamAnswer | undefined): ReadonlyArray<string | null> => {
-  const tag = enginesPath.exec(target)?.[1];
-  if (tag !== undefined) return [nameIn(decodeURIComponent(tag))];
+const namesChanged = (route: Route, result: UpstreamAnswer | undefined): ReadonlyArray<string | null> => {
+  const path = normalPath(route);
+  if (path === undefined) return [null];
+  const tag = enginesPath.exec(path)?.[1];
+  if (tag !== undefined) return [nameIn(tag)];
   if (result === undefined || !("bytes" in result.body)) return [null];
   const { headers, body } = result;
   const { names } = contentOf("get", formatIn(headers), body.bytes, schemaDigestIn(headers));

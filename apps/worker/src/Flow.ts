@@ -146,7 +146,7 @@ const fromCache = async (
   const validated = decision.action === "forward" ? undefined : chosen?.source;
   if (decision.action === "fresh" || decision.action === "stale") {
     if (decision.action === "stale" && decision.revalidate) {
-      revalidate({ ...common, validated, orStale: true });
+      context.waitUntil(revalidate({ ...common, validated, orStale: true }));
     }
     if (chosen === undefined) return refused(request, nothingStored);
     const result = decision.action === "fresh" ? "hit" : "stale";
@@ -164,10 +164,9 @@ const fromCache = async (
   const updatedByHead = method === "HEAD" && route.endpoint === "other" ? chosen?.source : undefined;
   const plan: CacheDecision = { ...common, validated, updatedByHead, orStale };
   const isBackedOff = orStale && outcome.forward === "stale" && route.endpoint !== "other";
-  const failing = isBackedOff ? admission.failureOf(admissionRequestOf(plan)) : undefined;
-  if (failing !== undefined && chosen !== undefined) {
+  if (isBackedOff && chosen !== undefined && admission.isFailing(admissionRequestOf(plan))) {
     // One request per object validates in the background, so that not every request waits for a timeout.
-    if (!failing.isBackingOff) revalidate(plan);
+    context.waitUntil(revalidate(plan));
     return servedStale(chosen, undefined, outcome, recipient, isolate);
   }
   const joins = outcome.forward !== "request" && !request.control.noCache && request.control.maxAge !== 0;
@@ -244,7 +243,8 @@ const respondFetched = async (
   };
   if (other !== undefined) {
     const isPrivate = identity !== undefined && !config.cachesAnonymous;
-    return respondOther(other, received, entry, cacheOutcome, isPrivate, recipient);
+    const confirmed = status === 304 ? entry : undefined;
+    return respondOther(other, received, confirmed, cacheOutcome, isPrivate, recipient);
   }
   const { format } = request.representation;
   const made = entry === undefined || hasForm(received, format) ? received : await inForm(entry, format);

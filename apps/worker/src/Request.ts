@@ -205,7 +205,7 @@ export const routeOf = (
   }
   if (match === undefined && below !== undefined && enginePath.test(below)) return badTag;
   const isForwarded = forwardedPaths.some((prefix) => path === prefix || path.startsWith(`${prefix}/`));
-  if (isForwarded && !unsafePath.test(path)) return { endpoint: "other", target };
+  if (isForwarded && !isUnsafePath(path)) return { endpoint: "other", target };
   return match === undefined ? unknownPath : wrongMethod(method, allowedMethods);
 };
 
@@ -213,8 +213,10 @@ export const routeOf = (
 const enginePath = new RegExp(
   `^(?:${readNames.map((name) => endpoints[name].path.replace("{engine_tag}", "[^/]+")).join("|")})$`,
 );
-/** What may be resolved to another path, here or upstream. */
 const unsafePath = /\\|%2f|%5c|%00|(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i;
+
+/** Whether a path may be resolved to another one, here or upstream. */
+export const isUnsafePath = (path: string): boolean => unsafePath.test(path);
 
 const endpointRoute = (endpoint: ReadName, tag: string | undefined, query: string): Route | ErrorResponse => {
   const { request } = endpoints[endpoint];

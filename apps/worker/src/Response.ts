@@ -122,8 +122,8 @@ export const respondOther = (
 ): Response => {
   const headers = new Headers(otherFields(fields, isForOneUser) as Array<[string, string]>);
   headers.append("cache-status", cacheStatus(proxyName, outcome));
-  const asked = recipient.request.headers;
-  const rangeField = stored === undefined ? asked.get("range") : rangeFor(asked, stored);
+  const { method, headers: asked } = recipient.request;
+  const rangeField = stored === undefined ? null : rangeFor(method, asked, stored);
   const range = parseRange(rangeField);
   const isCut = stored !== undefined && stored.part?.askedRange !== rangeField;
   if (isCut && range !== undefined && (status === 200 || status === 206)) {

@@ -11,7 +11,7 @@ import { errorStatuses } from "@bytenite-engines/http-cache";
 import { remember, type Admission, type AdmissionRequest, type Asked, type Ending } from "./Admission.ts";
 import { emptyBody, readBody, streamBody, type Body, type BodyBudget, type Lease } from "./Body.ts";
 import type { Config } from "./Config.ts";
-import { clientOf } from "./Request.ts";
+import { clientOf, isUnsafePath } from "./Request.ts";
 import type { RequestContext } from "./Runtime.ts";
 
 /** A request, as it is sent. */
@@ -124,9 +124,10 @@ export class Upstream {
     const result = await this.#attempts(request, isPatient ? maxAttempts : 1, budget);
     const ending = "problem" in result ? endingOf(result.problem) : endingOfStatus(result.status);
     if (ending === "unanswered") this.#probe(request);
+    const retryAfter = "status" in result && result.status >= 400 ? hintOf(result, now()) : undefined;
     // What is streamed keeps its place.
-    if ("body" in result && "stream" in result.body) void result.body.ended.then(() => pass.leave(ending));
-    else pass.leave(ending);
+    if ("body" in result && "stream" in result.body) void result.body.ended.then(() => pass.leave(ending, retryAfter));
+    else pass.leave(ending, retryAfter);
     return result;
   }
 
@@ -153,7 +154,7 @@ export class Upstream {
         reason: failure ?? final,
         attempts,
         corrupt,
-        hintMs: hintOf(attempt, now()),
+        hintMs: "answer" in attempt ? hintOf(attempt.answer, now()) : undefined,
         remainingMs: until - performance.now(),
         random: Math.random(),
       });
@@ -223,9 +224,10 @@ export class Upstream {
       const isRedirect = [301, 302, 303, 307, 308].includes(response.status) && location !== null;
       if (!isRedirect || !isEndpoint) return response;
       await response.body?.cancel();
-      const next = URL.canParse(location, url) ? new URL(location, url).href : "";
-      if (redirects === maxRedirects || !next.startsWith(`${config.upstreamUrl}/`)) return undefined;
-      url = next;
+      if (redirects === maxRedirects || !URL.canParse(location, url)) return undefined;
+      const next = new URL(location, url);
+      if (!next.href.startsWith(`${config.upstreamUrl}/`) || isUnsafePath(next.pathname)) return undefined;
+      url = next.href;
     }
   }
 
@@ -276,11 +278,8 @@ const failureIn = (attempt: Attempt, isEndpoint: boolean): Reason | undefined =>
   }
 };
 
-const hintOf = (attempt: Attempt, nowMs: number): number | undefined => {
-  if (!("answer" in attempt)) return undefined;
-  const { headers } = attempt.answer;
-  return retryAfterMs(headers.get("retry-after"), headers.get("date"), nowMs);
-};
+const hintOf = ({ headers }: Pick<UpstreamAnswer, "headers">, nowMs: number): number | undefined =>
+  retryAfterMs(headers.get("retry-after"), headers.get("date"), nowMs);
 
 const endingOf = (problem: UpstreamProblem): Ending => {
   if (problem === "unreachable" || problem === "timed-out") return "unanswered";

@@ -81,6 +81,20 @@ test.each([
   },
 );
 
+test("a range is for GET alone: HEAD gets the fields of the whole", async () => {
+  stage.answer = () => new Response("0123456789", { headers: { "cache-control": "max-age=60" } });
+  const first = await stage.edge.get("alice", "/projects/file");
+  expect(first.headers.get("cache-status")).toBe("bytenite-edge; fwd=uri-miss; ttl=60; stored");
+  await first.text();
+  const response = await stage.edge.send(
+    new Request(`${edgeOrigin}/v1/dev/projects/file`, {
+      method: "HEAD",
+      headers: { authorization: "alice", range: "bytes=0-1" },
+    }),
+  );
+  expect([response.status, response.headers.get("content-range"), cacheResult(response)]).toEqual([200, null, "hit"]);
+});
+
 test("a stored part is not given to a request whose If-Range names another representation", async () => {
   const part = { "content-range": "bytes 0-1/10", etag: '"1"', "cache-control": "max-age=60" };
   stage.answer = () => new Response("01", { status: 206, headers: part });
@@ -114,6 +128,21 @@ test("a write removes the engine, its status and the lists of its user, and noth
   expect((await send("POST", "/v1/dev/engines/zipper@0.1/deactivate", "alice")).status).toBe(200);
   await stage.edge.settle();
   expect(await state("alice")).toEqual(["", "", "", "hit"]);
+  expect(await state("bob")).toEqual(["hit", "hit", "hit", "hit"]);
+});
+
+test.each([
+  "/v1/dev/%65ngines/zipper/activate",
+  "/v1/dev//engines/zipper/activate",
+  "/v1/dev/engines//zipper/activate",
+  "/v1/dev/engines/zip%70er/activate",
+  "/v1/dev/engines/%zz/activate",
+])("a write is recognised in another spelling, too: %s", async (path) => {
+  await fill();
+  stage.answer = () => new Response(null, { status: 204 });
+  expect((await send("POST", path, "alice")).status).toBe(204);
+  await stage.edge.settle();
+  expect((await state("alice")).slice(0, 3)).toEqual(["", "", ""]);
   expect(await state("bob")).toEqual(["hit", "hit", "hit", "hit"]);
 });
 

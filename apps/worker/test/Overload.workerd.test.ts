@@ -128,6 +128,9 @@ test("a redirect is followed below the base URL of the upstream alone", async ()
   expect((await stage.edge.get("alice", "/engines/a", json)).status).toBe(200);
   for (const location of [
     "/v1/other",
+    "/v1/dev/..%2fauth/b",
+    "/v1/dev/engines/..%5Cb",
+    "/v1/dev/engines/b%00",
     "//evil.example/v1/dev/engines/b",
     "https://upstream.example/v1/dev/engines/b",
   ]) {

@@ -159,6 +159,39 @@ describe("an upstream that does not answer", () => {
     expect((await asked("erin", "/engines/again")).slice(0, 2)).toEqual([200, 1]);
   });
 
+  test("is not held to be down for ever: after a pause without traffic all requests go through", async () => {
+    /** The statuses of requests of several users at once. No answer comes before all are upstream, or one has ended without. */
+    const burst = async (name: string, answer: (headers: Headers) => Response): Promise<ReadonlyArray<number>> => {
+      const released = Promise.withResolvers<void>();
+      let underWay = 0;
+      stage.answer = async (headers) => {
+        if (headers.has("authorization") && ++underWay === 12) released.resolve();
+        await released.promise;
+        return answer(headers);
+      };
+      const get = async (_: unknown, index: number): Promise<number> => {
+        const { status } = await stage.edge.get(`user-${index % 5}`, `/engines/${name}-${index}`);
+        released.resolve();
+        return status;
+      };
+      return Promise.all(Array.from({ length: 12 }, get));
+    };
+    stage.answer = refused;
+    await asked("alice", "/engines/other");
+    expect(await stateOfBreaker()).toBe("open");
+    stage.clock.ms += 45_000;
+    // Still down: one attempt for each that comes before the probe has failed, and none after it.
+    const before = stage.asked.length;
+    expect(new Set(await burst("down", refused))).toEqual(new Set([502]));
+    await stage.edge.settle();
+    expect(stage.asked.length - before).toBe(13);
+    expect(await stateOfBreaker()).toBe("open");
+    expect((await asked("alice", "/engines/other")).slice(0, 2)).toEqual([503, 0]);
+    stage.clock.ms += 45_000;
+    expect(new Set(await burst("back", (headers) => stage.engineFor(headers)))).toEqual(new Set([200]));
+    expect(await stateOfBreaker()).toBe("closed");
+  });
+
   test("for what users choose is no reason to deny it to others", async () => {
     stage.answer = (headers, url) => (url.endsWith("/mine") ? refused() : stage.engineFor(headers));
     for (let index = 0; index < 20; index++) {
@@ -202,6 +235,42 @@ test("what fails for a resource is that resource's, and is not asked for behind 
   await stage.edge.get("alice", "/engines/a", json);
   expect(stage.asked.length - before).toBe(3);
 });
+
+test.each<[string, ReadonlyArray<number>, () => Response]>([
+  ["500", [0, 2, 6], failing(500)],
+  ["503 with Retry-After: 5", [0, 5], () => new Response(null, { status: 503, headers: { "retry-after": "5" } })],
+  ["429", [0, 2, 4, 6], failing(429)],
+  ["429 with Retry-After: 5", [0, 5], () => new Response(null, { status: 429, headers: { "retry-after": "5" } })],
+  ["501", [0, 2, 4, 6], failing(501)],
+  ["no connection", [0, 2, 6], refused],
+])(
+  "while stale answers may be validated behind them, %s is asked for at seconds %j",
+  async (_what, expected, fault) => {
+    await stage.edge.get("alice", "/engines/a", json);
+    stage.clock.ms += 61_000;
+    stage.answer = (headers) => (headers.has("authorization") ? fault() : stage.engineFor(headers));
+    const sentAt: Array<number> = [];
+    const sent = () => stage.asked.filter(({ headers }) => headers.has("authorization")).length;
+    for (let second = 0; second < 8; second++) {
+      const before = sent();
+      for (let count = 0; count < 2; count++) {
+        const response = await stage.edge.get("alice", "/engines/a", json);
+        expect([response.status, cacheResult(response)]).toEqual([200, "hit"]);
+        await stage.edge.settle();
+      }
+      if (sent() > before) sentAt.push(second);
+      expect(sent() - before).toBeLessThanOrEqual(1);
+      stage.clock.ms += 1_000;
+    }
+    expect(sentAt).toEqual(expected);
+    // An answer ends the back-off.
+    stage.answer = (headers) => stage.engineFor(headers);
+    stage.clock.ms += 10_000;
+    await stage.edge.get("alice", "/engines/a", json);
+    await stage.edge.settle();
+    expect(await revisionOf(await stage.edge.get("alice", "/engines/a", json))).toBeGreaterThan(1);
+  },
+);
 
 test("the notes of other isolates cost no wait of their own", async () => {
   const looked = Promise.withResolvers<void>();
