@@ -153,7 +153,7 @@ const hintFor = (error: EngineError, command: Command | undefined): string | und
         ? "Point elsewhere with --base-url URL, BYTENITE_BASE_URL, or `bne profile set NAME --base-url URL`."
         : "`bne doctor` looks at the way to the server, its certificate included.";
     case "TimedOut":
-      return "Give it more time with --deadline 2m.";
+      return `Give it more time with --deadline 2m${command?.flags?.some(({ name }) => name === "timeout") === true ? ", or a longer --timeout" : ""}.`;
     case "Undecodable":
       return "Try --wire-format json; `bne raw GET PATH` shows the answer as it is.";
     case "InvalidArgument":

@@ -71,6 +71,13 @@ test("a server that recovers is waited out, and the retry is all that stderr sho
   expect(stderr).toMatch(/^127\.0\.0\.1:\d+ answered 503; retrying in [\d.]+ m?s \(attempt 2 of 4\)\n$/);
 });
 
+test("a retry after an answer that cannot be read says so, and a watch that ends names its own limit", async () => {
+  const cut = await failing({ body: { text: "{" }, contentType: "application/json" }, "list", "--wire-format", "json");
+  expect(cut.stderr).toMatch(/^127\.0\.0\.1:\d+ answered 200, which cannot be read; retrying in /);
+  const watch = await failing({ silent: true }, "watch", "--timeout", "500ms");
+  expect(watch.stderr).toContain("\nGive it more time with --deadline 2m, or a longer --timeout.\n");
+});
+
 test("too many requests is 5, with the wait that the server asks for", async () => {
   const { code, stderr } = await failing({ status: 429, hint: { kind: "retry-after", seconds: 3600 } }, "list");
   expect(code).toBe(5);

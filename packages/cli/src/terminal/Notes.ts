@@ -142,7 +142,7 @@ export class Notes {
     const { host } = new URL(url);
     const what =
       status !== undefined
-        ? `${host} answered ${status}`
+        ? `${host} answered ${status}${reason === "Undecodable" ? ", which cannot be read" : ""}`
         : reason === "Unreachable"
           ? `cannot reach ${host}`
           : reason === "TimedOut"
