@@ -403,13 +403,15 @@ const changeEngine: Operation = async (call) => {
   const engine = engineIn(row);
   if (status !== undefined) engine.status = status;
   if (isPublic !== undefined) engine.isPublic = isPublic;
-  changed(await noted(call, engineChange(row, engine, user.number, secret, call.at), "change engine", subject, input));
+  const change = engineChange(row, engine, user.number, secret, call.at);
+  changed(await noted(call, change, "change engine", subject, { ...input, hash: engine.hash }));
   return { body: { id: engine.id, status: engine.status, isPublic: engine.isPublic } };
 };
 
 const deleteEngine: Operation = async (call) => {
   const { user, row, subject } = await engineRow(call);
-  changed(await noted(call, deleted(row, user.number, call.at), "delete engine", subject));
+  const { hash } = engineIn(row);
+  changed(await noted(call, deleted(row, user.number, call.at), "delete engine", subject, { hash }));
   return { body: { deleted: subject } };
 };
 
