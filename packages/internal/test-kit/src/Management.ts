@@ -196,6 +196,11 @@ const cases: ReadonlyArray<readonly [name: string, run: (world: World) => Promis
       const read = await ask("/v1/dev/engines/tool@0.3", { token: managementTokens.read });
       expect(read.json).toMatchObject({ status: "active", isPublic: true, userName: "erin" });
       expect((await ask(path, { method: "DELETE" })).status).toBe(200);
+      const { hash = "" } = read.json as { readonly hash?: string };
+      expect((await ask(`${base}/audit?limit=2`)).json.audit).toMatchObject([
+        { actor: "root", action: "delete engine", subject: "erin/tool@0.3", detail: { hash } },
+        { actor: "root", action: "change engine", subject: "erin/tool@0.3", detail: { status: "active", hash } },
+      ]);
       expect((await ask("/v1/dev/engines/tool", { token })).json).toMatchObject({ version: "0.2" });
       expect((await ask(`${base}/users/erin`)).json.engines).toBe(2);
     },
