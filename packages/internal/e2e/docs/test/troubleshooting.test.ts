@@ -76,7 +76,7 @@ test("every reason of a failed call has a row, and its message is the one that i
 test("every exit code of bne has a row with its meaning and the reasons that lead to it", () => {
   const source = read("packages/cli/src/Errors.ts");
   const numbers = new Map([...source.matchAll(/^ {2}(\w+): (\d+),$/gm)].map(([, name, number]) => [name, number]));
-  const meanings = [...source.matchAll(/\[exitCodes\.(\w+), "([^"]+)"\]/g)];
+  const meanings = [...source.matchAll(/\[\s*exitCodes\.(\w+),\s*"([^"]+)",?\s*\]/g)];
   const reasons = [...source.matchAll(/^ {2}(\w+): exitCodes\.(\w+),$/gm)];
   expect(reasons.length).toBeGreaterThan(15);
   const expected = meanings.map(([, name, meaning]) => [
