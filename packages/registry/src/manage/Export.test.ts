@@ -80,6 +80,7 @@ test("lines of an export, imported, make the same engines, whatever the texts an
       expect(await importStream(Readable.from(exportLines(file)), { file: copy, box: undefined })).toEqual({
         engines: 2,
         problems: [],
+        withoutArchive: [],
       });
       expect(contents(copy)).toEqual(contents(file));
       for (const { json, protobuf } of file.rows({ sql: "SELECT json, protobuf FROM engines", values: [] })) {

@@ -64,7 +64,7 @@ test("many engines are what they would be one by one, whoever owns them and when
     isPublic: index % 7 === 0,
     ...(index % 11 === 0 ? { deletedAt: "2026-11-25T00:00:00Z" } : {}),
   }));
-  expect(await imported(together, texts)).toEqual({ engines: many, problems: [] });
+  expect(await imported(together, texts)).toEqual({ engines: many, problems: [], withoutArchive: [] });
   for (let at = 0; at < many; at += 400) await imported(apart, texts.slice(at, at + 400));
   const sql = `SELECT engines.name, users.name AS owner, major, minor, status, is_public, revision, engines.deleted_at, secret,
     json_remove(json, '$.owner') AS json, length(protobuf) AS bytes
@@ -98,7 +98,7 @@ test("many engines are prepared in threads of their own, few here", async () => 
 test("the same stream again overwrites each engine and raises its revision", async () => {
   const file = await opened();
   await imported(file, lines(many));
-  expect(await imported(file, lines(many))).toEqual({ engines: many, problems: [] });
+  expect(await imported(file, lines(many))).toEqual({ engines: many, problems: [], withoutArchive: [] });
   expect(rowsIn(file, "SELECT revision, count(*) AS engines FROM engines GROUP BY revision")).toEqual([
     { revision: 8, engines: many },
   ]);
@@ -137,7 +137,7 @@ test("a stream that breaks leaves nothing behind", async () => {
   };
   await expect(imported(file, broken())).rejects.toThrow("the pipe broke");
   expect(enginesIn(file)).toBe(0);
-  expect(await imported(file, lines(3))).toEqual({ engines: 3, problems: [] });
+  expect(await imported(file, lines(3))).toEqual({ engines: 3, problems: [], withoutArchive: [] });
 });
 
 test("secrets are sealed wherever the engine was prepared, and refused without a key", async () => {
@@ -147,7 +147,7 @@ test("secrets are sealed wherever the engine was prepared, and refused without a
   expect(refused.problems).toHaveLength(4);
   expect(refused.problems[3]).toContain("stdin line 4000: engine-3999@0.1 has a platform_config.token");
   const box = await makeSecretBox("k".repeat(32));
-  expect(await imported(file, texts, { box })).toEqual({ engines: many, problems: [] });
+  expect(await imported(file, texts, { box })).toEqual({ engines: many, problems: [], withoutArchive: [] });
   const [first] = rowsIn(
     file,
     "SELECT secret, owner.id AS owner FROM engines JOIN users AS owner ON owner.number = engines.owner WHERE secret IS NOT NULL AND engines.name = 'engine-3999'",

@@ -79,7 +79,7 @@ const bareEngine = (chance: Chance, index: number): EngineInit => ({
     : {}),
 });
 
-/** An engine in which everything is populated and different. */
+/** An engine in which everything is populated and different, but isPublic: no engine with a token is public. */
 const fullEngine: EngineInit = {
   name: "full",
   version: "3.7",
@@ -101,11 +101,10 @@ const fullEngine: EngineInit = {
     secrets: ["S"],
   },
   deviceRequirements: { minCpu: 0.5, minMemory: 16, gpu: ["tesla t4"] },
-  isPublic: true,
 };
 
 /** Engines of a user; a full one confirms every number. */
 export const randomEngines = (chance: Chance, isFull: boolean): ReadonlyArray<EngineInit> => [
-  ...Array.from({ length: 5 }, (_, index) => bareEngine(chance, index)),
+  ...Array.from({ length: 5 }, (_, index) => ({ ...bareEngine(chance, index), ...(isFull ? { isPublic: true } : {}) })),
   ...(isFull ? [fullEngine] : []),
 ];
