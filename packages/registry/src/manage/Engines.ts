@@ -107,8 +107,13 @@ export const sealEngine = (
   const { secret, row } = prepared;
   if (secret.token === "") return { ...prepared, sealed: null };
   if (valueIn(row, "is_public") === 1) throw secretInPublic(`${secret.name}@${secret.version}`);
-  return sealSecret(secret, box).then((sealed) => ({ ...prepared, sealed }));
+  return sealed(prepared, box);
 };
+
+const sealed = async (prepared: PreparedEngine, box: SecretBox | undefined): Promise<SealedEngine> => ({
+  ...prepared,
+  sealed: prepared.secret.token === "" ? null : await sealSecret(prepared.secret, box),
+});
 
 const secretInPublic = (tag: string): UnacceptableEngineError =>
   new UnacceptableEngineError(
@@ -209,7 +214,7 @@ const valueIn = (row: EngineRow, column: (typeof engineColumns)[number]): SqlVal
 
 const engineOf = (row: Row): Engine => decodeJson(EngineSchema, JSON.parse(String(row["json"])) as JsonObject).message;
 
-/** Publishes engines of a user: all or none. */
+/** Publishes engines of a user: all or none. For tests and samples: public ones may have a secret, as in older databases. */
 export const publishAll = async (
   file: SqliteFile,
   user: User,
@@ -222,10 +227,10 @@ export const publishAll = async (
     isMessage(init, EngineSchema) ? clone(EngineSchema, init) : create(EngineSchema, init),
   );
   const prepared = prepareEngines(own.map((engine) => wholeEngine(user, engine, now)));
-  const sealed = await Promise.all(prepared.map(async (engine) => sealEngine(engine, box)));
+  const all = await Promise.all(prepared.map((engine) => sealed(engine, box)));
   return file.transaction((run) => {
     const quotas = makeQuotas(run);
-    return sealed.map((engine) => publish(run, engine, now, quotas));
+    return all.map((engine) => publish(run, engine, now, quotas));
   });
 };
 
