@@ -125,9 +125,10 @@ export class Upstream {
     const ending = "problem" in result ? endingOf(result.problem) : endingOfStatus(result.status);
     if (ending === "unanswered") this.#probe(request);
     const retryAfter = "status" in result && result.status >= 400 ? hintOf(result, now()) : undefined;
-    // What is streamed keeps its place.
-    if ("body" in result && "stream" in result.body) void result.body.ended.then(() => pass.leave(ending, retryAfter));
-    else pass.leave(ending, retryAfter);
+    const leave = (): void => pass.leave(ending, retryAfter);
+    // A streamed body keeps its slot. waitUntil: otherwise the runtime ends the request with the body, and the slot is held until it expires.
+    if ("body" in result && "stream" in result.body) request.waitUntil(result.body.ended.then(leave));
+    else leave();
     return result;
   }
 

@@ -83,6 +83,19 @@ test("different tokens are never collapsed together", async () => {
   expect(registry.requests).toHaveLength(3);
 });
 
+test("a streamed response gives its slot back, however many one user asks for", async () => {
+  await using stack = await startStack();
+  const { registry, url } = stack;
+  const statuses = new Set<number>();
+  for (let index = 0; index < 70; index++) {
+    const headers = { authorization: registry.tokens["alice"] ?? "" };
+    const response = await fetch(`${url}/v1/dev/engines/missing@0.1`, { method: "DELETE", headers });
+    await response.arrayBuffer();
+    statuses.add(response.status);
+  }
+  expect([...statuses]).toEqual([404]);
+});
+
 test("a leader whose exchange fails takes no follower down", async () => {
   // Three attempts of the leader are torn; the requests that followed it get the good answer of the next one.
   await using stack = await startStack(
