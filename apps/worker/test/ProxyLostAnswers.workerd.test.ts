@@ -64,7 +64,7 @@ test.each(bodies)(
   },
 );
 
-test("nothing is no failure of the upstream: past the time for staleness behind an answer it comes through", async () => {
+test("an empty response is a response: past the time in which stale ones are served it is passed on", async () => {
   await stage.edge.get("alice", "/engines/zipper", json);
   stage.clock.ms += 300_000;
   stage.answer = lost("");

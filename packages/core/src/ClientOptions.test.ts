@@ -75,7 +75,7 @@ test.for([
 });
 
 test.for<[headers: Readonly<Record<string, string>>, named: string]>([
-  [{ "x y": "1" }, '"x y" is no name of a header'],
+  [{ "x y": "1" }, '"x y" is not a header name'],
   [{ "x-secret": "s3cr3t\r\nx: y" }, "invalid value for header x-secret"],
 ])("headers that cannot be sent are refused by name, and no value is shown", ([headers, named]) => {
   expect(() => makeClientParts({ headers })).toThrow(named);

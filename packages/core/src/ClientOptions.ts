@@ -194,7 +194,7 @@ const assertSettings = (settings: CallSettings): void => {
 /** The value is not shown: it may be a secret. */
 const assertHeader = (name: string, value: string): void => {
   if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name))
-    throw new TypeError(`headers: ${JSON.stringify(name)} is no name of a header`);
+    throw new TypeError(`headers: ${JSON.stringify(name)} is not a header name`);
   if (typeof value !== "string" || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
     throw new TypeError(`headers: invalid value for header ${name}`);
   }

@@ -172,7 +172,7 @@ test("any bytes under any status give an error, never an exception", () => {
   );
 });
 
-test("a token is blotted out without its scheme, and in the details as well", () => {
+test("a token is redacted without its scheme, and in the details as well", () => {
   const token = "abcdef0123456789";
   const body = JSON.stringify({
     code: 16,

@@ -74,7 +74,7 @@ test("a size that was found stays, and a limit of the caller's is never changed"
   }
 });
 
-test("what is no refusal of the size is not asked for again", () => {
+test("a failure for another reason than the page size is not asked for again", () => {
   const request = { params: { limit: 1_000 }, size: "ours" } as const;
   expect(smallerPage(request, refusal({ _tag: "NotFound" }))).toBeUndefined();
   expect(smallerPage(firstPage({}), invalid)).toBeUndefined();

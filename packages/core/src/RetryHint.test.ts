@@ -33,7 +33,7 @@ const forms = (ms: number): Record<"imf-fixdate" | "rfc850" | "asctime", string>
 
 const seconds = fc.integer({ min: Date.UTC(1980, 0) / 1000, max: Date.UTC(2070, 0) / 1000 });
 
-test("a date is held against the server's own clock, however wrong that is", () => {
+test("a date is compared with the server's own clock, however wrong that is", () => {
   const wait = fc.integer({ min: 0, max: 100_000 });
   fc.assert(
     fc.property(seconds, wait, fc.constantFrom("imf-fixdate", "rfc850", "asctime"), (serverNow, wait, form) => {

@@ -78,7 +78,7 @@ const milliseconds = (value: string | null): number | undefined =>
   value !== null && /^\d+(?:\.\d+)?$/.test(value.trim()) ? Math.ceil(Number(value)) : undefined;
 
 /**
- * `Retry-After` (RFC 9110, 10.2.3): seconds, or a date in one of the three forms of 5.6.7. A date is held against the
+ * `Retry-After` (RFC 9110, 10.2.3): seconds, or a date in one of the three forms of 5.6.7. A date is compared with the
  * server's own `Date`, so that a clock that runs differently here does not matter.
  */
 export const retryAfterMs = (value: string | null, date: string | null, nowMs: number): number | undefined => {

@@ -26,7 +26,7 @@ export const found = (check: string, state: CheckState, detail: string, subject 
   detail,
 });
 
-/** Whether all is well. What is unknown is not held against anybody. */
+/** Whether no check has failed. An unknown result is no failure. */
 export const isWell = (checks: ReadonlyArray<Check>): boolean =>
   checks.every(({ state }) => state === "ok" || state === "unknown");
 

@@ -211,35 +211,24 @@ export const overwriteEngine = (
 /** Gives an engine its archive. Does nothing unless the statement before it has changed a row. */
 export const keepArchive = (archive: Omit<KeptArchive, "owner">, user: User, tag: FullTag, at: number): Statement => ({
   sql: texts.keep,
-  values: [
-    archive.key,
-    archive.hash,
-    archive.bytes,
-    archive.mediaType,
-    archive.dataKey,
-    archive.isSealed ? 1 : 0,
-    at,
-    user.number,
-    tag.name,
-    tag.major,
-    tag.minor,
-  ],
+  values: [...valuesOf(archive, at), user.number, tag.name, tag.major, tag.minor],
 });
 
 /** Gives the engine of an id an archive. */
 export const addArchive = (archive: Omit<KeptArchive, "owner">, engine: string, at: number): Statement => ({
   sql: texts.add,
-  values: [
-    archive.key,
-    archive.hash,
-    archive.bytes,
-    archive.mediaType,
-    archive.dataKey,
-    archive.isSealed ? 1 : 0,
-    at,
-    engine,
-  ],
+  values: [...valuesOf(archive, at), engine],
 });
+
+const valuesOf = (archive: Omit<KeptArchive, "owner">, at: number) => [
+  archive.key,
+  archive.hash,
+  archive.bytes,
+  archive.mediaType,
+  archive.dataKey,
+  archive.isSealed ? 1 : 0,
+  at,
+];
 
 /** Releases the other archives of the engine that has this one. */
 export const releaseOthers = (key: string, at: number): Statement => ({ sql: texts.release, values: [at, key, key] });

@@ -119,18 +119,7 @@ export const createCredential = async (
   const digest = await digestOf(secret);
   const id = crypto.randomUUID();
   file.transaction((run) => {
-    run(
-      statements.insertCredential,
-      id,
-      user.number,
-      kind,
-      scope,
-      digest.selector,
-      digest.bytes,
-      label,
-      now,
-      expiresAt ?? null,
-    );
+    addDigest(run, user, kind, digest, now, label, scope, id, expiresAt);
     noteChange(run, now, "create credential", user.name, { id, kind, scope, label });
   });
   return { id, secret };
@@ -168,10 +157,12 @@ const addDigest = (
   now: number,
   label: string = kind,
   scope: Scope = "read",
+  id: string = crypto.randomUUID(),
+  expiresAt?: number,
 ): void => {
   run(
     statements.insertCredential,
-    crypto.randomUUID(),
+    id,
     user.number,
     kind,
     scope,
@@ -179,7 +170,7 @@ const addDigest = (
     digest.bytes,
     label,
     now,
-    null,
+    expiresAt ?? null,
   );
 };
 

@@ -62,15 +62,7 @@ const throughCore = async (
     if (travelled !== format || requests !== 1) throw new Error(`came as ${travelled} after ${requests} requests`);
     return { json: JSON.stringify(encodeJson(endpoints[call.endpoint].response as DescMessage, data)) };
   } catch (error) {
-    if (!(error instanceof EngineError)) throw error;
-    const { status, code, reason } = error;
-    return {
-      refused: {
-        reason: reason._tag,
-        ...(status === undefined ? {} : { status }),
-        ...(code === undefined ? {} : { code }),
-      },
-    };
+    return refusalOf(error);
   }
 };
 
@@ -133,4 +125,17 @@ const statusIn = (body: Buffer, format: Format): number => {
   const json = JSON.parse(body.toString()) as JsonObject;
   if (Object.keys(json).join() !== "code,message,details") throw new Error(`a Status with ${Object.keys(json).join()}`);
   return fromJson(StatusSchema, json as JsonValue).code;
+};
+
+/** The failure of a call of core, as the tables write it; throws any other error. */
+export const refusalOf = (error: unknown) => {
+  if (!(error instanceof EngineError)) throw error;
+  const { status, code, reason } = error;
+  return {
+    refused: {
+      reason: reason._tag,
+      ...(status === undefined ? {} : { status }),
+      ...(code === undefined ? {} : { code }),
+    },
+  };
 };

@@ -5,11 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { EngineClient } from "@bytenite-engines/core";
-import { createEngineClient, EngineError } from "@bytenite-engines/core/promise";
+import { createEngineClient } from "@bytenite-engines/core/promise";
 import { decode, mediaTypeOf, rpcCodeOf, type Format } from "@bytenite-engines/core/wire";
 import { EngineMessageSchema, EngineSchema, StatusSchema } from "@bytenite-engines/proto";
 import * as Effect from "effect/Effect";
 import * as Stream from "effect/Stream";
+import { refusalOf } from "../TestClient.ts";
 import { builtBne } from "../trust/CommandCaller.ts";
 import { archiveOf, hashOf, version, writeFolder } from "./Archives.ts";
 import type { Caller, LifecycleCall, LifecycleRefusal } from "./Rows.ts";
@@ -31,18 +32,6 @@ export interface LifecycleClient {
 
 /** Makes a client for the engine of a name, in one form. */
 export type MakeClient = (baseUrl: string, engine: string, format: Format) => LifecycleClient;
-
-const coreRefusal = (error: unknown): LifecycleOutcome => {
-  if (!(error instanceof EngineError)) throw error;
-  const { status, code, reason } = error;
-  return {
-    refused: {
-      reason: reason._tag,
-      ...(status === undefined ? {} : { status }),
-      ...(code === undefined ? {} : { code }),
-    },
-  };
-};
 
 const condition = ({ ifRevision }: { readonly ifRevision?: number | undefined }) =>
   ifRevision === undefined ? {} : { ifRevision };
@@ -82,7 +71,7 @@ export const promiseClient: MakeClient = (baseUrl, engine, format) => {
             return await plain.send(call, as);
         }
       } catch (error) {
-        return coreRefusal(error);
+        return refusalOf(error);
       }
     },
   };
@@ -106,7 +95,7 @@ export const effectClient: MakeClient = (baseUrl, engine, format) => {
         else if (upload !== undefined) yield* client.upload(upload.archive, upload.params);
         return "done" as const;
       }).pipe(
-        Effect.catch((error) => Effect.succeed(coreRefusal(error))),
+        Effect.catch((error) => Effect.succeed(refusalOf(error))),
         Effect.provide(EngineClient.layer({ baseUrl, format, ...(as === "nobody" ? {} : { token: tokens[as] }) })),
       );
       return Effect.runPromise(program);
