@@ -80,8 +80,8 @@ const copyRepository = (): string => {
 type Failed = ReadonlyArray<string> | "run";
 
 /**
- * Tries changes one after the other; `onTried` hears of each. A change is caught by a test file that fails with it and passes
- * without it. Files that fail without a change take no further part; `onBroken` hears of them.
+ * Tries changes one after the other; `onTried` hears of each. A change is caught by a test file that fails with it twice, the
+ * second time alone, and passes without it. Files that fail without a change take no further part; `onBroken` hears of them.
  */
 export const tryAll = (
   chosen: ReadonlyArray<Site & { readonly file: string }>,
@@ -92,21 +92,26 @@ export const tryAll = (
   const broken = new Set<string>();
   const sound = new Set<string>();
   const run = (...args: ReadonlyArray<string>): Failed => failedOf(copy, [...args, ...excluded(broken)]);
-  const isCaughtBy = (test: string, own: ReadonlyArray<string>, path: string, original: string): boolean => {
+  /** Whether tests pass with a file put back as it was. */
+  const passesWithout = (path: string, original: string, args: ReadonlyArray<string>): boolean => {
     const mutated = readFileSync(path, "utf8");
-    if (!sound.has(test)) {
-      writeFileSync(path, original);
-      const passes = run("run", test, ...own).length === 0;
-      writeFileSync(path, mutated);
-      if (passes) sound.add(test);
-      else {
-        broken.add(test);
-        onBroken(test);
-      }
-      return passes;
+    writeFileSync(path, original);
+    const passes = run(...args).length === 0;
+    writeFileSync(path, mutated);
+    return passes;
+  };
+  const isCaughtBy = (test: string, own: ReadonlyArray<string>, path: string, original: string): boolean => {
+    const alone = ["run", test, ...own];
+    // What failed beside others may have failed by chance.
+    if (run(...alone).length === 0) return false;
+    if (sound.has(test)) return true;
+    const passes = passesWithout(path, original, alone);
+    if (passes) sound.add(test);
+    else {
+      broken.add(test);
+      onBroken(test);
     }
-    // What has passed before may have failed by chance.
-    return run("run", test, ...own).length > 0;
+    return passes;
   };
   try {
     return chosen.map((site) => {
@@ -126,8 +131,10 @@ export const tryAll = (
       let by: string | undefined;
       for (let stage = 0; by === undefined && stage < stages.length;) {
         const before = broken.size;
-        const failed = run(...(stages[stage] ?? []));
-        by = failed === "run" ? failed : failed.find((test) => isCaughtBy(test, own, path, original));
+        const args = stages[stage] ?? [];
+        const failed = run(...args);
+        if (failed === "run") by = passesWithout(path, original, args) ? failed : undefined;
+        else by = failed.find((test) => isCaughtBy(test, own, path, original));
         // Without the file that fails anyway, the same stage may find another one.
         if (by === undefined && broken.size === before) stage += 1;
       }
@@ -172,8 +179,19 @@ const failedOf = (copy: string, args: ReadonlyArray<string>): Failed => {
   if (status === 0) return [];
   if (signal !== null || !existsSync(report)) return "run";
   const { testResults } = JSON.parse(readFileSync(report, "utf8")) as {
-    readonly testResults: ReadonlyArray<{ readonly name: string; readonly status: string }>;
+    readonly testResults: ReadonlyArray<{
+      readonly name: string;
+      readonly status: string;
+      readonly message: string;
+      readonly assertionResults: ReadonlyArray<{ readonly status: string }>;
+    }>;
   };
-  const failed = testResults.filter(({ status }) => status === "failed").map(({ name }) => relative(copy, name));
+  const failed = testResults
+    // Files that had not ended when another one failed are reported as failed, too, with neither a message nor a failed test.
+    .filter(
+      ({ status, message, assertionResults }) =>
+        status === "failed" && (message !== "" || assertionResults.some((result) => result.status === "failed")),
+    )
+    .map(({ name }) => relative(copy, name));
   return failed.length === 0 ? "run" : failed;
 };
