@@ -1,7 +1,7 @@
 // Commands of `bne registry`: help, formats, errors, questions.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { registryUsage } from "@bytenite-engines/registry/command";
 import { afterAll, expect, test } from "vitest";
@@ -84,11 +84,16 @@ test("lists are tables with headers, JSON, CSV or names; nothing shows a secret 
 
 test("a user that is not there is made after a yes only, or with --create-user", async () => {
   const users = async (): Promise<string> => (await here("users", "-o", "name")).stdout;
-  expect(await here("token", "create", "--user", "nobody")).toEqual({
-    code: 1,
-    stdout: "",
-    stderr: `bne: there is no user nobody in ${database}\n--create-user makes the user, too.\n`,
-  });
+  const hint = "--create-user makes it, without a question.";
+  const none = { code: 1, stdout: "", stderr: `bne: there is no user nobody in ${database}\n${hint}\n` };
+  expect(await here("token", "create", "--user", "nobody")).toEqual(none);
+  const away = await run("token", "create", "--user", "nobody", "--database", "away.db");
+  expect(away).toEqual({ ...none, stderr: `bne: there is no database away.db\n${hint}\n` });
+  const asked = onTerminal(home, ["registry", "token", "create", "--user", "nobody", "--database", "away.db"]);
+  await asked.until(/there is no database away\.db\. Make it, with user nobody\? \[y\/N\] /);
+  asked.type("n\r");
+  expect(await asked.ended).toBe(1);
+  expect(existsSync(join(home.path, "away.db"))).toBe(false);
   for (const [typed, code] of [
     ["\r", 1],
     ["n\r", 1],
@@ -96,7 +101,7 @@ test("a user that is not there is made after a yes only, or with --create-user",
   ] as const) {
     expect(await users()).toBe("carol\n");
     const pty = onTerminal(home, ["registry", "key", "create", "--user", "asked", "--database", database]);
-    await pty.until(/There is no user asked\. Make one\? \[y\/N\] /);
+    await pty.until(/there is no user asked in \S+\. Make one\? \[y\/N\] /);
     pty.type(typed);
     expect(await pty.ended).toBe(code);
   }

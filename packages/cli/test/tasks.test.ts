@@ -124,7 +124,7 @@ const tasks: ReadonlyArray<Task> = [
   {
     task: "run a registry of my own, with a user",
     help: ["registry", "registry token create"],
-    line: "bne registry token create --user me --database own.db | wc -l",
+    line: "bne registry token create --user me --create-user --database own.db | wc -l",
     shows: /^1$/m,
   },
 ];

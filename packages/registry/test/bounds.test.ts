@@ -215,7 +215,7 @@ test("a page of large engines ends before it is too long, in both forms, and pag
     expect((await imported(database, lines, ["--user", "carol"])).code).toBe(0);
   }
   await imported(database, ['{"name":"small","version":"0.1"}'], ["--user", "carol"]);
-  const token = (await run(["token", "create", "--user", "carol", ...database])).stdout.trim();
+  const token = (await run(["token", "create", "--create-user", "--user", "carol", ...database])).stdout.trim();
   const registry = await serve([...database, "--no-trial"]);
   const names: Array<string> = [];
   let hasNext = true;

@@ -68,7 +68,9 @@ test("a database goes to D1 and back twice, with tokens, secrets, deleted engine
     })),
   ];
   await run(["import", "-", "--user", "carol", ...first], key, lines.map((line) => JSON.stringify(line)).join("\n"));
-  const token = (await run(["token", "create", "--user", "carol", "--scope", "publish", ...first], key)).stdout.trim();
+  const token = (
+    await run(["token", "create", "--create-user", "--user", "carol", "--scope", "publish", ...first], key)
+  ).stdout.trim();
   await run(["delete", "e-7", "--user", "carol", ...first], key);
   const before = await exported(first);
   expect(before).toContain("hunter2");

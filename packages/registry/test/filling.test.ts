@@ -34,7 +34,7 @@ test("manifests are imported from files, trees, globs and stdin, and read back o
   expect((await run(["import", "-", "--activate", "--public", ...flags], {}, lines)).stdout).toBe(
     "imported 2 engines\n",
   );
-  const { stdout: token } = await run(["token", "create", ...flags]);
+  const { stdout: token } = await run(["token", "create", "--create-user", ...flags]);
   const registry = await serve(database);
   const list = (await (await get(registry.origin, "/engines?orderBy=name", token.trim())).json()) as {
     engines: ReadonlyArray<{ name: string; status: string; entrypoint: string }>;

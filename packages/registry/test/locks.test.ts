@@ -29,7 +29,7 @@ const withToken = async (): Promise<{
   readonly id: string;
 }> => {
   const database = fresh();
-  const token = (await run(["token", "create", "--user", "carol", ...database])).stdout.trim();
+  const token = (await run(["token", "create", "--create-user", "--user", "carol", ...database])).stdout.trim();
   const id = (await run(["token", "list", ...database])).stdout.split("\t")[0] ?? "";
   return { database, token, id };
 };

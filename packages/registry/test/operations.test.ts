@@ -110,7 +110,7 @@ test("backups into a directory are named by their time, and all but the newest a
   ]) {
     await writeFile(join(folder, name), "older");
   }
-  expect((await run(["token", "create", "--user", "carol", ...database])).code).toBe(0);
+  expect((await run(["token", "create", "--create-user", "--user", "carol", ...database])).code).toBe(0);
   const first = await run(["backup", folder, "--keep", "2", ...database]);
   expect([first.code, first.stdout]).toEqual([
     0,

@@ -13,7 +13,7 @@ const { directory, fresh } = place();
 const flagsOf = (database: ReadonlyArray<string>): ReadonlyArray<string> => ["--user", "carol", ...database];
 
 const made = async (kind: "token" | "key", database: ReadonlyArray<string>): Promise<string> =>
-  (await run([kind, "create", ...flagsOf(database)])).stdout.trim();
+  (await run([kind, "create", "--create-user", ...flagsOf(database)])).stdout.trim();
 
 /** Id, state and kind of each credential. */
 const listed = async (database: ReadonlyArray<string>) => {
@@ -87,7 +87,7 @@ test("in an empty place a restore names the backup's date and the tokens that wo
   const backup = join(directory, "empty-place.sqlite");
   const token = await made("token", database);
   await made("key", database);
-  await run(["token", "create", "--expires-in", "1", ...flagsOf(database)]);
+  await run(["token", "create", "--create-user", "--expires-in", "1", ...flagsOf(database)]);
   const [first] = await listed(database);
   const opened = new DatabaseSync(String(database[1]));
   opened.exec("UPDATE credentials SET expires_at = 1 WHERE expires_at IS NOT NULL");
@@ -184,7 +184,7 @@ test("what is revoked or configured keeps its scope and last use over a restore"
   const backup = join(directory, "scopes.sqlite");
   await made("token", database);
   await run(["backup", backup, ...database]);
-  await run(["token", "create", "--scope", "manage", ...flagsOf(database)]);
+  await run(["token", "create", "--create-user", "--scope", "manage", ...flagsOf(database)]);
   const change = (sql: string): ReadonlyArray<unknown> => {
     const opened = new DatabaseSync(String(database[1]));
     const rows = opened.prepare(sql).all();

@@ -11,11 +11,11 @@ const { fresh } = place();
 
 test("a token has the scope that it is made with, read unless another is named", async () => {
   const database = fresh();
-  const plain = await run(["token", "create", "--user", "carol", ...database]);
+  const plain = await run(["token", "create", "--create-user", "--user", "carol", ...database]);
   expect([plain.code, plain.stderr]).toEqual([0, expect.stringContaining("of carol, scope read; it")]);
-  const publish = await run(["key", "create", "--user", "carol", "--scope", "publish", ...database]);
+  const publish = await run(["key", "create", "--create-user", "--user", "carol", "--scope", "publish", ...database]);
   expect([publish.code, publish.stderr]).toEqual([0, expect.stringContaining("scope publish")]);
-  const wrong = await run(["token", "create", "--user", "carol", "--scope", "root", ...database]);
+  const wrong = await run(["token", "create", "--create-user", "--user", "carol", "--scope", "root", ...database]);
   expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("--scope is read, publish, manage")]);
   expect((await run(["token", "list", ...database])).stdout).toMatch(/\tread\tnever used\n$/);
   const registry = await serve([...database, "--no-trial"], key);
@@ -59,7 +59,9 @@ test("tokens of a database from before there were scopes can read, and its backu
 
 test("users and credentials of a registry elsewhere are managed by its address", async () => {
   const database = fresh();
-  const token = (await run(["token", "create", "--user", "root", "--scope", "manage", ...database])).stdout.trim();
+  const token = (
+    await run(["token", "create", "--create-user", "--user", "root", "--scope", "manage", ...database])
+  ).stdout.trim();
   const registry = await serve([...database, "--no-trial"], key);
   const there = ["--base-url", `${registry.origin}/v1/dev`];
   const environment = { BYTENITE_MANAGE_TOKEN: token };
@@ -135,7 +137,7 @@ test("the first manage token is shown once, on a terminal alone", async () => {
 
 test("a user who is disabled is let in by none of their tokens", async () => {
   const database = fresh();
-  const token = (await run(["token", "create", "--user", "carol", ...database])).stdout.trim();
+  const token = (await run(["token", "create", "--create-user", "--user", "carol", ...database])).stdout.trim();
   const file = openSqlite(database[1] ?? "");
   await migrate(file.port, 0);
   file.transaction((exec) => exec("UPDATE users SET disabled_at = 1"));

@@ -34,7 +34,7 @@ const changes = [
 test.for(changes)("a backup with %s is not restored", async ([, sql, problem]) => {
   const database = fresh();
   const backup = join(directory, `changed-${problem.replaceAll(" ", "-")}.sqlite`);
-  await run(["token", "create", "--user", "carol", ...database]);
+  await run(["token", "create", "--create-user", "--user", "carol", ...database]);
   await run(["backup", backup, ...database]);
   change(backup, sql);
   const { code, stderr } = await run(["restore", backup, "--yes", ...database]);
@@ -45,7 +45,7 @@ test.for(changes)("a backup with %s is not restored", async ([, sql, problem]) =
 test("who is disabled in a database stays so when a backup from before is restored", async () => {
   const database = fresh();
   const backup = join(directory, "enabled.sqlite");
-  const token = (await run(["token", "create", "--user", "carol", ...database])).stdout.trim();
+  const token = (await run(["token", "create", "--create-user", "--user", "carol", ...database])).stdout.trim();
   await run(["backup", backup, ...database]);
   change(String(database[1]), "UPDATE users SET disabled_at = 5");
   expect((await run(["restore", backup, ...database])).code).toBe(0);
@@ -56,7 +56,7 @@ test("who is disabled in a database stays so when a backup from before is restor
 
 test("check names the schema where that cannot be read", async () => {
   const database = fresh();
-  await run(["token", "create", "--user", "carol", ...database]);
+  await run(["token", "create", "--create-user", "--user", "carol", ...database]);
   const path = String(database[1]);
   const bytes = await readFile(path);
   bytes.fill(0xff, 100, 4_096);
@@ -89,9 +89,9 @@ test.skipIf(process.platform !== "linux")(
   "a token that cannot be written is revoked, and the command fails",
   async () => {
     const database = fresh();
-    await run(["token", "create", "--user", "carol", ...database]);
+    await run(["token", "create", "--create-user", "--user", "carol", ...database]);
     const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
-    const line = `"$0" "$1" token create --user carol --database "$2" > /dev/full`;
+    const line = `"$0" "$1" token create --create-user --user carol --database "$2" > /dev/full`;
     const child = spawn("sh", ["-c", line, process.execPath, main, String(database[1])], {
       stdio: ["ignore", "ignore", "pipe"],
     });

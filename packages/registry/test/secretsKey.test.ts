@@ -72,7 +72,7 @@ test("another key is refused by every command, before it writes anything", async
     importing(manifest, path),
     ["import", "-", "--user", "carol", "--database", path],
     ["export", "--with-secrets", "--database", path],
-    ["token", "create", "--user", "carol", "--database", path],
+    ["token", "create", "--create-user", "--user", "carol", "--database", path],
     ["backup", join(inside, "copy.sqlite"), "--database", path],
   ]) {
     expect(await run(args, another, '{"name":"a","version":"0.1"}')).toEqual({ code: 1, stdout: "", stderr: refusal });
@@ -83,7 +83,7 @@ test("another key is refused by every command, before it writes anything", async
 
 test("a database knows its key from the first use on, with nothing sealed in it, and is served without one", async () => {
   const { path } = await fresh();
-  expect((await run(["token", "create", "--user", "carol", "--database", path])).code).toBe(0);
+  expect((await run(["token", "create", "--create-user", "--user", "carol", "--database", path])).code).toBe(0);
   expect(await (await serve(["--database", path], key)).end("SIGTERM")).toBe(0);
   expect((await run(["users", "--database", path], another)).stderr).toBe(refusal);
   expect(await (await serve(["--database", path])).end("SIGTERM")).toBe(0);
@@ -115,7 +115,7 @@ test("a backup knows its key, and is put in place under that key only", async ()
   await run(importing(manifest, path), key);
   await run(["backup", copy, "--database", path], key);
   const other = join(inside, "other.sqlite");
-  await run(["token", "create", "--user", "carol", "--database", other], another);
+  await run(["token", "create", "--create-user", "--user", "carol", "--database", other], another);
   const before = await contentsOf(inside);
   const refused = await run(["restore", copy, "--force", "--database", other], another);
   expect([refused.code, refused.stderr]).toEqual([1, refusal]);

@@ -140,7 +140,9 @@ test("a file other than a database, and a missing directory, are clear errors", 
   );
   expect((await run(["--port", "0", "--database", text])).stderr).toMatch(/it is not a SQLite file/);
   const nowhere = ["--database", join(directory, "no/such/x.sqlite")];
-  expect((await run(["token", "create", "--user", "carol", ...nowhere])).stderr).toMatch(/does its directory exist/);
+  expect((await run(["token", "create", "--create-user", "--user", "carol", ...nowhere])).stderr).toMatch(
+    /does its directory exist/,
+  );
 });
 
 test("tokens come from a file and from the environment, and those that are taken out of it stop to work", async () => {
@@ -177,8 +179,8 @@ test("tokens and keys are made, listed without the secret, and revoked within a 
   const database = fresh();
   const registry = await serve([...database, "--no-trial"], key);
   const flags = ["--user", "carol", ...database];
-  const token = (await run(["token", "create", "--label", "laptop", ...flags])).stdout.trim();
-  const apiKey = (await run(["key", "create", ...flags])).stdout.trim();
+  const token = (await run(["token", "create", "--create-user", "--label", "laptop", ...flags])).stdout.trim();
+  const apiKey = (await run(["key", "create", "--create-user", ...flags])).stdout.trim();
   expect((await get(registry.origin, "/engines", token)).status).toBe(200);
   const exchanged = await fetch(`${registry.origin}/v1/auth/access_token`, {
     method: "POST",
@@ -199,7 +201,7 @@ test("tokens and keys are made, listed without the secret, and revoked within a 
       .toBe(401);
   }
   expect((await run(["token", "revoke", "nobody", ...database])).code).toBe(1);
-  const auditor = (await run(["token", "create", "--scope", "manage", ...flags])).stdout.trim();
+  const auditor = (await run(["token", "create", "--create-user", "--scope", "manage", ...flags])).stdout.trim();
   const trail = await fetch(`${registry.origin}/manage/v1/audit`, {
     headers: { Authorization: auditor, "Bytenite-Management": "1" },
   });

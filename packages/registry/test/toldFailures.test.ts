@@ -18,7 +18,7 @@ const changed = (path: string, sql: string): void => {
 
 test("a database of a newer registry is reported by every command", async () => {
   const database = fresh();
-  await run(["token", "create", "--user", "carol", ...database]);
+  await run(["token", "create", "--create-user", "--user", "carol", ...database]);
   changed(database[1] ?? "", "INSERT INTO migrations VALUES (99, 0)");
   for (const command of [["users"], ["export"], ["restore", "x"], ["serve", "--port", "0"]]) {
     const { code, stderr } = await run([...command, ...database]);
@@ -45,7 +45,7 @@ test.for([
 test("a file that a backup cannot be put into is reported by its name", async () => {
   const database = fresh();
   const backup = join(directory, "backup.sqlite");
-  await run(["token", "create", "--user", "carol", ...database]);
+  await run(["token", "create", "--create-user", "--user", "carol", ...database]);
   await run(["backup", backup, ...database]);
   const other = join(directory, "other.sqlite");
   await writeFile(other, "x".repeat(10_000));
@@ -64,7 +64,18 @@ test.for(["users x", "export carol", "backup a b", "restore a b", "token list x"
 
 test("a token that has expired is listed as such, and a label keeps to its column", async () => {
   const database = fresh();
-  const made = await run(["token", "create", "--user", "carol", "--label", "ci", "--expires-in", "1", ...database]);
+  const made = await run([
+    "token",
+    "create",
+    "--create-user",
+    "--user",
+    "carol",
+    "--label",
+    "ci",
+    "--expires-in",
+    "1",
+    ...database,
+  ]);
   expect(made.code).toBe(0);
   expect((await run(["token", "list", ...database])).stdout).toMatch(/\tgood until \S+\tci\tread\tnever used\n$/);
   changed(database[1] ?? "", "UPDATE credentials SET expires_at = 1000");
@@ -72,7 +83,16 @@ test("a token that has expired is listed as such, and a label keeps to its colum
     /\texpired 1970-01-01T00:00:01.000Z\tci\tread\tnever used\n$/,
   );
   for (const label of ["a\tb", "a\nb", "a\u{1B}[31m"]) {
-    const { code, stderr } = await run(["token", "create", "--user", "carol", "--label", label, ...database]);
+    const { code, stderr } = await run([
+      "token",
+      "create",
+      "--create-user",
+      "--user",
+      "carol",
+      "--label",
+      label,
+      ...database,
+    ]);
     expect([code, stderr]).toEqual([1, "registry: a label is one line of text, without tabs\n"]);
   }
 });
@@ -84,7 +104,7 @@ test.skipIf(process.platform !== "linux")(
     const manifest = join(directory, "manifest.json");
     await writeFile(manifest, '{"name":"zipper","version":"0.1"}');
     expect((await run(["import", manifest, "--user", "carol", ...database])).code).toBe(0);
-    expect((await run(["token", "create", "--user", "carol", ...database])).code).toBe(0);
+    expect((await run(["token", "create", "--create-user", "--user", "carol", ...database])).code).toBe(0);
     const main = join(import.meta.dirname, "../src/main.ts");
     const into = (line: string) => spawnSync("bash", ["-c", line, process.execPath, main], { encoding: "utf8" });
     const commands = ["users", "token list", "check", `import ${manifest} --user carol`, "--help"];

@@ -70,7 +70,7 @@ test.for(migrations.slice(0, -1).map((_, index) => index + 1))(
 
 test("a registry that is older than the database says what to do, and changes nothing", async () => {
   const database = fresh();
-  await run(["token", "create", "--user", "carol", ...database]);
+  await run(["token", "create", "--create-user", "--user", "carol", ...database]);
   const path = String(database[1]);
   const opened = new DatabaseSync(path);
   opened.exec("INSERT INTO migrations VALUES (99, 0)");

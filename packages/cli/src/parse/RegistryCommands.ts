@@ -53,7 +53,7 @@ const crediting = (word: "token" | "key", what: string, made: string): ReadonlyA
     summary: `Make ${made}, and print it once`,
     details: [
       "Only its digest is kept: nobody can print it again. --output json also has id, user and scope.",
-      "A user that is not there is made after a question; without a terminal that needs --create-user. The first user of a database is made without.",
+      "A user or database that is not there is made after a question; without a terminal that needs --create-user.",
     ],
     flags: [
       { ...user, summary: "Whose it is; needed" },
@@ -66,7 +66,11 @@ const crediting = (word: "token" | "key", what: string, made: string): ReadonlyA
       },
       { name: "label", kind: "text", value: "TEXT", summary: "A name for it in lists" },
       { name: "expires-in", kind: "count", value: "DAYS", least: 1, summary: "Days until it ends; default: never" },
-      { name: "create-user", kind: "switch", summary: "Make the user where there is none, without asking" },
+      {
+        name: "create-user",
+        kind: "switch",
+        summary: "Make the user, and the database, where there is none, without asking",
+      },
       elsewhere,
       database,
     ],

@@ -1,4 +1,5 @@
 // `registry token` and `registry key`.
+import { existsSync } from "node:fs";
 import {
   createCredential,
   ensureUser,
@@ -29,7 +30,7 @@ interface Wanted {
 
 /** Where credentials are kept: in a database here, or in a registry elsewhere. */
 interface Keeper {
-  /** Whether a user would have to be made first, beside others. */
+  /** Whether the user would have to be made first. */
   readonly isNewUser: (name: string) => boolean;
   readonly create: (wanted: Wanted) => Promise<{ readonly id: string; readonly secret: string }>;
   readonly list: (user: string | undefined) => AsyncIterable<ListedCredential> | Iterable<ListedCredential>;
@@ -38,10 +39,7 @@ interface Keeper {
 }
 
 const keeperIn = (file: SqliteFile, kind: Kind): Keeper => ({
-  isNewUser: (name) => {
-    const users = listUsers(file);
-    return users.length > 0 && users.every(({ user }) => user.name !== name);
-  },
+  isNewUser: (name) => listUsers(file).every(({ user }) => user.name !== name),
   create: ({ user, label, days, scope }) => {
     const now = Date.now();
     const expiresAt = days === undefined ? undefined : now + days * dayMs;
@@ -93,8 +91,15 @@ export const credentials = async (kind: Kind, args: ReadonlyArray<string>, outpu
     const user = needed(flags, "user");
     const scope = scopeOf(flags.text("scope"));
     const days = daysOf(flags.text("expires-in"));
+    let mayMakeUser = flags.isOn("create-user");
+    if (remote === undefined && !mayMakeUser && !existsSync(databasePath(flags))) {
+      await assertWanted(`there is no database ${databasePath(flags)}`, `Make it, with user ${user}?`);
+      mayMakeUser = true;
+    }
     return kept("make", async ({ isNewUser, create, revoke }) => {
-      if (!flags.isOn("create-user") && isNewUser(user)) await assertWanted(user, databasePath(flags));
+      if (!mayMakeUser && isNewUser(user)) {
+        await assertWanted(`there is no user ${user} in ${databasePath(flags)}`, "Make one?");
+      }
       const made = await create({ user, label: flags.text("label") ?? "", days, scope });
       output.note(`${kind} ${made.id} of ${user}, scope ${scope}; it is shown this once:`);
       const { id, secret } = made;
@@ -123,12 +128,12 @@ export const credentials = async (kind: Kind, args: ReadonlyArray<string>, outpu
   throw new UsageError("create, list or revoke?");
 };
 
-const createHint = "--create-user makes the user, too.";
+const createHint = "--create-user makes it, without a question.";
 
-/** Asks whether a user is to be made. Rejects with UserError when not. */
-const assertWanted = async (user: string, database: string): Promise<void> => {
-  if (!canAsk()) throw new UserError(`there is no user ${user} in ${database}`, 1, createHint);
-  if (await isConfirmed(`There is no user ${user}. Make one? [y/N] `)) return;
+/** Asks whether to make what is missing. Rejects with UserError when not. */
+const assertWanted = async (missing: string, question: string): Promise<void> => {
+  if (!canAsk()) throw new UserError(missing, 1, createHint);
+  if (await isConfirmed(`${missing}. ${question} [y/N] `)) return;
   throw new UserError("nothing was made", 1, createHint);
 };
 

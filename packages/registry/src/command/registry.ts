@@ -42,7 +42,7 @@ Keep
 Let in
   users                    who there is
   token create|list|revoke ID    tokens for the API; --user NAME --scope read|publish|manage --label TEXT --expires-in DAYS
-                                 --create-user where there is no such user yet; a terminal is asked
+                                 --create-user makes user and database, without a question
   key create|list|revoke ID      API keys, exchanged at /v1/auth/access_token
 
   users, token and key also take --base-url URL: they ask that registry, with BYTENITE_MANAGE_TOKEN
