@@ -1,5 +1,6 @@
 // `node scripts/model.ts [STEPS] [SEED]`: random steps, compared with a model.
-import { randomOf, runModel } from "../test/model.ts";
+import { seeded } from "@bytenite-engines/test-kit/random";
+import { runModel } from "../test/model.ts";
 
 /** Steps of one run: then it begins anew, with the next seed. */
 const stepsPerRun = 50_000;
@@ -9,7 +10,7 @@ let done = 0;
 let answers = 0;
 let hits = 0;
 for (let seed = first; done < steps; seed++) {
-  const run = await runModel(randomOf(seed), Math.min(stepsPerRun, steps - done));
+  const run = await runModel(seeded(seed).next, Math.min(stepsPerRun, steps - done));
   done += run.steps;
   answers += run.answers;
   hits += run.hits;

@@ -2,6 +2,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { encode, endpoints, schemaDigestHeader, schemaDigests, type ReadName } from "@bytenite-engines/core/wire";
 import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
+import { seeded } from "@bytenite-engines/test-kit/random";
 import { purgesReadEveryMs } from "../src/Purge.ts";
 import type { Clock } from "./edge.ts";
 
@@ -26,16 +27,6 @@ export interface User {
 /** Longest time from an answer of the upstream to its last use, by the default settings and its own `s-maxage`, in milliseconds. */
 const longestUseMs: Record<ReadName, number> = { list: 610_000, get: 660_000, status: 600_000 };
 
-const seeded = (seed: number): (() => number) => {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-};
-
 const jwt = (name: string, expiresAtMs: number): string => {
   const payload = btoa(JSON.stringify({ sub: name, exp: expiresAtMs / 1000 })).replaceAll("=", "");
   return `e30.${payload}.c2lnbmF0dXJl`;
@@ -59,7 +50,7 @@ export class World {
 
   constructor(seed: number, store: Cache) {
     this.store = store;
-    this.random = seeded(seed);
+    this.random = seeded(seed).next;
     this.users = ["ann", "bea", "cyd", "dot", "eve", "fay"].map((name, index) => {
       const expiresAtMs = index < 2 ? this.clock.ms + 400_000 * (index + 1) : Number.POSITIVE_INFINITY;
       const token = index < 2 ? jwt(name, expiresAtMs) : `opaque-${name}`;

@@ -14,17 +14,6 @@ export interface ModelRun {
   readonly problems: ReadonlyArray<string>;
 }
 
-/** Numbers in [0, 1), the same for the same seed. */
-export const randomOf = (seed: number): (() => number) => {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-};
-
 const users = ["alice", "bob"] as const;
 const engines = ["a", "b"] as const;
 const paths = ["/engines", ...engines.flatMap((name) => [`/engines/${name}`, `/engines/${name}/status`])];

@@ -5,17 +5,6 @@ import { formatHttpDate } from "../src/HttpDate.ts";
 /** The time at which responses are stored. */
 export const storedAtMs = Date.UTC(2026, 10, 24, 12);
 
-/** Random numbers in [0, 1) from a seed (mulberry32). */
-export const randomFrom = (seed: number): (() => number) => {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d_2b_79_f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-};
-
 const at = (seconds: number): string => formatHttpDate(storedAtMs + seconds * 1000);
 
 export const generateCase = (random: () => number): Case => {

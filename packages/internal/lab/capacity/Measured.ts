@@ -5,7 +5,7 @@ import { pathOf } from "@bytenite-engines/core/wire";
 import { startRegistry } from "@bytenite-engines/registry/testing";
 import { Edge } from "../parts/Edge.ts";
 import { sumOf } from "../parts/Series.ts";
-import { seeded } from "../Random.ts";
+import { seeded } from "@bytenite-engines/test-kit/random";
 import { cpu } from "./Bill.ts";
 import { EdgeModel, type Demand } from "./EdgeModel.ts";
 import { byEndpoint, deployedVariables, settingsIn } from "./WorkerSettings.ts";

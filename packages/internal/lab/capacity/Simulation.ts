@@ -1,6 +1,6 @@
 // Requests of a scenario, and their results.
 import { readNames, type ReadName } from "@bytenite-engines/core/wire";
-import { seeded } from "../Random.ts";
+import { seeded } from "@bytenite-engines/test-kit/random";
 import { EdgeModel, type Became, type Demand } from "./EdgeModel.ts";
 import type { Scenario } from "./Scenario.ts";
 import { byEndpoint, livingLonger, type WorkerSettings } from "./WorkerSettings.ts";

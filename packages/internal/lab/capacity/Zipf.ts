@@ -1,5 +1,5 @@
 // Zipf distribution.
-import type { Random } from "../Random.ts";
+import type { Random } from "@bytenite-engines/test-kit/random";
 
 /** A choice among the indexes of weights, each as likely as its weight. */
 export const weighted = (weights: ReadonlyArray<number>): ((random: Random) => number) => {

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, relative } from "node:path";
-import { seeded } from "../Random.ts";
+import { seeded } from "@bytenite-engines/test-kit/random";
 import { root } from "./Mutants.ts";
 import { changed, sitesIn, type Site } from "./Sites.ts";
 

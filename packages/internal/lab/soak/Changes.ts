@@ -14,7 +14,7 @@ import {
   type SqliteFile,
   type User,
 } from "@bytenite-engines/registry";
-import type { Random } from "../Random.ts";
+import type { Random } from "@bytenite-engines/test-kit/random";
 import { keyOf, type EngineWorld, type Held } from "./EngineWorld.ts";
 import { userNames, type Tokens } from "./Tokens.ts";
 

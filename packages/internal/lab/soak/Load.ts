@@ -1,7 +1,7 @@
 // Requests of the clients during a run.
 import { mediaTypeOf, type Format } from "@bytenite-engines/core/wire";
 import { createEngineClient, EngineError, type PromiseEngineClient } from "@bytenite-engines/core/promise";
-import type { Random } from "../Random.ts";
+import type { Random } from "@bytenite-engines/test-kit/random";
 import { runBne } from "./Bne.ts";
 import { engineNames } from "./Changes.ts";
 import type { EngineWorld } from "./EngineWorld.ts";

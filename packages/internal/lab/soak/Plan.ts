@@ -1,6 +1,6 @@
 // Faults of each round.
 import type { FaultRule } from "@bytenite-engines/registry/testing";
-import type { Random } from "../Random.ts";
+import type { Random } from "@bytenite-engines/test-kit/random";
 
 /** What happens to a process in the midst of a round. `outage`: the registry is gone for a while. */
 export type Disruption = "registry-stop" | "registry-kill" | "edge-stop" | "edge-kill" | "outage";

@@ -1,7 +1,7 @@
 // One round: load, changes, faults.
 import type { Edge } from "../parts/Edge.ts";
 import type { RegistryProcess } from "../parts/RegistryProcess.ts";
-import type { Random } from "../Random.ts";
+import type { Random } from "@bytenite-engines/test-kit/random";
 import { undisturbed, type Disturbance } from "./Balance.ts";
 import type { Changes } from "./Changes.ts";
 import { disrupt } from "./Disrupt.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { makeSecretBox, migrate, openSqlite } from "@bytenite-engines/registry";
 import { Edge } from "../parts/Edge.ts";
 import { RegistryProcess } from "../parts/RegistryProcess.ts";
-import { seeded } from "../Random.ts";
+import { seeded } from "@bytenite-engines/test-kit/random";
 import { imbalances } from "./Balance.ts";
 import { Changes } from "./Changes.ts";
 import { EngineWorld } from "./EngineWorld.ts";

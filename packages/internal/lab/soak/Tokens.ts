@@ -1,6 +1,6 @@
 // Users and their valid and revoked tokens.
 import { createCredential, ensureUser, revokeCredential, type SqliteFile, type User } from "@bytenite-engines/registry";
-import type { Random } from "../Random.ts";
+import type { Random } from "@bytenite-engines/test-kit/random";
 
 /** A token, for as long as it is used. */
 export interface Token {

@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { seeded } from "@bytenite-engines/test-kit/random";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { archiveLimits, type ArchiveLimits } from "./ArchivePath.ts";
 import { ArchiveError, readArchive } from "./ArchiveReader.ts";
@@ -270,16 +271,6 @@ test("archives of GNU tar, bsdtar and Python are read, and their links, devices,
   expect(await read(readFileSync(join(folder, "good-gnu.tar")))).toContain("good/app/main.py 2");
 });
 
-/** A generator of numbers that is the same in every run (mulberry32). */
-const numbers =
-  (seed: number) =>
-  (below: number): number => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-
 const clean = (path: string): string => path.replace(/^(?:\.\/)+/, "");
 
 const withChecksum = (bytes: Buffer, at: number): void => {
@@ -294,7 +285,7 @@ test("of 1,000 damaged archives each is refused with a message, or holds what Py
     tar(pax("path=e/long", "mtime=1.5"), file("x"), { type: "L", body: `e/${"n".repeat(120)}\0` }, file("y")),
     tar({ name: "g", type: "g", body: record("comment=abc") }, { ...file("b"), prefix: "e" }, file("c")),
   ];
-  const next = numbers(7);
+  const next = seeded(7).below;
   const taken: Array<readonly [name: string, found: ReadonlyArray<string>]> = [];
   for (let count = 0; count < 1_000; count++) {
     const bytes = Buffer.from(seeds[next(seeds.length)] as Buffer);

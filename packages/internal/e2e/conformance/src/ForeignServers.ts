@@ -1,8 +1,9 @@
 // Registries with other field numbers, direct or through one proxy.
 import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
 import { startFront } from "./Front.ts";
-import { chanceOf, randomEngines, randomNumbers } from "./Numberings.ts";
+import { randomEngines, randomNumbers } from "./Numberings.ts";
 import { startProxy } from "@bytenite-engines/test-kit";
+import { seeded } from "@bytenite-engines/test-kit/random";
 
 /** The ways to such a registry. */
 export const ways = ["against the registry", "through the worker"] as const;
@@ -35,10 +36,10 @@ export const startForeignServers = async (): Promise<ForeignServers> => {
 
 /** A registry with random numbers and no digest, the same for the same seed; alice's token is `t-SEED`. */
 export const startForeignRegistry = (seed: number, hasFullEngine: boolean): Promise<TestRegistry> => {
-  const chance = chanceOf(seed);
+  const random = seeded(seed);
   return startRegistry({
-    fieldNumbers: randomNumbers(chance),
+    fieldNumbers: randomNumbers(random),
     schemaDigest: false,
-    users: [{ name: "alice", token: `t-${seed}`, engines: randomEngines(chance, hasFullEngine) }],
+    users: [{ name: "alice", token: `t-${seed}`, engines: randomEngines(random, hasFullEngine) }],
   });
 };

@@ -2,7 +2,8 @@
 import type { DescMessage } from "@bufbuild/protobuf";
 import { createEngineClient, type PromiseEngineClient } from "@bytenite-engines/core/promise";
 import { encodeJson, endpoints, type EndpointName } from "@bytenite-engines/core/wire";
-import { shuffled, type Chance } from "./Numberings.ts";
+import type { Random } from "@bytenite-engines/test-kit/random";
+import { shuffled } from "./Numberings.ts";
 
 /** What a call answered. */
 interface Called {
@@ -65,13 +66,13 @@ export const trueCalls = async (baseUrl: string, token: string): Promise<Readonl
 export const round = async (
   client: PromiseEngineClient,
   calls: ReadonlyArray<TrueCall>,
-  chance: Chance,
+  random: Random,
 ): Promise<Round> => {
   const wrong: Array<string> = [];
   let protobuf = 0;
   let regained = 0;
   let requests = 0;
-  for (const [name, call, truth] of shuffled(chance, calls)) {
+  for (const [name, call, truth] of shuffled(random, calls)) {
     const { json, format, requests: sent } = await call(client);
     if (json !== truth) wrong.push(`${name}: ${json}, not ${truth}`);
     if (format === "protobuf") protobuf += 1;

@@ -2,9 +2,10 @@
 import { createEngineClient, type EngineEvent } from "@bytenite-engines/core/promise";
 import { FieldNumberInference, fieldNumbers } from "@bytenite-engines/core/infer";
 import { startRegistry, type FieldNumbers } from "@bytenite-engines/registry/testing";
+import { seeded } from "@bytenite-engines/test-kit/random";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { startForeignRegistry, startForeignServers, ways, type ForeignServers } from "../src/ForeignServers.ts";
-import { chanceOf, contractMessages, randomEngines, shuffled } from "../src/Numberings.ts";
+import { contractMessages, randomEngines, shuffled } from "../src/Numberings.ts";
 import { round, trueCalls } from "../src/Round.ts";
 import { tryClient } from "../src/trust/ClientCaller.ts";
 import { tallyOf, type Part } from "../src/trust/Tally.ts";
@@ -45,7 +46,7 @@ test("calls that are under way at the same time are answered right, for few requ
     });
     registry.requests.length = 0;
     for (let repeat = 0; repeat < 3; repeat++) {
-      const crowd = shuffled(chanceOf(repeat), [...calls, ...calls, ...calls]);
+      const crowd = shuffled(seeded(repeat), [...calls, ...calls, ...calls]);
       const answers = await Promise.all(crowd.map(async ([, call]) => (await call(client)).json));
       expect(answers).toEqual(crowd.map(([, , truth]) => truth));
     }
@@ -63,18 +64,18 @@ const strangeNumbers: FieldNumbers = Object.fromEntries(
 
 test.for(ways)("protobuf with every field as an unknown one is never handed out empty (%s)", async (way) => {
   const token = "t-strange";
-  const users = [{ name: "alice", token, engines: randomEngines(chanceOf(5), true) }];
+  const users = [{ name: "alice", token, engines: randomEngines(seeded(5), true) }];
   await using registry = await startRegistry({ users, schemaDigest: false, fieldNumbers: strangeNumbers });
   const baseUrl = servers.urlBy(way, token, registry);
   const calls = await trueCalls(registry.url, token);
   // Without a profile they are only unknown fields, and the JSON is the answer for good.
   const plain = createEngineClient({ baseUrl, token });
   for (let repeat = 0; repeat < 3; repeat++)
-    expect(await round(plain, calls, chanceOf(repeat))).toMatchObject({ wrong: [], protobuf: 0 });
+    expect(await round(plain, calls, seeded(repeat))).toMatchObject({ wrong: [], protobuf: 0 });
   // With one: protobuf, one request per call, nothing left unknown.
   const inference = new FieldNumberInference();
   const inferring = createEngineClient({ baseUrl, token, format: "json", middleware: [inference.middleware] });
-  await round(inferring, calls, chanceOf(3));
+  await round(inferring, calls, seeded(3));
   const unknown: Array<EngineEvent> = [];
   const client = createEngineClient({
     baseUrl,
@@ -87,6 +88,6 @@ test.for(ways)("protobuf with every field as an unknown one is never handed out 
   });
   await client.list();
   const all = { wrong: [], protobuf: calls.length, regained: calls.length, requests: calls.length };
-  expect(await round(client, calls, chanceOf(2))).toEqual(all);
+  expect(await round(client, calls, seeded(2))).toEqual(all);
   expect(unknown).toEqual([]);
 });

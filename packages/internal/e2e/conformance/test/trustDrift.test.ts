@@ -2,13 +2,14 @@
 import { createEngineClient, type EngineEvent, type VerificationOptions } from "@bytenite-engines/core/promise";
 import { startRegistry, type EngineInit, type FieldNumbers } from "@bytenite-engines/registry/testing";
 import { startProxy, type RunningProxy } from "@bytenite-engines/test-kit";
+import { seeded } from "@bytenite-engines/test-kit/random";
 import { expect, test } from "vitest";
 import { startFront, type Front } from "../src/Front.ts";
-import { chanceOf, randomEngines } from "../src/Numberings.ts";
+import { randomEngines } from "../src/Numberings.ts";
 
 /** Two servers with the same engines, one with our numbers and one with two of them in other places. */
 const startPair = async (numbers: Readonly<Record<string, number>>) => {
-  const users = [{ name: "alice", token: "t", engines: randomEngines(chanceOf(3), true) }];
+  const users = [{ name: "alice", token: "t", engines: randomEngines(seeded(3), true) }];
   const fieldNumbers: FieldNumbers = { "bytenite.engine.Engine": numbers };
   const [ours, other] = await Promise.all([
     startRegistry({ users, schemaDigest: false }),
@@ -65,7 +66,7 @@ test.for(places)(
   async ([, meet]) => {
     const { other, stop } = await startPair(moved);
     const honest = await startRegistry({
-      users: [{ name: "alice", token: "t", engines: randomEngines(chanceOf(3), true) }],
+      users: [{ name: "alice", token: "t", engines: randomEngines(seeded(3), true) }],
     });
     const answer = await fetch(`${honest.url}/engines/full@3.7`, {
       headers: { authorization: "t", accept: "application/x-protobuf" },
@@ -89,7 +90,7 @@ const described = (engine: EngineInit): EngineInit => Object.assign({}, engine, 
 test("replicas with other data for each form are answered in JSON, and verify nothing", async () => {
   const { ours, stop } = await startPair(swapped);
   const other = await startRegistry({
-    users: [{ name: "alice", token: "t", engines: randomEngines(chanceOf(4), true).map(described) }],
+    users: [{ name: "alice", token: "t", engines: randomEngines(seeded(4), true).map(described) }],
   });
   const front = await startFront(({ accept }) => ({ baseUrl: accept.includes("json") ? other.url : ours.url }));
   const { client, drifts } = clientOf(front.url, { responsesPerExtraRequest: 1 });

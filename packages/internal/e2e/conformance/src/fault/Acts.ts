@@ -9,20 +9,13 @@ import {
   type Format,
 } from "@bytenite-engines/core/wire";
 import type { Act, Arrived } from "@bytenite-engines/test-kit";
+import { zipper } from "@bytenite-engines/test-kit/samples";
 
-const engine = create(endpoints.get.response, {
-  id: "fault-1",
-  name: "zipper",
-  version: "0.1",
-  description: "naïve 😀",
-  deviceRequirements: { minCpu: 0.5, gpu: ["tesla t4"] },
-});
-
-/** The engine that every right answer of the table carries. */
-export const theEngine = engine;
+/** The engine that every right answer of the table carries: its text has characters of two and four bytes. */
+export const theEngine = create(endpoints.get.response, { ...zipper, description: "naïve 😀" });
 
 /** Its bytes. */
-export const engineBytes = (format: Format): Uint8Array => encode(endpoints.get.response, engine, format);
+export const engineBytes = (format: Format): Uint8Array => encode(endpoints.get.response, theEngine, format);
 
 /** An answer, to be written as it stands. */
 export interface Written {

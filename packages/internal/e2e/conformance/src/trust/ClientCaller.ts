@@ -2,7 +2,7 @@
 import { createEngineClient, type ClientOptions } from "@bytenite-engines/core/promise";
 import { FieldNumberInference, fieldNumbers } from "@bytenite-engines/core/infer";
 import { startForeignRegistry, type ForeignServers, type Way } from "../ForeignServers.ts";
-import { chanceOf } from "../Numberings.ts";
+import { seeded } from "@bytenite-engines/test-kit/random";
 import { round, trueCalls, type TrueCall } from "../Round.ts";
 import type { Part } from "./Tally.ts";
 
@@ -15,14 +15,14 @@ const bareEvery = 3;
  */
 export const tryClient = async (servers: ForeignServers, way: Way, seed: number): Promise<Part> => {
   const isFull = seed % bareEvery !== 0;
-  const chance = chanceOf(seed * 1000);
+  const random = seeded(seed * 1000);
   await using registry = await startForeignRegistry(seed, isFull);
   const token = `t-${seed}`;
   const calls = await trueCalls(registry.url, token);
   const baseUrl = servers.urlBy(way, token, registry);
   const plain = createEngineClient({ baseUrl, token });
-  const first = await round(plain, calls, chance);
-  const second = await round(plain, calls, chance);
+  const first = await round(plain, calls, random);
+  const second = await round(plain, calls, random);
   const client = createEngineClient({
     baseUrl,
     token,
@@ -30,7 +30,7 @@ export const tryClient = async (servers: ForeignServers, way: Way, seed: number)
   });
   // The first response that is read by a profile is compared with its JSON.
   await client.list({ limit: 1 });
-  const last = await round(client, calls, chance);
+  const last = await round(client, calls, random);
   const isComplete = last.regained === calls.length;
   return {
     calls: calls.length,
