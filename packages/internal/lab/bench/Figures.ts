@@ -5,7 +5,6 @@ import { edgeLargeBodies } from "./edge/EdgeLargeBodies.ts";
 import { edgeLatency } from "./edge/EdgeLatency.ts";
 import { edgeMemory } from "./edge/EdgeMemory.ts";
 import { edgeOutage } from "./edge/EdgeOutage.ts";
-import { edgeSize } from "./edge/EdgeSize.ts";
 import { edgeStampede } from "./edge/EdgeStampede.ts";
 import { cachePolicy } from "./figures/CachePolicy.ts";
 import { calls } from "./figures/Calls.ts";
@@ -15,7 +14,7 @@ import { heap } from "./figures/Heap.ts";
 import { overhead } from "./figures/Overhead.ts";
 import { registryScale } from "./figures/RegistryScale.ts";
 import { registryThroughput } from "./figures/RegistryThroughput.ts";
-import { sizes } from "./figures/Sizes.ts";
+import { edgeSize, sizes } from "./figures/Sizes.ts";
 
 export const figures: ReadonlyArray<Figure> = [
   calls,

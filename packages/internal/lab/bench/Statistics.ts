@@ -13,7 +13,8 @@ export const spreadOf = (values: ReadonlyArray<number>): Spread => {
   return { median: quantile(sorted, 0.5), lower: quantile(sorted, 0.25), upper: quantile(sorted, 0.75) };
 };
 
-const quantile = (sorted: ReadonlyArray<number>, share: number): number => {
+/** The value below which a share of sorted numbers lies, between neighbours in proportion; NaN for none. */
+export const quantile = (sorted: ReadonlyArray<number>, share: number): number => {
   const at = (sorted.length - 1) * share;
   const below = sorted[Math.floor(at)] ?? Number.NaN;
   const above = sorted[Math.ceil(at)] ?? Number.NaN;

@@ -3,10 +3,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { writeCharts } from "./Charts.ts";
 import { figures } from "./Figures.ts";
 import { benchmarksFile, isCitable, markdownOf, textOf, verdictsOf, type Measured } from "./Report.ts";
 import { busyShareNow } from "./Verdict.ts";
-import { writeCharts } from "./chart/Charts.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -48,7 +48,7 @@ for (const figure of figures) {
     continue;
   }
   // One by one: a run of all takes half an hour.
-  writeCharts([measured]);
+  writeCharts(measured);
   const command = ["pnpm bench", figure.name, ...(values.quick ? ["--quick"] : [])].join(" ");
   writeFileSync(file, benchmarksFile(readFileSync(file, "utf8"), figures, markdownOf(measured, command, machine)));
 }

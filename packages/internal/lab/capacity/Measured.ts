@@ -1,9 +1,9 @@
 // Measured run of two isolates, compared with the model.
-import { readFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
-import { pathOf } from "@bytenite-engines/core/wire";
+import { pathOf, readNames, type ReadName } from "@bytenite-engines/core/wire";
 import { startRegistry } from "@bytenite-engines/registry/testing";
 import { Edge } from "../parts/Edge.ts";
+import { cpuSecondsOf } from "../parts/Footprint.ts";
 import { sumOf } from "../parts/Series.ts";
 import { seeded } from "@bytenite-engines/test-kit/random";
 import { cpu } from "./Bill.ts";
@@ -19,6 +19,9 @@ const atOnce = 4;
 const tokens = 24;
 const tags = 5;
 const isolates = 2;
+
+/** How often each endpoint is asked for, in proportion. */
+const mix: Readonly<Record<ReadName, number>> = { list: 1, get: 2, status: 1 };
 
 /** Lives so short that each of them ends several times in the seconds that it takes. */
 const variables = {
@@ -74,7 +77,7 @@ export const check = async (seed: number): Promise<Check> => {
   const lengths = byEndpoint(() => 0);
   const latencies: Array<number> = [];
   let fromCache = 0;
-  const cpuBefore = cpuMsOf(edge.pid ?? 0);
+  const cpuBefore = cpuSecondsOf(edge.pid ?? 0);
   const startedAtMs = Date.now();
   let next = 0;
   await Promise.all(
@@ -95,7 +98,7 @@ export const check = async (seed: number): Promise<Check> => {
     }),
   );
   const seconds = (Date.now() - startedAtMs) / 1_000;
-  const cpuMs = cpuMsOf(edge.pid ?? 0) - cpuBefore;
+  const cpuUs = (cpuSecondsOf(edge.pid ?? 0) - cpuBefore) * 1e6;
   const series = await edge.metrics();
   const model = new EdgeModel({
     settings: settingsIn(variables),
@@ -122,7 +125,7 @@ export const check = async (seed: number): Promise<Check> => {
       measured: sumOf(series, "bytenite_edge_memory_bytes"),
       modelled: memories.reduce((sum, { bytes }) => sum + bytes, 0),
     },
-    exchangeCpuUs: (cpuMs * 1_000 - hitsUs) / Math.max(registry.requests.length, 1),
+    exchangeCpuUs: (cpuUs - hitsUs) / Math.max(registry.requests.length, 1),
   };
 };
 
@@ -130,11 +133,12 @@ const sequenceOf = (seed: number, names: ReadonlyArray<string>): ReadonlyArray<O
   const random = seeded(seed);
   const pickToken = weighted(Array.from({ length: tokens }, (_, index) => zipfWeight(index + 1, 0.8)));
   const pickTag = weighted(names.map((_, index) => zipfWeight(index + 1, 1)));
+  const pickEndpoint = weighted(readNames.map((endpoint) => mix[endpoint]));
   return Array.from({ length: requests }, () => {
     const token = pickToken(random);
-    const endpoint = random.pick(["list", "get", "get", "status"] as const);
+    const endpoint = readNames[pickEndpoint(random)] ?? "get";
     const tag = endpoint === "list" ? 0 : pickTag(random) + 1;
-    const key = (token * 3 + ["list", "get", "status"].indexOf(endpoint)) * (tags + 1) + tag;
+    const key = (token * readNames.length + readNames.indexOf(endpoint)) * (tags + 1) + tag;
     const path = pathOf(endpoint, names[tag - 1]) ?? "";
     return {
       dataCentre: 0,
@@ -146,13 +150,4 @@ const sequenceOf = (seed: number, names: ReadonlyArray<string>): ReadonlyArray<O
       token: `local-user${token}`,
     };
   });
-};
-
-/** Clock ticks of Linux in a second. */
-const ticksPerSecond = 100;
-
-/** Processor time of a process so far, in milliseconds (Linux). */
-const cpuMsOf = (pid: number): number => {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-  return ((Number(fields[11]) + Number(fields[12])) * 1_000) / ticksPerSecond;
 };

@@ -1,7 +1,7 @@
 // Final report of a run, and its pass criteria.
+import { spreadOf } from "../bench/Statistics.ts";
 import { callers } from "./Load.ts";
 import { outcomes } from "./Ledger.ts";
-import { growthOf } from "./Footprint.ts";
 import type { Sample, Soaked } from "./Soak.ts";
 
 /** How much more memory a process may hold at the end than after warm-up: a part of it, and so many MiB. */
@@ -98,6 +98,15 @@ const memoryLines = (samples: ReadonlyArray<Sample>): ReadonlyArray<Line> => {
     { what: "most sockets of a process, nothing under way", value: `${most}`, holds: most <= maxSockets },
   ];
 };
+
+/** Samples at the beginning and at the end that are compared. */
+const compared = 5;
+
+/** How values went from the first few to the last few, by their medians; undefined: there are too few. */
+const growthOf = (values: ReadonlyArray<number>): { readonly from: number; readonly to: number } | undefined =>
+  values.length < 2 * compared
+    ? undefined
+    : { from: spreadOf(values.slice(0, compared)).median, to: spreadOf(values.slice(-compared)).median };
 
 const growthLine = (
   what: string,

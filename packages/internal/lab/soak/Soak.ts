@@ -2,15 +2,17 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { makeSecretBox, migrate, openSqlite } from "@bytenite-engines/registry";
 import { Edge } from "../parts/Edge.ts";
+import { footprintOf, type Footprint } from "../parts/Footprint.ts";
 import { RegistryProcess } from "../parts/RegistryProcess.ts";
 import { seeded } from "@bytenite-engines/test-kit/random";
 import { imbalances } from "./Balance.ts";
 import { Changes } from "./Changes.ts";
 import { EngineWorld } from "./EngineWorld.ts";
 import { Findings } from "./Findings.ts";
-import { footprintOf, ownHeapMib, type Footprint } from "./Footprint.ts";
 import { Judge } from "./Judge.ts";
 import { Ledger, type Counts } from "./Ledger.ts";
 import { Load } from "./Load.ts";
@@ -141,6 +143,15 @@ const quiet = async (ledger: Ledger): Promise<void> => {
     last = now;
     await pause(200);
   }
+};
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
+
+/** Heap of this process that is in use once all garbage is gone, in MiB. */
+const ownHeapMib = (): number => {
+  collectGarbage();
+  return process.memoryUsage().heapUsed / 2 ** 20;
 };
 
 /** Garbage is collected first: how much of it lies about says nothing of what is held. */

@@ -6,8 +6,7 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { freePort, root, startProcess } from "@bytenite-engines/test-kit";
-import { nginxByHttp, startNginx } from "../bench/edge/Nginx.ts";
-import { startVarnish, varnishByHttp } from "../bench/edge/Varnish.ts";
+import { nginxByHttp, startNginx, startVarnish, varnishByHttp } from "../bench/edge/Peers.ts";
 
 interface Suite {
   readonly tests: ReadonlyArray<{

@@ -59,7 +59,11 @@ const bareEngine = (random: Random, index: number): EngineInit => ({
   isPublic: random.chance(0.5),
   ...(random.chance(0.5)
     ? {
-        platformConfig: { container: random.pick(texts), username: random.pick(texts), privateImage: random.chance(0.5) },
+        platformConfig: {
+          container: random.pick(texts),
+          username: random.pick(texts),
+          privateImage: random.chance(0.5),
+        },
       }
     : {}),
   ...(random.chance(0.5)

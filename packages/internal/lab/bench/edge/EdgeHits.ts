@@ -5,9 +5,7 @@ import type { Figure, FigureRow } from "../Figure.ts";
 import { ratioOf, spreadOf } from "../Statistics.ts";
 import { builtWorker, deployedFor, listOf, startUpstream } from "./EdgeStack.ts";
 import { Connection, saturate, type Burst, type Expected } from "./Load.ts";
-import { nginxByToken, startNginx } from "./Nginx.ts";
-import type { Peer } from "./Peer.ts";
-import { startVarnish, varnishByToken } from "./Varnish.ts";
+import { nginxByToken, startNginx, startVarnish, varnishByToken, type Peer } from "./Peers.ts";
 import { answerBytes, bareMatch, hello, moduleMap } from "./Workers.ts";
 
 const authorization = "bench-token";

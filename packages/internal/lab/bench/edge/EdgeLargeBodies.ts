@@ -5,7 +5,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { cacheBackend, startWorkerd } from "@bytenite-engines/test-kit";
 import type { Figure, FigureRow } from "../Figure.ts";
 import { builtWorker, listPath, serveUpstream } from "./EdgeStack.ts";
-import { residentMibOf } from "./Load.ts";
+import { residentMibOf } from "../../parts/Footprint.ts";
 
 const mib = 2 ** 20;
 /** Most that the process may grow by while eight are under way, in MiB: the isolate is ended at 128. */

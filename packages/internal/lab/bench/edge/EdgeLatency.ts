@@ -1,10 +1,8 @@
 // Figure: what the last percent of hits waits at a fixed rate.
-import { readFile } from "node:fs/promises";
-import { cacheBackend, startWorkerd } from "@bytenite-engines/test-kit";
 import type { Figure } from "../Figure.ts";
-import { ratioOf, spreadOf } from "../Statistics.ts";
-import { builtWorker, deployedFor, listPath, startUpstream } from "./EdgeStack.ts";
-import { atRate, type Expected } from "./Load.ts";
+import { quantile, ratioOf, spreadOf } from "../Statistics.ts";
+import { deployedFor, listOf, startEdge, startUpstream } from "./EdgeStack.ts";
+import { atRate, Connection } from "./Load.ts";
 import { answerBytes, hello } from "./Workers.ts";
 
 /** Largest ratio of the p99 to that of hello. */
@@ -15,36 +13,26 @@ export const edgeLatency: Figure = {
   title: "Latency of hits at 3,000 requests a second",
   promise: "p99 below twice that of hello.",
   measure: async (effort) => {
-    const script = await readFile(builtWorker, "utf8");
     const upstream = await startUpstream();
-    await using standalone = await startWorkerd([
-      { name: "cache", script: cacheBackend },
-      { name: "hello", script: hello },
-      { name: "edge", script, cache: "cache", variables: deployedFor(upstream.url) },
-    ]);
-    const expected: Readonly<Record<string, Expected>> = {
-      hello: { status: 200, length: "hello".length },
-      edge: { status: 200, length: answerBytes, cacheStatus: "; hit" },
-    };
+    await using standalone = await startEdge(deployedFor(upstream.url), { name: "hello", script: hello });
+    const request = listOf("bench-token");
+    const portOf = (name: string): number => standalone.ports[name] ?? 0;
     // The first answer is none from a cache.
-    await (
-      await fetch(`http://127.0.0.1:${standalone.ports["edge"]}${listPath}`, {
-        headers: { authorization: "bench-token" },
-      })
-    ).arrayBuffer();
-    const p99s: Record<string, Array<number>> = { hello: [], edge: [] };
+    const first = await Connection.open(portOf("edge"));
+    await first.send(request);
+    first.close();
+    const [peer, own]: readonly [Array<number>, Array<number>] = [[], []];
     const rounds = effort === "quick" ? 3 : 40;
     for (let round = 0; round <= rounds; round++) {
-      for (const [name, values] of Object.entries(p99s)) {
-        const right = expected[name];
-        if (right === undefined) continue;
-        const target = { port: standalone.ports[name] ?? 0, path: listPath, authorization: "bench-token" };
-        const latencies = await atRate(target, right, 3_000, 1_000);
-        if (round > 0) values.push(latencies[Math.floor(latencies.length * 0.99)] ?? Number.NaN);
+      for (const [name, values, expected] of [
+        ["hello", peer, { length: "hello".length }],
+        ["edge", own, { length: answerBytes, cacheStatus: "; hit" }],
+      ] as const) {
+        const latencies = await atRate(portOf(name), request, { status: 200, ...expected }, 3_000, 1_000);
+        if (round > 0) values.push(quantile(latencies, 0.99));
       }
     }
     upstream.stop();
-    const { hello: peer = [], edge: own = [] } = p99s;
     const ratio = ratioOf(own, peer);
     return {
       columns: ["p99 ms", "ratio", "range"],

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { startWorkerd } from "@bytenite-engines/test-kit";
 import type { Figure } from "../Figure.ts";
 import { builtWorker } from "./EdgeStack.ts";
-import { residentMibOf } from "./Load.ts";
+import { residentMibOf } from "../../parts/Footprint.ts";
 import { flooding } from "./Workers.ts";
 
 /** Heap that V8 may use in the run, in MiB. What does not fit ends the run; production ends an isolate at 128 in all. */

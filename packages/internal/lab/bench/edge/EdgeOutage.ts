@@ -1,10 +1,8 @@
 // Figure: responses while the upstream is cut off or hangs.
-import { readFile } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
-import { cacheBackend, startWorkerd } from "@bytenite-engines/test-kit";
 import type { Figure, FigureRow } from "../Figure.ts";
-import { spreadOf } from "../Statistics.ts";
-import { builtWorker, deployedFor, serveUpstream } from "./EdgeStack.ts";
+import { quantile } from "../Statistics.ts";
+import { deployedFor, serveUpstream, startEdge } from "./EdgeStack.ts";
 
 /** A second counts as recovered when so many of its answers are fresh. */
 const recoveredShare = 0.95;
@@ -75,15 +73,7 @@ export const measureOutage = async (plan: OutagePlan): Promise<Outage> => {
     else if (plan.how === "cut") response.destroy();
     else hanging.push(response);
   });
-  await using standalone = await startWorkerd([
-    { name: "cache", script: cacheBackend },
-    {
-      name: "edge",
-      script: await readFile(builtWorker, "utf8"),
-      cache: "cache",
-      variables: { ...deployedFor(upstream.url), LOG: "off", ...plan.variables },
-    },
-  ]);
+  await using standalone = await startEdge({ ...deployedFor(upstream.url), LOG: "off", ...plan.variables });
   const ask = async (user: number, engine: number): Promise<string> => {
     const url = `http://127.0.0.1:${standalone.ports["edge"]}/v1/dev/engines/engine-${engine}`;
     const headers = { authorization: `user-${user}`, accept: "application/json" };
@@ -138,8 +128,7 @@ export const measureOutage = async (plan: OutagePlan): Promise<Outage> => {
 
 const milliseconds = (values: ReadonlyArray<number>): Record<string, string> => {
   const sorted = values.toSorted((a, b) => a - b);
-  const p95 = sorted[Math.floor(sorted.length * 0.95)] ?? Number.NaN;
-  return { "p50 ms": spreadOf(sorted).median.toFixed(1), "p95 ms": p95.toFixed(1) };
+  return { "p50 ms": quantile(sorted, 0.5).toFixed(1), "p95 ms": quantile(sorted, 0.95).toFixed(1) };
 };
 
 const rowsOf = (plan: OutagePlan, { during, attempts, recoveryMs }: Outage): ReadonlyArray<FigureRow> => {

@@ -1,12 +1,32 @@
 // Built Worker, upstream and request of the proxy figures.
 import { createServer, type RequestListener } from "node:http";
 import { fileURLToPath } from "node:url";
-import { close, listen } from "@bytenite-engines/test-kit";
+import { readFile } from "node:fs/promises";
+import {
+  cacheBackend,
+  close,
+  listen,
+  startWorkerd,
+  type Standalone,
+  type WorkerInit,
+} from "@bytenite-engines/test-kit";
 import { deployedVariables } from "../../capacity/WorkerSettings.ts";
+import { requestOf } from "./Load.ts";
 import { answerBytes } from "./Workers.ts";
 
 /** The Worker as it is deployed. */
 export const builtWorker = fileURLToPath(new URL("../../../../../apps/worker/dist/worker.js", import.meta.url));
+
+/** The Worker with these variables as `edge`, over a Cache API, with others in the same process. */
+export const startEdge = async (
+  variables: Readonly<Record<string, string>>,
+  ...others: ReadonlyArray<WorkerInit>
+): Promise<Standalone> =>
+  startWorkerd([
+    { name: "cache", script: cacheBackend },
+    ...others,
+    { name: "edge", script: await readFile(builtWorker, "utf8"), cache: "cache", variables },
+  ]);
 
 /** An HTTP server on a free port of this machine. */
 export interface Upstream {
@@ -36,8 +56,7 @@ export const startUpstream = async (): Promise<Upstream & { readonly count: () =
 export const listPath = "/v1/dev/engines";
 
 /** A request for a list, as bytes on a connection. */
-export const listOf = (authorization: string, query = ""): string =>
-  `GET ${listPath}${query} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: ${authorization}\r\n\r\n`;
+export const listOf = (authorization: string, query = ""): string => requestOf(listPath + query, authorization);
 
 /** The variables of a Worker as it is deployed, but for its upstream, with answers that stay fresh during a run. */
 export const deployedFor = (upstreamUrl: string): Readonly<Record<string, string>> => ({

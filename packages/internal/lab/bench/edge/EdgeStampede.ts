@@ -1,8 +1,6 @@
 // Figure: upstream requests for a thousand identical concurrent ones.
-import { readFile } from "node:fs/promises";
-import { cacheBackend, startWorkerd } from "@bytenite-engines/test-kit";
 import type { Figure, FigureRow } from "../Figure.ts";
-import { builtWorker, listOf, serveUpstream } from "./EdgeStack.ts";
+import { listOf, serveUpstream, startEdge } from "./EdgeStack.ts";
 import { Connection } from "./Load.ts";
 
 /** How long the upstream takes, in milliseconds: all requests are there before it answers the first. */
@@ -37,16 +35,9 @@ export const measureStampedes = async (requests: number): Promise<ReadonlyArray<
       response.writeHead(200, fields).end('{"engines":[]}');
     }, upstreamMs);
   });
-  await using standalone = await startWorkerd([
-    { name: "cache", script: cacheBackend },
-    {
-      name: "edge",
-      script: await readFile(builtWorker, "utf8"),
-      cache: "cache",
-      // Who waits for a place waits as long as this takes on a slow machine, and nothing is asked for again.
-      variables: { UPSTREAM_URL: upstream.url, LOG: "off", ATTEMPT_TIMEOUT_MS: "60000", DEADLINE_MS: "60000" },
-    },
-  ]);
+  // Who waits for a place waits as long as this takes on a slow machine, and nothing is asked for again.
+  const patient = { ATTEMPT_TIMEOUT_MS: "60000", DEADLINE_MS: "60000" };
+  await using standalone = await startEdge({ UPSTREAM_URL: upstream.url, LOG: "off", ...patient });
   const port = standalone.ports["edge"] ?? 0;
   const stampede = async (name: string, token: (index: number) => string): Promise<Stampede> => {
     [asked, mostAtOnce, beforeAnswer] = [0, 0, 0];

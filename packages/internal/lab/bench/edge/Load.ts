@@ -1,22 +1,16 @@
 // GET load over plain sockets.
-import { readdirSync, readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
+import { cpuSecondsOf } from "../../parts/Footprint.ts";
 
-/** Where and what to ask. */
-export interface Target {
-  readonly port: number;
-  readonly path: string;
-  readonly authorization: string;
-}
-
-const requestOf = ({ path, authorization }: Target): string =>
-  `GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: ${authorization}\r\n\r\n`;
+/** A GET as the bytes on a connection. */
+export const requestOf = (path: string, authorization: string, accept?: string): string =>
+  `GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: ${authorization}\r\n${accept === undefined ? "" : `accept: ${accept}\r\n`}\r\n`;
 
 /** What an answer must be. A run that gets another one ends: what is measured would be something else. */
 export interface Expected {
   readonly status: number;
-  /** Of the body, in bytes. */
-  readonly length: number;
+  /** Of the body, in bytes. Default: any. */
+  readonly length?: number;
   /** Part of the Cache-Status field. Default: none is asked for. */
   readonly cacheStatus?: string;
 }
@@ -103,23 +97,12 @@ const problemOf = (
   if (expected === undefined) return undefined;
   const cacheStatus = /\r\ncache-status: ([^\r]*)/i.exec(head)?.[1] ?? "";
   const isRight =
-    status === expected.status && length === expected.length && cacheStatus.includes(expected.cacheStatus ?? "");
+    status === expected.status &&
+    length === (expected.length ?? length) &&
+    cacheStatus.includes(expected.cacheStatus ?? "");
   if (isRight) return undefined;
   return `answered ${status} with ${length} bytes and Cache-Status ${JSON.stringify(cacheStatus)}, not ${JSON.stringify(expected)}`;
 };
-
-/** Processor time of a process so far, in seconds: of all its threads, to the nanosecond (Linux). */
-export const cpuSecondsOf = (pid: number): number => {
-  let nanoseconds = 0;
-  for (const thread of readdirSync(`/proc/${pid}/task`)) {
-    nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ", 1)[0]);
-  }
-  return nanoseconds / 1e9;
-};
-
-/** Resident memory of a process, in MiB (Linux). */
-export const residentMibOf = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? Number.NaN) / 1024;
 
 /** What a burst of load came to. */
 export interface Burst {
@@ -158,14 +141,14 @@ export const saturate = async (
 
 /** Latencies at a fixed rate, in milliseconds, from when each request was due; sorted. */
 export const atRate = async (
-  target: Target,
+  port: number,
+  request: string,
   expected: Expected,
   perSecond: number,
   forMs: number,
 ): Promise<ReadonlyArray<number>> => {
-  const all = await Connection.openMany(target.port, 64, expected);
+  const all = await Connection.openMany(port, 64, expected);
   const idle = [...all];
-  const request = requestOf(target);
   const latencies: Array<number> = [];
   const total = Math.floor((perSecond * forMs) / 1000);
   const start = performance.now();
@@ -191,4 +174,29 @@ export const atRate = async (
   await Promise.all(under);
   for (const connection of all) connection.close();
   return latencies.toSorted((a, b) => a - b);
+};
+
+/** Sends so many requests over so many connections at once. Latencies in milliseconds, sorted. */
+export const load = async (
+  port: number,
+  next: () => string,
+  calls: number,
+  count: number,
+): Promise<{ readonly perSecond: number; readonly latenciesMs: ReadonlyArray<number> }> => {
+  const connections = await Connection.openMany(port, count, { status: 200 });
+  const latenciesMs: Array<number> = [];
+  let left = calls;
+  const start = performance.now();
+  await Promise.all(
+    connections.map(async (connection) => {
+      while (left-- > 0) {
+        const from = performance.now();
+        await connection.send(next());
+        latenciesMs.push(performance.now() - from);
+      }
+    }),
+  );
+  const seconds = (performance.now() - start) / 1_000;
+  for (const connection of connections) connection.close();
+  return { perSecond: calls / seconds, latenciesMs: latenciesMs.toSorted((a, b) => a - b) };
 };

@@ -2,9 +2,9 @@
 import { createRequire } from "node:module";
 import { httpCache } from "@bytenite-engines/http-cache";
 import { CachePolicy } from "@bytenite-engines/http-cache/compat";
-import type { Figure, FigureRow } from "../Figure.ts";
+import type { Figure } from "../Figure.ts";
 import { interleaved, type Contender } from "../Rounds.ts";
-import { ratioOf, spreadOf } from "../Statistics.ts";
+import { cpuColumns, cpuRows } from "./CallRows.ts";
 
 const require = createRequire(import.meta.url);
 // It has no types, and the same methods.
@@ -66,25 +66,9 @@ export const cachePolicy: Figure = {
   measure: async (effort) => {
     const extent = { rounds: effort === "quick" ? 6 : 40, calls: 5_000, concurrency: 1 };
     const samples = await interleaved(contenders(), extent);
-    const cpuOf = (name: string): ReadonlyArray<number> => (samples.get(name) ?? []).map(({ cpuUs }) => cpuUs);
-    const rows: Array<FigureRow> = [];
-    for (const name of samples.keys()) {
-      const ratio = ratioOf(cpuOf(name), cpuOf(peerName));
-      rows.push({
-        name,
-        cells: {
-          "cpu µs": spreadOf(cpuOf(name)).median.toFixed(1),
-          ratio: ratio.median.toFixed(2),
-          range: `${ratio.lower.toFixed(2)}-${ratio.upper.toFixed(2)}`,
-        },
-        ...(name === "evaluate"
-          ? { promised: { excess: ratio.median / promisedRatio, reference: cpuOf(peerName) } }
-          : {}),
-      });
-    }
     return {
-      columns: ["cpu µs", "ratio", "range"],
-      rows,
+      columns: cpuColumns,
+      rows: cpuRows(samples, peerName, { evaluate: promisedRatio }),
       notes: [
         "Ratios are to http-cache-semantics, which makes response headers with each decision; `evaluate` makes them when read.",
       ],

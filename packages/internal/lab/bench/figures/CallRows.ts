@@ -1,5 +1,5 @@
-// Rows of call figures: microseconds, and the ratio to bare fetch.
-import type { FigureResult, FigureRow } from "../Figure.ts";
+// Rows of timed figures: microseconds, and the ratio to a peer.
+import type { FigureRow } from "../Figure.ts";
 import type { Sample } from "../Rounds.ts";
 import { ratioOf, spreadOf } from "../Statistics.ts";
 
@@ -54,9 +54,28 @@ export const callRow = (
   };
 };
 
-/** Rows and notes. */
-export const callResult = (rows: ReadonlyArray<FigureRow>, notes: ReadonlyArray<string>): FigureResult => ({
-  columns: callColumns,
-  rows,
-  notes,
-});
+/** The columns of the rows below. */
+export const cpuColumns = ["cpu µs", "ratio", "range"];
+
+/** Processor time of each contender of a figure as a ratio to the peer's. `limits` are the largest promised ratios, by name. */
+export const cpuRows = (
+  samples: ReadonlyMap<string, ReadonlyArray<Sample>>,
+  peer: string,
+  limits: Readonly<Record<string, number>>,
+): ReadonlyArray<FigureRow> => {
+  const cpuOf = (name: string): ReadonlyArray<number> => (samples.get(name) ?? []).map(({ cpuUs }) => cpuUs);
+  const row = (name: string): FigureRow => {
+    const { median, lower, upper } = ratioOf(cpuOf(name), cpuOf(peer));
+    const limit = limits[name];
+    return {
+      name,
+      cells: {
+        "cpu µs": spreadOf(cpuOf(name)).median.toFixed(1),
+        ratio: ratio(median),
+        range: `${ratio(lower)}-${ratio(upper)}`,
+      },
+      ...(limit === undefined ? {} : { promised: { excess: median / limit, reference: cpuOf(peer) } }),
+    };
+  };
+  return [...samples.keys()].map(row);
+};

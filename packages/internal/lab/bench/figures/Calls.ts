@@ -1,11 +1,14 @@
 // Figure: cost of a call over loopback, compared with other clients.
-import { clientProcess } from "../call/ClientProcess.ts";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { everybody } from "../call/Clients.ts";
 import { startEngineServer } from "../call/EngineServer.ts";
 import type { Figure, FigureRow } from "../Figure.ts";
 import type { Effort } from "../Verdict.ts";
-import { takingTurns, type Extent } from "../Rounds.ts";
-import { callResult, callRow, type CallLimits } from "./CallRows.ts";
+import { takingTurns, type Extent, type Measurable, type Sample } from "../Rounds.ts";
+import { callColumns, callRow, type CallLimits } from "./CallRows.ts";
 
 /** Largest ratio to bare fetch + decode of the same body. */
 export const callLimit = 1.2;
@@ -41,6 +44,27 @@ const extents = {
   ],
 } satisfies Readonly<Record<Effort, ReadonlyArray<Extent>>>;
 
+/** Starts the client of this name against an origin. It ends when it is disposed of, or with its parent. */
+const clientProcess = (name: string, origin: string): Measurable & AsyncDisposable => {
+  const script = fileURLToPath(new URL("../call/serveRounds.ts", import.meta.url));
+  const child = spawn(process.execPath, [script, name, origin], { stdio: ["pipe", "pipe", "inherit"] });
+  const exited = once(child, "exit");
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return {
+    name,
+    round: async (extent: Extent): Promise<Sample> => {
+      child.stdin.write(`${JSON.stringify(extent)}\n`);
+      const { value, done } = await lines.next();
+      if (done === true) throw new Error(`the process of ${name} ended`);
+      return JSON.parse(value) as Sample;
+    },
+    [Symbol.asyncDispose]: async () => {
+      child.stdin.end();
+      await exited;
+    },
+  };
+};
+
 export const calls: Figure = {
   name: "calls",
   title: "One GET of one engine over loopback",
@@ -73,11 +97,15 @@ export const calls: Figure = {
         );
       }
     }
-    return callResult(rows, [
-      "Each client has its own process; one works at a time.",
-      "Ratios are to `bare fetch + decode, protobuf` (fetch, arrayBuffer, fromBinary of protobuf-es) unless named. CPU is the client's.",
-      "core: promise entry, defaults, protobuf by schema digest, different engines (no deduplication).",
-      "connect-es sends a POST for the same bytes, without retries. The others JSON.parse.",
-    ]);
+    return {
+      columns: callColumns,
+      rows,
+      notes: [
+        "Each client has its own process; one works at a time.",
+        "Ratios are to `bare fetch + decode, protobuf` (fetch, arrayBuffer, fromBinary of protobuf-es) unless named. CPU is the client's.",
+        "core: promise entry, defaults, protobuf by schema digest, different engines (no deduplication).",
+        "connect-es sends a POST for the same bytes, without retries. The others JSON.parse.",
+      ],
+    };
   },
 };

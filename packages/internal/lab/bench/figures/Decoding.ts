@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { engineAnswers } from "../call/EngineAnswers.ts";
 import type { Figure, FigureRow } from "../Figure.ts";
 import { interleaved, type Contender } from "../Rounds.ts";
-import { ratioOf, spreadOf } from "../Statistics.ts";
+import { cpuColumns, cpuRows } from "./CallRows.ts";
 
 const engine = fromBinary(endpoints.get.response, engineAnswers.protobuf);
 const page = create(endpoints.list.response, {
@@ -55,24 +55,11 @@ export const decoding: Figure = {
       const calls = kind === "get" ? 5_000 : 1_000;
       const extent = { rounds: effort === "quick" ? 4 : 40, calls, concurrency: 1 };
       const samples = await interleaved(contenders(root, kind), extent);
-      const cpuOf = (name: string): ReadonlyArray<number> => (samples.get(name) ?? []).map(({ cpuUs }) => cpuUs);
-      for (const name of samples.keys()) {
-        const ratio = ratioOf(cpuOf(name), cpuOf("protobuf-es"));
-        rows.push({
-          name: `${kind === "get" ? "an engine" : "a list of 20"}: ${name}`,
-          cells: {
-            "cpu µs": spreadOf(cpuOf(name)).median.toFixed(1),
-            ratio: ratio.median.toFixed(2),
-            range: `${ratio.lower.toFixed(2)}-${ratio.upper.toFixed(2)}`,
-          },
-          ...(name === "core, protobuf"
-            ? { promised: { excess: ratio.median / promisedRatio, reference: cpuOf("protobuf-es") } }
-            : {}),
-        });
-      }
+      for (const row of cpuRows(samples, "protobuf-es", { "core, protobuf": promisedRatio }))
+        rows.push({ ...row, name: `${kind === "get" ? "an engine" : "a list of 20"}: ${row.name}` });
     }
     return {
-      columns: ["cpu µs", "ratio", "range"],
+      columns: cpuColumns,
       rows,
       notes: [
         "Ratios are to protobuf-es. protobufjs compiles decoders at run time, which Workers forbid.",

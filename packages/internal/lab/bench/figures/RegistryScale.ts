@@ -2,10 +2,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { load, requestOf } from "../edge/Load.ts";
 import type { Figure, FigureRow } from "../Figure.ts";
 import { engineLines, fill, letIn, manifestLines, nameOf, tokenOf, type Filled } from "../registry/Filling.ts";
-import { load, percentile, requestOf } from "../registry/Load.ts";
 import { served } from "../registry/Served.ts";
+import { quantile } from "../Statistics.ts";
 
 const connections = 64;
 
@@ -65,13 +66,13 @@ export const registryScale: Figure = {
       promised: { excess: promisedPerSecond / perSecond(exported) },
     });
     await letIn(database, users);
-    const registry = await served(new URL("../registry/serveRegistry.ts", import.meta.url), [database]);
+    const registry = await served("serveRegistry.ts", database);
     for (const [form, mediaType] of [
       ["JSON", "application/json"],
       ["protobuf", "application/x-protobuf"],
     ] as const) {
       for (const { name, path } of questions(engines)) {
-        const next = (): Buffer => {
+        const next = (): string => {
           const user = Math.floor(Math.random() * users);
           return requestOf(`/v1/dev${path(user)}`, tokenOf(user), mediaType);
         };
@@ -81,8 +82,8 @@ export const registryScale: Figure = {
           name: `${name}, ${form}`,
           cells: {
             "req/s": perSecond.toFixed(0),
-            "p50 ms": percentile(latenciesMs, 0.5).toFixed(1),
-            "p99 ms": percentile(latenciesMs, 0.99).toFixed(1),
+            "p50 ms": quantile(latenciesMs, 0.5).toFixed(1),
+            "p99 ms": quantile(latenciesMs, 0.99).toFixed(1),
             MB: (residentBytes / 1e6).toFixed(0),
           },
         });

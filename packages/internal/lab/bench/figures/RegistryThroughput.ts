@@ -2,9 +2,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { load, requestOf } from "../edge/Load.ts";
 import type { Figure, FigureRow } from "../Figure.ts";
 import { engineLines, fill, letIn, nameOf, tokenOf } from "../registry/Filling.ts";
-import { load, requestOf } from "../registry/Load.ts";
 import { served, type Served } from "../registry/Served.ts";
 import { ratioOf, spreadOf } from "../Statistics.ts";
 
@@ -26,7 +26,7 @@ interface Rounds {
   readonly cpuUs: Array<number>;
 }
 
-const measure = async (server: Served, request: Buffer, calls: number, into: Rounds): Promise<void> => {
+const measure = async (server: Served, request: string, calls: number, into: Rounds): Promise<void> => {
   const before = await server.usage();
   const { perSecond } = await load(server.port, () => request, calls, connections);
   const after = await server.usage();
@@ -53,13 +53,9 @@ export const registryThroughput: Figure = {
     const database = join(folder, "engines.sqlite");
     await fill(database, engineLines(100, 1));
     await letIn(database, 1);
-    const registry = await served(new URL("../registry/serveRegistry.ts", import.meta.url), [database]);
+    const registry = await served("serveRegistry.ts", database);
     const paths = targets.map(({ path }) => path);
-    const bare = await served(new URL("../registry/serveBare.ts", import.meta.url), [
-      `http://127.0.0.1:${registry.port}`,
-      token,
-      ...paths,
-    ]);
+    const bare = await served("serveBare.ts", `http://127.0.0.1:${registry.port}`, token, ...paths);
     const rounds = effort === "quick" ? 3 : 15;
     const calls = effort === "quick" ? 1_500 : 10_000;
     const rows: Array<FigureRow> = [];

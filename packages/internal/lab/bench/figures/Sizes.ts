@@ -1,8 +1,9 @@
-// Figure: bundle sizes, compared with other clients.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+// Figures: bundle sizes, compared with other clients, and the deployed Worker.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { bundleLimits, bundleSize, httpCacheSizes, kilobytes } from "../BundleSize.ts";
+import { gzipSync } from "node:zlib";
+import { builtLimits, bundleLimits, bundleSize, httpCacheSizes, kilobytes } from "../BundleSize.ts";
 import type { Figure, FigureRow } from "../Figure.ts";
 
 const root = fileURLToPath(new URL("../../../../../", import.meta.url));
@@ -67,6 +68,29 @@ export const sizes: Figure = {
         "Bundled by rolldown for browsers, gzip level 9; 1 kB is 1,000 bytes. `pnpm check` checks the limits.",
         `The README of http-cache: ${await httpCacheSizes(root)}.`,
       ],
+    };
+  },
+};
+
+const worker = "apps/worker/dist/worker.js";
+
+export const edgeSize: Figure = {
+  name: "edge-size",
+  title: "The deployed worker",
+  promise: "one ES module of at most 70 KiB gzip.",
+  measure: async () => {
+    const bytes = readFileSync(join(root, worker));
+    const gzip = gzipSync(bytes, { level: 9 }).length;
+    return {
+      columns: ["KiB", "KiB gzip"],
+      rows: [
+        {
+          name: worker,
+          cells: { KiB: (bytes.length / 1024).toFixed(1), "KiB gzip": (gzip / 1024).toFixed(1) },
+          promised: gzip <= builtLimits[worker],
+        },
+      ],
+      notes: [],
     };
   },
 };

@@ -1,7 +1,7 @@
 // A server under load as a process, with its resource use.
-import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { startProcess } from "@bytenite-engines/test-kit";
 
 /** What a process has used so far. */
 export interface Usage {
@@ -16,40 +16,20 @@ export interface Served {
   readonly stop: () => Promise<void>;
 }
 
-/** Starts a script, and waits until it has sent its port. */
-export const served = async (script: URL, args: ReadonlyArray<string> = []): Promise<Served> => {
-  const child = fork(fileURLToPath(script), [...args], {
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
-  });
-  const { port } = (await message(child)) as { port: number };
+/** Starts a script of this folder, and waits until it has said its port. */
+export const served = async (script: string, ...args: ReadonlyArray<string>): Promise<Served> => {
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  const { child, said, stop } = await startProcess([path, ...args], { ready: /^(\d+)$/, ipc: true });
   return {
-    port,
+    port: Number(said),
     usage: async () => {
+      const message = once(child, "message");
       child.send("usage");
-      return (await message(child)) as Usage;
+      return ((await message) as [Usage])[0];
     },
-    stop: async () => {
-      const ended = once(child, "exit");
-      child.kill("SIGTERM");
-      await ended;
-    },
+    stop: () => stop(),
   };
 };
-
-/** The next message of a process; rejects when it ends before. */
-const message = (child: ChildProcess): Promise<unknown> =>
-  new Promise((resolve, reject) => {
-    const onMessage = (sent: unknown): void => {
-      child.off("exit", onExit);
-      resolve(sent);
-    };
-    const onExit = (): void => {
-      child.off("message", onMessage);
-      reject(new Error("the server ended"));
-    };
-    child.once("message", onMessage);
-    child.once("exit", onExit);
-  });
 
 /** In the process of a server: says its port, and its usage when asked. */
 export const announce = (port: number): void => {
@@ -57,5 +37,5 @@ export const announce = (port: number): void => {
     const { user, system } = process.cpuUsage();
     process.send?.({ cpuUs: user + system, residentBytes: process.memoryUsage.rss() } satisfies Usage);
   });
-  process.send?.({ port });
+  process.stdout.write(`${port}\n`);
 };

@@ -1,34 +1,27 @@
-// Bar chart of a figure, as SVG.
+// Bar charts of the measured figures, as SVG.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { BarChart } from "echarts/charts";
 import { GridComponent, TitleComponent } from "echarts/components";
 import { init, use } from "echarts/core";
 import { SVGRenderer } from "echarts/renderers";
+import type { FigureChart, FigureResult } from "./Figure.ts";
+import type { Measured } from "./Report.ts";
 
 use([BarChart, GridComponent, TitleComponent, SVGRenderer]);
 
-/** One bar. */
-export interface Bar {
+interface Bar {
   readonly name: string;
   readonly value: number;
   /** Whether it is one of ours. */
   readonly ours: boolean;
 }
 
-/** A chart of one figure. */
-export interface Chart {
-  /** Its file is `docs/charts/NAME.svg`. */
-  readonly name: string;
-  readonly title: string;
-  /** What the length of a bar is, and which way is better. */
-  readonly subtitle: string;
-  readonly bars: ReadonlyArray<Bar>;
-}
-
 const colours = { ours: "#2563eb", others: "#94a3b8" } as const;
 const barHeight = 26;
 
 /** The chart as a whole SVG document. Its text is text: it can be searched and read aloud. */
-export const svgOf = ({ title, subtitle, bars }: Chart): string => {
+const svgOf = ({ title, subtitle }: FigureChart, bars: ReadonlyArray<Bar>): string => {
   const longest = Math.max(...bars.map(({ name }) => name.length));
   const chart = init(null, null, {
     renderer: "svg",
@@ -70,3 +63,19 @@ export const svgOf = ({ title, subtitle, bars }: Chart): string => {
 
 const shown = (value: number): string =>
   value >= 1_000 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(3)));
+
+const directory = fileURLToPath(new URL("../../../../docs/charts/", import.meta.url));
+
+/** Writes the charts of a figure. */
+export const writeCharts = ({ figure, result }: Measured): void => {
+  mkdirSync(directory, { recursive: true });
+  for (const chart of figure.charts ?? [])
+    writeFileSync(`${directory}${chart.name}.svg`, svgOf(chart, barsOf(chart, result)));
+};
+
+const barsOf = ({ column, barOf, isOurs }: FigureChart, { rows }: FigureResult): ReadonlyArray<Bar> =>
+  rows.flatMap((row) => {
+    const name = barOf(row.name);
+    const value = Number.parseFloat(row.cells[column] ?? "");
+    return name === undefined || Number.isNaN(value) ? [] : [{ name, value, ours: isOurs(name) }];
+  });
