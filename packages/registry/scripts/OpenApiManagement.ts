@@ -117,7 +117,7 @@ const page = (name: string, schema: string): Json =>
   object({ [name]: { type: "array", items: named(schema) }, next: { type: ["string", "null"] } });
 
 const user = inPath("user", "Name of the user.");
-const tag = inPath("tag", "`name@major.minor`");
+const tag = inPath("tag", "`name@major.minor`; for changes also `name` or `name@major`: the newest version.");
 const userName = inQuery("user", "Name of the user whose they are. Default: all users.");
 const quotas = { maxEngines: quota, maxBytes: quota };
 
@@ -182,7 +182,7 @@ const paths: Readonly<Record<string, Json>> = {
       summary: "Switches an engine of a user on or off, shows or hides it.",
       parameters: [user, tag],
       body: object({ status: { type: "string", enum: ["active", "inactive"] }, isPublic: { type: "boolean" } }, []),
-      answer: object({ id: text, status: text, isPublic: { type: "boolean" } }),
+      answer: object({ id: text, tag: text, status: text, isPublic: { type: "boolean" } }),
     }),
     delete: operation({
       id: "DeleteEngine",

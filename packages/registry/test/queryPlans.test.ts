@@ -71,7 +71,8 @@ const statements: ReadonlyArray<readonly [string, Statement]> = [
   ["credential by selector", bySelector("0123456789abcdef", 0)],
   ["credential by id", byId("x", 0)],
   ["the version that an import overwrites", { sql: single.version, values: [1, "a", 1, 2] }],
-  ["the versions that a change chooses from", { sql: single.versions, values: [1, "a"] }],
+  ["the version that a change means", { sql: single.newest, values: [1, "a", 1, 1, null, null] }],
+  ["credentials of a user, by page", { sql: single.credentials, values: [0, 1, 1, 100] }],
 ];
 
 // Going through a partial index in its order is no table scan: it holds exactly the rows that are asked for.

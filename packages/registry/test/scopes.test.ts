@@ -87,9 +87,10 @@ test("users and credentials of a registry elsewhere are managed by its address",
   expect(await remote("key", "revoke", id)).toEqual({ code: 0, stdout: `revoked ${id}\n`, stderr: "" });
   expect((await remote("key", "list")).stdout).toContain("\trevoked ");
   const nobody = await remote("token", "create", "--user", "nobody");
+  const hint = "--create-user makes it, without a question.";
   expect([nobody.code, nobody.stderr]).toEqual([
     1,
-    `registry: ${registry.origin} answered 404: there is no such user\n`,
+    `registry: there is no user nobody in ${registry.origin}\n${hint}\n`,
   ]);
   for (const [args, said] of [
     [["users", "--base-url", "http://engines.example"], "--base-url is https"],

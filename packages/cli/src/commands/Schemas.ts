@@ -72,6 +72,15 @@ const credential = object({
   lastUsedAt: textOrNull,
 });
 
+const registryUser = object({
+  name: text,
+  id: text,
+  engines: count,
+  disabledAt: textOrNull,
+  maxEngines: countOrNull,
+  maxBytes: countOrNull,
+});
+
 const flagSchema = object(
   { name: text, short: text, kind: text, value: text, choices: list(text), least: count, summary: text },
   ["short", "value", "choices", "least"],
@@ -151,7 +160,22 @@ export const outputSchemas: Readonly<Record<string, JsonObject>> = {
     ]),
   ),
   "registry check": list(object({ problem: text })),
-  "registry users": list(object({ name: text, id: text, engines: count })),
+  "registry users": list(registryUser),
+  ...Object.fromEntries(
+    ["users create", "users disable", "users enable", "quota"].map((name) => [`registry ${name}`, registryUser]),
+  ),
+  "registry users delete": object({ name: text, engines: count, handedOverTo: textOrNull }),
+  "registry engines": list(
+    object({ tag: text, owner: text, status: text, isPublic: flag, revision: count, id: text, updatedAt: text }),
+  ),
+  "registry audit": list(object({ at: text, actor: text, action: text, subject: text, detail: text })),
+  "registry statistics": object({
+    users: count,
+    disabledUsers: count,
+    engines: count,
+    publicEngines: count,
+    credentials: count,
+  }),
   ...Object.fromEntries(
     ["token", "key"].flatMap((word) => [
       [`registry ${word} create`, object({ id: text, user: text, kind: text, scope: text, secret: text })],

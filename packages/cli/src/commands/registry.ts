@@ -15,6 +15,8 @@ import { nameOf, type Command } from "../parse/Command.ts";
 /** Rows that are written at once: columns of a table are placed by the first ones. */
 const rowsPerWrite = 100;
 
+const userFields = ["name", "id", "engines", "disabledAt", "maxEngines", "maxBytes"];
+
 /** Fields of each command's records, in their order; the first one is its name. */
 const fields: Readonly<Record<string, ReadonlyArray<string>>> = {
   import: ["tag", "revision", "source"],
@@ -24,7 +26,15 @@ const fields: Readonly<Record<string, ReadonlyArray<string>>> = {
   "make-private": ["tag", "change"],
   delete: ["tag", "change"],
   check: ["problem"],
-  users: ["name", "id", "engines"],
+  users: userFields,
+  "users create": userFields,
+  "users disable": userFields,
+  "users enable": userFields,
+  "users delete": ["name", "engines", "handedOverTo"],
+  quota: userFields,
+  engines: ["tag", "owner", "status", "isPublic", "revision", "id", "updatedAt"],
+  audit: ["at", "actor", "action", "subject", "detail"],
+  statistics: ["users", "disabledUsers", "engines", "publicEngines", "credentials"],
   "token create": ["id", "user", "kind", "scope", "secret"],
   "token list": ["id", "user", "kind", "scope", "label", "state", "createdAt", "lastUsedAt"],
   "token revoke": ["id", "configuredIn"],
@@ -32,9 +42,15 @@ const fields: Readonly<Record<string, ReadonlyArray<string>>> = {
 
 const kinds: Readonly<Record<string, ColumnKind>> = {
   revision: "number",
-  engines: "number",
-  createdAt: "time",
-  lastUsedAt: "time",
+  ...Object.fromEntries(
+    ["engines", "maxEngines", "maxBytes", "users", "disabledUsers", "publicEngines", "credentials"].map(
+      (path) => [path, "number"] as const,
+    ),
+  ),
+  status: "status",
+  ...Object.fromEntries(
+    ["createdAt", "lastUsedAt", "updatedAt", "disabledAt", "at"].map((path) => [path, "time"] as const),
+  ),
 };
 
 const columnOf = (path: string, index: number): Column => ({
@@ -44,7 +60,16 @@ const columnOf = (path: string, index: number): Column => ({
 });
 
 /** Commands that write one record, not a list. */
-const single = new Set(["token create", "token revoke"]);
+const single = new Set([
+  "token create",
+  "token revoke",
+  "users create",
+  "users disable",
+  "users enable",
+  "users delete",
+  "quota",
+  "statistics",
+]);
 
 export const run = async (invocation: Invocation): Promise<number> => {
   const { command, flags, positionals } = invocation.arguments;

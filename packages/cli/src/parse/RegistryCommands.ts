@@ -27,13 +27,12 @@ const elsewhere: Flag = {
   summary: "Ask the registry there, with the token in BYTENITE_MANAGE_TOKEN, instead of opening a database",
 };
 
-const changing = (name: string, summary: string, elsewhere: ReadonlyArray<string> = []): Command => ({
+const changing = (name: string, summary: string, otherNames: ReadonlyArray<string> = []): Command => ({
   path: ["registry", name],
-  elsewhere,
+  elsewhere: otherNames,
   summary,
-  details: ["Works on the database itself, also while it is served."],
-  positionals: [ownedTags],
-  flags: [{ ...user, summary: "Whose engines they are; needed" }, database],
+  positionals: [name === "delete" ? { ...ownedTags, summary: "name@major.minor" } : ownedTags],
+  flags: [{ ...user, summary: "Whose engines they are; needed" }, elsewhere, database],
   takes: ["output"],
   examples: [
     {
@@ -41,6 +40,27 @@ const changing = (name: string, summary: string, elsewhere: ReadonlyArray<string
       explains: "One engine",
     },
   ],
+});
+
+const quotas: ReadonlyArray<Flag> = [
+  { name: "max-engines", kind: "text", value: "N", summary: "Engines that the user may have; none: any number" },
+  {
+    name: "max-bytes",
+    kind: "text",
+    value: "N",
+    summary: "Bytes of archives that the user may have; none: any number",
+  },
+];
+const most: Flag = { name: "limit", kind: "count", value: "N", least: 1, summary: "At most N of them" };
+
+const onUser = (words: string, summary: string, own: ReadonlyArray<Flag>, examples: Command["examples"]): Command => ({
+  path: ["registry", ...words.split(" ")],
+  elsewhere: [words === "quota" ? "registry users quota" : `registry ${words.replace("users", "user")}`],
+  summary,
+  positionals: [{ name: "NAME", summary: "name of the user" }],
+  flags: [...own, elsewhere, database],
+  takes: ["output"],
+  examples,
 });
 
 const credential: Positional = { name: "ID", summary: "id, as the list shows it" };
@@ -243,11 +263,11 @@ export const registryCommands: ReadonlyArray<Command> = [
     ],
     examples: [{ line: "bne registry export --database registry.db > engines.ndjson", explains: "All engines" }],
   },
-  changing("activate", "Activate engines in a database"),
-  changing("deactivate", "Deactivate engines in a database"),
-  changing("make-public", "Let every user of a database see engines", ["registry public", "registry publish"]),
-  changing("make-private", "Let only their owner see engines of a database", ["registry private", "registry hide"]),
-  changing("delete", "Delete engines from a database"),
+  changing("activate", "Activate engines of a user"),
+  changing("deactivate", "Deactivate engines of a user"),
+  changing("make-public", "Let every user of a registry see engines", ["registry public", "registry publish"]),
+  changing("make-private", "Let only their owner see engines of a registry", ["registry private", "registry hide"]),
+  changing("delete", "Delete engines of a user"),
   {
     path: ["registry", "backup"],
     summary: "Copy a database while it is used",
@@ -297,12 +317,82 @@ export const registryCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["registry", "users"],
-    elsewhere: ["users", "registry user"],
+    aliases: [["registry", "users", "list"]],
+    elsewhere: ["users", "registry user", "registry user list"],
     summary: "List the users of a registry",
     flags: [elsewhere, database],
     takes: ["output"],
-    examples: [{ line: "bne registry users --database registry.db", explains: "Names, ids, and how many engines" }],
+    examples: [{ line: "bne registry users --database registry.db", explains: "Names, ids, engines and quotas" }],
   },
+  onUser("users create", "Make a user, who has no token yet", quotas, [
+    {
+      line: "bne registry users create erin --max-engines 100 --database registry.db",
+      explains: "Who can have 100 engines",
+    },
+  ]),
+  onUser(
+    "users disable",
+    "Refuse all tokens and API keys of a user, until enabled again",
+    [],
+    [
+      {
+        line: "bne registry users disable alice --database registry.db",
+        explains: "Running servers refuse within a second",
+      },
+    ],
+  ),
+  onUser(
+    "users enable",
+    "Accept the tokens and API keys of a disabled user again",
+    [],
+    [{ line: "bne registry users enable alice --database registry.db", explains: "Those that are good" }],
+  ),
+  onUser(
+    "users delete",
+    "Delete a user for good; engines are handed over or deleted",
+    [
+      { name: "hand-over-to", kind: "text", value: "USER", summary: "User who gets the engines" },
+      { name: "delete-engines", kind: "switch", summary: "Delete the engines" },
+    ],
+    [
+      {
+        line: "bne registry users delete no-such-user --database registry.db",
+        explains: "Exit code 1 when there is none",
+        exit: 1,
+      },
+    ],
+  ),
+  onUser("quota", "Set how many engines and bytes of archives a user may have", quotas, [
+    { line: "bne registry quota alice --max-bytes none --database registry.db", explains: "No limit of bytes" },
+  ]),
   ...crediting("token", "A token", "a token"),
   ...crediting("key", "An API key", "an API key"),
+  {
+    path: ["registry", "engines"],
+    summary: "List engines of all users",
+    flags: [{ ...user, summary: "Only the engines of this user" }, most, elsewhere, database],
+    takes: ["output"],
+    examples: [{ line: "bne registry engines --limit 10 --database registry.db", explains: "Ten of them" }],
+  },
+  {
+    path: ["registry", "audit"],
+    elsewhere: ["audit", "registry log"],
+    summary: "Show who changed what, the newest change first",
+    flags: [most, elsewhere, database],
+    takes: ["output"],
+    examples: [{ line: "bne registry audit --limit 20 --database registry.db", explains: "The last 20 changes" }],
+  },
+  {
+    path: ["registry", "statistics"],
+    elsewhere: ["registry stats"],
+    summary: "Count users, engines and credentials",
+    flags: [elsewhere, database],
+    takes: ["output"],
+    examples: [
+      {
+        line: "bne registry statistics --database registry.db --output json --jq .engines",
+        explains: "The number of engines",
+      },
+    ],
+  },
 ];

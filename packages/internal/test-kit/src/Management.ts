@@ -99,8 +99,9 @@ const cases: ReadonlyArray<readonly [name: string, run: (world: World) => Promis
         ["users", "DELETE", undefined, 405, /method/],
         ["users?limit=0", "GET", undefined, 400, /limit/],
         ["users?limit=1001", "GET", undefined, 400, /limit/],
-        ["users/nobody", "GET", undefined, 404, /no such user/],
-        ["users/nobody", "PATCH", { disabled: true }, 404, /no such user/],
+        ["users/nobody", "GET", undefined, 404, /there is no user "nobody"/],
+        ["users/nobody", "PATCH", { disabled: true }, 404, /no user "nobody"/],
+        ["credentials?user=nobody", "GET", undefined, 404, /no user "nobody"/],
         ["users/root", "PATCH", { disabled: true }, 409, /yourself/],
         ["users/root", "PATCH", { disabled: "yes" }, 400, /true or false/],
         ["users/root", "DELETE", undefined, 409, /yourself/],
@@ -110,7 +111,8 @@ const cases: ReadonlyArray<readonly [name: string, run: (world: World) => Promis
         ["users/root/credentials", "POST", { label: "a\nb" }, 400, /label/],
         ["users/%zz", "GET", undefined, 400, /percent/],
         ["users/root/engines/zipper", "DELETE", undefined, 400, /name@major.minor/],
-        ["users/root/engines/zipper@9.9", "DELETE", undefined, 404, /engine not found/],
+        ["users/root/engines/zipper@9.9", "DELETE", undefined, 404, /root has no engine zipper@9.9/],
+        ["users/root/engines/zipper", "PATCH", { status: "active" }, 404, /root has no engine zipper/],
         ["credentials/nothing", "DELETE", undefined, 404, /no such credential/],
         ["engines?after=x", "GET", undefined, 400, /after/],
         ["nothing", "GET", undefined, 404, /not found/],
@@ -190,9 +192,10 @@ const cases: ReadonlyArray<readonly [name: string, run: (world: World) => Promis
       const second = await ask(`${base}/engines?user=erin&limit=2&after=${first.json.next}`);
       const tags = [...first.json.engines, ...second.json.engines].map(({ tag }: { tag: string }) => tag);
       expect([tags, second.json.next]).toEqual([["tool@0.1", "tool@0.2", "tool@0.3"], null]);
+      const change = { method: "PATCH", body: { status: "active", isPublic: true } };
+      const active = await ask(`${base}/users/erin/engines/tool`, change);
+      expect(active.json).toMatchObject({ tag: "tool@0.3", status: "active", isPublic: true });
       const path = `${base}/users/erin/engines/tool@0.3`;
-      const active = await ask(path, { method: "PATCH", body: { status: "active", isPublic: true } });
-      expect(active.json).toMatchObject({ status: "active", isPublic: true });
       const read = await ask("/v1/dev/engines/tool@0.3", { token: managementTokens.read });
       expect(read.json).toMatchObject({ status: "active", isPublic: true, userName: "erin" });
       expect((await ask(path, { method: "DELETE" })).status).toBe(200);

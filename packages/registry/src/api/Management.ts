@@ -13,7 +13,7 @@ import type { Answer, RequestHead } from "./Answer.ts";
 import type { Authorize, ReadSession } from "./Routes.ts";
 import type { SecretBox } from "./SecretBox.ts";
 import type { Row, SqlDriver, SqlValue, Statement } from "./SqlDriver.ts";
-import { auditStatement, statements } from "./Statements.ts";
+import { auditStatement, newestValues, statements } from "./Statements.ts";
 import { allowOf, otherMethod } from "./Web.ts";
 
 /** The path below which the registry is managed. */
@@ -180,7 +180,7 @@ const userNameIn = (input: Input): string => {
 
 const userRow = async (sql: SqlDriver, name: string): Promise<Row> => {
   const [row] = await rowsOf(sql, statements.user, name);
-  if (row === undefined) throw missing("there is no such user");
+  if (row === undefined) throw missing(`there is no user ${JSON.stringify(name.slice(0, 100))}`);
   return row;
 };
 
@@ -373,14 +373,16 @@ const revokeCredential: Operation = async (call) => {
   return { body: { id, revoked: true, configuredIn } };
 };
 
-/** The engine of a user that a whole tag names. */
-const engineRow = async ({ sql, parts: [name = "", text = ""] }: Call) => {
+/** The engine of a user that a tag names; of a tag that is not whole the newest version. */
+const engineRow = async ({ sql, parts: [name = "", text = ""] }: Call, isWhole: boolean) => {
   const tag = parseTag(text);
-  if (tag?.major === undefined || tag.minor === undefined) throw invalid("the tag is name@major.minor");
+  if (tag === undefined || (isWhole && tag.minor === undefined)) {
+    throw invalid(`the tag is ${isWhole ? "" : "name, name@major or "}name@major.minor`);
+  }
   const user = ownerOf(await userRow(sql, name));
-  const [row] = await rowsOf(sql, statements.version, user.number, tag.name, tag.major, tag.minor);
-  if (row === undefined) throw missing("engine not found");
-  return { user, row, subject: `${user.name}/${text}` };
+  const [row] = await rowsOf(sql, statements.newest, user.number, ...newestValues(tag));
+  if (row === undefined) throw missing(`${user.name} has no engine ${text}`);
+  return { user, row, tag: tagIn(row), subject: `${user.name}/${tagIn(row)}` };
 };
 
 const changed = (rows: ReadonlyArray<Row>): void => {
@@ -393,7 +395,7 @@ const changeEngine: Operation = async (call) => {
   if (status !== undefined && status !== "active" && status !== "inactive")
     throw invalid("status is active or inactive");
   if (isPublic !== undefined && typeof isPublic !== "boolean") throw invalid("isPublic is true or false");
-  const { user, row, subject } = await engineRow(call);
+  const { user, row, tag, subject } = await engineRow(call, false);
   const secret = bytesOf(row["secret"]) ?? null;
   if (isPublic === true && secret !== null) {
     throw new ApiError("FAILED_PRECONDITION", "an engine with a platform_config.token cannot be made public", {
@@ -405,11 +407,11 @@ const changeEngine: Operation = async (call) => {
   if (isPublic !== undefined) engine.isPublic = isPublic;
   const change = engineChange(row, engine, user.number, secret, call.at);
   changed(await noted(call, change, "change engine", subject, { ...input, hash: engine.hash }));
-  return { body: { id: engine.id, status: engine.status, isPublic: engine.isPublic } };
+  return { body: { id: engine.id, tag, status: engine.status, isPublic: engine.isPublic } };
 };
 
 const deleteEngine: Operation = async (call) => {
-  const { user, row, subject } = await engineRow(call);
+  const { user, row, subject } = await engineRow(call, true);
   const { hash } = engineIn(row);
   changed(await noted(call, deleted(row, user.number, call.at), "delete engine", subject, { hash }));
   return { body: { deleted: subject } };
@@ -452,8 +454,9 @@ const routes: ReadonlyArray<readonly [path: string, methods: Readonly<Record<str
       GET: async ({ sql, query }) => {
         const limit = limitIn(query);
         const user = query.get("user");
-        const rows = await rowsOf(sql, statements.credentials, user, user, query.get("after") ?? "", limit);
-        return paged("credentials", rows, limit, shownCredential, "id");
+        const owner = user === null ? null : Number((await userRow(sql, user))["number"]);
+        const rows = await rowsOf(sql, statements.credentials, numberIn(query, "after", 0), owner, owner, limit);
+        return paged("credentials", rows, limit, shownCredential, "number");
       },
     },
   ],

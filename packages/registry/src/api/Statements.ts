@@ -1,6 +1,7 @@
 // SQL of users, credentials, single engines, audit trail and key check.
+import type { EngineTag } from "@bytenite-engines/core/wire";
 import { updateEngineSql } from "./EngineRow.ts";
-import type { Statement } from "./SqlDriver.ts";
+import type { SqlValue, Statement } from "./SqlDriver.ts";
 
 const userColumns = "number, id, name, created_at, disabled_at, live_engines, max_engines, max_bytes";
 
@@ -16,8 +17,10 @@ export const statements = {
   removeUser: `UPDATE users SET deleted_at = ?, disabled_at = coalesce(disabled_at, ?), name = 'deleted:' || id
     WHERE number = ? AND deleted_at IS NULL AND live_engines = 0 RETURNING number`,
   endCredentials: "UPDATE credentials SET revoked_at = coalesce(revoked_at, ?) WHERE user = ?",
-  credentials: `SELECT c.id, u.name AS user, c.kind, c.scope, c.label, c.created_at, c.expires_at, c.revoked_at, c.last_used_at
-    FROM credentials c JOIN users u ON u.number = c.user WHERE (? IS NULL OR u.name = ?) AND c.id > ? ORDER BY c.id LIMIT ?`,
+  /** In the order in which they were made. */
+  credentials: `SELECT c.rowid AS number, c.id, u.name AS user, c.kind, c.scope, c.label, c.created_at, c.expires_at, c.revoked_at, c.last_used_at
+    FROM credentials c JOIN users u ON u.number = c.user
+    WHERE c.rowid > ? AND (? IS NULL OR c.user = ?) ORDER BY c.rowid LIMIT ?`,
   addCredential: `INSERT INTO credentials (id, user, kind, scope, selector, digest, label, created_at, expires_at)
     SELECT ?, number, ?, ?, ?, ?, ?, ?, ? FROM users WHERE number = ? AND deleted_at IS NULL RETURNING id`,
   revoke: "UPDATE credentials SET revoked_at = coalesce(revoked_at, ?) WHERE id = ? RETURNING id, kind, label",
@@ -50,9 +53,10 @@ export const statements = {
       AND t.deleted_at IS NULL) LIMIT 10`,
   /** Only if nobody has changed it since it was read. */
   changeEngine: `${updateEngineSql} AND revision = ? AND updated_at = ? AND deleted_at IS NULL RETURNING id`,
-  /** All live versions of an owner's engine, the highest first. */
-  versions: `SELECT number, json, secret, major, minor FROM engines INDEXED BY engines_by_tag
-    WHERE owner = ? AND name = ? AND deleted_at IS NULL ORDER BY major DESC, minor DESC`,
+  /** The newest live version of an owner's engine that a tag names; its values: the owner, and `newestValues`. */
+  newest: `SELECT number, json, secret, revision, updated_at, name, major, minor FROM engines INDEXED BY engines_by_tag
+    WHERE owner = ? AND name = ? AND (? IS NULL OR major = ?) AND (? IS NULL OR minor = ?) AND deleted_at IS NULL
+    ORDER BY major DESC, minor DESC LIMIT 1`,
   /** Any other engine with an id, deleted or not. */
   otherOfId: `SELECT name, major, minor FROM engines INDEXED BY engines_by_id
     WHERE id = ? AND NOT (owner = ? AND name = ? AND major = ? AND minor = ?) LIMIT 1`,
@@ -61,6 +65,12 @@ export const statements = {
   keyCheck: "SELECT sealed FROM key_check",
   addKeyCheck: "INSERT INTO key_check (one, sealed) VALUES (1, ?) ON CONFLICT DO NOTHING",
 } as const;
+
+/** The values of a tag for `newest`. */
+export const newestValues = ({ name, major, minor }: EngineTag): ReadonlyArray<SqlValue> => [
+  name,
+  ...[major, major, minor, minor].map((number) => number ?? null),
+];
 
 const good = "c.revoked_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > ?)";
 /** Users are no part of a join: statistics of a few users make it read all of them, a look by their number they leave alone. */

@@ -4,7 +4,7 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { archivesOf, sealedArchives } from "../manage/ArchiveFiles.ts";
 import { backUp, BackupError, restore as restoreFrom, type Revival } from "../manage/Backup.ts";
-import { lineOf } from "./credentials.ts";
+import { lineOf } from "./manage.ts";
 import { archivesPath, databasePath, environmentBox, flagsOf, userErrorOf, withDatabase } from "./Database.ts";
 import { canAsk, isConfirmed, type CommandOutput } from "./Output.ts";
 import { UsageError } from "./UserError.ts";

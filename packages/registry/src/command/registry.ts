@@ -27,7 +27,6 @@ Fill
     --activate --public      switch them on; let every user see them
     --archive FILE           take the hash from this archive (one manifest only)
     --with-archives DIR      store the archives of an export's engines, too
-  activate TAG...          with --user NAME; also deactivate, delete, make-public, make-private
   export                   a line of JSON per engine; --user NAME for one user's; --with-secrets
     --format sql             everything, as SQL for a D1 database that has its tables and nothing else
     --with-archives DIR      write the archives into this folder, too; with sql as they are in the bucket, below archives/
@@ -39,13 +38,18 @@ Keep
     --revoke-all --yes       end all tokens and keys of it; or let live those that may have been revoked since
   check                    read all of the database, name what is damaged; 1 when anything is
 
-Let in
+Manage: all of these take --base-url URL in place of --database, too: they ask that registry, with BYTENITE_MANAGE_TOKEN
   users                    who there is
+  users create NAME        also disable, enable, delete NAME
+    --hand-over-to NAME      whose the engines of a deleted user are then; or --delete-engines
+  quota NAME               --max-engines N --max-bytes N, none for no limit; users create takes them, too
   token create|list|revoke ID    tokens for the API; --user NAME --scope read|publish|manage --label TEXT --expires-in DAYS
                                  --create-user makes user and database, without a question
   key create|list|revoke ID      API keys, exchanged at /v1/auth/access_token
-
-  users, token and key also take --base-url URL: they ask that registry, with BYTENITE_MANAGE_TOKEN
+  engines                  of all users, or of --user NAME; --limit N
+  activate TAG...          with --user NAME; also deactivate, delete, make-public, make-private
+  audit                    who changed what, newest first; --limit N
+  statistics               how many users, engines, credentials
 
   --output json            failures as one object of JSON on stderr, whatever the command; or BYTENITE_OUTPUT=json
 
@@ -76,12 +80,12 @@ const ignoreStraySignals = (): void => {
 const changing =
   (how: "activate" | "deactivate" | "delete" | "make-public" | "make-private"): Command =>
   async (args, output) =>
-    (await import("./change.ts")).change(how, args, output);
+    (await import("./manage.ts")).change(how, args, output);
 
 const crediting =
   (kind: "token" | "api-key"): Command =>
   async (args, output) =>
-    (await import("./credentials.ts")).credentials(kind, args, output);
+    (await import("./manage.ts")).credentials(kind, args, output);
 
 const help: Command = async () => {
   process.stdout.write(registryUsage);
@@ -100,7 +104,11 @@ const commands: Readonly<Record<string, Command>> = {
   backup: async (...given) => (await import("./backup.ts")).backup(...given),
   restore: async (...given) => (await import("./backup.ts")).restore(...given),
   check: async (...given) => (await import("./check.ts")).check(...given),
-  users: async (...given) => (await import("./users.ts")).users(...given),
+  users: async (...given) => (await import("./manage.ts")).users(...given),
+  quota: async (...given) => (await import("./manage.ts")).quota(...given),
+  engines: async (...given) => (await import("./manage.ts")).list("engines", ...given),
+  audit: async (...given) => (await import("./manage.ts")).list("audit", ...given),
+  statistics: async (...given) => (await import("./manage.ts")).statistics(...given),
   token: crediting("token"),
   key: crediting("api-key"),
 };

@@ -30,7 +30,7 @@ export interface ListedCredential {
 }
 
 /** Who changes a database by commands, in the audit trail: no user has such a name. */
-const operatorActor = "(bne registry --database)";
+export const operatorActor = "(bne registry --database)";
 
 /** Notes a change by a command in the audit trail, in the transaction of that change. */
 export const noteChange = (run: Run, at: number, action: string, subject: string, detail: object = {}): void => {

@@ -17,7 +17,7 @@ import {
   type RowParts,
 } from "../api/EngineRow.ts";
 import { bytesOf, type User } from "../api/EngineStore.ts";
-import { statements } from "../api/Statements.ts";
+import { newestValues, statements } from "../api/Statements.ts";
 import { noteChange } from "./Accounts.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
 import type { Row, SqlValue } from "../api/SqlDriver.ts";
@@ -250,8 +250,7 @@ export const change = (file: SqliteFile, user: User, text: string, how: Change, 
   file.transaction((run) => {
     const tag = parseTag(text);
     if (tag === undefined) throw new UnacceptableEngineError(`${JSON.stringify(text)} is not a tag`);
-    const rows = run(statements.versions, user.number, tag.name);
-    const row = rows.find(({ major, minor }) => (tag.major ?? major) === major && (tag.minor ?? minor) === minor);
+    const [row] = run(statements.newest, user.number, ...newestValues(tag));
     if (row === undefined) throw new UnacceptableEngineError(`${user.name} has no engine ${text}`);
     const engine = engineOf(row);
     if (how === "make-public" && row["secret"] !== null) throw secretInPublic(text);
