@@ -73,7 +73,9 @@ test("lists are tables with headers, JSON, CSV or names; nothing shows a secret 
   expect(listed.stdout).toMatch(/^id +user +kind +scope +label +state +createdAt +lastUsedAt\n/);
   expect(listed.stdout).toContain("laptop");
   expect(listed.stdout).not.toContain(made.stdout.trim());
-  expect((await here("users", "-o", "csv")).stdout).toMatch(/^name,id,engines\ncarol,[^,]+,1\n$/);
+  expect((await here("users", "-o", "csv")).stdout).toMatch(
+    /^name,id,engines,disabledAt,maxEngines,maxBytes\ncarol,[^,]+,1,,,\n$/,
+  );
   expect(JSON.parse((await here("users", "--jq", ".[0].engines")).stdout)).toBe(1);
   const names = (await here("token", "list", "-o", "name")).stdout.trim().split("\n");
   expect(names).toContain(whole["id"]);

@@ -83,7 +83,16 @@ test("a token that has expired is listed as such, and a label keeps to its colum
     /\texpired 1970-01-01T00:00:01.000Z\tci\tread\tnever used\n$/,
   );
   for (const label of ["a\tb", "a\nb", "a\u{1B}[31m"]) {
-    const { code, stderr } = await run(["token", "create", "--user", "carol", "--label", label, ...database]);
+    const { code, stderr } = await run([
+      "token",
+      "create",
+      "--create-user",
+      "--user",
+      "carol",
+      "--label",
+      label,
+      ...database,
+    ]);
     expect([code, stderr]).toEqual([1, "registry: label is one line of text of at most 200 characters\n"]);
   }
 });

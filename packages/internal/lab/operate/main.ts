@@ -181,7 +181,7 @@ const fromOld = async (follower: Follower, tarball: string): Promise<void> => {
   const filling = [
     `registry() (${as} bne registry "$@")`,
     `echo '${manifest}' | registry import - --user carol --database ${database}`,
-    `registry token create --user carol --database ${database} | tee /root/token`,
+    `registry token create --user carol --create-user --database ${database} | tee /root/token`,
     "systemctl start bytenite-registry",
   ].join("\n");
   await check("version old makes a database", filling, /^bnt_/m);

@@ -18,8 +18,8 @@ export const statements = {
     WHERE number = ? AND deleted_at IS NULL AND live_engines = 0 RETURNING number`,
   endCredentials: "UPDATE credentials SET revoked_at = coalesce(revoked_at, ?) WHERE user = ?",
   /** In the order in which they were made. */
-  credentials: `SELECT c.rowid AS number, c.id, u.name AS user, c.kind, c.scope, c.label, c.created_at, c.expires_at, c.revoked_at, c.last_used_at
-    FROM credentials c JOIN users u ON u.number = c.user
+  credentials: `SELECT c.rowid AS number, c.id, (SELECT name FROM users WHERE number = c.user) AS user, c.kind, c.scope, c.label,
+    c.created_at, c.expires_at, c.revoked_at, c.last_used_at FROM credentials c
     WHERE c.rowid > ? AND (? IS NULL OR c.user = ?) ORDER BY c.rowid LIMIT ?`,
   addCredential: `INSERT INTO credentials (id, user, kind, scope, selector, digest, label, created_at, expires_at)
     SELECT ?, number, ?, ?, ?, ?, ?, ?, ? FROM users WHERE number = ? AND deleted_at IS NULL RETURNING id`,

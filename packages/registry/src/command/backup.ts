@@ -93,13 +93,16 @@ export const restore = async (args: ReadonlyArray<string>, output: CommandOutput
     const isWanted = await isConfirmed("Restore, and let them live (y), or not (n; --revoke-all ends them)? [n] ");
     if (!isWanted) throw new BackupError("nothing was restored");
   };
-  const { users, engines } = await environmentBox()
+  const { users, engines, keptAudit } = await environmentBox()
     .then((box) =>
       restoreFrom(path, target, { box, archives: archivesPath(flags), revokeAll: flags.isOn("revoke-all"), onRevival }),
     )
     .catch((error: unknown) => {
       throw userErrorOf(error, target);
     });
+  if (keptAudit === undefined) {
+    output.note(`the audit trail of ${target} is damaged: what the backup does not have of it is lost`);
+  }
   await output.done(`restored ${engines} engines of ${users} users from ${path}`);
   return 0;
 };

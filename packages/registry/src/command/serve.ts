@@ -4,7 +4,7 @@ import { firstManageToken, listCredentials } from "../manage/Accounts.ts";
 import { trialTokenOf } from "../manage/Trial.ts";
 import { startRegistryServer, type RegistryOptions, type RunningRegistry } from "../node/Registry.ts";
 import { settingsOf } from "./Settings.ts";
-import { databaseProblem } from "./Problem.ts";
+import { databaseProblem } from "./Database.ts";
 
 /** Runs until SIGINT or SIGTERM; a second signal ends it at once. Resolves to the exit code; 1 when it could not start. */
 export const serve = async (args: ReadonlyArray<string>): Promise<number> => {

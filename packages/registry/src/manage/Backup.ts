@@ -12,7 +12,7 @@ import { createPrivate, openSqlite, type Run, type SqliteFile } from "../node/Sq
 import { archivesOf, copyArchives, firstOf, holdArchives, removeOthers } from "./ArchiveFiles.ts";
 import { countProblems, schemaProblems } from "./Check.ts";
 import { databaseOf, SqlDumpError } from "./SqlDump.ts";
-import { listCredentials, type ListedCredential } from "./Accounts.ts";
+import { listCredentials, noteChange, type ListedCredential } from "./Accounts.ts";
 
 /** Pages per step: all of them, so that a copy is one snapshot, whatever is written meanwhile. */
 const pagesPerStep = 0x7fff_ffff;
@@ -29,6 +29,12 @@ export class BackupError extends Error {
 export interface BackupSummary {
   readonly users: number;
   readonly engines: number;
+}
+
+/** What was put in place. */
+export interface Restored extends BackupSummary {
+  /** Lines of the audit trail that were kept: those that the backup does not have. Undefined where they could not be read. */
+  readonly keptAudit: number | undefined;
 }
 
 /**
@@ -103,13 +109,13 @@ export interface RestoreOptions {
  * Puts the contents of a backup into a database, in one transaction: others that have it open see the old or the new
  * contents, and so does whoever opens it after a crash. A backup is a copy of a database, or the SQL text that makes one
  * (`wrangler d1 export`); it is checked first. What is revoked in the database stays
- * revoked. Rejects with BackupError or KeyError.
+ * revoked, and its audit trail stays, too. Rejects with BackupError or KeyError.
  */
 export const restore = async (
   path: string,
   target: string,
   { box, archives = archivesOf(target), revokeAll = false, onRevival }: RestoreOptions = {},
-): Promise<BackupSummary> => {
+): Promise<Restored> => {
   if (await isSame(path, target)) throw new BackupError(`${path} is the database itself`);
   await using loaded = await databaseOf(path).catch((error: unknown) => {
     throw unusable(error, path);
@@ -129,12 +135,11 @@ export const restore = async (
   }
   const isNew = !existsSync(target);
   try {
-    putInPlace(loaded.path, target, revokeAll, Date.now());
+    return { ...summary, keptAudit: putInPlace(loaded.path, target, revokeAll, Date.now()) };
   } catch (error) {
     if (isNew) for (const end of ["", "-wal", "-shm"]) await rm(target + end, { force: true });
     throw error;
   }
-  return summary;
 };
 
 const lastChangeOf = (file: SqliteFile): Date => {
@@ -195,18 +200,19 @@ const damaged = (error: unknown, target: string): unknown =>
 const damageProblem = (target: string): string =>
   `${target} is damaged, so that it cannot be read what was revoked there: move it away with its -wal and -shm, restore again, and start again what serves it`;
 
-const putInPlace = (path: string, target: string, revokeAll: boolean, now: number): void => {
+const putInPlace = (path: string, target: string, revokeAll: boolean, now: number): number | undefined => {
   let opened: SqliteFile | undefined;
   try {
     const file = openSqlite(target);
     opened = file;
     file.database.exec("PRAGMA foreign_keys = OFF");
     file.database.prepare("ATTACH ? AS backup").run(`${pathToFileURL(resolve(path)).href}?mode=ro`);
-    const replace = (dropTables: (run: Run) => void): void =>
+    const replace = (dropTables: (run: Run) => void): number | undefined =>
       file.transaction((run) => {
         const isRegistry = hasRegistry(file);
         const kept = isRegistry ? run(keptCredentials(file)) : [];
         const disabled = isRegistry && hasColumn(file, "users", "disabled_at") ? run(disabledUsers) : [];
+        const keptAudit = setAuditAside(run);
         dropTables(run);
         copyTables(run);
         const [version] = run("SELECT max(version) AS version FROM migrations");
@@ -219,21 +225,43 @@ const putInPlace = (path: string, target: string, revokeAll: boolean, now: numbe
         if (revokeAll) {
           run("UPDATE credentials SET revoked_at = ? WHERE revoked_at IS NULL AND kind <> 'configured'", now);
         }
+        run("INSERT INTO main.audit (at, actor, action, subject, detail) SELECT * FROM temp.kept_audit");
+        run("DROP TABLE temp.kept_audit");
+        noteChange(run, now, "restore database", "", { revokeAll, keptAudit: keptAudit ?? null });
         // Pages that were damaged before may have come back into use.
         if (integrityProblem(run, "main") !== undefined) throw new BackupError(damageProblem(target));
+        return keptAudit;
       });
     try {
-      replace(dropTables);
+      return replace(dropTables);
     } catch (error) {
       if (!isCorrupt(error)) throw error;
-      replace((run) => leaveTables(file, run, target));
+      const keptAudit = replace((run) => leaveTables(file, run, target));
       // Gives back the pages of the tables that were left.
       file.database.exec("DETACH backup; VACUUM");
+      return keptAudit;
     }
   } catch (error) {
     throw damaged(error, target);
   } finally {
     opened?.close();
+  }
+};
+
+/** Sets aside the lines of the audit trail that the backup does not have, and counts them; undefined where they are damaged. */
+const setAuditAside = (run: Run): number | undefined => {
+  const line = "at, actor, action, subject, detail";
+  const has = (schema: string): boolean =>
+    run(`SELECT 1 FROM ${schema}.sqlite_master WHERE type = 'table' AND name = 'audit'`).length > 0;
+  run("CREATE TEMP TABLE kept_audit (at, actor, action, subject, detail)");
+  if (!has("main")) return 0;
+  const known = has("backup") ? ` EXCEPT SELECT ${line} FROM backup.audit` : "";
+  try {
+    return run.change(`INSERT INTO temp.kept_audit SELECT ${line} FROM main.audit${known} ORDER BY at`);
+  } catch (error) {
+    if (!isCorrupt(error)) throw error;
+    run("DELETE FROM temp.kept_audit");
+    return undefined;
   }
 };
 

@@ -4,10 +4,9 @@ import type { Readable } from "node:stream";
 import type { User } from "../api/EngineStore.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
 import { engineColumns, UnacceptableEngineError } from "../api/EngineRow.ts";
-import type { SqliteFile } from "../node/SqliteFile.ts";
-import { AccountError, ensurePlanned, ensureUser, plannedUser, userWithId } from "./Accounts.ts";
+import type { Run, SqliteFile } from "../node/SqliteFile.ts";
+import { AccountError, ensurePlanned, ensureUser, noteChange, plannedUser, userWithId } from "./Accounts.ts";
 import { archivesIn, TransferError, type ImportedArchive, type TransferFolders } from "./ArchiveTransfer.ts";
-import { fillingWell } from "./EmptyStart.ts";
 import { chunksIn } from "./EngineDocuments.ts";
 import { maxManifestBytes } from "./Manifest.ts";
 import { openRegular, readBounded } from "../node/BoundedFile.ts";
@@ -79,14 +78,19 @@ export const importFiles = async (paths: ReadonlyArray<string>, options: ImportO
     }
     const published = options.file.transaction((run) => {
       const quotas = makeQuotas(run);
-      return ready.flatMap(({ engine, source }) => {
+      const imported = new Map<string, number>();
+      const all = ready.flatMap(({ engine, source }) => {
         try {
-          return [{ published: publish(run, engine, Date.now(), quotas), source }];
+          const published = publish(run, engine, Date.now(), quotas);
+          imported.set(engine.user.name, (imported.get(engine.user.name) ?? 0) + 1);
+          return [{ published, source }];
         } catch (error) {
           problems.push(...problemsOf(error, source));
           return [];
         }
       });
+      noteImport(run, imported);
+      return all;
     });
     engines += published.length;
     for (const { published: one, source } of published) options.onPublished?.(one, source);
@@ -150,6 +154,7 @@ const writeAll = (file: SqliteFile, staging: Staging, archives: ReadonlyArray<Im
       let expected: "new" | "known" = "new";
       const quotas = makeQuotas(run);
       let index = 0;
+      const imported = new Map<string, number>();
       for (const engine of staging.all()) {
         const user = owners.get(engine.user.name) ?? ensurePlanned(run, engine.user, Date.now());
         owners.set(user.name, user);
@@ -157,9 +162,16 @@ const writeAll = (file: SqliteFile, staging: Staging, archives: ReadonlyArray<Im
         const published = publish(run, { ...engine, user, row }, Date.now(), quotas, expected);
         expected = published.created ? "new" : "known";
         for (const { sql, values } of archives[index++]?.(published.id, Date.now()) ?? []) run(sql, ...values);
+        imported.set(user.name, (imported.get(user.name) ?? 0) + 1);
       }
+      noteImport(run, imported);
     }),
   );
+};
+
+/** A line of the audit trail for each user: one for each engine would double the time of an import. */
+const noteImport = (run: Run, engines: ReadonlyMap<string, number>): void => {
+  for (const [user, count] of engines) noteChange(run, Date.now(), "import engines", user, { engines: count });
 };
 
 /** The hash of an engine's archive, or "". */
@@ -243,4 +255,29 @@ const unreadable = (error: unknown, path: string): string => {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === undefined || code === "ERR_SQLITE_ERROR") throw error;
   return `${path}: ${message}`;
+};
+
+/** Indexes that are there for readers, and what counts. The unique index and that of ids are needed by those who write. */
+const derived = `SELECT type, name, sql FROM sqlite_master
+  WHERE tbl_name = 'engines' AND (type = 'trigger' OR type = 'index' AND sql LIKE 'CREATE INDEX %' AND name <> 'engines_by_id')`;
+
+const counts = [
+  `UPDATE users SET live_engines =
+     (SELECT count(*) FROM engines WHERE owner = users.number AND deleted_at IS NULL)`,
+  `UPDATE public_total SET live_engines =
+     (SELECT count(*) FROM engines WHERE deleted_at IS NULL AND is_public = 1)`,
+];
+
+/**
+ * Runs `work`, which writes engines, within a transaction. Where there were none, indexes are built and engines counted after
+ * it, which takes a quarter off the time of writing.
+ */
+const fillingWell = <A>(run: Run, work: () => A): A => {
+  if (run("SELECT 1 FROM engines LIMIT 1").length > 0) return work();
+  const parts = run(derived);
+  for (const { type, name } of parts) run(`DROP ${String(type)} ${String(name)}`);
+  const result = work();
+  for (const { sql } of parts) run(String(sql));
+  for (const sql of counts) run(sql);
+  return result;
 };

@@ -1,7 +1,10 @@
-// Prometheus metrics of requests and limits.
+// Prometheus metrics of requests and limits; counting and logging of each request.
 import { statSync } from "node:fs";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { requestIdFrom } from "@bytenite-engines/core/wire";
 import type { Answer } from "../api/Answer.ts";
+import type { AccessLog } from "./AccessLog.ts";
+import { onHandlerError, type Handler } from "./HttpServer.ts";
 
 /** Upper bounds of the buckets of answer times, in seconds. */
 const buckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
@@ -121,3 +124,18 @@ export const makeMetrics = (database: string): Metrics => {
     },
   };
 };
+
+/** A handler that counts and logs what another one does. */
+export const observed =
+  (handle: Handler, metrics: Metrics, log: AccessLog | undefined): Handler =>
+  async (exchange) => {
+    const start = performance.now();
+    metrics.started();
+    const answer = await handle(exchange).catch(onHandlerError);
+    if (typeof answer !== "string")
+      answer.headers["X-Request-Id"] ??= requestIdFrom(exchange.head.header("x-request-id"));
+    const ms = performance.now() - start;
+    metrics.ended(answer, ms / 1_000);
+    log?.write(exchange.head, answer, ms);
+    return answer;
+  };

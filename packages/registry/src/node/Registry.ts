@@ -1,4 +1,5 @@
 // A running registry: file, app and server.
+import { statSync, type BigIntStats } from "node:fs";
 import { basePath, isLoopback } from "@bytenite-engines/core/wire";
 import { credentialOfToken, makeAccessTokens } from "../api/AccessTokens.ts";
 import { lastUseMs, makeLastUse, type LastUse } from "../api/LastUse.ts";
@@ -33,7 +34,6 @@ import {
   namesLoopback,
   type HostCheck,
 } from "./HostCheck.ts";
-import { rememberFile } from "./FileIdentity.ts";
 import {
   startServer,
   type Handler,
@@ -41,8 +41,7 @@ import {
   type ServerObserver,
   type ServerOptions,
 } from "./HttpServer.ts";
-import { makeMetrics, type Metrics } from "./Metrics.ts";
-import { observed } from "./Observed.ts";
+import { makeMetrics, observed, type Metrics } from "./Metrics.ts";
 import { recording, type RecordedRequest } from "./Recorder.ts";
 import { watchReads } from "./ReadHealth.ts";
 import { defaultLimits, type ServerLimits } from "./ServerLimits.ts";
@@ -393,3 +392,22 @@ const userHandler = async ({
   const checked = checkedHandler(check, serving(docsEndpoints, web, answering));
   return requests === undefined ? checked : recording(checked, requests);
 };
+
+/**
+ * Remembers the file at a path. The answer asks whether it is still there: one that was moved, deleted or replaced stays open
+ * and is read, but nobody else writes to it any more, a revocation neither. What is no file, as `:memory:`, is always there.
+ * One that is read as if nobody changed it (`frozen`) must not have changed either.
+ */
+const rememberFile = (path: string, frozen: boolean): (() => boolean) => {
+  const opened = found(path);
+  if (opened === undefined) return () => true;
+  return () => {
+    const now = found(path);
+    return now !== undefined && now.ino === opened.ino && now.dev === opened.dev && !(frozen && isChanged(now, opened));
+  };
+};
+
+const isChanged = (now: BigIntStats, before: BigIntStats): boolean =>
+  now.mtimeNs !== before.mtimeNs || now.size !== before.size;
+
+const found = (path: string): BigIntStats | undefined => statSync(path, { bigint: true, throwIfNoEntry: false });
