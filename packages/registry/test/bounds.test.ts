@@ -166,7 +166,7 @@ test("an id that another engine has is refused, from files and streams, at once 
   });
   const both = await run(["import", ...files, ...database]);
   expect([both.code, both.stdout]).toEqual([1, `imported first@0.1 revision 1 from ${files[0]}\n`]);
-  await run(["delete", "zipper", "--user", "carol", ...database]);
+  await run(["delete", "zipper@0.1", "--user", "carol", ...database]);
   expect((await imported(database, [other])).code).toBe(1);
   expect((await imported(database, [exported({})])).code).toBe(0);
 });

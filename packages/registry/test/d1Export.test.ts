@@ -71,7 +71,7 @@ test("a database goes to D1 and back twice, with tokens, secrets, deleted engine
   const token = (
     await run(["token", "create", "--create-user", "--user", "carol", "--scope", "publish", ...first], key)
   ).stdout.trim();
-  await run(["delete", "e-7", "--user", "carol", ...first], key);
+  await run(["delete", "e-7@0.1", "--user", "carol", ...first], key);
   const before = await exported(first);
   expect(before).toContain("hunter2");
   let last = first;

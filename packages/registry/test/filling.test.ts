@@ -60,7 +60,8 @@ test("importing again overwrites and raises the revision; state, visibility and 
   expect((await run(["activate", "again", ...flags])).stdout).toBe("activated again@0.1\n");
   const trail = new DatabaseSync(database[1] ?? "");
   expect(trail.prepare("SELECT actor, action, subject FROM audit").all()).toEqual([
-    { actor: "(bne registry --database)", action: "activate engine", subject: "carol/again@0.1" },
+    { actor: "(bne registry --database)", action: "import engines", subject: "carol" },
+    { actor: "(bne registry --database)", action: "change engine", subject: "carol/again@0.1" },
   ]);
   trail.close();
   const first = JSON.parse((await run(["export", ...database])).stdout) as Record<string, unknown>;
@@ -174,7 +175,7 @@ test("a backup made while it is served is restored whole, under a registry that 
   const backup = join(directory, "backup.sqlite");
   const registry = await serve(database);
   expect((await run(["backup", backup, ...database])).stdout).toMatch(/^backed up 8 engines of 2 users/);
-  await run(["delete", "zipper", "--user", "alice", ...database]);
+  await run(["delete", "zipper@0.1", "--user", "alice", ...database]);
   expect((await get(registry.origin, "/engines/zipper", "local-alice")).status).toBe(404);
   expect((await run(["restore", backup, ...database])).code).toBe(1);
   expect((await run(["restore", backup, "--force", ...database])).stdout).toMatch(/^restored 8 engines of 2 users/);
@@ -210,6 +211,6 @@ test("an import adds as many engines as the quota of their owner allows, and ove
   const mixed = await run(["import", ...files, "--user", "carol", ...database]);
   expect([mixed.code, mixed.stdout]).toEqual([1, `imported e-3@0.1 revision 3 from ${files[0]}\n`]);
   expect(mixed.stderr).toContain("e-4@0.1: carol has as many engines as the quota allows");
-  expect((await run(["delete", "e-1", "--user", "carol", ...database])).code).toBe(0);
+  expect((await run(["delete", "e-1@0.1", "--user", "carol", ...database])).code).toBe(0);
   expect((await importing(4)).code).toBe(0);
 });

@@ -54,6 +54,24 @@ test("who is disabled in a database stays so when a backup from before is restor
   await registry.end("SIGTERM");
 });
 
+test("a restore keeps what the audit trail got since the backup, once, and is noted in it", async () => {
+  const database = fresh();
+  const backup = join(directory, "audit.sqlite");
+  await run(["token", "create", "--create-user", "--user", "carol", ...database]);
+  await run(["users", "create", "dave", ...database]);
+  const trail = async (): Promise<ReadonlyArray<string>> =>
+    (await run(["audit", ...database])).stdout.split("\n").map((line) => line.split("\t").slice(2, 4).join(" "));
+  const before = ["create user dave", "create credential carol", "create user carol", ""];
+  expect(await trail()).toEqual(before);
+  await run(["backup", backup, ...database]);
+  expect((await run(["users", "delete", "dave", ...database])).code).toBe(0);
+  for (const restores of [1, 2]) {
+    expect(await run(["restore", backup, ...database])).toMatchObject({ code: 0, stderr: "" });
+    const restored = Array.from({ length: restores }, () => "restore database ");
+    expect(await trail()).toEqual([...restored, "delete user dave", ...before]);
+  }
+});
+
 test("check names the schema where that cannot be read", async () => {
   const database = fresh();
   await run(["token", "create", "--create-user", "--user", "carol", ...database]);

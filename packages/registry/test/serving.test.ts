@@ -207,7 +207,14 @@ test("tokens and keys are made, listed without the secret, and revoked within a 
   });
   const { audit } = (await trail.json()) as { audit: ReadonlyArray<{ actor: string; action: string }> };
   expect(audit.map(({ actor, action }) => `${actor} ${action}`)).toEqual(
-    ["create", "revoke", "revoke", "create", "create"].map((verb) => `(bne registry --database) ${verb} credential`),
+    [
+      "create credential",
+      "revoke credential",
+      "revoke credential",
+      "create credential",
+      "create credential",
+      "create user",
+    ].map((action) => `(bne registry --database) ${action}`),
   );
   await registry.end("SIGTERM");
 });
