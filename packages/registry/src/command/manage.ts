@@ -101,6 +101,8 @@ const operator = {
   user: { number: -1, id: "", name: operatorActor },
 } as const;
 
+const asOperator = async () => operator;
+
 /** Works on the registry that the flags name: the same requests, sent there or answered in this process. */
 const managed = (
   flags: Flags,
@@ -112,8 +114,7 @@ const managed = (
   return withDatabase(flags, how, async (file, box) => {
     let fault: unknown;
     const onFault = (error: unknown) => (fault = error);
-    const authorize = async () => operator;
-    const answer = fetchHandler(makeManagement({ sql: file.port, box, authorize, now: Date.now, onFault }));
+    const answer = fetchHandler(makeManagement({ sql: file.port, box, authorize: asOperator, now: Date.now, onFault }));
     const send: Send = async (request) => {
       const response = await answer(request);
       if (fault !== undefined) throw fault;
