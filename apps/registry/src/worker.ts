@@ -4,6 +4,7 @@ import {
   countedAddress,
   databaseRetrySeconds,
   fetchHandler,
+  loggedPath,
   makeAccessTokens,
   defaultUploadLimits,
   makeLastUse,
@@ -177,7 +178,7 @@ let made: Handler | undefined;
 const logLine = (request: Request, path: string, response: Response, ms: number): string =>
   JSON.stringify({
     method: request.method.slice(0, 20),
-    path: path.slice(0, 200),
+    path: loggedPath(path),
     status: response.status,
     type: response.headers.get("content-type"),
     requestId: response.headers.get("x-request-id"),

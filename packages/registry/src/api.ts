@@ -23,7 +23,7 @@ export type { RequestHead } from "./api/Answer.ts";
 export { databaseRetrySeconds } from "./api/ApiError.ts";
 export type { ReadSession } from "./api/Routes.ts";
 export { makeSecretBox, type SecretBox } from "./api/SecretBox.ts";
-export { fetchHandler, makeApp, webDigest, withWeb, type App } from "./api/App.ts";
+export { fetchHandler, loggedPath, makeApp, webDigest, withWeb, type App } from "./api/App.ts";
 export { DatabaseUnavailable, type Row, type SqlDriver, type SqlValue, type Statement } from "./api/SqlDriver.ts";
 export { makeWeb, type Web, type WebOptions } from "./api/Web.ts";
 export { makeSerializer, type SerializerOptions } from "./api/Serializer.ts";

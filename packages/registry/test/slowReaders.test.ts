@@ -352,6 +352,7 @@ test("requests of an address past its limit are 429 before anybody is asked who 
   ]);
   expect((await asked("/v1/dev/engines/e-1", "192.0.2.2")).status).toBe(200);
   for (let time = 0; time < 6; time++) expect((await get(registry.origin, "/engines/e-1", token)).status).toBe(200);
+  expect(await countOf(registry, "addressRateLimit")).toBe(2);
   expect(await registry.end("SIGTERM")).toBe(0);
 });
 

@@ -83,6 +83,16 @@ export const pathIn = (target: string): string => {
   return mark === -1 ? target : target.slice(0, mark);
 };
 
+/** Longest path in a log line, in characters. */
+const maxLoggedCharacters = 200;
+
+/** Tokens and API keys of ours, and JSON Web Tokens. */
+const credentialsInPaths = /bn[tk]_[0-9a-f]{8,}|eyJ[\w-]{8,}(?:\.[\w-]*)*/gi;
+
+/** The path of a target as a log may have it: without query, without credentials that were put into it. */
+export const loggedPath = (target: string): string =>
+  pathIn(target).replaceAll(credentialsInPaths, "[redacted]").slice(0, maxLoggedCharacters);
+
 /** The app as a fetch handler, for runtimes that have Request and Response. */
 export const fetchHandler =
   (app: App): ((request: Request) => Promise<Response>) =>

@@ -27,6 +27,17 @@ test("the bytes of an answer are counted, not its characters, in either form", (
 
 test("a line holds no token and no query", () => {
   expect(JSON.stringify(lineOf(head, answer(""), 1))).not.toMatch(/a-token|private/);
+  for (const token of [
+    `bnt_${"0a".repeat(32)}`,
+    `bnk_${"0a".repeat(32)}`,
+    "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln",
+  ]) {
+    for (const target of [`/v1/dev/engines/${token}`, `/${token}/x?y=${token}`, `/${"a".repeat(190)}/${token}`]) {
+      const { path } = lineOf({ ...head, target }, answer(""), 1);
+      expect(path).toContain(target.startsWith("/a") ? "/[redact" : "/[redacted]");
+      expect(path).not.toMatch(/0a|eyJ|c2ln/);
+    }
+  }
 });
 
 test("a log file is for its owner alone", async () => {

@@ -3,10 +3,7 @@ import { closeSync, constants, openSync, write } from "node:fs";
 import { promisify } from "node:util";
 import { pino } from "pino";
 import type { Answer, RequestHead } from "../api/Answer.ts";
-import { pathIn } from "../api/App.ts";
-
-/** Longest path that is written, in characters. */
-const maxPathCharacters = 200;
+import { loggedPath } from "../api/App.ts";
 
 /** Bytes of lines that wait while the log cannot be written; later ones are left out and counted. */
 const maxQueuedBytes = 1_024 * 1_024;
@@ -167,7 +164,7 @@ export const lineOf = (
 ): Readonly<Record<string, unknown>> => ({
   address: head.address,
   method: head.method.slice(0, 20),
-  path: pathIn(head.target).slice(0, maxPathCharacters),
+  path: loggedPath(head.target),
   ...(typeof answer === "string"
     ? { outcome: answer }
     : {
