@@ -239,6 +239,15 @@ test("what looks like a secret is warned of before it is sent", async () => {
   expect(stderr).not.toContain("t0ken");
 });
 
+test.each([
+  ["partitoner", "are known. Did you mean partitioner?"],
+  ["x", "are known"],
+])("the unknown type %s is warned of", async (type, end) => {
+  folderOf("typed", { "manifest.json": manifest("typed", { type }), "app/main.py": "x" });
+  const { stdout } = await run("validate", "typed", "-o", "ndjson");
+  expect((JSON.parse(stdout) as { readonly problem: string }).problem).toMatch(new RegExp(`${RegExp.escape(end)}$`));
+});
+
 for (const [title, line, code, message] of [
   ["a folder that is not there", "push nowhere", 2, "Cannot read the folder nowhere: it does not exist"],
   ["a file", "push hello-file", 2, "hello-file is no folder"],

@@ -77,7 +77,7 @@ export const withRecord = (
     );
     const seen = before.seen + (isPopulated(value) ? 1 : 0);
     if (seen > 0 && candidates.length === 0) return undefined;
-    if (seen > 0 || candidates.length > 0) fields.set(field.name, { seen, candidates });
+    if (candidates.length > 0) fields.set(field.name, { seen, candidates });
   }
   return { records: known.records + 1, numbers: new Set([...known.numbers, ...newNumbers]), fields };
 };

@@ -1,6 +1,9 @@
-import { ScalarType } from "@bufbuild/protobuf";
+import { create, ScalarType } from "@bufbuild/protobuf";
+import { WireType } from "@bufbuild/protobuf/wire";
 import { EngineMessageSchema } from "@bytenite-engines/proto";
 import { expect, test } from "vitest";
+import type { Values } from "../verify/Sameness.ts";
+import { withRecord, type MessageEvidence } from "./Evidence.ts";
 import { solve } from "./Solution.ts";
 
 const at = (...candidates: ReadonlyArray<number>) => ({
@@ -38,4 +41,29 @@ test("two fields that were seen and have one number between them fit no numberin
 test("a witnessed number that no field can have is foreign", () => {
   const evidence = { records: 1, numbers: new Set([7, 8]), fields: new Map([["engine_id", at(7)]]) };
   expect([...(solve(EngineMessageSchema, evidence)?.foreign ?? [])]).toEqual([8]);
+});
+
+const text = (value: string) => [{ wireType: WireType.LengthDelimited, data: new TextEncoder().encode(value) }];
+
+/** What is known after each message, given as its wire fields and its `engineId`. */
+const learned = (...records: ReadonlyArray<readonly [wire: Record<number, string>, engineId: string]>) => {
+  let known: MessageEvidence | undefined = { records: 0, numbers: new Set(), fields: new Map() };
+  for (const [wire, engineId] of records) {
+    if (known === undefined) return undefined;
+    const fields = new Map(Object.entries(wire).map(([number, value]) => [Number(number), text(value)] as const));
+    const values = create(EngineMessageSchema, { engineId });
+    known = withRecord(known, EngineMessageSchema, fields, values as unknown as Values, () => true);
+  }
+  return known;
+};
+
+test("a field that was seen is carried by one of the numbers of the first message with it", () => {
+  const { fields, records } = learned([{ 1: "a" }, "a"], [{ 1: "b", 2: "b" }, "b"]) ?? {};
+  expect(fields?.get("engine_id")).toEqual({ seen: 2, candidates: [{ number: 1, encoding: ScalarType.STRING }] });
+  expect(records).toBe(2);
+});
+
+test("a field without a number that can carry it contradicts once it is seen, and not before", () => {
+  expect(learned([{ 1: "a" }, "b"])).toBeUndefined();
+  expect(learned([{ 1: "a" }, ""])?.fields.has("engine_id")).toBe(false);
 });

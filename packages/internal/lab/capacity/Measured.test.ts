@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { cpu } from "./Bill.ts";
 import { check } from "./Measured.ts";
 import { isNear } from "./Report.ts";
 
@@ -11,5 +12,8 @@ test.skipIf(process.platform !== "linux")(
     // Nearly four lives of what lives longest.
     expect(checked.seconds).toBeGreaterThan(7.5);
     expect([isNear(checked), checked]).toEqual([true, checked]);
+    // Processor time grows when others use the same caches: nearer than this only a quiet machine is.
+    expect(checked.exchangeCpuUs / cpu.exchange).toBeGreaterThan(1 / 3);
+    expect(checked.exchangeCpuUs / cpu.exchange).toBeLessThan(3);
   },
 );

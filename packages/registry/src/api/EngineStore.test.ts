@@ -122,6 +122,9 @@ test("bytes are the same from every database", () => {
   expect(bytesOf(bytes)).toBe(bytes);
   expect(bytesOf(bytes.buffer)).toEqual(bytes);
   expect(bytesOf([1, 2, 255])).toEqual(bytes);
+  // What workerd has and Node 24 has not.
+  Object.assign(Uint8Array, { fromHex: (text: string) => Buffer.from(text, "hex") });
+  expect([...(bytesOf("0102ff") ?? [])]).toEqual([1, 2, 255]);
   expect(bytesOf(null)).toBeUndefined();
   expect(bytesOf(undefined)).toBeUndefined();
 });
