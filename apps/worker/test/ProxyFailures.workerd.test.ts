@@ -107,11 +107,19 @@ test("without a token nothing is stored, and an expired one is served nothing st
   const token = `e30.${btoa(JSON.stringify({ exp: stage.clock.ms / 1000 + 20 })).replaceAll("=", "")}.c2ln`;
   const first = await stage.edge.get(token, "/engines/zipper");
   expect(first.headers.get("cache-control")).toBe("private, max-age=20");
+  // The age that a response comes with takes nothing off what the token has left.
+  stage.answer = (headers) => stage.engineFor(headers, { age: "10" });
+  const aged = await stage.edge.get(token, "/engines/aged");
+  expect([aged.headers.get("age"), aged.headers.get("cache-control")]).toEqual(["10", "private, max-age=30"]);
   stage.clock.ms += 19_000;
-  expect(cacheResult(await stage.edge.get(token, "/engines/zipper"))).toBe("hit");
+  for (const path of ["/engines/zipper", "/engines/aged"]) {
+    expect(cacheResult(await stage.edge.get(token, path))).toBe("hit");
+  }
   stage.clock.ms += 1_000;
   stage.answer = refused;
+  // After the first of these failures the upstream is known to be down.
   expect((await stage.edge.get(token, "/engines/zipper")).status).toBe(502);
+  expect((await stage.edge.get(token, "/engines/aged")).status).toBe(503);
 });
 
 test("when nothing can be served it is 502, a Status in the negotiated form, and when to come back", async () => {
