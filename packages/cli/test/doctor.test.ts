@@ -18,6 +18,8 @@ test("all is well with a server that speaks our schema: 0", () =>
     expect(of(checks, "latency")[0]?.detail).toMatch(/^\d+ ms \(median of 3, the first \d+ ms\)$/);
     const { stdout } = await bne(home, ["doctor"], { env: as(registry, "bob") });
     expect(stdout).toMatch(/^check +subject +state +detail\n/);
+    // One line for what is checked many times.
+    expect(stdout).toMatch(/^schema .* ok +[4-9]\d ok$/m);
   }));
 
 test("a server that does not answer one of the media types is not well", () =>

@@ -30,6 +30,11 @@ const enginesIn = (path: string): ReadonlyArray<number> => {
   return engines;
 };
 
+test("a file that is not there is not made by reading it", async () => {
+  expect(() => openSqlite(join(directory, "missing.sqlite"), { readOnly: true })).toThrow(/open/);
+  expect((await readdir(directory)).filter((name) => name.startsWith("missing"))).toEqual([]);
+});
+
 test("a backup is one file that holds everything, and replaces the one before", async () => {
   const path = join(directory, "backup.sqlite");
   for (let round = 0; round < 2; round++) expect(await backUp(file.database, path)).toEqual({ users: 2, engines: 8 });
