@@ -1,7 +1,8 @@
-import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdtemp, open, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { migrate } from "../api/Migrations.ts";
 import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
 import { listUsers } from "./Accounts.ts";
@@ -29,6 +30,18 @@ const enginesIn = (path: string): ReadonlyArray<number> => {
   opened.close();
   return engines;
 };
+
+test("a backup is synced before it gets its name, and its directory after that", async () => {
+  const path = join(directory, "synced.sqlite");
+  const handle = await open(directory);
+  const handles = Object.getPrototypeOf(handle) as typeof handle;
+  await handle.close();
+  const named: Array<boolean> = [];
+  vi.spyOn(handles, "sync").mockImplementation(async () => void named.push(existsSync(path)));
+  onTestFinished(() => void vi.restoreAllMocks());
+  await backUp(file.database, path);
+  expect([named[0], named.at(-1)]).toEqual([false, true]);
+});
 
 test("a file that is not there is not made by reading it", async () => {
   expect(() => openSqlite(join(directory, "missing.sqlite"), { readOnly: true })).toThrow(/open/);
