@@ -29,5 +29,16 @@ test("flags win over the environment, and the environment over the file", async 
     message: `${config}: there is no setting "databse"`,
     hint: "Did you mean database?",
   });
+  for (const [drainDelayMs, isTaken] of [
+    [-1, false],
+    [0, true],
+    [600_000, true],
+    [600_001, false],
+  ] as const) {
+    await writeFile(config, JSON.stringify({ limits: { drainDelayMs } }));
+    const result = databaseOf(["--database", "/of/the/flag.sqlite"], {});
+    if (isTaken) await expect(result).resolves.toBe("/of/the/flag.sqlite");
+    else await expect(result).rejects.toThrow(/drainDelayMs/);
+  }
   await rm(folder, { recursive: true });
 });

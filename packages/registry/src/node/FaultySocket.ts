@@ -80,7 +80,7 @@ const headOf = ({ status, headers }: Answer, length: number): Buffer => {
 const write = (socket: Socket, bytes: Uint8Array): Promise<boolean> =>
   new Promise((resolve) => {
     if (socket.destroyed) resolve(false);
-    else socket.write(bytes, (error) => resolve(error === undefined || error === null));
+    else socket.write(bytes, (error) => resolve(!(error instanceof Error)));
   });
 
 const writeOver = async (socket: Socket, bytes: Uint8Array, ms: number): Promise<boolean> => {
