@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Fiber from "effect/Fiber";
@@ -93,6 +94,20 @@ const silent = () => {
   };
   return { counts, fetch };
 };
+
+test("no call leaves a listener on its signal: neither one that ends, nor one that is aborted, nor one that waits for another's", async () => {
+  const { signal } = new AbortController();
+  await createEngineClient({ baseUrl, fetch: memoryServer({ engines }).fetch }).get("a", { signal });
+  const client = createEngineClient({ baseUrl, fetch: silent().fetch });
+  const aborted = [new AbortController(), new AbortController()];
+  const calls = aborted.map((controller) => client.get("a", { signal: controller.signal }));
+  for (const controller of aborted) controller.abort();
+  const results = await Promise.allSettled(calls);
+  expect(results.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+  for (const one of [signal, ...aborted.map((controller) => controller.signal)]) {
+    expect(getEventListeners(one, "abort")).toEqual([]);
+  }
+});
 
 test("another's exchange is waited for three seconds from its start; then one of those who wait asks anew", async () => {
   const { counts, fetch } = silent();

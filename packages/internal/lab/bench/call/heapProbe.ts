@@ -9,17 +9,22 @@ const good = createEngineClient({ baseUrl: `${origin}/v1/dev`, token });
 const refused = createEngineClient({ baseUrl: `${origin}/refused`, token, retry: { baseDelayMs: 0 } });
 const lasting = new AbortController();
 
+/** Listeners left on the signals of aborted calls, each of which has its own. */
+let listenersOfAborted = 0;
+
 /** Failed calls are meant to fail. */
 const ignored = (): void => {};
 
 const kinds: Readonly<Record<string, (slot: number) => Promise<unknown>>> = {
   succeeding: (slot) => good.get(`zipper-${slot}@0.1`, { signal: lasting.signal }),
   failing: (slot) => refused.get(`zipper-${slot}@0.1`, { signal: lasting.signal }).catch(ignored),
-  aborted: (slot) => {
+  aborted: async (slot) => {
     const controller = new AbortController();
-    const call = good.get(`zipper-${slot}@0.1`, { signal: controller.signal }).catch(ignored);
+    const { signal } = controller;
+    const call = good.get(`zipper-${slot}@0.1`, { signal }).catch(ignored);
     setImmediate(() => controller.abort());
-    return call;
+    await call;
+    listenersOfAborted += getEventListeners(signal, "abort").length;
   },
 };
 
@@ -50,5 +55,5 @@ for (let part = 0; part < parts; part++) {
   heap.push(await heapBytes());
 }
 const timers = process.getActiveResourcesInfo().filter((resource) => resource === "Timeout").length;
-const listeners = getEventListeners(lasting.signal, "abort").length;
+const listeners = getEventListeners(lasting.signal, "abort").length + listenersOfAborted;
 process.stdout.write(JSON.stringify({ heap, timers, listeners }));

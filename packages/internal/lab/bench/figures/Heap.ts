@@ -58,7 +58,7 @@ export const heap: Figure = {
       rows,
       notes: [
         "Heap after full collections, in a process of its own. Flat: within 1 MB.",
-        "Listeners on the AbortSignal of all calls (aborted calls have one each).",
+        "Listeners on the AbortSignal of all calls; aborted calls have one each, and their listeners are added up.",
       ],
     };
   },
