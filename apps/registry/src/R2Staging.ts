@@ -40,7 +40,7 @@ export const makeR2Staging = (bucket: R2Binding, options: StagingOptions): Stagi
         );
         // Any of them: of those who ask at once, few get the same, and the digest tells.
         const [random = 0] = crypto.getRandomValues(new Uint32Array(1));
-        const place = free[random % Math.max(1, free.length)];
+        const place = free[random % free.length];
         if (place === undefined) return undefined;
         const { url } = await client.sign(`${base}/${place}?X-Amz-Expires=${linkSeconds}`, {
           method: "PUT",
