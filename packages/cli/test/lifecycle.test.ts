@@ -240,12 +240,12 @@ test("what looks like a secret is warned of before it is sent", async () => {
 });
 
 test.each([
-  ["partitoner", "are known. Did you mean partitioner?"],
-  ["x", "are known"],
-])("the unknown type %s is warned of", async (type, end) => {
+  ["partitoner", /are known\. Did you mean partitioner\?$/],
+  ["x", /are known$/],
+])("the unknown type %s is warned of", async (type, expected) => {
   folderOf("typed", { "manifest.json": manifest("typed", { type }), "app/main.py": "x" });
   const { stdout } = await run("validate", "typed", "-o", "ndjson");
-  expect((JSON.parse(stdout) as { readonly problem: string }).problem).toMatch(new RegExp(`${RegExp.escape(end)}$`));
+  expect((JSON.parse(stdout) as { readonly problem: string }).problem).toMatch(expected);
 });
 
 for (const [title, line, code, message] of [
