@@ -2,7 +2,6 @@ import { create, ScalarType } from "@bufbuild/protobuf";
 import { WireType } from "@bufbuild/protobuf/wire";
 import { EngineMessageSchema } from "@bytenite-engines/proto";
 import { expect, test } from "vitest";
-import type { Values } from "../verify/Sameness.ts";
 import { withRecord, type MessageEvidence } from "./Evidence.ts";
 import { solve } from "./Solution.ts";
 
@@ -52,7 +51,7 @@ const learned = (...records: ReadonlyArray<readonly [wire: Record<number, string
     if (known === undefined) return undefined;
     const fields = new Map(Object.entries(wire).map(([number, value]) => [Number(number), text(value)] as const));
     const values = create(EngineMessageSchema, { engineId });
-    known = withRecord(known, EngineMessageSchema, fields, values as unknown as Values, () => true);
+    known = withRecord(known, EngineMessageSchema, fields, values, () => true);
   }
   return known;
 };

@@ -29,16 +29,14 @@ test("flags win over the environment, and the environment over the file", async 
     message: `${config}: there is no setting "databse"`,
     hint: "Did you mean database?",
   });
-  for (const [drainDelayMs, isTaken] of [
-    [-1, false],
-    [0, true],
-    [600_000, true],
-    [600_001, false],
-  ] as const) {
+  const problems: Array<string> = [];
+  for (const drainDelayMs of [-1, 0, 600_000, 600_001]) {
     await writeFile(config, JSON.stringify({ limits: { drainDelayMs } }));
-    const result = databaseOf(["--database", "/of/the/flag.sqlite"], {});
-    if (isTaken) await expect(result).resolves.toBe("/of/the/flag.sqlite");
-    else await expect(result).rejects.toThrow(/drainDelayMs/);
+    await databaseOf(["--database", "/of/the/flag.sqlite"], {}).catch((error: Error) => problems.push(error.message));
   }
+  expect(problems).toEqual([
+    `${config}: /limits/drainDelayMs must be >= 0`,
+    `${config}: /limits/drainDelayMs must be <= 600000`,
+  ]);
   await rm(folder, { recursive: true });
 });
