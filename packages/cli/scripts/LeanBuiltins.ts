@@ -1,4 +1,4 @@
-// Bundler plugin that imports only the used parts of Node's modules.
+// Bundler plugins that load less: parts of Node's modules, and what few texts need.
 import type { Plugin } from "rolldown";
 
 /**
@@ -26,4 +26,20 @@ export const leanBuiltins: Plugin = {
       ...names.map((key) => `const $${key} = builtin.${key};\nexport { $${key} as ${key} };`),
     ].join("\n");
   },
+};
+
+/** Replaces a text that must be there. */
+export const replaced = (code: string, from: string, to: string, id: string): string => {
+  if (!code.includes(from)) throw new Error(`${id} has no ${JSON.stringify(from)} any more`);
+  return code.replaceAll(from, () => to);
+};
+
+/** `string-width` goes into the bundle, and still runs at the first text that needs it. */
+export const lateWidth: Plugin = {
+  name: "late-width",
+  transform: (code, id) =>
+    // Not the copy of a module of Node that is named after it.
+    !id.startsWith("\0") && id.endsWith("/cli/src/terminal/Width.ts")
+      ? { code: replaced(code, "createRequire(import.meta.url)(", "require(", id), map: null }
+      : null,
 };

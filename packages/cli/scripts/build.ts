@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { fileURLToPath } from "node:url";
 import { rolldown, type Plugin } from "rolldown";
 import { decodedDescriptors } from "./Descriptors.ts";
-import { leanBuiltins } from "./LeanBuiltins.ts";
+import { lateWidth, leanBuiltins } from "./LeanBuiltins.ts";
 import { licencesOf } from "./Licences.ts";
 import { manPages } from "./ManPage.ts";
 
@@ -33,22 +33,29 @@ const ownPage: Plugin = {
 
 /** What only some commands need, each for itself. */
 const apart =
-  /\/cli\/src\/(commands\/(?!Loaders)\w+|complete\/\w+|doctor\/\w+|engine\/\w+|parse\/Help|config\/AccessTokens|output\/(YamlWriter|JqFilter|FileShape))\.ts$|\/core\/src\/ApiKey\.ts$/;
+  /\/cli\/src\/(commands\/(?!Loaders)\w+|complete\/\w+|doctor\/\w+|engine\/\w+|parse\/Help|config\/AccessTokens|output\/(YamlWriter|JqFilter|FileShape|ProtobufWriter))\.ts$|\/core\/src\/ApiKey\.ts$/;
 /** What runs before compiled code is kept: as little as can be. */
 const starting = /\/cli\/(package\.json|src\/(main|Version|config\/Directories|terminal\/PlainText)\.ts)$/;
 /** What every command that asks the API needs. */
 const asking =
-  /\/(core|proto)\/src\/|\/node_modules\/(effect|@bufbuild)\/|\/cli\/src\/(client\/\w+|config\/FieldNumberFiles|output\/\w+)\.ts$/;
+  /\/core\/src\/|\/node_modules\/(effect|@bufbuild|@noble)\/|\/http-cache\/|\/cli\/src\/(client\/\w+|config\/FieldNumberFiles|output\/\w+)\.ts$/;
+
+/** Descriptors, and what of protobuf-es goes by them: for servers, and for few commands. */
+const described =
+  /\/proto\/src\/|\/core\/src\/(infer\/|(Encoding|CountedMessage|gen\/endpointSchemas)\.ts)|@bufbuild\/protobuf\/dist\/esm\/(?!wire\/|(create|fields|is-message|descriptors|proto-int64|reflect\/(unsafe|scalar|guard|error)|wkt\/wrappers)\.js)/;
 
 /** The chunk of a module; each file costs half a millisecond to find, so what is needed together lies together. */
 const chunkOf = (id: string): string | null => {
   if (starting.test(id)) return "start";
   // Settings and credentials need it before anything is asked.
   if (/\/core\/src\/(HttpRules|Suggestion)\.ts$/.test(id)) return "base";
-  // The types of descriptors are for the registry's code alone: theirs are decoded here.
-  if (apart.test(id) || /\/(yaml|jsonc-parser)\/|\/(codegenv2\/boot|descriptor_pb)\.js$/.test(id)) return null;
+  if (apart.test(id) || described.test(id) || /\/(yaml|jsonc-parser)\//.test(id)) return null;
   if (asking.test(id)) return "asking";
-  return /\/cli\/src\/|\/registry\/src\/command\/UserError\.ts$/.test(id) ? "base" : null;
+  return /\/cli\/src\/|\/(string-width|strip-ansi|ansi-regex|get-east-asian-width)\/|\/registry\/src\/command\/UserError\.ts$/.test(
+    id,
+  )
+    ? "base"
+    : null;
 };
 
 /** Licences of other people's code are to go wherever it goes. */
@@ -76,7 +83,7 @@ for (const input of inputs) {
     resolve: { mainFields: ["module", "main"] },
     treeshake: { moduleSideEffects: false, propertyReadSideEffects: false },
     preserveEntrySignatures: "allow-extension",
-    plugins: [leanBuiltins, decodedDescriptors, ownPage],
+    plugins: [leanBuiltins, decodedDescriptors, lateWidth, ownPage],
   });
   const groups = [{ name: chunkOf, debugName: "by need" }];
   const { output } = await bundle.write({

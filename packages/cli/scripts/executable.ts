@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { Script } from "node:vm";
 import { rolldown, type OutputChunk, type Plugin } from "rolldown";
 import { decodedDescriptors } from "./Descriptors.ts";
-import { leanBuiltins } from "./LeanBuiltins.ts";
+import { lateWidth, leanBuiltins, replaced } from "./LeanBuiltins.ts";
 import { licencesOf } from "./Licences.ts";
 
 /** It brings no types. */
@@ -36,12 +36,6 @@ const asset = (specifier: string): string => {
   return `process.getBuiltinModule("node:sea").getRawAsset(${JSON.stringify(basename(path))})`;
 };
 
-/** Replaces a text that must be there. */
-const replaced = (code: string, from: string, to: string, id: string): string => {
-  if (!code.includes(from)) throw new Error(`${id} has no ${JSON.stringify(from)} any more`);
-  return code.replaceAll(from, () => to);
-};
-
 /** What reads files of its package reads assets of the executable. */
 const fromAssets: Plugin = {
   name: "from-assets",
@@ -56,9 +50,6 @@ const fromAssets: Plugin = {
     if (id.endsWith("/jq-web/jq.js")) {
       const wasm = `{ wasmBinary: new Uint8Array(${asset("jq-web/jq.wasm")}) }`;
       return { code: replaced(code, "jq = jq().then", `jq = jq(${wasm}).then`, id), map: null };
-    }
-    if (id.endsWith("/terminal/Width.ts")) {
-      return { code: replaced(code, "createRequire(import.meta.url)(", "require(", id), map: null };
     }
     if (!id.endsWith("/registry/src/node/DocsAssets.ts")) return null;
     const bytes = code.replaceAll(/import\.meta\.resolve\("(swagger-ui-dist\/[\w.-]+)"\)/g, (_, file: string) =>
@@ -77,7 +68,7 @@ const bundled = async (name: string, path: string): Promise<OutputChunk> => {
     platform: "node",
     resolve: { mainFields: ["module", "main"] },
     treeshake: { moduleSideEffects: false, propertyReadSideEffects: false },
-    plugins: [leanBuiltins, decodedDescriptors, fromAssets],
+    plugins: [leanBuiltins, decodedDescriptors, lateWidth, fromAssets],
     // Where the sources are is nowhere: what is found by it is an asset.
     transform: { define: { "import.meta.url": '"file:///bne"' } },
   });

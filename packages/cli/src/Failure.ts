@@ -79,7 +79,9 @@ const sentence = (error: EngineError): string => {
     case "NotFound":
       return isExchange(url, method) ? `There is nothing at ${url}` : `Not found at ${host}: ${subjectOf(url)}`;
     case "Unauthenticated":
-      return `${host} does not accept the credentials${answer}${said}`;
+      return reason.noneSent === true
+        ? `${host} asks for credentials, and none were sent${answer}${said}`
+        : `${host} does not accept the credentials${answer}${said}`;
     case "PermissionDenied":
       return `The credentials do not allow this at ${host}${answer}${said}`;
     case "CredentialsFailed":
@@ -145,7 +147,9 @@ const hintFor = (error: EngineError, command: Command | undefined): string | und
         : undefined;
     case "Unauthenticated":
     case "CredentialsFailed":
-      return "Log in with `bne auth login`, or set BYTENITE_TOKEN; `bne auth status` shows which credentials are used, `bne help credentials` where tokens come from.";
+      return reason._tag === "Unauthenticated" && reason.noneSent === true
+        ? "Log in with `bne auth login`, or set BYTENITE_TOKEN; `bne help credentials` shows where tokens come from."
+        : "Log in with `bne auth login`, or set BYTENITE_TOKEN; `bne auth status` shows which credentials are used, `bne help credentials` where tokens come from.";
     case "PermissionDenied":
       return "`bne auth status` shows which credentials are used.";
     case "Unreachable":
@@ -155,7 +159,9 @@ const hintFor = (error: EngineError, command: Command | undefined): string | und
     case "TimedOut":
       return `Give it more time with --deadline 2m${command?.flags?.some(({ name }) => name === "timeout") === true ? ", or a longer --timeout" : ""}.`;
     case "Undecodable":
-      return "Try --wire-format json; `bne raw GET PATH` shows the answer as it is.";
+      if (reason.problem.includes("text/html"))
+        return "That is a web page: does the base URL lead to the API? `bne raw GET PATH` shows it.";
+      return `${reason.problem.includes("rotobuf") ? "Try --wire-format json; `" : "`"}bne raw GET PATH\` shows the answer as it is.`;
     case "InvalidArgument":
       return `\`${command === undefined ? "bne COMMAND" : nameOf(command)} --help\` shows what it takes; a tag looks like name, name@1 or name@1.2.`;
     case "RateLimited":

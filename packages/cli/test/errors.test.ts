@@ -51,7 +51,11 @@ test("a token that is not accepted is 4, and so is none", async () => {
   const refused = await bne(home, ["list"], { env: { ...as(registry, "alice"), BYTENITE_TOKEN: "wrong" } });
   expect(refused.code).toBe(4);
   expect(refused.stderr).toMatch(/does not accept the credentials \(401\).*\nLog in with `bne auth login`/);
-  expect((await bne(home, ["list"], { env: { BYTENITE_BASE_URL: registry.url } })).code).toBe(4);
+  for (const args of [["list"], ["raw", "/engines"]]) {
+    const without = await bne(home, args, { env: { BYTENITE_BASE_URL: registry.url } });
+    expect(without.code).toBe(4);
+    expect(without.stderr).toMatch(/asks for credentials, and none were sent \(401\).*\nLog in with `bne auth login`/);
+  }
   expect((await failing({ status: 403 }, "list")).code).toBe(4);
 });
 
@@ -132,7 +136,11 @@ test("a name that does not resolve is 5 and says how to set another address", as
 });
 
 test("an answer that cannot be read is 6, and so is a body cut short", async () => {
-  expect((await failing({ body: "html", contentType: "text/html" }, "list")).code).toBe(6);
+  const page = await failing({ body: "html", contentType: "text/html" }, "list");
+  expect([page.code, page.stderr]).toEqual([
+    6,
+    expect.stringContaining("\nThat is a web page: does the base URL lead"),
+  ]);
   expect((await failing({ cutBodyAfterBytes: 10 }, "list", "--wire-format", "json")).code).toBe(6);
   expect((await failing({ body: "garbage" }, "get", "zipper", "--wire-format", "json")).code).toBe(6);
 });

@@ -126,7 +126,16 @@ test("a jq expression that gives nothing prints nothing, one that fails is repor
     stderr: "",
   });
   expect(await bob("list", "-o", "ndjson", "--jq", "empty")).toEqual({ code: 0, stdout: "", stderr: "" });
-  const { code, stderr } = await bob("list", "--jq", ".engines | foo");
-  expect(code).toBe(2);
-  expect(stderr).toMatch(/^bne: --jq: .*foo\/0 is not defined/);
+  for (const [expression, problem] of [
+    [".engines | foo", "foo/0 is not defined"],
+    [".engines |", "the expression is not complete"],
+    ["'.engines'", "syntax error, unexpected INVALID_CHARACTER"],
+    [".engines.x", 'Cannot index array with string "x"'],
+  ] as const) {
+    const { code, stderr } = await bob("list", "--jq", expression);
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: `bne: --jq: ${problem}\nSee https://jqlang.org/manual/ for the language.\n`,
+    });
+  }
 });

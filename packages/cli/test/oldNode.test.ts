@@ -1,5 +1,6 @@
 // Client commands on Node 20, found on PATH.
 import { spawn, spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { expect, test } from "vitest";
 import { resultOf, type Result } from "@bytenite-engines/test-kit/process";
@@ -61,6 +62,24 @@ test.skipIf(old === undefined)("every command but registry runs on an older Node
   }
   const diff = await onOldNode(["diff", "zipper", "fanout-urls"]);
   expect(diff.code).toBe(7);
+});
+
+interface Manifest {
+  readonly dependencies?: Record<string, string>;
+  readonly optionalDependencies?: Record<string, string>;
+  readonly engines?: { readonly node?: string };
+}
+
+const manifestAt = (path: string): Manifest =>
+  JSON.parse(readFileSync(new URL(path, import.meta.url), "utf8")) as Manifest;
+
+test("no package that is installed with it needs a newer Node", () => {
+  const { dependencies, optionalDependencies, engines } = manifestAt("../package.json");
+  expect(engines?.node).toBe(">=20.16");
+  for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) {
+    const { node = ">=0" } = manifestAt(`../node_modules/${name}/package.json`).engines ?? {};
+    expect({ name, node, runs: Number(/\d+/.exec(node)) <= 20 }).toEqual({ name, node, runs: true });
+  }
 });
 
 test.skipIf(old === undefined)("registry names the Node it needs", async () => {

@@ -121,6 +121,12 @@ test("a request other than GET is sent once", async () => {
   registry.requests.length = 0;
   expect((await bob("raw", "POST", "/engines", "--field", "a=b")).code).toBe(5);
   expect(registry.requests.length).toBeLessThanOrEqual(1);
+  registry.faults.set([{ fault: { status: 413 } }]);
+  const tooLarge = await bob("raw", "POST", "/engines", "--field", "a=b", "-o", "json");
+  expect({ code: tooLarge.code, error: JSON.parse(tooLarge.stderr.trim().split("\n").at(-1) ?? "") }).toMatchObject({
+    code: 7,
+    error: { error: { status: 413 } },
+  });
 });
 
 for (const columns of [60, 80, 140]) {

@@ -24,6 +24,22 @@ for (const columns of [40, 80, 200]) {
   });
 }
 
+for (const columns of [60, 80, 140]) {
+  test(`get breaks long values between words on a terminal of ${columns} columns`, async () => {
+    const description = "far too long for any terminal ".repeat(9).trim();
+    await registry.publish("bob", { name: "wordy", version: "1.0", description });
+    const run = onTerminal(home, ["get", "wordy@1.0", "--no-pager", "--color", "never"], { env: env("bob"), columns });
+    expect(await run.ended).toBe(0);
+    expect(
+      run
+        .raw()
+        .split("\r\n")
+        .filter((line) => line.length > columns),
+    ).toEqual([]);
+    expect(run.raw().replaceAll(/\s+/g, " ")).toContain(`description ${description} `);
+  });
+}
+
 test("a terminal without a size has 80 columns", async () => {
   const run = programOnTerminal("bash", ["-c", `stty cols 0 rows 0; "${process.execPath}" "${binPath}" list`], home, {
     columns: 80,
@@ -207,7 +223,14 @@ test("watch says which columns and how many values do not fit, and nothing where
     description: "far too long for any terminal ".repeat(9),
   });
   await registry.publish("bob", { name: "narrow", version: "1.0", description: "short" });
-  expect(await watched("long", 60)).toContain("\nLeft out: columns minCpu, minMemory; the end of 1 value\n");
-  expect(await watched("long", 140)).toContain("\nLeft out: the end of 1 value\n");
+  const advice = "a wider terminal or --output ndjson shows them.";
+  for (const [columns, left] of [
+    [60, "columns minCpu, minMemory; the end of 1 value"],
+    [80, "the end of 1 value"],
+    [140, "the end of 1 value"],
+  ] as const) {
+    const shown = (await watched("long", columns)).replaceAll("\n", " ");
+    expect(shown).toContain(` Left out: ${left}; ${advice}`);
+  }
   expect(await watched("narrow", 300)).not.toContain("Left out");
 });

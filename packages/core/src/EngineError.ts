@@ -7,8 +7,8 @@ import type { RpcCode } from "./RpcCode.ts";
 export type EngineErrorReason =
   /** No such engine, version or path (404). */
   | { readonly _tag: "NotFound" }
-  /** The token is missing, malformed or expired (401). */
-  | { readonly _tag: "Unauthenticated" }
+  /** The token is missing (`noneSent`), malformed or expired (401). */
+  | { readonly _tag: "Unauthenticated"; readonly noneSent?: true }
   /** The token is good, but not for this (403). */
   | { readonly _tag: "PermissionDenied" }
   /** The request is wrong and will stay so: the server's word (400, OUT_OF_RANGE, FAILED_PRECONDITION), or ours before anything was sent. */
@@ -186,7 +186,9 @@ const sentenceOf = ({ reason, attempts }: EngineErrorFields): string => {
     case "NotFound":
       return "Not found";
     case "Unauthenticated":
-      return "The server does not accept the token";
+      return reason.noneSent
+        ? "The server asks for a token, and none was sent"
+        : "The server does not accept the token";
     case "PermissionDenied":
       return "The token does not allow this";
     case "InvalidArgument":

@@ -53,7 +53,7 @@ export class AttemptFailure extends Error {
 /** Longest message of a server that is kept, in characters. */
 export const maxServerMessageLength = 1_000;
 
-/** The failure in an answer. `secrets` are redacted wherever the server repeats them. */
+/** The failure in an answer. `secrets`, the credentials of the request, are redacted wherever the server repeats them. */
 export const failureOf = (
   answer: HttpResponse,
   nowMs: number,
@@ -76,7 +76,7 @@ export const failureOf = (
   const requestId = requestIdOf(answer.headers) ?? said?.requestId;
   const details = (said?.details ?? []).flatMap((detail) => redactedDetail(detail, secrets));
   const error = new EngineError({
-    reason: reasonOf(code, answer.status, hintMs),
+    reason: reasonOf(code, answer.status, hintMs, secrets.length === 0),
     url: redact(publicUrl(answer.url), secrets),
     attempts: 1,
     status: answer.status,
@@ -119,7 +119,12 @@ const redactedDetail = (detail: ErrorDetail, secrets: ReadonlyArray<string>): Re
 export const requestIdOf = (headers: ResponseHeaders): string | undefined =>
   headers.get("x-request-id") ?? headers.get("request-id") ?? headers.get("grpc-metadata-x-request-id") ?? undefined;
 
-const reasonOf = (code: RpcCode, status: number, retryAfterMs: number | undefined): EngineErrorReason => {
+const reasonOf = (
+  code: RpcCode,
+  status: number,
+  retryAfterMs: number | undefined,
+  noneSent: boolean,
+): EngineErrorReason => {
   const hint = retryAfterMs === undefined ? {} : { retryAfterMs };
   // 412 Precondition Failed takes precedence over the code (RFC 9110, 15.5.13).
   if (status === 412) return { _tag: "Conflict" };
@@ -130,7 +135,7 @@ const reasonOf = (code: RpcCode, status: number, retryAfterMs: number | undefine
     case "FAILED_PRECONDITION":
       return status === 400 || status < 300 ? { _tag: "InvalidArgument" } : { _tag: "Rejected" };
     case "UNAUTHENTICATED":
-      return { _tag: "Unauthenticated" };
+      return noneSent ? { _tag: "Unauthenticated", noneSent } : { _tag: "Unauthenticated" };
     case "PERMISSION_DENIED":
       return { _tag: "PermissionDenied" };
     case "NOT_FOUND":

@@ -3,7 +3,8 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { messages } from "../test/ArbitraryMessages.ts";
 import { endpoints } from "./gen/endpointSchemas.ts";
-import { decode, encode, formatOf } from "./MediaType.ts";
+import { decode, encode } from "./Encoding.ts";
+import { formatOf } from "./MediaType.ts";
 
 const schemas: ReadonlyArray<DescMessage> = Object.values(endpoints).map(({ response }) => response);
 

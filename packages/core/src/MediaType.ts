@@ -1,9 +1,4 @@
 // Media types of protobuf and JSON.
-import { toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
-import { decodeJson } from "./JsonReader.ts";
-import { readAnyMessage } from "./CountedMessage.ts";
-import { defaultReadLimits, parseJson } from "./ReadLimits.ts";
-import { encodeJson } from "./WireJson.ts";
 
 /** The two forms in which the API answers. */
 export type Format = "json" | "protobuf";
@@ -30,19 +25,3 @@ export const formatOf = (contentType: string | null | undefined): Format | undef
   if (essence === "application/octet-stream") return "protobuf";
   return (mediaTypes.protobuf as ReadonlyArray<string>).includes(essence) ? "protobuf" : undefined;
 };
-
-const utf8 = new TextEncoder();
-
-/** Bytes of a message: protobuf, or JSON as grpc-gateway writes it (see WireJson). Unknown fields survive only in protobuf. */
-export const encode = <D extends DescMessage>(
-  schema: D,
-  message: MessageShape<D>,
-  format: Format,
-): Uint8Array<ArrayBuffer> =>
-  format === "protobuf" ? toBinary(schema, message) : utf8.encode(JSON.stringify(encodeJson(schema, message)));
-
-/** The message in bytes of the given form. Throws when they are not one: cut short, not UTF-8, not JSON, wrong types, too many items. */
-export const decode = <D extends DescMessage>(schema: D, bytes: Uint8Array, format: Format): MessageShape<D> =>
-  format === "protobuf"
-    ? readAnyMessage(schema, bytes)
-    : decodeJson(schema, parseJson(bytes, defaultReadLimits)).message;

@@ -12,7 +12,8 @@ import {
 import { matchRequest, methodsOf } from "./Endpoint.ts";
 import { endpoints } from "./gen/endpointSchemas.ts";
 import { compareVersions, parseTag, parseVersion, type EngineTag } from "./EngineTag.ts";
-import { decode, encode, formatOf, type Format } from "./MediaType.ts";
+import { decode, encode } from "./Encoding.ts";
+import { formatOf, type Format } from "./MediaType.ts";
 import { negotiate } from "./Negotiation.ts";
 import { decodePlainQuery as decodeQuery, QueryParameterError } from "./QueryParameters.ts";
 import { httpStatusOf, rpcCodes, type RpcCode } from "./RpcCode.ts";

@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { messages } from "../test/ArbitraryMessages.ts";
 import { endpoints } from "./gen/endpointSchemas.ts";
-import { encode } from "./MediaType.ts";
+import { encode } from "./Encoding.ts";
 import { LimitExceeded } from "./ReadLimits.ts";
 import { read, UnreadableBody, type Reading } from "./Reading.ts";
 

@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { floats, messages } from "../test/ArbitraryMessages.ts";
 import { endpoints } from "./gen/endpointSchemas.ts";
-import { encodeJson } from "./WireJson.ts";
+import { encodeJson } from "./Encoding.ts";
 
 const engine = endpoints.get.response;
 

@@ -1,7 +1,6 @@
 // JSON of messages, as the API writes it.
 import {
   ScalarType,
-  toJson,
   type DescField,
   type DescMessage,
   type JsonObject,
@@ -14,35 +13,25 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { hasImplicitPresence } from "./Descriptor.ts";
 import { timestampText } from "./Timestamp.ts";
 
-/**
- * The JSON of a message as grpc-gateway writes it: every field, in declaration order; zero values as they are, unset
- * messages and timestamps as null, empty lists as []. A float is printed in the shortest form that reads back to the
- * same binary32 (0.1, not 0.10000000149011612).
- */
-export const encodeJson = <D extends DescMessage>(schema: D, message: MessageShape<D>): JsonObject =>
-  written(schema, message, withAnyField);
+/** Writes a message as JSON. */
+type JsonEncoder = <D extends DescMessage>(schema: D, message: MessageShape<D>) => JsonObject;
 
-/** The same for messages of the API's own: without protobuf-es, which is larger than all the rest. Throws TypeError for others. */
-export const encodePlainJson = <D extends DescMessage>(schema: D, message: MessageShape<D>): JsonObject =>
-  written(schema, message, withPlainFields);
-
-/** Writes what is not written here: fields of kinds that the API does not have, and well-known types but Timestamp. */
 interface Writing {
+  /** Writes what is not written here: fields of kinds that the API does not have, and well-known types but Timestamp. */
   readonly other: (schema: DescMessage, message: Message) => JsonValue;
   readonly known: WeakMap<DescMessage, ReadonlyArray<Member>>;
 }
 
-const withAnyField: Writing = /* @__PURE__ */ (() => ({
-  other: (schema: DescMessage, message: Message): JsonValue => toJson(schema, message, { alwaysEmitImplicit: true }),
-  known: new WeakMap(),
-}))();
+/** A writer of JSON; `other` writes what the messages of the API do not have. */
+export const jsonEncoder = (other: Writing["other"]): JsonEncoder => {
+  const writing = { other, known: new WeakMap<DescMessage, ReadonlyArray<Member>>() };
+  return (schema, message) => written(schema, message, writing);
+};
 
-const withPlainFields: Writing = /* @__PURE__ */ (() => ({
-  other: ({ typeName }: DescMessage): never => {
-    throw new TypeError(`no JSON of ${typeName}`);
-  },
-  known: new WeakMap(),
-}))();
+/** The JSON of messages of the API's own, without protobuf-es, which is larger than all the rest. Throws TypeError for others. */
+export const encodePlainJson: JsonEncoder = /* @__PURE__ */ jsonEncoder(({ typeName }) => {
+  throw new TypeError(`no JSON of ${typeName}`);
+});
 
 const written = (schema: DescMessage, message: Values, writing: Writing): JsonObject => {
   const json: JsonObject = {};

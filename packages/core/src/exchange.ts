@@ -9,6 +9,7 @@ import type { AttemptTimer } from "./AttemptPlan.ts";
 import type { BodyLimits } from "./Body.ts";
 import { settingsOf, type ClientOptions } from "./ClientOptions.ts";
 import type { EndpointName } from "./Endpoint.ts";
+import type { EngineError } from "./EngineError.ts";
 import { safeListener } from "./EngineEvent.ts";
 import { AttemptFailure, failureOf } from "./Failure.ts";
 import { request } from "./Requester.ts";
@@ -62,6 +63,10 @@ export interface RawClient {
    */
   get(request: RawRequest): Promise<RawResponse>;
 }
+
+/** The error of an answer with an error status, as every client has it. `token`: the one that was sent, to redact it. */
+export const errorOf = (answer: HttpResponse, token?: string): EngineError =>
+  failureOf(answer, Date.now(), token === undefined ? [] : [token]).error;
 
 /** An exchanger; its budgets live as long as it. Throws TypeError or RangeError for options that cannot be. */
 export const createRawClient = (options: RawClientOptions = {}): RawClient => {

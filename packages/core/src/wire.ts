@@ -13,7 +13,8 @@ export {
 } from "./Endpoint.ts";
 export { compareVersions, maxNameLength, parseTag, parseVersion, type EngineTag, type Version } from "./EngineTag.ts";
 export { basePath, boundedBytes, isLoopback, jwtExpiryMs, requestIdFrom, withoutBearer } from "./HttpRules.ts";
-export { decode, encode, formatOf, mediaTypeOf, mediaTypes, type Format } from "./MediaType.ts";
+export { decode, encode, encodeJson } from "./Encoding.ts";
+export { formatOf, mediaTypeOf, mediaTypes, type Format } from "./MediaType.ts";
 export { negotiate, offered, type Representation } from "./Negotiation.ts";
 export {
   decodePlainQuery as decodeQuery,
@@ -26,7 +27,6 @@ export { schemaDigests } from "./gen/schemaDigests.ts";
 export { decodeJson, maxJsonDepth, type DecodedJson } from "./JsonReader.ts";
 export { parseTimestamp } from "./Timestamp.ts";
 export { closest, didYouMean } from "./Suggestion.ts";
-export { encodeJson } from "./WireJson.ts";
 export { decideRetry, defaultRetryPolicy, type RetryDecision, type RetryPolicy, type RetrySituation } from "./Retry.ts";
 export { RetryBudget, retryCost } from "./RetryBudget.ts";
 export { retryAfterMs } from "./RetryHint.ts";

@@ -10,7 +10,7 @@ import {
   type PromiseEngineClient,
 } from "../src/promise.ts";
 import { endpoints } from "../src/wire.ts";
-import { encodeJson } from "../src/WireJson.ts";
+import { encodeJson } from "../src/Encoding.ts";
 import { json, startServer } from "@bytenite-engines/test-kit/ports";
 
 const schema = endpoints.list.response;

@@ -1,11 +1,9 @@
 // bne activate, deactivate and delete: engines changed by their tags.
 import { canAsk, isConfirmed, UsageError, UserError } from "@bytenite-engines/registry/command";
-import { create } from "@bufbuild/protobuf";
 import { parseTag } from "@bytenite-engines/core/wire";
-import { EngineMessageSchema } from "@bytenite-engines/proto";
 import { exitCodes } from "../Errors.ts";
 import { isOn, type Invocation } from "../Invocation.ts";
-import { statusRecord, statusShape } from "../output/EngineShape.ts";
+import { deletedStatus, statusRecord, statusShape } from "../output/EngineShape.ts";
 import { eachTag } from "./get.ts";
 import { safeText } from "../terminal/SafeText.ts";
 
@@ -31,7 +29,7 @@ export const remove = async (invocation: Invocation): Promise<number> => {
   await assertConfirmed(invocation, tags);
   return eachTag(invocation, statusShape, "deleting ", async (client, tag) => {
     await client.delete(tag, { signal: invocation.signal });
-    return statusRecord(create(EngineMessageSchema, { engineTag: tag, engineStatus: "deleted" }));
+    return statusRecord(deletedStatus(tag));
   });
 };
 

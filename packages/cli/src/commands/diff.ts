@@ -1,12 +1,11 @@
 // bne diff: a unified diff of two engines.
 import { structuredPatch } from "diff";
 import type { JsonObject } from "@bufbuild/protobuf";
-import { encodeJson } from "@bytenite-engines/core/wire";
-import { EngineSchema } from "@bytenite-engines/proto";
+import { toJson } from "@bytenite-engines/core/json";
 import { exitCodes } from "../Errors.ts";
 import { isOn, positional, type Invocation } from "../Invocation.ts";
 import { clientOf, withTagHints } from "../client/Client.ts";
-import { pathsOf, redactedText } from "../output/EngineShape.ts";
+import { enginePaths, redactedText } from "../output/EngineShape.ts";
 import { formOf, openOutput, outputOptions, pageOutput } from "../output/Output.ts";
 import { textAt, type Shape, plainValue, valueAt } from "../output/Shape.ts";
 import { safeText } from "../terminal/SafeText.ts";
@@ -33,9 +32,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
   const client = await clientOf(invocation);
   notes.progress(`comparing ${tags.join(" and ")}`);
   const [left = {}, right = {}] = await Promise.all(
-    tags.map(async (tag) =>
-      encodeJson(EngineSchema, await withTagHints(invocation, client, tag, () => client.get(tag, { signal }))),
-    ),
+    tags.map(async (tag) => toJson(await withTagHints(invocation, client, tag, () => client.get(tag, { signal })))),
   );
   notes.progress(undefined);
   const everything = isOn(invocation, "everything");
@@ -111,8 +108,7 @@ export interface Difference {
 const incidental = new Set(["id", "name", "version", "revision", "link", "createdAt", "updatedAt", "deletedAt"]);
 const secret = "platformConfig.token";
 
-const paths = pathsOf(EngineSchema);
-const leaves = paths.filter((path) => !paths.some((other) => other.startsWith(`${path}.`)));
+const leaves = enginePaths.filter((path) => !enginePaths.some((other) => other.startsWith(`${path}.`)));
 
 /** The fields that differ, in the API's order. `showSecret`: whether the secret's values may be printed. */
 export const differencesOf = (

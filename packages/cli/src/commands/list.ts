@@ -1,7 +1,6 @@
 // `bne list`: one page of engines, or all.
-import { create } from "@bufbuild/protobuf";
 import { didYouMean } from "@bytenite-engines/core/wire";
-import { PaginatedResponseSchema, type Engine, type PaginatedResponse } from "@bytenite-engines/proto";
+import type { Engine, PaginatedResponse } from "@bytenite-engines/proto";
 import { clientOf } from "../client/Client.ts";
 import { inPieces, keepHeapSmall, largePage, matches, pagesOf, type Page, type PageOptions } from "../client/Pages.ts";
 import { exitCodes } from "../Errors.ts";
@@ -124,12 +123,13 @@ const chosen = (plan: Plan, so: Progress, engines: ReadonlyArray<Engine>): Reado
 
 /** The server's pagination of one page; of several, that of the list as it was asked for. Its total, where it is known. */
 const endOf = (plan: Plan, { last, matched, more }: Progress): ListEnd => {
-  const server: PaginatedResponse = last?.pagination ?? create(PaginatedResponseSchema);
+  const none = { total: 0, offset: 0, hasPrevious: false, hasNext: false };
+  const server: PaginatedResponse = last?.pagination ?? { $typeName: "bytenite.common.PaginatedResponse", ...none };
   if (!plan.several) return { pagination: server, isTotalKnown: true };
   const { offset } = plan;
   const total = plan.filtered ? matched : server.total;
-  const pagination = create(PaginatedResponseSchema, { total, offset, hasPrevious: offset > 0, hasNext: more });
-  return { pagination, isTotalKnown: !plan.filtered || !more };
+  const pagination = { total, offset, hasPrevious: offset > 0, hasNext: more };
+  return { pagination: { ...server, ...pagination }, isTotalKnown: !plan.filtered || !more };
 };
 
 /** Says what was left out, and who filtered. */

@@ -3,8 +3,8 @@ import { UsageError, UserError } from "@bytenite-engines/registry/command";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { JsonValue } from "@bufbuild/protobuf";
-import { createRawClient } from "@bytenite-engines/core/exchange";
-import { boundedBytes, formatOf, rpcCodeOfHttp } from "@bytenite-engines/core/wire";
+import { createRawClient, errorOf, type RawResponse } from "@bytenite-engines/core/exchange";
+import { boundedBytes, formatOf } from "@bytenite-engines/core/wire";
 import { accessToken, credentials, fetchOf } from "../client/Client.ts";
 import { exitCodes } from "../Errors.ts";
 import { isOn, positional, textOf, wordsOf, type Invocation } from "../Invocation.ts";
@@ -19,16 +19,6 @@ const maxBodyBytes = 67_108_864;
 /** Pages of a list that are read, at most. */
 const maxPages = 100_000;
 
-/** An answer, whatever its status. */
-interface RawAnswer {
-  readonly status: number;
-  readonly headers: {
-    readonly get: (name: string) => string | null;
-    readonly forEach: (callback: (value: string, name: string) => void) => void;
-  };
-  readonly bytes: Uint8Array;
-}
-
 /** What is sent. */
 interface RawRequest {
   readonly method: string;
@@ -38,7 +28,7 @@ interface RawRequest {
 }
 
 export const run = async (invocation: Invocation): Promise<number> => {
-  const { settings, notes } = invocation;
+  const { notes } = invocation;
   const form = formOfBody(invocation);
   pageOutput(invocation);
   const request = await requestOf(invocation);
@@ -56,9 +46,9 @@ export const run = async (invocation: Invocation): Promise<number> => {
     notes.progress(undefined);
     if (isOn(invocation, "include")) tellHead(invocation, url, answer);
     await writeBody(invocation, form, answer.headers.get("content-type"), answer.bytes);
+    if (answer.status >= 400) throw errorOf(answer, token).with({ method: request.method });
     if (answer.status >= 300) {
-      const { host } = new URL(settings.text("baseUrl") ?? "");
-      throw new UserError(`${host} answers ${answer.status} (${rpcCodeOfHttp(answer.status)})`, exitOf(answer.status));
+      throw new UserError(`${new URL(url).host} answers ${answer.status}, a redirect`, exitCodes.undecodable);
     }
     const next = isOn(invocation, "all") ? nextPage(url, answer) : undefined;
     if (next === undefined || pages >= maxPages) return exitCodes.ok;
@@ -144,7 +134,7 @@ const senderOf = (
   invocation: Invocation,
   form: BodyForm,
   { method, contentType, body }: RawRequest,
-): ((url: string, token: string | undefined) => Promise<RawAnswer>) => {
+): ((url: string, token: string | undefined) => Promise<RawResponse>) => {
   const { settings, notes, signal } = invocation;
   const deadlineMs = Number(settings.of("deadline").value);
   const fetch = fetchOf(invocation);
@@ -162,7 +152,7 @@ const senderOf = (
   return (url, token) => exchanger.get({ url, headers: headersFor(token), endpoint: "list", signal });
 };
 
-const tellHead = ({ notes }: Invocation, url: string, { status, headers }: RawAnswer): void => {
+const tellHead = ({ notes }: Invocation, url: string, { status, headers }: RawResponse): void => {
   const { host } = new URL(url);
   const all: Record<string, string> = {};
   headers.forEach((value, name) => void (all[name] = value));
@@ -172,7 +162,7 @@ const tellHead = ({ notes }: Invocation, url: string, { status, headers }: RawAn
 };
 
 /** The URL of the page behind one, when its JSON says that there is one. */
-const nextPage = (url: string, { bytes }: RawAnswer): string | undefined => {
+const nextPage = (url: string, { bytes }: RawResponse): string | undefined => {
   try {
     const { pagination, ...rest } = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
     const list = Object.values(rest).find((value) => Array.isArray(value)) as ReadonlyArray<unknown> | undefined;
@@ -250,14 +240,4 @@ const textIn = (contentType: string | null, bytes: Uint8Array): string | undefin
   } catch {
     return undefined;
   }
-};
-
-const exitOf = (status: number): number => {
-  if (status === 404) return exitCodes.notFound;
-  if (status === 401 || status === 403) return exitCodes.denied;
-  if (status === 400) return exitCodes.usage;
-  if (status < 400) return exitCodes.undecodable;
-  return status === 408 || status === 429 || (status >= 500 && status !== 501)
-    ? exitCodes.unavailable
-    : exitCodes.unexpected;
 };

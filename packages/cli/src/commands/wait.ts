@@ -2,14 +2,13 @@
 import { didYouMean } from "@bytenite-engines/core/wire";
 import { UsageError, UserError } from "@bytenite-engines/registry/command";
 import { setTimeout as delay } from "node:timers/promises";
-import { create } from "@bufbuild/protobuf";
 import type { EngineError } from "@bytenite-engines/core/promise";
-import { EngineMessageSchema, type EngineMessage } from "@bytenite-engines/proto";
+import type { EngineMessage } from "@bytenite-engines/proto";
 import { clientOf, withTagHints } from "../client/Client.ts";
 import { HintedError, isEngineError, exitCodeOf, exitCodes } from "../Errors.ts";
 import { failureOf } from "../Failure.ts";
 import { numberOf, textOf, type Invocation } from "../Invocation.ts";
-import { statusRecord, statusShape } from "../output/EngineShape.ts";
+import { deletedStatus, statusRecord, statusShape } from "../output/EngineShape.ts";
 import { openOutput, shapeOfTags } from "../output/Output.ts";
 import { sayDuration } from "../parse/Units.ts";
 import type { Notes } from "../terminal/Notes.ts";
@@ -61,9 +60,7 @@ type Look =
 const met = (condition: Condition, tag: string, look: Look): EngineMessage | undefined => {
   if (look.kind === "unavailable") return undefined;
   if (condition.kind === "deleted") {
-    return look.kind === "missing"
-      ? create(EngineMessageSchema, { engineTag: tag, engineStatus: "deleted" })
-      : undefined;
+    return look.kind === "missing" ? deletedStatus(tag) : undefined;
   }
   if (look.kind === "missing") {
     if (condition.kind === "exists") return undefined;

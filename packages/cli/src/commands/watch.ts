@@ -14,7 +14,7 @@ import { outputOptions, formOf, writerOf } from "../output/Output.ts";
 import { textAt, type Shape } from "../output/Shape.ts";
 import { leftOutOf, tableText } from "../output/Table.ts";
 import { safeText } from "../terminal/SafeText.ts";
-import { cut } from "../terminal/Width.ts";
+import { wrapped } from "../terminal/Width.ts";
 import type { Stdout } from "../terminal/Stdout.ts";
 import { sizeOf } from "../terminal/Terminal.ts";
 import { defaultIntervalMs, leastLookMs, noteAfterMs, noteOnce } from "./wait.ts";
@@ -140,11 +140,9 @@ const table = async (invocation: Invocation, client: PromiseEngineClient, shape:
         ...(missing.length === 0 ? [] : [`columns ${missing.join(", ")}`]),
         ...(values === 0 ? [] : [`the end of ${values} ${values === 1 ? "value" : "values"}`]),
       ];
-      await screen.show(
-        fitted(lines, left.length === 0 ? height : height - 1).concat(
-          left.length === 0 ? [] : cut(`Left out: ${left.join("; ")}`, width - 1),
-        ),
-      );
+      const advice = "a wider terminal or --output ndjson shows them.";
+      const note = left.length === 0 ? [] : wrapped(`Left out: ${left.join("; ")}; ${advice}`, width - 1);
+      await screen.show(fitted(lines, height - note.length).concat(note));
     }
   } finally {
     screen.end();

@@ -1,16 +1,9 @@
 // Records and columns of engines.
-import { closest, encodeJson } from "@bytenite-engines/core/wire";
+import type { JsonObject } from "@bufbuild/protobuf";
+import { toJson } from "@bytenite-engines/core/json";
+import { closest } from "@bytenite-engines/core/wire";
 import { UsageError } from "@bytenite-engines/registry/command";
-import { type DescMessage, create, toBinary } from "@bufbuild/protobuf";
-import {
-  EngineListResponseSchema,
-  EngineMessageSchema,
-  EngineSchema,
-  type Engine,
-  type EngineMessage,
-  type PaginatedResponse,
-  PaginatedResponseSchema,
-} from "@bytenite-engines/proto";
+import type { Engine, EngineListResponse, EngineMessage, PaginatedResponse } from "@bytenite-engines/proto";
 import { type Column, type ColumnKind, textAt, type OutputRecord, type Shape } from "./Shape.ts";
 
 const kinds: Readonly<Record<string, ColumnKind>> = {
@@ -89,13 +82,14 @@ export const wideEngineColumns: ReadonlyArray<Column> = [
   ].map((path) => column(path)),
 ];
 
-/** All paths of a message that hold a value, by their API names. */
-export const pathsOf = (schema: DescMessage): ReadonlyArray<string> =>
-  schema.fields.flatMap((field) =>
-    field.fieldKind === "message" && !field.message.typeName.startsWith("google.protobuf.")
-      ? [field.jsonName, ...pathsOf(field.message).map((path) => `${field.jsonName}.${path}`)]
-      : [field.jsonName],
-  );
+/** All paths of an engine and of a status, in the order of the contract, whose descriptors are more than a list needs to load. */
+export const enginePaths: ReadonlyArray<string> = (
+  "id name version owner type status description hash link entrypoint revision createdAt updatedAt deletedAt platform " +
+  "platformConfig platformConfig.container platformConfig.privateImage platformConfig.username platformConfig.token " +
+  "platformConfig.secrets deviceRequirements deviceRequirements.minCpu deviceRequirements.minMemory " +
+  "deviceRequirements.gpu isPublic userName"
+).split(" ");
+export const statusPaths: ReadonlyArray<string> = "engineId engineTag engineData engineLink engineStatus".split(" ");
 
 /** The columns that were asked for by name. Throws UsageError for one that is not among `known`. */
 export const askedColumns = (names: ReadonlyArray<string>, known: ReadonlyArray<string>): ReadonlyArray<Column> =>
@@ -114,16 +108,20 @@ export const askedColumns = (names: ReadonlyArray<string>, known: ReadonlyArray<
 /** The record of an engine, its secret hidden unless `showSecrets`. */
 export const engineRecord = (engine: Engine, showSecrets: boolean): OutputRecord => {
   const shown = showSecrets ? engine : redact(engine);
-  return { json: encodeJson(EngineSchema, shown), bytes: () => toBinary(EngineSchema, shown) };
+  return { json: toJson(shown), message: shown };
 };
 
-/** The record of an engine in a list: its bytes are a list of one, and such lists add up to the whole. */
-export const listedRecord = (engine: Engine, showSecrets: boolean): OutputRecord => ({
-  ...engineRecord(engine, showSecrets),
-  bytes: () => toBinary(EngineListResponseSchema, create(EngineListResponseSchema, { engines: [engine] })),
+const pageOf = (engines: Array<Engine>, pagination?: PaginatedResponse): EngineListResponse => ({
+  $typeName: "bytenite.developer.EngineListResponse",
+  engines,
+  ...(pagination === undefined ? {} : { pagination }),
 });
 
-const enginePaths = pathsOf(EngineSchema);
+/** The record of an engine in a list: its message is a list of one, and the bytes of such lists add up to the whole. */
+export const listedRecord = (engine: Engine, showSecrets: boolean): OutputRecord => ({
+  ...engineRecord(engine, showSecrets),
+  message: pageOf([engine]),
+});
 
 /** How engines look that were asked for by their tags. */
 export const engineShape = (document: "one" | "array"): Shape => ({
@@ -148,20 +146,24 @@ export const listShape = (end: () => ListEnd): Shape => ({
     key: "engines",
     rest: () => {
       const { pagination, isTotalKnown } = end();
-      const { total, ...rest } = encodeJson(PaginatedResponseSchema, pagination);
+      const { total, ...rest } = toJson(pageOf([], pagination))["pagination"] as JsonObject;
       return { pagination: isTotalKnown && total !== undefined ? { total, ...rest } : rest };
     },
-    restBytes: () => {
-      const { pagination } = end();
-      return toBinary(EngineListResponseSchema, create(EngineListResponseSchema, { pagination }));
-    },
+    restMessage: () => pageOf([], end().pagination),
   },
 });
 
 /** The record of a status. */
-export const statusRecord = (message: EngineMessage): OutputRecord => ({
-  json: encodeJson(EngineMessageSchema, message),
-  bytes: () => toBinary(EngineMessageSchema, message),
+export const statusRecord = (message: EngineMessage): OutputRecord => ({ json: toJson(message), message });
+
+/** The status of an engine that is not there any more. */
+export const deletedStatus = (engineTag: string): EngineMessage => ({
+  $typeName: "bytenite.developer.EngineMessage",
+  engineId: "",
+  engineTag,
+  engineData: new Uint8Array(),
+  engineLink: "",
+  engineStatus: "deleted",
 });
 
 /** How a status looks. */
@@ -171,7 +173,7 @@ export const statusShape = (document: "one" | "array"): Shape => ({
     { path: "engineStatus", kind: "status" },
     { path: "engineId", kind: "text", leastCells: 8 },
   ],
-  known: pathsOf(EngineMessageSchema),
+  known: statusPaths,
   protobuf: true,
   nameOf: (record) => textAt(record, "engineTag"),
   document,

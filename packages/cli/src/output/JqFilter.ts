@@ -22,7 +22,7 @@ export const jqOf = async (expression: string): Promise<(json: string) => string
       return text === "" || text.endsWith("\n") ? text : `${text}\n`;
     } catch (error) {
       throw new UsageError(
-        `--jq: ${problemOf(error)}`,
+        `--jq: ${problemOf(error, expression)}`,
         /^[A-Za-z]\w*(?:\.\w+)*$/.test(expression)
           ? `Did you mean .${expression}?`
           : "See https://jqlang.org/manual/ for the language.",
@@ -34,11 +34,14 @@ export const jqOf = async (expression: string): Promise<(json: string) => string
 /** The environment that jq would see is one that WebAssembly made up. The line end closes a comment. */
 const withoutEnvironment = (expression: string): string => `{} as $ENV | def env: {}; (${expression}\n)`;
 
-const problemOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error))
-    .split("\n")
-    .map((line) => line.trim())
-    .find((line) => line !== "" && !line.startsWith("Non-zero")) ?? "the expression failed";
+/** What jq says, without its place in the program, of which the expression is a part. */
+const problemOf = (error: unknown, expression: string): string => {
+  const [, problem = "the expression failed", line] =
+    /^jq: error(?: \(at [^)]*\))?: (.+?)(?: at <top-level>, line (\d+):)?$/m.exec((error as Error).message) ?? [];
+  return Number(line) > expression.split("\n").length
+    ? "the expression is not complete"
+    : problem.replace(" (Unix shell quoting issues?)", "");
+};
 
 /** Runs the expression once over the whole document that `inner` makes. */
 export const jqOnDocument = (expression: string, make: (write: Write) => RecordWriter, write: Write): RecordWriter => {

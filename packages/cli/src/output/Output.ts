@@ -68,7 +68,7 @@ export const writerOf = async (options: OutputOptions, shape: Shape, unsafe: Wri
     case "name":
       return namesWriter(shape, write);
     case "protobuf":
-      return protobufWriter(shape, write);
+      return (await import("./ProtobufWriter.ts")).protobufWriter(shape, write);
     case "table":
     case "wide":
       return peopleWriter(options, form, shape, asked, write);
@@ -103,16 +103,6 @@ const peopleWriter = (
 const namesWriter = (shape: Shape, write: Write): RecordWriter => ({
   write: (records) => write(records.map(({ json }) => `${safeText(shape.nameOf(json))}\n`).join("")),
   end: async () => {},
-});
-
-/** The bytes of the records one after the other: for a list that is one message, because repeated fields add up. */
-const protobufWriter = ({ document }: Shape, write: Write): RecordWriter => ({
-  write: async (records) => {
-    for (const { bytes } of records) if (bytes !== undefined) await write(bytes());
-  },
-  end: async () => {
-    if (typeof document === "object" && document.restBytes !== undefined) await write(document.restBytes());
-  },
 });
 
 /** What was asked for by flags and settings. */

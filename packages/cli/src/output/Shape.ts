@@ -1,13 +1,17 @@
 // Records, columns and cells.
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
 import { relativeTime } from "../parse/Units.ts";
 import { safeText } from "../terminal/SafeText.ts";
 import type { Style } from "../terminal/Terminal.ts";
 
-/** A record: its JSON by the API's names, and its protobuf bytes where the API has a message for it. */
+/** A message of the API that is shown. */
+export type ApiMessage = Engine | EngineListResponse | EngineMessage;
+
+/** A record: its JSON by the API's names, and the message of `--output protobuf` where the API has one. */
 export interface OutputRecord {
   readonly json: JsonObject;
-  readonly bytes?: () => Uint8Array;
+  readonly message?: ApiMessage;
 }
 
 /** How the records of a command look. */
@@ -33,8 +37,8 @@ export interface Shape {
 export interface Envelope {
   readonly key: string;
   readonly rest: () => Readonly<Record<string, JsonValue>>;
-  /** The same rest as protobuf bytes. */
-  readonly restBytes?: () => Uint8Array;
+  /** The same rest as a message. */
+  readonly restMessage?: () => ApiMessage;
 }
 
 /** Writes records as they come. A writer is used for one document. */

@@ -2,7 +2,9 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { safeText } from "../terminal/SafeText.ts";
 import { widthOf } from "../terminal/Width.ts";
-import { engineColumns } from "./EngineShape.ts";
+import { EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
+import type { DescMessage } from "@bufbuild/protobuf";
+import { engineColumns, enginePaths, statusPaths } from "./EngineShape.ts";
 import { lineOf, placed } from "./Table.ts";
 
 const cell = fc.record({
@@ -53,4 +55,16 @@ test("the identifying column is cut last", () => {
   const places = placed(engineColumns, [long], 80, false);
   const chosen = places.map(({ column }) => long[engineColumns.indexOf(column)] ?? { text: "" });
   expect(lineOf(places, chosen, { colour: false, width: 80 })).toMatch(new RegExp(`^${name} `));
+});
+
+const pathsOf = (schema: DescMessage): ReadonlyArray<string> =>
+  schema.fields.flatMap((field) =>
+    field.fieldKind === "message" && !field.message.typeName.startsWith("google.protobuf.")
+      ? [field.jsonName, ...pathsOf(field.message).map((path) => `${field.jsonName}.${path}`)]
+      : [field.jsonName],
+  );
+
+test("fields are those of the contract, in its order", () => {
+  expect(enginePaths).toEqual(pathsOf(EngineSchema));
+  expect(statusPaths).toEqual(pathsOf(EngineMessageSchema));
 });

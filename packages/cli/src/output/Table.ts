@@ -1,6 +1,6 @@
 // Tables that fit the terminal, and single records field by field.
 import { styled, type Terminal } from "../terminal/Terminal.ts";
-import { cut, padded, widthOf, widthUpTo } from "../terminal/Width.ts";
+import { cut, padded, widthOf, widthUpTo, wrapped } from "../terminal/Width.ts";
 import { headingOf, type Cell, type Column, cellOf, type RecordWriter, type Write } from "./Shape.ts";
 import type { JsonObject } from "@bufbuild/protobuf";
 
@@ -195,6 +195,15 @@ export const tableText = (
   return { lines, places, cut };
 };
 
+/** A value behind a name, broken between words; below the name where a word is too long to stand beside it. */
+const besideOrBelow = (value: string, used: number, width: number | undefined): string => {
+  if (width === undefined || widthUpTo(value, width) <= width - used) return value;
+  const beside = wrapped(value, width - used);
+  return beside.every((line) => widthOf(line) <= width - used)
+    ? beside.join(`\n${" ".repeat(used)}`)
+    : ["", ...wrapped(value, width - gapCells)].join(`\n${" ".repeat(gapCells)}`);
+};
+
 /** One record, a line per field; fields without a value are left out. Nothing is cut but what would flood a terminal. */
 export const detailsWriter = (
   paths: ReadonlyArray<Column>,
@@ -220,7 +229,8 @@ export const detailsWriter = (
               cell.text === exact.text || cell.style !== undefined ? cell.text : `${exact.text} (${cell.text})`;
             const fitting = terminal.isTTY ? cut(value, maxDetailCells) : value;
             if (fitting !== value) values += 1;
-            return `${styled(padded(name, nameCells, "left"), "heading", terminal.colour)}  ${styled(fitting, cell.style, terminal.colour)}\n`;
+            const lines = besideOrBelow(fitting, nameCells + gapCells, terminal.width);
+            return `${styled(padded(name, nameCells, "left"), "heading", terminal.colour)}${" ".repeat(gapCells)}${styled(lines, cell.style, terminal.colour)}\n`;
           })
           .join("");
       });

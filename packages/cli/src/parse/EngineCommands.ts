@@ -368,7 +368,7 @@ export const changeCommands: ReadonlyArray<Command> = [
     elsewhere: ["logs", "tail", "events"],
     summary: "Watch engines change",
     details: [
-      "On a terminal a table that keeps itself up to date; elsewhere, or with --output ndjson, one JSON object per event: added, changed, removed.",
+      "On a terminal a table that keeps itself up to date; in a pipe or a file, or with --output ndjson, NDJSON: a line for each event (added, changed, removed).",
       "Without a tag all engines are watched. Ends with Ctrl-C, or after --timeout with exit code 0; with 5 when the server did not answer in the end. Caches are asked past.",
     ],
     positionals: [{ ...tags, optional: true }],

@@ -26,6 +26,13 @@ test("what is cut fits, and what fits is not cut", () => {
   );
 });
 
+test("an escape is cut as a whole", () => {
+  const cuts = Array.from({ length: 12 }, (_, cells) => cut("\\u001b[31m\\nred", cells));
+  expect(cuts.slice(2, 8)).toEqual(["…", "…", "…", "…", "…", "\\u001b…"]);
+  expect(cut("説明\\u001b[0m", 8)).toBe("説明…");
+  expect(cut("説明\\nmore", 6)).toBe("説明…");
+});
+
 test("what is filled up has the width that was asked for", () => {
   fc.assert(
     fc.property(text, fc.nat(80), (text, cells) => {

@@ -27,12 +27,15 @@ export const widthUpTo = (text: string, most: number): number =>
     ? most
     : Math.min(most, widthOf(text.slice(0, most * unitsPerCell)));
 
-/** The text in at most `cells` cells; what was cut ends in `…`. Never cuts inside what is seen as one character. */
+/** The beginning of an escape that `safeText` wrote. */
+const partOfEscape = /\\(?:u[\da-f]{0,3})?$/;
+
+/** The text in at most `cells` cells; what was cut ends in `…`. Never cuts inside an escape or what is seen as one character. */
 export const cut = (text: string, cells: number): string => {
   const start = text.slice(0, cells * unitsPerCell);
   if (start.length === text.length && widthOf(start) <= cells) return text;
   if (cells <= 1) return "…".slice(0, cells);
-  if (plain.test(start)) return `${start.slice(0, cells - 1)}…`;
+  if (plain.test(start)) return `${start.slice(0, cells - 1).replace(partOfEscape, "")}…`;
   let taken = "";
   let width = 0;
   for (const { segment } of loaded().segmenter.segment(start)) {
@@ -40,7 +43,7 @@ export const cut = (text: string, cells: number): string => {
     if (width > cells - 1) break;
     taken += segment;
   }
-  return `${taken}…`;
+  return `${taken.replace(partOfEscape, "")}…`;
 };
 
 /** The text filled with spaces to `cells` cells, on the right or on the left. */

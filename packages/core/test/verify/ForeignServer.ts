@@ -17,7 +17,7 @@ import {
   type FileDescriptorProto,
 } from "@bufbuild/protobuf/wkt";
 import { EngineListResponseSchema, EngineMessageSchema } from "@bytenite-engines/proto";
-import { decode, encode } from "../../src/MediaType.ts";
+import { decode, encode } from "../../src/Encoding.ts";
 
 /** Message -> proto field name -> number. */
 export type Numbers = Readonly<Record<string, Readonly<Record<string, number>>>>;

@@ -50,6 +50,7 @@ const samples: ReadonlyArray<EngineErrorReason> = [
   ...(["dns", "refused", "reset", "tls", "network"] as const).map(
     (problem) => ({ _tag: "Unreachable", problem }) as const,
   ),
+  { _tag: "Unauthenticated", noneSent: true },
   { _tag: "Unreachable", problem: "network", pageOrigin: "https://app.example" },
   { _tag: "TimedOut", scope: "attempt", limitMs: 1 },
   { _tag: "TimedOut", scope: "deadline", limitMs: 1 },

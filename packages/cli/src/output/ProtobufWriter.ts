@@ -1,0 +1,26 @@
+// Records as protobuf, with the descriptors that only this needs.
+import { toBinary } from "@bufbuild/protobuf";
+import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
+import type { ApiMessage, RecordWriter, Shape, Write } from "./Shape.ts";
+
+const bytesOf = (message: ApiMessage): Uint8Array => {
+  switch (message.$typeName) {
+    case "bytenite.engine.Engine":
+      return toBinary(EngineSchema, message);
+    case "bytenite.developer.EngineListResponse":
+      return toBinary(EngineListResponseSchema, message);
+    case "bytenite.developer.EngineMessage":
+      return toBinary(EngineMessageSchema, message);
+  }
+};
+
+/** The bytes of the records one after the other: for a list that is one message, because repeated fields add up. */
+export const protobufWriter = ({ document }: Shape, write: Write): RecordWriter => ({
+  write: async (records) => {
+    for (const { message } of records) if (message !== undefined) await write(bytesOf(message));
+  },
+  end: async () => {
+    if (typeof document === "object" && document.restMessage !== undefined)
+      await write(bytesOf(document.restMessage()));
+  },
+});
