@@ -171,3 +171,13 @@ test("a body that comes byte by byte is read, and bounded as sent", async () => 
   const limited = clientOf(baseUrl, { fetch, limits: { maxBodyBytes: 5 } });
   await expect(limited.list()).rejects.toMatchObject({ reason: { _tag: "TooLarge", limit: "maxBodyBytes" } });
 });
+
+test.each([
+  [{}, "the body broke off"],
+  [{ code: "ECONNRESET" }, "the body broke off (ECONNRESET)"],
+])("a body that ends with the error %j is undecodable, with its code if it has one", async (fields, problem) => {
+  const body = new ReadableStream({ pull: (controller) => controller.error(Object.assign(new Error("x"), fields)) });
+  const fetch: Fetch = async () => new Response(body, { headers: { "content-type": "application/json" } });
+  const client = clientOf("https://a.example/v1/dev", { fetch, retry: { maxAttempts: 1 } });
+  await expect(client.get("zipper")).rejects.toMatchObject({ reason: { _tag: "Undecodable", problem } });
+});

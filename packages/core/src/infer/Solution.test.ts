@@ -1,8 +1,9 @@
 import { create, ScalarType } from "@bufbuild/protobuf";
-import { WireType } from "@bufbuild/protobuf/wire";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { EngineMessageSchema } from "@bytenite-engines/proto";
 import { expect, test } from "vitest";
-import { withRecord, type MessageEvidence } from "./Evidence.ts";
+import { noEvidence, withRecord, type MessageEvidence } from "./Evidence.ts";
+import { addPair } from "./Pair.ts";
 import { solve } from "./Solution.ts";
 
 const at = (...candidates: ReadonlyArray<number>) => ({
@@ -65,4 +66,19 @@ test("a field that was seen is carried by one of the numbers of the first messag
 test("a field without a number that can carry it contradicts once it is seen, and not before", () => {
   expect(learned([{ 1: "a" }, "b"])).toBeUndefined();
   expect(learned([{ 1: "a" }, ""])?.fields.has("engine_id")).toBe(false);
+});
+
+test("a foreign number may be a field that was never seen, if there is one of its wire type", () => {
+  const seen = { engineId: "a", engineTag: "b", engineLink: "c", engineStatus: "d", engineData: new Uint8Array([1]) };
+  const blindFor = (values: Partial<typeof seen>): unknown => {
+    const writer = new BinaryWriter().tag(9, WireType.LengthDelimited).string("z");
+    for (const [index, name] of (["engineId", "engineTag", "engineLink", "engineStatus"] as const).entries()) {
+      writer.tag(index + 1, WireType.LengthDelimited).string(values[name] ?? "");
+    }
+    writer.tag(5, WireType.LengthDelimited).bytes(values.engineData ?? new Uint8Array());
+    const fit = addPair(noEvidence, solve, EngineMessageSchema, writer.finish(), create(EngineMessageSchema, values));
+    return [fit?.foreign, fit?.blind];
+  };
+  expect(blindFor(seen)).toEqual([["bytenite.developer.EngineMessage#9"], false]);
+  expect(blindFor({ ...seen, engineStatus: "" })).toEqual([["bytenite.developer.EngineMessage#9"], true]);
 });
