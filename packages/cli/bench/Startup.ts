@@ -16,11 +16,16 @@ const childrenSeconds = (): number => {
   return (Number(fields[13]) + Number(fields[14])) / 100;
 };
 
+/** Starts of each line in a round: the kernel counts in steps of 10 ms. */
+const runsOfRound = 5;
+
 /** One measured command line: how many times the CPU of `node -e 0`, and what is promised. */
 export interface StartupFigure {
   readonly line: string;
   readonly cpuMs: number;
   readonly ratio: number;
+  /** The ratio of each round of starts. */
+  readonly rounds: ReadonlyArray<number>;
   /** Largest ratio; undefined for others'. */
   readonly promised: number | undefined;
 }
@@ -66,14 +71,21 @@ export const measureStartup = async (
   };
   try {
     for (const [, args] of lines) for (let warm = 0; warm < 2; warm++) await costOf(args);
-    const totals = lines.map(() => 0);
+    /** Seconds of each line, round by round. */
+    const seconds: Array<Array<number>> = lines.map(() => []);
     for (let run = 0; run < runs; run++) {
-      for (const [index, [, args]] of lines.entries()) totals[index] = (totals[index] ?? 0) + (await costOf(args));
+      const round = Math.floor(run / runsOfRound);
+      for (const [index, [, args]] of lines.entries()) {
+        const own = (seconds[index] ??= []);
+        own[round] = (own[round] ?? 0) + (await costOf(args));
+      }
     }
-    const base = totals[0] ?? 1;
+    const sum = (values: ReadonlyArray<number> = []): number => values.reduce((total, value) => total + value, 0);
+    const [base = []] = seconds;
     return lines.map(([line, , promised], index) => {
-      const total = totals[index] ?? 0;
-      return { line, cpuMs: (total / runs) * 1_000, ratio: total / base, promised };
+      const own = seconds[index] ?? [];
+      const rounds = own.map((value, round) => value / (base[round] ?? Number.NaN));
+      return { line, cpuMs: (sum(own) / runs) * 1_000, ratio: sum(own) / sum(base), rounds, promised };
     });
   } finally {
     rmSync(home, { recursive: true, force: true });

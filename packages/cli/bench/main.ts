@@ -8,9 +8,15 @@ const few = 1_000;
 const promisedMemory = 1.3;
 
 /** One figure. */
-const report = (name: string, value: string, ratio: number, promised?: number): void => {
+const report = (
+  name: string,
+  value: string,
+  ratio: number,
+  promised?: number,
+  rounds?: ReadonlyArray<number>,
+): void => {
   const line = process.argv.includes("--json")
-    ? JSON.stringify({ name, value, ratio, ...(promised === undefined ? {} : { promised }) })
+    ? JSON.stringify({ name, value, ratio, promised, rounds })
     : `${name.padEnd(34)} ${value.padStart(9)}  ${ratio.toFixed(2)}x${promised === undefined ? "" : ` (at most ${promised}x)`}`;
   process.stdout.write(`${line}\n`);
 };
@@ -19,12 +25,12 @@ const registry = await startRegistry({ users: [{ name: "alice" }, { name: "many"
 await fill(registry, "alice", 5);
 const isShort = process.argv.includes("--startup");
 const extent = { runs: isShort ? 15 : 30, peers: !isShort };
-for (const { line, cpuMs, ratio, promised } of await measureStartup(
+for (const { line, cpuMs, ratio, rounds, promised } of await measureStartup(
   registry.url,
   registry.tokens["alice"] ?? "",
   extent,
 )) {
-  report(line, `${cpuMs.toFixed(1)} ms`, ratio, promised);
+  report(line, `${cpuMs.toFixed(1)} ms`, ratio, promised, rounds);
 }
 if (!isShort) {
   await fill(registry, "many", many);

@@ -11,9 +11,19 @@ const figure = (title: string): Figure => ({
 });
 const figures = ["One", "Two", "Three"].map(figure);
 
-const measured = (promised: boolean | { readonly excess: number }, busyShare = 0): Measured => ({
+const measured = (promised: boolean | number, busyShare = 0): Measured => ({
   figure: figure("One"),
-  result: { columns: ["µs"], rows: [{ name: "a row", cells: { µs: "1" }, promised }], notes: [] },
+  result: {
+    columns: ["µs"],
+    rows: [
+      {
+        name: "a row",
+        cells: { µs: "1" },
+        promised: typeof promised === "boolean" ? promised : { rounds: [promised, promised] },
+      },
+    ],
+    notes: [],
+  },
   effort: "full",
   busyShare,
 });
@@ -21,7 +31,7 @@ const measured = (promised: boolean | { readonly excess: number }, busyShare = 0
 const section = (title: string, cell: string): string =>
   markdownOf(
     {
-      ...measured({ excess: 1 }),
+      ...measured(1),
       figure: figure(title),
       result: { columns: ["µs"], rows: [{ name: "a row", cells: { µs: cell } }], notes: [] },
     },
@@ -46,10 +56,10 @@ test("the section of a figure that there is no more goes", () => {
 });
 
 test("on a busy machine a row of times says that it is too noisy to tell, is not red and is not written", () => {
-  const slow = measured({ excess: 3 }, 0.9);
+  const slow = measured(3, 0.9);
   expect([verdictsOf(slow), isCitable(slow)]).toEqual([["noisy"], false]);
   expect(markdownOf(slow, "pnpm bench one", "a machine")).toContain("| a row | 1 | too noisy to tell |");
-  expect([verdictsOf(measured({ excess: 3 })), isCitable(measured({ excess: 3 }))]).toEqual([["fails"], true]);
+  expect([verdictsOf(measured(3)), isCitable(measured(3))]).toEqual([["fails"], true]);
   expect([verdictsOf(measured(false, 0.9)), isCitable(measured(false, 0.9))]).toEqual([["fails"], true]);
 });
 

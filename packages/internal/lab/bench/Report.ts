@@ -11,9 +11,11 @@ export interface Measured {
   readonly busyShare: number;
 }
 
-const verdictTexts: Readonly<Record<Verdict, string>> = {
+/** The verdicts as a page has them. */
+export const verdictTexts: Readonly<Record<Verdict, string>> = {
   holds: "holds",
   fails: "DOES NOT HOLD",
+  unclear: "within noise",
   open: "too short a run to tell",
   noisy: "too noisy to tell",
 };
@@ -25,9 +27,9 @@ export const verdictsOf = (measured: Measured): ReadonlyArray<Verdict> =>
 const verdictIn = ({ promised }: FigureRow, { effort, busyShare }: Measured): Verdict | undefined =>
   promised === undefined ? undefined : verdictOf(promised, effort, busyShare);
 
-/** Whether a page may show a figure: none of its rows was too noisy. */
+/** Whether a page may show a figure: for none of its rows was the run too short or the machine too busy. */
 export const isCitable = (measured: Measured): boolean =>
-  verdictsOf(measured).every((verdict) => verdict === "holds" || verdict === "fails");
+  verdictsOf(measured).every((verdict) => verdict !== "open" && verdict !== "noisy");
 
 const table = (measured: Measured): ReadonlyArray<ReadonlyArray<string>> => {
   const { columns, rows } = measured.result;
@@ -87,7 +89,7 @@ export const markdownOf = (measured: Measured, command: string, machine: string)
 const opening = `# Benchmarks
 
 Each section names its command. Contenders of a figure ran in alternating short rounds; figures are medians, ratios medians of the ratios per
-round, ranges the middle half.
+round, ranges the middle half. A promise holds, or does not, where the median keeps, or misses, the limit with 95 % confidence.
 `;
 
 /** The whole file: the new section in the place of the old one, those of the other figures as they are. */

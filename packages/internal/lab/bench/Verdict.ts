@@ -1,20 +1,21 @@
 // Verdict on a figure: holds, fails, or too noisy.
 import { cpus } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
-import { spreadOf } from "./Statistics.ts";
+import { medianRange, spreadOf } from "./Statistics.ts";
 
 /** How thoroughly is measured. */
 export type Effort = "quick" | "full";
 
-/** `open`: the run is too short to tell. `noisy`: the machine was too busy to tell. */
-export type Verdict = "holds" | "fails" | "open" | "noisy";
+/**
+ * `open`: the run is too short to tell. `noisy`: the machine was too busy to tell. `unclear`: the rounds are on both sides of the limit,
+ * so far that their median may be on either.
+ */
+export type Verdict = "holds" | "fails" | "unclear" | "open" | "noisy";
 
 /** A measured time or rate, and its limit. */
 export interface Timed {
-  /** The figure as a share of its limit (of what must be large, the limit as a share of the figure): 1 is just kept. */
-  readonly excess: number;
-  /** The same at the better end of the middle half of the rounds. Default: `excess`. */
-  readonly least?: number;
+  /** The figure as a share of its limit (of what must be large, the limit as a share of the figure), round by round: 1 is just kept. */
+  readonly rounds: ReadonlyArray<number>;
   /** What the figure is a ratio to, round by round. */
   readonly reference?: ReadonlyArray<number>;
 }
@@ -31,10 +32,12 @@ const maxBusyShare = 0.25;
 /** The verdict on a figure. What does not depend on time is a boolean, and no machine is too busy for it. */
 export const verdictOf = (promised: boolean | Timed, effort: Effort, busyShare: number): Verdict => {
   if (typeof promised === "boolean") return promised ? "holds" : "fails";
-  const { excess, least = excess, reference } = promised;
+  const { rounds, reference } = promised;
   if (busyShare > maxBusyShare || (reference !== undefined && isFarOff(reference))) return "noisy";
-  if (excess <= 1) return "holds";
-  return effort === "quick" && (excess <= 1 + openShare || least <= 1) ? "open" : "fails";
+  const [lower, upper] = medianRange(rounds);
+  if (upper <= 1) return "holds";
+  if (effort === "quick" && (lower <= 1 || spreadOf(rounds).median <= 1 + openShare)) return "open";
+  return lower <= 1 ? "unclear" : "fails";
 };
 
 const isFarOff = (reference: ReadonlyArray<number>): boolean => {

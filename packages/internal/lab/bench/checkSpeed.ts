@@ -3,7 +3,8 @@ import { bareProtobuf, connect, ours, stainless } from "./call/Clients.ts";
 import { startEngineServer } from "./call/EngineServer.ts";
 import { callLimit } from "./figures/Calls.ts";
 import { interleaved } from "./Rounds.ts";
-import { ratioOf } from "./Statistics.ts";
+import { ratios, spreadOf } from "./Statistics.ts";
+import { verdictTexts } from "./Report.ts";
 import { busyShareNow, verdictOf } from "./Verdict.ts";
 
 /** By how much the promised ratio may be exceeded here. */
@@ -19,9 +20,10 @@ const busyShare = Math.max(busyBefore, await busyShareNow());
 
 const limits = [[bare.name, callLimit * margin] as const, ...peers.map(({ name }) => [name, 1] as const)];
 for (const [name, limit] of limits) {
-  const ratio = ratioOf(cpuOf(core.name), cpuOf(name)).median;
-  const verdict = verdictOf({ excess: ratio / limit, reference: cpuOf(name) }, "full", busyShare);
-  const line = `a call of core takes ${ratio.toFixed(2)} of the processor time of ${name}; the limit here is ${limit.toFixed(2)}: ${verdict === "noisy" ? "too noisy to tell" : verdict}\n`;
+  const rounds = ratios(cpuOf(core.name), cpuOf(name));
+  const ratio = spreadOf(rounds).median;
+  const verdict = verdictOf({ rounds: rounds.map((one) => one / limit), reference: cpuOf(name) }, "full", busyShare);
+  const line = `a call of core takes ${ratio.toFixed(2)} of the processor time of ${name}; the limit here is ${limit.toFixed(2)}: ${verdictTexts[verdict]}\n`;
   (verdict === "fails" ? process.stderr : process.stdout).write(line);
   if (verdict === "fails") process.exitCode = 1;
 }

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { cacheBackend, startWorkerd } from "@bytenite-engines/test-kit";
 import type { Figure, FigureRow } from "../Figure.ts";
-import { ratioOf, spreadOf } from "../Statistics.ts";
+import { ratioOf, ratios, spreadOf } from "../Statistics.ts";
 import { builtWorker, deployedFor, listOf, startUpstream } from "./EdgeStack.ts";
 import { Connection, saturate, type Burst, type Expected } from "./Load.ts";
 import { nginxByToken, startNginx, startVarnish, varnishByToken, type Peer } from "./Peers.ts";
@@ -107,21 +107,23 @@ export const edgeHits: Figure = {
     upstream.stop();
     const cpu = (name: string): ReadonlyArray<number> => cpuUsOf(bursts.get(name));
     const row = (name: string, title: string, peer?: string, least?: number): FigureRow => {
-      const ratio = peer === undefined ? undefined : ratioOf(cpu(peer), cpu(name)).median;
+      const ratio = peer === undefined ? undefined : ratioOf(cpu(peer), cpu(name));
       return {
         name: title,
         cells: {
           "cpu µs": spreadOf(cpu(name)).median.toFixed(1),
           "requests/s, best": Math.max(...(bursts.get(name) ?? []).map(({ perSecond }) => perSecond)).toFixed(0),
-          ratio: ratio?.toFixed(2) ?? "",
+          ...(ratio === undefined
+            ? {}
+            : { ratio: ratio.median.toFixed(2), range: `${ratio.lower.toFixed(2)}-${ratio.upper.toFixed(2)}` }),
         },
-        ...(peer === undefined || ratio === undefined || least === undefined
+        ...(peer === undefined || least === undefined
           ? {}
-          : { promised: { excess: least / ratio, reference: cpu(peer) } }),
+          : { promised: { rounds: ratios(cpu(name), cpu(peer)).map((one) => one * least), reference: cpu(peer) } }),
       };
     };
     return {
-      columns: ["cpu µs", "requests/s, best", "ratio"],
+      columns: ["cpu µs", "requests/s, best", "ratio", "range"],
       rows: [
         row("hello", "workerd, hello"),
         row("map", "workerd, bytes from a module's map"),

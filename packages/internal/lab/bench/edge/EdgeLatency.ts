@@ -1,6 +1,6 @@
 // Figure: what the last percent of hits waits at a fixed rate.
 import type { Figure } from "../Figure.ts";
-import { quantile, ratioOf, spreadOf } from "../Statistics.ts";
+import { quantile, ratioOf, ratios, spreadOf } from "../Statistics.ts";
 import { deployedFor, listOf, startEdge, startUpstream } from "./EdgeStack.ts";
 import { atRate, Connection } from "./Load.ts";
 import { answerBytes, hello } from "./Workers.ts";
@@ -45,7 +45,7 @@ export const edgeLatency: Figure = {
             ratio: ratio.median.toFixed(2),
             range: `${ratio.lower.toFixed(2)}-${ratio.upper.toFixed(2)}`,
           },
-          promised: { excess: ratio.median / promisedRatio, least: ratio.lower / promisedRatio, reference: peer },
+          promised: { rounds: ratios(own, peer).map((one) => one / promisedRatio), reference: peer },
         },
       ],
       notes: [

@@ -1,7 +1,7 @@
 // Rows of timed figures: microseconds, and the ratio to a peer.
 import type { FigureRow } from "../Figure.ts";
 import type { Sample } from "../Rounds.ts";
-import { ratioOf, spreadOf } from "../Statistics.ts";
+import { ratioOf, ratios, spreadOf } from "../Statistics.ts";
 
 const micro = (value: number): string => value.toFixed(0);
 const ratio = (value: number): string => value.toFixed(2);
@@ -24,14 +24,10 @@ export const callRow = (
 ): FigureRow => {
   const wall = samples.map(({ wallUs }) => wallUs);
   const cpu = samples.map(({ cpuUs }) => cpuUs);
-  const wallRatio = ratioOf(
-    wall,
-    peer.map(({ wallUs }) => wallUs),
-  );
-  const cpuRatio = ratioOf(
-    cpu,
-    peer.map(({ cpuUs }) => cpuUs),
-  );
+  const peerWall = peer.map(({ wallUs }) => wallUs);
+  const peerCpu = peer.map(({ cpuUs }) => cpuUs);
+  const wallRatio = ratioOf(wall, peerWall);
+  const cpuRatio = ratioOf(cpu, peerCpu);
   return {
     name,
     cells: {
@@ -46,13 +42,19 @@ export const callRow = (
       ? {}
       : {
           promised: {
-            excess: Math.max(wallRatio.median / limits.wall, cpuRatio.median / limits.cpu),
-            least: Math.max(wallRatio.lower / limits.wall, cpuRatio.lower / limits.cpu),
-            reference: peer.map(({ wallUs }) => wallUs),
+            // Both must keep their limit: the one that is nearer to it decides.
+            rounds: worse(
+              ratios(wall, peerWall).map((one) => one / limits.wall),
+              ratios(cpu, peerCpu).map((one) => one / limits.cpu),
+            ),
+            reference: peerWall,
           },
         }),
   };
 };
+
+const worse = (a: ReadonlyArray<number>, b: ReadonlyArray<number>): ReadonlyArray<number> =>
+  spreadOf(a).median > spreadOf(b).median ? a : b;
 
 /** The columns of the rows below. */
 export const cpuColumns = ["cpu µs", "ratio", "range"];
@@ -74,7 +76,11 @@ export const cpuRows = (
         ratio: ratio(median),
         range: `${ratio(lower)}-${ratio(upper)}`,
       },
-      ...(limit === undefined ? {} : { promised: { excess: median / limit, reference: cpuOf(peer) } }),
+      ...(limit === undefined
+        ? {}
+        : {
+            promised: { rounds: ratios(cpuOf(name), cpuOf(peer)).map((one) => one / limit), reference: cpuOf(peer) },
+          }),
     };
   };
   return [...samples.keys()].map(row);

@@ -48,23 +48,28 @@ const filling = (name: string, filled: Filled): FigureRow => ({
 export const registryScale: Figure = {
   name: "registry-scale",
   title: "A full registry in one file: 1,000 users, 64 connections (1,000,000 engines; with --quick 50,000)",
-  promise: `import at least ${promisedPerSecond} engines a second; memory and latencies are reported.`,
+  promise: `import at least ${promisedPerSecond} manifests a second; memory and latencies are reported.`,
   measure: async (effort) => {
     const engines = effort === "quick" ? 50_000 : 1_000_000;
     const calls = effort === "quick" ? 600 : 5_000;
     const folder = await mkdtemp(join(tmpdir(), "bench-registry-"));
     const rows: Array<FigureRow> = [];
-    const manifests = await fill(join(folder, "manifests.sqlite"), manifestLines(Math.min(engines, 100_000)), "carol");
-    rows.push({
-      ...filling(`import of ${manifests.engines} manifests`, manifests),
-      promised: { excess: promisedPerSecond / perSecond(manifests) },
-    });
+    const imports: Array<Filled> = [];
+    while (imports.length < (effort === "quick" ? 2 : 5)) {
+      const file = join(folder, `manifests-${imports.length}.sqlite`);
+      imports.push(await fill(file, manifestLines(Math.min(engines, 100_000)), "carol"));
+      await rm(file);
+    }
+    const [median] = imports.toSorted((a, b) => perSecond(a) - perSecond(b)).slice(Math.floor(imports.length / 2));
+    if (median !== undefined) {
+      rows.push({
+        ...filling(`import of ${median.engines} manifests, the middle one of ${imports.length}`, median),
+        promised: { rounds: imports.map((one) => promisedPerSecond / perSecond(one)) },
+      });
+    }
     const database = join(folder, "engines.sqlite");
     const exported = await fill(database, engineLines(engines, users));
-    rows.push({
-      ...filling(`import of ${exported.engines} exported engines`, exported),
-      promised: { excess: promisedPerSecond / perSecond(exported) },
-    });
+    rows.push(filling(`import of ${exported.engines} exported engines`, exported));
     await letIn(database, users);
     const registry = await served("serveRegistry.ts", database);
     for (const [form, mediaType] of [

@@ -6,7 +6,7 @@ import { load, requestOf } from "../edge/Load.ts";
 import type { Figure, FigureRow } from "../Figure.ts";
 import { engineLines, fill, letIn, nameOf, tokenOf } from "../registry/Filling.ts";
 import { served, type Served } from "../registry/Served.ts";
-import { ratioOf, spreadOf } from "../Statistics.ts";
+import { ratioOf, ratios, spreadOf } from "../Statistics.ts";
 
 /** Connections at once. */
 const connections = 64;
@@ -70,17 +70,21 @@ export const registryThroughput: Figure = {
           await measure(bare, request, calls, peer);
           await measure(registry, request, calls, ours);
         }
-        const { median } = ratioOf(ours.perSecond, peer.perSecond);
+        const { median, lower, upper } = ratioOf(ours.perSecond, peer.perSecond);
         rows.push({
           name: `${name}, ${form}`,
           cells: {
             "req/s": spreadOf(ours.perSecond).median.toFixed(0),
             "bare req/s": spreadOf(peer.perSecond).median.toFixed(0),
             "of bare": median.toFixed(2),
+            range: `${lower.toFixed(2)}-${upper.toFixed(2)}`,
             "cpu µs": spreadOf(ours.cpuUs).median.toFixed(1),
             "bare cpu µs": spreadOf(peer.cpuUs).median.toFixed(1),
           },
-          promised: { excess: promised / median, reference: peer.perSecond },
+          promised: {
+            rounds: ratios(peer.perSecond, ours.perSecond).map((one) => one * promised),
+            reference: peer.perSecond,
+          },
         });
       }
     }
@@ -88,7 +92,7 @@ export const registryThroughput: Figure = {
     await registry.stop();
     await rm(folder, { recursive: true });
     return {
-      columns: ["req/s", "bare req/s", "of bare", "cpu µs", "bare cpu µs"],
+      columns: ["req/s", "bare req/s", "of bare", "range", "cpu µs", "bare cpu µs"],
       rows,
       notes: [
         "Every request is the same, as the peer sends prepared bytes; `registry-scale` varies them.",
