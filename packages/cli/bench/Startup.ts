@@ -30,6 +30,8 @@ export interface StartupFigure {
   readonly promised: number | undefined;
 }
 
+const sum = (values: ReadonlyArray<number>): number => values.reduce((total, value) => total + value, 0);
+
 /** Measures starts against a registry at `baseUrl`. Rounds are interleaved, so that a busy machine hits all alike. */
 export const measureStartup = async (
   baseUrl: string,
@@ -80,7 +82,6 @@ export const measureStartup = async (
         own[round] = (own[round] ?? 0) + (await costOf(args));
       }
     }
-    const sum = (values: ReadonlyArray<number> = []): number => values.reduce((total, value) => total + value, 0);
     const [base = []] = seconds;
     return lines.map(([line, , promised], index) => {
       const own = seconds[index] ?? [];

@@ -1,5 +1,8 @@
-import { expect, test } from "vitest";
-import { directoriesOf } from "./Directories.ts";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { directoriesOf, makeDirectory } from "./Directories.ts";
 
 test("every system keeps files where it is used to", () => {
   expect(directoriesOf("linux", {}, "/home/ada")).toEqual({
@@ -34,4 +37,14 @@ test("XDG wins on every system, unless it is relative", () => {
   expect(directoriesOf("linux", { XDG_CONFIG_HOME: "relative" }, "/home/ada").config).toBe(
     "/home/ada/.config/bytenite-engines",
   );
+});
+
+test("a name that somebody took between the look and the making is no error; that there can be no directory is", () => {
+  const folder = mkdtempSync(join(tmpdir(), "bne-directories-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  // A link to nothing is not there for the look, and is for the making.
+  symlinkSync("nothing", join(folder, "taken"));
+  expect(() => makeDirectory(join(folder, "taken"))).not.toThrow();
+  writeFileSync(join(folder, "file"), "");
+  expect(() => makeDirectory(join(folder, "file", "below"))).toThrow(/ENOTDIR/);
 });

@@ -4,8 +4,10 @@ import { once } from "node:events";
 import { expect, test } from "vitest";
 import { busyShareNow, verdictOf } from "./Verdict.ts";
 
+const rounds = (...shares: ReadonlyArray<number>) => ({ rounds: shares });
+
 /** Rounds that say the same. */
-const steadily = (share: number) => ({ rounds: [share, share, share] });
+const steadily = (share: number) => rounds(share, share, share);
 
 const verdicts = (effort: "full" | "quick") =>
   [0.5, 1, 1.01, 1.3].map((share) => verdictOf(steadily(share), effort, 0));
@@ -16,7 +18,6 @@ test("a full run says whether a promise is kept; a quick one leaves open what it
 });
 
 test("where the median of more rounds could be on the other side of the limit, nothing is claimed", () => {
-  const rounds = (...shares: ReadonlyArray<number>) => ({ rounds: shares });
   const spread = rounds(0.6, 0.7, 0.9, 1.2, 1.3);
   expect([verdictOf(spread, "full", 0), verdictOf(spread, "quick", 0)]).toEqual(["unclear", "open"]);
   const beyond = rounds(0.9, 1.3, 1.4, 1.5, 1.6);
