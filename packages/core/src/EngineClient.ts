@@ -130,11 +130,11 @@ const missing = (call: string) => (): Effect.Effect<never> =>
   Effect.die(new Error(`EngineClient.layerTest was not given the call ${call}`));
 
 const missingCalls = {
-  ...methodsBy(missing),
+  ...methodsBy<EngineCalls>(missing),
   listAll: () => Stream.fromEffect(missing("listAll")()),
   listPages: () => Stream.fromEffect(missing("listPages")()),
   archive: () => Stream.fromEffect(missing("archive")()),
-  withResponse: methodsBy((name) => missing(`withResponse.${name}`)),
+  withResponse: methodsBy<EngineCalls["withResponse"]>((name) => missing(`withResponse.${name}`)),
 } as EngineCalls;
 
 const makeCalls = (parts: ClientParts): EngineCalls => {
@@ -156,10 +156,10 @@ const makeCalls = (parts: ClientParts): EngineCalls => {
       ),
     ) as Stream.Stream<EngineListResponse, EngineError>;
   return {
-    ...methodsBy(
+    ...methodsBy<EngineCalls>(
       (name) => (subject: unknown, options?: EngineCallOptions) => Effect.map(answer(name, subject, options), dataOf),
     ),
-    withResponse: methodsBy(
+    withResponse: methodsBy<EngineCalls["withResponse"]>(
       (name) => (subject: unknown, options?: EngineCallOptions) => answer(name, subject, options),
     ),
     archive: (tag, options) =>

@@ -144,10 +144,10 @@ export const createEngineClient = (options: ClientOptions = {}): PromiseEngineCl
     }
   };
   return {
-    ...methodsBy(
+    ...methodsBy<PromiseEngineClient>(
       (name) => async (subject: unknown, options?: PromiseCallOptions) => dataOf(await answer(name, subject, options)),
     ),
-    withResponse: methodsBy(
+    withResponse: methodsBy<PromiseEngineClient["withResponse"]>(
       (name) => (subject: unknown, options?: PromiseCallOptions) => answer(name, subject, options),
     ),
     archive: (tag, options) => run(archive(tag, options), options?.signal),

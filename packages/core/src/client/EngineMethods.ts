@@ -3,6 +3,7 @@ import type * as Effect from "effect/Effect";
 import type { ApiResponse, Engine, EngineArchive, EngineListResponse, EngineMessage } from "../ApiResponse.ts";
 import type { CallOptions } from "../ClientOptions.ts";
 import { withPartsOfCall, type ClientParts } from "../ClientParts.ts";
+import { endpoints, type EndpointName } from "../Endpoint.ts";
 import type { EngineError } from "../EngineError.ts";
 import {
   listRequest,
@@ -63,17 +64,16 @@ export const engineMethods = (parts: ClientParts, others: ReadonlyArray<string> 
   };
 };
 
-/** The methods whose answers have `data`, by name. */
-const methodNames = ["list", "get", "status", "upload", "activate", "deactivate", "download", "delete"] as const;
+/** The name of a method whose answers have `data`: that of an endpoint, or `delete`, which only our registry has. */
+export type MethodName = EndpointName | "delete";
 
-/** The name of such a method. */
-export type MethodName = (typeof methodNames)[number];
+const methodNames = [...Object.keys(endpoints), "delete"] as ReadonlyArray<MethodName>;
 
 export const dataOf = <T>(answer: ApiResponse<T>): T => answer.data;
 
-/** A method for each name; the entries say of which type they are. */
-export const methodsBy = (method: (name: MethodName) => unknown): Readonly<Record<MethodName, never>> =>
-  Object.fromEntries(methodNames.map((name) => [name, method(name)])) as never;
+/** A method for each name, of the types of `C`: an endpoint without a method of an entry is an error of the compiler. */
+export const methodsBy = <C extends Readonly<Record<MethodName, unknown>>>(method: (name: MethodName) => unknown) =>
+  Object.fromEntries(methodNames.map((name) => [name, method(name)])) as unknown as Pick<C, MethodName>;
 
 /** Any of those methods: what it is about, and options. */
 export type AnyMethod<O> = (subject: never, options: O | undefined) => Call<ApiResponse<unknown>>;

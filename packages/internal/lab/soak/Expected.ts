@@ -1,7 +1,7 @@
 // Expected response for given engines, by the published rules.
-import { clone, create } from "@bufbuild/protobuf";
+import { clone, create, type DescMessage } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { compareVersions, parseTag, parseVersion } from "@bytenite-engines/core/wire";
+import { compareVersions, parseTag, parseVersion, type ReadName } from "@bytenite-engines/core/wire";
 import {
   EngineListResponseSchema,
   EngineMessageSchema,
@@ -31,7 +31,7 @@ export const schemaOf = {
   list: EngineListResponseSchema,
   get: EngineSchema,
   status: EngineMessageSchema,
-} as const;
+} as const satisfies Readonly<Record<ReadName, DescMessage>>;
 
 const known = new WeakMap<State, Map<string, Right>>();
 

@@ -1,13 +1,13 @@
 // Types of a wire case: call, HTTP request, expected response.
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { EngineErrorTag, ListParams, MessageParams } from "@bytenite-engines/core/promise";
-import type { RpcCode } from "@bytenite-engines/core/wire";
+import type { ReadName, RpcCode } from "@bytenite-engines/core/wire";
 import { engines, users, type OwnerIds, type UserName } from "./Engines.ts";
 
 /** The request as a caller of core says it. */
 export type Call =
   | { readonly endpoint: "list"; readonly params?: ListParams }
-  | { readonly endpoint: "get" | "status"; readonly tag: string; readonly params?: MessageParams };
+  | { readonly endpoint: Exclude<ReadName, "list">; readonly tag: string; readonly params?: MessageParams };
 
 /** A refusal: HTTP status and gRPC code on the wire, and the reason that core makes of it. */
 export interface Refusal {

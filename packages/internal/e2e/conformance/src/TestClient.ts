@@ -7,11 +7,12 @@ import {
   endpoints,
   formatOf,
   mediaTypeOf,
+  readNames,
   rpcCodeOf,
   schemaDigestHeader,
   schemaDigests,
-  type EndpointName,
   type Format,
+  type ReadName,
 } from "@bytenite-engines/core/wire";
 import { StatusSchema } from "@bytenite-engines/proto";
 import type { Call, Expected, Refusal, Seeds, WireCase } from "./Case.ts";
@@ -94,10 +95,19 @@ export const httpClient = (name: string, baseUrl: string, format: Format, isProx
   },
 });
 
-/** The row of the table that a target belongs to, as a reader of the documents would say it. */
-const endpointOf = (target: string): EndpointName => {
+/** The paths of each endpoint, as a reader of the documents would write them. */
+const paths: Readonly<Record<ReadName, RegExp>> = {
+  list: /^\/engines$/,
+  get: /^\/engines\/[^/]+$/,
+  status: /^\/engines\/[^/]+\/status$/,
+};
+
+/** The endpoint that a target belongs to. */
+const endpointOf = (target: string): ReadName => {
   const [path = ""] = target.split("?");
-  return path.endsWith("/status") ? "status" : path === "/engines" ? "list" : "get";
+  const found = readNames.find((name) => paths[name].test(path));
+  if (found === undefined) throw new Error(`no endpoint has the path ${path}`);
+  return found;
 };
 
 const read = (answered: Answered, target: string, format: Format, wanted: boolean): Outcome => {
