@@ -14,9 +14,9 @@ test("docs/dependencies.md says of each dependency why it is there, and of nothi
   const named = [...(catalog ?? [])].map(([, name = ""]) => name);
   const rows = read("docs/dependencies.md")
     .split("\n")
-    .filter((line) => line.startsWith("| `"));
+    .filter((line) => line.startsWith("- `"));
   const explained = rows.flatMap((row) =>
-    [...(row.split("|")[1] ?? "").matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name),
+    [...(/^[^:(]+/.exec(row)?.[0] ?? "").matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name),
   );
   expect(named.length).toBeGreaterThan(40);
   expect(explained.toSorted()).toEqual(named.toSorted());

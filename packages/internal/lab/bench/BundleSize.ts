@@ -35,13 +35,13 @@ export const bundleSize = async (entry: string, external: ReadonlyArray<string> 
 /** A size in kB of 1,000 bytes. */
 export const kilobytes = (bytes: number): string => (bytes / 1_000).toFixed(1);
 
-/** What the README of http-cache says of the sizes of its entries. `root`: the folder of the repository, ends with a slash. */
-export const httpCacheSizes = async (root = ""): Promise<string> => {
-  const source = `${root}packages/http-cache/src`;
+/** What the README of http-cache says of the sizes of its entries. */
+const httpCacheSizes = async (): Promise<string> => {
+  const source = "packages/http-cache/src";
   const size = await bundleSize(`${source}/HttpCache.ts`);
   const parser = size - (await bundleSize(`${source}/HttpCache.ts`, ["structured-headers"]));
   const [all, compat] = [await bundleSize(`${source}/index.ts`), await bundleSize(`${source}/compat/index.ts`)];
-  return `\`httpCache\` with all that it needs is ${kilobytes(size)} kB after minification and gzip, all exports are ${kilobytes(all)} kB, \`CachePolicy\` is ${kilobytes(compat)} kB; ${kilobytes(parser)} kB of each are the parser of structured fields`;
+  return `\`httpCache\` is ${kilobytes(size)} kB (minified, gzip), \`CachePolicy\` ${kilobytes(compat)} kB, everything ${kilobytes(all)} kB; the parser of structured fields takes ${kilobytes(parser)} kB of each`;
 };
 
 /** Largest size of what the build leaves, in bytes after gzip. */

@@ -27,9 +27,9 @@ export const verdictsOf = (measured: Measured): ReadonlyArray<Verdict> =>
 const verdictIn = ({ promised }: FigureRow, { effort, busyShare }: Measured): Verdict | undefined =>
   promised === undefined ? undefined : verdictOf(promised, effort, busyShare);
 
-/** Whether a page may show a figure: for none of its rows was the run too short or the machine too busy. */
+/** Whether a page may show a figure: it has a promise, and for none of its rows was the run too short or the machine too busy. */
 export const isCitable = (measured: Measured): boolean =>
-  verdictsOf(measured).every((verdict) => verdict !== "open" && verdict !== "noisy");
+  verdictsOf(measured).length > 0 && verdictsOf(measured).every((verdict) => verdict !== "open" && verdict !== "noisy");
 
 const table = (measured: Measured): ReadonlyArray<ReadonlyArray<string>> => {
   const { columns, rows } = measured.result;
@@ -65,10 +65,38 @@ export const textOf = (measured: Measured): string => {
 
 const line = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |`;
 
+/** The column with the range of another one. */
+const rangeOf = (column: string, columns: ReadonlyArray<string>): string | undefined => {
+  const own = `range of ${column.replace(/ ratio$/, "")}`;
+  if (column.endsWith("ratio") && columns.includes(own)) return own;
+  return columns[columns.indexOf(column) + 1] === "range" ? "range" : undefined;
+};
+
+const markOf = (verdict: Verdict | undefined): string => {
+  if (verdict === undefined) return "";
+  return verdict === "holds" ? " ✓" : ` (${verdictTexts[verdict]})`;
+};
+
+/** The table of a page: verdicts are marks of names; of ranges there are only those of promised rows, in brackets. */
+const pageTable = (measured: Measured): ReadonlyArray<ReadonlyArray<string>> => {
+  const { columns, rows } = measured.result;
+  const shown = columns.filter((column) => !column.startsWith("range"));
+  const head = [""].concat(shown);
+  const lines = rows.map((row) => {
+    const mark = markOf(verdictIn(row, measured));
+    const cells = shown.map((column) => {
+      const range = row.cells[rangeOf(column, columns) ?? ""];
+      return `${row.cells[column] ?? ""}${range === undefined || mark === "" ? "" : ` (${range})`}`;
+    });
+    return [row.name + mark].concat(cells);
+  });
+  return [head, ...lines];
+};
+
 /** A section of BENCHMARKS.md, written by that command on that machine. */
 export const markdownOf = (measured: Measured, command: string, machine: string): string => {
   const { figure, result } = measured;
-  const [head = [], ...lines] = table(measured);
+  const [head = [], ...lines] = pageTable(measured);
   return [
     `## ${figure.title}`,
     "",
@@ -76,7 +104,7 @@ export const markdownOf = (measured: Measured, command: string, machine: string)
     "",
     `\`${command}\`, ${machine}.`,
     "",
-    ...(figure.charts ?? []).flatMap(({ name, title }) => [`![${title}](docs/charts/${name}.svg)`, ""]),
+    ...(figure.charts ?? []).flatMap(({ name }) => [`![${name}](docs/charts/${name}.svg)`, ""]),
     line(head),
     line(head.map((_, column) => (column === 0 ? "---" : "---:"))),
     ...lines.map(line),
@@ -88,8 +116,8 @@ export const markdownOf = (measured: Measured, command: string, machine: string)
 
 const opening = `# Benchmarks
 
-Each section names its command. Contenders of a figure ran in alternating short rounds; figures are medians, ratios medians of the ratios per
-round, ranges the middle half. A promise holds, or does not, where the median keeps, or misses, the limit with 95 % confidence.
+By the command of each section, in alternating short rounds: medians, ratios per round, in brackets their middle half. ✓: the promise holds with
+95 % confidence.
 `;
 
 /** The whole file: the new section in the place of the old one, those of the other figures as they are. */

@@ -132,13 +132,11 @@ export const textOf = (run: Soaked): string => {
   return `${[...lines, ...run.imbalances, ...run.findings.texts].join("\n")}\n`;
 };
 
-/** The table for docs/soak.md. */
-export const tableOf = (run: Soaked): string => {
-  const rows = linesOf(run).map(
-    ({ what, value, holds }) => `| ${what} | ${value} | ${holds === undefined ? "" : holds ? "yes" : "**no**"} |`,
-  );
-  return `${["| | | as it must be |", "| --- | --- | --- |", ...rows].join("\n")}\n`;
-};
+/** The list for docs/soak.md. */
+export const listOf = (run: Soaked): string =>
+  linesOf(run)
+    .map(({ what, value, holds }) => `- ${what}: ${value}${holds === false ? ", **which must not be**" : ""}\n`)
+    .join("");
 
 /** Whether everything that must hold does. */
 export const isGood = (run: Soaked): boolean => linesOf(run).every(({ holds }) => holds !== false);

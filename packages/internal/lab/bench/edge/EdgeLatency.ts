@@ -48,10 +48,7 @@ export const edgeLatency: Figure = {
           promised: { rounds: ratios(own, peer).map((one) => one / promisedRatio), reference: peer },
         },
       ],
-      notes: [
-        "Open loop, 64 connections, timed from when each request was due; every response is checked. One p99 per round of a second.",
-        "More than a few milliseconds of hello are pauses of the machine.",
-      ],
+      notes: ["Open loop, 64 connections, timed from when each request was due."],
     };
   },
 };

@@ -87,9 +87,8 @@ export const edgeMemory: Figure = {
         },
       ],
       notes: [
-        `V8 ran with --max-heap-size=${heapMib}; bytes of responses are outside that heap and counted by the proxy.`,
-        `Requests, upstream and Cache API are inside the isolate, ${keysEach} keys per request from outside.`,
-        `workerd returns memory late, so the peak of a worker that keeps nothing is subtracted in the last column.`,
+        `V8 ran with --max-heap-size=${heapMib}; bytes of responses are outside that heap.`,
+        "The last column subtracts the peak of a worker that keeps nothing.",
       ],
     };
   },

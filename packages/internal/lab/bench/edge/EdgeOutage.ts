@@ -179,8 +179,8 @@ export const edgeOutage: Figure = {
       columns: ["answers", "p50 ms", "p95 ms", "reached the upstream", "recovered after, s"],
       rows,
       notes: [
-        `${plan.users} users read ${plan.engines} engines; ${plan.unknownEngines} of them nobody has asked for before. Answers are fresh for ${freshSeconds} s and validated behind the answer for ${revalidateSeconds} s more; all else as deployed.`,
-        `Times from when each request was due, at the client. Recovered: from the end of the outage until a second began with ${recoveredShare * 100} % fresh answers.`,
+        `${plan.users} users read ${plan.engines} engines; ${plan.unknownEngines} of them nobody has asked for before. Fresh for ${freshSeconds} s, validated behind the answer for ${revalidateSeconds} s more.`,
+        `Recovered: from the end of the outage until a second began with ${recoveredShare * 100} % fresh answers.`,
       ],
     };
   },

@@ -88,8 +88,8 @@ export const edgeStampede: Figure = {
           (name.startsWith("cacheable") ? upstreamRequests === 1 : upstreamRequests <= requests && mostAtOnce > 1),
       })),
       notes: [
-        `The upstream takes ${upstreamMs} ms for each answer; one after another, ${requests} take ${(requests * upstreamMs) / 1_000} s.`,
-        "An accepted token has 64 requests at the upstream at once. The first stampede of what is not cacheable waits for one answer, which says so; the second does not.",
+        `The upstream takes ${upstreamMs} ms for each answer.`,
+        "The first stampede of what is not cacheable waits for one answer; the second does not.",
       ],
     };
   },

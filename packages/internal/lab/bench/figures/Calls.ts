@@ -101,10 +101,8 @@ export const calls: Figure = {
       columns: callColumns,
       rows,
       notes: [
-        "Each client has its own process; one works at a time.",
-        "Ratios are to `bare fetch + decode, protobuf` (fetch, arrayBuffer, fromBinary of protobuf-es) unless named. CPU is the client's.",
-        "core: promise entry, defaults, protobuf by schema digest, different engines (no deduplication).",
-        "connect-es sends a POST for the same bytes, without retries. The others JSON.parse.",
+        "Ratios are to `bare fetch + decode, protobuf` unless named. CPU is the client's.",
+        "connect-es has no retries. The others JSON.parse.",
       ],
     };
   },

@@ -62,8 +62,7 @@ export const decoding: Figure = {
       columns: cpuColumns,
       rows,
       notes: [
-        "Ratios are to protobuf-es. protobufjs compiles decoders at run time, which Workers forbid.",
-        "core checks JSON against the schema; JSON.parse does not.",
+        "protobufjs compiles decoders at run time, which Workers forbid. core checks JSON against the schema; JSON.parse does not.",
       ],
     };
   },

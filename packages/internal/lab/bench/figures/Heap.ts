@@ -56,10 +56,7 @@ export const heap: Figure = {
     return {
       columns: ["MB after 20 %", "MB at the end", "growth, kB", "timers", "listeners"],
       rows,
-      notes: [
-        "Heap after full collections, in a process of its own. Flat: within 1 MB.",
-        "Listeners on the AbortSignal of all calls; aborted calls have one each, and their listeners are added up.",
-      ],
+      notes: ["After full collections. Flat: within 1 MB."],
     };
   },
 };

@@ -94,10 +94,7 @@ export const registryThroughput: Figure = {
     return {
       columns: ["req/s", "bare req/s", "of bare", "range", "cpu µs", "bare cpu µs"],
       rows,
-      notes: [
-        "Every request is the same, as the peer sends prepared bytes; `registry-scale` varies them.",
-        "CPU per request is steadier than throughput, which shares the machine with the load.",
-      ],
+      notes: [],
     };
   },
 };

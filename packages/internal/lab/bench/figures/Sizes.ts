@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { builtLimits, bundleLimits, bundleSize, httpCacheSizes, kilobytes } from "../BundleSize.ts";
+import { builtLimits, bundleLimits, bundleSize, kilobytes } from "../BundleSize.ts";
 import type { Figure, FigureRow } from "../Figure.ts";
 
 const root = fileURLToPath(new URL("../../../../../", import.meta.url));
@@ -64,10 +64,7 @@ export const sizes: Figure = {
     return {
       columns: ["kB min+gzip", "limit"],
       rows,
-      notes: [
-        "Bundled by rolldown for browsers, gzip level 9; 1 kB is 1,000 bytes. `pnpm check` checks the limits.",
-        `The README of http-cache: ${await httpCacheSizes(root)}.`,
-      ],
+      notes: ["Bundled for browsers, gzip level 9; 1 kB is 1,000 bytes."],
     };
   },
 };

@@ -20,9 +20,7 @@ export const nameOf = (engine: number): string => `engine-${engine}`;
 export interface Filled {
   readonly engines: number;
   readonly seconds: number;
-  /** Engines a second of processor time of the importing process. */
-  readonly perCpuSecond: number;
-  /** Highest memory of that process. */
+  /** Highest memory of the importing process. */
   readonly peakResidentBytes: number;
 }
 

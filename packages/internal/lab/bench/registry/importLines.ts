@@ -6,17 +6,14 @@ import type { Filled } from "./Filling.ts";
 const [database = "", input = "", user] = process.argv.slice(2);
 const file = openSqlite(database);
 await migrate(file.port, Date.now());
-const before = process.cpuUsage();
 const start = performance.now();
 const { engines, problems } = await importStream(createReadStream(input), { file, box: undefined, user });
 const seconds = (performance.now() - start) / 1_000;
-const cpu = process.cpuUsage(before);
 file.close();
 if (problems.length > 0) throw new Error(problems.join("\n"));
 const filled: Filled = {
   engines,
   seconds,
-  perCpuSecond: engines / ((cpu.user + cpu.system) / 1e6),
   peakResidentBytes: process.resourceUsage().maxRSS * 1_024,
 };
 process.stdout.write(JSON.stringify(filled));
