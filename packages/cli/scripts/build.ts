@@ -33,12 +33,12 @@ const ownPage: Plugin = {
 
 /** What only some commands need, each for itself. */
 const apart =
-  /\/cli\/src\/(commands\/(?!Loaders)\w+|complete\/\w+|doctor\/\w+|engine\/\w+|parse\/Help|config\/AccessTokens|output\/(YamlWriter|JqFilter|FileShape|ProtobufWriter))\.ts$|\/core\/src\/ApiKey\.ts$/;
+  /\/cli\/src\/(commands\/(?!Loaders|list|get)\w+|complete\/\w+|doctor\/\w+|engine\/\w+|parse\/Help|config\/AccessTokens|output\/(YamlWriter|JqFilter|FileShape|ProtobufWriter))\.ts$|\/core\/src\/ApiKey\.ts$/;
 /** What runs before compiled code is kept: as little as can be. */
 const starting = /\/cli\/(package\.json|src\/(main|Version|config\/Directories|terminal\/PlainText)\.ts)$/;
 /** What every command that asks the API needs. */
 const asking =
-  /\/core\/src\/|\/node_modules\/(effect|@bufbuild|@noble)\/|\/http-cache\/|\/cli\/src\/(client\/\w+|config\/FieldNumberFiles|output\/\w+)\.ts$/;
+  /\/core\/src\/|\/node_modules\/(effect|@bufbuild|@noble)\/|\/http-cache\/|\/cli\/src\/(client\/\w+|commands\/(list|get)|config\/FieldNumberFiles|output\/\w+)\.ts$/;
 
 /** Descriptors, and what of protobuf-es goes by them: for servers, and for few commands. */
 const described =

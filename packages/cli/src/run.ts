@@ -42,9 +42,9 @@ export const run = async (argv: ReadonlyArray<string>): Promise<number> => {
     );
     for (const failure of failures) {
       const text = failureText(failure);
-      process.stderr.write(known.json ? failureJson(failure) : isUtf8(process.env) ? text : asciiText(text));
+      toStderr(known.json ? failureJson(failure) : isUtf8(process.env) ? text : asciiText(text));
     }
-    if (known.verbose && failures.some(({ reason }) => reason === "Unexpected")) process.stderr.write(stackOf(error));
+    if (known.verbose && failures.some(({ reason }) => reason === "Unexpected")) toStderr(stackOf(error));
     return failures[0]?.exitCode ?? exitCodes.unexpected;
   }
 };
@@ -107,7 +107,7 @@ const invocationOf = async (given: Arguments, signal: AbortSignal): Promise<Invo
   const when = settings.text("color");
   const trace = given.flags["trace"] === true;
   const notes = new Notes(
-    terminalOf(factsOf(process.stderr), env, when),
+    terminalOf(stderrFacts(), env, when),
     {
       verbose: given.flags["verbose"] === true,
       trace,
@@ -115,10 +115,8 @@ const invocationOf = async (given: Arguments, signal: AbortSignal): Promise<Invo
       json: trace || ["json", "ndjson"].includes(settings.text("output") ?? ""),
       attempts: () => Number(settings.of("attempts").value),
     },
-    (text) => void process.stderr.write(isUtf8(env) || trace ? text : asciiText(text)),
+    (text) => toStderr(isUtf8(env) || trace ? text : asciiText(text)),
   );
-  // A closed stderr does not stop the command.
-  process.stderr.on("error", () => {});
   for (const warning of settings.warnings) notes.warn(warning);
   const terminal = terminalOf(factsOf(process.stdout), env, when);
   const stdout = new Stdout(process.stdout, {
@@ -150,6 +148,17 @@ const workingFolder = (): string => {
     throw new UsageError("The working folder is not there any more", "Change to one that exists.");
   }
 };
+
+/** Writes to stderr, whose stream takes milliseconds to make. A closed one does not stop the command. */
+const toStderr = (text: string): void => {
+  if (process.stderr.listenerCount("error") === 0) process.stderr.on("error", () => {});
+  process.stderr.write(text);
+};
+
+const stderrFacts = (): StreamFacts =>
+  process.getBuiltinModule("node:tty").isatty(2)
+    ? factsOf(process.stderr)
+    : { isTTY: false, columns: undefined, rows: undefined };
 
 const factsOf = (stream: NodeJS.WriteStream): StreamFacts => ({
   // Undefined unless it is a terminal, despite its type.

@@ -3,7 +3,7 @@ import { didYouMean } from "@bytenite-engines/core/wire";
 import { UsageError } from "@bytenite-engines/registry/command";
 import { parseArgs } from "node:util";
 import { nameOf, type Command, type Flag, type Positional } from "./Command.ts";
-import { commandAt, commands, flagsOf, groupAt, groups, membersOf } from "./CommandTable.ts";
+import { allFlags, commandAt, commands, flagsOf, groupAt, groups, membersOf } from "./CommandTable.ts";
 import { parseDuration } from "./Units.ts";
 import { flagsElsewhere } from "./Flags.ts";
 
@@ -24,10 +24,6 @@ export type Request =
   | { readonly kind: "version" };
 
 const largestCount = 4_294_967_295;
-
-/** Flags of all commands: a flag may stand before the command's name. */
-const allFlags = (): ReadonlyMap<string, Flag> =>
-  new Map(commands.flatMap((command) => flagsOf(command).map((flag) => [flag.name, flag] as const)));
 
 /** Understands a command line, or throws UsageError with a hint. */
 export const parseCommandLine = (argv: ReadonlyArray<string>): Request => {

@@ -18,13 +18,19 @@ export const commands: ReadonlyArray<Command> = [
 
 /** All flags of a command: its own, those of its groups, those of all. Its own win over the groups'. */
 export const flagsOf = (command: Command): ReadonlyArray<Flag> => {
-  const flags = [
-    ...(command.flags ?? []),
-    ...(command.takes ?? []).flatMap((group) => flagGroups[group]),
-    ...everywhere,
-  ];
-  return flags.filter((flag, index) => flags.findIndex(({ name }) => name === flag.name) === index);
+  const own = command.flags ?? [];
+  const others = [...(command.takes ?? []).flatMap((group) => flagGroups[group]), ...everywhere];
+  return [...own, ...others.filter(({ name }) => !own.some((flag) => flag.name === name))];
 };
+
+/** Flags of all commands by their names: a flag may stand before the command's name. */
+export const allFlags = (): ReadonlyMap<string, Flag> =>
+  new Map(
+    [...commands.flatMap(({ flags = [] }) => flags), ...Object.values(flagGroups).flat(), ...everywhere].map((flag) => [
+      flag.name,
+      flag,
+    ]),
+  );
 
 /** Words of a command, at most. */
 const maxWords = 3;
