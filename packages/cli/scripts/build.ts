@@ -2,7 +2,6 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { rolldown, type Plugin } from "rolldown";
-import { decodedDescriptors } from "./Descriptors.ts";
 import { lateWidth, leanBuiltins } from "./LeanBuiltins.ts";
 import { licencesOf } from "./Licences.ts";
 import { manPages } from "./ManPage.ts";
@@ -83,7 +82,7 @@ for (const input of inputs) {
     resolve: { mainFields: ["module", "main"] },
     treeshake: { moduleSideEffects: false, propertyReadSideEffects: false },
     preserveEntrySignatures: "allow-extension",
-    plugins: [leanBuiltins, decodedDescriptors, lateWidth, ownPage],
+    plugins: [leanBuiltins, lateWidth, ownPage],
   });
   const groups = [{ name: chunkOf, debugName: "by need" }];
   const { output } = await bundle.write({

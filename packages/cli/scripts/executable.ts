@@ -6,7 +6,6 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { Script } from "node:vm";
 import { rolldown, type OutputChunk, type Plugin } from "rolldown";
-import { decodedDescriptors } from "./Descriptors.ts";
 import { lateWidth, leanBuiltins, replaced } from "./LeanBuiltins.ts";
 import { licencesOf } from "./Licences.ts";
 
@@ -68,7 +67,7 @@ const bundled = async (name: string, path: string): Promise<OutputChunk> => {
     platform: "node",
     resolve: { mainFields: ["module", "main"] },
     treeshake: { moduleSideEffects: false, propertyReadSideEffects: false },
-    plugins: [leanBuiltins, decodedDescriptors, lateWidth, fromAssets],
+    plugins: [leanBuiltins, lateWidth, fromAssets],
     // Where the sources are is nowhere: what is found by it is an asset.
     transform: { define: { "import.meta.url": '"file:///bne"' } },
   });

@@ -1,6 +1,6 @@
 // Shell completion: `bne __complete SHELL ...`.
 import type { Command, Completion, Flag } from "../parse/Command.ts";
-import { commandAt, commands, flagsOf, groups, membersOf } from "../parse/CommandTable.ts";
+import { allFlags, commandAt, commands, flagsOf, groups, membersOf } from "../parse/CommandTable.ts";
 import { printText } from "../terminal/PlainText.ts";
 import { safeText } from "../terminal/SafeText.ts";
 import type { Candidate } from "./Lookup.ts";
@@ -63,9 +63,7 @@ const wordsOffer = (candidates: ReadonlyArray<Candidate>): Offer => ({ kind: "wo
 const none: Offer = wordsOffer([]);
 
 const flagsFor = (command: Command | undefined): ReadonlyArray<Flag> =>
-  command === undefined
-    ? commands.flatMap(flagsOf).filter(({ name }, index, all) => all.findIndex((flag) => flag.name === name) === index)
-    : flagsOf(command);
+  command === undefined ? [...allFlags().values()] : flagsOf(command);
 
 /** Values without a flag, and the flag whose value comes next. */
 const read = (words: ReadonlyArray<string>): { positionals: ReadonlyArray<string>; awaiting: Flag | undefined } => {

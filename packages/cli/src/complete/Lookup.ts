@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { Completion } from "../parse/Command.ts";
-import { httpFetch } from "../client/Client.ts";
+import { httpFetch, tokenOption } from "../client/Client.ts";
 import { credentialsOf } from "../config/Credentials.ts";
 import { directoriesOf, homeDirectory } from "../config/Directories.ts";
 import { readText, writeOwn } from "../config/Files.ts";
@@ -94,7 +94,6 @@ const askedEngines = async (
   cache: string,
 ): Promise<ReadonlyArray<EngineName>> => {
   const { createEngineClient } = await import("@bytenite-engines/core/promise");
-  const { tokenOption } = await import("../client/Client.ts");
   const token = await tokenOption(found, cache);
   const client = createEngineClient({
     baseUrl,
