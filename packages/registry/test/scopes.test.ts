@@ -1,7 +1,9 @@
 // Scopes of tokens and API keys, new and migrated.
 import { spawn } from "node:child_process";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { digestOf } from "../src/api/Digest.ts";
+import { executeRegistry, type RegistryRow } from "../src/command/registry.ts";
+import { addCredential, ensureUser, publishAll, userOf } from "../src/index.ts";
 import { migrate, migrations } from "../src/api/Migrations.ts";
 import { openSqlite } from "../src/node/SqliteFile.ts";
 import { get, key, place } from "./place.ts";
@@ -104,6 +106,55 @@ test("users and credentials of a registry elsewhere are managed by its address",
   await registry.end("SIGTERM");
   const gone = await remote("users");
   expect([gone.code, gone.stderr]).toEqual([1, expect.stringContaining("cannot be reached")]);
+});
+
+test("each management command does the same on the database and over HTTP", async () => {
+  const database = fresh();
+  const file = openSqlite(database[1] ?? "");
+  await migrate(file.port, 0);
+  await addCredential(file, ensureUser(file, "root", 0), "token", "token-of-root", 0, "manage");
+  const registry = await serve([...database, "--no-trial"], key);
+  vi.stubEnv("BYTENITE_MANAGE_TOKEN", "token-of-root");
+  const rowsOf = async (...args: ReadonlyArray<string>): Promise<ReadonlyArray<RegistryRow>> => {
+    const rows: Array<RegistryRow> = [];
+    const row = async (one: RegistryRow): Promise<void> => void rows.push(one);
+    const nothing = (): void => undefined;
+    const output = { row, secret: row, done: async () => {}, note: nothing, problem: nothing };
+    expect(await executeRegistry(args, output)).toBe(0);
+    return rows;
+  };
+  const ways = [database, ["--base-url", registry.origin]];
+  const done = ways.map(async (way, index) => {
+    const user = ["erin", "finn"][index] ?? "";
+    const rows = [
+      await rowsOf("users", "create", user, "--max-engines", "3", ...way),
+      await rowsOf("quota", user, "--max-bytes", "1000", "--max-engines", "none", ...way),
+      await rowsOf("users", "disable", user, ...way),
+      await rowsOf("users", "enable", user, ...way),
+      await rowsOf("token", "create", "--user", user, "--label", "ci", ...way),
+    ];
+    const engines = ["0.1", "0.2"].map((version) => ({ name: `tool-of-${user}`, version }));
+    await publishAll(file, userOf(file, user), engines, undefined, Date.now());
+    for (const how of ["activate", "deactivate", "make-public", "make-private"]) {
+      rows.push(await rowsOf(how, `tool-of-${user}`, "--user", user, ...way));
+    }
+    rows.push(await rowsOf("engines", "--user", user, ...way));
+    rows.push(await rowsOf("delete", `tool-of-${user}@0.2`, "--user", user, ...way));
+    await expect(rowsOf("users", "delete", user, ...way)).rejects.toThrow(`${user} has engines`);
+    rows.push(await rowsOf("users", "delete", user, "--hand-over-to", "root", ...way));
+    const varying = new RegExp(`${user}|bnt_[0-9a-f]+|[0-9a-f]{8}-[0-9a-f-]{27}|\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z`, "g");
+    return JSON.parse(JSON.stringify(rows).replaceAll(varying, "*")) as unknown;
+  });
+  const [here, there] = await Promise.all(done);
+  expect(here).toEqual(there);
+  expect(here).toContainEqual([{ name: "*", engines: 1, handedOverTo: "root" }]);
+  for (const lists of [["users"], ["engines"], ["audit"], ["audit", "--limit", "3"], ["statistics"]]) {
+    const [rows, others] = await Promise.all(ways.map((way) => rowsOf(...lists, ...way)));
+    expect([lists, rows]).toEqual([lists, others]);
+  }
+  vi.unstubAllEnvs();
+  file.close();
+  await registry.end("SIGTERM");
 });
 
 test("the first manage token is shown once, on a terminal alone", async () => {

@@ -1,7 +1,6 @@
 // Monthly cost and database size of a scenario.
 import type { ReadName } from "@bytenite-engines/core/wire";
 import { readFileSync } from "node:fs";
-import { deployedVariables } from "./WorkerSettings.ts";
 import { costOf, d1QueriesPerSecond, d1Regions, prices } from "./Prices.ts";
 import type { Simulated, Stretch } from "./Simulation.ts";
 
@@ -40,9 +39,6 @@ export const cpu: CpuMicroseconds = {
   exchange: measuredExchangeUs,
 };
 
-/** Whether the deployed proxy logs a line for each request. */
-const logsAll = deployedVariables()["LOG"] === "all";
-
 /** Rows that one answer of the registry reads on D1: the credential, the user, and the engines. */
 const rowsRead: Readonly<Record<ReadName, number>> = { list: 23, get: 3, status: 3 };
 /** Queries that one answer of the registry takes: who asks, and what they get. */
@@ -62,8 +58,12 @@ const credentialsBehindMs = Number(
 export interface Bill {
   readonly requests: number;
   readonly cpu: number;
-  /** Lines of log: one for each request where LOG is `all` in wrangler.jsonc. */
+  /** A line of log for each request, as LOG=all writes them; as deployed there are lines for errors alone. */
   readonly logs: number;
+  /** Such lines a day. */
+  readonly logLinesPerDay: number;
+  /** A data point for each request, where ANALYTICS is bound. */
+  readonly analytics: number;
   readonly d1: number;
   readonly upstreamPerSecond: number;
   readonly d1QueriesPerSecond: number;
@@ -95,7 +95,9 @@ export const billOf = ({ scenario }: Simulated, stretch: Stretch): Bill => {
   return {
     requests: costOf(month * (1 + inner), prices.requests),
     cpu: costOf(cpuMs, prices.cpuMilliseconds),
-    logs: logsAll ? costOf(month, prices.logEvents) : 0,
+    logs: costOf(month, prices.logEvents),
+    logLinesPerDay: scenario.perSecond * 24 * 3_600,
+    analytics: costOf(month, prices.analyticsPoints),
     d1: costOf(rows, prices.d1RowsRead),
     upstreamPerSecond,
     d1QueriesPerSecond: queries,

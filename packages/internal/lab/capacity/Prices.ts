@@ -21,8 +21,17 @@ export const prices = {
   cpuMilliseconds: { included: 30e6, perMillion: 0.02, source: workersPricing },
   /** Until December 1, 2026; then the prices of Cloudflare Observability apply. */
   logEvents: { included: 20e6, perMillion: 0.6, source: workersPricing },
+  /** Published, and not billed yet. */
+  analyticsPoints: {
+    included: 10e6,
+    perMillion: 0.25,
+    source: "https://developers.cloudflare.com/analytics/analytics-engine/pricing/",
+  },
   d1RowsRead: { included: 25e9, perMillion: 0.001, source: "https://developers.cloudflare.com/d1/platform/pricing/" },
 } as const satisfies Readonly<Record<string, Price | number>>;
+
+/** Lines of log that an account keeps a day; of those beyond it, 1 % (https://developers.cloudflare.com/workers/observability/logs/workers-logs/#limits). */
+export const logLinesPerDay = 5e9;
 
 /** What a month of so many costs. */
 export const costOf = (count: number, { included, perMillion }: Price): number =>

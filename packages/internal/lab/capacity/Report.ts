@@ -1,7 +1,7 @@
 // Report of a simulation, and the tolerances of the model.
 import { billOf } from "./Bill.ts";
 import type { Check, Compared } from "./Measured.ts";
-import { isolateBytes, pricesReadOn } from "./Prices.ts";
+import { isolateBytes, logLinesPerDay, pricesReadOn } from "./Prices.ts";
 import type { Simulated, Stretch } from "./Simulation.ts";
 
 /** How far the model may be off: a part of what was measured. */
@@ -100,21 +100,35 @@ export const billText = (simulations: ReadonlyArray<Simulated>): string => {
         simulated.scenario.name,
         dollars(bill.requests),
         dollars(bill.cpu),
-        dollars(bill.logs),
         dollars(bill.d1),
         thousands(bill.d1QueriesPerSecond),
         thousands(bill.d1PrimaryPerSecond),
         `${bill.d1Databases}`,
         `${bill.d1Replicated}`,
+        dollars(bill.logs),
+        `${(bill.logLinesPerDay / 1e9).toFixed(2)}`,
+        dollars(bill.analytics),
       ],
     ];
   });
   return [
     `Dollars a month, by prices read on ${pricesReadOn}:`,
     table(
-      ["", "requests", "processor", "log", "D1 rows", "D1 queries/s", "of the primary", "databases", "with replicas"],
+      [
+        "",
+        "requests",
+        "processor",
+        "D1 rows",
+        "D1 queries/s",
+        "of the primary",
+        "databases",
+        "with replicas",
+        "if all are logged",
+        "lines a day, 10^9",
+        "in Analytics Engine",
+      ],
       rows,
     ),
-    `The runtime ends an isolate at ${mib(isolateBytes)} MiB.`,
+    `The runtime ends an isolate at ${mib(isolateBytes)} MiB; an account keeps ${logLinesPerDay / 1e9} · 10^9 lines of log a day, of those beyond it 1 %.`,
   ].join("\n\n");
 };
