@@ -129,6 +129,13 @@ export const runRegistry = async (given: ReadonlyArray<string>): Promise<number>
   }
 };
 
+/** The first failure to write to stdout. */
+let unwritten: NodeJS.ErrnoException | undefined;
+
+const onUnwritten = (error: NodeJS.ErrnoException): void => {
+  unwritten ??= error;
+};
+
 /** The same without printing failures: rejects with UserError, UsageError or an error of the system, which has a `code`. */
 export const executeRegistry = async (args: ReadonlyArray<string>, output: CommandOutput): Promise<number> => {
   const [first = "serve", ...rest] = args;
@@ -136,9 +143,11 @@ export const executeRegistry = async (args: ReadonlyArray<string>, output: Comma
   const named = first.startsWith("-") ? serve : Object.hasOwn(commands, first) ? commands[first] : undefined;
   const command = isHelp ? help : named;
   // Output to a full disk, or to nobody, is an error of these streams, which would end the process.
-  let unwritten: NodeJS.ErrnoException | undefined;
-  process.stdout.on("error", (error) => (unwritten ??= error));
-  process.stderr.on("error", () => {});
+  unwritten = undefined;
+  if (!process.stdout.listeners("error").includes(onUnwritten)) {
+    process.stdout.on("error", onUnwritten);
+    process.stderr.on("error", () => {});
+  }
   if (command === undefined) {
     throw new UsageError(
       `there is no command ${JSON.stringify(first.slice(0, 100))}`,
