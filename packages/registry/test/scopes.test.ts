@@ -2,7 +2,8 @@
 import { spawn } from "node:child_process";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { digestOf } from "../src/api/Digest.ts";
-import { executeRegistry, type RegistryRow } from "../src/command/registry.ts";
+import { plainOutput, type RegistryRow } from "../src/command/Output.ts";
+import { executeRegistry } from "../src/command/registry.ts";
 import { addCredential, ensureUser, publishAll, userOf } from "../src/index.ts";
 import { migrate, migrations } from "../src/api/Migrations.ts";
 import { openSqlite } from "../src/node/SqliteFile.ts";
@@ -108,6 +109,14 @@ test("users and credentials of a registry elsewhere are managed by its address",
   expect([gone.code, gone.stderr]).toEqual([1, expect.stringContaining("cannot be reached")]);
 });
 
+/** The records that a command prints. */
+const rowsOf = async (...args: ReadonlyArray<string>): Promise<ReadonlyArray<RegistryRow>> => {
+  const rows: Array<RegistryRow> = [];
+  const row = async (one: RegistryRow): Promise<void> => void rows.push(one);
+  expect(await executeRegistry(args, { ...plainOutput, row, secret: row, note: () => {} })).toBe(0);
+  return rows;
+};
+
 test("each management command does the same on the database and over HTTP", async () => {
   const database = fresh();
   const file = openSqlite(database[1] ?? "");
@@ -115,14 +124,6 @@ test("each management command does the same on the database and over HTTP", asyn
   await addCredential(file, ensureUser(file, "root", 0), "token", "token-of-root", 0, "manage");
   const registry = await serve([...database, "--no-trial"], key);
   vi.stubEnv("BYTENITE_MANAGE_TOKEN", "token-of-root");
-  const rowsOf = async (...args: ReadonlyArray<string>): Promise<ReadonlyArray<RegistryRow>> => {
-    const rows: Array<RegistryRow> = [];
-    const row = async (one: RegistryRow): Promise<void> => void rows.push(one);
-    const nothing = (): void => undefined;
-    const output = { row, secret: row, done: async () => {}, note: nothing, problem: nothing };
-    expect(await executeRegistry(args, output)).toBe(0);
-    return rows;
-  };
   const ways = [database, ["--base-url", registry.origin]];
   const done = ways.map(async (way, index) => {
     const user = ["erin", "finn"][index] ?? "";

@@ -106,7 +106,7 @@ export const billText = (simulations: ReadonlyArray<Simulated>): string => {
         `${bill.d1Databases}`,
         `${bill.d1Replicated}`,
         dollars(bill.logs),
-        `${(bill.logLinesPerDay / 1e9).toFixed(2)}`,
+        (bill.logLinesPerDay / 1e9).toFixed(2),
         dollars(bill.analytics),
       ],
     ];

@@ -143,7 +143,6 @@ export const executeRegistry = async (args: ReadonlyArray<string>, output: Comma
   const named = first.startsWith("-") ? serve : Object.hasOwn(commands, first) ? commands[first] : undefined;
   const command = isHelp ? help : named;
   // Output to a full disk, or to nobody, is an error of these streams, which would end the process.
-  unwritten = undefined;
   if (!process.stdout.listeners("error").includes(onUnwritten)) {
     process.stdout.on("error", onUnwritten);
     process.stderr.on("error", () => {});
