@@ -1,4 +1,4 @@
-// Answers of calls, and the messages they are made of.
+// Responses of calls and their messages.
 import type { JsonValue, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import type {
   Engine as AnyEngine,
@@ -9,7 +9,7 @@ import type { endpoints, EndpointName } from "./Endpoint.ts";
 import type { Format } from "./MediaType.ts";
 import type { ResponseHeaders } from "./Fetch.ts";
 
-/** Statuses that are known; servers may have others. */
+/** Known statuses; servers may have others. */
 export type EngineStatus = "active" | "inactive" | (string & {});
 
 /** An engine: the message of `@bytenite-engines/proto`, whose `status` suggests those that are known. */
@@ -21,7 +21,7 @@ export type EngineMessage = Omit<AnyEngineMessage, "engineStatus"> & { engineSta
 
 /** The response message of an endpoint. */
 export type ResponseOf<N extends EndpointName> = MessageShape<(typeof endpoints)[N]["response"]>;
-/** What a request message of an endpoint is made from. */
+/** Initial values of an endpoint's request message. */
 export type RequestOf<N extends EndpointName> = MessageInitShape<(typeof endpoints)[N]["request"]>;
 
 /** A response: data, head, body and times. */

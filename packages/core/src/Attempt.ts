@@ -10,14 +10,14 @@ import type { HedgingTools } from "./Hedging.ts";
 import { retryCost } from "./RetryBudget.ts";
 import { after } from "./Timer.ts";
 
-/** One attempt, and until when it may take. */
+/** One attempt and its deadline. */
 export interface Attempt<A> {
   readonly plan: AttemptPlan<A>;
   readonly clock: Clock.Clock;
   readonly span: Span | undefined;
   /** When the call began, on the monotonic clock. */
   readonly start: bigint;
-  /** What is left of the deadline now, in milliseconds. */
+  /** Remaining time until the deadline, in milliseconds. */
   readonly withinMs: number;
 }
 

@@ -10,7 +10,7 @@ import type { EngineEvent, EventSubject } from "./EngineEvent.ts";
 import type { AttemptFailure } from "./Failure.ts";
 import type { RetryBudget } from "./RetryBudget.ts";
 
-/** What one call has used up so far. */
+/** State of one call. */
 export interface CallState {
   /** Requests sent: several in an attempt that is hedged, renews a token, or compares formats. */
   requests: number;
@@ -18,7 +18,7 @@ export interface CallState {
   attempt: number;
   /** Attempts that sent a request. */
   attempts: number;
-  /** Attempts whose body was cut or undecodable. */
+  /** Attempts with a truncated or undecodable body. */
   corrupt: number;
   /** Whether a refused token was already replaced. */
   renewed: boolean;
@@ -26,7 +26,7 @@ export interface CallState {
   status: number | undefined;
   /** Services of the fiber of the call: its tracer. */
   services?: Context.Context<never>;
-  /** Where the last answer is also that of other calls: a number that all of them have, and whether one of them sent the request. */
+  /** Of a deduplicated response: a random number common to all its calls, and whether another call sent the request. */
   shared?: { readonly random: number; readonly followed: boolean } | undefined;
 }
 
@@ -46,7 +46,7 @@ export interface AttemptTimer {
   readonly spare: Spare;
 }
 
-/** Spans of calls. Only the entries for Effect have them: nobody could see those of a promise. */
+/** Spans of calls; only in the Effect entries. */
 export interface Tracing {
   readonly call: <A, E>(effect: Effect.Effect<A, E>, name: string, template: string) => Effect.Effect<A, E>;
   readonly attempt: <A>(
@@ -58,7 +58,7 @@ export interface Tracing {
   readonly traceparent: (span: Span | undefined) => string | undefined;
 }
 
-/** One call, as it is attempted. */
+/** Plan of one call. */
 export interface AttemptPlan<A> {
   readonly tracing?: Tracing | undefined;
   readonly subject: EventSubject;
@@ -80,7 +80,7 @@ export interface AttemptPlan<A> {
   ) => Promise<A>;
 }
 
-/** The state of a call that begins. */
+/** Initial state of a call. */
 export const newState = (): CallState => ({
   requests: 0,
   attempt: 0,

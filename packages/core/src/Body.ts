@@ -69,5 +69,5 @@ const readStream = async (
   return bytes.slice(0, length);
 };
 
-/** Nearly every answer fits, in bytes. */
+/** Initial size of the buffer, in bytes. */
 const firstBufferBytes = 16_384;

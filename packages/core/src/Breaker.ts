@@ -3,11 +3,11 @@
 /** Closed: requests pass. Open: none does. Half-open: one probe does. */
 export type BreakerState = "closed" | "open" | "half-open";
 
-/** What a breaker says to a request that would be sent. */
+/** A breaker's decision on a request. */
 export interface Admission {
   /** Milliseconds until a request may be sent; 0: now. */
   readonly retryAfterMs: number;
-  /** The state, when this question changed it. */
+  /** The new state, if it changed. */
   readonly changed: BreakerState | undefined;
 }
 

@@ -24,7 +24,7 @@ import { postJson } from "./TokenExchange.ts";
 import type { Fetch } from "./Fetch.ts";
 import { SchemaVerifier, type VerificationOptions } from "./verify/SchemaVerifier.ts";
 
-/** A client, taken apart. */
+/** Parts of a client. */
 export interface ClientParts extends RequesterParts {
   readonly baseUrl: string;
   readonly origin: string;
@@ -67,7 +67,7 @@ export const partsOfCall = (parts: ClientParts, options: CallOptions | undefined
   const baseUrl = options.baseUrl === undefined ? parts.baseUrl : baseUrlOf(options.baseUrl);
   const origin = new URL(baseUrl).origin;
   const isAtHome = origin === parts.origin;
-  const settings = settingsOf(options, isAtHome ? parts.settings : abroad(parts.settings));
+  const settings = settingsOf(options, isAtHome ? parts.settings : withoutCredentials(parts.settings));
   const fetch = options.fetch ?? parts.fetch;
   const emit = options.onEvent === undefined ? parts.emit : listener(options.onEvent);
   const budgets = options.retryBudget === undefined ? parts.budgets : makeBudgets(options.retryBudget);
@@ -111,7 +111,7 @@ export const withPartsOfCall = <A>(
     return call(own);
   });
 
-/** The error of options that cannot be. */
+/** The error of invalid options. */
 export const invalidOptions = (url: string, cause: unknown): EngineError =>
   new EngineError({
     reason: { _tag: "InvalidArgument" },
@@ -121,8 +121,8 @@ export const invalidOptions = (url: string, cause: unknown): EngineError =>
     cause,
   });
 
-/** A credential may also have been given as a header. */
-const abroad = (settings: CallSettings): CallSettings => ({
+/** Settings without credentials in headers. */
+const withoutCredentials = (settings: CallSettings): CallSettings => ({
   ...settings,
   headers: Object.fromEntries(Object.entries(settings.headers).filter(([name]) => !isCredential(name))),
 });

@@ -1,4 +1,4 @@
-// Protobuf of any message, whose items are counted before it is read.
+// Protobuf decoding of any message, with a limit on items.
 import { fromBinary, ScalarType, type DescField, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { MessageBytes } from "./MessageBytes.ts";
@@ -12,7 +12,7 @@ export const readAnyMessage = <D extends DescMessage>(
   limits: ReadLimits = defaultReadLimits,
 ): MessageShape<D> => readAny(schema, new MessageBytes(bytes, limits), limits);
 
-/** The same, where what was met on the way is asked for afterwards. */
+/** The same with a reader whose findings are available afterwards. */
 export const readAny = <D extends DescMessage>(schema: D, from: MessageBytes, limits: ReadLimits): MessageShape<D> =>
   readMessageFrom(schema, from) ?? readCounted(schema, from.bytes, limits);
 
@@ -29,7 +29,7 @@ export const readCounted = <D extends DescMessage>(
 
 interface Count {
   readonly maxItems: number;
-  /** How many items may still come. */
+  /** Remaining number of items. */
   left: number;
 }
 

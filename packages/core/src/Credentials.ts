@@ -1,10 +1,10 @@
-// Access tokens: where they come from, and which may be used again.
+// Access tokens: sources, caching, renewal.
 import type * as Clock from "effect/Clock";
 import { EngineError } from "./EngineError.ts";
 import { InFlight } from "./Deduplication.ts";
 import { tokenText, type ExpiringToken, type TokenContext, type TokenFunction, type TokenOption } from "./Token.ts";
 
-/** What a renewal is made with. */
+/** Context of a renewal. */
 export interface RenewalTools extends Omit<TokenContext, "nowMs" | "signal" | "post"> {
   readonly clock: Clock.Clock;
   readonly post: (url: string, json: unknown, secret: string, signal: AbortSignal) => Promise<unknown>;
@@ -31,7 +31,7 @@ export interface Credentials {
 /** Why a token is fetched. */
 type Because = "first" | "expiry" | "rejected";
 
-/** A source whose tokens belong to a key: whoever has the same key may have the same token. */
+/** A source whose tokens are cached by key. */
 export interface KeyedSource {
   readonly key: () => string | Promise<string>;
   readonly fetch: (key: string, context: TokenContext) => Promise<ExpiringToken>;
@@ -59,21 +59,20 @@ export const makeCredentials = (
   return { renewable: false, token: () => token };
 };
 
-/** A token that may be used again, and by other calls. */
+/** A cached token, shared by calls. */
 interface Kept {
   readonly token: string;
   readonly renewAtMs: number;
 }
 
-/** A token, and whether it said itself until when it may be used again. */
+/** A token, and whether its source named its expiry. */
 interface Fetched {
   readonly token: string;
   readonly isKept: boolean;
 }
 
 /**
- * Tokens of a function. It may answer differently for each call, so it is asked for every request, unless it said until when
- * its token is good, or the token is that of a key.
+ * Tokens of a function, called for every request unless it named an expiry, or the token belongs to a key.
  */
 class RenewedCredentials implements Credentials {
   readonly renewable = true;
@@ -112,7 +111,7 @@ class RenewedCredentials implements Credentials {
     return isShared ? this.#together(key, tools, signal, renewed) : renewed().then(({ token }) => token);
   }
 
-  /** One renewal for all who need it now, unless its token turns out not to be for others. */
+  /** One renewal for all concurrent calls, unless its token must not be shared. */
   async #together(
     key: string,
     { clock }: RenewalTools,
@@ -145,7 +144,7 @@ class RenewedCredentials implements Credentials {
       if (oldest !== undefined) this.#kept.delete(oldest);
       this.#kept.set(key, { token, renewAtMs: renewalTime(nowMs, expiresAtMs) });
     }
-    // Tokens that are not kept are asked for, not renewed.
+    // Uncached tokens are fetched, not renewed.
     if (isNews && (isKept || this.#isFirst || because === "rejected")) this.#onRenewal(because);
     this.#isFirst = false;
     return { token, isKept };

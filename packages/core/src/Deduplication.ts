@@ -1,8 +1,7 @@
 // Deduplication of identical concurrent calls.
 //
-// In Workers nothing of one request may be touched by another: no fiber, timer, signal or stream. So what is shared is a native
-// promise of plain data, and whoever waits for it does so on a promise and a timer of its own: the request that does the work
-// may be cancelled, and then its promise never settles.
+// In Workers a request cannot use fibers, timers, signals or streams of another one. So calls share a native promise of plain data, and each
+// waits with its own promise and timer: the request that does the work may be cancelled, and then its promise never settles.
 import type * as Clock from "effect/Clock";
 import { after, steadyMs } from "./Timer.ts";
 
@@ -21,7 +20,7 @@ interface Slot<A> {
   isJoined: boolean;
 }
 
-/** How shared work ended for one caller. */
+/** Outcome of shared work for one caller. */
 export interface Shared<A> {
   readonly outcome: Outcome<A>;
   /** Whether another caller did the work. */
@@ -48,14 +47,14 @@ export class InFlight<A> {
       slot.isJoined = true;
       const outcome = await waitedFor(slot.outcome, clock, leftMs, signal);
       if (outcome !== undefined) return { outcome, followed: true, joined: true, random: slot.random };
-      this.#forget(key, slot);
+      this.#remove(key, slot);
     }
   }
 
   async #lead(key: string, clock: Clock.Clock, signal: AbortSignal, work: () => Promise<A>): Promise<Shared<A>> {
-    if (this.#slots.size >= manyUnderWay) this.#forgetOld(clock);
+    if (this.#slots.size >= manyUnderWay) this.#removeOld(clock);
     const end = (outcome: Outcome<A> | undefined): Outcome<A> | undefined => {
-      this.#forget(key, slot);
+      this.#remove(key, slot);
       return outcome;
     };
     const done = work().then(
@@ -68,12 +67,12 @@ export class InFlight<A> {
     return { outcome: (await outcome) ?? (await done), followed: false, joined: slot.isJoined, random: slot.random };
   }
 
-  /** Another caller may have begun anew under the same key. */
-  #forget(key: string, slot: Slot<A>): void {
+  /** Removes an entry, unless another caller has replaced it. */
+  #remove(key: string, slot: Slot<A>): void {
     if (this.#slots.get(key) === slot) this.#slots.delete(key);
   }
 
-  #forgetOld(clock: Clock.Clock): void {
+  #removeOld(clock: Clock.Clock): void {
     const oldestMs = steadyMs(clock) - maxSharedWaitMs;
     for (const [key, slot] of this.#slots) if (slot.startMs < oldestMs) this.#slots.delete(key);
   }
@@ -94,7 +93,7 @@ const waitedFor = async <A>(
       stop = after(clock, ms, () => resolve(undefined));
       onAbort = () => reject(signal.reason as Error);
       signal.addEventListener("abort", onAbort, { once: true });
-      // Where the runtime knows that it can never settle, it says so by rejecting.
+      // The runtime rejects a promise that can never settle.
       outcome.then(resolve, () => resolve(undefined));
     });
   } finally {

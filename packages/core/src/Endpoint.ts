@@ -21,7 +21,7 @@ export interface Endpoint<I extends DescMessage = DescMessage, O extends DescMes
 /** The name of each call. */
 export type EndpointName = keyof typeof endpoints;
 
-/** The calls that only read engines: their answers may be cached and compared. A download link is neither. */
+/** Calls that only read engines: their responses may be cached and compared, unlike download links. */
 export type ReadName = Exclude<
   { [N in EndpointName]: (typeof endpoints)[N]["method"] extends "GET" ? N : never }[EndpointName],
   "download"
@@ -35,7 +35,7 @@ export const readNames: ReadonlyArray<ReadName> = /* @__PURE__ */ names.filter(
   (name): name is ReadName => rows[name].method === "GET" && name !== "download",
 );
 
-/** A request below the base URL, taken apart. */
+/** Parts of a request below the base URL. */
 export interface EndpointMatch<N extends EndpointName = EndpointName> {
   readonly name: N;
   /** The tag, percent-decoded; absent where the path has none. */
@@ -92,7 +92,7 @@ export const pathOf = (name: EndpointName, tag = ""): string | undefined => {
   return segment === undefined ? undefined : path.replace("{engine_tag}", () => segment);
 };
 
-/** What nearly every tag looks like: nothing in it needs an escape, and it is no dot segment. */
+/** Tags that need no escape and are no dot segment. */
 const plainTag = /^[A-Za-z0-9_-]+(?:@[0-9.]+)?$/;
 
 const encodedSegment = (tag: string): string | undefined => {

@@ -9,7 +9,7 @@ import { LimitExceeded, parseJson, type ReadLimits } from "./ReadLimits.ts";
 import { rpcCodeOf, rpcCodes, type RpcCode } from "./RpcCode.ts";
 import type { HttpResponse } from "./Transport.ts";
 
-/** What an error body says. */
+/** A decoded error body. */
 export interface ErrorBody {
   readonly code: RpcCode | undefined;
   readonly message: string;
@@ -17,7 +17,7 @@ export interface ErrorBody {
   readonly requestId?: string;
 }
 
-/** What the body says, in either form, whatever its label; undefined when it is neither (HTML, text, nothing). Throws LimitExceeded. */
+/** Decodes an error body, whatever its Content-Type; undefined for HTML, text and empty bodies. Throws LimitExceeded. */
 export const readErrorBody = (answer: HttpResponse, limits: ReadLimits): ErrorBody | undefined => {
   if (answer.bytes.byteLength === 0) return undefined;
   const labelled = formatOf(answer.headers.get("content-type"));
@@ -67,7 +67,7 @@ const readStatus = (json: JsonObject, maxDepth: number): ErrorBody => ({
   details: readDetails(json["details"], maxDepth),
 });
 
-/** One that is nested deeper than an answer may be is left out. */
+/** Omits details that are nested too deeply. */
 const readDetails = (json: JsonValue | undefined, maxDepth: number): ReadonlyArray<ErrorDetail> =>
   Array.isArray(json) ? json.flatMap((detail) => (isWithin(detail, maxDepth - 2) ? readDetail(detail) : [])) : [];
 
@@ -101,7 +101,7 @@ const readEnvelope = (json: JsonObject, maxDepth: number): ErrorBody => {
 
 const textIn = (value: JsonValue | undefined): string => (typeof value === "string" ? value : "");
 
-/** A gRPC code by number or by name; anything else (an HTTP status, 0) says nothing. */
+/** A gRPC code by number or name; undefined for others (an HTTP status, 0). */
 const codeIn = (value: JsonValue | undefined): RpcCode | undefined => {
   const code = typeof value === "string" && !/^\d+$/.test(value) ? value.toUpperCase() : rpcCodeOf(Number(value));
   return code !== undefined && code !== "OK" && code in rpcCodes ? (code as RpcCode) : undefined;

@@ -13,7 +13,7 @@ import { publicUrl, type HttpResponse } from "./Transport.ts";
 export interface FailureCircumstances {
   /** Delay requested by the server, in milliseconds. */
   readonly hintMs?: number | undefined;
-  /** The answer, where there was one. */
+  /** The response, if any. */
   readonly answer?: HttpResponse;
   /** Whether another call has already used up the retries. */
   readonly exhausted?: boolean;
@@ -34,7 +34,7 @@ export class AttemptFailure extends Error {
     this.#answer = answer;
   }
 
-  /** The same failure with other circumstances of the call. */
+  /** The same failure with other details. */
   with(fields: Partial<EngineErrorFields>): AttemptFailure {
     const { hintMs, exhausted } = this;
     const answer = this.#answer;
@@ -88,7 +88,7 @@ export const failureOf = (
   return new AttemptFailure(error, { hintMs, answer });
 };
 
-/** The failure of an answer that unfolds to more than a limit allows. */
+/** The failure of a response beyond a limit. */
 export const tooLarge = (
   answer: HttpResponse,
   { limit, value }: LimitExceeded,

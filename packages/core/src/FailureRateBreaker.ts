@@ -7,7 +7,7 @@ export type { Admission, Breaker, BreakerState } from "./Breaker.ts";
 export interface BreakerOptions {
   /** How far back requests count, in milliseconds. Default 10,000. */
   readonly windowMs?: number;
-  /** Requests in the window before a rate means anything. Default 20. */
+  /** Least requests in the window. Default 20. */
   readonly minimumRequests?: number;
   /** Share of failures in the window that opens the circuit, above 0 and up to 1. Default 0.5. */
   readonly failureRate?: number;
@@ -26,7 +26,7 @@ interface Circuit {
   probing: boolean;
   readonly sound: Float64Array;
   readonly failed: Float64Array;
-  /** Which stretch of time each bucket counts, by its running number. */
+  /** The interval of each bucket, by number. */
   readonly stretch: Float64Array;
 }
 
@@ -34,7 +34,7 @@ interface Circuit {
  * A breaker for the option `breaker` of a client or exchanger, one circuit per origin. What counts as a failure is what may
  * be retried without being throttled: no connection, a timeout, 5xx. A 404 or 429 shows an origin that answers. One answer
  * of the probe closes the circuit or opens it anew; a probe that is given up, or of which nothing is heard for `openMs`, frees
- * its place. Throws RangeError for options that cannot be.
+ * its place. Throws RangeError for invalid options.
  */
 export const breaker = (options: BreakerOptions = {}): Breaker => {
   const { windowMs = 10_000, minimumRequests = 20, failureRate = 0.5, openMs = 5_000 } = options;
@@ -62,7 +62,7 @@ export const breaker = (options: BreakerOptions = {}): Breaker => {
     },
     record: (origin, nowMs, sound, admittedMs) => {
       const circuit = circuitOf(origin);
-      // A request from before this state is not a probe and does not end one.
+      // Requests admitted before this state do not affect the probe.
       if (circuit.state === "open" || admittedMs < circuit.sinceMs) return undefined;
       if (circuit.state === "half-open") return endProbe(circuit, circuits, origin, nowMs, sound);
       if (sound === undefined) return undefined;

@@ -14,7 +14,7 @@ export interface BodyReader {
   cancel(): Promise<void>;
 }
 
-/** What the client asks of a fetch; it gives all of them, and a body where there is one. */
+/** Request options of the client. */
 export interface FetchInit {
   method?: string;
   headers?: Record<string, string>;
@@ -23,7 +23,7 @@ export interface FetchInit {
   signal?: AbortSignal;
 }
 
-/** What the client reads of a response. Bodies are without content coding. */
+/** A response; its body is decoded (no content coding). */
 export interface FetchResponse {
   readonly status: number;
   readonly headers: ResponseHeaders;

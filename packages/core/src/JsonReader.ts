@@ -8,7 +8,7 @@ import { parseTimestamp } from "./Timestamp.ts";
 /** Deepest nesting of arrays and objects that is read by default; the API itself needs four levels. */
 export const maxJsonDepth = defaultReadLimits.maxJsonDepth;
 
-/** A decoded message, and what the schema does not know, by path (`engines[0].newField`). */
+/** A decoded message, and its unknown members by path (`engines[0].newField`). */
 export interface DecodedJson<D extends DescMessage> {
   readonly message: MessageShape<D>;
   readonly unknownFields: ReadonlyMap<string, JsonValue>;
@@ -36,7 +36,7 @@ export const decodeJsonWithin = <D extends DescMessage>(
   return { message: readMessage(schema, json, place) as MessageShape<D>, unknownFields };
 };
 
-/** Where the reader stands, and what it has found that the schema does not know. */
+/** State of the reader, with unknown members. */
 interface Place {
   readonly path: string;
   readonly depth: number;
@@ -176,7 +176,7 @@ const assertDepth = (value: JsonValue, place: Place): void => {
   for (const child of Object.values(value)) if (child !== undefined) assertDepth(child, below);
 };
 
-/** Names the kind of what was found, never its value: it may be a secret. */
+/** The type of a value, which itself may be a secret. */
 const wrong = ({ path }: Place, expected: string, found: JsonValue): TypeError => {
   const kind = found === null ? "null" : Array.isArray(found) ? "array" : typeof found;
   return new TypeError(`${path === "" ? "the message" : path} must be ${expected}, and is of the kind ${kind}`);

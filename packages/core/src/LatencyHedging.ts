@@ -9,9 +9,9 @@ export type { Hedging, HedgingTools } from "./Hedging.ts";
 export interface HedgingOptions {
   /** Milliseconds after which the second request is sent. Absent: the observed percentile. */
   readonly delayMs?: number;
-  /** Which share of the latest answers is to be faster than the delay, above 0 and below 1. Default 0.95. */
+  /** Share of recent responses that are faster than the delay, above 0 and below 1. Default 0.95. */
   readonly percentile?: number;
-  /** Answers that are needed before a percentile means anything; until then nothing is hedged. Default 20. */
+  /** Responses before the first hedge. Default 20. */
   readonly minSamples?: number;
 }
 
@@ -19,10 +19,9 @@ export interface HedgingOptions {
 export const observedAnswers = 200;
 
 /**
- * Hedging for the option `hedging` of a client. The second request is paid from the retry budget; without means there is
- * none. The first good answer, or refusal that no other request could change, wins and the other request is
- * aborted; when both fail otherwise, the first request's failure counts. A request
- * that fails before the delay is not hedged but retried. Throws RangeError for options that cannot be.
+ * Hedging for the option `hedging` of a client. The second request costs a retry of the budget, or is not sent. The first
+ * success or final failure counts, and the other request is aborted; else the first request's failure. A request that fails before the delay is
+ * retried, not hedged. Throws RangeError for invalid options.
  */
 export const hedging = (options: HedgingOptions = {}): Hedging => {
   const { delayMs, percentile = 0.95, minSamples = 20 } = options;

@@ -21,7 +21,7 @@ import { schemaDigestHeader } from "./SchemaDigest.ts";
 import type { Fetch } from "./Fetch.ts";
 import { schemaDigests } from "./gen/schemaDigests.ts";
 
-/** Engines on a page when no limit is asked for. */
+/** Engines on a page without a limit. */
 export const memoryPageSize = 20;
 
 /** A server in memory. */
@@ -32,7 +32,7 @@ export interface MemoryServer {
   readonly requests: ReadonlyArray<Request>;
 }
 
-/** What a server in memory is made of. */
+/** Options of a server in memory. */
 export interface MemoryServerOptions {
   /** The engines it has; left out fields are empty. */
   readonly engines?: ReadonlyArray<MessageInitShape<typeof EngineSchema>>;

@@ -2,14 +2,14 @@
 //
 // protobuf-es reads any message by its descriptor. The three answers of the API are read by code that is written from the same
 // descriptors beforehand (gen/readers.ts), which takes less than half of that time: objects get all their properties at once, and no
-// field is looked up. Here is what that code is made of.
+// field is looked up. This file has its primitives.
 import type { Message } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { defaultReadLimits, LimitExceeded, type ReadLimits } from "./ReadLimits.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Longest text that is read byte by byte: to call the decoder costs as much as that many bytes. */
+/** Longest text that is read byte by byte; for longer ones TextDecoder is faster. */
 const maxShortText = 24;
 
 /** By their numbers on the wire. */
@@ -34,7 +34,7 @@ export class MessageBytes {
   pos = 0;
   /** Whether there was, at any depth, an unknown field or one of another wire type. */
   hasUnknown = false;
-  /** Whether a flag was met, at any depth, that is neither 0 nor 1: it is likely to be the number of another field. */
+  /** Whether a boolean, at any depth, was neither 0 nor 1: probably another field's value. */
   hasOddFlag = false;
   #reader: BinaryReader | undefined;
   readonly #limits: ReadLimits;
@@ -129,7 +129,7 @@ export class MessageBytes {
     this.keep(message, tag >>> 3, tag >>> 3, wireType);
   }
 
-  /** Keeps it under another number than that which it came with. */
+  /** Keeps it under another number. */
   protected keep(message: Message, keptAs: number, number: number, wireType: WireType): void {
     if (number === 0) throw new RangeError("a field has the number 0");
     const data = this.scalar((reader) => reader.skip(wireType, number, maxGroups));
@@ -139,7 +139,7 @@ export class MessageBytes {
     message.$unknown.push({ no: keptAs, wireType, data });
   }
 
-  /** Any number but 0 reads as true, in as many bytes as it likes. */
+  /** Any number but 0 is true. */
   #longFlag(): boolean {
     const value = this.scalar((reader) => BigInt(reader.uint64()));
     this.hasOddFlag ||= value > 1n;

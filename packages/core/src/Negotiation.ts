@@ -1,7 +1,7 @@
 // Content negotiation for servers (RFC 9110, 12.5.1).
 import { mediaTypes, type Format } from "./MediaType.ts";
 
-/** What a server answers with: the form, and the media type to name it by. */
+/** A response format and its media type. */
 export interface Representation {
   readonly format: Format;
   readonly mediaType: string;

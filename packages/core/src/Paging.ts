@@ -4,26 +4,26 @@ import type { ClientParts } from "./ClientParts.ts";
 import { EngineError } from "./EngineError.ts";
 import type { ListParams } from "./Parameters.ts";
 
-/** Engines asked for at once from the second page on, where the caller names no limit. */
+/** Page size from the second page on, without a limit of the caller. */
 export const largePage = 1_000;
 
-/** Half of a page this small that was refused is not asked for; the server's own page is. */
+/** Smallest page size that is halved after a refusal; then the server's default is used. */
 const smallestPage = 16;
 
-/** One page to ask for. */
+/** One page of a list. */
 export interface PageRequest {
   readonly params: ListParams;
-  /** Who says how many engines a page has: the caller, the server, or we, who ask for fewer when we are refused. */
+  /** Source of the page size: the caller, the server, or this client, which halves its size after a refusal. */
   readonly size: "caller" | "server" | "ours";
 }
 
-/** The first page: as large as the server likes, unless the caller says how large. */
+/** The first page, of the caller's or the server's size. */
 export const firstPage = (params: ListParams): PageRequest => ({
   params,
   size: limitOf(params) === undefined ? "ours" : "caller",
 });
 
-/** The page after one: further by the engines received, since the server's page may be smaller than asked for. */
+/** The next page, by the engines received: the server's page may be smaller. */
 export const nextPage = (
   { params, size }: PageRequest,
   page: EngineListResponse,
@@ -35,7 +35,7 @@ export const nextPage = (
   return { params: size === "ours" ? { limit: Math.min(largePage, maxEngines), ...next } : next, size };
 };
 
-/** The same page in half the size, once a size of ours was refused; at last in the server's own. */
+/** The same page in half the size, or in the server's default size. */
 export const smallerPage = ({ params, size }: PageRequest, { reason }: EngineError): PageRequest | undefined => {
   const isRefused = reason._tag === "InvalidArgument" || reason._tag === "TooLarge";
   const { limit, ...rest } = params;
@@ -47,7 +47,7 @@ export const smallerPage = ({ params, size }: PageRequest, { reason }: EngineErr
 
 const limitOf = (params: ListParams): number | undefined => params.limit ?? params.pagination?.limit;
 
-/** The failure of a list whose server says that engines follow, and sends none: it would look complete without them. */
+/** The failure of an empty page with `hasNext`. */
 export const endedEarly = (
   parts: Pick<ClientParts, "baseUrl">,
   { params }: PageRequest,

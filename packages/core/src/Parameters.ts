@@ -50,11 +50,11 @@ export interface UploadParams extends WriteCondition {
 /** Largest `limit` and `offset`: they are uint32. */
 export const maxUint32 = 4_294_967_295;
 
-/** All fields of the request of `list`: the compiler tells of a new one here. */
+/** All fields of the request of `list`; a new one is a compiler error here. */
 type ListRequest = Required<Omit<EngineListRequest, "$typeName" | "$unknown" | "pagination">> &
   Pick<RequestOf<"list">, "pagination">;
 
-/** The request message of `list`, or what is wrong with the parameters. */
+/** The request message of `list`, or the problem of the parameters. */
 export const listRequest = (params: ListParams = {}): ListRequest | InvalidParameter => {
   try {
     assertOptionNames(params, ["orderBy", "limit", "offset", "pagination", "isPublic"], "", "parameter");
@@ -74,7 +74,7 @@ export const listRequest = (params: ListParams = {}): ListRequest | InvalidParam
   return { orderBy, isPublic, pagination: { limit, offset } };
 };
 
-/** The query parameters of `get` and `status` that were asked for; undefined for none; or what is wrong with them. */
+/** The query parameters of `get` and `status`, undefined for none; or their problem. */
 export const messageRequest = (params: MessageParams | undefined): RequestOf<"get"> | InvalidParameter | undefined => {
   if (params === undefined) return undefined;
   const { engineId = "", engineData = new Uint8Array(), engineLink = "", engineStatus = "" } = params;
@@ -84,7 +84,7 @@ export const messageRequest = (params: MessageParams | undefined): RequestOf<"ge
   return { engineId, engineData, engineLink, engineStatus };
 };
 
-/** What is wrong with the types of an upload's values. */
+/** The problem of an upload's values, by type. */
 export const uploadProblem = (
   archive: unknown,
   { tag = "", engineId = "", activate = false }: UploadParams,
@@ -97,7 +97,7 @@ export const uploadProblem = (
   return typeof activate === "boolean" ? undefined : wrongValue("activate", "true or false", activate);
 };
 
-/** A parameter of a call that cannot be sent. */
+/** An invalid parameter. */
 export class InvalidParameter {
   readonly problem: string;
 

@@ -1,4 +1,4 @@
-// Limits on what the bytes of an answer may unfold to.
+// Limits on decoded responses.
 import type { JsonValue } from "@bufbuild/protobuf";
 
 /** Bounds on a message, checked while it is read. */
@@ -19,7 +19,7 @@ export const defaultReadLimits: ReadLimits = { maxJsonDepth: 64, maxEnginesPerPa
 /** A number in a JSON list takes an eighth of what an object takes. */
 const valuesPerItem = 8;
 
-/** Bytes that unfold to more than a limit allows; they were not read further. */
+/** A body beyond a limit; reading stopped there. */
 export class LimitExceeded extends RangeError {
   readonly limit: string;
   readonly value: number;
@@ -50,7 +50,7 @@ export const parseJson = (bytes: Uint8Array, limits: ReadLimits, utf8: Utf8 = st
 
 const code = { quote: 0x22, backslash: 0x5c, comma: 0x2c, object: 0x7b, objectEnd: 0x7d, list: 0x5b, listEnd: 0x5d };
 
-/** Counts what is outside of texts. */
+/** Counts items outside of strings. */
 const assertWithin = (bytes: Uint8Array, { maxItems, maxJsonDepth }: ReadLimits): void => {
   const maxValues = maxItems * valuesPerItem;
   let items = 0;

@@ -5,7 +5,7 @@ import { decodeJsonWithin } from "./JsonReader.ts";
 import { readMessage } from "./MessageReader.ts";
 import { defaultReadLimits, LimitExceeded, parseJson, type ReadLimits } from "./ReadLimits.ts";
 
-/** A body as it was understood: decoded JSON, or bytes that may be protobuf and are not verified yet. */
+/** A body: decoded JSON, or protobuf that is not verified yet. */
 export type Reading<D extends DescMessage> =
   | {
       readonly format: "json";
@@ -56,7 +56,7 @@ export const looksLikeJson = (bytes: Uint8Array): boolean => {
   return bytes[index] === 0x7b;
 };
 
-/** The JSON; undefined where it is none. What may as well be protobuf is not too large as JSON. */
+/** The JSON, or undefined. LimitExceeded is ignored for bytes that may be protobuf. */
 const jsonIn = (bytes: Uint8Array, limits: ReadLimits, isDoubtful: boolean): JsonValue | undefined => {
   try {
     return parseJson(bytes, limits);

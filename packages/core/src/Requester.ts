@@ -19,7 +19,7 @@ export interface Trace {
   readonly services: Context.Context<never> | undefined;
 }
 
-/** What every request of one call has in common. */
+/** Context of all requests of one call. */
 export interface RequesterParts {
   readonly tracing: Tracing | undefined;
   readonly fetch: Fetch;

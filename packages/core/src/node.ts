@@ -41,7 +41,7 @@ const maxContentCodings = 3;
 /** Methods that may be sent twice without harm (RFC 9110, 9.2.2). */
 const idempotentMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
-/** Modules that not every process needs: each costs milliseconds of a short one. */
+/** Modules loaded on demand: each costs milliseconds at the start. */
 const httpsModule = () => process.getBuiltinModule("node:https");
 const zlibModule = () => process.getBuiltinModule("node:zlib");
 
@@ -49,7 +49,7 @@ const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 const hasZstd = major > 22 || (major === 22 && minor >= 15);
 const hasProxyEnv = major > 24 || (major === 24 && minor >= 5) || (major === 22 && minor >= 21);
 
-/** Makes the stream that decodes a content coding; each one yields its output in bounded chunks. */
+/** Makes the decoding stream of a content coding; output comes in bounded chunks. */
 const decoders: Readonly<Record<string, () => NodeJS.ReadWriteStream & Readable>> = {
   gzip: () => zlibModule().createGunzip(),
   "x-gzip": () => zlibModule().createGunzip(),
@@ -62,9 +62,8 @@ const acceptEncoding = hasZstd ? "gzip, br, zstd" : "gzip, br";
 
 /**
  * A fetch over `node:http` and `node:https`, to be given to a client as `fetch`. It keeps connections alive, reads gzip, br and
- * zstd (zstd from Node 22.15), and uses the proxies that the environment names. A request that is idempotent and met a kept
- * connection that the server had closed is sent once more at once, on a new connection. Redirects are never followed: the
- * client decides about those. Rejects with the error of Node, or with the reason of the signal.
+ * zstd (zstd from Node 22.15), and uses the proxies that the environment names. An idempotent request on a connection
+ * that the server has closed is sent again at once, on a new one. Redirects are not followed: the client does that. Rejects with the error of Node, or with the reason of the signal.
  */
 export const nodeFetch = (options: NodeFetchOptions = {}): NodeFetch => {
   const env = options.proxyEnv === false ? undefined : (options.proxyEnv ?? process.env);
@@ -85,7 +84,7 @@ export const nodeFetch = (options: NodeFetchOptions = {}): NodeFetch => {
   return Object.assign(fetch, { close });
 };
 
-/** The agents of one scheme: one keeps connections, the other makes one for each request. */
+/** The agents of one scheme: with kept connections, and with one per request. */
 interface Agents {
   readonly request: typeof http.request;
   readonly kept: http.Agent;
@@ -146,14 +145,14 @@ const send = (agents: Agents, url: URL, init: NodeFetchInit, isResend: boolean):
     signal?.addEventListener("abort", abort, { once: true });
     request.once("close", () => signal?.removeEventListener("abort", abort));
     request.on("error", (error) => {
-      // Once there is a response, whoever reads its body gets the error.
+      // After the response has begun, the reader of its body gets the error.
       if (response !== undefined) return;
       const metClosedConnection = request.reusedSocket && !isResend && isReset(error) && signal?.aborted !== true;
       if (metClosedConnection && idempotentMethods.has(method)) resolve(send(agents, url, init, true));
       else reject(signal?.aborted === true ? signal.reason : error);
     });
     request.once("response", (incoming) => resolve((response = new NodeResponse(url.href, incoming))));
-    // Nothing has asked for another protocol, and no answer would follow.
+    // An upgrade was not requested.
     request.once("upgrade", ({ statusCode }, socket) => {
       socket.destroy();
       reject(new Error(`nodeFetch: the server answered ${statusCode} and switched to another protocol`));
@@ -171,7 +170,7 @@ const sendInPieces = (
   body: Uint8Array,
   onSent: NonNullable<NodeFetchInit["onBodySent"]>,
 ): void => {
-  // Without it, a body that is not written at once is sent in chunks.
+  // Without Content-Length the body is sent in chunks.
   request.setHeader("content-length", body.byteLength);
   const sendFrom = (start: number): void => {
     const end = Math.min(start + pieceBytes, body.byteLength);
@@ -186,7 +185,7 @@ const sendInPieces = (
   else sendFrom(0);
 };
 
-/** The host as the resolver takes it: an IPv6 address without its brackets. */
+/** The host for the resolver: IPv6 without brackets. */
 const hostnameOf = ({ hostname }: URL): string => (hostname.startsWith("[") ? hostname.slice(1, -1) : hostname);
 
 const isReset = (error: NodeJS.ErrnoException): boolean => error.code === "ECONNRESET" || error.code === "EPIPE";
@@ -210,7 +209,7 @@ class NodeResponse implements FetchResponse {
     this.#content = this.#decoded();
   }
 
-  /** Closes the connection; whoever reads the body gets the error. */
+  /** Closes the connection; the reader of the body gets the error. */
   destroy(error: Error): void {
     this.#fail(error);
     this.#incoming.destroy(error);
@@ -235,7 +234,7 @@ class NodeResponse implements FetchResponse {
     return (await this.bytes()).buffer;
   }
 
-  /** Reads part by part, as it is asked to, so that what nobody has read yet stays within the buffer of the stream. */
+  /** Reads chunk by chunk on demand, so that unread bytes stay within the buffer of the stream. */
   #reader(): BodyReader {
     const stream = this.#content;
     const wake = () => this.#wake?.();
@@ -307,7 +306,7 @@ class NodeHeaders implements ResponseHeaders {
   }
 }
 
-/** One array of its own: a chunk of Node shares its memory with whatever else the socket read at that time. */
+/** A copy: a chunk of Node shares memory with other reads of the socket. */
 const joined = (chunks: ReadonlyArray<Buffer>): Uint8Array<ArrayBuffer> => {
   const whole = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.byteLength, 0));
   let offset = 0;
@@ -319,8 +318,7 @@ const joined = (chunks: ReadonlyArray<Buffer>): Uint8Array<ArrayBuffer> => {
 };
 
 /**
- * The options `token` and `baseUrl` from `BYTENITE_TOKEN` and `BYTENITE_BASE_URL`, which `bne` reads, too. What is unset or empty is left
- * out: `createEngineClient({ ...optionsFromEnv(), fetch: nodeFetch() })`.
+ * The options `token` and `baseUrl` from `BYTENITE_TOKEN` and `BYTENITE_BASE_URL`, as `bne` does, without unset and empty ones: `createEngineClient({ ...optionsFromEnv(), fetch: nodeFetch() })`.
  */
 export const optionsFromEnv = (
   env: Readonly<Record<string, string | undefined>> = process.env,

@@ -14,7 +14,7 @@ import {
 import { FieldMaskSchema } from "@bufbuild/protobuf/wkt";
 import { base64Decode, base64Encode } from "@bufbuild/protobuf/wire";
 
-/** An invalid value of a type; the message says what would be, e.g. `must be true or false`. */
+/** An invalid value of a type; the message names the valid ones, e.g. `must be true or false`. */
 export class FieldTextError extends Error {}
 
 /** The text of a scalar: base64 for bytes, the shortest form for numbers. */
@@ -72,7 +72,7 @@ export const parseScalar = (scalar: ScalarType, text: string): string | number |
   }
 };
 
-/** Longest decimal that is looked at; no 64-bit number has more, leading zeros aside. */
+/** Longest decimal that is read; no 64-bit number has more digits, without leading zeros. */
 const maxDigits = 40;
 
 const wholeNumber = (text: string, least: bigint, most: bigint): bigint => {
@@ -108,14 +108,14 @@ export const parseEnum = (descriptor: DescEnum, text: string): number => {
   return Number(parseScalar(ScalarType.INT32, text));
 };
 
-/** The well-known types whose JSON form is one value, so that a path or query can carry them. */
+/** Well-known types with one value in JSON, allowed in a path or query. */
 const textualTypes: ReadonlySet<string> = /* @__PURE__ */ new Set(
   "Timestamp Duration FieldMask Struct Value ListValue DoubleValue FloatValue Int64Value UInt64Value Int32Value UInt32Value BoolValue StringValue BytesValue"
     .split(" ")
     .map((name) => `google.protobuf.${name}`),
 );
 
-/** Whether a message travels as one text: Timestamp, Duration, FieldMask, the wrappers, Struct, Value, ListValue. */
+/** Whether a message is one text in JSON: Timestamp, Duration, FieldMask, the wrappers, Struct, Value, ListValue. */
 export const isTextual = ({ typeName }: DescMessage): boolean => textualTypes.has(typeName);
 
 /**
@@ -126,7 +126,7 @@ export const wellKnownText = (descriptor: DescMessage, value: unknown): string =
   const wrapped = wrappedScalar(descriptor);
   if (wrapped !== undefined) return scalarText(wrapped, isMessage(value) ? (value as Wrapper).value : value);
   if (!isMessage(value)) return JSON.stringify(value);
-  // By proto names: grpc-gateway takes them as they are, and who reads the JSON form reads these, too.
+  // Proto names: grpc-gateway requires them, and readers of the JSON form accept them.
   if (isMessage(value, FieldMaskSchema)) return value.paths.join(",");
   const json = toJson(descriptor, value);
   return typeof json === "string" && descriptor.typeName !== valueType ? json : JSON.stringify(json);
@@ -155,7 +155,7 @@ export const parseMessage = (descriptor: DescMessage, text: string): Message => 
   }
 };
 
-/** The same as protobuf-es keeps it in a field: wrappers and Structs are often not messages there. */
+/** The value as protobuf-es stores it in a field: wrappers and Structs are often not messages there. */
 export const parseWellKnown = (field: DescField, text: string): unknown => {
   const descriptor = field.message;
   if (descriptor === undefined) return undefined;
@@ -165,7 +165,7 @@ export const parseWellKnown = (field: DescField, text: string): unknown => {
   return descriptor.typeName === "google.protobuf.Struct" ? toJson(descriptor, message) : message;
 };
 
-/** `child.aB`, as JSON has it, is `child.a_b`. */
+/** `child.aB` of JSON to `child.a_b`. */
 const protoPath = (path: string): string => path.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 const isJsonText = ({ typeName }: DescMessage): boolean =>

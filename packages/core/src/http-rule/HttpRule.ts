@@ -9,13 +9,13 @@ export interface HttpRuleRow {
   readonly method: string;
   /** Path template below the base URL. */
   readonly path: string;
-  /** `*`, the name of a field, or nothing. */
+  /** `*`, the name of a field, or empty. */
   readonly body?: string;
-  /** Name of the field that the answer's body is; nothing for the whole message. */
+  /** Field that the response body holds; empty for the whole message. */
   readonly responseBody?: string;
 }
 
-/** A field that travels in the path. */
+/** A path field. */
 export interface PathField {
   /** Proto names from the outermost message, dotted. */
   readonly name: string;
@@ -30,11 +30,11 @@ export interface HttpBinding {
   readonly pathFields: ReadonlyArray<PathField>;
   readonly body: "*" | DescField | undefined;
   readonly responseBody: DescField | undefined;
-  /** Names of the fields that do not travel in the query. */
+  /** Fields in path or body, not in the query. */
   readonly outsideQuery: ReadonlyArray<string>;
 }
 
-/** The binding of a row. Throws TypeError when it does not fit the messages, PathTemplateError for its path. */
+/** Resolves a binding. Throws TypeError when it does not fit the messages, PathTemplateError for its path. */
 export const resolveBinding = (row: HttpRuleRow, input: DescMessage, output: DescMessage): HttpBinding => {
   const template = parseTemplate(row.path);
   const pathFields = template.variables.map(({ field }) => pathField(field, input));

@@ -15,7 +15,7 @@ export type PathSegment =
   | { readonly kind: "*" }
   | { readonly kind: "**" };
 
-/** A field that travels in the path, and the segments it stands for. */
+/** A path field and its segments. */
 export interface PathVariable {
   /** Names of the fields by their proto names, from the outermost message: `book.name` is `["book", "name"]`. */
   readonly field: ReadonlyArray<string>;
@@ -32,7 +32,7 @@ export interface PathTemplate {
   readonly source: string;
   readonly segments: ReadonlyArray<PathSegment>;
   readonly variables: ReadonlyArray<PathVariable>;
-  /** What stands after the last `:`, e.g. `cancel`. */
+  /** Text after the last `:`, e.g. `cancel`. */
   readonly verb: string | undefined;
 }
 
@@ -159,11 +159,11 @@ const encodedValue = (template: PathTemplate, variable: PathVariable, value: str
 const subTemplate = (segments: ReadonlyArray<PathSegment>): string =>
   segments.map((segment) => (segment.kind === "literal" ? segment.text : segment.kind)).join("/");
 
-/** encodeURIComponent keeps five characters more than google.api.http does. */
+/** Escapes five characters that encodeURIComponent keeps. */
 const encodedSegment = (text: string): string =>
   encodeURIComponent(text).replaceAll(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 
-/** Whether decoded parts are what the segments allow. */
+/** Whether decoded parts match the segments. */
 const fits = (segments: ReadonlyArray<PathSegment>, parts: ReadonlyArray<string>): boolean =>
   spans(segments, parts, (literal, part) => literal === part) !== undefined;
 

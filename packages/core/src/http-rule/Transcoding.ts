@@ -13,18 +13,18 @@ import { enumText, scalarText, wellKnownText } from "./FieldText.ts";
 import type { HttpBinding, PathField } from "./HttpRule.ts";
 import { expandTemplate, PathTemplateError } from "./PathTemplate.ts";
 
-/** A request, taken apart. */
+/** The parts of a request. */
 export interface TranscodedRequest {
   readonly binding: HttpBinding;
   /** Below the base URL, percent-encoded. */
   readonly path: string;
   /** Without `?`; empty for none. */
   readonly query: string;
-  /** What the body is made of: the message with what it still holds, and of that one field or the whole. Undefined: no body. */
+  /** The message without its path fields, and the field that is the body, or the whole. Undefined: no body. */
   readonly body: { readonly message: Message; readonly field: DescField | undefined } | undefined;
 }
 
-/** How the rest of the message becomes a query: `encodeQuery`, or `encodePlainQuery` without well-known types. */
+/** Encodes the remaining fields as a query: `encodeQuery`, or `encodePlainQuery` without well-known types. */
 export type QueryEncoder = typeof encodePlainQuery;
 
 /**
@@ -89,7 +89,7 @@ const textOf = (field: DescField, value: unknown): string => {
   return field.message === undefined ? scalarText(field.scalar, value) : wellKnownText(field.message, value);
 };
 
-/** Whether a plain object names a field although its value is the default; a message cannot say. */
+/** Whether a plain object sets a field to its default value; messages do not keep that. */
 const isZeroGiven = (field: DescField, source: unknown): boolean =>
   source !== undefined && !isMessage(source) && localValue(source, field) !== undefined;
 

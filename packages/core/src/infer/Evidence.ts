@@ -5,26 +5,26 @@ import { type Encoding } from "../verify/WireFields.ts";
 import { isPlain, isPopulated, type Values } from "../verify/Sameness.ts";
 import type { WireFields } from "../verify/WireFields.ts";
 
-/** A number that may carry a field, and how the field is written then. */
+/** A possible number of a field, with the field's encoding. */
 export interface Candidate {
   readonly number: number;
   readonly encoding: Encoding;
 }
 
-/** What is known of one field. */
+/** Evidence about one field. */
 export interface FieldEvidence {
-  /** In how many compared messages it was populated. */
+  /** Compared messages in which it was populated. */
   readonly seen: number;
   /**
-   * Once seen: all that can carry it, the truth among them. Before: those of the compared numbers that still can; any
-   * number that was never compared can, too.
+   * Once the field was populated: all its possible numbers. Before: the compared numbers that are still possible; any other number is
+   * possible, too.
    */
   readonly candidates: ReadonlyArray<Candidate>;
 }
 
-/** What is known of one message type. */
+/** Evidence about one message type. */
 export interface MessageEvidence {
-  /** How many messages of this type were compared. */
+  /** Compared messages of this type. */
   readonly records: number;
   /** Numbers that were populated in some compared message. */
   readonly numbers: ReadonlySet<number>;
@@ -32,7 +32,7 @@ export interface MessageEvidence {
   readonly fields: ReadonlyMap<string, FieldEvidence>;
 }
 
-/** What is known of an origin, by full name of the message. */
+/** Evidence about an origin, by full name of the message. */
 export type Evidence = ReadonlyMap<string, MessageEvidence>;
 
 export const noEvidence: Evidence = new Map();
@@ -40,11 +40,11 @@ export const noEvidence: Evidence = new Map();
 const nothing: MessageEvidence = { records: 0, numbers: new Set(), fields: new Map() };
 const unseen: FieldEvidence = { seen: 0, candidates: [] };
 
-/** What is known of a message type. */
+/** Evidence about a message type. */
 export const evidenceOf = (evidence: Evidence, message: DescMessage): MessageEvidence =>
   evidence.get(message.typeName) ?? nothing;
 
-/** Whether a number can carry a field, by the evidence. */
+/** Whether the evidence allows a number for a field. */
 export const allowedBy =
   (evidence: Evidence): Allowed =>
   (message, field, number, encoding) => {
@@ -55,9 +55,8 @@ export const allowedBy =
   };
 
 /**
- * Adds one compared message. A candidate is struck out only where the two forms cannot be the same message under it, so
- * the truth is never struck out. Undefined: some field is left without any candidate, so this pair and the earlier ones do
- * not have one numbering, or are not of the same message.
+ * Adds one compared message and removes candidates under which the two forms differ; the true one never is. Undefined: a field has no
+ * candidate left, so the pairs have no common numbering, or are of different messages.
  */
 export const withRecord = (
   known: MessageEvidence,

@@ -18,18 +18,18 @@ interface Pending {
   readonly message: Message;
 }
 
-/** Infers the field numbers of one server. Holds no clock; sends nothing but by its middleware. */
+/** Infers the field numbers of one server. Requests are sent by its middleware only. */
 export class FieldNumberInference {
   #evidence: Evidence = noEvidence;
   readonly #pending = new Map<string, Pending>();
   readonly #misfits: Array<string> = [];
 
-  /** What did not fit, in words: changes between two requests, and servers whose formats differ. */
+  /** Descriptions of pairs that contradict each other: changes between two requests, servers whose formats differ. */
   get misfits(): ReadonlyArray<string> {
     return this.#misfits;
   }
 
-  /** What is known now. `nowMs`: the time in milliseconds since 1970. */
+  /** The current profile. `nowMs`: the time in milliseconds since 1970. */
   profile(origin: string, nowMs: number): Profile {
     return profileOf(origin, this.#evidence, nowMs);
   }
@@ -59,12 +59,11 @@ export class FieldNumberInference {
   };
 
   /**
-   * Takes in both formats of one resource. False: they do not fit each other, or what was taken in before.
+   * Adds both formats of one resource. False: they contradict each other, or earlier pairs.
    *
-   * A pair that leaves a populated number without a field for the first time may be one of a server with fields of its own, or
-   * one whose halves differ after all: it waits for a second one that shows the same and has other data, or, where the
-   * messages say when they were changed, for any second one. Where they do not, and it may as well be the number of a field that
-   * the JSON has not shown yet (of a replica that is behind, perhaps), it waits for one that shows that field.
+   * A populated number without a field is a field of the server's own, or the two formats are of different states. The pair waits for a
+   * second one with that number and other data; for any second one, where messages have the time of their last change. Without such a time, a
+   * number that may belong to a field not yet seen in JSON waits for a pair with that field.
    */
   add<D extends DescMessage>(schema: D, protobuf: Uint8Array, json: MessageShape<D>): boolean {
     const fit = addPair(this.#evidence, solve, schema, protobuf, json);

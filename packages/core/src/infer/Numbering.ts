@@ -2,33 +2,33 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import type { Candidate, MessageEvidence } from "./Evidence.ts";
 
-/** A field and how its number carries it. */
+/** A field and its encoding. */
 export interface Carried {
   readonly field: DescField;
   readonly number: number;
   readonly encoding: Candidate["encoding"];
 }
 
-/** What is certain about the numbers of one message type. */
+/** Certain numbers of one message type. */
 export interface Numbering {
-  /** By number: the only field that it can carry, and that field can have no other number. */
+  /** By number: its field, where neither can be another. */
   readonly confirmed: ReadonlyMap<number, Carried>;
-  /** Numbers that were seen that carry no field of ours, in no numbering that fits the evidence. */
+  /** Populated numbers that are no field of ours in any possible numbering. */
   readonly foreign: ReadonlySet<number>;
-  /** By field name: what is still possible, among the compared numbers. */
+  /** By field name: the compared numbers that are still possible. */
   readonly possible: ReadonlyMap<string, ReadonlyArray<Candidate>>;
 }
 
-/** What is certain of each message type. */
+/** Certain numbers by message type. */
 export type Numberings = (message: DescMessage) => Numbering | undefined;
 
-/** Draws the conclusions; undefined when no numbering fits the evidence at all. */
+/** The numberings that the evidence implies; undefined when none fits. */
 export type Solve = (message: DescMessage, evidence: MessageEvidence) => Numbering | undefined;
 
 /** Candidates by field name. */
 export type Possible = Map<string, ReadonlyArray<Candidate>>;
 
-/** Elimination alone: the number of a field that has only one is struck out everywhere else, until nothing changes. */
+/** Removes the number of a field with one candidate from all other fields, until nothing changes. */
 export const eliminated = (evidence: MessageEvidence): Possible | undefined => {
   const possible: Possible = new Map([...evidence.fields].map(([name, { candidates }]) => [name, candidates]));
   const settled = new Set<string>();

@@ -7,20 +7,20 @@ import type { Solve } from "./Numbering.ts";
 import { isPlain, type Values } from "../verify/Sameness.ts";
 import { maxRootFields, tryWireFields, type Occurrence, type WireFields } from "../verify/WireFields.ts";
 
-/** Messages of one type that are taken from one pair, at most: a page of 256 engines gives as much evidence as a longer one. */
+/** Most messages of one type that are read from one pair. */
 export const maxRecordsPerPair = 256;
 
-/** Different numbers in the messages of one type, at most; a server that has more is not worked out. */
+/** Most different numbers in the messages of one type; with more there is no inference. */
 export const maxNumbers = 512;
 
-/** A pair that fits: the evidence with it, and the numbers it leaves without a field for the first time. */
+/** The evidence with a pair added, and the numbers that are without a field for the first time. */
 export interface Fit {
   readonly evidence: Evidence;
   /** `type#number` of numbers that became foreign by this pair. */
   readonly foreign: ReadonlyArray<string>;
-  /** Whether each message with such a number, or one around it, says when it was last changed. */
+  /** Whether each message with such a number, or one around it, has the time of its last change. */
   readonly dated: boolean;
-  /** Whether one of these numbers, in a message that does not, is written as a field that was never seen populated. */
+  /** Whether one of these numbers, in a message without that time, may be a field that was never populated. */
   readonly blind: boolean;
 }
 
@@ -33,7 +33,7 @@ interface Record {
 
 /**
  * Adds a pair: first its outermost message, then, through the fields whose numbers are certain by then, those inside it.
- * All or nothing: undefined when one message does not fit; no numbering explains it together with the evidence.
+ * Undefined when one message contradicts the evidence; then nothing is added.
  */
 export const addPair = (
   evidence: Evidence,
@@ -91,7 +91,7 @@ const byType = (records: ReadonlyArray<Record>): ReadonlyArray<ReadonlyArray<Rec
   return [...groups.values()];
 };
 
-/** Adds the messages that a field holds; false when they are no messages. */
+/** Adds the messages of a field; false when its values are not messages. */
 const within = (field: DescField, number: number, record: Record, inner: Array<Record>): boolean => {
   if (field.message === undefined || !isPlain(field.message)) return true;
   const { message } = field;
@@ -111,11 +111,11 @@ const within = (field: DescField, number: number, record: Record, inner: Array<R
   return true;
 };
 
-/** An engine that was changed says so: both forms then show the same state of it, or the pair does not fit. */
+/** Whether both forms are of the same state, by the time of the last change. */
 const isDated = (message: DescMessage, values: Values): boolean =>
   message.fields.some((field) => field.name === "updated_at" && values[field.localName] !== undefined);
 
-/** Whether what a number carries is written as a field is that the JSON has never shown with a value. */
+/** Whether a number's value may be that of a field that had no value in any JSON. */
 const couldBeUnseen = (
   message: DescMessage,
   known: MessageEvidence,

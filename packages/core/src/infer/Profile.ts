@@ -7,9 +7,9 @@ import { evidenceOf, messagesOf, type Candidate, type Evidence, type MessageEvid
 import { maxNumbers } from "./Pair.ts";
 import { solve } from "./Solution.ts";
 
-/** An invalid profile; the message says what is wrong, and where. */
+/** An invalid profile; the message names the problem and its place. */
 export class ProfileError extends Error {
-  /** Whether it seems to be of a newer version than this one, which had better leave it as it is. */
+  /** Whether it has a newer version than this code, which must not overwrite it. */
   readonly isNewer: boolean;
 
   constructor(problem: string, isNewer = false) {
@@ -19,7 +19,7 @@ export class ProfileError extends Error {
   }
 }
 
-/** Only the form that is written: `Date.parse` takes comments, too, and a `.proto` is made with the date in it. */
+/** The written form only: `Date.parse` also accepts comments, and the date goes into a `.proto`. */
 const isMoment = (date: unknown): boolean =>
   typeof date === "string" && /^[\d:.TZ+-]+$/.test(date) && !Number.isNaN(Date.parse(date));
 
@@ -28,27 +28,27 @@ const isCount = (value: unknown): value is number => Number.isSafeInteger(value)
 const isObject = <T>(value: T | undefined): value is T & object =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** What the first key of a profile says. */
+/** Value of the first key of a profile. */
 export const profileKind = "bytenite-engines/field-numbers";
-/** The version of the format that is written, and the only one that is read. */
+/** Version of the format, the only one that is read. */
 export const profileVersion = 1;
 
-/** A number that carries a field, and how it is written: `message`, or a scalar type such as `string` or `sint32`. */
+/** A number of a field, and its encoding: `message`, or a scalar type such as `string` or `sint32`. */
 export interface ProfileNumber {
   readonly number: number;
   readonly type: string;
 }
 
-/** What is known of a field: its number; or what it may be; or, with neither, nothing. */
+/** A field: its number, its possible numbers, or neither. */
 export interface ProfileField extends Partial<ProfileNumber> {
-  /** In how many of these messages it was populated. */
+  /** Messages in which it was populated. */
   readonly seen: number;
   readonly candidates?: ReadonlyArray<ProfileNumber>;
 }
 
-/** What is known of a message. */
+/** A message type. */
 export interface ProfileMessage {
-  /** How many messages of this type were compared with their JSON. */
+  /** Messages of this type that were compared with their JSON. */
   readonly compared: number;
   /** All fields of the contract, by proto name. */
   readonly fields: Readonly<Record<string, ProfileField>>;
@@ -56,7 +56,7 @@ export interface ProfileMessage {
   readonly unknown: ReadonlyArray<number>;
 }
 
-/** The field numbers of an origin, as far as they are known. Holds no value of any answer. */
+/** The known field numbers of an origin. Has no values of responses. */
 export interface Profile {
   readonly kind: typeof profileKind;
   readonly version: typeof profileVersion;
@@ -67,12 +67,12 @@ export interface Profile {
   readonly messages: Readonly<Record<string, ProfileMessage>>;
 }
 
-/** All messages that answers consist of, in the order in which a profile names them. */
+/** All messages in responses, in the order of a profile. */
 export const profiledMessages: ReadonlyArray<DescMessage> = [
   ...new Set(Object.values(endpoints).flatMap(({ response }) => messagesOf(response))),
 ];
 
-/** Writes down what is known of an origin. `nowMs` is the time in milliseconds since 1970. */
+/** The profile of an origin from its evidence. `nowMs` is the time in milliseconds since 1970. */
 export const profileOf = (origin: string, evidence: Evidence, nowMs: number): Profile => ({
   kind: profileKind,
   version: profileVersion,
@@ -118,7 +118,7 @@ export const parseProfile = (text: string): Profile => {
   return profile;
 };
 
-/** The evidence that a profile stands for. Throws ProfileError for what is none, or is for another contract. */
+/** The evidence of a profile. Throws ProfileError for an invalid one, or one for another contract. */
 export const evidenceFrom = (profile: Profile): Evidence => {
   if (!isObject(profile) || profile.kind !== profileKind) throw new ProfileError(`"kind" must be "${profileKind}"`);
   if (profile.version !== profileVersion) {

@@ -1,7 +1,7 @@
 // Protobuf decoding by the field numbers of a profile.
 //
-// The bytes are read by the code that reads our own numbers. The next field number is translated here, where the tag
-// of the server is looked up: one that is not certain has none of ours, so that reading is the check.
+// Each tag of the server is translated to ours, and the message is read by the reader of our numbers. A number that is not certain has
+// no translation, so an uncertain message is undefined.
 import { ScalarType, type DescField, type DescMessage, type Message, type MessageShape } from "@bufbuild/protobuf";
 import { WireType, type BinaryReader } from "@bufbuild/protobuf/wire";
 import { messageNames } from "../gen/readers.ts";
@@ -18,12 +18,11 @@ import { evidenceFrom, profiledMessages, type Profile } from "./Profile.ts";
 import { solve } from "./Solution.ts";
 
 /**
- * Added to the number of an unknown field that is one of ours: `$unknown` would otherwise be written back under the number of
- * another field of ours, and read as that one.
+ * Added to the number of an unknown field if our schema has that number: `$unknown` would otherwise be read back as our field.
  */
 export const unknownNumberOffset = 268_435_456;
 
-/** The field numbers of a profile, for the option `protobufVerification` of a client. Throws ProfileError for what is no profile. */
+/** The field numbers of a profile, for the option `protobufVerification` of a client. Throws ProfileError. */
 export const fieldNumbers = (profile: Profile): FieldNumbers => {
   const evidence = evidenceFrom(profile);
   const known = new Map<DescMessage, ProfileReader>();
@@ -46,26 +45,26 @@ export const fieldNumbers = (profile: Profile): FieldNumbers => {
   };
 };
 
-/** Reads a response; undefined where a number is not certain, has another wire type, or the bytes are no such message. Throws LimitExceeded. */
+/** Reads a response; undefined where a number is not certain, has another wire type, or the bytes are malformed. Throws LimitExceeded. */
 export type ProfileReader<D extends DescMessage = DescMessage> = (
   bytes: Uint8Array,
   limits?: ReadLimits,
 ) => MessageShape<D> | undefined;
 
-/** What a tag of the server means. */
+/** A tag of the server, translated. */
 interface Meaning {
-  /** Number and wire type, as the server writes them. */
+  /** The server's number and wire type. */
   readonly number: number;
   readonly wireType: WireType;
-  /** Our tag of the same field; 0: it is no field of ours. */
+  /** Our tag of the same field; 0: unknown field. */
   readonly tag: number;
-  /** How it is written. */
+  /** Encoding of its values. */
   readonly encoding: Encoding;
-  /** Under which number it is kept if it is no field of ours. */
+  /** Number of an unknown field in `$unknown`. */
   readonly keptAs: number;
 }
 
-/** Tags of the numbers below 256, which nearly every server has, are looked up in an array: a map takes a third of the reading. */
+/** Tags of numbers below 256 are looked up in an array: a map takes a third of the decoding time. */
 const nearTags = 256 * 8;
 
 /** By tag, for one message type. */
@@ -74,7 +73,7 @@ interface Meanings {
   readonly far: ReadonlyMap<number, Meaning>;
 }
 
-/** A reader by the numbers found. The messages are of our types; foreign fields are kept in `$unknown`. */
+/** A reader by the numbers of a profile. Messages have our types; unknown fields are kept in `$unknown`. */
 export const profileReader = <D extends DescMessage>(root: D, numberingOf: Numberings): ProfileReader<D> => {
   const meanings = new Map<string, Meanings>();
   collect(root, numberingOf, meanings);
@@ -93,7 +92,7 @@ class NotCertain extends Error {}
 
 const none: Meaning = { number: 0, wireType: WireType.Varint, tag: 0, encoding: "message", keptAs: 0 };
 
-/** Bytes whose fields have other numbers. */
+/** A reader of bytes with other field numbers. */
 class ForeignBytes extends MessageBytes {
   readonly #meanings: ReadonlyArray<Meanings | undefined>;
   #meaning = none;
@@ -138,10 +137,10 @@ const sint32 = (reader: BinaryReader): number => reader.sint32();
 const sfixed32 = (reader: BinaryReader): number => reader.sfixed32();
 const fixed32 = (reader: BinaryReader): number => reader.fixed32();
 
-/** Of all messages inside an answer, by name. */
+/** All messages inside a response, by name. */
 const collect = (message: DescMessage, numberingOf: Numberings, meanings: Map<string, Meanings>): void => {
   if (meanings.has(message.typeName)) return;
-  // The numbers of a message of Google's are known.
+  // Messages of Google have public numbers.
   const far = isPlain(message) ? found(message, numberingOf(message)) : published(message);
   meanings.set(message.typeName, { near: Array.from({ length: nearTags }, (_, tag) => far.get(tag)), far });
   for (const { message: inner } of message.fields) if (inner !== undefined) collect(inner, numberingOf, meanings);
@@ -150,7 +149,7 @@ const collect = (message: DescMessage, numberingOf: Numberings, meanings: Map<st
 const published = ({ fields }: DescMessage): ReadonlyMap<number, Meaning> =>
   new Map(fields.map((field) => fieldMeaning(field, field.number, ownEncoding(field))));
 
-/** All but groups. */
+/** All wire types but groups. */
 const wireTypes = [WireType.Varint, WireType.Bit64, WireType.LengthDelimited, WireType.Bit32] as const;
 
 const found = ({ fields }: DescMessage, numbering: Numbering | undefined): ReadonlyMap<number, Meaning> => {

@@ -2,7 +2,7 @@
 import { ScalarType, type DescField } from "@bufbuild/protobuf";
 import { evidenceFrom, profiledMessages, type Profile, type ProfileField, type ProfileMessage } from "./Profile.ts";
 
-/** The package of the emitted file. One file holds one package, so the contract's three become one. */
+/** The package of the emitted file; the contract has three. */
 export const emittedPackage = "bytenite.calibrated.v1";
 
 /** A `buf.yaml` for a directory that holds an emitted file under any path: buf wants the path to follow the package. */
@@ -17,7 +17,7 @@ lint:
 
 /**
  * The messages of a profile as a .proto with the numbers found. Fields whose number is not certain are named in comments, and
- * so are those with a number from 19000 to 19999, which compilers refuse. Throws ProfileError for what is no profile.
+ * so are those with a number from 19000 to 19999, which compilers refuse. Throws ProfileError.
  */
 export const emitProto = (profile: Profile): string => {
   evidenceFrom(profile);
@@ -45,7 +45,7 @@ export const emitProto = (profile: Profile): string => {
   ].join("\n");
 };
 
-/** Protobuf keeps these numbers for itself. A server may use them all the same, and nothing keeps us from reading them. */
+/** Numbers reserved by protobuf. A server may use them anyway, and they can be read. */
 const isReserved = (number: number): boolean => number >= 19_000 && number <= 19_999;
 
 const fieldLines = (field: DescField, known: ProfileField | undefined): ReadonlyArray<string> => {

@@ -1,39 +1,30 @@
 // Field numbering of a server from evidence, where only one fits.
 //
-// Why what it says is right. A server has, for each message type, one number for each field, and no two fields share one.
-// Of a compared pair, three things are taken to hold: (1) both halves are the same message; (2) a field that is populated in
-// the JSON is on the wire, under its number, with the same value (proto3 writes all that is not a default); (3) a field that
-// is not populated is not on the wire, or there with its default.
+// Why it is right. A server has one number for each field of a message type, and no two fields share one. Of a pair it is assumed that
+// (1) both halves are the same message; (2) a field populated in the JSON is on the wire, under its number, with the same value (proto3
+// writes all but defaults); (3) another field is not on the wire, or has its default there.
 //
-// - By (2) and (3), Evidence strikes out a candidate (number, encoding) of a field only where it cannot be the true one. So the
-//   true one is always left, whatever the values were: an empty field, a `true` among other ones, two equal strings strike out
-//   less, never wrongly. No likelihood enters, and no value counts for more than another.
-// - The true numbering is one assignment of candidates to all fields that were seen, with no number given twice. An assignment
-//   of one candidate that is part of no such whole cannot be true, and is struck out here (a search for a bipartite matching
-//   with that edge fixed). What is the only one left for its field is therefore true: confirmed.
-// - Our own numbering gets no credit: it is not even looked at.
-// - A compared number that is left with no field is foreign: a field that the server has and we have not. Fields that were
-//   never seen are part of this: such a number was populated while they were not, so by (3) it is none of theirs. A number that
-//   was never compared may be any unseen field's.
-// - A response is read by a profile only when each number it carries, at each depth, is confirmed or foreign (ProfileReader). Then each
-//   field of it that is populated is on the wire by (2), under its true number; that number is not foreign and is no other
-//   field's; so it is confirmed for that field, and decodes to its value. Each other field is at its default. Hence nothing is
-//   under a wrong name, and nothing is missing.
-// - A nested message is evidence for its own type only once the number of the field around it is confirmed.
+// - By (2) and (3), Evidence removes a candidate (number, encoding) of a field only where it cannot be the true one.
+// - The true numbering assigns one candidate to each populated field, and no number twice. A candidate that is in no such assignment is
+//   removed here (bipartite matching with that edge fixed). The only candidate left for a field is its number. Ours has no preference.
+// - A compared number without a field is foreign: by (3) it cannot be a field that was never populated. A number that was never compared
+//   can be any such field.
+// - A response is read by a profile only when each of its numbers, at each depth, is confirmed or foreign (ProfileReader). Each populated
+//   field is on the wire by (2), so its number is confirmed; all others have their default. No value gets a wrong name, none is missing.
+// - A nested message is evidence only once the number of the field around it is confirmed.
 //
-// What can break (1): a resource that changes between two requests, replicas, a stale cache for one of the formats. Such a
-// pair nearly always fits no numbering and is rejected as a whole. The ones that could fit lose a value (a number seems
-// foreign), so a pair that makes a number foreign has to be confirmed by a second one; and where nothing dates the two halves, no
-// number becomes foreign that could be a field which the JSON has never shown (FieldNumberInference). What remains is a pair whose
-// halves hold the very same values under other names.
+// (1) can fail: a resource changes between two requests, a replica is behind, a cache of one format is stale. Nearly always such a pair fits
+// no numbering and is rejected. The others lack a value, so that a number seems foreign: it has to be confirmed by a second pair, and without
+// a time of the last change it must not be a field that no JSON has had (FieldNumberInference). Pairs whose halves have the same values under
+// other names remain.
 import type { DescMessage } from "@bufbuild/protobuf";
 import type { Candidate, MessageEvidence } from "./Evidence.ts";
 import { eliminated, isSeen, numberingOf, type Possible, type Solve } from "./Numbering.ts";
 
-/** What follows from evidence does not change, and is asked for again and again. */
+/** Cache of conclusions: evidence is immutable. */
 const solved = new WeakMap<MessageEvidence, { readonly message: DescMessage; readonly numbering: ReturnType<Solve> }>();
 
-/** Concludes all that follows: a candidate stays only if all seen fields can be given different numbers with it. */
+/** Keeps a candidate only if all populated fields can have different numbers with it. */
 export const solve: Solve = (message, evidence) => {
   const known = solved.get(evidence);
   if (known?.message === message) return known.numbering;

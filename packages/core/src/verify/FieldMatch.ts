@@ -7,7 +7,7 @@ import { MessageBytes } from "../MessageBytes.ts";
 import { isPlain, isPopulated, sameBytes, sameLink, type Values } from "./Sameness.ts";
 import { tryWireFields, wireTypeOf, type Encoding, type Occurrence, type WireFields } from "./WireFields.ts";
 
-/** Whether a field of a nested message may be carried by a number, as far as is known. */
+/** Whether a field of a nested message may have a number. */
 export type Allowed = (message: DescMessage, field: DescField, number: number, encoding: Encoding) => boolean;
 
 const alternatives: Partial<Record<ScalarType, ReadonlyArray<ScalarType>>> = {
@@ -17,16 +17,15 @@ const alternatives: Partial<Record<ScalarType, ReadonlyArray<ScalarType>>> = {
   [ScalarType.UINT64]: [ScalarType.UINT64, ScalarType.FIXED64],
 };
 
-/** How a server may write a field so that its JSON looks as documented: OpenAPI does not distinguish int32 from sint32. */
+/** Possible encodings of a field with the documented JSON: OpenAPI does not distinguish int32 from sint32. */
 export const encodingsOf = (field: DescField): ReadonlyArray<Encoding> => {
   if (field.message !== undefined) return ["message"];
   return field.scalar === undefined ? [] : (alternatives[field.scalar] ?? [field.scalar]);
 };
 
 /**
- * Whether the occurrences of a number, written in that encoding, can be the value of the field. Generous where servers
- * differ (a default may be written out; signed links may differ in their query), since a false "no" would lead astray and
- * a false "yes" only costs certainty.
+ * Whether the occurrences of a number, in that encoding, can be the value of the field. Tolerates defaults that are written and queries of
+ * signed links: a false "no" leads to wrong numbers, a false "yes" only to fewer certain ones.
  */
 export const matches = (
   field: DescField,
@@ -47,7 +46,7 @@ export const matches = (
   return field.fieldKind === "scalar" && last !== undefined && scalarMatches(encoding as ScalarType, last.data, value);
 };
 
-/** Messages of a list that are held against the JSON, at most; unlikeness beyond them strikes nothing out, which does no harm. */
+/** Most messages of a list that are compared with the JSON. */
 const maxItems = 256;
 
 const listMatches = (
@@ -83,7 +82,7 @@ const listMatches = (
   );
 };
 
-/** Takes a packed list apart. */
+/** The items of a packed list. */
 const unpack = (wireType: WireType, packed: Uint8Array, items: Array<Uint8Array>): boolean => {
   const reader = new BinaryReader(packed);
   try {
@@ -103,9 +102,9 @@ const scalarMatches = (scalar: ScalarType, data: Uint8Array, value: unknown): bo
   if (scalar === ScalarType.BYTES) return sameBytes(data, value as Uint8Array);
   try {
     const wire = new BinaryReader(data)[readers[scalar]]();
-    // A message that is decoded wrongly may hold any number here: 2 is no boolean.
+    // A message with other field numbers may have 2 here.
     if (scalar === ScalarType.BOOL) return BigInt(wire) === BigInt(value as boolean);
-    // JSON has a shorter form of a binary32 than its nearest binary64.
+    // JSON has the shortest form of a binary32.
     const expected = scalar === ScalarType.FLOAT ? Math.fround(value as number) : value;
     return wire === expected || (Number.isNaN(wire) && Number.isNaN(expected));
   } catch {
@@ -143,7 +142,7 @@ const messageMatches = (
   return message.typeName === "google.protobuf.Timestamp" && payloads.every((payload) => isTimestamp(payload, value));
 };
 
-/** Whether some number of the nested message carries the field, if it must be carried. */
+/** Whether a number of the nested message may be the field's, if the field must be on the wire. */
 const carried = (
   message: DescMessage,
   field: DescField,

@@ -11,24 +11,23 @@ import { schemaDigest } from "../SchemaDigest.ts";
 import { sameMessage } from "./Sameness.ts";
 import { VerifiedFields, type VerificationNews } from "./VerifiedFields.ts";
 
-/** Of how many protobuf responses without our schema digest one is compared with JSON again. */
+/** One in so many protobuf responses without our schema digest is compared with JSON again. */
 export const defaultSampleEvery = 500;
-/** Responses of an origin that pay for one more request to verify its protobuf. */
+/** One additional request to verify protobuf per so many responses of an origin. */
 export const defaultResponsesPerExtraRequest = 128;
-/** The most responses that one such request costs, once others have shown nothing new. */
+/** The same at most, after requests that verified no more fields. */
 export const maxResponsesPerExtraRequest = 16_384;
-/** How long an origin that answered a request for protobuf in JSON is asked for JSON, in milliseconds. */
+/** How long JSON is requested of an origin that sent JSON for protobuf, in milliseconds. */
 export const jsonOnlyMs = 5 * 60_000;
 
 /** The field numbers of an origin from a profile: `fieldNumbers(profile)` of `@bytenite-engines/core/infer`. */
 export interface FieldNumbers {
   /** For example `https://api.example`. */
   readonly origin: string;
-  /** Whether a number is not ours: then a header that names our schema is not read. */
+  /** Whether a number is not ours: then the schema digest is ignored. */
   readonly areOther: boolean;
   /**
-   * The message in bytes, where the number of each field in them is known; else undefined. The schema has names and numbers of fields,
-   * but not all that functions of protobuf-es need.
+   * Decodes a message; undefined where the number of a field is not known. The schema has names and numbers of fields only.
    */
   readonly read: <D extends DescMessage>(
     schema: D,
@@ -40,37 +39,37 @@ export interface FieldNumbers {
 /** `json`: its protobuf could not be verified. `compared`: its profile was compared with JSON. */
 export type OriginStatus = "json" | "compared";
 
-/** What earlier processes learned about origins. Both functions are synchronous and must not throw. */
+/** Store of verified origins for later processes. Both functions are synchronous and must not throw. */
 export interface OriginMemory {
   readonly get: (origin: string) => OriginStatus | undefined;
   readonly set: (origin: string, status: OriginStatus | undefined) => void;
 }
 
-/** How protobuf of servers that do not name our schema is verified. */
+/** Verification of protobuf without our schema digest. */
 export interface VerificationOptions {
   /** Field numbers of origins, for servers whose numbers are not ours. The first response is compared with JSON. */
   readonly fieldNumbers?: ReadonlyArray<FieldNumbers> | undefined;
-  /** For processes that end soon: an origin that could not be verified is asked in JSON from the start. */
+  /** For short processes: an origin that could not be verified is read in JSON from the start. */
   readonly memory?: OriginMemory | undefined;
-  /** Of how many such protobuf responses one is compared with JSON again. Default 500; Infinity: none. */
+  /** One in so many such responses is compared with JSON again. Default 500; Infinity: none. */
   readonly sampleEvery?: number | undefined;
   /**
-   * Responses of an origin that pay for one more request to verify its protobuf. The first one is free. Default 128, so that 1,000
+   * One additional request to verify protobuf per so many responses of an origin. The first one is free. Default 128, so that 1,000
    * calls take at most 1,009 requests.
    */
   readonly responsesPerExtraRequest?: number | undefined;
 }
 
-/** The format of one request, and what it was given for it. */
+/** The format of one request, and its credit. */
 export interface FormatChoice {
   readonly format: Format;
-  /** Responses that pay for one more request. */
+  /** Responses per additional request. */
   reserved: number;
 }
 
-/** What a protobuf response is good for. */
+/** A decoded protobuf response. */
 export interface VerifiedMessage<D extends DescMessage> {
-  /** Undefined: it cannot be verified, the resource must be read in JSON. */
+  /** Undefined: not verified; read the resource in JSON. */
   readonly message: MessageShape<D> | undefined;
   /** Whether JSON of the same resource should be compared with it. */
   readonly isSample: boolean;
@@ -85,13 +84,13 @@ export class UnverifiedProtobuf extends Error {
   }
 }
 
-/** The verification of one client. Holds no clock; sends nothing. */
+/** The verification of one client. No I/O. */
 export class SchemaVerifier {
   readonly #options: VerificationOptions;
   readonly #origins = new Map<string, OriginVerifier>();
   readonly #digests = new WeakMap<DescMessage, Promise<string>>();
 
-  /** Throws RangeError or TypeError for options that cannot be. */
+  /** Throws RangeError or TypeError for invalid options. */
   constructor(options: VerificationOptions = {}) {
     const { sampleEvery = defaultSampleEvery, responsesPerExtraRequest = defaultResponsesPerExtraRequest } = options;
     for (const [name, value] of Object.entries({ sampleEvery, responsesPerExtraRequest }))
@@ -113,7 +112,7 @@ export class SchemaVerifier {
     return verifier;
   }
 
-  /** Whether a header names the schema. */
+  /** Whether the header has our schema digest. */
   isNamed(schema: DescMessage, digest: string | null): boolean | Promise<boolean> {
     if (digest === null) return false;
     const known = schemaDigests[schema.typeName];
@@ -128,9 +127,9 @@ export class SchemaVerifier {
 }
 
 /**
- * What one client knows of one origin. A request in protobuf may take a second one in JSON. That is paid from a credit: full at the
- * start, one response adds 1, one request more takes all of it. An origin whose last response named our schema is asked for
- * protobuf without credit. So the requests of 1,000 calls have a bound that no value in a response can change.
+ * Verification state of one origin. A request in protobuf may take a second one in JSON, which needs a full credit: it is full at the start, a
+ * response adds 1, an additional request empties it. An origin whose last response had our digest needs no credit. So the number of requests is
+ * bounded whatever a response contains.
  */
 export class OriginVerifier {
   readonly #origin: string;
@@ -141,14 +140,14 @@ export class OriginVerifier {
   #profile: FieldNumbers | undefined;
   #price: number;
   #credit: number;
-  /** Whether the last response named our schema. */
+  /** Whether the last response had our schema digest. */
   #isNamed = false;
   #digestLies = false;
-  /** Responses in a row that named our schema and could not be decoded. */
+  /** Consecutive responses with our schema digest that could not be decoded. */
   #undecodable = 0;
   #jsonUntilMs = 0;
   #untilSample: number;
-  /** The request whose protobuf may have to be compared: its key, or undefined for one that nobody shares. */
+  /** Key of the request whose protobuf may be compared; undefined without deduplication. */
   #probe: { readonly key: string | undefined } | undefined;
 
   constructor(origin: string, options: VerificationOptions) {
@@ -162,13 +161,13 @@ export class OriginVerifier {
     if (status === "json") this.#profile = undefined;
     this.#digestLies = this.#profile?.areOther ?? false;
     this.#credit = status !== undefined && this.#profile === undefined ? 0 : this.#price;
-    // What was compared by an earlier process is compared again anywhere among so many responses.
+    // After an earlier process the next comparison is at a random place.
     this.#untilSample = status === "compared" ? Math.ceil(Math.random() * this.#sampleEvery) : 1;
     if (this.#profile === undefined) this.#untilSample = this.#sampleEvery;
   }
 
   /**
-   * The format of the next request. `key`: the same for requests that share one exchange. To be ended with `end`.
+   * The format of the next request. `key`: equal for deduplicated requests. Call `end` afterwards.
    */
   choose(nowMs: number, key: string | undefined): FormatChoice {
     this.#credit = Math.min(this.#price, this.#credit + 1);
@@ -182,7 +181,7 @@ export class OriginVerifier {
     return { format: "protobuf", reserved: this.#price };
   }
 
-  /** Gives back what was reserved and not spent. */
+  /** Returns the unused credit. */
   end(choice: FormatChoice): void {
     if (choice.reserved === 0) return;
     this.#credit = Math.min(this.#price, this.#credit + choice.reserved);
@@ -190,19 +189,19 @@ export class OriginVerifier {
     this.#probe = undefined;
   }
 
-  /** Notes JSON that was asked for. */
+  /** Counts a JSON response to a request for JSON. */
   sawJson(isNamed: boolean): void {
     if (isNamed && !this.#digestLies) this.#named();
   }
 
-  /** Notes that the answer to a request for protobuf was JSON. True when that is new. */
+  /** Records JSON in response to a request for protobuf. True the first time. */
   answersJson(nowMs: number): boolean {
     const isNew = nowMs >= this.#jsonUntilMs;
     this.#jsonUntilMs = nowMs + jsonOnlyMs;
     return isNew;
   }
 
-  /** Pays for one more request in JSON: by what was reserved, else by a debt. `isSample`: to compare a verified response. */
+  /** Takes the credit of an additional request in JSON, else makes a debt. `isSample`: to compare a verified response. */
   spend(choice: FormatChoice, isSample: boolean): void {
     if (choice.reserved === 0) this.#credit -= this.#price;
     else this.#probe = undefined;
@@ -211,8 +210,8 @@ export class OriginVerifier {
   }
 
   /**
-   * Reads protobuf. Throws UnreadableBody for bytes that are not of the schema that the server names, the first time; LimitExceeded
-   * for bytes that unfold to too much.
+   * Reads protobuf. Throws UnreadableBody the first time that bytes do not fit the digest's schema; LimitExceeded for messages beyond the
+   * limits.
    */
   read<D extends DescMessage>(
     schema: D,
@@ -235,7 +234,7 @@ export class OriginVerifier {
     return { message, isSample };
   }
 
-  /** Compares protobuf that no digest vouches for with JSON of the same resource. */
+  /** Compares protobuf without our digest with JSON of the same resource. */
   compare<D extends DescMessage>(schema: D, bytes: Uint8Array, json: MessageShape<D>, onNews: OnNews): void {
     if (this.#profile === undefined) {
       const knew = !this.#verified.isEmpty;
@@ -275,7 +274,7 @@ export class OriginVerifier {
     } catch (cause) {
       if (cause instanceof LimitExceeded) throw cause;
       this.#undecodable += 1;
-      // One body may be cut short. After a second one in a row JSON is asked for.
+      // One body may be truncated. After a second one JSON is requested.
       if (this.#undecodable === 1)
         throw new UnreadableBody("the protobuf is not of the schema that the server names", { cause });
       this.#repriced(false);

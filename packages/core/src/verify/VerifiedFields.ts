@@ -1,9 +1,8 @@
 // Fields of an origin that are verified to have our numbers.
 //
-// A field is verified once no other number of its message can be the one that carries it. A number stays a rival while what it
-// carried, whenever the field was populated, could be the field's value in the JSON, however it is written: the server could
-// have the two the other way round. The server's true number for a field carries its value each time, so it is either ours or
-// among the rivals; without rivals it is ours.
+// A field is verified once no other number of its message can be its own. A number stays a rival while its value, in every message with
+// the field populated, could be the field's value in the JSON, in any encoding: the server could have swapped the two. The server's true
+// number has the field's value each time, so it is ours or a rival; without rivals it is ours.
 import type { DescField, DescMessage, Message, MessageShape } from "@bufbuild/protobuf";
 import { MessageBytes } from "../MessageBytes.ts";
 import { readOwn } from "../MessageReader.ts";
@@ -13,9 +12,9 @@ import { wireTypeOf } from "./WireFields.ts";
 import { isPlain, isPopulated, sameMessage, type Values } from "./Sameness.ts";
 import { maxRootFields, tryWireFields, type Occurrence, type WireFields } from "./WireFields.ts";
 
-/** Something learned about the field numbers of an origin. Holds no value of a response. */
+/** An event about the field numbers of an origin. Has no values of responses. */
 export interface VerificationNews {
-  /** `verified`: fields have our numbers. `drift`: the protobuf is not what it was taken for. */
+  /** `verified`: fields have our numbers. `drift`: protobuf contradicts the JSON or the known numbers. */
   readonly type: "verified" | "drift";
   /** Full name of the message. */
   readonly message: string;
@@ -24,10 +23,10 @@ export interface VerificationNews {
   readonly numbers: Readonly<Record<string, number>>;
 }
 
-/** By message and our number of a field: the numbers that could be its own instead. */
+/** By message and our number of a field: its rivals. */
 type Rivals = Map<string, Map<number, ReadonlyArray<number>>>;
 
-/** What the protobuf and JSON of the same resources verify. */
+/** The verified fields of an origin. */
 export class VerifiedFields {
   readonly #rivals: Rivals = new Map();
   #open: Open = new Map();
@@ -44,7 +43,7 @@ export class VerifiedFields {
     return isCertain(this.#rivals, this.#open, schema, message) ? message : undefined;
   }
 
-  /** Takes in both formats of one resource. Undefined: they do not fit each other. */
+  /** Adds both formats of one resource. Undefined: they differ. */
   learn<D extends DescMessage>(
     schema: D,
     bytes: Uint8Array,
@@ -75,10 +74,10 @@ const decoded = <D extends DescMessage>(schema: D, from: MessageBytes): MessageS
   }
 };
 
-/** By message: the fields that are not verified. */
+/** Fields that are not verified, by message. */
 type Open = Map<string, ReadonlyArray<DescField>>;
 
-/** Whether all fields of ours that a message carries are verified, at every depth. */
+/** Whether all known fields in a message are verified, at every depth. */
 const isCertain = (rivals: Rivals, open: Open, schema: DescMessage, message: Message): boolean => {
   const values = message as unknown as Values;
   let unconfirmed = open.get(schema.typeName);
@@ -95,13 +94,13 @@ const isCertain = (rivals: Rivals, open: Open, schema: DescMessage, message: Mes
   });
 };
 
-/** A message whose protobuf, read by our numbers, was the same as its JSON: its fields on the wire, and in the JSON. */
+/** A message whose protobuf, by our numbers, equals its JSON: fields on the wire, and in the JSON. */
 interface Compared {
   readonly wire: WireFields;
   readonly values: Values;
 }
 
-/** Takes in messages of one type, and then those inside them. */
+/** Adds messages of one type, then those inside them. */
 const compareFields = (
   rivals: Rivals,
   schema: DescMessage,
@@ -110,7 +109,7 @@ const compareFields = (
 ): void => {
   const known = rivals.get(schema.typeName) ?? new Map<number, ReadonlyArray<number>>();
   rivals.set(schema.typeName, known);
-  // What is not ours could be the true number of any field, and ours a hidden one's: nothing is concluded.
+  // An unknown number could be the true number of any field: nothing is verified.
   const records = all.slice(0, maxItems).filter(({ wire }) => isAllOurs(schema, wire));
   const confirmed: Record<string, number> = {};
   for (const field of schema.fields) {
@@ -120,7 +119,7 @@ const compareFields = (
     for (const { wire, values } of records) {
       const value = values[field.localName];
       if (after?.length === 0) break;
-      // The default confirms nothing: a server may write or omit it.
+      // A server may write or omit a default.
       if (!isPopulated(value) || !wire.has(number)) continue;
       after ??= [...wire.keys()].filter((other) => other !== number);
       after = after.filter((other) => canCarry(field, wire.get(other), value));
@@ -141,7 +140,7 @@ const compareFields = (
   }
 };
 
-/** Whether every number is one of ours, and written as ours is. */
+/** Whether every number is known and has our encoding. */
 const isAllOurs = (schema: DescMessage, wire: WireFields): boolean =>
   [...wire].every(([number, occurrences]) => {
     const field = schema.fields.find((candidate) => candidate.number === number);
@@ -149,13 +148,13 @@ const isAllOurs = (schema: DescMessage, wire: WireFields): boolean =>
     return encoding !== undefined && occurrences.every(({ wireType }) => wireType === wireTypeOf(encoding));
   });
 
-/** Whether what a number carries could be a field with that value, written in any way and with any numbers inside. */
+/** Whether a number's value could be that field's value, in any encoding and with any numbers inside. */
 const canCarry = (field: DescField, occurrences: ReadonlyArray<Occurrence> | undefined, value: unknown): boolean =>
   occurrences !== undefined && encodingsOf(field).some((encoding) => matches(field, encoding, occurrences, value, any));
 
 const any: Allowed = () => true;
 
-/** Whether all values of the JSON are on the wire as ours are: a flag reads as true from any number, but is written as 1. */
+/** Whether all values of the JSON are on the wire in our encoding: a boolean is written as 1, but read from any number. */
 const isWrittenAsOurs = (schema: DescMessage, wire: WireFields, values: Values): boolean =>
   schema.fields.every((field) => {
     const value = values[field.localName];
@@ -167,10 +166,10 @@ const isWrittenAsOurs = (schema: DescMessage, wire: WireFields, values: Values):
 const own: Allowed = (_message, field, number, encoding) =>
   number === field.number && encoding === encodingsOf(field)[0];
 
-/** Items of a list that count, at most: what is not looked at leaves a rival more, never one less. */
+/** Most items of a list that are compared; others could only remove more rivals. */
 const maxItems = 256;
 
-/** The messages that a field holds. */
+/** The messages in a field. */
 const inside = ({ number, localName }: DescField, { wire, values }: Compared): ReadonlyArray<Compared> => {
   const value = values[localName] as Values | ReadonlyArray<Values> | undefined;
   const payloads = (wire.get(number) ?? []).map(({ data }) => data);

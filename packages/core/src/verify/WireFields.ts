@@ -3,7 +3,7 @@ import { ScalarType } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { sameBytes, sameLink } from "./Sameness.ts";
 
-/** How a field is written: its scalar type, or "message". */
+/** Encoding of a field: its scalar type, or "message". */
 export type Encoding = ScalarType | "message";
 
 /** The wire type of a value (not of a packed list). */
@@ -32,10 +32,10 @@ export interface Occurrence {
   readonly data: Uint8Array;
 }
 
-/** Everything that one message carries, by field number. */
+/** The fields of one message by number. */
 export type WireFields = ReadonlyMap<number, ReadonlyArray<Occurrence>>;
 
-/** Fields in a message inside another one, at most, and in the outermost, which is a list of engines. */
+/** Most fields in a nested message, and in the outermost, which is a list of engines. */
 const maxInnerFields = 1_024;
 export const maxRootFields = 131_072;
 
@@ -73,11 +73,11 @@ export const tryWireFields = (
   }
 };
 
-/** Nesting that is looked into; the contract has less. */
+/** Deepest nesting that is read; the contract has less. */
 const maxDepth = 8;
 const text = new TextDecoder();
 
-/** Whether two protobuf messages carry the same at the same numbers, but for links that were signed anew. */
+/** Whether two protobuf messages have equal values at the same numbers, except for the queries of signed links. */
 export const sameWire = (a: Uint8Array, b: Uint8Array, depth = maxDepth): boolean => {
   if (sameBytes(a, b)) return true;
   const maxFields = depth === maxDepth ? maxRootFields : maxInnerFields;

@@ -20,7 +20,7 @@ const issuer = "bytenite-engines-registry";
 
 /** Signs access tokens and verifies them. */
 export interface AccessTokens {
-  /** A token for the user of an API key; it opens nothing once that key is revoked. */
+  /** A token for the user of an API key; invalid once that key is revoked. */
   readonly sign: (key: Credential, nowMs: number) => Promise<string>;
   /** The id of the API key behind a token, or undefined when it is not ours, altered or expired. */
   readonly verify: (token: string, nowMs: number) => Promise<string | undefined>;

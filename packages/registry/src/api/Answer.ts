@@ -2,16 +2,16 @@
 import type { EndpointName } from "@bytenite-engines/core/wire";
 import type { Body } from "./EngineBody.ts";
 
-/** What the routes need to know of a request. `target` is the path and query as they came. */
+/** A request. `target` is path and query as received. */
 export interface RequestHead {
   readonly method: string;
   readonly target: string;
   readonly header: (name: string) => string | null;
   /** Address of the client, as far as it is known. */
   readonly address?: string | undefined;
-  /** The body, whole; rejects with an ApiError when it is longer than that. */
+  /** The whole body; rejects with an ApiError when it is longer. */
   readonly body: (maxBytes: number) => Promise<Uint8Array>;
-  /** The body while it arrives; fails with an ApiError when it is longer than that. */
+  /** The body as a stream; fails with an ApiError when it is longer. */
   readonly chunks: (maxBytes: number) => AsyncIterable<Uint8Array>;
 }
 
@@ -32,16 +32,16 @@ export interface Answer {
   readonly status: number;
   readonly headers: Record<string, string>;
   readonly body: Body;
-  /** Sent in place of the body, where there is one; `bytes` is undefined for HEAD. Whoever does not send it cancels it. */
+  /** Sent in place of the body, where there is one; `bytes` is undefined for HEAD. A body that is not sent must be cancelled. */
   readonly stream?: {
     readonly length: number;
     readonly bytes: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
   };
-  /** What the request turned out to be, for logs and metrics; never its secrets. */
+  /** Fields for logs and metrics, without secrets. */
   readonly logFields: { readonly endpoint: EndpointName | Part | undefined; readonly user: string | undefined };
 }
 
-/** What every answer carries. */
+/** Header fields of every response. */
 export const headersOf = (
   serializer: { readonly jsonOnly: boolean },
   mediaType: string,

@@ -32,7 +32,7 @@ export class ApiError extends Error {
   }
 }
 
-/** The Status of a refusal as bytes or text. */
+/** The Status of an error as bytes or text. */
 export const statusBody = (
   code: RpcCode,
   message: string,
@@ -50,7 +50,7 @@ export const statusBody = (
   return JSON.stringify({ code: rpcCodes[code], message, details: json.details ?? [] });
 };
 
-/** Seconds after which a request that the database or the place of archives did not answer may be sent again. */
+/** `Retry-After` in seconds when database or storage fail. */
 export const databaseRetrySeconds = 5;
 
 /** The error response of an error: ApiError unchanged, 503 for a failing database or storage, else INTERNAL. */
@@ -65,6 +65,6 @@ export const apiErrorOf = (error: unknown): ApiError => {
   return new ApiError("INTERNAL", "internal error");
 };
 
-/** The refusal of a body that is too long. */
+/** The error of a body that is too long. */
 export const bodyTooLong = (maxBytes: number): ApiError =>
   new ApiError("INVALID_ARGUMENT", `body is longer than ${maxBytes} bytes`, { status: 413 });

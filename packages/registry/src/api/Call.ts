@@ -24,7 +24,7 @@ import type { SecretBox } from "./SecretBox.ts";
 import type { Row, SqlDriver } from "./SqlDriver.ts";
 import type { Serializer } from "./Serializer.ts";
 
-/** Longest path and query that is looked at, in characters. */
+/** Longest path and query, in characters. */
 const maxTargetCharacters = 8_192;
 
 /** Data sources of calls. */
@@ -33,10 +33,10 @@ export interface CallOptions {
   readonly box: SecretBox | undefined;
 }
 
-/** A call whose parameters are read; it is made for a user, and answers a body in one form. */
+/** A call with parsed parameters; for a user it returns a body in one format. */
 export type Call = (store: CallOptions, serializer: Serializer, user: User, format: Format) => Promise<Body>;
 
-/** The call that a request makes, its parameters read. Refuses what cannot be read, before anybody is asked who they are. */
+/** The call of a request, with its parameters. Throws ApiError for invalid ones, before authentication. */
 export const readCall = (match: EndpointMatch<ReadName>, query: URLSearchParams): Call => {
   const { name } = match;
   if (name === "list") {
@@ -113,7 +113,7 @@ export interface Located {
   readonly methods: ReadonlyArray<string>;
 }
 
-/** The call of the API that a request line means. Refuses a path that has none, and a target that is too long. */
+/** The call of a request line. Throws ApiError for an unknown path and for a target that is too long. */
 export const located = (head: { readonly method: string; readonly target: string }): Located => {
   if (head.target.length > maxTargetCharacters) {
     throw new ApiError("INVALID_ARGUMENT", `request target is longer than ${maxTargetCharacters} characters`, {

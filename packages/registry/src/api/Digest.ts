@@ -7,10 +7,10 @@ const selectorDigits = 16;
 /** Tokens whose digest is remembered by this process, so that a busy token is hashed once. */
 const maxRemembered = 10_000;
 
-/** Longest token that is remembered so, in characters: strangers' tokens are, too, and must not fill the memory. */
+/** Longest token that is remembered, in characters: unknown tokens must not fill the memory. */
 const maxRememberedLength = 1_024;
 
-/** What is stored of a secret. `selector` finds the row, `bytes` (the whole SHA-256) decides. */
+/** The stored form of a secret. `selector` finds the row, `bytes` (the whole SHA-256) decides. */
 export interface SecretDigest {
   readonly selector: string;
   readonly bytes: Uint8Array;
@@ -39,5 +39,5 @@ export const sameDigest = (a: Uint8Array, b: Uint8Array): boolean => {
 
 const hexOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
-/** A new secret of 256 random bits, after a prefix that says what it opens. */
+/** A new secret of 256 random bits, with a prefix for its kind. */
 export const newSecret = (prefix: string): string => `${prefix}_${hexOf(crypto.getRandomValues(new Uint8Array(32)))}`;

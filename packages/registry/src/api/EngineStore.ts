@@ -5,7 +5,7 @@ import { maxPageBytes, type Page } from "./Page.ts";
 import { ApiError } from "./ApiError.ts";
 import type { Row, SqlDriver, SqlValue, Statement } from "./SqlDriver.ts";
 
-/** The user who asks. */
+/** The authenticated user. */
 export interface User {
   /** The key of the user's row. */
   readonly number: number;
@@ -14,7 +14,7 @@ export interface User {
   readonly name: string;
 }
 
-/** An engine as it is kept: one of its two forms, whichever was asked for, and its sealed secret if the user owns it. */
+/** A stored engine: the requested format, and its encrypted secret if the user owns it. */
 export interface StoredEngine {
   readonly json: string | undefined;
   readonly protobuf: Uint8Array | undefined;
@@ -24,7 +24,7 @@ export interface StoredEngine {
 /** The form that a query reads; `hex` is protobuf as text, for databases that return bytes as an array of numbers. */
 export type StoredForm = "json" | "protobuf" | "hex";
 
-/** What a query selects for a form: a column, the expression for it, and what stands for an engine that is too large for its page. */
+/** SQL of a format: the column, its expression, and a placeholder for engines too large for their page. */
 const forms = {
   json: { column: "json", read: "json", empty: "''" },
   protobuf: { column: "protobuf", read: "protobuf", empty: "x''" },
@@ -34,25 +34,24 @@ const forms = {
 /** Only the owner reads the secret of an engine. */
 const ownSecret = "CASE WHEN owner = ? THEN secret END AS secret";
 
-/** A place in a list: the values of the columns that its order compares, of the row that is there. */
+/** A position in a list: the row's values in the columns of the order. */
 export type Place = ReadonlyArray<SqlValue>;
 
 /** A page of a list: one statement for its rows, each with the length of the list, and one for the length alone. */
 export interface ListStatements {
   /**
-   * The first rows of the page, at most so many, from its offset or from a place on. Of those with more bytes than that only
-   * the size is read.
+   * The first rows of the page, by offset or position. Of rows longer than the given bytes only the size is read.
    */
   readonly rows: (limit: number, maxRowBytes: number, from?: Place) => Statement;
   readonly page: Page;
   readonly total: Statement;
   /** Names the list and its order. */
   readonly key: string;
-  /** The place of the row that comes so many rows after a place, or after the first row. */
+  /** The position so many rows after another one, or after the first row. */
   readonly place: (from: Place | undefined, offset: number) => Statement;
 }
 
-/** SQL texts by what they are for. Made once, so that finding the prepared statement costs no hashing of a new text. */
+/** SQL texts by purpose, constant so that prepared statements are found by identity. */
 const texts = new Map<string, string>();
 
 const textOf = (key: string, make: () => string): string => {
@@ -65,8 +64,7 @@ const textOf = (key: string, make: () => string): string => {
 };
 
 /**
- * The index that answers is named: statistics of a table that was small when they were made, which is what `PRAGMA optimize`
- * leaves, let SQLite and D1 read the whole of it once it has grown.
+ * The index is named: outdated statistics of a small table (`PRAGMA optimize`) make SQLite and D1 scan the grown one.
  */
 const indexes = {
   own: { createdAt: "engines_by_creation", name: "engines_by_tag" },
@@ -127,12 +125,12 @@ export const listStatements = (
   };
 };
 
-/** Rows between two places of a list that are remembered. */
+/** Rows between two remembered positions of a list. */
 const placeStride = 256;
 
 /**
- * The place of the first row of a page, found from remembered places; undefined where the page is near the beginning of the list,
- * or nothing is remembered here. To skip rows costs as much as to read their entries in the index.
+ * The position of the first row of a page, from remembered ones; undefined near the beginning of the list, or without memory. Skipping a row
+ * costs a read of its index entry.
  */
 const placeOf = async (sql: SqlDriver, { key, page, place }: ListStatements): Promise<Place | "end" | undefined> => {
   if (page.offset < placeStride || sql.remembered === undefined) return undefined;
@@ -159,8 +157,7 @@ const highest = (columns: string, list: "own" | "public", condition: string): st
     AND deleted_at IS NULL ORDER BY major DESC, minor DESC, number DESC LIMIT 1)`;
 
 /**
- * The engine that a tag means: the user's own if there is one, else a public one; the highest version that fits. SQLite looks for a
- * public one only where there is none of the user's.
+ * The engine of a tag: the highest matching version of the user's own, else of the public ones, which SQLite then looks up.
  */
 export const tagStatement = (user: User, tag: EngineTag, what: StoredForm | "status"): Statement => {
   const wanted: Array<string | number> = [tag.name];
@@ -180,11 +177,11 @@ export const tagStatement = (user: User, tag: EngineTag, what: StoredForm | "sta
 export interface StoredList {
   readonly total: number;
   readonly engines: ReadonlyArray<StoredEngine>;
-  /** What the database returned: the same object while a driver remembers it. */
+  /** Rows of the database: the same object while a driver caches them. */
   readonly rows: ReadonlyArray<Row>;
 }
 
-/** The answer to a list: rows up to `maxPageBytes`, in one read unless some are large. */
+/** A page of a list: rows up to `maxPageBytes`, in one read unless some are large. */
 export const readList = async (sql: SqlDriver, statements: ListStatements): Promise<StoredList> => {
   const { limit } = statements.page;
   const maxRowBytes = Math.floor(maxPageBytes / limit);

@@ -5,10 +5,10 @@ import { KeyError, type SecretBox } from "./SecretBox.ts";
 import type { Row, SqlDriver } from "./SqlDriver.ts";
 import { statements } from "./Statements.ts";
 
-/** Where the check value belongs: no engine has such a place. */
+/** The AES-GCM context of the check value, which no engine has. */
 const checkPlace = "key check";
 
-/** Whether the database knows its key by a check value. Throws KeyError when the box is one of another key. */
+/** Whether the database has a check value. Throws KeyError for another key. */
 export const assertKey = async (sql: SqlDriver, box: SecretBox): Promise<boolean> => {
   const tables = await rowsOf(sql, "SELECT name FROM sqlite_master WHERE type = 'table'");
   const has = (table: string): boolean => tables.some(({ name }) => name === table);
@@ -20,7 +20,7 @@ export const assertKey = async (sql: SqlDriver, box: SecretBox): Promise<boolean
     }
   }
   if (has("engines")) {
-    // Older than the check value: what was sealed last says which key is in use.
+    // A database without check value: the newest encrypted secret identifies the key.
     const [engine] = await rowsOf(
       sql,
       `SELECT u.id, e.name, e.major, e.minor, e.secret FROM engines e JOIN users u ON u.number = e.owner

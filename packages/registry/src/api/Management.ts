@@ -16,10 +16,10 @@ import type { Row, SqlDriver, SqlValue, Statement } from "./SqlDriver.ts";
 import { auditStatement, newestValues, statements } from "./Statements.ts";
 import { allowOf, otherMethod } from "./Web.ts";
 
-/** The path below which the registry is managed. */
+/** Base path of the management API. */
 export const managementPath = "/manage/v1";
 
-/** Must be `1` on every request: a page of another origin cannot send it without asking first, and is refused then. */
+/** Must be `1` on every request: pages of other origins need a CORS preflight to send it, which is refused. */
 export const managementHeader = "Bytenite-Management";
 
 /** Longest body of a request, in bytes. */
@@ -29,13 +29,13 @@ const maxBodyBytes = 16 * 1_024;
 const maxPageRows = 1_000;
 const defaultPageRows = 100;
 
-/** Engines that one transaction deletes or hands over. */
+/** Most engines that one transaction deletes or hands over. */
 const chunkEngines = 50;
 
-/** Days that a credential can live. */
+/** Longest lifetime of a credential, in days. */
 const maxLifetimeDays = 3_650;
 
-/** Largest quota: what JSON numbers and SQLite hold exactly. */
+/** Largest quota: the largest integer that is exact in JSON. */
 const maxQuota = Number.MAX_SAFE_INTEGER;
 
 const dayMs = 86_400_000;
@@ -45,7 +45,7 @@ export interface ManagementOptions {
   readonly sql: SqlDriver;
   readonly box: SecretBox | undefined;
   readonly authorize: Authorize;
-  /** Where it reads and writes, if not in `sql`; its fields say what a reader has to see. */
+  /** Database session, if not `sql`; its fields are response headers. */
   readonly session?: ((head: RequestHead, from: "primary") => ReadSession) | undefined;
   readonly onFault?: ((error: unknown, requestId: string) => void) | undefined;
   readonly now: () => number;
@@ -59,9 +59,9 @@ interface Call {
   readonly at: number;
   readonly actor: Credential;
   readonly query: URLSearchParams;
-  /** The JSON object of the body; only the named members may be in it. */
+  /** The JSON object of the body; other members than the named ones are errors. */
   readonly input: (...members: ReadonlyArray<string>) => Promise<Input>;
-  /** The decoded parts of the path that the route leaves open. */
+  /** Decoded path parameters. */
   readonly parts: ReadonlyArray<string>;
 }
 
@@ -143,7 +143,7 @@ const numberIn = (query: URLSearchParams, name: string, otherwise: number): numb
   return Number(text);
 };
 
-/** A page: its rows, and what `after` has to be for the next one; null on the last. */
+/** A page: its rows, and `after` of the next one; null on the last. */
 const paged = (
   name: string,
   rows: ReadonlyArray<Row>,
@@ -184,7 +184,7 @@ const userRow = async (sql: SqlDriver, name: string): Promise<Row> => {
   return row;
 };
 
-/** Runs a change with its line in the audit trail, and gives the rows of the change. */
+/** Runs a change with its audit entry in one transaction; returns the rows of the change. */
 const noted = async (
   { sql, at, actor }: Call,
   change: Statement,
@@ -247,7 +247,7 @@ const ownerOf = (row: Row): { readonly number: number; readonly id: string; read
   name: String(row["name"]),
 });
 
-/** An engine under another owner, and its secret, which is tied to its owner, sealed anew. */
+/** An engine under another owner, with its secret encrypted again for that owner. */
 const handedOver = async (before: Row, to: ReturnType<typeof ownerOf>, { box, at }: Call): Promise<Statement> => {
   const engine = clone(EngineSchema, engineIn(before));
   let secret = bytesOf(before["secret"]) ?? null;
@@ -276,8 +276,8 @@ const deleted = (before: Row, owner: number, at: number): Statement => {
 };
 
 /**
- * Disables the user first, so that nothing new comes, then deletes or hands over the engines in parts, then ends the credentials
- * and the user. Where it ends in between, the same request goes on.
+ * Disables the user, deletes or hands over the engines in parts, then deletes credentials and user. After an interruption the same request
+ * continues.
  */
 const deleteUser: Operation = async (call) => {
   const { sql, at, actor, query } = call;
@@ -373,7 +373,7 @@ const revokeCredential: Operation = async (call) => {
   return { body: { id, revoked: true, configuredIn } };
 };
 
-/** The engine of a user that a tag names; of a tag that is not whole the newest version. */
+/** The engine of a user by tag; of a partial tag the newest version. */
 const engineRow = async ({ sql, parts: [name = "", text = ""] }: Call, isWhole: boolean) => {
   const tag = parseTag(text);
   if (tag === undefined || (isWhole && tag.minor === undefined)) {
@@ -425,7 +425,7 @@ const listEngines: Operation = async ({ sql, query }) => {
   return paged("engines", rows, limit, shownEngine, "number");
 };
 
-/** Methods by path; `*` is one part of it. */
+/** Methods by path; `*` is a path parameter. */
 const routes: ReadonlyArray<readonly [path: string, methods: Readonly<Record<string, Operation>>]> = [
   [
     "users",

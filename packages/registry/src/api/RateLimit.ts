@@ -5,7 +5,7 @@ import { ApiError } from "./ApiError.ts";
 /** Most buckets; beyond, the least recently used are dropped. */
 const maxBuckets = 10_000;
 
-/** An address as connections and attempts are counted by: of IPv6 the network of 64 bits, which is what one customer gets. */
+/** Key of an address in limits: of IPv6 its /64 network. */
 export const countedAddress = (address = ""): string => {
   const plain = address.startsWith("::ffff:") && address.includes(".") ? address.slice("::ffff:".length) : address;
   if (!plain.includes(":")) return plain;
@@ -40,7 +40,7 @@ export interface RateLimit {
   readonly giveBack: (key: string) => void;
 }
 
-/** Takes one call of a user, or refuses it. */
+/** Counts one call of a user, or throws ApiError (429). */
 export const makeRateLimit = (
   options: RateLimitOptions,
   now?: () => number,
@@ -57,7 +57,7 @@ export interface RateLimiter {
 /** Seconds of the period of a limiter, as configured: it does not report the remaining wait. */
 export const limiterPeriodSeconds = 10;
 
-/** Takes one call by a limiter, or refuses it. */
+/** Counts one call by a limiter, or throws ApiError (429). */
 export const makeLimiterCheck =
   (limiter: RateLimiter) =>
   async (key: string): Promise<void> => {

@@ -63,8 +63,8 @@ export interface RoutesOptions extends CallOptions {
 export type Routes = (head: RequestHead, serializer?: Serializer) => Promise<Answer>;
 
 /**
- * Whose a request is. `known` hears the user's name first; refuses strangers, and users who call too often. With `engines` the
- * credential may be one that a copy of the database still has.
+ * Authenticates a request and checks the user's rate limit. `known` is called with the user's name before that. With `engines` the credential
+ * may come from a replica.
  */
 export type Authorize = (
   head: RequestHead,
@@ -153,7 +153,7 @@ export const makeRoutes = (options: RoutesOptions, authorize: Authorize): Routes
             })
           : await call({ sql, box: options.box }, serializer, credential.user, representation.format);
       const headers = Object.assign(headersOf(serializer, representation.mediaType, requestId), session?.headers());
-      // A link lives for minutes, and is its asker's.
+      // A link is short-lived and for one user.
       if (name === "download" || name === "upload-link") headers["Cache-Control"] = "no-store";
       const digest = await serializer.digestOf(schema);
       if (digest !== undefined) headers[schemaDigestHeader] = digest;

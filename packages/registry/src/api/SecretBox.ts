@@ -6,14 +6,14 @@ const nonceBytes = 12;
 /** Fewest characters of the passphrase from which keys are derived. */
 export const minKeyCharacters = 32;
 
-/** Seals and opens secrets. `place` ties a sealed secret to the engine it belongs to: it opens nowhere else. */
+/** Encrypts and decrypts secrets. `place` binds a secret to its engine (additional data of AES-GCM). */
 export interface SecretBox {
   readonly seal: (secret: string, place: string) => Promise<Uint8Array>;
-  /** Rejects with KeyError when the key, or the place, is another one. */
+  /** Rejects with KeyError for another key or place. */
   readonly open: (sealed: Uint8Array, place: string) => Promise<string>;
 }
 
-/** A key that is too short to be one, or is not the one that is needed. */
+/** A key that is too short, or another one than needed. */
 export class KeyError extends Error {
   override readonly name = "KeyError";
 }
@@ -31,7 +31,7 @@ export const deriveKeyBytes = async (key: string, purpose: string): Promise<Uint
   return new Uint8Array(await crypto.subtle.deriveBits(algorithm, material, 256));
 };
 
-/** A box that a key opens. */
+/** The box of a key. */
 export const makeSecretBox = async (key: string): Promise<SecretBox> => {
   const bytes = await deriveKeyBytes(key, "secrets at rest");
   const aes = await crypto.subtle.importKey("raw", bytes, "AES-GCM", false, ["encrypt", "decrypt"]);

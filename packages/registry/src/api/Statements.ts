@@ -5,7 +5,7 @@ import type { SqlValue, Statement } from "./SqlDriver.ts";
 
 const userColumns = "number, id, name, created_at, disabled_at, live_engines, max_engines, max_bytes";
 
-/** Statements by what they do. `EngineStore.ts` makes those of lists and tags, `ArchiveRows.ts` has those of archives. */
+/** Statements by purpose. `EngineStore.ts` makes those of lists and tags, `ArchiveRows.ts` has those of archives. */
 export const statements = {
   users: `SELECT ${userColumns} FROM users WHERE deleted_at IS NULL AND name > ? ORDER BY name LIMIT ?`,
   user: `SELECT ${userColumns} FROM users WHERE name = ? AND deleted_at IS NULL`,
@@ -73,7 +73,7 @@ export const newestValues = ({ name, major, minor }: EngineTag): ReadonlyArray<S
 ];
 
 const good = "c.revoked_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > ?)";
-/** Users are no part of a join: statistics of a few users make it read all of them, a look by their number they leave alone. */
+/** A subquery instead of a join, for which statistics of few users would make SQLite scan the table. */
 const found = `SELECT c.id, c.kind, c.scope, c.digest, c.user, (SELECT id FROM users WHERE number = c.user) AS uuid,
   (SELECT name FROM users WHERE number = c.user) AS name,
   (SELECT disabled_at FROM users WHERE number = c.user) AS disabled FROM credentials c`;
@@ -94,7 +94,7 @@ export const byId = (id: string, now: number): Statement => ({
 
 const note = "INSERT INTO audit (at, actor, action, subject, detail) VALUES (?, ?, ?, ?, ?)";
 
-/** `changes()` is 0 where the statement before it has met no row: then nothing is noted. */
+/** Nothing is written where the statement before changed no row (`changes()`). */
 const noteIfChanged = "INSERT INTO audit (at, actor, action, subject, detail) SELECT ?, ?, ?, ?, ? WHERE changes() > 0";
 
 /** A statement that notes a change in the audit trail, to be run in the transaction of that change. */

@@ -15,7 +15,7 @@ export const tokenPath = "/v1/auth/access_token";
 /** Longest body that is read there, in bytes. */
 export const maxTokenBodyBytes = 16 * 1_024;
 
-/** What the endpoint stands on. Without `accessTokens` it answers UNIMPLEMENTED. */
+/** Dependencies. Without `accessTokens` the response is UNIMPLEMENTED. */
 export interface TokenEndpointOptions {
   readonly sql: SqlDriver;
   readonly accessTokens: AccessTokens | undefined;

@@ -9,7 +9,7 @@ import { readDownload, type KeptArchive } from "./ArchiveRows.ts";
 import { archivePlace, openArchive, type ObjectStore } from "./ArchiveStore.ts";
 import type { Links } from "./Link.ts";
 
-/** What downloads stand on. */
+/** Dependencies of downloads. */
 export interface DownloadOptions {
   readonly sql: SqlDriver;
   readonly box: SecretBox | undefined;
@@ -19,7 +19,7 @@ export interface DownloadOptions {
   readonly now: () => number;
 }
 
-/** Builds what answers below `archivesPath`. Needs no token: the link is one. Never rejects. */
+/** Builds the routes below `archivesPath`. Links need no token. Never rejects. */
 export const makeDownload =
   ({ sql, box, store, links, onFault, now }: DownloadOptions) =>
   async (head: RequestHead): Promise<Answer> => {
@@ -43,7 +43,7 @@ export const makeDownload =
         "Content-Disposition": `attachment; filename="${name}-${major}.${minor}.${extension}"`,
         "X-Content-Type-Options": "nosniff",
         "Accept-Ranges": "bytes",
-        // Who has the link has the archive: no cache may give it to others.
+        // The link is the credential: no shared cache may store the response.
         "Cache-Control": "private, no-cache",
         ETag: `"${archive.hash}"`,
         "Repr-Digest": `sha-256=:${archive.hash}:`,

@@ -22,20 +22,20 @@ import type { Staging } from "./Staging.ts";
 import { laterThan, makeUpload, makeUploadLink, type UploadLimits } from "./Upload.ts";
 import { bodyFormat } from "./UploadBody.ts";
 
-/** Where archives are kept, and how they are had. */
+/** Storage of archives and their links. */
 export interface ArchiveOptions {
   readonly store: ObjectStore;
   readonly sha256: () => Sha256;
   readonly links: Links;
-  /** What links begin with: the origin at which clients reach this registry. Undefined: there are no downloads. */
+  /** Base of links: the public origin of this registry. Undefined: no downloads. */
   readonly publicUrl: string | undefined;
-  /** What they begin with instead for who asks by this `Host`, without `publicUrl`. */
+  /** Base of links for a `Host`, without `publicUrl`. */
   readonly localUrl?: (host: string | null) => string | undefined;
   readonly limits: UploadLimits;
   readonly staging?: Staging | undefined;
 }
 
-/** What the calls stand on. */
+/** Dependencies of the calls. */
 export interface LifecycleOptions {
   readonly box: SecretBox | undefined;
   /** Undefined: there are no uploads and no downloads. */
@@ -46,10 +46,10 @@ export interface LifecycleOptions {
 /** A call of the lifecycle. */
 export type LifecycleName = Exclude<CallName, ReadName>;
 
-/** Makes one of these calls for somebody, and gives the body of its answer. */
+/** Runs a call for a user; returns the response body. */
 export type Lifecycle = (name: LifecycleName, call: LifecycleCall) => Promise<Body>;
 
-/** Who asks for what, and how it is answered. */
+/** A call with its user and format. */
 export interface LifecycleCall {
   readonly tag: string | undefined;
   readonly head: RequestHead;
@@ -62,7 +62,7 @@ export interface LifecycleCall {
 /** Longest body of a call without an archive, in bytes. */
 const maxBodyBytes = 16 * 1_024;
 
-/** Times that a change is tried again after somebody else's came between. */
+/** Retries of a change after a concurrent one. */
 const maxAttempts = 5;
 
 const invalid = (problem: string): ApiError => new ApiError("INVALID_ARGUMENT", problem);
@@ -113,7 +113,7 @@ const messageIn = async (head: RequestHead): Promise<EngineMessage> => {
   }
 };
 
-/** The version that a tag means among a user's own engines. Refuses one of another: 403 for a public one, 404 for all else. */
+/** The version of a tag among a user's own engines. Throws ApiError: 403 for another user's public engine, else 404. */
 const ownVersion = async (sql: SqlDriver, user: User, tag: EngineTag) => {
   // The user's own comes first; 404 where there is none to be seen at all.
   const status = await readStatus(sql, user, tag);

@@ -7,11 +7,11 @@ export const archivesPath = "/archives";
 /** Seconds that a link lives. */
 export const linkSeconds = 10 * 60;
 
-/** What a link opens. */
+/** Content of a link. */
 export interface Linked {
   /** The key of the archive. */
   readonly archive: string;
-  /** Whether it was given to the owner: to others it opens public engines only. */
+  /** Whether it was made for the owner; others download public engines only. */
   readonly isOwners: boolean;
 }
 
@@ -19,7 +19,7 @@ export interface Linked {
 export interface Links {
   /** A path with a query. */
   readonly sign: (linked: Linked, nowMs: number) => Promise<string>;
-  /** What a path and query open, or undefined where they are altered, expired or none of ours. */
+  /** The content of a path and query; undefined if altered, expired or foreign. */
   readonly verify: (path: string, query: URLSearchParams, nowMs: number) => Promise<Linked | undefined>;
 }
 
@@ -27,7 +27,7 @@ const utf8 = new TextEncoder();
 
 const hmac = { name: "HMAC", hash: "SHA-256" } as const;
 
-/** What a signature is made of. */
+/** Signed text of a link. */
 const signed = ({ archive, isOwners }: Linked, expires: number): Uint8Array<ArrayBuffer> =>
   utf8.encode(`${archive}\n${expires}\n${isOwners ? "owner" : "public"}`);
 

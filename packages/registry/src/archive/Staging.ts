@@ -14,7 +14,7 @@ export interface Staging {
   readonly link: (user: string, bytes: number) => Promise<string | undefined>;
   /** The place of this user that a link leads to, its query aside; undefined for anything else. */
   readonly placeOf: (user: string, link: string) => string | undefined;
-  /** What has arrived at a place, or undefined. Rejects with StorageUnavailable. */
+  /** The archive at a place, or undefined. Rejects with StorageUnavailable. */
   readonly read: (place: string) => Promise<AsyncIterable<Uint8Array> | undefined>;
   readonly remove: (place: string) => Promise<void>;
 }

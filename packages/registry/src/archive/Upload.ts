@@ -62,7 +62,7 @@ export const publicUrlProblem = (text: string): string | undefined => {
   return isPlain ? undefined : `${JSON.stringify(text.slice(0, 200))} is no URL as https://engines.example`;
 };
 
-/** What uploads stand on. */
+/** Dependencies of uploads. */
 export interface UploadOptions extends CheckOptions {
   /** Where archives come that are too long for a request. Undefined: there are none. */
   readonly staging?: Staging | undefined;
@@ -75,17 +75,17 @@ interface Publishing extends UploadOptions {
   readonly sql: SqlDriver;
 }
 
-/** Seconds after which an upload may be sent again for which there was no turn. */
+/** `Retry-After` in seconds at the limit of uploads. */
 const turnRetrySeconds = 5;
 
-/** Times that a change is tried again after somebody else's came between. */
+/** Retries of a change after a concurrent one. */
 const maxAttempts = 5;
 
 const invalid = (problem: string): ApiError => new ApiError("INVALID_ARGUMENT", problem);
 
 const precondition = (problem: string): ApiError => new ApiError("FAILED_PRECONDITION", problem);
 
-/** Builds what takes uploads: the engine that comes of one, with its secret. */
+/** Builds the upload: from a request to the stored engine, with its secret. */
 export const makeUpload = (
   fixed: UploadOptions,
 ): ((sql: SqlDriver, head: RequestHead, by: Credential) => Promise<Engine>) => {
@@ -135,7 +135,7 @@ const tooManyAtOnce = (): ApiError =>
     retryDelayMs: turnRetrySeconds * 1_000,
   });
 
-/** Shares of uploads at once. */
+/** Counter of concurrent uploads. */
 const makeTurns = ({ uploads, uploadsPerUser }: UploadLimits) => {
   const byUser = new Map<string, number>();
   let total = 0;
@@ -186,7 +186,7 @@ const receive = async (
         yield first.value;
         for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) yield next.value;
       } finally {
-        // What is left of the body goes by unread.
+        // The rest of the body is discarded.
         void iterator.return?.().catch(() => {});
       }
     })(),
@@ -229,7 +229,7 @@ const receiveStaged = async (
   return { ...checked, message, unstage };
 };
 
-/** Builds what gives links to which archives are sent that are too long for a request. */
+/** Builds the endpoint of upload links, for archives too long for a request. */
 export const makeUploadLink =
   ({
     staging,
