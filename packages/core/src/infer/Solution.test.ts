@@ -70,12 +70,12 @@ test("a field without a number that can carry it contradicts once it is seen, an
 
 test("a foreign number may be a field that was never seen, if there is one of its wire type", () => {
   const seen = { engineId: "a", engineTag: "b", engineLink: "c", engineStatus: "d", engineData: new Uint8Array([1]) };
-  const blindFor = (values: Partial<typeof seen>): unknown => {
+  const blindFor = (values: typeof seen): unknown => {
     const writer = new BinaryWriter().tag(9, WireType.LengthDelimited).string("z");
     for (const [index, name] of (["engineId", "engineTag", "engineLink", "engineStatus"] as const).entries()) {
-      writer.tag(index + 1, WireType.LengthDelimited).string(values[name] ?? "");
+      if (values[name] !== "") writer.tag(index + 1, WireType.LengthDelimited).string(values[name]);
     }
-    writer.tag(5, WireType.LengthDelimited).bytes(values.engineData ?? new Uint8Array());
+    writer.tag(5, WireType.LengthDelimited).bytes(values.engineData);
     const fit = addPair(noEvidence, solve, EngineMessageSchema, writer.finish(), create(EngineMessageSchema, values));
     return [fit?.foreign, fit?.blind];
   };
