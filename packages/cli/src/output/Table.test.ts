@@ -5,7 +5,9 @@ import { widthOf } from "../terminal/Width.ts";
 import { EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
 import type { DescMessage } from "@bufbuild/protobuf";
 import { engineColumns, enginePaths, statusPaths } from "./EngineShape.ts";
+import { styled } from "../terminal/Terminal.ts";
 import { lineOf, placed } from "./Table.ts";
+import { colouredJson } from "./TextWriters.ts";
 
 const cell = fc.record({
   text: fc.oneof(
@@ -67,4 +69,11 @@ const pathsOf = (schema: DescMessage): ReadonlyArray<string> =>
 test("fields are those of the contract, in its order", () => {
   expect(enginePaths).toEqual(pathsOf(EngineSchema));
   expect(statusPaths).toEqual(pathsOf(EngineMessageSchema));
+});
+
+test("names, texts, numbers and other values of JSON have a colour each", () => {
+  const name = styled('"name"', "heading", true);
+  const parts = [styled('"a"', "good", true), styled("-1.5e3", "warning", true), styled("null", "faint", true)];
+  expect(colouredJson('{\n  "name": ["a", -1.5e3, null]\n}\n')).toBe(`{\n  ${name}: [${parts.join(", ")}]\n}\n`);
+  expect(parts[0]).not.toBe('"a"');
 });

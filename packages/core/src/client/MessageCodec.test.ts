@@ -1,13 +1,23 @@
-import { createRegistry, fromJson, toJson, type DescMessage, type JsonValue } from "@bufbuild/protobuf";
+import {
+  create,
+  createRegistry,
+  fromBinary,
+  fromJson,
+  toBinary,
+  toJson,
+  type DescMessage,
+  type JsonValue,
+  type Message,
+} from "@bufbuild/protobuf";
 import { EngineListResponseSchema, EngineSchema } from "@bytenite-engines/proto";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { messages } from "../../test/ArbitraryMessages.ts";
-import { ListBooksResponseSchema } from "../../test/gen/google/example/library/v1/library_pb.ts";
+import { LibraryService, ListBooksResponseSchema } from "../../test/gen/google/example/library/v1/library_pb.ts";
 import { ChildSchema, EverythingSchema } from "../../test/gen/kitchen/v1/kitchen_pb.ts";
 import { decodeJson } from "../JsonReader.ts";
 import { defaultReadLimits } from "../ReadLimits.ts";
-import { readJson } from "./MessageCodec.ts";
+import { readJson, serviceCodec } from "./MessageCodec.ts";
 
 const schemas: ReadonlyArray<DescMessage> = [
   EngineSchema,
@@ -53,4 +63,23 @@ test("etcd's way of writing is read: proto names, and integers of 64 bits as tex
     struct: { any_key: { x: 1 } },
   });
   expect(unknownFields.size).toBe(0);
+});
+
+test("of an answer that is one field a message comes as its protobuf; any other field has no such form", () => {
+  const decode = (name: "engines" | "pagination", bytes: Uint8Array) => {
+    const field = EngineListResponseSchema.field[name];
+    const body = { contentType: "application/x-protobuf", status: 200, bytes, isVerified: true };
+    return serviceCodec(LibraryService, undefined).decode(
+      EngineListResponseSchema,
+      field,
+      body,
+      defaultReadLimits,
+      (schema, read) => fromBinary(schema, read),
+    );
+  };
+  const message = create(EngineListResponseSchema, { pagination: { total: 7 } });
+  const field = EngineListResponseSchema.field["pagination"]?.message;
+  const bytes = field === undefined ? new Uint8Array() : toBinary(field, message.pagination as Message);
+  expect(decode("pagination", bytes)).toMatchObject({ format: "protobuf", message });
+  expect(() => decode("engines", bytes)).toThrow(/is no message, so its protobuf has no form/);
 });
