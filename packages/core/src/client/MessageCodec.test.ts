@@ -65,21 +65,23 @@ test("etcd's way of writing is read: proto names, and integers of 64 bits as tex
   expect(unknownFields.size).toBe(0);
 });
 
+/** A list of engines of which only one field is in a body of protobuf. */
+const decodeField = (name: "engines" | "pagination", bytes: Uint8Array) => {
+  const field = EngineListResponseSchema.field[name];
+  const body = { contentType: "application/x-protobuf", status: 200, bytes, isVerified: true };
+  return serviceCodec(LibraryService, undefined).decode(
+    EngineListResponseSchema,
+    field,
+    body,
+    defaultReadLimits,
+    (schema, read) => fromBinary(schema, read),
+  );
+};
+
 test("of an answer that is one field a message comes as its protobuf; any other field has no such form", () => {
-  const decode = (name: "engines" | "pagination", bytes: Uint8Array) => {
-    const field = EngineListResponseSchema.field[name];
-    const body = { contentType: "application/x-protobuf", status: 200, bytes, isVerified: true };
-    return serviceCodec(LibraryService, undefined).decode(
-      EngineListResponseSchema,
-      field,
-      body,
-      defaultReadLimits,
-      (schema, read) => fromBinary(schema, read),
-    );
-  };
   const message = create(EngineListResponseSchema, { pagination: { total: 7 } });
   const field = EngineListResponseSchema.field["pagination"]?.message;
   const bytes = field === undefined ? new Uint8Array() : toBinary(field, message.pagination as Message);
-  expect(decode("pagination", bytes)).toMatchObject({ format: "protobuf", message });
-  expect(() => decode("engines", bytes)).toThrow(/is no message, so its protobuf has no form/);
+  expect(decodeField("pagination", bytes)).toMatchObject({ format: "protobuf", message });
+  expect(() => decodeField("engines", bytes)).toThrow(/is no message, so its protobuf has no form/);
 });
