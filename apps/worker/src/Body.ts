@@ -149,7 +149,7 @@ export const streamBody = (
       // From here on the runtime moves the bytes.
       await body.pipeTo(writable);
     } catch (error) {
-      // The client is gone, or the upstream broke off: each end hears of the other.
+      // When client or upstream disconnect, the other side is aborted.
       await Promise.allSettled([body.cancel(error), writable.abort(error)]);
     } finally {
       lease.release();

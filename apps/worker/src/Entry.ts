@@ -19,7 +19,7 @@ export interface Answer {
   readonly status: number;
   readonly statusText?: string | undefined;
   readonly endpoint: ReadName | "other";
-  /** The form that the upstream was asked for: part of the key. */
+  /** The requested format: part of the key. */
   readonly askedFormat: Format;
   /** The form of the bytes; undefined for a Content-Type that is neither, and for other paths. */
   readonly format: Format | undefined;
@@ -46,7 +46,7 @@ export interface Entry extends Answer, CacheEntry {
   readonly fetchedAtMs: number;
   /** Of a 206: the part that the bytes are, and the Range of its request. */
   readonly part?: (StoredPart & { readonly askedRange: string }) | undefined;
-  /** The other form, once it was asked for; "none": it cannot be made. */
+  /** The other format, once requested; "none": it cannot be made. */
   other?: Entry | "none";
   /** Head of the last response from memory. */
   prepared?: Prepared;
@@ -174,7 +174,7 @@ export const strongEtag = async (bytes: Uint8Array<ArrayBuffer>, format: Format 
 
 export const otherForm = (format: Format): Format => (format === "json" ? "protobuf" : "json");
 
-/** Whether an answer is one for those who want this form: it has it, or came when it was asked for. */
+/** Whether a response serves requests for this format: it has it, or was requested in it. */
 export const hasForm = (answer: Answer, format: Format): boolean =>
   answer.endpoint === "other" || answer.format === format || answer.askedFormat === format;
 

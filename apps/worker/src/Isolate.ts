@@ -25,7 +25,7 @@ export interface Surroundings {
   readonly now: () => number;
 }
 
-/** Rules by what is asked for. */
+/** Rules by endpoint. */
 export type Caches = Readonly<Record<ReadName | "other" | "negative", HttpCache>>;
 
 export interface Isolate extends Omit<Surroundings, "store" | "fetch" | "purgeLog"> {
@@ -46,7 +46,7 @@ const flightSlackMs = 1_000;
 export const targetedFields: ReadonlyArray<string> = ["cloudflare-cdn-cache-control", "cdn-cache-control"];
 
 const cachesOf = ({ lifetimes, negativeMs, cachesAnonymous }: Config): Caches => {
-  // Clocks of upstreams are minutes off at times: age is what Age says, not the time since Date.
+  // Clocks of upstreams can be minutes off: the age comes from Age, not from Date.
   const options: CacheOptions = {
     keyedByUser: true,
     apparentAge: false,

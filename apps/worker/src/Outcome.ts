@@ -14,20 +14,20 @@ export type Result =
   /** Stale, because the upstream failed. */
   | "stale-if-error"
   | "miss"
-  /** Something was stored, and the upstream was asked about it. */
+  /** Results with a stored response that was validated. */
   | "validated"
   /** Shared another request's exchange. */
   | "collapsed"
   /** Without a (living) token, or not cacheable by its method. */
   | "bypass";
 
-/** A response, and what is logged and counted about it. Nothing of a token is in it. */
+/** A response, and what is logged and counted about it. Has no token. */
 export interface RequestOutcome {
   readonly response: Response;
   readonly result: Result;
   /** Undefined: refused before it was known what it means. */
   readonly route?: Route | undefined;
-  /** Length of the body; 0 for what the proxy says by itself, and for streams. */
+  /** Length of the body; 0 for errors of the proxy, and for streams. */
   readonly bytes: number;
   /** Undefined: it is only needed where a line is logged, or the client gave one. */
   readonly requestId?: string;

@@ -3,7 +3,7 @@ import { parseTag, readNames, type ReadName } from "@bytenite-engines/core/wire"
 import { remember } from "./Admission.ts";
 import type { EdgeStore } from "./Runtime.ts";
 
-/** Everything that was asked for up to a moment and lies in a scope. An empty scope is everything. */
+/** A purge: responses requested up to a time, within a scope. An empty scope is everything. */
 export interface Purge {
   readonly atMs: number;
   /** Hard: unusable. Otherwise it has to be validated, and is only used where the upstream fails. */
@@ -65,7 +65,7 @@ export class Purges {
   /** What the data centre has from before is not used: the purges of an owner may have been dropped. */
   floorMs = 0;
 
-  /** The latest moment that was ever seen: a clock that goes back must save nothing from a purge. */
+  /** The latest time so far: after a clock goes back, purges must still apply. */
   latest(nowMs: number): number {
     this.#latestMs = Math.max(this.#latestMs, nowMs);
     return this.#latestMs;
@@ -106,7 +106,7 @@ export class Purges {
   }
 }
 
-/** Where purges are kept for other isolates. */
+/** Storage of purges for other isolates. */
 export interface PurgeNotes {
   /** How far a purge reaches, for people. */
   readonly reach: string;
@@ -179,7 +179,7 @@ const isPurge = (value: unknown): value is Purge =>
 
 const parameterNames: ReadonlyArray<string> = ["all", "endpoint", "tag", "hard"];
 
-/** What is wrong with the names of parameters: unknown or repeated. */
+/** The problem of parameter names: unknown or repeated. */
 export const wrongParameter = (parameters: URLSearchParams, names: ReadonlyArray<string>): string | undefined => {
   const unknown = [...parameters.keys()].find((name) => !names.includes(name));
   if (unknown !== undefined) return `unknown parameter ${unknown}: there are ${names.join(", ")}`;
@@ -187,7 +187,7 @@ export const wrongParameter = (parameters: URLSearchParams, names: ReadonlyArray
   return twice === undefined ? undefined : `${twice} is given more than once: send one request for each`;
 };
 
-/** The purge that an operator asks for; a string says what is wrong. */
+/** The purge of a request, or its problem. */
 export const parsePurge = (parameters: URLSearchParams, atMs: number): Purge | string => {
   const wrong = wrongParameter(parameters, parameterNames);
   if (wrong !== undefined) return wrong;

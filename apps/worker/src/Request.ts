@@ -1,4 +1,4 @@
-// Requests of clients: parsing, routes, and what is refused.
+// Requests of clients: parsing, routes, refusals.
 import { create } from "@bufbuild/protobuf";
 import {
   basePath,
@@ -24,7 +24,7 @@ import { remember } from "./Admission.ts";
 import type { Config } from "./Config.ts";
 import { tokenOf } from "./Identity.ts";
 
-/** What a request asks for, in its normal form: equivalent requests have equal routes. */
+/** A normalised request: equivalent requests have equal routes. */
 export interface Route {
   /** `other`: a path below a configured prefix. */
   readonly endpoint: ReadName | "other";

@@ -65,7 +65,7 @@ const fieldsOf = (
   outcome: CacheOutcome,
 ): Array<[string, string]> => {
   const fields = new Map(answer.client);
-  // Bytes of one form go by several names; the client gets the name it asked for.
+  // A format has several media types; the client gets the one it requested.
   if (answer.format === representation.format) fields.set("content-type", representation.mediaType);
   // Stored responses state their age (RFC 9111, 5.1); so do answers that a cache before the upstream had stored.
   const { freshness } = answer;

@@ -14,7 +14,7 @@ export const exitCodes = {
   interrupted: 130,
 } as const;
 
-/** What each code says, for help, man page and reference. */
+/** Meaning of each code, for help, man page and reference. */
 export const exitCodeMeanings: ReadonlyArray<readonly [code: number, meaning: string]> = [
   [exitCodes.ok, "done"],
   [exitCodes.unexpected, "something unexpected went wrong"],
@@ -57,15 +57,15 @@ export const exitCodeOf = (error: EngineError): number =>
 /** Content Too Large (RFC 9110, 15.5.14). */
 const contentTooLarge = 413;
 
-/** Whether what was sent is larger than the server takes. */
+/** Whether the request was too large for the server. */
 export const isTooLarge = ({ status, reason }: EngineError): boolean =>
   status === contentTooLarge && (reason._tag === "InvalidArgument" || reason._tag === "Rejected");
 
-/** Whether the server refuses a valid request for its own state or limits, as a quota. */
+/** Whether the server rejected a valid request by its state or limits, such as a quota. */
 export const isBeyondLimit = (error: EngineError): boolean =>
   isTooLarge(error) || (error.reason._tag === "InvalidArgument" && error.code === "FAILED_PRECONDITION");
 
-/** A failure with a better hint than its kind has. */
+/** A failure with a specific hint. */
 export class HintedError extends Error {
   readonly _tag = "HintedError";
   readonly hint: string;
@@ -79,12 +79,12 @@ export class HintedError extends Error {
 export const isEngineError = (error: unknown): error is EngineError =>
   error instanceof Error && "_tag" in error && error._tag === "EngineError";
 
-/** A file that could not be written, said in a sentence. */
+/** A file that could not be written. */
 export class FileError extends Error {
   readonly _tag = "FileError";
 }
 
-/** Several failures, none of which kept the rest from being done. */
+/** Several independent failures. */
 export class SeveralErrors extends Error {
   readonly _tag = "SeveralErrors";
   readonly errors: ReadonlyArray<Error>;

@@ -1,4 +1,4 @@
-// Messages and hints for everything that was thrown.
+// Messages and hints of errors.
 import { UsageError, UserError } from "@bytenite-engines/registry/command";
 import type { EngineError } from "@bytenite-engines/core/promise";
 import { sayDuration } from "./parse/Units.ts";
@@ -21,7 +21,7 @@ export interface Failure {
   readonly requestId?: string | undefined;
 }
 
-/** The message and hint of anything thrown; a hint names only flags that the command has. */
+/** The message and hint of an error; hints name only flags of the command. */
 export const failureOf = (error: unknown, command?: Command): Failure => {
   if (isEngineError(error)) return callFailure(error, command);
   if (error instanceof HintedError) return { ...failureOf(error.cause, command), hint: error.hint };
@@ -31,7 +31,7 @@ export const failureOf = (error: unknown, command?: Command): Failure => {
   }
   if (error instanceof FileError) return { message: error.message, exitCode: exitCodes.unexpected, reason: "File" };
   if (error instanceof TypeError || error instanceof RangeError) {
-    // The client says by name which of its options cannot be.
+    // The client names the invalid option.
     const option = /^(baseUrl|format|limit|offset|attempts|maxAttempts|deadlineMs|limits)\b/.exec(error.message);
     if (option !== null) return { message: error.message, exitCode: exitCodes.usage, reason: "Usage" };
   }
@@ -56,7 +56,7 @@ const callFailure = (error: EngineError, command: Command | undefined): Failure 
   requestId: error.requestId,
 });
 
-/** What was asked for, as somebody who typed it would say. */
+/** The requested resource, in words. */
 const subjectOf = (url: string): string => {
   const [, tag, call] = /\/engines\/([^/?]+)(?:\/([^/?]+))?(?:\?|$)/.exec(url) ?? [];
   if (tag === undefined) return url;
@@ -189,7 +189,7 @@ const hintFor = (error: EngineError, command: Command | undefined): string | und
   }
 };
 
-/** Whether an API key was to be exchanged: every other POST is about engines. */
+/** Whether the request was the exchange of an API key. */
 const isExchange = (url: string, method: string | undefined): boolean =>
   method === "POST" && !/\/engines(?:[/?]|$)/.test(url);
 

@@ -22,7 +22,7 @@ import { safeText } from "../terminal/SafeText.ts";
 /** One for the process, so that its requests share connections. */
 export const httpFetch = nodeFetch();
 
-/** Largest archive that is sent or received, in bytes; a server may take less. */
+/** Largest archive, in bytes; a server may have a lower limit. */
 const maxArchiveBytes = 268_435_456;
 
 /** Credentials of this run. */
@@ -90,14 +90,14 @@ export const fetchOf = (invocation: Invocation, fresh = false): Fetch => {
   };
 };
 
-/** Asks for validation (RFC 9111, 5.2.1.4), in addition to the request's own fields. */
+/** Adds `no-cache` (RFC 9111, 5.2.1.4) to the request's fields. */
 const pastCaches = (headers: RequestInit["headers"]): Record<string, string> => {
   const sent = headers as Readonly<Record<string, string>> | undefined;
   const own = sent?.["cache-control"];
   return { ...sent, "cache-control": own === undefined ? "no-cache" : `${own}, no-cache` };
 };
 
-/** The client of this run. `fresh`: it asks past caches, as --fresh does. */
+/** The client of this run. `fresh`: bypasses caches, as --fresh does. */
 export const clientOf = async (invocation: Invocation, fresh = false): Promise<PromiseEngineClient> => {
   const { settings, notes, directories, arguments: given } = invocation;
   const token = await tokenOption(await credentials(invocation), directories.cache);
@@ -194,11 +194,11 @@ export const accessToken = async (
   return token;
 };
 
-/** Longest time for looking for a better tag, in milliseconds. */
+/** Longest search for a similar tag, in milliseconds. */
 const limitMs = 3_000;
-/** Engines that are looked through, at most: one page. */
+/** Most engines that are searched: one page. */
 const maxEngines = 1_000;
-/** Tags that are suggested, at most. */
+/** Most suggested tags. */
 const maxTags = 3;
 
 /**

@@ -1,10 +1,10 @@
-// Pages of a list, filters, and the memory they take.
+// Pages of a list, filters, memory limits.
 import type { ListParams, PromiseEngineClient } from "@bytenite-engines/core/promise";
 import type { Engine, EngineListResponse, PaginatedResponse } from "@bytenite-engines/proto";
 import { UserError } from "@bytenite-engines/registry/command";
 import { exitCodes, isEngineError } from "../Errors.ts";
 
-/** Which engines are wanted, by what the API cannot filter. */
+/** Filters that the API does not have. */
 export interface EngineFilter {
   readonly type?: string | undefined;
   readonly status?: string | undefined;
@@ -20,14 +20,14 @@ export interface Page {
   readonly read: number;
 }
 
-/** Engines asked for at once by commands that read many. A server may send fewer. */
+/** Page size of commands that read whole lists. A server may send fewer. */
 export const largePage = 500;
 
 /** How pages are read. */
 export interface PageOptions {
-  /** Engines asked for at once; undefined: as many as the server likes. */
+  /** Page size; undefined: the server's default. */
   readonly size?: number | undefined;
-  /** Whether the size is our own choice, so that a server which refuses it is asked without. */
+  /** Whether the size is a default of bne: after a refusal the server's default is used. */
   readonly isSizeOurs?: boolean;
   /** The next page is asked for while this one is used, as long as fewer engines than this were read. Default: none ahead. */
   readonly ahead?: number;
@@ -107,7 +107,7 @@ const globPattern = (glob: string): RegExp =>
     "su",
   );
 
-/** Records that are turned into text at once: more of them live longer than they need to. */
+/** Records per piece of text; larger pieces need more memory. */
 export const recordsPerWrite = 100;
 
 /**

@@ -1,15 +1,15 @@
-// What runs each command, loaded when it is run.
+// Implementations of commands, loaded on demand.
 import type { Command } from "../parse/Command.ts";
 import type { Invocation } from "../Invocation.ts";
 
-/** Does what a command is for, and resolves to the exit code. */
+/** Runs a command; resolves to the exit code. */
 export type Run = (invocation: Invocation) => Promise<number>;
 
-/** What runs a command, by the words that call it. */
+/** Implementations by command words. */
 export const loaderOf = ({ path }: Pick<Command, "path">): (() => Promise<Run>) | undefined =>
   path[0] === "registry" ? async () => (await import("./registry.ts")).run : loaders[path.join(" ")];
 
-/** By the words that call a command. */
+/** By command words. */
 const loaders: Readonly<Record<string, () => Promise<Run>>> = {
   list: async () => (await import("./list.ts")).run,
   get: async () => (await import("./get.ts")).get,

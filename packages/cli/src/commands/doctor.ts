@@ -50,7 +50,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
 
 type Report = (...checks: ReadonlyArray<Check>) => void;
 
-/** One look after the other; what a failed one is needed for is skipped. */
+/** Runs the checks in order; those that depend on a failed one are skipped. */
 const examined = async (invocation: Invocation, url: URL, report: Report): Promise<SchemaEvidence | undefined> => {
   const { signal, settings } = invocation;
   const name = await checkName(url);

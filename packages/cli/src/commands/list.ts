@@ -54,7 +54,7 @@ const planOf = (invocation: Invocation): Plan => {
   };
 };
 
-/** How far a list was read and shown. */
+/** Progress of a list. */
 interface Progress {
   last: Page | undefined;
   /** Engines that passed the filters, those before the offset included. */
@@ -62,7 +62,7 @@ interface Progress {
   shown: number;
   /** Whether more engines are known to be there. */
   more: boolean;
-  /** What filters could have asked for. */
+  /** Values seen by the filters. */
   readonly seen: Readonly<Record<"type" | "status", Set<string>>>;
 }
 
@@ -132,7 +132,7 @@ const endOf = (plan: Plan, { last, matched, more }: Progress): ListEnd => {
   return { pagination: { ...server, ...pagination }, isTotalKnown: !plan.filtered || !more };
 };
 
-/** Says what was left out, and who filtered. */
+/** Notes omitted engines, and whether bne filtered. */
 const remark = (invocation: Invocation, plan: Plan, { last, shown, more, seen }: Progress): void => {
   const { notes, terminal } = invocation;
   const total = last?.pagination?.total;

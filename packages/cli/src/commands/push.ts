@@ -121,7 +121,7 @@ const said = (tag: string, result: Result, dryRun: boolean, engine: Engine | und
   return `${tag} is ${result}, revision ${engine?.revision}, ${safeText(engine?.status ?? "")}`;
 };
 
-/** Warns of what may be wrong; throws UserError for what is. */
+/** Prints warnings; throws UserError for problems. */
 const assertValid = ({ notes }: Invocation, { problems }: EngineFolder): void => {
   for (const { severity, place, problem } of problems) {
     if (severity === "warning") notes.warn(safeText(`${place} ${problem}`));
@@ -146,7 +146,7 @@ const engineAt = async (client: PromiseEngineClient, tag: string, signal: AbortS
   }
 };
 
-/** Whether the server gives a link to the archive of an engine; a server that refuses links for another reason is believed to have it. */
+/** Whether the server gives a link to the archive of an engine; other refusals count as yes. */
 const hasArchive = async (client: PromiseEngineClient, tag: string, signal: AbortSignal): Promise<boolean> => {
   try {
     await client.download(tag, { signal });
@@ -172,7 +172,7 @@ const assertRevision = (tag: string, engine: Engine | undefined, ifRevision: num
   );
 };
 
-/** What the server says it stored is compared with what was sent. */
+/** Compares the stored engine with the sent archive. */
 const assertStored = ({ hash, name, version }: Engine, tag: string, sent: string): void => {
   if (hash === sent && `${name}@${version}` === tag) return;
   throw new UserError(

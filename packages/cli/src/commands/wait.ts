@@ -14,19 +14,19 @@ import { sayDuration } from "../parse/Units.ts";
 import type { Notes } from "../terminal/Notes.ts";
 import { safeText } from "../terminal/SafeText.ts";
 
-/** Longest wait when nothing else is said, in milliseconds. */
+/** Default timeout, in milliseconds. */
 const defaultTimeoutMs = 300_000;
-/** Time between two looks when nothing else is said, in milliseconds. */
+/** Default interval, in milliseconds. */
 export const defaultIntervalMs = 2_000;
 /** A server that does not answer is reported after so much waiting, once, in milliseconds. */
 export const noteAfterMs = 5_000;
-/** Less than this left is too short for a look, in milliseconds. */
+/** Least remaining time for a request, in milliseconds. */
 export const leastLookMs = 50;
 
 /** Statuses that engines are documented to have. */
 const knownStatuses = ["active", "inactive"];
 
-/** What is waited for. */
+/** A condition. */
 export type Condition =
   | { readonly kind: "exists" }
   | { readonly kind: "deleted" }
@@ -50,7 +50,7 @@ export const conditionOf = (text: string): Condition => {
   );
 };
 
-/** What one look at a tag showed. */
+/** Result of one request for a tag. */
 type Look =
   | { readonly kind: "there"; readonly message: EngineMessage }
   | { readonly kind: "missing"; readonly error: Error }
@@ -133,13 +133,13 @@ export const run = async (invocation: Invocation): Promise<number> => {
 const stateOf = (status: string | undefined): string =>
   status === "" ? "has no status" : `is ${safeText(status ?? "unknown")}`;
 
-/** What an engine is that does not meet the condition. */
+/** The state of an engine that does not meet the condition. */
 const unmet = (condition: Condition, status: string | undefined): string => {
   if (condition.kind === "exists") return "does not exist";
   return condition.kind === "status" && condition.isNegated ? `is still ${condition.status}` : stateOf(status);
 };
 
-/** A note that was not printed before in this run. */
+/** Prints a note once per run. */
 export const noteOnce = (notes: Notes, noted: Set<string>, message: string): void => {
   if (!noted.has(message)) notes.note(message);
   noted.add(message);

@@ -32,7 +32,7 @@ export const complete = async (shell: string, args: ReadonlyArray<string>): Prom
   printText(lines.map((text) => `${text}\n`).join(""));
 };
 
-/** What may stand next: known words, or something that must be looked up. */
+/** Candidates: known words, or a kind of values to look up. */
 export type Offer =
   | { readonly kind: "words"; readonly candidates: ReadonlyArray<Candidate> }
   | { readonly kind: "lookup"; readonly what: Extract<Completion, string>; readonly before: string };

@@ -10,20 +10,20 @@ import { readText, writeOwn } from "../config/Files.ts";
 import { profileNames, loadSettings, type Settings } from "../config/Settings.ts";
 import { settingsTable } from "../config/Setting.ts";
 
-/** How long tags are offered without asking again, in milliseconds. */
+/** Lifetime of cached tags, in milliseconds. */
 const keptMs = 60_000;
-/** Longest time that somebody who pressed Tab waits, in milliseconds. */
+/** Longest time of a lookup, in milliseconds. */
 const limitMs = 2_000;
 /** Most engines that are offered. */
 const maxEngines = 1_000;
 
-/** Something that may stand next. */
+/** A candidate. */
 export interface Candidate {
   readonly value: string;
   readonly summary: string;
 }
 
-/** Candidates of a kind; none when anything goes wrong, because a shell has no place for errors. */
+/** Candidates of a kind; none after an error, which a shell cannot show. */
 export const lookUp = async (
   what: Extract<Completion, string>,
   words: ReadonlyArray<string>,
@@ -47,7 +47,7 @@ export const lookUp = async (
   }
 };
 
-/** The flags on the line that say whom to ask. */
+/** Flags of the line that select server and credentials. */
 const flagsIn = (words: ReadonlyArray<string>): Readonly<Record<string, string>> =>
   Object.fromEntries(
     ["base-url", "token", "profile"].flatMap((name) => {

@@ -18,7 +18,7 @@ const fileOf = (cache: string, baseUrl: string, apiKey: string): string =>
 
 /**
  * The source, asked only when no token of an earlier run is left. When one run asks a second time, the first token was
- * refused or is over, so it gets a new one. A token that does not say until when it lives is not kept.
+ * refused or is over, so it gets a new one. A token without expiry is not cached.
  */
 export const keptAccessTokens = (source: TokenOption, apiKey: string, cache: string): TokenOption => {
   let asked = false;
@@ -39,7 +39,7 @@ export const keptAccessTokens = (source: TokenOption, apiKey: string, cache: str
     }));
 };
 
-/** Forgets all of them. Throws FileError. */
+/** Removes all cached tokens. Throws FileError. */
 export const forgetAccessTokens = (cache: string): void => {
   try {
     rmSync(directoryIn(cache), { recursive: true, force: true });
@@ -66,7 +66,7 @@ const tokenIn = (path: string, nowMs: number): ExpiringToken | undefined => {
     if (typeof token === "string" && Number(usedUntilMs) > nowMs) return { token, expiresAtMs: Number(expiresAtMs) };
     rmSync(path);
   } catch {
-    // Not there, not whole, or not to be touched: as if there were none.
+    // Missing, damaged or insecure files count as absent.
   }
   return undefined;
 };

@@ -9,11 +9,11 @@ import { changeConfig, readConfig, type ConfigValues, writeOwn } from "./Files.t
 import { askKeychain, hasKeychain } from "./Keychain.ts";
 import { type Settings, assertProfileName } from "./Settings.ts";
 
-/** What opens the API, and where it comes from. */
+/** Credentials and their source. */
 export interface Credentials {
   readonly kind: SecretKind;
   readonly secret: string;
-  /** Where an API key is exchanged, when it is said; else it is found from the base URL. */
+  /** URL of the exchange of API keys, if given; else derived from the base URL. */
   readonly authUrl?: string | undefined;
   /** For people: `flag --token`, `BYTENITE_TOKEN`, the keychain, the path of a file. */
   readonly origin: string;
@@ -73,11 +73,11 @@ export interface StoredSecret {
   readonly kind: SecretKind;
   readonly secret: string;
   readonly baseUrl: string;
-  /** Where an API key is exchanged, when it was said. */
+  /** URL of the exchange of API keys, if given. */
   readonly authUrl?: string;
 }
 
-/** A stored secret in its text, or undefined when the text is none. */
+/** Parses a stored secret; undefined for invalid text. */
 export const parseSecret = (text: string): StoredSecret | undefined => {
   try {
     const { kind, secret, baseUrl, authUrl } = JSON.parse(text) as Record<string, unknown>;
@@ -116,7 +116,7 @@ const assertExchange = (
   );
 };
 
-/** Where a secret is kept. */
+/** Storage of a secret. */
 export type StorePlace = "keychain" | "file";
 
 /** The file of secrets, next to the settings. */
@@ -172,10 +172,10 @@ export const storeSecret = async (
   return { place, where: inKeychain ? "the keychain" : path };
 };
 
-/** How forgetting a secret ended; `unanswered`: it may still be in the keychain, which did not answer or did not find it. */
+/** Result of removing a secret; `unanswered`: it may still be in the keychain, which did not answer or did not find it. */
 export type Removal = "removed" | "none" | "unanswered";
 
-/** Forgets the secret of a profile. */
+/** Removes the secret of a profile. */
 export const removeSecret = async (settings: Settings, profileName: string): Promise<Removal> => {
   const place = settings.profiles[profileName]?.["credentials"];
   const answer = place === "keychain" ? await askKeychain({ action: "remove", account: profileName }) : { done: false };

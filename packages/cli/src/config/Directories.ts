@@ -4,7 +4,7 @@ import { homedir, userInfo } from "node:os";
 import { dirname, isAbsolute, posix, resolve, win32 } from "node:path";
 import type { Environment } from "../terminal/Terminal.ts";
 
-/** Directories for settings and for what may be lost. */
+/** Directories for settings and caches. */
 export interface Directories {
   readonly config: string;
   readonly cache: string;

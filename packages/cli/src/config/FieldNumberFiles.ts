@@ -42,8 +42,8 @@ export const originMemory = (cache: string): NonNullable<VerificationOptions["me
 });
 
 /**
- * Keeps what was inferred, unless it only knows less: a look at an account with few engines, or at a server that has no protobuf
- * just now, says nothing against what others have shown. Rejects where a file cannot be written, or is of a newer version.
+ * Stores an inferred profile, unless it has fewer certain numbers and contradicts nothing: an account with few engines, or a server without
+ * protobuf. Rejects where a file cannot be written, or is of a newer version.
  */
 export const keepProfile = async (cache: string, found: Profile): Promise<void> => {
   const { ProfileError, writeProfile } = await import("@bytenite-engines/core/infer");
@@ -56,7 +56,7 @@ export const keepProfile = async (cache: string, found: Profile): Promise<void> 
   originMemory(cache).set(found.origin, "compared");
 };
 
-/** Whether something that was certain is not so, or all of it was found again. */
+/** Whether a certain number is contradicted, or all were found again. */
 const replaces = (found: Profile, kept: Profile): boolean => {
   const certain = Object.entries(kept.messages).flatMap(([message, { fields }]) =>
     Object.entries(fields).flatMap(([field, { number }]) =>

@@ -21,7 +21,7 @@ import { FileError } from "../Errors.ts";
 import { foreignPart, isOpenToOthers, isOwned, makeDirectory } from "./Directories.ts";
 import type { ParseError } from "jsonc-parser";
 
-/** Why the system refused, for people. */
+/** Messages of system errors. */
 export const reasonOf = (error: unknown): string => {
   const { code, message } = error as { code?: string; message?: string };
   const reasons: Readonly<Record<string, string>> = {
@@ -161,9 +161,9 @@ const notWritten = (path: string, error: unknown): FileError =>
 /** A file that is being written. */
 export interface PendingFile {
   readonly write: (content: string | Uint8Array) => void;
-  /** Puts it in its place. */
+  /** Moves it to its final path. */
   readonly commit: () => void;
-  /** Takes it away, as if nothing had been. */
+  /** Removes it. */
   readonly discard: () => void;
 }
 
@@ -229,7 +229,7 @@ const realPath = (path: string): string => {
   }
 };
 
-/** What a file says; an empty object when there is none. */
+/** The content of a file; an empty object without one. */
 export type ConfigValues = Readonly<Record<string, unknown>>;
 
 /** The values in a file. One that is broken, or not to be trusted, throws UsageError; a broken one with line and column. */
