@@ -74,8 +74,15 @@ export const makeRowCache = (limitBytes = maxBytes): RowCache => {
   };
 };
 
+/** Texts of statements by number: they are few and constant, and long to compare as a part of each key. */
+const numbers = new Map<string, number>();
+
 /** Values are texts and numbers; JSON keeps `1` and `"1"` apart. */
-const keyOf = ({ sql, values }: Statement): string => `${JSON.stringify(values)}${sql}`;
+const keyOf = ({ sql, values }: Statement): string => {
+  let number = numbers.get(sql);
+  if (number === undefined) numbers.set(sql, (number = numbers.size));
+  return `${JSON.stringify(values)}${number}`;
+};
 
 const sizeOf = (rows: ReadonlyArray<Row>): number => {
   let bytes = rowBytes;
