@@ -11,15 +11,15 @@ export const schemaDigestHeader = "Bytenite-Schema-Digest";
  * declaration do not count.
  */
 export const canonicalForm = (root: DescMessage): string => {
-  const messages = new Map<string, DescMessage>();
+  const messages = new Map<string, string>();
   const visit = (message: DescMessage): void => {
     if (messages.has(message.typeName)) return;
-    messages.set(message.typeName, message);
+    messages.set(message.typeName, canonicalMessage(message));
     for (const field of message.fields) if (field.message !== undefined) visit(field.message);
   };
   visit(root);
-  const rest = [...messages.values()].filter((message) => message !== root);
-  return [root, ...rest.toSorted((a, b) => (a.typeName < b.typeName ? -1 : 1))].map(canonicalMessage).join("");
+  const rest = [...messages.keys()].filter((name) => name !== root.typeName);
+  return [root.typeName, ...rest.toSorted()].map((name) => messages.get(name)).join("");
 };
 
 const canonicalMessage = (message: DescMessage): string =>

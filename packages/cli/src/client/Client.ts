@@ -84,8 +84,7 @@ export const fetchOf = (invocation: Invocation, fresh = false): Fetch => {
       headers: { ...(isLocal(url) ? { "accept-encoding": "identity" } : {}), ...(headers as Record<string, string>) },
       ...(init.body === undefined ? {} : { onBodySent: (sent, total) => invocation.notes.transfer(sent, total) }),
     });
-    const age = Number(response.headers.get("age"));
-    if (age > 0) invocation.notes.sawAge(age);
+    invocation.notes.sawAge(Number(response.headers.get("age")) || 0);
     return response;
   };
 };

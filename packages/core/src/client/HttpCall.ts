@@ -250,7 +250,7 @@ const receiveVerified = async <M extends Message>(
     const onNews = (news: VerificationNews): void => parts.emit?.({ ...subject, ...news });
     const readVerified: ProtobufReader = (schema, bytes, limits) => {
       const verified = known.read(schema, bytes, isNamed, limits, onNews, call.readBytes);
-      if (verified.message === undefined) throw new UnverifiedProtobuf(schema, bytes);
+      if (verified === undefined) throw new UnverifiedProtobuf(schema, bytes);
       isSample = verified.isSample;
       return verified.message;
     };

@@ -68,9 +68,8 @@ export interface FormatChoice {
 }
 
 /** A decoded protobuf response. */
-export interface VerifiedMessage<D extends DescMessage> {
-  /** Undefined: not verified; read the resource in JSON. */
-  readonly message: MessageShape<D> | undefined;
+interface VerifiedMessage<D extends DescMessage> {
+  readonly message: MessageShape<D>;
   /** Whether JSON of the same resource should be compared with it. */
   readonly isSample: boolean;
 }
@@ -210,8 +209,8 @@ export class OriginVerifier {
   }
 
   /**
-   * Reads protobuf. Throws UnreadableBody the first time that bytes do not fit the digest's schema; LimitExceeded for messages beyond the
-   * limits.
+   * Reads protobuf; undefined: not verified, read the resource in JSON. Throws UnreadableBody the first time that bytes do not fit the
+   * digest's schema; LimitExceeded for messages beyond the limits.
    */
   read<D extends DescMessage>(
     schema: D,
@@ -220,13 +219,15 @@ export class OriginVerifier {
     limits: ReadLimits,
     onNews: OnNews,
     readBytes: BytesReader,
-  ): VerifiedMessage<D> {
+  ): VerifiedMessage<D> | undefined {
     this.#jsonUntilMs = 0;
-    if (isNamed && !this.#digestLies)
-      return { message: this.#readNamed(schema, bytes, limits, onNews, readBytes), isSample: false };
+    if (isNamed && !this.#digestLies) {
+      const message = this.#readNamed(schema, bytes, limits, onNews, readBytes);
+      return message && { message, isSample: false };
+    }
     this.#isNamed = false;
     const message = this.#readUnnamed(schema, bytes, limits);
-    if (message === undefined) return { message, isSample: false };
+    if (message === undefined) return undefined;
     this.#price = this.#basePrice;
     this.#untilSample -= 1;
     const isSample = this.#untilSample <= 0;

@@ -16,10 +16,7 @@ test.each(targets)("$name: its rules are there, and each glob of its tests finds
 });
 
 describe("each reason why a change goes unnoticed", () => {
-  const files = targets.flatMap(filesOf);
-
-  test.each(excuses)("is one, of text that stands in the rules: $file $original", ({ file, original, reason }) => {
-    expect(files).toContain(file);
+  test.each(excuses)("is one, of text that stands in the source: $file $original", ({ file, original, reason }) => {
     expect(sourceOf(file)).toContain(original);
     expect(reason).toMatch(/\w \w/);
   });

@@ -21,6 +21,8 @@ const { values } = parseArgs({
   },
 });
 
+const excuses = JSON.parse(readFileSync(new URL("survivors.json", import.meta.url), "utf8")) as ReadonlyArray<Excuse>;
+
 if (values.random !== undefined) {
   const count = Number(values.random);
   const [seed, skip, take] = [Number(values.seed), Number(values.skip), Number(values.take ?? count)];
@@ -34,7 +36,8 @@ if (values.random !== undefined) {
     choose(count, seed).slice(skip, skip + take),
     ({ outcome, by, file, line, original, replacement }) => {
       const change = `${file}:${line}: ${oneLine(original)} -> ${oneLine(replacement)}`;
-      process.stdout.write(`${outcome.padEnd(8)} ${change}${by === undefined ? "" : ` (${by})`}\n`);
+      const reason = excuses.find((excuse) => excuse.file === file && excuse.original === original)?.reason;
+      process.stdout.write(`${outcome.padEnd(8)} ${change} (${by ?? reason ?? "no test, and no reason"})\n`);
     },
     (file) => process.stdout.write(`${file} fails without a change, and is left out\n`),
   );
@@ -48,8 +51,6 @@ if (chosen.length === 0 || (values.write && values.only !== undefined)) {
   process.stderr.write(`--only takes ${targets.map(({ name }) => name).join(", ")}; --write takes all of them\n`);
   process.exit(2);
 }
-
-const excuses = JSON.parse(readFileSync(new URL("survivors.json", import.meta.url), "utf8")) as ReadonlyArray<Excuse>;
 
 const mutants: Array<Mutant> = [];
 for (const target of chosen) mutants.push(...(await mutantsOf(target)));
