@@ -41,7 +41,7 @@ export const prettyJson = (text: string, colour: boolean): string => {
 };
 
 const styleOf = (token: string, next: string | undefined): Style | undefined => {
-  if (/^"/.test(token)) return next === ":" ? "heading" : "good";
+  if (token.at(0) === '"') return next === ":" ? "heading" : "good";
   return /^[-\d]/.test(token) ? "warning" : "faint";
 };
 
