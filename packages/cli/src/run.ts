@@ -67,8 +67,9 @@ const execute = async (argv: ReadonlyArray<string>, known: Run): Promise<number>
   if (load === undefined) throw new Error(`nothing runs ${nameOf(request.arguments.command)}`);
   const run = await load();
   // Ctrl-C reaches the pager itself, which goes on; a SIGTERM ends both.
+  let hasLeftPager = false;
   signal.addEventListener("abort", () => {
-    if (isTerminated(signal)) invocation.stdout.leavePager();
+    if (isTerminated(signal)) hasLeftPager = invocation.stdout.leavePager();
   });
   let code: number;
   try {
@@ -78,7 +79,8 @@ const execute = async (argv: ReadonlyArray<string>, known: Run): Promise<number>
     invocation.notes.reportAge();
     await invocation.stdout.end();
   }
-  if (isTerminated(signal)) throw signal.reason;
+  // What ends well by a SIGTERM, as `registry serve`, has ended well.
+  if (hasLeftPager) throw signal.reason;
   return code;
 };
 

@@ -49,8 +49,9 @@ test("an import before the first start leaves trial tokens, and serve says how t
     // Its own export, from a file.
     expect((await bne(home, ["export", "--all", "--file", "engines.ndjson"], { env })).code).toBe(0);
   } finally {
+    const ended = once(child, "close");
     child.kill("SIGTERM");
-    await once(child, "close");
+    expect(await ended).toEqual([0, null]);
   }
   const again = await run("import", "engines.ndjson", "--database", join(home.path, "other.db"));
   expect(again).toEqual({ code: 0, stdout: "", stderr: "imported 1 engine from engines.ndjson\n" });

@@ -118,10 +118,10 @@ export class Stdout {
     return true;
   }
 
-  /** Ends the pager, as a SIGTERM of its own would. */
-  leavePager(): void {
+  /** Ends the pager, as a SIGTERM of its own would. Returns whether there was one. */
+  leavePager(): boolean {
     this.#isLeft = true;
-    this.#child?.kill("SIGTERM");
+    return this.#child?.kill("SIGTERM") ?? false;
   }
 
   /** Waits until the pager is left. */
