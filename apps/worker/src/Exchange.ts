@@ -156,7 +156,7 @@ export const revalidate = async (plan: CacheDecision): Promise<void> => {
   const key = cacheKey(owner, request.route, formatAsked(plan));
   if (admission.isBackingOff(resource) || flights.has(key, owner, now())) return;
   const fetched = await lead(key, owner, plan);
-  // Also an answer that is no failure may leave the stale entry as it is: 429, or a 200 that cannot be decoded.
+  // 429 and an undecodable 200 also leave the stale entry unchanged.
   const isInVain = "failure" in fetched ? fetched.failure.attempts > 0 : !fetched.stored;
   if (isInVain && !admission.isBackingOff(resource)) admission.backOff(resource, admission.isFailing(resource));
 };

@@ -1,4 +1,4 @@
-// Bundler plugins that load less: parts of Node's modules, and what few texts need.
+// Bundler plugins for lean modules: reduced Node built-ins, lazily loaded parts.
 import type { Plugin } from "rolldown";
 
 /**

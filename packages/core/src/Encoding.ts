@@ -1,4 +1,4 @@
-// Any message as bytes and as JSON, for servers: what a client does not load.
+// Encoding and decoding of any message, for servers.
 import { toBinary, toJson, type DescMessage, type JsonObject, type MessageShape } from "@bufbuild/protobuf";
 import { readAnyMessage } from "./CountedMessage.ts";
 import { decodeJson } from "./JsonReader.ts";

@@ -195,12 +195,12 @@ export const tableText = (
   return { lines, places, cut };
 };
 
-/** A value behind a name, broken between words; below the name where a word is too long to stand beside it. */
+/** A value after a name, broken between words; below the name where a word is too long for the rest of the line. */
 const besideOrBelow = (value: string, used: number, width: number | undefined): string => {
   if (width === undefined || widthUpTo(value, width) <= width - used) return value;
-  const beside = wrapped(value, width - used);
-  return beside.every((line) => widthOf(line) <= width - used)
-    ? beside.join(`\n${" ".repeat(used)}`)
+  const lines = wrapped(value, width - used);
+  return lines.every((line) => widthOf(line) <= width - used)
+    ? lines.join(`\n${" ".repeat(used)}`)
     : ["", ...wrapped(value, width - gapCells)].join(`\n${" ".repeat(gapCells)}`);
 };
 

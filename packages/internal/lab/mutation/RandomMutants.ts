@@ -102,7 +102,7 @@ export const tryAll = (
   };
   const isCaughtBy = (test: string, own: ReadonlyArray<string>, path: string, original: string): boolean => {
     const alone = ["run", test, ...own];
-    // What failed beside others may have failed by chance.
+    // A failure among parallel files may be chance.
     if (run(...alone).length === 0) return false;
     if (sound.has(test)) return true;
     const passes = passesWithout(path, original, alone);

@@ -92,7 +92,7 @@ const validate = new Ajv({ allowUnionTypes: true, verbose: true }).compile<Setti
 
 /**
  * The options that a command line, an environment and the files they name come to: flags win over the environment, and that over the
- * file of --config, which `note` is told of. Throws UsageError.
+ * file of --config; `note` is called with that file. Throws UsageError.
  */
 export const settingsOf = async (
   args: ReadonlyArray<string>,

@@ -18,7 +18,7 @@ const pageRows = 1_000;
 /** Where the token of scope `manage` is read from: a flag would be seen by everybody on this machine. */
 const tokenVariable = "BYTENITE_MANAGE_TOKEN";
 
-/** An answer of the management API that is no success. */
+/** An error response of the management API. */
 class Refused extends UserError {
   readonly status: number;
   constructor(message: string, status: number) {
@@ -38,7 +38,7 @@ interface Management {
 
 type Send = (request: Request) => Promise<Response>;
 
-const managementOver = (where: string, base: string, token: string, send: Send, blame: string): Management => {
+const managementOver = (where: string, base: string, token: string, send: Send, server: string): Management => {
   const call = async <A>(method: string, path: string, body?: object): Promise<A> => {
     const headers = { Authorization: token, [managementHeader]: "1", "Content-Type": "application/json" };
     const init = body === undefined ? {} : { body: JSON.stringify(body) };
@@ -46,7 +46,7 @@ const managementOver = (where: string, base: string, token: string, send: Send, 
     const json = (await answer.json().catch(() => undefined)) as { readonly message?: string } | undefined;
     if (answer.ok && json !== undefined) return json as A;
     const said = json?.message ?? "no JSON: is it a registry?";
-    throw new Refused(blame === "" ? said : `${blame} answered ${answer.status}: ${said}`, answer.status);
+    throw new Refused(server === "" ? said : `${server} answered ${answer.status}: ${said}`, answer.status);
   };
   return {
     where,

@@ -17,7 +17,7 @@ const addressOf = (request: IncomingMessage, isTrusted: (address: string) => boo
   if (remoteAddress === undefined || !isTrusted(remoteAddress)) return remoteAddress;
   const named = String(request.headers["x-forwarded-for"] ?? "").split(",");
   const client = named.map(withoutPort).findLast((address) => isIP(address) === 0 || !isTrusted(address));
-  // Before an entry that is no address stands what the client may have invented.
+  // Entries before an invalid one may be forged by the client.
   return client === undefined || isIP(client) === 0 ? remoteAddress : client;
 };
 
