@@ -1,16 +1,14 @@
 // Rounds of `kill -9` and full disks during uploads.
-import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { createHash, randomBytes, randomInt } from "node:crypto";
-import { once } from "node:events";
 import { mkdtemp, readdir, rm, statfs, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { createEngineClient, EngineError } from "@bytenite-engines/core/promise";
 import { openSqlite } from "@bytenite-engines/registry";
+import { startProcess } from "@bytenite-engines/test-kit";
 import { packTar } from "modern-tar";
-
-const main = fileURLToPath(new URL("../../../registry/src/main.ts", import.meta.url));
+import { registryMain } from "../parts/RegistryProcess.ts";
 
 /** Engines that are overwritten again and again, and the most bytes of their archives besides the manifest. */
 const names = ["one", "two", "three", "four"] as const;
@@ -54,20 +52,6 @@ const archiveOf = (name: string): Promise<Uint8Array> => {
   return packTar(
     Object.entries(files).map(([path, body]) => ({ header: { name: path, size: body.length, type: "file" }, body })),
   );
-};
-
-const started = async (database: string): Promise<{ readonly child: ChildProcess; readonly origin: string }> => {
-  const child = spawn(process.execPath, [main, "--port", "0", "--database", database], {
-    stdio: ["ignore", "pipe", "ignore"],
-  });
-  let text = "";
-  for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
-    text += chunk.toString();
-    if (text.includes("\n")) break;
-  }
-  const origin = /^ready (http:\/\/\S+)/.exec(text)?.[1];
-  if (origin === undefined) throw new Error("the registry did not start");
-  return { child, origin };
 };
 
 const clientOf = (origin: string) =>
@@ -171,8 +155,8 @@ export const crashRounds = async (
   const problems: Array<string> = [];
   try {
     for (let round = 0; round <= rounds; round++) {
-      const { child, origin } = await started(database);
-      const client = clientOf(origin);
+      const registry = await startProcess([registryMain, "--port", "0", "--database", database]);
+      const client = clientOf(registry.said);
       const found = await lost(client, known);
       problems.push(...found.problems.map((problem) => `round ${round}: ${problem}`));
       report.keptUnacknowledged += found.keptUnacknowledged;
@@ -185,9 +169,7 @@ export const crashRounds = async (
         await new Promise((resolve) => setTimeout(resolve, randomInt(maxRoundMs)));
         isOver = true;
       }
-      const closed = once(child, "close");
-      child.kill("SIGKILL");
-      await closed;
+      await registry.stop("SIGKILL");
       const { acknowledged, refused } = await work;
       report.acknowledged += acknowledged;
       report.refused += refused;

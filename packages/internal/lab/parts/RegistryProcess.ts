@@ -1,13 +1,24 @@
 // A registry process over SQLite, with faults on.
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { FaultRule } from "@bytenite-engines/registry/testing";
 import { freePort, startProcess, type ManagedProcess } from "@bytenite-engines/test-kit";
+import { resultOf } from "@bytenite-engines/test-kit/process";
 import { seriesIn, type Series } from "./Series.ts";
 
 const heapProbe = new URL("heapProbe.ts", import.meta.url).href;
-const main = fileURLToPath(new URL("../../../registry/src/main.ts", import.meta.url));
+/** The command of a registry. */
+export const registryMain = fileURLToPath(new URL("../../../registry/src/main.ts", import.meta.url));
+
+/** Runs a command of a registry to its end; `input` is what it reads. Resolves to its exit code. */
+export const runRegistry = async (args: ReadonlyArray<string>, key: string, input = ""): Promise<number | null> => {
+  const env = { ...process.env, BYTENITE_REGISTRY_KEY: key };
+  const { code, stderr } = await resultOf(spawn(process.execPath, [registryMain, ...args], { env }), input);
+  if (code !== 0) process.stderr.write(stderr);
+  return code;
+};
 
 /** How long answers under way may take when it is stopped, in milliseconds. */
 const drainMs = 1_000;
@@ -50,7 +61,7 @@ export class RegistryProcess implements AsyncDisposable {
   async start(): Promise<void> {
     const { config, database } = this.#files;
     const flags = ["--config", config, "--port", `${this.#port}`, "--database", database, "--faults", "on"];
-    this.#running = await startProcess(["--expose-gc", "--import", heapProbe, main, ...flags], {
+    this.#running = await startProcess(["--expose-gc", "--import", heapProbe, registryMain, ...flags], {
       env: { ...process.env, BYTENITE_REGISTRY_KEY: this.#files.key },
       ipc: true,
     });

@@ -1,11 +1,10 @@
 // Runs of `bne` processes and their output.
 import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import type { JsonValue } from "@bufbuild/protobuf";
 import { decodeJson } from "@bytenite-engines/core/wire";
 import { EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
+import { resultOf } from "@bytenite-engines/test-kit/process";
 import type { Asked, Right } from "./Expected.ts";
 
 const bin = fileURLToPath(new URL("../../../cli/bin/bne.js", import.meta.url));
@@ -38,17 +37,16 @@ export const runBne = async (
   home: string,
 ): Promise<BneRun> => {
   const child = spawn(process.execPath, [bin, ...commandOf(endpoint), tag, "--output", "json", "--trace"], {
-    stdio: ["ignore", "pipe", "pipe"],
     env: { PATH: process.env["PATH"], HOME: home, BYTENITE_BASE_URL: baseUrl, BYTENITE_TOKEN: token },
   });
-  const [out, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);
+  const { code, stdout, stderr } = await resultOf(child, "");
   const events = stderr
     .split("\n")
     .flatMap((line) => (line.startsWith('{"time"') ? [JSON.parse(line) as TraceEvent] : []));
   const answers = events.flatMap(({ type, cacheStatus }) => (type === "response" ? [cacheStatus ?? null] : []));
   const unanswered = events.filter(({ type, status }) => type === "retry" && status === undefined).length;
   return {
-    came: cameOf(endpoint, code as number, out),
+    came: cameOf(endpoint, code, stdout),
     answers,
     sent: answers.length + unanswered + (code === 0 ? 0 : 1),
   };
@@ -57,7 +55,7 @@ export const runBne = async (
 const commandOf = (endpoint: "get" | "status"): ReadonlyArray<string> =>
   endpoint === "get" ? ["get", "--show-secrets"] : ["status"];
 
-const cameOf = (endpoint: "get" | "status", code: number, out: string): BneRun["came"] => {
+const cameOf = (endpoint: "get" | "status", code: number | null, out: string): BneRun["came"] => {
   if (code === notFound) return "absent";
   if (code === notLoggedIn) return "refused";
   if (code !== 0) return "failed";

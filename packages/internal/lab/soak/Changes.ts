@@ -1,7 +1,4 @@
 // Changes of engines during a run, in database and model.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { clone, create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { encodeJson } from "@bytenite-engines/core/wire";
@@ -15,6 +12,7 @@ import {
   type User,
 } from "@bytenite-engines/registry";
 import type { Random } from "@bytenite-engines/test-kit/random";
+import { runRegistry } from "../parts/RegistryProcess.ts";
 import { keyOf, type EngineWorld, type Held } from "./EngineWorld.ts";
 import { userNames, type Tokens } from "./Tokens.ts";
 
@@ -24,8 +22,6 @@ const versions = ["0.1", "0.2", "1.0", "1.1", "2.0"] as const;
 /** Versions that a user has at least, and at most. */
 const fewest = 6;
 const most = 14;
-
-const main = fileURLToPath(new URL("../../../registry/src/main.ts", import.meta.url));
 
 /** What changes are made with. */
 export interface ChangesOptions {
@@ -84,12 +80,7 @@ export class Changes {
       lines.push(`${JSON.stringify(encodeJson(EngineSchema, engine))}\n`);
     }
     const beganMs = Date.now();
-    const child = spawn(process.execPath, [main, "import", "-", "--database", database], {
-      stdio: ["pipe", "ignore", "inherit"],
-      env: { ...process.env, BYTENITE_REGISTRY_KEY: key },
-    });
-    child.stdin.end(lines.join(""));
-    const [code] = await once(child, "exit");
+    const code = await runRegistry(["import", "-", "--database", database], key, lines.join(""));
     if (code !== 0) throw new Error(`the import ended with ${code}`);
     world.change(beganMs, Date.now(), engines);
     this.imports += 1;

@@ -1,14 +1,9 @@
 // Operator and attacker during a run: management, backups, slow readers.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdir, readdir } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { createCredential, ensureUser, type SqliteFile } from "@bytenite-engines/registry";
-import type { RegistryProcess } from "../parts/RegistryProcess.ts";
-
-const main = fileURLToPath(new URL("../../../registry/src/main.ts", import.meta.url));
+import { runRegistry, type RegistryProcess } from "../parts/RegistryProcess.ts";
 
 /** Backups that are kept. */
 const keptBackups = 2;
@@ -24,6 +19,7 @@ export interface OperatorOptions {
   readonly registry: RegistryProcess;
   readonly database: string;
   readonly home: string;
+  readonly key: string;
   /** Whether nothing is made to go wrong: then calls may not fail. */
   readonly isCalm: () => boolean;
 }
@@ -70,13 +66,13 @@ export class Operator {
 
   /** A backup in a process of its own, which has to be sound whatever happens to the registry. */
   async backUp(): Promise<void> {
-    const { database, home } = this.#given;
+    const { database, home, key } = this.#given;
     const folder = join(home, "backups");
-    const made = await ended(["backup", folder, "--keep", `${keptBackups}`, "--database", database]);
+    const made = await runRegistry(["backup", folder, "--keep", `${keptBackups}`, "--database", database], key);
     if (made !== 0) this.problems.push(`a backup ended with ${made}`);
     const names = (await readdir(folder)).toSorted();
     if (names.length > keptBackups) this.problems.push(`${names.length} backups are kept`);
-    const checked = await ended(["check", "--database", join(folder, names.at(-1) ?? "")]);
+    const checked = await runRegistry(["check", "--database", join(folder, names.at(-1) ?? "")], key);
     if (checked !== 0) this.problems.push("a backup is not sound");
     this.backups += 1;
   }
@@ -138,9 +134,3 @@ export class Operator {
     return undefined;
   }
 }
-
-const ended = async (args: ReadonlyArray<string>): Promise<number | null> => {
-  const child = spawn(process.execPath, [main, ...args], { stdio: ["ignore", "ignore", "inherit"] });
-  const [code] = (await once(child, "exit")) as [number | null];
-  return code;
-};

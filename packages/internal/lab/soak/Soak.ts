@@ -89,7 +89,7 @@ export const soak = async ({ ms, rounds, seed, minRights = 0, onProgress }: Soak
   const ledger = new Ledger(edge, registry);
   const baseUrl = `${edge.origins[0]}/v1/dev`;
   const load = new Load({ baseUrl, world, tokens, judge, ledger, findings, random: seeded(seed + 2), home });
-  const operator = new Operator({ file, registry, database, home, isCalm: () => findings.isCalm });
+  const operator = new Operator({ file, registry, database, home, key, isCalm: () => findings.isCalm });
   await operator.begin();
   const course = { random, operator, world, changes, tokens, load, edge, registry, ledger, judge, findings };
   const did: Record<string, number> = {};

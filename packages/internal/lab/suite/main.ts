@@ -1,11 +1,12 @@
 // `pnpm cache-suite FOLDER [--write]`: the public cache suite against the proxy, nginx and Varnish.
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { freePort, root, startProcess } from "@bytenite-engines/test-kit";
+import { resultOf } from "@bytenite-engines/test-kit/process";
 import { nginxByHttp, startNginx, startVarnish, varnishByHttp } from "../bench/edge/Peers.ts";
 
 interface Suite {
@@ -65,13 +66,6 @@ const suiteIn = async (folder: string): Promise<Suite> => {
   return { tests, isPassed: (id, results) => determineTestResult(tests, id, results) === resultTypes["pass"] };
 };
 
-const outputOf = async (child: ChildProcess): Promise<string> => {
-  let text = "";
-  child.stdout?.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
-  await once(child, "close");
-  return text;
-};
-
 /** Results by test. */
 const run = async (folder: string, product: Product): Promise<object | undefined> => {
   const port = await freePort();
@@ -92,17 +86,17 @@ const run = async (folder: string, product: Product): Promise<object | undefined
   if (peer !== undefined) process.stderr.write(`running the suite against ${product.name}\n`);
   const client =
     peer &&
-    (await outputOf(
+    (await resultOf(
       spawn(process.execPath, ["--no-warnings", "test-engine/cli.mjs"], {
         cwd: folder,
         env: { ...settings, npm_config_base: `http://127.0.0.1:${peer.port}` },
-        stdio: ["ignore", "pipe", "ignore"],
         timeout: maxRunMs,
       }),
+      "",
     ));
   await peer?.stop();
   origin.kill();
-  return client === undefined ? undefined : (JSON.parse(client.slice(client.indexOf("{"))) as object);
+  return client === undefined ? undefined : (JSON.parse(client.stdout.slice(client.stdout.indexOf("{"))) as object);
 };
 
 /** Passed tests of a kind, and how many there are: `158 of 160`. */

@@ -1,6 +1,7 @@
 // Workers on workerd under Miniflare, with its bindings.
 import { createServer } from "node:net";
 import { Log, LogLevel, Miniflare, type MiniflareOptions } from "miniflare";
+import { rolldown } from "rolldown";
 import { host } from "./Ports.ts";
 
 /** The runtime behaviour that the Workers are written, tested and deployed for: that of their wrangler.jsonc. */
@@ -28,6 +29,19 @@ export interface Running {
   readonly stop: () => Promise<void>;
 }
 
+/** The bundle of a Worker as one ES module, by the path of its entry point. */
+export const bundled = async (entry: string): Promise<string> => {
+  const build = await rolldown({
+    input: entry,
+    platform: "browser",
+    external: [/^cloudflare:/, /^node:/],
+    resolve: { conditionNames: ["workerd", "worker", "import", "default"] },
+  });
+  const { output } = await build.generate({ format: "esm", minify: true, codeSplitting: false });
+  await build.close();
+  return output[0].code;
+};
+
 /** One ES module as a Worker's code. */
 export const moduleOf = (contents: string) => ({
   mainModule: "worker.js",
@@ -41,6 +55,7 @@ export const directSocket = { unsafeDirectSockets: [{ host, port: 0 }] };
 export const emulate = async (
   workers: Extract<MiniflareOptions, { readonly workers: unknown }>["workers"],
   port = 0,
+  handleStructuredLogs: MiniflareOptions["handleStructuredLogs"] = () => undefined,
 ): Promise<Miniflare> => {
   const miniflare = new Miniflare({
     host,
@@ -48,7 +63,7 @@ export const emulate = async (
     cf: false,
     logRequests: false,
     log: new Log(LogLevel.NONE),
-    handleStructuredLogs: () => undefined,
+    handleStructuredLogs,
     workers,
   });
   await miniflare.ready;
@@ -63,34 +78,24 @@ export const originOf = async (miniflare: Miniflare, worker: string): Promise<st
 export const serve = async (served: Served): Promise<Running> => {
   const { name, code, variables, database, compatibilityFlags } = served;
   const port = await freePort(served.port);
-  const miniflare = new Miniflare({
-    host,
-    port: 0,
-    cf: false,
-    logRequests: false,
-    log: new Log(LogLevel.NONE),
+  const text = (value: string) => ({ type: "text" as const, value });
+  const config = {
+    name,
+    compatibilityDate,
+    ...(compatibilityFlags === undefined ? {} : { compatibilityFlags: [...compatibilityFlags] }),
+    manifest: moduleOf(code),
+    env: {
+      ...Object.fromEntries(Object.entries(variables).map(([key, value]) => [key, text(value)])),
+      ...(database === undefined ? {} : { [database.binding]: { type: "d1" as const, id: database.binding } }),
+    },
+  };
+  const miniflare = await emulate(
+    // Straight to the Worker: the emulator's own entry would compress answers and add fields of its own.
+    [{ config, dev: { unsafeDirectSockets: [{ host, port }] } }],
+    0,
     // Standard output is for the one line that says the Worker is ready.
-    handleStructuredLogs: ({ message }) => process.stderr.write(`${message}\n`),
-    workers: [
-      {
-        config: {
-          name,
-          compatibilityDate,
-          ...(compatibilityFlags === undefined ? {} : { compatibilityFlags: [...compatibilityFlags] }),
-          manifest: moduleOf(code),
-          env: {
-            ...Object.fromEntries(
-              Object.entries(variables).map(([key, value]) => [key, { type: "text" as const, value }]),
-            ),
-            ...(database === undefined ? {} : { [database.binding]: { type: "d1" as const, id: database.binding } }),
-          },
-        },
-        // Straight to the Worker: the emulator's own entry would compress answers and add fields of its own.
-        dev: { unsafeDirectSockets: [{ host, port }] },
-      },
-    ],
-  });
-  await miniflare.ready;
+    ({ message }) => process.stderr.write(`${message}\n`),
+  );
   if (database !== undefined) {
     const d1 = await miniflare.getD1Database(database.binding);
     await database.fill((sql) => d1.prepare(sql).run());

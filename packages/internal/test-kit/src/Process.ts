@@ -14,7 +14,7 @@ export interface Result {
 }
 
 /** What a started process prints until it ends. `input` is all that it reads. */
-export const resultOf = async (child: ChildProcessWithoutNullStreams, input?: string): Promise<Result> => {
+export const resultOf = async (child: ChildProcessWithoutNullStreams, input?: string | Uint8Array): Promise<Result> => {
   let stdout = "";
   let stderr = "";
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));

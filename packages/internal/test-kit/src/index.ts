@@ -1,7 +1,7 @@
 // What tests, measurements and the verbs of the apps share.
-export { bundled } from "./Bundle.ts";
 export { cacheBackend } from "./CacheBackend.ts";
 export {
+  bundled,
   compatibilityDate,
   directSocket,
   emulate,

@@ -1,24 +1,18 @@
 // Parser for the text format that `protoc` prints.
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { resultOf } from "@bytenite-engines/test-kit/process";
 import { create, ScalarType, type DescField, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 
 const protoFolder = fileURLToPath(new URL("../../../../../proto", import.meta.url));
 
 /** The text that `protoc --decode` prints for bytes of a message of our proto files. */
-export const protocDecode = (schema: DescMessage, bytes: Uint8Array): Promise<string> =>
-  new Promise((resolve, reject) => {
-    const file = `${schema.file.name}.proto`;
-    const child = spawn("protoc", [`--decode=${schema.typeName}`, `--proto_path=${protoFolder}`, file], {
-      stdio: ["pipe", "pipe", "pipe"],
-    });
-    const printed = { out: "", err: "" };
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (printed.out += text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (printed.err += text));
-    child.once("error", reject);
-    child.once("close", (code) => (code === 0 ? resolve(printed.out) : reject(new Error(`protoc: ${printed.err}`))));
-    child.stdin.end(bytes);
-  });
+export const protocDecode = async (schema: DescMessage, bytes: Uint8Array): Promise<string> => {
+  const args = [`--decode=${schema.typeName}`, `--proto_path=${protoFolder}`, `${schema.file.name}.proto`];
+  const { code, stdout, stderr } = await resultOf(spawn("protoc", args), bytes);
+  if (code !== 0) throw new Error(`protoc: ${stderr}`);
+  return stdout;
+};
 
 /** The message in a text as protoc prints it: one field a line. Throws on a field that the schema does not have. */
 export const fromText = <D extends DescMessage>(schema: D, text: string): MessageShape<D> => {

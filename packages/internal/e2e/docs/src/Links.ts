@@ -7,6 +7,7 @@ import remarkGfm from "remark-gfm";
 import remarkParse from "remark-parse";
 import { unified } from "unified";
 import { root } from "@bytenite-engines/test-kit";
+import { resultOf } from "@bytenite-engines/test-kit/process";
 
 const remark = join(root, "packages/internal/e2e/node_modules/.bin/remark");
 const anchors = fileURLToPath(new URL("./remarkHtmlAnchors.ts", import.meta.url));
@@ -25,12 +26,8 @@ export const brokenLinks = async (folder: string): Promise<string> => {
   const args = ["--quiet", "--frail", "--no-stdout", "--no-config", "--no-ignore", "--no-color"];
   const uses = [plugin("remark-gfm"), anchors, links].flatMap((use) => ["--use", use]);
   const child = spawn(remark, [...args, ...uses, ...markdownFiles(folder)], { cwd: folder });
-  let said = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text: string) => (said += text));
-  }
-  const code = await new Promise((resolve) => child.on("close", resolve));
-  return code === 0 ? "" : said || `remark ended with ${String(code)}`;
+  const { code, stdout, stderr } = await resultOf(child);
+  return code === 0 ? "" : stdout + stderr || `remark ended with ${code}`;
 };
 
 interface Node {

@@ -11,8 +11,12 @@ import {
 import type { Act, Arrived } from "@bytenite-engines/test-kit";
 import { zipper } from "@bytenite-engines/test-kit/samples";
 
-/** The engine that every right answer of the table carries: its text has characters of two and four bytes. */
-export const theEngine = create(endpoints.get.response, { ...zipper, description: "naïve 😀" });
+/** The engine that every right answer of the table carries: characters of two and four bytes, a fraction, a list. */
+export const theEngine = create(endpoints.get.response, {
+  ...zipper,
+  description: "naïve 😀",
+  deviceRequirements: { minCpu: 0.5, gpu: ["tesla t4"] },
+});
 
 /** Its bytes. */
 export const engineBytes = (format: Format): Uint8Array => encode(endpoints.get.response, theEngine, format);

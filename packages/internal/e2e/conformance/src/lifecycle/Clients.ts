@@ -1,5 +1,4 @@
 // Clients of the lifecycle table: both entries of core, plain HTTP, `bne`.
-import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,7 +10,7 @@ import { EngineMessageSchema, EngineSchema, StatusSchema } from "@bytenite-engin
 import * as Effect from "effect/Effect";
 import * as Stream from "effect/Stream";
 import { refusalOf } from "../TestClient.ts";
-import { builtBne } from "../trust/CommandCaller.ts";
+import { builtBne, runBne } from "../trust/CommandCaller.ts";
 import { archiveOf, hashOf, version, writeFolder } from "./Archives.ts";
 import type { Caller, LifecycleCall, LifecycleRefusal } from "./Rows.ts";
 import { tokens } from "./Servers.ts";
@@ -196,27 +195,6 @@ export const httpClient: MakeClient = (baseUrl, engine, format) => {
   };
 };
 
-/** Runs `bne` in a home. */
-const runBne = (
-  home: string,
-  args: ReadonlyArray<string>,
-  settings: Readonly<Record<string, string>>,
-): Promise<{ readonly exit: number; readonly stdout: string }> =>
-  new Promise((resolve, reject) => {
-    const env = {
-      PATH: process.env["PATH"],
-      HOME: home,
-      XDG_CACHE_HOME: join(home, "cache"),
-      XDG_CONFIG_HOME: join(home, "config"),
-      DBUS_SESSION_BUS_ADDRESS: `unix:path=${join(home, "no-bus")}`,
-      ...settings,
-    };
-    execFile(process.execPath, [...builtBne, ...args], { env, cwd: home }, (error, stdout) => {
-      if (error !== null && typeof error.code !== "number") reject(error);
-      else resolve({ exit: error === null ? 0 : Number(error.code), stdout });
-    });
-  });
-
 /** Pushes an engine and lists all, with an API key and a home that knows no token: the exit codes, and the names in the list. */
 export const pushWithApiKey = async (baseUrl: string, engine: string, apiKey: string) => {
   const home = mkdtempSync(join(tmpdir(), "lifecycle-bne-"));
@@ -224,9 +202,9 @@ export const pushWithApiKey = async (baseUrl: string, engine: string, apiKey: st
     mkdirSync(join(home, "folder"));
     writeFolder(join(home, "folder"), "first", engine);
     const settings = { BYTENITE_BASE_URL: baseUrl, BYTENITE_API_KEY: apiKey };
-    const pushed = await runBne(home, ["push", "folder"], settings);
-    const listed = await runBne(home, ["list", "--all", "--output", "name"], settings);
-    return { exits: [pushed.exit, listed.exit], names: listed.stdout.trim().split("\n") };
+    const pushed = await runBne([...builtBne, "push", "folder"], home, settings);
+    const listed = await runBne([...builtBne, "list", "--all", "--output", "name"], home, settings);
+    return { exits: [pushed.code, listed.code], names: listed.stdout.trim().split("\n") };
   } finally {
     rmSync(home, { recursive: true });
   }
@@ -238,12 +216,12 @@ export const bneClient: MakeClient = (baseUrl, engine, format) => {
   const tag = `${engine}@${version}`;
   const run = async (as: Caller, args: ReadonlyArray<string>): Promise<LifecycleOutcome> => {
     const token = as === "nobody" ? {} : { BYTENITE_TOKEN: tokens[as] };
-    const { exit } = await runBne(home, args, {
+    const { code } = await runBne([...builtBne, ...args], home, {
       BYTENITE_BASE_URL: baseUrl,
       BYTENITE_WIRE_FORMAT: format,
       ...token,
     });
-    return exit === 0 ? "done" : { refused: { exit } };
+    return code === 0 ? "done" : { refused: { exit: code ?? -1 } };
   };
   return {
     kind: "bne",

@@ -1,10 +1,10 @@
 // Runs of `bne` processes over one field numbering.
-import { execFile } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
+import { resultOf, type Result } from "@bytenite-engines/test-kit/process";
 import { startForeignRegistry, type ForeignServers, type Way } from "../ForeignServers.ts";
 import type { Part } from "./Tally.ts";
 
@@ -84,21 +84,27 @@ const bne = async (
   token: string,
   parameters: ReadonlyArray<string>,
 ): Promise<Printed> => {
-  const { stdout, stderr } = await promisify(execFile)(
-    process.execPath,
-    [...start, ...parameters, "--output", "json", "--trace"],
-    {
-      env: {
-        PATH: process.env["PATH"],
-        HOME: home,
-        XDG_CACHE_HOME: join(home, "cache"),
-        XDG_CONFIG_HOME: join(home, "config"),
-        BYTENITE_BASE_URL: baseUrl,
-        BYTENITE_TOKEN: token,
-      },
-    },
-  );
+  const args = [...start, ...parameters, "--output", "json", "--trace"];
+  const { code, stdout, stderr } = await runBne(args, home, { BYTENITE_BASE_URL: baseUrl, BYTENITE_TOKEN: token });
+  if (code !== 0) throw new Error(`bne ${parameters.join(" ")} ended with ${code}: ${stderr}`);
   return { text: stdout, mediaTypes: stderr.split("\n").flatMap(mediaTypeOf) };
+};
+
+/** Runs `bne` with these arguments of Node in a home that nothing else knows. */
+export const runBne = (
+  args: ReadonlyArray<string>,
+  home: string,
+  settings: Readonly<Record<string, string>>,
+): Promise<Result> => {
+  const env = {
+    PATH: process.env["PATH"],
+    HOME: home,
+    XDG_CACHE_HOME: join(home, "cache"),
+    XDG_CONFIG_HOME: join(home, "config"),
+    DBUS_SESSION_BUS_ADDRESS: `unix:path=${join(home, "no-bus")}`,
+    ...settings,
+  };
+  return resultOf(spawn(process.execPath, args, { env, cwd: home }), "");
 };
 
 /** The Content-Type of the answer that a line of `--trace` is about. */
