@@ -1,6 +1,7 @@
 // `node scripts/neighbours.ts`: waiting times of 20 users during other clients' failing requests.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { serve } from "@bytenite-engines/test-kit";
 import { builtWorker } from "./built.ts";
@@ -29,7 +30,6 @@ const ask = async (token: string | undefined, kind: string): Promise<number> => 
   await response.arrayBuffer();
   return response.status;
 };
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Latencies of the users in milliseconds, and how many of their requests failed. */
 const round = async (isAttack: boolean, token: string | undefined) => {

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { setTimeout as pause } from "node:timers/promises";
 import { startRegistry } from "@bytenite-engines/registry/testing";
 import { serve } from "@bytenite-engines/test-kit";
 import { builtWorker } from "./built.ts";
@@ -22,7 +23,6 @@ const ask = async (name: string, path: string): Promise<number> => {
   await response.arrayBuffer();
   return response.status;
 };
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 for (const name of names) for (const path of Object.values(paths)) await ask(name, path);
 const start = performance.now();

@@ -1,6 +1,6 @@
 // A server whose engine names choose its response.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { listen } from "@bytenite-engines/test-kit/ports";
 import type { OriginState, Scripted } from "./origin.ts";
 
 const state: Omit<OriginState, "asked"> & { asked: Array<OriginState["asked"][number]> } = {
@@ -44,8 +44,7 @@ const server = createServer((request, response) => {
     state.inFlight -= 1;
   });
   answer(request, response);
-}).listen(0, "127.0.0.1", () => {
-  process.stdout.write(`${(server.address() as AddressInfo).port}\n`);
 });
+process.stdout.write(`${new URL(await listen(server)).port}\n`);
 // It ends with the test that started it, however that ends.
 process.stdin.resume().once("end", () => process.exit(0));

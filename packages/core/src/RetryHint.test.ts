@@ -3,6 +3,7 @@ import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { RetryInfoSchema } from "@bytenite-engines/proto";
+import { httpDateForms } from "@bytenite-engines/test-kit/http-dates";
 import type { ErrorDetail } from "./EngineError.ts";
 import { retryAfterMs, retryHintMs } from "./RetryHint.ts";
 
@@ -17,44 +18,30 @@ const retryInfo = (seconds: bigint, nanos = 0): ErrorDetail => ({
 });
 const retryInfoJson = (retryDelay: string): ErrorDetail => ({ type: "google.rpc.RetryInfo", json: { retryDelay } });
 
-const days = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
-
-/** The three forms of RFC 9110, 5.6.7, of a moment in whole seconds. */
-const forms = (ms: number): Record<"imf-fixdate" | "rfc850" | "asctime", string> => {
-  const date = new Date(ms);
-  const utc = date.toUTCString();
-  const [, day = "", month = "", year = "", time = ""] = utc.split(/[ ,]+/);
-  return {
-    "imf-fixdate": utc,
-    rfc850: `${days[date.getUTCDay()]}, ${day}-${month}-${year.slice(2)} ${time} GMT`,
-    asctime: `${utc.slice(0, 3)} ${month} ${String(date.getUTCDate()).padStart(2)} ${time} ${year}`,
-  };
-};
-
 const seconds = fc.integer({ min: Date.UTC(1980, 0) / 1000, max: Date.UTC(2070, 0) / 1000 });
 
 test("a date is compared with the server's own clock, however wrong that is", () => {
   const wait = fc.integer({ min: 0, max: 100_000 });
   fc.assert(
     fc.property(seconds, wait, fc.constantFrom("imf-fixdate", "rfc850", "asctime"), (serverNow, wait, form) => {
-      const until = forms((serverNow + wait) * 1000)[form];
-      expect(retryAfterMs(until, forms(serverNow * 1000)["imf-fixdate"], now)).toBe(wait * 1000);
+      const until = httpDateForms((serverNow + wait) * 1000)[form];
+      expect(retryAfterMs(until, httpDateForms(serverNow * 1000)["imf-fixdate"], now)).toBe(wait * 1000);
     }),
   );
 });
 
 test("without the server's Date, our own clock has to do", () => {
-  expect(retryAfterMs(forms(now + 5_000)["imf-fixdate"], null, now)).toBe(5_000);
-  expect(retryAfterMs(forms(now + 5_000)["imf-fixdate"], "yesterday", now)).toBe(5_000);
-  expect(retryAfterMs(forms(now - 5_000).asctime, null, now)).toBe(0);
+  expect(retryAfterMs(httpDateForms(now + 5_000)["imf-fixdate"], null, now)).toBe(5_000);
+  expect(retryAfterMs(httpDateForms(now + 5_000)["imf-fixdate"], "yesterday", now)).toBe(5_000);
+  expect(retryAfterMs(httpDateForms(now - 5_000).asctime, null, now)).toBe(0);
 });
 
 test("white space around a value or the Date says nothing", () => {
   const raw = { get: (name: string) => (name === "retry-after-ms" ? " 7 " : null) };
   expect(retryHintMs(raw, [], now)).toBe(7);
   expect(retryAfterMs(" 7 ", null, now)).toBe(7_000);
-  const { "imf-fixdate": serverNow } = forms(now - 60_000);
-  expect(retryAfterMs(` ${forms(now)["imf-fixdate"]} `, ` ${serverNow} `, now)).toBe(60_000);
+  const { "imf-fixdate": serverNow } = httpDateForms(now - 60_000);
+  expect(retryAfterMs(` ${httpDateForms(now)["imf-fixdate"]} `, ` ${serverNow} `, now)).toBe(60_000);
 });
 
 test.for([

@@ -1,4 +1,5 @@
 import * as fc from "fast-check";
+import { httpDateForms } from "@bytenite-engines/test-kit/http-dates";
 import { expect, test } from "vitest";
 import { formatHttpDate, parseHttpDate } from "./HttpDate.ts";
 
@@ -52,26 +53,13 @@ test("reads back every second that it writes", () => {
   );
 });
 
-const days = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
-
-/** The three forms of RFC 9110, 5.6.7, of a moment in whole seconds. */
-const forms = (ms: number): Record<"imf-fixdate" | "rfc850" | "asctime", string> => {
-  const date = new Date(ms);
-  const utc = date.toUTCString();
-  const [, day = "", month = "", year = "", time = ""] = utc.split(/[ ,]+/);
-  return {
-    "imf-fixdate": utc,
-    rfc850: `${days[date.getUTCDay()]}, ${day}-${month}-${year.slice(2)} ${time} GMT`,
-    asctime: `${utc.slice(0, 3)} ${month} ${String(date.getUTCDate()).padStart(2)} ${time} ${year}`,
-  };
-};
-
 const seconds = fc.integer({ min: Date.UTC(1980, 0) / 1000, max: Date.UTC(2070, 0) / 1000 });
 
 test("a date in any of the three forms is the same moment", () => {
   fc.assert(
     fc.property(seconds, (second) => {
-      for (const text of Object.values(forms(second * 1000))) expect(parseHttpDate(text, now)).toBe(second * 1000);
+      for (const text of Object.values(httpDateForms(second * 1000)))
+        expect(parseHttpDate(text, now)).toBe(second * 1000);
     }),
     { examples: [[784_111_777], [951_782_400]] },
   );

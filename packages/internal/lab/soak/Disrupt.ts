@@ -1,4 +1,5 @@
 // Ends of processes during a round, and the counts lost.
+import { setTimeout as pause } from "node:timers/promises";
 import type { Edge } from "../parts/Edge.ts";
 import type { RegistryProcess } from "../parts/RegistryProcess.ts";
 import { undisturbed, type Disturbance } from "./Balance.ts";
@@ -41,7 +42,7 @@ const disruptRegistry = async (
   await registry.end(how);
   ledger.closeRegistry(last);
   const after = await ledger.readEdge();
-  if (downMs > 0) await new Promise((resolve) => setTimeout(resolve, downMs));
+  if (downMs > 0) await pause(downMs);
   await registry.start();
   return { ...undisturbed, registry: true, registryLost: after.upstreamAnswered - before.upstreamAnswered };
 };

@@ -18,9 +18,6 @@ export const callers = 12;
 const meanPauseMs = 60;
 /** After which time an impatient caller gives up, in milliseconds. */
 const patienceMs = 30;
-/** As `bne` has them: longest time for a call in milliseconds, and requests for it. */
-const deadlineMs = 30_000;
-const maxAttempts = 4;
 
 /** What load is made with. */
 export interface LoadOptions {
@@ -165,7 +162,7 @@ export class Load {
     }
   }
 
-  /** A client with the options that `bne` gives to its own. */
+  /** A client with the defaults, as `bne` has them. */
   #client(token: Token): PromiseEngineClient {
     const { baseUrl, ledger } = this.#given;
     const known = this.#clients.get(token);
@@ -174,8 +171,6 @@ export class Load {
       baseUrl,
       token: token.secret,
       format: "auto",
-      deadlineMs,
-      retry: { maxAttempts },
       fetch: ledger.fetch,
       dedupe: false,
       propagateTrace: false,

@@ -1,4 +1,5 @@
 // One round: load, changes, faults.
+import { setTimeout as pause } from "node:timers/promises";
 import type { Edge } from "../parts/Edge.ts";
 import type { RegistryProcess } from "../parts/RegistryProcess.ts";
 import type { Random } from "@bytenite-engines/test-kit/random";
@@ -21,8 +22,6 @@ const changeEveryMs = 400;
 const manageEveryMs = 1_000;
 /** After faults the edge may leave the registry alone for so long (its breaker), in milliseconds. */
 const breakerMs = 11_000;
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** What a run consists of. */
 export interface Course {

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { makeSecretBox, migrate, openSqlite } from "@bytenite-engines/registry";
@@ -56,8 +57,6 @@ export interface Soaked {
 const keptMs = 3 * maxOldMs;
 /** Longest wait for what is under way to end, in milliseconds. */
 const maxQuietMs = 15_000;
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 export const soak = async ({ ms, rounds, seed, minRights = 0, onProgress }: SoakOptions): Promise<Soaked> => {
   const random = seeded(seed);

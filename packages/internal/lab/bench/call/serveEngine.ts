@@ -1,5 +1,6 @@
 // Server of prepared responses: API, Connect, errors. Prints its port.
 import { createServer } from "node:http";
+import { listen } from "@bytenite-engines/test-kit/ports";
 import { engineAnswers } from "./EngineAnswers.ts";
 
 const { protobuf, json, digest } = engineAnswers;
@@ -29,9 +30,6 @@ const server = createServer((request, response) => {
   response.end(body);
 });
 server.keepAliveTimeout = 60_000;
-server.listen(0, "127.0.0.1", () => {
-  const address = server.address();
-  process.stdout.write(`${typeof address === "object" ? address?.port : ""}\n`);
-});
+process.stdout.write(`${new URL(await listen(server)).port}\n`);
 // Ends with the one who started it.
 process.stdin.resume().once("end", () => process.exit());

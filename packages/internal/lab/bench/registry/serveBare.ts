@@ -1,6 +1,6 @@
 // Bare `node:http` peer that sends the registry's bytes.
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { listen } from "@bytenite-engines/test-kit/ports";
 import { announce } from "./Served.ts";
 
 const [origin = "", token = "", ...paths] = process.argv.slice(2);
@@ -20,4 +20,4 @@ const server = createServer((request, response) => {
   response.writeHead(200, { "Content-Type": answer.type, "Content-Length": answer.body.length });
   response.end(answer.body);
 });
-server.listen(0, "127.0.0.1", () => announce((server.address() as AddressInfo).port));
+announce(Number(new URL(await listen(server)).port));
