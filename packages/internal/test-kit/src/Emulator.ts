@@ -74,18 +74,20 @@ export const emulate = async (
 export const originOf = async (miniflare: Miniflare, worker: string): Promise<string> =>
   (await miniflare.unsafeGetDirectURL(worker)).origin;
 
+/** A variable of a Worker. */
+export const textBinding = (value: string) => ({ type: "text" as const, value });
+
 /** Starts; resolves when requests are accepted. Rejects with an Error whose message is one sentence. */
 export const serve = async (served: Served): Promise<Running> => {
   const { name, code, variables, database, compatibilityFlags } = served;
   const port = await freePort(served.port);
-  const text = (value: string) => ({ type: "text" as const, value });
   const config = {
     name,
     compatibilityDate,
     ...(compatibilityFlags === undefined ? {} : { compatibilityFlags: [...compatibilityFlags] }),
     manifest: moduleOf(code),
     env: {
-      ...Object.fromEntries(Object.entries(variables).map(([key, value]) => [key, text(value)])),
+      ...Object.fromEntries(Object.entries(variables).map(([key, value]) => [key, textBinding(value)])),
       ...(database === undefined ? {} : { [database.binding]: { type: "d1" as const, id: database.binding } }),
     },
   };

@@ -9,6 +9,7 @@ export {
   originOf,
   serve,
   serveUntilSignal,
+  textBinding,
   type Running,
   type Served,
 } from "./Emulator.ts";

@@ -13,7 +13,7 @@ import {
   startRegistryServer,
   type SqliteFile,
 } from "@bytenite-engines/registry";
-import { bundled, compatibilityDate, emulate, freePort, host, moduleOf } from "@bytenite-engines/test-kit";
+import { bundled, compatibilityDate, emulate, freePort, host, moduleOf, textBinding } from "@bytenite-engines/test-kit";
 import type { Miniflare } from "miniflare";
 import { maxArchiveBytes } from "./Archives.ts";
 import type { Caller } from "./Rows.ts";
@@ -86,8 +86,6 @@ export interface Bucket {
 
 const worker = fileURLToPath(new URL("../../../../../../apps/registry/src/worker.ts", import.meta.url));
 
-const text = (value: string) => ({ type: "text" as const, value });
-
 /** A registry on D1 and R2, in the emulator. */
 export const startOnWorkers = async (): Promise<EmulatedRegistry> => {
   const file = openSqlite(":memory:");
@@ -118,13 +116,13 @@ export const emulateRegistry = async (sql: ReadonlyArray<string>): Promise<Emula
   const env = {
     DB: { type: "d1" as const, id: "engines" },
     ARCHIVES: { type: "r2" as const, name: "archives", dev: { experimentalS3Credentials: s3 } },
-    BYTENITE_REGISTRY_KEY: text(key),
-    PUBLIC_URL: text(origin),
-    MAX_ARCHIVE_BYTES: text(String(maxArchiveBytes)),
-    BUCKET_URL: text(bucketUrl),
-    MAX_LINKED_ARCHIVE_BYTES: text(String(maxLinkedBytes)),
-    R2_ACCESS_KEY_ID: text(s3.accessKeyId),
-    R2_SECRET_ACCESS_KEY: text(s3.secretAccessKey),
+    BYTENITE_REGISTRY_KEY: textBinding(key),
+    PUBLIC_URL: textBinding(origin),
+    MAX_ARCHIVE_BYTES: textBinding(String(maxArchiveBytes)),
+    BUCKET_URL: textBinding(bucketUrl),
+    MAX_LINKED_ARCHIVE_BYTES: textBinding(String(maxLinkedBytes)),
+    R2_ACCESS_KEY_ID: textBinding(s3.accessKeyId),
+    R2_SECRET_ACCESS_KEY: textBinding(s3.secretAccessKey),
   };
   const miniflare = await emulate(
     [
