@@ -1,4 +1,4 @@
-// Commands over the management API, of a database here or a registry elsewhere.
+// Commands over the management API.
 import { existsSync } from "node:fs";
 import { didYouMean, isLoopback } from "@bytenite-engines/core/wire";
 import { fetchHandler } from "../api/App.ts";

@@ -1,4 +1,4 @@
-// Prometheus metrics of requests and limits; counting and logging of each request.
+// Prometheus metrics of requests and limits.
 import { statSync } from "node:fs";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import { requestIdFrom } from "@bytenite-engines/core/wire";
