@@ -1,5 +1,6 @@
 // Comparison of the counts of clients, proxy and registry.
 import { outcomes, type Counts } from "./Ledger.ts";
+import type { Outcome } from "./Staleness.ts";
 
 /** What was between two readings that makes counts uncertain: processes that ended took their last counts with them. */
 export interface Disturbance {
@@ -39,16 +40,23 @@ export const imbalances = (
   must(counted <= sent, `the edge counted ${counted} requests, ${sent} were sent`);
   must(answered <= counted + lost.edgeLost, `${answered} answers came, the edge counted ${counted}`);
   if (!edge && answered === sent) {
+    const seenAs = (outcome: Outcome): number => after.answeredBy[outcome] - before.answeredBy[outcome];
+    const countedAs = (outcome: Outcome): number => after.edgeBy[outcome] - before.edgeBy[outcome];
+    // A validation that fails is answered with an error that says fwd=stale, and counted as a miss.
+    const failedValidations = Math.max(0, countedAs("missed") - seenAs("missed"));
     for (const outcome of outcomes) {
-      const seen = after.answeredBy[outcome] - before.answeredBy[outcome];
-      const said = after.edgeBy[outcome] - before.edgeBy[outcome];
+      const moved = outcome === "missed" ? failedValidations : outcome === "validated" ? -failedValidations : 0;
+      const [seen, said] = [seenAs(outcome) + moved, countedAs(outcome)];
       must(seen === said, `${seen} answers say ${outcome}, the edge counted ${said}`);
     }
   }
   // workerd sends a GET once more by itself when a connection that it had kept is torn before the answer begins.
-  const most = upstream + (after.torn - before.torn) + (edge ? lost.upstreamLost : 0);
+  const torn = after.torn - before.torn;
+  const most = upstream + torn + (edge ? lost.upstreamLost : 0);
   must(taken <= most, `the registry took ${taken} requests, the edge sent ${upstream} upstream`);
-  const least = registry ? upstreamAnswered - lost.registryLost : edge ? upstreamAnswered : upstream;
+  // What is written to such a connection while it is torn reaches nobody.
+  const reached = edge ? upstreamAnswered : Math.max(upstreamAnswered, upstream - torn);
+  const least = registry ? upstreamAnswered - lost.registryLost : reached;
   must(taken >= least, `the edge sent ${upstream} upstream (${upstreamAnswered} answered), the registry took ${taken}`);
   return wrong;
 };
