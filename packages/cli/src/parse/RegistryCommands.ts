@@ -16,7 +16,7 @@ const archives: Flag = {
   completes: "files",
 };
 const withArchives = { name: "with-archives", kind: "text", value: "DIR", completes: "files" } as const;
-const user: Flag = { name: "user", kind: "text", value: "NAME", summary: "Whose engines they are" };
+const user: Flag = { name: "user", kind: "text", value: "NAME", summary: "Owner of the engines" };
 const ownedTags: Positional = { name: "TAG", summary: "name, name@major or name@major.minor", many: true };
 
 /** The registry that is managed over HTTP instead of in its database. */
@@ -32,7 +32,7 @@ const changing = (name: string, summary: string, otherNames: ReadonlyArray<strin
   elsewhere: otherNames,
   summary,
   positionals: [name === "delete" ? { ...ownedTags, summary: "name@major.minor" } : ownedTags],
-  flags: [{ ...user, summary: "Whose engines they are; needed" }, elsewhere, database],
+  flags: [{ ...user, summary: "Owner of the engines; required" }, elsewhere, database],
   takes: ["output"],
   examples: [
     {
@@ -143,7 +143,7 @@ export const registryCommands: ReadonlyArray<Command> = [
       "When it answers, stdout gets one line: ready and its address. The registry's README describes the file of --config.",
     ],
     flags: [
-      { name: "port", kind: "count", value: "PORT", summary: "Port (default 4010; 0 takes a free one)" },
+      { name: "port", kind: "count", value: "PORT", summary: "Port (default 4010; 0: a free one)" },
       { name: "host", kind: "text", value: "ADDRESS", summary: "Address to listen on (default 127.0.0.1)" },
       {
         name: "admin-port",
@@ -161,7 +161,7 @@ export const registryCommands: ReadonlyArray<Command> = [
         name: "public-url",
         kind: "url",
         value: "URL",
-        summary: "Where clients reach it: links to archives begin with it (REGISTRY_PUBLIC_URL)",
+        summary: "Base of links to archives (REGISTRY_PUBLIC_URL)",
       },
       database,
       archives,
@@ -176,31 +176,31 @@ export const registryCommands: ReadonlyArray<Command> = [
         name: "access-log",
         kind: "text",
         value: "TARGET",
-        summary: "A line of JSON for each request: stderr or a file, which SIGHUP opens anew",
+        summary: "A line of JSON for each request: stderr or a file, which SIGHUP reopens",
         completes: "files",
       },
       {
         name: "config",
         kind: "text",
         value: "FILE",
-        summary: "All of this, limits and a rate limit as JSON; then it is no trial",
+        summary: "Settings as JSON, also limits; without trial users",
         completes: "files",
       },
       {
         name: "faults",
         kind: "text",
         value: "FILE",
-        summary: "Break answers on purpose: rules as JSON, or `on` for those that are sent to /faults",
+        summary: "Inject faults: rules as JSON, or `on` for rules sent to /faults",
         completes: "files",
       },
       {
         name: "field-numbers",
         kind: "text",
         value: "FILE",
-        summary: "Other field numbers of protobuf answers, for tests: message, field, number",
+        summary: "Other field numbers in protobuf, for tests: message, field, number",
         completes: "files",
       },
-      { name: "no-schema-digest", kind: "switch", summary: "Leave out the header that names the schema, for tests" },
+      { name: "no-schema-digest", kind: "switch", summary: "Omit the header with the schema digest, for tests" },
       { name: "no-trial", kind: "switch", summary: "No trial users and no trial tokens" },
     ],
     examples: [
@@ -221,14 +221,14 @@ export const registryCommands: ReadonlyArray<Command> = [
     ],
     positionals: [{ name: "PATH", summary: "files, folders, globs; `-` for stdin", many: true, completes: "files" }],
     flags: [
-      { ...user, summary: "Whose engines they are; an exported engine names its user itself" },
+      { ...user, summary: "Owner of the engines; exported engines name theirs" },
       { name: "activate", kind: "switch", summary: "Activate them" },
-      { name: "public", kind: "switch", summary: "Let every user see them" },
+      { name: "public", kind: "switch", summary: "Make them public" },
       {
         name: "archive",
         kind: "text",
         value: "FILE",
-        summary: "Take the hash from this archive; goes with one manifest",
+        summary: "Take the hash from this archive; with one manifest only",
         completes: "files",
       },
       { ...withArchives, summary: "Store the archives of an export's engines from this folder" },
@@ -270,7 +270,7 @@ export const registryCommands: ReadonlyArray<Command> = [
   changing("delete", "Delete engines of a user"),
   {
     path: ["registry", "backup"],
-    summary: "Copy a database while it is used",
+    summary: "Copy a database, also while it is served",
     details: ["Into a file; or, in a folder that exists, into a new file whose name has the time."],
     positionals: [{ name: "FILE", summary: "file or folder", completes: "files" }],
     flags: [
@@ -288,14 +288,14 @@ export const registryCommands: ReadonlyArray<Command> = [
   },
   {
     path: ["registry", "restore"],
-    summary: "Put a backup in the place of a database",
+    summary: "Replace a database by a backup",
     details: [
       "A database that has engines is replaced with --force only. Tokens that may have been revoked since the backup live again only after a question; without a terminal that needs --yes, or --revoke-all to end them.",
     ],
     positionals: [{ name: "FILE", summary: "the backup", completes: "files" }],
     flags: [
-      { name: "force", kind: "switch", summary: "Also where there are engines" },
-      { name: "revoke-all", kind: "switch", summary: "End all tokens and API keys of the backup" },
+      { name: "force", kind: "switch", summary: "Also if the database has engines" },
+      { name: "revoke-all", kind: "switch", summary: "Revoke all tokens and API keys of the backup" },
       { name: "yes", short: "y", kind: "switch", summary: "Do not ask" },
       database,
       archives,
@@ -303,17 +303,17 @@ export const registryCommands: ReadonlyArray<Command> = [
     examples: [
       {
         line: "bne registry restore copy.db --revoke-all --database restored.db",
-        explains: "Into a new database, all tokens ended",
+        explains: "Into a new database, all tokens revoked",
       },
     ],
   },
   {
     path: ["registry", "check"],
-    summary: "Read all of a database, and name what is damaged",
-    details: ["Works while it is served, and changes nothing. Exit code 1 when anything is damaged."],
+    summary: "Read all of a database and name damage",
+    details: ["Works while it is served, and changes nothing. Exit code 1 if there is damage."],
     flags: [database, archives],
     takes: ["output"],
-    examples: [{ line: "bne registry check --database registry.db", explains: "Sound: exit code 0" }],
+    examples: [{ line: "bne registry check --database registry.db", explains: "No damage: exit code 0" }],
   },
   {
     path: ["registry", "users"],
@@ -324,10 +324,10 @@ export const registryCommands: ReadonlyArray<Command> = [
     takes: ["output"],
     examples: [{ line: "bne registry users --database registry.db", explains: "Names, ids, engines and quotas" }],
   },
-  onUser("users create", "Make a user, who has no token yet", quotas, [
+  onUser("users create", "Create a user without tokens", quotas, [
     {
       line: "bne registry users create erin --max-engines 100 --database registry.db",
-      explains: "Who can have 100 engines",
+      explains: "A user with at most 100 engines",
     },
   ]),
   onUser(

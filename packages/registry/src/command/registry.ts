@@ -7,51 +7,52 @@ import { UsageError, UserError, writeFailure, type FailureFormat } from "./UserE
 export const registryUsage = `Usage: registry COMMAND [--database FILE] [options]   (or REGISTRY_DATABASE; default .data/registry.sqlite)
 
 Run
-  serve                    answer until SIGINT or SIGTERM; without a command this is meant
-    --port P --host ADDR     where to listen (4010 on 127.0.0.1; port 0 takes a free one)
+  serve                    run until SIGINT or SIGTERM; the default command
+    --port P --host ADDR     listening address (4010 on 127.0.0.1; port 0: a free one)
     --admin-port P           /metrics and /faults on 127.0.0.1:P (default: on --port if that is on loopback)
-    --public-url URL         where clients reach it: links to archives begin with it; or REGISTRY_PUBLIC_URL
+    --public-url URL         base of links to archives; or REGISTRY_PUBLIC_URL
     --archives DIR           folder of archives (the database's path and ".archives"); or REGISTRY_ARCHIVES
-    --allowed-hosts A,B      names that requests may be sent to, beside those of loopback; or REGISTRY_ALLOWED_HOSTS
+    --allowed-hosts A,B      accepted Host names besides loopback; or REGISTRY_ALLOWED_HOSTS
     --tokens FILE            tokens by user, {"alice": ["..."]}; or the same in REGISTRY_TOKENS
-    --access-log TARGET      a line of JSON per request, to stderr or a file; SIGHUP opens the file anew
-    --config FILE            all of this, limits and a rate limit as JSON; then it is no trial
-    --faults FILE|on         break answers on purpose, by rules or by PUT /faults
-    --field-numbers FILE     another numbering of protobuf answers: message -> field -> number
-    --no-schema-digest       leave out the header that names the schema
+    --access-log TARGET      a line of JSON per request, to stderr or a file; SIGHUP reopens the file
+    --config FILE            settings as JSON, also limits; without trial users
+    --faults FILE|on         inject faults, by rules or by PUT /faults
+    --field-numbers FILE     other field numbers in protobuf: message -> field -> number
+    --no-schema-digest       omit the header with the schema digest
     --no-trial               no trial users, and no trial tokens
 
-Fill
+Import and export
   import PATH...           manifest.json files, trees, globs, or - for stdin (one manifest, or a line of JSON each)
-    --user NAME              whose engines they are
-    --activate --public      switch them on; let every user see them
+    --user NAME              owner of the engines
+    --activate --public      activate them; make them public
     --archive FILE           take the hash from this archive (one manifest only)
     --with-archives DIR      store the archives of an export's engines, too
   export                   a line of JSON per engine; --user NAME for one user's; --with-secrets
     --format sql             everything, as SQL for a D1 database that has its tables and nothing else
     --with-archives DIR      write the archives into this folder, too; with sql as they are in the bucket, below archives/
 
-Keep
-  backup FILE              copy the database while it is used
-  backup DIR --keep N      the same under the time, and remove all but the newest N
-  restore FILE             put a backup, or an export of D1, in its place; --force where there are engines
-    --revoke-all --yes       end all tokens and keys of it; or let live those that may have been revoked since
-  check                    read all of the database, name what is damaged; 1 when anything is
+Back up
+  backup FILE              copy the database, also while it is served
+  backup DIR --keep N      the same, named by time; keeps the newest N
+  restore FILE             replace the database by a backup or an export of D1; --force if it has engines
+    --revoke-all             revoke all tokens and keys of the backup
+    --yes                    keep them without a question
+  check                    read everything and name damage; exit code 1 if there is any
 
-Manage: all of these take --base-url URL in place of --database, too: they ask that registry, with BYTENITE_MANAGE_TOKEN
-  users                    who there is
+Manage the database, or with --base-url URL and BYTENITE_MANAGE_TOKEN a registry elsewhere
+  users                    list users
   users create NAME        also disable, enable, delete NAME
-    --hand-over-to NAME      whose the engines of a deleted user are then; or --delete-engines
+    --hand-over-to NAME      new owner of a deleted user's engines; or --delete-engines
   quota NAME               --max-engines N --max-bytes N, none for no limit; users create takes them, too
   token create|list|revoke ID    tokens for the API; --user NAME --scope read|publish|manage --label TEXT --expires-in DAYS
-                                 --create-user makes user and database, without a question
+                                 --create-user creates user and database without a question
   key create|list|revoke ID      API keys, exchanged at /v1/auth/access_token
   engines                  of all users, or of --user NAME; --limit N
   activate TAG...          with --user NAME; also deactivate, delete, make-public, make-private
   audit                    who changed what, newest first; --limit N
-  statistics               how many users, engines, credentials
+  statistics               numbers of users, engines, credentials
 
-  --output json            failures as one object of JSON on stderr, whatever the command; or BYTENITE_OUTPUT=json
+  --output json            errors as one JSON object on stderr; or BYTENITE_OUTPUT=json
 
 BYTENITE_REGISTRY_KEY      key for secrets at rest and for access tokens, at least 32 characters
 `;
