@@ -20,7 +20,14 @@ export {
   userOf,
   type ListedCredential,
 } from "./manage/Accounts.ts";
-export { backUp, restore, type BackupSummary, type RestoreOptions, type Revival } from "./manage/Backup.ts";
+export {
+  backUp,
+  restore,
+  type BackupSummary,
+  type RestoreOptions,
+  type Restored,
+  type Revival,
+} from "./manage/Backup.ts";
 export { change, publishAll, type Change, type EngineInit, type Published } from "./manage/Engines.ts";
 export { exportLines, exportRows, exportSql, schemaSql } from "./manage/Export.ts";
 export type { TransferFolders } from "./manage/ArchiveTransfer.ts";
