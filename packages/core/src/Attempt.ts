@@ -8,7 +8,7 @@ import { EngineError, type EngineErrorReason } from "./EngineError.ts";
 import { AttemptFailure } from "./Failure.ts";
 import type { HedgingTools } from "./Hedging.ts";
 import { retryCost } from "./RetryBudget.ts";
-import { after } from "./Timer.ts";
+import { after, Cancellation } from "./Timer.ts";
 
 /** One attempt and its deadline. */
 export interface Attempt<A> {
@@ -25,31 +25,33 @@ export interface Attempt<A> {
 export const send = <A>(attempt: Attempt<A>): Effect.Effect<A, AttemptFailure> =>
   Effect.callback<A, AttemptFailure>((resume) => {
     const { plan, clock, span } = attempt;
-    const controller = new AbortController();
-    const { signal } = controller;
+    const cancel = new Cancellation();
     const timer = startTimer(attempt, (failure) => {
-      controller.abort(failure.error);
+      cancel.abort(failure.error);
       resume(Effect.fail(failure));
     });
     const { hedging } = plan.settings;
     let sent = 0;
-    const run = (signal: AbortSignal): Promise<A> => plan.run(signal, clock, span, timer, sent++);
-    const answer = hedging === undefined ? run(signal) : hedging.around(run, hedgingTools(plan, clock, signal));
+    const run = (one: Cancellation): Promise<A> => plan.run(one, clock, span, timer, sent++);
+    const answer =
+      hedging === undefined
+        ? run(cancel)
+        : hedging.around((signal) => run(new Cancellation(signal)), hedgingTools(plan, clock, cancel.signal));
     answer.then(
       (value) => {
         timer.stop();
-        if (!signal.aborted) resume(Effect.succeed(value));
+        if (!cancel.aborted) resume(Effect.succeed(value));
         return undefined;
       },
       (cause: unknown) => {
         timer.stop();
-        if (signal.aborted) return;
+        if (cancel.aborted) return;
         resume(cause instanceof AttemptFailure ? Effect.fail(cause) : Effect.die(cause));
       },
     );
     return Effect.sync(() => {
       timer.stop();
-      controller.abort();
+      cancel.abort();
     });
   });
 
@@ -97,15 +99,15 @@ const startTimer = (
     },
     spare: (begin) =>
       new Promise((resolve, reject) => {
-        const controller = new AbortController();
+        const cancel = new Cancellation();
         const end = (cause: Error): void => {
           spares?.delete(end);
-          controller.abort();
+          cancel.abort();
           reject(cause);
         };
         spares ??= new Set();
         spares.add(end);
-        begin(controller.signal)
+        begin(cancel)
           .finally(() => spares?.delete(end))
           .then(resolve, reject);
       }),

@@ -9,6 +9,7 @@ import type { CallSettings } from "./ClientOptions.ts";
 import type { EngineEvent, EventSubject } from "./EngineEvent.ts";
 import type { AttemptFailure } from "./Failure.ts";
 import type { RetryBudget } from "./RetryBudget.ts";
+import type { Cancellation } from "./Timer.ts";
 
 /** State of one call. */
 export interface CallState {
@@ -37,7 +38,7 @@ export type Aside = <T>(waiting: Promise<T>) => Promise<T>;
  * Waits for something that the answer does not hang on. If the attempt is over before it ends, it is aborted, and this rejects:
  * for lack of time the attempt does not fail then, since it has its answer.
  */
-export type Spare = <T>(begin: (signal: AbortSignal) => Promise<T>) => Promise<T>;
+export type Spare = <T>(begin: (cancel: Cancellation) => Promise<T>) => Promise<T>;
 
 /** The time of one attempt, which runs from the start. */
 export interface AttemptTimer {
@@ -58,6 +59,12 @@ export interface Tracing {
   readonly traceparent: (span: Span | undefined) => string | undefined;
 }
 
+/** Parent of the spans of a request. */
+export interface Trace {
+  readonly span: Span | undefined;
+  readonly services: Context.Context<never> | undefined;
+}
+
 /** Plan of one call. */
 export interface AttemptPlan<A> {
   readonly tracing?: Tracing | undefined;
@@ -70,9 +77,9 @@ export interface AttemptPlan<A> {
   readonly state: CallState;
   /** Whether the request may be sent again after a failure that would allow it; absent: always. */
   readonly mayRepeat?: (failure: AttemptFailure) => boolean;
-  /** One attempt, or its `hedge`-th hedged request. Rejects with AttemptFailure, or with the signal's reason once it is aborted. */
+  /** One attempt, or its `hedge`-th hedged request. Rejects with AttemptFailure, or with the reason of `cancel` once that ends it. */
   readonly run: (
-    signal: AbortSignal,
+    cancel: Cancellation,
     clock: Clock.Clock,
     span: Span | undefined,
     timer: AttemptTimer,

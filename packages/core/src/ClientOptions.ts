@@ -144,22 +144,51 @@ export const defined = <T extends object>(values: T | undefined): T =>
 
 const retryNames = [...Object.keys(defaultRetryPolicy), "backoff"];
 
-const assertOptionTypes = ({ retry, limits, headers, token, fetch, onEvent, hedging, breaker }: CallOptions): void => {
-  assertOptionNames(retry, retryNames, "retry");
-  assertOptionNames(limits, Object.keys(defaultLimits), "limits");
-  if (headers !== undefined && (typeof headers !== "object" || headers === null || Symbol.iterator in headers))
-    throw new TypeError("headers must be an object of names and values");
-  if (token !== undefined && token !== null && typeof token !== "string" && typeof token !== "function")
-    throw new TypeError(`token must be text or a function, not ${kindOf(token)}`);
-  if (typeof token === "string") tokenText(token);
-  for (const [name, value] of Object.entries({ fetch, onEvent }))
-    if (value !== undefined && value !== null && typeof value !== "function")
-      throw new TypeError(`${name} must be a function, not ${kindOf(value)}`);
-  if (fetch === null) throw new TypeError("fetch must be a function, not null");
-  if (hedging !== undefined && hedging !== null && !hasMethods(hedging, "around"))
-    throw new TypeError("hedging must be an object that hedging(...) gives");
-  if (breaker !== undefined && breaker !== null && !hasMethods(breaker, "admit", "record"))
-    throw new TypeError("breaker must be an object that breaker(...) gives");
+const isFunction = (value: unknown): boolean => typeof value === "function";
+
+/** What each option must be, besides undefined; those of other modules are checked there. */
+const optionRules: Readonly<Record<keyof CallOptions, readonly [must: string, test: (value: unknown) => boolean]>> =
+  /* @__PURE__ */ (() => {
+    const any = ["", () => true] as const;
+    const boolean = ["true or false", (value: unknown) => typeof value === "boolean"] as const;
+    return {
+      baseUrl: any,
+      format: ['"auto", "protobuf" or "json"', (value) => ["auto", "protobuf", "json"].includes(value as string)],
+      headers: [
+        "an object of names and values",
+        (value) => typeof value === "object" && value !== null && !(Symbol.iterator in value),
+      ],
+      retry: any,
+      attemptTimeoutMs: any,
+      deadlineMs: any,
+      retryBudget: any,
+      limits: any,
+      dedupe: boolean,
+      hedging: ["an object that hedging(...) gives", (value) => value === null || hasMethods(value, "around")],
+      middleware: ["an array of functions", (value) => Array.isArray(value) && value.every(isFunction)],
+      propagateTrace: boolean,
+      token: ["text or a function", (value) => value === null || typeof value === "string" || isFunction(value)],
+      fetch: ["a function", isFunction],
+      onEvent: ["a function", (value) => value === null || isFunction(value)],
+      breaker: ["an object that breaker(...) gives", (value) => value === null || hasMethods(value, "admit", "record")],
+    };
+  })();
+
+/** The names of the options of a call. */
+export const callOptionNames = /* @__PURE__ */ Object.keys(optionRules) as ReadonlyArray<keyof CallOptions>;
+
+const assertOptionTypes = (options: CallOptions): void => {
+  assertOptionNames(options.retry, retryNames, "retry");
+  assertOptionNames(options.limits, Object.keys(defaultLimits), "limits");
+  for (const name of callOptionNames) {
+    const value = options[name];
+    const [must, test] = optionRules[name];
+    if (value === undefined || test(value)) continue;
+    // Its text may be a secret.
+    const shown = name === "format" ? JSON.stringify(value) : kindOf(value);
+    throw new TypeError(`${name} must be ${must}${must.startsWith("an ") ? "" : `, not ${shown}`}`);
+  }
+  if (typeof options.token === "string") tokenText(options.token);
 };
 
 /** The signal of a call that is a promise. */
@@ -174,15 +203,7 @@ export const isSignal = (option: unknown): option is AbortSignal =>
   hasMethods(option, "throwIfAborted", "addEventListener");
 
 const assertSettings = (settings: CallSettings): void => {
-  const { attemptTimeoutMs, deadlineMs, retry, limits, dedupe, propagateTrace, middleware } = settings;
-  if (!["auto", "protobuf", "json"].includes(settings.format)) {
-    throw new TypeError(`format must be "auto", "protobuf" or "json", not ${JSON.stringify(settings.format)}`);
-  }
-  for (const [name, value] of Object.entries({ dedupe, propagateTrace })) {
-    if (typeof value !== "boolean") throw new TypeError(`${name} must be true or false, not ${JSON.stringify(value)}`);
-  }
-  if (!Array.isArray(middleware) || middleware.some((wrap) => typeof wrap !== "function"))
-    throw new TypeError("middleware must be an array of functions");
+  const { attemptTimeoutMs, deadlineMs, retry, limits } = settings;
   for (const [name, value] of Object.entries({ attemptTimeoutMs, deadlineMs, ...limits })) assertAbove(name, value, 0);
   for (const [name, value] of Object.entries(retry))
     if (name !== "backoff") assertAbove(name, value, name === "maxAttempts" || name === "factor" ? 1 : 0);

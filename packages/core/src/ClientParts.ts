@@ -4,6 +4,7 @@ import type { Breaker } from "./Breaker.ts";
 import {
   assertSignal,
   baseUrlOf,
+  callOptionNames,
   given,
   settingsOf,
   type CallOptions,
@@ -11,16 +12,15 @@ import {
   type ClientOptions,
 } from "./ClientOptions.ts";
 import type { Tracing } from "./AttemptPlan.ts";
-import { makeCredentials, type RenewalTools } from "./Credentials.ts";
+import { makeCredentials } from "./Credentials.ts";
 import type { TokenOption } from "./Token.ts";
-import { EngineError } from "./EngineError.ts";
+import { invalidArgument, type EngineError } from "./EngineError.ts";
 import { safeListener } from "./EngineEvent.ts";
 import { assertOptionNames } from "./OptionNames.ts";
 import type { RequesterParts } from "./Requester.ts";
 import { makeBudgets, type RetryBudget, type RetryBudgets } from "./RetryBudget.ts";
 import { isCredential } from "./Secret.ts";
 import { InFlight } from "./Deduplication.ts";
-import { postJson } from "./TokenExchange.ts";
 import type { Fetch } from "./Fetch.ts";
 import { SchemaVerifier, type VerificationOptions } from "./verify/SchemaVerifier.ts";
 
@@ -113,39 +113,13 @@ export const withPartsOfCall = <A>(
 
 /** The error of invalid options. */
 export const invalidOptions = (url: string, cause: unknown): EngineError =>
-  new EngineError({
-    reason: { _tag: "InvalidArgument" },
-    url,
-    attempts: 0,
-    serverMessage: cause instanceof Error ? cause.message : String(cause),
-    cause,
-  });
+  invalidArgument(url, cause instanceof Error ? cause.message : String(cause), undefined, cause);
 
 /** Settings without credentials in headers. */
 const withoutCredentials = (settings: CallSettings): CallSettings => ({
   ...settings,
   headers: Object.fromEntries(Object.entries(settings.headers).filter(([name]) => !isCredential(name))),
 });
-
-/** The names of the options of a call. */
-export const callOptionNames = Object.keys({
-  baseUrl: 0,
-  format: 0,
-  headers: 0,
-  retry: 0,
-  attemptTimeoutMs: 0,
-  deadlineMs: 0,
-  retryBudget: 0,
-  limits: 0,
-  dedupe: 0,
-  hedging: 0,
-  middleware: 0,
-  propagateTrace: 0,
-  token: 0,
-  fetch: 0,
-  onEvent: 0,
-  breaker: 0,
-} satisfies Record<keyof CallOptions, 0>) as ReadonlyArray<keyof CallOptions>;
 
 const verificationNames = Object.keys({
   fieldNumbers: 0,
@@ -167,10 +141,9 @@ const tokenParts = (
   );
   return {
     renewable: credentials.renewable,
-    token: (clock, rejected, signal, trace) => {
-      const post: RenewalTools["post"] = (url, json, secret, signal) =>
-        postJson({ url, json, secret, fetch, settings, budgets, clock, emit, signal, trace, tracing });
-      return credentials.token({ clock, baseUrl, post }, rejected, signal);
+    token: (clock, rejected, cancel, trace) => {
+      const exchange = { fetch, settings, budgets, clock, emit, trace, tracing };
+      return credentials.token({ clock, baseUrl, exchange }, rejected, cancel);
     },
   };
 };

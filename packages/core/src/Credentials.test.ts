@@ -1,5 +1,6 @@
 import { getEventListeners } from "node:events";
 import { InvalidToken } from "./Token.ts";
+import { Cancellation } from "./Timer.ts";
 import { expect, test } from "vitest";
 import { credentialsError, makeCredentials, type RenewalTools } from "./Credentials.ts";
 import { EngineError } from "./EngineError.ts";
@@ -12,7 +13,7 @@ const at = (nowMs: number): RenewalTools => ({
     monotonicTimeNanosUnsafe: () => BigInt(nowMs) * 1_000_000n,
   }),
   baseUrl: "http://127.0.0.1/v1/dev",
-  post: () => Promise.reject(new Error("nothing is posted here")),
+  exchange: undefined as never,
 });
 
 /** Credentials that give token-1, token-2, ... and count their renewals. */
@@ -163,7 +164,9 @@ const stuck = () => {
 test("a source is let off when the call that asked it gives up, and no other one with it", async () => {
   const { credentials, signals } = stuck();
   const [first, second] = [new AbortController(), new AbortController()];
-  const waits = [first, second].map(async ({ signal }) => credentials.token(at(0), undefined, signal));
+  const waits = [first, second].map(async ({ signal }) =>
+    credentials.token(at(0), undefined, new Cancellation(signal)),
+  );
   const ends = Promise.allSettled(waits);
   first.abort();
   expect(signals.map(({ aborted }) => aborted)).toEqual([true, false]);
@@ -183,7 +186,9 @@ test("who waits for the renewal of a call that gives up renews it itself", async
         : { token: "second", expiresAtMs: 1e9 };
   const kept = makeCredentials(source, () => {});
   await kept.token(at(0));
-  const waits = [leader.signal, undefined, undefined].map(async (signal) => kept.token(at(5_000), undefined, signal));
+  const waits = [leader.signal, undefined, undefined].map(async (signal) =>
+    kept.token(at(5_000), undefined, new Cancellation(signal)),
+  );
   const ends = Promise.allSettled(waits);
   leader.abort();
   expect((await ends).map((end) => (end.status === "fulfilled" ? end.value : "gone"))).toEqual([
@@ -197,7 +202,9 @@ test("who waits for the renewal of a call that gives up renews it itself", async
 test("a call that comes after a renewal was given up begins one of its own", async () => {
   const { credentials, signals } = stuck();
   for (const controller of [new AbortController(), new AbortController()]) {
-    const wait = Promise.resolve(credentials.token(at(0), undefined, controller.signal)).catch(() => "given up");
+    const wait = Promise.resolve(credentials.token(at(0), undefined, new Cancellation(controller.signal))).catch(
+      () => "given up",
+    );
     controller.abort();
     expect(await wait).toBe("given up");
   }
@@ -207,7 +214,7 @@ test("a call that comes after a renewal was given up begins one of its own", asy
 test("a renewal leaves no listener on the signals of those who waited", async () => {
   const { credentials } = counted(3_600_000);
   const { signal } = new AbortController();
-  await credentials.token(at(0), undefined, signal);
+  await credentials.token(at(0), undefined, new Cancellation(signal));
   expect(getEventListeners(signal, "abort")).toEqual([]);
 });
 

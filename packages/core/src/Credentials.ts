@@ -1,13 +1,36 @@
 // Access tokens: sources, caching, renewal.
 import type * as Clock from "effect/Clock";
+import type { Trace, Tracing } from "./AttemptPlan.ts";
+import type { CallSettings } from "./ClientOptions.ts";
 import { EngineError } from "./EngineError.ts";
+import type { EngineEvent } from "./EngineEvent.ts";
+import type { Fetch } from "./Fetch.ts";
+import type { RetryBudgets } from "./RetryBudget.ts";
 import { InFlight } from "./Deduplication.ts";
+import { Cancellation } from "./Timer.ts";
 import { tokenText, type ExpiringToken, type TokenContext, type TokenFunction, type TokenOption } from "./Token.ts";
 
-/** Context of a renewal. */
-export interface RenewalTools extends Omit<TokenContext, "nowMs" | "signal" | "post"> {
+/** With what a client sends requests: the exchange of a key is one. */
+export interface ExchangeTools {
+  readonly fetch: Fetch;
+  readonly settings: CallSettings;
+  /** Pay for retries: an outage of the exchange is not multiplied either. */
+  readonly budgets: RetryBudgets;
   readonly clock: Clock.Clock;
-  readonly post: (url: string, json: unknown, secret: string, signal: AbortSignal) => Promise<unknown>;
+  readonly emit: ((event: EngineEvent) => void) | undefined;
+  readonly trace: Trace;
+  readonly tracing: Tracing | undefined;
+}
+
+/** What a keyed source may use besides. */
+export interface KeyedContext extends TokenContext {
+  readonly exchange: ExchangeTools;
+}
+
+/** Context of a renewal. */
+export interface RenewalTools extends Pick<TokenContext, "baseUrl"> {
+  readonly clock: Clock.Clock;
+  readonly exchange: ExchangeTools;
 }
 
 /** A token is renewed so long before it expires, or when a tenth of its life is left if that is shorter; in milliseconds. */
@@ -24,7 +47,7 @@ export interface Credentials {
   readonly token: (
     tools: RenewalTools,
     rejected?: string,
-    signal?: AbortSignal,
+    cancel?: Cancellation,
   ) => Promise<string | undefined> | string | undefined;
 }
 
@@ -34,14 +57,14 @@ type Because = "first" | "expiry" | "rejected";
 /** A source whose tokens are cached by key. */
 export interface KeyedSource {
   readonly key: () => string | Promise<string>;
-  readonly fetch: (key: string, context: TokenContext) => Promise<ExpiringToken>;
+  readonly fetch: (key: string, context: KeyedContext) => Promise<ExpiringToken>;
 }
 
 const keyedSources = /* @__PURE__ */ new WeakMap<TokenFunction, KeyedSource>();
 
 /** A token function of a keyed source. */
 export const keyedToken = (source: KeyedSource): TokenFunction => {
-  const option: TokenFunction = async (context) => source.fetch(await source.key(), context);
+  const option: TokenFunction = async (context) => source.fetch(await source.key(), context as KeyedContext);
   keyedSources.set(option, source);
   return option;
 };
@@ -89,49 +112,44 @@ class RenewedCredentials implements Credentials {
     this.#onRenewal = onRenewal;
   }
 
-  token(tools: RenewalTools, rejected?: string, signal?: AbortSignal): Promise<string> | string {
+  token(tools: RenewalTools, rejected?: string, cancel = new Cancellation()): Promise<string> | string {
     const key = this.#source === undefined ? "" : this.#source.key();
     return typeof key === "string"
-      ? this.#tokenOf(key, tools, rejected, signal)
-      : key.then((key) => this.#tokenOf(key, tools, rejected, signal));
+      ? this.#tokenOf(key, tools, rejected, cancel)
+      : key.then((key) => this.#tokenOf(key, tools, rejected, cancel));
   }
 
   #tokenOf(
     key: string,
     tools: RenewalTools,
     rejected: string | undefined,
-    signal: AbortSignal = new AbortController().signal,
+    cancel: Cancellation,
   ): Promise<string> | string {
     const kept = this.#kept.get(key);
     const refused = rejected !== undefined && rejected === kept?.token;
     if (kept !== undefined && !refused && tools.clock.currentTimeMillisUnsafe() < kept.renewAtMs) return kept.token;
     const because = rejected !== undefined ? "rejected" : kept === undefined ? "first" : "expiry";
-    const renewed = (): Promise<Fetched> => this.#renew(key, tools, because, signal);
+    const renewed = (): Promise<Fetched> => this.#renew(key, tools, because, cancel.signal);
     const isShared = kept !== undefined || this.#source !== undefined;
-    return isShared ? this.#together(key, tools, signal, renewed) : renewed().then(({ token }) => token);
+    return isShared ? this.#together(key, tools, cancel, renewed) : renewed().then(({ token }) => token);
   }
 
   /** One renewal for all concurrent calls, unless its token must not be shared. */
   async #together(
     key: string,
     { clock }: RenewalTools,
-    signal: AbortSignal,
+    cancel: Cancellation,
     renewed: () => Promise<Fetched>,
   ): Promise<string> {
-    const { outcome, followed } = await this.#inFlight.dedupe(key, clock, signal, renewed);
+    const { outcome, followed } = await this.#inFlight.dedupe(key, clock, cancel, renewed);
     if ("cause" in outcome) throw outcome.cause;
     return followed && !outcome.value.isKept ? (await renewed()).token : outcome.value.token;
   }
 
   async #renew(key: string, tools: RenewalTools, because: Because, signal: AbortSignal): Promise<Fetched> {
-    const { clock, baseUrl, post } = tools;
+    const { clock, baseUrl, exchange } = tools;
     const nowMs = clock.currentTimeMillisUnsafe();
-    const context: TokenContext = {
-      nowMs,
-      baseUrl,
-      signal,
-      post: (url, json, secret) => post(url, json, secret, signal),
-    };
+    const context: KeyedContext = { nowMs, baseUrl, signal, exchange };
     const given = await (this.#source === undefined ? this.#fetchToken(context) : this.#source.fetch(key, context));
     const isExpiring = typeof given === "object" && given !== null;
     const { token: text, expiresAtMs }: Partial<ExpiringToken> = isExpiring ? given : { token: given };

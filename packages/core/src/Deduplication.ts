@@ -3,7 +3,7 @@
 // In Workers a request cannot use fibers, timers, signals or streams of another one. So calls share a native promise of plain data, and each
 // waits with its own promise and timer: the request that does the work may be cancelled, and then its promise never settles.
 import type * as Clock from "effect/Clock";
-import { after, steadyMs } from "./Timer.ts";
+import { after, steadyMs, type Cancellation } from "./Timer.ts";
 
 /** Longest wait for work that another call does, from when that began, in milliseconds; then a call does it itself. */
 export const maxSharedWaitMs = 3_000;
@@ -18,6 +18,7 @@ interface Slot<A> {
   /** Never rejects; undefined if the caller that ran it gave up. */
   readonly outcome: Promise<Outcome<A> | undefined>;
   isJoined: boolean;
+  readonly random: number;
 }
 
 /** Outcome of shared work for one caller. */
@@ -33,38 +34,49 @@ export interface Shared<A> {
 
 /** Running work by key. The key must contain all that the outcome depends on, credentials included. */
 export class InFlight<A> {
-  readonly #slots = new Map<string, Slot<A> & { readonly random: number }>();
+  readonly #slots = new Map<string, Slot<A>>();
 
   /**
    * Does the work, or waits for the same work of another caller, at most `maxSharedWaitMs`; does it itself when that one gave
-   * up. Rejects with the reason of the signal, which is this caller's own.
+   * up. Rejects with the reason of `cancel`, which is this caller's own.
    */
-  async dedupe(key: string, clock: Clock.Clock, signal: AbortSignal, work: () => Promise<A>): Promise<Shared<A>> {
-    for (;;) {
-      const slot = this.#slots.get(key);
-      const leftMs = slot === undefined ? 0 : slot.startMs + maxSharedWaitMs - steadyMs(clock);
-      if (slot === undefined || leftMs <= 0) return this.#lead(key, clock, signal, work);
-      slot.isJoined = true;
-      const outcome = await waitedFor(slot.outcome, clock, leftMs, signal);
-      if (outcome !== undefined) return { outcome, followed: true, joined: true, random: slot.random };
-      this.#remove(key, slot);
-    }
+  dedupe(key: string, clock: Clock.Clock, cancel: Cancellation, work: () => Promise<A>): Promise<Shared<A>> {
+    const slot = this.#slots.get(key);
+    const leftMs = slot === undefined ? 0 : slot.startMs + maxSharedWaitMs - steadyMs(clock);
+    return slot === undefined || leftMs <= 0
+      ? this.#lead(key, clock, cancel, work)
+      : this.#follow(key, slot, leftMs, clock, cancel, work);
   }
 
-  async #lead(key: string, clock: Clock.Clock, signal: AbortSignal, work: () => Promise<A>): Promise<Shared<A>> {
+  #lead(key: string, clock: Clock.Clock, cancel: Cancellation, work: () => Promise<A>): Promise<Shared<A>> {
     if (this.#slots.size >= manyUnderWay) this.#removeOld(clock);
-    const end = (outcome: Outcome<A> | undefined): Outcome<A> | undefined => {
+    const end = (outcome: Outcome<A>): Shared<A> => {
       this.#remove(key, slot);
-      return outcome;
+      return { outcome, followed: false, joined: slot.isJoined, random: slot.random };
     };
     const done = work().then(
-      (value): Outcome<A> => ({ value }),
-      (cause: unknown): Outcome<A> => ({ cause }),
+      (value) => end({ value }),
+      (cause: unknown) => end({ cause }),
     );
-    const outcome = done.then((outcome) => end("cause" in outcome && signal.aborted ? undefined : outcome));
-    const slot = { startMs: steadyMs(clock), outcome, isJoined: false, random: Math.random() };
+    const outcome = done.then(({ outcome }) => ("cause" in outcome && cancel.aborted ? undefined : outcome));
+    const slot: Slot<A> = { startMs: steadyMs(clock), outcome, isJoined: false, random: Math.random() };
     this.#slots.set(key, slot);
-    return { outcome: (await outcome) ?? (await done), followed: false, joined: slot.isJoined, random: slot.random };
+    return done;
+  }
+
+  async #follow(
+    key: string,
+    slot: Slot<A>,
+    leftMs: number,
+    clock: Clock.Clock,
+    cancel: Cancellation,
+    work: () => Promise<A>,
+  ): Promise<Shared<A>> {
+    slot.isJoined = true;
+    const outcome = await waitedFor(slot.outcome, clock, leftMs, cancel);
+    if (outcome !== undefined) return { outcome, followed: true, joined: true, random: slot.random };
+    this.#remove(key, slot);
+    return this.dedupe(key, clock, cancel, work);
   }
 
   /** Removes an entry, unless another caller has replaced it. */
@@ -83,22 +95,21 @@ const waitedFor = async <A>(
   outcome: Promise<A | undefined>,
   clock: Clock.Clock,
   ms: number,
-  signal: AbortSignal,
+  cancel: Cancellation,
 ): Promise<A | undefined> => {
-  signal.throwIfAborted();
+  if (cancel.aborted) throw cancel.reason;
   let stop = nothing;
-  let onAbort = nothing;
+  let stopListening = nothing;
   try {
     return await new Promise<A | undefined>((resolve, reject) => {
       stop = after(clock, ms, () => resolve(undefined));
-      onAbort = () => reject(signal.reason as Error);
-      signal.addEventListener("abort", onAbort, { once: true });
+      stopListening = cancel.onAbort(() => reject(cancel.reason));
       // The runtime rejects a promise that can never settle.
       outcome.then(resolve, () => resolve(undefined));
     });
   } finally {
     stop();
-    signal.removeEventListener("abort", onAbort);
+    stopListening();
   }
 };
 

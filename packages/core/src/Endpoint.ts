@@ -1,6 +1,7 @@
 // Methods and paths of the engines API.
 import type { DescMessage } from "@bufbuild/protobuf";
-import { endpoints } from "./gen/endpoints.ts";
+import { bindings, endpoints } from "./gen/endpoints.ts";
+import { expandTemplate, matchTemplate } from "./http-rule/PathTemplate.ts";
 
 export { endpoints };
 
@@ -47,12 +48,12 @@ export interface EndpointMatch<N extends EndpointName = EndpointName> {
  * none, or the tag is empty, has a malformed escape, or hides a slash or a dot segment behind one.
  */
 export const matchRequest = (method: string, path: string): EndpointMatch | undefined => {
-  const parts = path.split("/");
   for (const name of names) {
-    const row = rows[name];
-    if (row.method !== method) continue;
-    const match = matchRow(name, row.path.split("/"), parts);
-    if (match !== undefined) return match;
+    const values = rows[name].method === method ? matchTemplate(bindings[name].template, path) : undefined;
+    if (values === undefined) continue;
+    const tag = values.get("engine_tag");
+    if (tag === undefined) return { name };
+    if (isPathTag(tag)) return { name, tag };
   }
   return undefined;
 };
@@ -67,50 +68,11 @@ export const matchPath = (path: string): EndpointMatch<ReadName> | undefined => 
   return match === undefined || match.name === "download" ? undefined : (match as EndpointMatch<ReadName>);
 };
 
-const matchRow = (
-  name: EndpointName,
-  template: ReadonlyArray<string>,
-  parts: ReadonlyArray<string>,
-): EndpointMatch | undefined => {
-  if (template.length !== parts.length) return undefined;
-  const at = template.indexOf("{engine_tag}");
-  if (!template.every((text, index) => index === at || text === parts[index])) return undefined;
-  if (at === -1) return { name };
-  const tag = decodedSegment(parts[at] ?? "");
-  return tag === undefined ? undefined : { name, tag };
-};
+/** Whether a path can carry a tag, as itself: not an empty one, a dot segment, one with a slash or NUL, half a character. */
+export const isPathTag = (tag: string): boolean => !/^\.{0,2}$/.test(tag) && !/[/\\\0]/.test(tag) && tag.isWellFormed();
 
-/**
- * The path of a call for a tag, percent-encoded; `@` is kept as it is (RFC 3986, 3.3 allows it in a segment). Undefined for a
- * tag that no path can carry: an empty one, a dot segment, one with a slash or NUL.
- */
+/** The path of a call for a tag, percent-encoded; undefined for a tag that no path can carry. */
 export const pathOf = (name: EndpointName, tag = ""): string | undefined => {
-  const { path } = rows[name];
-  if (!path.includes("{engine_tag}")) return path;
-  if (typeof tag !== "string") return undefined;
-  const segment = plainTag.test(tag) ? tag : encodedSegment(tag);
-  return segment === undefined ? undefined : path.replace("{engine_tag}", () => segment);
-};
-
-/** Tags that need no escape and are no dot segment. */
-const plainTag = /^[A-Za-z0-9_-]+(?:@[0-9.]+)?$/;
-
-const encodedSegment = (tag: string): string | undefined => {
-  const segment = encodeURIComponent(tag.toWellFormed()).replaceAll("%40", "@");
-  return decodedSegment(segment) === undefined ? undefined : segment;
-};
-
-const decodedSegment = (segment: string): string | undefined => {
-  let decoded: string;
-  try {
-    decoded = decodeURIComponent(segment);
-  } catch {
-    return undefined;
-  }
-  return decoded === "" ||
-    decoded === "." ||
-    decoded === ".." ||
-    ["/", "\\", "\0"].some((char) => decoded.includes(char))
-    ? undefined
-    : decoded;
+  const { template } = bindings[name];
+  return template.variables.length === 0 || isPathTag(tag) ? expandTemplate(template, () => tag) : undefined;
 };

@@ -171,6 +171,10 @@ export class EngineError extends YieldableError implements EngineErrorFields {
   }
 }
 
+/** The error of a call that cannot be made: nothing was sent. */
+export const invalidArgument = (url: string, problem: string, method = "GET", cause?: unknown): EngineError =>
+  new EngineError({ reason: { _tag: "InvalidArgument" }, method, url, attempts: 0, serverMessage: problem, cause });
+
 const fieldsOf = (error: EngineErrorFields): EngineErrorFields => ({ ...error, cause: error.cause });
 
 const messageOf = (fields: EngineErrorFields): string => {

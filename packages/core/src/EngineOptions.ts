@@ -4,12 +4,14 @@ import * as Effect from "effect/Effect";
 import * as Pull from "effect/Pull";
 import * as Redacted from "effect/Redacted";
 import * as Schedule from "effect/Schedule";
+import type { ApiResponse } from "./ApiResponse.ts";
 import type { CallOptions, ClientOptions } from "./ClientOptions.ts";
 import { invalidOptions } from "./ClientParts.ts";
 import { isKeyed } from "./Credentials.ts";
 import type { EngineError as PlainError } from "./EngineError.ts";
 import { assertObject, assertOptionNames } from "./OptionNames.ts";
 import type { RetryPolicy } from "./Retry.ts";
+import type { Caller } from "./Run.ts";
 import type { ExpiringToken, TokenContext, TokenOption } from "./Token.ts";
 import type { EngineError } from "./YieldableError.ts";
 
@@ -87,6 +89,22 @@ export const withPlainOptions = <O extends EffectOptions, A>(
     }
     return call(plain);
   });
+
+/** Each call, with options of Effect, as an effect of its data, and below `withResponse` of the whole response. */
+export const effectful = (url: string, callers: Readonly<Record<string, Caller<never>>>): object => {
+  const methods = (part: (answer: ApiResponse<unknown>) => unknown): object =>
+    Object.fromEntries(
+      Object.entries(callers).map(([name, call]) => [
+        name,
+        (subject: never, options: EffectOptions | undefined) =>
+          Effect.map(
+            withPlainOptions(url, options, (plain) => call(subject, plain as never)),
+            part,
+          ),
+      ]),
+    );
+  return { ...methods(({ data }) => data), withResponse: methods((answer) => answer) };
+};
 
 const millis = (name: string, input: Duration.Input): number => {
   const duration = Duration.fromInput(input);

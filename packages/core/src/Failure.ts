@@ -73,19 +73,32 @@ export const failureOf = (
   const message = redact(said?.message ?? "", secrets)
     .trim()
     .slice(0, maxServerMessageLength);
-  const requestId = requestIdOf(answer.headers) ?? said?.requestId;
   const details = (said?.details ?? []).flatMap((detail) => redactedDetail(detail, secrets));
-  const error = new EngineError({
-    reason: reasonOf(code, answer.status, hintMs, secrets.length === 0),
-    url: redact(publicUrl(answer.url), secrets),
-    attempts: 1,
-    status: answer.status,
+  const error = responseError(answer, reasonOf(code, answer.status, hintMs, secrets.length === 0), secrets, {
     code,
     details,
     ...(message === "" ? {} : { serverMessage: message }),
-    ...(requestId === undefined ? {} : { requestId: redact(requestId, secrets) }),
+    ...(said?.requestId === undefined ? {} : { requestId: said.requestId }),
   });
   return new AttemptFailure(error, { hintMs, answer });
+};
+
+/** The error of a response. The id in its headers goes before that of `more`. */
+export const responseError = (
+  { url, status, headers }: HttpResponse,
+  reason: EngineErrorReason,
+  secrets: ReadonlyArray<string>,
+  more: Partial<EngineErrorFields> = {},
+): EngineError => {
+  const requestId = requestIdOf(headers) ?? more.requestId;
+  return new EngineError({
+    ...more,
+    reason,
+    url: redact(publicUrl(url), secrets),
+    attempts: 1,
+    status,
+    ...(requestId === undefined ? {} : { requestId: redact(requestId, secrets) }),
+  });
 };
 
 /** The failure of a response beyond a limit. */
@@ -93,17 +106,7 @@ export const tooLarge = (
   answer: HttpResponse,
   { limit, value }: LimitExceeded,
   secrets: ReadonlyArray<string>,
-): AttemptFailure => {
-  const requestId = requestIdOf(answer.headers);
-  const error = new EngineError({
-    reason: { _tag: "TooLarge", limit, value },
-    url: redact(publicUrl(answer.url), secrets),
-    attempts: 1,
-    status: answer.status,
-    ...(requestId === undefined ? {} : { requestId: redact(requestId, secrets) }),
-  });
-  return new AttemptFailure(error);
-};
+): AttemptFailure => new AttemptFailure(responseError(answer, { _tag: "TooLarge", limit, value }, secrets));
 
 /** Drops binary details that contain a secret, since redaction would corrupt them. */
 const redactedDetail = (detail: ErrorDetail, secrets: ReadonlyArray<string>): ReadonlyArray<ErrorDetail> => {
@@ -116,7 +119,7 @@ const redactedDetail = (detail: ErrorDetail, secrets: ReadonlyArray<string>): Re
 };
 
 /** The request id, from the usual response headers. */
-export const requestIdOf = (headers: ResponseHeaders): string | undefined =>
+const requestIdOf = (headers: ResponseHeaders): string | undefined =>
   headers.get("x-request-id") ?? headers.get("request-id") ?? headers.get("grpc-metadata-x-request-id") ?? undefined;
 
 const reasonOf = (

@@ -21,6 +21,8 @@ export interface FetchInit {
   body?: string | Uint8Array<ArrayBuffer>;
   redirect?: "manual";
   signal?: AbortSignal;
+  /** The same for a fetch that needs no AbortSignal, which takes time to make: calls back when `signal` would abort, with its reason. */
+  onAbort?: (listener: (reason: unknown) => void) => () => void;
 }
 
 /** A response; its body is decoded (no content coding). */

@@ -15,7 +15,7 @@ import { compareVersions, parseTag, parseVersion, type EngineTag } from "./Engin
 import { decode, encode } from "./Encoding.ts";
 import { formatOf, type Format } from "./MediaType.ts";
 import { negotiate } from "./Negotiation.ts";
-import { decodePlainQuery as decodeQuery, QueryParameterError } from "./QueryParameters.ts";
+import { decodeQuery, QueryParameterError } from "./QueryParameters.ts";
 import { httpStatusOf, rpcCodes, type RpcCode } from "./RpcCode.ts";
 import { schemaDigestHeader } from "./SchemaDigest.ts";
 import type { Fetch } from "./Fetch.ts";

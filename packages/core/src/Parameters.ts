@@ -1,6 +1,6 @@
 // Parameters of the calls, and the request messages made of them.
 import type { EngineListRequest } from "@bytenite-engines/proto";
-import type { EngineStatus, RequestOf } from "./ApiResponse.ts";
+import type { Engine, EngineListResponse, EngineMessage, EngineStatus, RequestOf } from "./ApiResponse.ts";
 import { assertOptionNames } from "./OptionNames.ts";
 
 /** Parameters of a list. */
@@ -47,6 +47,32 @@ export interface UploadParams extends WriteCondition {
   readonly engineId?: string | undefined;
 }
 
+/** The calls with one answer, by what they take and answer. `O`: the options of every call of an entry. */
+export interface EngineRpcs<O> {
+  /** One page of engines. */
+  list(params?: ListParams, options?: O): EngineListResponse;
+  /** One engine: `name`, `name@major` or `name@major.minor`. */
+  get(tag: string, options?: O & MessageParams): Engine;
+  /** The status of one engine. */
+  status(tag: string, options?: O & MessageParams): EngineMessage;
+  /**
+   * Uploads the archive of an engine (a tar file, plain or gzip, with its manifest). A name and version that exist are overwritten.
+   * After a failure without a response, the engine under `tag` is read and compared by hash and revision before a retry.
+   */
+  upload(archive: Uint8Array, options?: O & UploadParams): Engine;
+  /** Activates an engine. Idempotent. */
+  activate(tag: string, options?: O & MessageParams & WriteCondition): EngineMessage;
+  /** Deactivates an engine. Idempotent. */
+  deactivate(tag: string, options?: O & MessageParams & WriteCondition): EngineMessage;
+  /** A link to the archive of an engine, in `engineLink`: valid for minutes, without further credentials. */
+  download(tag: string, options?: O & MessageParams & WriteCondition): EngineMessage;
+  /**
+   * Deletes one version (`name@major.minor`), with its archive. An extension of our registry: other servers may answer `Unimplemented`.
+   * Where an earlier request of the call may have done it, `NotFound` is a success.
+   */
+  delete(tag: string, options?: O & WriteCondition): EngineMessage;
+}
+
 /** Largest `limit` and `offset`: they are uint32. */
 export const maxUint32 = 4_294_967_295;
 
@@ -54,59 +80,42 @@ export const maxUint32 = 4_294_967_295;
 type ListRequest = Required<Omit<EngineListRequest, "$typeName" | "$unknown" | "pagination">> &
   Pick<RequestOf<"list">, "pagination">;
 
-/** The request message of `list`, or the problem of the parameters. */
-export const listRequest = (params: ListParams = {}): ListRequest | InvalidParameter => {
-  try {
-    assertOptionNames(params, ["orderBy", "limit", "offset", "pagination", "isPublic"], "", "parameter");
-    assertOptionNames(params.pagination, ["limit", "offset"], "pagination", "parameter");
-  } catch (cause) {
-    return new InvalidParameter(cause instanceof Error ? cause.message : String(cause));
-  }
+/** The request message of `list`. Throws TypeError for what is wrong with the parameters, as all functions here. */
+export const listRequest = (params: ListParams = {}): ListRequest => {
+  assertOptionNames(params, ["orderBy", "limit", "offset", "pagination", "isPublic"], "", "parameter");
+  assertOptionNames(params.pagination, ["limit", "offset"], "pagination", "parameter");
   const { orderBy = "", isPublic = false, pagination } = params;
   const limit = params.limit ?? pagination?.limit ?? 0;
   const offset = params.offset ?? pagination?.offset ?? 0;
   for (const [name, value] of Object.entries({ limit, offset })) {
     if (!Number.isInteger(value) || value < 0 || value > maxUint32)
-      return wrongValue(name, `a whole number from 0 to ${maxUint32}`, value);
+      throw wrongValue(name, `a whole number from 0 to ${maxUint32}`, value);
   }
-  if (typeof orderBy !== "string") return wrongValue("orderBy", "text", orderBy);
-  if (typeof isPublic !== "boolean") return wrongValue("isPublic", "true or false", isPublic);
+  if (typeof orderBy !== "string") throw wrongValue("orderBy", "text", orderBy);
+  if (typeof isPublic !== "boolean") throw wrongValue("isPublic", "true or false", isPublic);
   return { orderBy, isPublic, pagination: { limit, offset } };
 };
 
-/** The query parameters of `get` and `status`, undefined for none; or their problem. */
-export const messageRequest = (params: MessageParams | undefined): RequestOf<"get"> | InvalidParameter | undefined => {
-  if (params === undefined) return undefined;
+/** The query parameters of `get` and `status`. */
+export const messageRequest = (params: MessageParams): RequestOf<"get"> => {
   const { engineId = "", engineData = new Uint8Array(), engineLink = "", engineStatus = "" } = params;
   for (const [name, value] of Object.entries({ engineId, engineLink, engineStatus }))
-    if (typeof value !== "string") return wrongValue(name, "text", value);
-  if (!(engineData instanceof Uint8Array)) return wrongValue("engineData", "a Uint8Array", engineData);
+    if (typeof value !== "string") throw wrongValue(name, "text", value);
+  if (!(engineData instanceof Uint8Array)) throw wrongValue("engineData", "a Uint8Array", engineData);
   return { engineId, engineData, engineLink, engineStatus };
 };
 
-/** The problem of an upload's values, by type. */
-export const uploadProblem = (
-  archive: unknown,
-  { tag = "", engineId = "", activate = false }: UploadParams,
-): InvalidParameter | undefined => {
+/** Checks the types of an upload's values. */
+export const assertUpload = (archive: unknown, { tag = "", engineId = "", activate = false }: UploadParams): void => {
   // By its tag: an array of bytes may be of another realm.
   if (Object.prototype.toString.call(archive) !== "[object Uint8Array]")
-    return new InvalidParameter("the archive must be a Uint8Array");
+    throw new TypeError("the archive must be a Uint8Array");
   for (const [name, value] of Object.entries({ tag, engineId }))
-    if (typeof value !== "string") return wrongValue(name, "text", value);
-  return typeof activate === "boolean" ? undefined : wrongValue("activate", "true or false", activate);
+    if (typeof value !== "string") throw wrongValue(name, "text", value);
+  if (typeof activate !== "boolean") throw wrongValue("activate", "true or false", activate);
 };
 
-/** An invalid parameter. */
-export class InvalidParameter {
-  readonly problem: string;
-
-  constructor(problem: string) {
-    this.problem = problem;
-  }
-}
-
-const wrongValue = (name: string, expected: string, value: unknown): InvalidParameter => {
+const wrongValue = (name: string, expected: string, value: unknown): TypeError => {
   const shown = typeof value === "number" ? String(value) : value === null ? "null" : `of the type ${typeof value}`;
-  return new InvalidParameter(`${name} must be ${expected}, not ${shown}`);
+  return new TypeError(`${name} must be ${expected}, not ${shown}`);
 };

@@ -1,21 +1,15 @@
 // Request messages as query strings, both ways, as grpc-gateway reads them.
-import {
-  create,
-  isFieldSet,
-  type DescField,
-  type DescMessage,
-  type Message,
-  type MessageShape,
-} from "@bufbuild/protobuf";
+import { create, type DescField, type DescMessage, type Message, type MessageShape } from "@bufbuild/protobuf";
 import {
   enumText,
   FieldTextError,
+  isSet,
   isTextual,
+  localValue,
   parseEnum,
   parseScalar,
-  parseWellKnown,
   scalarText,
-  wellKnownText,
+  type WellKnownText,
 } from "./http-rule/FieldText.ts";
 
 /** A parameter that cannot be read; the server answers it with 400 and INVALID_ARGUMENT. */
@@ -29,36 +23,20 @@ export class QueryParameterError extends Error {
   }
 }
 
-/** How the value of a well-known type is written; apart, since most requests have none and protobuf-es's JSON writer is large. */
-type WellKnownText = (descriptor: DescMessage, value: unknown) => string;
-
 /**
  * The query string (without `?`) of a request: every field that is set, in declaration order, by JSON names; nested ones by
- * dotted names, lists as repeated parameters, maps as `name[key]`, well-known types in their JSON form. `except` names the
- * fields that travel elsewhere by their (dotted) proto names. The same message always gives the same string. Throws TypeError
- * for a list or map of messages: no query can carry it.
+ * dotted names, lists as repeated parameters, maps as `name[key]`, well-known types in their JSON form by `wellKnown`. `except`
+ * names the fields that travel elsewhere by their (dotted) proto names. The same message always gives the same string. Throws
+ * TypeError for a list or map of messages: no query can carry it.
  */
 export const encodeQuery = <D extends DescMessage>(
   schema: D,
   message: MessageShape<D>,
   except: ReadonlyArray<string> = [],
-): string => encodeQueryWith(wellKnownText, schema, message, except);
-
-/** The same for messages without well-known types. */
-export const encodePlainQuery = <D extends DescMessage>(
-  schema: D,
-  message: MessageShape<D>,
-  except: ReadonlyArray<string> = [],
-): string => encodeQueryWith(undefined, schema, message, except);
-
-const encodeQueryWith = (
-  textOf: WellKnownText | undefined,
-  schema: DescMessage,
-  message: Message,
-  except: ReadonlyArray<string>,
+  wellKnown?: WellKnownText,
 ): string => {
   const parameters = new URLSearchParams();
-  collect(schema, message, "", except, parameters, textOf);
+  collect(schema, message, "", except, parameters, wellKnown);
   return parameters.toString();
 };
 
@@ -72,7 +50,7 @@ const collect = (
   textOf: WellKnownText | undefined,
 ): void => {
   for (const field of schema.fields) {
-    if (!isFieldSet(message, field) || except.includes(field.name)) continue;
+    if (!isSet(message, field) || except.includes(field.name)) continue;
     const name = prefix + field.jsonName;
     const value = localValue(message, field);
     switch (field.fieldKind) {
@@ -98,11 +76,6 @@ const collect = (
   }
 };
 
-const localValue = (message: Message, { oneof, localName }: DescField): unknown => {
-  const values = message as unknown as Record<string, unknown>;
-  return oneof === undefined ? values[localName] : (values[oneof.localName] as { readonly value: unknown }).value;
-};
-
 /** The exceptions inside a field. */
 const below = (except: ReadonlyArray<string>, { name }: DescField): ReadonlyArray<string> =>
   except.flatMap((path) => (path.startsWith(`${name}.`) ? [path.slice(name.length + 1)] : []));
@@ -117,28 +90,13 @@ const singleText = (field: DescField, name: string, value: unknown, textOf: Well
 /**
  * The request in a query string. Names are JSON or proto names; unknown ones are ignored. Throws QueryParameterError for
  * a singular parameter given twice, for two of one oneof, and for a value that does not parse. `except` names the fields that
- * travel elsewhere by their (dotted) proto names.
+ * travel elsewhere by their (dotted) proto names, `parse` reads well-known types (`parseWellKnown`).
  */
 export const decodeQuery = <D extends DescMessage>(
   schema: D,
   parameters: URLSearchParams,
   except: ReadonlyArray<string> = [],
-): MessageShape<D> => decodeQueryWith(parseWellKnown, schema, parameters, except);
-
-/** The same for messages without well-known types. */
-export const decodePlainQuery = <D extends DescMessage>(
-  schema: D,
-  parameters: URLSearchParams,
-  except: ReadonlyArray<string> = [],
-): MessageShape<D> => decodeQueryWith(undefined, schema, parameters, except);
-
-type WellKnownParser = (field: DescField, text: string) => unknown;
-
-const decodeQueryWith = <D extends DescMessage>(
-  parse: WellKnownParser | undefined,
-  schema: D,
-  parameters: URLSearchParams,
-  except: ReadonlyArray<string>,
+  parse?: WellKnownParser,
 ): MessageShape<D> => {
   const message = create(schema);
   const seen = new Set<string>();
@@ -155,6 +113,8 @@ const decodeQueryWith = <D extends DescMessage>(
   }
   return message;
 };
+
+type WellKnownParser = (field: DescField, text: string) => unknown;
 
 type Values = Record<string, unknown>;
 

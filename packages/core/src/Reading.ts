@@ -1,59 +1,120 @@
 // Decoding of response bodies in their actual format.
-import type { DescMessage, JsonValue, MessageShape } from "@bufbuild/protobuf";
-import { formatOf } from "./MediaType.ts";
-import { decodeJsonWithin } from "./JsonReader.ts";
-import { readMessage } from "./MessageReader.ts";
-import { defaultReadLimits, LimitExceeded, parseJson, type ReadLimits } from "./ReadLimits.ts";
+import type { DescField, DescMessage, JsonValue, Message, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { WellKnownText } from "./http-rule/FieldText.ts";
+import type { BodyPart } from "./http-rule/HttpRule.ts";
+import { formatOf, type Format } from "./MediaType.ts";
+import { MessageBytes } from "./MessageBytes.ts";
+import type { BytesReader } from "./MessageReader.ts";
+import { LimitExceeded, parseJson, type ReadLimits } from "./ReadLimits.ts";
+import { noUnknownFields, type UnknownFields } from "./UnknownFields.ts";
 
-/** A body: decoded JSON, or protobuf that is not verified yet. */
-export type Reading<D extends DescMessage> =
-  | {
-      readonly format: "json";
-      readonly message: MessageShape<D>;
-      /** Unknown fields, by path. */
-      readonly unknownFields: ReadonlyMap<string, JsonValue>;
-    }
-  | { readonly format: "protobuf"; readonly bytes: Uint8Array };
+/** How the messages of a service are made, written and read. */
+export interface MessageCodec {
+  readonly create: (schema: DescMessage, init: MessageInitShape<DescMessage> | undefined) => Message;
+  /** The body of a request. Throws TypeError where the format cannot carry it. */
+  readonly encode: (schema: DescMessage, message: Message, part: BodyPart, format: Format) => Uint8Array<ArrayBuffer>;
+  /** Throws LimitExceeded, and another error for JSON that is no such message: no value of it is in its text. */
+  readonly readJson: (
+    schema: DescMessage,
+    json: JsonValue,
+    limits: ReadLimits,
+  ) => { readonly message: Message; readonly unknownFields: UnknownFields };
+  readonly readBytes: BytesReader;
+  /** The message that has a message in that field and nothing else. */
+  readonly around: (
+    schema: DescMessage,
+    field: DescField & { readonly fieldKind: "message" },
+    part: Message,
+  ) => Message;
+  /** The text of well-known types in paths and queries; undefined: there are none. */
+  readonly wellKnown: WellKnownText | undefined;
+}
+
+/** Reads the protobuf of a body. */
+export type ProtobufReader = <D extends DescMessage>(
+  schema: D,
+  bytes: Uint8Array,
+  limits: ReadLimits,
+) => MessageShape<D>;
+
+/** A body as it arrived. */
+export interface RawBody {
+  readonly contentType: string | undefined;
+  readonly status: number;
+  readonly bytes: Uint8Array;
+  /** Whether there must be one. */
+  readonly isRequired: boolean;
+}
+
+/** A message as it was read, and what its schema does not know, by path. */
+export interface DecodedBody<M = Message> {
+  readonly format: Format;
+  readonly message: M;
+  readonly unknownFields: UnknownFields;
+}
 
 /** An undecodable body. */
 export class UnreadableBody extends Error {}
 
+/** Protobuf whose field numbers are not verified. */
+export class UnverifiedProtobuf extends Error {
+  readonly bytes: Uint8Array;
+  constructor({ typeName }: DescMessage, bytes: Uint8Array) {
+    super(`the field numbers of ${typeName} are not verified`);
+    this.bytes = bytes;
+  }
+}
+
 /**
  * Reads a body by its Content-Type, and by its first byte where that contradicts: a JSON message begins with `{`, which no
- * protobuf message does (it would be a group). Throws UnreadableBody for anything that is neither, LimitExceeded for what unfolds
- * to too much. `mayBeEmpty`: no bytes may be an empty message in protobuf.
+ * protobuf message does (it would be a group). `field`: the body is that field of the answer. `readVerified` decides on protobuf whose
+ * numbers may not be ours, and then on no bytes, too. Throws UnreadableBody for anything else, LimitExceeded for what unfolds to too
+ * much.
  */
-export const read = <D extends DescMessage>(
-  schema: D,
-  contentType: string | null | undefined,
-  bytes: Uint8Array,
-  limits: ReadLimits = defaultReadLimits,
-  mayBeEmpty = false,
-): Reading<D> => {
+export const decodeBody = (
+  codec: MessageCodec,
+  schema: DescMessage,
+  field: DescField | undefined,
+  { contentType, status, bytes, isRequired }: RawBody,
+  limits: ReadLimits,
+  readVerified: ProtobufReader | undefined,
+): DecodedBody => {
   const labelled = formatOf(contentType);
-  if (bytes.byteLength === 0) {
-    if (labelled === "protobuf" && mayBeEmpty) return { format: "protobuf", bytes };
-    throw new UnreadableBody("the body is empty");
+  if (bytes.byteLength === 0 && !(labelled === "protobuf" && readVerified !== undefined)) {
+    // No bytes are the empty message in protobuf; in JSON nothing but an answer that has no content.
+    const isEmpty = labelled === "protobuf" || status === 204 || (field?.message ?? schema).fields.length === 0;
+    if (isRequired || !isEmpty) throw new UnreadableBody("the body is empty");
+    return {
+      format: labelled ?? "json",
+      message: codec.create(schema, undefined),
+      unknownFields: noUnknownFields,
+    };
   }
   // JSON other than an object is not tried as protobuf: `[]` would decode as revision 93.
-  if (looksLikeJson(bytes) || labelled === "json") {
-    const json = jsonIn(bytes, limits, labelled !== "json" && bytes[0] === 0x0a);
-    if (json !== undefined) return readJson(schema, json, limits);
-    // A line feed is JSON's white space, and also how a protobuf message with its first field begins.
-    if (looksLikeJson(bytes) && bytes[0] !== 0x0a) throw new UnreadableBody("malformed JSON, or not in UTF-8");
+  if (labelled === "json" || looksLikeJson(bytes)) {
+    const isCertain = bytes[0] === openingBrace;
+    const json = jsonIn(bytes, limits, labelled !== "json" && !isCertain);
+    if (json !== undefined) return readJson(codec, schema, field, json, limits);
+    // JSON's white space is also how a protobuf message may begin.
+    if (isCertain) throw new UnreadableBody("malformed JSON, or not in UTF-8");
   }
   if (labelled === undefined)
     throw new UnreadableBody(`its Content-Type is ${contentType ?? "missing"}, and it is no JSON`);
-  if (labelled === "json" && !isProtobuf(schema, bytes, limits))
-    throw new UnreadableBody("it is labelled JSON, and is none");
-  return { format: "protobuf", bytes };
+  if (labelled === "json" && !(readVerified !== undefined && isProtobuf(codec, schema, bytes, limits)))
+    throw new UnreadableBody("it is labelled JSON, and is none, or is not in UTF-8");
+  const readProtobuf: ProtobufReader =
+    readVerified ?? ((schema, bytes, limits) => codec.readBytes(schema, new MessageBytes(bytes, limits), limits));
+  return readBinary(codec, schema, field, bytes, limits, readProtobuf);
 };
 
+/** `{` */
+const openingBrace = 0x7b;
+
 /** Whether the first byte after a byte order mark and JSON's white space is `{`. */
-export const looksLikeJson = (bytes: Uint8Array): boolean => {
+const looksLikeJson = (bytes: Uint8Array): boolean => {
   let index = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
   while (bytes[index] === 0x20 || bytes[index] === 0x09 || bytes[index] === 0x0a || bytes[index] === 0x0d) index += 1;
-  return bytes[index] === 0x7b;
+  return bytes[index] === openingBrace;
 };
 
 /** The JSON, or undefined. LimitExceeded is ignored for bytes that may be protobuf. */
@@ -66,20 +127,49 @@ const jsonIn = (bytes: Uint8Array, limits: ReadLimits, isDoubtful: boolean): Jso
   }
 };
 
-const readJson = <D extends DescMessage>(schema: D, json: JsonValue, limits: ReadLimits): Reading<D> => {
+const readJson = (
+  codec: MessageCodec,
+  schema: DescMessage,
+  field: DescField | undefined,
+  json: JsonValue,
+  limits: ReadLimits,
+): DecodedBody => {
   try {
-    return { format: "json", ...decodeJsonWithin(schema, json, limits) };
+    // A field of the answer is read as the message that has that field only.
+    const whole = field === undefined ? json : { [field.jsonName]: json };
+    return { format: "json", ...codec.readJson(schema, whole, limits) };
   } catch (cause) {
     if (cause instanceof LimitExceeded) throw cause;
-    throw new UnreadableBody(`its JSON is no ${schema.typeName}: ${cause instanceof Error ? cause.message : ""}`, {
-      cause,
-    });
+    throw new UnreadableBody(`its JSON is no ${schema.typeName}: ${cause instanceof Error ? cause.message : ""}`);
   }
 };
 
-const isProtobuf = (schema: DescMessage, bytes: Uint8Array, limits: ReadLimits): boolean => {
+const readBinary = (
+  codec: MessageCodec,
+  schema: DescMessage,
+  field: DescField | undefined,
+  bytes: Uint8Array,
+  limits: ReadLimits,
+  readProtobuf: ProtobufReader,
+): DecodedBody => {
+  if (field !== undefined && field.fieldKind !== "message")
+    throw new UnreadableBody(`${field.toString()} is no message, so its protobuf has no form: ask with format "json"`);
   try {
-    readMessage(schema, bytes, limits);
+    const message =
+      field === undefined
+        ? readProtobuf(schema, bytes, limits)
+        : codec.around(schema, field, readProtobuf(field.message, bytes, limits));
+    return { format: "protobuf", message, unknownFields: noUnknownFields };
+  } catch (cause) {
+    if (cause instanceof LimitExceeded || cause instanceof UnreadableBody || cause instanceof UnverifiedProtobuf)
+      throw cause;
+    throw new UnreadableBody(`its protobuf is no ${schema.typeName}`, { cause });
+  }
+};
+
+const isProtobuf = (codec: MessageCodec, schema: DescMessage, bytes: Uint8Array, limits: ReadLimits): boolean => {
+  try {
+    codec.readBytes(schema, new MessageBytes(bytes, limits), limits);
     return true;
   } catch (cause) {
     if (cause instanceof LimitExceeded) throw cause;

@@ -1,8 +1,7 @@
 // One request: header fields, token, middleware, event.
 import type * as Clock from "effect/Clock";
-import type * as Context from "effect/Context";
 import type { Span } from "effect/Tracer";
-import { countRequest, type AttemptTimer, type CallState, type Tracing } from "./AttemptPlan.ts";
+import { countRequest, type AttemptTimer, type CallState, type Trace, type Tracing } from "./AttemptPlan.ts";
 import type { CallSettings } from "./ClientOptions.ts";
 import { credentialsError } from "./Credentials.ts";
 import { EngineError } from "./EngineError.ts";
@@ -11,13 +10,8 @@ import { AttemptFailure } from "./Failure.ts";
 import { credentialsIn, redact } from "./Secret.ts";
 import type { InFlight } from "./Deduplication.ts";
 import type { Fetch, ResponseHeaders } from "./Fetch.ts";
+import type { Cancellation } from "./Timer.ts";
 import { exchange, lowerCased, type HttpResponse, type HttpRequest } from "./Transport.ts";
-
-/** Parent of the spans of a request. */
-export interface Trace {
-  readonly span: Span | undefined;
-  readonly services: Context.Context<never> | undefined;
-}
 
 /** Context of all requests of one call. */
 export interface RequesterParts {
@@ -29,7 +23,7 @@ export interface RequesterParts {
   readonly token: (
     clock: Clock.Clock,
     rejected: string | undefined,
-    signal: AbortSignal,
+    cancel: Cancellation,
     trace: Trace,
   ) => Promise<string | undefined> | string | undefined;
   /** Absent when nobody listens. */
@@ -46,7 +40,7 @@ export interface RequestPlan {
   readonly state: CallState;
   readonly clock: Clock.Clock;
   readonly span: Span | undefined;
-  readonly signal: AbortSignal;
+  readonly cancel: Cancellation;
   readonly timer: AttemptTimer;
   /** Number of the hedged request, from 0: a second one must not wait for the first. */
   readonly hedge: number;
@@ -70,55 +64,15 @@ export interface Answered {
 }
 
 /** Sends one request; a 401 is answered with a new token and one more request, once in a call. Rejects with AttemptFailure. */
-export const request = (parts: RequesterParts, plan: RequestPlan, accept: string): Promise<Answered> => {
-  const token = tokenOf(parts, plan);
-  const sent =
-    typeof token === "object"
-      ? token.then((fetched) => send(parts, plan, accept, fetched))
-      : send(parts, plan, accept, token);
-  return parts.renewable ? renewed(parts, plan, accept, sent) : sent;
-};
-
-const renewed = async (
+export const request = async (
   parts: RequesterParts,
   plan: RequestPlan,
   accept: string,
-  sent: Promise<Answered>,
-): Promise<Answered> => {
-  const answered = await sent;
-  if (answered.answer.status !== 401 || plan.state.renewed) return answered;
-  plan.state.renewed = true;
-  return send(parts, plan, accept, await tokenOf(parts, plan, answered.token));
-};
-
-/** Synchronous if the token is known, the usual case. */
-const tokenOf = (
-  parts: RequesterParts,
-  plan: RequestPlan,
   rejected?: string,
-): Promise<string | undefined> | string | undefined => {
-  const { clock, signal, span, state } = plan;
-  const token = parts.token(clock, rejected, signal, { span, services: state.services });
-  // Where tokens come from may ask to wait longer than one of our attempts may take.
-  return typeof token === "object"
-    ? plan.timer.aside(token).catch((cause: unknown) => failedToken(plan, cause))
-    : token;
-};
-
-const failedToken = (plan: RequestPlan, cause: unknown): never => {
-  const error = credentialsError(plan.subject.url, cause);
-  plan.state.requests += error.requests;
-  plan.state.attempts += error.attempts;
-  throw new AttemptFailure(error, { exhausted: true });
-};
-
-const send = async (
-  parts: RequesterParts,
-  plan: RequestPlan,
-  accept: string,
-  token: string | undefined,
 ): Promise<Answered> => {
   const { settings, state, clock } = plan;
+  const given = tokenOf(parts, plan, rejected);
+  const token = typeof given === "object" ? await given : given;
   const headers: Record<string, string> = { ...settings.headers, accept };
   if (token !== undefined) headers["authorization"] = token;
   const trace = settings.propagateTrace ? parts.tracing?.traceparent(plan.span) : undefined;
@@ -127,20 +81,17 @@ const send = async (
   state.shared = undefined;
   const count = { attempt: state.attempt, request: state.requests };
   const start = clock.monotonicTimeNanosUnsafe();
-  const outgoing: HttpRequest = {
-    url: plan.url,
-    method: plan.subject.method ?? "GET",
-    headers,
-    ...(plan.body === undefined ? {} : { body: plan.body }),
-  };
+  const method = plan.subject.method ?? "GET";
+  const outgoing: HttpRequest =
+    plan.body === undefined ? { url: plan.url, method, headers } : { url: plan.url, method, headers, body: plan.body };
   const { middleware } = settings;
   const added = middleware.length === 0 ? undefined : new Set<string>();
   let answer: HttpResponse;
   try {
     answer = await (added === undefined ? delivered(parts, plan, outgoing) : through(parts, plan, added)(outgoing));
   } catch (cause) {
-    // A timeout or abort rejects with the signal's reason.
-    const error: unknown = plan.signal.aborted ? plan.signal.reason : cause;
+    // A timeout or abort rejects with its reason.
+    const error: unknown = plan.cancel.aborted ? plan.cancel.reason : cause;
     if (!(error instanceof EngineError)) throw cause;
     const reason = error.reason._tag;
     if (!isFollower(state))
@@ -154,7 +105,30 @@ const send = async (
   const answered = { answer, token, secrets, mediaType, durationMs, followed: isFollower(state) };
   // The sender of the request emits the event.
   if (!isFollower(state)) parts.emit?.(exchangeEvent(plan.subject, count, answered));
-  return answered;
+  if (answer.status !== 401 || !parts.renewable || state.renewed) return answered;
+  state.renewed = true;
+  return request(parts, plan, accept, token);
+};
+
+/** Synchronous if the token is known, the usual case. */
+const tokenOf = (
+  parts: RequesterParts,
+  plan: RequestPlan,
+  rejected?: string,
+): Promise<string | undefined> | string | undefined => {
+  const { clock, cancel, span, state } = plan;
+  const token = parts.token(clock, rejected, cancel, { span, services: state.services });
+  // Where tokens come from may ask to wait longer than one of our attempts may take.
+  return typeof token === "object"
+    ? plan.timer.aside(token).catch((cause: unknown) => failedToken(plan, cause))
+    : token;
+};
+
+const failedToken = (plan: RequestPlan, cause: unknown): never => {
+  const error = credentialsError(plan.subject.url, cause);
+  plan.state.requests += error.requests;
+  plan.state.attempts += error.attempts;
+  throw new AttemptFailure(error, { exhausted: true });
 };
 
 type Exchange = (request: HttpRequest) => Promise<HttpResponse>;
@@ -173,17 +147,18 @@ const through = (parts: RequesterParts, plan: RequestPlan, secrets: Set<string>)
 const isFollower = ({ shared }: CallState): boolean => shared?.followed === true;
 
 /** Sends a request, or waits for an identical one. */
-const delivered = async (
+const delivered = (
   { fetch, inFlight }: RequesterParts,
-  { url, settings, signal, clock, state, hedge }: RequestPlan,
+  { url, settings, cancel, clock, state, hedge }: RequestPlan,
   outgoing: HttpRequest,
 ): Promise<HttpResponse> => {
-  const sent = (): Promise<HttpResponse> => exchange(fetch, outgoing, settings.limits, signal, url);
+  const sent = (): Promise<HttpResponse> => exchange(fetch, outgoing, settings.limits, cancel, url);
   if (inFlight === undefined || !settings.dedupe || outgoing.method !== "GET") return sent();
-  const { outcome, joined, followed, random } = await inFlight.dedupe(keyOf(outgoing, hedge), clock, signal, sent);
-  if (joined) state.shared = { random, followed };
-  if ("cause" in outcome) throw outcome.cause;
-  return joined ? copyOf(outcome.value) : outcome.value;
+  return inFlight.dedupe(keyOf(outgoing, hedge), clock, cancel, sent).then(({ outcome, joined, followed, random }) => {
+    if (joined) state.shared = { random, followed };
+    if ("cause" in outcome) throw outcome.cause;
+    return joined ? copyOf(outcome.value) : outcome.value;
+  });
 };
 
 /** The deduplication key: URL and all headers except `traceparent`. */

@@ -2,6 +2,7 @@
 import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
+import type { ApiResponse } from "./ApiResponse.ts";
 import { isSignal } from "./ClientOptions.ts";
 import { EngineError } from "./EngineError.ts";
 
@@ -15,6 +16,22 @@ export const run = async <A>(effect: Effect.Effect<A, EngineError>, signal: Abor
   const error = Cause.squash(exit.cause);
   if (error instanceof EngineError) addCaller(error);
   throw error;
+};
+
+/** A call as an effect: of its subject, and options. */
+export type Caller<O> = (subject: never, options: O | undefined) => Effect.Effect<ApiResponse<unknown>, EngineError>;
+
+/** Each call as a promise of its data, and below `withResponse` of the whole response. */
+export const promised = (callers: Readonly<Record<string, Caller<never>>>): object => {
+  const methods = (part: (answer: ApiResponse<unknown>) => unknown): object =>
+    Object.fromEntries(
+      Object.entries(callers).map(([name, call]) => [
+        name,
+        async (subject: never, options: { readonly signal?: AbortSignal } | undefined) =>
+          part(await run(call(subject, options as never), options?.signal)),
+      ]),
+    );
+  return { ...methods(({ data }) => data), withResponse: methods((answer) => answer) };
 };
 
 /** Replaces the stack frames of the Effect runtime by those of the caller. V8 only. */

@@ -7,17 +7,12 @@ export interface ExpiringToken {
   readonly expiresAtMs?: number;
 }
 
-/** What a token source may use: the time, and the client's own way to send a request with retries. */
+/** What a token source may use. */
 export interface TokenContext {
   readonly nowMs: number;
   readonly baseUrl: string;
-  /** Aborts when the request that the token is for is given up; `post` is then ended already. */
+  /** Aborts when the request that the token is for is given up. */
   readonly signal: AbortSignal;
-  /**
-   * Sends a POST with a JSON body by the client's transport, retried like any call; resolves with the JSON of a success.
-   * `secret` is redacted where the server repeats it in an error.
-   */
-  readonly post: (url: string, json: unknown, secret: string) => Promise<unknown>;
 }
 
 /**

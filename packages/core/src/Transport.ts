@@ -3,6 +3,7 @@ import { readBody, type BodyLimits } from "./Body.ts";
 import type { Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Fetch.ts";
 import { EngineError, type EngineErrorReason, type UnreachableProblem } from "./EngineError.ts";
 import { LimitExceeded } from "./ReadLimits.ts";
+import type { Cancellation } from "./Timer.ts";
 import { credentialsIn, redact } from "./Secret.ts";
 
 /** One request. */
@@ -35,25 +36,23 @@ export interface OpenAnswer {
 
 /**
  * Sends one request, whose header names are in lower case, and reads the whole answer. `plainUrl`: the URL before a middleware changed it. Rejects with EngineError, or with
- * the signal's reason once it aborts.
+ * the reason of `cancel` once that ends it.
  */
 export const exchange = (
   fetch: Fetch,
   request: HttpRequest,
   limits: BodyLimits,
-  signal: AbortSignal,
+  cancel: Cancellation,
   plainUrl = request.url,
 ): Promise<HttpResponse> =>
   open(
     fetch,
     request,
-    signal,
-    async ({ url, response }) => ({
-      url,
-      status: response.status,
-      headers: response.headers,
-      bytes: await readBody(response, limits),
-    }),
+    cancel,
+    async ({ url, response }) => {
+      const bytes = await readBody(response, limits);
+      return { url, status: response.status, headers: response.headers, bytes };
+    },
     plainUrl,
   );
 
@@ -61,7 +60,7 @@ export const exchange = (
 export const open = async <A>(
   fetch: Fetch,
   request: HttpRequest,
-  signal: AbortSignal,
+  cancel: Cancellation,
   read: (answer: OpenAnswer) => Promise<A>,
   plainUrl = request.url,
 ): Promise<A> => {
@@ -69,7 +68,10 @@ export const open = async <A>(
     method: request.method,
     headers: { ...request.headers },
     redirect: "manual",
-    signal,
+    get signal() {
+      return cancel.signal;
+    },
+    onAbort: (listener) => cancel.onAbort(() => listener(cancel.reason)),
     ...(request.body === undefined ? {} : { body: request.body }),
   };
   let url = request.url;
@@ -77,6 +79,7 @@ export const open = async <A>(
   try {
     for (let redirects = 0; ; redirects++) {
       status = undefined;
+      if (cancel.aborted) throw cancel.reason;
       const response = await fetch(url, init);
       status = response.status;
       if (response.type === "opaqueredirect" || (redirectStatuses.has(status) && response.headers.has("location"))) {
@@ -89,7 +92,7 @@ export const open = async <A>(
       return await read({ url, response });
     }
   } catch (cause) {
-    if (signal.aborted) throw cause;
+    if (cancel.aborted) throw cause;
     throw transportError(url, status, cause, credentialsIn(url, request.headers, plainUrl));
   }
 };

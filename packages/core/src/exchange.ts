@@ -17,6 +17,7 @@ import { retryClassOf } from "./Retry.ts";
 import { makeBudgets } from "./RetryBudget.ts";
 import { credentialsIn } from "./Secret.ts";
 import type { FetchInit } from "./Fetch.ts";
+import type { Cancellation } from "./Timer.ts";
 import { lowerCased, publicUrl, type HttpResponse } from "./Transport.ts";
 
 /**
@@ -97,7 +98,7 @@ export const createRawClient = (options: RawClientOptions = {}): RawClient => {
         breaker: options.breaker ?? undefined,
         emit: emit ?? (() => {}),
         state,
-        run: async (signal: AbortSignal, clock: Clock.Clock, _span: unknown, timer: AttemptTimer) => {
+        run: async (cancel: Cancellation, clock: Clock.Clock, _span: unknown, timer: AttemptTimer) => {
           const asking = {
             subject,
             url,
@@ -105,7 +106,7 @@ export const createRawClient = (options: RawClientOptions = {}): RawClient => {
             state,
             clock,
             span: undefined,
-            signal,
+            cancel,
             timer,
             hedge: 0,
           };

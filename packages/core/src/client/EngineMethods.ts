@@ -1,79 +1,53 @@
 // Calls of the engines API as effects, for both entries.
 import type * as Effect from "effect/Effect";
-import type { ApiResponse, Engine, EngineArchive, EngineListResponse, EngineMessage } from "../ApiResponse.ts";
+import type { ApiResponse, EngineArchive } from "../ApiResponse.ts";
 import type { CallOptions } from "../ClientOptions.ts";
 import { withPartsOfCall, type ClientParts } from "../ClientParts.ts";
-import { endpoints, type EndpointName } from "../Endpoint.ts";
+import type { EndpointName } from "../Endpoint.ts";
 import type { EngineError } from "../EngineError.ts";
-import {
-  listRequest,
-  messageRequest,
-  type ListParams,
-  type MessageParams,
-  type UploadParams,
-  type WriteCondition,
-} from "../Parameters.ts";
+import type { EngineRpcs, MessageParams } from "../Parameters.ts";
 import { openArchive } from "./EngineArchive.ts";
-import { change, readEngines, remove, upload } from "./EngineCalls.ts";
-import { sendByLink } from "./LinkedUpload.ts";
-
-type Call<A> = Effect.Effect<A, EngineError>;
-type Answered<T> = Call<ApiResponse<T>>;
+import { callTag, list, remove } from "./EngineCalls.ts";
+import { upload } from "./EngineUpload.ts";
 
 /** One method for each call. */
-export interface EngineMethods {
-  readonly list: (params?: ListParams, options?: CallOptions) => Answered<EngineListResponse>;
-  readonly get: (tag: string, options?: CallOptions & MessageParams) => Answered<Engine>;
-  readonly status: (tag: string, options?: CallOptions & MessageParams) => Answered<EngineMessage>;
-  readonly upload: (archive: Uint8Array, options?: CallOptions & UploadParams) => Answered<Engine>;
-  readonly activate: ChangeMethod;
-  readonly deactivate: ChangeMethod;
-  readonly download: ChangeMethod;
-  readonly delete: (tag: string, options?: CallOptions & WriteCondition) => Answered<EngineMessage>;
-  readonly archive: (tag: string, options?: CallOptions & MessageParams) => Call<EngineArchive>;
-}
-
-type ChangeMethod = (tag: string, options?: CallOptions & MessageParams & WriteCondition) => Answered<EngineMessage>;
+export type EngineMethods = {
+  readonly [N in keyof EngineRpcs<CallOptions>]: (
+    ...args: Parameters<EngineRpcs<CallOptions>[N]>
+  ) => Effect.Effect<ApiResponse<ReturnType<EngineRpcs<CallOptions>[N]>>, EngineError>;
+};
 
 const messageNames = ["engineId", "engineData", "engineLink", "engineStatus"];
+const changeNames = [...messageNames, "ifRevision"];
 const uploadNames = ["tag", "activate", "engineId", "ifRevision"];
 
-/** The methods of a client. `others`: names of further options of the entry. */
-export const engineMethods = (parts: ClientParts, others: ReadonlyArray<string> = []): EngineMethods => {
+type Call<A> = Effect.Effect<A, EngineError>;
+
+/** The methods of a client, and its archives. `others`: names of further options of the entry. */
+export const engineMethods = (
+  parts: ClientParts,
+  others: ReadonlyArray<string> = [],
+): {
+  readonly methods: EngineMethods;
+  readonly archive: (tag: string, options?: CallOptions & MessageParams) => Call<EngineArchive>;
+} => {
   const within = <A>(
     options: CallOptions | undefined,
     names: ReadonlyArray<string>,
     call: (own: ClientParts) => Call<A>,
   ): Call<A> => withPartsOfCall(parts, options, [...others, ...names], call);
-  const changed =
-    (name: "activate" | "deactivate" | "download"): ChangeMethod =>
-    (tag, options) =>
-      within(options, [...messageNames, "ifRevision"], (own) => change(own, name, tag, options));
-  return {
-    list: (params, options) => within(options, [], (own) => readEngines(own, "list", undefined, listRequest(params))),
-    get: (tag, options) =>
-      within(options, messageNames, (own) => readEngines(own, "get", tag, messageRequest(options))),
-    status: (tag, options) =>
-      within(options, messageNames, (own) => readEngines(own, "status", tag, messageRequest(options))),
-    upload: (archive, options) => within(options, uploadNames, (own) => upload(own, archive, options, sendByLink)),
-    activate: changed("activate"),
-    deactivate: changed("deactivate"),
-    download: changed("download"),
+  const methods: EngineMethods & Readonly<Record<EndpointName, unknown>> = {
+    list: (params, options) => within(options, [], (own) => list(own, params)),
+    get: (tag, options) => within(options, messageNames, (own) => callTag(own, "get", tag, options)),
+    status: (tag, options) => within(options, messageNames, (own) => callTag(own, "status", tag, options)),
+    upload: (archive, options) => within(options, uploadNames, (own) => upload(own, archive, options)),
+    activate: (tag, options) => within(options, changeNames, (own) => callTag(own, "activate", tag, options)),
+    deactivate: (tag, options) => within(options, changeNames, (own) => callTag(own, "deactivate", tag, options)),
+    download: (tag, options) => within(options, changeNames, (own) => callTag(own, "download", tag, options)),
     delete: (tag, options) => within(options, ["ifRevision"], (own) => remove(own, tag, options)),
+  };
+  return {
+    methods,
     archive: (tag, options) => within(options, messageNames, (own) => openArchive(own, tag, options)),
   };
 };
-
-/** The name of a method whose answers have `data`: that of an endpoint, or `delete`, which only our registry has. */
-export type MethodName = EndpointName | "delete";
-
-const methodNames = [...Object.keys(endpoints), "delete"] as ReadonlyArray<MethodName>;
-
-export const dataOf = <T>(answer: ApiResponse<T>): T => answer.data;
-
-/** A method for each name, of the types of `C`: an endpoint without a method of an entry is an error of the compiler. */
-export const methodsBy = <C extends Readonly<Record<MethodName, unknown>>>(method: (name: MethodName) => unknown) =>
-  Object.fromEntries(methodNames.map((name) => [name, method(name)])) as unknown as Pick<C, MethodName>;
-
-/** Any of those methods: what it is about, and options. */
-export type AnyMethod<O> = (subject: never, options: O | undefined) => Call<ApiResponse<unknown>>;

@@ -1,25 +1,30 @@
 // One rpc call over HTTP: attempts and response.
-import type { DescMessage, JsonValue, Message, MessageShape } from "@bufbuild/protobuf";
+import type { DescField, DescMessage, Message } from "@bufbuild/protobuf";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import { counted, newState, type AttemptPlan, type CallState } from "../AttemptPlan.ts";
 import { attempts } from "../Attempts.ts";
 import type { ApiResponse } from "../ApiResponse.ts";
 import type { ClientParts } from "../ClientParts.ts";
-import { EngineError, type EngineErrorReason } from "../EngineError.ts";
+import type { EngineError } from "../EngineError.ts";
 import type { EventSubject } from "../EngineEvent.ts";
-import { AttemptFailure, failureOf, requestIdOf } from "../Failure.ts";
+import { AttemptFailure, failureOf, responseError, tooLarge } from "../Failure.ts";
 import { mediaTypeOf, type Format } from "../MediaType.ts";
-import { MessageBytes } from "../MessageBytes.ts";
-import type { BytesReader } from "../MessageReader.ts";
-import { UnreadableBody } from "../Reading.ts";
-import { LimitExceeded, type ReadLimits } from "../ReadLimits.ts";
+import {
+  decodeBody,
+  UnreadableBody,
+  UnverifiedProtobuf,
+  type DecodedBody,
+  type MessageCodec,
+  type ProtobufReader,
+} from "../Reading.ts";
+import { LimitExceeded } from "../ReadLimits.ts";
 import { schemaDigestHeader } from "../SchemaDigest.ts";
 import { request, type Answered, type RequestPlan } from "../Requester.ts";
 import { redact } from "../Secret.ts";
-import { publicUrl, type HttpResponse } from "../Transport.ts";
+import type { HttpResponse } from "../Transport.ts";
 import { noUnknownFields, unknownFieldsEvent } from "../UnknownFields.ts";
-import { UnverifiedProtobuf, type FormatChoice, type OriginVerifier } from "../verify/SchemaVerifier.ts";
+import type { FormatChoice, OriginVerifier } from "../verify/SchemaVerifier.ts";
 import type { VerificationNews } from "../verify/VerifiedFields.ts";
 
 /**
@@ -27,29 +32,6 @@ import type { VerificationNews } from "../verify/VerifiedFields.ts";
  * or its field numbers are verified, else JSON.
  */
 export type ServiceFormat = "json" | "protobuf" | "verify";
-
-/** Reads the protobuf of a body. */
-export type ProtobufReader = <D extends DescMessage>(
-  schema: D,
-  bytes: Uint8Array,
-  limits: ReadLimits,
-) => MessageShape<D>;
-
-/** A body as it arrived. */
-export interface RawBody {
-  readonly contentType: string | undefined;
-  readonly status: number;
-  readonly bytes: Uint8Array;
-  /** Whether the reader of protobuf decides on no bytes, too: they may be an empty message. */
-  readonly isVerified: boolean;
-}
-
-/** A message as it was read, and what its schema does not know, by path. */
-export interface DecodedBody<M = Message> {
-  readonly format: Format;
-  readonly message: M;
-  readonly unknownFields: ReadonlyMap<string, JsonValue>;
-}
 
 /** An answer and the message in it. */
 export interface ReceivedBody<M = Message> extends DecodedBody<M> {
@@ -68,19 +50,16 @@ export interface HttpCall<M extends Message> {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array<ArrayBuffer> | undefined;
   readonly format: ServiceFormat;
-  /** Whether protobuf that is not verified is a failure, whatever was asked for. */
+  /** Whether no body, and protobuf that is not verified, are failures, whatever was asked for. */
   readonly isStrict: boolean;
-  /** The answer, and the message that its body is (another one where a rule has `response_body`). */
   readonly output: DescMessage;
-  readonly bodySchema: DescMessage;
+  /** The field of the answer that the body is (`response_body`); undefined: the body is the answer. */
+  readonly responseBody: DescField | undefined;
   /** Whether both formats of its response are of one resource: only then may it be sent once more to compare them. */
   readonly isComparable: boolean;
   /** Whether it may be sent again although it may have been carried out. */
   readonly repeats: boolean;
-  /** Reads protobuf whose field numbers are certain. */
-  readonly readBytes: BytesReader;
-  /** Throws UnreadableBody and LimitExceeded. */
-  readonly decode: (body: RawBody, limits: ReadLimits, readProtobuf: ProtobufReader) => DecodedBody<M>;
+  readonly codec: MessageCodec;
   /** What a 404 means once an earlier request may have been carried out: that one did it. */
   readonly gone?: M;
   /**
@@ -133,8 +112,7 @@ const attemptPlan = <M extends Message>(parts: ClientParts, call: HttpCall<M>): 
   const emit = parts.emit ?? (() => {});
   /** Whether an earlier request of this call may have been carried out. */
   let isOpen = false;
-  const sendOnce = async (plan: RequestPlan): Promise<ReceivedBody<M>> => {
-    if (recover === undefined && call.gone === undefined) return receive(parts, call, plan);
+  const sendAgain = async (plan: RequestPlan): Promise<ReceivedBody<M>> => {
     const wasOpen = isOpen;
     let sent = plan;
     if (wasOpen && recover !== undefined) {
@@ -157,6 +135,12 @@ const attemptPlan = <M extends Message>(parts: ClientParts, call: HttpCall<M>): 
       throw cause;
     }
   };
+  const noteUnknown = (received: ReceivedBody<M>): ReceivedBody<M> => {
+    const { message, unknownFields, answered } = received;
+    const event = unknownFieldsEvent(subject, call.output, message, unknownFields, answered.secrets());
+    if (event !== undefined) emit(event);
+    return received;
+  };
   return {
     subject,
     tracing: parts.tracing,
@@ -167,14 +151,10 @@ const attemptPlan = <M extends Message>(parts: ClientParts, call: HttpCall<M>): 
     emit,
     state,
     ...(mayRepeat ? {} : { mayRepeat: wasNotProcessed }),
-    run: async (signal, clock, span, timer, hedge) => {
-      const received = await sendOnce({ subject, url, settings, state, clock, span, signal, timer, hedge, ...body });
-      if (parts.emit !== undefined) {
-        const { message, unknownFields, answered } = received;
-        const event = unknownFieldsEvent(subject, call.output, message, unknownFields, answered.secrets());
-        if (event !== undefined) emit(event);
-      }
-      return received;
+    run: (cancel, clock, span, timer, hedge) => {
+      const plan = { subject, url, settings, state, clock, span, cancel, timer, hedge, ...body };
+      const received = recover === undefined && call.gone === undefined ? receive(parts, call, plan) : sendAgain(plan);
+      return parts.emit === undefined ? received : received.then(noteUnknown);
     },
   };
 };
@@ -244,12 +224,15 @@ const receiveVerified = async <M extends Message>(
       noteJson(parts, known, plan);
       return await receiveAs(parts, call, plan, "json", readNothing);
     }
-    const named = verifier.isNamed(call.bodySchema, answered.answer.headers.get(schemaDigestHeader));
+    const named = verifier.isNamed(
+      call.responseBody?.message ?? call.output,
+      answered.answer.headers.get(schemaDigestHeader),
+    );
     const isNamed = typeof named === "boolean" ? named : await named;
     let isSample = false;
     const onNews = (news: VerificationNews): void => parts.emit?.({ ...subject, ...news });
     const readVerified: ProtobufReader = (schema, bytes, limits) => {
-      const verified = known.read(schema, bytes, isNamed, limits, onNews, call.readBytes);
+      const verified = known.read(schema, bytes, isNamed, limits, onNews, call.codec.readBytes);
       if (verified === undefined) throw new UnverifiedProtobuf(schema, bytes);
       isSample = verified.isSample;
       return verified.message;
@@ -279,12 +262,12 @@ const receiveVerified = async <M extends Message>(
   }
 };
 
-const unverified = (answered: Answered, asked: Format): EngineError => {
+const unverified = ({ answer, secrets }: Answered, asked: Format): EngineError => {
   const problem =
     asked === "json"
       ? "the server answers in protobuf only, and its field numbers are not verified"
       : 'the server does not name our schema, so its protobuf is not verified; ask with format "auto" or "json"';
-  return errorOf(answered, { _tag: "Undecodable", problem }, undefined);
+  return responseError(answer, { _tag: "Undecodable", problem }, secrets());
 };
 
 /** Compares a verified response with JSON, and hands that out; without it, what was verified so far. */
@@ -298,8 +281,8 @@ const sampled = async <M extends Message>(
 ): Promise<ReceivedBody<M>> => {
   try {
     const { answered } = received;
-    const json = await plan.timer.spare((signal) =>
-      receiveAs(parts, call, { ...asComparison(plan, answered), signal }, "json", readNothing),
+    const json = await plan.timer.spare((cancel) =>
+      receiveAs(parts, call, { ...asComparison(plan, answered), cancel }, "json", readNothing),
     );
     compareBoth(known, call, answered.answer.bytes, json, onNews);
     return json;
@@ -310,13 +293,13 @@ const sampled = async <M extends Message>(
 
 const compareBoth = <M extends Message>(
   known: OriginVerifier,
-  { bodySchema, output }: HttpCall<M>,
+  { responseBody, output }: HttpCall<M>,
   bytes: Uint8Array,
   { format, message, answered }: ReceivedBody<M>,
   onNews: (news: VerificationNews) => void,
 ): void => {
   // The same pair twice would count as two.
-  if (format !== "json" || answered.followed || bodySchema !== output) return;
+  if (format !== "json" || answered.followed || responseBody !== undefined) return;
   known.compare(output, bytes, message, onNews);
 };
 
@@ -339,43 +322,25 @@ const asComparison = (plan: RequestPlan, { answer }: Answered): RequestPlan => {
 };
 
 /** The message in a response. Throws AttemptFailure for an error response or a malformed body. */
-export const readAnswer = <M>(
+export const readAnswer = <M extends Message>(
   answered: Answered,
   { clock, settings }: RequestPlan,
-  { decode, readBytes }: Pick<HttpCall<M & Message>, "decode" | "readBytes">,
+  { codec, output, responseBody, isStrict }: Pick<HttpCall<M>, "codec" | "output" | "responseBody" | "isStrict">,
   readVerified?: ProtobufReader,
 ): DecodedBody<M> => {
-  const { answer, secrets, mediaType } = answered;
+  const { answer, secrets, mediaType: contentType } = answered;
   const { status, bytes } = answer;
   const { limits } = settings;
   if (status < 200 || status > 299) throw failureOf(answer, clock.currentTimeMillisUnsafe(), secrets(), limits);
   try {
-    const body = { contentType: mediaType, status, bytes, isVerified: readVerified !== undefined };
-    return decode(
-      body,
-      limits,
-      readVerified ?? ((schema, bytes, within) => readBytes(schema, new MessageBytes(bytes, within), within)),
-    );
+    const body = { contentType, status, bytes, isRequired: isStrict };
+    return decodeBody(codec, output, responseBody, body, limits, readVerified) as DecodedBody<M>;
   } catch (cause) {
-    if (cause instanceof LimitExceeded)
-      throw new AttemptFailure(errorOf(answered, { _tag: "TooLarge", limit: cause.limit, value: cause.value }, cause));
+    if (cause instanceof LimitExceeded) throw tooLarge(answer, cause, secrets());
     if (!(cause instanceof UnreadableBody)) throw cause;
-    throw new AttemptFailure(
-      errorOf(answered, { _tag: "Undecodable", problem: redact(cause.message, secrets()) }, cause.cause),
-    );
+    const reason = { _tag: "Undecodable", problem: redact(cause.message, secrets()) } as const;
+    throw new AttemptFailure(responseError(answer, reason, secrets(), { cause: cause.cause }));
   }
-};
-
-const errorOf = ({ answer, secrets }: Answered, reason: EngineErrorReason, cause: unknown): EngineError => {
-  const requestId = requestIdOf(answer.headers);
-  return new EngineError({
-    reason,
-    url: redact(publicUrl(answer.url), secrets()),
-    attempts: 1,
-    status: answer.status,
-    cause,
-    ...(requestId === undefined ? {} : { requestId: redact(requestId, secrets()) }),
-  });
 };
 
 const answerOf = <M>(

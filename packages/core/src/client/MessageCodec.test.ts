@@ -1,7 +1,6 @@
 import {
   create,
   createRegistry,
-  fromBinary,
   fromJson,
   toBinary,
   toJson,
@@ -17,6 +16,7 @@ import { LibraryService, ListBooksResponseSchema } from "../../test/gen/google/e
 import { ChildSchema, EverythingSchema } from "../../test/gen/kitchen/v1/kitchen_pb.ts";
 import { decodeJson } from "../JsonReader.ts";
 import { defaultReadLimits } from "../ReadLimits.ts";
+import { decodeBody } from "../Reading.ts";
 import { readJson, serviceCodec } from "./MessageCodec.ts";
 
 const schemas: ReadonlyArray<DescMessage> = [
@@ -68,14 +68,9 @@ test("etcd's way of writing is read: proto names, and integers of 64 bits as tex
 /** A list of engines of which only one field is in a body of protobuf. */
 const decodeField = (name: "engines" | "pagination", bytes: Uint8Array) => {
   const field = EngineListResponseSchema.field[name];
-  const body = { contentType: "application/x-protobuf", status: 200, bytes, isVerified: true };
-  return serviceCodec(LibraryService, undefined).decode(
-    EngineListResponseSchema,
-    field,
-    body,
-    defaultReadLimits,
-    (schema, read) => fromBinary(schema, read),
-  );
+  const body = { contentType: "application/x-protobuf", status: 200, bytes, isRequired: true };
+  const codec = serviceCodec(LibraryService, undefined);
+  return decodeBody(codec, EngineListResponseSchema, field, body, defaultReadLimits, undefined);
 };
 
 test("of an answer that is one field a message comes as its protobuf; any other field has no such form", () => {

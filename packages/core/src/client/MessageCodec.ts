@@ -1,8 +1,10 @@
 // Request and response bodies of any service, in both formats.
 import {
+  clearField,
   create,
   createRegistry,
   fromJson,
+  isFieldSet,
   ScalarType,
   toBinary,
   toJson,
@@ -16,42 +18,32 @@ import {
   type Registry,
 } from "@bufbuild/protobuf";
 import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";
+import { readAny } from "../CountedMessage.ts";
 import { hasImplicitPresence } from "../Descriptor.ts";
+import { localValue, wellKnownText } from "../http-rule/FieldText.ts";
+import type { PathField } from "../http-rule/HttpRule.ts";
 import { decodeJsonWithin } from "../JsonReader.ts";
-import { formatOf, type Format } from "../MediaType.ts";
-import { looksLikeJson, UnreadableBody } from "../Reading.ts";
-import { UnverifiedProtobuf } from "../verify/SchemaVerifier.ts";
-import type { DecodedBody, ProtobufReader, RawBody } from "./HttpCall.ts";
-import { LimitExceeded, parseJson, tooDeep, type ReadLimits } from "../ReadLimits.ts";
-
-/** How bodies are written and read. */
-export interface MessageCodec {
-  /** The body of a request: the whole message, or one of its fields. Throws TypeError where the format cannot carry it. */
-  readonly encode: (
-    schema: DescMessage,
-    message: Message,
-    field: DescField | undefined,
-    format: Format,
-  ) => Uint8Array<ArrayBuffer>;
-  /** The answer in a body: the whole message, or one with that field. Throws UnreadableBody, and LimitExceeded for what unfolds to too much. */
-  readonly decode: (
-    schema: DescMessage,
-    field: DescField | undefined,
-    body: RawBody,
-    limits: ReadLimits,
-    readProtobuf: ProtobufReader,
-  ) => DecodedBody;
-}
+import type { MessageCodec } from "../Reading.ts";
+import { LimitExceeded, tooDeep, type ReadLimits } from "../ReadLimits.ts";
 
 /** The codec of a service. The registry knows all types that its files import, and those of `types`: for Any and extensions. */
 export const serviceCodec = (service: DescService, types: Registry | undefined): MessageCodec => {
   let made: Registry | undefined;
   const registry = (): Registry => (made ??= createRegistry(...filesOf(service.file), ...(types ?? [])));
   return {
-    encode: (schema, message, field, format) =>
-      format === "protobuf" ? binaryBody(schema, message, field) : jsonBody(schema, message, field, registry()),
-    decode: (schema, field, body, limits, readProtobuf) =>
-      decodeBody(schema, field, body, limits, readProtobuf, registry),
+    create,
+    encode: (schema, message, { field, pathFields }, format) => {
+      const rest = withoutPath(message, pathFields);
+      return format === "protobuf" ? binaryBody(schema, rest, field) : jsonBody(schema, rest, field, registry());
+    },
+    readJson: (schema, json, limits) => readJson(schema, json, limits, registry),
+    readBytes: readAny,
+    around: (schema, field, part) => {
+      const message = reflect(schema);
+      message.set(field, reflect(field.message, part));
+      return message.message;
+    },
+    wellKnown: wellKnownText,
   };
 };
 
@@ -60,6 +52,30 @@ const filesOf = (root: DescFile, seen = new Set<DescFile>()): ReadonlySet<DescFi
   seen.add(root);
   for (const file of root.dependencies) filesOf(file, seen);
   return seen;
+};
+
+/** The message without its path fields; the one given stays as it is. Exported for tests. */
+export const withoutPath = (message: Message, pathFields: ReadonlyArray<PathField>): Message => {
+  let result = message;
+  for (const { fields } of pathFields) result = without(result, fields);
+  return result;
+};
+
+const without = (message: Message, [field, ...inner]: ReadonlyArray<DescField>): Message => {
+  if (field === undefined || !isFieldSet(message, field)) return message;
+  const copy = Object.create(
+    Object.getPrototypeOf(message) as object,
+    Object.getOwnPropertyDescriptors(message),
+  ) as Message;
+  if (inner.length === 0) {
+    clearField(copy, field);
+    return copy;
+  }
+  const value = without(localValue(message, field) as Message, inner);
+  const values = copy as unknown as Record<string, unknown>;
+  if (field.oneof === undefined) values[field.localName] = value;
+  else values[field.oneof.localName] = { case: field.localName, value };
+  return copy;
 };
 
 const utf8 = new TextEncoder();
@@ -87,87 +103,17 @@ const binaryBody = (schema: DescMessage, message: Message, field: DescField | un
   return toBinary(field.message, part.message);
 };
 
-const decodeBody = (
-  schema: DescMessage,
-  field: DescField | undefined,
-  { contentType, status, bytes, isVerified }: RawBody,
-  limits: ReadLimits,
-  readProtobuf: ProtobufReader,
-  registry: () => Registry,
-): DecodedBody => {
-  const labelled = formatOf(contentType);
-  const none = new Map<string, JsonValue>();
-  if (bytes.byteLength === 0 && !(isVerified && labelled === "protobuf")) {
-    // No bytes are the empty message in protobuf; in JSON nothing but an answer that has no content.
-    const isEmpty = labelled === "protobuf" || status === 204 || (field?.message ?? schema).fields.length === 0;
-    if (!isEmpty) throw new UnreadableBody("the body is empty");
-    return { format: labelled ?? "json", message: create(schema), unknownFields: none };
-  }
-  if (labelled === "protobuf" && !looksLikeJson(bytes))
-    return {
-      format: "protobuf",
-      message: binaryMessage(schema, field, bytes, limits, readProtobuf),
-      unknownFields: none,
-    };
-  if (labelled === undefined && !looksLikeJson(bytes))
-    throw new UnreadableBody(`its Content-Type is ${contentType ?? "missing"}, and it is no JSON`);
-  const json = parsed(bytes, limits);
-  if (json === undefined) {
-    if (labelled === "protobuf")
-      return {
-        format: "protobuf",
-        message: binaryMessage(schema, field, bytes, limits, readProtobuf),
-        unknownFields: none,
-      };
-    throw new UnreadableBody("it is labelled JSON, and is none, or is not in UTF-8");
-  }
-  // A field of the answer is read as the message that has that field only.
-  const whole = field === undefined ? json : { [field.jsonName]: json };
-  return { format: "json", ...readJson(schema, whole, limits, registry) };
-};
-
-const parsed = (bytes: Uint8Array, limits: ReadLimits): JsonValue | undefined => {
-  try {
-    return parseJson(bytes, limits);
-  } catch (cause) {
-    if (cause instanceof LimitExceeded) throw cause;
-    return undefined;
-  }
-};
-
-const binaryMessage = (
-  schema: DescMessage,
-  field: DescField | undefined,
-  bytes: Uint8Array,
-  limits: ReadLimits,
-  readProtobuf: ProtobufReader,
-): Message => {
-  try {
-    if (field === undefined) return readProtobuf(schema, bytes, limits);
-    if (field.fieldKind === "message") {
-      const message = reflect(schema);
-      message.set(field, reflect(field.message, readProtobuf(field.message, bytes, limits)));
-      return message.message;
-    }
-  } catch (cause) {
-    if (cause instanceof LimitExceeded || cause instanceof UnreadableBody || cause instanceof UnverifiedProtobuf)
-      throw cause;
-    throw new UnreadableBody(`its protobuf is no ${schema.typeName}`, { cause });
-  }
-  throw new UnreadableBody(`${field.toString()} is no message, so its protobuf has no form: ask with format "json"`);
-};
-
 /** Reads the JSON of any message; exported for the test that holds both readers to the same result. */
 export const readJson = (
   schema: DescMessage,
   json: JsonValue,
   limits: ReadLimits,
   registry: () => Registry,
-): Pick<DecodedBody, "message" | "unknownFields"> => {
+): ReturnType<MessageCodec["readJson"]> => {
+  if (isPlain(schema)) return decodeJsonWithin(schema, json, limits);
+  const unknownFields = new Map<string, JsonValue>();
+  examine(schema, json, "", 0, { limits, unknownFields, items: 0 });
   try {
-    if (isPlain(schema)) return decodeJsonWithin(schema, json, limits);
-    const unknownFields = new Map<string, JsonValue>();
-    examine(schema, json, "", 0, { limits, unknownFields, items: 0 });
     const message = fromJson(schema, json, {
       ignoreUnknownFields: true,
       recursionLimit: limits.maxJsonDepth,
@@ -175,8 +121,7 @@ export const readJson = (
     });
     return { message, unknownFields };
   } catch (cause) {
-    if (cause instanceof LimitExceeded) throw cause;
-    throw new UnreadableBody(`its JSON is no ${schema.typeName}: ${problemOf(cause)}`);
+    throw new TypeError(problemOf(cause), { cause });
   }
 };
 

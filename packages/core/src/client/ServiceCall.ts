@@ -1,76 +1,87 @@
 // HTTP request of an rpc call.
-import { create, type DescMessage, type Message, type MessageInitShape } from "@bufbuild/protobuf";
+import type { DescMessage, Message, MessageInitShape } from "@bufbuild/protobuf";
 import * as Effect from "effect/Effect";
 import type { ApiResponse } from "../ApiResponse.ts";
-import { readAny } from "../CountedMessage.ts";
 import type { ClientParts } from "../ClientParts.ts";
-import { EngineError } from "../EngineError.ts";
-import { transcode } from "../http-rule/Transcoding.ts";
+import { invalidArgument, type EngineError } from "../EngineError.ts";
+import { transcode, type HttpBinding } from "../http-rule/HttpRule.ts";
 import { mediaTypeOf, type Format } from "../MediaType.ts";
-import { encodeQuery } from "../QueryParameters.ts";
-import { noHeaders, sendCall, type HttpCall, type ServiceFormat } from "./HttpCall.ts";
-import type { MessageCodec } from "./MessageCodec.ts";
-import { changesNothing, isRepeatable, type ServiceMethod } from "./ServiceMethod.ts";
+import { noHeaders, sendCall, type HttpCall } from "./HttpCall.ts";
 
-/** Parameters of a call. */
-export interface ServiceCallPlan {
-  readonly method: ServiceMethod;
-  readonly codec: MessageCodec;
-  readonly format: ServiceFormat;
-  /** Whether the call may be sent again although it may have been carried out; undefined: as its method and rpc say. */
-  readonly idempotent: boolean | undefined;
+/** A unary rpc with an HTTP rule. */
+export interface ServiceMethod {
+  /** What events and spans call it, e.g. `google.example.library.v1.LibraryService.GetBook`. */
+  readonly name: string;
+  readonly input: DescMessage;
+  readonly output: DescMessage;
+  /** In the order of the annotation; the first one whose path fields are set is used. */
+  readonly bindings: ReadonlyArray<HttpBinding>;
+  /** Whether the rpc says that calling it again does no harm (`idempotency_level`). */
+  readonly isIdempotent: boolean;
 }
 
+/** Parameters of a call. */
+export interface ServiceCallPlan<M extends Message = Message>
+  extends
+    Pick<HttpCall<M>, "codec" | "format" | "gone" | "recover">,
+    Partial<Pick<HttpCall<M>, "headers" | "isStrict">> {
+  readonly method: ServiceMethod;
+  /** Whether the call may be sent again although it may have been carried out; undefined: as its method and rpc say. */
+  readonly idempotent?: boolean | undefined;
+}
+
+/** Methods that change nothing, and those that change the same thing however often they are sent (RFC 9110, 9.2). */
+const idempotentMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
+
 /** Calls an rpc with a message, or what one is made from. A request that cannot be made fails with InvalidArgument, before anything is sent. */
-export const callService = (
+export const callService = <M extends Message>(
   parts: ClientParts,
-  plan: ServiceCallPlan,
+  plan: ServiceCallPlan<M>,
   init: MessageInitShape<DescMessage> | undefined,
-): Effect.Effect<ApiResponse<Message>, EngineError> =>
+): Effect.Effect<ApiResponse<M>, EngineError> =>
   Effect.suspend(() => {
-    const call = prepare(parts, plan, init);
-    return call instanceof EngineError ? Effect.fail(call) : sendCall(parts, call);
+    let call: HttpCall<M>;
+    try {
+      call = prepare(plan, init);
+    } catch (cause) {
+      return Effect.fail(invalidRequest(parts, plan.method, cause));
+    }
+    return sendCall(parts, call);
   });
 
-const prepare = (
-  parts: ClientParts,
-  { method, codec, format, idempotent }: ServiceCallPlan,
+const prepare = <M extends Message>(
+  { method: rpc, codec, format, idempotent, headers = noHeaders, isStrict = false, gone, recover }: ServiceCallPlan<M>,
   init: MessageInitShape<DescMessage> | undefined,
-): HttpCall<Message> | EngineError => {
-  const { input, output } = method;
+): HttpCall<M> => {
+  const { name, input, output, bindings, isIdempotent } = rpc;
   // Only protobuf by name sends protobuf: a server that reads other numbers would read another request.
   const sends: Format = format === "protobuf" ? "protobuf" : "json";
-  try {
-    const message = create(input, init);
-    const { binding, path, query, body } = transcode(method.bindings, input, message, init, encodeQuery);
-    return {
-      name: method.name,
-      method: binding.method,
-      template: binding.template.source,
-      target: `${path}${query === "" ? "" : `?${query}`}`,
-      headers: body === undefined ? noHeaders : { "content-type": mediaTypeOf(sends) },
-      body: body === undefined ? undefined : codec.encode(input, body.message, body.field, sends),
-      format,
-      isStrict: false,
-      output,
-      bodySchema: binding.responseBody?.message ?? output,
-      isComparable: binding.method === "GET" && changesNothing(method, binding),
-      repeats: idempotent ?? isRepeatable(method, binding),
-      readBytes: readAny,
-      decode: (answer, limits, readProtobuf) =>
-        codec.decode(output, binding.responseBody, answer, limits, readProtobuf),
-    };
-  } catch (cause) {
-    return invalidRequest(parts, method, cause);
-  }
+  const message = codec.create(input, init);
+  const { binding, path, query, body } = transcode(bindings, input, message, init, codec.wellKnown);
+  const { method } = binding;
+  return {
+    name,
+    method,
+    template: binding.template.source,
+    target: query === "" ? path : `${path}?${query}`,
+    headers: body === undefined ? headers : { ...headers, "content-type": mediaTypeOf(sends) },
+    body: body === undefined ? undefined : codec.encode(input, message, body, sends),
+    format,
+    isStrict,
+    output,
+    responseBody: binding.responseBody,
+    isComparable: method === "GET",
+    repeats: idempotent ?? (isIdempotent || idempotentMethods.has(method)),
+    codec,
+    ...(gone === undefined ? {} : { gone }),
+    ...(recover === undefined ? {} : { recover }),
+  };
 };
 
-const invalidRequest = (parts: ClientParts, { name, bindings }: ServiceMethod, cause: unknown): EngineError =>
-  new EngineError({
-    reason: { _tag: "InvalidArgument" },
-    method: bindings[0]?.method ?? "GET",
-    url: `${parts.baseUrl}${bindings[0]?.template.source ?? ""}`,
-    attempts: 0,
-    serverMessage: `${name}: ${cause instanceof Error ? cause.message : String(cause)}`,
+const invalidRequest = (parts: ClientParts, { name, bindings: [first] }: ServiceMethod, cause: unknown): EngineError =>
+  invalidArgument(
+    `${parts.baseUrl}${first?.template.source ?? ""}`,
+    `${name}: ${cause instanceof Error ? cause.message : String(cause)}`,
+    first?.method,
     cause,
-  });
+  );

@@ -4,7 +4,6 @@ import type {
   DescMethod,
   DescMethodUnary,
   DescService,
-  Message,
   MessageInitShape,
   MessageShape,
   Registry,
@@ -15,14 +14,14 @@ import * as Layer from "effect/Layer";
 import type { ApiResponse } from "../ApiResponse.ts";
 import type { CallOptions, ClientOptions } from "../ClientOptions.ts";
 import { invalidOptions, makeClientParts, withPartsOfCall } from "../ClientParts.ts";
-import { run } from "../Run.ts";
+import { promised, type Caller } from "../Run.ts";
 import { tracing } from "../Spans.ts";
 import type { EngineError } from "../EngineError.ts";
-import { plainOptions, withPlainOptions, type EngineCallOptions } from "../EngineOptions.ts";
+import { effectful, plainOptions, type EngineCallOptions } from "../EngineOptions.ts";
 import { serviceCodec } from "./MessageCodec.ts";
 import type { ServiceFormat } from "./HttpCall.ts";
-import { callService } from "./ServiceCall.ts";
-import { serviceMethod, type ServiceMethod } from "./ServiceMethod.ts";
+import { callService, type ServiceMethod } from "./ServiceCall.ts";
+import { serviceMethod } from "./ServiceMethod.ts";
 
 /** Options of one call of a service. */
 export interface ServiceCallOptions extends Omit<CallOptions, "format"> {
@@ -74,8 +73,7 @@ export type ServiceCalls<S extends DescService> = {
 /** The same with status, headers, media type, attempts and timings in addition to the data. */
 export type ServiceCallsWithResponse<S extends DescService> = {
   readonly [N in UnaryNames<S>]: (
-    request?: InitOf<S["method"][N]>,
-    options?: PromiseServiceCallOptions,
+    ...args: Parameters<ServiceCalls<S>[N]>
   ) => Promise<ApiResponse<ShapeOf<S["method"][N]>>>;
 };
 
@@ -107,8 +105,7 @@ export type EffectServiceCalls<S extends DescService> = {
 /** The same with status, headers, media type, attempts and timings in addition to the data. */
 export type EffectServiceCallsWithResponse<S extends DescService> = {
   readonly [N in UnaryNames<S>]: (
-    request?: InitOf<S["method"][N]>,
-    options?: EffectServiceCallOptions,
+    ...args: Parameters<EffectServiceCalls<S>[N]>
   ) => Effect.Effect<ApiResponse<ShapeOf<S["method"][N]>>, EngineError>;
 };
 
@@ -117,43 +114,37 @@ export type EffectServiceClient<S extends DescService> = EffectServiceCalls<S> &
   readonly withResponse: EffectServiceCallsWithResponse<S>;
 };
 
-type Caller = (
-  request: MessageInitShape<DescMessage> | undefined,
-  options: ServiceCallOptions | undefined,
-) => Effect.Effect<ApiResponse<Message>, EngineError>;
-
 const formats: ReadonlySet<ServiceFormat> = new Set(["json", "protobuf", "verify"]);
 
 const unknownFormat = (format: unknown): TypeError =>
   new TypeError(`format must be "json", "protobuf" or "verify", not ${JSON.stringify(format)}`);
 
 /** How each rpc is called; rules are read when one is called for the first time. */
-const callersOf = (service: DescService, options: ServiceClientOptions): ReadonlyArray<readonly [string, Caller]> => {
+const callersOf = (
+  service: DescService,
+  options: ServiceClientOptions,
+): Readonly<Record<string, Caller<ServiceCallOptions>>> => {
   const { format = "json", registry, idempotent, baseUrl, ...rest } = options;
   if (baseUrl === undefined) throw new TypeError("baseUrl must be given: the base URL of the service");
   const defaultFormat = format;
   if (!formats.has(format)) throw unknownFormat(format);
   const parts = makeClientParts({ ...rest, baseUrl, format: "json" }, tracing);
   const codec = serviceCodec(service, registry);
-  return service.methods.map((descriptor: DescMethod) => {
+  const callerOf = (descriptor: DescMethod): Caller<ServiceCallOptions> => {
     let known: ServiceMethod | undefined;
-    return [
-      descriptor.localName,
-      (request, callOptions) => {
-        // A format of services is none of the engines API.
-        const { format, idempotent: repeats, ...others } = callOptions ?? {};
-        const method = (known ??= serviceMethod(descriptor));
-        const isObject = typeof callOptions === "object" && callOptions !== null && !Array.isArray(callOptions);
-        return withPartsOfCall(parts, (isObject ? others : callOptions) as CallOptions | undefined, ["signal"], (own) =>
-          Effect.suspend(() => {
-            const chosen = format ?? defaultFormat;
-            if (!formats.has(chosen)) return Effect.fail(invalidOptions(own.baseUrl, unknownFormat(chosen)));
-            return callService(own, { method, codec, format: chosen, idempotent: repeats ?? idempotent }, request);
-          }),
-        );
-      },
-    ];
-  });
+    return (request, callOptions) => {
+      // A format of services is none of the engines API.
+      const { format, idempotent: repeats, ...others } = callOptions ?? {};
+      const method = (known ??= serviceMethod(descriptor));
+      const isObject = typeof callOptions === "object" && callOptions !== null && !Array.isArray(callOptions);
+      return withPartsOfCall(parts, (isObject ? others : callOptions) as CallOptions | undefined, ["signal"], (own) => {
+        const chosen = format ?? defaultFormat;
+        if (!formats.has(chosen)) return Effect.fail(invalidOptions(own.baseUrl, unknownFormat(chosen)));
+        return callService(own, { method, codec, format: chosen, idempotent: repeats ?? idempotent }, request);
+      });
+    };
+  };
+  return Object.fromEntries(service.methods.map((descriptor) => [descriptor.localName, callerOf(descriptor)]));
 };
 
 /**
@@ -164,19 +155,7 @@ const callersOf = (service: DescService, options: ServiceClientOptions): Readonl
 export const createServiceClient = <S extends DescService>(
   service: S,
   options: ServiceClientOptions,
-): ServiceClient<S> => {
-  const callers = callersOf(service, options);
-  const methods = (part: (answer: ApiResponse<Message>) => unknown): object =>
-    Object.fromEntries(
-      callers.map(([name, call]) => [
-        name,
-        async (request: MessageInitShape<DescMessage> | undefined, callOptions?: PromiseServiceCallOptions) => {
-          return part(await run(call(request, callOptions), callOptions?.signal));
-        },
-      ]),
-    );
-  return { withResponse: methods((answer) => answer), ...methods(({ data }) => data) } as ServiceClient<S>;
-};
+): ServiceClient<S> => promised(callersOf(service, options)) as ServiceClient<S>;
 
 /**
  * The same client in Effect. Throws as `createServiceClient` does. A streaming rpc, and one without a rule, dies with TypeError
@@ -185,23 +164,11 @@ export const createServiceClient = <S extends DescService>(
 export const makeServiceClient = <S extends DescService>(
   service: S,
   options: EffectServiceClientOptions,
-): EffectServiceClient<S> => {
-  const callers = callersOf(service, plainOptions(options) as ServiceClientOptions);
-  const methods = (part: (answer: ApiResponse<Message>) => unknown): object =>
-    Object.fromEntries(
-      callers.map(([name, call]) => [
-        name,
-        (request: MessageInitShape<DescMessage> | undefined, callOptions?: EffectServiceCallOptions) =>
-          Effect.map(
-            withPlainOptions(String(options.baseUrl), callOptions, (plain) =>
-              call(request, plain as ServiceCallOptions),
-            ),
-            part,
-          ),
-      ]),
-    );
-  return { withResponse: methods((answer) => answer), ...methods(({ data }) => data) } as EffectServiceClient<S>;
-};
+): EffectServiceClient<S> =>
+  effectful(
+    String(options.baseUrl),
+    callersOf(service, plainOptions(options) as ServiceClientOptions),
+  ) as EffectServiceClient<S>;
 
 /**
  * A layer of a client, under a key of yours:

@@ -5,6 +5,7 @@ import {
   EngineMessageSchema,
   EngineSchema,
 } from "./descriptors.ts";
+import type { HttpBinding } from "../http-rule/HttpRule.ts";
 
 /** The calls of the engines API, by the names that the client gives them. */
 export const endpoints = {
@@ -72,3 +73,63 @@ export const endpoints = {
     response: EngineMessageSchema,
   },
 } as const;
+
+/** How they become requests: their rules, resolved. */
+export const bindings: Readonly<Record<keyof typeof endpoints, HttpBinding>> = /* @__PURE__ */ (() => ({
+  list: {
+    method: "GET",
+    template: {source: "/engines",segments: [{kind: "literal",text: "engines"}],variables: []},
+    pathFields: [],
+    body: undefined,
+    responseBody: undefined,
+    outsideQuery: [],
+  },
+  get: {
+    method: "GET",
+    template: {source: "/engines/{engine_tag}",segments: [{kind: "literal",text: "engines"},{kind: "*"}],variables: [{field: ["engine_tag"],start: 1,end: 2,isMultiple: false}]},
+    pathFields: [{ name: "engine_tag", fields: EngineMessageSchema.fields.slice(1, 2) }],
+    body: undefined,
+    responseBody: undefined,
+    outsideQuery: ["engine_tag"],
+  },
+  status: {
+    method: "GET",
+    template: {source: "/engines/{engine_tag}/status",segments: [{kind: "literal",text: "engines"},{kind: "*"},{kind: "literal",text: "status"}],variables: [{field: ["engine_tag"],start: 1,end: 2,isMultiple: false}]},
+    pathFields: [{ name: "engine_tag", fields: EngineMessageSchema.fields.slice(1, 2) }],
+    body: undefined,
+    responseBody: undefined,
+    outsideQuery: ["engine_tag"],
+  },
+  upload: {
+    method: "POST",
+    template: {source: "/engines",segments: [{kind: "literal",text: "engines"}],variables: []},
+    pathFields: [],
+    body: "*",
+    responseBody: undefined,
+    outsideQuery: [],
+  },
+  activate: {
+    method: "POST",
+    template: {source: "/engines/{engine_tag}/activate",segments: [{kind: "literal",text: "engines"},{kind: "*"},{kind: "literal",text: "activate"}],variables: [{field: ["engine_tag"],start: 1,end: 2,isMultiple: false}]},
+    pathFields: [{ name: "engine_tag", fields: EngineMessageSchema.fields.slice(1, 2) }],
+    body: "*",
+    responseBody: undefined,
+    outsideQuery: ["engine_tag"],
+  },
+  deactivate: {
+    method: "POST",
+    template: {source: "/engines/{engine_tag}/deactivate",segments: [{kind: "literal",text: "engines"},{kind: "*"},{kind: "literal",text: "deactivate"}],variables: [{field: ["engine_tag"],start: 1,end: 2,isMultiple: false}]},
+    pathFields: [{ name: "engine_tag", fields: EngineMessageSchema.fields.slice(1, 2) }],
+    body: "*",
+    responseBody: undefined,
+    outsideQuery: ["engine_tag"],
+  },
+  download: {
+    method: "GET",
+    template: {source: "/engines/{engine_tag}/download",segments: [{kind: "literal",text: "engines"},{kind: "*"},{kind: "literal",text: "download"}],variables: [{field: ["engine_tag"],start: 1,end: 2,isMultiple: false}]},
+    pathFields: [{ name: "engine_tag", fields: EngineMessageSchema.fields.slice(1, 2) }],
+    body: undefined,
+    responseBody: undefined,
+    outsideQuery: ["engine_tag"],
+  },
+}))();

@@ -11,8 +11,32 @@ import {
   type JsonValue,
   type Message,
 } from "@bufbuild/protobuf";
+import { hasImplicitPresence } from "../Descriptor.ts";
 import { FieldMaskSchema } from "@bufbuild/protobuf/wkt";
 import { base64Decode, base64Encode } from "@bufbuild/protobuf/wire";
+
+/** How the value of a well-known type is written; apart, since most requests have none and protobuf-es's JSON writer is large. */
+export type WellKnownText = (descriptor: DescMessage, value: unknown) => string;
+
+/** What a message, or an object that one is made from, has in a field. */
+export const localValue = (source: unknown, { oneof, localName }: DescField): unknown => {
+  const values = source as Readonly<Record<string, unknown>> | undefined;
+  if (oneof === undefined) return values?.[localName];
+  const choice = values?.[oneof.localName] as { readonly case?: string; readonly value?: unknown } | undefined;
+  return choice?.case === localName ? choice.value : undefined;
+};
+
+/** Whether a field has a value that travels: `isFieldSet` of protobuf-es, at a fifth of its size. */
+export const isSet = (message: Message, field: DescField): boolean => {
+  const value = localValue(message, field);
+  if (field.oneof !== undefined) return value !== undefined;
+  // A default of proto2 is on the prototype.
+  if (!hasImplicitPresence(field)) return value !== undefined && Object.hasOwn(message, field.localName);
+  if (field.fieldKind === "enum") return value !== field.enum.values[0]?.number;
+  if (field.fieldKind === "map") return Object.keys(value as object).length > 0;
+  if (Array.isArray(value) || value instanceof Uint8Array) return value.length > 0;
+  return field.scalar === ScalarType.STRING ? value !== "" : Number(value) !== 0;
+};
 
 /** An invalid value of a type; the message names the valid ones, e.g. `must be true or false`. */
 export class FieldTextError extends Error {}
@@ -122,7 +146,7 @@ export const isTextual = ({ typeName }: DescMessage): boolean => textualTypes.ha
  * The JSON form of a value of a well-known type, without the quotes of a string; a FieldMask has proto names. The value is as protobuf-es keeps it in a
  * field: wrappers and Structs are often not messages there.
  */
-export const wellKnownText = (descriptor: DescMessage, value: unknown): string => {
+export const wellKnownText: WellKnownText = (descriptor, value) => {
   const wrapped = wrappedScalar(descriptor);
   if (wrapped !== undefined) return scalarText(wrapped, isMessage(value) ? (value as Wrapper).value : value);
   if (!isMessage(value)) return JSON.stringify(value);

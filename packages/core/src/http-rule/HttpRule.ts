@@ -1,7 +1,8 @@
-// Bindings of an rpc to HTTP, checked against its messages (google.api.http).
-import type { DescField, DescMessage } from "@bufbuild/protobuf";
-import { isTextual } from "./FieldText.ts";
-import { parseTemplate, type PathTemplate } from "./PathTemplate.ts";
+// HTTP bindings of an rpc, and messages as requests by them (google.api.http).
+import { isMessage, type DescField, type DescMessage, type Message, type MessageInitShape } from "@bufbuild/protobuf";
+import { encodeQuery } from "../QueryParameters.ts";
+import { enumText, isSet, isTextual, localValue, scalarText, type WellKnownText } from "./FieldText.ts";
+import { expandTemplate, parseTemplate, PathTemplateError, type PathTemplate } from "./PathTemplate.ts";
 
 /** One binding as it is annotated. */
 export interface HttpRuleRow {
@@ -75,3 +76,89 @@ const pathField = (names: ReadonlyArray<string>, input: DescMessage): PathField 
   if (!isText) throw new TypeError(`the path field ${names.join(".")} is neither a scalar nor an enum`);
   return { name: names.join("."), fields };
 };
+
+/** What of a message is the body of a request. */
+export interface BodyPart {
+  /** Undefined: the whole message. */
+  readonly field: DescField | undefined;
+  /** The fields in the path, which the body does not repeat. */
+  readonly pathFields: ReadonlyArray<PathField>;
+}
+
+/** The parts of a request. */
+export interface TranscodedRequest {
+  readonly binding: HttpBinding;
+  /** Below the base URL, percent-encoded. */
+  readonly path: string;
+  /** Without `?`; empty for none. */
+  readonly query: string;
+  /** What the body is made of; undefined: no body. */
+  readonly body: BodyPart | undefined;
+}
+
+/**
+ * The request of a message by the first binding whose path fields are all set and fit. `given` is what the message was made
+ * from: there a number or boolean in the path may also be 0 or false. `wellKnown` writes well-known types. Throws
+ * PathTemplateError, with every binding's problem, where none fits.
+ */
+export const transcode = <D extends DescMessage>(
+  bindings: ReadonlyArray<HttpBinding>,
+  schema: D,
+  message: Message,
+  given: MessageInitShape<D> | undefined,
+  wellKnown?: WellKnownText,
+): TranscodedRequest => {
+  const problems: Array<string> = [];
+  for (const binding of bindings) {
+    try {
+      const path = expandTemplate(binding.template, (_names, index) =>
+        pathText(binding.pathFields[index]?.fields ?? [], message, given, wellKnown),
+      );
+      return { binding, path, ...rest(binding, schema, message, wellKnown) };
+    } catch (cause) {
+      if (!(cause instanceof PathTemplateError)) throw cause;
+      problems.push(bindings.length === 1 ? cause.message : `${binding.template.source}: ${cause.message}`);
+    }
+  }
+  throw new PathTemplateError(problems.join("; "));
+};
+
+const rest = (
+  binding: HttpBinding,
+  schema: DescMessage,
+  message: Message,
+  wellKnown: WellKnownText | undefined,
+): Pick<TranscodedRequest, "query" | "body"> => {
+  const { body, outsideQuery, pathFields } = binding;
+  if (body === "*") return { query: "", body: { field: undefined, pathFields } };
+  const query = encodeQuery(schema, message, outsideQuery, wellKnown);
+  if (body === undefined || !isSet(message, body)) return { query, body: undefined };
+  return { query, body: { field: body, pathFields } };
+};
+
+/** The text of a path field; undefined where it is not set. */
+const pathText = (
+  fields: ReadonlyArray<DescField>,
+  message: Message,
+  given: unknown,
+  wellKnown: WellKnownText | undefined,
+): string | undefined => {
+  let holder = message;
+  let source: unknown = given;
+  for (const [index, field] of fields.entries()) {
+    const isLast = index === fields.length - 1;
+    if (!isSet(holder, field) && !(isLast && isZeroGiven(field, source))) return undefined;
+    const value = localValue(holder, field);
+    if (isLast) {
+      if (field.enum !== undefined) return enumText(field.enum, value as number);
+      return field.message === undefined ? scalarText(field.scalar, value) : wellKnown?.(field.message, value);
+    }
+    source = localValue(source, field);
+    holder = value as Message;
+  }
+  return undefined;
+};
+
+/** Whether a plain object sets a field to its default value; messages do not keep that. */
+const isZeroGiven = (field: DescField, source: unknown): boolean =>
+  source !== undefined && !isMessage(source) && localValue(source, field) !== undefined;

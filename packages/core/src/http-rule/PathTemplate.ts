@@ -33,7 +33,7 @@ export interface PathTemplate {
   readonly segments: ReadonlyArray<PathSegment>;
   readonly variables: ReadonlyArray<PathVariable>;
   /** Text after the last `:`, e.g. `cancel`. */
-  readonly verb: string | undefined;
+  readonly verb?: string | undefined;
 }
 
 /** Longest template, in characters. */
@@ -49,7 +49,8 @@ export const parseTemplate = (source: string): PathTemplate => {
   };
   if (source.length > maxTemplateLength) fail(`is longer than ${maxTemplateLength} characters`);
   if (!source.startsWith("/")) fail("must begin with a slash");
-  const [path, verb] = splitVerb(source.slice(1));
+  // A colon before a slash or inside braces belongs to no verb.
+  const [, path = "", verb] = /^\/(.*?)(?::([^:/}]*))?$/s.exec(source) ?? [];
   if (verb !== undefined && !literalText.test(verb)) fail(`the verb ${JSON.stringify(verb)} is not literal text`);
   const segments: Array<PathSegment> = [];
   const variables: Array<PathVariable> = [];
@@ -58,7 +59,8 @@ export const parseTemplate = (source: string): PathTemplate => {
     else if (literalText.test(text)) segments.push({ kind: "literal", text });
     else fail(text === "" ? "has an empty segment" : `the segment ${JSON.stringify(text)} is not literal text`);
   };
-  for (const part of splitOutsideBraces(path)) {
+  // At slashes outside of braces.
+  for (const part of path.split(/\/(?![^{]*\})/)) {
     if (!part.startsWith("{")) {
       addSegment(part);
       continue;
@@ -77,46 +79,22 @@ export const parseTemplate = (source: string): PathTemplate => {
   return { source, segments, variables, verb };
 };
 
-/** A colon inside braces belongs to no verb. */
-const splitVerb = (path: string): readonly [path: string, verb: string | undefined] => {
-  const colon = path.lastIndexOf(":");
-  return colon > path.lastIndexOf("}") && colon > path.lastIndexOf("/")
-    ? [path.slice(0, colon), path.slice(colon + 1)]
-    : [path, undefined];
-};
-
-const splitOutsideBraces = (path: string): ReadonlyArray<string> => {
-  const parts: Array<string> = [];
-  let depth = 0;
-  let part = "";
-  for (const char of path) {
-    if (char === "/" && depth === 0) {
-      parts.push(part);
-      part = "";
-      continue;
-    }
-    depth += char === "{" ? 1 : char === "}" ? -1 : 0;
-    part += char;
-  }
-  parts.push(part);
-  return parts;
-};
-
 /**
  * The path with every variable filled in, percent-encoded as google.api.http has it: a variable of one segment keeps
- * `[-_.~0-9a-zA-Z]`, one of several segments keeps `/` too. Throws PathTemplateError for a missing value, for one that does
+ * `[-_.~0-9a-zA-Z]`, one of several segments keeps `/` too. `@` is kept as well: RFC 3986, 3.3 allows it in a segment, and
+ * every server decodes it the same. Throws PathTemplateError for a missing value, for one that does
  * not fit its sub-template, and for one that a URL would normalise away (`.` and `..` as segments).
  */
 export const expandTemplate = (
   template: PathTemplate,
-  valueOf: (field: ReadonlyArray<string>) => string | undefined,
+  valueOf: (field: ReadonlyArray<string>, index: number) => string | undefined,
 ): string => {
   let path = "";
   let next = 0;
-  for (const variable of template.variables) {
+  for (const [index, variable] of template.variables.entries()) {
     path += literals(template, next, variable.start);
     const name = variable.field.join(".");
-    const value = valueOf(variable.field);
+    const value = valueOf(variable.field, index);
     if (value === undefined || value === "") throw new PathTemplateError(`the path field ${name} is not set`);
     path += `/${encodedValue(template, variable, value)}`;
     next = variable.end;
@@ -148,7 +126,7 @@ const encodedValue = (template: PathTemplate, variable: PathVariable, value: str
       throw new PathTemplateError(`the path field ${name} must not have ${JSON.stringify(part)} as a segment`);
   }
   const segments = template.segments.slice(variable.start, variable.end);
-  if (!fits(segments, parts)) {
+  if (spans(segments, parts) === undefined) {
     throw new PathTemplateError(
       `the path field ${name} must look like ${JSON.stringify(subTemplate(segments))}, not ${JSON.stringify(value.slice(0, 100))}`,
     );
@@ -161,11 +139,14 @@ const subTemplate = (segments: ReadonlyArray<PathSegment>): string =>
 
 /** Escapes five characters that encodeURIComponent keeps. */
 const encodedSegment = (text: string): string =>
-  encodeURIComponent(text).replaceAll(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+  plainText.test(text)
+    ? text
+    : encodeURIComponent(text).replaceAll(/%40|[!'()*]/g, (char) =>
+        char === "%40" ? "@" : `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+      );
 
-/** Whether decoded parts match the segments. */
-const fits = (segments: ReadonlyArray<PathSegment>, parts: ReadonlyArray<string>): boolean =>
-  spans(segments, parts, (literal, part) => literal === part) !== undefined;
+/** What needs no escape. */
+const plainText = /^[A-Za-z0-9._~@-]*$/;
 
 /**
  * Where each segment begins among the parts, and at the end where the last one ends; undefined where they do not match.
@@ -174,7 +155,6 @@ const fits = (segments: ReadonlyArray<PathSegment>, parts: ReadonlyArray<string>
 const spans = (
   segments: ReadonlyArray<PathSegment>,
   parts: ReadonlyArray<string>,
-  isLiteral: (literal: string, part: string) => boolean,
 ): ReadonlyArray<number> | undefined => {
   const spare = parts.length - (segments.length - (segments.some(({ kind }) => kind === "**") ? 1 : 0));
   if (spare < 0) return undefined;
@@ -195,7 +175,7 @@ const spans = (
 
 /**
  * The values of the variables in a path (percent-encoded, without query), by field path; undefined where the path does not
- * match or has a malformed escape. In a variable of several segments `%2F` stays as it is (google.api.http).
+ * match, letter by letter in its literal text, or has a malformed escape. In a variable of several segments `%2F` stays as it is (google.api.http).
  */
 export const matchTemplate = (template: PathTemplate, path: string): ReadonlyMap<string, string> | undefined => {
   if (!path.startsWith("/")) return undefined;
@@ -206,7 +186,7 @@ export const matchTemplate = (template: PathTemplate, path: string): ReadonlyMap
     rest = rest.slice(0, -suffix.length);
   }
   const parts = rest.split("/");
-  const starts = spans(template.segments, parts, (literal, part) => decoded(part, false) === decoded(literal, false));
+  const starts = spans(template.segments, parts);
   if (starts === undefined) return undefined;
   const values = new Map<string, string>();
   for (const { field, start, end, isMultiple } of template.variables) {
@@ -216,6 +196,9 @@ export const matchTemplate = (template: PathTemplate, path: string): ReadonlyMap
   }
   return values;
 };
+
+/** The text of a template may have escapes. */
+const isLiteral = (text: string, part: string): boolean => text === part || decoded(text, false) === part;
 
 const decoded = (part: string, keepsSlashes: boolean): string | undefined => {
   try {

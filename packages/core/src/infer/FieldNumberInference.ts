@@ -3,7 +3,9 @@ import type { DescMessage, Message, MessageShape } from "@bufbuild/protobuf";
 import type { Middleware } from "../ClientOptions.ts";
 import { endpoints, matchPath } from "../Endpoint.ts";
 import { formatOf, mediaTypeOf, type Format } from "../MediaType.ts";
-import { read } from "../Reading.ts";
+import { engineCodec } from "../client/EngineCodec.ts";
+import { decodeBody } from "../Reading.ts";
+import { defaultReadLimits } from "../ReadLimits.ts";
 import type { HttpResponse, HttpRequest } from "../Transport.ts";
 import { sameBytes, sameMessage } from "../verify/Sameness.ts";
 import { sameWire } from "../verify/WireFields.ts";
@@ -106,8 +108,10 @@ const isProtobuf = ({ status, headers }: HttpResponse): boolean =>
 
 const jsonOf = <D extends DescMessage>(schema: D, answer: HttpResponse): MessageShape<D> | undefined => {
   try {
-    const reading = read(schema, answer.headers.get("content-type"), answer.bytes);
-    return reading.format === "json" ? reading.message : undefined;
+    const contentType = answer.headers.get("content-type") ?? undefined;
+    const body = { contentType, status: answer.status, bytes: answer.bytes, isRequired: true };
+    const { format, message } = decodeBody(engineCodec, schema, undefined, body, defaultReadLimits, undefined);
+    return format === "json" ? (message as MessageShape<D>) : undefined;
   } catch {
     // The client reports it.
     return undefined;

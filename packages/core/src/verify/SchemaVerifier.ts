@@ -74,15 +74,6 @@ interface VerifiedMessage<D extends DescMessage> {
   readonly isSample: boolean;
 }
 
-/** Protobuf whose field numbers are not verified. */
-export class UnverifiedProtobuf extends Error {
-  readonly bytes: Uint8Array;
-  constructor({ typeName }: DescMessage, bytes: Uint8Array) {
-    super(`the field numbers of ${typeName} are not verified`);
-    this.bytes = bytes;
-  }
-}
-
 /** The verification of one client. No I/O. */
 export class SchemaVerifier {
   readonly #options: VerificationOptions;

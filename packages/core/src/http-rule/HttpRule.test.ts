@@ -5,24 +5,24 @@ import { expect, test } from "vitest";
 import { messages, texts } from "../../test/ArbitraryMessages.ts";
 import { EverythingSchema, Kitchen, type Everything } from "../../test/gen/kitchen/v1/kitchen_pb.ts";
 import { decodeRequest } from "../../test/ServiceServer.ts";
-import { decodeQuery, encodeQuery } from "../QueryParameters.ts";
-import { annotatedRules } from "./Annotation.ts";
-import { resolveBinding } from "./HttpRule.ts";
+import { decodeQuery } from "../QueryParameters.ts";
+import { withoutPath } from "../client/MessageCodec.ts";
+import { annotatedRules } from "../client/ServiceMethod.ts";
+import { parseWellKnown, wellKnownText } from "./FieldText.ts";
+import { resolveBinding, transcode } from "./HttpRule.ts";
 import { PathTemplateError } from "./PathTemplate.ts";
-import { transcode } from "./Transcoding.ts";
 
 const bindingsOf = (name: keyof typeof Kitchen.method) => {
   const method = Kitchen.method[name];
   return annotatedRules(method).map((row) => resolveBinding(row, method.input, method.output));
 };
 
-const transcoded = (name: keyof typeof Kitchen.method, init: Parameters<typeof create<typeof EverythingSchema>>[1]) =>
-  transcode(bindingsOf(name), EverythingSchema, create(EverythingSchema, init), init, encodeQuery);
-
 /** What the request looks like: method, target, and the JSON of its body. */
 const shown = (name: keyof typeof Kitchen.method, init: Parameters<typeof create<typeof EverythingSchema>>[1]) => {
-  const { binding, path, query, body } = transcoded(name, init);
-  const json = body === undefined ? undefined : toJson(EverythingSchema, body.message as Everything);
+  const message = create(EverythingSchema, init);
+  const { binding, path, query, body } = transcode(bindingsOf(name), EverythingSchema, message, init, wellKnownText);
+  const json =
+    body === undefined ? undefined : toJson(EverythingSchema, withoutPath(message, body.pathFields) as Everything);
   const part = body?.field === undefined ? json : (json as Record<string, unknown>)[body.field.jsonName];
   return [`${binding.method} ${path}${query === "" ? "" : `?${query}`}`, ...(part === undefined ? [] : [part])];
 };
@@ -133,7 +133,7 @@ test.for<[query: string, paths: ReadonlyArray<string>]>([
   ["mask=aB,child.label", ["a_b", "child.label"]],
   ["mask=", []],
 ])("%s is read as a FieldMask, in either spelling", ([query, paths]) => {
-  expect(decodeQuery(EverythingSchema, new URLSearchParams(query)).mask?.paths).toEqual(paths);
+  expect(decodeQuery(EverythingSchema, new URLSearchParams(query), [], parseWellKnown).mask?.paths).toEqual(paths);
 });
 
 test("a FieldMask without paths is not sent: it would be read as an empty path", () => {
@@ -143,7 +143,7 @@ test("a FieldMask without paths is not sent: it would be read as an empty path",
 test("the message that was given stays as it was", () => {
   const message = create(EverythingSchema, { int64: 5n, child: { label: "labels/x" } });
   const before = toBinary(EverythingSchema, message);
-  transcode(bindingsOf("replace"), EverythingSchema, message, message, encodeQuery);
+  transcode(bindingsOf("replace"), EverythingSchema, message, message, wellKnownText);
   expect(toBinary(EverythingSchema, message)).toEqual(before);
 });
 
@@ -219,8 +219,9 @@ test("whatever a client sends, a server reads as the same message", () => {
         });
       if (rpc === "change")
         sent.child = create(EverythingSchema.field.child.message as never, { label, numbers: [1] } as never);
-      const { binding, path, query, body } = transcode(bindingsOf(rpc), EverythingSchema, sent, sent, encodeQuery);
-      const json = body === undefined ? undefined : toJson(EverythingSchema, body.message as Everything);
+      const { binding, path, query, body } = transcode(bindingsOf(rpc), EverythingSchema, sent, sent, wellKnownText);
+      const json =
+        body === undefined ? undefined : toJson(EverythingSchema, withoutPath(sent, body.pathFields) as Everything);
       const part =
         body?.field === undefined ? json : ((json as Record<string, unknown>)[body.field.jsonName] ?? undefined);
       const target = `${path}${query === "" ? "" : `?${query}`}`;
