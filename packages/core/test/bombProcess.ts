@@ -1,4 +1,5 @@
-// A process with a small heap that reads one response.
+// A process with a small heap that reads responses, one for each line of its input.
+import { createInterface } from "node:readline";
 import * as Effect from "effect/Effect";
 import { BadRequestSchema } from "@bytenite-engines/proto";
 import { findDetails } from "../src/details.ts";
@@ -8,16 +9,23 @@ import { createServiceClient } from "../src/service.ts";
 import { FieldNumberInference } from "../src/infer/index.ts";
 import { Kitchen } from "./gen/kitchen/v1/kitchen_pb.ts";
 
-const [, , entry = "", baseUrl = "", limits = "{}", infer = ""] = process.argv;
-const options: ClientOptions = {
-  baseUrl,
-  limits: JSON.parse(limits) as Record<string, number>,
-  retry: { maxAttempts: 2, baseDelayMs: 1 },
-  attemptTimeoutMs: 60_000,
-  deadlineMs: 60_000,
-  ...(infer === "" ? {} : { format: "json", middleware: [new FieldNumberInference().middleware] }),
-};
-const list = (): Promise<unknown> => {
+/** One response: who reads it, and from where. */
+export interface Job {
+  readonly entry: "promise" | "effect" | "service json" | "service protobuf";
+  readonly baseUrl: string;
+  readonly limits?: Readonly<Record<string, number>>;
+  readonly infers?: boolean;
+}
+
+const list = ({ entry, baseUrl, limits = {}, infers = false }: Job): Promise<unknown> => {
+  const options: ClientOptions = {
+    baseUrl,
+    limits,
+    retry: { maxAttempts: 2, baseDelayMs: 1 },
+    attemptTimeoutMs: 60_000,
+    deadlineMs: 60_000,
+    ...(infers ? { format: "json", middleware: [new FieldNumberInference().middleware] } : {}),
+  };
   if (entry === "promise") return createEngineClient(options).list();
   if (entry === "service json" || entry === "service protobuf")
     return createServiceClient(Kitchen, {
@@ -32,11 +40,13 @@ const list = (): Promise<unknown> => {
   );
 };
 
-const ended = await list().then(
-  () => "ok",
-  (error: unknown) => {
-    if (!(error instanceof EngineError)) return String(error);
-    return { ...error.reason, details: findDetails(error, BadRequestSchema).length };
-  },
-);
-process.stdout.write(JSON.stringify(ended));
+for await (const line of createInterface(process.stdin)) {
+  const ended = await list(JSON.parse(line) as Job).then(
+    () => "ok",
+    (error: unknown) => {
+      if (!(error instanceof EngineError)) return String(error);
+      return { ...error.reason, details: findDetails(error, BadRequestSchema).length };
+    },
+  );
+  process.stdout.write(`${JSON.stringify(ended)}\n`);
+}
