@@ -155,7 +155,10 @@ const backups = async ({ check, block }: Follower, token: string): Promise<void>
 const installing =
   (name: string) =>
   (text: string): string =>
-    (name === "old" ? text.replace(" --yes", "") : text).replaceAll(/^npm install --global \.\.\..*$/gm, use(name));
+    (name === "old" ? text.replace(" --yes", " $(bne registry restore --help | grep -om1 -e --yes)") : text).replaceAll(
+      /^npm install --global \.\.\..*$/gm,
+      use(name),
+    );
 
 /** upgrade.md from one installed version to the other, and back. `asked` is to work with both. */
 const upgrade = async ({ check, block }: Follower, before: string, asked: string, expected: RegExp): Promise<void> => {
