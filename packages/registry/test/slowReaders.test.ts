@@ -297,6 +297,8 @@ test("behind a trusted proxy turns are by the client that it names, and a client
   const [one, another] = await Promise.all([statusesOf("192.0.2.3", 63), statusesOf("192.0.2.4", 5)]);
   expect(one).toEqual([...Array<string>(60).fill("200"), "429", "429", "429"]);
   expect(another).toEqual(Array(5).fill("200"));
+  // Requests that are answered count no more.
+  expect(await statusesOf("192.0.2.3", 5)).toEqual(Array(5).fill("200"));
   expect(registry.output.stderr).toBe("registry: limit connectionsPerAddress (60) reached by 192.0.2.3\n");
   expect(await registry.end("SIGTERM")).toBe(0);
 });
