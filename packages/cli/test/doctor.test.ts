@@ -54,6 +54,16 @@ test("a server that answers JSON only is well", () =>
     expect(of(checks, "schema")[0]?.detail).toMatch(/JSON only/);
   }));
 
+test("an API key that cannot be exchanged is one finding of several", () =>
+  withRegistry({}, async (registry, home) => {
+    const { BYTENITE_TOKEN: _token, ...env } = as(registry, "bob");
+    const { code, stdout } = await bne(home, ["doctor"], { env: { ...env, BYTENITE_API_KEY: "wrong-secret" } });
+    expect(code).toBe(7);
+    expect(stdout).toMatch(/^credentials +api-key +failed +.*API key is not valid$/m);
+    expect(stdout).toMatch(/^clock +ok /m);
+    expect(stdout).not.toContain("wrong-secret");
+  }));
+
 test("a wrong token is reported, never its value", () =>
   withRegistry({}, async (registry, home) => {
     const { code, stdout, stderr } = await bne(home, ["doctor"], {
