@@ -1,6 +1,6 @@
 // Admission of requests to the upstream: fair shares, back-off, connection state.
 
-export interface AdmissionRequest {
+export interface Applicant {
   /** Digest of the token; undefined for a request without one. */
   readonly owner: string | undefined;
   /** Address of the client. Empty: unknown. */
@@ -100,7 +100,6 @@ class Lane {
     let places = this.#most - this.#since.length;
     for (const wake of this.#waiting) {
       if (places-- <= 0) break;
-      this.#waiting.delete(wake);
       wake();
     }
   }
@@ -109,15 +108,12 @@ class Lane {
   wait(forMs: number, ended: () => void): Promise<void> {
     return new Promise((resolve) => {
       const wake = (): void => {
+        if (!this.#waiting.delete(wake)) return;
         ended();
         resolve();
       };
       // It is not cleared by `wake`: a request without anything to wait for is ended as hung before its promise reaches it.
-      setTimeout(() => {
-        if (!this.#waiting.delete(wake)) return;
-        ended();
-        resolve();
-      }, forMs);
+      setTimeout(wake, forMs);
       this.#waiting.add(wake);
     });
   }
@@ -149,7 +145,7 @@ export class Admission {
   readonly #lookUps: Lane;
   /** Tokens that wait for a look-up, and until when, by performance.now(). */
   readonly #waitingToLookUp = new Map<string, number>();
-  #isDown = false;
+  isDown = false;
   /** Whether the last failure is too old to say that the upstream is down; until the next probe has ended. */
   #isUnknown = false;
   #probedAtMs = Number.NEGATIVE_INFINITY;
@@ -202,18 +198,18 @@ export class Admission {
     return this.#known.has(owner);
   }
 
-  isFailing(request: AdmissionRequest): boolean {
+  isFailing(request: Applicant): boolean {
     return this.#backOffs.get(resourceKeyOf(request))?.isFailure === true;
   }
 
   /** Whether a stale entry of the resource must not be validated in the background yet. */
-  isBackingOff(request: AdmissionRequest): boolean {
+  isBackingOff(request: Applicant): boolean {
     const known = this.#backOffs.get(resourceKeyOf(request));
     return known !== undefined && known.untilMs > this.#now();
   }
 
   /** Delays the next validation of a resource in the background. */
-  backOff(request: AdmissionRequest, isFailure = false, retryAfterMs = 0): void {
+  backOff(request: Applicant, isFailure = false, retryAfterMs = 0): void {
     const name = resourceKeyOf(request);
     const before = this.#backOffs.get(name)?.backOffMs;
     const backOffMs = before === undefined ? minBackOffMs : Math.min(maxBackOffMs, before * 2);
@@ -230,15 +226,15 @@ export class Admission {
     return waiting.size >= maxUnknownLookUpsWaiting;
   }
 
-  async enter(request: AdmissionRequest): Promise<Pass | Denied> {
-    const who = clientKeyOf(request);
+  async enter(request: Applicant): Promise<Pass | Denied> {
+    const who = userOf(request);
     const isKnown = this.#known.has(who);
     const all = isKnown ? [who] : [who, `client/${request.client}`, "unknown"];
     const names = this.#isPublic && request.owner === undefined ? [] : all;
     const untilMs = performance.now() + this.#maxWaitMs;
     for (;;) {
       const nowMs = this.#now();
-      if (this.#isDown) {
+      if (this.isDown) {
         const untilProbeMs = this.#probedAtMs + this.#pauseMs - nowMs;
         // No probe is under way, and none was sent for longer than any pause.
         if (this.#failedAtMs >= this.#probedAtMs && nowMs - this.#failedAtMs > probeEveryMs) this.#isUnknown = true;
@@ -275,8 +271,8 @@ export class Admission {
 
   answered(): void {
     this.#answers += 1;
-    if (!this.#isDown) return;
-    this.#isDown = false;
+    if (!this.isDown) return;
+    this.isDown = false;
     this.#isUnknown = false;
     this.#pauseMs = probeEveryMs;
     this.#onChange("closed");
@@ -294,15 +290,11 @@ export class Admission {
       if (this.#answers > answersBefore) return;
       this.#failedAtMs = this.#now();
       this.#isUnknown = false;
-      this.#pauseMs = this.#isDown ? Math.min(probeEveryMs, this.#pauseMs * 2) : minProbePauseMs;
-      if (this.#isDown) return;
-      this.#isDown = true;
+      this.#pauseMs = this.isDown ? Math.min(probeEveryMs, this.#pauseMs * 2) : minProbePauseMs;
+      if (this.isDown) return;
+      this.isDown = true;
       this.#onChange("open");
     }
-  }
-
-  get isDown(): boolean {
-    return this.#isDown;
   }
 
   #laneOf(name: string): Lane | undefined {
@@ -316,7 +308,7 @@ export class Admission {
     return lane;
   }
 
-  #learn(who: string, request: AdmissionRequest, ending: Ending, retryAfterMs?: number): void {
+  #learn(who: string, request: Applicant, ending: Ending, retryAfterMs?: number): void {
     const isFailure = ending === "failed" || ending === "unanswered";
     if (isFailure || retryAfterMs !== undefined) this.backOff(request, isFailure, retryAfterMs);
     else this.#backOffs.delete(resourceKeyOf(request));
@@ -325,10 +317,10 @@ export class Admission {
   }
 }
 
-const clientKeyOf = ({ owner, client }: Pick<AdmissionRequest, "owner" | "client">): string =>
-  owner ?? `without/${client}`;
+/** The user of a request: by its token, else by its address. */
+export const userOf = ({ owner, client }: Pick<Applicant, "owner" | "client">): string => owner ?? `without/${client}`;
 
-const resourceKeyOf = (request: AdmissionRequest): string => `${clientKeyOf(request)} ${request.resource}`;
+const resourceKeyOf = (request: Applicant): string => `${userOf(request)} ${request.resource}`;
 
 /** Puts a value in as the latest one; the first ones are removed where there are too many. */
 export const remember = <A>(map: Map<string, A>, key: string, value: A, most = maxRemembered): void => {

@@ -11,9 +11,19 @@ export const minCountedBytes = 64 * 1024;
 /** Bytes count as released after this time, in milliseconds, since the runtime may end a request silently. */
 const maxHeldMs = 600_000;
 
+/** The bytes of one body, held by whoever reads, stores or sends it. */
+export interface Lease {
+  /** False: so many more bytes are beyond the share of the user, or beyond the whole. */
+  readonly grow: (bytes: number) => boolean;
+  /** False: nobody holds it any more. */
+  readonly hold: () => boolean;
+  readonly release: () => void;
+}
+
 export class BodyBudget {
   readonly #byUser = new Map<string, number>();
-  readonly #leases = new Set<Lease>();
+  /** The end of each lease, by the moment from which it counts as released. */
+  readonly #ends = new Map<() => void, number>();
   readonly #now: () => number;
   #bytes = 0;
 
@@ -26,71 +36,40 @@ export class BodyBudget {
   }
 
   lease(user: string): Lease {
-    const lease = new Lease(this, user, this.#now());
-    this.#leases.add(lease);
-    return lease;
+    let held = 0;
+    let holders = 1;
+    const end = (): void => {
+      this.#ends.delete(end);
+      this.#add(user, -held);
+      held = 0;
+      holders = 0;
+    };
+    this.#ends.set(end, this.#now() + maxHeldMs);
+    return {
+      grow: (bytes) => {
+        for (const [endOther, untilMs] of this.#ends) {
+          if (this.#now() < untilMs) break;
+          endOther();
+        }
+        const ofUser = (this.#byUser.get(user) ?? 0) + bytes;
+        if (ofUser > maxBodyBytesPerUser || this.#bytes + bytes > maxBodyBytesUnderWay) return false;
+        this.#add(user, bytes);
+        held += bytes;
+        return true;
+      },
+      hold: () => holders > 0 && ++holders > 0,
+      release: () => {
+        holders -= 1;
+        if (holders === 0) end();
+      },
+    };
   }
 
-  take(user: string, bytes: number): boolean {
-    for (const lease of this.#leases) {
-      if (this.#now() - lease.startedAtMs < maxHeldMs) break;
-      lease.end();
-    }
-    const ofUser = (this.#byUser.get(user) ?? 0) + bytes;
-    if (ofUser > maxBodyBytesPerUser || this.#bytes + bytes > maxBodyBytesUnderWay) return false;
-    this.#byUser.set(user, ofUser);
+  #add(user: string, bytes: number): void {
     this.#bytes += bytes;
-    return true;
-  }
-
-  end(lease: Lease, user: string, bytes: number): void {
-    this.#leases.delete(lease);
-    this.#bytes -= bytes;
-    const ofUser = (this.#byUser.get(user) ?? 0) - bytes;
+    const ofUser = (this.#byUser.get(user) ?? 0) + bytes;
     if (ofUser > 0) this.#byUser.set(user, ofUser);
     else this.#byUser.delete(user);
-  }
-}
-
-/** The bytes of one body, held by whoever reads, stores or sends it. */
-export class Lease {
-  readonly startedAtMs: number;
-  readonly #budget: BodyBudget;
-  readonly #user: string;
-  #bytes = 0;
-  #holders = 1;
-
-  constructor(budget: BodyBudget, user: string, startedAtMs: number) {
-    this.#budget = budget;
-    this.#user = user;
-    this.startedAtMs = startedAtMs;
-  }
-
-  get isHeld(): boolean {
-    return this.#holders > 0;
-  }
-
-  /** False: so many more bytes are beyond the share of the user, or beyond the whole. */
-  grow(bytes: number): boolean {
-    if (!this.#budget.take(this.#user, bytes)) return false;
-    this.#bytes += bytes;
-    return true;
-  }
-
-  hold(): this {
-    this.#holders += 1;
-    return this;
-  }
-
-  release(): void {
-    this.#holders -= 1;
-    if (this.#holders === 0) this.end();
-  }
-
-  end(): void {
-    this.#holders = 0;
-    this.#budget.end(this, this.#user, this.#bytes);
-    this.#bytes = 0;
   }
 }
 
@@ -123,7 +102,7 @@ export const readBody = async (
   }
 };
 
-const joined = (chunks: ReadonlyArray<Uint8Array<ArrayBuffer>>, length: number): Uint8Array<ArrayBuffer> => {
+const joined = (chunks: ReadonlyArray<Uint8Array>, length: number): Uint8Array<ArrayBuffer> => {
   const bytes = new Uint8Array(length);
   let at = 0;
   for (const chunk of chunks) {
@@ -170,27 +149,19 @@ declare const FixedLengthStream: new (length: number) => {
   readonly writable: WritableStream<Uint8Array>;
 };
 
-/** A body that was sent, with the work that ends when the client has taken it or is gone. */
-export interface Sent {
-  readonly body: BodyInit;
-  readonly work: Promise<void> | undefined;
-}
-
 /**
  * The bytes as a body, counted until the client has taken them; once for all clients that take the same bytes. Undefined: they are
  * beyond the share of the user.
  */
 export const sendBytes = (
-  answer: { readonly bytes: Uint8Array<ArrayBuffer>; lease?: Lease },
+  answer: { readonly bytes: Uint8Array<ArrayBuffer>; lease?: Lease | undefined },
   budget: BodyBudget,
   user: string,
-): Sent | undefined => {
+): { readonly body: BodyInit; readonly work?: Promise<void> } | undefined => {
   const { bytes } = answer;
-  if (bytes.byteLength < minCountedBytes) return { body: bytes, work: undefined };
+  if (bytes.byteLength < minCountedBytes) return { body: bytes };
   let lease = answer.lease;
-  if (lease?.isHeld === true) {
-    lease.hold();
-  } else {
+  if (lease?.hold() !== true) {
     lease = budget.lease(user);
     if (!lease.grow(bytes.byteLength)) {
       lease.release();

@@ -144,10 +144,24 @@ export const parseConfig = (variables: Readonly<Record<string, unknown>>): Confi
     identitySecrets: secrets("IDENTITY_SECRET"),
   };
   for (const name of Object.keys(variables)) {
-    if (/_(?:SECONDS|MS|MIB|ENTRIES)$/.test(name) && !known.has(name)) problems.push(`${name} is no setting`);
+    const isLike = /_(?:SECONDS|MS|MIB|ENTRIES)$/.test(name) || [...known].some((other) => isOneSlip(name, other));
+    if (!known.has(name) && isLike) problems.push(`${name} is no setting`);
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
+};
+
+/** Whether one text is another one with a character changed, added, left out, or exchanged with the next. */
+const isOneSlip = (one: string, other: string): boolean => {
+  const at = [...one].findIndex((character, index) => character !== other[index]);
+  const [rest, otherRest] = at < 0 ? ["", other.slice(one.length)] : [one.slice(at), other.slice(at)];
+  const exchanged = `${rest[1] ?? ""}${rest[0] ?? ""}${rest.slice(2)}`;
+  return (
+    rest.slice(1) === otherRest.slice(1) ||
+    rest === otherRest.slice(1) ||
+    rest.slice(1) === otherRest ||
+    exchanged === otherRest
+  );
 };
 
 const upstreamUrlOf = (text: string, problems: Array<string>): string => {

@@ -7,12 +7,23 @@ import {
   type EvaluateResult,
   type HttpCache,
 } from "@bytenite-engines/http-cache";
+import type { Applicant } from "./Admission.ts";
 import { hasForm, inForm, isFresh, otherForm, rangeFor, type Entry } from "./Entry.ts";
 import type { Identity } from "./Identity.ts";
 import type { Isolate } from "./Isolate.ts";
-import { upstreamUrlOf, type ParsedRequest } from "./Request.ts";
+import { clientOf, upstreamUrlOf, type ParsedRequest } from "./Request.ts";
 import type { RequestContext } from "./Runtime.ts";
 import { nobody } from "./Store.ts";
+
+/** Request headers that are forwarded for endpoints; all others are dropped. */
+export const forwardedFields: ReadonlyArray<string> = [
+  "authorization",
+  "baggage",
+  "traceparent",
+  "tracestate",
+  "user-agent",
+  "x-d1-bookmark",
+];
 
 /** A stored response in the format of the request. */
 export interface Found {
@@ -31,18 +42,19 @@ export interface Reader {
   readonly identity: Identity | undefined;
   /** Owner of the entries that it may use and store; undefined: none. */
   readonly owner: string | undefined;
+  /** Whom the upstream is asked for, and for what. */
+  readonly applicant: Applicant;
   readonly isolate: Isolate;
   readonly context: RequestContext;
 }
 
 /** The cache decision for a request that goes to the upstream. */
 export interface CacheDecision extends Reader {
+  /** The stored entry for the request, if any: a 200 to HEAD updates it (RFC 9111, 4.3.5). */
+  readonly selected: Entry | undefined;
+  /** The same, where the request validates it. */
   readonly validated: Entry | undefined;
-  /** The entry that a 200 to HEAD updates (RFC 9111, 4.3.5). */
-  readonly updatedByHead?: Entry | undefined;
   readonly send: Headers;
-  /** Whether a stale entry may be served if the upstream fails. */
-  readonly orStale: boolean;
   readonly requestId: string;
 }
 
@@ -89,19 +101,27 @@ const readerOf = async (request: ParsedRequest, isolate: Isolate, context: Reque
   const known = isForwarded ? await identities.of(token) : undefined;
   const identity = known !== undefined && known.expiresAtMs > isolate.now() ? known : undefined;
   const url = upstreamUrlOf(route, config);
-  // For endpoints http-cache gets Cache-Control only: conditions refer to the proxy's own entity tags.
-  const asRead = isOther
-    ? { url, method, headers }
-    : { url, headers: cacheControl === null ? {} : { "cache-control": cacheControl } };
+  // Conditions for endpoints refer to the proxy's own entity tags.
+  const asRead = isOther ? { url, method, headers } : { url, headers: forwardedOf(headers, cacheControl) };
   return {
     request,
     cache: caches[route.endpoint],
     asRead,
     identity,
     owner: isShared ? nobody.digest : isRead ? identity?.digest : undefined,
+    applicant: { owner: identity?.digest, client: clientOf(headers), resource: url, orStale: false },
     isolate,
     context,
   };
+};
+
+const forwardedOf = (headers: Headers, cacheControl: string | null): Record<string, string> => {
+  const fields: Record<string, string> = cacheControl === null ? {} : { "cache-control": cacheControl };
+  for (const name of [...forwardedFields, "connection"]) {
+    const value = headers.get(name);
+    if (value !== null) fields[name] = value;
+  }
+  return fields;
 };
 
 /** Stored entries of a request: fresh ones first, the requested format before one to transcode. */

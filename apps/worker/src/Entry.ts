@@ -32,7 +32,7 @@ export interface Answer {
   /** Age of the answer on receipt, where the upstream stated one, in milliseconds. */
   readonly ageMs?: number | undefined;
   /** The bytes in memory, while the request that fetched them is under way. */
-  lease?: Lease;
+  lease?: Lease | undefined;
 }
 
 export interface Entry extends Answer, CacheEntry {
@@ -47,9 +47,9 @@ export interface Entry extends Answer, CacheEntry {
   /** Of a 206: the part that the bytes are, and the Range of its request. */
   readonly part?: (StoredPart & { readonly askedRange: string }) | undefined;
   /** The other format, once requested; "none": it cannot be made. */
-  other?: Entry | "none";
+  other?: Entry | "none" | undefined;
   /** Head of the last response from memory. */
-  prepared?: Prepared;
+  prepared?: Prepared | undefined;
 }
 
 /** Age and ttl count seconds, so within one second the head of a hit is the same. */
@@ -61,90 +61,74 @@ export interface Prepared {
 }
 
 /** Fields of the upstream that clients do not get: replaced by our own, or not for them. */
-const notForClients: ReadonlySet<string> = new Set([
-  "access-control-allow-credentials",
-  "access-control-allow-headers",
-  "access-control-allow-methods",
-  "access-control-allow-origin",
-  "access-control-expose-headers",
-  "access-control-max-age",
-  "age",
-  "alt-svc",
-  "cache-control",
-  // Parts are not served of endpoints.
-  "accept-ranges",
-  "surrogate-control",
-  "content-length",
-  "expires",
-  "pragma",
-  "server-timing",
-  "set-cookie",
-  "x-request-id",
-]);
-
-/** Fields for one cache (RFC 9213). A cache behind this one that obeyed them would share one user's answer with all. */
-const targeted = /.-cache-control$/;
-
-export const endpointFields = (
-  received: Headers,
-  cacheControl: string,
-  etag: string | undefined,
-): ReadonlyArray<readonly [string, string]> => {
-  const fields = new Map<string, string>();
-  for (const [name, value] of received) {
-    if (!notForClients.has(name) && !targeted.test(name)) fields.set(name, value);
-  }
-  // It adds to the upstream's own Cache-Control; ours contains it.
-  const expires = received.get("expires");
-  if (expires !== null && (received.get("cache-control") ?? "") !== "") fields.set("expires", expires);
-  fields.set("cache-control", cacheControl);
-  fields.set("vary", withVary(received.get("vary"), ["Accept", "Authorization"]));
-  if (etag !== undefined) fields.set("etag", etag);
-  return [...fields];
-};
-
-/** The fields of an answer of another path for clients; with a token, no other cache may share it, and no cookie is set. */
-export const otherFields = (received: Headers, isForOneUser: boolean): ReadonlyArray<readonly [string, string]> => {
-  if (!isForOneUser) return [...received];
-  const kept = [...received].filter(
-    ([name]) => name !== "cache-control" && name !== "set-cookie" && !targeted.test(name),
-  );
-  const sent = splitList(received.get("cache-control") ?? "");
-  const control = sent.length === 0 && received.get("expires") === null ? neverStored : forOneClient(sent);
-  return [...kept, ["cache-control", control]];
-};
+const notForClients =
+  /^(?:access-control-(?:allow-.*|expose-headers|max-age)|age|alt-svc|(?:.*-)?cache-control|expires|pragma|server-timing|set-cookie|surrogate-control|x-request-id)$/;
+/** Nor, in a response of an endpoint: parts are not served, and the length may be that of another form. */
+const notOfEndpoints: ReadonlySet<string> = new Set(["accept-ranges", "content-length"]);
 
 /** Cache-Control of what no client is to store. */
-export const neverStored = "private, no-store";
+const neverStored = "private, no-store";
 
 const nameOf = (directive: string): string => (directive.split("=", 1)[0] ?? "").trim().toLowerCase();
 
 /** Directives for shared caches, and `private`, which is there anyway. */
 const forShared: ReadonlySet<string> = new Set(["private", "public", "s-maxage"]);
 
-const forOneClient = (directives: ReadonlyArray<string>): string =>
-  ["private", ...directives.filter((directive) => !forShared.has(nameOf(directive)))].join(", ");
-
 /** Options of freshness for clients: a private cache that obeys no targeted field. */
 const clientOptions = { shared: false, apparentAge: false };
 
-/**
- * Cache-Control for clients: what the upstream sent, for one client. Where it sent none: what Expires says, else the lifetime for
- * browsers, or less where this cache has less. `stored`: what this cache may do with the answer.
- */
-export const clientControl = (
+/** Targeted fields for a cache at Cloudflare's edge, the most specific one first (RFC 9213, 2.2). */
+export const targetedFields: ReadonlyArray<string> = ["cloudflare-cdn-cache-control", "cdn-cache-control"];
+
+/** What an endpoint adds to the fields for clients. */
+interface EndpointFields {
+  /** Lifetime for browsers, in milliseconds, where the upstream states none. */
+  readonly browserMs: number;
+  /** What this cache may do with the response, where it may store it. */
+  readonly freshness?: Freshness | undefined;
+  readonly etag?: string | undefined;
+  /** Whether the response is unusable, so that no client is to store it. */
+  readonly isLost?: boolean;
+}
+
+/** The fields of a response for one client: no other cache may share it. `endpoint` is undefined for other paths. */
+export const clientFields = (
   status: number,
   received: Headers,
-  stored: Freshness | "no-store" | undefined,
-  browserMs: number,
   times: { readonly requestTimeMs: number; readonly responseTimeMs: number },
+  endpoint?: EndpointFields,
+): ReadonlyArray<readonly [string, string]> => {
+  const fields = [...received].filter(
+    ([name]) => !notForClients.test(name) && (endpoint === undefined || !notOfEndpoints.has(name)),
+  );
+  // It adds to the upstream's own Cache-Control; ours contains it.
+  const expires = received.get("expires");
+  if (expires !== null && (received.get("cache-control") ?? "") !== "") fields.push(["expires", expires]);
+  const ours = new Map(fields).set("cache-control", clientControl(status, received, times, endpoint));
+  if (endpoint === undefined) return [...ours];
+  ours.set("vary", withVary(received.get("vary"), ["Accept", "Authorization"]));
+  if (endpoint.etag !== undefined) ours.set("etag", endpoint.etag);
+  return [...ours];
+};
+
+/**
+ * Cache-Control for clients: what the upstream sent, for one client. Where it sent none: what Expires says, else the lifetime for
+ * browsers, or less where this cache has less.
+ */
+const clientControl = (
+  status: number,
+  received: Headers,
+  times: { readonly requestTimeMs: number; readonly responseTimeMs: number },
+  endpoint: EndpointFields | undefined,
 ): string => {
+  if (endpoint?.isLost === true) return neverStored;
   const sent = splitList(received.get("cache-control") ?? "");
-  if (sent.length > 0) return forOneClient(sent);
+  if (sent.length > 0) return ["private", ...sent.filter((directive) => !forShared.has(nameOf(directive)))].join(", ");
   const stated = freshnessOf(status, received, responseDirectives(received, clientOptions), times, clientOptions);
   if (stated.explicit) return `private, max-age=${Math.floor(stated.lifetimeMs / 1000)}`;
-  if (status !== 200 || stored === "no-store") return neverStored;
-  return `private, max-age=${Math.floor(Math.min(browserMs, stored?.lifetimeMs ?? browserMs) / 1000)}`;
+  const isOurs = endpoint !== undefined && status === 200 && !responseDirectives(received, { targetedFields }).noStore;
+  if (!isOurs) return neverStored;
+  return `private, max-age=${Math.floor(Math.min(endpoint.browserMs, endpoint.freshness?.lifetimeMs ?? Infinity) / 1000)}`;
 };
 
 /** Digests of the bytes as they were sent (RFC 9530, and those before it): of other bytes they would be wrong. */
@@ -204,9 +188,9 @@ export const inForm = async (entry: Entry, format: Format): Promise<Entry | unde
 };
 
 const otherOf = (entry: Entry, bytes: Uint8Array<ArrayBuffer>, format: Format, etag: string): Entry => {
-  const { other: _other, prepared: _prepared, lease: _lease, ...rest } = entry;
   const client = entry.client.filter(([name]) => name !== "etag" && !digestFields.has(name));
-  return { ...rest, bytes, format, client: [...client, ["etag", etag]] };
+  const made = [...client, ["etag", etag] as const];
+  return { ...entry, bytes, format, client: made, other: undefined, prepared: undefined, lease: undefined };
 };
 
 /** What a validated entry keeps of the other form that was made of it. */
@@ -222,9 +206,8 @@ export const withOtherOf = (entry: Entry, validated: Entry): Entry => {
 export const outdated = (entry: Entry): Entry => {
   const freshness = { ...entry.freshness, lifetimeMs: 0, staleWhileRevalidateMs: 0 };
   // As stale as it would be by its own lifetime, not more: the time for failures counts from there.
-  const { prepared: _prepared, other: _other, ...rest } = entry;
   const aged = { ...freshness, staleIfErrorMs: entry.freshness.lifetimeMs + entry.freshness.staleIfErrorMs };
-  return { ...rest, freshness: entry.freshness.neverStale ? freshness : aged };
+  return { ...entry, freshness: entry.freshness.neverStale ? freshness : aged, prepared: undefined, other: undefined };
 };
 
 /**

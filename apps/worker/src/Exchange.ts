@@ -1,27 +1,23 @@
 // Exchanges with the upstream: requests, coalescing, storage, invalidation.
-import { basePath, mediaTypeOf, type Format, type ReadName } from "@bytenite-engines/core/wire";
+import { basePath, mediaTypeOf, type Format } from "@bytenite-engines/core/wire";
 import {
   endToEnd,
   evaluate,
-  hopByHopNames,
-  isNotModified,
   isUnsafe,
   parseContentRange,
-  responseDirectives,
   timeToLive,
   varyNames,
   withDate,
-  type ClientResponse,
+  type CacheEntry,
+  type CacheResponse,
   type Freshness,
 } from "@bytenite-engines/http-cache";
-import type { AdmissionRequest } from "./Admission.ts";
-import type { CacheDecision, Reader } from "./Decision.ts";
+import type { Config } from "./Config.ts";
+import { forwardedFields, type CacheDecision } from "./Decision.ts";
 import {
   asDecoded,
-  clientControl,
-  endpointFields,
+  clientFields,
   formatIn,
-  neverStored,
   schemaDigestIn,
   strongEtag,
   withOtherOf,
@@ -29,25 +25,14 @@ import {
   type Entry,
 } from "./Entry.ts";
 import type { Identity } from "./Identity.ts";
-import { targetedFields } from "./Isolate.ts";
 import { logError } from "./Log.ts";
 import type { Fetched } from "./Outcome.ts";
-import { clientOf, targetOf, tooLong, withHop, type Route } from "./Request.ts";
+import { otherRoute, routeOf, targetOf, withHop, type Route } from "./Request.ts";
 import { cacheKey, hasValidator, nobody, ownersOf } from "./Store.ts";
 import { contentOf } from "./Transcoding.ts";
 import type { UpstreamAnswer, UpstreamRequest } from "./Upstream.ts";
 
-/** Request headers that are forwarded for endpoints; all others are dropped. */
-export const forwardedFields: ReadonlyArray<string> = [
-  "authorization",
-  "baggage",
-  "traceparent",
-  "tracestate",
-  "user-agent",
-  "x-d1-bookmark",
-];
-
-/** Forwarded headers that are not in the cache key. */
+/** Forwarded headers that are not in the cache key of an endpoint. */
 const notInKey: ReadonlySet<string> = new Set([
   ...forwardedFields.filter((name) => name !== "authorization"),
   "cache-control",
@@ -58,7 +43,7 @@ const notInKey: ReadonlySet<string> = new Set([
   "x-request-id",
 ]);
 
-/** Request headers dropped for other paths: credentials that are not in the key, and hop-by-hop fields. */
+/** Request headers that are never forwarded: credentials that are not in the key, addresses, and what the runtime sets. */
 const notForwarded =
   /^(?:cookie|host|forwarded|x-forwarded-.*|x-real-ip|true-client-ip|cf-.*|accept-encoding|content-length)$/;
 
@@ -70,44 +55,25 @@ const anyFresh = "max-stale=0";
 const noPragma = "0";
 
 /** The headers of the upstream request. */
-const fieldsFor = ({ request, send, validated, requestId }: CacheDecision, deployment: string): Headers => {
-  const { headers, route, control, representation } = request;
-  const kept = new Headers();
-  if (route.endpoint === "other") {
-    for (const [name, value] of send) if (!notForwarded.test(name)) kept.append(name, value);
-    if (!kept.has("cache-control")) kept.set("cache-control", anyFresh);
-    if (!kept.has("pragma")) kept.set("pragma", noPragma);
-  } else {
-    const listed = hopByHopNames(headers);
-    for (const name of forwardedFields) {
-      const value = listed.has(name) ? null : headers.get(name);
-      if (value !== null && !tooLong(value)) kept.set(name, value);
-    }
-    for (const name of ["if-none-match", "if-modified-since"]) {
-      const value = validated === undefined ? null : send.get(name);
-      if (value !== null) kept.set(name, value);
-    }
-    kept.set("accept", mediaTypeOf(validated?.askedFormat ?? representation.format));
-    kept.set("cache-control", control.noStore ? "no-store" : control.noCache ? "no-cache" : anyFresh);
-    kept.set("pragma", noPragma);
+const fieldsFor = ({ request, send, validated, requestId, isolate }: CacheDecision): Headers => {
+  const { method, headers, route, control, representation } = request;
+  const fields = new Headers([...send].filter(([name]) => !notForwarded.test(name)));
+  if (route.endpoint !== "other") {
+    fields.set("accept", mediaTypeOf(validated?.askedFormat ?? representation.format));
+    fields.set("cache-control", control.noStore ? "no-store" : control.noCache ? "no-cache" : anyFresh);
+  } else if (!fields.has("cache-control")) {
+    fields.set("cache-control", anyFresh);
   }
+  if (!fields.has("pragma")) fields.set("pragma", noPragma);
+  // "GET is the only method for which range handling is defined" (RFC 9110, 14.2).
+  if (method === "HEAD") fields.delete("range");
   const address = headers.get("cf-connecting-ip");
-  if (address !== null) kept.set("x-forwarded-for", address);
+  if (address !== null) fields.set("x-forwarded-for", address);
   // Kept even if Connection lists them: they detect loops.
-  for (const [name, value] of withHop(headers, deployment)) kept.set(name, value);
-  kept.set("x-request-id", requestId);
-  return kept;
+  for (const [name, value] of withHop(headers, isolate.config.deployment)) fields.set(name, value);
+  fields.set("x-request-id", requestId);
+  return fields;
 };
-
-export const userOf = ({ identity, request }: Pick<Reader, "identity" | "request">): string =>
-  identity?.digest ?? `client/${clientOf(request.headers)}`;
-
-export const admissionRequestOf = ({ request, identity, asRead, orStale }: CacheDecision): AdmissionRequest => ({
-  owner: identity?.digest,
-  client: clientOf(request.headers),
-  resource: asRead.url,
-  orStale,
-});
 
 /** How many failed exchanges of others a request waits for before it sends its own. */
 const maxFollowed = 2;
@@ -141,24 +107,23 @@ export const fetchShared = async (
   const late = joins ? store.recall(owner, route, format, now()) : undefined;
   if (late !== undefined && evaluate(request.control, late.freshness, now()).action === "fresh") {
     const { status } = late;
-    const fetched = { answer: late, entry: late, other: undefined, status, stored: true, shared: true };
-    return { fetched: { ...fetched, attempts: 0, durationMs: 0 }, collapsed: true };
+    const fetched = { answer: late, entry: late, status, stored: true, shared: true, attempts: 0, durationMs: 0 };
+    return { fetched, collapsed: true };
   }
   return { fetched: await lead(key, owner, plan), collapsed: false };
 };
 
 /** Validates an entry in the background, unless that is already running or the resource is backing off. */
 export const revalidate = async (plan: CacheDecision): Promise<void> => {
-  const { owner, request, isolate } = plan;
+  const { owner, request, isolate, applicant } = plan;
   if (owner === undefined) return;
   const { admission, flights, now } = isolate;
-  const resource = admissionRequestOf(plan);
   const key = cacheKey(owner, request.route, formatAsked(plan));
-  if (admission.isBackingOff(resource) || flights.has(key, owner, now())) return;
+  if (admission.isBackingOff(applicant) || flights.has(key, owner, now())) return;
   const fetched = await lead(key, owner, plan);
   // 429 and an undecodable 200 also leave the stale entry unchanged.
   const isInVain = "failure" in fetched ? fetched.failure.attempts > 0 : !fetched.stored;
-  if (isInVain && !admission.isBackingOff(resource)) admission.backOff(resource, admission.isFailing(resource));
+  if (isInVain && !admission.isBackingOff(applicant)) admission.backOff(applicant, admission.isFailing(applicant));
 };
 
 const formatAsked = ({ validated, request }: CacheDecision): Format =>
@@ -177,71 +142,51 @@ export const exchange = (plan: CacheDecision): Promise<Fetched> => {
   return work;
 };
 
-const exchangeOnce = async (plan: CacheDecision): Promise<Fetched> => {
-  const { request, validated, cache, asRead, context } = plan;
-  const { store, upstream, now } = plan.isolate;
-  if (await isOverLimit(plan)) return limited;
-  const sent = requestOf(plan, null);
-  const result = await upstream.send(sent);
-  if ("problem" in result) return { failure: result };
-  const isOther = request.route.endpoint === "other";
-  const isHead = plan.updatedByHead !== undefined && result.status === 200;
-  const updatable = isHead ? plan.updatedByHead : result.status === 304 ? validated : undefined;
-  let last = result;
-  try {
-    if (updatable !== undefined) {
-      const updated = cache.update(updatable, asRead, result, result);
-      if (updated.action === "mismatch" && !isHead) {
-        result.lease.release();
-        const headers = new Headers(sent.headers);
-        for (const name of ["if-none-match", "if-modified-since"]) headers.delete(name);
-        const again = await upstream.send({ ...sent, headers });
-        if ("problem" in again) return { failure: again };
-        last = again;
-      } else if (updated.action === "updated") {
-        const entry = confirmed(plan, updatable, updated.entry, result);
-        const put = store.put(
-          plan.identity,
-          request.route,
-          entry,
-          result.asked,
-          isOther ? request.headers : undefined,
-          now(),
-        );
-        if (put !== undefined) context.waitUntil(put);
-        const other = isOther ? updated.response : undefined;
-        if (!isHead) return fetchedFrom(entry, entry, other, result, put !== undefined, true);
-      } else {
-        context.waitUntil(store.remove(plan.identity, request.route, result.asked));
-        if (updated.action === "remove" && !isHead) {
-          return fetchedFrom(updatable, undefined, isOther ? updated.response : undefined, result, false, false);
-        }
-      }
-    }
-    return await (isOther ? receivedOther(plan, last) : received(plan, last));
-  } finally {
-    last.lease.release();
-  }
+/** The plan without conditions of ours: the whole answer is wanted. */
+export const unconditional = (plan: CacheDecision): CacheDecision => {
+  const send = new Headers(plan.send);
+  for (const name of ["if-none-match", "if-modified-since"]) send.delete(name);
+  return { ...plan, send, validated: undefined };
 };
 
-const limited: Fetched = { failure: { problem: "limited", attempts: 0, durationMs: 0 } };
-
-/** Applies the rate limits of a token, or of a client without one. */
-const isOverLimit = async ({ identity, request, isolate }: CacheDecision): Promise<boolean> => {
-  const limiter = identity === undefined ? isolate.limits?.anonymous : isolate.limits?.token;
-  if (limiter === undefined) return false;
-  return !(await limiter.limit({ key: identity?.digest ?? clientOf(request.headers) })).success;
+const exchangeOnce = async (plan: CacheDecision): Promise<Fetched> => {
+  const { request, identity, validated, selected, cache, asRead, isolate, context } = plan;
+  const { store, upstream } = isolate;
+  const result = await upstream.send(requestOf(plan, null));
+  if ("problem" in result) return { failure: result };
+  try {
+    const isHead = asRead.method === "HEAD" && result.status === 200;
+    const updatable = isHead ? selected : result.status === 304 ? validated : undefined;
+    const updated = updatable && cache.update(updatable, asRead, result, result);
+    if (updatable === undefined || updated === undefined) return await received(plan, result);
+    if (updated.action === "updated") {
+      const entry = entryFrom(plan, updated.entry, updatable, result);
+      const stored = keep(plan, withOtherOf(entry, updatable), result);
+      if (!isHead) return fetchedFrom(entry, entry, result, stored);
+    } else if (isHead || updated.action === "remove") {
+      context.waitUntil(store.remove(identity, request.route, result.asked));
+    }
+    if (isHead) return await received(plan, result);
+    if (updated.action === "remove") {
+      const answer = { ...updatable, client: fieldsOf(plan, updatable.status, updated.response.headers, result) };
+      return fetchedFrom(answer, undefined, result, false);
+    }
+  } finally {
+    result.lease.release();
+  }
+  // A 304 that is about another representation.
+  return exchangeOnce(unconditional(plan));
 };
 
 const requestOf = (plan: CacheDecision, body: ReadableStream | null): UpstreamRequest => {
-  const { request, cache, asRead, owner, context } = plan;
-  const { config, store, now } = plan.isolate;
+  const { request, cache, asRead, owner, context, applicant } = plan;
+  const { store, now } = plan.isolate;
   const isEndpoint = request.route.endpoint !== "other";
   const times = { requestTimeMs: now(), responseTimeMs: now() };
   return {
-    ...admissionRequestOf(plan),
+    ...applicant,
     method: isEndpoint ? "GET" : request.method,
-    headers: fieldsFor(plan, config.deployment),
+    headers: fieldsFor(plan),
     body,
     isEndpoint,
     waitUntil: (work) => context.waitUntil(work),
@@ -252,31 +197,6 @@ const requestOf = (plan: CacheDecision, body: ReadableStream | null): UpstreamRe
       (request.method === "POST" && status < 400) ||
       (owner !== undefined && (status === 206 || cache.store(asRead, { status, headers }, times).stored)),
   };
-};
-
-/** The entry updated by a 304. */
-const confirmed = (
-  { request, identity, isolate }: CacheDecision,
-  validated: Entry,
-  updated: Entry,
-  times: UpstreamAnswer,
-): Entry => {
-  const { atMs } = times.asked;
-  const { prepared: _prepared, other: _other, lease: _lease, ...rest } = updated;
-  const freshness = within(updated.freshness, identity?.expiresAtMs);
-  const { endpoint } = request.route;
-  if (endpoint === "other") return { ...rest, freshness, fetchedAtMs: atMs };
-  const headers = new Headers(updated.headers as Array<[string, string]>);
-  const control = clientControl(
-    updated.status,
-    headers,
-    freshness,
-    isolate.config.lifetimes[endpoint].browserMs,
-    times,
-  );
-  const client = endpointFields(headers, control, Object.fromEntries(validated.client)["etag"]);
-  // The cache key contains the fields that the response varies by.
-  return withOtherOf({ ...rest, vary: [], freshness, fetchedAtMs: atMs, client, ageMs: ageIn(headers) }, validated);
 };
 
 /** Limits freshness to the lifetime of the token (`exp`). */
@@ -290,17 +210,76 @@ const ageIn = (headers: Headers): number | undefined => {
   return age === null || !/^[0-9]+$/.test(age) ? undefined : Number(age) * 1000;
 };
 
+/** What this cache found about a response. */
+interface Stored {
+  readonly freshness?: Freshness | undefined;
+  readonly etag?: string | undefined;
+  readonly isLost?: boolean;
+}
+
+/** The fields that clients get of received or stored ones. */
+const fieldsOf = (
+  { request, identity, isolate }: CacheDecision,
+  status: number,
+  received: Headers,
+  times: UpstreamAnswer,
+  rest: Stored = {},
+): Answer["client"] => {
+  const { endpoint } = request.route;
+  const { lifetimes, cachesAnonymous } = isolate.config;
+  if (endpoint !== "other") return clientFields(status, received, times, { ...rest, ...lifetimes[endpoint] });
+  const isForOneUser = identity !== undefined && !cachesAnonymous;
+  const fields = isForOneUser
+    ? clientFields(status, received, times)
+    : [...received].filter(([name]) => name !== "age");
+  return fields.map(([name, value]) => [name, name === "location" ? locationAtProxy(value, isolate.config) : value]);
+};
+
+/** An entry of these fields. `answer`: its bytes, and what is known of them. */
+const entryFrom = (
+  plan: CacheDecision,
+  cached: CacheEntry,
+  answer: Answer & Pick<Entry, "names" | "part">,
+  times: UpstreamAnswer,
+): Entry => {
+  const { status } = answer;
+  const freshness = within(cached.freshness, plan.identity?.expiresAtMs);
+  const headers = new Headers(cached.headers as Array<[string, string]>);
+  const etag = answer.client.find(([name]) => name === "etag")?.[1];
+  return {
+    ...answer,
+    ...cached,
+    status,
+    freshness,
+    client: fieldsOf(plan, status, headers, times, { freshness, etag }),
+    ageMs: ageIn(headers),
+    // The key of an endpoint contains the fields that its responses vary by.
+    vary: plan.request.route.endpoint === "other" ? cached.vary : [],
+    owner: plan.owner ?? nobody.digest,
+    fetchedAtMs: times.asked.atMs,
+    prepared: undefined,
+    other: undefined,
+  };
+};
+
+/** Stores an entry. False: a later request has changed the object, or a purge lies on the entry. */
+const keep = (
+  { request, identity, isolate, context }: CacheDecision,
+  entry: Entry,
+  { asked }: UpstreamAnswer,
+): boolean => {
+  const put = isolate.store.put(identity, request.route, entry, asked, request.headers, isolate.now());
+  if (put !== undefined) context.waitUntil(put);
+  return put !== undefined;
+};
+
 const fetchedFrom = (
   answer: Answer,
   entry: Entry | undefined,
-  other: ClientResponse | undefined,
   { status, attempts, requestTimeMs, responseTimeMs }: UpstreamAnswer,
   stored: boolean,
-  shared: boolean,
-): Fetched => {
-  const durationMs = responseTimeMs - requestTimeMs;
-  return { answer, entry, other, status, stored, shared, attempts, durationMs };
-};
+  shared = true,
+): Fetched => ({ answer, entry, status, stored, shared, attempts, durationMs: responseTimeMs - requestTimeMs });
 
 /** After a 401: drops the stored entries of the token, and lets no request join a running exchange. */
 const revoke = ({ isolate, context }: CacheDecision, identity: Identity): void => {
@@ -311,168 +290,111 @@ const revoke = ({ isolate, context }: CacheDecision, identity: Identity): void =
 /** Statuses that say nothing about the resource: the stored entry stays. */
 const aboutTheServer: ReadonlySet<number> = new Set([408, 425, 429]);
 
-/** Stores the response of an endpoint, or invalidates entries by it. */
+/** Stores a response, or invalidates entries by it. */
 const received = async (plan: CacheDecision, result: UpstreamAnswer): Promise<Fetched> => {
-  const { request, identity, owner, asRead, context } = plan;
-  const { store, config, now, caches } = plan.isolate;
-  const endpoint = request.route.endpoint as ReadName;
-  const { status, asked } = result;
-  if (status === 206 || status === 304 || status < 200 || status > 599) {
+  const { request, identity, owner, cache, asRead, isolate, context } = plan;
+  const { store, config, now, caches } = isolate;
+  const { route } = request;
+  const { endpoint, tag } = route;
+  const isEndpoint = endpoint !== "other";
+  const { status, body, asked } = result;
+  if (isEndpoint && (status === 206 || status === 304 || status < 200 || status > 599)) {
     const { attempts, requestTimeMs, responseTimeMs } = result;
     return { failure: { problem: "unusable", attempts, durationMs: responseTimeMs - requestTimeMs } };
   }
   const headers = withDate(endToEnd(asDecoded(result.headers)), result.responseTimeMs);
-  const format = formatIn(headers);
-  const askedFormat = formatAsked(plan);
-  const bytes = "bytes" in result.body ? result.body.bytes : undefined;
-  const isWhole = bytes !== undefined;
+  const isWhole = "bytes" in body;
+  const format = isEndpoint ? formatIn(headers) : undefined;
+  const isOwn = isEndpoint && status === 200;
   const content =
-    status === 200 && isWhole
-      ? contentOf(endpoint, format, bytes, schemaDigestIn(headers))
-      : { isReadable: true, names: null };
+    isOwn && isWhole
+      ? contentOf(endpoint, format, body.bytes, schemaDigestIn(headers))
+      : { isReadable: true, names: isEndpoint ? [] : null };
   // An undecodable 200, or one in an unrequested coding, is passed on and leaves the stored entry.
-  const isLost = status === 200 && (headers.has("content-encoding") || !content.isReadable);
-  const cache = status === 404 && config.negativeMs > 0 ? caches.negative : plan.cache;
-  const isCandidate = (status === 200 || cache === caches.negative) && isWhole && !isLost && owner !== undefined;
-  const result1 = isCandidate ? cache.store(asRead, { status, headers }, result) : undefined;
-  const varies = varyNames(headers).some((name) => notInKey.has(name));
-  const cached = result1?.stored === true && !varies ? result1.entry : undefined;
-  const freshness = cached === undefined ? undefined : within(cached.freshness, identity?.expiresAtMs);
-  const isNoStore = responseDirectives(headers, { targetedFields }).noStore;
-  const control = isLost
-    ? neverStored
-    : clientControl(status, headers, isNoStore ? "no-store" : freshness, config.lifetimes[endpoint].browserMs, result);
-  const etag = status === 200 && isWhole ? await strongEtag(bytes, format) : undefined;
-  const client = endpointFields(headers, control, etag);
-  const answer = answerOf(result, { endpoint, askedFormat, format, client, freshness, ageMs: ageIn(headers) });
-  if (cached !== undefined && freshness !== undefined && owner !== undefined && identity !== undefined) {
-    const { tag } = request.route;
-    const names = [...new Set([...(content.names ?? []), ...(tag === undefined ? [] : [nameIn(tag)])])];
-    const isKnown = content.names !== null || status === 404;
-    const entry: Entry = {
-      ...cached,
-      ...answer,
-      // Without the fields that may not be used again before validation (`no-cache="field"`).
-      client: endpointFields(new Headers(cached.headers as Array<[string, string]>), control, etag),
-      freshness,
-      vary: [],
-      owner,
-      names: isKnown ? names : null,
-      fetchedAtMs: asked.atMs,
-    };
-    const put = store.put(identity, request.route, entry, asked, undefined, now());
-    if (put !== undefined) {
-      context.waitUntil(put);
-      await store.replaceOtherForm(identity, request.route, entry);
-    }
-    return fetchedFrom(answer, entry, undefined, result, put !== undefined, true);
+  const isLost = isOwn && (headers.has("content-encoding") || !content.isReadable);
+  const isNegative = isEndpoint && status === 404 && config.negativeMs > 0;
+  const isStorable = isEndpoint ? (isOwn && !isLost) || isNegative : request.method === "GET";
+  const part = isEndpoint ? undefined : partIn(status, headers, request.headers);
+  // "A 206 (Partial Content) response MAY be stored as if it were an incomplete 200 (OK) response" (RFC 9111, 3.3).
+  const storable: CacheResponse = { status: part === undefined ? status : 200, headers };
+  const rules = isNegative ? caches.negative : cache;
+  const kept = isStorable && isWhole && owner !== undefined ? rules.store(asRead, storable, result) : undefined;
+  const varies = isEndpoint && varyNames(headers).some((name) => notInKey.has(name));
+  const cached = kept?.stored === true && !varies && (isEndpoint || isUseful(kept.entry)) ? kept.entry : undefined;
+  const freshness = cached && within(cached.freshness, identity?.expiresAtMs);
+  const etag = isOwn && isWhole ? await strongEtag(body.bytes, format) : undefined;
+  const answer = answerOf(plan, headers, result, { freshness, etag, isLost });
+  if (cached !== undefined) {
+    const names = content.names && [...new Set([...content.names, ...(tag === undefined ? [] : [nameIn(tag)])])];
+    const entry = entryFrom(plan, cached, { ...answer, names, part }, result);
+    const stored = keep(plan, entry, result);
+    if (stored && isEndpoint && identity !== undefined) await store.replaceOtherForm(identity, route, entry);
+    return fetchedFrom(answer, entry, result, stored);
   }
-  const key = cacheKey(owner ?? "", request.route, askedFormat);
+  // What it says about the object that is stored.
+  const removes = isEndpoint
+    ? status < 500 && !aboutTheServer.has(status) && !isLost && !request.control.noStore
+    : status === 404 || status === 410;
   if (identity !== undefined && status === 401) {
     revoke(plan, identity);
-  } else if (
-    owner !== undefined &&
-    status < 500 &&
-    !aboutTheServer.has(status) &&
-    !isLost &&
-    !request.control.noStore
-  ) {
-    context.waitUntil(store.remove(identity, request.route, asked));
-    const reason = result1?.stored === false ? result1.reason : varies ? "vary" : `status ${status}`;
-    if (status < 300 || status === 404) store.noteUncacheable(key, reason, now());
+  } else if (owner !== undefined && removes) {
+    context.waitUntil(store.remove(identity, route, asked));
+    const reason = kept?.stored === false ? kept.reason : varies ? "vary" : `status ${status}`;
+    if (status < 300 || status === 404) store.noteUncacheable(cacheKey(owner, route, formatAsked(plan)), reason, now());
   }
-  return fetchedFrom(answer, undefined, undefined, result, false, isWhole && (status >= 400 || isLost));
+  return fetchedFrom(answer, undefined, result, false, isWhole && (status >= 400 || isLost));
 };
 
-const otherAnswer = {
-  endpoint: "other",
-  askedFormat: "json",
-  format: undefined,
-  client: [],
-  freshness: undefined,
-} as const;
+/** Of a 206: the part that it is, and the Range of its request. */
+const partIn = (status: number, headers: Headers, asked: Headers): Entry["part"] => {
+  const stretch = status === 206 ? parseContentRange(headers.get("content-range")) : undefined;
+  const askedRange = asked.get("range");
+  return stretch === undefined || askedRange === null ? undefined : { ...stretch, askedRange };
+};
 
-const answerOf = (
-  { status, statusText, body, lease }: UpstreamAnswer,
-  rest: Omit<Answer, "status" | "statusText" | "bytes" | "stream" | "lease">,
-): Answer => ({
-  ...rest,
-  status,
-  statusText,
-  bytes: "bytes" in body ? body.bytes : new Uint8Array(),
-  ...("stream" in body ? { stream: body.stream } : {}),
-  lease,
-});
+/** Whether an entry that is not for an endpoint can be used again: fresh, or after validation. */
+const isUseful = (entry: CacheEntry): boolean =>
+  entry.freshness.explicit || timeToLive(entry.freshness, entry.freshness.responseTimeMs) > 0 || hasValidator(entry);
+
+/** The response as clients get it. */
+const answerOf = (plan: CacheDecision, headers: Headers, result: UpstreamAnswer, rest: Stored = {}): Answer => {
+  const { status, statusText, body, lease } = result;
+  const { endpoint } = plan.request.route;
+  return {
+    endpoint,
+    askedFormat: formatAsked(plan),
+    format: endpoint === "other" ? undefined : formatIn(headers),
+    client: fieldsOf(plan, status, headers, result, rest),
+    freshness: rest.freshness,
+    ageMs: ageIn(headers),
+    status,
+    statusText,
+    bytes: "bytes" in body ? body.bytes : new Uint8Array(),
+    ...("stream" in body ? { stream: body.stream } : {}),
+    lease,
+  };
+};
 
 const nameIn = (tag: string): string => tag.split("@", 1)[0] ?? tag;
-
-/** Stores the response of another path, by http-cache only. */
-const receivedOther = async (plan: CacheDecision, result: UpstreamAnswer): Promise<Fetched> => {
-  const { request, identity, owner, cache, asRead, validated, isolate, context } = plan;
-  const { status, asked } = result;
-  const headers = asDecoded(result.headers);
-  const range = request.headers.get("range");
-  const stretch = status === 206 ? parseContentRange(headers.get("content-range")) : undefined;
-  const part = stretch === undefined || range === null ? undefined : { ...stretch, askedRange: range };
-  const fields = withDate(endToEnd(headers), result.responseTimeMs);
-  const answer = answerOf(result, otherAnswer);
-  // "A 206 (Partial Content) response MAY be stored as if it were an incomplete 200 (OK) response" (RFC 9111, 3.3).
-  const storable = { status: part === undefined ? status : 200, headers };
-  const isWhole = "bytes" in result.body && request.method === "GET";
-  const stored = owner === undefined || !isWhole ? undefined : cache.store(asRead, storable, result);
-  const isUseful =
-    stored?.stored === true &&
-    (stored.entry.freshness.explicit ||
-      timeToLive(stored.entry.freshness, result.responseTimeMs) > 0 ||
-      hasValidator(stored.entry));
-  let kept: Entry | undefined;
-  if (isUseful && owner !== undefined) {
-    const freshness = within(stored.entry.freshness, identity?.expiresAtMs);
-    const entry: Entry = {
-      ...answer,
-      ...stored.entry,
-      status,
-      freshness,
-      owner,
-      names: null,
-      fetchedAtMs: asked.atMs,
-      part,
-    };
-    const put = isolate.store.put(identity, request.route, entry, asked, request.headers, isolate.now());
-    if (put !== undefined) {
-      context.waitUntil(put);
-      kept = entry;
-    }
-  } else if (identity !== undefined && status === 401) {
-    revoke(plan, identity);
-  } else if (owner !== undefined && (status === 404 || status === 410)) {
-    context.waitUntil(isolate.store.remove(identity, request.route, asked));
-  }
-  // The upstream got the proxy's conditions; the client's are evaluated here (RFC 9110, 13).
-  const isUnchanged = validated !== undefined && status === 200 && isNotModified(request.condition, fields);
-  const other = { status: isUnchanged ? 304 : status, headers: fields };
-  return fetchedFrom(answer, kept, other, result, kept !== undefined, false);
-};
 
 /** Forwards an unsafe method once, streamed, and invalidates what it changed for this user. */
 export const write = async (plan: CacheDecision, body: ReadableStream | null): Promise<Fetched> => {
   const { request, identity, cache, asRead, isolate, context } = plan;
-  const { store, upstream, now } = isolate;
-  if (await isOverLimit(plan)) return limited;
+  const { store, upstream, now, config, flights } = isolate;
   const result = await upstream.send(requestOf(plan, body));
   // Without a response, or with one of a gateway, the change may have happened.
   const isLost = "problem" in result ? result.attempts > 0 : result.status >= 500;
   const ended = "problem" in result ? { status: isLost ? 200 : 500, headers: new Headers() } : result;
   const { urls, groups } = cache.invalidate(asRead, ended);
-  const holder = isolate.config.cachesAnonymous ? undefined : identity;
+  const holder = config.cachesAnonymous ? undefined : identity;
   const asked = store.ask(now());
-  for (const target of urls.flatMap((url) => targetsOf(url, isolate.config.upstreamUrl))) {
-    context.waitUntil(store.remove(holder, { endpoint: "other", target }, asked));
+  for (const target of urls.flatMap((url) => targetsOf(url, config.upstreamUrl))) {
+    context.waitUntil(store.remove(holder, otherRoute(target), asked));
   }
   store.removeGroups(holder?.digest ?? nobody.digest, groups);
   const isChange = urls.length > 0 || (isLost && isUnsafe(request.method));
   if (isChange && identity !== undefined && isOfEngines(request.route)) {
-    isolate.flights.close(identity.digest);
+    flights.close(identity.digest);
     for (const name of namesChanged(request.route, "problem" in result ? undefined : result)) {
       const scope = { atMs: asked.atMs, hard: !isLost, owners: ownersOf(identity) };
       context.waitUntil(store.purge(name === null ? scope : { ...scope, name, lists: true }));
@@ -482,30 +404,16 @@ export const write = async (plan: CacheDecision, body: ReadableStream | null): P
   if (result.status === 401 && identity !== undefined) revoke(plan, identity);
   const headers = withDate(endToEnd(asDecoded(result.headers)), result.responseTimeMs);
   result.lease.release();
-  const other = { status: result.status, headers };
-  return fetchedFrom(answerOf(result, otherAnswer), undefined, other, result, false, false);
+  return fetchedFrom(answerOf(plan, headers, result), undefined, result, false);
 };
 
 const enginesPath = new RegExp(`^${basePath}/engines(?:/([^/]+))?`);
 
-/** The path of a target in the spelling that upstreams take it for: decoded, without empty segments. Undefined: a malformed escape. */
-const normalPath = ({ target }: Route): string | undefined => {
-  try {
-    return decodeURIComponent(target.split("?", 1)[0] ?? "").replaceAll(/\/{2,}/g, "/");
-  } catch {
-    return undefined;
-  }
-};
-
 /** Whether a write is to engines, as far as its path tells. */
-const isOfEngines = (route: Route): boolean => {
-  const path = normalPath(route);
-  return path === undefined || enginesPath.test(path);
-};
+const isOfEngines = ({ path }: Route): boolean => path === undefined || enginesPath.test(path);
 
 /** Names of the engines that a write changed, by its path or response; null if unknown. */
-const namesChanged = (route: Route, result: UpstreamAnswer | undefined): ReadonlyArray<string | null> => {
-  const path = normalPath(route);
+const namesChanged = ({ path }: Route, result: UpstreamAnswer | undefined): ReadonlyArray<string | null> => {
   if (path === undefined) return [null];
   const tag = enginesPath.exec(path)?.[1];
   if (tag !== undefined) return [nameIn(tag)];
@@ -517,6 +425,13 @@ const namesChanged = (route: Route, result: UpstreamAnswer | undefined): Readonl
 
 /** Path and query at the proxy of an upstream URL: below the base path, and below the origin. */
 const targetsOf = (url: string, upstreamUrl: string): ReadonlyArray<string> => {
+  if (!URL.canParse(url) || new URL(url).origin !== new URL(upstreamUrl).origin) return [];
   const below = url.startsWith(`${upstreamUrl}/`) ? [basePath + url.slice(upstreamUrl.length)] : [];
-  return url.startsWith(new URL(upstreamUrl).origin) ? [...below, targetOf(url)] : below;
+  return [...below, targetOf(new URL(url).href)];
+};
+
+/** A Location at the upstream as the same one at the proxy, where that offers it. */
+const locationAtProxy = (location: string, { upstreamUrl, forwardedPaths }: Config): string => {
+  const targets = targetsOf(location, upstreamUrl);
+  return targets.find((target) => !("status" in routeOf("GET", target, forwardedPaths))) ?? location;
 };

@@ -2,9 +2,10 @@
 import { requestIdFrom } from "@bytenite-engines/core/wire";
 import { cacheStatus, errorStatuses, evaluate, timeToLive, type CacheOutcome } from "@bytenite-engines/http-cache";
 import { adminPrefix, answerAdmin } from "./Admin.ts";
-import { decide, look, usableNow, type CacheDecision, type Found } from "./Decision.ts";
+import { userOf } from "./Admission.ts";
+import { decide, forwardedFields, look, usableNow, type CacheDecision, type Found } from "./Decision.ts";
 import { hasForm, inForm, type Entry } from "./Entry.ts";
-import { admissionRequestOf, exchange, fetchShared, forwardedFields, revalidate, userOf, write } from "./Exchange.ts";
+import { exchange, fetchShared, revalidate, unconditional, write } from "./Exchange.ts";
 import { errorTypes, nothingStored, unavailable } from "./Failure.ts";
 import type { Isolate } from "./Isolate.ts";
 import { isLogged, logLine } from "./Log.ts";
@@ -19,9 +20,8 @@ import {
   type ParsedRequest,
   type ErrorResponse,
 } from "./Request.ts";
-import { allowOrigin, respond, respondFromMemory, respondOptions, respondOther, type Recipient } from "./Response.ts";
+import { allowOrigin, respond, respondFromMemory, respondOptions, type Recipient } from "./Response.ts";
 import type { RequestContext } from "./Runtime.ts";
-import { nobody } from "./Store.ts";
 import { outages } from "./Upstream.ts";
 
 /** A received request. Its fields are read once, since getters of `Request` are slow. */
@@ -119,7 +119,7 @@ const fromCache = async (
   isolate: Isolate,
   context: RequestContext,
 ): Promise<RequestOutcome> => {
-  const { route, headers, method, token } = request;
+  const { route, headers, method, token, control } = request;
   const { now, admission, budget } = isolate;
   const isKnown = (): boolean => {
     const identity = token === undefined ? undefined : isolate.identities.recall(token);
@@ -134,128 +134,93 @@ const fromCache = async (
   }
   const { reader, found } = looked;
   const { cache, asRead, identity, owner } = reader;
-  const recipient: Recipient = { request, user: userOf(reader), budget, context };
-  const nowMs = now();
-  const [first] = found;
-  if (first !== undefined && isHit(request, first.source, nowMs)) return served(first, "hit", nowMs, recipient);
-  const { decision, chosen } = decide(reader, found, nowMs);
-  if (decision.action === "unsatisfiable") return refused(request, nothingStored, decision.outcome);
-  const requestId = requestIdFrom(headers.get("x-request-id"));
-  const send = "send" in decision ? decision.send : new Headers();
-  const common = { ...reader, send, requestId };
-  const validated = decision.action === "forward" ? undefined : chosen?.source;
-  if (decision.action === "fresh" || decision.action === "stale") {
-    if (decision.action === "stale" && decision.revalidate) {
-      context.waitUntil(revalidate({ ...common, validated, orStale: true }));
-    }
-    if (chosen === undefined) return refused(request, nothingStored);
-    const result = decision.action === "fresh" ? "hit" : "stale";
-    if (route.endpoint !== "other") return served(chosen, result, nowMs, recipient);
-    const { entry, source } = chosen;
-    const response = respondOther(decision.response, entry, source, decision.outcome, isForOneUser(source), recipient);
+  const recipient: Recipient = { request, user: userOf(reader.applicant), budget, context };
+  const serve = ({ entry }: Found, result: Result, outcome: CacheOutcome): RequestOutcome => {
+    const response = respond(entry, now(), outcome, recipient);
     return { response, result, route, bytes: entry.bytes.byteLength };
+  };
+  /** A stale response in place of a failure; `fetched` is the failed exchange, undefined if none was tried. */
+  const serveStale = (stale: Found, outcome: CacheOutcome, fetched?: Fetched): RequestOutcome => {
+    const failed = fetched === undefined || "failure" in fetched ? undefined : fetched;
+    void failed?.answer.stream?.cancel();
+    const forwarded = failed === undefined ? {} : { forwardStatus: failed.status };
+    const ttlMs = timeToLive(stale.source.freshness, now());
+    const served = serve(stale, "stale-if-error", { ...outcome, ...forwarded, ttlMs, detail: "stale-if-error" });
+    if (fetched !== undefined && "failure" in fetched) {
+      const error = errorTypes[fetched.failure.problem];
+      served.response.headers.append("proxy-status", `${proxyName}; error=${error}`);
+    }
+    return served;
+  };
+  const [first] = found;
+  if (first !== undefined && isHit(request, first.source, now())) {
+    return serve(first, "hit", { hit: true, ttlMs: timeToLive(first.source.freshness, now()) });
+  }
+  const { decision, chosen } = decide(reader, found, now());
+  const { action } = decision;
+  const orStale = chosen !== undefined && cache.staleIfError(asRead, chosen.source, undefined, now()) !== undefined;
+  const plan: CacheDecision = {
+    ...reader,
+    applicant: { ...reader.applicant, orStale: orStale || action === "stale" },
+    selected: chosen?.source,
+    validated: action === "forward" ? undefined : chosen?.source,
+    send: "send" in decision ? decision.send : new Headers(),
+    requestId: requestIdFrom(headers.get("x-request-id")),
+  };
+  if (action === "unsatisfiable") return refused(request, nothingStored, decision.outcome);
+  if (chosen !== undefined && (action === "fresh" || action === "stale")) {
+    if (action === "stale" && decision.revalidate) context.waitUntil(revalidate(plan));
+    return serve(chosen, action === "fresh" ? "hit" : "stale", decision.outcome);
   }
   if ([...forwardedFields, "connection"].some((name) => tooLong(headers.get(name)))) {
     return refused(request, tooLongHeader);
   }
   const isRead = method === "GET" || method === "HEAD";
   const outcome: CacheOutcome = owner === undefined && isRead ? { forward: "bypass" } : decision.outcome;
-  const orStale = chosen !== undefined && cache.staleIfError(asRead, chosen.source, undefined, now()) !== undefined;
-  const updatedByHead = method === "HEAD" && route.endpoint === "other" ? chosen?.source : undefined;
-  const plan: CacheDecision = { ...common, validated, updatedByHead, orStale };
   const isBackedOff = orStale && outcome.forward === "stale" && route.endpoint !== "other";
-  if (isBackedOff && chosen !== undefined && admission.isFailing(admissionRequestOf(plan))) {
+  if (isBackedOff && admission.isFailing(plan.applicant)) {
     // One request per object validates in the background, so that not every request waits for a timeout.
     context.waitUntil(revalidate(plan));
-    return servedStale(chosen, undefined, outcome, recipient, isolate);
+    return serveStale(chosen, outcome);
   }
-  const joins = outcome.forward !== "request" && !request.control.noCache && request.control.maxAge !== 0;
+  const joins = outcome.forward !== "request" && !control.noCache && control.maxAge !== 0;
   const { fetched, collapsed } = isRead
     ? await fetchShared(plan, joins)
     : { fetched: await write(plan, body), collapsed: false };
   const cacheOutcome = { ...outcome, collapsed };
-  const details = { requestId, upstream: collapsed ? undefined : upstreamIn(fetched) };
+  const details = { requestId: plan.requestId, upstream: collapsed ? undefined : upstreamIn(fetched) };
   const failed = "failure" in fetched ? outages.has(fetched.failure.problem) : errorStatuses.has(fetched.status);
-  if (failed && orStale && chosen !== undefined && usableNow(chosen, identity, isolate).length > 0) {
-    return { ...servedStale(chosen, fetched, cacheOutcome, recipient, isolate), ...details };
+  if (failed && orStale && usableNow(chosen, identity, isolate).length > 0) {
+    return { ...serveStale(chosen, cacheOutcome, fetched), ...details };
   }
-  if ("failure" in fetched) return { ...refused(request, unavailable(fetched.failure), cacheOutcome), ...details };
-  const response = await respondFetched(plan, fetched, cacheOutcome, recipient);
+  const exact = "failure" in fetched ? fetched : await inAskedForm(plan, fetched);
+  if ("failure" in exact) return { ...refused(request, unavailable(exact.failure), cacheOutcome), ...details };
+  const { answer, entry, status } = exact;
+  const isStored = exact.stored && entry !== undefined && isolate.store.holds(route, entry);
+  const response = respond(
+    answer,
+    now(),
+    {
+      ...cacheOutcome,
+      ...(status === answer.status ? {} : { forwardStatus: status }),
+      ...(isStored ? { stored: true, ttlMs: timeToLive(entry.freshness, now()) } : {}),
+    },
+    recipient,
+  );
   const forwarded = chosen === undefined ? "miss" : "validated";
   const result: Result = collapsed ? "collapsed" : outcome.forward === "bypass" || !isRead ? "bypass" : forwarded;
-  return { response, result, route, bytes: fetched.answer.bytes.byteLength, ...details };
+  return { response, result, route, bytes: answer.bytes.byteLength, ...details };
 };
 
-const served = ({ entry }: Found, result: Result, nowMs: number, recipient: Recipient): RequestOutcome => {
-  const outcome = { hit: true, ttlMs: timeToLive(entry.freshness, nowMs) };
-  const response = respond(entry, nowMs, outcome, recipient);
-  return { response, result, route: recipient.request.route, bytes: entry.bytes.byteLength };
-};
-
-/** A stale response in place of a failure. `fetched` is the failed exchange, undefined if none was tried. */
-const servedStale = (
-  { entry, source }: Found,
-  fetched: Fetched | undefined,
-  outcome: CacheOutcome,
-  recipient: Recipient,
-  { now, caches }: Isolate,
-): RequestOutcome => {
-  const { request } = recipient;
-  const { route } = request;
-  const nowMs = now();
-  const failed = fetched === undefined || "failure" in fetched ? undefined : fetched;
-  const cacheOutcome: CacheOutcome = {
-    ...outcome,
-    ...(failed === undefined ? {} : { forwardStatus: failed.status }),
-    ttlMs: timeToLive(source.freshness, nowMs),
-    detail: "stale-if-error",
-  };
-  void failed?.answer.stream?.cancel();
-  const stored =
-    route.endpoint === "other" ? caches.other.staleIfError(request, source, failed?.other, nowMs) : undefined;
-  const response =
-    stored === undefined
-      ? respond(entry, nowMs, cacheOutcome, recipient)
-      : respondOther(stored, entry, source, cacheOutcome, isForOneUser(source), recipient);
-  const problem = fetched !== undefined && "failure" in fetched ? errorTypes[fetched.failure.problem] : undefined;
-  if (problem !== undefined) response.headers.append("proxy-status", `${proxyName}; error=${problem}`);
-  return { response, result: "stale-if-error", route, bytes: entry.bytes.byteLength };
-};
-
-const isForOneUser = ({ owner }: Entry): boolean => owner !== nobody.digest;
-
-const respondFetched = async (
-  plan: CacheDecision,
-  fetched: Exclude<Fetched, { readonly failure: unknown }>,
-  outcome: CacheOutcome,
-  recipient: Recipient,
-): Promise<Response> => {
-  const { request, identity } = plan;
-  const { now, store, config } = plan.isolate;
-  const { answer: received, entry, other, status, stored } = fetched;
-  const nowMs = now();
-  const cacheOutcome: CacheOutcome = {
-    ...outcome,
-    ...(status === received.status ? {} : { forwardStatus: status }),
-    ...(stored && entry !== undefined && store.holds(request.route, entry)
-      ? { stored: true, ttlMs: timeToLive(entry.freshness, nowMs) }
-      : {}),
-  };
-  if (other !== undefined) {
-    const isPrivate = identity !== undefined && !config.cachesAnonymous;
-    const confirmed = status === 304 ? entry : undefined;
-    return respondOther(other, received, confirmed, cacheOutcome, isPrivate, recipient);
-  }
-  const { format } = request.representation;
-  const made = entry === undefined || hasForm(received, format) ? received : await inForm(entry, format);
-  if (made === undefined) {
-    // The object can no longer be transcoded: fetch the requested format itself.
-    const exact = await exchange({ ...plan, validated: undefined });
-    if ("failure" in exact) return refuseRequest(request, unavailable(exact.failure), cacheOutcome);
-    return respondFetched({ ...plan, validated: undefined }, exact, outcome, recipient);
-  }
-  if (entry !== undefined && made !== received) store.recount(request.route, entry);
-  return respond(made, nowMs, cacheOutcome, recipient);
+/** A response in the form of the request; where it cannot be transcoded, that form is fetched. */
+const inAskedForm = async (plan: CacheDecision, fetched: Exclude<Fetched, { failure: unknown }>): Promise<Fetched> => {
+  const { answer, entry } = fetched;
+  const { route, representation } = plan.request;
+  if (entry === undefined || hasForm(answer, representation.format)) return fetched;
+  const made = await inForm(entry, representation.format);
+  if (made === undefined) return exchange(unconditional(plan));
+  plan.isolate.store.recount(route, entry);
+  return { ...fetched, answer: made };
 };
 
 const upstreamIn = (fetched: Fetched): RequestOutcome["upstream"] => {
@@ -264,19 +229,10 @@ const upstreamIn = (fetched: Fetched): RequestOutcome["upstream"] => {
   return { ...ended, attempts, durationMs };
 };
 
-const refuseRequest = (
-  { method, headers }: ParsedRequest,
-  refusal: ErrorResponse,
-  outcome?: CacheOutcome,
-): Response => {
+const refused = (request: ParsedRequest, refusal: ErrorResponse, outcome?: CacheOutcome): RequestOutcome => {
+  const { method, headers, route } = request;
   const response = refuse(refusal, headers.get("accept"), method !== "HEAD");
   if (outcome !== undefined) response.headers.append("cache-status", cacheStatus(proxyName, outcome));
-  return response;
+  const result = outcome?.forward === undefined ? "refused" : outcome.forward === "bypass" ? "bypass" : "miss";
+  return { response, result, route, bytes: 0 };
 };
-
-const refused = (request: ParsedRequest, refusal: ErrorResponse, outcome?: CacheOutcome): RequestOutcome => ({
-  response: refuseRequest(request, refusal, outcome),
-  result: outcome?.forward === undefined ? "refused" : outcome.forward === "bypass" ? "bypass" : "miss",
-  route: request.route,
-  bytes: 0,
-});

@@ -4,6 +4,7 @@ import type { ReadName } from "@bytenite-engines/core/wire";
 import { Admission } from "./Admission.ts";
 import { BodyBudget } from "./Body.ts";
 import type { Config } from "./Config.ts";
+import { targetedFields } from "./Entry.ts";
 import type { Fetched } from "./Outcome.ts";
 import { Identities } from "./Identity.ts";
 import { Metrics } from "./Metrics.ts";
@@ -42,9 +43,6 @@ export interface Isolate extends Omit<Surroundings, "store" | "fetch" | "purgeLo
 /** How much longer than a whole exchange may take its flight can be joined, in milliseconds. */
 const flightSlackMs = 1_000;
 
-/** Targeted fields for a cache at Cloudflare's edge, the most specific one first (RFC 9213, 2.2). */
-export const targetedFields: ReadonlyArray<string> = ["cloudflare-cdn-cache-control", "cdn-cache-control"];
-
 const cachesOf = ({ lifetimes, negativeMs, cachesAnonymous }: Config): Caches => {
   // Clocks of upstreams can be minutes off: the age comes from Age, not from Date.
   const options: CacheOptions = {
@@ -70,7 +68,7 @@ const cachesOf = ({ lifetimes, negativeMs, cachesAnonymous }: Config): Caches =>
 };
 
 export const createIsolate = (surroundings: Surroundings): Isolate => {
-  const { config, fetch, now, purgeLog } = surroundings;
+  const { config, fetch, now, purgeLog, limits = {} } = surroundings;
   const metrics = new Metrics();
   const edge = config.edgeTier ? surroundings.store : undefined;
   const notes = purgeLog === undefined ? edge && notesInCache(edge) : notesInLog(purgeLog);
@@ -84,15 +82,7 @@ export const createIsolate = (surroundings: Surroundings): Isolate => {
     flights: new SingleFlight(config.deadlineMs + flightSlackMs),
     admission,
     budget,
-    upstream: new Upstream({
-      config,
-      fetch,
-      admission,
-      budget,
-      now,
-      onAttempt: (outcome, durationMs) => metrics.attempt(outcome, durationMs, now()),
-      onRetry: (reason) => metrics.count("bytenite_edge_upstream_retries_total", "reason", reason),
-    }),
+    upstream: new Upstream({ config, fetch, admission, budget, limits, metrics, now }),
     metrics,
   };
 };

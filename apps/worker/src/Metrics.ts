@@ -76,28 +76,22 @@ export class Metrics {
     const lines: Array<string> = [];
     const family = (name: string, description: string, type: string, samples: ReadonlyArray<string>): void =>
       void lines.push(`# HELP ${name} ${description}`, `# TYPE ${name} ${type}`, ...samples);
-    const counted = [...this.#counters];
     for (const [name, description] of Object.entries(help)) {
-      const series = counted.filter(([labelled]) => labelled.split("{", 1)[0] === name);
-      family(
-        name,
-        description,
-        "counter",
-        series.map(([labelled, value]) => `${labelled} ${value}`),
-      );
+      const series = [...this.#counters].filter(([labelled]) => labelled.split("{", 1)[0] === name);
+      const samples = series.map(([labelled, value]) => `${labelled} ${value}`);
+      family(name, description, "counter", samples);
     }
     const latency = "bytenite_edge_request_seconds";
-    const buckets: Array<string> = [];
-    for (const [result, { counts, sum, count }] of this.#latencies) {
+    const samples = [...this.#latencies].flatMap(([result, { counts, sum, count }]) => {
       let below = 0;
-      for (const [index, bound] of bounds.entries()) {
+      const buckets = bounds.map((bound, index) => {
         below += counts[index] ?? 0;
-        buckets.push(`${latency}_bucket{result="${result}",le="${bound}"} ${below}`);
-      }
-      buckets.push(`${latency}_bucket{result="${result}",le="+Inf"} ${count}`);
-      buckets.push(`${latency}_sum{result="${result}"} ${sum}`, `${latency}_count{result="${result}"} ${count}`);
-    }
-    family(latency, "Latency of responses by result, timeouts included.", "histogram", buckets);
+        return `${latency}_bucket{result="${result}",le="${bound}"} ${below}`;
+      });
+      const totals = [`${latency}_sum{result="${result}"} ${sum}`, `${latency}_count{result="${result}"} ${count}`];
+      return [...buckets, `${latency}_bucket{result="${result}",le="+Inf"} ${count}`, ...totals];
+    });
+    family(latency, "Latency of responses by result, timeouts included.", "histogram", samples);
     for (const { name, help: description, value } of gauges) family(name, description, "gauge", [`${name} ${value}`]);
     return `${lines.join("\n")}\n`;
   }

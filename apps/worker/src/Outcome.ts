@@ -1,5 +1,4 @@
 // What a request and an exchange came to.
-import type { ClientResponse } from "@bytenite-engines/http-cache";
 import type { Answer, Entry } from "./Entry.ts";
 import type { Route } from "./Request.ts";
 import type { UpstreamFailure } from "./Upstream.ts";
@@ -49,8 +48,6 @@ export type Fetched =
       readonly answer: Answer;
       /** The stored entry, or the one that was confirmed. */
       readonly entry: Entry | undefined;
-      /** Status and fields for the client of another path. */
-      readonly other: ClientResponse | undefined;
       /** The upstream's status; 304 where the entry was confirmed. */
       readonly status: number;
       readonly stored: boolean;

@@ -32,6 +32,8 @@ export interface Route {
   readonly tag?: string;
   /** Normalised path and query: below the base URL for an endpoint, from the root for other paths. */
   readonly target: string;
+  /** The path as upstreams read it: decoded, without empty segments. Undefined: a malformed escape, or an endpoint. */
+  readonly path?: string | undefined;
 }
 
 export interface ParsedRequest {
@@ -61,6 +63,9 @@ export interface ErrorResponse {
 export const proxyName = "bytenite-edge";
 
 export const allowedMethods = "GET, HEAD, OPTIONS";
+/** Further methods of forwarded paths. TRACE would show a client what the proxy adds. */
+export const writeMethods = "POST, PUT, PATCH, DELETE";
+const forwardedMethods = /^(?:GET|HEAD|POST|PUT|PATCH|DELETE)$/;
 
 /** Longest path and query that are read, in characters. */
 export const maxUrlLength = 4_096;
@@ -205,8 +210,22 @@ export const routeOf = (
   }
   if (match === undefined && below !== undefined && enginePath.test(below)) return badTag;
   const isForwarded = forwardedPaths.some((prefix) => path === prefix || path.startsWith(`${prefix}/`));
-  if (isForwarded && !isUnsafePath(path)) return { endpoint: "other", target };
+  if (isForwarded && !isUnsafePath(path)) {
+    return forwardedMethods.test(method)
+      ? otherRoute(target)
+      : wrongMethod(method, `${allowedMethods}, ${writeMethods}`);
+  }
   return match === undefined ? unknownPath : wrongMethod(method, allowedMethods);
+};
+
+/** The route of a target that is not for an endpoint. */
+export const otherRoute = (target: string): Route => {
+  try {
+    const path = decodeURIComponent(target.split("?", 1)[0] ?? "").replaceAll(/\/{2,}/g, "/");
+    return { endpoint: "other", target, path };
+  } catch {
+    return { endpoint: "other", target };
+  }
 };
 
 /** A path of a call with any tag, also one that cannot be decoded. */

@@ -9,12 +9,11 @@ import {
   timeToLive,
   withVary,
   type CacheOutcome,
-  type ClientResponse,
 } from "@bytenite-engines/http-cache";
 import { sendBytes, type BodyBudget } from "./Body.ts";
-import { otherFields, rangeFor, type Answer, type Entry } from "./Entry.ts";
+import { rangeFor, type Answer, type Entry } from "./Entry.ts";
 import { tooManyBytes } from "./Failure.ts";
-import { allowedMethods, proxyName, refuse, type ParsedRequest } from "./Request.ts";
+import { allowedMethods, writeMethods, proxyName, refuse, type ParsedRequest } from "./Request.ts";
 import type { RequestContext } from "./Runtime.ts";
 
 /** The recipient of a response. */
@@ -29,33 +28,31 @@ export interface Recipient {
 /** Statuses that never have content (RFC 9110, 6.4.1). */
 const withoutContent: ReadonlySet<number> = new Set([204, 205, 304]);
 
-/** The whole is wanted, whatever the client has. */
-const isPlain = ({ method, condition }: ParsedRequest): boolean =>
-  method !== "HEAD" && condition.ifNoneMatch === null && condition.ifModifiedSince === null;
+/** Fields about content, which a 304 does not have (RFC 9110, 15.4.5). */
+const contentFields: ReadonlyArray<string> = ["content-encoding", "content-language", "content-length", "content-type"];
 
 /** The response from an entry in memory, which is likely to be used again within the second. */
 export const respondFromMemory = (entry: Entry, nowMs: number, recipient: Recipient): Response => {
-  const { request } = recipient;
-  const { mediaType } = request.representation;
+  const { mediaType } = recipient.request.representation;
   const second = Math.floor(nowMs / 1000);
   let ready = entry.prepared;
   if (ready === undefined || ready.second !== second || ready.mediaType !== mediaType) {
     const outcome = { hit: true, ttlMs: timeToLive(entry.freshness, nowMs) };
-    const headers = fieldsOf(entry, request, nowMs, outcome);
+    const headers = fieldsOf(entry, recipient.request, nowMs, outcome);
     ready = { second, mediaType, head: new Response(null, { status: entry.status, headers }) };
     entry.prepared = ready;
   }
-  return isPlain(request)
-    ? withBody(entry, ready.head, recipient)
-    : respondConditionally(entry, new Headers(ready.head.headers), recipient);
+  return withHead(entry, ready.head, recipient);
 };
 
-/** The response of an endpoint, with Cache-Status. */
+/** The response to a client, with Cache-Status. */
 export const respond = (answer: Answer, nowMs: number, outcome: CacheOutcome, recipient: Recipient): Response => {
-  const headers = fieldsOf(answer, recipient.request, nowMs, outcome);
-  return isPlain(recipient.request)
-    ? withBody(answer, { status: answer.status, headers }, recipient)
-    : respondConditionally(answer, new Headers(headers), recipient);
+  const { status, statusText = "" } = answer;
+  return withHead(
+    answer,
+    { status, statusText, headers: fieldsOf(answer, recipient.request, nowMs, outcome) },
+    recipient,
+  );
 };
 
 const fieldsOf = (
@@ -64,42 +61,69 @@ const fieldsOf = (
   nowMs: number,
   outcome: CacheOutcome,
 ): Array<[string, string]> => {
-  const fields = new Map(answer.client);
   // A format has several media types; the client gets the one it requested.
-  if (answer.format === representation.format) fields.set("content-type", representation.mediaType);
+  const isNamed = answer.format === representation.format;
+  const fields = answer.client.map(([name, value]): [string, string] => [
+    name,
+    isNamed && name === "content-type" ? representation.mediaType : value,
+  ]);
   // Stored responses state their age (RFC 9111, 5.1); so do answers that a cache before the upstream had stored.
-  const { freshness } = answer;
+  const { freshness, ageMs } = answer;
   const isStored = outcome.hit === true || outcome.detail === "stale-if-error";
-  if (freshness !== undefined && (isStored || answer.ageMs !== undefined)) {
-    fields.set("age", `${Math.floor(currentAge(freshness, nowMs) / 1000)}`);
-  } else if (answer.ageMs !== undefined) {
-    fields.set("age", `${Math.floor(answer.ageMs / 1000)}`);
-  }
-  const before = fields.get("cache-status");
-  const own = cacheStatus(proxyName, outcome);
-  fields.set("cache-status", before === undefined ? own : `${before}, ${own}`);
-  if (outcome.hit !== true) fields.set("server-timing", `cache;desc="${outcome.detail ?? outcome.forward ?? ""}"`);
-  return [...fields];
+  const age = freshness !== undefined && (isStored || ageMs !== undefined) ? currentAge(freshness, nowMs) : ageMs;
+  if (age !== undefined) fields.push(["age", `${Math.floor(age / 1000)}`]);
+  fields.push(["cache-status", cacheStatus(proxyName, outcome)]);
+  if (outcome.hit !== true) fields.push(["server-timing", `cache;desc="${outcome.detail ?? outcome.forward ?? ""}"`]);
+  return fields;
 };
 
-const respondConditionally = (answer: Answer, headers: Headers, recipient: Recipient): Response => {
-  const { method, condition } = recipient.request;
-  const { status } = answer;
-  if (status === 200 && isNotModified(condition, headers, answer.freshness?.responseTimeMs)) {
-    for (const name of ["content-type", "content-encoding"]) headers.delete(name);
+interface Head {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: HeadersInit;
+}
+
+/** A response with this head, or what the conditions and the range of the request make of it. */
+const withHead = (answer: Answer | Entry, head: Head, recipient: Recipient): Response => {
+  const { method, headers: asked, condition } = recipient.request;
+  const { bytes } = answer;
+  const isRead = method === "GET" || method === "HEAD";
+  const hasCondition = condition.ifNoneMatch !== null || condition.ifModifiedSince !== null;
+  const stored = answer.endpoint === "other" && "fetchedAtMs" in answer ? answer : undefined;
+  const rangeField = stored === undefined ? null : rangeFor(method, asked, stored);
+  if (method === "GET" && !hasCondition && rangeField === null) return withBody(answer, head, recipient);
+  const headers = new Headers(head.headers);
+  const isUnmodified =
+    isRead && head.status === 200 && isNotModified(condition, headers, answer.freshness?.responseTimeMs);
+  if (isUnmodified || head.status === 304) {
+    for (const name of contentFields) headers.delete(name);
+    void answer.stream?.cancel();
     return new Response(null, { status: 304, headers });
   }
+  const range = stored?.part?.askedRange === rangeField ? undefined : parseRange(rangeField);
+  if (range !== undefined && (head.status === 200 || head.status === 206)) {
+    const slice = sliceOf(range, stored?.part ?? { first: 0, total: bytes.byteLength }, bytes.byteLength);
+    if (slice === "unsatisfiable") {
+      headers.set("content-range", `bytes */${bytes.byteLength}`);
+      headers.delete("content-length");
+      return new Response(null, { status: 416, headers });
+    }
+    if (slice !== undefined) {
+      headers.set("content-range", slice.contentRange);
+      headers.set("content-length", `${slice.end - slice.start}`);
+      return new Response(bytes.subarray(slice.start, slice.end), { status: 206, headers });
+    }
+  }
   // The runtime gives the length of what is sent; of what would be sent it is given here.
-  if (method === "HEAD" && answer.stream === undefined) headers.set("content-length", `${answer.bytes.byteLength}`);
-  return withBody(answer, { status, headers }, recipient);
+  const isKnown = answer.endpoint !== "other" && answer.stream === undefined;
+  if (method === "HEAD" && isKnown) headers.set("content-length", `${bytes.byteLength}`);
+  const { status, statusText } = head;
+  return withBody(answer, { status, statusText, headers }, recipient);
 };
 
 /** A response with the body, unless it must have none, or the user has too many bytes under way. */
-const withBody = (
-  answer: Pick<Answer, "bytes" | "stream" | "lease">,
-  head: ResponseInit & { readonly status: number },
-  { request: { method, headers }, user, budget, context }: Recipient,
-): Response => {
+const withBody = (answer: Answer, head: Head, { request, user, budget, context }: Recipient): Response => {
+  const { method, headers } = request;
   if (method === "HEAD" || withoutContent.has(head.status)) {
     void answer.stream?.cancel();
     return new Response(null, head);
@@ -109,40 +133,6 @@ const withBody = (
   if (sent === undefined) return refuse(tooManyBytes, headers.get("accept"));
   if (sent.work !== undefined) context.waitUntil(sent.work);
   return new Response(sent.body, head);
-};
-
-/** A response of another path, with the range that the client asks for where it is stored. */
-export const respondOther = (
-  { status, headers: fields }: ClientResponse,
-  answer: Pick<Answer, "bytes" | "stream" | "lease" | "statusText">,
-  stored: Entry | undefined,
-  outcome: CacheOutcome,
-  isForOneUser: boolean,
-  recipient: Recipient,
-): Response => {
-  const headers = new Headers(otherFields(fields, isForOneUser) as Array<[string, string]>);
-  headers.append("cache-status", cacheStatus(proxyName, outcome));
-  const { method, headers: asked } = recipient.request;
-  const rangeField = stored === undefined ? null : rangeFor(method, asked, stored);
-  const range = parseRange(rangeField);
-  const isCut = stored !== undefined && stored.part?.askedRange !== rangeField;
-  if (isCut && range !== undefined && (status === 200 || status === 206)) {
-    const { byteLength } = stored.bytes;
-    const slice = sliceOf(range, stored.part ?? { first: 0, total: byteLength }, byteLength);
-    if (slice === "unsatisfiable") {
-      headers.set("content-range", `bytes */${byteLength}`);
-      headers.delete("content-length");
-      return new Response(null, { status: 416, headers });
-    }
-    if (slice !== undefined) {
-      headers.set("content-range", slice.contentRange);
-      headers.set("content-length", `${slice.end - slice.start}`);
-      return new Response(stored.bytes.subarray(slice.start, slice.end), { status: 206, headers });
-    }
-  }
-  if (status === 304) headers.delete("content-length");
-  const statusText = stored !== undefined && status !== stored.status ? "" : (answer.statusText ?? "");
-  return withBody(answer, { status, statusText, headers }, recipient);
 };
 
 /** How long a browser may remember a preflight, in seconds. */
@@ -188,7 +178,7 @@ export const allowOrigin = (headers: Headers, origin: string | null, allowed: Re
 
 /** The response to OPTIONS: a preflight of an allowed origin, else only the methods. */
 export const respondOptions = (requested: Headers, allowed: ReadonlyArray<string>, writes: boolean): Response => {
-  const methods = writes ? `${allowedMethods}, POST, PUT, PATCH, DELETE` : allowedMethods;
+  const methods = writes ? `${allowedMethods}, ${writeMethods}` : allowedMethods;
   const headers = new Headers({ allow: methods, "cache-control": "private, no-store" });
   allowOrigin(headers, requested.get("origin"), allowed);
   if (requested.has("access-control-request-method") && headers.has("access-control-allow-origin")) {

@@ -23,7 +23,3 @@ export interface RateLimiter {
 
 /** The part of the Cache API that is used. */
 export type EdgeStore = Pick<Cache, "match" | "put" | "delete">;
-
-/** The Cache API of the data centre, where the runtime has one. */
-export const dataCentreCache = (): EdgeStore | undefined =>
-  typeof caches === "undefined" ? undefined : (caches as CacheStorage & { readonly default?: Cache }).default;

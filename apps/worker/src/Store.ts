@@ -28,13 +28,16 @@ const maxUncacheable = 4_000;
 /** The identity of requests without a token. */
 export const nobody: Pick<Identity, "digest"> = { digest: "" };
 
-/** Digest of the token, requested format, normalised target. */
-export const cacheKey = (owner: string, route: Route, format: Format): string =>
-  `${owner}/${route.endpoint === "other" ? "other" : format}${route.target}`;
+/** Digest of the token, requested format, normalised target. Of other paths all spellings have one key; http-cache tells them apart. */
+export const cacheKey = (owner: string, { endpoint, target, path }: Route, format: Format | ""): string => {
+  if (endpoint !== "other") return `${owner}/${format}${target}`;
+  const query = /\?.*$/.exec(target)?.[0] ?? "";
+  const spelled = path === undefined ? target : encodeURI(path).replaceAll(/[?#]/g, encodeURIComponent) + query;
+  return `${owner}/other${spelled}`;
+};
 
 /** A key without the format: a change concerns both formats. */
-const objectKey = (owner: string, route: Route): string =>
-  `${owner}/${route.endpoint === "other" ? "other" : ""}${route.target}`;
+const objectKey = (owner: string, route: Route): string => cacheKey(owner, route, "");
 
 interface Slot {
   readonly entries: ReadonlyArray<Entry>;
@@ -186,7 +189,7 @@ export class Store {
     route: Route,
     entry: Entry,
     asked: Asked,
-    request: Headers | undefined,
+    request: Headers,
     nowMs: number,
   ): Promise<void> | undefined {
     if (asked.sequence < (identity?.revoked.sequence ?? 0) || this.#purges.of(entry) !== undefined) return undefined;

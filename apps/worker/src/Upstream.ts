@@ -8,14 +8,15 @@ import {
   type RetrySituation,
 } from "@bytenite-engines/core/wire";
 import { errorStatuses } from "@bytenite-engines/http-cache";
-import { remember, type Admission, type AdmissionRequest, type Asked, type Ending } from "./Admission.ts";
+import { remember, userOf, type Admission, type Applicant, type Asked, type Ending } from "./Admission.ts";
 import { emptyBody, readBody, streamBody, type Body, type BodyBudget, type Lease } from "./Body.ts";
 import type { Config } from "./Config.ts";
-import { clientOf, isUnsafePath } from "./Request.ts";
-import type { RequestContext } from "./Runtime.ts";
+import type { Metrics } from "./Metrics.ts";
+import { isUnsafePath } from "./Request.ts";
+import type { RateLimiter, RequestContext } from "./Runtime.ts";
 
 /** A request, as it is sent. */
-export interface UpstreamRequest extends AdmissionRequest {
+export interface UpstreamRequest extends Applicant {
   readonly method: string;
   readonly headers: Headers;
   readonly body: ReadableStream | null;
@@ -90,9 +91,10 @@ export interface UpstreamOptions {
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   readonly admission: Admission;
   readonly budget: BodyBudget;
+  /** Rate limits of a token, and of a client without one. */
+  readonly limits: { readonly token?: RateLimiter | undefined; readonly anonymous?: RateLimiter | undefined };
+  readonly metrics: Metrics;
   readonly now: () => number;
-  readonly onAttempt: (outcome: string, durationMs: number) => void;
-  readonly onRetry: (reason: string) => void;
 }
 
 type Attempt =
@@ -110,8 +112,11 @@ export class Upstream {
 
   /** Sends a request. Never rejects. */
   async send(request: UpstreamRequest): Promise<UpstreamAnswer | UpstreamFailure> {
-    const { admission, now } = this.#options;
+    const { admission, now, limits } = this.#options;
     const startedAtMs = now();
+    const limiter = request.owner === undefined ? limits.anonymous : limits.token;
+    const limited = await limiter?.limit({ key: request.owner ?? request.client });
+    if (limited?.success === false) return { problem: "limited", attempts: 0, durationMs: 0 };
     const pass = await admission.enter(request);
     if ("because" in pass) {
       const { because, retryAfterMs: waitMs } = pass;
@@ -137,7 +142,7 @@ export class Upstream {
     most: number,
     budget: RetryBudget,
   ): Promise<UpstreamAnswer | UpstreamFailure> {
-    const { now, onRetry, onAttempt } = this.#options;
+    const { now, metrics } = this.#options;
     const until = performance.now() + this.#options.config.deadlineMs;
     let corrupt = 0;
     let lastCost = 0;
@@ -147,7 +152,7 @@ export class Upstream {
       const attempt = await this.#attempt(request, Math.max(1, until - performance.now()));
       const durationMs = now() - requestTimeMs;
       const failure = failureIn(attempt, request.isEndpoint);
-      onAttempt("answer" in attempt ? `${attempt.answer.status}` : attempt.problem, durationMs);
+      metrics.attempt("answer" in attempt ? `${attempt.answer.status}` : attempt.problem, durationMs, now());
       if (failure === undefined) budget.refund(lastCost);
       if (failure?._tag === "Undecodable") corrupt += 1;
       const decision = decideRetry({
@@ -166,7 +171,7 @@ export class Upstream {
       }
       lastCost = retryCost.transient;
       if ("answer" in attempt) attempt.answer.lease.release();
-      onRetry(failure?._tag ?? "");
+      metrics.count("bytenite_edge_upstream_retries_total", "reason", failure?._tag ?? "");
       await new Promise((resolve) => setTimeout(resolve, decision.delayMs));
     }
   }
@@ -176,7 +181,7 @@ export class Upstream {
     const controller = new AbortController();
     const timeoutMs = Math.min(config.attemptTimeoutMs, leftMs);
     let timer = setTimeout(() => controller.abort(), timeoutMs);
-    const lease = budget.lease(request.owner ?? clientOf(request.headers));
+    const lease = budget.lease(userOf(request));
     let response: Response | undefined;
     // Bodies of service bindings do not end with the signal.
     const aborted = new Promise<never>((_, reject) => {

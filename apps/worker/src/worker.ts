@@ -4,13 +4,7 @@ import { parseConfig } from "./Config.ts";
 import { handle } from "./Flow.ts";
 import { createIsolate, type Isolate } from "./Isolate.ts";
 import type { PurgeLogStub } from "./Purge.ts";
-import {
-  dataCentreCache,
-  type AnalyticsDataset,
-  type RateLimiter,
-  type RequestContext,
-  type ServiceBinding,
-} from "./Runtime.ts";
+import type { AnalyticsDataset, RateLimiter, RequestContext, ServiceBinding } from "./Runtime.ts";
 
 export { PurgeLog } from "./PurgeLog.ts";
 
@@ -32,16 +26,13 @@ const isolateWith = ({ UPSTREAM, ANALYTICS, PURGE_LOG, TOKEN_LIMIT, ANONYMOUS_LI
   createIsolate({
     config,
     fetch: (url, init) => (UPSTREAM === undefined ? fetch(url, init) : UPSTREAM.fetch(url, init)),
-    store: dataCentreCache(),
+    store: typeof caches === "undefined" ? undefined : (caches as CacheStorage & { readonly default?: Cache }).default,
     analytics: ANALYTICS,
-    purgeLog:
-      PURGE_LOG === undefined
-        ? undefined
-        : {
-            // A stub belongs to the request that made it.
-            append: (purge) => PURGE_LOG.getByName("all").append(purge),
-            since: (number) => PURGE_LOG.getByName("all").since(number),
-          },
+    // A stub belongs to the request that made it.
+    purgeLog: PURGE_LOG && {
+      append: (purge) => PURGE_LOG.getByName("all").append(purge),
+      since: (number) => PURGE_LOG.getByName("all").since(number),
+    },
     limits: { token: TOKEN_LIMIT, anonymous: ANONYMOUS_LIMIT },
     now: Date.now,
   });

@@ -220,6 +220,45 @@ test("other isolates of the data centre learn of a write within five seconds", a
   expect(cacheResult(await other.get("alice", "/engines/zipper", json))).toBe("fwd=uri-miss");
 });
 
+test("a write removes every spelling of its path", async () => {
+  stage.answer = () => Response.json({}, { headers: { "cache-control": "max-age=60" } });
+  const spelled = ["/v1/dev/projects/a", "/v1/dev/project%73/a", "/v1/dev//projects/a"];
+  for (const path of spelled) {
+    for (const expected of ["fwd=uri-miss", "hit"])
+      expect(cacheResult(await send("GET", path, "alice"))).toBe(expected);
+    await send("PUT", "/v1/dev/projects/%61", "alice", "{}");
+    expect(cacheResult(await send("GET", path, "alice"))).toBe("fwd=uri-miss");
+  }
+});
+
+test.each([
+  ["http://upstream.example/v1/dev/projects/a?b", "/v1/dev/projects/a?b"],
+  ["http://upstream.example/v1/auth/a", "/v1/auth/a"],
+  ["http://upstream.example/login", "http://upstream.example/login"],
+  ["http://upstream.example.evil.example/v1/dev/a", "http://upstream.example.evil.example/v1/dev/a"],
+  ["/v1/dev/b", "/v1/dev/b"],
+])("a Location of the upstream, %s, is %s for the client", async (location, expected) => {
+  stage.answer = () => new Response(null, { status: 303, headers: { location, "cache-control": "max-age=60" } });
+  for (const method of ["POST", "GET", "GET"]) {
+    expect((await send(method, "/v1/dev/jobs", "alice")).headers.get("location")).toBe(expected);
+  }
+});
+
+test.each(["PROPFIND", "MKCOL", "QUERY"])("%s is refused: no token goes upstream with it", async (method) => {
+  const response = await send(method, "/v1/dev/projects", "alice");
+  expect([response.status, response.headers.get("allow")]).toEqual([
+    405,
+    "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE",
+  ]);
+  expect(stage.asked).toHaveLength(0);
+});
+
+test("HEAD is asked for without a range", async () => {
+  const headers = { authorization: "alice", range: "bytes=0-1" };
+  await stage.edge.send(new Request(`${edgeOrigin}/v1/dev/projects`, { method: "HEAD", headers }));
+  expect(stage.asked[0]?.headers.has("range")).toBe(false);
+});
+
 test("a write is sent once, whatever comes of it", async () => {
   stage.answer = failing(503);
   expect((await send("POST", "/v1/dev/engines", "alice", "{}")).status).toBe(503);
