@@ -11,7 +11,7 @@ import type { Applicant } from "./Admission.ts";
 import { hasForm, inForm, isFresh, otherForm, rangeFor, type Entry } from "./Entry.ts";
 import type { Identity } from "./Identity.ts";
 import type { Isolate } from "./Isolate.ts";
-import { clientOf, upstreamUrlOf, type ParsedRequest } from "./Request.ts";
+import { clientOf, tooLong, upstreamUrlOf, type ParsedRequest } from "./Request.ts";
 import type { RequestContext } from "./Runtime.ts";
 import { nobody } from "./Store.ts";
 
@@ -119,7 +119,7 @@ const forwardedOf = (headers: Headers, cacheControl: string | null): Record<stri
   const fields: Record<string, string> = cacheControl === null ? {} : { "cache-control": cacheControl };
   for (const name of [...forwardedFields, "connection"]) {
     const value = headers.get(name);
-    if (value !== null) fields[name] = value;
+    if (value !== null && !tooLong(value)) fields[name] = value;
   }
   return fields;
 };
