@@ -91,6 +91,6 @@ test("what is remembered is what was found", () => {
 test("paths below a configured prefix are passed on as they came, with any method", () => {
   for (const method of ["GET", "POST", "DELETE"]) {
     const target = "/v1/auth/access_token?b=%20&a=1";
-    expect(route(method, target)).toEqual({ endpoint: "other", target });
+    expect(route(method, target)).toMatchObject({ endpoint: "other", target });
   }
 });

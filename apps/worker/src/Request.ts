@@ -63,7 +63,7 @@ export interface ErrorResponse {
 export const proxyName = "bytenite-edge";
 
 export const allowedMethods = "GET, HEAD, OPTIONS";
-/** Further methods of forwarded paths. TRACE would show a client what the proxy adds. */
+/** Further methods of forwarded paths. With others no token goes upstream; TRACE would show a client what the proxy adds. */
 export const writeMethods = "POST, PUT, PATCH, DELETE";
 const forwardedMethods = /^(?:GET|HEAD|POST|PUT|PATCH|DELETE)$/;
 
@@ -123,6 +123,10 @@ export const parseRequest = (
   const token = authorization === null ? undefined : memoized(tokens, authorization, tokenOf);
   if (authorization !== null && token === undefined) return notCredential;
   if (headers.has("x-http-method-override")) return overridden;
+  const isUnknown = route.endpoint === "other" && !forwardedMethods.test(method);
+  if (isUnknown && (token !== undefined || method === "TRACE")) {
+    return wrongMethod(method, `${allowedMethods}, ${writeMethods}`);
+  }
   // A registry on D1 is asked for a state no older than the bookmark: what is stored may be older.
   const cacheControl = headers.has("x-d1-bookmark") ? `no-cache, ${sent ?? ""}` : sent;
   const representation = route.endpoint === "other" ? asItComes : memoized(representations, accept ?? "", negotiate);
@@ -210,11 +214,7 @@ export const routeOf = (
   }
   if (match === undefined && below !== undefined && enginePath.test(below)) return badTag;
   const isForwarded = forwardedPaths.some((prefix) => path === prefix || path.startsWith(`${prefix}/`));
-  if (isForwarded && !isUnsafePath(path)) {
-    return forwardedMethods.test(method)
-      ? otherRoute(target)
-      : wrongMethod(method, `${allowedMethods}, ${writeMethods}`);
-  }
+  if (isForwarded && !isUnsafePath(path)) return otherRoute(target);
   return match === undefined ? unknownPath : wrongMethod(method, allowedMethods);
 };
 
