@@ -70,7 +70,7 @@ const fieldsOf = (
   // Stored responses state their age (RFC 9111, 5.1); so do answers that a cache before the upstream had stored.
   const { freshness, ageMs } = answer;
   const isStored = outcome.hit === true || outcome.detail === "stale-if-error";
-  const age = freshness !== undefined && (isStored || ageMs !== undefined) ? currentAge(freshness, nowMs) : ageMs;
+  const age = isStored && freshness !== undefined ? currentAge(freshness, nowMs) : ageMs;
   if (age !== undefined) fields.push(["age", `${Math.floor(age / 1000)}`]);
   fields.push(["cache-status", cacheStatus(proxyName, outcome)]);
   if (outcome.hit !== true) fields.push(["server-timing", `cache;desc="${outcome.detail ?? outcome.forward ?? ""}"`]);
