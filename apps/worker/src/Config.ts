@@ -153,8 +153,10 @@ export const parseConfig = (variables: Readonly<Record<string, unknown>>): Confi
 
 /** Whether one text is another one with a character changed, added, left out, or exchanged with the next. */
 const isOneSlip = (one: string, other: string): boolean => {
-  const at = [...one].findIndex((character, index) => character !== other[index]);
-  const [rest, otherRest] = at < 0 ? ["", other.slice(one.length)] : [one.slice(at), other.slice(at)];
+  let at = 0;
+  while (at < one.length && one[at] === other[at]) at += 1;
+  const rest = one.slice(at);
+  const otherRest = other.slice(at);
   const exchanged = `${rest[1] ?? ""}${rest[0] ?? ""}${rest.slice(2)}`;
   return (
     rest.slice(1) === otherRest.slice(1) ||

@@ -82,15 +82,16 @@ export class Metrics {
       family(name, description, "counter", samples);
     }
     const latency = "bytenite_edge_request_seconds";
-    const samples = [...this.#latencies].flatMap(([result, { counts, sum, count }]) => {
+    const samples: Array<string> = [];
+    for (const [result, { counts, sum, count }] of this.#latencies) {
       let below = 0;
-      const buckets = bounds.map((bound, index) => {
+      for (const [index, bound] of bounds.entries()) {
         below += counts[index] ?? 0;
-        return `${latency}_bucket{result="${result}",le="${bound}"} ${below}`;
-      });
-      const totals = [`${latency}_sum{result="${result}"} ${sum}`, `${latency}_count{result="${result}"} ${count}`];
-      return [...buckets, `${latency}_bucket{result="${result}",le="+Inf"} ${count}`, ...totals];
-    });
+        samples.push(`${latency}_bucket{result="${result}",le="${bound}"} ${below}`);
+      }
+      samples.push(`${latency}_bucket{result="${result}",le="+Inf"} ${count}`);
+      samples.push(`${latency}_sum{result="${result}"} ${sum}`, `${latency}_count{result="${result}"} ${count}`);
+    }
     family(latency, "Latency of responses by result, timeouts included.", "histogram", samples);
     for (const { name, help: description, value } of gauges) family(name, description, "gauge", [`${name} ${value}`]);
     return `${lines.join("\n")}\n`;

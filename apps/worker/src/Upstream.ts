@@ -11,7 +11,6 @@ import { errorStatuses } from "@bytenite-engines/http-cache";
 import { remember, userOf, type Admission, type Applicant, type Asked, type Ending } from "./Admission.ts";
 import { emptyBody, readBody, streamBody, type Body, type BodyBudget, type Lease } from "./Body.ts";
 import type { Config } from "./Config.ts";
-import type { Metrics } from "./Metrics.ts";
 import { isUnsafePath } from "./Request.ts";
 import type { RateLimiter, RequestContext } from "./Runtime.ts";
 
@@ -93,7 +92,10 @@ export interface UpstreamOptions {
   readonly budget: BodyBudget;
   /** Rate limits of a token, and of a client without one. */
   readonly limits: { readonly token?: RateLimiter | undefined; readonly anonymous?: RateLimiter | undefined };
-  readonly metrics: Metrics;
+  readonly metrics: {
+    attempt(outcome: string, durationMs: number, nowMs: number): void;
+    count(name: "bytenite_edge_upstream_retries_total", label: string, value: string): void;
+  };
   readonly now: () => number;
 }
 
