@@ -4,7 +4,7 @@ import type * as Context from "effect/Context";
 import type * as Effect from "effect/Effect";
 import type * as Fiber from "effect/Fiber";
 import type { Span } from "effect/Tracer";
-import type { Breaker } from "./Breaker.ts";
+import type { Breaker } from "./FailureRateBreaker.ts";
 import type { CallSettings } from "./ClientOptions.ts";
 import type { EngineEvent, EventSubject } from "./EngineEvent.ts";
 import type { AttemptFailure } from "./Failure.ts";

@@ -1,9 +1,9 @@
 // Options of a client and their defaults, without types of Effect.
 import { defaultBodyLimits, type BodyLimits } from "./Body.ts";
-import type { Breaker } from "./Breaker.ts";
+import type { Breaker } from "./FailureRateBreaker.ts";
 import { tokenText, type TokenOption } from "./Token.ts";
 import type { EngineEvent } from "./EngineEvent.ts";
-import type { Hedging } from "./Hedging.ts";
+import type { Hedging } from "./LatencyHedging.ts";
 import { basePath } from "./HttpRules.ts";
 import type { Format } from "./MediaType.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "./Retry.ts";

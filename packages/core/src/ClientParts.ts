@@ -1,6 +1,6 @@
 // Parts of a client, made from its options.
 import * as Effect from "effect/Effect";
-import type { Breaker } from "./Breaker.ts";
+import type { Breaker } from "./FailureRateBreaker.ts";
 import {
   assertSignal,
   baseUrlOf,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { Breaker } from "../src/Breaker.ts";
-import type { Hedging } from "../src/Hedging.ts";
+import type { Breaker } from "../src/FailureRateBreaker.ts";
+import type { Hedging } from "../src/LatencyHedging.ts";
 import { memoryServer } from "../src/MemoryServer.ts";
 import {
   createEngineClient,
