@@ -204,10 +204,10 @@ const follow = async (machine: Machine): Promise<void> => {
   await backups(follower, token);
   const asked = asking(token).slice(0, 2).join("\n");
   await upgrade(follower, "new", asked, /^ready\n200$/m);
-  const { old } = values;
-  if (old !== undefined) await fromOld(follower, old);
   const ended = "systemctl stop bytenite-registry; systemctl show -P Result -P ExecMainStatus bytenite-registry";
   await follower.check("it ends with 0", ended, /^success\n0$/m);
+  const { old } = values;
+  if (old !== undefined) await fromOld(follower, old);
 };
 
 const problem = await hostProblem();
