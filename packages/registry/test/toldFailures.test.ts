@@ -53,14 +53,24 @@ test("a file that a backup cannot be put into is reported by its name", async ()
   expect([code, stderr]).toEqual([1, `registry: cannot use the database ${other}: it is not a SQLite file\n`]);
 });
 
-test.for(["users x", "export carol", "backup a b", "restore a b", "token list x", "key create x", "token revoke a b"])(
-  "%s has one argument too many, which is reported",
-  async (command) => {
-    const { code, stdout, stderr } = await run([...command.split(" "), ...fresh()]);
-    expect([code, stdout]).toEqual([2, ""]);
-    expect(stderr).toMatch(/^registry: "(?:x|carol|b)" is one argument too many\n/);
-  },
-);
+test.for([
+  "users list x",
+  "export carol",
+  "backup a b",
+  "restore a b",
+  "token list x",
+  "key create x",
+  "token revoke a b",
+])("%s has one argument too many, which is reported", async (command) => {
+  const { code, stdout, stderr } = await run([...command.split(" "), ...fresh()]);
+  expect([code, stdout]).toEqual([2, ""]);
+  expect(stderr).toMatch(/^registry: "(?:x|carol|b)" is one argument too many\n/);
+});
+
+test("a mistyped verb of users is 2, and names the one that was meant", async () => {
+  const { code, stderr } = await run(["users", "creat", "x", ...fresh()]);
+  expect([code, stderr]).toEqual([2, 'registry: users has no "creat"\nDid you mean create?\n']);
+});
 
 test("a token that has expired is listed as such, and a label keeps to its column", async () => {
   const database = fresh();
