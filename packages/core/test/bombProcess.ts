@@ -1,4 +1,4 @@
-// A process with a small heap that reads responses, one for each line of its input.
+// A process with a small heap that reads a response per line.
 import { createInterface } from "node:readline";
 import * as Effect from "effect/Effect";
 import { BadRequestSchema } from "@bytenite-engines/proto";

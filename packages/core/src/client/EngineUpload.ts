@@ -1,4 +1,4 @@
-// Uploads of archives, in the request or by a storage link.
+// Uploads of archives, in the request or by a link to storage.
 import { base64Encode } from "@bufbuild/protobuf/wire";
 import type { Engine, EngineMessage } from "@bytenite-engines/proto";
 import * as Effect from "effect/Effect";
