@@ -6,7 +6,7 @@ import { listen } from "@bytenite-engines/test-kit/ports";
 import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { expect, onTestFinished, test } from "vitest";
 import { nodeFetch, type NodeFetchOptions } from "./node.ts";
-import { createEngineClient, EngineError, type ClientOptions, type FetchInit } from "./promise.ts";
+import { createEngineClient, EngineError, type ClientOptions, type Fetch, type FetchInit } from "./promise.ts";
 
 const engine = JSON.stringify({ id: "1", name: "zipper", version: "0.1", description: "x".repeat(2000) });
 
@@ -304,4 +304,27 @@ test("names the option that cannot be, and the protocol that it does not speak",
   expect(() => nodeFetch({ idleTimeoutMs: -1 })).toThrow(/idleTimeoutMs/);
   expect(() => nodeFetch({ maxConnections: 0 })).toThrow(/maxConnections/);
   await expect(madeFetch()("ftp://127.0.0.1/", init())).rejects.toThrow(/ftp:/);
+});
+
+test("a timeout closes the connection, and no AbortSignal is made for it", async () => {
+  const closed = Promise.withResolvers<void>();
+  const origin = await rawServer((socket) => void socket.once("close", () => closed.resolve()));
+  const made = madeFetch();
+  let read = 0;
+  const fetch: Fetch = (url, init) =>
+    made(
+      url,
+      Object.create(init, {
+        signal: {
+          get: () => {
+            read += 1;
+            return init.signal;
+          },
+        },
+      }) as FetchInit,
+    );
+  const call = clientOf(origin, { fetch, attemptTimeoutMs: 50 }).get("a");
+  expect(await reasonOf(call)).toMatchObject({ _tag: "TimedOut", scope: "attempt" });
+  await closed.promise;
+  expect(read).toBe(0);
 });

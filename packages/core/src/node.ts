@@ -175,8 +175,10 @@ const headersOf = (
 };
 
 /** Listens to what ends a request; returns what takes the listener away. */
-const onAbort = ({ onAbort, signal }: NodeFetchInit, listener: (reason: unknown) => void): (() => void) => {
-  if (onAbort !== undefined) return onAbort(listener);
+const onAbort = (init: NodeFetchInit, listener: (reason: unknown) => void): (() => void) => {
+  if (init.onAbort !== undefined) return init.onAbort(listener);
+  // To read it makes it.
+  const { signal } = init;
   const abort = () => listener(signal?.reason);
   signal?.addEventListener("abort", abort, { once: true });
   return () => signal?.removeEventListener("abort", abort);

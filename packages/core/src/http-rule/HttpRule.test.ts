@@ -32,6 +32,8 @@ test.for<
 >([
   ["get", { text: "a b", int32: 7 }, ["GET /v1/everything/a%20b?int32=7"]],
   ["find", { text: "a b" }, ["GET /v1/everything?text=a+b"]],
+  ["find", { text: "0", int64Text: "0" }, ["GET /v1/everything?text=0"]],
+  ["find", { double: Number.NaN, float: -0 }, ["GET /v1/everything?double=NaN"]],
   [
     "find",
     { texts: ["a", "b"], colors: [1, 2, 77 as never] },
