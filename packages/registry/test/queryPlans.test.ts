@@ -72,7 +72,6 @@ const statements: ReadonlyArray<readonly [string, Statement]> = [
   ["credential by id", byId("x", 0)],
   ["the version that an import overwrites", { sql: single.version, values: [1, "a", 1, 2] }],
   ["the version that a change means", { sql: single.newest, values: [1, "a", 1, 1, null, null] }],
-  ["credentials of a user, by page", { sql: single.credentials, values: [0, 1, 1, 100] }],
 ];
 
 // Going through a partial index in its order is no table scan: it holds exactly the rows that are asked for.
