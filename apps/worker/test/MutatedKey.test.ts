@@ -10,7 +10,7 @@ interface Mutation {
   readonly to: string;
 }
 
-const withoutToken: Mutation = { file: "Store.ts", from: "`${owner}/${route.endpoint", to: "`/${route.endpoint" };
+const withoutToken: Mutation = { file: "Store.ts", from: "`${owner}/${format}", to: "`/${format}" };
 const withoutEncryption: Mutation = {
   file: "Identity.ts",
   from: 'importKey("raw", utf8.encode(token)',
