@@ -181,3 +181,11 @@ test.each([
   const client = clientOf("https://a.example/v1/dev", { fetch, retry: { maxAttempts: 1 } });
   await expect(client.get("zipper")).rejects.toMatchObject({ reason: { _tag: "Undecodable", problem } });
 });
+
+test("a redirect within the origin is followed", async () => {
+  const fetch: Fetch = async (url) =>
+    url.endsWith("/moved")
+      ? new Response('{"name":"zipper"}', { headers: { "content-type": "application/json" } })
+      : new Response(null, { status: 302, headers: { location: "/moved" } });
+  expect((await clientOf("https://a.example/v1/dev", { fetch }).get("zipper")).name).toBe("zipper");
+});
