@@ -182,10 +182,13 @@ test.each([
   await expect(client.get("zipper")).rejects.toMatchObject({ reason: { _tag: "Undecodable", problem } });
 });
 
+/** Redirects once within the origin. */
+const redirecting: Fetch = async (url) =>
+  url.endsWith("/moved")
+    ? new Response('{"name":"zipper"}', { headers: { "content-type": "application/json" } })
+    : new Response(null, { status: 302, headers: { location: "/moved" } });
+
 test("a redirect within the origin is followed", async () => {
-  const fetch: Fetch = async (url) =>
-    url.endsWith("/moved")
-      ? new Response('{"name":"zipper"}', { headers: { "content-type": "application/json" } })
-      : new Response(null, { status: 302, headers: { location: "/moved" } });
-  expect((await clientOf("https://a.example/v1/dev", { fetch }).get("zipper")).name).toBe("zipper");
+  const { name } = await clientOf("https://a.example/v1/dev", { fetch: redirecting }).get("zipper");
+  expect(name).toBe("zipper");
 });
