@@ -1,7 +1,7 @@
 // Methods and paths of the engines API.
 import type { DescMessage } from "@bufbuild/protobuf";
-import { bindings, endpoints } from "./gen/endpoints.ts";
-import { expandTemplate, matchTemplate } from "./http-rule/PathTemplate.ts";
+import { endpoints } from "./gen/endpoints.ts";
+import { encodedSegment } from "./http-rule/PathTemplate.ts";
 
 export { endpoints };
 
@@ -48,14 +48,38 @@ export interface EndpointMatch<N extends EndpointName = EndpointName> {
  * none, or the tag is empty, has a malformed escape, or hides a slash or a dot segment behind one.
  */
 export const matchRequest = (method: string, path: string): EndpointMatch | undefined => {
+  const parts = path.split("/");
   for (const name of names) {
-    const values = rows[name].method === method ? matchTemplate(bindings[name].template, path) : undefined;
-    if (values === undefined) continue;
-    const tag = values.get("engine_tag");
-    if (tag === undefined) return { name };
-    if (isPathTag(tag)) return { name, tag };
+    const row = rows[name];
+    const match = row.method === method ? matchRow(name, row.path.split("/"), parts) : undefined;
+    if (match !== undefined) return match;
   }
   return undefined;
+};
+
+// Not by path templates: they would be a kilobyte of a proxy.
+const matchRow = (
+  name: EndpointName,
+  template: ReadonlyArray<string>,
+  parts: ReadonlyArray<string>,
+): EndpointMatch | undefined => {
+  const at = template.indexOf(tagSegment);
+  if (template.length !== parts.length || !template.every((text, index) => index === at || text === parts[index]))
+    return undefined;
+  if (at === -1) return { name };
+  const tag = decoded(parts[at] ?? "");
+  return tag !== undefined && isPathTag(tag) ? { name, tag } : undefined;
+};
+
+/** Where a template has the tag. */
+const tagSegment = "{engine_tag}";
+
+const decoded = (segment: string): string | undefined => {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return undefined;
+  }
 };
 
 /** The methods that a path takes; empty for a path that no call has. */
@@ -73,6 +97,7 @@ export const isPathTag = (tag: string): boolean => !/^\.{0,2}$/.test(tag) && !/[
 
 /** The path of a call for a tag, percent-encoded; undefined for a tag that no path can carry. */
 export const pathOf = (name: EndpointName, tag = ""): string | undefined => {
-  const { template } = bindings[name];
-  return template.variables.length === 0 || isPathTag(tag) ? expandTemplate(template, () => tag) : undefined;
+  const { path } = rows[name];
+  if (!path.includes(tagSegment)) return path;
+  return isPathTag(tag) ? path.replace(tagSegment, () => encodedSegment(tag)) : undefined;
 };

@@ -137,8 +137,10 @@ const encodedValue = (template: PathTemplate, variable: PathVariable, value: str
 const subTemplate = (segments: ReadonlyArray<PathSegment>): string =>
   segments.map((segment) => (segment.kind === "literal" ? segment.text : segment.kind)).join("/");
 
-/** Escapes five characters that encodeURIComponent keeps. */
-const encodedSegment = (text: string): string =>
+/**
+ * A segment of a path, percent-encoded: encodeURIComponent keeps five characters more than google.api.http does, and not `@`.
+ */
+export const encodedSegment = (text: string): string =>
   plainText.test(text)
     ? text
     : encodeURIComponent(text).replaceAll(/%40|[!'()*]/g, (char) =>
