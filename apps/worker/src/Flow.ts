@@ -207,9 +207,15 @@ const fromCache = async (
     },
     recipient,
   );
-  const forwarded = chosen === undefined ? "miss" : "validated";
-  const result: Result = collapsed ? "collapsed" : outcome.forward === "bypass" || !isRead ? "bypass" : forwarded;
-  return { response, result, route, bytes: answer.bytes.byteLength, ...details };
+  return { response, result: resultOf(cacheOutcome), route, bytes: answer.bytes.byteLength, ...details };
+};
+
+/** The result of a request that was answered from upstream, or refused, by its Cache-Status. */
+const resultOf = ({ collapsed, forward }: CacheOutcome = {}): Result => {
+  if (forward === undefined) return "refused";
+  if (collapsed === true) return "collapsed";
+  if (forward === "bypass" || forward === "method") return "bypass";
+  return forward === "stale" || forward === "request" ? "validated" : "miss";
 };
 
 /** A response in the form of the request; where it cannot be transcoded, that form is fetched. */
@@ -233,6 +239,5 @@ const refused = (request: ParsedRequest, refusal: ErrorResponse, outcome?: Cache
   const { method, headers, route } = request;
   const response = refuse(refusal, headers.get("accept"), method !== "HEAD");
   if (outcome !== undefined) response.headers.append("cache-status", cacheStatus(proxyName, outcome));
-  const result = outcome?.forward === undefined ? "refused" : outcome.forward === "bypass" ? "bypass" : "miss";
-  return { response, result, route, bytes: 0 };
+  return { response, result: resultOf(outcome), route, bytes: 0 };
 };

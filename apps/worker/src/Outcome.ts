@@ -13,9 +13,9 @@ export type Result =
   /** Stale, because the upstream failed. */
   | "stale-if-error"
   | "miss"
-  /** Results with a stored response that was validated. */
+  /** Forwarded although a response was stored, mostly to validate that; also where it failed, as the status says. */
   | "validated"
-  /** Shared another request's exchange. */
+  /** Shared another request's exchange, or its failure. */
   | "collapsed"
   /** Without a (living) token, or not cacheable by its method. */
   | "bypass";

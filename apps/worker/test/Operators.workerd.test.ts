@@ -1,7 +1,7 @@
 // Purges, explanations and secrets of operators.
 import { expect, test } from "vitest";
 import { adminSecret, cacheResult, edgeOrigin, type Edge } from "./edge.ts";
-import { failing, json, stageProxy } from "./stage.ts";
+import { failing, json, refused, stageProxy } from "./stage.ts";
 
 const stage = stageProxy();
 
@@ -146,4 +146,20 @@ test("latencies are a histogram by result", async () => {
   const text = await (await admin("metrics")).text();
   expect(text).toContain('bytenite_edge_request_seconds_bucket{result="hit",le="0.001"} 1\n');
   expect(text).toContain('bytenite_edge_request_seconds_count{result="miss"} 1\n');
+});
+
+test.each([
+  ["GET", "/engines/zipper", "fwd=uri-miss", "miss", "get"],
+  ["GET", "/engines/stored", "fwd=stale", "validated", "get"],
+  ["POST", "/engines", "fwd=method", "bypass", "other"],
+])("a %s of %s that fails says %s, and is counted as %s", async (method, path, status, result, endpoint) => {
+  stage.answer = (headers) => stage.engineFor(headers, { "cache-control": "max-age=1, must-revalidate" });
+  await stage.edge.get("alice", "/engines/stored", json);
+  stage.clock.ms += 2_000;
+  stage.answer = refused;
+  const headers = { authorization: "alice", ...json };
+  const response = await stage.edge.send(new Request(`${edgeOrigin}/v1/dev${path}`, { method, headers }));
+  expect([response.status, cacheResult(response)]).toEqual([502, status]);
+  const text = await (await admin("metrics")).text();
+  expect(text).toContain(`requests_total{endpoint="${endpoint}",result="${result}",status="502"} 1\n`);
 });

@@ -54,12 +54,6 @@ test("what can be lost with a process that was killed may be missing, and no mor
   expect(imbalances(nothing, { ...lost, registry: 6 }, edgeKilled)).toHaveLength(1);
 });
 
-test("a validation that fails says fwd=stale, and is counted as a miss", () => {
-  const answeredBy = { ...by(7, 2), validated: 1 };
-  expect(imbalances(nothing, { ...good, answeredBy }, undisturbed)).toEqual([]);
-  expect(imbalances(nothing, { ...good, answeredBy: { ...by(6, 2), validated: 2 } }, undisturbed)).toHaveLength(2);
-});
-
 test("a request whose connection was torn may have been sent twice, or may have reached nobody", () => {
   expect(imbalances(nothing, { ...good, registry: 3, torn: 1 }, undisturbed)).toEqual([]);
   expect(imbalances(nothing, { ...good, registry: 2, torn: 2 }, undisturbed)).toHaveLength(1);

@@ -1,6 +1,5 @@
 // Comparison of the counts of clients, proxy and registry.
 import { outcomes, type Counts } from "./Ledger.ts";
-import type { Outcome } from "./Staleness.ts";
 
 /** What was between two readings that makes counts uncertain: processes that ended took their last counts with them. */
 export interface Disturbance {
@@ -40,13 +39,9 @@ export const imbalances = (
   must(counted <= sent, `the edge counted ${counted} requests, ${sent} were sent`);
   must(answered <= counted + lost.edgeLost, `${answered} answers came, the edge counted ${counted}`);
   if (!edge && answered === sent) {
-    const seenAs = (outcome: Outcome): number => after.answeredBy[outcome] - before.answeredBy[outcome];
-    const countedAs = (outcome: Outcome): number => after.edgeBy[outcome] - before.edgeBy[outcome];
-    // A validation that fails is answered with an error that says fwd=stale, and counted as a miss.
-    const failedValidations = Math.max(0, countedAs("missed") - seenAs("missed"));
     for (const outcome of outcomes) {
-      const moved = outcome === "missed" ? failedValidations : outcome === "validated" ? -failedValidations : 0;
-      const [seen, said] = [seenAs(outcome) + moved, countedAs(outcome)];
+      const seen = after.answeredBy[outcome] - before.answeredBy[outcome];
+      const said = after.edgeBy[outcome] - before.edgeBy[outcome];
       must(seen === said, `${seen} answers say ${outcome}, the edge counted ${said}`);
     }
   }
