@@ -8,42 +8,42 @@ import {
   type Statement,
 } from "@bytenite-engines/registry/api";
 
-/** A prepared statement of D1, as far as it is used here. */
+/** The used part of a prepared statement of D1. */
 interface D1Statement {
   readonly bind: (...values: ReadonlyArray<unknown>) => D1Statement;
   readonly all: () => Promise<{ readonly results: ReadonlyArray<Row> }>;
 }
 
-/** What runs statements. */
+/** Runner of statements: a database or a session. */
 interface D1Queries {
   readonly prepare: (sql: string) => D1Statement;
   readonly batch: (statements: ReadonlyArray<D1Statement>) => Promise<ReadonlyArray<{ results: ReadonlyArray<Row> }>>;
 }
 
-/** Statements that see what came before: those of one session never go back in time. */
+/** A session: each statement sees at least the data of the ones before. */
 interface D1Session extends D1Queries {
-  /** How new the data was that the session has seen last, or null when it has seen none. */
+  /** Bookmark of the newest data that the session has read; null before the first read. */
   readonly getBookmark: () => string | null;
 }
 
-/** A D1 database, as far as it is used here. Asked directly, its primary answers. */
+/** The used part of a D1 database. Without a session, the primary answers. */
 export interface D1Binding extends D1Queries {
-  /** Absent in emulators that know no replicas. */
+  /** Absent in emulators without replicas. */
   readonly withSession?: (from: string) => D1Session;
 }
 
-/** Carries the bookmark of a session, both ways; the name that D1's documents use. */
+/** Header with the bookmark of a session, in requests and responses; named as in D1's documents. */
 const bookmarkHeader = "X-D1-Bookmark";
 
-/** Where a request is read that asks for nothing else: the nearest copy, however old. */
+/** Default of a session: the nearest replica, of any age. */
 const anyCopy = "first-unconstrained";
 
-/** Where a request is read that takes nothing old: the primary. */
+/** Session on the primary. */
 const primary = "first-primary";
 
 /**
- * A bookmark is kept as it came if it is short and plain, as is `first-primary`; anything else is none. Without one,
- * `Cache-Control: no-cache` (RFC 9111, 5.2.1.4) asks the primary.
+ * The bookmark of a request if it is short and plain, or `first-primary`; others are ignored. Without one,
+ * `Cache-Control: no-cache` (RFC 9111, 5.2.1.4) reads the primary.
  */
 const fromIn = (head: RequestHead): string => {
   const given = head.header(bookmarkHeader.toLowerCase());
@@ -53,7 +53,7 @@ const fromIn = (head: RequestHead): string => {
 
 /**
  * The session of a request: it reads from a replica at least as new as the bookmark of the request, or from the
- * primary. The bookmark of its answer is one that sees what was written.
+ * primary. The bookmark of its answer covers its writes.
  */
 export const sessionOf =
   (database: D1Binding) =>
@@ -68,12 +68,12 @@ export const sessionOf =
     };
   };
 
-/** Milliseconds by which a copy that credentials are read from may be behind: how long a revocation can take, but for what an isolate trusts. */
+/** Most milliseconds that a replica for credentials may be behind, and so the delay of a revocation, without the isolate's cache. */
 export const credentialsBehindMs = 10_000;
 
 /**
- * A driver for lookups of credentials: they come from any copy that is at most `credentialsBehindMs` behind. The primary is asked once in
- * that time, and its bookmark is the least that a copy must have seen; and it is asked for what a copy does not have.
+ * A driver for lookups of credentials in any replica at most `credentialsBehindMs` behind. It reads the primary once in that time,
+ * and requires replicas to be at least as new as its bookmark. It also reads the primary for rows that a replica lacks.
  */
 export const makeCredentialsDriver = (database: D1Binding, now: () => number = Date.now): SqlDriver => {
   const direct = makeD1Driver(database);
@@ -98,8 +98,8 @@ export const makeCredentialsDriver = (database: D1Binding, now: () => number = D
 };
 
 /**
- * Whether D1 has refused a statement for what it is: to try it again is of no use. What else it says, that it is overloaded, reset
- * or out of reach, may be over soon (https://developers.cloudflare.com/d1/observability/debug-d1/).
+ * Whether D1 has rejected the statement itself, so that a retry is useless. Other errors (overloaded, reset, unreachable) are
+ * transient (https://developers.cloudflare.com/d1/observability/debug-d1/).
  */
 const isOurs = (error: unknown): boolean =>
   error instanceof TypeError ||

@@ -3,7 +3,7 @@ import { StorageUnavailable, type Staging } from "@bytenite-engines/registry/api
 import { AwsClient } from "aws4fetch";
 import { failing, type R2Binding } from "./R2Store.ts";
 
-/** What signs links. */
+/** Credentials that sign links. */
 export interface StagingOptions {
   /** URL of the bucket, as https://ACCOUNT.r2.cloudflarestorage.com/bytenite-engines. */
   readonly url: string;
@@ -12,19 +12,19 @@ export interface StagingOptions {
   readonly maxBytes: number;
 }
 
-/** What the objects are named with that nobody has checked yet. */
+/** Prefix of unchecked objects. */
 const prefix = "uploads/";
 
-/** Archives of one user that lie in the bucket unchecked, at most: a user cannot fill it. */
+/** Most unchecked archives of one user, so that no user fills the bucket. */
 const placesPerUser = 8;
 
-/** Seconds that a link lives. */
+/** Lifetime of a link, in seconds. */
 const linkSeconds = 60 * 60;
 
-/** Milliseconds for which an archive that nobody names lies in the bucket. */
+/** Milliseconds until an unclaimed archive is removed. */
 const stagedMs = 2 * 60 * 60_000;
 
-/** Links to places of the bucket. Each is signed for one length. */
+/** Upload links, each signed for one key and length. */
 export const makeR2Staging = (bucket: R2Binding, options: StagingOptions): Staging => {
   const { accessKeyId, secretAccessKey, maxBytes } = options;
   const base = options.url.replace(/\/+$/, "");
@@ -38,7 +38,7 @@ export const makeR2Staging = (bucket: R2Binding, options: StagingOptions): Stagi
         const free = Array.from({ length: placesPerUser }, (_, place) => `${prefix}${user}/${place}`).filter(
           (place) => !taken.has(place),
         );
-        // Any of them: of those who ask at once, few get the same, and the digest tells.
+        // A random one: concurrent requests seldom pick the same, and the digest would detect it.
         const [random = 0] = crypto.getRandomValues(new Uint32Array(1));
         const place = free[random % free.length];
         if (place === undefined) return undefined;
@@ -69,7 +69,7 @@ export const makeR2Staging = (bucket: R2Binding, options: StagingOptions): Stagi
   };
 };
 
-/** Removes archives that were sent and never named. */
+/** Removes unclaimed archives. */
 export const sweepStaged = async (bucket: R2Binding, nowMs: number): Promise<number> => {
   let removed = 0;
   let cursor: string | undefined;

@@ -1,10 +1,10 @@
 // Archives as objects of Cloudflare R2, written in parts.
 import { StorageUnavailable, type ObjectStore, type Sha256 } from "@bytenite-engines/registry/api";
 
-/** Bytes of a part: all but the last one of an upload in parts have the same, of at least 5 MiB. Memory that one upload takes. */
+/** Bytes of a part: R2 wants equal parts of at least 5 MiB, but for the last. Also the memory of one upload. */
 const partBytes = 8 * 1_024 * 1_024;
 
-/** What the objects of archives are named with, so that a bucket can hold other things. */
+/** Prefix of archives, so that a bucket can hold other objects. */
 const prefix = "archives/";
 
 interface R2Part {
@@ -18,7 +18,7 @@ interface R2Upload {
   readonly abort: () => Promise<void>;
 }
 
-/** An R2 bucket, as far as it is used here. */
+/** The used part of an R2 bucket. */
 export interface R2Binding {
   readonly put: (key: string, value: Uint8Array) => Promise<unknown>;
   readonly get: (
@@ -34,7 +34,7 @@ export interface R2Binding {
   readonly createMultipartUpload: (key: string) => Promise<R2Upload>;
 }
 
-/** What work gives; what it throws, as StorageUnavailable. */
+/** The result of `work`; its errors become StorageUnavailable. */
 export const failing = async <A>(work: () => Promise<A>): Promise<A> => {
   try {
     return await work();
@@ -43,7 +43,7 @@ export const failing = async <A>(work: () => Promise<A>): Promise<A> => {
   }
 };
 
-/** Objects in a bucket. R2 ends uploads in parts that are never finished after a week. */
+/** Objects in a bucket. R2 aborts unfinished multipart uploads after a week. */
 export const makeR2Store = (bucket: R2Binding): ObjectStore => ({
   begin: () => {
     const key = crypto.randomUUID();
@@ -101,7 +101,7 @@ export const makeR2Store = (bucket: R2Binding): ObjectStore => ({
   },
 });
 
-/** SHA-256 by the runtime of Workers, which has one that takes parts. */
+/** SHA-256 of a stream, by the runtime of Workers. */
 export const workerSha256 = (): Sha256 => {
   const { DigestStream } = crypto as unknown as {
     readonly DigestStream: new (

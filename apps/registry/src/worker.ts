@@ -54,12 +54,12 @@ interface Handler {
   readonly box: SecretBox | undefined;
 }
 
-/** What goes on after an answer. */
+/** Work after the response. */
 interface Context {
   readonly waitUntil: (work: Promise<unknown>) => void;
 }
 
-/** Whether this deployment can answer: its settings hold, the database has its tables, and the key is the one of the database. */
+/** Checks the deployment: valid settings, tables in the database, and the key of the database. */
 const readiness = async (env: Env, box: SecretBox | undefined): Promise<Response> => {
   const headers = { "Cache-Control": "no-store" };
   const sql = makeD1Driver(env.DB);
@@ -80,7 +80,7 @@ interface Settings {
   readonly web: Web;
   readonly key: string | undefined;
   readonly archiveBytes: number;
-  /** Undefined: archives come in requests alone. */
+  /** Undefined: archives come in requests only. */
   readonly staging: StagingOptions | undefined;
 }
 
@@ -90,7 +90,7 @@ const bytesIn = (name: string, text: string, otherwise: number): number => {
   return bytes;
 };
 
-/** What the variables say. Throws TypeError for values that cannot work; `scripts/build.ts` asks it before each deploy. */
+/** Settings from the variables. Throws TypeError for invalid values; `scripts/build.ts` calls it before each deploy. */
 export const settingsIn = ({
   ACCESS_LOG = "off",
   CORS_ORIGINS = "",
@@ -120,13 +120,13 @@ export const settingsIn = ({
   return { web, key: key || undefined, archiveBytes, staging };
 };
 
-/** Uploads of one isolate at once: each holds 8 MiB, and an isolate has 128 MiB. */
+/** Concurrent uploads of one isolate: each holds 8 MiB, and an isolate has 128 MiB. */
 const uploadsAtOnce = { uploads: 4, uploadsPerUser: 2 } as const;
 
 const build = async (env: Env): Promise<Handler> => {
   const { web, key, archiveBytes, staging } = settingsIn(env);
   const box = key === undefined ? undefined : await makeSecretBox(key);
-  // Asks for the check value along with the first credential: a new isolate makes no query of its own.
+  // Reads the check value of the key along with the first credential: a new isolate makes no query of its own.
   const sql = withKeyCheck(makeD1Driver(env.DB), box);
   const credentials = withKeyCheck(makeCredentialsDriver(env.DB), box);
   const lastUse = makeLastUse(sql);
@@ -140,7 +140,7 @@ const build = async (env: Env): Promise<Handler> => {
           staging: staging === undefined ? undefined : makeR2Staging(env.ARCHIVES, staging),
           sha256: workerSha256,
           links: await makeLinks(key),
-          // Without a key that isolates share, a link would be good in one of them only.
+          // Without a shared key, a link would be valid in one isolate only.
           publicUrl: key === undefined ? undefined : env.PUBLIC_URL || undefined,
           limits: { ...defaultUploadLimits, ...uploadsAtOnce, archiveBytes },
         };
@@ -151,14 +151,14 @@ const build = async (env: Env): Promise<Handler> => {
     session: sessionOf(env.DB),
     serializer: makeSerializer(),
     box,
-    // Isolates come and go: without a key that they share, a token would be good in one of them only.
+    // Without a shared key, a token would be valid in one isolate only.
     accessTokens: key === undefined ? undefined : await makeAccessTokens(key),
     accepts: ["token"],
     ...(byUser === undefined ? {} : { checkRate: async ({ id }) => byUser(id) }),
     ...(byAddress === undefined ? {} : { checkAddressRate: byAddress }),
     attempts: makeLimit(attemptLimit),
     addressOf: (head) => {
-      // Set by Cloudflare, whatever a client sends; absent where another Worker asks through a binding.
+      // Set by Cloudflare, which overrides the client's; absent in calls by a service binding.
       const address = head.header("cf-connecting-ip");
       return address === null ? undefined : countedAddress(address);
     },
@@ -169,12 +169,12 @@ const build = async (env: Env): Promise<Handler> => {
 };
 
 /**
- * The API, once an isolate has made it. Not a promise of it: requests may not wait for each other's I/O here, so those
- * that come before it is there make it themselves.
+ * The API of this isolate, once made. Not a promise: Workers forbids waiting for another request's I/O, so concurrent first
+ * requests each make it.
  */
 let made: Handler | undefined;
 
-/** No query, token or user: what a log may hold. */
+/** Fields of a log line; no query, token or user. */
 const logLine = (request: Request, path: string, response: Response, ms: number): string =>
   JSON.stringify({
     method: request.method.slice(0, 20),
@@ -185,12 +185,12 @@ const logLine = (request: Request, path: string, response: Response, ms: number)
     ms,
   });
 
-/** A setting that cannot work. The log says which. */
+/** The response for an invalid setting, which the log names. */
 const cannotStart = (): Response =>
   Response.json({ code: 13, message: "the registry cannot start", details: [] }, { status: 500 });
 
 export default {
-  /** Removes objects that no engine names any more, by the cron trigger of wrangler.jsonc. */
+  /** Removes orphaned objects, by the cron trigger of wrangler.jsonc. */
   async scheduled(_event: unknown, env: Env): Promise<void> {
     if (env.ARCHIVES === undefined) return;
     await sweep(makeD1Driver(env.DB), makeR2Store(env.ARCHIVES), Date.now());

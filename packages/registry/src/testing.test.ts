@@ -61,7 +61,7 @@ test("engines and users of one's own can be seeded, published and changed", asyn
 test("an answer that a fault has torn is written down as torn", async () => {
   await using registry = await struck({ reset: "in-body" });
   await rawExchange(registry);
-  expect(registry.requests[0]?.outcome).toBe("torn");
+  expect(registry.requests[0]?.outcome).toBe("faulted");
 });
 
 test("a server that only has JSON is imitated, whole or by a fault", async () => {

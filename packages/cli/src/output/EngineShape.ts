@@ -17,7 +17,7 @@ const kinds: Readonly<Record<string, ColumnKind>> = {
   engineStatus: "status",
 };
 
-/** Long text can be cut; its beginning is enough. */
+/** Least cells of columns that may be cut. */
 const leastCells: Readonly<Record<string, number>> = {
   id: 8,
   name: 12,
@@ -43,7 +43,7 @@ const column = (path: string, rank?: number): Column => ({
   ...(rank === undefined ? {} : { rank }),
 });
 
-/** The columns of `table`. The ranks order which are left out first on a narrow terminal. */
+/** The columns of `table`. The highest ranks are left out first on a narrow terminal. */
 export const engineColumns: ReadonlyArray<Column> = [
   column("name"),
   column("version"),
@@ -82,7 +82,7 @@ export const wideEngineColumns: ReadonlyArray<Column> = [
   ].map((path) => column(path)),
 ];
 
-/** All paths of an engine and of a status, in the order of the contract, whose descriptors are more than a list needs to load. */
+/** All paths of an engine and of a status, in the order of the contract. Written out to avoid loading the descriptors. */
 export const enginePaths: ReadonlyArray<string> = (
   "id name version owner type status description hash link entrypoint revision createdAt updatedAt deletedAt platform " +
   "platformConfig platformConfig.container platformConfig.privateImage platformConfig.username platformConfig.token " +
@@ -91,10 +91,10 @@ export const enginePaths: ReadonlyArray<string> = (
 ).split(" ");
 export const statusPaths: ReadonlyArray<string> = "engineId engineTag engineData engineLink engineStatus".split(" ");
 
-/** The columns that were asked for by name. Throws UsageError for one that is not among `known`. */
+/** The columns of --columns. Throws UsageError for one that is not in `known`. */
 export const askedColumns = (names: ReadonlyArray<string>, known: ReadonlyArray<string>): ReadonlyArray<Column> =>
   names.map((name) => {
-    // The last name of a path is enough where only one path ends so.
+    // The last name of a path is enough if it is unique.
     const ends = known.filter((path) => path === name || path.endsWith(`.${name}`));
     const path = known.includes(name) ? name : ends.length === 1 ? ends[0] : undefined;
     if (path !== undefined) return column(path);
@@ -117,13 +117,13 @@ const pageOf = (engines: Array<Engine>, pagination?: PaginatedResponse): EngineL
   ...(pagination === undefined ? {} : { pagination }),
 });
 
-/** The record of an engine in a list: its message is a list of one, and the bytes of such lists add up to the whole. */
+/** The record of an engine in a list. Its message is a list of one: concatenated, they are the whole list. */
 export const listedRecord = (engine: Engine, showSecrets: boolean): OutputRecord => ({
   ...engineRecord(engine, showSecrets),
   message: pageOf([engine]),
 });
 
-/** How engines look that were asked for by their tags. */
+/** Shape of engines by tag. */
 export const engineShape = (document: "one" | "array"): Shape => ({
   columns: engineColumns,
   wide: wideEngineColumns,
@@ -133,13 +133,13 @@ export const engineShape = (document: "one" | "array"): Shape => ({
   document,
 });
 
-/** What is known of a list at its end. A total that is not known is left out of JSON. */
+/** Pagination at the end of a list. JSON omits an unknown total. */
 export interface ListEnd {
   readonly pagination: PaginatedResponse;
   readonly isTotalKnown: boolean;
 }
 
-/** How a list of engines looks; its pagination is known at the end. */
+/** Shape of a list of engines; its pagination is known at the end. */
 export const listShape = (end: () => ListEnd): Shape => ({
   ...engineShape("array"),
   document: {
@@ -156,7 +156,7 @@ export const listShape = (end: () => ListEnd): Shape => ({
 /** The record of a status. */
 export const statusRecord = (message: EngineMessage): OutputRecord => ({ json: toJson(message), message });
 
-/** The status of an engine that is not there any more. */
+/** The status of a deleted engine. */
 export const deletedStatus = (engineTag: string): EngineMessage => ({
   $typeName: "bytenite.developer.EngineMessage",
   engineId: "",
@@ -166,7 +166,7 @@ export const deletedStatus = (engineTag: string): EngineMessage => ({
   engineStatus: "deleted",
 });
 
-/** How a status looks. */
+/** Shape of a status. */
 export const statusShape = (document: "one" | "array"): Shape => ({
   columns: [
     { path: "engineTag", kind: "text" },
@@ -179,10 +179,10 @@ export const statusShape = (document: "one" | "array"): Shape => ({
   document,
 });
 
-/** What stands in the place of a secret. */
+/** Replacement of a secret. */
 export const redactedText = "REDACTED";
 
-/** Hides the credential of the container registry. The engine itself is changed: it was fetched to be shown. */
+/** Hides the credential of the container registry, in the engine itself. */
 export const redact = (engine: Engine): Engine => {
   if (engine.platformConfig !== undefined && engine.platformConfig.token !== "") {
     engine.platformConfig.token = redactedText;
@@ -190,6 +190,6 @@ export const redact = (engine: Engine): Engine => {
   return engine;
 };
 
-/** The same in the text of a JSON body that is passed on as it came. */
+/** The same in the text of an otherwise unchanged JSON body. */
 export const redactJsonText = (text: string): string =>
   text.replaceAll(/("token"\s*:\s*)"(?:[^"\\]|\\.)+"/g, (_, key: string) => `${key}"${redactedText}"`);

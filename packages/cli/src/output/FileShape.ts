@@ -1,4 +1,4 @@
-// How lists of an engine's files look.
+// Records and columns of an engine's files.
 import type { JsonObject } from "@bufbuild/protobuf";
 import { textAt, type OutputRecord, type Shape } from "./Shape.ts";
 import type { EngineFile } from "../engine/EngineFolder.ts";
@@ -8,7 +8,7 @@ export const fileRecord = ({ path, bytes, isExecutable }: EngineFile): OutputRec
   json: { path, bytes, executable: isExecutable },
 });
 
-/** Files in an object that says more about them; that is known at the end. */
+/** Shape of files, in an object with more keys, known at the end. */
 export const filesShape = (rest: () => JsonObject): Shape => ({
   columns: [
     { path: "path", kind: "text", leastCells: 20 },

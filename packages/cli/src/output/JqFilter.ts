@@ -9,10 +9,10 @@ interface Jq {
   readonly raw: (json: string, expression: string, flags: ReadonlyArray<string>) => string | undefined;
 }
 
-/** Records that are given to one run of jq. */
+/** Records per run of jq. */
 const recordsPerRun = 1_000;
 
-/** What jq makes of JSON texts: strings as they are, anything else as compact JSON, one a line. */
+/** Runs jq on JSON texts: results are lines of raw strings or compact JSON. */
 export const jqOf = async (expression: string): Promise<(json: string) => string> => {
   const load = createRequire(import.meta.url);
   const jq = await (load("jq-web") as Promise<Jq>);
@@ -31,10 +31,10 @@ export const jqOf = async (expression: string): Promise<(json: string) => string
   };
 };
 
-/** The environment that jq would see is one that WebAssembly made up. The line end closes a comment. */
+/** Hides the environment, which WebAssembly makes up. The line end closes a comment. */
 const withoutEnvironment = (expression: string): string => `{} as $ENV | def env: {}; (${expression}\n)`;
 
-/** What jq says, without its place in the program, of which the expression is a part. */
+/** The message of jq, without its place in the wrapped program. */
 const problemOf = (error: unknown, expression: string): string => {
   const [, problem = "the expression failed", line] =
     /^jq: error(?: \(at [^)]*\))?: (.+?)(?: at <top-level>, line (\d+):)?$/m.exec((error as Error).message) ?? [];
@@ -43,7 +43,7 @@ const problemOf = (error: unknown, expression: string): string => {
     : problem.replace(" (Unix shell quoting issues?)", "");
 };
 
-/** Runs the expression once over the whole document that `inner` makes. */
+/** Runs the expression once over the whole document that `make` writes. */
 export const jqOnDocument = (expression: string, make: (write: Write) => RecordWriter, write: Write): RecordWriter => {
   const pieces: Array<string> = [];
   const inner = make(async (chunk) => void pieces.push(String(chunk)));
@@ -56,7 +56,7 @@ export const jqOnDocument = (expression: string, make: (write: Write) => RecordW
   };
 };
 
-/** Runs the expression over each record as it comes. */
+/** Runs the expression over each record as it arrives. */
 export const jqOnRecords = (expression: string, write: Write): RecordWriter => {
   let jq: Promise<(json: string) => string> | undefined;
   return {

@@ -10,10 +10,10 @@ import { colouredJson, jsonWriter, ndjsonWriter, csvWriter } from "./TextWriters
 import { pathsOfColumns, textAt, type RecordWriter, type Shape, type Write } from "./Shape.ts";
 import { detailsWriter, tableWriter } from "./Table.ts";
 
-/** What was asked for. */
+/** Options of the output. */
 export interface OutputOptions {
   readonly form: OutputForm;
-  /** Whether the form was named by a flag. */
+  /** Whether the form comes from a flag. */
   readonly named: boolean;
   readonly jq: string | undefined;
   readonly columns: ReadonlyArray<string> | undefined;
@@ -23,36 +23,39 @@ export interface OutputOptions {
 }
 
 /**
- * The form that holds: --jq without a form means json. A setting for protobuf means json where the API has no message, and table
+ * The effective form: --jq without a form means json. A setting for protobuf means json if the API has no message, and table
  * on a terminal.
- * Throws UsageError for what does not go together.
+ * Throws UsageError for conflicting options.
  */
 export const formOf = ({ form, named, jq, columns, terminal }: OutputOptions, shape: Shape): OutputForm => {
   const isBare = form === "protobuf" && shape.protobuf !== true;
   if (isBare && named) throw new UsageError("The API has no protobuf message for this", "Use --output json.");
   if (form === "protobuf" && !named && jq === undefined && terminal.isTTY) return "table";
-  const holds = !isBare && (jq === undefined || named || form === "ndjson") ? form : "json";
-  if (jq !== undefined && holds !== "json" && holds !== "ndjson") {
-    throw new UsageError(`--jq works on JSON, not on --output ${holds}`, "Use it with --output json or ndjson.");
+  const effective = !isBare && (jq === undefined || named || form === "ndjson") ? form : "json";
+  if (jq !== undefined && effective !== "json" && effective !== "ndjson") {
+    throw new UsageError(`--jq works on JSON, not on --output ${effective}`, "Use it with --output json or ndjson.");
   }
-  if (columns !== undefined && !["table", "wide", "csv"].includes(holds)) {
-    throw new UsageError(`--columns is for table, wide and csv, not for ${holds}`, "Choose fields of JSON with --jq.");
+  if (columns !== undefined && !["table", "wide", "csv"].includes(effective)) {
+    throw new UsageError(
+      `--columns is for table, wide and csv, not for ${effective}`,
+      "Choose fields of JSON with --jq.",
+    );
   }
-  if (holds === "protobuf" && terminal.isTTY) {
+  if (effective === "protobuf" && terminal.isTTY) {
     throw new UsageError("--output protobuf is not for a terminal", "Send it to a file or into a pipe.");
   }
   if (columns !== undefined) askedColumns(columns, shape.known);
-  return holds;
+  return effective;
 };
 
-/** The writer of a command's records. Checks first that all of it goes together. */
+/** The writer of a command's records. Throws UsageError for conflicting options. */
 export const writerOf = async (options: OutputOptions, shape: Shape, unsafe: Write): Promise<RecordWriter> => {
   const form = formOf(options, shape);
   const { jq } = options;
-  // Cells of tables are safe one by one; whole documents are made so on their way to a terminal.
+  // Tables escape each cell; whole documents are escaped when written to a terminal.
   const write: Write =
     options.terminal.isTTY && !["table", "wide", "protobuf"].includes(form) ? safely(unsafe) : unsafe;
-  // Only on a terminal: a program that reads JSON does not expect colours, whatever the environment forces.
+  // Only on a terminal: programs that read JSON do not expect colours, even if the environment forces them.
   const coloured = options.terminal.isTTY && options.terminal.colour ? inColours(unsafe) : write;
   const asked = options.columns === undefined ? undefined : askedColumns(options.columns, shape.known);
   switch (form) {
@@ -71,7 +74,7 @@ export const writerOf = async (options: OutputOptions, shape: Shape, unsafe: Wri
       return (await import("./ProtobufWriter.ts")).protobufWriter(shape, write);
     case "table":
     case "wide":
-      return peopleWriter(options, form, shape, asked, write);
+      return tableOrDetails(options, form, shape, asked, write);
   }
 };
 
@@ -85,7 +88,7 @@ const inColours =
   (chunk) =>
     write(typeof chunk === "string" ? colouredJson(safeLines(chunk)) : chunk);
 
-const peopleWriter = (
+const tableOrDetails = (
   { headers, terminal, now }: OutputOptions,
   form: "table" | "wide",
   shape: Shape,
@@ -105,7 +108,7 @@ const namesWriter = (shape: Shape, write: Write): RecordWriter => ({
   end: async () => {},
 });
 
-/** What was asked for by flags and settings. */
+/** Options from flags and settings. */
 export const outputOptions = (invocation: Invocation): OutputOptions => {
   const { value, kind } = invocation.settings.of("output");
   return {
@@ -119,7 +122,7 @@ export const outputOptions = (invocation: Invocation): OutputOptions => {
   };
 };
 
-/** Lets what is longer than the screen go through a pager. */
+/** Sends output longer than the screen through a pager. */
 export const pageOutput = (invocation: Invocation): void => {
   const command = isOn(invocation, "no-pager") ? undefined : pagerOf(invocation);
   const { height } = invocation.terminal;
@@ -128,10 +131,10 @@ export const pageOutput = (invocation: Invocation): void => {
   }
 };
 
-/** Values of fields that were not sent. */
-const unsaid = new Set(["", "0", "false"]);
+/** Default values, which fields have if they were not sent. */
+const defaults = new Set(["", "0", "false"]);
 
-/** The writer of a command's records. `paged` false: what is shown is not for reading through. */
+/** The writer of a command's records. `paged` false: without a pager. */
 export const openOutput = async (invocation: Invocation, shape: Shape, paged = true): Promise<RecordWriter> => {
   if (paged) pageOutput(invocation);
   const writer = await writerOf(outputOptions(invocation), shape, invocation.stdout.write);
@@ -140,7 +143,7 @@ export const openOutput = async (invocation: Invocation, shape: Shape, paged = t
   return {
     ...writer,
     write: (records) => {
-      empty += records.filter(({ json }) => paths.every((path) => unsaid.has(textAt(json, path)))).length;
+      empty += records.filter(({ json }) => paths.every((path) => defaults.has(textAt(json, path)))).length;
       return writer.write(records);
     },
     end: async () => {
@@ -148,13 +151,13 @@ export const openOutput = async (invocation: Invocation, shape: Shape, paged = t
       if (empty > 0)
         invocation.notes.warn(`the server answered without any value${empty > 1 ? ` ${empty} times` : ""}`);
       const left = writer.leftOut?.();
-      if (left !== undefined) tellLeftOut(invocation, left);
+      if (left !== undefined) noteLeftOut(invocation, left);
     },
   };
 };
 
-/** Reports what did not fit on the terminal. */
-const tellLeftOut = (
+/** Reports columns and values that did not fit on the terminal. */
+const noteLeftOut = (
   { notes }: Invocation,
   { columns, values }: ReturnType<NonNullable<RecordWriter["leftOut"]>>,
 ): void => {
@@ -176,7 +179,7 @@ const pagerOf = ({ settings, env, terminal, notes }: Invocation): string | undef
   return undefined;
 };
 
-/** The shape for the tags of a run. Throws UsageError where several cannot be written: bytes of messages have no ends. */
+/** The shape for the tags of a run. Throws UsageError for several as protobuf, whose messages have no delimiter. */
 export const shapeOfTags = (invocation: Invocation, shapeOf: (document: "one" | "array") => Shape): Shape => {
   const many = invocation.arguments.positionals.length > 1;
   const options = outputOptions(invocation);

@@ -1,4 +1,4 @@
-// Records as protobuf, with the descriptors that only this needs.
+// Records as protobuf; loads the descriptors.
 import { toBinary } from "@bufbuild/protobuf";
 import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
 import type { ApiMessage, RecordWriter, Shape, Write } from "./Shape.ts";
@@ -14,7 +14,7 @@ const bytesOf = (message: ApiMessage): Uint8Array => {
   }
 };
 
-/** The bytes of the records one after the other: for a list that is one message, because repeated fields add up. */
+/** Concatenates the bytes of the records: repeated fields merge, so a list is one message. */
 export const protobufWriter = ({ document }: Shape, write: Write): RecordWriter => ({
   write: async (records) => {
     for (const { message } of records) if (message !== undefined) await write(bytesOf(message));

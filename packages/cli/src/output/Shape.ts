@@ -5,7 +5,7 @@ import { relativeTime } from "../parse/Units.ts";
 import { safeText } from "../terminal/SafeText.ts";
 import type { Style } from "../terminal/Terminal.ts";
 
-/** A message of the API that is shown. */
+/** A message of the API. */
 export type ApiMessage = Engine | EngineListResponse | EngineMessage;
 
 /** A record: its JSON by the API's names, and the message of `--output protobuf` where the API has one. */
@@ -14,7 +14,7 @@ export interface OutputRecord {
   readonly message?: ApiMessage;
 }
 
-/** How the records of a command look. */
+/** Columns and document form of a command's records. */
 export interface Shape {
   /** Columns of `table`. */
   readonly columns: ReadonlyArray<Column>;
@@ -22,13 +22,13 @@ export interface Shape {
   readonly wide?: ReadonlyArray<Column>;
   /** Paths that --columns may name. */
   readonly known: ReadonlyArray<string>;
-  /** Whether records have protobuf bytes, because the API has a message for them. */
+  /** Whether the API has a protobuf message for the records. */
   readonly protobuf?: true | undefined;
   /** What `--output name` prints. */
   readonly nameOf: (record: JsonObject) => string;
   /**
-   * How records make a document: `one` is the record itself, `array` an array of them, an envelope an object with the
-   * array as its first key and others behind it, known when all records are written.
+   * Form of the document: `one` is the record itself, `array` an array of them, an envelope an object with the array as
+   * its first key and others, known at the end, after it.
    */
   readonly document: "one" | "array" | Envelope;
 }
@@ -37,32 +37,32 @@ export interface Shape {
 export interface Envelope {
   readonly key: string;
   readonly rest: () => Readonly<Record<string, JsonValue>>;
-  /** The same rest as a message. */
+  /** The same as a message. */
   readonly restMessage?: () => ApiMessage;
 }
 
-/** Writes records as they come. A writer is used for one document. */
+/** Writes the records of one document as they arrive. */
 export interface RecordWriter {
   readonly write: (records: ReadonlyArray<OutputRecord>) => Promise<void>;
-  /** Completes the document. Not called when something failed on the way. */
+  /** Completes the document. Not called after a failure. */
   readonly end: () => Promise<void>;
-  /** What did not fit on the terminal: columns, and values that were cut. */
+  /** Columns that did not fit on the terminal, and the number of cut values. */
   readonly leftOut?: () => { readonly columns: ReadonlyArray<string>; readonly values: number };
 }
 
-/** Where a writer's text and bytes go. */
+/** Receives a writer's text and bytes. */
 export type Write = (chunk: string | Uint8Array) => Promise<void>;
 
-/** What kind of value a column has. */
+/** Kind of a column's values. */
 export type ColumnKind = "text" | "number" | "time" | "status";
 
 /** A column: a field by its API name, nested ones by their path. */
 export interface Column {
   readonly path: string;
   readonly kind: ColumnKind;
-  /** The least cells it can be cut to; absent: it is never cut. */
+  /** Least cells when cut; absent: never cut. */
   readonly leastCells?: number;
-  /** The columns of the highest rank go first when the terminal is too narrow. Absent: stays. */
+  /** Columns of the highest rank are left out first on a narrow terminal. Absent: never. */
   readonly rank?: number;
 }
 
@@ -82,14 +82,14 @@ export const valueAt = (record: JsonObject, path: string): JsonValue | undefined
   return value;
 };
 
-/** A value as text, untouched: what CSV carries. Lists are joined by commas. */
+/** A value as text for CSV, unescaped. Lists are joined by commas. */
 export const plainValue = (value: JsonValue | undefined): string => {
   if (value === undefined || value === null) return "";
   if (Array.isArray(value)) return value.map(plainValue).join(",");
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 };
 
-/** The value at a path as text, untouched. */
+/** The value at a path as text, unescaped. */
 export const textAt = (record: JsonObject, path: string): string => plainValue(valueAt(record, path));
 
 /** The last name of a path, as a heading. */
@@ -118,11 +118,11 @@ export const cellOf = (column: Column, record: JsonObject, now: number | undefin
   }
   if (column.kind !== "status") return { text };
   const [symbol, style] = statusLooks[text] ?? ["◆", "warning"];
-  // Colour may be forced where it is no terminal.
+  // Colour may be forced without a terminal.
   return { text: now === undefined ? text : `${symbol} ${text}`, style };
 };
 
-/** All fields that hold a value by themselves, in the API's order. */
+/** All fields without nested ones, in the API's order. */
 export const pathsOfColumns = ({ known, columns, wide }: Shape): ReadonlyArray<Column> => {
   const kinds = new Map([...columns, ...(wide ?? [])].map(({ path, kind }) => [path, kind]));
   return known

@@ -6,9 +6,9 @@ import type { JsonObject } from "@bufbuild/protobuf";
 
 /** Spaces between two columns. */
 const gapCells = 2;
-/** The widest that a column is made for the sake of others below it, in cells; a longer value sticks out. */
+/** Widest aligned column, in cells; longer values overflow. */
 const maxPaddedCells = 60;
-/** A column that somebody asked for is cut to this before it is given up, in cells. */
+/** Least cells of a column of --columns. */
 const leastAskedCells = 4;
 
 /** A column and the cells it has. */
@@ -49,7 +49,7 @@ const narrowed = (places: ReadonlyArray<Place>, width: number): ReadonlyArray<Pl
   }
   let over = total(kept.map(({ cells }) => cells)) - width;
   const cells = kept.map((place) => place.cells);
-  /** The widest column that can still give, of those that may go or of those that stay. */
+  /** The widest column that can still shrink, of the removable or of the fixed ones. */
   const giver = (mayGo: boolean): number | undefined => {
     let widest: number | undefined;
     for (const [index, { column, least }] of kept.entries()) {
@@ -96,7 +96,7 @@ export const lineOf = (
   return line.trimEnd();
 };
 
-/** How many values of a row `lineOf` cuts. */
+/** Number of values of a row that `lineOf` cuts. */
 export const cutIn = (
   places: ReadonlyArray<PlacedColumn>,
   row: ReadonlyArray<Cell>,
@@ -114,11 +114,11 @@ export const cutIn = (
   return count;
 };
 
-/** What a table is made for. */
+/** Options of a table. */
 export interface TableOptions {
   readonly columns: ReadonlyArray<Column>;
   readonly headers: boolean;
-  /** Whether the columns were asked for: then none is left out. */
+  /** Whether the columns come from --columns: then none is left out. */
   readonly asked: boolean;
   readonly terminal: Pick<Terminal, "isTTY" | "colour" | "width">;
   readonly now: () => number;
@@ -127,7 +127,7 @@ export interface TableOptions {
 /** Longest value shown on a terminal for one field of a single record, in cells. */
 export const maxDetailCells = 2_000;
 
-/** A table whose columns are placed by the first rows that come. */
+/** A table whose columns are placed by the first rows. */
 export const tableWriter = (options: TableOptions, write: Write): RecordWriter => {
   let places: ReadonlyArray<PlacedColumn> | undefined;
   let values = 0;
@@ -147,7 +147,7 @@ export const tableWriter = (options: TableOptions, write: Write): RecordWriter =
   };
 };
 
-/** Names of the columns that have no place. */
+/** Names of the omitted columns. */
 export const leftOutOf = (
   columns: ReadonlyArray<Column>,
   places: ReadonlyArray<PlacedColumn> | undefined,
@@ -164,7 +164,7 @@ export const tableText = (
 ): {
   readonly lines: ReadonlyArray<string>;
   readonly places: ReadonlyArray<PlacedColumn>;
-  /** Values of which only the beginning is shown. */
+  /** Number of cut values. */
   readonly cut: number;
 } => {
   const moment = terminal.isTTY ? now() : undefined;
@@ -204,7 +204,7 @@ const besideOrBelow = (value: string, used: number, width: number | undefined): 
     : ["", ...wrapped(value, width - gapCells)].join(`\n${" ".repeat(gapCells)}`);
 };
 
-/** One record, a line per field; fields without a value are left out. Nothing is cut but what would flood a terminal. */
+/** One record, a line per field; fields without a value are left out. Only very long values are cut. */
 export const detailsWriter = (
   paths: ReadonlyArray<Column>,
   { terminal, now }: TableOptions,

@@ -10,14 +10,14 @@ import { flagsElsewhere } from "./Flags.ts";
 /** The value of a flag: true for a switch, milliseconds for a duration, a list for words. */
 export type FlagValue = boolean | string | number | ReadonlyArray<string>;
 
-/** A command line that was understood. */
+/** A parsed command line. */
 export interface Arguments {
   readonly command: Command;
   readonly flags: Readonly<Record<string, FlagValue>>;
   readonly positionals: ReadonlyArray<string>;
 }
 
-/** Only words, and what to do with them: nothing is asked to run. */
+/** Words without a command to run, and why. */
 export type Request =
   | { readonly kind: "run"; readonly arguments: Arguments }
   | { readonly kind: "help"; readonly words: ReadonlyArray<string> }
@@ -25,7 +25,7 @@ export type Request =
 
 const largestCount = 4_294_967_295;
 
-/** Understands a command line, or throws UsageError with a hint. */
+/** Parses a command line. Throws UsageError with a hint. */
 export const parseCommandLine = (argv: ReadonlyArray<string>): Request => {
   const known = allFlags();
   const { tokens } = parseArgs({
@@ -50,7 +50,7 @@ export const parseCommandLine = (argv: ReadonlyArray<string>): Request => {
   for (const { name, rawName, value } of options) {
     const flag = allowed.find((candidate) => candidate.name === name);
     if (flag === undefined) throw unknownFlag(rawName, command, known);
-    // `-o=json`, as other programs read it.
+    // `-o=json`, as in other programs.
     const read = valueOf(flag, rawName.startsWith("--") ? value : value?.replace(/^=/, ""));
     const before = flags[flag.name];
     flags[flag.name] =
@@ -95,7 +95,7 @@ const commandOf = (words: ReadonlyArray<string>): NonNullable<ReturnType<typeof 
 /** Names that other programs put before their commands. */
 const nouns = new Set(["engine", "engines"]);
 
-/** The command that words name in other programs, and how many of the words do. */
+/** The command that words name in other programs, and the number of these words. */
 const namedElsewhere = (
   words: ReadonlyArray<string>,
 ): { readonly name: string; readonly words: number } | undefined => {
@@ -190,7 +190,7 @@ const urlIn = (text: string, name: string): string => {
 
 const checked = (command: Command, given: ReadonlyArray<string>): ReadonlyArray<string> => {
   const wanted = command.positionals ?? [];
-  // A value that may be left out may stand before one that may not.
+  // An optional value may precede a required one.
   const needed = wanted.filter(({ optional }) => optional !== true);
   const missing = needed[given.length];
   if (missing !== undefined) {
@@ -209,7 +209,7 @@ const checked = (command: Command, given: ReadonlyArray<string>): ReadonlyArray<
   return given;
 };
 
-/** How a positional is written in a synopsis. */
+/** A positional in a synopsis. */
 export const usageOf = ({ name, optional, many }: Positional): string => {
   const whole = many === true ? `${name}...` : name;
   return optional === true ? `[${whole}]` : whole;

@@ -10,18 +10,18 @@ export interface Flag {
   /** One letter. */
   readonly short?: string;
   readonly kind: FlagKind;
-  /** How the value is called in help, e.g. `URL`. */
+  /** Name of the value in help, e.g. `URL`. */
   readonly value?: string;
   /** The values of a `choice`. */
   readonly choices?: ReadonlyArray<string>;
   /** The least value of a `count`, or of a `duration` in milliseconds. Default 0. */
   readonly least?: number;
   readonly summary: string;
-  /** What completes the value in a shell. */
+  /** Completion of the value in a shell. */
   readonly completes?: Completion;
 }
 
-/** What a shell offers for a value. */
+/** Completions of a value. */
 export type Completion = "tags" | "names" | "profiles" | "settings" | "files" | ReadonlyArray<string>;
 
 /** A value without a flag. */
@@ -29,16 +29,16 @@ export interface Positional {
   readonly name: string;
   readonly summary: string;
   readonly optional?: boolean;
-  /** Takes all that follow. */
+  /** Takes all following values. */
   readonly many?: boolean;
   readonly completes?: Completion;
 }
 
-/** A command line to learn from; the tests run every one. */
+/** An example; the tests run each. */
 export interface Example {
   readonly line: string;
   readonly explains: string;
-  /** Exit code that it has against a registry with the trial users. Default 0. */
+  /** Its exit code against a registry with the trial users. Default 0. */
   readonly exit?: number;
 }
 
@@ -46,22 +46,22 @@ export interface Example {
 export interface Command {
   /** The words that call it, e.g. `["auth", "login"]`. */
   readonly path: ReadonlyArray<string>;
-  /** Other words that call it, as people know them from other programs. */
+  /** Aliases, as in other programs. */
   readonly aliases?: ReadonlyArray<ReadonlyArray<string>>;
-  /** What other programs call it: not accepted, but suggested. */
+  /** Names in other programs: not accepted, but suggested. */
   readonly elsewhere?: ReadonlyArray<string>;
-  /** What to do instead of giving it more values than it takes. */
+  /** Hint after too many values. */
   readonly instead?: string;
   /** One line. */
   readonly summary: string;
-  /** More about it, in paragraphs. */
+  /** Paragraphs of its help. */
   readonly details?: ReadonlyArray<string>;
   readonly positionals?: ReadonlyArray<Positional>;
   readonly flags?: ReadonlyArray<Flag>;
-  /** Groups of common flags that it takes in addition to its own. */
+  /** Groups of common flags, in addition to its own. */
   readonly takes?: ReadonlyArray<"connection" | "output">;
   readonly examples: ReadonlyArray<Example>;
 }
 
-/** How it is written on a command line: `bne auth login`. */
+/** As on a command line: `bne auth login`. */
 export const nameOf = (command: Pick<Command, "path">): string => ["bne", ...command.path].join(" ");

@@ -35,7 +35,7 @@ export const allFlags = (): ReadonlyMap<string, Flag> =>
 /** Words of a command, at most. */
 const maxWords = 3;
 
-/** The command that words name, taking as many words as it can; and the words that are left. */
+/** The command with the longest match of words, and the remaining words. */
 export const commandAt = (
   words: ReadonlyArray<string>,
 ): { readonly command: Command; readonly rest: ReadonlyArray<string> } | undefined => {
@@ -49,16 +49,16 @@ export const commandAt = (
   return undefined;
 };
 
-/** Words that begin commands without being one: `auth`, `profile`, `registry`, ... */
+/** Groups: first words of commands that are not commands, such as `auth` and `registry`. */
 export const groups: ReadonlyArray<string> = [
   ...new Set(commands.flatMap(({ path }) => (path.length > 1 && path[0] !== undefined ? [path[0]] : []))),
 ];
 
-/** The commands whose words begin with these, and go on. */
+/** The commands below these words. */
 export const membersOf = (words: ReadonlyArray<string>): ReadonlyArray<Command> =>
   commands.filter(({ path }) => path.length > words.length && words.every((word, index) => path[index] === word));
 
-/** The longest beginning of words that commands begin with, without being one: `registry token`. */
+/** The longest group at the begin of the words, such as `registry token`. */
 export const groupAt = (words: ReadonlyArray<string>): ReadonlyArray<string> | undefined => {
   for (let length = Math.min(maxWords - 1, words.length); length > 0; length--) {
     const group = words.slice(0, length);

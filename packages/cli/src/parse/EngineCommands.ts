@@ -31,7 +31,7 @@ const selection: ReadonlyArray<Flag> = [
   { name: "offset", kind: "count", value: "N", summary: "Engines to skip" },
 ];
 
-/** Filters of `bne list`; what completes them is what the API documents. */
+/** Filters of `bne list`; completions are the values that the API documents. */
 export const filters: ReadonlyArray<Flag> = [
   { name: "type", kind: "text", value: "TYPE", summary: "Only this type", completes: ["partitioner", "assembler"] },
   { name: "status", kind: "text", value: "STATUS", summary: "Only this status", completes: ["active", "inactive"] },

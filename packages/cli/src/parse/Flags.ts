@@ -1,7 +1,7 @@
-// Flags that many commands have in common.
+// Flags common to many commands.
 import type { Flag } from "./Command.ts";
 
-/** The forms in which data is written to stdout. */
+/** Values of --output. */
 export const outputForms = ["table", "wide", "json", "yaml", "ndjson", "csv", "name", "protobuf"] as const;
 
 /** A form of output. */
@@ -35,7 +35,7 @@ export const everywhere: ReadonlyArray<Flag> = [
   },
 ];
 
-/** Flags of commands that ask the API. */
+/** Flags of commands that call the API. */
 export const connection: ReadonlyArray<Flag> = [
   { name: "base-url", kind: "url", value: "URL", summary: "Where the API is, with its path (BYTENITE_BASE_URL)" },
   {
@@ -97,8 +97,8 @@ export const output: ReadonlyArray<Flag> = [
 ];
 
 /**
- * What flags of other programs are here: not accepted, but suggested. The first one counts that the command has; a line counts for the
- * command that it begins with.
+ * Flags of other programs and their equivalents here: not accepted, but suggested. The first equivalent that the command has is
+ * used; a line applies to the command that it begins with.
  */
 export const flagsElsewhere: Readonly<Record<string, ReadonlyArray<string>>> = {
   json: ["--output json"],

@@ -20,13 +20,13 @@ const plainCells = 80;
 export const helpCells = (columns: number | undefined): number =>
   Math.min(mostCells, Math.max(leastCells, columns || plainCells));
 
-/** Prints the help of what the words name: all, a group, a command or a topic. */
+/** Prints the help of everything, a group, a command or a topic. */
 export const showHelp = (words: ReadonlyArray<string>): number => {
   printText(helpText(words, helpCells(process.stdout.columns)));
   return exitCodes.ok;
 };
 
-/** The help of what the words name. Throws UsageError when they name nothing. */
+/** The same as text. Throws UsageError for unknown words. */
 export const helpText = (words: ReadonlyArray<string>, cells: number): string => {
   const [first] = words;
   if (first === undefined) return overview(commands, "", cells);
@@ -77,7 +77,7 @@ const membersNamed = (shown: ReadonlyArray<Command>, group: string): ReadonlyArr
 
 const isOfRegistry = ({ path }: Command): boolean => path[0] === "registry";
 
-/** All commands, those of a registry as one: few run one, and these are as many as all others. */
+/** All commands; the many of a registry as one line. */
 const withoutRegistry = (shown: ReadonlyArray<Command>): ReadonlyArray<Pick<Command, "path" | "summary">> => {
   const first = shown.findIndex(isOfRegistry);
   const together = { path: ["registry", "COMMAND"], summary: "Run, fill and manage a registry of your own" };
@@ -108,7 +108,7 @@ export const commandHelp = (command: Command, cells: number): string => {
     ...wrapped(`Flags of every command: ${everywhere.map(flagName).join(", ")}; see \`bne --help\`.`, cells),
     "",
     "Examples",
-    // They are there to be copied, so they are not broken.
+    // Not wrapped, so that they can be copied.
     ...command.examples.flatMap(({ line, explains }) => [`  # ${explains}`, `  ${line}`]),
     "",
     "Exit codes",
@@ -134,11 +134,11 @@ const topicHelp = (topic: Topic, cells: number): string => {
   ].join("\n");
 };
 
-/** How a command is written, without flags. */
+/** A command without flags. */
 export const synopsis = ({ path, positionals = [] }: Pick<Command, "path" | "positionals">): string =>
   [...path, ...positionals.map(usageOf)].join(" ");
 
-/** How a flag is written: `-o, --output FORM`. */
+/** A flag in help: `-o, --output FORM`. */
 export const flagName = ({ name, short, value, kind }: Flag): string =>
   `${short === undefined ? "" : `-${short}, `}--${name}${kind === "switch" ? "" : ` ${value ?? "VALUE"}`}`;
 

@@ -19,7 +19,7 @@ const withArchives = { name: "with-archives", kind: "text", value: "DIR", comple
 const user: Flag = { name: "user", kind: "text", value: "NAME", summary: "Owner of the engines" };
 const ownedTags: Positional = { name: "TAG", summary: "name, name@major or name@major.minor", many: true };
 
-/** The registry that is managed over HTTP instead of in its database. */
+/** Flag for a registry managed over HTTP instead of in its database. */
 const elsewhere: Flag = {
   name: "base-url",
   kind: "url",

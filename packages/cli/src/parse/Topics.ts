@@ -1,6 +1,6 @@
-// Help on topics that are not one command's.
+// Help topics.
 
-/** Topics that `bne help` knows. */
+/** Topics of `bne help`. */
 export const topicNames = ["exit-codes", "environment", "output", "tags", "manifests", "credentials"] as const;
 
 /** The name of a topic. */
@@ -9,7 +9,7 @@ export type Topic = (typeof topicNames)[number];
 /** Whether there is such a topic. */
 export const isTopic = (word: string): word is Topic => (topicNames as ReadonlyArray<string>).includes(word);
 
-/** A topic: paragraphs, and lines of a name and what it means. */
+/** A topic: paragraphs, and lines of a name and its meaning. */
 export interface TopicText {
   readonly title: string;
   readonly parts: ReadonlyArray<string | ReadonlyArray<readonly [name: string, text: string]>>;

@@ -25,7 +25,7 @@ export type Facts = Readonly<Record<string, string | number | boolean | Readonly
 
 /** Work shorter than this shows no progress, in milliseconds. */
 const progressAfterMs = 400;
-/** Time between two pictures of the progress line, in milliseconds. */
+/** Time between two frames of the progress line, in milliseconds. */
 const progressEveryMs = 100;
 /** Width of a bar, in cells, and the least bytes that it is shown for. */
 const barCells = 20;
@@ -42,7 +42,7 @@ export class Notes {
   #timer: NodeJS.Timeout | undefined;
   #shown = false;
   #frame = 0;
-  /** Lines that wait until the pager is left; undefined: nothing waits. */
+  /** Lines held back until the pager ends; undefined without a pager. */
   #held: Array<string> | undefined;
   #oldestSeconds = 0;
 
@@ -83,7 +83,7 @@ export class Notes {
     if (!isHeld) for (const line of lines) this.line(line);
   }
 
-  /** An answer of this age came from a cache. */
+  /** Records the age of a cached response. */
   sawAge(seconds: number): void {
     this.#oldestSeconds = Math.max(this.#oldestSeconds, seconds);
   }
@@ -95,7 +95,7 @@ export class Notes {
     this.note(`As it was ${sayDuration(ageSeconds * 1_000)} ago, from a cache; --fresh asks past it.`, { ageSeconds });
   }
 
-  /** What is being done; shown on a terminal only, and only when it takes a while. Undefined: nothing any more. */
+  /** Sets the current activity, shown on a terminal when it takes a while; undefined ends it. */
   progress(text: string | undefined): void {
     this.#progress = text;
     this.#bar = "";
@@ -111,7 +111,7 @@ export class Notes {
     }
   }
 
-  /** Takes the progress line away, so that something else can be written. */
+  /** Clears the progress line before other output. */
   hide(): void {
     if (this.#shown) this.#write("\r\u001b[K");
     this.#shown = false;
@@ -152,7 +152,7 @@ export class Notes {
     return `${what}; retrying in ${sayDuration(delayMs)}${asked} (attempt ${attempt + 1} of ${this.verbosity.attempts()})`;
   }
 
-  /** How much of a body was sent or received, as a bar behind what is being done. */
+  /** Shows how much of a body was sent or received, as a bar after the activity. */
   transfer(bytes: number, totalBytes: number | undefined): void {
     if (totalBytes === undefined || totalBytes < leastBarBytes) return;
     const part = Math.min(1, bytes / totalBytes);
@@ -171,7 +171,7 @@ type EventOf<T extends EngineEvent["type"]> = Extract<EngineEvent, { readonly ty
 /** `TimedOut` -> `timed out` */
 const words = (tag: string): string => tag.replaceAll(/(?!^)[A-Z]/g, (letter) => ` ${letter}`).toLowerCase();
 
-/** One line about anything that happened. */
+/** One line about an event. */
 export const exchangeLine = (event: Exclude<EngineEvent, { readonly type: "retry" }>): string => {
   switch (event.type) {
     case "response": {

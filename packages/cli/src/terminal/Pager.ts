@@ -5,13 +5,13 @@ import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, isAbsolute, join } from "node:path";
 import type { Environment } from "./Terminal.ts";
 
-/** Variables that a pager has no use for. */
+/** Variables withheld from the pager. */
 const secretVariables = new Set(["BYTENITE_TOKEN", "BYTENITE_API_KEY"]);
 
-/** Words that a shell knows without a file of that name. */
+/** Builtins and keywords of the shell. */
 const shellWords = new Set(["command", "eval", "exec", "cd", "set", "export", "unset", "if", "for", "while", "case"]);
 
-/** The program that a shell command begins with, when there is none of that name; undefined for anything less plain. */
+/** The missing program of a shell command; undefined if it exists or the command is not plain. */
 export const missingProgram = (command: string, env: Environment): string | undefined => {
   const [, word] = /^\s*([A-Za-z0-9._/+-]+)(?:\s|[;&|<>]|$)/.exec(command) ?? [];
   // Windows finds programs by other endings, too.
@@ -31,7 +31,7 @@ export const isInstalled = (name: string, path = ""): boolean =>
     }
   });
 
-/** Starts it; undefined when it cannot be. Its default options are those of git. */
+/** Starts the pager, with git's default options; undefined if it cannot be started. */
 export const startPager = async (command: string, env: Environment): Promise<ChildProcess | undefined> => {
   const { spawn } = await import("node:child_process");
   const child = spawn(command, {

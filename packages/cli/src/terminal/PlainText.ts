@@ -1,7 +1,7 @@
 // Output of plain text: help, version, completion.
 const noReader = new Set(["EPIPE", "EOF"]);
 
-/** Ends quietly when nobody reads it any more; any other failure is said in a sentence, with exit code 1. */
+/** Writes text to stdout. A closed pipe ends it quietly; any other failure is reported with exit code 1. */
 export const printText = (text: string): void => {
   process.stdout.on("error", (error: Error & { code?: string }) => {
     if (noReader.has(error.code ?? "")) return;

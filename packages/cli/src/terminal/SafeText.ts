@@ -1,4 +1,4 @@
-// Foreign text without characters that a terminal acts upon.
+// Escapes for untrusted text on a terminal.
 
 /**
  * Control characters, formats (marks that change the direction of text or hide it, tags), separators of lines and paragraphs,
@@ -10,7 +10,7 @@ const dangerous =
 
 const shortForms: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
-/** Text on one line with nothing in it that a terminal would act upon: such characters become `\n` or `\u001b`. */
+/** Text on one line, with control characters escaped, such as `\n` or `\u001b`. */
 export const safeText = (text: string): string => text.replace(dangerous, escaped);
 
 /** The same for text of several lines: line ends and tabs stay. */
@@ -25,7 +25,7 @@ const escaped = (chars: string): string =>
     (_, index) => `\\u${chars.charCodeAt(index).toString(16).padStart(4, "0")}`,
   ).join("");
 
-/** Signs of ours, by what stands for them where there is ASCII only. */
+/** ASCII replacements of the symbols of `bne`. */
 const asciiSigns: Readonly<Record<string, string>> = {
   "●": "*",
   "○": "o",
@@ -39,7 +39,7 @@ const asciiSigns: Readonly<Record<string, string>> = {
   "░": "-",
 };
 
-/** Text for a terminal without UTF-8: signs of ours have a stand-in, other characters are shown by their escapes. */
+/** Text for a terminal without UTF-8: ASCII replacements, and escapes for other characters. */
 export const asciiText = (text: string): string =>
   text.replaceAll(
     /[\u0080-\u{10ffff}]/gu,

@@ -13,10 +13,10 @@ const tooLong = (): UsageError => new UsageError(`The secret is longer than ${ma
 const tooMany = (): UsageError =>
   new UsageError("There is more than one line", "A token or key is one line; nothing of it was used.");
 
-/** The one line of stdin; throws UsageError for more. On a terminal the prompt goes to stderr and nothing that is typed is shown. */
+/** The only line of stdin; throws UsageError for more. On a terminal it prompts on stderr, without echo. */
 export const readSecretLine = async ({ stdin, notes, signal }: Invocation, prompt: string): Promise<string> => {
   if (!stdin.isTTY) return pipedLine(stdin);
-  // First, so that what is typed as soon as the prompt is there is not shown either.
+  // Before the prompt, so that early input is not echoed either.
   stdin.setRawMode(true);
   process.stderr.write(`${prompt} (not shown): `);
   try {

@@ -7,30 +7,30 @@ import { startPager } from "./Pager.ts";
 import type { Environment } from "./Terminal.ts";
 import { FileError } from "../Errors.ts";
 
-/** Whoever read our output has gone; nothing more is to be written. */
+/** The reader has closed the pipe; further output is pointless. */
 export class ClosedPipe extends Error {
   readonly _tag = "ClosedPipe";
 }
 
-/** How a long text is shown a screen at a time. */
+/** Pager of long output. */
 export interface PagerOptions {
   /** Shell command. */
   readonly command: string;
-  /** Lines of the terminal: less than these need no pager. */
+  /** Lines of the terminal; shorter output needs no pager. */
   readonly height: number;
   readonly env: Environment;
 }
 
-/** What a pager was given is kept up to so many bytes: a pipe holds less, so a pager that was given more has read some of it. */
+/** Bytes kept of the output sent to a pager: a pipe holds less, so after more the pager has read some. */
 const maxKeptBytes = 262_144;
 
 /** Listener for the pager; clears the progress line before data. */
 export interface StdoutEvents {
   /** Called before each write, so that a progress line is out of the way. */
   readonly before: () => void;
-  /** A pager takes the terminal, or was left. */
+  /** Called when a pager starts and when it ends. */
   readonly onPager: (isOpen: boolean) => void;
-  /** A pager failed before it showed anything; the text follows without it. */
+  /** Called when a pager failed before it showed anything; the text is then written directly. */
   readonly onPagerFailure: (command: string, how: string) => void;
 }
 
@@ -38,7 +38,7 @@ export interface StdoutEvents {
 export class Stdout {
   readonly #stream: Writable;
   readonly #events: StdoutEvents;
-  /** What the pager was given; undefined once it must have read some of it. */
+  /** Output sent to the pager; undefined once it must have read some. */
   #kept: Array<string | Uint8Array> | undefined = [];
   #keptBytes = 0;
   #pager: PagerOptions | undefined;
@@ -46,7 +46,7 @@ export class Stdout {
   #begun = false;
   #isLeft = false;
 
-  /** Applied to text, for a terminal that cannot show all of it. */
+  /** Applied to text, for a terminal without UTF-8. */
   shown: (text: string) => string = (text) => text;
 
   constructor(stream: Writable, events: StdoutEvents) {
@@ -56,12 +56,12 @@ export class Stdout {
     stream.on("error", () => {});
   }
 
-  /** From the first write on, text that is longer than the screen goes through a pager. */
+  /** Sends output longer than the screen through a pager. Call it before the first write. */
   usePager(options: PagerOptions): void {
     if (!this.#begun) this.#pager = options;
   }
 
-  /** Resolves when it is handed on. Rejects with ClosedPipe when nobody reads any more. */
+  /** Resolves when the chunk is written. Rejects with ClosedPipe after the reader has closed the pipe. */
   readonly write = async (chunk: string | Uint8Array): Promise<void> => {
     if (chunk.length === 0) return;
     if (!this.#begun) {
@@ -79,7 +79,7 @@ export class Stdout {
     try {
       await this.#send(this.#child.stdin ?? this.#stream, text);
     } catch (error) {
-      // What was kept has this chunk, too.
+      // The kept output includes this chunk.
       if (!(error instanceof ClosedPipe) || !(await this.#withoutPager())) throw error;
     }
   };
@@ -100,7 +100,7 @@ export class Stdout {
     this.#kept?.push(text);
   }
 
-  /** Whether the pager failed, so that what it was given was written without it. */
+  /** Whether the pager failed, so that its output was written directly. */
   async #withoutPager(): Promise<boolean> {
     const child = this.#child;
     if (child === undefined) return false;
@@ -124,7 +124,7 @@ export class Stdout {
     return this.#child?.kill("SIGTERM") ?? false;
   }
 
-  /** Waits until the pager is left. */
+  /** Waits until the pager ends. */
   async end(): Promise<void> {
     await this.#withoutPager();
   }

@@ -1,21 +1,21 @@
-// What a stream can show: colour, a live line, how wide.
+// Capabilities of a stream: colour, live lines, width.
 
 /** Environment variables. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What is known of a stream. */
+/** Properties of a stream. */
 export interface StreamFacts {
   readonly isTTY: boolean;
   readonly columns: number | undefined;
   readonly rows: number | undefined;
 }
 
-/** What may be written to a stream. */
+/** Capabilities of a stream. */
 export interface Terminal {
   readonly isTTY: boolean;
   /** Colours and other attributes. */
   readonly colour: boolean;
-  /** Lines that are written again: progress, a live table. */
+  /** Whether lines can be rewritten: progress, a live table. */
   readonly live: boolean;
   /** Cells in a line; undefined: no limit, nothing is cut. */
   readonly width: number | undefined;
@@ -36,7 +36,7 @@ export const sizeOf = (
   height: rows || defaultHeight,
 });
 
-/** What a stream can show. `when` is the flag --color; it wins over NO_COLOR, that over FORCE_COLOR, that over CLICOLOR. */
+/** Capabilities of a stream. `when` is the flag --color; then NO_COLOR, FORCE_COLOR, CLICOLOR in this order. */
 export const terminalOf = (facts: StreamFacts, env: Environment, when = "auto"): Terminal => ({
   isTTY: facts.isTTY,
   colour: coloured(facts, env, when),
@@ -58,7 +58,7 @@ const isSet = (value: string | undefined): boolean => value !== undefined && val
 const positive = (text: string | undefined): number | undefined =>
   text !== undefined && /^[1-9]\d{0,4}$/.test(text) ? Number(text) : undefined;
 
-/** What a piece of text means. */
+/** Meaning of a text, which selects its colour. */
 export type Style = "heading" | "good" | "bad" | "warning" | "faint";
 
 const codes: Readonly<Record<Style, readonly [on: string, off: string]>> = {
@@ -69,7 +69,7 @@ const codes: Readonly<Record<Style, readonly [on: string, off: string]>> = {
   faint: ["\u001b[2m", "\u001b[22m"],
 };
 
-/** The text in a style where colour is on, as it is where not. */
+/** The text in a style if colour is on, else unchanged. */
 export const styled = (text: string, style: Style | undefined, colour: boolean): string =>
   style === undefined || !colour ? text : codes[style][0] + text + codes[style][1];
 

@@ -1,13 +1,13 @@
-// Cells that text takes on a terminal, and text cut to fit.
+// Width of text on a terminal, cutting and wrapping.
 import { createRequire } from "node:module";
 
 /** Text of characters that take one cell each: ASCII, Latin letters, and the signs that tables use. */
 const plain = /^[\u0020-\u007e\u00a1-\u00ac\u00ae-\u02ff…·●○◆✓✗≠]*$/;
 
-/** Code units that are looked at for one cell: marks upon marks beyond that are cut. */
+/** Code units examined per cell; more combining marks are cut. */
 const unitsPerCell = 16;
 
-/** What text beyond ASCII needs costs a third of a start, so it is loaded when the first such text comes. */
+/** Loaded with the first non-ASCII text: it takes a third of the start-up time. */
 let beyondAscii: { readonly measure: (text: string) => number; readonly segmenter: Intl.Segmenter } | undefined;
 
 const loaded = (): NonNullable<typeof beyondAscii> => {
@@ -18,19 +18,19 @@ const loaded = (): NonNullable<typeof beyondAscii> => {
   return beyondAscii;
 };
 
-/** Cells that text without control characters takes. */
+/** Width in cells of text without control characters. */
 export const widthOf = (text: string): number => (plain.test(text) ? text.length : loaded().measure(text));
 
-/** The same, but never more than `most`; the rest of an endless text is not looked at. */
+/** The same, at most `most`; the rest of the text is not examined. */
 export const widthUpTo = (text: string, most: number): number =>
   text.length > most && plain.test(text.slice(0, most))
     ? most
     : Math.min(most, widthOf(text.slice(0, most * unitsPerCell)));
 
-/** The beginning of an escape that `safeText` wrote. */
+/** The beginning of an escape of `safeText`. */
 const partOfEscape = /\\(?:u[\da-f]{0,3})?$/;
 
-/** The text in at most `cells` cells; what was cut ends in `…`. Never cuts inside an escape or what is seen as one character. */
+/** The text in at most `cells` cells; what was cut ends in `…`. Never cuts inside an escape or a grapheme. */
 export const cut = (text: string, cells: number): string => {
   const start = text.slice(0, cells * unitsPerCell);
   if (start.length === text.length && widthOf(start) <= cells) return text;

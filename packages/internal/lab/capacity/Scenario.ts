@@ -79,11 +79,11 @@ export const variations: ReadonlyArray<Scenario> = [
   { ...base, ...brief, name: "isolates live for a minute", isolateSeconds: 60 },
   { ...base, ...brief, name: "100,000 tokens", tokens: 100_000 },
   { ...base, ...brief, name: "10,000 tokens", tokens: 10_000 },
-  { ...base, ...brief, name: "answers live 5 times as long", lifetimesTimes: 5, seconds: 1_000, warmUpSeconds: 800 },
+  { ...base, ...brief, name: "lifetimes 5 times as long", lifetimesTimes: 5, seconds: 1_000, warmUpSeconds: 800 },
   {
     ...base,
     ...brief,
-    name: "answers live 10 times as long",
+    name: "lifetimes 10 times as long",
     lifetimesTimes: 10,
     seconds: 1_500,
     warmUpSeconds: 1_300,
@@ -93,7 +93,7 @@ export const variations: ReadonlyArray<Scenario> = [
   { ...base, ...brief, name: "Workers Cache on", workersCache: true },
 ];
 
-/** The same world while the upstream fails for a minute. */
+/** The base scenario while the upstream fails for a minute. */
 export const outage: Scenario = {
   ...base,
   name: "upstream down for a minute",

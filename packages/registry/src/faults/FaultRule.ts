@@ -9,7 +9,7 @@ export type Latency =
   | { readonly normal: readonly [mean: number, deviation: number] }
   | { readonly exponential: number };
 
-/** One way of telling a client when to come back. Dates count from the server's clock, skewed or not. */
+/** A retry hint. Dates are by the server's clock, with its skew. */
 export type Hint =
   | { readonly kind: "retry-after"; readonly seconds: number }
   | {
@@ -23,7 +23,7 @@ export type Hint =
   /** A `google.rpc.RetryInfo` detail in the Status, in JSON or protobuf as was negotiated. Needs `status`. */
   | { readonly kind: "retry-info"; readonly ms: number };
 
-/** A body that stands in for the real one. `bytes` is that many of the letter x, made while they are sent. */
+/** A replacement body. `bytes` is that many of the letter x, made while they are sent. */
 export type FaultyBody =
   | "empty"
   | "html"
@@ -32,15 +32,15 @@ export type FaultyBody =
   | { readonly base64: string }
   | { readonly bytes: number };
 
-/** Everything that can be wrong with one answer; what is absent is as it should be. */
+/** Faults of one answer; absent ones do not occur. */
 export interface Fault {
-  /** Waits before anything is done. */
+  /** Waits before the request is handled. */
   readonly latencyMs?: Latency;
-  /** Takes the request and never says anything. */
+  /** Never answers. */
   readonly silent?: boolean;
-  /** Tears the connection with a TCP reset. */
+  /** Resets the TCP connection. */
   readonly reset?: "before-headers" | "in-headers" | "after-headers" | "in-body";
-  /** Answers this HTTP status with a Status, instead of looking at the request. */
+  /** Answers this HTTP status with a Status, without handling the request. */
   readonly status?: number;
   /** gRPC code of that Status. Default: the one of the HTTP status. */
   readonly code?: RpcCode;
@@ -49,48 +49,48 @@ export interface Fault {
   readonly body?: FaultyBody;
   /** Sends the first bytes of the body only, under the full Content-Length, and closes. */
   readonly cutBodyAfterBytes?: number;
-  /** Says this Content-Length, whatever the body's length is. */
+  /** Sends this Content-Length. */
   readonly contentLength?: number;
   /** Time over which the headers, and the body, arrive in small pieces. */
   readonly slow?: { readonly headersMs?: number; readonly bodyMs?: number };
-  /** Labels the body so, whatever it is. */
+  /** Sends this Content-Type. */
   readonly contentType?: string;
-  /** Sets headers; null leaves one out. */
+  /** Sets headers; null removes one. */
   readonly headers?: Readonly<Record<string, string | null>>;
-  /** Answers JSON whatever is asked for, as a server that has no protobuf does. */
+  /** Always answers JSON, as a server without protobuf. */
   readonly jsonOnly?: boolean;
-  /** False: no schema digest. A text: that one, true or not. */
+  /** False: no schema digest. A text: that digest. */
   readonly schemaDigest?: boolean | string;
-  /** Another numbering of protobuf answers. */
+  /** Other field numbers of protobuf answers. */
   readonly fieldNumbers?: FieldNumbers;
-  /** How far the server's clock is ahead, as `Date` shows it. */
+  /** Offset of the server's clock in `Date`. */
   readonly clockSkewMs?: number;
 }
 
 /** Endpoints of rules besides those of the contract: `archive` is a download by its link, `auth` the exchange of API keys. */
 export const otherFaultEndpoints = ["archive", "delete", "upload-link", "auth", "management"] as const;
 
-/** What a rule can be for. `management` is all of `/manage/v1`. */
+/** Endpoints of rules. `management` is all of `/manage/v1`. */
 export type FaultEndpoint = EndpointName | (typeof otherFaultEndpoints)[number];
 
-/** Which requests a rule is for; all of them when empty. */
+/** Requests that a rule applies to; all when empty. */
 export interface FaultScope {
   readonly endpoint?: FaultEndpoint;
   /** Name of the user who asks. */
   readonly user?: string;
-  /** The token as it is sent, without scheme. */
+  /** The token, without scheme. */
   readonly token?: string;
 }
 
-/** A fault, and when it strikes. Of several rules that strike at once, later ones win where they disagree. */
+/** A fault and the requests it applies to. If several rules apply, later ones take precedence. */
 export interface FaultRule {
   readonly on?: FaultScope;
-  /** Chance for each request in scope, from 0 to 1. Default 1. */
+  /** Probability per request in scope, from 0 to 1. Default 1. */
   readonly probability?: number;
-  /** Requests in scope that are let through first. Default 0. */
+  /** Requests in scope before the first fault. Default 0. */
   readonly skip?: number;
-  /** Requests that it strikes; then it is spent. Default: no end, or the length of the script. */
+  /** Most requests with the fault. Default: no limit, or the length of the script. */
   readonly times?: number;
-  /** What goes wrong; a list is a script, one entry per strike, an empty one for an answer that is right. */
+  /** The fault; a list is a script, one entry per request, an empty one for none. */
   readonly fault: Fault | ReadonlyArray<Fault>;
 }

@@ -4,10 +4,10 @@ import { endpoints, rpcCodes } from "@bytenite-engines/core/wire";
 import { renumbered } from "../api/FieldNumbers.ts";
 import { otherFaultEndpoints, type Fault, type FaultRule } from "./FaultRule.ts";
 
-/** Most rules that are kept. */
+/** Most rules. */
 const maxRules = 1_000;
 
-/** Longest wait that a rule can ask for, in milliseconds. */
+/** Longest wait of a rule, in milliseconds. */
 const maxWaitMs = 24 * 3_600_000;
 
 const ms = { type: "number", minimum: 0, maximum: maxWaitMs } as const;
@@ -90,7 +90,7 @@ const fault = object({
   clockSkewMs: { type: "number" },
 });
 
-/** The form of a list of rules, as a JSON Schema. */
+/** JSON Schema of a list of rules. */
 export const faultRulesSchema = {
   type: "array",
   maxItems: maxRules,
@@ -116,7 +116,7 @@ export class FaultRulesError extends Error {
   }
 }
 
-/** The rules in a JSON text. Throws FaultRulesError, also for a numbering that cannot be. */
+/** The rules in a JSON text. Throws FaultRulesError, also for impossible field numbers. */
 export const parseFaultRules = (json: string): ReadonlyArray<FaultRule> => {
   let parsed: unknown;
   try {
@@ -134,13 +134,13 @@ export const parseFaultRules = (json: string): ReadonlyArray<FaultRule> => {
 
 const depth = ({ instancePath }: ErrorObject): number => instancePath.split("/").length;
 
-/** Complaints in the order of how well they name a mistake; others come from alternatives that were tried. */
+/** Keywords by how well their errors name a mistake; other errors come from alternatives of the schema. */
 const telling = ["additionalProperties", "required", "enum", "pattern", "minimum", "maximum", "type"];
 
 const rank = ({ keyword }: ErrorObject): number =>
   telling.includes(keyword) ? telling.indexOf(keyword) : telling.length;
 
-/** The deepest complaint is the one that is nearest to the real mistake. */
+/** The deepest error, which is nearest to the mistake. */
 const problemOf = (errors: ReadonlyArray<ErrorObject>): string => {
   const [deepest] = errors.toSorted((a, b) => depth(b) - depth(a) || rank(a) - rank(b));
   const { additionalProperty, allowedValues } = (deepest?.params ?? {}) as {

@@ -1,7 +1,7 @@
 // Choice of the rules that apply to a request.
 import type { Fault, FaultEndpoint, FaultRule } from "./FaultRule.ts";
 
-/** What a rule can know of a request. */
+/** Request, as rules see it. */
 export interface FaultSubject {
   readonly endpoint: FaultEndpoint | undefined;
   readonly token: string | undefined;
@@ -9,20 +9,20 @@ export interface FaultSubject {
   readonly user: () => Promise<string | undefined>;
 }
 
-/** A rule and how often it was met. */
+/** A rule and its counts. */
 export interface FaultState {
   readonly rule: FaultRule;
   /** Requests in scope so far. */
   readonly seen: number;
-  /** Requests struck so far. */
+  /** Requests with the fault so far. */
   readonly struck: number;
 }
 
-/** The rules in force. */
+/** The current rules. */
 export interface Faults {
-  /** Adds a rule after those in force. The function takes it away again. */
+  /** Adds a rule after the others. The returned function removes it. */
   readonly add: (rule: FaultRule) => () => void;
-  /** Puts these rules in the place of all others. */
+  /** Replaces all rules. */
   readonly set: (rules: ReadonlyArray<FaultRule>) => void;
   readonly clear: () => void;
   readonly list: () => ReadonlyArray<FaultState>;
@@ -38,7 +38,7 @@ interface Counted {
   struck: number;
 }
 
-/** Rules and their counts. The same seed and the same requests give the same strikes. */
+/** Rules and their counts. The same seed and requests give the same faults. */
 export const makeFaults = (rules: ReadonlyArray<FaultRule> = [], seed = 1): Faults => {
   let counted: Array<Counted> = [];
   const random = seeded(seed);
@@ -89,7 +89,7 @@ const strikeOf = (entry: Counted, random: () => number): Fault | undefined => {
   return fault;
 };
 
-/** mulberry32: small, fast, and good enough to choose victims. */
+/** mulberry32: small, fast, and random enough for faults. */
 const seeded = (seed: number): (() => number) => {
   let state = seed >>> 0;
   return () => {

@@ -24,12 +24,12 @@ export interface ListedCredential {
   readonly label: string;
   readonly createdAt: Date;
   readonly expiresAt: Date | undefined;
-  /** When it last opened something, to the minute; undefined where it never has. */
+  /** Last successful use, to the minute; undefined before the first. */
   readonly lastUsedAt: Date | undefined;
   readonly revokedAt: Date | undefined;
 }
 
-/** Who changes a database by commands, in the audit trail: no user has such a name. */
+/** Actor of commands in the audit trail; no user can have this name. */
 export const operatorActor = "(bne registry --database)";
 
 /** Notes a change by a command in the audit trail, in the transaction of that change. */
@@ -57,14 +57,14 @@ const assertUserName = (name: string): void => {
   }
 };
 
-/** The user of a name, or, where there is none, what it will be once it is made with this id. Writes nothing. */
+/** The user of a name, or the one to be made with this id. Writes nothing. */
 export const plannedUser = (file: SqliteFile, name: string, id?: string): User => {
   assertUserName(name);
   const [row] = file.rows({ sql: statements.userIds, values: [name] });
   return row === undefined ? { number: 0, id: id ?? crypto.randomUUID(), name } : userIn(row);
 };
 
-/** Makes a planned user, or finds the one that was there. Throws AccountError if another one has come in between. */
+/** Creates a planned user, or finds an existing one. Throws AccountError if another one was created meanwhile. */
 export const ensurePlanned = (run: Run, { name, id }: User, now: number): User => {
   const user = ensureUserWithin(run, name, now, id);
   if (user.id !== id) throw new AccountError(`another command has made or replaced user ${name} meanwhile: try again`);
@@ -136,7 +136,7 @@ export const firstManageToken = async (file: SqliteFile, now: number): Promise<s
   return (await createCredential(file, user, "token", "first manage token", now, undefined, "manage")).secret;
 };
 
-/** Lets a secret that exists elsewhere (a file, the environment, a trial) open the API for a user. */
+/** Adds an existing secret (of a file, the environment, a trial) as a token of a user. */
 export const addCredential = async (
   file: SqliteFile,
   user: User,
@@ -174,10 +174,10 @@ const addDigest = (
   );
 };
 
-/** Where a configured token stands when its place is not known. */
+/** Source of a configured token when it is unknown. */
 const anyPlace = "the file of --tokens, or REGISTRY_TOKENS";
 
-/** A configured token that was revoked: it opens nothing, whatever is configured. */
+/** A configured token that was revoked and is refused although it is configured. */
 export interface RevokedConfigured {
   readonly id: string;
   readonly user: string;
@@ -186,7 +186,7 @@ export interface RevokedConfigured {
 
 /**
  * Adds the configured tokens, user name -> tokens, that are not in the database yet, and the users that do not exist. Deletes
- * none: another process may be configured with them. Writes nothing where all are there. Gives those that are revoked.
+ * none: another process may be configured with them. Writes nothing if all exist. Returns the revoked ones.
  */
 export const addConfigured = async (
   file: SqliteFile,
@@ -251,8 +251,8 @@ const dateOf = (value: unknown): Date | undefined =>
   value === null || value === undefined ? undefined : new Date(Number(value));
 
 /**
- * Ends a credential by its id, and with an API key all tokens signed from it. Gives the place of a configured token: there
- * it has to be removed as well.
+ * Ends a credential by its id, and with an API key all tokens signed from it. Returns the source of a configured token, from
+ * which it has to be removed as well.
  */
 export const revokeCredential = (file: SqliteFile, id: string, now: number): string | undefined => {
   const [row] = file.transaction((run) => {

@@ -14,12 +14,12 @@ import type { SqliteFile } from "../node/SqliteFile.ts";
 /** The folder of archives of a database, or of a backup. */
 export const archivesOf = (database: string): string => `${database}.archives`;
 
-/** Milliseconds for which a backup that ends without a word keeps archives from being swept. */
+/** Milliseconds after which a backup that was killed no longer protects archives from the sweep. */
 const holdMs = 12 * 60 * 60_000;
 
 const hasArchives = "SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = 'archives'";
 
-/** Keeps archives from being swept until the function that it gives is called. */
+/** Protects archives from the sweep until the returned function is called. */
 export const holdArchives = (database: DatabaseSync): (() => void) => {
   if (database.prepare(hasArchives).get() === undefined) return () => {};
   const id = randomUUID();
@@ -36,11 +36,11 @@ export const holdArchives = (database: DatabaseSync): (() => void) => {
 /** An archive that a database names. */
 interface NamedArchive {
   readonly archive: KeptArchive;
-  /** Whose it is, for messages. */
+  /** Tag and owner, for messages. */
   readonly engine: string;
 }
 
-/** The archives of engines that are not deleted. None in a database of before there were archives. */
+/** The archives of engines that are not deleted; none in a database older than archives. */
 const namedArchives = (file: SqliteFile): ReadonlyArray<NamedArchive> => {
   if (file.rows({ sql: hasArchives, values: [] }).length === 0) return [];
   const sql = `SELECT a.*, u.name AS owner_name, e.name, e.major, e.minor FROM archives a
@@ -56,13 +56,13 @@ const namedArchives = (file: SqliteFile): ReadonlyArray<NamedArchive> => {
 export const sealedArchives = (file: SqliteFile): number =>
   namedArchives(file).filter(({ archive }) => archive.isSealed).length;
 
-/** Where archives are, and the operator's key: without one, those that hold a secret are compared by size alone. */
+/** Folder of archives, and the operator's key: without it, archives with a secret are compared by size only. */
 export interface ArchivesPlace {
   readonly folder: string;
   readonly box: SecretBox | undefined;
 }
 
-/** What is wrong with the archives that a database names: objects that are missing, or are not what was uploaded. Reads all of them. */
+/** Reads all archives that a database names, and returns the missing and damaged ones. */
 export const archiveProblems = async function* (file: SqliteFile, place: ArchivesPlace): AsyncGenerator<string> {
   for (const { archive, engine } of namedArchives(file)) {
     const state = await stateOf(archive, place);
@@ -87,7 +87,7 @@ const stateOf = async (
 
 /**
  * Copies the archives that a database names from one folder into another, each whole and on disk before it has its name. What is
- * there already and whole stays. Gives what is wrong with those that cannot be copied; then none is.
+ * there already and whole stays. Returns the problems of archives that cannot be copied; then none is copied.
  */
 export const copyArchives = async (
   file: SqliteFile,
@@ -112,7 +112,7 @@ export const copyArchives = async (
   return [];
 };
 
-/** The first of some problems, and how many more there are. */
+/** The first problem, and the number of others. */
 export const firstOf = ([first = "", ...others]: ReadonlyArray<string>): string =>
   others.length === 0 ? first : `${first}, and ${others.length} more: \`registry check\` names all`;
 

@@ -14,7 +14,7 @@ import { makeArchiveFolder, nodeSha256 } from "../node/ArchiveFolder.ts";
 import type { SqliteFile } from "../node/SqliteFile.ts";
 import { parseManifest } from "./Manifest.ts";
 
-/** Where an export puts archives, or an import finds them, and the folder of the database's own. */
+/** Folder of an export or import, and the folder of the database's archives. */
 export interface TransferFolders {
   readonly folder: string;
   readonly archives: string;
@@ -26,10 +26,10 @@ const extensions: Readonly<Record<string, string>> = { "application/x-tar": ".ta
 /** The name of an archive in such a folder: its SHA-256, as base64url. */
 const nameOf = (hash: string): string => hash.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 
-/** What an export did with archives. */
+/** Archives of an export. */
 export interface ExportedArchives {
   readonly written: number;
-  /** Engines whose archives hold secrets, and stayed. */
+  /** Engines whose archives were left out because they hold secrets. */
   readonly withheld: ReadonlyArray<string>;
 }
 
@@ -66,7 +66,7 @@ export const exportArchives = async (
   return { written, withheld };
 };
 
-/** Archives that cannot be carried along; the message is for the operator. */
+/** Archives that cannot be exported or imported; the message is for the operator. */
 export class TransferError extends Error {
   override readonly name = "TransferError";
 }
@@ -86,14 +86,14 @@ const writeWhole = async (path: string, bytes: AsyncIterable<Uint8Array>): Promi
   await rename(partial, path);
 };
 
-/** An archive of an import, which the engine of an id gets. */
+/** An archive of an import, for the engine of an id. */
 export type ImportedArchive = (engineId: string, at: number) => ReadonlyArray<Statement>;
 
-/** Archives that an import brings. */
+/** Archives of an import. */
 export interface ImportedArchives {
   /** Stores the archive of a hash; undefined where the folder has none. Rejects with TransferError for an invalid one. */
   readonly take: (hash: string) => Promise<ImportedArchive | undefined>;
-  /** Removes what was stored. */
+  /** Removes the stored archives. */
   readonly discard: () => Promise<void>;
 }
 

@@ -14,7 +14,7 @@ import { countProblems, schemaProblems } from "./Check.ts";
 import { databaseOf, SqlDumpError } from "./SqlDump.ts";
 import { listCredentials, noteChange, type ListedCredential } from "./Accounts.ts";
 
-/** Pages per step: all of them, so that a copy is one snapshot, whatever is written meanwhile. */
+/** Pages per step: all, so that a copy is one snapshot, even during writes. */
 const pagesPerStep = 0x7fff_ffff;
 
 /** A backup that cannot be made or used; the message is for the operator. */
@@ -25,15 +25,15 @@ export class BackupError extends Error {
   }
 }
 
-/** What a backup holds. */
+/** Contents of a backup. */
 export interface BackupSummary {
   readonly users: number;
   readonly engines: number;
 }
 
-/** What was put in place. */
+/** Result of a restore. */
 export interface Restored extends BackupSummary {
-  /** Lines of the audit trail that were kept: those that the backup does not have. Undefined where they could not be read. */
+  /** Kept lines of the audit trail that the backup lacks; undefined if they could not be read. */
   readonly keptAudit: number | undefined;
 }
 
@@ -49,9 +49,9 @@ export const backUp = async (
   archives: string = archivesOf(database.location() ?? ""),
   box?: SecretBox,
 ): Promise<BackupSummary> => {
-  // Renamed over the database, a copy would take the file away from whoever has it open: their next writes would be lost.
+  // Renaming a copy over the database would lose later writes of processes that have it open.
   if (await isSame(database.location() ?? "", path)) throw new BackupError(`${path} is the database itself`);
-  // Asked first: SQLite's own complaint would read as if the database could not be opened.
+  // Checked first: SQLite's own error would read as if the database could not be opened.
   await access(dirname(path), constants.W_OK).catch(() => {
     throw new BackupError(`${path} cannot be written: does its directory exist, and may this user write there?`);
   });
@@ -72,7 +72,7 @@ export const backUp = async (
     } finally {
       copy.close();
     }
-    // What an earlier file of this name has left behind belongs to that one.
+    // Companions of an earlier file of this name belong to that file.
     for (const end of ["-wal", "-shm"]) await rm(path + end, { force: true });
     await synced(dirname(path));
     return summary;
@@ -82,25 +82,25 @@ export const backUp = async (
   }
 };
 
-/** What somebody has to know before a backup is put in place. */
+/** Facts to confirm before a restore. */
 export interface Revival {
-  /** Newest time of anything in the backup. What was revoked later is not known to it. */
+  /** Newest time in the backup; it lacks later revocations. */
   readonly lastChange: Date;
-  /** Tokens and keys that are good in the backup, and that the database in its place knows nothing of. */
+  /** Tokens and keys that are valid in the backup and unknown to the current database. */
   readonly live: ReadonlyArray<ListedCredential>;
 }
 
-/** How a backup is put in place. */
+/** Options of a restore. */
 export interface RestoreOptions {
-  /** The key of the backup is checked to be this one. */
+  /** The operator's key; a backup made with another one is refused. */
   readonly box?: SecretBox | undefined;
   /** Folder of the archives of the database. Default: its path with `.archives` behind it. */
   readonly archives?: string | undefined;
   /** Ends every token and API key of the backup. Default false. */
   readonly revokeAll?: boolean | undefined;
   /**
-   * Called before anything is written, where there is no database yet, or a token or key would live that may have been
-   * revoked. It may reject.
+   * Called before anything is written if there is no database yet, or if tokens or keys would become valid that may have
+   * been revoked. It may reject.
    */
   readonly onRevival?: ((revival: Revival) => Promise<void>) | undefined;
 }
@@ -153,7 +153,7 @@ const lastChangeOf = (file: SqliteFile): Date => {
   return new Date(Number(row?.["at"] ?? 0));
 };
 
-/** Configured tokens are good where they are configured, whatever a backup says. */
+/** Configured tokens depend on the configuration, not on a backup. */
 const revived = (source: SqliteFile, known: ReadonlySet<string>): ReadonlyArray<ListedCredential> => {
   const now = Date.now();
   return listCredentials(source).filter(
@@ -179,7 +179,7 @@ const knownIn = (target: string): ReadonlySet<string> | undefined => {
   }
 };
 
-/** Whether there are tables of ours. Throws where there are only others: that file is somebody else's. */
+/** Whether there are tables of a registry. Throws if there are only others: the file belongs to another program. */
 const hasRegistry = (file: SqliteFile): boolean => {
   const tables = file.rows({ sql: "SELECT name FROM sqlite_master WHERE type = 'table'", values: [] });
   if (tables.length > 0 && !tables.some(({ name }) => name === "migrations")) {
@@ -228,7 +228,7 @@ const putInPlace = (path: string, target: string, revokeAll: boolean, now: numbe
         run("INSERT INTO main.audit (at, actor, action, subject, detail) SELECT * FROM temp.kept_audit");
         run("DROP TABLE temp.kept_audit");
         noteChange(run, now, "restore database", "", { revokeAll, keptAudit: keptAudit ?? null });
-        // Pages that were damaged before may have come back into use.
+        // Damaged pages may be in use again.
         if (integrityProblem(run, "main") !== undefined) throw new BackupError(damageProblem(target));
         return keptAudit;
       });
@@ -237,7 +237,7 @@ const putInPlace = (path: string, target: string, revokeAll: boolean, now: numbe
     } catch (error) {
       if (!isCorrupt(error)) throw error;
       const keptAudit = replace((run) => leaveTables(file, run, target));
-      // Gives back the pages of the tables that were left.
+      // Frees the pages of the removed tables.
       file.database.exec("DETACH backup; VACUUM");
       return keptAudit;
     }
@@ -265,7 +265,7 @@ const setAuditAside = (run: Run): number | undefined => {
   }
 };
 
-/** What SQLite finds wrong with a database or a table, but for pages that nothing leads to any more. */
+/** Problems that SQLite finds in a database or a table, without orphaned pages. */
 const integrityProblem = (run: Run, what: string): string | undefined =>
   run(`PRAGMA main.integrity_check${what === "main" ? "" : `(${what})`}`)
     .flatMap((row) => String(row["integrity_check"]).split("\n"))
@@ -285,7 +285,7 @@ const leaveTables = (file: SqliteFile, run: Run, target: string): void => {
   file.database.exec("PRAGMA writable_schema = ON; DELETE FROM main.sqlite_master; PRAGMA writable_schema = RESET");
 };
 
-/** Everything goes but what is revoked, and what the processes that serve the file are configured with. */
+/** Deletes all rows but revocations and the configured tokens of serving processes. */
 const keptCredentials = (file: SqliteFile): string => {
   const later = hasColumn(file, "credentials", "scope")
     ? "c.scope, c.last_used_at"
@@ -295,7 +295,7 @@ const keptCredentials = (file: SqliteFile): string => {
     FROM credentials c JOIN users u ON u.number = c.user WHERE c.revoked_at IS NOT NULL OR c.kind = 'configured'`;
 };
 
-/** Databases before version 4 disable nobody, and their credentials have no scope. */
+/** Databases before version 4 have neither disabled users nor scopes. */
 const hasColumn = (file: SqliteFile, table: string, column: string): boolean =>
   file.rows({ sql: "SELECT 1 FROM pragma_table_info(?) WHERE name = ?", values: [table, column] }).length > 0;
 const disabledUsers = "SELECT id, disabled_at FROM users WHERE disabled_at IS NOT NULL";
@@ -364,7 +364,7 @@ const keepCredential = (run: Run, row: Row): void => {
   );
 };
 
-/** Whether two paths lead to one file, by whatever links. */
+/** Whether two paths are one file, through links too. */
 const isSame = async (one: string, other: string): Promise<boolean> => {
   const [first, second] = await Promise.all([one, other].map((path) => stat(path).catch(() => undefined)));
   return first !== undefined && first.ino === second?.ino && first.dev === second.dev;
@@ -393,7 +393,7 @@ const checked = (path: string): BackupSummary => {
   }
 };
 
-/** What a database holds. Throws BackupError when it is damaged, or not one of ours. */
+/** Contents of a database. Throws BackupError if it is damaged or not a registry's. */
 const contentsOf = (file: SqliteFile, path: string): BackupSummary => {
   const { database } = file;
   const one = (sql: string): unknown => Object.values(database.prepare(sql).get() ?? {})[0];

@@ -1,4 +1,4 @@
-// What is damaged in a database, by name.
+// Damaged parts of a database, by name.
 import { fromBinary } from "@bufbuild/protobuf";
 import { EngineSchema } from "@bytenite-engines/proto";
 import { engineColumns, rowOf } from "../api/EngineRow.ts";
@@ -9,7 +9,7 @@ import { migrations, schemaOf } from "../api/Migrations.ts";
 import { archiveProblems, archivesOf } from "./ArchiveFiles.ts";
 import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
 
-/** Most problems that are listed of one kind. */
+/** Most listed problems of one kind. */
 const maxProblems = 100;
 
 /**
@@ -52,7 +52,7 @@ export const checkDatabase = async (
 /** SQLITE_CORRUPT (https://sqlite.org/rescode.html); extended codes carry it in their low byte. */
 const corrupt = 11;
 
-/** SQLite's own check, with the names of what it knows by the number of a page. */
+/** SQLite's own check, with names in place of page numbers. */
 const structure = function* (file: SqliteFile): Generator<string> {
   const names = new Map<string, string>();
   try {
@@ -63,12 +63,12 @@ const structure = function* (file: SqliteFile): Generator<string> {
       names.set(String(rootpage), `${String(type)} ${String(name)}`);
     }
   } catch {
-    // The check says so, too.
+    // The check reports this, too.
   }
-  // Not all at once: it may end in an error after it has said a good deal.
+  // Row by row: it may fail after many results.
   for (const row of file.iterate({ sql: `PRAGMA integrity_check(${maxProblems})`, values: [] })) {
     for (const line of String(Object.values(row)[0]).split("\n")) {
-      // Pages that nothing leads to any more follow from a damaged one.
+      // Orphaned pages follow from a damaged one.
       if (line === "ok" || line.startsWith("***") || line.endsWith(": never used")) continue;
       yield line.replace(/^Tree (\d+)/, (tree, root: string) =>
         root === "1" ? "the schema" : (names.get(root) ?? tree),
@@ -77,7 +77,7 @@ const structure = function* (file: SqliteFile): Generator<string> {
   }
 };
 
-/** SQLite does not miss what is gone as a whole. */
+/** Missing tables and indexes, which SQLite's check does not notice. */
 const missingParts = function* (file: SqliteFile): Generator<string> {
   const [version] = file.rows({ sql: "SELECT max(version) AS version FROM migrations", values: [] });
   if (Number(version?.["version"]) !== migrations.length) {
@@ -107,7 +107,7 @@ export const schemaProblems = function* (file: SqliteFile, version: number): Gen
   }
 };
 
-/** Each engine, found by an index so that the next one is found past a damaged page of the table. */
+/** Each engine, by an index, which leads past a damaged page of the table. */
 const engines = function* (file: SqliteFile): Generator<string> {
   const owners = new Map(
     file.rows({ sql: "SELECT number, name FROM users", values: [] }).map((row) => [row["number"], String(row["name"])]),
@@ -129,7 +129,7 @@ const engines = function* (file: SqliteFile): Generator<string> {
   }
 };
 
-/** Whether a row is what its protobuf makes: SQLite keeps no checksums, but everything in a row stands there twice. */
+/** Whether a row equals its protobuf: SQLite has no checksums, but each row holds its values twice. */
 const isWhole = (file: SqliteFile, number: number): boolean => {
   try {
     const [row] = file.rows({
@@ -149,7 +149,7 @@ const isWhole = (file: SqliteFile, number: number): boolean => {
   }
 };
 
-/** Counts that are kept and wrong, and rows that refer to none. */
+/** Wrong stored counts, and rows with dangling references. */
 export const countProblems = function* (file: SqliteFile): Generator<string> {
   const wrong = `SELECT name, live_engines AS kept,
     (SELECT count(*) FROM engines WHERE owner = users.number AND deleted_at IS NULL) AS counted FROM users WHERE kept <> counted

@@ -3,11 +3,11 @@ import type { Readable } from "node:stream";
 import { documentOf, type EngineDocument } from "./EngineText.ts";
 import { maxManifestBytes } from "./Manifest.ts";
 
-/** Documents that are worked on together, unless they are long, and characters after which they are enough. */
+/** Documents of a chunk, and characters after which a chunk is full. */
 export const documentsPerChunk = 500;
 const charactersPerChunk = 1_024 * 1_024;
 
-/** Longest line that is kept, in bytes: whatever a stream holds, memory must not grow with it. */
+/** Longest line, in bytes, so that memory does not grow with the stream. */
 const maxLineBytes = 16 * 1_024 * 1_024;
 
 const lineFeed = 0x0a;
@@ -73,7 +73,7 @@ const linesIn = async function* (input: Readable): AsyncGenerator<Buffer> {
       yield line(bytes.subarray(from, end));
       from = end + 1;
     }
-    // Of a line that is too long already, nothing more is kept.
+    // The rest of a line that is too long is dropped.
     if (length > maxLineBytes || from === bytes.length) continue;
     parts.push(bytes.subarray(from));
     length += bytes.length - from;

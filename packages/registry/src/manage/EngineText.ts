@@ -7,7 +7,7 @@ import { UnacceptableEngineError } from "../api/EngineRow.ts";
 import { isText, maxItems, maxTextCharacters } from "./JsonMembers.ts";
 import { isHash, ManifestError, maxManifestCharacters, parseManifest } from "./Manifest.ts";
 
-/** A text, and where it is from, to name it by. */
+/** A text and its source, for messages. */
 export interface EngineDocument {
   readonly text: string;
   readonly source: string;
@@ -42,7 +42,7 @@ const placeOfBadByte = (bytes: Buffer): string => {
   return `${line}:${column}`;
 };
 
-/** What is changed of every engine of an import. */
+/** Changes to every engine of an import. */
 export interface EngineChanges {
   readonly activate?: boolean | undefined;
   readonly makePublic?: boolean | undefined;
@@ -60,7 +60,7 @@ export const engineIn = ({ text, source, problem }: EngineDocument, changes: Eng
   return engine;
 };
 
-/** Longest exported engine, in characters: that of a manifest, and what an export adds to it. */
+/** Longest exported engine, in characters: a manifest's and the fields that an export adds. */
 const maxExportedCharacters = maxManifestCharacters + 16 * 1_024;
 
 /** Largest accepted revision; later ones must still fit. */
@@ -81,7 +81,7 @@ const exportedIn = (text: string, source: string): Engine | undefined => {
   if (typeof parsed !== "object" || parsed === null || !("userName" in parsed) || !("id" in parsed)) return undefined;
   let engine: Engine;
   try {
-    // Strict: what an export has written is read as it is, or not at all.
+    // Strict: an exported engine is read unchanged or rejected.
     engine = fromJson(EngineSchema, parsed as JsonValue);
   } catch (error) {
     throw new UnacceptableEngineError((error as Error).message);
@@ -91,7 +91,7 @@ const exportedIn = (text: string, source: string): Engine | undefined => {
   return engine;
 };
 
-/** What a manifest would not be taken with either, and what only an exported engine has. */
+/** Checks of a manifest, and of the fields that only an exported engine has. */
 const problemsIn = (engine: Engine): ReadonlyArray<string> => {
   const problems = valueProblems(reflect(EngineSchema, engine), "");
   if (engine.id !== "" && !/^[A-Za-z0-9_-]{1,64}$/.test(engine.id)) {

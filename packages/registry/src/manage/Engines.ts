@@ -23,10 +23,10 @@ import type { SecretBox } from "../api/SecretBox.ts";
 import type { Row, SqlValue } from "../api/SqlDriver.ts";
 import type { Run, SqliteFile } from "../node/SqliteFile.ts";
 
-/** What is given of an engine. Whatever is absent is filled in: id, revision, times, owner. */
+/** Given fields of an engine. Absent ones are filled in: id, revision, times, owner. */
 export type EngineInit = MessageInitShape<typeof EngineSchema>;
 
-/** What became of an engine that was published. */
+/** Result of publishing an engine. */
 export interface Published {
   readonly tag: string;
   readonly id: string;
@@ -34,15 +34,15 @@ export interface Published {
   readonly created: boolean;
 }
 
-/** An engine that is ready to be written as a new one. It is plain data: another thread may have made it. */
+/** An engine ready to be inserted. Plain data, since another thread may have made it. */
 export interface PreparedEngine {
   readonly user: User;
-  /** Its row, but for the secret. */
+  /** Its row without the secret. */
   readonly row: EngineRow;
   readonly secret: EngineSecret;
-  /** Whether it says itself what its status is: then it does not keep that of the one that it overwrites. */
+  /** Whether it has a status of its own, which replaces that of an overwritten version. */
   readonly namesStatus: boolean;
-  /** Whether its id came with it: then no other engine may have that id. */
+  /** Whether it brought its id, which no other engine may have. */
   readonly namesId?: boolean;
 }
 
@@ -51,7 +51,7 @@ export interface WholeEngine extends Omit<PreparedEngine, "row"> {
   readonly parts: RowParts;
 }
 
-/** Makes an engine the user's and fills in what it does not say. The engine is used up. Throws UnacceptableEngineError. */
+/** Sets the owner and fills in absent fields. Modifies the engine. Throws UnacceptableEngineError. */
 export const wholeEngine = (user: User, engine: Engine, now: number): WholeEngine => {
   const version = assertTag(engine);
   const namesStatus = engine.status !== "";
@@ -79,7 +79,7 @@ export const wholeEngine = (user: User, engine: Engine, now: number): WholeEngin
 /** A number as a float holds it, so that both forms say the same: one that is too small is 0, and -0 is 0. */
 const floatOf = (value: number): number => Math.fround(value) + 0;
 
-/** Their rows, for as many at once as there are. */
+/** Rows of many engines at once. */
 export const prepareEngines = (whole: ReadonlyArray<WholeEngine>): ReadonlyArray<PreparedEngine> => {
   const rows = rowsOf(whole.map(({ parts }) => parts));
   return whole.map(({ user, secret, namesStatus, namesId = false }, index) => ({
@@ -91,14 +91,14 @@ export const prepareEngines = (whole: ReadonlyArray<WholeEngine>): ReadonlyArray
   }));
 };
 
-/** One whose secret is sealed as well. */
+/** A prepared engine with its encrypted secret. */
 export interface SealedEngine extends PreparedEngine {
   readonly sealed: Uint8Array | null;
 }
 
 /**
- * Throws UnacceptableEngineError for a secret without a key, or in a public engine. Not a promise where there is no secret, as
- * with nearly all.
+ * Throws UnacceptableEngineError for a secret without a key, or in a public engine. Returns no promise without a secret,
+ * which is nearly always so.
  */
 export const sealEngine = (
   prepared: PreparedEngine,
@@ -127,7 +127,7 @@ export interface Quotas {
   readonly added: (user: User) => void;
 }
 
-/** The quotas as they are when a transaction begins. */
+/** The quotas at the begin of a transaction. */
 export const makeQuotas = (run: Run): Quotas => {
   const left = new Map<number, number | undefined>();
   const quotas: Quotas = {
@@ -149,8 +149,8 @@ export const makeQuotas = (run: Run): Quotas => {
 
 /**
  * Publishes an engine inside a transaction. A version that exists already is overwritten: it keeps its id, its time of
- * creation, and its status and visibility unless the new one names them, and its revision goes up by one. A new one takes of the
- * quota of its owner. `expected` is a guess, and matters to speed alone.
+ * creation, and its status and visibility unless the new one names them, and its revision goes up by one. A new one counts
+ * towards the quota of its owner. `expected` is a guess that only affects speed.
  */
 export const publish = (
   run: Run,
@@ -222,7 +222,7 @@ export const publishAll = async (
   box: SecretBox | undefined,
   now: number,
 ): Promise<ReadonlyArray<Published>> => {
-  // `create` gives a message back as it is; the caller's must stay as it was.
+  // `create` returns a message unchanged; the caller's must not be modified.
   const own = engines.map((init) =>
     isMessage(init, EngineSchema) ? clone(EngineSchema, init) : create(EngineSchema, init),
   );
@@ -245,7 +245,7 @@ const changes: Readonly<Record<Change, (engine: Engine, now: number) => void>> =
   "make-private": (engine) => void (engine.isPublic = false),
 };
 
-/** Changes the version that a tag means among the user's engines. Deleting is soft: the row stays, with `deletedAt`. */
+/** Changes the version of a tag among the user's engines. Deleting is soft: the row stays, with `deletedAt`. */
 export const change = (file: SqliteFile, user: User, text: string, how: Change, now: number): string =>
   file.transaction((run) => {
     const tag = parseTag(text);

@@ -11,12 +11,12 @@ import type { SqlValue } from "../api/SqlDriver.ts";
 import type { SqliteFile } from "../node/SqliteFile.ts";
 
 /**
- * Characters of a text, and bytes of a blob, that one statement holds of a value. D1 takes statements of 100 kB; a row has
+ * Most characters of a text, and bytes of a blob, per statement. D1 takes statements of 100 kB; a row has
  * three values that can be long, and a character can take six in hexadecimal.
  */
 const pieceLength = 5_000;
 
-/** Exporting secrets needs the key that opens them. */
+/** Exporting secrets needs the key that decrypts them. */
 export class ExportError extends Error {
   constructor(problem: string) {
     super(problem);
@@ -82,8 +82,8 @@ export const schemaSql = (now = Date.now()): ReadonlyArray<string> =>
 
 /** The same for a database that has its tables already, by `wrangler d1 migrations apply`. */
 export const exportRows = function* (file: SqliteFile): Generator<string> {
-  // All tables from one moment: an engine must not come without its user, who was made in between. A server in this
-  // process may hold a snapshot already.
+  // All tables of one snapshot: otherwise an engine could come without its user. A server in this process may hold a
+  // snapshot already.
   const isOwn = !file.database.isTransaction;
   if (isOwn) file.database.exec("BEGIN");
   try {

@@ -19,7 +19,7 @@ import { namedOwner, prepareDocuments, problemsOf, type Prepared, type Preparing
 /** Files whose engines are written in one transaction, so that a tree does not wait for the disk once per file. */
 const filesPerCommit = 500;
 
-/** Problems after which a stream is given up. */
+/** Problems after which reading a stream stops. */
 const maxProblems = 100;
 
 /** One archive cannot be the code of several engines. */
@@ -29,23 +29,23 @@ const oneArchive = "an archive goes with one manifest";
 export interface ImportOptions {
   readonly file: SqliteFile;
   readonly box: SecretBox | undefined;
-  /** Who owns what is imported. Default: whom an exported engine names. */
+  /** Owner of the engines. Default: the user that an exported engine names. */
   readonly user?: string | undefined;
   readonly activate?: boolean | undefined;
   readonly makePublic?: boolean | undefined;
   /** Archive whose SHA-256 becomes the hash; for one manifest only. */
   readonly archive?: string | undefined;
-  /** Where archives of a stream's engines are, by hash; those that are there are stored with their engines. */
+  /** Folder of archives by hash; those found are stored with their engines. */
   readonly transfer?: TransferFolders | undefined;
   /** Called for each engine of a file once it is on disk. */
   readonly onPublished?: ((published: Published, source: string) => void) | undefined;
 }
 
-/** What came of an import: engines that are on disk now, and what was wrong with what is not. */
+/** Result of an import: written engines, and problems of the others. */
 export interface Imported {
   readonly engines: number;
   readonly problems: ReadonlyArray<string>;
-  /** Where the first engines stand that were imported without their archives: the folder has none of their hash. */
+  /** Sources of the first engines imported without their archives, which the folder lacks. */
   readonly withoutArchive?: ReadonlyArray<string>;
 }
 
@@ -144,13 +144,13 @@ export const importStream = async (input: Readable, options: ImportOptions): Pro
   return { engines, problems, withoutArchive };
 };
 
-/** Writes what waits, in one transaction. */
+/** Writes the staged engines in one transaction. */
 const writeAll = (file: SqliteFile, staging: Staging, archives: ReadonlyArray<ImportedArchive | undefined>): void => {
   const owners = new Map<string, User>();
   const owner = engineColumns.indexOf("owner");
   file.bulkTransaction((run) =>
     fillingWell(run, () => {
-      // The next one is likely to be as the last one was: streams fill a registry, or repeat what is in it.
+      // The next engine is likely new or existing as the last one was: streams fill a registry or repeat it.
       let expected: "new" | "known" = "new";
       const quotas = makeQuotas(run);
       let index = 0;
@@ -188,7 +188,7 @@ interface Ready {
   readonly source: string;
 }
 
-/** Those whose secrets can be sealed; of the others, what is wrong. */
+/** Engines whose secrets could be encrypted, and the problems of the others. */
 const sealed = async (
   { ready }: Prepared,
   box: SecretBox | undefined,
@@ -250,7 +250,7 @@ const archiveHash = async (path: string): Promise<string> => {
   return hash.digest("base64");
 };
 
-/** What is wrong with a file that cannot be read; a fault of ours, or of the database, is no problem of its. */
+/** Problem of an unreadable file. Throws other errors, such as those of the database. */
 const unreadable = (error: unknown, path: string): string => {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === undefined || code === "ERR_SQLITE_ERROR") throw error;

@@ -5,10 +5,10 @@ import { join } from "node:path";
 /** The name of a manifest in a tree. */
 const manifestName = "manifest.json";
 
-/** Directories that are never looked into. */
+/** Skipped directories. */
 const skipped = new Set(["node_modules", ".git"]);
 
-/** A path that leads to nothing. */
+/** A path without a file. */
 export class ImportSourceError extends Error {
   constructor(problem: string) {
     super(problem);

@@ -1,45 +1,45 @@
 // Checked members of a JSON object, with line and column.
 import { parse, type ValueNode } from "@humanwhocodes/momoa";
 
-/** Longest list and longest text that is taken, in items and in characters. */
+/** Longest list and longest text, in items and in characters. */
 export const maxItems = 1_000;
 export const maxTextCharacters = 64 * 1_024;
 
-/** Most problems that are listed of a text. */
+/** Most listed problems of a text. */
 const maxProblems = 100;
 
-/** Deepest nesting of objects and lists that is read: a manifest needs two. */
+/** Deepest nesting of objects and lists: a manifest needs two. */
 const maxDepth = 32;
 
-/** A text that is being read, and what was found wrong with it. */
+/** A text and its problems. */
 export interface Reading {
-  /** How messages name it. */
+  /** Name in messages. */
   readonly source: string;
   readonly text: string;
   readonly problems: Array<string>;
-  /** The text as the parser that knows lines reads it, once it was asked. */
+  /** The text as parsed with line numbers, after the first problem. */
   tree?: ValueNode;
 }
 
-/** Where something is in the text: the names that lead to it. `key` means the name itself, not what it stands for. */
+/** A place in the text: the path of names. `key` means the name itself, not its value. */
 export interface Place {
   readonly names: ReadonlyArray<string>;
   readonly key?: boolean;
 }
 
-/** The kinds of values that are read here. */
+/** Kinds of values. */
 export type Kind = "text" | "texts" | "boolean" | "amount" | "object";
 
-/** The members of an object that are right and not null. */
+/** The valid members of an object that are not null. */
 export type Members = Readonly<Record<string, unknown>>;
 
-/** The value in a JSON text, or undefined when it is none or nested too deep. Complains about keys that an object has twice. */
+/** The value of a JSON text; undefined if it is malformed or nested too deep. Reports duplicate keys. */
 export const parseJson = (reading: Reading): unknown => {
   if (!checkStructure(reading)) return undefined;
   try {
     return JSON.parse(reading.text);
   } catch {
-    // The parser that knows lines is many times slower, so it only looks at what is wrong already.
+    // The parser with line numbers is many times slower, so it reads only texts with problems.
     const { line, column, message } = syntaxProblem(reading.text);
     reading.problems.push(`${reading.source}:${line}:${column}: not JSON: ${message}`);
     return undefined;
@@ -82,8 +82,8 @@ const textOf = (literal: string): string => {
 };
 
 /**
- * Complains about nesting that is too deep, at which it stops, and about keys that an object has twice, in whatever case:
- * JSON.parse would overflow in the one case and take the last one in the other. Gives whether the text can be parsed.
+ * Reports nesting that is too deep, where it stops, and duplicate keys, in any case: JSON.parse would overflow or use the last
+ * one. Returns whether the text can be parsed.
  */
 const checkStructure = (reading: Reading): boolean => {
   const { text } = reading;
@@ -124,7 +124,7 @@ const complainAt = ({ source, text, problems }: Reading, offset: number, problem
   problems.push(`${source}:${line}:${offset - before.lastIndexOf("\n")}: ${problem}`);
 };
 
-/** Writes down a problem at a place. */
+/** Adds a problem at a place. */
 export const complain = (reading: Reading, place: Place, problem: string): void => {
   if (reading.problems.length >= maxProblems) return;
   const { line, column } = located(reading, place);
@@ -157,7 +157,7 @@ const walked = (root: ValueNode, { names, key }: Place): Position => {
   return at.loc.start;
 };
 
-/** Names are the same in whatever case, as for the JSON reader of Go, for which manifests were written. */
+/** Names are compared without case, as in Go's JSON reader, for which manifests were written. */
 const isSameName = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();
 
 const kinds: Readonly<Record<Kind, { readonly says: string; readonly holds: (value: unknown) => boolean }>> = {
@@ -174,14 +174,14 @@ const kinds: Readonly<Record<Kind, { readonly says: string; readonly holds: (val
   object: { says: "an object", holds: (value) => isObject(value) },
 };
 
-/** Whether a value is a text that is taken. */
+/** Whether a value is a valid text. */
 export const isText = (value: unknown): boolean =>
   typeof value === "string" && value.length <= maxTextCharacters && value.isWellFormed();
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** The members of an object that are known, in whatever case, and right. Complains about all others; null is the same as absent. */
+/** The known and valid members of an object, in any case. Reports all others; null counts as absent. */
 export const membersOf = (
   reading: Reading,
   value: unknown,

@@ -11,7 +11,7 @@ export const maxManifestCharacters = 1_024 * 1_024;
 /** The same in bytes: a character takes four at most. */
 export const maxManifestBytes = 4 * maxManifestCharacters;
 
-/** File that is started when the manifest names none, as upstream has it. */
+/** Default entrypoint, as upstream. */
 const defaultEntrypoint = "main.py";
 
 const engineMembers = {
@@ -42,7 +42,7 @@ const requirementMembers = {
   gpu: "texts",
 } as const satisfies Readonly<Record<string, Kind>>;
 
-/** Everything that is wrong with a manifest, each with file, line and column. */
+/** All problems of a manifest, each with file, line and column. */
 export class ManifestError extends Error {
   readonly problems: ReadonlyArray<string>;
   constructor(problems: ReadonlyArray<string>) {
@@ -84,7 +84,7 @@ const engineIn = (reading: Reading, root: unknown): EngineInit => {
   };
 };
 
-/** The form of a hash that is there. */
+/** Form of a hash. */
 export const isHash = (text: string): boolean => /^[A-Za-z0-9+/]{43}=$/.test(text);
 
 const rules: ReadonlyArray<{ name: string; needed: boolean; holds: (text: string) => boolean; says: string }> = [
@@ -113,7 +113,7 @@ const checkTexts = (reading: Reading, members: Members): void => {
   for (const { name, needed, holds, says } of rules) {
     const text = members[name];
     if (text === undefined) {
-      // What is of the wrong kind was complained about already.
+      // A wrong type was reported already.
       if (needed && !complained) complain(reading, { names: [] }, `${name} is missing`);
     } else if (!holds(text as string)) complain(reading, { names: [name] }, `${name} must be ${says}`);
   }

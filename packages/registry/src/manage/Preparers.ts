@@ -8,15 +8,15 @@ import { startPreparingThread, type KnownOwners, type PreparingThread } from "./
 /** Chunks after which threads are worth their start. */
 const chunksHere = 4;
 
-/** Preparing takes twice as long as writing, so that two threads keep one that writes busy. */
+/** Preparing takes twice as long as writing, so two threads keep the writing one busy. */
 const maxThreads = 2;
 
-/** Chunks that are on their way through one thread. */
+/** Concurrent chunks of one thread. */
 const chunksAhead = 3;
 
 /**
- * What comes of the chunks of a stream, in their order. `ownerOf` finds or makes the user of a name, or says why there can be
- * none.
+ * Prepares the chunks of a stream and yields the results in order. `ownerOf` finds or creates the user of a name, or returns
+ * the reason why it cannot.
  */
 export const preparedIn = async function* (
   chunks: AsyncIterable<ReadonlyArray<EngineDocument>>,
@@ -50,7 +50,7 @@ export const preparedIn = async function* (
         threads.push(startPreparingThread(options, owners, here));
       }
       const coming = prepare(threads[count % threads.length]?.prepare ?? here, documents);
-      // The waiter gets the error; until then it must not count as unhandled.
+      // The consumer gets the error later; until then it must not count as unhandled.
       coming.catch(() => {});
       ahead.push(coming);
       while (ahead.length > threads.length * chunksAhead) yield await (ahead.shift() as Promise<Prepared>);

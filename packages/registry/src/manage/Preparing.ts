@@ -5,19 +5,19 @@ import { prepareEngines, wholeEngine, type PreparedEngine, type WholeEngine } fr
 import { engineIn, type EngineChanges, type EngineDocument } from "./EngineText.ts";
 import { ManifestError } from "./Manifest.ts";
 
-/** How texts are prepared. Plain data: another thread may do it. */
+/** Options of the preparation. Plain data, since another thread may do it. */
 export interface PreparingOptions extends EngineChanges {
-  /** Who owns what is imported. Default: whom an exported engine names. */
+  /** Owner of the engines. Default: the user that an exported engine names. */
   readonly user?: string | undefined;
 }
 
-/** Who owns an engine by what was said: the name of a user, and the id that the engine itself names, "" if none. */
+/** A named owner: the name of a user, and the id in the engine, "" if none. */
 export interface NamedOwner {
   readonly name: string;
   readonly id: string;
 }
 
-/** What stands for a named owner in `Owners`. */
+/** Key of a named owner in `Owners`. */
 export const ownerKey = ({ name, id }: NamedOwner): string => JSON.stringify([name, id]);
 
 /** The named owner of a key. */
@@ -29,15 +29,15 @@ export const namedOwner = (key: string): NamedOwner => {
 /** Users by key; a text says why the user cannot be the owner. */
 export type Owners = ReadonlyMap<string, User | string>;
 
-/** What came of some texts. */
+/** Result of some texts. */
 export interface Prepared {
   readonly ready: ReadonlyArray<{ readonly prepared: PreparedEngine; readonly source: string }>;
   readonly problems: ReadonlyArray<string>;
-  /** Keys of owners who are not known yet. If there are any, the texts are to be prepared again. */
+  /** Keys of unknown owners. If there are any, the texts must be prepared again. */
   readonly unknown: ReadonlyArray<string>;
 }
 
-/** Prepares texts. Throws what is no problem of theirs. */
+/** Prepares texts. Throws errors that are not problems of a text. */
 export const prepareDocuments = (
   documents: ReadonlyArray<EngineDocument>,
   options: PreparingOptions,
@@ -71,7 +71,7 @@ export const prepareDocuments = (
   return { ready, problems, unknown: [...unknown] };
 };
 
-/** What is wrong with a document; a fault of ours is no problem of its. */
+/** Problem of a document. Throws other errors. */
 export const problemsOf = (error: unknown, source: string): ReadonlyArray<string> => {
   if (error instanceof ManifestError) return error.problems;
   if (error instanceof UnacceptableEngineError) return [`${source}: ${error.message}`];

@@ -5,19 +5,19 @@ import type { EngineDocument } from "./EngineText.ts";
 import type { ThreadAnswer, ThreadRequest } from "./PreparingMessages.ts";
 import type { Prepared, PreparingOptions } from "./Preparing.ts";
 
-/** Users that were found so far, by name and in the order of finding; a text says why there can be none. Grows. */
+/** Users found so far, by name and in the order of finding; a text is the reason why there is none. Grows. */
 export interface KnownOwners {
   readonly byName: Map<string, User | string>;
   readonly inOrder: Array<readonly [name: string, owner: User | string]>;
 }
 
-/** One that prepares. */
+/** A thread that prepares. */
 export interface PreparingThread {
   readonly prepare: (documents: ReadonlyArray<EngineDocument>) => Promise<Prepared>;
   readonly end: () => Promise<void>;
 }
 
-/** The sources as they are, the built files, or the command's bundle. */
+/** Entry of the thread: a source, a built file, or part of the command's bundle. */
 const script = new URL(`./PrepareInThread${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
 
 interface Waiting {
@@ -26,7 +26,7 @@ interface Waiting {
   readonly reject: (failure: unknown) => void;
 }
 
-/** Starts one. `here` does its work where its file is not (in somebody's bundle), and when it runs out of memory. */
+/** Starts a thread. `here` does the work if its file is missing (in a bundle) or it runs out of memory. */
 export const startPreparingThread = (
   options: PreparingOptions,
   owners: KnownOwners,

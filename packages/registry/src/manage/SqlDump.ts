@@ -13,12 +13,12 @@ const maxStatementCharacters = 16 * 1_024 * 1_024;
 /** How SQLite's own files begin (https://sqlite.org/fileformat.html). */
 const magic = "SQLite format 3\0";
 
-/** An invalid dump, or one that does more than fill a database; the message is for the operator. */
+/** An invalid dump, or one that does more than fill a database. The message is for the operator. */
 export class SqlDumpError extends Error {
   override readonly name = "SqlDumpError";
 }
 
-/** A database file, and how what was made for it goes again. */
+/** A database file, and the removal of its temporary files. */
 export interface LoadedFile extends AsyncDisposable {
   readonly path: string;
 }
@@ -76,7 +76,7 @@ const load = async (path: string, made: string): Promise<void> => {
     }
     if (statement.trim() !== "") throw new SqlDumpError(`${path}: the last statement is cut short`);
     database.setAuthorizer(null);
-    // What D1 and its migrations keep for themselves.
+    // Tables of D1 and its migrations.
     for (const { name } of database
       .prepare(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND (name = 'd1_migrations' OR name LIKE '\\_cf\\_%' ESCAPE '\\')",
@@ -90,7 +90,7 @@ const load = async (path: string, made: string): Promise<void> => {
   }
 };
 
-/** A dump fills one database: no other files, no settings. */
+/** Refuses statements on other files or settings: a dump fills one database. */
 const authorize = (action: number, first: string | null): number => {
   const isSetting = action === constants.SQLITE_PRAGMA && !/^(?:defer_)?foreign_keys$/i.test(first ?? "");
   const isOther = action === constants.SQLITE_ATTACH || action === constants.SQLITE_DETACH;

@@ -3,7 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { deserialize, serialize } from "node:v8";
 import type { SealedEngine } from "./Engines.ts";
 
-/** Memory that waiting engines take before a temporary file does, in KiB. */
+/** Memory of staged engines, in KiB; more go to a temporary file. */
 const memoryKib = 32 * 1_024;
 
 /** SQLite's result code of a full disk. */
@@ -14,15 +14,15 @@ export class StagingError extends Error {
   override readonly name = "StagingError";
 }
 
-/** Engines in the order in which they came. Their secrets are there in sealed form only. */
+/** Engines in the order of arrival, with encrypted secrets. */
 export interface Staging {
   readonly add: (engines: ReadonlyArray<SealedEngine>) => void;
   readonly all: () => Iterable<SealedEngine>;
-  /** Removes all of it. */
+  /** Removes all engines. */
   readonly close: () => void;
 }
 
-/** An empty one. What it holds does not outlive the process: SQLite has the file deleted from the start. */
+/** Empty staging. It ends with the process: SQLite deletes the file when it opens it. */
 export const makeStaging = (): Staging => {
   // A database without a name is private, and on disk only as far as its cache does not hold it (https://sqlite.org/inmemorydb.html).
   const database = new DatabaseSync("");

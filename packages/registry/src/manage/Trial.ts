@@ -9,7 +9,7 @@ import type { SqliteFile } from "../node/SqliteFile.ts";
 import { addCredential, ensureUser, listUsers } from "./Accounts.ts";
 import { publishAll, type EngineInit } from "./Engines.ts";
 
-/** A user of a trial. The token is public knowledge, so it opens nothing but a registry on loopback. */
+/** A user of a trial. The token is publicly known, and works on loopback only. */
 export interface TrialUser {
   readonly id: string;
   readonly name: string;
@@ -29,7 +29,7 @@ const publicEngine = (name: string, version: string, day: number, rest: EngineIn
   ...rest,
 });
 
-/** One that has code of its own, in the image that all samples use. */
+/** A sample with code of its own, in the image that all samples use. */
 const pythonEngine = (name: string, version: string, day: number, rest: Exclude<EngineInit, Engine>): EngineInit =>
   publicEngine(name, version, day, {
     entrypoint: "main.py",
@@ -131,7 +131,7 @@ export const trialUsers: ReadonlyArray<TrialUser> = [
   { id: "b0b00000-0000-4000-8000-000000000002", name: "bob", token: "local-bob", engines: ownEngines },
 ];
 
-/** The trial token of a user. It opens a trial on loopback and nothing else, so everybody may know it. */
+/** The trial token of a user; publicly known, and valid in a trial on loopback only. */
 export const trialTokenOf = (name: string): string => `local-${name}`;
 
 /** Gives every user of a new database a trial token. */

@@ -5,7 +5,7 @@ import { pino } from "pino";
 import type { Answer, RequestHead } from "../api/Answer.ts";
 import { loggedPath } from "../api/App.ts";
 
-/** Bytes of lines that wait while the log cannot be written; later ones are left out and counted. */
+/** Bytes of queued lines while the log cannot be written; later lines are dropped and counted. */
 const maxQueuedBytes = 1_024 * 1_024;
 
 /** Milliseconds after a failed write before the next one. */
@@ -22,18 +22,18 @@ export type LogLevel = (typeof logLevels)[number];
 
 /** Where lines go. */
 export interface AccessLog {
-  readonly write: (head: RequestHead, answer: Answer | "torn" | "left", ms: number) => void;
-  /** A request that was refused before it was one: what it asked for is not known. */
+  readonly write: (head: RequestHead, answer: Answer | "faulted" | "unanswered", ms: number) => void;
+  /** Logs a request refused while it was parsed: its target is unknown. */
   readonly refused: (status: number, requestId: string, address: string | undefined) => void;
-  /** Goes on in the file that is at its path now, after a rotation. */
+  /** Reopens the file at its path, after a rotation. */
   readonly reopen: () => void;
-  /** Resolves when the lines that can be written are. */
+  /** Resolves when all lines that can be written are written. */
   readonly close: () => Promise<void>;
 }
 
 const writeTo = promisify(write);
 
-/** To open a FIFO that nobody reads would wait; O_NONBLOCK makes it an error. */
+/** Opening a FIFO without a reader blocks; O_NONBLOCK makes it an error. */
 const opened = (path: string): number => {
   try {
     const { O_APPEND, O_CREAT, O_NONBLOCK, O_WRONLY } = constants;
@@ -45,7 +45,7 @@ const opened = (path: string): number => {
 
 /**
  * Opens a log: `stderr`, or a file that is appended to (mode 0600). Throws when it cannot be opened. A write that fails later,
- * as on a full disk, is said once and tried again: the service goes on, and so does the log once there is space.
+ * as on a full disk, is reported once and tried again; requests are served meanwhile.
  */
 export const openAccessLog = (target: string, level: LogLevel = "info"): AccessLog => {
   const isFile = target !== "stderr";
@@ -55,7 +55,7 @@ export const openAccessLog = (target: string, level: LogLevel = "info"): AccessL
   let leftOut = 0;
   let failedAtMs: number | undefined;
   let writing: Promise<void> | undefined;
-  /** The file that has the beginning of the first line in the queue, if any has. */
+  /** The file that already has the beginning of the first queued line. */
   let begun: number | undefined;
 
   const add = (line: string): void => {
@@ -75,7 +75,7 @@ export const openAccessLog = (target: string, level: LogLevel = "info"): AccessL
 
   const flushOnce = async (to: number): Promise<void> => {
     let batch = Buffer.concat(queue);
-    // The rest of a line is worth nothing in another file.
+    // The rest of a line is useless in another file.
     if (begun !== undefined && begun !== to) {
       batch = batch.subarray(batch.indexOf("\n") + 1);
       leftOut += 1;
@@ -150,16 +150,16 @@ export const openAccessLog = (target: string, level: LogLevel = "info"): AccessL
   };
 };
 
-const levelOf = (answer: Answer | "torn" | "left"): LogLevel => {
+const levelOf = (answer: Answer | "faulted" | "unanswered"): LogLevel => {
   if (typeof answer === "string") return "info";
   if (answer.status >= 500) return "error";
   return answer.status === 429 ? "warn" : "info";
 };
 
-/** The query is left out: parameters can carry data. So are all headers but the request id. */
+/** Without the query, since parameters can carry data, and without headers but the request id. */
 export const lineOf = (
   head: RequestHead,
-  answer: Answer | "torn" | "left",
+  answer: Answer | "faulted" | "unanswered",
   ms: number,
 ): Readonly<Record<string, unknown>> => ({
   address: head.address,

@@ -14,17 +14,17 @@ import { rpcCodeOfHttp } from "@bytenite-engines/core/wire";
 /** Longest body with fault rules, in bytes. */
 const maxRulesBytes = 1_024 * 1_024;
 
-/** What health is judged by. */
+/** State that the health endpoints report. */
 export interface HealthOptions {
   readonly sql: SqlDriver;
   readonly draining: () => boolean;
-  /** Whether the file that is open is the one that others find at its path. */
+  /** Whether the open database is still the file at its path. */
   readonly inPlace: () => boolean;
-  /** What is wrong with the database, if a read has failed and fails still. */
+  /** What is wrong with the database while reads fail. */
   readonly problem: () => Promise<string | undefined>;
 }
 
-/** What operators can see and change. */
+/** Parts that operators see and change. */
 export interface AdminOptions {
   /** Prometheus text. */
   readonly metrics: () => Promise<string>;
@@ -63,7 +63,7 @@ export const makeHealth = ({ sql, draining, inPlace, problem }: HealthOptions): 
   ]);
 };
 
-/** Metrics and faults: only for those who reach the loopback or admin port. */
+/** Metrics and faults: on the loopback or admin port only. */
 export const makeAdmin = ({ metrics, faults }: AdminOptions): ReadonlyMap<string, Endpoint> =>
   new Map<string, Endpoint>([
     ["/metrics", async (head) => otherMethod(head.method, ["GET"]) ?? plain(200, await metrics(), "metrics")],
@@ -73,12 +73,12 @@ export const makeAdmin = ({ metrics, faults }: AdminOptions): ReadonlyMap<string
     ],
   ]);
 
-/** `GET` shows the rules and their counts, `PUT` sets all of them, `POST` adds some, `DELETE` takes all away. */
+/** `GET` shows the rules and their counts, `PUT` sets all of them, `POST` adds some, `DELETE` removes all. */
 const onFaults = async (faults: Faults, head: RequestHead): Promise<Answer> => {
   try {
     if (head.method === "DELETE") faults.clear();
     else if (head.method === "PUT" || head.method === "POST") {
-      // A page in a browser cannot send this type to another origin without asking first.
+      // A page in a browser cannot send this type to another origin without a CORS preflight.
       if (head.header("content-type")?.split(";")[0] !== "application/json") {
         return refused(415, "rules are sent as application/json");
       }
@@ -117,7 +117,7 @@ const refused = (status: number, message: string): Answer => ({
   logFields: logFieldsOf(undefined),
 });
 
-/** A handler that answers these paths, and leaves the others to the next one, or has none. */
+/** A handler that answers these paths and passes others to the next handler, if there is one. */
 export const serving =
   (endpoints: ReadonlyMap<string, Endpoint>, web: Web, next?: Handler): Handler =>
   async (exchange) => {

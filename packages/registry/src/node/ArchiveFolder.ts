@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { StorageUnavailable, type ObjectStore, type Sha256 } from "../archive/ArchiveStore.ts";
 
-/** The folder of archives of a database; for one in memory a temporary folder, which is removed in the end. */
+/** The folder of archives of a database; for one in memory a temporary folder, removed at the end. */
 export const archiveFolderOf = async (
   { archives, database }: { readonly archives?: string | undefined; readonly database: string },
   closing: Array<() => Promise<void> | void>,
@@ -18,7 +18,7 @@ export const archiveFolderOf = async (
   return folder;
 };
 
-/** Where objects are until they are finished. */
+/** Folder of unfinished objects. */
 const incoming = "incoming";
 
 const key = /^[0-9a-f-]{36}$/;
@@ -40,7 +40,7 @@ const synced = async (path: string): Promise<void> => {
   }
 };
 
-/** A folder of objects, which is made with the first one. */
+/** A folder of objects, created with the first one. */
 export const makeArchiveFolder = (folder: string): ObjectStore => ({
   begin: () =>
     failing(async () => {

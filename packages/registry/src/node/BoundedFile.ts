@@ -2,7 +2,7 @@
 import { constants, statSync, type Stats } from "node:fs";
 import { open, stat, type FileHandle } from "node:fs/promises";
 
-/** A file that is not read because of what it is; the message is for the operator, and does not name it. */
+/** A file of a kind or length that is not read; the message is for the operator and does not name the file. */
 export class UnreadableFileError extends Error {
   override readonly name = "UnreadableFileError";
   /** Like errors of the file system, so it is shown as one. */
@@ -21,14 +21,14 @@ const assertRegular = (stats: Stats): void => {
   if (kind !== undefined) throw new UnreadableFileError(`is ${kind}, not a regular file`);
 };
 
-/** Throws UnreadableFileError where there is something else than a regular file. Says whether there is one. */
+/** Whether there is a regular file. Throws UnreadableFileError for anything else, such as a folder. */
 export const regularFileExists = (path: string): boolean => {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats !== undefined) assertRegular(stats);
   return stats !== undefined;
 };
 
-/** Opens a regular file to read it. To open a FIFO would wait for a writer; some devices do things when they are opened. */
+/** Opens a regular file to read it. Opening a FIFO would wait for a writer; some devices act when opened. */
 export const openRegular = async (path: string): Promise<FileHandle> => {
   assertRegular(await stat(path));
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -41,7 +41,7 @@ export const openRegular = async (path: string): Promise<FileHandle> => {
   }
 };
 
-/** The bytes of a regular file. Rejects with UnreadableFileError, before anything is read, when they are more. */
+/** The bytes of a regular file. Rejects with UnreadableFileError, before reading, when it is longer. */
 export const readBounded = async (path: string, maxBytes: number): Promise<Buffer> => {
   const tooLong = new UnreadableFileError(`is longer than ${maxBytes} bytes`);
   const handle = await openRegular(path);
@@ -49,7 +49,7 @@ export const readBounded = async (path: string, maxBytes: number): Promise<Buffe
     if ((await handle.stat()).size > maxBytes) throw tooLong;
     const parts: Array<Buffer> = [];
     let length = 0;
-    // It may have grown. `end` is the last byte that is read.
+    // It may have grown. `end` is the last byte to read.
     for await (const part of handle.createReadStream({ end: maxBytes, autoClose: false }) as AsyncIterable<Buffer>) {
       parts.push(part);
       length += part.length;

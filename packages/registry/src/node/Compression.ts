@@ -17,12 +17,12 @@ const toGzip = promisify(gzip);
 
 const bytesOf = (body: Body): Uint8Array => (typeof body === "string" ? Buffer.from(body) : body);
 
-/** Digests of bodies that are sent again and again: kept rows, and lists made of them. */
+/** Digests of bodies that are sent repeatedly: cached rows, and lists made of them. */
 const digests = new WeakMap<Uint8Array, string>();
 
 const digestOf = (body: Body): string => hash("sha256", body, "base64url").slice(0, tagCharacters);
 
-/** What `makeWeb` needs of Node. Compression runs on Node's threads. */
+/** Node's implementation of the functions that `makeWeb` needs. Compression runs on Node's threads. */
 export const nodeWeb: Pick<WebOptions, "digest" | "compress"> = {
   digest: (body) => {
     if (typeof body === "string") return digestOf(body);

@@ -5,46 +5,46 @@ import { countedAddress } from "../api/RateLimit.ts";
 import type { RequestHead } from "../api/Answer.ts";
 import type { ServerLimits } from "./ServerLimits.ts";
 
-/** One exchange: the request as the routes see it, and what Node has of it. */
+/** One exchange: the request for the routes, and Node's request and response. */
 export interface Exchange {
   readonly head: RequestHead;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
 }
 
-/** Memory of a queued request without its headers, in bytes, roughly. */
+/** Approximate memory of a queued request without its headers, in bytes. */
 const waitingRequestBytes = 4_096;
 
-/** Hears that a limit was reached by a connection from an address. */
+/** Called when a connection from an address reaches a limit. */
 export type OnLimit = (limit: keyof ServerLimits, address: string) => void;
 
-/** What connections are held to. */
+/** Limits of connections, and who is exempt. */
 export interface ConnectionOptions {
   readonly limits: ServerLimits;
-  /** Whether an address may have any number of connections. */
+  /** Whether an address is exempt from the limit per address. */
   readonly isTrusted: (address: string | undefined) => boolean;
   readonly onLimit: OnLimit;
 }
 
-/** Hears that a request is to be answered now; with a limit, that it is to be refused for that. */
+/** Answers a request now; with a limit, refuses it for that limit. */
 export type OnTurn = (limit?: keyof ServerLimits) => void;
 
-/** One connection: its requests are answered one after the other, so that one answer is under way at a time. */
+/** One connection. Its requests are answered one after the other. */
 interface Connection {
   readonly address: string;
-  /** Whose request is under way: behind a trusted proxy one client after the other, and the proxy itself in between. */
+  /** Client of the current request; between requests, the peer itself, which may be a trusted proxy. */
   readonly client: () => string;
   readonly socket: Socket;
   readonly isIdle: () => boolean;
-  /** Answers a request now, or when those before it are answered and taken. */
+  /** Answers a request now, or after the earlier ones are answered and read. */
   readonly take: (exchange: Exchange, onTurn: OnTurn) => void;
-  /** To be called once an answer was handed to the socket. */
+  /** Call once an answer was written to the socket. */
   readonly sent: () => void;
 }
 
 /** The connections of a server. */
 export interface Connections {
-  /** Adds a new connection, or closes it, or another in its place. */
+  /** Adds a new connection, closing it or another one at a limit. */
   readonly add: (socket: Socket) => void;
   readonly of: (socket: Socket) => Connection | undefined;
 }
@@ -65,16 +65,16 @@ export const makeAddressList = (entries: ReadonlyArray<string>): ((address: stri
   return (address) => address !== undefined && list.check(address, isIPv6(address) ? "ipv6" : "ipv4");
 };
 
-/** No connections yet. */
+/** Connections of a new server. */
 export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOptions): Connections => {
-  /** In the order in which they were opened; those of trusted proxies, in which they became idle. */
+  /** By time of opening; those of trusted proxies by the time they became idle. */
   const open = new Map<Socket, Connection>();
-  /** Without those of trusted proxies. */
+  /** Open connections by address, without trusted proxies. */
   const byAddress = new Map<string, Set<Connection>>();
-  /** Requests that trusted proxies have under way, by client: each stands for a connection of its own. */
+  /** Concurrent requests through trusted proxies, by client: each counts as a connection. */
   const proxied = new Map<string, number>();
   const turns = makeTurns();
-  /** Bytes by connection, in the order in which they began to hold any. */
+  /** Bytes by connection, in the order in which they first held any. */
   const held = new Map<Connection, number>();
   let total = 0;
 
@@ -97,7 +97,7 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
     connection.socket.resetAndDestroy();
   };
 
-  /** Takes a place of a client of a trusted proxy, until its answer is taken. False where it has none left. */
+  /** Counts a request of a client of a trusted proxy until its answer is read. False at the client's limit. */
   const enter = (client: string, { response }: Exchange): boolean => {
     const count = proxied.get(client) ?? 0;
     if (count >= limits.connectionsPerAddress) return false;
@@ -124,7 +124,7 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
       isBusy = false;
       if (isProxy) {
         client = address;
-        // Behind those that were idle before it.
+        // After those that became idle earlier.
         if (open.delete(socket)) open.set(socket, connection);
       }
       const [, start] = waiting.shift() ?? [];
@@ -163,7 +163,7 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
         holdAll();
       },
       sent: () => {
-        // The system has taken it, almost always.
+        // Almost always the system has accepted all bytes by now.
         if (socket.writableLength === 0) return;
         clearTimeout(timer);
         timer = setTimeout(() => cut(connection, "responseTimeoutMs"), limits.responseTimeoutMs).unref();
@@ -179,8 +179,8 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
   };
 
   /**
-   * A connection in whose place one of a client with `count` others may come: of the client with most the oldest idle one.
-   * Idle ones of a trusted proxy are its own.
+   * The connection that a new one of a client with `count` others may replace: the oldest idle one of the busiest client.
+   * Idle connections of a trusted proxy count as the proxy's.
    */
   const replaceable = (count: number): Connection | undefined => {
     const byClient = Map.groupBy(open.values(), ({ client }) => client());
@@ -218,23 +218,23 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
   };
 };
 
-/** What connections wait in before they are answered. */
+/** Queue of connections and requests before they are answered. */
 interface Turns {
   readonly run: (address: string, task: () => void) => void;
-  /** To be called for each new connection. */
+  /** Call for each new connection. */
   readonly arrived: () => void;
 }
 
-/** Most tasks that a round of the event loop starts: one round for each would cost more than small requests do. */
+/** Most tasks started in a round of the event loop: one round each would cost more than small requests do. */
 const maxTasksInRound = 8;
 
-/** Milliseconds from which on a round is long: the next one starts one task. */
+/** Duration in milliseconds of a long round, after which the next one starts one task. */
 const longRoundMs = 2;
 
 /**
- * Runs tasks by address in turns, few in a round of the event loop: between rounds what has arrived is read, so that somebody's
- * first request waits for one of each other address, not for all of them. A round accepts one connection: while there are
- * more, rounds without a task follow, for as long as the last one with tasks took.
+ * Runs tasks round robin by address, few in a round of the event loop. Between rounds sockets are read, so the first request of
+ * an address waits for one of each other address only. A round accepts one connection: while more wait, rounds without tasks
+ * follow, for as long as the last one with tasks took.
  */
 const makeTurns = (): Turns => {
   const waiting = new Map<string, Array<() => void>>();
@@ -273,7 +273,7 @@ const makeTurns = (): Turns => {
     if (first === undefined) return;
     const [address, tasks] = first;
     const task = tasks.shift();
-    // Behind the others.
+    // At the end of the queue.
     waiting.delete(address);
     if (tasks.length > 0) waiting.set(address, tasks);
     task?.();
@@ -295,7 +295,7 @@ const makeTurns = (): Turns => {
 const bytesOf = (request: IncomingMessage): number =>
   request.rawHeaders.reduce((sum, text) => sum + text.length, waitingRequestBytes + (request.url?.length ?? 0));
 
-/** The oldest connection of the client that holds most: who takes what is asked for holds next to nothing. */
+/** The oldest connection of the client that holds most: clients that read their answers hold next to nothing. */
 const greediest = (held: ReadonlyMap<Connection, number>): Connection => {
   const byClient = new Map<string, { bytes: number; readonly oldest: Connection }>();
   for (const [connection, bytes] of held) {

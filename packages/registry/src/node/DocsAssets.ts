@@ -5,7 +5,7 @@ import { policy } from "../api/Docs.ts";
 import { otherMethod } from "../api/Web.ts";
 import type { Endpoint } from "./AdminEndpoints.ts";
 
-/** Read when it is first asked for, and shared by all answers: most registries never show their page. */
+/** Read at the first request and then shared: most registries never show their page. */
 const endpoint = (url: () => string, type: string): Endpoint => {
   let bytes: Promise<Buffer> | undefined;
   const read = async (): Promise<Buffer> => readFile(fileURLToPath(url()));

@@ -13,19 +13,19 @@ import { drawLatency, applyFault, statusAnswer } from "../faults/FaultyAnswer.ts
 import { needsSocket, sendFaulty, waitOn } from "./FaultySocket.ts";
 import type { Handler } from "./HttpServer.ts";
 
-/** What the handler stands on. */
+/** Parts that the handler needs. */
 export interface FaultyOptions {
   readonly app: App;
-  /** The app without what is the same for all answers: what a fault has changed is sent as it is. */
+  /** The app without compression and common headers: changed answers are sent as they are. */
   readonly plain: App;
   readonly faults: Faults;
-  /** How answers are written without a fault. */
+  /** Serializer of answers without a fault. */
   readonly serializer: SerializerOptions;
-  /** The name of the user whom a token belongs to. */
+  /** The name of a token's user. */
   readonly userOf: (token: string) => Promise<string | undefined>;
 }
 
-/** A handler for the server that answers, or takes the socket and does with it what a fault asks for. */
+/** A handler that answers, or takes the socket over to apply a fault. */
 export const makeFaultyHandler =
   ({ app, plain, faults, serializer, userOf }: FaultyOptions): Handler =>
   async ({ head, request }) => {
@@ -34,12 +34,12 @@ export const makeFaultyHandler =
     if (fault === undefined) return app(head);
     const { socket } = request;
     if (fault.latencyMs !== undefined && !(await waitOn(socket, drawLatency(fault.latencyMs, faults.random)))) {
-      return "left";
+      return "unanswered";
     }
-    if (fault.silent === true) return "left";
+    if (fault.silent === true) return "unanswered";
     if (fault.reset === "before-headers") {
       socket.resetAndDestroy();
-      return "torn";
+      return "faulted";
     }
     const { status } = fault;
     const whole =
@@ -48,10 +48,10 @@ export const makeFaultyHandler =
         : statusAnswer({ ...fault, status }, head, subject.endpoint);
     const answer = applyFault(await withBody(whole), fault, Date.now());
     if (!needsSocket(fault)) return answer;
-    return (await sendFaulty(socket, answer, fault, head.method === "HEAD")) ? "torn" : "left";
+    return (await sendFaulty(socket, answer, fault, head.method === "HEAD")) ? "faulted" : "unanswered";
   };
 
-/** The answer with its stream, if it has one, as its body, which faults can change. */
+/** The answer with its stream read into its body, so that faults can change it. */
 const withBody = async (answer: Answer): Promise<Answer> => {
   const { stream, ...others } = answer;
   if (stream === undefined) return answer;
@@ -60,7 +60,7 @@ const withBody = async (answer: Answer): Promise<Answer> => {
   return { ...others, body: Buffer.concat(chunks) };
 };
 
-/** The endpoint that a request is for, as rules name it. */
+/** The endpoint of a request, by its name in rules. */
 const endpointOf = ({ method, target }: RequestHead): FaultEndpoint | undefined => {
   const path = pathIn(target);
   if (path === tokenPath) return "auth";
@@ -85,7 +85,7 @@ const subjectOf = (head: RequestHead, userOf: FaultyOptions["userOf"]): FaultSub
 
 const serializers = new WeakMap<Fault, Serializer>();
 
-/** The serializer that a fault asks for, made once per fault. */
+/** The serializer of a fault, made once per fault. */
 const serializerOf = (options: SerializerOptions, fault: Fault): Serializer | undefined => {
   if (fault.fieldNumbers === undefined && fault.jsonOnly === undefined) return undefined;
   const { fieldNumbers = options.fieldNumbers, jsonOnly = options.jsonOnly } = fault;

@@ -11,7 +11,7 @@ const slowPieces = 10;
 /** Bytes of a made-up body that are sent at once. */
 const fillerChunkBytes = 64 * 1_024;
 
-/** Whether Node's own writer cannot send what the fault asks for. */
+/** Whether the fault is beyond Node's own HTTP writer. */
 export const needsSocket = (fault: Fault): boolean =>
   fault.reset !== undefined ||
   fault.cutBodyAfterBytes !== undefined ||
@@ -19,7 +19,7 @@ export const needsSocket = (fault: Fault): boolean =>
   fault.slow !== undefined ||
   (typeof fault.body === "object" && "bytes" in fault.body);
 
-/** Waits, but not longer than the connection lasts. Answers whether it still lasts. */
+/** Waits, at most until the connection ends. Resolves to whether it is still open. */
 export const waitOn = async (socket: Socket, ms: number): Promise<boolean> => {
   if (socket.destroyed) return false;
   const ended = new AbortController();
@@ -28,15 +28,15 @@ export const waitOn = async (socket: Socket, ms: number): Promise<boolean> => {
   try {
     await wait(ms, undefined, { signal: ended.signal });
   } catch {
-    // The connection is gone: there is nobody to go on for.
+    // The connection has ended.
   }
   socket.off("close", onClose);
   return !socket.destroyed;
 };
 
 /**
- * Writes an answer as the fault wants it, and ends the connection. Resolves when all that is sent has been sent: true, or
- * false when the client left before.
+ * Writes an answer with the fault, and ends the connection. Resolves when all is sent: true, or false when the client
+ * disconnected before.
  */
 export const sendFaulty = async (
   socket: Socket,

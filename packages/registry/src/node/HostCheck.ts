@@ -6,13 +6,13 @@ import { headersOf, type Answer, type RequestHead } from "../api/Answer.ts";
 import type { Endpoint } from "./AdminEndpoints.ts";
 import type { Handler } from "./HttpServer.ts";
 
-/** The refusal of a request that is meant for another host, or nothing. */
+/** The refusal of a request with another `Host`; undefined for an allowed one. */
 export type HostCheck = (head: RequestHead) => Answer | undefined;
 
-/** Lets every request through. */
+/** Allows every host. */
 export const anyHost: HostCheck = () => undefined;
 
-/** Stands for every name in a list. */
+/** Wildcard for every name. */
 const everyName = "*";
 
 /** Whether `Host` names loopback or one of these hosts, with any port. Browsers always send it: without, it is no page. */
@@ -24,7 +24,7 @@ const isOurs = (host: string | null, allowed: ReadonlySet<string>): boolean => {
 /** Whether `Host`, if there is one, names loopback. */
 export const namesLoopback = (host: string | null): boolean => host === null || isLoopback(hostNameIn(host));
 
-/** The name or address in `name:port`, without the brackets of IPv6. What is none of these is no name of ours. */
+/** The name or address in `name:port`, without the brackets of IPv6. Undefined for anything else. */
 const hostNameIn = (host: string): string => {
   if (isIPv6(host)) return host;
   const [, address, name = ""] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::[0-9]*)?$/.exec(host.toLowerCase()) ?? [];
@@ -36,7 +36,7 @@ const misdirected = new ApiError("FAILED_PRECONDITION", "Host not allowed: add i
   status: 421,
 });
 
-/** A check that lets loopback and the named hosts through. */
+/** A check that allows loopback and the named hosts. */
 export const makeHostCheck = (
   allowed: ReadonlyArray<string>,
   serializer: { readonly jsonOnly: boolean },
@@ -45,7 +45,7 @@ export const makeHostCheck = (
   let last: string | null = null;
   return (head) => {
     const host = head.header("host");
-    // The same one again and again, almost always.
+    // Almost all requests have the same `Host`.
     if (host === last || isOurs(host, names)) {
       last = host;
       return undefined;

@@ -12,22 +12,22 @@ import { headOf, headWhenAsked, isStreamed } from "./RequestReading.ts";
 import type { ServerLimits } from "./ServerLimits.ts";
 
 /**
- * Answers, or takes the socket over: `torn` when it has written to it or ended it as it liked, `left` when there is
- * nobody to answer any more, or nobody is to be answered.
+ * Answers, or takes the socket over: `faulted` after it has written to it or ended it itself, `unanswered` when the client has
+ * disconnected or gets no answer.
  */
-export type Handler = (exchange: Exchange) => Promise<Answer | "torn" | "left">;
+export type Handler = (exchange: Exchange) => Promise<Answer | "faulted" | "unanswered">;
 
-/** Hears what handlers do not see. */
+/** Called for events that handlers do not see. */
 export interface ServerObserver {
   readonly connected: () => void;
   readonly disconnected: () => void;
-  /** A connection ended before its client had taken the whole answer. */
+  /** A connection ended before its client had read the whole answer. */
   readonly dropped: () => void;
   /** Malformed HTTP, or a limit of connections, ended a request. */
   readonly refused: (status: number, requestId: string, address: string | undefined) => void;
 }
 
-/** What a server is made of. */
+/** Parts and options of a server. */
 export interface ServerOptions {
   readonly host: string;
   readonly port: number;
@@ -37,8 +37,8 @@ export interface ServerOptions {
   readonly onLimit?: OnLimit | undefined;
   readonly observer?: ServerObserver | undefined;
   /**
-   * Whether a client that has ended its side of the connection is taken to have left, as faults need it that wait. Default
-   * false: it gets the answers to what it has sent.
+   * Whether a client that has closed its side of the connection counts as disconnected, which faults that wait need.
+   * Default false: it gets the answers to its requests.
    */
   readonly endsWithClient?: boolean | undefined;
 }
@@ -48,9 +48,9 @@ export interface RunningServer {
   readonly host: string;
   readonly port: number;
   readonly draining: () => boolean;
-  /** Hands requests to a handler. Those that came before wait for it. */
+  /** Passes requests to a handler; earlier requests have waited for it. */
   readonly answerWith: (handle: Handler) => void;
-  /** Accepts nothing new, lets what is under way end, then closes. */
+  /** Accepts no new connections, finishes running requests, then closes. */
   readonly stop: () => Promise<void>;
 }
 
@@ -134,7 +134,7 @@ export const startServer = async ({
       onLimit(limit, by);
     }
     const incoming = incomingOf(socket);
-    // A second answer would be taken for the one to the next request.
+    // The client would take a second answer for that of its next request.
     if (incoming !== undefined && answered.has(incoming)) socket.destroy();
     else refuseRaw(socket, clientErrorOf(error), observer);
   });
@@ -150,9 +150,9 @@ export const startServer = async ({
     stop: async () => {
       if (draining) return;
       draining = true;
-      // Whoever balances load sees /readyz, and sends nothing more, before the port is closed.
+      // A load balancer sees /readyz fail, and sends nothing more, before the port is closed.
       if (limits.drainDelayMs > 0) await wait(limits.drainDelayMs);
-      // Who waits for a handler still does so in vain.
+      // Requests that still wait for a handler are not answered any more.
       given.resolve(hangUp);
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       const late = setTimeout(() => server.closeAllConnections(), limits.drainMs);
@@ -164,7 +164,7 @@ export const startServer = async ({
 
 const hangUp: Handler = async ({ request }) => {
   request.socket.destroy();
-  return "left";
+  return "unanswered";
 };
 
 const listening = (server: Server, host: string, port: number): Promise<void> =>
@@ -176,7 +176,7 @@ const listening = (server: Server, host: string, port: number): Promise<void> =>
     });
   });
 
-/** Hears when a body is late: all of it, or the next bytes of one that is read as a stream. */
+/** Called when a body is late: all of it, or the next bytes of a streamed one. */
 const watchBody = (request: IncomingMessage, timeoutMs: number, onLate: (error: ClientError) => void): void => {
   const { "content-length": length = "0", "transfer-encoding": coding } = request.headers;
   if (length === "0" && coding === undefined) return;
@@ -194,7 +194,7 @@ const watchBody = (request: IncomingMessage, timeoutMs: number, onLate: (error: 
 /** How an answer is sent. */
 interface Sending {
   readonly maxBytes: number;
-  /** Milliseconds until the client must have taken a part of a stream. */
+  /** Milliseconds until the client must have read a part of a stream. */
   readonly idleMs: number;
   readonly draining: () => boolean;
   readonly sent: () => void;
@@ -205,13 +205,13 @@ const answer = async (handle: Handler, exchange: Exchange, sending: Sending): Pr
   const { maxBytes, idleMs, draining, sent } = sending;
   const { request, response } = exchange;
   const answer = await handle(exchange).catch(onHandlerError);
-  if (answer === "torn" || answer === "left") return;
+  if (answer === "faulted" || answer === "unanswered") return;
   if (response.destroyed) {
     await answer.stream?.bytes?.cancel().catch(() => {});
     return;
   }
-  // A body that the client has not been asked for may come or not: what follows could be taken for it. Any other that was not
-  // read is left out by Node. To close on it would be a reset, which takes this answer from who still sends.
+  // After `Expect: 100-continue` an unrequested body may come or not, so the next bytes are ambiguous. Any other unread body is
+  // skipped by Node; closing on it would be a reset, and a client that still sends would lose this answer.
   const isUnasked = request.headers.expect !== undefined && !request.complete;
   if (draining() || isUnasked) answer.headers["Connection"] = "close";
   try {
@@ -226,7 +226,7 @@ const answer = async (handle: Handler, exchange: Exchange, sending: Sending): Pr
   }
 };
 
-/** Bytes of a body that are still taken after the answer; the connection of a client that goes on is closed. */
+/** Bytes of a body that are still read after the answer; beyond, the connection is closed. */
 const maxUnreadBytes = 1_024 * 1_024;
 
 /** Milliseconds that such a client has to read the answer before its connection is reset (RFC 9112, 9.6). */
@@ -247,7 +247,7 @@ const boundUnread = (request: IncomingMessage): void => {
   request.on("data", onData);
 };
 
-/** Handlers answer their own failures; whatever still comes through is one of ours, and no reason to end the process. */
+/** Handlers answer their own failures; any other is a bug, which must not end the process. */
 export const onHandlerError = (error: unknown): Answer => {
   console.error("request failed:", error);
   const headers = { "Content-Type": "application/json" };
@@ -255,7 +255,7 @@ export const onHandlerError = (error: unknown): Answer => {
   return { status: 500, headers, body: statusBody("INTERNAL", "internal error", "json"), logFields };
 };
 
-/** The refusal of a client of a trusted proxy that has as many requests under way as it may have connections: for a second. */
+/** The refusal, for a second, of a client of a trusted proxy with too many concurrent requests. */
 const tooMany = new ApiError("RESOURCE_EXHAUSTED", "too many requests at once", {
   headers: { "Retry-After": "1" },
   retryDelayMs: 1_000,
@@ -279,7 +279,7 @@ const refusalOf = (
   };
 };
 
-/** An answer in the place of one that is too long. */
+/** The answer that replaces one that is too long. */
 const tooLong = ({ headers: given, logFields }: Answer, maxBytes: number): Answer => {
   const { ETag: _tag, ...headers } = given;
   const refusal = new ApiError("OUT_OF_RANGE", `the answer is longer than ${maxBytes} bytes: ask for smaller pages`);
@@ -294,7 +294,7 @@ const tooLong = ({ headers: given, logFields }: Answer, maxBytes: number): Answe
 /** Texts from this length on are written as bytes, so that memory does not hold both. */
 const longText = 64 * 1_024;
 
-/** Writes an answer, or that it is too long. */
+/** Writes an answer, or an error if it is too long. */
 const send = (response: ServerResponse, answer: Answer, withoutBody: boolean, maxBytes: number): void => {
   const { status, headers, body } = answer;
   const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
@@ -308,7 +308,7 @@ const send = (response: ServerResponse, answer: Answer, withoutBody: boolean, ma
   else response.end(typeof body === "string" && length >= longText ? Buffer.from(body) : body);
 };
 
-/** Writes a stream as fast as the client takes it. An archive that cannot be read to its end is cut, since its length is announced. */
+/** Writes a stream as fast as the client takes it. An archive that cannot be read to its end is cut: its length was sent before. */
 const sendStream = async (
   response: ServerResponse,
   { status, headers }: Answer,
@@ -319,7 +319,7 @@ const sendStream = async (
   response.writeHead(status, headers);
   if (bytes !== undefined) {
     for await (const chunk of bytes) {
-      // Closed while the chunk was read: it would be waited for in vain, with the file open.
+      // Closed while the chunk was read: `drain` would never come, and the file would stay open.
       if (response.destroyed) return;
       if (!response.write(chunk)) await drained(response, idleMs);
     }
@@ -347,7 +347,7 @@ const clientErrors: Readonly<Record<string, RawRefusal>> = {
 
 type ClientError = Error & { readonly code?: string; readonly limit?: keyof ServerLimits };
 
-/** The limit that a request was refused for before there was one. */
+/** The limit that refused a request while it was parsed. */
 const limitOf = ({ code, limit }: ClientError, socket: Duplex): keyof ServerLimits | undefined => {
   if (limit !== undefined) return limit;
   if (code === "HPE_HEADER_OVERFLOW") return "headerBytes";
@@ -355,7 +355,7 @@ const limitOf = ({ code, limit }: ClientError, socket: Duplex): keyof ServerLimi
   return incomingOf(socket) === undefined ? "headersTimeoutMs" : "requestTimeoutMs";
 };
 
-/** The request whose body a connection is in the midst of. */
+/** The request whose body a connection is receiving. */
 const incomingOf = (socket: Duplex): IncomingMessage | undefined => {
   const { incoming } = (socket as { readonly parser?: { readonly incoming?: IncomingMessage | null } }).parser ?? {};
   return incoming?.complete === false ? incoming : undefined;
@@ -366,7 +366,7 @@ type RawRefusal = readonly [status: number, code: RpcCode, message: string];
 const clientErrorOf = ({ code = "" }: ClientError): RawRefusal =>
   clientErrors[code] ?? [400, "INVALID_ARGUMENT", "the request is not HTTP/1.1"];
 
-/** Answers where there is no ServerResponse to answer with. */
+/** Answers on a socket that has no ServerResponse. */
 const refuseRaw = (socket: Duplex, [status, code, message]: RawRefusal, observer: ServerObserver | undefined): void => {
   // Node listens no more, and a reset without a listener would end the process.
   socket.on("error", () => socket.destroy());

@@ -12,7 +12,7 @@ const buckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 /** The counters of one registry. Labels hold no user, token or tag: their number is bounded. */
 export interface Metrics {
   readonly started: () => void;
-  readonly ended: (answer: Answer | "torn" | "left", seconds: number) => void;
+  readonly ended: (answer: Answer | "faulted" | "unanswered", seconds: number) => void;
   /** A read failed, with this result code of SQLite. */
   readonly readFailed: (code: number) => void;
   readonly degraded: (is: boolean) => void;
@@ -20,19 +20,19 @@ export interface Metrics {
   readonly limited: (limit: string) => void;
   readonly connected: () => void;
   readonly disconnected: () => void;
-  /** A connection ended before its client had taken the whole answer. */
+  /** A connection ended before its client had read the whole answer. */
   readonly dropped: () => void;
-  /** A request was refused before it was one. */
+  /** A request was refused while it was parsed. */
   readonly refused: (status: number) => void;
   readonly text: () => Promise<string>;
 }
 
-/** Pages are neither; nor is what a fault has labelled so. */
+/** Undefined for pages, and for media types set by a fault. */
 const formatOf = (mediaType: string): string => /json|protobuf/.exec(mediaType)?.[0] ?? "none";
 
 const bytesOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 
-/** Fresh counters, and gauges of the process and of the database at a path. */
+/** New counters, and gauges of the process and of the database at a path. */
 export const makeMetrics = (database: string): Metrics => {
   const registry = new Registry();
   const registers = [registry];
@@ -81,7 +81,7 @@ export const makeMetrics = (database: string): Metrics => {
     labelNames: ["limit"] as const,
     registers,
   });
-  /** Labels are looked up once: prom-client hashes them at every call that names them. */
+  /** Looks labels up once: prom-client hashes them at every call that names them. */
   const counted = new Map<
     string,
     { readonly count: Counter.Internal; readonly time: Histogram.Internal<"endpoint"> }
@@ -125,7 +125,7 @@ export const makeMetrics = (database: string): Metrics => {
   };
 };
 
-/** A handler that counts and logs what another one does. */
+/** A handler that counts and logs the requests of another one. */
 export const observed =
   (handle: Handler, metrics: Metrics, log: AccessLog | undefined): Handler =>
   async (exchange) => {

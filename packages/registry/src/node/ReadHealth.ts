@@ -1,14 +1,14 @@
 // Failed database reads: counted, logged once, shown in health.
 import { DatabaseUnavailable, type Row, type SqlDriver, type Statement } from "../api/SqlDriver.ts";
 
-/** A port whose failed reads are noticed. */
+/** A database port that reports failed reads. */
 export interface ReadHealth {
   readonly port: SqlDriver;
   /** Reads again what failed first. Resolves to what is wrong, or undefined when all is well. Never rejects. */
   readonly problem: () => Promise<string | undefined>;
 }
 
-/** Who hears of it. */
+/** Listeners. */
 export interface ReadHealthOptions {
   /** Called for every failed read, with SQLite's result code. */
   readonly onFailure: (code: number) => void;
@@ -44,7 +44,7 @@ export const watchReads = (port: SqlDriver, { onFailure, onChange }: ReadHealthO
         failed = undefined;
         onChange(undefined);
       } catch {
-        // As before.
+        // Still degraded.
       }
       return failed?.problem;
     },

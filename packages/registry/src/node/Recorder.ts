@@ -2,10 +2,10 @@
 import { pathIn } from "../api/App.ts";
 import type { Handler } from "./HttpServer.ts";
 
-/** A request that arrived. Headers are as they came, the token too: this is for tests. */
+/** A received request, with all headers, the token too: for tests. */
 export interface RecordedRequest {
   readonly method: string;
-  /** Path and query, as they came. */
+  /** Path and query, undecoded. */
   readonly target: string;
   readonly path: string;
   readonly query: URLSearchParams;
@@ -15,11 +15,11 @@ export interface RecordedRequest {
   readonly at: number;
   /** Status of the answer; undefined while there is none, and where the socket was used otherwise. */
   readonly status: number | undefined;
-  /** What became of it: `aborted` means that the client went away before it had the whole answer. */
-  readonly outcome: "pending" | "answered" | "torn" | "aborted";
+  /** Outcome: `aborted` means that the client disconnected before it had the whole answer. */
+  readonly outcome: "pending" | "answered" | "faulted" | "aborted";
 }
 
-/** A handler that writes down every request, into `requests`, before it is handled. */
+/** A handler that adds every request to `requests` before it is handled. */
 export const recording =
   (handle: Handler, requests: Array<RecordedRequest>): Handler =>
   async (exchange) => {
@@ -41,7 +41,7 @@ export const recording =
       if (record.outcome === "pending") record.outcome = "aborted";
     });
     const answer = await handle(exchange);
-    if (answer === "torn") record.outcome = "torn";
-    else if (answer !== "left") record.status = answer.status;
+    if (answer === "faulted") record.outcome = "faulted";
+    else if (answer !== "unanswered") record.status = answer.status;
     return answer;
   };

@@ -47,7 +47,7 @@ import { watchReads } from "./ReadHealth.ts";
 import { defaultLimits, type ServerLimits } from "./ServerLimits.ts";
 import { openSqlite, type SqliteFile } from "./SqliteFile.ts";
 
-/** How a registry is started. */
+/** Options of a registry. */
 export interface RegistryOptions extends SerializerOptions {
   /** Path of the SQLite file, which is made when it does not exist; `:memory:` for none. */
   readonly database: string;
@@ -57,11 +57,11 @@ export interface RegistryOptions extends SerializerOptions {
   readonly port: number;
   /** Port on 127.0.0.1 for `/metrics` and `/faults`. Default: they are on `port` if that is on loopback, else nowhere. */
   readonly adminPort?: number | undefined;
-  /** The operator's key, at least 32 characters: secrets at rest and access tokens hang on it. */
+  /** The operator's key, at least 32 characters: encrypts secrets and signs access tokens. */
   readonly key?: string | undefined;
   /** Tokens that come from a file or the environment: user name -> tokens. */
   readonly tokens?: Readonly<Record<string, ReadonlyArray<string>>> | undefined;
-  /** Where each of them stands, for whoever revokes one. */
+  /** Where each is configured, for messages after a revocation. */
   readonly tokenPlaces?: ReadonlyMap<string, string> | undefined;
   /**
    * Whether this is a trial: a new database gets the trial users, and their tokens, which everybody knows, are accepted.
@@ -85,13 +85,13 @@ export interface RegistryOptions extends SerializerOptions {
    */
   readonly publicUrl?: string | undefined;
   /**
-   * Addresses and networks (`10.0.0.0/8`) of proxies in front: one connection of theirs stands for many clients, so that
-   * `limits.connectionsPerAddress` does not count for them. Default: none.
+   * Addresses and networks (`10.0.0.0/8`) of proxies in front: a connection of theirs serves many clients, so
+   * `limits.connectionsPerAddress` does not apply to it. Default: none.
    */
   readonly trustedProxies?: ReadonlyArray<string> | undefined;
   /** Calls that each user may make. Default: any number. */
   readonly rateLimit?: RateLimitOptions | undefined;
-  /** Requests that each address (IPv6: one /64) may make, but for loopback, before it is asked who it is. Default: any number. */
+  /** Requests per address (IPv6: /64; not loopback), checked before authentication. Default: any number. */
   readonly addressRateLimit?: RateLimitOptions | undefined;
   /** `stderr` or a file that gets a line of JSON per request. Default: none. */
   readonly accessLog?: string | undefined;
@@ -101,25 +101,25 @@ export interface RegistryOptions extends SerializerOptions {
   readonly faults?: Faults | undefined;
   /** Milliseconds since 1970, by which credentials and links expire. Default `Date.now`. */
   readonly now?: (() => number) | undefined;
-  /** Where requests are written down with all they carry. Only for tests. */
+  /** Receives all requests with their headers. For tests. */
   readonly requests?: Array<RecordedRequest> | undefined;
 }
 
-/** A registry that answers. */
+/** A running registry. */
 export interface RunningRegistry {
   /** `http://host:port` */
   readonly origin: string;
   /** The base URL of the API: the origin and `/v1/dev`. */
   readonly url: string;
-  /** Where `/metrics` and `/faults` are, if anywhere. */
+  /** Origin of `/metrics` and `/faults`, if they are served. */
   readonly adminOrigin: string | undefined;
-  /** The trial users' tokens by user name, where they were just made. */
+  /** The trial users' tokens by user name, if they were just created. */
   readonly seeded: Readonly<Record<string, string>>;
-  /** Whether it is a trial, whose tokens everybody knows. */
+  /** Whether it is a trial, whose tokens are publicly known. */
   readonly trial: boolean;
   readonly file: SqliteFile;
   readonly box: SecretBox | undefined;
-  /** Goes on in the file that is at the path of the access log now, after a rotation. */
+  /** Reopens the access log at its path, after a rotation. */
   readonly reopenLog: () => void;
   /** Drains the server and closes the file. */
   readonly stop: () => Promise<void>;
@@ -136,12 +136,12 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
   try {
     const { host = "127.0.0.1", adminPort } = options;
     const loopback = isLoopback(host);
-    // A name that is not of this machine is one that others use.
+    // With tokens or hosts of its own it serves others, and is no trial.
     const isLocal = options.tokens === undefined && options.allowedHosts === undefined;
     const trial = loopback && (options.trial ?? isLocal);
     const box = options.key === undefined ? undefined : await makeSecretBox(options.key);
     const serializer = makeSerializer(options);
-    // The ports come first: one that is in use must leave no new file behind, nor change one that another process serves.
+    // Ports first: if one is in use, no file may be created, nor one changed that another process serves.
     const listen = async (on: ServerOptions): Promise<RunningServer> => {
       const server = await startServer(on);
       servers.push(server);
@@ -246,10 +246,10 @@ const keeping =
     return writer.finish();
   };
 
-/** Milliseconds between two searches for objects that nothing names. */
+/** Milliseconds between two searches for orphaned objects. */
 const sweepEveryMs = 10 * 60_000;
 
-/** Brings the file up to date and puts into it what the options ask for. */
+/** Migrates the database and adds configured tokens and trial users. */
 const filled = async (
   file: SqliteFile,
   box: SecretBox | undefined,
@@ -265,25 +265,25 @@ const filled = async (
     );
   }
   if (!wasNew || !trial) return {};
-  // What is in memory is for tests, which start one after the other: they wait for no disk.
+  // Databases in memory are for tests: there is no disk to wait for.
   await seedTrial(file, Date.now(), options.database === ":memory:" ? undefined : keeping(store));
   return Object.fromEntries(trialUsers.map(({ name, token }) => [name, token]));
 };
 
-/** Milliseconds in which a limit that is reached again and again is said once. */
+/** Milliseconds in which a reached limit is logged once. */
 const limitSaidMs = 60_000;
 
-/** The limits by their names in the settings, and that of strangers' credentials. */
+/** Limits by their names in the settings, and `wrongTokens`. */
 type Limits = ServerLimits &
   Readonly<Record<"rateLimit" | "addressRateLimit" | "wrongTokens", RateLimitOptions | undefined>>;
 
-/** Hears that a limit was reached by an address or a user. */
+/** Called when an address or a user reaches a limit. */
 type OnReached = (limit: keyof Limits, by: string) => void;
 
 const valueOf = (limit: number | RateLimitOptions | undefined): string =>
   typeof limit === "object" ? `${limit.perSecond} a second, ${limit.burst} at once` : String(limit);
 
-/** Counts that a limit was reached, and says it. */
+/** Counts and logs a reached limit. */
 const onLimitOf = (limits: Limits, metrics: Metrics): OnReached => {
   const said = new Map<string, { atMs: number; more: number }>();
   return (limit, by) => {
@@ -300,7 +300,7 @@ const onLimitOf = (limits: Limits, metrics: Metrics): OnReached => {
   };
 };
 
-/** Says that the database fails to read, and that it no longer does; not each time that it does. */
+/** Logs when reads of the database begin to fail and when they succeed again. */
 const onDatabase =
   (path: string, metrics: Metrics) =>
   (problem: string | undefined): void => {
@@ -312,7 +312,7 @@ const onDatabase =
     );
   };
 
-/** What requests are answered from. */
+/** Parts that answer requests. */
 interface Parts {
   readonly archives: ArchiveOptions;
   readonly options: RegistryOptions;
@@ -326,7 +326,7 @@ interface Parts {
   readonly reached: OnReached;
 }
 
-/** A limit that is counted and said when it refuses. */
+/** A rate limit whose refusals are counted and logged. */
 const telling =
   <A>(take: (of: A) => void, onRefusal: (of: A) => void) =>
   (of: A): void => {
@@ -377,12 +377,12 @@ const userHandler = async ({
     addressOf: ({ address }) =>
       address === undefined || isLoopback(address.replace(/^::ffff:/, "")) ? undefined : countedAddress(address),
     onFault: (error, requestId) => {
-      // Said once, by onDatabase.
+      // Logged once, by onDatabase.
       if (!(error instanceof DatabaseUnavailable)) console.error(`request ${requestId} failed:`, error);
     },
   });
   const app = withWeb(plain, web);
-  // Where the database does not answer, the API itself says so.
+  // The API itself reports a failing database.
   const userOf = async (token: string): Promise<string | undefined> =>
     (await credentialOfToken(sql, accessTokens, token, Date.now()).catch(() => undefined))?.user.name;
   const answering: Handler =
@@ -394,9 +394,9 @@ const userHandler = async ({
 };
 
 /**
- * Remembers the file at a path. The answer asks whether it is still there: one that was moved, deleted or replaced stays open
- * and is read, but nobody else writes to it any more, a revocation neither. What is no file, as `:memory:`, is always there.
- * One that is read as if nobody changed it (`frozen`) must not have changed either.
+ * Returns a check whether the file at a path is still the same one. A moved, deleted or replaced file stays open, but others,
+ * such as a revocation, no longer write to it. `:memory:` is always the same. A file opened as `frozen` must also be
+ * unchanged.
  */
 const rememberFile = (path: string, frozen: boolean): (() => boolean) => {
   const opened = found(path);

@@ -5,12 +5,12 @@ import { boundedBytes } from "@bytenite-engines/core/wire";
 import { bodyTooLong, ApiError } from "../api/ApiError.ts";
 import type { RequestHead } from "../api/Answer.ts";
 
-/** A target as proxies are sent it: it names the host, whatever `Host` says (RFC 9112, 3.2.2). */
+/** A target in absolute form, whose host overrides `Host` (RFC 9112, 3.2.2). */
 const absoluteForm = /^https?:\/\/(?:[^/?#]*@)?([^/?#]*)(.*)$/i;
 
 /**
  * The address of a client: that of the connection; behind a trusted proxy the last one of `X-Forwarded-For` that is not a
- * trusted proxy's, since what stands before it may be anybody's invention.
+ * trusted proxy's, since the client may have sent the ones before it.
  */
 const addressOf = (request: IncomingMessage, isTrusted: (address: string) => boolean): string | undefined => {
   const { remoteAddress } = request.socket;
@@ -28,7 +28,7 @@ const withoutPort = (entry: string): string => {
   return v6 ?? v4 ?? text;
 };
 
-/** The request as the routes see it. */
+/** The request for the routes. */
 export const headOf = (request: IncomingMessage, isTrusted: (address: string) => boolean): RequestHead => {
   const { url = "", headers } = request;
   const [, authority, path] = url.startsWith("/") ? [] : (absoluteForm.exec(url) ?? []);
@@ -55,7 +55,7 @@ export const headOf = (request: IncomingMessage, isTrusted: (address: string) =>
   };
 };
 
-/** All fields of a name as one (RFC 9110, 5.3): Node drops all but the first of these, and proxies may look at another. */
+/** All fields of a name joined (RFC 9110, 5.3): Node keeps the first of these only, and proxies may use another. */
 const all = ({ rawHeaders, headers }: IncomingMessage, name: "host" | "authorization"): string | undefined => {
   const values: Array<string> = [];
   for (let index = 0; index < rawHeaders.length; index += 2) {
@@ -66,7 +66,7 @@ const all = ({ rawHeaders, headers }: IncomingMessage, name: "host" | "authoriza
   return values.length > 1 ? values.join(", ") : headers[name];
 };
 
-/** The same for a client that sends its body only when it is asked for it (RFC 9110, 10.1.1). */
+/** The same after `Expect: 100-continue`: the client sends its body only on request (RFC 9110, 10.1.1). */
 export const headWhenAsked = (
   request: IncomingMessage,
   response: ServerResponse,
@@ -90,17 +90,17 @@ const bodyOf = async (request: IncomingMessage, maxBytes: number): Promise<Uint8
   try {
     body = await boundedBytes(request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>, maxBytes);
   } catch {
-    // The client left, or was too slow: nobody hears this, and it is no fault of ours.
+    // The client disconnected or was too slow: nobody receives this error.
     throw new ApiError("CANCELLED", "the request was cut short");
   } finally {
-    // The rest goes by unread.
+    // The rest is discarded.
     if (body === undefined) request.resume();
   }
   if (body === undefined) throw bodyTooLong(maxBytes);
   return body;
 };
 
-/** Requests whose body is read as a stream: they may take longer, as long as something comes. */
+/** Requests with streamed bodies: they may take longer while bytes arrive. */
 const streamed = new WeakSet<IncomingMessage>();
 
 /** Whether the body of a request is read as a stream. */
@@ -115,10 +115,10 @@ const chunksOf = async function* (request: IncomingMessage, maxBytes: number): A
       yield part;
     }
   } catch (error) {
-    // The client left, or was too slow: nobody hears this, and it is no fault of ours.
+    // The client disconnected or was too slow: nobody receives this error.
     throw error instanceof ApiError ? error : new ApiError("CANCELLED", "the request was cut short");
   } finally {
-    // The rest goes by unread.
+    // The rest is discarded.
     request.resume();
   }
 };

@@ -2,29 +2,29 @@
 import QuickLRU from "quick-lru";
 import type { Row, Statement } from "../api/SqlDriver.ts";
 
-/** Bytes of rows that are remembered in all. The bodies of lists that are made of them take at most as much again. */
+/** Bytes of all cached rows. The bodies of lists made of them take at most as much again. */
 const maxBytes = 32 * 1_024 * 1_024;
 
-/** Statements that are known to have been read once. What is asked for once, of many, is not worth the memory. */
+/** Statements known to have been read once: rows are cached from the second read on. */
 const maxSeen = 10_000;
 
-/** Other things that are remembered. */
+/** Most cached values made of rows. */
 const maxMade = 200;
 
-/** Overhead of a row in addition to its texts and blobs, in bytes, roughly. */
+/** Approximate overhead of a row in addition to its texts and blobs, in bytes. */
 const rowBytes = 200;
 
 /** Rows by statement. They are shared: nobody may change them. */
 export interface RowCache {
   /** The rows of a statement, from memory or from `read`. `version` is that of the file; another one empties the memory. */
   readonly rows: (statement: Statement, version: number, read: () => ReadonlyArray<Row>) => ReadonlyArray<Row>;
-  /** What was made for a key, or `make` makes now. */
+  /** The cached value of a key, or the result of `make`. */
   readonly made: <A extends object>(key: string, version: number, make: () => A) => A;
-  /** Forgets all, after a change that does not show in the version: one through the same connection. */
+  /** Clears the cache, after a change through the same connection, which leaves the version as it was. */
   readonly clear: () => void;
 }
 
-/** An empty memory. */
+/** An empty cache. */
 export const makeRowCache = (limitBytes = maxBytes): RowCache => {
   const remembered = new Map<string, ReadonlyArray<Row>>();
   const seen = new QuickLRU<string, true>({ maxSize: maxSeen });
@@ -63,7 +63,7 @@ export const makeRowCache = (limitBytes = maxBytes): RowCache => {
         return rows;
       }
       const size = sizeOf(rows) + key.length;
-      // Everything at once: the next requests decide what is worth remembering.
+      // Clears everything: the next requests fill it again.
       if (bytes + size > limitBytes) clear();
       if (size <= limitBytes) {
         remembered.set(key, rows);

@@ -1,6 +1,6 @@
 // Limits of what one client can take of the server.
 
-/** Bounds on what one client can take of this server. */
+/** Limits per client and of the server. */
 export interface ServerLimits {
   /** Bytes of all headers of a request; more is 431. */
   readonly headerBytes: number;
@@ -12,7 +12,7 @@ export interface ServerLimits {
   readonly anonymousTimeoutMs: number;
   /** Milliseconds until a whole upload must have arrived; longer is 408. */
   readonly uploadTimeoutMs: number;
-  /** Milliseconds an idle connection is kept. Above the 60 s of common proxies, which must be the ones to close. */
+  /** Milliseconds until an idle connection is closed. Above the 60 s of common proxies, which must close first. */
   readonly keepAliveTimeoutMs: number;
   /** Open connections; one more is closed at once, or takes the place of one of the address that has most. */
   readonly connections: number;
@@ -20,15 +20,15 @@ export interface ServerLimits {
   readonly connectionsPerAddress: number;
   /** Requests of one connection that wait while another of it is answered; one more closes the connection. */
   readonly pipelinedRequests: number;
-  /** Milliseconds until the client must have taken a whole answer; then the connection is closed. */
+  /** Milliseconds until the client must have read a whole answer; then the connection is closed. */
   readonly responseTimeoutMs: number;
-  /** Bytes of one answer, of which a connection has one under way; a longer one is 400. Archives are sent in parts, and may be longer. */
+  /** Bytes of one answer; a longer one is 400. Archives are streamed, and may be longer. */
   readonly answerBytes: number;
-  /** Bytes of all answers that clients have not taken yet, and of requests that wait behind them. Past it connections are closed. */
+  /** Bytes of all unread answers and of the requests queued behind them; beyond, connections are closed. */
   readonly bytesInFlight: number;
   /** Milliseconds between the signal to stop, from which on `/readyz` is 503, and the port being closed: 0 closes it at once. */
   readonly drainDelayMs: number;
-  /** Milliseconds that answers under way have when the server stops. */
+  /** Milliseconds for running answers when the server stops. */
   readonly drainMs: number;
 }
 

@@ -32,7 +32,7 @@ export interface SqliteFile {
   /** Runs `work` as one transaction: all of it or nothing, on disk when it returns. */
   readonly transaction: <A>(work: (run: Run) => A) => A;
   /**
-   * The same for rows by the million: foreign keys are not checked, so `work` has to know that what it refers to is there.
+   * The same for rows by the million: foreign keys are not checked, so `work` must know that referenced rows exist.
    * Other processes wait to write until it ends, so everything has to be ready before it begins.
    */
   readonly bulkTransaction: <A>(work: (run: Run) => A) => A;
@@ -45,14 +45,14 @@ export interface SqliteFile {
   readonly close: () => void;
 }
 
-/** Runs a statement inside a transaction and gives its rows. */
+/** Runs a statement inside a transaction and returns its rows. */
 export interface Run {
   (sql: string, ...values: Statement["values"]): ReadonlyArray<Row>;
-  /** Runs one that has no rows, and gives the number of those that it changed. */
+  /** Runs a statement without rows and returns the number of changed rows. */
   readonly change: (sql: string, ...values: Statement["values"]) => number;
 }
 
-/** How a file is opened. */
+/** Options of a file. */
 export interface SqliteOptions {
   readonly readOnly?: boolean;
   /** Keeps the file free of companions (`-wal`, `-shm`), as a backup should be. Default false. */
@@ -136,7 +136,7 @@ const isWritable = (path: string): boolean => {
   }
 };
 
-/** Sets a connection up, or closes it. */
+/** Configures a connection, or closes it on failure. */
 const prepared = (
   database: DatabaseSync,
   access: SqliteFile["access"],
@@ -172,7 +172,7 @@ const withStatements = (database: DatabaseSync, access: SqliteFile["access"]): S
     },
   );
   const rows = ({ sql, values }: Statement): ReadonlyArray<Row> => prepare(sql).all(...values);
-  /** A full disk ends a transaction by itself. What stands in the way of a rollback is what made it necessary: that is thrown. */
+  /** Rolls back; a full disk has ended the transaction by itself. Errors of the rollback are ignored: the first one is thrown. */
   const rollBack = (): void => {
     try {
       if (database.isTransaction) prepare("ROLLBACK").run();
@@ -194,7 +194,7 @@ const withStatements = (database: DatabaseSync, access: SqliteFile["access"]): S
   const cache = makeRowCache();
   let ending: NodeJS.Immediate | undefined;
   let version = 0;
-  /** Reads of one turn of the event loop share a snapshot, and so the taking and giving back of its locks. */
+  /** Reads of one turn of the event loop share a snapshot and its locks. */
   const snapshot = (): void => {
     if (ending !== undefined) return;
     prepare("BEGIN").run();
@@ -202,7 +202,7 @@ const withStatements = (database: DatabaseSync, access: SqliteFile["access"]): S
     // Changes when another connection has committed (https://sqlite.org/pragma.html#pragma_data_version).
     version = Number(prepare("PRAGMA data_version").get()?.["data_version"]);
   };
-  /** Never throws: it runs between requests too, where nothing catches. There is nothing to commit, so a rollback does as well. */
+  /** Never throws: between requests nothing catches. A rollback suffices after reads. */
   const endSnapshot = (): void => {
     if (ending === undefined) return;
     clearImmediate(ending);
