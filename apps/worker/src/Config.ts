@@ -1,6 +1,6 @@
 // Settings of a deployment.
 import { defaultBaseUrl } from "@bytenite-engines/core";
-import type { ReadName } from "@bytenite-engines/core/wire";
+import { basePath, type ReadName } from "@bytenite-engines/core/wire";
 import type { Lifetimes } from "@bytenite-engines/http-cache";
 
 export type LogLevel = "all" | "errors" | "off";
@@ -129,7 +129,7 @@ export const parseConfig = (variables: Readonly<Record<string, unknown>>): Confi
   const config: Config = {
     upstreamUrl,
     deployment: deploymentOf(text("DEPLOYMENT_ID"), upstream, problems),
-    forwardedPaths: prefixesOf(text("FORWARDED_PATHS") ?? "/v1/dev, /v1/auth", problems),
+    forwardedPaths: prefixesOf(text("FORWARDED_PATHS") ?? `${basePath}, /v1/auth`, problems),
     cachesAnonymous: isOn("CACHE_ANONYMOUS", "off"),
     lifetimes: { list: lifetimes("list"), get: lifetimes("get"), status: lifetimes("status") },
     negativeMs: seconds("NEGATIVE", 0),

@@ -1,5 +1,5 @@
 // The table of settings: names, values, where each may come from.
-import { didYouMean } from "@bytenite-engines/core/wire";
+import { basePath, defaultRetryPolicy, didYouMean } from "@bytenite-engines/core/wire";
 import { UsageError } from "@bytenite-engines/registry/command";
 import type { Flag } from "../parse/Command.ts";
 import { valueOf, type FlagValue } from "../parse/Arguments.ts";
@@ -20,7 +20,7 @@ export interface Setting {
 }
 
 /** The documented address of the API. */
-export const documentedBaseUrl = "https://api.bytenite.com/v1/dev";
+export const documentedBaseUrl = `https://api.bytenite.com${basePath}`;
 
 /** Every setting. */
 export const settingsTable: ReadonlyArray<Setting> = [
@@ -85,7 +85,7 @@ export const settingsTable: ReadonlyArray<Setting> = [
     name: "attempts",
     variable: "BYTENITE_ATTEMPTS",
     flag: { name: "attempts", kind: "count", least: 1, summary: "" },
-    fallback: "4",
+    fallback: String(defaultRetryPolicy.maxAttempts),
     summary: "Requests sent for one call, at most",
   },
 ];

@@ -1,7 +1,7 @@
 // Management API: users, credentials, engines, quotas, audit, statistics.
 import { clone, type JsonObject } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { decodeJson, parseTag, requestIdFrom } from "@bytenite-engines/core/wire";
+import { decodeJson, formatOf, parseTag, requestIdFrom } from "@bytenite-engines/core/wire";
 import { EngineSchema, type Engine } from "@bytenite-engines/proto";
 import { requireScope, scopes, type Credential, type Scope } from "./Authentication.ts";
 import { digestOf, newSecret } from "./Digest.ts";
@@ -501,7 +501,7 @@ const routeOf = (path: string) => {
 const inputOf =
   (head: RequestHead): Call["input"] =>
   async (...members) => {
-    if (head.header("content-type")?.split(";")[0]?.trim().toLowerCase() !== "application/json") {
+    if (formatOf(head.header("content-type")) !== "json") {
       throw new ApiError("INVALID_ARGUMENT", "the body is sent as application/json", { status: 415 });
     }
     const bytes = await head.body(maxBodyBytes);

@@ -9,7 +9,7 @@ import type { SqlDriver } from "../api/SqlDriver.ts";
 import { FieldNumbersError } from "../api/FieldNumbers.ts";
 import { FaultRulesError, parseFaultRules } from "../faults/FaultRuleFile.ts";
 import type { Faults } from "../faults/Faults.ts";
-import { rpcCodeOfHttp } from "@bytenite-engines/core/wire";
+import { formatOf, rpcCodeOfHttp } from "@bytenite-engines/core/wire";
 
 /** Longest body with fault rules, in bytes. */
 const maxRulesBytes = 1_024 * 1_024;
@@ -79,7 +79,7 @@ const onFaults = async (faults: Faults, head: RequestHead): Promise<Answer> => {
     if (head.method === "DELETE") faults.clear();
     else if (head.method === "PUT" || head.method === "POST") {
       // A page in a browser cannot send this type to another origin without a CORS preflight.
-      if (head.header("content-type")?.split(";")[0] !== "application/json") {
+      if (formatOf(head.header("content-type")) !== "json") {
         return refused(415, "rules are sent as application/json");
       }
       const rules = parseFaultRules(new TextDecoder().decode(await head.body(maxRulesBytes)));

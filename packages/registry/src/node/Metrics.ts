@@ -1,7 +1,7 @@
 // Prometheus metrics of requests and limits.
 import { statSync } from "node:fs";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
-import { requestIdFrom } from "@bytenite-engines/core/wire";
+import { formatOf, requestIdFrom } from "@bytenite-engines/core/wire";
 import type { Answer } from "../api/Answer.ts";
 import type { AccessLog } from "./AccessLog.ts";
 import { onHandlerError, type Handler } from "./HttpServer.ts";
@@ -26,9 +26,6 @@ export interface Metrics {
   readonly refused: (status: number) => void;
   readonly text: () => Promise<string>;
 }
-
-/** Undefined for pages, and for media types set by a fault. */
-const formatOf = (mediaType: string): string => /json|protobuf/.exec(mediaType)?.[0] ?? "none";
 
 const bytesOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 
@@ -104,7 +101,8 @@ export const makeMetrics = (database: string): Metrics => {
         countersOf("none", answer, "none").count.inc();
         return;
       }
-      const format = formatOf(answer.headers["Content-Type"] ?? "");
+      // Neither for pages, nor for media types set by a fault.
+      const format = formatOf(answer.headers["Content-Type"]) ?? "none";
       const { count, time } = countersOf(answer.logFields.endpoint ?? "none", String(answer.status), format);
       count.inc();
       time.observe(took);
