@@ -80,9 +80,18 @@ export const maxUint32 = 4_294_967_295;
 type ListRequest = Required<Omit<EngineListRequest, "$typeName" | "$unknown" | "pagination">> &
   Pick<RequestOf<"list">, "pagination">;
 
+/** The names in ListParams; a missing one is a compiler error here. */
+const listNames: Readonly<Record<keyof ListParams, true>> = {
+  orderBy: true,
+  limit: true,
+  offset: true,
+  pagination: true,
+  isPublic: true,
+};
+
 /** The request message of `list`. Throws TypeError for what is wrong with the parameters, as all functions here. */
 export const listRequest = (params: ListParams = {}): ListRequest => {
-  assertOptionNames(params, ["orderBy", "limit", "offset", "pagination", "isPublic"], "", "parameter");
+  assertOptionNames(params, Object.keys(listNames), "", "parameter");
   assertOptionNames(params.pagination, ["limit", "offset"], "pagination", "parameter");
   const { orderBy = "", isPublic = false, pagination } = params;
   const limit = params.limit ?? pagination?.limit ?? 0;
