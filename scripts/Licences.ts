@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import satisfies from "spdx-satisfies";
 import { quietly } from "./Step.ts";
 
-/** What may be published along with our own Apache-2.0: only licences that ask for no more than a notice. */
+/** Licences allowed in published packages: those that require no more than a notice. */
 export const allowedInPackages = ["0BSD", "Apache-2.0", "BlueOak-1.0.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT"];
 
 /** Further licences of tools: they run here and are not distributed. */
@@ -51,7 +51,7 @@ export const installed = async (...which: ReadonlyArray<string>): Promise<Readon
   );
 };
 
-/** The packages whose code is in the bundle of `bne`, as the build has written them down. */
+/** Packages in the bundle of `bne`, as listed by the build. */
 export const bundled = (): ReadonlyArray<Licensed> => {
   const text = readFileSync("packages/cli/dist/THIRD-PARTY-LICENSES.txt", "utf8");
   const found = [...text.matchAll(/^((?:@[\w.-]+\/)?[\w.-]+) (\d\S*): (.+)$/gm)].map(

@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from "vitest";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** What the linter says of these files, with the settings of this repository. */
+/** Messages of the linter for these files, with this repository's settings. */
 const lint = (files: Readonly<Record<string, string>>): string => {
   const folder = mkdtempSync(join(tmpdir(), "lint-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 
-/** Loads the guard where Node says that it has some version; what that prints, and how it ends. */
+/** Loads the guard under a faked Node version; returns output and exit code. */
 const loadedOn = (version: string) => {
   const guard = new URL("./NodeVersion.js", import.meta.url).href;
   const script = `

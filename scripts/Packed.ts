@@ -12,7 +12,7 @@ interface Manifest {
   readonly scripts?: Readonly<Record<string, string>>;
 }
 
-/** A package that is published, and its folder. */
+/** A published package and its folder. */
 export interface PublishedPackage {
   readonly folder: string;
   readonly manifest: Manifest;
@@ -48,7 +48,7 @@ export const checkPacked = async ({ folder, manifest }: PublishedPackage): Promi
   }
 };
 
-/** What every package must bring, and what none may. */
+/** Files that every package must have, and forbidden ones. */
 const checkContents = async (tarball: string): Promise<void> => {
   const files = (await quietly("tar", ["-tzf", tarball])).trim().split("\n");
   const missing = ["package/README.md", "package/LICENSE"].filter((file) => !files.includes(file));

@@ -15,7 +15,7 @@ const shownLines = 20;
 /** A part that accepts requests. */
 export interface Part {
   readonly name: string;
-  /** Resolves when the process has ended, with how. */
+  /** Resolves with the exit when the process has ended. */
   readonly ended: Promise<string>;
   /** Ends the process and all that it started; resolves when they are gone, and their output is in the log. */
   readonly end: () => Promise<void>;

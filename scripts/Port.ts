@@ -4,12 +4,12 @@ import { createServer } from "node:net";
 /** All parts listen on loopback only. */
 export const host = "127.0.0.1";
 
-/** A port that was asked for and cannot be had; the message is a sentence for people. */
+/** A requested port that is not available; the message is a sentence for people. */
 export class PortError extends Error {
   override readonly name = "PortError";
 }
 
-/** How many ports above the default are tried when it is in use. */
+/** Number of ports tried above the default when it is in use. */
 const maxTries = 100;
 
 /**

@@ -25,7 +25,7 @@ interface Manifest {
 const manifestIn = (folder: string): Manifest =>
   JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Manifest;
 
-/** Whether there is a git, without which changesets cannot work. */
+/** Whether git is installed, which changesets needs. */
 export const canRehearse = (): boolean => spawnSync("git", ["--version"]).status === 0;
 
 /**
@@ -84,10 +84,10 @@ const published = async (folder: string, name: string, from: string): Promise<Re
   return { name, from, to: manifest.version, files: files.length };
 };
 
-/** What has no source of ours: chunks that the bundler writes by itself, modules of Node, and the files of Swagger UI. */
+/** Modules without a source in this repository: the bundler's own chunks, Node's modules, Swagger UI. */
 const sourceless = /\/(?:rolldown-runtime|_node_\w+|promises)-[\w-]+\.js$|\/dist\/docs\//;
 
-/** What a published package must have and this one lacks: where its source is, which Node it needs, and a map of each module. */
+/** Missing parts of a published package: repository, Node version, and a source map of each module. */
 export const missingIn = (manifest: Manifest, folder: string, files: ReadonlyArray<string>): ReadonlyArray<string> => {
   const { repository, engines } = manifest;
   const isPlaced =

@@ -12,7 +12,7 @@ interface Component {
   readonly purl: string;
 }
 
-/** The part of a CycloneDX document that is read and added to here. */
+/** The used part of a CycloneDX document. */
 export interface Sbom {
   readonly bomFormat: string;
   readonly specVersion: string;
@@ -32,7 +32,7 @@ export const writeSboms = async (folder: string): Promise<ReadonlyArray<string>>
   return files.map((name) => join(folder, name));
 };
 
-/** `bne` is one bundle, so that most of what is in it is no dependency that a package manager could list. */
+/** Adds the bundled packages of `bne`, which a package manager does not list. */
 const addBundled = (path: string): void => {
   const sbom = JSON.parse(readFileSync(path, "utf8")) as Sbom;
   const known = new Set((sbom.components ?? []).map(({ purl }) => purl));

@@ -1,7 +1,7 @@
 // Display of a step: name, time, output on failure.
 import { spawn, type ChildProcess } from "node:child_process";
 
-/** A failed command: what it was, and all that it printed. */
+/** A failed command and its output. */
 export class CommandError extends Error {
   readonly output: string;
   constructor(command: string, outcome: string, output: string) {
@@ -19,14 +19,14 @@ export const toolEnvironment = (): NodeJS.ProcessEnv => ({
   ...(process.stdout.isTTY && process.env["NO_COLOR"] === undefined ? { FORCE_COLOR: "1" } : {}),
 });
 
-/** Where a quiet tool runs, and what ends it. */
+/** Folder of a quiet tool, and the signal that ends it. */
 export interface QuietOptions {
   readonly cwd?: string;
   /** Ends the tool with all that it started. */
   readonly signal?: AbortSignal;
 }
 
-/** Runs a tool quietly. Resolves with what it printed on stdout; rejects with all of it when it does not end with 0. */
+/** Runs a tool quietly. Resolves with its stdout; rejects with all output if its exit code is not 0. */
 export const quietly = (command: string, args: ReadonlyArray<string>, options: QuietOptions = {}): Promise<string> =>
   new Promise((resolve, reject) => {
     const { cwd, signal } = options;
@@ -34,7 +34,7 @@ export const quietly = (command: string, args: ReadonlyArray<string>, options: Q
       cwd,
       env: toolEnvironment(),
       stdio: ["ignore", "pipe", "pipe"],
-      // A group of its own, so that it can be ended with whatever it has started.
+      // Own process group, so that it can be ended with its children.
       detached: signal !== undefined,
     });
     const stdout: Array<string> = [];
@@ -55,7 +55,7 @@ export const quietly = (command: string, args: ReadonlyArray<string>, options: Q
     });
   });
 
-/** Sends a signal to a child that has a process group of its own, and to all that it started. */
+/** Sends a signal to a child's process group. */
 export const killGroup = (child: ChildProcess, signal: NodeJS.Signals): void => {
   if (child.pid === undefined) return;
   try {
@@ -68,12 +68,12 @@ export const killGroup = (child: ChildProcess, signal: NodeJS.Signals): void => 
 /** Seconds since a moment of `performance.now()`, to a tenth. */
 export const secondsSince = (start: number): string => `${((performance.now() - start) / 1000).toFixed(1)} s`;
 
-/** How often the time of a running step is shown anew on a terminal, in milliseconds. */
+/** Interval of the time display of a running step on a terminal, in milliseconds. */
 const tickMs = 1_000;
 
 /**
- * Does one named step and shows how it went. Resolves with whether it succeeded; a failure is shown with its output,
- * and the caller decides whether to go on. What fails because the signal ended it is no failure, and is not shown.
+ * Runs a named step and shows its result. Resolves with whether it succeeded; a failure is shown with its output, and the
+ * caller decides whether to go on. A step ended by the signal is not shown as a failure.
  */
 export const step = async (name: string, work: () => Promise<unknown>, signal?: AbortSignal): Promise<boolean> => {
   const start = performance.now();

@@ -45,7 +45,7 @@ const programs: Readonly<Record<string, SystemProgram>> = {
 const works = ({ probe: [command, ...args] }: SystemProgram): boolean =>
   spawnSync(command, args, { input: "" }).status === 0;
 
-/** Installs what is missing where we are root on Debian; says what is missing anywhere else. */
+/** Installs missing programs as root on Debian; elsewhere lists them. */
 export const installSystemPackages = async (): Promise<void> => {
   const missing = Object.entries(programs).filter(([, program]) => !works(program));
   if (missing.length === 0) return;

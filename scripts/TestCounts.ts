@@ -1,4 +1,4 @@
-// How many tests passed, failed and were skipped.
+// Counts of passed, failed and skipped tests.
 
 /** Counts of a run. */
 export interface TestCounts {

@@ -36,12 +36,12 @@ const checkGenerated = async (task: keyof typeof generated): Promise<void> => {
 
 const turbo = (task: string, ...flags: ReadonlyArray<string>) =>
   quietly("turbo", ["run", task, "--output-logs=errors-only", ...flags]);
-/** A task without those before it: what is built is not written again while others read it. */
+/** A task without its dependencies, so that built files are not rewritten while others read them. */
 const alone = (task: string) => turbo(task, "--only");
 
 type Check = readonly [name: string, work: () => Promise<unknown>];
 
-/** What writes files that other checks read. */
+/** Steps that write files for other checks. */
 const first: ReadonlyArray<Check> = [
   ["generated code is fresh", () => checkGenerated("generate")],
   ["build of every package", () => turbo("build")],
@@ -71,7 +71,7 @@ const rows: ReadonlyArray<ReadonlyArray<Check>> = [
   ],
 ];
 
-/** What copies all files, or wants the machine for itself. */
+/** Steps that copy all files or need the whole machine. */
 const last: ReadonlyArray<Check> = [
   ...(canRehearse() ? [["a release, rehearsed in a copy", rehearseRelease] as const] : []),
   ["bundle sizes", () => quietly(process.execPath, ["packages/internal/lab/bench/checkSizes.ts"])],

@@ -7,7 +7,7 @@ import { startPart, type Part } from "./Part.ts";
 import { assertFree, host, onFirstFree, portsFrom } from "./Port.ts";
 import { quietly, step } from "./Step.ts";
 
-/** Where the trial keeps its data and its logs; not in git. */
+/** Folder of the trial's data and logs; ignored by git. */
 const dataFolder = process.env["DATA_FOLDER"] || ".data";
 
 /** The user that every new registry on loopback is seeded with. */
@@ -15,7 +15,7 @@ const trialToken = "local-alice";
 
 const stopping = new AbortController();
 const parts: Array<Part> = [];
-/** What differs from the defaults. */
+/** Settings that differ from the defaults. */
 const notes: Array<string> = [];
 
 /** A failed step that has been shown already. */
@@ -84,7 +84,7 @@ const main = async (): Promise<number> => {
     [registryPorts, "REGISTRY_PORT"],
     [proxyPorts, "PROXY_PORT"],
   ] as const) {
-    // A port that was asked for is refused before anything is built.
+    // An unavailable port is reported before the build.
     if (others.length === 0) await assertFree(port, variable);
   }
   if (registryPorts.length === 1 && proxyPorts.length === 1 && registryPorts[0] === proxyPorts[0]) {

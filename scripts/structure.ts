@@ -95,7 +95,7 @@ const limits: Readonly<Record<string, { readonly files: number; readonly chain: 
 };
 const complaints = cycles.size === 0 ? [] : ["there are import cycles"];
 
-/** Entries of what runs: the modules of `bne` that are loaded one after the other for `get`, and the Worker. */
+/** Entries: the modules that `bne get` loads one after the other, and the Worker. */
 const runs: Readonly<Record<string, ReadonlyArray<string>>> = {
   "bne get": ["packages/cli/src/main.ts", "packages/cli/src/run.ts", "packages/cli/src/commands/get.ts"],
   "a hit of the proxy": ["apps/worker/src/worker.ts"],

@@ -35,7 +35,7 @@ else {
   }
   const sum = sumOf(runs.map(([, counts]) => counts));
   process.exitCode = packages || scripts;
-  // What ended before it could count has failed, too.
+  // A run that ended before it could count has failed, too.
   const failed = process.exitCode === 0 || sum.failed > 0 || sum.skipped.length > 0 ? sum.failed : 1;
   process.stdout.write(`\n${closingLine({ ...sum, failed })}\n`);
 }

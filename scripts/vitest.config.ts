@@ -1,7 +1,7 @@
 import { defineProject } from "vitest/config";
 
 export default defineProject({
-  // A package that is inlined names source maps that it does not bring.
+  // An inlined package refers to source maps that it does not contain.
   logLevel: "error",
   test: {
     name: "scripts",

@@ -90,7 +90,7 @@ export const makeCredentialsDriver = (database: D1Binding, now: () => number = D
       const session = database.withSession(primary);
       const found = await makeD1Driver(session).read(statements);
       const bookmark = session.getBookmark();
-      // What was written after `atMs` may be missing there.
+      // Rows written after `atMs` may be missing there.
       if (bookmark !== null) seen = { bookmark, atMs };
       return found;
     },

@@ -135,7 +135,7 @@ const after = ({ attempts }: EngineError): string => (attempts > 1 ? `, after ${
 
 const hintFor = (error: EngineError, command: Command | undefined): string | undefined => {
   if (isTooLarge(error)) return smallerHint;
-  // What to do is in the server's message.
+  // The server's message says what to do.
   if (isBeyondLimit(error)) return undefined;
   const { reason, url, method } = error;
   switch (reason._tag) {

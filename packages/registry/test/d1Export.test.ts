@@ -78,7 +78,7 @@ test("a database goes to D1 and back twice, with tokens, secrets, deleted engine
   for (let time = 0; time < 2; time++) {
     const next = fresh();
     const restored = await run(["restore", await throughD1(last), "--yes", ...next], key);
-    expect([restored.code, restored.stdout]).toEqual([0, expect.stringMatching(/^restored 31 engines of 1 users/)]);
+    expect([restored.code, restored.stdout]).toEqual([0, expect.stringMatching(/^restored 31 engines of 1 user/)]);
     last = next;
   }
   expect((await exported(last)) === before).toBe(true);

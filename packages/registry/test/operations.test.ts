@@ -115,7 +115,7 @@ test("backups into a directory are named by their time, and all but the newest a
   expect([first.code, first.stdout]).toEqual([
     0,
     expect.stringMatching(
-      /^backed up 0 engines of 1 users to \S+Z\.sqlite\nremoved \S+engines-20200101T000000000Z\.sqlite\n$/,
+      /^backed up 0 engines of 1 user to \S+Z\.sqlite\nremoved \S+engines-20200101T000000000Z\.sqlite\n$/,
     ),
   ]);
   expect((await run(["backup", folder, "--keep", "2", ...database])).code).toBe(0);

@@ -57,7 +57,7 @@ test("a restore over a database leaves revoked what is revoked there, made befor
   // The older backup knows nothing of the late token; it must not come back by the newer one after it.
   for (const path of [backup, later]) {
     const { code, stdout, stderr } = await run(["restore", path, "--force", ...database]);
-    expect([code, stdout, stderr]).toEqual([0, `restored 0 engines of 1 users from ${path}\n`, ""]);
+    expect([code, stdout, stderr]).toEqual([0, `restored 0 engines of 1 user from ${path}\n`, ""]);
     const after = await listed(database);
     expect(after.filter(({ state }) => state === "good").map(({ id }) => id)).toEqual([all[0]?.id]);
     expect(after).toHaveLength(4);
@@ -171,7 +171,7 @@ test("where only pages of engines are damaged, a restore replaces them and leave
   await writeFile(path, bytes);
   expect((await run(["check", ...database])).code).toBe(1);
   const { code, stdout, stderr } = await run(["restore", backup, "--force", ...database]);
-  expect([code, stdout, stderr]).toEqual([0, `restored 2000 engines of 1 users from ${backup}\n`, ""]);
+  expect([code, stdout, stderr]).toEqual([0, `restored 2000 engines of 1 user from ${backup}\n`, ""]);
   expect((await run(["check", ...database])).stdout).toBe(`${path} is sound\n`);
   expect((await run(["backup", backup, ...database])).code).toBe(0);
   await expect.poll(() => statusOf(registry.origin, ended), { timeout: 5_000 }).toBe(401);
@@ -227,7 +227,7 @@ test.skipIf(process.platform !== "linux")(
     const answers = ["n\r", "\r", "yet\r", "\u0004", "\u0003", "y\r", "YES\r"];
     const ends = await Promise.all(answers.map((typed) => restoredOnTerminal(backup, fresh(), typed)));
     for (const { screen } of ends) expect(screen).toMatch(/Restore, and let them live \(y\), or not/);
-    expect(ends.map(({ code, screen }) => [code !== 0, screen.includes("restored 0 engines of 1 users")])).toEqual([
+    expect(ends.map(({ code, screen }) => [code !== 0, screen.includes("restored 0 engines of 1 user")])).toEqual([
       ...Array.from({ length: 5 }, () => [true, false]),
       ...Array.from({ length: 2 }, () => [false, true]),
     ]);

@@ -42,7 +42,7 @@ export const login = async (invocation: Invocation): Promise<number> => {
   }
   const baseUrl = settings.text("baseUrl") ?? "";
   const authUrl = kind === "api-key" ? settings.text("authUrl") : undefined;
-  // Tokens of the key that was there before are of no use any more.
+  // Tokens of the replaced key are useless.
   forgetAccessTokens(directories.cache);
   if (!isOn(invocation, "no-verify")) await verify(invocation, kind, secret, baseUrl);
   if (hasKeychain && !isOn(invocation, "no-keychain")) notes.progress("asking the keychain");
@@ -144,7 +144,7 @@ export const status = async (invocation: Invocation): Promise<number> => {
 
 const originOf = (found: Credentials | undefined): string | null => found?.origin ?? null;
 
-/** Asks the API; what kept it from being found out, as an error. */
+/** Whether the API accepts the credentials, or the error that left it unknown. */
 const isAccepted = async (invocation: Invocation): Promise<boolean | { readonly error: Error }> => {
   const { notes, signal } = invocation;
   notes.progress("asking the API");

@@ -48,7 +48,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
   return equal ? exitCodes.ok : exitCodes.notMet;
 };
 
-/** Lines around a difference that are shown, as `diff -u` does. */
+/** Context lines, as of `diff -u`. */
 const contextLines = 3;
 
 const styles: Readonly<Record<string, Style>> = { "-": "bad", "+": "good" };

@@ -39,7 +39,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
   notes.progress(undefined);
   const options = outputOptions(invocation);
   const isShort = options.form === "table" && options.jq === undefined && !isOn(invocation, "verbose");
-  // All at once, so that the columns of a table fit all of them.
+  // Written at once, so that the columns fit all rows.
   await writer.write((isShort ? summed(checks) : checks).map((check) => ({ json: { ...check } })));
   await writer.end();
   if (options.form === "table" && options.jq === undefined) await invocation.stdout.write(`${verdict(checks)}\n`);

@@ -10,10 +10,10 @@ import { openOutput } from "../output/Output.ts";
 import { filters } from "../parse/EngineCommands.ts";
 import { safeText } from "../terminal/SafeText.ts";
 
-/** Most types and statuses that are remembered for a hint; longest word that is quoted, in characters. */
+/** Most types and statuses kept for a hint; longest quoted word, in characters. */
 const maxSeen = 100;
 const maxQuoted = 100;
-/** Largest page that is asked for to show a number of engines, in engines. */
+/** Largest requested page, in engines. */
 const maxPage = 1_000;
 
 /** Pages to read, and engines to show of them. */
@@ -160,7 +160,7 @@ const remark = (invocation: Invocation, plan: Plan, { last, shown, more, seen }:
   } else if (shown === 0) notes.note("No engines.", { shown });
 };
 
-/** Most types or statuses that are named. */
+/** Most types or statuses in a message. */
 const maxNamed = 10;
 
 /** A sentence about a type or status that no engine has. */

@@ -53,7 +53,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
 /** Whether a file is part of a repository: git runs programs that the settings of one name. */
 const isOfGit = (path: string): boolean => path.split("/").some((part) => part.toLowerCase() === ".git");
 
-/** The engine was found; then its download was not. */
+/** Names a failed download of a found engine as a missing archive. */
 const withoutArchive = (error: unknown, tag: string): unknown =>
   isEngineError(error) && error.reason._tag === "NotFound" && /\/download(?:\?|$)/.test(error.url)
     ? new UserError(`${safeText(tag)} has no archive`, exitCodes.notFound, "`bne push FOLDER` uploads one.")

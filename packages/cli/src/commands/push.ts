@@ -55,7 +55,7 @@ export const validate = async (invocation: Invocation): Promise<number> => {
 const contentsOf = ({ files }: EngineFolder, bytes: number): string =>
   `${files.length} ${files.length === 1 ? "file" : "files"}, ${sayBytes(bytes)}`;
 
-/** What a push does to the engine on the server. */
+/** Effect of a push on the server. */
 type Result = "created" | "updated" | "activated" | "unchanged";
 
 const resultOf = (before: Engine | undefined, hash: string, activate: boolean): Result => {

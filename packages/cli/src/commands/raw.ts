@@ -14,12 +14,12 @@ import { prettyJson } from "../output/TextWriters.ts";
 import { type bodyForms, rawMethods } from "../parse/EngineCommands.ts";
 import { safeLines, safeText } from "../terminal/SafeText.ts";
 
-/** Largest body that is sent from stdin, in bytes. */
+/** Largest body from stdin, in bytes. */
 const maxBodyBytes = 67_108_864;
-/** Pages of a list that are read, at most. */
+/** Most pages of a list. */
 const maxPages = 100_000;
 
-/** What is sent. */
+/** Request. */
 interface RawRequest {
   readonly method: string;
   readonly url: string;
@@ -56,7 +56,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
   }
 };
 
-/** How a JSON body is written. */
+/** Form of a JSON body. */
 type BodyForm = (typeof bodyForms)[number];
 
 const formOfBody = (invocation: Invocation): BodyForm => {
@@ -221,7 +221,7 @@ const writeBody = async (
   await stdout.write(isJson ? prettyJson(safe, terminal.colour) : safe.endsWith("\n") ? safe : `${safe}\n`);
 };
 
-/** A JSON body in another form; as it came where it is no JSON. */
+/** A JSON body in another form; other bodies unchanged. */
 const converted = async (text: string, form: BodyForm): Promise<string> => {
   if (form !== "ndjson" && form !== "yaml") return text;
   let value: JsonValue;

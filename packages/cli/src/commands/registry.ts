@@ -12,7 +12,7 @@ import { openOutput, outputOptions, formOf } from "../output/Output.ts";
 import { textAt, type Column, type ColumnKind, type Shape } from "../output/Shape.ts";
 import { nameOf, type Command } from "../parse/Command.ts";
 
-/** Rows that are written at once: columns of a table are placed by the first ones. */
+/** Rows written at once: the first ones place the columns of a table. */
 const rowsPerWrite = 100;
 
 const userFields = ["name", "id", "engines", "disabledAt", "maxEngines", "maxBytes"];

@@ -18,7 +18,7 @@ import { safeText } from "../terminal/SafeText.ts";
 const defaultTimeoutMs = 300_000;
 /** Default interval, in milliseconds. */
 export const defaultIntervalMs = 2_000;
-/** A server that does not answer is reported after so much waiting, once, in milliseconds. */
+/** Waiting time after which an unanswering server is reported, once, in milliseconds. */
 export const noteAfterMs = 5_000;
 /** Least remaining time for a request, in milliseconds. */
 export const leastLookMs = 50;
@@ -56,7 +56,7 @@ type Look =
   | { readonly kind: "missing"; readonly error: Error }
   | { readonly kind: "unavailable"; readonly error: EngineError };
 
-/** What a tag came to: the record to write once the condition is met; else undefined. Throws when it cannot be met any more. */
+/** The record to write once the condition is met; else undefined. Throws when it cannot be met any more. */
 const met = (condition: Condition, tag: string, look: Look): EngineMessage | undefined => {
   if (look.kind === "unavailable") return undefined;
   if (condition.kind === "deleted") {
@@ -105,7 +105,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
       await writer.end();
       return exitCodes.ok;
     }
-    // The failure of the last look is the error that ends the wait.
+    // The last failure is the error that ends the wait.
     if (timeoutMs - left() >= noteAfterMs && left() >= intervalMs + leastLookMs) {
       for (const look of last.values())
         if (look.kind === "unavailable") noteOnce(notes, noted, failureOf(look.error).message);
@@ -115,7 +115,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
     await delay(Math.min(intervalMs, left()), undefined, { signal });
   }
   const open = tags.filter((tag) => !done.has(tag));
-  // Nothing is claimed of an engine whose server did not answer in the end.
+  // Reports no status if the server did not answer in the end.
   for (const tag of open) {
     const look = last.get(tag);
     if (look?.kind === "unavailable") {

@@ -35,7 +35,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
   return live ? table(invocation, client, shape) : events(invocation, client);
 };
 
-/** Looks at the engines again and again, until the time is over. Throws what kept the last look from succeeding. */
+/** Polls the engines until the time is over. Throws the failure of the last poll. */
 async function* looks(invocation: Invocation, client: PromiseEngineClient): AsyncGenerator<Snapshot> {
   const { notes, signal, settings } = invocation;
   const intervalMs = numberOf(invocation, "interval") ?? defaultIntervalMs;
@@ -57,7 +57,7 @@ async function* looks(invocation: Invocation, client: PromiseEngineClient): Asyn
       const passing = isEngineError(error) && exitCodeOf(error) === exitCodes.unavailable;
       if (!passing || first || signal.aborted) throw error;
       failure = error;
-      // The failure of the last look is the error that ends the watch.
+      // The last failure is the error that ends the watch.
       if (performance.now() - startedAt >= noteAfterMs && left() >= intervalMs + leastLookMs)
         noteOnce(notes, noted, failureOf(error).message);
     }
@@ -101,7 +101,7 @@ const look = async (
   );
 };
 
-/** Undefined for an engine that there is not. */
+/** Undefined for a missing engine. */
 const unlessGone = async (call: Promise<Engine>, report?: (hint: string) => void): Promise<Engine | undefined> => {
   try {
     return await call;
@@ -119,7 +119,7 @@ const table = async (invocation: Invocation, client: PromiseEngineClient, shape:
   const screen = liveText(stdout);
   try {
     for await (const snapshot of looks(invocation, client)) {
-      // Asked each time: the window may have another size by now.
+      // Read each time: the window may have been resized.
       const { width, height } = sizeOf(process.stdout, env);
       const chosen = columns === undefined ? shape.columns : askedColumns(columns, shape.known);
       const {
@@ -151,7 +151,7 @@ const table = async (invocation: Invocation, client: PromiseEngineClient, shape:
   return exitCodes.ok;
 };
 
-/** What does not fit on the screen is counted. */
+/** Counts the lines that do not fit on the screen. */
 const fitted = (lines: ReadonlyArray<string>, height: number): ReadonlyArray<string> => {
   const available = Math.max(1, height - 2);
   if (lines.length === 0) return ["No engines."];
@@ -189,7 +189,7 @@ const events = async (invocation: Invocation, client: PromiseEngineClient): Prom
   return exitCodes.ok;
 };
 
-/** Engines by their tags, as they were at one look. */
+/** Engines by tag at one poll. */
 export type Snapshot = ReadonlyMap<string, JsonObject>;
 
 /** Something that happened to an engine. */
@@ -202,7 +202,7 @@ export interface EngineChange {
   readonly engine: JsonObject;
 }
 
-/** What happened from one look to the next, in the order of the newer one, removals last. */
+/** Events between two polls, in the order of the newer one, removals last. */
 export const changesBetween = (before: Snapshot, after: Snapshot): ReadonlyArray<EngineChange> => {
   const changes: Array<EngineChange> = [];
   for (const [tag, engine] of after) {
@@ -232,7 +232,7 @@ const showCursor = "\u001b[?25h";
 
 const giveBack = (): void => void process.stdout.write(showCursor);
 
-/** Takes the place below the cursor. The cursor is given back even when the process ends in another way. */
+/** Uses the screen below the cursor. The cursor is restored whenever the process ends. */
 export const liveText = (stdout: Stdout): LiveText => {
   let lines = 0;
   process.on("exit", giveBack);

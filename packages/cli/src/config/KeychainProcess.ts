@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import { text } from "node:stream/consumers";
 
-/** What is asked. Secrets travel by stdin and stdout, never as arguments. */
+/** Request. Secrets are passed by stdin and stdout, never as arguments. */
 export type KeychainQuestion =
   | { readonly action: "get" | "remove"; readonly account: string }
   | { readonly action: "set"; readonly account: string; readonly secret: string };

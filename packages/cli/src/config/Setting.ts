@@ -90,7 +90,7 @@ export const settingsTable: ReadonlyArray<Setting> = [
   },
 ];
 
-/** What a project file may set. */
+/** Settings allowed in a project file. */
 export const projectSettings: ReadonlyArray<string> = settingsTable
   .filter(({ project }) => project === true)
   .map(({ name }) => name);

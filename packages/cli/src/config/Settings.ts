@@ -18,7 +18,7 @@ const maxProjectBytes = 65_536;
 const maxNamedKeys = 5;
 const maxKeyLength = 100;
 
-/** Where a value comes from. */
+/** Source of a value. */
 export type OriginKind = "flag" | "environment" | "project" | "profile" | "user" | "default";
 
 /** A value and where it comes from. */
@@ -199,7 +199,7 @@ export const allSettings = (settings: Settings): ReadonlyArray<readonly [Setting
   settingsTable.map((setting) => [setting, settings.of(setting.name)] as const);
 
 const settings = settingsTable.map(({ name }) => name);
-/** What each place may say; editors look for `$schema`. */
+/** Allowed keys by file; editors look for `$schema`. */
 const meant = {
   user: ["$schema", "profiles", ...settings],
   profile: ["credentials", "kind", ...settings.filter((name) => name !== "profile")],

@@ -71,7 +71,7 @@ const grouped = (checks: ReadonlyArray<Check>, keyOf: (check: Check) => string):
   return groups;
 };
 
-/** What it all comes to, in a sentence. */
+/** Summary, in a sentence. */
 export const verdict = (checks: ReadonlyArray<Check>): string => {
   if (isWell(checks)) return "All is well.";
   const bad = checks.filter(({ state }) => state === "failed" || state === "different");

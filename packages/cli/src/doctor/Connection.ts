@@ -165,7 +165,7 @@ export interface NoAnswer {
 /** Whether an answer came. */
 export const isAnswer = (answer: PlainAnswer | NoAnswer): answer is PlainAnswer => !("problem" in answer);
 
-/** What is asked for: the documented types, the one of the stock marshaler, anything, and a list with weights. */
+/** Accept headers: the documented types, that of the stock marshaler, any type, and a weighted list. */
 export const accepts = [
   "application/json",
   "application/x-protobuf",
@@ -196,7 +196,7 @@ export const checkMediaType = (answer: PlainAnswer | NoAnswer): Check => {
 
 /** How far the server's clock is off. Its Date has whole seconds, so nothing finer is claimed. */
 export const checkClock = ({ headers, sentAtMs, receivedAtMs }: PlainAnswer): Check => {
-  // What a cache has kept has the Date of then; its Age is how long ago that was (RFC 9111, 4.2.3).
+  // A cached response has its original Date and an Age (RFC 9111, 4.2.3).
   const ageMs = (Number(headers.get("age")) || 0) * 1_000;
   const dateMs = Date.parse(headers.get("date") ?? "") + ageMs;
   if (Number.isNaN(dateMs)) return found("clock", "unknown", "no Date in the answer");
@@ -208,7 +208,7 @@ export const checkClock = ({ headers, sentAtMs, receivedAtMs }: PlainAnswer): Ch
   return found("clock", Math.abs(skewMs) > maxSkewMs ? "failed" : "ok", detail);
 };
 
-/** What is said of a cache on the way. */
+/** Report on a cache on the way. */
 export const checkCache = ({ headers }: Pick<PlainAnswer, "headers">): Check => {
   const said = ["cache-status", "age", "x-cache", "cf-cache-status", "via"].flatMap((name) => {
     const value = headers.get(name);
@@ -227,7 +227,7 @@ const hintHeaders = [
   "x-ratelimit-remaining",
 ];
 
-/** What the server says about how often it may be asked. */
+/** Rate limit headers of the server. */
 export const checkHints = (answers: ReadonlyArray<Pick<PlainAnswer, "headers">>): Check => {
   const said = new Set(
     answers.flatMap(({ headers }) =>

@@ -29,7 +29,7 @@ import { pagesOf } from "../client/Pages.ts";
 import { writeAtomically } from "../config/Files.ts";
 import { found, type Check } from "./Check.ts";
 
-/** What the server's protobuf answers showed. */
+/** Findings in the server's protobuf answers. */
 export interface SchemaEvidence {
   readonly profile: Profile;
   /** The schema digest that each kind of answer carried; absent where none was had. */

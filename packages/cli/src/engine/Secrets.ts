@@ -25,11 +25,11 @@ const contents: ReadonlyArray<readonly [pattern: RegExp, what: string]> = [
   [/\bhf_[A-Za-z0-9]{34}\b/, "holds a token of Hugging Face"],
 ];
 
-/** What a file looks like by its name, or undefined. */
+/** Kind of secret that a file name suggests, or undefined. */
 export const secretName = (path: string): string | undefined => {
   const name = path.slice(path.lastIndexOf("/") + 1);
   return exampleName.test(name) ? undefined : names.find(([pattern]) => pattern.test(name))?.[1];
 };
 
-/** What a text holds by the look of it, or undefined. */
+/** Kind of secret that a text looks like, or undefined. */
 export const secretIn = (text: string): string | undefined => contents.find(([pattern]) => pattern.test(text))?.[1];

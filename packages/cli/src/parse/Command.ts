@@ -1,6 +1,6 @@
 // Definition of a command, for parser, help, completion and reference.
 
-/** What the value of a flag may be. A `switch` takes none; `pairs` may be given several times. */
+/** Kind of a flag's value. A `switch` takes none; `pairs` may be given several times. */
 export type FlagKind = "switch" | "text" | "url" | "count" | "duration" | "words" | "choice" | "pairs";
 
 /** One flag. A flag of the same name has the same kind in every command. */

@@ -35,7 +35,7 @@ export const bundleSize = async (entry: string, external: ReadonlyArray<string> 
 /** A size in kB of 1,000 bytes. */
 export const kilobytes = (bytes: number): string => (bytes / 1_000).toFixed(1);
 
-/** What the README of http-cache says of the sizes of its entries. */
+/** The sentence on sizes in the README of http-cache. */
 const httpCacheSizes = async (): Promise<string> => {
   const source = "packages/http-cache/src";
   const size = await bundleSize(`${source}/HttpCache.ts`);
@@ -44,7 +44,7 @@ const httpCacheSizes = async (): Promise<string> => {
   return `\`httpCache\` is ${kilobytes(size)} kB (minified, gzip), \`CachePolicy\` ${kilobytes(compat)} kB, everything ${kilobytes(all)} kB; the parser of structured fields takes ${kilobytes(parser)} kB of each`;
 };
 
-/** Largest size of what the build leaves, in bytes after gzip. */
+/** Largest size of built files, in bytes after gzip. */
 export const builtLimits = { "apps/worker/dist/worker.js": 70 * 1_024 } as const;
 
 /** Fails when an entry point or a built file has outgrown its limit, or a README states another size. Wants a build. */

@@ -10,20 +10,20 @@ export interface FigureRow {
   readonly promised?: boolean | Timed;
 }
 
-/** What a figure found. */
+/** Result of a figure. */
 export interface FigureResult {
   readonly columns: ReadonlyArray<string>;
   readonly rows: ReadonlyArray<FigureRow>;
-  /** What a reader has to know: what was compared, what loses and why. */
+  /** Notes for readers: the comparison, what loses and why. */
   readonly notes: ReadonlyArray<string>;
 }
 
-/** What is drawn of a figure: a column of some of its rows. */
+/** Chart of a figure: a column of some of its rows. */
 export interface FigureChart {
   /** Its file is `docs/charts/NAME.svg`. */
   readonly name: string;
   readonly title: string;
-  /** What the length of a bar is, and which way is better. */
+  /** Quantity of a bar, and which direction is better. */
   readonly subtitle: string;
   readonly column: string;
   /** The name of a row's bar; undefined: it has none. */
@@ -37,7 +37,7 @@ export interface Figure {
   /** Its name on the command line. */
   readonly name: string;
   readonly title: string;
-  /** What was promised. */
+  /** The promise. */
   readonly promise: string;
   readonly measure: (effort: Effort) => Promise<FigureResult>;
   readonly charts?: ReadonlyArray<FigureChart>;

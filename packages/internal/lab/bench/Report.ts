@@ -2,7 +2,7 @@
 import type { Figure, FigureResult, FigureRow } from "./Figure.ts";
 import { verdictOf, type Verdict, type Effort } from "./Verdict.ts";
 
-/** A figure with what it found. */
+/** A figure with its result. */
 export interface Measured {
   readonly figure: Figure;
   readonly result: FigureResult;
@@ -20,7 +20,7 @@ export const verdictTexts: Readonly<Record<Verdict, string>> = {
   noisy: "too noisy to tell",
 };
 
-/** What the verdicts of a figure are, one for each row that something was promised of. */
+/** Verdicts of a figure, one for each row with a promise. */
 export const verdictsOf = (measured: Measured): ReadonlyArray<Verdict> =>
   measured.result.rows.flatMap((row) => verdictIn(row, measured) ?? []);
 

@@ -1,6 +1,6 @@
 // Alternating measurement of contenders in short rounds.
 
-/** What is measured of a contender in one round. */
+/** Measurement of a contender in one round. */
 export interface Sample {
   /** Per call, in microseconds. */
   readonly wallUs: number;
@@ -15,7 +15,7 @@ export interface Contender {
   readonly call: (slot: number) => Promise<unknown>;
 }
 
-/** How much is measured. */
+/** Amount of measurement. */
 export interface Extent {
   readonly rounds: number;
   /** Calls of each contender in a round. */

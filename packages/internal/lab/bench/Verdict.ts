@@ -3,7 +3,7 @@ import { cpus } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import { medianRange, spreadOf } from "./Statistics.ts";
 
-/** How thoroughly is measured. */
+/** Thoroughness of a run. */
 export type Effort = "quick" | "full";
 
 /**
@@ -16,7 +16,7 @@ export type Verdict = "holds" | "fails" | "unclear" | "open" | "noisy";
 export interface Timed {
   /** The figure as a share of its limit (of what must be large, the limit as a share of the figure), round by round: 1 is just kept. */
   readonly rounds: ReadonlyArray<number>;
-  /** What the figure is a ratio to, round by round. */
+  /** The reference of the ratio, round by round. */
   readonly reference?: ReadonlyArray<number>;
 }
 
@@ -45,7 +45,7 @@ const isFarOff = (reference: ReadonlyArray<number>): boolean => {
   return !((upper - lower) / median <= maxReferenceWidth);
 };
 
-/** How long the machine is watched, in milliseconds. */
+/** Duration of watching the machine's load, in milliseconds. */
 const watchMs = 500;
 
 /** The share of all processors that is in use while this process waits: the work of others. */

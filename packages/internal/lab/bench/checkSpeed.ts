@@ -7,7 +7,7 @@ import { ratios, spreadOf } from "./Statistics.ts";
 import { verdictTexts } from "./Report.ts";
 import { busyShareNow, verdictOf } from "./Verdict.ts";
 
-/** By how much the promised ratio may be exceeded here. */
+/** Tolerance beyond the promised ratio. */
 const margin = 1.5;
 
 const busyBefore = await busyShareNow();

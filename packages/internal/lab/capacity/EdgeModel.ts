@@ -4,7 +4,7 @@ import { evaluate, requestDirectives, type Freshness } from "@bytenite-engines/h
 import { byEndpoint, constantOf, freshnessAtZero, type WorkerSettings } from "./WorkerSettings.ts";
 import { Tier } from "./Tier.ts";
 
-/** What is asked. */
+/** A request. */
 export interface Demand {
   readonly atMs: number;
   readonly dataCentre: number;
@@ -17,7 +17,7 @@ export interface Demand {
   readonly localKey: number;
 }
 
-/** What became of it. */
+/** Its outcome. */
 export type Became =
   | "memory"
   | "data-centre"
@@ -28,7 +28,7 @@ export type Became =
   | "stale-if-error"
   | "failed";
 
-/** What a model is made of. */
+/** Parts of a model. */
 export interface ModelOptions {
   readonly settings: WorkerSettings;
   /** Time of an exchange with the upstream, in milliseconds. */
@@ -63,7 +63,7 @@ interface Isolate {
   readonly backOffs: Map<number, { readonly untilMs: number; readonly backOffMs: number }>;
 }
 
-/** The proxy in all data centres, as far as it decides what is asked of the upstream. */
+/** The proxy in all data centres, reduced to the decisions that cause upstream requests. */
 export class EdgeModel {
   readonly #given: ModelOptions;
   readonly #templates: Readonly<Record<ReadName, Freshness>>;
@@ -72,7 +72,7 @@ export class EdgeModel {
   readonly #global = new Tier();
   /** Requests that the upstream got, failed ones and retries included. */
   upstream = 0;
-  /** Looks into the Cache API for answers. */
+  /** Lookups in the Cache API. */
   looks = 0;
 
   constructor(given: ModelOptions) {
@@ -90,7 +90,7 @@ export class EdgeModel {
     this.#isolates.delete(numberOf(dataCentre, isolate));
   }
 
-  /** Forgets in the data centres what can be of no use any more, as the Cache API does by itself. */
+  /** Removes expired entries of the data centres, as the Cache API does by itself. */
   sweep(nowMs: number): void {
     for (const tier of this.#dataCentres.values()) tier.sweep(nowMs);
     this.#global.sweep(nowMs);
@@ -146,7 +146,7 @@ export class EdgeModel {
     return made;
   }
 
-  /** What memory and data centre have, whichever came later; memory keeps it. */
+  /** The newer entry of memory and data centre; memory keeps it. */
   #newer(near: Freshness | undefined, demand: Demand, { memory }: Isolate): Freshness | undefined {
     const { localKey, atMs, dataCentre } = demand;
     this.looks += 1;

@@ -20,7 +20,7 @@ const tokens = 24;
 const tags = 5;
 const isolates = 2;
 
-/** How often each endpoint is asked for, in proportion. */
+/** Proportions of the endpoints. */
 const mix: Readonly<Record<ReadName, number>> = { list: 1, get: 2, status: 1 };
 
 /** Lives so short that each of them ends several times in the seconds that it takes. */
@@ -40,7 +40,7 @@ export interface Compared {
   readonly modelled: number;
 }
 
-/** What was compared. */
+/** The compared values. */
 export interface Check {
   readonly requests: number;
   readonly seconds: number;

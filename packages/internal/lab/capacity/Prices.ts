@@ -33,7 +33,7 @@ export const prices = {
 /** Lines of log that an account keeps a day; of those beyond it, 1 % (https://developers.cloudflare.com/workers/observability/logs/workers-logs/#limits). */
 export const logLinesPerDay = 5e9;
 
-/** What a month of so many costs. */
+/** Cost of so many in a month. */
 export const costOf = (count: number, { included, perMillion }: Price): number =>
   (Math.max(0, count - included) / 1e6) * perMillion;
 

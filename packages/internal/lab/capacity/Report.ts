@@ -4,7 +4,7 @@ import type { Check, Compared } from "./Measured.ts";
 import { isolateBytes, logLinesPerDay, pricesReadOn } from "./Prices.ts";
 import type { Simulated, Stretch } from "./Simulation.ts";
 
-/** How far the model may be off: a part of what was measured. */
+/** Largest relative error of the model. */
 const tolerances = { fromCache: 0.03, upstream: 0.05, entries: 0.03, bytes: 0.05 } as const;
 
 const share = (part: number, whole: number): string => `${((100 * part) / Math.max(whole, 1)).toFixed(1)} %`;
@@ -18,7 +18,7 @@ const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<st
     .map((cells) => `| ${cells.join(" | ")} |`)
     .join("\n");
 
-/** Whether the model is as near to what was measured as it must be. */
+/** Whether the model is within its allowed error. */
 export const isNear = (check: Check): boolean =>
   (Object.keys(tolerances) as ReadonlyArray<keyof typeof tolerances>).every((name) =>
     isWithin(check[name], tolerances[name]),
@@ -89,7 +89,7 @@ export const tiersText = (simulations: ReadonlyArray<Simulated>): string =>
     ),
   );
 
-/** What a month costs, and what it asks of D1, for scenarios without an outage. */
+/** Cost of a month and load of D1, for scenarios without an outage. */
 export const billText = (simulations: ReadonlyArray<Simulated>): string => {
   const rows = simulations.flatMap((simulated) => {
     const [stretch] = simulated.stretches;

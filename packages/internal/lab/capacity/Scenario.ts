@@ -1,22 +1,22 @@
 // Simulated load and its variations.
 import type { ReadName } from "@bytenite-engines/core/wire";
 
-/** A world. Every number of it is an assumption about users, but for those that name where they are from. */
+/** A scenario. Its numbers are assumptions about users, unless they name a source. */
 export interface Scenario {
   readonly name: string;
   /** Requests a second, world-wide. */
   readonly perSecond: number;
-  /** Tokens in use, and how unevenly they ask: the exponent of Zipf's law. */
+  /** Tokens in use, and the exponent of Zipf's law of their requests. */
   readonly tokens: number;
   readonly tokenSkew: number;
-  /** Engines that a token asks for, and how unevenly. */
+  /** Engines per token, and the exponent of their requests. */
   readonly tags: number;
   readonly tagSkew: number;
   /** Share of each endpoint; together 1. */
   readonly mix: Readonly<Record<ReadName, number>>;
   /** Data centres. Each token has one at home; all have the same number of tokens. */
   readonly dataCentres: number;
-  /** Share of the requests of a token that come in anywhere else. */
+  /** Share of a token's requests that reach another data centre. */
   readonly roaming: number;
   /** Isolates of one data centre, and how long one lives on average, in seconds. Cloudflare publishes neither. */
   readonly isolates: number;
@@ -26,11 +26,11 @@ export interface Scenario {
   /** Time of an exchange with the upstream, in milliseconds. */
   readonly latencyMs: number;
   readonly workersCache: boolean;
-  /** How many times as long as deployed answers are fresh, and stale while they are validated. */
+  /** Factor of the deployed lifetimes, fresh and stale-while-revalidate. */
   readonly lifetimesTimes: number;
   /** Data centres that are simulated, each as a whole with all of its tokens; the others are like them. */
   readonly sampled: number;
-  /** What is simulated, and how much of it counts for nothing because the caches are still filling; in seconds. */
+  /** Simulated time, and the part that is not counted while the caches fill; in seconds. */
   readonly seconds: number;
   readonly warmUpSeconds: number;
   /** When the upstream fails, in seconds from the start; undefined: never. */
@@ -60,10 +60,10 @@ export const base: Scenario = {
   outage: undefined,
 };
 
-/** A shorter look, for what is compared. */
+/** A shorter run, for comparisons. */
 const brief = { sampled: 1, seconds: 300, warmUpSeconds: 150 } as const;
 
-/** What else is looked at: one thing changed at a time. */
+/** Variations: one thing changed at a time. */
 export const variations: ReadonlyArray<Scenario> = [
   { ...base, ...brief, name: "1,000 requests a second, 10,000 tokens", perSecond: 1_000, tokens: 10_000, sampled: 20 },
   {

@@ -6,7 +6,7 @@ import type { Scenario } from "./Scenario.ts";
 import { byEndpoint, livingLonger, type WorkerSettings } from "./WorkerSettings.ts";
 import { weighted, zipfWeight } from "./Zipf.ts";
 
-/** What came of a stretch of time. */
+/** Result of a stretch of time. */
 export interface Stretch {
   readonly seconds: number;
   readonly requests: number;
@@ -16,7 +16,7 @@ export interface Stretch {
   readonly looks: number;
 }
 
-/** What came of a scenario. */
+/** Result of a scenario. */
 export interface Simulated {
   readonly scenario: Scenario;
   /** Before, during and after an outage; one stretch where there is none. */
@@ -65,7 +65,7 @@ export const simulate = (scenario: Scenario, deployed: WorkerSettings, seed: num
       for (; nextSweepMs < atMs; nextSweepMs += 30_000) model.sweep(atMs);
       const token = pickToken(random);
       const endpoint = readNames[pickEndpoint(random)] ?? "get";
-      // Who roams leaves something in another data centre. All are alike, so others leave as much here: it is put here.
+      // A roaming request fills another data centre. All are alike, so the same amount arrives here.
       const place = random.chance(scenario.roaming) ? random.below(dataCentres) + 1 : 0;
       const tag = endpoint === "list" ? 0 : pickTag(random) + 1;
       const key = (token * readNames.length + readNames.indexOf(endpoint)) * (scenario.tags + 1) + tag;

@@ -2,9 +2,9 @@
 import { usableUntil, type Freshness } from "@bytenite-engines/http-cache";
 
 interface Slot {
-  /** What can be used now. */
+  /** Usable entries. */
   freshness: Freshness | undefined;
-  /** What is under way: usable from its `responseTimeMs` on. */
+  /** Pending entries: usable from their `responseTimeMs` on. */
   coming: Freshness | undefined;
   readonly bytes: number;
 }
@@ -25,7 +25,7 @@ export class Tier {
     return this.#slots.size;
   }
 
-  /** The answer under a key that has come by now. */
+  /** The entry of a key that has arrived. */
   get(key: number, nowMs: number): Freshness | undefined {
     const slot = this.#slots.get(key);
     if (slot === undefined) return undefined;
@@ -41,12 +41,12 @@ export class Tier {
     return slot.freshness;
   }
 
-  /** The answer under a key that is under way; to be asked after `get`. */
+  /** The pending entry of a key; call it after `get`. */
   coming(key: number): Freshness | undefined {
     return this.#slots.get(key)?.coming;
   }
 
-  /** Keeps an answer, which may be one that is still under way. */
+  /** Stores an answer, which may be pending. */
   set(key: number, freshness: Freshness, bytes: number, nowMs: number): void {
     const before = this.#slots.get(key);
     if (before !== undefined) this.#drop(key, before);
@@ -62,7 +62,7 @@ export class Tier {
     }
   }
 
-  /** Drops what can be of no use any more. */
+  /** Removes expired entries. */
   sweep(nowMs: number): void {
     for (const [key, slot] of this.#slots) {
       const last = slot.coming ?? slot.freshness;

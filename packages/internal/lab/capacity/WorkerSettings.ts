@@ -11,7 +11,7 @@ import {
 } from "@bytenite-engines/http-cache";
 import { parse } from "jsonc-parser";
 
-/** What of the settings matters for how much is kept, and for how long. */
+/** Settings of storage size and lifetimes. */
 export interface WorkerSettings {
   readonly lifetimes: Readonly<Record<ReadName, Lifetimes>>;
   /** Bounds of the answers in the memory of one isolate. */

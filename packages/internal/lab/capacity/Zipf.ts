@@ -22,5 +22,5 @@ export const weighted = (weights: ReadonlyArray<number>): ((random: Random) => n
   };
 };
 
-/** How much the one of a rank (from 1) is wanted, by Zipf's law. */
+/** Weight of a rank (from 1) by Zipf's law. */
 export const zipfWeight = (rank: number, exponent: number): number => rank ** -exponent;

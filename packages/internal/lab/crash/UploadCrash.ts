@@ -17,11 +17,11 @@ const maxFileBytes = 400_000;
 /** Milliseconds of uploads after which the registry is killed, at most. */
 const maxRoundMs = 1_200;
 
-/** Size of the disk on which every second round finds no room, and the most bytes that are left on it then. */
+/** Size of the disk on which every second round is full, and the most bytes left on it then. */
 const diskMiB = 48;
 const maxLeftBytes = 2_000_000;
 
-/** What came of the rounds. */
+/** Result of the rounds. */
 export interface CrashReport {
   readonly rounds: number;
   /** Rounds in which the disk was full. */
@@ -96,7 +96,7 @@ const mounted = (folder: string): boolean => {
   }
 };
 
-/** Fills the disk of a folder but for a few bytes; removing the file that is named makes room again. */
+/** Fills the disk of a folder but for a few bytes; removing the returned file frees the space. */
 const fill = async (folder: string): Promise<string> => {
   const ballast = join(folder, "ballast");
   const { bavail, bsize } = await statfs(folder);
@@ -116,7 +116,7 @@ const makeRoom = async (database: string): Promise<void> => {
   }
 };
 
-/** What of the acknowledged is not there, or not whole. Goes on from what is there. */
+/** Acknowledged uploads that are missing or incomplete. Continues from the present ones. */
 const lost = async (client: ReturnType<typeof clientOf>, known: Map<string, Known>) => {
   const problems: Array<string> = [];
   let keptUnacknowledged = 0;

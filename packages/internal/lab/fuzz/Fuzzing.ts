@@ -19,7 +19,7 @@ const maxReport = 4_000;
 /** Jazzer's exit code for a finding of a target; libFuzzer's own are 70 (too long), 71 (too much memory) and 77. */
 const findingCodes = new Set([70, 71, 77]);
 
-/** How a target is fuzzed. */
+/** Options of fuzzing. */
 export interface FuzzOptions {
   /** The module that exports `fuzz`. */
   readonly module: string;
@@ -32,7 +32,7 @@ export interface FuzzOptions {
   readonly runs?: number | undefined;
 }
 
-/** What came of it. */
+/** Result. */
 export interface Fuzzed {
   /** Inputs that were tried. */
   readonly runs: number;
@@ -40,7 +40,7 @@ export interface Fuzzed {
   readonly coverage: number;
   /** Inputs that are worth keeping, each for something that no other reaches. */
   readonly corpus: number;
-  /** The input that did not hold, and what was said of it. */
+  /** The failing input and its message. */
   readonly finding: { readonly path: string; readonly report: string } | undefined;
 }
 
@@ -85,7 +85,7 @@ export const fuzzTarget = async (options: FuzzOptions, keepIn: string): Promise<
   }
 };
 
-/** Whether a target has to be waited for, which costs half the speed. */
+/** Whether a target is asynchronous, which costs half the speed. */
 const isAsync = (module: string): boolean => /\bfuzz: Target = async\b/.test(readFileSync(module, "utf8"));
 
 const bundle = async (module: string, file: string): Promise<void> => {
@@ -119,7 +119,7 @@ const countsIn = (output: string): Pick<Fuzzed, "runs" | "coverage" | "corpus"> 
   return { runs: Number(done), coverage: Number(coverage), corpus: Number(corpus) };
 };
 
-/** What is said from the finding on, without the statistics of the fuzzer before it. */
+/** Output from the finding on, without the statistics before it. */
 const reportIn = (output: string): string => {
   const start = output.search(/^==\d+== /m);
   return start === -1 ? output.slice(-maxReport).trim() : output.slice(start).trim().slice(0, maxReport);

@@ -25,7 +25,7 @@ export const mustEqual = (found: unknown, expected: unknown, what: string): void
 const faults =
   /is not (?:a function|iterable|defined|a constructor)|^Cannot (?:read|set|convert|destructure|mix|access)|call stack|^Invalid (?:array|typed array|string|array buffer) length|allocation failed/i;
 
-/** What the work gives, or undefined where it threw one of the errors that it is documented to throw. */
+/** The result of the work, or undefined after a documented error. */
 export const unlessRefused = <A>(
   work: () => A,
   ...refusals: ReadonlyArray<abstract new (...args: never) => Error>

@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { root } from "@bytenite-engines/test-kit";
 
-/** What has to be installed. */
+/** Required programs. */
 export const gatewayPackages =
   "protobuf-compiler golang-go protoc-gen-go-1-5 protoc-gen-go-grpc golang-grpc-gateway golang-github-grpc-ecosystem-grpc-gateway-dev";
 

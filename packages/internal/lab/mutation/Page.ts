@@ -23,7 +23,7 @@ const excuseOf = (mutant: Mutant, excuses: ReadonlyArray<Excuse>): Excuse | unde
       file === mutant.file && original === mutant.original && replacement === mutant.replacement,
   );
 
-/** What is not good enough, as sentences: of each of the files, and of each of the excuses. */
+/** Problems of files and of excuses, as sentences. */
 export const complaints = (
   files: ReadonlyArray<string>,
   mutants: ReadonlyArray<Mutant>,

@@ -30,7 +30,7 @@ const projects: Readonly<Record<string, ReadonlyArray<string>>> = {
   "apps/registry": ["registry-worker"],
 };
 
-/** One change and what became of it. */
+/** One change and its result. */
 export interface RandomMutant extends Site {
   /** Path from the root of the repository. */
   readonly file: string;
@@ -57,7 +57,7 @@ export const choose = (count: number, seed: number): ReadonlyArray<Site & { read
   return chosen;
 };
 
-/** What a copy does without: what is made again, and dependencies, which are linked. */
+/** Left out of a copy: generated files, and dependencies, which are linked. */
 const leftOut = new Set([".git", ".data", ".turbo", ".mutation", ".wrangler", "coverage"]);
 
 /** A copy of the sources as they are, in which files can be changed. Packages see each other's there. */

@@ -15,7 +15,7 @@ import { once } from "node:events";
 import { dirname, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 
-/** What the pages take for granted on a Debian server, and the two TLS proxies. */
+/** Packages that the pages presuppose on Debian, and the two TLS proxies. */
 const packages = "systemd,systemd-sysv,dbus,iproute2,procps,ca-certificates,curl,openssl,logrotate,caddy,nginx-light";
 
 /** How the container is run: with systemd, and with a network that nobody else sees. */
@@ -27,7 +27,7 @@ const maxBootMs = 120_000;
 /** Milliseconds that it may take to stop. */
 const maxStopMs = 30_000;
 
-/** What a command printed, and how it ended. */
+/** Output and exit of a command. */
 export interface Ended {
   readonly code: number;
   readonly output: string;
@@ -54,7 +54,7 @@ const done = async (command: string, ...args: ReadonlyArray<string>): Promise<st
   return output;
 };
 
-/** Names what this host lacks; undefined where a machine can be made. */
+/** What this host lacks; undefined if a machine can be made. */
 export const hostProblem = async (): Promise<string | undefined> => {
   if (process.getuid?.() !== 0) return "it makes a container: run it as root";
   for (const [program, from] of [

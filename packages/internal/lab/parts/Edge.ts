@@ -9,7 +9,7 @@ const builtWorker = fileURLToPath(new URL("../../../../apps/worker/dist/worker.j
 
 const adminSecret = "a-secret-of-this-run";
 
-/** What an edge is started with. */
+/** Options of an edge. */
 export interface EdgeOptions {
   /** Base URL of the API behind it. */
   readonly upstreamUrl: string;

@@ -14,7 +14,7 @@ export const cpuSecondsOf = (pid: number): number => {
 export const residentMibOf = (pid: number): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? Number.NaN) / 1024;
 
-/** What a process holds at a moment. */
+/** Memory, files and sockets of a process. */
 export interface Footprint {
   readonly residentMib: number;
   readonly files: number;

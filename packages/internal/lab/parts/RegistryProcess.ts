@@ -23,7 +23,7 @@ export const runRegistry = async (args: ReadonlyArray<string>, key: string, inpu
 /** How long answers under way may take when it is stopped, in milliseconds. */
 const drainMs = 1_000;
 
-/** Where it keeps its data, and with what they are sealed. */
+/** Its data folder and its key. */
 export interface RegistryFiles {
   readonly database: string;
   /** A settings file, which is written. */

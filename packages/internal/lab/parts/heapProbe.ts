@@ -7,5 +7,5 @@ process.on("message", () => {
 });
 // The parent has ended; nothing else would end this process.
 process.on("disconnect", () => process.exit());
-// Being asked is no reason to live on.
+// A pending probe must not keep the process alive.
 process.channel?.unref();

@@ -22,7 +22,7 @@ export const undisturbed: Disturbance = {
   upstreamLost: 0,
 };
 
-/** What does not add up, in words; empty: all does. */
+/** Counts that do not add up, in words. */
 export const imbalances = (
   before: Counts,
   after: Counts,
@@ -49,7 +49,7 @@ export const imbalances = (
   const torn = after.torn - before.torn;
   const most = upstream + torn + (edge ? lost.upstreamLost : 0);
   must(taken <= most, `the registry took ${taken} requests, the edge sent ${upstream} upstream`);
-  // What is written to such a connection while it is torn reaches nobody.
+  // Requests written to such a connection while it breaks are lost.
   const reached = edge ? upstreamAnswered : Math.max(upstreamAnswered, upstream - torn);
   const least = registry ? upstreamAnswered - lost.registryLost : reached;
   must(taken >= least, `the edge sent ${upstream} upstream (${upstreamAnswered} answered), the registry took ${taken}`);

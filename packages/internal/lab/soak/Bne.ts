@@ -13,7 +13,7 @@ const bin = fileURLToPath(new URL("../../../cli/bin/bne.js", import.meta.url));
 const notFound = 3;
 const notLoggedIn = 4;
 
-/** What a run of it came to. */
+/** Result of a run. */
 export interface BneRun {
   readonly came: Right | "refused" | "failed";
   /** The Cache-Status of each answer, in their order. */

@@ -23,7 +23,7 @@ const versions = ["0.1", "0.2", "1.0", "1.1", "2.0"] as const;
 const fewest = 6;
 const most = 14;
 
-/** What changes are made with. */
+/** Options of changes. */
 export interface ChangesOptions {
   readonly world: EngineWorld;
   readonly file: SqliteFile;
@@ -34,7 +34,7 @@ export interface ChangesOptions {
   readonly key: string;
 }
 
-/** Changes what there is, one thing after the other. */
+/** Makes changes, one after the other. */
 export class Changes {
   readonly #given: ChangesOptions;
   #generation = 0;
@@ -45,7 +45,7 @@ export class Changes {
     this.#given = given;
   }
 
-  /** What there is at the start. */
+  /** Engines at the start. */
   async begin(): Promise<void> {
     for (const user of userNames) for (let count = 0; count < fewest + 2; count++) await this.#publishNew(user);
   }

@@ -7,7 +7,7 @@ import type { Ledger } from "./Ledger.ts";
 import { callers, type Load } from "./Load.ts";
 import type { Disruption } from "./Plan.ts";
 
-/** How long an outage lasts, in milliseconds. */
+/** Duration of an outage, in milliseconds. */
 const outageMs = 3_000;
 
 /**
@@ -16,7 +16,7 @@ const outageMs = 3_000;
  */
 const waitedFor = 2 * callers;
 
-/** What is ended. */
+/** Processes to end. */
 export interface Parts {
   readonly edge: Edge;
   readonly registry: RegistryProcess;
@@ -53,7 +53,7 @@ const disruptEdge = async (how: "stop" | "kill", { edge, ledger, load }: Parts):
   const last = await ledger.readEdge();
   await edge.end(how);
   ledger.closeEdge(last);
-  // What was under way is answered, or fails, before there is another edge to answer it.
+  // Running requests are answered, or fail, before there is another edge.
   await ledger.settled();
   const edgeLost = ledger.ofClients().answered - answered + load.processesUnderWay;
   const upstreamLost = (await ledger.readRegistryBegun()) - taken + waitedFor;

@@ -47,7 +47,7 @@ export const rightAnswer = (state: State, user: string, asked: Asked): Right => 
   return right;
 };
 
-/** What a user may see of an engine: the secret is its owner's. */
+/** An engine as a user may see it: only its owner sees the secret. */
 const seenBy = (user: string, { engine, user: owner }: Held): Engine => {
   if (owner === user || engine.platformConfig === undefined) return engine;
   const seen = clone(EngineSchema, engine);

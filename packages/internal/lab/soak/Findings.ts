@@ -4,7 +4,7 @@ import type { Violation } from "./Judge.ts";
 /** Violations of which the text is kept. */
 const maxTexts = 20;
 
-/** What was found. */
+/** Findings. */
 export class Findings {
   readonly #report: (text: string) => void;
   readonly rightBy = new Map<string, number>();

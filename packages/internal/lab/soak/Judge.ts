@@ -1,4 +1,4 @@
-// Check of a response against all states it may be about.
+// Check of a response against all possible states.
 import { equals } from "@bufbuild/protobuf";
 import { decode, encode, encodeJson, type Format } from "@bytenite-engines/core/wire";
 import { EngineListResponseSchema, type Engine } from "@bytenite-engines/proto";
@@ -12,7 +12,7 @@ type Message = Exclude<Right, "absent">;
 /** How long after a revocation the registry may still take the token, in milliseconds. */
 const revocationWithinMs = 1_000;
 
-/** What came. */
+/** A received answer. */
 export type Came =
   | { readonly kind: "message"; readonly message: Message }
   | { readonly kind: "bytes"; readonly bytes: Uint8Array<ArrayBuffer>; readonly format: Format }
@@ -29,7 +29,7 @@ export interface Observation {
   readonly came: Came;
 }
 
-/** What is wrong with an answer. `foreign`: it shows what this user was never allowed to see. */
+/** Problem of an answer. `foreign`: it shows data that this user was never allowed to see. */
 export interface Violation {
   readonly kind: "wrong" | "foreign" | "refused" | "revoked";
   readonly text: string;
@@ -45,7 +45,7 @@ export class Judge {
     this.#world = world;
   }
 
-  /** What is wrong with it; undefined: nothing. */
+  /** Its problem, or undefined. */
   judge(observation: Observation): Violation | undefined {
     const { token, asked, askedAtMs, answeredAtMs, outcome, came } = observation;
     if (came.kind === "refused") {

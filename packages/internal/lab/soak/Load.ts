@@ -19,7 +19,7 @@ const meanPauseMs = 60;
 /** After which time an impatient caller gives up, in milliseconds. */
 const patienceMs = 30;
 
-/** What load is made with. */
+/** Options of the load. */
 export interface LoadOptions {
   readonly baseUrl: string;
   readonly world: EngineWorld;
@@ -188,7 +188,7 @@ const pageOf = ({ isPublic, orderBy, limit, offset }: Extract<Asked, { readonly 
   offset,
 });
 
-/** What failed, with what the edge says of its upstream. */
+/** The failure, with the edge's report on its upstream. */
 const nameOf = (error: unknown): string =>
   error instanceof EngineError
     ? `${error.reason._tag}${/ \([a-z-]+\)/.exec(error.serverMessage ?? "")?.[0] ?? ""}`

@@ -13,7 +13,7 @@ const attackers = 20;
 const pipelined = 40;
 const attackAddress = "127.0.0.9";
 
-/** What the operator works on. */
+/** Options of the operator. */
 export interface OperatorOptions {
   readonly file: SqliteFile;
   readonly registry: RegistryProcess;

@@ -10,7 +10,7 @@ import type { Token } from "./Tokens.ts";
 /** Bodies that are remembered to be validated. */
 const maxRemembered = 300;
 
-/** What to ask. */
+/** A request. */
 export interface RawQuestion {
   readonly token: Token;
   readonly asked: Asked;
@@ -19,13 +19,13 @@ export interface RawQuestion {
   readonly signal: AbortSignal | undefined;
 }
 
-/** What came; a word for an answer that says nothing of engines. */
+/** Received data; a word for an answer without engines. */
 export interface RawAnswer {
   readonly came: Came | string;
   readonly outcome: Outcome;
 }
 
-/** Asks, and remembers what it got as a private cache would. */
+/** Sends requests, with a private cache. */
 export class RawReader {
   readonly #baseUrl: string;
   readonly #fetch: (url: string, init: RequestInit) => Promise<Response>;
@@ -74,7 +74,7 @@ export class RawReader {
   }
 }
 
-/** What the edge says of its upstream, in either form. */
+/** The edge's report on its upstream, in either format. */
 const problemIn = (bytes: Uint8Array): string => / \([a-z-]+\)/.exec(Buffer.from(bytes).toString("latin1"))?.[0] ?? "";
 
 /** Whether they are a message at all: what a faulty upstream says is handed on as it is. */

@@ -23,7 +23,7 @@ const manageEveryMs = 1_000;
 /** After faults the edge may leave the registry alone for so long (its breaker), in milliseconds. */
 const breakerMs = 11_000;
 
-/** What a run consists of. */
+/** Parts of a run. */
 export interface Course {
   readonly random: Random;
   readonly operator: Operator;

@@ -23,7 +23,7 @@ import { runRound } from "./RoundRun.ts";
 import { edgeVariables, maxOldMs } from "./Staleness.ts";
 import { Tokens } from "./Tokens.ts";
 
-/** How long a run takes, and in how many rounds. */
+/** Duration of a run, and its rounds. */
 export interface SoakOptions {
   readonly ms: number;
   readonly rounds: number;
@@ -34,7 +34,7 @@ export interface SoakOptions {
   readonly onProgress: (line: string) => void;
 }
 
-/** What the processes held when a round had ended and nothing was under way. */
+/** Memory and files of the processes after a round. */
 export interface Sample {
   readonly client: Footprint & { readonly heapMib: number };
   readonly edge: Footprint;
@@ -43,7 +43,7 @@ export interface Sample {
   readonly isYoung: boolean;
 }
 
-/** What a run came to. */
+/** Result of a run. */
 export interface Soaked {
   readonly findings: Findings;
   readonly imbalances: ReadonlyArray<string>;
@@ -53,7 +53,7 @@ export interface Soaked {
   readonly did: Readonly<Record<string, number>>;
 }
 
-/** How long former states of the engines are kept, in milliseconds. */
+/** Milliseconds for which former states of the engines are kept. */
 const keptMs = 3 * maxOldMs;
 /** Longest wait for what is under way to end, in milliseconds. */
 const maxQuietMs = 15_000;

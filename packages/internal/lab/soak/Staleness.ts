@@ -27,10 +27,10 @@ export const edgeVariables: Readonly<Record<string, string>> = {
   ),
 };
 
-/** What the edge did with a request, as far as it matters how old its answer may be. */
+/** Handling by the edge, as far as it limits the age of the answer. */
 export type Outcome = "stored" | "missed" | "validated" | "collapsed" | "stale-if-error" | "other";
 
-/** What an answer says of itself. */
+/** Cache headers of an answer. */
 export const outcomeOf = (cacheStatus: string | null): Outcome => {
   const own = cacheStatus?.split(",").at(-1) ?? "";
   if (own.includes("detail=stale-if-error")) return "stale-if-error";
@@ -43,7 +43,7 @@ export const outcomeOf = (cacheStatus: string | null): Outcome => {
 /** An answer is dated when it has come; what it says was read before, while it was under way. */
 export const underWayMs = attemptTimeoutMs + 500;
 
-/** How long before the request the upstream may have been asked. */
+/** Time of the upstream request before the client's request, at most. */
 export const mayBeOldMs = (endpoint: ReadName, outcome: Outcome): number => {
   const [fresh, revalidate, onError] = seconds[endpoint];
   switch (outcome) {

@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import { isGood, listOf, textOf } from "./Report.ts";
 import { soak } from "./Soak.ts";
 
-/** How long a round takes, in milliseconds. */
+/** Duration of a round, in milliseconds. */
 const roundMs = 20_000;
 
 const { values } = parseArgs({

@@ -1,6 +1,6 @@
-// Stands in for Cloudflare's cache behind a Worker's Cache API.
+// Emulation of Cloudflare's cache for a Worker's Cache API.
 
-/** Most entries that it keeps; the oldest goes first. */
+/** Most entries; the oldest is evicted first. */
 const maxEntries = 5_000;
 
 /**

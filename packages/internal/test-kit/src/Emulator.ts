@@ -15,7 +15,7 @@ export interface Served {
   /** 0: any free one. */
   readonly port: number;
   readonly variables: Readonly<Record<string, string>>;
-  /** Binding of an empty D1 database, and what is done with it before the Worker is said to be ready. */
+  /** Binding of an empty D1 database, and its setup before the Worker is ready. */
   readonly database?: {
     readonly binding: string;
     readonly fill: (run: (sql: string) => Promise<unknown>) => Promise<void>;
@@ -48,7 +48,7 @@ export const moduleOf = (contents: string) => ({
   modules: { "worker.js": { type: "esm" as const, contents } },
 });
 
-/** What makes a Worker of `emulate` be reached at a port of its own: straight, without the emulator's own entry. */
+/** Options that give a Worker of `emulate` its own port, without the emulator's entry. */
 export const directSocket = { unsafeDirectSockets: [{ host, port: 0 }] };
 
 /** Workers in one emulator, on a free port or this one, silent; resolves when they accept requests. To be disposed of. */
@@ -92,10 +92,10 @@ export const serve = async (served: Served): Promise<Running> => {
     },
   };
   const miniflare = await emulate(
-    // Straight to the Worker: the emulator's own entry would compress answers and add fields of its own.
+    // Directly to the Worker: the emulator's entry would compress answers and add headers.
     [{ config, dev: { unsafeDirectSockets: [{ host, port }] } }],
     0,
-    // Standard output is for the one line that says the Worker is ready.
+    // stdout is for the ready line only.
     ({ message }) => process.stderr.write(`${message}\n`),
   );
   if (database !== undefined) {

@@ -10,7 +10,7 @@ export interface Arrived {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** What is done with the socket of a request; `count` is its running number, from 1. */
+/** Handles the socket of a request; `count` is its number, from 1. */
 export type Act = (socket: Socket, arrived: Arrived, count: number) => void;
 
 /** A running fault server. */

@@ -2,7 +2,7 @@
 import { expect } from "vitest";
 import { managementTokens } from "./ManagementTokens.ts";
 
-/** What a case sends. */
+/** Request of a case. */
 export interface Sent {
   readonly method?: string;
   readonly token?: string;
@@ -10,7 +10,7 @@ export interface Sent {
   readonly body?: unknown;
 }
 
-/** Sends a request to a registry, and gives what it answers. */
+/** Sends a request to a registry and returns the response. */
 export type Fetch = (path: string, init: RequestInit) => Promise<Response>;
 
 export { managementTokens };
@@ -46,7 +46,7 @@ const asking =
 
 type Ask = ReturnType<typeof asking>;
 
-/** Publishes an engine of a user, with a secret where one is given. */
+/** Publishes an engine of a user, optionally with a secret. */
 export type Publish = (user: string, name: string, version: string) => Promise<void>;
 
 interface World {
@@ -258,7 +258,7 @@ const cases: ReadonlyArray<readonly [name: string, run: (world: World) => Promis
   ],
 ];
 
-/** The cases, each to be run on a registry of its own or on one for all. */
+/** The cases, each on its own registry or all on one. */
 export const managementCases = (
   send: Fetch,
   publish: Publish,

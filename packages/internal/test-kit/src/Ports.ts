@@ -38,7 +38,7 @@ export interface LocalServer extends AsyncDisposable {
   readonly origin: string;
   /** Base URL of the API, with `/v1/dev`. */
   readonly baseUrl: string;
-  /** What has arrived. */
+  /** Received bytes. */
   readonly requests: ReadonlyArray<http.IncomingMessage>;
 }
 

@@ -1,4 +1,4 @@
-// A server in a process of its own: started, ready, ended.
+// Server processes: start, readiness, end.
 import { spawn, type ChildProcess, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
@@ -6,14 +6,14 @@ import { fileURLToPath } from "node:url";
 /** The root of this repository. */
 export const root = fileURLToPath(new URL("../../../../", import.meta.url));
 
-/** How a process ended and what it printed. */
+/** Exit and output of a process. */
 export interface Result {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** What a started process prints until it ends. `input` is all that it reads. */
+/** Output of a process until it ends. `input` is its stdin. */
 export const resultOf = async (child: ChildProcessWithoutNullStreams, input?: string | Uint8Array): Promise<Result> => {
   let stdout = "";
   let stderr = "";
@@ -25,13 +25,13 @@ export const resultOf = async (child: ChildProcessWithoutNullStreams, input?: st
   return { code, stdout, stderr };
 };
 
-/** How a server is started. */
+/** Options of a server process. */
 export interface ProcessOptions {
   /** Default: the root of this repository. */
   readonly cwd?: string;
   /** Default: that of this process. */
   readonly env?: NodeJS.ProcessEnv;
-  /** The line that says that it is ready; its first group is what it says. Default: `ready URL`. */
+  /** The ready line; its first group is the value of `ready`. Default: `ready URL`. */
   readonly ready?: RegExp;
   /** Whether messages can be exchanged with it. */
   readonly ipc?: boolean;
@@ -41,20 +41,20 @@ export interface ProcessOptions {
   readonly uid?: number | undefined;
 }
 
-/** A process that is ready. */
+/** A ready process. */
 export interface ManagedProcess extends AsyncDisposable {
   readonly child: ChildProcess;
-  /** What its ready line says. */
+  /** Value of its ready line. */
   readonly said: string;
-  /** What it has printed: until it was ready, or so far. */
+  /** Its output until it was ready, or so far. */
   readonly output: { readonly stdout: string; readonly stderr: string };
   /** Ends it by SIGTERM, as an operator does, or by another signal; resolves when it has ended. */
   readonly stop: (signal?: NodeJS.Signals) => Promise<void>;
 }
 
 /**
- * Runs Node with these arguments; resolves when the process says that it is ready, rejects with what it printed when it ends before.
- * Its standard input stays open until this process ends, so that it can end then.
+ * Runs Node with these arguments. Resolves at the ready line; rejects with the output if the process ends before. Its stdin
+ * stays open until this process ends, so that it can end then.
  */
 export const startProcess = async (
   args: ReadonlyArray<string>,

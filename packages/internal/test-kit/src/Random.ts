@@ -13,7 +13,7 @@ export interface Random {
   readonly exponential: (mean: number) => number;
 }
 
-/** mulberry32: 32 bits of state, fast, and even enough for what is chosen here. */
+/** mulberry32: 32 bits of state, fast, and uniform enough for tests. */
 export const seeded = (seed: number): Random => {
   let state = seed >>> 0;
   const next = (): number => {

@@ -24,7 +24,7 @@ export interface WorkerInit {
   readonly cache?: string;
   /** Bindings to other workers, by binding name. */
   readonly services?: Readonly<Record<string, string>>;
-  /** Where it listens. Default: a free one. */
+  /** Port. Default: a free one. */
   readonly port?: number;
 }
 
@@ -37,7 +37,7 @@ export interface Standalone extends AsyncDisposable {
   readonly kill: () => Promise<void>;
 }
 
-/** How long workerd may take to accept connections, in milliseconds. */
+/** Longest start of workerd, in milliseconds. */
 const maxStartMs = 20_000;
 
 export const startWorkerd = async (

@@ -1,4 +1,4 @@
-// What tests, measurements and the verbs of the apps share.
+// Test support for tests, measurements and scripts of the apps.
 export { cacheBackend } from "./CacheBackend.ts";
 export {
   bundled,

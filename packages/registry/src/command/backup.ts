@@ -21,13 +21,15 @@ export const backup = async (args: ReadonlyArray<string>, output: CommandOutput)
   return withDatabase(flags, "copy", async (file, box) => {
     const { users, engines } = await backUp(file.database, path, archivesPath(flags), box);
     if (box === undefined) noteUnread(sealedArchives(file));
-    await output.done(`backed up ${engines} engines of ${users} users to ${path}`);
+    await output.done(`backed up ${counted(engines, "engine")} of ${counted(users, "user")} to ${path}`);
     for (const old of keep === undefined ? [] : await rotated(given, keep)) await output.done(`removed ${old}`);
     return 0;
   });
 };
 
-/** Says that archives were not read. */
+const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+/** Notes archives that were not read. */
 export const noteUnread = (count: number): void => {
   if (count === 0) return;
   process.stderr.write(
@@ -103,6 +105,6 @@ export const restore = async (args: ReadonlyArray<string>, output: CommandOutput
   if (keptAudit === undefined) {
     output.note(`the audit trail of ${target} is damaged: what the backup does not have of it is lost`);
   }
-  await output.done(`restored ${engines} engines of ${users} users from ${path}`);
+  await output.done(`restored ${counted(engines, "engine")} of ${counted(users, "user")} from ${path}`);
   return 0;
 };

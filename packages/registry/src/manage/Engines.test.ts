@@ -22,7 +22,7 @@ const init: fc.Arbitrary<EngineInit> = fc.record({
   deletedAt: fc.option(fc.constant(timestampFromMs(1)), { nil: undefined, freq: 6 }),
 });
 
-/** What a database holds after the engines were published one after the other. */
+/** Contents of a database after publishing the engines one after the other. */
 const published = async (engines: ReadonlyArray<EngineInit>, guess: (index: number) => "new" | "known") => {
   const file = openSqlite(":memory:");
   await migrate(file.port, 0);

@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events";
 import { expect, test, vi } from "vitest";
 import { preparedIn } from "./Preparers.ts";
 
-// What a bundle without the thread's file does.
+// Behaviour of a bundle without the thread's file.
 vi.mock("node:worker_threads", () => ({
   Worker: class extends EventEmitter {
     constructor() {

@@ -26,7 +26,7 @@ const unmapped = "PRAGMA mmap_size = 0";
 /** Pages of the write-ahead log after which it is folded into the file. */
 const checkpointPages = 4_000;
 
-/** Where the registry keeps its data. */
+/** The registry's database file. */
 export interface SqliteFile {
   readonly port: SqlDriver;
   /** Runs `work` as one transaction: all of it or nothing, on disk when it returns. */
@@ -145,7 +145,7 @@ const prepared = (
   try {
     setUp(database);
     database.exec(`PRAGMA foreign_keys = ON; ${unmapped}`);
-    // What a statement with triggers changes is noted until it ends; in a file, that is half the time of an import.
+    // SQLite journals the changes of a statement with triggers; in a file, that is half the time of an import.
     database.exec("PRAGMA temp_store = MEMORY");
     database.exec(`PRAGMA cache_size = -${cacheKib}`);
   } catch (error) {

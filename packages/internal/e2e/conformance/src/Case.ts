@@ -4,7 +4,7 @@ import type { EngineErrorTag, ListParams, MessageParams } from "@bytenite-engine
 import type { ReadName, RpcCode } from "@bytenite-engines/core/wire";
 import { engines, users, type OwnerIds, type UserName } from "./Engines.ts";
 
-/** The request as a caller of core says it. */
+/** The request as a call of core. */
 export type Call =
   | { readonly endpoint: "list"; readonly params?: ListParams }
   | { readonly endpoint: Exclude<ReadName, "list">; readonly tag: string; readonly params?: MessageParams };
@@ -16,13 +16,13 @@ export interface Refusal {
   readonly reason: EngineErrorTag;
 }
 
-/** What must come back: data, as the JSON of the response message, or a refusal. */
+/** Expected result: data, as the JSON of the response message, or a refusal. */
 export type Expected = { readonly data: (seeds: Seeds) => JsonObject } | { readonly refused: Refusal };
 
 /** One row of the table. */
 export interface WireCase {
   readonly name: string;
-  /** Who asks. `nobody` sends no token, `stranger` one that nobody has. Default alice. */
+  /** User of the request. `nobody` sends no token, `stranger` an unknown one. Default alice. */
   readonly as?: UserName | "nobody" | "stranger";
   /** Absent where core cannot even say it. */
   readonly call?: Call;
@@ -32,11 +32,11 @@ export interface WireCase {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly expected: Expected;
-  /** Where the proxy has to answer otherwise than the registry. */
+  /** Differences of the proxy's answer. */
   readonly expectedOfProxy?: Expected;
 }
 
-/** What the registry was filled with. */
+/** Contents of the registry. */
 export class Seeds {
   readonly #owners: OwnerIds;
   constructor(owners: OwnerIds) {
@@ -94,7 +94,7 @@ export class Seeds {
   }
 }
 
-/** Data that must come back. */
+/** Expected data. */
 export const data = (of: (seeds: Seeds) => JsonObject): Expected => ({ data: of });
 
 /** The refusals that the table knows. */

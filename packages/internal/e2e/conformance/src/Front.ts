@@ -4,7 +4,7 @@ import { basePath } from "@bytenite-engines/core/wire";
 import { close, listen } from "@bytenite-engines/test-kit";
 import { exchange } from "./Exchange.ts";
 
-/** What a request gets: the answer of a registry (base URL), perhaps with another header or status. */
+/** Response to a request: that of a registry (base URL), perhaps with another header or status. */
 export interface Routed {
   readonly baseUrl: string;
   readonly headers?: Readonly<Record<string, string>>;

@@ -5,7 +5,7 @@ import { encodeJson, endpoints, type EndpointName } from "@bytenite-engines/core
 import type { Random } from "@bytenite-engines/test-kit/random";
 import { shuffled } from "./Numberings.ts";
 
-/** What a call answered. */
+/** Result of a call. */
 interface Called {
   readonly json: string;
   readonly format: string;
@@ -17,11 +17,11 @@ type Call = readonly [name: string, call: (client: PromiseEngineClient) => Promi
 /** A call, and the JSON of its true answer. */
 export type TrueCall = readonly [...Call, json: string];
 
-/** What a round came to. */
+/** Result of a round. */
 export interface Round {
-  /** Names of the calls whose answer was not the true one. */
+  /** Names of the calls with a wrong answer. */
   readonly wrong: ReadonlyArray<string>;
-  /** How many answers came as protobuf. */
+  /** Number of protobuf answers. */
   readonly protobuf: number;
   /** How many of these with one request. */
   readonly regained: number;

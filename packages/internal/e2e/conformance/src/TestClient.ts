@@ -19,7 +19,7 @@ import type { Call, Expected, Refusal, Seeds, WireCase } from "./Case.ts";
 import { tokenOf } from "./Engines.ts";
 import { exchange, type Answered } from "./Exchange.ts";
 
-/** What came out: the JSON of the data as text, keys in their order, or a refusal. */
+/** Result: the JSON of the data as text, keys in their order, or a refusal. */
 export type Outcome = { readonly json: string } | { readonly refused: Partial<Refusal> };
 
 /** A client for wire cases, in one of the two formats. */

@@ -29,7 +29,7 @@ export const startTableRegistry = async (): Promise<TestRegistry> => {
   };
 };
 
-/** What the registry was filled with, and the ids that it gave to the owners. */
+/** Contents of the registry, and the ids of the owners. */
 export const seedsOf = async (registry: TestRegistry): Promise<Seeds> => {
   const owners = await Promise.all(
     users.map(async (name) => {

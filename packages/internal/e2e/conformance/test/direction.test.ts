@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 const scope = "@bytenite-engines/";
 const root = fileURLToPath(new URL("../../../../../", import.meta.url));
 
-/** What each package that is published or deployed knows of the others, in its sources and in its tests: exactly this. */
+/** Allowed imports of each published or deployed package, in sources and in tests. */
 const knows: Readonly<Record<string, ReadonlyArray<string>>> = {
   contract: [],
   proto: [],

@@ -1,4 +1,4 @@
-// `bne` and registry of before the lifecycle, recorded, with those of now.
+// Recorded traffic of versions before uploads, against today's.
 import { createServer } from "node:http";
 import { createEngineClient, EngineError } from "@bytenite-engines/core/promise";
 import { decode, encodeJson, type Format } from "@bytenite-engines/core/wire";
@@ -27,7 +27,7 @@ const jsonOf = (read: Read, bytes: Uint8Array, contentType: string | null): unkn
   return JSON.parse(text.replaceAll(/"hash":"[^"]*"/g, '"hash":""'));
 };
 
-test("the registry answers what bne of before the lifecycle asks, as the registry of that time did", async () => {
+test("the registry answers recorded requests of an earlier bne as it did then", async () => {
   await using registry = await startRegistry();
   for (const read of former.reads) {
     const response = await fetch(registry.url + read.target, { headers: read.headers });
@@ -50,7 +50,7 @@ const reasonOf = (call: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => (error instanceof EngineError ? [error.reason._tag, error.status, error.attempts] : error),
   );
 
-test("the client of now reads from a registry of before the lifecycle, and says what that does not offer", async () => {
+test("the client reads from a registry older than uploads, and names the calls that it does not offer", async () => {
   const asked: Array<string> = [];
   const server = createServer((request, response) => {
     request.resume().on("end", () => {

@@ -32,7 +32,7 @@ const clientOf = (url: string, protobufVerification: VerificationOptions = {}) =
   return { client, drifts: () => events.filter(({ type }) => type === "drift").length };
 };
 
-/** Where a client meets a front: itself, or a worker before it. */
+/** Address for clients: the front itself, or a worker in front of it. */
 const places: ReadonlyArray<readonly [string, (front: Front) => Promise<RunningProxy>]> = [
   ["directly", ({ url }) => Promise.resolve({ url, stop: () => Promise.resolve() })],
   ["through the worker", ({ url }) => startProxy(url)],

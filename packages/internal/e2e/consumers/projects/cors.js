@@ -1,4 +1,4 @@
-// What a page on another origin than the API's does.
+// Page on another origin than the API.
 import { createEngineClient, EngineError } from "@bytenite-engines/core/promise";
 
 const show = (value) => {

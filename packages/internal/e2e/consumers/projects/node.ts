@@ -1,4 +1,4 @@
-// What a program on Node uses of the registry.
+// Node program that uses the registry.
 import { startRegistryServer, type RunningRegistry } from "@bytenite-engines/registry";
 import { makeApp, type App } from "@bytenite-engines/registry/api";
 import { runRegistry } from "@bytenite-engines/registry/command";

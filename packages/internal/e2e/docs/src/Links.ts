@@ -20,7 +20,7 @@ export const markdownFiles = (folder: string): ReadonlyArray<string> =>
     exclude: (name) => /(?:^|\/)(?:node_modules|dist|\.[^/.][^/]*|CHANGELOG\.md)$/.test(name),
   }).toSorted();
 
-/** What remark says about links to files and headings that are not there; empty when all are. */
+/** Remark's messages on broken links to files and headings. */
 export const brokenLinks = async (folder: string): Promise<string> => {
   const links = `${plugin("remark-validate-links")}=repository:false`;
   const args = ["--quiet", "--frail", "--no-stdout", "--no-config", "--no-ignore", "--no-color"];

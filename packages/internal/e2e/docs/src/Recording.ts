@@ -14,13 +14,13 @@ export interface Run {
   readonly dim: boolean;
 }
 
-/** What stands on the terminal at the end. */
+/** Screen at the end. */
 export interface Recording {
   readonly columns: number;
   readonly lines: ReadonlyArray<ReadonlyArray<Run>>;
 }
 
-/** What a shell is started with. */
+/** Options of a shell. */
 export interface RecordingOptions {
   readonly columns: number;
   readonly cwd: string;

@@ -8,7 +8,7 @@ import type { Stack } from "./Stack.ts";
 
 const columns = 116;
 
-/** What is typed. No column with a time since: the widths of a table would change with it. */
+/** Typed commands. Without relative times, which would change the widths of a table. */
 const commands = [
   "bne list --columns name,version,type,status,description",
   "bne get zipper@0.1 --jq .deviceRequirements --verbose",

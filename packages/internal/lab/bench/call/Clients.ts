@@ -20,7 +20,7 @@ const tagOf = (slot: number): string => `zipper-${slot}@0.1`;
 /** The part of `fetch` that all contenders use. */
 export type BenchFetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
 
-/** What everything is held against: `fetch`, the body read whole, decoded by protobuf-es. */
+/** The reference: `fetch`, the whole body, decoded by protobuf-es. */
 export const bareProtobuf = (origin: string, fetch: BenchFetch): Contender => ({
   name: "bare fetch + decode, protobuf",
   call: async (slot) => {

@@ -5,7 +5,7 @@ import { zipper } from "@bytenite-engines/test-kit/samples";
 
 const engine = create(endpoints.get.response, zipper);
 
-/** What the server of the figures sends, prepared. */
+/** Prepared responses of the figures' server. */
 export const engineAnswers = {
   protobuf: encode(endpoints.get.response, engine, "protobuf"),
   json: encode(endpoints.get.response, engine, "json"),

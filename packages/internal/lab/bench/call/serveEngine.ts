@@ -31,5 +31,5 @@ const server = createServer((request, response) => {
 });
 server.keepAliveTimeout = 60_000;
 process.stdout.write(`${new URL(await listen(server)).port}\n`);
-// Ends with the one who started it.
+// Ends with its parent process.
 process.stdin.resume().once("end", () => process.exit());

@@ -18,7 +18,7 @@ interface Contender {
   readonly name: string;
   readonly port: number;
   readonly pid: number;
-  /** What each of its answers must be, after the first. */
+  /** Expected answer after the first. */
   readonly expected: Expected;
 }
 

@@ -10,10 +10,10 @@ import { residentMibOf } from "../../parts/Footprint.ts";
 const mib = 2 ** 20;
 /** Most that the process may grow by while eight are under way, in MiB: the isolate is ended at 128. */
 const maxGrowthMib = 100;
-/** How long the process is watched after the last answer, in milliseconds. */
+/** Duration of watching the process after the last answer, in milliseconds. */
 const afterMs = 1_000;
 
-/** Passes the body on: what the runtime itself takes. */
+/** Passes the body on: the memory of the runtime itself. */
 const passesOn = `export default { fetch: (request, env) => fetch(env.UPSTREAM_URL + "/engines", { headers: request.headers }) };`;
 
 /** Memory of the process, in MiB. */

@@ -1,4 +1,4 @@
-// Figure: what the last percent of hits waits at a fixed rate.
+// Figure: latency of the slowest percent of hits at a fixed rate.
 import type { Figure } from "../Figure.ts";
 import { quantile, ratioOf, ratios, spreadOf } from "../Statistics.ts";
 import { deployedFor, listOf, startEdge, startUpstream } from "./EdgeStack.ts";

@@ -10,10 +10,10 @@ import { flooding } from "./Workers.ts";
 const heapMib = 64;
 /** Most that heap and kept answers may take together, in MiB: 100 MB. */
 const maxMib = 100e6 / 2 ** 20;
-/** Keys between two looks at the memory. */
+/** Keys between two memory measurements. */
 const keysEach = 1_000;
 
-/** Asks the upstream like the proxy does, and keeps nothing: what the runtime itself makes of such a load. */
+/** Forwards like the proxy and stores nothing: the reference for the runtime itself. */
 const keepsNothing = `export default {
   async fetch(request, env) {
     const answer = await env.UPSTREAM.fetch(request.url, { headers: request.headers });
@@ -23,7 +23,7 @@ const keepsNothing = `export default {
 
 const adminSecret = "a-secret-of-the-bench";
 
-/** Sends each key once; what the process grew by, and how many answers were not 200. */
+/** Sends each key once; returns the growth of the process and the number of answers other than 200. */
 const flood = async (edge: string, keys: number): Promise<{ mib: number; errors: number; keptMib: number }> => {
   const variables = {
     UPSTREAM_URL: "http://upstream.invalid/v1/dev",

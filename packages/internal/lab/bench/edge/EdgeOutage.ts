@@ -7,14 +7,14 @@ import { deployedFor, serveUpstream, startEdge } from "./EdgeStack.ts";
 /** A second counts as recovered when so many of its answers are fresh. */
 const recoveredShare = 0.95;
 
-/** How an outage is measured. */
+/** Options of an outage. */
 export interface OutagePlan {
   /** `cut`: connections end without an answer. `hangs`: requests are accepted and not answered. */
   readonly how: "cut" | "hangs";
   /** Each user reads each engine. */
   readonly users: number;
   readonly engines: number;
-  /** Engines that nobody has asked for when the outage begins. */
+  /** Engines not requested before the outage. */
   readonly unknownEngines: number;
   readonly forMs: number;
   /** Requests a second, before, during and after. */
@@ -35,7 +35,7 @@ interface Answer {
   readonly latencyMs: number;
 }
 
-/** What an outage came to. */
+/** Result of an outage. */
 export interface Outage {
   readonly during: ReadonlyArray<Answer>;
   /** Requests that reached the upstream during the outage. */
@@ -51,7 +51,7 @@ const kindOf = (response: Response): string => {
     return error === undefined ? `${response.status}` : `${response.status} ${error}`;
   }
   if (cacheStatus.includes("stale-if-error")) return "200 stale, the upstream fails";
-  if (cacheStatus.includes("; hit; ttl=-")) return "200 stale, validated behind";
+  if (cacheStatus.includes("; hit; ttl=-")) return "200 stale, revalidated";
   return cacheStatus.includes("; hit") ? "200 hit" : "200 from the upstream";
 };
 
@@ -100,7 +100,7 @@ export const measureOutage = async (plan: OutagePlan): Promise<Outage> => {
     const sent = timed().finally(() => underWay.delete(sent));
     underWay.add(sent);
   };
-  /** Where the second before the last one began, if enough of its answers were fresh. */
+  /** Begin of the second before the last one, if enough of its answers were fresh. */
   const recovered = (nowMs: number): number | undefined => {
     const beganMs = nowMs - 2_000;
     const second = after.filter(({ dueMs }) => dueMs >= beganMs && dueMs < beganMs + 1_000);

@@ -3,10 +3,10 @@ import type { Figure, FigureRow } from "../Figure.ts";
 import { listOf, serveUpstream, startEdge } from "./EdgeStack.ts";
 import { Connection } from "./Load.ts";
 
-/** How long the upstream takes, in milliseconds: all requests are there before it answers the first. */
+/** Latency of the upstream, in milliseconds: all requests arrive before its first answer. */
 const upstreamMs = 200;
 
-/** What a stampede came to. */
+/** Result of a stampede. */
 export interface Stampede {
   readonly name: string;
   /** Answers with status 200. */
@@ -41,7 +41,7 @@ export const measureStampedes = async (requests: number): Promise<ReadonlyArray<
   const port = standalone.ports["edge"] ?? 0;
   const stampede = async (name: string, token: (index: number) => string): Promise<Stampede> => {
     [asked, mostAtOnce, beforeAnswer] = [0, 0, 0];
-    // New ones: workerd closes a connection that is idle for 5 s.
+    // New connections: workerd closes idle ones after 5 s.
     const connections = await Connection.openMany(port, requests);
     const start = performance.now();
     const statuses = await Promise.all(connections.map((each, index) => each.send(listOf(token(index)))));

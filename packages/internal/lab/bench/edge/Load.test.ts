@@ -3,7 +3,7 @@ import { close, listen } from "@bytenite-engines/test-kit/ports";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Connection, saturate } from "./Load.ts";
 
-/** What the server answers: a body of so many bytes. */
+/** The server's response: a body of so many bytes. */
 let answer = { status: 200, length: 9, cacheStatus: "edge; hit; ttl=9" };
 let server: Server;
 let port = 0;

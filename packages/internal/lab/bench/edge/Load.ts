@@ -6,7 +6,7 @@ import { cpuSecondsOf } from "../../parts/Footprint.ts";
 export const requestOf = (path: string, authorization: string, accept?: string): string =>
   `GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: ${authorization}\r\n${accept === undefined ? "" : `accept: ${accept}\r\n`}\r\n`;
 
-/** What an answer must be. A run that gets another one ends: what is measured would be something else. */
+/** Expected answer. Another one ends the run, since it would measure something else. */
 export interface Expected {
   readonly status: number;
   /** Of the body, in bytes. Default: any. */
@@ -87,7 +87,7 @@ export class Connection {
   }
 }
 
-/** What is wrong with an answer; undefined: nothing. */
+/** Problem of an answer, or undefined. */
 const problemOf = (
   head: string,
   status: number,
@@ -104,7 +104,7 @@ const problemOf = (
   return `answered ${status} with ${length} bytes and Cache-Status ${JSON.stringify(cacheStatus)}, not ${JSON.stringify(expected)}`;
 };
 
-/** What a burst of load came to. */
+/** Result of a burst of load. */
 export interface Burst {
   readonly requests: number;
   readonly perSecond: number;

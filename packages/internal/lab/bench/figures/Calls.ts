@@ -13,7 +13,7 @@ import { callColumns, callRow, type CallLimits } from "./CallRows.ts";
 /** Largest ratio to bare fetch + decode of the same body. */
 export const callLimit = 1.2;
 
-/** Whom the ratios are to. */
+/** References of the ratios. */
 const peerName = "bare fetch + decode, protobuf";
 
 /** Ours over node:http. */
@@ -26,10 +26,10 @@ const limitsOf = (name: string, concurrency: number): CallLimits | undefined => 
   return concurrency === 1 ? { wall: 0.85, cpu: 0.85 } : { wall: 0.7, cpu: 0.6 };
 };
 
-/** Whom core has to be faster than. */
+/** Clients that core must be faster than. */
 const slower = ["connect-es", "Stainless SDK (openai)"];
 
-/** Whom a quick run takes: those that something was promised of. */
+/** Clients of a quick run: those with a promise. */
 const held = new Set([peerName, "core", overNode, ...slower]);
 
 /** Rounds must be long compared with a full garbage collection. */

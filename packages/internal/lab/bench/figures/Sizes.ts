@@ -9,7 +9,7 @@ import type { Figure, FigureRow } from "../Figure.ts";
 const root = fileURLToPath(new URL("../../../../../", import.meta.url));
 const here = fileURLToPath(new URL("../../", import.meta.url));
 
-/** What one writes to use a peer for the three calls. */
+/** Source that uses a peer for the three calls. */
 const peers: Readonly<Record<string, string>> = {
   "connect-es, the three rpcs": `
     import { createClient } from "@connectrpc/connect";

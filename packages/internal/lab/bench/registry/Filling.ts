@@ -16,7 +16,7 @@ export const tokenOf = (user: number): string => `token-of-user-${user}-for-the-
 /** The name of the engine of a number; its owner is the user of the rest of its division by the number of users. */
 export const nameOf = (engine: number): string => `engine-${engine}`;
 
-/** What filling has taken. */
+/** Time and memory of filling. */
 export interface Filled {
   readonly engines: number;
   readonly seconds: number;

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { startProcess } from "@bytenite-engines/test-kit";
 
-/** What a process has used so far. */
+/** Usage of a process so far. */
 export interface Usage {
   readonly cpuUs: number;
   readonly residentBytes: number;
@@ -31,7 +31,7 @@ export const served = async (script: string, ...args: ReadonlyArray<string>): Pr
   };
 };
 
-/** In the process of a server: says its port, and its usage when asked. */
+/** In the server's process: reports its port, and its usage on request. */
 export const announce = (port: number): void => {
   process.on("message", () => {
     const { user, system } = process.cpuUsage();

@@ -1,4 +1,4 @@
-// Lists: defaults, pages and their edges, orders, filters, and whose they are.
+// Lists: defaults, pages and their edges, orders, filters, owners.
 import { data, refused, type Expected, type WireCase } from "../Case.ts";
 
 /** Rows on a page when none are asked for: an assumption of our registry. */

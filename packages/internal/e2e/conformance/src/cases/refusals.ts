@@ -1,4 +1,4 @@
-// Who is let in, which paths and methods exist.
+// Refusals: credentials, paths and methods.
 import { data, refused, type WireCase } from "../Case.ts";
 import { tokenOf } from "../Engines.ts";
 

@@ -5,7 +5,7 @@ import type { Act, FaultServer } from "@bytenite-engines/test-kit";
 /** The token of the table: nothing that a caller can see may show it. */
 export const theToken = "fault-table-secret-0123456789";
 
-/** How one call must end. */
+/** Expected outcome of one call. */
 export interface Expected {
   /** `data`: the engine of the table. */
   readonly ends: EngineErrorTag | "data";
@@ -24,9 +24,9 @@ export interface Expected {
 /** One way of going wrong. */
 export interface FaultRow {
   readonly name: string;
-  /** What the server does with each request. */
+  /** Behaviour of the server per request. */
   readonly act: Act;
-  /** Where the call goes, when it is not simply the server. What is deferred is done at the end of the row. */
+  /** URL of the call, if not the server's. Deferred functions run at the end of the row. */
   readonly baseUrl?: (server: FaultServer, defer: (end: () => Promise<void>) => void) => string | Promise<string>;
   readonly options?: Omit<ClientOptions, "baseUrl">;
   /**
@@ -36,6 +36,6 @@ export interface FaultRow {
   readonly expected: Expected;
   /** The server says how long to wait, and the call does. */
   readonly hinted?: boolean;
-  /** What must hold of the server when the call has ended. */
+  /** Conditions on the server after the call. */
   readonly afterwards?: (server: FaultServer) => void | Promise<void>;
 }

@@ -11,7 +11,7 @@ import type { Engine } from "@bytenite-engines/proto";
 import { theToken, type FaultRow } from "./FaultRow.ts";
 import { startFaultServer, type FaultServer } from "@bytenite-engines/test-kit";
 
-/** What came of a call. */
+/** Outcome of a call. */
 export interface Ran {
   readonly exit: Exit.Exit<ApiResponse<Engine>, EngineError>;
   readonly waitedMs: number;
@@ -28,7 +28,7 @@ const deadlineMs = 30_000;
 /** A row's server, running. */
 export interface ServedRow extends AsyncDisposable {
   readonly server: FaultServer;
-  /** Where the call goes. */
+  /** URL of the call. */
   readonly baseUrl: string;
 }
 

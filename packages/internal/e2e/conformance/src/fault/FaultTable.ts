@@ -1,4 +1,4 @@
-// The fault table: server faults and how calls must end.
+// Fault table: server faults and expected outcomes.
 import type { FaultRow } from "./FaultRow.ts";
 import { bodies } from "./rows/bodies.ts";
 import { connections } from "./rows/connections.ts";

@@ -1,10 +1,10 @@
 // Open handles that keep a process alive: sockets, timers, servers.
 
-/** What holds this process now, by kind. Unreferenced timers and sockets do not. */
+/** Open handles of this process, by kind, without unreferenced timers and sockets. */
 export const held = (): ReadonlyArray<string> =>
   process.getActiveResourcesInfo().filter((kind) => /Timeout|TCP|TLS|Server/.test(kind));
 
-/** What holds it beyond what did before. */
+/** Handles opened since. */
 export const leftover = (before: ReadonlyArray<string>): ReadonlyArray<string> => {
   const known = [...before];
   return held().filter((kind) => {

@@ -9,10 +9,10 @@ import type { Expected } from "./FaultRow.ts";
 import { errorOf, type Ran } from "./FaultRun.ts";
 import type { FaultServer } from "@bytenite-engines/test-kit";
 
-/** How a call ended, in the words of the table. */
+/** Outcome of a call, in the terms of the table. */
 export type Outcome = Omit<Required<Expected>, "says" | "retryAfterMs"> & { readonly retryAfterMs: number | undefined };
 
-/** What a row expects. */
+/** Expectation of a row. */
 export const expectedOutcome = ({ ends, attempts, arrived, waitedMs, retryAfterMs }: Expected): Outcome => ({
   ends,
   attempts,
@@ -21,7 +21,7 @@ export const expectedOutcome = ({ ends, attempts, arrived, waitedMs, retryAfterM
   retryAfterMs,
 });
 
-/** What came of it. */
+/** Observed outcome. */
 export const outcomeOf = (ran: Ran, server: FaultServer): Outcome => ({
   ...endOf(ran),
   arrived: server.arrived.length,

@@ -15,7 +15,7 @@ import { archiveOf, hashOf, version, writeFolder } from "./Archives.ts";
 import type { Caller, LifecycleCall, LifecycleRefusal } from "./Rows.ts";
 import { tokens } from "./Servers.ts";
 
-/** What came of a call: nothing, the bytes of an archive, or a refusal as far as the client sees it. */
+/** Result of a call: nothing, the bytes of an archive, or a refusal as the client sees it. */
 export type LifecycleOutcome =
   | "done"
   | { readonly bytes: Buffer }

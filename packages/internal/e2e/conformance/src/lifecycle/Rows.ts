@@ -1,6 +1,6 @@
 // The life of one engine as a table: calls and expected outcomes.
 
-/** Who calls. `reader` is the owner with a token of scope `read`; `crowded` has no room left for archives. */
+/** Who calls. `reader` is the owner with a token of scope `read`; `crowded` has used up the quota of archives. */
 export type Caller = "owner" | "other" | "reader" | "crowded" | "nobody";
 
 /** Archives by name; `Archives.ts` makes them. */
@@ -46,7 +46,7 @@ export interface LifecycleRefusal {
   readonly exit: number;
 }
 
-/** What a row expects. A refusal changes nothing. */
+/** Expectation of a row. A refusal changes nothing. */
 export type LifecycleExpected =
   | { readonly state: EngineState }
   | { readonly archive: ArchiveName }

@@ -96,7 +96,7 @@ export const startOnWorkers = async (): Promise<EmulatedRegistry> => {
   return emulateRegistry(sql);
 };
 
-/** A registry on D1 and R2, and what it stands on. */
+/** A registry on D1 and R2, with its bindings. */
 export interface EmulatedRegistry extends LifecycleServer {
   readonly database: D1Database;
   readonly bucket: Bucket;

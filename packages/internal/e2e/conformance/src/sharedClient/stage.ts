@@ -24,7 +24,7 @@ const front = `export default {
   },
 };`;
 
-/** What the Worker answers. */
+/** Responses of the Worker. */
 export interface Answered {
   readonly status: number;
   readonly name?: string;

@@ -6,7 +6,7 @@ import { createEngineClient, EngineError, type ClientOptions, type Engine } from
 import * as Effect from "effect/Effect";
 import * as ManagedRuntime from "effect/ManagedRuntime";
 
-/** Who the request is of. */
+/** User of the request. */
 const user = new AsyncLocalStorage<string>();
 const userToken = (): string => `token-of-${user.getStore() ?? "nobody"}`;
 

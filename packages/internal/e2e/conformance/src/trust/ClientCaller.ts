@@ -53,6 +53,6 @@ const inferred = async (
   // Twice: a number that only the server has must be seen twice.
   for (const [, call] of [...calls, ...calls]) await call(client);
   const numbers = fieldNumbers(inference.profile(origin, Date.now()));
-  // What the profile does not know costs a request each time, so that all calls are tried in protobuf.
+  // Fields unknown to the profile cost a request each time, so that all calls are tried in protobuf.
   return { protobufVerification: { fieldNumbers: [numbers], responsesPerExtraRequest: 1 } };
 };

@@ -22,7 +22,7 @@ export const sourcesOfBne: ReadonlyArray<string> = [
 
 const commands = [["list"], ["get", "full@3.7"], ["status", "full@3.7"], ["get", "e1"]] as const;
 
-/** What one command printed, and how its answers came. */
+/** Output of one command, and the formats of its answers. */
 interface Printed {
   readonly text: string;
   /** Content-Type of each answer. */

@@ -1,10 +1,10 @@
 // Totals over many field numberings, and their Markdown page.
 import type { Way } from "../ForeignServers.ts";
 
-/** Who asks. */
+/** A caller. */
 export type Caller = "client" | "bne";
 
-/** What came of all numberings tried by a caller, on one path. */
+/** Result of all numberings tried by a caller, on one path. */
 export interface Tally {
   readonly caller: Caller;
   readonly way: Way;
@@ -24,7 +24,7 @@ export interface Tally {
   readonly incomplete: ReadonlyArray<number>;
 }
 
-/** What one numbering came to. */
+/** Result of one numbering. */
 export type Part = Omit<Tally, "caller" | "way" | "numberings">;
 
 /** Adds them up. */

@@ -1,4 +1,4 @@
-// No answer comes, or only the beginning of one.
+// Missing and partial answers.
 import { expect } from "vitest";
 import { good, headOf, labels, engineBytes, resetAfter, script, silent, stallAfter } from "../Acts.ts";
 import type { FaultRow } from "../FaultRow.ts";

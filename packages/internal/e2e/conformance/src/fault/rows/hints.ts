@@ -1,4 +1,4 @@
-// The server says when to come back.
+// Retry hints of the server.
 import { anyPack } from "@bufbuild/protobuf/wkt";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { RetryInfoSchema, StatusSchema } from "@bytenite-engines/proto";

@@ -114,7 +114,7 @@ export const largeBodies: ReadonlyArray<FaultRow> = [
   {
     name: "1,000,000 nested protobuf groups",
     act: answer({ headers: labels("protobuf"), body: new Uint8Array(mebibyte).fill((14 << 3) | 3) }),
-    // What is no protobuf of ours the second time as well is asked for in JSON.
+    // After a second undecodable protobuf body, JSON is requested.
     expected: { ends: "Undecodable", attempts: 3, waitedMs: 50 },
   },
 ];
