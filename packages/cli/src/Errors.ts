@@ -63,7 +63,8 @@ export const isTooLarge = ({ status, reason }: EngineError): boolean =>
 
 /** Whether the server rejected a valid request by its state or limits, such as a quota. */
 export const isBeyondLimit = (error: EngineError): boolean =>
-  isTooLarge(error) || (error.reason._tag === "InvalidArgument" && error.code === "FAILED_PRECONDITION");
+  isTooLarge(error) ||
+  (["InvalidArgument", "Rejected"].includes(error.reason._tag) && error.code === "FAILED_PRECONDITION");
 
 /** A failure with a specific hint. */
 export class HintedError extends Error {

@@ -1,6 +1,6 @@
 // Messages and hints of errors.
 import { UsageError, UserError } from "@bytenite-engines/registry/command";
-import type { EngineError } from "@bytenite-engines/core/promise";
+import type { EngineError, EngineErrorTag } from "@bytenite-engines/core/promise";
 import { sayDuration } from "./parse/Units.ts";
 import { documentedBaseUrl } from "./config/Setting.ts";
 import { FileError, HintedError, isBeyondLimit, isEngineError, isTooLarge, exitCodeOf, exitCodes } from "./Errors.ts";
@@ -26,7 +26,8 @@ export const failureOf = (error: unknown, command?: Command): Failure => {
   if (isEngineError(error)) return callFailure(error, command);
   if (error instanceof HintedError) return { ...failureOf(error.cause, command), hint: error.hint };
   if (error instanceof UserError) {
-    const { message, hint, exitCode } = error;
+    const { message, hint, exitCode, cause } = error;
+    if (isEngineError(cause)) return { ...callFailure(cause, command), message, hint };
     return { message, hint, exitCode, reason: error instanceof UsageError ? "Usage" : "Failed" };
   }
   if (error instanceof FileError) return { message: error.message, exitCode: exitCodes.unexpected, reason: "File" };
@@ -77,6 +78,7 @@ const sentence = (error: EngineError): string => {
   if (isBeyondLimit(error)) return `${host} refuses the request${answer}${said}`;
   switch (reason._tag) {
     case "NotFound":
+      if (isManagement(url) && said !== "") return `${host} has no such thing${answer}${said}`;
       return isExchange(url, method) ? `There is nothing at ${url}` : `Not found at ${host}: ${subjectOf(url)}`;
     case "Unauthenticated":
       return reason.noneSent === true
@@ -114,6 +116,7 @@ const sentence = (error: EngineError): string => {
     case "Unimplemented":
       return `${host} does not offer this call${answer}`;
     case "Conflict":
+      if (isManagement(url)) return `${host} refuses the request${answer}${said}`;
       return `${host}: the engine is not as the request expects it${answer}${said}`;
     case "Rejected":
     case "DataLoss":
@@ -138,6 +141,7 @@ const hintFor = (error: EngineError, command: Command | undefined): string | und
   // The server's message says what to do.
   if (isBeyondLimit(error)) return undefined;
   const { reason, url, method } = error;
+  if (isManagement(url)) return managementHints[reason._tag];
   switch (reason._tag) {
     case "NotFound":
       if (isExchange(url, method)) return noExchange;
@@ -187,6 +191,22 @@ const hintFor = (error: EngineError, command: Command | undefined): string | und
     case "DataLoss":
       return serverHint;
   }
+};
+
+/** Whether the request was to the management API of a registry. */
+const isManagement = (url: string): boolean => url.includes("/manage/v1/");
+
+const manageToken = "Set BYTENITE_MANAGE_TOKEN to a token of scope manage.";
+const registryAddress = "--base-url is the address of a registry; `bne registry serve` runs one.";
+
+const managementHints: Partial<Record<EngineErrorTag, string>> = {
+  Unauthenticated: manageToken,
+  PermissionDenied: manageToken,
+  Unreachable: registryAddress,
+  Undecodable: registryAddress,
+  RedirectRefused: registryAddress,
+  RateLimited: "Try again later.",
+  Unavailable: "Try again later.",
 };
 
 /** Whether the request was the exchange of an API key. */

@@ -36,7 +36,8 @@ export const run = async (argv: ReadonlyArray<string>): Promise<number> => {
     return await execute(argv, known);
   } catch (error) {
     if (error instanceof ClosedPipe) return exitCodes.ok;
-    if (error instanceof Interrupted) return error.exitCode;
+    // What a command has not ended, as a request or a question, is not waited for.
+    if (error instanceof Interrupted) process.exit(error.exitCode);
     const failures = (error instanceof SeveralErrors ? error.errors : [error]).map((one) =>
       failureOf(one, known.command),
     );

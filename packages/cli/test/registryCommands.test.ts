@@ -1,14 +1,17 @@
 // Commands of `bne registry`: help, formats, errors, questions.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { registryUsage } from "@bytenite-engines/registry/command";
 import { afterAll, expect, test } from "vitest";
 import { commands, flagsOf } from "../src/parse/CommandTable.ts";
 import { everywhere, output } from "../src/parse/Flags.ts";
-import { type Result } from "@bytenite-engines/test-kit/process";
-import { bne, binPath, makeHome } from "./Bne.ts";
+import { resultOf, type Result } from "@bytenite-engines/test-kit/process";
+import { manPages } from "../scripts/ManPage.ts";
+import { bne, binPath, makeHome, startBne } from "./Bne.ts";
 import { onTerminal } from "./Pty.ts";
 
 const home = makeHome();
@@ -131,4 +134,119 @@ test("errors are those of bne, as JSON with --output json", async () => {
   }
   const { stderr } = await run("users", "--database", "nowhere.db", "-o", "json");
   expect(JSON.parse(stderr)).toMatchObject({ error: { message: "there is no database nowhere.db", exitCode: 1 } });
+});
+
+test("package.json names the man page of every command", () => {
+  const { man } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { man: unknown };
+  expect(man).toEqual([...manPages().keys()].map((name) => `./dist/man/${name}`));
+});
+
+const manageToken = "bnt_a_secret_of_manage";
+
+/** A server elsewhere that answers every request alike. */
+const elsewhere = async (answer: (response: ServerResponse, url: string) => void) => {
+  const server = createServer((request, response) => answer(response, request.url ?? "")).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const stop = (): void => server.close().closeAllConnections();
+  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, stop, server };
+};
+
+const json = (status: number, value: unknown) => (response: ServerResponse) =>
+  void response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(value));
+
+const row = { name: "a", id: "1", engines: 0, disabledAt: null, maxEngines: null, maxBytes: null };
+
+const remote = (origin: string, line: string, token = manageToken): Promise<Result> =>
+  bne(home, ["registry", ...line.split(" "), "--base-url", origin, "-o", "json"], {
+    env: { BYTENITE_MANAGE_TOKEN: token },
+  });
+
+test("a manage token that no header can carry is not shown", async () => {
+  for (const token of ["bnt_SECRET\n# comment", "bnt_SECRET\u00fc\u4e2d"]) {
+    const { code, stdout, stderr } = await remote("http://127.0.0.1:9", "users", token);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain("BYTENITE_MANAGE_TOKEN has line breaks");
+    expect(stderr).not.toContain("SECRET");
+  }
+});
+
+test("failures of a registry elsewhere have the exit code, reason, status and URL of every call", async () => {
+  const table: ReadonlyArray<
+    readonly [line: string, answer: (response: ServerResponse) => void, code: number, reason: string, said: string]
+  > = [
+    ["users", json(400, { code: 3, message: `no ${manageToken}` }), 2, "InvalidArgument", "no <redacted>"],
+    ["users", json(401, { code: 16, message: "who?" }), 4, "Unauthenticated", "who?"],
+    ["users", json(403, { code: 7, message: "not you" }), 4, "PermissionDenied", "not you"],
+    ["users disable carol", json(404, { code: 5, message: "no carol" }), 3, "NotFound", "no carol"],
+    ["token create --user carol", json(404, { code: 5, message: "no carol" }), 3, "NotFound", "there is no user carol"],
+    ["users delete a", json(409, { code: 9, message: "you cannot delete yourself" }), 7, "Rejected", "yourself"],
+    ["users delete a", json(409, { code: 9, message: "the user has engines" }), 7, "Rejected", "a has engines"],
+    ["users create a", json(409, { code: 6, message: "a is there" }), 7, "Conflict", "a is there"],
+    ["users", json(503, {}), 5, "Unavailable", "cannot answer now"],
+    ["users", (response) => response.setHeader("Content-Type", "text/html").end("<p>"), 6, "Undecodable", "text/html"],
+    ["users", json(200, {}), 6, "Undecodable", "next"],
+    ["users", json(200, { users: [null], next: null }), 6, "Undecodable", "JSON object"],
+    ["users", json(200, { users: [{ ...row, disabledAt: "x" }], next: null }), 6, "Undecodable", "disabledAt"],
+    ["users", json(200, { users: [], next: "1" }), 6, "Undecodable", "next"],
+    ["users create a", json(201, {}), 6, "Undecodable", "name"],
+    ["statistics", json(200, {}), 6, "Undecodable", "users"],
+    ["users", (response) => response.setHeader("Content-Length", 400_000_000).end(" "), 6, "TooLarge", "67108864"],
+    [
+      "users",
+      (response) => response.writeHead(302, { Location: "https://a.example/" }).end(),
+      6,
+      "RedirectRefused",
+      "",
+    ],
+    ["users create a", (response) => response.writeHead(307, { Location: "/" }).end(), 6, "RedirectRefused", ""],
+  ];
+  await Promise.all(
+    table.map(async ([line, answer, code, reason, said]) => {
+      const { origin, stop } = await elsewhere(answer);
+      const result = await remote(origin, line);
+      stop();
+      expect(result.stderr).not.toContain(manageToken);
+      const { error } = JSON.parse(result.stderr) as { error: Record<string, unknown> };
+      expect({ ...error, line, code: result.code, stdout: result.stdout }).toMatchObject({
+        line,
+        code,
+        stdout: "",
+        reason,
+        exitCode: code,
+        status: expect.any(Number) as number,
+        message: expect.stringContaining(said) as string,
+        url: expect.stringContaining(`${origin}/manage/v1/`) as string,
+      });
+    }),
+  );
+  const refused = await remote("http://127.0.0.1:9", "users");
+  expect(refused.code).toBe(5);
+  expect(JSON.parse(refused.stderr)).toMatchObject({ error: { reason: "Unreachable", exitCode: 5 } });
+});
+
+test("SIGINT and SIGTERM end a command that waits for a registry elsewhere, or for an answer to its question", async () => {
+  let next = 0;
+  const mute = await elsewhere((response, url) => {
+    if (url.includes("/users")) response.end(JSON.stringify({ users: [row], next: `${++next}` }));
+  });
+  for (const [line, signal, code] of [
+    ["statistics", "SIGINT", 130],
+    ["statistics", "SIGTERM", 143],
+    ["users -o ndjson", "SIGTERM", 143],
+  ] as const) {
+    const seen = once(mute.server, "request");
+    const child = startBne(home, ["registry", ...line.split(" "), "--base-url", mute.origin], {
+      env: { BYTENITE_MANAGE_TOKEN: manageToken },
+    });
+    const result = resultOf(child);
+    await seen;
+    child.kill(signal);
+    const { code: ended, stderr } = await result;
+    expect({ line, signal, ended, stderr }).toEqual({ line, signal, ended: code, stderr: "" });
+  }
+  mute.stop();
+  const run = onTerminal(home, ["registry", "token", "create", "--user", "x", "--database", database]);
+  await run.until(/\[y\/N\] /);
+  run.type("\u0003");
+  expect(await run.ended).toBe(130);
 });

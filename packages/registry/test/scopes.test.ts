@@ -106,7 +106,7 @@ test("users and credentials of a registry elsewhere are managed by its address",
   expect([without.code, without.stderr]).toEqual([2, expect.stringContaining("set BYTENITE_MANAGE_TOKEN")]);
   await registry.end("SIGTERM");
   const gone = await remote("users");
-  expect([gone.code, gone.stderr]).toEqual([1, expect.stringContaining("cannot be reached")]);
+  expect([gone.code, gone.stderr]).toEqual([1, expect.stringContaining("Nothing listens at the server's address")]);
 });
 
 /** The records that a command prints. */

@@ -7,6 +7,7 @@ import {
   type RegistryRow,
 } from "@bytenite-engines/registry/command";
 import type { JsonObject } from "@bufbuild/protobuf";
+import { isEngineError } from "../Errors.ts";
 import type { Invocation } from "../Invocation.ts";
 import { openOutput, outputOptions, formOf } from "../output/Output.ts";
 import { textAt, type Column, type ColumnKind, type Shape } from "../output/Shape.ts";
@@ -80,13 +81,27 @@ export const run = async (invocation: Invocation): Promise<number> => {
     .filter(([flag]) => own.has(flag))
     .map(([flag, value]) => (value === true ? `--${flag}` : `--${flag}=${String(value)}`));
   const writer = fields[name] === undefined ? undefined : await rowWriter(invocation, name, fields[name]);
+  // It ends by itself, when all connections have.
+  const work = executeRegistry([...words, ...args, "--", ...positionals], outputOf(invocation, writer));
   try {
-    return await executeRegistry([...words, ...args, "--", ...positionals], outputOf(invocation, writer));
-  } catch (error) {
-    throw ofRegistry(error, command);
-  } finally {
+    const code = await (name === "serve" ? work : untilAborted(work, invocation.signal));
     await writer?.end();
+    return code;
+  } catch (error) {
+    // What was done before is said. The document stays without its end.
+    await writer?.flush();
+    throw ofRegistry(error, command);
   }
+};
+
+/** The result, or the reason of the signal once it is aborted. */
+const untilAborted = <A>(work: Promise<A>, signal: AbortSignal): Promise<A> => {
+  const aborted = new Promise<never>((_, reject) => {
+    const end = (): void => reject(signal.reason as Error);
+    if (signal.aborted) end();
+    else signal.addEventListener("abort", end, { once: true });
+  });
+  return Promise.race([work, aborted]);
 };
 
 /** A failure of the registry's commands, as bne prints its own. */
@@ -94,11 +109,14 @@ const ofRegistry = (error: unknown, command: Command): unknown => {
   if (error instanceof UsageError && error.hint === undefined)
     return new UsageError(error.message, `See \`${nameOf(command)} --help\`.`);
   const { message, code } = error as { message: string; code?: unknown };
-  return !(error instanceof UserError) && typeof code === "string" ? new UserError(message) : error;
+  return !(error instanceof UserError) && !isEngineError(error) && typeof code === "string"
+    ? new UserError(message)
+    : error;
 };
 
 interface RowWriter {
   readonly write: (row: RegistryRow) => Promise<void>;
+  readonly flush: () => Promise<void>;
   readonly end: () => Promise<void>;
 }
 
@@ -124,7 +142,8 @@ const rowWriter = async (invocation: Invocation, name: string, paths: ReadonlyAr
   const form = formOf(outputOptions(invocation), shape);
   if (name === "token create" && form === "table") {
     // For a shell: TOKEN=$(bne registry token create ...).
-    return { write: ({ secret }) => invocation.stdout.write(`${String(secret)}\n`), end: async () => {} };
+    const write = ({ secret }: RegistryRow): Promise<void> => invocation.stdout.write(`${String(secret)}\n`);
+    return { write, flush: async () => {}, end: async () => {} };
   }
   const writer = await openOutput(invocation, shape);
   let waiting: Array<{ readonly json: JsonObject }> = [];
@@ -134,6 +153,7 @@ const rowWriter = async (invocation: Invocation, name: string, paths: ReadonlyAr
     if (records.length > 0) await writer.write(records);
   };
   return {
+    flush,
     write: async (row) => {
       waiting.push({ json: { ...row } });
       // A secret that could not be written is revoked, so it does not wait.

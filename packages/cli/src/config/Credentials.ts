@@ -1,5 +1,5 @@
 // Credentials: flag, environment, keychain or file; each bound to its origin.
-import { UsageError } from "@bytenite-engines/registry/command";
+import { assertSendable, UsageError } from "@bytenite-engines/registry/command";
 import { rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isLoopback } from "@bytenite-engines/core/wire";
@@ -61,8 +61,8 @@ const givenCredentials = async (
 const sendable = (secret: string, origin: string): string => {
   if (secret.trim() === "")
     throw new UsageError(`${origin} is empty`, "`bne help credentials` says where tokens come from.");
-  if (/^[\u0020-\u007e]*$/.test(secret)) return secret;
-  throw new UsageError(`${origin} has line breaks or characters beyond ASCII, which no token has`);
+  assertSendable(secret, origin);
+  return secret;
 };
 
 /** An access token, or an API key that is exchanged for one. */

@@ -24,6 +24,12 @@ export class UsageError extends UserError {
   }
 }
 
+/** Throws UsageError for a secret that no header can carry. It says where the secret came from, never the secret. */
+export const assertSendable = (secret: string, origin: string): void => {
+  if (/^[\u0020-\u007e]*$/.test(secret)) return;
+  throw new UsageError(`${origin} has line breaks or characters beyond ASCII, which no token has`);
+};
+
 /** Format of failures: a sentence, or one JSON object of the same shape as that of `bne`. */
 export type FailureFormat = "text" | "json";
 

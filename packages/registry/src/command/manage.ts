@@ -1,13 +1,15 @@
 // Commands over the management API.
 import { existsSync } from "node:fs";
 import { didYouMean, isLoopback } from "@bytenite-engines/core/wire";
+import { createRawClient, errorOf } from "@bytenite-engines/core/exchange";
+import { EngineError, type EngineErrorReason } from "@bytenite-engines/core/promise";
 import { fetchHandler } from "../api/App.ts";
 import { scopes, type Scope } from "../api/Authentication.ts";
 import { makeManagement, managementHeader, managementPath } from "../api/Management.ts";
 import { operatorActor, type ListedCredential } from "../manage/Accounts.ts";
 import { databasePath, flagsOf, needed, oneTooMany, withDatabase, type Flags } from "./Database.ts";
 import { canAsk, isConfirmed, type CommandOutput } from "./Output.ts";
-import { UserError, UsageError } from "./UserError.ts";
+import { assertSendable, UserError, UsageError } from "./UserError.ts";
 
 /** Milliseconds until an answer must be there. */
 const timeoutMs = 30_000;
@@ -18,7 +20,7 @@ const pageRows = 1_000;
 /** Where the token of scope `manage` is read from: a flag would be seen by everybody on this machine. */
 const tokenVariable = "BYTENITE_MANAGE_TOKEN";
 
-/** An error response of the management API. */
+/** An error response of the management API on a database here. */
 class Refused extends UserError {
   readonly status: number;
   constructor(message: string, status: number) {
@@ -27,44 +29,117 @@ class Refused extends UserError {
   }
 }
 
-/** The management API of one registry. Failures are UserErrors, and those of a database here. */
+/** The HTTP status of an error response. */
+const statusOf = (error: unknown): number | undefined =>
+  error instanceof Refused || error instanceof EngineError ? error.status : undefined;
+
+/** The management API of one registry. Failures are UserErrors, EngineErrors of a registry elsewhere, and those of a database here. */
 interface Management {
   /** The registry, in messages. */
   readonly where: string;
-  readonly call: <A>(method: string, path: string, body?: object) => Promise<A>;
+  /** The record that is answered, which has the fields. */
+  readonly call: <A>(method: string, path: string, fields: Fields, body?: object) => Promise<A>;
   /** The rows of a list, page by page; at most so many. */
-  readonly rows: <A>(path: string, name: string, most?: number) => AsyncGenerator<A>;
+  readonly rows: <A>(path: string, name: string, fields: Fields, most?: number) => AsyncGenerator<A>;
 }
 
-type Send = (request: Request) => Promise<Response>;
+type Fields = ReadonlyArray<string>;
 
-const managementOver = (where: string, base: string, token: string, send: Send, server: string): Management => {
-  const call = async <A>(method: string, path: string, body?: object): Promise<A> => {
-    const headers = { Authorization: token, [managementHeader]: "1", "Content-Type": "application/json" };
-    const init = body === undefined ? {} : { body: JSON.stringify(body) };
-    const answer = await send(new Request(`${base}${managementPath}/${path}`, { method, headers, ...init }));
-    const json = (await answer.json().catch(() => undefined)) as { readonly message?: string } | undefined;
-    if (answer.ok && json !== undefined) return json as A;
-    const said = json?.message ?? "no JSON: is it a registry?";
-    throw new Refused(server === "" ? said : `${server} answered ${answer.status}: ${said}`, answer.status);
-  };
-  return {
-    where,
-    call,
-    rows: async function* <A>(path: string, name: string, most = Infinity) {
-      let left = most;
-      for (let after: string | null = null; left > 0;) {
-        const query = `limit=${Math.min(left, pageRows)}${after === null ? "" : `&after=${encodeURIComponent(after)}`}`;
-        const page: Record<string, unknown> = await call("GET", `${path}${path.includes("?") ? "&" : "?"}${query}`);
-        const rows = page[name] as ReadonlyArray<A>;
-        yield* rows;
-        left -= rows.length;
-        after = page["next"] as string | null;
-        if (after === null) return;
-      }
-    },
-  };
+/** The JSON of a success, and the error of one that is not what was asked for. */
+interface Answer {
+  readonly json: unknown;
+  readonly unreadable: (problem: string) => Error;
+}
+
+/** Sends one request. */
+type Ask = (method: string, path: string, body?: object) => Promise<Answer>;
+
+const managementBy = (where: string, ask: Ask): Management => ({
+  where,
+  call: async <A>(method: string, path: string, fields: Fields, body?: object) => {
+    const { json, unreadable } = await ask(method, path, body);
+    return recordIn(json, fields, unreadable) as A;
+  },
+  rows: async function* <A>(path: string, name: string, fields: Fields, most = Infinity) {
+    const seen = new Set<string | null>([null]);
+    let left = most;
+    for (let after: string | null = null; left > 0;) {
+      const query = `limit=${Math.min(left, pageRows)}${after === null ? "" : `&after=${encodeURIComponent(after)}`}`;
+      const { json, unreadable } = await ask("GET", `${path}${path.includes("?") ? "&" : "?"}${query}`);
+      const { [name]: rows, next } = recordIn(json, ["next"], unreadable);
+      if (!Array.isArray(rows)) throw unreadable(`it has no list ${name}`);
+      for (const row of rows) yield recordIn(row, fields, unreadable) as A;
+      if (next === null) return;
+      if (typeof next !== "string" || seen.has(next) || rows.length === 0) throw unreadable("its next leads nowhere");
+      seen.add(next);
+      left -= rows.length;
+      after = next;
+    }
+  },
+});
+
+/** A JSON object that has the fields; of a time, one that can be read. */
+const recordIn = (
+  json: unknown,
+  fields: Fields,
+  unreadable: Answer["unreadable"],
+): Readonly<Record<string, unknown>> => {
+  if (typeof json !== "object" || json === null) throw unreadable("it is no JSON object where one is expected");
+  const record = json as Readonly<Record<string, unknown>>;
+  for (const field of fields) {
+    const value = record[field];
+    const isTime = /(?:^a|A)t$/.test(field) && value !== null;
+    const isGood = isTime ? typeof value === "string" && !Number.isNaN(Date.parse(value)) : value !== undefined;
+    if (!isGood || (typeof value === "object" && value !== null && field !== "detail"))
+      throw unreadable(`it has no ${field} that can be read`);
+  }
+  return record;
 };
+
+/** Sends to a registry elsewhere, once: many changes must not be repeated. Rejects with EngineError, as every client does. */
+const askOver =
+  (base: string, token: string): Ask =>
+  async (method, path, body) => {
+    const text = body === undefined ? null : JSON.stringify(body);
+    const client = createRawClient({
+      attemptTimeoutMs: timeoutMs,
+      deadlineMs: timeoutMs,
+      retry: { maxAttempts: 1 },
+      fetch: async (url, init) => {
+        const response = await fetch(url, { ...init, method, body: text });
+        const isRedirect = response.status >= 300 && response.status < 400;
+        // Without its target, so that only a GET is sent to another place.
+        return isRedirect && method !== "GET" ? new Response(null, { status: response.status }) : response;
+      },
+    });
+    const url = `${base}${managementPath}/${path}`;
+    const answer = await client
+      .get({ url, headers: requestHeaders(token), endpoint: "list" })
+      .catch((error: unknown) => {
+        throw error instanceof EngineError ? error.with({ method }) : error;
+      });
+    const { status, headers, bytes } = answer;
+    if (status >= 400) throw errorOf(answer, token).with({ method });
+    const failure = (reason: EngineErrorReason) => new EngineError({ reason, method, url, attempts: 1, status });
+    if (status >= 300) throw failure({ _tag: "RedirectRefused", problem: `a ${method} is not sent to another place` });
+    const unreadable = (problem: string) => failure({ _tag: "Undecodable", problem });
+    try {
+      return { json: JSON.parse(new TextDecoder().decode(bytes)) as unknown, unreadable };
+    } catch {
+      const type = mediaTypeIn(headers.get("content-type"));
+      throw unreadable(type === "application/json" ? "it is no JSON" : `no JSON but ${type}`);
+    }
+  };
+
+const mediaTypeIn = (contentType: string | null): string =>
+  /^[\w.+-]+\/[\w.+-]+/.exec(contentType ?? "")?.[0].toLowerCase() ?? "an unknown type";
+
+const requestHeaders = (token: string) => ({
+  authorization: token,
+  accept: "application/json",
+  "content-type": "application/json",
+  [managementHeader.toLowerCase()]: "1",
+});
 
 /** The registry that `--base-url` names, or undefined without that flag. Throws UsageError. */
 const elsewhere = (flags: Flags): Management | undefined => {
@@ -75,20 +150,12 @@ const elsewhere = (flags: Flags): Management | undefined => {
   if (url === null || !(url.protocol === "https:" || (url.protocol === "http:" && isLoopback(hostOf(url))))) {
     throw new UsageError("--base-url is https://HOST, or http:// on this machine: a token is sent there");
   }
-  const token = process.env[tokenVariable] ?? "";
+  const token = (process.env[tokenVariable] ?? "").trim();
   if (token === "") throw new UsageError(`set ${tokenVariable} to a token of scope manage`);
+  assertSendable(token, tokenVariable);
   // The base URL of the API is taken for that of the registry.
   const base = url.href.replace(/\/+$/, "").replace(/\/v1\/dev$/, "");
-  const send: Send = async (request) => {
-    try {
-      // A token goes nowhere else.
-      return await fetch(request, { redirect: "error", signal: AbortSignal.timeout(timeoutMs) });
-    } catch (error) {
-      const { cause, message } = error as { readonly cause?: { readonly message?: string }; readonly message: string };
-      throw new UserError(`${url.origin} cannot be reached: ${cause?.message || message}`);
-    }
-  };
-  return managementOver(url.origin, base, token, send, url.origin);
+  return managementBy(url.origin, askOver(base, token));
 };
 
 const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[|\]$/g, "");
@@ -115,12 +182,19 @@ const managed = (
     let fault: unknown;
     const onFault = (error: unknown) => (fault = error);
     const answer = fetchHandler(makeManagement({ sql: file.port, box, authorize: asOperator, now: Date.now, onFault }));
-    const send: Send = async (request) => {
-      const response = await answer(request);
+    const ask: Ask = async (method, path, body) => {
+      const init = {
+        method,
+        headers: requestHeaders(""),
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      };
+      const response = await answer(new Request(`http://localhost${managementPath}/${path}`, init));
       if (fault !== undefined) throw fault;
-      return response;
+      const json = (await response.json()) as { readonly message?: string };
+      if (!response.ok) throw new Refused(json.message ?? "", response.status);
+      return { json, unreadable: (problem) => new Error(problem) };
     };
-    await work(managementOver(databasePath(flags), "http://localhost", "", send, ""));
+    await work(managementBy(databasePath(flags), ask));
     return 0;
   });
 };
@@ -135,6 +209,8 @@ interface UserRow {
   readonly maxEngines: number | null;
   readonly maxBytes: number | null;
 }
+
+const userFields = ["name", "id", "engines", "disabledAt", "maxEngines", "maxBytes"] as const;
 
 const printUser = (output: CommandOutput, user: UserRow): Promise<void> => {
   const { name, id, engines, disabledAt, maxEngines, maxBytes } = user;
@@ -169,7 +245,7 @@ export const users = async (args: ReadonlyArray<string>, output: CommandOutput):
   if (given === "list") {
     if (name !== undefined) throw oneTooMany(name);
     return managed(flags, "read", async ({ rows }) => {
-      for await (const user of rows<UserRow>("users", "users")) await printUser(output, user);
+      for await (const user of rows<UserRow>("users", "users", userFields)) await printUser(output, user);
     });
   }
   const verb = userVerbs.find((known) => known === given);
@@ -184,11 +260,15 @@ export const users = async (args: ReadonlyArray<string>, output: CommandOutput):
   if (extra !== undefined) throw oneTooMany(extra);
   if (verb === "create") {
     const body = { name, ...quotasOf(flags) };
-    return managed(flags, "change", async ({ call }) => printUser(output, await call("POST", "users", body)));
+    return managed(flags, "change", async ({ call }) =>
+      printUser(output, await call("POST", "users", userFields, body)),
+    );
   }
   if (verb === "delete") return deleteUser(name, flags, output);
   const body = { disabled: verb === "disable" };
-  return managed(flags, "change", async ({ call }) => printUser(output, await call("PATCH", userPath(name), body)));
+  return managed(flags, "change", async ({ call }) =>
+    printUser(output, await call("PATCH", userPath(name), userFields, body)),
+  );
 };
 
 const deleteUser = (name: string, flags: Flags, output: CommandOutput): Promise<number> => {
@@ -199,16 +279,14 @@ const deleteUser = (name: string, flags: Flags, output: CommandOutput): Promise<
   const query = heir !== undefined ? `?handOverTo=${encodeURIComponent(heir)}` : "?engines=delete";
   const path = `${userPath(name)}${heir === undefined && !flags.isOn("delete-engines") ? "" : query}`;
   return managed(flags, "change", async ({ call }) => {
-    const done = await call<{ readonly engines?: number; readonly deletedEngines?: number }>("DELETE", path).catch(
-      (error: unknown) => {
-        if (!(error instanceof Refused) || error.status !== 409 || path !== userPath(name)) throw error;
-        throw new UserError(
-          `${name} has engines`,
-          1,
-          "--hand-over-to USER hands them over, --delete-engines deletes them.",
-        );
-      },
-    );
+    const done = await call<{ readonly engines?: number; readonly deletedEngines?: number }>("DELETE", path, [
+      "name",
+    ]).catch((error: unknown) => {
+      // Other conflicts have the same status.
+      if (statusOf(error) !== 409 || !/has engines/.test((error as Error).message)) throw error;
+      const hint = "--hand-over-to USER hands them over, --delete-engines deletes them.";
+      throw new UserError(`${name} has engines`, 1, hint, { cause: error });
+    });
     const engines = done.engines ?? done.deletedEngines ?? 0;
     const fate = heir === undefined ? `with ${engines} engines` : `${engines} engines handed over to ${heir}`;
     await output.row({ name, engines, handedOverTo: heir ?? null }, `deleted ${name}\t${fate}`);
@@ -223,7 +301,9 @@ export const quota = async (args: ReadonlyArray<string>, output: CommandOutput):
   const body = quotasOf(flags);
   if (Object.keys(body).length === 0)
     throw new UsageError("which quota? --max-engines N, --max-bytes N, or none for N");
-  return managed(flags, "change", async ({ call }) => printUser(output, await call("PATCH", userPath(name), body)));
+  return managed(flags, "change", async ({ call }) =>
+    printUser(output, await call("PATCH", userPath(name), userFields, body)),
+  );
 };
 
 /** The number of rows that `--limit` allows. Throws UsageError. */
@@ -251,7 +331,12 @@ export const list = async (
   const path = user === undefined ? what : `${what}?user=${encodeURIComponent(user)}`;
   const most = limitOf(flags);
   return managed(flags, "read", async ({ rows }) => {
-    for await (const record of rows<Readonly<Record<string, string | number | boolean | object>>>(path, what, most)) {
+    for await (const record of rows<Readonly<Record<string, string | number | boolean | object>>>(
+      path,
+      what,
+      columns[what],
+      most,
+    )) {
       const cells = columns[what].map((name) => {
         const value = record[name] ?? null;
         return [name, typeof value === "object" && value !== null ? JSON.stringify(value) : value] as const;
@@ -261,10 +346,12 @@ export const list = async (
   });
 };
 
+const statisticsFields = ["users", "disabledUsers", "engines", "publicEngines", "credentials"] as const;
+
 /** `registry statistics`: one row. */
 export const statistics = async (args: ReadonlyArray<string>, output: CommandOutput): Promise<number> =>
   managed(flagsOf(args, ["base-url"], [], 0), "read", async ({ call }) => {
-    const numbers = await call<Readonly<Record<string, number>>>("GET", "statistics");
+    const numbers = await call<Readonly<Record<string, number>>>("GET", "statistics", statisticsFields);
     await output.row(
       numbers,
       Object.entries(numbers)
@@ -299,6 +386,7 @@ export const change = async (
       const { tag = given } = await call<{ readonly tag?: string }>(
         method,
         `${path}/${encodeURIComponent(given)}`,
+        [],
         body,
       );
       await output.row({ tag, change: done }, `${done} ${tag}`);
@@ -320,7 +408,7 @@ export const credentials = async (
     const user = flags.text("user");
     const path = user === undefined ? "credentials" : `credentials?user=${encodeURIComponent(user)}`;
     return managed(flags, "read", async ({ rows }) => {
-      for await (const credential of rows<ShownCredential>(path, "credentials")) {
+      for await (const credential of rows<ShownCredential>(path, "credentials", credentialFields)) {
         if ((credential.kind === "api-key") !== (kind === "api-key")) continue;
         const { user, scope, label, createdAt, lastUsedAt } = credential;
         const state = stateOf(credential, Date.now());
@@ -342,7 +430,7 @@ export const credentials = async (
 };
 
 const revoked = (call: Management["call"], id: string): Promise<{ readonly configuredIn: string | null }> =>
-  call("DELETE", `credentials/${encodeURIComponent(id)}`);
+  call("DELETE", `credentials/${encodeURIComponent(id)}`, ["configuredIn"]);
 
 const createCredential = async (kind: "token" | "api-key", flags: Flags, output: CommandOutput): Promise<number> => {
   const user = needed(flags, "user");
@@ -362,13 +450,18 @@ const createCredential = async (kind: "token" | "api-key", flags: Flags, output:
     mayMakeUser = true;
   }
   return managed(flags, "make", async ({ call, where }) => {
-    await call("GET", userPath(user)).catch(async (error: unknown) => {
-      if (!(error instanceof Refused) || error.status !== 404) throw error;
-      if (!mayMakeUser) await assertWanted(`there is no user ${user} in ${where}`, "Make one?");
-      await call("POST", "users", { name: user });
+    await call("GET", userPath(user), userFields).catch(async (error: unknown) => {
+      if (statusOf(error) !== 404) throw error;
+      if (!mayMakeUser) await assertWanted(`there is no user ${user} in ${where}`, "Make one?", error);
+      await call("POST", "users", userFields, { name: user });
     });
     const path = `${userPath(user)}/credentials`;
-    const { id, secret } = await call<{ readonly id: string; readonly secret: string }>("POST", path, wanted);
+    const { id, secret } = await call<{ readonly id: string; readonly secret: string }>(
+      "POST",
+      path,
+      ["id", "secret"],
+      wanted,
+    );
     output.note(`${kind} ${id} of ${user}, scope ${scope}; it is shown this once:`);
     await output.secret({ id, user, kind, scope, secret }, secret).catch(async (error: unknown) => {
       await revoked(call, id);
@@ -380,8 +473,8 @@ const createCredential = async (kind: "token" | "api-key", flags: Flags, output:
 const createHint = "--create-user makes it, without a question.";
 
 /** Asks whether to make what is missing. Rejects with UserError when not. */
-const assertWanted = async (missing: string, question: string): Promise<void> => {
-  if (!canAsk()) throw new UserError(missing, 1, createHint);
+const assertWanted = async (missing: string, question: string, cause?: unknown): Promise<void> => {
+  if (!canAsk()) throw new UserError(missing, 1, createHint, { cause });
   if (await isConfirmed(`${missing}. ${question} [y/N] `)) return;
   throw new UserError("nothing was made", 1, createHint);
 };
@@ -389,6 +482,8 @@ const assertWanted = async (missing: string, question: string): Promise<void> =>
 /** A credential as the management API writes it. */
 type ShownCredential = Readonly<Record<"id" | "user" | "kind" | "scope" | "label" | "createdAt", string>> &
   Readonly<Record<"expiresAt" | "revokedAt" | "lastUsedAt", string | null>>;
+
+const credentialFields = ["id", "user", "kind", "scope", "label", "createdAt", "expiresAt", "revokedAt", "lastUsedAt"];
 
 /** A credential of a list, as a database or the API has it. */
 type Listed = ShownCredential | ListedCredential;

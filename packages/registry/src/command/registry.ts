@@ -59,7 +59,7 @@ BYTENITE_REGISTRY_KEY      key for secrets at rest and for access tokens, at lea
 
 export type { CommandOutput, RegistryRow } from "./Output.ts";
 export { canAsk, isConfirmed } from "./Output.ts";
-export { UsageError, UserError } from "./UserError.ts";
+export { assertSendable, UsageError, UserError } from "./UserError.ts";
 
 type Command = (args: ReadonlyArray<string>, output: CommandOutput) => Promise<number>;
 
@@ -123,8 +123,9 @@ export const runRegistry = async (given: ReadonlyArray<string>): Promise<number>
   try {
     return await executeRegistry(args, plainOutput);
   } catch (error) {
-    // A path that does not exist, and errors for the user. Anything else is a fault of ours, and shows its stack.
-    const isExpected = error instanceof UserError || (error as NodeJS.ErrnoException).code !== undefined;
+    // A path that does not exist, errors for the user, and those of calls. Anything else is a fault of ours, and shows its stack.
+    const { code, name } = error as NodeJS.ErrnoException;
+    const isExpected = error instanceof UserError || name === "EngineError" || code !== undefined;
     if (!isExpected) throw error;
     return writeFailure(error as Error, format);
   }
@@ -137,7 +138,8 @@ const onUnwritten = (error: NodeJS.ErrnoException): void => {
   unwritten ??= error;
 };
 
-/** The same without printing failures: rejects with UserError, UsageError or an error of the system, which has a `code`. */
+/** The same without printing failures: rejects with UserError, UsageError, EngineError of a registry elsewhere, or an error of the
+ * system, which has a `code`. */
 export const executeRegistry = async (args: ReadonlyArray<string>, output: CommandOutput): Promise<number> => {
   const [first = "serve", ...rest] = args;
   const isHelp = first === "help" || args.includes("--help") || args.includes("-h");
