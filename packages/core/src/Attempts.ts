@@ -16,8 +16,8 @@ import { steadyMs, after, Cancellation } from "./Timer.ts";
 import type { HedgingTools } from "./LatencyHedging.ts";
 
 /**
- * Attempts it until it succeeds, fails for good, or runs out of attempts, budget or time. `start` is when the call began, on
- * the monotonic clock, where that is not now.
+ * Runs a call until it succeeds, fails for good, or runs out of attempts, budget or time. `start`: begin of the call on the
+ * monotonic clock; default now.
  */
 export const attempts = <A>(plan: AttemptPlan<A>, start?: bigint): Effect.Effect<A, AttemptFailure> =>
   Effect.withFiber((fiber) => {
@@ -25,38 +25,38 @@ export const attempts = <A>(plan: AttemptPlan<A>, start?: bigint): Effect.Effect
     return attemptFrom(1, 0, { plan, clock, fiber, start: start ?? clock.monotonicTimeNanosUnsafe() }, undefined);
   });
 
-interface Course<A> {
+interface RetryLoop<A> {
   readonly plan: AttemptPlan<A>;
   readonly clock: Clock.Clock;
   readonly fiber: Fiber.Fiber<unknown, unknown>;
   /** When the call began, on the monotonic clock. */
   readonly start: bigint;
-  /** Of the schedule of the call, once it has begun. */
+  /** Step of the call's schedule, from its first retry on. */
   step?: BackoffStep;
 }
 
-const remainingMs = ({ plan, clock, start }: Course<unknown>): number =>
+const remainingMs = ({ plan, clock, start }: RetryLoop<unknown>): number =>
   plan.settings.deadlineMs - Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6;
 
 /**
- * The attempt with this number and, as long as they may be, those after it. `lastCost` is what this one was paid with, `last`
- * the failure of the one before.
+ * Makes this attempt, and the following ones while retries are allowed. `lastCost`: what this one cost the budget; `last`: the
+ * failure before it.
  */
 const attemptFrom = <A>(
   count: number,
   lastCost: number,
-  course: Course<A>,
+  loop: RetryLoop<A>,
   last: AttemptFailure | undefined,
 ): Effect.Effect<A, AttemptFailure> => {
-  course.plan.state.attempt = count;
+  loop.plan.state.attempt = count;
   // Rounded to milliseconds, so that a call that begins now has its full deadline.
-  return Effect.matchEffect(attempt(course, Math.ceil(remainingMs(course))), {
+  return Effect.matchEffect(attempt(loop, Math.ceil(remainingMs(loop))), {
     onSuccess: (value) => {
-      course.plan.budget.refund(lastCost);
+      loop.plan.budget.refund(lastCost);
       return Effect.succeed(value);
     },
     onFailure: (failure) =>
-      Effect.flatMap(Random.next, (random) => afterFailure(count, because(failure, last), random, course)),
+      Effect.flatMap(Random.next, (random) => afterFailure(count, withCause(failure, last), random, loop)),
   });
 };
 
@@ -64,9 +64,9 @@ const afterFailure = <A>(
   count: number,
   failure: AttemptFailure,
   random: number,
-  course: Course<A>,
+  loop: RetryLoop<A>,
 ): Effect.Effect<A, AttemptFailure> => {
-  const { settings, budget, state } = course.plan;
+  const { settings, budget, state } = loop.plan;
   const { reason } = failure.error;
   const retryClass = retryClassOf(reason);
   if (retryClass === "corrupt") state.corrupt += 1;
@@ -77,7 +77,7 @@ const afterFailure = <A>(
     attempts: count,
     corrupt: state.corrupt,
     hintMs: failure.hintMs,
-    remainingMs: remainingMs(course),
+    remainingMs: remainingMs(loop),
     // Deduplicated calls use the same delay, so their retry is one request, charged to one of them.
     random: settings.retry.backoff === undefined ? (shared?.random ?? random) : 0,
   });
@@ -87,21 +87,21 @@ const afterFailure = <A>(
     ? "final"
     : !decision.retry
       ? decision.because
-      : course.plan.mayRepeat?.(failure) === false
+      : loop.plan.mayRepeat?.(failure) === false
         ? "not-repeatable"
         : budget.pay(cost)
           ? undefined
           : "budget";
-  if (!decision.retry || stopped !== undefined) return giveUp(course.plan, failure, stopped ?? "final");
+  if (!decision.retry || stopped !== undefined) return giveUp(loop.plan, failure, stopped ?? "final");
   const { delayMs, hinted } = decision;
   const { backoff } = settings.retry;
-  if (backoff === undefined || hinted) return again(count, cost, delayMs, hinted, failure, course);
-  course.step ??= Effect.runSync(backoff() as Effect.Effect<BackoffStep>);
-  return Effect.flatMap(course.step(course.clock.currentTimeMillisUnsafe(), failure.error), (delayMs) => {
-    if (delayMs === undefined) return giveUp(course.plan, failure, "schedule");
-    return delayMs >= remainingMs(course)
-      ? giveUp(course.plan, failure, "deadline")
-      : again(count, cost, delayMs, false, failure, course);
+  if (backoff === undefined || hinted) return retryLater(count, cost, delayMs, hinted, failure, loop);
+  loop.step ??= Effect.runSync(backoff() as Effect.Effect<BackoffStep>);
+  return Effect.flatMap(loop.step(loop.clock.currentTimeMillisUnsafe(), failure.error), (delayMs) => {
+    if (delayMs === undefined) return giveUp(loop.plan, failure, "schedule");
+    return delayMs >= remainingMs(loop)
+      ? giveUp(loop.plan, failure, "deadline")
+      : retryLater(count, cost, delayMs, false, failure, loop);
   });
 };
 
@@ -109,15 +109,15 @@ const afterFailure = <A>(
 type BackoffStep = (nowMs: number, error: EngineError) => Effect.Effect<number | undefined>;
 
 /** The next attempt after a delay. */
-const again = <A>(
+const retryLater = <A>(
   count: number,
   cost: number,
   delayMs: number,
   hinted: boolean,
   failure: AttemptFailure,
-  course: Course<A>,
+  loop: RetryLoop<A>,
 ): Effect.Effect<A, AttemptFailure> => {
-  const { budget, subject, emit } = course.plan;
+  const { budget, subject, emit } = loop.plan;
   const { reason, status } = failure.error;
   const budgetTokens = budget.tokens;
   emit({
@@ -130,7 +130,7 @@ const again = <A>(
     hinted,
     budgetTokens,
   });
-  return Effect.flatMap(Effect.sleep(Duration.millis(delayMs)), () => attemptFrom(count + 1, cost, course, failure));
+  return Effect.flatMap(Effect.sleep(Duration.millis(delayMs)), () => attemptFrom(count + 1, cost, loop, failure));
 };
 
 const giveUp = (
@@ -144,18 +144,21 @@ const giveUp = (
 };
 
 /** Makes the previous failure the cause of a CircuitOpen error. */
-const because = (failure: AttemptFailure, last: AttemptFailure | undefined): AttemptFailure =>
+const withCause = (failure: AttemptFailure, last: AttemptFailure | undefined): AttemptFailure =>
   failure.error.reason._tag === "CircuitOpen" && last !== undefined ? failure.with({ cause: last.error }) : failure;
 
 /** One attempt: in its span, within its timeout, if the breaker lets it through. */
-const attempt = <A>({ plan, clock, fiber, start }: Course<A>, withinMs: number): Effect.Effect<A, AttemptFailure> => {
+const attempt = <A>(
+  { plan, clock, fiber, start }: RetryLoop<A>,
+  withinMs: number,
+): Effect.Effect<A, AttemptFailure> => {
   const inSpan = (span: Span | undefined): Effect.Effect<A, AttemptFailure> =>
     send({ plan, clock, span, start, withinMs });
   const sent = plan.tracing === undefined ? inSpan(undefined) : plan.tracing.attempt(plan, fiber, inSpan);
-  return plan.breaker === undefined ? sent : guarded(plan.breaker, plan, clock, sent);
+  return plan.breaker === undefined ? sent : throughBreaker(plan.breaker, plan, clock, sent);
 };
 
-const guarded = <A>(
+const throughBreaker = <A>(
   breaker: Breaker,
   plan: AttemptPlan<A>,
   clock: Clock.Clock,
@@ -170,14 +173,14 @@ const guarded = <A>(
       return Effect.fail(failedHere(plan, { _tag: "CircuitOpen", retryAfterMs: Math.ceil(retryAfterMs) }));
     return Effect.onExit(sent, (exit) =>
       Effect.sync(() => {
-        const state = breaker.record(origin, steadyMs(clock), soundness(exit), admittedMs);
+        const state = breaker.record(origin, steadyMs(clock), breakerOutcome(exit), admittedMs);
         if (state !== undefined) emit({ ...subject, type: "breaker", state });
       }),
     );
   });
 
 /** Whether the origin works, for the breaker; undefined if the attempt was interrupted or had no token. */
-const soundness = (exit: Exit.Exit<unknown, AttemptFailure>): boolean | undefined => {
+const breakerOutcome = (exit: Exit.Exit<unknown, AttemptFailure>): boolean | undefined => {
   if (Exit.isSuccess(exit)) return true;
   const failure = Exit.findErrorOption(exit);
   if (failure._tag === "None" || failure.value.exhausted) return undefined;

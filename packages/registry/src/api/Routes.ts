@@ -30,11 +30,10 @@ export interface ReadSession {
 /** Options of the routes. */
 export interface RoutesOptions extends CallOptions {
   /**
-   * Engines are read there, where it is given: a replica may be behind. With `primary` it is one that sees all that was written, and
-   * may write.
+   * Session for reads of engines, on a replica that may be behind. With `primary` it sees all writes and may write.
    */
   readonly session?: (head: RequestHead, from?: "primary") => ReadSession;
-  /** Where credentials of requests that only read engines are looked up: it may be behind. Default `sql`, as for all others. */
+  /** Replica for the credentials of requests that only read engines; it may be behind. Default `sql`, as for all others. */
   readonly credentials?: SqlDriver;
   readonly serializer: Serializer;
   readonly accessTokens: AccessTokens | undefined;
@@ -92,10 +91,10 @@ export const makeAuthorize = (options: RoutesOptions): Authorize => {
       options.attempts,
     );
   const onPrimary = authenticatorOn(options.sql);
-  const onCopy = options.credentials === undefined ? onPrimary : authenticatorOn(options.credentials);
+  const onReplica = options.credentials === undefined ? onPrimary : authenticatorOn(options.credentials);
   return async (head, nowMs, known, reads) => {
     const token = tokenOf(head.header("authorization"));
-    const authenticate = reads === "engines" ? onCopy : onPrimary;
+    const authenticate = reads === "engines" ? onReplica : onPrimary;
     const credential = await authenticate(token, nowMs, options.addressOf?.(head));
     if (credential === undefined) throw unauthenticated("access token is not valid");
     known(credential.user.name);
