@@ -47,7 +47,7 @@ const described =
 const chunkOf = (id: string): string | null => {
   if (starting.test(id)) return "start";
   // Settings and credentials need it before anything is asked.
-  if (/\/core\/src\/(HttpRules|Suggestion)\.ts$/.test(id)) return "base";
+  if (/\/core\/src\/(HttpRules|Retry|Suggestion)\.ts$/.test(id)) return "base";
   if (apart.test(id) || described.test(id) || /\/(yaml|jsonc-parser)\//.test(id)) return null;
   if (asking.test(id)) return "asking";
   return /\/cli\/src\/|\/(string-width|strip-ansi|ansi-regex|get-east-asian-width)\/|\/registry\/src\/command\/UserError\.ts$/.test(
@@ -97,7 +97,11 @@ for (const input of inputs) {
   await bundle.close();
   for (const file of output) {
     written.add(file.fileName);
-    if (file.type === "chunk") modules.push(...file.moduleIds);
+    if (file.type !== "chunk") continue;
+    modules.push(...file.moduleIds);
+    // Each would run before the other.
+    if (file.name === "base" && file.imports.some((name) => name.startsWith("asking")))
+      throw new Error("base imports asking: name in chunkOf what settings need of core");
   }
 }
 
