@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { entryWith } from "../test/entry.ts";
-import { maxPurges, notesInCache, parsePurge, Purges, type Purge } from "./Purge.ts";
+import { maxPurges, notesInCache, notesInLog, parsePurge, Purges, type Purge } from "./Purge.ts";
 
 const get = entryWith({ endpoint: "get", names: ["zipper"], fetchedAtMs: 1_000 });
 const status = entryWith({ endpoint: "status", names: ["zipper"], fetchedAtMs: 1_000 });
@@ -32,24 +32,84 @@ test.each([
   expect(parsePurge(new URLSearchParams(query), 5)).toEqual(expected);
 });
 
+const nothing = "say what to purge: endpoint=..., tag=..., or all=true";
+const noTag = "tag must be a tag such as name, name@1 or name@1.2";
+const noEndpoint = "endpoint must be one of list, get, status";
+
 test.each([
-  "",
-  "all=yes",
-  "endpoint=engines",
-  "endpoint=toString",
-  "tag=a/b",
-  "tag=",
+  ["", nothing],
+  ["hard=true", nothing],
+  ["all=yes", "all must be true"],
+  ["endpoint=engines", noEndpoint],
+  ["endpoint=toString", noEndpoint],
+  ["endpoint=", noEndpoint],
+  ["tag=a/b", noTag],
+  ["tag=", noTag],
+  ["tag=a&hard=yes", "hard must be true or false"],
   // Half of what was asked for must not pass for all of it.
-  "endpoint=list&endpoint=get",
-  "tag=a&tag=b",
-  "all=true&tag=a",
-])("%j is refused", (query) => {
-  expect(typeof parsePurge(new URLSearchParams(query), 5)).toBe("string");
+  ["endpoint=list&endpoint=get", "endpoint is given more than once: send one request for each"],
+  ["tag=a&tag=b", "tag is given more than once: send one request for each"],
+  ["all=true&tag=a", "all=true stands alone"],
+  ["all=true&endpoint=get", "all=true stands alone"],
+  // It would purge more or less than was meant.
+  ["tags=zipper", "unknown parameter tags: there are all, endpoint, tag, hard"],
+])("%j is refused: %s", (query, message) => {
+  expect(parsePurge(new URLSearchParams(query), 5)).toBe(message);
 });
 
-test("a misspelled parameter is refused: it would purge more or less than was meant", () => {
-  expect(parsePurge(new URLSearchParams("tags=zipper"), 5)).toContain("unknown parameter tags");
-  expect(parsePurge(new URLSearchParams("tag=zipper&hard=yes"), 5)).toContain("hard must be");
+test("a clock that goes back does not end purges", () => {
+  const purges = new Purges();
+  expect([10, 5, 11].map((nowMs) => purges.latest(nowMs))).toEqual([10, 10, 11]);
+});
+
+test("what is added twice is known the second time", () => {
+  const purges = new Purges();
+  const [a, b, c] = ["a", "b", "c"].map((name, index): Purge => ({ atMs: index, hard: false, name })) as [
+    Purge,
+    Purge,
+    Purge,
+  ];
+  expect(purges.add([a, b])).toEqual([a, b]);
+  expect(purges.add([a, c])).toEqual([c]);
+});
+
+test.each([
+  ["everybody", undefined, maxPurges],
+  ["one owner", "alice", 50],
+])("the oldest purges of %s become one of everything up to then", (_what, owner, most) => {
+  for (const [hardOne, expected] of [
+    [-1, "soft"],
+    [0, "hard"],
+  ] as const) {
+    const purges = new Purges();
+    const add = (index: number): void =>
+      void purges.add([
+        {
+          atMs: 1_000 + index,
+          hard: index === hardOne,
+          name: `n${index}`,
+          ...(owner === undefined ? {} : { owners: [owner] }),
+        },
+      ]);
+    const at = (fetchedAtMs: number, name = "other", of = "alice"): string | undefined =>
+      purges.of(entryWith({ names: [name], fetchedAtMs, owner: of }));
+    for (let index = 0; index < most; index++) add(index);
+    expect(at(1_000)).toBeUndefined();
+    add(most);
+    expect([at(1_000), at(1_001), at(1_002), at(1_002, "n2")]).toEqual([expected, expected, undefined, "soft"]);
+    if (owner !== undefined) expect(at(1_000, "n0", "bob")).toBeUndefined();
+  }
+});
+
+test("owners beyond a number are forgotten, and what the data centre has from before their purges is not used", () => {
+  const purges = new Purges();
+  const add = (owner: number, atMs: number): void => void purges.add([{ atMs, hard: false, owners: [`o${owner}`] }]);
+  add(0, 7);
+  add(0, 9);
+  for (let owner = 1; owner < 4_000; owner++) add(owner, 20);
+  expect(purges.floorMs).toBe(0);
+  add(4_000, 30);
+  expect(purges.floorMs).toBe(9);
 });
 
 test("too many purges become one of everything, which forgets none of them", () => {
@@ -72,10 +132,88 @@ test("purges of one user take what is that user's, and the strongest one counts"
   expect([get, entryWith({ owner: "bob" })].map((entry) => purges.of(entry))).toEqual(["hard", "soft"]);
 });
 
-test.each(["", "x", "null", "{}", '"x"', "[null, 1, {}]", '[{"atMs":"5"}]'])(
-  "a note that is %j purges nothing",
-  async (text) => {
-    const store = { match: async () => new Response(text), put: async () => {}, delete: async () => false };
-    expect(await notesInCache(store).read(["alice"])).toEqual([]);
-  },
-);
+/** Notes in a cache that is a map. */
+const cacheOf = () => {
+  const stored = new Map<string, Response>();
+  const store = {
+    match: async (url: string) => stored.get(url)?.clone(),
+    put: async (url: string, response: Response) => void stored.set(url, response),
+    delete: async () => false,
+  };
+  return { stored, store, notes: notesInCache(store) };
+};
+
+test.each([
+  "",
+  "x",
+  "null",
+  "{}",
+  '"x"',
+  '[null, 1, {}, "x"]',
+  '[{"atMs":"5","hard":true}]',
+  '[{"atMs":5}]',
+  '[{"hard":true}]',
+  '[{"atMs":5,"hard":"yes"}]',
+])("a note that is %j purges nothing", async (text) => {
+  const { store } = cacheOf();
+  expect(await notesInCache({ ...store, match: async () => new Response(text) }).read(["alice"])).toEqual([]);
+});
+
+test("notes in the Cache API are of an owner or of everybody, and last a week", async () => {
+  const { stored, notes } = cacheOf();
+  const [general, own, second, others] = [
+    { atMs: 1, hard: true },
+    { atMs: 2, hard: false, owners: ["alice", "alice before"] },
+    { atMs: 3, hard: false, owners: ["alice"] },
+    { atMs: 4, hard: false, owners: ["bob"] },
+  ] as const;
+  for (const purge of [general, own, second, others]) await notes.write(purge);
+  expect(await notes.read(["alice"])).toEqual([general, own, second]);
+  expect(await notes.read(["alice before", "carol"])).toEqual([general, own]);
+  expect([...stored.keys()]).toEqual(
+    ["all", "alice", "alice before", "bob"].map((name) => `https://e.invalid/purges/${name}`),
+  );
+  const [first] = stored.values();
+  expect(first?.headers.get("cache-control")).toBe("max-age=604800");
+  expect(first?.headers.get("content-type")).toBe("application/json");
+  expect([notes.isPerOwner, notes.reach]).toEqual([
+    true,
+    "at once in this isolate, within 5 seconds in its data centre; not in others (no PURGE_LOG is bound)",
+  ]);
+});
+
+test.each([
+  ["everybody", undefined, maxPurges],
+  ["an owner", "alice", 50],
+])("notes of %s are bounded", async (_what, owner, most) => {
+  const { notes } = cacheOf();
+  for (let index = 0; index <= most; index++) {
+    await notes.write({ atMs: index, hard: false, name: "a", ...(owner === undefined ? {} : { owners: [owner] }) });
+  }
+  const read = await notes.read(owner === undefined ? [] : [owner]);
+  expect([read.length, read[0]]).toEqual([most, { atMs: 1, hard: false }]);
+});
+
+test("a Cache API that stores nothing ends no purge", async () => {
+  const { store } = cacheOf();
+  const refusing = notesInCache({ ...store, put: () => Promise.reject(new Error("full")) });
+  await refusing.write({ atMs: 1, hard: true });
+  expect(await refusing.read([])).toEqual([]);
+});
+
+test("notes in the log are read from where reading ended", async () => {
+  const kept: Array<Purge> = [];
+  const notes = notesInLog({
+    append: async (purge) => kept.push(purge),
+    since: async (number) => ({ purges: kept.slice(number), last: kept.length }),
+  });
+  const [one, two] = [
+    { atMs: 1, hard: true },
+    { atMs: 2, hard: false },
+  ];
+  await notes.write(one);
+  expect(await notes.read([])).toEqual([one]);
+  await notes.write(two);
+  expect(await notes.read(["alice"])).toEqual([two]);
+  expect([notes.isPerOwner, notes.reach]).toEqual([false, "at once in this isolate, within 5 seconds everywhere"]);
+});

@@ -45,6 +45,22 @@ test.each<[string, Record<string, string>, string]>([
   expect(second.headers.get("cache-control")).toMatch(/^private/);
 });
 
+test("a stored answer that the upstream confirms is given as it was, with the new lifetime", async () => {
+  stage.answer = (headers) => {
+    const isKnown = headers.get("if-none-match") === '"1"';
+    return new Response(isKnown ? null : "old", {
+      status: isKnown ? 304 : 200,
+      headers: { etag: '"1"', "cache-control": isKnown ? "max-age=60" : "max-age=10" },
+    });
+  };
+  await (await stage.edge.get("alice", "/projects/file")).text();
+  stage.clock.ms += 20_000;
+  const confirmed = await stage.edge.get("alice", "/projects/file");
+  expect([confirmed.status, await confirmed.text()]).toEqual([200, "old"]);
+  expect(confirmed.headers.get("cache-status")).toBe("bytenite-edge; fwd=stale; fwd-status=304; ttl=60; stored");
+  expect(cacheResult(await stage.edge.get("alice", "/projects/file"))).toBe("hit");
+});
+
 test("without a token nothing of another path is stored", async () => {
   stage.answer = () => Response.json({}, { headers: { "cache-control": "public, max-age=60" } });
   for (let count = 0; count < 2; count++) {

@@ -137,6 +137,11 @@ test("tags are kept for a minute, apart for each token, and a failure offers not
   expect((await asking(as(registry, "bob"))).stdout).toBe(first.stdout);
   expect(registry.requests).toHaveLength(1);
   expect((await asking(as(registry, "alice"))).stdout).toContain("zipper@0.1");
+  // A token that is missing, or would be read from the input, is no other token.
+  for (const flag of [["--token", "-"], ["--token="]]) {
+    const { stdout } = await bne(other, ["__complete", "fish", ...flag, "get", ""], { env: as(registry, "bob") });
+    expect({ flag, stdout }).toEqual({ flag, stdout: first.stdout });
+  }
   const kept = readdirSync(join(other.path, "cache", "bytenite-engines", "completion"));
   expect(kept).toHaveLength(2);
   expect(kept.join("")).not.toMatch(/bob|alice/);

@@ -1,6 +1,7 @@
 // Random mutations of shipped code, tested in a copy.
 import { spawnSync } from "node:child_process";
 import {
+  chmodSync,
   cpSync,
   existsSync,
   globSync,
@@ -63,6 +64,8 @@ const leftOut = new Set([".git", ".data", ".turbo", ".mutation", ".wrangler", "c
 /** A copy of the sources as they are, in which files can be changed. Packages see each other's there. */
 const copyRepository = (): string => {
   const copy = mkdtempSync(join(tmpdir(), "mutants-"));
+  // Tests that start a program as another user need a way to it, as they have in a clone.
+  chmodSync(copy, 0o755);
   cpSync(root, copy, {
     recursive: true,
     verbatimSymlinks: true,

@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import { close, listen } from "@bytenite-engines/test-kit/ports";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Connection, saturate } from "./Load.ts";
+import { bodyOf, Connection, load, saturate } from "./Load.ts";
 
 /** The server's response: a body of so many bytes. */
 let answer = { status: 200, length: 9, cacheStatus: "edge; hit; ttl=9" };
@@ -42,4 +42,12 @@ test.each([
   const connection = await Connection.open(port, expected);
   await expect(saturate([connection], request, process.pid, 10_000)).rejects.toThrow(message);
   connection.close();
+});
+
+test("the first answer on each connection has the bytes that were expected", async () => {
+  answer = right;
+  const of = (text: string) => load(port, () => ({ request, expected: bodyOf(Buffer.from(text)) }), 20, 4);
+  expect((await of("x".repeat(9))).latenciesMs).toHaveLength(20);
+  await expect(of(`${"x".repeat(8)}y`)).rejects.toThrow("answered a body of SHA-256");
+  await expect(of("x".repeat(10))).rejects.toThrow("with 9 bytes");
 });

@@ -1,4 +1,5 @@
 // GET load over plain sockets.
+import { createHash, type Hash } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import { cpuSecondsOf } from "../../parts/Footprint.ts";
 
@@ -11,8 +12,23 @@ export interface Expected {
   readonly status: number;
   /** Of the body, in bytes. Default: any. */
   readonly length?: number;
+  /** SHA-256 of the body, in hex: checked of the first answer on a connection, as it takes time from the server. Default: any. */
+  readonly sha256?: string;
   /** Part of the Cache-Status field. Default: none is asked for. */
   readonly cacheStatus?: string;
+}
+
+/** What is expected where it is this body. */
+export const bodyOf = (bytes: Uint8Array): Required<Pick<Expected, "status" | "length" | "sha256">> => ({
+  status: 200,
+  length: bytes.length,
+  sha256: createHash("sha256").update(bytes).digest("hex"),
+});
+
+/** A request, and what its answer must be. */
+export interface Exchange {
+  readonly request: string;
+  readonly expected: Expected;
 }
 
 const none = Buffer.alloc(0);
@@ -25,11 +41,13 @@ export class Connection {
   #head: Buffer = none;
   #left = -1;
   #status = 0;
-  readonly #expected: Expected | undefined;
+  #expected: Expected | undefined;
+  #hash: Hash | undefined;
 
   private constructor(socket: Socket, expected: Expected | undefined) {
     this.#socket = socket;
     this.#expected = expected;
+    this.#hash = createHash("sha256");
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => this.#read(chunk));
     socket.on("error", (error) => this.#failed?.(error));
@@ -47,8 +65,9 @@ export class Connection {
     return Promise.all(Array.from({ length: count }, () => Connection.open(port, expected)));
   }
 
-  /** The status of the answer, once all of it is here. Rejects when it is not what was expected of this connection. */
-  send(request: string): Promise<number> {
+  /** The status of the answer, once all of it is here. Rejects when it is not what was expected: by default, of this connection. */
+  send(request: string, expected = this.#expected): Promise<number> {
+    this.#expected = expected;
     return new Promise((resolve, reject) => {
       this.#waiting = resolve;
       this.#failed = reject;
@@ -73,17 +92,26 @@ export class Connection {
       this.#status = Number(head.slice(9, 12));
       this.#left = Number(/\r\ncontent-length: (\d+)/i.exec(head)?.[1] ?? 0);
       const problem = problemOf(head, this.#status, this.#left, this.#expected);
-      if (problem !== undefined) {
-        this.#failed?.(new Error(problem));
-        this.#socket.destroy();
-        return;
-      }
+      if (problem !== undefined) return this.#end(problem);
       body = bytes.length - end - 4;
+      this.#hash?.update(bytes.subarray(end + 4));
+    } else {
+      this.#hash?.update(chunk);
     }
     this.#left -= body;
     if (this.#left > 0) return;
     this.#left = -1;
+    const sha256 = this.#hash?.digest("hex");
+    this.#hash = undefined;
+    const wanted = this.#expected?.sha256 ?? sha256;
+    if (sha256 !== undefined && sha256 !== wanted)
+      return this.#end(`answered a body of SHA-256 ${sha256}, not ${wanted}`);
     this.#waiting?.(this.#status);
+  }
+
+  #end(problem: string): void {
+    this.#failed?.(new Error(problem));
+    this.#socket.destroy();
   }
 }
 
@@ -179,11 +207,11 @@ export const atRate = async (
 /** Sends so many requests over so many connections at once. Latencies in milliseconds, sorted. */
 export const load = async (
   port: number,
-  next: () => string,
+  next: () => Exchange,
   calls: number,
   count: number,
 ): Promise<{ readonly perSecond: number; readonly latenciesMs: ReadonlyArray<number> }> => {
-  const connections = await Connection.openMany(port, count, { status: 200 });
+  const connections = await Connection.openMany(port, count);
   const latenciesMs: Array<number> = [];
   let left = calls;
   const start = performance.now();
@@ -191,7 +219,8 @@ export const load = async (
     connections.map(async (connection) => {
       while (left-- > 0) {
         const from = performance.now();
-        await connection.send(next());
+        const { request, expected } = next();
+        await connection.send(request, expected);
         latenciesMs.push(performance.now() - from);
       }
     }),

@@ -2,15 +2,21 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { load, requestOf } from "../edge/Load.ts";
+import { load, type Exchange } from "../edge/Load.ts";
 import type { Figure, FigureRow } from "../Figure.ts";
 import { engineLines, fill, letIn, manifestLines, nameOf, tokenOf, type Filled } from "../registry/Filling.ts";
-import { served } from "../registry/Served.ts";
+import { exchangeOf, served } from "../registry/Served.ts";
 import { quantile } from "../Statistics.ts";
 
 const connections = 64;
 
 const users = 1_000;
+
+/** Different requests of a row: each with a user of its own, and known by its first answer. */
+const requestsOfRow = 100;
+
+/** Engines on a page of a list. */
+const pageSize = 20;
 
 const promisedPerSecond = 20_000;
 
@@ -18,8 +24,10 @@ const columns = ["per second", "p50 ms", "p99 ms", "MB"];
 
 interface Question {
   readonly name: string;
-  /** The path for a user, drawn anew for each request. */
+  /** The path for a user. */
   readonly path: (user: number) => string;
+  /** Engines in the answer. Default: a page. */
+  readonly engines?: number;
 }
 
 const questions = (engines: number): ReadonlyArray<Question> => {
@@ -30,7 +38,11 @@ const questions = (engines: number): ReadonlyArray<Question> => {
     { name: "list, public only", path: () => "/engines?isPublic=true" },
     { name: "list, public only, deep page", path: () => `/engines?isPublic=true&pagination.offset=${engines * 0.09}` },
     { name: "list, by name, backwards", path: () => "/engines?orderBy=name%20desc" },
-    { name: "engine by tag", path: (user) => `/engines/${nameOf(user + users * Math.floor(Math.random() * each))}` },
+    {
+      name: "engine by tag",
+      path: (user) => `/engines/${nameOf(user + users * Math.floor(Math.random() * each))}`,
+      engines: 1,
+    },
   ];
 };
 
@@ -75,11 +87,14 @@ export const registryScale: Figure = {
       ["JSON", "application/json"],
       ["protobuf", "application/x-protobuf"],
     ] as const) {
-      for (const { name, path } of questions(engines)) {
-        const next = (): string => {
+      for (const { name, path, engines: count = pageSize } of questions(engines)) {
+        const exchanges: Array<Exchange> = [];
+        while (exchanges.length < requestsOfRow) {
           const user = Math.floor(Math.random() * users);
-          return requestOf(`/v1/dev${path(user)}`, tokenOf(user), mediaType);
-        };
+          exchanges.push(await exchangeOf(registry, `/v1/dev${path(user)}`, tokenOf(user), mediaType, count));
+        }
+        let sent = 0;
+        const next = (): Exchange => exchanges[sent++ % requestsOfRow] as Exchange;
         const { perSecond, latenciesMs } = await load(registry.port, next, calls, connections);
         const { residentBytes } = await registry.usage();
         rows.push({

@@ -2,10 +2,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { load, requestOf } from "../edge/Load.ts";
+import { load, type Exchange } from "../edge/Load.ts";
 import type { Figure, FigureRow } from "../Figure.ts";
 import { engineLines, fill, letIn, nameOf, tokenOf } from "../registry/Filling.ts";
-import { served, type Served } from "../registry/Served.ts";
+import { exchangeOf, served, type Served } from "../registry/Served.ts";
 import { ratioOf, ratios, spreadOf } from "../Statistics.ts";
 
 /** Connections at once. */
@@ -14,8 +14,8 @@ const connections = 64;
 const token = tokenOf(0);
 
 const targets = [
-  { name: "engine by tag", path: `/v1/dev/engines/${nameOf(5)}`, promised: 0.4 },
-  { name: "list of 20", path: "/v1/dev/engines?pagination.limit=20", promised: 0.3 },
+  { name: "engine by tag", path: `/v1/dev/engines/${nameOf(5)}`, engines: 1, promised: 0.4 },
+  { name: "list of 20", path: "/v1/dev/engines?pagination.limit=20", engines: 20, promised: 0.3 },
 ] as const;
 
 const forms = { JSON: "application/json", protobuf: "application/x-protobuf" } as const;
@@ -26,9 +26,9 @@ interface Rounds {
   readonly cpuUs: Array<number>;
 }
 
-const measure = async (server: Served, request: string, calls: number, into: Rounds): Promise<void> => {
+const measure = async (server: Served, exchange: Exchange, calls: number, into: Rounds): Promise<void> => {
   const before = await server.usage();
-  const { perSecond } = await load(server.port, () => request, calls, connections);
+  const { perSecond } = await load(server.port, () => exchange, calls, connections);
   const after = await server.usage();
   into.perSecond.push(perSecond);
   into.cpuUs.push((after.cpuUs - before.cpuUs) / calls);
@@ -59,16 +59,16 @@ export const registryThroughput: Figure = {
     const rounds = effort === "quick" ? 3 : 15;
     const calls = effort === "quick" ? 1_500 : 10_000;
     const rows: Array<FigureRow> = [];
-    for (const { name, path, promised } of targets) {
+    for (const { name, path, engines, promised } of targets) {
       for (const [form, mediaType] of Object.entries(forms)) {
-        const request = requestOf(path, token, mediaType);
+        const exchange = await exchangeOf(registry, path, token, mediaType, engines);
         const ours: Rounds = { perSecond: [], cpuUs: [] };
         const peer: Rounds = { perSecond: [], cpuUs: [] };
         // Once without counting: compiled code.
-        for (const server of [registry, bare]) await load(server.port, () => request, calls, connections);
+        for (const server of [registry, bare]) await load(server.port, () => exchange, calls, connections);
         for (let round = 0; round < rounds; round++) {
-          await measure(bare, request, calls, peer);
-          await measure(registry, request, calls, ours);
+          await measure(bare, exchange, calls, peer);
+          await measure(registry, exchange, calls, ours);
         }
         const { median, lower, upper } = ratioOf(ours.perSecond, peer.perSecond);
         rows.push({

@@ -2,6 +2,8 @@
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { startProcess } from "@bytenite-engines/test-kit";
+import { bodyOf, requestOf, type Exchange } from "../edge/Load.ts";
+import { nameOf } from "./Filling.ts";
 
 /** Usage of a process so far. */
 export interface Usage {
@@ -29,6 +31,24 @@ export const served = async (script: string, ...args: ReadonlyArray<string>): Pr
     },
     stop: () => stop(),
   };
+};
+
+/** A request for so many engines, with the answer that it must get each time. Throws where the first one has not as many. */
+export const exchangeOf = async (
+  { port }: Served,
+  path: string,
+  token: string,
+  mediaType: string,
+  engines: number,
+): Promise<Exchange> => {
+  const headers = { authorization: token, accept: mediaType };
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers });
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  const names = new TextDecoder("latin1").decode(bytes).match(new RegExp(nameOf(0).replace("0", "\\d+"), "g")) ?? [];
+  if (response.status !== 200 || names.length !== engines) {
+    throw new Error(`${path} was answered ${response.status} with ${names.length} engines, not ${engines}`);
+  }
+  return { request: requestOf(path, token, mediaType), expected: bodyOf(bytes) };
 };
 
 /** In the server's process: reports its port, and its usage on request. */
