@@ -44,10 +44,11 @@ test.each([
   connection.close();
 });
 
+const answeredWith = (text: string) => load(port, () => ({ request, expected: bodyOf(Buffer.from(text)) }), 20, 4);
+
 test("the first answer on each connection has the bytes that were expected", async () => {
   answer = right;
-  const of = (text: string) => load(port, () => ({ request, expected: bodyOf(Buffer.from(text)) }), 20, 4);
-  expect((await of("x".repeat(9))).latenciesMs).toHaveLength(20);
-  await expect(of(`${"x".repeat(8)}y`)).rejects.toThrow("answered a body of SHA-256");
-  await expect(of("x".repeat(10))).rejects.toThrow("with 9 bytes");
+  expect((await answeredWith("x".repeat(9))).latenciesMs).toHaveLength(20);
+  await expect(answeredWith(`${"x".repeat(8)}y`)).rejects.toThrow("answered a body of SHA-256");
+  await expect(answeredWith("x".repeat(10))).rejects.toThrow("with 9 bytes");
 });
