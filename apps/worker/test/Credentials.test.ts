@@ -5,9 +5,14 @@ import { expect, test } from "vitest";
 import { startOrigin, startProxy } from "./origin.ts";
 
 /** Head and body of the answer to a request with these header lines, sent as they are. */
-const send = async (url: string, lines: ReadonlyArray<Buffer>, path = "/engines/sound"): Promise<string> => {
+const send = async (
+  url: string,
+  lines: ReadonlyArray<Buffer>,
+  path = "/engines/sound",
+  method = "GET",
+): Promise<string> => {
   const socket = connect(Number(new URL(url).port), "127.0.0.1");
-  const head = Buffer.from(`GET /v1/dev${path} HTTP/1.1\r\nhost: proxy\r\naccept: application/json\r\n`);
+  const head = Buffer.from(`${method} /v1/dev${path} HTTP/1.1\r\nhost: proxy\r\naccept: application/json\r\n`);
   const ends = Buffer.from("connection: close\r\n\r\n");
   socket.end(Buffer.concat([head, ...lines.map((line) => Buffer.concat([line, Buffer.from("\r\n")])), ends]));
   let answer = "";
@@ -88,3 +93,14 @@ test.each(["token", "bearer token", "BEARER token", "Basic dG9rOmVu", "a!#$%&'*+
     }
   },
 );
+
+test.each(["/engines/sound", "/projects"])("TRACE of %s is refused, with a token or without one", async (path) => {
+  const origin = await startOrigin();
+  const proxy = await startProxy(origin.url);
+  for (const lines of [[authorization("token")], []]) {
+    const answer = await send(proxy.url, lines, path, "TRACE");
+    expect(answer).toMatch(/^HTTP\/1.1 (?:405|501) /);
+    expect(answer).not.toContain("token");
+  }
+  expect((await origin.state()).asked).toEqual([]);
+});

@@ -25,6 +25,28 @@ test("bodies that a client does not read are bounded by its share, and do not cu
   expect(budget.bytes).toBe(0);
 });
 
+test.each([
+  ["192.0.2.1", "192.0.2.2"],
+  ["2001:db8:0:1::1", "2001:db8:0:2::1"],
+])("without a token the share of bodies is that of the address: %s cuts %s not off", async (address, other) => {
+  stage.answer = () => engineOfSize(large);
+  const get = (client: string, path: string): Promise<Response> =>
+    stage.edge.get(undefined, path, { ...json, "cf-connecting-ip": client });
+  const { budget } = stage.edge.isolate;
+  const unread = [];
+  for (const part of ["engines", "projects"]) {
+    for (let index = 0; index < 10; index++) unread.push(await get(address, `/${part}/e${index}`));
+    expect(budget.bytes).toBeGreaterThan(large);
+    expect(budget.bytes).toBeLessThanOrEqual(maxBodyBytesPerUser);
+  }
+  const before = budget.bytes;
+  unread.push(await get(other, "/engines/a"));
+  expect(budget.bytes).toBeGreaterThan(before + large);
+  for (const response of unread) await response.body?.cancel();
+  await stage.edge.settle();
+  expect(budget.bytes).toBe(0);
+});
+
 test("many users together stay below the bound of the isolate", async () => {
   stage.answer = () => engineOfSize(large);
   const unread = await Promise.all(

@@ -241,12 +241,14 @@ class World {
       ofToken !== undefined ? "" : `?${name === "" ? "all=true" : `tag=${name}`}${isSoft ? "" : "&hard=true"}`;
     const init = { method: "POST", headers: { authorization: adminSecret } };
     const body = ofToken === undefined ? {} : { body: new URLSearchParams({ token: ofToken }) };
+    // What is asked for while a purge is under way may be newer than it.
+    const { number } = this;
     const response = await this.send(isolate, new Request(`${origin}/-/purge${query}`, { ...init, ...body }), index);
     if (response.status !== 200) this.problems.push(`a purge was answered ${response.status}`);
     for (const user of ofToken === undefined ? users : [ofToken]) {
       const isPurged = (path: string): boolean =>
         name === "" || name === "token" || path.startsWith(`/engines/${name}`);
-      this.forbid(user, isPurged, index, `a ${isSoft ? "soft" : "hard"} purge`, { isSoft });
+      this.forbid(user, isPurged, index, `a ${isSoft ? "soft" : "hard"} purge`, { number, isSoft });
     }
   }
 
