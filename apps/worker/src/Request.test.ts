@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { maxUrlLength, routeOf, targetOf } from "./Request.ts";
+import { maxUrlLength, parseRequest, routeOf, targetOf } from "./Request.ts";
 
 const route = (method: string, target: string) => routeOf(method, target, ["/v1/auth"]);
 
@@ -92,5 +92,13 @@ test("paths below a configured prefix are passed on as they came, with any metho
   for (const method of ["GET", "POST", "DELETE"]) {
     const target = "/v1/auth/access_token?b=%20&a=1";
     expect(route(method, target)).toMatchObject({ endpoint: "other", target });
+  }
+});
+
+// A runtime that lets TRACE through: workerd refuses it before the Worker.
+test("TRACE of a forwarded path is refused, with a token or without one", () => {
+  for (const headers of [new Headers({ authorization: "alice" }), new Headers()]) {
+    const config = { deployment: "test", forwardedPaths: ["/v1/auth"] };
+    expect(parseRequest("TRACE", headers, "/v1/auth/a", config)).toMatchObject({ status: 405 });
   }
 });
