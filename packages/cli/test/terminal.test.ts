@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { widthOf } from "../src/terminal/Width.ts";
 import { as, binPath, bne } from "./Bne.ts";
@@ -60,6 +61,32 @@ test("numbers stand on the right and long text is cut with an ellipsis", async (
   const screen = await run.screen();
   expect(screen.find((line) => line.startsWith("frame-splitter"))).toMatch(/^frame-splitter {7}8 {2}Cuts a film .*…$/);
   expect(screen.find((line) => line.startsWith("word-count"))).toMatch(/^word-count {9}0\.5 {2}/);
+});
+
+const database = join(home.path, "engines.db");
+
+test("doctor, wait and tables of the registry fit terminals of 60, 80 and 140 columns", async () => {
+  const owner = ["--user", "a-user-with-a-long-name", "--database", database];
+  const made = await bne(home, ["registry", "token", "create", "--label", "l".repeat(90), "--create-user", ...owner]);
+  expect(made.code).toBe(0);
+  for (const columns of [60, 80, 140]) {
+    for (const [line, said] of [
+      ["doctor", "credentials"],
+      ["wait wide@1.0 --for exists", "wide"],
+      [`registry token list --database ${database}`, "a-user"],
+      [`registry users --database ${database}`, "a-user"],
+      [`registry audit --database ${database}`, "create"],
+    ] as const) {
+      const args = [...line.split(" "), "--color", "never"];
+      const run = onTerminal(home, args, { columns, rows: 100, env: { ...env("bob"), PAGER: "cat" } });
+      expect({ columns, line, code: await run.ended }).toEqual({ columns, line, code: 0 });
+      // Progress is written over itself; notes are broken by the terminal.
+      const lines = run.raw().split(/[\r\n]+/);
+      const wide = lines.filter((text) => !text.startsWith("Left out") && widthOf(text) > columns);
+      expect({ columns, line, wide }).toEqual({ columns, line, wide: [] });
+      expect(run.raw()).toContain(said);
+    }
+  }
 });
 
 /** Whether a list on a terminal has colours. */
