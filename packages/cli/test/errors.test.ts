@@ -148,12 +148,26 @@ test("an answer that cannot be read is 6, and so is a body cut short", async () 
 test("an answer without any value is said", async () => {
   for (const args of [
     ["status", "zipper"],
-    ["get", "zipper"],
     ["status", "zipper", "-o", "json"],
   ]) {
     const { code, stderr } = await failing({ body: { text: "{}" } }, ...args, "--wire-format", "json");
     expect({ args, code }).toEqual({ args, code: 0 });
     expect(stderr).toContain("the server answered without any value");
+  }
+});
+
+test("an engine without a name is no engine: 6", async () => {
+  for (const text of ["{}", '{"engine": {"name": "zipper"}}', '{"id": "x", "status": "active"}']) {
+    for (const args of [
+      ["get", "zipper"],
+      ["diff", "zipper", "zipper@0.1"],
+      ["export", "zipper"],
+      ["pull", "zipper"],
+    ]) {
+      const { code, stdout, stderr } = await failing({ body: { text } }, ...args, "--wire-format", "json");
+      expect({ text, args, code, stdout }).toEqual({ text, args, code: 6, stdout: "" });
+      expect(stderr).toMatch(/^bne: .* cannot be read: (?:it is an engine without a name|the engine has no SHA-256 .*)\n/);
+    }
   }
 });
 

@@ -61,6 +61,37 @@ for (const columns of [60, 80, 140]) {
   });
 }
 
+test("tables of a registry name the columns that do not fit, show that a key is revoked, and cut no times", async () => {
+  const own = ["--database", "credentials.db"];
+  await bne(home, ["registry", "key", "create", "--user", "a-long-name", "--label", "ci", "--create-user", ...own]);
+  const id = (await bne(home, ["registry", "key", "list", "-o", "name", ...own])).stdout.trim();
+  await bne(home, ["registry", "key", "revoke", id, ...own]);
+  for (const [columns, left] of [
+    [60, "columns kind, scope, label, createdAt, lastUsedAt"],
+    [80, "columns kind, label, createdAt"],
+  ] as const) {
+    const run = onTerminal(home, ["registry", "key", "list", "--no-pager", ...own], { columns });
+    expect(await run.ended).toBe(0);
+    const text = (await run.screen()).join(" ").replaceAll(/\s+/g, " ");
+    expect(text).toMatch(/a-long-na\S* .*revoked/);
+    expect(text).toContain(`Left out to fit the terminal: ${left}; the end of `);
+  }
+  const run = onTerminal(home, ["registry", "users", "--no-pager", ...own], { columns: 60 });
+  await run.ended;
+  expect((await run.screen()).join(" ")).toContain("columns id; --output wide");
+  const some = await bne(home, ["registry", "audit", "--limit", "2", "-o", "name", ...own]);
+  expect(some.stdout.trim().split("\n")).toHaveLength(2);
+  expect(some.stderr).toBe("2 changes, and there are more; without --limit all are shown.\n");
+  expect((await bne(home, ["registry", "audit", "--limit", "100", ...own])).stderr).toBe("");
+  for (const [words, said] of [
+    ["engines", "No engines."],
+    ["token list", "No tokens."],
+    ["key list --user nobody", "No API keys."],
+  ] as const) {
+    expect((await bne(home, ["registry", ...words.split(" "), ...own])).stderr).toContain(said);
+  }
+});
+
 test("it is said after the pager was left, not beneath it", async () => {
   const run = onTerminal(home, ["list"], { rows: 10, env: { ...env, PAGER: "sed -e 's/^/paged /'; echo done" } });
   expect(await run.ended).toBe(0);

@@ -1,4 +1,6 @@
 // What commands write with --output json is what `bne commands` says.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { expect, test } from "vitest";
 import { commands, flagsOf } from "../src/parse/CommandTable.ts";
@@ -15,6 +17,10 @@ await registry.publish("bob", {
   deviceRequirements: { minCpu: 1.5, minMemory: 2, gpu: ["T4"] },
 });
 
+await registry.publish("bob", { name: "bare", version: "1.0" });
+writeFileSync(join(home.path, "one.json"), '{"name": "one", "version": "1.0"}');
+await bne(home, ["registry", "import", "one.json", "--user", "bob", "--database", "exported.db"]);
+
 interface Described {
   readonly commands: ReadonlyArray<{ readonly name: string; readonly output?: object }>;
   readonly errors: object;
@@ -30,9 +36,11 @@ const problems = (schema: object | undefined, value: unknown): unknown => {
 const schemaOf = (name: string): object | undefined =>
   described.commands.find((one) => one.name === `bne ${name}`)?.output;
 
-test("every command that has --output json has a schema, and no other", () => {
-  const writing = commands.filter((command) =>
-    flagsOf(command).some(({ name, choices }) => name === "output" && choices === outputForms),
+test("every command that has --output json or writes NDJSON has a schema, and no other", () => {
+  const writing = commands.filter(
+    (command) =>
+      command.path.at(-1) === "export" ||
+      flagsOf(command).some(({ name, choices }) => name === "output" && choices === outputForms),
   );
   expect(described.commands.filter(({ output }) => output !== undefined).map(({ name }) => name)).toEqual(
     writing.map(({ path }) => `bne ${path.join(" ")}`),
@@ -44,15 +52,17 @@ const archivedNames: ReadonlySet<string> = new Set(["push", "pull", "activate", 
 
 for (const [name, ...lines] of [
   ["list", "list", "list --all", "list --type assembler --limit 1", "list --name nothing"],
-  ["get", "get full", "get full word-count"],
+  ["get", "get full", "get full word-count", "get bare"],
   ["status", "status full", "status full word-count"],
   ["versions", "versions word-count"],
+  ["export", "export full", "export bare"],
   ["validate", "validate hello"],
   ["push", "push hello --dry-run", "push hello"],
   ["pull", "pull hello copy"],
   ["activate", "activate hello", "activate hello hello@0.1"],
   ["deactivate", "deactivate hello"],
   ["delete", "delete hello@0.1 --yes"],
+  ["registry export", "registry export --database exported.db"],
   ["registry import", "registry import hello --user bob --database schemas.db"],
   ...["activate", "deactivate", "make-public", "make-private", "delete"].map(
     (name) => [`registry ${name}`, `registry ${name} hello@0.1 --user bob --database schemas.db`] as const,
@@ -81,7 +91,7 @@ for (const [name, ...lines] of [
   test(`bne ${name} writes what its schema says`, async () => {
     for (const line of lines) {
       const form = name === "watch" ? "ndjson" : "json";
-      const words = [...line.split(" "), "-o", form];
+      const words = [...line.split(" "), ...(name.endsWith("export") ? [] : ["-o", form])];
       const { stdout } = await (archivedNames.has(name) ? bne(home, words, { env: archived.env }) : bob(...words));
       expect({ line, problems: problems(schemaOf(name), JSON.parse(stdout.trim())) }).toEqual({ line, problems: [] });
       expect(problems(schemaOf(name), 5)).not.toEqual([]);

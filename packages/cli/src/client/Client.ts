@@ -1,4 +1,5 @@
 // Client and access token of a run, hints for unknown tags.
+import { UserError } from "@bytenite-engines/registry/command";
 import { nodeFetch } from "@bytenite-engines/core/node";
 import {
   createEngineClient,
@@ -9,7 +10,7 @@ import {
   type TokenOption,
   type VerificationOptions,
 } from "@bytenite-engines/core/promise";
-import { isEngineError, HintedError } from "../Errors.ts";
+import { exitCodes, isEngineError, HintedError } from "../Errors.ts";
 import { isOn, type Invocation } from "../Invocation.ts";
 import { credentialsOf, type Credentials, isLocal } from "../config/Credentials.ts";
 import { loadProfile, originMemory } from "../config/FieldNumberFiles.ts";
@@ -109,7 +110,7 @@ export const clientOf = async (invocation: Invocation, fresh = false): Promise<P
   ) {
     notes.warn("others on this machine can see a token on the command line; prefer BYTENITE_TOKEN or `bne auth login`");
   }
-  return createEngineClient({
+  const client = createEngineClient({
     baseUrl,
     format: settings.text("wireFormat") as NonNullable<ClientOptions["format"]>,
     deadlineMs: Number(settings.of("deadline").value),
@@ -123,6 +124,17 @@ export const clientOf = async (invocation: Invocation, fresh = false): Promise<P
     propagateTrace: false,
     ...(token === undefined ? {} : { token }),
   });
+  return { ...client, get: async (...call) => withName(await client.get(...call), baseUrl) };
+};
+
+/** The engine. Throws UserError for one without a name, such as any other JSON object is. */
+const withName = (engine: Engine, baseUrl: string): Engine => {
+  if (engine.name !== "") return engine;
+  throw new UserError(
+    `The answer of ${new URL(baseUrl).host} cannot be read: it is an engine without a name`,
+    exitCodes.undecodable,
+    "Does the base URL lead to the API? `bne raw GET PATH` shows the answer as it is.",
+  );
 };
 
 /** How protobuf is verified: by the profile that `bne doctor` wrote, and by what earlier commands found out. */

@@ -31,14 +31,17 @@ const message = ({ fields }: DescMessage): JsonObject => ({
 
 const fieldSchema = (field: DescField): JsonObject => {
   if (field.fieldKind === "list") {
-    return list(field.listKind === "message" ? messageField(field.message) : scalar(field.scalar));
+    return list(field.listKind === "message" ? message(field.message) : scalar(field.scalar));
   }
   if (field.fieldKind === "message") return messageField(field.message);
   return scalar(field.fieldKind === "scalar" ? field.scalar : undefined);
 };
 
+/** A message in a field of its own: null when it is not set. */
 const messageField = (desc: DescMessage): JsonObject =>
-  desc.typeName === "google.protobuf.Timestamp" ? { type: ["string", "null"], format: "date-time" } : message(desc);
+  desc.typeName === "google.protobuf.Timestamp"
+    ? { type: ["string", "null"], format: "date-time" }
+    : { ...message(desc), type: ["object", "null"] };
 
 const scalar = (type: ScalarType | undefined): JsonObject => {
   switch (type) {
@@ -86,7 +89,7 @@ const flagSchema = object(
   ["short", "value", "choices", "least"],
 );
 
-/** The document of each command; of `watch` one line of its NDJSON. */
+/** The document of each command; of `watch`, `export` and `registry export` one line of its NDJSON. */
 export const outputSchemas: Readonly<Record<string, JsonObject>> = {
   list: {
     ...message(EngineListResponseSchema),
@@ -97,6 +100,7 @@ export const outputSchemas: Readonly<Record<string, JsonObject>> = {
   get: oneOrMany(engine),
   status: oneOrMany(status),
   versions: list(engine),
+  export: engine,
   validate: object({
     problems: list(object({ severity: { enum: ["error", "warning"] }, place: text, problem: text })),
     tag: textOrNull,
@@ -152,6 +156,7 @@ export const outputSchemas: Readonly<Record<string, JsonObject>> = {
   ),
   "config path": list(object({ name: text, path: text, exists: flag })),
   "config get": oneOrMany(object({ name: text, value: textOrNull, origin: text }, ["origin"])),
+  "registry export": engine,
   "registry import": list(object({ tag: text, revision: count, source: text })),
   ...Object.fromEntries(
     ["activate", "deactivate", "make-public", "make-private", "delete"].map((name) => [

@@ -8,7 +8,7 @@ import {
 } from "@bytenite-engines/registry/command";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { isEngineError } from "../Errors.ts";
-import type { Invocation } from "../Invocation.ts";
+import { numberOf, type Invocation } from "../Invocation.ts";
 import { openOutput, outputOptions, formOf } from "../output/Output.ts";
 import { textAt, type Column, type ColumnKind, type Shape } from "../output/Shape.ts";
 import { nameOf, type Command } from "../parse/Command.ts";
@@ -54,11 +54,34 @@ const kinds: Readonly<Record<string, ColumnKind>> = {
   ),
 };
 
-const columnOf = (path: string, index: number): Column => ({
-  path,
-  kind: kinds[path] ?? "text",
-  ...(index === 0 ? {} : { leastCells: 8 }),
-});
+/** Columns that are left out on a narrow terminal, those of the highest rank first. */
+const ranks: Readonly<Record<string, number>> = {
+  scope: 1,
+  lastUsedAt: 2,
+  label: 3,
+  createdAt: 4,
+  isPublic: 4,
+  maxEngines: 4,
+  updatedAt: 5,
+  maxBytes: 5,
+  kind: 6,
+  revision: 6,
+  id: 7,
+};
+
+/** Least cells of a text. Numbers and times are never cut. */
+const leastCells = 8;
+
+const columnOf = (path: string, index: number): Column => {
+  const kind = kinds[path] ?? "text";
+  const rank = index === 0 ? undefined : ranks[path];
+  return {
+    path,
+    kind,
+    ...(index === 0 || kind === "number" || kind === "time" ? {} : { leastCells }),
+    ...(rank === undefined ? {} : { rank }),
+  };
+};
 
 /** Commands that write one record, not a list. */
 const single = new Set([
@@ -77,21 +100,32 @@ export const run = async (invocation: Invocation): Promise<number> => {
   const words = command.path.slice(1);
   const name = words.join(" ").replace(/^key /, "token ");
   const own = new Set((command.flags ?? []).map((flag) => flag.name));
-  const args = Object.entries(flags)
+  const limit = numberOf(invocation, "limit");
+  // One more row shows whether there are more.
+  const asked = limit === undefined ? flags : { ...flags, limit: Math.min(limit + 1, mostRows) };
+  const args = Object.entries(asked)
     .filter(([flag]) => own.has(flag))
     .map(([flag, value]) => (value === true ? `--${flag}` : `--${flag}=${String(value)}`));
-  const writer = fields[name] === undefined ? undefined : await rowWriter(invocation, name, fields[name]);
+  const writer = fields[name] === undefined ? undefined : await rowWriter(invocation, name, fields[name], limit);
   // It ends by itself, when all connections have.
   const work = executeRegistry([...words, ...args, "--", ...positionals], outputOf(invocation, writer));
+  let code: number;
   try {
-    const code = await (name === "serve" ? work : untilAborted(work, invocation.signal));
+    code = await (name === "serve" ? work : untilAborted(work, invocation.signal));
     await writer?.end();
-    return code;
   } catch (error) {
     // What was done before is said. The document stays without its end.
     await writer?.flush();
     throw ofRegistry(error, command);
   }
+  const rows = writer?.rows() ?? 0;
+  const what = listed[words.join(" ")];
+  if (limit !== undefined && rows > limit) {
+    invocation.notes.note(`${limit} ${what ?? "rows"}, and there are more; without --limit all are shown.`, {
+      shown: limit,
+    });
+  } else if (what !== undefined && rows === 0) invocation.notes.note(`No ${what}.`, { shown: 0 });
+  return code;
 };
 
 /** The result, or the reason of the signal once it is aborted. */
@@ -114,10 +148,24 @@ const ofRegistry = (error: unknown, command: Command): unknown => {
     : error;
 };
 
+/** Most rows that --limit can ask for. */
+const mostRows = 999_999_999;
+
+/** What the lists have. */
+const listed: Readonly<Record<string, string>> = {
+  users: "users",
+  engines: "engines",
+  audit: "changes",
+  "token list": "tokens",
+  "key list": "API keys",
+};
+
 interface RowWriter {
   readonly write: (row: RegistryRow) => Promise<void>;
   readonly flush: () => Promise<void>;
   readonly end: () => Promise<void>;
+  /** Number of rows there were, those beyond the limit included. */
+  readonly rows: () => number;
 }
 
 const outputOf = ({ stdout, notes }: Invocation, writer: RowWriter | undefined): CommandOutput => ({
@@ -131,7 +179,12 @@ const outputOf = ({ stdout, notes }: Invocation, writer: RowWriter | undefined):
   problem: (line) => notes.line(notes.verbosity.json ? JSON.stringify({ type: "problem", message: line }) : line),
 });
 
-const rowWriter = async (invocation: Invocation, name: string, paths: ReadonlyArray<string>): Promise<RowWriter> => {
+const rowWriter = async (
+  invocation: Invocation,
+  name: string,
+  paths: ReadonlyArray<string>,
+  limit = Infinity,
+): Promise<RowWriter> => {
   const isOne = single.has(name);
   const shape: Shape = {
     columns: paths.map(columnOf),
@@ -143,9 +196,10 @@ const rowWriter = async (invocation: Invocation, name: string, paths: ReadonlyAr
   if (name === "token create" && form === "table") {
     // For a shell: TOKEN=$(bne registry token create ...).
     const write = ({ secret }: RegistryRow): Promise<void> => invocation.stdout.write(`${String(secret)}\n`);
-    return { write, flush: async () => {}, end: async () => {} };
+    return { write, flush: async () => {}, end: async () => {}, rows: () => 1 };
   }
   const writer = await openOutput(invocation, shape);
+  let rows = 0;
   let waiting: Array<{ readonly json: JsonObject }> = [];
   const flush = async (): Promise<void> => {
     const records = waiting;
@@ -155,6 +209,8 @@ const rowWriter = async (invocation: Invocation, name: string, paths: ReadonlyAr
   return {
     flush,
     write: async (row) => {
+      rows += 1;
+      if (rows > limit) return;
       waiting.push({ json: { ...row } });
       // A secret that could not be written is revoked, so it does not wait.
       if (isOne || waiting.length >= rowsPerWrite) await flush();
@@ -163,5 +219,6 @@ const rowWriter = async (invocation: Invocation, name: string, paths: ReadonlyAr
       await flush();
       await writer.end();
     },
+    rows: () => rows,
   };
 };

@@ -62,7 +62,7 @@ export interface Column {
   readonly kind: ColumnKind;
   /** Least cells when cut; absent: never cut. */
   readonly leastCells?: number;
-  /** Columns of the highest rank are left out first on a narrow terminal. Absent: never. */
+  /** Columns of the highest rank are left out first on a narrow terminal; those without one last, from the end on. */
   readonly rank?: number;
 }
 

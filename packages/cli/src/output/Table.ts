@@ -44,7 +44,6 @@ const narrowed = (places: ReadonlyArray<Place>, width: number): ReadonlyArray<Pl
     const least = total(kept.map((place) => place.least));
     if (least <= width || kept.length <= 1) break;
     const last = kept.reduce((worst, place) => ((place.column.rank ?? 0) >= (worst.column.rank ?? 0) ? place : worst));
-    if ((last.column.rank ?? 0) === 0) break;
     kept = kept.filter((place) => place !== last);
   }
   let over = total(kept.map(({ cells }) => cells)) - width;
@@ -82,7 +81,6 @@ export const lineOf = (
   for (const [index, { column, cells }] of places.entries()) {
     const { text, style } = row[index] ?? { text: "" };
     const available = options.width === undefined ? undefined : Math.min(cells, options.width - used);
-    if (available !== undefined && available <= 0) break;
     const fitting = available === undefined ? text : cut(text, available);
     const isLast = index === places.length - 1;
     const align = column.kind === "number" ? "right" : "left";
@@ -118,7 +116,7 @@ export const cutIn = (
 export interface TableOptions {
   readonly columns: ReadonlyArray<Column>;
   readonly headers: boolean;
-  /** Whether the columns come from --columns: then none is left out. */
+  /** Whether the columns come from --columns: then all of them shrink before one is left out. */
   readonly asked: boolean;
   readonly terminal: Pick<Terminal, "isTTY" | "colour" | "width">;
   readonly now: () => number;
