@@ -167,7 +167,7 @@ const hintFor = (error: EngineError, command: Command | undefined): string | und
         return "That is a web page: does the base URL lead to the API? `bne raw GET PATH` shows it.";
       return `${reason.problem.includes("rotobuf") ? "Try --wire-format json; `" : "`"}bne raw GET PATH\` shows the answer as it is.`;
     case "InvalidArgument":
-      return `\`${command === undefined ? "bne COMMAND" : nameOf(command)} --help\` shows what it takes; a tag looks like name, name@1 or name@1.2.`;
+      return `\`${command === undefined ? "bne COMMAND" : nameOf(command)} --help\` shows what it takes${command?.path[0] === "raw" ? "" : "; a tag looks like name, name@1 or name@1.2"}.`;
     case "RateLimited":
     case "Unavailable":
     case "CircuitOpen":
@@ -225,4 +225,4 @@ export const failureText = ({ message, hint }: Failure): string =>
 const oneLine = (text: string): string => safeText(text.trim());
 
 /** A failure for programs. */
-export const failureJson = (failure: Failure): string => `${JSON.stringify({ error: failure })}\n`;
+export const failureJson = (failure: Failure): string => `${safeText(JSON.stringify({ error: failure }))}\n`;

@@ -61,6 +61,9 @@ test("bash completes commands, flags, values and tags", async () => {
   expect(await inBash("bne config get base")).toEqual(["baseUrl"]);
   expect(await inBash("bne completion z")).toEqual(["zsh"]);
   expect(await inBash("bne get -- zi")).toEqual([]);
+  expect(await inBash("bne registry users ")).toEqual(["create", "disable", "enable", "delete"]);
+  expect(await inBash("bne help exi")).toEqual(["exit-codes"]);
+  expect(await inBash("bne watch --output ")).toEqual(["table", "wide", "ndjson"]);
 });
 
 test("bash replaces only what stands behind its own word breaks", async () => {

@@ -70,9 +70,18 @@ test("a wrong token is reported, never its value", () =>
       env: { ...as(registry, "bob"), BYTENITE_TOKEN: "wrong-secret" },
     });
     expect(code).toBe(7);
+    expect(stdout).toMatch(/^credentials +token +failed +from BYTENITE_TOKEN; .*; not accepted$/m);
     expect(stdout).toMatch(/answer +failed +401: the token is not accepted/);
     expect(stdout).toMatch(/schema +skipped/);
     expect(stdout + stderr).not.toContain("wrong-secret");
+  }));
+
+test("a web page is no answer to a list", () =>
+  withRegistry({}, async (registry, home) => {
+    registry.faults.set([{ fault: { body: { text: "<html></html>" }, contentType: "text/html" } }]);
+    const { code, stdout } = await bne(home, ["doctor"], { env: as(registry, "bob") });
+    expect(code).toBe(7);
+    expect(stdout).toMatch(/^answer +(?:application\/json +)?failed +200 text\/html: neither JSON nor protobuf$/m);
   }));
 
 test("without a login it says how to log in, and what the server answers: 7", () =>

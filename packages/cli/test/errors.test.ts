@@ -166,7 +166,9 @@ test("an engine without a name is no engine: 6", async () => {
     ]) {
       const { code, stdout, stderr } = await failing({ body: { text } }, ...args, "--wire-format", "json");
       expect({ text, args, code, stdout }).toEqual({ text, args, code: 6, stdout: "" });
-      expect(stderr).toMatch(/^bne: .* cannot be read: (?:it is an engine without a name|the engine has no SHA-256 .*)\n/);
+      expect(stderr).toMatch(
+        /^bne: .* cannot be read: (?:it is an engine without a name|the engine has no SHA-256 .*)\n/,
+      );
     }
   }
 });

@@ -105,11 +105,12 @@ const complaintOf = (form: OutputForm, stderr: string): string => {
 };
 
 /** What stands on stderr when all went well: nothing, or notes of commands that send or fetch archives. */
-const notes = /^(?:(?:hello@0\.1|Nothing was sent|warning: app|\{"type":"(?:note|warning)").*\n)*$/;
+const notes =
+  /^(?:(?:hello@0\.1|Nothing was sent|\d+ of \d+ engines match;|warning: app|\{"type":"(?:note|warning)").*\n)*$/;
 
 /** It says what cannot be, and what can. */
 const complaint =
-  /^bne: (?:(?:bne [a-z ]+ has no flag "--output"|bne watch does not write \w+.*|--output protobuf is for one engine|The API has no protobuf message for this)\n.+|--output must be one of .+)\n$/;
+  /^bne: (?:(?:bne [a-z ]+ has no flag "--output"|bne watch does not write \w+.*|--output protobuf is for one engine|The API has no protobuf message for this)\n.+|--output must be one of .+(?:\nDid you mean .+)?)\n$/;
 
 /** Engines that have archives are at a server of their own. */
 const envFor = ([word = ""]: ReadonlyArray<string>): Record<string, string> =>

@@ -48,6 +48,26 @@ test("SIGINT in a request that is not answered ends at once with 130", async () 
   expect(await result).toEqual({ code: 130, stdout: "", stderr: "" });
 });
 
+test("a jq expression that never ends is ended by SIGINT and SIGTERM", async () => {
+  await registry.publish("alice", { name: "loop", version: "1.0" });
+  for (const [signal, form] of [
+    ["SIGINT", "json"],
+    ["SIGTERM", "ndjson"],
+  ] as const) {
+    const args = ["get", "loop", "-o", form, "--verbose", "--jq", "def f: f; f"];
+    const child = startBne(home, args, { env: as(registry, "alice") });
+    const ended = once(child, "close");
+    // The answer is there, and jq runs.
+    await once(child.stderr, "data");
+    const timer = setInterval(() => child.kill(signal), 200);
+    expect([
+      [null, signal],
+      [signal === "SIGINT" ? 130 : 143, null],
+    ]).toContainEqual(await ended);
+    clearInterval(timer);
+  }
+});
+
 test("SIGINT in a stream ends with 130 behind a whole line", async () => {
   registry.faults.set([{ skip: 2, fault: { silent: true } }]);
   registry.requests.length = 0;

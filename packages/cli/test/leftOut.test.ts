@@ -86,7 +86,6 @@ test("tables of a registry name the columns that do not fit, show that a key is 
   for (const [words, said] of [
     ["engines", "No engines."],
     ["token list", "No tokens."],
-    ["key list --user nobody", "No API keys."],
   ] as const) {
     expect((await bne(home, ["registry", ...words.split(" "), ...own])).stderr).toContain(said);
   }
@@ -108,6 +107,9 @@ test("a total is of what was asked, filters that are ours are said to be", async
   expect(part.engines).toHaveLength(4);
   expect(part.pagination).toEqual({ offset: 0, hasPrevious: false, hasNext: true });
   expect(JSON.parse(some.stderr)).toMatchObject({ shown: 4, message: expect.stringContaining("--limit") as unknown });
+  const filtered = "10 of 33 engines match; bne filters them, not the server.";
+  expect(JSON.parse(all.stderr)).toEqual({ type: "note", message: filtered, shown: 10 });
+  expect((await list("--type", "assembler", "--name", "many-*")).stderr).toBe(`${filtered}\n`);
   const later = await list("--type", "assembler", "--name", "many-*", "-o", "name", "--offset", "8");
   expect(later.stdout.trim().split("\n")).toHaveLength(2);
   const run = onTerminal(home, ["list", "--type", "assembler", "--name", "many-*", "--no-pager"], { env });

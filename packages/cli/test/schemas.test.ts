@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { expect, test } from "vitest";
 import { commands, flagsOf } from "../src/parse/CommandTable.ts";
+import { watchForms } from "../src/parse/EngineCommands.ts";
 import { outputForms } from "../src/parse/Flags.ts";
 import { bne } from "./Bne.ts";
 import { archives, trial } from "./Trial.ts";
@@ -40,7 +41,9 @@ test("every command that has --output json or writes NDJSON has a schema, and no
   const writing = commands.filter(
     (command) =>
       command.path.at(-1) === "export" ||
-      flagsOf(command).some(({ name, choices }) => name === "output" && choices === outputForms),
+      flagsOf(command).some(
+        ({ name, choices }) => name === "output" && [outputForms, watchForms].includes(choices as never),
+      ),
   );
   expect(described.commands.filter(({ output }) => output !== undefined).map(({ name }) => name)).toEqual(
     writing.map(({ path }) => `bne ${path.join(" ")}`),

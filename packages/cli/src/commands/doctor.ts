@@ -60,9 +60,10 @@ const examined = async (invocation: Invocation, url: URL, report: Report): Promi
       : found("tls", "skipped", "there is no address");
   report(name, tls);
   const key = await keyOf(invocation);
-  report(key.check);
   const answers = name.state === "ok" ? await plainAnswers(invocation, url, key.token) : [];
   const [first] = answers;
+  const isRefused = key.check.state === "ok" && first !== undefined && isAnswer(first) && first.status === 401;
+  report(isRefused ? { ...key.check, state: "failed", detail: `${key.check.detail}; not accepted` } : key.check);
   if (first === undefined || !isAnswer(first)) {
     report(
       found("answer", name.state === "ok" ? "failed" : "skipped", first?.problem ?? "there is no address"),
@@ -88,8 +89,12 @@ const examined = async (invocation: Invocation, url: URL, report: Report): Promi
   return schemaOf(invocation, url, key.found, report);
 };
 
-const accepted = ({ status }: PlainAnswer, key: Credentials | undefined): Check => {
-  if (status === 200) return found("answer", "ok", "200 to a list");
+const accepted = (answer: PlainAnswer, key: Credentials | undefined): Check => {
+  const { status } = answer;
+  if (status === 200) {
+    const body = checkMediaType(answer);
+    return body.state === "failed" ? { ...body, check: "answer" } : found("answer", "ok", "200 to a list");
+  }
   const refused = key !== undefined && (status === 401 || status === 403);
   return found("answer", "failed", `${status}${refused ? `: the ${key.kind} is not accepted` : ""}`);
 };

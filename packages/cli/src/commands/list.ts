@@ -134,13 +134,16 @@ const endOf = (plan: Plan, { last, matched, more }: Progress): ListEnd => {
 
 /** Notes omitted engines, and whether bne filtered. */
 const remark = (invocation: Invocation, plan: Plan, { last, shown, more, seen }: Progress): void => {
-  const { notes, terminal } = invocation;
+  const { notes } = invocation;
   const total = last?.pagination?.total;
   const read = (plan.filtered ? 0 : plan.offset) + (last?.read ?? 0);
   const lacks = !more && total !== undefined && read < total;
   const how = isOn(invocation, "all") ? "without --limit all are shown" : "--all shows the rest";
   if (more && plan.filtered) {
-    notes.note(`${shown} engines that match, and there may be more; without --limit all are shown.`, { shown });
+    notes.note(
+      `${shown} engines that match, and there may be more; bne filters them, not the server. Without --limit all are shown.`,
+      { shown },
+    );
   } else if (more && last?.engines.length === 0) {
     notes.note(`${read} of ${total ?? "more"} engines; the server says that more follow, and sent none.`, { shown });
   } else if (more) {
@@ -150,7 +153,7 @@ const remark = (invocation: Invocation, plan: Plan, { last, shown, more, seen }:
     });
   } else if (lacks && !plan.filtered) {
     notes.note(`${read} of ${total} engines; the server says that no more follow.`, { shown, total });
-  } else if (plan.filtered && (lacks || shown === 0 || terminal.isTTY)) {
+  } else if (plan.filtered) {
     const of = lacks ? `${read} engines read of ${total}` : `${total ?? "?"} engines`;
     const missing = unseen(invocation, seen);
     notes.note(

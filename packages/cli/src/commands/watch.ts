@@ -24,10 +24,10 @@ export const run = async (invocation: Invocation): Promise<number> => {
   const shape = engineShape("array");
   const form = options.jq === undefined ? formOf(options, shape) : "ndjson";
   const tabular = form === "table" || form === "wide";
-  if (options.named && form !== "ndjson" && !(tabular && invocation.terminal.live)) {
+  if (options.named && tabular && !invocation.terminal.live) {
     throw new UsageError(
-      `bne watch does not write ${form}${tabular ? " where it cannot be kept up to date" : ""}`,
-      tabular ? "Use --output ndjson off a terminal." : "Use --output ndjson, or table on a terminal.",
+      `bne watch does not write ${form} where it cannot be kept up to date`,
+      "Use --output ndjson off a terminal.",
     );
   }
   const live = form !== "ndjson" && invocation.terminal.live;

@@ -1,6 +1,7 @@
 // Shell completion: `bne __complete SHELL ...`.
 import type { Command, Completion, Flag } from "../parse/Command.ts";
 import { allFlags, commandAt, commands, flagsOf, groups, membersOf } from "../parse/CommandTable.ts";
+import { topicNames } from "../parse/Topics.ts";
 import { printText } from "../terminal/PlainText.ts";
 import { safeText } from "../terminal/SafeText.ts";
 import type { Candidate } from "./Lookup.ts";
@@ -43,8 +44,11 @@ export const offer = (words: ReadonlyArray<string>): Offer => {
   const before = words.slice(0, -1);
   if (before.includes("--")) return none;
   const { positionals, awaiting } = read(before);
-  if (awaiting !== undefined) return valuesOf(awaiting.completes ?? awaiting.choices, "");
   const found = commandAt(positionals);
+  if (awaiting !== undefined) {
+    const flag = flagsFor(found?.command).find(({ name }) => name === awaiting.name) ?? awaiting;
+    return valuesOf(flag.completes ?? flag.choices, "");
+  }
   const assigned = /^(--([a-z-]+)=)/.exec(current);
   if (assigned !== null) {
     const flag = flagsFor(found?.command).find(({ name }) => name === assigned[2]);
@@ -54,10 +58,15 @@ export const offer = (words: ReadonlyArray<string>): Offer => {
     return wordsOffer(flagsFor(found?.command).map(({ name, summary }) => ({ value: `--${name}`, summary })));
   }
   if (found === undefined) return wordsOffer(nextWords(positionals));
+  const members = found.rest.length === 0 && membersOf(positionals).length > 0 ? nextWords(positionals) : [];
   const wanted = found.command.positionals ?? [];
   const place = wanted[found.rest.length] ?? (wanted.at(-1)?.many === true ? wanted.at(-1) : undefined);
-  return place?.name === "COMMAND" ? wordsOffer(nextWords(found.rest)) : valuesOf(place?.completes, "");
+  if (place?.name === "COMMAND")
+    return wordsOffer([...nextWords(found.rest), ...(found.rest.length === 0 ? topics : [])]);
+  return place === undefined ? wordsOffer(members) : valuesOf(place.completes, "");
 };
+
+const topics = topicNames.map((value) => ({ value, summary: "topic" }));
 
 const wordsOffer = (candidates: ReadonlyArray<Candidate>): Offer => ({ kind: "words", candidates });
 const none: Offer = wordsOffer([]);

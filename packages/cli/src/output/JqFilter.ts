@@ -18,7 +18,7 @@ export const jqOf = async (expression: string): Promise<(json: string) => string
   const jq = await (load("jq-web") as Promise<Jq>);
   return (json) => {
     try {
-      const text = jq.raw(json, withoutEnvironment(expression), ["-r", "-c"]) ?? "";
+      const text = endedBySignals(() => jq.raw(json, withoutEnvironment(expression), ["-r", "-c"]) ?? "");
       return text === "" || text.endsWith("\n") ? text : `${text}\n`;
     } catch (error) {
       throw new UsageError(
@@ -29,6 +29,19 @@ export const jqOf = async (expression: string): Promise<(json: string) => string
       );
     }
   };
+};
+
+const endingSignals = ["SIGINT", "SIGTERM"] as const;
+
+/** Runs work that keeps listeners from running: meanwhile a signal has its default action, which ends the process. */
+const endedBySignals = <T>(work: () => T): T => {
+  const before = endingSignals.map((name) => [name, process.listeners(name)] as const);
+  for (const name of endingSignals) process.removeAllListeners(name);
+  try {
+    return work();
+  } finally {
+    for (const [name, listeners] of before) for (const listener of listeners) process.on(name, listener);
+  }
 };
 
 /** Hides the environment, which WebAssembly makes up. The line end closes a comment. */

@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import { nameOf, type Command, type Flag, type Positional } from "./Command.ts";
 import { allFlags, commandAt, commands, flagsOf, groupAt, groups, membersOf } from "./CommandTable.ts";
 import { parseDuration } from "./Units.ts";
-import { flagsElsewhere } from "./Flags.ts";
+import { everywhere, flagsElsewhere } from "./Flags.ts";
 
 /** The value of a flag: true for a switch, milliseconds for a duration, a list for words. */
 export type FlagValue = boolean | string | number | ReadonlyArray<string>;
@@ -44,6 +44,12 @@ export const parseCommandLine = (argv: ReadonlyArray<string>): Request => {
   if (options.some(({ name }) => name === "help")) return { kind: "help", words };
   if (options.some(({ name }) => name === "version")) return { kind: "version" };
   if (tokens.length === 0) return { kind: "help", words: [] };
+  const misspelled = words.length > 0 ? undefined : options.find(({ name }) => !known.has(name));
+  if (misspelled !== undefined) {
+    const { rawName } = misspelled;
+    const names = everywhere.map(({ name }) => `--${name}`);
+    throw new UsageError(`bne has no flag ${quoted(rawName)}`, didYouMean(rawName, names) ?? "See `bne --help`.");
+  }
   const { command, rest } = commandOf(words);
   const flags: Record<string, FlagValue> = {};
   const allowed = flagsOf(command);
@@ -116,7 +122,10 @@ const unknownFlag = (rawName: string, command: Command, known: ReadonlyMap<strin
   const names = flagsOf(command).map(({ name }) => `--${name}`);
   const other = rawName.replace(/^--?/, "");
   const ours = (Object.hasOwn(flagsElsewhere, other) ? (flagsElsewhere[other] ?? []) : []).find(
-    (text) => names.includes(text.split(" ")[0] ?? "") || text.startsWith(`${nameOf(command)} `),
+    (text) =>
+      names.includes(text.split(" ")[0] ?? "") ||
+      text.startsWith(`${nameOf(command)} `) ||
+      commandAt(text.split(" ").slice(1))?.rest.length === 0,
   );
   const elsewhere = rawName.startsWith("--") && known.has(other);
   return new UsageError(
@@ -201,9 +210,13 @@ const checked = (command: Command, given: ReadonlyArray<string>): ReadonlyArray<
   }
   const extra = given[wanted.length];
   if (extra !== undefined && wanted.at(-1)?.many !== true) {
+    const members = membersOf(command.path).map(({ path }) => path[command.path.length] ?? "");
+    const meant = members.length === 0 ? undefined : namedElsewhere([...command.path, ...given])?.name;
     throw new UsageError(
       `${nameOf(command)} does not take ${quoted(extra)}`,
-      command.instead ?? `See \`${nameOf(command)} --help\`.`,
+      (meant === undefined ? didYouMean(extra, members, `${nameOf(command)} `) : `Did you mean ${meant}?`) ??
+        command.instead ??
+        `See \`${nameOf(command)} --help\`.`,
     );
   }
   return given;

@@ -8,6 +8,9 @@ export const asks = ["connection", "output"] as const;
 /** Methods that `bne raw` sends. */
 export const rawMethods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 
+/** Forms in which `bne watch` writes: one document never ends. */
+export const watchForms = ["table", "wide", "ndjson"] as const;
+
 /** Forms in which `bne raw` writes a JSON body. */
 export const bodyForms = ["json", "ndjson", "yaml", "protobuf"] as const;
 
@@ -103,7 +106,9 @@ export const engineCommands: ReadonlyArray<Command> = [
     path: ["export"],
     elsewhere: ["dump", "backup"],
     summary: "Write engines as NDJSON, for backups",
-    details: ["--file is written as a whole or not at all. Secrets are redacted unless --show-secrets is given."],
+    details: [
+      "--file is written as a whole or not at all, and replaces a file that is there. Secrets are redacted unless --show-secrets is given.",
+    ],
     positionals: [{ ...tags, optional: true }],
     flags: [
       { name: "all", kind: "switch", summary: "All engines" },
@@ -372,7 +377,18 @@ export const changeCommands: ReadonlyArray<Command> = [
       "Without a tag all engines are watched. Ends with Ctrl-C, or after --timeout with exit code 0; with 5 when the server did not answer in the end. Caches are asked past.",
     ],
     positionals: [{ ...tags, optional: true }],
-    flags: [interval, { name: "timeout", kind: "duration", value: "TIME", summary: "End after this time" }],
+    flags: [
+      interval,
+      { name: "timeout", kind: "duration", value: "TIME", summary: "End after this time" },
+      {
+        name: "output",
+        short: "o",
+        kind: "choice",
+        choices: watchForms,
+        value: "FORM",
+        summary: "table or wide, on a terminal; or ndjson",
+      },
+    ],
     takes: asks,
     examples: [{ line: "bne watch zipper fanout-urls --timeout 1s", explains: "Two engines, for a second" }],
   },

@@ -98,7 +98,7 @@ export const output: ReadonlyArray<Flag> = [
 
 /**
  * Flags of other programs and their equivalents here: not accepted, but suggested. The first equivalent that the command has is
- * used; a line applies to the command that it begins with.
+ * used; a line applies to the command that it begins with, a whole command to any.
  */
 export const flagsElsewhere: Readonly<Record<string, ReadonlyArray<string>>> = {
   json: ["--output json"],
@@ -138,6 +138,14 @@ export const flagsElsewhere: Readonly<Record<string, ReadonlyArray<string>>> = {
   X: ["bne raw METHOD PATH"],
   method: ["bne raw METHOD PATH"],
   H: ["--accept TYPE"],
+  w: ["bne watch"],
+  watch: ["bne watch"],
+  s: ["bne completion SHELL"],
+  shell: ["bne completion SHELL"],
+  short: ["bne version --output name"],
+  kind: ["--with-token or --with-api-key"],
+  "api-key": ["--with-api-key"],
+  key: ["--with-api-key"],
   debug: ["--verbose"],
   silent: ["--quiet"],
   "no-color": ["--color never"],

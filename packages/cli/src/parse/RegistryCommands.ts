@@ -53,9 +53,18 @@ const quotas: ReadonlyArray<Flag> = [
 ];
 const most: Flag = { name: "limit", kind: "count", value: "N", least: 1, summary: "At most N of them" };
 
-const onUser = (words: string, summary: string, own: ReadonlyArray<Flag>, examples: Command["examples"]): Command => ({
+const onUser = (
+  words: string,
+  summary: string,
+  own: ReadonlyArray<Flag>,
+  examples: Command["examples"],
+  otherNames: ReadonlyArray<string> = [],
+): Command => ({
   path: ["registry", ...words.split(" ")],
-  elsewhere: [words === "quota" ? "registry users quota" : `registry ${words.replace("users", "user")}`],
+  elsewhere: [
+    words === "quota" ? "registry users quota" : `registry ${words.replace("users", "user")}`,
+    ...otherNames.map((name) => `registry users ${name}`),
+  ],
   summary,
   positionals: [{ name: "NAME", summary: "name of the user" }],
   flags: [...own, elsewhere, database],
@@ -324,12 +333,18 @@ export const registryCommands: ReadonlyArray<Command> = [
     takes: ["output"],
     examples: [{ line: "bne registry users --database registry.db", explains: "Names, ids, engines and quotas" }],
   },
-  onUser("users create", "Create a user without tokens", quotas, [
-    {
-      line: "bne registry users create erin --max-engines 100 --database registry.db",
-      explains: "A user with at most 100 engines",
-    },
-  ]),
+  onUser(
+    "users create",
+    "Create a user without tokens",
+    quotas,
+    [
+      {
+        line: "bne registry users create erin --max-engines 100 --database registry.db",
+        explains: "A user with at most 100 engines",
+      },
+    ],
+    ["add", "new"],
+  ),
   onUser(
     "users disable",
     "Refuse all tokens and API keys of a user, until enabled again",
@@ -361,6 +376,7 @@ export const registryCommands: ReadonlyArray<Command> = [
         exit: 1,
       },
     ],
+    ["rm", "remove"],
   ),
   onUser("quota", "Set how many engines and bytes of archives a user may have", quotas, [
     { line: "bne registry quota alice --max-bytes none --database registry.db", explains: "No limit of bytes" },

@@ -64,7 +64,7 @@ export class Notes {
 
   #print(type: string, message: string, text: string, facts: Facts): void {
     if (this.verbosity.quiet) return;
-    if (this.verbosity.json) return this.line(JSON.stringify({ type, message, ...facts }));
+    if (this.verbosity.json) return this.line(safeText(JSON.stringify({ type, message, ...facts })));
     const { width } = this.terminal;
     this.line(width === undefined ? text : wrapped(text, width).join("\n"));
   }
@@ -133,7 +133,8 @@ export class Notes {
       this.transfer(event.bytes, event.totalBytes);
     }
     const isShown = (verbose && event.type !== "progress") || (event.type === "retry" && !quiet);
-    if (trace || (json && isShown)) this.line(JSON.stringify({ time: new Date().toISOString(), ...event }, rounded));
+    if (trace || (json && isShown))
+      this.line(safeText(JSON.stringify({ time: new Date().toISOString(), ...event }, rounded)));
     else if (isShown) this.line(safeText(event.type === "retry" ? this.#retryLine(event) : exchangeLine(event)));
   };
 
