@@ -99,13 +99,16 @@ export const makeCredentialsDriver = (database: D1Binding, now: () => number = D
 
 /**
  * Whether D1 has rejected the statement itself, so that a retry is useless. Other errors (overloaded, reset, unreachable) are
- * transient (https://developers.cloudflare.com/d1/observability/debug-d1/).
+ * transient (https://developers.cloudflare.com/d1/observability/debug-d1/), and so is a table that a migration will make.
  */
-const isOurs = (error: unknown): boolean =>
-  error instanceof TypeError ||
-  /SQLITE_(ERROR|CONSTRAINT|MISMATCH|RANGE|MISUSE|TOOBIG|AUTH|SCHEMA)|D1_(TYPE|EXEC|COLUMN)|no such (table|column|index)|syntax error/.test(
-    String((error as { readonly message?: unknown }).message),
+const isOurs = (error: unknown): boolean => {
+  if (error instanceof TypeError) return true;
+  const message = String((error as { readonly message?: unknown }).message);
+  if (/no such table/.test(message)) return false;
+  return /SQLITE_(ERROR|CONSTRAINT|MISMATCH|RANGE|MISUSE|TOOBIG|AUTH|SCHEMA)|D1_(TYPE|EXEC|COLUMN)|no such (column|index)|syntax error/.test(
+    message,
   );
+};
 
 /** The port on D1. A batch is one transaction there, and one round trip. */
 export const makeD1Driver = (database: D1Queries): SqlDriver => {

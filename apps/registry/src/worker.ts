@@ -185,9 +185,18 @@ const logLine = (request: Request, path: string, response: Response, ms: number)
     ms,
   });
 
-/** The response for an invalid setting, which the log names. */
-const cannotStart = (): Response =>
-  Response.json({ code: 13, message: "the registry cannot start", details: [] }, { status: 500 });
+/** The response while a setting is invalid. `/readyz` and the log name the setting; clients cannot change it. */
+const cannotStart = (error: unknown, path: string): Response => {
+  if (path !== "/readyz") {
+    return Response.json({ code: 13, message: "the registry cannot start", details: [] }, { status: 500 });
+  }
+  const isSetting = error instanceof TypeError || (error as Error).name === "KeyError";
+  const reason = isSetting ? (error as Error).message : "see the log";
+  return new Response(`the registry cannot start: ${reason}\n`, {
+    status: 503,
+    headers: { "Cache-Control": "no-store" },
+  });
+};
 
 export default {
   /** Removes orphaned objects, by the cron trigger of wrangler.jsonc. */
@@ -207,7 +216,7 @@ export default {
       if (made.lastUse.isDue(Date.now())) context?.waitUntil(made.lastUse.flush());
     } catch (error) {
       console.error("cannot start:", error);
-      response = cannotStart();
+      response = cannotStart(error, path);
     }
     if (env.ACCESS_LOG === "on") console.log(logLine(request, path, response, Date.now() - start));
     return response;

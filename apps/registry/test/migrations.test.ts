@@ -22,7 +22,7 @@ test("a database that lacks migrations is not ready, and no request makes tables
     new Request("https://registry.example/v1/dev/engines", { headers: { Authorization: "a-token" } }),
     env,
   );
-  expect([asked.status, asked.headers.get("retry-after")]).toEqual([500, null]);
+  expect([asked.status, asked.headers.get("retry-after")]).toEqual([503, "5"]);
   const { results } = await env.DB.prepare(
     "SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_cf%' ESCAPE '\\'",
   ).all();

@@ -29,10 +29,14 @@ test("it answers nobody under another key, says so when asked whether it is read
 test.for([
   [{ ACCESS_LOG: "maybe" }, /ACCESS_LOG is "on" or "off"/],
   [{ CORS_ORIGINS: "https://app.example, app.example/" }, /"app\.example\/" is no origin/],
+  [{ PUBLIC_URL: "registry.example" }, /^PUBLIC_URL: /],
 ] as const)("settings %j are refused at the deploy, and answer nobody", async ([settings, problem]) => {
   expect(() => settingsIn(settings)).toThrow(problem);
   vi.resetModules();
   const { default: anew } = await import("../src/worker.ts");
   const refused = await asked(settings, "/v1/dev/engines", anew);
   expect([refused.status, await refused.json()]).toMatchObject([500, { message: "the registry cannot start" }]);
+  const ready = await asked(settings, "/readyz", anew);
+  expect(ready.status).toBe(503);
+  expect((await ready.text()).replace("the registry cannot start: ", "")).toMatch(problem);
 });

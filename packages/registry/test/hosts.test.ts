@@ -84,21 +84,58 @@ test("further hosts are answered by a flag or by the environment, but not with t
   expect(await statusOf(every.origin, "evil.example")).toBe(401);
 });
 
-test("behind a proxy every name is answered, but not metrics and faults; a list in the file narrows it", async () => {
+test("without allowedHosts only names of loopback, the listening address and publicUrl are answered", async () => {
   const settings = join(directory, "settings.json");
   const tokens = { REGISTRY_TOKENS: JSON.stringify({ carol: "local-alice-of-this-test" }) };
   const headers = { Authorization: "local-alice-of-this-test" };
-  await writeFile(settings, JSON.stringify({ faults: "on" }));
-  const registry = await serve([...fresh(), "--config", settings], tokens);
-  expect((await asked(registry.origin, "engines.example", "/v1/dev/engines", headers)).status).toBe(200);
+  const statusFor = async (origin: string, host: string): Promise<number | undefined> =>
+    (await asked(origin, host, "/v1/dev/engines", headers)).status;
+  const configured = async (content: object) => {
+    await writeFile(settings, JSON.stringify(content));
+    return serve([...fresh(), "--config", settings], tokens);
+  };
+  const local = await configured({ faults: "on" });
+  expect(await statusFor(local.origin, "evil.example")).toBe(421);
+  expect(await statusFor(local.origin, "localhost:1")).toBe(200);
+  expect(await statusOf(local.origin, "evil.example", "/readyz")).toBe(200);
+  const published = await configured({ faults: "on", publicUrl: "https://engines.example/" });
+  expect(await statusFor(published.origin, "engines.example:8443")).toBe(200);
+  expect(await statusFor(published.origin, "evil.example")).toBe(421);
   for (const path of ["/metrics", "/faults"]) {
-    expect(await statusOf(registry.origin, "engines.example", path)).toBe(421);
-    expect(await statusOf(registry.origin, "localhost:4010", path)).toBe(200);
+    expect([path, await statusOf(published.origin, "engines.example", path)]).toEqual([path, 421]);
+    expect([path, await statusOf(published.origin, "localhost:4010", path)]).toEqual([path, 200]);
   }
-  await writeFile(settings, JSON.stringify({ allowedHosts: ["engines.example"] }));
+  const open = await configured({ host: "0.0.0.0" });
+  const onOpen = open.origin.replace("0.0.0.0", "127.0.0.1");
+  expect(await statusFor(onOpen, "evil.example")).toBe(200);
+  expect(open.output.stderr).toMatch(/any Host are answered: set publicUrl or allowedHosts/);
+  const narrow = await configured({ host: "0.0.0.0", publicUrl: "https://engines.example/" });
+  const onNarrow = narrow.origin.replace("0.0.0.0", "127.0.0.1");
+  for (const host of ["0.0.0.0", "engines.example", "127.0.0.1"]) {
+    expect([host, await statusFor(onNarrow, host)]).toEqual([host, 200]);
+  }
+  expect(await statusFor(onNarrow, "evil.example")).toBe(421);
+});
+
+test("allowedHosts in the file narrows it; what no Host can name is refused", async () => {
+  const settings = join(directory, "settings.json");
+  const tokens = { REGISTRY_TOKENS: JSON.stringify({ carol: "local-alice-of-this-test" }) };
+  const headers = { Authorization: "local-alice-of-this-test" };
+  await writeFile(settings, JSON.stringify({ allowedHosts: ["engines.example", "[2001:db8::1]:80"] }));
   const narrowed = await serve([...fresh(), "--config", settings], tokens);
-  expect((await asked(narrowed.origin, "engines.example", "/v1/dev/engines", headers)).status).toBe(200);
-  expect((await asked(narrowed.origin, "evil.example", "/v1/dev/engines", headers)).status).toBe(421);
+  for (const [host, status] of [
+    ["engines.example", 200],
+    ["[2001:db8::1]", 200],
+    ["evil.example", 421],
+  ] as const) {
+    expect([host, (await asked(narrowed.origin, host, "/v1/dev/engines", headers)).status]).toEqual([host, status]);
+  }
   await writeFile(settings, JSON.stringify({ allowedHosts: "engines.example" }));
   expect((await run(["serve", "--config", settings])).stderr).toMatch(/settings\.json: \/allowedHosts must be array/);
+  await writeFile(settings, JSON.stringify({ allowedHosts: ["https://a/"] }));
+  const refused = await run(["serve", "--config", settings]);
+  expect([refused.code, refused.stderr]).toEqual([
+    2,
+    expect.stringMatching(/allowedHosts: "https:\/\/a\/" is no host/),
+  ]);
 });

@@ -41,6 +41,7 @@ beforeAll(async () => {
     key,
     trial: false,
     tokens: {},
+    allowedHosts: ["engines.example"],
     now: () => Date.now() + aheadMs,
     uploads: { archiveBytes: 2_000_000, unpackedBytes: 4_000_000, uploads: 3, uploadsPerUser: 2 },
     limits: { drainMs: 0, requestTimeoutMs: 700 },
@@ -458,6 +459,21 @@ test("a link ends after ten minutes, and a new one is as good", async () => {
     expect(await statusOf(await linkTo("timed@0.1", "token-of-carol"))).toBe(200);
   } finally {
     aheadMs = 0;
+  }
+  expect(await statusOf(link)).toBe(200);
+});
+
+const disable = (at: number | null) =>
+  registry.file.rows({ sql: "UPDATE users SET disabled_at = ? WHERE name = 'carol' RETURNING id", values: [at] });
+
+test("links of a disabled user open nothing until the user is enabled", async () => {
+  await upload({ name: "paused", version: "0.1" });
+  const link = await linkTo("paused@0.1", "token-of-carol");
+  try {
+    disable(1);
+    expect(await statusOf(link)).toBe(404);
+  } finally {
+    disable(null);
   }
   expect(await statusOf(link)).toBe(200);
 });

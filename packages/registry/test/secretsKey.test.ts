@@ -86,7 +86,9 @@ test("a database knows its key from the first use on, with nothing sealed in it,
   expect((await run(["token", "create", "--create-user", "--user", "carol", "--database", path])).code).toBe(0);
   expect(await (await serve(["--database", path], key)).end("SIGTERM")).toBe(0);
   expect((await run(["users", "--database", path], another)).stderr).toBe(refusal);
-  expect(await (await serve(["--database", path])).end("SIGTERM")).toBe(0);
+  const without = await serve(["--database", path]);
+  expect(without.output.stderr).toContain("BYTENITE_REGISTRY_KEY is not set, but this database was used with one");
+  expect(await without.end("SIGTERM")).toBe(0);
 });
 
 test("a file without a check value is known by what is sealed in it, and keeps one from then on", async () => {

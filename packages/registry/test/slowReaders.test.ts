@@ -326,6 +326,9 @@ test("wrong tokens and API keys are limited by the address that a trusted proxy 
   expect((await asked("a-guess", "192.0.2.1, unknown")).status).toBe(401);
   expect(await countOf(registry, "wrongTokens")).toBe(refused.length + 2);
   expect(registry.output.stderr).toContain("limit wrongTokens (0.5 a second, 30 at once) reached by 192.0.2.1\n");
+  const unnamed = await all(40, (index) => asked(`guess-${index}`, index % 2 === 0 ? "unknown" : "_hidden, x"));
+  expect(unnamed.filter(({ status }) => status === 429).length).toBeGreaterThan(0);
+  expect(registry.output.stderr).not.toContain("127.0.0.1");
   // Without a proxy in between it is loopback, which is not limited.
   expect((await get(registry.origin, "/engines/e-1", "a-guess")).status).toBe(401);
   expect(await registry.end("SIGTERM")).toBe(0);

@@ -126,6 +126,13 @@ const cases: ReadonlyArray<readonly [name: string, run: (world: World) => Promis
         headers: { "Content-Type": "text/plain" },
       });
       expect(form.status).toBe(415);
+      for (const [headers, status] of [
+        [{ "Content-Encoding": "gzip" }, 415],
+        [{ "Content-Type": "application/json; charset=iso-8859-1" }, 415],
+        [{ "Content-Type": 'application/json; charset="UTF-8"', "Content-Encoding": "identity" }, 400],
+      ] as const) {
+        expect((await ask(`${base}/users`, { method: "POST", body: {}, headers })).status).toBe(status);
+      }
     },
   ],
   [
@@ -236,6 +243,32 @@ const cases: ReadonlyArray<readonly [name: string, run: (world: World) => Promis
       // The name is free again, and opens nothing that was there.
       const fresh = await made(ask, "frank");
       expect((await ask("/v1/dev/engines", { token: fresh })).json.pagination.total).toBe(0);
+    },
+  ],
+  [
+    "the last credential that can manage cannot be revoked; a disabled user is given nothing",
+    async ({ ask }) => {
+      const { json } = await ask(`${base}/credentials?user=root`);
+      const manages = (json.credentials as ReadonlyArray<{ id: string; scope: string; revokedAt: string | null }>).find(
+        ({ scope, revokedAt }) => scope === "manage" && revokedAt === null,
+      );
+      const revoke = async (id?: string) => (await ask(`${base}/credentials/${id}`, { method: "DELETE" })).status;
+      expect(await revoke(manages?.id)).toBe(409);
+      await made(ask, "ivan");
+      const other = { method: "POST", body: { scope: "manage" } };
+      const second = await ask(`${base}/users/ivan/credentials`, other);
+      await ask(`${base}/users/ivan`, { method: "PATCH", body: { disabled: true } });
+      const refused = await ask(`${base}/credentials/${manages?.id}`, { method: "DELETE" });
+      expect([refused.status, refused.json.message]).toEqual([409, expect.stringMatching(/last credential .* create/)]);
+      for (const [path, init] of [
+        ["users/ivan/credentials", other],
+        ["users/publisher?handOverTo=ivan", { method: "DELETE" }],
+      ] as const) {
+        if (path.startsWith("users/publisher")) await made(ask, "publisher");
+        const answer = await ask(`${base}/${path}`, init);
+        expect([answer.status, answer.json.message]).toEqual([409, "ivan is disabled: enable the user first"]);
+      }
+      expect(await revoke(second.json.id as string)).toBe(200);
     },
   ],
   [

@@ -13,7 +13,7 @@ import type { Answer, RequestHead } from "./Answer.ts";
 import type { Authorize, ReadSession } from "./Routes.ts";
 import type { SecretBox } from "./SecretBox.ts";
 import type { Row, SqlDriver, SqlValue, Statement } from "./SqlDriver.ts";
-import { auditStatement, newestValues, statements } from "./Statements.ts";
+import { auditStatement, newestValues, operatorActor, statements } from "./Statements.ts";
 import { allowOf, otherMethod } from "./Web.ts";
 
 /** Base path of the management API. */
@@ -76,6 +76,8 @@ const rowsOf = async (sql: SqlDriver, text: string, ...values: ReadonlyArray<Sql
   (await sql.read([{ sql: text, values }]))[0] ?? [];
 
 const invalid = (message: string): ApiError => new ApiError("INVALID_ARGUMENT", message);
+
+const unsupported = (message: string): ApiError => new ApiError("INVALID_ARGUMENT", message, { status: 415 });
 
 const missing = (what: string): ApiError => new ApiError("NOT_FOUND", what);
 
@@ -182,6 +184,12 @@ const userRow = async (sql: SqlDriver, name: string): Promise<Row> => {
   const [row] = await rowsOf(sql, statements.user, name);
   if (row === undefined) throw missing(`there is no user ${JSON.stringify(name.slice(0, 100))}`);
   return row;
+};
+
+/** Refuses a disabled user, who could use nothing of what is given to them. */
+const assertEnabled = ({ name, disabled_at }: Row): void => {
+  if (disabled_at === null || disabled_at === undefined) return;
+  throw new ApiError("FAILED_PRECONDITION", `${String(name)} is disabled: enable the user first`, { status: 409 });
 };
 
 /** Runs a change with its audit entry in one transaction; returns the rows of the change. */
@@ -305,6 +313,7 @@ const deleteUser: Operation = async (call) => {
   const targetRow = target === null ? undefined : await userRow(sql, target);
   const to = targetRow === undefined ? undefined : ownerOf(targetRow);
   if (to?.number === user.number) throw invalid("handOverTo is another user");
+  if (targetRow !== undefined) assertEnabled(targetRow);
   if (to !== undefined) {
     const clashes = await rowsOf(sql, statements.clashes, user.number, to.number);
     if (clashes.length > 0) {
@@ -353,22 +362,35 @@ const createCredential: Operation = async (call) => {
     throw invalid(`expiresInDays is a whole number from 1 to ${maxLifetimeDays}`);
   }
   const label = input["label"] === undefined ? "" : textIn(input, "label", 200);
-  const user = ownerOf(await userRow(call.sql, call.parts[0] ?? ""));
+  const row = await userRow(call.sql, call.parts[0] ?? "");
+  assertEnabled(row);
+  const user = ownerOf(row);
   const secret = newSecret(kind === "token" ? "bnt" : "bnk");
   const digest = await digestOf(secret);
   const id = crypto.randomUUID();
   const expiresAt = expiresInDays === undefined ? null : at + Number(expiresInDays) * dayMs;
   const values = [id, kind, scope as Scope, digest.selector, digest.bytes, label, at, expiresAt, user.number];
   const detail = { id, kind, scope, label, expiresAt: timeOf(expiresAt) };
-  const [row] = await noted(call, { sql: statements.addCredential, values }, "create credential", user.name, detail);
-  if (row === undefined) throw missing("there is no such user");
+  const [added] = await noted(call, { sql: statements.addCredential, values }, "create credential", user.name, detail);
+  if (added === undefined) throw missing("there is no such user");
   return { status: 201, body: { ...detail, user: user.name, secret } };
 };
 
 const revokeCredential: Operation = async (call) => {
   const id = call.parts[0] ?? "";
-  const [row] = await noted(call, { sql: statements.revoke, values: [call.at, id] }, "revoke credential", id);
-  if (row === undefined) throw missing("there is no such credential");
+  const { sql, at, actor } = call;
+  // An operator at the database can always make another one.
+  const change =
+    actor.user.name === operatorActor
+      ? { sql: statements.revoke, values: [at, id] }
+      : { sql: statements.revokeUnlessLast, values: [at, id, at] };
+  const [row] = await noted(call, change, "revoke credential", id);
+  if (row === undefined) {
+    if ((await rowsOf(sql, statements.credential, id)).length === 0) throw missing("there is no such credential");
+    throw new ApiError("FAILED_PRECONDITION", "this is the last credential that can manage: create another one first", {
+      status: 409,
+    });
+  }
   const configuredIn = row["kind"] === "configured" ? String(row["label"]) : null;
   return { body: { id, revoked: true, configuredIn } };
 };
@@ -501,8 +523,13 @@ const routeOf = (path: string) => {
 const inputOf =
   (head: RequestHead): Call["input"] =>
   async (...members) => {
-    if (formatOf(head.header("content-type")) !== "json") {
-      throw new ApiError("INVALID_ARGUMENT", "the body is sent as application/json", { status: 415 });
+    const type = head.header("content-type");
+    if (formatOf(type) !== "json") throw unsupported("the body is sent as application/json");
+    if (/;\s*charset=(?!"?utf-?8"?\s*(?:;|$))/i.test(type ?? "")) {
+      throw unsupported("the body is sent in UTF-8");
+    }
+    if ((head.header("content-encoding") ?? "identity").trim().toLowerCase() !== "identity") {
+      throw unsupported("the body is sent without Content-Encoding");
     }
     const bytes = await head.body(maxBodyBytes);
     const reading = { source: "body", text: "", problems: [] as Array<string> };

@@ -24,6 +24,12 @@ export const statements = {
   addCredential: `INSERT INTO credentials (id, user, kind, scope, selector, digest, label, created_at, expires_at)
     SELECT ?, number, ?, ?, ?, ?, ?, ?, ? FROM users WHERE number = ? AND deleted_at IS NULL RETURNING id`,
   revoke: "UPDATE credentials SET revoked_at = coalesce(revoked_at, ?) WHERE id = ? RETURNING id, kind, label",
+  /** The same, unless no other credential could manage then. */
+  revokeUnlessLast: `UPDATE credentials SET revoked_at = coalesce(revoked_at, ?) WHERE id = ? AND (scope <> 'manage' OR EXISTS
+    (SELECT 1 FROM credentials o JOIN users u ON u.number = o.user WHERE o.scope = 'manage' AND o.id <> credentials.id
+      AND o.revoked_at IS NULL AND (o.expires_at IS NULL OR o.expires_at > ?) AND u.disabled_at IS NULL))
+    RETURNING id, kind, label`,
+  credential: "SELECT id FROM credentials WHERE id = ?",
   audit: "SELECT number, at, actor, action, subject, detail FROM audit WHERE number < ? ORDER BY number DESC LIMIT ?",
   statistics: `SELECT (SELECT count(*) FROM users WHERE deleted_at IS NULL) AS users,
     (SELECT count(*) FROM users WHERE deleted_at IS NULL AND disabled_at IS NOT NULL) AS disabledUsers,
@@ -91,6 +97,9 @@ export const byId = (id: string, now: number): Statement => ({
   sql: foundById,
   values: [id, now],
 });
+
+/** Actor of commands in the audit trail; no user can have this name. */
+export const operatorActor = "(bne registry --database)";
 
 const note = "INSERT INTO audit (at, actor, action, subject, detail) VALUES (?, ?, ?, ?, ?)";
 

@@ -72,7 +72,8 @@ const texts = {
     SELECT ?, number, owner, ?, ?, ?, ?, ?, ? FROM engines INDEXED BY engines_by_id WHERE id = ? AND ${live}`,
   release: `UPDATE archives SET released_at = ? WHERE released_at IS NULL AND key <> ?
     AND engine = (SELECT engine FROM archives WHERE key = ?)`,
-  download: `SELECT a.*, e.name, e.major, e.minor, e.is_public FROM archives a JOIN engines e ON e.number = a.engine
+  download: `SELECT a.*, e.name, e.major, e.minor, e.is_public,
+    (SELECT disabled_at FROM users WHERE number = e.owner) AS owner_disabled FROM archives a JOIN engines e ON e.number = a.engine
     WHERE a.key = ? AND a.released_at IS NULL AND e.${live}`,
   byKey: "SELECT key, released_at FROM archives WHERE key = ?",
   hold: "INSERT INTO archive_holds (id, until) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET until = excluded.until",
@@ -168,11 +169,18 @@ export const readArchiveOf = async (sql: SqlDriver, engine: number): Promise<Kep
 export const readDownload = async (
   sql: SqlDriver,
   key: string,
-): Promise<(KeptArchive & { readonly tag: FullTag; readonly isPublic: boolean }) | undefined> => {
+): Promise<
+  (KeptArchive & { readonly tag: FullTag; readonly isPublic: boolean; readonly isOwnerEnabled: boolean }) | undefined
+> => {
   const row = await first(sql, texts.download, key);
   if (row === undefined) return undefined;
   const tag = { name: String(row["name"]), major: Number(row["major"]), minor: Number(row["minor"]) };
-  return { ...archiveOf(row), tag, isPublic: Number(row["is_public"]) === 1 };
+  return {
+    ...archiveOf(row),
+    tag,
+    isPublic: Number(row["is_public"]) === 1,
+    isOwnerEnabled: row["owner_disabled"] === null,
+  };
 };
 
 /** Whose the engine of an id is, and whether everybody sees it. */

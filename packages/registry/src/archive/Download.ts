@@ -34,7 +34,7 @@ export const makeDownload =
         throw new ApiError("PERMISSION_DENIED", "the link has expired or was changed: ask for a new one");
       }
       const archive = await readDownload(sql, linked.archive);
-      if (archive === undefined || !(linked.isOwners || archive.isPublic))
+      if (archive === undefined || !((linked.isOwners && archive.isOwnerEnabled) || archive.isPublic))
         throw new ApiError("NOT_FOUND", "the archive no longer exists: ask for a new link");
       const { name, major, minor } = archive.tag;
       const extension = archive.mediaType === "application/gzip" ? "tar.gz" : "tar";

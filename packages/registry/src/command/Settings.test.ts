@@ -38,5 +38,11 @@ test("flags win over the environment, and the environment over the file", async 
     `${config}: /limits/drainDelayMs must be >= 0`,
     `${config}: /limits/drainDelayMs must be <= 600000`,
   ]);
+  for (const host of ["https://a/", "*.example", "a b", "[::1", "a/"]) {
+    await expect(settingsOf(["--allowed-hosts", host], {}, () => undefined)).rejects.toMatchObject({
+      message: expect.stringContaining(`allowedHosts: ${JSON.stringify(host)} is no host`) as unknown,
+      exitCode: 2,
+    });
+  }
   await rm(folder, { recursive: true });
 });

@@ -7,6 +7,7 @@ import { makeFaults, type Faults } from "../faults/Faults.ts";
 import { maxSettingsBytes, readBounded } from "../node/BoundedFile.ts";
 import { logLevels } from "../node/AccessLog.ts";
 import { defaultUploadLimits, publicUrlProblem } from "../archive/Upload.ts";
+import { assertHosts } from "../node/HostCheck.ts";
 import { defaultLimits } from "../node/ServerLimits.ts";
 import type { RegistryOptions } from "../node/Registry.ts";
 import { pathOrDefault } from "./Database.ts";
@@ -109,6 +110,9 @@ export const settingsOf = async (
   };
   const numbers = flags["field-numbers"];
   const configured = await named("tokens", () => tokensIn(flags.tokens ?? file.tokens, environment["REGISTRY_TOKENS"]));
+  const allowedHosts =
+    hostsIn(fromEnvironment("REGISTRY_ALLOWED_HOSTS", flags["allowed-hosts"], "allowedHosts")) ?? file.allowedHosts;
+  await named("allowedHosts", async () => assertHosts(allowedHosts ?? []));
   return {
     database: pathOrDefault(fromEnvironment("REGISTRY_DATABASE", flags.database, "database") ?? file.database),
     archives: fromEnvironment("REGISTRY_ARCHIVES", flags.archives, "archives") ?? file.archives,
@@ -117,8 +121,7 @@ export const settingsOf = async (
     host: flags.host ?? file.host,
     port: portOf("--port", flags.port) ?? file.port ?? defaultPort,
     adminPort: portOf("--admin-port", flags["admin-port"]) ?? file.adminPort,
-    allowedHosts:
-      hostsIn(fromEnvironment("REGISTRY_ALLOWED_HOSTS", flags["allowed-hosts"], "allowedHosts")) ?? file.allowedHosts,
+    allowedHosts,
     trustedProxies:
       hostsIn(fromEnvironment("REGISTRY_TRUSTED_PROXIES", undefined, "trustedProxies")) ?? file.trustedProxies,
     corsOrigins: hostsIn(fromEnvironment("REGISTRY_CORS_ORIGINS", undefined, "corsOrigins")) ?? file.corsOrigins,

@@ -4,7 +4,7 @@ import type { CredentialKind, Scope } from "../api/Authentication.ts";
 import type { User } from "../api/EngineStore.ts";
 import { parseTag } from "@bytenite-engines/core/wire";
 import type { Row } from "../api/SqlDriver.ts";
-import { auditStatement, statements } from "../api/Statements.ts";
+import { auditStatement, operatorActor, statements } from "../api/Statements.ts";
 import type { Run, SqliteFile } from "../node/SqliteFile.ts";
 
 /** An account that cannot be made or found; the message is for the operator. */
@@ -29,8 +29,7 @@ export interface ListedCredential {
   readonly revokedAt: Date | undefined;
 }
 
-/** Actor of commands in the audit trail; no user can have this name. */
-export const operatorActor = "(bne registry --database)";
+export { operatorActor };
 
 /** Notes a change by a command in the audit trail, in the transaction of that change. */
 export const noteChange = (run: Run, at: number, action: string, subject: string, detail: object = {}): void => {

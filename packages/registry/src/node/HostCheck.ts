@@ -9,9 +9,6 @@ import type { Handler } from "./HttpServer.ts";
 /** The refusal of a request with another `Host`; undefined for an allowed one. */
 export type HostCheck = (head: RequestHead) => Answer | undefined;
 
-/** Allows every host. */
-export const anyHost: HostCheck = () => undefined;
-
 /** Wildcard for every name. */
 const everyName = "*";
 
@@ -31,16 +28,28 @@ const hostNameIn = (host: string): string => {
   return address ?? name;
 };
 
+/** Throws TypeError for an allowed host that no `Host` can name. */
+export const assertHosts = (allowed: ReadonlyArray<string>): void => {
+  for (const host of allowed) {
+    const name = hostNameIn(host);
+    if (host === everyName || isIPv6(name) || /^[a-z0-9_.-]+$/.test(name)) continue;
+    throw new TypeError(
+      `${JSON.stringify(host.slice(0, 100))} is no host: give a name or address without https:// and path, or * for all`,
+    );
+  }
+};
+
 /** RFC 9110, 15.5.20. */
 const misdirected = new ApiError("FAILED_PRECONDITION", "Host not allowed: add it with --allowed-hosts", {
   status: 421,
 });
 
-/** A check that allows loopback and the named hosts. */
+/** A check that allows loopback and the named hosts. Throws TypeError for a bad one. */
 export const makeHostCheck = (
   allowed: ReadonlyArray<string>,
   serializer: { readonly jsonOnly: boolean },
 ): HostCheck => {
+  assertHosts(allowed);
   const names = new Set(allowed.map(hostNameIn));
   let last: string | null = null;
   return (head) => {

@@ -16,6 +16,7 @@ import { defaultUploadLimits, type UploadLimits } from "../archive/Upload.ts";
 import { makeApp, withWeb } from "../api/App.ts";
 import { DatabaseUnavailable, type SqlDriver } from "../api/SqlDriver.ts";
 import { makeWeb, type Web } from "../api/Web.ts";
+import { statements } from "../api/Statements.ts";
 import { makeSerializer, type Serializer, type SerializerOptions } from "../api/Serializer.ts";
 import type { Faults } from "../faults/Faults.ts";
 import { addConfigured } from "../manage/Accounts.ts";
@@ -26,14 +27,7 @@ import { makeAdmin, makeHealth, serving } from "./AdminEndpoints.ts";
 import { nodeWeb } from "./Compression.ts";
 import { docsEndpoints } from "./DocsAssets.ts";
 import { makeFaultyHandler } from "./FaultyHandler.ts";
-import {
-  anyHost,
-  checkedEndpoints,
-  checkedHandler,
-  makeHostCheck,
-  namesLoopback,
-  type HostCheck,
-} from "./HostCheck.ts";
+import { checkedEndpoints, checkedHandler, makeHostCheck, namesLoopback, type HostCheck } from "./HostCheck.ts";
 import {
   startServer,
   type Handler,
@@ -70,7 +64,8 @@ export interface RegistryOptions extends SerializerOptions {
   readonly trial?: boolean | undefined;
   /**
    * Hosts that requests may name besides loopback, with any port; `*` for all. Others get 421 (against DNS
-   * rebinding). Default: in a trial none, otherwise all, but only loopback for `/metrics` and `/faults`.
+   * rebinding). Default: `host` and the host of `publicUrl`, in a trial none; all where `host` is not loopback and there is
+   * no `publicUrl`. `/metrics` and `/faults` answer loopback and the hosts that are named here.
    */
   readonly allowedHosts?: ReadonlyArray<string> | undefined;
   /** Origins (`https://app.example`) whose pages may read the API, or `*`. Default: none. */
@@ -186,7 +181,7 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
     const store = makeArchiveFolder(await archiveFolderOf(options, closing));
     const seeded = await filled(file, box, options, trial, store);
     const check = makeHostCheck(options.allowedHosts ?? [], serializer);
-    const everywhere = trial || options.allowedHosts !== undefined ? check : anyHost;
+    const everywhere = makeHostCheck(allowedHostsOf(options, trial), serializer);
     const reads = watchReads(file.port, {
       onFailure: metrics.readFailed,
       onChange: onDatabase(options.database, metrics),
@@ -236,6 +231,17 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
   }
 };
 
+/** The hosts that requests to the API may name besides loopback. Warns when all are allowed because none is configured. */
+const allowedHostsOf = ({ host = "127.0.0.1", publicUrl, allowedHosts }: RegistryOptions, trial: boolean) => {
+  if (allowedHosts !== undefined) return allowedHosts;
+  // The tokens of a trial are known: it must not be reached through a proxy.
+  if (trial) return [];
+  if (publicUrl !== undefined) return [host, new URL(publicUrl).hostname];
+  if (isLoopback(host)) return [];
+  console.error("registry: requests for any Host are answered: set publicUrl or allowedHosts to check it");
+  return ["*"];
+};
+
 const originOf = ({ host, port }: RunningServer): string => `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 
 const keeping =
@@ -258,6 +264,11 @@ const filled = async (
   store: ObjectStore,
 ): Promise<RunningRegistry["seeded"]> => {
   const { wasNew } = await migrate(file.port, Date.now(), box);
+  if (box === undefined && file.rows({ sql: statements.keyCheck, values: [] }).length > 0) {
+    console.error(
+      "registry: BYTENITE_REGISTRY_KEY is not set, but this database was used with one: what it encrypts cannot be read",
+    );
+  }
   const { tokens = {}, tokenPlaces = new Map<string, string>() } = options;
   for (const { id, user, place } of await addConfigured(file, tokens, tokenPlaces, Date.now())) {
     console.error(

@@ -8,6 +8,9 @@ import type { RequestHead } from "../api/Answer.ts";
 /** A target in absolute form, whose host overrides `Host` (RFC 9112, 3.2.2). */
 const absoluteForm = /^https?:\/\/(?:[^/?#]*@)?([^/?#]*)(.*)$/i;
 
+/** Stands for all clients whose address a trusted proxy does not name readably: together they have the limits of one. */
+const unknownAddress = "unknown";
+
 /**
  * The address of a client: that of the connection; behind a trusted proxy the last one of `X-Forwarded-For` that is not a
  * trusted proxy's, since the client may have sent the ones before it.
@@ -15,10 +18,13 @@ const absoluteForm = /^https?:\/\/(?:[^/?#]*@)?([^/?#]*)(.*)$/i;
 const addressOf = (request: IncomingMessage, isTrusted: (address: string) => boolean): string | undefined => {
   const { remoteAddress } = request.socket;
   if (remoteAddress === undefined || !isTrusted(remoteAddress)) return remoteAddress;
-  const named = String(request.headers["x-forwarded-for"] ?? "").split(",");
+  const forwarded = request.headers["x-forwarded-for"];
+  if (forwarded === undefined) return remoteAddress;
+  const named = String(forwarded).split(",");
   const client = named.map(withoutPort).findLast((address) => isIP(address) === 0 || !isTrusted(address));
   // Entries before an invalid one may be forged by the client.
-  return client === undefined || isIP(client) === 0 ? remoteAddress : client;
+  if (client === undefined) return remoteAddress;
+  return isIP(client) === 0 ? unknownAddress : client;
 };
 
 /** The address in `192.0.2.1:80`, `[2001:db8::1]:80` or `[2001:db8::1]`, as some proxies write it. */
