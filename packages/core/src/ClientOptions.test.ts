@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { baseUrlOf, defaultBaseUrl, settingsOf, type CallOptions } from "./ClientOptions.ts";
 import { makeClientParts } from "./ClientParts.ts";
+import { makeEngineParts } from "./client/EngineMethods.ts";
 
 test("the defaults are those of the documents", () => {
   expect(settingsOf({})).toMatchObject({
@@ -44,7 +45,7 @@ test.for<[options: object, named: RegExp]>([
   [{ retryBudget: -1 }, /^retryBudget/],
   [{ retryBudget: Number.NaN }, /^retryBudget/],
 ])("%j is refused, by name", ([options, named]) => {
-  expect(() => makeClientParts(options)).toThrow(named);
+  expect(() => makeEngineParts(options)).toThrow(named);
 });
 
 test.for<[given: string | undefined, used: string]>([
@@ -78,8 +79,8 @@ test.for<[headers: Readonly<Record<string, string>>, named: string]>([
   [{ "x y": "1" }, '"x y" is not a header name'],
   [{ "x-secret": "s3cr3t\r\nx: y" }, "invalid value for header x-secret"],
 ])("headers that cannot be sent are refused by name, and no value is shown", ([headers, named]) => {
-  expect(() => makeClientParts({ headers })).toThrow(named);
-  expect(() => makeClientParts({ headers })).not.toThrow("s3cr3t");
+  expect(() => makeClientParts({ headers }, [])).toThrow(named);
+  expect(() => makeClientParts({ headers }, [])).not.toThrow("s3cr3t");
 });
 
 test.for<[option: string, value: unknown]>([
@@ -89,5 +90,5 @@ test.for<[option: string, value: unknown]>([
   ["middleware", {}],
   ["middleware", [undefined]],
 ])("%s = %j is refused by name", ([option, value]) => {
-  expect(() => makeClientParts({ [option]: value })).toThrow(new RegExp(`^${option} must be`));
+  expect(() => makeClientParts({ [option]: value }, [])).toThrow(new RegExp(`^${option} must be`));
 });

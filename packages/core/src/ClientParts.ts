@@ -22,7 +22,6 @@ import { makeBudgets, type RetryBudget, type RetryBudgets } from "./RetryBudget.
 import { isCredential } from "./Secret.ts";
 import { InFlight } from "./Deduplication.ts";
 import type { Fetch } from "./Fetch.ts";
-import { SchemaVerifier, type VerificationOptions } from "./verify/SchemaVerifier.ts";
 
 /** Parts of a client. */
 export interface ClientParts extends RequesterParts {
@@ -32,13 +31,15 @@ export interface ClientParts extends RequesterParts {
   readonly budgets: RetryBudgets;
   readonly budget: RetryBudget;
   readonly breaker: Breaker | undefined;
-  readonly verifier: SchemaVerifier;
 }
 
-/** The parts of a client. Invalid options throw TypeError or RangeError with the option's name. */
-export const makeClientParts = (options: ClientOptions, tracing?: Tracing): ClientParts => {
-  assertOptionNames(options, [...callOptionNames, "protobufVerification"]);
-  assertOptionNames(options.protobufVerification, verificationNames, "protobufVerification");
+/** The parts of a client. Invalid options throw TypeError or RangeError with the option's name. `others`: names of options besides those of every call. */
+export const makeClientParts = (
+  options: CallOptions,
+  others: ReadonlyArray<keyof ClientOptions>,
+  tracing?: Tracing,
+): ClientParts => {
+  assertOptionNames(options, [...callOptionNames, ...others]);
   const baseUrl = baseUrlOf(options.baseUrl);
   const origin = new URL(baseUrl).origin;
   const settings = settingsOf(options);
@@ -56,13 +57,12 @@ export const makeClientParts = (options: ClientOptions, tracing?: Tracing): Clie
     budgets,
     budget: budgets(origin),
     breaker: given(options.breaker, undefined),
-    verifier: new SchemaVerifier(options.protobufVerification),
     inFlight: new InFlight(),
   };
 };
 
 /** The parts for one call: the client's own where the call has no options of its own. */
-export const partsOfCall = (parts: ClientParts, options: CallOptions | undefined): ClientParts => {
+export const partsOfCall = <P extends ClientParts>(parts: P, options: CallOptions | undefined): P => {
   if (options === undefined || callOptionNames.every((name) => options[name] === undefined)) return parts;
   const baseUrl = options.baseUrl === undefined ? parts.baseUrl : baseUrlOf(options.baseUrl);
   const origin = new URL(baseUrl).origin;
@@ -92,15 +92,15 @@ export const partsOfCall = (parts: ClientParts, options: CallOptions | undefined
  * A call with the parts for its options. Invalid options are InvalidArgument, and nothing is sent. `others`: names of options
  * besides those of every call.
  */
-export const withPartsOfCall = <A>(
-  parts: ClientParts,
+export const withPartsOfCall = <A, P extends ClientParts>(
+  parts: P,
   options: CallOptions | undefined,
   others: ReadonlyArray<string>,
-  call: (own: ClientParts) => Effect.Effect<A, EngineError>,
+  call: (own: P) => Effect.Effect<A, EngineError>,
 ): Effect.Effect<A, EngineError> =>
   Effect.suspend(() => {
     if (options === undefined) return call(parts);
-    let own: ClientParts;
+    let own: P;
     try {
       assertOptionNames(options, [...callOptionNames, ...others]);
       assertSignal(options);
@@ -120,13 +120,6 @@ const withoutCredentials = (settings: CallSettings): CallSettings => ({
   ...settings,
   headers: Object.fromEntries(Object.entries(settings.headers).filter(([name]) => !isCredential(name))),
 });
-
-const verificationNames = Object.keys({
-  fieldNumbers: 0,
-  memory: 0,
-  sampleEvery: 0,
-  responsesPerExtraRequest: 0,
-} satisfies Record<keyof VerificationOptions, 0>);
 
 const listener = (option: CallOptions["onEvent"]): ClientParts["emit"] =>
   option === undefined || option === null ? undefined : safeListener(option);

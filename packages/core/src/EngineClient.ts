@@ -6,9 +6,10 @@ import * as Layer from "effect/Layer";
 import * as Option from "effect/Option";
 import * as Stream from "effect/Stream";
 import type { ApiResponse, Engine, EngineListResponse } from "./ApiResponse.ts";
-import { engineMethods } from "./client/EngineMethods.ts";
+import type { EngineParts } from "./client/EngineCalls.ts";
+import { engineMethods, makeEngineParts } from "./client/EngineMethods.ts";
 import { defaultBaseUrl, type CallOptions } from "./ClientOptions.ts";
-import { invalidOptions, makeClientParts, withPartsOfCall, type ClientParts } from "./ClientParts.ts";
+import { invalidOptions, withPartsOfCall, type ClientParts } from "./ClientParts.ts";
 import type { EngineError as Plain } from "./EngineError.ts";
 import type { EngineError } from "./YieldableError.ts";
 import { endedEarly, firstPage, nextPage, smallerPage, tooManyPages, type PageRequest } from "./Paging.ts";
@@ -66,7 +67,7 @@ export class EngineClient extends Context.Service<EngineClient, EngineCalls>()("
       EngineClient,
       Effect.suspend(() => {
         try {
-          return Effect.succeed(EngineClient.of(makeCalls(makeClientParts(plainOptions(options) ?? {}, tracing))));
+          return Effect.succeed(EngineClient.of(makeCalls(makeEngineParts(plainOptions(options) ?? {}, tracing))));
         } catch (cause) {
           return Effect.fail(invalidOptions(defaultBaseUrl, cause) as EngineError);
         }
@@ -106,7 +107,7 @@ const missingCalls = {
   withResponse: Object.fromEntries(rpcNames.map((name) => [name, missing(`withResponse.${name}`)])),
 } as unknown as EngineCalls;
 
-const makeCalls = (parts: ClientParts): EngineCalls => {
+const makeCalls = (parts: EngineParts): EngineCalls => {
   const { methods, archive } = engineMethods(parts);
   const within = <A>(
     options: EngineCallOptions | undefined,

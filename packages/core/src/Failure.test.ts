@@ -3,6 +3,7 @@ import { anyPack } from "@bufbuild/protobuf/wkt";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { RetryInfoSchema, StatusSchema } from "@bytenite-engines/proto";
+import { binaryErrors } from "./BinaryErrors.ts";
 import type { EngineErrorTag } from "./EngineError.ts";
 import { failureOf, maxServerMessageLength } from "./Failure.ts";
 import { retryClassOf, type RetryClass } from "./Retry.ts";
@@ -93,7 +94,7 @@ test.for<[label: string, status: number, body: string | Uint8Array, contentType:
     undefined,
   ],
 ])("a Status is read from %s", ([, status, body, contentType]) => {
-  const { error, hintMs } = failureOf(answer(status, body, contentType), now);
+  const { error, hintMs } = failureOf(answer(status, body, contentType), now, [], undefined, binaryErrors);
   expect(error).toMatchObject({ code: "UNAVAILABLE", serverMessage: "down" });
   expect(error.reason).toEqual({ _tag: "Unavailable", retryAfterMs: 3_000 });
   expect(hintMs).toBe(3_000);
@@ -161,7 +162,7 @@ test("any bytes under any status give an error, never an exception", () => {
       fc.uint8Array({ maxLength: 60 }),
       labels,
       (status, bytes, label) => {
-        expect(failureOf(answer(status, bytes, label), now).error.status).toBe(status);
+        expect(failureOf(answer(status, bytes, label), now, [], undefined, binaryErrors).error.status).toBe(status);
       },
     ),
   );
@@ -191,6 +192,6 @@ test("a binary detail that repeats the token is left out, the others stay", () =
   const retry = anyPack(RetryInfoSchema, create(RetryInfoSchema, { retryDelay: { seconds: 2n } }));
   const detail = { typeUrl: "type.googleapis.com/google.rpc.ErrorInfo", value: utf8.encode(`\n\x10${token}`) };
   const body = toBinary(StatusSchema, create(StatusSchema, { code: 16, details: [detail, retry] }));
-  const { error } = failureOf(answer(401, body, "application/x-protobuf"), now, [token]);
+  const { error } = failureOf(answer(401, body, "application/x-protobuf"), now, [token], undefined, binaryErrors);
   expect(error.details.map(({ type }) => type)).toEqual(["google.rpc.RetryInfo"]);
 });

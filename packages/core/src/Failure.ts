@@ -8,9 +8,8 @@ import { redact } from "./Secret.ts";
 import type { ResponseHeaders } from "./Fetch.ts";
 import { publicUrl, type HttpResponse } from "./Transport.ts";
 import type { Status } from "@bytenite-engines/proto";
-import { StatusSchema } from "./gen/descriptors.ts";
 import { formatOf } from "./MediaType.ts";
-import { readMessage } from "./MessageReader.ts";
+import type { BinaryErrors } from "./BinaryErrors.ts";
 
 /** Details of a failed request besides its error. */
 export interface FailureCircumstances {
@@ -56,22 +55,26 @@ export class AttemptFailure extends Error {
 /** Longest message of a server that is kept, in characters. */
 export const maxServerMessageLength = 1_000;
 
-/** The failure in an answer. `secrets`, the credentials of the request, are redacted wherever the server repeats them. */
+/**
+ * The failure in an answer. `secrets`, the credentials of the request, are redacted wherever the server repeats them. `binary`: undefined
+ * where errors in protobuf are not read.
+ */
 export const failureOf = (
   answer: HttpResponse,
   nowMs: number,
   secrets: ReadonlyArray<string> = [],
   limits: ReadLimits = defaultReadLimits,
+  binary?: BinaryErrors,
 ): AttemptFailure => {
   let said: ErrorBody | undefined;
   try {
-    said = readErrorBody(answer, limits);
+    said = readErrorBody(answer, limits, binary);
   } catch (cause) {
     if (!(cause instanceof LimitExceeded)) throw cause;
     return tooLarge(answer, cause, secrets);
   }
   const code = said?.code ?? rpcCodeOfHttp(answer.status);
-  const hintMs = retryHintMs(answer.headers, said?.details ?? [], nowMs);
+  const hintMs = retryHintMs(answer.headers, said?.details ?? [], nowMs, binary?.delayMs);
   // Redacted before truncation, which could leave part of a token.
   const message = redact(said?.message ?? "", secrets)
     .trim()
@@ -176,17 +179,27 @@ export interface ErrorBody {
 }
 
 /** Decodes an error body, whatever its Content-Type; undefined for HTML, text and empty bodies. Throws LimitExceeded. */
-export const readErrorBody = (answer: HttpResponse, limits: ReadLimits): ErrorBody | undefined => {
+const readErrorBody = (
+  answer: HttpResponse,
+  limits: ReadLimits,
+  binary: BinaryErrors | undefined,
+): ErrorBody | undefined => {
   if (answer.bytes.byteLength === 0) return undefined;
   const labelled = formatOf(answer.headers.get("content-type"));
   return labelled === "protobuf"
-    ? (readProtobuf(answer.bytes, limits) ?? readJson(answer.bytes, limits))
-    : (readJson(answer.bytes, limits) ?? (labelled === "json" ? readProtobuf(answer.bytes, limits) : undefined));
+    ? (readProtobuf(answer.bytes, limits, binary) ?? readJson(answer.bytes, limits))
+    : (readJson(answer.bytes, limits) ??
+        (labelled === "json" ? readProtobuf(answer.bytes, limits, binary) : undefined));
 };
 
-const readProtobuf = (bytes: Uint8Array, limits: ReadLimits): ErrorBody | undefined => {
+const readProtobuf = (
+  bytes: Uint8Array,
+  limits: ReadLimits,
+  binary: BinaryErrors | undefined,
+): ErrorBody | undefined => {
+  if (binary === undefined) return undefined;
   try {
-    const status = readMessage(StatusSchema, bytes, limits);
+    const status = binary.read(bytes, limits);
     const plausible = status.$unknown === undefined && rpcCodeOf(status.code) !== undefined && status.code !== 0;
     return plausible ? errorBodyOf(status) : undefined;
   } catch (cause) {

@@ -1,9 +1,9 @@
 // Decoding of response bodies in their actual format.
 import type { DescField, DescMessage, JsonValue, Message, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { BinaryErrors } from "./BinaryErrors.ts";
 import type { WellKnownText } from "./http-rule/FieldText.ts";
 import type { BodyPart } from "./http-rule/HttpRule.ts";
 import { formatOf, type Format } from "./MediaType.ts";
-import { MessageBytes } from "./MessageBytes.ts";
 import type { BytesReader } from "./MessageReader.ts";
 import { LimitExceeded, parseJson, type ReadLimits } from "./ReadLimits.ts";
 import { noUnknownFields, type UnknownFields } from "./UnknownFields.ts";
@@ -20,6 +20,10 @@ export interface MessageCodec {
     limits: ReadLimits,
   ) => { readonly message: Message; readonly unknownFields: UnknownFields };
   readonly readBytes: BytesReader;
+  /** The same of bytes alone. */
+  readonly readProtobuf: ProtobufReader;
+  /** How errors in protobuf are read; undefined: they are not. */
+  readonly errors: BinaryErrors | undefined;
   /** The message that has a message in that field and nothing else. */
   readonly around: (
     schema: DescMessage,
@@ -102,9 +106,7 @@ export const decodeBody = (
     throw new UnreadableBody(`its Content-Type is ${contentType ?? "missing"}, and it is no JSON`);
   if (labelled === "json" && !(readVerified !== undefined && isProtobuf(codec, schema, bytes, limits)))
     throw new UnreadableBody("it is labelled JSON, and is none, or is not in UTF-8");
-  const readProtobuf: ProtobufReader =
-    readVerified ?? ((schema, bytes, limits) => codec.readBytes(schema, new MessageBytes(bytes, limits), limits));
-  return readBinary(codec, schema, field, bytes, limits, readProtobuf);
+  return readBinary(codec, schema, field, bytes, limits, readVerified ?? codec.readProtobuf);
 };
 
 /** `{` */
@@ -169,7 +171,7 @@ const readBinary = (
 
 const isProtobuf = (codec: MessageCodec, schema: DescMessage, bytes: Uint8Array, limits: ReadLimits): boolean => {
   try {
-    codec.readBytes(schema, new MessageBytes(bytes, limits), limits);
+    codec.readProtobuf(schema, bytes, limits);
     return true;
   } catch (cause) {
     if (cause instanceof LimitExceeded) throw cause;

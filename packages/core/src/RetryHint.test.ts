@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { RetryInfoSchema } from "@bytenite-engines/proto";
 import { httpDateForms } from "@bytenite-engines/test-kit/http-dates";
 import type { ErrorDetail } from "./EngineError.ts";
+import { binaryErrors } from "./BinaryErrors.ts";
 import { retryAfterMs, retryHintMs } from "./RetryHint.ts";
 
 const now = Date.UTC(2026, 10, 24, 8, 0, 0);
@@ -110,7 +111,7 @@ test.for<[values: Record<string, string>, details: ReadonlyArray<ErrorDetail>, h
   [{}, [{ type: "google.rpc.RetryInfo", binary: new Uint8Array([0x1d, 0, 0, 0, 0, 0x0a, 0x02, 0x08, 0x05]) }], 5_000],
   [{}, [{ type: "google.rpc.ErrorInfo", json: { retryDelay: "1s" } }, retryInfoJson("2s")], 2_000],
 ])("headers %j with details %j ask for %s ms", ([values, details, hintMs]) => {
-  expect(retryHintMs(headers(values), details, now)).toBe(hintMs);
+  expect(retryHintMs(headers(values), details, now, binaryErrors.delayMs)).toBe(hintMs);
 });
 
 test("a hint is never shortened, and lengthened by less than a millisecond, in both forms", () => {
@@ -120,7 +121,7 @@ test("a hint is never shortened, and lengthened by less than a millisecond, in b
       const exactNanos = whole * 1_000_000_000n + BigInt(nanos);
       const text = `${whole}.${String(nanos).padStart(9, "0")}s`;
       for (const detail of [retryInfo(whole, nanos), retryInfoJson(text)]) {
-        const heldNanos = BigInt(retryHintMs(headers({}), [detail], now) ?? -1) * 1_000_000n;
+        const heldNanos = BigInt(retryHintMs(headers({}), [detail], now, binaryErrors.delayMs) ?? -1) * 1_000_000n;
         expect(heldNanos >= exactNanos && heldNanos - exactNanos < 1_000_000n).toBe(true);
       }
     }),

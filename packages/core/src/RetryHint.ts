@@ -1,8 +1,9 @@
 // Retry delays that servers ask for.
 import type { JsonValue } from "@bufbuild/protobuf";
-import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { parseHttpDate } from "@bytenite-engines/http-cache/date";
 import type { ErrorDetail } from "./EngineError.ts";
+
+type BinaryDelay = (binary: Uint8Array) => number | undefined;
 
 /** Reads a header by its name, in any case; null when absent. */
 export interface HeaderReader {
@@ -12,22 +13,26 @@ export interface HeaderReader {
 /**
  * The wait that a server asks for, in milliseconds, or undefined. The most precise source wins: google.rpc.RetryInfo of the
  * body, then `retry-after-ms`, then `Retry-After`, then `Grpc-Metadata-Retry-After` (grpc-gateway forwards metadata so).
- * Unreadable hints count as absent; a moment that has passed is a wait of 0.
+ * Unreadable hints count as absent; a moment that has passed is a wait of 0. `binaryDelayMs` reads a RetryInfo in protobuf.
  */
 export const retryHintMs = (
   headers: HeaderReader,
   details: ReadonlyArray<ErrorDetail>,
   nowMs: number,
+  binaryDelayMs?: BinaryDelay,
 ): number | undefined =>
-  retryInfoMs(details) ??
+  retryInfoMs(details, binaryDelayMs) ??
   milliseconds(headers.get("retry-after-ms")) ??
   retryAfterMs(headers.get("retry-after"), headers.get("date"), nowMs) ??
   retryAfterMs(headers.get("grpc-metadata-retry-after"), headers.get("date"), nowMs);
 
-const retryInfoMs = (details: ReadonlyArray<ErrorDetail>): number | undefined => {
+const retryInfoMs = (
+  details: ReadonlyArray<ErrorDetail>,
+  binaryDelayMs: BinaryDelay | undefined,
+): number | undefined => {
   for (const { type, binary, json } of details) {
     if (type !== "google.rpc.RetryInfo") continue;
-    const delayMs = binary === undefined ? durationTextMs(json?.["retryDelay"]) : retryDelayMs(binary);
+    const delayMs = binary === undefined ? durationTextMs(json?.["retryDelay"]) : binaryDelayMs?.(binary);
     if (delayMs !== undefined) return delayMs;
   }
   return undefined;
@@ -37,38 +42,6 @@ const retryInfoMs = (details: ReadonlyArray<ErrorDetail>): number | undefined =>
 const durationTextMs = (text: JsonValue | undefined): number | undefined => {
   const seconds = typeof text === "string" ? /^(\d+(?:\.\d{1,9})?)s$/.exec(text)?.[1] : undefined;
   return seconds === undefined ? undefined : millisecondsOf(seconds);
-};
-
-/**
- * `retry_delay` of a google.rpc.RetryInfo: field 1, a google.protobuf.Duration of seconds (1) and nanos (2). Read by hand,
- * since the descriptors of all error details would weigh 3 kB in every bundle.
- */
-const retryDelayMs = (binary: Uint8Array): number | undefined => {
-  try {
-    const delay = fieldsOf(binary).get(1);
-    if (!(delay instanceof Uint8Array)) return undefined;
-    const fields = fieldsOf(delay);
-    const seconds = fields.get(1) ?? 0n;
-    const nanos = fields.get(2) ?? 0n;
-    if (typeof seconds !== "bigint" || typeof nanos !== "bigint") return undefined;
-    return Math.max(0, Number(seconds) * 1000 + Math.ceil(Number(nanos) / 1e6));
-  } catch {
-    // A detail that cannot be read is no hint.
-    return undefined;
-  }
-};
-
-/** The varints and the delimited fields of a message, by number. */
-const fieldsOf = (bytes: Uint8Array): Map<number, bigint | Uint8Array> => {
-  const reader = new BinaryReader(bytes);
-  const fields = new Map<number, bigint | Uint8Array>();
-  while (reader.pos < reader.len) {
-    const [number, wireType] = reader.tag();
-    if (wireType === WireType.Varint) fields.set(number, BigInt(reader.int64()));
-    else if (wireType === WireType.LengthDelimited) fields.set(number, reader.bytes());
-    else reader.skip(wireType, number);
-  }
-  return fields;
 };
 
 /** Whole milliseconds, rounded up, of seconds in decimal. To the nanosecond first: 2.007 * 1000 is a little more than 2007. */

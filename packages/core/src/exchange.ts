@@ -1,4 +1,5 @@
 // Client for proxies: raw responses, with retries, budget, deadline, breaker.
+import { binaryErrors } from "./BinaryErrors.ts";
 import * as Cause from "effect/Cause";
 import type * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
@@ -67,7 +68,7 @@ export interface RawClient {
 
 /** The error of an answer with an error status, as every client has it. `token`: the one that was sent, to redact it. */
 export const errorOf = (answer: HttpResponse, token?: string): EngineError =>
-  failureOf(answer, Date.now(), token === undefined ? [] : [token]).error;
+  failureOf(answer, Date.now(), token === undefined ? [] : [token], undefined, binaryErrors).error;
 
 /** An exchanger; its budgets live as long as it. Throws TypeError or RangeError for options that cannot be. */
 export const createRawClient = (options: RawClientOptions = {}): RawClient => {
@@ -112,7 +113,13 @@ export const createRawClient = (options: RawClientOptions = {}): RawClient => {
           };
           const { answer } = await request(parts, asking, accept);
           if (answer.status < 400) return answer;
-          const failure = failureOf(answer, clock.currentTimeMillisUnsafe(), credentialsIn(url, headers));
+          const failure = failureOf(
+            answer,
+            clock.currentTimeMillisUnsafe(),
+            credentialsIn(url, headers),
+            undefined,
+            binaryErrors,
+          );
           if (retryClassOf(failure.error.reason) === "final") return answer;
           throw failure;
         },

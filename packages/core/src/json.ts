@@ -1,8 +1,65 @@
-// Engines as plain data: JSON and dates.
+// JSON entry: a client for browsers without protobuf, and engines as plain data.
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
+import { shortMethods } from "./client/EngineCalls.ts";
+import { receiveAs, type Receive } from "./client/HttpCall.ts";
+import { promiseCalls, type PromiseEngineClient } from "./client/PromiseClient.ts";
+import type { ClientOptions } from "./ClientOptions.ts";
+import { makeClientParts } from "./ClientParts.ts";
+import { invalidArgument } from "./EngineError.ts";
+import { AttemptFailure } from "./Failure.ts";
+import { newMessage } from "./Descriptor.ts";
 import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "./gen/descriptors.ts";
+import { decodeJsonWithin } from "./JsonReader.ts";
+import { UnreadableBody, type MessageCodec } from "./Reading.ts";
 import { encodePlainJson } from "./WireJson.ts";
+
+export { EngineError } from "./EngineError.ts";
+export type { PromiseCallOptions } from "./client/PromiseClient.ts";
+export type { ClientOptions } from "./ClientOptions.ts";
+
+/** Options of a client that speaks JSON only. */
+export type JsonClientOptions = Omit<ClientOptions, "format" | "protobufVerification">;
+
+/** The calls of `PromiseEngineClient` but `upload` and `archive`. */
+export interface JsonEngineClient extends Omit<PromiseEngineClient, "upload" | "archive" | "withResponse"> {
+  readonly withResponse: Omit<PromiseEngineClient["withResponse"], "upload">;
+}
+
+const noProtobuf = (): never => {
+  throw new UnreadableBody("it is protobuf, and this client reads JSON only");
+};
+
+const codec: MessageCodec = {
+  create: newMessage,
+  encode: (schema, message, { pathFields }) => {
+    const json = encodePlainJson(schema, message);
+    for (const [name, value] of Object.entries(json))
+      if (value === "" || pathFields.some(({ fields: [field] }) => field?.jsonName === name)) delete json[name];
+    return new TextEncoder().encode(JSON.stringify(json));
+  },
+  readJson: decodeJsonWithin,
+  readBytes: noProtobuf,
+  readProtobuf: noProtobuf,
+  errors: undefined,
+  around: noProtobuf,
+  wellKnown: undefined,
+};
+
+const receive: Receive = async (parts, call, plan) => {
+  if (call.format !== "protobuf") return receiveAs(parts, call, plan, "json");
+  const problem = 'format "protobuf" needs the client of @bytenite-engines/core/promise';
+  throw new AttemptFailure(invalidArgument(plan.url, problem, call.method));
+};
+
+/**
+ * Creates a client that asks for JSON and reads nothing else, for pages. Throws and rejects as that of `@bytenite-engines/core/promise`
+ * does; the format "protobuf" is InvalidArgument.
+ */
+export const createEngineClient = (options: JsonClientOptions = {}): JsonEngineClient => {
+  const parts = { ...makeClientParts(options, []), wire: { codec, receive } };
+  return promiseCalls(parts, shortMethods(parts, ["signal"]));
+};
 
 /**
  * An engine, a page or a status as JSON has it, with times as text: `JSON.stringify(toJson(engine))`. `JSON.stringify` of the message itself

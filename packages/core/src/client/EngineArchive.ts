@@ -12,11 +12,12 @@ import { EngineError, type EngineErrorReason } from "../EngineError.ts";
 import type { EngineEvent, EventSubject } from "../EngineEvent.ts";
 import { AttemptFailure, failureOf } from "../Failure.ts";
 import { isLoopback } from "../HttpRules.ts";
+import { binaryErrors } from "../BinaryErrors.ts";
 import type { MessageParams } from "../Parameters.ts";
 import { after, Cancellation, liveClock } from "../Timer.ts";
 import type { BodyReader, FetchResponse } from "../Fetch.ts";
 import { open, publicUrl, transportError } from "../Transport.ts";
-import { callTag } from "./EngineCalls.ts";
+import { callTag, type EngineParts } from "./EngineCalls.ts";
 
 /** The name of the exchange in events. */
 const archiveEndpoint = "archive";
@@ -27,7 +28,7 @@ const errorLimits = { maxBodyBytes: maxErrorBytes, maxDecodedBodyBytes: maxError
 
 /** Begins to download the archive of an engine. */
 export const openArchive = (
-  parts: ClientParts,
+  parts: EngineParts,
   tag: string,
   params: MessageParams = {},
 ): Effect.Effect<EngineArchive, EngineError> =>
@@ -103,7 +104,7 @@ export const openLink = (
           return { answer: { url: shown, status, headers, bytes: await readBody(response, errorLimits) } };
         });
         if ("response" in opened) return { subject, response: opened.response, cancel };
-        throw failureOf(opened.answer, clock.currentTimeMillisUnsafe(), undefined, parts.settings.limits);
+        throw failureOf(opened.answer, clock.currentTimeMillisUnsafe(), undefined, parts.settings.limits, binaryErrors);
       } catch (cause) {
         if (attempt.aborted) throw attempt.reason;
         throw cause instanceof EngineError ? new AttemptFailure(cause.with({ url: shown })) : cause;

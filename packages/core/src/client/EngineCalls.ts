@@ -3,7 +3,8 @@ import type { DescMessage, Message, MessageInitShape } from "@bufbuild/protobuf"
 import type { EngineMessage } from "@bytenite-engines/proto";
 import * as Effect from "effect/Effect";
 import type { ApiResponse, ResponseOf } from "../ApiResponse.ts";
-import type { ClientParts } from "../ClientParts.ts";
+import type { CallOptions } from "../ClientOptions.ts";
+import { withPartsOfCall, type ClientParts } from "../ClientParts.ts";
 import { newMessage } from "../Descriptor.ts";
 import { endpoints, isPathTag, readNames, type EndpointName } from "../Endpoint.ts";
 import { invalidArgument, type EngineError } from "../EngineError.ts";
@@ -13,13 +14,19 @@ import { bindings } from "../gen/endpoints.ts";
 import {
   listRequest,
   messageRequest,
+  type EngineRpcs,
   type ListParams,
   type MessageParams,
   type WriteCondition,
 } from "../Parameters.ts";
-import { engineCodec } from "./EngineCodec.ts";
-import { noHeaders } from "./HttpCall.ts";
+import { noHeaders, type HttpCall } from "./HttpCall.ts";
 import { callService, type ServiceCallPlan, type ServiceMethod } from "./ServiceCall.ts";
+
+/** Parts of a client of the engines API. */
+export interface EngineParts extends ClientParts {
+  /** The formats that it reads and writes. */
+  readonly wire: Pick<HttpCall<Message>, "codec" | "receive">;
+}
 
 /** The rpc of an endpoint. */
 export const rpcOf = (name: EndpointName): ServiceMethod => {
@@ -29,7 +36,7 @@ export const rpcOf = (name: EndpointName): ServiceMethod => {
 
 /** Calls an rpc of the engines API. */
 export const call = <M extends Message>(
-  parts: ClientParts,
+  parts: EngineParts,
   method: ServiceMethod,
   init: MessageInitShape<DescMessage>,
   more: Pick<ServiceCallPlan<M>, "headers" | "gone" | "recover"> = {},
@@ -40,7 +47,7 @@ export const call = <M extends Message>(
   const isRead = (readNames as ReadonlyArray<string>).includes(method.name);
   const plan = {
     method,
-    codec: engineCodec,
+    ...parts.wire,
     format: isRead && format === "auto" ? "verify" : sends,
     isStrict: isRead || sends === "json",
     ...more,
@@ -64,15 +71,15 @@ export const made = <A>(
   });
 
 /** One page of engines. */
-export const list = (
-  parts: ClientParts,
+const list = (
+  parts: EngineParts,
   params: ListParams | undefined,
 ): Effect.Effect<ApiResponse<ResponseOf<"list">>, EngineError> =>
   made(parts, "GET", () => call(parts, rpcOf("list"), listRequest(params)));
 
 /** A call about one engine. */
 export const callTag = <N extends Exclude<EndpointName, "list" | "upload">>(
-  parts: ClientParts,
+  parts: EngineParts,
   name: N,
   tag: string,
   params: MessageParams & WriteCondition = {},
@@ -85,8 +92,8 @@ export const callTag = <N extends Exclude<EndpointName, "list" | "upload">>(
   });
 
 /** Deletes one version of an engine. An extension of our registry, so that the table of endpoints has no row of it. */
-export const remove = (
-  parts: ClientParts,
+const remove = (
+  parts: EngineParts,
   tag: string,
   { ifRevision }: WriteCondition = {},
 ): Effect.Effect<ApiResponse<EngineMessage>, EngineError> =>
@@ -114,4 +121,33 @@ export const conditionOf = (ifRevision: number | undefined, least: 0 | 1): Reado
   if (!Number.isInteger(ifRevision) || ifRevision < least || ifRevision > maxRevision)
     throw new RangeError(`ifRevision must be a whole number from ${least} to ${maxRevision}, not ${ifRevision}`);
   return ifRevision === 0 ? { "if-none-match": "*" } : { "if-match": `"revision-${ifRevision}"` };
+};
+
+/** One method for each call. */
+export type EngineMethods = {
+  readonly [N in keyof EngineRpcs<CallOptions>]: (
+    ...args: Parameters<EngineRpcs<CallOptions>[N]>
+  ) => Effect.Effect<ApiResponse<ReturnType<EngineRpcs<CallOptions>[N]>>, EngineError>;
+};
+
+/** Names of the parameters of most calls. */
+export const messageNames = ["engineId", "engineData", "engineLink", "engineStatus"];
+const changeNames = [...messageNames, "ifRevision"];
+
+/** The methods of a client that need no archive. `others`: names of further options of the entry. */
+export const shortMethods = (parts: EngineParts, others: ReadonlyArray<string>): Omit<EngineMethods, "upload"> => {
+  const within = <A>(
+    options: CallOptions | undefined,
+    names: ReadonlyArray<string>,
+    call: (own: EngineParts) => Effect.Effect<A, EngineError>,
+  ): Effect.Effect<A, EngineError> => withPartsOfCall(parts, options, [...others, ...names], call);
+  return {
+    list: (params, options) => within(options, [], (own) => list(own, params)),
+    get: (tag, options) => within(options, messageNames, (own) => callTag(own, "get", tag, options)),
+    status: (tag, options) => within(options, messageNames, (own) => callTag(own, "status", tag, options)),
+    activate: (tag, options) => within(options, changeNames, (own) => callTag(own, "activate", tag, options)),
+    deactivate: (tag, options) => within(options, changeNames, (own) => callTag(own, "deactivate", tag, options)),
+    download: (tag, options) => within(options, changeNames, (own) => callTag(own, "download", tag, options)),
+    delete: (tag, options) => within(options, ["ifRevision"], (own) => remove(own, tag, options)),
+  };
 };

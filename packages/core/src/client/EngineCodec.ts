@@ -1,13 +1,14 @@
 // Codec of the engines API's messages, without protobuf-es.
 import type { Message } from "@bufbuild/protobuf";
 import { base64Encode } from "@bufbuild/protobuf/wire";
+import { binaryErrors } from "../BinaryErrors.ts";
 import { newMessage } from "../Descriptor.ts";
 import { EngineMessageSchema } from "../gen/descriptors.ts";
 import { isSet } from "../http-rule/FieldText.ts";
 import type { PathField } from "../http-rule/HttpRule.ts";
 import { decodeJsonWithin } from "../JsonReader.ts";
 import type { Format } from "../MediaType.ts";
-import { readOwn } from "../MessageReader.ts";
+import { readMessage, readOwn } from "../MessageReader.ts";
 import type { MessageCodec } from "../Reading.ts";
 
 /** Reads all messages, and writes the only one that is a body: EngineMessage. */
@@ -16,6 +17,8 @@ export const engineCodec: MessageCodec = {
   encode: (_schema, message, { pathFields }, format) => encoded(message, pathFields, format),
   readJson: decodeJsonWithin,
   readBytes: readOwn,
+  readProtobuf: readMessage,
+  errors: binaryErrors,
   around: ({ typeName }) => {
     throw new TypeError(`no answer is a field of ${typeName}`);
   },

@@ -1,53 +1,42 @@
-// Calls of the engines API as effects, for both entries.
+// All calls of the engines API as effects, for both full entries.
 import type * as Effect from "effect/Effect";
-import type { ApiResponse, EngineArchive } from "../ApiResponse.ts";
-import type { CallOptions } from "../ClientOptions.ts";
-import { withPartsOfCall, type ClientParts } from "../ClientParts.ts";
+import type { EngineArchive } from "../ApiResponse.ts";
+import type { CallOptions, ClientOptions } from "../ClientOptions.ts";
+import { makeClientParts, withPartsOfCall } from "../ClientParts.ts";
 import type { EndpointName } from "../Endpoint.ts";
 import type { EngineError } from "../EngineError.ts";
-import type { EngineRpcs, MessageParams } from "../Parameters.ts";
+import type { MessageParams } from "../Parameters.ts";
+import type { Tracing } from "../AttemptPlan.ts";
 import { openArchive } from "./EngineArchive.ts";
-import { callTag, list, remove } from "./EngineCalls.ts";
+import { messageNames, shortMethods, type EngineMethods, type EngineParts } from "./EngineCalls.ts";
+import { engineCodec } from "./EngineCodec.ts";
 import { upload } from "./EngineUpload.ts";
+import { receiver } from "./VerifiedResponse.ts";
 
-/** One method for each call. */
-export type EngineMethods = {
-  readonly [N in keyof EngineRpcs<CallOptions>]: (
-    ...args: Parameters<EngineRpcs<CallOptions>[N]>
-  ) => Effect.Effect<ApiResponse<ReturnType<EngineRpcs<CallOptions>[N]>>, EngineError>;
-};
+/** The parts of a client with protobuf and JSON. Throws as `makeClientParts` does. */
+export const makeEngineParts = (options: ClientOptions, tracing?: Tracing): EngineParts => ({
+  ...makeClientParts(options, ["protobufVerification"], tracing),
+  wire: { codec: engineCodec, receive: receiver(options.protobufVerification) },
+});
 
-const messageNames = ["engineId", "engineData", "engineLink", "engineStatus"];
-const changeNames = [...messageNames, "ifRevision"];
 const uploadNames = ["tag", "activate", "engineId", "ifRevision"];
-
-type Call<A> = Effect.Effect<A, EngineError>;
 
 /** The methods of a client, and its archives. `others`: names of further options of the entry. */
 export const engineMethods = (
-  parts: ClientParts,
+  parts: EngineParts,
   others: ReadonlyArray<string> = [],
 ): {
   readonly methods: EngineMethods;
-  readonly archive: (tag: string, options?: CallOptions & MessageParams) => Call<EngineArchive>;
+  readonly archive: (tag: string, options?: CallOptions & MessageParams) => Effect.Effect<EngineArchive, EngineError>;
 } => {
-  const within = <A>(
-    options: CallOptions | undefined,
-    names: ReadonlyArray<string>,
-    call: (own: ClientParts) => Call<A>,
-  ): Call<A> => withPartsOfCall(parts, options, [...others, ...names], call);
   const methods: EngineMethods & Readonly<Record<EndpointName, unknown>> = {
-    list: (params, options) => within(options, [], (own) => list(own, params)),
-    get: (tag, options) => within(options, messageNames, (own) => callTag(own, "get", tag, options)),
-    status: (tag, options) => within(options, messageNames, (own) => callTag(own, "status", tag, options)),
-    upload: (archive, options) => within(options, uploadNames, (own) => upload(own, archive, options)),
-    activate: (tag, options) => within(options, changeNames, (own) => callTag(own, "activate", tag, options)),
-    deactivate: (tag, options) => within(options, changeNames, (own) => callTag(own, "deactivate", tag, options)),
-    download: (tag, options) => within(options, changeNames, (own) => callTag(own, "download", tag, options)),
-    delete: (tag, options) => within(options, ["ifRevision"], (own) => remove(own, tag, options)),
+    ...shortMethods(parts, others),
+    upload: (archive, options) =>
+      withPartsOfCall(parts, options, [...others, ...uploadNames], (own) => upload(own, archive, options)),
   };
   return {
     methods,
-    archive: (tag, options) => within(options, messageNames, (own) => openArchive(own, tag, options)),
+    archive: (tag, options) =>
+      withPartsOfCall(parts, options, [...others, ...messageNames], (own) => openArchive(own, tag, options)),
   };
 };

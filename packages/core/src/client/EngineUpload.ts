@@ -4,7 +4,6 @@ import type { Engine, EngineMessage } from "@bytenite-engines/proto";
 import * as Effect from "effect/Effect";
 import type { ApiResponse } from "../ApiResponse.ts";
 import { counted } from "../AttemptPlan.ts";
-import type { ClientParts } from "../ClientParts.ts";
 import { pathOf } from "../Endpoint.ts";
 import { EngineError } from "../EngineError.ts";
 import { parseTag } from "../EngineTag.ts";
@@ -16,8 +15,7 @@ import { assertUpload, type UploadParams } from "../Parameters.ts";
 import { request, type RequestPlan } from "../Requester.ts";
 import { publicUrl } from "../Transport.ts";
 import { openLink } from "./EngineArchive.ts";
-import { call, conditionOf, made, rpcOf } from "./EngineCalls.ts";
-import { engineCodec } from "./EngineCodec.ts";
+import { call, conditionOf, made, rpcOf, type EngineParts } from "./EngineCalls.ts";
 import { readAnswer, type HttpCall, type ReceivedBody } from "./HttpCall.ts";
 
 /** What an upload, at the least, gets through in a millisecond: its timeouts grow with its size. */
@@ -28,7 +26,7 @@ const longestInRequest = 32 * 1_048_576;
 
 /** Uploads an archive. */
 export const upload = (
-  parts: ClientParts,
+  parts: EngineParts,
   archive: Uint8Array,
   params: UploadParams = {},
 ): Effect.Effect<ApiResponse<Engine>, EngineError> =>
@@ -57,7 +55,7 @@ interface SentArchive {
 }
 
 /** Sends a long archive to where the server says, or nothing where it takes archives in requests only. */
-const sendByLink = (parts: ClientParts, archive: Uint8Array): Effect.Effect<SentArchive | undefined, EngineError> => {
+const sendByLink = (parts: EngineParts, archive: Uint8Array): Effect.Effect<SentArchive | undefined, EngineError> => {
   if (archive.byteLength <= longestInRequest) return Effect.succeed(undefined);
   const asked = Effect.catchIf(
     Effect.map(askUploadLink(parts, archive.byteLength), ({ data }) => data.engineLink),
@@ -77,7 +75,7 @@ const sendByLink = (parts: ClientParts, archive: Uint8Array): Effect.Effect<Sent
 };
 
 /** Asks for a link to which an archive of so many bytes may be sent. An extension: other servers answer 404, 405 or 501. */
-const askUploadLink = (parts: ClientParts, bytes: number): Effect.Effect<ApiResponse<EngineMessage>, EngineError> => {
+const askUploadLink = (parts: EngineParts, bytes: number): Effect.Effect<ApiResponse<EngineMessage>, EngineError> => {
   const template = { source: "/uploads", segments: [{ kind: "literal", text: "uploads" }], variables: [] } as const;
   const method = {
     ...rpcOf("upload"),
@@ -89,7 +87,7 @@ const askUploadLink = (parts: ClientParts, bytes: number): Effect.Effect<ApiResp
 };
 
 /** The parts with timeouts for so many bytes, and with progress events. */
-const forUpload = (parts: ClientParts, bytes: number): ClientParts => {
+const forUpload = (parts: EngineParts, bytes: number): EngineParts => {
   const { attemptTimeoutMs, deadlineMs, retry } = parts.settings;
   const sendMs = bytes / uploadBytesPerMs;
   const report = (url: string, sent: number): void =>
@@ -121,7 +119,7 @@ const forUpload = (parts: ClientParts, bytes: number): ClientParts => {
 
 /** What is looked at before an upload is sent again: whether the server has this archive under this tag. */
 const recovery = (
-  parts: ClientParts,
+  parts: EngineParts,
   archive: Uint8Array,
   { tag = "", activate = false, ifRevision }: UploadParams,
 ): NonNullable<HttpCall<Engine>["recover"]> => {
@@ -149,7 +147,7 @@ const recovery = (
 
 /** The engine under a tag as the server itself has it now; undefined where there is none. */
 const storedEngine = async (
-  parts: ClientParts,
+  parts: EngineParts,
   plan: RequestPlan,
   tag: string,
 ): Promise<ReceivedBody<Engine> | undefined> => {
@@ -178,7 +176,7 @@ const storedEngine = async (
   return {
     answered,
     ...readAnswer<Engine>(answered, reading, {
-      codec: engineCodec,
+      codec: parts.wire.codec,
       output: EngineSchema,
       responseBody: undefined,
       isStrict: true,
@@ -190,7 +188,7 @@ const storedEngine = async (
 const hashOf = async (archive: Uint8Array): Promise<string> =>
   base64Encode(new Uint8Array(await crypto.subtle.digest("SHA-256", archive as Uint8Array<ArrayBuffer>)));
 
-const tooLarge = (parts: ClientParts, maxArchiveBytes: number): EngineError =>
+const tooLarge = (parts: EngineParts, maxArchiveBytes: number): EngineError =>
   new EngineError({
     reason: { _tag: "TooLarge", limit: "maxArchiveBytes", value: maxArchiveBytes },
     method: "POST",

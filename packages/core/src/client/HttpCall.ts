@@ -19,13 +19,10 @@ import {
   type ProtobufReader,
 } from "../Reading.ts";
 import { LimitExceeded } from "../ReadLimits.ts";
-import { schemaDigestHeader } from "../SchemaDigest.ts";
 import { request, type Answered, type RequestPlan } from "../Requester.ts";
 import { redact } from "../Secret.ts";
 import type { HttpResponse } from "../Transport.ts";
 import { noUnknownFields, unknownFieldsEvent } from "../UnknownFields.ts";
-import type { FormatChoice, OriginVerifier } from "../verify/SchemaVerifier.ts";
-import type { VerificationNews } from "../verify/VerifiedFields.ts";
 
 /**
  * The encoding of bodies: `json`; `protobuf`, for services whose schema is yours; `verify`: protobuf where the server names our schema
@@ -37,6 +34,13 @@ export type ServiceFormat = "json" | "protobuf" | "verify";
 export interface ReceivedBody<M = Message> extends DecodedBody<M> {
   readonly answered: Answered;
 }
+
+/** Sends one request, and reads its answer; more than one request where formats are compared. */
+export type Receive = <M extends Message>(
+  parts: ClientParts,
+  call: HttpCall<M>,
+  plan: RequestPlan,
+) => Promise<ReceivedBody<M>>;
 
 /** A request and what is known of its rpc. */
 export interface HttpCall<M extends Message> {
@@ -60,6 +64,7 @@ export interface HttpCall<M extends Message> {
   /** Whether it may be sent again although it may have been carried out. */
   readonly repeats: boolean;
   readonly codec: MessageCodec;
+  readonly receive: Receive;
   /** What a 404 means once an earlier request may have been carried out: that one did it. */
   readonly gone?: M;
   /**
@@ -122,7 +127,7 @@ const attemptPlan = <M extends Message>(parts: ClientParts, call: HttpCall<M>): 
     }
     isOpen = true;
     try {
-      return await receive(parts, call, sent);
+      return await call.receive(parts, call, sent);
     } catch (cause) {
       if (cause instanceof AttemptFailure && wasNotProcessed(cause)) isOpen = wasOpen;
       if (wasOpen && cause instanceof AttemptFailure && cause.answer?.status === 404 && call.gone !== undefined)
@@ -153,7 +158,8 @@ const attemptPlan = <M extends Message>(parts: ClientParts, call: HttpCall<M>): 
     ...(mayRepeat ? {} : { mayRepeat: wasNotProcessed }),
     run: (cancel, clock, span, timer, hedge) => {
       const plan = { subject, url, settings, state, clock, span, cancel, timer, hedge, ...body };
-      const received = recover === undefined && call.gone === undefined ? receive(parts, call, plan) : sendAgain(plan);
+      const received =
+        recover === undefined && call.gone === undefined ? call.receive(parts, call, plan) : sendAgain(plan);
       return parts.emit === undefined ? received : received.then(noteUnknown);
     },
   };
@@ -175,16 +181,8 @@ export const wasNotProcessed = ({ error, hintMs }: AttemptFailure): boolean => {
   return (status === 429 || status === 503) && hintMs !== undefined;
 };
 
-const receive = <M extends Message>(
-  parts: ClientParts,
-  call: HttpCall<M>,
-  plan: RequestPlan,
-): Promise<ReceivedBody<M>> => {
-  if (call.isStrict || (call.format === "verify" && call.isComparable)) return receiveVerified(parts, call, plan);
-  return receiveAs(parts, call, plan, call.format === "verify" ? "json" : call.format);
-};
-
-const receiveAs = async <M extends Message>(
+/** Asks for a format, and reads the answer. */
+export const receiveAs = async <M extends Message>(
   parts: ClientParts,
   call: HttpCall<M>,
   plan: RequestPlan,
@@ -199,126 +197,17 @@ const receiveAs = async <M extends Message>(
   }
 };
 
-const readNothing: ProtobufReader = (schema, bytes) => {
+export const readNothing: ProtobufReader = (schema, bytes) => {
   throw new UnverifiedProtobuf(schema, bytes);
 };
 
-/** Asks for the format that the verifier chooses; where its protobuf cannot be verified, once more in JSON. */
-const receiveVerified = async <M extends Message>(
-  parts: ClientParts,
-  call: HttpCall<M>,
-  plan: RequestPlan,
-): Promise<ReceivedBody<M>> => {
-  const { verifier, origin, inFlight, renewable } = parts;
-  const { settings, clock, subject } = plan;
-  const known = verifier.of(origin);
-  // Calls that may have tokens of their own, or share nothing, do not share the second request either.
-  const key = inFlight !== undefined && settings.dedupe && !renewable ? plan.url : undefined;
-  const isChosen = call.format === "verify" && call.isComparable;
-  const choice: FormatChoice = isChosen
-    ? known.choose(clock.currentTimeMillisUnsafe(), key)
-    : { format: call.format === "protobuf" ? "protobuf" : "json", reserved: 0 };
-  try {
-    const answered = await request(parts, plan, mediaTypeOf(choice.format));
-    if (choice.format === "protobuf" && isChosen && answered.answer.status === 406) {
-      noteJson(parts, known, plan);
-      return await receiveAs(parts, call, plan, "json", readNothing);
-    }
-    const named = verifier.isNamed(
-      call.responseBody?.message ?? call.output,
-      answered.answer.headers.get(schemaDigestHeader),
-    );
-    const isNamed = typeof named === "boolean" ? named : await named;
-    let isSample = false;
-    const onNews = (news: VerificationNews): void => parts.emit?.({ ...subject, ...news });
-    const readVerified: ProtobufReader = (schema, bytes, limits) => {
-      const verified = known.read(schema, bytes, isNamed, limits, onNews, call.codec.readBytes);
-      if (verified === undefined) throw new UnverifiedProtobuf(schema, bytes);
-      isSample = verified.isSample;
-      return verified.message;
-    };
-    let received: ReceivedBody<M>;
-    try {
-      received = { answered, ...readAnswer(answered, plan, call, readVerified) };
-    } catch (cause) {
-      if (!(cause instanceof UnverifiedProtobuf)) throw cause;
-      if (!isChosen || choice.format === "json")
-        throw new AttemptFailure(unverified(answered, choice.format), { exhausted: choice.format === "protobuf" });
-      known.spend(choice, false);
-      const json = await receiveAs(parts, call, asComparison(plan, answered), "json", readNothing);
-      compareBoth(known, call, cause.bytes, json, onNews);
-      return json;
-    }
-    if (received.format === "json") {
-      if (choice.format === "protobuf") noteJson(parts, known, plan);
-      else known.sawJson(isNamed);
-      return received;
-    }
-    if (!isSample || !isChosen) return received;
-    known.spend(choice, true);
-    return await sampled(parts, call, plan, received, known, onNews);
-  } finally {
-    known.end(choice);
-  }
-};
-
-const unverified = ({ answer, secrets }: Answered, asked: Format): EngineError => {
+/** The failure of protobuf whose field numbers are not verified. */
+export const unverified = ({ answer, secrets }: Answered, asked: Format): EngineError => {
   const problem =
     asked === "json"
       ? "the server answers in protobuf only, and its field numbers are not verified"
       : 'the server does not name our schema, so its protobuf is not verified; ask with format "auto" or "json"';
   return responseError(answer, { _tag: "Undecodable", problem }, secrets());
-};
-
-/** Compares a verified response with JSON, and hands that out; without it, what was verified so far. */
-const sampled = async <M extends Message>(
-  parts: ClientParts,
-  call: HttpCall<M>,
-  plan: RequestPlan,
-  received: ReceivedBody<M>,
-  known: OriginVerifier,
-  onNews: (news: VerificationNews) => void,
-): Promise<ReceivedBody<M>> => {
-  try {
-    const { answered } = received;
-    const json = await plan.timer.spare((cancel) =>
-      receiveAs(parts, call, { ...asComparison(plan, answered), cancel }, "json", readNothing),
-    );
-    compareBoth(known, call, answered.answer.bytes, json, onNews);
-    return json;
-  } catch {
-    return received;
-  }
-};
-
-const compareBoth = <M extends Message>(
-  known: OriginVerifier,
-  { responseBody, output }: HttpCall<M>,
-  bytes: Uint8Array,
-  { format, message, answered }: ReceivedBody<M>,
-  onNews: (news: VerificationNews) => void,
-): void => {
-  // The same pair twice would count as two.
-  if (format !== "json" || answered.followed || responseBody !== undefined) return;
-  known.compare(output, bytes, message, onNews);
-};
-
-const noteJson = (parts: ClientParts, known: OriginVerifier, { clock, subject }: RequestPlan): void => {
-  if (known.answersJson(clock.currentTimeMillisUnsafe()))
-    parts.emit?.({ ...subject, type: "fallback", asked: "protobuf", answered: "json" });
-};
-
-/** Fields that a cache leaves in a response that it may have transcoded. */
-const cacheTraces = ["cache-status", "age", "via"];
-
-/**
- * The same request once more. A cache must not make JSON of the protobuf (RFC 9111, 5.2.1.6). The field is left out where no cache
- * shows: a browser would ask the server first whether pages may send it.
- */
-const asComparison = (plan: RequestPlan, { answer }: Answered): RequestPlan => {
-  if (cacheTraces.every((name) => answer.headers.get(name) === null)) return plan;
-  const headers = { ...plan.settings.headers, "cache-control": "no-transform" };
-  return { ...plan, settings: { ...plan.settings, headers } };
 };
 
 /** The message in a response. Throws AttemptFailure for an error response or a malformed body. */
@@ -331,7 +220,8 @@ export const readAnswer = <M extends Message>(
   const { answer, secrets, mediaType: contentType } = answered;
   const { status, bytes } = answer;
   const { limits } = settings;
-  if (status < 200 || status > 299) throw failureOf(answer, clock.currentTimeMillisUnsafe(), secrets(), limits);
+  if (status < 200 || status > 299)
+    throw failureOf(answer, clock.currentTimeMillisUnsafe(), secrets(), limits, codec.errors);
   try {
     const body = { contentType, status, bytes, isRequired: isStrict };
     return decodeBody(codec, output, responseBody, body, limits, readVerified) as DecodedBody<M>;

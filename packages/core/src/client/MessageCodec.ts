@@ -18,11 +18,13 @@ import {
   type Registry,
 } from "@bufbuild/protobuf";
 import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";
+import { binaryErrors } from "../BinaryErrors.ts";
 import { readAny } from "../CountedMessage.ts";
 import { hasImplicitPresence } from "../Descriptor.ts";
 import { localValue, wellKnownText } from "../http-rule/FieldText.ts";
 import type { PathField } from "../http-rule/HttpRule.ts";
 import { decodeJsonWithin } from "../JsonReader.ts";
+import { MessageBytes } from "../MessageBytes.ts";
 import type { MessageCodec } from "../Reading.ts";
 import { LimitExceeded, tooDeep, type ReadLimits } from "../ReadLimits.ts";
 
@@ -38,6 +40,8 @@ export const serviceCodec = (service: DescService, types: Registry | undefined):
     },
     readJson: (schema, json, limits) => readJson(schema, json, limits, registry),
     readBytes: readAny,
+    readProtobuf: (schema, bytes, limits) => readAny(schema, new MessageBytes(bytes, limits), limits),
+    errors: binaryErrors,
     around: (schema, field, part) => {
       const message = reflect(schema);
       message.set(field, reflect(field.message, part));

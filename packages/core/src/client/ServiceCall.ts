@@ -23,7 +23,7 @@ export interface ServiceMethod {
 /** Parameters of a call. */
 export interface ServiceCallPlan<M extends Message = Message>
   extends
-    Pick<HttpCall<M>, "codec" | "format" | "gone" | "recover">,
+    Pick<HttpCall<M>, "codec" | "receive" | "format" | "gone" | "recover">,
     Partial<Pick<HttpCall<M>, "headers" | "isStrict">> {
   readonly method: ServiceMethod;
   /** Whether the call may be sent again although it may have been carried out; undefined: as its method and rpc say. */
@@ -50,7 +50,17 @@ export const callService = <M extends Message>(
   });
 
 const prepare = <M extends Message>(
-  { method: rpc, codec, format, idempotent, headers = noHeaders, isStrict = false, gone, recover }: ServiceCallPlan<M>,
+  {
+    method: rpc,
+    codec,
+    receive,
+    format,
+    idempotent,
+    headers = noHeaders,
+    isStrict = false,
+    gone,
+    recover,
+  }: ServiceCallPlan<M>,
   init: MessageInitShape<DescMessage> | undefined,
 ): HttpCall<M> => {
   const { name, input, output, bindings, isIdempotent } = rpc;
@@ -73,6 +83,7 @@ const prepare = <M extends Message>(
     isComparable: method === "GET",
     repeats: idempotent ?? (isIdempotent || idempotentMethods.has(method)),
     codec,
+    receive,
     ...(gone === undefined ? {} : { gone }),
     ...(recover === undefined ? {} : { recover }),
   };

@@ -22,6 +22,7 @@ import { serviceCodec } from "./MessageCodec.ts";
 import type { ServiceFormat } from "./HttpCall.ts";
 import { callService, type ServiceMethod } from "./ServiceCall.ts";
 import { serviceMethod } from "./ServiceMethod.ts";
+import { receiver } from "./VerifiedResponse.ts";
 
 /** Options of one call of a service. */
 export interface ServiceCallOptions extends Omit<CallOptions, "format"> {
@@ -124,11 +125,12 @@ const callersOf = (
   service: DescService,
   options: ServiceClientOptions,
 ): Readonly<Record<string, Caller<ServiceCallOptions>>> => {
-  const { format = "json", registry, idempotent, baseUrl, ...rest } = options;
+  const { format = "json", registry, idempotent, baseUrl, protobufVerification, ...rest } = options;
   if (baseUrl === undefined) throw new TypeError("baseUrl must be given: the base URL of the service");
   const defaultFormat = format;
   if (!formats.has(format)) throw unknownFormat(format);
-  const parts = makeClientParts({ ...rest, baseUrl, format: "json" }, tracing);
+  const parts = makeClientParts({ ...rest, baseUrl, format: "json" }, [], tracing);
+  const receive = receiver(protobufVerification);
   const codec = serviceCodec(service, registry);
   const callerOf = (descriptor: DescMethod): Caller<ServiceCallOptions> => {
     let known: ServiceMethod | undefined;
@@ -140,7 +142,7 @@ const callersOf = (
       return withPartsOfCall(parts, (isObject ? others : callOptions) as CallOptions | undefined, ["signal"], (own) => {
         const chosen = format ?? defaultFormat;
         if (!formats.has(chosen)) return Effect.fail(invalidOptions(own.baseUrl, unknownFormat(chosen)));
-        return callService(own, { method, codec, format: chosen, idempotent: repeats ?? idempotent }, request);
+        return callService(own, { method, codec, receive, format: chosen, idempotent: repeats ?? idempotent }, request);
       });
     };
   };

@@ -1,6 +1,7 @@
 // Test clients: one interface for core and plain HTTP.
 import { fromBinary, fromJson, type DescMessage, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
-import { createEngineClient, EngineError, type PromiseEngineClient } from "@bytenite-engines/core/promise";
+import { createEngineClient as createJsonClient, type JsonEngineClient } from "@bytenite-engines/core/json";
+import { createEngineClient, EngineError } from "@bytenite-engines/core/promise";
 import {
   decode,
   encodeJson,
@@ -39,24 +40,33 @@ const tokenFor = (who: WireCase["as"]): string | undefined => {
 
 /** Core, as a program uses it; `auto` asks for protobuf. */
 export const coreClient = (name: string, baseUrl: string, format: Format, isProxy: boolean): TestClient => ({
+  ...throughCore(format, (token) =>
+    createEngineClient({ baseUrl, format: format === "protobuf" ? "auto" : format, ...token }),
+  ),
   name: `core, ${format}, ${name}`,
   isProxy,
-  send: ({ call, as }) => (call === undefined ? undefined : throughCore(baseUrl, call, tokenFor(as), format)),
+});
+
+/** The JSON entry of core. */
+export const jsonClient = (name: string, baseUrl: string, isProxy: boolean): TestClient => ({
+  ...throughCore("json", (token) => createJsonClient({ baseUrl, ...token })),
+  name: `core, JSON entry, ${name}`,
+  isProxy,
+});
+
+const throughCore = (
+  format: Format,
+  open: (token: { readonly token?: string }) => JsonEngineClient,
+): Pick<TestClient, "send" | "expects"> => ({
+  send: ({ call, as }) => {
+    const token = tokenFor(as);
+    return call === undefined ? undefined : outcomeOf(open(token === undefined ? {} : { token }), call, format);
+  },
   expects: (expected, seeds) =>
     "data" in expected ? { json: JSON.stringify(expected.data(seeds)) } : { refused: expected.refused },
 });
 
-const throughCore = async (
-  baseUrl: string,
-  call: Call,
-  token: string | undefined,
-  format: Format,
-): Promise<Outcome> => {
-  const client = createEngineClient({
-    baseUrl,
-    format: format === "protobuf" ? "auto" : format,
-    ...(token === undefined ? {} : { token }),
-  });
+const outcomeOf = async (client: JsonEngineClient, call: Call, format: Format): Promise<Outcome> => {
   try {
     const { data, format: travelled, requests } = await callOf(client, call);
     // One request: the digest of our servers verifies their protobuf at once.
@@ -67,7 +77,7 @@ const throughCore = async (
   }
 };
 
-const callOf = (client: PromiseEngineClient, call: Call) =>
+const callOf = (client: JsonEngineClient, call: Call) =>
   call.endpoint === "list"
     ? client.withResponse.list(call.params)
     : client.withResponse[call.endpoint](call.tag, call.params);

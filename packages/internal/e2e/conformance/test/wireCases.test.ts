@@ -1,5 +1,6 @@
 // Wire cases through core and plain HTTP, in both formats.
 import { EngineClient } from "@bytenite-engines/core";
+import { createEngineClient as createJsonClient } from "@bytenite-engines/core/json";
 import { createEngineClient, type Engine } from "@bytenite-engines/core/promise";
 import type { Format } from "@bytenite-engines/core/wire";
 import type { TestRegistry } from "@bytenite-engines/registry/testing";
@@ -9,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Seeds } from "../src/Case.ts";
 import { acceptCases } from "../src/cases/negotiation.ts";
 import { wireCases } from "../src/Cases.ts";
-import { coreClient, httpClient, type TestClient } from "../src/TestClient.ts";
+import { coreClient, httpClient, jsonClient, type TestClient } from "../src/TestClient.ts";
 import { tokenOf } from "../src/Engines.ts";
 import { exchange } from "../src/Exchange.ts";
 import { startProxy, type RunningProxy } from "@bytenite-engines/test-kit";
@@ -32,12 +33,17 @@ afterAll(async () => {
 
 const forms: ReadonlyArray<Format> = ["protobuf", "json"];
 
-const testClients: ReadonlyArray<readonly [name: string, open: () => TestClient]> = forms.flatMap((form) => [
+const formClients: ReadonlyArray<readonly [name: string, open: () => TestClient]> = forms.flatMap((form) => [
   [`core against the registry, ${form}`, () => coreClient("registry", registry.url, form, false)] as const,
   [`core through the worker, ${form}`, () => coreClient("worker", proxy.url, form, true)] as const,
   [`plain HTTP to the registry, ${form}`, () => httpClient("registry", registry.url, form, false)] as const,
   [`plain HTTP to the worker, ${form}`, () => httpClient("worker", proxy.url, form, true)] as const,
 ]);
+
+const testClients = [
+  ...formClients,
+  ["core's JSON entry against the registry", () => jsonClient("registry", registry.url, false)] as const,
+];
 
 describe.for(testClients)("%s", ([name, open]) => {
   const sayable = wireCases.filter(({ call, target }) => (name.startsWith("core") ? call : target) !== undefined);
@@ -79,11 +85,16 @@ const tagOf = ({ name, version }: Engine): string => `${name}@${version}`;
 describe.for(servers)("all pages of %s", ([, url]) => {
   const options = () => ({ baseUrl: url(), token: tokenOf("alice") });
 
-  test.for([1, 4, 17, 18, 1000])("come in order through the promise entry, %i engines at a time", async (limit) => {
-    const tags: Array<string> = [];
-    for await (const engine of createEngineClient(options()).listAll({ limit })) tags.push(tagOf(engine));
-    expect(tags).toEqual(seeds.tags("alice"));
-  });
+  test.for([1, 4, 17, 18, 1000])(
+    "come in order through the promise entry and the JSON entry, %i engines at a time",
+    async (limit) => {
+      const tags: Array<string> = [];
+      for await (const engine of createEngineClient(options()).listAll({ limit })) tags.push(tagOf(engine));
+      const inJson: Array<string> = [];
+      for await (const engine of createJsonClient(options()).listAll({ limit })) inJson.push(tagOf(engine));
+      expect([tags, inJson]).toEqual([seeds.tags("alice"), seeds.tags("alice")]);
+    },
+  );
 
   test("come in order through Effect, as many as are taken", async () => {
     const program = Effect.gen(function* () {

@@ -57,7 +57,11 @@ test.skipIf(!existsSync(browser)).for(managers)(
     await Promise.race([page.locator("#done").waitFor(), page.waitForEvent("pageerror")]);
     expect(complaints).toEqual([]);
     const shown = JSON.parse(await page.locator("body").innerText()) as { readonly names: ReadonlyArray<string> };
-    expect(shown).toMatchObject({ mediaType: "application/x-protobuf" });
+    expect(shown).toMatchObject({
+      mediaType: "application/x-protobuf",
+      jsonType: "application/json",
+      namesInJson: shown.names,
+    });
     expect(shown.names).toContain("zipper");
   },
 );
