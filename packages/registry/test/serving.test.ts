@@ -202,7 +202,10 @@ test("tokens and keys are made, listed without the secret, and revoked within a 
       .poll(async () => (await get(registry.origin, "/engines", secret)).status, { timeout: 5_000 })
       .toBe(401);
   }
-  expect((await run(["token", "revoke", "nobody", ...database])).code).toBe(1);
+  expect((await run(["token", "revoke", "nobody", ...database])).code).toBe(3);
+  expect((await run(["users", "create", "a b", ...database])).code).toBe(2);
+  const lifetime = await run(["token", "create", "--expires-in", "4294967295", ...flags]);
+  expect([lifetime.code, lifetime.stderr]).toEqual([2, expect.stringContaining("days from 1 to 3650")]);
   const auditor = (await run(["token", "create", "--create-user", "--scope", "manage", ...flags])).stdout.trim();
   const trail = await fetch(`${registry.origin}/manage/v1/audit`, {
     headers: { Authorization: auditor, "Bytenite-Management": "1" },

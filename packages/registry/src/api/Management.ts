@@ -33,7 +33,7 @@ const defaultPageRows = 100;
 const chunkEngines = 50;
 
 /** Longest lifetime of a credential, in days. */
-const maxLifetimeDays = 3_650;
+export const maxLifetimeDays = 3_650;
 
 /** Largest quota: the largest integer that is exact in JSON. */
 const maxQuota = Number.MAX_SAFE_INTEGER;

@@ -5,7 +5,7 @@ import { createRawClient, errorOf } from "@bytenite-engines/core/exchange";
 import { EngineError, type EngineErrorReason } from "@bytenite-engines/core/promise";
 import { fetchHandler } from "../api/App.ts";
 import { scopes, type Scope } from "../api/Authentication.ts";
-import { makeManagement, managementHeader, managementPath } from "../api/Management.ts";
+import { makeManagement, maxLifetimeDays, managementHeader, managementPath } from "../api/Management.ts";
 import { operatorActor, type ListedCredential } from "../manage/Accounts.ts";
 import { databasePath, flagsOf, needed, oneTooMany, withDatabase, type Flags } from "./Database.ts";
 import { canAsk, isConfirmed, type CommandOutput } from "./Output.ts";
@@ -20,11 +20,14 @@ const pageRows = 1_000;
 /** Where the token of scope `manage` is read from: a flag would be seen by everybody on this machine. */
 const tokenVariable = "BYTENITE_MANAGE_TOKEN";
 
+/** Exit codes by HTTP status, the same as those of a registry elsewhere; others are 1. */
+const refusedCodes: Readonly<Record<number, number>> = { 400: 2, 404: 3, 409: 7 };
+
 /** An error response of the management API on a database here. */
 class Refused extends UserError {
   readonly status: number;
   constructor(message: string, status: number) {
-    super(message);
+    super(message, refusedCodes[status]);
     this.status = status;
   }
 }
@@ -437,7 +440,8 @@ const createCredential = async (kind: "token" | "api-key", flags: Flags, output:
   const scope = flags.text("scope") ?? "read";
   if (!scopes.includes(scope as Scope)) throw new UsageError(`--scope is ${scopes.join(", ")}`);
   const days = flags.text("expires-in");
-  if (days !== undefined && !/^[1-9][0-9]{0,4}$/.test(days)) throw new UsageError("--expires-in is a number of days");
+  if (days !== undefined && !(/^[1-9]\d{0,3}$/.test(days) && Number(days) <= maxLifetimeDays))
+    throw new UsageError(`--expires-in is a number of days from 1 to ${maxLifetimeDays}`);
   const wanted = {
     kind,
     scope,
