@@ -43,7 +43,7 @@ test("the kind of the credentials and the time that is left are shown, never the
     const { stdout, stderr } = await bne(home, ["doctor", "--verbose"], {
       env: { ...as(registry, "bob"), BYTENITE_TOKEN: jwt },
     });
-    expect(stdout).toMatch(/credentials +token +ok +from BYTENITE_TOKEN; it ends in 40 min/);
+    expect(stdout).toMatch(/credentials +token +failed +from BYTENITE_TOKEN; it ends in 40 min; not accepted/);
     expect(stdout + stderr).not.toContain(jwt);
   }));
 

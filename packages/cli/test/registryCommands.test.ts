@@ -122,7 +122,7 @@ test("errors are those of bne, as JSON with --output json", async () => {
     ["serve --prot 1", 2, 'bne registry serve has no flag "--prot"'],
     ["token create", 2, "--user is missing"],
     ["users --database nowhere.db", 1, "there is no database nowhere.db"],
-    ["activate gone --user carol", 1, "gone"],
+    ["activate gone --user carol", 1, "there is no database"],
     ["export --format xml", 2, "--format must be one of ndjson, sql"],
   ] as const) {
     const words = line.split(" ");

@@ -95,7 +95,7 @@ test("doctor is ten lines and a verdict, with --verbose a line for each field", 
   ).toBeGreaterThan(30);
   const wrong = await bne(home, ["doctor"], { env: { ...as(registry, "alice"), BYTENITE_TOKEN: "wrong" } });
   expect(wrong.code).toBe(7);
-  expect(wrong.stdout.trimEnd().split("\n").at(-1)).toMatch(/^Not well: answer/);
+  expect(wrong.stdout.trimEnd().split("\n").at(-1)).toMatch(/^Not well: credentials, answer/);
 });
 
 test("a terminal without UTF-8 gets ASCII", async () => {

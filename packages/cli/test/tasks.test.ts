@@ -30,7 +30,7 @@ const tasks: ReadonlyArray<Task> = [
     task: "count the assemblers",
     help: ["list"],
     line: "bne list --all --type assembler --jq '.engines | length'",
-    shows: /^\d+\n$/,
+    shows: /^\d+\n\d+ of \d+ engines match; bne filters them, not the server\.\n$/,
   },
   {
     task: "find the latest version of an engine",
