@@ -116,13 +116,14 @@ test("a user that is not there is made after a yes only, or with --create-user",
 });
 
 test("errors are those of bne, as JSON with --output json", async () => {
+  await run("token", "create", "--user", "carol", "--create-user", "--database", database);
   for (const [line, code, message] of [
     ["token", 2, "bne registry token needs one of: create, list, revoke"],
     ["srve", 2, 'There is no command bne registry "srve"'],
     ["serve --prot 1", 2, 'bne registry serve has no flag "--prot"'],
     ["token create", 2, "--user is missing"],
     ["users --database nowhere.db", 1, "there is no database nowhere.db"],
-    ["activate gone --user carol", 1, "there is no database"],
+    ["activate gone --user carol", 3, "gone"],
     ["export --format xml", 2, "--format must be one of ndjson, sql"],
   ] as const) {
     const words = line.split(" ");

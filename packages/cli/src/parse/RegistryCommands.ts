@@ -135,8 +135,8 @@ const crediting = (word: "token" | "key", what: string, made: string): ReadonlyA
     examples: [
       {
         line: `bne registry ${word} revoke no-such-id --database registry.db`,
-        explains: "Exit code 1 when there is none",
-        exit: 1,
+        explains: "Exit code 3 when there is none",
+        exit: 3,
       },
     ],
   },
@@ -372,8 +372,8 @@ export const registryCommands: ReadonlyArray<Command> = [
     [
       {
         line: "bne registry users delete no-such-user --database registry.db",
-        explains: "Exit code 1 when there is none",
-        exit: 1,
+        explains: "Exit code 3 when there is none",
+        exit: 3,
       },
     ],
     ["rm", "remove"],
