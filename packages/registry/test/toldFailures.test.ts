@@ -103,7 +103,10 @@ test("a token that has expired is listed as such, and a label keeps to its colum
       label,
       ...database,
     ]);
-    expect([code, stderr]).toEqual([1, "registry: label is one line of text of at most 200 characters\n"]);
+    expect([code, stderr]).toEqual([
+      2,
+      "registry: label is one line of text of at most 200 characters\nSee registry --help.\n",
+    ]);
   }
 });
 
