@@ -9,7 +9,7 @@ import type { CallSettings } from "./ClientOptions.ts";
 import type { EngineEvent, EventSubject } from "./EngineEvent.ts";
 import type { AttemptFailure } from "./Failure.ts";
 import type { RetryBudget } from "./RetryBudget.ts";
-import type { Cancellation } from "./Timer.ts";
+import type { Cancellation } from "./Cancellation.ts";
 
 /** State of one call. */
 export interface CallState {

@@ -12,7 +12,8 @@ import { decideRetry, retryClassOf } from "./Retry.ts";
 import { retryCost } from "./RetryBudget.ts";
 import { counted, type AttemptPlan, type AttemptTimer } from "./AttemptPlan.ts";
 import { EngineError, type RetryStopped, type EngineErrorReason } from "./EngineError.ts";
-import { steadyMs, after, Cancellation } from "./Timer.ts";
+import { steadyMs, after } from "./Timer.ts";
+import { Cancellation } from "./Cancellation.ts";
 import type { HedgingTools } from "./LatencyHedging.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { getEventListeners } from "node:events";
 import { InvalidToken } from "./Token.ts";
-import { Cancellation } from "./Timer.ts";
+import { Cancellation } from "./Cancellation.ts";
 import { expect, test } from "vitest";
 import { credentialsError, makeCredentials, type RenewalTools } from "./Credentials.ts";
 import { EngineError } from "./EngineError.ts";

@@ -7,7 +7,7 @@ import type { EngineEvent } from "./EngineEvent.ts";
 import type { Fetch } from "./Fetch.ts";
 import type { RetryBudgets } from "./RetryBudget.ts";
 import { InFlight } from "./Deduplication.ts";
-import { Cancellation } from "./Timer.ts";
+import { Cancellation } from "./Cancellation.ts";
 import { tokenText, type ExpiringToken, type TokenContext, type TokenFunction, type TokenOption } from "./Token.ts";
 
 /** With what a client sends requests: the exchange of a key is one. */

@@ -3,7 +3,8 @@
 // In Workers a request cannot use fibers, timers, signals or streams of another one. So calls share a native promise of plain data, and each
 // waits with its own promise and timer: the request that does the work may be cancelled, and then its promise never settles.
 import type * as Clock from "effect/Clock";
-import { after, steadyMs, type Cancellation } from "./Timer.ts";
+import { after, steadyMs } from "./Timer.ts";
+import type { Cancellation } from "./Cancellation.ts";
 
 /** Longest wait for work that another call does, from when that began, in milliseconds; then a call does it itself. */
 export const maxSharedWaitMs = 3_000;

@@ -10,7 +10,7 @@ import { AttemptFailure } from "./Failure.ts";
 import { credentialsIn, redact } from "./Secret.ts";
 import type { InFlight } from "./Deduplication.ts";
 import type { Fetch, ResponseHeaders } from "./Fetch.ts";
-import type { Cancellation } from "./Timer.ts";
+import type { Cancellation } from "./Cancellation.ts";
 import { exchange, lowerCased, type HttpResponse, type HttpRequest } from "./Transport.ts";
 
 /** Context of all requests of one call. */

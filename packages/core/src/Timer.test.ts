@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { after, Cancellation, liveClock } from "./Timer.ts";
+import { after, liveClock } from "./Timer.ts";
+import { Cancellation } from "./Cancellation.ts";
 
 test("a time that is over already is waited for without a warning of the runtime", async () => {
   const warnings: Array<Error> = [];

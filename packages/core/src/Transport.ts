@@ -3,7 +3,7 @@ import { readBody, type BodyLimits } from "./Body.ts";
 import type { Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Fetch.ts";
 import { EngineError, type EngineErrorReason, type UnreachableProblem } from "./EngineError.ts";
 import { LimitExceeded } from "./ReadLimits.ts";
-import type { Cancellation } from "./Timer.ts";
+import type { Cancellation } from "./Cancellation.ts";
 import { credentialsIn, redact } from "./Secret.ts";
 
 /** One request. */

@@ -18,7 +18,7 @@ import { retryClassOf } from "./Retry.ts";
 import { makeBudgets } from "./RetryBudget.ts";
 import { credentialsIn } from "./Secret.ts";
 import type { FetchInit } from "./Fetch.ts";
-import type { Cancellation } from "./Timer.ts";
+import type { Cancellation } from "./Cancellation.ts";
 import { lowerCased, publicUrl, type HttpResponse } from "./Transport.ts";
 
 /**

@@ -1,9 +1,10 @@
-// JSON entry: a client for browsers without protobuf, and engines as plain data.
+// JSON entry: a client for browsers, without protobuf.
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Engine, EngineListResponse, EngineMessage } from "@bytenite-engines/proto";
 import { shortMethods } from "./client/EngineCalls.ts";
 import { receiveAs, type Receive } from "./client/HttpCall.ts";
-import { promiseCalls, type PromiseEngineClient } from "./client/PromiseClient.ts";
+import { promiseCalls } from "./client/PromiseCalls.ts";
+import type { PromiseEngineClient } from "./client/PromiseClient.ts";
 import type { ClientOptions } from "./ClientOptions.ts";
 import { makeClientParts } from "./ClientParts.ts";
 import { invalidArgument } from "./EngineError.ts";

@@ -1,6 +1,7 @@
 // Promise entry.
 import { engineMethods, makeEngineParts } from "./client/EngineMethods.ts";
-import { promiseCalls, type PromiseEngineClient } from "./client/PromiseClient.ts";
+import { promiseCalls } from "./client/PromiseCalls.ts";
+import type { PromiseEngineClient } from "./client/PromiseClient.ts";
 import type { ClientOptions } from "./ClientOptions.ts";
 import { run } from "./Run.ts";
 

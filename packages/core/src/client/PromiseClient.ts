@@ -1,13 +1,7 @@
-// Clients whose calls are promises.
-import * as Effect from "effect/Effect";
+// Type of a client whose calls are promises.
 import type { ApiResponse, Engine, EngineArchive, EngineListResponse } from "../ApiResponse.ts";
 import type { CallOptions } from "../ClientOptions.ts";
-import { withPartsOfCall } from "../ClientParts.ts";
-import { EngineError } from "../EngineError.ts";
-import { endedEarly, firstPage, nextPage, smallerPage, tooManyPages, type PageRequest } from "../Paging.ts";
 import type { EngineRpcs, ListParams, MessageParams } from "../Parameters.ts";
-import { promised, run } from "../Run.ts";
-import type { EngineMethods, EngineParts } from "./EngineCalls.ts";
 
 /** Options of one call, with the signal that ends it. */
 export interface PromiseCallOptions extends CallOptions {
@@ -17,9 +11,9 @@ export interface PromiseCallOptions extends CallOptions {
 
 type Rpcs = EngineRpcs<PromiseCallOptions>;
 
-type Calls = { readonly [N in keyof Rpcs]: (...args: Parameters<Rpcs[N]>) => Promise<ReturnType<Rpcs[N]>> };
+export type Calls = { readonly [N in keyof Rpcs]: (...args: Parameters<Rpcs[N]>) => Promise<ReturnType<Rpcs[N]>> };
 
-type CallsWithResponse = {
+export type CallsWithResponse = {
   readonly [N in keyof Rpcs]: (...args: Parameters<Rpcs[N]>) => Promise<ApiResponse<ReturnType<Rpcs[N]>>>;
 };
 
@@ -42,55 +36,3 @@ export interface PromiseEngineClient extends Calls {
   /** The same calls, with status, headers, media type, attempts and timings in addition to the data. */
   readonly withResponse: CallsWithResponse;
 }
-
-/** The calls of a client, and its whole lists, as promises. */
-export const promiseCalls = (
-  parts: EngineParts,
-  methods: Pick<EngineMethods, "list">,
-): Omit<PromiseEngineClient, "archive"> => {
-  const listPages: PromiseEngineClient["listPages"] = async function* (params = {}, options = {}) {
-    const own = await run(
-      withPartsOfCall(parts, options, ["signal"], (own) => Effect.succeed(own)),
-      options.signal,
-    );
-    const { maxPages, maxEnginesPerPage } = own.settings.limits;
-    const left = new AbortController();
-    const signal = options.signal === undefined ? left.signal : AbortSignal.any([options.signal, left.signal]);
-    const ask = async (page: PageRequest): Promise<readonly [EngineListResponse, PageRequest | undefined]> => {
-      try {
-        const { data } = await run(methods.list(page.params, { ...options, signal } as PromiseCallOptions), signal);
-        const early = endedEarly(own, page, data);
-        if (early !== undefined) throw early;
-        return [data, nextPage(page, data, maxEnginesPerPage)];
-      } catch (error) {
-        const smaller = error instanceof EngineError ? smallerPage(page, error) : undefined;
-        if (smaller === undefined) throw error;
-        return ask(smaller);
-      }
-    };
-    try {
-      let asked = ask(firstPage(params ?? {}));
-      for (let pages = 1; ; pages++) {
-        const [page, next] = await asked;
-        if (next === undefined) return yield page;
-        if (pages >= maxPages) {
-          yield page;
-          throw tooManyPages(own, maxPages);
-        }
-        // The next page is under way while this one is used. Its failure is thrown when it is waited for.
-        asked = ask(next);
-        asked.catch(() => {});
-        yield page;
-      }
-    } finally {
-      left.abort();
-    }
-  };
-  return {
-    ...(promised(methods) as Calls & { readonly withResponse: CallsWithResponse }),
-    listPages,
-    listAll: async function* (params, options) {
-      for await (const { engines } of listPages(params, options)) yield* engines;
-    },
-  };
-};
