@@ -13,6 +13,7 @@ const help = {
   bytenite_edge_response_bytes_total: "Bytes of bodies sent to clients.",
   bytenite_edge_upstream_requests_total: "Requests to the upstream by status, or by problem where there was no answer.",
   bytenite_edge_upstream_retries_total: "Requests to the upstream that were sent again, by reason.",
+  bytenite_edge_upstream_probes_total: "Probes of the upstream after a request without an answer.",
   bytenite_edge_upstream_milliseconds_total: "Time spent waiting for the upstream, in milliseconds.",
   bytenite_edge_breaker_changes_total: "Changes of the circuit breaker, by new state.",
 } as const;

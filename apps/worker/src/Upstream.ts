@@ -94,7 +94,7 @@ export interface UpstreamOptions {
   readonly limits: { readonly token?: RateLimiter | undefined; readonly anonymous?: RateLimiter | undefined };
   readonly metrics: {
     attempt(outcome: string, durationMs: number, nowMs: number): void;
-    count(name: "bytenite_edge_upstream_retries_total", label: string, value: string): void;
+    count(name: `bytenite_edge_upstream_${"retries" | "probes"}_total`, label?: string, value?: string): void;
   };
   readonly now: () => number;
 }
@@ -249,8 +249,9 @@ export class Upstream {
 
   /** Any response shows that the upstream is up. */
   #probe({ waitUntil }: UpstreamRequest): void {
-    const { config, fetch, admission } = this.#options;
+    const { config, fetch, admission, metrics } = this.#options;
     const send = async (): Promise<void> => {
+      metrics.count("bytenite_edge_upstream_probes_total");
       const signal = AbortSignal.timeout(config.attemptTimeoutMs);
       const init: RequestInit = { redirect: "manual", signal, cache: "no-store" };
       const timeout = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));

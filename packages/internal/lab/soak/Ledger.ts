@@ -137,7 +137,7 @@ export class Ledger {
     const taken = "registry_requests_total";
     return {
       registry: registry + sumOf(series, taken, isOfEdge),
-      torn: torn + sumOf(series, taken, ({ status }) => status === "torn"),
+      torn: torn + sumOf(series, taken, ({ status }) => status === "faulted"),
       // The request for these metrics is one of them.
       underWay: sumOf(series, "registry_requests_under_way") - 1,
     };
@@ -178,10 +178,11 @@ const countsIn = (series: ReadonlyArray<Series>): EdgeCounts => {
   const upstreamAnswered = sumOf(series, exchanges, isStatus);
   const failed = sumOf(series, exchanges, (labels) => !isStatus(labels) && !notSent.has(labels["outcome"] ?? ""));
   const retried = sumOf(series, "bytenite_edge_upstream_retries_total", ({ reason = "" }) => unanswered.has(reason));
+  const probes = sumOf(series, "bytenite_edge_upstream_probes_total", () => true);
   return {
     edge: sumOf(series, requests, isOfApi),
     edgeBy,
-    upstream: upstreamAnswered + failed + retried,
+    upstream: upstreamAnswered + failed + retried + probes,
     upstreamAnswered,
   };
 };
