@@ -24,7 +24,7 @@ export interface Licensed {
   readonly licence: string;
 }
 
-/** A sentence for each package whose licence is not among the allowed ones, or is no SPDX expression. */
+/** A sentence for each package whose licence is not among the allowed ones, or is not an SPDX expression. */
 export const refused = (packages: ReadonlyArray<Licensed>, allowed: ReadonlyArray<string>): ReadonlyArray<string> =>
   packages
     .filter(({ licence }) => !isAllowed(licence, allowed))

@@ -20,7 +20,7 @@ const isOdd = (header: string): boolean =>
   header.startsWith("Decides") ||
   oddIn(header).length > 0;
 
-test("a file header has at most a dozen words, is no question and uses no odd word", () => {
+test("a file header has at most a dozen words, is not a question and uses no odd word", () => {
   expect(headers.filter(([, header]) => header !== "").length).toBeGreaterThan(300);
   expect(headers.filter(([, header]) => isOdd(header))).toEqual([]);
 });

@@ -113,7 +113,7 @@ const revoked = async (atMs: number): Promise<D1Binding> => {
   };
 };
 
-test("a revocation holds after ten seconds and one, however far behind a copy is, and at once for what is no read", async () => {
+test("a revocation holds after ten seconds and one, however far behind a copy is, and at once for what is not a read", async () => {
   vi.useFakeTimers({ toFake: ["Date"] });
   onTestFinished(() => void vi.useRealTimers());
   const start = Date.now();

@@ -28,7 +28,7 @@ test("it answers nobody under another key, says so when asked whether it is read
 
 test.for([
   [{ ACCESS_LOG: "maybe" }, /ACCESS_LOG is "on" or "off"/],
-  [{ CORS_ORIGINS: "https://app.example, app.example/" }, /"app\.example\/" is no origin/],
+  [{ CORS_ORIGINS: "https://app.example, app.example/" }, /"app\.example\/" is not an origin/],
   [{ PUBLIC_URL: "registry.example" }, /^PUBLIC_URL: /],
 ] as const)("settings %j are refused at the deploy, and answer nobody", async ([settings, problem]) => {
   expect(() => settingsIn(settings)).toThrow(problem);

@@ -48,7 +48,7 @@ const seconds = (ms: number): number => Math.floor(ms / 1000);
 
 const json = (body: unknown): Response => Response.json(body, { headers: { "cache-control": "no-store" } });
 
-/** Always 200 while this isolate can answer: an upstream that is down is no reason to take the proxy out of service. */
+/** Always 200 while this isolate can answer: an upstream that is down is not a reason to take the proxy out of service. */
 const health = ({ method }: Request, { metrics }: Isolate): Response => {
   if (method !== "GET" && method !== "HEAD") return refuse(wrongMethod(method, "GET, HEAD"), null);
   const { breakerState, upstreamAnsweredAtMs, upstreamFailedAtMs } = metrics;

@@ -59,10 +59,10 @@ test.each([
   [{ ...upstream, FORWARDED_PATHS: "/v1/../x" }, "FORWARDED_PATHS must list paths such as /v1/auth"],
   [{ ...upstream, ALLOWED_ORIGINS: ["https://a.example"] }, "ALLOWED_ORIGINS must be text, in quotes"],
   [{ ...upstream, ADMIN_SECRET: 1_234_567_890_123_456 }, "ADMIN_SECRET must be text, in quotes"],
-  [{ ...upstream, LIST_FRSH_SECONDS: "5" }, "LIST_FRSH_SECONDS is no setting"],
-  [{ ...upstream, ADMIN_SECRETS: "0123456789abcdef" }, "ADMIN_SECRETS is no setting"],
-  [{ UPSTREAM_ULR: "https://api.example" }, "UPSTREAM_ULR is no setting"],
-  [{ ...upstream, EGDE_TIER: "off", ALLOWED_ORIGIN: "x", CACHE_ANONIMOUS: "on" }, "ALLOWED_ORIGIN is no setting"],
+  [{ ...upstream, LIST_FRSH_SECONDS: "5" }, "LIST_FRSH_SECONDS is not a setting"],
+  [{ ...upstream, ADMIN_SECRETS: "0123456789abcdef" }, "ADMIN_SECRETS is not a setting"],
+  [{ UPSTREAM_ULR: "https://api.example" }, "UPSTREAM_ULR is not a setting"],
+  [{ ...upstream, EGDE_TIER: "off", ALLOWED_ORIGIN: "x", CACHE_ANONIMOUS: "on" }, "ALLOWED_ORIGIN is not a setting"],
   [{ ...upstream, LIST_FRESH_SECONDS: null }, "LIST_FRESH_SECONDS must be a whole number"],
 ])("%j is refused: %s", (variables, problem) => {
   expect(() => parseConfig(variables)).toThrow(ConfigError);

@@ -145,7 +145,7 @@ export const parseConfig = (variables: Readonly<Record<string, unknown>>): Confi
   };
   for (const name of Object.keys(variables)) {
     const isLike = /_(?:SECONDS|MS|MIB|ENTRIES)$/.test(name) || [...known].some((other) => isOneSlip(name, other));
-    if (!known.has(name) && isLike) problems.push(`${name} is no setting`);
+    if (!known.has(name) && isLike) problems.push(`${name} is not a setting`);
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return config;

@@ -212,7 +212,7 @@ export const outdated = (entry: Entry): Entry => {
 
 /**
  * The Range field as far as it applies to a stored answer: null where If-Range names another representation (RFC 9110, 13.1.5).
- * A date never applies: Last-Modified alone is no strong validator.
+ * A date never applies: Last-Modified alone is not a strong validator.
  */
 export const rangeFor = (method: string, asked: Headers, { headers }: Entry): string | null => {
   // "A server MUST ignore a Range header field received with a request method that is unrecognized or for which range handling is not

@@ -200,7 +200,7 @@ describe("an upstream that does not answer", () => {
     expect(await stateOfBreaker()).toBe("closed");
   });
 
-  test("for what users choose is no reason to deny it to others", async () => {
+  test("for paths that one user chooses is not denied to others", async () => {
     stage.answer = (headers, url) => (url.endsWith("/mine") ? refused() : stage.engineFor(headers));
     for (let index = 0; index < 20; index++) {
       expect((await asked(`user-${index}`, "/engines/mine"))[0]).toBe(502);

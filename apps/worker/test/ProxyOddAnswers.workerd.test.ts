@@ -21,7 +21,7 @@ test.each<[string, () => Response]>([
     () => new Response("{", { status: 206, headers: { "content-range": "bytes 0-0/9" } }),
   ],
   ["a status that there is not", () => withStatus(999)],
-])("%s is no answer, and does not touch what is stored", async (_what, answer) => {
+])("%s is not an answer, and does not touch what is stored", async (_what, answer) => {
   stage.answer = answer;
   const first = await stage.edge.get("alice", "/engines/zipper", json);
   expect(first.status).toBe(502);

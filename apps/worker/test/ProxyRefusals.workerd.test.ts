@@ -75,7 +75,7 @@ test.each([
   },
 );
 
-test("a way to a login page is no outage: what is stale does not hide it", async () => {
+test("a way to a login page is not an outage: what is stale does not hide it", async () => {
   await stage.edge.get("alice", "/engines/zipper", json);
   stage.clock.ms += 300_000;
   stage.answer = () => new Response(null, { status: 302, headers: { location: "https://login.example/" } });

@@ -140,7 +140,7 @@ test("tags are kept for a minute, apart for each token, and a failure offers not
   expect((await asking(as(registry, "bob"))).stdout).toBe(first.stdout);
   expect(registry.requests).toHaveLength(1);
   expect((await asking(as(registry, "alice"))).stdout).toContain("zipper@0.1");
-  // A token that is missing, or would be read from the input, is no other token.
+  // A token that is missing, or would be read from the input, is not another token.
   for (const flag of [["--token", "-"], ["--token="]]) {
     const { stdout } = await bne(other, ["__complete", "fish", ...flag, "get", ""], { env: as(registry, "bob") });
     expect({ flag, stdout }).toEqual({ flag, stdout: first.stdout });

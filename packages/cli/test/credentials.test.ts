@@ -75,7 +75,7 @@ test("a token in a variable may end with a newline; other characters that no tok
   expect(broken.stderr).not.toMatch(/half|other/);
 });
 
-test("an empty stdin is no token, which is said", async () => {
+test("an empty stdin is not a token, which is said", async () => {
   using home = makeHome();
   for (const input of ["", "\n"]) {
     const { code, stderr } = await bne(home, ["list", "--token", "-"], {

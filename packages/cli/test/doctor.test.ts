@@ -76,7 +76,7 @@ test("a wrong token is reported, never its value", () =>
     expect(stdout + stderr).not.toContain("wrong-secret");
   }));
 
-test("a web page is no answer to a list", () =>
+test("a web page is not an answer to a list", () =>
   withRegistry({}, async (registry, home) => {
     registry.faults.set([{ fault: { body: { text: "<html></html>" }, contentType: "text/html" } }]);
     const { code, stdout } = await bne(home, ["doctor"], { env: as(registry, "bob") });
@@ -129,7 +129,7 @@ test("a skewed clock, wrong labels, a cache and hints are reported", () =>
     expect(of(checks, "retry hints")[0]?.detail).toContain("retry-after: 7");
     expect(of(checks, "media type", "application/x-protobuf")[0]).toMatchObject({
       state: "failed",
-      detail: expect.stringContaining("but the body is no JSON") as unknown,
+      detail: expect.stringContaining("but the body is not JSON") as unknown,
     });
   }));
 

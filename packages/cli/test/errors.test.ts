@@ -156,7 +156,7 @@ test("an answer without any value is said", async () => {
   }
 });
 
-test("an engine without a name is no engine: 6", async () => {
+test("an engine without a name is refused with 6", async () => {
   for (const text of ["{}", '{"engine": {"name": "zipper"}}', '{"id": "x", "status": "active"}']) {
     for (const args of [
       ["get", "zipper"],

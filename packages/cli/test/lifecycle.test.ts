@@ -250,7 +250,7 @@ test.each([
 
 for (const [title, line, code, message] of [
   ["a folder that is not there", "push nowhere", 2, "Cannot read the folder nowhere: it does not exist"],
-  ["a file", "push hello-file", 2, "hello-file is no folder"],
+  ["a file", "push hello-file", 2, "hello-file is not a folder"],
   ["a folder without a manifest names those below", "validate above", 2, "There is one in above/inner."],
   ["new without a type", "new x", 2, "bne new needs --type partitioner or assembler"],
   ["new with a wrong type", "new x --type partitoner", 2, "Did you mean partitioner?"],
@@ -442,8 +442,8 @@ test("an archive that is not the engine's is refused, and nothing is written", a
 test("a pull says what is wrong with a download link, and who gave it", async () => {
   const links = [
     ["", "the server gave no download link"],
-    ["/archives/x", "the download link is no absolute URL"],
-    ["//example.com/x", "the download link is no absolute URL"],
+    ["/archives/x", "the download link is not an absolute URL"],
+    ["//example.com/x", "the download link is not an absolute URL"],
     ["ftp://example.com/x", "the download link is neither https nor to this machine"],
   ] as const;
   let link = "";

@@ -84,7 +84,7 @@ const postJson = (
       } catch (cause) {
         if (cause instanceof EngineError) throw new AttemptFailure(cause);
         if (!(cause instanceof SyntaxError)) throw cause;
-        const reason = { _tag: "Undecodable", problem: "the answer to the token request is no JSON" } as const;
+        const reason = { _tag: "Undecodable", problem: "the answer to the token request is not JSON" } as const;
         throw new AttemptFailure(new EngineError({ reason, url: subject.url, attempts: 1 }));
       }
     },
@@ -97,7 +97,7 @@ const postJson = (
   return Effect.runPromiseWith(trace.services ?? Context.empty())(traced, { signal });
 };
 
-/** Throws SyntaxError for what is no JSON. */
+/** Throws SyntaxError for what is not JSON. */
 const tokenJson = (answer: HttpResponse, limits: ReadLimits, secret: string): unknown => {
   try {
     return parseJson(answer.bytes, limits);

@@ -19,7 +19,7 @@ const delayMs = (binary: Uint8Array): number | undefined => {
     if (typeof seconds !== "bigint" || typeof nanos !== "bigint") return undefined;
     return Math.max(0, Number(seconds) * 1000 + Math.ceil(Number(nanos) / 1e6));
   } catch {
-    // A detail that cannot be read is no hint.
+    // A detail that cannot be read is not a hint.
     return undefined;
   }
 };
@@ -39,7 +39,7 @@ const fieldsOf = (bytes: Uint8Array): Map<number, bigint | Uint8Array> => {
 
 /** How errors in protobuf are read. */
 export interface BinaryErrors {
-  /** Throws for what is no google.rpc.Status, LimitExceeded past a limit. */
+  /** Throws for what is not a google.rpc.Status, LimitExceeded past a limit. */
   readonly read: (bytes: Uint8Array, limits: ReadLimits) => Status;
   /** The delay in a RetryInfo, in milliseconds; undefined: there is none, or it cannot be read. */
   readonly delayMs: (binary: Uint8Array) => number | undefined;

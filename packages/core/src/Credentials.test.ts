@@ -218,7 +218,7 @@ test("a renewal leaves no listener on the signals of those who waited", async ()
   expect(getEventListeners(signal, "abort")).toEqual([]);
 });
 
-test("the same token again is no news", async () => {
+test("the same token again is not news", async () => {
   const renewals: Array<string> = [];
   const credentials = makeCredentials(
     () => "same-token",

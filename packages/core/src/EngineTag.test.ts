@@ -35,7 +35,7 @@ test.for([
   "a@1234567890",
   "a\n",
   "x".repeat(65),
-])("%j is no tag", (text) => {
+])("%j is not a tag", (text) => {
   expect(parseTag(text)).toBeUndefined();
 });
 
@@ -68,6 +68,6 @@ test("versions have a total order: by major, then by minor", () => {
   );
 });
 
-test.for(["", "1", "1.", ".1", "1.2.3", "v1.2", "1.2 "])("%j is no version", (text) => {
+test.for(["", "1", "1.", ".1", "1.2.3", "v1.2", "1.2 "])("%j is not a version", (text) => {
   expect(parseVersion(text)).toBeUndefined();
 });

@@ -277,3 +277,10 @@ const codeIn = (value: JsonValue | undefined): RpcCode | undefined => {
   const code = typeof value === "string" && !/^\d+$/.test(value) ? value.toUpperCase() : rpcCodeOf(Number(value));
   return code !== undefined && code !== "OK" && code in rpcCodes ? (code as RpcCode) : undefined;
 };
+
+/** Whether a failed request was certainly not carried out: refused with a wish to wait, or never connected. */
+export const wasNotProcessed = ({ error, hintMs }: AttemptFailure): boolean => {
+  const { reason, status } = error;
+  if (reason._tag === "Unreachable") return reason.problem === "refused" || reason.problem === "dns";
+  return (status === 429 || status === 503) && hintMs !== undefined;
+};

@@ -99,7 +99,7 @@ const readScalar = (scalar: ScalarType | undefined, json: JsonValue, place: Plac
   switch (scalar) {
     case ScalarType.STRING:
       if (typeof json === "string") {
-        // Half a surrogate pair is no character, and protobuf could not carry it.
+        // Half a surrogate pair is not a character, and protobuf could not carry it.
         if (json.isWellFormed()) return json;
         throw wrong(place, "well-formed text", json);
       }

@@ -129,7 +129,7 @@ const uploaded = async ({ engines, archives }: Stored, request: Request, format:
   try {
     message = decode(EngineMessageSchema, new Uint8Array(await request.arrayBuffer()), sent);
   } catch {
-    return failed("INVALID_ARGUMENT", "the body is no EngineMessage", format);
+    return failed("INVALID_ARGUMENT", "the body is not an EngineMessage", format);
   }
   const { name, major, minor } = parseTag(message.engineTag) ?? {};
   if (name === undefined || minor === undefined)

@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { message } from "../test/verify/Arbitrary.ts";
 import { readMessage } from "./MessageReader.ts";
 
-/** What a reader makes of the bytes; undefined: they are no such message. */
+/** What a reader makes of the bytes; undefined: not such a message. */
 const outcome = (read: (schema: DescMessage, bytes: Uint8Array) => unknown, schema: DescMessage, bytes: Uint8Array) => {
   try {
     return read(schema, bytes);
@@ -88,7 +88,7 @@ test.for([
     "groups without end inside each other",
     joined(...Array.from({ length: 200 }, () => field(77, WireType.StartGroup).finish())),
   ],
-] as const)("%s is no engine", ([, bytes]) => {
+] as const)("%s is not an engine", ([, bytes]) => {
   expect(outcome(readMessage, EngineSchema, bytes)).toBeUndefined();
   expect(outcome(fromBinary, EngineSchema, bytes)).toBeUndefined();
 });

@@ -26,7 +26,7 @@ test.for<[accept: string | null, answered: string | undefined]>([
   ["*/*;q=0, application/*", "application/json"],
   ["application/json;q=0, application/*", "application/x-protobuf"],
   ["application/json;q=0, application/json", undefined],
-  // What is no range says nothing, and a header of nothing else allows everything.
+  // What is not a range says nothing, and a header of nothing else allows everything.
   ["*/json", "application/json"],
   ["*/x-protobuf", "application/json"],
   ["text", "application/json"],

@@ -65,7 +65,7 @@ const assertWithin = (bytes: Uint8Array, { maxItems, maxJsonDepth }: ReadLimits)
       depth += 1;
       if (depth > maxJsonDepth + 1) throw tooDeep(maxJsonDepth);
     } else if (byte === code.objectEnd || byte === code.listEnd) depth -= 1;
-    // What begins otherwise is no object and no list: nothing is made of it.
+    // What begins otherwise is neither an object nor a list: nothing is made of it.
     else if (items === 0 && byte !== undefined && byte > 0x20 && byte < 0x80) return;
     if (items > maxItems || values > maxValues) throw new LimitExceeded("maxItems", maxItems);
   }

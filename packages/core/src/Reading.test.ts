@@ -58,14 +58,14 @@ test("a byte order mark and white space before JSON are passed over", () => {
 
 test.for<[contentType: string | null, body: string | Uint8Array, problem: RegExp]>([
   ["application/json", "", /the body is empty/],
-  ["text/html", "<html></html>", /its Content-Type is text\/html, and it is no JSON/],
+  ["text/html", "<html></html>", /its Content-Type is text\/html, and it is not JSON/],
   [null, "<html></html>", /its Content-Type is missing/],
   ["application/json", "<html></html>", /labelled JSON, and is none/],
   ["application/json", '{"name":"a"', /malformed JSON/],
   ["application/x-protobuf", "{not json}", /malformed JSON/],
   ["application/json", new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]), /malformed JSON, or not in UTF-8/],
-  ["application/json", '{"revision":"x"}', /its JSON is no bytenite\.engine\.Engine: revision must be/],
-  ["application/json", "[]", /its JSON is no bytenite\.engine\.Engine: the message must be a JSON object/],
+  ["application/json", '{"revision":"x"}', /its JSON is not a bytenite\.engine\.Engine: revision must be/],
+  ["application/json", "[]", /its JSON is not a bytenite\.engine\.Engine: the message must be a JSON object/],
   ["application/json", "7", /the message must be a JSON object, and is of the kind number/],
   ["application/json", new Uint8Array([0x0a, 0x05, 0x61]), /labelled JSON, and is none/],
 ])("%s with the body %j is unreadable: %s", ([contentType, body, problem]) => {

@@ -13,7 +13,7 @@ export interface MessageCodec {
   readonly create: (schema: DescMessage, init: MessageInitShape<DescMessage> | undefined) => Message;
   /** The body of a request. Throws TypeError where the format cannot carry it. */
   readonly encode: (schema: DescMessage, message: Message, part: BodyPart, format: Format) => Uint8Array<ArrayBuffer>;
-  /** Throws LimitExceeded, and another error for JSON that is no such message: no value of it is in its text. */
+  /** Throws LimitExceeded, and another error for JSON that is not such a message: no value of it is in its text. */
   readonly readJson: (
     schema: DescMessage,
     json: JsonValue,
@@ -103,7 +103,7 @@ export const decodeBody = (
     if (isCertain) throw new UnreadableBody("malformed JSON, or not in UTF-8");
   }
   if (labelled === undefined)
-    throw new UnreadableBody(`its Content-Type is ${contentType ?? "missing"}, and it is no JSON`);
+    throw new UnreadableBody(`its Content-Type is ${contentType ?? "missing"}, and it is not JSON`);
   if (labelled === "json" && !(readVerified !== undefined && isProtobuf(codec, schema, bytes, limits)))
     throw new UnreadableBody("it is labelled JSON, and is none, or is not in UTF-8");
   return readBinary(codec, schema, field, bytes, limits, readVerified ?? codec.readProtobuf);
@@ -142,7 +142,7 @@ const readJson = (
     return { format: "json", ...codec.readJson(schema, whole, limits) };
   } catch (cause) {
     if (cause instanceof LimitExceeded) throw cause;
-    throw new UnreadableBody(`its JSON is no ${schema.typeName}: ${cause instanceof Error ? cause.message : ""}`);
+    throw new UnreadableBody(`its JSON is not a ${schema.typeName}: ${cause instanceof Error ? cause.message : ""}`);
   }
 };
 
@@ -155,7 +155,9 @@ const readBinary = (
   readProtobuf: ProtobufReader,
 ): DecodedBody => {
   if (field !== undefined && field.fieldKind !== "message")
-    throw new UnreadableBody(`${field.toString()} is no message, so its protobuf has no form: ask with format "json"`);
+    throw new UnreadableBody(
+      `${field.toString()} is not a message, so its protobuf has no form: ask with format "json"`,
+    );
   try {
     const message =
       field === undefined
@@ -165,7 +167,7 @@ const readBinary = (
   } catch (cause) {
     if (cause instanceof LimitExceeded || cause instanceof UnreadableBody || cause instanceof UnverifiedProtobuf)
       throw cause;
-    throw new UnreadableBody(`its protobuf is no ${schema.typeName}`, { cause });
+    throw new UnreadableBody(`its protobuf is not a ${schema.typeName}`, { cause });
   }
 };
 

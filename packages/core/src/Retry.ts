@@ -103,3 +103,6 @@ export const delayCapMs = (policy: RetryPolicy, retryClass: RetryClass, attempts
   // 0 * Infinity is NaN.
   return base === 0 ? 0 : Math.min(policy.maxDelayMs, base * policy.factor ** (attempts - 1));
 };
+
+/** Methods that may be sent twice without harm (RFC 9110, 9.2.2). */
+export const idempotentMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);

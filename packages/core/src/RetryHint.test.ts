@@ -68,7 +68,7 @@ test.for([
   "Sun Nov  6 08:49:37 0094",
   "Sun Nov 99 08:49:37 1994",
   "1994-11-06T08:49:37Z",
-])("Retry-After %j is no hint", (value) => {
+])("Retry-After %j is not a hint", (value) => {
   expect(retryAfterMs(value, null, now)).toBeUndefined();
 });
 

@@ -17,7 +17,7 @@ test.for(Object.entries(rpcCodes))(
   },
 );
 
-test.for([-1, 17, 0.5, Number.NaN])("%d is no code", (number) => {
+test.for([-1, 17, 0.5, Number.NaN])("%d is not a code", (number) => {
   expect(rpcCodeOf(number)).toBeUndefined();
 });
 

@@ -1,6 +1,6 @@
 // Redaction of credentials.
 
-/** Shorter tokens are no secrets, and would redact innocent words. */
+/** Shorter tokens are not secrets, and would redact innocent words. */
 const minSecretLength = 6;
 
 /** Headers that carry credentials. */

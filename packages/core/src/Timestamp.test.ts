@@ -24,7 +24,7 @@ test.for([
   { seconds: 253_402_300_800n, nanos: 0 },
   { seconds: 0n, nanos: -1 },
   { seconds: 0n, nanos: 1_000_000_000 },
-])("what is no moment of these years has no text: %o", (init) => {
+])("a time outside the years 1 to 9999 has no text: %o", (init) => {
   expect(() => timestampText(create(TimestampSchema, init))).toThrow(RangeError);
 });
 
@@ -74,6 +74,6 @@ test.for([
   "0001-01-01T00:00:00+00:01",
   "9999-12-31T23:59:59-00:01",
   "+12024-01-01T00:00:00Z",
-])("%j is no moment", (text) => {
+])("%j is not a moment", (text) => {
   expect(parseTimestamp(text)).toBeUndefined();
 });

@@ -41,7 +41,7 @@ const collectNumbers = (schema: DescMessage, message: Message, path: string, int
 
 type Choice = { readonly case?: string; readonly value?: unknown } | undefined;
 
-/** Wrappers, Structs and maps are no messages where protobuf-es keeps them. */
+/** Wrappers, Structs and maps are not messages where protobuf-es keeps them. */
 const collectWithin = (schema: DescMessage, value: unknown, path: string, into: Array<string>): void => {
   if (isMessage(value, schema)) collectNumbers(schema, value, path, into);
 };

@@ -1,4 +1,4 @@
-// Client for proxies: raw responses, with retries, budget, deadline, breaker.
+// Client for raw responses, with retries, budget, deadline, breaker.
 import { binaryErrors } from "./BinaryErrors.ts";
 import * as Cause from "effect/Cause";
 import type * as Clock from "effect/Clock";
@@ -12,9 +12,9 @@ import { settingsOf, type ClientOptions } from "./ClientOptions.ts";
 import type { EndpointName } from "./Endpoint.ts";
 import type { EngineError } from "./EngineError.ts";
 import { safeListener } from "./EngineEvent.ts";
-import { AttemptFailure, failureOf } from "./Failure.ts";
+import { AttemptFailure, failureOf, wasNotProcessed } from "./Failure.ts";
 import { request } from "./Requester.ts";
-import { retryClassOf } from "./Retry.ts";
+import { idempotentMethods, retryClassOf } from "./Retry.ts";
 import { makeBudgets } from "./RetryBudget.ts";
 import { credentialsIn } from "./Secret.ts";
 import type { FetchInit } from "./Fetch.ts";
@@ -40,9 +40,12 @@ export interface RawClientOptions extends Pick<
   readonly limits?: Partial<BodyLimits>;
 }
 
-/** One GET, as it is to be sent. */
+/** One request, as it is to be sent. */
 export interface RawRequest {
   readonly url: string;
+  /** Default GET. One that is not idempotent is sent again only where it was certainly not carried out (RFC 9110, 9.2.2). */
+  readonly method?: string;
+  readonly body?: Uint8Array<ArrayBuffer>;
   /** All headers, `authorization` and `accept` among them. */
   readonly headers: Readonly<Record<string, string>>;
   readonly endpoint: EndpointName;
@@ -56,14 +59,14 @@ export interface RawResponse extends HttpResponse {
   readonly requests: number;
 }
 
-/** Sends GETs with retries. */
+/** Sends requests with retries. */
 export interface RawClient {
   /**
    * The response, also an error response when it is final or all attempts gave the like. Rejects with EngineError when
    * no answer came (Unreachable, TimedOut, TooLarge, RedirectRefused, CircuitOpen, a body cut short); with the signal's
    * reason once that is aborted.
    */
-  get(request: RawRequest): Promise<RawResponse>;
+  send(request: RawRequest): Promise<RawResponse>;
 }
 
 /** The error of an answer with an error status, as every client has it. `token`: the one that was sent, to redact it. */
@@ -84,11 +87,11 @@ export const createRawClient = (options: RawClientOptions = {}): RawClient => {
     tracing: undefined,
   };
   return {
-    get: async ({ url, headers: given, endpoint, signal }) => {
+    send: async ({ url, method = "GET", body, headers: given, endpoint, signal }) => {
       signal?.throwIfAborted();
       const headers = lowerCased(given);
       const state = newState();
-      const subject = { endpoint, url: publicUrl(url) };
+      const subject = { endpoint, url: publicUrl(url), ...(method === "GET" ? {} : { method }) };
       const origin = new URL(url).origin;
       const accept = headers["accept"] ?? "*/*";
       const plan = {
@@ -99,6 +102,7 @@ export const createRawClient = (options: RawClientOptions = {}): RawClient => {
         breaker: options.breaker ?? undefined,
         emit: emit ?? (() => {}),
         state,
+        ...(idempotentMethods.has(method) ? {} : { mayRepeat: wasNotProcessed }),
         run: async (cancel: Cancellation, clock: Clock.Clock, _span: unknown, timer: AttemptTimer) => {
           const asking = {
             subject,
@@ -110,6 +114,7 @@ export const createRawClient = (options: RawClientOptions = {}): RawClient => {
             cancel,
             timer,
             hedge: 0,
+            ...(body === undefined ? {} : { body }),
           };
           const { answer } = await request(parts, asking, accept);
           if (answer.status < 400) return answer;
@@ -129,7 +134,7 @@ export const createRawClient = (options: RawClientOptions = {}): RawClient => {
       if (signal?.aborted === true && Cause.hasInterrupts(exit.cause)) throw signal.reason;
       const cause = Cause.squash(exit.cause);
       if (!(cause instanceof AttemptFailure)) throw cause;
-      if (cause.answer === undefined) throw cause.error.with(counted(state));
+      if (cause.answer === undefined) throw cause.error.with({ ...counted(state), method });
       return { ...cause.answer, ...counted(state) };
     },
   };

@@ -3,6 +3,7 @@ import * as http from "node:http";
 import type * as https from "node:https";
 import type { Readable } from "node:stream";
 import type { BodyReader, Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Fetch.ts";
+import { idempotentMethods } from "./Retry.ts";
 
 /** Options of `nodeFetch`. */
 export interface NodeFetchOptions {
@@ -37,9 +38,6 @@ export const defaultIdleTimeoutMs = 60_000;
 
 /** Content codings that one response may have, one around the other, at most. */
 const maxContentCodings = 3;
-
-/** Methods that may be sent twice without harm (RFC 9110, 9.2.2). */
-const idempotentMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
 /** Modules loaded on demand: each costs milliseconds at the start. */
 const httpsModule = () => process.getBuiltinModule("node:https");

@@ -170,7 +170,7 @@ test("an integer of eight million digits is refused without being worked out, an
   await using server = await serve(text(body), false, true);
   expect(await ran({ entry: "service json", baseUrl: server.baseUrl })).toMatchObject({
     _tag: "Undecodable",
-    problem: "its JSON is no kitchen.v1.Everything: int64 is no 64-bit integer",
+    problem: "its JSON is not a kitchen.v1.Everything: int64 is not a 64-bit integer",
   });
 });
 

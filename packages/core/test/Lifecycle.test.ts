@@ -294,7 +294,7 @@ test("neither token nor headers of the client go to where the link leads", async
 
 test.for<[link: string, problem: string]>([
   ["", "the server gave no download link"],
-  ["/relative", "the download link is no absolute URL"],
+  ["/relative", "the download link is not an absolute URL"],
   ["http://example.com/x", "the download link is neither https nor to this machine"],
   ["http://127.0.0.1.example.com/x", "neither https nor to this machine"],
   ["http://localhost.example.com/x", "neither https nor to this machine"],

@@ -85,7 +85,7 @@ test("the next page is asked for while one is used, and given up when nobody wan
   await closed.promise;
 });
 
-test.for(entries)("%s: an empty page with hasNext is no end of the list", async (entry) => {
+test.for(entries)("%s: an empty page with hasNext is not the end of the list", async (entry) => {
   for (const sent of [2, 0]) {
     await using server = await startServer((_, response, count) =>
       json(response, 200, {

@@ -9,7 +9,7 @@ const headers = { accept: "application/json", authorization: "exchanger-token-01
 
 test("a final answer is given as it came, whatever its status", async () => {
   await using server = await startServer((_request, response) => json(response, 404, { code: 5 }));
-  const answer = await createRawClient(quick).get({ url: `${server.baseUrl}/engines/a`, headers, endpoint: "get" });
+  const answer = await createRawClient(quick).send({ url: `${server.baseUrl}/engines/a`, headers, endpoint: "get" });
   expect(answer).toMatchObject({ status: 404, attempts: 1, url: `${server.baseUrl}/engines/a` });
   expect(new TextDecoder().decode(answer.bytes)).toBe('{"code":5}');
   expect(server.requests[0]?.headers).toMatchObject(headers);
@@ -20,17 +20,36 @@ test("a passing failure is tried again, and the last one is given as it came", a
     json(response, count === 2 ? 200 : 503, { count }),
   );
   const exchanger = createRawClient(quick);
-  const good = await exchanger.get({ url: `${server.baseUrl}/engines`, headers, endpoint: "list" });
+  const good = await exchanger.send({ url: `${server.baseUrl}/engines`, headers, endpoint: "list" });
   expect(good).toMatchObject({ status: 200, attempts: 2 });
-  const bad = await exchanger.get({ url: `${server.baseUrl}/engines`, headers, endpoint: "list" });
+  const bad = await exchanger.send({ url: `${server.baseUrl}/engines`, headers, endpoint: "list" });
   expect(bad).toMatchObject({ status: 503, attempts: 4 });
   expect(new TextDecoder().decode(bad.bytes)).toBe('{"count":6}');
+});
+
+test("a body is sent with its method, and a POST that may have been carried out is not sent again", async () => {
+  await using server = await startServer((_request, response) => json(response, 503, {}));
+  const body = new TextEncoder().encode("{}");
+  const request = { url: `${server.baseUrl}/engines`, headers, endpoint: "list", body } as const;
+  expect(await createRawClient(quick).send({ ...request, method: "POST" })).toMatchObject({ status: 503, requests: 1 });
+  expect(server.requests.map(({ method }) => method)).toEqual(["POST"]);
+  expect(await createRawClient(quick).send({ ...request, method: "PUT" })).toMatchObject({ status: 503, requests: 4 });
+});
+
+test("a POST does not follow a 302 with its body; the error names the method", async () => {
+  await using server = await startServer((_request, response) =>
+    response.writeHead(302, { location: "/elsewhere" }).end(),
+  );
+  const request = { url: `${server.baseUrl}/engines`, headers, endpoint: "list", method: "POST" } as const;
+  const called = createRawClient(quick).send({ ...request, body: new TextEncoder().encode("{}") });
+  await expect(called).rejects.toMatchObject({ method: "POST", reason: { _tag: "RedirectRefused" } });
+  expect(server.requests.length).toBe(1);
 });
 
 test("without an answer it rejects with the error of the last attempt", async () => {
   const closed = await startServer(() => {});
   await closed[Symbol.asyncDispose]();
-  const called = createRawClient(quick).get({ url: `${closed.baseUrl}/engines`, headers, endpoint: "list" });
+  const called = createRawClient(quick).send({ url: `${closed.baseUrl}/engines`, headers, endpoint: "list" });
   await expect(called).rejects.toMatchObject({ reason: { _tag: "Unreachable", problem: "refused" }, attempts: 4 });
 });
 
@@ -44,7 +63,7 @@ test("a listener that throws does no harm, and no event shows the token", async 
       throw new Error("a bug of the listener");
     },
   });
-  const answer = await exchanger.get({ url: `${server.baseUrl}/engines`, headers, endpoint: "list" });
+  const answer = await exchanger.send({ url: `${server.baseUrl}/engines`, headers, endpoint: "list" });
   expect(answer).toMatchObject({ status: 200, attempts: 2 });
   expect(events.map(({ type }) => type)).toEqual(["response", "retry", "response"]);
   expect(JSON.stringify(events)).not.toContain("exchanger-token");
@@ -55,7 +74,7 @@ test("every origin has a budget of its own", async () => {
   await using second = await startServer((_request, response) => json(response, 503, {}));
   const exchanger = createRawClient({ ...quick, retryBudget: 14 });
   const attempts = async (baseUrl: string): Promise<number> =>
-    (await exchanger.get({ url: `${baseUrl}/engines`, headers, endpoint: "list" })).attempts;
+    (await exchanger.send({ url: `${baseUrl}/engines`, headers, endpoint: "list" })).attempts;
   expect([await attempts(first.baseUrl), await attempts(first.baseUrl)]).toEqual([2, 1]);
   expect(await attempts(second.baseUrl)).toBe(2);
 });
@@ -64,7 +83,7 @@ test("the signal ends it with its reason, and keeps no listener", async () => {
   await using server = await startServer(() => {});
   const controller = new AbortController();
   const { signal } = controller;
-  const called = createRawClient(quick).get({ url: `${server.baseUrl}/engines`, headers, endpoint: "list", signal });
+  const called = createRawClient(quick).send({ url: `${server.baseUrl}/engines`, headers, endpoint: "list", signal });
   await expect.poll(() => server.requests.length).toBe(1);
   controller.abort("no longer wanted");
   await expect(called).rejects.toBe("no longer wanted");
@@ -104,6 +123,6 @@ test.for(Object.entries(effects))("%s has its effect", async ([_option, [path, o
     if (request.url?.endsWith("/hang") !== true)
       json(response, request.url?.endsWith("/busy") === true ? 503 : 200, {});
   });
-  const called = createRawClient(options).get({ url: `${server.baseUrl}${path}`, headers, endpoint: "list" });
+  const called = createRawClient(options).send({ url: `${server.baseUrl}${path}`, headers, endpoint: "list" });
   expect(await called.catch((error: unknown) => error)).toMatchObject(outcome);
 });

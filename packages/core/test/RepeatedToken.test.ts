@@ -18,7 +18,7 @@ const repeated: Readonly<Record<string, (response: ServerResponse, url: string) 
     url.includes("?token") ? json(response, 404, {}) : redirect(response, `?token=${encodeURIComponent(token)}`),
   "where it redirects to, and breaks off": (response, url) =>
     url.includes("?token") ? response.destroy() : redirect(response, `?token=${encodeURIComponent(token)}`),
-  "where it redirects to, and says what is no JSON": (response, url) =>
+  "where it redirects to, and says what is not JSON": (response, url) =>
     url.includes("?token") ? void response.end("hello") : redirect(response, `?token=${token}`),
 };
 

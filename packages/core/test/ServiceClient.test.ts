@@ -393,7 +393,7 @@ test("a call has a token, headers, a signal and a base URL of its own", async ()
   expect(server.requests).toHaveLength(1);
 });
 
-// @ts-expect-error Streaming rpcs are no methods.
+// @ts-expect-error Streaming rpcs are not methods.
 const streaming = () => createServiceClient(Kitchen, { baseUrl: "http://127.0.0.1:1" }).watch({});
 
 test("the types say what each rpc takes and answers", () => {

@@ -55,7 +55,7 @@ test.each<[Record<string, string>, number, number]>([
   [{ age: "30" }, 0, 30],
   [{ age: "30" }, 4, 34],
   [{ age: "30", date: at(-40) }, 4, 40],
-  // 5.1: the first member of a list; what is no number is ignored.
+  // 5.1: the first member of a list; what is not a number is ignored.
   [{ age: "7200, 0" }, 0, 7200],
   [{ age: "0, 7200" }, 0, 0],
   [{ age: "30 , 7200" }, 0, 30],

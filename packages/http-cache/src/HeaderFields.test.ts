@@ -18,7 +18,7 @@ test.each<[HeaderFields, string | null]>([
   expect(fieldValue(fields, "x-a")).toBe(expected);
 });
 
-test("names of the prototype are no fields", () => {
+test("names of the prototype are not fields", () => {
   expect(fieldValue({}, "constructor")).toBeNull();
   expect(fieldValue({}, "__proto__")).toBeNull();
 });
@@ -40,6 +40,6 @@ test("Headers are copied", () => {
 });
 
 // RFC 9113, 8.3: "Pseudo-header fields are not HTTP header fields."
-test("the pseudo-header fields of HTTP/2 in Node are no fields", () => {
+test("the pseudo-header fields of HTTP/2 in Node are not fields", () => {
   expect([...toHeaders({ ":status": 200, ":path": "/", a: "1" })]).toEqual([["a", "1"]]);
 });

@@ -449,7 +449,7 @@ describe("update", () => {
     ["GET", 200],
     ["GET", 500],
     ["HEAD", 404],
-  ])("the response to %s with status %i is no update", (method, status) => {
+  ])("the response to %s with status %i is not an update", (method, status) => {
     const update = () => cache.update(stored(tagged), { ...get(), method }, { status, headers: {} }, later);
     expect(update).toThrow(new TypeError(`update takes a 304, or a 200 to HEAD, and got ${status}`));
   });
@@ -537,7 +537,7 @@ describe("options", () => {
     [{ processedFields: [""] }, "processedFields must be an array of field names"],
     [{ defaults: { freshMs: "1" as never } }, "defaults.freshMs must be a number"],
     [{ heuristic: { fraction: 0.1 } as never }, "heuristic.maxMs must be a number"],
-  ])("%j is no option", (options, message) => {
+  ])("%j is not an option", (options, message) => {
     expect(() => httpCache(options)).toThrow(new TypeError(message));
   });
 
@@ -566,7 +566,7 @@ describe("options", () => {
 });
 
 describe("what a storage returns", () => {
-  test("null is no entry", () => {
+  test("null is not an entry", () => {
     expect(cache.evaluate(get(), null, now)).toMatchObject({ action: "forward", outcome: { forward: "uri-miss" } });
   });
 

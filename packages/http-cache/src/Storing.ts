@@ -17,7 +17,7 @@ export interface StorableRequest {
 export type StoringRefusal =
   /** The method is not GET. */
   | "method"
-  /** The status is interim, 206, 304, 412 or 416: the response is no representation that another request could get. */
+  /** The status is interim, 206, 304, 412 or 416: the response is not a representation that another request could get. */
   | "status"
   /** The request has `no-store`. */
   | "request-no-store"

@@ -152,7 +152,7 @@ test.each([204, 205])("a stored %i has no body", async (status) => {
   expect(received).toHaveLength(1);
 });
 
-test("a fragment is no part of the key", async () => {
+test("a fragment is not part of the key", async () => {
   respondWith({ "cache-control": "max-age=60", etag: '"a"' });
   const fragment = async (name: string) => (await cachedFetch(`${url()}#${name}`)).text();
   expect([await fragment("a"), await fragment("b"), await text()]).toEqual(["1", "1", "1"]);

@@ -91,7 +91,7 @@ const validators = ["etag", "last-modified"];
 const opaque = (tag: string | undefined): string | undefined => tag?.replace(/^W\//, "");
 const isWeak = (tag: string | undefined): boolean => tag?.startsWith("W/") === true;
 
-/** A date as an IMF-fixdate; undefined for what is no HTTP-date. */
+/** A date as an IMF-fixdate; undefined for what is not an HTTP-date. */
 const imf = (date: string): string | undefined => {
   const ms = parseHttpDate(date);
   return ms === undefined ? undefined : formatHttpDate(ms);

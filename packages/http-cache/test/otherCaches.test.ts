@@ -165,7 +165,7 @@ test("a private cache stores responses to requests with Authorization", () => {
 });
 
 // tempesta-tech/tempesta#1899: proxy-revalidate does not permit to store a response to Authorization.
-test("proxy-revalidate is no permission to store", () => {
+test("proxy-revalidate is not permission to store", () => {
   const request = get({ authorization: "Bearer x" });
   expect(storing({ "cache-control": "max-age=60, proxy-revalidate" }, {}, request)).toMatchObject({
     reason: "authorization",

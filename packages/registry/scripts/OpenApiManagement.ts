@@ -5,7 +5,7 @@ type Json = { readonly [key: string]: unknown };
 const text: Json = { type: "string" };
 const time: Json = { type: ["string", "null"], format: "date-time" };
 const count: Json = { type: "integer", minimum: 0 };
-const quota: Json = { type: ["integer", "null"], minimum: 0, description: "null is no limit." };
+const quota: Json = { type: ["integer", "null"], minimum: 0, description: "null: no limit." };
 const scope: Json = {
   type: "string",
   enum: ["read", "publish", "manage"],

@@ -88,7 +88,7 @@ test("an invalid file is reported by line and column and not imported; the other
   const { code, stdout, stderr } = await run(["import", bad, good, latin, "--user", "carol", ...database]);
   expect([code, stdout]).toEqual([1, `imported good@0.1 revision 1 from ${good}\n`]);
   expect(stderr.split("\n").map((line) => line.replace(bad, "").replace(latin, ""))).toEqual([
-    expect.stringContaining(':4:3: "typ" is no key of the manifest: there are name, version, type'),
+    expect.stringContaining(':4:3: "typ" is not a key of the manifest: there are name, version, type'),
     ":2:11: name must be 1 to 64 letters, digits, - or _",
     ':3:14: version must be major.minor, as in "0.1"',
     expect.stringMatching(/^:\d+:\d+: is not UTF-8$/),

@@ -136,6 +136,6 @@ test("allowedHosts in the file narrows it; what no Host can name is refused", as
   const refused = await run(["serve", "--config", settings]);
   expect([refused.code, refused.stderr]).toEqual([
     2,
-    expect.stringMatching(/allowedHosts: "https:\/\/a\/" is no host/),
+    expect.stringMatching(/allowedHosts: "https:\/\/a\/" is not a host/),
   ]);
 });

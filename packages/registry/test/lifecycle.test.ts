@@ -185,7 +185,7 @@ test("what an upload is refused for is said, and leaves nothing behind", async (
       "a wrong manifest",
       { engineData: await archiveOf('{\n "name": "a b",\n "versio": 1,\n "version": "1"}') },
       400,
-      'manifest.json:3:2: "versio" is no key',
+      'manifest.json:3:2: "versio" is not a key',
     ],
     [
       "a long manifest",

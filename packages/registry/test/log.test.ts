@@ -169,7 +169,7 @@ test("SIGHUP ends no registry whose own code is still being loaded", async () =>
 
 test("a debugger that SIGUSR1 opened while Node was starting is closed when it is ready", async () => {
   // Sent by the process to itself before any of its own code.
-  const early = `process.kill(process.pid,"SIGUSR1");await new Promise(r=>setTimeout(r,300))`;
+  const early = `import{url}from"node:inspector";process.kill(process.pid,"SIGUSR1");while(url()===undefined)await new Promise(r=>setImmediate(r))`;
   const registry = await serve(fresh(), { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(early)}` });
   const port = Number(/ws:\/\/127\.0\.0\.1:(\d+)\//.exec(registry.output.stderr)?.[1]);
   expect(port).toBeGreaterThan(0);

@@ -74,7 +74,7 @@ const statements: ReadonlyArray<readonly [string, Statement]> = [
   ["the version that a change means", { sql: single.newest, values: [1, "a", 1, 1, null, null] }],
 ];
 
-// Going through a partial index in its order is no table scan: it holds exactly the rows that are asked for.
+// Going through a partial index in its order is not a table scan: it holds exactly the rows that are asked for.
 const served =
   /^SEARCH|^SCAN \w+ USING (?:COVERING )?INDEX public_by_|^(?:CORRELATED )?SCALAR|^CO-ROUTINE|^SCAN \(subquery|^COMPOUND QUERY|^LEFT-MOST|^UNION ALL/;
 

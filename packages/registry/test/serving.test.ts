@@ -55,7 +55,7 @@ test("trial tokens open nothing on an address that others can reach, and a new d
   await bare.end("SIGTERM");
 });
 
-test("with a settings file it is no trial: the tokens of one open nothing, behind whatever proxy", async () => {
+test("with a settings file it is not a trial: the tokens of one open nothing, behind whatever proxy", async () => {
   const database = fresh();
   await (await serve(database)).end("SIGTERM");
   const settings = join(directory, "no-trial.json");

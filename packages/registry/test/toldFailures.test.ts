@@ -74,35 +74,16 @@ test("a mistyped verb of users is 2, and names the one that was meant", async ()
 
 test("a token that has expired is listed as such, and a label keeps to its column", async () => {
   const database = fresh();
-  const made = await run([
-    "token",
-    "create",
-    "--create-user",
-    "--user",
-    "carol",
-    "--label",
-    "ci",
-    "--expires-in",
-    "1",
-    ...database,
-  ]);
-  expect(made.code).toBe(0);
+  const create = (...flags: ReadonlyArray<string>) =>
+    run(["token", "create", "--create-user", "--user", "carol", ...flags, ...database]);
+  expect((await create("--label", "ci", "--expires-in", "1")).code).toBe(0);
   expect((await run(["token", "list", ...database])).stdout).toMatch(/\tgood until \S+\tci\tread\tnever used\n$/);
   changed(database[1] ?? "", "UPDATE credentials SET expires_at = 1000");
   expect((await run(["token", "list", ...database])).stdout).toMatch(
     /\texpired 1970-01-01T00:00:01.000Z\tci\tread\tnever used\n$/,
   );
   for (const label of ["a\tb", "a\nb", "a\u{1B}[31m"]) {
-    const { code, stderr } = await run([
-      "token",
-      "create",
-      "--create-user",
-      "--user",
-      "carol",
-      "--label",
-      label,
-      ...database,
-    ]);
+    const { code, stderr } = await create("--label", label);
     expect([code, stderr]).toEqual([
       2,
       "registry: label is one line of text of at most 200 characters\nSee registry --help.\n",

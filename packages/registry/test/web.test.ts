@@ -191,5 +191,7 @@ test("every route is counted, logged, and answers with the request id that it wa
 test("an invalid origin ends the start", async () => {
   const path = join(directory, "settings.json");
   await writeFile(path, JSON.stringify({ corsOrigins: ["https://app.example/path"] }));
-  await expect(serve(["--config", path, ...fresh()])).rejects.toThrow(/"https:\/\/app\.example\/path" is no origin/);
+  await expect(serve(["--config", path, ...fresh()])).rejects.toThrow(
+    /"https:\/\/app\.example\/path" is not an origin/,
+  );
 });

@@ -24,7 +24,7 @@ interface RawRequest {
   readonly method: string;
   readonly url: string;
   readonly contentType: string | undefined;
-  readonly body: Uint8Array | undefined;
+  readonly body: Uint8Array<ArrayBuffer> | undefined;
 }
 
 export const run = async (invocation: Invocation): Promise<number> => {
@@ -116,7 +116,7 @@ const valueIn = (text: string): unknown => {
   return /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/.test(text) && String(Number(text)) === text ? Number(text) : text;
 };
 
-const bytesIn = async ({ cwd, stdin }: Invocation, path: string): Promise<Uint8Array> => {
+const bytesIn = async ({ cwd, stdin }: Invocation, path: string): Promise<Uint8Array<ArrayBuffer>> => {
   if (path !== "-") {
     try {
       return readFileSync(resolve(cwd, path));
@@ -137,7 +137,6 @@ const senderOf = (
 ): ((url: string, token: string | undefined) => Promise<RawResponse>) => {
   const { settings, notes, signal } = invocation;
   const deadlineMs = Number(settings.of("deadline").value);
-  const fetch = fetchOf(invocation);
   const headersFor = (token: string | undefined): Record<string, string> => ({
     accept: textOf(invocation, "accept") ?? (form === "protobuf" ? "application/x-protobuf" : "application/json"),
     ...(contentType === undefined ? {} : { "content-type": contentType }),
@@ -146,10 +145,18 @@ const senderOf = (
   const exchanger = createRawClient({
     deadlineMs,
     retry: { maxAttempts: method === "GET" ? Number(settings.of("attempts").value) : 1 },
-    fetch: method === "GET" ? fetch : (url, init) => fetch(url, { ...init, method, body: (body ?? null) as never }),
+    fetch: fetchOf(invocation),
     onEvent: notes.event,
   });
-  return (url, token) => exchanger.get({ url, headers: headersFor(token), endpoint: "list", signal });
+  return (url, token) =>
+    exchanger.send({
+      url,
+      method,
+      ...(body === undefined ? {} : { body }),
+      headers: headersFor(token),
+      endpoint: "list",
+      signal,
+    });
 };
 
 const tellHead = ({ notes }: Invocation, url: string, { status, headers }: RawResponse): void => {
@@ -189,7 +196,7 @@ const below = (baseUrl: string, path: string): string => {
     )
       return url.href;
   }
-  throw new UsageError(`${JSON.stringify(path)} is no path below ${base}`, "It looks like /engines?isPublic=true");
+  throw new UsageError(`${JSON.stringify(path)} is not a path below ${base}`, "It looks like /engines?isPublic=true");
 };
 
 const writeBody = async (

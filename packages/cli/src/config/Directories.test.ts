@@ -39,7 +39,7 @@ test("XDG wins on every system, unless it is relative", () => {
   );
 });
 
-test("a name that somebody took between the look and the making is no error; that there can be no directory is", () => {
+test("a name that somebody took between the look and the making is not an error; that there can be no directory is", () => {
   const folder = mkdtempSync(join(tmpdir(), "bne-directories-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   // A link to nothing is not there for the look, and is for the making.

@@ -30,7 +30,7 @@ export const reasonOf = (error: unknown): string => {
     EACCES: "you may not write there",
     EPERM: "you may not write there",
     EROFS: "it is on a read-only file system",
-    ENOTDIR: "a part of the path is no directory",
+    ENOTDIR: "a part of the path is not a directory",
     EISDIR: "it is a directory",
     ENOENT: "it does not exist",
   };

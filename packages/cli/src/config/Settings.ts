@@ -243,7 +243,7 @@ export const assertProfile = (settings: Pick<Settings, "profiles">, name: string
 export const assertProfileName = (name: string): void => {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) {
     throw new UsageError(
-      `${JSON.stringify(name.slice(0, 100))} is no name for a profile`,
+      `${JSON.stringify(name.slice(0, 100))} is not a name for a profile`,
       "Letters, digits, dot, dash and underscore, at most 64.",
     );
   }

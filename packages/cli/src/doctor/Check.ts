@@ -4,7 +4,7 @@ import type { Shape } from "../output/Shape.ts";
 import { textAt } from "../output/Shape.ts";
 
 /**
- * `ok`: as it should be. `unknown`: could not be found out, which is no fault. `different`: it works, but not as the contract
+ * `ok`: as it should be. `unknown`: could not be found out, which is not a fault. `different`: it works, but not as the contract
  * says. `failed`: it does not work. `skipped`: what it needs has failed.
  */
 export type CheckState = "ok" | "unknown" | "different" | "failed" | "skipped";
@@ -26,7 +26,7 @@ export const found = (check: string, state: CheckState, detail: string, subject 
   detail,
 });
 
-/** Whether no check has failed. An unknown result is no failure. */
+/** Whether no check has failed. An unknown result is not a failure. */
 export const isWell = (checks: ReadonlyArray<Check>): boolean =>
   checks.every(({ state }) => state === "ok" || state === "unknown");
 

@@ -104,7 +104,7 @@ const assertFolder = (path: string, shown: string): void => {
   } catch (error) {
     throw new UsageError(`Cannot read the folder ${shown}: ${reasonOf(error)}`, "`bne new NAME` makes one.");
   }
-  if (!stats.isDirectory()) throw new UsageError(`${shown} is no folder`, "Name the folder of the engine.");
+  if (!stats.isDirectory()) throw new UsageError(`${shown} is not a folder`, "Name the folder of the engine.");
 };
 
 const withoutManifest = (path: string, shown: string): UsageError => {

@@ -61,7 +61,7 @@ const assertFree = (folder: string, files: ReadonlyArray<ArchivedFile>, force: b
   throw inTheWay(`${folder} has ${named} already`, "--force replaces them; or name another folder.");
 };
 
-/** Throws when a part of the way to a file is there and is no folder: a link would lead elsewhere. */
+/** Throws when a part of the way to a file is there and is not a folder: a link would lead elsewhere. */
 const assertWay = (folder: string, path: string): void => {
   for (let at = path.indexOf("/"); at > 0; at = path.indexOf("/", at + 1)) {
     const way = join(folder, path.slice(0, at));

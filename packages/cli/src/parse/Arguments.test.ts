@@ -92,7 +92,7 @@ test("any words are understood or refused as a usage error, and nothing else hap
   );
 });
 
-test("words of other programs are no words of bne, and what is suggested for their flags is there", () => {
+test("words of other programs are not words of bne, and what is suggested for their flags is there", () => {
   const accepted = new Set(
     commands.flatMap(({ path, aliases = [] }) => [path, ...aliases].map((words) => words.join(" "))),
   );

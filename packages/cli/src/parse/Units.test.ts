@@ -15,7 +15,7 @@ test("durations are read in every unit, and together", () => {
   for (const [text, ms] of Object.entries(read)) expect([text, parseDuration(text)]).toEqual([text, ms]);
 });
 
-test("anything else is no duration", () => {
+test("anything else is not a duration", () => {
   for (const text of ["", "5", "m", "5 m", "-5m", "5M", "1e3s", "5m3", "30d", "five"]) {
     expect([text, parseDuration(text)]).toEqual([text, undefined]);
   }

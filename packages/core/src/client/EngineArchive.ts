@@ -121,7 +121,7 @@ export const openLink = (
 /** What keeps a link from being followed. */
 const linkProblem = (link: string, baseUrl: string): string | undefined => {
   if (link === "") return "the server gave no download link";
-  if (!URL.canParse(link)) return "the download link is no absolute URL";
+  if (!URL.canParse(link)) return "the download link is not an absolute URL";
   const { protocol, hostname, username, password } = new URL(link);
   if (username !== "" || password !== "") return "the download link carries a user name or password";
   // Only a server on this machine may name others on it: what listens there is often open to whoever reaches it.

@@ -86,7 +86,7 @@ export const callTag = <N extends Exclude<EndpointName, "list" | "upload">>(
 ): Effect.Effect<ApiResponse<ResponseOf<N>>, EngineError> =>
   made(parts, endpoints[name].method, () => {
     if (typeof tag !== "string" || !isPathTag(tag))
-      throw new TypeError(`${shown(tag)} is no tag; one looks like name, name@1 or name@1.2`);
+      throw new TypeError(`${shown(tag)} is not a tag; one looks like name, name@1 or name@1.2`);
     const init = { ...messageRequest(params), engineTag: tag };
     return call(parts, rpcOf(name), init, { headers: conditionOf(params.ifRevision, 1) });
   });

@@ -8,7 +8,7 @@ import type { ApiResponse } from "../ApiResponse.ts";
 import type { ClientParts } from "../ClientParts.ts";
 import type { EngineError } from "../EngineError.ts";
 import type { EventSubject } from "../EngineEvent.ts";
-import { AttemptFailure, failureOf, responseError, tooLarge } from "../Failure.ts";
+import { AttemptFailure, failureOf, responseError, tooLarge, wasNotProcessed } from "../Failure.ts";
 import { mediaTypeOf, type Format } from "../MediaType.ts";
 import {
   decodeBody,
@@ -173,13 +173,6 @@ const withoutBody = (answer: HttpResponse): Omit<ReceivedBody, "message"> => ({
 
 const isReceived = <M>(found: ReceivedBody<M> | Readonly<Record<string, string>>): found is ReceivedBody<M> =>
   "answered" in found;
-
-/** Whether a failed request was certainly not carried out: refused with a wish to wait, or never connected. */
-export const wasNotProcessed = ({ error, hintMs }: AttemptFailure): boolean => {
-  const { reason, status } = error;
-  if (reason._tag === "Unreachable") return reason.problem === "refused" || reason.problem === "dns";
-  return (status === 429 || status === 503) && hintMs !== undefined;
-};
 
 /** Asks for a format, and reads the answer. */
 export const receiveAs = async <M extends Message>(

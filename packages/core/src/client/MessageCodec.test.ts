@@ -78,5 +78,5 @@ test("of an answer that is one field a message comes as its protobuf; any other 
   const field = EngineListResponseSchema.field["pagination"]?.message;
   const bytes = field === undefined ? new Uint8Array() : toBinary(field, message.pagination as Message);
   expect(decodeField("pagination", bytes)).toMatchObject({ format: "protobuf", message });
-  expect(() => decodeField("engines", bytes)).toThrow(/is no message, so its protobuf has no form/);
+  expect(() => decodeField("engines", bytes)).toThrow(/is not a message, so its protobuf has no form/);
 });

@@ -259,5 +259,5 @@ const assertDepth = (depth: number, { limits: { maxJsonDepth } }: Examination): 
 };
 
 const assertIntegerText = (text: string, path: string): void => {
-  if (text.length > maxIntegerText) throw new TypeError(`${path} is no 64-bit integer`);
+  if (text.length > maxIntegerText) throw new TypeError(`${path} is not a 64-bit integer`);
 };

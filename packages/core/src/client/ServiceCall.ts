@@ -6,6 +6,7 @@ import type { ClientParts } from "../ClientParts.ts";
 import { invalidArgument, type EngineError } from "../EngineError.ts";
 import { transcode, type HttpBinding } from "../http-rule/HttpRule.ts";
 import { mediaTypeOf, type Format } from "../MediaType.ts";
+import { idempotentMethods } from "../Retry.ts";
 import { noHeaders, sendCall, type HttpCall } from "./HttpCall.ts";
 
 /** A unary rpc with an HTTP rule. */
@@ -29,9 +30,6 @@ export interface ServiceCallPlan<M extends Message = Message>
   /** Whether the call may be sent again although it may have been carried out; undefined: as its method and rpc say. */
   readonly idempotent?: boolean | undefined;
 }
-
-/** Methods that change nothing, and those that change the same thing however often they are sent (RFC 9110, 9.2). */
-const idempotentMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
 
 /** Calls an rpc with a message, or what one is made from. A request that cannot be made fails with InvalidArgument, before anything is sent. */
 export const callService = <M extends Message>(

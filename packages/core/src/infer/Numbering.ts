@@ -13,7 +13,7 @@ export interface Carried {
 export interface Numbering {
   /** By number: its field, where neither can be another. */
   readonly confirmed: ReadonlyMap<number, Carried>;
-  /** Populated numbers that are no field of ours in any possible numbering. */
+  /** Populated numbers that are not a field of ours in any possible numbering. */
   readonly foreign: ReadonlySet<number>;
   /** By field name: the compared numbers that are still possible. */
   readonly possible: ReadonlyMap<string, ReadonlyArray<Candidate>>;

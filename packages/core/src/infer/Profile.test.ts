@@ -71,7 +71,7 @@ test.for<[string, ReadonlyArray<string>, unknown, string]>([
   ["a date that brings lines of its own", ["date"], "24 Nov 2026 (\nmessage Other {}\n)", '"date"'],
   ["an invalid count of messages", ["messages", "bytenite.engine.Engine", "compared"], -1, '"compared"'],
   ["no messages", ["messages"], [], '"messages"'],
-  ["an unknown message", ["messages", "a.B"], {}, "a.B is no message"],
+  ["an unknown message", ["messages", "a.B"], {}, "a.B is not a message"],
   ["an invalid message", ["messages", "bytenite.engine.Engine"], 1, "bytenite.engine.Engine must be an object"],
   ["an unknown field", [...fields, "colour"], { seen: 0 }, "has no field colour"],
   ["a missing field", [...fields, "link"], undefined, "bytenite.engine.Engine.link is missing"],

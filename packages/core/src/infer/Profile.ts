@@ -135,7 +135,7 @@ export const evidenceFrom = (profile: Profile): Evidence => {
   return new Map(
     Object.entries(profile.messages).map(([typeName, message]) => {
       const schema = profiledMessages.find((candidate) => candidate.typeName === typeName);
-      if (schema === undefined) throw new ProfileError(`${typeName} is no message of the contract`, true);
+      if (schema === undefined) throw new ProfileError(`${typeName} is not a message of the contract`, true);
       return [typeName, messageEvidence(schema, message)];
     }),
   );

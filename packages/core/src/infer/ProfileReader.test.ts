@@ -32,7 +32,7 @@ const listOf = (...engines: ReadonlyArray<Uint8Array>): Uint8Array => {
   return writer.finish();
 };
 
-/** What protobuf-es makes of the bytes; undefined: they are no such message. */
+/** What protobuf-es makes of the bytes; undefined: not such a message. */
 const plainly = (bytes: Uint8Array) => {
   try {
     return fromBinary(EngineListResponseSchema, bytes);

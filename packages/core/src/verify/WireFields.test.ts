@@ -13,7 +13,7 @@ const bytesOf = (...changes: ReadonlyArray<Partial<MessageShape<typeof EngineSch
   );
 const signed = bytesOf({ link: link(1) }, { hash: "another" });
 
-test("links that were signed anew are no change, at any depth", () => {
+test("links that were signed anew are not a change, at any depth", () => {
   expect(sameWire(signed, signed)).toBe(true);
   expect(sameWire(signed, bytesOf({ link: link(2) }, { hash: "another" }))).toBe(true);
 });

@@ -348,7 +348,7 @@ describe("toObject and fromObject", () => {
     expect(Policy.fromObject({ ...older, reqcc: { "no-store": true } }).storable()).toBe(false);
   });
 
-  test.each([undefined, {}, { v: 2 }])("%j is no policy", (object) => {
+  test.each([undefined, {}, { v: 2 }])("%j is not a policy", (object) => {
     expect(() => CachePolicy.fromObject(object as never)).toThrow(new Error("Invalid serialization"));
   });
 });

@@ -6,7 +6,7 @@ import { rolldown } from "rolldown";
 /** Largest size of each entry point, in bytes after minification and gzip. */
 export const bundleLimits = {
   "packages/core/src/promise.ts": 48_000,
-  "packages/core/src/index.ts": 86_000,
+  "packages/core/src/index.ts": 86_200,
   "packages/core/src/exchange.ts": 29_000,
   "packages/core/src/json.ts": 34_500,
   "packages/core/src/wire.ts": 36_000,

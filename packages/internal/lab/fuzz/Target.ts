@@ -41,7 +41,7 @@ export const unlessRefused = <A>(
 
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** The bytes as text; what is no UTF-8 becomes U+FFFD. */
+/** The bytes as text; what is not UTF-8 becomes U+FFFD. */
 export const textOf = (data: Uint8Array): string => utf8.decode(data);
 
 /** The bytes as text of a character each, as header fields are read. */

@@ -128,7 +128,7 @@ export const makeWeb = ({ digest, maxBytes = Infinity, compress, corsOrigins = [
 const originOf = (text: string): string => {
   if (text === "*") return text;
   if (URL.parse(text)?.origin === text) return text;
-  throw new TypeError(`${JSON.stringify(text)} is no origin as https://app.example, nor *`);
+  throw new TypeError(`${JSON.stringify(text)} is not an origin as https://app.example, nor *`);
 };
 
 const vary = (headers: Record<string, string>, name: string): void => {

@@ -164,7 +164,7 @@ const refused: ReadonlyArray<
   ["a ligature", tar(file("\ufb01le"), file("file")), "case and Unicode form"],
   ["a file that is a folder", tar(file("a"), file("a/b")), "both a file and a folder"],
   ["a folder that is a file", tar(file("a/b"), file("a")), "both a file and a folder"],
-  ["a wrong checksum", tar({ name: "a", checksum: 1 }), "is no tar file"],
+  ["a wrong checksum", tar({ name: "a", checksum: 1 }), "is not a tar file"],
   ["an invalid size", tar({ name: "a", size: "12x45678901\0" }), "invalid size"],
   ["a size below 0", tar({ name: "a", size: "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff" }), "invalid size"],
   ["a huge size", tar({ name: "a", size: "77777777777\0" }), "more than 268435456 bytes"],

@@ -125,7 +125,7 @@ const unzipped = async function* (source: AsyncIterable<Uint8Array>): AsyncGener
         `the archive has ${zeros} zero bytes at its end, after its gzip stream, as bsdtar adds them in a pipe: write it to a file, or compress it with gzip`,
       );
     }
-    throw failure ?? new ArchiveError(`the archive is no gzip stream from start to end: ${problem}`);
+    throw failure ?? new ArchiveError(`the archive is not a gzip stream from start to end: ${problem}`);
   }
 };
 
@@ -220,7 +220,7 @@ const nextHeader = async (
   for (;;) {
     if (isFirst && parts.length === 0) {
       const { length: found } = await bytes.peek(blockBytes);
-      if (found < blockBytes) throw new ArchiveError(`the archive is no tar file: it has ${found} bytes`);
+      if (found < blockBytes) throw new ArchiveError(`the archive is not a tar file: it has ${found} bytes`);
     }
     const block = await bytes.exactly(blockBytes);
     if (isZero(block)) {
@@ -287,7 +287,7 @@ const parsed = async (blocks: ReadonlyArray<Uint8Array>): Promise<TarHeader | un
     value?.body.cancel().catch(() => {});
     return value?.header;
   } catch (error) {
-    throw new ArchiveError(`the archive is no tar file: ${(error as Error).message}`);
+    throw new ArchiveError(`the archive is not a tar file: ${(error as Error).message}`);
   }
 };
 
@@ -335,7 +335,7 @@ const checkFormat = (block: Uint8Array): void => {
   if (magic === magics.posix) return;
   // GNU keeps times where POSIX has the start of a name.
   if (magic === magics.gnu && block[345] === 0) return;
-  throw new ArchiveError("the archive is no tar file of POSIX or GNU");
+  throw new ArchiveError("the archive is not a tar file of POSIX or GNU");
 };
 
 /** The size that a header block itself gives: octal digits, or a number in base 256. */

@@ -87,7 +87,7 @@ const texts = {
 const first = async (sql: SqlDriver, text: string, ...values: Statement["values"]): Promise<Row | undefined> =>
   (await sql.read([{ sql: text, values }]))[0]?.[0];
 
-/** What a user has and may have; null is no limit. */
+/** What a user has and may have; null: no limit. */
 export interface Usage {
   readonly engines: number;
   readonly maxEngines: number | null;

@@ -109,7 +109,7 @@ const messageIn = async (head: RequestHead): Promise<EngineMessage> => {
   try {
     return decode(EngineMessageSchema, bytes, format);
   } catch (error) {
-    throw invalid(`the body is no EngineMessage: ${(error as Error).message}`);
+    throw invalid(`the body is not an EngineMessage: ${(error as Error).message}`);
   }
 };
 

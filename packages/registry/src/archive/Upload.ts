@@ -59,7 +59,7 @@ export const defaultUploadLimits: UploadLimits = {
 export const publicUrlProblem = (text: string): string | undefined => {
   const url = URL.parse(text);
   const isPlain = url !== null && /^https?:$/.test(url.protocol) && url.search + url.hash + url.username === "";
-  return isPlain ? undefined : `${JSON.stringify(text.slice(0, 200))} is no URL as https://engines.example`;
+  return isPlain ? undefined : `${JSON.stringify(text.slice(0, 200))} is not a URL as https://engines.example`;
 };
 
 /** Dependencies of uploads. */

@@ -56,11 +56,11 @@ test("one and two bytes come with and without padding", async () => {
 });
 
 test.for<[body: string, problem: string]>([
-  ["", "400 the body is no EngineMessage"],
-  ["[]", "400 the body is no EngineMessage"],
-  ["{", "400 the body is no EngineMessage"],
+  ["", "400 the body is not an EngineMessage"],
+  ["[]", "400 the body is not an EngineMessage"],
+  ["{", "400 the body is not an EngineMessage"],
   ['{"engineData":"AAAA', "400 the body is cut short"],
-  ['{"engineData":"AAAA"', "400 the body is no EngineMessage"],
+  ['{"engineData":"AAAA"', "400 the body is not an EngineMessage"],
   ['{"engineData":"A"}', "400 engineData is not base64"],
   ['{"engineData":"AB=="}', "400 engineData is not base64"],
   ['{"engineData":"AA="}', "400 engineData is not base64"],
@@ -71,8 +71,8 @@ test.for<[body: string, problem: string]>([
   ['{"engineData":"\\u00e9"}', "400 engineData is not base64"],
   ['{"engineData":"\\u00', "400 the body is cut short"],
   ['{"engineData":"AAAA","engineData":"AAAA"}', "400 engineData is there twice"],
-  ['{"engineData":1}', "400 the body is no EngineMessage"],
-  ['{"engineData":{}}', "400 the body is no EngineMessage"],
+  ['{"engineData":1}', "400 the body is not an EngineMessage"],
+  ['{"engineData":{}}', "400 the body is not an EngineMessage"],
   [`{"engineTag":"${"a".repeat(maxFieldBytes)}"}`, "400 the body has more than 65536 bytes besides engineData"],
 ])("%# is refused as JSON", async ([body, problem]) => {
   expect(await read(body, "json", 5)).toContain(problem);
@@ -81,16 +81,16 @@ test.for<[body: string, problem: string]>([
 test.for<[bytes: ReadonlyArray<number>, problem: string]>([
   [[0x1a], "400 the body is cut short"],
   [[0x1a, 4, 1, 2], "400 the body is cut short"],
-  [[0x1a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], "400 the body is no protobuf"],
+  [[0x1a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], "400 the body is not protobuf"],
   [[0x1a, 1, 1, 0x1a, 1, 1], "400 engineData is there twice"],
-  [[0x0b], "400 the body is no protobuf"],
+  [[0x0b], "400 the body is not protobuf"],
   // A tag of more than 32 bits, and a value of more than 64.
-  [[0xf8, 0xff, 0xff, 0xff, 0x7f, 1], "400 the body is no protobuf"],
-  [[0xbb, 0xd5, 0xbb, 0xb0, 0x47, 0x34, 0x65, 0x16, 0x87, 0x1a], "400 the body is no protobuf"],
-  [[0x00, 1], "400 the body is no EngineMessage"],
+  [[0xf8, 0xff, 0xff, 0xff, 0x7f, 1], "400 the body is not protobuf"],
+  [[0xbb, 0xd5, 0xbb, 0xb0, 0x47, 0x34, 0x65, 0x16, 0x87, 0x1a], "400 the body is not protobuf"],
+  [[0x00, 1], "400 the body is not an EngineMessage"],
   [[0x7a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1], "400 the body has more than 65536 bytes"],
   [[0x0a, 0xff, 0xff, 0x7f], "400 the body has more than 65536 bytes besides engineData"],
-  [[0x0a, 2, 0xff, 0xff], "400 the body is no EngineMessage"],
+  [[0x0a, 2, 0xff, 0xff], "400 the body is not an EngineMessage"],
 ])("%j is refused as protobuf", async ([bytes, problem]) => {
   expect(await read(Uint8Array.from(bytes), "protobuf", 1)).toContain(problem);
 });

@@ -11,7 +11,7 @@ export const maxFieldBytes = 64 * 1_024;
 
 /** An upload while it arrives. */
 export interface UploadBody {
-  /** The bytes of `engineData`. Refuses what is no EngineMessage. */
+  /** The bytes of `engineData`. Refuses what is not an EngineMessage. */
   readonly archive: AsyncIterable<Uint8Array>;
   /** The message without its archive, once that was read to its end. */
   readonly message: () => EngineMessage;
@@ -44,7 +44,7 @@ export const readUpload = (chunks: AsyncIterable<Uint8Array>, format: Format): U
       try {
         return decode(EngineMessageSchema, fields.bytes(), format);
       } catch (error) {
-        throw invalid(`the body is no EngineMessage: ${(error as Error).message}`);
+        throw invalid(`the body is not an EngineMessage: ${(error as Error).message}`);
       }
     },
   };
@@ -92,7 +92,7 @@ const archiveInProtobuf = async function* (
   const varint = async (first?: number): Promise<bigint> => {
     const bytes: Array<number> = first === undefined ? [] : [first];
     while (bytes.length === 0 || (bytes.at(-1) ?? 0) > 0x7f) {
-      if (bytes.length === maxVarintBytes) throw invalid("the body is no protobuf");
+      if (bytes.length === maxVarintBytes) throw invalid("the body is not protobuf");
       bytes.push((await exactly(1))[0] ?? 0);
     }
     return BigInt(new BinaryReader(Uint8Array.from(bytes)).uint64());
@@ -105,7 +105,7 @@ const archiveInProtobuf = async function* (
   try {
     for (let first = await reader.some(1); first !== undefined; first = await reader.some(1)) {
       const tag = Number(await varint(first[0]));
-      if (tag > maxTag) throw invalid("the body is no protobuf");
+      if (tag > maxTag) throw invalid("the body is not protobuf");
       const [field, type] = [tag >>> 3, tag & 7];
       const value = type === wireTypes.delimited || type === wireTypes.varint ? await varint() : 0n;
       const length = Number(value);
@@ -128,7 +128,7 @@ const archiveInProtobuf = async function* (
       } else if (type === wireTypes.bit64 || type === wireTypes.bit32) {
         fields.add(writer.finish());
         await left(type === wireTypes.bit64 ? 8 : 4);
-      } else throw invalid("the body is no protobuf");
+      } else throw invalid("the body is not protobuf");
     }
   } finally {
     reader.close();
@@ -144,7 +144,7 @@ const dataNames: ReadonlySet<string> = new Set([
   EngineMessageSchema.field.engineData.name,
 ]);
 
-/** What is no string of `engineData` is copied as it is, to be read as JSON in the end. */
+/** What is not a string of `engineData` is copied as it is, to be read as JSON in the end. */
 const archiveInJson = async function* (
   chunks: AsyncIterable<Uint8Array>,
   fields: FieldBytes,

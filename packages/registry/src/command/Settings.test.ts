@@ -40,7 +40,7 @@ test("flags win over the environment, and the environment over the file", async 
   ]);
   for (const host of ["https://a/", "*.example", "a b", "[::1", "a/"]) {
     await expect(settingsOf(["--allowed-hosts", host], {}, () => undefined)).rejects.toMatchObject({
-      message: expect.stringContaining(`allowedHosts: ${JSON.stringify(host)} is no host`) as unknown,
+      message: expect.stringContaining(`allowedHosts: ${JSON.stringify(host)} is not a host`) as unknown,
       exitCode: 2,
     });
   }

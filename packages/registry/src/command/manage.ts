@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { didYouMean, isLoopback } from "@bytenite-engines/core/wire";
 import { createRawClient, errorOf } from "@bytenite-engines/core/exchange";
-import { EngineError, type EngineErrorReason } from "@bytenite-engines/core/promise";
+import { EngineError } from "@bytenite-engines/core/promise";
 import { fetchHandler } from "../api/App.ts";
 import { scopes, type Scope } from "../api/Authentication.ts";
 import { makeManagement, maxLifetimeDays, managementHeader, managementPath } from "../api/Management.ts";
@@ -13,6 +13,9 @@ import { assertSendable, UserError, UsageError } from "./UserError.ts";
 
 /** Milliseconds until an answer must be there. */
 const timeoutMs = 30_000;
+
+/** Many changes must not be sent twice. */
+const once = { attemptTimeoutMs: timeoutMs, deadlineMs: timeoutMs, retry: { maxAttempts: 1 } };
 
 /** Rows of a page: as many as there may be. */
 const pageRows = 1_000;
@@ -87,7 +90,7 @@ const recordIn = (
   fields: Fields,
   unreadable: Answer["unreadable"],
 ): Readonly<Record<string, unknown>> => {
-  if (typeof json !== "object" || json === null) throw unreadable("it is no JSON object where one is expected");
+  if (typeof json !== "object" || json === null) throw unreadable("it is not a JSON object where one is expected");
   const record = json as Readonly<Record<string, unknown>>;
   for (const field of fields) {
     const value = record[field];
@@ -99,38 +102,23 @@ const recordIn = (
   return record;
 };
 
-/** Sends to a registry elsewhere, once: many changes must not be repeated. Rejects with EngineError, as every client does. */
+/** Sends to a registry elsewhere. Rejects with EngineError. */
 const askOver =
   (base: string, token: string): Ask =>
   async (method, path, body) => {
-    const text = body === undefined ? null : JSON.stringify(body);
-    const client = createRawClient({
-      attemptTimeoutMs: timeoutMs,
-      deadlineMs: timeoutMs,
-      retry: { maxAttempts: 1 },
-      fetch: async (url, init) => {
-        const response = await fetch(url, { ...init, method, body: text });
-        const isRedirect = response.status >= 300 && response.status < 400;
-        // Without its target, so that only a GET is sent to another place.
-        return isRedirect && method !== "GET" ? new Response(null, { status: response.status }) : response;
-      },
-    });
     const url = `${base}${managementPath}/${path}`;
-    const answer = await client
-      .get({ url, headers: requestHeaders(token), endpoint: "list" })
-      .catch((error: unknown) => {
-        throw error instanceof EngineError ? error.with({ method }) : error;
-      });
+    const bytesOfBody = body === undefined ? {} : { body: new TextEncoder().encode(JSON.stringify(body)) };
+    const request = { url, method, headers: requestHeaders(token), endpoint: "list", ...bytesOfBody } as const;
+    const answer = await createRawClient(once).send(request);
     const { status, headers, bytes } = answer;
     if (status >= 400) throw errorOf(answer, token).with({ method });
-    const failure = (reason: EngineErrorReason) => new EngineError({ reason, method, url, attempts: 1, status });
-    if (status >= 300) throw failure({ _tag: "RedirectRefused", problem: `a ${method} is not sent to another place` });
-    const unreadable = (problem: string) => failure({ _tag: "Undecodable", problem });
+    const unreadable = (problem: string) =>
+      new EngineError({ reason: { _tag: "Undecodable", problem }, method, url, attempts: 1, status });
     try {
       return { json: JSON.parse(new TextDecoder().decode(bytes)) as unknown, unreadable };
     } catch {
       const type = mediaTypeIn(headers.get("content-type"));
-      throw unreadable(type === "application/json" ? "it is no JSON" : `no JSON but ${type}`);
+      throw unreadable(type === "application/json" ? "it is not JSON" : `no JSON but ${type}`);
     }
   };
 

@@ -200,12 +200,12 @@ export const membersOf = (
     const kind = Object.hasOwn(known, key) ? known[key] : undefined;
     const names = [...at, name];
     if (kind === undefined) {
-      const unknown = `${JSON.stringify(name.slice(0, 100))} is no key of ${what}`;
+      const unknown = `${JSON.stringify(name.slice(0, 100))} is not a key of ${what}`;
       complain(reading, { names, key: true }, `${unknown}: there are ${Object.keys(known).join(", ")}`);
     } else if (member !== null) {
       if (kinds[kind].holds(member)) members[key] = member;
       else if (typeof member === "string" && !member.isWellFormed()) {
-        complain(reading, { names }, `${name} has half of a surrogate pair, which is no character`);
+        complain(reading, { names }, `${name} has half of a surrogate pair, which is not a character`);
       } else complain(reading, { names }, `${name} must be ${kinds[kind].says}`);
     }
   }

@@ -56,7 +56,7 @@ test.for<[string, ReadonlyArray<unknown>]>([
   ['{"name":1,"version":"0.1"}', ["f:1:9: name must be a text of at most 65536 characters"]],
   [
     '{"name":"a","version":"0.1","platform_config":{"tokn":""}}',
-    ['f:1:48: "tokn" is no key of platform_config: there are container, private_image, username, token, secrets'],
+    ['f:1:48: "tokn" is not a key of platform_config: there are container, private_image, username, token, secrets'],
   ],
   ['{"name":"a","version":"0.1","platform_config":[]}', ["f:1:47: platform_config must be an object"]],
   [
@@ -70,11 +70,11 @@ test.for<[string, ReadonlyArray<unknown>]>([
   ['{"name":"a","version":"0.1","hash":"x"}', ["f:1:36: hash must be the base64 of a SHA-256"]],
   [
     '{"name":"a","version":"0.1","__proto__":{}}',
-    [expect.stringMatching(/^f:1:29: "__proto__" is no key of the manifest: there are name, version, type, /)],
+    [expect.stringMatching(/^f:1:29: "__proto__" is not a key of the manifest: there are name, version, type, /)],
   ],
   [
     '{"name":"a","version":"0.1","description":"\\ud800"}',
-    ["f:1:43: description has half of a surrogate pair, which is no character"],
+    ["f:1:43: description has half of a surrogate pair, which is not a character"],
   ],
   [
     '{"name":"a",\n"version":"0.1",\n "Name":"b", "version":"0.2"}',
@@ -89,7 +89,7 @@ test.for<[string, ReadonlyArray<unknown>]>([
   ],
   [
     '{"name":"a","version":"0.1","author":"x"}',
-    [expect.stringContaining('f:1:29: "author" is no key of the manifest')],
+    [expect.stringContaining('f:1:29: "author" is not a key of the manifest')],
   ],
 ])("%j is reported at its place", ([text, expected]) => {
   expect(problems(text)).toEqual(expected);

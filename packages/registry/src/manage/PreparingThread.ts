@@ -50,7 +50,7 @@ export const startPreparingThread = (
       if (isGone) return here(documents);
       const request: ThreadRequest = { documents, owners: owners.inOrder.slice(sent) };
       sent = owners.inOrder.length;
-      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is not a window
       worker.postMessage(request);
       return new Promise((resolve, reject) => {
         waiting.push({ documents, resolve, reject });

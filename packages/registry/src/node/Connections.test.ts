@@ -24,6 +24,6 @@ test("a list holds addresses and networks of both families", () => {
   }
 });
 
-test.for(["", "localhost", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/a", "::1/129"])("%j is no address", (entry) => {
+test.for(["", "localhost", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/a", "::1/129"])("%j is not an address", (entry) => {
   expect(() => makeAddressList([entry])).toThrow(TypeError);
 });

@@ -12,7 +12,7 @@ export type HostCheck = (head: RequestHead) => Answer | undefined;
 /** Wildcard for every name. */
 const everyName = "*";
 
-/** Whether `Host` names loopback or one of these hosts, with any port. Browsers always send it: without, it is no page. */
+/** Whether `Host` names loopback or one of these hosts, with any port. Browsers always send it: without, it is not a page. */
 const isOurs = (host: string | null, allowed: ReadonlySet<string>): boolean => {
   if (namesLoopback(host) || allowed.has(everyName)) return true;
   return allowed.has(hostNameIn(host ?? ""));
@@ -34,7 +34,7 @@ export const assertHosts = (allowed: ReadonlyArray<string>): void => {
     const name = hostNameIn(host);
     if (host === everyName || isIPv6(name) || /^[a-z0-9_.-]+$/.test(name)) continue;
     throw new TypeError(
-      `${JSON.stringify(host.slice(0, 100))} is no host: give a name or address without https:// and path, or * for all`,
+      `${JSON.stringify(host.slice(0, 100))} is not a host: give a name or address without https:// and path, or * for all`,
     );
   }
 };

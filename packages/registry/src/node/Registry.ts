@@ -131,7 +131,7 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
   try {
     const { host = "127.0.0.1", adminPort } = options;
     const loopback = isLoopback(host);
-    // With tokens or hosts of its own it serves others, and is no trial.
+    // With tokens or hosts of its own it serves others, and is not a trial.
     const isLocal = options.tokens === undefined && options.allowedHosts === undefined;
     const trial = loopback && (options.trial ?? isLocal);
     const box = options.key === undefined ? undefined : await makeSecretBox(options.key);

@@ -44,7 +44,7 @@ export const counted: Effect.Effect<number, EngineError> = Effect.gen(function* 
 
 export const layer = layerHttpClient({ token: "t" });
 export const passedOn = (url: string, token: string): Promise<RawResponse> =>
-  createRawClient({ breaker: breaker() }).get({ url, headers: { authorization: token }, endpoint: "list" });
+  createRawClient({ breaker: breaker() }).send({ url, headers: { authorization: token }, endpoint: "list" });
 export const recoded = (bytes: Uint8Array, from: Format, to: Format): Uint8Array =>
   encode(EngineSchema, decode(EngineSchema, bytes, from), to);
 export const latest: Engine["version"] | undefined = parseTag("zipper@0.1")?.name;

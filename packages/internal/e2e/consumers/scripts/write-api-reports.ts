@@ -40,7 +40,7 @@ const entriesOf = (folder: string): ReadonlyArray<readonly [name: string, declar
   ]);
 };
 
-/** Keeps what could not be read. That a report changed is no problem: it is why this runs. */
+/** Keeps what could not be read. That a report changed is not a problem: it is why this runs. */
 const into =
   (problems: Array<string>) =>
   (message: ExtractorMessage): void => {

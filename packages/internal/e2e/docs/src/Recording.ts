@@ -48,7 +48,7 @@ export const record = async (commands: ReadonlyArray<string>, options: Recording
     written += data;
     for (; written.split(promptMark).length - 1 > asked; asked++) {
       const command = waiting.shift();
-      // The next prompt is no part of the picture.
+      // The next prompt is not part of the picture.
       pty.write(command === undefined ? "\u0004" : `${command}\r`);
     }
   });

@@ -35,7 +35,7 @@ export const fuzz: Target = (data) => {
     }
     const freshness = freshnessOf(200, headers, control, times, policy);
     for (const ms of Object.values(freshness)) {
-      must(typeof ms === "boolean" || (Number.isFinite(ms) && ms >= 0), "freshness is no time");
+      must(typeof ms === "boolean" || (Number.isFinite(ms) && ms >= 0), "freshness is not a time");
     }
     must(actions.has(evaluate(request, freshness, 60_000).action), "there is no such decision");
     const refusal = storingRefusal(

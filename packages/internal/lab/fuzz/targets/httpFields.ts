@@ -32,7 +32,7 @@ export const fuzz: Target = (data) => {
   for (const groups of [cacheGroups(headers), invalidatedGroups("POST", 200, headers)]) {
     must(
       groups.length <= 64 && groups.every((group) => typeof group === "string"),
-      "groups are no short list of texts",
+      "groups are not a short list of texts",
     );
   }
   for (const other of invalidatedUrls(url, 200, headers)) {
@@ -46,7 +46,7 @@ export const fuzz: Target = (data) => {
   must(/^[ -~]*$/.test(cacheStatus("edge", { hit: true, detail: field })), "Cache-Status cannot be sent");
   rangeHolds(field);
   const moment = parseHttpDate(field, 0);
-  must(moment === undefined || Number.isFinite(moment), "a date is no moment");
+  must(moment === undefined || Number.isFinite(moment), "a date is not a moment");
   if (moment !== undefined && moment >= 0) mustEqual(parseHttpDate(formatHttpDate(moment), 0), moment, "a date moves");
 };
 

@@ -26,6 +26,6 @@ const faults: ReadonlyArray<() => unknown> = [
   () => BigInt(1) + (1 as unknown as bigint),
 ];
 
-test.each(faults)("a fault of the code is no refusal, even where any Error is: %s", (fault) => {
+test.each(faults)("a fault of the code is not a refusal, even where any Error is: %s", (fault) => {
   expect(() => unlessRefused(fault, Error)).toThrow(Error);
 });

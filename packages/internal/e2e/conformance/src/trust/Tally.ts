@@ -12,7 +12,7 @@ export interface Tally {
   readonly numberings: number;
   /** Different calls, of all numberings; each is made three times by the client, twice by `bne`. */
   readonly calls: number;
-  /** Answers that were held against the truth. */
+  /** Answers that were compared with the right ones. */
   readonly compared: number;
   /** Of each wrong one: of which numbering it is, and what was wrong. */
   readonly wrong: ReadonlyArray<string>;

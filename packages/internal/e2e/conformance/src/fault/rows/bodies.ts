@@ -4,7 +4,7 @@ import type { FaultRow } from "../FaultRow.ts";
 
 /** Corrupt bodies are asked for once more. */
 const twice = { attempts: 2, waitedMs: 50 } as const;
-/** Malformed protobuf the second time as well: the JSON is asked for then, and is no better here. */
+/** Malformed protobuf the second time as well: the JSON is asked for then, and is not better here. */
 const twiceAndJson = { attempts: 3, waitedMs: 50 } as const;
 const data = { ends: "data", attempts: 1, waitedMs: 0 } as const;
 
