@@ -199,7 +199,13 @@ test("failures of a registry elsewhere have the exit code, reason, status and UR
       "RedirectRefused",
       "",
     ],
-    ["users create a", (response) => response.writeHead(307, { Location: "/manage/v1/users" }).end(), 6, "RedirectRefused", ""],
+    [
+      "users create a",
+      (response) => response.writeHead(307, { Location: "/manage/v1/users" }).end(),
+      6,
+      "RedirectRefused",
+      "",
+    ],
   ];
   await Promise.all(
     table.map(async ([line, answer, code, reason, said]) => {
