@@ -33,31 +33,35 @@ export const linesOf = (run: Soaked): ReadonlyArray<Line> => {
   const { findings, counts, samples, did } = run;
   const wrong = (kind: "wrong" | "foreign" | "refused" | "revoked"): number => findings.wrongBy.get(kind) ?? 0;
   return [
-    { what: "done", value: listed(did) },
-    { what: "right answers", value: `${number(findings.rights)} (${listed(findings.rightBy)})` },
-    { what: "wrong answers", value: number(wrong("wrong")), holds: wrong("wrong") === 0 },
-    { what: "answers with another user's data", value: number(wrong("foreign")), holds: wrong("foreign") === 0 },
-    { what: "good tokens refused", value: number(wrong("refused")), holds: wrong("refused") === 0 },
+    { what: "events", value: listed(did) },
+    { what: "correct responses", value: `${number(findings.rights)} (${listed(findings.rightBy)})` },
+    { what: "wrong responses", value: number(wrong("wrong")), holds: wrong("wrong") === 0 },
+    { what: "responses with another user's data", value: number(wrong("foreign")), holds: wrong("foreign") === 0 },
+    { what: "valid tokens refused", value: number(wrong("refused")), holds: wrong("refused") === 0 },
     { what: "revoked tokens answered", value: number(wrong("revoked")), holds: wrong("revoked") === 0 },
     {
-      what: "entries found under a key of another token",
+      what: "cache entries found by another token",
       value: number(run.sealedFound),
       holds: run.sealedFound === 0,
     },
     {
-      what: "failed calls while things were made to go wrong",
+      what: "failed calls in rounds with faults",
       value: `${number(findings.failures)} (${listed(findings.failedBy)})`,
     },
-    { what: "failed calls in calm", value: number(findings.failedInCalm), holds: findings.failedInCalm === 0 },
-    { what: "calls given up", value: number(findings.aborted) },
+    {
+      what: "failed calls in rounds without faults",
+      value: number(findings.failedInCalm),
+      holds: findings.failedInCalm === 0,
+    },
+    { what: "calls cancelled", value: number(findings.aborted) },
     {
       what: "requests of clients",
-      value: `${number(counts.sent)} sent, ${number(counts.answered)} answered; counted by the edge ${number(counts.edge)} = ${outcomes.map((outcome) => `${outcome} ${number(counts.edgeBy[outcome])}`).join(" + ")}`,
+      value: `${number(counts.sent)} sent, ${number(counts.answered)} answered; counted by the proxy ${number(counts.edge)} = ${outcomes.map((outcome) => `${outcome} ${number(counts.edgeBy[outcome])}`).join(" + ")}`,
     },
     { what: "from the cache", value: percent(counts.edgeBy.stored + counts.edgeBy["stale-if-error"], counts.edge) },
     {
-      what: "requests of the edge",
-      value: `${number(counts.upstream)} sent, ${number(counts.upstreamAnswered)} answered whole; counted by the registry ${number(counts.registry)}, ${number(counts.torn)} of them torn`,
+      what: "requests of the proxy",
+      value: `${number(counts.upstream)} sent, ${number(counts.upstreamAnswered)} answered in full; counted by the registry ${number(counts.registry)}, ${number(counts.torn)} with their connection cut`,
     },
     {
       what: "rounds whose counts do not add up",
@@ -68,6 +72,9 @@ export const linesOf = (run: Soaked): ReadonlyArray<Line> => {
   ];
 };
 
+/** Processes by the names that readers know. */
+const titles = { client: "client", edge: "proxy", registry: "registry" } as const;
+
 const memoryLines = (samples: ReadonlyArray<Sample>): ReadonlyArray<Line> => {
   const undisturbed = samples.filter(({ isYoung }) => !isYoung);
   const old = undisturbed.slice(Math.floor(undisturbed.length / 3));
@@ -76,26 +83,26 @@ const memoryLines = (samples: ReadonlyArray<Sample>): ReadonlyArray<Line> => {
   return [
     ...processes.map((name) =>
       growthLine(
-        `memory of the ${name}, MiB`,
+        `memory of the ${titles[name]}, MiB`,
         old.map((sample) => sample[name].residentMib),
         ({ from, to }) => to <= from * (1 + maxGrowth) + slackMib,
       ),
     ),
     ...(["client", "registry"] as const).map((name) =>
       growthLine(
-        `heap of the ${name} after collection, MiB`,
+        `heap of the ${titles[name]} after collection, MiB`,
         old.map((sample) => sample[name].heapMib),
         ({ from, to }) => to <= from * (1 + maxGrowth) + slackMib / 4,
       ),
     ),
     ...processes.map((name) =>
       growthLine(
-        `open files of the ${name}`,
+        `open files of the ${titles[name]}`,
         old.map((sample) => sample[name].files),
         ({ from, to }) => to <= from + maxMoreFiles,
       ),
     ),
-    { what: "most sockets of a process, nothing under way", value: `${most}`, holds: most <= maxSockets },
+    { what: "most idle sockets of a process", value: `${most}`, holds: most <= maxSockets },
   ];
 };
 
@@ -132,11 +139,21 @@ export const textOf = (run: Soaked): string => {
   return `${[...lines, ...run.imbalances, ...run.findings.texts].join("\n")}\n`;
 };
 
-/** The list for docs/soak.md. */
-export const listOf = (run: Soaked): string =>
-  linesOf(run)
-    .map(({ what, value, holds }) => `- ${what}: ${value}${holds === false ? ", **which must not be**" : ""}\n`)
+/** The list for docs/soak.md: what must be zero and is on one line, nothing in brackets. */
+export const listOf = (run: Soaked): string => {
+  const lines = linesOf(run);
+  const zeros = lines.filter(({ value, holds }) => holds === true && value === "0").map(({ what }) => what);
+  const others = lines.filter(({ what }) => !zeros.includes(what));
+  return [
+    `- 0: ${zeros.join("; ")}`,
+    ...others.map(
+      ({ what, value, holds }) =>
+        `- ${what}: ${value.replace(/ \(.*\)/, "")}${holds === false ? ", **which must not be**" : ""}`,
+    ),
+  ]
+    .map((line) => `${line}\n`)
     .join("");
+};
 
 /** Whether everything that must hold does. */
 export const isGood = (run: Soaked): boolean => linesOf(run).every(({ holds }) => holds !== false);
