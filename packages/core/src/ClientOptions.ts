@@ -10,7 +10,7 @@ import { defaultRetryPolicy, type RetryPolicy } from "./Retry.ts";
 import type { Fetch } from "./Fetch.ts";
 import { lowerCased, type HttpResponse, type HttpRequest } from "./Transport.ts";
 import type { VerificationOptions } from "./verify/SchemaVerifier.ts";
-import { assertOptionNames, hasMethods, kindOf } from "./OptionNames.ts";
+import { assertOptionNames, defined, hasMethods, kindOf } from "./OptionNames.ts";
 import { defaultReadLimits, type ReadLimits } from "./ReadLimits.ts";
 
 /** The documented address of the API. */
@@ -137,10 +137,6 @@ export const settingsOf = (options: CallOptions, base: CallSettings = defaultSet
 /** What a call says, what its client says, or nothing where the call says null. */
 export const given = <T>(option: T | null | undefined, base: T | undefined): T | undefined =>
   option === null ? undefined : (option ?? base);
-
-/** The values that are not undefined. */
-export const defined = <T extends object>(values: T | undefined): T =>
-  Object.fromEntries(Object.entries(values ?? {}).filter(([, value]) => value !== undefined)) as T;
 
 const retryNames = [...Object.keys(defaultRetryPolicy), "backoff"];
 

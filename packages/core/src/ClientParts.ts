@@ -13,7 +13,6 @@ import {
 } from "./ClientOptions.ts";
 import type { Tracing } from "./AttemptPlan.ts";
 import { makeCredentials } from "./Credentials.ts";
-import type { TokenOption } from "./Token.ts";
 import { invalidArgument, type EngineError } from "./EngineError.ts";
 import { safeListener } from "./EngineEvent.ts";
 import { assertOptionNames } from "./OptionNames.ts";
@@ -40,12 +39,31 @@ export const makeClientParts = (
   tracing?: Tracing,
 ): ClientParts => {
   assertOptionNames(options, [...callOptionNames, ...others]);
-  const baseUrl = baseUrlOf(options.baseUrl);
+  return { ...partsOf(options, undefined, tracing), inFlight: new InFlight() };
+};
+
+/** The parts for one call: the client's own where the call has no options of its own. */
+export const partsOfCall = <P extends ClientParts>(parts: P, options: CallOptions | undefined): P =>
+  options === undefined || callOptionNames.every((name) => options[name] === undefined)
+    ? parts
+    : { ...parts, ...partsOf(options, parts, parts.tracing) };
+
+/** The parts that options make, on those of the client. */
+const partsOf = (options: CallOptions, base: ClientParts | undefined, tracing: Tracing | undefined): ClientParts => {
+  const baseUrl = options.baseUrl === undefined && base !== undefined ? base.baseUrl : baseUrlOf(options.baseUrl);
   const origin = new URL(baseUrl).origin;
-  const settings = settingsOf(options);
-  const fetch: Fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
-  const emit = listener(options.onEvent);
-  const budgets = makeBudgets(options.retryBudget);
+  // What the client was given is for its own origin.
+  const isAtHome = base === undefined || origin === base.origin;
+  const settings = settingsOf(options, isAtHome ? base?.settings : withoutCredentials(base.settings));
+  const fetch: Fetch = options.fetch ?? base?.fetch ?? ((url, init) => globalThis.fetch(url, init));
+  const { onEvent } = options;
+  const emit = onEvent === undefined ? base?.emit : onEvent === null ? undefined : safeListener(onEvent);
+  const budgets =
+    options.retryBudget === undefined && base !== undefined ? base.budgets : makeBudgets(options.retryBudget);
+  const onRenewal = (because: "first" | "expiry" | "rejected"): void =>
+    emit?.({ type: "token-refresh", endpoint: "credentials", url: baseUrl, because });
+  const hasToken = base === undefined || options.token !== undefined || !isAtHome;
+  const credentials = hasToken ? makeCredentials(options.token ?? undefined, onRenewal) : undefined;
   return {
     baseUrl,
     origin,
@@ -53,37 +71,14 @@ export const makeClientParts = (
     fetch,
     emit,
     tracing,
-    ...tokenParts({ baseUrl, settings, fetch, emit, budgets, tracing }, options.token),
+    renewable: credentials?.renewable ?? base?.renewable ?? false,
+    token: (clock, rejected, cancel, trace) =>
+      credentials === undefined
+        ? base?.token(clock, rejected, cancel, trace)
+        : credentials.token({ baseUrl, fetch, settings, budgets, clock, emit, trace, tracing }, rejected, cancel),
     budgets,
     budget: budgets(origin),
-    breaker: given(options.breaker, undefined),
-    inFlight: new InFlight(),
-  };
-};
-
-/** The parts for one call: the client's own where the call has no options of its own. */
-export const partsOfCall = <P extends ClientParts>(parts: P, options: CallOptions | undefined): P => {
-  if (options === undefined || callOptionNames.every((name) => options[name] === undefined)) return parts;
-  const baseUrl = options.baseUrl === undefined ? parts.baseUrl : baseUrlOf(options.baseUrl);
-  const origin = new URL(baseUrl).origin;
-  const isAtHome = origin === parts.origin;
-  const settings = settingsOf(options, isAtHome ? parts.settings : withoutCredentials(parts.settings));
-  const fetch = options.fetch ?? parts.fetch;
-  const emit = options.onEvent === undefined ? parts.emit : listener(options.onEvent);
-  const budgets = options.retryBudget === undefined ? parts.budgets : makeBudgets(options.retryBudget);
-  // What the client was given is for its own origin.
-  const token = options.token === undefined && !isAtHome ? null : options.token;
-  return {
-    ...parts,
-    baseUrl,
-    origin,
-    settings,
-    fetch,
-    emit,
-    ...(token === undefined ? {} : tokenParts({ ...parts, baseUrl, settings, fetch, emit, budgets }, token)),
-    budgets,
-    budget: budgets(origin),
-    breaker: given(options.breaker, parts.breaker),
+    breaker: given(options.breaker, base?.breaker),
     inFlight: undefined,
   };
 };
@@ -120,23 +115,3 @@ const withoutCredentials = (settings: CallSettings): CallSettings => ({
   ...settings,
   headers: Object.fromEntries(Object.entries(settings.headers).filter(([name]) => !isCredential(name))),
 });
-
-const listener = (option: CallOptions["onEvent"]): ClientParts["emit"] =>
-  option === undefined || option === null ? undefined : safeListener(option);
-
-const tokenParts = (
-  parts: Pick<ClientParts, "baseUrl" | "settings" | "fetch" | "emit" | "budgets" | "tracing">,
-  option: TokenOption | null | undefined,
-): Pick<ClientParts, "renewable" | "token"> => {
-  const { baseUrl, settings, fetch, emit, budgets, tracing } = parts;
-  const credentials = makeCredentials(option ?? undefined, (because) =>
-    emit?.({ type: "token-refresh", endpoint: "credentials", url: baseUrl, because }),
-  );
-  return {
-    renewable: credentials.renewable,
-    token: (clock, rejected, cancel, trace) => {
-      const exchange = { fetch, settings, budgets, clock, emit, trace, tracing };
-      return credentials.token({ clock, baseUrl, exchange }, rejected, cancel);
-    },
-  };
-};

@@ -2,18 +2,23 @@ import { getEventListeners } from "node:events";
 import { InvalidToken } from "./Token.ts";
 import { Cancellation } from "./Cancellation.ts";
 import { expect, test } from "vitest";
-import { credentialsError, makeCredentials, type RenewalTools } from "./Credentials.ts";
+import { credentialsError, makeCredentials, type ExchangeTools } from "./Credentials.ts";
 import { EngineError } from "./EngineError.ts";
 import { liveClock } from "./Timer.ts";
 import type { ExpiringToken, TokenOption } from "./Token.ts";
 
-const at = (nowMs: number): RenewalTools => ({
+const at = (nowMs: number): ExchangeTools => ({
   clock: Object.assign(Object.create(liveClock) as typeof liveClock, {
     currentTimeMillisUnsafe: () => nowMs,
     monotonicTimeNanosUnsafe: () => BigInt(nowMs) * 1_000_000n,
   }),
   baseUrl: "http://127.0.0.1/v1/dev",
-  exchange: undefined as never,
+  fetch: () => Promise.reject(new Error("nothing is sent")),
+  settings: undefined as never,
+  budgets: undefined as never,
+  emit: undefined,
+  trace: undefined as never,
+  tracing: undefined,
 });
 
 /** Credentials that give token-1, token-2, ... and count their renewals. */

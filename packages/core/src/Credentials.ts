@@ -12,6 +12,7 @@ import { tokenText, type ExpiringToken, type TokenContext, type TokenFunction, t
 
 /** With what a client sends requests: the exchange of a key is one. */
 export interface ExchangeTools {
+  readonly baseUrl: string;
   readonly fetch: Fetch;
   readonly settings: CallSettings;
   /** Pay for retries: an outage of the exchange is not multiplied either. */
@@ -27,12 +28,6 @@ export interface KeyedContext extends TokenContext {
   readonly exchange: ExchangeTools;
 }
 
-/** Context of a renewal. */
-export interface RenewalTools extends Pick<TokenContext, "baseUrl"> {
-  readonly clock: Clock.Clock;
-  readonly exchange: ExchangeTools;
-}
-
 /** A token is renewed so long before it expires, or when a tenth of its life is left if that is shorter; in milliseconds. */
 export const renewBeforeExpiryMs = 60_000;
 
@@ -45,7 +40,7 @@ export interface Credentials {
   readonly renewable: boolean;
   /** The token to send now, undefined for none. `rejected` is one that was just refused: it is not given again. */
   readonly token: (
-    tools: RenewalTools,
+    tools: ExchangeTools,
     rejected?: string,
     cancel?: Cancellation,
   ) => Promise<string | undefined> | string | undefined;
@@ -77,97 +72,76 @@ export const makeCredentials = (
   option: TokenOption | undefined,
   onRenewal: (because: Because) => void,
 ): Credentials => {
-  if (typeof option === "function") return new RenewedCredentials(option, onRenewal);
+  if (typeof option === "function") return renewedCredentials(option, onRenewal);
   const token = option === undefined ? undefined : tokenText(option);
   return { renewable: false, token: () => token };
 };
 
-/** A cached token, shared by calls. */
-interface Kept {
-  readonly token: string;
-  readonly renewAtMs: number;
-}
-
-/** A token, and whether its source named its expiry. */
 interface Fetched {
   readonly token: string;
-  readonly isKept: boolean;
+  /** When another one is fetched; undefined: it is for one request, since its source named no expiry. */
+  readonly renewAtMs: number | undefined;
 }
 
-/**
- * Tokens of a function, called for every request unless it named an expiry, or the token belongs to a key.
- */
-class RenewedCredentials implements Credentials {
-  readonly renewable = true;
-  readonly #fetchToken: TokenFunction;
-  readonly #source: KeyedSource | undefined;
-  readonly #onRenewal: (because: Because) => void;
-  readonly #kept = new Map<string, Kept>();
-  readonly #inFlight = new InFlight<Fetched>();
-  #isFirst = true;
+/** Tokens of a function, called for every request unless it named an expiry, or the token belongs to a key. */
+const renewedCredentials = (fetchToken: TokenFunction, onRenewal: (because: Because) => void): Credentials => {
+  const source = keyedSources.get(fetchToken);
+  const kept = new Map<string, Fetched>();
+  const inFlight = new InFlight<Fetched>();
+  let isFirst = true;
 
-  constructor(fetchToken: TokenFunction, onRenewal: (because: Because) => void) {
-    this.#fetchToken = fetchToken;
-    this.#source = keyedSources.get(fetchToken);
-    this.#onRenewal = onRenewal;
-  }
-
-  token(tools: RenewalTools, rejected?: string, cancel = new Cancellation()): Promise<string> | string {
-    const key = this.#source === undefined ? "" : this.#source.key();
-    return typeof key === "string"
-      ? this.#tokenOf(key, tools, rejected, cancel)
-      : key.then((key) => this.#tokenOf(key, tools, rejected, cancel));
-  }
-
-  #tokenOf(
-    key: string,
-    tools: RenewalTools,
-    rejected: string | undefined,
-    cancel: Cancellation,
-  ): Promise<string> | string {
-    const kept = this.#kept.get(key);
-    const refused = rejected !== undefined && rejected === kept?.token;
-    if (kept !== undefined && !refused && tools.clock.currentTimeMillisUnsafe() < kept.renewAtMs) return kept.token;
-    const because = rejected !== undefined ? "rejected" : kept === undefined ? "first" : "expiry";
-    const renewed = (): Promise<Fetched> => this.#renew(key, tools, because, cancel.signal);
-    const isShared = kept !== undefined || this.#source !== undefined;
-    return isShared ? this.#together(key, tools, cancel, renewed) : renewed().then(({ token }) => token);
-  }
-
-  /** One renewal for all concurrent calls, unless its token must not be shared. */
-  async #together(
-    key: string,
-    { clock }: RenewalTools,
-    cancel: Cancellation,
-    renewed: () => Promise<Fetched>,
-  ): Promise<string> {
-    const { outcome, followed } = await this.#inFlight.dedupe(key, clock, cancel, renewed);
-    if ("cause" in outcome) throw outcome.cause;
-    return followed && !outcome.value.isKept ? (await renewed()).token : outcome.value.token;
-  }
-
-  async #renew(key: string, tools: RenewalTools, because: Because, signal: AbortSignal): Promise<Fetched> {
-    const { clock, baseUrl, exchange } = tools;
-    const nowMs = clock.currentTimeMillisUnsafe();
-    const context: KeyedContext = { nowMs, baseUrl, signal, exchange };
-    const given = await (this.#source === undefined ? this.#fetchToken(context) : this.#source.fetch(key, context));
-    const isExpiring = typeof given === "object" && given !== null;
-    const { token: text, expiresAtMs }: Partial<ExpiringToken> = isExpiring ? given : { token: given };
+  const renew = async (key: string, tools: ExchangeTools, because: Because, signal: AbortSignal): Promise<Fetched> => {
+    const nowMs = tools.clock.currentTimeMillisUnsafe();
+    const context: KeyedContext = { nowMs, baseUrl: tools.baseUrl, signal, exchange: tools };
+    const given = await (source === undefined ? fetchToken(context) : source.fetch(key, context));
+    const { token: text, expiresAtMs }: Partial<ExpiringToken> =
+      typeof given === "object" && given !== null ? given : { token: given };
     const token = tokenText(text);
     const isKept = typeof expiresAtMs === "number" && !Number.isNaN(expiresAtMs);
-    const isNews = token !== this.#kept.get(key)?.token;
-    this.#kept.delete(key);
+    const fetched = { token, renewAtMs: isKept ? renewalTime(nowMs, expiresAtMs) : undefined };
+    const isNews = token !== kept.get(key)?.token;
+    kept.delete(key);
     if (isKept) {
-      const [oldest] = this.#kept.size >= maxKeptTokens ? this.#kept.keys() : [];
-      if (oldest !== undefined) this.#kept.delete(oldest);
-      this.#kept.set(key, { token, renewAtMs: renewalTime(nowMs, expiresAtMs) });
+      const [oldest] = kept.size >= maxKeptTokens ? kept.keys() : [];
+      if (oldest !== undefined) kept.delete(oldest);
+      kept.set(key, fetched);
     }
     // Uncached tokens are fetched, not renewed.
-    if (isNews && (isKept || this.#isFirst || because === "rejected")) this.#onRenewal(because);
-    this.#isFirst = false;
-    return { token, isKept };
-  }
-}
+    if (isNews && (isKept || isFirst || because === "rejected")) onRenewal(because);
+    isFirst = false;
+    return fetched;
+  };
+
+  const tokenOf = (
+    key: string,
+    tools: ExchangeTools,
+    rejected: string | undefined,
+    cancel: Cancellation,
+  ): Promise<string> | string => {
+    const known = kept.get(key);
+    const isRefused = rejected !== undefined && rejected === known?.token;
+    if (known?.renewAtMs !== undefined && !isRefused && tools.clock.currentTimeMillisUnsafe() < known.renewAtMs)
+      return known.token;
+    const because = rejected !== undefined ? "rejected" : known === undefined ? "first" : "expiry";
+    const renewed = (): Promise<Fetched> => renew(key, tools, because, cancel.signal);
+    if (known === undefined && source === undefined) return renewed().then(({ token }) => token);
+    // One renewal for all concurrent calls, unless its token must not be shared.
+    return inFlight.dedupe(key, tools.clock, cancel, renewed).then(async ({ outcome, followed }) => {
+      if ("cause" in outcome) throw outcome.cause;
+      return (followed && outcome.value.renewAtMs === undefined ? await renewed() : outcome.value).token;
+    });
+  };
+
+  return {
+    renewable: true,
+    token: (tools, rejected, cancel = new Cancellation()) => {
+      const key = source === undefined ? "" : source.key();
+      return typeof key === "string"
+        ? tokenOf(key, tools, rejected, cancel)
+        : key.then((key) => tokenOf(key, tools, rejected, cancel));
+    },
+  };
+};
 
 const renewalTime = (nowMs: number, expiresAtMs: number): number =>
   expiresAtMs - Math.min(renewBeforeExpiryMs, Math.max(0, expiresAtMs - nowMs) / 10);

@@ -1,6 +1,7 @@
 // Errors of calls, by what the caller can do.
 import type { JsonObject } from "@bufbuild/protobuf";
 import * as Data from "effect/Data";
+import { defined } from "./OptionNames.ts";
 import type { RpcCode } from "./RpcCode.ts";
 
 /** Why a call failed. Each tag is something that a caller can do differently. */
@@ -106,7 +107,7 @@ export interface EngineErrorFields {
 }
 
 /** An Error that can be yielded in `Effect.gen`; its type here needs no Effect. */
-const YieldableError = Data.Error as unknown as new (fields: { message: string; cause: unknown }) => Error;
+const YieldableError = Data.Error as unknown as new (fields: { message: string; cause?: unknown }) => Error;
 
 /** The one error of the client. `reason` has the kind. */
 export class EngineError extends YieldableError implements EngineErrorFields {
@@ -129,53 +130,35 @@ export class EngineError extends YieldableError implements EngineErrorFields {
   readonly details: ReadonlyArray<ErrorDetail>;
 
   constructor(fields: EngineErrorFields) {
-    super(
-      fields.cause === undefined
-        ? ({ message: messageOf(fields) } as never)
-        : { message: messageOf(fields), cause: fields.cause },
-    );
+    super({ message: messageOf(fields), ...(fields.cause === undefined ? {} : { cause: fields.cause }) });
     this.name = "EngineError";
     this.reason = fields.reason;
     this.method = fields.method ?? "GET";
     this.url = fields.url;
     this.attempts = fields.attempts;
     this.requests = fields.requests ?? fields.attempts;
-    if (fields.retryStopped !== undefined) this.retryStopped = fields.retryStopped;
-    if (fields.status !== undefined) this.status = fields.status;
-    if (fields.code !== undefined) this.code = fields.code;
-    if (fields.serverMessage !== undefined) this.serverMessage = fields.serverMessage;
-    if (fields.requestId !== undefined) this.requestId = fields.requestId;
     this.details = fields.details ?? [];
+    const { retryStopped, status, code, serverMessage, requestId } = fields;
+    Object.assign(this, defined({ retryStopped, status, code, serverMessage, requestId }));
   }
 
   /** The same error with other fields. */
   with(fields: Partial<EngineErrorFields>): EngineError {
-    return new EngineError({ ...fieldsOf(this), ...fields });
+    return new EngineError({ ...this, cause: this.cause, ...fields });
   }
 
   /** The error as plain data, for logs and machines. */
   toJSON(): Record<string, unknown> {
-    return {
-      reason: this.reason,
-      message: this.message,
-      method: this.method,
-      url: this.url,
-      attempts: this.attempts,
-      requests: this.requests,
-      ...(this.retryStopped === undefined ? {} : { retryStopped: this.retryStopped }),
-      ...(this.status === undefined ? {} : { status: this.status }),
-      ...(this.code === undefined ? {} : { code: this.code }),
-      ...(this.serverMessage === undefined ? {} : { serverMessage: this.serverMessage }),
-      ...(this.requestId === undefined ? {} : { requestId: this.requestId }),
-    };
+    const { reason, message, method, url, attempts, requests } = this;
+    const { retryStopped, status, code, serverMessage, requestId } = this;
+    const known = defined({ retryStopped, status, code, serverMessage, requestId });
+    return { reason, message, method, url, attempts, requests, ...known };
   }
 }
 
 /** The error of a call that cannot be made: nothing was sent. */
 export const invalidArgument = (url: string, problem: string, method = "GET", cause?: unknown): EngineError =>
   new EngineError({ reason: { _tag: "InvalidArgument" }, method, url, attempts: 0, serverMessage: problem, cause });
-
-const fieldsOf = (error: EngineErrorFields): EngineErrorFields => ({ ...error, cause: error.cause });
 
 const messageOf = (fields: EngineErrorFields): string => {
   const status =
@@ -185,36 +168,32 @@ const messageOf = (fields: EngineErrorFields): string => {
   return `${sentenceOf(fields)}${status}${attempts}${said} [${fields.method ?? "GET"} ${fields.url}]`;
 };
 
+const sentences = {
+  NotFound: "Not found",
+  PermissionDenied: "The token does not allow this",
+  InvalidArgument: "The request is not valid",
+  Conflict: "The request conflicts with another change",
+  Unimplemented: "The server does not offer this call",
+  DataLoss: "The server reports lost data",
+  Rejected: "The server refuses the request",
+} as const;
+
 const sentenceOf = ({ reason, attempts }: EngineErrorFields): string => {
   switch (reason._tag) {
-    case "NotFound":
-      return "Not found";
     case "Unauthenticated":
       return reason.noneSent
         ? "The server asks for a token, and none was sent"
         : "The server does not accept the token";
-    case "PermissionDenied":
-      return "The token does not allow this";
-    case "InvalidArgument":
-      return "The request is not valid";
-    case "Conflict":
-      return "The request conflicts with another change";
     case "RateLimited":
       return `Too many requests${hintOf(reason.retryAfterMs)}`;
     case "Unavailable":
       return `The server cannot answer now${hintOf(reason.retryAfterMs)}`;
-    case "Unimplemented":
-      return "The server does not offer this call";
-    case "DataLoss":
-      return "The server reports lost data";
     case "Unreachable":
       return reason.pageOrigin === undefined
         ? `${unreachable[reason.problem]}${reason.systemCode === undefined ? "" : ` (${reason.systemCode})`}`
         : `The browser got no answer that this page may read; the likely cause is CORS: the server must allow the origin ${reason.pageOrigin}`;
     case "TimedOut":
-      return reason.scope === "attempt"
-        ? `No answer within the attempt timeout of ${reason.limitMs} ms`
-        : `No answer within the deadline of ${reason.limitMs} ms`;
+      return `No answer within the ${reason.scope === "attempt" ? "attempt timeout" : "deadline"} of ${reason.limitMs} ms`;
     case "Undecodable":
       return `The answer cannot be decoded: ${reason.problem}`;
     case "TooLarge":
@@ -225,8 +204,8 @@ const sentenceOf = ({ reason, attempts }: EngineErrorFields): string => {
       return `Nothing ${attempts === 0 ? "" : "more "}was sent: the circuit breaker is open${hintOf(reason.retryAfterMs)}`;
     case "CredentialsFailed":
       return `Could not get a token: ${reason.problem}`;
-    case "Rejected":
-      return "The server refuses the request";
+    default:
+      return sentences[reason._tag];
   }
 };
 

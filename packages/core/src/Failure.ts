@@ -1,13 +1,12 @@
 // Error responses as EngineError.
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { EngineError, type EngineErrorFields, type EngineErrorReason, type ErrorDetail } from "./EngineError.ts";
-import { defaultReadLimits, LimitExceeded, type ReadLimits, parseJson } from "./ReadLimits.ts";
+import { attempted, defaultReadLimits, LimitExceeded, parseJson, type ReadLimits } from "./ReadLimits.ts";
 import { retryHintMs } from "./RetryHint.ts";
 import { rpcCodeOfHttp, type RpcCode, rpcCodeOf, rpcCodes } from "./RpcCode.ts";
 import { redact } from "./Secret.ts";
 import type { ResponseHeaders } from "./Fetch.ts";
 import { publicUrl, type HttpResponse } from "./Transport.ts";
-import type { Status } from "@bytenite-engines/proto";
 import { formatOf } from "./MediaType.ts";
 import type { BinaryErrors } from "./BinaryErrors.ts";
 
@@ -21,34 +20,32 @@ export interface FailureCircumstances {
   readonly exhausted?: boolean;
 }
 
-/** One failed request. The response is a private field, since span exporters print all others. */
+/** One failed request. The response is in a private field, since span exporters print all others. */
 export class AttemptFailure extends Error {
   readonly error: EngineError;
-  readonly hintMs: number | undefined;
-  readonly exhausted: boolean;
-  readonly #answer: HttpResponse | undefined;
-  constructor(error: EngineError, { hintMs, answer, exhausted = false }: FailureCircumstances = {}) {
+  readonly #circumstances: FailureCircumstances;
+  constructor(error: EngineError, circumstances: FailureCircumstances = {}) {
     super(error.message);
     this.name = error.name;
     this.error = error;
-    this.hintMs = hintMs;
-    this.exhausted = exhausted;
-    this.#answer = answer;
+    this.#circumstances = circumstances;
   }
 
   /** The same failure with other details. */
   with(fields: Partial<EngineErrorFields>): AttemptFailure {
-    const { hintMs, exhausted } = this;
-    const answer = this.#answer;
-    return new AttemptFailure(this.error.with(fields), {
-      hintMs,
-      exhausted,
-      ...(answer === undefined ? {} : { answer }),
-    });
+    return new AttemptFailure(this.error.with(fields), this.#circumstances);
+  }
+
+  get hintMs(): number | undefined {
+    return this.#circumstances.hintMs;
+  }
+
+  get exhausted(): boolean {
+    return this.#circumstances.exhausted === true;
   }
 
   get answer(): HttpResponse | undefined {
-    return this.#answer;
+    return this.#circumstances.answer;
   }
 }
 
@@ -128,6 +125,18 @@ const redactedDetail = (detail: ErrorDetail, secrets: ReadonlyArray<string>): Re
 const requestIdOf = (headers: ResponseHeaders): string | undefined =>
   headers.get("x-request-id") ?? headers.get("request-id") ?? headers.get("grpc-metadata-x-request-id") ?? undefined;
 
+/** Reasons that follow from the code alone. */
+const reasons: Readonly<Partial<Record<RpcCode, EngineErrorReason>>> = {
+  INVALID_ARGUMENT: { _tag: "InvalidArgument" },
+  OUT_OF_RANGE: { _tag: "InvalidArgument" },
+  PERMISSION_DENIED: { _tag: "PermissionDenied" },
+  NOT_FOUND: { _tag: "NotFound" },
+  ALREADY_EXISTS: { _tag: "Conflict" },
+  ABORTED: { _tag: "Conflict" },
+  UNIMPLEMENTED: { _tag: "Unimplemented" },
+  DATA_LOSS: { _tag: "DataLoss" },
+};
+
 const reasonOf = (
   code: RpcCode,
   status: number,
@@ -138,35 +147,22 @@ const reasonOf = (
   // 412 Precondition Failed takes precedence over the code (RFC 9110, 15.5.13).
   if (status === 412) return { _tag: "Conflict" };
   switch (code) {
-    case "INVALID_ARGUMENT":
-    case "OUT_OF_RANGE":
-      return { _tag: "InvalidArgument" };
     case "FAILED_PRECONDITION":
-      return status === 400 || status < 300 ? { _tag: "InvalidArgument" } : { _tag: "Rejected" };
+      return { _tag: status === 400 || status < 300 ? "InvalidArgument" : "Rejected" };
     case "UNAUTHENTICATED":
       return noneSent ? { _tag: "Unauthenticated", noneSent } : { _tag: "Unauthenticated" };
-    case "PERMISSION_DENIED":
-      return { _tag: "PermissionDenied" };
-    case "NOT_FOUND":
-      return { _tag: "NotFound" };
-    case "ALREADY_EXISTS":
-    case "ABORTED":
-      return { _tag: "Conflict" };
     case "RESOURCE_EXHAUSTED":
       return { _tag: "RateLimited", ...hint };
-    case "UNIMPLEMENTED":
-      return { _tag: "Unimplemented" };
-    case "DATA_LOSS":
-      return { _tag: "DataLoss" };
+    case "UNAVAILABLE":
+      return { _tag: "Unavailable", ...hint };
     case "UNKNOWN":
     case "INTERNAL":
-    case "UNAVAILABLE":
     case "DEADLINE_EXCEEDED":
-      return status >= 500 || status === 408 || status === 429 || code === "UNAVAILABLE"
+      return status >= 500 || status === 408 || status === 429
         ? { _tag: "Unavailable", ...hint }
         : { _tag: "Rejected" };
     default:
-      return { _tag: "Rejected" };
+      return reasons[code] ?? { _tag: "Rejected" };
   }
 };
 
@@ -180,16 +176,14 @@ export interface ErrorBody {
 
 /** Decodes an error body, whatever its Content-Type; undefined for HTML, text and empty bodies. Throws LimitExceeded. */
 const readErrorBody = (
-  answer: HttpResponse,
+  { bytes, headers }: HttpResponse,
   limits: ReadLimits,
   binary: BinaryErrors | undefined,
 ): ErrorBody | undefined => {
-  if (answer.bytes.byteLength === 0) return undefined;
-  const labelled = formatOf(answer.headers.get("content-type"));
-  return labelled === "protobuf"
-    ? (readProtobuf(answer.bytes, limits, binary) ?? readJson(answer.bytes, limits))
-    : (readJson(answer.bytes, limits) ??
-        (labelled === "json" ? readProtobuf(answer.bytes, limits, binary) : undefined));
+  if (bytes.byteLength === 0) return undefined;
+  const labelled = formatOf(headers.get("content-type"));
+  if (labelled === "protobuf") return readProtobuf(bytes, limits, binary) ?? readJson(bytes, limits);
+  return readJson(bytes, limits) ?? (labelled === "json" ? readProtobuf(bytes, limits, binary) : undefined);
 };
 
 const readProtobuf = (
@@ -197,78 +191,52 @@ const readProtobuf = (
   limits: ReadLimits,
   binary: BinaryErrors | undefined,
 ): ErrorBody | undefined => {
-  if (binary === undefined) return undefined;
-  try {
-    const status = binary.read(bytes, limits);
-    const plausible = status.$unknown === undefined && rpcCodeOf(status.code) !== undefined && status.code !== 0;
-    return plausible ? errorBodyOf(status) : undefined;
-  } catch (cause) {
-    if (cause instanceof LimitExceeded) throw cause;
-    return undefined;
-  }
+  const status = attempted(() => binary?.read(bytes, limits));
+  const code = status === undefined ? undefined : rpcCodeOf(status.code);
+  if (status === undefined || status.$unknown !== undefined || code === undefined || code === "OK") return undefined;
+  const details = status.details.map(({ typeUrl, value }) => ({ type: messageName(typeUrl), binary: value }));
+  return { code, message: status.message, details };
 };
-
-const errorBodyOf = (status: Status): ErrorBody => ({
-  code: status.code === 0 ? undefined : rpcCodeOf(status.code),
-  message: status.message,
-  details: status.details.map(({ typeUrl, value }) => ({ type: messageName(typeUrl), binary: value })),
-});
 
 const lenientUtf8 = new TextDecoder();
 
+/**
+ * A google.rpc.Status; the second envelope of this API, `{ok, requestId, message, error: {code, message, description}}`; and that of
+ * Google's gateways, where `code` is the HTTP status: `{error: {code, message, status, details}}`.
+ */
 const readJson = (bytes: Uint8Array, limits: ReadLimits): ErrorBody | undefined => {
-  const maxDepth = limits.maxJsonDepth;
-  let json: JsonValue;
-  try {
-    json = parseJson(bytes, limits, lenientUtf8);
-  } catch (cause) {
-    if (cause instanceof LimitExceeded) throw cause;
-    return undefined;
-  }
-  if (typeof json !== "object" || json === null || Array.isArray(json)) return undefined;
-  return "error" in json && typeof json["error"] === "object"
-    ? readEnvelope(json, maxDepth)
-    : readStatus(json, maxDepth);
+  const json = attempted(() => parseJson(bytes, limits, lenientUtf8));
+  if (!isObject(json)) return undefined;
+  const isEnvelope = typeof json["error"] === "object";
+  const status = isEnvelope ? ((json["error"] ?? {}) as JsonObject) : json;
+  const requestId = isEnvelope ? textIn(json["requestId"]) : "";
+  return {
+    code: codeIn(status["code"]) ?? (isEnvelope ? codeIn(status["status"]) : undefined),
+    message: (isEnvelope && textIn(status["description"])) || textIn(status["message"]) || textIn(json["message"]),
+    details: readDetails(status["details"], limits.maxJsonDepth - (isEnvelope ? 3 : 2)),
+    ...(requestId === "" ? {} : { requestId }),
+  };
 };
 
-/** google.rpc.Status in JSON. */
-const readStatus = (json: JsonObject, maxDepth: number): ErrorBody => ({
-  code: codeIn(json["code"]),
-  message: textIn(json["message"]),
-  details: readDetails(json["details"], maxDepth),
-});
+const isObject = (json: JsonValue | undefined): json is JsonObject =>
+  typeof json === "object" && json !== null && !Array.isArray(json);
 
 /** Omits details that are nested too deeply. */
-const readDetails = (json: JsonValue | undefined, maxDepth: number): ReadonlyArray<ErrorDetail> =>
-  Array.isArray(json) ? json.flatMap((detail) => (isWithin(detail, maxDepth - 2) ? readDetail(detail) : [])) : [];
+const readDetails = (json: JsonValue | undefined, maxDepth: number): ReadonlyArray<ErrorDetail> => {
+  if (!Array.isArray(json)) return [];
+  return json.flatMap((detail) => {
+    if (!isObject(detail) || !isWithin(detail, maxDepth)) return [];
+    const { "@type": typeUrl, ...fields } = detail;
+    return typeof typeUrl === "string" ? [{ type: messageName(typeUrl), json: fields }] : [];
+  });
+};
 
 const isWithin = (json: JsonValue, depth: number): boolean =>
   typeof json !== "object" ||
   json === null ||
   (depth > 0 && Object.values(json).every((child) => child === undefined || isWithin(child, depth - 1)));
 
-const readDetail = (json: JsonValue): ReadonlyArray<ErrorDetail> => {
-  if (typeof json !== "object" || json === null || Array.isArray(json)) return [];
-  const { "@type": typeUrl, ...fields } = json;
-  return typeof typeUrl === "string" ? [{ type: messageName(typeUrl), json: fields }] : [];
-};
-
 const messageName = (typeUrl: string): string => typeUrl.slice(typeUrl.lastIndexOf("/") + 1);
-
-/**
- * The second envelope of this API: `{ok, requestId, message, error: {code, message, description}}`; and that of Google's
- * gateways, where `code` is the HTTP status: `{error: {code, message, status, details}}`.
- */
-const readEnvelope = (json: JsonObject, maxDepth: number): ErrorBody => {
-  const error = (json["error"] ?? {}) as JsonObject;
-  const requestId = textIn(json["requestId"]);
-  return {
-    code: codeIn(error["code"]) ?? codeIn(error["status"]),
-    message: textIn(error["description"]) || textIn(error["message"]) || textIn(json["message"]),
-    details: readDetails(error["details"], maxDepth - 1),
-    ...(requestId === "" ? {} : { requestId }),
-  };
-};
 
 const textIn = (value: JsonValue | undefined): string => (typeof value === "string" ? value : "");
 

@@ -38,3 +38,7 @@ export const hasMethods = (value: unknown, ...names: ReadonlyArray<string>): boo
   typeof value === "object" &&
   value !== null &&
   names.every((name) => typeof (value as Readonly<Record<string, unknown>>)[name] === "function");
+
+/** The values that are not undefined. */
+export const defined = <T extends object>(values: T | undefined): T =>
+  Object.fromEntries(Object.entries(values ?? {}).filter(([, value]) => value !== undefined)) as T;

@@ -35,14 +35,20 @@ export class LimitExceeded extends RangeError {
 export const tooDeep = (maxJsonDepth: number): LimitExceeded =>
   new LimitExceeded("maxJsonDepth", maxJsonDepth, `JSON nested deeper than maxJsonDepth = ${maxJsonDepth}`);
 
-interface Utf8 {
-  decode(bytes: Uint8Array): string;
-}
+/** What a reader gives; undefined where it throws. LimitExceeded is thrown on. */
+export const attempted = <A>(read: () => A): A | undefined => {
+  try {
+    return read();
+  } catch (cause) {
+    if (cause instanceof LimitExceeded) throw cause;
+    return undefined;
+  }
+};
 
-const strictUtf8: Utf8 = new TextDecoder("utf-8", { fatal: true });
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** The JSON in bytes. Throws SyntaxError or TypeError for invalid JSON or UTF-8, LimitExceeded before more than the limits is made of them. */
-export const parseJson = (bytes: Uint8Array, limits: ReadLimits, utf8: Utf8 = strictUtf8): JsonValue => {
+export const parseJson = (bytes: Uint8Array, limits: ReadLimits, utf8 = strictUtf8): JsonValue => {
   // Each item takes a byte at least.
   if (bytes.byteLength > limits.maxItems) assertWithin(bytes, limits);
   return JSON.parse(utf8.decode(bytes)) as JsonValue;
