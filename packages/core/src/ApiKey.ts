@@ -2,16 +2,15 @@
 import * as Clock from "effect/Clock";
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
-import { counted, countRequest, newState } from "./AttemptPlan.ts";
-import { attempts } from "./Attempts.ts";
 import { keyedToken, type ExchangeTools } from "./Credentials.ts";
 import { EngineError } from "./EngineError.ts";
-import { AttemptFailure, failureOf, tooLarge } from "./Failure.ts";
+import { failureOf, tooLarge } from "./Failure.ts";
 import { jwtExpiryMs } from "./HttpRules.ts";
-import { LimitExceeded, parseJson, type ReadLimits } from "./ReadLimits.ts";
+import { sendOutside } from "./OutsideRequest.ts";
+import { LimitExceeded, parseJson } from "./ReadLimits.ts";
 import { redact } from "./Secret.ts";
 import type { ExpiringToken, TokenOption } from "./Token.ts";
-import { exchange, publicUrl, type HttpResponse } from "./Transport.ts";
+import { exchange, publicUrl } from "./Transport.ts";
 
 /** An API key, and where it is exchanged. */
 export interface ApiKeyOptions {
@@ -29,11 +28,8 @@ export const apiKey = (key: string | (() => string | Promise<string>), options: 
     key: typeof key === "string" ? () => key : key,
     fetch: async (secret, { baseUrl, nowMs, signal, exchange: tools }) => {
       const url = new URL(options.url ?? new URL("../auth/access_token", `${baseUrl}/`));
-      const answer = await postJson(tools, { url: url.href, json: { apiKey: secret }, secret, signal });
-      const { token, expiresIn } = (typeof answer === "object" && answer !== null ? answer : {}) as Record<
-        string,
-        unknown
-      >;
+      const answer = await postJson(tools, url.href, { apiKey: secret }, secret, signal);
+      const { token, expiresIn } = Object(answer) as Record<string, unknown>;
       if (typeof token !== "string" || token === "")
         throw new Error(`the answer of ${url.origin}${url.pathname} carries no token`);
       return withExpiry(token, Number(expiresIn), nowMs);
@@ -45,64 +41,33 @@ const withExpiry = (token: string, livesS: number, nowMs: number): ExpiringToken
   return expiresAtMs === undefined ? { token } : { token, expiresAtMs };
 };
 
-/** A POST of JSON. */
-interface TokenRequest {
-  readonly url: string;
-  readonly json: unknown;
-  /** Redacted where the server repeats it. */
-  readonly secret: string;
-  /** Ends it at once. */
-  readonly signal: AbortSignal;
-}
-
-/** Sends it, and resolves with the JSON of a success. Rejects with EngineError. */
+/** Sends a key as JSON, and resolves with the JSON of a success. Rejects with EngineError. The secret is redacted where the server repeats it. */
 const postJson = (
-  { fetch, settings, budgets, clock, emit, trace, tracing }: ExchangeTools,
-  { url, json, secret, signal }: TokenRequest,
+  tools: ExchangeTools,
+  url: string,
+  json: unknown,
+  secret: string,
+  signal: AbortSignal,
 ): Promise<unknown> => {
+  const { fetch, settings, clock, trace } = tools;
+  const { limits } = settings;
   const subject = { endpoint: "credentials", url: publicUrl(url) } as const;
   const headers = { accept: "application/json", "content-type": "application/json" };
-  const state = newState();
-  const origin = new URL(url).origin;
-  const sent = attempts({
-    subject,
-    tracing,
-    origin,
-    settings: { ...settings, hedging: undefined },
-    budget: budgets(origin),
-    breaker: undefined,
-    emit: emit ?? (() => {}),
-    state,
-    run: async (cancel) => {
-      countRequest(state);
-      try {
-        const request = { url, method: "POST", headers, body: JSON.stringify(json) } as const;
-        const answer = await exchange(fetch, request, settings.limits, cancel);
-        if (answer.status < 200 || answer.status > 299)
-          throw failureOf(answer, clock.currentTimeMillisUnsafe(), [secret], settings.limits);
-        return tokenJson(answer, settings.limits, secret);
-      } catch (cause) {
-        if (cause instanceof EngineError) throw new AttemptFailure(cause);
-        if (!(cause instanceof SyntaxError)) throw cause;
-        const reason = { _tag: "Undecodable", problem: "the answer to the token request is not JSON" } as const;
-        throw new AttemptFailure(new EngineError({ reason, url: subject.url, attempts: 1 }));
-      }
-    },
+  const request = { url, method: "POST", headers, body: JSON.stringify(json) };
+  const sent = sendOutside(tools, subject, new URL(url).origin, async (cancel) => {
+    const answer = await exchange(fetch, request, limits, cancel);
+    if (answer.status < 200 || answer.status > 299)
+      throw failureOf(answer, clock.currentTimeMillisUnsafe(), [secret], limits);
+    try {
+      return parseJson(answer.bytes, limits);
+    } catch (cause) {
+      if (cause instanceof LimitExceeded) throw tooLarge(answer, cause, [secret]);
+      const reason = { _tag: "Undecodable", problem: "the answer to the token request is not JSON" } as const;
+      throw new EngineError({ reason, url: subject.url, attempts: 1 });
+    }
   });
-  const failed = Effect.mapError(sent, ({ error }) =>
-    error.with({ method: "POST", ...counted(state), url: redact(error.url, [secret]) }),
-  );
+  const failed = Effect.mapError(sent, (error) => error.with({ method: "POST", url: redact(error.url, [secret]) }));
   const timed = Effect.provideService(failed, Clock.Clock, clock);
   const traced = trace.span === undefined ? timed : Effect.withParentSpan(timed, trace.span);
   return Effect.runPromiseWith(trace.services ?? Context.empty())(traced, { signal });
-};
-
-/** Throws SyntaxError for what is not JSON. */
-const tokenJson = (answer: HttpResponse, limits: ReadLimits, secret: string): unknown => {
-  try {
-    return parseJson(answer.bytes, limits);
-  } catch (cause) {
-    if (cause instanceof LimitExceeded) throw tooLarge(answer, cause, [secret]);
-    throw cause instanceof SyntaxError ? cause : new SyntaxError("not in UTF-8", { cause });
-  }
 };

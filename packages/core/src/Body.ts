@@ -1,6 +1,6 @@
 // Bounded reading of response bodies.
 import { LimitExceeded } from "./ReadLimits.ts";
-import type { FetchResponse } from "./Fetch.ts";
+import type { FetchResponse, ResponseHeaders } from "./Fetch.ts";
 
 /** Bounds of one body, in bytes. */
 export interface BodyLimits {
@@ -14,7 +14,7 @@ export const defaultBodyLimits: BodyLimits = { maxBodyBytes: 64 * 1024 * 1024, m
 
 /** The whole body. Rejects with LimitExceeded as soon as a limit is passed, and with the error of the stream when it breaks. */
 export const readBody = async (response: FetchResponse, limits: BodyLimits): Promise<Uint8Array<ArrayBuffer>> => {
-  const announced = announcedLength(response);
+  const announced = announcedLength(response.headers);
   if (announced !== undefined && announced > limits.maxBodyBytes) {
     await response.body?.cancel();
     throw new LimitExceeded("maxBodyBytes", limits.maxBodyBytes);
@@ -22,23 +22,22 @@ export const readBody = async (response: FetchResponse, limits: BodyLimits): Pro
   // Reading in one go is cheaper. It is bounded where the length is known and no decompression can stretch it; another
   // origin's answer in a browser may be compressed without saying so here.
   // One that a custom `fetch` has made up has no address, and may announce what it likes.
-  const isBounded = announced !== undefined && (response.url ?? "") !== "" && !response.headers.has("content-encoding");
-  if (isBounded && response.type !== "cors") {
+  const isPlain = !response.headers.has("content-encoding") && response.type !== "cors";
+  if (isPlain && announced !== undefined && (response.url ?? "") !== "") {
     // `bytes()` spares a copy where the runtime has it (Node 22, browsers since 2025).
     const bytes = (await response.bytes?.()) ?? new Uint8Array(await response.arrayBuffer());
     if (bytes.byteLength > limits.maxDecodedBodyBytes)
       throw new LimitExceeded("maxDecodedBodyBytes", limits.maxDecodedBodyBytes);
     return bytes;
   }
-  const isPlain = !response.headers.has("content-encoding") && response.type !== "cors";
   return isPlain && limits.maxBodyBytes < limits.maxDecodedBodyBytes
     ? readStream(response, "maxBodyBytes", limits.maxBodyBytes)
     : readStream(response, "maxDecodedBodyBytes", limits.maxDecodedBodyBytes);
 };
 
-const announcedLength = (response: FetchResponse): number | undefined => {
-  const header = response.headers.get("content-length");
-  const length = header === null || header === "" ? Number.NaN : Number(header);
+/** The Content-Length, where it is a length. */
+export const announcedLength = (headers: ResponseHeaders): number | undefined => {
+  const length = Number(headers.get("content-length") || Number.NaN);
   return Number.isInteger(length) && length >= 0 ? length : undefined;
 };
 

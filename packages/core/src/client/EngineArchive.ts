@@ -4,16 +4,16 @@ import { base64Decode, base64Encode } from "@bufbuild/protobuf/wire";
 import type { Engine } from "@bytenite-engines/proto";
 import * as Effect from "effect/Effect";
 import type { EngineArchive } from "../ApiResponse.ts";
-import { counted, countRequest, newState, type AttemptPlan } from "../AttemptPlan.ts";
-import { attempts } from "../Attempts.ts";
-import { readBody } from "../Body.ts";
+import { announcedLength, readBody } from "../Body.ts";
 import { partsOfCall, type ClientParts } from "../ClientParts.ts";
 import { EngineError, type EngineErrorReason } from "../EngineError.ts";
-import type { EngineEvent, EventSubject } from "../EngineEvent.ts";
-import { AttemptFailure, failureOf } from "../Failure.ts";
-import { isLoopback } from "../HttpRules.ts";
+import type { EventSubject } from "../EngineEvent.ts";
+import { failureOf } from "../Failure.ts";
+import { boundedBytes, isLoopback } from "../HttpRules.ts";
 import { binaryErrors } from "../BinaryErrors.ts";
+import { sendOutside } from "../OutsideRequest.ts";
 import type { MessageParams } from "../Parameters.ts";
+import { attempted } from "../ReadLimits.ts";
 import { after, liveClock } from "../Timer.ts";
 import { Cancellation } from "../Cancellation.ts";
 import type { BodyReader, FetchResponse } from "../Fetch.ts";
@@ -39,7 +39,12 @@ export const openArchive = (
     return Effect.flatMap(callTag(fresh, "get", tag), ({ data: engine }) => {
       const expected = decodedHash(engine.hash);
       if (expected === undefined)
-        return Effect.fail(errorOf(fresh.baseUrl, undecodable("the engine has no SHA-256 to check its archive with")));
+        return Effect.fail(
+          errorOf(fresh.baseUrl, {
+            _tag: "Undecodable",
+            problem: "the engine has no SHA-256 to check its archive with",
+          }),
+        );
       const version = engine.version === "" ? tag : `${engine.name}@${engine.version}`;
       const link = Effect.map(callTag(fresh, "download", version, params), ({ data }) => data.engineLink);
       const opened = Effect.flatMap(link, (first) =>
@@ -53,12 +58,8 @@ export const openArchive = (
 const isExpired = ({ status }: EngineError): boolean => status === 403 || status === 404 || status === 410;
 
 const decodedHash = (text: string): Uint8Array | undefined => {
-  try {
-    const bytes = base64Decode(text);
-    return bytes.byteLength === 32 ? bytes : undefined;
-  } catch {
-    return undefined;
-  }
+  const bytes = attempted(() => base64Decode(text));
+  return bytes?.byteLength === 32 ? bytes : undefined;
 };
 
 interface OpenedLink {
@@ -78,43 +79,29 @@ export const openLink = (
   // What signs a link opens the archive: it is in no event and no error.
   const shown = publicUrl(link).replace(/[?#].*$/s, "");
   const subject: EventSubject = { endpoint: archiveEndpoint, url: shown };
-  const state = newState();
-  const emit = parts.emit ?? (() => {});
-  const plan: AttemptPlan<OpenedLink> = {
-    subject,
-    tracing: parts.tracing,
-    origin: new URL(link).origin,
-    settings: { ...parts.settings, hedging: undefined },
-    budget: parts.budgets(new URL(link).origin),
-    breaker: undefined,
-    emit,
-    state,
-    run: async (attempt, clock) => {
-      countRequest(state);
-      // Outlives the attempt.
-      const cancel = new Cancellation();
-      const stop = attempt.onAbort(() => cancel.abort(attempt.reason));
-      try {
-        // Nothing of ours goes to where the link leads: no token, no header.
-        const sent = body === undefined ? { method: "GET" } : { method: "PUT", body: body as Uint8Array<ArrayBuffer> };
-        const request = { url: link, headers: { accept: "*/*" }, ...sent };
-        const opened = await open(parts.fetch, request, cancel, async ({ response }) => {
-          const { status, headers } = response;
-          state.status = status;
-          if (status === 200) return { response };
-          return { answer: { url: shown, status, headers, bytes: await readBody(response, errorLimits) } };
-        });
-        if ("response" in opened) return { subject, response: opened.response, cancel };
-        throw failureOf(opened.answer, clock.currentTimeMillisUnsafe(), undefined, parts.settings.limits, binaryErrors);
-      } catch (cause) {
-        if (attempt.aborted) throw attempt.reason;
-        throw cause instanceof EngineError ? new AttemptFailure(cause.with({ url: shown })) : cause;
-      } finally {
-        stop();
-      }
-    },
-  };
-  const sent = Effect.mapError(attempts(plan), ({ error }) => error.with(counted(state)));
+  const sent = sendOutside(parts, subject, new URL(link).origin, async (attempt, clock, state) => {
+    // Outlives the attempt.
+    const cancel = new Cancellation();
+    const stop = attempt.onAbort(() => cancel.abort(attempt.reason));
+    try {
+      const sent = body === undefined ? { method: "GET" } : { method: "PUT", body: body as Uint8Array<ArrayBuffer> };
+      const request = { url: link, headers: { accept: "*/*" }, ...sent };
+      const opened = await open(parts.fetch, request, cancel, async ({ response }) => {
+        const { status, headers } = response;
+        state.status = status;
+        if (status === 200) return { subject, response, cancel };
+        const answer = { url: shown, status, headers, bytes: await readBody(response, errorLimits) };
+        return failureOf(answer, clock.currentTimeMillisUnsafe(), undefined, parts.settings.limits, binaryErrors);
+      });
+      if ("error" in opened) throw opened;
+      return opened;
+    } catch (cause) {
+      if (attempt.aborted) throw attempt.reason;
+      throw cause instanceof EngineError ? cause.with({ url: shown }) : cause;
+    } finally {
+      stop();
+    }
+  });
   return parts.tracing === undefined ? sent : parts.tracing.call(sent, archiveEndpoint, "");
 };
 
@@ -132,71 +119,56 @@ const linkProblem = (link: string, baseUrl: string): string | undefined => {
     : "the download link is neither https nor to this machine";
 };
 
-const archiveOf = (
-  parts: ClientParts,
-  engine: Engine,
-  expected: Uint8Array,
-  { subject, response, cancel }: OpenedLink,
-): EngineArchive => {
-  const announced = Number(response.headers.get("content-length") ?? Number.NaN);
-  const length = Number.isInteger(announced) && announced >= 0 ? announced : undefined;
+const archiveOf = (parts: ClientParts, engine: Engine, expected: Uint8Array, opened: OpenedLink): EngineArchive => {
+  const { headers } = opened.response;
+  const length = announcedLength(headers);
   let isTaken = false;
   const chunks = (): AsyncGenerator<Uint8Array, void, void> => {
     if (isTaken) throw new TypeError("the bytes of an archive can be had once");
     isTaken = true;
-    return checkedChunks({ parts, subject, response, cancel, expected, length });
+    return checkedChunks(parts, opened, expected, length);
   };
   return {
     engine,
-    mediaType: response.headers.get("content-type") ?? undefined,
+    mediaType: headers.get("content-type") ?? undefined,
     length,
     [Symbol.asyncIterator]: chunks,
-    bytes: async () => {
-      const parts: Array<Uint8Array> = [];
-      for await (const chunk of chunks()) parts.push(chunk);
-      const whole = new Uint8Array(parts.reduce((sum, { byteLength }) => sum + byteLength, 0));
-      let offset = 0;
-      for (const part of parts) {
-        whole.set(part, offset);
-        offset += part.byteLength;
-      }
-      return whole;
-    },
+    bytes: async () => (await boundedBytes(chunks(), Infinity)) ?? new Uint8Array(),
   };
 };
 
-interface Download {
-  readonly parts: ClientParts;
-  readonly subject: EventSubject;
-  readonly response: FetchResponse;
-  readonly cancel: Cancellation;
-  readonly expected: Uint8Array;
-  readonly length: number | undefined;
-}
-
-async function* checkedChunks(download: Download): AsyncGenerator<Uint8Array, void, void> {
-  const { parts, subject, response, cancel, expected, length } = download;
-  const { maxArchiveBytes } = parts.settings.limits;
+/** The bytes; their hash is checked at the end. */
+async function* checkedChunks(
+  { settings, emit }: ClientParts,
+  opened: OpenedLink,
+  expected: Uint8Array,
+  totalBytes: number | undefined,
+): AsyncGenerator<Uint8Array, void, void> {
+  const { subject, response, cancel } = opened;
+  const { maxArchiveBytes } = settings.limits;
+  const assertWithin = (bytes: number): void => {
+    if (bytes > maxArchiveBytes)
+      throw errorOf(subject.url, { _tag: "TooLarge", limit: "maxArchiveBytes", value: maxArchiveBytes });
+  };
   const reader = response.body?.getReader();
+  const hash = sha256.create();
   let isDone = false;
   try {
-    if (length !== undefined && length > maxArchiveBytes) throw errorOf(subject.url, tooLarge(maxArchiveBytes));
-    const hash = sha256.create();
-    let bytes = 0;
-    for (;;) {
-      const chunk = reader === undefined ? undefined : (await nextChunk(reader, download)).value;
+    assertWithin(totalBytes ?? 0);
+    for (let bytes = 0; ;) {
+      const chunk = reader && (await nextChunk(reader, opened, settings.attemptTimeoutMs)).value;
       if (chunk === undefined) break;
       bytes += chunk.byteLength;
-      if (bytes > maxArchiveBytes) throw errorOf(subject.url, tooLarge(maxArchiveBytes));
+      assertWithin(bytes);
       hash.update(chunk);
-      parts.emit?.(progressEvent(subject, bytes, length));
+      emit?.({ ...subject, type: "progress", direction: "download", bytes, totalBytes });
       yield chunk;
     }
     isDone = true;
     const found = hash.digest();
     if (!found.every((byte, index) => byte === expected[index])) {
       const problem = `the archive's SHA-256 is ${base64Encode(found)}, not the engine's hash: it was changed on its way, or the engine meanwhile`;
-      throw errorOf(subject.url, undecodable(problem));
+      throw errorOf(subject.url, { _tag: "Undecodable", problem });
     }
   } finally {
     if (!isDone) {
@@ -206,25 +178,17 @@ async function* checkedChunks(download: Download): AsyncGenerator<Uint8Array, vo
   }
 }
 
-const progressEvent = (subject: EventSubject, bytes: number, totalBytes: number | undefined): EngineEvent => ({
-  ...subject,
-  type: "progress",
-  direction: "download",
-  bytes,
-  totalBytes,
-});
-
 /** The next bytes; rejects where they break off, and where none come for as long as one attempt may take. */
 const nextChunk = async (
   reader: BodyReader,
-  { parts, subject, cancel, response }: Download,
+  { subject, cancel, response }: OpenedLink,
+  limitMs: number,
 ): ReturnType<BodyReader["read"]> => {
-  const { attemptTimeoutMs } = parts.settings;
   let stop: (() => void) | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    if (attemptTimeoutMs === Infinity) return;
-    stop = after(liveClock, attemptTimeoutMs, () => {
-      reject(errorOf(subject.url, { _tag: "TimedOut", scope: "attempt", limitMs: attemptTimeoutMs }));
+    if (limitMs === Infinity) return;
+    stop = after(liveClock, limitMs, () => {
+      reject(errorOf(subject.url, { _tag: "TimedOut", scope: "attempt", limitMs }));
       cancel.abort();
     });
   });
@@ -236,9 +200,5 @@ const nextChunk = async (
     stop?.();
   }
 };
-
-const tooLarge = (value: number): EngineErrorReason => ({ _tag: "TooLarge", limit: "maxArchiveBytes", value });
-
-const undecodable = (problem: string): EngineErrorReason => ({ _tag: "Undecodable", problem });
 
 const errorOf = (url: string, reason: EngineErrorReason): EngineError => new EngineError({ reason, url, attempts: 1 });

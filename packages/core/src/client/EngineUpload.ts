@@ -48,17 +48,22 @@ export const upload = (
     });
   });
 
-/** An archive that was sent to the server's storage: its link, and its digest as a header. */
-interface SentArchive {
-  readonly engineLink: string;
-  readonly headers: Readonly<Record<string, string>>;
-}
+/** Where a long archive is sent: an extension, to which other servers answer 404, 405 or 501. */
+const uploads = {
+  ...bindings.upload,
+  template: { source: "/uploads", segments: [{ kind: "literal", text: "uploads" }], variables: [] },
+} as const;
 
-/** Sends a long archive to where the server says, or nothing where it takes archives in requests only. */
-const sendByLink = (parts: EngineParts, archive: Uint8Array): Effect.Effect<SentArchive | undefined, EngineError> => {
+/** Sends a long archive to where the server says, or nothing where it takes archives in requests only. The link to it, and its digest as a header. */
+const sendByLink = (
+  parts: EngineParts,
+  archive: Uint8Array,
+): Effect.Effect<{ engineLink: string; headers: Readonly<Record<string, string>> } | undefined, EngineError> => {
   if (archive.byteLength <= longestInRequest) return Effect.succeed(undefined);
+  const method = { ...rpcOf("upload"), output: EngineMessageSchema, bindings: [uploads], isIdempotent: true };
+  const headers = { "upload-length": String(archive.byteLength) };
   const asked = Effect.catchIf(
-    Effect.map(askUploadLink(parts, archive.byteLength), ({ data }) => data.engineLink),
+    Effect.map(call<EngineMessage>(parts, method, {}, { headers }), ({ data }) => data.engineLink),
     ({ reason }: EngineError) => reason._tag === "NotFound" || reason._tag === "Unimplemented",
     () => Effect.succeed(""),
   );
@@ -74,32 +79,18 @@ const sendByLink = (parts: EngineParts, archive: Uint8Array): Effect.Effect<Sent
   });
 };
 
-/** Asks for a link to which an archive of so many bytes may be sent. An extension: other servers answer 404, 405 or 501. */
-const askUploadLink = (parts: EngineParts, bytes: number): Effect.Effect<ApiResponse<EngineMessage>, EngineError> => {
-  const template = { source: "/uploads", segments: [{ kind: "literal", text: "uploads" }], variables: [] } as const;
-  const method = {
-    ...rpcOf("upload"),
-    output: EngineMessageSchema,
-    bindings: [{ ...bindings.upload, template }],
-    isIdempotent: true,
-  };
-  return call<EngineMessage>(parts, method, {}, { headers: { "upload-length": String(bytes) } });
-};
-
 /** The parts with timeouts for so many bytes, and with progress events. */
 const forUpload = (parts: EngineParts, bytes: number): EngineParts => {
   const { attemptTimeoutMs, deadlineMs, retry } = parts.settings;
   const sendMs = bytes / uploadBytesPerMs;
-  const report = (url: string, sent: number): void =>
-    parts.emit?.({
-      endpoint: "upload",
-      url: publicUrl(url),
-      method: "POST",
-      type: "progress",
-      direction: "upload",
-      bytes: sent,
-      totalBytes: bytes,
-    });
+  const progress = {
+    type: "progress",
+    endpoint: "upload",
+    method: "POST",
+    direction: "upload",
+    totalBytes: bytes,
+  } as const;
+  const report = (url: string, bytes: number): void => parts.emit?.({ ...progress, url: publicUrl(url), bytes });
   return {
     ...parts,
     fetch: async (url, init) => {
@@ -118,70 +109,43 @@ const forUpload = (parts: EngineParts, bytes: number): EngineParts => {
 };
 
 /** What is looked at before an upload is sent again: whether the server has this archive under this tag. */
-const recovery = (
-  parts: EngineParts,
-  archive: Uint8Array,
-  { tag = "", activate = false, ifRevision }: UploadParams,
-): NonNullable<HttpCall<Engine>["recover"]> => {
-  return async (plan) => {
+const recovery =
+  (
+    parts: EngineParts,
+    archive: Uint8Array,
+    { tag = "", activate = false, ifRevision }: UploadParams,
+  ): NonNullable<HttpCall<Engine>["recover"]> =>
+  async (plan) => {
     const stored = await storedEngine(parts, plan, tag);
     if (stored === undefined) return ifRevision === undefined || ifRevision === 0 ? { "if-none-match": "*" } : {};
-    const { message } = stored;
-    if (message.hash === (await hashOf(archive))) {
-      if (!activate || message.status === "active") return stored;
+    const { hash, status, revision } = stored.message;
+    if (hash === (await hashOf(archive))) {
+      if (!activate || status === "active") return stored;
       // The same archive again changes its status only.
-    } else if (ifRevision !== undefined && message.revision !== ifRevision) {
+    } else if (ifRevision !== undefined && revision !== ifRevision) {
+      const serverMessage = `the engine has revision ${revision} and another archive: somebody else uploaded it, and this upload was not carried out or was overwritten`;
+      const reason = { _tag: "Conflict" } as const;
       throw new AttemptFailure(
-        new EngineError({
-          reason: { _tag: "Conflict" },
-          url: plan.url,
-          method: "POST",
-          ...counted(plan.state),
-          serverMessage: `the engine has revision ${message.revision} and another archive: somebody else uploaded it, and this upload was not carried out or was overwritten`,
-        }),
+        new EngineError({ reason, url: plan.url, method: "POST", ...counted(plan.state), serverMessage }),
       );
     }
-    return { "if-match": `"revision-${message.revision}"` };
+    return { "if-match": `"revision-${revision}"` };
   };
-};
 
 /** The engine under a tag as the server itself has it now; undefined where there is none. */
 const storedEngine = async (
   parts: EngineParts,
-  plan: RequestPlan,
+  { body: _, ...plan }: RequestPlan,
   tag: string,
 ): Promise<ReceivedBody<Engine> | undefined> => {
   const url = `${parts.baseUrl}${pathOf("get", tag) ?? ""}`;
   const headers = { ...parts.settings.headers, "cache-control": "no-cache, no-transform" };
-  const { clock, span, cancel, state, timer, hedge } = plan;
-  const reading: RequestPlan = {
-    clock,
-    span,
-    cancel,
-    state,
-    timer,
-    hedge,
-    url,
-    subject: {
-      endpoint: "get",
-      url,
-    },
-    settings: {
-      ...parts.settings,
-      headers,
-    },
-  };
+  const reading = { ...plan, url, subject: { endpoint: "get", url }, settings: { ...parts.settings, headers } };
   const answered = await request(parts, reading, mediaTypeOf("json"));
   if (answered.answer.status === 404) return undefined;
-  return {
-    answered,
-    ...readAnswer<Engine>(answered, reading, {
-      codec: parts.wire.codec,
-      output: EngineSchema,
-      responseBody: undefined,
-      isStrict: true,
-    }),
-  };
+  const { codec } = parts.wire;
+  const call = { codec, output: EngineSchema, responseBody: undefined, isStrict: true };
+  return { answered, ...readAnswer<Engine>(answered, reading, call) };
 };
 
 /** The SHA-256 of an archive as engines carry it, in base64. */
