@@ -92,23 +92,36 @@ export const withPartsOfCall = <A, P extends ClientParts>(
   options: CallOptions | undefined,
   others: ReadonlyArray<string>,
   call: (own: P) => Effect.Effect<A, EngineError>,
-): Effect.Effect<A, EngineError> =>
+): Effect.Effect<A, EngineError> => {
+  const own = (): P => {
+    if (options === undefined) return parts;
+    assertOptionNames(options, [...callOptionNames, ...others]);
+    assertSignal(options);
+    return partsOfCall(parts, options);
+  };
+  return orInvalid(parts.baseUrl, own, call);
+};
+
+/** A call with what `make` returns; what that throws is InvalidArgument, and nothing is sent. */
+export const orInvalid = <A, B>(
+  url: string,
+  make: () => A,
+  call: (made: A) => Effect.Effect<B, EngineError>,
+  method?: string,
+): Effect.Effect<B, EngineError> =>
   Effect.suspend(() => {
-    if (options === undefined) return call(parts);
-    let own: P;
+    let made: A;
     try {
-      assertOptionNames(options, [...callOptionNames, ...others]);
-      assertSignal(options);
-      own = partsOfCall(parts, options);
+      made = make();
     } catch (cause) {
-      return Effect.fail(invalidOptions(parts.baseUrl, cause));
+      return Effect.fail(invalidOptions(url, cause, method));
     }
-    return call(own);
+    return call(made);
   });
 
-/** The error of invalid options. */
-export const invalidOptions = (url: string, cause: unknown): EngineError =>
-  invalidArgument(url, cause instanceof Error ? cause.message : String(cause), undefined, cause);
+/** The error of invalid options or parameters. */
+export const invalidOptions = (url: string, cause: unknown, method?: string): EngineError =>
+  invalidArgument(url, cause instanceof Error ? cause.message : String(cause), method, cause);
 
 /** Settings without credentials in headers. */
 const withoutCredentials = (settings: CallSettings): CallSettings => ({

@@ -29,7 +29,8 @@ export type ReadName = Exclude<
 >;
 
 const rows: Readonly<Record<EndpointName, Endpoint>> = endpoints;
-const names = Object.keys(rows) as ReadonlyArray<EndpointName>;
+/** The names of all calls. */
+export const names = Object.keys(rows) as ReadonlyArray<EndpointName>;
 
 /** The names of the calls that only read engines. */
 export const readNames: ReadonlyArray<ReadName> = /* @__PURE__ */ names.filter(

@@ -9,10 +9,11 @@ import type { ApiResponse, Engine, EngineListResponse } from "./ApiResponse.ts";
 import type { EngineParts } from "./client/EngineCalls.ts";
 import { engineMethods, makeEngineParts } from "./client/EngineMethods.ts";
 import { defaultBaseUrl, type CallOptions } from "./ClientOptions.ts";
-import { invalidOptions, withPartsOfCall, type ClientParts } from "./ClientParts.ts";
+import { orInvalid, withPartsOfCall, type ClientParts } from "./ClientParts.ts";
+import { names } from "./Endpoint.ts";
 import type { EngineError as Plain } from "./EngineError.ts";
 import type { EngineError } from "./YieldableError.ts";
-import { endedEarly, firstPage, nextPage, smallerPage, tooManyPages, type PageRequest } from "./Paging.ts";
+import { firstPage, readPage, tooManyPages, type ListPage } from "./Paging.ts";
 import {
   effectful,
   plainOptions,
@@ -62,17 +63,13 @@ export interface EngineCalls extends Calls {
 /** The client of the engines API as an Effect service. */
 export class EngineClient extends Context.Service<EngineClient, EngineCalls>()("@bytenite-engines/core/EngineClient") {
   /** A client. Invalid options are an EngineError (InvalidArgument). */
-  static readonly layer = (options: EngineClientOptions = {}): Layer.Layer<EngineClient, EngineError> =>
-    Layer.effect(
+  static readonly layer = (options: EngineClientOptions = {}): Layer.Layer<EngineClient, EngineError> => {
+    const make = (): EngineCalls => makeCalls(makeEngineParts(plainOptions(options) ?? {}, tracing));
+    return Layer.effect(EngineClient, orInvalid(defaultBaseUrl, make, Effect.succeed)) as Layer.Layer<
       EngineClient,
-      Effect.suspend(() => {
-        try {
-          return Effect.succeed(EngineClient.of(makeCalls(makeEngineParts(plainOptions(options) ?? {}, tracing))));
-        } catch (cause) {
-          return Effect.fail(invalidOptions(defaultBaseUrl, cause) as EngineError);
-        }
-      }),
-    );
+      EngineError
+    >;
+  };
 
   /** A client whose options come from configuration: `layerConfig({ token: Config.Redacted("BYTENITE_TOKEN") })`. */
   static readonly layerConfig = (
@@ -88,16 +85,7 @@ export class EngineClient extends Context.Service<EngineClient, EngineCalls>()("
 const missing = (call: string) => (): Effect.Effect<never> =>
   Effect.die(new Error(`EngineClient.layerTest was not given the call ${call}`));
 
-const rpcNames = Object.keys({
-  list: 0,
-  get: 0,
-  status: 0,
-  upload: 0,
-  activate: 0,
-  deactivate: 0,
-  download: 0,
-  delete: 0,
-} satisfies Record<keyof Rpcs, 0>);
+const rpcNames = [...names, "delete"] satisfies ReadonlyArray<keyof Rpcs>;
 
 const missingCalls = {
   ...Object.fromEntries(rpcNames.map((name) => [name, missing(name)])),
@@ -113,13 +101,13 @@ const makeCalls = (parts: EngineParts): EngineCalls => {
     options: EngineCallOptions | undefined,
     call: (plain: CallOptions | undefined) => Effect.Effect<A, Plain>,
   ): Effect.Effect<A, Plain> => withPlainOptions(parts.baseUrl, options, call);
-  const listPages: EngineCalls["listPages"] = (params, options) =>
+  const listPages: EngineCalls["listPages"] = (params = {}, options) =>
     Stream.unwrap(
       Effect.map(
-        within(options, (plain) => withPartsOfCall(parts, plain, [], (own) => Effect.succeed(own))),
+        within(options, (plain) => withPartsOfCall(parts, plain, [], Effect.succeed)),
         (own) =>
-          pagesOf(own, params ?? {}, (page) =>
-            within(options, (plain) => Effect.map(methods.list(page.params, plain), ({ data }) => data)),
+          pagesOf(own, params, (params) =>
+            within(options, (plain) => Effect.map(methods.list(params, plain), ({ data }) => data)),
           ),
       ),
     ) as Stream.Stream<EngineListResponse, EngineError>;
@@ -139,29 +127,12 @@ const makeCalls = (parts: EngineParts): EngineCalls => {
 };
 
 /** The pages of a whole list; the next one is under way while one is used. */
-const pagesOf = (
-  own: ClientParts,
-  params: ListParams,
-  read: (page: PageRequest) => Effect.Effect<EngineListResponse, Plain>,
-): Stream.Stream<EngineListResponse, Plain> => {
-  const { maxPages, maxEnginesPerPage } = own.settings.limits;
-  const ask = (page: PageRequest): Effect.Effect<readonly [EngineListResponse, PageRequest | undefined], Plain> =>
-    read(page).pipe(
-      Effect.flatMap((answer) => {
-        const early = endedEarly(own, page, answer);
-        return early === undefined
-          ? Effect.succeed([answer, nextPage(page, answer, maxEnginesPerPage)] as const)
-          : Effect.fail(early);
-      }),
-      Effect.catch((error) => {
-        const smaller = smallerPage(page, error);
-        return smaller === undefined ? Effect.fail(error) : ask(smaller);
-      }),
-    );
+const pagesOf = (own: ClientParts, params: ListParams, list: ListPage): Stream.Stream<EngineListResponse, Plain> => {
+  const { maxPages } = own.settings.limits;
   const pages = Stream.paginate({ page: firstPage(params), pages: 1 }, ({ page, pages }) =>
     pages > maxPages
       ? Effect.fail(tooManyPages(own, maxPages))
-      : Effect.map(ask(page), ([answer, next]) => {
+      : Effect.map(readPage(own, page, list), ([answer, next]) => {
           const following = next === undefined ? undefined : { page: next, pages: pages + 1 };
           return [[answer], Option.fromUndefinedOr(following)] as const;
         }),

@@ -6,10 +6,10 @@ import * as Redacted from "effect/Redacted";
 import * as Schedule from "effect/Schedule";
 import type { ApiResponse } from "./ApiResponse.ts";
 import type { CallOptions, ClientOptions } from "./ClientOptions.ts";
-import { invalidOptions } from "./ClientParts.ts";
+import { orInvalid } from "./ClientParts.ts";
 import { isKeyed } from "./Credentials.ts";
 import type { EngineError as PlainError } from "./EngineError.ts";
-import { assertObject, assertOptionNames } from "./OptionNames.ts";
+import { assertObject, assertOptionNames, defined } from "./OptionNames.ts";
 import type { RetryPolicy } from "./Retry.ts";
 import type { Caller } from "./Run.ts";
 import type { ExpiringToken, TokenContext, TokenOption } from "./Token.ts";
@@ -65,13 +65,13 @@ export const plainOptions = <O extends EffectOptions>(options: O | undefined): P
   if (options === undefined) return undefined;
   assertObject(options);
   const { token, attemptTimeout, deadline, retry, ...rest } = options;
-  return {
-    ...rest,
-    ...(token === undefined ? {} : { token: token === null ? null : plainToken(token) }),
-    ...(attemptTimeout === undefined ? {} : { attemptTimeoutMs: millis("attemptTimeout", attemptTimeout) }),
-    ...(deadline === undefined ? {} : { deadlineMs: millis("deadline", deadline) }),
-    ...(retry === undefined ? {} : { retry: plainRetry(retry) }),
+  const plain = {
+    token: token === undefined || token === null ? token : plainToken(token),
+    attemptTimeoutMs: millis("attemptTimeout", attemptTimeout),
+    deadlineMs: millis("deadline", deadline),
+    retry: retry && plainRetry(retry),
   };
+  return { ...rest, ...defined(plain) };
 };
 
 /** A call with options in their plain form. Options that have none are InvalidArgument. */
@@ -79,16 +79,7 @@ export const withPlainOptions = <O extends EffectOptions, A>(
   url: string,
   options: O | undefined,
   call: (plain: Plain<O> | undefined) => Effect.Effect<A, PlainError>,
-): Effect.Effect<A, PlainError> =>
-  Effect.suspend(() => {
-    let plain: Plain<O> | undefined;
-    try {
-      plain = plainOptions(options);
-    } catch (cause) {
-      return Effect.fail(invalidOptions(url, cause));
-    }
-    return call(plain);
-  });
+): Effect.Effect<A, PlainError> => orInvalid(url, () => plainOptions(options), call);
 
 /** Each call, with options of Effect, as an effect of its data, and below `withResponse` of the whole response. */
 export const effectful = (url: string, callers: Readonly<Record<string, Caller<never>>>): object => {
@@ -106,7 +97,8 @@ export const effectful = (url: string, callers: Readonly<Record<string, Caller<n
   return { ...methods(({ data }) => data), withResponse: methods((answer) => answer) };
 };
 
-const millis = (name: string, input: Duration.Input): number => {
+const millis = (name: string, input: Duration.Input | undefined): number | undefined => {
+  if (input === undefined) return undefined;
   const duration = Duration.fromInput(input);
   if (duration._tag === "None" || Number.isNaN(input))
     throw new TypeError(
@@ -115,27 +107,21 @@ const millis = (name: string, input: Duration.Input): number => {
   return Duration.toMillis(duration.value);
 };
 
-const retryTimes = {
-  baseDelay: "baseDelayMs",
-  throttledBaseDelay: "throttledBaseDelayMs",
-  maxDelay: "maxDelayMs",
-  maxRetryAfter: "maxRetryAfterMs",
-} as const;
-
 const plainRetry = (retry: EffectRetryPolicy): Partial<RetryPolicy> => {
   assertOptionNames(retry, retryNames, "retry");
   const { schedule, baseDelay, throttledBaseDelay, maxDelay, maxRetryAfter, ...plain } = retry;
-  const times = Object.entries({ baseDelay, throttledBaseDelay, maxDelay, maxRetryAfter }).flatMap(([name, input]) =>
-    input === undefined ? [] : [[retryTimes[name as keyof typeof retryTimes], millis(`retry.${name}`, input)]],
-  );
-  return {
-    ...(schedule === undefined ? {} : { maxAttempts: Infinity, backoff: backoffOf(schedule) }),
-    ...plain,
-    ...Object.fromEntries(times),
+  const times = {
+    baseDelayMs: millis("retry.baseDelay", baseDelay),
+    throttledBaseDelayMs: millis("retry.throttledBaseDelay", throttledBaseDelay),
+    maxDelayMs: millis("retry.maxDelay", maxDelay),
+    maxRetryAfterMs: millis("retry.maxRetryAfter", maxRetryAfter),
   };
+  const backoff = schedule && { maxAttempts: Infinity, backoff: backoffOf(schedule) };
+  return { ...backoff, ...plain, ...defined(times) };
 };
 
-const retryNames = ["maxAttempts", "factor", "schedule", ...Object.entries(retryTimes).flat()];
+const retryTimes = ["baseDelay", "throttledBaseDelay", "maxDelay", "maxRetryAfter"];
+const retryNames = ["maxAttempts", "factor", "schedule", ...retryTimes.flatMap((name) => [name, `${name}Ms`])];
 
 /** The delays of a schedule; undefined at its end. */
 const backoffOf =

@@ -40,5 +40,7 @@ export const hasMethods = (value: unknown, ...names: ReadonlyArray<string>): boo
   names.every((name) => typeof (value as Readonly<Record<string, unknown>>)[name] === "function");
 
 /** The values that are not undefined. */
-export const defined = <T extends object>(values: T | undefined): T =>
+export const defined = <T extends object>(
+  values: T | undefined,
+): { readonly [K in keyof T]?: Exclude<T[K], undefined> } =>
   Object.fromEntries(Object.entries(values ?? {}).filter(([, value]) => value !== undefined)) as T;

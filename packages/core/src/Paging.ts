@@ -1,4 +1,5 @@
 // The pages of a whole list, and their sizes.
+import * as Effect from "effect/Effect";
 import type { EngineListResponse } from "./ApiResponse.ts";
 import type { ClientParts } from "./ClientParts.ts";
 import { EngineError } from "./EngineError.ts";
@@ -46,6 +47,27 @@ export const smallerPage = ({ params, size }: PageRequest, { reason }: EngineErr
 };
 
 const limitOf = (params: ListParams): number | undefined => params.limit ?? params.pagination?.limit;
+
+/** Reads one page. */
+export type ListPage = (params: ListParams) => Effect.Effect<EngineListResponse, EngineError>;
+
+/** Reads a page, in smaller ones where the server refuses its size; and what the page after it is. */
+export const readPage = (
+  own: ClientParts,
+  page: PageRequest,
+  list: ListPage,
+): Effect.Effect<readonly [EngineListResponse, PageRequest | undefined], EngineError> =>
+  list(page.params).pipe(
+    Effect.flatMap((answer) => {
+      const early = endedEarly(own, page, answer);
+      if (early !== undefined) return Effect.fail(early);
+      return Effect.succeed([answer, nextPage(page, answer, own.settings.limits.maxEnginesPerPage)] as const);
+    }),
+    Effect.catch((error) => {
+      const smaller = smallerPage(page, error);
+      return smaller === undefined ? Effect.fail(error) : readPage(own, smaller, list);
+    }),
+  );
 
 /** The failure of an empty page with `hasNext`. */
 export const endedEarly = (

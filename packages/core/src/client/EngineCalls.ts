@@ -4,10 +4,10 @@ import type { EngineMessage } from "@bytenite-engines/proto";
 import * as Effect from "effect/Effect";
 import type { ApiResponse, ResponseOf } from "../ApiResponse.ts";
 import type { CallOptions } from "../ClientOptions.ts";
-import { withPartsOfCall, type ClientParts } from "../ClientParts.ts";
+import { orInvalid, withPartsOfCall, type ClientParts } from "../ClientParts.ts";
 import { newMessage } from "../Descriptor.ts";
 import { endpoints, isPathTag, readNames, type EndpointName } from "../Endpoint.ts";
-import { invalidArgument, type EngineError } from "../EngineError.ts";
+import type { EngineError } from "../EngineError.ts";
 import { parseTag } from "../EngineTag.ts";
 import { EngineMessageSchema } from "../gen/descriptors.ts";
 import { bindings } from "../gen/endpoints.ts";
@@ -60,15 +60,7 @@ export const made = <A>(
   { baseUrl }: ClientParts,
   method: string,
   make: () => Effect.Effect<A, EngineError>,
-): Effect.Effect<A, EngineError> =>
-  Effect.suspend(() => {
-    try {
-      return make();
-    } catch (cause) {
-      if (!(cause instanceof TypeError || cause instanceof RangeError)) throw cause;
-      return Effect.fail(invalidArgument(`${baseUrl}/engines`, cause.message, method));
-    }
-  });
+): Effect.Effect<A, EngineError> => orInvalid(`${baseUrl}/engines`, make, (call) => call, method);
 
 /** One page of engines. */
 const list = (

@@ -2,8 +2,9 @@
 import * as Effect from "effect/Effect";
 import type { EngineListResponse } from "../ApiResponse.ts";
 import { withPartsOfCall } from "../ClientParts.ts";
-import { EngineError } from "../EngineError.ts";
-import { endedEarly, firstPage, nextPage, smallerPage, tooManyPages, type PageRequest } from "../Paging.ts";
+import type { EngineError } from "../EngineError.ts";
+import type { ListParams } from "../Parameters.ts";
+import { firstPage, readPage, tooManyPages, type PageRequest } from "../Paging.ts";
 import { promised, run } from "../Run.ts";
 import type { EngineMethods, EngineParts } from "./EngineCalls.ts";
 import type { Calls, CallsWithResponse, PromiseCallOptions, PromiseEngineClient } from "./PromiseClient.ts";
@@ -18,21 +19,12 @@ export const promiseCalls = (
       withPartsOfCall(parts, options, ["signal"], (own) => Effect.succeed(own)),
       options.signal,
     );
-    const { maxPages, maxEnginesPerPage } = own.settings.limits;
+    const { maxPages } = own.settings.limits;
     const left = new AbortController();
     const signal = options.signal === undefined ? left.signal : AbortSignal.any([options.signal, left.signal]);
-    const ask = async (page: PageRequest): Promise<readonly [EngineListResponse, PageRequest | undefined]> => {
-      try {
-        const { data } = await run(methods.list(page.params, { ...options, signal } as PromiseCallOptions), signal);
-        const early = endedEarly(own, page, data);
-        if (early !== undefined) throw early;
-        return [data, nextPage(page, data, maxEnginesPerPage)];
-      } catch (error) {
-        const smaller = error instanceof EngineError ? smallerPage(page, error) : undefined;
-        if (smaller === undefined) throw error;
-        return ask(smaller);
-      }
-    };
+    const list = (params: ListParams): Effect.Effect<EngineListResponse, EngineError> =>
+      Effect.map(methods.list(params, { ...options, signal } as PromiseCallOptions), ({ data }) => data);
+    const ask = (page: PageRequest) => run(readPage(own, page, list), signal);
     try {
       let asked = ask(firstPage(params ?? {}));
       for (let pages = 1; ; pages++) {

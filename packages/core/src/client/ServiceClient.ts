@@ -13,7 +13,7 @@ import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import type { ApiResponse } from "../ApiResponse.ts";
 import type { CallOptions, ClientOptions } from "../ClientOptions.ts";
-import { invalidOptions, makeClientParts, withPartsOfCall } from "../ClientParts.ts";
+import { invalidOptions, makeClientParts, orInvalid, withPartsOfCall } from "../ClientParts.ts";
 import { promised, type Caller } from "../Run.ts";
 import { tracing } from "../Spans.ts";
 import type { EngineError } from "../EngineError.ts";
@@ -184,11 +184,5 @@ export const serviceClientLayer = <Identifier, S extends DescService>(
 ): Layer.Layer<Identifier, EngineError> =>
   Layer.effect(
     key,
-    Effect.suspend(() => {
-      try {
-        return Effect.succeed(makeServiceClient(service, options));
-      } catch (cause) {
-        return Effect.fail(invalidOptions(String(options.baseUrl), cause));
-      }
-    }),
+    orInvalid(String(options.baseUrl), () => makeServiceClient(service, options), Effect.succeed),
   );
