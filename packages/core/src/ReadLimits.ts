@@ -35,12 +35,12 @@ export class LimitExceeded extends RangeError {
 export const tooDeep = (maxJsonDepth: number): LimitExceeded =>
   new LimitExceeded("maxJsonDepth", maxJsonDepth, `JSON nested deeper than maxJsonDepth = ${maxJsonDepth}`);
 
-/** What a reader gives; undefined where it throws. LimitExceeded is thrown on. */
-export const attempted = <A>(read: () => A): A | undefined => {
+/** What a reader gives; undefined where it throws. LimitExceeded is thrown on, unless `ignoresLimits`. */
+export const attempted = <A>(read: () => A, ignoresLimits = false): A | undefined => {
   try {
     return read();
   } catch (cause) {
-    if (cause instanceof LimitExceeded) throw cause;
+    if (cause instanceof LimitExceeded && !ignoresLimits) throw cause;
     return undefined;
   }
 };

@@ -1,11 +1,11 @@
 // Decoding of response bodies in their actual format.
-import type { DescField, DescMessage, JsonValue, Message, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { DescField, DescMessage, JsonValue, Message, MessageInitShape } from "@bufbuild/protobuf";
 import type { BinaryErrors } from "./BinaryErrors.ts";
 import type { WellKnownText } from "./http-rule/FieldText.ts";
 import type { BodyPart } from "./http-rule/HttpRule.ts";
 import { formatOf, type Format } from "./MediaType.ts";
-import type { BytesReader } from "./MessageReader.ts";
-import { LimitExceeded, parseJson, type ReadLimits } from "./ReadLimits.ts";
+import type { ProtobufReader } from "./MessageReader.ts";
+import { attempted, LimitExceeded, parseJson, type ReadLimits } from "./ReadLimits.ts";
 import { noUnknownFields, type UnknownFields } from "./UnknownFields.ts";
 
 /** How the messages of a service are made, written and read. */
@@ -19,8 +19,6 @@ export interface MessageCodec {
     json: JsonValue,
     limits: ReadLimits,
   ) => { readonly message: Message; readonly unknownFields: UnknownFields };
-  readonly readBytes: BytesReader;
-  /** The same of bytes alone. */
   readonly readProtobuf: ProtobufReader;
   /** How errors in protobuf are read; undefined: they are not. */
   readonly errors: BinaryErrors | undefined;
@@ -33,13 +31,6 @@ export interface MessageCodec {
   /** The text of well-known types in paths and queries; undefined: there are none. */
   readonly wellKnown: WellKnownText | undefined;
 }
-
-/** Reads the protobuf of a body. */
-export type ProtobufReader = <D extends DescMessage>(
-  schema: D,
-  bytes: Uint8Array,
-  limits: ReadLimits,
-) => MessageShape<D>;
 
 /** A body as it arrived. */
 export interface RawBody {
@@ -97,14 +88,16 @@ export const decodeBody = (
   // JSON other than an object is not tried as protobuf: `[]` would decode as revision 93.
   if (labelled === "json" || looksLikeJson(bytes)) {
     const isCertain = bytes[0] === openingBrace;
-    const json = jsonIn(bytes, limits, labelled !== "json" && !isCertain);
+    const isDoubtful = labelled !== "json" && !isCertain;
+    const json = attempted(() => parseJson(bytes, limits), isDoubtful);
     if (json !== undefined) return readJson(codec, schema, field, json, limits);
     // JSON's white space is also how a protobuf message may begin.
     if (isCertain) throw new UnreadableBody("malformed JSON, or not in UTF-8");
   }
   if (labelled === undefined)
     throw new UnreadableBody(`its Content-Type is ${contentType ?? "missing"}, and it is not JSON`);
-  if (labelled === "json" && !(readVerified !== undefined && isProtobuf(codec, schema, bytes, limits)))
+  const isProtobuf = (): boolean => attempted(() => codec.readProtobuf(schema, bytes, limits)) !== undefined;
+  if (labelled === "json" && !(readVerified !== undefined && isProtobuf()))
     throw new UnreadableBody("it is labelled JSON, and is none, or is not in UTF-8");
   return readBinary(codec, schema, field, bytes, limits, readVerified ?? codec.readProtobuf);
 };
@@ -117,16 +110,6 @@ const looksLikeJson = (bytes: Uint8Array): boolean => {
   let index = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
   while (bytes[index] === 0x20 || bytes[index] === 0x09 || bytes[index] === 0x0a || bytes[index] === 0x0d) index += 1;
   return bytes[index] === openingBrace;
-};
-
-/** The JSON, or undefined. LimitExceeded is ignored for bytes that may be protobuf. */
-const jsonIn = (bytes: Uint8Array, limits: ReadLimits, isDoubtful: boolean): JsonValue | undefined => {
-  try {
-    return parseJson(bytes, limits);
-  } catch (cause) {
-    if (cause instanceof LimitExceeded && !isDoubtful) throw cause;
-    return undefined;
-  }
 };
 
 const readJson = (
@@ -168,15 +151,5 @@ const readBinary = (
     if (cause instanceof LimitExceeded || cause instanceof UnreadableBody || cause instanceof UnverifiedProtobuf)
       throw cause;
     throw new UnreadableBody(`its protobuf is not a ${schema.typeName}`, { cause });
-  }
-};
-
-const isProtobuf = (codec: MessageCodec, schema: DescMessage, bytes: Uint8Array, limits: ReadLimits): boolean => {
-  try {
-    codec.readProtobuf(schema, bytes, limits);
-    return true;
-  } catch (cause) {
-    if (cause instanceof LimitExceeded) throw cause;
-    return false;
   }
 };

@@ -40,7 +40,6 @@ const codec: MessageCodec = {
     return new TextEncoder().encode(JSON.stringify(json));
   },
   readJson: decodeJsonWithin,
-  readBytes: noProtobuf,
   readProtobuf: noProtobuf,
   errors: undefined,
   around: noProtobuf,

@@ -8,7 +8,7 @@ import { isSet } from "../http-rule/FieldText.ts";
 import type { PathField } from "../http-rule/HttpRule.ts";
 import { decodeJsonWithin } from "../JsonReader.ts";
 import type { Format } from "../MediaType.ts";
-import { readMessage, readOwn } from "../MessageReader.ts";
+import { readMessage } from "../MessageReader.ts";
 import type { MessageCodec } from "../Reading.ts";
 
 /** Reads all messages, and writes the only one that is a body: EngineMessage. */
@@ -16,7 +16,6 @@ export const engineCodec: MessageCodec = {
   create: newMessage,
   encode: (_schema, message, { pathFields }, format) => encoded(message, pathFields, format),
   readJson: decodeJsonWithin,
-  readBytes: readOwn,
   readProtobuf: readMessage,
   errors: binaryErrors,
   around: ({ typeName }) => {

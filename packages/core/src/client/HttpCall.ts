@@ -10,14 +10,8 @@ import type { EngineError } from "../EngineError.ts";
 import type { EventSubject } from "../EngineEvent.ts";
 import { AttemptFailure, failureOf, responseError, tooLarge, wasNotProcessed } from "../Failure.ts";
 import { mediaTypeOf, type Format } from "../MediaType.ts";
-import {
-  decodeBody,
-  UnreadableBody,
-  UnverifiedProtobuf,
-  type DecodedBody,
-  type MessageCodec,
-  type ProtobufReader,
-} from "../Reading.ts";
+import type { ProtobufReader } from "../MessageReader.ts";
+import { decodeBody, UnreadableBody, UnverifiedProtobuf, type DecodedBody, type MessageCodec } from "../Reading.ts";
 import { LimitExceeded } from "../ReadLimits.ts";
 import { request, type Answered, type RequestPlan } from "../Requester.ts";
 import { redact } from "../Secret.ts";

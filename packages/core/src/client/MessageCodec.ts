@@ -19,12 +19,11 @@ import {
 } from "@bufbuild/protobuf";
 import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";
 import { binaryErrors } from "../BinaryErrors.ts";
-import { readAny } from "../CountedMessage.ts";
 import { hasImplicitPresence } from "../Descriptor.ts";
 import { localValue, wellKnownText } from "../http-rule/FieldText.ts";
 import type { PathField } from "../http-rule/HttpRule.ts";
 import { decodeJsonWithin } from "../JsonReader.ts";
-import { MessageBytes } from "../MessageBytes.ts";
+import { readAnyMessage } from "../MessageReader.ts";
 import type { MessageCodec } from "../Reading.ts";
 import { LimitExceeded, tooDeep, type ReadLimits } from "../ReadLimits.ts";
 
@@ -39,8 +38,7 @@ export const serviceCodec = (service: DescService, types: Registry | undefined):
       return format === "protobuf" ? binaryBody(schema, rest, field) : jsonBody(schema, rest, field, registry());
     },
     readJson: (schema, json, limits) => readJson(schema, json, limits, registry),
-    readBytes: readAny,
-    readProtobuf: (schema, bytes, limits) => readAny(schema, new MessageBytes(bytes, limits), limits),
+    readProtobuf: readAnyMessage,
     errors: binaryErrors,
     around: (schema, field, part) => {
       const message = reflect(schema);

@@ -3,8 +3,9 @@ import type { Message } from "@bufbuild/protobuf";
 import type { ClientParts } from "../ClientParts.ts";
 import { AttemptFailure } from "../Failure.ts";
 import { mediaTypeOf } from "../MediaType.ts";
+import type { ProtobufReader } from "../MessageReader.ts";
 import { assertOptionNames } from "../OptionNames.ts";
-import { UnverifiedProtobuf, type ProtobufReader } from "../Reading.ts";
+import { UnverifiedProtobuf } from "../Reading.ts";
 import { request, type Answered, type RequestPlan } from "../Requester.ts";
 import { schemaDigestHeader } from "../SchemaDigest.ts";
 import {
@@ -57,7 +58,7 @@ const receiveVerified = async <M extends Message>(
   const isChosen = call.format === "verify" && call.isComparable;
   const choice: FormatChoice = isChosen
     ? known.choose(clock.currentTimeMillisUnsafe(), key)
-    : { format: call.format === "protobuf" ? "protobuf" : "json", reserved: 0 };
+    : { format: call.format === "protobuf" ? "protobuf" : "json", isProbe: false };
   try {
     const answered = await request(parts, plan, mediaTypeOf(choice.format));
     if (choice.format === "protobuf" && isChosen && answered.answer.status === 406) {
@@ -71,8 +72,8 @@ const receiveVerified = async <M extends Message>(
     const isNamed = typeof named === "boolean" ? named : await named;
     let isSample = false;
     const onNews = (news: VerificationNews): void => parts.emit?.({ ...subject, ...news });
-    const readVerified: ProtobufReader = (schema, bytes, limits) => {
-      const verified = known.read(schema, bytes, isNamed, limits, onNews, call.codec.readBytes);
+    const readVerified: ProtobufReader = (schema, bytes, limits = settings.limits) => {
+      const verified = known.read(schema, bytes, isNamed, limits, onNews, call.codec.readProtobuf);
       if (verified === undefined) throw new UnverifiedProtobuf(schema, bytes);
       isSample = verified.isSample;
       return verified.message;

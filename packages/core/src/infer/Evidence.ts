@@ -1,9 +1,7 @@
 // Possible field numbers, from pairs of protobuf and JSON responses.
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
-import { encodingsOf, matches, type Allowed } from "../verify/FieldMatch.ts";
-import { type Encoding } from "../verify/WireFields.ts";
-import { isPlain, isPopulated, type Values } from "../verify/Sameness.ts";
-import type { WireFields } from "../verify/WireFields.ts";
+import { encodingsOf, isPlain, isPopulated, matches, type Allowed, type Values } from "../verify/FieldMatch.ts";
+import type { Encoding, WireFields } from "../verify/WireFields.ts";
 
 /** A possible number of a field, with the field's encoding. */
 export interface Candidate {

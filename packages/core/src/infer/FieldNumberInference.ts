@@ -7,11 +7,11 @@ import { engineCodec } from "../client/EngineCodec.ts";
 import { decodeBody } from "../Reading.ts";
 import { defaultReadLimits } from "../ReadLimits.ts";
 import type { HttpResponse, HttpRequest } from "../Transport.ts";
-import { sameBytes, sameMessage } from "../verify/Sameness.ts";
-import { sameWire } from "../verify/WireFields.ts";
+import { sameBytes, sameMessage } from "../verify/FieldMatch.ts";
 import { noEvidence, type Evidence } from "./Evidence.ts";
 import { addPair, type Fit } from "./Pair.ts";
 import { profileOf, type Profile } from "./Profile.ts";
+import { sameWire } from "./SameWire.ts";
 import { solve } from "./Solution.ts";
 
 /** A pair that left numbers without a field. */

@@ -1,11 +1,9 @@
 // Evidence from one pair of responses.
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { allowedBy, evidenceOf, withRecord, type Evidence, type MessageEvidence } from "./Evidence.ts";
-import { encodingsOf } from "../verify/FieldMatch.ts";
-import { wireTypeOf } from "../verify/WireFields.ts";
 import type { Solve } from "./Numbering.ts";
-import { isPlain, type Values } from "../verify/Sameness.ts";
-import { maxRootFields, tryWireFields, type Occurrence, type WireFields } from "../verify/WireFields.ts";
+import { encodingsOf, isPlain, type Values } from "../verify/FieldMatch.ts";
+import { maxRootFields, tryWireFields, wireTypeOf, type Occurrence, type WireFields } from "../verify/WireFields.ts";
 
 /** Most messages of one type that are read from one pair. */
 export const maxRecordsPerPair = 256;

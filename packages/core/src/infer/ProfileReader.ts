@@ -8,9 +8,8 @@ import { messageNames } from "../gen/readers.ts";
 import { MessageBytes } from "../MessageBytes.ts";
 import { readMessageFrom } from "../MessageReader.ts";
 import { LimitExceeded, type ReadLimits } from "../ReadLimits.ts";
-import { encodingsOf } from "../verify/FieldMatch.ts";
+import { isPlain, ownEncoding } from "../verify/FieldMatch.ts";
 import { wireTypeOf, type Encoding } from "../verify/WireFields.ts";
-import { isPlain } from "../verify/Sameness.ts";
 import type { FieldNumbers } from "../verify/SchemaVerifier.ts";
 import { evidenceOf } from "./Evidence.ts";
 import type { Numbering, Numberings } from "./Numbering.ts";
@@ -170,5 +169,4 @@ const fieldMeaning = (field: DescField, number: number, encoding: Encoding): rea
   return [tagOf(number, wireType), { number, wireType, tag, encoding, keptAs: 0 }];
 };
 
-const ownEncoding = (field: DescField): Encoding => encodingsOf(field)[0] ?? "message";
 const tagOf = (number: number, wireType: WireType): number => number * 8 + wireType;

@@ -1,11 +1,47 @@
-// Comparison of protobuf bytes with a JSON value.
-import { ScalarType, type DescField, type DescMessage } from "@bufbuild/protobuf";
+// Comparison of protobuf with JSON.
+import { ScalarType, type DescField, type DescMessage, type Message } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { readTimestamp } from "../gen/readers.ts";
-import { MessageBytes } from "../MessageBytes.ts";
-import { isPlain, isPopulated, sameBytes, sameLink, type Values } from "./Sameness.ts";
+import { attempted } from "../ReadLimits.ts";
 import { tryWireFields, wireTypeOf, type Encoding, type Occurrence, type WireFields } from "./WireFields.ts";
+
+/** A message by the local names of its fields. */
+export type Values = Readonly<Record<string, unknown>>;
+
+/** A message that is an object in JSON, unlike a Timestamp. */
+export const isPlain = (message: DescMessage): boolean => !message.typeName.startsWith("google.protobuf.");
+
+/** Whether a value must be on the wire: set messages, and scalars that are not zero or empty. */
+export const isPopulated = (value: unknown): boolean =>
+  Array.isArray(value) || value instanceof Uint8Array ? value.length > 0 : Boolean(value) || Number.isNaN(value);
+
+export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, index) => byte === b[index]);
+
+/** Whether two links differ at most in their query, which has the signature. */
+const address = /^https?:[^?]*\?/;
+export const sameLink = (a: string, b: string): boolean => {
+  const [start] = address.exec(a) ?? [];
+  return start !== undefined && b.startsWith(start);
+};
+
+/** Whether protobuf and JSON of a message are equal in all fields of the schema. */
+export const sameMessage = (schema: DescMessage, protobuf: Message, json: Message): boolean =>
+  schema.fields.every((field) => {
+    const a = (protobuf as unknown as Values)[field.localName];
+    const b = (json as unknown as Values)[field.localName];
+    if (!Array.isArray(a)) return sameItem(field, a, b);
+    return Array.isArray(b) && a.length === b.length && a.every((item, index) => sameItem(field, item, b[index]));
+  });
+
+const sameItem = (field: DescField, a: unknown, b: unknown): boolean => {
+  if (field.message !== undefined && a !== undefined && b !== undefined) {
+    return sameMessage(field.message, a as Message, b as Message);
+  }
+  if (a instanceof Uint8Array) return sameBytes(a, b as Uint8Array);
+  if (typeof a === "string") return a === b || sameLink(a, b as string);
+  // JSON has the shortest form of a binary32.
+  return Object.is(field.scalar === ScalarType.FLOAT ? Math.fround(b as number) : b, a) || a === b;
+};
 
 /** Whether a field of a nested message may have a number. */
 export type Allowed = (message: DescMessage, field: DescField, number: number, encoding: Encoding) => boolean;
@@ -22,6 +58,9 @@ export const encodingsOf = (field: DescField): ReadonlyArray<Encoding> => {
   if (field.message !== undefined) return ["message"];
   return field.scalar === undefined ? [] : (alternatives[field.scalar] ?? [field.scalar]);
 };
+
+/** Its encoding in our contract. */
+export const ownEncoding = (field: DescField): Encoding => encodingsOf(field)[0] ?? "message";
 
 /**
  * Whether the occurrences of a number, in that encoding, can be the value of the field. Tolerates defaults that are written and queries of
@@ -59,16 +98,9 @@ const listMatches = (
   const wireType = wireTypeOf(encoding);
   if (field.message !== undefined) {
     const { message } = field;
-    return (
-      occurrences.length === values.length &&
-      occurrences
-        .slice(0, maxItems)
-        .every(
-          (occurrence, index) =>
-            occurrence.wireType === wireType &&
-            messageMatches(message, [occurrence.data], values[index] as Values, allowed),
-        )
-    );
+    const isSame = ({ wireType: of, data }: Occurrence, index: number): boolean =>
+      of === wireType && messageMatches(message, [data], values[index] as Values, allowed);
+    return occurrences.length === values.length && occurrences.slice(0, maxItems).every(isSame);
   }
   const items: Array<Uint8Array> = [];
   for (const occurrence of occurrences) {
@@ -82,16 +114,13 @@ const listMatches = (
   );
 };
 
-/** The items of a packed list. */
-const unpack = (wireType: WireType, packed: Uint8Array, items: Array<Uint8Array>): boolean => {
-  const reader = new BinaryReader(packed);
-  try {
+/** Adds the items of a packed list; undefined where it is malformed. */
+const unpack = (wireType: WireType, packed: Uint8Array, items: Array<Uint8Array>): true | undefined =>
+  attempted(() => {
+    const reader = new BinaryReader(packed);
     while (reader.pos < reader.len) items.push(reader.skip(wireType));
     return true;
-  } catch {
-    return false;
-  }
-};
+  });
 
 const utf8 = new TextEncoder();
 const text = new TextDecoder();
@@ -100,16 +129,13 @@ const scalarMatches = (scalar: ScalarType, data: Uint8Array, value: unknown): bo
   if (scalar === ScalarType.STRING)
     return sameBytes(data, utf8.encode(value as string)) || sameLink(value as string, text.decode(data));
   if (scalar === ScalarType.BYTES) return sameBytes(data, value as Uint8Array);
-  try {
-    const wire = new BinaryReader(data)[readers[scalar]]();
-    // A message with other field numbers may have 2 here.
-    if (scalar === ScalarType.BOOL) return BigInt(wire) === BigInt(value as boolean);
-    // JSON has the shortest form of a binary32.
-    const expected = scalar === ScalarType.FLOAT ? Math.fround(value as number) : value;
-    return wire === expected || (Number.isNaN(wire) && Number.isNaN(expected));
-  } catch {
-    return false;
-  }
+  const wire = attempted(() => new BinaryReader(data)[readers[scalar]]());
+  if (wire === undefined) return false;
+  // A message with other field numbers may have 2 here.
+  if (scalar === ScalarType.BOOL) return BigInt(wire) === BigInt(value as boolean);
+  // JSON has the shortest form of a binary32.
+  const expected = scalar === ScalarType.FLOAT ? Math.fround(value as number) : value;
+  return wire === expected || (Number.isNaN(wire) && Number.isNaN(expected));
 };
 
 const readers = {
@@ -135,11 +161,16 @@ const messageMatches = (
   allowed: Allowed,
 ): boolean => {
   if (value === undefined) return payloads.every(({ length }) => length === 0);
-  if (isPlain(message)) {
-    const wire = tryWireFields(payloads);
-    return wire !== undefined && message.fields.every((field) => carried(message, field, wire, value, allowed));
-  }
-  return message.typeName === "google.protobuf.Timestamp" && payloads.every((payload) => isTimestamp(payload, value));
+  const wire = tryWireFields(payloads);
+  if (wire === undefined) return false;
+  if (isPlain(message)) return message.fields.every((field) => carried(message, field, wire, value, allowed));
+  // The numbers of Google's messages are public.
+  const { fields } = message;
+  return (
+    message.typeName === "google.protobuf.Timestamp" &&
+    [...wire.keys()].every((number) => fields.some((field) => field.number === number)) &&
+    fields.every((field) => matches(field, ownEncoding(field), wire.get(field.number), value[field.localName], allowed))
+  );
 };
 
 /** Whether a number of the nested message may be the field's, if the field must be on the wire. */
@@ -152,21 +183,9 @@ const carried = (
 ): boolean => {
   const value = values[field.localName];
   if (!isPopulated(value)) return true;
-  for (const [number, occurrences] of wire) {
-    for (const encoding of encodingsOf(field)) {
-      if (allowed(message, field, number, encoding) && matches(field, encoding, occurrences, value, allowed))
-        return true;
-    }
-  }
-  return false;
-};
-
-const isTimestamp = (payload: Uint8Array, value: Values): boolean => {
-  try {
-    const wire = readTimestamp(new MessageBytes(payload), payload.length);
-    const { seconds, nanos } = value as unknown as Timestamp;
-    return wire.$unknown === undefined && wire.seconds === seconds && wire.nanos === nanos;
-  } catch {
-    return false;
-  }
+  return [...wire].some(([number, occurrences]) =>
+    encodingsOf(field).some(
+      (encoding) => allowed(message, field, number, encoding) && matches(field, encoding, occurrences, value, allowed),
+    ),
+  );
 };

@@ -2,13 +2,12 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { schemaDigests } from "../gen/schemaDigests.ts";
 import type { Format } from "../MediaType.ts";
-import { MessageBytes } from "../MessageBytes.ts";
-import { hasReader, type BytesReader } from "../MessageReader.ts";
+import { hasReader, type ProtobufReader } from "../MessageReader.ts";
 import { hasMethods } from "../OptionNames.ts";
 import { LimitExceeded, type ReadLimits } from "../ReadLimits.ts";
 import { UnreadableBody } from "../Reading.ts";
 import { schemaDigest } from "../SchemaDigest.ts";
-import { sameMessage } from "./Sameness.ts";
+import { sameMessage } from "./FieldMatch.ts";
 import { VerifiedFields, type VerificationNews } from "./VerifiedFields.ts";
 
 /** One in so many protobuf responses without our schema digest is compared with JSON again. */
@@ -60,11 +59,11 @@ export interface VerificationOptions {
   readonly responsesPerExtraRequest?: number | undefined;
 }
 
-/** The format of one request, and its credit. */
+/** The format of one request. */
 export interface FormatChoice {
   readonly format: Format;
-  /** Responses per additional request. */
-  reserved: number;
+  /** Whether a second request in JSON is reserved for it. */
+  isProbe: boolean;
 }
 
 /** A decoded protobuf response. */
@@ -161,22 +160,19 @@ export class OriginVerifier {
    */
   choose(nowMs: number, key: string | undefined): FormatChoice {
     this.#credit = Math.min(this.#price, this.#credit + 1);
-    if (nowMs < this.#jsonUntilMs) return { format: "json", reserved: 0 };
-    if (this.#isNamed && this.#credit >= 0) return { format: "protobuf", reserved: 0 };
+    if (nowMs < this.#jsonUntilMs) return { format: "json", isProbe: false };
+    if (this.#isNamed && this.#credit >= 0) return { format: "protobuf", isProbe: false };
     if (this.#probe !== undefined)
-      return { format: key !== undefined && key === this.#probe.key ? "protobuf" : "json", reserved: 0 };
-    if (this.#credit < this.#price) return { format: "json", reserved: 0 };
-    this.#credit -= this.#price;
+      return { format: key !== undefined && key === this.#probe.key ? "protobuf" : "json", isProbe: false };
+    if (this.#credit < this.#price) return { format: "json", isProbe: false };
     this.#probe = { key };
-    return { format: "protobuf", reserved: this.#price };
+    return { format: "protobuf", isProbe: true };
   }
 
-  /** Returns the unused credit. */
+  /** Ends a request. */
   end(choice: FormatChoice): void {
-    if (choice.reserved === 0) return;
-    this.#credit = Math.min(this.#price, this.#credit + choice.reserved);
-    choice.reserved = 0;
-    this.#probe = undefined;
+    if (choice.isProbe) this.#probe = undefined;
+    choice.isProbe = false;
   }
 
   /** Counts a JSON response to a request for JSON. */
@@ -191,11 +187,10 @@ export class OriginVerifier {
     return isNew;
   }
 
-  /** Takes the credit of an additional request in JSON, else makes a debt. `isSample`: to compare a verified response. */
+  /** Pays for an additional request in JSON, or makes a debt. `isSample`: to compare a verified response. */
   spend(choice: FormatChoice, isSample: boolean): void {
-    if (choice.reserved === 0) this.#credit -= this.#price;
-    else this.#probe = undefined;
-    choice.reserved = 0;
+    this.#credit -= this.#price;
+    this.end(choice);
     if (!this.#isNamed && !isSample) this.#remember("json");
   }
 
@@ -209,15 +204,16 @@ export class OriginVerifier {
     isNamed: boolean,
     limits: ReadLimits,
     onNews: OnNews,
-    readBytes: BytesReader,
+    readProtobuf: ProtobufReader,
   ): VerifiedMessage<D> | undefined {
     this.#jsonUntilMs = 0;
     if (isNamed && !this.#digestLies) {
-      const message = this.#readNamed(schema, bytes, limits, onNews, readBytes);
+      const message = this.#readNamed(schema, bytes, limits, onNews, readProtobuf);
       return message && { message, isSample: false };
     }
     this.#isNamed = false;
-    const message = this.#readUnnamed(schema, bytes, limits);
+    if (bytes.length === 0 || !hasReader(schema)) return undefined;
+    const message = (this.#profile ?? this.#verified).read(schema, bytes, limits);
     if (message === undefined) return undefined;
     this.#price = this.#basePrice;
     this.#untilSample -= 1;
@@ -244,12 +240,9 @@ export class OriginVerifier {
     this.#profile = undefined;
     this.#repriced(false);
     this.#remember("json");
-    onNews(
-      drift(
-        schema,
-        "the protobuf read by the profile does not fit the JSON of the same resource; the profile is not used any more",
-      ),
-    );
+    const detail =
+      "the protobuf read by the profile does not fit the JSON of the same resource; the profile is not used any more";
+    onNews(drift(schema, detail));
   }
 
   #readNamed<D extends DescMessage>(
@@ -257,12 +250,14 @@ export class OriginVerifier {
     bytes: Uint8Array,
     limits: ReadLimits,
     onNews: OnNews,
-    readBytes: BytesReader,
+    readProtobuf: ProtobufReader,
   ): MessageShape<D> | undefined {
-    const from = new MessageBytes(bytes, limits);
+    let isStrange = false;
     let message: MessageShape<D>;
     try {
-      message = readBytes(schema, from, limits);
+      message = readProtobuf(schema, bytes, limits, ({ hasUnknown, hasOddFlag }) => {
+        isStrange = hasUnknown || hasOddFlag;
+      });
     } catch (cause) {
       if (cause instanceof LimitExceeded) throw cause;
       this.#undecodable += 1;
@@ -273,21 +268,15 @@ export class OriginVerifier {
       return undefined;
     }
     this.#undecodable = 0;
-    if (from.hasUnknown || from.hasOddFlag) {
-      this.#isNamed = false;
-      this.#digestLies = true;
-      onNews(
-        drift(schema, "the server names our schema, but the protobuf is not of it; the header is not read any more"),
-      );
-      return undefined;
+    if (!isStrange) {
+      this.#named();
+      return message;
     }
-    this.#named();
-    return message;
-  }
-
-  #readUnnamed<D extends DescMessage>(schema: D, bytes: Uint8Array, limits: ReadLimits): MessageShape<D> | undefined {
-    if (bytes.length === 0 || !hasReader(schema)) return undefined;
-    return (this.#profile ?? this.#verified).read(schema, bytes, limits);
+    this.#isNamed = false;
+    this.#digestLies = true;
+    const detail = "the server names our schema, but the protobuf is not of it; the header is not read any more";
+    onNews(drift(schema, detail));
+    return undefined;
   }
 
   #named(): void {

@@ -1,7 +1,7 @@
 // Fields of protobuf without a schema: numbers, wire types, bytes.
 import { ScalarType } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
-import { sameBytes, sameLink } from "./Sameness.ts";
+import { attempted } from "../ReadLimits.ts";
 
 /** Encoding of a field: its scalar type, or "message". */
 export type Encoding = ScalarType | "message";
@@ -36,7 +36,7 @@ export interface Occurrence {
 export type WireFields = ReadonlyMap<number, ReadonlyArray<Occurrence>>;
 
 /** Most fields in a nested message, and in the outermost, which is a list of engines. */
-const maxInnerFields = 1_024;
+export const maxInnerFields = 1_024;
 export const maxRootFields = 131_072;
 
 /**
@@ -65,35 +65,4 @@ export const wireFields = (payloads: ReadonlyArray<Uint8Array>, maxFields = maxI
 export const tryWireFields = (
   payloads: ReadonlyArray<Uint8Array>,
   maxFields = maxInnerFields,
-): WireFields | undefined => {
-  try {
-    return wireFields(payloads, maxFields);
-  } catch {
-    return undefined;
-  }
-};
-
-/** Deepest nesting that is read; the contract has less. */
-const maxDepth = 8;
-const text = new TextDecoder();
-
-/** Whether two protobuf messages have equal values at the same numbers, except for the queries of signed links. */
-export const sameWire = (a: Uint8Array, b: Uint8Array, depth = maxDepth): boolean => {
-  if (sameBytes(a, b)) return true;
-  const maxFields = depth === maxDepth ? maxRootFields : maxInnerFields;
-  const one = depth === 0 ? undefined : tryWireFields([a], maxFields);
-  const other = one && tryWireFields([b], maxFields);
-  if (one === undefined || one.size !== other?.size) return false;
-  return [...one].every(([number, occurrences]) => {
-    const others = other.get(number);
-    return (
-      occurrences.length === others?.length && occurrences.every((own, at) => sameOccurrence(own, others[at], depth))
-    );
-  });
-};
-
-const sameOccurrence = (a: Occurrence, b: Occurrence | undefined, depth: number): boolean => {
-  if (a.wireType !== b?.wireType) return false;
-  if (a.wireType !== WireType.LengthDelimited) return sameBytes(a.data, b.data);
-  return sameLink(text.decode(a.data), text.decode(b.data)) || sameWire(a.data, b.data, depth - 1);
-};
+): WireFields | undefined => attempted(() => wireFields(payloads, maxFields));

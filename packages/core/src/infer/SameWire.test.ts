@@ -3,7 +3,7 @@ import { create, toBinary, type MessageShape } from "@bufbuild/protobuf";
 import { EngineListResponseSchema, type EngineSchema } from "@bytenite-engines/proto";
 import { expect, test } from "vitest";
 import { zipper } from "../../test/verify/Samples.ts";
-import { sameWire } from "./WireFields.ts";
+import { sameWire } from "./SameWire.ts";
 
 const link = (signature: number): string => `https://files.example/zipper.zip?signature=${signature}`;
 const bytesOf = (...changes: ReadonlyArray<Partial<MessageShape<typeof EngineSchema>>>): Uint8Array =>
