@@ -42,8 +42,8 @@ export interface BreakerOptions {
   readonly openMs?: number;
 }
 
-/** Number of buckets in the window. */
-const buckets = 10;
+/** Number of intervals in the window. */
+const intervals = 10;
 
 interface Circuit {
   state: BreakerState;
@@ -51,11 +51,11 @@ interface Circuit {
   sinceMs: number;
   /** Whether a probe is on its way. */
   probing: boolean;
-  readonly sound: Float64Array;
-  readonly failed: Float64Array;
-  /** The interval of each bucket, by number. */
-  readonly stretch: Float64Array;
+  /** By number of the interval. */
+  readonly counts: Map<number, { sound: number; failed: number }>;
 }
+
+const closedCircuit = (sinceMs: number): Circuit => ({ state: "closed", sinceMs, probing: false, counts: new Map() });
 
 /**
  * A breaker for the option `breaker` of a client or exchanger, one circuit per origin. What counts as a failure is what may
@@ -76,6 +76,39 @@ export const breaker = (options: BreakerOptions = {}): Breaker => {
     circuits.set(origin, circuit);
     return circuit;
   };
+  const open = (circuit: Circuit, nowMs: number): BreakerState => {
+    Object.assign(circuit, { state: "open", sinceMs: nowMs, probing: false });
+    return "open";
+  };
+  const endProbe = (
+    circuit: Circuit,
+    origin: string,
+    nowMs: number,
+    sound: boolean | undefined,
+  ): BreakerState | undefined => {
+    circuit.probing = false;
+    if (sound === undefined) return undefined;
+    if (!sound) return open(circuit, nowMs);
+    // Counts from before the outage are outdated.
+    circuits.set(origin, closedCircuit(nowMs));
+    return "closed";
+  };
+  const count = ({ counts }: Circuit, nowMs: number, sound: boolean): void => {
+    const interval = Math.floor((nowMs * intervals) / windowMs);
+    for (const old of counts.keys()) if (old <= interval - intervals) counts.delete(old);
+    const current = counts.get(interval) ?? { sound: 0, failed: 0 };
+    current[sound ? "sound" : "failed"] += 1;
+    counts.set(interval, current);
+  };
+  const tooManyFail = ({ counts }: Circuit): boolean => {
+    let all = 0;
+    let failures = 0;
+    for (const { sound, failed } of counts.values()) {
+      all += sound + failed;
+      failures += failed;
+    }
+    return all >= minimumRequests && failures / all >= failureRate;
+  };
   return {
     admit: (origin, nowMs) => {
       const circuit = circuitOf(origin);
@@ -91,71 +124,10 @@ export const breaker = (options: BreakerOptions = {}): Breaker => {
       const circuit = circuitOf(origin);
       // Requests admitted before this state do not affect the probe.
       if (circuit.state === "open" || admittedMs < circuit.sinceMs) return undefined;
-      if (circuit.state === "half-open") return endProbe(circuit, circuits, origin, nowMs, sound);
+      if (circuit.state === "half-open") return endProbe(circuit, origin, nowMs, sound);
       if (sound === undefined) return undefined;
-      count(circuit, nowMs, windowMs, sound);
-      return !sound && tooManyFail(circuit, nowMs, windowMs, minimumRequests, failureRate)
-        ? open(circuit, nowMs)
-        : undefined;
+      count(circuit, nowMs, sound);
+      return !sound && tooManyFail(circuit) ? open(circuit, nowMs) : undefined;
     },
   };
-};
-
-const closedCircuit = (sinceMs: number): Circuit => ({
-  state: "closed",
-  sinceMs,
-  probing: false,
-  sound: new Float64Array(buckets),
-  failed: new Float64Array(buckets),
-  stretch: new Float64Array(buckets),
-});
-
-const open = (circuit: Circuit, nowMs: number): BreakerState => {
-  Object.assign(circuit, { state: "open", sinceMs: nowMs, probing: false });
-  return "open";
-};
-
-const endProbe = (
-  circuit: Circuit,
-  circuits: Map<string, Circuit>,
-  origin: string,
-  nowMs: number,
-  sound: boolean | undefined,
-): BreakerState | undefined => {
-  circuit.probing = false;
-  if (sound === undefined) return undefined;
-  if (!sound) return open(circuit, nowMs);
-  // Counts from before the outage are outdated.
-  circuits.set(origin, closedCircuit(nowMs));
-  return "closed";
-};
-
-const count = (circuit: Circuit, nowMs: number, windowMs: number, sound: boolean): void => {
-  const stretch = Math.floor((nowMs * buckets) / windowMs);
-  const index = stretch % buckets;
-  if (circuit.stretch[index] !== stretch) {
-    circuit.stretch[index] = stretch;
-    circuit.sound[index] = 0;
-    circuit.failed[index] = 0;
-  }
-  const counts = sound ? circuit.sound : circuit.failed;
-  counts[index] = (counts[index] ?? 0) + 1;
-};
-
-const tooManyFail = (
-  circuit: Circuit,
-  nowMs: number,
-  windowMs: number,
-  minimumRequests: number,
-  failureRate: number,
-): boolean => {
-  const oldest = Math.floor((nowMs * buckets) / windowMs) - buckets;
-  let sound = 0;
-  let failed = 0;
-  for (let index = 0; index < buckets; index++) {
-    if ((circuit.stretch[index] ?? 0) <= oldest) continue;
-    sound += circuit.sound[index] ?? 0;
-    failed += circuit.failed[index] ?? 0;
-  }
-  return sound + failed >= minimumRequests && failed / (sound + failed) >= failureRate;
 };

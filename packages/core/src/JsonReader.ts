@@ -2,7 +2,8 @@
 import { ScalarType, type DescField, type DescMessage, type JsonValue, type MessageShape } from "@bufbuild/protobuf";
 import { base64Decode } from "@bufbuild/protobuf/wire";
 import { newMessage } from "./Descriptor.ts";
-import { defaultReadLimits, LimitExceeded, tooDeep, type ReadLimits } from "./ReadLimits.ts";
+import { maxFloat } from "./http-rule/FieldText.ts";
+import { attempted, defaultReadLimits, LimitExceeded, tooDeep, type ReadLimits } from "./ReadLimits.ts";
 import { parseTimestamp } from "./Timestamp.ts";
 
 /** Deepest nesting of arrays and objects that is read by default; the API itself needs four levels. */
@@ -131,9 +132,6 @@ const readInteger = (json: JsonValue, least: number, most: number, place: Place)
   return value;
 };
 
-/** The largest number that a binary32 can hold. */
-const maxFloat = 3.4028234663852886e38;
-
 const readFloat = (json: JsonValue, place: Place): number => {
   if (json === "NaN") return Number.NaN;
   if (json === "Infinity" || json === "-Infinity") return Number(json);
@@ -148,14 +146,9 @@ const readNumber = (json: JsonValue): number => {
 };
 
 const readBytes = (json: JsonValue, place: Place): Uint8Array => {
-  if (typeof json === "string") {
-    try {
-      return base64Decode(json);
-    } catch {
-      // Reported below.
-    }
-  }
-  throw wrong(place, "base64", json);
+  const bytes = typeof json === "string" ? attempted(() => base64Decode(json)) : undefined;
+  if (bytes === undefined) throw wrong(place, "base64", json);
+  return bytes;
 };
 
 const readTimestamp = (json: JsonValue, place: Place): unknown => {

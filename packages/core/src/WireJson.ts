@@ -11,6 +11,7 @@ import {
 import { base64Encode } from "@bufbuild/protobuf/wire";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { hasImplicitPresence } from "./Descriptor.ts";
+import { shortestFloat } from "./http-rule/FieldText.ts";
 import { timestampText } from "./Timestamp.ts";
 
 /** Writes a message as JSON. */
@@ -83,7 +84,7 @@ const valueWriter = (field: DescField, writing: Writing): ((value: unknown) => J
   }
   switch (scalar) {
     case ScalarType.FLOAT:
-      return (value) => shortestFloat(value as number);
+      return (value) => (Number.isFinite(value) ? shortestFloat(value as number) : String(value));
     case ScalarType.DOUBLE:
       return (value) => (Number.isFinite(value) ? (value as number) : String(value));
     case ScalarType.BYTES:
@@ -99,18 +100,4 @@ const valueWriter = (field: DescField, writing: Writing): ((value: unknown) => J
     default:
       return String;
   }
-};
-
-/** Up to here every whole number is a binary32 of its own, so it is its own shortest form. */
-const maxExactFloat = 2 ** 24;
-
-const shortestFloat = (value: number): JsonValue => {
-  if (Number.isInteger(value) && Math.abs(value) <= maxExactFloat) return value;
-  if (!Number.isFinite(value)) return String(value);
-  const binary32 = Math.fround(value);
-  for (let digits = 1; digits <= 9; digits++) {
-    const candidate = Number(value.toPrecision(digits));
-    if (Math.fround(candidate) === binary32) return candidate;
-  }
-  return value;
 };

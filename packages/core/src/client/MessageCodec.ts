@@ -196,10 +196,8 @@ const examine = (schema: DescMessage, json: JsonValue, path: string, depth: numb
   assertDepth(depth, state);
   countItems(state);
   if (schema.typeName.startsWith("google.protobuf.")) return examineWellKnown(schema, json, depth, state);
-  if (typeof json !== "object" || json === null || Array.isArray(json)) return;
-  for (const key of Object.keys(json)) {
-    const value = json[key];
-    if (value === undefined) continue;
+  if (!isContainer(json) || Array.isArray(json)) return;
+  for (const [key, value] of membersOf(json)) {
     const at = path === "" ? key : `${path}.${key}`;
     const field = schema.fields.find(({ name, jsonName }) => name === key || jsonName === key);
     if (field === undefined) {
@@ -207,18 +205,16 @@ const examine = (schema: DescMessage, json: JsonValue, path: string, depth: numb
       if (!key.startsWith("[")) state.unknownFields.set(at, value);
       countItems(state);
       examineAny(value, depth + 1, state, 0);
-    } else if (field.fieldKind === "list" && Array.isArray(value)) {
+    } else if (
+      isContainer(value) &&
+      (field.fieldKind === "map" || (field.fieldKind === "list" && Array.isArray(value)))
+    ) {
       assertDepth(depth + 1, state);
-      if (field.message === undefined) countItems(state, value.length);
-      value.forEach((item, index) => examineValue(field, item, `${at}[${index}]`, depth + 2, state));
-    } else if (field.fieldKind === "map" && typeof value === "object" && value !== null) {
-      assertDepth(depth + 1, state);
-      const names = Object.keys(value);
-      if (field.message === undefined) countItems(state, names.length);
-      for (const name of names) {
-        if (bigIntegers.has(field.mapKey)) assertIntegerText(name, at);
-        const item = (value as JsonObject)[name];
-        if (item !== undefined) examineValue(field, item, `${at}.${name}`, depth + 2, state);
+      const isMap = field.fieldKind === "map";
+      for (const [name, item] of membersOf(value)) {
+        if (field.message === undefined) countItems(state);
+        if (isMap && bigIntegers.has(field.mapKey)) assertIntegerText(name, at);
+        examineValue(field, item, isMap ? `${at}.${name}` : `${at}[${name}]`, depth + 2, state);
       }
     } else examineValue(field, value, at, depth + 1, state);
   }
@@ -243,13 +239,16 @@ const examineWellKnown = (schema: DescMessage, json: JsonValue, depth: number, s
 const examineAny = (json: JsonValue, depth: number, state: Examination, itemsPerValue = 1): void => {
   assertDepth(depth, state);
   countItems(state, itemsPerValue);
-  if (typeof json !== "object" || json === null) return;
-  const values: Iterable<JsonValue | undefined> = Array.isArray(json) ? json : valuesOf(json);
-  for (const value of values) if (value !== undefined) examineAny(value, depth + 1, state, itemsPerValue);
+  if (isContainer(json)) for (const [, value] of membersOf(json)) examineAny(value, depth + 1, state, itemsPerValue);
 };
 
-function* valuesOf(json: JsonObject): Generator<JsonValue | undefined> {
-  for (const key of Object.keys(json)) yield json[key];
+const isContainer = (json: JsonValue): json is JsonObject | Array<JsonValue> =>
+  typeof json === "object" && json !== null;
+
+/** One after the other: a list of them would take memory before they are counted. */
+function* membersOf(json: JsonObject | Array<JsonValue>): Generator<readonly [name: string, value: JsonValue]> {
+  if (Array.isArray(json)) for (const [index, value] of json.entries()) yield [String(index), value];
+  else for (const name in json) if (json[name] !== undefined) yield [name, json[name]];
 }
 
 const assertDepth = (depth: number, { limits: { maxJsonDepth } }: Examination): void => {

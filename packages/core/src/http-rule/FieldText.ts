@@ -44,33 +44,34 @@ export class FieldTextError extends Error {}
 /** The text of a scalar: base64 for bytes, the shortest form for numbers. */
 export const scalarText = (scalar: ScalarType, value: unknown): string => {
   if (value instanceof Uint8Array) return base64Encode(value);
-  return scalar === ScalarType.FLOAT ? floatText(value as number) : String(value);
+  return String(scalar === ScalarType.FLOAT ? shortestFloat(value as number) : value);
 };
 
-/** The shortest text that reads back to the same binary32. */
-const floatText = (value: number): string => {
-  for (let digits = 1; digits < 9; digits++) {
+/** Up to here every whole number is a binary32 of its own, so it is its own shortest form. */
+const maxExactFloat = 2 ** 24;
+
+/** The number with the fewest digits that reads back to the same binary32. */
+export const shortestFloat = (value: number): number => {
+  if (Number.isInteger(value) && Math.abs(value) <= maxExactFloat) return value;
+  for (let digits = 1; digits <= 9; digits++) {
     const short = Number(value.toPrecision(digits));
-    if (Math.fround(short) === Math.fround(value)) return String(short);
+    if (Math.fround(short) === Math.fround(value)) return short;
   }
-  return String(value);
+  return value;
 };
 
-const booleans = new Map<string, boolean>([
-  ...["1", "t", "T", "TRUE", "true", "True"].map((text) => [text, true] as const),
-  ...["0", "f", "F", "FALSE", "false", "False"].map((text) => [text, false] as const),
-]);
+const trueTexts = ["1", "t", "T", "TRUE", "true", "True"];
+const falseTexts = ["0", "f", "F", "FALSE", "false", "False"];
 
 /** The scalar in a text, as grpc-gateway reads it; whole numbers in decimal only. Throws FieldTextError. */
 export const parseScalar = (scalar: ScalarType, text: string): string | number | bigint | boolean | Uint8Array => {
   switch (scalar) {
     case ScalarType.STRING:
       return text;
-    case ScalarType.BOOL: {
-      const value = booleans.get(text);
-      if (value === undefined) throw new FieldTextError("must be true or false");
-      return value;
-    }
+    case ScalarType.BOOL:
+      if (trueTexts.includes(text)) return true;
+      if (falseTexts.includes(text)) return false;
+      throw new FieldTextError("must be true or false");
     case ScalarType.BYTES:
       try {
         // In a query a `+` has become a space; both alphabets are read, padded or not.
@@ -107,15 +108,15 @@ const wholeNumber = (text: string, least: bigint, most: bigint): bigint => {
 };
 
 /** The largest number that a binary32 can hold. */
-const maxFloat = 3.4028234663852886e38;
+export const maxFloat = 3.4028234663852886e38;
 
 const parseFloating = (scalar: ScalarType, text: string): number => {
   if (/^[-+]?(?:Inf|Infinity)$/.test(text)) return text.startsWith("-") ? -Infinity : Infinity;
   if (text === "NaN") return Number.NaN;
   const value = /^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$/.test(text) ? Number(text) : Number.NaN;
-  const rounded = scalar === ScalarType.FLOAT ? Math.fround(value) : value;
-  if (!(Math.abs(rounded) <= (scalar === ScalarType.FLOAT ? maxFloat : Number.MAX_VALUE)))
-    throw new FieldTextError("must be a number");
+  const isFloat = scalar === ScalarType.FLOAT;
+  const rounded = isFloat ? Math.fround(value) : value;
+  if (!(Math.abs(rounded) <= (isFloat ? maxFloat : Number.MAX_VALUE))) throw new FieldTextError("must be a number");
   return rounded;
 };
 

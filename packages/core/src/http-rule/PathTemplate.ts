@@ -89,48 +89,37 @@ export const expandTemplate = (
   template: PathTemplate,
   valueOf: (field: ReadonlyArray<string>, index: number) => string | undefined,
 ): string => {
-  let path = "";
-  let next = 0;
-  for (const [index, variable] of template.variables.entries()) {
-    path += literals(template, next, variable.start);
-    const name = variable.field.join(".");
-    const value = valueOf(variable.field, index);
-    if (value === undefined || value === "") throw new PathTemplateError(`the path field ${name} is not set`);
-    path += `/${encodedValue(template, variable, value)}`;
-    next = variable.end;
+  const { source, segments, variables, verb } = template;
+  /** By segment; null where the segment before it has the text of both. */
+  const texts = segments.map((segment): string | null | undefined =>
+    segment.kind === "literal" ? segment.text : undefined,
+  );
+  for (const [index, { field, start, end, isMultiple }] of variables.entries()) {
+    const value = valueOf(field, index);
+    texts.fill(null, start, end);
+    texts[start] = encodedValue(field.join("."), segments.slice(start, end), isMultiple, value);
   }
-  path += literals(template, next, template.segments.length);
-  return template.verb === undefined ? path : `${path}:${template.verb}`;
+  if (texts.includes(undefined))
+    throw new PathTemplateError(`path template ${JSON.stringify(source)}: a wildcard outside of a field has no value`);
+  return `/${texts.filter((text) => text !== null).join("/")}${verb === undefined ? "" : `:${verb}`}`;
 };
 
-const literals = ({ source, segments }: PathTemplate, start: number, end: number): string => {
-  let path = "";
-  for (let index = start; index < end; index++) {
-    const segment = segments[index];
-    if (segment?.kind !== "literal") {
-      throw new PathTemplateError(
-        `path template ${JSON.stringify(source)}: a wildcard outside of a field has no value`,
-      );
-    }
-    path += `/${segment.text}`;
-  }
-  return path;
-};
-
-const encodedValue = (template: PathTemplate, variable: PathVariable, value: string): string => {
-  const name = variable.field.join(".");
-  if (!value.isWellFormed()) throw new PathTemplateError(`the path field ${name} is not well-formed Unicode`);
-  const parts = variable.isMultiple ? value.split("/") : [value];
-  for (const part of parts) {
-    if (part === "." || part === "..")
-      throw new PathTemplateError(`the path field ${name} must not have ${JSON.stringify(part)} as a segment`);
-  }
-  const segments = template.segments.slice(variable.start, variable.end);
-  if (spans(segments, parts) === undefined) {
-    throw new PathTemplateError(
-      `the path field ${name} must look like ${JSON.stringify(subTemplate(segments))}, not ${JSON.stringify(value.slice(0, 100))}`,
-    );
-  }
+const encodedValue = (
+  name: string,
+  segments: ReadonlyArray<PathSegment>,
+  isMultiple: boolean,
+  value: string | undefined,
+): string => {
+  const fail = (problem: string): never => {
+    throw new PathTemplateError(`the path field ${name} ${problem}`);
+  };
+  if (value === undefined || value === "") return fail("is not set");
+  if (!value.isWellFormed()) fail("is not well-formed Unicode");
+  const parts = isMultiple ? value.split("/") : [value];
+  const dots = parts.find((part) => part === "." || part === "..");
+  if (dots !== undefined) fail(`must not have ${JSON.stringify(dots)} as a segment`);
+  if (spans(segments, parts) === undefined)
+    fail(`must look like ${JSON.stringify(subTemplate(segments))}, not ${JSON.stringify(value.slice(0, 100))}`);
   return parts.map(encodedSegment).join("/");
 };
 
