@@ -96,20 +96,18 @@ export const listRequest = (params: ListParams = {}): ListRequest => {
   const { orderBy = "", isPublic = false, pagination } = params;
   const limit = params.limit ?? pagination?.limit ?? 0;
   const offset = params.offset ?? pagination?.offset ?? 0;
-  for (const [name, value] of Object.entries({ limit, offset })) {
+  for (const [name, value] of Object.entries({ limit, offset }))
     if (!Number.isInteger(value) || value < 0 || value > maxUint32)
       throw wrongValue(name, `a whole number from 0 to ${maxUint32}`, value);
-  }
-  if (typeof orderBy !== "string") throw wrongValue("orderBy", "text", orderBy);
-  if (typeof isPublic !== "boolean") throw wrongValue("isPublic", "true or false", isPublic);
+  assertTypes("string", { orderBy });
+  assertTypes("boolean", { isPublic });
   return { orderBy, isPublic, pagination: { limit, offset } };
 };
 
 /** The query parameters of `get` and `status`. */
 export const messageRequest = (params: MessageParams): RequestOf<"get"> => {
   const { engineId = "", engineData = new Uint8Array(), engineLink = "", engineStatus = "" } = params;
-  for (const [name, value] of Object.entries({ engineId, engineLink, engineStatus }))
-    if (typeof value !== "string") throw wrongValue(name, "text", value);
+  assertTypes("string", { engineId, engineLink, engineStatus });
   if (!(engineData instanceof Uint8Array)) throw wrongValue("engineData", "a Uint8Array", engineData);
   return { engineId, engineData, engineLink, engineStatus };
 };
@@ -119,9 +117,13 @@ export const assertUpload = (archive: unknown, { tag = "", engineId = "", activa
   // By its tag: an array of bytes may be of another realm.
   if (Object.prototype.toString.call(archive) !== "[object Uint8Array]")
     throw new TypeError("the archive must be a Uint8Array");
-  for (const [name, value] of Object.entries({ tag, engineId }))
-    if (typeof value !== "string") throw wrongValue(name, "text", value);
-  if (typeof activate !== "boolean") throw wrongValue("activate", "true or false", activate);
+  assertTypes("string", { tag, engineId });
+  assertTypes("boolean", { activate });
+};
+
+const assertTypes = (type: "string" | "boolean", values: Readonly<Record<string, unknown>>): void => {
+  for (const [name, value] of Object.entries(values))
+    if (typeof value !== type) throw wrongValue(name, type === "string" ? "text" : "true or false", value);
 };
 
 const wrongValue = (name: string, expected: string, value: unknown): TypeError => {

@@ -1,6 +1,7 @@
 // Unknown fields of a response.
 import { isMessage, type DescMessage, type JsonValue, type Message } from "@bufbuild/protobuf";
 import type { EngineEvent, EventSubject } from "./EngineEvent.ts";
+import { localValue } from "./http-rule/FieldText.ts";
 import { redact } from "./Secret.ts";
 
 /** By path, what the schema does not know of an answer in JSON. Of protobuf it is in `$unknown` of the message that it stands in. */
@@ -29,17 +30,14 @@ export const unknownFieldsEvent = (
 /** The numbers in a message and in those within it, by path: `engines[0].#12`. */
 const collectNumbers = (schema: DescMessage, message: Message, path: string, into: Array<string>): void => {
   for (const { no } of message.$unknown ?? []) into.push(`${path}#${no}`);
-  const values = message as unknown as Readonly<Record<string, unknown>>;
-  for (const { message: inner, oneof, localName, jsonName } of schema.fields) {
+  for (const field of schema.fields) {
+    const { message: inner, jsonName } = field;
     if (inner === undefined) continue;
-    const choice = oneof === undefined ? undefined : (values[oneof.localName] as Choice);
-    const value = oneof === undefined ? values[localName] : choice?.case === localName ? choice.value : undefined;
+    const value = localValue(message, field);
     if (!Array.isArray(value)) collectWithin(inner, value, `${path}${jsonName}.`, into);
     else for (const [index, item] of value.entries()) collectWithin(inner, item, `${path}${jsonName}[${index}].`, into);
   }
 };
-
-type Choice = { readonly case?: string; readonly value?: unknown } | undefined;
 
 /** Wrappers, Structs and maps are not messages where protobuf-es keeps them. */
 const collectWithin = (schema: DescMessage, value: unknown, path: string, into: Array<string>): void => {

@@ -1,9 +1,7 @@
 // Client for raw responses, with retries, budget, deadline, breaker.
 import { binaryErrors } from "./BinaryErrors.ts";
-import * as Cause from "effect/Cause";
 import type * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
-import * as Exit from "effect/Exit";
 import { counted, newState } from "./AttemptPlan.ts";
 import { attempts } from "./Attempts.ts";
 import type { AttemptTimer } from "./AttemptPlan.ts";
@@ -12,12 +10,13 @@ import { settingsOf, type ClientOptions } from "./ClientOptions.ts";
 import type { EndpointName } from "./Endpoint.ts";
 import type { EngineError } from "./EngineError.ts";
 import { safeListener } from "./EngineEvent.ts";
-import { AttemptFailure, failureOf, wasNotProcessed } from "./Failure.ts";
+import { failureOf, wasNotProcessed } from "./Failure.ts";
 import { request } from "./Requester.ts";
 import { idempotentMethods, retryClassOf } from "./Retry.ts";
 import { makeBudgets } from "./RetryBudget.ts";
+import { run } from "./Run.ts";
 import { credentialsIn } from "./Secret.ts";
-import type { FetchInit } from "./Fetch.ts";
+import { defined } from "./OptionNames.ts";
 import type { Cancellation } from "./Cancellation.ts";
 import { lowerCased, publicUrl, type HttpResponse } from "./Transport.ts";
 
@@ -75,67 +74,41 @@ export const errorOf = (answer: HttpResponse, token?: string): EngineError =>
 
 /** An exchanger; its budgets live as long as it. Throws TypeError or RangeError for options that cannot be. */
 export const createRawClient = (options: RawClientOptions = {}): RawClient => {
+  const { fetch = (url, init) => globalThis.fetch(url, init), breaker, onEvent } = options;
   const settings = settingsOf(options);
-  const emit = options.onEvent === undefined || options.onEvent === null ? undefined : safeListener(options.onEvent);
-  const budgetOf = makeBudgets(options.retryBudget);
-  const parts = {
-    fetch: options.fetch ?? ((url: string, init: FetchInit) => globalThis.fetch(url, init)),
-    renewable: false,
-    token: () => undefined,
-    emit,
-    inFlight: undefined,
-    tracing: undefined,
-  };
+  const budgets = makeBudgets(options.retryBudget);
+  const emit = onEvent === undefined || onEvent === null ? undefined : safeListener(onEvent);
+  const client = { fetch, renewable: false, token: () => undefined, emit, inFlight: undefined, tracing: undefined };
   return {
     send: async ({ url, method = "GET", body, headers: given, endpoint, signal }) => {
-      signal?.throwIfAborted();
       const headers = lowerCased(given);
       const state = newState();
       const subject = { endpoint, url: publicUrl(url), ...(method === "GET" ? {} : { method }) };
       const origin = new URL(url).origin;
-      const accept = headers["accept"] ?? "*/*";
+      const asking = { subject, url, settings: { ...settings, headers }, state, hedge: 0, ...defined({ body }) };
       const plan = {
         subject,
         origin,
         settings,
-        budget: budgetOf(origin),
-        breaker: options.breaker ?? undefined,
+        budget: budgets(origin),
+        breaker: breaker ?? undefined,
         emit: emit ?? (() => {}),
         state,
         ...(idempotentMethods.has(method) ? {} : { mayRepeat: wasNotProcessed }),
         run: async (cancel: Cancellation, clock: Clock.Clock, _span: unknown, timer: AttemptTimer) => {
-          const asking = {
-            subject,
-            url,
-            settings: { ...settings, headers },
-            state,
-            clock,
-            span: undefined,
-            cancel,
-            timer,
-            hedge: 0,
-            ...(body === undefined ? {} : { body }),
-          };
-          const { answer } = await request(parts, asking, accept);
+          const sent = { ...asking, clock, span: undefined, cancel, timer };
+          const { answer } = await request(client, sent, headers["accept"] ?? "*/*");
           if (answer.status < 400) return answer;
-          const failure = failureOf(
-            answer,
-            clock.currentTimeMillisUnsafe(),
-            credentialsIn(url, headers),
-            undefined,
-            binaryErrors,
-          );
+          const secrets = credentialsIn(url, headers);
+          const failure = failureOf(answer, clock.currentTimeMillisUnsafe(), secrets, undefined, binaryErrors);
           if (retryClassOf(failure.error.reason) === "final") return answer;
           throw failure;
         },
       };
-      const exit = await Effect.runPromiseExit(attempts(plan), signal === undefined ? {} : { signal });
-      if (Exit.isSuccess(exit)) return { ...exit.value, ...counted(state) };
-      if (signal?.aborted === true && Cause.hasInterrupts(exit.cause)) throw signal.reason;
-      const cause = Cause.squash(exit.cause);
-      if (!(cause instanceof AttemptFailure)) throw cause;
-      if (cause.answer === undefined) throw cause.error.with({ ...counted(state), method });
-      return { ...cause.answer, ...counted(state) };
+      const sent = Effect.catch(attempts(plan), ({ answer, error }) =>
+        answer === undefined ? Effect.fail(error.with({ ...counted(state), method })) : Effect.succeed(answer),
+      );
+      return { ...(await run(sent, signal)), ...counted(state) };
     },
   };
 };

@@ -48,42 +48,29 @@ export const callService = <M extends Message>(
   });
 
 const prepare = <M extends Message>(
-  {
-    method: rpc,
-    codec,
-    receive,
-    format,
-    idempotent,
-    headers = noHeaders,
-    isStrict = false,
-    gone,
-    recover,
-  }: ServiceCallPlan<M>,
+  { method: rpc, idempotent, ...plan }: ServiceCallPlan<M>,
   init: MessageInitShape<DescMessage> | undefined,
 ): HttpCall<M> => {
   const { name, input, output, bindings, isIdempotent } = rpc;
+  const { codec, format, headers = noHeaders } = plan;
   // Only protobuf by name sends protobuf: a server that reads other numbers would read another request.
   const sends: Format = format === "protobuf" ? "protobuf" : "json";
   const message = codec.create(input, init);
   const { binding, path, query, body } = transcode(bindings, input, message, init, codec.wellKnown);
-  const { method } = binding;
+  const { method, template, responseBody } = binding;
   return {
+    isStrict: false,
+    ...plan,
     name,
     method,
-    template: binding.template.source,
+    template: template.source,
     target: query === "" ? path : `${path}?${query}`,
     headers: body === undefined ? headers : { ...headers, "content-type": mediaTypeOf(sends) },
     body: body === undefined ? undefined : codec.encode(input, message, body, sends),
-    format,
-    isStrict,
     output,
-    responseBody: binding.responseBody,
+    responseBody,
     isComparable: method === "GET",
     repeats: idempotent ?? (isIdempotent || idempotentMethods.has(method)),
-    codec,
-    receive,
-    ...(gone === undefined ? {} : { gone }),
-    ...(recover === undefined ? {} : { recover }),
   };
 };
 
