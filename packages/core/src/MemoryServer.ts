@@ -13,7 +13,7 @@ import { matchRequest, methodsOf } from "./Endpoint.ts";
 import { endpoints } from "./gen/endpointSchemas.ts";
 import { compareVersions, parseTag, parseVersion, type EngineTag } from "./EngineTag.ts";
 import { decode, encode } from "./Encoding.ts";
-import { formatOf, type Format } from "./MediaType.ts";
+import { formatOf, mediaTypeOf, type Format } from "./MediaType.ts";
 import { negotiate } from "./Negotiation.ts";
 import { decodeQuery, QueryParameterError } from "./QueryParameters.ts";
 import { httpStatusOf, rpcCodes, type RpcCode } from "./RpcCode.ts";
@@ -194,22 +194,16 @@ const resolve = (engines: ReadonlyArray<Engine>, tag: EngineTag): Engine | undef
     .toSorted((a, b) => compareVersions(parseVersion(b.version) ?? none, parseVersion(a.version) ?? none))[0];
 };
 
-const answered = <D extends DescMessage>(schema: D, message: MessageShape<D>, format: Format): Response => {
-  const digest = schemaDigests[schema.typeName];
-  return reply(schema, message, format, 200, digest === undefined ? {} : { [schemaDigestHeader]: digest });
-};
-
-const failed = (code: RpcCode, message: string, format: Format, status = httpStatusOf(code)): Response =>
-  reply(StatusSchema, create(StatusSchema, { code: rpcCodes[code], message }), format, status, {});
-
-const reply = <D extends DescMessage>(
+const answered = <D extends DescMessage>(
   schema: D,
   message: MessageShape<D>,
   format: Format,
-  status: number,
-  headers: Record<string, string>,
-): Response =>
-  new Response(encode(schema, message, format), {
-    status,
-    headers: { ...headers, "content-type": format === "json" ? "application/json" : "application/x-protobuf" },
-  });
+  status = 200,
+): Response => {
+  const digest = schemaDigests[schema.typeName];
+  const headers = { "content-type": mediaTypeOf(format), ...(digest && { [schemaDigestHeader]: digest }) };
+  return new Response(encode(schema, message, format), { status, headers });
+};
+
+const failed = (code: RpcCode, message: string, format: Format, status = httpStatusOf(code)): Response =>
+  answered(StatusSchema, create(StatusSchema, { code: rpcCodes[code], message }), format, status);

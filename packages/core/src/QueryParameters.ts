@@ -118,9 +118,11 @@ type WellKnownParser = (field: DescField, text: string) => unknown;
 
 type Values = Record<string, unknown>;
 
+type Holder = DescField & { readonly fieldKind: "message" };
+
 /** The field that a parameter means, below the messages that hold it. */
 interface Target {
-  readonly holders: ReadonlyArray<DescField & { readonly fieldKind: "message" }>;
+  readonly holders: ReadonlyArray<Holder>;
   readonly field: DescField;
   /** By proto names, dotted. */
   readonly path: string;
@@ -131,23 +133,22 @@ interface Target {
 const locate = (root: DescMessage, name: string, knowsTexts: boolean): Target | undefined => {
   const [, dotted = name, key] = /^(.*)\[(.*)\]$/s.exec(name) ?? [];
   const isText = (message: DescMessage): boolean => knowsTexts && isTextual(message);
-  const holders: Array<DescField & { readonly fieldKind: "message" }> = [];
+  const holders: Array<Holder> = [];
   const names = dotted.split(".");
+  const last = names.pop();
+  const fieldOf = (schema: DescMessage, name: string | undefined): DescField | undefined =>
+    schema.fields.find((candidate) => candidate.jsonName === name || candidate.name === name);
   let schema = root;
-  for (const [index, item] of names.entries()) {
-    const field = schema.fields.find((candidate) => candidate.jsonName === item || candidate.name === item);
-    if (field === undefined) return undefined;
-    if (index < names.length - 1) {
-      if (field.fieldKind !== "message" || isText(field.message)) return undefined;
-      holders.push(field);
-      schema = field.message;
-      continue;
-    }
-    if (field.message !== undefined && !isText(field.message)) return undefined;
-    if ((field.fieldKind === "map") !== (key !== undefined)) return undefined;
-    return { holders, field, path: [...holders, field].map(({ name }) => name).join("."), key };
+  for (const name of names) {
+    const field = fieldOf(schema, name);
+    if (field?.fieldKind !== "message" || isText(field.message)) return undefined;
+    holders.push(field);
+    schema = field.message;
   }
-  return undefined;
+  const field = fieldOf(schema, last);
+  if (field === undefined || (field.message !== undefined && !isText(field.message))) return undefined;
+  if ((field.fieldKind === "map") !== (key !== undefined)) return undefined;
+  return { holders, field, path: [...holders, field].map(({ name }) => name).join("."), key };
 };
 
 const put = (root: Values, { holders, field, path, key }: Target, value: unknown, seen: Set<string>): void => {
@@ -170,7 +171,7 @@ const put = (root: Values, { holders, field, path, key }: Target, value: unknown
 };
 
 /** The message in a field, made when needed. */
-const held = (values: Values, field: DescField & { readonly fieldKind: "message" }): Values => {
+const held = (values: Values, field: Holder): Values => {
   const { oneof, localName, message } = field;
   if (oneof === undefined) return (values[localName] ??= create(message)) as Values;
   const choice = values[oneof.localName] as { readonly case?: string; readonly value?: unknown };

@@ -71,16 +71,13 @@ export type ServiceCalls<S extends DescService> = {
   ) => Promise<ShapeOf<S["method"][N]>>;
 };
 
-/** The same with status, headers, media type, attempts and timings in addition to the data. */
-export type ServiceCallsWithResponse<S extends DescService> = {
-  readonly [N in UnaryNames<S>]: (
-    ...args: Parameters<ServiceCalls<S>[N]>
-  ) => Promise<ApiResponse<ShapeOf<S["method"][N]>>>;
-};
-
-/** A client of a service. */
+/** A client of a service. `withResponse`: the same calls, with status, headers, media type, attempts and timings in addition to the data. */
 export type ServiceClient<S extends DescService> = ServiceCalls<S> & {
-  readonly withResponse: ServiceCallsWithResponse<S>;
+  readonly withResponse: {
+    readonly [N in UnaryNames<S>]: (
+      ...args: Parameters<ServiceCalls<S>[N]>
+    ) => Promise<ApiResponse<ShapeOf<S["method"][N]>>>;
+  };
 };
 
 /** Options of one call in Effect. */
@@ -103,16 +100,13 @@ export type EffectServiceCalls<S extends DescService> = {
   ) => Effect.Effect<ShapeOf<S["method"][N]>, EngineError>;
 };
 
-/** The same with status, headers, media type, attempts and timings in addition to the data. */
-export type EffectServiceCallsWithResponse<S extends DescService> = {
-  readonly [N in UnaryNames<S>]: (
-    ...args: Parameters<EffectServiceCalls<S>[N]>
-  ) => Effect.Effect<ApiResponse<ShapeOf<S["method"][N]>>, EngineError>;
-};
-
-/** A client of a service in Effect. */
+/** A client of a service in Effect. `withResponse`: as that of ServiceClient. */
 export type EffectServiceClient<S extends DescService> = EffectServiceCalls<S> & {
-  readonly withResponse: EffectServiceCallsWithResponse<S>;
+  readonly withResponse: {
+    readonly [N in UnaryNames<S>]: (
+      ...args: Parameters<EffectServiceCalls<S>[N]>
+    ) => Effect.Effect<ApiResponse<ShapeOf<S["method"][N]>>, EngineError>;
+  };
 };
 
 const formats: ReadonlySet<ServiceFormat> = new Set(["json", "protobuf", "verify"]);

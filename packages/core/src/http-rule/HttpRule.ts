@@ -39,18 +39,16 @@ export interface HttpBinding {
 export const resolveBinding = (row: HttpRuleRow, input: DescMessage, output: DescMessage): HttpBinding => {
   const template = parseTemplate(row.path);
   const pathFields = template.variables.map(({ field }) => pathField(field, input));
-  const body = row.body === undefined || row.body === "" || row.body === "*" ? row.body : topField(row.body, input);
-  if (typeof body === "object") {
-    const inPath = pathFields.find(({ fields }) => fields[0] === body && fields.length === 1);
-    if (inPath !== undefined) throw new TypeError(`the field ${inPath.name} is both in the path and the body`);
-  }
+  const body = row.body === "*" ? "*" : row.body ? topField(row.body, input) : undefined;
+  const isInPath = ({ fields: [field, ...inner] }: PathField): boolean => field === body && inner.length === 0;
+  const inPath = pathFields.find(isInPath);
+  if (inPath !== undefined) throw new TypeError(`the field ${inPath.name} is both in the path and the body`);
   return {
     method: row.method,
     template,
     pathFields,
-    body: body === "" ? undefined : body,
-    responseBody:
-      row.responseBody === undefined || row.responseBody === "" ? undefined : topField(row.responseBody, output),
+    body,
+    responseBody: row.responseBody ? topField(row.responseBody, output) : undefined,
     outsideQuery: [...pathFields.map(({ name }) => name), ...(typeof body === "object" ? [body.name] : [])],
   };
 };
@@ -101,11 +99,11 @@ export interface TranscodedRequest {
  * from: there a number or boolean in the path may also be 0 or false. `wellKnown` writes well-known types. Throws
  * PathTemplateError, with every binding's problem, where none fits.
  */
-export const transcode = <D extends DescMessage>(
+export const transcode = (
   bindings: ReadonlyArray<HttpBinding>,
-  schema: D,
+  schema: DescMessage,
   message: Message,
-  given: MessageInitShape<D> | undefined,
+  given: MessageInitShape<DescMessage> | undefined,
   wellKnown?: WellKnownText,
 ): TranscodedRequest => {
   const problems: Array<string> = [];
@@ -114,26 +112,17 @@ export const transcode = <D extends DescMessage>(
       const path = expandTemplate(binding.template, (_names, index) =>
         pathText(binding.pathFields[index]?.fields ?? [], message, given, wellKnown),
       );
-      return { binding, path, ...rest(binding, schema, message, wellKnown) };
+      const { body, outsideQuery, pathFields } = binding;
+      if (body === "*") return { binding, path, query: "", body: { field: undefined, pathFields } };
+      const query = encodeQuery(schema, message, outsideQuery, wellKnown);
+      const hasBody = body !== undefined && isSet(message, body);
+      return { binding, path, query, body: hasBody ? { field: body, pathFields } : undefined };
     } catch (cause) {
       if (!(cause instanceof PathTemplateError)) throw cause;
       problems.push(bindings.length === 1 ? cause.message : `${binding.template.source}: ${cause.message}`);
     }
   }
   throw new PathTemplateError(problems.join("; "));
-};
-
-const rest = (
-  binding: HttpBinding,
-  schema: DescMessage,
-  message: Message,
-  wellKnown: WellKnownText | undefined,
-): Pick<TranscodedRequest, "query" | "body"> => {
-  const { body, outsideQuery, pathFields } = binding;
-  if (body === "*") return { query: "", body: { field: undefined, pathFields } };
-  const query = encodeQuery(schema, message, outsideQuery, wellKnown);
-  if (body === undefined || !isSet(message, body)) return { query, body: undefined };
-  return { query, body: { field: body, pathFields } };
 };
 
 /** The text of a path field; undefined where it is not set. */
@@ -145,11 +134,11 @@ const pathText = (
 ): string | undefined => {
   let holder = message;
   let source: unknown = given;
-  for (const [index, field] of fields.entries()) {
-    const isLast = index === fields.length - 1;
-    if (!isSet(holder, field) && !(isLast && isZeroGiven(field, source))) return undefined;
+  const last = fields.at(-1);
+  for (const field of fields) {
+    if (!isSet(holder, field) && !(field === last && isZeroGiven(field, source))) return undefined;
     const value = localValue(holder, field);
-    if (isLast) {
+    if (field === last) {
       if (field.enum !== undefined) return enumText(field.enum, value as number);
       return field.message === undefined ? scalarText(field.scalar, value) : wellKnown?.(field.message, value);
     }
