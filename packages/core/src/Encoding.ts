@@ -1,6 +1,6 @@
 // Encoding and decoding of any message, for servers.
 import { toBinary, toJson, type DescMessage, type JsonObject, type MessageShape } from "@bufbuild/protobuf";
-import { readAnyMessage } from "./MessageReader.ts";
+import { readAnyMessage } from "./CountedMessage.ts";
 import { decodeJson } from "./JsonReader.ts";
 import type { Format } from "./MediaType.ts";
 import { defaultReadLimits, parseJson } from "./ReadLimits.ts";

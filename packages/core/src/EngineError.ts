@@ -144,7 +144,7 @@ export class EngineError extends YieldableError implements EngineErrorFields {
 
   /** The same error with other fields. */
   with(fields: Partial<EngineErrorFields>): EngineError {
-    return new EngineError({ ...this, cause: this.cause, ...fields });
+    return new EngineError({ ...(this as EngineErrorFields), cause: this.cause, ...fields });
   }
 
   /** The error as plain data, for logs and machines. */

@@ -130,14 +130,15 @@ interface Target {
   readonly key: string | undefined;
 }
 
+const fieldOf = ({ fields }: DescMessage, name: string | undefined): DescField | undefined =>
+  fields.find((candidate) => candidate.jsonName === name || candidate.name === name);
+
 const locate = (root: DescMessage, name: string, knowsTexts: boolean): Target | undefined => {
   const [, dotted = name, key] = /^(.*)\[(.*)\]$/s.exec(name) ?? [];
   const isText = (message: DescMessage): boolean => knowsTexts && isTextual(message);
   const holders: Array<Holder> = [];
   const names = dotted.split(".");
   const last = names.pop();
-  const fieldOf = (schema: DescMessage, name: string | undefined): DescField | undefined =>
-    schema.fields.find((candidate) => candidate.jsonName === name || candidate.name === name);
   let schema = root;
   for (const name of names) {
     const field = fieldOf(schema, name);

@@ -1,6 +1,6 @@
 // Typed error details.
 import { fromJson, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
-import { readCounted } from "./MessageReader.ts";
+import { readCounted } from "./CountedMessage.ts";
 import type { EngineError } from "./EngineError.ts";
 import { defaultReadLimits } from "./ReadLimits.ts";
 

@@ -105,8 +105,10 @@ export const createRawClient = (options: RawClientOptions = {}): RawClient => {
           throw failure;
         },
       };
-      const sent = Effect.catch(attempts(plan), ({ answer, error }) =>
-        answer === undefined ? Effect.fail(error.with({ ...counted(state), method })) : Effect.succeed(answer),
+      const sent = attempts(plan).pipe(
+        Effect.catch(({ answer, error }) =>
+          answer === undefined ? Effect.fail(error.with({ ...counted(state), method })) : Effect.succeed(answer),
+        ),
       );
       return { ...(await run(sent, signal)), ...counted(state) };
     },

@@ -1,7 +1,7 @@
 // The calls of the engines API.
 import type { DescMessage, Message, MessageInitShape } from "@bufbuild/protobuf";
 import type { EngineMessage } from "@bytenite-engines/proto";
-import * as Effect from "effect/Effect";
+import type * as Effect from "effect/Effect";
 import type { ApiResponse, ResponseOf } from "../ApiResponse.ts";
 import type { CallOptions } from "../ClientOptions.ts";
 import { orInvalid, withPartsOfCall, type ClientParts } from "../ClientParts.ts";

@@ -135,12 +135,17 @@ const recovery =
 /** The engine under a tag as the server itself has it now; undefined where there is none. */
 const storedEngine = async (
   parts: EngineParts,
-  { body: _, ...plan }: RequestPlan,
+  plan: RequestPlan,
   tag: string,
 ): Promise<ReceivedBody<Engine> | undefined> => {
   const url = `${parts.baseUrl}${pathOf("get", tag) ?? ""}`;
   const headers = { ...parts.settings.headers, "cache-control": "no-cache, no-transform" };
-  const reading = { ...plan, url, subject: { endpoint: "get", url }, settings: { ...parts.settings, headers } };
+  const { body: _, ...reading }: RequestPlan = {
+    ...plan,
+    url,
+    subject: { endpoint: "get", url },
+    settings: { ...parts.settings, headers },
+  };
   const answered = await request(parts, reading, mediaTypeOf("json"));
   if (answered.answer.status === 404) return undefined;
   const { codec } = parts.wire;

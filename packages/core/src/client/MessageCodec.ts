@@ -19,11 +19,11 @@ import {
 } from "@bufbuild/protobuf";
 import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";
 import { binaryErrors } from "../BinaryErrors.ts";
+import { readAnyMessage } from "../CountedMessage.ts";
 import { hasImplicitPresence } from "../Descriptor.ts";
 import { localValue, wellKnownText } from "../http-rule/FieldText.ts";
 import type { PathField } from "../http-rule/HttpRule.ts";
 import { decodeJsonWithin } from "../JsonReader.ts";
-import { readAnyMessage } from "../MessageReader.ts";
 import type { MessageCodec } from "../Reading.ts";
 import { LimitExceeded, tooDeep, type ReadLimits } from "../ReadLimits.ts";
 

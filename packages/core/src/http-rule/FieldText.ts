@@ -60,8 +60,8 @@ export const shortestFloat = (value: number): number => {
   return value;
 };
 
-const trueTexts = ["1", "t", "T", "TRUE", "true", "True"];
-const falseTexts = ["0", "f", "F", "FALSE", "false", "False"];
+const trueTexts = /^(?:1|t|T|TRUE|true|True)$/;
+const falseTexts = /^(?:0|f|F|FALSE|false|False)$/;
 
 /** The scalar in a text, as grpc-gateway reads it; whole numbers in decimal only. Throws FieldTextError. */
 export const parseScalar = (scalar: ScalarType, text: string): string | number | bigint | boolean | Uint8Array => {
@@ -69,8 +69,8 @@ export const parseScalar = (scalar: ScalarType, text: string): string | number |
     case ScalarType.STRING:
       return text;
     case ScalarType.BOOL:
-      if (trueTexts.includes(text)) return true;
-      if (falseTexts.includes(text)) return false;
+      if (trueTexts.test(text)) return true;
+      if (falseTexts.test(text)) return false;
       throw new FieldTextError("must be true or false");
     case ScalarType.BYTES:
       try {
