@@ -43,8 +43,17 @@ test.for(reasons)("%j is %s", ([reason, expected]) => {
   expect(retryClassOf(reason)).toBe(expected);
 });
 
+const policy: RetryPolicy = {
+  maxAttempts: 4,
+  baseDelayMs: 100,
+  throttledBaseDelayMs: 1_000,
+  factor: 2,
+  maxDelayMs: 8_000,
+  maxRetryAfterMs: 60_000,
+};
+
 const situation = (changed: Partial<RetrySituation>): RetrySituation => ({
-  policy: defaultRetryPolicy,
+  policy,
   reason: { _tag: "Unavailable" },
   attempts: 1,
   corrupt: 0,
@@ -94,13 +103,13 @@ test.for<[changed: Partial<RetrySituation>, decision: RetryDecision]>([
   ],
   [{ remainingMs: 50 }, { retry: false, because: "deadline" }],
   [{ remainingMs: -1 }, { retry: false, because: "deadline" }],
-  [{ policy: { ...defaultRetryPolicy, maxAttempts: 1 } }, { retry: false, because: "attempts" }],
+  [{ policy: { ...policy, maxAttempts: 1 } }, { retry: false, because: "attempts" }],
 ])("%j decides %j", ([changed, decision]) => {
   expect(decideRetry(situation(changed))).toEqual(decision);
 });
 
-test("the cap grows to 8 s by default and no further", () => {
-  const caps = [1, 2, 7, 8, 30, 2_000].map((attempts) => delayCapMs(defaultRetryPolicy, "transient", attempts));
+test("the cap grows to the largest delay and no further", () => {
+  const caps = [1, 2, 7, 8, 30, 2_000].map((attempts) => delayCapMs(policy, "transient", attempts));
   expect(caps).toEqual([100, 200, 6_400, 8_000, 8_000, 8_000]);
 });
 

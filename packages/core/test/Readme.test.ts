@@ -40,7 +40,7 @@ test("every example of the README compiles", () => {
   expect(said).toBe("");
 }, 60_000);
 
-test("the defaults of retries and times in the README are those of the code", () => {
+test("the defaults of retries and times in README and comments are those of the code", () => {
   const readme = readFileSync(join(directory, "../README.md"), "utf8");
   const rows = [...readme.matchAll(/^\| (.+?) +\| (.+?) +\|/gm)].map(([, names = "", values = ""]) => [
     [...names.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name.replace(/^retry\./, "")),
@@ -51,4 +51,10 @@ test("the defaults of retries and times in the README are those of the code", ()
   );
   const { retry, attemptTimeoutMs, deadlineMs } = settingsOf({});
   expect(stated).toMatchObject({ ...retry, attemptTimeoutMs, deadlineMs });
+  const code = readFileSync(join(directory, "../src/Retry.ts"), "utf8");
+  const comments = [...code.matchAll(/Default ([\d,]+)\.(?:(?!\*\/).)*\*\/\s+readonly (\w+)/gs)];
+  const commented = Object.fromEntries(
+    comments.map(([, value = "", option = ""]) => [option, Number(value.replaceAll(",", ""))]),
+  );
+  expect(commented).toEqual(retry);
 });

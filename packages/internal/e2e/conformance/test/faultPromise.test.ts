@@ -5,13 +5,13 @@ import { expect, test } from "vitest";
 import { createEngineClient, EngineError, type ClientOptions, type EngineEvent } from "@bytenite-engines/core/promise";
 import { endpoints } from "@bytenite-engines/core/wire";
 import { theEngine } from "../src/fault/Acts.ts";
-import { theToken, type FaultRow } from "../src/fault/FaultRow.ts";
+import { theToken, waitsMs, type FaultRow } from "../src/fault/FaultRow.ts";
 import { faultRows } from "../src/fault/FaultTable.ts";
 import { serveRow } from "../src/fault/FaultRun.ts";
 import { held, leftover } from "../src/fault/Held.ts";
 
 /** The longest wait of a row without a hint: three throttled retries. */
-const longestOwnWaitMs = 3_500;
+const longestOwnWaitMs = waitsMs(3, "throttled");
 const rows = faultRows.filter(
   (row) => row.hangs !== undefined || row.hinted !== true || row.expected.waitedMs === 0 || row.expected.attempts === 1,
 );

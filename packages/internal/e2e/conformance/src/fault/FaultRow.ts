@@ -1,9 +1,15 @@
 // Type of a row of the fault table.
-import type { ClientOptions, EngineErrorTag } from "@bytenite-engines/core";
+import { defaultRetryPolicy, type ClientOptions, type EngineErrorTag } from "@bytenite-engines/core";
 import type { Act, FaultServer } from "@bytenite-engines/test-kit";
 
 /** The token of the table: nothing that a caller can see may show it. */
 export const theToken = "fault-table-secret-0123456789";
+
+const { baseDelayMs, throttledBaseDelayMs, factor } = defaultRetryPolicy;
+
+/** The waits before so many retries, in milliseconds; `throttled`: after 429. Half of each bound, since chance is always 0.5. */
+export const waitsMs = (retries: number, after?: "throttled"): number =>
+  ((after === undefined ? baseDelayMs : throttledBaseDelayMs) / 2) * ((factor ** retries - 1) / (factor - 1));
 
 /** Expected outcome of one call. */
 export interface Expected {
@@ -15,7 +21,7 @@ export interface Expected {
   readonly attempts: number;
   /** Requests that reached the server; default: as many. */
   readonly arrived?: number;
-  /** Time that passed on the call's clock, in milliseconds: timeouts and waits. Chance is always 0.5. */
+  /** Time that passed on the call's clock, in milliseconds: timeouts and waits. */
   readonly waitedMs: number;
   /** The server's retry hint, as in the error. */
   readonly retryAfterMs?: number;

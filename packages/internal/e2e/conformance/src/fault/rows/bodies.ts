@@ -1,11 +1,11 @@
 // Rows: bodies that do not match their header fields.
 import { answer, engineBytes, good, headOf, labels, script, text } from "../Acts.ts";
-import type { FaultRow } from "../FaultRow.ts";
+import { waitsMs, type FaultRow } from "../FaultRow.ts";
 
 /** Corrupt bodies are asked for once more. */
-const twice = { attempts: 2, waitedMs: 50 } as const;
+const twice = { attempts: 2, waitedMs: waitsMs(1) } as const;
 /** Malformed protobuf the second time as well: the JSON is asked for then, and is not better here. */
-const twiceAndJson = { attempts: 3, waitedMs: 50 } as const;
+const twiceAndJson = { attempts: 3, waitedMs: waitsMs(1) } as const;
 const data = { ends: "data", attempts: 1, waitedMs: 0 } as const;
 
 const broken: ReadonlyArray<FaultRow> = [

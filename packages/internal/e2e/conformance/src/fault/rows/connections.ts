@@ -1,11 +1,10 @@
 // Missing and partial answers.
 import { expect } from "vitest";
 import { good, headOf, labels, engineBytes, resetAfter, script, silent, stallAfter } from "../Acts.ts";
-import type { FaultRow } from "../FaultRow.ts";
+import { waitsMs, type FaultRow } from "../FaultRow.ts";
 import { startFaultServer, type FaultServer } from "@bytenite-engines/test-kit";
 
-/** Waits of 50, 100 and 200 ms between four attempts. */
-const fourAttempts = { attempts: 4, waitedMs: 350 } as const;
+const fourAttempts = { attempts: 4, waitedMs: waitsMs(3) } as const;
 /** Two attempts of 10 s, the waits between, and what is left of 30 s. */
 const untilDeadline = { ends: "TimedOut", says: /deadline of 30000 ms/, attempts: 3, waitedMs: 30_000 } as const;
 
@@ -39,12 +38,12 @@ export const connections: ReadonlyArray<FaultRow> = [
   {
     name: "reset after the headers",
     act: resetAfter(() => head),
-    expected: { ends: "Undecodable", says: /the body broke off/, attempts: 2, waitedMs: 50 },
+    expected: { ends: "Undecodable", says: /the body broke off/, attempts: 2, waitedMs: waitsMs(1) },
   },
   {
     name: "reset in the body",
     act: resetAfter(() => Buffer.concat([head, halfBody])),
-    expected: { ends: "Undecodable", says: /the body broke off/, attempts: 2, waitedMs: 50 },
+    expected: { ends: "Undecodable", says: /the body broke off/, attempts: 2, waitedMs: waitsMs(1) },
   },
   {
     name: "closed without a word",
@@ -58,7 +57,7 @@ export const connections: ReadonlyArray<FaultRow> = [
       resetAfter(() => Buffer.alloc(0)),
       good,
     ),
-    expected: { ends: "data", attempts: 3, waitedMs: 150 },
+    expected: { ends: "data", attempts: 3, waitedMs: waitsMs(2) },
   },
   { name: "silent", act: silent, hangs: "in-request", expected: untilDeadline, afterwards: letGo },
   {

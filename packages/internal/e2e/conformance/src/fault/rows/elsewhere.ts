@@ -1,7 +1,7 @@
 // The answer lies elsewhere, or behind another token.
 import { expect } from "vitest";
 import { answer, good, refuse, resetAfter, script } from "../Acts.ts";
-import { theToken, type FaultRow } from "../FaultRow.ts";
+import { theToken, waitsMs, type FaultRow } from "../FaultRow.ts";
 import type { Act, FaultServer } from "@bytenite-engines/test-kit";
 
 const once = { attempts: 1, waitedMs: 0 } as const;
@@ -56,7 +56,7 @@ const redirects: ReadonlyArray<FaultRow> = [
       arrived.target.endsWith("?moved=1")
         ? resetAfter(() => Buffer.alloc(0))(socket, arrived, count)
         : redirect((target) => `${target}?moved=1`)(socket, arrived, count),
-    expected: { ends: "Unreachable", says: /The connection broke/, attempts: 4, arrived: 8, waitedMs: 350 },
+    expected: { ends: "Unreachable", says: /The connection broke/, attempts: 4, arrived: 8, waitedMs: waitsMs(3) },
   },
 ];
 
@@ -84,13 +84,13 @@ const tokens: ReadonlyArray<FaultRow> = [
     name: "401, then 503, then right: the token is renewed once",
     act: script(refuse(401, 16), refuse(503, 14), good),
     options: renewed(),
-    expected: { ends: "data", attempts: 3, waitedMs: 50 },
+    expected: { ends: "data", attempts: 3, waitedMs: waitsMs(1) },
   },
   {
     name: "401 again, after another token and another failure",
     act: script(refuse(401, 16), refuse(503, 14), refuse(401, 16)),
     options: renewed(),
-    expected: { ends: "Unauthenticated", attempts: 3, waitedMs: 50 },
+    expected: { ends: "Unauthenticated", attempts: 3, waitedMs: waitsMs(1) },
   },
   {
     name: "a token source that fails",

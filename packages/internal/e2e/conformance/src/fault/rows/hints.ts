@@ -3,7 +3,7 @@ import { anyPack } from "@bufbuild/protobuf/wkt";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { RetryInfoSchema, StatusSchema } from "@bytenite-engines/proto";
 import { answer, good, refuse, script } from "../Acts.ts";
-import type { FaultRow } from "../FaultRow.ts";
+import { waitsMs, type FaultRow } from "../FaultRow.ts";
 import type { Act } from "@bytenite-engines/test-kit";
 
 const httpDate = (ms: number): string => new Date(ms).toUTCString();
@@ -55,7 +55,7 @@ export const hints: ReadonlyArray<FaultRow> = [
   hinted("RetryInfo in JSON", refuse(429, 8, {}, [retryInfo("1.500s")]), 1_500),
   hinted("RetryInfo in protobuf", binaryRetryInfo, 2_250),
   hinted("RetryInfo and Retry-After", refuse(429, 8, { "Retry-After": "9" }, [retryInfo("4s")]), 4_000),
-  hinted("a hint that cannot be read", throttled({ "Retry-After": "soon" }), 500),
+  hinted("a hint that cannot be read", throttled({ "Retry-After": "soon" }), waitsMs(1, "throttled")),
   {
     name: "503 with a hint, then right",
     act: script(refuse(503, 14, { "Retry-After": "20" }), good),

@@ -2,7 +2,7 @@
 import { brotliCompressSync, constants, gzipSync, zstdCompressSync } from "node:zlib";
 import { expect } from "vitest";
 import { answer, engineBytes, headOf, labels, text } from "../Acts.ts";
-import type { FaultRow } from "../FaultRow.ts";
+import { waitsMs, type FaultRow } from "../FaultRow.ts";
 import type { Act, FaultServer } from "@bytenite-engines/test-kit";
 
 const mebibyte = 2 ** 20;
@@ -11,7 +11,7 @@ const defaultLimit = 64 * mebibyte;
 
 const once = { attempts: 1, waitedMs: 0 } as const;
 /** Corrupt bodies are asked for once more. */
-const twice = { attempts: 2, waitedMs: 50 } as const;
+const twice = { attempts: 2, waitedMs: waitsMs(1) } as const;
 const data = { ends: "data", ...once } as const;
 const tooLarge = { ends: "TooLarge", says: /exceeds maxDecodedBodyBytes = 67108864/, ...once } as const;
 
@@ -115,6 +115,6 @@ export const largeBodies: ReadonlyArray<FaultRow> = [
     name: "1,000,000 nested protobuf groups",
     act: answer({ headers: labels("protobuf"), body: new Uint8Array(mebibyte).fill((14 << 3) | 3) }),
     // After a second undecodable protobuf body, JSON is requested.
-    expected: { ends: "Undecodable", attempts: 3, waitedMs: 50 },
+    expected: { ends: "Undecodable", attempts: 3, waitedMs: waitsMs(1) },
   },
 ];

@@ -1,13 +1,11 @@
 // The server answers, and refuses.
 import { answer, good, refuse, script } from "../Acts.ts";
-import type { FaultRow } from "../FaultRow.ts";
+import { waitsMs, type FaultRow } from "../FaultRow.ts";
 import type { Act } from "@bytenite-engines/test-kit";
 
 const once = { attempts: 1, waitedMs: 0 } as const;
-/** Waits of 50, 100 and 200 ms between four attempts. */
-const fourTransient = { attempts: 4, waitedMs: 350 } as const;
-/** Waits of 500, 1,000 and 2,000 ms between four attempts. */
-const fourThrottled = { attempts: 4, waitedMs: 3_500 } as const;
+const fourTransient = { attempts: 4, waitedMs: waitsMs(3) } as const;
+const fourThrottled = { attempts: 4, waitedMs: waitsMs(3, "throttled") } as const;
 
 const page =
   (status: number, body = "<html><h1>502 Bad Gateway</h1></html>"): Act =>
@@ -52,13 +50,13 @@ export const refusals: ReadonlyArray<FaultRow> = [
   {
     name: "429 once, then 503 once, then right",
     act: script(refuse(429, 8), refuse(503, 14), good),
-    expected: { ends: "data", attempts: 3, waitedMs: 600 },
+    expected: { ends: "data", attempts: 3, waitedMs: waitsMs(1, "throttled") + waitsMs(2) - waitsMs(1) },
   },
   {
     name: "an empty retry budget",
     act: refuse(503, 14),
     options: { retryBudget: 20 },
     // 14 tokens for the first retry; 6 do not pay for another one.
-    expected: { ends: "Unavailable", attempts: 2, waitedMs: 50 },
+    expected: { ends: "Unavailable", attempts: 2, waitedMs: waitsMs(1) },
   },
 ];
