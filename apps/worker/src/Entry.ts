@@ -60,9 +60,14 @@ export interface Prepared {
   readonly head: Response;
 }
 
+/** Fields of the proxy's own, which pages may read and which replace those of the upstream. */
+export const ownFields = ["Age", "Server-Timing", "X-Request-Id"] as const;
+
 /** Fields of the upstream that clients do not get: replaced by our own, or not for them. */
-const notForClients =
-  /^(?:access-control-(?:allow-.*|expose-headers|max-age)|age|alt-svc|(?:.*-)?cache-control|expires|pragma|server-timing|set-cookie|surrogate-control|x-request-id)$/;
+const notForClients = new RegExp(
+  `^(?:${ownFields.join("|")}|access-control-(?:allow-.*|expose-headers|max-age)|alt-svc|(?:.*-)?cache-control|expires|pragma|set-cookie|surrogate-control)$`,
+  "i",
+);
 /** Nor, in a response of an endpoint: parts are not served, and the length may be that of another form. */
 const notOfEndpoints: ReadonlySet<string> = new Set(["accept-ranges", "content-length"]);
 

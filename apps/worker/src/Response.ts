@@ -11,7 +11,7 @@ import {
   type CacheOutcome,
 } from "@bytenite-engines/http-cache";
 import { sendBytes, type BodyBudget } from "./Body.ts";
-import { rangeFor, type Answer, type Entry } from "./Entry.ts";
+import { ownFields, rangeFor, type Answer, type Entry } from "./Entry.ts";
 import { tooManyBytes } from "./Failure.ts";
 import { allowedMethods, writeMethods, proxyName, refuse, type ParsedRequest } from "./Request.ts";
 import type { RequestContext } from "./Runtime.ts";
@@ -155,7 +155,7 @@ const allowedHeaders = [
 
 /** Response headers that pages may read besides the safelisted ones. */
 const exposedHeaders = [
-  "Age",
+  ...ownFields,
   schemaDigestHeader,
   "Cache-Status",
   "Content-Length",
@@ -163,8 +163,6 @@ const exposedHeaders = [
   "ETag",
   "Proxy-Status",
   "Retry-After",
-  "Server-Timing",
-  "X-Request-Id",
 ].join(", ");
 
 /** Adds what an allowed origin needs to read a response. For others only Vary: the response depends on Origin. */

@@ -1,8 +1,8 @@
 // Messages and hints of errors.
 import { UsageError, UserError } from "@bytenite-engines/registry/command";
 import type { EngineError, EngineErrorTag } from "@bytenite-engines/core/promise";
+import { basePath } from "@bytenite-engines/core/wire";
 import { sayDuration } from "./parse/Units.ts";
-import { documentedBaseUrl } from "./config/Setting.ts";
 import { FileError, HintedError, isBeyondLimit, isEngineError, isTooLarge, exitCodeOf, exitCodes } from "./Errors.ts";
 import { nameOf, type Command } from "./parse/Command.ts";
 import { safeText } from "./terminal/SafeText.ts";
@@ -147,7 +147,7 @@ const hintFor = (error: EngineError, command: Command | undefined): string | und
       if (isExchange(url, method)) return noExchange;
       // A list is found by every server that has it where we asked.
       return /\/engines(?:\?|$)/.test(url)
-        ? `Does the base URL lack its path? It looks like ${new URL(url).origin}${new URL(documentedBaseUrl).pathname}.`
+        ? `Does the base URL lack its path? It looks like ${new URL(url).origin}${basePath}.`
         : undefined;
     case "Unauthenticated":
     case "CredentialsFailed":

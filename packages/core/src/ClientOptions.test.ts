@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { baseUrlOf, defaultBaseUrl, settingsOf, type CallOptions } from "./ClientOptions.ts";
+import { baseUrlOf, settingsOf, type CallOptions } from "./ClientOptions.ts";
+import { defaultBaseUrl } from "./HttpRules.ts";
 import { makeClientParts } from "./ClientParts.ts";
 import { makeEngineParts } from "./client/EngineMethods.ts";
 

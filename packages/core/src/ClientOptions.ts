@@ -4,7 +4,7 @@ import type { Breaker } from "./FailureRateBreaker.ts";
 import { tokenText, type TokenOption } from "./Token.ts";
 import type { EngineEvent } from "./EngineEvent.ts";
 import type { Hedging } from "./LatencyHedging.ts";
-import { basePath } from "./HttpRules.ts";
+import { defaultBaseUrl } from "./HttpRules.ts";
 import type { Format } from "./MediaType.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "./Retry.ts";
 import type { Fetch } from "./Fetch.ts";
@@ -12,9 +12,6 @@ import { lowerCased, type HttpResponse, type HttpRequest } from "./Transport.ts"
 import type { VerificationOptions } from "./verify/SchemaVerifier.ts";
 import { assertOptionNames, defined, hasMethods, kindOf } from "./OptionNames.ts";
 import { defaultReadLimits, type ReadLimits } from "./ReadLimits.ts";
-
-/** The documented address of the API. */
-export const defaultBaseUrl = `https://api.bytenite.com${basePath}`;
 
 /** Longest time for one request and its whole answer, in milliseconds. */
 export const defaultAttemptTimeoutMs = 10_000;

@@ -3,6 +3,9 @@
 /** The path below which upstream serves the API. */
 export const basePath = "/v1/dev";
 
+/** The documented address of the API. */
+export const defaultBaseUrl = `https://api.bytenite.com${basePath}`;
+
 /** The credential in an Authorization field without the scheme `Bearer` (RFC 6750, 2.1). Empty: there is only the scheme. */
 export const withoutBearer = (authorization: string): string => authorization.replace(/^bearer(?: +|$)/i, "");
 

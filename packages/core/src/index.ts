@@ -24,7 +24,8 @@ export type {
   EngineMessage,
   EngineStatus,
 } from "./ApiResponse.ts";
-export { defaultBaseUrl, type CallOptions, type ClientOptions, type Limits, type Middleware } from "./ClientOptions.ts";
+export { type CallOptions, type ClientOptions, type Limits, type Middleware } from "./ClientOptions.ts";
+export { defaultBaseUrl } from "./HttpRules.ts";
 export type { ExpiringToken, TokenContext, TokenFunction, TokenOption } from "./Token.ts";
 export type { EngineEvent } from "./EngineEvent.ts";
 export type { ListParams, MessageParams, UploadParams, WriteCondition } from "./Parameters.ts";

@@ -12,7 +12,15 @@ export {
   type ReadName,
 } from "./Endpoint.ts";
 export { compareVersions, maxNameLength, parseTag, parseVersion, type EngineTag, type Version } from "./EngineTag.ts";
-export { basePath, boundedBytes, isLoopback, jwtExpiryMs, requestIdFrom, withoutBearer } from "./HttpRules.ts";
+export {
+  basePath,
+  boundedBytes,
+  defaultBaseUrl,
+  isLoopback,
+  jwtExpiryMs,
+  requestIdFrom,
+  withoutBearer,
+} from "./HttpRules.ts";
 export { decode, encode, encodeJson } from "./Encoding.ts";
 export { formatOf, mediaTypeOf, mediaTypes, type Format } from "./MediaType.ts";
 export { negotiate, offered, type Representation } from "./Negotiation.ts";

@@ -48,10 +48,10 @@ const user = { number: 1, id: "x", name: "alice" };
 
 const statements: ReadonlyArray<readonly [string, Statement]> = [
   ...orders.flatMap((order) =>
-    [true, false].flatMap((isPublic) =>
+    [{ isPublic: true }, { isPublic: false }].flatMap((filter) =>
       (["json", "protobuf"] as const).flatMap((form) => {
-        const { rows, total, place } = listStatements(user, isPublic, order, { limit: 20, offset: 900 }, form);
-        const name = `${isPublic ? "public" : "own"} by ${order.field}${order.descending ? " desc" : ""} in ${form}`;
+        const { rows, total, place } = listStatements(user, filter, order, { limit: 20, offset: 900 }, form);
+        const name = `${JSON.stringify(filter)} by ${order.field}${order.descending ? " desc" : ""} in ${form}`;
         const from = order.field === "name" ? ["e-1", 0, 1, 5] : [0, 5];
         return [
           [`rows ${name}`, rows(20, 1_000)] as const,

@@ -1,4 +1,5 @@
 // `bne list`: one page of engines, or all.
+import type { ListParams } from "@bytenite-engines/core/promise";
 import { didYouMean } from "@bytenite-engines/core/wire";
 import type { Engine, PaginatedResponse } from "@bytenite-engines/proto";
 import { clientOf } from "../client/Client.ts";
@@ -70,7 +71,6 @@ export const run = async (invocation: Invocation): Promise<number> => {
   const plan = planOf(invocation);
   const { notes, signal } = invocation;
   const showSecrets = isOn(invocation, "show-secrets");
-  const orderBy = textOf(invocation, "order-by");
   const so: Progress = {
     last: undefined,
     matched: 0,
@@ -84,10 +84,10 @@ export const run = async (invocation: Invocation): Promise<number> => {
   );
   if (plan.several) keepHeapSmall();
   const client = await clientOf(invocation);
-  const params = {
+  const params: Required<Omit<ListParams, "limit" | "pagination">> = {
     offset: plan.filtered ? 0 : plan.offset,
     isPublic: isOn(invocation, "public"),
-    ...(orderBy === undefined ? {} : { orderBy }),
+    orderBy: textOf(invocation, "order-by"),
   };
   notes.progress("asking for engines");
   for await (const page of pagesOf(client, params, signal, plan.pages)) {

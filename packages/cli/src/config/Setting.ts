@@ -1,5 +1,5 @@
 // The table of settings: names, values, where each may come from.
-import { basePath, defaultRetryPolicy, didYouMean } from "@bytenite-engines/core/wire";
+import { defaultBaseUrl, defaultRetryPolicy, didYouMean } from "@bytenite-engines/core/wire";
 import { UsageError } from "@bytenite-engines/registry/command";
 import type { Flag } from "../parse/Command.ts";
 import { valueOf, type FlagValue } from "../parse/Arguments.ts";
@@ -19,9 +19,6 @@ export interface Setting {
   readonly project?: true;
 }
 
-/** The documented address of the API. */
-export const documentedBaseUrl = `https://api.bytenite.com${basePath}`;
-
 /** Every setting. */
 export const settingsTable: ReadonlyArray<Setting> = [
   {
@@ -35,7 +32,7 @@ export const settingsTable: ReadonlyArray<Setting> = [
     name: "baseUrl",
     variable: "BYTENITE_BASE_URL",
     flag: { name: "base-url", kind: "url", summary: "" },
-    fallback: documentedBaseUrl,
+    fallback: defaultBaseUrl,
     summary: "Where the API is, with its path",
   },
   {

@@ -1,6 +1,7 @@
 // Expected response for given engines, by the published rules.
 import { clone, create, type DescMessage } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
+import type { ListParams } from "@bytenite-engines/core/promise";
 import { compareVersions, parseTag, parseVersion, type ReadName } from "@bytenite-engines/core/wire";
 import {
   EngineListResponseSchema,
@@ -12,15 +13,12 @@ import {
 } from "@bytenite-engines/proto";
 import type { Held, State } from "./EngineWorld.ts";
 
+/** All parameters of a list. */
+type AskedList = { readonly [Name in keyof Omit<ListParams, "pagination">]-?: Exclude<ListParams[Name], undefined> };
+
 /** A request. */
 export type Asked =
-  | {
-      readonly endpoint: "list";
-      readonly isPublic: boolean;
-      readonly orderBy: "createdAt" | "name";
-      readonly limit: number;
-      readonly offset: number;
-    }
+  | { readonly endpoint: "list"; readonly params: AskedList }
   | { readonly endpoint: "get" | "status"; readonly tag: string };
 
 /** The message that answers it, or that there is none. */
@@ -39,10 +37,10 @@ const known = new WeakMap<State, Map<string, Right>>();
 export const rightAnswer = (state: State, user: string, asked: Asked): Right => {
   const answers = known.get(state) ?? new Map<string, Right>();
   known.set(state, answers);
-  const key = `${user} ${Object.values(asked).join(" ")}`;
+  const key = `${user} ${JSON.stringify(asked)}`;
   const found = answers.get(key);
   if (found !== undefined) return found;
-  const right = asked.endpoint === "list" ? listOf(state, user, asked) : engineOf(state, user, asked);
+  const right = asked.endpoint === "list" ? listOf(state, user, asked.params) : engineOf(state, user, asked);
   answers.set(key, right);
   return right;
 };
@@ -70,8 +68,9 @@ const byName = (a: Held, b: Held): number =>
 const listOf = (
   state: State,
   user: string,
-  { isPublic, orderBy, limit, offset }: Extract<Asked, { readonly endpoint: "list" }>,
+  { isPublic, orderBy, limit, offset, ...unread }: AskedList,
 ): EngineListResponse => {
+  unread satisfies Record<string, never>;
   const all = [...state.engines.values()].filter((held) => (isPublic ? held.engine.isPublic : held.user === user));
   const sorted = all.toSorted(
     orderBy === "name" ? byName : (a, b) => createdAtMs(a) - createdAtMs(b) || a.number - b.number,

@@ -81,7 +81,7 @@ test("another's engine is seen only when it is public, and never its secret", ()
   const early = { askedAtMs: 50_000, answeredAtMs: 50_001 };
   expect(judgeIt({ came: message(without(hidden)), ...eve, ...early })).toBe("foreign");
   const list = create(EngineListResponseSchema, { engines: [fresh, without(hidden)], pagination: { total: 2 } });
-  const asked: Asked = { endpoint: "list", isPublic: false, orderBy: "name", limit: 5, offset: 0 };
+  const asked: Asked = { endpoint: "list", params: { isPublic: false, orderBy: "name", limit: 5, offset: 0 } };
   expect(judgeIt({ came: { kind: "message", message: list }, asked, ...early })).toBe("foreign");
 });
 

@@ -89,10 +89,12 @@ export class Load {
     if (random.chance(0.3)) {
       return {
         endpoint: "list",
-        isPublic: random.chance(0.3),
-        orderBy: random.pick(["createdAt", "name"]),
-        limit: random.pick([5, 20]),
-        offset: random.pick([0, 0, 5]),
+        params: {
+          isPublic: random.chance(0.3),
+          orderBy: random.pick(["createdAt", "name"]),
+          limit: random.pick([5, 20]),
+          offset: random.pick([0, 0, 5]),
+        },
       };
     }
     return { endpoint: random.pick(["get", "get", "status"] as const), tag: this.#tag() };
@@ -148,7 +150,7 @@ export class Load {
     const options = { headers, ...(signal === undefined ? {} : { signal }) };
     try {
       const answer = await (asked.endpoint === "list"
-        ? client.list(pageOf(asked), options)
+        ? client.list(asked.params, options)
         : client[asked.endpoint](asked.tag, options));
       const outcome = outcomeOf(answer.headers.get("cache-status"));
       return { came: { kind: "message", message: answer.data }, outcome };
@@ -179,14 +181,6 @@ export class Load {
     return made;
   }
 }
-
-/** The parameters of a list: the client refuses others. */
-const pageOf = ({ isPublic, orderBy, limit, offset }: Extract<Asked, { readonly endpoint: "list" }>) => ({
-  isPublic,
-  orderBy,
-  limit,
-  offset,
-});
 
 /** The failure, with the edge's report on its upstream. */
 const nameOf = (error: unknown): string =>

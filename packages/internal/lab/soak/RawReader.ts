@@ -89,7 +89,7 @@ const isReadable = (asked: Asked, bytes: Uint8Array, format: Format): boolean =>
 
 const targetOf = (asked: Asked): string => {
   if (asked.endpoint !== "list") return pathOf(asked.endpoint, asked.tag) ?? "";
-  const { orderBy, isPublic, limit, offset } = asked;
-  const request = create(EngineListRequestSchema, { orderBy, isPublic, pagination: { limit, offset } });
+  const { limit, offset, ...params } = asked.params;
+  const request = create(EngineListRequestSchema, { ...params, pagination: { limit, offset } });
   return `${pathOf("list")}?${encodeQuery(endpoints.list.request, request)}`;
 };

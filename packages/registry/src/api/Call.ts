@@ -47,7 +47,7 @@ export const readCall = (match: EndpointMatch<ReadName>, query: URLSearchParams)
     const order = parseOrder(orderBy);
     const page = pageOf(pagination);
     return async ({ sql, box }, serializer, user, format) => {
-      const statements = listStatements(user, isPublic, order, page, storedFormFor(serializer, format, sql));
+      const statements = listStatements(user, { isPublic }, order, page, storedFormFor(serializer, format, sql));
       const list = await readList(sql, statements);
       const make = (): Promise<Body> =>
         listBody(serializer, list.engines, paginationOf(page, list.engines.length, list.total), format, box);

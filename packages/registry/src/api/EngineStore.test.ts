@@ -26,7 +26,10 @@ const database = async () => {
     },
   };
   const list = async (user: User, offset: number) => {
-    const { total, engines } = await readList(port, listStatements(user, false, order, { limit: 5, offset }, "json"));
+    const { total, engines } = await readList(
+      port,
+      listStatements(user, { isPublic: false }, order, { limit: 5, offset }, "json"),
+    );
     return [total, engines.length] as const;
   };
   return { file, port, alice, list, statements: () => statements, [Symbol.dispose]: () => file.close() };
@@ -66,7 +69,7 @@ test("pages from remembered places are those that an offset gives, in every orde
         [false, [256, 600, 890, 905]],
       ] as const) {
         for (const offset of offsets) {
-          const statements = listStatements(bob, isPublic, each, { limit: 7, offset }, "json");
+          const statements = listStatements(bob, { isPublic }, each, { limit: 7, offset }, "json");
           const plain = await readList(forgetful, statements);
           expect(await readList(store.file.port, statements)).toEqual(plain);
           expect(plain.engines.length > 0).toBe(offset < (isPublic ? 1_440 : 900));
@@ -113,7 +116,7 @@ test("a database that gives no rows holds nothing", async () => {
   const user = { number: 1, id: "00000000-0000-4000-8000-000000000000", name: "alice" };
   const mute: SqlDriver = { read: () => Promise.resolve([]), write: () => Promise.resolve([]) };
   await expect(readEngine(mute, user, { name: "zipper" }, "json")).rejects.toMatchObject(refused);
-  const statements = listStatements(user, false, order, { limit: 5, offset: 0 }, "json");
+  const statements = listStatements(user, { isPublic: false }, order, { limit: 5, offset: 0 }, "json");
   expect(await readList(mute, statements)).toEqual({ total: 0, engines: [], rows: [] });
 });
 

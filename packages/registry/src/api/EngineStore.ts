@@ -79,17 +79,22 @@ const totals = {
 /** Stored size of an engine, in bytes; SQLite knows it without reading the values. */
 const sizeOf = (form: StoredForm): string => `octet_length(${forms[form].column}) + coalesce(octet_length(secret), 0)`;
 
-/** The page of a user's own engines, or of all public ones. */
+/** The engines of a list: a user's own, or all public ones. */
+export interface ListFilter {
+  readonly isPublic: boolean;
+}
+
+/** The page of a list. */
 export const listStatements = (
   user: User,
-  publicOnly: boolean,
+  { isPublic }: ListFilter,
   order: Order,
   page: Page,
   form: StoredForm,
 ): ListStatements => {
-  const list = publicOnly ? "public" : "own";
-  const owner = publicOnly ? [] : [user.number];
-  const which = (): string => `${publicOnly ? "is_public = 1" : "owner = ?"} AND deleted_at IS NULL`;
+  const list = isPublic ? "public" : "own";
+  const owner = isPublic ? [] : [user.number];
+  const which = (): string => `${isPublic ? "is_public = 1" : "owner = ?"} AND deleted_at IS NULL`;
   const select = (columns: string, condition = which()): string =>
     `SELECT ${columns} FROM engines INDEXED BY ${indexes[list][order.field]} WHERE ${condition} ORDER BY ${orderSql(order)}`;
   const fromPlace = (columns: string): string =>

@@ -211,7 +211,7 @@ const isReadable = async (sql: SqlDriver): Promise<boolean> => {
   const nobody = { number: -1, id: "", name: "" };
   const page = { limit: 1, offset: 0 };
   const lists = (["json", "protobuf"] as const).flatMap((form) =>
-    [true, false].flatMap((isPublic) => orders.map((order) => listStatements(nobody, isPublic, order, page, form))),
+    [true, false].flatMap((isPublic) => orders.map((order) => listStatements(nobody, { isPublic }, order, page, form))),
   );
   const engines = (["json", "protobuf", "status"] as const).map((what) => tagStatement(nobody, { name: "" }, what));
   const statements = [...lists.map(({ rows }) => rows(0, 0)), ...lists.map(({ total }) => total), ...engines];

@@ -4,6 +4,7 @@ import { getOption, type DescMessage } from "@bufbuild/protobuf";
 import { endpoints, mediaTypeOf } from "@bytenite-engines/core/wire";
 import { Developer, http } from "@bytenite-engines/proto/service";
 import { expect, test } from "vitest";
+import { wireCases } from "../src/Cases.ts";
 
 interface Row {
   readonly rpc: string;
@@ -91,5 +92,18 @@ test("the Endpoint table reads and answers with the messages of the service", ()
 test("the media types asked for are those that the documents offer", () => {
   for (const { operation } of operations) {
     expect(Object.keys(operation.responses[200].content)).toEqual([mediaTypeOf("json"), mediaTypeOf("protobuf")]);
+  }
+});
+
+test("every parameter of the list is in a case of core and in one over HTTP, and in the README of the registry", () => {
+  const readme = readFileSync(new URL("../../../../registry/README.md", import.meta.url), "utf8");
+  const names = endpoints.list.request.fields.filter(({ message }) => message === undefined);
+  expect(names.length).toBeGreaterThan(1);
+  for (const { jsonName } of names) {
+    const inCore = wireCases.some(
+      ({ call }) => call?.endpoint === "list" && Object.hasOwn(call.params ?? {}, jsonName),
+    );
+    const overHttp = wireCases.some(({ target }) => target?.includes(`${jsonName}=`));
+    expect([jsonName, inCore, overHttp, readme.includes(`\`${jsonName}`)]).toEqual([jsonName, true, true, true]);
   }
 });
