@@ -1,6 +1,8 @@
 // Random mutations of shipped code, tested in a copy.
 import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import {
+  appendFileSync,
   chmodSync,
   cpSync,
   existsSync,
@@ -14,7 +16,6 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, relative } from "node:path";
-import { seeded } from "@bytenite-engines/test-kit/random";
 import { root } from "./Mutants.ts";
 import { changed, sitesIn, type Site } from "./Sites.ts";
 
@@ -31,10 +32,15 @@ const projects: Readonly<Record<string, ReadonlyArray<string>>> = {
   "apps/registry": ["registry-worker"],
 };
 
-/** One change and its result. */
-export interface RandomMutant extends Site {
+/** One change of shipped code. */
+interface Chosen extends Site {
   /** Path from the root of the repository. */
   readonly file: string;
+  readonly id: string;
+}
+
+/** One change and its result. */
+export interface RandomMutant extends Chosen {
   readonly outcome: "caught" | "survived";
   /** The test file that caught it, or "run" where the run did not end or failed outside of a test. */
   readonly by: string | undefined;
@@ -47,15 +53,34 @@ const shipped = (folder: string): ReadonlyArray<string> =>
     .toSorted()
     .map((path) => join(folder, path));
 
-/** So many changes, each as likely as any other. The same seed chooses the same ones while the sources are the same. */
-export const choose = (count: number, seed: number): ReadonlyArray<Site & { readonly file: string }> => {
-  const all = Object.keys(projects)
+/** The changes of a file. Their ids depend on their line, their place in it and the seed, wherever the line stands. */
+export const identify = (file: string, text: string, seed: number): ReadonlyArray<Chosen> => {
+  const lines = text.split("\n");
+  const times = new Map<string, number>();
+  return sitesIn(text).map((site) => {
+    const column = site.start - text.lastIndexOf("\n", site.start - 1);
+    const change = JSON.stringify([seed, file, lines[site.line - 1], column, site.replacement]);
+    const time = (times.get(change) ?? 0) + 1;
+    times.set(change, time);
+    return Object.assign({ file, id: createHash("sha256").update(`${change} ${time}`).digest("hex") }, site);
+  });
+};
+
+/** So many changes, each as likely as any other. The same seed chooses the same ones while their lines stay as they are. */
+export const choose = (count: number, seed: number): ReadonlyArray<Chosen> =>
+  Object.keys(projects)
     .flatMap(shipped)
-    .flatMap((file) => sitesIn(readFileSync(join(root, file), "utf8")).map((site) => Object.assign({ file }, site)));
-  const random = seeded(seed);
-  const chosen: Array<Site & { readonly file: string }> = [];
-  while (chosen.length < count && all.length > 0) chosen.push(...all.splice(random.below(all.length), 1));
-  return chosen;
+    .flatMap((file) => identify(file, readFileSync(join(root, file), "utf8"), seed))
+    .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+    .slice(0, count);
+
+/** Which test file caught a change, a line for each, from earlier runs: it is tried first. */
+const catchersFile = join(root, ".data/mutants.txt");
+
+const lastCatchers = (): ReadonlyMap<string, string> => {
+  if (!existsSync(catchersFile)) return new Map();
+  const lines = readFileSync(catchersFile, "utf8").split("\n");
+  return new Map(lines.map((line) => [line.slice(0, 64), line.slice(65)]));
 };
 
 /** Left out of a copy: generated files, and dependencies, which are linked. */
@@ -87,11 +112,12 @@ type Failed = ReadonlyArray<string> | "run";
  * second time alone, and passes without it. Files that fail without a change take no further part; `onBroken` hears of them.
  */
 export const tryAll = (
-  chosen: ReadonlyArray<Site & { readonly file: string }>,
+  chosen: ReadonlyArray<Chosen>,
   onTried: (mutant: RandomMutant) => void,
   onBroken: (file: string) => void,
 ): ReadonlyArray<RandomMutant> => {
   const copy = copyRepository();
+  const catchers = lastCatchers();
   const broken = new Set<string>();
   const sound = new Set<string>();
   const run = (...args: ReadonlyArray<string>): Failed => failedOf(copy, [...args, ...excluded(broken)]);
@@ -118,15 +144,17 @@ export const tryAll = (
   };
   try {
     return chosen.map((site) => {
-      const { file } = site;
+      const { file, id } = site;
       const [, folder = ""] = /^((?:packages|apps)\/[^/]+)\//.exec(file) ?? [];
       const own = (projects[folder] ?? []).flatMap((project) => ["--project", project]);
       const path = join(copy, file);
       const original = readFileSync(path, "utf8");
       writeFileSync(path, changed(original, site));
       const direct = testsOf(copy, folder, file);
+      const last = catchers.get(id);
       // The quickest to notice come first; tests that run the file in another process come last.
       const stages = [
+        ...(last === undefined || !existsSync(join(copy, last)) ? [] : [["run", last, ...own]]),
         ...(direct.length > 0 ? [["run", ...direct, ...own]] : []),
         ["related", file, "--run", ...own],
         ["run", ...own],
@@ -146,6 +174,7 @@ export const tryAll = (
         { outcome: by === undefined ? ("survived" as const) : ("caught" as const), by },
         site,
       );
+      if (by !== undefined) appendFileSync(catchersFile, `${id} ${by}\n`);
       onTried(mutant);
       return mutant;
     });

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { identify } from "./RandomMutants.ts";
 import { changed, sitesIn } from "./Sites.ts";
 
 /** Each change as the line that it makes. */
@@ -25,4 +26,14 @@ test.for([
   "const f = (a: 1): true => a",
 ])("%s has no place to change", (text) => {
   expect(changesOf(text)).toEqual([]);
+});
+
+test("a change keeps its id while its line stays as it is, and has another one with another seed", () => {
+  const idsOf = (text: string, seed = 1): ReadonlyArray<string> => identify("a.ts", text, seed).map(({ id }) => id);
+  const ids = idsOf("a < b || a < b;\na < b || a < b;");
+  expect(new Set(ids).size).toBe(6);
+  expect(
+    idsOf("\n  // Another line.\na < b || a < b;\nc(1);\na < b || a < b;").filter((id) => ids.includes(id)),
+  ).toEqual(ids);
+  expect(idsOf("a < b || a < b;", 2).filter((id) => ids.includes(id))).toEqual([]);
 });
