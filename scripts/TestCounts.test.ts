@@ -28,14 +28,18 @@ test("a run ends with its counts, or hands them on", () => {
   expect(JSON.parse(counts)).toEqual({ passed: 1, failed: 1, skipped: [] });
 });
 
-test("a skipped test is counted, and in CI it is named and fails the run", () => {
-  const tests = 'test("a", () => {}); test.skip("b", () => {});';
-  const local = runOf(tests);
+test("a test without its program is skipped and counted, and in CI it is named and fails the run", () => {
+  const certificates = new URL("../packages/internal/test-kit/src/Certificate.ts", import.meta.url);
+  const tests =
+    `import { hasOpenssl } from ${JSON.stringify(fileURLToPath(certificates))};` +
+    'test("a", () => {}); test.skipIf(!hasOpenssl)("b", () => {});';
+  const PATH = fileURLToPath(new URL("no-programs/", import.meta.url));
+  const local = runOf(tests, { PATH });
   expect([local.status, local.lines.at(-1)]).toEqual([0, "1 passed, 0 failed, 1 skipped"]);
-  const ci = runOf(tests, { CI: "true" });
+  const ci = runOf(tests, { CI: "true", PATH });
   const isForbidden = forbidsSkips({ CI: "true" }, process.platform);
   expect([ci.status, ci.lines.at(-1)]).toEqual([isForbidden ? 1 : 0, "1 passed, 0 failed, 1 skipped"]);
-  expect(ci.lines.join("\n").includes("skipped, which fails in CI: ")).toBe(isForbidden);
+  expect(ci.lines.some((line) => /^skipped, which fails in CI: .*: b$/.test(line))).toBe(isForbidden);
 });
 
 test("counts add up, and only CI on Linux forbids skips", () => {
