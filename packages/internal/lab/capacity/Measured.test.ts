@@ -8,9 +8,8 @@ test.skipIf(process.platform !== "linux")(
   "the model answers from the caches what a real edge does, and asks the upstream as often",
   async () => {
     const checked = await check(1);
-    expect(checked.upstream.measured).toBeGreaterThan(100);
-    // Nearly four lives of what lives longest.
-    expect(checked.seconds).toBeGreaterThan(7.5);
+    // Fetched 2.5 times each: lives end in the run. A slow machine makes it more.
+    expect(checked.upstream.measured).toBeGreaterThan(2.5 * checked.answers);
     expect([isNear(checked), checked]).toEqual([true, checked]);
     // Processor time grows when others use the same caches: nearer than this only a quiet machine is.
     expect(checked.exchangeCpuUs / cpu.exchange).toBeGreaterThan(1 / 3);

@@ -12,7 +12,7 @@ import { byEndpoint, deployedVariables, settingsIn } from "./WorkerSettings.ts";
 import { weighted, zipfWeight } from "./Zipf.ts";
 
 /** Requests, how many are under way at once, and who makes them. */
-const requests = 4_000;
+const requests = 2_000;
 /** How long it takes at least, in milliseconds: four times the longest life of an answer below. */
 const lastsMs = 8_000;
 const atOnce = 4;
@@ -44,6 +44,8 @@ export interface Compared {
 export interface Check {
   readonly requests: number;
   readonly seconds: number;
+  /** Answers that differ by user, endpoint or tag. */
+  readonly answers: number;
   /** Requests answered from a cache, and those that the upstream got. */
   readonly fromCache: Compared;
   readonly upstream: Compared;
@@ -115,6 +117,7 @@ export const check = async (seed: number): Promise<Check> => {
   return {
     requests,
     seconds,
+    answers: new Set(sent.map(({ key }) => key)).size,
     fromCache: { measured: fromCache, modelled: inCache },
     upstream: { measured: registry.requests.length, modelled: model.upstream },
     entries: {
