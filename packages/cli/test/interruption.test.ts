@@ -136,6 +136,17 @@ test("Ctrl-C at a hidden prompt ends with 130, with the terminal as it was", asy
   expect(existsSync(join(home.path, "config"))).toBe(false);
 });
 
+test("Ctrl-C while a token that was typed is tried ends with 130: keys are signals again", async () => {
+  registry.faults.set([{ fault: { silent: true } }]);
+  registry.requests.length = 0;
+  const run = onTerminal(home, ["auth", "login"], { env: { BYTENITE_BASE_URL: registry.url } });
+  await run.until(/not shown/);
+  run.type("local-bob\r");
+  await requestsSeen(1);
+  run.type("\u0003");
+  expect(await run.ended).toBe(130);
+});
+
 test("SIGTERM ends the pager, too, with 143 and nothing more", async () => {
   const run = onTerminal(home, ["list", "--all"], {
     rows: 10,
