@@ -168,7 +168,7 @@ test("what an upload is refused for is said, and leaves nothing behind", async (
   > = [
     ["nothing", {}, 400, "engineData is missing"],
     ["a link", { engineLink: "https://downloads.example/x.tar" }, 501, "not fetched from elsewhere"],
-    ["no tar", { engineData: Buffer.from("hello".repeat(300)) }, 400, "no tar file"],
+    ["no tar", { engineData: Buffer.from("hello".repeat(300)) }, 400, "a tar file"],
     ["no manifest", { engineData: await archiveOf("{}", {}, "a/b/") }, 400, "has no manifest.json at its top"],
     [
       "two folders",

@@ -189,7 +189,7 @@ export const checkMediaType = (answer: PlainAnswer | NoAnswer): Check => {
   const looksLikeJson = bytes[0] === 0x7b;
   if (format === undefined) return found("media type", "failed", `${detail}: neither JSON nor protobuf`, accept);
   if ((format === "json") !== looksLikeJson && bytes.length > 0) {
-    return found("media type", "failed", `${detail}, but the body is ${looksLikeJson ? "JSON" : "no JSON"}`, accept);
+    return found("media type", "failed", `${detail}, but the body is ${looksLikeJson ? "JSON" : "not JSON"}`, accept);
   }
   return found("media type", "ok", detail, accept);
 };

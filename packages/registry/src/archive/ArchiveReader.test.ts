@@ -109,11 +109,11 @@ test.for<[what: string, archive: Uint8Array, found: ReadonlyArray<string>]>([
 const refused: ReadonlyArray<
   readonly [what: string, archive: Uint8Array, problem: string, limits?: Partial<ArchiveLimits>]
 > = [
-  ["nothing at all", Buffer.alloc(0), "no tar file: it has 0 bytes"],
-  ["text", Buffer.from("hello".repeat(200)), "no tar file of POSIX or GNU"],
-  ["a zip", Buffer.concat([Buffer.from("PK\u0003\u0004"), Buffer.alloc(1_020, 7)]), "no tar file of POSIX or GNU"],
-  ["a short text", Buffer.from("hello"), "no tar file: it has 5 bytes"],
-  ["a gzip of text", gzipSync("hello"), "no tar file: it has 5 bytes"],
+  ["nothing at all", Buffer.alloc(0), "a tar file: it has 0 bytes"],
+  ["text", Buffer.from("hello".repeat(200)), "a tar file of POSIX or GNU"],
+  ["a zip", Buffer.concat([Buffer.from("PK\u0003\u0004"), Buffer.alloc(1_020, 7)]), "a tar file of POSIX or GNU"],
+  ["a short text", Buffer.from("hello"), "a tar file: it has 5 bytes"],
+  ["a gzip of text", gzipSync("hello"), "a tar file: it has 5 bytes"],
   [
     "a gzip with zeros behind it",
     Buffer.concat([gzipSync(tar(file("a"))), Buffer.alloc(600)]),
@@ -186,11 +186,11 @@ const refused: ReadonlyArray<
     "records for all entries",
   ],
   ["a PAX header at the end", tar(file("a"), pax("path=b")), "cut short"],
-  ["a header of before POSIX", tar({ ...file("a"), magic: "" }), "no tar file of POSIX or GNU"],
+  ["a header of before POSIX", tar({ ...file("a"), magic: "" }), "a tar file of POSIX or GNU"],
   [
     "times of GNU where POSIX has a name",
     tar({ ...file("a"), magic: "ustar  \0", prefix: "x" }),
-    "no tar file of POSIX or GNU",
+    "a tar file of POSIX or GNU",
   ],
   ["no end", tar(file("a")).subarray(0, -1_024), "cut short"],
   ["half an end", tar(file("a")).subarray(0, -512), "cut short"],

@@ -120,7 +120,7 @@ test("what is sent by a link is checked as any upload, and refused before it is 
   const said = await post("/engines", { engineLink: link.replace(/\?.*/, "") }, digestOf(noTar));
   expect([said.status, said.message, await objects(registry.bucket)]).toEqual([
     400,
-    expect.stringContaining("no tar file"),
+    expect.stringContaining("a tar file"),
     [],
   ]);
   const ask = async (length: string, token?: string) => {
