@@ -28,8 +28,9 @@ test.for([
   expect(changesOf(text)).toEqual([]);
 });
 
+const idsOf = (text: string, seed = 1): ReadonlyArray<string> => identify("a.ts", text, seed).map(({ id }) => id);
+
 test("a change keeps its id while its line stays as it is, and has another one with another seed", () => {
-  const idsOf = (text: string, seed = 1): ReadonlyArray<string> => identify("a.ts", text, seed).map(({ id }) => id);
   const ids = idsOf("a < b || a < b;\na < b || a < b;");
   expect(new Set(ids).size).toBe(6);
   expect(
