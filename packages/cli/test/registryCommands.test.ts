@@ -91,18 +91,18 @@ test("lists are tables with headers, JSON, CSV or names; nothing shows a secret 
 test("a user that is not there is made after a yes only, or with --create-user", async () => {
   const users = async (): Promise<string> => (await here("users", "-o", "name")).stdout;
   const hint = "--create-user makes it, without a question.";
-  const none = { code: 1, stdout: "", stderr: `bne: there is no user nobody in ${database}\n${hint}\n` };
+  const none = { code: 3, stdout: "", stderr: `bne: there is no user nobody in ${database}\n${hint}\n` };
   expect(await here("token", "create", "--user", "nobody")).toEqual(none);
   const away = await run("token", "create", "--user", "nobody", "--database", "away.db");
   expect(away).toEqual({ ...none, stderr: `bne: there is no database away.db\n${hint}\n` });
   const asked = onTerminal(home, ["registry", "token", "create", "--user", "nobody", "--database", "away.db"]);
   await asked.until(/there is no database away\.db\. Make it, with user nobody\? \[y\/N\] /);
   asked.type("n\r");
-  expect(await asked.ended).toBe(1);
+  expect(await asked.ended).toBe(7);
   expect(existsSync(join(home.path, "away.db"))).toBe(false);
   for (const [typed, code] of [
-    ["\r", 1],
-    ["n\r", 1],
+    ["\r", 7],
+    ["n\r", 7],
     ["y\r", 0],
   ] as const) {
     expect(await users()).toBe("carol\n");
@@ -113,6 +113,23 @@ test("a user that is not there is made after a yes only, or with --create-user",
   }
   expect((await here("token", "create", "--user", "dave", "--create-user")).code).toBe(0);
   expect(await users()).toBe("asked\ncarol\ndave\n");
+  const mistyped = await here("import", "mine", "--user", "carl");
+  const meant = 'bne: there is no user "carl" (did you mean carol?)';
+  expect(mistyped).toEqual({ code: 3, stdout: "", stderr: `${meant}\n${hint}\n` });
+  expect((await here("import", "mine", "--user", "erin", "--create-user")).code).toBe(0);
+  expect(await users()).toBe("asked\ncarol\ndave\nerin\n");
+});
+
+test("a user is deleted after a yes only, or with --yes", async () => {
+  await run("users", "create", "rick", "--database", database);
+  const refused = { code: 7, stdout: "", stderr: "bne: Nothing was deleted\n--yes deletes without asking.\n" };
+  expect(await here("users", "delete", "rick")).toEqual(refused);
+  const pty = onTerminal(home, ["registry", "users", "delete", "rick", "--database", database]);
+  await pty.until(/Delete user rick, in \S+\? \[y\/N\] /);
+  pty.type("n\r");
+  expect(await pty.ended).toBe(7);
+  expect(await here("users", "delete", "rick", "--yes")).toMatchObject({ code: 0, stderr: "" });
+  expect((await here("users", "-o", "name")).stdout).not.toContain("rick");
 });
 
 test("errors are those of bne, as JSON with --output json", async () => {
@@ -122,7 +139,7 @@ test("errors are those of bne, as JSON with --output json", async () => {
     ["srve", 2, 'There is no command bne registry "srve"'],
     ["serve --prot 1", 2, 'bne registry serve has no flag "--prot"'],
     ["token create", 2, "--user is missing"],
-    ["users --database nowhere.db", 1, "there is no database nowhere.db"],
+    ["users --database nowhere.db", 3, "there is no database nowhere.db"],
     ["activate gone --user carol", 3, "gone"],
     ["export --format xml", 2, "--format must be one of ndjson, sql"],
   ] as const) {
@@ -134,7 +151,7 @@ test("errors are those of bne, as JSON with --output json", async () => {
     expect(result.stderr).toContain(message);
   }
   const { stderr } = await run("users", "--database", "nowhere.db", "-o", "json");
-  expect(JSON.parse(stderr)).toMatchObject({ error: { message: "there is no database nowhere.db", exitCode: 1 } });
+  expect(JSON.parse(stderr)).toMatchObject({ error: { message: "there is no database nowhere.db", exitCode: 3 } });
 });
 
 test("package.json names the man page of every command", () => {
@@ -171,6 +188,15 @@ test("a manage token that no header can carry is not shown", async () => {
   }
 });
 
+test("a base URL with a password gets advice, and the password is in no message", async () => {
+  for (const url of ["http://me:s3cret@127.0.0.1:9", "https://me:s3cret@a.example", "http://me:s3cret@a b", "me:s3cret@a"]) {
+    const { code, stdout, stderr } = await remote(url, "users");
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toMatch(url.includes(" ") || !url.includes("/") ? /http or https URL/ : /set BYTENITE_MANAGE_TOKEN/);
+    expect(stderr).not.toContain("s3cret");
+  }
+});
+
 test("failures of a registry elsewhere have the exit code, reason, status and URL of every call", async () => {
   const table: ReadonlyArray<
     readonly [line: string, answer: (response: ServerResponse) => void, code: number, reason: string, said: string]
@@ -180,8 +206,8 @@ test("failures of a registry elsewhere have the exit code, reason, status and UR
     ["users", json(403, { code: 7, message: "not you" }), 4, "PermissionDenied", "not you"],
     ["users disable carol", json(404, { code: 5, message: "no carol" }), 3, "NotFound", "no carol"],
     ["token create --user carol", json(404, { code: 5, message: "no carol" }), 3, "NotFound", "there is no user carol"],
-    ["users delete a", json(409, { code: 9, message: "you cannot delete yourself" }), 7, "Rejected", "yourself"],
-    ["users delete a", json(409, { code: 9, message: "the user has engines" }), 7, "Rejected", "a has engines"],
+    ["users delete a --yes", json(409, { code: 9, message: "you cannot delete yourself" }), 7, "Rejected", "yourself"],
+    ["users delete a --yes", json(409, { code: 9, message: "the user has engines" }), 7, "Rejected", "a has engines"],
     ["users create a", json(409, { code: 6, message: "a is there" }), 7, "Conflict", "a is there"],
     ["users", json(503, {}), 5, "Unavailable", "cannot answer now"],
     ["users", (response) => response.setHeader("Content-Type", "text/html").end("<p>"), 6, "Undecodable", "text/html"],
@@ -191,6 +217,7 @@ test("failures of a registry elsewhere have the exit code, reason, status and UR
     ["users", json(200, { users: [], next: "1" }), 6, "Undecodable", "next"],
     ["users create a", json(201, {}), 6, "Undecodable", "name"],
     ["statistics", json(200, {}), 6, "Undecodable", "users"],
+    ["users delete a", json(404, { code: 5, message: "no a" }), 3, "NotFound", "no a"],
     ["users", (response) => response.setHeader("Content-Length", 400_000_000).end(" "), 6, "TooLarge", "67108864"],
     [
       "users",

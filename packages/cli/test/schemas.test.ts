@@ -73,7 +73,7 @@ for (const [name, ...lines] of [
   ["registry users", "registry users --database schemas.db"],
   ["registry users create", "registry users create eve --database schemas.db"],
   ["registry quota", "registry quota eve --max-bytes 5 --database schemas.db"],
-  ["registry users delete", "registry users delete eve --database schemas.db"],
+  ["registry users delete", "registry users delete eve --yes --database schemas.db"],
   ["registry engines", "registry engines --database schemas.db"],
   ["registry audit", "registry audit --database schemas.db"],
   ["registry statistics", "registry statistics --database schemas.db"],

@@ -41,6 +41,7 @@ export const managementSchemas: Json = {
     expiresAt: time,
     revokedAt: time,
     lastUsedAt: time,
+    userDisabledAt: { ...time, description: "Not null: the user is disabled, and it opens nothing." },
   }),
   managementEngine: object({
     id: text,
@@ -219,7 +220,11 @@ const paths: Readonly<Record<string, Json>> = {
     get: operation({
       id: "Audit",
       summary: "Who changed what, newest first.",
-      parameters: paging,
+      parameters: [
+        inQuery("user", "Name of a user: changes by the user, and of the user's account, engines and credentials."),
+        inQuery("since", "First moment: a date (UTC) or a time with its offset.", { type: "string" }),
+        ...paging,
+      ],
       answer: page("audit", "managementChange"),
     }),
   },

@@ -92,16 +92,22 @@ test("users and credentials of a registry elsewhere are managed by its address",
   const nobody = await remote("token", "create", "--user", "nobody");
   const hint = "--create-user makes it, without a question.";
   expect([nobody.code, nobody.stderr]).toEqual([
-    1,
+    3,
     `registry: there is no user nobody in ${registry.origin}\n${hint}\n`,
   ]);
   for (const [args, said] of [
     [["users", "--base-url", "http://engines.example"], "--base-url is https"],
+    [["users", "--base-url", registry.origin.replace("//", "//me:s3cret@")], "--base-url has a user name or password"],
     [["users", ...there, ...database], "not both"],
   ] as const) {
     const refused = await run(args, environment);
     expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining(said)]);
+    expect(refused.stderr).not.toContain("s3cret");
   }
+  const slip = await remote("users", "disable", "rot");
+  expect([slip.code, slip.stderr]).toEqual([1, expect.stringContaining('no user "rot" (did you mean root?)')]);
+  const here = await run(["users", "disable", "rot", ...database]);
+  expect(here).toEqual({ code: 3, stdout: "", stderr: 'registry: there is no user "rot" (did you mean root?)\n' });
   const without = await run(["users", ...there]);
   expect([without.code, without.stderr]).toEqual([2, expect.stringContaining("set BYTENITE_MANAGE_TOKEN")]);
   await registry.end("SIGTERM");
@@ -142,13 +148,20 @@ test("each management command does the same on the database and over HTTP", asyn
     rows.push(await rowsOf("engines", "--user", user, ...way));
     rows.push(await rowsOf("delete", `tool-of-${user}@0.2`, "--user", user, ...way));
     await expect(rowsOf("users", "delete", user, ...way)).rejects.toThrow(`${user} has engines`);
-    rows.push(await rowsOf("users", "delete", user, "--hand-over-to", "root", ...way));
+    await rowsOf("users", "disable", user, ...way);
+    rows.push(await rowsOf("token", "list", "--user", user, ...way));
+    rows.push(await rowsOf("users", "delete", user, "--hand-over-to", "root", "--yes", ...way));
+    const trail = await rowsOf("audit", "--user", user, "--since", "2026-01-01", ...way);
+    rows.push(trail.map(({ actor: _, ...change }) => change));
+    expect(await rowsOf("audit", "--since", "2999-01-01T00:00:00+01:00", ...way)).toEqual([]);
+    await expect(rowsOf("audit", "--since", "yesterday", ...way)).rejects.toThrow("since is a date");
     const varying = new RegExp(`${user}|bnt_[0-9a-f]+|[0-9a-f]{8}-[0-9a-f-]{27}|\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z`, "g");
     return JSON.parse(JSON.stringify(rows).replaceAll(varying, "*")) as unknown;
   });
   const [here, there] = await Promise.all(done);
   expect(here).toEqual(there);
   expect(here).toContainEqual([{ name: "*", engines: 1, handedOverTo: "root" }]);
+  expect(here).toContainEqual([expect.objectContaining({ label: "ci", state: "user disabled *" })]);
   for (const lists of [["users"], ["engines"], ["audit"], ["audit", "--limit", "3"], ["statistics"]]) {
     const [rows, others] = await Promise.all(ways.map((way) => rowsOf(...lists, ...way)));
     expect([lists, rows]).toEqual([lists, others]);

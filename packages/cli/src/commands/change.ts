@@ -1,7 +1,6 @@
 // bne activate, deactivate and delete: engines changed by their tags.
-import { canAsk, isConfirmed, UsageError, UserError } from "@bytenite-engines/registry/command";
+import { assertDeletion, UsageError } from "@bytenite-engines/registry/command";
 import { parseTag } from "@bytenite-engines/core/wire";
-import { exitCodes } from "../Errors.ts";
 import { isOn, type Invocation } from "../Invocation.ts";
 import { deletedStatus, statusRecord, statusShape } from "../output/EngineShape.ts";
 import { eachTag } from "./get.ts";
@@ -37,7 +36,5 @@ const assertConfirmed = async (invocation: Invocation, tags: ReadonlyArray<strin
   if (isOn(invocation, "yes")) return;
   const { host } = new URL(invocation.settings.text("baseUrl") ?? "");
   const what = `${tags.map(safeText).join(", ")} at ${host}`;
-  const question = `Delete ${what}, with code and history? [y/N] `;
-  if (canAsk() && (await isConfirmed(question, invocation.signal))) return;
-  throw new UserError("Nothing was deleted", exitCodes.notMet, "--yes deletes without asking.");
+  await assertDeletion(`Delete ${what}, with code and history?`, invocation.signal);
 };

@@ -187,11 +187,11 @@ export const valueOf = (flag: Flag, text: string | undefined): FlagValue => {
 
 const urlIn = (text: string, name: string): string => {
   if (!URL.canParse(text) || !/^https?:/i.test(text)) {
-    throw new UsageError(`${name} must be an http or https URL, not ${quoted(text.replace(/\/\/[^/]*@/, "//"))}`);
+    throw new UsageError(`${name} must be an http or https URL, not ${quoted(text.replace(/^(.*?\/\/)?.*@/s, "$1"))}`);
   }
   const { username, password, search, hash } = new URL(text);
   if (username !== "" || password !== "") {
-    throw new UsageError(`${name} must not carry a user name or password`, "Use BYTENITE_TOKEN or `bne auth login`.");
+    throw new UsageError(`${name} must not carry a user name or password`, "Use BYTENITE_TOKEN or `bne auth login`; for `bne registry` set BYTENITE_MANAGE_TOKEN.");
   }
   if (search !== "" || hash !== "") throw new UsageError(`${name} must not carry a query or fragment`);
   return text;

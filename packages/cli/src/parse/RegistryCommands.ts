@@ -226,13 +226,14 @@ export const registryCommands: ReadonlyArray<Command> = [
     summary: "Import engines: manifests, trees of them, or an export",
     details: [
       "A file is a manifest.json, or NDJSON as `bne export` and `bne registry export` write it. Problems name file, line and column; a file is imported whole or not at all. Exit code 1 when there was any.",
-      "In a new database a user that is made gets the trial token local-NAME, which opens a trial on loopback only.",
+      "In a new database the user is made, and gets the trial token local-NAME, which opens a trial on loopback only. Elsewhere a user that is not there is made after a question; without a terminal that needs --create-user.",
     ],
     positionals: [{ name: "PATH", summary: "files, folders, globs; `-` for stdin", many: true, completes: "files" }],
     flags: [
       { ...user, summary: "Owner of the engines; exported engines name theirs" },
       { name: "activate", kind: "switch", summary: "Activate them" },
       { name: "public", kind: "switch", summary: "Make them public" },
+      { name: "create-user", kind: "switch", summary: "Make the user, where there is none, without asking" },
       {
         name: "archive",
         kind: "text",
@@ -366,12 +367,13 @@ export const registryCommands: ReadonlyArray<Command> = [
     "users delete",
     "Delete a user for good; engines are handed over or deleted",
     [
+      { name: "yes", short: "y", kind: "switch", summary: "Do not ask" },
       { name: "hand-over-to", kind: "text", value: "USER", summary: "User who gets the engines" },
       { name: "delete-engines", kind: "switch", summary: "Delete the engines" },
     ],
     [
       {
-        line: "bne registry users delete no-such-user --database registry.db",
+        line: "bne registry users delete no-such-user --yes --database registry.db",
         explains: "Exit code 3 when there is none",
         exit: 3,
       },
@@ -394,9 +396,21 @@ export const registryCommands: ReadonlyArray<Command> = [
     path: ["registry", "audit"],
     elsewhere: ["audit", "registry log"],
     summary: "Show who changed what, the newest change first",
-    flags: [most, elsewhere, database],
+    flags: [
+      { ...user, summary: "Changes by this user, and of the user's account, engines and tokens" },
+      { name: "since", kind: "text", value: "TIME", summary: "Since a date (UTC) or a time like 2026-11-28T10:20:30Z" },
+      most,
+      elsewhere,
+      database,
+    ],
     takes: ["output"],
-    examples: [{ line: "bne registry audit --limit 20 --database registry.db", explains: "The last 20 changes" }],
+    examples: [
+      { line: "bne registry audit --limit 20 --database registry.db", explains: "The last 20 changes" },
+      {
+        line: "bne registry audit --user alice --since 2026-11-01 --database registry.db",
+        explains: "What alice did since, and what was done to alice",
+      },
+    ],
   },
   {
     path: ["registry", "statistics"],

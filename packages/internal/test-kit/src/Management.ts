@@ -115,6 +115,12 @@ const cases: ReadonlyArray<readonly [name: string, run: (world: World) => Promis
         ["users/root/engines/zipper", "PATCH", { status: "active" }, 404, /root has no engine zipper/],
         ["credentials/nothing", "DELETE", undefined, 404, /no such credential/],
         ["engines?after=x", "GET", undefined, 400, /after/],
+        ["users/rooot", "GET", undefined, 404, /no user "rooot" \(did you mean root\?\)/],
+        ["audit?user=nobody", "GET", undefined, 404, /no user "nobody"/],
+        ["audit?user=", "GET", undefined, 404, /no user ""/],
+        ...["yesterday", "2026-11-28T10:00", "2026-13-01", "1"].map(
+          (since) => [`audit?since=${since}`, "GET", undefined, 400, /since is a date, 2026-11-28, or a time/] as const,
+        ),
         ["nothing", "GET", undefined, 404, /not found/],
       ] as const) {
         const answer = await ask(`${base}/${path}`, { method, body });
@@ -148,8 +154,12 @@ const cases: ReadonlyArray<readonly [name: string, run: (world: World) => Promis
       const off = await ask(`${base}/users/carol`, { method: "PATCH", body: { disabled: true, maxBytes: null } });
       expect(off.json).toMatchObject({ maxEngines: 3, maxBytes: null, disabledAt: expect.stringMatching(/^20/) });
       await expect.poll(() => opens(ask, token), { timeout: 5_000 }).toBe(401);
+      const listed = await ask(`${base}/credentials?user=carol`);
+      expect(listed.json.credentials).toMatchObject([{ revokedAt: null, userDisabledAt: off.json.disabledAt }]);
+      const { credentials } = (await ask(`${base}/statistics`)).json;
       const on = await ask(`${base}/users/carol`, { method: "PATCH", body: { disabled: false } });
       expect(on.json).toMatchObject({ disabledAt: null });
+      expect((await ask(`${base}/statistics`)).json.credentials).toBe(credentials + 1);
       expect(await opens(ask, token)).toBe(200);
       const names: Array<string> = [];
       for (let after: string | null = ""; after !== null;) {
@@ -285,6 +295,20 @@ const cases: ReadonlyArray<readonly [name: string, run: (world: World) => Promis
       expect(before.status).toBe(200);
       await ask(`${base}/users/nobody`, { method: "PATCH", body: { disabled: true } });
       expect((await ask(`${base}/audit?limit=1`)).json.audit).toMatchObject([{ subject: "heidi" }]);
+      const [{ id }] = (await ask(`${base}/credentials?user=heidi`)).json.credentials;
+      const since = new Date().toISOString();
+      await ask(`${base}/credentials/${id}`, { method: "DELETE" });
+      await made(ask, "heid");
+      const actions = async (query: string) =>
+        ((await ask(`${base}/audit?${query}`)).json.audit as ReadonlyArray<{ action: string }>).map(({ action }) => action);
+      const revoked = ["revoke credential", "create credential", "create user"];
+      expect(await actions("user=heidi")).toEqual(revoked);
+      expect(await actions(`user=heidi&since=${since}`)).toEqual(revoked.slice(0, 1));
+      expect(await actions(`since=${since}`)).toEqual(["create credential", "create user", "revoke credential"]);
+      expect((await actions("user=root&limit=1000")).length).toBeGreaterThan(5);
+      expect(await actions("since=2999-01-01")).toEqual([]);
+      await ask(`${base}/users/heidi`, { method: "DELETE" });
+      expect(await actions("user=heidi&limit=1")).toEqual(["delete user"]);
       const statistics = await ask(`${base}/statistics`);
       expect(statistics.json).toMatchObject({ users: expect.any(Number), credentials: expect.any(Number) });
     },

@@ -7,6 +7,7 @@ import { requireScope, scopes, type Credential, type Scope } from "./Authenticat
 import { digestOf, newSecret } from "./Digest.ts";
 import { engineColumns, rowOf, secretPlace } from "./EngineRow.ts";
 import { bytesOf } from "./EngineStore.ts";
+import { noUser } from "../manage/Accounts.ts";
 import { parseJson } from "../manage/JsonMembers.ts";
 import { ApiError, apiErrorOf, statusBody } from "./ApiError.ts";
 import type { Answer, RequestHead } from "./Answer.ts";
@@ -106,6 +107,7 @@ const shownCredential = (row: Row) => ({
   expiresAt: timeOf(row["expires_at"]),
   revokedAt: timeOf(row["revoked_at"]),
   lastUsedAt: timeOf(row["last_used_at"]),
+  userDisabledAt: timeOf(row["user_disabled_at"]),
 });
 
 const tagIn = (row: Row): string => `${String(row["name"])}@${String(row["major"])}.${String(row["minor"])}`;
@@ -145,6 +147,18 @@ const numberIn = (query: URLSearchParams, name: string, otherwise: number): numb
   return Number(text);
 };
 
+const timeIn = (query: URLSearchParams, name: string): number => {
+  const text = query.get(name);
+  const time = text === null ? 0 : Date.parse(text);
+  if (Number.isNaN(time) || (text !== null && !rfc3339.test(text))) {
+    throw invalid(`${name} is a date, 2026-11-28, or a time, 2026-11-28T10:20:30Z`);
+  }
+  return time;
+};
+
+/** A date, or a time with its offset (RFC 3339, 5.6). */
+const rfc3339 = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))?$/;
+
 /** A page: its rows, and `after` of the next one; null on the last. */
 const paged = (
   name: string,
@@ -182,8 +196,8 @@ const userNameIn = (input: Input): string => {
 
 const userRow = async (sql: SqlDriver, name: string): Promise<Row> => {
   const [row] = await rowsOf(sql, statements.user, name);
-  if (row === undefined) throw missing(`there is no user ${JSON.stringify(name.slice(0, 100))}`);
-  return row;
+  if (row !== undefined) return row;
+  throw missing(noUser(name, await rowsOf(sql, statements.users, "", maxPageRows)));
 };
 
 /** Refuses a disabled user, who could use nothing of what is given to them. */
@@ -489,7 +503,11 @@ const routes: ReadonlyArray<readonly [path: string, methods: Readonly<Record<str
     {
       GET: async ({ sql, query }) => {
         const limit = limitIn(query);
-        const rows = await rowsOf(sql, statements.audit, numberIn(query, "after", Number.MAX_SAFE_INTEGER), limit);
+        const user = query.get("user");
+        const before = numberIn(query, "after", Number.MAX_SAFE_INTEGER);
+        const rows = await rowsOf(sql, statements.audit, before, timeIn(query, "since"), user, user, user, limit);
+        // The changes of a deleted user are still there.
+        if (user === "" || (user !== null && rows.length === 0 && !query.has("after"))) await userRow(sql, user);
         return paged("audit", rows, limit, shownChange, "number");
       },
     },

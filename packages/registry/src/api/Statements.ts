@@ -19,7 +19,8 @@ export const statements = {
   endCredentials: "UPDATE credentials SET revoked_at = coalesce(revoked_at, ?) WHERE user = ?",
   /** In the order in which they were made. */
   credentials: `SELECT c.rowid AS number, c.id, (SELECT name FROM users WHERE number = c.user) AS user, c.kind, c.scope, c.label,
-    c.created_at, c.expires_at, c.revoked_at, c.last_used_at FROM credentials c
+    c.created_at, c.expires_at, c.revoked_at, c.last_used_at,
+    (SELECT disabled_at FROM users WHERE number = c.user) AS user_disabled_at FROM credentials c
     WHERE c.rowid > ? AND (? IS NULL OR c.user = ?) ORDER BY c.rowid LIMIT ?`,
   addCredential: `INSERT INTO credentials (id, user, kind, scope, selector, digest, label, created_at, expires_at)
     SELECT ?, number, ?, ?, ?, ?, ?, ?, ? FROM users WHERE number = ? AND deleted_at IS NULL RETURNING id`,
@@ -30,12 +31,17 @@ export const statements = {
       AND o.revoked_at IS NULL AND (o.expires_at IS NULL OR o.expires_at > ?) AND u.disabled_at IS NULL))
     RETURNING id, kind, label`,
   credential: "SELECT id FROM credentials WHERE id = ?",
-  audit: "SELECT number, at, actor, action, subject, detail FROM audit WHERE number < ? ORDER BY number DESC LIMIT ?",
+  /** What a user did, and what was done to the user, their engines and credentials. */
+  audit: `SELECT number, at, actor, action, subject, detail FROM audit WHERE number < ? AND at >= ?
+    AND (? IS NULL OR ? IN (actor, substr(subject, 1, instr(subject || '/', '/') - 1))
+      OR subject IN (SELECT id FROM credentials WHERE user = (SELECT number FROM users WHERE name = ?)))
+    ORDER BY number DESC LIMIT ?`,
   statistics: `SELECT (SELECT count(*) FROM users WHERE deleted_at IS NULL) AS users,
     (SELECT count(*) FROM users WHERE deleted_at IS NULL AND disabled_at IS NOT NULL) AS disabledUsers,
     (SELECT coalesce(sum(live_engines), 0) FROM users) AS engines,
     (SELECT live_engines FROM public_total) AS publicEngines,
-    (SELECT count(*) FROM credentials WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)) AS credentials`,
+    (SELECT count(*) FROM credentials c JOIN users u ON u.number = c.user
+      WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?) AND disabled_at IS NULL) AS credentials`,
   userIds: "SELECT number, id, name FROM users WHERE name = ?",
   userOfId: "SELECT number, id, name FROM users WHERE id = ?",
   allUsers: "SELECT number, id, name, live_engines FROM users WHERE deleted_at IS NULL ORDER BY name",

@@ -7,13 +7,13 @@ import { assertCurrent, migrate, NewerDatabaseError, OlderDatabaseError } from "
 import { KeyError, makeSecretBox, type SecretBox } from "../api/SecretBox.ts";
 import { DatabaseUnavailable } from "../api/SqlDriver.ts";
 import { archivesOf } from "../manage/ArchiveFiles.ts";
-import { AccountError } from "../manage/Accounts.ts";
+import { AccountError, UnknownUserError } from "../manage/Accounts.ts";
 import { BackupError } from "../manage/Backup.ts";
 import { TransferError } from "../manage/ArchiveTransfer.ts";
 import { ExportError } from "../manage/Export.ts";
 import { StagingError } from "../manage/Staging.ts";
 import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
-import { flagError, UsageError, UserError } from "./UserError.ts";
+import { exitCodes, flagError, UsageError, UserError } from "./UserError.ts";
 
 /** What stands on a command line. */
 export interface Flags {
@@ -91,7 +91,7 @@ export const withDatabase = async <A>(
   let file: SqliteFile | undefined;
   try {
     const box = await environmentBox();
-    if (how !== "make" && !existsSync(path)) throw new UserError(`there is no database ${path}`);
+    if (how !== "make" && !existsSync(path)) throw new UserError(`there is no database ${path}`, exitCodes.notFound);
     file = openSqlite(path);
     if (how === "read" || how === "copy") await assertCurrent(file.port, box, { acceptOlder: how === "copy" });
     else await migrate(file.port, Date.now(), box);
@@ -108,9 +108,9 @@ export const userErrorOf = (error: unknown, database: string): unknown => {
   if (error instanceof DatabaseUnavailable || (error as NodeJS.ErrnoException).code === "ERR_SQLITE_ERROR") {
     return new UserError(databaseProblem(error, database), 1, undefined, { cause: error });
   }
-  return error instanceof Error && expected.some((kind) => error instanceof kind)
-    ? new UserError(error.message, 1, undefined, { cause: error })
-    : error;
+  if (!(error instanceof Error) || !expected.some((kind) => error instanceof kind)) return error;
+  const exitCode = error instanceof UnknownUserError ? exitCodes.notFound : 1;
+  return new UserError(error.message, exitCode, undefined, { cause: error });
 };
 
 const expected = [

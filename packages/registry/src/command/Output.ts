@@ -1,6 +1,7 @@
 // What commands print: records and lines.
 import { createInterface } from "node:readline/promises";
 import { once } from "node:events";
+import { exitCodes, UserError } from "./UserError.ts";
 
 /** A record of a list, by the names of its fields. */
 export type RegistryRow = Readonly<Record<string, string | number | boolean | null>>;
@@ -38,6 +39,12 @@ export const plainOutput: CommandOutput = {
 
 /** Whether somebody can be asked: a terminal on stdin and stderr. */
 export const canAsk = (): boolean => process.stdin.isTTY && process.stderr.isTTY;
+
+/** Asks before a deletion. Rejects with UserError for any answer but yes, and where nobody can be asked. */
+export const assertDeletion = async (question: string, signal?: AbortSignal): Promise<void> => {
+  if (canAsk() && (await isConfirmed(`${question} [y/N] `, signal))) return;
+  throw new UserError("Nothing was deleted", exitCodes.notMet, "--yes deletes without asking.");
+};
 
 /** Asks on the terminal. True for y and yes; false for anything else, at the end of input, and when the signal is aborted. */
 export const isConfirmed = async (question: string, signal?: AbortSignal): Promise<boolean> => {

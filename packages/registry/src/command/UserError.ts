@@ -13,14 +13,14 @@ export class UserError extends Error {
   }
 }
 
-/** Exit code of a wrong command line or setting. */
-const usageCode = 2;
+/** Exit codes that say more than 1. */
+export const exitCodes = { usage: 2, notFound: 3, notMet: 7 } as const;
 
 /** A wrong command line or setting: exit code 2. */
 export class UsageError extends UserError {
   override readonly name = "UsageError";
   constructor(message: string, hint?: string) {
-    super(message, usageCode, hint);
+    super(message, exitCodes.usage, hint);
   }
 }
 
@@ -37,7 +37,7 @@ export type FailureFormat = "text" | "json";
 export const writeFailure = (error: Error, format: FailureFormat): number => {
   const { message } = error;
   const { exitCode, hint } = error instanceof UserError ? error : new UserError(message);
-  const isUsage = exitCode === usageCode;
+  const isUsage = exitCode === exitCodes.usage;
   const shown = hint ?? (isUsage ? "See registry --help." : undefined);
   const text =
     format === "json"

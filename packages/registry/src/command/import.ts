@@ -3,14 +3,17 @@ import { createReadStream, existsSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { importFiles, importStream, type ImportOptions } from "../manage/Import.ts";
 import { filesOf, ImportSourceError } from "../manage/ImportSource.ts";
+import { UnknownUserError, userOf } from "../manage/Accounts.ts";
 import { giveTrialTokens } from "../manage/Trial.ts";
+import type { SqliteFile } from "../node/SqliteFile.ts";
 import { archivesPath, databasePath, flagsOf, withDatabase } from "./Database.ts";
+import { assertWanted } from "./manage.ts";
 import type { CommandOutput } from "./Output.ts";
 import { UserError, UsageError } from "./UserError.ts";
 
 /** A line per engine once it is on disk; problems by file, line and column on stderr. 1 when there were any. */
 export const importAll = async (args: ReadonlyArray<string>, output: CommandOutput): Promise<number> => {
-  const flags = flagsOf(args, ["user", "archive", "archives", "with-archives"], ["activate", "public"], Infinity);
+  const flags = flagsOf(args, ["user", "archive", "archives", "with-archives"], ["activate", "public", "create-user"], Infinity);
   const { positionals } = flags;
   if (positionals.length === 0) throw new UsageError("import what? name files, directories or globs, or - for stdin");
   const fromStdin = positionals.includes("-");
@@ -23,11 +26,14 @@ export const importAll = async (args: ReadonlyArray<string>, output: CommandOutp
     throw new UsageError("--with-archives goes with - and .ndjson files, as exports are");
   }
   const isNew = !existsSync(databasePath(flags));
+  const user = flags.text("user");
   return withDatabase(flags, "make", async (file, box) => {
+    // In a new database it cannot be a slip of another name.
+    if (user !== undefined && !isNew && !flags.isOn("create-user")) await assertUser(file, user);
     const options: ImportOptions = {
       file,
       box,
-      user: flags.text("user"),
+      user,
       activate: flags.isOn("activate"),
       makePublic: flags.isOn("public"),
       archive,
@@ -56,6 +62,16 @@ export const importAll = async (args: ReadonlyArray<string>, output: CommandOutp
     for (const problem of problems) output.problem(problem);
     return problems.length === 0 ? 0 : 1;
   });
+};
+
+/** Asks whether to make a user who does not exist. */
+const assertUser = async (file: SqliteFile, name: string): Promise<void> => {
+  try {
+    userOf(file, name);
+  } catch (error) {
+    if (!(error instanceof UnknownUserError)) throw error;
+    await assertWanted(error.message, "Make one?", error);
+  }
 };
 
 /** Whether each line of a file is an engine, as exports are written. */

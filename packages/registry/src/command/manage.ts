@@ -8,8 +8,8 @@ import { scopes, type Scope } from "../api/Authentication.ts";
 import { makeManagement, maxLifetimeDays, managementHeader, managementPath } from "../api/Management.ts";
 import { operatorActor, type ListedCredential } from "../manage/Accounts.ts";
 import { databasePath, flagsOf, needed, oneTooMany, withDatabase, type Flags } from "./Database.ts";
-import { canAsk, isConfirmed, type CommandOutput } from "./Output.ts";
-import { assertSendable, UserError, UsageError } from "./UserError.ts";
+import { assertDeletion, canAsk, isConfirmed, type CommandOutput } from "./Output.ts";
+import { assertSendable, exitCodes, UsageError, UserError } from "./UserError.ts";
 
 /** Milliseconds until an answer must be there. */
 const timeoutMs = 30_000;
@@ -24,7 +24,11 @@ const pageRows = 1_000;
 const tokenVariable = "BYTENITE_MANAGE_TOKEN";
 
 /** Exit codes by HTTP status, the same as those of a registry elsewhere; others are 1. */
-const refusedCodes: Readonly<Record<number, number>> = { 400: 2, 404: 3, 409: 7 };
+const refusedCodes: Readonly<Record<number, number>> = {
+  400: exitCodes.usage,
+  404: exitCodes.notFound,
+  409: exitCodes.notMet,
+};
 
 /** An error response of the management API on a database here. */
 class Refused extends UserError {
@@ -138,6 +142,9 @@ const elsewhere = (flags: Flags): Management | undefined => {
   if (text === undefined) return undefined;
   if (flags.text("database") !== undefined) throw new UsageError("--base-url or --database, not both");
   const url = URL.parse(text);
+  if (url !== null && (url.username !== "" || url.password !== "")) {
+    throw new UsageError(`--base-url has a user name or password: leave them out, and set ${tokenVariable}`);
+  }
   if (url === null || !(url.protocol === "https:" || (url.protocol === "http:" && isLoopback(hostOf(url))))) {
     throw new UsageError("--base-url is https://HOST, or http:// on this machine: a token is sent there");
   }
@@ -231,7 +238,7 @@ const userVerbs = ["create", "disable", "enable", "delete"] as const;
 /** `registry users`: a row for each user, or the row of the one that is made or changed. */
 export const users = async (args: ReadonlyArray<string>, output: CommandOutput): Promise<number> => {
   const texts = ["base-url", "hand-over-to", "max-engines", "max-bytes"];
-  const flags = flagsOf(args, texts, ["delete-engines"], Infinity);
+  const flags = flagsOf(args, texts, ["delete-engines", "yes"], Infinity);
   const [given = "list", name, extra] = flags.positionals;
   if (given === "list") {
     if (name !== undefined) throw oneTooMany(name);
@@ -267,16 +274,23 @@ const deleteUser = (name: string, flags: Flags, output: CommandOutput): Promise<
   if (heir !== undefined && flags.isOn("delete-engines")) {
     throw new UsageError("--hand-over-to or --delete-engines, not both");
   }
+  const isSaid = heir !== undefined || flags.isOn("delete-engines");
   const query = heir !== undefined ? `?handOverTo=${encodeURIComponent(heir)}` : "?engines=delete";
-  const path = `${userPath(name)}${heir === undefined && !flags.isOn("delete-engines") ? "" : query}`;
-  return managed(flags, "change", async ({ call }) => {
+  const path = `${userPath(name)}${isSaid ? query : ""}`;
+  return managed(flags, "change", async ({ call, where }) => {
+    if (!flags.isOn("yes")) {
+      const { engines } = await call<UserRow>("GET", userPath(name), userFields);
+      const what = `${name}${engines === 0 ? "" : heir === undefined ? ` and ${engines} engines` : `, and hand ${engines} engines over to ${heir}`}`;
+      // Otherwise the registry refuses it.
+      if (isSaid || engines === 0) await assertDeletion(`Delete user ${what}, in ${where}?`);
+    }
     const done = await call<{ readonly engines?: number; readonly deletedEngines?: number }>("DELETE", path, [
       "name",
     ]).catch((error: unknown) => {
       // Other conflicts have the same status.
       if (statusOf(error) !== 409 || !/has engines/.test((error as Error).message)) throw error;
       const hint = "--hand-over-to USER hands them over, --delete-engines deletes them.";
-      throw new UserError(`${name} has engines`, 1, hint, { cause: error });
+      throw new UserError(`${name} has engines`, exitCodes.notMet, hint, { cause: error });
     });
     const engines = done.engines ?? done.deletedEngines ?? 0;
     const fate = heir === undefined ? `with ${engines} engines` : `${engines} engines handed over to ${heir}`;
@@ -317,9 +331,13 @@ export const list = async (
   args: ReadonlyArray<string>,
   output: CommandOutput,
 ): Promise<number> => {
-  const flags = flagsOf(args, ["base-url", "limit", ...(what === "engines" ? ["user"] : [])], [], 0);
-  const user = flags.text("user");
-  const path = user === undefined ? what : `${what}?user=${encodeURIComponent(user)}`;
+  const filters = what === "engines" ? ["user"] : ["user", "since"];
+  const flags = flagsOf(args, ["base-url", "limit", ...filters], [], 0);
+  const given = filters.flatMap((name) => {
+    const value = flags.text(name);
+    return value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`];
+  });
+  const path = given.length === 0 ? what : `${what}?${given.join("&")}`;
   const most = limitOf(flags);
   return managed(flags, "read", async ({ rows }) => {
     for await (const record of rows<Readonly<Record<string, string | number | boolean | object>>>(
@@ -444,7 +462,9 @@ const createCredential = async (kind: "token" | "api-key", flags: Flags, output:
   return managed(flags, "make", async ({ call, where }) => {
     await call("GET", userPath(user), userFields).catch(async (error: unknown) => {
       if (statusOf(error) !== 404) throw error;
-      if (!mayMakeUser) await assertWanted(`there is no user ${user} in ${where}`, "Make one?", error);
+      const meant = /\(did you mean [\w ,-]+\?\)/.exec((error as Error).message)?.[0];
+      const missing = `there is no user ${user} in ${where}${meant === undefined ? "" : ` ${meant}`}`;
+      if (!mayMakeUser) await assertWanted(missing, "Make one?", error);
       await call("POST", "users", userFields, { name: user });
     });
     const path = `${userPath(user)}/credentials`;
@@ -465,17 +485,19 @@ const createCredential = async (kind: "token" | "api-key", flags: Flags, output:
 const createHint = "--create-user makes it, without a question.";
 
 /** Asks whether to make what is missing. Rejects with UserError when not. */
-const assertWanted = async (missing: string, question: string, cause?: unknown): Promise<void> => {
-  if (!canAsk()) throw new UserError(missing, 1, createHint, { cause });
+export const assertWanted = async (missing: string, question: string, cause?: unknown): Promise<void> => {
+  if (!canAsk()) throw new UserError(missing, exitCodes.notFound, createHint, { cause });
   if (await isConfirmed(`${missing}. ${question} [y/N] `)) return;
-  throw new UserError("nothing was made", 1, createHint);
+  throw new UserError("nothing was made", exitCodes.notMet, createHint);
 };
 
 /** A credential as the management API writes it. */
-type ShownCredential = Readonly<Record<"id" | "user" | "kind" | "scope" | "label" | "createdAt", string>> &
-  Readonly<Record<"expiresAt" | "revokedAt" | "lastUsedAt", string | null>>;
+type ShownCredential = Readonly<Record<(typeof givenFields)[number], string>> &
+  Readonly<Record<(typeof timeFields)[number], string | null>>;
 
-const credentialFields = ["id", "user", "kind", "scope", "label", "createdAt", "expiresAt", "revokedAt", "lastUsedAt"];
+const givenFields = ["id", "user", "kind", "scope", "label", "createdAt"] as const;
+const timeFields = ["expiresAt", "revokedAt", "lastUsedAt", "userDisabledAt"] as const;
+const credentialFields = [...givenFields, ...timeFields];
 
 /** A credential of a list, as a database or the API has it. */
 type Listed = ShownCredential | ListedCredential;
@@ -489,8 +511,9 @@ export const lineOf = (credential: Listed, nowMs: number): string => {
   return [id, user, kind, isoOf(createdAt), stateOf(credential, nowMs), label, scope, used].join("\t");
 };
 
-const stateOf = ({ kind, expiresAt, revokedAt }: Listed, nowMs: number): string => {
+const stateOf = ({ kind, expiresAt, revokedAt, userDisabledAt }: Listed, nowMs: number): string => {
   if (revokedAt) return `revoked ${isoOf(revokedAt)}`;
+  if (userDisabledAt) return `user disabled ${isoOf(userDisabledAt)}`;
   if (kind === "configured") return "good where it is configured";
   if (!expiresAt) return "good";
   return `${new Date(expiresAt).getTime() > nowMs ? "good until" : "expired"} ${isoOf(expiresAt)}`;

@@ -23,7 +23,7 @@ Run
 
 Import and export
   import PATH...           manifest.json files, trees, globs, or - for stdin (one manifest, or a line of JSON each)
-    --user NAME              owner of the engines
+    --user NAME              owner of the engines; --create-user makes a new one without a question
     --activate --public      activate them; make them public
     --archive FILE           take the hash from this archive (one manifest only)
     --with-archives DIR      store the archives of an export's engines, too
@@ -43,13 +43,14 @@ Manage the database, or with --base-url URL and BYTENITE_MANAGE_TOKEN a registry
   users                    list users
   users create NAME        also disable, enable, delete NAME
     --hand-over-to NAME      new owner of a deleted user's engines; or --delete-engines
+    --yes                    delete without a question
   quota NAME               --max-engines N --max-bytes N, none for no limit; users create takes them, too
   token create|list|revoke ID    tokens for the API; --user NAME --scope read|publish|manage --label TEXT --expires-in DAYS
                                  --create-user creates user and database without a question
   key create|list|revoke ID      API keys, exchanged at /v1/auth/access_token
   engines                  of all users, or of --user NAME; --limit N
   activate TAG...          with --user NAME; also deactivate, delete, make-public, make-private
-  audit                    who changed what, newest first; --limit N
+  audit                    who changed what, newest first; --user NAME --since TIME --limit N
   statistics               numbers of users, engines, credentials
 
   --output json            errors as one JSON object on stderr; or BYTENITE_OUTPUT=json
@@ -58,7 +59,7 @@ BYTENITE_REGISTRY_KEY      key for secrets at rest and for access tokens, at lea
 `;
 
 export type { CommandOutput, RegistryRow } from "./Output.ts";
-export { canAsk, isConfirmed } from "./Output.ts";
+export { assertDeletion } from "./Output.ts";
 export { assertSendable, UsageError, UserError } from "./UserError.ts";
 
 type Command = (args: ReadonlyArray<string>, output: CommandOutput) => Promise<number>;

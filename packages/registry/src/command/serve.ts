@@ -43,7 +43,9 @@ export const serve = async (args: ReadonlyArray<string>): Promise<number> => {
 /** Users who have a trial token that is good; none where they cannot be read, which must not keep it from serving. */
 const trialNames = (file: RunningRegistry["file"]): ReadonlyArray<string> => {
   try {
-    const trial = listCredentials(file).filter(({ kind, revokedAt }) => kind === "trial" && revokedAt === undefined);
+    const trial = listCredentials(file).filter(
+      ({ kind, revokedAt, userDisabledAt }) => kind === "trial" && revokedAt === undefined && userDisabledAt === undefined,
+    );
     return [...new Set(trial.map(({ user }) => user).toSorted())];
   } catch {
     return [];

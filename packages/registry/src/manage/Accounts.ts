@@ -2,7 +2,7 @@
 import { digestOf, newSecret, type SecretDigest } from "../api/Digest.ts";
 import type { CredentialKind, Scope } from "../api/Authentication.ts";
 import type { User } from "../api/EngineStore.ts";
-import { parseTag } from "@bytenite-engines/core/wire";
+import { closest, parseTag } from "@bytenite-engines/core/wire";
 import type { Row } from "../api/SqlDriver.ts";
 import { auditStatement, operatorActor, statements } from "../api/Statements.ts";
 import type { Run, SqliteFile } from "../node/SqliteFile.ts";
@@ -14,6 +14,19 @@ export class AccountError extends Error {
     this.name = "AccountError";
   }
 }
+
+/** A user who does not exist. */
+export class UnknownUserError extends AccountError {}
+
+/** The message for a name that no user has, with those that are close. */
+export const noUser = (name: string, users: ReadonlyArray<Row>): string => {
+  const near = closest(
+    name,
+    users.map((row) => String(row["name"])),
+  );
+  const meant = near.length === 0 ? "" : ` (did you mean ${near.join(" or ")}?)`;
+  return `there is no user ${JSON.stringify(name.slice(0, 100))}${meant}`;
+};
 
 /** A credential as it is listed: never the secret, of which only the digest exists. */
 export interface ListedCredential {
@@ -27,6 +40,8 @@ export interface ListedCredential {
   /** Last successful use, to the minute; undefined before the first. */
   readonly lastUsedAt: Date | undefined;
   readonly revokedAt: Date | undefined;
+  /** Since when its user is disabled, so that it opens nothing. */
+  readonly userDisabledAt: Date | undefined;
 }
 
 export { operatorActor };
@@ -84,7 +99,7 @@ const userIn = (row: Row): User => ({
 /** The user of a name, who must exist. */
 export const userOf = (file: SqliteFile, name: string): User => {
   const [row] = file.rows({ sql: statements.userIds, values: [name] });
-  if (row === undefined) throw new AccountError(`there is no user ${JSON.stringify(name)}`);
+  if (row === undefined) throw new UnknownUserError(noUser(name, file.rows({ sql: statements.allUsers, values: [] })));
   return userIn(row);
 };
 
@@ -230,7 +245,9 @@ export const addConfigured = async (
 export const listCredentials = (file: SqliteFile, user?: User): ReadonlyArray<ListedCredential> => {
   const known = "SELECT 1 AS found FROM pragma_table_info('credentials') WHERE name = 'scope'";
   const hasScopes = file.rows({ sql: known, values: [] }).length > 0;
-  const later = hasScopes ? "c.scope, c.last_used_at" : "'read' AS scope, NULL AS last_used_at";
+  const later = hasScopes
+    ? "c.scope, c.last_used_at, u.disabled_at"
+    : "'read' AS scope, NULL AS last_used_at, NULL AS disabled_at";
   const where = user === undefined ? "" : "WHERE c.user = ?";
   const sql = `SELECT c.id, u.name, c.kind, c.label, c.created_at, c.expires_at, c.revoked_at, ${later} FROM credentials c JOIN users u ON u.number = c.user ${where} ORDER BY c.created_at, c.id`;
   return file.rows({ sql, values: user === undefined ? [] : [user.number] }).map((row) => ({
@@ -243,6 +260,7 @@ export const listCredentials = (file: SqliteFile, user?: User): ReadonlyArray<Li
     expiresAt: dateOf(row["expires_at"]),
     lastUsedAt: dateOf(row["last_used_at"]),
     revokedAt: dateOf(row["revoked_at"]),
+    userDisabledAt: dateOf(row["disabled_at"]),
   }));
 };
 

@@ -14,10 +14,11 @@ import { makeLinks } from "../archive/Link.ts";
 import { sweep } from "../archive/Sweep.ts";
 import { defaultUploadLimits, type UploadLimits } from "../archive/Upload.ts";
 import { makeApp, withWeb } from "../api/App.ts";
-import { DatabaseUnavailable, type SqlDriver } from "../api/SqlDriver.ts";
+import { DatabaseUnavailable } from "../api/SqlDriver.ts";
+import type { RoutesOptions } from "../api/Routes.ts";
 import { makeWeb, type Web } from "../api/Web.ts";
 import { statements } from "../api/Statements.ts";
-import { makeSerializer, type Serializer, type SerializerOptions } from "../api/Serializer.ts";
+import { makeSerializer, type SerializerOptions } from "../api/Serializer.ts";
 import type { Faults } from "../faults/Faults.ts";
 import { addConfigured } from "../manage/Accounts.ts";
 import { seedTrial, trialUsers, type KeepSample } from "../manage/Trial.ts";
@@ -202,18 +203,8 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
       localUrl: (host) => (loopback && namesLoopback(host) ? originOf(server) : undefined),
       limits: { ...defaultUploadLimits, ...options.uploads },
     };
-    const user = await userHandler({
-      archives,
-      options,
-      serializer,
-      sql,
-      box,
-      trial,
-      check: everywhere,
-      web,
-      lastUse,
-      reached: onLimit,
-    });
+    const stores = { archives, serializer, sql, box };
+    const user = await userHandler(stores, { options, trial, check: everywhere, web, lastUse, reached: onLimit });
     const admin = checkedEndpoints(check, makeAdmin({ metrics: metrics.text, faults: options.faults }));
     const health = makeHealth({ sql, draining: server.draining, inPlace, problem: reads.problem });
     const own = adminServer === undefined && loopback ? admin : [];
@@ -323,13 +314,9 @@ const onDatabase =
     );
   };
 
-/** Parts that answer requests. */
+/** Parts that answer requests, besides what they read from. */
 interface Parts {
-  readonly archives: ArchiveOptions;
   readonly options: RegistryOptions;
-  readonly serializer: Serializer;
-  readonly sql: SqlDriver;
-  readonly box: SecretBox | undefined;
   readonly trial: boolean;
   readonly check: HostCheck;
   readonly web: Web;
@@ -349,26 +336,15 @@ const telling =
     }
   };
 
-const userHandler = async ({
-  archives,
-  options,
-  serializer,
-  sql,
-  box,
-  trial,
-  check,
-  web,
-  lastUse,
-  reached,
-}: Parts): Promise<Handler> => {
+const userHandler = async (
+  stores: Pick<RoutesOptions, "archives" | "serializer" | "sql" | "box">,
+  { options, trial, check, web, lastUse, reached }: Parts,
+): Promise<Handler> => {
   const { faults, requests, rateLimit, addressRateLimit } = options;
   const attempts = makeLimit(attemptLimit);
   const accessTokens = await makeAccessTokens(options.key);
   const plain = makeApp({
-    archives,
-    sql,
-    serializer,
-    box,
+    ...stores,
     accessTokens,
     configured: options.tokens ?? {},
     accepts: trial ? ["token", "configured", "trial"] : ["token", "configured"],
@@ -395,7 +371,7 @@ const userHandler = async ({
   const app = withWeb(plain, web);
   // The API itself reports a failing database.
   const userOf = async (token: string): Promise<string | undefined> =>
-    (await credentialOfToken(sql, accessTokens, token, Date.now()).catch(() => undefined))?.user.name;
+    (await credentialOfToken(stores.sql, accessTokens, token, Date.now()).catch(() => undefined))?.user.name;
   const answering: Handler =
     faults === undefined
       ? ({ head }) => app(head)
