@@ -189,7 +189,12 @@ test("a manage token that no header can carry is not shown", async () => {
 });
 
 test("a base URL with a password gets advice, and the password is in no message", async () => {
-  for (const url of ["http://me:s3cret@127.0.0.1:9", "https://me:s3cret@a.example", "http://me:s3cret@a b", "me:s3cret@a"]) {
+  for (const url of [
+    "http://me:s3cret@127.0.0.1:9",
+    "https://me:s3cret@a.example",
+    "http://me:s3cret@a b",
+    "me:s3cret@a",
+  ]) {
     const { code, stdout, stderr } = await remote(url, "users");
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(url.includes(" ") || !url.includes("/") ? /http or https URL/ : /set BYTENITE_MANAGE_TOKEN/);

@@ -191,7 +191,10 @@ const urlIn = (text: string, name: string): string => {
   }
   const { username, password, search, hash } = new URL(text);
   if (username !== "" || password !== "") {
-    throw new UsageError(`${name} must not carry a user name or password`, "Use BYTENITE_TOKEN or `bne auth login`; for `bne registry` set BYTENITE_MANAGE_TOKEN.");
+    throw new UsageError(
+      `${name} must not carry a user name or password`,
+      "Use BYTENITE_TOKEN or `bne auth login`; for `bne registry` set BYTENITE_MANAGE_TOKEN.",
+    );
   }
   if (search !== "" || hash !== "") throw new UsageError(`${name} must not carry a query or fragment`);
   return text;

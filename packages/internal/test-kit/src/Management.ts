@@ -300,7 +300,9 @@ const cases: ReadonlyArray<readonly [name: string, run: (world: World) => Promis
       await ask(`${base}/credentials/${id}`, { method: "DELETE" });
       await made(ask, "heid");
       const actions = async (query: string) =>
-        ((await ask(`${base}/audit?${query}`)).json.audit as ReadonlyArray<{ action: string }>).map(({ action }) => action);
+        ((await ask(`${base}/audit?${query}`)).json.audit as ReadonlyArray<{ action: string }>).map(
+          ({ action }) => action,
+        );
       const revoked = ["revoke credential", "create credential", "create user"];
       expect(await actions("user=heidi")).toEqual(revoked);
       expect(await actions(`user=heidi&since=${since}`)).toEqual(revoked.slice(0, 1));

@@ -13,7 +13,12 @@ import { UserError, UsageError } from "./UserError.ts";
 
 /** A line per engine once it is on disk; problems by file, line and column on stderr. 1 when there were any. */
 export const importAll = async (args: ReadonlyArray<string>, output: CommandOutput): Promise<number> => {
-  const flags = flagsOf(args, ["user", "archive", "archives", "with-archives"], ["activate", "public", "create-user"], Infinity);
+  const flags = flagsOf(
+    args,
+    ["user", "archive", "archives", "with-archives"],
+    ["activate", "public", "create-user"],
+    Infinity,
+  );
   const { positionals } = flags;
   if (positionals.length === 0) throw new UsageError("import what? name files, directories or globs, or - for stdin");
   const fromStdin = positionals.includes("-");

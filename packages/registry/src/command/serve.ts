@@ -44,7 +44,8 @@ export const serve = async (args: ReadonlyArray<string>): Promise<number> => {
 const trialNames = (file: RunningRegistry["file"]): ReadonlyArray<string> => {
   try {
     const trial = listCredentials(file).filter(
-      ({ kind, revokedAt, userDisabledAt }) => kind === "trial" && revokedAt === undefined && userDisabledAt === undefined,
+      ({ kind, revokedAt, userDisabledAt }) =>
+        kind === "trial" && revokedAt === undefined && userDisabledAt === undefined,
     );
     return [...new Set(trial.map(({ user }) => user).toSorted())];
   } catch {
