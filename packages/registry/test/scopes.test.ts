@@ -152,7 +152,7 @@ test("each management command does the same on the database and over HTTP", asyn
     rows.push(await rowsOf("token", "list", "--user", user, ...way));
     rows.push(await rowsOf("users", "delete", user, "--hand-over-to", "root", "--yes", ...way));
     const trail = await rowsOf("audit", "--user", user, "--since", "2026-01-01", ...way);
-    rows.push(trail.map(({ actor: _, ...change }) => change));
+    rows.push(trail.map((change) => ({ ...change, actor: "" })));
     expect(await rowsOf("audit", "--since", "2999-01-01T00:00:00+01:00", ...way)).toEqual([]);
     await expect(rowsOf("audit", "--since", "yesterday", ...way)).rejects.toThrow("since is a date");
     const varying = new RegExp(`${user}|bnt_[0-9a-f]+|[0-9a-f]{8}-[0-9a-f-]{27}|\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z`, "g");
