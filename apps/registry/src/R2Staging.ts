@@ -1,7 +1,7 @@
 // Upload links for long archives, by R2's S3 API.
 import { StorageUnavailable, type Staging } from "@bytenite-engines/registry/api";
 import { AwsClient } from "aws4fetch";
-import { failing, type R2Binding } from "./R2Store.ts";
+import { failing, objectsOf, type R2Binding } from "./R2Store.ts";
 
 /** Credentials that sign links. */
 export interface StagingOptions {
@@ -72,15 +72,10 @@ export const makeR2Staging = (bucket: R2Binding, options: StagingOptions): Stagi
 /** Removes unclaimed archives. */
 export const sweepStaged = async (bucket: R2Binding, nowMs: number): Promise<number> => {
   let removed = 0;
-  let cursor: string | undefined;
-  do {
-    const page = await bucket.list({ prefix, cursor });
-    for (const { key, uploaded } of page.objects) {
-      if (uploaded.getTime() > nowMs - stagedMs) continue;
-      await bucket.delete(key);
-      removed += 1;
-    }
-    cursor = page.truncated ? page.cursor : undefined;
-  } while (cursor !== undefined);
+  for await (const { key, changedMs } of objectsOf(bucket, prefix)) {
+    if (changedMs > nowMs - stagedMs) continue;
+    await bucket.delete(prefix + key);
+    removed += 1;
+  }
   return removed;
 };

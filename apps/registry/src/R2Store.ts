@@ -89,17 +89,23 @@ export const makeR2Store = (bucket: R2Binding): ObjectStore => ({
       return object === null ? undefined : object.body;
     }),
   remove: (key) => failing(() => bucket.delete(prefix + key)),
-  list: async function* () {
-    let cursor: string | undefined;
-    do {
-      const page = await bucket.list({ prefix, cursor });
-      for (const { key, uploaded } of page.objects) {
-        yield { key: key.slice(prefix.length), changedMs: uploaded.getTime() };
-      }
-      cursor = page.truncated ? page.cursor : undefined;
-    } while (cursor !== undefined);
-  },
+  list: () => objectsOf(bucket, prefix),
 });
+
+/** The objects below a prefix, by the rest of their keys. */
+export const objectsOf = async function* (
+  bucket: R2Binding,
+  prefix: string,
+): AsyncGenerator<{ readonly key: string; readonly changedMs: number }> {
+  let cursor: string | undefined;
+  do {
+    const page = await bucket.list({ prefix, cursor });
+    for (const { key, uploaded } of page.objects) {
+      yield { key: key.slice(prefix.length), changedMs: uploaded.getTime() };
+    }
+    cursor = page.truncated ? page.cursor : undefined;
+  } while (cursor !== undefined);
+};
 
 /** SHA-256 of a stream, by the runtime of Workers. */
 export const workerSha256 = (): Sha256 => {

@@ -26,6 +26,8 @@ export const seedSql = async (): Promise<string> => {
   for (const scope of ["read", "publish", "manage"] as const) {
     await addCredential(file, root, "token", managementTokens[scope], now, scope);
   }
+  await addCredential(file, root, "token", managementTokens.expired, now, "manage");
+  file.transaction((run) => run("UPDATE credentials SET expires_at = 1 WHERE rowid = last_insert_rowid()"));
   await addCredential(file, bob, "token", "token-of-bob", now);
   await addCredential(file, bob, "api-key", "key-of-bob", now);
   const versions = ["0.9", "0.10", "1.0", "1.2"];

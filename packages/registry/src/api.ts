@@ -14,7 +14,6 @@ export {
   countedAddress,
   makeLimit,
   makeLimiterCheck,
-  makeRateLimit,
   type RateLimit,
   type RateLimiter,
   type RateLimitOptions,

@@ -266,7 +266,7 @@ test("commands and a start on a damaged file say so in one sentence", async () =
     expect(stderr).toMatch(/^registry: cannot use the database .*: it is damaged: [^\n]*\n$/);
   }
   const missing = await run(["check", "--database", join(directory, "none.sqlite")]);
-  expect([missing.code, missing.stderr]).toEqual([1, expect.stringMatching(/there is no database/)]);
+  expect([missing.code, missing.stderr]).toEqual([3, expect.stringMatching(/there is no database/)]);
   expect((await run(["check", "--database", sound])).stdout).toBe(`${sound} is sound\n`);
 });
 

@@ -38,7 +38,7 @@ test.for([100, 6_000])(
   "while an import waits for more than %i engines, tokens are made and revoked, and a registry starts",
   async (count) => {
     const { database, token, id } = await withToken();
-    const importing = start(["import", "-", "--user", "dave", ...database]);
+    const importing = start(["import", "-", "--create-user", "--user", "dave", ...database]);
     onTestFinished(() => void importing.kill("SIGKILL"));
     const input = importing.stdin;
     await fed(input, count);
@@ -59,7 +59,7 @@ test.for([100, 6_000])(
 
 test("an import that is killed while it waits leaves nothing, and no lock", async () => {
   const { database, id } = await withToken();
-  const killed = start(["import", "-", "--user", "dave", ...database]);
+  const killed = start(["import", "-", "--create-user", "--user", "dave", ...database]);
   // What is still on its way to it fails when it is gone.
   killed.stdin?.on("error", () => {});
   await fed(killed.stdin, 2_000);
@@ -72,7 +72,7 @@ test("an import that is killed while it waits leaves nothing, and no lock", asyn
 
 test("a user whom two imports make at once is made once", async () => {
   const { database } = await withToken();
-  const importing = start(["import", "-", "--user", "dave", ...database]);
+  const importing = start(["import", "-", "--create-user", "--user", "dave", ...database]);
   onTestFinished(() => void importing.kill("SIGKILL"));
   let complaints = "";
   importing.stderr?.on("data", (chunk: Buffer) => (complaints += chunk.toString()));

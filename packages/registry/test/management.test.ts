@@ -26,6 +26,8 @@ beforeAll(async () => {
   for (const scope of ["read", "publish", "manage"] as const) {
     await addCredential(registry.file, root, "token", managementTokens[scope], Date.now(), scope);
   }
+  await addCredential(registry.file, root, "token", managementTokens.expired, Date.now(), "manage");
+  registry.file.transaction((run) => run("UPDATE credentials SET expires_at = 1 WHERE rowid = last_insert_rowid()"));
   return registry.stop;
 });
 

@@ -295,7 +295,7 @@ test("one secret of two users in two servers opens in each for its own", async (
   const secret = "a-token-that-two-have-chosen";
   const owner = async (user: string) => {
     const name = `of-${user}`;
-    await run(["import", "-", "--user", user, ...database], {}, `{"name":"${name}","version":"0.1"}`);
+    await run(["import", "-", "--create-user", "--user", user, ...database], {}, `{"name":"${name}","version":"0.1"}`);
     return serve(database, { REGISTRY_TOKENS: JSON.stringify({ [user]: secret }) });
   };
   const [carol, dave] = [await owner("carol"), await owner("dave")];

@@ -38,7 +38,7 @@ test.for([
   const [flag, path = ""] = fresh();
   const copy = join(directory, "copy.sqlite");
   const { code, stdout, stderr } = await run([...command.replace("COPY", copy).split(" "), flag ?? "", path]);
-  expect([code, stdout, stderr]).toEqual([1, "", `registry: there is no database ${path}\n`]);
+  expect([code, stdout, stderr]).toEqual([3, "", `registry: there is no database ${path}\n`]);
   expect([existsSync(path), existsSync(copy)]).toEqual([false, false]);
 });
 

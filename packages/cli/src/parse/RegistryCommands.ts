@@ -226,7 +226,7 @@ export const registryCommands: ReadonlyArray<Command> = [
     summary: "Import engines: manifests, trees of them, or an export",
     details: [
       "A file is a manifest.json, or NDJSON as `bne export` and `bne registry export` write it. Problems name file, line and column; a file is imported whole or not at all. Exit code 1 when there was any.",
-      "In a new database the user is made, and gets the trial token local-NAME, which opens a trial on loopback only. Elsewhere a user that is not there is made after a question; without a terminal that needs --create-user.",
+      "In a database without users the user is made; in a new one with the trial token local-NAME, which opens a trial on loopback only. Elsewhere a user that is not there is made after a question; without a terminal that needs --create-user.",
     ],
     positionals: [{ name: "PATH", summary: "files, folders, globs; `-` for stdin", many: true, completes: "files" }],
     flags: [

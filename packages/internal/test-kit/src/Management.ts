@@ -24,6 +24,9 @@ interface Received {
   readonly json: any;
 }
 
+const isRaw = (body: unknown): body is string | Uint8Array<ArrayBuffer> =>
+  typeof body === "string" || body instanceof Uint8Array;
+
 const asking =
   (send: Fetch) =>
   async (
@@ -38,7 +41,7 @@ const asking =
         ...(body === undefined ? {} : { "Content-Type": "application/json" }),
         ...headers,
       },
-      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: isRaw(body) ? body : JSON.stringify(body) }),
     });
     const text = await answer.text();
     return { status: answer.status, headers: answer.headers, json: text === "" ? undefined : JSON.parse(text) };
@@ -63,6 +66,19 @@ const made = async (ask: Ask, name: string): Promise<string> => {
 
 const opens = async (ask: Ask, token: string): Promise<number> => (await ask("/v1/dev/engines", { token })).status;
 
+/** Each route with its methods. */
+const routes: ReadonlyArray<readonly [path: string, ...methods: ReadonlyArray<string>]> = [
+  ["users", "GET", "POST"],
+  ["users/root", "GET", "PATCH", "DELETE"],
+  ["users/root/credentials", "POST"],
+  ["users/root/engines/zipper@0.1", "PATCH", "DELETE"],
+  ["credentials", "GET"],
+  ["credentials/nothing", "DELETE"],
+  ["engines", "GET"],
+  ["audit", "GET"],
+  ["statistics", "GET"],
+];
+
 const cases: ReadonlyArray<readonly [name: string, run: (world: World) => Promise<void>]> = [
   [
     "it opens for scope manage only, with the header, and no page of another origin can read it",
@@ -85,6 +101,69 @@ const cases: ReadonlyArray<readonly [name: string, run: (world: World) => Promis
     },
   ],
   [
+    "each route answers its own methods only, to a valid credential of scope manage, with the header",
+    async ({ ask }) => {
+      const made = { method: "POST", body: { scope: "manage" } };
+      const tokens: Array<string> = [];
+      for (const name of ["judy", "kim"]) {
+        await ask(`${base}/users`, { method: "POST", body: { name } });
+        const { json } = await ask(`${base}/users/${name}/credentials`, made);
+        tokens.push(json.secret);
+        if (name === "judy") await ask(`${base}/credentials/${json.id}`, { method: "DELETE" });
+        else await ask(`${base}/users/${name}`, { method: "PATCH", body: { disabled: true } });
+      }
+      const [revoked = "", ofDisabled = ""] = tokens;
+      const refusals: ReadonlyArray<readonly [why: string, status: number, sent: Sent]> = [
+        ["no token", 401, { token: "" }],
+        ["unknown", 401, { token: "nobody" }],
+        ["revoked", 401, { token: revoked }],
+        ["of a disabled user", 401, { token: ofDisabled }],
+        ["expired", 401, { token: managementTokens.expired }],
+        ["read", 403, { token: managementTokens.read }],
+        ["publish", 403, { token: managementTokens.publish }],
+        ["no header", 403, { headers: { "Bytenite-Management": "" } }],
+      ];
+      const newest = async () => (await ask(`${base}/audit?limit=1`)).json;
+      const before = await newest();
+      for (const [path, ...own] of routes) {
+        const allow = [...own.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])), "OPTIONS"];
+        for (const method of ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"]) {
+          if (method === "OPTIONS" || !allow.includes(method)) {
+            const { status, headers } = await ask(`${base}/${path}`, { method });
+            const expected = method === "OPTIONS" ? 204 : 405;
+            expect([path, method, status, headers.get("allow")]).toEqual([path, method, expected, allow.join(", ")]);
+            continue;
+          }
+          for (const [why, expected, sent] of refusals) {
+            const { status } = await ask(`${base}/${path}`, { method, ...sent });
+            expect([path, method, why, status]).toEqual([path, method, why, expected]);
+          }
+        }
+      }
+      expect(await newest()).toEqual(before);
+      for (const [path, status] of [
+        ["users/r%6Fot", 200],
+        ["users/root%2Fcredentials", 404],
+        ["%75sers", 404],
+        ["users/root/", 404],
+        ["users//root", 404],
+        ["users/%00", 404],
+        ["users/%C3%BC", 404],
+        ["users/%ff", 400],
+      ] as const) {
+        expect([path, (await ask(`${base}/${path}`)).status]).toEqual([path, status]);
+      }
+      for (const [name, after] of [
+        ["users", "zzz"],
+        ["credentials", "900719925474099"],
+        ["engines", "900719925474099"],
+        ["audit", "0"],
+      ] as const) {
+        expect((await ask(`${base}/${name}?after=${after}`)).json).toEqual({ [name]: [], next: null });
+      }
+    },
+  ],
+  [
     "what cannot be read is refused in words, and changes nothing",
     async ({ ask }) => {
       for (const [path, method, body, status, said] of [
@@ -94,6 +173,15 @@ const cases: ReadonlyArray<readonly [name: string, run: (world: World) => Promis
         ["users", "POST", "{", 400, /not JSON/],
         ["users", "POST", '{"name": "twice", "name": "thrice"}', 400, /body:1:19: there is a second "name"/],
         ["users", "POST", "[]", 400, /JSON object/],
+        ["users", "POST", "", 400, /not JSON/],
+        ["users", "POST", "null", 400, /JSON object/],
+        ["users", "POST", "[".repeat(5_000), 400, /deeper than 32/],
+        ["users", "POST", Uint8Array.of(0x7b, 0xff), 400, /not UTF-8/],
+        ["users", "POST", " ".repeat(16 * 1_024 + 1), 413, /longer than 16384 bytes/],
+        ["users", "POST", '{"NAME": "x"}', 400, /no member "NAME"/],
+        ["users", "POST", '{"__proto__": {"name": "x"}}', 400, /no member "__proto__"/],
+        ["users", "POST", '{"name": "\\ud800"}', 400, /name is 1 to 64/],
+        ["users", "POST", { name: "x".repeat(65) }, 400, /at most 64/],
         ["users", "POST", { name: "x", maxEngines: -1 }, 400, /maxEngines/],
         ["users", "POST", { name: "root" }, 409, /of this name/],
         ["users", "DELETE", undefined, 405, /method/],

@@ -1,5 +1,6 @@
 // Types of requests and responses of the routes.
-import type { EndpointName } from "@bytenite-engines/core/wire";
+import { mediaTypeOf, negotiate, requestIdFrom, type EndpointName, type Format } from "@bytenite-engines/core/wire";
+import { ApiError, apiErrorOf, statusBody } from "./ApiError.ts";
 import type { Body } from "./EngineBody.ts";
 
 /** A request. `target` is path and query as received. */
@@ -51,3 +52,40 @@ export const headersOf = (
   ...(serializer.jsonOnly ? {} : { Vary: "Accept" }),
   "X-Request-Id": requestId,
 });
+
+/** How an error is answered. */
+interface ErrorAnswerOptions {
+  readonly logFields?: Answer["logFields"];
+  /** Default: JSON. */
+  readonly format?: Format;
+  /** Called with errors that the client sees as `internal error` or an unavailable server. */
+  readonly onFault?: ((error: unknown, requestId: string) => void) | undefined;
+}
+
+/** The answer to an error, with its headers over the given ones. */
+export const errorAnswer = (
+  error: unknown,
+  headers: Readonly<Record<string, string>> = { "Content-Type": "application/json" },
+  { logFields = { endpoint: undefined, user: undefined }, format = "json", onFault }: ErrorAnswerOptions = {},
+): Answer => {
+  if (!(error instanceof ApiError)) onFault?.(error, headers["X-Request-Id"] ?? "");
+  const { status, code, message, options } = apiErrorOf(error);
+  return {
+    status,
+    headers: { ...headers, ...options.headers },
+    body: statusBody(code, message, format, options.retryDelayMs),
+    logFields,
+  };
+};
+
+/** The same before there is a format: in the one that `Accept` prefers, else JSON. */
+export const earlyErrorAnswer = (
+  error: unknown,
+  head: RequestHead,
+  serializer: { readonly jsonOnly: boolean },
+  onFault?: ErrorAnswerOptions["onFault"],
+): Answer => {
+  const format = serializer.jsonOnly ? "json" : (negotiate(head.header("accept"))?.format ?? "json");
+  const headers = headersOf(serializer, mediaTypeOf(format), requestIdFrom(head.header("x-request-id")));
+  return errorAnswer(error, headers, { format, onFault });
+};

@@ -1,12 +1,12 @@
 // All public routes, also as one fetch handler.
-import { boundedBytes, mediaTypeOf, negotiate, requestIdFrom } from "@bytenite-engines/core/wire";
+import { boundedBytes } from "@bytenite-engines/core/wire";
 import { makeDownload } from "../archive/Download.ts";
 import { archivesPath } from "../archive/Link.ts";
 import { docs } from "./Docs.ts";
-import { headersOf, type Answer, type RequestHead } from "./Answer.ts";
+import { earlyErrorAnswer, type Answer, type RequestHead } from "./Answer.ts";
 import { makeAuthorize, makeRoutes, type RoutesOptions } from "./Routes.ts";
 import { makeManagement, managementPath } from "./Management.ts";
-import { bodyTooLong, ApiError, apiErrorOf, statusBody } from "./ApiError.ts";
+import { bodyTooLong } from "./ApiError.ts";
 import { makeTokenEndpoint, tokenPath } from "./TokenEndpoint.ts";
 import { otherMethod, type Web } from "./Web.ts";
 import type { Body } from "./EngineBody.ts";
@@ -31,7 +31,7 @@ export const makeApp = (options: RoutesOptions): App => {
       try {
         await checkAddressRate(address);
       } catch (error) {
-        return errorAnswer(error, head, serializer ?? options.serializer, onFault);
+        return earlyErrorAnswer(error, head, serializer ?? options.serializer, onFault);
       }
     }
     const path = pathIn(head.target);
@@ -40,24 +40,6 @@ export const makeApp = (options: RoutesOptions): App => {
     if (download !== undefined && path.startsWith(`${archivesPath}/`)) return download(head);
     const page = docs.get(path);
     return page === undefined ? routes(head, serializer) : (otherMethod(head.method, ["GET"]) ?? page());
-  };
-};
-
-const errorAnswer = (
-  error: unknown,
-  head: RequestHead,
-  serializer: Serializer,
-  onFault: RoutesOptions["onFault"],
-): Answer => {
-  const requestId = requestIdFrom(head.header("x-request-id"));
-  if (!(error instanceof ApiError)) onFault?.(error, requestId);
-  const { status, code, message, options } = apiErrorOf(error);
-  const format = serializer.jsonOnly ? "json" : (negotiate(head.header("accept"))?.format ?? "json");
-  return {
-    status,
-    headers: { ...headersOf(serializer, mediaTypeOf(format), requestId), ...options.headers },
-    body: statusBody(code, message, format, options.retryDelayMs),
-    logFields: { endpoint: undefined, user: undefined },
   };
 };
 

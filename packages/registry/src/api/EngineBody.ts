@@ -1,6 +1,6 @@
 // Response bodies of list, get and status.
-import { create, toBinary, type JsonObject } from "@bufbuild/protobuf";
-import { decode, decodeJson, encodeJson, type Format } from "@bytenite-engines/core/wire";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { decode, encodeJson, type Format } from "@bytenite-engines/core/wire";
 import {
   EngineListResponseSchema,
   EngineMessageSchema,
@@ -9,7 +9,7 @@ import {
   type Engine,
 } from "@bytenite-engines/proto";
 import type { StoredEngine, StoredForm } from "./EngineStore.ts";
-import { secretPlace, withSecret } from "./EngineRow.ts";
+import { engineOf, secretPlace, withSecret } from "./EngineRow.ts";
 import type { paginationOf } from "./Page.ts";
 import type { SecretBox } from "./SecretBox.ts";
 import type { SqlDriver } from "./SqlDriver.ts";
@@ -47,7 +47,7 @@ const opened = async (stored: StoredEngine, secret: Uint8Array, box: SecretBox):
   const engine =
     stored.json === undefined
       ? decode(EngineSchema, stored.protobuf ?? new Uint8Array(), "protobuf")
-      : decodeJson(EngineSchema, JSON.parse(stored.json) as JsonObject).message;
+      : engineOf(stored.json);
   return withSecret(engine, await box.open(secret, secretPlace(engine.owner, engine.name, engine.version)));
 };
 

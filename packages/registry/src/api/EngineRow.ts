@@ -1,8 +1,8 @@
 // Stored form of an engine: searchable columns and both formats.
-import { clone, create, toBinary } from "@bufbuild/protobuf";
+import { clone, create, toBinary, type JsonObject } from "@bufbuild/protobuf";
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { encodeJson, parseTag, parseVersion, type Version } from "@bytenite-engines/core/wire";
+import { decodeJson, encodeJson, parseTag, parseVersion, type Version } from "@bytenite-engines/core/wire";
 import { EngineListResponseSchema, EngineSchema, PlatformConfigSchema, type Engine } from "@bytenite-engines/proto";
 import type { SecretBox } from "./SecretBox.ts";
 import type { SqlValue } from "./SqlDriver.ts";
@@ -88,6 +88,13 @@ export const rowOf = (engine: Engine, owner: number, secret: Uint8Array | null):
   const open = withoutSecret(engine);
   return rowWith({ engine: open, version: assertTag(open), owner }, secret, toBinary(EngineSchema, open));
 };
+
+/** Largest revision (int32). */
+export const largestRevision = 2 ** 31 - 1;
+
+/** The engine of a row, by its column `json`. */
+export const engineOf = (json: unknown): Engine =>
+  decodeJson(EngineSchema, JSON.parse(String(json)) as JsonObject).message;
 
 /** Input of a row, without the secret. */
 export interface RowParts {

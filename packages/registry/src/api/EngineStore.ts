@@ -214,14 +214,11 @@ export const readStatus = async (
   tag: EngineTag,
 ): Promise<{ readonly number: number; readonly id: string; readonly tag: string; readonly status: string }> => {
   const row = await firstRow(sql, tagStatement(user, tag, "status"));
-  const version = `${String(row["major"])}.${String(row["minor"])}`;
-  return {
-    number: Number(row["number"]),
-    id: String(row["id"]),
-    tag: `${String(row["name"])}@${version}`,
-    status: String(row["status"]),
-  };
+  return { number: Number(row["number"]), id: String(row["id"]), tag: tagIn(row), status: String(row["status"]) };
 };
+
+/** The tag of a row with name, major and minor. */
+export const tagIn = (row: Row): string => `${String(row["name"])}@${String(row["major"])}.${String(row["minor"])}`;
 
 const firstRow = async (sql: SqlDriver, statement: Statement): Promise<Row> => {
   const [row] = (await sql.read([statement]))[0] ?? [];
@@ -234,6 +231,10 @@ const storedOf = (row: Row): StoredEngine => ({
   protobuf: bytesOf(row["protobuf"]),
   secret: bytesOf(row["secret"]),
 });
+
+/** A number of a column, or null. */
+export const numberOrNull = (value: unknown): number | null =>
+  value === null || value === undefined ? null : Number(value);
 
 /** Bytes of a BLOB column: SQLite gives a Uint8Array, D1 an array of numbers, and the form `hex` text. */
 export const bytesOf = (value: unknown): Uint8Array | undefined => {

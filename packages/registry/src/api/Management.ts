@@ -1,21 +1,21 @@
 // Management API: users, credentials, engines, quotas, audit, statistics.
-import { clone, type JsonObject } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { decodeJson, formatOf, parseTag, requestIdFrom } from "@bytenite-engines/core/wire";
-import { EngineSchema, type Engine } from "@bytenite-engines/proto";
+import { formatOf, parseTag, requestIdFrom } from "@bytenite-engines/core/wire";
+import type { Engine } from "@bytenite-engines/proto";
 import { requireScope, scopes, type Credential, type Scope } from "./Authentication.ts";
 import { digestOf, newSecret } from "./Digest.ts";
-import { engineColumns, rowOf, secretPlace } from "./EngineRow.ts";
-import { bytesOf } from "./EngineStore.ts";
+import { changeEngine as changeEngineStatement, keptVersionOf, type KeptVersion } from "../archive/ArchiveRows.ts";
+import { engineOf, rowOf, secretPlace } from "./EngineRow.ts";
+import { numberOrNull, tagIn, type User } from "./EngineStore.ts";
 import { noUser } from "../manage/Accounts.ts";
 import { parseJson } from "../manage/JsonMembers.ts";
-import { ApiError, apiErrorOf, statusBody } from "./ApiError.ts";
-import type { Answer, RequestHead } from "./Answer.ts";
+import { ApiError } from "./ApiError.ts";
+import { errorAnswer, type Answer, type RequestHead } from "./Answer.ts";
 import type { Authorize, ReadSession } from "./Routes.ts";
 import type { SecretBox } from "./SecretBox.ts";
 import type { Row, SqlDriver, SqlValue, Statement } from "./SqlDriver.ts";
 import { auditStatement, newestValues, operatorActor, statements } from "./Statements.ts";
-import { allowOf, otherMethod } from "./Web.ts";
+import { methodNotAllowed, otherMethod } from "./Web.ts";
 
 /** Base path of the management API. */
 export const managementPath = "/manage/v1";
@@ -80,12 +80,12 @@ const invalid = (message: string): ApiError => new ApiError("INVALID_ARGUMENT", 
 
 const unsupported = (message: string): ApiError => new ApiError("INVALID_ARGUMENT", message, { status: 415 });
 
+const conflict = (message: string): ApiError => new ApiError("FAILED_PRECONDITION", message, { status: 409 });
+
 const missing = (what: string): ApiError => new ApiError("NOT_FOUND", what);
 
 const timeOf = (value: unknown): string | null =>
   value === null || value === undefined ? null : new Date(Number(value)).toISOString();
-
-const numberOrNull = (value: unknown): number | null => (value === null || value === undefined ? null : Number(value));
 
 const shownUser = (row: Row) => ({
   id: String(row["id"]),
@@ -109,8 +109,6 @@ const shownCredential = (row: Row) => ({
   lastUsedAt: timeOf(row["last_used_at"]),
   userDisabledAt: timeOf(row["user_disabled_at"]),
 });
-
-const tagIn = (row: Row): string => `${String(row["name"])}@${String(row["major"])}.${String(row["minor"])}`;
 
 const shownEngine = (row: Row) => ({
   id: String(row["id"]),
@@ -203,7 +201,7 @@ const userRow = async (sql: SqlDriver, name: string): Promise<Row> => {
 /** Refuses a disabled user, who could use nothing of what is given to them. */
 const assertEnabled = ({ name, disabled_at }: Row): void => {
   if (disabled_at === null || disabled_at === undefined) return;
-  throw new ApiError("FAILED_PRECONDITION", `${String(name)} is disabled: enable the user first`, { status: 409 });
+  throw conflict(`${String(name)} is disabled: enable the user first`);
 };
 
 /** Runs a change with its audit entry in one transaction; returns the rows of the change. */
@@ -234,9 +232,7 @@ const changeUser: Operation = async (call) => {
   const maxBytes = quotaIn(input, "maxBytes");
   const user = await userRow(call.sql, call.parts[0] ?? "");
   if (disabled === true && Number(user["number"]) === call.actor.user.number) {
-    throw new ApiError("FAILED_PRECONDITION", "you cannot disable yourself: use a token of another user", {
-      status: 409,
-    });
+    throw conflict("you cannot disable yourself: use a token of another user");
   }
   const values: ReadonlyArray<SqlValue> = [
     disabled === undefined ? null : disabled ? 1 : 0,
@@ -252,49 +248,44 @@ const changeUser: Operation = async (call) => {
   return { body: shownUser(row) };
 };
 
-const engineIn = (row: Row): Engine => decodeJson(EngineSchema, JSON.parse(String(row["json"])) as JsonObject).message;
-
 /** The statement that updates an engine, unless it has changed since it was read. */
-const engineChange = (before: Row, engine: Engine, owner: number, secret: Uint8Array | null, at: number): Statement => {
+const engineChange = (
+  before: KeptVersion,
+  engine: Engine,
+  owner: number,
+  at: number,
+  secret: Uint8Array | null = before.secret ?? null,
+): Statement => {
   engine.updatedAt = timestampFromMs(at);
-  const row = rowOf(engine, owner, secret);
-  if (row.length !== engineColumns.length) throw new Error("a row has other columns than its table");
-  const known = [before["number"], before["revision"], before["updated_at"]].map(Number);
-  return { sql: statements.changeEngine, values: [...row, ...known] };
+  return changeEngineStatement(rowOf(engine, owner, secret), before);
 };
 
-const ownerOf = (row: Row): { readonly number: number; readonly id: string; readonly name: string } => ({
+const ownerOf = (row: Row): User => ({
   number: Number(row["number"]),
   id: String(row["id"]),
   name: String(row["name"]),
 });
 
 /** An engine under another owner, with its secret encrypted again for that owner. */
-const handedOver = async (before: Row, to: ReturnType<typeof ownerOf>, { box, at }: Call): Promise<Statement> => {
-  const engine = clone(EngineSchema, engineIn(before));
-  let secret = bytesOf(before["secret"]) ?? null;
-  if (secret !== null) {
+const handedOver = async (before: KeptVersion, to: User, { box, at }: Call): Promise<Statement> => {
+  const engine = engineOf(before.json);
+  let { secret } = before;
+  if (secret !== undefined) {
     if (box === undefined) {
-      throw new ApiError(
-        "FAILED_PRECONDITION",
-        "an engine has a sealed secret: set BYTENITE_REGISTRY_KEY to hand it over",
-        {
-          status: 409,
-        },
-      );
+      throw conflict("an engine has a sealed secret: set BYTENITE_REGISTRY_KEY to hand it over");
     }
     const token = await box.open(secret, secretPlace(engine.owner, engine.name, engine.version));
     secret = await box.seal(token, secretPlace(to.id, engine.name, engine.version));
   }
   engine.owner = to.id;
   engine.userName = to.name;
-  return engineChange(before, engine, to.number, secret, at);
+  return engineChange(before, engine, to.number, at, secret ?? null);
 };
 
-const deleted = (before: Row, owner: number, at: number): Statement => {
-  const engine = engineIn(before);
+const deleted = (before: KeptVersion, owner: number, at: number): Statement => {
+  const engine = engineOf(before.json);
   engine.deletedAt = timestampFromMs(at);
-  return engineChange(before, engine, owner, bytesOf(before["secret"]) ?? null, at);
+  return engineChange(before, engine, owner, at);
 };
 
 /**
@@ -306,9 +297,7 @@ const deleteUser: Operation = async (call) => {
   const row = await userRow(sql, call.parts[0] ?? "");
   const user = ownerOf(row);
   if (user.number === actor.user.number) {
-    throw new ApiError("FAILED_PRECONDITION", "you cannot delete yourself: use a token of another user", {
-      status: 409,
-    });
+    throw conflict("you cannot delete yourself: use a token of another user");
   }
   const target = query.get("handOverTo");
   const engines = query.get("engines");
@@ -316,13 +305,7 @@ const deleteUser: Operation = async (call) => {
     throw invalid("engines=delete, or handOverTo=USER, or neither for a user without engines");
   }
   if (Number(row["live_engines"]) > 0 && engines === null && target === null) {
-    throw new ApiError(
-      "FAILED_PRECONDITION",
-      "the user has engines: engines=delete or handOverTo=USER says what becomes of them",
-      {
-        status: 409,
-      },
-    );
+    throw conflict("the user has engines: engines=delete or handOverTo=USER says what becomes of them");
   }
   const targetRow = target === null ? undefined : await userRow(sql, target);
   const to = targetRow === undefined ? undefined : ownerOf(targetRow);
@@ -335,15 +318,13 @@ const deleteUser: Operation = async (call) => {
     }
     const quota = numberOrNull(targetRow?.["max_engines"]);
     if (quota !== null && Number(targetRow?.["live_engines"]) + Number(row["live_engines"]) > quota) {
-      throw new ApiError("FAILED_PRECONDITION", `${to.name} may have ${quota} engines: raise the quota first`, {
-        status: 409,
-      });
+      throw conflict(`${to.name} may have ${quota} engines: raise the quota first`);
     }
   }
   await sql.write([{ sql: statements.changeUser, values: [1, at, 0, null, 0, null, user.number] }]);
   let count = 0;
   for (;;) {
-    const owned = await rowsOf(sql, statements.owned, user.number, chunkEngines);
+    const owned = (await rowsOf(sql, statements.owned, user.number, chunkEngines)).map(keptVersionOf);
     if (owned.length === 0) break;
     const changes = await Promise.all(
       owned.map(async (engine) => (to === undefined ? deleted(engine, user.number, at) : handedOver(engine, to, call))),
@@ -401,9 +382,7 @@ const revokeCredential: Operation = async (call) => {
   const [row] = await noted(call, change, "revoke credential", id);
   if (row === undefined) {
     if ((await rowsOf(sql, statements.credential, id)).length === 0) throw missing("there is no such credential");
-    throw new ApiError("FAILED_PRECONDITION", "this is the last credential that can manage: create another one first", {
-      status: 409,
-    });
+    throw conflict("this is the last credential that can manage: create another one first");
   }
   const configuredIn = row["kind"] === "configured" ? String(row["label"]) : null;
   return { body: { id, revoked: true, configuredIn } };
@@ -418,7 +397,7 @@ const engineRow = async ({ sql, parts: [name = "", text = ""] }: Call, isWhole: 
   const user = ownerOf(await userRow(sql, name));
   const [row] = await rowsOf(sql, statements.newest, user.number, ...newestValues(tag));
   if (row === undefined) throw missing(`${user.name} has no engine ${text}`);
-  return { user, row, tag: tagIn(row), subject: `${user.name}/${tagIn(row)}` };
+  return { user, version: keptVersionOf(row), tag: tagIn(row), subject: `${user.name}/${tagIn(row)}` };
 };
 
 const changed = (rows: ReadonlyArray<Row>): void => {
@@ -431,35 +410,35 @@ const changeEngine: Operation = async (call) => {
   if (status !== undefined && status !== "active" && status !== "inactive")
     throw invalid("status is active or inactive");
   if (isPublic !== undefined && typeof isPublic !== "boolean") throw invalid("isPublic is true or false");
-  const { user, row, tag, subject } = await engineRow(call, false);
-  const secret = bytesOf(row["secret"]) ?? null;
-  if (isPublic === true && secret !== null) {
-    throw new ApiError("FAILED_PRECONDITION", "an engine with a platform_config.token cannot be made public", {
-      status: 409,
-    });
+  const { user, version, tag, subject } = await engineRow(call, false);
+  if (isPublic === true && version.secret !== undefined) {
+    throw conflict("an engine with a platform_config.token cannot be made public");
   }
-  const engine = engineIn(row);
+  const engine = engineOf(version.json);
   if (status !== undefined) engine.status = status;
   if (isPublic !== undefined) engine.isPublic = isPublic;
-  const change = engineChange(row, engine, user.number, secret, call.at);
+  const change = engineChange(version, engine, user.number, call.at);
   changed(await noted(call, change, "change engine", subject, { ...input, hash: engine.hash }));
   return { body: { id: engine.id, tag, status: engine.status, isPublic: engine.isPublic } };
 };
 
 const deleteEngine: Operation = async (call) => {
-  const { user, row, subject } = await engineRow(call, true);
-  const { hash } = engineIn(row);
-  changed(await noted(call, deleted(row, user.number, call.at), "delete engine", subject, { hash }));
+  const { user, version, subject } = await engineRow(call, true);
+  const { hash } = engineOf(version.json);
+  changed(await noted(call, deleted(version, user.number, call.at), "delete engine", subject, { hash }));
   return { body: { deleted: subject } };
 };
 
-const listEngines: Operation = async ({ sql, query }) => {
-  const limit = limitIn(query);
-  const name = query.get("user");
-  const owner = name === null ? null : Number((await userRow(sql, name))["number"]);
-  const rows = await rowsOf(sql, statements.engines, numberIn(query, "after", 0), owner, owner, limit);
-  return paged("engines", rows, limit, shownEngine, "number");
-};
+/** A list in the order of numbers, of all users or one. */
+const listed =
+  (name: "engines" | "credentials", shown: (row: Row) => object): Operation =>
+  async ({ sql, query }) => {
+    const limit = limitIn(query);
+    const user = query.get("user");
+    const owner = user === null ? null : Number((await userRow(sql, user))["number"]);
+    const rows = await rowsOf(sql, statements[name], numberIn(query, "after", 0), owner, owner, limit);
+    return paged(name, rows, limit, shown, "number");
+  };
 
 /** Methods by path; `*` is a path parameter. */
 const routes: ReadonlyArray<readonly [path: string, methods: Readonly<Record<string, Operation>>]> = [
@@ -484,20 +463,9 @@ const routes: ReadonlyArray<readonly [path: string, methods: Readonly<Record<str
   ],
   ["users/*/credentials", { POST: createCredential }],
   ["users/*/engines/*", { PATCH: changeEngine, DELETE: deleteEngine }],
-  [
-    "credentials",
-    {
-      GET: async ({ sql, query }) => {
-        const limit = limitIn(query);
-        const user = query.get("user");
-        const owner = user === null ? null : Number((await userRow(sql, user))["number"]);
-        const rows = await rowsOf(sql, statements.credentials, numberIn(query, "after", 0), owner, owner, limit);
-        return paged("credentials", rows, limit, shownCredential, "number");
-      },
-    },
-  ],
+  ["credentials", { GET: listed("credentials", shownCredential) }],
   ["credentials/*", { DELETE: revokeCredential }],
-  ["engines", { GET: listEngines }],
+  ["engines", { GET: listed("engines", shownEngine) }],
   [
     "audit",
     {
@@ -583,11 +551,8 @@ export const makeManagement =
       const allowed = Object.keys(route.methods);
       const other = otherMethod(head.method, allowed);
       if (other !== undefined) {
-        if (other.status === 204) return { ...other, headers: { ...headers, Allow: allowOf(allowed) } };
-        throw new ApiError("UNIMPLEMENTED", "method not allowed", {
-          status: 405,
-          headers: { Allow: allowOf(allowed) },
-        });
+        if (other.status === 204) return { ...other, headers: { ...headers, ...other.headers } };
+        throw methodNotAllowed(allowed);
       }
       if (head.header(managementHeader.toLowerCase()) !== "1") {
         throw new ApiError("PERMISSION_DENIED", `the header ${managementHeader}: 1 is missing`);
@@ -607,13 +572,7 @@ export const makeManagement =
         logFields: { endpoint: "management", user },
       };
     } catch (error) {
-      if (!(error instanceof ApiError)) onFault?.(error, requestId);
-      const refusal = apiErrorOf(error);
-      return {
-        status: refusal.status,
-        headers: { ...headers, ...reads?.headers(), ...refusal.options.headers },
-        body: statusBody(refusal.code, refusal.message, "json", refusal.options.retryDelayMs),
-        logFields: { endpoint: "management", user },
-      };
+      const logFields = { endpoint: "management", user } as const;
+      return errorAnswer(error, { ...headers, ...reads?.headers() }, { logFields, onFault });
     }
   };

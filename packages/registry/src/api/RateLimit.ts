@@ -40,15 +40,6 @@ export interface RateLimit {
   readonly giveBack: (key: string) => void;
 }
 
-/** Counts one call of a user, or throws ApiError (429). */
-export const makeRateLimit = (
-  options: RateLimitOptions,
-  now?: () => number,
-): ((user: { readonly id: string }) => void) => {
-  const { take } = makeLimit(options, now);
-  return ({ id }) => take(id);
-};
-
 /** A limiter outside of this process: Cloudflare's binding (https://developers.cloudflare.com/workers/runtime-apis/bindings/rate-limit/). */
 export interface RateLimiter {
   readonly limit: (options: { readonly key: string }) => Promise<{ readonly success: boolean }>;

@@ -1,5 +1,5 @@
 // The flow of the API: from a request to an answer.
-import { headersOf, type Answer, type RequestHead } from "./Answer.ts";
+import { errorAnswer, headersOf, type Answer, type RequestHead } from "./Answer.ts";
 import {
   endpoints,
   negotiate,
@@ -15,9 +15,9 @@ import { makeLifecycle, type ArchiveOptions } from "../archive/Lifecycle.ts";
 import { isRead, located, readCall, type CallOptions } from "./Call.ts";
 import type { User } from "./EngineStore.ts";
 import type { RateLimit } from "./RateLimit.ts";
-import { ApiError, apiErrorOf, statusBody } from "./ApiError.ts";
+import { ApiError } from "./ApiError.ts";
 import type { SqlDriver } from "./SqlDriver.ts";
-import { allowOf, otherMethod } from "./Web.ts";
+import { methodNotAllowed, otherMethod } from "./Web.ts";
 import type { Serializer } from "./Serializer.ts";
 
 /** Database session of one request, and its response headers. */
@@ -124,10 +124,7 @@ export const makeRoutes = (options: RoutesOptions, authorize: Authorize): Routes
       if (other?.status === 204)
         return { ...other, headers: { ...other.headers, "X-Request-Id": requestId }, logFields };
       if (other !== undefined || name === undefined) {
-        throw new ApiError("UNIMPLEMENTED", "method not allowed", {
-          status: 405,
-          headers: { Allow: allowOf(methods) },
-        });
+        throw methodNotAllowed(methods);
       }
       const schema = name === "delete" || name === "upload-link" ? endpoints.status.response : endpoints[name].response;
       const call = isRead(name) ? readCall({ name, ...(tag === undefined ? {} : { tag }) }, query) : name;
@@ -158,15 +155,8 @@ export const makeRoutes = (options: RoutesOptions, authorize: Authorize): Routes
       if (digest !== undefined) headers[schemaDigestHeader] = digest;
       return { status: 200, headers, body, logFields };
     } catch (error) {
-      if (!(error instanceof ApiError)) options.onFault?.(error, requestId);
-      const refusal = apiErrorOf(error);
-      const { retryDelayMs, headers } = refusal.options;
-      return {
-        status: refusal.status,
-        headers: { ...headersOf(serializer, representation.mediaType, requestId), ...session?.headers(), ...headers },
-        body: statusBody(refusal.code, refusal.message, representation.format, retryDelayMs),
-        logFields,
-      };
+      const headers = { ...headersOf(serializer, representation.mediaType, requestId), ...session?.headers() };
+      return errorAnswer(error, headers, { logFields, format: representation.format, onFault: options.onFault });
     }
   };
 };

@@ -56,9 +56,9 @@ export const statements = {
   engines: `SELECT e.number, e.id, u.name AS owner, e.name, e.major, e.minor, e.status, e.is_public, e.revision, e.created_at, e.updated_at
     FROM engines e JOIN users u ON u.number = e.owner
     WHERE e.number > ? AND (? IS NULL OR e.owner = ?) AND e.deleted_at IS NULL ORDER BY e.number LIMIT ?`,
-  version: `SELECT number, json, secret, revision, updated_at FROM engines INDEXED BY engines_by_tag
+  version: `SELECT number, id, json, secret, revision, updated_at FROM engines INDEXED BY engines_by_tag
     WHERE owner = ? AND name = ? AND major = ? AND minor = ? AND deleted_at IS NULL`,
-  owned: `SELECT number, json, secret, revision, updated_at FROM engines INDEXED BY engines_by_tag
+  owned: `SELECT number, id, json, secret, revision, updated_at FROM engines INDEXED BY engines_by_tag
     WHERE owner = ? AND deleted_at IS NULL LIMIT ?`,
   clashes: `SELECT e.name, e.major, e.minor FROM engines e INDEXED BY engines_by_tag WHERE e.owner = ? AND e.deleted_at IS NULL
     AND EXISTS (SELECT 1 FROM engines t WHERE t.owner = ? AND t.name = e.name AND t.major = e.major AND t.minor = e.minor
@@ -66,7 +66,7 @@ export const statements = {
   /** Only if nobody has changed it since it was read. */
   changeEngine: `${updateEngineSql} AND revision = ? AND updated_at = ? AND deleted_at IS NULL RETURNING id`,
   /** The newest live version of an owner's engine that a tag names; its values: the owner, and `newestValues`. */
-  newest: `SELECT number, json, secret, revision, updated_at, name, major, minor FROM engines INDEXED BY engines_by_tag
+  newest: `SELECT number, id, json, secret, revision, updated_at, name, major, minor FROM engines INDEXED BY engines_by_tag
     WHERE owner = ? AND name = ? AND (? IS NULL OR major = ?) AND (? IS NULL OR minor = ?) AND deleted_at IS NULL
     ORDER BY major DESC, minor DESC LIMIT 1`,
   /** Any other engine with an id, deleted or not. */

@@ -4,8 +4,8 @@ import { accessTokenSeconds, scopeText, type AccessTokens } from "./AccessTokens
 import { limited, recognise, unauthenticated, type Credential } from "./Authentication.ts";
 import type { User } from "./EngineStore.ts";
 import type { RateLimit } from "./RateLimit.ts";
-import { ApiError, apiErrorOf, statusBody } from "./ApiError.ts";
-import { headersOf, type Answer, type RequestHead } from "./Answer.ts";
+import { ApiError } from "./ApiError.ts";
+import { errorAnswer, headersOf, type Answer, type RequestHead } from "./Answer.ts";
 import type { SqlDriver } from "./SqlDriver.ts";
 import { otherMethod } from "./Web.ts";
 
@@ -53,14 +53,7 @@ export const makeTokenEndpoint =
       const body = JSON.stringify({ token, expiresIn: String(accessTokenSeconds), scope: scopeText(credential.scope) });
       return { status: 200, headers, body, logFields: { endpoint: "auth", user } };
     } catch (error) {
-      if (!(error instanceof ApiError)) onFault?.(error, requestId);
-      const refusal = apiErrorOf(error);
-      return {
-        status: refusal.status,
-        headers: { ...headers, ...refusal.options.headers },
-        body: statusBody(refusal.code, refusal.message, "json", refusal.options.retryDelayMs),
-        logFields: { endpoint: "auth", user },
-      };
+      return errorAnswer(error, headers, { logFields: { endpoint: "auth", user }, onFault });
     }
   };
 

@@ -1,8 +1,8 @@
 // Common HTTP semantics: validators, content codings, CORS, methods (RFC 9110).
 import QuickLRU from "quick-lru";
 import type { Body } from "./EngineBody.ts";
-import { statusBody } from "./ApiError.ts";
-import type { Answer, RequestHead } from "./Answer.ts";
+import { ApiError } from "./ApiError.ts";
+import { errorAnswer, type Answer, type RequestHead } from "./Answer.ts";
 
 /** Smallest body that is compressed, in bytes. */
 const minCompressedBytes = 1_024;
@@ -40,16 +40,14 @@ const isCompressible = (type = ""): boolean =>
 /** The answer to a method that a resource does not have: 405, or 204 for OPTIONS, with `Allow` (RFC 9110, 9.3.7 and 15.5.6). */
 export const otherMethod = (method: string, allowed: ReadonlyArray<string>): Answer | undefined => {
   if (allowed.includes(method) || (method === "HEAD" && allowed.includes("GET"))) return undefined;
-  const headers = { Allow: allowOf(allowed) };
+  if (method !== "OPTIONS") return errorAnswer(methodNotAllowed(allowed));
   const logFields = { endpoint: undefined, user: undefined };
-  if (method === "OPTIONS") return { status: 204, headers, body: "", logFields };
-  return {
-    status: 405,
-    headers: { ...headers, "Content-Type": "application/json" },
-    body: statusBody("UNIMPLEMENTED", "method not allowed", "json"),
-    logFields,
-  };
+  return { status: 204, headers: { Allow: allowOf(allowed) }, body: "", logFields };
 };
+
+/** A 405 with the methods that there are. */
+export const methodNotAllowed = (allowed: ReadonlyArray<string>): ApiError =>
+  new ApiError("UNIMPLEMENTED", "method not allowed", { status: 405, headers: { Allow: allowOf(allowed) } });
 
 /** The value of `Allow` for a resource with these methods: HEAD and OPTIONS come with them. */
 export const allowOf = (methods: ReadonlyArray<string>): string =>

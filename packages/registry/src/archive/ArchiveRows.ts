@@ -1,7 +1,8 @@
 // SQL of archives: tables, uploads, links, sweeping, holds of backups.
 import { engineColumns, updateEngineSql, type EngineRow } from "../api/EngineRow.ts";
-import { bytesOf, type User } from "../api/EngineStore.ts";
+import { bytesOf, numberOrNull, type User } from "../api/EngineStore.ts";
 import type { Row, SqlDriver, Statement } from "../api/SqlDriver.ts";
+import { statements } from "../api/Statements.ts";
 import type { StoredArchive } from "./ArchiveStore.ts";
 
 /** The tables of archives. An object is live while `released_at` is null; its row goes before the object does. */
@@ -48,8 +49,6 @@ const usedBytes = "SELECT coalesce(sum(bytes), 0) FROM archives WHERE owner = u.
 
 const texts = {
   usage: `SELECT live_engines, max_engines, max_bytes, (${usedBytes}) AS used_bytes FROM users u WHERE number = ?`,
-  version: `SELECT number, id, json, secret, revision, updated_at FROM engines INDEXED BY engines_by_tag
-    WHERE owner = ? AND name = ? AND major = ? AND minor = ? AND ${live}`,
   archive: "SELECT * FROM archives WHERE engine = ? AND released_at IS NULL ORDER BY created_at DESC LIMIT 1",
   ofId: `SELECT owner, is_public FROM engines INDEXED BY engines_by_id WHERE id = ? AND ${live} LIMIT 1`,
   /** A new engine, unless its owner has that version by now, is disabled, or over its quota. */
@@ -58,9 +57,7 @@ const texts = {
       AND (u.max_engines IS NULL OR u.live_engines < u.max_engines)
       AND (u.max_bytes IS NULL OR (${usedBytes}) + ? <= u.max_bytes))
     ON CONFLICT (owner, name, major, minor) WHERE deleted_at IS NULL DO NOTHING RETURNING number`,
-  /** An engine as it is now, unless somebody has changed it since it was read. */
-  change: `${updateEngineSql} AND revision = ? AND updated_at = ? AND ${live} RETURNING number`,
-  /** The same, if the bytes of its owner's archives still fit. */
+  /** As `changeEngine`, if the bytes of its owner's archives still fit. */
   overwrite: `${updateEngineSql} AND revision = ? AND updated_at = ? AND ${live}
     AND EXISTS (SELECT 1 FROM users u WHERE u.number = ? AND u.disabled_at IS NULL AND u.deleted_at IS NULL
       AND (u.max_bytes IS NULL OR (${usedBytes}) - ? + ? <= u.max_bytes)) RETURNING number`,
@@ -95,16 +92,14 @@ export interface Usage {
   readonly maxBytes: number | null;
 }
 
-const limitOf = (value: unknown): number | null => (value === null || value === undefined ? null : Number(value));
-
 /** What a user has and may have. */
 export const readUsage = async (sql: SqlDriver, user: User): Promise<Usage> => {
   const row = await first(sql, texts.usage, user.number);
   return {
     engines: Number(row?.["live_engines"] ?? 0),
-    maxEngines: limitOf(row?.["max_engines"]),
+    maxEngines: numberOrNull(row?.["max_engines"]),
     bytes: Number(row?.["used_bytes"] ?? 0),
-    maxBytes: limitOf(row?.["max_bytes"]),
+    maxBytes: numberOrNull(row?.["max_bytes"]),
   };
 };
 
@@ -127,18 +122,19 @@ export interface FullTag {
 
 /** The version of a user's engine, or undefined. */
 export const readVersion = async (sql: SqlDriver, user: User, tag: FullTag): Promise<KeptVersion | undefined> => {
-  const row = await first(sql, texts.version, user.number, tag.name, tag.major, tag.minor);
-  return row === undefined
-    ? undefined
-    : {
-        number: Number(row["number"]),
-        id: String(row["id"]),
-        json: String(row["json"]),
-        secret: bytesOf(row["secret"]),
-        revision: Number(row["revision"]),
-        updatedAt: Number(row["updated_at"]),
-      };
+  const row = await first(sql, statements.version, user.number, tag.name, tag.major, tag.minor);
+  return row === undefined ? undefined : keptVersionOf(row);
 };
+
+/** A version of a row. */
+export const keptVersionOf = (row: Row): KeptVersion => ({
+  number: Number(row["number"]),
+  id: String(row["id"]),
+  json: String(row["json"]),
+  secret: bytesOf(row["secret"]),
+  revision: Number(row["revision"]),
+  updatedAt: Number(row["updated_at"]),
+});
 
 /** An archive, and what a download of it says. */
 export interface KeptArchive extends StoredArchive {
@@ -200,7 +196,7 @@ export const insertEngine = (row: EngineRow, user: User, bytes: number): Stateme
 
 /** Writes an engine over one that was read, if nobody has changed that since. */
 export const changeEngine = (row: EngineRow, before: KeptVersion): Statement => ({
-  sql: texts.change,
+  sql: statements.changeEngine,
   values: [...row, before.number, before.revision, before.updatedAt],
 });
 

@@ -1,7 +1,7 @@
 // Downloads of archives by signed link, whole or in ranges.
 import { requestIdFrom } from "@bytenite-engines/core/wire";
-import { headersOf, type Answer, type RequestHead } from "../api/Answer.ts";
-import { ApiError, apiErrorOf, statusBody } from "../api/ApiError.ts";
+import { errorAnswer, headersOf, type Answer, type RequestHead } from "../api/Answer.ts";
+import { ApiError } from "../api/ApiError.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
 import type { SqlDriver } from "../api/SqlDriver.ts";
 import { otherMethod } from "../api/Web.ts";
@@ -72,14 +72,7 @@ export const makeDownload =
       const status = range === undefined ? 200 : 206;
       return { status, headers, body: "", stream: { length: end - start, bytes: opened }, logFields };
     } catch (error) {
-      if (!(error instanceof ApiError)) onFault?.(error, requestId);
-      const refusal = apiErrorOf(error);
-      return {
-        status: refusal.status,
-        headers: { ...headersOf({ jsonOnly: true }, "application/json", requestId), ...refusal.options.headers },
-        body: statusBody(refusal.code, refusal.message, "json", refusal.options.retryDelayMs),
-        logFields,
-      };
+      return errorAnswer(error, headersOf({ jsonOnly: true }, "application/json", requestId), { logFields, onFault });
     }
   };
 

@@ -1,13 +1,13 @@
 // Lifecycle calls: upload, activate, deactivate, download, delete.
-import { clone, create, type JsonObject } from "@bufbuild/protobuf";
+import { clone, create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { decode, decodeJson, parseTag, type EngineTag, type Format, type ReadName } from "@bytenite-engines/core/wire";
+import { decode, parseTag, type EngineTag, type Format, type ReadName } from "@bytenite-engines/core/wire";
 import { EngineMessageSchema, EngineSchema, type EngineMessage } from "@bytenite-engines/proto";
 import type { RequestHead } from "../api/Answer.ts";
 import { requireScope, type Credential } from "../api/Authentication.ts";
 import type { CallName } from "../api/Call.ts";
 import type { Body } from "../api/EngineBody.ts";
-import { rowOf } from "../api/EngineRow.ts";
+import { engineOf, rowOf } from "../api/EngineRow.ts";
 import { readStatus, type User } from "../api/EngineStore.ts";
 import { auditStatement } from "../api/Statements.ts";
 import { ApiError } from "../api/ApiError.ts";
@@ -137,7 +137,7 @@ const changed = async (
     const found = await ownVersion(sql, user, tag);
     if (found === undefined) continue;
     const { version } = found;
-    const before = decodeJson(EngineSchema, JSON.parse(version.json) as JsonObject).message;
+    const before = engineOf(version.json);
     if (engineId !== "" && engineId !== version.id)
       throw new ApiError("NOT_FOUND", "engineId is not that of the engine");
     assertCondition(condition, version.revision);

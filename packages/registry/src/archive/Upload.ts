@@ -1,11 +1,20 @@
 // Uploads: an archive checked while it arrives, then one transaction.
-import { create, type JsonObject } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { decodeJson, parseTag } from "@bytenite-engines/core/wire";
+import { parseTag } from "@bytenite-engines/core/wire";
 import { EngineSchema, type Engine, type EngineMessage } from "@bytenite-engines/proto";
 import type { RequestHead } from "../api/Answer.ts";
 import type { Credential } from "../api/Authentication.ts";
-import { assertTag, rowOf, sealSecret, secretPlace, UnacceptableEngineError, withSecret } from "../api/EngineRow.ts";
+import {
+  assertTag,
+  engineOf,
+  largestRevision,
+  rowOf,
+  sealSecret,
+  secretPlace,
+  UnacceptableEngineError,
+  withSecret,
+} from "../api/EngineRow.ts";
 import type { User } from "../api/EngineStore.ts";
 import { auditStatement } from "../api/Statements.ts";
 import { bodyTooLong, ApiError } from "../api/ApiError.ts";
@@ -368,9 +377,6 @@ const publishNew = async (
 
 const subjectOf = (user: User, { name, version }: Engine): string => `${user.name}/${name}@${version}`;
 
-/** Largest value of the field (int32). */
-const largestRevision = 2 ** 31 - 1;
-
 /** Whether the object of an archive is as it was uploaded. A sealed one is taken for that where there is no key to read it with. */
 const isWhole = async ({ store, sha256, box }: UploadOptions, held: KeptArchive): Promise<boolean> => {
   if (held.isSealed && box === undefined) return true;
@@ -388,7 +394,7 @@ const publishOver = async (
   at: number,
 ): Promise<Outcome | undefined> => {
   const { sql, box } = options;
-  const found = decodeJson(EngineSchema, JSON.parse(before.json) as JsonObject).message;
+  const found = engineOf(before.json);
   const held = await readArchiveOf(sql, before.number);
   const { archive, message } = received;
   const status = message.engineStatus || found.status;

@@ -12,7 +12,7 @@ import { BackupError } from "../manage/Backup.ts";
 import { TransferError } from "../manage/ArchiveTransfer.ts";
 import { ExportError } from "../manage/Export.ts";
 import { StagingError } from "../manage/Staging.ts";
-import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
+import { openSqlite, primaryCodeOf, type SqliteFile } from "../node/SqliteFile.ts";
 import { exitCodes, flagError, UsageError, UserError } from "./UserError.ts";
 
 /** What stands on a command line. */
@@ -146,9 +146,7 @@ const problems: Readonly<Record<number, string>> = {
 /** A sentence for an error; names the file where SQLite is the one that complains. Never an engine's data. */
 export const databaseProblem = (error: unknown, database: string): string => {
   if (error instanceof DatabaseUnavailable) return databaseProblem(error.cause, database);
-  const { code, errcode, message } = error as { code?: string; errcode?: number; message?: string };
+  const { code, message } = error as { code?: string; message?: string };
   if (code !== "ERR_SQLITE_ERROR") return message ?? String(error);
-  // Extended codes carry the primary one in their low byte.
-  const known = errcode === undefined ? undefined : problems[errcode & 0xff];
-  return `cannot use the database ${database}: ${known ?? message ?? "unknown error"}`;
+  return `cannot use the database ${database}: ${problems[primaryCodeOf(error)] ?? message ?? "unknown error"}`;
 };

@@ -3,7 +3,7 @@ import { createReadStream, existsSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { importFiles, importStream, type ImportOptions } from "../manage/Import.ts";
 import { filesOf, ImportSourceError } from "../manage/ImportSource.ts";
-import { UnknownUserError, userOf } from "../manage/Accounts.ts";
+import { listUsers, UnknownUserError, userOf } from "../manage/Accounts.ts";
 import { giveTrialTokens } from "../manage/Trial.ts";
 import type { SqliteFile } from "../node/SqliteFile.ts";
 import { archivesPath, databasePath, flagsOf, withDatabase } from "./Database.ts";
@@ -33,8 +33,7 @@ export const importAll = async (args: ReadonlyArray<string>, output: CommandOutp
   const isNew = !existsSync(databasePath(flags));
   const user = flags.text("user");
   return withDatabase(flags, "make", async (file, box) => {
-    // In a new database it cannot be a slip of another name.
-    if (user !== undefined && !isNew && !flags.isOn("create-user")) await assertUser(file, user);
+    if (user !== undefined && !flags.isOn("create-user")) await assertUser(file, user);
     const options: ImportOptions = {
       file,
       box,
@@ -69,13 +68,13 @@ export const importAll = async (args: ReadonlyArray<string>, output: CommandOutp
   });
 };
 
-/** Asks whether to make a user who does not exist. */
+/** Asks whether to make a user who does not exist. The first of a database is no slip of another name. */
 const assertUser = async (file: SqliteFile, name: string): Promise<void> => {
   try {
     userOf(file, name);
   } catch (error) {
     if (!(error instanceof UnknownUserError)) throw error;
-    await assertWanted(error.message, "Make one?", error);
+    if (listUsers(file).length > 0) await assertWanted(error.message, "Make one?", error);
   }
 };
 

@@ -241,15 +241,20 @@ export const addConfigured = async (
   return revoked;
 };
 
-/** All credentials, or those of one user, oldest first. The file may be a backup of before there were scopes. */
-export const listCredentials = (file: SqliteFile, user?: User): ReadonlyArray<ListedCredential> => {
-  const known = "SELECT 1 AS found FROM pragma_table_info('credentials') WHERE name = 'scope'";
-  const hasScopes = file.rows({ sql: known, values: [] }).length > 0;
-  const later = hasScopes
+/** Databases before version 4 have neither scopes nor disabled users. */
+export const hasScopes = (file: SqliteFile): boolean =>
+  file.rows({ sql: "SELECT 1 FROM pragma_table_info('credentials') WHERE name = 'scope'", values: [] }).length > 0;
+
+/** Columns of credentials `c` of users `u` that came with version 4, or what they would be. */
+export const laterColumns = (file: SqliteFile): string =>
+  hasScopes(file)
     ? "c.scope, c.last_used_at, u.disabled_at"
     : "'read' AS scope, NULL AS last_used_at, NULL AS disabled_at";
+
+/** All credentials, or those of one user, oldest first. The file may be a backup of before there were scopes. */
+export const listCredentials = (file: SqliteFile, user?: User): ReadonlyArray<ListedCredential> => {
   const where = user === undefined ? "" : "WHERE c.user = ?";
-  const sql = `SELECT c.id, u.name, c.kind, c.label, c.created_at, c.expires_at, c.revoked_at, ${later} FROM credentials c JOIN users u ON u.number = c.user ${where} ORDER BY c.created_at, c.id`;
+  const sql = `SELECT c.id, u.name, c.kind, c.label, c.created_at, c.expires_at, c.revoked_at, ${laterColumns(file)} FROM credentials c JOIN users u ON u.number = c.user ${where} ORDER BY c.created_at, c.id`;
   return file.rows({ sql, values: user === undefined ? [] : [user.number] }).map((row) => ({
     id: String(row["id"]),
     user: String(row["name"]),

@@ -1,14 +1,15 @@
 // Archives of a backup, and archives that are missing or damaged.
 import { randomUUID } from "node:crypto";
 import { constants, copyFileSync, existsSync, statSync } from "node:fs";
-import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
+import { tagIn } from "../api/EngineStore.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
 import { archiveOf, endHoldStatement, holdStatement, type KeptArchive } from "../archive/ArchiveRows.ts";
 import { isWholeArchive, objectBytes } from "../archive/ArchiveStore.ts";
 import { dataKeyOf } from "../archive/Download.ts";
-import { makeArchiveFolder, nodeSha256 } from "../node/ArchiveFolder.ts";
+import { makeArchiveFolder, nodeSha256, synced } from "../node/ArchiveFolder.ts";
 import type { SqliteFile } from "../node/SqliteFile.ts";
 
 /** The folder of archives of a database, or of a backup. */
@@ -48,7 +49,7 @@ const namedArchives = (file: SqliteFile): ReadonlyArray<NamedArchive> => {
     WHERE a.released_at IS NULL AND e.deleted_at IS NULL ORDER BY a.key`;
   return file.rows({ sql, values: [] }).map((row) => ({
     archive: archiveOf(row),
-    engine: `${String(row["name"])}@${String(row["major"])}.${String(row["minor"])} of ${String(row["owner_name"])}`,
+    engine: `${tagIn(row)} of ${String(row["owner_name"])}`,
   }));
 };
 
@@ -121,13 +122,4 @@ export const removeOthers = async (file: SqliteFile, folder: string): Promise<vo
   if (!existsSync(folder)) return;
   const named = new Set(namedArchives(file).map(({ archive }) => archive.key));
   for (const name of await readdir(folder)) if (!named.has(name)) await rm(join(folder, name), { force: true });
-};
-
-const synced = async (path: string): Promise<void> => {
-  const handle = await open(path, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 };

@@ -7,7 +7,7 @@ import { openArchive, sealDataKey } from "../archive/ArchiveStore.ts";
 import { manifestName, storeArchive } from "../archive/CheckedArchive.ts";
 import { dataKeyOf } from "../archive/Download.ts";
 import { ApiError } from "../api/ApiError.ts";
-import type { User } from "../api/EngineStore.ts";
+import { tagIn, type User } from "../api/EngineStore.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
 import type { Statement } from "../api/SqlDriver.ts";
 import { makeArchiveFolder, nodeSha256 } from "../node/ArchiveFolder.ts";
@@ -50,7 +50,7 @@ export const exportArchives = async (
   const sql = `SELECT a.*, e.name, e.major, e.minor FROM archives a JOIN engines e ON e.number = a.engine
     WHERE a.released_at IS NULL AND e.deleted_at IS NULL ${user === undefined ? "" : "AND e.owner = ?"} ORDER BY a.key`;
   for (const row of file.rows({ sql, values: user === undefined ? [] : [user.number] })) {
-    const engine = `${String(row["name"])}@${String(row["major"])}.${String(row["minor"])}`;
+    const engine = tagIn(row);
     const archive = archiveOf(row);
     if (archive.isSealed && box === undefined) {
       withheld.push(engine);

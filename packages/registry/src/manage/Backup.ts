@@ -1,6 +1,6 @@
 // Backup of a database in use, and its restore.
 import { existsSync } from "node:fs";
-import { access, constants, open, rename, rm, stat } from "node:fs/promises";
+import { access, constants, rename, rm, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { backup, type DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
@@ -8,11 +8,12 @@ import { assertKey } from "../api/KeyCheck.ts";
 import { migrations, stepsFrom } from "../api/Migrations.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
 import type { Row, SqlValue } from "../api/SqlDriver.ts";
-import { createPrivate, openSqlite, type Run, type SqliteFile } from "../node/SqliteFile.ts";
+import { synced } from "../node/ArchiveFolder.ts";
+import { createPrivate, isCorrupt, openSqlite, type Run, type SqliteFile } from "../node/SqliteFile.ts";
 import { archivesOf, copyArchives, firstOf, holdArchives, removeOthers } from "./ArchiveFiles.ts";
 import { countProblems, schemaProblems } from "./Check.ts";
 import { databaseOf, SqlDumpError } from "./SqlDump.ts";
-import { listCredentials, noteChange, type ListedCredential } from "./Accounts.ts";
+import { hasScopes, laterColumns, listCredentials, noteChange, type ListedCredential } from "./Accounts.ts";
 
 /** Pages per step: all, so that a copy is one snapshot, even during writes. */
 const pagesPerStep = 0x7fff_ffff;
@@ -188,12 +189,6 @@ const hasRegistry = (file: SqliteFile): boolean => {
   return tables.length > 0;
 };
 
-/** SQLITE_CORRUPT (https://sqlite.org/rescode.html); extended codes carry it in their low byte. */
-const corrupt = 11;
-
-const isCorrupt = (error: unknown): boolean =>
-  ((error as { readonly errcode?: number }).errcode ?? 0) % 256 === corrupt;
-
 const damaged = (error: unknown, target: string): unknown =>
   isCorrupt(error) ? new BackupError(damageProblem(target)) : error;
 
@@ -211,7 +206,7 @@ const putInPlace = (path: string, target: string, revokeAll: boolean, now: numbe
       file.transaction((run) => {
         const isRegistry = hasRegistry(file);
         const kept = isRegistry ? run(keptCredentials(file)) : [];
-        const disabled = isRegistry && hasColumn(file, "users", "disabled_at") ? run(disabledUsers) : [];
+        const disabled = isRegistry && hasScopes(file) ? run(disabledUsers) : [];
         const keptAudit = setAuditAside(run);
         dropTables(run);
         copyTables(run);
@@ -285,19 +280,12 @@ const leaveTables = (file: SqliteFile, run: Run, target: string): void => {
   file.database.exec("PRAGMA writable_schema = ON; DELETE FROM main.sqlite_master; PRAGMA writable_schema = RESET");
 };
 
-/** Deletes all rows but revocations and the configured tokens of serving processes. */
-const keptCredentials = (file: SqliteFile): string => {
-  const later = hasColumn(file, "credentials", "scope")
-    ? "c.scope, c.last_used_at"
-    : "'read' AS scope, NULL AS last_used_at";
-  return `SELECT c.id, c.kind, c.selector, c.digest, c.label, c.created_at, c.expires_at, c.revoked_at, ${later},
+/** Revocations, and the configured tokens of serving processes. */
+const keptCredentials = (file: SqliteFile): string =>
+  `SELECT c.id, c.kind, c.selector, c.digest, c.label, c.created_at, c.expires_at, c.revoked_at, ${laterColumns(file)},
     u.id AS user_id, u.name AS user_name, u.created_at AS user_created_at
     FROM credentials c JOIN users u ON u.number = c.user WHERE c.revoked_at IS NOT NULL OR c.kind = 'configured'`;
-};
 
-/** Databases before version 4 have neither disabled users nor scopes. */
-const hasColumn = (file: SqliteFile, table: string, column: string): boolean =>
-  file.rows({ sql: "SELECT 1 FROM pragma_table_info(?) WHERE name = ?", values: [table, column] }).length > 0;
 const disabledUsers = "SELECT id, disabled_at FROM users WHERE disabled_at IS NOT NULL";
 
 const quoted = (name: unknown): string => `"${String(name).replaceAll('"', '""')}"`;
@@ -322,45 +310,43 @@ const copyTables = (run: Run): void => {
   for (const { sql } of partsOf(run, "backup", "type IN ('index', 'trigger')")) run(String(sql));
 };
 
+const credentialColumns = [
+  ...["id", "kind", "selector", "digest", "label", "created_at"],
+  ...["expires_at", "scope", "last_used_at", "revoked_at"],
+];
+
 const keepCredential = (run: Run, row: Row): void => {
-  const value = (column: string): SqlValue => row[column] as SqlValue;
-  const revokedAt = value("revoked_at");
+  const values = (...columns: ReadonlyArray<string>) => columns.map((column) => row[column] as SqlValue);
+  const [revokedAt = null, userId = null, userName = null, userCreatedAt = null] = values(
+    "revoked_at",
+    "user_id",
+    "user_name",
+    "user_created_at",
+  );
   const known = run(
     "SELECT id FROM credentials WHERE id = ? OR (selector = ? AND digest = ?)",
-    value("id"),
-    value("selector"),
-    value("digest"),
+    ...values("id", "selector", "digest"),
   );
   for (const { id } of known) {
     run("UPDATE credentials SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?", revokedAt, id as string);
   }
   if (known.length > 0) return;
   const findUser = (): SqlValue | undefined =>
-    run("SELECT number FROM users WHERE name = ?", value("user_name"))[0]?.["number"] as SqlValue | undefined;
+    run("SELECT number FROM users WHERE name = ?", userName)[0]?.["number"] as SqlValue | undefined;
   if (findUser() === undefined) {
     run(
       `INSERT INTO users (id, name, created_at)
        VALUES (iif(EXISTS (SELECT 1 FROM users WHERE id = ?1), ?2, ?1), ?3, ?4)`,
-      value("user_id"),
+      userId,
       crypto.randomUUID(),
-      value("user_name"),
-      value("user_created_at"),
+      userName,
+      userCreatedAt,
     );
   }
   run(
-    `INSERT INTO credentials (id, user, kind, selector, digest, label, created_at, expires_at, scope, last_used_at, revoked_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    value("id"),
+    `INSERT INTO credentials (user, ${credentialColumns.join(", ")}) VALUES (?, ${credentialColumns.map(() => "?").join(", ")})`,
     findUser() ?? null,
-    value("kind"),
-    value("selector"),
-    value("digest"),
-    value("label"),
-    value("created_at"),
-    value("expires_at"),
-    value("scope"),
-    value("last_used_at"),
-    revokedAt,
+    ...values(...credentialColumns),
   );
 };
 
@@ -411,14 +397,5 @@ const contentsOf = (file: SqliteFile, path: string): BackupSummary => {
   } catch (error) {
     if (error instanceof BackupError) throw error;
     throw new BackupError(`${path} is not a registry's database: ${(error as Error).message}`);
-  }
-};
-
-const synced = async (path: string): Promise<void> => {
-  const handle = await open(path, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 };

@@ -2,12 +2,12 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { EngineSchema } from "@bytenite-engines/proto";
 import { engineColumns, rowOf } from "../api/EngineRow.ts";
-import { bytesOf } from "../api/EngineStore.ts";
+import { bytesOf, tagIn } from "../api/EngineStore.ts";
 import { assertKey } from "../api/KeyCheck.ts";
 import { KeyError, type SecretBox } from "../api/SecretBox.ts";
 import { migrations, schemaOf } from "../api/Migrations.ts";
 import { archiveProblems, archivesOf } from "./ArchiveFiles.ts";
-import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
+import { isCorrupt, openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
 
 /** Most listed problems of one kind. */
 const maxProblems = 100;
@@ -25,7 +25,7 @@ export const checkDatabase = async (
   try {
     file = openSqlite(path, { readOnly: true });
   } catch (error) {
-    if (((error as { readonly errcode?: number }).errcode ?? 0) % 256 !== corrupt) throw error;
+    if (!isCorrupt(error)) throw error;
     return [`the schema cannot be read: ${(error as Error).message}`];
   }
   try {
@@ -48,9 +48,6 @@ export const checkDatabase = async (
     file.close();
   }
 };
-
-/** SQLITE_CORRUPT (https://sqlite.org/rescode.html); extended codes carry it in their low byte. */
-const corrupt = 11;
 
 /** SQLite's own check, with names in place of page numbers. */
 const structure = function* (file: SqliteFile): Generator<string> {
@@ -118,14 +115,15 @@ const engines = function* (file: SqliteFile): Generator<string> {
     values: [],
   });
   let found = 0;
-  for (const { number, owner, name, major, minor } of all) {
+  for (const row of all) {
+    const { number, owner } = row;
     if (isWhole(file, Number(number))) continue;
     found += 1;
     if (found > maxProblems) {
       yield `more than ${maxProblems} engines are damaged`;
       return;
     }
-    yield `engine ${String(name)}@${String(major)}.${String(minor)} of ${owners.get(owner) ?? `owner ${String(owner)}`} is damaged`;
+    yield `engine ${tagIn(row)} of ${owners.get(owner) ?? `owner ${String(owner)}`} is damaged`;
   }
 };
 

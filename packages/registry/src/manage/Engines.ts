@@ -1,12 +1,14 @@
 // Publishing, activation and deletion of engines.
-import { clone, create, fromBinary, isMessage, type JsonObject, type MessageInitShape } from "@bufbuild/protobuf";
+import { clone, create, fromBinary, isMessage, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { decodeJson, parseTag } from "@bytenite-engines/core/wire";
+import { parseTag } from "@bytenite-engines/core/wire";
 import { EngineSchema, type Engine } from "@bytenite-engines/proto";
 import {
   engineColumns,
   assertTag,
+  engineOf,
   insertEngineSql,
+  largestRevision,
   rowOf,
   rowsOf,
   sealSecret,
@@ -16,11 +18,11 @@ import {
   type EngineSecret,
   type RowParts,
 } from "../api/EngineRow.ts";
-import { bytesOf, type User } from "../api/EngineStore.ts";
+import { bytesOf, tagIn, type User } from "../api/EngineStore.ts";
 import { newestValues, statements } from "../api/Statements.ts";
 import { noteChange } from "./Accounts.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
-import type { Row, SqlValue } from "../api/SqlDriver.ts";
+import type { SqlValue } from "../api/SqlDriver.ts";
 import type { Run, SqliteFile } from "../node/SqliteFile.ts";
 
 /** Given fields of an engine. Absent ones are filled in: id, revision, times, owner. */
@@ -182,7 +184,7 @@ export const publish = (
     return asNew;
   }
   const engine = fromBinary(EngineSchema, valueIn(row, "protobuf") as Uint8Array);
-  const before = engineOf(found);
+  const before = engineOf(found["json"]);
   engine.id = before.id;
   if (before.revision >= largestRevision) {
     throw new UnacceptableEngineError(`${tag} of ${user.name} has the largest revision there is: delete it first`);
@@ -198,21 +200,16 @@ export const publish = (
   return { tag, id: engine.id, revision: engine.revision, created: false };
 };
 
-/** Largest value of the field (int32). */
-const largestRevision = 2 ** 31 - 1;
-
 const assertOwnId = (run: Run, { row, user, secret }: SealedEngine, id: string): void => {
   const [other] = run(statements.otherOfId, id, user.number, secret.name, valueIn(row, "major"), valueIn(row, "minor"));
   if (other === undefined) return;
   throw new UnacceptableEngineError(
-    `${secret.name}@${secret.version} of ${user.name}: its id ${id} is the one of ${String(other["name"])}@${String(other["major"])}.${String(other["minor"])}`,
+    `${secret.name}@${secret.version} of ${user.name}: its id ${id} is the one of ${tagIn(other)}`,
   );
 };
 
 const valueIn = (row: EngineRow, column: (typeof engineColumns)[number]): SqlValue =>
   row[engineColumns.indexOf(column)] ?? null;
-
-const engineOf = (row: Row): Engine => decodeJson(EngineSchema, JSON.parse(String(row["json"])) as JsonObject).message;
 
 /** Publishes engines of a user: all or none. For tests and samples: public ones may have a secret, as in older databases. */
 export const publishAll = async (
@@ -252,7 +249,7 @@ export const change = (file: SqliteFile, user: User, text: string, how: Change, 
     if (tag === undefined) throw new UnacceptableEngineError(`${JSON.stringify(text)} is not a tag`);
     const [row] = run(statements.newest, user.number, ...newestValues(tag));
     if (row === undefined) throw new UnacceptableEngineError(`${user.name} has no engine ${text}`);
-    const engine = engineOf(row);
+    const engine = engineOf(row["json"]);
     if (how === "make-public" && row["secret"] !== null) throw secretInPublic(text);
     changes[how](engine, now);
     engine.updatedAt = timestampFromMs(now);

@@ -1,9 +1,8 @@
 // Exports as JSON of the API, or as SQL for D1.
-import type { JsonObject } from "@bufbuild/protobuf";
-import { decodeJson, encodeJson } from "@bytenite-engines/core/wire";
+import { encodeJson } from "@bytenite-engines/core/wire";
 import { EngineSchema } from "@bytenite-engines/proto";
 import { archiveColumns } from "../archive/ArchiveRows.ts";
-import { engineColumns, secretPlace, withSecret } from "../api/EngineRow.ts";
+import { engineColumns, engineOf, secretPlace, withSecret } from "../api/EngineRow.ts";
 import { bytesOf, type User } from "../api/EngineStore.ts";
 import { schemaStatements } from "../api/Migrations.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
@@ -40,7 +39,7 @@ export const exportLines = async function* (
 };
 
 const withToken = async (json: string, secret: Uint8Array, box: SecretBox): Promise<string> => {
-  const engine = decodeJson(EngineSchema, JSON.parse(json) as JsonObject).message;
+  const engine = engineOf(json);
   const token = await box.open(secret, secretPlace(engine.owner, engine.name, engine.version));
   return JSON.stringify(encodeJson(EngineSchema, withSecret(engine, token)));
 };

@@ -1,7 +1,7 @@
 // Import thread that prepares engines.
 import { parentPort, workerData } from "node:worker_threads";
 import type { User } from "../api/EngineStore.ts";
-import { bytesIn, type ThreadAnswer, type ThreadRequest } from "./PreparingMessages.ts";
+import { bytesIn, type ThreadAnswer, type ThreadRequest } from "./PreparingThread.ts";
 import { prepareDocuments, type PreparingOptions } from "./Preparing.ts";
 
 const options = workerData as PreparingOptions;

@@ -1,8 +1,8 @@
 // Handle of an import thread.
 import { Worker } from "node:worker_threads";
+import { engineColumns } from "../api/EngineRow.ts";
 import type { User } from "../api/EngineStore.ts";
 import type { EngineDocument } from "./EngineText.ts";
-import type { ThreadAnswer, ThreadRequest } from "./PreparingMessages.ts";
 import type { Prepared, PreparingOptions } from "./Preparing.ts";
 
 /** Users found so far, by name and in the order of finding; a text is the reason why there is none. Grows. */
@@ -10,6 +10,23 @@ export interface KnownOwners {
   readonly byName: Map<string, User | string>;
   readonly inOrder: Array<readonly [name: string, owner: User | string]>;
 }
+
+/** Request to the thread. */
+export interface ThreadRequest {
+  readonly documents: ReadonlyArray<EngineDocument>;
+  /** Owners that the thread does not know yet. */
+  readonly owners: KnownOwners["inOrder"];
+}
+
+/** Its response, in the order of the requests. */
+export type ThreadAnswer = { readonly prepared: Prepared } | { readonly failure: unknown };
+
+const protobuf = engineColumns.indexOf("protobuf");
+
+/** Buffers of the rows. */
+export const bytesIn = ({ ready }: Prepared): Array<ArrayBuffer> => [
+  ...new Set(ready.map(({ prepared: { row } }) => (row[protobuf] as Uint8Array<ArrayBuffer>).buffer)),
+];
 
 /** A thread that prepares. */
 export interface PreparingThread {

@@ -1,6 +1,7 @@
 // Engines staged for one write, in memory or a temporary file.
 import { DatabaseSync } from "node:sqlite";
 import { deserialize, serialize } from "node:v8";
+import { primaryCodeOf } from "../node/SqliteFile.ts";
 import type { SealedEngine } from "./Engines.ts";
 
 /** Memory of staged engines, in KiB; more go to a temporary file. */
@@ -36,7 +37,7 @@ export const makeStaging = (): Staging => {
       try {
         insert.run(serialize(engines.map((engine) => ({ ...engine, secret: { ...engine.secret, token: "" } }))));
       } catch (error) {
-        if ((error as { readonly errcode?: number }).errcode !== diskFull) throw error;
+        if (primaryCodeOf(error) !== diskFull) throw error;
         throw new StagingError("the disk for temporary files is full: set TMPDIR to a directory with more space");
       }
     },

@@ -1,7 +1,6 @@
 // Operator endpoints: health, metrics, faults.
-import { STATUS_CODES } from "node:http";
-import { ApiError, statusBody } from "../api/ApiError.ts";
-import type { Answer, Part, RequestHead } from "../api/Answer.ts";
+import { ApiError } from "../api/ApiError.ts";
+import { errorAnswer, type Answer, type Part, type RequestHead } from "../api/Answer.ts";
 import { otherMethod, type Web } from "../api/Web.ts";
 import { pathIn } from "../api/App.ts";
 import type { Handler } from "./HttpServer.ts";
@@ -101,21 +100,15 @@ const onFaults = async (faults: Faults, head: RequestHead): Promise<Answer> => {
   };
 };
 
-const logFieldsOf = (endpoint: Part | undefined): Answer["logFields"] => ({ endpoint, user: undefined });
-
 const plain = (status: number, body: string, part: Part = "health"): Answer => ({
   status,
   headers: { "Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store" },
   body,
-  logFields: logFieldsOf(part),
+  logFields: { endpoint: part, user: undefined },
 });
 
-const refused = (status: number, message: string): Answer => ({
-  status,
-  headers: { "Content-Type": "application/json" },
-  body: statusBody(rpcCodeOfHttp(status), message || (STATUS_CODES[status] ?? ""), "json"),
-  logFields: logFieldsOf(undefined),
-});
+const refused = (status: number, message: string): Answer =>
+  errorAnswer(new ApiError(rpcCodeOfHttp(status), message, { status }));
 
 /** A handler that answers these paths and passes others to the next handler, if there is one. */
 export const serving =

@@ -31,7 +31,8 @@ const failing = async <A>(work: () => Promise<A>): Promise<A> => {
   }
 };
 
-const synced = async (path: string): Promise<void> => {
+/** Resolves when a file or folder is on disk. */
+export const synced = async (path: string): Promise<void> => {
   const handle = await open(path, "r");
   try {
     await handle.sync();

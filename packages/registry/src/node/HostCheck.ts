@@ -1,8 +1,8 @@
 // Allowed hosts, against DNS rebinding.
 import { isIPv6 } from "node:net";
-import { isLoopback, mediaTypeOf, negotiate, requestIdFrom } from "@bytenite-engines/core/wire";
-import { ApiError, statusBody } from "../api/ApiError.ts";
-import { headersOf, type Answer, type RequestHead } from "../api/Answer.ts";
+import { isLoopback } from "@bytenite-engines/core/wire";
+import { ApiError } from "../api/ApiError.ts";
+import { earlyErrorAnswer, type Answer, type RequestHead } from "../api/Answer.ts";
 import type { Endpoint } from "./AdminEndpoints.ts";
 import type { Handler } from "./HttpServer.ts";
 
@@ -59,13 +59,7 @@ export const makeHostCheck = (
       last = host;
       return undefined;
     }
-    const format = serializer.jsonOnly ? "json" : (negotiate(head.header("accept"))?.format ?? "json");
-    return {
-      status: misdirected.status,
-      headers: headersOf(serializer, mediaTypeOf(format), requestIdFrom(head.header("x-request-id"))),
-      body: statusBody(misdirected.code, misdirected.message, format),
-      logFields: { endpoint: undefined, user: undefined },
-    };
+    return earlyErrorAnswer(misdirected, head, serializer);
   };
 };
 

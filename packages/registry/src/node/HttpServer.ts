@@ -5,7 +5,7 @@ import type { Duplex } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
 import { ApiError, statusBody } from "../api/ApiError.ts";
 import { countedAddress } from "../api/RateLimit.ts";
-import type { Answer, RequestHead } from "../api/Answer.ts";
+import { errorAnswer, type Answer, type RequestHead } from "../api/Answer.ts";
 import { requestIdFrom, type RpcCode } from "@bytenite-engines/core/wire";
 import { makeAddressList, makeConnections, type Exchange, type OnLimit } from "./Connections.ts";
 import { headOf, headWhenAsked, isStreamed } from "./RequestReading.ts";
@@ -250,9 +250,7 @@ const boundUnread = (request: IncomingMessage): void => {
 /** Handlers answer their own failures; any other is a bug, which must not end the process. */
 export const onHandlerError = (error: unknown): Answer => {
   console.error("request failed:", error);
-  const headers = { "Content-Type": "application/json" };
-  const logFields = { endpoint: undefined, user: undefined };
-  return { status: 500, headers, body: statusBody("INTERNAL", "internal error", "json"), logFields };
+  return errorAnswer(new ApiError("INTERNAL", "internal error"));
 };
 
 /** The refusal, for a second, of a client of a trusted proxy with too many concurrent requests. */
@@ -264,31 +262,17 @@ const tooMany = new ApiError("RESOURCE_EXHAUSTED", "too many requests at once", 
 /** RFC 9112, 3.2. */
 const withoutHost = new ApiError("INVALID_ARGUMENT", "a request of HTTP/1.1 names its Host");
 
-const refusalOf = (
-  { status, code, message, options }: ApiError,
-  head: RequestHead,
-  observer: ServerObserver | undefined,
-): Answer => {
+const refusalOf = (refusal: ApiError, head: RequestHead, observer: ServerObserver | undefined): Answer => {
   const requestId = requestIdFrom(head.header("x-request-id"));
-  observer?.refused(status, requestId, head.address);
-  return {
-    status,
-    headers: { "Content-Type": "application/json", ...options.headers, "X-Request-Id": requestId },
-    body: statusBody(code, message, "json", options.retryDelayMs),
-    logFields: { endpoint: undefined, user: undefined },
-  };
+  observer?.refused(refusal.status, requestId, head.address);
+  return errorAnswer(refusal, { "Content-Type": "application/json", "X-Request-Id": requestId });
 };
 
 /** The answer that replaces one that is too long. */
 const tooLong = ({ headers: given, logFields }: Answer, maxBytes: number): Answer => {
   const { ETag: _tag, ...headers } = given;
   const refusal = new ApiError("OUT_OF_RANGE", `the answer is longer than ${maxBytes} bytes: ask for smaller pages`);
-  return {
-    status: refusal.status,
-    headers: { ...headers, "Content-Type": "application/json" },
-    body: statusBody(refusal.code, refusal.message, "json"),
-    logFields,
-  };
+  return errorAnswer(refusal, { ...headers, "Content-Type": "application/json" }, { logFields });
 };
 
 /** Texts from this length on are written as bytes, so that memory does not hold both. */

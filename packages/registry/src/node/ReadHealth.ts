@@ -1,4 +1,5 @@
 // Failed database reads: counted, logged once, shown in health.
+import { primaryCodeOf } from "./SqliteFile.ts";
 import { DatabaseUnavailable, type Row, type SqlDriver, type Statement } from "../api/SqlDriver.ts";
 
 /** A database port that reports failed reads. */
@@ -26,8 +27,8 @@ export const watchReads = (port: SqlDriver, { onFailure, onChange }: ReadHealthO
       return found;
     } catch (error) {
       const unavailable = error instanceof DatabaseUnavailable ? error : new DatabaseUnavailable(error);
-      const { errcode = 0, message } = unavailable.cause as { readonly errcode?: number; readonly message: string };
-      onFailure(errcode & 0xff);
+      const { message } = unavailable.cause as Error;
+      onFailure(primaryCodeOf(unavailable.cause));
       if (failed === undefined) {
         failed = { statements, problem: message };
         onChange(message);

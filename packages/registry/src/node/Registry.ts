@@ -5,7 +5,7 @@ import { credentialOfToken, makeAccessTokens } from "../api/AccessTokens.ts";
 import { lastUseMs, makeLastUse, type LastUse } from "../api/LastUse.ts";
 import { migrate } from "../api/Migrations.ts";
 import { attemptLimit } from "../api/Authentication.ts";
-import { countedAddress, makeLimit, makeRateLimit, type RateLimitOptions } from "../api/RateLimit.ts";
+import { countedAddress, makeLimit, type RateLimitOptions } from "../api/RateLimit.ts";
 import type { User } from "../api/EngineStore.ts";
 import { makeSecretBox, type SecretBox } from "../api/SecretBox.ts";
 import type { ArchiveOptions } from "../archive/Lifecycle.ts";
@@ -342,22 +342,20 @@ const userHandler = async (
 ): Promise<Handler> => {
   const { faults, requests, rateLimit, addressRateLimit } = options;
   const attempts = makeLimit(attemptLimit);
+  const byUser = rateLimit === undefined ? undefined : makeLimit(rateLimit);
+  const byAddress = addressRateLimit === undefined ? undefined : makeLimit(addressRateLimit);
   const accessTokens = await makeAccessTokens(options.key);
   const plain = makeApp({
     ...stores,
     accessTokens,
     configured: options.tokens ?? {},
     accepts: trial ? ["token", "configured", "trial"] : ["token", "configured"],
-    ...(rateLimit === undefined
+    ...(byUser === undefined
       ? {}
-      : { checkRate: telling(makeRateLimit(rateLimit), ({ name }: User) => reached("rateLimit", name)) }),
-    ...(addressRateLimit === undefined
+      : { checkRate: telling(({ id }: User) => byUser.take(id), ({ name }) => reached("rateLimit", name)) }),
+    ...(byAddress === undefined
       ? {}
-      : {
-          checkAddressRate: telling(makeLimit(addressRateLimit).take, (address) =>
-            reached("addressRateLimit", address),
-          ),
-        }),
+      : { checkAddressRate: telling(byAddress.take, (address) => reached("addressRateLimit", address)) }),
     attempts: { ...attempts, take: telling(attempts.take, (address) => reached("wrongTokens", address)) },
     used: lastUse.note,
     ...(options.now === undefined ? {} : { now: options.now }),

@@ -17,6 +17,9 @@ const busyCode = 5;
 /** SQLite's primary result codes of a file or disk that fails: READONLY, IOERR, CORRUPT, FULL, CANTOPEN. */
 const unavailableCodes: ReadonlySet<number> = new Set([8, 10, 11, 13, 14]);
 
+/** Whether a file was found damaged (https://sqlite.org/rescode.html). */
+export const isCorrupt = (error: unknown): boolean => primaryCodeOf(error) === 11;
+
 /** Page cache of one connection, in KiB. */
 const cacheKib = 64 * 1_024;
 
@@ -124,8 +127,8 @@ const openToRead = (path: string): SqliteFile => {
   }
 };
 
-/** Extended codes carry the primary one in their low byte. */
-const primaryCodeOf = (error: unknown): number => ((error as { readonly errcode?: number }).errcode ?? 0) & 0xff;
+/** SQLite's primary result code of an error, 0 for others: extended codes carry it in their low byte. */
+export const primaryCodeOf = (error: unknown): number => ((error as { readonly errcode?: number }).errcode ?? 0) & 0xff;
 
 const isWritable = (path: string): boolean => {
   try {

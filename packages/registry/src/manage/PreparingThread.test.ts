@@ -1,6 +1,6 @@
 import { array, assert, property, string } from "fast-check";
 import { expect, test } from "vitest";
-import { bytesIn } from "./PreparingMessages.ts";
+import { bytesIn } from "./PreparingThread.ts";
 import { prepareDocuments } from "./Preparing.ts";
 
 const documentsOf = (descriptions: ReadonlyArray<string>) =>
