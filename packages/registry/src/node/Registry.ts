@@ -352,7 +352,12 @@ const userHandler = async (
     accepts: trial ? ["token", "configured", "trial"] : ["token", "configured"],
     ...(byUser === undefined
       ? {}
-      : { checkRate: telling(({ id }: User) => byUser.take(id), ({ name }) => reached("rateLimit", name)) }),
+      : {
+          checkRate: telling(
+            ({ id }: User) => byUser.take(id),
+            ({ name }) => reached("rateLimit", name),
+          ),
+        }),
     ...(byAddress === undefined
       ? {}
       : { checkAddressRate: telling(byAddress.take, (address) => reached("addressRateLimit", address)) }),
