@@ -151,11 +151,13 @@ test("each management command does the same on the database and over HTTP", asyn
     await rowsOf("users", "disable", user, ...way);
     rows.push(await rowsOf("token", "list", "--user", user, ...way));
     rows.push(await rowsOf("users", "delete", user, "--hand-over-to", "root", "--yes", ...way));
-    const trail = await rowsOf("audit", "--user", user, "--since", "2026-01-01", ...way);
-    rows.push(trail.map((change) => ({ ...change, actor: "" })));
+    rows.push(await rowsOf("audit", "--user", user, "--since", "2026-01-01", ...way));
     expect(await rowsOf("audit", "--since", "2999-01-01T00:00:00+01:00", ...way)).toEqual([]);
     await expect(rowsOf("audit", "--since", "yesterday", ...way)).rejects.toThrow("since is a date");
-    const varying = new RegExp(`${user}|bnt_[0-9a-f]+|[0-9a-f]{8}-[0-9a-f-]{27}|\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z`, "g");
+    const varying = new RegExp(
+      `(?<="actor":")[^"]*|${user}|bnt_[0-9a-f]+|[0-9a-f]{8}-[0-9a-f-]{27}|\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z`,
+      "g",
+    );
     return JSON.parse(JSON.stringify(rows).replaceAll(varying, "*")) as unknown;
   });
   const [here, there] = await Promise.all(done);

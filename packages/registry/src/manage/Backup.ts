@@ -310,10 +310,9 @@ const copyTables = (run: Run): void => {
   for (const { sql } of partsOf(run, "backup", "type IN ('index', 'trigger')")) run(String(sql));
 };
 
-const credentialColumns = [
-  ...["id", "kind", "selector", "digest", "label", "created_at"],
-  ...["expires_at", "scope", "last_used_at", "revoked_at"],
-];
+const credentialColumns = "id kind selector digest label created_at expires_at scope last_used_at revoked_at".split(
+  " ",
+);
 
 const keepCredential = (run: Run, row: Row): void => {
   const values = (...columns: ReadonlyArray<string>) => columns.map((column) => row[column] as SqlValue);
