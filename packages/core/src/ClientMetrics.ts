@@ -2,13 +2,10 @@
 import * as Context from "effect/Context";
 import * as Metric from "effect/Metric";
 import type { EngineEvent, EventSubject } from "./EngineEvent.ts";
-import { defaultPort, templateOf } from "./Spans.ts";
+import { requestAttributes } from "./Spans.ts";
 
 /** Requests sent, by endpoint, and by status and media type of the answer or what kept it from coming. */
-export const requests = Metric.counter("bytenite.client.requests", {
-  description: "Requests sent",
-  incremental: true,
-});
+export const requests = Metric.counter("bytenite.client.requests", { description: "Requests sent", incremental: true });
 
 /** Requests sent again, by endpoint and reason. */
 export const retries = Metric.counter("bytenite.client.retries", {
@@ -41,18 +38,17 @@ export const metricsListener =
     context: Context.Context<never> = Context.empty(),
   ): ((event: EngineEvent) => void) =>
   (event) => {
+    const { endpoint } = event;
     if (event.type === "response") {
-      const { endpoint, status } = event;
       const mediaType = event.mediaType?.split(";", 1)[0] ?? "none";
-      count(requests, { endpoint, status: String(status), media_type: mediaType }, 1, context);
-      count(duration, requestAttributes(event, status), event.durationMs / 1000, context);
+      count(requests, { endpoint, status: String(event.status), media_type: mediaType }, 1, context);
+      count(duration, durationAttributes(event, event.status), event.durationMs / 1000, context);
       count(received, { media_type: mediaType }, event.bytes, context);
     } else if (event.type === "request-error") {
-      const { endpoint, reason } = event;
-      count(requests, { endpoint, error: reason }, 1, context);
-      count(duration, requestAttributes(event, reason), event.durationMs / 1000, context);
+      count(requests, { endpoint, error: event.reason }, 1, context);
+      count(duration, durationAttributes(event, event.reason), event.durationMs / 1000, context);
     } else if (event.type === "retry") {
-      count(retries, { endpoint: event.endpoint, reason: event.reason }, 1, context);
+      count(retries, { endpoint, reason: event.reason }, 1, context);
       budget.updateUnsafe(event.budgetTokens, context);
     }
     next?.(event);
@@ -68,15 +64,8 @@ const count = (
 ): void => Metric.withAttributes(metric, attributes).updateUnsafe(by, context);
 
 /** Of one request, with its end: the status of an answer, or what kept it from coming. */
-const requestAttributes = (subject: EventSubject, end: number | string): Attributes => {
-  const { hostname, port, protocol } = new URL(subject.url);
-  const template = templateOf(subject);
-  return {
-    "http.request.method": subject.method ?? "GET",
-    "server.address": hostname,
-    "server.port": port || defaultPort(protocol),
-    ...(template === undefined ? {} : { "url.template": template }),
-    ...(typeof end === "number" ? { "http.response.status_code": String(end) } : {}),
-    ...(typeof end === "number" && end < 400 ? {} : { "error.type": String(end) }),
-  };
-};
+const durationAttributes = (subject: EventSubject, end: number | string): Attributes => ({
+  ...requestAttributes(subject),
+  ...(typeof end === "number" ? { "http.response.status_code": String(end) } : {}),
+  ...(typeof end === "number" && end < 400 ? {} : { "error.type": String(end) }),
+});

@@ -13,11 +13,6 @@ import type { VerificationOptions } from "./verify/SchemaVerifier.ts";
 import { assertOptionNames, defined, hasMethods, kindOf } from "./OptionNames.ts";
 import { defaultReadLimits, type ReadLimits } from "./ReadLimits.ts";
 
-/** Longest time for one request and its whole answer, in milliseconds. */
-export const defaultAttemptTimeoutMs = 10_000;
-/** Longest time for a call with all its requests and waits, in milliseconds. */
-export const defaultDeadlineMs = 30_000;
-
 /** Limits of what a server can make the client hold. */
 export interface Limits extends BodyLimits, ReadLimits {
   /** Pages that one `listAll` reads. Default 100,000. */
@@ -103,8 +98,8 @@ const defaultSettings: CallSettings = {
   format: "auto",
   headers: {},
   retry: defaultRetryPolicy,
-  attemptTimeoutMs: defaultAttemptTimeoutMs,
-  deadlineMs: defaultDeadlineMs,
+  attemptTimeoutMs: 10_000,
+  deadlineMs: 30_000,
   limits: defaultLimits,
   dedupe: true,
   hedging: undefined,
@@ -138,6 +133,7 @@ export const given = <T>(option: T | null | undefined, base: T | undefined): T |
 const retryNames = [...Object.keys(defaultRetryPolicy), "backoff"];
 
 const isFunction = (value: unknown): boolean => typeof value === "function";
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
 
 /** What each option must be, besides undefined; those of other modules are checked there. */
 const optionRules: Readonly<Record<keyof CallOptions, readonly [must: string, test: (value: unknown) => boolean]>> =
@@ -147,10 +143,7 @@ const optionRules: Readonly<Record<keyof CallOptions, readonly [must: string, te
     return {
       baseUrl: any,
       format: ['"auto", "protobuf" or "json"', (value) => ["auto", "protobuf", "json"].includes(value as string)],
-      headers: [
-        "an object of names and values",
-        (value) => typeof value === "object" && value !== null && !(Symbol.iterator in value),
-      ],
+      headers: ["an object of names and values", (value) => isObject(value) && !(Symbol.iterator in value)],
       retry: any,
       attemptTimeoutMs: any,
       deadlineMs: any,
@@ -186,7 +179,7 @@ const assertOptionTypes = (options: CallOptions): void => {
 
 /** The signal of a call that is a promise. */
 export const assertSignal = (options: object): void => {
-  const signal: unknown = "signal" in options ? options.signal : undefined;
+  const { signal } = options as { readonly signal?: unknown };
   if (signal !== undefined && signal !== null && !isSignal(signal))
     throw new TypeError("signal must be an AbortSignal");
 };
@@ -195,27 +188,23 @@ export const assertSignal = (options: object): void => {
 export const isSignal = (option: unknown): option is AbortSignal =>
   hasMethods(option, "throwIfAborted", "addEventListener");
 
-const assertSettings = (settings: CallSettings): void => {
-  const { attemptTimeoutMs, deadlineMs, retry, limits } = settings;
+const assertSettings = ({ attemptTimeoutMs, deadlineMs, retry, limits, headers }: CallSettings): void => {
   for (const [name, value] of Object.entries({ attemptTimeoutMs, deadlineMs, ...limits })) assertAbove(name, value, 0);
   for (const [name, value] of Object.entries(retry))
     if (name !== "backoff") assertAbove(name, value, name === "maxAttempts" || name === "factor" ? 1 : 0);
   if (!Number.isInteger(retry.maxAttempts) && retry.maxAttempts !== Infinity)
     throw new RangeError(`maxAttempts must be a whole number, not ${retry.maxAttempts}`);
-  for (const [name, value] of Object.entries(settings.headers)) assertHeader(name, value);
-};
-
-/** The value is not shown: it may be a secret. */
-const assertHeader = (name: string, value: string): void => {
-  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name))
-    throw new TypeError(`headers: ${JSON.stringify(name)} is not a header name`);
-  if (typeof value !== "string" || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
-    throw new TypeError(`headers: invalid value for header ${name}`);
+  // A value is not shown: it may be a secret.
+  for (const [name, value] of Object.entries(headers)) {
+    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name))
+      throw new TypeError(`headers: ${JSON.stringify(name)} is not a header name`);
+    if (typeof value !== "string" || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value))
+      throw new TypeError(`headers: invalid value for header ${name}`);
   }
 };
 
 const assertAbove = (name: string, value: number, least: number): void => {
-  if (typeof value !== "number" || !(value >= least))
+  if (!(typeof value === "number" && value >= least))
     throw new RangeError(
       `${name} must be a number from ${least}, not ${typeof value === "number" ? value : kindOf(value)}`,
     );

@@ -69,51 +69,39 @@ const raced = async <A>(
   afterMs: number,
   tools: HedgingTools,
 ): Promise<A> => {
-  const controllers: Array<AbortController> = [];
-  const begin = (): AbortController => {
-    const controller = new AbortController();
-    controllers.push(controller);
-    return controller;
-  };
-  const abortAll = (): void => {
-    for (const controller of controllers) controller.abort(tools.signal.reason);
-  };
-  tools.signal.addEventListener("abort", abortAll, { once: true });
+  // Of both requests and the timer: what has ended is not aborted any more.
+  const ended = new AbortController();
+  const end = (): void => ended.abort(tools.signal.reason);
+  tools.signal.addEventListener("abort", end, { once: true });
   try {
-    const first = send(begin().signal);
-    const slow = tools.sleep(afterMs, begin().signal).then(
+    const first = send(ended.signal);
+    const slow = tools.sleep(afterMs, ended.signal).then(
       () => "slow" as const,
       () => "given up" as const,
     );
-    const end = await Promise.race([first.then((answer) => ({ answer })), slow]);
-    if (typeof end === "object") return end.answer;
-    if (end === "given up" || !tools.pay()) return await first;
-    return await firstGood(first, send(begin().signal));
+    const early = await Promise.race([first.then((answer) => ({ answer })), slow]);
+    if (typeof early === "object") return early.answer;
+    if (early === "given up" || !tools.pay()) return await first;
+    // Where both fail, the first failure is reported.
+    const decision = await Promise.any([decided(first), decided(send(ended.signal))]).catch(() => undefined);
+    return decision === undefined ? await first : decision();
   } finally {
-    tools.signal.removeEventListener("abort", abortAll);
-    // Aborts the slower request and the timer.
-    abortAll();
+    tools.signal.removeEventListener("abort", end);
+    end();
   }
 };
 
-const firstGood = async <A>(first: Promise<A>, second: Promise<A>): Promise<A> => {
-  // Where both failed, the first failure is reported.
-  const end = await Promise.any([decided(first), decided(second)]).catch(() => undefined);
-  if (end === undefined) return first;
-  if ("refusal" in end) throw end.refusal;
-  return end.answer;
-};
-
-type Decided<A> = { readonly answer: A } | { readonly refusal: AttemptFailure };
-
-/** A response, or a final failure. A 401 is not final: the other request may have a new token. */
-const decided = async <A>(sent: Promise<A>): Promise<Decided<A>> => {
+/** Gives a response, or throws a final failure. A 401 is not final: the other request may have a new token. */
+const decided = async <A>(sent: Promise<A>): Promise<() => A> => {
   try {
-    return { answer: await sent };
+    const answer = await sent;
+    return () => answer;
   } catch (cause) {
     if (!(cause instanceof AttemptFailure)) throw cause;
     const { reason } = cause.error;
     if (reason._tag === "Unauthenticated" || retryClassOf(reason) !== "final") throw cause;
-    return { refusal: cause };
+    return () => {
+      throw cause;
+    };
   }
 };

@@ -81,13 +81,7 @@ type ListRequest = Required<Omit<EngineListRequest, "$typeName" | "$unknown" | "
   Pick<RequestOf<"list">, "pagination">;
 
 /** The names in ListParams; a missing one is a compiler error here. */
-const listNames: Readonly<Record<keyof ListParams, true>> = {
-  orderBy: true,
-  limit: true,
-  offset: true,
-  pagination: true,
-  isPublic: true,
-};
+const listNames = { orderBy: 0, limit: 0, offset: 0, pagination: 0, isPublic: 0 } satisfies Record<keyof ListParams, 0>;
 
 /** The request message of `list`. Throws TypeError for what is wrong with the parameters, as all functions here. */
 export const listRequest = (params: ListParams = {}): ListRequest => {

@@ -79,11 +79,7 @@ export const decodeBody = (
     // No bytes are the empty message in protobuf; in JSON nothing but an answer that has no content.
     const isEmpty = labelled === "protobuf" || status === 204 || (field?.message ?? schema).fields.length === 0;
     if (isRequired || !isEmpty) throw new UnreadableBody("the body is empty");
-    return {
-      format: labelled ?? "json",
-      message: codec.create(schema, undefined),
-      unknownFields: noUnknownFields,
-    };
+    return { format: labelled ?? "json", message: codec.create(schema, undefined), unknownFields: noUnknownFields };
   }
   // JSON other than an object is not tried as protobuf: `[]` would decode as revision 93.
   if (labelled === "json" || looksLikeJson(bytes)) {

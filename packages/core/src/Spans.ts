@@ -42,23 +42,32 @@ const inAttemptSpan: Tracing["attempt"] = (plan, fiber, attempt) =>
 
 /** The method and, as the target, the template. */
 const spanName = ({ subject }: AttemptPlan<unknown>): string =>
-  subject.endpoint === "credentials" ? "POST" : `${subject.method ?? "GET"} ${templateOf(subject) ?? ""}`.trim();
+  `${methodOf(subject)} ${templateOf(subject) ?? ""}`.trim();
 
 /** The path template of a call; undefined for the exchange of an API key. */
-export const templateOf = ({ endpoint, template }: EventSubject): string | undefined =>
+const templateOf = ({ endpoint, template }: EventSubject): string | undefined =>
   template ?? (Object.hasOwn(endpoints, endpoint) ? endpoints[endpoint as EndpointName].path : undefined);
 
-/** The port that a URL without one means. */
-export const defaultPort = (protocol: string): string => (protocol === "https:" ? "443" : "80");
-
-const spanOptions = ({ subject, origin, state }: AttemptPlan<unknown>): Tracer.SpanOptionsNoTrace => {
-  const { hostname, port, protocol } = new URL(origin);
-  const attributes: Record<string, unknown> = {
-    "http.request.method": subject.endpoint === "credentials" ? "POST" : (subject.method ?? "GET"),
-    "url.full": subject.url,
+/** Attributes of each request. */
+export const requestAttributes = (subject: EventSubject): Readonly<Record<string, string>> => {
+  const { hostname, port, protocol } = new URL(subject.url);
+  const template = templateOf(subject);
+  return {
+    "http.request.method": methodOf(subject),
     "server.address": hostname,
-    "server.port": Number(port || defaultPort(protocol)),
-    ...(templateOf(subject) === undefined ? {} : { "url.template": templateOf(subject) }),
+    "server.port": port || (protocol === "https:" ? "443" : "80"),
+    ...(template === undefined ? {} : { "url.template": template }),
+  };
+};
+
+const methodOf = ({ endpoint, method = "GET" }: EventSubject): string => (endpoint === "credentials" ? "POST" : method);
+
+const spanOptions = ({ subject, state }: AttemptPlan<unknown>): Tracer.SpanOptionsNoTrace => {
+  const known = requestAttributes(subject);
+  const attributes: Record<string, unknown> = {
+    ...known,
+    "url.full": subject.url,
+    "server.port": Number(known["server.port"]),
   };
   if (state.requests > 0) attributes["http.request.resend_count"] = state.requests;
   return { kind: "client", attributes };

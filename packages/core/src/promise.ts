@@ -6,32 +6,13 @@ import type { ClientOptions } from "./ClientOptions.ts";
 import { run } from "./Run.ts";
 
 export type { PromiseCallOptions, PromiseEngineClient } from "./client/PromiseClient.ts";
-export type {
-  ApiResponse,
-  Engine,
-  EngineArchive,
-  EngineListResponse,
-  EngineMessage,
-  EngineStatus,
-} from "./ApiResponse.ts";
-export type { CallOptions, ClientOptions, Limits, Middleware } from "./ClientOptions.ts";
-export type { ExpiringToken, TokenContext, TokenFunction, TokenOption } from "./Token.ts";
+export type { Engine, EngineArchive, EngineListResponse, EngineMessage, EngineStatus } from "./ApiResponse.ts";
+export type { ClientOptions } from "./ClientOptions.ts";
 export { EngineError } from "./EngineError.ts";
-export type {
-  EngineErrorFields,
-  EngineErrorReason,
-  EngineErrorTag,
-  RetryStopped,
-  ErrorDetail,
-  UnreachableProblem,
-} from "./EngineError.ts";
-export type { EngineEvent } from "./EngineEvent.ts";
 export type { Format } from "./MediaType.ts";
-export type { FieldNumbers, OriginMemory, OriginStatus, VerificationOptions } from "./verify/SchemaVerifier.ts";
 export type { ListParams, MessageParams, UploadParams, WriteCondition } from "./Parameters.ts";
-export type { RetryPolicy } from "./Retry.ts";
-export type { Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Fetch.ts";
-export type { HttpResponse, HttpRequest } from "./Transport.ts";
+export type { FetchInit, FetchResponse, ResponseHeaders } from "./Fetch.ts";
+export type * from "./PublicTypes.ts";
 
 /**
  * Creates a client. Invalid options throw TypeError or RangeError with the option's name; invalid options of a call reject

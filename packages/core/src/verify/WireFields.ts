@@ -39,30 +39,24 @@ export type WireFields = ReadonlyMap<number, ReadonlyArray<Occurrence>>;
 export const maxInnerFields = 1_024;
 export const maxRootFields = 131_072;
 
-/**
- * The fields of a message; several payloads are one message in parts (protobuf merges them). Throws RangeError or Error for
- * malformed protobuf.
- */
-export const wireFields = (payloads: ReadonlyArray<Uint8Array>, maxFields = maxInnerFields): WireFields => {
+/** The fields of a message; several payloads are one message in parts (protobuf merges them). Undefined for malformed protobuf. */
+export const tryWireFields = (
+  payloads: ReadonlyArray<Uint8Array>,
+  maxFields = maxInnerFields,
+): WireFields | undefined => {
   const fields = new Map<number, Array<Occurrence>>();
   let left = maxFields;
-  for (const payload of payloads) {
+  const add = (payload: Uint8Array): boolean => {
     const reader = new BinaryReader(payload);
-    while (reader.pos < reader.len) {
+    while (reader.pos < reader.len && left > 0) {
       const [number, wireType] = reader.tag();
       left -= 1;
-      if (left < 0) throw new RangeError(`more than ${maxFields} fields in one message`);
       const data = wireType === WireType.LengthDelimited ? reader.bytes() : reader.skip(wireType, number);
       const occurrences = fields.get(number);
       if (occurrences === undefined) fields.set(number, [{ wireType, data }]);
       else occurrences.push({ wireType, data });
     }
-  }
-  return fields;
+    return reader.pos >= reader.len;
+  };
+  return attempted(() => payloads.every(add)) === true ? fields : undefined;
 };
-
-/** The same, or undefined for malformed protobuf. */
-export const tryWireFields = (
-  payloads: ReadonlyArray<Uint8Array>,
-  maxFields = maxInnerFields,
-): WireFields | undefined => attempted(() => wireFields(payloads, maxFields));
