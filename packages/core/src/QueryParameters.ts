@@ -90,7 +90,7 @@ const singleText = (field: DescField, name: string, value: unknown, textOf: Well
 /**
  * The request in a query string. Names are JSON or proto names; unknown ones are ignored. Throws QueryParameterError for
  * a singular parameter given twice, for two of one oneof, and for a value that does not parse. `except` names the fields that
- * travel elsewhere by their (dotted) proto names, `parse` reads well-known types (`parseWellKnown`).
+ * travel elsewhere by their (dotted) proto names, `parse` reads well-known types.
  */
 export const decodeQuery = <D extends DescMessage>(
   schema: D,

@@ -17,9 +17,9 @@ import {
 } from "@bufbuild/protobuf";
 import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";
 import { annotatedRules } from "../src/client/ServiceMethod.ts";
-import { parseEnum, parseMessage, parseScalar, parseWellKnown } from "../src/http-rule/FieldText.ts";
+import { parseEnum, parseScalar } from "../src/http-rule/FieldText.ts";
 import { resolveBinding, type HttpBinding, type PathField } from "../src/http-rule/HttpRule.ts";
-import { matchTemplate } from "../src/http-rule/PathTemplate.ts";
+import { matchTemplate, parseMessage, parseWellKnown } from "./Transcoding.ts";
 import { decodeQuery } from "../src/QueryParameters.ts";
 import { httpStatusOf, rpcCodes, type RpcCode } from "../src/RpcCode.ts";
 import { formatOf } from "../src/MediaType.ts";

@@ -1,14 +1,11 @@
 // Text of field values in paths and queries.
 import {
-  create,
-  fromJson,
   isMessage,
   ScalarType,
   toJson,
   type DescEnum,
   type DescField,
   type DescMessage,
-  type JsonValue,
   type Message,
 } from "@bufbuild/protobuf";
 import { hasImplicitPresence } from "../Descriptor.ts";
@@ -154,49 +151,11 @@ export const wellKnownText: WellKnownText = (descriptor, value) => {
   // Proto names: grpc-gateway requires them, and readers of the JSON form accept them.
   if (isMessage(value, FieldMaskSchema)) return value.paths.join(",");
   const json = toJson(descriptor, value);
-  return typeof json === "string" && descriptor.typeName !== valueType ? json : JSON.stringify(json);
+  return typeof json === "string" && descriptor.typeName !== "google.protobuf.Value" ? json : JSON.stringify(json);
 };
 
 type Wrapper = Message & { readonly value: unknown };
 
-const wrappedScalar = (descriptor: DescMessage): ScalarType | undefined =>
+/** The type of the value in a wrapper. */
+export const wrappedScalar = (descriptor: DescMessage): ScalarType | undefined =>
   descriptor.typeName.endsWith("Value") && descriptor.fields.length === 1 ? descriptor.fields[0]?.scalar : undefined;
-
-const valueType = "google.protobuf.Value";
-
-/** Longest text of a Struct, Value or ListValue, in characters. */
-export const maxJsonTextLength = 100_000;
-
-/** The well-known message in its JSON form, without the quotes of a string. Throws FieldTextError. */
-export const parseMessage = (descriptor: DescMessage, text: string): Message => {
-  const wrapped = wrappedScalar(descriptor);
-  if (wrapped !== undefined) return create(descriptor, { value: parseScalar(wrapped, text) });
-  if (descriptor.typeName === FieldMaskSchema.typeName)
-    return create(FieldMaskSchema, { paths: text === "" ? [] : text.split(",").map(protoPath) });
-  try {
-    return fromJson(descriptor, isJsonText(descriptor) ? parseJson(text) : text);
-  } catch {
-    throw new FieldTextError(`must be the JSON of a ${descriptor.typeName}`);
-  }
-};
-
-/** The value as protobuf-es stores it in a field: wrappers and Structs are often not messages there. */
-export const parseWellKnown = (field: DescField, text: string): unknown => {
-  const descriptor = field.message;
-  if (descriptor === undefined) return undefined;
-  const message = parseMessage(descriptor, text);
-  if (wrappedScalar(descriptor) !== undefined)
-    return field.fieldKind === "message" && field.oneof === undefined ? (message as Wrapper).value : message;
-  return descriptor.typeName === "google.protobuf.Struct" ? toJson(descriptor, message) : message;
-};
-
-/** `child.aB` of JSON to `child.a_b`. */
-const protoPath = (path: string): string => path.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-
-const isJsonText = ({ typeName }: DescMessage): boolean =>
-  typeName === "google.protobuf.Struct" || typeName === valueType || typeName === "google.protobuf.ListValue";
-
-const parseJson = (text: string): JsonValue => {
-  if (text.length > maxJsonTextLength) throw new FieldTextError("is too long");
-  return JSON.parse(text) as JsonValue;
-};

@@ -8,7 +8,8 @@ import { decodeRequest } from "../../test/ServiceServer.ts";
 import { decodeQuery } from "../QueryParameters.ts";
 import { withoutPath } from "../client/MessageCodec.ts";
 import { annotatedRules } from "../client/ServiceMethod.ts";
-import { parseWellKnown, wellKnownText } from "./FieldText.ts";
+import { parseWellKnown } from "../../test/Transcoding.ts";
+import { wellKnownText } from "./FieldText.ts";
 import { resolveBinding, transcode } from "./HttpRule.ts";
 import { PathTemplateError } from "./PathTemplate.ts";
 

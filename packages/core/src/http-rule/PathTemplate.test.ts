@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { expandTemplate, matchTemplate, parseTemplate, PathTemplateError } from "./PathTemplate.ts";
+import { matchTemplate } from "../../test/Transcoding.ts";
+import { expandTemplate, parseTemplate, PathTemplateError } from "./PathTemplate.ts";
 
 const filled = (template: string, values: Readonly<Record<string, string>>): string =>
   expandTemplate(parseTemplate(template), (field) => values[field.join(".")]);

@@ -1,4 +1,5 @@
-// Path templates of google.api.http: parsing, expansion and matching.
+// Path templates of google.api.http: parsing and expansion.
+import { attempted } from "../ReadLimits.ts";
 
 /** A template that cannot be used, or values that do not fit into it. */
 export class PathTemplateError extends Error {
@@ -143,7 +144,7 @@ const plainText = /^[A-Za-z0-9._~@-]*$/;
  * Where each segment begins among the parts, and at the end where the last one ends; undefined where they do not match.
  * `*` takes one part that is not empty, `**` whatever the fixed segments around it leave.
  */
-const spans = (
+export const spans = (
   segments: ReadonlyArray<PathSegment>,
   parts: ReadonlyArray<string>,
 ): ReadonlyArray<number> | undefined => {
@@ -164,38 +165,6 @@ const spans = (
   return at === parts.length ? [...starts, at] : undefined;
 };
 
-/**
- * The values of the variables in a path (percent-encoded, without query), by field path; undefined where the path does not
- * match, letter by letter in its literal text, or has a malformed escape. In a variable of several segments `%2F` stays as it is (google.api.http).
- */
-export const matchTemplate = (template: PathTemplate, path: string): ReadonlyMap<string, string> | undefined => {
-  if (!path.startsWith("/")) return undefined;
-  let rest = path.slice(1);
-  if (template.verb !== undefined) {
-    const suffix = `:${template.verb}`;
-    if (!rest.endsWith(suffix)) return undefined;
-    rest = rest.slice(0, -suffix.length);
-  }
-  const parts = rest.split("/");
-  const starts = spans(template.segments, parts);
-  if (starts === undefined) return undefined;
-  const values = new Map<string, string>();
-  for (const { field, start, end, isMultiple } of template.variables) {
-    const texts = parts.slice(starts[start], starts[end]).map((part) => decoded(part, isMultiple));
-    if (texts.includes(undefined)) return undefined;
-    values.set(field.join("."), texts.join("/"));
-  }
-  return values;
-};
-
 /** The text of a template may have escapes. */
-const isLiteral = (text: string, part: string): boolean => text === part || decoded(text, false) === part;
-
-const decoded = (part: string, keepsSlashes: boolean): string | undefined => {
-  try {
-    // An escaped slash keeps its own escape: it is decoded to itself.
-    return decodeURIComponent(keepsSlashes ? part.replaceAll(/%2f/gi, (escape) => `%25${escape.slice(1)}`) : part);
-  } catch {
-    return undefined;
-  }
-};
+const isLiteral = (text: string, part: string): boolean =>
+  text === part || attempted(() => decodeURIComponent(text)) === part;
