@@ -84,3 +84,15 @@ const zeroOf = (scalar: ScalarType): unknown => {
       return 0;
   }
 };
+
+const fieldsByName = new WeakMap<DescMessage, ReadonlyMap<string, DescField>>();
+
+/** The fields of a message by their names in proto and in JSON. */
+export const namesOf = (schema: DescMessage): ReadonlyMap<string, DescField> => {
+  let names = fieldsByName.get(schema);
+  if (names === undefined) {
+    names = new Map(schema.fields.flatMap((field) => [[field.name, field] as const, [field.jsonName, field] as const]));
+    fieldsByName.set(schema, names);
+  }
+  return names;
+};

@@ -13,7 +13,6 @@ import { orInvalid, withPartsOfCall, type ClientParts } from "./ClientParts.ts";
 import { names } from "./Endpoint.ts";
 import { defaultBaseUrl } from "./HttpRules.ts";
 import type { EngineError as Plain } from "./EngineError.ts";
-import type { EngineError } from "./YieldableError.ts";
 import { firstPage, readPage, tooManyPages, type ListPage } from "./Paging.ts";
 import {
   effectful,
@@ -21,6 +20,7 @@ import {
   withPlainOptions,
   type EngineCallOptions,
   type EngineClientOptions,
+  type EngineError,
 } from "./EngineOptions.ts";
 import { tracing } from "./Spans.ts";
 import type { EngineRpcs, ListParams, MessageParams } from "./Parameters.ts";

@@ -1,4 +1,5 @@
-// Options of the Effect entry, and their plain form.
+// Errors and options of the Effect entry, and their plain form.
+import type * as Cause from "effect/Cause";
 import * as Duration from "effect/Duration";
 import * as Effect from "effect/Effect";
 import * as Pull from "effect/Pull";
@@ -8,12 +9,19 @@ import type { ApiResponse } from "./ApiResponse.ts";
 import type { CallOptions, ClientOptions } from "./ClientOptions.ts";
 import { orInvalid } from "./ClientParts.ts";
 import { isKeyed } from "./Credentials.ts";
-import type { EngineError as PlainError } from "./EngineError.ts";
+import { EngineError as PlainError, type EngineErrorFields } from "./EngineError.ts";
 import { assertObject, assertOptionNames, defined } from "./OptionNames.ts";
 import type { RetryPolicy } from "./Retry.ts";
 import type { Caller } from "./Run.ts";
 import type { ExpiringToken, TokenContext, TokenOption } from "./Token.ts";
-import type { EngineError } from "./YieldableError.ts";
+
+/** The one error of the client. `reason` has the kind: `Effect.catchReason("EngineError", "NotFound", ...)`. */
+export interface EngineError extends PlainError, Cause.YieldableError {
+  readonly toJSON: () => Record<string, unknown>;
+}
+
+/** The one error of the client. `reason` has the kind: `Effect.catchReason("EngineError", "NotFound", ...)`. */
+export const EngineError = PlainError as unknown as new (fields: EngineErrorFields) => EngineError;
 
 /** A token with the moment it expires, in milliseconds since 1970. */
 export interface RedactedExpiringToken extends Omit<ExpiringToken, "token"> {

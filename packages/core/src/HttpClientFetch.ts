@@ -10,9 +10,8 @@ import * as HttpClientResponse from "effect/http/HttpClientResponse";
 import * as HttpTraceContext from "effect/http/HttpTraceContext";
 import type { Headers } from "effect/http/Headers";
 import { EngineClient } from "./EngineClient.ts";
-import type { EngineClientOptions } from "./EngineOptions.ts";
+import type { EngineClientOptions, EngineError } from "./EngineOptions.ts";
 import type { Fetch } from "./Fetch.ts";
-import type { EngineError } from "./YieldableError.ts";
 
 /**
  * The layer of an EngineClient whose requests go through the `HttpClient` of the context, with its tracing and middleware.

@@ -1,5 +1,6 @@
 // Request messages as query strings, both ways, as grpc-gateway reads them.
 import { create, type DescField, type DescMessage, type Message, type MessageShape } from "@bufbuild/protobuf";
+import { namesOf } from "./Descriptor.ts";
 import {
   enumText,
   FieldTextError,
@@ -130,23 +131,20 @@ interface Target {
   readonly key: string | undefined;
 }
 
-const fieldOf = ({ fields }: DescMessage, name: string | undefined): DescField | undefined =>
-  fields.find((candidate) => candidate.jsonName === name || candidate.name === name);
-
 const locate = (root: DescMessage, name: string, knowsTexts: boolean): Target | undefined => {
   const [, dotted = name, key] = /^(.*)\[(.*)\]$/s.exec(name) ?? [];
   const isText = (message: DescMessage): boolean => knowsTexts && isTextual(message);
   const holders: Array<Holder> = [];
   const names = dotted.split(".");
-  const last = names.pop();
+  const last = names.pop() ?? "";
   let schema = root;
   for (const name of names) {
-    const field = fieldOf(schema, name);
+    const field = namesOf(schema).get(name);
     if (field?.fieldKind !== "message" || isText(field.message)) return undefined;
     holders.push(field);
     schema = field.message;
   }
-  const field = fieldOf(schema, last);
+  const field = namesOf(schema).get(last);
   if (field === undefined || (field.message !== undefined && !isText(field.message))) return undefined;
   if ((field.fieldKind === "map") !== (key !== undefined)) return undefined;
   return { holders, field, path: [...holders, field].map(({ name }) => name).join("."), key };

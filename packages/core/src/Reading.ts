@@ -86,7 +86,15 @@ export const decodeBody = (
     const isCertain = bytes[0] === openingBrace;
     const isDoubtful = labelled !== "json" && !isCertain;
     const json = attempted(() => parseJson(bytes, limits), isDoubtful);
-    if (json !== undefined) return readJson(codec, schema, field, json, limits);
+    // A field of the answer is read as the message that has that field only.
+    const whole = field === undefined || json === undefined ? json : { [field.jsonName]: json };
+    if (whole !== undefined)
+      return readable(
+        () => ({ format: "json", ...codec.readJson(schema, whole, limits) }),
+        // Without the cause, which may have values.
+        (cause) =>
+          new UnreadableBody(`its JSON is not a ${schema.typeName}: ${cause instanceof Error ? cause.message : ""}`),
+      );
     // JSON's white space is also how a protobuf message may begin.
     if (isCertain) throw new UnreadableBody("malformed JSON, or not in UTF-8");
   }
@@ -95,7 +103,29 @@ export const decodeBody = (
   const isProtobuf = (): boolean => attempted(() => codec.readProtobuf(schema, bytes, limits)) !== undefined;
   if (labelled === "json" && !(readVerified !== undefined && isProtobuf()))
     throw new UnreadableBody("it is labelled JSON, and is none, or is not in UTF-8");
-  return readBinary(codec, schema, field, bytes, limits, readVerified ?? codec.readProtobuf);
+  if (field !== undefined && field.fieldKind !== "message")
+    throw new UnreadableBody(
+      `${field.toString()} is not a message, so its protobuf has no form: ask with format "json"`,
+    );
+  const read = readVerified ?? codec.readProtobuf;
+  return readable(
+    () => {
+      const message = read(field?.message ?? schema, bytes, limits);
+      const whole = field === undefined ? message : codec.around(schema, field, message);
+      return { format: "protobuf", message: whole, unknownFields: noUnknownFields };
+    },
+    (cause) => new UnreadableBody(`its protobuf is not a ${schema.typeName}`, { cause }),
+  );
+};
+
+/** What is read; throws the problem where that fails. */
+const readable = (read: () => DecodedBody, problem: (cause: unknown) => UnreadableBody): DecodedBody => {
+  try {
+    return read();
+  } catch (cause) {
+    const isKnown = cause instanceof LimitExceeded || cause instanceof UnreadableBody;
+    throw isKnown || cause instanceof UnverifiedProtobuf ? cause : problem(cause);
+  }
 };
 
 /** `{` */
@@ -106,46 +136,4 @@ const looksLikeJson = (bytes: Uint8Array): boolean => {
   let index = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
   while (bytes[index] === 0x20 || bytes[index] === 0x09 || bytes[index] === 0x0a || bytes[index] === 0x0d) index += 1;
   return bytes[index] === openingBrace;
-};
-
-const readJson = (
-  codec: MessageCodec,
-  schema: DescMessage,
-  field: DescField | undefined,
-  json: JsonValue,
-  limits: ReadLimits,
-): DecodedBody => {
-  try {
-    // A field of the answer is read as the message that has that field only.
-    const whole = field === undefined ? json : { [field.jsonName]: json };
-    return { format: "json", ...codec.readJson(schema, whole, limits) };
-  } catch (cause) {
-    if (cause instanceof LimitExceeded) throw cause;
-    throw new UnreadableBody(`its JSON is not a ${schema.typeName}: ${cause instanceof Error ? cause.message : ""}`);
-  }
-};
-
-const readBinary = (
-  codec: MessageCodec,
-  schema: DescMessage,
-  field: DescField | undefined,
-  bytes: Uint8Array,
-  limits: ReadLimits,
-  readProtobuf: ProtobufReader,
-): DecodedBody => {
-  if (field !== undefined && field.fieldKind !== "message")
-    throw new UnreadableBody(
-      `${field.toString()} is not a message, so its protobuf has no form: ask with format "json"`,
-    );
-  try {
-    const message =
-      field === undefined
-        ? readProtobuf(schema, bytes, limits)
-        : codec.around(schema, field, readProtobuf(field.message, bytes, limits));
-    return { format: "protobuf", message, unknownFields: noUnknownFields };
-  } catch (cause) {
-    if (cause instanceof LimitExceeded || cause instanceof UnreadableBody || cause instanceof UnverifiedProtobuf)
-      throw cause;
-    throw new UnreadableBody(`its protobuf is not a ${schema.typeName}`, { cause });
-  }
 };

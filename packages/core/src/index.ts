@@ -7,7 +7,7 @@ export type {
   RedactedExpiringToken,
   RedactedTokenOption,
 } from "./EngineOptions.ts";
-export { EngineError } from "./YieldableError.ts";
+export { EngineError } from "./EngineOptions.ts";
 export type { Engine, EngineArchive, EngineListResponse, EngineMessage, EngineStatus } from "./ApiResponse.ts";
 export type { ClientOptions } from "./ClientOptions.ts";
 export { defaultBaseUrl } from "./HttpRules.ts";

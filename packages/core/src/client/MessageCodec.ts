@@ -1,6 +1,7 @@
 // Request and response bodies of any service, in both formats.
 import {
   clearField,
+  clone,
   create,
   createRegistry,
   fromJson,
@@ -20,12 +21,20 @@ import {
 import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";
 import { binaryErrors } from "../BinaryErrors.ts";
 import { readAnyMessage } from "../CountedMessage.ts";
-import { hasImplicitPresence } from "../Descriptor.ts";
+import { hasImplicitPresence, namesOf } from "../Descriptor.ts";
 import { localValue, wellKnownText } from "../http-rule/FieldText.ts";
 import type { PathField } from "../http-rule/HttpRule.ts";
-import { decodeJsonWithin } from "../JsonReader.ts";
+import {
+  assertDepth,
+  countItems,
+  decodeJsonWithin,
+  examineAny,
+  isContainer,
+  membersOf,
+  type JsonReading,
+} from "../JsonReader.ts";
 import type { MessageCodec } from "../Reading.ts";
-import { LimitExceeded, tooDeep, type ReadLimits } from "../ReadLimits.ts";
+import type { ReadLimits } from "../ReadLimits.ts";
 
 /** The codec of a service. The registry knows all types that its files import, and those of `types`: for Any and extensions. */
 export const serviceCodec = (service: DescService, types: Registry | undefined): MessageCodec => {
@@ -34,7 +43,7 @@ export const serviceCodec = (service: DescService, types: Registry | undefined):
   return {
     create,
     encode: (schema, message, { field, pathFields }, format) => {
-      const rest = withoutPath(message, pathFields);
+      const rest = withoutPath(schema, message, pathFields);
       return format === "protobuf" ? binaryBody(schema, rest, field) : jsonBody(schema, rest, field, registry());
     },
     readJson: (schema, json, limits) => readJson(schema, json, limits, registry),
@@ -57,27 +66,17 @@ const filesOf = (root: DescFile, seen = new Set<DescFile>()): ReadonlySet<DescFi
 };
 
 /** The message without its path fields; the one given stays as it is. Exported for tests. */
-export const withoutPath = (message: Message, pathFields: ReadonlyArray<PathField>): Message => {
-  let result = message;
-  for (const { fields } of pathFields) result = without(result, fields);
-  return result;
+export const withoutPath = (schema: DescMessage, message: Message, pathFields: ReadonlyArray<PathField>): Message => {
+  if (pathFields.length === 0) return message;
+  const copy = clone(schema, message);
+  for (const { fields } of pathFields) clear(copy, fields);
+  return copy;
 };
 
-const without = (message: Message, [field, ...inner]: ReadonlyArray<DescField>): Message => {
-  if (field === undefined || !isFieldSet(message, field)) return message;
-  const copy = Object.create(
-    Object.getPrototypeOf(message) as object,
-    Object.getOwnPropertyDescriptors(message),
-  ) as Message;
-  if (inner.length === 0) {
-    clearField(copy, field);
-    return copy;
-  }
-  const value = without(localValue(message, field) as Message, inner);
-  const values = copy as unknown as Record<string, unknown>;
-  if (field.oneof === undefined) values[field.localName] = value;
-  else values[field.oneof.localName] = { case: field.localName, value };
-  return copy;
+const clear = (message: Message, [field, ...inner]: ReadonlyArray<DescField>): void => {
+  if (field === undefined || !isFieldSet(message, field)) return;
+  if (inner.length === 0) clearField(message, field);
+  else clear(localValue(message, field) as Message, inner);
 };
 
 const utf8 = new TextEncoder();
@@ -166,17 +165,6 @@ const isPlain = (schema: DescMessage): boolean => {
   return result;
 };
 
-interface Examination {
-  readonly limits: ReadLimits;
-  readonly unknownFields: Map<string, JsonValue>;
-  items: number;
-}
-
-const countItems = (state: Examination, items = 1): void => {
-  state.items += items;
-  if (state.items > state.limits.maxItems) throw new LimitExceeded("maxItems", state.limits.maxItems);
-};
-
 /** Longest text of a 64-bit integer: with a point, zeros or an exponent it may be longer than its 20 digits. */
 const maxIntegerText = 64;
 
@@ -192,14 +180,14 @@ const bigIntegers: ReadonlySet<ScalarType | undefined> = new Set([
  * Goes through JSON before messages are made of it: collects what the schema does not know, by path, and counts messages, list
  * items, entries of maps and unknown fields. Throws LimitExceeded where there are too many, or the JSON nests too deeply.
  */
-const examine = (schema: DescMessage, json: JsonValue, path: string, depth: number, state: Examination): void => {
+const examine = (schema: DescMessage, json: JsonValue, path: string, depth: number, state: JsonReading): void => {
   assertDepth(depth, state);
   countItems(state);
   if (schema.typeName.startsWith("google.protobuf.")) return examineWellKnown(schema, json, depth, state);
   if (!isContainer(json) || Array.isArray(json)) return;
   for (const [key, value] of membersOf(json)) {
     const at = path === "" ? key : `${path}.${key}`;
-    const field = schema.fields.find(({ name, jsonName }) => name === key || jsonName === key);
+    const field = namesOf(schema).get(key);
     if (field === undefined) {
       // Extensions are written as `[full.name]`.
       if (!key.startsWith("[")) state.unknownFields.set(at, value);
@@ -220,39 +208,20 @@ const examine = (schema: DescMessage, json: JsonValue, path: string, depth: numb
   }
 };
 
-const examineValue = (field: DescField, json: JsonValue, path: string, depth: number, state: Examination): void => {
+const examineValue = (field: DescField, json: JsonValue, path: string, depth: number, state: JsonReading): void => {
   if (field.message !== undefined) return examine(field.message, json, path, depth, state);
   if (bigIntegers.has(field.scalar) && typeof json === "string") assertIntegerText(json, path);
 };
 
-const examineWellKnown = (schema: DescMessage, json: JsonValue, depth: number, state: Examination): void => {
+const examineWellKnown = (schema: DescMessage, json: JsonValue, depth: number, state: JsonReading): void => {
   if (typeof json === "string") {
     if (schema.typeName === "google.protobuf.FieldMask")
       countItems(state, json.split(",", state.limits.maxItems + 1).length);
     if (bigIntegers.has(schema.fields[0]?.scalar) && schema.typeName.endsWith("Value"))
       assertIntegerText(json, schema.name);
   }
-  examineAny(json, depth, state);
-};
-
-/** Goes through any JSON. In a Struct each value is a message, and counts as one item. */
-const examineAny = (json: JsonValue, depth: number, state: Examination, itemsPerValue = 1): void => {
-  assertDepth(depth, state);
-  countItems(state, itemsPerValue);
-  if (isContainer(json)) for (const [, value] of membersOf(json)) examineAny(value, depth + 1, state, itemsPerValue);
-};
-
-const isContainer = (json: JsonValue): json is JsonObject | Array<JsonValue> =>
-  typeof json === "object" && json !== null;
-
-/** One after the other: a list of them would take memory before they are counted. */
-function* membersOf(json: JsonObject | Array<JsonValue>): Generator<readonly [name: string, value: JsonValue]> {
-  if (Array.isArray(json)) for (const [index, value] of json.entries()) yield [String(index), value];
-  else for (const name in json) if (json[name] !== undefined) yield [name, json[name]];
-}
-
-const assertDepth = (depth: number, { limits: { maxJsonDepth } }: Examination): void => {
-  if (depth > maxJsonDepth) throw tooDeep(maxJsonDepth);
+  // In a Struct each value is a message.
+  examineAny(json, depth, state, 1);
 };
 
 const assertIntegerText = (text: string, path: string): void => {

@@ -23,7 +23,9 @@ const shown = (name: keyof typeof Kitchen.method, init: Parameters<typeof create
   const message = create(EverythingSchema, init);
   const { binding, path, query, body } = transcode(bindingsOf(name), EverythingSchema, message, init, wellKnownText);
   const json =
-    body === undefined ? undefined : toJson(EverythingSchema, withoutPath(message, body.pathFields) as Everything);
+    body === undefined
+      ? undefined
+      : toJson(EverythingSchema, withoutPath(EverythingSchema, message, body.pathFields) as Everything);
   const part = body?.field === undefined ? json : (json as Record<string, unknown>)[body.field.jsonName];
   return [`${binding.method} ${path}${query === "" ? "" : `?${query}`}`, ...(part === undefined ? [] : [part])];
 };
@@ -224,7 +226,9 @@ test("whatever a client sends, a server reads as the same message", () => {
         sent.child = create(EverythingSchema.field.child.message as never, { label, numbers: [1] } as never);
       const { binding, path, query, body } = transcode(bindingsOf(rpc), EverythingSchema, sent, sent, wellKnownText);
       const json =
-        body === undefined ? undefined : toJson(EverythingSchema, withoutPath(sent, body.pathFields) as Everything);
+        body === undefined
+          ? undefined
+          : toJson(EverythingSchema, withoutPath(EverythingSchema, sent, body.pathFields) as Everything);
       const part =
         body?.field === undefined ? json : ((json as Record<string, unknown>)[body.field.jsonName] ?? undefined);
       const target = `${path}${query === "" ? "" : `?${query}`}`;
