@@ -21,7 +21,7 @@ export interface PageRequest {
 /** The first page, of the caller's or the server's size. */
 export const firstPage = (params: ListParams): PageRequest => ({
   params,
-  size: limitOf(params) === undefined ? "ours" : "caller",
+  size: (params.limit ?? params.pagination?.limit) === undefined ? "ours" : "caller",
 });
 
 /** The next page, by the engines received: the server's page may be smaller. */
@@ -45,8 +45,6 @@ export const smallerPage = ({ params, size }: PageRequest, { reason }: EngineErr
     ? { params: { ...rest, limit: Math.floor(limit / 2) }, size }
     : { params: rest, size: "server" };
 };
-
-const limitOf = (params: ListParams): number | undefined => params.limit ?? params.pagination?.limit;
 
 /** Reads one page. */
 export type ListPage = (params: ListParams) => Effect.Effect<EngineListResponse, EngineError>;

@@ -103,24 +103,19 @@ const listMatches = (
     return occurrences.length === values.length && occurrences.slice(0, maxItems).every(isSame);
   }
   const items: Array<Uint8Array> = [];
-  for (const occurrence of occurrences) {
-    if (occurrence.wireType === wireType) items.push(occurrence.data);
-    else if (occurrence.wireType !== WireType.LengthDelimited || !unpack(wireType, occurrence.data, items))
-      return false;
-  }
-  return (
-    items.length === values.length &&
-    items.every((data, index) => scalarMatches(encoding as ScalarType, data, values[index]))
-  );
-};
-
-/** Adds the items of a packed list; undefined where it is malformed. */
-const unpack = (wireType: WireType, packed: Uint8Array, items: Array<Uint8Array>): true | undefined =>
-  attempted(() => {
-    const reader = new BinaryReader(packed);
-    while (reader.pos < reader.len) items.push(reader.skip(wireType));
-    return true;
+  const isWellFormed = occurrences.every(({ wireType: of, data }) => {
+    if (of === wireType) return items.push(data);
+    if (of !== WireType.LengthDelimited) return false;
+    return attempted(() => {
+      const packed = new BinaryReader(data);
+      while (packed.pos < packed.len) items.push(packed.skip(wireType));
+      return true;
+    });
   });
+  const isSame = (data: Uint8Array, index: number): boolean =>
+    scalarMatches(encoding as ScalarType, data, values[index]);
+  return isWellFormed && items.length === values.length && items.every(isSame);
+};
 
 const utf8 = new TextEncoder();
 const text = new TextDecoder();
@@ -129,30 +124,15 @@ const scalarMatches = (scalar: ScalarType, data: Uint8Array, value: unknown): bo
   if (scalar === ScalarType.STRING)
     return sameBytes(data, utf8.encode(value as string)) || sameLink(value as string, text.decode(data));
   if (scalar === ScalarType.BYTES) return sameBytes(data, value as Uint8Array);
-  const wire = attempted(() => new BinaryReader(data)[readers[scalar]]());
+  // A message with other field numbers may have 2 where there is a boolean.
+  const method = scalar === ScalarType.BOOL ? "uint64" : ScalarType[scalar].toLowerCase();
+  const wire = attempted(() => new BinaryReader(data)[method as "uint64" | "double"]());
   if (wire === undefined) return false;
-  // A message with other field numbers may have 2 here.
   if (scalar === ScalarType.BOOL) return BigInt(wire) === BigInt(value as boolean);
   // JSON has the shortest form of a binary32.
   const expected = scalar === ScalarType.FLOAT ? Math.fround(value as number) : value;
   return wire === expected || (Number.isNaN(wire) && Number.isNaN(expected));
 };
-
-const readers = {
-  [ScalarType.BOOL]: "uint64",
-  [ScalarType.DOUBLE]: "double",
-  [ScalarType.FLOAT]: "float",
-  [ScalarType.INT64]: "int64",
-  [ScalarType.UINT64]: "uint64",
-  [ScalarType.INT32]: "int32",
-  [ScalarType.FIXED64]: "fixed64",
-  [ScalarType.FIXED32]: "fixed32",
-  [ScalarType.UINT32]: "uint32",
-  [ScalarType.SFIXED32]: "sfixed32",
-  [ScalarType.SFIXED64]: "sfixed64",
-  [ScalarType.SINT32]: "sint32",
-  [ScalarType.SINT64]: "sint64",
-} as const;
 
 const messageMatches = (
   message: DescMessage,

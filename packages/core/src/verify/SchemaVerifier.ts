@@ -66,13 +66,6 @@ export interface FormatChoice {
   isProbe: boolean;
 }
 
-/** A decoded protobuf response. */
-interface VerifiedMessage<D extends DescMessage> {
-  readonly message: MessageShape<D>;
-  /** Whether JSON of the same resource should be compared with it. */
-  readonly isSample: boolean;
-}
-
 /** The verification of one client. No I/O. */
 export class SchemaVerifier {
   readonly #options: VerificationOptions;
@@ -93,11 +86,8 @@ export class SchemaVerifier {
   }
 
   of(origin: string): OriginVerifier {
-    let verifier = this.#origins.get(origin);
-    if (verifier === undefined) {
-      verifier = new OriginVerifier(origin, this.#options);
-      this.#origins.set(origin, verifier);
-    }
+    const verifier = this.#origins.get(origin) ?? new OriginVerifier(origin, this.#options);
+    this.#origins.set(origin, verifier);
     return verifier;
   }
 
@@ -106,11 +96,8 @@ export class SchemaVerifier {
     if (digest === null) return false;
     const known = schemaDigests[schema.typeName];
     if (known !== undefined) return known === digest;
-    let own = this.#digests.get(schema);
-    if (own === undefined) {
-      own = schemaDigest(schema);
-      this.#digests.set(schema, own);
-    }
+    const own = this.#digests.get(schema) ?? schemaDigest(schema);
+    this.#digests.set(schema, own);
     return own.then((text) => text === digest);
   }
 }
@@ -195,7 +182,7 @@ export class OriginVerifier {
   }
 
   /**
-   * Reads protobuf; undefined: not verified, read the resource in JSON. Throws UnreadableBody the first time that bytes do not fit the
+   * Reads protobuf; undefined: not verified, read the resource in JSON. `isSample`: JSON of the same resource should be compared with it. Throws UnreadableBody the first time that bytes do not fit the
    * digest's schema; LimitExceeded for messages beyond the limits.
    */
   read<D extends DescMessage>(
@@ -205,7 +192,7 @@ export class OriginVerifier {
     limits: ReadLimits,
     onNews: OnNews,
     readProtobuf: ProtobufReader,
-  ): VerifiedMessage<D> | undefined {
+  ): { readonly message: MessageShape<D>; readonly isSample: boolean } | undefined {
     this.#jsonUntilMs = 0;
     if (isNamed && !this.#digestLies) {
       const message = this.#readNamed(schema, bytes, limits, onNews, readProtobuf);
@@ -229,7 +216,7 @@ export class OriginVerifier {
       const news = this.#verified.learn(schema, bytes, json);
       if (news === undefined) {
         this.#verified.forget();
-        if (knew) onNews(drift(schema, "the protobuf does not fit the JSON of the same resource any more"));
+        if (knew) drift(onNews, schema, "the protobuf does not fit the JSON of the same resource any more");
       } else news.forEach(onNews);
       this.#repriced(news !== undefined && news.length > 0);
       return;
@@ -240,9 +227,8 @@ export class OriginVerifier {
     this.#profile = undefined;
     this.#repriced(false);
     this.#remember("json");
-    const detail =
-      "the protobuf read by the profile does not fit the JSON of the same resource; the profile is not used any more";
-    onNews(drift(schema, detail));
+    const problem = "the protobuf read by the profile does not fit the JSON of the same resource";
+    drift(onNews, schema, `${problem}; the profile is not used any more`);
   }
 
   #readNamed<D extends DescMessage>(
@@ -274,8 +260,11 @@ export class OriginVerifier {
     }
     this.#isNamed = false;
     this.#digestLies = true;
-    const detail = "the server names our schema, but the protobuf is not of it; the header is not read any more";
-    onNews(drift(schema, detail));
+    drift(
+      onNews,
+      schema,
+      "the server names our schema, but the protobuf is not of it; the header is not read any more",
+    );
     return undefined;
   }
 
@@ -296,9 +285,5 @@ export class OriginVerifier {
 
 type OnNews = (news: VerificationNews) => void;
 
-const drift = ({ typeName }: DescMessage, detail: string): VerificationNews => ({
-  type: "drift",
-  message: typeName,
-  detail,
-  numbers: {},
-});
+const drift = (onNews: OnNews, { typeName }: DescMessage, detail: string): void =>
+  onNews({ type: "drift", message: typeName, detail, numbers: {} });
