@@ -80,18 +80,14 @@ export interface ClientOptions extends CallOptions {
   readonly protobufVerification?: VerificationOptions | undefined;
 }
 
+type Simple = "format" | "headers" | "attemptTimeoutMs" | "deadlineMs" | "dedupe" | "middleware" | "propagateTrace";
+type SimpleSettings = { readonly [N in Simple]: NonNullable<CallOptions[N]> };
+
 /** The settings of one call, complete. */
-export interface CallSettings {
-  readonly format: "auto" | Format;
-  readonly headers: Readonly<Record<string, string>>;
+export interface CallSettings extends SimpleSettings {
   readonly retry: RetryPolicy;
-  readonly attemptTimeoutMs: number;
-  readonly deadlineMs: number;
   readonly limits: Limits;
-  readonly dedupe: boolean;
   readonly hedging: Hedging | undefined;
-  readonly middleware: ReadonlyArray<Middleware>;
-  readonly propagateTrace: boolean;
 }
 
 const defaultSettings: CallSettings = {
@@ -110,17 +106,14 @@ const defaultSettings: CallSettings = {
 /** The settings of a client, or of a call on those of its client; invalid options throw RangeError or TypeError with the option's name. */
 export const settingsOf = (options: CallOptions, base: CallSettings = defaultSettings): CallSettings => {
   assertOptionTypes(options);
+  const { format, headers = {}, attemptTimeoutMs, deadlineMs, dedupe, middleware, propagateTrace } = options;
   const settings: CallSettings = {
-    format: options.format ?? base.format,
-    headers: options.headers === undefined ? base.headers : { ...base.headers, ...lowerCased(options.headers) },
+    ...base,
+    ...defined({ format, attemptTimeoutMs, deadlineMs, dedupe, middleware, propagateTrace }),
+    headers: { ...base.headers, ...lowerCased(headers) },
     retry: { ...base.retry, ...defined(options.retry) },
-    attemptTimeoutMs: options.attemptTimeoutMs ?? base.attemptTimeoutMs,
-    deadlineMs: options.deadlineMs ?? base.deadlineMs,
     limits: { ...base.limits, ...defined(options.limits) },
-    dedupe: options.dedupe ?? base.dedupe,
     hedging: given(options.hedging, base.hedging),
-    middleware: options.middleware ?? base.middleware,
-    propagateTrace: options.propagateTrace ?? base.propagateTrace,
   };
   assertSettings(settings);
   return settings;
