@@ -17,7 +17,6 @@ import { firstPage, readPage, tooManyPages, type ListPage } from "./Paging.ts";
 import {
   effectful,
   plainOptions,
-  withPlainOptions,
   type EngineCallOptions,
   type EngineClientOptions,
   type EngineError,
@@ -98,29 +97,24 @@ const missingCalls = {
 
 const makeCalls = (parts: EngineParts): EngineCalls => {
   const { methods, archive } = engineMethods(parts);
-  const within = <A>(
-    options: EngineCallOptions | undefined,
-    call: (plain: CallOptions | undefined) => Effect.Effect<A, Plain>,
-  ): Effect.Effect<A, Plain> => withPlainOptions(parts.baseUrl, options, call);
-  const listPages: EngineCalls["listPages"] = (params = {}, options) =>
-    Stream.unwrap(
-      Effect.map(
-        within(options, (plain) => withPartsOfCall(parts, plain, [], Effect.succeed)),
-        (own) =>
-          pagesOf(own, params, (params) =>
-            within(options, (plain) => Effect.map(methods.list(params, plain), ({ data }) => data)),
-          ),
-      ),
-    ) as Stream.Stream<EngineListResponse, EngineError>;
+  const listPages: EngineCalls["listPages"] = (params = {}, options) => {
+    const plain = (): CallOptions | undefined => plainOptions(options);
+    const list: ListPage = (params) =>
+      orInvalid(parts.baseUrl, plain, (plain) => Effect.map(methods.list(params, plain), ({ data }) => data));
+    const own = orInvalid(parts.baseUrl, plain, (plain) => withPartsOfCall(parts, plain, [], Effect.succeed));
+    const pages = Stream.unwrap(Effect.map(own, (own) => pagesOf(own, params, list)));
+    return pages as Stream.Stream<EngineListResponse, EngineError>;
+  };
   return {
     ...(effectful(parts.baseUrl, methods) as Calls & Pick<EngineCalls, "withResponse">),
-    archive: (tag, options) =>
-      Stream.unwrap(
-        Effect.map(
-          within(options, (plain) => archive(tag, plain)),
-          (archive) => Stream.fromAsyncIterable(archive, (cause) => cause as Plain),
-        ),
-      ) as Stream.Stream<Uint8Array, EngineError>,
+    archive: (tag, options) => {
+      const plain = (): (CallOptions & MessageParams) | undefined => plainOptions(options);
+      const opened = Effect.map(
+        orInvalid(parts.baseUrl, plain, (plain) => archive(tag, plain)),
+        (archive) => Stream.fromAsyncIterable(archive, (cause) => cause as Plain),
+      );
+      return Stream.unwrap(opened) as Stream.Stream<Uint8Array, EngineError>;
+    },
     listPages,
     listAll: (params, options) =>
       Stream.flatMap(listPages(params, options), ({ engines }) => Stream.fromIterable(engines)),

@@ -82,24 +82,16 @@ export const plainOptions = <O extends EffectOptions>(options: O | undefined): P
   return { ...rest, ...defined(plain) };
 };
 
-/** A call with options in their plain form. Options that have none are InvalidArgument. */
-export const withPlainOptions = <O extends EffectOptions, A>(
-  url: string,
-  options: O | undefined,
-  call: (plain: Plain<O> | undefined) => Effect.Effect<A, PlainError>,
-): Effect.Effect<A, PlainError> => orInvalid(url, () => plainOptions(options), call);
-
 /** Each call, with options of Effect, as an effect of its data, and below `withResponse` of the whole response. */
 export const effectful = (url: string, callers: Readonly<Record<string, Caller<never>>>): object => {
   const methods = (part: (answer: ApiResponse<unknown>) => unknown): object =>
     Object.fromEntries(
       Object.entries(callers).map(([name, call]) => [
         name,
-        (subject: never, options: EffectOptions | undefined) =>
-          Effect.map(
-            withPlainOptions(url, options, (plain) => call(subject, plain as never)),
-            part,
-          ),
+        (subject: never, options: EffectOptions | undefined) => {
+          const plain = (): Plain<EffectOptions> | undefined => plainOptions(options);
+          return orInvalid(url, plain, (plain) => Effect.map(call(subject, plain as never), part));
+        },
       ]),
     );
   return { ...methods(({ data }) => data), withResponse: methods((answer) => answer) };

@@ -93,10 +93,15 @@ const respond = async (stored: Stored, request: Request): Promise<Response> => {
   if (tag === undefined) return failed("INVALID_ARGUMENT", "a tag looks like name, name@1 or name@1.2", format);
   const found = resolve(engines, tag);
   if (found === undefined) return failed("NOT_FOUND", "engine not found", format);
-  if (isDeletion) return deleted(stored, found, tag, request, format);
   const engineTag = `${found.name}@${found.version}`;
   const message = (rest: MessageInitShape<typeof EngineMessageSchema>): Response =>
     answered(EngineMessageSchema, create(EngineMessageSchema, { engineId: found.id, engineTag, ...rest }), format);
+  if (isDeletion) {
+    if (tag.minor === undefined) return failed("INVALID_ARGUMENT", "a version is deleted as name@major.minor", format);
+    if (!conditionHolds(request, found)) return conditionFailed(format);
+    engines.splice(engines.indexOf(found), 1);
+    return message({});
+  }
   switch (name) {
     case "get":
       return answered(EngineSchema, found, format);
@@ -148,15 +153,6 @@ const uploaded = async ({ engines, archives }: Stored, request: Request, format:
   return answered(EngineSchema, engine, format);
 };
 
-const deleted = ({ engines }: Stored, found: Engine, tag: EngineTag, request: Request, format: Format): Response => {
-  if (tag.minor === undefined) return failed("INVALID_ARGUMENT", "a version is deleted as name@major.minor", format);
-  if (!conditionHolds(request, found)) return conditionFailed(format);
-  engines.splice(engines.indexOf(found), 1);
-  const { id: engineId, name, version } = found;
-  const message = create(EngineMessageSchema, { engineId, engineTag: `${name}@${version}` });
-  return answered(EngineMessageSchema, message, format);
-};
-
 const archived = ({ engines, archives }: Stored, request: Request): Response => {
   const tag = decodeURIComponent(new URL(request.url).pathname.slice(1));
   const engine = engines.find(({ name, version }) => `${name}@${version}` === tag);
@@ -175,12 +171,9 @@ const listed = (engines: ReadonlyArray<Engine>, parameters: URLSearchParams, for
   const visible = isPublic ? engines.filter((engine) => engine.isPublic) : engines;
   const offset = asked?.offset ?? 0;
   const page = visible.slice(offset, offset + (asked?.limit || memoryPageSize));
-  const pagination = {
-    total: visible.length,
-    offset,
-    hasPrevious: offset > 0,
-    hasNext: page.length > 0 && offset + page.length < visible.length,
-  };
+  const total = visible.length;
+  const hasNext = page.length > 0 && offset + page.length < total;
+  const pagination = { total, offset, hasPrevious: offset > 0, hasNext };
   return answered(EngineListResponseSchema, create(EngineListResponseSchema, { engines: page, pagination }), format);
 };
 
