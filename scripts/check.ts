@@ -74,7 +74,7 @@ const rows: ReadonlyArray<ReadonlyArray<Check>> = [
 /** Steps that copy all files or need the whole machine. */
 const last: ReadonlyArray<Check> = [
   ...(canRehearse() ? [["a release, rehearsed in a copy", rehearseRelease] as const] : []),
-  ["bundle sizes", () => quietly(process.execPath, ["packages/internal/lab/bench/checkSizes.ts"])],
+  ["bundle sizes", () => quietly(process.execPath, ["packages/internal/lab/bench/BundleSize.ts"])],
   ["speed of a call, with a margin", () => quietly(process.execPath, ["packages/internal/lab/bench/checkSpeed.ts"])],
 ];
 

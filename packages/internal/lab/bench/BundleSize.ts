@@ -48,7 +48,7 @@ const httpCacheSizes = async (): Promise<string> => {
 export const builtLimits = { "apps/worker/dist/worker.js": 70 * 1_024 } as const;
 
 /** Fails when an entry point or a built file has outgrown its limit, or a README states another size. Wants a build. */
-export const checkBundleSizes = async (): Promise<void> => {
+const checkBundleSizes = async (): Promise<void> => {
   const sizes: Array<readonly [name: string, size: number, limit: number]> = [];
   for (const [entry, limit] of Object.entries(bundleLimits)) sizes.push([entry, await bundleSize(entry), limit]);
   for (const [file, limit] of Object.entries(builtLimits)) {
@@ -62,3 +62,6 @@ export const checkBundleSizes = async (): Promise<void> => {
   const readme = readFileSync("packages/http-cache/README.md", "utf8").replaceAll(/\s+/g, " ");
   if (!readme.includes(sentence)) throw new Error(`packages/http-cache/README.md must say: ${sentence}`);
 };
+
+// `node BundleSize.ts`, in the root of the repository.
+if (import.meta.main) await checkBundleSizes();

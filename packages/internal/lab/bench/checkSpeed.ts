@@ -1,6 +1,6 @@
 // Check of a call's cost against its limit and its peers.
+import { startProcess } from "@bytenite-engines/test-kit";
 import { bareProtobuf, connect, ours, stainless } from "./call/Clients.ts";
-import { startEngineServer } from "./call/EngineServer.ts";
 import { callLimit } from "./figures/Calls.ts";
 import { interleaved } from "./Rounds.ts";
 import { ratios, spreadOf } from "./Statistics.ts";
@@ -11,8 +11,8 @@ import { busyShareNow, verdictOf } from "./Verdict.ts";
 const margin = 1.5;
 
 const busyBefore = await busyShareNow();
-await using server = await startEngineServer();
-const [bare, core, ...peers] = [bareProtobuf, ours, connect, stainless].map((make) => make(server.origin, fetch));
+await using server = await startProcess(["packages/internal/lab/bench/call/serveEngine.ts"]);
+const [bare, core, ...peers] = [bareProtobuf, ours, connect, stainless].map((make) => make(server.said, fetch));
 if (bare === undefined || core === undefined) throw new Error("nobody to compare");
 const samples = await interleaved([bare, core, ...peers], { rounds: 15, calls: 200, concurrency: 16 });
 const cpuOf = (name: string): ReadonlyArray<number> => (samples.get(name) ?? []).map(({ cpuUs }) => cpuUs);

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
 import { listen } from "@bytenite-engines/test-kit/ports";
-import { chromium } from "playwright-core";
+import { chromium, type Page } from "playwright-core";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { bundled } from "../src/Bundled.ts";
 import { managers } from "../src/InstalledProject.ts";
@@ -39,18 +39,25 @@ const passedOn = async (url: URL, headers: Readonly<Record<string, string>>) => 
   };
 };
 
+/** A page of a project's script, its own origin, and that of a registry of the same project. */
+const opened = async (
+  project: string,
+  program: string,
+): Promise<readonly [page: Page, origin: string, api: string]> => {
+  const registry = await serve(project);
+  onTestFinished(registry.stop);
+  const server = createServer(serverOf(await bundled(project, program, "browser"), registry.url));
+  const origin = await listen(server);
+  onTestFinished(() => void server.close());
+  const running = await chromium.launch({ executablePath: browser, args: ["--no-sandbox"] });
+  onTestFinished(() => running.close());
+  return [await running.newPage(), origin, registry.url];
+};
+
 test.skipIf(!existsSync(browser)).for(managers)(
   "a page lists engines in Chromium, installed by %s",
   async (manager) => {
-    const project = inject("projects")[manager];
-    const registry = await serve(project);
-    onTestFinished(registry.stop);
-    const server = createServer(serverOf(await bundled(project, "page.js", "browser"), registry.url));
-    const origin = await listen(server);
-    onTestFinished(() => void server.close());
-    const running = await chromium.launch({ executablePath: browser, args: ["--no-sandbox"] });
-    onTestFinished(() => running.close());
-    const page = await running.newPage();
+    const [page, origin] = await opened(inject("projects")[manager], "page.js");
     const complaints: Array<string> = [];
     page.on("pageerror", (error) => complaints.push(error.message));
     await page.goto(`${origin}/`);
@@ -67,17 +74,8 @@ test.skipIf(!existsSync(browser)).for(managers)(
 );
 
 test.skipIf(!existsSync(browser))("a page on another origin gets an error that names CORS", async () => {
-  const project = inject("projects").npm;
-  const registry = await serve(project);
-  onTestFinished(registry.stop);
-  const script = await bundled(project, "cors.js", "browser");
-  const server = createServer(serverOf(script, registry.url));
-  const origin = await listen(server);
-  onTestFinished(() => void server.close());
-  const running = await chromium.launch({ executablePath: browser, args: ["--no-sandbox"] });
-  onTestFinished(() => running.close());
-  const page = await running.newPage();
-  await page.goto(`${origin}/?api=${encodeURIComponent(registry.url)}`);
+  const [page, origin, api] = await opened(inject("projects").npm, "cors.js");
+  await page.goto(`${origin}/?api=${encodeURIComponent(api)}`);
   await page.locator("#done").waitFor();
   const result = JSON.parse(await page.locator("body").innerText()) as {
     readonly reason: unknown;

@@ -1,11 +1,10 @@
 // The packages with the oldest and newest peers in range.
-import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { installWith } from "../src/InstalledProject.ts";
-import { ran } from "../src/Ran.ts";
+import { compiled, ran } from "../src/Ran.ts";
 
 const shared = ["effect", "@bufbuild/protobuf"] as const;
 
@@ -21,30 +20,6 @@ const project = async (versions: Readonly<Record<string, string>>, without: Read
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   await installWith(folder, inject("tarballs"), versions, without);
   return folder;
-};
-
-const require = createRequire(import.meta.url);
-
-const compile = async (folder: string, program: string, lib: ReadonlyArray<string>): Promise<string> => {
-  const compilerOptions = {
-    target: "es2022",
-    lib,
-    module: "node16",
-    moduleResolution: "node16",
-    strict: true,
-    exactOptionalPropertyTypes: true,
-    skipLibCheck: false,
-    noEmit: true,
-    types: ["node"],
-  };
-  const config = join(folder, `tsconfig.${program}.json`);
-  writeFileSync(config, JSON.stringify({ compilerOptions, files: [program] }));
-  const { bin } = require("typescript/package.json") as { readonly bin: { readonly tsc: string } };
-  return ran(
-    process.execPath,
-    [join(dirname(require.resolve("typescript/package.json")), bin.tsc), "-p", config],
-    folder,
-  );
 };
 
 test("what applications have copies of is a peer, in a caret range", () => {
@@ -71,12 +46,12 @@ test.for(["oldest", "newest"] as const)(
       sameBytes: true,
       tokens: ["promise-token", "redacted-token"],
     });
-    expect(await compile(folder, "ranges.ts", ["es2024", "dom", "dom.iterable", "dom.asynciterable"])).toBe("");
+    expect(await compiled(folder, "ranges.ts")).toBe("");
   },
 );
 
 test("the promise entry's types need neither the DOM library nor effect", async () => {
   const folder = await project({ "@bufbuild/protobuf": ranges()["@bufbuild/protobuf"] ?? "" }, ["effect"]);
   expect(globSync("**/node_modules/effect/package.json", { cwd: folder })).toEqual([]);
-  expect(await compile(folder, "service.ts", ["es2024"])).toBe("");
+  expect(await compiled(folder, "service.ts", { lib: ["es2024"] })).toBe("");
 });

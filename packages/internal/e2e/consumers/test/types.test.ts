@@ -1,23 +1,15 @@
 // Types of the installed packages and their dependencies.
 import { writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { expect, inject, test } from "vitest";
 import { managers } from "../src/InstalledProject.ts";
-import { ran } from "../src/Ran.ts";
+import { compiled } from "../src/Ran.ts";
 
-const require = createRequire(import.meta.url);
 const compilers = ["typescript", "typescript-5"] as const;
-const resolutions = { node16: "node16", bundler: "esnext" } as const;
+const resolutions = ["node16", "bundler"] as const;
 
 const all = managers.flatMap((manager) =>
-  compilers.flatMap((compiler) =>
-    (Object.keys(resolutions) as ReadonlyArray<keyof typeof resolutions>).map((resolution) => ({
-      manager,
-      compiler,
-      resolution,
-    })),
-  ),
+  compilers.flatMap((compiler) => resolutions.map((resolution) => ({ manager, compiler, resolution }))),
 );
 
 /** The compiler in JavaScript takes eight seconds a time, so all of them are `pnpm consumers` only. */
@@ -29,29 +21,8 @@ const cases =
           compiler === "typescript" || (manager === "pnpm" && resolution === "node16"),
       );
 
-/** Compiles one program of the project, with nothing ambient but the named types. */
-const compile = async (
-  { manager, compiler, resolution }: (typeof cases)[number],
-  program: string,
-  types: ReadonlyArray<string>,
-): Promise<string> => {
-  const config = join(inject("projects")[manager], `tsconfig.${compiler}.${resolution}.${program}.json`);
-  const compilerOptions = {
-    target: "es2022",
-    lib: ["es2024", "dom", "dom.iterable", "dom.asynciterable"],
-    module: resolutions[resolution],
-    moduleResolution: resolution,
-    strict: true,
-    exactOptionalPropertyTypes: true,
-    skipLibCheck: false,
-    noEmit: true,
-    types,
-  };
-  writeFileSync(config, JSON.stringify({ compilerOptions, files: [program] }));
-  const { bin } = require(`${compiler}/package.json`) as { readonly bin: { readonly tsc: string } };
-  const tsc = join(dirname(require.resolve(`${compiler}/package.json`)), bin.tsc);
-  return ran(process.execPath, [tsc, "-p", config], dirname(config));
-};
+const compile = ({ manager, ...how }: (typeof cases)[number], program: string, types: ReadonlyArray<string>) =>
+  compiled(inject("projects")[manager], program, { ...how, types });
 
 test.for(cases)("$compiler takes what $manager has installed, by $resolution resolution", async (each) => {
   expect(await compile(each, "web.ts", [])).toBe("");

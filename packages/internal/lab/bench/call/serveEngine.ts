@@ -1,4 +1,4 @@
-// Server of prepared responses: API, Connect, errors. Prints its port.
+// Server of prepared responses: API, Connect, errors.
 import { createServer } from "node:http";
 import { listen } from "@bytenite-engines/test-kit/ports";
 import { engineAnswers } from "./EngineAnswers.ts";
@@ -30,6 +30,6 @@ const server = createServer((request, response) => {
   response.end(body);
 });
 server.keepAliveTimeout = 60_000;
-process.stdout.write(`${new URL(await listen(server)).port}\n`);
+process.stdout.write(`ready ${await listen(server)}\n`);
 // Ends with its parent process.
 process.stdin.resume().once("end", () => process.exit());

@@ -1,10 +1,10 @@
 // Figure: cost of a call over loopback, compared with other clients.
+import { startProcess } from "@bytenite-engines/test-kit";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { everybody } from "../call/Clients.ts";
-import { startEngineServer } from "../call/EngineServer.ts";
 import type { Figure, FigureRow } from "../Figure.ts";
 import type { Effort } from "../Verdict.ts";
 import { takingTurns, type Extent, type Measurable, type Sample } from "../Rounds.ts";
@@ -78,13 +78,13 @@ export const calls: Figure = {
     isOurs: (bar) => bar.startsWith("core"),
   })),
   measure: async (effort) => {
-    await using server = await startEngineServer();
+    await using server = await startProcess(["packages/internal/lab/bench/call/serveEngine.ts"]);
     const rows: Array<FigureRow> = [];
     for (const extent of extents[effort]) {
       await using clients = new AsyncDisposableStack();
-      const contenders = everybody(server.origin, globalThis.fetch)
+      const contenders = everybody(server.said, globalThis.fetch)
         .filter(({ name }) => effort === "full" || held.has(name))
-        .map(({ name }) => clients.use(clientProcess(name, server.origin)));
+        .map(({ name }) => clients.use(clientProcess(name, server.said)));
       const samples = await takingTurns(contenders, extent);
       const bare = samples.get(peerName) ?? [];
       const at = extent.concurrency === 1 ? "alone" : `${extent.concurrency} at once`;

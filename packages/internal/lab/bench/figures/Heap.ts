@@ -1,8 +1,8 @@
 // Figure: heap, timers and listeners over many calls.
+import { startProcess } from "@bytenite-engines/test-kit";
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { startEngineServer } from "../call/EngineServer.ts";
 import type { Figure, FigureRow } from "../Figure.ts";
 
 const probe = fileURLToPath(new URL("../call/heapProbe.ts", import.meta.url));
@@ -30,7 +30,7 @@ export const heap: Figure = {
   title: "Heap over many calls",
   promise: "flat over 100,000 calls, 10,000 failed ones and 10,000 aborted ones; no listeners or timers left.",
   measure: async (effort) => {
-    await using server = await startEngineServer();
+    await using server = await startProcess(["packages/internal/lab/bench/call/serveEngine.ts"]);
     const share = effort === "quick" ? 20 : 1;
     const rows: Array<FigureRow> = [];
     for (const [kind, whole] of [
@@ -39,7 +39,7 @@ export const heap: Figure = {
       ["aborted", 10_000],
     ] as const) {
       const calls = whole / share;
-      const { heap, timers, listeners } = await probed(server.origin, kind, calls);
+      const { heap, timers, listeners } = await probed(server.said, kind, calls);
       const [early = 0, last = 0] = [heap[1], heap.at(-1)];
       rows.push({
         name: `${calls.toLocaleString("en")} calls, ${kind}`,

@@ -5,16 +5,12 @@ import { RetryInfoSchema, StatusSchema } from "@bytenite-engines/proto";
 import { answer, good, refuse, script } from "../Acts.ts";
 import { waitsMs, type FaultRow } from "../FaultRow.ts";
 import type { Act } from "@bytenite-engines/test-kit";
+import { httpDateForms } from "@bytenite-engines/test-kit/http-dates";
 
 const httpDate = (ms: number): string => new Date(ms).toUTCString();
 
 /** A server whose clock is 40 years behind, and asks to wait 7 s by it, in each form of RFC 9110, 5.6.7. */
 const serverNow = Date.UTC(1986, 3, 26, 1, 23, 40);
-const dates = {
-  "IMF-fixdate": httpDate(serverNow + 7_000),
-  "RFC 850": "Saturday, 26-Apr-86 01:23:47 GMT",
-  asctime: "Sat Apr 26 01:23:47 1986",
-};
 
 const hinted = (name: string, act: Act, waitedMs: number): FaultRow => ({
   name: `429 with ${name}, then right`,
@@ -42,7 +38,7 @@ const binaryRetryInfo: Act = answer({
 
 export const hints: ReadonlyArray<FaultRow> = [
   hinted("Retry-After in seconds", throttled({ "Retry-After": "7" }), 7_000),
-  ...Object.entries(dates).map(([form, date]) =>
+  ...Object.entries(httpDateForms(serverNow + 7_000)).map(([form, date]) =>
     hinted(
       `Retry-After as a date (${form}) of a clock that is wrong`,
       throttled({ "Retry-After": date, Date: httpDate(serverNow) }),
