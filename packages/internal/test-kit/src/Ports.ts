@@ -69,11 +69,16 @@ export const json = (
   response.end(JSON.stringify(body));
 };
 
-/** Passes a request on to a URL and its response back, as they are. */
-export const pass = (incoming: http.IncomingMessage, outgoing: http.ServerResponse, url: string): void => {
+/** Passes a request on to a URL and its response back, as they are but for added headers. */
+export const pass = (
+  incoming: http.IncomingMessage,
+  outgoing: http.ServerResponse,
+  url: string,
+  added: Readonly<Record<string, string>> = {},
+): void => {
   const { method = "GET", headers } = incoming;
   const request = http.request(url, { method, headers }, (answer) => {
-    outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+    outgoing.writeHead(answer.statusCode ?? 502, { ...answer.headers, ...added });
     answer.pipe(outgoing);
   });
   incoming.pipe(request.on("error", () => outgoing.destroy()));

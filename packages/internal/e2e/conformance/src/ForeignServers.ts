@@ -1,8 +1,8 @@
 // Registries with other field numbers, direct or through one proxy.
 import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
-import { startFront } from "./Front.ts";
 import { randomEngines, randomNumbers } from "./Numberings.ts";
-import { startProxy } from "@bytenite-engines/test-kit";
+import { startProxy, type RunningProxy } from "@bytenite-engines/test-kit";
+import { pass, startServer } from "@bytenite-engines/test-kit/ports";
 import { seeded } from "@bytenite-engines/test-kit/random";
 
 /** The ways to such a registry. */
@@ -15,6 +15,26 @@ export interface ForeignServers {
   readonly urlBy: (way: Way, token: string, registry: TestRegistry) => string;
   readonly stop: () => Promise<void>;
 }
+
+/** Response to a request: that of a registry (base URL), perhaps with other headers, or a status without a body. */
+interface Routed {
+  readonly baseUrl: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly status?: number;
+}
+
+/** One address for several registries: `route` chooses for each request. */
+export const startFront = async (
+  route: (request: { readonly accept: string; readonly token: string }) => Routed,
+): Promise<RunningProxy> => {
+  const front = await startServer((incoming, outgoing) => {
+    const { accept = "", authorization: token = "" } = incoming.headers;
+    const { baseUrl, headers, status } = route({ accept, token });
+    if (status === undefined) pass(incoming, outgoing, new URL(incoming.url ?? "", baseUrl).href, headers);
+    else outgoing.writeHead(status, { "content-length": "0" }).end();
+  });
+  return { url: front.baseUrl, stop: async () => front[Symbol.asyncDispose]() };
+};
 
 /** Starts the worker and the front behind it. Whoever starts registries ends them. */
 export const startForeignServers = async (): Promise<ForeignServers> => {

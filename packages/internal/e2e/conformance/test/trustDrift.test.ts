@@ -4,7 +4,7 @@ import { startRegistry, type EngineInit, type FieldNumbers } from "@bytenite-eng
 import { startProxy, type RunningProxy } from "@bytenite-engines/test-kit";
 import { seeded } from "@bytenite-engines/test-kit/random";
 import { expect, test } from "vitest";
-import { startFront, type Front } from "../src/Front.ts";
+import { startFront } from "../src/ForeignServers.ts";
 import { randomEngines } from "../src/Numberings.ts";
 
 /** Two servers with the same engines, one with our numbers and one with two of them in other places. */
@@ -33,7 +33,7 @@ const clientOf = (url: string, protobufVerification: VerificationOptions = {}) =
 };
 
 /** Address for clients: the front itself, or a worker in front of it. */
-const places: ReadonlyArray<readonly [string, (front: Front) => Promise<RunningProxy>]> = [
+const places: ReadonlyArray<readonly [string, (front: RunningProxy) => Promise<RunningProxy>]> = [
   ["directly", ({ url }) => Promise.resolve({ url, stop: () => Promise.resolve() })],
   ["through the worker", ({ url }) => startProxy(url)],
 ];
