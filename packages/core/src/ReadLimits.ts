@@ -48,7 +48,12 @@ export const attempted = <A>(read: () => A, ignoresLimits = false): A | undefine
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** The JSON in bytes. Throws SyntaxError or TypeError for invalid JSON or UTF-8, LimitExceeded before more than the limits is made of them. */
-export const parseJson = (bytes: Uint8Array, limits: ReadLimits, utf8 = strictUtf8): JsonValue => {
+export const parseJson = (
+  bytes: Uint8Array,
+  limits: ReadLimits,
+  // TextDecoder is no type without the DOM library.
+  utf8: { readonly decode: (bytes: Uint8Array) => string } = strictUtf8,
+): JsonValue => {
   // Each item takes a byte at least.
   if (bytes.byteLength > limits.maxItems) assertWithin(bytes, limits);
   return JSON.parse(utf8.decode(bytes)) as JsonValue;
