@@ -96,16 +96,17 @@ const silent = () => {
 };
 
 test("no call leaves a listener on its signal: neither one that ends, nor one that is aborted, nor one that waits for another's", async () => {
-  const { signal } = new AbortController();
-  await createEngineClient({ baseUrl, fetch: memoryServer({ engines }).fetch }).get("a", { signal });
+  const answered = [new AbortController(), new AbortController()];
+  const sharing = createEngineClient({ baseUrl, fetch: memoryServer({ engines }).fetch });
+  await Promise.all(answered.map(({ signal }) => sharing.get("a", { signal })));
   const client = createEngineClient({ baseUrl, fetch: silent().fetch });
   const aborted = [new AbortController(), new AbortController()];
   const calls = aborted.map((controller) => client.get("a", { signal: controller.signal }));
   for (const controller of aborted) controller.abort();
   const results = await Promise.allSettled(calls);
   expect(results.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
-  for (const one of [signal, ...aborted.map((controller) => controller.signal)]) {
-    expect(getEventListeners(one, "abort")).toEqual([]);
+  for (const { signal } of [...answered, ...aborted]) {
+    expect(getEventListeners(signal, "abort")).toEqual([]);
   }
 });
 

@@ -108,8 +108,8 @@ const copyRepository = (): string => {
 type Failed = ReadonlyArray<string> | "run";
 
 /**
- * Tries changes one after the other; `onTried` hears of each. A change is caught by a test file that fails with it twice, the
- * second time alone, and passes without it. Files that fail without a change take no further part; `onBroken` hears of them.
+ * Tries changes one after the other; `onTried` hears of each. A change is caught by a test file that fails with it alone and
+ * passes without it. Files that fail without a change take no further part; `onBroken` hears of them.
  */
 export const tryAll = (
   chosen: ReadonlyArray<Chosen>,
@@ -129,10 +129,10 @@ export const tryAll = (
     writeFileSync(path, mutated);
     return passes;
   };
-  const isCaughtBy = (test: string, own: ReadonlyArray<string>, path: string, original: string): boolean => {
-    const alone = ["run", test, ...own];
+  const isCaughtBy = (test: string, args: ReadonlyArray<string>, path: string, original: string): boolean => {
+    const alone = ["run", test, ...args.slice(args.indexOf("--project"))];
     // A failure among parallel files may be chance.
-    if (run(...alone).length === 0) return false;
+    if (args.join(" ") !== alone.join(" ") && run(...alone).length === 0) return false;
     if (sound.has(test)) return true;
     const passes = passesWithout(path, original, alone);
     if (passes) sound.add(test);
@@ -165,7 +165,7 @@ export const tryAll = (
         const args = stages[stage] ?? [];
         const failed = run(...args);
         if (failed === "run") by = passesWithout(path, original, args) ? failed : undefined;
-        else by = failed.find((test) => isCaughtBy(test, own, path, original));
+        else by = failed.find((test) => isCaughtBy(test, args, path, original));
         // Without the file that fails anyway, the same stage may find another one.
         if (by === undefined && broken.size === before) stage += 1;
       }
