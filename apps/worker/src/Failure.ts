@@ -49,7 +49,10 @@ const refusals: Partial<Record<UpstreamProblem, Pick<ErrorResponse, "status" | "
   },
 };
 
-export const unavailable = ({ problem, retryAfterMs }: UpstreamFailure): ErrorResponse => {
+export const unavailable = ({
+  problem,
+  retryAfterMs,
+}: Pick<UpstreamFailure, "problem" | "retryAfterMs">): ErrorResponse => {
   const seconds = retryAfterMs === undefined ? retryAfterSeconds : Math.ceil(retryAfterMs / 1000);
   const base =
     problem === "known-to-be-down" || problem === "crowded"

@@ -130,7 +130,7 @@ const fromCache = async (
       ? await look(request, isolate, context)
       : await admission.lookUp(token, isKnown, () => look(request, isolate, context));
   if (looked === undefined) {
-    return refused(request, unavailable({ problem: "crowded", attempts: 0, durationMs: 0 }));
+    return refused(request, unavailable({ problem: "crowded" }));
   }
   const { reader, found } = looked;
   const { cache, asRead, identity, owner } = reader;

@@ -1,7 +1,8 @@
 // Cache hits by token, format and conditional request.
 import { schemaDigestHeader } from "@bytenite-engines/core/wire";
 import { expect, test } from "vitest";
-import { cacheResult } from "./edge.ts";
+import { handle } from "../src/Flow.ts";
+import { cacheResult, edgeOrigin } from "./edge.ts";
 import { engineDigest, engineOf, json, protobuf, revisionOf, stageProxy } from "./stage.ts";
 
 const stage = stageProxy();
@@ -27,6 +28,9 @@ test("a second request is a hit, with its age, and byte for byte the same", asyn
     expect((await stage.edge.get("alice", "/engines/zipper", json)).headers.get("age")).toBe(age);
   }
   expect(stage.asked).toHaveLength(1);
+  // What is in memory waits for nothing.
+  const request = new Request(`${edgeOrigin}/v1/dev/engines/zipper`, { headers: { authorization: "alice", ...json } });
+  expect(handle(request, stage.edge.isolate, { waitUntil: () => {} })).toBeInstanceOf(Response);
 });
 
 test("another token asks for itself, and the token goes upstream as it came", async () => {

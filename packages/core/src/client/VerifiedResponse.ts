@@ -70,7 +70,7 @@ const receiveVerified = async <M extends Message>(
       answered.answer.headers.get(schemaDigestHeader),
     );
     const isNamed = typeof named === "boolean" ? named : await named;
-    let isSample = false;
+    let isSample: boolean | undefined;
     const onNews = (news: VerificationNews): void => parts.emit?.({ ...subject, ...news });
     const readVerified: ProtobufReader = (schema, bytes, limits = settings.limits) => {
       const verified = known.read(schema, bytes, isNamed, limits, onNews, call.codec.readProtobuf);
