@@ -98,14 +98,14 @@ test("an unknown key is reported with the closest one, for programs too, and not
     '{"$schema": "x", "outptu": "json", "profiles": {"default": {"baseURL": "http://x", "profile": "y"}}}',
   );
   const project = join(home.path, ".bne.json");
-  writeFileSync(project, '{"profiles": {}, "\\u001b[31m": 1, "color": "never"}');
+  writeFileSync(project, '{"profiles": {}, "\\u001b[31m": 1, "a": 1, "b": 1, "c": 1, "color": "never"}');
   const { code, stdout, stderr } = await bne(home, ["config", "get", "color"]);
   expect({ code, stdout }).toEqual({ code: 0, stdout: "never\n" });
   expect(stderr.split("\n")).toEqual([
     `warning: ${home.userFile}: there is no setting "outptu". Did you mean output?`,
     `warning: profile default in ${home.userFile}: there is no setting "baseURL". Did you mean baseUrl?`,
     `warning: profile default in ${home.userFile}: "profile" has no effect there`,
-    `warning: ${project} may set output and color only; ignored: profiles, \\u001b[31m. Set them with \`bne config set\` or \`bne profile set\`.`,
+    `warning: ${project} may set output and color only; ignored: profiles, \\u001b[31m, a, b, c. Set them with \`bne config set\` or \`bne profile set\`.`,
     "",
   ]);
   expect((await bne(home, ["config", "get", "deadline", "--quiet"])).stderr).toBe("");
