@@ -217,6 +217,7 @@ test("a wrong command line is 2, with what was meant", async () => {
     [["get", "zipper", "passthrough", "--output", "protobuf"], "--output protobuf is for one engine"],
     [["--quiet"], "No command is given"],
     [["wait", "zipper", "--for", "condition=active"], "Did you mean --for active?"],
+    [["wait", "zipper", "--for", "x".repeat(101)], `the status "${"x".repeat(100)}"\n`],
     [["list", "--jq", "engines"], "Did you mean .engines?"],
     [["config", "set", "timeout", "3s"], "Did you mean deadline?"],
     [["help", "tag"], "Did you mean bne help tags?"],

@@ -78,3 +78,8 @@ test("latencies are drawn from the distribution that they name, and never negati
   expect(mean({ exponential: 50 }) / 50).toBeCloseTo(1, 1);
   expect(mean({ normal: [100, 5] }) / 100).toBeCloseTo(1, 2);
 });
+
+test("a seed gives the numbers of mulberry32, so that faults of a run come again in a later version", () => {
+  const { random } = makeFaults([], 1);
+  expect([random(), random()]).toEqual([0.6270739405881613, 0.002735721180215478]);
+});
