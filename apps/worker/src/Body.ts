@@ -7,11 +7,12 @@ export const maxBodyBytesPerUser = 6 * 1024 * 1024;
 /** Longest body that is read as a whole, and may be stored. Longer ones are streamed, and stored nowhere. */
 export const maxBufferedBytes = 4 * 1024 * 1024;
 /** Shorter bodies are not counted: the buffers of the connection take them. */
-export const minCountedBytes = 64 * 1024;
+const minCountedBytes = 64 * 1024;
 /** Bytes count as released after this time, in milliseconds, since the runtime may end a request silently. */
 const maxHeldMs = 600_000;
 
-/** The bytes of one body, held by whoever reads, stores or sends it. */
+export type Bytes = Uint8Array<ArrayBuffer>;
+
 export interface Lease {
   /** False: so many more bytes are beyond the share of the user, or beyond the whole. */
   readonly grow: (bytes: number) => boolean;
@@ -20,79 +21,72 @@ export interface Lease {
   readonly release: () => void;
 }
 
-export class BodyBudget {
-  readonly #byUser = new Map<string, number>();
+export type BodyBudget = ReturnType<typeof createBodyBudget>;
+
+export const createBodyBudget = (now: () => number) => {
+  const byUser = new Map<string, number>();
   /** The end of each lease, by the moment from which it counts as released. */
-  readonly #ends = new Map<() => void, number>();
-  readonly #now: () => number;
-  #bytes = 0;
-
-  constructor(now: () => number) {
-    this.#now = now;
-  }
-
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  lease(user: string): Lease {
+  const ends = new Map<() => void, number>();
+  let total = 0;
+  const add = (user: string, bytes: number): void => {
+    total += bytes;
+    const ofUser = (byUser.get(user) ?? 0) + bytes;
+    if (ofUser > 0) byUser.set(user, ofUser);
+    else byUser.delete(user);
+  };
+  const lease = (user: string): Lease => {
     let held = 0;
     let holders = 1;
     const end = (): void => {
-      this.#ends.delete(end);
-      this.#add(user, -held);
+      ends.delete(end);
+      add(user, -held);
       held = 0;
       holders = 0;
     };
-    this.#ends.set(end, this.#now() + maxHeldMs);
+    ends.set(end, now() + maxHeldMs);
     return {
       grow: (bytes) => {
-        for (const [endOther, untilMs] of this.#ends) {
-          if (this.#now() < untilMs) break;
+        for (const [endOther, untilMs] of ends) {
+          if (now() < untilMs) break;
           endOther();
         }
-        const ofUser = (this.#byUser.get(user) ?? 0) + bytes;
-        if (ofUser > maxBodyBytesPerUser || this.#bytes + bytes > maxBodyBytesUnderWay) return false;
-        this.#add(user, bytes);
+        const ofUser = (byUser.get(user) ?? 0) + bytes;
+        if (ofUser > maxBodyBytesPerUser || total + bytes > maxBodyBytesUnderWay) return false;
+        add(user, bytes);
         held += bytes;
         return true;
       },
       hold: () => holders > 0 && ++holders > 0,
       release: () => {
-        holders -= 1;
-        if (holders === 0) end();
+        if (--holders === 0) end();
       },
     };
-  }
+  };
+  return { lease, bytes: (): number => total };
+};
 
-  #add(user: string, bytes: number): void {
-    this.#bytes += bytes;
-    const ofUser = (this.#byUser.get(user) ?? 0) + bytes;
-    if (ofUser > 0) this.#byUser.set(user, ofUser);
-    else this.#byUser.delete(user);
-  }
+/** A body as a whole, or as a stream, which `ended` says the end of. */
+export interface Body {
+  readonly bytes: Bytes;
+  readonly stream?: ReadableStream<Bytes>;
+  readonly ended?: Promise<void>;
 }
-
-/** A body that was read as a whole, or one that is streamed; `ended` resolves when the client has taken it or is gone. */
-export type Body =
-  | { readonly bytes: Uint8Array<ArrayBuffer> }
-  | { readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>; readonly ended: Promise<void> };
 
 export const emptyBody: Body = { bytes: new Uint8Array() };
 
 /** Reads a body as far as its length and the lease allow. Rejects where it breaks off before that. */
 export const readBody = async (
-  body: ReadableStream<Uint8Array<ArrayBuffer>> | null,
+  body: ReadableStream<Bytes> | null,
   lease: Lease,
   maxBytes = maxBufferedBytes,
 ): Promise<Body> => {
   if (body === null) return emptyBody;
   const reader = body.getReader();
-  const chunks: Array<Uint8Array<ArrayBuffer>> = [];
+  const chunks: Array<Bytes> = [];
   let length = 0;
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) return { bytes: joined(chunks, length) };
+    if (done) return { bytes: joined(chunks) };
     chunks.push(value);
     length += value.byteLength;
     if (length > maxBytes || !lease.grow(value.byteLength)) {
@@ -102,8 +96,8 @@ export const readBody = async (
   }
 };
 
-const joined = (chunks: ReadonlyArray<Uint8Array>, length: number): Uint8Array<ArrayBuffer> => {
-  const bytes = new Uint8Array(length);
+export const joined = (chunks: ReadonlyArray<Bytes>): Bytes => {
+  const bytes = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.byteLength, 0));
   let at = 0;
   for (const chunk of chunks) {
     bytes.set(chunk, at);
@@ -113,11 +107,7 @@ const joined = (chunks: ReadonlyArray<Uint8Array>, length: number): Uint8Array<A
 };
 
 /** A body that is read as the client takes it: what was read of it, and then the rest. */
-export const streamBody = (
-  body: ReadableStream<Uint8Array<ArrayBuffer>>,
-  lease: Lease,
-  chunks: ReadonlyArray<Uint8Array<ArrayBuffer>> = [],
-): Body => {
+export const streamBody = (body: ReadableStream<Bytes>, lease: Lease, chunks: ReadonlyArray<Bytes> = []): Body => {
   const { readable, writable } = new IdentityTransformStream();
   lease.hold();
   const pump = async (): Promise<void> => {
@@ -134,27 +124,17 @@ export const streamBody = (
       lease.release();
     }
   };
-  return { stream: readable, ended: pump() };
+  return { bytes: emptyBody.bytes, stream: readable, ended: pump() };
 };
 
 /** A stream without a queue of its own. */
-declare const IdentityTransformStream: new () => {
-  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
-  readonly writable: WritableStream<Uint8Array>;
-};
-
+declare const IdentityTransformStream: new () => TransformStream<Uint8Array, Bytes>;
 /** A stream of a known length: the runtime announces it in Content-Length. */
-declare const FixedLengthStream: new (length: number) => {
-  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
-  readonly writable: WritableStream<Uint8Array>;
-};
+declare const FixedLengthStream: new (length: number) => TransformStream<Uint8Array, Bytes>;
 
-/**
- * The bytes as a body, counted until the client has taken them; once for all clients that take the same bytes. Undefined: they are
- * beyond the share of the user.
- */
+/** The bytes as a body, counted until the client took them, once for all who take the same. Undefined: beyond the user's share. */
 export const sendBytes = (
-  answer: { readonly bytes: Uint8Array<ArrayBuffer>; lease?: Lease | undefined },
+  answer: { readonly bytes: Bytes; lease?: Lease | undefined },
   budget: BodyBudget,
   user: string,
 ): { readonly body: BodyInit; readonly work?: Promise<void> } | undefined => {
@@ -170,22 +150,16 @@ export const sendBytes = (
     answer.lease = lease;
   }
   const { readable, writable } = new FixedLengthStream(bytes.byteLength);
-  return { body: readable, work: write(bytes, writable, lease) };
+  return { body: readable, work: write(bytes, writable.getWriter(), lease) };
 };
 
-const write = async (
-  bytes: Uint8Array<ArrayBuffer>,
-  writable: WritableStream<Uint8Array>,
-  lease: Lease,
-): Promise<void> => {
-  const writer = writable.getWriter();
+const write = async (bytes: Bytes, writer: WritableStreamDefaultWriter<Uint8Array>, lease: Lease): Promise<void> => {
   try {
     for (let at = 0; at < bytes.byteLength; at += minCountedBytes) {
       await writer.write(bytes.subarray(at, at + minCountedBytes));
     }
     await writer.close();
   } catch {
-    // The client is gone.
   } finally {
     lease.release();
   }

@@ -8,7 +8,7 @@ test("nothing has to be said; the upstream is then the documented address", () =
   expect(parseConfig({}).upstreamUrl).toBe("https://api.bytenite.com/v1/dev");
   expect(parseConfig(upstream)).toEqual({
     upstreamUrl: "https://api.example/v1/dev",
-    deployment: expect.stringMatching(/^[0-9a-f]{16}$/) as string,
+    deployment: "https-api.example-v1-dev",
     lifetimes: {
       list: { freshMs: 10_000, staleWhileRevalidateMs: 30_000, staleIfErrorMs: 600_000, browserMs: 10_000 },
       get: { freshMs: 60_000, staleWhileRevalidateMs: 120_000, staleIfErrorMs: 600_000, browserMs: 60_000 },

@@ -6,7 +6,7 @@ import { decryptEntry, encryptEntry, type Entry } from "./Entry.ts";
 const identities = new Identities();
 const seal = (key: string, entry: Entry, { key: secret }: Identity) => encryptEntry(key, entry, secret);
 const open = (key: string, bytes: ArrayBuffer, identity: Identity) =>
-  decryptEntry(key, bytes, identity, identity.digest);
+  decryptEntry(key, bytes, identity.key, identity.digest);
 
 test("a sealed entry opens for its token and its key, as it was", async () => {
   const identity = await identities.of("alice");
@@ -67,6 +67,6 @@ test("a server secret changes digest and key, and the previous one still opens w
   const encrypted = await seal("key", entry, before);
   expect(await open("key", encrypted.slice().buffer, after)).toBeUndefined();
   const { previous } = after;
-  const opened = previous && (await decryptEntry("key", encrypted.buffer, previous, before.digest));
+  const opened = previous && (await decryptEntry("key", encrypted.buffer, previous.key, before.digest));
   expect(opened).toEqual(entry);
 });

@@ -1,37 +1,43 @@
 // The whole flow: parse, identify, look up, decide, fetch, store, answer.
-import { requestIdFrom } from "@bytenite-engines/core/wire";
-import { cacheStatus, errorStatuses, evaluate, timeToLive, type CacheOutcome } from "@bytenite-engines/http-cache";
-import { adminPrefix, answerAdmin } from "./Admin.ts";
-import { userOf } from "./Admission.ts";
-import { decide, forwardedFields, look, usableNow, type CacheDecision, type Found } from "./Decision.ts";
-import { hasForm, inForm, type Entry } from "./Entry.ts";
-import { exchange, fetchShared, revalidate, unconditional, write } from "./Exchange.ts";
-import { errorTypes, nothingStored, unavailable } from "./Failure.ts";
-import type { Isolate } from "./Isolate.ts";
-import { isLogged, logLine } from "./Log.ts";
-import type { Fetched, RequestOutcome, Result } from "./Outcome.ts";
+import { basePath, mediaTypeOf, requestIdFrom, schemaDigestHeader, type Format } from "@bytenite-engines/core/wire";
 import {
+  cacheStatus,
+  endToEnd,
+  errorStatuses,
+  evaluate,
+  isUnsafe,
+  parseContentRange,
+  timeToLive,
+  varyNames,
+  withDate,
+} from "@bytenite-engines/http-cache";
+import type { CacheEntry, CacheOutcome, Freshness } from "@bytenite-engines/http-cache";
+import { adminPrefix, answerAdmin } from "./Admin.ts";
+import type { Config } from "./Config.ts";
+import { decide, forwardedFields, look, usableNow, type Plan, type Reader } from "./Decision.ts";
+import { asDecoded, clientFields, fieldIn, formatIn, formOf, hasForm, hasValidator, strongEtag } from "./Entry.ts";
+import type { Answer, Entry, OwnFields } from "./Entry.ts";
+import { ownersOf, type Identity } from "./Identity.ts";
+import type { Exchanged, Fetched, Isolate } from "./Isolate.ts";
+import { isLogged, logError, logLine, type Received, type RequestOutcome, type Result } from "./Log.ts";
+import {
+  otherRoute,
   parseRequest,
   proxyName,
+  proxyStatus,
+  refusal,
   refuse,
+  routeOf,
   targetOf,
   tooLong,
   tooLongHeader,
-  type ParsedRequest,
-  type ErrorResponse,
+  withHop,
 } from "./Request.ts";
-import { allowOrigin, respond, respondFromMemory, respondOptions, type Recipient } from "./Response.ts";
-import type { RequestContext } from "./Runtime.ts";
-import { outages } from "./Upstream.ts";
-
-/** A received request. Its fields are read once, since getters of `Request` are slow. */
-interface Received {
-  readonly request: Request;
-  readonly method: string;
-  readonly headers: Headers;
-  readonly target: string;
-  readonly startedAtMs: number;
-}
+import type { ErrorResponse, ParsedRequest, Route } from "./Request.ts";
+import { allowOrigin, respond, respondFromMemory, respondOptions, type RequestContext } from "./Response.ts";
+import { cacheKey, nobody } from "./Store.ts";
+import { namesOf } from "./Transcoding.ts";
+import { errorTypes, isOutage, unavailable, type UpstreamAnswer, type UpstreamRequest } from "./Upstream.ts";
 
 /** Answers any request; synchronously on a hit in memory. */
 export const handle = (request: Request, isolate: Isolate, context: RequestContext): Response | Promise<Response> => {
@@ -45,49 +51,35 @@ export const handle = (request: Request, isolate: Isolate, context: RequestConte
     : finish(outcome, received, isolate);
 };
 
-const answer = (
-  { request, method, headers, target }: Received,
-  isolate: Isolate,
-  context: RequestContext,
-): RequestOutcome | Promise<RequestOutcome> => {
+const answer = ({ request, method, headers, target }: Received, isolate: Isolate, context: RequestContext) => {
   const { allowedOrigins, forwardedPaths } = isolate.config;
+  const notAsked = { result: "refused", bytes: 0 } as const;
   if (method === "OPTIONS") {
-    const response = respondOptions(headers, allowedOrigins, forwardedPaths.length > 0);
-    return { response, result: "refused", bytes: 0 };
+    return { ...notAsked, response: respondOptions(headers, allowedOrigins, forwardedPaths.length > 0) };
   }
   const parsed = parseRequest(method, headers, target, isolate.config);
-  if ("status" in parsed) {
-    return { response: refuse(parsed, headers.get("accept"), method !== "HEAD"), result: "refused", bytes: 0 };
-  }
-  return fromMemory(parsed, isolate, context) ?? fromCache(parsed, request, isolate, context);
+  if ("status" in parsed) return { ...notAsked, response: refuse(parsed, headers.get("accept"), method !== "HEAD") };
+  return fromMemory(parsed, isolate, context) ?? fromCache(parsed, request.body, isolate, context);
 };
 
 /** Adds headers that do not depend on the cache; logs and counts the response. */
-const finish = (
-  outcome: RequestOutcome,
-  { request, method, headers, target, startedAtMs }: Received,
-  { config, metrics, analytics, now }: Isolate,
-): Response => {
+const finish = (outcome: RequestOutcome, received: Received, isolate: Isolate): Response => {
+  const { config, metrics, analytics, now } = isolate;
+  const { method, headers, startedAtMs } = received;
   const { response, result, upstream } = outcome;
   const { status } = response;
   const durationMs = now() - startedAtMs;
   if (upstream !== undefined && upstream.attempts > 0) {
     response.headers.append("server-timing", `upstream;dur=${upstream.durationMs}`);
   }
-  if (config.allowedOrigins.length > 0 && method !== "OPTIONS") {
-    allowOrigin(response.headers, headers.get("origin"), config.allowedOrigins);
-  }
+  if (method !== "OPTIONS") allowOrigin(response.headers, headers, config.allowedOrigins);
   metrics.observe(outcome, method, status, durationMs);
   const isInLog = isLogged(config.logLevel, result, status);
   const given = headers.get("x-request-id");
   // Hits that are not logged get no id of their own.
   const requestId = outcome.requestId ?? (given !== null || isInLog ? requestIdFrom(given) : undefined);
   if (requestId !== undefined) response.headers.set("x-request-id", requestId);
-  if (isInLog) {
-    const { colo } = (request as { readonly cf?: { readonly colo?: string } }).cf ?? {};
-    const endedAtMs = startedAtMs + durationMs;
-    console.log(logLine({ method, headers, target, outcome, requestId, colo, endedAtMs, durationMs }));
-  }
+  if (isInLog) console.log(logLine(received, outcome, requestId, durationMs));
   analytics?.writeDataPoint({
     indexes: [outcome.route?.endpoint ?? "none"],
     blobs: [result, `${status}`, response.headers.get("content-type") ?? "", upstream?.problem ?? ""],
@@ -101,113 +93,93 @@ const isHit = ({ control, route }: ParsedRequest, { freshness }: Entry, nowMs: n
 
 /** A hit in memory, the most frequent case: synchronous, at half the cost of the whole flow. Undefined on a miss. */
 const fromMemory = (request: ParsedRequest, isolate: Isolate, context: RequestContext): RequestOutcome | undefined => {
-  const { token, route, representation } = request;
-  const { store, budget } = isolate;
-  if (token === undefined || route.endpoint === "other") return undefined;
-  const identity = isolate.identities.recall(token);
+  const { token, route, representation, control } = request;
+  const { store, budget, identities } = isolate;
+  if (token === undefined || route.endpoint === "other" || control.noTransform) return undefined;
+  const identity = identities.recall(token);
   const nowMs = isolate.now();
-  if (identity === undefined || identity.expiresAtMs <= nowMs || store.areNotesDue(identity, nowMs)) return undefined;
-  const entry = store.recall(identity.digest, route, representation.format, nowMs);
+  if (identity === undefined || identity.expiresAtMs <= nowMs || store.areNotesDue(identity)) return undefined;
+  const latest = store.recall(identity.digest, route);
+  const entry = latest && formOf(latest, representation.format);
   if (entry === undefined || !isHit(request, entry, nowMs)) return undefined;
   const response = respondFromMemory(entry, nowMs, { request, user: identity.digest, budget, context });
   return { response, result: "hit", route, bytes: entry.bytes.byteLength };
 };
 
-const fromCache = async (
-  request: ParsedRequest,
-  { body }: Request,
-  isolate: Isolate,
-  context: RequestContext,
-): Promise<RequestOutcome> => {
+const fromCache = async (request: ParsedRequest, body: Request["body"], isolate: Isolate, context: RequestContext) => {
   const { route, headers, method, token, control } = request;
-  const { now, admission, budget } = isolate;
-  const isKnown = (): boolean => {
-    const identity = token === undefined ? undefined : isolate.identities.recall(token);
-    return identity !== undefined && admission.knows(identity.digest);
-  };
-  const looked =
-    token === undefined || isKnown()
-      ? await look(request, isolate, context)
-      : await admission.lookUp(token, isKnown, () => look(request, isolate, context));
-  if (looked === undefined) {
+  const { now, admission, identities, store } = isolate;
+  const isKnown = (): boolean => token === undefined || admission.knows(identities.recall(token)?.digest);
+  const lookedUp = (): Promise<Reader> => look(request, isolate, context);
+  const reader = isKnown() ? await lookedUp() : await admission.lookUp(token ?? "", isKnown, lookedUp);
+  if (reader === undefined) {
     return refused(request, unavailable({ problem: "crowded" }));
   }
-  const { reader, found } = looked;
-  const { cache, asRead, identity, owner } = reader;
-  const recipient: Recipient = { request, user: userOf(reader.applicant), budget, context };
-  const serve = ({ entry }: Found, result: Result, outcome: CacheOutcome): RequestOutcome => {
-    const response = respond(entry, now(), outcome, recipient);
-    return { response, result, route, bytes: entry.bytes.byteLength };
-  };
-  /** A stale response in place of a failure; `fetched` is the failed exchange, undefined if none was tried. */
-  const serveStale = (stale: Found, outcome: CacheOutcome, fetched?: Fetched): RequestOutcome => {
-    const failed = fetched === undefined || "failure" in fetched ? undefined : fetched;
-    void failed?.answer.stream?.cancel();
-    const forwarded = failed === undefined ? {} : { forwardStatus: failed.status };
-    const ttlMs = timeToLive(stale.source.freshness, now());
-    const served = serve(stale, "stale-if-error", { ...outcome, ...forwarded, ttlMs, detail: "stale-if-error" });
-    if (fetched !== undefined && "failure" in fetched) {
-      const error = errorTypes[fetched.failure.problem];
-      served.response.headers.append("proxy-status", `${proxyName}; error=${error}`);
-    }
-    return served;
-  };
-  const [first] = found;
-  if (first !== undefined && isHit(request, first.source, now())) {
-    return serve(first, "hit", { hit: true, ttlMs: timeToLive(first.source.freshness, now()) });
+  const [first] = reader.found;
+  if (first !== undefined && isHit(request, first, now())) {
+    return serve(reader, first, "hit", { hit: true, ttlMs: timeToLive(first.freshness, now()) });
   }
-  const { decision, chosen } = decide(reader, found, now());
-  const { action } = decision;
-  const orStale = chosen !== undefined && cache.staleIfError(asRead, chosen.source, undefined, now()) !== undefined;
-  const plan: CacheDecision = {
-    ...reader,
-    applicant: { ...reader.applicant, orStale: orStale || action === "stale" },
-    selected: chosen?.source,
-    validated: action === "forward" ? undefined : chosen?.source,
-    send: "send" in decision ? decision.send : new Headers(),
-    requestId: requestIdFrom(headers.get("x-request-id")),
-  };
-  if (action === "unsatisfiable") return refused(request, nothingStored, decision.outcome);
-  if (chosen !== undefined && (action === "fresh" || action === "stale")) {
+  const plan = decide(reader);
+  const { decision, selected, applicant, requestId } = plan;
+  const { action, outcome: decided } = decision;
+  if (action === "unsatisfiable") return refused(request, nothingStored, decided);
+  if (action === "fresh" || action === "stale") {
     if (action === "stale" && decision.revalidate) context.waitUntil(revalidate(plan));
-    return serve(chosen, action === "fresh" ? "hit" : "stale", decision.outcome);
+    return serve(reader, decision.entry, action === "fresh" ? "hit" : "stale", decided);
   }
   if ([...forwardedFields, "connection"].some((name) => tooLong(headers.get(name)))) {
     return refused(request, tooLongHeader);
   }
   const isRead = method === "GET" || method === "HEAD";
-  const outcome: CacheOutcome = owner === undefined && isRead ? { forward: "bypass" } : decision.outcome;
-  const isBackedOff = orStale && outcome.forward === "stale" && route.endpoint !== "other";
-  if (isBackedOff && admission.isFailing(plan.applicant)) {
+  const outcome: CacheOutcome = reader.owner === undefined && isRead ? { forward: "bypass" } : decided;
+  const stale = applicant.orStale ? selected : undefined;
+  const isValidation = outcome.forward === "stale" && route.endpoint !== "other";
+  if (stale !== undefined && isValidation && admission.isFailing(applicant)) {
     // One request per object validates in the background, so that not every request waits for a timeout.
     context.waitUntil(revalidate(plan));
-    return serveStale(chosen, outcome);
+    return serveStale(reader, stale, outcome);
   }
   const joins = outcome.forward !== "request" && !control.noCache && control.maxAge !== 0;
-  const { fetched, collapsed } = isRead
-    ? await fetchShared(plan, joins)
-    : { fetched: await write(plan, body), collapsed: false };
+  const fetched = isRead ? await fetchShared(plan, joins) : await write(plan, body);
+  const { collapsed = false } = fetched;
   const cacheOutcome = { ...outcome, collapsed };
-  const details = { requestId: plan.requestId, upstream: collapsed ? undefined : upstreamIn(fetched) };
-  const failed = "failure" in fetched ? outages.has(fetched.failure.problem) : errorStatuses.has(fetched.status);
-  if (failed && orStale && usableNow(chosen, identity, isolate).length > 0) {
-    return { ...serveStale(chosen, cacheOutcome, fetched), ...details };
+  const details = { requestId, upstream: collapsed ? undefined : upstreamIn(fetched) };
+  const failed = "problem" in fetched ? isOutage(fetched.problem) : errorStatuses.has(fetched.status);
+  if (failed && stale !== undefined && usableNow(stale, reader.identity, isolate) !== undefined) {
+    return { ...serveStale(reader, stale, cacheOutcome, fetched), ...details };
   }
-  const exact = "failure" in fetched ? fetched : await inAskedForm(plan, fetched);
-  if ("failure" in exact) return { ...refused(request, unavailable(exact.failure), cacheOutcome), ...details };
+  const exact = "problem" in fetched ? fetched : await inAskedForm(plan, fetched);
+  if ("problem" in exact) return { ...refused(request, unavailable(exact), cacheOutcome), ...details };
   const { answer, entry, status } = exact;
-  const isStored = exact.stored && entry !== undefined && isolate.store.holds(route, entry);
-  const response = respond(
-    answer,
-    now(),
-    {
-      ...cacheOutcome,
-      ...(status === answer.status ? {} : { forwardStatus: status }),
-      ...(isStored ? { stored: true, ttlMs: timeToLive(entry.freshness, now()) } : {}),
-    },
-    recipient,
-  );
+  const isStored = exact.stored && entry !== undefined && store.holds(route, entry);
+  const full: CacheOutcome = {
+    ...cacheOutcome,
+    ...(status !== answer.status && { forwardStatus: status }),
+    ...(isStored && { stored: true, ttlMs: timeToLive(entry.freshness, now()) }),
+  };
+  const response = respond(answer, now(), full, reader);
   return { response, result: resultOf(cacheOutcome), route, bytes: answer.bytes.byteLength, ...details };
+};
+
+const serve = (reader: Reader, entry: Entry, result: Result, outcome: CacheOutcome): RequestOutcome => {
+  const { route, representation } = reader.request;
+  const served = formOf(entry, representation.format) ?? entry;
+  const response = respond(served, reader.isolate.now(), outcome, reader);
+  return { response, result, route, bytes: served.bytes.byteLength };
+};
+
+/** A stale response in place of a failure; `failed` is the exchange, undefined if none was tried. */
+const serveStale = (reader: Reader, stale: Entry, outcome: CacheOutcome, failed?: Fetched): RequestOutcome => {
+  const ttlMs = timeToLive(stale.freshness, reader.isolate.now());
+  const detailed: CacheOutcome = { ...outcome, ttlMs, detail: "stale-if-error" };
+  if (failed === undefined) return serve(reader, stale, "stale-if-error", detailed);
+  if ("problem" in failed) {
+    const served = serve(reader, stale, "stale-if-error", detailed);
+    served.response.headers.append("proxy-status", proxyStatus(errorTypes[failed.problem])["proxy-status"]);
+    return served;
+  }
+  void failed.answer.stream?.cancel();
+  return serve(reader, stale, "stale-if-error", { ...detailed, forwardStatus: failed.status });
 };
 
 /** The result of a request that was answered from upstream, or refused, by its Cache-Status. */
@@ -219,25 +191,361 @@ const resultOf = ({ collapsed, forward }: CacheOutcome = {}): Result => {
 };
 
 /** A response in the form of the request; where it cannot be transcoded, that form is fetched. */
-const inAskedForm = async (plan: CacheDecision, fetched: Exclude<Fetched, { failure: unknown }>): Promise<Fetched> => {
+const inAskedForm = async (plan: Plan, fetched: Exchanged): Promise<Fetched> => {
   const { answer, entry } = fetched;
   const { route, representation } = plan.request;
   if (entry === undefined || hasForm(answer, representation.format)) return fetched;
-  const made = await inForm(entry, representation.format);
-  if (made === undefined) return exchange(unconditional(plan));
-  plan.isolate.store.recount(route, entry);
-  return { ...fetched, answer: made };
+  const made = await plan.isolate.store.asForm(route, entry, representation.format);
+  return made === undefined ? exchange(unconditional(plan)) : { ...fetched, answer: made };
 };
 
 const upstreamIn = (fetched: Fetched): RequestOutcome["upstream"] => {
-  const { attempts, durationMs } = "failure" in fetched ? fetched.failure : fetched;
-  const ended = "failure" in fetched ? { problem: fetched.failure.problem } : { status: fetched.status };
+  const { attempts, durationMs } = fetched;
+  const ended = "problem" in fetched ? { problem: fetched.problem } : { status: fetched.status };
   return { ...ended, attempts, durationMs };
 };
 
-const refused = (request: ParsedRequest, refusal: ErrorResponse, outcome?: CacheOutcome): RequestOutcome => {
+const nothingStored = refusal(504, "DEADLINE_EXCEEDED", "no stored response satisfies only-if-cached");
+
+const refused = (request: ParsedRequest, reason: ErrorResponse, outcome?: CacheOutcome): RequestOutcome => {
   const { method, headers, route } = request;
-  const response = refuse(refusal, headers.get("accept"), method !== "HEAD");
+  const response = refuse(reason, headers.get("accept"), method !== "HEAD");
   if (outcome !== undefined) response.headers.append("cache-status", cacheStatus(proxyName, outcome));
   return { response, result: resultOf(outcome), route, bytes: 0 };
+};
+
+/** Forwarded headers that are not in the cache key of an endpoint. */
+const notInKey =
+  /^(?:baggage|cache-control|cdn-loop|pragma|traceparent|tracestate|user-agent|via|x-d1-bookmark|x-forwarded-for|x-request-id)$/;
+
+/** Request headers that are never forwarded: credentials that are not in the key, addresses, and what the runtime sets. */
+const notForwarded =
+  /^(?:cookie|host|forwarded|x-forwarded-.*|x-real-ip|true-client-ip|cf-.*|accept-encoding|content-length)$/;
+
+// Lets caches between here and the upstream serve fresh responses. Without these fields the runtime sends `no-cache`, because its own
+// cache is switched off. "0" has no meaning in Pragma.
+const anyFresh = "max-stale=0";
+const noPragma = "0";
+
+const fieldsFor = ({ request, send, validated, requestId, isolate }: Plan): Headers => {
+  const { method, headers, route, control, representation } = request;
+  const fields = new Headers([...send].filter(([name]) => !notForwarded.test(name)));
+  if (route.endpoint !== "other") {
+    fields.set("accept", mediaTypeOf(validated?.askedFormat ?? representation.format));
+    fields.set("cache-control", control.noStore ? "no-store" : control.noCache ? "no-cache" : anyFresh);
+  } else if (!fields.has("cache-control")) {
+    fields.set("cache-control", anyFresh);
+  }
+  if (!fields.has("pragma")) fields.set("pragma", noPragma);
+  // "GET is the only method for which range handling is defined" (RFC 9110, 14.2).
+  if (method === "HEAD") fields.delete("range");
+  const address = headers.get("cf-connecting-ip");
+  if (address !== null) fields.set("x-forwarded-for", address);
+  // Kept even if Connection lists them: they detect loops.
+  for (const [name, value] of withHop(headers, isolate.config.deployment)) fields.set(name, value);
+  fields.set("x-request-id", requestId);
+  return fields;
+};
+
+/** How many failed exchanges of others a request waits for before it sends its own. */
+const maxFollowed = 2;
+
+/** The response, perhaps of another request's exchange. Never rejects. */
+const fetchShared = async (plan: Plan, joins: boolean): Promise<Fetched> => {
+  const { request, owner, isolate } = plan;
+  const { route, control } = request;
+  const { flights, store, now } = isolate;
+  const format = formatAsked(plan);
+  const key = cacheKey(owner ?? nobody, route, format);
+  const isAlone = owner === undefined || route.endpoint === "other" || control.noStore;
+  if (isAlone || store.uncacheable(owner, route) !== undefined) return exchange(plan);
+  for (let left = joins ? maxFollowed : 0; left > 0; left--) {
+    // Looked up and joined without an `await` between: after a failed exchange one waiting request starts the next, the others join it.
+    const joined = flights.follow(key, owner);
+    const followed = joined && (await joined);
+    if (followed === undefined) break;
+    const isFailure = "problem" in followed;
+    if (!isFailure && !followed.shared) return exchange(plan);
+    if (!isFailure || left === 1) return { ...followed, collapsed: true };
+  }
+  // Another request's exchange may have ended between our look into the store and now.
+  const late = joins ? store.recall(owner, route) : undefined;
+  if (late !== undefined && hasForm(late, format) && isHit(request, late, now())) {
+    const known = { entry: late, status: late.status, stored: true, shared: true, attempts: 0, durationMs: 0 };
+    return { ...known, answer: late, collapsed: true };
+  }
+  return flights.lead(key, owner, () => exchange(plan));
+};
+
+/** Validates an entry in the background, unless that is already running or the resource is backing off. */
+const revalidate = async (plan: Plan): Promise<void> => {
+  const { owner, request, isolate, applicant } = plan;
+  if (owner === undefined) return;
+  const { admission, flights } = isolate;
+  const key = cacheKey(owner, request.route, formatAsked(plan));
+  if (admission.isBackingOff(applicant) || flights.has(key, owner)) return;
+  const fetched = await flights.lead(key, owner, () => exchange(plan));
+  // 429 and an undecodable 200 also leave the stale entry unchanged.
+  const isInVain = "problem" in fetched ? fetched.attempts > 0 : !fetched.stored;
+  if (isInVain && !admission.isBackingOff(applicant)) admission.backOff(applicant, admission.isFailing(applicant));
+};
+
+const formatAsked = ({ validated, request }: Plan): Format => validated?.askedFormat ?? request.representation.format;
+
+/** Sends the request upstream and updates the store. Continues when the client disconnects, since others may wait for it. */
+const exchange = (plan: Plan): Promise<Fetched> => {
+  const work = exchangeOnce(plan).catch((error: unknown): Fetched => {
+    logError("an exchange failed unexpectedly", error);
+    return { problem: "unreachable", attempts: 1, durationMs: 0 };
+  });
+  plan.context.waitUntil(work);
+  return work;
+};
+
+/** The plan without conditions of ours: the whole answer is wanted. */
+const unconditional = (plan: Plan): Plan => {
+  const send = new Headers(plan.send);
+  for (const name of ["if-none-match", "if-modified-since"]) send.delete(name);
+  return { ...plan, send, validated: undefined };
+};
+
+const exchangeOnce = async (plan: Plan): Promise<Fetched> => {
+  const { request, identity, validated, selected, cache, asRead, isolate, context } = plan;
+  const { store, upstream } = isolate;
+  const result = await upstream.send(requestOf(plan, null));
+  if ("problem" in result) return result;
+  try {
+    const isHead = asRead.method === "HEAD" && result.status === 200;
+    const updatable = isHead ? selected : result.status === 304 ? validated : undefined;
+    const updated = updatable && cache.update(updatable, asRead, result, result);
+    if (updatable === undefined || updated === undefined) return await received(plan, result);
+    if (updated.action === "updated") {
+      const entry = entryFrom(plan, updated.entry, updatable, result);
+      const stored = keep(plan, entry, result);
+      if (!isHead) return exchanged(entry, entry, result, stored);
+    } else if (isHead || updated.action === "remove") {
+      context.waitUntil(store.remove(identity, request.route, result.asked));
+    }
+    if (isHead) return await received(plan, result);
+    if (updated.action === "remove") {
+      const client = fieldsOf(plan, updatable.status, updated.response.headers, result);
+      return exchanged({ ...updatable, client }, undefined, result, false);
+    }
+  } finally {
+    result.lease.release();
+  }
+  // A 304 that is about another representation.
+  return exchangeOnce(unconditional(plan));
+};
+
+const requestOf = (plan: Plan, body: ReadableStream | null): UpstreamRequest => {
+  const { request, cache, asRead, owner, context, applicant, isolate } = plan;
+  const isEndpoint = request.route.endpoint !== "other";
+  const times = { requestTimeMs: isolate.now(), responseTimeMs: isolate.now() };
+  return {
+    ...applicant,
+    method: isEndpoint ? "GET" : request.method,
+    headers: fieldsFor(plan),
+    body,
+    isEndpoint,
+    waitUntil: (work) => context.waitUntil(work),
+    // What is not stored needs no memory.
+    isBuffered: (status, headers) =>
+      isEndpoint ||
+      (request.method === "POST" && status < 400) ||
+      (owner !== undefined && (status === 206 || cache.store(asRead, { status, headers }, times).stored)),
+  };
+};
+
+/** Limits freshness to the lifetime of the token (`exp`). */
+const within = (freshness: Freshness, expiresAtMs = Number.POSITIVE_INFINITY): Freshness => {
+  const mostMs = Math.max(0, expiresAtMs - freshness.responseTimeMs) + freshness.initialAgeMs;
+  return freshness.lifetimeMs <= mostMs ? freshness : { ...freshness, lifetimeMs: mostMs };
+};
+
+const fieldsOf = (plan: Plan, status: number, headers: Headers, times: UpstreamAnswer, own?: OwnFields) => {
+  const { request, identity, isolate } = plan;
+  const { endpoint } = request.route;
+  const { config } = isolate;
+  if (endpoint !== "other") return clientFields(status, headers, times, { ...own, ...config.lifetimes[endpoint] });
+  const isForOneUser = identity !== undefined && !config.cachesAnonymous;
+  const fields = isForOneUser ? clientFields(status, headers, times) : [...headers];
+  return fields.map(([name, value]) => [name, name === "location" ? locationAtProxy(value, config) : value] as const);
+};
+
+/** The bytes of an entry, and what is known of them. */
+type Known = Answer & Pick<Entry, "names" | "part">;
+
+const entryFrom = (plan: Plan, cached: CacheEntry, answer: Known, times: UpstreamAnswer): Entry => {
+  const { status } = answer;
+  const freshness = within(cached.freshness, plan.identity?.expiresAtMs);
+  const headers = new Headers(cached.headers as Array<[string, string]>);
+  const etag = fieldIn(answer.client, "etag");
+  return {
+    ...answer,
+    ...cached,
+    status,
+    freshness,
+    client: fieldsOf(plan, status, headers, times, { freshness, etag }),
+    // The key of an endpoint contains the fields that its responses vary by.
+    vary: plan.request.route.endpoint === "other" ? cached.vary : [],
+    owner: plan.owner ?? nobody,
+    fetchedAtMs: times.asked.atMs,
+    prepared: undefined,
+    other: undefined,
+  };
+};
+
+/** Stores an entry. False: a later request has changed the object, or a purge lies on the entry. */
+const keep = ({ request, identity, isolate, context }: Plan, entry: Entry, { asked }: UpstreamAnswer): boolean => {
+  const put = isolate.store.put(identity, request, entry, asked);
+  if (put !== undefined) context.waitUntil(put);
+  return put !== undefined;
+};
+
+const exchanged = (
+  answer: Answer,
+  entry: Entry | undefined,
+  { status, attempts, requestTimeMs, responseTimeMs }: UpstreamAnswer,
+  stored: boolean,
+  shared = true,
+): Exchanged => ({ answer, entry, status, stored, shared, attempts, durationMs: responseTimeMs - requestTimeMs });
+
+/** After a 401: drops the stored entries of the token, and lets no request join a running exchange. */
+const revoke = ({ isolate, context }: Plan, identity: Identity): void => {
+  isolate.flights.close(identity.digest);
+  context.waitUntil(isolate.store.revoke(identity, isolate.admission.knows(identity.digest)));
+};
+
+/** Statuses that say nothing about the resource: the stored entry stays. */
+const aboutTheServer: ReadonlySet<number> = new Set([408, 425, 429]);
+
+const received = async (plan: Plan, result: UpstreamAnswer): Promise<Fetched> => {
+  const { request, identity, owner, cache, asRead, isolate, context } = plan;
+  const { store, config, caches } = isolate;
+  const { route } = request;
+  const { endpoint, tag } = route;
+  const isEndpoint = endpoint !== "other";
+  const { status, body, attempts, requestTimeMs, responseTimeMs } = result;
+  if (isEndpoint && (status === 206 || status === 304 || status < 200 || status > 599)) {
+    return { problem: "unusable", attempts, durationMs: responseTimeMs - requestTimeMs };
+  }
+  const headers = withDate(endToEnd(asDecoded(result.headers)), responseTimeMs);
+  const isWhole = body.stream === undefined;
+  const format = isEndpoint ? formatIn(headers) : undefined;
+  const isOwn = isEndpoint && status === 200;
+  const unread = isEndpoint ? [] : null;
+  const digest = headers.get(schemaDigestHeader);
+  const contained = isOwn && isWhole ? namesOf(endpoint, format, body.bytes, digest) : unread;
+  // An undecodable 200, or one in an unrequested coding, is passed on and leaves the stored entry.
+  const isLost = isOwn && (headers.has("content-encoding") || contained === undefined);
+  const isNegative = isEndpoint && status === 404 && config.negativeMs > 0;
+  const isStorable = isEndpoint ? (isOwn && !isLost) || isNegative : request.method === "GET";
+  const part = isEndpoint ? undefined : partIn(status, headers, request.headers);
+  // "A 206 (Partial Content) response MAY be stored as if it were an incomplete 200 (OK) response" (RFC 9111, 3.3).
+  const storable = { status: part === undefined ? status : 200, headers };
+  const rules = isNegative ? caches.negative : cache;
+  const kept = isStorable && isWhole && owner !== undefined ? rules.store(asRead, storable, result) : undefined;
+  const varies = isEndpoint && varyNames(headers).some((name) => notInKey.test(name));
+  const cached = kept?.stored === true && !varies && (isEndpoint || isUseful(kept.entry)) ? kept.entry : undefined;
+  const freshness = cached && within(cached.freshness, identity?.expiresAtMs);
+  const etag = isOwn && isWhole ? await strongEtag(body.bytes, format) : undefined;
+  const answer = answerOf(plan, headers, result, { freshness, etag, isLost });
+  if (cached !== undefined) {
+    const asked = tag === undefined ? [] : [nameIn(tag)];
+    const names = contained ? [...new Set([...contained, ...asked])] : null;
+    const entry = entryFrom(plan, cached, { ...answer, names, part }, result);
+    const stored = keep(plan, entry, result);
+    return exchanged(answer, entry, result, stored);
+  }
+  const removes = isEndpoint
+    ? status < 500 && !aboutTheServer.has(status) && !isLost && !request.control.noStore
+    : status === 404 || status === 410;
+  if (identity !== undefined && status === 401) {
+    revoke(plan, identity);
+  } else if (owner !== undefined && removes) {
+    const reason = kept?.stored === false ? kept.reason : varies ? "vary" : `status ${status}`;
+    const isUncacheable = status < 300 || status === 404;
+    context.waitUntil(store.remove(identity, route, result.asked, isUncacheable ? reason : undefined));
+  }
+  return exchanged(answer, undefined, result, false, isWhole && (status >= 400 || isLost));
+};
+
+const partIn = (status: number, headers: Headers, asked: Headers): Entry["part"] => {
+  const stretch = status === 206 ? parseContentRange(headers.get("content-range")) : undefined;
+  const askedRange = asked.get("range");
+  return stretch === undefined || askedRange === null ? undefined : { ...stretch, askedRange };
+};
+
+/** Whether an entry that is not for an endpoint can be used again: fresh, or after validation. */
+const isUseful = ({ freshness, headers }: CacheEntry): boolean =>
+  freshness.explicit || timeToLive(freshness, freshness.responseTimeMs) > 0 || hasValidator(headers);
+
+const answerOf = (plan: Plan, headers: Headers, result: UpstreamAnswer, own: OwnFields = {}): Answer => {
+  const { status, statusText, body, lease } = result;
+  const { endpoint } = plan.request.route;
+  const format = endpoint === "other" ? undefined : formatIn(headers);
+  const client = fieldsOf(plan, status, headers, result, own);
+  const askedFormat = formatAsked(plan);
+  return { ...body, status, statusText, lease, endpoint, askedFormat, format, client, freshness: own.freshness };
+};
+
+const nameIn = (tag: string): string => tag.split("@", 1)[0] ?? tag;
+
+/** Forwards an unsafe method once, streamed, and invalidates what it changed for this user. */
+const write = async (plan: Plan, body: ReadableStream | null): Promise<Fetched> => {
+  const { request, identity, cache, asRead, isolate, context } = plan;
+  const { store, upstream, config, flights } = isolate;
+  const result = await upstream.send(requestOf(plan, body));
+  // Without a response, or with one of a gateway, the change may have happened.
+  const isLost = "problem" in result ? result.attempts > 0 : result.status >= 500;
+  const ended = "problem" in result ? { status: isLost ? 200 : 500, headers: new Headers() } : result;
+  const { urls, groups } = cache.invalidate(asRead, ended);
+  const holder = config.cachesAnonymous ? undefined : identity;
+  const asked = store.ask();
+  for (const target of urls.flatMap((url) => targetsOf(url, config.upstreamUrl))) {
+    context.waitUntil(store.remove(holder, otherRoute(target), asked));
+  }
+  store.removeGroups(holder?.digest ?? nobody, groups);
+  const isChange = urls.length > 0 || (isLost && isUnsafe(request.method));
+  if (isChange && identity !== undefined && isOfEngines(request.route)) {
+    flights.close(identity.digest);
+    for (const name of namesChanged(request.route, "problem" in result ? undefined : result)) {
+      const scope = { atMs: asked.atMs, hard: !isLost, owners: ownersOf(identity) };
+      context.waitUntil(store.purge(name === null ? scope : { ...scope, name, lists: true }));
+    }
+  }
+  if ("problem" in result) return result;
+  if (result.status === 401 && identity !== undefined) revoke(plan, identity);
+  const headers = withDate(endToEnd(asDecoded(result.headers)), result.responseTimeMs);
+  result.lease.release();
+  return exchanged(answerOf(plan, headers, result), undefined, result, false);
+};
+
+const enginesPath = new RegExp(`^${basePath}/engines(?:/([^/]+))?`);
+
+const isOfEngines = ({ path }: Route): boolean => path === undefined || enginesPath.test(path);
+
+/** Names of the engines that a write changed, by its path or response; null if unknown. */
+const namesChanged = ({ path }: Route, result: UpstreamAnswer | undefined): ReadonlyArray<string | null> => {
+  if (path === undefined) return [null];
+  const tag = enginesPath.exec(path)?.[1];
+  if (tag !== undefined) return [nameIn(tag)];
+  if (result === undefined || result.body.stream !== undefined) return [null];
+  const { headers, body } = result;
+  const names = namesOf("get", formatIn(headers), body.bytes, headers.get(schemaDigestHeader)) ?? [];
+  return names.length === 0 ? [null] : names;
+};
+
+/** Path and query at the proxy of an upstream URL: below the base path, and below the origin. */
+const targetsOf = (url: string, upstreamUrl: string): ReadonlyArray<string> => {
+  if (!URL.canParse(url) || new URL(url).origin !== new URL(upstreamUrl).origin) return [];
+  const below = url.startsWith(`${upstreamUrl}/`) ? [basePath + url.slice(upstreamUrl.length)] : [];
+  return [...below, targetOf(new URL(url).href)];
+};
+
+/** A Location at the upstream as the same one at the proxy, where that offers it. */
+const locationAtProxy = (location: string, { upstreamUrl, forwardedPaths }: Config): string => {
+  const targets = targetsOf(location, upstreamUrl);
+  return targets.find((target) => !("status" in routeOf("GET", target, forwardedPaths))) ?? location;
 };

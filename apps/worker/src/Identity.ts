@@ -1,13 +1,16 @@
 // Identities of users: digests and keys derived from their tokens.
 import { jwtExpiryMs, withoutBearer } from "@bytenite-engines/core/wire";
 
-export interface Identity {
+interface Derived {
   /** Names the stored responses of the user. Never leaves the cache: not in a log, a header or a metric. */
   readonly digest: string;
   /** Encrypts them, so that they cannot be read without the token. */
   readonly key: CryptoKey;
+}
+
+export interface Identity extends Derived {
   /** The same by the previous server secret, during a rotation. */
-  readonly previous: Pick<Identity, "digest" | "key"> | undefined;
+  readonly previous: Derived | undefined;
   /** When the token expires (`exp` of a JWT), in milliseconds since the epoch; infinite when it does not say. */
   readonly expiresAtMs: number;
   /** Of the last 401 in this isolate: its number and its time. Earlier answers are not stored, nor used from the data centre. */
@@ -20,7 +23,6 @@ export interface Identity {
 export const maxIdentities = 4_000;
 /** Characters of remembered tokens, together. */
 const maxTokenCharacters = 4_000_000;
-/** Bits of a digest. */
 const digestBits = 192;
 
 const utf8 = new TextEncoder();
@@ -58,45 +60,39 @@ export class Identities {
       hasEntries: false,
     };
     // Another request may have made it meanwhile.
-    const identity = this.#known.get(token) ?? made;
-    if (identity === made) this.#characters += token.length;
-    this.#known.set(token, identity);
+    const meanwhile = this.#known.get(token);
+    if (meanwhile !== undefined) return meanwhile;
+    this.#known.set(token, made);
+    this.#characters += token.length;
     for (const oldest of this.#known.keys()) {
       if (this.#known.size <= maxIdentities && this.#characters <= maxTokenCharacters) break;
       this.#known.delete(oldest);
       this.#characters -= oldest.length;
     }
-    return identity;
+    return made;
   }
 }
 
-/**
- * A credential: visible ASCII, after a scheme and one space where it has one. Anything else may be read as several texts, or as the
- * same text for several tokens.
- */
+export const ownersOf = (identity: Identity | undefined): ReadonlyArray<string> =>
+  [identity, identity?.previous].flatMap((each) => each?.digest ?? []);
+
+/** Visible ASCII, after a scheme and one space where it has one: anything else may be read as several texts. */
 const credential = /^(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+ )?[\x21-\x7e]+$/;
 
 /** The token in an Authorization field: raw, after `Bearer`, or with another scheme. Undefined: it tells no users apart. */
 export const tokenOf = (authorization: string): string | undefined =>
   credential.test(authorization) ? withoutBearer(authorization) || undefined : undefined;
 
-/** Digest and key: two outputs of HKDF over the token, with the server secret as salt (RFC 5869). */
-const derive = async (token: string, serverSecret: string): Promise<Pick<Identity, "digest" | "key">> => {
-  const secret = await crypto.subtle.importKey("raw", utf8.encode(token), "HKDF", false, ["deriveBits", "deriveKey"]);
-  const purpose = (info: string): HkdfParams => ({
-    name: "HKDF",
-    hash: "SHA-256",
-    salt: utf8.encode(serverSecret),
-    info: utf8.encode(info),
-  });
-  const digest = await crypto.subtle.deriveBits(purpose("bytenite-engines edge identity"), secret, digestBits);
-  const key = await crypto.subtle.deriveKey(
-    purpose("bytenite-engines edge encryption"),
-    secret,
-    { name: "AES-GCM", length: 256 },
-    false,
-    ["encrypt", "decrypt"],
-  );
+/** Two outputs of HKDF over the token, with the server secret as salt (RFC 5869). */
+const derive = async (token: string, serverSecret: string): Promise<Derived> => {
+  const { subtle } = crypto;
+  const secret = await subtle.importKey("raw", utf8.encode(token), "HKDF", false, ["deriveBits", "deriveKey"]);
+  const salt = utf8.encode(serverSecret);
+  const hkdf = (info: string): HkdfParams => ({ name: "HKDF", hash: "SHA-256", salt, info: utf8.encode(info) });
+  const digest = await subtle.deriveBits(hkdf("bytenite-engines edge identity"), secret, digestBits);
+  const aes = { name: "AES-GCM", length: 256 };
+  const uses: ReadonlyArray<KeyUsage> = ["encrypt", "decrypt"];
+  const key = await subtle.deriveKey(hkdf("bytenite-engines edge encryption"), secret, aes, false, uses);
   return { digest: base64url(new Uint8Array(digest)), key };
 };
 

@@ -1,49 +1,50 @@
 // What the requests of an isolate share.
 import { httpCache, type CacheOptions, type HttpCache } from "@bytenite-engines/http-cache";
 import type { ReadName } from "@bytenite-engines/core/wire";
-import { Admission } from "./Admission.ts";
-import { BodyBudget } from "./Body.ts";
+import { createAdmission } from "./Admission.ts";
+import { createBodyBudget } from "./Body.ts";
 import type { Config } from "./Config.ts";
-import { targetedFields } from "./Entry.ts";
-import type { Fetched } from "./Outcome.ts";
+import { targetedFields, type Answer, type EdgeStore, type Entry } from "./Entry.ts";
 import { Identities } from "./Identity.ts";
 import { Metrics } from "./Metrics.ts";
 import { notesInCache, notesInLog, type PurgeLogStub } from "./Purge.ts";
-import type { AnalyticsDataset, EdgeStore, RateLimiter } from "./Runtime.ts";
-import { SingleFlight } from "./SingleFlight.ts";
-import { Memory, Store } from "./Store.ts";
-import { Upstream } from "./Upstream.ts";
+import { createFlights } from "./SingleFlight.ts";
+import { createStore, Memory } from "./Store.ts";
+import { createUpstream, type UpstreamFailure, type UpstreamOptions } from "./Upstream.ts";
 
-/** What an isolate gets from the runtime. */
-export interface Surroundings {
+export interface Surroundings extends Pick<UpstreamOptions, "fetch" | "now"> {
   readonly config: Config;
-  readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   readonly store: EdgeStore | undefined;
   readonly analytics?: AnalyticsDataset | undefined;
   readonly purgeLog?: PurgeLogStub | undefined;
-  readonly limits?: { readonly token?: RateLimiter | undefined; readonly anonymous?: RateLimiter | undefined };
-  /** Milliseconds since the epoch. In production it moves only when something was waited for. */
-  readonly now: () => number;
+  readonly limits?: UpstreamOptions["limits"];
 }
 
-/** Rules by endpoint. */
-export type Caches = Readonly<Record<ReadName | "other" | "negative", HttpCache>>;
+export interface AnalyticsDataset {
+  writeDataPoint(point: Readonly<Record<"blobs" | "doubles" | "indexes", ReadonlyArray<string | number>>>): void;
+}
 
-export interface Isolate extends Omit<Surroundings, "store" | "fetch" | "purgeLog"> {
-  readonly identities: Identities;
-  readonly caches: Caches;
-  readonly store: Store;
-  readonly flights: SingleFlight<Fetched>;
-  readonly admission: Admission;
-  readonly budget: BodyBudget;
-  readonly upstream: Upstream;
-  readonly metrics: Metrics;
+export type Isolate = ReturnType<typeof createIsolate>;
+
+/** What one exchange with the upstream came to, as plain data that requests may share. */
+export type Fetched = UpstreamFailure | Exchanged;
+
+export interface Exchanged extends Pick<UpstreamFailure, "attempts" | "durationMs"> {
+  readonly answer: Answer;
+  /** The stored entry, or the one that was confirmed. */
+  readonly entry: Entry | undefined;
+  /** The upstream's status; 304 where the entry was confirmed. */
+  readonly status: number;
+  readonly stored: boolean;
+  /** Whether requests that wait for it may have it, too. */
+  readonly shared: boolean;
+  readonly collapsed?: boolean;
 }
 
 /** How much longer than a whole exchange may take its flight can be joined, in milliseconds. */
 const flightSlackMs = 1_000;
 
-const cachesOf = ({ lifetimes, negativeMs, cachesAnonymous }: Config): Caches => {
+const cachesOf = ({ lifetimes, negativeMs, cachesAnonymous }: Config) => {
   // Clocks of upstreams can be minutes off: the age comes from Age, not from Date.
   const options: CacheOptions = {
     keyedByUser: true,
@@ -67,22 +68,24 @@ const cachesOf = ({ lifetimes, negativeMs, cachesAnonymous }: Config): Caches =>
   };
 };
 
-export const createIsolate = (surroundings: Surroundings): Isolate => {
-  const { config, fetch, now, purgeLog, limits = {} } = surroundings;
+export const createIsolate = ({ config, fetch, now, store: cache, purgeLog, limits = {}, analytics }: Surroundings) => {
   const metrics = new Metrics();
-  const edge = config.edgeTier ? surroundings.store : undefined;
+  const edge = config.edgeTier ? cache : undefined;
   const notes = purgeLog === undefined ? edge && notesInCache(edge) : notesInLog(purgeLog);
-  const admission = new Admission(config.deadlineMs, now, (state) => metrics.breaker(state), config.cachesAnonymous);
-  const budget = new BodyBudget(now);
+  const store = createStore(new Memory(config.memoryBytes, config.memoryEntries), edge, notes, now);
+  const admission = createAdmission(config.deadlineMs, now, (state) => metrics.breaker(state), config.cachesAnonymous);
+  const budget = createBodyBudget(now);
   return {
-    ...surroundings,
-    identities: new Identities(config.identitySecrets),
-    caches: cachesOf(config),
-    store: new Store(new Memory(config.memoryBytes, config.memoryEntries), edge, notes),
-    flights: new SingleFlight(config.deadlineMs + flightSlackMs),
+    config,
+    now,
+    analytics,
+    metrics,
+    store,
     admission,
     budget,
-    upstream: new Upstream({ config, fetch, admission, budget, limits, metrics, now }),
-    metrics,
+    identities: new Identities(config.identitySecrets),
+    caches: cachesOf(config),
+    flights: createFlights<Fetched>(config.deadlineMs + flightSlackMs, now),
+    upstream: createUpstream({ config, fetch, admission, budget, limits, metrics, ask: store.ask, now }),
   };
 };

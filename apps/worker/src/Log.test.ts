@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import type { Result } from "./Outcome.ts";
-import { isLogged, logLine, traceIdOf, type Answered } from "./Log.ts";
+import { isLogged, logLine, traceIdOf, type Received, type RequestOutcome, type Result } from "./Log.ts";
 
-const answered = (status: number, result: Result): Answered => ({
+const received: Received = {
+  request: Object.assign(new Request("https://edge.example"), { cf: { colo: "ZRH" } }),
   method: "GET",
   headers: new Headers({
     authorization: "the-token",
@@ -10,21 +10,18 @@ const answered = (status: number, result: Result): Answered => ({
     traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
   }),
   target: "/v1/dev/engines?pagination.limit=1&key=the-token",
-  requestId: "r-1",
-  outcome: {
-    response: new Response("{}", { status, headers: { "content-type": "application/json" } }),
-    result,
-    route: { endpoint: "list", target: "/engines?pagination.limit=1" },
-    bytes: 2,
-    upstream: { status: 200, attempts: 1, durationMs: 20 },
-  },
-  colo: "ZRH",
-  endedAtMs: 1_025,
-  durationMs: 25,
+  startedAtMs: 1_000,
+};
+const outcomeOf = (status: number, result: Result): RequestOutcome => ({
+  response: new Response("{}", { status, headers: { "content-type": "application/json" } }),
+  result,
+  route: { endpoint: "list", target: "/engines?pagination.limit=1" },
+  bytes: 2,
+  upstream: { status: 200, attempts: 1, durationMs: 20 },
 });
 
 test("a line has what happened, the request's id and trace, and nothing of the token", () => {
-  const line = logLine(answered(200, "hit"));
+  const line = logLine(received, outcomeOf(200, "hit"), "r-1", 25);
   expect(JSON.parse(line)).toEqual({
     time: "1970-01-01T00:00:01.025Z",
     level: "info",
@@ -47,9 +44,8 @@ test("a line has what happened, the request's id and trace, and nothing of the t
 });
 
 test("of a target that was not understood no query is written down: a token may be in it", () => {
-  const given = answered(404, "refused");
-  const outcome = { ...given.outcome, route: undefined };
-  const line = logLine({ ...given, target: "/v2/engines?key=the-token", outcome });
+  const outcome = { ...outcomeOf(404, "refused"), route: undefined };
+  const line = logLine({ ...received, target: "/v2/engines?key=the-token" }, outcome, "r-1", 25);
   expect(JSON.parse(line)).toMatchObject({ target: "/v2/engines" });
   expect(line).not.toContain("the-token");
 });
@@ -62,9 +58,8 @@ test.each([
   ["errors", 200, "stale-if-error", true],
   ["off", 503, "miss", false],
 ] as const)("with the level %s an answer %i, %s, is logged: %s", (level, status, result, expected) => {
-  const given = answered(status, result);
   expect(isLogged(level, result, status)).toBe(expected);
-  expect(JSON.parse(logLine(given))).toMatchObject({
+  expect(JSON.parse(logLine(received, outcomeOf(status, result), "r-1", 25))).toMatchObject({
     level: status === 503 || result === "stale-if-error" ? "error" : "info",
   });
 });

@@ -1,14 +1,7 @@
 // Counters and histograms of an isolate, as Prometheus text.
-import type { RequestOutcome, Result } from "./Outcome.ts";
+import type { RequestOutcome, Result } from "./Log.ts";
 
-/** A value that is read when the text is made. */
-export interface Gauge {
-  readonly name: string;
-  readonly help: string;
-  readonly value: number;
-}
-
-const help = {
+const counterHelp = {
   bytenite_edge_requests_total: "Requests answered, by endpoint, result and status.",
   bytenite_edge_response_bytes_total: "Bytes of bodies sent to clients.",
   bytenite_edge_upstream_requests_total: "Requests to the upstream by status, or by problem where there was no answer.",
@@ -18,38 +11,26 @@ const help = {
   bytenite_edge_breaker_changes_total: "Changes of the circuit breaker, by new state.",
 } as const;
 
-type CounterName = keyof typeof help;
-
 /** Upper bounds of the histogram of latencies, in seconds. */
 const bounds: ReadonlyArray<number> = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-interface Histogram {
-  readonly counts: Array<number>;
-  sum: number;
-  count: number;
-}
-
 export class Metrics {
   readonly #counters = new Map<string, number>([["bytenite_edge_response_bytes_total", 0]]);
-  readonly #latencies = new Map<Result, Histogram>();
+  readonly #latencies = new Map<Result, { readonly counts: Array<number>; sum: number; count: number }>();
   breakerState: "closed" | "open" = "closed";
   /** When the upstream last answered, and last failed to, in milliseconds since the epoch; 0: not yet. */
   upstreamAnsweredAtMs = 0;
   upstreamFailedAtMs = 0;
 
-  count(name: CounterName, label = "", value = "", by = 1): void {
-    this.#add(label === "" ? name : `${name}{${label}="${value}"}`, by);
-  }
-
-  #add(series: string, by: number): void {
+  count(name: keyof typeof counterHelp, labels = "", by = 1): void {
+    const series = name + labels;
     this.#counters.set(series, (this.#counters.get(series) ?? 0) + by);
   }
 
-  /** Counts one answered request. */
   observe({ route, result, bytes }: RequestOutcome, method: string, status: number, durationMs: number): void {
     const endpoint = route?.endpoint ?? "none";
-    this.#add(`bytenite_edge_requests_total{endpoint="${endpoint}",result="${result}",status="${status}"}`, 1);
-    if (status !== 304 && method !== "HEAD") this.count("bytenite_edge_response_bytes_total", "", "", bytes);
+    this.count("bytenite_edge_requests_total", `{endpoint="${endpoint}",result="${result}",status="${status}"}`);
+    if (status !== 304 && method !== "HEAD") this.count("bytenite_edge_response_bytes_total", "", bytes);
     const histogram = this.#latencies.get(result) ?? { counts: bounds.map(() => 0), sum: 0, count: 0 };
     this.#latencies.set(result, histogram);
     histogram.count += 1;
@@ -58,43 +39,41 @@ export class Metrics {
     if (index >= 0) histogram.counts[index] = (histogram.counts[index] ?? 0) + 1;
   }
 
-  /** Counts a request to the upstream by its status or its problem. */
   attempt(outcome: string, durationMs: number, nowMs: number): void {
     if (/^\d/.test(outcome)) this.upstreamAnsweredAtMs = nowMs;
     else this.upstreamFailedAtMs = nowMs;
-    this.count("bytenite_edge_upstream_requests_total", "outcome", outcome);
-    this.count("bytenite_edge_upstream_milliseconds_total", "", "", durationMs);
+    this.count("bytenite_edge_upstream_requests_total", `{outcome="${outcome}"}`);
+    this.count("bytenite_edge_upstream_milliseconds_total", "", durationMs);
   }
 
-  /** Counts that the upstream was found to be unreachable (open), or reachable again. */
   breaker(state: Metrics["breakerState"]): void {
     this.breakerState = state;
-    this.count("bytenite_edge_breaker_changes_total", "state", state);
+    this.count("bytenite_edge_breaker_changes_total", `{state="${state}"}`);
   }
 
-  /** All counters, histograms and the given gauges, in the text format of Prometheus. */
-  text(gauges: ReadonlyArray<Gauge>): string {
+  text(gauges: ReadonlyArray<readonly [name: string, help: string, value: number]>): string {
     const lines: Array<string> = [];
-    const family = (name: string, description: string, type: string, samples: ReadonlyArray<string>): void =>
-      void lines.push(`# HELP ${name} ${description}`, `# TYPE ${name} ${type}`, ...samples);
-    for (const [name, description] of Object.entries(help)) {
+    const family = (name: string, help: string, type: string, samples: ReadonlyArray<string>): void =>
+      void lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...samples);
+    for (const [name, help] of Object.entries(counterHelp)) {
       const series = [...this.#counters].filter(([labelled]) => labelled.split("{", 1)[0] === name);
       const samples = series.map(([labelled, value]) => `${labelled} ${value}`);
-      family(name, description, "counter", samples);
+      family(name, help, "counter", samples);
     }
     const latency = "bytenite_edge_request_seconds";
-    const samples: Array<string> = [];
-    for (const [result, { counts, sum, count }] of this.#latencies) {
+    const samples = [...this.#latencies].flatMap(([result, { counts, sum, count }]) => {
       let below = 0;
-      for (const [index, bound] of bounds.entries()) {
-        below += counts[index] ?? 0;
-        samples.push(`${latency}_bucket{result="${result}",le="${bound}"} ${below}`);
-      }
-      samples.push(`${latency}_bucket{result="${result}",le="+Inf"} ${count}`);
-      samples.push(`${latency}_sum{result="${result}"} ${sum}`, `${latency}_count{result="${result}"} ${count}`);
-    }
+      const buckets = bounds.map(
+        (bound, index) => `${latency}_bucket{result="${result}",le="${bound}"} ${(below += counts[index] ?? 0)}`,
+      );
+      return buckets.concat(
+        `${latency}_bucket{result="${result}",le="+Inf"} ${count}`,
+        `${latency}_sum{result="${result}"} ${sum}`,
+        `${latency}_count{result="${result}"} ${count}`,
+      );
+    });
     family(latency, "Latency of responses by result, timeouts included.", "histogram", samples);
-    for (const { name, help: description, value } of gauges) family(name, description, "gauge", [`${name} ${value}`]);
+    for (const [name, help, value] of gauges) family(name, help, "gauge", [`${name} ${value}`]);
     return `${lines.join("\n")}\n`;
   }
 }

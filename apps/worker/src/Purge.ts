@@ -1,29 +1,20 @@
 // Purges: the responses they affect, and the log for other isolates.
 import { parseTag, readNames, type ReadName } from "@bytenite-engines/core/wire";
 import { remember } from "./Admission.ts";
-import type { EdgeStore } from "./Runtime.ts";
+import type { EdgeStore, Entry } from "./Entry.ts";
 
 /** A purge: responses requested up to a time, within a scope. An empty scope is everything. */
 export interface Purge {
   readonly atMs: number;
   /** Hard: unusable. Otherwise it has to be validated, and is only used where the upstream fails. */
   readonly hard: boolean;
-  /** Digests of one user: the current one, and the one by the previous server secret. */
+  /** Digests of one user: by the current server secret, and by the previous one. */
   readonly owners?: ReadonlyArray<string>;
   readonly endpoint?: ReadName;
   /** Name of an engine: all its versions, and whatever contains it. */
   readonly name?: string;
   /** Whether all lists lie in the scope: a new engine is in none yet. */
   readonly lists?: boolean;
-}
-
-/** What a purge looks at. */
-export interface Purgeable {
-  readonly owner: string;
-  readonly endpoint: ReadName | "other";
-  /** Names of the engines that it contains; null: unknown, perhaps any. */
-  readonly names: ReadonlyArray<string> | null;
-  readonly fetchedAtMs: number;
 }
 
 /** How often an isolate reads the purges of others, in milliseconds. */
@@ -40,6 +31,8 @@ const notesKeptSeconds = 604_800;
 /** Never resolved: the Cache API needs a URL. */
 const noteOrigin = "https://e.invalid/purges/";
 
+type Purgeable = Pick<Entry, "owner" | "endpoint" | "names" | "fetchedAtMs">;
+
 const isIn = (purge: Purge, entry: Purgeable): boolean =>
   entry.fetchedAtMs <= purge.atMs &&
   (purge.endpoint === undefined || purge.endpoint === entry.endpoint) &&
@@ -53,10 +46,9 @@ const folded = (all: ReadonlyArray<Purge>, most: number): ReadonlyArray<Purge> =
   if (all.length <= most) return all;
   const oldest = all.slice(0, all.length - most + 1);
   const atMs = Math.max(...oldest.map((purge) => purge.atMs));
-  return [{ atMs, hard: oldest.some(({ hard }) => hard) }, ...all.slice(all.length - most + 1)];
+  return [{ atMs, hard: oldest.some(({ hard }) => hard) }, ...all.slice(oldest.length)];
 };
 
-/** The purges that an isolate knows of. */
 export class Purges {
   #general: ReadonlyArray<Purge> = [];
   readonly #byOwner = new Map<string, ReadonlyArray<Purge>>();
@@ -71,7 +63,6 @@ export class Purges {
     return this.#latestMs;
   }
 
-  /** Adds purges; returns those that were not known. */
   add(purges: ReadonlyArray<Purge>): ReadonlyArray<Purge> {
     const added = purges.filter((purge) => {
       const text = JSON.stringify(purge);
@@ -86,35 +77,16 @@ export class Purges {
         this.floorMs = Math.max(this.floorMs, dropped?.at(-1)?.atMs ?? 0);
         remember(this.#byOwner, owner, folded(all, maxOfOwner), maxOwners);
       }
-      if (purge.owners === undefined) this.#general = [...this.#general, purge];
+      if (purge.owners === undefined) this.#general = folded([...this.#general, purge], maxPurges);
     }
-    this.#general = folded(this.#general, maxPurges);
     return added;
   }
 
-  /** The strongest purge that a response lies in. */
   of(entry: Purgeable): "hard" | "soft" | undefined {
-    let found: "soft" | undefined;
-    for (const purges of [this.#general, this.#byOwner.get(entry.owner) ?? []]) {
-      for (const purge of purges) {
-        if (!isIn(purge, entry)) continue;
-        if (purge.hard) return "hard";
-        found = "soft";
-      }
-    }
-    return found;
+    const found = [...this.#general, ...(this.#byOwner.get(entry.owner) ?? [])].filter((purge) => isIn(purge, entry));
+    if (found.length === 0) return undefined;
+    return found.some(({ hard }) => hard) ? "hard" : "soft";
   }
-}
-
-/** Storage of purges for other isolates. */
-export interface PurgeNotes {
-  /** How far a purge reaches, for people. */
-  readonly reach: string;
-  /** Whether each owner has notes of its own, so that many of them crowd out no others. */
-  readonly isPerOwner: boolean;
-  readonly write: (purge: Purge) => Promise<void>;
-  /** What others wrote that may concern an owner, or everybody. */
-  readonly read: (owners: ReadonlyArray<string>) => Promise<ReadonlyArray<Purge>>;
 }
 
 /** The log of purges for all data centres: a Durable Object. */
@@ -125,7 +97,9 @@ export interface PurgeLogStub {
   since(number: number): Promise<{ readonly purges: ReadonlyArray<Purge>; readonly last: number }>;
 }
 
-/** Notes in the log of all data centres. */
+/** Storage of purges for other isolates. `isPerOwner`: each owner has notes of its own, so that they crowd out no others. */
+export type PurgeNotes = ReturnType<typeof notesInCache>;
+
 export const notesInLog = (log: PurgeLogStub): PurgeNotes => {
   let last = 0;
   return {
@@ -141,7 +115,7 @@ export const notesInLog = (log: PurgeLogStub): PurgeNotes => {
 };
 
 /** Notes in the Cache API: for the data centre alone. What is written at the same moment by two isolates may be lost. */
-export const notesInCache = (store: EdgeStore): PurgeNotes => {
+export const notesInCache = (store: EdgeStore) => {
   const readNote = async (name: string): Promise<ReadonlyArray<Purge>> => {
     try {
       const noted: unknown = JSON.parse((await (await store.match(noteOrigin + name))?.text()) ?? "[]");
@@ -154,7 +128,7 @@ export const notesInCache = (store: EdgeStore): PurgeNotes => {
   return {
     reach: `at once in this isolate, within ${purgesReadEveryMs / 1000} seconds in its data centre; not in others (no PURGE_LOG is bound)`,
     isPerOwner: true,
-    write: async (purge) => {
+    write: async (purge: Purge): Promise<void> => {
       const headers = { "cache-control": `max-age=${notesKeptSeconds}`, "content-type": "application/json" };
       for (const name of purge.owners ?? ["all"]) {
         const notes = folded([...(await readNote(name)), purge], purge.owners === undefined ? maxPurges : maxOfOwner);
@@ -165,21 +139,17 @@ export const notesInCache = (store: EdgeStore): PurgeNotes => {
         }
       }
     },
-    read: async (owners) => (await Promise.all(["all", ...owners].map(readNote))).flat(),
+    /** What others wrote that may concern an owner, or everybody. */
+    read: async (owners: ReadonlyArray<string>): Promise<ReadonlyArray<Purge>> =>
+      (await Promise.all(["all", ...owners].map(readNote))).flat(),
   };
 };
 
-const isPurge = (value: unknown): value is Purge =>
-  typeof value === "object" &&
-  value !== null &&
-  "atMs" in value &&
-  typeof value.atMs === "number" &&
-  "hard" in value &&
-  typeof value.hard === "boolean";
+const isPurge = (value: Partial<Purge> | null): value is Purge =>
+  typeof value?.atMs === "number" && typeof value.hard === "boolean";
 
 const parameterNames: ReadonlyArray<string> = ["all", "endpoint", "tag", "hard"];
 
-/** The problem of parameter names: unknown or repeated. */
 export const wrongParameter = (parameters: URLSearchParams, names: ReadonlyArray<string>): string | undefined => {
   const unknown = [...parameters.keys()].find((name) => !names.includes(name));
   if (unknown !== undefined) return `unknown parameter ${unknown}: there are ${names.join(", ")}`;
@@ -187,25 +157,20 @@ export const wrongParameter = (parameters: URLSearchParams, names: ReadonlyArray
   return twice === undefined ? undefined : `${twice} is given more than once: send one request for each`;
 };
 
-/** The purge of a request, or its problem. */
 export const parsePurge = (parameters: URLSearchParams, atMs: number): Purge | string => {
   const wrong = wrongParameter(parameters, parameterNames);
   if (wrong !== undefined) return wrong;
-  const [all, endpoint, tag, hardness] = parameterNames.map((name) => parameters.get(name));
-  if (hardness !== null && hardness !== "true" && hardness !== "false") return "hard must be true or false";
-  if (all !== null && all !== "true") return "all must be true";
-  if (all !== null && (endpoint !== null || tag !== null)) return "all=true stands alone";
-  const hard = hardness === "true";
-  if (all !== null) return { atMs, hard };
-  if (endpoint === null && tag === null) return "say what to purge: endpoint=..., tag=..., or all=true";
-  const name = tag === null || tag === undefined ? undefined : parseTag(tag)?.name;
-  if (tag !== null && name === undefined) return "tag must be a tag such as name, name@1 or name@1.2";
+  const { all, endpoint, tag, hard = "false" } = Object.fromEntries(parameters) as Partial<Record<string, string>>;
+  if (hard !== "true" && hard !== "false") return "hard must be true or false";
+  const base = { atMs, hard: hard === "true" };
+  if (all !== undefined) {
+    if (all !== "true") return "all must be true";
+    return endpoint === undefined && tag === undefined ? base : "all=true stands alone";
+  }
+  if (endpoint === undefined && tag === undefined) return "say what to purge: endpoint=..., tag=..., or all=true";
+  const name = tag === undefined ? undefined : parseTag(tag)?.name;
+  if (tag !== undefined && name === undefined) return "tag must be a tag such as name, name@1 or name@1.2";
   const known = readNames.find((each) => each === endpoint);
-  if (endpoint !== null && known === undefined) return `endpoint must be one of ${readNames.join(", ")}`;
-  return {
-    atMs,
-    hard,
-    ...(known === undefined ? {} : { endpoint: known }),
-    ...(name === undefined ? {} : { name }),
-  };
+  if (endpoint !== undefined && known === undefined) return `endpoint must be one of ${readNames.join(", ")}`;
+  return { ...base, ...(known && { endpoint: known }), ...(name !== undefined && { name }) };
 };

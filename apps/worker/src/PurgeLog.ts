@@ -1,6 +1,6 @@
 // Purge log of all data centres, in a Durable Object.
 import { DurableObject } from "cloudflare:workers";
-import type { Purge } from "./Purge.ts";
+import type { Purge, PurgeLogStub } from "./Purge.ts";
 
 /** Records that are kept; the oldest ones become one purge of everything up to then. */
 const maxRecords = 5_000;
@@ -10,8 +10,7 @@ const deletedAtOnce = 128;
 const keyOf = (number: number): string => `purge/${number.toString().padStart(15, "0")}`;
 
 /** Single-threaded, with durable storage: purges that arrive at the same time are all kept, in one order. */
-export class PurgeLog extends DurableObject {
-  /** Appends; returns the number of the record. */
+export class PurgeLog extends DurableObject implements PurgeLogStub {
   async append(purge: Purge): Promise<number> {
     const { storage } = this.ctx;
     const last = ((await storage.get<number>("last")) ?? 0) + 1;
@@ -27,7 +26,6 @@ export class PurgeLog extends DurableObject {
     return last;
   }
 
-  /** The records after a number, oldest first. */
   async since(number: number): Promise<{ readonly purges: ReadonlyArray<Purge>; readonly last: number }> {
     const { storage } = this.ctx;
     const records = await storage.list<Purge>({ prefix: "purge/", start: keyOf(number + 1) });

@@ -14,10 +14,8 @@ import {
   QueryParameterError,
   readNames,
   rpcCodes,
-  type ReadName,
-  type Representation,
-  type RpcCode,
 } from "@bytenite-engines/core/wire";
+import type { ReadName, Representation, RpcCode } from "@bytenite-engines/core/wire";
 import { requestDirectives, splitList, type Condition, type RequestDirectives } from "@bytenite-engines/http-cache";
 import { StatusSchema } from "@bytenite-engines/proto";
 import { remember } from "./Admission.ts";
@@ -28,7 +26,7 @@ import { tokenOf } from "./Identity.ts";
 export interface Route {
   /** `other`: a path below a configured prefix. */
   readonly endpoint: ReadName | "other";
-  /** The tag as asked, percent-decoded; absent for lists and other paths. */
+  /** The tag, percent-decoded; absent for lists and other paths. */
   readonly tag?: string;
   /** Normalised path and query: below the base URL for an endpoint, from the root for other paths. */
   readonly target: string;
@@ -45,54 +43,66 @@ export interface ParsedRequest {
   /** Cache-Control as the rules read it. */
   readonly cacheControl: string | null;
   readonly condition: Condition;
-  /** Undefined: the request has none. */
   readonly token: string | undefined;
 }
 
+export type ErrorResponse = ReturnType<typeof refusal>;
+
 /** A response that is not the upstream's. */
-export interface ErrorResponse {
-  readonly status: number;
-  readonly code: RpcCode;
-  readonly message: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Error type of Proxy-Status (RFC 9209, 2.3). */
-  readonly error?: string;
-}
+export const refusal = (status: number, code: RpcCode, message: string, headers: Record<string, string> = {}) => ({
+  status,
+  code,
+  message,
+  headers,
+});
 
 /** The name of this proxy in Cache-Status and Proxy-Status. */
 export const proxyName = "bytenite-edge";
+
+/** Proxy-Status with an error type (RFC 9209, 2.3). */
+export const proxyStatus = (error: string) => ({ "proxy-status": `${proxyName}; error=${error}` });
 
 export const allowedMethods = "GET, HEAD, OPTIONS";
 /** Further methods of forwarded paths. With others no token goes upstream; TRACE would show a client what the proxy adds. */
 export const writeMethods = "POST, PUT, PATCH, DELETE";
 const forwardedMethods = /^(?:GET|HEAD|POST|PUT|PATCH|DELETE)$/;
 
-/** Longest path and query that are read, in characters. */
+/** Longest path and query that are read, and longest value of a header field that is read here, in characters. */
 export const maxUrlLength = 4_096;
-/** Longest value of a header field that is read here, in characters. */
-export const maxHeaderLength = 8_192;
+const maxHeaderLength = 8_192;
 /** Parsed values that are remembered of each kind, and the longest text of one, in characters. */
 const maxRemembered = 2_000;
 const maxRememberedLength = 512;
+const maxAddressLength = 45;
+
+const memoized = <A>(make: (text: string) => A) => {
+  const known = new Map<string, A>();
+  return (text: string): A => {
+    const before = known.get(text);
+    if (before !== undefined) return before;
+    const made = make(text);
+    if (text.length <= maxRememberedLength) remember(known, text, made, maxRemembered);
+    return made;
+  };
+};
 
 const routes = new Map<string, Route>();
-const representations = new Map<string, Representation | undefined>();
-const tokens = new Map<string, string | undefined>();
+const representationIn = memoized(negotiate);
+const tokenIn = memoized(tokenOf);
 
 /** The response to a refused request, as google.rpc.Status in the negotiated form; JSON where none is acceptable. */
-export const refuse = (refusal: ErrorResponse, accept: string | null, withBody = true): Response => {
-  const { format, mediaType } = negotiate(accept) ?? { format: "json", mediaType: mediaTypeOf("json") };
-  const status = create(StatusSchema, { code: rpcCodes[refusal.code], message: refusal.message });
-  const bytes = encode(StatusSchema, status, format);
+export const refuse = (refused: ErrorResponse, accept: string | null, withBody = true): Response => {
+  const { status, code, message, headers } = refused;
+  const { format, mediaType } = negotiate(accept) ?? asItComes;
+  const bytes = encode(StatusSchema, create(StatusSchema, { code: rpcCodes[code], message }), format);
   return new Response(withBody ? bytes : null, {
-    status: refusal.status,
+    status,
     headers: {
       "content-type": mediaType,
       "content-length": `${bytes.byteLength}`,
       "cache-control": "private, no-store",
       vary: "Accept, Authorization",
-      ...(refusal.error === undefined ? {} : { "proxy-status": `${proxyName}; error=${refusal.error}` }),
-      ...refusal.headers,
+      ...headers,
     },
   });
 };
@@ -105,9 +115,9 @@ export const parseRequest = (
   method: string,
   headers: Headers,
   target: string,
-  config: Pick<Config, "deployment" | "forwardedPaths">,
+  { deployment, forwardedPaths }: Pick<Config, "deployment" | "forwardedPaths">,
 ): ParsedRequest | ErrorResponse => {
-  const route = routeOf(method, target, config.forwardedPaths);
+  const route = routeOf(method, target, forwardedPaths);
   if ("status" in route) return route;
   const accept = headers.get("accept");
   const authorization = headers.get("authorization");
@@ -119,17 +129,17 @@ export const parseRequest = (
   if (tooLong(accept) || tooLong(authorization) || tooLong(ifNoneMatch)) return tooLongHeader;
   if (tooLong(ifModifiedSince) || tooLong(sent) || tooLong(via) || tooLong(cdnLoop)) return tooLongHeader;
   // Before anything is looked up: a proxy that reaches itself would wait for itself, or store its own stale response as a fresh one.
-  if (isLoop(via, cdnLoop, config.deployment)) return loop;
-  const token = authorization === null ? undefined : memoized(tokens, authorization, tokenOf);
+  if ((via ?? cdnLoop) !== null && isLoop(via, cdnLoop, deployment)) return loop;
+  const token = authorization === null ? undefined : tokenIn(authorization);
   if (authorization !== null && token === undefined) return notCredential;
   if (headers.has("x-http-method-override")) return overridden;
-  const isUnknown = route.endpoint === "other" && !forwardedMethods.test(method);
-  if (isUnknown && (token !== undefined || method === "TRACE")) {
+  const isOther = route.endpoint === "other";
+  if (isOther && !forwardedMethods.test(method) && (token !== undefined || method === "TRACE")) {
     return wrongMethod(method, `${allowedMethods}, ${writeMethods}`);
   }
   // A registry on D1 is asked for a state no older than the bookmark: what is stored may be older.
   const cacheControl = headers.has("x-d1-bookmark") ? `no-cache, ${sent ?? ""}` : sent;
-  const representation = route.endpoint === "other" ? asItComes : memoized(representations, accept ?? "", negotiate);
+  const representation = isOther ? asItComes : representationIn(accept ?? "");
   if (representation === undefined) return notAcceptable;
   return {
     method,
@@ -145,13 +155,12 @@ export const parseRequest = (
 };
 
 const noDirectives = requestDirectives(null, null);
-
-/** Other paths are not negotiated here. */
 const asItComes: Representation = { format: "json", mediaType: mediaTypeOf("json") };
 
 export const tooLong = (value: string | null): boolean => value !== null && value.length > maxHeaderLength;
 
-const badRequest = (message: string, status = 400): ErrorResponse => ({ status, code: "INVALID_ARGUMENT", message });
+export const badRequest = (message: string, status = 400): ErrorResponse =>
+  refusal(status, "INVALID_ARGUMENT", message);
 export const tooLongHeader = badRequest(`a header is longer than ${maxHeaderLength} characters`, 431);
 const overridden = badRequest("the method cannot be overridden");
 const badEscape = badRequest("the query holds a malformed escape");
@@ -160,65 +169,45 @@ const notAcceptable = badRequest(
   `none of the accepted media types is offered; offered are ${offered.map(({ mediaType }) => mediaType).join(", ")}`,
   406,
 );
-const loop: ErrorResponse = {
-  status: 508,
-  code: "FAILED_PRECONDITION",
-  message: "the proxy has reached itself: its UPSTREAM_URL leads back to it (Via, CDN-Loop)",
-  error: "proxy_loop_detected",
-};
-const notCredential: ErrorResponse = {
-  status: 401,
-  code: "UNAUTHENTICATED",
-  message:
-    "the Authorization field must hold one token of visible ASCII characters (0x21 to 0x7E), after a scheme such as Bearer and one space if it has one",
-  headers: { "www-authenticate": "Bearer" },
-};
-export const unknownPath: ErrorResponse = { status: 404, code: "NOT_FOUND", message: "no such path" };
-export const wrongMethod = (method: string, allow: string): ErrorResponse => ({
-  status: 405,
-  code: "UNIMPLEMENTED",
-  message: `method ${method.slice(0, 20)} is not offered here; ${allow} are`,
-  headers: { allow },
-});
+const loop = refusal(
+  508,
+  "FAILED_PRECONDITION",
+  "the proxy has reached itself: its UPSTREAM_URL leads back to it (Via, CDN-Loop)",
+  proxyStatus("proxy_loop_detected"),
+);
+const notCredential = refusal(
+  401,
+  "UNAUTHENTICATED",
+  "the Authorization field must hold one token of visible ASCII characters (0x21 to 0x7E), after a scheme such as Bearer and one space if it has one",
+  { "www-authenticate": "Bearer" },
+);
+export const unknownPath = refusal(404, "NOT_FOUND", "no such path");
+export const wrongMethod = (method: string, allow: string): ErrorResponse =>
+  refusal(405, "UNIMPLEMENTED", `method ${method.slice(0, 20)} is not offered here; ${allow} are`, { allow });
 
-/** The result for a text: a remembered one, or a new one. */
-const memoized = <A>(map: Map<string, A>, text: string, make: (text: string) => A): A => {
-  const known = map.get(text);
-  if (known !== undefined) return known;
-  const made = make(text);
-  if (text.length <= maxRememberedLength) remember(map, text, made, maxRemembered);
-  return made;
-};
-
-/** The route of a method and a target, or why it is refused. */
 export const routeOf = (
   method: string,
   target: string,
   forwardedPaths: ReadonlyArray<string>,
 ): Route | ErrorResponse => {
-  if (target.length > maxUrlLength) {
-    return badRequest(`the URL is longer than ${maxUrlLength} characters`, 414);
-  }
+  if (target.length > maxUrlLength) return badRequest(`the URL is longer than ${maxUrlLength} characters`, 414);
   const isRead = method === "GET" || method === "HEAD";
   const known = isRead ? routes.get(target) : undefined;
   if (known !== undefined) return known;
-  const queryAt = target.indexOf("?");
-  const path = queryAt < 0 ? target : target.slice(0, queryAt);
-  const query = queryAt < 0 ? "" : target.slice(queryAt + 1);
-  const below = path.startsWith(`${basePath}/`) ? path.slice(basePath.length) : undefined;
-  const match = below === undefined ? undefined : matchPath(below);
+  const [path = "", ...rest] = target.split("?");
+  const below = path.startsWith(`${basePath}/`) ? path.slice(basePath.length) : "";
+  const match = matchPath(below);
   if (match !== undefined && isRead) {
-    const route = endpointRoute(match.name, match.tag, query);
+    const route = endpointRoute(match.name, match.tag, rest.join("?"));
     if (!("status" in route) && target.length <= maxRememberedLength) remember(routes, target, route, maxRemembered);
     return route;
   }
-  if (match === undefined && below !== undefined && enginePath.test(below)) return badTag;
+  if (match === undefined && enginePath.test(below)) return badTag;
   const isForwarded = forwardedPaths.some((prefix) => path === prefix || path.startsWith(`${prefix}/`));
   if (isForwarded && !isUnsafePath(path)) return otherRoute(target);
   return match === undefined ? unknownPath : wrongMethod(method, allowedMethods);
 };
 
-/** The route of a target that is not for an endpoint. */
 export const otherRoute = (target: string): Route => {
   try {
     const path = decodeURIComponent(target.split("?", 1)[0] ?? "").replaceAll(/\/{2,}/g, "/");
@@ -245,7 +234,7 @@ const endpointRoute = (endpoint: ReadName, tag: string | undefined, query: strin
     const message = decodeQuery(request, new URLSearchParams(query), ["engine_tag"]);
     const normal = encodeQuery(request, message, ["engine_tag"]);
     const target = `${pathOf(endpoint, tag)}${normal === "" ? "" : `?${normal}`}`;
-    return { endpoint, ...(tag === undefined ? {} : { tag }), target };
+    return { endpoint, ...(tag !== undefined && { tag }), target };
   } catch (error) {
     if (error instanceof QueryParameterError) return badRequest(error.message);
     if (error instanceof URIError) return badEscape;
@@ -253,21 +242,18 @@ const endpointRoute = (endpoint: ReadName, tag: string | undefined, query: strin
   }
 };
 
-export const upstreamUrlOf = ({ endpoint, target }: Route, { upstreamUrl }: Pick<Config, "upstreamUrl">): string => {
+export const upstreamUrlOf = ({ endpoint, target }: Route, upstreamUrl: string): string => {
   if (endpoint !== "other") return upstreamUrl + target;
-  return target.startsWith(`${basePath}/`)
-    ? upstreamUrl + target.slice(basePath.length)
-    : new URL(upstreamUrl).origin + target;
+  const isBelow = target.startsWith(`${basePath}/`);
+  return isBelow ? upstreamUrl + target.slice(basePath.length) : new URL(upstreamUrl).origin + target;
 };
 
-/** The name of a deployment in Via and CDN-Loop: a pseudonym that differs from that of another proxy in a row. */
 const hopOf = (deployment: string): string => `${proxyName}-${deployment}`;
 
 const members = (field: string | null): ReadonlyArray<string> => splitList(field?.toLowerCase() ?? "");
 
 /** Whether a request has been through this deployment before, by Via (RFC 9110, 7.6.3) and CDN-Loop (RFC 8586). */
 const isLoop = (via: string | null, cdnLoop: string | null, deployment: string): boolean => {
-  if (via === null && cdnLoop === null) return false;
   const name = hopOf(deployment);
   return (
     members(via).some((member) => member.trim().split(/\s+/, 2)[1] === name) ||
@@ -275,26 +261,16 @@ const isLoop = (via: string | null, cdnLoop: string | null, deployment: string):
   );
 };
 
-/** Via and CDN-Loop with this deployment as the last hop. */
 export const withHop = (headers: Headers, deployment: string): ReadonlyArray<readonly [string, string]> => {
-  const hops = [
-    ["via", `1.1 ${hopOf(deployment)}`],
-    ["cdn-loop", hopOf(deployment)],
-  ] as const;
-  return hops.map(([field, hop]) => {
+  const hop = hopOf(deployment);
+  return Object.entries({ via: `1.1 ${hop}`, "cdn-loop": hop }).map(([field, last]) => {
     const before = headers.get(field);
-    return [field, before === null || before === "" ? hop : `${before}, ${hop}`];
+    return [field, before === null || before === "" ? last : `${before}, ${last}`];
   });
 };
 
-/**
- * The client of a request by the address that Cloudflare gives; of IPv6 the network (/64), since one client has all of that. Empty
- * where it is unknown.
- */
+/** The address that Cloudflare gives, or empty; of IPv6 the network (/64), since one client has all of that. */
 export const clientOf = (headers: Headers): string => {
   const address = (headers.get("cf-connecting-ip") ?? "").slice(0, maxAddressLength);
   return address.includes(":") ? (address.split("::", 1)[0] ?? "").split(":").slice(0, 4).join(":") : address;
 };
-
-/** Longest address, in characters. */
-const maxAddressLength = 45;

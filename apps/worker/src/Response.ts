@@ -10,13 +10,17 @@ import {
   withVary,
   type CacheOutcome,
 } from "@bytenite-engines/http-cache";
-import { sendBytes, type BodyBudget } from "./Body.ts";
+import { maxBodyBytesPerUser, sendBytes, type BodyBudget } from "./Body.ts";
 import { ownFields, rangeFor, type Answer, type Entry } from "./Entry.ts";
-import { tooManyBytes } from "./Failure.ts";
-import { allowedMethods, writeMethods, proxyName, refuse, type ParsedRequest } from "./Request.ts";
-import type { RequestContext } from "./Runtime.ts";
+import { allowedMethods, proxyName, proxyStatus, refusal, refuse, writeMethods } from "./Request.ts";
+import type { ParsedRequest } from "./Request.ts";
+import { retryAfterSeconds } from "./Upstream.ts";
 
-/** The recipient of a response. */
+/** Lives as long as a request and the work that it leaves. */
+export interface RequestContext {
+  waitUntil(work: Promise<unknown>): void;
+}
+
 export interface Recipient {
   readonly request: ParsedRequest;
   /** The user whose share of bytes in transit it takes. */
@@ -24,6 +28,13 @@ export interface Recipient {
   readonly budget: BodyBudget;
   readonly context: RequestContext;
 }
+
+const tooManyBytes = refusal(
+  503,
+  "RESOURCE_EXHAUSTED",
+  `more than ${maxBodyBytesPerUser} bytes of bodies are under way to this user: read them before you ask for more`,
+  { "retry-after": `${retryAfterSeconds}`, ...proxyStatus("connection_limit_reached") },
+);
 
 /** Statuses that never have content (RFC 9110, 6.4.1). */
 const withoutContent: ReadonlySet<number> = new Set([204, 205, 304]);
@@ -36,72 +47,64 @@ export const respondFromMemory = (entry: Entry, nowMs: number, recipient: Recipi
   const { mediaType } = recipient.request.representation;
   const second = Math.floor(nowMs / 1000);
   let ready = entry.prepared;
-  if (ready === undefined || ready.second !== second || ready.mediaType !== mediaType) {
+  if (ready?.second !== second || ready.mediaType !== mediaType) {
     const outcome = { hit: true, ttlMs: timeToLive(entry.freshness, nowMs) };
     const headers = fieldsOf(entry, recipient.request, nowMs, outcome);
+    // A response without a body: status and fields are taken from it as they are.
     ready = { second, mediaType, head: new Response(null, { status: entry.status, headers }) };
     entry.prepared = ready;
   }
   return withHead(entry, ready.head, recipient);
 };
 
-/** The response to a client, with Cache-Status. */
 export const respond = (answer: Answer, nowMs: number, outcome: CacheOutcome, recipient: Recipient): Response => {
   const { status, statusText = "" } = answer;
-  return withHead(
-    answer,
-    { status, statusText, headers: fieldsOf(answer, recipient.request, nowMs, outcome) },
-    recipient,
-  );
+  const headers = fieldsOf(answer, recipient.request, nowMs, outcome);
+  return withHead(answer, { status, statusText, headers }, recipient);
 };
 
 const fieldsOf = (
-  answer: Answer,
+  { client, format, freshness }: Answer,
   { representation }: ParsedRequest,
   nowMs: number,
   outcome: CacheOutcome,
 ): Array<[string, string]> => {
-  // A format has several media types; the client gets the one it requested.
-  const isNamed = answer.format === representation.format;
-  const fields = answer.client.map(([name, value]): [string, string] => [
-    name,
-    isNamed && name === "content-type" ? representation.mediaType : value,
-  ]);
-  // Stored responses state their age (RFC 9111, 5.1); so do answers that a cache before the upstream had stored.
-  const { freshness, ageMs } = answer;
-  const isStored = outcome.hit === true || outcome.detail === "stale-if-error";
-  const age = isStored && freshness !== undefined ? currentAge(freshness, nowMs) : ageMs;
-  if (age !== undefined) fields.push(["age", `${Math.floor(age / 1000)}`]);
+  const fields: Array<[string, string]> = [];
+  // Stored responses state their age (RFC 9111, 5.1); others the one that the upstream stated.
+  const isStored = freshness !== undefined && (outcome.hit === true || outcome.detail === "stale-if-error");
+  for (const [name, value] of client) {
+    if (isStored && name === "age") continue;
+    // A format has several media types; the client gets the one it requested.
+    const isNamed = name === "content-type" && format === representation.format;
+    fields.push([name, isNamed ? representation.mediaType : value]);
+  }
+  if (isStored) fields.push(["age", `${Math.floor(currentAge(freshness, nowMs) / 1000)}`]);
   fields.push(["cache-status", cacheStatus(proxyName, outcome)]);
   if (outcome.hit !== true) fields.push(["server-timing", `cache;desc="${outcome.detail ?? outcome.forward ?? ""}"`]);
   return fields;
 };
 
-interface Head {
-  readonly status: number;
-  readonly statusText: string;
-  readonly headers: HeadersInit;
-}
+type Head = Pick<Response, "status" | "statusText"> & { readonly headers: HeadersInit };
 
 /** A response with this head, or what the conditions and the range of the request make of it. */
 const withHead = (answer: Answer | Entry, head: Head, recipient: Recipient): Response => {
   const { method, headers: asked, condition } = recipient.request;
-  const { bytes } = answer;
-  const isRead = method === "GET" || method === "HEAD";
-  const hasCondition = condition.ifNoneMatch !== null || condition.ifModifiedSince !== null;
-  const stored = answer.endpoint === "other" && "fetchedAtMs" in answer ? answer : undefined;
+  const { bytes, stream, endpoint, freshness } = answer;
+  const { status, statusText } = head;
+  const stored = endpoint === "other" && "fetchedAtMs" in answer ? answer : undefined;
   const rangeField = stored === undefined ? null : rangeFor(method, asked, stored);
-  if (method === "GET" && !hasCondition && rangeField === null) return withBody(answer, head, recipient);
+  const isConditional = condition.ifNoneMatch !== null || condition.ifModifiedSince !== null;
+  if (method === "GET" && !isConditional && rangeField === null) return withBody(answer, head, recipient);
   const headers = new Headers(head.headers);
-  const isUnmodified =
-    isRead && head.status === 200 && isNotModified(condition, headers, answer.freshness?.responseTimeMs);
-  if (isUnmodified || head.status === 304) {
+  const isRead = method === "GET" || method === "HEAD";
+  const isUnmodified = isRead && status === 200 && isNotModified(condition, headers, freshness?.responseTimeMs);
+  if (isUnmodified || status === 304) {
     for (const name of contentFields) headers.delete(name);
-    void answer.stream?.cancel();
+    void stream?.cancel();
     return new Response(null, { status: 304, headers });
   }
   const range = stored?.part?.askedRange === rangeField ? undefined : parseRange(rangeField);
-  if (range !== undefined && (head.status === 200 || head.status === 206)) {
+  if (range !== undefined && (status === 200 || status === 206)) {
     const slice = sliceOf(range, stored?.part ?? { first: 0, total: bytes.byteLength }, bytes.byteLength);
     if (slice === "unsatisfiable") {
       headers.set("content-range", `bytes */${bytes.byteLength}`);
@@ -115,22 +118,20 @@ const withHead = (answer: Answer | Entry, head: Head, recipient: Recipient): Res
     }
   }
   // The runtime gives the length of what is sent; of what would be sent it is given here.
-  const isKnown = answer.endpoint !== "other" && answer.stream === undefined;
-  if (method === "HEAD" && isKnown) headers.set("content-length", `${bytes.byteLength}`);
-  const { status, statusText } = head;
+  const isLengthKnown = endpoint !== "other" && stream === undefined;
+  if (method === "HEAD" && isLengthKnown) headers.set("content-length", `${bytes.byteLength}`);
   return withBody(answer, { status, statusText, headers }, recipient);
 };
 
 /** A response with the body, unless it must have none, or the user has too many bytes under way. */
 const withBody = (answer: Answer, head: Head, { request, user, budget, context }: Recipient): Response => {
-  const { method, headers } = request;
-  if (method === "HEAD" || withoutContent.has(head.status)) {
+  if (request.method === "HEAD" || withoutContent.has(head.status)) {
     void answer.stream?.cancel();
     return new Response(null, head);
   }
   if (answer.stream !== undefined) return new Response(answer.stream, head);
   const sent = sendBytes(answer, budget, user);
-  if (sent === undefined) return refuse(tooManyBytes, headers.get("accept"));
+  if (sent === undefined) return refuse(tooManyBytes, request.headers.get("accept"));
   if (sent.work !== undefined) context.waitUntil(sent.work);
   return new Response(sent.body, head);
 };
@@ -138,37 +139,17 @@ const withBody = (answer: Answer, head: Head, { request, user, budget, context }
 /** How long a browser may remember a preflight, in seconds. */
 const preflightSeconds = 7_200;
 
-/** Request headers that pages may set. */
-const allowedHeaders = [
-  "Accept",
-  "Authorization",
-  "Baggage",
-  "Cache-Control",
-  "Content-Type",
-  "If-Match",
-  "If-Modified-Since",
-  "If-None-Match",
-  "Traceparent",
-  "Tracestate",
-  "X-Request-Id",
-].join(", ");
+const allowedHeaders =
+  "Accept, Authorization, Baggage, Cache-Control, Content-Type, If-Match, If-Modified-Since, If-None-Match, Traceparent, Tracestate, X-Request-Id";
 
 /** Response headers that pages may read besides the safelisted ones. */
-const exposedHeaders = [
-  ...ownFields,
-  schemaDigestHeader,
-  "Cache-Status",
-  "Content-Length",
-  "Date",
-  "ETag",
-  "Proxy-Status",
-  "Retry-After",
-].join(", ");
+const exposedHeaders = `Age, ${schemaDigestHeader}, Cache-Status, Content-Length, Date, ETag, Proxy-Status, Retry-After, ${ownFields}`;
 
 /** Adds what an allowed origin needs to read a response. For others only Vary: the response depends on Origin. */
-export const allowOrigin = (headers: Headers, origin: string | null, allowed: ReadonlyArray<string>): void => {
+export const allowOrigin = (headers: Headers, requested: Headers, allowed: ReadonlyArray<string>): void => {
   if (allowed.length === 0) return;
   headers.set("vary", withVary(headers.get("vary"), ["Origin"]));
+  const origin = requested.get("origin");
   if (origin === null || !allowed.includes(origin)) return;
   headers.set("access-control-allow-origin", origin);
   headers.set("access-control-expose-headers", exposedHeaders);
@@ -178,7 +159,7 @@ export const allowOrigin = (headers: Headers, origin: string | null, allowed: Re
 export const respondOptions = (requested: Headers, allowed: ReadonlyArray<string>, writes: boolean): Response => {
   const methods = writes ? `${allowedMethods}, ${writeMethods}` : allowedMethods;
   const headers = new Headers({ allow: methods, "cache-control": "private, no-store" });
-  allowOrigin(headers, requested.get("origin"), allowed);
+  allowOrigin(headers, requested, allowed);
   if (requested.has("access-control-request-method") && headers.has("access-control-allow-origin")) {
     headers.set("access-control-allow-methods", methods);
     headers.set("access-control-allow-headers", allowedHeaders);

@@ -1,20 +1,14 @@
 // Requests to the upstream: attempts, retries, redirects and bodies.
-import {
-  decideRetry,
-  defaultRetryPolicy,
-  retryAfterMs,
-  RetryBudget,
-  retryCost,
-  type RetrySituation,
-} from "@bytenite-engines/core/wire";
+import { decideRetry, defaultRetryPolicy, retryAfterMs, retryCost } from "@bytenite-engines/core/wire";
+import type { RetryBudget, RetrySituation } from "@bytenite-engines/core/wire";
 import { errorStatuses } from "@bytenite-engines/http-cache";
-import { remember, userOf, type Admission, type Applicant, type Asked, type Ending } from "./Admission.ts";
+import { maxPerIdentity, userOf, type Admission, type Applicant, type Ending } from "./Admission.ts";
 import { emptyBody, readBody, streamBody, type Body, type BodyBudget, type Lease } from "./Body.ts";
 import type { Config } from "./Config.ts";
-import { isUnsafePath } from "./Request.ts";
-import type { RateLimiter, RequestContext } from "./Runtime.ts";
+import type { Metrics } from "./Metrics.ts";
+import { isUnsafePath, proxyStatus, refusal, type ErrorResponse } from "./Request.ts";
+import type { Asked } from "./Store.ts";
 
-/** A request, as it is sent. */
 export interface UpstreamRequest extends Applicant {
   readonly method: string;
   readonly headers: Headers;
@@ -23,9 +17,7 @@ export interface UpstreamRequest extends Applicant {
   readonly isEndpoint: boolean;
   /** Whether the body of such an answer is read as a whole where it is short enough; else it is streamed. */
   readonly isBuffered: (status: number, headers: Headers) => boolean;
-  readonly waitUntil: RequestContext["waitUntil"];
-  /** Gives each attempt its place in the order of requests. */
-  readonly ask: () => Asked;
+  readonly waitUntil: (work: Promise<unknown>) => void;
 }
 
 /** An answer. `lease` holds the bytes of the body; the caller has to release it. */
@@ -35,24 +27,12 @@ export interface UpstreamAnswer {
   readonly headers: Headers;
   readonly body: Body;
   readonly lease: Lease;
-  /** When its attempt was sent, and in which place. */
+  /** The place of its attempt in the order of requests. */
   readonly asked: Asked;
   readonly requestTimeMs: number;
   readonly responseTimeMs: number;
   readonly attempts: number;
 }
-
-export type UpstreamProblem =
-  | "unreachable"
-  | "timed-out"
-  | "cut-short"
-  | "redirected"
-  /** A status that no whole answer to the request can have. */
-  | "unusable"
-  | "known-to-be-down"
-  | "busy"
-  | "crowded"
-  | "limited";
 
 export interface UpstreamFailure {
   readonly problem: UpstreamProblem;
@@ -60,240 +40,229 @@ export interface UpstreamFailure {
   readonly durationMs: number;
   /** How long asking again is pointless, in milliseconds, where that is known. */
   readonly retryAfterMs?: number | undefined;
+  readonly collapsed?: boolean;
 }
 
-/** Problems for which a stale entry may be served. */
-export const outages: ReadonlySet<UpstreamProblem> = new Set([
-  "unreachable",
-  "timed-out",
-  "cut-short",
-  "known-to-be-down",
-  "busy",
-  "crowded",
-]);
+/** Error types of Proxy-Status (RFC 9209, 2.3). `unusable`: a status that no whole answer to the request can have. */
+export const errorTypes = {
+  unreachable: "connection_terminated",
+  "timed-out": "http_response_timeout",
+  "cut-short": "http_response_incomplete",
+  redirected: "http_protocol_error",
+  unusable: "http_protocol_error",
+  "known-to-be-down": "destination_unavailable",
+  busy: "connection_limit_reached",
+  crowded: "connection_limit_reached",
+  limited: "http_request_denied",
+} as const;
+
+export type UpstreamProblem = keyof typeof errorTypes;
+
+/** Problems that are no outage: no stale entry is served in their place. */
+const notOutages: ReadonlySet<UpstreamProblem> = new Set(["redirected", "unusable", "limited"]);
+export const isOutage = (problem: UpstreamProblem): boolean => !notOutages.has(problem);
+
+export const retryAfterSeconds = 5;
+
+const tooManyRequests = `this client has ${maxPerIdentity} requests at the upstream, and more waiting; wait for some to end`;
+
+export const unavailable = (failure: Pick<UpstreamFailure, "problem" | "retryAfterMs">): ErrorResponse => {
+  const { problem, retryAfterMs = retryAfterSeconds * 1000 } = failure;
+  const headers = { "retry-after": `${Math.ceil(retryAfterMs / 1000)}`, ...proxyStatus(errorTypes[problem]) };
+  switch (problem) {
+    case "busy":
+      return refusal(429, "RESOURCE_EXHAUSTED", tooManyRequests, headers);
+    case "limited":
+      return refusal(429, "RESOURCE_EXHAUSTED", "too many requests; wait before you send more", headers);
+    case "timed-out":
+      return refusal(504, "DEADLINE_EXCEEDED", "the upstream did not respond in time (timed-out)", headers);
+    case "known-to-be-down":
+    case "crowded":
+      return refusal(503, "UNAVAILABLE", `the upstream is unavailable (${problem})`, headers);
+    default:
+      return refusal(502, "UNAVAILABLE", `the upstream sent no valid response (${problem})`, headers);
+  }
+};
 
 /** Requests for one answer, at most. The client of the proxy retries too: more would multiply. */
 const maxAttempts = 3;
 /** Largest pause before a retry, and longest hint of the upstream that is waited out, in milliseconds. */
 const maxDelayMs = 1_000;
-const policy = { ...defaultRetryPolicy, maxAttempts, maxDelayMs, maxRetryAfterMs: maxDelayMs };
-/** Redirects that are followed, at most. */
+const policy = { ...defaultRetryPolicy, maxDelayMs, maxRetryAfterMs: maxDelayMs };
 const maxRedirects = 3;
-/** Tokens that have a retry budget of their own, at most. The others share one. */
-const maxBudgets = 1_000;
+const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 /** Longest body of an error that is read, in bytes. */
 const maxErrorBytes = 64 * 1024;
 
+export interface RateLimiter {
+  limit(options: { readonly key: string }): Promise<{ readonly success: boolean }>;
+}
+
 export interface UpstreamOptions {
   readonly config: Pick<Config, "upstreamUrl" | "attemptTimeoutMs" | "deadlineMs">;
-  /** The global fetch, or that of a service binding. */
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   readonly admission: Admission;
   readonly budget: BodyBudget;
   /** Rate limits of a token, and of a client without one. */
   readonly limits: { readonly token?: RateLimiter | undefined; readonly anonymous?: RateLimiter | undefined };
-  readonly metrics: {
-    attempt(outcome: string, durationMs: number, nowMs: number): void;
-    count(name: `bytenite_edge_upstream_${"retries" | "probes"}_total`, label?: string, value?: string): void;
-  };
+  readonly metrics: Metrics;
+  /** Gives each attempt its place in the order of requests. */
+  readonly ask: () => Asked;
   readonly now: () => number;
 }
 
-type Attempt =
-  | { readonly answer: Omit<UpstreamAnswer, "attempts" | "asked" | "requestTimeMs"> }
-  | { readonly problem: UpstreamProblem };
+type Attempt = Omit<UpstreamAnswer, "attempts" | "asked" | "requestTimeMs"> | UpstreamProblem;
 
-export class Upstream {
-  readonly #options: UpstreamOptions;
-  readonly #shared = new RetryBudget();
-  readonly #budgets = new Map<string, RetryBudget>();
+export const createUpstream = (options: UpstreamOptions) => {
+  const { config, fetch, admission, budget, limits, metrics, ask, now } = options;
 
-  constructor(options: UpstreamOptions) {
-    this.#options = options;
-  }
-
-  /** Sends a request. Never rejects. */
-  async send(request: UpstreamRequest): Promise<UpstreamAnswer | UpstreamFailure> {
-    const { admission, now, limits } = this.#options;
-    const startedAtMs = now();
-    const limiter = request.owner === undefined ? limits.anonymous : limits.token;
-    const limited = await limiter?.limit({ key: request.owner ?? request.client });
-    if (limited?.success === false) return { problem: "limited", attempts: 0, durationMs: 0 };
-    const pass = await admission.enter(request);
-    if ("because" in pass) {
-      const { because, retryAfterMs: waitMs } = pass;
-      if (because === "known-to-be-down") this.#probe(request);
-      return { problem: because, attempts: 0, durationMs: now() - startedAtMs, retryAfterMs: waitMs };
-    }
-    if (admission.isDown) this.#probe(request);
-    const isPatient = request.isEndpoint && !request.orStale && !pass.isFailing && !admission.isDown;
-    const budget = this.#budgetOf(request.owner, pass.isKnown);
-    const result = await this.#attempts(request, isPatient ? maxAttempts : 1, budget);
-    const ending = "problem" in result ? endingOf(result.problem) : endingOfStatus(result.status);
-    if (ending === "unanswered") this.#probe(request);
-    const retryAfter = "status" in result && result.status >= 400 ? hintOf(result, now()) : undefined;
-    const leave = (): void => pass.leave(ending, retryAfter);
-    // A streamed body keeps its slot. waitUntil: otherwise the runtime ends the request with the body, and the slot is held until it expires.
-    if ("body" in result && "stream" in result.body) request.waitUntil(result.body.ended.then(leave));
-    else leave();
-    return result;
-  }
-
-  async #attempts(
-    request: UpstreamRequest,
-    most: number,
-    budget: RetryBudget,
-  ): Promise<UpstreamAnswer | UpstreamFailure> {
-    const { now, metrics } = this.#options;
-    const until = performance.now() + this.#options.config.deadlineMs;
-    let corrupt = 0;
-    let lastCost = 0;
-    for (let attempts = 1; ; attempts++) {
-      const asked = request.ask();
-      const requestTimeMs = asked.atMs;
-      const attempt = await this.#attempt(request, Math.max(1, until - performance.now()));
-      const durationMs = now() - requestTimeMs;
-      const failure = failureIn(attempt, request.isEndpoint);
-      metrics.attempt("answer" in attempt ? `${attempt.answer.status}` : attempt.problem, durationMs, now());
-      if (failure === undefined) budget.refund(lastCost);
-      if (failure?._tag === "Undecodable") corrupt += 1;
-      const decision = decideRetry({
-        policy: { ...policy, maxAttempts: most },
-        reason: failure ?? final,
-        attempts,
-        corrupt,
-        hintMs: "answer" in attempt ? hintOf(attempt.answer, now()) : undefined,
-        remainingMs: until - performance.now(),
-        random: Math.random(),
-      });
-      if (!decision.retry || this.#options.admission.isDown || !budget.pay(retryCost.transient)) {
-        return "answer" in attempt
-          ? { ...attempt.answer, attempts, asked, requestTimeMs }
-          : { problem: attempt.problem, attempts, durationMs };
-      }
-      lastCost = retryCost.transient;
-      if ("answer" in attempt) attempt.answer.lease.release();
-      metrics.count("bytenite_edge_upstream_retries_total", "reason", failure?._tag ?? "");
-      await new Promise((resolve) => setTimeout(resolve, decision.delayMs));
-    }
-  }
-
-  async #attempt(request: UpstreamRequest, leftMs: number): Promise<Attempt> {
-    const { config, budget, now } = this.#options;
-    const controller = new AbortController();
-    const timeoutMs = Math.min(config.attemptTimeoutMs, leftMs);
-    let timer = setTimeout(() => controller.abort(), timeoutMs);
-    const lease = budget.lease(userOf(request));
-    let response: Response | undefined;
-    // Bodies of service bindings do not end with the signal.
-    const aborted = new Promise<never>((_, reject) => {
-      controller.signal.addEventListener("abort", () => reject(new Error("timed out")), { once: true });
-    });
-    aborted.catch(() => {});
-    const inTime = <A>(work: Promise<A>): Promise<A> => Promise.race([work, aborted]);
-    try {
-      response = await inTime(this.#fetch(request, controller.signal));
-      if (response === undefined) return drop(lease, "redirected");
-      const { status, statusText, headers } = response;
-      const stream = response.body;
-      const base = { status, statusText, headers, lease };
-      if (status >= 400 && status < 500 && request.isEndpoint) {
-        // A 4xx counts even with a truncated body: otherwise stale responses would hide a 401.
-        clearTimeout(timer);
-        timer = setTimeout(() => controller.abort(), timeoutMs / 2);
-        const body = await inTime(readBody(stream, lease, maxErrorBytes)).catch(() => undefined);
-        if (body !== undefined && "bytes" in body) return { answer: { ...base, body, responseTimeMs: now() } };
-        if (body !== undefined) await body.stream.cancel();
-        const kept = new Headers(headers);
-        for (const name of ["content-encoding", "content-length", "content-type"]) kept.delete(name);
-        return { answer: { ...base, headers: kept, body: emptyBody, responseTimeMs: now() } };
-      }
-      if (stream === null) return { answer: { ...base, body: emptyBody, responseTimeMs: now() } };
-      const isBuffered = request.isBuffered(status, headers);
-      const body = isBuffered ? await inTime(readBody(stream, lease)) : streamBody(stream, lease);
-      return { answer: { ...base, body, responseTimeMs: now() } };
-    } catch {
-      if (controller.signal.aborted) return drop(lease, "timed-out");
-      return drop(lease, response === undefined ? "unreachable" : "cut-short");
-    } finally {
-      clearTimeout(timer);
-    }
-  }
+  /** Any response shows that the upstream is up. */
+  const sendProbe = async (): Promise<void> => {
+    metrics.count("bytenite_edge_upstream_probes_total");
+    const signal = AbortSignal.timeout(config.attemptTimeoutMs);
+    const init: RequestInit = { redirect: "manual", signal, cache: "no-store" };
+    const response = await Promise.race([fetch(`${config.upstreamUrl}/engines`, init), abortOf(signal)]);
+    void response.body?.cancel();
+  };
+  // waitUntil: otherwise the runtime would end it with the response.
+  const probe = ({ waitUntil }: UpstreamRequest): void => waitUntil(admission.probe(sendProbe));
 
   /** Fetches without the zone's cache, which would store responses unencrypted. Undefined: a redirect that is not allowed. */
-  async #fetch(request: UpstreamRequest, signal: AbortSignal): Promise<Response | undefined> {
-    const { config, fetch } = this.#options;
+  const follow = async (request: UpstreamRequest, signal: AbortSignal): Promise<Response | undefined> => {
     const { method, headers, body, isEndpoint } = request;
     let url = request.resource;
     for (let redirects = 0; ; redirects++) {
       const init: RequestInit = { method, headers, redirect: "manual", signal, cache: "no-store" };
       const response = await fetch(url, body === null ? init : { ...init, body });
       const location = response.headers.get("location");
-      const isRedirect = [301, 302, 303, 307, 308].includes(response.status) && location !== null;
-      if (!isRedirect || !isEndpoint) return response;
+      if (location === null || !redirectStatuses.has(response.status) || !isEndpoint) return response;
       await response.body?.cancel();
       if (redirects === maxRedirects || !URL.canParse(location, url)) return undefined;
       const next = new URL(location, url);
       if (!next.href.startsWith(`${config.upstreamUrl}/`) || isUnsafePath(next.pathname)) return undefined;
       url = next.href;
     }
-  }
+  };
 
-  #budgetOf(owner: string | undefined, isKnown: boolean): RetryBudget {
-    // A retry budget per user.
-    if (owner === undefined || !isKnown) return this.#shared;
-    const budget = this.#budgets.get(owner) ?? new RetryBudget();
-    remember(this.#budgets, owner, budget, maxBudgets);
-    return budget;
-  }
-
-  /** Any response shows that the upstream is up. */
-  #probe({ waitUntil }: UpstreamRequest): void {
-    const { config, fetch, admission, metrics } = this.#options;
-    const send = async (): Promise<void> => {
-      metrics.count("bytenite_edge_upstream_probes_total");
-      const signal = AbortSignal.timeout(config.attemptTimeoutMs);
-      const init: RequestInit = { redirect: "manual", signal, cache: "no-store" };
-      const timeout = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
-      const response = await Promise.race([fetch(`${config.upstreamUrl}/engines`, init), timeout]);
-      void response.body?.cancel();
+  const attemptOnce = async (request: UpstreamRequest, leftMs: number): Promise<Attempt> => {
+    const controller = new AbortController();
+    const timeoutMs = Math.min(config.attemptTimeoutMs, leftMs);
+    let timer = setTimeout(() => controller.abort(), timeoutMs);
+    const lease = budget.lease(userOf(request));
+    const failed = (problem: UpstreamProblem): Attempt => {
+      lease.release();
+      return problem;
     };
-    // waitUntil: otherwise the runtime would end it with the response.
-    waitUntil(admission.probe(send));
-  }
-}
+    let response: Response | undefined;
+    const aborted = abortOf(controller.signal);
+    aborted.catch(() => {});
+    const inTime = <A>(work: Promise<A>): Promise<A> => Promise.race([work, aborted]);
+    try {
+      response = await inTime(follow(request, controller.signal));
+      if (response === undefined) return failed("redirected");
+      const { status, statusText, headers, body: stream } = response;
+      const answered = (body: Body, kept = headers): Attempt => {
+        return { status, statusText, headers: kept, body, lease, responseTimeMs: now() };
+      };
+      if (stream === null) return answered(emptyBody);
+      if (status >= 400 && status < 500 && request.isEndpoint) {
+        // A 4xx counts even with a truncated body: otherwise stale responses would hide a 401.
+        clearTimeout(timer);
+        timer = setTimeout(() => controller.abort(), timeoutMs / 2);
+        const body = await inTime(readBody(stream, lease, maxErrorBytes)).catch(() => undefined);
+        if (body !== undefined && body.stream === undefined) return answered(body);
+        await body?.stream?.cancel();
+        const kept = new Headers(headers);
+        for (const name of ["content-encoding", "content-length", "content-type"]) kept.delete(name);
+        return answered(emptyBody, kept);
+      }
+      const isBuffered = request.isBuffered(status, headers);
+      return answered(isBuffered ? await inTime(readBody(stream, lease)) : streamBody(stream, lease));
+    } catch {
+      if (controller.signal.aborted) return failed("timed-out");
+      return failed(response === undefined ? "unreachable" : "cut-short");
+    } finally {
+      clearTimeout(timer);
+    }
+  };
 
-const drop = (lease: Lease, problem: UpstreamProblem): { readonly problem: UpstreamProblem } => {
-  lease.release();
-  return { problem };
+  const attempt = async (request: UpstreamRequest, maxAttempts: number, retries: RetryBudget) => {
+    const until = performance.now() + config.deadlineMs;
+    let corrupt = 0;
+    for (let attempts = 1; ; attempts++) {
+      const asked = ask();
+      const requestTimeMs = asked.atMs;
+      const result = await attemptOnce(request, Math.max(1, until - performance.now()));
+      const answer = typeof result === "string" ? undefined : result;
+      const durationMs = now() - requestTimeMs;
+      const failure = request.isEndpoint ? failureIn(result) : undefined;
+      metrics.attempt(typeof result === "string" ? result : `${result.status}`, durationMs, now());
+      if (failure === undefined && attempts > 1) retries.refund(retryCost.transient);
+      if (failure?._tag === "Undecodable") corrupt += 1;
+      const decision = decideRetry({
+        policy: { ...policy, maxAttempts },
+        reason: failure ?? final,
+        attempts,
+        corrupt,
+        hintMs: answer && hintOf(answer, now()),
+        remainingMs: until - performance.now(),
+        random: Math.random(),
+      });
+      if (!decision.retry || admission.isDown() || !retries.pay(retryCost.transient)) {
+        return typeof result === "string"
+          ? { problem: result, attempts, durationMs }
+          : { ...result, attempts, asked, requestTimeMs };
+      }
+      answer?.lease.release();
+      metrics.count("bytenite_edge_upstream_retries_total", `{reason="${failure?._tag ?? ""}"}`);
+      await new Promise((resolve) => setTimeout(resolve, decision.delayMs));
+    }
+  };
+
+  return {
+    send: async (request: UpstreamRequest): Promise<UpstreamAnswer | UpstreamFailure> => {
+      const startedAtMs = now();
+      const limiter = request.owner === undefined ? limits.anonymous : limits.token;
+      const limited = await limiter?.limit({ key: request.owner ?? request.client });
+      if (limited?.success === false) return { problem: "limited", attempts: 0, durationMs: 0 };
+      const pass = await admission.enter(request);
+      if (admission.isDown()) probe(request);
+      if ("problem" in pass) return { ...pass, attempts: 0, durationMs: now() - startedAtMs };
+      const isPatient = request.isEndpoint && !request.orStale && !pass.isFailing && !admission.isDown();
+      const result = await attempt(request, isPatient ? maxAttempts : 1, pass.budget);
+      const ending = endingOf(result);
+      if (ending === "unanswered") probe(request);
+      const hintMs = "status" in result && result.status >= 400 ? hintOf(result, now()) : undefined;
+      const leave = (): void => pass.leave(ending, hintMs);
+      const ended = "body" in result ? result.body.ended : undefined;
+      // A streamed body keeps its place. waitUntil: otherwise the runtime ends the request with the body, and the place is held until it expires.
+      if (ended === undefined) leave();
+      else request.waitUntil(ended.then(leave));
+      return result;
+    },
+  };
 };
 
-type Reason = RetrySituation["reason"];
-const final: Reason = { _tag: "NotFound" };
+/** Rejects with the signal: service bindings and their bodies do not end with it. */
+const abortOf = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("timed out")), { once: true }));
+
+const final: RetrySituation["reason"] = { _tag: "NotFound" };
 
 /** The outcome of an attempt for core's retry rules. 429 is passed on: the client waits, not the proxy. */
-const failureIn = (attempt: Attempt, isEndpoint: boolean): Reason | undefined => {
-  if (!isEndpoint) return undefined;
-  if ("answer" in attempt) return errorStatuses.has(attempt.answer.status) ? { _tag: "Unavailable" } : undefined;
-  switch (attempt.problem) {
-    case "unreachable":
-      return { _tag: "Unreachable", problem: "network" };
-    case "timed-out":
-      return { _tag: "TimedOut", scope: "attempt", limitMs: 0 };
-    case "cut-short":
-      return { _tag: "Undecodable", problem: "cut" };
-    default:
-      return undefined;
-  }
+const failureIn = (attempt: Attempt): RetrySituation["reason"] | undefined => {
+  if (typeof attempt !== "string") return errorStatuses.has(attempt.status) ? { _tag: "Unavailable" } : undefined;
+  if (attempt === "unreachable") return { _tag: "Unreachable", problem: "network" };
+  if (attempt === "timed-out") return { _tag: "TimedOut", scope: "attempt", limitMs: 0 };
+  return attempt === "cut-short" ? { _tag: "Undecodable", problem: "cut" } : undefined;
 };
 
 const hintOf = ({ headers }: Pick<UpstreamAnswer, "headers">, nowMs: number): number | undefined =>
   retryAfterMs(headers.get("retry-after"), headers.get("date"), nowMs);
 
-const endingOf = (problem: UpstreamProblem): Ending => {
-  if (problem === "unreachable" || problem === "timed-out") return "unanswered";
-  return problem === "cut-short" ? "failed" : "answered";
+const endingOf = (result: UpstreamAnswer | UpstreamFailure): Ending => {
+  if ("status" in result)
+    return errorStatuses.has(result.status) ? "failed" : result.status < 400 ? "accepted" : "answered";
+  if (result.problem === "unreachable" || result.problem === "timed-out") return "unanswered";
+  return result.problem === "cut-short" ? "failed" : "answered";
 };
-
-const endingOfStatus = (status: number): Ending =>
-  errorStatuses.has(status) ? "failed" : status < 400 ? "accepted" : "answered";

@@ -2,15 +2,16 @@
 import { env as variables } from "cloudflare:workers";
 import { parseConfig } from "./Config.ts";
 import { handle } from "./Flow.ts";
-import { createIsolate, type Isolate } from "./Isolate.ts";
+import { createIsolate, type AnalyticsDataset, type Isolate } from "./Isolate.ts";
 import type { PurgeLogStub } from "./Purge.ts";
-import type { AnalyticsDataset, RateLimiter, RequestContext, ServiceBinding } from "./Runtime.ts";
+import type { RequestContext } from "./Response.ts";
+import type { RateLimiter } from "./Upstream.ts";
 
 export { PurgeLog } from "./PurgeLog.ts";
 
 /** Bindings of the Worker; see wrangler.jsonc for each, and for the variables. */
 interface Env {
-  readonly UPSTREAM?: ServiceBinding;
+  readonly UPSTREAM?: { readonly fetch: typeof fetch };
   readonly ANALYTICS?: AnalyticsDataset;
   readonly PURGE_LOG?: { getByName(name: string): PurgeLogStub };
   readonly TOKEN_LIMIT?: RateLimiter;

@@ -77,7 +77,7 @@ test.each(Array.from({ length: runs }, (_, index) => index + 1))(
       for (const edge of edges) await edge.settle();
       await disturb(world, edges);
     }
-    expect(edges.map(({ isolate }) => isolate.store.undecryptable)).toEqual([0, 0]);
+    expect(edges.map(({ isolate }) => isolate.store.undecryptable())).toEqual([0, 0]);
     const delivered = world.productions.reduce((sum, { delivered }) => sum + delivered, 0);
     expect(delivered, "the cache was of use at all").toBeGreaterThan(world.productions.length);
   },

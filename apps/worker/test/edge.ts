@@ -2,7 +2,8 @@
 import { parseConfig } from "../src/Config.ts";
 import { handle } from "../src/Flow.ts";
 import { createIsolate, type Isolate, type Surroundings } from "../src/Isolate.ts";
-import type { EdgeStore, RequestContext } from "../src/Runtime.ts";
+import type { EdgeStore } from "../src/Entry.ts";
+import type { RequestContext } from "../src/Response.ts";
 
 /** The upstream as the proxy reaches it. */
 export type Upstream = (url: string, init: RequestInit) => Promise<Response>;

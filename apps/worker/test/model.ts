@@ -4,7 +4,7 @@ import { createIsolate, type Isolate } from "../src/Isolate.ts";
 import { parseConfig } from "../src/Config.ts";
 import { handle } from "../src/Flow.ts";
 import { purgesReadEveryMs, type Purge, type PurgeLogStub } from "../src/Purge.ts";
-import type { EdgeStore } from "../src/Runtime.ts";
+import type { EdgeStore } from "../src/Entry.ts";
 
 /** What a run has found. */
 export interface ModelRun {
