@@ -8,12 +8,7 @@ import { assertOptionNames } from "../OptionNames.ts";
 import { UnverifiedProtobuf } from "../Reading.ts";
 import { request, type Answered, type RequestPlan } from "../Requester.ts";
 import { schemaDigestHeader } from "../SchemaDigest.ts";
-import {
-  SchemaVerifier,
-  type FormatChoice,
-  type OriginVerifier,
-  type VerificationOptions,
-} from "../verify/SchemaVerifier.ts";
+import { SchemaVerifier, type FormatChoice, type VerificationOptions } from "../verify/SchemaVerifier.ts";
 import type { VerificationNews } from "../verify/VerifiedFields.ts";
 import {
   readAnswer,
@@ -50,8 +45,9 @@ const receiveVerified = async <M extends Message>(
   call: HttpCall<M>,
   plan: RequestPlan,
 ): Promise<ReceivedBody<M>> => {
-  const { origin, inFlight, renewable } = parts;
+  const { origin, inFlight, renewable, emit } = parts;
   const { settings, clock, subject } = plan;
+  const { output, responseBody, codec } = call;
   const known = verifier.of(origin);
   // Calls that may have tokens of their own, or share nothing, do not share the second request either.
   const key = inFlight !== undefined && settings.dedupe && !renewable ? plan.url : undefined;
@@ -59,21 +55,32 @@ const receiveVerified = async <M extends Message>(
   const choice: FormatChoice = isChosen
     ? known.choose(clock.currentTimeMillisUnsafe(), key)
     : { format: call.format === "protobuf" ? "protobuf" : "json", isProbe: false };
+  const onNews = (news: VerificationNews): void => emit?.({ ...subject, ...news });
+  const noteJson = (): void => {
+    if (known.answersJson(clock.currentTimeMillisUnsafe()))
+      emit?.({ ...subject, type: "fallback", asked: "protobuf", answered: "json" });
+  };
+  /** Asks in JSON, and compares that with protobuf of the same resource. */
+  const inJson = async (answered: Answered, bytes: Uint8Array, cancel = plan.cancel): Promise<ReceivedBody<M>> => {
+    const asked = { ...asComparison(plan, answered), cancel };
+    const json = await receiveAs(parts, call, asked, "json", readNothing);
+    // The same pair twice would count as two.
+    if (json.format === "json" && !json.answered.followed && responseBody === undefined)
+      known.compare(output, bytes, json.message, onNews);
+    return json;
+  };
   try {
     const answered = await request(parts, plan, mediaTypeOf(choice.format));
     if (choice.format === "protobuf" && isChosen && answered.answer.status === 406) {
-      noteJson(parts, known, plan);
+      noteJson();
       return await receiveAs(parts, call, plan, "json", readNothing);
     }
-    const named = verifier.isNamed(
-      call.responseBody?.message ?? call.output,
-      answered.answer.headers.get(schemaDigestHeader),
-    );
+    const digest = answered.answer.headers.get(schemaDigestHeader);
+    const named = verifier.isNamed(responseBody?.message ?? output, digest);
     const isNamed = typeof named === "boolean" ? named : await named;
-    let isSample: boolean | undefined;
-    const onNews = (news: VerificationNews): void => parts.emit?.({ ...subject, ...news });
+    let isSample = false;
     const readVerified: ProtobufReader = (schema, bytes, limits = settings.limits) => {
-      const verified = known.read(schema, bytes, isNamed, limits, onNews, call.codec.readProtobuf);
+      const verified = known.read(schema, bytes, isNamed, limits, onNews, codec.readProtobuf);
       if (verified === undefined) throw new UnverifiedProtobuf(schema, bytes);
       isSample = verified.isSample;
       return verified.message;
@@ -86,59 +93,20 @@ const receiveVerified = async <M extends Message>(
       if (!isChosen || choice.format === "json")
         throw new AttemptFailure(unverified(answered, choice.format), { exhausted: choice.format === "protobuf" });
       known.spend(choice, false);
-      const json = await receiveAs(parts, call, asComparison(plan, answered), "json", readNothing);
-      compareBoth(known, call, cause.bytes, json, onNews);
-      return json;
+      return await inJson(answered, cause.bytes);
     }
     if (received.format === "json") {
-      if (choice.format === "protobuf") noteJson(parts, known, plan);
+      if (choice.format === "protobuf") noteJson();
       else known.sawJson(isNamed);
       return received;
     }
     if (!isSample || !isChosen) return received;
     known.spend(choice, true);
-    return await sampled(parts, call, plan, received, known, onNews);
+    // Without the JSON, what was verified so far.
+    return await plan.timer.spare((cancel) => inJson(answered, answered.answer.bytes, cancel)).catch(() => received);
   } finally {
     known.end(choice);
   }
-};
-
-/** Compares a verified response with JSON, and hands that out; without it, what was verified so far. */
-const sampled = async <M extends Message>(
-  parts: ClientParts,
-  call: HttpCall<M>,
-  plan: RequestPlan,
-  received: ReceivedBody<M>,
-  known: OriginVerifier,
-  onNews: (news: VerificationNews) => void,
-): Promise<ReceivedBody<M>> => {
-  try {
-    const { answered } = received;
-    const json = await plan.timer.spare((cancel) =>
-      receiveAs(parts, call, { ...asComparison(plan, answered), cancel }, "json", readNothing),
-    );
-    compareBoth(known, call, answered.answer.bytes, json, onNews);
-    return json;
-  } catch {
-    return received;
-  }
-};
-
-const compareBoth = <M extends Message>(
-  known: OriginVerifier,
-  { responseBody, output }: HttpCall<M>,
-  bytes: Uint8Array,
-  { format, message, answered }: ReceivedBody<M>,
-  onNews: (news: VerificationNews) => void,
-): void => {
-  // The same pair twice would count as two.
-  if (format !== "json" || answered.followed || responseBody !== undefined) return;
-  known.compare(output, bytes, message, onNews);
-};
-
-const noteJson = (parts: ClientParts, known: OriginVerifier, { clock, subject }: RequestPlan): void => {
-  if (known.answersJson(clock.currentTimeMillisUnsafe()))
-    parts.emit?.({ ...subject, type: "fallback", asked: "protobuf", answered: "json" });
 };
 
 /** Fields that a cache leaves in a response that it may have transcoded. */
