@@ -3,7 +3,7 @@ import { getOption, type DescMessage, type DescMethod, type DescService } from "
 import { http } from "@bytenite-engines/proto/service";
 import { mediaTypeOf } from "@bytenite-engines/core/wire";
 import { commentOf } from "./Comment.ts";
-import { managementPaths, managementSchemas } from "./OpenApiManagement.ts";
+import { json, managementPaths, managementSchemas, object, text } from "./OpenApiManagement.ts";
 import { parametersOf, reference, schemaName, schemaOf } from "./OpenApiSchema.ts";
 
 type Json = { readonly [key: string]: unknown };
@@ -21,6 +21,8 @@ const refused = (description: string, headers?: Json): Json => ({
   ...(headers === undefined ? {} : { headers }),
   content: bodies(status),
 });
+
+const refusedInJson = (description: string): Json => ({ description, content: json(status) });
 
 const digest: Json = {
   "Bytenite-Schema-Digest": {
@@ -150,13 +152,10 @@ const archive: Json = {
         content: { "application/x-tar": {}, "application/gzip": {} },
       },
       "206": { description: "A part of it.", content: { "application/x-tar": {}, "application/gzip": {} } },
-      "403": {
-        description: "The link has expired, or was altered.",
-        content: { "application/json": { schema: status } },
-      },
-      "404": { description: "The archive no longer exists.", content: { "application/json": { schema: status } } },
-      "416": { description: "The range is none of it.", content: { "application/json": { schema: status } } },
-      default: { description: "Any other failure.", content: { "application/json": { schema: status } } },
+      "403": refusedInJson("The link has expired, or was altered."),
+      "404": refusedInJson("The archive no longer exists."),
+      "416": refusedInJson("The range is none of it."),
+      default: refusedInJson("Any other failure."),
     },
   },
 };
@@ -185,32 +184,19 @@ const accessToken: Json = {
     summary: "Exchanges an API key for an access token that lives one hour.",
     tags: ["Access"],
     security: [],
-    requestBody: {
-      required: true,
-      content: {
-        "application/json": {
-          schema: { type: "object", required: ["apiKey"], properties: { apiKey: { type: "string" } } },
-        },
-      },
-    },
+    requestBody: { required: true, content: json(object({ apiKey: text })) },
     responses: {
       "200": {
         description: "The token.",
-        content: {
-          "application/json": {
-            schema: {
-              type: "object",
-              required: ["token", "expiresIn", "scope"],
-              properties: {
-                token: { type: "string", description: "A JWT, for the Authorization header." },
-                expiresIn: { type: "string", description: "Seconds it lives, as text." },
-                scope: { type: "string" },
-              },
-            },
-          },
-        },
+        content: json(
+          object({
+            token: { ...text, description: "A JWT, for the Authorization header." },
+            expiresIn: { ...text, description: "Seconds it lives, as text." },
+            scope: text,
+          }),
+        ),
       },
-      default: { description: "Why there is none.", content: { "application/json": { schema: status } } },
+      default: refusedInJson("Why there is none."),
     },
   },
 };

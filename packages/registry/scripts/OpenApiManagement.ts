@@ -2,7 +2,7 @@
 
 type Json = { readonly [key: string]: unknown };
 
-const text: Json = { type: "string" };
+export const text: Json = { type: "string" };
 const time: Json = { type: ["string", "null"], format: "date-time" };
 const count: Json = { type: "integer", minimum: 0 };
 const quota: Json = { type: ["integer", "null"], minimum: 0, description: "null: no limit." };
@@ -12,7 +12,8 @@ const scope: Json = {
   description: "Each includes those before it.",
 };
 
-const object = (properties: Json, required: ReadonlyArray<string> = Object.keys(properties)): Json => ({
+/** Schema of an object; all properties are required unless others are named. */
+export const object = (properties: Json, required: ReadonlyArray<string> = Object.keys(properties)): Json => ({
   type: "object",
   required,
   properties,
@@ -63,7 +64,8 @@ export const managementSchemas: Json = {
   }),
 };
 
-const json = (schema: Json): Json => ({ "application/json": { schema } });
+/** Content in JSON. */
+export const json = (schema: Json): Json => ({ "application/json": { schema } });
 
 const header: Json = {
   name: "Bytenite-Management",

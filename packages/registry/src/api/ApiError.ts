@@ -19,11 +19,11 @@ export interface ApiErrorOptions {
 
 /** An error response. The message is for the client. */
 export class ApiError extends Error {
+  override readonly name = "ApiError";
   readonly code: RpcCode;
   readonly options: ApiErrorOptions;
   constructor(code: RpcCode, message: string, options: ApiErrorOptions = {}) {
     super(message);
-    this.name = "ApiError";
     this.code = code;
     this.options = options;
   }

@@ -1,9 +1,10 @@
 // Documentation page of the API (Swagger UI).
 import { openApiText } from "../gen/openApi.ts";
 import type { Answer } from "./Answer.ts";
+import type { Body } from "./EngineBody.ts";
 
 /** Nothing is loaded from elsewhere, and nothing inline but styles runs. */
-export const policy =
+const policy =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const page = `<!doctype html>
@@ -26,13 +27,14 @@ const page = `<!doctype html>
 const start = `window.SwaggerUIBundle({ url: "/openapi.json", dom_id: "#docs", deepLinking: true, validatorUrl: null });
 `;
 
-const answer = (type: string, body: string): Answer => ({
+/** A file of the page, and the seconds for which it may be cached. */
+export const docsAnswer = (type: string, body: Body, maxAge = 300): Answer => ({
   status: 200,
   headers: {
     "Content-Type": type,
     "Content-Security-Policy": policy,
     "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "public, max-age=300",
+    "Cache-Control": `public, max-age=${maxAge}`,
   },
   body,
   logFields: { endpoint: "docs", user: undefined },
@@ -40,7 +42,7 @@ const answer = (type: string, body: string): Answer => ({
 
 /** The pages by path. */
 export const docs: ReadonlyMap<string, () => Answer> = new Map([
-  ["/openapi.json", () => answer("application/json", openApiText)],
-  ["/docs", () => answer("text/html; charset=utf-8", page)],
-  ["/docs/start.js", () => answer("text/javascript; charset=utf-8", start)],
+  ["/openapi.json", () => docsAnswer("application/json", openApiText)],
+  ["/docs", () => docsAnswer("text/html; charset=utf-8", page)],
+  ["/docs/start.js", () => docsAnswer("text/javascript; charset=utf-8", start)],
 ]);

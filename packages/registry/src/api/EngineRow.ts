@@ -9,10 +9,7 @@ import type { SqlValue } from "./SqlDriver.ts";
 
 /** An engine that cannot be stored; the message names it and the reason. */
 export class UnacceptableEngineError extends Error {
-  constructor(problem: string) {
-    super(problem);
-    this.name = "UnacceptableEngineError";
-  }
+  override readonly name = "UnacceptableEngineError";
 }
 
 /** The columns of an engine, in the order of `engineColumns`. */

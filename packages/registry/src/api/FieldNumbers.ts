@@ -15,9 +15,9 @@ const reservedNumbers = { from: 19_000, to: 19_999 } as const;
 
 /** A numbering that names something unknown, or gives a number twice or a forbidden one. */
 export class FieldNumbersError extends Error {
+  override readonly name = "FieldNumbersError";
   constructor(problem: string) {
     super(`field numbers: ${problem}`);
-    this.name = "FieldNumbersError";
   }
 }
 

@@ -77,6 +77,11 @@ export const environmentBox = async (): Promise<SecretBox | undefined> => {
   return key === undefined ? undefined : makeSecretBox(key);
 };
 
+/** Throws UserError where there is no database. */
+export const assertDatabase = (path: string): void => {
+  if (!existsSync(path)) throw new UserError(`there is no database ${path}`, exitCodes.notFound);
+};
+
 /**
  * Works on a database and closes it. `make` makes one that does not exist; the others refuse: a mistyped path must not be an empty
  * database, nor the backup of one. `make` and `change` bring an older one up to date; `read` refuses one
@@ -91,7 +96,7 @@ export const withDatabase = async <A>(
   let file: SqliteFile | undefined;
   try {
     const box = await environmentBox();
-    if (how !== "make" && !existsSync(path)) throw new UserError(`there is no database ${path}`, exitCodes.notFound);
+    if (how !== "make") assertDatabase(path);
     file = openSqlite(path);
     if (how === "read" || how === "copy") await assertCurrent(file.port, box, { acceptOlder: how === "copy" });
     else await migrate(file.port, Date.now(), box);

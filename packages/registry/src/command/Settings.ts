@@ -66,24 +66,7 @@ export const settingsSchema = {
 } as const;
 
 type SettingsFile = Partial<
-  Pick<
-    RegistryOptions,
-    | "host"
-    | "port"
-    | "adminPort"
-    | "allowedHosts"
-    | "corsOrigins"
-    | "trustedProxies"
-    | "database"
-    | "archives"
-    | "publicUrl"
-    | "uploads"
-    | "accessLog"
-    | "logLevel"
-    | "rateLimit"
-    | "addressRateLimit"
-    | "limits"
-  > & {
+  Pick<RegistryOptions, Exclude<keyof typeof settingsSchema.properties, "tokens" | "faults">> & {
     readonly tokens: string;
     readonly faults: string;
   }

@@ -1,10 +1,9 @@
 // How a database is checked from a command line.
-import { existsSync } from "node:fs";
 import { sealedArchives } from "../manage/ArchiveFiles.ts";
 import { checkDatabase } from "../manage/Check.ts";
 import { openSqlite } from "../node/SqliteFile.ts";
 import { noteUnread } from "./backup.ts";
-import { archivesPath, databasePath, environmentBox, flagsOf, userErrorOf } from "./Database.ts";
+import { archivesPath, assertDatabase, databasePath, environmentBox, flagsOf, userErrorOf } from "./Database.ts";
 import type { CommandOutput } from "./Output.ts";
 import { UserError } from "./UserError.ts";
 
@@ -12,7 +11,7 @@ import { UserError } from "./UserError.ts";
 export const check = async (args: ReadonlyArray<string>, output: CommandOutput): Promise<number> => {
   const flags = flagsOf(args, ["archives"], [], 0);
   const path = databasePath(flags);
-  if (!existsSync(path)) throw new UserError(`there is no database ${path}`);
+  assertDatabase(path);
   const problems = await environmentBox()
     .then((box) => checkDatabase(path, archivesPath(flags), box))
     .catch((error: unknown) => {

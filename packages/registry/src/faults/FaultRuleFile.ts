@@ -110,9 +110,9 @@ const validate = new Ajv({ allowUnionTypes: true }).compile<ReadonlyArray<FaultR
 
 /** Invalid rules; the message says where and why. */
 export class FaultRulesError extends Error {
+  override readonly name = "FaultRulesError";
   constructor(problem: string) {
     super(`fault rules: ${problem}`);
-    this.name = "FaultRulesError";
   }
 }
 

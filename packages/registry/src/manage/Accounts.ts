@@ -9,10 +9,7 @@ import type { Run, SqliteFile } from "../node/SqliteFile.ts";
 
 /** An account that cannot be made or found; the message is for the operator. */
 export class AccountError extends Error {
-  constructor(problem: string) {
-    super(problem);
-    this.name = "AccountError";
-  }
+  override readonly name = "AccountError";
 }
 
 /** A user who does not exist. */

@@ -20,10 +20,7 @@ const pagesPerStep = 0x7fff_ffff;
 
 /** A backup that cannot be made or used; the message is for the operator. */
 export class BackupError extends Error {
-  constructor(problem: string, options?: ErrorOptions) {
-    super(problem, options);
-    this.name = "BackupError";
-  }
+  override readonly name = "BackupError";
 }
 
 /** Contents of a backup. */

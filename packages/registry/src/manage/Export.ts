@@ -17,10 +17,7 @@ const pieceLength = 5_000;
 
 /** Exporting secrets needs the key that decrypts them. */
 export class ExportError extends Error {
-  constructor(problem: string) {
-    super(problem);
-    this.name = "ExportError";
-  }
+  override readonly name = "ExportError";
 }
 
 /** A line of JSON per engine that is not deleted, by user and in order of creation; secrets only with a box. */

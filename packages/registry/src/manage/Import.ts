@@ -222,7 +222,7 @@ const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const ownersIn = ({ file, user: given }: ImportOptions, ensure: (name: string, id?: string) => User) => {
   const byName = new Map<string, User>();
   return (key: string): User | string => {
-    const { name, id } = namedOwner(key);
+    const [name, id] = namedOwner(key);
     try {
       const owner = id === "" ? undefined : userWithId(file, id);
       if (owner !== undefined && owner.name !== name) {

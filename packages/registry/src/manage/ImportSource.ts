@@ -10,10 +10,7 @@ const skipped = new Set(["node_modules", ".git"]);
 
 /** A path without a file. */
 export class ImportSourceError extends Error {
-  constructor(problem: string) {
-    super(problem);
-    this.name = "ImportSourceError";
-  }
+  override readonly name = "ImportSourceError";
 }
 
 /** The files that paths mean, each once, in a stable order. Symbolic links in trees are not followed. */

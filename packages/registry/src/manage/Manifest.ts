@@ -44,10 +44,10 @@ const requirementMembers = {
 
 /** All problems of a manifest, each with file, line and column. */
 export class ManifestError extends Error {
+  override readonly name = "ManifestError";
   readonly problems: ReadonlyArray<string>;
   constructor(problems: ReadonlyArray<string>) {
     super(problems.join("\n"));
-    this.name = "ManifestError";
     this.problems = problems;
   }
 }

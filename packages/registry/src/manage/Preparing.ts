@@ -11,20 +11,8 @@ export interface PreparingOptions extends EngineChanges {
   readonly user?: string | undefined;
 }
 
-/** A named owner: the name of a user, and the id in the engine, "" if none. */
-export interface NamedOwner {
-  readonly name: string;
-  readonly id: string;
-}
-
-/** Key of a named owner in `Owners`. */
-export const ownerKey = ({ name, id }: NamedOwner): string => JSON.stringify([name, id]);
-
-/** The named owner of a key. */
-export const namedOwner = (key: string): NamedOwner => {
-  const [name, id] = JSON.parse(key) as [string, string];
-  return { name, id };
-};
+/** The named owner of a key in `Owners`: the name of a user, and the id in the engine, "" if none. */
+export const namedOwner = (key: string): readonly [name: string, id: string] => JSON.parse(key) as [string, string];
 
 /** Users by key; a text says why the user cannot be the owner. */
 export type Owners = ReadonlyMap<string, User | string>;
@@ -54,7 +42,7 @@ export const prepareDocuments = (
       const engine = engineIn(document, options);
       const name = options.user ?? engine.userName;
       if (name === "") throw new UnacceptableEngineError("whose is it? name the user with --user");
-      const key = ownerKey({ name, id: engine.owner });
+      const key = JSON.stringify([name, engine.owner]);
       const owner = owners.get(key);
       const namesId = engine.id !== "";
       if (owner === undefined) unknown.add(key);

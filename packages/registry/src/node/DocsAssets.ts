@@ -1,9 +1,11 @@
 // The files of the docs page, from the installed swagger-ui-dist.
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { policy } from "../api/Docs.ts";
+import { docsAnswer } from "../api/Docs.ts";
 import { otherMethod } from "../api/Web.ts";
 import type { Endpoint } from "./AdminEndpoints.ts";
+
+const daySeconds = 86_400;
 
 /** Read at the first request and then shared: most registries never show their page. */
 const endpoint = (url: () => string, type: string): Endpoint => {
@@ -15,17 +17,7 @@ const endpoint = (url: () => string, type: string): Endpoint => {
     bytes ??= read();
     // A file that is missing now may be there later.
     bytes.catch(() => (bytes = undefined));
-    return {
-      status: 200,
-      headers: {
-        "Content-Type": type,
-        "Content-Security-Policy": policy,
-        "X-Content-Type-Options": "nosniff",
-        "Cache-Control": "public, max-age=86400",
-      },
-      body: await bytes,
-      logFields: { endpoint: "docs", user: undefined },
-    };
+    return docsAnswer(type, await bytes, daySeconds);
   };
 };
 

@@ -34,13 +34,10 @@ export const makeMetrics = (database: string): Metrics => {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  const file = new Gauge({ name: "registry_database_bytes", help: "Size of the database file.", registers });
-  const log = new Gauge({
-    name: "registry_database_log_bytes",
-    help: "Size of its write-ahead log; it grows during long transactions.",
-    registers,
-  });
-  const connections = new Gauge({ name: "registry_connections", help: "Open connections.", registers });
+  const gauge = (name: string, help: string) => new Gauge({ name: `registry_${name}`, help, registers });
+  const file = gauge("database_bytes", "Size of the database file.");
+  const log = gauge("database_log_bytes", "Size of its write-ahead log; it grows during long transactions.");
+  const connections = gauge("connections", "Open connections.");
   const dropped = new Counter({
     name: "registry_connections_dropped_total",
     help: "Connections that were closed before their client had taken a whole answer.",
@@ -60,18 +57,14 @@ export const makeMetrics = (database: string): Metrics => {
     buckets,
     registers,
   });
-  const underWay = new Gauge({ name: "registry_requests_under_way", help: "Requests not answered yet.", registers });
+  const underWay = gauge("requests_under_way", "Requests not answered yet.");
   const readFailures = new Counter({
     name: "registry_database_read_failures_total",
     help: "Reads that SQLite failed, by its primary result code.",
     labelNames: ["code"] as const,
     registers,
   });
-  const degraded = new Gauge({
-    name: "registry_degraded",
-    help: "1 while a read of the database that failed has not succeeded again.",
-    registers,
-  });
+  const degraded = gauge("degraded", "1 while a read of the database that failed has not succeeded again.");
   const limited = new Counter({
     name: "registry_limits_reached_total",
     help: "Requests refused and connections closed because of a limit, by its name in the settings.",
