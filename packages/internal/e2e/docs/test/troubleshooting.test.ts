@@ -116,7 +116,7 @@ test("the proxy refuses with the messages of the page", () => {
 
 test("the registry refuses with the messages of the page", () => {
   const registry = sources("packages/registry/src/{api,node,faults}/*.ts");
-  const refusals = textsAfter(registry, /(?:new ApiError\("[A-Z_]+", |unauthenticated\(|refused\(\d+, )/);
+  const refusals = textsAfter(registry, /(?:new ApiError\("[A-Z_]+", |conflict\(|unauthenticated\(|refused\(\d+, )/);
   const raw = textsAfter(registry, /(?:\[\d+, "[A-Z_]+", |"INVALID_ARGUMENT" as const,\s*)/);
   const database = textsAfter(["packages/registry/src/api/SqlDriver.ts"], /super\(/);
   // The rest is about kinds of parameters that this API has none of.
