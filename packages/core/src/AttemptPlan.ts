@@ -31,20 +31,16 @@ export interface CallState {
   shared?: { readonly random: number; readonly followed: boolean } | undefined;
 }
 
-/** Waits for something with the time of the attempt stopped: what that takes counts on the deadline of the call only. */
-export type Aside = <T>(waiting: Promise<T>) => Promise<T>;
-
-/**
- * Waits for something that the answer does not hang on. If the attempt is over before it ends, it is aborted, and this rejects:
- * for lack of time the attempt does not fail then, since it has its answer.
- */
-export type Spare = <T>(begin: (cancel: Cancellation) => Promise<T>) => Promise<T>;
-
 /** The time of one attempt, which runs from the start. */
 export interface AttemptTimer {
-  readonly stop: () => void;
-  readonly aside: Aside;
-  readonly spare: Spare;
+  stop(): void;
+  /** Waits for something with the time of the attempt stopped: what that takes counts on the deadline of the call only. */
+  aside<T>(waiting: Promise<T>): Promise<T>;
+  /**
+   * Waits for something that the answer does not hang on. If the attempt is over before it ends, it is aborted, and this
+   * rejects: for lack of time the attempt does not fail then, since it has its answer.
+   */
+  spare<T>(begin: (cancel: Cancellation) => Promise<T>): Promise<T>;
 }
 
 /** Spans of calls; only in the Effect entries. */
@@ -76,7 +72,7 @@ export interface AttemptPlan<A> {
   readonly emit: (event: EngineEvent) => void;
   readonly state: CallState;
   /** Whether the request may be sent again after a failure that would allow it; absent: always. */
-  readonly mayRepeat?: (failure: AttemptFailure) => boolean;
+  readonly mayRepeat?: ((failure: AttemptFailure) => boolean) | undefined;
   /** One attempt, or its `hedge`-th hedged request. Rejects with AttemptFailure, or with the reason of `cancel` once that ends it. */
   readonly run: (
     cancel: Cancellation,

@@ -14,7 +14,7 @@ import { counted, type AttemptPlan, type AttemptTimer } from "./AttemptPlan.ts";
 import { EngineError, type RetryStopped, type EngineErrorReason } from "./EngineError.ts";
 import { steadyMs, after } from "./Timer.ts";
 import { Cancellation } from "./Cancellation.ts";
-import type { HedgingTools } from "./LatencyHedging.ts";
+import type { Hedging } from "./LatencyHedging.ts";
 
 /**
  * Runs a call until it succeeds, fails for good, or runs out of attempts, budget or time. `start`: begin of the call on the
@@ -36,7 +36,7 @@ interface RetryLoop<A> {
   step?: BackoffStep;
 }
 
-const remainingMs = ({ plan, clock, start }: RetryLoop<unknown>): number =>
+const remainingMs = ({ plan, clock, start }: Pick<RetryLoop<unknown>, "plan" | "clock" | "start">): number =>
   plan.settings.deadlineMs - Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6;
 
 /**
@@ -50,8 +50,8 @@ const attemptFrom = <A>(
   last: AttemptFailure | undefined,
 ): Effect.Effect<A, AttemptFailure> => {
   loop.plan.state.attempt = count;
-  // Rounded to milliseconds, so that a call that begins now has its full deadline.
-  return Effect.matchEffect(attempt(loop, Math.ceil(remainingMs(loop))), {
+  const withinMs = count === 1 ? loop.plan.settings.deadlineMs : remainingMs(loop);
+  return Effect.matchEffect(attempt(loop, withinMs), {
     onSuccess: (value) => {
       loop.plan.budget.refund(lastCost);
       return Effect.succeed(value);
@@ -207,17 +207,15 @@ export const send = <A>(attempt: Attempt<A>): Effect.Effect<A, AttemptFailure> =
   Effect.callback<A, AttemptFailure>((resume) => {
     const { plan, clock, span } = attempt;
     const cancel = new Cancellation();
-    const timer = startTimer(attempt, (failure) => {
+    const timer = new RunningTimer(attempt, (failure) => {
       cancel.abort(failure.error);
       resume(Effect.fail(failure));
     });
     const { hedging } = plan.settings;
-    let sent = 0;
-    const run = (one: Cancellation): Promise<A> => plan.run(one, clock, span, timer, sent++);
     const answer =
       hedging === undefined
-        ? run(cancel)
-        : hedging.around((signal) => run(new Cancellation(signal)), hedgingTools(plan, clock, cancel.signal));
+        ? plan.run(cancel, clock, span, timer, 0)
+        : hedged(hedging, attempt, timer, cancel.signal);
     answer.then(
       (value) => {
         timer.stop();
@@ -236,83 +234,89 @@ export const send = <A>(attempt: Attempt<A>): Effect.Effect<A, AttemptFailure> =
     });
   });
 
-const hedgingTools = (plan: AttemptPlan<unknown>, clock: Clock.Clock, signal: AbortSignal): HedgingTools => ({
-  signal,
-  nowMs: () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6,
-  sleep: (ms, signal) => Effect.runPromise(clock.sleep(Duration.millis(ms)), { signal }),
-  pay: () => plan.budget.pay(retryCost.transient),
-});
-
-/** Starts the timer of an attempt; `onTimeout` is called once unless the timer was stopped. */
-const startTimer = (
-  { plan, clock, start, withinMs }: Attempt<unknown>,
-  onTimeout: (failure: AttemptFailure) => void,
-): AttemptTimer => {
-  const { attemptTimeoutMs, deadlineMs } = plan.settings;
-  let spares: Set<(cause: Error) => void> | undefined;
-  const endSpares = (cause: Error): void => {
-    for (const end of spares ?? []) end(cause);
-  };
-  const onLate = (failure: AttemptFailure): void => {
-    if (spares === undefined || spares.size === 0) onTimeout(failure);
-    else endSpares(failure);
-  };
-  const within = (limitMs: number, remainingMs: number): (() => void) =>
-    startOne(plan, clock, limitMs, remainingMs, onLate);
-  let cancel = within(attemptTimeoutMs, withinMs);
-  let isOver = false;
-  const remainingMs = (): number => deadlineMs - Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6;
-  return {
-    stop: () => {
-      isOver = true;
-      cancel();
-      if (spares !== undefined) endSpares(new Error("the attempt is over"));
-    },
-    aside: async (waiting) => {
-      cancel();
-      cancel = within(Infinity, remainingMs());
-      try {
-        return await waiting;
-      } finally {
-        cancel();
-        if (!isOver) cancel = within(attemptTimeoutMs, remainingMs());
-      }
-    },
-    spare: (begin) =>
-      new Promise((resolve, reject) => {
-        const cancel = new Cancellation();
-        const end = (cause: Error): void => {
-          spares?.delete(end);
-          cancel.abort();
-          reject(cause);
-        };
-        spares ??= new Set();
-        spares.add(end);
-        begin(cancel)
-          .finally(() => spares?.delete(end))
-          .then(resolve, reject);
-      }),
-  };
-};
-
-const never = (): void => {};
-
-const startOne = (
-  plan: AttemptPlan<unknown>,
-  clock: Clock.Clock,
-  attemptTimeoutMs: number,
-  remainingMs: number,
-  onTimeout: (failure: AttemptFailure) => void,
-): (() => void) => {
-  const afterMs = Math.min(attemptTimeoutMs, remainingMs);
-  if (afterMs === Infinity) return never;
-  return after(clock, afterMs, () => {
-    const isAttempt = attemptTimeoutMs <= remainingMs;
-    const scope = isAttempt ? "attempt" : "deadline";
-    const limitMs = isAttempt ? attemptTimeoutMs : plan.settings.deadlineMs;
-    onTimeout(failedHere(plan, { _tag: "TimedOut", scope, limitMs }));
+const hedged = <A>(
+  hedging: Hedging,
+  { plan, clock, span }: Attempt<A>,
+  timer: AttemptTimer,
+  signal: AbortSignal,
+): Promise<A> => {
+  let sent = 0;
+  return hedging.around((signal) => plan.run(new Cancellation(signal), clock, span, timer, sent++), {
+    signal,
+    nowMs: () => steadyMs(clock),
+    sleep: (ms, signal) => Effect.runPromise(clock.sleep(Duration.millis(ms)), { signal }),
+    pay: () => plan.budget.pay(retryCost.transient),
   });
 };
+
+/** `onTimeout` is called once unless the timer was stopped. */
+class RunningTimer implements AttemptTimer {
+  readonly #attempt: Attempt<unknown>;
+  readonly #onTimeout: (failure: AttemptFailure) => void;
+  #cancel: (() => void) | undefined;
+  #spares: Set<(cause: Error) => void> | undefined;
+  #isOver = false;
+
+  constructor(attempt: Attempt<unknown>, onTimeout: (failure: AttemptFailure) => void) {
+    this.#attempt = attempt;
+    this.#onTimeout = onTimeout;
+    this.#start(attempt.plan.settings.attemptTimeoutMs, attempt.withinMs);
+  }
+
+  stop(): void {
+    this.#isOver = true;
+    this.#cancel?.();
+    if (this.#spares !== undefined) this.#endSpares(new Error("the attempt is over"));
+  }
+
+  async aside<T>(waiting: Promise<T>): Promise<T> {
+    const { plan } = this.#attempt;
+    this.#cancel?.();
+    this.#start(Infinity, remainingMs(this.#attempt));
+    try {
+      return await waiting;
+    } finally {
+      this.#cancel?.();
+      if (!this.#isOver) this.#start(plan.settings.attemptTimeoutMs, remainingMs(this.#attempt));
+    }
+  }
+
+  spare<T>(begin: (cancel: Cancellation) => Promise<T>): Promise<T> {
+    const spares = (this.#spares ??= new Set());
+    return new Promise((resolve, reject) => {
+      const cancel = new Cancellation();
+      const end = (cause: Error): void => {
+        spares.delete(end);
+        cancel.abort();
+        reject(cause);
+      };
+      spares.add(end);
+      begin(cancel)
+        .finally(() => spares.delete(end))
+        .then(resolve, reject);
+    });
+  }
+
+  #endSpares(cause: Error): void {
+    for (const end of this.#spares ?? []) end(cause);
+  }
+
+  #start(attemptTimeoutMs: number, remainingMs: number): void {
+    const { plan, clock } = this.#attempt;
+    const afterMs = Math.min(attemptTimeoutMs, remainingMs);
+    this.#cancel =
+      afterMs === Infinity
+        ? undefined
+        : after(clock, afterMs, () => {
+            const isAttempt = attemptTimeoutMs <= remainingMs;
+            const scope = isAttempt ? "attempt" : "deadline";
+            const limitMs = isAttempt ? attemptTimeoutMs : plan.settings.deadlineMs;
+            const failure = failedHere(plan, { _tag: "TimedOut", scope, limitMs });
+            if (this.#spares === undefined || this.#spares.size === 0) this.#onTimeout(failure);
+            else this.#endSpares(failure);
+          });
+  }
+}
 
 /** A failure without a response. */
 export const failedHere = (plan: AttemptPlan<unknown>, reason: EngineErrorReason): AttemptFailure =>

@@ -13,26 +13,27 @@ export interface BodyLimits {
 export const defaultBodyLimits: BodyLimits = { maxBodyBytes: 64 * 1024 * 1024, maxDecodedBodyBytes: 64 * 1024 * 1024 };
 
 /** The whole body. Rejects with LimitExceeded as soon as a limit is passed, and with the error of the stream when it breaks. */
-export const readBody = async (response: FetchResponse, limits: BodyLimits): Promise<Uint8Array<ArrayBuffer>> => {
+export const readBody = (response: FetchResponse, limits: BodyLimits): Promise<Uint8Array<ArrayBuffer>> => {
+  const { maxBodyBytes, maxDecodedBodyBytes } = limits;
   const announced = announcedLength(response.headers);
-  if (announced !== undefined && announced > limits.maxBodyBytes) {
-    await response.body?.cancel();
-    throw new LimitExceeded("maxBodyBytes", limits.maxBodyBytes);
-  }
-  // Reading in one go is cheaper. It is bounded where the length is known and no decompression can stretch it; another
-  // origin's answer in a browser may be compressed without saying so here.
-  // One that a custom `fetch` has made up has no address, and may announce what it likes.
-  const isPlain = !response.headers.has("content-encoding") && response.type !== "cors";
-  if (isPlain && announced !== undefined && (response.url ?? "") !== "") {
+  if (announced !== undefined && announced > maxBodyBytes) return refused(response, "maxBodyBytes", maxBodyBytes);
+  const { type } = response;
+  // Another origin's answer in a browser may be compressed without saying so here.
+  const isPlain = type !== "cors" && !response.headers.has("content-encoding");
+  // Reading in one go is cheaper. It is bounded where the length is known and no decompression can stretch it.
+  // One that a custom `fetch` has made up has neither this type nor an address, and may announce what it likes.
+  const isSent = type === "basic" || (response.url ?? "") !== "";
+  if (isPlain && isSent && announced !== undefined && announced <= maxDecodedBodyBytes)
     // `bytes()` spares a copy where the runtime has it (Node 22, browsers since 2025).
-    const bytes = (await response.bytes?.()) ?? new Uint8Array(await response.arrayBuffer());
-    if (bytes.byteLength > limits.maxDecodedBodyBytes)
-      throw new LimitExceeded("maxDecodedBodyBytes", limits.maxDecodedBodyBytes);
-    return bytes;
-  }
-  return isPlain && limits.maxBodyBytes < limits.maxDecodedBodyBytes
-    ? readStream(response, "maxBodyBytes", limits.maxBodyBytes)
-    : readStream(response, "maxDecodedBodyBytes", limits.maxDecodedBodyBytes);
+    return response.bytes?.() ?? response.arrayBuffer().then((buffer) => new Uint8Array(buffer));
+  return isPlain && maxBodyBytes < maxDecodedBodyBytes
+    ? readStream(response, "maxBodyBytes", maxBodyBytes)
+    : readStream(response, "maxDecodedBodyBytes", maxDecodedBodyBytes);
+};
+
+const refused = async (response: FetchResponse, limit: keyof BodyLimits, maxBytes: number): Promise<never> => {
+  await response.body?.cancel();
+  throw new LimitExceeded(limit, maxBytes);
 };
 
 /** The Content-Length, where it is a length. */

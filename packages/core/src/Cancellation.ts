@@ -3,7 +3,7 @@
 export class Cancellation {
   readonly #given: AbortSignal | undefined;
   #controller: AbortController | undefined;
-  #listeners: Set<() => void> | undefined;
+  #listeners: Set<(reason: unknown) => void> | undefined;
   #ended: { readonly reason: unknown } | undefined;
 
   /** `signal`: what ends it instead of `abort`. */
@@ -28,13 +28,10 @@ export class Cancellation {
     return this.#controller.signal;
   }
 
-  /** Calls back once it ends. Returns what takes the listener away. */
-  onAbort(listener: () => void): () => void {
+  /** Calls back with the reason once it ends. Returns what takes the listener away. */
+  onAbort(listener: (reason: unknown) => void): () => void {
     const signal = this.#given;
-    if (signal !== undefined) {
-      signal.addEventListener("abort", listener, { once: true });
-      return () => signal.removeEventListener("abort", listener);
-    }
+    if (signal !== undefined) return onAbort(signal, listener);
     const listeners = (this.#listeners ??= new Set());
     listeners.add(listener);
     return () => listeners.delete(listener);
@@ -44,6 +41,13 @@ export class Cancellation {
     if (this.#ended !== undefined) return;
     this.#ended = { reason };
     this.#controller?.abort(reason);
-    for (const listener of this.#listeners ?? []) listener();
+    for (const listener of this.#listeners ?? []) listener(reason);
   }
 }
+
+/** Calls back with the reason of a signal. Returns what takes the listener away. */
+export const onAbort = (signal: AbortSignal, listener: (reason: unknown) => void): (() => void) => {
+  const abort = (): void => listener(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  return () => signal.removeEventListener("abort", abort);
+};

@@ -126,7 +126,7 @@ const renewedCredentials = (fetchToken: TokenFunction, onRenewal: (because: Beca
     const renewed = (): Promise<Fetched> => renew(key, tools, because, cancel.signal);
     if (known === undefined && source === undefined) return renewed().then(({ token }) => token);
     // One renewal for all concurrent calls, unless its token must not be shared.
-    return inFlight.dedupe(key, tools.clock, cancel, renewed).then(async ({ outcome, followed }) => {
+    return inFlight.dedupe(key, tools.clock, cancel, renewed, async ({ outcome, followed }) => {
       if ("cause" in outcome) throw outcome.cause;
       return (followed && outcome.value.renewAtMs === undefined ? await renewed() : outcome.value).token;
     });

@@ -16,9 +16,10 @@ type Outcome<A> = { readonly value: A } | { readonly cause: unknown };
 
 interface Slot<A> {
   readonly startMs: number;
-  /** Never rejects; undefined if the caller that ran it gave up. */
-  readonly outcome: Promise<Outcome<A> | undefined>;
+  readonly running: Promise<A>;
   isJoined: boolean;
+  /** Whether the caller that runs it gave up. */
+  isLeft: boolean;
   readonly random: number;
 }
 
@@ -39,45 +40,63 @@ export class InFlight<A> {
 
   /**
    * Does the work, or waits for the same work of another caller, at most `maxSharedWaitMs`; does it itself when that one gave
-   * up. Rejects with the reason of `cancel`, which is this caller's own.
+   * up. Rejects with the reason of `cancel`, which is this caller's own. `use`: what the caller makes of the outcome.
    */
-  dedupe(key: string, clock: Clock.Clock, cancel: Cancellation, work: () => Promise<A>): Promise<Shared<A>> {
+  dedupe<B>(
+    key: string,
+    clock: Clock.Clock,
+    cancel: Cancellation,
+    work: () => Promise<A>,
+    use: (shared: Shared<A>) => B,
+  ): Promise<B> {
     const slot = this.#slots.get(key);
     const leftMs = slot === undefined ? 0 : slot.startMs + maxSharedWaitMs - steadyMs(clock);
     return slot === undefined || leftMs <= 0
-      ? this.#lead(key, clock, cancel, work)
-      : this.#follow(key, slot, leftMs, clock, cancel, work);
+      ? this.#lead(key, clock, cancel, work, use)
+      : this.#follow(key, slot, leftMs, clock, cancel, work, use);
   }
 
-  #lead(key: string, clock: Clock.Clock, cancel: Cancellation, work: () => Promise<A>): Promise<Shared<A>> {
+  #lead<B>(
+    key: string,
+    clock: Clock.Clock,
+    cancel: Cancellation,
+    work: () => Promise<A>,
+    use: (shared: Shared<A>) => B,
+  ): Promise<B> {
     if (this.#slots.size >= manyUnderWay) this.#removeOld(clock);
-    const end = (outcome: Outcome<A>): Shared<A> => {
+    const running = work();
+    const slot = { startMs: steadyMs(clock), running, isJoined: false, isLeft: false, random: Math.random() };
+    this.#slots.set(key, slot);
+    const end = (outcome: Outcome<A>): B => {
+      slot.isLeft = cancel.aborted;
       this.#remove(key, slot);
-      return { outcome, followed: false, joined: slot.isJoined, random: slot.random };
+      return use({ outcome, followed: false, joined: slot.isJoined, random: slot.random });
     };
-    const done = work().then(
+    return running.then(
       (value) => end({ value }),
       (cause: unknown) => end({ cause }),
     );
-    const outcome = done.then(({ outcome }) => ("cause" in outcome && cancel.aborted ? undefined : outcome));
-    const slot: Slot<A> = { startMs: steadyMs(clock), outcome, isJoined: false, random: Math.random() };
-    this.#slots.set(key, slot);
-    return done;
   }
 
-  async #follow(
+  async #follow<B>(
     key: string,
     slot: Slot<A>,
     leftMs: number,
     clock: Clock.Clock,
     cancel: Cancellation,
     work: () => Promise<A>,
-  ): Promise<Shared<A>> {
+    use: (shared: Shared<A>) => B,
+  ): Promise<B> {
     slot.isJoined = true;
-    const outcome = await waitedFor(slot.outcome, clock, leftMs, cancel);
-    if (outcome !== undefined) return { outcome, followed: true, joined: true, random: slot.random };
+    const outcome = slot.running.then(
+      (value) => ({ value }),
+      // The caller that runs it has noted it first.
+      (cause: unknown) => (slot.isLeft ? undefined : { cause }),
+    );
+    const shared = await waitedFor<Outcome<A>>(outcome, clock, leftMs, cancel);
+    if (shared !== undefined) return use({ outcome: shared, followed: true, joined: true, random: slot.random });
     this.#remove(key, slot);
-    return this.dedupe(key, clock, cancel, work);
+    return this.dedupe(key, clock, cancel, work, use);
   }
 
   /** Removes an entry, unless another caller has replaced it. */

@@ -98,10 +98,13 @@ export const listRequest = (params: ListParams = {}): ListRequest => {
   return { orderBy, isPublic, pagination: { limit, offset } };
 };
 
+const noBytes = /* @__PURE__ */ new Uint8Array();
+
 /** The query parameters of `get` and `status`. */
 export const messageRequest = (params: MessageParams): RequestOf<"get"> => {
-  const { engineId = "", engineData = new Uint8Array(), engineLink = "", engineStatus = "" } = params;
-  assertTypes("string", { engineId, engineLink, engineStatus });
+  const { engineId = "", engineData = noBytes, engineLink = "", engineStatus = "" } = params;
+  if (typeof engineId !== "string" || typeof engineLink !== "string" || typeof engineStatus !== "string")
+    assertTypes("string", { engineId, engineLink, engineStatus });
   if (!(engineData instanceof Uint8Array)) throw wrongValue("engineData", "a Uint8Array", engineData);
   return { engineId, engineData, engineLink, engineStatus };
 };

@@ -36,9 +36,9 @@ export const encodeQuery = <D extends DescMessage>(
   except: ReadonlyArray<string> = [],
   wellKnown?: WellKnownText,
 ): string => {
-  const parameters = new URLSearchParams();
-  collect(schema, message, "", except, parameters, wellKnown);
-  return parameters.toString();
+  const pairs: Array<[string, string]> = [];
+  collect(schema, message, "", except, pairs, wellKnown);
+  return pairs.length === 0 ? "" : new URLSearchParams(pairs).toString();
 };
 
 // Without reflection, which is as large as all the rest of a small client.
@@ -47,7 +47,7 @@ const collect = (
   message: Message,
   prefix: string,
   except: ReadonlyArray<string>,
-  into: URLSearchParams,
+  into: Array<[string, string]>,
   textOf: WellKnownText | undefined,
 ): void => {
   for (const field of schema.fields) {
@@ -56,23 +56,23 @@ const collect = (
     const value = localValue(message, field);
     switch (field.fieldKind) {
       case "list":
-        for (const item of value as ReadonlyArray<unknown>) into.append(name, singleText(field, name, item, textOf));
+        for (const item of value as ReadonlyArray<unknown>) into.push([name, singleText(field, name, item, textOf)]);
         break;
       case "map":
         for (const [key, item] of Object.entries(value as Record<string, unknown>)) {
           if (key.includes("[")) throw new TypeError(`a key of ${name} has a "[": no query can carry it`);
-          into.append(`${name}[${key}]`, singleText(field, name, item, textOf));
+          into.push([`${name}[${key}]`, singleText(field, name, item, textOf)]);
         }
         break;
       case "message":
         if (textOf !== undefined && isTextual(field.message)) {
           const text = textOf(field.message, value);
           // A mask without paths would be read as one with an empty path.
-          if (text !== "" || field.message.typeName !== "google.protobuf.FieldMask") into.append(name, text);
+          if (text !== "" || field.message.typeName !== "google.protobuf.FieldMask") into.push([name, text]);
         } else collect(field.message, value as Message, `${name}.`, below(except, field), into, textOf);
         break;
       default:
-        into.append(name, singleText(field, name, value, textOf));
+        into.push([name, singleText(field, name, value, textOf)]);
     }
   }
 };

@@ -45,7 +45,7 @@ export interface RequestPlan {
   /** Number of the hedged request, from 0: a second one must not wait for the first. */
   readonly hedge: number;
   /** Absent: nothing is sent. */
-  readonly body?: Uint8Array<ArrayBuffer>;
+  readonly body?: Uint8Array<ArrayBuffer> | undefined;
 }
 
 /** A response and its request. */
@@ -81,9 +81,7 @@ export const request = async (
   state.shared = undefined;
   const count = { attempt: state.attempt, request: state.requests };
   const start = clock.monotonicTimeNanosUnsafe();
-  const method = plan.subject.method ?? "GET";
-  const outgoing: HttpRequest =
-    plan.body === undefined ? { url: plan.url, method, headers } : { url: plan.url, method, headers, body: plan.body };
+  const outgoing: HttpRequest = { url: plan.url, method: plan.subject.method ?? "GET", headers, body: plan.body };
   const { middleware } = settings;
   const added = middleware.length === 0 ? undefined : new Set<string>();
   let answer: HttpResponse;
@@ -154,7 +152,7 @@ const delivered = (
 ): Promise<HttpResponse> => {
   const sent = (): Promise<HttpResponse> => exchange(fetch, outgoing, settings.limits, cancel, url);
   if (inFlight === undefined || !settings.dedupe || outgoing.method !== "GET") return sent();
-  return inFlight.dedupe(keyOf(outgoing, hedge), clock, cancel, sent).then(({ outcome, joined, followed, random }) => {
+  return inFlight.dedupe(keyOf(outgoing, hedge), clock, cancel, sent, ({ outcome, joined, followed, random }) => {
     if (joined) state.shared = { random, followed };
     if ("cause" in outcome) throw outcome.cause;
     return joined ? copyOf(outcome.value) : outcome.value;

@@ -7,11 +7,18 @@ import { isSignal } from "./ClientOptions.ts";
 import { EngineError } from "./EngineError.ts";
 
 /** Runs an effect. Rejects with its failure, and with the signal's reason once that is aborted. */
-export const run = async <A>(effect: Effect.Effect<A, EngineError>, signal: AbortSignal | undefined): Promise<A> => {
+export const run = <A>(effect: Effect.Effect<A, EngineError>, signal: AbortSignal | undefined): Promise<A> =>
+  runMade(() => effect, signal, (value) => value);
+
+const runMade = async <A, B>(
+  make: () => Effect.Effect<A, EngineError>,
+  signal: AbortSignal | undefined,
+  part: (value: A) => B,
+): Promise<B> => {
   // The effect rejects any other value as InvalidArgument, like every invalid option.
   if (isSignal(signal)) signal.throwIfAborted();
-  const exit = await Effect.runPromiseExit(effect, isSignal(signal) ? { signal } : undefined);
-  if (Exit.isSuccess(exit)) return exit.value;
+  const exit = await Effect.runPromiseExit(make(), isSignal(signal) ? { signal } : undefined);
+  if (Exit.isSuccess(exit)) return part(exit.value);
   if (signal?.aborted === true && Cause.hasInterrupts(exit.cause)) throw signal.reason;
   const error = Cause.squash(exit.cause);
   if (error instanceof EngineError) addCaller(error);
@@ -27,8 +34,8 @@ export const promised = (callers: Readonly<Record<string, Caller<never>>>): obje
     Object.fromEntries(
       Object.entries(callers).map(([name, call]) => [
         name,
-        async (subject: never, options: { readonly signal?: AbortSignal } | undefined) =>
-          part(await run(call(subject, options as never), options?.signal)),
+        (subject: never, options: { readonly signal?: AbortSignal } | undefined) =>
+          runMade(() => call(subject, options as never), options?.signal, part),
       ]),
     );
   return { ...methods(({ data }) => data), withResponse: methods((answer) => answer) };

@@ -11,7 +11,7 @@ export interface HttpRequest {
   readonly url: string;
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array<ArrayBuffer>;
+  readonly body?: string | Uint8Array<ArrayBuffer> | undefined;
 }
 
 /** One whole answer, whatever its status. */
@@ -49,9 +49,9 @@ export const exchange = (
     fetch,
     request,
     cancel,
-    async ({ url, response }) => {
-      const bytes = await readBody(response, limits);
-      return { url, status: response.status, headers: response.headers, bytes };
+    ({ url, response }) => {
+      const { status, headers } = response;
+      return readBody(response, limits).then((bytes) => ({ url, status, headers, bytes }));
     },
     plainUrl,
   );
@@ -64,41 +64,40 @@ export const open = async <A>(
   read: (answer: OpenAnswer) => Promise<A>,
   plainUrl = request.url,
 ): Promise<A> => {
-  const init: FetchInit = {
-    method: request.method,
-    headers: { ...request.headers },
-    redirect: "manual",
-    get signal() {
-      return cancel.signal;
-    },
-    onAbort: (listener) => cancel.onAbort(() => listener(cancel.reason)),
-    ...(request.body === undefined ? {} : { body: request.body }),
-  };
-  let url = request.url;
-  let status: number | undefined;
+  const init = initOf(fetch, request, cancel);
+  let { url } = request;
+  let response: FetchResponse | undefined;
   try {
     for (let redirects = 0; ; redirects++) {
-      status = undefined;
       if (cancel.aborted) throw cancel.reason;
-      const response = await fetch(url, init);
-      status = response.status;
-      if (response.type === "opaqueredirect" || (redirectStatuses.has(status) && response.headers.has("location"))) {
-        await response.body?.cancel();
-        if (request.method !== "GET" && status < 307)
-          throw new RefusedRedirect(`a ${request.method} is not sent again after ${status}`);
-        url = redirectTarget(url, response, redirects);
-        continue;
-      }
-      return await read({ url, response });
+      response = await fetch(url, init);
+      if (!isRedirect(response)) return await read({ url, response });
+      await response.body?.cancel();
+      url = redirectTarget(url, request.method, response, redirects);
+      response = undefined;
     }
   } catch (cause) {
     if (cancel.aborted) throw cause;
-    throw transportError(url, status, cause, credentialsIn(url, request.headers, plainUrl));
+    throw transportError(url, response?.status, cause, credentialsIn(url, request.headers, plainUrl));
   }
 };
 
-const redirectTarget = (from: string, response: FetchResponse, redirects: number): string => {
-  const location = response.headers.get("location");
+const initOf = (fetch: Fetch, { method, headers, body }: HttpRequest, cancel: Cancellation): FetchInit => {
+  const init: FetchInit =
+    fetch.takesOnAbort === true
+      ? { method, headers: { ...headers }, redirect: "manual", onAbort: (listener) => cancel.onAbort(listener) }
+      : { method, headers: { ...headers }, redirect: "manual", signal: cancel.signal };
+  if (body !== undefined) init.body = body;
+  return init;
+};
+
+const isRedirect = ({ type, status, headers }: FetchResponse): boolean =>
+  type === "opaqueredirect" || (redirectStatuses.has(status) && headers.has("location"));
+
+const redirectTarget = (from: string, method: string, response: FetchResponse, redirects: number): string => {
+  const { status, headers } = response;
+  if (method !== "GET" && status < 307) throw new RefusedRedirect(`a ${method} is not sent again after ${status}`);
+  const location = headers.get("location");
   // Browsers hide where a redirect leads, so it is unknown whether the token may go there.
   if (location === null) throw new RefusedRedirect("the runtime hides its target");
   if (redirects >= maxRedirects) throw new RefusedRedirect(`more than ${maxRedirects} in a row`);

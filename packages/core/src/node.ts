@@ -2,6 +2,7 @@
 import * as http from "node:http";
 import type * as https from "node:https";
 import type { Readable } from "node:stream";
+import { onAbort } from "./Cancellation.ts";
 import type { BodyReader, Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Fetch.ts";
 import { idempotentMethods } from "./Retry.ts";
 
@@ -72,14 +73,14 @@ export const nodeFetch = (options: NodeFetchOptions = {}): NodeFetch => {
     if (url.protocol !== "http:" && url.protocol !== "https:")
       throw new TypeError(`nodeFetch: ${url.protocol} is not http: or https:`);
     if (env !== undefined) assertProxySupport(url, env);
-    if (init.onAbort === undefined) init.signal?.throwIfAborted();
+    init.signal?.throwIfAborted();
     const agents = (made[url.protocol] ??= agentsOf(url.protocol === "https:" ? httpsModule() : http));
     return send(agents, url, init, false);
   };
   const close = () => {
     for (const agents of Object.values(made)) agents?.kept.destroy();
   };
-  return Object.assign(fetch, { close });
+  return Object.assign(fetch, { close, takesOnAbort: true });
 };
 
 /** The agents of one scheme: with kept connections, and with one per request. */
@@ -140,11 +141,12 @@ const send = (agents: Agents, url: URL, init: NodeFetchInit, isResend: boolean):
     });
     let response: NodeResponse | undefined;
     let aborted: { readonly reason: unknown } | undefined;
-    const stop = onAbort(init, (reason) => {
+    const abort = (reason: unknown): void => {
       aborted = { reason };
       (response ?? request).destroy(reason as Error);
-    });
-    request.once("close", stop);
+    };
+    const stop = init.onAbort?.(abort) ?? (init.signal && onAbort(init.signal, abort));
+    if (stop !== undefined) request.once("close", stop);
     request.on("error", (error) => {
       // After the response has begun, the reader of its body gets the error.
       if (response !== undefined) return;
@@ -170,16 +172,6 @@ const headersOf = (
 ): Record<string, string> | Array<string> => {
   const all = { host, "accept-encoding": acceptEncoding, ...headers };
   return body === undefined && method === "GET" ? Object.entries(all).flat() : all;
-};
-
-/** Listens to what ends a request; returns what takes the listener away. */
-const onAbort = (init: NodeFetchInit, listener: (reason: unknown) => void): (() => void) => {
-  if (init.onAbort !== undefined) return init.onAbort(listener);
-  // To read it makes it.
-  const { signal } = init;
-  const abort = () => listener(signal?.reason);
-  signal?.addEventListener("abort", abort, { once: true });
-  return () => signal?.removeEventListener("abort", abort);
 };
 
 /** Bytes of a body that are handed to the system at once where progress is reported. */

@@ -1,10 +1,10 @@
 // The calls of the engines API.
 import type { DescMessage, Message, MessageInitShape } from "@bufbuild/protobuf";
 import type { EngineMessage } from "@bytenite-engines/proto";
-import type * as Effect from "effect/Effect";
+import * as Effect from "effect/Effect";
 import type { ApiResponse, ResponseOf } from "../ApiResponse.ts";
 import type { CallOptions } from "../ClientOptions.ts";
-import { orInvalid, withPartsOfCall, type ClientParts } from "../ClientParts.ts";
+import { invalidOptions, withPartsOfCall, type ClientParts } from "../ClientParts.ts";
 import { newMessage } from "../Descriptor.ts";
 import { endpoints, isPathTag, readNames, type EndpointName } from "../Endpoint.ts";
 import type { EngineError } from "../EngineError.ts";
@@ -55,12 +55,18 @@ export const call = <M extends Message>(
   return callService<M>(parts, plan, init);
 };
 
-/** Makes a call; what is thrown about its parameters is InvalidArgument, and nothing is sent. */
+/** Makes a call, within an effect; what is thrown about its parameters is InvalidArgument, and nothing is sent. */
 export const made = <A>(
   { baseUrl }: ClientParts,
   method: string,
   make: () => Effect.Effect<A, EngineError>,
-): Effect.Effect<A, EngineError> => orInvalid(`${baseUrl}/engines`, make, (call) => call, method);
+): Effect.Effect<A, EngineError> => {
+  try {
+    return make();
+  } catch (cause) {
+    return Effect.fail(invalidOptions(`${baseUrl}/engines`, cause, method));
+  }
+};
 
 /** One page of engines. */
 const list = (

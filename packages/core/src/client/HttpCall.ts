@@ -60,12 +60,12 @@ export interface HttpCall<M extends Message> {
   readonly codec: MessageCodec;
   readonly receive: Receive;
   /** What a 404 means once an earlier request may have been carried out: that one did it. */
-  readonly gone?: M;
+  readonly gone?: M | undefined;
   /**
    * Where it must not be repeated blindly: looks whether an earlier request was carried out. The answer that it then had, or headers
    * to send it again with. Rejects with AttemptFailure.
    */
-  readonly recover?: (plan: RequestPlan) => Promise<ReceivedBody<M> | Readonly<Record<string, string>>>;
+  readonly recover?: ((plan: RequestPlan) => Promise<ReceivedBody<M> | Readonly<Record<string, string>>>) | undefined;
 }
 
 /** Sends it until it succeeds, fails for good, or runs out of attempts, budget or time. */
@@ -91,33 +91,57 @@ export const sendCall = <M extends Message>(
 export const noHeaders: Readonly<Record<string, string>> = {};
 
 const attemptPlan = <M extends Message>(parts: ClientParts, call: HttpCall<M>): AttemptPlan<ReceivedBody<M>> => {
-  const { recover } = call;
+  const { name: endpoint, method, template, body, repeats, recover } = call;
+  const { tracing, origin, budget, breaker } = parts;
   const url = `${parts.baseUrl}${call.target}`;
-  const subject: EventSubject = {
-    endpoint: call.name,
-    url,
-    ...(call.method === "GET" ? {} : { method: call.method }),
-    template: call.template,
-  };
-  const mayRepeat = call.repeats || recover !== undefined;
-  const headers = { ...parts.settings.headers, ...call.headers };
-  const isPlain = call.repeats && call.headers === noHeaders;
-  // A hedged request counts as one more.
-  const settings = isPlain
-    ? parts.settings
-    : { ...parts.settings, headers, ...(call.repeats ? {} : { hedging: undefined }) };
+  const subject: EventSubject =
+    method === "GET" ? { endpoint, url, template } : { endpoint, url, method, template };
+  const settings =
+    repeats && call.headers === noHeaders
+      ? parts.settings
+      : {
+          ...parts.settings,
+          headers: { ...parts.settings.headers, ...call.headers },
+          // A hedged request counts as one more.
+          hedging: repeats ? parts.settings.hedging : undefined,
+        };
   const state = newState();
-  const body = call.body === undefined ? {} : { body: call.body };
-  const emit = parts.emit ?? (() => {});
+  const emit = parts.emit ?? ignored;
+  const mayRepeat = repeats || recover !== undefined ? undefined : wasNotProcessed;
+  const send =
+    recover === undefined && call.gone === undefined
+      ? (plan: RequestPlan) => call.receive(parts, call, plan)
+      : carefully(parts, call);
+  const noteUnknown = (received: ReceivedBody<M>): ReceivedBody<M> => {
+    const { message, unknownFields, answered } = received;
+    const event = unknownFieldsEvent(subject, call.output, message, unknownFields, answered.secrets());
+    if (event !== undefined) emit(event);
+    return received;
+  };
+  const run: AttemptPlan<ReceivedBody<M>>["run"] = (cancel, clock, span, timer, hedge) => {
+    const received = send({ subject, url, settings, state, clock, span, cancel, timer, hedge, body });
+    return parts.emit === undefined ? received : received.then(noteUnknown);
+  };
+  return { subject, tracing, origin, settings, budget, breaker, emit, state, mayRepeat, run };
+};
+
+const ignored = (): void => {};
+
+/** Sends a request that may have been carried out before: looks for that first. */
+const carefully = <M extends Message>(
+  parts: ClientParts,
+  call: HttpCall<M>,
+): ((plan: RequestPlan) => Promise<ReceivedBody<M>>) => {
+  const { recover } = call;
   /** Whether an earlier request of this call may have been carried out. */
   let isOpen = false;
-  const sendAgain = async (plan: RequestPlan): Promise<ReceivedBody<M>> => {
+  return async (plan) => {
     const wasOpen = isOpen;
     let sent = plan;
     if (wasOpen && recover !== undefined) {
       const found = await recover(plan);
       if (isReceived(found)) return found;
-      sent = { ...plan, settings: { ...settings, headers: { ...headers, ...found } } };
+      sent = { ...plan, settings: { ...plan.settings, headers: { ...plan.settings.headers, ...found } } };
     }
     isOpen = true;
     try {
@@ -133,29 +157,6 @@ const attemptPlan = <M extends Message>(parts: ClientParts, call: HttpCall<M>): 
       }
       throw cause;
     }
-  };
-  const noteUnknown = (received: ReceivedBody<M>): ReceivedBody<M> => {
-    const { message, unknownFields, answered } = received;
-    const event = unknownFieldsEvent(subject, call.output, message, unknownFields, answered.secrets());
-    if (event !== undefined) emit(event);
-    return received;
-  };
-  return {
-    subject,
-    tracing: parts.tracing,
-    origin: parts.origin,
-    settings,
-    budget: parts.budget,
-    breaker: parts.breaker,
-    emit,
-    state,
-    ...(mayRepeat ? {} : { mayRepeat: wasNotProcessed }),
-    run: (cancel, clock, span, timer, hedge) => {
-      const plan = { subject, url, settings, state, clock, span, cancel, timer, hedge, ...body };
-      const received =
-        recover === undefined && call.gone === undefined ? call.receive(parts, call, plan) : sendAgain(plan);
-      return parts.emit === undefined ? received : received.then(noteUnknown);
-    },
   };
 };
 

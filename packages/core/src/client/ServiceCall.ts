@@ -31,21 +31,23 @@ export interface ServiceCallPlan<M extends Message = Message>
   readonly idempotent?: boolean | undefined;
 }
 
-/** Calls an rpc with a message, or what one is made from. A request that cannot be made fails with InvalidArgument, before anything is sent. */
+/**
+ * Calls an rpc with a message, or what one is made from. A request that cannot be made fails with InvalidArgument, before
+ * anything is sent. To be called within an effect: the parameters are read at once.
+ */
 export const callService = <M extends Message>(
   parts: ClientParts,
   plan: ServiceCallPlan<M>,
   init: MessageInitShape<DescMessage> | undefined,
-): Effect.Effect<ApiResponse<M>, EngineError> =>
-  Effect.suspend(() => {
-    let call: HttpCall<M>;
-    try {
-      call = prepare(plan, init);
-    } catch (cause) {
-      return Effect.fail(invalidRequest(parts, plan.method, cause));
-    }
-    return sendCall(parts, call);
-  });
+): Effect.Effect<ApiResponse<M>, EngineError> => {
+  let call: HttpCall<M>;
+  try {
+    call = prepare(plan, init);
+  } catch (cause) {
+    return Effect.fail(invalidRequest(parts, plan.method, cause));
+  }
+  return sendCall(parts, call);
+};
 
 const prepare = <M extends Message>(
   { method: rpc, idempotent, ...plan }: ServiceCallPlan<M>,

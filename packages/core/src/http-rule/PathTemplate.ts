@@ -90,30 +90,34 @@ export const expandTemplate = (
   template: PathTemplate,
   valueOf: (field: ReadonlyArray<string>, index: number) => string | undefined,
 ): string => {
-  const { source, segments, variables, verb } = template;
-  /** By segment; null where the segment before it has the text of both. */
-  const texts = segments.map((segment): string | null | undefined =>
-    segment.kind === "literal" ? segment.text : undefined,
-  );
-  for (const [index, { field, start, end, isMultiple }] of variables.entries()) {
-    const value = valueOf(field, index);
-    texts.fill(null, start, end);
-    texts[start] = encodedValue(field.join("."), segments.slice(start, end), isMultiple, value);
+  const { source, segments, verb } = template;
+  let path = "";
+  let variables = 0;
+  for (let at = 0; at < segments.length; at++) {
+    const segment = segments[at];
+    const variable = template.variables[variables];
+    if (variable?.start === at) {
+      path += `/${encodedValue(segments, variable, valueOf(variable.field, variables))}`;
+      variables += 1;
+      at = variable.end - 1;
+    } else if (segment?.kind === "literal") path += `/${segment.text}`;
+    else
+      throw new PathTemplateError(
+        `path template ${JSON.stringify(source)}: a wildcard outside of a field has no value`,
+      );
   }
-  if (texts.includes(undefined))
-    throw new PathTemplateError(`path template ${JSON.stringify(source)}: a wildcard outside of a field has no value`);
-  return `/${texts.filter((text) => text !== null).join("/")}${verb === undefined ? "" : `:${verb}`}`;
+  return verb === undefined ? path : `${path}:${verb}`;
 };
 
 const encodedValue = (
-  name: string,
-  segments: ReadonlyArray<PathSegment>,
-  isMultiple: boolean,
+  all: ReadonlyArray<PathSegment>,
+  { field, start, end, isMultiple }: PathVariable,
   value: string | undefined,
 ): string => {
   const fail = (problem: string): never => {
-    throw new PathTemplateError(`the path field ${name} ${problem}`);
+    throw new PathTemplateError(`the path field ${field.join(".")} ${problem}`);
   };
+  const segments = all.slice(start, end);
   if (value === undefined || value === "") return fail("is not set");
   if (!value.isWellFormed()) fail("is not well-formed Unicode");
   const parts = isMultiple ? value.split("/") : [value];
