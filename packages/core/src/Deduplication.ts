@@ -47,7 +47,7 @@ export class InFlight<A> {
     clock: Clock.Clock,
     cancel: Cancellation,
     work: () => Promise<A>,
-    use: (shared: Shared<A>) => B,
+    use: (shared: Shared<A>) => B | Promise<B>,
   ): Promise<B> {
     const slot = this.#slots.get(key);
     const leftMs = slot === undefined ? 0 : slot.startMs + maxSharedWaitMs - steadyMs(clock);
@@ -61,13 +61,13 @@ export class InFlight<A> {
     clock: Clock.Clock,
     cancel: Cancellation,
     work: () => Promise<A>,
-    use: (shared: Shared<A>) => B,
+    use: (shared: Shared<A>) => B | Promise<B>,
   ): Promise<B> {
     if (this.#slots.size >= manyUnderWay) this.#removeOld(clock);
     const running = work();
     const slot = { startMs: steadyMs(clock), running, isJoined: false, isLeft: false, random: Math.random() };
     this.#slots.set(key, slot);
-    const end = (outcome: Outcome<A>): B => {
+    const end = (outcome: Outcome<A>): B | Promise<B> => {
       slot.isLeft = cancel.aborted;
       this.#remove(key, slot);
       return use({ outcome, followed: false, joined: slot.isJoined, random: slot.random });
@@ -85,7 +85,7 @@ export class InFlight<A> {
     clock: Clock.Clock,
     cancel: Cancellation,
     work: () => Promise<A>,
-    use: (shared: Shared<A>) => B,
+    use: (shared: Shared<A>) => B | Promise<B>,
   ): Promise<B> {
     slot.isJoined = true;
     const outcome = slot.running.then(

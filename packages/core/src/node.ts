@@ -170,8 +170,11 @@ const headersOf = (
   { host }: URL,
   { headers = {}, method = "GET", body }: NodeFetchInit,
 ): Record<string, string> | Array<string> => {
-  const all = { host, "accept-encoding": acceptEncoding, ...headers };
-  return body === undefined && method === "GET" ? Object.entries(all).flat() : all;
+  if (body !== undefined || method !== "GET") return { host, "accept-encoding": acceptEncoding, ...headers };
+  const list = headers["host"] === undefined ? ["host", host] : [];
+  if (headers["accept-encoding"] === undefined) list.push("accept-encoding", acceptEncoding);
+  for (const name of Object.keys(headers)) list.push(name, headers[name] ?? "");
+  return list;
 };
 
 /** Bytes of a body that are handed to the system at once where progress is reported. */
