@@ -213,9 +213,7 @@ export const send = <A>(attempt: Attempt<A>): Effect.Effect<A, AttemptFailure> =
     });
     const { hedging } = plan.settings;
     const answer =
-      hedging === undefined
-        ? plan.run(cancel, clock, span, timer, 0)
-        : hedged(hedging, attempt, timer, cancel.signal);
+      hedging === undefined ? plan.run(cancel, clock, span, timer, 0) : hedged(hedging, attempt, timer, cancel.signal);
     answer.then(
       (value) => {
         timer.stop();

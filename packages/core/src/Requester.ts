@@ -81,7 +81,9 @@ export const request = async (
   state.shared = undefined;
   const count = { attempt: state.attempt, request: state.requests };
   const start = clock.monotonicTimeNanosUnsafe();
-  const outgoing: HttpRequest = { url: plan.url, method: plan.subject.method ?? "GET", headers, body: plan.body };
+  const method = plan.subject.method ?? "GET";
+  const outgoing: HttpRequest =
+    plan.body === undefined ? { url: plan.url, method, headers } : { url: plan.url, method, headers, body: plan.body };
   const { middleware } = settings;
   const added = middleware.length === 0 ? undefined : new Set<string>();
   let answer: HttpResponse;

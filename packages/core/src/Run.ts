@@ -8,7 +8,11 @@ import { EngineError } from "./EngineError.ts";
 
 /** Runs an effect. Rejects with its failure, and with the signal's reason once that is aborted. */
 export const run = <A>(effect: Effect.Effect<A, EngineError>, signal: AbortSignal | undefined): Promise<A> =>
-  runMade(() => effect, signal, (value) => value);
+  runMade(
+    () => effect,
+    signal,
+    (value) => value,
+  );
 
 const runMade = async <A, B>(
   make: () => Effect.Effect<A, EngineError>,

@@ -94,8 +94,7 @@ const attemptPlan = <M extends Message>(parts: ClientParts, call: HttpCall<M>): 
   const { name: endpoint, method, template, body, repeats, recover } = call;
   const { tracing, origin, budget, breaker } = parts;
   const url = `${parts.baseUrl}${call.target}`;
-  const subject: EventSubject =
-    method === "GET" ? { endpoint, url, template } : { endpoint, url, method, template };
+  const subject: EventSubject = method === "GET" ? { endpoint, url, template } : { endpoint, url, method, template };
   const settings =
     repeats && call.headers === noHeaders
       ? parts.settings
