@@ -12,7 +12,6 @@ import { noEvidence, type Evidence } from "./Evidence.ts";
 import { addPair, type Fit } from "./Pair.ts";
 import { profileOf, type Profile } from "./Profile.ts";
 import { sameWire } from "./SameWire.ts";
-import { solve } from "./Solution.ts";
 
 /** A pair that left numbers without a field. */
 interface Pending {
@@ -68,7 +67,7 @@ export class FieldNumberInference {
    * number that may belong to a field not yet seen in JSON waits for a pair with that field.
    */
   add<D extends DescMessage>(schema: D, protobuf: Uint8Array, json: MessageShape<D>): boolean {
-    const fit = addPair(this.#evidence, solve, schema, protobuf, json);
+    const fit = addPair(this.#evidence, schema, protobuf, json);
     if (fit === undefined) return false;
     this.#accept(schema, protobuf, json, fit);
     return true;
@@ -93,8 +92,8 @@ export class FieldNumberInference {
   }
 
   #both(schema: DescMessage, pending: Pending, bytes: Uint8Array, json: Message): Fit | undefined {
-    const first = addPair(this.#evidence, solve, schema, pending.bytes, pending.message);
-    return first && addPair(first.evidence, solve, schema, bytes, json);
+    const first = addPair(this.#evidence, schema, pending.bytes, pending.message);
+    return first && addPair(first.evidence, schema, bytes, json);
   }
 }
 

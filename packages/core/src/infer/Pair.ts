@@ -1,7 +1,7 @@
 // Evidence from one pair of responses.
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { allowedBy, evidenceOf, withRecord, type Evidence, type MessageEvidence } from "./Evidence.ts";
-import type { Solve } from "./Numbering.ts";
+import { solve } from "./Solution.ts";
 import { encodingsOf, isPlain, type Values } from "../verify/FieldMatch.ts";
 import { maxRootFields, tryWireFields, wireTypeOf, type Occurrence, type WireFields } from "../verify/WireFields.ts";
 
@@ -33,13 +33,7 @@ interface Record {
  * Adds a pair: first its outermost message, then, through the fields whose numbers are certain by then, those inside it.
  * Undefined when one message contradicts the evidence; then nothing is added.
  */
-export const addPair = (
-  evidence: Evidence,
-  solve: Solve,
-  root: DescMessage,
-  bytes: Uint8Array,
-  values: Values,
-): Fit | undefined => {
+export const addPair = (evidence: Evidence, root: DescMessage, bytes: Uint8Array, values: Values): Fit | undefined => {
   const added = new Map(evidence);
   const allowed = allowedBy(evidence);
   const foreign: Array<string> = [];

@@ -8,7 +8,7 @@ import { foreignServer } from "../../test/verify/ForeignServer.ts";
 import { profileReader } from "./ProfileReader.ts";
 import { defaultReadLimits, LimitExceeded } from "../ReadLimits.ts";
 import { encodingsOf } from "../verify/FieldMatch.ts";
-import type { Numbering } from "./Numbering.ts";
+import type { Numbering } from "./Solution.ts";
 
 const ours = foreignServer({});
 const own = (field: DescField) => ({ number: field.number, encoding: encodingsOf(field)[0] ?? "message" });

@@ -12,9 +12,8 @@ import { isPlain, ownEncoding } from "../verify/FieldMatch.ts";
 import { wireTypeOf, type Encoding } from "../verify/WireFields.ts";
 import type { FieldNumbers } from "../verify/SchemaVerifier.ts";
 import { evidenceOf } from "./Evidence.ts";
-import type { Numbering, Numberings } from "./Numbering.ts";
 import { evidenceFrom, profiledMessages, type Profile } from "./Profile.ts";
-import { solve } from "./Solution.ts";
+import { solve, type Numbering, type Numberings } from "./Solution.ts";
 
 /**
  * Added to the number of an unknown field if our schema has that number: `$unknown` would otherwise be read back as our field.

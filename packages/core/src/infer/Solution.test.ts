@@ -76,7 +76,7 @@ test("a foreign number may be a field that was never seen, if there is one of it
       if (values[name] !== "") writer.tag(index + 1, WireType.LengthDelimited).string(values[name]);
     }
     writer.tag(5, WireType.LengthDelimited).bytes(values.engineData);
-    const fit = addPair(noEvidence, solve, EngineMessageSchema, writer.finish(), create(EngineMessageSchema, values));
+    const fit = addPair(noEvidence, EngineMessageSchema, writer.finish(), create(EngineMessageSchema, values));
     return [fit?.foreign, fit?.blind];
   };
   expect(blindFor(seen)).toEqual([["bytenite.developer.EngineMessage#9"], false]);

@@ -17,15 +17,43 @@
 // no numbering and is rejected. The others lack a value, so that a number seems foreign: it has to be confirmed by a second pair, and without
 // a time of the last change it must not be a field that no JSON has had (FieldNumberInference). Pairs whose halves have the same values under
 // other names remain.
-import type { DescMessage } from "@bufbuild/protobuf";
+import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import type { Candidate, MessageEvidence } from "./Evidence.ts";
-import { eliminated, isSeen, numberingOf, type Possible, type Solve } from "./Numbering.ts";
+
+/** A field and its encoding. */
+export interface Carried {
+  readonly field: DescField;
+  readonly number: number;
+  readonly encoding: Candidate["encoding"];
+}
+
+/** Certain numbers of one message type. */
+export interface Numbering {
+  /** By number: its field, where neither can be another. */
+  readonly confirmed: ReadonlyMap<number, Carried>;
+  /** Populated numbers that are not a field of ours in any possible numbering. */
+  readonly foreign: ReadonlySet<number>;
+  /** By field name: the compared numbers that are still possible. */
+  readonly possible: ReadonlyMap<string, ReadonlyArray<Candidate>>;
+}
+
+/** Certain numbers by message type. */
+export type Numberings = (message: DescMessage) => Numbering | undefined;
+
+/** Candidates by field name. */
+type Possible = Map<string, ReadonlyArray<Candidate>>;
 
 /** Cache of conclusions: evidence is immutable. */
-const solved = new WeakMap<MessageEvidence, { readonly message: DescMessage; readonly numbering: ReturnType<Solve> }>();
+const solved = new WeakMap<
+  MessageEvidence,
+  { readonly message: DescMessage; readonly numbering: Numbering | undefined }
+>();
 
-/** Keeps a candidate only if all populated fields can have different numbers with it. */
-export const solve: Solve = (message, evidence) => {
+/**
+ * The certain numbers that the evidence implies; undefined when no numbering fits. A candidate is kept only if all populated fields can have
+ * different numbers with it.
+ */
+export const solve = (message: DescMessage, evidence: MessageEvidence): Numbering | undefined => {
   const known = solved.get(evidence);
   if (known?.message === message) return known.numbering;
   const numbering = conclude(message, evidence);
@@ -33,7 +61,7 @@ export const solve: Solve = (message, evidence) => {
   return numbering;
 };
 
-const conclude: Solve = (message, evidence) => {
+const conclude = (message: DescMessage, evidence: MessageEvidence): Numbering | undefined => {
   const possible = eliminated(evidence);
   if (possible === undefined) return undefined;
   const seen = [...possible.keys()].filter((name) => isSeen(evidence, name));
@@ -63,4 +91,45 @@ const canAssign = (fields: ReadonlyArray<string>, possible: Possible, given: Rea
     return false;
   };
   return fields.every((field) => place(field, new Set()));
+};
+
+/** Removes the number of a field with one candidate from all other fields, until nothing changes. */
+const eliminated = (evidence: MessageEvidence): Possible | undefined => {
+  const possible: Possible = new Map([...evidence.fields].map(([name, { candidates }]) => [name, candidates]));
+  const settled = new Set<string>();
+  for (;;) {
+    const next = [...possible].find(([name, candidates]) => isSettled(evidence, settled, name, candidates));
+    if (next === undefined) return possible;
+    const [owner, [{ number } = { number: 0 }]] = next;
+    settled.add(owner);
+    for (const [name, candidates] of possible) {
+      if (name === owner || !candidates.some((candidate) => candidate.number === number)) continue;
+      const rest = candidates.filter((candidate) => candidate.number !== number);
+      if (rest.length === 0 && isSeen(evidence, name)) return undefined;
+      possible.set(name, rest);
+    }
+  }
+};
+
+const isSeen = (evidence: MessageEvidence, name: string): boolean => (evidence.fields.get(name)?.seen ?? 0) > 0;
+
+const isSettled = (
+  evidence: MessageEvidence,
+  settled: ReadonlySet<string>,
+  name: string,
+  candidates: ReadonlyArray<Candidate>,
+): boolean =>
+  !settled.has(name) && isSeen(evidence, name) && candidates.every(({ number }) => number === candidates[0]?.number);
+
+const numberingOf = (message: DescMessage, evidence: MessageEvidence, possible: Possible): Numbering => {
+  const confirmed = new Map<number, Carried>();
+  for (const field of message.fields) {
+    const [candidate, ...others] = possible.get(field.name) ?? [];
+    if (candidate !== undefined && others.length === 0 && isSeen(evidence, field.name)) {
+      confirmed.set(candidate.number, { field, ...candidate });
+    }
+  }
+  const held = new Set([...possible.values()].flatMap((candidates) => candidates.map(({ number }) => number)));
+  const foreign = new Set([...evidence.numbers].filter((number) => !held.has(number)));
+  return { confirmed, foreign, possible };
 };
