@@ -147,14 +147,8 @@ const renewalTime = (nowMs: number, expiresAtMs: number): number =>
   expiresAtMs - Math.min(renewBeforeExpiryMs, Math.max(0, expiresAtMs - nowMs) / 10);
 
 /** The failure of a token source, as an error of a call. */
-export const credentialsError = (url: string, cause: unknown): EngineError =>
-  cause instanceof EngineError
-    ? cause
-    : new EngineError({
-        reason: {
-          _tag: "CredentialsFailed",
-          problem: cause instanceof Error ? cause.message : "the token source failed",
-        },
-        url,
-        attempts: 0,
-      });
+export const credentialsError = (url: string, cause: unknown): EngineError => {
+  if (cause instanceof EngineError) return cause;
+  const problem = cause instanceof Error ? cause.message : "the token source failed";
+  return new EngineError({ reason: { _tag: "CredentialsFailed", problem }, url, attempts: 0 });
+};

@@ -76,20 +76,12 @@ export const endedEarly = (
   if (engines.length > 0 || pagination?.hasNext !== true) return undefined;
   const read = params.offset ?? params.pagination?.offset ?? 0;
   const total = pagination.total > read ? ` of ${pagination.total}` : "";
-  return new EngineError({
-    reason: {
-      _tag: "Undecodable",
-      problem: `the server ended the list early, after ${read}${total} engines: an empty page with hasNext`,
-    },
-    url: `${parts.baseUrl}/engines`,
-    attempts: 1,
-  });
+  const problem = `the server ended the list early, after ${read}${total} engines: an empty page with hasNext`;
+  return new EngineError({ reason: { _tag: "Undecodable", problem }, url: `${parts.baseUrl}/engines`, attempts: 1 });
 };
 
 /** The failure of a list with more pages than a client may read. */
-export const tooManyPages = (parts: ClientParts, maxPages: number): EngineError =>
-  new EngineError({
-    reason: { _tag: "TooLarge", limit: "maxPages", value: maxPages },
-    url: `${parts.baseUrl}/engines`,
-    attempts: 0,
-  });
+export const tooManyPages = (parts: ClientParts, value: number): EngineError => {
+  const reason = { _tag: "TooLarge", limit: "maxPages", value } as const;
+  return new EngineError({ reason, url: `${parts.baseUrl}/engines`, attempts: 0 });
+};

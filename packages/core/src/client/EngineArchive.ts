@@ -38,13 +38,8 @@ export const openArchive = (
     const fresh = partsOfCall(parts, { headers: { ...parts.settings.headers, "cache-control": "no-cache" } });
     return Effect.flatMap(callTag(fresh, "get", tag), ({ data: engine }) => {
       const expected = decodedHash(engine.hash);
-      if (expected === undefined)
-        return Effect.fail(
-          errorOf(fresh.baseUrl, {
-            _tag: "Undecodable",
-            problem: "the engine has no SHA-256 to check its archive with",
-          }),
-        );
+      const problem = "the engine has no SHA-256 to check its archive with";
+      if (expected === undefined) return Effect.fail(errorOf(fresh.baseUrl, { _tag: "Undecodable", problem }));
       const version = engine.version === "" ? tag : `${engine.name}@${engine.version}`;
       const link = Effect.map(callTag(fresh, "download", version, params), ({ data }) => data.engineLink);
       const opened = Effect.flatMap(link, (first) =>

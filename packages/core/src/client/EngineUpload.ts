@@ -157,10 +157,7 @@ const storedEngine = async (
 const hashOf = async (archive: Uint8Array): Promise<string> =>
   base64Encode(new Uint8Array(await crypto.subtle.digest("SHA-256", archive as Uint8Array<ArrayBuffer>)));
 
-const tooLarge = (parts: EngineParts, maxArchiveBytes: number): EngineError =>
-  new EngineError({
-    reason: { _tag: "TooLarge", limit: "maxArchiveBytes", value: maxArchiveBytes },
-    method: "POST",
-    url: `${parts.baseUrl}/engines`,
-    attempts: 0,
-  });
+const tooLarge = (parts: EngineParts, value: number): EngineError => {
+  const reason = { _tag: "TooLarge", limit: "maxArchiveBytes", value } as const;
+  return new EngineError({ reason, method: "POST", url: `${parts.baseUrl}/engines`, attempts: 0 });
+};
