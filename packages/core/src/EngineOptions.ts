@@ -5,14 +5,13 @@ import * as Effect from "effect/Effect";
 import * as Pull from "effect/Pull";
 import * as Redacted from "effect/Redacted";
 import * as Schedule from "effect/Schedule";
-import type { ApiResponse } from "./ApiResponse.ts";
 import type { CallOptions, ClientOptions } from "./ClientOptions.ts";
 import { orInvalid } from "./ClientParts.ts";
 import { isKeyed } from "./Credentials.ts";
 import { EngineError as PlainError, type EngineErrorFields } from "./EngineError.ts";
 import { assertObject, assertOptionNames, defined } from "./OptionNames.ts";
 import type { RetryPolicy } from "./Retry.ts";
-import type { Caller } from "./Run.ts";
+import { facade, type Caller } from "./Run.ts";
 import type { ExpiringToken, TokenContext, TokenOption } from "./Token.ts";
 
 /** The one error of the client. `reason` has the kind: `Effect.catchReason("EngineError", "NotFound", ...)`. */
@@ -82,20 +81,12 @@ export const plainOptions = <O extends EffectOptions>(options: O | undefined): P
   return { ...rest, ...defined(plain) };
 };
 
-/** Each call, with options of Effect, as an effect of its data, and below `withResponse` of the whole response. */
-export const effectful = (url: string, callers: Readonly<Record<string, Caller<never>>>): object => {
-  const methods = (part: (answer: ApiResponse<unknown>) => unknown): object =>
-    Object.fromEntries(
-      Object.entries(callers).map(([name, call]) => [
-        name,
-        (subject: never, options: EffectOptions | undefined) => {
-          const plain = (): Plain<EffectOptions> | undefined => plainOptions(options);
-          return orInvalid(url, plain, (plain) => Effect.map(call(subject, plain as never), part));
-        },
-      ]),
-    );
-  return { ...methods(({ data }) => data), withResponse: methods((answer) => answer) };
-};
+/** Each call as an effect, with options of Effect. */
+export const effectful = (url: string, callers: Readonly<Record<string, Caller<never>>>): object =>
+  facade(callers, (call, part) => (subject: never, options: EffectOptions | undefined) => {
+    const plain = (): Plain<EffectOptions> | undefined => plainOptions(options);
+    return orInvalid(url, plain, (plain) => Effect.map(call(subject, plain as never), part));
+  });
 
 const millis = (name: string, input: Duration.Input | undefined): number | undefined => {
   if (input === undefined) return undefined;

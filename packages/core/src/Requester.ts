@@ -51,8 +51,6 @@ export interface RequestPlan {
 /** A response and its request. */
 export interface Answered {
   readonly answer: HttpResponse;
-  /** The token of the client; a middleware may have replaced it. */
-  readonly token: string | undefined;
   /** The credentials of the request, to redact them. */
   readonly secrets: () => ReadonlyArray<string>;
   /** Content-Type of the response, as sent. */
@@ -102,7 +100,7 @@ export const request = async (
   const durationMs = msSince(clock, start);
   const mediaType = answer.headers.get("content-type") ?? undefined;
   const secrets = (): ReadonlyArray<string> => [...credentialsIn(plan.url, headers), ...(added ?? [])];
-  const answered = { answer, token, secrets, mediaType, durationMs, followed: isFollower(state) };
+  const answered = { answer, secrets, mediaType, durationMs, followed: isFollower(state) };
   // The sender of the request emits the event.
   if (!isFollower(state)) parts.emit?.(exchangeEvent(plan.subject, count, answered));
   if (answer.status !== 401 || !parts.renewable || state.renewed) return answered;

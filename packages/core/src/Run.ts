@@ -32,18 +32,25 @@ const runMade = async <A, B>(
 /** A call as an effect: of its subject, and options. */
 export type Caller<O> = (subject: never, options: O | undefined) => Effect.Effect<ApiResponse<unknown>, EngineError>;
 
-/** Each call as a promise of its data, and below `withResponse` of the whole response. */
-export const promised = (callers: Readonly<Record<string, Caller<never>>>): object => {
-  const methods = (part: (answer: ApiResponse<unknown>) => unknown): object =>
-    Object.fromEntries(
-      Object.entries(callers).map(([name, call]) => [
-        name,
-        (subject: never, options: { readonly signal?: AbortSignal } | undefined) =>
-          runMade(() => call(subject, options as never), options?.signal, part),
-      ]),
-    );
+type Part = (answer: ApiResponse<unknown>) => unknown;
+
+/** Each call in the form of an entry: of its data, and below `withResponse` of the whole response. */
+export const facade = (
+  callers: Readonly<Record<string, Caller<never>>>,
+  form: (call: Caller<never>, part: Part) => unknown,
+): object => {
+  const methods = (part: Part): object =>
+    Object.fromEntries(Object.entries(callers).map(([name, call]) => [name, form(call, part)]));
   return { ...methods(({ data }) => data), withResponse: methods((answer) => answer) };
 };
+
+/** Each call as a promise. */
+export const promised = (callers: Readonly<Record<string, Caller<never>>>): object =>
+  facade(
+    callers,
+    (call, part) => (subject: never, options: { readonly signal?: AbortSignal } | undefined) =>
+      runMade(() => call(subject, options as never), options?.signal, part),
+  );
 
 /** Replaces the stack frames of the Effect runtime by those of the caller. V8 only. */
 const addCaller = (error: EngineError): void => {

@@ -162,7 +162,7 @@ const carefully = <M extends Message>(
 const withoutBody = (answer: HttpResponse): Omit<ReceivedBody, "message"> => ({
   format: "json",
   unknownFields: noUnknownFields,
-  answered: { answer, token: undefined, secrets: () => [], mediaType: undefined, durationMs: 0, followed: false },
+  answered: { answer, secrets: () => [], mediaType: undefined, durationMs: 0, followed: false },
 });
 
 const isReceived = <M>(found: ReceivedBody<M> | Readonly<Record<string, string>>): found is ReceivedBody<M> =>
