@@ -1,4 +1,4 @@
-// Benchmarks of bne: start-up and memory; `--startup`, `--json`.
+// Benchmarks of bne, by JSON lines: start-up and memory, or `--startup` alone.
 import { startRegistry } from "@bytenite-engines/registry/testing";
 import { fill, measureList } from "./Memory.ts";
 import { measureStartup } from "./Startup.ts";
@@ -8,18 +8,13 @@ const few = 1_000;
 const promisedMemory = 1.3;
 
 /** One figure. */
-const report = (
-  name: string,
-  value: string,
-  ratio: number,
-  promised?: number,
-  rounds?: ReadonlyArray<number>,
-): void => {
-  const line = process.argv.includes("--json")
-    ? JSON.stringify({ name, value, ratio, promised, rounds })
-    : `${name.padEnd(34)} ${value.padStart(9)}  ${ratio.toFixed(2)}x${promised === undefined ? "" : ` (at most ${promised}x)`}`;
-  process.stdout.write(`${line}\n`);
-};
+const report = (figure: {
+  readonly name: string;
+  readonly value: string;
+  readonly ratio: number;
+  readonly promised?: number | undefined;
+  readonly rounds?: ReadonlyArray<number>;
+}): void => void process.stdout.write(`${JSON.stringify(figure)}\n`);
 
 const registry = await startRegistry({ users: [{ name: "alice" }, { name: "many" }, { name: "few" }] });
 await fill(registry, "alice", 5);
@@ -30,7 +25,7 @@ for (const { line, cpuMs, ratio, rounds, promised } of await measureStartup(
   registry.tokens["alice"] ?? "",
   extent,
 )) {
-  report(line, `${cpuMs.toFixed(1)} ms`, ratio, promised, rounds);
+  report({ name: line, value: `${cpuMs.toFixed(1)} ms`, ratio, promised, rounds });
 }
 if (!isShort) {
   await fill(registry, "many", many);
@@ -39,12 +34,12 @@ if (!isShort) {
   const large = await measureList(registry, "many");
   for (const { lines, peakMb } of [small, large]) {
     const whole = lines === few || lines === many;
-    report(
-      `list --all of ${lines} engines`,
-      `${peakMb.toFixed(0)} MB`,
-      whole ? peakMb / small.peakMb : Infinity,
-      promisedMemory,
-    );
+    report({
+      name: `list --all of ${lines} engines`,
+      value: `${peakMb.toFixed(0)} MB`,
+      ratio: whole ? peakMb / small.peakMb : Infinity,
+      promised: promisedMemory,
+    });
   }
 }
 await registry.stop();

@@ -41,7 +41,7 @@ export const commandLine: Figure = {
     },
   ],
   measure: async (effort) => {
-    const flags = effort === "quick" ? ["--json", "--startup"] : ["--json"];
+    const flags = effort === "quick" ? ["--startup"] : [];
     const { stdout } = await promisify(execFile)(process.execPath, [measurement, ...flags]);
     const figures = stdout
       .trim()

@@ -11,6 +11,13 @@ const { baseDelayMs, throttledBaseDelayMs, factor } = defaultRetryPolicy;
 export const waitsMs = (retries: number, after?: "throttled"): number =>
   ((after === undefined ? baseDelayMs : throttledBaseDelayMs) / 2) * ((factor ** retries - 1) / (factor - 1));
 
+/** Attempts and waits of calls: without retries; with one, as for corrupt bodies; with all three. */
+export const once = { attempts: 1, waitedMs: 0 } as const;
+export const twice = { attempts: 2, waitedMs: waitsMs(1) } as const;
+export const fourTimes = { attempts: 4, waitedMs: waitsMs(3) } as const;
+/** An answer at once. */
+export const data = { ends: "data", ...once } as const;
+
 /** Expected outcome of one call. */
 export interface Expected {
   /** `data`: the engine of the table. */

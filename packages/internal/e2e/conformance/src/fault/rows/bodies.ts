@@ -1,28 +1,33 @@
 // Rows: bodies that do not match their header fields.
 import { answer, engineBytes, good, headOf, labels, script, text } from "../Acts.ts";
-import { waitsMs, type FaultRow } from "../FaultRow.ts";
+import { data, twice, waitsMs, type FaultRow } from "../FaultRow.ts";
+import type { Act } from "@bytenite-engines/test-kit";
 
-/** Corrupt bodies are asked for once more. */
-const twice = { attempts: 2, waitedMs: waitsMs(1) } as const;
 /** Malformed protobuf the second time as well: the JSON is asked for then, and is not better here. */
 const twiceAndJson = { attempts: 3, waitedMs: waitsMs(1) } as const;
-const data = { ends: "data", attempts: 1, waitedMs: 0 } as const;
+
+const cut: Act = (socket) => {
+  const body = engineBytes("protobuf");
+  socket.end(Buffer.concat([headOf({ headers: labels("protobuf"), body }), body.subarray(0, 10)]));
+};
+
+/** The right answer to a request for JSON, else another one. */
+const unlessJson =
+  (other: Act): Act =>
+  (socket, arrived, count) =>
+    (arrived.headers["accept"] === "application/json" ? good : other)(socket, arrived, count);
+
+const garbage = answer({ headers: labels("protobuf"), body: new Uint8Array(64).fill(0xfe) });
 
 const broken: ReadonlyArray<FaultRow> = [
   {
     name: "a body cut short under its Content-Length",
-    act: (socket) => {
-      const body = engineBytes("protobuf");
-      socket.end(Buffer.concat([headOf({ headers: labels("protobuf"), body }), body.subarray(0, 10)]));
-    },
+    act: cut,
     expected: { ends: "Undecodable", says: /the body broke off/, ...twice },
   },
   {
     name: "a body cut once, then right",
-    act: script((socket) => {
-      const body = engineBytes("protobuf");
-      socket.end(Buffer.concat([headOf({ headers: labels("protobuf"), body }), body.subarray(0, 10)]));
-    }, good),
+    act: script(cut, good),
     expected: { ends: "data", ...twice },
   },
   {
@@ -52,15 +57,12 @@ const broken: ReadonlyArray<FaultRow> = [
   },
   {
     name: "garbage named protobuf",
-    act: answer({ headers: labels("protobuf"), body: new Uint8Array(64).fill(0xfe) }),
+    act: garbage,
     expected: { ends: "Undecodable", ...twiceAndJson },
   },
   {
     name: "garbage named protobuf, where JSON is right",
-    act: (socket, arrived, count) =>
-      arrived.headers["accept"] === "application/json"
-        ? good(socket, arrived, count)
-        : answer({ headers: labels("protobuf"), body: new Uint8Array(64).fill(0xfe) })(socket, arrived, count),
+    act: unlessJson(garbage),
     expected: { ends: "data", ...twiceAndJson },
   },
   {
@@ -86,31 +88,19 @@ const broken: ReadonlyArray<FaultRow> = [
 ];
 
 const labelled: ReadonlyArray<FaultRow> = [
-  {
-    name: "protobuf named JSON",
-    act: answer({ headers: labels("protobuf", "application/json"), body: engineBytes("protobuf") }),
+  ...(
+    [
+      ["protobuf named JSON", "protobuf", "application/json"],
+      ["JSON named protobuf", "json", "application/x-protobuf"],
+      ["protobuf named octet-stream", "protobuf", "application/octet-stream"],
+      ["JSON named octet-stream", "json", "application/octet-stream"],
+      ["JSON named HTML", "json", "text/html"],
+    ] as const
+  ).map(([name, form, mediaType]) => ({
+    name,
+    act: answer({ headers: labels(form, mediaType), body: engineBytes(form) }),
     expected: data,
-  },
-  {
-    name: "JSON named protobuf",
-    act: answer({ headers: labels("json", "application/x-protobuf"), body: engineBytes("json") }),
-    expected: data,
-  },
-  {
-    name: "protobuf named octet-stream",
-    act: answer({ headers: labels("protobuf", "application/octet-stream"), body: engineBytes("protobuf") }),
-    expected: data,
-  },
-  {
-    name: "JSON named octet-stream",
-    act: answer({ headers: labels("json", "application/octet-stream"), body: engineBytes("json") }),
-    expected: data,
-  },
-  {
-    name: "JSON named HTML",
-    act: answer({ headers: labels("json", "text/html"), body: engineBytes("json") }),
-    expected: data,
-  },
+  })),
   {
     name: "JSON after a byte order mark",
     act: answer({ headers: labels("json"), body: Buffer.concat([Buffer.from("\ufeff"), engineBytes("json")]) }),
@@ -118,22 +108,12 @@ const labelled: ReadonlyArray<FaultRow> = [
   },
   {
     name: "406 to protobuf, then JSON",
-    act: (socket, arrived, count) =>
-      arrived.headers["accept"] === "application/json"
-        ? good(socket, arrived, count)
-        : answer({ status: 406, headers: { "Content-Type": "text/plain" }, body: "no" })(socket, arrived, count),
+    act: unlessJson(answer({ status: 406, headers: { "Content-Type": "text/plain" }, body: "no" })),
     expected: { ends: "data", attempts: 2, waitedMs: 0 },
   },
   {
     name: "protobuf that nothing confirms, read again as JSON",
-    act: (socket, arrived, count) =>
-      arrived.headers["accept"] === "application/json"
-        ? good(socket, arrived, count)
-        : answer({ headers: { "Content-Type": "application/x-protobuf" }, body: engineBytes("protobuf") })(
-            socket,
-            arrived,
-            count,
-          ),
+    act: unlessJson(answer({ headers: { "Content-Type": "application/x-protobuf" }, body: engineBytes("protobuf") })),
     expected: { ends: "data", attempts: 2, waitedMs: 0 },
   },
 ];

@@ -1,10 +1,9 @@
 // Missing and partial answers.
 import { expect } from "vitest";
 import { good, headOf, labels, engineBytes, resetAfter, script, silent, stallAfter } from "../Acts.ts";
-import { waitsMs, type FaultRow } from "../FaultRow.ts";
+import { fourTimes, twice, waitsMs, type FaultRow } from "../FaultRow.ts";
 import { startFaultServer, type FaultServer } from "@bytenite-engines/test-kit";
 
-const fourAttempts = { attempts: 4, waitedMs: waitsMs(3) } as const;
 /** Two attempts of 10 s, the waits between, and what is left of 30 s. */
 const untilDeadline = { ends: "TimedOut", says: /deadline of 30000 ms/, attempts: 3, waitedMs: 30_000 } as const;
 
@@ -23,32 +22,32 @@ export const connections: ReadonlyArray<FaultRow> = [
       await closed[Symbol.asyncDispose]();
       return closed.baseUrl;
     },
-    expected: { ends: "Unreachable", says: /Nothing listens/, ...fourAttempts, arrived: 0 },
+    expected: { ends: "Unreachable", says: /Nothing listens/, ...fourTimes, arrived: 0 },
   },
   {
     name: "reset before the headers",
     act: resetAfter(() => Buffer.alloc(0)),
-    expected: { ends: "Unreachable", says: /The connection broke/, ...fourAttempts },
+    expected: { ends: "Unreachable", says: /The connection broke/, ...fourTimes },
   },
   {
     name: "reset in the headers",
     act: resetAfter(() => head.subarray(0, 30)),
-    expected: { ends: "Unreachable", says: /The connection broke/, ...fourAttempts },
+    expected: { ends: "Unreachable", says: /The connection broke/, ...fourTimes },
   },
   {
     name: "reset after the headers",
     act: resetAfter(() => head),
-    expected: { ends: "Undecodable", says: /the body broke off/, attempts: 2, waitedMs: waitsMs(1) },
+    expected: { ends: "Undecodable", says: /the body broke off/, ...twice },
   },
   {
     name: "reset in the body",
     act: resetAfter(() => Buffer.concat([head, halfBody])),
-    expected: { ends: "Undecodable", says: /the body broke off/, attempts: 2, waitedMs: waitsMs(1) },
+    expected: { ends: "Undecodable", says: /the body broke off/, ...twice },
   },
   {
     name: "closed without a word",
     act: (socket) => void socket.end(),
-    expected: { ends: "Unreachable", says: /The connection broke/, ...fourAttempts },
+    expected: { ends: "Unreachable", says: /The connection broke/, ...fourTimes },
   },
   {
     name: "reset twice, then right",
@@ -84,12 +83,12 @@ export const connections: ReadonlyArray<FaultRow> = [
   {
     name: "malformed HTTP",
     act: (socket) => void socket.end("220 mail.example ESMTP\r\n\r\n"),
-    expected: { ends: "Unreachable", ...fourAttempts },
+    expected: { ends: "Unreachable", ...fourTimes },
   },
   {
     name: "a name that does not resolve",
     act: silent,
     baseUrl: () => "http://engines.invalid/v1/dev",
-    expected: { ends: "Unreachable", says: /name does not resolve; set another base URL/, ...fourAttempts, arrived: 0 },
+    expected: { ends: "Unreachable", says: /name does not resolve; set another base URL/, ...fourTimes, arrived: 0 },
   },
 ];

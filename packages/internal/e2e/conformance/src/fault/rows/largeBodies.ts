@@ -2,17 +2,13 @@
 import { brotliCompressSync, constants, gzipSync, zstdCompressSync } from "node:zlib";
 import { expect } from "vitest";
 import { answer, engineBytes, headOf, labels, text } from "../Acts.ts";
-import { waitsMs, type FaultRow } from "../FaultRow.ts";
+import { data, once, twice, waitsMs, type FaultRow } from "../FaultRow.ts";
 import type { Act, FaultServer } from "@bytenite-engines/test-kit";
 
 const mebibyte = 2 ** 20;
 /** Of a body after decompression. */
 const defaultLimit = 64 * mebibyte;
 
-const once = { attempts: 1, waitedMs: 0 } as const;
-/** Corrupt bodies are asked for once more. */
-const twice = { attempts: 2, waitedMs: waitsMs(1) } as const;
-const data = { ends: "data", ...once } as const;
 const tooLarge = { ends: "TooLarge", says: /exceeds maxDecodedBodyBytes = 67108864/, ...once } as const;
 
 const encoded = (coding: string, body: Uint8Array): Act =>

@@ -1,10 +1,8 @@
 // The server answers, and refuses.
 import { answer, good, refuse, script } from "../Acts.ts";
-import { waitsMs, type FaultRow } from "../FaultRow.ts";
+import { fourTimes, once, twice, waitsMs, type FaultRow } from "../FaultRow.ts";
 import type { Act } from "@bytenite-engines/test-kit";
 
-const once = { attempts: 1, waitedMs: 0 } as const;
-const fourTransient = { attempts: 4, waitedMs: waitsMs(3) } as const;
 const fourThrottled = { attempts: 4, waitedMs: waitsMs(3, "throttled") } as const;
 
 const page =
@@ -31,21 +29,21 @@ export const refusals: ReadonlyArray<FaultRow> = [
     act: refuse(500, 8),
     expected: { ends: "RateLimited", ...fourThrottled },
   },
-  { name: "408 without end", act: page(408), expected: { ends: "Unavailable", ...fourTransient } },
-  { name: "500 without end", act: refuse(500, 13), expected: { ends: "Unavailable", ...fourTransient } },
+  { name: "408 without end", act: page(408), expected: { ends: "Unavailable", ...fourTimes } },
+  { name: "500 without end", act: refuse(500, 13), expected: { ends: "Unavailable", ...fourTimes } },
   {
     name: "502 with an HTML page",
     act: page(502),
-    expected: { ends: "Unavailable", says: /502 UNAVAILABLE/, ...fourTransient },
+    expected: { ends: "Unavailable", says: /502 UNAVAILABLE/, ...fourTimes },
   },
-  { name: "503 with an empty body", act: page(503, ""), expected: { ends: "Unavailable", ...fourTransient } },
-  { name: "a storm of 503", act: refuse(503, 14), expected: { ends: "Unavailable", ...fourTransient } },
+  { name: "503 with an empty body", act: page(503, ""), expected: { ends: "Unavailable", ...fourTimes } },
+  { name: "a storm of 503", act: refuse(503, 14), expected: { ends: "Unavailable", ...fourTimes } },
   {
     name: "503 three times, then right",
     act: script(refuse(503, 14), page(502), refuse(503, 14), good),
-    expected: { ends: "data", ...fourTransient },
+    expected: { ends: "data", ...fourTimes },
   },
-  { name: "504 without end", act: refuse(504, 4), expected: { ends: "Unavailable", ...fourTransient } },
+  { name: "504 without end", act: refuse(504, 4), expected: { ends: "Unavailable", ...fourTimes } },
   { name: "429 without a hint", act: refuse(429, 8), expected: { ends: "RateLimited", ...fourThrottled } },
   {
     name: "429 once, then 503 once, then right",
@@ -57,6 +55,6 @@ export const refusals: ReadonlyArray<FaultRow> = [
     act: refuse(503, 14),
     options: { retryBudget: 20 },
     // 14 tokens for the first retry; 6 do not pay for another one.
-    expected: { ends: "Unavailable", attempts: 2, waitedMs: waitsMs(1) },
+    expected: { ends: "Unavailable", ...twice },
   },
 ];
