@@ -9,7 +9,8 @@ import { backUp, restore } from "../src/manage/Backup.ts";
 import { checkDatabase } from "../src/manage/Check.ts";
 import { change } from "../src/manage/Engines.ts";
 import { startRegistryServer } from "../src/node/Registry.ts";
-import { archiveOf, hashOf, send } from "./archives.ts";
+import { archiveOf, hashOf } from "@bytenite-engines/test-kit/archives";
+import { send } from "./archives.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "archive-backup-"));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,24 +1,6 @@
 // Sample archives and lifecycle calls over HTTP, for tests.
-import { createHash } from "node:crypto";
 import { fromBinary, create, toBinary } from "@bufbuild/protobuf";
 import { EngineMessageSchema, EngineSchema, StatusSchema } from "@bytenite-engines/proto";
-import { packTar } from "modern-tar";
-
-/** An archive of a manifest and some files. */
-export const archiveOf = async (
-  manifest: object | string,
-  files: Readonly<Record<string, string | Uint8Array>> = { "app/main.py": "print()" },
-  folder = "",
-): Promise<Buffer> => {
-  const all = { "manifest.json": typeof manifest === "string" ? manifest : JSON.stringify(manifest), ...files };
-  const entries = Object.entries(all).map(([name, text]) => {
-    const body = typeof text === "string" ? new TextEncoder().encode(text) : text;
-    return { header: { name: folder + name, size: body.length, type: "file" as const, mtime: new Date(0) }, body };
-  });
-  return Buffer.from(await packTar(entries));
-};
-
-export const hashOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("base64");
 
 /** What an answer says, in either form. */
 export interface Said {

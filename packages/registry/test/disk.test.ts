@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { startRegistryServer } from "../src/node/Registry.ts";
-import { archiveOf, hashOf, send } from "./archives.ts";
+import { archiveOf, hashOf } from "@bytenite-engines/test-kit/archives";
+import { send } from "./archives.ts";
 import { run, serve } from "./process.ts";
 import { mounts, onSmallDisk } from "./smallDisk.ts";
 

@@ -4,7 +4,8 @@ import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { decode, schemaDigestHeader, schemaDigests } from "@bytenite-engines/core/wire";
 import { expect, test } from "vitest";
 import { startRegistry, type Hint } from "../src/testing.ts";
-import { archiveOf, send } from "./archives.ts";
+import { archiveOf } from "@bytenite-engines/test-kit/archives";
+import { send } from "./archives.ts";
 import { get, rawExchange, struck } from "./struck.ts";
 
 test("a status fault answers a Status in the form that was asked for", async () => {

@@ -22,7 +22,8 @@ import { addCredential, ensureUser } from "../src/manage/Accounts.ts";
 import { change } from "../src/manage/Engines.ts";
 import { makeArchiveFolder } from "../src/node/ArchiveFolder.ts";
 import { startRegistryServer, type RunningRegistry } from "../src/node/Registry.ts";
-import { archiveOf, hashOf, send, type Form } from "./archives.ts";
+import { archiveOf, hashOf } from "@bytenite-engines/test-kit/archives";
+import { send, type Form } from "./archives.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lifecycle-"));
 const database = join(folder, "engines.sqlite");

@@ -1,13 +1,13 @@
 // Rounds of `kill -9` and full disks during uploads.
 import { execFileSync } from "node:child_process";
-import { createHash, randomBytes, randomInt } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { mkdtemp, readdir, rm, statfs, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createEngineClient, EngineError } from "@bytenite-engines/core/promise";
 import { openSqlite } from "@bytenite-engines/registry";
+import { archiveOf as pack, hashOf } from "@bytenite-engines/test-kit/archives";
 import { startProcess } from "@bytenite-engines/test-kit";
-import { packTar } from "modern-tar";
 import { registryMain } from "../parts/RegistryProcess.ts";
 
 /** Engines that are overwritten again and again, and the most bytes of their archives besides the manifest. */
@@ -42,17 +42,8 @@ interface Known {
   readonly sent: Set<string>;
 }
 
-const hashOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("base64");
-
-const archiveOf = (name: string): Promise<Uint8Array> => {
-  const files = {
-    "manifest.json": Buffer.from(JSON.stringify({ name, version: "0.1" })),
-    "app/main.py": randomBytes(randomInt(maxFileBytes)),
-  };
-  return packTar(
-    Object.entries(files).map(([path, body]) => ({ header: { name: path, size: body.length, type: "file" }, body })),
-  );
-};
+const archiveOf = (name: string): Promise<Uint8Array> =>
+  pack({ name, version: "0.1" }, { "app/main.py": randomBytes(randomInt(maxFileBytes)) });
 
 const clientOf = (origin: string) =>
   createEngineClient({ baseUrl: `${origin}/v1/dev`, token: "local-alice", retry: { maxAttempts: 1 } });

@@ -1,8 +1,9 @@
 // The lifecycle table through core, plain HTTP and `bne`, on both storages.
 import { formatOf, mediaTypeOf, type Format } from "@bytenite-engines/core/wire";
 import { startProxy, type RunningProxy } from "@bytenite-engines/test-kit";
+import { hashOf } from "@bytenite-engines/test-kit/archives";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { archiveOf, hashOf, version } from "../src/lifecycle/Archives.ts";
+import { archiveOf, version } from "../src/lifecycle/Archives.ts";
 import {
   bneClient,
   effectClient,

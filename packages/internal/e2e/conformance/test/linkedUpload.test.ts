@@ -1,9 +1,9 @@
 // Uploads of long archives to R2 by a link.
 import { randomBytes } from "node:crypto";
 import { createEngineClient } from "@bytenite-engines/core/promise";
-import { packTar } from "modern-tar";
+import { archiveOf as pack, hashOf } from "@bytenite-engines/test-kit/archives";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { hashOf, maxArchiveBytes } from "../src/lifecycle/Archives.ts";
+import { maxArchiveBytes } from "../src/lifecycle/Archives.ts";
 import {
   maxLinkedBytes,
   startOnDisk,
@@ -21,17 +21,8 @@ beforeAll(async () => {
 
 afterAll(() => registry?.stop());
 
-const archiveOf = async (name: string, bytes: number): Promise<Buffer> => {
-  const files = {
-    "manifest.json": Buffer.from(JSON.stringify({ name, version: "0.1" })),
-    "app/data": randomBytes(bytes),
-  };
-  return Buffer.from(
-    await packTar(
-      Object.entries(files).map(([path, body]) => ({ header: { name: path, size: body.length, type: "file" }, body })),
-    ),
-  );
-};
+const archiveOf = (name: string, bytes: number): Promise<Buffer> =>
+  pack({ name, version: "0.1" }, { "app/data": randomBytes(bytes) });
 
 const post = async (path: string, body: object, headers: Record<string, string> = {}, token = tokens.owner) => {
   const response = await fetch(registry.url + path, {

@@ -9,9 +9,8 @@ import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { createEngineClient } from "@bytenite-engines/core/promise";
 import { addCredential, ensureUser, startRegistryServer } from "@bytenite-engines/registry";
-import { packTar } from "modern-tar";
+import { archiveOf as pack, hashOf } from "@bytenite-engines/test-kit/archives";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { hashOf } from "../src/lifecycle/Archives.ts";
 import { emulateRegistry, key, type EmulatedRegistry } from "../src/lifecycle/Servers.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "transfer-"));
@@ -24,20 +23,8 @@ const registry = async (...args: ReadonlyArray<string>): Promise<string> => {
   return (await promisify(execFile)(process.execPath, [main, ...args], { env })).stdout;
 };
 
-const archiveOf = async (manifest: object): Promise<Buffer> => {
-  const files = {
-    "manifest.json": JSON.stringify({ version: "0.1", ...manifest }),
-    "app/main.py": "x".repeat(100_000),
-  };
-  return Buffer.from(
-    await packTar(
-      Object.entries(files).map(([name, text]) => {
-        const body = new TextEncoder().encode(text);
-        return { header: { name, size: body.length, type: "file" as const }, body };
-      }),
-    ),
-  );
-};
+const archiveOf = (manifest: object): Promise<Buffer> =>
+  pack({ version: "0.1", ...manifest }, { "app/main.py": "x".repeat(100_000) });
 
 /** Hashes of archives by tag. */
 const hashes = new Map<string, string>();

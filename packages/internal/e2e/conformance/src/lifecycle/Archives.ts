@@ -1,8 +1,7 @@
 // The archives of the lifecycle table, as bytes and as folders.
-import { createHash } from "node:crypto";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { packTar } from "modern-tar";
+import { archiveOf as pack } from "@bytenite-engines/test-kit/archives";
 import type { ArchiveName } from "./Rows.ts";
 
 /** The version of all engines of the table. */
@@ -20,22 +19,12 @@ const files = (name: ArchiveName, engine: string): Readonly<Record<string, strin
 };
 
 /** The bytes of an archive: what `bne push` makes of its folder, where it would push that. */
-export const archiveOf = async (name: ArchiveName, engine: string): Promise<Buffer> => {
-  const { "manifest.json": manifest = "", ...others } = files(name, engine);
-  const all = {
-    ...(name === "without-manifest" ? {} : { "manifest.json": manifest }),
+export const archiveOf = (name: ArchiveName, engine: string): Promise<Buffer> => {
+  const { "manifest.json": manifest, ...others } = files(name, engine);
+  return pack(name === "without-manifest" ? undefined : manifest, {
     ...others,
     ...(name === "escaping" ? { "../outside.txt": "x" } : {}),
-  };
-  return Buffer.from(
-    await packTar(
-      Object.entries(all).map(([path, text]) => {
-        const body = new TextEncoder().encode(text);
-        const header = { name: path, size: body.length, mode: 0o644, mtime: new Date(0), uid: 0, gid: 0 };
-        return { header: { ...header, type: "file" as const }, body };
-      }),
-    ),
-  );
+  });
 };
 
 /** Writes the folder that an archive is made of; a link where the archive has an entry outside of it. */
@@ -47,6 +36,3 @@ export const writeFolder = (path: string, name: ArchiveName, engine: string): vo
   }
   if (name === "escaping") symlinkSync("..", join(path, "outside"));
 };
-
-/** The hash of an archive as engines carry it. */
-export const hashOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("base64");

@@ -7,11 +7,12 @@ import { EngineClient } from "@bytenite-engines/core";
 import { createEngineClient } from "@bytenite-engines/core/promise";
 import { decode, mediaTypeOf, rpcCodeOf, type Format } from "@bytenite-engines/core/wire";
 import { EngineMessageSchema, EngineSchema, StatusSchema } from "@bytenite-engines/proto";
+import { hashOf } from "@bytenite-engines/test-kit/archives";
 import * as Effect from "effect/Effect";
 import * as Stream from "effect/Stream";
 import { refusalOf } from "../TestClient.ts";
 import { builtBne, runBne } from "../trust/CommandCaller.ts";
-import { archiveOf, hashOf, version, writeFolder } from "./Archives.ts";
+import { archiveOf, version, writeFolder } from "./Archives.ts";
 import type { Caller, LifecycleCall, LifecycleRefusal } from "./Rows.ts";
 import { tokens } from "./Servers.ts";
 
