@@ -125,7 +125,7 @@ const growthLine = (
     return { what, value: `${values.at(-1)?.toFixed(1) ?? "unknown"} at the end; too short a run to compare` };
   return {
     what,
-    value: `${growth.from.toFixed(1)} after warm-up, ${growth.to.toFixed(1)} at the end`,
+    value: `${growth.from.toFixed(1)} to ${growth.to.toFixed(1)}`,
     holds: holds(growth),
   };
 };
