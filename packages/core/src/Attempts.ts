@@ -131,7 +131,7 @@ const retryLater = <A>(
     hinted,
     budgetTokens,
   });
-  return Effect.flatMap(Effect.sleep(Duration.millis(delayMs)), () => attemptFrom(count + 1, cost, loop, failure));
+  return Effect.flatMap(loop.clock.sleep(Duration.millis(delayMs)), () => attemptFrom(count + 1, cost, loop, failure));
 };
 
 const giveUp = (

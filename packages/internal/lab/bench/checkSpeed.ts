@@ -8,7 +8,7 @@ import { verdictTexts } from "./Report.ts";
 import { busyShareNow, verdictOf } from "./Verdict.ts";
 
 /** Tolerance beyond the promised ratio. */
-const margin = 1.5;
+const margin = 1.2;
 
 const busyBefore = await busyShareNow();
 await using server = await startProcess(["packages/internal/lab/bench/call/serveEngine.ts"]);

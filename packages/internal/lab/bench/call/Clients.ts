@@ -20,27 +20,37 @@ const tagOf = (slot: number): string => `zipper-${slot}@0.1`;
 /** The part of `fetch` that all contenders use. */
 export type BenchFetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
 
+const headers = { accept: "application/x-protobuf", authorization: token };
+
 /** The reference: `fetch`, the whole body, decoded by protobuf-es. */
 export const bareProtobuf = (origin: string, fetch: BenchFetch): Contender => ({
   name: "bare fetch + decode, protobuf",
   call: async (slot) => {
-    const response = await fetch(`${origin}/v1/dev/engines/${tagOf(slot)}`, {
-      headers: { accept: "application/x-protobuf", authorization: token },
-    });
+    const response = await fetch(`${origin}/v1/dev/engines/${tagOf(slot)}`, { headers });
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
     return fromBinary(EngineSchema, new Uint8Array(await response.arrayBuffer()));
   },
 });
 
-/** `fetch` and JSON.parse, as the JSON clients do underneath. */
-export const bareJson = (origin: string, fetch: BenchFetch): Contender => ({
-  name: "bare fetch + JSON.parse",
+/** Timeout of a call, in milliseconds, and longest body, in bytes. */
+const timeoutMs = 10_000;
+const maxBytes = 67_108_864;
+
+/** The least that a call over `fetch` with a timeout and a limit of its body can cost. */
+export const limitedFetch = (origin: string, fetch: BenchFetch): Contender => ({
+  name: "fetch + timeout + limit + decode, protobuf",
   call: async (slot) => {
-    const response = await fetch(`${origin}/v1/dev/engines/${tagOf(slot)}`, {
-      headers: { accept: "application/json", authorization: token },
-    });
-    if (!response.ok) throw new Error(`HTTP ${response.status}`);
-    return response.json();
+    const timeout = new AbortController();
+    const timer = setTimeout(() => timeout.abort(), timeoutMs);
+    try {
+      const { signal } = timeout;
+      const response = await fetch(`${origin}/v1/dev/engines/${tagOf(slot)}`, { headers, signal });
+      if (!response.ok) throw new Error(`HTTP ${response.status}`);
+      if (!(Number(response.headers.get("content-length") ?? Number.NaN) <= maxBytes)) throw new Error("too long");
+      return fromBinary(EngineSchema, new Uint8Array(await response.arrayBuffer()));
+    } finally {
+      clearTimeout(timer);
+    }
   },
 });
 
@@ -56,24 +66,29 @@ export const oursOverNode = (origin: string): Contender => ({
   name: "core, nodeFetch",
 });
 
-/** node:http and decoding, the least that a call can cost in Node. */
-export const bareNode = (origin: string): Contender => {
+/** The same over node:http. */
+export const limitedNode = (origin: string): Contender => {
   const agent = new http.Agent({ keepAlive: true });
   return {
-    name: "bare node:http + decode, protobuf",
+    name: "node:http + timeout + limit + decode, protobuf",
     call: (slot) =>
       new Promise((resolve, reject) => {
-        const headers = { accept: "application/x-protobuf", authorization: token };
-        http
-          .get(`${origin}/v1/dev/engines/${tagOf(slot)}`, { agent, headers }, (response) => {
-            const chunks: Array<Buffer> = [];
-            response.on("error", reject).on("data", (chunk: Buffer) => chunks.push(chunk));
-            response.on("end", () => {
-              if (response.statusCode === 200) resolve(fromBinary(EngineSchema, Buffer.concat(chunks)));
-              else reject(new Error(`HTTP ${response.statusCode}`));
-            });
-          })
-          .on("error", reject);
+        const request = http.get(`${origin}/v1/dev/engines/${tagOf(slot)}`, { agent, headers }, (response) => {
+          const chunks: Array<Buffer> = [];
+          let bytes = 0;
+          response.on("error", reject).on("data", (chunk: Buffer) => {
+            chunks.push(chunk);
+            bytes += chunk.byteLength;
+            if (bytes > maxBytes) request.destroy(new Error("too long"));
+          });
+          response.on("end", () => {
+            clearTimeout(timer);
+            if (response.statusCode === 200) resolve(fromBinary(EngineSchema, Buffer.concat(chunks)));
+            else reject(new Error(`HTTP ${response.statusCode}`));
+          });
+        });
+        const timer = setTimeout(() => request.destroy(new Error("timeout")), timeoutMs);
+        request.on("error", reject);
       }),
   };
 };
@@ -167,11 +182,11 @@ export const kyClient = (origin: string, fetch: BenchFetch): Contender => {
 /** Everybody. */
 export const everybody = (origin: string, fetch: BenchFetch): ReadonlyArray<Contender> => [
   bareProtobuf(origin, fetch),
+  limitedFetch(origin, fetch),
   ours(origin, fetch),
   oursOverNode(origin),
-  bareNode(origin),
+  limitedNode(origin),
   connect(origin, fetch),
-  bareJson(origin, fetch),
   ours(origin, fetch, { format: "json" }),
   openApiFetch(origin, fetch),
   stainless(origin, fetch),
