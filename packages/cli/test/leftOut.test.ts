@@ -180,6 +180,10 @@ test("a tag that was meant is looked for with one request, and only for people",
   expect(await run.ended).toBe(3);
   expect(run.raw()).toContain("Did you mean many-00");
   expect(registry.requests).toHaveLength(2);
+  // No version is near this one: the name is what was misspelled.
+  const versioned = onTerminal(home, ["get", "many-0@12345.678"], { env });
+  expect(await versioned.ended).toBe(3);
+  expect(versioned.raw()).toContain("Did you mean many-00");
   for (const args of [
     ["get", "many-0"],
     ["get", "many-0", "-o", "json"],

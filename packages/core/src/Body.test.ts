@@ -24,6 +24,8 @@ const streamed = (chunkBytes: number, chunks: number, headers: Record<string, st
 test("a body is read whole, chunk after chunk", async () => {
   const bytes = await readBody(streamed(3, 3).response, limits);
   expect([...bytes]).toEqual([1, 1, 1, 2, 2, 2, 3, 3, 3]);
+  // More than twice what is reserved at first.
+  expect((await readBody(streamed(50_000, 2).response, defaultBodyLimits)).length).toBe(100_000);
   expect(await readBody(new Response(null), limits)).toEqual(new Uint8Array());
 });
 
