@@ -144,8 +144,8 @@ test("each management command does the same on the database and over HTTP", asyn
     await publishAll(file, userOf(file, user), engines, undefined, Date.now());
     for (const how of ["activate", "deactivate", "make-public", "make-private"]) {
       rows.push(await rowsOf(how, `tool-of-${user}`, "--user", user, ...way));
+      rows.push(await rowsOf("engines", "--user", user, ...way));
     }
-    rows.push(await rowsOf("engines", "--user", user, ...way));
     rows.push(await rowsOf("delete", `tool-of-${user}@0.2`, "--user", user, ...way));
     await expect(rowsOf("users", "delete", user, ...way)).rejects.toThrow(`${user} has engines`);
     await rowsOf("users", "disable", user, ...way);
