@@ -32,6 +32,7 @@ test("list prints the API's JSON: the very document that the API answers", async
   const answer = await fetch(`${registry.url}/engines`, { headers: { authorization: "local-bob" } });
   const expected: unknown = await answer.json();
   expect(JSON.parse(stdout)).toEqual(expected);
+  expect(stdout).toBe(`${JSON.stringify(JSON.parse(stdout), null, 2)}\n`);
   expect(Object.keys((JSON.parse(stdout) as { engines: Array<object> }).engines[0] ?? {})).toEqual(
     Object.keys((expected as { engines: Array<object> }).engines[0] ?? {}),
   );

@@ -26,6 +26,12 @@ test("watch and wait end in their time against a server that is mute, with 5", a
   }
 });
 
+test("wait leaves each look its deadline: a slow answer counts", async () => {
+  registry.faults.set([{ fault: { latencyMs: 200 } }]);
+  expect(await alice("wait", "zipper", "--for", "exists", "--timeout", "5s")).toMatchObject({ code: 0 });
+  registry.faults.clear();
+});
+
 test("a server that is not there is 5, not a condition that is not met", async () => {
   const nowhere = { ...env, BYTENITE_BASE_URL: "http://127.0.0.1:9/v1/dev" };
   for (const args of [

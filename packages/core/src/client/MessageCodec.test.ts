@@ -65,6 +65,11 @@ test("etcd's way of writing is read: proto names, and integers of 64 bits as tex
   expect(unknownFields.size).toBe(0);
 });
 
+test("what protobuf-es refuses is said from its beginning, without the value", () => {
+  const read = (json: JsonValue) => () => readJson(EverythingSchema, json, defaultReadLimits, () => registry);
+  expect(read({ int64: "secret" })).toThrow(/^cannot decode [^]* from JSON$/);
+});
+
 /** A list of engines of which only one field is in a body of protobuf. */
 const decodeField = (name: "engines" | "pagination", bytes: Uint8Array) => {
   const field = EngineListResponseSchema.field[name];

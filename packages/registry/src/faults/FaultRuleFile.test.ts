@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import type { RequestHead } from "../api/Answer.ts";
+import { makeAdmin } from "../node/AdminEndpoints.ts";
 import { FaultRulesError, parseFaultRules } from "./FaultRuleFile.ts";
 import { drawLatency } from "./FaultyAnswer.ts";
 import { makeFaults } from "./Faults.ts";
@@ -82,4 +84,23 @@ test("latencies are drawn from the distribution that they name, and never negati
 test("a seed gives the numbers of mulberry32, so that faults of a run come again in a later version", () => {
   const { random } = makeFaults([], 1);
   expect([random(), random()]).toEqual([0.6270739405881613, 0.002735721180215478]);
+});
+
+test("over HTTP, PUT replaces the rules, POST adds some, DELETE removes all", async () => {
+  const faults = makeFaults();
+  const endpoint = makeAdmin({ metrics: () => Promise.resolve(""), faults }).get("/faults");
+  for (const [method, status, listed] of [
+    ["POST", 503, [503]],
+    ["POST", 500, [503, 500]],
+    ["PUT", 429, [429]],
+    ["GET", 0, [429]],
+    ["DELETE", 0, []],
+    ["PATCH", 0, []],
+  ] as const) {
+    const body = new TextEncoder().encode(JSON.stringify([{ fault: { status } }]));
+    const head = { method, header: () => "application/json", body: () => Promise.resolve(body) };
+    const answer = await endpoint?.(head as unknown as RequestHead);
+    expect([method, answer?.status]).toEqual([method, method === "PATCH" ? 405 : 200]);
+    expect(faults.list().map(({ rule: { fault } }) => (fault as { status: number }).status)).toEqual(listed);
+  }
 });

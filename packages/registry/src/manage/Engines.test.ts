@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { migrate } from "../api/Migrations.ts";
 import { openSqlite } from "../node/SqliteFile.ts";
 import { ensureUser } from "./Accounts.ts";
-import { makeQuotas, prepareEngines, publish, wholeEngine, type EngineInit } from "./Engines.ts";
+import { change, makeQuotas, prepareEngines, publish, publishAll, wholeEngine, type EngineInit } from "./Engines.ts";
 
 const time = { seconds: 1_700_000_000n };
 
@@ -72,4 +72,23 @@ test("a version that is there is overwritten, and keeps what the new one does no
     createdAt: "2023-11-14T22:13:20Z",
     updatedAt: "1970-01-01T00:00:01Z",
   });
+});
+
+test("a change of a version is what its name says", async () => {
+  const file = openSqlite(":memory:");
+  await migrate(file.port, 0);
+  const user = ensureUser(file, "carol", 0);
+  await publishAll(file, user, [{ name: "zipper", version: "0.1" }], undefined, 1);
+  const after = (how: Parameters<typeof change>[3]): ReadonlyArray<unknown> => {
+    expect(change(file, user, "zipper", how, 2)).toBe("zipper@0.1");
+    const [row] = file.rows({ sql: "SELECT json FROM engines", values: [] });
+    const { status, isPublic, deletedAt } = JSON.parse(String(row?.["json"])) as Record<string, unknown>;
+    return [status, isPublic ?? false, deletedAt !== undefined && deletedAt !== null];
+  };
+  expect(after("make-public")).toEqual(["inactive", true, false]);
+  expect(after("activate")).toEqual(["active", true, false]);
+  expect(after("make-private")).toEqual(["active", false, false]);
+  expect(after("deactivate")).toEqual(["inactive", false, false]);
+  expect(after("delete")).toEqual(["inactive", false, true]);
+  file.close();
 });
