@@ -66,8 +66,9 @@ test("etcd's way of writing is read: proto names, and integers of 64 bits as tex
 });
 
 test("what protobuf-es refuses is said from its beginning, without the value", () => {
-  const read = (json: JsonValue) => () => readJson(EverythingSchema, json, defaultReadLimits, () => registry);
-  expect(read({ int64: "secret" })).toThrow(/^cannot decode [^]* from JSON$/);
+  const json: JsonValue = { int64: "secret" };
+  const read = () => readJson(EverythingSchema, json, defaultReadLimits, () => registry);
+  expect(read).toThrow(/^cannot decode [^]* from JSON$/);
 });
 
 /** A list of engines of which only one field is in a body of protobuf. */
