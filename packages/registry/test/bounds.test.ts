@@ -158,7 +158,7 @@ test("an id that another engine has is refused, from files and streams, at once 
   expect((await imported(database, [exported({}), exported({})])).stdout).toBe("imported 2 engines\n");
   expect((await imported(database, [other])).code).toBe(1);
   expect((await imported(database, [exported({ userName: "dave" })])).code).toBe(1);
-  expect((await imported(database, [other], ["--user", "dave"])).code).toBe(1);
+  expect((await imported(database, [other], ["--user", "dave", "--create-user"])).code).toBe(1);
   const files = ["first", "second"].map((name) => {
     const path = join(directory, `same-id-${name}.json`);
     writeFileSync(path, exported({ name, id: "of-files" }));
@@ -182,8 +182,8 @@ test("an exported engine stays with the owner that it names, or goes to the user
   expect([stranger.code, stranger.stderr]).toEqual([1, expect.stringContaining("is another user than carol here")]);
   const stolen = await imported(database, [named(mine, { id: "3", userName: "dave" })]);
   expect([stolen.code, stolen.stderr]).toEqual([1, expect.stringContaining("its owner is carol here, not dave")]);
-  expect((await imported(database, [named(mine, { id: "4" })], ["--user", "dave"])).code).toBe(1);
-  expect((await imported(database, [named(foreign, { id: "5" })], ["--user", "dave"])).code).toBe(0);
+  expect((await imported(database, [named(mine, { id: "4" })], ["--user", "dave", "--create-user"])).code).toBe(1);
+  expect((await imported(database, [named(foreign, { id: "5" })], ["--user", "dave", "--create-user"])).code).toBe(0);
   expect((await imported(database, [named(mine)])).code).toBe(0);
   const list = (await run(["export", ...database])).stdout.trim().split("\n");
   expect(list.map((line) => (JSON.parse(line) as { userName: string; revision: number }).userName)).toEqual([
