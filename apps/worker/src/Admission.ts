@@ -8,6 +8,8 @@ export interface Applicant {
   readonly client: string;
   readonly resource: string;
   readonly orStale: boolean;
+  /** Its failure says nothing about reading the resource. */
+  readonly isWrite?: boolean;
 }
 
 /** The end of a request: with 2xx or 304, another answer, a 5xx or half an answer, or without any. */
@@ -232,8 +234,9 @@ export const createAdmission = (
             if (lane.isUnused && lanes.get(name) === lane) lanes.delete(name);
           }
           const isFailure = ending === "failed" || ending === "unanswered";
-          if (isFailure || retryAfterMs !== undefined) backOff(request, isFailure, retryAfterMs);
-          else backOffs.delete(resourceKeyOf(request));
+          const isRead = request.isWrite !== true;
+          if (isRead && (isFailure || retryAfterMs !== undefined)) backOff(request, isFailure, retryAfterMs);
+          else if (isRead) backOffs.delete(resourceKeyOf(request));
           if (ending === "accepted" && request.owner !== undefined) {
             remember(known, who, known.get(who) ?? new RetryBudget());
           }

@@ -132,6 +132,22 @@ declare const IdentityTransformStream: new () => TransformStream<Uint8Array, Byt
 /** A stream of a known length: the runtime announces it in Content-Length. */
 declare const FixedLengthStream: new (length: number) => TransformStream<Uint8Array, Bytes>;
 
+/** A body of a request, of the length that it had; `passed` is called with each chunk that was taken. */
+export const watchBody = (body: ReadableStream<Bytes>, length: string | null, passed: () => void) => {
+  const { readable, writable } =
+    length === null ? new IdentityTransformStream() : new FixedLengthStream(Number(length));
+  const writer = writable.getWriter();
+  const pump = async (): Promise<void> => {
+    for await (const chunk of body) {
+      await writer.write(chunk);
+      passed();
+    }
+    await writer.close();
+  };
+  pump().catch((error: unknown) => Promise.allSettled([body.cancel(error), writer.abort(error)]));
+  return readable;
+};
+
 /** The bytes as a body, counted until the client took them, once for all who take the same. Undefined: beyond the user's share. */
 export const sendBytes = (
   answer: { readonly bytes: Bytes; lease?: Lease | undefined },

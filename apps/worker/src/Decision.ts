@@ -75,10 +75,11 @@ export const decide = (reader: Reader): Plan => {
   const selected = "entry" in decision ? decision.entry : undefined;
   const isStaleUsable = selected !== undefined && cache.staleIfError(asRead, selected, undefined, nowMs) !== undefined;
   const orStale = action === "stale" || isStaleUsable;
+  const isRead = method === "GET" || method === "HEAD";
   return {
     ...reader,
     asRead,
-    applicant: { owner: identity?.digest, client: clientOf(headers), resource: url, orStale },
+    applicant: { owner: identity?.digest, client: clientOf(headers), resource: url, orStale, isWrite: !isRead },
     decision,
     selected,
     validated: action === "forward" ? undefined : selected,

@@ -338,7 +338,7 @@ const exchangeOnce = async (plan: Plan): Promise<Fetched> => {
   return exchangeOnce(unconditional(plan));
 };
 
-const requestOf = (plan: Plan, body: ReadableStream | null): UpstreamRequest => {
+const requestOf = (plan: Plan, body: Request["body"]): UpstreamRequest => {
   const { request, cache, asRead, owner, context, applicant, isolate } = plan;
   const isEndpoint = request.route.endpoint !== "other";
   const times = { requestTimeMs: isolate.now(), responseTimeMs: isolate.now() };
@@ -347,6 +347,7 @@ const requestOf = (plan: Plan, body: ReadableStream | null): UpstreamRequest => 
     method: isEndpoint ? "GET" : request.method,
     headers: fieldsFor(plan),
     body,
+    length: request.headers.get("content-length"),
     isEndpoint,
     waitUntil: (work) => context.waitUntil(work),
     // What is not stored needs no memory.
@@ -427,7 +428,7 @@ const received = async (plan: Plan, result: UpstreamAnswer): Promise<Fetched> =>
   const { endpoint, tag } = route;
   const isEndpoint = endpoint !== "other";
   const { status, body, attempts, requestTimeMs, responseTimeMs } = result;
-  if (isEndpoint && (status === 206 || status === 304 || status < 200 || status > 599)) {
+  if (isEndpoint && (status === 206 || status === 304)) {
     return { problem: "unusable", attempts, durationMs: responseTimeMs - requestTimeMs };
   }
   const headers = withDate(endToEnd(asDecoded(result.headers)), responseTimeMs);
@@ -493,7 +494,7 @@ const answerOf = (plan: Plan, headers: Headers, result: UpstreamAnswer, own: Own
 const nameIn = (tag: string): string => tag.split("@", 1)[0] ?? tag;
 
 /** Forwards an unsafe method once, streamed, and invalidates what it changed for this user. */
-const write = async (plan: Plan, body: ReadableStream | null): Promise<Fetched> => {
+const write = async (plan: Plan, body: Request["body"]): Promise<Fetched> => {
   const { request, identity, cache, asRead, isolate, context } = plan;
   const { store, upstream, config, flights } = isolate;
   const result = await upstream.send(requestOf(plan, body));

@@ -3,7 +3,8 @@ import { decideRetry, defaultRetryPolicy, retryAfterMs, retryCost } from "@byten
 import type { RetryBudget, RetrySituation } from "@bytenite-engines/core/wire";
 import { errorStatuses } from "@bytenite-engines/http-cache";
 import { maxPerIdentity, userOf, type Admission, type Applicant, type Ending } from "./Admission.ts";
-import { emptyBody, readBody, streamBody, type Body, type BodyBudget, type Lease } from "./Body.ts";
+import { emptyBody, readBody, streamBody, watchBody } from "./Body.ts";
+import type { Body, BodyBudget, Bytes, Lease } from "./Body.ts";
 import type { Config } from "./Config.ts";
 import type { Metrics } from "./Metrics.ts";
 import { isUnsafePath, proxyStatus, refusal, type ErrorResponse } from "./Request.ts";
@@ -12,7 +13,9 @@ import type { Asked } from "./Store.ts";
 export interface UpstreamRequest extends Applicant {
   readonly method: string;
   readonly headers: Headers;
-  readonly body: ReadableStream | null;
+  readonly body: ReadableStream<Bytes> | null;
+  /** Content-Length of the body, if the client said it. */
+  readonly length: string | null;
   /** Whether it may be sent again, and whether its redirects are followed: it is for an endpoint. */
   readonly isEndpoint: boolean;
   /** Whether the body of such an answer is read as a whole where it is short enough; else it is streamed. */
@@ -128,8 +131,9 @@ export const createUpstream = (options: UpstreamOptions) => {
   const probe = ({ waitUntil }: UpstreamRequest): void => waitUntil(admission.probe(sendProbe));
 
   /** Fetches without the zone's cache, which would store responses unencrypted. Undefined: a redirect that is not allowed. */
-  const follow = async (request: UpstreamRequest, signal: AbortSignal): Promise<Response | undefined> => {
-    const { method, headers, body, isEndpoint } = request;
+  const follow = async (request: UpstreamRequest, signal: AbortSignal, passed: () => void) => {
+    const { method, headers, length, isEndpoint } = request;
+    const body = request.body && watchBody(request.body, length, passed);
     let url = request.resource;
     for (let redirects = 0; ; redirects++) {
       const init: RequestInit = { method, headers, redirect: "manual", signal, cache: "no-store" };
@@ -147,7 +151,13 @@ export const createUpstream = (options: UpstreamOptions) => {
   const attemptOnce = async (request: UpstreamRequest, leftMs: number): Promise<Attempt> => {
     const controller = new AbortController();
     const timeoutMs = Math.min(config.attemptTimeoutMs, leftMs);
-    let timer = setTimeout(() => controller.abort(), timeoutMs);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let isEnded = false;
+    const restart = (ms: number): void => {
+      clearTimeout(timer);
+      if (!isEnded) timer = setTimeout(() => controller.abort(), ms);
+    };
+    restart(timeoutMs);
     const lease = budget.lease(userOf(request));
     const failed = (problem: UpstreamProblem): Attempt => {
       lease.release();
@@ -158,17 +168,21 @@ export const createUpstream = (options: UpstreamOptions) => {
     aborted.catch(() => {});
     const inTime = <A>(work: Promise<A>): Promise<A> => Promise.race([work, aborted]);
     try {
-      response = await inTime(follow(request, controller.signal));
+      // While the body of a request flows, the time starts anew with each chunk.
+      response = await inTime(follow(request, controller.signal, () => restart(config.attemptTimeoutMs)));
       if (response === undefined) return failed("redirected");
       const { status, statusText, headers, body: stream } = response;
+      if (status < 200 || status > 599) {
+        await stream?.cancel();
+        return failed("unusable");
+      }
       const answered = (body: Body, kept = headers): Attempt => {
         return { status, statusText, headers: kept, body, lease, responseTimeMs: now() };
       };
       if (stream === null) return answered(emptyBody);
       if (status >= 400 && status < 500 && request.isEndpoint) {
         // A 4xx counts even with a truncated body: otherwise stale responses would hide a 401.
-        clearTimeout(timer);
-        timer = setTimeout(() => controller.abort(), timeoutMs / 2);
+        restart(timeoutMs / 2);
         const body = await inTime(readBody(stream, lease, maxErrorBytes)).catch(() => undefined);
         if (body !== undefined && body.stream === undefined) return answered(body);
         await body?.stream?.cancel();
@@ -182,6 +196,7 @@ export const createUpstream = (options: UpstreamOptions) => {
       if (controller.signal.aborted) return failed("timed-out");
       return failed(response === undefined ? "unreachable" : "cut-short");
     } finally {
+      isEnded = true;
       clearTimeout(timer);
     }
   };

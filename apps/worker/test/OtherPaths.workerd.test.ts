@@ -1,6 +1,6 @@
 // Other paths than the endpoints: caching, and invalidation by writes.
 import { expect, test } from "vitest";
-import { cacheResult, edgeOrigin } from "./edge.ts";
+import { cacheResult, edgeOrigin, startEdge } from "./edge.ts";
 import { failing, json, stageProxy, refused } from "./stage.ts";
 
 const stage = stageProxy();
@@ -302,4 +302,58 @@ test("the upstream gets the address of the client, where Cloudflare gives it", a
     "x-forwarded-for": "9.9.9.9",
   });
   expect(stage.asked[0]?.headers.get("x-forwarded-for")).toBe("192.0.2.7");
+});
+
+test("the failure of a write says nothing about reading: the next GET asks the upstream", async () => {
+  await send("GET", "/v1/dev/engines/zipper", "alice");
+  for (const answer of [failing(504), () => new Response(null, { status: 503, headers: { "retry-after": "600" } })]) {
+    stage.answer = answer;
+    expect([503, 504]).toContain(await statusOf("PUT", "/v1/dev/engines/zipper", "alice"));
+    stage.answer = (headers) => stage.engineFor(headers);
+    const asked = stage.asked.length;
+    const response = await send("GET", "/v1/dev/engines/zipper", "alice");
+    expect([cacheResult(response), stage.asked.length - asked]).toEqual(["fwd=stale", 1]);
+    expect(response.headers.get("cache-status")).not.toContain("stale-if-error");
+  }
+});
+
+test.each([
+  ["GET", "/v1/dev/other/x"],
+  ["POST", "/v1/dev/engines/x"],
+  ["GET", "/v1/dev/engines/x"],
+])("%s %s with a status that no answer has is 502", async (method, path) => {
+  for (const status of [101, 999]) {
+    stage.answer = () => Object.defineProperty(new Response("odd"), "status", { value: status });
+    const response = await send(method, path, "alice");
+    expect([response.status, response.headers.get("proxy-status")]).toEqual([
+      502,
+      "bytenite-edge; error=http_protocol_error",
+    ]);
+  }
+});
+
+test("a body that arrives slowly is passed on for as long as it arrives, with its length", async () => {
+  const received: Array<unknown> = [];
+  const upstream = async (_url: string, { body }: RequestInit): Promise<Response> => {
+    received.push(await new Response(body ?? null).text());
+    return new Response(null, { status: 201 });
+  };
+  const edge = startEdge(upstream, stage.clock, undefined, { ATTEMPT_TIMEOUT_MS: "1000" });
+  for (const length of ["10", undefined]) {
+    let left = 10;
+    // Ten chunks take longer than an attempt may.
+    const body = new ReadableStream<Uint8Array>({
+      pull: async (controller) => {
+        await new Promise((resolve) => setTimeout(resolve, 150));
+        controller.enqueue(new TextEncoder().encode("x"));
+        if (--left === 0) controller.close();
+      },
+    });
+    const headers = { authorization: "alice", ...(length !== undefined && { "content-length": length }) };
+    const response = await edge.send(
+      new Request(`${edgeOrigin}/v1/dev/engines`, { method: "POST", body, headers, duplex: "half" } as RequestInit),
+    );
+    expect(response.status).toBe(201);
+  }
+  expect(received).toEqual(["x".repeat(10), "x".repeat(10)]);
 });
