@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { makeSecretBox } from "../src/api/SecretBox.ts";
 import { addCredential, ensureUser } from "../src/manage/Accounts.ts";
+import { exportArchives } from "../src/manage/ArchiveTransfer.ts";
 import { backUp, restore } from "../src/manage/Backup.ts";
 import { checkDatabase } from "../src/manage/Check.ts";
 import { change } from "../src/manage/Engines.ts";
@@ -44,6 +45,17 @@ test("a backup has the archives that its rows name, and restoring it brings them
   change(registry.file, carol, "three@0.1", "delete", Date.now());
   expect(await backUp(registry.file.database, copy)).toEqual({ users: 1, engines: 2 });
   expect(readdirSync(`${copy}.archives`)).toHaveLength(2);
+  // Exported are those of a user, or of all; one with a secret needs the key.
+  const dave = ensureUser(registry.file, "dave", Date.now());
+  const exported = { folder: join(folder, "exported"), archives: `${database}.archives` };
+  for (const [user, written] of [
+    [dave, 0],
+    [carol, 1],
+    [undefined, 1],
+  ] as const) {
+    const withheld = written === 0 ? [] : ["two@0.1"];
+    expect(await exportArchives(registry.file, exported, user, undefined)).toEqual({ written, withheld });
+  }
   await registry.stop();
   expect(await checkDatabase(database)).toEqual([]);
   const other = join(folder, "b.sqlite");
