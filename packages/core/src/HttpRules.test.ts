@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { boundedBytes, isLoopback, jwtExpiryMs, requestIdFrom, withoutBearer } from "./HttpRules.ts";
+import {
+  basePath,
+  boundedBytes,
+  defaultBaseUrl,
+  isLoopback,
+  jwtExpiryMs,
+  requestIdFrom,
+  withoutBearer,
+} from "./HttpRules.ts";
 
 test.each([
   ["Bearer t", "t"],
@@ -94,4 +102,8 @@ test("bytes are collected up to the bound, and no further", async () => {
   };
   expect(await boundedBytes(endless(), 29)).toBeUndefined();
   expect(given).toBe(3);
+});
+
+test("the address of the API is the documented one", () => {
+  expect([basePath, defaultBaseUrl]).toEqual(["/v1/dev", "https://api.bytenite.com/v1/dev"]);
 });
