@@ -36,7 +36,7 @@ interface RetryLoop<A> {
   step?: BackoffStep;
 }
 
-const remainingMs = ({ plan, clock, start }: Pick<RetryLoop<unknown>, "plan" | "clock" | "start">): number =>
+const remainingMs = ({ plan, clock, start }: RetryLoop<unknown>): number =>
   plan.settings.deadlineMs - Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6;
 
 /**
@@ -149,13 +149,12 @@ const withCause = (failure: AttemptFailure, last: AttemptFailure | undefined): A
   failure.error.reason._tag === "CircuitOpen" && last !== undefined ? failure.with({ cause: last.error }) : failure;
 
 /** One attempt: in its span, within its timeout, if the breaker lets it through. */
-const attempt = <A>(
-  { plan, clock, fiber, start }: RetryLoop<A>,
-  withinMs: number,
-): Effect.Effect<A, AttemptFailure> => {
-  const inSpan = (span: Span | undefined): Effect.Effect<A, AttemptFailure> =>
-    send({ plan, clock, span, start, withinMs });
-  const sent = plan.tracing === undefined ? inSpan(undefined) : plan.tracing.attempt(plan, fiber, inSpan);
+const attempt = <A>(loop: RetryLoop<A>, withinMs: number): Effect.Effect<A, AttemptFailure> => {
+  const { plan, clock, fiber } = loop;
+  const sent =
+    plan.tracing === undefined
+      ? send(loop, withinMs, undefined)
+      : plan.tracing.attempt(plan, fiber, (span) => send(loop, withinMs, span));
   return plan.breaker === undefined ? sent : throughBreaker(plan.breaker, plan, clock, sent);
 };
 
@@ -191,29 +190,20 @@ const breakerOutcome = (exit: Exit.Exit<unknown, AttemptFailure>): boolean | und
   return retryClassOf(reason) !== "transient";
 };
 
-/** One attempt and its deadline. */
-export interface Attempt<A> {
-  readonly plan: AttemptPlan<A>;
-  readonly clock: Clock.Clock;
-  readonly span: Span | undefined;
-  /** When the call began, on the monotonic clock. */
-  readonly start: bigint;
-  /** Remaining time until the deadline, in milliseconds. */
-  readonly withinMs: number;
-}
-
-/** Sends one request, limited by the timeout. Interruption aborts it. */
-export const send = <A>(attempt: Attempt<A>): Effect.Effect<A, AttemptFailure> =>
+/** Sends one request, limited by the timeout and the time until the deadline. Interruption aborts it. */
+const send = <A>(loop: RetryLoop<A>, withinMs: number, span: Span | undefined): Effect.Effect<A, AttemptFailure> =>
   Effect.callback<A, AttemptFailure>((resume) => {
-    const { plan, clock, span } = attempt;
+    const { plan, clock } = loop;
     const cancel = new Cancellation();
-    const timer = new RunningTimer(attempt, (failure) => {
+    const timer = new RunningTimer(loop, withinMs, (failure) => {
       cancel.abort(failure.error);
       resume(Effect.fail(failure));
     });
     const { hedging } = plan.settings;
     const answer =
-      hedging === undefined ? plan.run(cancel, clock, span, timer, 0) : hedged(hedging, attempt, timer, cancel.signal);
+      hedging === undefined
+        ? plan.run(cancel, clock, span, timer, 0)
+        : hedged(hedging, loop, span, timer, cancel.signal);
     answer.then(
       (value) => {
         timer.stop();
@@ -234,7 +224,8 @@ export const send = <A>(attempt: Attempt<A>): Effect.Effect<A, AttemptFailure> =
 
 const hedged = <A>(
   hedging: Hedging,
-  { plan, clock, span }: Attempt<A>,
+  { plan, clock }: RetryLoop<A>,
+  span: Span | undefined,
   timer: AttemptTimer,
   signal: AbortSignal,
 ): Promise<A> => {
@@ -249,16 +240,16 @@ const hedged = <A>(
 
 /** `onTimeout` is called once unless the timer was stopped. */
 class RunningTimer implements AttemptTimer {
-  readonly #attempt: Attempt<unknown>;
+  readonly #loop: RetryLoop<unknown>;
   readonly #onTimeout: (failure: AttemptFailure) => void;
   #cancel: (() => void) | undefined;
   #spares: Set<(cause: Error) => void> | undefined;
   #isOver = false;
 
-  constructor(attempt: Attempt<unknown>, onTimeout: (failure: AttemptFailure) => void) {
-    this.#attempt = attempt;
+  constructor(loop: RetryLoop<unknown>, withinMs: number, onTimeout: (failure: AttemptFailure) => void) {
+    this.#loop = loop;
     this.#onTimeout = onTimeout;
-    this.#start(attempt.plan.settings.attemptTimeoutMs, attempt.withinMs);
+    this.#start(loop.plan.settings.attemptTimeoutMs, withinMs);
   }
 
   stop(): void {
@@ -268,14 +259,14 @@ class RunningTimer implements AttemptTimer {
   }
 
   async aside<T>(waiting: Promise<T>): Promise<T> {
-    const { plan } = this.#attempt;
+    const { plan } = this.#loop;
     this.#cancel?.();
-    this.#start(Infinity, remainingMs(this.#attempt));
+    this.#start(Infinity, remainingMs(this.#loop));
     try {
       return await waiting;
     } finally {
       this.#cancel?.();
-      if (!this.#isOver) this.#start(plan.settings.attemptTimeoutMs, remainingMs(this.#attempt));
+      if (!this.#isOver) this.#start(plan.settings.attemptTimeoutMs, remainingMs(this.#loop));
     }
   }
 
@@ -300,7 +291,7 @@ class RunningTimer implements AttemptTimer {
   }
 
   #start(attemptTimeoutMs: number, remainingMs: number): void {
-    const { plan, clock } = this.#attempt;
+    const { plan, clock } = this.#loop;
     const afterMs = Math.min(attemptTimeoutMs, remainingMs);
     this.#cancel =
       afterMs === Infinity

@@ -50,19 +50,23 @@ export const callService = <M extends Message>(
 };
 
 const prepare = <M extends Message>(
-  { method: rpc, idempotent, ...plan }: ServiceCallPlan<M>,
+  plan: ServiceCallPlan<M>,
   init: MessageInitShape<DescMessage> | undefined,
 ): HttpCall<M> => {
-  const { name, input, output, bindings, isIdempotent } = rpc;
-  const { codec, format, headers = noHeaders } = plan;
+  const { codec, receive, format, idempotent, headers = noHeaders, isStrict = false, gone, recover } = plan;
+  const { name, input, output, bindings, isIdempotent } = plan.method;
   // Only protobuf by name sends protobuf: a server that reads other numbers would read another request.
   const sends: Format = format === "protobuf" ? "protobuf" : "json";
   const message = codec.create(input, init);
   const { binding, path, query, body } = transcode(bindings, input, message, init, codec.wellKnown);
   const { method, template, responseBody } = binding;
   return {
-    isStrict: false,
-    ...plan,
+    codec,
+    receive,
+    format,
+    isStrict,
+    gone,
+    recover,
     name,
     method,
     template: template.source,
