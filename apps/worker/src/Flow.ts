@@ -350,11 +350,15 @@ const requestOf = (plan: Plan, body: Request["body"]): UpstreamRequest => {
     length: request.headers.get("content-length"),
     isEndpoint,
     waitUntil: (work) => context.waitUntil(work),
-    // What is not stored needs no memory.
-    isBuffered: (status, headers) =>
-      isEndpoint ||
-      (request.method === "POST" && status < 400) ||
-      (owner !== undefined && (status === 206 || cache.store(asRead, { status, headers }, times).stored)),
+    // What is neither stored nor read needs no memory.
+    isBuffered: (status, headers) => {
+      if (isEndpoint) return true;
+      if (request.method === "POST")
+        return status < 400 && isOfEngines(request.route) && formatIn(headers) !== undefined;
+      if (owner === undefined || status === 206) return owner !== undefined;
+      const kept = cache.store(asRead, { status, headers }, times);
+      return kept.stored && isUseful(kept.entry);
+    },
   };
 };
 

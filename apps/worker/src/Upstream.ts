@@ -190,8 +190,11 @@ export const createUpstream = (options: UpstreamOptions) => {
         for (const name of ["content-encoding", "content-length", "content-type"]) kept.delete(name);
         return answered(emptyBody, kept);
       }
-      const isBuffered = request.isBuffered(status, headers);
-      return answered(isBuffered ? await inTime(readBody(stream, lease)) : streamBody(stream, lease));
+      if (!request.isBuffered(status, headers)) return answered(streamBody(stream, lease));
+      // A write is done, however long its answer takes.
+      if (request.isWrite === true) clearTimeout(timer);
+      isEnded = request.isWrite === true;
+      return answered(await inTime(readBody(stream, lease)));
     } catch {
       if (controller.signal.aborted) return failed("timed-out");
       return failed(response === undefined ? "unreachable" : "cut-short");

@@ -317,6 +317,38 @@ test("the failure of a write says nothing about reading: the next GET asks the u
   }
 });
 
+test("after an upload without an answer the list is asked for", async () => {
+  const list = () => Response.json({ engines: [{ name: `e${stage.asked.length}` }] });
+  stage.answer = list;
+  await send("GET", "/v1/dev/engines", "alice");
+  stage.answer = failing(504);
+  expect(await statusOf("POST", "/v1/dev/engines", "alice")).toBe(504);
+  stage.answer = list;
+  expect(cacheResult(await send("GET", "/v1/dev/engines", "alice"))).toBe("fwd=stale");
+});
+
+/** A body that comes after more time than an attempt may take. */
+const lateBody = (text: string): ReadableStream<Uint8Array> =>
+  new ReadableStream({
+    start: async (controller) => {
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      controller.enqueue(new TextEncoder().encode(text));
+      controller.close();
+    },
+  });
+
+test.each([
+  ["POST", "/v1/dev/other/x", "text/plain"],
+  ["POST", "/v1/dev/engines", "application/json"],
+  ["GET", "/v1/dev/other/x", "text/event-stream"],
+  ["GET", "/v1/dev/other/x", "application/json"],
+])("the answer to %s %s (%s), which is not stored, may take its time", async (method, path, type) => {
+  stage.edge = await stage.newEdge({ ATTEMPT_TIMEOUT_MS: "100" });
+  stage.answer = () => new Response(lateBody("{}"), { headers: { "content-type": type } });
+  const response = await send(method, path, "alice");
+  expect([response.status, await response.text()]).toEqual([200, "{}"]);
+});
+
 test.each([
   ["GET", "/v1/dev/other/x"],
   ["POST", "/v1/dev/engines/x"],
