@@ -56,6 +56,8 @@ const notForClients = new RegExp(
   `^(?:${ownFields.replaceAll(", ", "|")}|access-control-(?:allow-.*|expose-headers|max-age)|alt-svc|(?:.*-)?cache-control|expires|pragma|set-cookie|surrogate-control)$`,
   "i",
 );
+/** Nor what a server in front of this proxy would obey: paths of its files, and lifetimes. */
+export const forServers = /^x-(?:accel-.*|sendfile)$/;
 /** Nor, in a response of an endpoint: parts are not served, and the length may be that of another form. */
 const notOfEndpoints = /^(?:accept-ranges|content-length)$/;
 /** Directives for shared caches, and `private`, which is there anyway. */
@@ -79,6 +81,7 @@ export const clientFields = (status: number, received: Headers, times: ExchangeT
     [...received].filter(
       ([name, value]) =>
         !notForClients.test(name) &&
+        !forServers.test(name) &&
         (own === undefined || !notOfEndpoints.test(name)) &&
         (name !== "age" || /^[0-9]+$/.test(value)),
     ),
@@ -87,7 +90,8 @@ export const clientFields = (status: number, received: Headers, times: ExchangeT
   const expires = received.get("expires");
   if (expires !== null && (received.get("cache-control") ?? "") !== "") fields.set("expires", expires);
   fields.set("cache-control", clientControl(status, received, times, own));
-  if (own !== undefined) fields.set("vary", withVary(received.get("vary"), ["Accept", "Authorization"]));
+  const varies = own === undefined ? ["Authorization"] : ["Accept", "Authorization"];
+  fields.set("vary", withVary(received.get("vary"), varies));
   if (own?.etag !== undefined) fields.set("etag", own.etag);
   return [...fields];
 };

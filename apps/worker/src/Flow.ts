@@ -16,7 +16,7 @@ import { adminPrefix, answerAdmin } from "./Admin.ts";
 import type { Config } from "./Config.ts";
 import { decide, forwardedFields, look, usableNow, type Plan, type Reader } from "./Decision.ts";
 import { asDecoded, clientFields, fieldIn, formatIn, formOf, hasForm, hasValidator, strongEtag } from "./Entry.ts";
-import type { Answer, Entry, OwnFields } from "./Entry.ts";
+import { forServers, type Answer, type Entry, type OwnFields } from "./Entry.ts";
 import { ownersOf, type Identity } from "./Identity.ts";
 import type { Exchanged, Fetched, Isolate } from "./Isolate.ts";
 import { isLogged, logError, logLine, type Received, type RequestOutcome, type Result } from "./Log.ts";
@@ -375,7 +375,8 @@ const fieldsOf = (plan: Plan, status: number, headers: Headers, times: UpstreamA
   if (endpoint !== "other") return clientFields(status, headers, times, { ...own, ...config.lifetimes[endpoint] });
   const isForOneUser = identity !== undefined && !config.cachesAnonymous;
   const fields = isForOneUser ? clientFields(status, headers, times) : [...headers];
-  return fields.map(([name, value]) => [name, name === "location" ? locationAtProxy(value, config) : value] as const);
+  const kept = fields.filter(([name]) => !forServers.test(name));
+  return kept.map(([name, value]) => [name, name === "location" ? locationAtProxy(value, config) : value] as const);
 };
 
 /** The bytes of an entry, and what is known of them. */
@@ -422,8 +423,8 @@ const revoke = ({ isolate, context }: Plan, identity: Identity): void => {
   context.waitUntil(isolate.store.revoke(identity, isolate.admission.knows(identity.digest)));
 };
 
-/** Statuses that say nothing about the resource: the stored entry stays. */
-const aboutTheServer: ReadonlySet<number> = new Set([408, 425, 429]);
+/** Statuses that say nothing new about the resource: the stored entry stays. */
+const silent: ReadonlySet<number> = new Set([304, 408, 412, 416, 425, 429]);
 
 const received = async (plan: Plan, result: UpstreamAnswer): Promise<Fetched> => {
   const { request, identity, owner, cache, asRead, isolate, context } = plan;
@@ -463,9 +464,8 @@ const received = async (plan: Plan, result: UpstreamAnswer): Promise<Fetched> =>
     const stored = keep(plan, entry, result);
     return exchanged(answer, entry, result, stored);
   }
-  const removes = isEndpoint
-    ? status < 500 && !aboutTheServer.has(status) && !isLost && !request.control.noStore
-    : status === 404 || status === 410;
+  const isNews = isEndpoint ? !isLost && !request.control.noStore : request.method === "GET" || status >= 400;
+  const removes = isNews && status < 500 && !silent.has(status);
   if (identity !== undefined && status === 401) {
     revoke(plan, identity);
   } else if (owner !== undefined && removes) {
@@ -504,7 +504,9 @@ const write = async (plan: Plan, body: Request["body"]): Promise<Fetched> => {
   const result = await upstream.send(requestOf(plan, body));
   // Without a response, or with one of a gateway, the change may have happened.
   const isLost = "problem" in result ? result.attempts > 0 : result.status >= 500;
-  const ended = "problem" in result ? { status: isLost ? 200 : 500, headers: new Headers() } : result;
+  const isGone = "status" in result && request.method === "DELETE" && [404, 410].includes(result.status);
+  const status = isLost || isGone ? 200 : 500;
+  const ended = "problem" in result || isGone ? { status, headers: new Headers() } : result;
   const { urls, groups } = cache.invalidate(asRead, ended);
   const holder = config.cachesAnonymous ? undefined : identity;
   const asked = store.ask();

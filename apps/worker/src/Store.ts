@@ -2,7 +2,7 @@
 import { cacheGroups, matchesVary, usableUntil } from "@bytenite-engines/http-cache";
 import type { Format } from "@bytenite-engines/core/wire";
 import { remember } from "./Admission.ts";
-import { decryptEntry, encryptEntry, hasForm, hasValidator, inForm, isFresh, outdated } from "./Entry.ts";
+import { decryptEntry, encryptEntry, fieldIn, hasForm, hasValidator, inForm, isFresh, outdated } from "./Entry.ts";
 import { sizeOf, type EdgeStore, type Entry } from "./Entry.ts";
 import { ownersOf, type Identity } from "./Identity.ts";
 import { logError } from "./Log.ts";
@@ -105,6 +105,13 @@ interface Change extends Asked {
   readonly elsewhere?: boolean;
   readonly reason?: string | undefined;
 }
+
+/** Whether two answers are of one representation, as far as their fields say: parts of two do not belong together. */
+const isOfSame = (one: Entry, other: Entry): boolean =>
+  ["etag", "last-modified"].every((name) => fieldIn(one.headers, name) === fieldIn(other.headers, name)) &&
+  totalOf(one) === totalOf(other);
+
+const totalOf = ({ part, bytes }: Entry): number | undefined => (part === undefined ? bytes.byteLength : part.total);
 
 /** A Cache API that fails is as if it were not there. */
 const orNothing = async <A>(work: () => Promise<A> | undefined): Promise<A | undefined> => {
@@ -267,7 +274,7 @@ export const createStore = (
       const isReplaced = (other: Entry): boolean =>
         other.askedFormat === askedFormat &&
         matchesVary(other.vary, request.headers, null) &&
-        (part === undefined || other.part?.askedRange === part.askedRange);
+        (part === undefined || other.part?.askedRange === part.askedRange || !isOfSame(entry, other));
       const others = memory.get(name, owner).filter((other) => !isReplaced(other));
       memory.set(name, [entry, ...others.slice(0, maxVariants - 1)]);
       if (identity === undefined) return Promise.resolve();

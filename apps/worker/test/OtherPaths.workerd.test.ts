@@ -118,6 +118,78 @@ test("a range is for GET alone: HEAD gets the fields of the whole", async () => 
   expect([response.status, response.headers.get("content-range"), cacheResult(response)]).toEqual([200, null, "hit"]);
 });
 
+const getPart = async (range: string, etag: string, text: string, fields = {}): Promise<[string, string]> => {
+  const [first = "", last = ""] = range.split("-");
+  const part = { "content-range": `bytes ${first}-${last}/10`, etag, "cache-control": "max-age=60" };
+  stage.answer = () => new Response(text, { status: 206, headers: part });
+  const response = await stage.edge.get("alice", "/projects/file", { range: `bytes=${range}`, ...fields });
+  return [cacheResult(response), await response.text()];
+};
+
+test("a part of a newer representation replaces the parts of the older one", async () => {
+  await getPart("4-9", '"p"', "pppppp");
+  expect(await getPart("0-3", '"p"', "pppp")).toEqual(["fwd=uri-miss", "pppp"]);
+  expect(await getPart("4-9", '"q"', "qqqqqq")).toEqual(["hit", "pppppp"]);
+  await getPart("0-3", '"q"', "qqqq", { "cache-control": "no-cache" });
+  expect(await getPart("0-3", '"q"', "----")).toEqual(["hit", "qqqq"]);
+  expect(await getPart("4-9", '"q"', "qqqqqq")).toEqual(["fwd=uri-miss", "qqqqqq"]);
+});
+
+const fresh = { "cache-control": "max-age=60" };
+const old = (): Response => new Response("old", { headers: fresh });
+
+test.each<[string, () => Response]>([
+  ["forbids storing", () => new Response("new", { headers: { "cache-control": "no-store" } })],
+  ["varies by everything", () => new Response("new", { headers: { ...fresh, vary: "*" } })],
+  ["states no freshness", () => new Response("new")],
+  ["is too long to be stored", () => new Response("new".padEnd(5_000_000), { headers: fresh })],
+  ["has no content", () => new Response(null, { status: 204 })],
+  ["is a redirect", () => new Response(null, { status: 302, headers: { location: "/v1/dev/b" } })],
+  ["is 403", failing(403)],
+])("a newer answer that %s removes the older one, and lets none come after it", async (_what, newer) => {
+  stage.answer = old;
+  await (await stage.edge.get("alice", "/projects/a")).text();
+  const held = Promise.withResolvers<void>();
+  stage.answer = () => held.promise.then(old);
+  const slow = stage.edge.get("alice", "/projects/a", { "cache-control": "no-cache" });
+  await expect.poll(() => stage.asked.length).toBe(2);
+  stage.answer = newer;
+  await (await stage.edge.get("alice", "/projects/a", { "cache-control": "no-cache" })).text();
+  held.resolve();
+  await (await slow).text();
+  await stage.edge.settle();
+  expect(cacheResult(await stage.edge.get("alice", "/projects/a"))).toBe("fwd=uri-miss");
+});
+
+test.each([304, 412, 416, 429, 503])("a %i says nothing new about the resource: its entry stays", async (status) => {
+  stage.answer = old;
+  await (await stage.edge.get("alice", "/projects/a")).text();
+  stage.answer = () => new Response(null, { status });
+  const headers = { "cache-control": "no-cache", "if-match": '"1"' };
+  await (await stage.edge.get("alice", "/projects/a", headers)).text();
+  await stage.edge.settle();
+  expect(cacheResult(await stage.edge.get("alice", "/projects/a"))).toBe("hit");
+});
+
+test.each([404, 410])("a DELETE that is answered %i removes what is gone", async (status) => {
+  await fill();
+  stage.answer = failing(status);
+  expect(await statusOf("DELETE", "/v1/dev/engines/zipper", "alice")).toBe(status);
+  await stage.edge.settle();
+  expect(await state("alice")).toEqual(["", "", "", "hit"]);
+});
+
+test.each([
+  ["alice", "Origin, Authorization"],
+  [undefined, "Origin"],
+])("a client with the token %s gets no field for a server between, and Vary: %s", async (token, vary) => {
+  const fields = { "x-accel-redirect": "/secret", "x-accel-expires": "60", "x-sendfile": "/secret", vary: "Origin" };
+  stage.answer = () => new Response("text", { headers: fields });
+  const { headers } = await send("GET", "/v1/dev/projects", token);
+  expect([...headers.keys()].filter((name) => name in fields)).toEqual(["vary"]);
+  expect(headers.get("vary")).toBe(vary);
+});
+
 test("a stored part is not given to a request whose If-Range names another representation", async () => {
   const part = { "content-range": "bytes 0-1/10", etag: '"1"', "cache-control": "max-age=60" };
   stage.answer = () => new Response("01", { status: 206, headers: part });
