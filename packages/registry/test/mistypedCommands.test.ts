@@ -14,6 +14,6 @@ test("failures are one object of JSON where that is asked for", async () => {
   expect([code, stdout]).toEqual([2, ""]);
   expect(JSON.parse(stderr)).toMatchObject({ error: { hint: "Did you mean --user?", exitCode: 2, reason: "Usage" } });
   const missing = await run(["users", "--output=json", "--database", "/no/such/x.sqlite"]);
-  expect(missing.code).toBe(1);
-  expect(JSON.parse(missing.stderr)).toMatchObject({ error: { exitCode: 1, reason: "Failed" } });
+  expect(missing.code).toBe(3);
+  expect(JSON.parse(missing.stderr)).toMatchObject({ error: { exitCode: 3, reason: "Failed" } });
 });

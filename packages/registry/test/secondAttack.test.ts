@@ -64,7 +64,7 @@ test("a restore keeps what the audit trail got since the backup, once, and is no
   const before = ["create user dave", "create credential carol", "create user carol", ""];
   expect(await trail()).toEqual(before);
   await run(["backup", backup, ...database]);
-  expect((await run(["users", "delete", "dave", ...database])).code).toBe(0);
+  expect((await run(["users", "delete", "dave", "--yes", ...database])).code).toBe(0);
   for (const restores of [1, 2]) {
     expect(await run(["restore", backup, ...database])).toMatchObject({ code: 0, stderr: "" });
     const restored = Array.from({ length: restores }, () => "restore database ");
