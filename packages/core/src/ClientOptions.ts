@@ -10,7 +10,15 @@ import { defaultRetryPolicy, type RetryPolicy } from "./Retry.ts";
 import type { Fetch } from "./Fetch.ts";
 import { lowerCased, type HttpResponse, type HttpRequest } from "./Transport.ts";
 import type { VerificationOptions } from "./verify/SchemaVerifier.ts";
-import { assertOptionNames, defined, hasMethods, kindOf } from "./OptionNames.ts";
+import {
+  assertOptionNames,
+  assertOptionTypes,
+  booleanRule,
+  defined,
+  hasMethods,
+  kindOf,
+  type OptionRule,
+} from "./OptionNames.ts";
 import { defaultReadLimits, type ReadLimits } from "./ReadLimits.ts";
 
 /** Limits of what a server can make the client hold. */
@@ -105,7 +113,10 @@ const defaultSettings: CallSettings = {
 
 /** The settings of a client, or of a call on those of its client; invalid options throw RangeError or TypeError with the option's name. */
 export const settingsOf = (options: CallOptions, base: CallSettings = defaultSettings): CallSettings => {
-  assertOptionTypes(options);
+  assertOptionNames(options.retry, retryNames, "retry");
+  assertOptionNames(options.limits, Object.keys(defaultLimits), "limits");
+  assertOptionTypes(options, optionRules);
+  if (typeof options.token === "string") tokenText(options.token);
   const { format, headers = {}, attemptTimeoutMs, deadlineMs, dedupe, middleware, propagateTrace } = options;
   const settings: CallSettings = {
     ...base,
@@ -129,46 +140,30 @@ const isFunction = (value: unknown): boolean => typeof value === "function";
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
 
 /** What each option must be, besides undefined; those of other modules are checked there. */
-const optionRules: Readonly<Record<keyof CallOptions, readonly [must: string, test: (value: unknown) => boolean]>> =
-  /* @__PURE__ */ (() => {
-    const any = ["", () => true] as const;
-    const boolean = ["true or false", (value: unknown) => typeof value === "boolean"] as const;
-    return {
-      baseUrl: any,
-      format: ['"auto", "protobuf" or "json"', (value) => ["auto", "protobuf", "json"].includes(value as string)],
-      headers: ["an object of names and values", (value) => isObject(value) && !(Symbol.iterator in value)],
-      retry: any,
-      attemptTimeoutMs: any,
-      deadlineMs: any,
-      retryBudget: any,
-      limits: any,
-      dedupe: boolean,
-      hedging: ["an object that hedging(...) gives", (value) => value === null || hasMethods(value, "around")],
-      middleware: ["an array of functions", (value) => Array.isArray(value) && value.every(isFunction)],
-      propagateTrace: boolean,
-      token: ["text or a function", (value) => value === null || typeof value === "string" || isFunction(value)],
-      fetch: ["a function", isFunction],
-      onEvent: ["a function", (value) => value === null || isFunction(value)],
-      breaker: ["an object that breaker(...) gives", (value) => value === null || hasMethods(value, "admit", "record")],
-    };
-  })();
+const optionRules: Readonly<Record<keyof CallOptions, OptionRule>> = /* @__PURE__ */ (() => {
+  const any: OptionRule = ["", () => true];
+  return {
+    baseUrl: any,
+    format: ['"auto", "protobuf" or "json"', (value) => ["auto", "protobuf", "json"].includes(value as string)],
+    headers: ["an object of names and values", (value) => isObject(value) && !(Symbol.iterator in value)],
+    retry: any,
+    attemptTimeoutMs: any,
+    deadlineMs: any,
+    retryBudget: any,
+    limits: any,
+    dedupe: booleanRule,
+    hedging: ["an object that hedging(...) gives", (value) => value === null || hasMethods(value, "around")],
+    middleware: ["an array of functions", (value) => Array.isArray(value) && value.every(isFunction)],
+    propagateTrace: booleanRule,
+    token: ["text or a function", (value) => value === null || typeof value === "string" || isFunction(value)],
+    fetch: ["a function", isFunction],
+    onEvent: ["a function", (value) => value === null || isFunction(value)],
+    breaker: ["an object that breaker(...) gives", (value) => value === null || hasMethods(value, "admit", "record")],
+  };
+})();
 
 /** The names of the options of a call. */
 export const callOptionNames = /* @__PURE__ */ Object.keys(optionRules) as ReadonlyArray<keyof CallOptions>;
-
-const assertOptionTypes = (options: CallOptions): void => {
-  assertOptionNames(options.retry, retryNames, "retry");
-  assertOptionNames(options.limits, Object.keys(defaultLimits), "limits");
-  for (const name of callOptionNames) {
-    const value = options[name];
-    const [must, test] = optionRules[name];
-    if (value === undefined || test(value)) continue;
-    // Its text may be a secret.
-    const shown = name === "format" ? JSON.stringify(value) : kindOf(value);
-    throw new TypeError(`${name} must be ${must}${must.startsWith("an ") ? "" : `, not ${shown}`}`);
-  }
-  if (typeof options.token === "string") tokenText(options.token);
-};
 
 /** The signal of a call that is a promise. */
 export const assertSignal = (options: object): void => {

@@ -26,6 +26,21 @@ export function assertObject(given: unknown, name = "options"): asserts given is
     throw new TypeError(`${name} must be an object, not ${kindOf(given)}`);
 }
 
+/** What an option must be, and a test of that. */
+export type OptionRule = readonly [must: string, test: (value: unknown) => boolean];
+
+export const booleanRule: OptionRule = ["true or false", (value) => typeof value === "boolean"];
+
+/** Throws TypeError for an option that is given, and is not what its rule says. A value is shown for a choice of words only: another's may be a secret. */
+export const assertOptionTypes = (options: object, rules: Readonly<Record<string, OptionRule>>): void => {
+  for (const [name, [must, test]] of Object.entries(rules)) {
+    const value = (options as Readonly<Record<string, unknown>>)[name];
+    if (value === undefined || test(value)) continue;
+    const shown = must.startsWith('"') ? JSON.stringify(value) : kindOf(value);
+    throw new TypeError(`${name} must be ${must}${must.startsWith("an ") ? "" : `, not ${shown}`}`);
+  }
+};
+
 /** What kind of value an option has: its text may be a secret. */
 export const kindOf = (value: unknown): string => {
   if (value === null || value === undefined) return String(value);

@@ -16,8 +16,8 @@ export interface ReadLimits {
 
 export const defaultReadLimits: ReadLimits = { maxJsonDepth: 64, maxEnginesPerPage: 100_000, maxItems: 250_000 };
 
-/** A number in a JSON list takes an eighth of what an object takes. */
-const valuesPerItem = 8;
+/** A number in a JSON list takes an eighth of what an object takes; a character of a FieldMask too. */
+export const valuesPerItem = 8;
 
 /** A body beyond a limit; reading stopped there. */
 export class LimitExceeded extends RangeError {

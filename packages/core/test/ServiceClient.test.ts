@@ -212,6 +212,25 @@ test("options that cannot be are refused by name", () => {
   expect(make({ baseUrl: undefined })).toThrow("baseUrl must be given");
   expect(make({ format: "auto" })).toThrow('format must be "json", "protobuf" or "verify", not "auto"');
   expect(make({ deadlineMs: -1 })).toThrow("deadlineMs");
+  expect(make({ idempotent: "no" })).toThrow("idempotent must be true or false, not a string");
+  expect(make({ idempotent: () => false })).toThrow("idempotent must be true or false, not a function");
+  expect(make({ registry: 5 })).toThrow("registry must be what createRegistry(...) gives, not a number");
+});
+
+test("an option of a call that is none is refused before anything is sent, and a request that is none", async () => {
+  await using server = await startKitchen();
+  const kitchen = createServiceClient(Kitchen, { baseUrl: server.baseUrl });
+  const errors = await Promise.all([
+    failure(kitchen.create({}, { idempotent: "no" as never })),
+    failure(kitchen.create({}, { format: "auto" as never })),
+    failure(kitchen.get({ text: "x", int32: 2_147_483_648 })),
+    failure(kitchen.replace({ child: { label: "labels/x" }, int64: 2n ** 63n })),
+    failure(kitchen.create({ int32: 1.5 })),
+  ]);
+  expect(errors.map(({ reason }) => reason._tag)).toEqual(errors.map(() => "InvalidArgument"));
+  expect(errors[0]?.message).toContain("idempotent must be true or false, not a string");
+  expect(errors[2]?.message).toContain("kitchen.v1.Kitchen.Get: int32 must be a whole number from");
+  expect(server.requests).toHaveLength(0);
 });
 
 /** Requests that one call sends while the server always fails like this. */

@@ -8,14 +8,15 @@ import {
   type JsonValue,
   type Message,
 } from "@bufbuild/protobuf";
+import { FieldMaskSchema } from "@bufbuild/protobuf/wkt";
 import { EngineListResponseSchema, EngineSchema } from "@bytenite-engines/proto";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { messages } from "../../test/ArbitraryMessages.ts";
 import { LibraryService, ListBooksResponseSchema } from "../../test/gen/google/example/library/v1/library_pb.ts";
-import { ChildSchema, EverythingSchema } from "../../test/gen/kitchen/v1/kitchen_pb.ts";
+import { ChildSchema, EverythingSchema, Kitchen } from "../../test/gen/kitchen/v1/kitchen_pb.ts";
 import { decodeJson } from "../JsonReader.ts";
-import { defaultReadLimits } from "../ReadLimits.ts";
+import { defaultReadLimits, LimitExceeded } from "../ReadLimits.ts";
 import { decodeBody } from "../Reading.ts";
 import { readJson, serviceCodec } from "./MessageCodec.ts";
 
@@ -85,4 +86,65 @@ test("of an answer that is one field a message comes as its protobuf; any other 
   const bytes = field === undefined ? new Uint8Array() : toBinary(field, message.pagination as Message);
   expect(decodeField("pagination", bytes)).toMatchObject({ format: "protobuf", message });
   expect(() => decodeField("engines", bytes)).toThrow(/is not a message, so its protobuf has no form/);
+});
+
+test.for<[where: string, json: JsonValue]>([
+  ["a FieldMask", { mask: "A".repeat(3_000_000) }],
+  ["an Any", { any: { "@type": "type.googleapis.com/google.protobuf.FieldMask", value: "A".repeat(3_000_000) } }],
+  [
+    "a message in an Any",
+    { any: { "@type": "type.googleapis.com/kitchen.v1.Everything", mask: "A".repeat(3_000_000) } },
+  ],
+])("the text of %s counts before it is converted", ([, json]) => {
+  const known = createRegistry(EverythingSchema, FieldMaskSchema);
+  expect(() => readJson(EverythingSchema, json, defaultReadLimits, () => known)).toThrow(LimitExceeded);
+});
+
+test("an integer of many digits in an Any is not worked out", () => {
+  const json: JsonValue = { any: { "@type": "x/kitchen.v1.Everything", int64: "9".repeat(8_000_000) } };
+  expect(() => readJson(EverythingSchema, json, defaultReadLimits, () => registry)).toThrow("not a 64-bit integer");
+});
+
+test("what the message in an Any has more is counted as unknown", () => {
+  const json: JsonValue = { any: { "@type": "x/kitchen.v1.Child", label: "l", more: 1 } };
+  const { unknownFields } = readJson(EverythingSchema, json, defaultReadLimits, () => registry);
+  expect([...unknownFields.keys()]).toEqual(["any.more"]);
+});
+
+const cyclic: { label: string; child?: object } = { label: "c" };
+cyclic.child = cyclic;
+
+test.for<[init: object, problem: string]>([
+  [{ int32: 2_147_483_648 }, "int32 must be a whole number from -2147483648 to 2147483647"],
+  [{ int32: 1.5 }, "int32 must be a whole number from -2147483648 to 2147483647"],
+  [{ int32: Number.NaN }, "int32 must be a whole number from -2147483648 to 2147483647"],
+  [{ int32: "5" }, "int32 must be a whole number from -2147483648 to 2147483647"],
+  [{ uint32: -1 }, "uint32 must be a whole number from 0 to 4294967295"],
+  [{ int64: 2n ** 63n }, "int64 must be a whole number from -9223372036854775808 to 9223372036854775807"],
+  [{ float: 1e39 }, "float must be a number"],
+  [{ flag: "true" }, "flag must be true or false"],
+  [{ text: "\ud800" }, "text must be well-formed text"],
+  [{ data: "x" }, "data must be a Uint8Array"],
+  [{ color: "RED" }, "color must be a value of kitchen.v1.Color"],
+  [{ texts: "abc" }, "texts must be an array"],
+  [{ int64s: [1n, "x"] }, "int64s[1] must be a whole number from"],
+  [{ labels: [] }, "labels must be an object"],
+  [{ labels: { a: 1 } }, "labels.a must be well-formed text"],
+  [{ switches: { x: true } }, "the key x of switches must be a whole number from"],
+  [{ child: 5 }, "child must be an object"],
+  [{ children: 5 }, "children must be an array"],
+  [{ child: { numbers: 5 } }, "child.numbers must be an array"],
+  [{ choice: "choiceText" }, "choice must be an object"],
+  [{ choice: { case: "choiceTxt", value: "" } }, "choice.case must be one of choiceText, choiceNumber"],
+  [{ choice: { case: "choiceNumber", value: "5" } }, "choiceNumber must be a whole number from"],
+  [{ time: new Date(5) }, "time must be an object"],
+  [{ time: { seconds: 10n ** 15n } }, "time must be within the range of google.protobuf.Timestamp"],
+  [{ duration: { seconds: 1n, nanos: -1 } }, "duration must be within the range of google.protobuf.Duration"],
+  [{ wrappedUint32: -1 }, "wrappedUint32 must be a whole number from 0"],
+  [{ struct: { a: [Number.NaN] } }, "struct.a.0 must be JSON"],
+  [{ struct: { a: 1n } }, "struct.a must be JSON"],
+  [{ child: cyclic }, "is nested deeper than 100 levels, or contains itself"],
+  [[] as object, "the request must be an object"],
+])("%o is no request: %s", ([init, problem]) => {
+  expect(() => serviceCodec(Kitchen, undefined).create(EverythingSchema, init as never)).toThrow(problem);
 });

@@ -22,7 +22,7 @@ import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";
 import { binaryErrors } from "../BinaryErrors.ts";
 import { readAnyMessage } from "../CountedMessage.ts";
 import { hasImplicitPresence, namesOf } from "../Descriptor.ts";
-import { localValue, wellKnownText } from "../http-rule/FieldText.ts";
+import { isLong, localValue, wellKnownText } from "../http-rule/FieldText.ts";
 import type { PathField } from "../http-rule/HttpRule.ts";
 import {
   assertDepth,
@@ -34,14 +34,18 @@ import {
   type JsonReading,
 } from "../JsonReader.ts";
 import type { MessageCodec } from "../Reading.ts";
-import type { ReadLimits } from "../ReadLimits.ts";
+import { valuesPerItem, type ReadLimits } from "../ReadLimits.ts";
+import { assertMessage } from "./GivenMessage.ts";
 
 /** The codec of a service. The registry knows all types that its files import, and those of `types`: for Any and extensions. */
 export const serviceCodec = (service: DescService, types: Registry | undefined): MessageCodec => {
   let made: Registry | undefined;
   const registry = (): Registry => (made ??= createRegistry(...filesOf(service.file), ...(types ?? [])));
   return {
-    create,
+    create: (schema, init) => {
+      assertMessage(schema, init);
+      return create(schema, init);
+    },
     encode: (schema, message, { field, pathFields }, format) => {
       const rest = withoutPath(schema, message, pathFields);
       return format === "protobuf" ? binaryBody(schema, rest, field) : jsonBody(schema, rest, field, registry());
@@ -113,7 +117,7 @@ export const readJson = (
 ): ReturnType<MessageCodec["readJson"]> => {
   if (isPlain(schema)) return decodeJsonWithin(schema, json, limits);
   const unknownFields = new Map<string, JsonValue>();
-  examine(schema, json, "", 0, { limits, unknownFields, items: 0 });
+  examine(schema, json, "", 0, { limits, unknownFields, items: 0, registry });
   try {
     const message = fromJson(schema, json, {
       ignoreUnknownFields: true,
@@ -144,6 +148,8 @@ const plainScalars: ReadonlySet<ScalarType> = new Set([
   ScalarType.FLOAT,
 ]);
 
+const isWellKnown = ({ typeName }: DescMessage): boolean => typeName.startsWith("google.protobuf.");
+
 const isPlain = (schema: DescMessage): boolean => {
   const known = plain.get(schema);
   if (known !== undefined) return known;
@@ -151,7 +157,7 @@ const isPlain = (schema: DescMessage): boolean => {
   plain.set(schema, true);
   const result =
     schema.typeName === "google.protobuf.Timestamp" ||
-    (!schema.typeName.startsWith("google.protobuf.") &&
+    (!isWellKnown(schema) &&
       schema.oneofs.length === 0 &&
       schema.fields.every(
         (field) =>
@@ -168,22 +174,19 @@ const isPlain = (schema: DescMessage): boolean => {
 /** Longest text of a 64-bit integer: with a point, zeros or an exponent it may be longer than its 20 digits. */
 const maxIntegerText = 64;
 
-const bigIntegers: ReadonlySet<ScalarType | undefined> = new Set([
-  ScalarType.INT64,
-  ScalarType.UINT64,
-  ScalarType.SINT64,
-  ScalarType.FIXED64,
-  ScalarType.SFIXED64,
-]);
+/** State of a reader that knows the types in Any. */
+interface RegistryReading extends JsonReading {
+  readonly registry: () => Registry;
+}
 
 /**
  * Goes through JSON before messages are made of it: collects what the schema does not know, by path, and counts messages, list
  * items, entries of maps and unknown fields. Throws LimitExceeded where there are too many, or the JSON nests too deeply.
  */
-const examine = (schema: DescMessage, json: JsonValue, path: string, depth: number, state: JsonReading): void => {
+const examine = (schema: DescMessage, json: JsonValue, path: string, depth: number, state: RegistryReading): void => {
   assertDepth(depth, state);
   countItems(state);
-  if (schema.typeName.startsWith("google.protobuf.")) return examineWellKnown(schema, json, depth, state);
+  if (isWellKnown(schema)) return examineWellKnown(schema, json, path, depth, state);
   if (!isContainer(json) || Array.isArray(json)) return;
   for (const [key, value] of membersOf(json)) {
     const at = path === "" ? key : `${path}.${key}`;
@@ -201,24 +204,45 @@ const examine = (schema: DescMessage, json: JsonValue, path: string, depth: numb
       const isMap = field.fieldKind === "map";
       for (const [name, item] of membersOf(value)) {
         if (field.message === undefined) countItems(state);
-        if (isMap && bigIntegers.has(field.mapKey)) assertIntegerText(name, at);
+        if (isMap && isLong(field.mapKey)) assertIntegerText(name, at);
         examineValue(field, item, isMap ? `${at}.${name}` : `${at}[${name}]`, depth + 2, state);
       }
     } else examineValue(field, value, at, depth + 1, state);
   }
 };
 
-const examineValue = (field: DescField, json: JsonValue, path: string, depth: number, state: JsonReading): void => {
+const examineValue = (field: DescField, json: JsonValue, path: string, depth: number, state: RegistryReading): void => {
   if (field.message !== undefined) return examine(field.message, json, path, depth, state);
-  if (bigIntegers.has(field.scalar) && typeof json === "string") assertIntegerText(json, path);
+  if (isLong(field.scalar) && typeof json === "string") assertIntegerText(json, path);
 };
 
-const examineWellKnown = (schema: DescMessage, json: JsonValue, depth: number, state: JsonReading): void => {
+const examineWellKnown = (
+  schema: DescMessage,
+  json: JsonValue,
+  path: string,
+  depth: number,
+  state: RegistryReading,
+): void => {
+  if (schema.typeName === "google.protobuf.Any" && isContainer(json) && !Array.isArray(json)) {
+    const { "@type": type, ...members } = json;
+    const inner =
+      typeof type === "string" ? state.registry().getMessage(type.slice(type.lastIndexOf("/") + 1)) : undefined;
+    if (inner !== undefined)
+      return examine(
+        inner,
+        isWellKnown(inner) && members["value"] !== undefined ? members["value"] : members,
+        path,
+        depth + 1,
+        state,
+      );
+  }
   if (typeof json === "string") {
-    if (schema.typeName === "google.protobuf.FieldMask")
+    if (schema.typeName === "google.protobuf.FieldMask") {
+      // protobuf-es converts each capital letter by itself.
+      countItems(state, Math.ceil(json.length / valuesPerItem));
       countItems(state, json.split(",", state.limits.maxItems + 1).length);
-    if (bigIntegers.has(schema.fields[0]?.scalar) && schema.typeName.endsWith("Value"))
-      assertIntegerText(json, schema.name);
+    }
+    if (isLong(schema.fields[0]?.scalar) && schema.typeName.endsWith("Value")) assertIntegerText(json, schema.name);
   }
   // In a Struct each value is a message.
   examineAny(json, depth, state, 1);

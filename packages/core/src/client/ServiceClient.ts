@@ -17,6 +17,7 @@ import { invalidOptions, makeClientParts, orInvalid, withPartsOfCall } from "../
 import { promised, type Caller } from "../Run.ts";
 import { tracing } from "../Spans.ts";
 import type { EngineError } from "../EngineError.ts";
+import { assertObject, assertOptionTypes, booleanRule, hasMethods, type OptionRule } from "../OptionNames.ts";
 import { effectful, plainOptions, type EngineCallOptions } from "../EngineOptions.ts";
 import { serviceCodec } from "./MessageCodec.ts";
 import type { ServiceFormat } from "./HttpCall.ts";
@@ -109,20 +110,22 @@ export type EffectServiceClient<S extends DescService> = EffectServiceCalls<S> &
   };
 };
 
-const formats: ReadonlySet<ServiceFormat> = new Set(["json", "protobuf", "verify"]);
-
-const unknownFormat = (format: unknown): TypeError =>
-  new TypeError(`format must be "json", "protobuf" or "verify", not ${JSON.stringify(format)}`);
+/** What the options must be that the engines API has not, or has otherwise. */
+const serviceRules: Readonly<Record<string, OptionRule>> = {
+  format: ['"json", "protobuf" or "verify"', (value) => ["json", "protobuf", "verify"].includes(value as string)],
+  idempotent: booleanRule,
+  registry: ["what createRegistry(...) gives", (value) => hasMethods(value, "getMessage")],
+};
 
 /** How each rpc is called; rules are read when one is called for the first time. */
 const callersOf = (
   service: DescService,
   options: ServiceClientOptions,
 ): Readonly<Record<string, Caller<ServiceCallOptions>>> => {
-  const { format = "json", registry, idempotent, baseUrl, protobufVerification, ...rest } = options;
+  assertObject(options);
+  const { format: defaultFormat = "json", registry, idempotent, baseUrl, protobufVerification, ...rest } = options;
   if (baseUrl === undefined) throw new TypeError("baseUrl must be given: the base URL of the service");
-  const defaultFormat = format;
-  if (!formats.has(format)) throw unknownFormat(format);
+  assertOptionTypes(options, serviceRules);
   const parts = makeClientParts({ ...rest, baseUrl, format: "json" }, [], tracing);
   const receive = receiver(protobufVerification);
   const codec = serviceCodec(service, registry);
@@ -130,13 +133,16 @@ const callersOf = (
     let known: ServiceMethod | undefined;
     return (request, callOptions) => {
       // A format of services is none of the engines API.
-      const { format, idempotent: repeats, ...others } = callOptions ?? {};
+      const { format = defaultFormat, idempotent: repeats = idempotent, ...others } = callOptions ?? {};
       const method = (known ??= serviceMethod(descriptor));
       const isObject = typeof callOptions === "object" && callOptions !== null && !Array.isArray(callOptions);
       return withPartsOfCall(parts, (isObject ? others : callOptions) as CallOptions | undefined, ["signal"], (own) => {
-        const chosen = format ?? defaultFormat;
-        if (!formats.has(chosen)) return Effect.fail(invalidOptions(own.baseUrl, unknownFormat(chosen)));
-        return callService(own, { method, codec, receive, format: chosen, idempotent: repeats ?? idempotent }, request);
+        try {
+          assertOptionTypes({ format, idempotent: repeats }, serviceRules);
+        } catch (cause) {
+          return Effect.fail(invalidOptions(own.baseUrl, cause));
+        }
+        return callService(own, { method, codec, receive, format, idempotent: repeats }, request);
       });
     };
   };

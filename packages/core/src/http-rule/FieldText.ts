@@ -94,6 +94,37 @@ export const parseScalar = (scalar: ScalarType, text: string): string | number |
   }
 };
 
+/** Throws FieldTextError for a value that is none of a scalar: of another kind, out of range, or ill-formed text. */
+export const assertScalar = (scalar: ScalarType, value: unknown): void => {
+  const kind = typeof value;
+  switch (scalar) {
+    case ScalarType.STRING:
+      if (kind === "string" && (value as string).isWellFormed()) return;
+      throw new FieldTextError("must be well-formed text");
+    case ScalarType.BYTES:
+      if (value instanceof Uint8Array) return;
+      throw new FieldTextError("must be a Uint8Array");
+    case ScalarType.BOOL:
+      if (kind === "boolean") return;
+      throw new FieldTextError("must be true or false");
+    default: {
+      const isKind = kind === "number" || (isLong(scalar) && (kind === "bigint" || kind === "string"));
+      parseScalar(scalar, isKind ? String(value) : "");
+    }
+  }
+};
+
+/** Whether it is an integer of 64 bits. */
+export const isLong = (scalar: ScalarType | undefined): boolean => longs.has(scalar);
+
+const longs: ReadonlySet<ScalarType | undefined> = /* @__PURE__ */ new Set([
+  ScalarType.INT64,
+  ScalarType.UINT64,
+  ScalarType.SINT64,
+  ScalarType.FIXED64,
+  ScalarType.SFIXED64,
+]);
+
 /** Longest decimal that is read; no 64-bit number has more digits, without leading zeros. */
 const maxDigits = 40;
 
@@ -129,6 +160,10 @@ export const parseEnum = (descriptor: DescEnum, text: string): number => {
     throw new FieldTextError(`must be a value of ${descriptor.typeName}`);
   return Number(parseScalar(ScalarType.INT32, text));
 };
+
+/** Throws FieldTextError for what is no number of an enum. */
+export const assertEnum = (descriptor: DescEnum, value: unknown): void =>
+  void parseEnum(descriptor, typeof value === "number" ? String(value) : "");
 
 /** Well-known types with one value in JSON, allowed in a path or query. */
 const textualTypes: ReadonlySet<string> = /* @__PURE__ */ new Set(
