@@ -6,8 +6,12 @@ export interface ServeArguments {
   readonly upstream: string;
 }
 
-/** Throws an Error whose message is one sentence. */
+/** Prints the usage for `--help`, and ends. Throws an Error whose message is one sentence. */
 export const readArguments = (args: ReadonlyArray<string>, usage: string): ServeArguments => {
+  if (args.includes("--help")) {
+    process.stdout.write(`${usage}\n`);
+    process.exit(0);
+  }
   let values: { port?: string | undefined; upstream?: string | undefined };
   try {
     // `pnpm proxy -- --port 1` hands the dashes on.

@@ -1,7 +1,7 @@
 // Operator endpoints: health, and with the admin secret metrics, purges, explanations.
 import { basePath, withoutBearer, type Format } from "@bytenite-engines/core/wire";
 import { currentAge, timeToLive, usableUntil } from "@bytenite-engines/http-cache";
-import { decide, look } from "./Decision.ts";
+import { decide, isServedAfterFailure, look } from "./Decision.ts";
 import { fieldIn, hasForm, type Entry } from "./Entry.ts";
 import { base64url, ownersOf, tokenOf } from "./Identity.ts";
 import type { Isolate } from "./Isolate.ts";
@@ -101,6 +101,8 @@ const rules: Readonly<Record<string, readonly [rule: string, section: string]>> 
   fresh: ["fresh, and the request takes it", "RFC 9111, 4.2"],
   stale: ["stale, within stale-while-revalidate or max-stale", "RFC 5861, 3; RFC 9111, 5.2.1.2"],
   "validate/stale": ["stale, or no-cache: it has to be validated", "RFC 9111, 4.3 and 5.2.2.4"],
+  purged: ["a soft purge lies on it: it has to be validated", "RFC 9111, 4.3"],
+  "stale-if-error": ["the upstream failed lately: served stale, validated in the background", "RFC 5861, 4"],
   "validate/request": ["the request asks for something newer", "RFC 9111, 5.2.1"],
   "forward/uri-miss": ["nothing is stored under this key", "RFC 9111, 4"],
   "forward/vary-miss": ["no stored response has the fields that Vary names", "RFC 9111, 4.1"],
@@ -124,12 +126,17 @@ const explain = async (isolate: Isolate, parameters: URLSearchParams, request: R
   if ("status" in parsed) return json({ refused: { status: parsed.status, message: parsed.message } });
   const reader = await look(parsed, isolate, { waitUntil: () => {} });
   const nowMs = isolate.now();
-  const { decision, selected } = decide(reader);
+  const plan = decide(reader);
+  const { decision, selected, applicant } = plan;
   const { owner = "" } = reader;
   const { route, representation } = parsed;
-  const { action, outcome } = decision;
+  const { outcome } = decision;
+  const action = isServedAfterFailure(plan) ? "stale-if-error" : decision.action;
   const because = "forward" in outcome ? outcome.forward : null;
-  const [rule, section] = rules[`${action}/${because}`] ?? rules[action] ?? ["", ""];
+  const purged = (selected && isolate.store.purgeOf(selected)) ?? null;
+  const isPurged = purged !== null && because === "stale" && action !== "stale-if-error";
+  const [rule, section] = rules[isPurged ? "purged" : `${action}/${because}`] ?? rules[action] ?? ["", ""];
+  const { admission } = isolate;
   return json({
     key: {
       user: reader.owner === undefined ? "none: nothing is stored" : owner === "" ? "everybody" : "this token",
@@ -137,17 +144,25 @@ const explain = async (isolate: Isolate, parameters: URLSearchParams, request: R
       target: route.target,
       form: representation.format,
     },
-    ...(selected === undefined ? { stored: null, freshness: null } : detailsOf(selected, representation.format, nowMs)),
+    ...(selected === undefined
+      ? { stored: null, freshness: null }
+      : detailsOf(selected, purged, representation.format, nowMs)),
+    upstream: {
+      isDown: admission.isDown(),
+      isFailing: admission.isFailing(applicant),
+      isBackingOff: admission.isBackingOff(applicant),
+    },
     lastNotStored: isolate.store.uncacheable(owner, route) ?? null,
     decision: { action, because, rule, section },
   });
 };
 
-const detailsOf = (entry: Entry, format: Format, nowMs: number) => {
+const detailsOf = (entry: Entry, purged: string | null, format: Format, nowMs: number) => {
   const { status, askedFormat, fetchedAtMs, names, headers, freshness } = entry;
   return {
     stored: {
       status,
+      purged,
       askedFormat,
       isTranscoded: !hasForm(entry, format),
       fetchedAt: moment(fetchedAtMs),

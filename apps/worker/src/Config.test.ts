@@ -35,6 +35,9 @@ test("what is deployed by default is what applies by default", () => {
     vars: Record<string, string>;
   };
   expect(parseConfig(vars)).toEqual(parseConfig({}));
+  const read = new Set<string>();
+  parseConfig(new Proxy({}, { get: (_, name) => void read.add(String(name)) }));
+  expect([...read].filter((name) => !(name in vars) && !/SECRET|^UPSTREAM$/.test(name))).toEqual([]);
 });
 
 test.each([

@@ -1,7 +1,7 @@
 // Identity of a request, its stored entries, and the cache decision.
 import { requestIdFrom } from "@bytenite-engines/core/wire";
 import { hopByHopNames, parseRange, sliceOf } from "@bytenite-engines/http-cache";
-import type { CacheRequest, EvaluateResult, HttpCache } from "@bytenite-engines/http-cache";
+import type { CacheOutcome, CacheRequest, EvaluateResult, HttpCache } from "@bytenite-engines/http-cache";
 import { userOf, type Applicant } from "./Admission.ts";
 import { otherForm, rangeFor, type Entry } from "./Entry.ts";
 import type { Identity } from "./Identity.ts";
@@ -86,6 +86,13 @@ export const decide = (reader: Reader): Plan => {
     send: "send" in decision ? decision.send : new Headers(),
     requestId: requestIdFrom(headers.get("x-request-id")),
   };
+};
+
+/** Whether the upstream failed lately, so that a stale entry is served at once, and validated in the background. */
+export const isServedAfterFailure = ({ decision, request, applicant, isolate }: Plan): boolean => {
+  const { forward }: CacheOutcome = decision.outcome;
+  const isValidation = forward === "stale" && request.route.endpoint !== "other";
+  return isValidation && applicant.orStale && isolate.admission.isFailing(applicant);
 };
 
 const forwardedOf = ({ headers, cacheControl }: ParsedRequest): Record<string, string> => {

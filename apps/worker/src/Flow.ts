@@ -14,7 +14,7 @@ import {
 import type { CacheEntry, CacheOutcome, Freshness } from "@bytenite-engines/http-cache";
 import { adminPrefix, answerAdmin } from "./Admin.ts";
 import type { Config } from "./Config.ts";
-import { decide, forwardedFields, look, usableNow, type Plan, type Reader } from "./Decision.ts";
+import { decide, forwardedFields, isServedAfterFailure, look, usableNow, type Plan, type Reader } from "./Decision.ts";
 import { asDecoded, clientFields, fieldIn, formatIn, formOf, hasForm, hasValidator, strongEtag } from "./Entry.ts";
 import { forServers, type Answer, type Entry, type OwnFields } from "./Entry.ts";
 import { ownersOf, type Identity } from "./Identity.ts";
@@ -133,8 +133,7 @@ const fromCache = async (request: ParsedRequest, body: Request["body"], isolate:
   const isRead = method === "GET" || method === "HEAD";
   const outcome: CacheOutcome = reader.owner === undefined && isRead ? { forward: "bypass" } : decided;
   const stale = applicant.orStale ? selected : undefined;
-  const isValidation = outcome.forward === "stale" && route.endpoint !== "other";
-  if (stale !== undefined && isValidation && admission.isFailing(applicant)) {
+  if (stale !== undefined && isServedAfterFailure(plan)) {
     // One request per object validates in the background, so that not every request waits for a timeout.
     context.waitUntil(revalidate(plan));
     return serveStale(reader, stale, outcome);

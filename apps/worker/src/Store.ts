@@ -233,6 +233,8 @@ export const createStore = (
     ask,
     purge,
     afterPurges,
+    /** The purge that lies on an entry. */
+    purgeOf: (entry: Entry): "hard" | "soft" | undefined => purges.of(entry),
     asForm,
     /** Number of entries found that this token cannot decrypt; they are not served. */
     undecryptable: () => undecryptable,

@@ -106,6 +106,10 @@ test.each([
   expect(stderr).toContain(problem);
 });
 
+test("--help says how it is used", async () => {
+  expect(await run(["--help"])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Usage: .+\n$/) as string });
+});
+
 test("rfc-cache forwards anything, stores by the rules of a shared cache, and invalidates", async () => {
   let count = 0;
   await using server = await startServer((request, response) => {

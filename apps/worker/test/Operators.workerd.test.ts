@@ -140,6 +140,24 @@ test("an explanation says why a request hits or misses, with rule and section, a
   }
 });
 
+test("an explanation knows a purge, and that the upstream failed lately", async () => {
+  await stage.edge.get("alice", "/engines/zipper", json);
+  stage.clock.ms += 1;
+  expect(await explain("/engines/zipper")).toMatchObject({ stored: { purged: null }, upstream: { isFailing: false } });
+  await purge("?tag=zipper");
+  expect(await explain("/engines/zipper")).toMatchObject({
+    stored: { purged: "soft" },
+    decision: { because: "stale", rule: expect.stringContaining("purged") as string },
+  });
+  stage.answer = failing(503);
+  const { headers } = await stage.edge.get("alice", "/engines/zipper", json);
+  expect(headers.get("cache-status")).toContain("detail=stale-if-error");
+  expect(await explain("/engines/zipper")).toMatchObject({
+    upstream: { isFailing: true, isBackingOff: true, isDown: false },
+    decision: { action: "stale-if-error", because: "stale", section: "RFC 5861, 4" },
+  });
+});
+
 test("latencies are a histogram by result", async () => {
   await stage.edge.get("alice", "/engines/zipper", json);
   await stage.edge.get("alice", "/engines/zipper", json);
