@@ -65,6 +65,9 @@ test.for([
 test.for<[headers: Readonly<Record<string, string>>, named: string]>([
   [{ "x y": "1" }, '"x y" is not a header name'],
   [{ "x-secret": "s3cr3t\r\nx: y" }, "invalid value for header x-secret"],
+  [{ "Content-Length": "0" }, "content-length is not yours to set"],
+  [{ "transfer-encoding": "s3cr3t" }, "transfer-encoding is not yours to set"],
+  [{ Host: "a.example" }, "host is not yours to set"],
 ])("headers that cannot be sent are refused by name, and no value is shown", ([headers, named]) => {
   expect(() => makeClientParts({ headers }, [])).toThrow(named);
   expect(() => makeClientParts({ headers }, [])).not.toThrow("s3cr3t");

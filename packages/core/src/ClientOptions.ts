@@ -7,7 +7,7 @@ import type { Hedging } from "./LatencyHedging.ts";
 import { defaultBaseUrl } from "./HttpRules.ts";
 import type { Format } from "./MediaType.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "./Retry.ts";
-import type { Fetch } from "./Fetch.ts";
+import { framingField, type Fetch } from "./Fetch.ts";
 import { lowerCased, type HttpResponse, type HttpRequest } from "./Transport.ts";
 import type { VerificationOptions } from "./verify/SchemaVerifier.ts";
 import {
@@ -186,6 +186,8 @@ const assertSettings = ({ attemptTimeoutMs, deadlineMs, retry, limits, headers }
   for (const [name, value] of Object.entries(headers)) {
     if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name))
       throw new TypeError(`headers: ${JSON.stringify(name)} is not a header name`);
+    if (framingField.test(name))
+      throw new TypeError(`headers: ${name} is not yours to set: it follows from the URL and body`);
     if (typeof value !== "string" || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value))
       throw new TypeError(`headers: invalid value for header ${name}`);
   }

@@ -1,5 +1,12 @@
 // The part of `fetch` that the client uses.
 
+/** Fields that say how a request is sent, and to whom: they follow from its URL and body, and another value misleads the server. */
+export const framingField =
+  /^(?:connection|content-length|expect|host|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade)$/;
+
+/** A body in a content coding that cannot be decoded. */
+export class UnknownCoding extends Error {}
+
 /** Header fields of a response; names in any case. */
 export interface ResponseHeaders {
   get(name: string): string | null;

@@ -1,6 +1,6 @@
 // One HTTP exchange over `fetch`, with bounded bodies.
 import { readBody, type BodyLimits } from "./Body.ts";
-import type { Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Fetch.ts";
+import { UnknownCoding, type Fetch, type FetchInit, type FetchResponse, type ResponseHeaders } from "./Fetch.ts";
 import { EngineError, type EngineErrorReason, type UnreachableProblem } from "./EngineError.ts";
 import { LimitExceeded } from "./ReadLimits.ts";
 import type { Cancellation } from "./Cancellation.ts";
@@ -144,6 +144,7 @@ const redactedCause = (cause: unknown, secrets: ReadonlyArray<string>): unknown 
 const reasonOf = (cause: unknown, status: number | undefined, url: string): EngineErrorReason => {
   if (cause instanceof RefusedRedirect) return { _tag: "RedirectRefused", problem: cause.message };
   if (cause instanceof LimitExceeded) return { _tag: "TooLarge", limit: cause.limit, value: cause.value };
+  if (cause instanceof UnknownCoding) return { _tag: "Undecodable", problem: cause.message };
   const systemCode = systemCodeOf(cause);
   // Once the head of the answer was there, what broke is its body: cut short, or not compressed as it says.
   if (status !== undefined) {

@@ -272,6 +272,69 @@ test("follows no redirect by itself", async () => {
   expect((await madeFetch()(origin, init())).status).toBe(302);
 });
 
+test("a body is sent with its length whatever the method, and none with GET", async () => {
+  const seen: Array<string> = [];
+  const origin = await served((request, response) => {
+    let text = "";
+    request.setEncoding("utf8").on("data", (part: string) => (text += part));
+    request.on("end", () => {
+      seen.push(`${request.method} ${request.headers["content-length"]} ${text}`);
+      response.end();
+    });
+  });
+  const fetch = madeFetch();
+  const body = "\r\nGET /smuggled HTTP/1.1\r\nhost: h\r\n\r\n";
+  for (const method of ["DELETE", "OPTIONS", "PROPFIND", "POST"]) {
+    await (await fetch(origin, init({ method, body }))).arrayBuffer();
+    expect(seen.splice(0)).toEqual([`${method} ${body.length} ${body}`]);
+  }
+  for (const method of ["GET", "HEAD"])
+    await expect(fetch(origin, init({ method, body }))).rejects.toThrow(`a ${method} cannot have a body`);
+  expect(seen).toEqual([]);
+});
+
+test("header names in capitals are sent once, undefined ones not, and no header that misleads the server", async () => {
+  const origin = await rawServer((socket, _, text) => socket.write(head(text)));
+  const fetch = madeFetch();
+  const headers = { "Accept-Encoding": "gzip", A: "1", b: undefined } as unknown as Record<string, string>;
+  for (const method of ["GET", "POST"]) {
+    const lines = new TextDecoder().decode(await (await fetch(origin, init({ method, headers }))).arrayBuffer());
+    expect(
+      lines
+        .toLowerCase()
+        .split("\r\n")
+        .filter((line) => /^(?:host|accept-encoding|a|b):/.test(line)),
+    ).toEqual([`host: ${new URL(origin).host}`, "a: 1", "accept-encoding: gzip"]);
+  }
+  for (const name of ["Content-Length", "transfer-encoding", "HOST", "connection"])
+    await expect(fetch(origin, init({ headers: { [name]: "0" } }))).rejects.toThrow(`the header ${name.toLowerCase()}`);
+});
+
+test("every method carries the password of a proxy, whose address needs no http://", async () => {
+  const seen: Array<unknown> = [];
+  const proxy = await served((request, response) => {
+    seen.push([request.method, request.url, request.headers["proxy-authorization"]]);
+    response.end();
+  });
+  for (const http_proxy of [proxy.replace("//", "//u:p@"), `u:p@${new URL(proxy).host}`])
+    for (const method of ["GET", "POST"]) {
+      const fetch = madeFetch({ proxyEnv: { http_proxy } });
+      await (await fetch("http://example.test/a", init({ method }))).arrayBuffer();
+      expect(seen.splice(0)).toEqual([[method, "http://example.test/a", `Basic ${btoa("u:p")}`]]);
+    }
+});
+
+test.for([
+  ["HTTP_PROXY", "http://u:p4ssw0rd@["],
+  ["http_proxy", "foo"],
+  ["HTTPS_PROXY", "socks5://u:p4ssw0rd@127.0.0.1:1080"],
+  ["https_proxy", "http://"],
+  ["HTTP_PROXY", "/p4ssw0rd"],
+] as const)("%s=%s is refused by name, and its value is not shown", ([name, value]) => {
+  expect(() => nodeFetch({ proxyEnv: { [name]: value } })).toThrow(`${name} is not the URL of an http or https proxy`);
+  expect(() => nodeFetch({ proxyEnv: { [name]: value } })).not.toThrow("p4ssw0rd");
+});
+
 test("goes through the proxy that the environment names, and around it for NO_PROXY", async () => {
   const origin = await served((_, response) => response.setHeader("content-type", "application/json").end(engine));
   const targets: Array<string> = [];
@@ -303,6 +366,15 @@ test("goes through the proxy that the environment names, and around it for NO_PR
 test("names the option that cannot be, and the protocol that it does not speak", async () => {
   expect(() => nodeFetch({ idleTimeoutMs: -1 })).toThrow(/idleTimeoutMs/);
   expect(() => nodeFetch({ maxConnections: 0 })).toThrow(/maxConnections/);
+  for (const [options, message] of [
+    [{ maxConnection: 1 }, 'there is no option "maxConnection"; did you mean "maxConnections"?'],
+    [{ tls: { caa: 1 } }, 'there is no option "tls.caa"; did you mean "ca"?'],
+    [{ tls: 5 }, "tls must be an object, not a number"],
+    [{ proxyEnv: "http://a" }, "proxyEnv must be an object, not a string"],
+    [5, "options must be an object, not a number"],
+    [null, "options must be an object, not null"],
+  ] as const)
+    expect(() => nodeFetch(options as unknown as NodeFetchOptions)).toThrow(message);
   await expect(madeFetch()("ftp://127.0.0.1/", init())).rejects.toThrow(/ftp:/);
 });
 

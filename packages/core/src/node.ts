@@ -3,7 +3,16 @@ import * as http from "node:http";
 import type * as https from "node:https";
 import type { Readable } from "node:stream";
 import { onAbort } from "./Cancellation.ts";
-import type { BodyReader, Fetch, FetchInit, FetchResponse, ResponseHeaders } from "./Fetch.ts";
+import {
+  framingField,
+  UnknownCoding,
+  type BodyReader,
+  type Fetch,
+  type FetchInit,
+  type FetchResponse,
+  type ResponseHeaders,
+} from "./Fetch.ts";
+import { assertObject, assertOptionNames } from "./OptionNames.ts";
 import { idempotentMethods } from "./Retry.ts";
 
 /** Options of `nodeFetch`. */
@@ -16,7 +25,7 @@ export interface NodeFetchOptions {
   readonly tls?: Pick<https.AgentOptions, "ca" | "cert" | "key" | "pfx" | "passphrase" | "servername" | "minVersion">;
   /**
    * Variables that name a proxy: HTTP_PROXY, HTTPS_PROXY and NO_PROXY, in either case. Default `process.env`; `false` ignores
-   * them. Needs Node 22.21 or 24.5; on an older Node a set proxy variable is an error.
+   * them. A proxy is http or https; `host:port` is http. Needs Node 22.21 or 24.5; on an older Node a set proxy variable is an error.
    */
   readonly proxyEnv?: Readonly<Record<string, string | undefined>> | false;
 }
@@ -62,10 +71,12 @@ const acceptEncoding = hasZstd ? "gzip, br, zstd" : "gzip, br";
 /**
  * A fetch over `node:http` and `node:https`, to be given to a client as `fetch`. It keeps connections alive, reads gzip, br and
  * zstd (zstd from Node 22.15), and uses the proxies that the environment names. An idempotent request on a connection
- * that the server has closed is sent again at once, on a new one. Redirects are not followed: the client does that. Rejects with the error of Node, or with the reason of the signal.
+ * that the server has closed is sent again at once, on a new one. Redirects are not followed: the client does that. Throws TypeError or RangeError for options that cannot be. Rejects with the error of Node, or with the reason of the signal.
  */
 export const nodeFetch = (options: NodeFetchOptions = {}): NodeFetch => {
-  const env = options.proxyEnv === false ? undefined : (options.proxyEnv ?? process.env);
+  assertOptionNames(options, optionNames);
+  assertOptionNames(options.tls, tlsNames, "tls");
+  const env = options.proxyEnv === false ? undefined : proxiesIn(options.proxyEnv ?? process.env);
   const agentsOf = makeAgents(options, env);
   const made: Partial<Record<string, Agents>> = {};
   const fetch = async (text: string, init: NodeFetchInit = {}): Promise<FetchResponse> => {
@@ -86,9 +97,22 @@ export const nodeFetch = (options: NodeFetchOptions = {}): NodeFetch => {
 /** The agents of one scheme: with kept connections, and with one per request. */
 interface Agents {
   readonly request: typeof http.request;
+  /** Whether Node adds header fields for a proxy: it cannot add to a list. */
+  readonly isRewritten: boolean;
   readonly kept: http.Agent;
   readonly single: http.Agent;
 }
+
+const optionNames: ReadonlyArray<keyof NodeFetchOptions> = ["idleTimeoutMs", "maxConnections", "tls", "proxyEnv"];
+const tlsNames: ReadonlyArray<keyof NonNullable<NodeFetchOptions["tls"]>> = [
+  "ca",
+  "cert",
+  "key",
+  "pfx",
+  "passphrase",
+  "servername",
+  "minVersion",
+];
 
 const makeAgents = ({ idleTimeoutMs, maxConnections, tls }: NodeFetchOptions, env: ProxyEnv | undefined) => {
   const idle = checked("idleTimeoutMs", idleTimeoutMs ?? defaultIdleTimeoutMs, 0);
@@ -102,6 +126,8 @@ const makeAgents = ({ idleTimeoutMs, maxConnections, tls }: NodeFetchOptions, en
   };
   return ({ request, Agent }: Pick<typeof http, "request" | "Agent">): Agents => ({
     request,
+    // What is sent to an http server through a proxy, Node rewrites; to an https server it goes through a tunnel.
+    isRewritten: Agent === http.Agent && env?.["http_proxy"] !== undefined,
     kept: new Agent(kept),
     single: new Agent(single),
   });
@@ -114,12 +140,30 @@ const checked = (name: string, value: number, least: number): number => {
 
 type ProxyEnv = Readonly<Record<string, string | undefined>>;
 
+/** The proxies of the environment as URLs. Throws TypeError where Node would connect directly; a value may hold a password. */
+const proxiesIn = (env: ProxyEnv): ProxyEnv => {
+  assertObject(env, "proxyEnv");
+  const found: Record<string, string | undefined> = { no_proxy: env["no_proxy"] || env["NO_PROXY"] };
+  for (const scheme of ["http_proxy", "https_proxy"]) {
+    const name = env[scheme] ? scheme : scheme.toUpperCase();
+    const given = env[name]?.trim() || undefined;
+    if (given === undefined) continue;
+    const text = given.includes("://") ? given : `http://${given}`;
+    // A lone word is more likely a slip than the name of a host.
+    const isAddress = given.includes("://") ? /^https?:/i.test(given) : /[.:\]]|^localhost$/i.test(given);
+    if (!isAddress || !URL.canParse(text))
+      throw new TypeError(`${name} is not the URL of an http or https proxy, as in http://127.0.0.1:3128`);
+    found[scheme] = new URL(text).href;
+  }
+  return found;
+};
+
 /** Throws where a proxy is set for this URL and this Node cannot use it: connecting directly instead could leak a request. */
 const assertProxySupport = (url: URL, env: ProxyEnv): void => {
   if (hasProxyEnv) return;
   const name = `${url.protocol.slice(0, -1)}_proxy`;
-  if ((env[name] || env[name.toUpperCase()] || "") === "") return;
-  const around = (env["no_proxy"] || env["NO_PROXY"] || "").split(",").map((each) => each.trim().replace(/^\*?\./, ""));
+  if (env[name] === undefined) return;
+  const around = (env["no_proxy"] ?? "").split(",").map((each) => each.trim().replace(/^\*?\./, ""));
   const isAround = (host: string) => host !== "" && (host === "*" || `.${url.hostname}`.endsWith(`.${host}`));
   if (around.some(isAround)) return;
   throw new Error(
@@ -137,7 +181,7 @@ const send = (agents: Agents, url: URL, init: NodeFetchInit, isResend: boolean):
       port: url.port,
       path: url.pathname + url.search,
       method,
-      headers: headersOf(url, init),
+      headers: headersOf(url, init, agents.isRewritten),
     });
     let response: NodeResponse | undefined;
     let aborted: { readonly reason: unknown } | undefined;
@@ -165,16 +209,32 @@ const send = (agents: Agents, url: URL, init: NodeFetchInit, isResend: boolean):
     else request.end(body);
   });
 
-/** Of a GET as a list, which Node sends as it is: that takes a quarter less time. */
+/** As a list, which Node sends as it is: that takes a quarter less time. Names are in lower case, so that none is sent twice. */
 const headersOf = (
   { host }: URL,
   { headers = {}, method = "GET", body }: NodeFetchInit,
+  isRewritten: boolean,
 ): Record<string, string> | Array<string> => {
-  if (body !== undefined || method !== "GET") return { host, "accept-encoding": acceptEncoding, ...headers };
-  const list = headers["host"] === undefined ? ["host", host] : [];
-  if (headers["accept-encoding"] === undefined) list.push("accept-encoding", acceptEncoding);
-  for (const name of Object.keys(headers)) list.push(name, headers[name] ?? "");
-  return list;
+  const list = ["host", host];
+  let codings = acceptEncoding;
+  for (const given of Object.keys(headers)) {
+    const name = given.toLowerCase();
+    const value = headers[given];
+    if (value === undefined) continue;
+    if (framingField.test(name)) throw new TypeError(`nodeFetch: the header ${name} is not yours to set`);
+    if (name === "accept-encoding") codings = value;
+    else list.push(name, value);
+  }
+  list.push("accept-encoding", codings);
+  if (body !== undefined) {
+    if (method === "GET" || method === "HEAD") throw new TypeError(`nodeFetch: a ${method} cannot have a body`);
+    // Node leaves it out for a DELETE, and the server takes the body for the next request.
+    list.push("content-length", String(Buffer.byteLength(body)));
+  }
+  if (method === "GET" && !isRewritten) return list;
+  const fields: Record<string, string> = {};
+  for (let at = 0; at < list.length; at += 2) fields[list[at] ?? ""] = list[at + 1] ?? "";
+  return fields;
 };
 
 /** Bytes of a body that are handed to the system at once where progress is reported. */
@@ -185,8 +245,6 @@ const sendInPieces = (
   body: Uint8Array,
   onSent: NonNullable<NodeFetchInit["onBodySent"]>,
 ): void => {
-  // Without Content-Length the body is sent in chunks.
-  request.setHeader("content-length", body.byteLength);
   const sendFrom = (start: number): void => {
     const end = Math.min(start + pieceBytes, body.byteLength);
     request.write(body.subarray(start, end), (error) => {
@@ -296,7 +354,7 @@ class NodeResponse implements FetchResponse {
   }
 
   #refused(problem: string): Readable {
-    this.destroy(new Error(`nodeFetch: ${problem}`));
+    this.destroy(new UnknownCoding(problem));
     return this.#incoming;
   }
 }

@@ -1,6 +1,6 @@
 // Client and access token of a run, hints for unknown tags.
 import { UserError } from "@bytenite-engines/registry/command";
-import { nodeFetch } from "@bytenite-engines/core/node";
+import { nodeFetch, type NodeFetch } from "@bytenite-engines/core/node";
 import {
   createEngineClient,
   type ClientOptions,
@@ -20,8 +20,16 @@ import { closest } from "@bytenite-engines/core/wire";
 import type { Engine } from "@bytenite-engines/proto";
 import { safeText } from "../terminal/SafeText.ts";
 
+let made: NodeFetch | undefined;
+
 /** One for the process, so that its requests share connections. */
-export const httpFetch = nodeFetch();
+export const httpFetch = (): NodeFetch => {
+  try {
+    return (made ??= nodeFetch());
+  } catch (cause) {
+    throw cause instanceof TypeError ? new UserError(cause.message, exitCodes.usage) : cause;
+  }
+};
 
 /** Largest archive, in bytes; a server may have a lower limit. */
 const maxArchiveBytes = 268_435_456;
@@ -77,9 +85,10 @@ const exchanges = (
 /** `fetch` for a run: answers from caches are noted with their age; `fresh`, or --fresh, asks past caches. */
 export const fetchOf = (invocation: Invocation, fresh = false): Fetch => {
   const isFresh = fresh || isOn(invocation, "fresh");
+  const sending = httpFetch();
   return async (url, init) => {
     const headers = isFresh ? pastCaches(init.headers) : init.headers;
-    const response = await httpFetch(url, {
+    const response = await sending(url, {
       ...init,
       // On one machine, packing costs more than it saves.
       headers: { ...(isLocal(url) ? { "accept-encoding": "identity" } : {}), ...(headers as Record<string, string>) },
@@ -187,7 +196,7 @@ export const accessToken = async (
     format: "json",
     deadlineMs: Number(settings.of("deadline").value),
     retry: { maxAttempts: attempts },
-    fetch: httpFetch,
+    fetch: httpFetch(),
     propagateTrace: false,
     token: option,
     // Only the exchange of the key is sent: the list that asks for it is answered here.

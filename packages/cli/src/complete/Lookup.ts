@@ -97,7 +97,7 @@ const askedEngines = async (
   const token = await tokenOption(found, cache);
   const client = createEngineClient({
     baseUrl,
-    fetch: httpFetch,
+    fetch: httpFetch(),
     deadlineMs: limitMs,
     ...(token === undefined ? {} : { token }),
   });
