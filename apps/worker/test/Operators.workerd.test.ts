@@ -147,7 +147,7 @@ test("an explanation knows a purge, and that the upstream failed lately", async 
   await purge("?tag=zipper");
   expect(await explain("/engines/zipper")).toMatchObject({
     stored: { purged: "soft" },
-    decision: { because: "stale", rule: expect.stringContaining("purged") as string },
+    decision: { because: "stale", rule: expect.stringContaining("soft purge") as string },
   });
   stage.answer = failing(503);
   const { headers } = await stage.edge.get("alice", "/engines/zipper", json);
