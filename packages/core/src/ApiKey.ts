@@ -6,10 +6,11 @@ import { keyedToken, type ExchangeTools } from "./Credentials.ts";
 import { EngineError } from "./EngineError.ts";
 import { failureOf, tooLarge } from "./Failure.ts";
 import { jwtExpiryMs } from "./HttpRules.ts";
+import { assertOptionNames } from "./OptionNames.ts";
 import { sendOutside } from "./OutsideRequest.ts";
 import { LimitExceeded, parseJson } from "./ReadLimits.ts";
 import { redact } from "./Secret.ts";
-import type { ExpiringToken, TokenOption } from "./Token.ts";
+import { tokenText, type ExpiringToken, type TokenOption } from "./Token.ts";
 import { exchange, publicUrl } from "./Transport.ts";
 
 /** An API key, and where it is exchanged. */
@@ -21,11 +22,13 @@ export interface ApiKeyOptions {
 /**
  * A token source for the option `token` of a client: exchanges the key for a token, which is used as long as `expiresIn` of the
  * answer (or the token's own `exp`) says, by all calls with the same key; and anew after a 401. The key may be a function: it
- * is asked for every request and may give each caller another key.
+ * is asked for every request and may give each caller another key. Throws TypeError for a key that is neither, and an empty one.
  */
-export const apiKey = (key: string | (() => string | Promise<string>), options: ApiKeyOptions = {}): TokenOption =>
-  keyedToken({
-    key: typeof key === "string" ? () => key : key,
+export const apiKey = (key: string | (() => string | Promise<string>), options: ApiKeyOptions = {}): TokenOption => {
+  assertOptionNames(options, ["url"], "apiKey");
+  const text = typeof key === "function" ? key : tokenText(key, "key");
+  return keyedToken({
+    key: typeof text === "function" ? text : () => text,
     fetch: async (secret, { baseUrl, nowMs, signal, exchange: tools }) => {
       const url = new URL(options.url ?? new URL("../auth/access_token", `${baseUrl}/`));
       const answer = await postJson(tools, url.href, { apiKey: secret }, secret, signal);
@@ -35,6 +38,7 @@ export const apiKey = (key: string | (() => string | Promise<string>), options: 
       return withExpiry(token, Number(expiresIn), nowMs);
     },
   });
+};
 
 const withExpiry = (token: string, livesS: number, nowMs: number): ExpiringToken => {
   const expiresAtMs = livesS > 0 ? nowMs + livesS * 1000 : jwtExpiryMs(token);

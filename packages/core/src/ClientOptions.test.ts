@@ -1,6 +1,10 @@
 import { expect, test } from "vitest";
+import { apiKey } from "./ApiKey.ts";
 import { baseUrlOf, settingsOf, type CallOptions } from "./ClientOptions.ts";
 import { defaultBaseUrl } from "./HttpRules.ts";
+import { breaker } from "./FailureRateBreaker.ts";
+import { hedging } from "./LatencyHedging.ts";
+import { memoryServer } from "./MemoryServer.ts";
 import { makeClientParts } from "./ClientParts.ts";
 import { makeEngineParts } from "./client/EngineMethods.ts";
 
@@ -81,4 +85,22 @@ test.for<[option: string, value: unknown]>([
   ["middleware", [undefined]],
 ])("%s = %j is refused by name", ([option, value]) => {
   expect(() => makeClientParts({ [option]: value }, [])).toThrow(new RegExp(`^${option} must be`));
+});
+
+test.for<[make: () => unknown, problem: string]>([
+  [() => hedging({ dealyMs: 5 } as never), 'there is no option "hedging.dealyMs"; did you mean "delayMs"?'],
+  [() => hedging({ delayMs: "5" } as never), "delayMs must be a number from 0, not a string"],
+  [() => hedging({ minSamples: -1 }), "minSamples must be a number from 0, not -1"],
+  [() => breaker({ delay: 1 } as never), 'there is no option "breaker.delay"'],
+  [() => breaker({ openMs: "5" } as never), "openMs must be a number from 0, not a string"],
+  [() => memoryServer({ foo: 1 } as never), 'there is no option "memoryServer.foo"'],
+  [() => memoryServer({ engines: 5 } as never), "engines must be an array of engines"],
+  [() => memoryServer({ answer: 5 } as never), "answer must be a function, not a number"],
+  [() => apiKey(""), "key is empty"],
+  [() => apiKey("a\nb"), "key has characters that no HTTP header can carry"],
+  [() => apiKey(null as never), "key must be text, not null"],
+  [() => apiKey("a", { uri: "x" } as never), 'there is no option "apiKey.uri"; did you mean "url"?'],
+  [() => makeEngineParts({ retryBudget: "5" } as never), "retryBudget must be a number from 0, not a string"],
+])("%s is refused: %s", ([make, problem]) => {
+  expect(make).toThrow(problem);
 });

@@ -11,12 +11,12 @@ import { framingField, type Fetch } from "./Fetch.ts";
 import { lowerCased, type HttpResponse, type HttpRequest } from "./Transport.ts";
 import type { VerificationOptions } from "./verify/SchemaVerifier.ts";
 import {
+  assertNumber,
   assertOptionNames,
   assertOptionTypes,
   booleanRule,
   defined,
   hasMethods,
-  kindOf,
   type OptionRule,
 } from "./OptionNames.ts";
 import { defaultReadLimits, type ReadLimits } from "./ReadLimits.ts";
@@ -177,9 +177,9 @@ export const isSignal = (option: unknown): option is AbortSignal =>
   hasMethods(option, "throwIfAborted", "addEventListener");
 
 const assertSettings = ({ attemptTimeoutMs, deadlineMs, retry, limits, headers }: CallSettings): void => {
-  for (const [name, value] of Object.entries({ attemptTimeoutMs, deadlineMs, ...limits })) assertAbove(name, value, 0);
+  for (const [name, value] of Object.entries({ attemptTimeoutMs, deadlineMs, ...limits })) assertNumber(name, value, 0);
   for (const [name, value] of Object.entries(retry))
-    if (name !== "backoff") assertAbove(name, value, name === "maxAttempts" || name === "factor" ? 1 : 0);
+    if (name !== "backoff") assertNumber(name, value, name === "maxAttempts" || name === "factor" ? 1 : 0);
   if (!Number.isInteger(retry.maxAttempts) && retry.maxAttempts !== Infinity)
     throw new RangeError(`maxAttempts must be a whole number, not ${retry.maxAttempts}`);
   // A value is not shown: it may be a secret.
@@ -191,13 +191,6 @@ const assertSettings = ({ attemptTimeoutMs, deadlineMs, retry, limits, headers }
     if (typeof value !== "string" || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value))
       throw new TypeError(`headers: invalid value for header ${name}`);
   }
-};
-
-const assertAbove = (name: string, value: number, least: number): void => {
-  if (!(typeof value === "number" && value >= least))
-    throw new RangeError(
-      `${name} must be a number from ${least}, not ${typeof value === "number" ? value : kindOf(value)}`,
-    );
 };
 
 /** The base URL without its trailing slashes. Throws TypeError when it is none, or carries what a base URL may not. */

@@ -1,4 +1,5 @@
 // Circuit breaker by failure rate.
+import { assertNumber, assertOptionNames } from "./OptionNames.ts";
 
 /** Closed: requests pass. Open: none does. Half-open: one probe does. */
 export type BreakerState = "closed" | "open" | "half-open";
@@ -64,10 +65,12 @@ const closedCircuit = (sinceMs: number): Circuit => ({ state: "closed", sinceMs,
  * its place. Throws RangeError for invalid options.
  */
 export const breaker = (options: BreakerOptions = {}): Breaker => {
+  assertOptionNames(options, ["windowMs", "minimumRequests", "failureRate", "openMs"], "breaker");
   const { windowMs = 10_000, minimumRequests = 20, failureRate = 0.5, openMs = 5_000 } = options;
+  for (const [name, value] of Object.entries({ windowMs, failureRate, openMs })) assertNumber(name, value, 0);
   if (!(windowMs > 0)) throw new RangeError(`windowMs must be above 0, not ${windowMs}`);
   if (!(openMs > 0)) throw new RangeError(`openMs must be above 0, not ${openMs}`);
-  if (!(minimumRequests >= 1)) throw new RangeError(`minimumRequests must be a number from 1, not ${minimumRequests}`);
+  assertNumber("minimumRequests", minimumRequests, 1);
   if (!(failureRate > 0 && failureRate <= 1))
     throw new RangeError(`failureRate must be above 0 and up to 1, not ${failureRate}`);
   const circuits = new Map<string, Circuit>();

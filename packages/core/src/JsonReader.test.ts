@@ -12,6 +12,7 @@ import { expect, test } from "vitest";
 import { messages } from "../test/ArbitraryMessages.ts";
 import { endpoints } from "./gen/endpointSchemas.ts";
 import { decodeJson, maxJsonDepth } from "./JsonReader.ts";
+import { defaultReadLimits, LimitExceeded, parseJson } from "./ReadLimits.ts";
 
 const schemas: ReadonlyArray<DescMessage> = Object.values(endpoints).map(({ response }) => response);
 const engine = endpoints.get.response;
@@ -148,4 +149,18 @@ test("nesting is read up to the limit and refused beyond it, in what is not know
   expect(() => decodeJson(engine, nested(maxJsonDepth + 1))).toThrow(RangeError);
   expect(() => decodeJson(engine, nested(100_000))).toThrow("JSON nested deeper than maxJsonDepth = 64");
   expect(() => decodeJson(list, { engines: [{ name: "a" }] }, 1)).toThrow(RangeError);
+});
+
+/** Objects with so many members each. */
+const parsed = (members: ReadonlyArray<string>, each: number) => {
+  const objects = Array.from({ length: members.length / each }, (_, at) => members.slice(at * each, (at + 1) * each));
+  return () => parseJson(Buffer.from(`[${objects.map((members) => `{${members.join()}}`).join()}]`), defaultReadLimits);
+};
+
+test("many different names are too much before they are parsed, and the same ones are not", () => {
+  const names = Array.from({ length: 600_000 }, (_, at) => `"${at.toString(36)}" :0`);
+  expect(parsed(names, 600_000)).toThrow(LimitExceeded);
+  expect(parsed(names, 100)).toThrow(LimitExceeded);
+  const same = Array.from({ length: 600_000 }, (_, at) => `"k${at % 20}":"a"`);
+  expect(parsed(same, 20)).not.toThrow();
 });

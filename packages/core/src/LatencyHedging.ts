@@ -1,5 +1,6 @@
 // Hedging by latency percentile.
 import { AttemptFailure } from "./Failure.ts";
+import { assertNumber, assertOptionNames } from "./OptionNames.ts";
 import { retryClassOf } from "./Retry.ts";
 
 /** Context of hedging. */
@@ -39,8 +40,10 @@ export const observedAnswers = 200;
  * retried, not hedged. Throws RangeError for invalid options.
  */
 export const hedging = (options: HedgingOptions = {}): Hedging => {
+  assertOptionNames(options, ["delayMs", "percentile", "minSamples"], "hedging");
   const { delayMs, percentile = 0.95, minSamples = 20 } = options;
-  if (delayMs !== undefined && !(delayMs >= 0)) throw new RangeError(`delayMs must be a number from 0, not ${delayMs}`);
+  for (const [name, value] of Object.entries({ delayMs: delayMs ?? 0, percentile, minSamples }))
+    assertNumber(name, value, 0);
   if (!(percentile > 0 && percentile < 1))
     throw new RangeError(`percentile must be above 0 and below 1, not ${percentile}`);
   const durations: Array<number> = [];

@@ -15,6 +15,7 @@ import { compareVersions, parseTag, parseVersion, type EngineTag } from "./Engin
 import { decode, encode } from "./Encoding.ts";
 import { formatOf, mediaTypeOf, type Format } from "./MediaType.ts";
 import { negotiate } from "./Negotiation.ts";
+import { assertOptionNames, assertOptionTypes } from "./OptionNames.ts";
 import { decodeQuery, QueryParameterError } from "./QueryParameters.ts";
 import { httpStatusOf, rpcCodes, type RpcCode } from "./RpcCode.ts";
 import { schemaDigestHeader } from "./SchemaDigest.ts";
@@ -45,6 +46,11 @@ export interface MemoryServerOptions {
  * Base URL and token may be any; engines stay in the order given. An upload needs its tag, since archives are not read here.
  */
 export const memoryServer = (options: MemoryServerOptions = {}): MemoryServer => {
+  assertOptionNames(options, ["engines", "answer"], "memoryServer");
+  assertOptionTypes(options, {
+    engines: ["an array of engines", Array.isArray],
+    answer: ["a function", (value) => typeof value === "function"],
+  });
   const engines = (options.engines ?? []).map((engine) => create(EngineSchema, engine));
   const archives = new Map<string, Uint8Array<ArrayBuffer>>();
   const requests: Array<Request> = [];

@@ -41,6 +41,14 @@ export const assertOptionTypes = (options: object, rules: Readonly<Record<string
   }
 };
 
+/** Throws RangeError for what is no number from the least one on. */
+export const assertNumber = (name: string, value: unknown, least: number): void => {
+  if (!(typeof value === "number" && value >= least))
+    throw new RangeError(
+      `${name} must be a number from ${least}, not ${typeof value === "number" ? value : kindOf(value)}`,
+    );
+};
+
 /** What kind of value an option has: its text may be a secret. */
 export const kindOf = (value: unknown): string => {
   if (value === null || value === undefined) return String(value);

@@ -8,7 +8,7 @@ export interface ReadLimits {
   /** Engines in one answer to `list`. Default 100,000. */
   readonly maxEnginesPerPage: number;
   /**
-   * Messages, list items and unknown fields in one answer; in JSON objects and arrays, and eight times as many values. Default
+   * Messages, list items and unknown fields in one answer; in JSON objects, arrays and different names, and eight times as many values. Default
    * 250,000, which is about 40,000 engines with all their fields.
    */
   readonly maxItems: number;
@@ -59,7 +59,16 @@ export const parseJson = (
   return JSON.parse(utf8.decode(bytes)) as JsonValue;
 };
 
-const code = { quote: 0x22, backslash: 0x5c, comma: 0x2c, object: 0x7b, objectEnd: 0x7d, list: 0x5b, listEnd: 0x5d };
+const code = {
+  quote: 0x22,
+  colon: 0x3a,
+  backslash: 0x5c,
+  comma: 0x2c,
+  object: 0x7b,
+  objectEnd: 0x7d,
+  list: 0x5b,
+  listEnd: 0x5d,
+};
 
 /** Counts items outside of strings. */
 const assertWithin = (bytes: Uint8Array, { maxItems, maxJsonDepth }: ReadLimits): void => {
@@ -67,10 +76,15 @@ const assertWithin = (bytes: Uint8Array, { maxItems, maxJsonDepth }: ReadLimits)
   let items = 0;
   let values = 0;
   let depth = 0;
+  const isNew = nameCounter();
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at];
-    if (byte === code.quote) at = endOfText(bytes, at + 1);
-    else if (byte === code.comma) values += 1;
+    if (byte === code.quote) {
+      const end = endOfText(bytes, at + 1);
+      // JSON.parse keeps each name that it has not seen, and makes another shape of objects for it.
+      if (isName(bytes, end + 1) && isNew(bytes, at, end)) items += 1;
+      at = end;
+    } else if (byte === code.comma) values += 1;
     else if (byte === code.object || byte === code.list) {
       items += 1;
       depth += 1;
@@ -80,6 +94,31 @@ const assertWithin = (bytes: Uint8Array, { maxItems, maxJsonDepth }: ReadLimits)
     else if (items === 0 && byte !== undefined && byte > 0x20 && byte < 0x80) return;
     if (items > maxItems || values > maxValues) throw new LimitExceeded("maxItems", maxItems);
   }
+};
+
+/** Whether a colon follows. */
+const isName = (bytes: Uint8Array, start: number): boolean => {
+  let at = start;
+  while ((bytes[at] ?? code.colon) <= 0x20) at++;
+  return bytes[at] === code.colon;
+};
+
+/** Bits by which names are told apart; twice the default of `maxItems`. */
+const nameBits = 19;
+
+/** Tells names that were not there before, by their hashes: a few less than there are. */
+const nameCounter = (): ((bytes: Uint8Array, start: number, end: number) => boolean) => {
+  const seen = new Uint8Array(2 ** (nameBits - 3));
+  const seed = Math.floor(Math.random() * 2 ** 32);
+  return (bytes, start, end) => {
+    let hash = seed;
+    for (let at = start; at < end; at++) hash = Math.imul(hash ^ (bytes[at] ?? 0), 0x01000193);
+    hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) >>> (32 - nameBits);
+    const bit = 1 << (hash & 7);
+    const isNew = ((seen[hash >>> 3] ?? 0) & bit) === 0;
+    seen[hash >>> 3] = (seen[hash >>> 3] ?? 0) | bit;
+    return isNew;
+  };
 };
 
 const endOfText = (bytes: Uint8Array, start: number): number => {

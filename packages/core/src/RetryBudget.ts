@@ -1,4 +1,5 @@
 // Retry budget per origin.
+import { assertNumber } from "./OptionNames.ts";
 
 /** Tokens in a full bucket. */
 export const budgetCapacity = 500;
@@ -14,7 +15,7 @@ export class RetryBudget {
 
   /** Throws RangeError for a capacity other than a number from 0. */
   constructor(capacity = budgetCapacity) {
-    if (!(capacity >= 0)) throw new RangeError(`retryBudget must be a number from 0, not ${capacity}`);
+    assertNumber("retryBudget", capacity, 0);
     this.capacity = capacity;
     this.#tokens = capacity;
   }

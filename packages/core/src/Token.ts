@@ -28,12 +28,12 @@ export type TokenOption = string | TokenFunction;
  * A token as it is sent. Throws InvalidToken for one that no header can carry: control characters, nothing at all. Nobody wants to see
  * the token in the error about that.
  */
-export const tokenText = (token: unknown): string => {
-  if (typeof token !== "string") throw new InvalidToken(`token must be text, not ${kindOf(token)}`);
+export const tokenText = (token: unknown, name = "token"): string => {
+  if (typeof token !== "string") throw new InvalidToken(`${name} must be text, not ${kindOf(token)}`);
   const trimmed = token.trim();
-  if (trimmed === "") throw new InvalidToken("token is empty");
+  if (trimmed === "") throw new InvalidToken(`${name} is empty`);
   if (!/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(trimmed))
-    throw new InvalidToken("token has characters that no HTTP header can carry");
+    throw new InvalidToken(`${name} has characters that no HTTP header can carry`);
   return trimmed;
 };
 

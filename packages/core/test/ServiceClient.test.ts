@@ -1,9 +1,11 @@
 // Service clients: google.example.library.v1 and all kinds of rules.
-import { create, createRegistry, isMessage, type MessageInitShape } from "@bufbuild/protobuf";
-import { anyPack, EmptySchema, NullValue, ValueSchema } from "@bufbuild/protobuf/wkt";
+import { create, createRegistry, isMessage, setExtension, type MessageInitShape } from "@bufbuild/protobuf";
+import { anyPack, EmptySchema, MethodOptionsSchema, NullValue, ValueSchema } from "@bufbuild/protobuf/wkt";
 import { createServiceClient, EngineError, type EngineEvent, type ServiceFormat } from "@bytenite-engines/core/service";
+import { http, HttpRuleSchema } from "@bytenite-engines/proto/service";
 import { expect, test } from "vitest";
 import { inspect } from "node:util";
+import { serviceMethod } from "../src/client/ServiceMethod.ts";
 import { schemaDigest, schemaDigestHeader } from "../src/SchemaDigest.ts";
 import { LibraryService } from "./gen/google/example/library/v1/library_pb.ts";
 import { ChildSchema, Color, EverythingSchema, Kitchen, type Everything } from "./gen/kitchen/v1/kitchen_pb.ts";
@@ -164,6 +166,13 @@ test("a custom method is sent", async () => {
   await using server = await startKitchen();
   expect((await createServiceClient(Kitchen, { baseUrl: server.baseUrl }).options({ text: "x" })).text).toBe("x");
   expect(server.requests[0]).toMatchObject({ method: "OPTIONS", target: "/v1/options/x" });
+});
+
+test.for(["HEAD", "*", "connect", "A B"])("a custom method %s is a TypeError", (kind) => {
+  const options = create(MethodOptionsSchema);
+  setExtension(options, http, create(HttpRuleSchema, { pattern: { case: "custom", value: { kind, path: "/v1/x" } } }));
+  const method = { ...Kitchen.method.options, proto: { ...Kitchen.method.options.proto, options } };
+  expect(() => serviceMethod(method)).toThrow(`the custom method ${JSON.stringify(kind)} of rpc kitchen.v1`);
 });
 
 test("a missing path field, a value that does not fit and one that no type holds are errors before anything is sent", async () => {

@@ -148,3 +148,13 @@ test.for<[init: object, problem: string]>([
 ])("%o is no request: %s", ([init, problem]) => {
   expect(() => serviceCodec(Kitchen, undefined).create(EverythingSchema, init as never)).toThrow(problem);
 });
+
+test.for<[json: JsonValue, problem: string]>([
+  [{ int64: 9007199254740992 }, "int64 is a 64-bit integer without quotes"],
+  [{ int64s: [1, -9007199254740992] }, "int64s[1] is a 64-bit integer without quotes"],
+  [{ wrappedInt64: 9007199254740992 }, "wrappedInt64 is a 64-bit integer without quotes"],
+  [{ time: "2020-02-30T00:00:00Z" }, "time must be a moment of RFC 3339"],
+  [{ times: ["2021-02-29T00:00:00Z"] }, "times[0] must be a moment of RFC 3339"],
+])("%j is not read as another value", ([json, problem]) => {
+  expect(() => readJson(EverythingSchema, json, defaultReadLimits, () => registry)).toThrow(problem);
+});

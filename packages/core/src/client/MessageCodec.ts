@@ -22,7 +22,7 @@ import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";
 import { binaryErrors } from "../BinaryErrors.ts";
 import { readAnyMessage } from "../CountedMessage.ts";
 import { hasImplicitPresence, namesOf } from "../Descriptor.ts";
-import { isLong, localValue, wellKnownText } from "../http-rule/FieldText.ts";
+import { isLong, localValue, wellKnownText, wrappedScalar } from "../http-rule/FieldText.ts";
 import type { PathField } from "../http-rule/HttpRule.ts";
 import {
   assertDepth,
@@ -35,6 +35,7 @@ import {
 } from "../JsonReader.ts";
 import type { MessageCodec } from "../Reading.ts";
 import { valuesPerItem, type ReadLimits } from "../ReadLimits.ts";
+import { parseTimestamp } from "../Timestamp.ts";
 import { assertMessage } from "./GivenMessage.ts";
 
 /** The codec of a service. The registry knows all types that its files import, and those of `types`: for Any and extensions. */
@@ -204,7 +205,7 @@ const examine = (schema: DescMessage, json: JsonValue, path: string, depth: numb
       const isMap = field.fieldKind === "map";
       for (const [name, item] of membersOf(value)) {
         if (field.message === undefined) countItems(state);
-        if (isMap && isLong(field.mapKey)) assertIntegerText(name, at);
+        if (isMap && isLong(field.mapKey)) assertInteger(name, at);
         examineValue(field, item, isMap ? `${at}.${name}` : `${at}[${name}]`, depth + 2, state);
       }
     } else examineValue(field, value, at, depth + 1, state);
@@ -213,7 +214,7 @@ const examine = (schema: DescMessage, json: JsonValue, path: string, depth: numb
 
 const examineValue = (field: DescField, json: JsonValue, path: string, depth: number, state: RegistryReading): void => {
   if (field.message !== undefined) return examine(field.message, json, path, depth, state);
-  if (isLong(field.scalar) && typeof json === "string") assertIntegerText(json, path);
+  if (isLong(field.scalar)) assertInteger(json, path);
 };
 
 const examineWellKnown = (
@@ -242,12 +243,19 @@ const examineWellKnown = (
       countItems(state, Math.ceil(json.length / valuesPerItem));
       countItems(state, json.split(",", state.limits.maxItems + 1).length);
     }
-    if (isLong(schema.fields[0]?.scalar) && schema.typeName.endsWith("Value")) assertIntegerText(json, schema.name);
+    // protobuf-es reads 30 February as a day of March.
+    if (schema.typeName === "google.protobuf.Timestamp" && parseTimestamp(json) === undefined)
+      throw new TypeError(`${path} must be a moment of RFC 3339 from year 1 to 9999`);
   }
+  const wrapped = wrappedScalar(schema);
+  if (isLong(wrapped)) assertInteger(json, path);
   // In a Struct each value is a message.
   examineAny(json, depth, state, 1);
 };
 
-const assertIntegerText = (text: string, path: string): void => {
-  if (text.length > maxIntegerText) throw new TypeError(`${path} is not a 64-bit integer`);
+const assertInteger = (json: JsonValue, path: string): void => {
+  if (typeof json === "string" && json.length > maxIntegerText) throw new TypeError(`${path} is not a 64-bit integer`);
+  // JSON.parse has rounded it.
+  if (typeof json === "number" && Math.abs(json) > Number.MAX_SAFE_INTEGER)
+    throw new TypeError(`${path} is a 64-bit integer without quotes, beyond what a number holds exactly`);
 };

@@ -34,12 +34,19 @@ export const annotatedRules = (method: DescMethod): ReadonlyArray<HttpRuleRow> =
   return [rule, ...rule.additionalBindings].map((binding) => rowOf(method, binding));
 };
 
+/** Methods whose answers have no content, or none of the service's. */
+const unanswered: ReadonlySet<string> = new Set(["HEAD", "CONNECT", "TRACE"]);
+
 const rowOf = (method: DescMethod, { pattern, body, responseBody }: HttpRule): HttpRuleRow => {
   const extras = { ...(body === "" ? {} : { body }), ...(responseBody === "" ? {} : { responseBody }) };
   switch (pattern.case) {
     case undefined:
       throw new TypeError(`the google.api.http annotation of ${method.toString()} has no path`);
     case "custom":
+      if (!/^[A-Za-z][A-Za-z0-9-]*$/.test(pattern.value.kind) || unanswered.has(pattern.value.kind.toUpperCase()))
+        throw new TypeError(
+          `the custom method ${JSON.stringify(pattern.value.kind)} of ${method.toString()} is none whose answer has a message`,
+        );
       return { method: pattern.value.kind, path: pattern.value.path, ...extras };
     default:
       return { method: pattern.case.toUpperCase(), path: pattern.value, ...extras };
