@@ -9,7 +9,7 @@ import type { CallOptions, ClientOptions } from "./ClientOptions.ts";
 import { orInvalid } from "./ClientParts.ts";
 import { isKeyed } from "./Credentials.ts";
 import { EngineError as PlainError, type EngineErrorFields } from "./EngineError.ts";
-import { assertObject, assertOptionNames, defined } from "./OptionNames.ts";
+import { assertObject, assertOptionNames, assertOptionTypes, defined } from "./OptionNames.ts";
 import type { RetryPolicy } from "./Retry.ts";
 import { facade, type Caller } from "./Run.ts";
 import type { ExpiringToken, TokenContext, TokenOption } from "./Token.ts";
@@ -101,6 +101,7 @@ const millis = (name: string, input: Duration.Input | undefined): number | undef
 const plainRetry = (retry: EffectRetryPolicy): Partial<RetryPolicy> => {
   assertOptionNames(retry, retryNames, "retry");
   const { schedule, baseDelay, throttledBaseDelay, maxDelay, maxRetryAfter, ...plain } = retry;
+  assertOptionTypes({ schedule }, { schedule: ["a Schedule of Effect", Schedule.isSchedule] });
   const times = {
     baseDelayMs: millis("retry.baseDelay", baseDelay),
     throttledBaseDelayMs: millis("retry.throttledBaseDelay", throttledBaseDelay),

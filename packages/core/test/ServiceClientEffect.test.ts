@@ -62,3 +62,15 @@ it.effect("waits, timeouts and interruption follow the clock and the fiber of th
     expect(aborted).toBe(3);
   }),
 );
+
+it.effect("what is no schedule is an invalid option, not a defect", () =>
+  Effect.gen(function* () {
+    const layer = serviceClientLayer(Library, LibraryService, {
+      baseUrl: "http://127.0.0.1:1",
+      retry: { schedule: 5 as never },
+    });
+    const error = yield* Effect.flip(Effect.provide(Library, layer));
+    expect(error.reason._tag).toBe("InvalidArgument");
+    expect(error.message).toContain("schedule must be a Schedule of Effect, not a number");
+  }),
+);
