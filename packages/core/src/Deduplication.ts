@@ -18,8 +18,8 @@ interface Slot<A> {
   readonly startMs: number;
   readonly running: Promise<A>;
   isJoined: boolean;
-  /** Whether the caller that runs it gave up. */
-  isLeft: boolean;
+  /** Whether the caller that runs it ended it, and did not give up. */
+  isEnded: boolean;
   readonly random: number;
 }
 
@@ -65,10 +65,10 @@ export class InFlight<A> {
   ): Promise<B> {
     if (this.#slots.size >= manyUnderWay) this.#removeOld(clock);
     const running = work();
-    const slot = { startMs: steadyMs(clock), running, isJoined: false, isLeft: false, random: Math.random() };
+    const slot = { startMs: steadyMs(clock), running, isJoined: false, isEnded: false, random: Math.random() };
     this.#slots.set(key, slot);
     const end = (outcome: Outcome<A>): B | Promise<B> => {
-      slot.isLeft = cancel.aborted;
+      slot.isEnded = !cancel.aborted;
       this.#remove(key, slot);
       return use({ outcome, followed: false, joined: slot.isJoined, random: slot.random });
     };
@@ -90,8 +90,8 @@ export class InFlight<A> {
     slot.isJoined = true;
     const outcome = slot.running.then(
       (value) => ({ value }),
-      // The caller that runs it has noted it first.
-      (cause: unknown) => (slot.isLeft ? undefined : { cause }),
+      // The caller that runs it has noted it first. Workers reject a promise whose request has ended, which that caller never notes.
+      (cause: unknown) => (slot.isEnded ? { cause } : undefined),
     );
     const shared = await waitedFor<Outcome<A>>(outcome, clock, leftMs, cancel);
     if (shared !== undefined) return use({ outcome: shared, followed: true, joined: true, random: slot.random });
