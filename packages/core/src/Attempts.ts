@@ -51,7 +51,12 @@ const attemptFrom = <A>(
 ): Effect.Effect<A, AttemptFailure> => {
   loop.plan.state.attempt = count;
   const withinMs = count === 1 ? loop.plan.settings.deadlineMs : remainingMs(loop);
-  return Effect.matchEffect(attempt(loop, withinMs), {
+  const { plan } = loop;
+  const made =
+    withinMs > 0
+      ? attempt(loop, withinMs)
+      : Effect.fail(failedHere(plan, { _tag: "TimedOut", scope: "deadline", limitMs: plan.settings.deadlineMs }));
+  return Effect.matchEffect(made, {
     onSuccess: (value) => {
       loop.plan.budget.refund(lastCost);
       return Effect.succeed(value);

@@ -11,7 +11,7 @@ import { credentialsIn, redact } from "./Secret.ts";
 import type { InFlight } from "./Deduplication.ts";
 import type { Fetch, ResponseHeaders } from "./Fetch.ts";
 import type { Cancellation } from "./Cancellation.ts";
-import { exchange, lowerCased, type HttpResponse, type HttpRequest } from "./Transport.ts";
+import { assertResponse, exchange, lowerCased, type HttpResponse, type HttpRequest } from "./Transport.ts";
 
 /** Context of all requests of one call. */
 export interface RequesterParts {
@@ -134,7 +134,12 @@ type Exchange = (request: HttpRequest) => Promise<HttpResponse>;
 /** Runs the middleware and collects credentials that it adds, for redaction. */
 const through = (parts: RequesterParts, plan: RequestPlan, secrets: Set<string>): Exchange =>
   plan.settings.middleware.reduceRight<Exchange>(
-    (next, wrap) => (request) => wrap(request, next),
+    (next, wrap) => async (request) => {
+      const answer = await wrap(request, next);
+      assertResponse(answer, "a middleware", "what next(request) resolves with");
+      if (answer.bytes instanceof Uint8Array) return answer;
+      throw new TypeError("a middleware must resolve with a response whose bytes are a Uint8Array");
+    },
     (request) => {
       const headers = lowerCased(request.headers);
       for (const secret of credentialsIn(request.url, headers, plan.url)) secrets.add(secret);

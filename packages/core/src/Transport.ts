@@ -2,6 +2,7 @@
 import { readBody, type BodyLimits } from "./Body.ts";
 import { UnknownCoding, type Fetch, type FetchInit, type FetchResponse, type ResponseHeaders } from "./Fetch.ts";
 import { EngineError, type EngineErrorReason, type UnreachableProblem } from "./EngineError.ts";
+import { hasMethods, kindOf } from "./OptionNames.ts";
 import { LimitExceeded } from "./ReadLimits.ts";
 import type { Cancellation } from "./Cancellation.ts";
 import { credentialsIn, redact } from "./Secret.ts";
@@ -70,14 +71,16 @@ export const open = async <A>(
   try {
     for (let redirects = 0; ; redirects++) {
       if (cancel.aborted) throw cancel.reason;
-      response = await fetch(url, init);
+      const given = await fetch(url, init);
+      assertResponse(given, "fetch", "a standard Response");
+      response = given;
       if (!isRedirect(response)) return await read({ url, response });
       await response.body?.cancel();
       url = redirectTarget(url, request.method, response, redirects);
       response = undefined;
     }
   } catch (cause) {
-    if (cancel.aborted) throw cause;
+    if (cancel.aborted || cause instanceof NoResponse) throw cause;
     throw transportError(url, response?.status, cause, credentialsIn(url, request.headers, plainUrl));
   }
 };
@@ -111,6 +114,15 @@ const redirectTarget = (from: string, method: string, response: FetchResponse, r
 };
 
 class RefusedRedirect extends Error {}
+
+class NoResponse extends TypeError {}
+
+/** Throws TypeError for what is no response, in what the user gave as the option `name`. */
+export const assertResponse = (given: unknown, name: string, must: string): void => {
+  const { status, headers } = (given ?? {}) as { readonly status?: unknown; readonly headers?: unknown };
+  if (typeof status !== "number" || !hasMethods(headers, "get", "has", "forEach"))
+    throw new NoResponse(`${name} must resolve with ${must}, with status and headers, not ${kindOf(given)}`);
+};
 
 /** The error of a broken exchange: before the response headers (no status), or after them. */
 export const transportError = (

@@ -272,6 +272,33 @@ test("follows no redirect by itself", async () => {
   expect((await madeFetch()(origin, init())).status).toBe(302);
 });
 
+test("a redirect is followed on the same connection, unless its body is long or breaks off", async () => {
+  const sockets = new Set<unknown>();
+  const bodies: Readonly<Record<string, string>> = { none: "", short: "moved", long: "x".repeat(100_000) };
+  const origin = await served((request, response) => {
+    sockets.add(request.socket);
+    const body = bodies[request.headers["x-body"] as string] ?? "";
+    if (request.url?.endsWith("/moved") === true) response.setHeader("content-type", "application/json").end(engine);
+    else response.writeHead(302, { location: "/moved" }).end(body);
+  });
+  const client = clientOf(origin);
+  for (const [body, connections] of [
+    ["none", 1],
+    ["short", 1],
+    ["long", 2],
+  ] as const) {
+    sockets.clear();
+    expect((await client.get("zipper", { headers: { "x-body": body } })).name).toBe("zipper");
+    expect([body, sockets.size]).toEqual([body, connections]);
+  }
+});
+
+test("an unknown content coding is named", async () => {
+  const origin = await rawServer((socket) => socket.write(head(engine, "content-encoding: lzma\r\n")));
+  const problem = 'unknown content coding "lzma"';
+  expect(await reasonOf(clientOf(origin).get("zipper"))).toMatchObject({ _tag: "Undecodable", problem });
+});
+
 test("a body is sent with its length whatever the method, and none with GET", async () => {
   const seen: Array<string> = [];
   const origin = await served((request, response) => {

@@ -49,6 +49,9 @@ export const defaultIdleTimeoutMs = 60_000;
 /** Content codings that one response may have, one around the other, at most. */
 const maxContentCodings = 3;
 
+/** Bytes of a redirect's body that are read to keep its connection, at most. */
+const maxLeftBytes = 16_384;
+
 /** Modules loaded on demand: each costs milliseconds at the start. */
 const httpsModule = () => process.getBuiltinModule("node:https");
 const zlibModule = () => process.getBuiltinModule("node:zlib");
@@ -289,7 +292,7 @@ class NodeResponse implements FetchResponse {
   }
 
   get body(): NonNullable<FetchResponse["body"]> {
-    return { getReader: () => this.#reader(), cancel: () => this.#cancel() };
+    return { getReader: () => this.#reader(), cancel: () => this.#leave() };
   }
 
   /** The whole body. Without a limit of its own: for bodies of known length without content coding. */
@@ -327,6 +330,20 @@ class NodeResponse implements FetchResponse {
       },
       cancel: () => this.#cancel(),
     };
+  }
+
+  /** The short body of a redirect is read, so that the connection is kept. */
+  async #leave(): Promise<void> {
+    const incoming = this.#incoming;
+    if (this.status < 300 || this.status > 399) return void incoming.destroy();
+    let bytes = 0;
+    await new Promise<void>((resolve) => {
+      incoming.once("close", resolve).on("data", (chunk: Buffer) => {
+        bytes += chunk.byteLength;
+        if (bytes > maxLeftBytes) incoming.destroy();
+      });
+    });
+    if (this.#error !== undefined && !incoming.complete) throw this.#error;
   }
 
   async #cancel(): Promise<void> {

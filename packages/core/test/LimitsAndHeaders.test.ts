@@ -182,6 +182,32 @@ test.each([
   await expect(client.get("zipper")).rejects.toMatchObject({ reason: { _tag: "Undecodable", problem } });
 });
 
+test.for([undefined, null, 5, {}, { status: 200 }, { status: 200, headers: {} }])(
+  "a fetch and a middleware that resolve with %j are named, once",
+  async (given) => {
+    let calls = 0;
+    const wrong = async () => (calls++, given) as never;
+    const baseUrl = "https://a.example/v1/dev";
+    await expect(clientOf(baseUrl, { fetch: wrong }).get("zipper")).rejects.toThrow(
+      /^fetch must resolve with a standard Response, with status and headers, not /,
+    );
+    await expect(clientOf(baseUrl, { fetch: redirecting, middleware: [wrong] }).get("zipper")).rejects.toThrow(
+      /^a middleware must resolve with what next\(request\) resolves with, with status and headers, not /,
+    );
+    expect(calls).toBe(2);
+  },
+);
+
+test("a deadline of 0 sends nothing, and says so", async () => {
+  let calls = 0;
+  const fetch: Fetch = (...request) => (calls++, redirecting(...request));
+  const error: unknown = await clientOf("https://a.example/v1/dev", { fetch, deadlineMs: 0 })
+    .get("zipper")
+    .catch((cause: unknown) => cause);
+  expect(error).toMatchObject({ reason: { _tag: "TimedOut", scope: "deadline" }, attempts: 0, requests: 0 });
+  expect(calls).toBe(0);
+});
+
 /** Redirects once within the origin. */
 const redirecting: Fetch = async (url) =>
   url.endsWith("/moved")
