@@ -8,7 +8,7 @@ export const bundleLimits = {
   "packages/core/src/promise.ts": 48_000,
   "packages/core/src/index.ts": 86_200,
   "packages/core/src/exchange.ts": 29_000,
-  "packages/core/src/json.ts": 34_300,
+  "packages/core/src/json.ts": 35_000,
   "packages/core/src/wire.ts": 36_000,
   "packages/http-cache/src/HttpCache.ts": 8_192,
   "packages/http-cache/src/index.ts": 9_216,
