@@ -132,16 +132,21 @@ declare const IdentityTransformStream: new () => TransformStream<Uint8Array, Byt
 /** A stream of a known length: the runtime announces it in Content-Length. */
 declare const FixedLengthStream: new (length: number) => TransformStream<Uint8Array, Bytes>;
 
-/** A body of a request, of the length that it had; `passed` is called with each chunk that was taken. */
-export const watchBody = (body: ReadableStream<Bytes>, length: string | null, passed: () => void) => {
+/** A body of a request, of the length that it had; `passed` is called with the bytes of each chunk that was taken, `ended` after the last. */
+export const watchBody = (
+  body: ReadableStream<Bytes>,
+  length: string | null,
+  { passed, ended }: { readonly passed: (bytes: number) => void; readonly ended: () => void },
+) => {
   const { readable, writable } =
     length === null ? new IdentityTransformStream() : new FixedLengthStream(Number(length));
   const writer = writable.getWriter();
   const pump = async (): Promise<void> => {
     for await (const chunk of body) {
       await writer.write(chunk);
-      passed();
+      passed(chunk.byteLength);
     }
+    ended();
     await writer.close();
   };
   pump().catch((error: unknown) => Promise.allSettled([body.cancel(error), writer.abort(error)]));

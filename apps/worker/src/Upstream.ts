@@ -93,6 +93,8 @@ const maxAttempts = 3;
 const maxDelayMs = 1_000;
 const policy = { ...defaultRetryPolicy, maxDelayMs, maxRetryAfterMs: maxDelayMs };
 const maxRedirects = 3;
+/** Least bytes a second of a request's body that may take longer than an attempt: a slower one holds a place of others. */
+const minUploadRate = 1_000;
 const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 /** Longest body of an error that is read, in bytes. */
 const maxErrorBytes = 64 * 1024;
@@ -131,9 +133,9 @@ export const createUpstream = (options: UpstreamOptions) => {
   const probe = ({ waitUntil }: UpstreamRequest): void => waitUntil(admission.probe(sendProbe));
 
   /** Fetches without the zone's cache, which would store responses unencrypted. Undefined: a redirect that is not allowed. */
-  const follow = async (request: UpstreamRequest, signal: AbortSignal, passed: () => void) => {
+  const follow = async (request: UpstreamRequest, signal: AbortSignal, upload: Parameters<typeof watchBody>[2]) => {
     const { method, headers, length, isEndpoint } = request;
-    const body = request.body && watchBody(request.body, length, passed);
+    const body = request.body && watchBody(request.body, length, upload);
     let url = request.resource;
     for (let redirects = 0; ; redirects++) {
       const init: RequestInit = { method, headers, redirect: "manual", signal, cache: "no-store" };
@@ -153,9 +155,20 @@ export const createUpstream = (options: UpstreamOptions) => {
     const timeoutMs = Math.min(config.attemptTimeoutMs, leftMs);
     let timer: ReturnType<typeof setTimeout> | undefined;
     let isEnded = false;
+    let uploaded = 0;
+    // While the body of a request flows, the time starts anew.
+    const expire = (): void => {
+      if (uploaded < (minUploadRate * config.attemptTimeoutMs) / 1_000) controller.abort();
+      else restart(config.attemptTimeoutMs);
+    };
     const restart = (ms: number): void => {
       clearTimeout(timer);
-      if (!isEnded) timer = setTimeout(() => controller.abort(), ms);
+      uploaded = 0;
+      if (!isEnded) timer = setTimeout(expire, ms);
+    };
+    const upload = {
+      passed: (bytes: number) => void (uploaded += bytes),
+      ended: () => restart(config.attemptTimeoutMs),
     };
     restart(timeoutMs);
     const lease = budget.lease(userOf(request));
@@ -168,8 +181,7 @@ export const createUpstream = (options: UpstreamOptions) => {
     aborted.catch(() => {});
     const inTime = <A>(work: Promise<A>): Promise<A> => Promise.race([work, aborted]);
     try {
-      // While the body of a request flows, the time starts anew with each chunk.
-      response = await inTime(follow(request, controller.signal, () => restart(config.attemptTimeoutMs)));
+      response = await inTime(follow(request, controller.signal, upload));
       if (response === undefined) return failed("redirected");
       const { status, statusText, headers, body: stream } = response;
       if (status < 200 || status > 599) {
@@ -192,8 +204,10 @@ export const createUpstream = (options: UpstreamOptions) => {
       }
       if (!request.isBuffered(status, headers)) return answered(streamBody(stream, lease));
       // A write is done, however long its answer takes.
-      if (request.isWrite === true) clearTimeout(timer);
-      isEnded = request.isWrite === true;
+      if (request.isWrite === true) {
+        isEnded = true;
+        clearTimeout(timer);
+      }
       return answered(await inTime(readBody(stream, lease)));
     } catch {
       if (controller.signal.aborted) return failed("timed-out");

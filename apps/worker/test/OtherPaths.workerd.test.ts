@@ -1,9 +1,14 @@
 // Other paths than the endpoints: caching, and invalidation by writes.
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { cacheResult, edgeOrigin, startEdge } from "./edge.ts";
 import { failing, json, stageProxy, refused } from "./stage.ts";
 
 const stage = stageProxy();
+
+afterEach(() => void vi.useRealTimers());
+
+/** Lets the timers of the proxy run, and no time pass. */
+const fakeTimers = () => vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
 
 const send = (method: string, path: string, token: string | undefined, body: string | null = null): Promise<Response> =>
   stage.edge.send(
@@ -403,7 +408,7 @@ test("after an upload without an answer the list is asked for", async () => {
 const lateBody = (text: string): ReadableStream<Uint8Array> =>
   new ReadableStream({
     start: async (controller) => {
-      await new Promise((resolve) => setTimeout(resolve, 400));
+      await vi.advanceTimersByTimeAsync(400);
       controller.enqueue(new TextEncoder().encode(text));
       controller.close();
     },
@@ -415,6 +420,7 @@ test.each([
   ["GET", "/v1/dev/other/x", "text/event-stream"],
   ["GET", "/v1/dev/other/x", "application/json"],
 ])("the answer to %s %s (%s), which is not stored, may take its time", async (method, path, type) => {
+  fakeTimers();
   stage.edge = await stage.newEdge({ ATTEMPT_TIMEOUT_MS: "100" });
   stage.answer = () => new Response(lateBody("{}"), { headers: { "content-type": type } });
   const response = await send(method, path, "alice");
@@ -436,20 +442,23 @@ test.each([
   }
 });
 
-test("a body that arrives slowly is passed on for as long as it arrives, with its length", async () => {
-  const received: Array<unknown> = [];
+test.each([
+  ["with its length, and may take longer than an attempt, while a kilobyte a second arrives", 1_000, 201],
+  ["without an end while bytes trickle: it would hold a place of others", 10, 504],
+] as const)("a body that arrives slowly is passed on, %s", async (_what, chunkBytes, expected) => {
+  fakeTimers();
+  const received: Array<string> = [];
   const upstream = async (_url: string, { body }: RequestInit): Promise<Response> => {
     received.push(await new Response(body ?? null).text());
     return new Response(null, { status: 201 });
   };
   const edge = startEdge(upstream, stage.clock, undefined, { ATTEMPT_TIMEOUT_MS: "1000" });
-  for (const length of ["10", undefined]) {
+  for (const length of [`${10 * chunkBytes}`, undefined]) {
     let left = 10;
-    // Ten chunks take longer than an attempt may.
     const body = new ReadableStream<Uint8Array>({
       pull: async (controller) => {
-        await new Promise((resolve) => setTimeout(resolve, 150));
-        controller.enqueue(new TextEncoder().encode("x"));
+        await vi.advanceTimersByTimeAsync(400);
+        controller.enqueue(new TextEncoder().encode("x".repeat(chunkBytes)));
         if (--left === 0) controller.close();
       },
     });
@@ -457,7 +466,8 @@ test("a body that arrives slowly is passed on for as long as it arrives, with it
     const response = await edge.send(
       new Request(`${edgeOrigin}/v1/dev/engines`, { method: "POST", body, headers, duplex: "half" } as RequestInit),
     );
-    expect(response.status).toBe(201);
+    expect(response.status).toBe(expected);
   }
-  expect(received).toEqual(["x".repeat(10), "x".repeat(10)]);
+  const whole = "x".repeat(10 * chunkBytes);
+  expect(received).toEqual(expected === 201 ? [whole, whole] : []);
 });

@@ -14,7 +14,7 @@ import { kindOf } from "../OptionNames.ts";
 const maxRequestDepth = 100;
 
 /**
- * Throws TypeError, with the field, for what is no message of a type: another kind of value, a number out of range, text that
+ * Throws TypeError, with the field, for a value that is not a message of the type: another kind of value, a number out of range, text that
  * is not well-formed, a Timestamp or Duration out of range, and too many levels. Paths, queries and bodies are made after it.
  */
 export const assertMessage = (schema: DescMessage, init: unknown, path = "", depth = 0): void => {

@@ -161,7 +161,7 @@ export const parseEnum = (descriptor: DescEnum, text: string): number => {
   return Number(parseScalar(ScalarType.INT32, text));
 };
 
-/** Throws FieldTextError for what is no number of an enum. */
+/** Throws FieldTextError for a value that is not a number of the enum. */
 export const assertEnum = (descriptor: DescEnum, value: unknown): void =>
   void parseEnum(descriptor, typeof value === "number" ? String(value) : "");
 

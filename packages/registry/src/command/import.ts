@@ -68,7 +68,7 @@ export const importAll = async (args: ReadonlyArray<string>, output: CommandOutp
   });
 };
 
-/** Asks whether to make a user who does not exist. The first of a database is no slip of another name. */
+/** Asks whether to make a user who does not exist, unless the database has no users. */
 const assertUser = async (file: SqliteFile, name: string): Promise<void> => {
   try {
     userOf(file, name);

@@ -53,7 +53,7 @@ export const fuzz: Target = async (data) => {
     },
   });
   const { status, logFields } = answer;
-  must(statuses.has(status), `there is no answer of status ${status}`);
+  must(statuses.has(status), `unexpected status ${status}`);
   const format = formatOf(answer.headers["Content-Type"]);
   if (format === undefined) return;
   const bytes = typeof answer.body === "string" ? new TextEncoder().encode(answer.body) : new Uint8Array(answer.body);
