@@ -469,5 +469,5 @@ test.each([
     expect(response.status).toBe(expected);
   }
   const whole = "x".repeat(10 * chunkBytes);
-  expect(received).toEqual(expected === 201 ? [whole, whole] : []);
+  expect(received.filter((text) => text === whole)).toHaveLength(expected === 201 ? 2 : 0);
 });
