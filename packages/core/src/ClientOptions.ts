@@ -182,7 +182,11 @@ const assertSettings = ({ attemptTimeoutMs, deadlineMs, retry, limits, headers }
     if (name !== "backoff") assertNumber(name, value, name === "maxAttempts" || name === "factor" ? 1 : 0);
   if (!Number.isInteger(retry.maxAttempts) && retry.maxAttempts !== Infinity)
     throw new RangeError(`maxAttempts must be a whole number, not ${retry.maxAttempts}`);
-  // A value is not shown: it may be a secret.
+  assertHeaders(headers);
+};
+
+/** Throws TypeError for header fields that cannot be sent; names in lower case. A value is not shown: it may be a secret. */
+export const assertHeaders = (headers: Readonly<Record<string, unknown>>): void => {
   for (const [name, value] of Object.entries(headers)) {
     if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name))
       throw new TypeError(`headers: ${JSON.stringify(name)} is not a header name`);

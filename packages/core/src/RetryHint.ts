@@ -10,6 +10,9 @@ export interface HeaderReader {
   get(name: string): string | null;
 }
 
+/** Longest wait that is reported, in milliseconds: 2^31 s, as RFC 9111 bounds delta-seconds. */
+const maxHintMs = 2 ** 31 * 1000;
+
 /**
  * The wait that a server asks for, in milliseconds, or undefined. The most precise source wins: google.rpc.RetryInfo of the
  * body, then `retry-after-ms`, then `Retry-After`, then `Grpc-Metadata-Retry-After` (grpc-gateway forwards metadata so).
@@ -20,11 +23,14 @@ export const retryHintMs = (
   details: ReadonlyArray<ErrorDetail>,
   nowMs: number,
   binaryDelayMs?: BinaryDelay,
-): number | undefined =>
-  retryInfoMs(details, binaryDelayMs) ??
-  milliseconds(headers.get("retry-after-ms")) ??
-  retryAfterMs(headers.get("retry-after"), headers.get("date"), nowMs) ??
-  retryAfterMs(headers.get("grpc-metadata-retry-after"), headers.get("date"), nowMs);
+): number | undefined => {
+  const hintMs =
+    retryInfoMs(details, binaryDelayMs) ??
+    milliseconds(headers.get("retry-after-ms")) ??
+    retryAfterMs(headers.get("retry-after"), headers.get("date"), nowMs) ??
+    retryAfterMs(headers.get("grpc-metadata-retry-after"), headers.get("date"), nowMs);
+  return hintMs && Math.min(hintMs, maxHintMs);
+};
 
 const retryInfoMs = (
   details: ReadonlyArray<ErrorDetail>,

@@ -6,7 +6,8 @@ import { counted, newState } from "./AttemptPlan.ts";
 import { attempts } from "./Attempts.ts";
 import type { AttemptTimer } from "./AttemptPlan.ts";
 import type { BodyLimits } from "./Body.ts";
-import { settingsOf, type ClientOptions } from "./ClientOptions.ts";
+import { assertHeaders, settingsOf, type ClientOptions } from "./ClientOptions.ts";
+import { orInvalid } from "./ClientParts.ts";
 import type { EndpointName } from "./Endpoint.ts";
 import type { EngineError } from "./EngineError.ts";
 import { safeListener } from "./EngineEvent.ts";
@@ -45,7 +46,7 @@ export interface RawRequest {
   /** Default GET. One that is not idempotent is sent again only where it was certainly not carried out (RFC 9110, 9.2.2). */
   readonly method?: string;
   readonly body?: Uint8Array<ArrayBuffer>;
-  /** All headers, `authorization` and `accept` among them. */
+  /** All headers, `authorization` and `accept` among them. Those that follow from URL and body are refused (InvalidArgument). */
   readonly headers: Readonly<Record<string, string>>;
   readonly endpoint: EndpointName;
   readonly signal?: AbortSignal;
@@ -110,7 +111,13 @@ export const createRawClient = (options: RawClientOptions = {}): RawClient => {
           answer === undefined ? Effect.fail(error.with({ ...counted(state), method })) : Effect.succeed(answer),
         ),
       );
-      return { ...(await run(sent, signal)), ...counted(state) };
+      const checked = orInvalid(
+        subject.url,
+        () => assertHeaders(headers),
+        () => sent,
+        method,
+      );
+      return { ...(await run(checked, signal)), ...counted(state) };
     },
   };
 };

@@ -46,6 +46,21 @@ test("a POST does not follow a 302 with its body; the error names the method", a
   expect(server.requests.length).toBe(1);
 });
 
+test.for(["Content-Length", "host", "Transfer-Encoding", "connection", "a b"])(
+  "the header %j of a request is refused, and nothing is sent",
+  async (name) => {
+    await using server = await startServer((_request, response) => json(response, 200, {}));
+    const request = { url: `${server.baseUrl}/engines`, headers: { [name]: "s3cr3t" }, endpoint: "list" } as const;
+    const error: unknown = await createRawClient(quick)
+      .send(request)
+      .catch((cause: unknown) => cause);
+    expect(error).toMatchObject({ reason: { _tag: "InvalidArgument" }, attempts: 0 });
+    expect(String(error)).toContain(name.toLowerCase());
+    expect(String(error)).not.toContain("s3cr3t");
+    expect(server.requests).toHaveLength(0);
+  },
+);
+
 test("without an answer it rejects with the error of the last attempt", async () => {
   const closed = await startServer(() => {});
   await closed[Symbol.asyncDispose]();

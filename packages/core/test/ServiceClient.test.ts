@@ -175,6 +175,26 @@ test.for(["HEAD", "*", "connect", "A B"])("a custom method %s is a TypeError", (
   expect(() => serviceMethod(method)).toThrow(`the custom method ${JSON.stringify(kind)} of rpc kitchen.v1`);
 });
 
+test("a GET with a body is a TypeError", () => {
+  const options = create(MethodOptionsSchema);
+  const rule = create(HttpRuleSchema, { pattern: { case: "get", value: "/v1/x" }, body: "*" });
+  setExtension(options, http, rule);
+  const method = { ...Kitchen.method.find, proto: { ...Kitchen.method.find.proto, options } };
+  expect(() => serviceMethod(method)).toThrow(new TypeError("kitchen.v1.Kitchen.Find: a GET has no body"));
+});
+
+test("rpcs named Then and WithResponse get a $: a client is no promise, and keeps withResponse", async () => {
+  await using server = await startKitchen();
+  const named = { find: "then", create: "withResponse" } as Readonly<Record<string, string>>;
+  const methods = Kitchen.methods.map((rpc) => ({ ...rpc, localName: named[rpc.localName] ?? rpc.localName }));
+  const client = await Promise.resolve(createServiceClient({ ...Kitchen, methods }, { baseUrl: server.baseUrl }));
+  expect(server.requests).toHaveLength(0);
+  const calls = client as unknown as Record<"then$" | "withResponse$", (request: object) => Promise<Everything>>;
+  expect((await calls.then$({ text: "a" })).text).toBe("a");
+  expect((await calls.withResponse$({ text: "b" })).text).toBe("b");
+  expect(client.withResponse).toHaveProperty("then$");
+});
+
 test("a missing path field, a value that does not fit and one that no type holds are errors before anything is sent", async () => {
   await using server = await startKitchen();
   const library = createServiceClient(LibraryService, { baseUrl: server.baseUrl });

@@ -39,7 +39,7 @@ it.live("a layer gives the client under a key of the program's own", () =>
 it.effect("waits, timeouts and interruption follow the clock and the fiber of the program", () =>
   Effect.gen(function* () {
     let aborted = 0;
-    const kitchen = makeServiceClient(Kitchen, {
+    const kitchen = yield* makeServiceClient(Kitchen, {
       baseUrl: "http://127.0.0.1:1",
       retry: { maxAttempts: 2, baseDelayMs: 0 },
       attemptTimeoutMs: 1_000,
@@ -72,5 +72,14 @@ it.effect("what is no schedule is an invalid option, not a defect", () =>
     const error = yield* Effect.flip(Effect.provide(Library, layer));
     expect(error.reason._tag).toBe("InvalidArgument");
     expect(error.message).toContain("schedule must be a Schedule of Effect, not a number");
+  }),
+);
+
+it.effect("invalid options of a client are an error of its effect", () =>
+  Effect.gen(function* () {
+    for (const options of [{ baseUrl: "http://127.0.0.1:1", tokn: "x" }, {}, null]) {
+      const error = yield* Effect.flip(makeServiceClient(LibraryService, options as never));
+      expect(error.reason._tag).toBe("InvalidArgument");
+    }
   }),
 );

@@ -56,28 +56,32 @@ export interface PromiseServiceCallOptions extends ServiceCallOptions {
 
 type IsUnary<M> = M extends { readonly methodKind: "unary" } ? true : never;
 
-/** The names of the rpcs that can be called: the unary ones. */
-type UnaryNames<S extends DescService> = {
-  [N in keyof S["method"]]: true extends IsUnary<S["method"][N]> ? N : never;
-}[keyof S["method"]];
+/** The rpcs that can be called, the unary ones, by the names of their methods. */
+type Unary<S extends DescService> = {
+  [N in keyof S["method"] as true extends IsUnary<S["method"][N]> ? MethodName<N> : never]: S["method"][N];
+};
+
+/** The local name of an rpc; with a `$` where a client means something else by it, as protobuf-es does. */
+type MethodName<N> = N extends "then" | "withResponse" ? `${N}$` : N;
+const methodName = (name: string): string => (name === "then" || name === "withResponse" ? `${name}$` : name);
 
 type InitOf<M> = M extends DescMethodUnary<infer I extends DescMessage> ? MessageInitShape<I> : never;
 type ShapeOf<M> = M extends DescMethodUnary<DescMessage, infer O extends DescMessage> ? MessageShape<O> : never;
 
 /** The rpcs as methods. Each rejects with EngineError; with the signal's reason once that is aborted. */
 export type ServiceCalls<S extends DescService> = {
-  readonly [N in UnaryNames<S>]: (
-    request?: InitOf<S["method"][N]>,
+  readonly [N in keyof Unary<S>]: (
+    request?: InitOf<Unary<S>[N]>,
     options?: PromiseServiceCallOptions,
-  ) => Promise<ShapeOf<S["method"][N]>>;
+  ) => Promise<ShapeOf<Unary<S>[N]>>;
 };
 
 /** A client of a service. `withResponse`: the same calls, with status, headers, media type, attempts and timings in addition to the data. */
 export type ServiceClient<S extends DescService> = ServiceCalls<S> & {
   readonly withResponse: {
-    readonly [N in UnaryNames<S>]: (
+    readonly [N in keyof Unary<S>]: (
       ...args: Parameters<ServiceCalls<S>[N]>
-    ) => Promise<ApiResponse<ShapeOf<S["method"][N]>>>;
+    ) => Promise<ApiResponse<ShapeOf<Unary<S>[N]>>>;
   };
 };
 
@@ -95,18 +99,18 @@ export interface EffectServiceClientOptions
 
 /** The rpcs as effects; each ends at once when its fiber is interrupted. */
 export type EffectServiceCalls<S extends DescService> = {
-  readonly [N in UnaryNames<S>]: (
-    request?: InitOf<S["method"][N]>,
+  readonly [N in keyof Unary<S>]: (
+    request?: InitOf<Unary<S>[N]>,
     options?: EffectServiceCallOptions,
-  ) => Effect.Effect<ShapeOf<S["method"][N]>, EngineError>;
+  ) => Effect.Effect<ShapeOf<Unary<S>[N]>, EngineError>;
 };
 
 /** A client of a service in Effect. `withResponse`: as that of ServiceClient. */
 export type EffectServiceClient<S extends DescService> = EffectServiceCalls<S> & {
   readonly withResponse: {
-    readonly [N in UnaryNames<S>]: (
+    readonly [N in keyof Unary<S>]: (
       ...args: Parameters<EffectServiceCalls<S>[N]>
-    ) => Effect.Effect<ApiResponse<ShapeOf<S["method"][N]>>, EngineError>;
+    ) => Effect.Effect<ApiResponse<ShapeOf<Unary<S>[N]>>, EngineError>;
   };
 };
 
@@ -146,11 +150,13 @@ const callersOf = (
       });
     };
   };
-  return Object.fromEntries(service.methods.map((descriptor) => [descriptor.localName, callerOf(descriptor)]));
+  return Object.fromEntries(
+    service.methods.map((descriptor) => [methodName(descriptor.localName), callerOf(descriptor)]),
+  );
 };
 
 /**
- * A client of a service: a method for each rpc, by its local name (`GetBook` is `getBook`). Throws TypeError or RangeError for
+ * A client of a service: a method for each rpc, by its local name (`GetBook` is `getBook`; `Then` and `WithResponse` get a `$`). Throws TypeError or RangeError for
  * invalid options, with the option's name. A streaming rpc, and one without a rule, rejects with TypeError when it is
  * called.
  */
@@ -160,29 +166,25 @@ export const createServiceClient = <S extends DescService>(
 ): ServiceClient<S> => promised(callersOf(service, options)) as ServiceClient<S>;
 
 /**
- * The same client in Effect. Throws as `createServiceClient` does. A streaming rpc, and one without a rule, dies with TypeError
+ * The same client in Effect. Invalid options are an EngineError (InvalidArgument). A streaming rpc, and one without a rule, dies with TypeError
  * when it is called.
  */
 export const makeServiceClient = <S extends DescService>(
   service: S,
   options: EffectServiceClientOptions,
-): EffectServiceClient<S> =>
-  effectful(
-    String(options.baseUrl),
-    callersOf(service, plainOptions(options) as ServiceClientOptions),
-  ) as EffectServiceClient<S>;
+): Effect.Effect<EffectServiceClient<S>, EngineError> => {
+  const url = String(Object(options).baseUrl);
+  const make = (): object => effectful(url, callersOf(service, plainOptions(options) as ServiceClientOptions));
+  return orInvalid(url, make, Effect.succeed) as Effect.Effect<EffectServiceClient<S>, EngineError>;
+};
 
 /**
  * A layer of a client, under a key of yours:
  * `class Library extends Context.Service<Library, EffectServiceClient<typeof LibraryService>>()("Library") {}` and
- * `serviceClientLayer(Library, LibraryService, { baseUrl })`. Invalid options are an EngineError (InvalidArgument).
+ * `serviceClientLayer(Library, LibraryService, { baseUrl })`. Fails as `makeServiceClient` does.
  */
 export const serviceClientLayer = <Identifier, S extends DescService>(
   key: Context.Key<Identifier, EffectServiceClient<S>>,
   service: S,
   options: EffectServiceClientOptions,
-): Layer.Layer<Identifier, EngineError> =>
-  Layer.effect(
-    key,
-    orInvalid(String(options.baseUrl), () => makeServiceClient(service, options), Effect.succeed),
-  );
+): Layer.Layer<Identifier, EngineError> => Layer.effect(key, makeServiceClient(service, options));

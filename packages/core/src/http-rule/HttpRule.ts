@@ -40,6 +40,7 @@ export const resolveBinding = (row: HttpRuleRow, input: DescMessage, output: Des
   const template = parseTemplate(row.path);
   const pathFields = template.variables.map(({ field }) => pathField(field, input));
   const body = row.body === "*" ? "*" : row.body ? topField(row.body, input) : undefined;
+  if (body !== undefined && row.method === "GET") throw new TypeError("a GET has no body");
   const isInPath = ({ fields: [field, ...inner] }: PathField): boolean => field === body && inner.length === 0;
   const inPath = pathFields.find(isInPath);
   if (inPath !== undefined) throw new TypeError(`the field ${inPath.name} is both in the path and the body`);
