@@ -107,9 +107,48 @@ const copyRepository = (): string => {
 /** The test files that failed in a run, or "run": it did not end, or failed outside of a test. */
 type Failed = ReadonlyArray<string> | "run";
 
+/** Test files by what earlier changes showed of them. */
+interface KnownTests {
+  /** Failed without a change, and take no further part. */
+  readonly broken: Set<string>;
+  /** Passed without a change. */
+  readonly sound: Set<string>;
+}
+
+/** The test file that fails with a change, alone too, and passes without it; undefined where the run of no stage has one. */
+export const catcherOf = (
+  stages: ReadonlyArray<ReadonlyArray<string>>,
+  run: (args: ReadonlyArray<string>, isChanged: boolean) => Failed,
+  { broken, sound }: KnownTests,
+): string | undefined => {
+  /** Failed among parallel files, but not alone: by chance. */
+  const chance = new Set<string>();
+  for (const args of stages) {
+    // Without the files that fail anyway or by chance, the same stage may find another one.
+    for (;;) {
+      const out = [...broken, ...chance];
+      const failed = run([...args, ...excluded(out)], true);
+      if (failed === "run" && run([...args, ...excluded(out)], false).length === 0) return failed;
+      const found = failed === "run" ? [] : failed.filter((test) => !out.includes(test));
+      if (found.length === 0) break;
+      for (const test of found) {
+        const alone = ["run", test, ...args.slice(args.indexOf("--project"))];
+        if (args.join(" ") !== alone.join(" ") && run(alone, true).length === 0) chance.add(test);
+        else if (sound.has(test)) return test;
+        else if (run(alone, false).length > 0) broken.add(test);
+        else {
+          sound.add(test);
+          return test;
+        }
+      }
+    }
+  }
+  return undefined;
+};
+
 /**
- * Tries changes one after the other; `onTried` hears of each. A change is caught by a test file that fails with it alone and
- * passes without it. Files that fail without a change take no further part; `onBroken` hears of them.
+ * Tries changes one after the other; `onTried` hears of each. Files that fail without a change take no further part; `onBroken` hears
+ * of them.
  */
 export const tryAll = (
   chosen: ReadonlyArray<Chosen>,
@@ -118,30 +157,7 @@ export const tryAll = (
 ): ReadonlyArray<RandomMutant> => {
   const copy = copyRepository();
   const catchers = lastCatchers();
-  const broken = new Set<string>();
-  const sound = new Set<string>();
-  const run = (...args: ReadonlyArray<string>): Failed => failedOf(copy, [...args, ...excluded(broken)]);
-  /** Whether tests pass with a file put back as it was. */
-  const passesWithout = (path: string, original: string, args: ReadonlyArray<string>): boolean => {
-    const mutated = readFileSync(path, "utf8");
-    writeFileSync(path, original);
-    const passes = run(...args).length === 0;
-    writeFileSync(path, mutated);
-    return passes;
-  };
-  const isCaughtBy = (test: string, args: ReadonlyArray<string>, path: string, original: string): boolean => {
-    const alone = ["run", test, ...args.slice(args.indexOf("--project"))];
-    // A failure among parallel files may be chance.
-    if (args.join(" ") !== alone.join(" ") && run(...alone).length === 0) return false;
-    if (sound.has(test)) return true;
-    const passes = passesWithout(path, original, alone);
-    if (passes) sound.add(test);
-    else {
-      broken.add(test);
-      onBroken(test);
-    }
-    return passes;
-  };
+  const known: KnownTests = { broken: new Set(), sound: new Set() };
   try {
     return chosen.map((site) => {
       const { file, id } = site;
@@ -149,7 +165,6 @@ export const tryAll = (
       const own = (projects[folder] ?? []).flatMap((project) => ["--project", project]);
       const path = join(copy, file);
       const original = readFileSync(path, "utf8");
-      writeFileSync(path, changed(original, site));
       const direct = testsOf(copy, folder, file);
       const last = catchers.get(id);
       // The quickest to notice come first; tests that run the file in another process come last.
@@ -159,16 +174,16 @@ export const tryAll = (
         ["related", file, "--run", ...own],
         ["run", ...own],
       ];
-      let by: string | undefined;
-      for (let stage = 0; by === undefined && stage < stages.length;) {
-        const before = broken.size;
-        const args = stages[stage] ?? [];
-        const failed = run(...args);
-        if (failed === "run") by = passesWithout(path, original, args) ? failed : undefined;
-        else by = failed.find((test) => isCaughtBy(test, args, path, original));
-        // Without the file that fails anyway, the same stage may find another one.
-        if (by === undefined && broken.size === before) stage += 1;
-      }
+      const before = known.broken.size;
+      const by = catcherOf(
+        stages,
+        (args, isChanged) => {
+          writeFileSync(path, isChanged ? changed(original, site) : original);
+          return failedOf(copy, args);
+        },
+        known,
+      );
+      for (const test of [...known.broken].slice(before)) onBroken(test);
       writeFileSync(path, original);
       const mutant = Object.assign(
         { outcome: by === undefined ? ("survived" as const) : ("caught" as const), by },

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { identify } from "./RandomMutants.ts";
+import { catcherOf, identify } from "./RandomMutants.ts";
 import { changed, sitesIn } from "./Sites.ts";
 
 /** Each change as the line that it makes. */
@@ -37,4 +37,19 @@ test("a change keeps its id while its line stays as it is, and has another one w
     idsOf("\n  // Another line.\na < b || a < b;\nc(1);\na < b || a < b;").filter((id) => ids.includes(id)),
   ).toEqual(ids);
   expect(idsOf("a < b || a < b;", 2).filter((id) => ids.includes(id))).toEqual([]);
+});
+
+test.for([
+  ["p/a/right.ts", "p/a/right.ts"],
+  ["p/a/indifferent.ts", undefined],
+])("a change is caught by a file that fails with it, after others failed by chance or anyway (%s)", ([last, by]) => {
+  const known = { broken: new Set<string>(), sound: new Set<string>() };
+  const run = (args: ReadonlyArray<string>, isChanged: boolean): ReadonlyArray<string> => {
+    const files = args[1] === "--project" ? ["p/a/chance.ts", "p/a/broken.ts", last] : [args[1] ?? ""];
+    const fails = (file: string): boolean =>
+      file.includes("broken") || (file.includes("chance") ? files.length > 1 : file.includes("right") && isChanged);
+    return files.filter((file) => !args.includes(file.slice(4)) && fails(file)).slice(0, 1);
+  };
+  expect(catcherOf([["run", "--project", "a"]], run, known)).toBe(by);
+  expect([...known.broken, ...known.sound]).toEqual(["p/a/broken.ts", ...(by === undefined ? [] : [by])]);
 });
