@@ -218,7 +218,8 @@ const failedOf = (copy: string, args: ReadonlyArray<string>): Failed => {
     [vitest, ...args, "--bail", "1", "--passWithNoTests", "--reporter", "json", "--outputFile", report],
     {
       cwd: copy,
-      env: { ...process.env, CI: "", TEST_COUNTS: join(copy, ".data/tests.json") },
+      // What is built has to be built again with the change.
+      env: { ...process.env, CI: "", PACKAGES_BUILT: "", TEST_COUNTS: join(copy, ".data/tests.json") },
       stdio: "ignore",
       timeout: timeoutMs,
       killSignal: "SIGKILL",
