@@ -42,7 +42,7 @@ test("a change keeps its id while its line stays as it is, and has another one w
 test.for([
   ["p/a/right.ts", "p/a/right.ts"],
   ["p/a/indifferent.ts", undefined],
-])("a change is caught by a file that fails with it, after others failed by chance or anyway (%s)", ([last, by]) => {
+] as const)("a change is caught by a file that fails with it, after others failed by chance or anyway (%s)", ([last, by]) => {
   const known = { broken: new Set<string>(), sound: new Set<string>() };
   const run = (args: ReadonlyArray<string>, isChanged: boolean): ReadonlyArray<string> => {
     const files = args[1] === "--project" ? ["p/a/chance.ts", "p/a/broken.ts", last] : [args[1] ?? ""];
