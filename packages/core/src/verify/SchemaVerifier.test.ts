@@ -353,7 +353,10 @@ test("an origin that is verified asks in protobuf while another one is not", asy
   ]);
 });
 
-const [own, strange] = [ours, hidden].map((server) => server.protobuf(EngineSchema, zipper)) as [Uint8Array, Uint8Array];
+const [own, strange] = [ours, hidden].map((server) => server.protobuf(EngineSchema, zipper)) as [
+  Uint8Array,
+  Uint8Array,
+];
 const broken = Uint8Array.of(0xff);
 
 /** The verifier of an origin, its events, and what it stored. */

@@ -42,14 +42,17 @@ test("a change keeps its id while its line stays as it is, and has another one w
 test.for([
   ["p/a/right.ts", "p/a/right.ts"],
   ["p/a/indifferent.ts", undefined],
-] as const)("a change is caught by a file that fails with it, after others failed by chance or anyway (%s)", ([last, by]) => {
-  const known = { broken: new Set<string>(), sound: new Set<string>() };
-  const run = (args: ReadonlyArray<string>, isChanged: boolean): ReadonlyArray<string> => {
-    const files = args[1] === "--project" ? ["p/a/chance.ts", "p/a/broken.ts", last] : [args[1] ?? ""];
-    const fails = (file: string): boolean =>
-      file.includes("broken") || (file.includes("chance") ? files.length > 1 : file.includes("right") && isChanged);
-    return files.filter((file) => !args.includes(file.slice(4)) && fails(file)).slice(0, 1);
-  };
-  expect(catcherOf([["run", "--project", "a"]], run, known)).toBe(by);
-  expect([...known.broken, ...known.sound]).toEqual(["p/a/broken.ts", ...(by === undefined ? [] : [by])]);
-});
+] as const)(
+  "a change is caught by a file that fails with it, after others failed by chance or anyway (%s)",
+  ([last, by]) => {
+    const known = { broken: new Set<string>(), sound: new Set<string>() };
+    const run = (args: ReadonlyArray<string>, isChanged: boolean): ReadonlyArray<string> => {
+      const files = args[1] === "--project" ? ["p/a/chance.ts", "p/a/broken.ts", last] : [args[1] ?? ""];
+      const fails = (file: string): boolean =>
+        file.includes("broken") || (file.includes("chance") ? files.length > 1 : file.includes("right") && isChanged);
+      return files.filter((file) => !args.includes(file.slice(4)) && fails(file)).slice(0, 1);
+    };
+    expect(catcherOf([["run", "--project", "a"]], run, known)).toBe(by);
+    expect([...known.broken, ...known.sound]).toEqual(["p/a/broken.ts", ...(by === undefined ? [] : [by])]);
+  },
+);
