@@ -6,17 +6,18 @@ import { closingLine, forbidsSkips, type TestCounts } from "./TestCounts.ts";
 export default class ClosingLineReporter implements Reporter {
   onTestRunEnd(modules: ReadonlyArray<TestModule>, unhandledErrors: ReadonlyArray<unknown>): void {
     let passed = 0;
-    let failed = unhandledErrors.length;
+    const failed = unhandledErrors.map((error) => `unhandled: ${messageOf(error)}`);
     const skipped: Array<string> = [];
     for (const module of modules) {
       for (const test of module.children.allTests()) {
-        const { state } = test.result();
+        const { state, errors = [] } = test.result();
+        const name = `${module.project.name}: ${test.fullName}`;
         if (state === "passed") passed += 1;
-        else if (state === "failed") failed += 1;
-        else skipped.push(`${module.project.name}: ${test.fullName}`);
+        else if (state === "failed") failed.push(`${name}: ${messageOf(errors[0])}`);
+        else skipped.push(name);
       }
       // A module that could not even be collected has no tests that could fail.
-      failed += module.errors().length;
+      failed.push(...module.errors().map((error) => `${module.project.name}: ${module.moduleId}: ${messageOf(error)}`));
     }
     const counts: TestCounts = { passed, failed, skipped };
     const isForbidden = forbidsSkips(process.env, process.platform) && skipped.length > 0;
@@ -32,3 +33,5 @@ export default class ClosingLineReporter implements Reporter {
     });
   }
 }
+
+const messageOf = (error: unknown): string => String((error as { message?: unknown } | undefined)?.message ?? error);

@@ -3,19 +3,20 @@
 /** Counts of a run. */
 export interface TestCounts {
   readonly passed: number;
-  readonly failed: number;
+  /** Full names of the tests that failed, each with its message. */
+  readonly failed: ReadonlyArray<string>;
   /** Full names of the tests that were skipped. */
   readonly skipped: ReadonlyArray<string>;
 }
 
 /** The line that people and CI read, the last one of a run. */
 export const closingLine = ({ passed, failed, skipped }: TestCounts): string =>
-  `${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ""}`;
+  `${passed} passed, ${failed.length} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ""}`;
 
 /** The counts of several runs together. */
 export const sumOf = (counts: ReadonlyArray<TestCounts>): TestCounts => ({
   passed: counts.reduce((sum, { passed }) => sum + passed, 0),
-  failed: counts.reduce((sum, { failed }) => sum + failed, 0),
+  failed: counts.flatMap(({ failed }) => failed),
   skipped: counts.flatMap(({ skipped }) => skipped),
 });
 

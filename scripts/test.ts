@@ -35,7 +35,8 @@ else {
   }
   const sum = sumOf(runs.map(([, counts]) => counts));
   process.exitCode = packages || scripts;
-  // A run that ended before it could count has failed, too.
-  const failed = process.exitCode === 0 || sum.failed > 0 || sum.skipped.length > 0 ? sum.failed : 1;
+  const isCounted = process.exitCode === 0 || sum.failed.length > 0 || sum.skipped.length > 0;
+  const failed = isCounted ? sum.failed : ["a run ended before it could count"];
+  for (const failure of failed) process.stdout.write(`\nfailed: ${failure}\n`);
   process.stdout.write(`\n${closingLine({ ...sum, failed })}\n`);
 }
