@@ -48,12 +48,12 @@ export const readCall = (match: EndpointMatch<ReadName>, query: URLSearchParams)
     const page = pageOf(pagination);
     return async ({ sql, box }, serializer, user, format) => {
       const statements = listStatements(user, { isPublic }, order, page, storedFormFor(serializer, format, sql));
-      const list = await readList(sql, statements);
+      const list = await readList(sql, statements, user);
       const make = (): Promise<Body> =>
         listBody(serializer, list.engines, paginationOf(page, list.engines.length, list.total), format, box);
       // Another numbering may differ from call to call, and opened secrets are not kept.
       const isOpened = box !== undefined && list.engines.some(({ secret }) => secret !== undefined);
-      const isKept = sql.remembered !== undefined && serializer.encodeJsonText === undefined && !isOpened;
+      const isKept = serializer.encodeJsonText === undefined && !isOpened;
       return isKept && list.rows.length > 0 ? keptBody(list.rows, make) : make();
     };
   }

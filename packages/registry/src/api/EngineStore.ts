@@ -3,7 +3,7 @@ import type { EngineTag } from "@bytenite-engines/core/wire";
 import { fromPlaceSql, orderColumns, orderSql, type Order } from "./OrderBy.ts";
 import { maxPageBytes, type Page } from "./Page.ts";
 import { ApiError } from "./ApiError.ts";
-import type { Row, SqlDriver, SqlValue, Statement } from "./SqlDriver.ts";
+import type { Row, Snapshot, SqlDriver, SqlValue, Statement } from "./SqlDriver.ts";
 
 /** The authenticated user. */
 export interface User {
@@ -31,25 +31,27 @@ const forms = {
   hex: { column: "protobuf", read: "hex(protobuf)", empty: "''" },
 } as const;
 
-/** Only the owner reads the secret of an engine. */
-const ownSecret = "CASE WHEN owner = ? THEN secret END AS secret";
-
 /** A position in a list: the row's values in the columns of the order. */
 export type Place = ReadonlyArray<SqlValue>;
 
 /** A page of a list: one statement for its rows, each with the length of the list, and one for the length alone. */
 export interface ListStatements {
   /**
-   * The first rows of the page, by offset or position. Of rows longer than the given bytes only the size is read.
+   * The first rows of the page, by offset or position, the same for every reader of the list. Of rows longer than the given bytes
+   * only the size is read.
    */
   readonly rows: (limit: number, maxRowBytes: number, from?: Place) => Statement;
   readonly page: Page;
   readonly total: Statement;
-  /** Names the list and its order. */
-  readonly key: string;
   /** The position so many rows after another one, or after the first row. */
   readonly place: (from: Place | undefined, offset: number) => Statement;
 }
+
+/** Rows between two remembered positions of a list. */
+const placeStride = 1_024;
+
+/** No rows. */
+const none: Statement = { sql: "SELECT 1 LIMIT 0", values: [] };
 
 /** SQL texts by purpose, constant so that prepared statements are found by identity. */
 const texts = new Map<string, string>();
@@ -104,54 +106,47 @@ export const listStatements = (
   const key = `${list} ${order.field} ${order.descending}`;
   const engineColumns = (): string => `(${totals[list]}) AS total, ${sizeOf(form)} AS bytes,
       CASE WHEN ${sizeOf(form)} <= ? THEN ${forms[form].read} ELSE ${forms[form].empty} END AS ${forms[form].column},
-      CASE WHEN ${sizeOf(form)} <= ? AND owner = ? THEN secret END AS secret`;
+      owner, CASE WHEN ${sizeOf(form)} <= ? THEN secret END AS secret`;
   const placeColumns = (): string => orderColumns(order).join(", ");
-  return {
-    total: { sql: totals[list], values: owner },
-    page,
-    key: [key, ...owner].join(" "),
-    rows: (limit, maxRowBytes, from) => {
-      const values = [...owner, maxRowBytes, maxRowBytes, user.number, ...owner];
-      if (from === undefined) {
-        const sql = textOf(`${key} ${form}`, () => `${select(engineColumns())} LIMIT ? OFFSET ?`);
-        return { sql, values: [...values, limit, page.offset] };
-      }
-      const sql = textOf(`${key} ${form} from`, () => `${fromPlace(engineColumns())} LIMIT ?`);
-      return { sql, values: [...values, ...from, ...values, ...from.slice(0, -1), limit] };
-    },
-    place: (from, offset) => {
-      if (from === undefined) {
-        const sql = textOf(`${key} place`, () => `${select(placeColumns())} LIMIT 1 OFFSET ?`);
-        return { sql, values: [...owner, offset] };
-      }
-      const sql = textOf(`${key} place from`, () => `${fromPlace(placeColumns())} LIMIT 1 OFFSET ?`);
-      return { sql, values: [...owner, ...from, ...owner, ...from.slice(0, -1), offset] };
-    },
+  const rows: ListStatements["rows"] = (limit, maxRowBytes, from) => {
+    const values = [...owner, maxRowBytes, maxRowBytes, ...owner];
+    if (from === undefined) {
+      const sql = textOf(`${key} ${form}`, () => `${select(engineColumns())} LIMIT ? OFFSET ?`);
+      const plain = { sql, values: [...values, limit, page.offset] };
+      if (page.offset < placeStride) return plain;
+      const faster = (snapshot: Snapshot): Statement => {
+        const found = placeOf(snapshot);
+        return found === undefined ? none : rows(limit, maxRowBytes, found);
+      };
+      return { ...plain, faster };
+    }
+    const sql = textOf(`${key} ${form} from`, () => `${fromPlace(engineColumns())} LIMIT ?`);
+    return { sql, values: [...values, ...from, ...values, ...from.slice(0, -1), limit] };
   };
-};
-
-/** Rows between two remembered positions of a list. */
-const placeStride = 256;
-
-/**
- * The position of the first row of a page, from remembered ones; undefined near the beginning of the list, or without memory. Skipping a row
- * costs a read of its index entry.
- */
-const placeOf = async (sql: SqlDriver, { key, page, place }: ListStatements): Promise<Place | "end" | undefined> => {
-  if (page.offset < placeStride || sql.remembered === undefined) return undefined;
-  const read = async (from: Place | undefined, offset: number): Promise<Place | undefined> => {
-    const [row] = (await sql.read([place(from, offset)]))[0] ?? [];
-    return row === undefined ? undefined : (Object.values(row) as Place);
+  const place: ListStatements["place"] = (from, offset) => {
+    if (from === undefined) {
+      const sql = textOf(`${key} place`, () => `${select(placeColumns())} LIMIT 1 OFFSET ?`);
+      return { sql, values: [...owner, offset] };
+    }
+    const sql = textOf(`${key} place from`, () => `${fromPlace(placeColumns())} LIMIT 1 OFFSET ?`);
+    return { sql, values: [...owner, ...from, ...owner, ...from.slice(0, -1), offset] };
   };
-  const places = sql.remembered<Array<Place>>(key, () => []);
-  const wanted = Math.floor(page.offset / placeStride);
-  // By index: another request may find the same places meanwhile.
-  for (let index = places.length; index < wanted; index++) {
-    const next = await read(places[index - 1], placeStride);
-    if (next === undefined) return "end";
-    places[index] = next;
-  }
-  return (await read(places[wanted - 1], page.offset % placeStride)) ?? "end";
+  /** The position of the first row of the page, from remembered ones: to skip a row is to read its index entry. */
+  const placeOf = (snapshot: Snapshot): Place | undefined => {
+    const read = (from: Place | undefined, offset: number): Place | undefined => {
+      const [row] = snapshot.rows(place(from, offset));
+      return row === undefined ? undefined : (Object.values(row) as Place);
+    };
+    const places = snapshot.remembered<Array<Place>>([key, ...owner].join(" "), () => []);
+    const wanted = Math.floor(page.offset / placeStride);
+    while (places.length < wanted) {
+      const next = read(places.at(-1), placeStride);
+      if (next === undefined) return undefined;
+      places.push(next);
+    }
+    return read(places[wanted - 1], page.offset % placeStride);
+  };
+  return { total: { sql: totals[list], values: owner }, page, rows, place };
 };
 
 /** The columns of a status. */
@@ -168,14 +163,13 @@ export const tagStatement = (user: User, tag: EngineTag, what: StoredForm | "sta
   const wanted: Array<string | number> = [tag.name];
   if (tag.major !== undefined) wanted.push(tag.major);
   if (tag.minor !== undefined) wanted.push(tag.minor);
-  const asker = what === "status" ? [] : [user.number];
-  const columns = what === "status" ? statusColumns : `${forms[what].read} AS ${forms[what].column}, ${ownSecret}`;
+  const columns = what === "status" ? statusColumns : `${forms[what].read} AS ${forms[what].column}, owner, secret`;
   const sql = textOf(`${what} ${wanted.length}`, () => {
     const version = ["", " AND major = ?", " AND major = ? AND minor = ?"][wanted.length - 1];
     const own = highest(columns, "own", `owner = ? AND name = ?${version}`);
     return `${own} UNION ALL ${highest(columns, "public", `name = ?${version} AND is_public = 1`)} LIMIT 1`;
   });
-  return { sql, values: [...asker, user.number, ...wanted, ...asker, ...wanted] };
+  return { sql, values: [user.number, ...wanted, ...wanted] };
 };
 
 /** The engines of a page. */
@@ -187,25 +181,24 @@ export interface StoredList {
 }
 
 /** A page of a list: rows up to `maxPageBytes`, in one read unless some are large. */
-export const readList = async (sql: SqlDriver, statements: ListStatements): Promise<StoredList> => {
+export const readList = async (sql: SqlDriver, statements: ListStatements, user: User): Promise<StoredList> => {
   const { limit } = statements.page;
   const maxRowBytes = Math.floor(maxPageBytes / limit);
-  const from = await placeOf(sql, statements);
-  let [rows = []] = from === "end" ? [] : await sql.read([statements.rows(limit, maxRowBytes, from)]);
-  if (from !== "end" && rows.some((row) => Number(row["bytes"]) > maxRowBytes)) {
+  let [rows = []] = await sql.read([statements.rows(limit, maxRowBytes)]);
+  if (rows.some((row) => Number(row["bytes"]) > maxRowBytes)) {
     let bytes = 0;
     const fitting = rows.findIndex((row) => (bytes += Number(row["bytes"])) > maxPageBytes);
     // The first engine is always included.
     const count = fitting === -1 ? rows.length : Math.max(1, fitting);
-    [rows = []] = await sql.read([statements.rows(count, Number.MAX_SAFE_INTEGER, from)]);
+    [rows = []] = await sql.read([statements.rows(count, Number.MAX_SAFE_INTEGER)]);
   }
   const [first] = rows.length > 0 ? rows : ((await sql.read([statements.total]))[0] ?? []);
-  return { total: Number(first?.["total"] ?? 0), engines: rows.map(storedOf), rows };
+  return { total: Number(first?.["total"] ?? 0), engines: rows.map((row) => storedOf(row, user)), rows };
 };
 
 /** The engine with this tag, in one format. Throws NOT_FOUND. */
 export const readEngine = async (sql: SqlDriver, user: User, tag: EngineTag, form: StoredForm): Promise<StoredEngine> =>
-  storedOf(await firstRow(sql, tagStatement(user, tag, form)));
+  storedOf(await firstRow(sql, tagStatement(user, tag, form)), user);
 
 /** The status of the engine with this tag. Throws NOT_FOUND. */
 export const readStatus = async (
@@ -226,10 +219,11 @@ const firstRow = async (sql: SqlDriver, statement: Statement): Promise<Row> => {
   return row;
 };
 
-const storedOf = (row: Row): StoredEngine => ({
+/** The engine of a row as a user reads it: only its owner gets the secret. */
+const storedOf = (row: Row, user: User): StoredEngine => ({
   json: row["json"] as string | undefined,
   protobuf: bytesOf(row["protobuf"]),
-  secret: bytesOf(row["secret"]),
+  secret: row["owner"] === user.number ? bytesOf(row["secret"]) : undefined,
 });
 
 /** A number of a column, or null. */

@@ -7,6 +7,15 @@ export type SqlValue = string | number | null | Uint8Array;
 export interface Statement {
   readonly sql: string;
   readonly values: ReadonlyArray<SqlValue>;
+  /** A statement with the same rows that reads less. Drivers that cache rows use it for those they lack. */
+  readonly faster?: (snapshot: Snapshot) => Statement;
+}
+
+/** Data that does not change meanwhile. */
+export interface Snapshot {
+  readonly rows: (statement: Statement) => ReadonlyArray<Row>;
+  /** Cached result of `make` for a key, until the data changes; a few hundred are kept. */
+  readonly remembered: <A extends object>(key: string, make: () => A) => A;
 }
 
 /** A row by column name. */
@@ -29,11 +38,6 @@ export interface SqlDriver {
    * returns. Rejects with DatabaseUnavailable, or with the error of a statement that the database refuses.
    */
   readonly write: (statements: ReadonlyArray<Statement>) => Promise<ReadonlyArray<ReadonlyArray<Row>>>;
-  /**
-   * Cached result of `make` for a key, until the data changes; a few hundred are kept. Absent where changes by others cannot be
-   * noticed. Throws DatabaseUnavailable.
-   */
-  readonly remembered?: <A extends object>(key: string, make: () => A) => A;
   /** Whether it can only be read. Default false. */
   readonly readOnly?: boolean;
   /** Whether long BLOBs are better read as `hex(...)`, since others arrive as arrays of numbers. Default false. */

@@ -5,7 +5,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { regularFileExists, UnreadableFileError } from "./BoundedFile.ts";
 import { makeRowCache } from "./RowCache.ts";
-import { DatabaseUnavailable, type Row, type SqlDriver, type Statement } from "../api/SqlDriver.ts";
+import { DatabaseUnavailable, type Row, type Snapshot, type SqlDriver, type Statement } from "../api/SqlDriver.ts";
 
 /** Milliseconds to wait for another process that is writing. */
 const busyTimeoutMs = 10_000;
@@ -205,6 +205,7 @@ const withStatements = (database: DatabaseSync, access: SqliteFile["access"]): S
     // Changes when another connection has committed (https://sqlite.org/pragma.html#pragma_data_version).
     version = Number(prepare("PRAGMA data_version").get()?.["data_version"]);
   };
+  const current: Snapshot = { rows, remembered: (key, make) => cache.made(key, version, make) };
   /** Never throws: between requests nothing catches. A rollback suffices after reads. */
   const endSnapshot = (): void => {
     if (ending === undefined) return;
@@ -239,18 +240,11 @@ const withStatements = (database: DatabaseSync, access: SqliteFile["access"]): S
       read: async (statements) => {
         try {
           snapshot();
-          return statements.map((statement) => cache.rows(statement, version, () => rows(statement)));
+          return statements.map((statement) =>
+            cache.rows(statement, version, () => rows(statement.faster?.(current) ?? statement)),
+          );
         } catch (error) {
           // SQLite refuses to commit after a read of a damaged page: the next read begins anew.
-          endSnapshot();
-          throw new DatabaseUnavailable(error);
-        }
-      },
-      remembered: (key, make) => {
-        try {
-          snapshot();
-          return cache.made(key, version, make);
-        } catch (error) {
           endSnapshot();
           throw new DatabaseUnavailable(error);
         }
