@@ -70,18 +70,7 @@ test("users and credentials of a registry elsewhere are managed by its address",
   const environment = { BYTENITE_MANAGE_TOKEN: token };
   const remote = (...args: ReadonlyArray<string>) => run([...args, ...there], environment);
   expect(await remote("users")).toEqual(await run(["users", ...database]));
-  const made = await remote(
-    "key",
-    "create",
-    "--user",
-    "root",
-    "--scope",
-    "publish",
-    "--label",
-    "ci",
-    "--expires-in",
-    "7",
-  );
+  const made = await remote(..."key create --user root --scope publish --label ci --expires-in 7".split(" "));
   expect([made.code, made.stdout]).toEqual([0, expect.stringMatching(/^bnk_[0-9a-f]{64}\n$/)]);
   const listed = await remote("key", "list", "--user", "root");
   expect(listed).toEqual(await run(["key", "list", "--user", "root", ...database]));
@@ -105,14 +94,16 @@ test("users and credentials of a registry elsewhere are managed by its address",
     expect(refused.stderr).not.toContain("s3cret");
   }
   const slip = await remote("users", "disable", "rot");
-  expect([slip.code, slip.stderr]).toEqual([1, expect.stringContaining('no user "rot" (did you mean root?)')]);
+  expect([slip.code, slip.stderr]).toEqual([3, expect.stringContaining('no user "rot" (did you mean root?)')]);
   const here = await run(["users", "disable", "rot", ...database]);
   expect(here).toEqual({ code: 3, stdout: "", stderr: 'registry: there is no user "rot" (did you mean root?)\n' });
+  const denied = await run(["users", ...there], { BYTENITE_MANAGE_TOKEN: "nobody" });
+  expect([denied.code, denied.stderr]).toEqual([4, expect.stringContaining("access token is not valid")]);
   const without = await run(["users", ...there]);
   expect([without.code, without.stderr]).toEqual([2, expect.stringContaining("set BYTENITE_MANAGE_TOKEN")]);
   await registry.end("SIGTERM");
   const gone = await remote("users");
-  expect([gone.code, gone.stderr]).toEqual([1, expect.stringContaining("Nothing listens at the server's address")]);
+  expect([gone.code, gone.stderr]).toEqual([5, expect.stringContaining("Nothing listens at the server's address")]);
 });
 
 /** The records that a command prints. */

@@ -14,7 +14,19 @@ export class UserError extends Error {
 }
 
 /** Exit codes that say more than 1. */
-export const exitCodes = { usage: 2, notFound: 3, notMet: 7 } as const;
+export const exitCodes = { usage: 2, notFound: 3, denied: 4, unavailable: 5, undecodable: 6, notMet: 7 } as const;
+
+/** Exit codes by the HTTP status of an error, 503 without one; others are 1. */
+export const codesByStatus: Readonly<Record<number, number>> = {
+  200: exitCodes.undecodable,
+  400: exitCodes.usage,
+  401: exitCodes.denied,
+  403: exitCodes.denied,
+  404: exitCodes.notFound,
+  409: exitCodes.notMet,
+  429: exitCodes.unavailable,
+  503: exitCodes.unavailable,
+};
 
 /** A wrong command line or setting: exit code 2. */
 export class UsageError extends UserError {
@@ -33,10 +45,14 @@ export const assertSendable = (secret: string, origin: string): void => {
 /** Format of failures: a sentence, or one JSON object of the same shape as that of `bne`. */
 export type FailureFormat = "text" | "json";
 
-/** Writes a failure to stderr. Returns the exit code: 2 for a wrong command line, else 1. */
+/** Writes a failure to stderr. Returns the exit code. */
 export const writeFailure = (error: Error, format: FailureFormat): number => {
   const { message } = error;
-  const { exitCode, hint } = error instanceof UserError ? error : new UserError(message);
+  const { status = 503 } = error as { readonly status?: number };
+  const { exitCode, hint } =
+    error instanceof UserError
+      ? error
+      : new UserError(message, error.name === "EngineError" ? codesByStatus[status] : 1);
   const isUsage = exitCode === exitCodes.usage;
   const shown = hint ?? (isUsage ? "See registry --help." : undefined);
   const text =

@@ -9,7 +9,7 @@ import { makeManagement, maxLifetimeDays, managementHeader, managementPath } fro
 import { operatorActor, type ListedCredential } from "../manage/Accounts.ts";
 import { databasePath, flagsOf, needed, oneTooMany, withDatabase, type Flags } from "./Database.ts";
 import { assertDeletion, canAsk, isConfirmed, type CommandOutput } from "./Output.ts";
-import { assertSendable, exitCodes, UsageError, UserError } from "./UserError.ts";
+import { assertSendable, codesByStatus, exitCodes, UsageError, UserError } from "./UserError.ts";
 
 /** Milliseconds until an answer must be there. */
 const timeoutMs = 30_000;
@@ -23,18 +23,11 @@ const pageRows = 1_000;
 /** Where the token of scope `manage` is read from: a flag would be seen by everybody on this machine. */
 const tokenVariable = "BYTENITE_MANAGE_TOKEN";
 
-/** Exit codes by HTTP status, the same as those of a registry elsewhere; others are 1. */
-const refusedCodes: Readonly<Record<number, number>> = {
-  400: exitCodes.usage,
-  404: exitCodes.notFound,
-  409: exitCodes.notMet,
-};
-
 /** An error response of the management API on a database here. */
 class Refused extends UserError {
   readonly status: number;
   constructor(message: string, status: number) {
-    super(message, refusedCodes[status]);
+    super(message, codesByStatus[status]);
     this.status = status;
   }
 }
@@ -468,12 +461,7 @@ const createCredential = async (kind: "token" | "api-key", flags: Flags, output:
       await call("POST", "users", userFields, { name: user });
     });
     const path = `${userPath(user)}/credentials`;
-    const { id, secret } = await call<{ readonly id: string; readonly secret: string }>(
-      "POST",
-      path,
-      ["id", "secret"],
-      wanted,
-    );
+    const { id, secret } = await call<Record<"id" | "secret", string>>("POST", path, ["id", "secret"], wanted);
     output.note(`${kind} ${id} of ${user}, scope ${scope}; it is shown this once:`);
     await output.secret({ id, user, kind, scope, secret }, secret).catch(async (error: unknown) => {
       await revoked(call, id);

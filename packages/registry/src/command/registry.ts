@@ -117,7 +117,7 @@ const commands: Readonly<Record<string, Command>> = {
 
 /**
  * Runs a command line: `args` is what comes after `registry`. Data goes to stdout, everything else to stderr. Resolves to
- * the exit code: 0, 1 when it failed, 2 for a wrong command line.
+ * the exit code, as of `bne`.
  */
 export const runRegistry = async (given: ReadonlyArray<string>): Promise<number> => {
   const { args, format } = failureFormatOf(given);

@@ -165,15 +165,8 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
       log?.refused(status, requestId, address);
     };
     const observer = { connected, disconnected, dropped, refused };
-    const server = await listen({
-      host,
-      port: options.port,
-      limits,
-      trustedProxies,
-      onLimit,
-      observer,
-      endsWithClient,
-    });
+    const { port } = options;
+    const server = await listen({ host, port, limits, trustedProxies, onLimit, observer, endsWithClient });
     if (options.accessLog !== undefined) log = openAccessLog(options.accessLog, options.logLevel);
     if (log !== undefined) closing.push(log.close);
     const file = openSqlite(options.database);
