@@ -151,6 +151,19 @@ test("nesting is read up to the limit and refused beyond it, in what is not know
   expect(() => decodeJson(list, { engines: [{ name: "a" }] }, 1)).toThrow(RangeError);
 });
 
+test.for([
+  [maxJsonDepth, ""],
+  [maxJsonDepth + 1, "JSON nested deeper than maxJsonDepth = 64"],
+] as const)(
+  "a long text is searched for nesting before it is parsed, beside other values (%d)",
+  ([levels, problem]) => {
+    const text = `{"known":[${"[],{},".repeat(levels)}0],"unknown":${"[".repeat(levels)}${"]".repeat(levels)}}`;
+    const parse = () => parseJson(Buffer.from(text), { ...defaultReadLimits, maxItems: text.length - 1 });
+    if (problem === "") expect(parse()).toEqual(JSON.parse(text));
+    else expect(parse).toThrow(problem);
+  },
+);
+
 /** Objects with so many members each. */
 const parsed = (members: ReadonlyArray<string>, each: number) => {
   const objects = Array.from({ length: members.length / each }, (_, at) => members.slice(at * each, (at + 1) * each));

@@ -63,20 +63,20 @@ export const jsonWriter = ({ document }: Shape, write: Write): RecordWriter => {
   const envelope = typeof document === "object" ? document : undefined;
   const level = envelope === undefined ? 1 : 2;
   const open = envelope === undefined ? "[" : `{\n  ${JSON.stringify(envelope.key)}: [`;
-  let written = 0;
-  const begin = (): string => (written === 0 ? open : "");
+  let isEmpty = true;
+  const begin = (): string => (isEmpty ? open : "");
   return {
     write: async (records) => {
       if (records.length === 0) return;
       if (document === "one") return write(records.map(({ json }) => `${pretty(json, 0)}\n`).join(""));
       const items = records.map(({ json }) => `\n${" ".repeat(level * indentation)}${pretty(json, level)}`);
-      const text = begin() + (written === 0 ? "" : ",") + items.join(",");
-      written += records.length;
+      const text = begin() + (isEmpty ? "" : ",") + items.join(",");
+      isEmpty = false;
       await write(text);
     },
     end: async () => {
       if (document === "one") return;
-      const close = written === 0 ? "]" : `\n${" ".repeat((level - 1) * indentation)}]`;
+      const close = isEmpty ? "]" : `\n${" ".repeat((level - 1) * indentation)}]`;
       const rest = Object.entries(envelope?.rest() ?? {}).map(
         ([key, value]) => `,\n  ${JSON.stringify(key)}: ${pretty(value, 1)}`,
       );

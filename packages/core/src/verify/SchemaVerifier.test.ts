@@ -48,6 +48,204 @@ type Engine = MessageShape<typeof EngineSchema>;
 const engine = (index: number, more: Partial<Engine> = {}): Engine =>
   create(EngineSchema, { ...zipper, id: `id-${index}`, name: `e${index}`, revision: 1, isPublic: true, ...more });
 
+const [own, strange] = [ours, hidden].map((server) => server.protobuf(EngineSchema, zipper)) as [
+  Uint8Array,
+  Uint8Array,
+];
+const broken = Uint8Array.of(0xff);
+
+/** The verifier of an origin, its events, and what it stored. */
+const verifierOf = (options: VerificationOptions = {}, status?: OriginStatus) => {
+  const stored: Array<OriginStatus | undefined> = [status];
+  const memory: OriginMemory = { get: () => stored.at(-1), set: (_origin, next) => void stored.push(next) };
+  const news: Array<VerificationNews> = [];
+  const verifier = new SchemaVerifier({ responsesPerExtraRequest: 4, memory, ...options }).of(origin);
+  const read = (bytes: Uint8Array, isNamed = false) =>
+    verifier.read(EngineSchema, bytes, isNamed, defaultReadLimits, (each) => news.push(each), readMessage);
+  const compare = (bytes: Uint8Array, json = zipper): void =>
+    verifier.compare(EngineSchema, bytes, json, (each) => news.push(each));
+  /** The formats of requests one after the other; `+`: may take a second request. */
+  const chosen = (count: number, nowMs = 0): ReadonlyArray<string> =>
+    Array.from({ length: count }, () => {
+      const choice = verifier.choose(nowMs, "a");
+      const text = `${choice.format}${choice.isProbe ? "+" : ""}`;
+      if (choice.isProbe) verifier.spend(choice, true);
+      return text;
+    });
+  return { verifier, stored, news, read, compare, chosen };
+};
+
+const profiled = (message: Engine | undefined, areOther = false): VerificationOptions => ({
+  fieldNumbers: [{ origin, areOther, read: () => message as never }],
+});
+
+test("an additional request empties the credit, and each request adds one", () => {
+  expect(verifierOf().chosen(6)).toEqual(["protobuf+", "json", "json", "json", "protobuf+", "json"]);
+  const { verifier } = verifierOf();
+  const first = verifier.choose(0, "a");
+  expect(["a", "b", undefined].map((key) => verifier.choose(0, key).format)).toEqual(["protobuf", "json", "json"]);
+  verifier.end({ format: "json", isProbe: false });
+  expect(verifier.choose(0, "a")).toEqual({ format: "protobuf", isProbe: false });
+  verifier.end(first);
+  const second = verifier.choose(0, undefined);
+  expect(second.isProbe).toBe(true);
+  verifier.end(first);
+  expect(verifier.choose(0, undefined)).toEqual({ format: "json", isProbe: false });
+});
+
+test("an origin that names our schema has protobuf without a credit, unless it made a debt", () => {
+  const { verifier, chosen } = verifierOf();
+  const spend = (): void => verifier.spend({ format: "protobuf", isProbe: false }, false);
+  expect(chosen(2)).toEqual(["protobuf+", "json"]);
+  verifier.sawJson(false);
+  expect(chosen(1)).toEqual(["json"]);
+  verifier.sawJson(true);
+  expect(chosen(1)).toEqual(["protobuf"]);
+  spend();
+  expect(chosen(1)).toEqual(["protobuf"]);
+  spend();
+  expect(chosen(4)).toEqual(["json", "json", "json", "protobuf"]);
+});
+
+test("an origin that sends JSON for protobuf is asked in JSON for five minutes, or until it sends protobuf", () => {
+  const { verifier, read, chosen } = verifierOf();
+  expect([verifier.answersJson(1_000), verifier.answersJson(2_000)]).toEqual([true, false]);
+  expect([chosen(1, 301_999), chosen(1, 302_000)]).toEqual([["json"], ["protobuf+"]]);
+  expect(verifier.answersJson(302_000)).toBe(true);
+  read(own, true);
+  expect(chosen(1, 302_001)).toEqual(["protobuf"]);
+});
+
+test("bytes that are not of the schema that was named are an error once, then a reason for JSON", () => {
+  const { read, chosen, news } = verifierOf();
+  const strangeNews = {
+    type: "drift",
+    message: engineType,
+    detail: "the server names our schema, but the protobuf is not of it; the header is not read any more",
+    numbers: {},
+  };
+  const unreadable = "the protobuf is not of the schema that the server names";
+  expect(() => read(broken, true)).toThrow(unreadable);
+  expect(read(own, true)).toEqual({ message: zipper, isSample: false });
+  expect(() => read(broken, true)).toThrow(unreadable);
+  expect(read(broken, true)).toBeUndefined();
+  expect(news).toEqual([]);
+  expect(read(strange, true)).toBeUndefined();
+  expect(news).toEqual([strangeNews]);
+  expect(read(own, true)).toBeUndefined();
+  expect([news.length, chosen(5)]).toEqual([1, ["json", "json", "json", "protobuf+", "json"]]);
+  const limits = { ...defaultReadLimits, maxItems: 1 };
+  const other = verifierOf().verifier;
+  expect(() => other.read(EngineSchema, own, true, limits, () => undefined, readMessage)).toThrow(LimitExceeded);
+});
+
+test("JSON that names our schema is not believed after the header named it falsely", () => {
+  const { verifier, read, chosen } = verifierOf();
+  read(strange, true);
+  expect(chosen(1)).toEqual(["protobuf+"]);
+  verifier.sawJson(true);
+  expect(chosen(1)).toEqual(["json"]);
+});
+
+test("fields are verified by JSON, compared again now and then, and dropped with an event", () => {
+  const { read, compare, news, chosen } = verifierOf({ sampleEvery: 3 });
+  expect([read(own), read(new Uint8Array())]).toEqual([undefined, undefined]);
+  compare(own, trainer);
+  expect(news).toEqual([]);
+  compare(own);
+  expect(news.map(({ type }) => type)).toContain("verified");
+  expect([1, 2, 3, 4].map(() => read(own)?.isSample)).toEqual([false, false, true, false]);
+  news.length = 0;
+  compare(own, trainer);
+  expect(news).toEqual([
+    {
+      type: "drift",
+      message: engineType,
+      detail: "the protobuf does not fit the JSON of the same resource any more",
+      numbers: {},
+    },
+  ]);
+  expect(read(own)).toBeUndefined();
+  expect(chosen(12).lastIndexOf("protobuf+")).toBe(11);
+});
+
+test("comparisons that show nothing new cost twice as much each time, up to a limit, until protobuf is read", () => {
+  const { compare, chosen, read } = verifierOf();
+  chosen(1);
+  compare(own);
+  expect(chosen(4)).toEqual(["json", "json", "json", "protobuf+"]);
+  for (let time = 0; time < 20; time++) compare(own);
+  expect(chosen(16_384).indexOf("protobuf+")).toBe(16_383);
+  expect(read(own)?.message).toEqual(zipper);
+  expect(chosen(4)).toEqual(["json", "json", "json", "protobuf+"]);
+});
+
+test("a profile is compared at its first response, and dropped when it does not fit", () => {
+  const fits = verifierOf({ ...profiled(zipper), sampleEvery: 2 });
+  expect([1, 2, 3].map(() => fits.read(own))).toEqual(
+    [true, false, true].map((isSample) => ({ message: zipper, isSample })),
+  );
+  fits.compare(own);
+  fits.compare(own);
+  expect([fits.stored, fits.news, fits.chosen(5)]).toEqual([
+    [undefined, "compared"],
+    [],
+    ["protobuf+", "json", "json", "json", "protobuf+"],
+  ]);
+  const unknown = verifierOf(profiled(undefined));
+  unknown.compare(own);
+  expect([unknown.stored, unknown.news, unknown.chosen(9).filter((text) => text !== "json")]).toEqual([
+    [undefined],
+    [],
+    ["protobuf+"],
+  ]);
+  const wrong = verifierOf(profiled(trainer));
+  wrong.compare(own);
+  expect([wrong.stored, wrong.read(own), wrong.chosen(9).filter((text) => text !== "json")]).toEqual([
+    [undefined, "json"],
+    undefined,
+    ["protobuf+"],
+  ]);
+  const detail =
+    "the protobuf read by the profile does not fit the JSON of the same resource; the profile is not used any more";
+  expect(wrong.news).toEqual([{ type: "drift", message: engineType, detail, numbers: {} }]);
+});
+
+test("what an earlier process stored decides the first request, and our digest removes it", () => {
+  expect(verifierOf({}, "json").chosen(4)).toEqual(["json", "json", "json", "protobuf+"]);
+  expect(verifierOf({}, "compared").chosen(1)).toEqual(["json"]);
+  expect(verifierOf(profiled(zipper), "json").chosen(1)).toEqual(["json"]);
+  const compared = verifierOf({ ...profiled(zipper), sampleEvery: 10 }, "compared");
+  expect(compared.chosen(1)).toEqual(["protobuf+"]);
+  const random = vi.spyOn(Math, "random").mockReturnValue(0.45);
+  const later = verifierOf({ ...profiled(zipper), sampleEvery: 10 }, "compared");
+  random.mockRestore();
+  expect([1, 2, 3, 4, 5, 6].map(() => later.read(own)?.isSample)).toEqual([false, false, false, false, true, false]);
+
+  const { verifier, stored } = verifierOf({}, "json");
+  verifier.sawJson(true);
+  verifier.sawJson(true);
+  verifier.spend({ format: "json", isProbe: false }, false);
+  expect(stored).toEqual(["json", undefined]);
+  const unnamed = verifierOf();
+  unnamed.verifier.spend({ format: "protobuf", isProbe: false }, true);
+  expect(unnamed.stored).toEqual([undefined]);
+  unnamed.verifier.spend({ format: "protobuf", isProbe: false }, false);
+  unnamed.verifier.spend({ format: "protobuf", isProbe: false }, false);
+  expect(unnamed.stored).toEqual([undefined, "json"]);
+});
+
+test("a digest is compared with that of the message, at once for a response of the API", async () => {
+  const verifier = new SchemaVerifier();
+  expect(verifier.of(origin)).toBe(verifier.of(origin));
+  expect(verifier.isNamed(EngineSchema, schemaDigests[engineType] ?? "")).toBe(true);
+  expect(verifier.isNamed(EngineSchema, schemaDigests[EngineMessageSchema.typeName] ?? "")).toBe(false);
+  expect(verifier.isNamed(FileDescriptorProtoSchema, null)).toBe(false);
+  const digest = await schemaDigest(FileDescriptorProtoSchema);
+  for (let time = 0; time < 2; time++) expect(await verifier.isNamed(FileDescriptorProtoSchema, digest)).toBe(true);
+  expect(await verifier.isNamed(FileDescriptorProtoSchema, "x")).toBe(false);
+});
+
 const types = (events: ReadonlyArray<EngineEvent>): ReadonlyArray<string> =>
   events.map(({ type }) => type).filter((type) => type === "drift" || type === "verified");
 
@@ -351,204 +549,6 @@ test("an origin that is verified asks in protobuf while another one is not", asy
     "ours.example application/x-protobuf",
     "other.example application/json",
   ]);
-});
-
-const [own, strange] = [ours, hidden].map((server) => server.protobuf(EngineSchema, zipper)) as [
-  Uint8Array,
-  Uint8Array,
-];
-const broken = Uint8Array.of(0xff);
-
-/** The verifier of an origin, its events, and what it stored. */
-const verifierOf = (options: VerificationOptions = {}, status?: OriginStatus) => {
-  const stored: Array<OriginStatus | undefined> = [status];
-  const memory: OriginMemory = { get: () => stored.at(-1), set: (_origin, next) => void stored.push(next) };
-  const news: Array<VerificationNews> = [];
-  const verifier = new SchemaVerifier({ responsesPerExtraRequest: 4, memory, ...options }).of(origin);
-  const read = (bytes: Uint8Array, isNamed = false) =>
-    verifier.read(EngineSchema, bytes, isNamed, defaultReadLimits, (each) => news.push(each), readMessage);
-  const compare = (bytes: Uint8Array, json = zipper): void =>
-    verifier.compare(EngineSchema, bytes, json, (each) => news.push(each));
-  /** The formats of requests one after the other; `+`: may take a second request. */
-  const chosen = (count: number, nowMs = 0): ReadonlyArray<string> =>
-    Array.from({ length: count }, () => {
-      const choice = verifier.choose(nowMs, "a");
-      const text = `${choice.format}${choice.isProbe ? "+" : ""}`;
-      if (choice.isProbe) verifier.spend(choice, true);
-      return text;
-    });
-  return { verifier, stored, news, read, compare, chosen };
-};
-
-const profiled = (message: Engine | undefined, areOther = false): VerificationOptions => ({
-  fieldNumbers: [{ origin, areOther, read: () => message as never }],
-});
-
-test("an additional request empties the credit, and each request adds one", () => {
-  expect(verifierOf().chosen(6)).toEqual(["protobuf+", "json", "json", "json", "protobuf+", "json"]);
-  const { verifier } = verifierOf();
-  const first = verifier.choose(0, "a");
-  expect(["a", "b", undefined].map((key) => verifier.choose(0, key).format)).toEqual(["protobuf", "json", "json"]);
-  verifier.end({ format: "json", isProbe: false });
-  expect(verifier.choose(0, "a")).toEqual({ format: "protobuf", isProbe: false });
-  verifier.end(first);
-  const second = verifier.choose(0, undefined);
-  expect(second.isProbe).toBe(true);
-  verifier.end(first);
-  expect(verifier.choose(0, undefined)).toEqual({ format: "json", isProbe: false });
-});
-
-test("an origin that names our schema has protobuf without a credit, unless it made a debt", () => {
-  const { verifier, chosen } = verifierOf();
-  const spend = (): void => verifier.spend({ format: "protobuf", isProbe: false }, false);
-  expect(chosen(2)).toEqual(["protobuf+", "json"]);
-  verifier.sawJson(false);
-  expect(chosen(1)).toEqual(["json"]);
-  verifier.sawJson(true);
-  expect(chosen(1)).toEqual(["protobuf"]);
-  spend();
-  expect(chosen(1)).toEqual(["protobuf"]);
-  spend();
-  expect(chosen(4)).toEqual(["json", "json", "json", "protobuf"]);
-});
-
-test("an origin that sends JSON for protobuf is asked in JSON for five minutes, or until it sends protobuf", () => {
-  const { verifier, read, chosen } = verifierOf();
-  expect([verifier.answersJson(1_000), verifier.answersJson(2_000)]).toEqual([true, false]);
-  expect([chosen(1, 301_999), chosen(1, 302_000)]).toEqual([["json"], ["protobuf+"]]);
-  expect(verifier.answersJson(302_000)).toBe(true);
-  read(own, true);
-  expect(chosen(1, 302_001)).toEqual(["protobuf"]);
-});
-
-test("bytes that are not of the schema that was named are an error once, then a reason for JSON", () => {
-  const { read, chosen, news } = verifierOf();
-  const strangeNews = {
-    type: "drift",
-    message: engineType,
-    detail: "the server names our schema, but the protobuf is not of it; the header is not read any more",
-    numbers: {},
-  };
-  const unreadable = "the protobuf is not of the schema that the server names";
-  expect(() => read(broken, true)).toThrow(unreadable);
-  expect(read(own, true)).toEqual({ message: zipper, isSample: false });
-  expect(() => read(broken, true)).toThrow(unreadable);
-  expect(read(broken, true)).toBeUndefined();
-  expect(news).toEqual([]);
-  expect(read(strange, true)).toBeUndefined();
-  expect(news).toEqual([strangeNews]);
-  expect(read(own, true)).toBeUndefined();
-  expect([news.length, chosen(5)]).toEqual([1, ["json", "json", "json", "protobuf+", "json"]]);
-  const limits = { ...defaultReadLimits, maxItems: 1 };
-  const other = verifierOf().verifier;
-  expect(() => other.read(EngineSchema, own, true, limits, () => undefined, readMessage)).toThrow(LimitExceeded);
-});
-
-test("JSON that names our schema is not believed after the header named it falsely", () => {
-  const { verifier, read, chosen } = verifierOf();
-  read(strange, true);
-  expect(chosen(1)).toEqual(["protobuf+"]);
-  verifier.sawJson(true);
-  expect(chosen(1)).toEqual(["json"]);
-});
-
-test("fields are verified by JSON, compared again now and then, and dropped with an event", () => {
-  const { read, compare, news, chosen } = verifierOf({ sampleEvery: 3 });
-  expect([read(own), read(new Uint8Array())]).toEqual([undefined, undefined]);
-  compare(own, trainer);
-  expect(news).toEqual([]);
-  compare(own);
-  expect(news.map(({ type }) => type)).toContain("verified");
-  expect([1, 2, 3, 4].map(() => read(own)?.isSample)).toEqual([false, false, true, false]);
-  news.length = 0;
-  compare(own, trainer);
-  expect(news).toEqual([
-    {
-      type: "drift",
-      message: engineType,
-      detail: "the protobuf does not fit the JSON of the same resource any more",
-      numbers: {},
-    },
-  ]);
-  expect(read(own)).toBeUndefined();
-  expect(chosen(12).lastIndexOf("protobuf+")).toBe(11);
-});
-
-test("comparisons that show nothing new cost twice as much each time, up to a limit, until protobuf is read", () => {
-  const { compare, chosen, read } = verifierOf();
-  chosen(1);
-  compare(own);
-  expect(chosen(4)).toEqual(["json", "json", "json", "protobuf+"]);
-  for (let time = 0; time < 20; time++) compare(own);
-  expect(chosen(16_384).indexOf("protobuf+")).toBe(16_383);
-  expect(read(own)?.message).toEqual(zipper);
-  expect(chosen(4)).toEqual(["json", "json", "json", "protobuf+"]);
-});
-
-test("a profile is compared at its first response, and dropped when it does not fit", () => {
-  const fits = verifierOf({ ...profiled(zipper), sampleEvery: 2 });
-  expect([1, 2, 3].map(() => fits.read(own))).toEqual(
-    [true, false, true].map((isSample) => ({ message: zipper, isSample })),
-  );
-  fits.compare(own);
-  fits.compare(own);
-  expect([fits.stored, fits.news, fits.chosen(5)]).toEqual([
-    [undefined, "compared"],
-    [],
-    ["protobuf+", "json", "json", "json", "protobuf+"],
-  ]);
-  const unknown = verifierOf(profiled(undefined));
-  unknown.compare(own);
-  expect([unknown.stored, unknown.news, unknown.chosen(9).filter((text) => text !== "json")]).toEqual([
-    [undefined],
-    [],
-    ["protobuf+"],
-  ]);
-  const wrong = verifierOf(profiled(trainer));
-  wrong.compare(own);
-  expect([wrong.stored, wrong.read(own), wrong.chosen(9).filter((text) => text !== "json")]).toEqual([
-    [undefined, "json"],
-    undefined,
-    ["protobuf+"],
-  ]);
-  const detail =
-    "the protobuf read by the profile does not fit the JSON of the same resource; the profile is not used any more";
-  expect(wrong.news).toEqual([{ type: "drift", message: engineType, detail, numbers: {} }]);
-});
-
-test("what an earlier process stored decides the first request, and our digest removes it", () => {
-  expect(verifierOf({}, "json").chosen(4)).toEqual(["json", "json", "json", "protobuf+"]);
-  expect(verifierOf({}, "compared").chosen(1)).toEqual(["json"]);
-  expect(verifierOf(profiled(zipper), "json").chosen(1)).toEqual(["json"]);
-  const compared = verifierOf({ ...profiled(zipper), sampleEvery: 10 }, "compared");
-  expect(compared.chosen(1)).toEqual(["protobuf+"]);
-  const random = vi.spyOn(Math, "random").mockReturnValue(0.45);
-  const later = verifierOf({ ...profiled(zipper), sampleEvery: 10 }, "compared");
-  random.mockRestore();
-  expect([1, 2, 3, 4, 5, 6].map(() => later.read(own)?.isSample)).toEqual([false, false, false, false, true, false]);
-
-  const { verifier, stored } = verifierOf({}, "json");
-  verifier.sawJson(true);
-  verifier.sawJson(true);
-  verifier.spend({ format: "json", isProbe: false }, false);
-  expect(stored).toEqual(["json", undefined]);
-  const unnamed = verifierOf();
-  unnamed.verifier.spend({ format: "protobuf", isProbe: false }, true);
-  expect(unnamed.stored).toEqual([undefined]);
-  unnamed.verifier.spend({ format: "protobuf", isProbe: false }, false);
-  unnamed.verifier.spend({ format: "protobuf", isProbe: false }, false);
-  expect(unnamed.stored).toEqual([undefined, "json"]);
-});
-
-test("a digest is compared with that of the message, at once for a response of the API", async () => {
-  const verifier = new SchemaVerifier();
-  expect(verifier.of(origin)).toBe(verifier.of(origin));
-  expect(verifier.isNamed(EngineSchema, schemaDigests[engineType] ?? "")).toBe(true);
-  expect(verifier.isNamed(EngineSchema, schemaDigests[EngineMessageSchema.typeName] ?? "")).toBe(false);
-  expect(verifier.isNamed(FileDescriptorProtoSchema, null)).toBe(false);
-  const digest = await schemaDigest(FileDescriptorProtoSchema);
-  for (let time = 0; time < 2; time++) expect(await verifier.isNamed(FileDescriptorProtoSchema, digest)).toBe(true);
-  expect(await verifier.isNamed(FileDescriptorProtoSchema, "x")).toBe(false);
 });
 
 test.for<[object, string]>([

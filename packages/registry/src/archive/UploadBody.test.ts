@@ -95,7 +95,11 @@ test.for<[bytes: ReadonlyArray<number>, problem: string]>([
   expect(await read(Uint8Array.from(bytes), "protobuf", 1)).toContain(problem);
 });
 
-test("an unknown field with the largest value is passed over", async () => {
-  const body = [0x12, 1, 0x61, 0x78, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1];
+test.for<[kind: string, field: ReadonlyArray<number>]>([
+  ["the largest value", [0x78, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]],
+  ["eight bytes", [0x79, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]],
+  ["four bytes", [0x7d, 0xff, 0xff, 0xff, 0xff]],
+])("an unknown field with %s is passed over", async ([, field]) => {
+  const body = [...field, 0x12, 1, 0x61];
   expect(await read(Uint8Array.from(body), "protobuf", 1)).toMatchObject({ engineTag: "a" });
 });
