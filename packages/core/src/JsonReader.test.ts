@@ -151,9 +151,10 @@ test("nesting is read up to the limit and refused beyond it, in what is not know
   expect(() => decodeJson(list, { engines: [{ name: "a" }] }, 1)).toThrow(RangeError);
 });
 
+const textOf = (levels: number): string =>
+  `{"known":[${"[],{},".repeat(levels)}0],"unknown":${"[".repeat(levels)}${"]".repeat(levels)}}`;
+
 test("a long text is searched for nesting before it is parsed, beside other values", () => {
-  const textOf = (levels: number) =>
-    `{"known":[${"[],{},".repeat(levels)}0],"unknown":${"[".repeat(levels)}${"]".repeat(levels)}}`;
   const limits = { ...defaultReadLimits, maxItems: textOf(maxJsonDepth).length - 1 };
   const parse = (levels: number) => parseJson(Buffer.from(textOf(levels)), limits);
   expect(parse(maxJsonDepth)).toEqual(JSON.parse(textOf(maxJsonDepth)));
