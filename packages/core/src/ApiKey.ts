@@ -3,8 +3,7 @@ import * as Clock from "effect/Clock";
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import { keyedToken, type ExchangeTools } from "./Credentials.ts";
-import { EngineError } from "./EngineError.ts";
-import { failureOf, tooLarge } from "./Failure.ts";
+import { failureOf, responseError, tooLarge } from "./Failure.ts";
 import { jwtExpiryMs } from "./HttpRules.ts";
 import { assertOptionNames } from "./OptionNames.ts";
 import { sendOutside } from "./OutsideRequest.ts";
@@ -67,7 +66,7 @@ const postJson = (
     } catch (cause) {
       if (cause instanceof LimitExceeded) throw tooLarge(answer, cause, [secret]);
       const reason = { _tag: "Undecodable", problem: "the answer to the token request is not JSON" } as const;
-      throw new EngineError({ reason, url: subject.url, attempts: 1 });
+      throw responseError(answer, reason, [secret]);
     }
   });
   const failed = Effect.mapError(sent, (error) => error.with({ method: "POST", url: redact(error.url, [secret]) }));

@@ -86,6 +86,17 @@ test("retries an exchange that fails for a moment, and never shows the key in an
   expect(JSON.stringify(error) + String(error)).not.toContain(key);
 });
 
+test("an answer to the token request that is not JSON is an error of that request, with its status", async () => {
+  await using server = await startServer((_request, response) => {
+    response.writeHead(200, { "x-request-id": "r1" }).end(`<p>${key}</p>`);
+  });
+  const client = createEngineClient({ baseUrl: server.baseUrl, token: apiKey(key), retry: { baseDelayMs: 1 } });
+  const error: unknown = await client.get("a").catch((cause: unknown) => cause);
+  const reason = { _tag: "Undecodable", problem: "the answer to the token request is not JSON" };
+  expect(error).toMatchObject({ reason, method: "POST", status: 200, requestId: "r1", attempts: 2 });
+  expect(JSON.stringify(error) + String(error)).not.toContain(key);
+});
+
 test("a key is not posted again to where a 303 leads, and the error names the POST", async () => {
   await using server = await startServer((request, response) => {
     response.writeHead(303, { location: "/v1/auth/elsewhere" }).end();
