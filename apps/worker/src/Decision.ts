@@ -51,16 +51,21 @@ export const look = async (request: ParsedRequest, isolate: Isolate, context: Re
   const identity = known !== undefined && known.expiresAtMs > now() ? known : undefined;
   const owner = isShared ? nobody : isRead ? identity?.digest : undefined;
   const user = identity?.digest ?? userOf({ owner: undefined, client: clientOf(headers) });
-  const reader = { request, cache: caches[route.endpoint], identity, owner, user, budget, isolate, context };
-  if (owner === undefined) return { ...reader, found: [] };
+  const found: Array<Entry> = [];
+  const reader = { request, cache: caches[route.endpoint], identity, owner, user, budget, isolate, context, found };
+  if (owner === undefined) return reader;
   // Notes and entries are read from the Cache API at the same time.
   const notes = identity !== undefined && store.areNotesDue(identity) ? store.readNotes(identity) : undefined;
   const { format } = representation;
   const formats = route.endpoint === "other" || control.noTransform ? [format] : [format, otherForm(format)];
   const looked = await store.find(owner, identity, route, formats);
-  await notes;
-  const usable = looked.filter((entry) => entry.part === undefined || holdsRange(entry, entry.part, request));
-  return { ...reader, found: usable.flatMap((entry) => usableNow(entry, identity, isolate) ?? []) };
+  if (notes !== undefined) await notes;
+  for (const entry of looked) {
+    const isAsked = entry.part === undefined || holdsRange(entry, entry.part, request);
+    const usable = isAsked ? usableNow(entry, identity, isolate) : undefined;
+    if (usable !== undefined) found.push(usable);
+  }
+  return reader;
 };
 
 export const decide = (reader: Reader): Plan => {

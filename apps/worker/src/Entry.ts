@@ -213,9 +213,8 @@ const utf8Reader = new TextDecoder();
 
 /** An entry as bytes that only the bearer of the owner's token can read, and only under this key. */
 export const encryptEntry = async (key: string, entry: Entry, secret: CryptoKey): Promise<Bytes> => {
-  const { bytes, headers, other: _other, prepared: _prepared, lease: _lease, owner: _owner, ...rest } = entry;
-  // The received fields are text in the text: they are as long as the rest, and read for a validation alone.
-  const text = utf8.encode(JSON.stringify([key, JSON.stringify(headers), rest]));
+  const { bytes, other: _other, prepared: _prepared, lease: _lease, owner: _owner, ...rest } = entry;
+  const text = utf8.encode(JSON.stringify([key, rest]));
   const length = new Uint8Array(Uint32Array.of(text.byteLength).buffer);
   const iv = crypto.getRandomValues(new Uint8Array(ivBytes));
   const cipher = await crypto.subtle.encrypt({ name: "AES-GCM", iv }, secret, joined([length, text, bytes]));
@@ -235,21 +234,9 @@ export const decryptEntry = async (
     const plain = await crypto.subtle.decrypt({ name: "AES-GCM", iv }, secret, data);
     const [length] = new Uint32Array(plain, 0, 1);
     const text = utf8Reader.decode(new Uint8Array(plain, lengthBytes, length));
-    const [boundTo, headersText, rest] = JSON.parse(text) as [
-      string,
-      string,
-      Omit<Entry, "headers" | "bytes" | "owner">,
-    ];
+    const [boundTo, rest] = JSON.parse(text) as [string, Omit<Entry, "bytes" | "owner">];
     if (boundTo !== key) return undefined;
-    let headers: Entry["headers"] | undefined;
-    return {
-      ...rest,
-      owner,
-      bytes: new Uint8Array(plain, lengthBytes + (length ?? 0)),
-      get headers() {
-        return (headers ??= JSON.parse(headersText));
-      },
-    };
+    return Object.assign(rest, { owner, bytes: new Uint8Array(plain, lengthBytes + (length ?? 0)) });
   } catch {
     return undefined;
   }

@@ -51,7 +51,11 @@ export const handle = (request: Request, isolate: Isolate, context: RequestConte
     : finish(outcome, received, isolate);
 };
 
-const answer = ({ request, method, headers, target }: Received, isolate: Isolate, context: RequestContext) => {
+const answer = (
+  { request, method, headers, target, startedAtMs }: Received,
+  isolate: Isolate,
+  context: RequestContext,
+) => {
   const { allowedOrigins, forwardedPaths } = isolate.config;
   const notAsked = { result: "refused", bytes: 0 } as const;
   if (method === "OPTIONS") {
@@ -59,7 +63,7 @@ const answer = ({ request, method, headers, target }: Received, isolate: Isolate
   }
   const parsed = parseRequest(method, headers, target, isolate.config);
   if ("status" in parsed) return { ...notAsked, response: refuse(parsed, headers.get("accept"), method !== "HEAD") };
-  return fromMemory(parsed, isolate, context) ?? fromCache(parsed, request.body, isolate, context);
+  return fromMemory(parsed, startedAtMs, isolate, context) ?? fromCache(parsed, request.body, isolate, context);
 };
 
 /** Adds headers that do not depend on the cache; logs and counts the response. */
@@ -72,7 +76,7 @@ const finish = (outcome: RequestOutcome, received: Received, isolate: Isolate): 
   if (upstream !== undefined && upstream.attempts > 0) {
     response.headers.append("server-timing", `upstream;dur=${upstream.durationMs}`);
   }
-  if (method !== "OPTIONS") allowOrigin(response.headers, headers, config.allowedOrigins);
+  if (method !== "OPTIONS") allowOrigin(response, headers, config.allowedOrigins);
   metrics.observe(outcome, method, status, durationMs);
   const isInLog = isLogged(config.logLevel, result, status);
   const given = headers.get("x-request-id");
@@ -92,18 +96,17 @@ const isHit = ({ control, route }: ParsedRequest, { freshness }: Entry, nowMs: n
   route.endpoint !== "other" && evaluate(control, freshness, nowMs).action === "fresh";
 
 /** A hit in memory, the most frequent case: synchronous, at half the cost of the whole flow. Undefined on a miss. */
-const fromMemory = (request: ParsedRequest, isolate: Isolate, context: RequestContext): RequestOutcome | undefined => {
+const fromMemory = (request: ParsedRequest, nowMs: number, isolate: Isolate, context: RequestContext) => {
   const { token, route, representation, control } = request;
   const { store, budget, identities } = isolate;
   if (token === undefined || route.endpoint === "other" || control.noTransform) return undefined;
   const identity = identities.recall(token);
-  const nowMs = isolate.now();
   if (identity === undefined || identity.expiresAtMs <= nowMs || store.areNotesDue(identity)) return undefined;
-  const latest = store.recall(identity.digest, route);
+  const latest = store.recall(identity.digest, route, nowMs);
   const entry = latest && formOf(latest, representation.format);
   if (entry === undefined || !isHit(request, entry, nowMs)) return undefined;
   const response = respondFromMemory(entry, nowMs, { request, user: identity.digest, budget, context });
-  return { response, result: "hit", route, bytes: entry.bytes.byteLength };
+  return { response, result: "hit" as const, route, bytes: entry.bytes.byteLength };
 };
 
 const fromCache = async (request: ParsedRequest, body: Request["body"], isolate: Isolate, context: RequestContext) => {
@@ -268,7 +271,7 @@ const fetchShared = async (plan: Plan, joins: boolean): Promise<Fetched> => {
     if (!isFailure || left === 1) return { ...followed, collapsed: true };
   }
   // Another request's exchange may have ended between our look into the store and now.
-  const late = joins ? store.recall(owner, route) : undefined;
+  const late = joins ? store.recall(owner, route, now()) : undefined;
   if (late !== undefined && hasForm(late, format) && isHit(request, late, now())) {
     const known = { entry: late, status: late.status, stored: true, shared: true, attempts: 0, durationMs: 0 };
     return { ...known, answer: late, collapsed: true };

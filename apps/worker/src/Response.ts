@@ -49,7 +49,7 @@ export const respondFromMemory = (entry: Entry, nowMs: number, recipient: Recipi
   let ready = entry.prepared;
   if (ready?.second !== second || ready.mediaType !== mediaType) {
     const outcome = { hit: true, ttlMs: timeToLive(entry.freshness, nowMs) };
-    const headers = fieldsOf(entry, recipient.request, nowMs, outcome);
+    const headers = headersOf(entry, recipient.request, nowMs, outcome);
     // A response without a body: status and fields are taken from it as they are.
     ready = { second, mediaType, head: new Response(null, { status: entry.status, headers }) };
     entry.prepared = ready;
@@ -59,32 +59,33 @@ export const respondFromMemory = (entry: Entry, nowMs: number, recipient: Recipi
 
 export const respond = (answer: Answer, nowMs: number, outcome: CacheOutcome, recipient: Recipient): Response => {
   const { status, statusText = "" } = answer;
-  const headers = fieldsOf(answer, recipient.request, nowMs, outcome);
+  const headers = headersOf(answer, recipient.request, nowMs, outcome);
   return withHead(answer, { status, statusText, headers }, recipient);
 };
 
-const fieldsOf = (
+const headersOf = (
   { client, format, freshness }: Answer,
   { representation }: ParsedRequest,
   nowMs: number,
   outcome: CacheOutcome,
-): Array<[string, string]> => {
-  const fields: Array<[string, string]> = [];
+): Headers => {
+  // One by one: the runtime takes three times as long for a list of pairs.
+  const headers = new Headers();
   // Stored responses state their age (RFC 9111, 5.1); others the one that the upstream stated.
   const isStored = freshness !== undefined && (outcome.hit === true || outcome.detail === "stale-if-error");
   for (const [name, value] of client) {
     if (isStored && name === "age") continue;
     // A format has several media types; the client gets the one it requested.
     const isNamed = name === "content-type" && format === representation.format;
-    fields.push([name, isNamed ? representation.mediaType : value]);
+    headers.append(name, isNamed ? representation.mediaType : value);
   }
-  if (isStored) fields.push(["age", `${Math.floor(currentAge(freshness, nowMs) / 1000)}`]);
-  fields.push(["cache-status", cacheStatus(proxyName, outcome)]);
-  if (outcome.hit !== true) fields.push(["server-timing", `cache;desc="${outcome.detail ?? outcome.forward ?? ""}"`]);
-  return fields;
+  if (isStored) headers.append("age", `${Math.floor(currentAge(freshness, nowMs) / 1000)}`);
+  headers.append("cache-status", cacheStatus(proxyName, outcome));
+  if (outcome.hit !== true) headers.append("server-timing", `cache;desc="${outcome.detail ?? outcome.forward ?? ""}"`);
+  return headers;
 };
 
-type Head = Pick<Response, "status" | "statusText"> & { readonly headers: HeadersInit };
+type Head = Pick<Response, "status" | "statusText" | "headers">;
 
 /** A response with this head, or what the conditions and the range of the request make of it. */
 const withHead = (answer: Answer | Entry, head: Head, recipient: Recipient): Response => {
@@ -146,8 +147,13 @@ const allowedHeaders =
 const exposedHeaders = `Age, ${schemaDigestHeader}, Cache-Status, Content-Length, Date, ETag, Proxy-Status, Retry-After, ${ownFields}`;
 
 /** Adds what an allowed origin needs to read a response. For others only Vary: the response depends on Origin. */
-export const allowOrigin = (headers: Headers, requested: Headers, allowed: ReadonlyArray<string>): void => {
+export const allowOrigin = (
+  response: Pick<Response, "headers">,
+  requested: Headers,
+  allowed: ReadonlyArray<string>,
+): void => {
   if (allowed.length === 0) return;
+  const { headers } = response;
   headers.set("vary", withVary(headers.get("vary"), ["Origin"]));
   const origin = requested.get("origin");
   if (origin === null || !allowed.includes(origin)) return;
@@ -159,7 +165,7 @@ export const allowOrigin = (headers: Headers, requested: Headers, allowed: Reado
 export const respondOptions = (requested: Headers, allowed: ReadonlyArray<string>, writes: boolean): Response => {
   const methods = writes ? `${allowedMethods}, ${writeMethods}` : allowedMethods;
   const headers = new Headers({ allow: methods, "cache-control": "private, no-store" });
-  allowOrigin(headers, requested, allowed);
+  allowOrigin({ headers }, requested, allowed);
   if (requested.has("access-control-request-method") && headers.has("access-control-allow-origin")) {
     headers.set("access-control-allow-methods", methods);
     headers.set("access-control-allow-headers", allowedHeaders);

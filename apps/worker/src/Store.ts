@@ -10,7 +10,7 @@ import { Purges, purgesReadEveryMs, type Purge, type PurgeNotes } from "./Purge.
 import type { ParsedRequest, Route } from "./Request.ts";
 
 /** Version of stored entries. Raising it discards all older ones. */
-const generation = 7;
+const generation = 8;
 /** Never resolved: the Cache API needs a URL. Short, because it is parsed and compared with every look. */
 const keyOrigin = `https://e.invalid/${generation}/`;
 /** An entry with a validator is kept this much longer than it may be served, in milliseconds. */
@@ -176,11 +176,19 @@ export const createStore = (
     await notes?.write(added);
   };
 
+  const bytesAt = async (url: string): Promise<ArrayBuffer | undefined> => {
+    try {
+      return await (await edge?.match(url))?.arrayBuffer();
+    } catch {
+      return undefined;
+    }
+  };
+
   /** What the data centre has, by the current server secret or by the previous one. */
   const read = async (identity: Identity, route: Route, format: Format): Promise<Entry | undefined> => {
     for (const known of identity.previous === undefined ? [identity] : [identity, identity.previous]) {
       const key = cacheKey(known.digest, route, format);
-      const encrypted = await orNothing(async () => (await edge?.match(keyOrigin + key))?.arrayBuffer());
+      const encrypted = await bytesAt(keyOrigin + key);
       if (encrypted === undefined) continue;
       const entry = await decryptEntry(key, encrypted, known.key, identity.digest);
       if (entry !== undefined) return entry;
@@ -190,12 +198,11 @@ export const createStore = (
   };
 
   /** Reads an entry of the data centre into memory, unless it is older than what this isolate knows. */
-  const fetchNear = async (identity: Identity, route: Route, format: Format): Promise<ReadonlyArray<Entry>> => {
+  const fetchNear = async (identity: Identity, route: Route, format: Format, name: string) => {
     const found = await read(identity, route, format);
     if (found === undefined) return [];
     const { fetchedAtMs, freshness } = found;
     purges.latest(fetchedAtMs);
-    const name = objectKey(identity.digest, route);
     const change = changes.get(name);
     const isKnown = change !== undefined && fetchedAtMs < change.atMs + (change.removed ? 1 : 0);
     if (isKnown || fetchedAtMs <= Math.max(identity.revoked.atMs, purges.floorMs)) return [];
@@ -206,7 +213,9 @@ export const createStore = (
     if (usable === undefined || isNewer) return [];
     identity.hasEntries = true;
     // Nor may the data centre later have an older one: isolates do not order what they write there.
-    noteChange(name, { sequence: change?.sequence ?? floor, atMs: fetchedAtMs, removed: false, elsewhere: true });
+    if (change?.atMs !== fetchedAtMs) {
+      noteChange(name, { sequence: change?.sequence ?? floor, atMs: fetchedAtMs, removed: false, elsewhere: true });
+    }
     memory.set(name, [usable, ...near.filter((entry) => !isFormat(entry))]);
     return [usable];
   };
@@ -243,27 +252,27 @@ export const createStore = (
     purgeTime: (): number => purges.latest(now()),
 
     /** The latest entry in memory, if it is fresh and alone; synchronous. */
-    recall: (owner: string, route: Route): Entry | undefined => {
+    recall: (owner: string, route: Route, nowMs: number): Entry | undefined => {
       const [entry] = memory.get(objectKey(owner, route), owner);
-      return entry !== undefined && entry.vary.length === 0 && isFresh(entry, now()) ? entry : undefined;
+      return entry !== undefined && entry.vary.length === 0 && isFresh(entry, nowMs) ? entry : undefined;
     },
 
     /** The entries of an object in the first of the forms, or from which it can be made: fresh ones first, of the Cache API if none is near. */
     find: async (owner: string, identity: Identity | undefined, route: Route, stored: ReadonlyArray<Format>) => {
       const [format = "json"] = stored;
       const [fresh, stale]: [Array<Entry>, Array<Entry>] = [[], []];
-      const collect = async (entries: ReadonlyArray<Entry>): Promise<void> => {
+      const name = objectKey(owner, route);
+      let entries = memory.get(name, owner);
+      for (let next = 0; ; next++) {
         for (const entry of entries) {
           const isUsable = hasForm(entry, format) || (stored.length > 1 && (await asForm(route, entry, format)));
           if (isUsable) (isFresh(entry, now()) ? fresh : stale).push(entry);
         }
-      };
-      await collect(memory.get(objectKey(owner, route), owner));
-      for (const each of stored) {
-        if (fresh.length > 0 || edge === undefined || identity === undefined) break;
-        await collect(await fetchNear(identity, route, each));
+        const each = stored[next];
+        if (each === undefined || fresh.length > 0 || edge === undefined || identity === undefined) break;
+        entries = await fetchNear(identity, route, each, name);
       }
-      return [...fresh, ...stale];
+      return stale.length === 0 ? fresh : [...fresh, ...stale];
     },
 
     /** Stores an entry. Undefined: a later request has changed the object, or a purge lies on it. The promise is for the data centre. */
