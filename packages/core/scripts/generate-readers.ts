@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { create, ScalarType, type DescField, type DescMessage } from "@bufbuild/protobuf";
 import { WireType } from "@bufbuild/protobuf/wire";
-import { StatusSchema } from "@bytenite-engines/proto";
+import { RetryInfoSchema, StatusSchema } from "@bytenite-engines/proto";
 import { Developer } from "@bytenite-engines/proto/service";
 import { wireTypeOf } from "../src/verify/WireFields.ts";
 
@@ -86,7 +86,7 @@ ${fields.map(caseOf).join("\n")}
 };
 
 const methods = Object.values(Developer.method);
-const roots = [...new Set<DescMessage>([...methods.map(({ output }) => output), StatusSchema])];
+const roots = [...new Set<DescMessage>([...methods.map(({ output }) => output), StatusSchema, RetryInfoSchema])];
 roots.forEach(collect);
 // What is inside comes first.
 const all = [...messages.values()].toReversed();

@@ -3,6 +3,7 @@ import { fromBinary, ScalarType, type DescField, type DescMessage, type MessageS
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { hasReader, readMessage, type ProtobufReader } from "./MessageReader.ts";
 import { defaultReadLimits, LimitExceeded, type ReadLimits } from "./ReadLimits.ts";
+import { wireTypeOf } from "./verify/WireFields.ts";
 
 /** By a generated reader where there is one, else by protobuf-es. */
 export const readAnyMessage: ProtobufReader = (schema, bytes, limits = defaultReadLimits, met) =>
@@ -62,17 +63,12 @@ const countEntry = (schema: DescMessage, bytes: Uint8Array, count: Count): void 
 
 /** How many numbers a list holds whose items lie one behind the other; 0 for texts and bytes, which do not. */
 const packedItems = (field: DescField & { fieldKind: "list" }, bytes: Uint8Array): number => {
-  switch (field.listKind === "enum" ? ScalarType.INT32 : field.scalar) {
-    case ScalarType.STRING:
-    case ScalarType.BYTES:
+  switch (wireTypeOf(field.listKind === "scalar" ? field.scalar : ScalarType.INT32)) {
+    case WireType.LengthDelimited:
       return 0;
-    case ScalarType.DOUBLE:
-    case ScalarType.FIXED64:
-    case ScalarType.SFIXED64:
+    case WireType.Bit64:
       return bytes.byteLength / 8;
-    case ScalarType.FLOAT:
-    case ScalarType.FIXED32:
-    case ScalarType.SFIXED32:
+    case WireType.Bit32:
       return bytes.byteLength / 4;
     default:
       return bytes.reduce((items, byte) => items + (byte < 0x80 ? 1 : 0), 0);

@@ -2,6 +2,7 @@
 import type { DescMessage } from "@bufbuild/protobuf";
 import { endpoints } from "./gen/endpoints.ts";
 import { encodedSegment } from "./http-rule/PathTemplate.ts";
+import { attempted } from "./ReadLimits.ts";
 
 export { endpoints };
 
@@ -68,20 +69,12 @@ const matchRow = (
   if (template.length !== parts.length || !template.every((text, index) => index === at || text === parts[index]))
     return undefined;
   if (at === -1) return { name };
-  const tag = decoded(parts[at] ?? "");
+  const tag = attempted(() => decodeURIComponent(parts[at] ?? ""));
   return tag !== undefined && isPathTag(tag) ? { name, tag } : undefined;
 };
 
 /** Where a template has the tag. */
 const tagSegment = "{engine_tag}";
-
-const decoded = (segment: string): string | undefined => {
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return undefined;
-  }
-};
 
 /** The methods that a path takes; empty for a path that no call has. */
 export const methodsOf = (path: string): ReadonlyArray<Endpoint["method"]> =>

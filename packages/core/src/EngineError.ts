@@ -138,8 +138,7 @@ export class EngineError extends YieldableError implements EngineErrorFields {
     this.attempts = fields.attempts;
     this.requests = fields.requests ?? fields.attempts;
     this.details = fields.details ?? [];
-    const { retryStopped, status, code, serverMessage, requestId } = fields;
-    Object.assign(this, defined({ retryStopped, status, code, serverMessage, requestId }));
+    Object.assign(this, optionalIn(fields));
   }
 
   /** The same error with other fields. */
@@ -150,11 +149,12 @@ export class EngineError extends YieldableError implements EngineErrorFields {
   /** The error as plain data, for logs and machines. */
   toJSON(): Record<string, unknown> {
     const { reason, message, method, url, attempts, requests } = this;
-    const { retryStopped, status, code, serverMessage, requestId } = this;
-    const known = defined({ retryStopped, status, code, serverMessage, requestId });
-    return { reason, message, method, url, attempts, requests, ...known };
+    return { reason, message, method, url, attempts, requests, ...optionalIn(this) };
   }
 }
+
+const optionalIn = ({ retryStopped, status, code, serverMessage, requestId }: EngineErrorFields): object =>
+  defined({ retryStopped, status, code, serverMessage, requestId });
 
 /** The error of a call that cannot be made: nothing was sent. */
 export const invalidArgument = (url: string, problem: string, method = "GET", cause?: unknown): EngineError =>

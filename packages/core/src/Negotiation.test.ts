@@ -46,6 +46,9 @@ test.for<[accept: string | null, answered: string | undefined]>([
   ["application/json ; q = 0.5", "application/json"],
   // Commas and quotes in quoted strings.
   ['text/html;a=",application/json,", application/x-protobuf', "application/x-protobuf"],
+  ['text/html;a=",application/json', undefined],
+  ['application/json;charset="a;b"', "application/json"],
+  ['application/json;"", application/x-protobuf', "application/x-protobuf"],
   [String.raw`text/html;a="\",", application/x-protobuf`, "application/x-protobuf"],
 ])("Accept %s is answered with %s", ([accept, answered]) => {
   expect(negotiate(accept)?.mediaType).toBe(answered);

@@ -61,11 +61,17 @@ const qualityOf = (mediaType: string, ranges: ReadonlyArray<MediaRange>): number
   return quality;
 };
 
+/** A quoted string (RFC 9110, 5.6.4): nothing that is offered has one, so that its text does not matter. */
+const quotedString = /"(?:\\.|[^"\\])*"?/gs;
+
 const parseAccept = (accept: string): ReadonlyArray<MediaRange> =>
-  splitOutsideQuotes(accept, ",").flatMap((element) => parseRange(element) ?? []);
+  accept
+    .replaceAll(quotedString, '""')
+    .split(",")
+    .flatMap((element) => parseRange(element) ?? []);
 
 const parseRange = (element: string): MediaRange | undefined => {
-  const [range = "", ...parameters] = splitOutsideQuotes(element, ";").map((part) => part.trim().toLowerCase());
+  const [range = "", ...parameters] = element.split(";").map((part) => part.trim().toLowerCase());
   const [type = "", subtype = "", ...rest] = range.split("/");
   if (rest.length > 0 || !token.test(type) || !token.test(subtype) || (type === "*" && subtype !== "*"))
     return undefined;
@@ -82,21 +88,4 @@ const parseRange = (element: string): MediaRange | undefined => {
     if (name !== "" && name !== "charset") isNarrower = true;
   }
   return { type, subtype, isNarrower, quality };
-};
-
-const splitOutsideQuotes = (text: string, separator: string): ReadonlyArray<string> => {
-  const parts: Array<string> = [];
-  let start = 0;
-  let quoted = false;
-  for (let index = 0; index < text.length; index++) {
-    const char = text[index];
-    if (quoted && char === "\\") index += 1;
-    else if (char === '"') quoted = !quoted;
-    else if (char === separator && !quoted) {
-      parts.push(text.slice(start, index));
-      start = index + 1;
-    }
-  }
-  parts.push(text.slice(start));
-  return parts;
 };

@@ -31,12 +31,14 @@ export type OptionRule = readonly [must: string, test: (value: unknown) => boole
 
 export const booleanRule: OptionRule = ["true or false", (value) => typeof value === "boolean"];
 
-/** Throws TypeError for an option that is given, and is not what its rule says. A value is shown for a choice of words only: another's may be a secret. */
+/** Throws TypeError for an option that is given, and is not what its rule says. A value is shown for a choice of words, and a number for a number: another's may be a secret. */
 export const assertOptionTypes = (options: object, rules: Readonly<Record<string, OptionRule>>): void => {
-  for (const [name, [must, test]] of Object.entries(rules)) {
+  for (const name in rules) {
     const value = (options as Readonly<Record<string, unknown>>)[name];
+    const [must, test] = rules[name] ?? booleanRule;
     if (value === undefined || test(value)) continue;
-    const shown = must.startsWith('"') ? JSON.stringify(value) : kindOf(value);
+    const isNumber = typeof value === "number" && must.includes("number");
+    const shown = isNumber ? value : must.startsWith('"') ? JSON.stringify(value) : kindOf(value);
     throw new TypeError(`${name} must be ${must}${must.startsWith("an ") ? "" : `, not ${shown}`}`);
   }
 };

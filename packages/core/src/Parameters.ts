@@ -1,7 +1,7 @@
 // Parameters of the calls, and the request messages made of them.
 import type { EngineListRequest } from "@bytenite-engines/proto";
 import type { Engine, EngineListResponse, EngineMessage, EngineStatus, RequestOf } from "./ApiResponse.ts";
-import { assertOptionNames } from "./OptionNames.ts";
+import { assertOptionNames, assertOptionTypes, booleanRule, type OptionRule } from "./OptionNames.ts";
 
 /** Parameters of a list. */
 export interface ListParams {
@@ -90,11 +90,7 @@ export const listRequest = (params: ListParams = {}): ListRequest => {
   const { orderBy = "", isPublic = false, pagination } = params;
   const limit = params.limit ?? pagination?.limit ?? 0;
   const offset = params.offset ?? pagination?.offset ?? 0;
-  for (const [name, value] of Object.entries({ limit, offset }))
-    if (!Number.isInteger(value) || value < 0 || value > maxUint32)
-      throw wrongValue(name, `a whole number from 0 to ${maxUint32}`, value);
-  assertTypes("string", { orderBy });
-  assertTypes("boolean", { isPublic });
+  assertOptionTypes({ limit, offset, orderBy, isPublic }, listRules);
   return { orderBy, isPublic, pagination: { limit, offset } };
 };
 
@@ -103,27 +99,29 @@ const noBytes = /* @__PURE__ */ new Uint8Array();
 /** The query parameters of `get` and `status`. */
 export const messageRequest = (params: MessageParams): RequestOf<"get"> => {
   const { engineId = "", engineData = noBytes, engineLink = "", engineStatus = "" } = params;
-  if (typeof engineId !== "string" || typeof engineLink !== "string" || typeof engineStatus !== "string")
-    assertTypes("string", { engineId, engineLink, engineStatus });
-  if (!(engineData instanceof Uint8Array)) throw wrongValue("engineData", "a Uint8Array", engineData);
+  assertOptionTypes(params, messageRules);
   return { engineId, engineData, engineLink, engineStatus };
 };
 
 /** Checks the types of an upload's values. */
-export const assertUpload = (archive: unknown, { tag = "", engineId = "", activate = false }: UploadParams): void => {
+export const assertUpload = (archive: unknown, params: UploadParams): void => {
   // By its tag: an array of bytes may be of another realm.
   if (Object.prototype.toString.call(archive) !== "[object Uint8Array]")
     throw new TypeError("the archive must be a Uint8Array");
-  assertTypes("string", { tag, engineId });
-  assertTypes("boolean", { activate });
+  assertOptionTypes(params, uploadRules);
 };
 
-const assertTypes = (type: "string" | "boolean", values: Readonly<Record<string, unknown>>): void => {
-  for (const [name, value] of Object.entries(values))
-    if (typeof value !== type) throw wrongValue(name, type === "string" ? "text" : "true or false", value);
-};
+const textRule: OptionRule = ["text", (value) => typeof value === "string"];
+const uint32Rule: OptionRule = [
+  `a whole number from 0 to ${maxUint32}`,
+  (value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= maxUint32,
+];
 
-const wrongValue = (name: string, expected: string, value: unknown): TypeError => {
-  const shown = typeof value === "number" ? String(value) : value === null ? "null" : `of the type ${typeof value}`;
-  return new TypeError(`${name} must be ${expected}, not ${shown}`);
+const messageRules: Readonly<Record<keyof MessageParams, OptionRule>> = {
+  engineId: textRule,
+  engineLink: textRule,
+  engineStatus: textRule,
+  engineData: ["a Uint8Array", (value) => value instanceof Uint8Array],
 };
+const listRules = { limit: uint32Rule, offset: uint32Rule, orderBy: textRule, isPublic: booleanRule };
+const uploadRules = { tag: textRule, engineId: textRule, activate: booleanRule };

@@ -25,17 +25,14 @@ export type TokenFunction = (context: TokenContext) => string | ExpiringToken | 
 export type TokenOption = string | TokenFunction;
 
 /**
- * A token as it is sent. Throws InvalidToken for one that no header can carry: control characters, nothing at all. Nobody wants to see
+ * A token as it is sent. Throws TypeError for one that no header can carry: control characters, nothing at all. Nobody wants to see
  * the token in the error about that.
  */
 export const tokenText = (token: unknown, name = "token"): string => {
-  if (typeof token !== "string") throw new InvalidToken(`${name} must be text, not ${kindOf(token)}`);
+  if (typeof token !== "string") throw new TypeError(`${name} must be text, not ${kindOf(token)}`);
   const trimmed = token.trim();
-  if (trimmed === "") throw new InvalidToken(`${name} is empty`);
+  if (trimmed === "") throw new TypeError(`${name} is empty`);
   if (!/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(trimmed))
-    throw new InvalidToken(`${name} has characters that no HTTP header can carry`);
+    throw new TypeError(`${name} has characters that no HTTP header can carry`);
   return trimmed;
 };
-
-/** A token that cannot be sent. */
-export class InvalidToken extends TypeError {}

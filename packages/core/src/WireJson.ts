@@ -11,7 +11,7 @@ import {
 import { base64Encode } from "@bufbuild/protobuf/wire";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { hasImplicitPresence } from "./Descriptor.ts";
-import { shortestFloat } from "./http-rule/FieldText.ts";
+import { isLong, shortestFloat } from "./http-rule/FieldText.ts";
 import { timestampText } from "./Timestamp.ts";
 
 /** Writes a message as JSON. */
@@ -89,15 +89,7 @@ const valueWriter = (field: DescField, writing: Writing): ((value: unknown) => J
       return (value) => (Number.isFinite(value) ? (value as number) : String(value));
     case ScalarType.BYTES:
       return (value) => base64Encode(value as Uint8Array);
-    case ScalarType.STRING:
-    case ScalarType.BOOL:
-    case ScalarType.INT32:
-    case ScalarType.UINT32:
-    case ScalarType.SINT32:
-    case ScalarType.FIXED32:
-    case ScalarType.SFIXED32:
-      return (value) => value as JsonValue;
     default:
-      return String;
+      return isLong(scalar) ? String : (value) => value as JsonValue;
   }
 };

@@ -2,7 +2,7 @@
 import { fromJson, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { readCounted } from "./CountedMessage.ts";
 import type { EngineError } from "./EngineError.ts";
-import { defaultReadLimits } from "./ReadLimits.ts";
+import { attempted, defaultReadLimits } from "./ReadLimits.ts";
 
 /**
  * The details of an error that are of one type, e.g. `findDetails(error, ErrorInfoSchema)` with a schema of
@@ -12,13 +12,9 @@ import { defaultReadLimits } from "./ReadLimits.ts";
 export const findDetails = <D extends DescMessage>(error: EngineError, schema: D): ReadonlyArray<MessageShape<D>> =>
   error.details.flatMap(({ type, binary, json }) => {
     if (type !== schema.typeName) return [];
-    try {
-      return [
-        binary === undefined
-          ? fromJson(schema, json ?? {}, { ignoreUnknownFields: true })
-          : readCounted(schema, binary, defaultReadLimits),
-      ];
-    } catch {
-      return [];
-    }
+    const read = (): MessageShape<D> =>
+      binary === undefined
+        ? fromJson(schema, json ?? {}, { ignoreUnknownFields: true })
+        : readCounted(schema, binary, defaultReadLimits);
+    return attempted(read, true) ?? [];
   });

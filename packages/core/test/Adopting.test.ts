@@ -98,13 +98,10 @@ test.for<[said: RegExp, call: (client: ReturnType<typeof createEngineClient>) =>
   [/^the archive must be a Uint8Array/, (client) => client.upload(undefined as never)],
   [/^the archive must be a Uint8Array/, (client) => client.upload(5 as never, { tag: "a@1.0" })],
   [/^the archive must be a Uint8Array/, (client) => client.upload("text" as never)],
-  [/^tag must be text, not 5$/, (client) => client.upload(archive, { tag: 5 as never })],
-  [/^engineId must be text, not 5$/, (client) => client.upload(archive, { engineId: 5 as never })],
-  [
-    /^activate must be true or false, not of the type string$/,
-    (client) => client.upload(archive, { activate: "no" as never }),
-  ],
-  [/^engineId must be text, not 5$/, (client) => client.activate("a", { engineId: 5 as never })],
+  [/^tag must be text, not a number$/, (client) => client.upload(archive, { tag: 5 as never })],
+  [/^engineId must be text, not a number$/, (client) => client.upload(archive, { engineId: 5 as never })],
+  [/^activate must be true or false, not a string$/, (client) => client.upload(archive, { activate: "no" as never })],
+  [/^engineId must be text, not a number$/, (client) => client.activate("a", { engineId: 5 as never })],
 ])("an argument of a wrong type is refused by name: %s", async ([said, call]) => {
   const error = await failure(call(createEngineClient({ baseUrl, fetch })));
   expect(error).toMatchObject({ reason: { _tag: "InvalidArgument" }, attempts: 0 });

@@ -11,6 +11,7 @@ import {
 import { hasImplicitPresence } from "../Descriptor.ts";
 import { FieldMaskSchema } from "@bufbuild/protobuf/wkt";
 import { base64Decode, base64Encode } from "@bufbuild/protobuf/wire";
+import { attempted } from "../ReadLimits.ts";
 
 /** How the value of a well-known type is written; apart, since most requests have none and protobuf-es's JSON writer is large. */
 export type WellKnownText = (descriptor: DescMessage, value: unknown) => string;
@@ -69,13 +70,12 @@ export const parseScalar = (scalar: ScalarType, text: string): string | number |
       if (trueTexts.test(text)) return true;
       if (falseTexts.test(text)) return false;
       throw new FieldTextError("must be true or false");
-    case ScalarType.BYTES:
-      try {
-        // In a query a `+` has become a space; both alphabets are read, padded or not.
-        return base64Decode(text.replaceAll(" ", "+"));
-      } catch {
-        throw new FieldTextError("must be base64");
-      }
+    case ScalarType.BYTES: {
+      // In a query a `+` has become a space; both alphabets are read, padded or not.
+      const bytes = attempted(() => base64Decode(text.replaceAll(" ", "+")));
+      if (bytes === undefined) throw new FieldTextError("must be base64");
+      return bytes;
+    }
     case ScalarType.FLOAT:
     case ScalarType.DOUBLE:
       return parseFloating(scalar, text);

@@ -2,7 +2,7 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { schemaDigests } from "../gen/schemaDigests.ts";
 import type { Format } from "../MediaType.ts";
-import { hasReader, type ProtobufReader } from "../MessageReader.ts";
+import type { ProtobufReader } from "../MessageReader.ts";
 import { hasMethods } from "../OptionNames.ts";
 import { LimitExceeded, type ReadLimits } from "../ReadLimits.ts";
 import { UnreadableBody } from "../Reading.ts";
@@ -199,7 +199,7 @@ export class OriginVerifier {
       return message && { message, isSample: false };
     }
     this.#isNamed = false;
-    if (bytes.length === 0 || !hasReader(schema)) return undefined;
+    if (bytes.length === 0) return undefined;
     const message = (this.#profile ?? this.#verified).read(schema, bytes, limits);
     if (message === undefined) return undefined;
     this.#price = this.#basePrice;

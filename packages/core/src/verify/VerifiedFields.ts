@@ -4,21 +4,14 @@
 // the field populated, could be the field's value in the JSON, in any encoding: the server could have swapped the two. The server's true
 // number has the field's value each time, so it is ours or a rival; without rivals it is ours.
 import type { DescField, DescMessage, Message, MessageShape } from "@bufbuild/protobuf";
+import type { EventSubject, VerificationEvent } from "../EngineEvent.ts";
 import { readMessage } from "../MessageReader.ts";
 import { attempted, type ReadLimits } from "../ReadLimits.ts";
 import { encodingsOf, isPlain, isPopulated, matches, ownEncoding, sameMessage, type Values } from "./FieldMatch.ts";
 import { maxRootFields, tryWireFields, wireTypeOf, type Occurrence, type WireFields } from "./WireFields.ts";
 
 /** An event about the field numbers of an origin. Has no values of responses. */
-export interface VerificationNews {
-  /** `verified`: fields have our numbers. `drift`: protobuf contradicts the JSON or the known numbers. */
-  readonly type: "verified" | "drift";
-  /** Full name of the message. */
-  readonly message: string;
-  readonly detail: string;
-  /** Field by proto name -> number. */
-  readonly numbers: Readonly<Record<string, number>>;
-}
+export type VerificationNews = Omit<VerificationEvent, keyof EventSubject>;
 
 /** A message whose protobuf, by our numbers, equals its JSON: fields on the wire, and in the JSON. */
 interface Compared {
