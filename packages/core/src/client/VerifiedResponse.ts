@@ -78,7 +78,7 @@ const receiveVerified = async <M extends Message>(
     const digest = answered.answer.headers.get(schemaDigestHeader);
     const named = verifier.isNamed(responseBody?.message ?? output, digest);
     const isNamed = typeof named === "boolean" ? named : await named;
-    let isSample = false;
+    let isSample: boolean | undefined;
     const readVerified: ProtobufReader = (schema, bytes, limits = settings.limits) => {
       const verified = known.read(schema, bytes, isNamed, limits, onNews, codec.readProtobuf);
       if (verified === undefined) throw new UnverifiedProtobuf(schema, bytes);
