@@ -15,6 +15,7 @@ test.each<[string, Omit<Purge, "hard">, ReadonlyArray<boolean>]>([
   ["an endpoint", { atMs: 2_000, endpoint: "list" }, [false, false, true, true, true]],
   ["what contains a name, or may", { atMs: 2_000, name: "zipper" }, [true, true, true, false, true]],
   ["a name, and all lists", { atMs: 2_000, name: "zipper", lists: true }, [true, true, true, true, true]],
+  ["another name, and all lists", { atMs: 2_000, name: "a", lists: true }, [false, false, true, true, true]],
   ["a name of an endpoint", { atMs: 2_000, name: "zipper", endpoint: "status" }, [false, true, false, false, false]],
   ["no other name", { atMs: 2_000, name: "zip" }, [false, false, false, false, true]],
 ])("a purge takes %s", (_what, purge, expected) => {
@@ -29,7 +30,7 @@ test.each([
   ["tag=zipper%400.1", { atMs: 5, hard: false, name: "zipper" }],
   ["endpoint=get&tag=zipper", { atMs: 5, hard: false, endpoint: "get", name: "zipper" }],
 ])("%s is read", (query, expected) => {
-  expect(parsePurge(new URLSearchParams(query), 5)).toEqual(expected);
+  expect(parsePurge(new URLSearchParams(query), 5)).toStrictEqual(expected);
 });
 
 const nothing = "say what to purge: endpoint=..., tag=..., or all=true";
@@ -104,8 +105,7 @@ test.each([
 test("owners beyond a number are forgotten, and what the data centre has from before their purges is not used", () => {
   const purges = new Purges();
   const add = (owner: number, atMs: number): void => void purges.add([{ atMs, hard: false, owners: [`o${owner}`] }]);
-  add(0, 7);
-  add(0, 9);
+  for (const atMs of [7, 8, 9]) add(0, atMs);
   for (let owner = 1; owner < 4_000; owner++) add(owner, 20);
   expect(purges.floorMs).toBe(0);
   add(4_000, 30);
@@ -157,6 +157,12 @@ test.each([
 ])("a note that is %j purges nothing", async (text) => {
   const { store } = cacheOf();
   expect(await notesInCache({ ...store, match: async () => new Response(text) }).read(["alice"])).toEqual([]);
+});
+
+test("what is no purge in a note hides none beside it", async () => {
+  const { store } = cacheOf();
+  const match = async () => new Response('[null,{"atMs":5,"hard":true}]');
+  expect(await notesInCache({ ...store, match }).read([])).toEqual([{ atMs: 5, hard: true }]);
 });
 
 test("notes in the Cache API are of an owner or of everybody, and last a week", async () => {
