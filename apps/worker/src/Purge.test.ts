@@ -161,8 +161,8 @@ test.each([
 
 test("what is no purge in a note hides none beside it", async () => {
   const { store } = cacheOf();
-  const match = async () => new Response('[null,{"atMs":5,"hard":true}]');
-  expect(await notesInCache({ ...store, match }).read([])).toEqual([{ atMs: 5, hard: true }]);
+  const notes = notesInCache({ ...store, match: async () => new Response('[null,{"atMs":5,"hard":true}]') });
+  expect(await notes.read([])).toEqual([{ atMs: 5, hard: true }]);
 });
 
 test("notes in the Cache API are of an owner or of everybody, and last a week", async () => {
