@@ -54,7 +54,7 @@ export const edgeHits: Figure = {
   name: "edge-hits",
   title: "A hit of 10 KB at the edge",
   promise:
-    "at least 0.80 of the same bytes from a module's map; from the Cache API, decrypted, at least 0.65 of a bare streamed match.",
+    "at least 0.70 of the same bytes from a module's map; from the Cache API, decrypted, at least 0.45 of a bare streamed match.",
   charts: [
     {
       name: "edge-hits",
@@ -127,10 +127,10 @@ export const edgeHits: Figure = {
       rows: [
         row("hello", "workerd, hello"),
         row("map", "workerd, bytes from a module's map"),
-        row("edge", "edge proxy, hit in memory (ratio to the map)", "map", 0.8),
+        row("edge", "edge proxy, hit in memory (ratio to the map)", "map", 0.7),
         row("logging", "edge proxy, hit in memory, LOG=all (ratio to the map)", "map"),
         row("match", "workerd, bare match of the Cache API"),
-        row("tier", "edge proxy, hit in the Cache API, decrypted (ratio to the bare match)", "match", 0.65),
+        row("tier", "edge proxy, hit in the Cache API, decrypted (ratio to the bare match)", "match", 0.45),
         ...peers.flatMap(([name, peer]) => (peer === undefined ? [] : [row(name, name)])),
       ],
       notes: [
