@@ -44,6 +44,15 @@ test("an entry that grew is counted again", () => {
   expect([memory.entries, memory.bytes]).toEqual([0, 0]);
 });
 
+test("entries that fill the memory exactly are kept", () => {
+  const filled = (maxBytes: number): Memory => {
+    const memory = new Memory(maxBytes, 4);
+    for (const key of ["a", "b", "c", "d"]) memory.set(key, [entryWith({})]);
+    return memory;
+  };
+  expect(filled(filled(1e6).bytes).entries).toBe(4);
+});
+
 test("whatever is done, both bounds hold and the count of bytes is true", () => {
   const owners = ["alice", "bob"];
   const step = fc.oneof(

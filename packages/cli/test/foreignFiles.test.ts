@@ -153,7 +153,7 @@ test("config set --project writes what a project file may set, in the working fo
   }
   expect((await bne(home, ["config", "set", "output", "csv", "--project"], { cwd })).code).toBe(0);
   expect(readFileSync(above, "utf8")).toBe("{}");
-  expect(readFileSync(join(cwd, ".bne.json"), "utf8")).toContain("csv");
+  expect(readFileSync(join(cwd, ".bne.json"), "utf8")).toBe('{\n  "output": "csv"\n}\n');
 });
 
 test("the user's own file counts only when nobody else can write it", async () => {
