@@ -44,12 +44,13 @@ test("an entry that grew is counted again", () => {
   expect([memory.entries, memory.bytes]).toEqual([0, 0]);
 });
 
+const filled = (maxBytes: number): Memory => {
+  const memory = new Memory(maxBytes, 4);
+  for (const key of ["a", "b", "c", "d"]) memory.set(key, [entryWith({})]);
+  return memory;
+};
+
 test("entries that fill the memory exactly are kept", () => {
-  const filled = (maxBytes: number): Memory => {
-    const memory = new Memory(maxBytes, 4);
-    for (const key of ["a", "b", "c", "d"]) memory.set(key, [entryWith({})]);
-    return memory;
-  };
   expect(filled(filled(1e6).bytes).entries).toBe(4);
 });
 
