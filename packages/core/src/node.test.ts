@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import * as http from "node:http";
 import * as https from "node:https";
 import { connect, createServer, type Server, type Socket } from "node:net";
@@ -67,15 +68,20 @@ const reasonOf = async (call: Promise<unknown>) => {
   return error.reason;
 };
 
-test("keeps a connection for the next request", async () => {
-  const sockets = new Set<unknown>();
-  const origin = await served((request, response) => {
+test("keeps a connection for the next request, until it has been idle for its time", async () => {
+  const sockets = new Set<Socket>();
+  const server = http.createServer((request, response) => {
     sockets.add(request.socket);
     response.setHeader("content-type", "application/json").end(engine);
   });
+  server.keepAliveTimeout = 0;
+  const origin = await listening(server);
   const client = clientOf(origin);
   for (let call = 0; call < 5; call++) expect((await client.get("zipper")).name).toBe("zipper");
   expect(sockets.size).toBe(1);
+  await clientOf(origin, { fetch: madeFetch({ idleTimeoutMs: 50 }) }).get("zipper");
+  for (const socket of [...sockets].slice(1)) await once(socket, "close");
+  expect(sockets.size).toBe(2);
 });
 
 test.for([

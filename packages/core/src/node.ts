@@ -120,20 +120,20 @@ const tlsNames: ReadonlyArray<keyof NonNullable<NodeFetchOptions["tls"]>> = [
 const makeAgents = ({ idleTimeoutMs, maxConnections, tls }: NodeFetchOptions, env: ProxyEnv | undefined) => {
   const idle = checked("idleTimeoutMs", idleTimeoutMs ?? defaultIdleTimeoutMs, 0);
   const single = { ...tls, ...(env === undefined ? {} : { proxyEnv: env }) };
-  const kept = {
-    ...single,
-    keepAlive: idle > 0,
-    // Node closes a kept connection that has been idle for this long; requests under way have the client's own timeouts.
-    ...(idle > 0 ? { timeout: idle } : {}),
-    ...(maxConnections === undefined ? {} : { maxSockets: checked("maxConnections", maxConnections, 1) }),
+  const maxSockets = maxConnections === undefined ? Infinity : checked("maxConnections", maxConnections, 1);
+  return ({ request, Agent }: Pick<typeof http, "request" | "Agent">): Agents => {
+    const kept = new Agent({ ...single, keepAlive: idle > 0, maxSockets });
+    // An agent with a timeout sets it anew for each request; only idle connections need one.
+    const idling = new Agent({ timeout: idle });
+    kept.keepSocketAlive = (socket) => idling.keepSocketAlive(socket);
+    return {
+      request,
+      // What is sent to an http server through a proxy, Node rewrites; to an https server it goes through a tunnel.
+      isRewritten: Agent === http.Agent && env?.["http_proxy"] !== undefined,
+      kept,
+      single: new Agent(single),
+    };
   };
-  return ({ request, Agent }: Pick<typeof http, "request" | "Agent">): Agents => ({
-    request,
-    // What is sent to an http server through a proxy, Node rewrites; to an https server it goes through a tunnel.
-    isRewritten: Agent === http.Agent && env?.["http_proxy"] !== undefined,
-    kept: new Agent(kept),
-    single: new Agent(single),
-  });
 };
 
 const checked = (name: string, value: number, least: number): number => {
@@ -192,8 +192,9 @@ const send = (agents: Agents, url: URL, init: NodeFetchInit, isResend: boolean):
       aborted = { reason };
       (response ?? request).destroy(reason as Error);
     };
-    const stop = init.onAbort?.(abort) ?? (init.signal && onAbort(init.signal, abort));
-    if (stop !== undefined) request.once("close", stop);
+    // What is given `onAbort` goes with its one attempt; a signal may outlast the request.
+    init.onAbort?.(abort);
+    if (init.signal) request.once("close", onAbort(init.signal, abort));
     request.on("error", (error) => {
       // After the response has begun, the reader of its body gets the error.
       if (response !== undefined) return;
@@ -201,9 +202,9 @@ const send = (agents: Agents, url: URL, init: NodeFetchInit, isResend: boolean):
       if (metClosedConnection && idempotentMethods.has(method)) resolve(send(agents, url, init, true));
       else reject(aborted === undefined ? error : aborted.reason);
     });
-    request.once("response", (incoming) => resolve((response = new NodeResponse(url.href, incoming))));
+    request.on("response", (incoming) => resolve((response = new NodeResponse(url.href, incoming))));
     // An upgrade was not requested.
-    request.once("upgrade", ({ statusCode }, socket) => {
+    request.on("upgrade", ({ statusCode }, socket) => {
       socket.destroy();
       reject(new Error(`nodeFetch: the server answered ${statusCode} and switched to another protocol`));
     });
@@ -328,7 +329,7 @@ class NodeResponse implements FetchResponse {
           });
         }
       },
-      cancel: () => this.#cancel(),
+      cancel: async () => void this.#incoming.destroy(),
     };
   }
 
@@ -344,10 +345,6 @@ class NodeResponse implements FetchResponse {
       });
     });
     if (this.#error !== undefined && !incoming.complete) throw this.#error;
-  }
-
-  async #cancel(): Promise<void> {
-    this.#incoming.destroy();
   }
 
   #fail(error: Error): void {
@@ -396,8 +393,11 @@ class NodeHeaders implements ResponseHeaders {
   }
 }
 
-/** A copy: a chunk of Node shares memory with other reads of the socket. */
+/** A copy, unless one chunk has its memory for itself: mostly it shares that with other reads. */
 const joined = (chunks: ReadonlyArray<Buffer>): Uint8Array<ArrayBuffer> => {
+  const [{ buffer, byteLength } = Buffer.alloc(0)] = chunks;
+  if (chunks.length === 1 && buffer instanceof ArrayBuffer && buffer.byteLength === byteLength)
+    return new Uint8Array(buffer);
   const whole = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.byteLength, 0));
   let offset = 0;
   for (const chunk of chunks) {
