@@ -128,3 +128,10 @@ test("all requests that come with a token at once get one identity: what is note
   expect(identities.recall("the-token")).toBe(first);
   expect(await identities.of("another")).not.toBe(first);
 });
+
+test("identities are forgotten beyond four million characters of tokens, the oldest first", async () => {
+  const identities = new Identities();
+  const tokens = ["a", "b", "c", "d", "e"].map((character) => character.repeat(900_000));
+  for (const token of tokens) await identities.of(token);
+  expect(tokens.map((token) => identities.recall(token) !== undefined)).toEqual([false, true, true, true, true]);
+});
