@@ -140,17 +140,26 @@ export const watchBody = (
 ) => {
   const { readable, writable } =
     length === null ? new IdentityTransformStream() : new FixedLengthStream(Number(length));
-  const writer = writable.getWriter();
-  const pump = async (): Promise<void> => {
+  const watched = async function* () {
     for await (const chunk of body) {
-      await writer.write(chunk);
+      yield chunk;
       passed(chunk.byteLength);
     }
     ended();
-    await writer.close();
   };
-  pump().catch((error: unknown) => Promise.allSettled([body.cancel(error), writer.abort(error)]));
+  void pump(watched(), writable);
   return readable;
+};
+
+/** Writes chunks one after the other. Where one side ends early, the other does too. Never rejects. */
+const pump = async (chunks: AsyncIterable<Bytes>, writable: WritableStream<Uint8Array>): Promise<void> => {
+  const writer = writable.getWriter();
+  try {
+    for await (const chunk of chunks) await writer.write(chunk);
+    await writer.close();
+  } catch (error) {
+    await writer.abort(error).catch(() => {});
+  }
 };
 
 /** The bytes as a body, counted until the client took them, once for all who take the same. Undefined: beyond the user's share. */
@@ -171,17 +180,8 @@ export const sendBytes = (
     answer.lease = lease;
   }
   const { readable, writable } = new FixedLengthStream(bytes.byteLength);
-  return { body: readable, work: write(bytes, writable.getWriter(), lease) };
-};
-
-const write = async (bytes: Bytes, writer: WritableStreamDefaultWriter<Uint8Array>, lease: Lease): Promise<void> => {
-  try {
-    for (let at = 0; at < bytes.byteLength; at += minCountedBytes) {
-      await writer.write(bytes.subarray(at, at + minCountedBytes));
-    }
-    await writer.close();
-  } catch {
-  } finally {
-    lease.release();
-  }
+  const pieces = async function* () {
+    for (let at = 0; at < bytes.byteLength; at += minCountedBytes) yield bytes.subarray(at, at + minCountedBytes);
+  };
+  return { body: readable, work: pump(pieces(), writable).finally(lease.release) };
 };

@@ -10,6 +10,15 @@ type Fields = ReadonlyArray<readonly [name: string, value: string]>;
 
 export type EdgeStore = Pick<Cache, "match" | "put" | "delete">;
 
+/** A Cache API that fails is as if it were not there. */
+export const orNothing = async <A>(work: () => Promise<A> | undefined): Promise<A | undefined> => {
+  try {
+    return await work();
+  } catch {
+    return undefined;
+  }
+};
+
 export interface Answer {
   readonly status: number;
   readonly statusText?: string | undefined;

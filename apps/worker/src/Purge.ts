@@ -1,7 +1,7 @@
 // Purges: the responses they affect, and the log for other isolates.
 import { parseTag, readNames, type ReadName } from "@bytenite-engines/core/wire";
 import { remember } from "./Admission.ts";
-import type { EdgeStore, Entry } from "./Entry.ts";
+import { orNothing, type EdgeStore, type Entry } from "./Entry.ts";
 
 /** A purge: responses requested up to a time, within a scope. An empty scope is everything. */
 export interface Purge {
@@ -117,13 +117,9 @@ export const notesInLog = (log: PurgeLogStub): PurgeNotes => {
 /** Notes in the Cache API: for the data centre alone. What is written at the same moment by two isolates may be lost. */
 export const notesInCache = (store: EdgeStore) => {
   const readNote = async (name: string): Promise<ReadonlyArray<Purge>> => {
-    try {
-      const noted: unknown = JSON.parse((await (await store.match(noteOrigin + name))?.text()) ?? "[]");
-      return Array.isArray(noted) ? noted.filter(isPurge) : [];
-    } catch {
-      // What cannot be read is as if it were not there: notes can be evicted at any time.
-      return [];
-    }
+    const text = await orNothing(async () => (await store.match(noteOrigin + name))?.text());
+    const noted: unknown = await orNothing(async () => JSON.parse(text ?? "[]"));
+    return Array.isArray(noted) ? noted.filter(isPurge) : [];
   };
   return {
     reach: `at once in this isolate, within ${purgesReadEveryMs / 1000} seconds in its data centre; not in others (no PURGE_LOG is bound)`,
@@ -132,11 +128,7 @@ export const notesInCache = (store: EdgeStore) => {
       const headers = { "cache-control": `max-age=${notesKeptSeconds}`, "content-type": "application/json" };
       for (const name of purge.owners ?? ["all"]) {
         const notes = folded([...(await readNote(name)), purge], purge.owners === undefined ? maxPurges : maxOfOwner);
-        try {
-          await store.put(noteOrigin + name, new Response(JSON.stringify(notes), { headers }));
-        } catch {
-          // Without the Cache API a purge is for this isolate.
-        }
+        await orNothing(() => store.put(noteOrigin + name, new Response(JSON.stringify(notes), { headers })));
       }
     },
     /** What others wrote that may concern an owner, or everybody. */

@@ -1,20 +1,8 @@
 // Requests of clients: parsing, routes, refusals.
 import { create } from "@bufbuild/protobuf";
-import {
-  basePath,
-  decodeQuery,
-  encode,
-  encodeQuery,
-  endpoints,
-  matchPath,
-  mediaTypeOf,
-  negotiate,
-  offered,
-  pathOf,
-  QueryParameterError,
-  readNames,
-  rpcCodes,
-} from "@bytenite-engines/core/wire";
+import { basePath, encode, endpoints, matchPath, pathOf, readNames, rpcCodes } from "@bytenite-engines/core/wire";
+import { decodeQuery, encodeQuery, QueryParameterError } from "@bytenite-engines/core/wire";
+import { mediaTypeOf, negotiate, offered } from "@bytenite-engines/core/wire";
 import type { ReadName, Representation, RpcCode } from "@bytenite-engines/core/wire";
 import { requestDirectives, splitList, type Condition, type RequestDirectives } from "@bytenite-engines/http-cache";
 import { StatusSchema } from "@bytenite-engines/proto";

@@ -1,15 +1,7 @@
 // Responses to clients: status, fields, body, CORS, preflights.
 import { schemaDigestHeader } from "@bytenite-engines/core/wire";
-import {
-  cacheStatus,
-  currentAge,
-  isNotModified,
-  parseRange,
-  sliceOf,
-  timeToLive,
-  withVary,
-  type CacheOutcome,
-} from "@bytenite-engines/http-cache";
+import { cacheStatus, currentAge, isNotModified, timeToLive, type CacheOutcome } from "@bytenite-engines/http-cache";
+import { parseRange, sliceOf, withVary } from "@bytenite-engines/http-cache";
 import { maxBodyBytesPerUser, sendBytes, type BodyBudget } from "./Body.ts";
 import { ownFields, rangeFor, type Answer, type Entry } from "./Entry.ts";
 import { allowedMethods, proxyName, proxyStatus, refusal, refuse, writeMethods } from "./Request.ts";
@@ -147,13 +139,8 @@ const allowedHeaders =
 const exposedHeaders = `Age, ${schemaDigestHeader}, Cache-Status, Content-Length, Date, ETag, Proxy-Status, Retry-After, ${ownFields}`;
 
 /** Adds what an allowed origin needs to read a response. For others only Vary: the response depends on Origin. */
-export const allowOrigin = (
-  response: Pick<Response, "headers">,
-  requested: Headers,
-  allowed: ReadonlyArray<string>,
-): void => {
+export const allowOrigin = (headers: Headers, requested: Headers, allowed: ReadonlyArray<string>): void => {
   if (allowed.length === 0) return;
-  const { headers } = response;
   headers.set("vary", withVary(headers.get("vary"), ["Origin"]));
   const origin = requested.get("origin");
   if (origin === null || !allowed.includes(origin)) return;
@@ -165,7 +152,7 @@ export const allowOrigin = (
 export const respondOptions = (requested: Headers, allowed: ReadonlyArray<string>, writes: boolean): Response => {
   const methods = writes ? `${allowedMethods}, ${writeMethods}` : allowedMethods;
   const headers = new Headers({ allow: methods, "cache-control": "private, no-store" });
-  allowOrigin({ headers }, requested, allowed);
+  allowOrigin(headers, requested, allowed);
   if (requested.has("access-control-request-method") && headers.has("access-control-allow-origin")) {
     headers.set("access-control-allow-methods", methods);
     headers.set("access-control-allow-headers", allowedHeaders);

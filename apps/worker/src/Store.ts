@@ -2,8 +2,8 @@
 import { cacheGroups, matchesVary, usableUntil } from "@bytenite-engines/http-cache";
 import type { Format } from "@bytenite-engines/core/wire";
 import { remember } from "./Admission.ts";
-import { decryptEntry, encryptEntry, fieldIn, hasForm, hasValidator, inForm, isFresh, outdated } from "./Entry.ts";
-import { sizeOf, type EdgeStore, type Entry } from "./Entry.ts";
+import { decryptEntry, encryptEntry, fieldIn, hasForm, hasValidator, inForm, isFresh, orNothing } from "./Entry.ts";
+import { outdated, sizeOf, type EdgeStore, type Entry } from "./Entry.ts";
 import { ownersOf, type Identity } from "./Identity.ts";
 import { logError } from "./Log.ts";
 import { Purges, purgesReadEveryMs, type Purge, type PurgeNotes } from "./Purge.ts";
@@ -113,15 +113,6 @@ const isOfSame = (one: Entry, other: Entry): boolean =>
 
 const totalOf = ({ part, bytes }: Entry): number | undefined => (part === undefined ? bytes.byteLength : part.total);
 
-/** A Cache API that fails is as if it were not there. */
-const orNothing = async <A>(work: () => Promise<A> | undefined): Promise<A | undefined> => {
-  try {
-    return await work();
-  } catch {
-    return undefined;
-  }
-};
-
 export const createStore = (
   memory: Memory,
   edge: EdgeStore | undefined,
@@ -176,19 +167,11 @@ export const createStore = (
     await notes?.write(added);
   };
 
-  const bytesAt = async (url: string): Promise<ArrayBuffer | undefined> => {
-    try {
-      return await (await edge?.match(url))?.arrayBuffer();
-    } catch {
-      return undefined;
-    }
-  };
-
   /** What the data centre has, by the current server secret or by the previous one. */
   const read = async (identity: Identity, route: Route, format: Format): Promise<Entry | undefined> => {
     for (const known of identity.previous === undefined ? [identity] : [identity, identity.previous]) {
       const key = cacheKey(known.digest, route, format);
-      const encrypted = await bytesAt(keyOrigin + key);
+      const encrypted = await orNothing(async () => (await edge?.match(keyOrigin + key))?.arrayBuffer());
       if (encrypted === undefined) continue;
       const entry = await decryptEntry(key, encrypted, known.key, identity.digest);
       if (entry !== undefined) return entry;
