@@ -74,7 +74,7 @@ const invalid = (message: string): Response => refuse(badRequest(message), null)
 /** Purges by parameters, or by a token in a form (`token=...`), which is always hard: a URL may be logged. */
 const purge = async (isolate: Isolate, parameters: URLSearchParams, request: Request): Promise<Response> => {
   const { store, flights, identities } = isolate;
-  if (Number(request.headers.get("content-length") ?? 0) > maxFormBytes) return invalid("the form is too long");
+  if (Number(request.headers.get("content-length")) > maxFormBytes) return invalid("the form is too long");
   const form = new URLSearchParams(await request.text());
   if ([...form.keys()].some((name) => name !== "token")) return invalid("a form may have token=... alone");
   const [given, ...more] = form.getAll("token");
