@@ -171,7 +171,10 @@ test("each request is a data point where a dataset is bound, without anything of
 });
 
 test("browsers of listed origins, and of no others, may read answers", async () => {
-  const open = await stage.newEdge({ ALLOWED_ORIGINS: "https://a.example, https://b.example" });
+  const open = await stage.newEdge({
+    ALLOWED_ORIGINS: "https://a.example, https://b.example",
+    FORWARDED_PATHS: "none",
+  });
   const preflight = (origin: string): Promise<Response> =>
     open.send(
       new Request("https://edge.example/v1/dev/engines", {
@@ -183,6 +186,8 @@ test("browsers of listed origins, and of no others, may read answers", async () 
   expect(allowed.status).toBe(204);
   expect(allowed.headers.get("access-control-allow-origin")).toBe("https://b.example");
   expect(allowed.headers.get("access-control-allow-headers")).toContain("Authorization");
+  // Without other paths nothing is written.
+  expect(allowed.headers.get("access-control-allow-methods")).toBe("GET, HEAD, OPTIONS");
   expect((await preflight("https://c.example")).headers.has("access-control-allow-origin")).toBe(false);
   for (const origin of ["https://a.example", "https://c.example"]) {
     const response = await open.get("alice", "/engines/zipper", { origin });
