@@ -47,18 +47,20 @@ const answer = (
 };
 
 /** Adds headers that do not depend on the cache; logs and counts the response. */
-const finish = (outcome: RequestOutcome, received: Received, isolate: Isolate): Response => {
+const finish = (made: RequestOutcome, received: Received, isolate: Isolate): Response => {
   const { config, metrics, analytics, now } = isolate;
   const { method, headers, startedAtMs } = received;
-  const { response, result, upstream } = outcome;
+  const { response, result, upstream } = made;
   const { status } = response;
+  const bytes = bytesSent(made, method, status);
+  const outcome = bytes === made.bytes ? made : { ...made, bytes };
   const durationMs = now() - startedAtMs;
   if (upstream !== undefined && upstream.attempts > 0) {
     response.headers.append("server-timing", `upstream;dur=${upstream.durationMs}`);
   }
   const { allowedOrigins } = config;
   if (method !== "OPTIONS") allowOrigin(response, headers, allowedOrigins);
-  metrics.observe(outcome, method, status, durationMs);
+  metrics.observe(outcome, status, durationMs);
   const isInLog = isLogged(config.logLevel, result, status);
   const given = headers.get("x-request-id");
   // Hits that are not logged get no id of their own.
@@ -71,6 +73,12 @@ const finish = (outcome: RequestOutcome, received: Received, isolate: Isolate): 
     doubles: [durationMs, outcome.bytes, upstream?.durationMs ?? 0],
   });
   return response;
+};
+
+/** Bytes of the body that is sent: none without content, and of a part only its own. */
+const bytesSent = ({ response, bytes }: RequestOutcome, method: string, status: number): number => {
+  if (method === "HEAD" || status === 304 || status === 416) return 0;
+  return status === 206 ? Number(response.headers.get("content-length") ?? bytes) : bytes;
 };
 
 const isHit = ({ control, route }: ParsedRequest, { freshness }: Entry, nowMs: number): boolean =>

@@ -27,10 +27,10 @@ export class Metrics {
     this.#counters.set(series, (this.#counters.get(series) ?? 0) + by);
   }
 
-  observe({ route, result, bytes }: RequestOutcome, method: string, status: number, durationMs: number): void {
+  observe({ route, result, bytes }: RequestOutcome, status: number, durationMs: number): void {
     const endpoint = route?.endpoint ?? "none";
     this.count("bytenite_edge_requests_total", `{endpoint="${endpoint}",result="${result}",status="${status}"}`);
-    if (status !== 304 && method !== "HEAD") this.count("bytenite_edge_response_bytes_total", "", bytes);
+    this.count("bytenite_edge_response_bytes_total", "", bytes);
     const histogram = this.#latencies.get(result) ?? { counts: bounds.map(() => 0), sum: 0, count: 0 };
     this.#latencies.set(result, histogram);
     histogram.count += 1;

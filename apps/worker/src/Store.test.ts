@@ -90,6 +90,15 @@ test("whatever is done, both bounds hold and the count of bytes is true", () => 
   );
 });
 
+test("fields take memory, too", () => {
+  const memory = new Memory(1_000_000, 5);
+  const client = [["x-long", "x".repeat(200_000)]] as const;
+  memory.set("k", [entryWith({ client })]);
+  expect(memory.bytes).toBeGreaterThan(200_000);
+  memory.set("k", [entryWith({ client: [...client, ...client] })]);
+  expect(memory.bytes).toBe(0);
+});
+
 const anyTarget = fc
   .tuple(fc.constantFrom("a", "b", "a@1", "a@1.0", "ab"), fc.constantFrom("", "/status"))
   .map(([tag, rest]) => `/v1/dev/engines/${tag}${rest}`);

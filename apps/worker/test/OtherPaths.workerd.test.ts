@@ -41,6 +41,7 @@ test("the exchange of an API key goes to the upstream's own path, without a toke
 
 test.each<[string, Record<string, string>, string]>([
   ["states a freshness", { "cache-control": "max-age=60" }, "hit"],
+  ["has a field beyond Latin-1", { "cache-control": "max-age=60", "x-note": "\u20ac \ufffd" }, "hit"],
   ["states none", {}, "fwd=uri-miss"],
   ["states none, and when it was changed", { "last-modified": "Sun, 06 Nov 1994 08:49:37 GMT" }, "fwd=stale"],
   ["forbids it", { "cache-control": "no-store" }, "fwd=uri-miss"],
@@ -484,4 +485,30 @@ test.each([
     expect(response.status).toBe(expected);
   }
   expect(received.filter((bytes) => bytes === 10 * chunkBytes)).toHaveLength(expected === 201 ? 2 : 0);
+});
+
+test("the log has the bytes that were sent, of a stored answer too", async () => {
+  const log = vi.spyOn(console, "log").mockImplementation(() => {});
+  stage.edge = await stage.newEdge({ LOG: "all" });
+  const headers = { etag: '"1"', "cache-control": "max-age=60" };
+  stage.answer = () => new Response("0123456789", { headers });
+  for (const [method, fields] of [
+    ["GET", {}],
+    ["GET", { range: "bytes=2-4" }],
+    ["GET", { range: "bytes=20-" }],
+    ["GET", { "if-none-match": '"1"' }],
+    ["HEAD", {}],
+  ] as const) {
+    const sent = new Request(`${edgeOrigin}/v1/dev/file`, { method, headers: { authorization: "alice", ...fields } });
+    await (await stage.edge.send(sent)).text();
+  }
+  const lines = log.mock.calls.map(([line]) => JSON.parse(String(line)) as { status: number; bytes: number });
+  expect(lines.map(({ status, bytes }) => [status, bytes])).toEqual([
+    [200, 10],
+    [206, 3],
+    [416, 0],
+    [304, 0],
+    [200, 0],
+  ]);
+  log.mockRestore();
 });

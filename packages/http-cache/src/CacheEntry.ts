@@ -35,7 +35,7 @@ export const isEntry = (stored: unknown): stored is CacheEntry => {
     version === entryVersion &&
     typeof url === "string" &&
     Number.isInteger(status) &&
-    hasFields(headers, (value) => typeof value === "string" && !invalidInValue.test(value)) &&
+    hasFields(headers, (value) => typeof value === "string" && isFieldValue(value)) &&
     hasFields(vary, (value) => value === null || typeof value === "string") &&
     numbers.every((name) => typeof freshness[name] === "number") &&
     flags.every((name) => typeof freshness[name] === "boolean");
@@ -43,8 +43,17 @@ export const isEntry = (stored: unknown): stored is CacheEntry => {
   return isWhole;
 };
 
-/** What `Headers` takes in no value. */
-const invalidInValue = /[\0\r\n\u0100-\uffff]/;
+/** Whether `Headers` takes it. In Workers a value has characters beyond Latin-1, where a server sent UTF-8; elsewhere none has. */
+const isFieldValue = (value: string): boolean => {
+  if (/[\0\r\n]/.test(value)) return false;
+  if (!/[\u0100-\uffff]/.test(value)) return true;
+  try {
+    new Headers([["x", value]]);
+    return true;
+  } catch {
+    return false;
+  }
+};
 
 const hasFields = (fields: unknown, isValue: (value: unknown) => boolean): boolean =>
   Array.isArray(fields) &&
