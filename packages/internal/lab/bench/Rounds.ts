@@ -22,6 +22,8 @@ export interface Extent {
   readonly calls: number;
   /** Calls under way at once. */
   readonly concurrency: number;
+  /** Calls of each contender before the first round. Default: those of a round. */
+  readonly warmUp?: Pick<Extent, "calls" | "concurrency">;
 }
 
 /** Something whose rounds are measured, here or elsewhere. */
@@ -46,8 +48,8 @@ export const takingTurns = async (
   extent: Extent,
 ): Promise<ReadonlyMap<string, ReadonlyArray<Sample>>> => {
   const samples = new Map<string, Array<Sample>>(contenders.map(({ name }) => [name, []]));
-  // Once without counting: compiled code, open connections.
-  for (const { round } of contenders) await round(extent);
+  // Without counting: compiled code, open connections.
+  for (const { round } of contenders) await round({ ...extent, ...extent.warmUp });
   for (let turn = 0; turn < extent.rounds; turn++) {
     for (let index = 0; index < contenders.length; index++) {
       const contender = contenders[(index + turn) % contenders.length];
