@@ -50,7 +50,7 @@ export interface Entry extends Answer, CacheEntry {
   readonly part?: (StoredPart & { readonly askedRange: string }) | undefined;
   /** The other format, once requested; "none": it cannot be made. */
   other?: Entry | "none" | undefined;
-  /** Head of the last response from memory: age and ttl count seconds, so it is the same within one. */
+  /** Head of the last response from memory: it is the same within a second of its age. */
   prepared?: { readonly second: number; readonly mediaType: string; readonly head: Response } | undefined;
 }
 

@@ -37,7 +37,7 @@ const contentFields: ReadonlyArray<string> = ["content-encoding", "content-langu
 /** The response from an entry in memory, which is likely to be used again within the second. */
 export const respondFromMemory = (entry: Entry, nowMs: number, recipient: Recipient): Response => {
   const { mediaType } = recipient.request.representation;
-  const second = Math.floor(nowMs / 1000);
+  const second = Math.floor(currentAge(entry.freshness, nowMs) / 1000);
   let ready = entry.prepared;
   if (ready?.second !== second || ready.mediaType !== mediaType) {
     const outcome = { hit: true, ttlMs: timeToLive(entry.freshness, nowMs) };

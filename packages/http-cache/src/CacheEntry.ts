@@ -48,8 +48,7 @@ const isFieldValue = (value: string): boolean => {
   if (/[\0\r\n]/.test(value)) return false;
   if (!/[\u0100-\uffff]/.test(value)) return true;
   try {
-    new Headers([["x", value]]);
-    return true;
+    return new Headers([["x", value]]).has("x");
   } catch {
     return false;
   }
