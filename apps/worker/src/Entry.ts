@@ -207,14 +207,17 @@ export const rangeFor = (method: string, asked: Headers, { headers }: Entry): st
 
 export const isFresh = (entry: Entry, nowMs: number): boolean => timeToLive(entry.freshness, nowMs) > 0;
 
-/** What is counted for an entry besides its bytes and fields: objects, maps, a few short fields. Measured, rounded up. */
+/** What is counted for an entry besides its bytes: objects, maps, fields of so many characters. Measured, rounded up. */
 const entryOverheadBytes = 2_000;
+const usualFieldCharacters = 2_000;
 
-export const sizeOf = ({ bytes, headers, client, other }: Entry): number =>
-  bytes.byteLength +
-  entryOverheadBytes +
-  [...headers, ...client].reduce((sum, [name, value]) => sum + name.length + value.length, 0) +
-  (other === undefined || other === "none" ? 0 : sizeOf(other));
+export const sizeOf = ({ bytes, headers, client, other }: Entry): number => {
+  let characters = 0;
+  for (const fields of [headers, client]) for (const [name, value] of fields) characters += name.length + value.length;
+  const beyond = Math.max(0, characters - usualFieldCharacters);
+  const ofOther = other === undefined || other === "none" ? 0 : sizeOf(other);
+  return bytes.byteLength + entryOverheadBytes + beyond + ofOther;
+};
 
 /** Bytes of the initialisation vector of AES-GCM (NIST SP 800-38D, 8.2.2: random, 96 bits), and of the length of the text. */
 const ivBytes = 12;

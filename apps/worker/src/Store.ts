@@ -69,9 +69,10 @@ export class Memory {
   /** Stores the entries of a key, unless they take more than a quarter of the memory. */
   set(key: string, entries: ReadonlyArray<Entry>): void {
     this.delete(key);
+    if (entries.length === 0 || this.#maxEntries === 0) return;
     let size = key.length * 2;
     for (const entry of entries) size += sizeOf(entry);
-    if (entries.length === 0 || size * 4 > this.#maxBytes || this.#maxEntries === 0) return;
+    if (size * 4 > this.#maxBytes) return;
     this.#slots.set(key, { entries, size });
     this.bytes += size;
     for (const oldest of this.#slots.keys()) {
