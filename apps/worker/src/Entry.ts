@@ -60,13 +60,11 @@ export const targetedFields: ReadonlyArray<string> = ["cloudflare-cdn-cache-cont
 /** Fields of the proxy's own, which pages may read and which replace those of the upstream. */
 export const ownFields = "Server-Timing, X-Request-Id";
 
-/** Fields of the upstream that clients do not get: replaced by our own, or not for them. */
-const notForClients = new RegExp(
-  `^(?:${ownFields.replaceAll(", ", "|")}|access-control-(?:allow-.*|expose-headers|max-age)|alt-svc|(?:.*-)?cache-control|expires|pragma|set-cookie|surrogate-control)$`,
-  "i",
-);
-/** Nor what a server in front of this proxy would obey: paths of its files, and lifetimes. */
-export const forServers = /^x-(?:accel-.*|sendfile)$/;
+/** Fields of the upstream that nobody gets: replaced by our own, or what a server in front of this proxy would obey (paths of its files, lifetimes). */
+export const notPassedOn = new RegExp(`^(?:${ownFields.replaceAll(", ", "|")}|x-accel-.*|x-sendfile)$`, "i");
+/** Nor, in a response for one client: replaced by our own, or not for it. */
+const notForClients =
+  /^(?:access-control-(?:allow-.*|expose-headers|max-age)|alt-svc|(?:.*-)?cache-control|expires|pragma|set-cookie|surrogate-control)$/;
 /** Nor, in a response of an endpoint: parts are not served, and the length may be that of another form. */
 const notOfEndpoints = /^(?:accept-ranges|content-length)$/;
 /** Directives for shared caches, and `private`, which is there anyway. */
@@ -90,7 +88,7 @@ export const clientFields = (status: number, received: Headers, times: ExchangeT
     [...received].filter(
       ([name, value]) =>
         !notForClients.test(name) &&
-        !forServers.test(name) &&
+        !notPassedOn.test(name) &&
         (own === undefined || !notOfEndpoints.test(name)) &&
         (name !== "age" || /^[0-9]+$/.test(value)),
     ),

@@ -7,7 +7,7 @@ import { adminPrefix, answerAdmin } from "./Admin.ts";
 import type { Config } from "./Config.ts";
 import { decide, forwardedFields, isServedAfterFailure, look, usableNow, type Plan, type Reader } from "./Decision.ts";
 import { asDecoded, clientFields, fieldIn, formatIn, formOf, hasForm, hasValidator, strongEtag } from "./Entry.ts";
-import { forServers, type Answer, type Entry, type OwnFields } from "./Entry.ts";
+import { notPassedOn, type Answer, type Entry, type OwnFields } from "./Entry.ts";
 import { ownersOf, type Identity } from "./Identity.ts";
 import type { Exchanged, Fetched, Isolate } from "./Isolate.ts";
 import { isLogged, logError, logLine, type Received, type RequestOutcome, type Result } from "./Log.ts";
@@ -366,7 +366,7 @@ const fieldsOf = (plan: Plan, status: number, headers: Headers, times: UpstreamA
   if (endpoint !== "other") return clientFields(status, headers, times, { ...own, ...config.lifetimes[endpoint] });
   const isForOneUser = identity !== undefined && !config.cachesAnonymous;
   const fields = isForOneUser ? clientFields(status, headers, times) : [...headers];
-  const kept = fields.filter(([name]) => !forServers.test(name));
+  const kept = fields.filter(([name]) => !notPassedOn.test(name));
   return kept.map(([name, value]) => [name, name === "location" ? locationAtProxy(value, config) : value] as const);
 };
 

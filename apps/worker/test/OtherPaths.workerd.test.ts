@@ -512,3 +512,21 @@ test("the log has the bytes that were sent, of a stored answer too", async () =>
   ]);
   log.mockRestore();
 });
+
+test("an answer that everybody may get has the request id of nobody else", async () => {
+  stage.edge = await stage.newEdge({ CACHE_ANONYMOUS: "on", LOG: "errors" });
+  stage.answer = (headers) => {
+    const id = headers.get("x-request-id") ?? "";
+    return new Response("x", { headers: { "cache-control": "max-age=60", "x-request-id": id, "server-timing": "db" } });
+  };
+  const ask = async (headers: Record<string, string>) => {
+    const response = await stage.edge.send(new Request(`${edgeOrigin}/v1/dev/file`, { headers }));
+    return [cacheResult(response), response.headers.get("x-request-id"), response.headers.get("server-timing")];
+  };
+  expect(await ask({ "x-request-id": "first-client" })).toEqual([
+    "fwd=uri-miss",
+    "first-client",
+    'cache;desc="uri-miss", upstream;dur=0',
+  ]);
+  expect(await ask({})).toEqual(["hit", null, null]);
+});

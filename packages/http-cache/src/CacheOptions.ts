@@ -76,5 +76,5 @@ export const checkOptions = (options: CacheOptions): void => {
 
 const checkNumber = (name: string, value: unknown, max: number): void => {
   if (typeof value !== "number") throw new TypeError(`${name} must be a number`);
-  if (!(value >= 0 && value <= max)) throw new RangeError(`${name} must be between 0 and ${max}, and is ${value}`);
+  if (!(value >= 0 && value <= max)) throw new RangeError(`${name} must be from 0 to ${max}, not ${value}`);
 };

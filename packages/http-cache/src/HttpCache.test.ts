@@ -451,7 +451,7 @@ describe("update", () => {
     ["HEAD", 404],
   ])("the response to %s with status %i is not an update", (method, status) => {
     const update = () => cache.update(stored(tagged), { ...get(), method }, { status, headers: {} }, later);
-    expect(update).toThrow(new TypeError(`update takes a 304, or a 200 to HEAD, and got ${status}`));
+    expect(update).toThrow(new TypeError(`update takes a 304, or a 200 to HEAD, not ${status}`));
   });
 });
 
@@ -542,10 +542,10 @@ describe("options", () => {
   });
 
   test.each<[CacheOptions, string]>([
-    [{ defaults: { staleIfErrorMs: -1 } }, "defaults.staleIfErrorMs must be between 0 and "],
+    [{ defaults: { staleIfErrorMs: -1 } }, "defaults.staleIfErrorMs must be from 0 to "],
     [{ defaults: { staleWhileRevalidateMs: Number.POSITIVE_INFINITY } }, "defaults.staleWhileRevalidateMs"],
-    [{ defaults: { freshMs: Number.NaN } }, "defaults.freshMs must be between 0 and "],
-    [{ heuristic: { fraction: 1.1, maxMs: 1 } }, "heuristic.fraction must be between 0 and 1, and is 1.1"],
+    [{ defaults: { freshMs: Number.NaN } }, "defaults.freshMs must be from 0 to "],
+    [{ heuristic: { fraction: 1.1, maxMs: 1 } }, "heuristic.fraction must be from 0 to 1, not 1.1"],
   ])("%j is out of range", (options, message) => {
     expect(() => httpCache(options)).toThrow(RangeError);
     expect(() => httpCache(options)).toThrow(message);

@@ -147,7 +147,7 @@ export const httpCache = (options: CacheOptions = {}): HttpCache => {
   ): UpdateResult<E> => {
     const status = statusOf(response);
     const isHead = methodOf(request) === "HEAD" && status === 200;
-    if (status !== 304 && !isHead) throw new TypeError(`update takes a 304, or a 200 to HEAD, and got ${status}`);
+    if (status !== 304 && !isHead) throw new TypeError(`update takes a 304, or a 200 to HEAD, not ${status}`);
     if (!isEntry(entry)) return { action: "mismatch" };
     const stored = storedFields(entry);
     const received = withDate(endToEnd(toHeaders(response.headers)), times.responseTimeMs);

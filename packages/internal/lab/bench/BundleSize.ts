@@ -10,7 +10,7 @@ export const bundleLimits = {
   "packages/core/src/exchange.ts": 29_000,
   "packages/core/src/json.ts": 35_000,
   "packages/core/src/wire.ts": 36_000,
-  "packages/http-cache/src/HttpCache.ts": 8_192,
+  "packages/http-cache/src/HttpCache.ts": 8_240,
   "packages/http-cache/src/index.ts": 9_216,
   "packages/http-cache/src/compat/index.ts": 8_000,
 } as const satisfies Readonly<Record<string, number>>;
