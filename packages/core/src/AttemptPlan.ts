@@ -10,6 +10,7 @@ import type { EngineEvent, EventSubject } from "./EngineEvent.ts";
 import type { AttemptFailure } from "./Failure.ts";
 import type { RetryBudget } from "./RetryBudget.ts";
 import type { Cancellation } from "./Cancellation.ts";
+import type { Shared } from "./Deduplication.ts";
 
 /** State of one call. */
 export interface CallState {
@@ -27,8 +28,8 @@ export interface CallState {
   status: number | undefined;
   /** Services of the fiber of the call: its tracer. */
   services?: Context.Context<never>;
-  /** Of a deduplicated response: a random number common to all its calls, and whether another call sent the request. */
-  shared?: { readonly random: number; readonly followed: boolean } | undefined;
+  /** Of a deduplicated response. */
+  shared?: Shared | undefined;
 }
 
 /** The time of one attempt, which runs from the start. */

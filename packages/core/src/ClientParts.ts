@@ -16,7 +16,7 @@ import { makeCredentials } from "./Credentials.ts";
 import { invalidArgument, type EngineError } from "./EngineError.ts";
 import { safeListener } from "./EngineEvent.ts";
 import { assertOptionNames } from "./OptionNames.ts";
-import type { RequesterParts } from "./Requester.ts";
+import { copyOf, type RequesterParts } from "./Requester.ts";
 import { makeBudgets, type RetryBudget, type RetryBudgets } from "./RetryBudget.ts";
 import { isCredential } from "./Secret.ts";
 import { InFlight } from "./Deduplication.ts";
@@ -39,7 +39,7 @@ export const makeClientParts = (
   tracing?: Tracing,
 ): ClientParts => {
   assertOptionNames(options, [...callOptionNames, ...others]);
-  return { ...partsOf(options, undefined, tracing), inFlight: new InFlight() };
+  return { ...partsOf(options, undefined, tracing), inFlight: new InFlight(copyOf) };
 };
 
 /** The parts for one call: the client's own where the call has no options of its own. */

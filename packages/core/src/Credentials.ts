@@ -87,7 +87,7 @@ interface Fetched {
 const renewedCredentials = (fetchToken: TokenFunction, onRenewal: (because: Because) => void): Credentials => {
   const source = keyedSources.get(fetchToken);
   const kept = new Map<string, Fetched>();
-  const inFlight = new InFlight<Fetched>();
+  const inFlight = new InFlight<Fetched>((fetched) => fetched);
   let isFirst = true;
 
   const renew = async (key: string, tools: ExchangeTools, because: Because, signal: AbortSignal): Promise<Fetched> => {
@@ -118,6 +118,7 @@ const renewedCredentials = (fetchToken: TokenFunction, onRenewal: (because: Beca
     rejected: string | undefined,
     cancel: Cancellation,
   ): Promise<string> | string => {
+    let isOther = false;
     const known = kept.get(key);
     const isRefused = rejected !== undefined && rejected === known?.token;
     if (known?.renewAtMs !== undefined && !isRefused && tools.clock.currentTimeMillisUnsafe() < known.renewAtMs)
@@ -126,10 +127,9 @@ const renewedCredentials = (fetchToken: TokenFunction, onRenewal: (because: Beca
     const renewed = (): Promise<Fetched> => renew(key, tools, because, cancel.signal);
     if (known === undefined && source === undefined) return renewed().then(({ token }) => token);
     // One renewal for all concurrent calls, unless its token must not be shared.
-    return inFlight.dedupe(key, tools.clock, cancel, renewed, async ({ outcome, followed }) => {
-      if ("cause" in outcome) throw outcome.cause;
-      return (followed && outcome.value.renewAtMs === undefined ? await renewed() : outcome.value).token;
-    });
+    return inFlight
+      .dedupe(key, { clock: tools.clock, cancel }, renewed, ({ followed }) => (isOther = followed))
+      .then(async (got) => (isOther && got.renewAtMs === undefined ? await renewed() : got).token);
   };
 
   return {

@@ -23,13 +23,10 @@ interface Slot<A> {
   readonly random: number;
 }
 
-/** Outcome of shared work for one caller. */
-export interface Shared<A> {
-  readonly outcome: Outcome<A>;
+/** How callers share an outcome. */
+export interface Shared {
   /** Whether another caller did the work. */
   readonly followed: boolean;
-  /** Whether other callers share the outcome. */
-  readonly joined: boolean;
   /** A random number from 0 to 1, the same for all callers of this outcome, so that they retry at the same time. */
   readonly random: number;
 }
@@ -37,66 +34,47 @@ export interface Shared<A> {
 /** Running work by key. The key must contain all that the outcome depends on, credentials included. */
 export class InFlight<A> {
   readonly #slots = new Map<string, Slot<A>>();
+  readonly #copy: (value: A) => A;
+
+  /** `copy`: makes what each of several callers gets. */
+  constructor(copy: (value: A) => A) {
+    this.#copy = copy;
+  }
 
   /**
    * Does the work, or waits for the same work of another caller, at most `maxSharedWaitMs`; does it itself when that one gave
-   * up. Rejects with the reason of `cancel`, which is this caller's own. `use`: what the caller makes of the outcome.
+   * up. Rejects with the reason of `cancel`, which is this caller's own. Calls `onShared` before an outcome that several callers get.
    */
-  dedupe<B>(
+  async dedupe(
     key: string,
-    clock: Clock.Clock,
-    cancel: Cancellation,
+    { clock, cancel }: { readonly clock: Clock.Clock; readonly cancel: Cancellation },
     work: () => Promise<A>,
-    use: (shared: Shared<A>) => B | Promise<B>,
-  ): Promise<B> {
-    const slot = this.#slots.get(key);
-    const leftMs = slot === undefined ? 0 : slot.startMs + maxSharedWaitMs - steadyMs(clock);
-    return slot === undefined || leftMs <= 0
-      ? this.#lead(key, clock, cancel, work, use)
-      : this.#follow(key, slot, leftMs, clock, cancel, work, use);
-  }
-
-  #lead<B>(
-    key: string,
-    clock: Clock.Clock,
-    cancel: Cancellation,
-    work: () => Promise<A>,
-    use: (shared: Shared<A>) => B | Promise<B>,
-  ): Promise<B> {
+    onShared: (shared: Shared) => void,
+  ): Promise<A> {
+    for (let slot = this.#slots.get(key); slot !== undefined; slot = this.#slots.get(key)) {
+      const leftMs = slot.startMs + maxSharedWaitMs - steadyMs(clock);
+      if (leftMs <= 0) break;
+      slot.isJoined = true;
+      const outcome = await waitedFor(slot, clock, leftMs, cancel);
+      if (outcome !== undefined) {
+        onShared({ followed: true, random: slot.random });
+        if ("cause" in outcome) throw outcome.cause;
+        return this.#copy(outcome.value);
+      }
+      this.#remove(key, slot);
+    }
     if (this.#slots.size >= manyUnderWay) this.#removeOld(clock);
     const running = work();
     const slot = { startMs: steadyMs(clock), running, isJoined: false, isEnded: false, random: Math.random() };
     this.#slots.set(key, slot);
-    const end = (outcome: Outcome<A>): B | Promise<B> => {
+    try {
+      const value = await running;
+      return slot.isJoined ? this.#copy(value) : value;
+    } finally {
       slot.isEnded = !cancel.aborted;
       this.#remove(key, slot);
-      return use({ outcome, followed: false, joined: slot.isJoined, random: slot.random });
-    };
-    return running.then(
-      (value) => end({ value }),
-      (cause: unknown) => end({ cause }),
-    );
-  }
-
-  async #follow<B>(
-    key: string,
-    slot: Slot<A>,
-    leftMs: number,
-    clock: Clock.Clock,
-    cancel: Cancellation,
-    work: () => Promise<A>,
-    use: (shared: Shared<A>) => B | Promise<B>,
-  ): Promise<B> {
-    slot.isJoined = true;
-    const outcome = slot.running.then(
-      (value) => ({ value }),
-      // The caller that runs it has noted it first. Workers reject a promise whose request has ended, which that caller never notes.
-      (cause: unknown) => (slot.isEnded ? { cause } : undefined),
-    );
-    const shared = await waitedFor<Outcome<A>>(outcome, clock, leftMs, cancel);
-    if (shared !== undefined) return use({ outcome: shared, followed: true, joined: true, random: slot.random });
-    this.#remove(key, slot);
-    return this.dedupe(key, clock, cancel, work, use);
+      if (slot.isJoined) onShared({ followed: false, random: slot.random });
+    }
   }
 
   /** Removes an entry, unless another caller has replaced it. */
@@ -112,20 +90,23 @@ export class InFlight<A> {
 
 /** The outcome; undefined if there is none in time. Uses a promise of this caller, as Workers require. */
 const waitedFor = async <A>(
-  outcome: Promise<A | undefined>,
+  slot: Slot<A>,
   clock: Clock.Clock,
   ms: number,
   cancel: Cancellation,
-): Promise<A | undefined> => {
+): Promise<Outcome<A> | undefined> => {
   if (cancel.aborted) throw cancel.reason;
   let stop = nothing;
   let stopListening = nothing;
   try {
-    return await new Promise<A | undefined>((resolve, reject) => {
+    return await new Promise<Outcome<A> | undefined>((resolve, reject) => {
       stop = after(clock, ms, () => resolve(undefined));
       stopListening = cancel.onAbort(() => reject(cancel.reason));
-      // The runtime rejects a promise that can never settle.
-      outcome.then(resolve, () => resolve(undefined));
+      slot.running.then(
+        (value) => resolve({ value }),
+        // The caller that runs it has noted it first. Workers reject a promise whose request has ended, which that caller never notes.
+        (cause: unknown) => resolve(slot.isEnded ? { cause } : undefined),
+      );
     });
   } finally {
     stop();

@@ -152,15 +152,14 @@ const isFollower = ({ shared }: CallState): boolean => shared?.followed === true
 /** Sends a request, or waits for an identical one. */
 const delivered = (
   { fetch, inFlight }: RequesterParts,
-  { url, settings, cancel, clock, state, hedge }: RequestPlan,
+  plan: RequestPlan,
   outgoing: HttpRequest,
 ): Promise<HttpResponse> => {
+  const { url, settings, cancel, state, hedge } = plan;
   const sent = (): Promise<HttpResponse> => exchange(fetch, outgoing, settings.limits, cancel, url);
   if (inFlight === undefined || !settings.dedupe || outgoing.method !== "GET") return sent();
-  return inFlight.dedupe(keyOf(outgoing, hedge), clock, cancel, sent, ({ outcome, joined, followed, random }) => {
-    if (joined) state.shared = { random, followed };
-    if ("cause" in outcome) throw outcome.cause;
-    return joined ? copyOf(outcome.value) : outcome.value;
+  return inFlight.dedupe(keyOf(outgoing, hedge), plan, sent, (shared) => {
+    state.shared = shared;
   });
 };
 
@@ -168,7 +167,7 @@ const delivered = (
 const keyOf = ({ url, headers }: HttpRequest, hedge: number): string => {
   let key = `${hedge} ${url}`;
   // Header values cannot contain a line feed.
-  for (const name of Object.keys(headers)) if (name !== "traceparent") key += `\n${name}:${headers[name]}`;
+  for (const name in headers) if (name !== "traceparent") key += `\n${name}:${headers[name]}`;
   return key;
 };
 
@@ -179,7 +178,7 @@ const copyOfHeaders = (headers: ResponseHeaders): ResponseHeaders => {
 };
 
 /** Bytes and headers can be changed, so each caller gets its own. */
-const copyOf = (answer: HttpResponse): HttpResponse => ({
+export const copyOf = (answer: HttpResponse): HttpResponse => ({
   ...answer,
   headers: copyOfHeaders(answer.headers),
   bytes: answer.bytes.slice(),

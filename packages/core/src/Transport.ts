@@ -29,12 +29,6 @@ export const maxRedirects = 5;
 
 const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
-/** A response whose body was not read yet. */
-export interface OpenAnswer {
-  readonly url: string;
-  readonly response: FetchResponse;
-}
-
 /**
  * Sends one request, whose header names are in lower case, and reads the whole answer. `plainUrl`: the URL before a middleware changed it. Rejects with EngineError, or with
  * the reason of `cancel` once that ends it.
@@ -50,7 +44,7 @@ export const exchange = (
     fetch,
     request,
     cancel,
-    ({ url, response }) => {
+    (response, url) => {
       const { status, headers } = response;
       return readBody(response, limits).then((bytes) => ({ url, status, headers, bytes }));
     },
@@ -62,7 +56,7 @@ export const open = async <A>(
   fetch: Fetch,
   request: HttpRequest,
   cancel: Cancellation,
-  read: (answer: OpenAnswer) => Promise<A>,
+  read: (response: FetchResponse, url: string) => Promise<A>,
   plainUrl = request.url,
 ): Promise<A> => {
   const init = initOf(fetch, request, cancel);
@@ -74,7 +68,7 @@ export const open = async <A>(
       const given = await fetch(url, init);
       assertResponse(given, "fetch", "a standard Response");
       response = given;
-      if (!isRedirect(response)) return await read({ url, response });
+      if (!isRedirect(response)) return await read(response, url);
       await response.body?.cancel();
       url = redirectTarget(url, request.method, response, redirects);
       response = undefined;

@@ -81,7 +81,7 @@ export const openLink = (
     try {
       const sent = body === undefined ? { method: "GET" } : { method: "PUT", body: body as Uint8Array<ArrayBuffer> };
       const request = { url: link, headers: { accept: "*/*" }, ...sent };
-      const opened = await open(parts.fetch, request, cancel, async ({ response }) => {
+      const opened = await open(parts.fetch, request, cancel, async (response) => {
         const { status, headers } = response;
         state.status = status;
         if (status === 200) return { subject, response, cancel };

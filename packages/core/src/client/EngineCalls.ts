@@ -28,10 +28,12 @@ export interface EngineParts extends ClientParts {
   readonly wire: Pick<HttpCall<Message>, "codec" | "receive">;
 }
 
+const rpcs: Partial<Record<EndpointName, ServiceMethod>> = {};
+
 /** The rpc of an endpoint. */
 export const rpcOf = (name: EndpointName): ServiceMethod => {
   const { request: input, response: output, idempotency } = endpoints[name];
-  return { name, input, output, bindings: [bindings[name]], isIdempotent: idempotency !== "none" };
+  return (rpcs[name] ??= { name, input, output, bindings: [bindings[name]], isIdempotent: idempotency !== "none" });
 };
 
 /** Calls an rpc of the engines API. */
@@ -75,8 +77,10 @@ const list = (
 ): Effect.Effect<ApiResponse<ResponseOf<"list">>, EngineError> =>
   made(parts, "GET", () => call(parts, rpcOf("list"), listRequest(params)));
 
+type TagName = Exclude<EndpointName, "list" | "upload">;
+
 /** A call about one engine. */
-export const callTag = <N extends Exclude<EndpointName, "list" | "upload">>(
+export const callTag = <N extends TagName>(
   parts: EngineParts,
   name: N,
   tag: string,
@@ -134,18 +138,19 @@ const changeNames = [...messageNames, "ifRevision"];
 
 /** The methods of a client that need no archive. `others`: names of further options of the entry. */
 export const shortMethods = (parts: EngineParts, others: ReadonlyArray<string>): Omit<EngineMethods, "upload"> => {
-  const within = <A>(
-    options: CallOptions | undefined,
-    names: ReadonlyArray<string>,
-    call: (own: EngineParts) => Effect.Effect<A, EngineError>,
-  ): Effect.Effect<A, EngineError> => withPartsOfCall(parts, options, [...others, ...names], call);
+  const tagCall = <N extends TagName>(name: N, ownNames: ReadonlyArray<string>) => {
+    const names = [...others, ...ownNames];
+    return (tag: string, options?: CallOptions & MessageParams & WriteCondition) =>
+      withPartsOfCall(parts, options, names, (own) => callTag(own, name, tag, options));
+  };
+  const deleteNames = [...others, "ifRevision"];
   return {
-    list: (params, options) => within(options, [], (own) => list(own, params)),
-    get: (tag, options) => within(options, messageNames, (own) => callTag(own, "get", tag, options)),
-    status: (tag, options) => within(options, messageNames, (own) => callTag(own, "status", tag, options)),
-    activate: (tag, options) => within(options, changeNames, (own) => callTag(own, "activate", tag, options)),
-    deactivate: (tag, options) => within(options, changeNames, (own) => callTag(own, "deactivate", tag, options)),
-    download: (tag, options) => within(options, changeNames, (own) => callTag(own, "download", tag, options)),
-    delete: (tag, options) => within(options, ["ifRevision"], (own) => remove(own, tag, options)),
+    list: (params, options) => withPartsOfCall(parts, options, others, (own) => list(own, params)),
+    get: tagCall("get", messageNames),
+    status: tagCall("status", messageNames),
+    activate: tagCall("activate", changeNames),
+    deactivate: tagCall("deactivate", changeNames),
+    download: tagCall("download", changeNames),
+    delete: (tag, options) => withPartsOfCall(parts, options, deleteNames, (own) => remove(own, tag, options)),
   };
 };

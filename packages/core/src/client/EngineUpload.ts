@@ -150,7 +150,7 @@ const storedEngine = async (
   if (answered.answer.status === 404) return undefined;
   const { codec } = parts.wire;
   const call = { codec, output: EngineSchema, responseBody: undefined, isStrict: true };
-  return { answered, ...readAnswer<Engine>(answered, reading, call) };
+  return readAnswer<Engine>(answered, reading, call);
 };
 
 /** The SHA-256 of an archive as engines carry it, in base64. */

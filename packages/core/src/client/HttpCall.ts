@@ -78,11 +78,12 @@ export const sendCall = <M extends Message>(
     const start = clock.monotonicTimeNanosUnsafe();
     const plan = attemptPlan(parts, call);
     plan.state.services = fiber.context;
-    const sent = Effect.mapBoth(attempts(plan, start), {
-      onSuccess: (received) => answerOf(received, plan.state, Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6),
+    const sent = Effect.matchEffect(attempts(plan, start), {
+      onSuccess: (received) =>
+        Effect.succeed(answerOf(received, plan.state, Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6)),
       // The exchange of an API key has a method of its own.
       onFailure: ({ error, exhausted }) =>
-        error.with({ ...counted(plan.state), method: exhausted ? error.method : call.method }),
+        Effect.fail(error.with({ ...counted(plan.state), method: exhausted ? error.method : call.method })),
     });
     return parts.tracing === undefined ? sent : parts.tracing.call(sent, call.name, call.template);
   });
@@ -178,7 +179,7 @@ export const receiveAs = async <M extends Message>(
 ): Promise<ReceivedBody<M>> => {
   const answered = await request(parts, plan, mediaTypeOf(format));
   try {
-    return { answered, ...readAnswer(answered, plan, call, readVerified) };
+    return readAnswer(answered, plan, call, readVerified);
   } catch (cause) {
     throw cause instanceof UnverifiedProtobuf ? new AttemptFailure(unverified(answered, "json")) : cause;
   }
@@ -203,7 +204,7 @@ export const readAnswer = <M extends Message>(
   { clock, settings }: RequestPlan,
   { codec, output, responseBody, isStrict }: Pick<HttpCall<M>, "codec" | "output" | "responseBody" | "isStrict">,
   readVerified?: ProtobufReader,
-): DecodedBody<M> => {
+): ReceivedBody<M> => {
   const { answer, secrets, mediaType: contentType } = answered;
   const { status, bytes } = answer;
   const { limits } = settings;
@@ -211,7 +212,9 @@ export const readAnswer = <M extends Message>(
     throw failureOf(answer, clock.currentTimeMillisUnsafe(), secrets(), limits, codec.errors);
   try {
     const body = { contentType, status, bytes, isRequired: isStrict };
-    return decodeBody(codec, output, responseBody, body, limits, readVerified) as DecodedBody<M>;
+    const decoded = decodeBody(codec, output, responseBody, body, limits, readVerified) as DecodedBody<M>;
+    const { format, message, unknownFields } = decoded;
+    return { answered, format, message, unknownFields };
   } catch (cause) {
     if (cause instanceof LimitExceeded) throw tooLarge(answer, cause, secrets());
     if (!(cause instanceof UnreadableBody)) throw cause;
@@ -226,7 +229,18 @@ const answerOf = <M>(
   totalMs: number,
 ): ApiResponse<M> => {
   const { status, headers, url, bytes: body } = answered.answer;
-  const { mediaType, durationMs } = answered;
-  const attempted = { attempts: state.attempts, requests: state.requests, lastAttemptMs: durationMs, totalMs };
-  return { data: message, unknownFields, status, headers, body, format, mediaType, url, ...attempted };
+  return {
+    data: message,
+    unknownFields,
+    status,
+    headers,
+    body,
+    format,
+    mediaType: answered.mediaType,
+    url,
+    attempts: state.attempts,
+    requests: state.requests,
+    lastAttemptMs: answered.durationMs,
+    totalMs,
+  };
 };

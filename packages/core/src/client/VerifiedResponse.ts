@@ -87,7 +87,7 @@ const receiveVerified = async <M extends Message>(
     };
     let received: ReceivedBody<M>;
     try {
-      received = { answered, ...readAnswer(answered, plan, call, readVerified) };
+      received = readAnswer(answered, plan, call, readVerified);
     } catch (cause) {
       if (!(cause instanceof UnverifiedProtobuf)) throw cause;
       if (!isChosen || choice.format === "json")

@@ -109,24 +109,25 @@ export const expandTemplate = (
   return verb === undefined ? path : `${path}:${verb}`;
 };
 
-const encodedValue = (
-  all: ReadonlyArray<PathSegment>,
-  { field, start, end, isMultiple }: PathVariable,
-  value: string | undefined,
-): string => {
-  const fail = (problem: string): never => {
-    throw new PathTemplateError(`the path field ${field.join(".")} ${problem}`);
-  };
-  const segments = all.slice(start, end);
-  if (value === undefined || value === "") return fail("is not set");
-  if (!value.isWellFormed()) fail("is not well-formed Unicode");
-  const parts = isMultiple ? value.split("/") : [value];
-  const dots = parts.find((part) => part === "." || part === "..");
-  if (dots !== undefined) fail(`must not have ${JSON.stringify(dots)} as a segment`);
-  if (spans(segments, parts) === undefined)
-    fail(`must look like ${JSON.stringify(subTemplate(segments))}, not ${JSON.stringify(value.slice(0, 100))}`);
-  return parts.map(encodedSegment).join("/");
+const encodedValue = (all: ReadonlyArray<PathSegment>, variable: PathVariable, value: string | undefined): string => {
+  if (value === undefined || value === "") throw misfit(variable, "is not set");
+  if (!value.isWellFormed()) throw misfit(variable, "is not well-formed Unicode");
+  if (!variable.isMultiple) return encodedPart(variable, value);
+  const parts = value.split("/");
+  const path = parts.map((part) => encodedPart(variable, part)).join("/");
+  const segments = all.slice(variable.start, variable.end);
+  if (spans(segments, parts) !== undefined) return path;
+  const [like, shown] = [subTemplate(segments), value.slice(0, 100)].map((text) => JSON.stringify(text));
+  throw misfit(variable, `must look like ${like}, not ${shown}`);
 };
+
+const encodedPart = (variable: PathVariable, part: string): string => {
+  if (part === "." || part === "..") throw misfit(variable, `must not have ${JSON.stringify(part)} as a segment`);
+  return encodedSegment(part);
+};
+
+const misfit = ({ field }: PathVariable, problem: string): PathTemplateError =>
+  new PathTemplateError(`the path field ${field.join(".")} ${problem}`);
 
 const subTemplate = (segments: ReadonlyArray<PathSegment>): string =>
   segments.map((segment) => (segment.kind === "literal" ? segment.text : segment.kind)).join("/");
