@@ -104,6 +104,26 @@ test("who sends a body that is too long, or that nobody reads, hears so, and can
   expect(statusesIn(await answerTo(`${get}Content-Length: 900000\r\n\r\nx`))[0]).toBe("401");
 });
 
+const upload =
+  "POST /v1/dev/engines HTTP/1.1\r\nHost: localhost\r\nAuthorization: local-bob\r\nContent-Type: application/json\r\n";
+
+test.each([
+  ["nobody reads", "GET /v1/dev/engines HTTP/1.1\r\nHost: localhost\r\n", ["401"]],
+  ["is read", post, ["400"]],
+  ["a user streams", upload, ["400"]],
+])(
+  "a body in chunks of a byte that %s ends with the connection, before they take memory",
+  async (_what, head, expected) => {
+    const chunks = "1\r\nx\r\n";
+    const answer = await answerTo(`${head}Transfer-Encoding: chunked\r\n\r\n${chunks.repeat(200_000)}`);
+    expect(statusesIn(answer)).toEqual(expected);
+    if (expected[0] === "400") expect(answer).toContain("chunks of less than 32 bytes");
+    expect(
+      statusesIn(await answerTo(`${post}Transfer-Encoding: chunked\r\n\r\n${chunks.repeat(500)}0\r\n\r\n${next}`)),
+    ).toEqual(["400", "200"]);
+  },
+);
+
 const expects = (bytes: number): string => `${post}Expect: 100-continue\r\nContent-Length: ${bytes}\r\n\r\n`;
 
 test("a client that waits to be asked for its body gets 100, or at once an error that it is too long", async () => {

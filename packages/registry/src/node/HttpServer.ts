@@ -176,17 +176,34 @@ const listening = (server: Server, host: string, port: number): Promise<void> =>
     });
   });
 
-/** Called when a body is late: all of it, or the next bytes of a streamed one. */
-const watchBody = (request: IncomingMessage, timeoutMs: number, onLate: (error: ClientError) => void): void => {
+/** Pieces of a body that may have any length, and the least bytes of the average one beyond: each is an object with its costs. */
+const freePieces = 512;
+const minPieceBytes = 32;
+
+/** Called when a body is late (all of it, or the next bytes of a streamed one), or comes in too many pieces. */
+const watchBody = (request: IncomingMessage, timeoutMs: number, onRefused: (error: ClientError) => void): void => {
   const { "content-length": length = "0", "transfer-encoding": coding } = request.headers;
   if (length === "0" && coding === undefined) return;
+  let [pieces, bytes] = [0, 0];
+  const push = request.push.bind(request);
+  // Here, since a stream that waits for its reader would keep the pieces.
+  request.push = (piece: Buffer | null) => {
+    if (piece === null) return push(piece);
+    pieces += 1;
+    bytes += piece.length;
+    if (pieces <= freePieces || bytes >= pieces * minPieceBytes) return push(piece);
+    request.push = () => false;
+    onRefused(Object.assign(new Error("too many pieces"), { code: "ERR_TOO_MANY_PIECES" }));
+    request.socket.destroySoon();
+    return false;
+  };
   let read = request.socket.bytesRead;
   const timer = setInterval(() => {
     const isMoving = isStreamed(request) && request.socket.bytesRead > read;
     read = request.socket.bytesRead;
     if (isMoving) return;
     clearInterval(timer);
-    if (!request.complete) onLate(Object.assign(new Error("request timeout"), { code: "ERR_HTTP_REQUEST_TIMEOUT" }));
+    if (!request.complete) onRefused(Object.assign(new Error("request timeout"), { code: "ERR_HTTP_REQUEST_TIMEOUT" }));
   }, timeoutMs).unref();
   request.once("close", () => clearInterval(timer));
 };
@@ -327,6 +344,11 @@ const drained = (response: ServerResponse, idleMs: number): Promise<void> =>
 const clientErrors: Readonly<Record<string, RawRefusal>> = {
   HPE_HEADER_OVERFLOW: [431, "INVALID_ARGUMENT", "request headers are too long"],
   ERR_HTTP_REQUEST_TIMEOUT: [408, "DEADLINE_EXCEEDED", "the request did not arrive in time"],
+  ERR_TOO_MANY_PIECES: [
+    400,
+    "INVALID_ARGUMENT",
+    `the body comes in chunks of less than ${minPieceBytes} bytes: send longer ones`,
+  ],
 };
 
 type ClientError = Error & { readonly code?: string; readonly limit?: keyof ServerLimits };
