@@ -117,7 +117,7 @@ test.each([
     const chunks = "1\r\nx\r\n";
     const answer = await answerTo(`${head}Transfer-Encoding: chunked\r\n\r\n${chunks.repeat(200_000)}`);
     expect(statusesIn(answer)).toEqual(expected);
-    if (expected[0] === "400") expect(answer).toContain("chunks of less than 32 bytes");
+    expect(answer.includes("chunks under 32 bytes")).toBe(expected[0] === "400");
     expect(
       statusesIn(await answerTo(`${post}Transfer-Encoding: chunked\r\n\r\n${chunks.repeat(500)}0\r\n\r\n${next}`)),
     ).toEqual(["400", "200"]);

@@ -344,11 +344,7 @@ const drained = (response: ServerResponse, idleMs: number): Promise<void> =>
 const clientErrors: Readonly<Record<string, RawRefusal>> = {
   HPE_HEADER_OVERFLOW: [431, "INVALID_ARGUMENT", "request headers are too long"],
   ERR_HTTP_REQUEST_TIMEOUT: [408, "DEADLINE_EXCEEDED", "the request did not arrive in time"],
-  ERR_TOO_MANY_PIECES: [
-    400,
-    "INVALID_ARGUMENT",
-    `the body comes in chunks of less than ${minPieceBytes} bytes: send longer ones`,
-  ],
+  ERR_TOO_MANY_PIECES: [400, "INVALID_ARGUMENT", `the body comes in chunks under ${minPieceBytes} bytes`],
 };
 
 type ClientError = Error & { readonly code?: string; readonly limit?: keyof ServerLimits };
