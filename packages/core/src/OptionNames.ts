@@ -35,8 +35,9 @@ export const booleanRule: OptionRule = ["true or false", (value) => typeof value
 export const assertOptionTypes = (options: object, rules: Readonly<Record<string, OptionRule>>): void => {
   for (const name in rules) {
     const value = (options as Readonly<Record<string, unknown>>)[name];
+    if (value === undefined) continue;
     const [must, test] = rules[name] ?? booleanRule;
-    if (value === undefined || test(value)) continue;
+    if (test(value)) continue;
     const isNumber = typeof value === "number" && must.includes("number");
     const shown = isNumber ? value : must.startsWith('"') ? JSON.stringify(value) : kindOf(value);
     throw new TypeError(`${name} must be ${must}${must.startsWith("an ") ? "" : `, not ${shown}`}`);

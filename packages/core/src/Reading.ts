@@ -88,13 +88,13 @@ export const decodeBody = (
     const json = attempted(() => parseJson(bytes, limits), isDoubtful);
     // A field of the answer is read as the message that has that field only.
     const whole = field === undefined || json === undefined ? json : { [field.jsonName]: json };
-    if (whole !== undefined)
-      return readable(
-        () => ({ format: "json", ...codec.readJson(schema, whole, limits) }),
-        // Without the cause, which may have values.
-        (cause) =>
-          new UnreadableBody(`its JSON is not a ${schema.typeName}: ${cause instanceof Error ? cause.message : ""}`),
-      );
+    try {
+      if (whole !== undefined) return { format: "json", ...codec.readJson(schema, whole, limits) };
+    } catch (cause) {
+      if (isKnown(cause)) throw cause;
+      // Without the cause, which may have values.
+      throw new UnreadableBody(`its JSON is not a ${schema.typeName}: ${cause instanceof Error ? cause.message : ""}`);
+    }
     // JSON's white space is also how a protobuf message may begin.
     if (isCertain) throw new UnreadableBody("malformed JSON, or not in UTF-8");
   }
@@ -108,25 +108,17 @@ export const decodeBody = (
       `${field.toString()} is not a message, so its protobuf has no form: ask with format "json"`,
     );
   const read = readVerified ?? codec.readProtobuf;
-  return readable(
-    () => {
-      const message = read(field?.message ?? schema, bytes, limits);
-      const whole = field === undefined ? message : codec.around(schema, field, message);
-      return { format: "protobuf", message: whole, unknownFields: noUnknownFields };
-    },
-    (cause) => new UnreadableBody(`its protobuf is not a ${schema.typeName}`, { cause }),
-  );
-};
-
-/** What is read; throws the problem where that fails. */
-const readable = (read: () => DecodedBody, problem: (cause: unknown) => UnreadableBody): DecodedBody => {
   try {
-    return read();
+    const message = read(field?.message ?? schema, bytes, limits);
+    const whole = field === undefined ? message : codec.around(schema, field, message);
+    return { format: "protobuf", message: whole, unknownFields: noUnknownFields };
   } catch (cause) {
-    const isKnown = cause instanceof LimitExceeded || cause instanceof UnreadableBody;
-    throw isKnown || cause instanceof UnverifiedProtobuf ? cause : problem(cause);
+    throw isKnown(cause) ? cause : new UnreadableBody(`its protobuf is not a ${schema.typeName}`, { cause });
   }
 };
+
+const isKnown = (cause: unknown): boolean =>
+  cause instanceof LimitExceeded || cause instanceof UnreadableBody || cause instanceof UnverifiedProtobuf;
 
 /** `{` */
 const openingBrace = 0x7b;
