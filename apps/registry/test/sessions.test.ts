@@ -148,6 +148,33 @@ test("a revocation holds after ten seconds and one, however far behind a copy is
   ]);
 });
 
+test("a token that is revoked while the body of its request arrives changes nothing", async () => {
+  onTestFinished(async () => void (await env.DB.prepare("UPDATE credentials SET revoked_at = NULL").all()));
+  const body = new ReadableStream<Uint8Array>(
+    {
+      // Read once the token was let in.
+      pull: async (controller) => {
+        await env.DB.prepare("UPDATE credentials SET revoked_at = 1").all();
+        controller.enqueue(new TextEncoder().encode('{"name":"made-too-late"}'));
+        controller.close();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  const headers = {
+    Authorization: managementTokens.manage,
+    "Bytenite-Management": "1",
+    "Content-Type": "application/json",
+  };
+  const late = await worker.fetch(
+    new Request("https://registry.example/manage/v1/users", { method: "POST", headers, body }),
+    { ...env, DB: withSessions },
+  );
+  expect([late.status, await late.json()]).toMatchObject([401, { message: "access token is not valid" }]);
+  const { results } = await env.DB.prepare("SELECT * FROM users WHERE name = 'made-too-late'").all();
+  expect(results).toEqual([]);
+});
+
 test("a bookmark of an earlier answer goes on from there, and what is none is not taken for one", async () => {
   const bookmark = (await asked()).headers.get("x-d1-bookmark") ?? "";
   const list = await asked({ "X-D1-Bookmark": bookmark }, withSessions, "");

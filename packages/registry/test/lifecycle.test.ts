@@ -22,6 +22,8 @@ import { addCredential, ensureUser } from "../src/manage/Accounts.ts";
 import { change } from "../src/manage/Engines.ts";
 import { makeArchiveFolder } from "../src/node/ArchiveFolder.ts";
 import { startRegistryServer, type RunningRegistry } from "../src/node/Registry.ts";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { EngineMessageSchema } from "@bytenite-engines/proto";
 import { archiveOf, hashOf } from "@bytenite-engines/test-kit/archives";
 import { send, type Form } from "./archives.ts";
 
@@ -466,6 +468,67 @@ test("a link ends after ten minutes, and a new one is as good", async () => {
 
 const disable = (at: number | null) =>
   registry.file.rows({ sql: "UPDATE users SET disabled_at = ? WHERE name = 'carol' RETURNING id", values: [at] });
+
+/** Sends a body only after the registry asks for it, and so has let the token in; `meanwhile` runs before that. */
+const answerAfter = async (url: string, type: string, body: Uint8Array, meanwhile: () => unknown) => {
+  const call = request(url, {
+    method: "POST",
+    headers: {
+      Authorization: "token-for-a-while",
+      "Bytenite-Management": "1",
+      "Content-Type": type,
+      "Content-Length": String(body.length),
+      Expect: "100-continue",
+    },
+  });
+  call.flushHeaders();
+  await once(call, "continue");
+  meanwhile();
+  call.end(body);
+  const [response] = (await once(call, "response")) as [IncomingMessage];
+  return [response.statusCode, String(await response.toArray())];
+};
+
+test("a token that ends while the body of its request arrives changes nothing, and the answer says why", async () => {
+  const frank = ensureUser(registry.file, "frank", Date.now());
+  await addCredential(registry.file, frank, "token", "token-for-a-while", Date.now(), "manage");
+  await upload({ name: "ending", version: "0.1" }, { token: "token-for-a-while" });
+  const run = (sql: string) => registry.file.transaction((exec) => exec(sql));
+  const engineData = await archiveOf({ name: "another", version: "0.1" });
+  const message = toBinary(EngineMessageSchema, create(EngineMessageSchema, { engineData }));
+  const before = audit();
+  for (const [end, undo] of [
+    ["UPDATE users SET disabled_at = 1 WHERE name = 'frank'", "UPDATE users SET disabled_at = NULL"],
+    [
+      `UPDATE credentials SET revoked_at = 1 WHERE user = ${frank.number}`,
+      `UPDATE credentials SET revoked_at = NULL WHERE user = ${frank.number}`,
+    ],
+    [
+      `UPDATE credentials SET expires_at = 1 WHERE user = ${frank.number}`,
+      `UPDATE credentials SET expires_at = NULL WHERE user = ${frank.number}`,
+    ],
+  ] as const) {
+    for (const [url, type, body] of [
+      [engines, "application/x-protobuf", message],
+      [`${engines}/ending@0.1/activate`, "application/json", Buffer.from("{}")],
+      [`${registry.origin}/manage/v1/users/carol/credentials`, "application/json", Buffer.from('{"scope":"manage"}')],
+    ] as const) {
+      expect([end, url, ...(await answerAfter(url, type, body, () => run(end)))]).toEqual([
+        end,
+        url,
+        401,
+        expect.stringContaining("access token is not valid"),
+      ]);
+      run(undo);
+    }
+  }
+  expect(audit()).toEqual(before);
+  const activate = `${engines}/ending@0.1/activate`;
+  expect(await answerAfter(activate, "application/json", Buffer.from("{}"), () => {})).toEqual([
+    200,
+    expect.stringContaining("active"),
+  ]);
+});
 
 test("links of a disabled user open nothing until the user is enabled", async () => {
   await upload({ name: "paused", version: "0.1" });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { orders } from "../src/api/OrderBy.ts";
-import { byId, bySelector, statements as single } from "../src/api/Statements.ts";
+import { byId, bySelector, onlyIfGood, statements as single } from "../src/api/Statements.ts";
 import { listStatements, tagStatement } from "../src/api/EngineStore.ts";
 import { migrate } from "../src/api/Migrations.ts";
 import type { Statement } from "../src/api/SqlDriver.ts";
@@ -70,13 +70,14 @@ const statements: ReadonlyArray<readonly [string, Statement]> = [
   ),
   ["credential by selector", bySelector("0123456789abcdef", 0)],
   ["credential by id", byId("x", 0)],
+  ["valid credential", onlyIfGood("x", 0)],
   ["the version that an import overwrites", { sql: single.version, values: [1, "a", 1, 2] }],
   ["the version that a change means", { sql: single.newest, values: [1, "a", 1, 1, null, null] }],
 ];
 
 // Going through a partial index in its order is not a table scan: it holds exactly the rows that are asked for.
 const served =
-  /^SEARCH|^SCAN \w+ USING (?:COVERING )?INDEX public_by_|^(?:CORRELATED )?SCALAR|^CO-ROUTINE|^SCAN \(subquery|^COMPOUND QUERY|^LEFT-MOST|^UNION ALL/;
+  /^SEARCH|^SCAN \w+ USING (?:COVERING )?INDEX public_by_|^(?:CORRELATED )?SCALAR|^CO-ROUTINE|^SCAN \(subquery|^COMPOUND QUERY|^LEFT-MOST|^UNION ALL|^SCAN CONSTANT ROW/;
 
 test.for(statements)("%s is served by an index alone: no scan, no sort", ([, statement]) => {
   for (const [which, file] of files) {

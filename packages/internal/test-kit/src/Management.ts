@@ -289,6 +289,40 @@ const cases: ReadonlyArray<readonly [name: string, run: (world: World) => Promis
     },
   ],
   [
+    "a token that was revoked, or whose user was disabled or deleted, changes and manages nothing from that answer on",
+    async ({ ask }) => {
+      for (const end of ["revoked", "disabled", "deleted"]) {
+        await made(ask, end);
+        const { json } = await ask(`${base}/users/${end}/credentials`, { method: "POST", body: { scope: "manage" } });
+        const token = json.secret as string;
+        // From here on its reads may be answered for a second.
+        expect([await opens(ask, token), (await ask(`${base}/statistics`, { token })).status]).toEqual([200, 200]);
+        const [path, method, body] = (
+          {
+            revoked: [`credentials/${json.id}`, "DELETE", undefined],
+            disabled: [`users/${end}`, "PATCH", { disabled: true }],
+            deleted: [`users/${end}`, "DELETE", undefined],
+          } as const
+        )[end] as readonly [string, string, object | undefined];
+        expect((await ask(`${base}/${path}`, { method, body })).status).toBe(200);
+        for (const [method, path, body] of [
+          ["POST", `${base}/users/root/credentials`, { scope: "manage" }],
+          ["GET", `${base}/credentials`, undefined],
+          ["DELETE", "/v1/dev/engines/zipper@0.1", undefined],
+          ["POST", "/v1/dev/engines/zipper@0.1/activate", undefined],
+          ["POST", "/v1/dev/engines", {}],
+        ] as const) {
+          expect([end, method, path, (await ask(path, { method, token, body })).status]).toEqual([
+            end,
+            method,
+            path,
+            401,
+          ]);
+        }
+      }
+    },
+  ],
+  [
     "engines of all users are listed, switched, shown and deleted",
     async ({ ask, publish }) => {
       const token = await made(ask, "erin");

@@ -6,12 +6,12 @@ import { digestOf, sameDigest } from "./Digest.ts";
 import type { RateLimit } from "./RateLimit.ts";
 import { ApiError } from "./ApiError.ts";
 import type { SqlDriver } from "./SqlDriver.ts";
-import { bySelector } from "./Statements.ts";
+import { byId, bySelector, onlyIfGood } from "./Statements.ts";
 
 /** Longest accepted token, in characters. */
 export const maxTokenCharacters = 8_192;
 
-/** How long an accepted credential is cached, in milliseconds: the longest delay of a revocation. */
+/** How long an accepted credential is cached for reads, in milliseconds: the longest delay of a revocation. */
 export const trustMs = 1_000;
 
 /** Most cached credentials. */
@@ -78,6 +78,24 @@ export const tokenOf = (authorization: string | null): string => {
   return token;
 };
 
+/** A driver for the writes of one credential: each is a transaction that fails with 401 unless the credential is still valid. */
+export const writingAs = (sql: SqlDriver, { id }: Credential, now: () => number): SqlDriver => ({
+  ...sql,
+  write: async (statements) => {
+    const at = now();
+    try {
+      return (await sql.write([onlyIfGood(id, at), ...statements])).slice(1);
+    } catch (error) {
+      const [rows] = await sql.read([byId(id, at)]);
+      const row = rows?.[0];
+      throw row !== undefined && credentialOf(row) !== undefined ? error : notValid();
+    }
+  },
+});
+
+/** The refusal of a credential that is unknown, expired or revoked, or whose user is disabled or deleted. */
+export const notValid = (): ApiError => unauthenticated("access token is not valid");
+
 /** A 401 with the challenge of RFC 9110, 11.6.1. */
 export const unauthenticated = (message: string): ApiError =>
   new ApiError("UNAUTHENTICATED", message, { headers: { "WWW-Authenticate": "Bearer" } });
@@ -102,19 +120,20 @@ export const limited = async (
 };
 
 /**
- * Caches valid credentials for `trustMs`. Only uncached ones count as attempts, so other clients at the same address cannot lock out
+ * Caches valid credentials for `trustMs`; `fresh` looks up all the same. Only uncached ones count as attempts, so other clients at the same address cannot lock out
  * a token in use.
  */
 export const makeAuthenticator = (
   lookup: Lookup,
   attempts?: RateLimit,
-): ((token: string, nowMs: number, address?: string) => Promise<Credential | undefined>) => {
+): ((token: string, nowMs: number, address?: string, fresh?: "fresh") => Promise<Credential | undefined>) => {
   const trusted = new QuickLRU<string, { readonly credential: Credential; readonly sinceMs: number }>({
     maxSize: maxTrusted,
   });
-  return async (token, nowMs, address) => {
+  return async (token, nowMs, address, fresh) => {
     const known = trusted.get(token);
-    if (known !== undefined && nowMs >= known.sinceMs && nowMs - known.sinceMs < trustMs) return known.credential;
+    if (fresh === undefined && known !== undefined && nowMs >= known.sinceMs && nowMs - known.sinceMs < trustMs)
+      return known.credential;
     const ask = () => lookup(token, nowMs);
     const credential = await (known === undefined ? limited(attempts, address, ask) : ask());
     trusted.delete(token);

@@ -2,7 +2,7 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { formatOf, parseTag, requestIdFrom } from "@bytenite-engines/core/wire";
 import type { Engine } from "@bytenite-engines/proto";
-import { requireScope, scopes, type Credential, type Scope } from "./Authentication.ts";
+import { requireScope, scopes, writingAs, type Credential, type Scope } from "./Authentication.ts";
 import { digestOf, newSecret } from "./Digest.ts";
 import { changeEngine as changeEngineStatement, keptVersionOf, type KeptVersion } from "../archive/ArchiveRows.ts";
 import { engineOf, rowOf, secretPlace } from "./EngineRow.ts";
@@ -563,7 +563,10 @@ export const makeManagement =
       const query = new URLSearchParams(mark === -1 ? "" : head.target.slice(mark + 1));
       const operation = route.methods[head.method === "HEAD" ? "GET" : head.method] as Operation;
       reads = session?.(head, "primary");
-      const call = { sql: reads?.sql ?? sql, box, at, actor, query, input: inputOf(head), parts: route.parts };
+      const driver = reads?.sql ?? sql;
+      // An operator at the database has no credential in it.
+      const writing = actor.user.name === operatorActor ? driver : writingAs(driver, actor, now);
+      const call = { sql: writing, box, at, actor, query, input: inputOf(head), parts: route.parts };
       const done = await operation(call);
       return {
         status: done.status ?? 200,

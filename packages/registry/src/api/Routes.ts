@@ -10,7 +10,14 @@ import {
 } from "@bytenite-engines/core/wire";
 import QuickLRU from "quick-lru";
 import { credentialOfToken, type AccessTokens } from "./AccessTokens.ts";
-import { makeAuthenticator, tokenOf, unauthenticated, type Credential, type CredentialKind } from "./Authentication.ts";
+import {
+  makeAuthenticator,
+  notValid,
+  tokenOf,
+  writingAs,
+  type Credential,
+  type CredentialKind,
+} from "./Authentication.ts";
 import { makeLifecycle, type ArchiveOptions } from "../archive/Lifecycle.ts";
 import { isRead, located, readCall, type CallOptions } from "./Call.ts";
 import type { User } from "./EngineStore.ts";
@@ -63,7 +70,7 @@ export type Routes = (head: RequestHead, serializer?: Serializer) => Promise<Ans
 
 /**
  * Authenticates a request and checks the user's rate limit. `known` is called with the user's name before that. With `engines` the credential
- * may come from a replica.
+ * may come from the cache or a replica, else it is looked up in the database.
  */
 export type Authorize = (
   head: RequestHead,
@@ -94,9 +101,11 @@ export const makeAuthorize = (options: RoutesOptions): Authorize => {
   const onReplica = options.credentials === undefined ? onPrimary : authenticatorOn(options.credentials);
   return async (head, nowMs, known, reads) => {
     const token = tokenOf(head.header("authorization"));
-    const authenticate = reads === "engines" ? onReplica : onPrimary;
-    const credential = await authenticate(token, nowMs, options.addressOf?.(head));
-    if (credential === undefined) throw unauthenticated("access token is not valid");
+    const address = options.addressOf?.(head);
+    const credential = await (reads === "engines"
+      ? onReplica(token, nowMs, address)
+      : onPrimary(token, nowMs, address, "fresh"));
+    if (credential === undefined) throw notValid();
     known(credential.user.name);
     await options.checkRate?.(credential.user);
     options.used?.(credential.id, nowMs);
@@ -143,7 +152,7 @@ export const makeRoutes = (options: RoutesOptions, authorize: Authorize): Routes
               tag,
               head,
               by: credential,
-              sql,
+              sql: writingAs(sql, credential, now),
               serializer,
               format: representation.format,
             })

@@ -104,6 +104,13 @@ export const byId = (id: string, now: number): Statement => ({
   values: [id, now],
 });
 
+/** Fails, and with it its transaction, unless a credential is valid: "malformed JSON" is an error that every SQLite has. */
+const onlyGood = `SELECT json(coalesce((SELECT 1 FROM credentials c WHERE c.id = ? AND ${good}
+  AND (SELECT disabled_at FROM users WHERE number = c.user) IS NULL), 'not valid'))`;
+
+/** The statement that makes a transaction fail unless a credential is valid. */
+export const onlyIfGood = (id: string, now: number): Statement => ({ sql: onlyGood, values: [id, now] });
+
 /** Actor of commands in the audit trail; no user can have this name. */
 export const operatorActor = "(bne registry --database)";
 
