@@ -120,8 +120,8 @@ export const limited = async (
 };
 
 /**
- * Caches valid credentials for `trustMs`; `fresh` looks up all the same. Only uncached ones count as attempts, so other clients at the same address cannot lock out
- * a token in use.
+ * Caches valid credentials for `trustMs`; `fresh` looks up all the same. Only uncached ones count as attempts, so other clients at the
+ * same address cannot lock out a token in use.
  */
 export const makeAuthenticator = (
   lookup: Lookup,
