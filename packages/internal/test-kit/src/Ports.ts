@@ -25,12 +25,22 @@ export const close = async (server: Server & { readonly closeAllConnections?: ()
   await closed;
 };
 
-/** A port that nobody listens on now. Somebody may a moment later: where a server can take port 0 itself, it should. */
+/** Ports that systems give neither to port 0 nor to outgoing connections: Linux begins at 32,768. */
+const unassignedPorts = { first: 15_000, count: 17_000 };
+
+/** A port that nobody listens on. Where a server can take port 0 itself, it should. */
 export const freePort = async (): Promise<number> => {
-  const server = createServer();
-  const { port } = new URL(await listen(server));
-  await close(server);
-  return Number(port);
+  for (;;) {
+    const port = unassignedPorts.first + Math.floor(Math.random() * unassignedPorts.count);
+    const server = createServer();
+    try {
+      await once(server.listen(port, host), "listening");
+    } catch {
+      continue;
+    }
+    await close(server);
+    return port;
+  }
 };
 
 /** An HTTP server on a free port. */

@@ -23,9 +23,9 @@ const lacks = (name: string): boolean =>
 
 test.concurrent.for(guides)(
   "every command of guides/%s prints what the guide shows",
-  async (name, { expect, skip, signal }) => {
+  async (name, { skip, signal }) => {
     skip(lacks(name), `without ${absent.join(" and ")}`);
-    await expect(runGuide(name, signal)).resolves.toBeUndefined();
+    await runGuide(name, signal);
   },
 );
 
