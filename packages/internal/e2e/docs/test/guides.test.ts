@@ -23,9 +23,10 @@ const lacks = (name: string): boolean =>
 
 test.concurrent.for(guides)(
   "every command of guides/%s prints what the guide shows",
-  async (name, { skip, signal }) => {
+  async (name, { expect, skip, signal }) => {
     skip(lacks(name), `without ${absent.join(" and ")}`);
-    await runGuide(name, signal);
+    // What it rejects with is reported whole.
+    expect(await runGuide(name, signal)).toBeUndefined();
   },
 );
 
