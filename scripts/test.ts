@@ -2,7 +2,7 @@
 import { globSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { exitCodeOf, run } from "./run.ts";
 import { installSystemPackages } from "./SystemPackages.ts";
-import { closingLine, sumOf, type TestCounts } from "./TestCounts.ts";
+import { closingLine, problems, retries, sumOf, type TestCounts } from "./TestCounts.ts";
 
 /** The counts of the packages that have run. */
 const countFiles = (): ReadonlyArray<string> =>
@@ -27,7 +27,7 @@ else {
   const packages = await exitCodeOf("turbo", [...args, ...(force ? ["--force"] : [])]);
   mkdirSync(".data", { recursive: true });
   process.env["TEST_COUNTS"] = ".data/tests.json";
-  const scripts = await exitCodeOf("vitest", ["run", "--project", "scripts"]);
+  const scripts = await exitCodeOf("vitest", ["run", "--project", "scripts", ...retries(process.env)]);
   const runs = countFiles().map((file) => [file, JSON.parse(readFileSync(file, "utf8")) as TestCounts] as const);
   process.stdout.write("\n");
   for (const [file, counts] of runs) {
@@ -37,6 +37,6 @@ else {
   process.exitCode = packages || scripts;
   const isCounted = process.exitCode === 0 || sum.failed.length > 0 || sum.skipped.length > 0;
   const failed = isCounted ? sum.failed : ["a run ended before it could count"];
-  for (const failure of failed) process.stdout.write(`\nfailed: ${failure}\n`);
-  process.stdout.write(`\n${closingLine({ ...sum, failed })}\n`);
+  const all: TestCounts = { ...sum, failed };
+  process.stdout.write(`${problems(all)}\n${closingLine(all)}\n`);
 }
