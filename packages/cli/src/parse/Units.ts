@@ -10,7 +10,7 @@ export const parseDuration = (text: string): number | undefined => {
   if (!/^(?:\d+(?:\.\d+)?(?:ms|[smhd]))+$/.test(text)) return undefined;
   let total = 0;
   for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/g)) {
-    total += Number(amount) * (unitsMs[unit ?? ""] ?? 0);
+    total += Number(amount) * Number(unitsMs[unit ?? ""]);
   }
   return total <= maxDurationMs ? Math.round(total) : undefined;
 };
@@ -30,13 +30,13 @@ const ages: ReadonlyArray<readonly [limitMs: number, unitMs: number, unit: strin
   [86_400_000, 3_600_000, "h"],
   [86_400_000 * 60, 86_400_000, "d"],
   [86_400_000 * 730, 86_400_000 * 30, "mo"],
-  [Infinity, 86_400_000 * 365, "y"],
 ];
+const year = [Infinity, 86_400_000 * 365, "y"] as const;
 
 /** How long ago a moment was: `12 s ago`, `3 d ago`, `in 5 min`. */
 export const relativeTime = (thenMs: number, nowMs: number): string => {
   const distanceMs = Math.abs(nowMs - thenMs);
-  const [, unitMs, unit] = ages.find(([limitMs]) => distanceMs < limitMs) ?? [0, 1, "ms"];
+  const [, unitMs, unit] = ages.find(([limitMs]) => distanceMs < limitMs) ?? year;
   const amount = `${Math.floor(distanceMs / unitMs)} ${unit}`;
   return thenMs > nowMs ? `in ${amount}` : `${amount} ago`;
 };

@@ -1,0 +1,141 @@
+import { expect, test } from "vitest";
+import {
+  checkCache,
+  checkClock,
+  checkHints,
+  checkLatency,
+  checkMediaType,
+  median,
+  type PlainAnswer,
+} from "./Connection.ts";
+import { isWell, summed, verdict, type Check, type CheckState } from "./Check.ts";
+
+const at = Date.UTC(2025, 5, 1);
+const answer = (headers: Readonly<Record<string, string>>, more: Partial<PlainAnswer> = {}): PlainAnswer => ({
+  accept: "*/*",
+  status: 200,
+  headers: { get: (name) => headers[name] ?? null },
+  bytes: new Uint8Array(),
+  sentAtMs: at,
+  receivedAtMs: at,
+  ...more,
+});
+
+test("a body is what its label says", () => {
+  const json = Buffer.from("{}");
+  const protobuf = Uint8Array.of(0x0a, 0);
+  for (const [label, bytes, status, state, detail] of [
+    ["application/json", json, 200, "ok", "200 application/json"],
+    ["application/x-protobuf", protobuf, 200, "ok", "200 application/x-protobuf"],
+    ["application/x-protobuf", new Uint8Array(), 200, "ok", "200 application/x-protobuf"],
+    ["application/json", new Uint8Array(), 200, "ok", "200 application/json"],
+    ["application/json", protobuf, 200, "failed", "200 application/json, but the body is not JSON"],
+    ["application/x-protobuf", json, 200, "failed", "200 application/x-protobuf, but the body is JSON"],
+    ["text/html", json, 200, "failed", "200 text/html: neither JSON nor protobuf"],
+    ["text/html", json, 406, "ok", "406: not offered"],
+    ["text/html", json, 500, "failed", "500 text/html"],
+    [undefined, json, 500, "failed", "500 without Content-Type"],
+  ] as const) {
+    const headers: Record<string, string> = label === undefined ? {} : { "content-type": label };
+    const check = { check: "media type", subject: "*/*", state, detail };
+    expect(checkMediaType(answer(headers, { bytes, status }))).toEqual(check);
+  }
+  expect(checkMediaType({ accept: "*/*", problem: "none: ECONNRESET" })).toEqual({
+    check: "media type",
+    subject: "*/*",
+    state: "failed",
+    detail: "none: ECONNRESET",
+  });
+});
+
+test("a clock is off by what neither the second of Date nor the time on the way explains", () => {
+  for (const [dateMs, age, wayMs, state, detail] of [
+    [0, undefined, 0, "ok", "agrees with ours"],
+    [-1_000, undefined, 0, "ok", "agrees with ours"],
+    [-1_001, undefined, 0, "ok", "1 ms behind ours"],
+    [500, undefined, 500, "ok", "agrees with ours"],
+    [1_500, undefined, 500, "ok", "1 s ahead of ours"],
+    [30_000, undefined, 0, "ok", "30 s ahead of ours"],
+    [30_001, undefined, 0, "failed", "30 s ahead of ours"],
+    [-31_000, undefined, 0, "ok", "30 s behind ours"],
+    [-31_001, undefined, 0, "failed", "30 s behind ours"],
+    [-60_000, "60", 0, "ok", "agrees with ours"],
+    [-60_000, "old", 0, "failed", "59 s behind ours"],
+  ] as const) {
+    // With milliseconds, which a Date field does not have.
+    const headers = { date: new Date(at + dateMs).toISOString(), ...(age === undefined ? {} : { age }) };
+    const check = checkClock(answer(headers, { receivedAtMs: at + wayMs }));
+    expect([dateMs, check]).toEqual([dateMs, { check: "clock", subject: "", state, detail }]);
+  }
+  expect(checkClock(answer({}))).toMatchObject({ state: "unknown", detail: "no Date in the answer" });
+});
+
+test("what caches and limits say about themselves is shown", () => {
+  expect(checkCache(answer({}))).toMatchObject({ check: "cache", state: "ok", detail: "none in front" });
+  expect(checkCache(answer({ via: "1.1 edge", age: "3" }))).toMatchObject({ detail: "age: 3; via: 1.1 edge" });
+  expect(checkHints([answer({})])).toMatchObject({ state: "ok", detail: "none given, none needed" });
+  const limits = { "retry-after": "3", ratelimit: "r=1" };
+  expect(checkHints([answer({}), answer(limits), answer(limits)])).toMatchObject({
+    check: "retry hints",
+    detail: "retry-after: 3; ratelimit: r=1",
+  });
+});
+
+test("the latency is the median of the answers", () => {
+  expect([median([]), median([5]), median([9, 1]), median([100, 1, 20])]).toEqual([0, 5, 9, 20]);
+  const took = (ms: number): PlainAnswer => answer({}, { receivedAtMs: at + ms });
+  expect(checkLatency([took(90), took(2), took(30)])).toEqual({
+    check: "latency",
+    subject: "",
+    state: "ok",
+    detail: "30 ms (median of 3, the first 90 ms)",
+  });
+});
+
+const named = (check: string, state: CheckState, subject = "", detail = state as string): Check => ({
+  check,
+  subject,
+  state,
+  detail,
+});
+
+test("a summary has a line for each kind of check, names three at most, and is as bad as the worst", () => {
+  const field = (state: CheckState, subject: string): Check => named("field", state, subject);
+  expect(summed([named("name", "ok", "host", "fine"), field("ok", "a"), field("unknown", "b")])).toEqual([
+    named("name", "ok", "host", "fine"),
+    named("schema", "ok", "", "1 ok, 1 unknown"),
+  ]);
+  expect(summed([field("unknown", "a"), field("unknown", "b")])).toEqual([named("schema", "unknown", "", "2 unknown")]);
+  expect(summed([named("schema digest", "ok"), field("different", "a"), field("different", "b")])).toEqual([
+    named("schema", "different", "", "1 ok, 2 different; a: different; b: different"),
+  ]);
+  const three = ["a", "b", "c"].map((subject) => field("different", subject));
+  expect(summed([...three])).toEqual([
+    named("schema", "different", "", "3 different; a: different; b: different; c: different"),
+  ]);
+  expect(summed([...three, field("failed", "d"), field("skipped", "e")])).toEqual([
+    named(
+      "schema",
+      "failed",
+      "",
+      "3 different, 1 failed, 1 skipped; a: different; b: different; c: different; 2 more; --verbose shows each",
+    ),
+  ]);
+});
+
+test("all is well where everything is ok or unknown, and what is not is named once", () => {
+  expect(isWell([named("a", "ok"), named("b", "unknown")])).toBe(true);
+  for (const state of ["different", "failed", "skipped"] as const) {
+    expect(isWell([named("a", "ok"), named("b", state)])).toBe(false);
+  }
+  expect(verdict([named("a", "ok")])).toBe("All is well.");
+  expect(
+    verdict([
+      named("a", "ok"),
+      named("b", "failed"),
+      named("b", "failed"),
+      named("c", "different"),
+      named("d", "skipped"),
+    ]),
+  ).toBe("Not well: b, c.");
+});
