@@ -267,7 +267,7 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
 
 for (const [name, user, lines] of scenarios) {
   test(`what is said by ${name}`, async () => {
-    expect(await transcript(user, {}, lines)).toMatchSnapshot();
+    expect(await transcript(user, {}, lines)).toMatchSnapshot(name);
   });
 }
 
@@ -304,11 +304,11 @@ test("what is said by credentials", async () => {
     "auth logout",
     "auth logout",
   ];
-  expect(await transcript("bob", {}, lines, without)).toMatchSnapshot();
+  expect(await transcript("bob", {}, lines, without)).toMatchSnapshot("stored");
   const named = { BYTENITE_TOKEN: "wrong", BYTENITE_API_KEY: " " };
   expect(
     await transcript("bob", {}, ["auth status", "auth login <local-bob", "auth logout", "auth token", "list"], named),
-  ).toMatchSnapshot();
+  ).toMatchSnapshot("named");
 });
 
 test("what is said by engines in folders", async () => {
@@ -361,5 +361,5 @@ test("what is said by engines in folders", async () => {
     "leaky/app/main.py": `key = "ghp_${"a".repeat(36)}"`,
     "leaky/.env": "A=b",
   };
-  expect(await transcript("bob", files, lines)).toMatchSnapshot();
+  expect(await transcript("bob", files, lines)).toMatchSnapshot("folders");
 });

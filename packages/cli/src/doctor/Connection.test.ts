@@ -81,9 +81,10 @@ test("what caches and limits say about themselves is shown", () => {
   });
 });
 
+const took = (ms: number): PlainAnswer => answer({}, { receivedAtMs: at + ms });
+
 test("the latency is the median of the answers", () => {
   expect([median([]), median([5]), median([9, 1]), median([100, 1, 20])]).toEqual([0, 5, 9, 20]);
-  const took = (ms: number): PlainAnswer => answer({}, { receivedAtMs: at + ms });
   expect(checkLatency([took(90), took(2), took(30)])).toEqual({
     check: "latency",
     subject: "",

@@ -179,10 +179,11 @@ test("off a terminal no column is filled beyond 60 cells", () => {
   expect(lines).toEqual([`${long}  ok`, `${"y".padEnd(60)}  ok`]);
 });
 
+const heading = (text: string): string => styled(text, "heading", true);
+
 test("heading and status have their style, without the space around them", () => {
   const coloured = { ...terminal(60), colour: true };
   const { lines } = tableText({ ...options, columns: columns.slice(1, 3), terminal: coloured }, records);
-  const heading = (text: string): string => styled(text, "heading", true);
   expect(lines).toEqual([
     `${heading("status")}    ${heading("count")}`,
     `${styled("● active", "good", true)}      5`,

@@ -112,10 +112,11 @@ test("a retry says what failed, how long it waits and which attempt follows", ()
   }
 });
 
+const objects = (more: Partial<Verbosity>, given: EngineEvent): ReadonlyArray<unknown> =>
+  written(plain, more, (notes) => notes.event(given)).map((line) => JSON.parse(line) as unknown);
+
 test("as JSON an event has its time and numbers with three digits behind the point", () => {
   const event: EngineEvent = { ...request, type: "request-error", reason: "TimedOut" };
-  const objects = (more: Partial<Verbosity>, given: EngineEvent): ReadonlyArray<unknown> =>
-    written(plain, more, (notes) => notes.event(given)).map((line) => JSON.parse(line) as unknown);
   const time = expect.stringMatching(/^\d{4}-.*Z$/) as unknown;
   const shown = [{ time, ...event, durationMs: 12.346 }];
   expect(objects({ trace: true }, event)).toEqual(shown);
@@ -127,11 +128,12 @@ test("as JSON an event has its time and numbers with three digits behind the poi
   expect(objects({ json: true, verbose: true }, progress)).toEqual([]);
 });
 
+const say = (notes: Notes): void => {
+  notes.note("one two three four five six seven eight nine", { shown: 1 });
+  notes.warn("careful");
+};
+
 test("notes and warnings are lines, JSON for programs, nothing with --quiet, and fit the terminal", () => {
-  const say = (notes: Notes): void => {
-    notes.note("one two three four five six seven eight nine", { shown: 1 });
-    notes.warn("careful");
-  };
   const text = "one two three four five six seven eight nine";
   expect(written(plain, {}, say)).toEqual([`${text}\n`, "warning: careful\n"]);
   expect(written({ ...plain, colour: true }, {}, say)[1]).toBe("\u001b[33mwarning:\u001b[39m careful\n");
@@ -163,11 +165,12 @@ test("lines that are held are written afterwards, in their order", () => {
   ).toEqual(["one\n", "two\n", "three\n"]);
 });
 
+const see = (notes: Notes): void => {
+  for (const age of [3, 90, 5]) notes.sawAge(age);
+  notes.reportAge();
+};
+
 test("the age of the oldest answer is said to people and with --verbose", () => {
-  const see = (notes: Notes): void => {
-    for (const age of [3, 90, 5]) notes.sawAge(age);
-    notes.reportAge();
-  };
   const said = ["As it was 2 min ago, from a cache; --fresh asks past it.\n"];
   expect(written({ ...plain, isTTY: true }, {}, see)).toEqual(said);
   expect(written(plain, { verbose: true }, see)).toEqual(said);
