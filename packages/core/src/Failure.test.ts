@@ -4,8 +4,9 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { RetryInfoSchema, StatusSchema } from "@bytenite-engines/proto";
 import { binaryErrors } from "./BinaryErrors.ts";
-import type { EngineErrorTag } from "./EngineError.ts";
-import { failureOf, maxServerMessageLength } from "./Failure.ts";
+import { EngineError, type EngineErrorReason, type EngineErrorTag } from "./EngineError.ts";
+import { defaultReadLimits } from "./ReadLimits.ts";
+import { AttemptFailure, failureOf, maxServerMessageLength, wasNotProcessed } from "./Failure.ts";
 import { retryClassOf, type RetryClass } from "./Retry.ts";
 import { rpcCodes, type RpcCode } from "./RpcCode.ts";
 
@@ -55,6 +56,21 @@ test.for<[status: number, code: RpcCode | undefined, tag: EngineErrorTag, retry:
   [503, "NOT_FOUND", "NotFound", "final"],
   [504, undefined, "Unavailable", "transient"],
   [504, "DEADLINE_EXCEEDED", "Unavailable", "transient"],
+  [499, "DEADLINE_EXCEEDED", "Rejected", "final"],
+  [499, "INTERNAL", "Rejected", "final"],
+  [400, "UNKNOWN", "Rejected", "final"],
+  [407, "UNKNOWN", "Rejected", "final"],
+  [408, "UNKNOWN", "Unavailable", "transient"],
+  [428, "UNKNOWN", "Rejected", "final"],
+  [429, "INTERNAL", "Unavailable", "transient"],
+  [299, "FAILED_PRECONDITION", "InvalidArgument", "final"],
+  [300, "FAILED_PRECONDITION", "Rejected", "final"],
+  [401, "FAILED_PRECONDITION", "Rejected", "final"],
+  [412, "FAILED_PRECONDITION", "Conflict", "final"],
+  [412, "UNAVAILABLE", "Conflict", "final"],
+  [409, "ABORTED", "Conflict", "final"],
+  [400, "UNIMPLEMENTED", "Unimplemented", "final"],
+  [403, "CANCELLED", "Rejected", "final"],
 ])("HTTP %d with the code %s is %s and counts as %s", ([status, code, tag, retry]) => {
   const { error } = failureOf(answer(status, code === undefined ? "" : json(code), "application/json"), now);
   expect(error.reason._tag).toBe(tag);
@@ -127,6 +143,119 @@ test("the second envelope of the API is read, too", () => {
   };
   const { error } = failureOf(answer(404, JSON.stringify(body), "application/json"), now);
   expect(error).toMatchObject({ code: "NOT_FOUND", serverMessage: "text", requestId: "r-1" });
+});
+
+test.for<[body: object, said: object]>([
+  [
+    { code: "5", message: " m " },
+    { code: "NOT_FOUND", serverMessage: "m" },
+  ],
+  [
+    { code: "not_found", message: "m".repeat(1_001) },
+    { code: "NOT_FOUND", serverMessage: "m".repeat(1_000) },
+  ],
+  [
+    { code: 0, status: "NOT_FOUND", requestId: "r" },
+    { code: "UNAVAILABLE", requestId: undefined },
+  ],
+  [{ code: "OK" }, { code: "UNAVAILABLE" }],
+  [{ code: "NOTHING" }, { code: "UNAVAILABLE" }],
+  [{ description: "d", message: "m" }, { serverMessage: "m" }],
+  [{ error: { code: 404, status: "NOT_FOUND", message: "m" } }, { code: "NOT_FOUND", serverMessage: "m" }],
+  [
+    { error: { code: 7, status: "NOT_FOUND" }, message: "m" },
+    { code: "PERMISSION_DENIED", serverMessage: "m" },
+  ],
+  [
+    { error: null, requestId: "r", message: "m", code: 5 },
+    { code: "UNAVAILABLE", requestId: "r", serverMessage: "m" },
+  ],
+  [
+    { error: "text", code: 5 },
+    { code: "NOT_FOUND", serverMessage: undefined },
+  ],
+  [{ error: { code: 5, details: [{ "@type": "a/b.C", x: 1 }] } }, { details: [{ type: "b.C", json: { x: 1 } }] }],
+  [{ details: [null, [], { "@type": 1 }, { "@type": "C" }] }, { details: [{ type: "C", json: {} }] }],
+])("of %j is read %j", ([body, said]) => {
+  const { error } = failureOf(answer(502, JSON.stringify(body), "application/json"), now);
+  expect(error).toMatchObject(said);
+});
+
+test("the id in the headers goes before that in the body, and a secret in either is hidden", () => {
+  const secret = "tok-0123456789abcdef";
+  const body = JSON.stringify({ requestId: secret, error: { code: 5 } });
+  const idOf = (headers?: Record<string, string>) =>
+    failureOf(answer(404, body, "application/json", headers), now, [secret]).error.requestId;
+  expect([idOf({ "x-request-id": "r" }), idOf({ "x-request-id": secret }), idOf()]).toEqual([
+    "r",
+    "<redacted>",
+    "<redacted>",
+  ]);
+});
+
+/** So many levels of lists and objects inside a detail. */
+const detailOf = (levels: number): object =>
+  levels === 0 ? { "@type": "a.B" } : { "@type": "a.B", x: JSON.parse("[".repeat(levels) + "]".repeat(levels)) };
+
+test.for<[envelope: (status: object) => object, levels: number]>([
+  [(status) => status, 4],
+  [(error) => ({ error }), 3],
+])("a detail that nests deeper than the limit is left out, the others stay (%#)", ([envelope, levels]) => {
+  const typesOf = (level: number) => {
+    const body = JSON.stringify(envelope({ code: 5, details: [detailOf(level), { "@type": "a.C" }] }));
+    const { error } = failureOf(answer(404, body, "application/json"), now, [], {
+      ...defaultReadLimits,
+      maxJsonDepth: 6,
+    });
+    return error.details.map(({ type }) => type);
+  };
+  expect([typesOf(levels - 1), typesOf(levels)]).toEqual([["a.B", "a.C"], ["a.C"]]);
+});
+
+test("an error body beyond a limit is TooLarge, and hides what it repeats", () => {
+  const limits = { ...defaultReadLimits, maxItems: 2 };
+  const { error, hintMs } = failureOf(answer(503, "[[],[],[]]", "application/json"), now, [], limits);
+  expect(error).toMatchObject({ reason: { _tag: "TooLarge", limit: "maxItems", value: 2 }, status: 503 });
+  expect(hintMs).toBeUndefined();
+});
+
+const codeOf = (bytes: Uint8Array, contentType?: string) =>
+  failureOf(answer(502, bytes, contentType), now, [], undefined, binaryErrors).error.code;
+
+const statusOf = (code: number) => toBinary(StatusSchema, create(StatusSchema, { code, message: "m" }));
+
+test("protobuf that is no Status of an error is not read as one, and unlabelled bytes are not protobuf", () => {
+  expect(codeOf(statusOf(5), "application/x-protobuf")).toBe("NOT_FOUND");
+  expect(codeOf(statusOf(0), "application/x-protobuf")).toBe("UNAVAILABLE");
+  expect(codeOf(statusOf(99), "application/x-protobuf")).toBe("UNAVAILABLE");
+  expect(codeOf(new Uint8Array([...statusOf(5), 0x70, 1]), "application/x-protobuf")).toBe("UNAVAILABLE");
+  expect(codeOf(statusOf(5))).toBe("UNAVAILABLE");
+  expect(codeOf(statusOf(5), "text/html")).toBe("UNAVAILABLE");
+});
+
+test.for<[reason: EngineErrorReason, status: number | undefined, hintMs: number | undefined, expected: boolean]>([
+  [{ _tag: "Unreachable", problem: "refused" }, undefined, undefined, true],
+  [{ _tag: "Unreachable", problem: "dns" }, undefined, undefined, true],
+  [{ _tag: "Unreachable", problem: "reset" }, undefined, 5, false],
+  [{ _tag: "Unreachable", problem: "reset" }, 503, 5, false],
+  [{ _tag: "RateLimited" }, 429, 0, true],
+  [{ _tag: "Unavailable" }, 503, 5, true],
+  [{ _tag: "Unavailable" }, 502, 5, false],
+  [{ _tag: "RateLimited" }, 430, 5, false],
+  [{ _tag: "Unavailable" }, 503, undefined, false],
+  [{ _tag: "RateLimited" }, 429, undefined, false],
+])("whether %j with the status %s and a hint of %s ms was certainly not carried out: %s", (row) => {
+  const [reason, status, hintMs, expected] = row;
+  const error = new EngineError({ reason, url, attempts: 1, ...(status === undefined ? {} : { status }) });
+  expect(wasNotProcessed(new AttemptFailure(error, { hintMs }))).toBe(expected);
+});
+
+test("a failure keeps its circumstances when it gets other details", () => {
+  const failure = failureOf(answer(503, "", undefined, { "retry-after": "2" }), now);
+  const other = failure.with({ attempts: 3 });
+  expect(other).toMatchObject({ hintMs: 2_000, exhausted: false, error: { attempts: 3 }, name: failure.name });
+  expect(other.answer).toBe(failure.answer);
+  expect(new AttemptFailure(failure.error, { exhausted: true }).exhausted).toBe(true);
 });
 
 test("the URL is shown without user info and fragment", () => {

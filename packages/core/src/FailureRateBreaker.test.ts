@@ -68,3 +68,82 @@ test("what lies further back than the window does not count, and origins do not 
   expect(circuit.admit(origin, 1_160).retryAfterMs).toBeGreaterThan(0);
   expect(circuit.admit("http://b", 1_160).retryAfterMs).toBe(0);
 });
+
+test("a failure counts for ten tenths of the window, its own among them", () => {
+  for (const [nowMs, changed] of [
+    [999, "open"],
+    [1_000, undefined],
+  ] as const) {
+    const circuit = breaker(options);
+    record(circuit, 0, false, false);
+    record(circuit, 99, false);
+    expect(record(circuit, nowMs, false)).toEqual([changed]);
+  }
+});
+
+test("a success never opens the circuit, and counts", () => {
+  const circuit = breaker(options);
+  expect(record(circuit, 0, false, false, true, true)).toEqual(Array.from({ length: 4 }).fill(undefined));
+  expect(record(circuit, 0, true, false)).toEqual([undefined, "open"]);
+  const cancelled = breaker(options);
+  record(cancelled, 0, false, false, false);
+  for (let times = 0; times < 9; times++) expect(cancelled.record(origin, 0, undefined, 0)).toBeUndefined();
+  expect(record(cancelled, 0, false)).toEqual(["open"]);
+});
+
+test("the circuit is open for its time to the millisecond, and a lost probe keeps its place as long", () => {
+  const circuit = breaker(options);
+  record(circuit, 100, false, false, false, false);
+  expect(circuit.admit(origin, 599)).toEqual({ retryAfterMs: 1, changed: undefined });
+  expect(circuit.admit(origin, 600)).toEqual({ retryAfterMs: 0, changed: "half-open" });
+  expect(circuit.admit(origin, 1_099)).toEqual({ retryAfterMs: 1, changed: undefined });
+  expect(circuit.admit(origin, 1_100)).toEqual({ retryAfterMs: 0, changed: undefined });
+  expect(circuit.record(origin, 1_101, true, 1_099)).toBeUndefined();
+  expect(circuit.record(origin, 1_101, true, 1_100)).toBe("closed");
+});
+
+test("an outcome while the circuit is open changes nothing, even of a request that was admitted then", () => {
+  const circuit = breaker(options);
+  record(circuit, 100, false, false, false, false);
+  expect([true, false, undefined].map((sound) => circuit.record(origin, 150, sound, 120))).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  expect(circuit.admit(origin, 150).retryAfterMs).toBe(450);
+});
+
+test("the defaults are those of the documents: half of 20 requests in 10 seconds, open for 5", () => {
+  const circuit = breaker();
+  const mixed = Array.from({ length: 19 }, (_, at) => at % 2 === 0);
+  record(circuit, 0, ...mixed);
+  expect(circuit.admit(origin, 0).retryAfterMs).toBe(0);
+  expect(record(circuit, 9_999, false)).toEqual(["open"]);
+  expect(circuit.admit(origin, 9_999).retryAfterMs).toBe(5_000);
+  const late = breaker();
+  record(late, 0, ...mixed);
+  expect(record(late, 10_000, false)).toEqual([undefined]);
+  const sound = breaker();
+  record(sound, 0, ...mixed, true, true);
+  expect(record(sound, 0, false)).toEqual([undefined]);
+});
+
+test.for<[options: Parameters<typeof breaker>[0], problem: string]>([
+  [{ windowMs: 0 }, "windowMs must be above 0, not 0"],
+  [{ windowMs: -1 }, "windowMs must be a number from 0, not -1"],
+  [{ openMs: 0 }, "openMs must be above 0, not 0"],
+  [{ openMs: -1 }, "openMs must be a number from 0, not -1"],
+  [{ minimumRequests: 0 }, "minimumRequests must be a number from 1, not 0"],
+  [{ failureRate: 0 }, "failureRate must be above 0 and up to 1, not 0"],
+  [{ failureRate: -0.1 }, "failureRate must be a number from 0"],
+  [{ failureRate: 1.01 }, "failureRate must be above 0 and up to 1, not 1.01"],
+])("the options %j are refused: %s", ([given, problem]) => {
+  expect(() => breaker(given)).toThrow(problem);
+});
+
+test.for([{ windowMs: 0.5 }, { openMs: 0.5 }, { minimumRequests: 1 }, { failureRate: 0.01 }, { failureRate: 1 }])(
+  "the options %j are taken",
+  (given) => {
+    expect(() => breaker(given)).not.toThrow();
+  },
+);

@@ -11,8 +11,8 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { messages } from "../test/ArbitraryMessages.ts";
 import { endpoints } from "./gen/endpointSchemas.ts";
-import { decodeJson, maxJsonDepth } from "./JsonReader.ts";
-import { defaultReadLimits, LimitExceeded, parseJson } from "./ReadLimits.ts";
+import { decodeJson, decodeJsonWithin, maxJsonDepth } from "./JsonReader.ts";
+import { defaultReadLimits, LimitExceeded, parseJson, type ReadLimits } from "./ReadLimits.ts";
 
 const schemas: ReadonlyArray<DescMessage> = Object.values(endpoints).map(({ response }) => response);
 const engine = endpoints.get.response;
@@ -82,11 +82,77 @@ test.for<[json: JsonObject, field: string, value: unknown]>([
   [{ isPublic: "true" }, "isPublic", true],
   [{ is_public: true }, "isPublic", true],
   [{ user_name: "a" }, "userName", "a"],
+  [{ revision: 2_147_483_647 }, "revision", 2_147_483_647],
+  [{ revision: -2_147_483_648 }, "revision", -2_147_483_648],
+  [{ deviceRequirements: { minCpu: 3.4028234663852886e38 } }, "deviceRequirements.minCpu", 3.4028234663852886e38],
+  [{ deviceRequirements: { minCpu: "-Infinity" } }, "deviceRequirements.minCpu", -Infinity],
+  [{ deviceRequirements: { minCpu: "Infinity" } }, "deviceRequirements.minCpu", Infinity],
+  [{ deviceRequirements: { minCpu: "NaN" } }, "deviceRequirements.minCpu", Number.NaN],
 ])("%j gives %s = %j", ([json, field, value]) => {
   expect(decodeJson(engine, json).message).toHaveProperty(field, value);
 });
 
+const totalOf = (total: JsonValue) => decodeJson(list, { pagination: { total } }).message.pagination?.total;
+
+test("a count is read from 0 to 4294967295", () => {
+  expect([totalOf(0), totalOf("4294967295"), totalOf(4_294_967_295)]).toEqual([0, 4_294_967_295, 4_294_967_295]);
+  for (const total of [-1, 4_294_967_296, "4294967296"])
+    expect(() => totalOf(total)).toThrow("pagination.total must be a whole number from 0 to 4294967295");
+});
+
+test("bytes are read from base64 only", () => {
+  const status = endpoints.status.response;
+  expect(decodeJson(status, { engineData: "AQ==" }).message.engineData).toEqual(new Uint8Array([1]));
+  for (const engineData of [1, true, "A*", ["AQ=="]])
+    expect(() => decodeJson(status, { engineData })).toThrow("engineData must be base64");
+});
+
+const limitsOf = (limits: Partial<ReadLimits>): ReadLimits => ({ ...defaultReadLimits, ...limits });
+
+test.for<[json: JsonObject, items: number]>([
+  [{}, 1],
+  [{ engines: [{}, {}] }, 3],
+  [{ engines: [{ deviceRequirements: { gpu: ["a", "b"] } }] }, 5],
+  [{ next: [1, 2, 3] }, 2],
+  [{ engines: [{ a: 1, b: 2 }], pagination: {} }, 5],
+  [{ engines: null }, 1],
+])("%j has %i items", ([json, items]) => {
+  expect(() => decodeJsonWithin(list, json, limitsOf({ maxItems: items }))).not.toThrow();
+  const refusal = new LimitExceeded("maxItems", items - 1);
+  expect(() => decodeJsonWithin(list, json, limitsOf({ maxItems: items - 1 }))).toThrow(refusal);
+});
+
+test.for<[json: JsonObject, depth: number]>([
+  [{ pagination: {} }, 1],
+  [{ pagination: { total: 1 } }, 2],
+  [{ engines: [] }, 1],
+  [{ engines: [{}] }, 1],
+  [{ engines: [{ name: "a" }] }, 3],
+  [{ engines: [{ deviceRequirements: { gpu: ["a"] } }] }, 4],
+  [{ next: 1 }, 1],
+  [{ next: [[1]] }, 3],
+  [{ engines: [{ next: { a: 1 } }] }, 4],
+])("%j is %i levels deep", ([json, depth]) => {
+  expect(() => decodeJson(list, json, depth)).not.toThrow();
+  expect(() => decodeJson(list, json, depth - 1)).toThrow(`JSON nested deeper than maxJsonDepth = ${depth - 1}`);
+});
+
+const within = (json: JsonObject) => () => decodeJsonWithin(list, json, limitsOf({ maxEnginesPerPage: 2 }));
+
+test("a list has as many engines as the limit allows; of texts it may have more", () => {
+  expect(within({ engines: [{}, {}] })).not.toThrow();
+  expect(within({ engines: [{}, {}, {}] })).toThrow(new LimitExceeded("maxEnginesPerPage", 2));
+  expect(within({ engines: [{ deviceRequirements: { gpu: ["a", "b", "c"] } }] })).not.toThrow();
+});
+
 test.for<[json: JsonValue, complaint: RegExp]>([
+  [{ revision: -(2 ** 31) - 1 }, /^revision must be/],
+  [{ revision: " 1" }, /^revision must be/],
+  [{ revision: true }, /^revision must be/],
+  [{ name: ["a"] }, /^name must be text, and is of the kind array$/],
+  [{ isPublic: "" }, /^isPublic must be true or false/],
+  [{ deviceRequirements: { minCpu: -1e39 } }, /^deviceRequirements\.minCpu must be a number that a float can hold/],
+  [{ deviceRequirements: { minCpu: "x" } }, /^deviceRequirements\.minCpu must be a number that a float can hold/],
   [{ revision: 1.5 }, /^revision must be a whole number from -2147483648 to 2147483647, and is of the kind number$/],
   [{ revision: "x" }, /^revision must be a whole number/],
   [{ revision: "" }, /^revision must be a whole number/],

@@ -1,10 +1,12 @@
-import { create, fromBinary, toBinary, type DescMessage } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary, type DescMessage, type Message } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { message } from "../test/verify/Arbitrary.ts";
-import { readMessage } from "./MessageReader.ts";
+import { hasReader, readMessage } from "./MessageReader.ts";
+import { defaultReadLimits, LimitExceeded } from "./ReadLimits.ts";
+import { EverythingSchema } from "../test/gen/kitchen/v1/kitchen_pb.ts";
 
 /** What a reader makes of the bytes; undefined: not such a message. */
 const outcome = (read: (schema: DescMessage, bytes: Uint8Array) => unknown, schema: DescMessage, bytes: Uint8Array) => {
@@ -115,4 +117,105 @@ test("a number of ours with another wire type is kept as an unknown field, not m
   const engine = readMessage(EngineSchema, bytes);
   expect(engine.name).toBe("");
   expect(engine.$unknown).toEqual([{ no: 2, wireType: WireType.Varint, data: new Uint8Array([1]) }]);
+});
+
+/** Messages in a message, items of its lists and unknown fields, at any depth. */
+const itemsIn = (schema: DescMessage, sent: Message): number =>
+  schema.fields.reduce(
+    (items, { localName, message }) => {
+      const values = [(sent as unknown as Record<string, unknown>)[localName]].flat();
+      const isList = Array.isArray((sent as unknown as Record<string, unknown>)[localName]);
+      if (message === undefined) return items + (isList ? values.length : 0);
+      return values.reduce<number>((all, value) => all + (value ? 1 + itemsIn(message, value as Message) : 0), items);
+    },
+    (sent.$unknown ?? []).length,
+  );
+
+test("as many items are read as the limit allows, and no more", () => {
+  fc.assert(
+    fc.property(message(EngineListResponseSchema), fc.nat(2), (sent, strangers) => {
+      const unknown = Array.from({ length: strangers }, () => field(77, WireType.Varint).uint32(1).finish());
+      const bytes = joined(toBinary(EngineListResponseSchema, sent as never), ...unknown);
+      const items = itemsIn(EngineListResponseSchema, fromBinary(EngineListResponseSchema, bytes));
+      const read = (maxItems: number) =>
+        readMessage(EngineListResponseSchema, bytes, { ...defaultReadLimits, maxItems });
+      expect(read(items)).toEqual(fromBinary(EngineListResponseSchema, bytes));
+      fc.pre(items > 0);
+      expect(() => read(items - 1)).toThrow(new LimitExceeded("maxItems", items - 1));
+    }),
+  );
+});
+
+test("as many engines are read as the limit allows, and no more", () => {
+  const bytes = toBinary(
+    EngineListResponseSchema,
+    create(EngineListResponseSchema, { engines: [{}, { name: "a" }, {}] }),
+  );
+  const read = (maxEnginesPerPage: number) =>
+    readMessage(EngineListResponseSchema, bytes, { ...defaultReadLimits, maxEnginesPerPage });
+  expect(read(3).engines).toHaveLength(3);
+  expect(() => read(2)).toThrow(new LimitExceeded("maxEnginesPerPage", 2));
+});
+
+/** What was met besides the known fields, at any depth. */
+const met = (schema: DescMessage, bytes: Uint8Array): object => {
+  let found = {};
+  readMessage(schema, bytes, undefined, ({ hasUnknown, hasOddFlag }) => {
+    found = { hasUnknown, hasOddFlag };
+  });
+  return found;
+};
+
+test.for([
+  ["0", [0], false, false],
+  ["1", [1], true, false],
+  ["2", [2], true, true],
+  ["127", [0x7f], true, true],
+  ["128", [0x80, 1], true, true],
+  ["a large number", [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1], true, true],
+  ["0 with bytes to spare", [0x80, 0], false, false],
+  ["1 with bytes to spare", [0x81, 0], true, false],
+] as const)("a boolean that is %s is odd unless it is 0 or 1", ([, flag, isPublic, hasOddFlag]) => {
+  const bytes = field(18, WireType.Varint).raw(new Uint8Array(flag)).finish();
+  expect(readMessage(EngineSchema, bytes).isPublic).toBe(isPublic);
+  expect(met(EngineSchema, bytes)).toEqual({ hasUnknown: false, hasOddFlag });
+  const page = field(1, WireType.LengthDelimited).bytes(bytes).finish();
+  expect(met(EngineListResponseSchema, page)).toEqual({ hasUnknown: false, hasOddFlag });
+});
+
+test("an unknown field is met at any depth", () => {
+  const bytes = field(77, WireType.Varint).uint32(1).finish();
+  expect(met(EngineSchema, bytes)).toEqual({ hasUnknown: true, hasOddFlag: false });
+  const page = field(1, WireType.LengthDelimited).bytes(bytes).finish();
+  expect(met(EngineListResponseSchema, page)).toEqual({ hasUnknown: true, hasOddFlag: false });
+});
+
+test.for([0, 1, 127, 128, 16_383, 16_384, 2_097_152, 2 ** 31 - 1, -1])(
+  "the number %i is read at any length",
+  (revision) => {
+    expect(readMessage(EngineSchema, toBinary(EngineSchema, create(EngineSchema, { revision }))).revision).toBe(
+      revision,
+    );
+  },
+);
+
+test("a message that is no response of the API has no reader", () => {
+  expect([hasReader(EngineSchema), hasReader(EverythingSchema), hasReader(EverythingSchema)]).toEqual([
+    true,
+    false,
+    false,
+  ]);
+  expect(() => readMessage(EverythingSchema, new Uint8Array())).toThrow("no reader for kitchen.v1.Everything");
+});
+
+const nested = (levels: number) =>
+  joined(
+    ...[WireType.StartGroup, WireType.EndGroup].flatMap((type) =>
+      Array.from({ length: levels }, () => field(77, type).finish()),
+    ),
+  );
+
+test("100 groups inside each other are read, and no more", () => {
+  expect(readMessage(EngineSchema, nested(100)).$unknown).toHaveLength(1);
+  expect(() => readMessage(EngineSchema, nested(101))).toThrow("recursion depth");
 });

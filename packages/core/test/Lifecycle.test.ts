@@ -178,13 +178,16 @@ const onUpload =
   (line: string, count: number): Trouble =>
     line === upload ? troubles[count - 1] : undefined;
 
-test("an upload that was carried out before its answer got lost is found, not sent again", async () => {
-  await using server = await startLifecycle({ trouble: onUpload("after") });
-  const answer = await clientOf(server).withResponse.upload(archive, { tag: "zipper@0.1" });
-  expect(answer).toMatchObject({ data: { hash, revision: 1 }, attempts: 2 });
-  expect(lines(server)).toEqual(["POST /engines", "GET /engines/zipper@0.1"]);
-  expect(server.requests[1]?.headers["cache-control"]).toContain("no-cache");
-});
+test.for([false, true])(
+  "an upload that was carried out before its answer got lost is found, not sent again (activate: %s)",
+  async (activate) => {
+    await using server = await startLifecycle({ trouble: onUpload("after") });
+    const answer = await clientOf(server).withResponse.upload(archive, { tag: "zipper@0.1", activate });
+    expect(answer).toMatchObject({ data: { hash, revision: 1 }, attempts: 2 });
+    expect(lines(server)).toEqual(["POST /engines", "GET /engines/zipper@0.1"]);
+    expect(server.requests[1]?.headers["cache-control"]).toContain("no-cache");
+  },
+);
 
 test("an upload that was not carried out is sent again, on the condition that nothing changed since it was looked for", async () => {
   await using server = await startLifecycle({ trouble: onUpload("reset") });

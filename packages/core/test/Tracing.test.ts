@@ -13,11 +13,15 @@ import { json, startServer } from "@bytenite-engines/test-kit/ports";
 const secret = "secret-token-0123456789";
 
 /** Runs one `get` inside a span of the caller's, and gives the spans that it made. */
-const traced = async (options: EngineClientOptions): Promise<ReadonlyArray<Tracer.Span>> => {
+const traced = async (
+  options: EngineClientOptions,
+  { hasCaller = true, traceId }: { hasCaller?: boolean; traceId?: string } = {},
+): Promise<ReadonlyArray<Tracer.Span>> => {
   const spans: Array<Tracer.Span> = [];
   const tracer = Tracer.make({
     span: (options) => {
       const span = new Tracer.NativeSpan(options);
+      if (traceId !== undefined) Object.defineProperty(span, "traceId", { value: traceId });
       spans.push(span);
       return span;
     },
@@ -26,7 +30,7 @@ const traced = async (options: EngineClientOptions): Promise<ReadonlyArray<Trace
     const client = yield* EngineClient;
     return yield* Effect.exit(client.get("zipper@0.1"));
   }).pipe(
-    Effect.withSpan("caller"),
+    (called) => (hasCaller ? Effect.withSpan(called, "caller") : called),
     Effect.provide(EngineClient.layer({ token: secret, format: "json", retry: { baseDelayMs: 0 }, ...options })),
     Effect.provideService(Tracer.Tracer, tracer),
     Effect.runPromise,
@@ -84,11 +88,14 @@ test("no attribute of a span holds the token", async () => {
   expect(inspect(spans, { depth: 12 })).not.toContain(secret);
 });
 
-test("traceparent is not sent when switched off, nor without a tracer", async () => {
+test("traceparent is not sent when switched off, nor without a tracer, a caller's span or an id that it can carry", async () => {
   await using server = await startServer((_request, response) => json(response, 200, { id: "1" }));
   await traced({ baseUrl: server.baseUrl, propagateTrace: false });
   await createEngineClient({ baseUrl: server.baseUrl, format: "json" }).get("zipper@0.1");
-  expect(server.requests.map(({ headers }) => headers["traceparent"])).toEqual([undefined, undefined]);
+  await traced({ baseUrl: server.baseUrl }, { hasCaller: false });
+  await traced({ baseUrl: server.baseUrl }, { traceId: "7" });
+  await traced({ baseUrl: server.baseUrl }, { traceId: `${"a".repeat(32)}\r\n` });
+  expect(server.requests.map(({ headers }) => headers["traceparent"])).toEqual(Array.from({ length: 5 }));
 });
 
 test("the OTLP example sends its spans and metrics to a collector", async () => {

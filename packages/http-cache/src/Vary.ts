@@ -48,13 +48,14 @@ const optionalSpace = /"(?:[^"\\]|\\[^])*(?:"|\\?$)|[ \t]*([,;])[ \t]*|[ \t]+/g;
 
 /**
  * A normalized field value (RFC 9111, 4.1): without white space around commas and semicolons that are not quoted; languages
- * in lower case, by weight and then by name. An absent field differs from an empty one.
+ * in lower case, in one order. An absent field differs from an empty one.
  */
 const normalized = (name: string, value: string | null): string => {
   if (value === null) return "-";
   if (name === "accept-language") {
     return `+${languages(value)
       .map(({ range, quality }) => `${range};${quality}`)
+      .toSorted()
       .join(",")}`;
   }
   const text = value
@@ -66,18 +67,16 @@ const normalized = (name: string, value: string | null): string => {
 /** Whether the language of a response is the one that Accept-Language prefers to all others (RFC 9110, 12.5.4). */
 const prefersLanguage = (acceptLanguage: string | null, contentLanguage: string | null): boolean => {
   if (acceptLanguage === null || contentLanguage === null) return false;
-  const [first, second] = languages(acceptLanguage);
+  const [first, second] = languages(acceptLanguage).toSorted((a, b) => b.quality - a.quality);
   return first !== undefined && first.quality > (second?.quality ?? 0) && first.range === contentLanguage.toLowerCase();
 };
 
 const languages = (acceptLanguage: string): ReadonlyArray<{ readonly range: string; readonly quality: number }> =>
-  splitList(acceptLanguage.toLowerCase())
-    .map((element) => {
-      const [range = "", weight] = element.split(";").map((part) => part.trim());
-      const quality = weight?.startsWith("q=") === true ? Number(weight.slice(2)) : 1;
-      return { range, quality: quality >= 0 && quality <= 1 ? quality : 1 };
-    })
-    .toSorted((a, b) => b.quality - a.quality || (a.range < b.range ? -1 : 1));
+  splitList(acceptLanguage.toLowerCase()).map((element) => {
+    const [range = "", weight] = element.split(";").map((part) => part.trim());
+    const quality = weight?.startsWith("q=") === true ? Number(weight.slice(2)) : 1;
+    return { range, quality: quality >= 0 && quality <= 1 ? quality : 1 };
+  });
 
 /** A Vary value with these names added. `*` stays as it is. */
 export const withVary = (vary: string | null, names: ReadonlyArray<string>): string => {

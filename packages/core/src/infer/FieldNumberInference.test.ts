@@ -1,4 +1,11 @@
-import { fromBinary, toBinary, type DescMessage, type MessageShape, type UnknownField } from "@bufbuild/protobuf";
+import {
+  create,
+  fromBinary,
+  toBinary,
+  type DescMessage,
+  type MessageShape,
+  type UnknownField,
+} from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { FieldDescriptorProto_Type as Type } from "@bufbuild/protobuf/wkt";
 import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
@@ -116,6 +123,30 @@ test("a field that only the protobuf has is kept, after a second response showed
     name: "trainer",
     $unknown: [text(77, "new")],
   });
+});
+
+const statusOf = (engineId: string) =>
+  create(EngineMessageSchema, {
+    engineId,
+    engineTag: "zipper@0.1",
+    engineStatus: "active",
+    engineLink: "https://f/a.zip",
+    engineData: new Uint8Array([1]),
+  });
+
+test("without a time of change, a field is the server's own once a response that differs in both formats has it", () => {
+  const servers = ["one", "two"].map((value) =>
+    foreignServer({}, { "bytenite.developer.EngineMessage": [text(77, value)] }),
+  ) as [ForeignServer, ForeignServer];
+  const [first, second] = servers;
+  const inference = new FieldNumberInference();
+  const known = () => inference.profile(origin, 0).messages["bytenite.developer.EngineMessage"]?.unknown;
+  for (const server of [first, first, second]) {
+    expect(compare(inference, EngineMessageSchema, server, statusOf("1"))).toBe(true);
+    expect(known()).toBeUndefined();
+  }
+  compare(inference, EngineMessageSchema, first, statusOf("2"));
+  expect(known()).toEqual([77]);
 });
 
 test("an unknown field under one of our numbers is kept where it cannot be taken for ours", () => {

@@ -5,7 +5,8 @@
 // number has the field's value each time, so it is ours or a rival; without rivals it is ours.
 import type { DescField, DescMessage, Message, MessageShape } from "@bufbuild/protobuf";
 import type { EventSubject, VerificationEvent } from "../EngineEvent.ts";
-import { readMessage } from "../MessageReader.ts";
+import { MessageBytes } from "../MessageBytes.ts";
+import { readMessageFrom } from "../MessageReader.ts";
 import { attempted, type ReadLimits } from "../ReadLimits.ts";
 import { encodingsOf, isPlain, isPopulated, matches, ownEncoding, sameMessage, type Values } from "./FieldMatch.ts";
 import { maxRootFields, tryWireFields, wireTypeOf, type Occurrence, type WireFields } from "./WireFields.ts";
@@ -35,13 +36,10 @@ export class VerifiedFields {
 
   /** The message, where all fields in it are verified; else undefined. Throws LimitExceeded. */
   read<D extends DescMessage>(schema: D, bytes: Uint8Array, limits?: ReadLimits): MessageShape<D> | undefined {
-    let isStrange = false;
-    const message = attempted(() =>
-      readMessage(schema, bytes, limits, ({ hasUnknown, hasOddFlag }) => {
-        isStrange = hasUnknown || hasOddFlag;
-      }),
-    );
-    return message !== undefined && !isStrange && this.#isCertain(schema, message) ? message : undefined;
+    const from = new MessageBytes(bytes, limits);
+    const message = attempted(() => readMessageFrom(schema, from));
+    if (message === undefined || from.hasUnknown || from.hasOddFlag) return undefined;
+    return this.#isCertain(schema, message) ? message : undefined;
   }
 
   /** Adds both formats of one resource. Undefined: they differ. */
@@ -51,14 +49,11 @@ export class VerifiedFields {
     json: MessageShape<D>,
   ): ReadonlyArray<VerificationNews> | undefined {
     const wire = tryWireFields([bytes], maxRootFields);
+    const from = new MessageBytes(bytes);
+    const message = attempted(() => readMessageFrom(schema, from));
+    if (wire === undefined || message === undefined || !sameMessage(schema, message, json)) return undefined;
     // A boolean is written as 1, but read from any number.
-    let isOdd = false;
-    const message = attempted(() =>
-      readMessage(schema, bytes, undefined, ({ hasOddFlag }) => {
-        isOdd = hasOddFlag;
-      }),
-    );
-    if (wire === undefined || message === undefined || isOdd || !sameMessage(schema, message, json)) return undefined;
+    if (from.hasOddFlag) return undefined;
     const news: Array<VerificationNews> = [];
     this.#open.clear();
     this.#compare(schema, [{ wire, values: json }], news);
