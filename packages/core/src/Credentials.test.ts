@@ -1,7 +1,15 @@
 import { getEventListeners } from "node:events";
 import { Cancellation } from "./Cancellation.ts";
 import { expect, test } from "vitest";
-import { credentialsError, makeCredentials, type ExchangeTools } from "./Credentials.ts";
+import {
+  credentialsError,
+  isKeyed,
+  keyedToken,
+  makeCredentials,
+  maxKeptTokens,
+  type ExchangeTools,
+  type KeyedSource,
+} from "./Credentials.ts";
 import { EngineError } from "./EngineError.ts";
 import { liveClock } from "./Timer.ts";
 import type { ExpiringToken, TokenOption } from "./Token.ts";
@@ -109,6 +117,53 @@ test("a source that first says how long its token is good, and then gives one fo
   expect(await credentials.token(at(0))).toBe("for-all");
   const tokens = await Promise.all([1, 2, 3].map(async () => credentials.token(at(2_000))));
   expect(new Set(tokens).size).toBe(3);
+  // Who asked keeps what was fetched; the two who waited ask themselves.
+  expect(asked).toBe(4);
+});
+
+test("a token that never expires, or has expired already, is kept as long", async () => {
+  const { credentials: endless } = counted(Infinity);
+  for (const nowMs of [0, 1e15]) expect(await endless.token(at(nowMs))).toBe("token-1");
+  const { credentials: late } = counted(-5);
+  for (const token of ["token-1", "token-2"]) expect(await late.token(at(0))).toBe(token);
+});
+
+test("tokens are kept by key, of so many keys, the oldest of which goes first", async () => {
+  const fetched: Array<string> = [];
+  let key = "";
+  const source: KeyedSource = {
+    key: () => key,
+    fetch: (of, { nowMs }) => {
+      fetched.push(of);
+      return Promise.resolve({ token: `token-of-${of}`, expiresAtMs: nowMs + 3_600_000 });
+    },
+  };
+  const credentials = makeCredentials(keyedToken(source), () => {});
+  const tokenOf = (of: number) => {
+    key = String(of);
+    return credentials.token(at(0));
+  };
+  const keys = Array.from({ length: maxKeptTokens + 1 }, (_, at) => at);
+  for (const of of keys.slice(0, -1)) expect(await tokenOf(of)).toBe(`token-of-${of}`);
+  await tokenOf(0);
+  expect(fetched).toHaveLength(maxKeptTokens);
+  await tokenOf(maxKeptTokens);
+  for (const of of [1, maxKeptTokens]) await tokenOf(of);
+  expect(fetched).toHaveLength(maxKeptTokens + 1);
+  await tokenOf(0);
+  expect(fetched.slice(maxKeptTokens)).toEqual([String(maxKeptTokens), "0"]);
+});
+
+test("a keyed source whose key is a promise is asked once for all calls that wait for it", async () => {
+  let asked = 0;
+  const option = keyedToken({
+    key: () => Promise.resolve("k"),
+    fetch: (_key, { nowMs }) => Promise.resolve({ token: `token-${(asked += 1)}`, expiresAtMs: nowMs + 1_000 }),
+  });
+  expect([isKeyed(option), isKeyed(() => "t")]).toEqual([true, false]);
+  const credentials = makeCredentials(option, () => {});
+  const tokens = await Promise.all([1, 2, 3].map(async () => credentials.token(at(0))));
+  expect([new Set(tokens), asked]).toEqual([new Set(["token-1"]), 1]);
 });
 
 test("a refused token is replaced at once, for everybody who was refused with it, by one renewal", async () => {

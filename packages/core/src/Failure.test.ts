@@ -212,6 +212,13 @@ test.for<[envelope: (status: object) => object, levels: number]>([
   expect([typesOf(levels - 1), typesOf(levels)]).toEqual([["a.B", "a.C"], ["a.C"]]);
 });
 
+const refused = (secrets: ReadonlyArray<string>) => failureOf(answer(401, ""), now, secrets).error;
+
+test("whether no token was sent is known, and one request was made", () => {
+  expect(refused([])).toMatchObject({ reason: { _tag: "Unauthenticated", noneSent: true }, attempts: 1 });
+  expect(refused(["tok-0123456789abcdef"]).reason).toEqual({ _tag: "Unauthenticated" });
+});
+
 test("an error body beyond a limit is TooLarge, and hides what it repeats", () => {
   const limits = { ...defaultReadLimits, maxItems: 2 };
   const { error, hintMs } = failureOf(answer(503, "[[],[],[]]", "application/json"), now, [], limits);

@@ -180,7 +180,6 @@ const readErrorBody = (
   limits: ReadLimits,
   binary: BinaryErrors | undefined,
 ): ErrorBody | undefined => {
-  if (bytes.byteLength === 0) return undefined;
   const labelled = formatOf(headers.get("content-type"));
   if (labelled === "protobuf") return readProtobuf(bytes, limits, binary) ?? readJson(bytes, limits);
   return readJson(bytes, limits) ?? (labelled === "json" ? readProtobuf(bytes, limits, binary) : undefined);

@@ -1,4 +1,5 @@
 import { create, toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
+import { EmptySchema, FieldMaskSchema } from "@bufbuild/protobuf/wkt";
 import type { Engine } from "@bytenite-engines/proto";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
@@ -72,6 +73,31 @@ test.for<[contentType: string | null, body: string | Uint8Array, problem: RegExp
   const bytes = typeof body === "string" ? utf8.encode(body) : body;
   expect(() => read(engine, contentType, bytes)).toThrow(UnreadableBody);
   expect(() => read(engine, contentType, bytes)).toThrow(problem);
+});
+
+/** Whether an answer of no bytes is the empty message. */
+const isEmptyMessage = (schema: DescMessage, contentType: string | undefined, status: number, isRequired = false) => {
+  const body = { contentType, status, bytes: new Uint8Array(), isRequired };
+  try {
+    decodeBody(engineCodec, schema, undefined, body, defaultReadLimits, undefined);
+    return true;
+  } catch (error) {
+    return (error as Error).message.includes("the body is empty") ? false : error;
+  }
+};
+
+test.for<[schema: DescMessage, contentType: string | undefined, status: number, isRead: boolean]>([
+  [EmptySchema, "application/json", 200, true],
+  [EmptySchema, undefined, 200, true],
+  [FieldMaskSchema, "application/json", 200, false],
+  [FieldMaskSchema, "application/json", 204, true],
+  [FieldMaskSchema, undefined, 204, true],
+  [FieldMaskSchema, undefined, 205, false],
+  [FieldMaskSchema, "application/x-protobuf", 200, true],
+])("no bytes as %o with the type %s and the status %i are an empty message: %s", (row) => {
+  const [schema, contentType, status, isRead] = row;
+  expect(isEmptyMessage(schema, contentType, status)).toBe(isRead);
+  expect(isEmptyMessage(schema, contentType, status, true)).toBe(false);
 });
 
 test("a body cut anywhere is unreadable, or is a shorter body that is whole", () => {

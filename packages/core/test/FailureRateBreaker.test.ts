@@ -1,5 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { breaker } from "../src/FailureRateBreaker.ts";
+import { memoryServer } from "../src/MemoryServer.ts";
 import { createEngineClient, type EngineError, type EngineEvent } from "../src/promise.ts";
 import { json, startServer } from "@bytenite-engines/test-kit/ports";
 
@@ -90,4 +91,46 @@ test("a clock that is set back does not keep the circuit open", async () => {
   } finally {
     vi.useRealTimers();
   }
+});
+
+test.for([
+  [0.5, 1],
+  [1, 1],
+  [7.2, 8],
+] as const)("a breaker of one's own that asks for %d ms lets no request through", async ([retryAfterMs, shown]) => {
+  const { fetch, requests } = memoryServer();
+  const client = createEngineClient({
+    fetch,
+    breaker: { admit: () => ({ retryAfterMs, changed: undefined }), record: () => undefined },
+  });
+  const error = await client.get("a").catch((cause: EngineError) => cause);
+  expect(error).toMatchObject({ reason: { _tag: "CircuitOpen", retryAfterMs: shown }, attempts: 0 });
+  expect(error).not.toHaveProperty("cause");
+  expect(requests).toHaveLength(0);
+});
+
+test("a breaker of one's own hears of each outcome, and its changes are events", async () => {
+  const states: Array<unknown> = [];
+  const heard: Array<boolean | undefined> = [];
+  const client = createEngineClient({
+    fetch: memoryServer({ answer: (_request, count) => (count === 1 ? new Response("", { status: 503 }) : undefined) })
+      .fetch,
+    retry: { baseDelayMs: 0 },
+    breaker: {
+      admit: () => ({ retryAfterMs: 0, changed: "half-open" }),
+      record: (_origin, _nowMs, sound) => {
+        heard.push(sound);
+        return "closed";
+      },
+    },
+    onEvent: (event) => {
+      if (event.type === "breaker") states.push(event.state);
+    },
+  });
+  const error = await client.get("nothing").catch((cause: EngineError) => cause);
+  // A 404 is an answer; the failure before it is not its cause.
+  expect(error).toMatchObject({ reason: { _tag: "NotFound" }, attempts: 2 });
+  expect(error).not.toHaveProperty("cause");
+  expect(heard).toEqual([false, true]);
+  expect(states).toEqual(["half-open", "closed", "half-open", "closed"]);
 });
