@@ -1,4 +1,5 @@
-import { expect, test } from "vitest";
+import * as Effect from "effect/Effect";
+import { expect, test, vi } from "vitest";
 import { after, liveClock } from "./Timer.ts";
 import { Cancellation } from "./Cancellation.ts";
 
@@ -34,4 +35,34 @@ test("what ends a request has the same end as its signal, whenever that is read"
       "enough",
     ]);
   expect(signal).toBe(early.signal);
+});
+
+/** A clock on which each wait ends at once, or never. */
+const clockOf = (sleep: Effect.Effect<void>) =>
+  Object.assign(Object.create(liveClock) as typeof liveClock, { sleep: () => sleep });
+
+test("on another clock a timer ends with its sleep, and not once it is stopped", async () => {
+  await new Promise<void>((resolve) => after(clockOf(Effect.void), 5, resolve));
+  const ended: Array<string> = [];
+  const sleep = Promise.withResolvers<void>();
+  const stop = after(clockOf(Effect.promise(() => sleep.promise)), 5, () => ended.push("stopped"));
+  after(clockOf(Effect.promise(() => sleep.promise)), 5, () => ended.push("other"));
+  stop();
+  sleep.resolve();
+  await expect.poll(() => ended).toEqual(["other"]);
+});
+
+test("a wait that is longer than a timer of the runtime can be is not cut short", () => {
+  const delays: Array<unknown> = [];
+  const spy = vi.spyOn(globalThis, "setTimeout").mockImplementation(((_then: () => void, ms: number) => {
+    delays.push(ms);
+    return 0;
+  }) as never);
+  try {
+    for (const ms of [0, 7, 2_147_483_647, 2_147_483_648]) after(liveClock, ms, () => {})();
+  } finally {
+    spy.mockRestore();
+  }
+  expect(delays.slice(0, 3)).toEqual([0, 7, 2_147_483_647]);
+  expect(delays.slice(3).every((ms) => Number(ms) <= 2_147_483_647)).toBe(true);
 });

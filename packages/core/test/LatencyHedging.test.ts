@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { expect, test } from "vitest";
-import { hedging } from "../src/LatencyHedging.ts";
+import { hedging, type Hedging, type HedgingOptions } from "../src/LatencyHedging.ts";
 import { createEngineClient } from "../src/promise.ts";
 import { json, startServer } from "@bytenite-engines/test-kit/ports";
 
@@ -62,8 +62,8 @@ test("when both fail, the first failure is reported", async () => {
   await expect(client.get("zipper")).rejects.toMatchObject({ reason: { _tag: "RateLimited" } });
 });
 
-test("without a fixed delay nothing is hedged until enough answers were seen; then the percentile is", async () => {
-  const hedge = hedging({ minSamples: 3, percentile: 0.5 });
+/** The delays after which a second request was sent, while requests took so long one after the other, in milliseconds. */
+const delaysOf = async (hedge: Hedging, durationsMs: ReadonlyArray<number>): Promise<ReadonlyArray<number>> => {
   let clock = 0;
   const slept: Array<number> = [];
   const tools = {
@@ -75,17 +75,43 @@ test("without a fixed delay nothing is hedged until enough answers were seen; th
     },
     pay: () => true,
   };
-  for (const durationMs of [10, 20, 30, 40]) {
+  for (const durationMs of durationsMs)
     await hedge.around(async () => {
       clock += durationMs;
     }, tools);
-  }
-  expect(slept).toEqual([20]);
+  return slept;
+};
+
+/** Whole numbers from 1. */
+const upTo = (count: number) => Array.from({ length: count }, (_, at) => at + 1);
+
+test.for<[options: HedgingOptions, durationsMs: ReadonlyArray<number>, delaysMs: ReadonlyArray<number>]>([
+  [{ minSamples: 3, percentile: 0.5 }, [10, 20, 30, 40], [20]],
+  [{ minSamples: 0, percentile: 0.5 }, [10, 20], [10]],
+  [{ minSamples: 1, percentile: 0.99 }, [30, 10, 20], [30, 30]],
+  [{ minSamples: 4, percentile: 0.5 }, [9, 100, 30, 5, 5], [30]],
+  [{}, upTo(20), []],
+  [{}, upTo(21), [20]],
+  [{ delayMs: 7 }, [10, 20], [7, 7]],
+])("with %j, and requests of %j ms, the second requests are due after %j ms", async ([options, durations, delays]) => {
+  expect(await delaysOf(hedging(options), durations)).toEqual(delays);
 });
 
-test.for([[{ delayMs: -1 }], [{ percentile: 1 }], [{ percentile: 0 }]])("%j is refused", ([options]) => {
-  expect(() => hedging(options)).toThrow(RangeError);
+test("200 durations are kept, whose percentile is that of sorted numbers", async () => {
+  const hedge = hedging({ minSamples: 200, percentile: 0.001 });
+  const delays = await delaysOf(hedge, [
+    ...Array.from({ length: 200 }, () => 1),
+    ...Array.from({ length: 201 }, () => 100),
+  ]);
+  expect(delays).toEqual([...Array.from({ length: 200 }, () => 1), 100]);
 });
+
+test.for([[{ delayMs: -1 }], [{ percentile: 1 }], [{ percentile: 0 }], [{ minSamples: -1 }]])(
+  "%j is refused",
+  ([options]) => {
+    expect(() => hedging(options)).toThrow(RangeError);
+  },
+);
 
 test("an answer that no other attempt could change ends the wait for the first request", async () => {
   await using server = await startServer((_request, response, count) => {

@@ -5,10 +5,11 @@ import {
   toBinary,
   toJson,
   type DescMessage,
+  type JsonObject,
   type JsonValue,
   type Message,
 } from "@bufbuild/protobuf";
-import { FieldMaskSchema } from "@bufbuild/protobuf/wkt";
+import { FieldMaskSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { EngineListResponseSchema, EngineSchema } from "@bytenite-engines/proto";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
@@ -16,7 +17,7 @@ import { messages } from "../../test/ArbitraryMessages.ts";
 import { LibraryService, ListBooksResponseSchema } from "../../test/gen/google/example/library/v1/library_pb.ts";
 import { ChildSchema, EverythingSchema, Kitchen } from "../../test/gen/kitchen/v1/kitchen_pb.ts";
 import { decodeJson } from "../JsonReader.ts";
-import { defaultReadLimits, LimitExceeded } from "../ReadLimits.ts";
+import { attempted, defaultReadLimits, LimitExceeded, type ReadLimits } from "../ReadLimits.ts";
 import { decodeBody } from "../Reading.ts";
 import { readJson, serviceCodec } from "./MessageCodec.ts";
 
@@ -111,6 +112,8 @@ test("what the message in an Any has more is counted as unknown", () => {
   expect([...unknownFields.keys()]).toEqual(["any.more"]);
 });
 
+const made = (init: object) => () => serviceCodec(Kitchen, undefined).create(EverythingSchema, init as never);
+
 const cyclic: { label: string; child?: object } = { label: "c" };
 cyclic.child = cyclic;
 
@@ -143,10 +146,22 @@ test.for<[init: object, problem: string]>([
   [{ wrappedUint32: -1 }, "wrappedUint32 must be a whole number from 0"],
   [{ struct: { a: [Number.NaN] } }, "struct.a.0 must be JSON"],
   [{ struct: { a: 1n } }, "struct.a must be JSON"],
+  [{ times: [{}, { seconds: 10n ** 15n }] }, "times[1] must be within the range of google.protobuf.Timestamp"],
+  [{ choice: { case: "choiceTime", value: { seconds: 10n ** 15n } } }, "choiceTime must be within the range"],
+  [{ childrenByName: { a: { label: 5 } } }, "childrenByName.a.label must be well-formed text"],
+  [{ children: [{}, null] }, "children[1] must be an object of its fields"],
+  [{ colorsByName: { a: 1.5 } }, "colorsByName.a must be a value of kitchen.v1.Color"],
+  [{ wrappedText: { value: "a" } }, "wrappedText must be well-formed text"],
+  [{ choice: { case: "choiceWrapped", value: "a" } }, "choiceWrapped must be an object"],
+  [{ struct: [] }, "struct must be an object"],
+  [{ struct: { a: "\ud800" } }, "struct.a must be JSON"],
+  [{ struct: { a: [{ b: new Date(5) }] } }, "struct.a.0.b must be JSON"],
+  [{ struct: { a: Infinity } }, "struct.a must be JSON"],
+  [{ labels: new Map([["a", "b"]]) }, "labels must be an object"],
   [{ child: cyclic }, "is nested deeper than 100 levels, or contains itself"],
   [[] as object, "the request must be an object"],
 ])("%o is no request: %s", ([init, problem]) => {
-  expect(() => serviceCodec(Kitchen, undefined).create(EverythingSchema, init as never)).toThrow(problem);
+  expect(made(init)).toThrow(problem);
 });
 
 test.for<[json: JsonValue, problem: string]>([
@@ -157,4 +172,104 @@ test.for<[json: JsonValue, problem: string]>([
   [{ times: ["2021-02-29T00:00:00Z"] }, "times[0] must be a moment of RFC 3339"],
 ])("%j is not read as another value", ([json, problem]) => {
   expect(() => readJson(EverythingSchema, json, defaultReadLimits, () => registry)).toThrow(problem);
+});
+
+test.for<[init: object]>([
+  [{ choice: null, child: null, texts: null, labels: null }],
+  [{ choice: { case: undefined } }],
+  [{ choice: { case: "choiceWrapped", value: { value: "a" } } }],
+  [{ struct: { a: null, b: true, c: undefined, d: 1.5, e: "t", f: [[]], g: {} } }],
+  [{ wrappedText: "a", wrappedUint32: 4_294_967_295, wrappedInt64: "5", wrappedDouble: Number.NaN }],
+  [{ int64: "9223372036854775807", uint64: 5, float: 3.4028234663852886e38, color: 99 }],
+  [{ time: { seconds: 253_402_300_799n, nanos: 999_999_999 }, duration: { seconds: -1n, nanos: -1 } }],
+])("%o is a request", ([init]) => {
+  expect(made(init)).not.toThrow();
+});
+
+/** So many objects inside each other. */
+const nestedChild = (levels: number): object => (levels === 0 ? {} : { child: nestedChild(levels - 1) });
+const nestedList = (levels: number): ReadonlyArray<unknown> => (levels === 0 ? [] : [nestedList(levels - 1)]);
+
+test("a request has a hundred levels at most, of messages, lists, maps and JSON", () => {
+  for (const init of [
+    (levels: number) => nestedChild(levels),
+    (levels: number) => ({ children: [nestedChild(levels - 1)] }),
+    (levels: number) => ({ childrenByName: { a: nestedChild(levels - 1) } }),
+    (levels: number) => ({ struct: { a: nestedList(levels - 2) } }),
+  ]) {
+    expect(made(init(100))).not.toThrow();
+    expect(made(init(101))).toThrow("is nested deeper than 100 levels, or contains itself");
+  }
+});
+
+const limitsOf = (limits: Partial<ReadLimits>): ReadLimits => ({ ...defaultReadLimits, ...limits });
+const readWithin = (json: JsonValue, limits: Partial<ReadLimits>) => () =>
+  readJson(EverythingSchema, json, limitsOf(limits), () => anyRegistry);
+const anyRegistry = createRegistry(...schemas, TimestampSchema);
+const moment = "2020-01-01T00:00:00Z";
+
+test.for<[json: JsonObject, items: number]>([
+  [{}, 1],
+  [{ text: "a" }, 1],
+  [{ texts: ["a", "b"] }, 3],
+  [{ child: { label: "a" } }, 2],
+  [{ children: [{}, {}] }, 3],
+  [{ labels: { a: "x", b: "y" } }, 3],
+  [{ childrenByName: { a: {}, b: {} } }, 3],
+  [{ more: 1 }, 2],
+  [{ more: { a: [1, 2] } }, 2],
+  [{ time: moment }, 3],
+  [{ mask: "text,data" }, 7],
+  [{ struct: { a: [1, { b: 2 }] } }, 7],
+  [{ wrappedInt64: "5" }, 3],
+  [{ any: { "@type": "x/kitchen.v1.Child", label: "l" } }, 3],
+  [{ any: { "@type": "x/google.protobuf.Timestamp", value: moment } }, 4],
+])("%j has %i items", ([json, items]) => {
+  expect(readWithin(json, { maxItems: items })).not.toThrow();
+  expect(readWithin(json, { maxItems: items - 1 })).toThrow(new LimitExceeded("maxItems", items - 1));
+});
+
+test.for<[json: JsonObject, depth: number]>([
+  [{ text: "a" }, 0],
+  [{ texts: ["a"] }, 1],
+  [{ labels: { a: "b" } }, 1],
+  [{ child: {} }, 1],
+  [{ children: [{}] }, 2],
+  [{ childrenByName: { a: {} } }, 2],
+  [{ child: { child: {} } }, 2],
+  [{ more: [[1]] }, 3],
+  [{ struct: { a: { b: 1 } } }, 3],
+  [{ any: { "@type": "x/kitchen.v1.Child", child: {} } }, 3],
+])("%j is %i levels deep", ([json, maxJsonDepth]) => {
+  expect(readWithin(json, { maxJsonDepth })).not.toThrow();
+  expect(readWithin(json, { maxJsonDepth: maxJsonDepth - 1 })).toThrow("JSON nested deeper than");
+});
+
+test("unknown fields are named by their path, in lists and maps too; extensions are not unknown", () => {
+  const json: JsonValue = {
+    x: 1,
+    child: { x: 2 },
+    children: [{}, { x: 3 }],
+    childrenByName: { a: { x: 4 } },
+    "[a.b]": 5,
+  };
+  const { unknownFields } = readJson(EverythingSchema, json, defaultReadLimits, () => registry);
+  expect([...unknownFields]).toEqual([
+    ["x", 1],
+    ["child.x", 2],
+    ["children[1].x", 3],
+    ["childrenByName.a.x", 4],
+  ]);
+});
+
+test.for<[json: JsonObject, isRead: boolean]>([
+  [{ int64: "9".repeat(64) }, false],
+  [{ int64: `${"0".repeat(63)}5` }, true],
+  [{ int64: `${"0".repeat(64)}5` }, false],
+  [{ int64: 9_007_199_254_740_991 }, true],
+  [{ int64s: [9_007_199_254_740_992] }, false],
+  [{ switches: { [`${"0".repeat(64)}5`]: true } }, false],
+])("whether the integer in %j is read: %s", ([json, isRead]) => {
+  const given = attempted(() => readJson(EverythingSchema, json, defaultReadLimits, () => registry));
+  expect(given !== undefined).toBe(isRead);
 });

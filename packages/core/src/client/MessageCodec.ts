@@ -122,7 +122,8 @@ export const readJson = (
   try {
     const message = fromJson(schema, json, {
       ignoreUnknownFields: true,
-      recursionLimit: limits.maxJsonDepth,
+      // It nests no deeper than examined, and protobuf-es counts a level of a Struct twice.
+      recursionLimit: Infinity,
       registry: registry(),
     });
     return { message, unknownFields };

@@ -1,0 +1,127 @@
+import * as Duration from "effect/Duration";
+import * as Effect from "effect/Effect";
+import { expect, test } from "vitest";
+import { Cancellation } from "./Cancellation.ts";
+import { InFlight, maxSharedWaitMs, type Shared } from "./Deduplication.ts";
+import { liveClock } from "./Timer.ts";
+
+/** A clock that stands still, and the waits on it by their milliseconds. */
+const stopped = () => {
+  const time = { nowMs: 0, waits: new Map<number, () => void>() };
+  const clock = Object.assign(Object.create(liveClock) as typeof liveClock, {
+    monotonicTimeNanosUnsafe: () => BigInt(time.nowMs) * 1_000_000n,
+    sleep: (duration: Duration.Duration) =>
+      Effect.promise(() => new Promise<void>((end) => time.waits.set(Duration.toMillis(duration), end))),
+  });
+  return { time, clock };
+};
+
+/** Calls of one key, and what they heard. */
+const calls = () => {
+  const { time, clock } = stopped();
+  const inFlight = new InFlight<{ n: number }>((value) => ({ ...value }));
+  const works: Array<PromiseWithResolvers<{ n: number }>> = [];
+  const shared: Array<Shared> = [];
+  const call = (cancel = new Cancellation(), key = "k"): Promise<{ n: number }> =>
+    inFlight.dedupe(
+      key,
+      { clock, cancel },
+      () => {
+        const work = Promise.withResolvers<{ n: number }>();
+        works.push(work);
+        return work.promise;
+      },
+      (each) => shared.push(each),
+    );
+  return { time, works, shared, call };
+};
+
+const value = { n: 1 };
+
+test("calls at once are one piece of work, each with a copy and the same random number", async () => {
+  const { works, shared, call } = calls();
+  const answers = [call(), call(), call()];
+  expect(works).toHaveLength(1);
+  works[0]?.resolve(value);
+  const got = await Promise.all(answers);
+  expect(got).toEqual([value, value, value]);
+  expect(new Set([...got, value]).size).toBe(4);
+  expect(shared.map(({ followed }) => Number(followed)).toSorted((a, b) => a - b)).toEqual([0, 1, 1]);
+  expect(new Set(shared.map(({ random }) => random)).size).toBe(1);
+});
+
+test("a call alone gets the value itself, and one after it works anew", async () => {
+  const { works, shared, call } = calls();
+  for (const round of [0, 1]) {
+    const answer = call();
+    works[round]?.resolve(value);
+    expect(await answer).toBe(value);
+  }
+  expect([works.length, shared]).toEqual([2, []]);
+});
+
+test("other keys are other work", () => {
+  const { works, call } = calls();
+  void call();
+  void call(undefined, "other");
+  expect(works).toHaveLength(2);
+});
+
+test("a failure is that of all who waited", async () => {
+  const { works, shared, call } = calls();
+  const answers = Promise.allSettled([call(), call()]);
+  const failure = new Error("down");
+  works[0]?.reject(failure);
+  expect(await answers).toEqual(Array.from({ length: 2 }, () => ({ status: "rejected", reason: failure })));
+  expect(shared.map(({ followed }) => Number(followed)).toSorted((a, b) => a - b)).toEqual([0, 1]);
+});
+
+test("who waits for a call that gives up does the work, and the next one waits for that", async () => {
+  const { works, call } = calls();
+  const cancel = new Cancellation();
+  const leader = call(cancel).catch(() => "given up");
+  const followers = [call(), call()];
+  cancel.abort();
+  works[0]?.reject(new Error("given up"));
+  expect(await leader).toBe("given up");
+  await expect.poll(() => works.length).toBe(2);
+  works[1]?.resolve(value);
+  expect(await Promise.all(followers)).toEqual([value, value]);
+  expect(works).toHaveLength(2);
+});
+
+test("a call waits three seconds at most, from when the work began", async () => {
+  const { time, works, call } = calls();
+  void call();
+  time.nowMs = maxSharedWaitMs - 1;
+  const late = call();
+  expect([works.length, [...time.waits.keys()]]).toEqual([1, [1]]);
+  time.waits.get(1)?.();
+  await expect.poll(() => works.length).toBe(2);
+  // It is the newer work that is waited for now.
+  const later = call();
+  expect([...time.waits.keys()]).toEqual([1, maxSharedWaitMs]);
+  works[1]?.resolve(value);
+  expect(await Promise.all([late, later])).toEqual([value, value]);
+  expect(works).toHaveLength(2);
+});
+
+test("work of three seconds is not waited for", () => {
+  const { time, works, call } = calls();
+  void call();
+  time.nowMs = maxSharedWaitMs;
+  void call();
+  expect(works).toHaveLength(2);
+});
+
+test("who gives up waiting does so with its own reason, and the others go on", async () => {
+  const { works, call } = calls();
+  const [early, late] = [new Cancellation(), new Cancellation()];
+  early.abort("before");
+  const leader = call();
+  const waits = Promise.allSettled([call(early), call(late)]);
+  late.abort("while");
+  expect(await waits).toEqual(["before", "while"].map((reason) => ({ status: "rejected", reason })));
+  works[0]?.resolve(value);
+  expect([await leader, works.length]).toEqual([value, 1]);
+});
