@@ -144,7 +144,7 @@ const renewedCredentials = (fetchToken: TokenFunction, onRenewal: (because: Beca
 };
 
 const renewalTime = (nowMs: number, expiresAtMs: number): number =>
-  expiresAtMs - Math.min(renewBeforeExpiryMs, Math.max(0, expiresAtMs - nowMs) / 10);
+  expiresAtMs - Math.min(renewBeforeExpiryMs, (expiresAtMs - nowMs) / 10);
 
 /** The failure of a token source, as an error of a call. */
 export const credentialsError = (url: string, cause: unknown): EngineError => {

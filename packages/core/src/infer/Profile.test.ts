@@ -89,6 +89,20 @@ test.for<[string, ReadonlyArray<string>, unknown, string]>([
   ["a number never seen", [...fields, "name", "seen"], 0, "never seen"],
   ["a field seen without a number", [...fields, "name", "number"], undefined, 'neither "number" nor "candidates"'],
   ["an invalid count", [...fields, "name", "seen"], -1, '"seen"'],
+  ["a number that is too large", [...fields, "name", "number"], 536_870_912, "536870912 is not a field number"],
+  ["a number as text", [...fields, "name", "number"], "7", '"7" is not a field number'],
+  ["half a number", [...fields, "name", "number"], 7.5, "7.5 is not a field number"],
+  ["no type", [...fields, "name", "type"], undefined, 'type "" is none of string'],
+  ["candidates that are no list", [...fields, "name"], { seen: 1, candidates: {} }, '"candidates" must be a list'],
+  ["no candidates of a field that was seen", [...fields, "name"], { seen: 1, candidates: [] }, 'neither "number" nor'],
+  ["a half count", [...fields, "name", "seen"], 1.5, '"seen" must be a whole number'],
+  ["half a message", ["messages", "bytenite.engine.Engine", "compared"], 0.5, '"compared" must be a whole number'],
+  ["fields that are a list", fields, [], "bytenite.engine.Engine must be an object"],
+  ["a message that is null", ["messages", "bytenite.engine.Engine"], null, "bytenite.engine.Engine must be an object"],
+  ["an unknown number 0", ["messages", "bytenite.engine.Engine", "unknown"], [0], '"unknown": 0 is not a field number'],
+  ["an origin that ends with a slash", ["origin"], "https://engines.example/", "must be an origin"],
+  ["a date that is a number", ["date"], 5, '"date"'],
+  ["a date of no day", ["date"], "2026-13-45T00:00:00Z", '"date"'],
   ["an invalid candidate", [...fields, "name"], { seen: 1, candidates: [null] }, "is not a field number"],
 ])("a profile with %s is refused by name", ([, path, value, problem]) => {
   const text = edited(inferred(), path, value);
@@ -103,4 +117,46 @@ test("an invalid profile gives no field numbers", () => {
 
 test("a profile of invalid JSON is refused", () => {
   expect(() => parseProfile("{")).toThrow("it is not JSON");
+});
+
+test.for<[what: string, path: ReadonlyArray<string>, value: unknown]>([
+  ["the largest number", [...fields, "name", "number"], 536_870_911],
+  [
+    "candidates of a field that was not seen",
+    [...fields, "user_name"],
+    { seen: 0, candidates: [{ number: 900, type: "string" }] },
+  ],
+  ["no messages compared", ["messages", "bytenite.engine.Engine", "compared"], 0],
+  ["a date without a time", ["date"], "2026-11-24"],
+  ["a date with an offset", ["date"], "2026-11-24T08:00:00+01:00"],
+])("a profile with %s is read", ([, path, value]) => {
+  expect(() => parseProfile(edited(inferred(), path, value))).not.toThrow();
+});
+
+test.for([0, 1.5, "2", null, undefined])("the version %j is neither ours nor a newer one", (version) => {
+  expect(() => parseProfile(edited(inferred(), ["version"], version))).toThrow(
+    expect.objectContaining({ isNewer: false }) as Error,
+  );
+});
+
+test.for(["null", "[]", "7", '"text"', "{}"])("%s is no profile", (text) => {
+  expect(() => parseProfile(text)).toThrow('"kind" must be "bytenite-engines/field-numbers"');
+});
+
+test("a message has 512 numbers at most, its fields' and unknown ones", () => {
+  const engine = inferred().messages["bytenite.engine.Engine"];
+  const held = new Set(
+    Object.values(engine?.fields ?? {})
+      .flatMap(({ number, candidates = [] }) => [number, candidates.map((candidate) => candidate.number)])
+      .flat()
+      .filter((number) => number !== undefined),
+  ).size;
+  const withUnknown = (count: number) =>
+    edited(
+      inferred(),
+      ["messages", "bytenite.engine.Engine", "unknown"],
+      Array.from({ length: count }, (_, index) => 1_000 + index),
+    );
+  expect(() => parseProfile(withUnknown(512 - held))).not.toThrow();
+  expect(() => parseProfile(withUnknown(513 - held))).toThrow("more than 512 numbers");
 });

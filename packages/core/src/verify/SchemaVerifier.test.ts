@@ -6,7 +6,7 @@ import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@by
 import { expect, test, vi } from "vitest";
 import { memoryServer } from "../MemoryServer.ts";
 import { readMessage } from "../MessageReader.ts";
-import { createEngineClient, type EngineEvent } from "../promise.ts";
+import { createEngineClient, type ClientOptions, type EngineEvent } from "../promise.ts";
 import { schemaDigests } from "../gen/schemaDigests.ts";
 import { defaultReadLimits, LimitExceeded } from "../ReadLimits.ts";
 import { schemaDigest, schemaDigestHeader } from "../SchemaDigest.ts";
@@ -568,4 +568,16 @@ test.for<[object, string]>([
   ]),
 ])("options that cannot be are refused by name (%j)", ([protobufVerification, message]) => {
   expect(() => createEngineClient({ protobufVerification })).toThrow(message);
+});
+
+test.for<[options: ClientOptions, accepted: ReadonlyArray<string>]>([
+  [{ token: "a-token" }, ["application/x-protobuf"]],
+  [{ token: "a-token", dedupe: false }, ["application/x-protobuf", "application/json"]],
+  [{ token: () => "a-token" }, ["application/x-protobuf", "application/json"]],
+])("with %o, the same call twice at once asks in %j: only what is shared is compared once for both", async (row) => {
+  const [options, accepted] = row;
+  const { fetch, requests } = memoryServer({ engines: [{ name: "zipper", version: "0.1" }] });
+  const client = createEngineClient({ fetch, ...options });
+  await Promise.all([client.get("zipper"), client.get("zipper")]);
+  expect(requests.map(({ headers }) => headers.get("accept"))).toEqual(accepted);
 });
