@@ -121,6 +121,19 @@ test("a source that first says how long its token is good, and then gives one fo
   expect(asked).toBe(4);
 });
 
+test("a caller that waits alone for a token of no known life asks once", async () => {
+  let asked = 0;
+  const credentials = makeCredentials(
+    () => {
+      asked += 1;
+      return asked === 1 ? { token: "for-all", expiresAtMs: 1_000 } : `for-caller-${asked}`;
+    },
+    () => {},
+  );
+  await credentials.token(at(0));
+  expect([await credentials.token(at(2_000)), asked]).toEqual(["for-caller-2", 2]);
+});
+
 test("a token that never expires, or has expired already, is kept as long", async () => {
   const { credentials: endless } = counted(Infinity);
   for (const nowMs of [0, 1e15]) expect(await endless.token(at(nowMs))).toBe("token-1");

@@ -97,14 +97,14 @@ export class MessageBytes {
 
   bool(): boolean {
     const byte = this.bytes[this.pos] ?? 0x80;
-    if (byte > 1) return this.#longFlag();
+    if (byte >= 2) return this.#longFlag();
     this.pos += 1;
     return byte === 1;
   }
 
   int32(): number {
     const byte = this.bytes[this.pos] ?? 0x80;
-    if (byte > 0x7f) return this.scalar((reader) => reader.int32());
+    if (byte >= 0x80) return this.scalar((reader) => reader.int32());
     this.pos += 1;
     return byte;
   }
@@ -174,12 +174,12 @@ export const textIn = (bytes: Uint8Array, start: number, end: number): string =>
     const two = bytes[at + 1] ?? 0;
     const three = bytes[at + 2] ?? 0;
     const four = bytes[at + 3] ?? 0;
-    if ((one | two | three | four) > 0x7f) return utf8.decode(bytes.subarray(start, end));
+    if ((one | two | three | four) >= 0x80) return utf8.decode(bytes.subarray(start, end));
     text += String.fromCharCode(one, two, three, four);
   }
   for (; at < end; at++) {
     const one = bytes[at] ?? 0;
-    if (one > 0x7f) return utf8.decode(bytes.subarray(start, end));
+    if (one >= 0x80) return utf8.decode(bytes.subarray(start, end));
     text += String.fromCharCode(one);
   }
   return text;

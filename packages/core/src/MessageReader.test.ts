@@ -77,6 +77,17 @@ test.for([
   ["the number 0", new Uint8Array([0x00, 0x00])],
   ["an end of a group", field(77, WireType.EndGroup).finish()],
   ["a wire type that there is not", new Uint8Array([0x0f])],
+  ...[0x80, 0xbf, 0xff].flatMap((byte) =>
+    [1, 4, 5, 25].map(
+      (length) =>
+        [
+          `a text of ${length} bytes that ends with ${byte}`,
+          field(2, WireType.LengthDelimited)
+            .bytes(new Uint8Array(length).fill(0x61, 0, length - 1).fill(byte, length - 1))
+            .finish(),
+        ] as const,
+    ),
+  ),
   [
     "a text that is not UTF-8",
     field(2, WireType.LengthDelimited)

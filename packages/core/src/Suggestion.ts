@@ -13,13 +13,13 @@ export const closest = (mistyped: string, known: Iterable<string>): ReadonlyArra
   const word = mistyped.slice(0, maxLength).toLowerCase();
   const allowed = Math.max(1, Math.floor(word.length / 3));
   const scored: Array<{ readonly name: string; readonly score: number }> = [];
-  for (const name of new Set(known)) {
+  for (const name of [...new Set(known)].toSorted()) {
     const other = name.slice(0, maxLength).toLowerCase();
     const at = word.length > 2 ? other.indexOf(word) : -1;
     const score = at === 0 ? 0.5 : Math.min(slipsBetween(word, other), at > 0 && word.length > 3 ? allowed : Infinity);
     if (score <= allowed) scored.push({ name, score });
   }
-  scored.sort((a, b) => a.score - b.score || (a.name < b.name ? -1 : 1));
+  scored.sort((a, b) => a.score - b.score);
   return scored.slice(0, maxSuggestions).map(({ name }) => name);
 };
 

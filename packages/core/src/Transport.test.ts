@@ -123,7 +123,14 @@ test("secrets are hidden in the messages of all causes, which stay as they are w
 });
 
 test("what is no response is the user's mistake, not the server's", async () => {
-  for (const given of [undefined, null, "text", {}, { status: "200", headers: new Headers() }, { status: 200 }])
+  for (const given of [
+    undefined,
+    null,
+    "text",
+    {},
+    { status: "200", headers: new Headers() },
+    ...[undefined, null, {}, [], "a: b"].map((headers) => ({ status: 200, headers })),
+  ])
     await expect(
       exchange(
         (() => Promise.resolve(given)) as never,

@@ -95,9 +95,11 @@ it.effect("times may be durations; wrong ones are a failure that says which", ()
   Effect.gen(function* () {
     const client = yield* EngineClient;
     const options = { fetch: silent, retry: { maxAttempts: 1 } } as const;
-    const asked = yield* Effect.forkChild(Effect.flip(client.get("a", { ...options, attemptTimeout: "2 seconds" })), {
-      startImmediately: true,
-    });
+    // Where both end at once, it is the attempt.
+    const asked = yield* Effect.forkChild(
+      Effect.flip(client.get("a", { ...options, attemptTimeout: "2 seconds", deadline: "2 seconds" })),
+      { startImmediately: true },
+    );
     yield* TestClock.adjust("2 seconds");
     expect((yield* Fiber.join(asked)).reason).toEqual({ _tag: "TimedOut", scope: "attempt", limitMs: 2_000 });
     const late = yield* Effect.forkChild(

@@ -1,5 +1,6 @@
 // Equality of responses whose bytes differ.
 import { create, toBinary, type MessageShape } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { EngineListResponseSchema, type EngineSchema } from "@bytenite-engines/proto";
 import { expect, test } from "vitest";
 import { zipper } from "../../test/verify/Samples.ts";
@@ -45,4 +46,37 @@ const nested = (value: number): Uint8Array => {
 test("what is nested without end is not followed", () => {
   expect(sameWire(nested(1), nested(1))).toBe(true);
   expect(sameWire(nested(1), nested(2))).toBe(false);
+});
+
+/** A list of so many engines with a link. */
+const many = (signature: number, count: number) =>
+  bytesOf(...Array.from({ length: count }, () => ({ link: link(signature) })));
+
+/** A message in another one, with so many fields, of which the first is a link. */
+const inner = (signature: number, count: number) => {
+  const writer = new BinaryWriter().tag(1, WireType.LengthDelimited).string(link(signature));
+  for (let field = 1; field < count; field++) writer.tag(2, WireType.Varint).uint32(1);
+  return new BinaryWriter().tag(1, WireType.LengthDelimited).bytes(writer.finish()).finish();
+};
+
+test("an outermost message may have many fields, and one inside it a thousand", () => {
+  expect(sameWire(many(1, 2_000), many(2, 2_000))).toBe(true);
+  expect([1_024, 1_025].map((count) => sameWire(inner(1, count), inner(2, count)))).toEqual([true, false]);
+});
+
+/** A link inside so many messages. */
+const linkWithin = (levels: number, signature: number): Uint8Array => {
+  let bytes = new BinaryWriter().tag(1, WireType.LengthDelimited).string(link(signature)).finish();
+  for (let level = 1; level < levels; level++)
+    bytes = new BinaryWriter().tag(1, WireType.LengthDelimited).bytes(bytes).finish();
+  return bytes;
+};
+
+test("eight levels are read", () => {
+  expect([1, 7, 8, 9].map((levels) => sameWire(linkWithin(levels, 1), linkWithin(levels, 2)))).toEqual([
+    true,
+    true,
+    true,
+    false,
+  ]);
 });

@@ -121,6 +121,25 @@ test("another wire type is another field", () => {
   expect(carries(EverythingSchema, "int32", sent({ int32: 3 }), 3, ScalarType.SFIXED32)).toBe(false);
 });
 
+test("a value and one of another wire type are not one field", () => {
+  const mixed = new BinaryWriter()
+    .tag(1, WireType.Varint)
+    .int32(1)
+    .raw(sent({ text: "a" }));
+  expect(carries(EverythingSchema, "text", mixed.finish(), "a")).toBe(false);
+});
+
+test("of a list, 256 messages are compared", () => {
+  const children = Array.from({ length: 300 }, (_, at) => ({ label: `${at}` }));
+  const bytes = sent({ children });
+  const other = (at: number) => children.map((child, index) => (index === at ? { label: "x" } : child));
+  expect([0, 255, 256].map((at) => carries(EverythingSchema, "children", bytes, other(at)))).toEqual([
+    false,
+    false,
+    true,
+  ]);
+});
+
 test("a number that is not 0 or 1 is no boolean", () => {
   const odd = new BinaryWriter().tag(3, WireType.Varint).int32(2).finish();
   expect(carries(EverythingSchema, "flag", odd, true)).toBe(false);
