@@ -1,59 +1,7 @@
 // What commands say, word by word, in __snapshots__: each change of it shows.
-import { startRegistry } from "@bytenite-engines/registry/testing";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { as, makeHome } from "./Bne.ts";
-import { inProcess } from "./InProcess.ts";
-
-/** One command line, as a shell would split it; `@60` before it: on a terminal of 60 columns. `<` behind it: its input. */
-type Line = string;
-
-/** All that some command lines say, one after the other, in a home and with a registry of their own. */
-const transcript = async (
-  user: string,
-  files: Readonly<Record<string, string>>,
-  lines: ReadonlyArray<Line>,
-  more: Readonly<Record<string, string | undefined>> = {},
-): Promise<string> => {
-  await using registry = await startRegistry();
-  using home = makeHome();
-  for (const [path, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(home.path, path)), { recursive: true, mode: 0o700 });
-    writeFileSync(join(home.path, path), content, { mode: 0o600 });
-  }
-  const description = "A description that is far too long for a terminal. ".repeat(3).trim();
-  const times = { createdAt: { seconds: 1_748_736_000n }, updatedAt: { seconds: 1_748_822_400n } };
-  await registry.publish(
-    "bob",
-    { name: "long", version: "1.0", description, ...times },
-    { name: "long", version: "0.2", type: "assembler", status: "inactive", ...times },
-    { name: "secret", version: "1.0", platformConfig: { container: "c", token: "t0p" }, ...times },
-  );
-  chmodSync(home.path, 0o700);
-  const env = { ...as(registry, user), ...more };
-  const said: Array<string> = [];
-  for (const line of lines) {
-    const [, columns, words = "", input] = /^(?:@(\d+) )?(.*?)(?: <(.*))?$/s.exec(line) ?? [];
-    const args = words.split(" ").map((word) => word.replaceAll("_", " ").replaceAll("HOST", registry.url));
-    const { code, stdout, stderr, progress } = await inProcess(home, args, {
-      env,
-      ...(columns === undefined ? {} : { columns: Number(columns) }),
-      ...(input === undefined ? {} : { input }),
-    });
-    said.push(`$ ${line}\n${stdout}`, stderr.replaceAll(/^(?=.)/gm, "! "));
-    if (progress.length > 0) said.push(`% ${progress.join("\n% ")}\n`);
-    said.push(`= ${code}\n\n`);
-  }
-  return said
-    .join("")
-    .replaceAll(new URL(registry.url).host, "HOST")
-    .replaceAll(home.path, "HOME")
-    .replaceAll(/\b[\da-f]{8}-[\da-f-]{27}\b/g, "UUID")
-    .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (time) => (time.startsWith("2025-") ? time : "NOW"))
-    .replaceAll(/[\d.]+ m?s left/g, "TIME left")
-    .replaceAll(/\d+ (?:ms|s|min|h|d|mo|y)\b(?= ago)/g, "AGE");
-};
+import { helpCells, helpText } from "../src/parse/Help.ts";
+import { transcript, type Line } from "./Transcript.ts";
 
 const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: ReadonlyArray<Line>]> = [
   [
@@ -263,11 +211,121 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
       "raw POST /engines/long@1.0/deactivate",
     ],
   ],
+  [
+    "odd answers",
+    "bob",
+    [
+      '#[{"fault":{"contentType":"application/json","body":{"text":"{\\"engines\\":[{\\"name\\":\\"x\\",\\"version\\":\\"beta\\"},{\\"name\\":\\"x\\",\\"version\\":\\"1.2\\"},{\\"name\\":\\"x\\"},{\\"name\\":\\"x\\",\\"version\\":\\"1.10\\"},{\\"name\\":\\"y\\",\\"version\\":\\"2.x\\"}],\\"pagination\\":{\\"total\\":9}}"}}}]',
+      "versions x -o name",
+      "list -o name",
+      "list --all -o name",
+      "list --limit 2 -o name",
+      "list --type nothing",
+      "list --offset 3 --limit 5 -o name",
+      "export --all",
+      "export --all --file all.ndjson",
+      "raw /engines --all --jq .engines|length",
+      '#[{"fault":{"contentType":"application/json","body":{"text":"{\\"engines\\":[],\\"pagination\\":{\\"total\\":9,\\"hasNext\\":true}}"}}}]',
+      "list",
+      "list --all -o name",
+      "list --limit 2",
+      "list --offset 9 --all",
+      "raw /engines --all --jq .engines|length",
+      '#[{"fault":{"contentType":"application/json","body":{"text":"{}"}}}]',
+      "list",
+      "list --all",
+      "list -o json",
+      "get x",
+      "status x",
+      "status x y",
+      '#[{"times":1,"fault":{"status":400}}]',
+      "list --all -o name",
+      "list --all --page-size 3 -o name",
+      '#[{"times":1,"fault":{"status":400}}]',
+      "list --all --page-size 3 -o name",
+      '#[{"fault":{"status":302,"headers":{"location":"http://localhost:1/"}}}]',
+      "list",
+      "raw /engines",
+      '#[{"fault":{"status":304}}]',
+      "raw /engines",
+      '#[{"fault":{"status":403}}]',
+      "auth status",
+      "auth status -o json",
+      "get word-count",
+      '#[{"fault":{"status":503}}]',
+      "auth status --attempts 1",
+      "list --attempts 1 -o json",
+      "doctor --attempts 1 --jq .well",
+    ],
+  ],
+  [
+    "jq",
+    "bob",
+    [
+      "list --jq engines",
+      "list --jq .engines.name",
+      "list --jq .[",
+      "list --jq empty",
+      "list --jq env|length",
+      "list --jq $ENV",
+      "list -o ndjson --jq .name|",
+      "list --jq . -o csv",
+      "list --jq .engines[0].name,1",
+      "get word-count --jq platform.x",
+    ],
+  ],
+  [
+    "a registry",
+    "bob",
+    [
+      "registry token create --create-user --user ann --label first --database DIR/db -o json --jq .user",
+      "registry users create a-user-with-a-long-name --database DIR/db",
+      "registry users --database DIR/db -o csv --columns name,engines,disabledAt",
+      "@40 registry users --database DIR/db",
+      "@60 registry users --database DIR/db",
+      "@140 registry users --database DIR/db",
+      "registry users create bob --database DIR/db -o name",
+      "registry users create bob --database DIR/db",
+      "registry users disable bob --database DIR/db -o json --jq .name",
+      "registry users enable bob --database DIR/db -o name",
+      "registry quota bob --max-engines 3 --max-bytes 1000 --database DIR/db -o csv --columns name,maxEngines,maxBytes",
+      "registry quota bob --database DIR/db -o json",
+      "registry engines --database DIR/db",
+      "registry engines --database DIR/db -o json",
+      "registry import DIR/all.ndjson --user bob --database DIR/db -o csv --columns tag,revision",
+      "registry engines --database DIR/db -o csv --columns tag,status,isPublic,revision",
+      "@40 registry engines --database DIR/db",
+      "@100 registry engines --database DIR/db",
+      "registry engines --limit 1 --database DIR/db -o name",
+      "registry engines --limit 2 --database DIR/db -o name",
+      "registry activate hello@0.1 --user bob --database DIR/db",
+      "registry make-public hello@0.1 --user bob --database DIR/db -o json",
+      "registry make-private hello@0.1 --user bob --database DIR/db",
+      "registry deactivate hello@0.1 --user bob --database DIR/db",
+      "registry delete hello@0.1 --user bob --database DIR/db",
+      "registry delete hello@0.1 --user bob --database DIR/db",
+      "registry statistics --database DIR/db",
+      "registry statistics --database DIR/db -o json",
+      "registry check --database DIR/db",
+      "registry check --database DIR/db -o json",
+      "registry token list --database DIR/db -o csv --columns user,kind,scope,label,state",
+      "@60 registry token list --database DIR/db --columns user,scope,label",
+      "registry audit --database DIR/db -o csv --columns actor,action,subject",
+      "registry audit --limit 1 --database DIR/db -o csv --columns action",
+      "registry token revoke nothing --database DIR/db",
+      "registry users delete bob --database DIR/db",
+      "registry users delete bob --yes --database DIR/db",
+      "registry export --database DIR/db --user nobody",
+      "registry users --database DIR/no/such/db",
+    ],
+  ],
 ];
 
 for (const [name, user, lines] of scenarios) {
   test(`what is said by ${name}`, async () => {
-    expect(await transcript(user, {}, lines)).toMatchSnapshot(name);
+    const files = { "all.ndjson": '{"name":"hello","version":"0.1","type":"partitioner"}\n' };
+    const said = await transcript(user, files, lines);
+    expect(said.replaceAll(/[\d.]+ m?s left/g, "TIME left")).toMatchSnapshot(name);
   });
 }
 
@@ -362,4 +420,32 @@ test("what is said by engines in folders", async () => {
     "leaky/.env": "A=b",
   };
   expect(await transcript("bob", files, lines)).toMatchSnapshot("folders");
+});
+
+test("what help says", () => {
+  const words = [
+    "",
+    "list",
+    "auth",
+    "auth login",
+    "registry",
+    "registry token",
+    "raw",
+    "exit-codes",
+    "environment",
+    "tags",
+  ];
+  for (const cells of [60, 79, 80, 120]) {
+    const texts = words.map((line) => `$ bne help ${line}\n${helpText(line === "" ? [] : line.split(" "), cells)}`);
+    expect(texts.join("\n")).toMatchSnapshot(`${cells} cells`);
+  }
+  expect([undefined, 0, 59, 60, 61, 119, 120, 121].map(helpCells)).toEqual([80, 80, 60, 60, 61, 119, 120, 120]);
+  for (const [line, hint] of [
+    ["lits", "Did you mean bne list?"],
+    ["exit-code", "Did you mean bne help exit-codes?"],
+    ["registry tokn", "Did you mean bne registry quota?"],
+  ] as const) {
+    expect(() => helpText(line.split(" "), 80)).toThrow(expect.objectContaining({ hint }) as Error);
+  }
+  expect(() => helpText(["x".repeat(101)], 80)).toThrow(`There is no command or topic "${"x".repeat(100)}"`);
 });

@@ -1,0 +1,111 @@
+// wait and watch by a clock of their own: no test waits.
+import { beforeEach, expect, test, vi } from "vitest";
+import type { TestRegistry } from "@bytenite-engines/registry/testing";
+import { transcript, type Line } from "./Transcript.ts";
+
+const clock = vi.hoisted(() => ({ now: 0, onTick: (_: number): void => {} }));
+vi.mock("node:timers/promises", () => ({
+  setTimeout: (ms: number) => {
+    clock.now += ms;
+    clock.onTick(clock.now);
+    return Promise.resolve();
+  },
+}));
+const realTimeout = setTimeout;
+beforeEach(() => {
+  // The deadline of a request is real time, and ends none here.
+  vi.stubGlobal("setTimeout", (then: () => void, ms = 0) => realTimeout(then, ms < 40 ? ms : 1_000_000));
+  vi.spyOn(performance, "now").mockImplementation(() => clock.now);
+});
+
+/** What one command line says, while something happens at its times. */
+const timed = (line: Line, happens: (registry: TestRegistry, now: number) => void = () => {}): Promise<string> =>
+  transcript("bob", {}, [line], {}, (registry) => {
+    clock.now = 0;
+    clock.onTick = (now) => happens(registry, now);
+    happens(registry, 0);
+  });
+
+const unanswered = [{ fault: { status: 503 } }];
+
+test("wait looks at each interval until the condition is met or the time is over", async () => {
+  const waits: ReadonlyArray<readonly [line: Line, happens?: (registry: TestRegistry, now: number) => void]> = [
+    ["wait word-count --timeout 5s"],
+    ["wait word-count --timeout 250ms --interval 100ms"],
+    ["wait word-count --timeout 249ms --interval 200ms"],
+    ["wait word-count --timeout 50ms --interval 1s"],
+    ["wait word-count frame-splitter --for =odd --timeout 1s --interval 1s"],
+    ["wait frame-splitter --for !=active --timeout 1s"],
+    ["wait frame-splitter --for inactive --timeout 1s"],
+    ["wait frame-splitter --for deleted --timeout 1s"],
+    ["wait nothing frame-splitter --for exists --timeout 1s"],
+    ["wait word-count --interval 150s"],
+    ["wait word-count -o json", (registry, now) => now === 4_000 && registry.change("bob", "word-count", "activate")],
+    [
+      "wait word-count long --interval 1s",
+      (registry, now) => {
+        if (now === 2_000) registry.change("bob", "long", "activate");
+        if (now === 3_000) registry.change("bob", "word-count", "activate");
+      },
+    ],
+    ["wait word-count", (registry, now) => now === 2_000 && registry.change("bob", "word-count", "delete")],
+  ] as never;
+  const said: Array<string> = [];
+  for (const [line, happens] of waits) said.push(await timed(line, happens));
+  expect(said.join("")).toMatchSnapshot("wait");
+});
+
+test("wait goes on while the server does not answer, and says so once after five seconds", async () => {
+  const said = [
+    await timed("wait word-count --timeout 9s --interval 1s --attempts 1", (registry) =>
+      registry.faults.set(unanswered),
+    ),
+    await timed("wait word-count --timeout 9s --interval 1s --attempts 1", (registry, now) => {
+      if (now === 1_000) registry.faults.set(unanswered);
+    }),
+    await timed("wait frame-splitter --timeout 9s --interval 1s --attempts 1", (registry, now) => {
+      if (now === 0) registry.faults.set(unanswered);
+      if (now === 6_000) registry.faults.clear();
+    }),
+    await timed("wait frame-splitter --timeout 6s --interval 1s --attempts 1", (registry) =>
+      registry.faults.set(unanswered),
+    ),
+    await timed("wait frame-splitter --timeout 9s --attempts 1", (registry) =>
+      registry.faults.set([{ fault: { status: 403 } }]),
+    ),
+  ];
+  expect(said.join("")).toMatchSnapshot("unanswered");
+});
+
+test("watch writes what changes, goes on over failures, and ends with the last one", async () => {
+  const said = [
+    await timed("watch word-count --timeout 5s --interval 1s", (registry, now) => {
+      if (now === 2_000) registry.change("bob", "word-count", "activate");
+      if (now === 4_000) registry.change("bob", "word-count@0.10", "delete");
+    }),
+    await timed("watch --timeout 250ms --interval 100ms --jq .tag"),
+    await timed("watch --timeout 249ms --interval 200ms --jq .tag", (registry, now) => {
+      if (now === 200) registry.change("bob", "long@0.2", "activate");
+    }),
+    await timed("watch nothing --timeout 1s"),
+    await timed("@80 watch nothing --timeout 1s -o ndjson"),
+    await timed("watch long --attempts 1 --timeout 9s --interval 1s --jq .event", (registry, now) => {
+      if (now === 1_000) registry.faults.set(unanswered);
+      if (now === 8_000) {
+        registry.faults.clear();
+        registry.change("bob", "long@1.0", "activate");
+      }
+    }),
+    await timed("watch long --attempts 1 --timeout 3s --interval 1s --jq .event", (registry, now) => {
+      if (now === 1_000) registry.faults.set(unanswered);
+    }),
+    await timed("watch long --attempts 1 --timeout 9s --interval 1s", (registry) => registry.faults.set(unanswered)),
+    await timed("watch long --attempts 1 --timeout 9s --interval 1s --jq .event", (registry, now) => {
+      if (now === 1_000) registry.faults.set([{ fault: { status: 403 } }]);
+    }),
+    await timed("watch -o csv"),
+    await timed("watch -o table"),
+    await timed("watch -o json"),
+  ];
+  expect(said.join("").replaceAll(/"engine":\{[^\n]*\}\}/g, "ENGINE")).toMatchSnapshot("watch");
+});
