@@ -3,11 +3,11 @@ import { beforeEach, expect, test, vi } from "vitest";
 import type { TestRegistry } from "@bytenite-engines/registry/testing";
 import { transcript, type Line } from "./Transcript.ts";
 
-const clock = vi.hoisted(() => ({ now: 0, onTick: (_: number): void => {} }));
+const clock = vi.hoisted(() => ({ now: 0, onTick: undefined as ((now: number) => void) | undefined }));
 vi.mock("node:timers/promises", () => ({
   setTimeout: (ms: number) => {
     clock.now += ms;
-    clock.onTick(clock.now);
+    clock.onTick?.(clock.now);
     return Promise.resolve();
   },
 }));
