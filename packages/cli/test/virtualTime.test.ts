@@ -19,17 +19,20 @@ beforeEach(() => {
 });
 
 /** What one command line says, while something happens at its times. */
-const timed = (line: Line, happens: (registry: TestRegistry, now: number) => void = () => {}): Promise<string> =>
+const timed = (
+  line: Line,
+  happens: (registry: TestRegistry, now: number) => unknown = () => undefined,
+): Promise<string> =>
   transcript("bob", {}, [line], {}, (registry) => {
     clock.now = 0;
-    clock.onTick = (now) => happens(registry, now);
+    clock.onTick = (now) => void happens(registry, now);
     happens(registry, 0);
   });
 
 const unanswered = [{ fault: { status: 503 } }];
 
 test("wait looks at each interval until the condition is met or the time is over", async () => {
-  const waits: ReadonlyArray<readonly [line: Line, happens?: (registry: TestRegistry, now: number) => void]> = [
+  const waits: ReadonlyArray<readonly [line: Line, happens?: (registry: TestRegistry, now: number) => unknown]> = [
     ["wait word-count --timeout 5s"],
     ["wait word-count --timeout 250ms --interval 100ms"],
     ["wait word-count --timeout 249ms --interval 200ms"],
@@ -49,7 +52,7 @@ test("wait looks at each interval until the condition is met or the time is over
       },
     ],
     ["wait word-count", (registry, now) => now === 2_000 && registry.change("bob", "word-count", "delete")],
-  ] as never;
+  ];
   const said: Array<string> = [];
   for (const [line, happens] of waits) said.push(await timed(line, happens));
   expect(said.join("")).toMatchSnapshot("wait");
