@@ -105,6 +105,8 @@ test("numbers one behind the other, each by itself or both are one list", () => 
   expect(carries(EverythingSchema, "int64s", mixed, [1n, 2n])).toBe(false);
   const fixed = new BinaryWriter().tag(31, WireType.Bit64).fixed64(1n).finish();
   expect(carries(EverythingSchema, "int64s", fixed, [1n])).toBe(false);
+  const both = new Uint8Array([...fixed, ...sent({ int64s: [2n] })]);
+  expect(carries(EverythingSchema, "int64s", both, [2n])).toBe(false);
   const cut = new BinaryWriter()
     .tag(31, WireType.LengthDelimited)
     .bytes(new Uint8Array([0x80]))
@@ -138,6 +140,24 @@ test("of a list, 256 messages are compared", () => {
     false,
     true,
   ]);
+});
+
+const timeWith = (number: number) =>
+  new BinaryWriter()
+    .tag(60, WireType.LengthDelimited)
+    .bytes(new BinaryWriter().tag(1, WireType.Varint).int64(1n).tag(number, WireType.Varint).int32(5).finish())
+    .finish();
+
+test("a message that is malformed, or a Timestamp with an unknown field, is not the value", () => {
+  const malformed = new BinaryWriter()
+    .tag(40, WireType.LengthDelimited)
+    .bytes(new Uint8Array([0x0a, 0x7f]))
+    .finish();
+  for (const value of [{ label: "a" }, { label: "" }])
+    expect(carries(EverythingSchema, "child", malformed, value)).toBe(false);
+  expect(carries(EverythingSchema, "time", timeWith(2), { seconds: 1n, nanos: 5 })).toBe(true);
+  for (const nanos of [0, 5])
+    expect(carries(EverythingSchema, "time", timeWith(3), { seconds: 1n, nanos })).toBe(false);
 });
 
 test("a number that is not 0 or 1 is no boolean", () => {
