@@ -75,8 +75,7 @@ test("a failure counts for ten tenths of the window, its own among them", () => 
     [1_000, undefined],
   ] as const) {
     const circuit = breaker(options);
-    record(circuit, 0, false, false);
-    record(circuit, 99, false);
+    record(circuit, 99, false, false, false);
     expect(record(circuit, nowMs, false)).toEqual([changed]);
   }
 });
