@@ -1,4 +1,6 @@
+import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
+import type { FetchInit } from "../Fetch.ts";
 import { createEngineClient, type ClientOptions, type EngineError, type Fetch } from "../promise.ts";
 
 const silent: Fetch = (_url, { signal }) =>
@@ -17,21 +19,88 @@ test.for<[options: ClientOptions, scope: string, limitMs: number]>([
   expect(error).toMatchObject({ reason: { _tag: "TimedOut", scope, limitMs } });
 });
 
-test("an archive of 32 MiB is sent with the request, and for a longer one a link is asked for", async () => {
-  const paths: Array<string> = [];
+/** One byte more than what is sent in a request. */
+const long = new Uint8Array(32 * 1024 * 1024 + 1);
+
+/** Uploads to a server that answers a path as said, others with 404; gives the requests, in short, and the outcome. */
+const uploaded = async (
+  archive: Uint8Array,
+  answers: Readonly<Record<string, () => Response>>,
+  options: ClientOptions,
+) => {
+  const requests: Array<{ line: string; headers: Headers; body: FetchInit["body"] }> = [];
   const client = createEngineClient({
     baseUrl: "http://a.example",
-    format: "protobuf",
-    fetch: (url, { headers }) => {
-      const length = new Headers(headers).get("upload-length");
-      paths.push(length === null ? new URL(url).pathname : `${new URL(url).pathname} ${length}`);
-      return Promise.resolve(new Response("", { status: 404 }));
+    token: "a-token",
+    retry: { maxAttempts: 2, baseDelayMs: 0 },
+    fetch: (url, { method, headers, body }) => {
+      requests.push({ line: `${method} ${url}`, headers: new Headers(headers), body });
+      return Promise.resolve(answers[new URL(url).pathname]?.() ?? new Response("", { status: 404 }));
     },
+    ...options,
   });
-  const archive = new Uint8Array(32 * 1024 * 1024 + 1);
-  for (const bytes of [archive.subarray(1), archive])
-    await expect(client.upload(bytes, { tag: "a@0.1" })).rejects.toMatchObject({ reason: { _tag: "NotFound" } });
-  expect(paths).toEqual(["/engines", `/uploads ${archive.byteLength}`, "/engines"]);
+  const outcome = await client.upload(archive, { tag: "a@0.1" }).catch((cause: unknown) => cause as EngineError);
+  return { requests, lines: requests.map(({ line }) => line), outcome };
+};
+
+const failing = (status: number) => () => new Response("", { status });
+const [ask, send] = ["POST http://a.example/uploads", "POST http://a.example/engines"];
+
+test("an archive of 32 MiB is sent with the request, and for a longer one a link is asked for", async () => {
+  const inRequest = await uploaded(long.subarray(1), {}, { format: "protobuf" });
+  expect(inRequest).toMatchObject({ lines: [send], outcome: { reason: { _tag: "NotFound" } } });
+  const asked = await uploaded(long, {}, { format: "protobuf" });
+  expect(asked).toMatchObject({ lines: [ask, send], outcome: { reason: { _tag: "NotFound" } } });
+  expect(asked.requests[0]?.headers.get("upload-length")).toBe(String(long.byteLength));
+});
+
+test.for<[status: number, lines: ReadonlyArray<string>, tag: string]>([
+  [405, [ask, send], "NotFound"],
+  [501, [ask, send], "NotFound"],
+  [403, [ask], "PermissionDenied"],
+  [503, [ask, ask], "Unavailable"],
+])("where the server answers %i to that, these are the requests: %j", async ([status, expected, tag]) => {
+  const { lines, outcome } = await uploaded(long, { "/uploads": failing(status) }, { format: "protobuf" });
+  expect(lines).toEqual(expected);
+  expect(outcome).toMatchObject({ reason: { _tag: tag } });
+});
+
+test("a long archive goes to the link without the token, and the server gets the link without its signature", async () => {
+  const link = "https://storage.example/x";
+  const { requests, lines, outcome } = await uploaded(
+    long,
+    {
+      "/uploads": () => Response.json({ engineLink: `${link}?signature=secret#part` }),
+      "/x": () => new Response(),
+      "/engines": () => Response.json({ name: "a" }),
+    },
+    {},
+  );
+  expect(lines).toEqual([ask, `PUT ${link}?signature=secret#part`, send]);
+  const [, put, told] = requests;
+  expect(put?.body).toHaveLength(long.byteLength);
+  expect(put?.headers.has("authorization")).toBe(false);
+  const digest = createHash("sha256").update(long).digest("base64");
+  expect(told?.headers.get("repr-digest")).toBe(`sha-256=:${digest}:`);
+  expect(JSON.parse(Buffer.from(told?.body as Uint8Array).toString())).toEqual({
+    engineTag: "a@0.1",
+    engineLink: link,
+  });
+  expect(outcome).toMatchObject({ name: "a" });
+});
+
+test("an empty link is none, and an archive that storage refuses is not announced", async () => {
+  const none = new Uint8Array();
+  const headers = { "content-type": "application/x-protobuf" };
+  const empty = await uploaded(long, { "/uploads": () => new Response(none, { headers }) }, { format: "protobuf" });
+  expect(empty.lines).toEqual([ask, send]);
+  const refused = await uploaded(
+    long,
+    { "/uploads": () => Response.json({ engineLink: "https://storage.example/x" }), "/x": failing(403) },
+    {},
+  );
+  expect(refused.lines).toEqual([ask, "PUT https://storage.example/x"]);
+  expect(refused.outcome).toMatchObject({ reason: { _tag: "PermissionDenied" } });
 });
 
 test("an archive of the longest length is sent, and no longer one", async () => {
