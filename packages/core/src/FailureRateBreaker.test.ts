@@ -146,3 +146,12 @@ test.for([{ windowMs: 0.5 }, { openMs: 0.5 }, { minimumRequests: 1 }, { failureR
     expect(() => breaker(given)).not.toThrow();
   },
 );
+
+test("asking before each request does not make a closed circuit half-open", () => {
+  const circuit = breaker(options);
+  for (const nowMs of [0, 1, 2]) {
+    expect(circuit.admit(origin, nowMs)).toEqual({ retryAfterMs: 0, changed: undefined });
+    expect(circuit.record(origin, nowMs, false, nowMs)).toBeUndefined();
+  }
+  expect(circuit.record(origin, 3, false, 3)).toBe("open");
+});

@@ -80,7 +80,7 @@ export const breaker = (options: BreakerOptions = {}): Breaker => {
     return circuit;
   };
   const open = (circuit: Circuit, nowMs: number): BreakerState => {
-    Object.assign(circuit, { state: "open", sinceMs: nowMs, probing: false });
+    Object.assign(circuit, { state: "open", sinceMs: nowMs });
     return "open";
   };
   const endProbe = (
