@@ -73,7 +73,7 @@ export const plainOptions = <O extends EffectOptions>(options: O | undefined): P
   assertObject(options);
   const { token, attemptTimeout, deadline, retry, ...rest } = options;
   const plain = {
-    token: token === undefined || token === null ? token : plainToken(token),
+    token: plainToken(token),
     attemptTimeoutMs: millis("attemptTimeout", attemptTimeout),
     deadlineMs: millis("deadline", deadline),
     retry: retry && plainRetry(retry),
@@ -128,7 +128,7 @@ const backoffOf =
         ),
     );
 
-const plainToken = (option: RedactedTokenOption): TokenOption => {
+const plainToken = (option: EngineCallOptions["token"]): CallOptions["token"] => {
   if (Redacted.isRedacted(option)) return Redacted.value(option);
   if (Effect.isEffect(option))
     return async ({ signal }) => plainGiven(await Effect.runPromise(option as Effect.Effect<GivenToken>, { signal }));

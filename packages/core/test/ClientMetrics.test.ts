@@ -2,6 +2,7 @@ import * as Context from "effect/Context";
 import * as Metric from "effect/Metric";
 import { expect, test } from "vitest";
 import { budget, metricsListener } from "../src/ClientMetrics.ts";
+import type { EventSubject } from "../src/EngineEvent.ts";
 import { memoryServer } from "../src/MemoryServer.ts";
 import { createEngineClient, type Fetch } from "../src/promise.ts";
 
@@ -62,4 +63,62 @@ test("requests without an answer count as well, with what kept it from coming; t
     { id: "bytenite.client.requests", attributes: { endpoint: "get", error: "TimedOut" }, state: { count: 1 } },
     { id: "http.client.request.duration", attributes: { ...asked, "error.type": "TimedOut" }, state: { count: 1 } },
   ]);
+});
+
+test("durations are seconds, by the conventions' boundaries; an answer from 400 on is an error; the next listener hears all", () => {
+  const context = Context.make(Metric.MetricRegistry, new Map());
+  const heard: Array<string> = [];
+  const listen = metricsListener((event) => heard.push(event.type), context);
+  const subject = {
+    endpoint: "get",
+    url: "https://a.example/engines/a",
+    method: "GET",
+    attempt: 1,
+    request: 1,
+  } as const;
+  const answered = { ...subject, type: "response", bytes: 70, cacheStatus: undefined } as const;
+  listen({ ...answered, status: 399, durationMs: 1_500, mediaType: undefined });
+  listen({ ...answered, status: 400, durationMs: 250, mediaType: "text/plain; charset=utf-8" });
+  listen({ ...subject, type: "request-error", reason: "TimedOut", durationMs: 20_000 });
+  expect(heard).toEqual(["response", "response", "request-error"]);
+  const metrics = Metric.snapshotUnsafe(context);
+  const of = (name: string) =>
+    metrics.flatMap(({ id, attributes, state }) => (id === name ? [{ attributes, state }] : []));
+  const durations = of("http.client.request.duration");
+  expect(durations).toMatchObject([
+    { attributes: { "http.response.status_code": "399" }, state: { count: 1, sum: 1.5 } },
+    { attributes: { "http.response.status_code": "400", "error.type": "400" }, state: { count: 1, sum: 0.25 } },
+    { attributes: { "error.type": "TimedOut" }, state: { count: 1, sum: 20 } },
+  ]);
+  expect(durations[0]?.attributes).not.toHaveProperty(["error.type"]);
+  expect(durations[2]?.attributes).not.toHaveProperty(["http.response.status_code"]);
+  const boundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+  const [buckets] = durations.map(({ state }) => (state as Metric.HistogramState).buckets);
+  expect(buckets?.map(([boundary]) => boundary).filter(Number.isFinite)).toEqual(boundaries);
+  expect(of("bytenite.client.received")).toMatchObject([
+    { attributes: { media_type: "none" }, state: { count: 70 } },
+    { attributes: { media_type: "text/plain" }, state: { count: 70 } },
+  ]);
+});
+
+test.for<[subject: EventSubject, attributes: object, absent: string]>([
+  [{ endpoint: "get", url: "http://a.example/x" }, { "server.port": "80", "http.request.method": "GET" }, "error.type"],
+  [
+    { endpoint: "get", url: "https://a.example/x" },
+    { "server.port": "443", "url.template": "/engines/{engine_tag}" },
+    "x",
+  ],
+  [{ endpoint: "get", url: "https://a.example:8443/x" }, { "server.port": "8443", "server.address": "a.example" }, "x"],
+  [{ endpoint: "credentials", url: "https://a.example/x" }, { "http.request.method": "POST" }, "url.template"],
+  [{ endpoint: "archive", url: "https://a.example/x" }, { "http.request.method": "GET" }, "url.template"],
+  [{ endpoint: "a.B", url: "https://a.example/x", template: "/v1/b" }, { "url.template": "/v1/b" }, "x"],
+  [{ endpoint: "upload", url: "https://a.example/x", method: "POST" }, { "http.request.method": "POST" }, "x"],
+])("a request of %j has the attributes %j, and no %s", ([subject, attributes, absent]) => {
+  const context = Context.make(Metric.MetricRegistry, new Map());
+  const counts = { attempt: 1, request: 1, durationMs: 5, bytes: 1 };
+  const answered = { status: 200, mediaType: undefined, cacheStatus: undefined };
+  metricsListener(undefined, context)({ method: "GET", ...subject, ...counts, ...answered, type: "response" });
+  const duration = Metric.snapshotUnsafe(context).find(({ id }) => id === "http.client.request.duration");
+  expect(duration?.attributes).toMatchObject(attributes);
+  expect(duration?.attributes).not.toHaveProperty([absent]);
 });
