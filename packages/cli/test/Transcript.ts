@@ -61,5 +61,6 @@ export const transcript = async (
     .replaceAll(home.path, "HOME")
     .replaceAll(/\b[\da-f]{8}-[\da-f-]{27}\b/g, "UUID")
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (time) => (time.startsWith("2025-") ? time : "NOW"))
+    .replaceAll(/\d+ ms \(median of 3, the first \d+ ms\)/g, "TIMES")
     .replaceAll(/\d+ (?:ms|s|min|h|d|mo|y)\b(?= ago)/g, "AGE");
 };

@@ -69,10 +69,15 @@ const contents = (name: string): Readonly<Record<string, string>> =>
 test("an engine is made, checked, pushed, activated, pulled and deleted", async () => {
   const made = await run("new", "hello", "--type", "partitioner");
   expect(made).toMatchObject({ code: 0, stdout: "" });
-  expect(JSON.parse(contents("hello")["manifest.json"] ?? "")).toMatchObject({
+  expect(JSON.parse(contents("hello")["manifest.json"] ?? "")).toEqual({
     name: "hello",
     version: "0.1",
     type: "partitioner",
+    description: "",
+    entrypoint: "main.py",
+    platform: "docker",
+    platform_config: { container: "python:3.13-slim" },
+    device_requirements: { min_cpu: 1, min_memory: 1 },
   });
   expect((await run("new", "hello", "--type", "partitioner")).code).toBe(7);
   folderOf("hello", { "app/main.py": "print('hello')\n" });

@@ -1,9 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { binPath } from "./Bne.ts";
+import { binPath, makeHome } from "./Bne.ts";
 
 test("a Node that is too old says so in one sentence", () => {
   // What Node 20.16 has brought is taken away.
@@ -37,10 +37,12 @@ test("the version has every form of output", () => {
   expect(printed("--no-pager", "--jq", ".version")).toBe(printed());
 });
 
-test("the version is printed by every spelling", () => {
+test("the version is printed by every spelling, and alone before anything is kept", () => {
+  using home = makeHome();
   for (const args of [["--version"], ["-V"], ["list", "--version"]]) {
-    const { status, stdout } = spawnSync(process.execPath, [binPath, ...args], { encoding: "utf8" });
+    const { status, stdout } = spawnSync(process.execPath, [binPath, ...args], { encoding: "utf8", env: home.env });
     expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) as unknown });
+    expect(existsSync(join(home.path, "cache"))).toBe(args[0] === "list");
   }
 });
 

@@ -1,8 +1,8 @@
 import { create } from "@bufbuild/protobuf";
 import { EngineSchema } from "@bytenite-engines/proto";
 import * as fc from "fast-check";
-import { expect, test } from "vitest";
-import { matches } from "./Pages.ts";
+import { expect, test, vi } from "vitest";
+import { inPieces, keepHeapSmall, matches } from "./Pages.ts";
 
 const named = (name: string): ReturnType<typeof create<typeof EngineSchema>> =>
   create(EngineSchema, { name, type: "assembler", status: "active" });
@@ -33,4 +33,19 @@ test("all filters must hold", () => {
   expect(matches({ type: "partitioner" })(named("zipper"))).toBe(false);
   expect(matches({ status: "inactive" })(named("zipper"))).toBe(false);
   expect(matches({})(named("zipper"))).toBe(true);
+});
+
+const sizes = (count: number): ReadonlyArray<number> =>
+  [...inPieces(Array.from({ length: count }))].map((piece) => piece.length);
+
+test("a page comes in pieces of a hundred", () => {
+  expect([0, 1, 100, 101, 250].map(sizes)).toEqual([[], [1], [100], [100, 1], [100, 100, 50]]);
+});
+
+test("a command that reads page after page keeps its heap small", () => {
+  const set = vi.spyOn(process.getBuiltinModule("node:v8"), "setFlagsFromString").mockImplementation(() => {});
+  keepHeapSmall();
+  const flags = ["--semi-space-growth-factor=1", "--no-maglev", "--heap-growing-percent=10"];
+  expect(set.mock.calls).toEqual(flags.map((flag) => [flag]));
+  set.mockRestore();
 });

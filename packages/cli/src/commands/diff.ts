@@ -18,8 +18,8 @@ export const run = async (invocation: Invocation): Promise<number> => {
   const shape: Shape = {
     columns: [
       { path: "field", kind: "text" },
-      { path: "left", kind: "text", leastCells: 8 },
-      { path: "right", kind: "text", leastCells: 8 },
+      { path: "left", kind: "text" },
+      { path: "right", kind: "text" },
     ],
     known: ["field", "left", "right"],
     nameOf: (record) => textAt(record, "field"),

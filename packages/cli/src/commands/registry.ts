@@ -54,32 +54,32 @@ const kinds: Readonly<Record<string, ColumnKind>> = {
   ),
 };
 
-/** Columns that are left out on a narrow terminal, those of the highest rank first. */
-const ranks: Readonly<Record<string, number>> = {
-  scope: 1,
-  lastUsedAt: 2,
-  label: 3,
-  createdAt: 4,
-  isPublic: 4,
-  maxEngines: 4,
-  updatedAt: 5,
-  maxBytes: 5,
-  kind: 6,
-  revision: 6,
-  id: 7,
-};
+/** Columns that are left out on a narrow terminal, the last ones first. */
+const leftOut = [
+  "scope",
+  "lastUsedAt",
+  "label",
+  "createdAt",
+  "isPublic",
+  "maxEngines",
+  "updatedAt",
+  "maxBytes",
+  "kind",
+  "revision",
+  "id",
+];
 
 /** Least cells of a text. Numbers and times are never cut. */
 const leastCells = 8;
 
 const columnOf = (path: string, index: number): Column => {
   const kind = kinds[path] ?? "text";
-  const rank = index === 0 ? undefined : ranks[path];
+  const isRanked = index > 0 && leftOut.includes(path);
   return {
     path,
     kind,
     ...(index === 0 || kind === "number" || kind === "time" ? {} : { leastCells }),
-    ...(rank === undefined ? {} : { rank }),
+    ...(isRanked ? { rank: leftOut.indexOf(path) } : {}),
   };
 };
 

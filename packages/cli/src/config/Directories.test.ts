@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync, type Stats } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { directoriesOf, makeDirectory } from "./Directories.ts";
+import { directoriesOf, foreignPart, isOpenToOthers, isOwned, makeDirectory } from "./Directories.ts";
 
 test("every system keeps files where it is used to", () => {
   expect(directoriesOf("linux", {}, "/home/ada")).toEqual({
@@ -47,4 +47,45 @@ test("a name that somebody took between the look and the making is not an error;
   expect(() => makeDirectory(join(folder, "taken"))).not.toThrow();
   writeFileSync(join(folder, "file"), "");
   expect(() => makeDirectory(join(folder, "file", "below"))).toThrow(/ENOTDIR/);
+});
+
+const open = (mode: number, isDirectory: boolean): boolean =>
+  isOpenToOthers({ mode, isDirectory: () => isDirectory } as unknown as Stats);
+
+test("what others can write is open to them, but for a directory where they replace nothing of others", () => {
+  for (const [mode, file, directory] of [
+    [0o755, false, false],
+    [0o720, true, true],
+    [0o702, true, true],
+    [0o777, true, true],
+    [0o1777, true, false],
+    [0o1755, false, false],
+  ] as const) {
+    expect([mode, open(mode, false), open(mode, true)]).toEqual([mode, file, directory]);
+  }
+  const own = process.getuid?.() ?? 0;
+  expect([own, 0, own + 1].map((uid) => isOwned({ uid }))).toEqual([true, true, false]);
+});
+
+test("the first part of a path by which others could lead it elsewhere is found, behind links too", () => {
+  const folder = mkdtempSync(join(tmpdir(), "bne-directories-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  mkdirSync(join(folder, "mine", "open", "below"), { recursive: true });
+  chmodSync(join(folder, "mine", "open"), 0o777);
+  symlinkSync(join(folder, "mine"), join(folder, "link"));
+  symlinkSync(join(folder, "mine", "open"), join(folder, "way"));
+  symlinkSync(join(folder, "loop-2"), join(folder, "loop-1"));
+  symlinkSync(join(folder, "loop-1"), join(folder, "loop-2"));
+  writeFileSync(join(folder, "file"), "");
+  chmodSync(join(folder, "file"), 0o666);
+  const found = (...path: ReadonlyArray<string>): string | undefined => foreignPart(join(folder, ...path))?.path;
+  expect(found("mine")).toBeUndefined();
+  expect(found("mine", "nothing", "x")).toBeUndefined();
+  expect(found("mine", "open", "below")).toBe(join(folder, "mine", "open"));
+  expect(found("link")).toBeUndefined();
+  expect(found("link", "open")).toBe(join(folder, "link", "open"));
+  expect(found("way")).toBe(join(folder, "mine", "open"));
+  expect(found("loop-1")).toBeUndefined();
+  // A file is judged by itself, when it is read.
+  expect(found("file")).toBeUndefined();
 });

@@ -13,7 +13,7 @@ import {
   renameSync,
   rmSync,
   statSync,
-  writeSync,
+  writeFileSync,
   type Stats,
 } from "node:fs";
 import { dirname } from "node:path";
@@ -200,11 +200,7 @@ export const beginAtomically = (path: string, mode = 0o600, keepsMode = true): P
     if (keepsMode && existing !== undefined) fchmodSync(descriptor, existing.mode & 0o777);
   });
   return {
-    write: (content) =>
-      attempt(() => {
-        const bytes = typeof content === "string" ? Buffer.from(content) : content;
-        for (let written = 0; written < bytes.length;) written += writeSync(descriptor ?? -1, bytes, written);
-      }),
+    write: (content) => attempt(() => writeFileSync(descriptor ?? -1, content)),
     commit: () =>
       attempt(() => {
         fsyncSync(descriptor ?? -1);

@@ -75,6 +75,7 @@ export interface EngineFolder {
   readonly tag: string | undefined;
   /** By path, in the order of their bytes, the manifest first. */
   readonly files: ReadonlyArray<EngineFile>;
+  /** Errors first: warnings are looked for last. */
   readonly problems: ReadonlyArray<Problem>;
 }
 
@@ -88,10 +89,8 @@ export const readEngineFolder = (path: string, shown: string): EngineFolder => {
   checkNames(files, problems);
   const tag = checkManifest(path, files, problems);
   checkSecrets(path, files, problems);
-  return { path, tag, files, problems: problems.toSorted((a, b) => rank(a) - rank(b)) };
+  return { path, tag, files, problems };
 };
-
-const rank = ({ severity }: Problem): number => (severity === "error" ? 0 : 1);
 
 const manifestFirst = (a: EngineFile, b: EngineFile): number =>
   Number(b.path === manifestName) - Number(a.path === manifestName) ||

@@ -9,7 +9,7 @@ import {
   openSync,
   renameSync,
   rmSync,
-  writeSync,
+  writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { reasonOf } from "../config/Files.ts";
@@ -25,9 +25,9 @@ const maxNamed = 5;
  * followed. Throws UserError with nothing written when something is in the way, FileError when the disk refuses.
  */
 export const writeFiles = (folder: string, files: ReadonlyArray<ArchivedFile>, force: boolean): void => {
-  assertFree(folder, files, force);
   let temporary: string | undefined;
   try {
+    assertFree(folder, files, force);
     mkdirSync(dirname(folder), { recursive: true });
     // Next to the folder, so that the files can be renamed into it.
     temporary = mkdtempSync(join(dirname(folder), `.${basename(folder)}.bne-`));
@@ -82,7 +82,7 @@ const writeFile = (path: string, { content, isExecutable }: ArchivedFile): void 
   mkdirSync(dirname(path), { recursive: true });
   const descriptor = openSync(path, "wx", isExecutable ? 0o777 : 0o666);
   try {
-    for (let written = 0; written < content.byteLength;) written += writeSync(descriptor, content, written);
+    writeFileSync(descriptor, content);
     fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);

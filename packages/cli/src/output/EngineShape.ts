@@ -17,43 +17,39 @@ const kinds: Readonly<Record<string, ColumnKind>> = {
   engineStatus: "status",
 };
 
-/** Least cells of columns that may be cut. */
-const leastCells: Readonly<Record<string, number>> = {
-  id: 8,
-  name: 12,
-  version: 7,
-  type: 11,
-  status: 10,
-  description: 12,
-  hash: 8,
-  link: 12,
-  owner: 8,
-  userName: 6,
-  "platformConfig.container": 12,
-  "deviceRequirements.gpu": 8,
-  engineId: 8,
-  engineTag: 12,
-  engineLink: 12,
-};
+/** Least cells of columns of `table` that may be cut. */
+const leastCells: Readonly<Record<string, number>> = { name: 12, version: 7, type: 11, status: 10, description: 12 };
 
-const column = (path: string, rank?: number): Column => ({
+/** Columns of `table` that are left out on a narrow terminal, the last ones first. */
+const leftOut = [
+  "status",
+  "type",
+  "updatedAt",
+  "description",
+  "deviceRequirements.minCpu",
+  "deviceRequirements.minMemory",
+];
+
+const column = (path: string): Column => ({ path, kind: kinds[path] ?? "text" });
+
+const tableColumn = (path: string): Column => ({
   path,
   kind: kinds[path] ?? "text",
   ...(leastCells[path] === undefined ? {} : { leastCells: leastCells[path] }),
-  ...(rank === undefined ? {} : { rank }),
+  ...(leftOut.includes(path) ? { rank: leftOut.indexOf(path) } : {}),
 });
 
-/** The columns of `table`. The highest ranks are left out first on a narrow terminal. */
+/** The columns of `table`. */
 export const engineColumns: ReadonlyArray<Column> = [
-  column("name"),
-  column("version"),
-  column("type", 2),
-  column("status", 1),
-  column("deviceRequirements.minCpu", 5),
-  column("deviceRequirements.minMemory", 6),
-  column("updatedAt", 3),
-  column("description", 4),
-];
+  "name",
+  "version",
+  "type",
+  "status",
+  "deviceRequirements.minCpu",
+  "deviceRequirements.minMemory",
+  "updatedAt",
+  "description",
+].map(tableColumn);
 
 /** The columns of `wide` and of `csv`: every field but the secret. */
 export const wideEngineColumns: ReadonlyArray<Column> = [
@@ -79,7 +75,7 @@ export const wideEngineColumns: ReadonlyArray<Column> = [
     "hash",
     "link",
     "description",
-  ].map((path) => column(path)),
+  ].map(column),
 ];
 
 /** All paths of an engine and of a status, in the order of the contract. Written out to avoid loading the descriptors. */

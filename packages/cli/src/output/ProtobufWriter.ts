@@ -20,7 +20,7 @@ export const protobufWriter = ({ document }: Shape, write: Write): RecordWriter 
     for (const { message } of records) if (message !== undefined) await write(bytesOf(message));
   },
   end: async () => {
-    if (typeof document === "object" && document.restMessage !== undefined)
-      await write(bytesOf(document.restMessage()));
+    const rest = typeof document === "object" ? document.restMessage?.() : undefined;
+    if (rest !== undefined) await write(bytesOf(rest));
   },
 });

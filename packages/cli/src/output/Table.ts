@@ -38,12 +38,15 @@ interface Place extends PlacedColumn {
   readonly least: number;
 }
 
+/** Columns without a rank are left out last. */
+const rankOf = ({ column }: Place): number => column.rank ?? -Infinity;
+
 const narrowed = (places: ReadonlyArray<Place>, width: number): ReadonlyArray<PlacedColumn> => {
   let kept = [...places];
   for (;;) {
     const least = total(kept.map((place) => place.least));
     if (least <= width || kept.length <= 1) break;
-    const last = kept.reduce((worst, place) => ((place.column.rank ?? 0) >= (worst.column.rank ?? 0) ? place : worst));
+    const last = kept.reduce((worst, place) => (rankOf(place) >= rankOf(worst) ? place : worst));
     kept = kept.filter((place) => place !== last);
   }
   let over = total(kept.map(({ cells }) => cells)) - width;

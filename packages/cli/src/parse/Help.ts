@@ -150,7 +150,7 @@ const mostNameCells = 34;
 
 /** Names and their meanings. A name wider than the column has a line of its own. */
 const twoColumns = (rows: ReadonlyArray<readonly [string, string]>, cells: number): ReadonlyArray<string> => {
-  const most = Math.min(mostNameCells, Math.floor(cells / 2) - 4);
+  const most = Math.min(mostNameCells, cells / 2 - 4);
   const left = Math.max(...rows.map(([name]) => (name.length <= most ? name.length : 0))) + 4;
   return rows.flatMap(([name, text]) => {
     const lines = wrapped(text, cells - left);
