@@ -38,12 +38,12 @@ test.concurrent.for(["cut", "hangs"] as const)(
 
 test("a stampede costs one upstream request; of what must not be stored, all are asked for side by side", async () => {
   const requests = 100;
-  const [cacheable, ...others] = await measureStampedes(requests);
+  const [cacheable, ...others] = await measureStampedes(requests, 33);
   expect(cacheable).toMatchObject({ good: requests, upstreamRequests: 1 });
   expect(others.map(({ good, upstreamRequests }) => [good, upstreamRequests])).toEqual(
     others.map(() => [requests, requests]),
   );
-  for (const { mostAtOnce } of others) expect(mostAtOnce).toBeGreaterThan(32);
+  for (const { mostAtOnce } of others) expect(mostAtOnce).toBeGreaterThanOrEqual(33);
   // From then on no request waits to learn that.
   expect(others.map(({ beforeAnswer }) => beforeAnswer > 1)).toEqual([false, true, true]);
 });

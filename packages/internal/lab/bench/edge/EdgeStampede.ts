@@ -20,12 +20,18 @@ export interface Stampede {
   readonly tookMs: number;
 }
 
-/** So many requests at once for one list of a token; then for one that must not be stored, twice; then for that of many tokens. */
-export const measureStampedes = async (requests: number): Promise<ReadonlyArray<Stampede>> => {
+/**
+ * So many requests at once for one list of a token; then for one that must not be stored, twice; then for that of many tokens. What
+ * must not be stored and need not be learned is answered first when `together` requests for it have arrived.
+ */
+export const measureStampedes = async (requests: number, together = 1): Promise<ReadonlyArray<Stampede>> => {
   let asked = 0;
   let atOnce = 0;
   let mostAtOnce = 0;
   let beforeAnswer = 0;
+  /** Answers that wait for others, and how many the next ones wait for. */
+  const held: Array<() => void> = [];
+  const heldUntil: Array<number> = [];
   const upstream = await serveUpstream((request, response) => {
     asked += 1;
     mostAtOnce = Math.max(mostAtOnce, ++atOnce);
@@ -33,16 +39,24 @@ export const measureStampedes = async (requests: number): Promise<ReadonlyArray<
     const isPrivate = request.headers.authorization?.startsWith("private") === true;
     const fields = { "content-type": "application/json", ...(isPrivate ? { "cache-control": "no-store" } : {}) };
     setTimeout(() => {
+      held.push(() => response.writeHead(200, fields).end(body));
+      if (held.length < (heldUntil[0] ?? 1)) return;
+      heldUntil.shift();
       beforeAnswer ||= asked;
-      response.writeHead(200, fields).end(body);
+      for (const answer of held.splice(0)) answer();
     }, upstreamMs);
   });
   // Who waits for a place waits as long as this takes on a slow machine, and nothing is asked for again.
   const patient = { ATTEMPT_TIMEOUT_MS: "60000", DEADLINE_MS: "60000" };
   await using standalone = await startEdge({ UPSTREAM_URL: upstream.url, LOG: "off", ...patient });
   const port = standalone.ports["edge"] ?? 0;
-  const stampede = async (name: string, token: (index: number) => string): Promise<Stampede> => {
+  const stampede = async (
+    name: string,
+    token: (index: number) => string,
+    ...until: ReadonlyArray<number>
+  ): Promise<Stampede> => {
     [asked, mostAtOnce, beforeAnswer] = [0, 0, 0];
+    heldUntil.push(...until);
     // New connections: workerd closes idle ones after 5 s.
     const connections = await Connection.openMany(port, requests, bodyOf(Buffer.from(body)));
     const start = performance.now();
@@ -57,11 +71,18 @@ export const measureStampedes = async (requests: number): Promise<ReadonlyArray<
   const first = await Connection.open(port);
   for (const user of users) await first.send(listOf(user, "?pagination.limit=1"));
   first.close();
+  // The first of these users is known to get what must not be stored; of each other one, all wait for one answer.
+  const untilLearned = users.length - 1 + requests / users.length;
   const results = [
     await stampede("cacheable, one token", () => "one"),
-    await stampede("no-store, one token", () => "private-0"),
-    await stampede("no-store, one token, again", () => "private-0"),
-    await stampede("no-store, 20 tokens", (index) => users[index % users.length] ?? ""),
+    await stampede("no-store, one token", () => "private-0", 1, together),
+    await stampede("no-store, one token, again", () => "private-0", together),
+    await stampede(
+      "no-store, 20 tokens",
+      (index) => users[index % users.length] ?? "",
+      Math.min(untilLearned, together),
+      together,
+    ),
   ];
   upstream.stop();
   return results;
