@@ -17,7 +17,7 @@ test.for<[name: string, bytes: Uint8Array, items: number]>([
   ["texts", written({ texts: [text, text, text] }), 3],
   ["bytes", written({ datas: [new Uint8Array(9), new Uint8Array(9)] }), 2],
   ["packed numbers, and the field that has them", written({ int64s: [1n, 300n, 2n ** 40n, 127n, 128n] }), 6],
-  ["packed doubles", written({ doubles: [1, 2, 3] }), 4],
+  ["packed doubles", written({ doubles: [1, 2, 3, 4, 5, 6, 7, 8, 9] }), 10],
   ["packed flags", written({ flags: [true, false, true] }), 4],
   ["packed values of an enum", written({ colors: [0, 1, 2] }), 4],
   ["no packed numbers", field(31, WireType.LengthDelimited).bytes(new Uint8Array()).raw(written({ text })).finish(), 2],

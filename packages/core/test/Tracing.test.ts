@@ -92,10 +92,24 @@ test("traceparent is not sent when switched off, nor without a tracer, a caller'
   await using server = await startServer((_request, response) => json(response, 200, { id: "1" }));
   await traced({ baseUrl: server.baseUrl, propagateTrace: false });
   await createEngineClient({ baseUrl: server.baseUrl, format: "json" }).get("zipper@0.1");
-  await traced({ baseUrl: server.baseUrl }, { hasCaller: false });
+  const alone = await traced({ baseUrl: server.baseUrl }, { hasCaller: false });
+  expect(alone.map(({ name }) => name)).toEqual(["EngineClient.get", "GET /engines/{engine_tag}"]);
   await traced({ baseUrl: server.baseUrl }, { traceId: "7" });
   await traced({ baseUrl: server.baseUrl }, { traceId: `${"a".repeat(32)}\r\n` });
   expect(server.requests.map(({ headers }) => headers["traceparent"])).toEqual(Array.from({ length: 5 }));
+});
+
+test("within a caller's span, spans are made without a tracer of one's own too", async () => {
+  await using server = await startServer((_request, response) => json(response, 200, { id: "1" }));
+  const { traceId } = await Effect.gen(function* () {
+    yield* (yield* EngineClient).get("zipper@0.1");
+    return yield* Effect.currentSpan;
+  }).pipe(
+    Effect.withSpan("caller"),
+    Effect.provide(EngineClient.layer({ baseUrl: server.baseUrl, format: "json" })),
+    Effect.runPromise,
+  );
+  expect(server.requests[0]?.headers["traceparent"]).toMatch(new RegExp(`^00-${traceId}-[0-9a-f]{16}-01$`));
 });
 
 test("the OTLP example sends its spans and metrics to a collector", async () => {
