@@ -24,6 +24,7 @@ test.for([
   "type A = 1 | false",
   'throw new Error("a" + "b")',
   "const f = (a: 1): true => a",
+  "const x = a.toString(), y = b.valueOf()",
 ])("%s has no place to change", (text) => {
   expect(changesOf(text)).toEqual([]);
 });

@@ -73,7 +73,7 @@ export const sitesIn = (text: string): ReadonlyArray<Site> => {
       add(node.expression, `!(${node.expression.getText(file)})`);
     if (ts.isConditionalExpression(node)) add(node.condition, `!(${node.condition.getText(file)})`);
     if (ts.isPropertyAccessExpression(node) && ts.isCallExpression(node.parent) && node.parent.expression === node) {
-      const other = calls[node.name.text];
+      const other = Object.hasOwn(calls, node.name.text) ? calls[node.name.text] : undefined;
       if (other !== undefined) add(node.name, other);
     }
     if (
