@@ -2,7 +2,7 @@ import * as Duration from "effect/Duration";
 import * as Effect from "effect/Effect";
 import { expect, test } from "vitest";
 import { Cancellation } from "./Cancellation.ts";
-import { InFlight, maxSharedWaitMs, type Shared } from "./Deduplication.ts";
+import { InFlight, type Shared } from "./Deduplication.ts";
 import { liveClock } from "./Timer.ts";
 
 /** A clock that stands still, and the waits on it by their milliseconds. */
@@ -93,14 +93,14 @@ test("who waits for a call that gives up does the work, and the next one waits f
 test("a call waits three seconds at most, from when the work began", async () => {
   const { time, works, call } = calls();
   void call();
-  time.nowMs = maxSharedWaitMs - 1;
+  time.nowMs = 2_999;
   const late = call();
   expect([works.length, [...time.waits.keys()]]).toEqual([1, [1]]);
   time.waits.get(1)?.();
   await expect.poll(() => works.length).toBe(2);
   // It is the newer work that is waited for now.
   const later = call();
-  expect([...time.waits.keys()]).toEqual([1, maxSharedWaitMs]);
+  expect([...time.waits.keys()]).toEqual([1, 3_000]);
   works[1]?.resolve(value);
   expect(await Promise.all([late, later])).toEqual([value, value]);
   expect(works).toHaveLength(2);
@@ -109,7 +109,7 @@ test("a call waits three seconds at most, from when the work began", async () =>
 test("work of three seconds is not waited for", () => {
   const { time, works, call } = calls();
   void call();
-  time.nowMs = maxSharedWaitMs;
+  time.nowMs = 3_000;
   void call();
   expect(works).toHaveLength(2);
 });

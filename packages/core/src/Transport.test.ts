@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Cancellation } from "./Cancellation.ts";
 import type { EngineError } from "./EngineError.ts";
 import type { Fetch, FetchInit } from "./Fetch.ts";
@@ -157,4 +157,54 @@ test("a URL is shown without user info and fragment, and names in lower case, th
   expect(publicUrl("http://u:p@a.example/x?y#z")).toBe("http://a.example/x?y");
   expect(publicUrl("no url")).toBe("no url");
   expect(lowerCased({ "X-A": "1", "x-a": "2", B: "3" })).toEqual({ "x-a": "2", b: "3" });
+});
+
+test("a request has its body, and a signal or what a fetch of ours takes instead", async () => {
+  const inits: Array<FetchInit> = [];
+  const plain: Fetch = async (_url, init) => {
+    inits.push(init);
+    return new Response();
+  };
+  const taking = Object.assign((...given: Parameters<Fetch>) => plain(...given), { takesOnAbort: true });
+  const cancel = new Cancellation();
+  await exchange(plain, { url, method: "POST", headers: {}, body: "{}" }, limits, cancel);
+  await exchange(taking, { url, method: "GET", headers: {} }, limits, cancel);
+  expect(inits).toMatchObject([{ method: "POST", body: "{}", signal: cancel.signal }, { method: "GET" }]);
+  expect(inits.map((init) => ["body", "signal", "onAbort"].filter((name) => name in init))).toEqual([
+    ["body", "signal"],
+    ["onAbort"],
+  ]);
+  const heard: Array<unknown> = [];
+  inits[1]?.onAbort?.((reason) => heard.push(reason));
+  cancel.abort("enough");
+  expect(heard).toEqual(["enough"]);
+});
+
+test("the body of a redirect is given up", async () => {
+  const given: Array<string> = [];
+  const body = new ReadableStream({ cancel: () => void given.push("up") });
+  const { result } = await exchanged([new Response(body, { status: 302, headers: { location: "/b" } })]);
+  expect([result.status, given]).toEqual([200, ["up"]]);
+});
+
+test("of a chain of causes with a secret, four messages are shown", () => {
+  const secret = "tok-0123456789abcdef";
+  const chain = (left: number): Error => new Error(`${secret} ${left}`, left === 0 ? {} : { cause: chain(left - 1) });
+  const { cause } = transportError(url, undefined, chain(5), [secret]);
+  expect((cause as Error).message).toBe([5, 4, 3, 2].map((left) => `<redacted> ${left}`).join(": "));
+});
+
+test.for<[origin: unknown, target: string, pageOrigin: string | undefined]>([
+  ["http://page.example", url, "http://page.example"],
+  ["http://a.example", url, undefined],
+  ["http://page.example", "no url", undefined],
+  [7, url, undefined],
+])("on a page of %s, a failure to reach %s tells of the page %s", ([origin, target, pageOrigin]) => {
+  vi.stubGlobal("location", { origin });
+  try {
+    const expected = { _tag: "Unreachable", problem: "network", ...(pageOrigin === undefined ? {} : { pageOrigin }) };
+    expect(transportError(target, undefined, new TypeError("failed")).reason).toEqual(expected);
+  } finally {
+    vi.unstubAllGlobals();
+  }
 });

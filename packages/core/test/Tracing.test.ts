@@ -15,7 +15,11 @@ const secret = "secret-token-0123456789";
 /** Runs one `get` inside a span of the caller's, and gives the spans that it made. */
 const traced = async (
   options: EngineClientOptions,
-  { hasCaller = true, traceId }: { hasCaller?: boolean; traceId?: string } = {},
+  {
+    hasCaller = true,
+    traceId,
+    given = new Promise<void>(() => {}),
+  }: { hasCaller?: boolean; traceId?: string; given?: Promise<void> } = {},
 ): Promise<ReadonlyArray<Tracer.Span>> => {
   const spans: Array<Tracer.Span> = [];
   const tracer = Tracer.make({
@@ -28,7 +32,12 @@ const traced = async (
   });
   await Effect.gen(function* () {
     const client = yield* EngineClient;
-    return yield* Effect.exit(client.get("zipper@0.1"));
+    return yield* Effect.exit(
+      Effect.raceFirst(
+        client.get("zipper@0.1"),
+        Effect.promise(() => given),
+      ),
+    );
   }).pipe(
     (called) => (hasCaller ? Effect.withSpan(called, "caller") : called),
     Effect.provide(EngineClient.layer({ token: secret, format: "json", retry: { baseDelayMs: 0 }, ...options })),
@@ -79,6 +88,16 @@ test("an attempt without an answer does not carry the status of the one before",
   expect(first?.attributes.get("http.response.status_code")).toBe(503);
   expect(second?.attributes.get("error.type")).toBe("Unreachable");
   expect(second?.attributes.has("http.response.status_code")).toBe(false);
+});
+
+test("an attempt that the caller gives up is cancelled", async () => {
+  const sent = Promise.withResolvers<void>();
+  const fetch = () => {
+    sent.resolve();
+    return new Promise<never>(() => {});
+  };
+  const [, , attempt] = await traced({ fetch }, { given: sent.promise });
+  expect(attempt?.attributes.get("error.type")).toBe("cancelled");
 });
 
 test("no attribute of a span holds the token", async () => {
