@@ -170,15 +170,15 @@ export const textIn = (bytes: Uint8Array, start: number, end: number): string =>
   let text = "";
   let at = start;
   for (; at + 4 <= end; at += 4) {
-    const one = bytes[at] ?? 0;
-    const two = bytes[at + 1] ?? 0;
-    const three = bytes[at + 2] ?? 0;
-    const four = bytes[at + 3] ?? 0;
+    const one = bytes[at] as number;
+    const two = bytes[at + 1] as number;
+    const three = bytes[at + 2] as number;
+    const four = bytes[at + 3] as number;
     if ((one | two | three | four) >= 0x80) return utf8.decode(bytes.subarray(start, end));
     text += String.fromCharCode(one, two, three, four);
   }
   for (; at < end; at++) {
-    const one = bytes[at] ?? 0;
+    const one = bytes[at] as number;
     if (one >= 0x80) return utf8.decode(bytes.subarray(start, end));
     text += String.fromCharCode(one);
   }

@@ -1,5 +1,6 @@
 import {
   create,
+  createFileRegistry,
   createRegistry,
   fromJson,
   toBinary,
@@ -9,7 +10,13 @@ import {
   type JsonValue,
   type Message,
 } from "@bufbuild/protobuf";
-import { FieldMaskSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
+import {
+  FieldDescriptorProto_Label as Label,
+  FieldDescriptorProto_Type as Type,
+  FieldMaskSchema,
+  FileDescriptorProtoSchema,
+  TimestampSchema,
+} from "@bufbuild/protobuf/wkt";
 import { EngineListResponseSchema, EngineSchema } from "@bytenite-engines/proto";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
@@ -272,4 +279,98 @@ test.for<[json: JsonObject, isRead: boolean]>([
 ])("whether the integer in %j is read: %s", ([json, isRead]) => {
   const given = attempted(() => readJson(EverythingSchema, json, defaultReadLimits, () => registry));
   expect(given !== undefined).toBe(isRead);
+});
+
+/** One field of a message, as its schema has it. */
+const fieldTypes: Readonly<Record<string, Type>> = {
+  double: Type.DOUBLE,
+  float: Type.FLOAT,
+  int64: Type.INT64,
+  uint64: Type.UINT64,
+  int32: Type.INT32,
+  fixed64: Type.FIXED64,
+  fixed32: Type.FIXED32,
+  bool: Type.BOOL,
+  string: Type.STRING,
+  bytes: Type.BYTES,
+  uint32: Type.UINT32,
+  sfixed32: Type.SFIXED32,
+  sfixed64: Type.SFIXED64,
+  sint32: Type.SINT32,
+  sint64: Type.SINT64,
+};
+
+/** Messages with one field each: of each scalar alone, optional, as a list and in a message; and a map. */
+const oneField = (): ReadonlyArray<DescMessage> => {
+  const messageType = Object.entries(fieldTypes).flatMap(([name, type]) => {
+    const field = { name: "v", number: 1, type, label: Label.OPTIONAL, jsonName: "v" };
+    return [
+      { name, field: [field] },
+      { name: `${name}_list`, field: [{ ...field, label: Label.REPEATED }] },
+      {
+        name: `${name}_optional`,
+        field: [{ ...field, proto3Optional: true, oneofIndex: 0 }],
+        oneofDecl: [{ name: "_v" }],
+      },
+      { name: `${name}_inner`, field: [{ ...field, type: Type.MESSAGE, typeName: `.one.${name}` }] },
+    ];
+  });
+  const entry = {
+    name: "VEntry",
+    field: ["key", "value"].map((name, at) => ({
+      name,
+      number: at + 1,
+      type: Type.STRING,
+      label: Label.OPTIONAL,
+      jsonName: name,
+    })),
+    options: { mapEntry: true },
+  };
+  const map = {
+    name: "map",
+    nestedType: [entry],
+    field: [
+      { name: "v", number: 1, type: Type.MESSAGE, typeName: ".one.map.VEntry", label: Label.REPEATED, jsonName: "v" },
+    ],
+  };
+  const file = create(FileDescriptorProtoSchema, {
+    name: "one.proto",
+    package: "one",
+    syntax: "proto3",
+    messageType: [...messageType, map],
+  });
+  return [...createFileRegistry(file, () => undefined)].flatMap((each) => (each.kind === "message" ? [each] : []));
+};
+
+test("a message of one field, whatever it is, is read as protobuf-es reads it", () => {
+  const values = [
+    0,
+    1,
+    -1,
+    1.5,
+    "1",
+    "AQ==",
+    "a",
+    true,
+    [],
+    [1],
+    ["1"],
+    ["AQ=="],
+    [true],
+    {},
+    { a: "b" },
+    { v: 1 },
+    { v: "1" },
+  ];
+  const seen = new Set<string>();
+  for (const schema of oneField())
+    for (const v of values as ReadonlyArray<JsonValue>) {
+      const expected = attempted(() => fromJson(schema, { v }));
+      if (expected === undefined) continue;
+      seen.add(schema.name);
+      const read = readJson(schema, { v }, defaultReadLimits, () => registry);
+      expect(toBinary(schema, read.message)).toEqual(toBinary(schema, expected));
+      expect(read.unknownFields.size).toBe(0);
+    }
+  expect(seen.size).toBe(61);
 });

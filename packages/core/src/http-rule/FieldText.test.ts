@@ -1,4 +1,5 @@
-import { create, isFieldSet, ScalarType, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, createFileRegistry, isFieldSet, ScalarType, type MessageInitShape } from "@bufbuild/protobuf";
+import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { messages } from "../../test/ArbitraryMessages.ts";
@@ -113,4 +114,25 @@ test("a value of an enum has a name or a number; an open enum has other numbers,
     expect(() => parseEnum(color, text)).toThrow(FieldTextError);
   expect(() => assertEnum(color, 2)).not.toThrow();
   for (const value of ["RED", 1.5, null]) expect(() => assertEnum(color, value)).toThrow(FieldTextError);
+});
+
+test("a closed enum has no other numbers than its values'", () => {
+  const file = create(FileDescriptorProtoSchema, {
+    name: "closed.proto",
+    package: "closed",
+    syntax: "proto2",
+    enumType: [
+      {
+        name: "Size",
+        value: [
+          { name: "SMALL", number: 1 },
+          { name: "LARGE", number: 5 },
+        ],
+      },
+    ],
+  });
+  const size = createFileRegistry(file, () => undefined).getEnum("closed.Size");
+  if (size === undefined) throw new Error("no enum");
+  expect(["SMALL", "1", "5"].map((text) => parseEnum(size, text))).toEqual([1, 1, 5]);
+  for (const text of ["0", "2"]) expect(() => parseEnum(size, text)).toThrow("must be a value of closed.Size");
 });
