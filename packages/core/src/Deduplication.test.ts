@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import * as Duration from "effect/Duration";
 import * as Effect from "effect/Effect";
 import { expect, test } from "vitest";
@@ -122,6 +123,9 @@ test("who gives up waiting does so with its own reason, and the others go on", a
   const waits = Promise.allSettled([call(early), call(late)]);
   late.abort("while");
   expect(await waits).toEqual(["before", "while"].map((reason) => ({ status: "rejected", reason })));
+  const { signal } = new AbortController();
+  const patient = call(new Cancellation(signal));
   works[0]?.resolve(value);
-  expect([await leader, works.length]).toEqual([value, 1]);
+  expect([await leader, await patient, works.length]).toEqual([value, value, 1]);
+  expect(getEventListeners(signal, "abort")).toEqual([]);
 });

@@ -55,7 +55,7 @@ export const hedging = (options: HedgingOptions = {}): Hedging => {
   const observedDelay = (): number | undefined =>
     durations.length < minSamples
       ? undefined
-      : durations.toSorted((a, b) => a - b)[Math.min(durations.length - 1, Math.floor(durations.length * percentile))];
+      : durations.toSorted((a, b) => a - b)[Math.floor(durations.length * percentile)];
   return {
     around: async (send, tools) => {
       const start = tools.nowMs();

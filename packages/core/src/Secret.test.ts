@@ -40,10 +40,12 @@ test.for<[form: string, text: string]>([
   ["in a part of a URL", encodeURIComponent(secret)],
   ["in a query", new URL(`http://a/?${secret}`).search.slice(1)],
   ["in base64", btoa(secret).replace(/=+$/, "")],
-])("a secret is hidden %s, at each place", ([, text]) => {
+])("a secret is hidden %s, at each place", ([form, text]) => {
   for (const of of [secret, `Bearer ${secret}`, ` ${secret} `]) {
     const hidden = redact(`<${text}> and <${text}>`, ["other-secret", of]);
-    expect(hidden).toMatch(/^<<redacted>.{0,2}> and <<redacted>.{0,2}>$/);
+    // The last character of base64 depends on what follows as well.
+    const rest = form === "in base64" ? ".?" : "";
+    expect(hidden).toMatch(new RegExp(`^<<redacted>${rest}> and <<redacted>${rest}>$`));
   }
 });
 

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import type { ServerResponse } from "node:http";
 import { expect, test } from "vitest";
 import { hedging, type Hedging, type HedgingOptions } from "../src/LatencyHedging.ts";
@@ -119,4 +120,23 @@ test("an answer that no other attempt could change ends the wait for the first r
   });
   const client = createEngineClient({ ...options(server.baseUrl, 0), attemptTimeoutMs: 2_000 });
   await expect(client.get("zipper")).rejects.toMatchObject({ reason: { _tag: "NotFound" }, attempts: 1, requests: 2 });
+});
+
+test("what ends the attempt ends both requests, with its reason; afterwards nothing listens", async () => {
+  const controller = new AbortController();
+  const signals: Array<AbortSignal> = [];
+  const tools = { signal: controller.signal, nowMs: () => 0, sleep: () => Promise.resolve(), pay: () => true };
+  const call = hedging({ delayMs: 0 }).around((signal) => {
+    signals.push(signal);
+    return new Promise((_resolve, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+    });
+  }, tools);
+  await expect.poll(() => signals.length).toBe(2);
+  controller.abort(new Error("enough"));
+  await expect(call).rejects.toThrow("enough");
+  expect(signals.map(({ aborted }) => aborted)).toEqual([true, true]);
+  const other = new AbortController();
+  await hedging({ delayMs: 0 }).around(() => Promise.resolve(1), { ...tools, signal: other.signal });
+  expect(getEventListeners(other.signal, "abort")).toEqual([]);
 });

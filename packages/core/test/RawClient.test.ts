@@ -9,10 +9,14 @@ const headers = { accept: "application/json", authorization: "exchanger-token-01
 
 test("a final answer is given as it came, whatever its status", async () => {
   await using server = await startServer((_request, response) => json(response, 404, { code: 5 }));
-  const answer = await createRawClient(quick).send({ url: `${server.baseUrl}/engines/a`, headers, endpoint: "get" });
+  const events: Array<string> = [];
+  const client = createRawClient({ ...quick, onEvent: ({ type }) => events.push(type) });
+  const answer = await client.send({ url: `${server.baseUrl}/engines/a`, headers, endpoint: "get" });
   expect(answer).toMatchObject({ status: 404, attempts: 1, url: `${server.baseUrl}/engines/a` });
   expect(new TextDecoder().decode(answer.bytes)).toBe('{"code":5}');
   expect(server.requests[0]?.headers).toMatchObject(headers);
+  // It is an answer, not the failure of a call.
+  expect(events).toEqual(["response"]);
 });
 
 test("a passing failure is tried again, and the last one is given as it came", async () => {

@@ -23,6 +23,10 @@ test("a profile says for people which number carries which field", () => {
   expect(engine?.compared).toBe(3);
   expect(engine?.fields["name"]).toEqual({ number: 7, type: "string", seen: 3 });
   expect(engine?.fields["hash"]).toEqual({ number: 300, type: "string", seen: 2 });
+  expect(engine?.fields["deleted_at"]).toEqual({ number: 14, type: "message", seen: 1 });
+  const unseen = Object.values(engine?.fields ?? {}).filter(({ seen }) => seen === 0);
+  expect(unseen.filter((field) => "number" in field)).toEqual([]);
+  expect(writeProfile(profile)).toMatch(/^\{\n  "kind": /);
   expect(engine?.fields["created_at"]).toEqual({ number: 12, type: "message", seen: 2 });
   expect(profile.messages["bytenite.common.PaginatedResponse"]?.fields["has_next"]).toEqual({ seen: 0 });
 });
@@ -115,8 +119,9 @@ test("an invalid profile gives no field numbers", () => {
   expect(() => fieldNumbers(profile)).toThrow(ProfileError);
 });
 
-test("a profile of invalid JSON is refused", () => {
+test("a profile of invalid JSON is refused, and is not a newer one", () => {
   expect(() => parseProfile("{")).toThrow("it is not JSON");
+  expect(() => parseProfile("{")).toThrow(expect.objectContaining({ isNewer: false }) as Error);
 });
 
 test.for<[what: string, path: ReadonlyArray<string>, value: unknown]>([
