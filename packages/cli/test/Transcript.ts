@@ -60,6 +60,7 @@ export const transcript = async (
     .replaceAll(new URL(registry.url).host, "HOST")
     .replaceAll(home.path, "HOME")
     .replaceAll(/\b[\da-f]{8}-[\da-f-]{27}\b/g, "UUID")
+    .replaceAll(/\b[\da-f]{7}[\da-f-]*…/g, "UUID…")
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (time) => (time.startsWith("2025-") ? time : "NOW"))
     .replaceAll(/\d+ ms \(median of 3, the first \d+ ms\)/g, "TIMES")
     .replaceAll(/\d+ (?:ms|s|min|h|d|mo|y)\b(?= ago)/g, "AGE");
