@@ -119,6 +119,7 @@ test.for(forms)("an engine is uploaded, activated, downloaded, deactivated and d
   const link = await send(`${engines}/${tag}/download`, "GET", "token-of-carol", form);
   expect(link).toMatchObject({ status: 200, body: { engineTag: tag, engineId: first.body["id"] } });
   expect(link.headers.get("cache-control")).toBe("no-store");
+  expect((await send(`${engines}/${tag}/download?engineData=!`, "GET", "token-of-carol", form)).status).toBe(400);
   // Who reached it by another name could not open a link to loopback.
   const elsewhere = request(`${engines}/${tag}/download`, {
     headers: { Host: "engines.example", Authorization: "token-of-carol" },

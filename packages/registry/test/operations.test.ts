@@ -111,14 +111,18 @@ test("backups into a directory are named by their time, and all but the newest a
     await writeFile(join(folder, name), "older");
   }
   expect((await run(["token", "create", "--create-user", "--user", "carol", ...database])).code).toBe(0);
-  const first = await run(["backup", folder, "--keep", "2", ...database]);
+  const first = await run(["backup", folder, "--keep", "5", ...database]);
   expect([first.code, first.stdout]).toEqual([
     0,
+    expect.stringMatching(/^backed up 0 engines of 1 user to \S+Z\.sqlite\n$/),
+  ]);
+  const second = await run(["backup", folder, "--keep", "2", ...database]);
+  expect([second.code, second.stdout]).toEqual([
+    0,
     expect.stringMatching(
-      /^backed up 0 engines of 1 user to \S+Z\.sqlite\nremoved \S+engines-20200101T000000000Z\.sqlite\n$/,
+      /^backed up .*\nremoved \S+-20200101T000000000Z\.sqlite\nremoved \S+-20200102T000000000Z\.sqlite\n$/,
     ),
   ]);
-  expect((await run(["backup", folder, "--keep", "2", ...database])).code).toBe(0);
   const kept = readdirSync(folder).toSorted();
   expect(kept).toEqual([
     expect.stringMatching(/^engines-20[2-9]\d{5}T\d{9}Z\.sqlite$/),

@@ -159,6 +159,8 @@ test("each management command does the same on the database and over HTTP", asyn
     const [rows, others] = await Promise.all(ways.map((way) => rowsOf(...lists, ...way)));
     expect([lists, rows]).toEqual([lists, others]);
   }
+  const [newest] = await rowsOf("audit", "--limit", "1", ...database);
+  expect(newest?.["detail"]).toMatch(/^\{".*\}$/);
   vi.unstubAllEnvs();
   file.close();
   await registry.end("SIGTERM");

@@ -102,7 +102,7 @@ test("a deep page is found without going through what stands before it", async (
     expect(rows(statement.faster?.({ rows, remembered }) ?? statement)).toEqual(store.file.rows(statement));
     return reads;
   };
-  expect([1_000, 3_900, 3_903, 2_600, 3_072].map(readsOf)).toEqual([1, 5, 2, 2, 2]);
+  expect([1_023, 3_900, 3_903, 2_600, 3_072, 1_024].map(readsOf)).toEqual([1, 5, 2, 2, 2, 2]);
   expect([9_999, 9_999].map(readsOf)).toEqual([2, 2]);
 });
 

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { makeLimit, type RateLimit } from "./RateLimit.ts";
+import { makeLimit, makeLimiterCheck, type RateLimit } from "./RateLimit.ts";
 import type { ApiError } from "./ApiError.ts";
 
 /** Whether a call is allowed, or the time until it is. */
@@ -55,6 +55,25 @@ test("users do not take from each other, and a clock that goes back gives nothin
   expect([outcome(limit), outcome(limit, "dave")]).toEqual(["in", "in"]);
   now = 0;
   expect(outcome(limit)).toBe(1_000);
+});
+
+test("a call that is given back can be made again, and never more of them than the burst", () => {
+  const limit = makeLimit({ perSecond: 1, burst: 2 }, () => 0);
+  limit.giveBack("carol");
+  expect([outcome(limit), outcome(limit), outcome(limit)]).toEqual(["in", "in", 1_000]);
+  limit.giveBack("carol");
+  expect([outcome(limit), outcome(limit)]).toEqual(["in", 1_000]);
+  for (let call = 0; call < 3; call++) limit.giveBack("carol");
+  expect([outcome(limit), outcome(limit), outcome(limit)]).toEqual(["in", "in", 1_000]);
+});
+
+test("a limiter of the runtime lets in, or refuses with its period as the wait", async () => {
+  const check = makeLimiterCheck({ limit: async ({ key }) => ({ success: key === "carol" }) });
+  await check("carol");
+  await expect(check("dave")).rejects.toMatchObject({
+    code: "RESOURCE_EXHAUSTED",
+    options: { headers: { "Retry-After": "10" }, retryDelayMs: 10_000 },
+  });
 });
 
 test("a limit that lets nobody in is refused", () => {

@@ -2,8 +2,9 @@
 import { create, toBinary, toJsonString } from "@bufbuild/protobuf";
 import { EngineMessageSchema } from "@bytenite-engines/proto";
 import { expect, test } from "vitest";
+import type { RequestHead } from "../api/Answer.ts";
 import { ApiError } from "../api/ApiError.ts";
-import { maxFieldBytes, readUpload } from "./UploadBody.ts";
+import { bodyFormat, maxFieldBytes, readUpload } from "./UploadBody.ts";
 
 const utf8 = new TextEncoder();
 
@@ -15,7 +16,10 @@ const read = async (body: Uint8Array | string, format: "json" | "protobuf", size
   const upload = readUpload(chunked(typeof body === "string" ? utf8.encode(body) : body, size), format);
   const parts: Array<Uint8Array> = [];
   try {
-    for await (const part of upload.archive) parts.push(part.slice());
+    for await (const part of upload.archive) {
+      expect(part.length).toBeGreaterThan(0);
+      parts.push(part.slice());
+    }
     const { engineTag, engineStatus, engineId, engineLink, engineData } = upload.message();
     expect(engineData).toHaveLength(0);
     return { archive: Buffer.concat(parts), engineTag, engineStatus, engineId, engineLink };
@@ -42,6 +46,7 @@ test.for([
   '{"engineData":"+/+/","engineTag":"a"}',
   '{ "engine_data" : "+\\/+/" , "engine_tag":"a" }',
   '{"engineTag":"a","engineData":"-_-_"}',
+  '{"unknown":{"engineData":"?","list":[[],{}]},"more":[{}],"engineData":"+/+/","engineTag":"a"}',
   '{"engineTag":"a","engineData":"\\u002b\\u002F+/","unknown":{"engineData":"?","list":[{"engineData":1}]}}',
 ])("%s is base64 as some writer has it", async (body) => {
   for (const size of [1, 4, 1_000]) {
@@ -64,6 +69,14 @@ test.for<[body: string, problem: string]>([
   ['{"engineData":"A"}', "400 engineData is not base64"],
   ['{"engineData":"AB=="}', "400 engineData is not base64"],
   ['{"engineData":"AA="}', "400 engineData is not base64"],
+  ['{"engineData":"AAB="}', "400 engineData is not base64"],
+  ['{"engineData":"AA?A"}', "400 engineData is not base64"],
+  ['{"engineData":"A==="}', "400 engineData is not base64"],
+  ['{"engineData":"===="}', "400 engineData is not base64"],
+  ['{"engineData":"AA=A"}', "400 engineData is not base64"],
+  ['{"engineData":"AA==A"}', "400 engineData is not base64"],
+  ['{"engineData":"AAA\\u007f"}', "400 engineData is not base64"],
+  ['{"engineData":"AAA\\u0141"}', "400 engineData is not base64"],
   ['{"engineData":"AA==="}', "400 engineData is not base64"],
   ['{"engineData":"AA==AA=="}', "400 engineData is not base64"],
   ['{"engineData":"A A="}', "400 engineData is not base64"],
@@ -93,6 +106,38 @@ test.for<[bytes: ReadonlyArray<number>, problem: string]>([
   [[0x0a, 2, 0xff, 0xff], "400 the body is not an EngineMessage"],
 ])("%j is refused as protobuf", async ([bytes, problem]) => {
   expect(await read(Uint8Array.from(bytes), "protobuf", 1)).toContain(problem);
+});
+
+/** Bodies of so many bytes. */
+const jsonOf = (length: number): string => `{"engineTag":"${"a".repeat(length - 16)}"}`;
+const protobufOf = (length: number): Uint8Array =>
+  toBinary(EngineMessageSchema, create(EngineMessageSchema, { engineTag: "a".repeat(length - 4) }));
+
+test("fields besides the archive may have so many bytes and no more", async () => {
+  expect(await read(jsonOf(maxFieldBytes), "json")).toMatchObject({ engineTag: "a".repeat(maxFieldBytes - 16) });
+  expect(await read(jsonOf(maxFieldBytes + 1), "json")).toContain("400 the body has more than 65536 bytes");
+  expect(await read(protobufOf(maxFieldBytes), "protobuf")).toMatchObject({ engineStatus: "" });
+  expect(await read(protobufOf(maxFieldBytes + 1), "protobuf")).toContain("400 the body has more than 65536 bytes");
+});
+
+test.for([
+  ["application/json", null, "json"],
+  ["application/x-protobuf; a=b", "identity", "protobuf"],
+  ["application/json", " Identity ", "json"],
+  ["application/json", "", "json"],
+  ["application/json", "gzip", "415"],
+  ["text/plain", null, "415"],
+  [null, null, "415"],
+] as const)("Content-Type: %s, Content-Encoding: %s is %s", ([type, coding, expected]) => {
+  const header = (name: string): string | null => (name === "content-type" ? type : coding);
+  const format = (): string => {
+    try {
+      return bodyFormat({ header } as unknown as RequestHead);
+    } catch (error) {
+      return String((error as ApiError).status);
+    }
+  };
+  expect(format()).toBe(expected);
 });
 
 test.for<[kind: string, field: ReadonlyArray<number>]>([

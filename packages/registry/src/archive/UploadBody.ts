@@ -161,7 +161,7 @@ const archiveInJson = async function* (
       if (data !== undefined) {
         const end = chunk.indexOf(quote, at);
         const bytes = data.decode(chunk.subarray(at, end === -1 ? chunk.length : end));
-        if (bytes.length > 0) yield bytes;
+        if (bytes.length !== 0) yield bytes;
         if (end === -1) break;
         const last = data.end();
         if (last.length > 0) yield last;
@@ -202,7 +202,7 @@ const archiveInJson = async function* (
 /** The value of each character of base64, of both alphabets (RFC 4648, 4 and 5); protobuf's JSON takes both. */
 const values = new Uint8Array(256).fill(255);
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-for (let index = 0; index < alphabet.length; index++) values[alphabet.charCodeAt(index)] = index;
+for (const [value, character] of alphabet.split("").entries()) values[character.charCodeAt(0)] = value;
 values["-".charCodeAt(0)] = 62;
 values["_".charCodeAt(0)] = 63;
 
@@ -216,7 +216,7 @@ class Base64 {
   /** The escape that has begun, after its backslash. */
   #escape: string | undefined;
   decode(text: Uint8Array): Uint8Array {
-    const bytes = new Uint8Array(Math.ceil((text.length * 3) / 4) + 3);
+    const bytes = new Uint8Array(text.length + 3);
     let length = 0;
     for (const byte of text) {
       let character = byte;
@@ -227,7 +227,7 @@ class Base64 {
       }
       const value = values[character] ?? 255;
       if (value === 255 || this.#padding > 0) {
-        if (character !== 0x3d || this.#count < 2 || this.#padding === 2) throw notBase64();
+        if (character !== 0x3d || this.#count < 2) throw notBase64();
         this.#padding += 1;
         continue;
       }
@@ -238,7 +238,6 @@ class Base64 {
         bytes[length + 1] = this.#bits >>> 8;
         bytes[length + 2] = this.#bits;
         length += 3;
-        this.#bits = 0;
         this.#count = 0;
       }
     }
@@ -264,8 +263,6 @@ class Base64 {
       return undefined;
     }
     this.#escape = undefined;
-    const code = hex === undefined ? 0x2f : Number.parseInt(hex, 16);
-    if (code > 0x7f) throw notBase64();
-    return code;
+    return hex === undefined ? 0x2f : Number.parseInt(hex, 16);
   }
 }

@@ -64,21 +64,74 @@ test.for<[string, string]>([
   expect(() => parseFaultRules(text)).toThrow(says);
 });
 
+const day = 86_400_000;
+
+test.for<[string, ReadonlyArray<unknown>, ReadonlyArray<unknown>]>([
+  [
+    "latencyMs",
+    [0, day, { uniform: [0, day] }, { exponential: 0 }],
+    [-1, day + 1, { uniform: [1] }, { normal: [1, 2, 3] }, { uniform: [1, 2], x: 1 }, {}],
+  ],
+  ["slow", [{}, { headersMs: 0, bodyMs: day }], [{ bodyMs: -1 }, { ms: 1 }]],
+  ["status", [200, 599], [199, 600, 200.5]],
+  ["cutBodyAfterBytes", [0], [-1, 0.5]],
+  ["contentLength", [0], [-1]],
+  [
+    "body",
+    ["empty", { text: "" }, { base64: "QQ==" }, { bytes: 0 }],
+    ["x", { base64: "QQ===" }, { bytes: -1 }, { text: "a", bytes: 1 }, {}],
+  ],
+  [
+    "hint",
+    [[], { kind: "retry-after", seconds: 0 }],
+    [{}, { kind: "x" }, { kind: "retry-after", seconds: -1 }, { kind: "retry-after-ms", ms: 1, x: 1 }],
+  ],
+  ["headers", [{ "X-A": "\t ~", B: null }], [{ "X A": "a" }, { A: 1 }]],
+  ["fieldNumbers", [{}], [{ "bytenite.engine.Engine": { id: 0.5 } }, { "bytenite.engine.Engine": 1 }]],
+])("%s has its bounds", ([name, valid, invalid]) => {
+  const rulesOf = (value: unknown) => parseFaultRules(JSON.stringify([{ fault: { [name]: value } }]));
+  for (const value of valid) expect(rulesOf(value)).toEqual([{ fault: { [name]: value } }]);
+  for (const value of invalid) expect(() => rulesOf(value)).toThrow("fault rules: /0/fault");
+});
+
+const read = (rules: ReadonlyArray<unknown>) => parseFaultRules(JSON.stringify(rules));
+
+test("a rule has its bounds, and a list of rules", () => {
+  const rule = { fault: {} };
+  for (const more of [{ probability: 0 }, { probability: 1 }, { skip: 0 }, { times: 0 }]) {
+    expect(read([{ ...rule, ...more }])).toHaveLength(1);
+  }
+  for (const more of [{ probability: -0.1 }, { skip: -1 }, { times: -1 }, { fault: [] }, { fault: [1] }, { x: 1 }]) {
+    expect(() => read([{ ...rule, ...more }])).toThrow("fault rules: /0");
+  }
+  expect(read(Array.from({ length: 1_000 }, () => rule))).toHaveLength(1_000);
+  expect(() => read(Array.from({ length: 1_001 }, () => rule))).toThrow("/ must NOT have more than 1000 items");
+  expect(() => read([{}])).toThrow("/0 must have required property 'fault'");
+  expect(() => read([{ fault: { fieldNumbers: { "bytenite.engine.Engine": { x: 5 } } } }])).toThrow("x");
+});
+
 test("invalid rules are reported", () => {
   expect(() => parseFaultRules("[1]")).toThrow(FaultRulesError);
 });
 
+const drawn = (latency: Parameters<typeof drawLatency>[0], ...numbers: Array<number>): number =>
+  drawLatency(latency, () => numbers.shift() ?? Number.NaN);
+
 test("latencies are drawn from the distribution that they name, and never negative", () => {
   const { random } = makeFaults([], 3);
   const mean = (latency: Parameters<typeof drawLatency>[0]): number => {
-    const drawn = Array.from({ length: 5_000 }, () => drawLatency(latency, random));
-    expect(Math.min(...drawn)).toBeGreaterThanOrEqual(0);
-    return drawn.reduce((sum, ms) => sum + ms, 0) / drawn.length;
+    const all = Array.from({ length: 5_000 }, () => drawLatency(latency, random));
+    expect(Math.min(...all)).toBeGreaterThanOrEqual(0);
+    return all.reduce((sum, ms) => sum + ms, 0) / all.length;
   };
   expect(mean(7)).toBe(7);
   expect(mean({ uniform: [10, 20] })).toBeCloseTo(15, 0);
   expect(mean({ exponential: 50 }) / 50).toBeCloseTo(1, 1);
   expect(mean({ normal: [100, 5] }) / 100).toBeCloseTo(1, 2);
+  expect([drawn({ uniform: [10, 20] }, 0), drawn({ uniform: [10, 20] }, 0.75)]).toEqual([10, 17.5]);
+  expect([drawn({ exponential: 50 }, 0), drawn({ exponential: 50 }, 0.5)]).toEqual([-0, 50 * Math.LN2]);
+  expect(drawn({ normal: [10, 2] }, 0.5, 0.125)).toBeCloseTo(10 + 2 * Math.sqrt(Math.LN2), 10);
+  expect(drawn({ normal: [1, 2] }, 0.5, 0.5)).toBe(0);
 });
 
 test("a seed gives the numbers of mulberry32, so that faults of a run come again in a later version", () => {

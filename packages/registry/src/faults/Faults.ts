@@ -84,7 +84,7 @@ const strikeOf = (entry: Counted, random: () => number): Fault | undefined => {
   const times = rule.times ?? script?.length ?? Number.POSITIVE_INFINITY;
   if (entry.seen <= (rule.skip ?? 0) || entry.struck >= times) return undefined;
   if (rule.probability !== undefined && random() >= rule.probability) return undefined;
-  const fault = script === undefined ? (rule.fault as Fault) : script[entry.struck % Math.max(script.length, 1)];
+  const fault = script === undefined ? (rule.fault as Fault) : script[entry.struck % script.length];
   entry.struck += 1;
   return fault;
 };

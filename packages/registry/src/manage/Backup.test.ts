@@ -1,9 +1,13 @@
-import { existsSync } from "node:fs";
-import { mkdtemp, open, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { migrate } from "../api/Migrations.ts";
+import { beginArchive } from "../archive/ArchiveStore.ts";
+import { makeArchiveFolder, nodeSha256 } from "../node/ArchiveFolder.ts";
 import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
 import { listUsers } from "./Accounts.ts";
 import { backUp, BackupError, restore } from "./Backup.ts";
@@ -41,6 +45,78 @@ test("a backup is synced before it gets its name, and its directory after that",
   onTestFinished(() => void vi.restoreAllMocks());
   await backUp(file.database, path);
   expect([named[0], named.at(-1)]).toEqual([false, true]);
+});
+
+test("archives of a backup are synced, each before it gets its name, and their folder after that", async () => {
+  const source = openSqlite(join(directory, "with-archives.sqlite"));
+  await migrate(source.port, 0);
+  const [from, path] = [join(directory, "with-archives.sqlite.archives"), join(directory, "archives-synced.sqlite")];
+  const store = makeArchiveFolder(from);
+  await seedTrial(source, 0, async (archive) => {
+    const writer = await beginArchive(store, nodeSha256());
+    await writer.write(archive);
+    return writer.finish();
+  });
+  const handle = await open(directory);
+  const handles = Object.getPrototypeOf(handle) as typeof handle;
+  await handle.close();
+  const named: Array<number> = [];
+  const namedNow = (): number => readdirSync(`${path}.archives`).filter((name) => !name.endsWith(".partial")).length;
+  vi.spyOn(handles, "sync").mockImplementation(
+    async () => void (existsSync(`${path}.archives`) && named.push(namedNow())),
+  );
+  onTestFinished(() => void vi.restoreAllMocks());
+  await backUp(source.database, path);
+  const count = readdirSync(from).length - 1;
+  expect(count).toBeGreaterThan(1);
+  // The folder, the database and its directory come last.
+  expect(named).toEqual([...Array.from({ length: count }, (_, index) => index), count, count, count]);
+  source.close();
+});
+
+test("archives and their folder are for their owner alone, and others' files are not archives", async () => {
+  const before = process.umask(0);
+  onTestFinished(() => void process.umask(before));
+  const folder = join(directory, "private");
+  const store = makeArchiveFolder(folder);
+  const keys = async (): Promise<ReadonlyArray<string>> =>
+    ((await Readable.from(store.list()).toArray()) as ReadonlyArray<{ readonly key: string }>).map(({ key }) => key);
+  expect(await keys()).toEqual([]);
+  const [object, aborted] = [await store.begin(), await store.begin()];
+  await object.write(Buffer.from("abc"));
+  expect((await keys()).toSorted()).toEqual([object.key, aborted.key].toSorted());
+  await aborted.abort();
+  await object.finish();
+  const modes = ["", "incoming", object.key].map((name) => (statSync(join(folder, name)).mode & 0o777).toString(8));
+  expect(modes).toEqual(["700", "700", "600"]);
+  await writeFile(join(folder, "notes.txt"), "");
+  await mkdir(join(folder, crypto.randomUUID()));
+  expect(await keys()).toEqual([object.key]);
+  const read = async (key: string, start: number, end: number): Promise<string | undefined> => {
+    const bytes = await store.read(key, start, end);
+    return bytes === undefined ? undefined : text(bytes);
+  };
+  expect(
+    await Promise.all(
+      [
+        [0, 3],
+        [1, 2],
+        [1, 1],
+      ].map(([start = 0, end = 0]) => read(object.key, start, end)),
+    ),
+  ).toEqual(["abc", "b", ""]);
+  expect([await read("notes.txt", 0, 1), await read(crypto.randomUUID(), 0, 1)]).toEqual([undefined, undefined]);
+  await store.remove(object.key);
+  expect(await keys()).toEqual([]);
+});
+
+test("a database that is closed has its log in it", async () => {
+  const path = join(directory, "closed.sqlite");
+  const opened = openSqlite(path);
+  await migrate(opened.port, 0);
+  expect(existsSync(`${path}-wal`)).toBe(true);
+  opened.close();
+  expect([existsSync(`${path}-wal`), enginesIn(path)]).toEqual([false, []]);
 });
 
 test("a file that is not there is not made by reading it", async () => {

@@ -50,6 +50,28 @@ test("null is the same as absent", () => {
 test.for<[string, ReadonlyArray<unknown>]>([
   ["", ["f:1:1: not JSON: Unexpected end of input found."]],
   ["[]", ["f:1:1: the manifest must be an object"]],
+  // An escaped quote does not end a text, an escaped backslash before one does.
+  [
+    '{"name":"a","version":"0.1","description":"\\":{\\\\","type":"\\"\\\\","x":1}',
+    [expect.stringContaining('f:1:66: "x" is not a key')],
+  ],
+  [
+    `{"name":"a","version":"0.1",${Array.from({ length: 101 }, (_, at) => `"x${at}":1`).join(",")}}`,
+    Array.from({ length: 100 }, () => expect.stringContaining("is not a key") as string),
+  ],
+  [
+    `{"name":"a","version":"0.1",${Array.from({ length: 102 }, () => '"type":"a"').join(",")}}`,
+    Array.from({ length: 100 }, () => expect.stringContaining("second") as string),
+  ],
+  [
+    `{"name":"a","version":"0.1","description":"${"x".repeat(65_537)}"}`,
+    ["f:1:43: description must be a text of at most 65536 characters"],
+  ],
+  ['{"name":"a","version":"0.1","is_public":1}', ["f:1:41: is_public must be true or false"]],
+  [
+    `{"name":"a","version":"0.1","platform_config":{"secrets":[${Array.from({ length: 1_001 }, () => '"a"').join(",")}]}}`,
+    ["f:1:58: secrets must be a list of at most 1000 texts"],
+  ],
   ["{}", ["f:1:1: name is missing", "f:1:1: version is missing"]],
   ['{\n "name": "a",\n "version": "1.2.3"\n}', ['f:3:13: version must be major.minor, as in "0.1"']],
   ['{\n "name": "a",\n "version" "0.1"\n}', ["f:3:12: not JSON: Unexpected token String found."]],

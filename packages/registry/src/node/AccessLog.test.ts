@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -38,6 +38,53 @@ test("a line holds no token and no query", () => {
       expect(path).not.toMatch(/0a|eyJ|c2ln/);
     }
   }
+});
+
+test("lines of a file are complete, in their order, and of the asked level", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "registry-test-"));
+  const path = join(directory, "access.log");
+  const linesOf = async (level: "info" | "warn" | "error"): Promise<ReadonlyArray<unknown>> => {
+    rmSync(path, { force: true });
+    const log = openAccessLog(path, level);
+    for (const status of [200, 429, 499, 500, 503]) log.write(head, { ...answer(""), status }, 1.23456);
+    log.write(head, "faulted", 2);
+    log.refused(431, "id-1", "192.0.2.1");
+    await log.close();
+    const lines = readFileSync(path, "utf8").trimEnd().split("\n");
+    return lines.map((line) => {
+      const { level, status, outcome, ms } = JSON.parse(line) as Readonly<Record<string, unknown>>;
+      return [level, status ?? outcome, ms];
+    });
+  };
+  const errors = [
+    ["error", 500, 1.235],
+    ["error", 503, 1.235],
+  ];
+  expect(await linesOf("info")).toEqual([
+    ["info", 200, 1.235],
+    ["warn", 429, 1.235],
+    ["info", 499, 1.235],
+    ...errors,
+    ["info", "faulted", 2],
+    ["warn", 431, undefined],
+  ]);
+  expect(await linesOf("warn")).toEqual([["warn", 429, 1.235], ...errors, ["warn", 431, undefined]]);
+  expect(await linesOf("error")).toEqual(errors);
+  rmSync(directory, { recursive: true });
+});
+
+const tracedLine = (traceparent: string | null) =>
+  lineOf({ ...head, method: "M".repeat(21), header: () => traceparent }, "unanswered", 0);
+
+test("a line has the method up to 20 characters, and the trace of a valid traceparent", () => {
+  const trace = "0af7651916cd43dd8448eb211c80319c";
+  expect(tracedLine(`00-${trace}-b7ad6b7169203331-01`)).toMatchObject({
+    method: "M".repeat(20),
+    trace,
+    outcome: "unanswered",
+  });
+  for (const other of [null, `00-${trace}-b7ad6b7169203331-01-x`, "x"])
+    expect(tracedLine(other)["trace"]).toBeUndefined();
 });
 
 test("a log file is for its owner alone", async () => {

@@ -10,6 +10,12 @@ test.for([
   ["2001:db8::1", "2001:db8:0:0::/64"],
   ["::1", "0:0:0:0::/64"],
   ["fe80::1%eth0", "fe80:0:0:0::/64"],
+  ["1::2:3:4:5:6:7", "1:0:2:3::/64"],
+  ["::2:3:4:5:6:7:8", "0:2:3:4::/64"],
+  // More groups than an address has, as only a forged field can hold.
+  ["1::2:3:4:5:6:7:8:9", "1:2:3:4::/64"],
+  ["::", "0:0:0:0::/64"],
+  [undefined, ""],
 ] as const)("connections from %s are counted by %s", ([address, counted]) => {
   expect(countedAddress(address)).toBe(counted);
 });

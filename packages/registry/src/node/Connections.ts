@@ -293,7 +293,7 @@ const makeTurns = (): Turns => {
 };
 
 const bytesOf = (request: IncomingMessage): number =>
-  request.rawHeaders.reduce((sum, text) => sum + text.length, waitingRequestBytes + (request.url?.length ?? 0));
+  request.rawHeaders.reduce((sum, text) => sum + text.length, waitingRequestBytes + `${request.url}`.length);
 
 /** The oldest connection of the client that holds most: clients that read their answers hold next to nothing. */
 const greediest = (held: ReadonlyMap<Connection, number>): Connection => {

@@ -1,4 +1,7 @@
-import { expect, test, vi } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { startServer } from "./HttpServer.ts";
 import { makeMetrics, observed } from "./Metrics.ts";
 import { defaultLimits } from "./ServerLimits.ts";
@@ -23,6 +26,60 @@ test("answers are counted by their form; pages and answers without a type have n
     'registry_requests_total{endpoint="none",status="200",format="none"} 2',
     'registry_requests_total{endpoint="none",status="200",format="protobuf"} 2',
   ]);
+});
+
+test("every metric has its value, and times their buckets", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "registry-metrics-"));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const database = join(directory, "a.sqlite");
+  const metrics = makeMetrics(database);
+  const valuesOf = async (): Promise<Record<string, string>> =>
+    Object.fromEntries(
+      (await metrics.text())
+        .split("\n")
+        .filter((line) => line.startsWith("registry_") && !line.includes("_sum"))
+        .map((line) => [line.slice("registry_".length, line.lastIndexOf(" ")), line.slice(line.lastIndexOf(" ") + 1)]),
+    );
+  const gauges = { database_bytes: "0", database_log_bytes: "0", connections: "0", connections_dropped_total: "0" };
+  expect(await valuesOf()).toEqual({ ...gauges, requests_under_way: "0", degraded: "0" });
+  writeFileSync(database, "12345");
+  writeFileSync(`${database}-wal`, "1234567");
+  for (const request of [1, 2, 3]) {
+    metrics.started();
+    metrics.connected();
+    metrics.limited(request === 1 ? "connections" : "rate");
+  }
+  metrics.disconnected();
+  metrics.dropped();
+  metrics.readFailed(11);
+  metrics.refused(431);
+  metrics.degraded(true);
+  metrics.ended("unanswered", 9);
+  metrics.ended({ status: 404, headers: {}, body: "", logFields: { endpoint: "get", user: "carol" } }, 0.02);
+  const values = await valuesOf();
+  const times = Object.entries(values).filter(([name]) => name.startsWith("request_seconds"));
+  const bounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, "+Inf"];
+  expect(times.filter(([name]) => name.includes('"get"'))).toEqual([
+    ...bounds.map((bound, index) => [`request_seconds_bucket{le="${bound}",endpoint="get"}`, index < 5 ? "0" : "1"]),
+    ['request_seconds_count{endpoint="get"}', "1"],
+  ]);
+  for (const [name] of times) delete values[name];
+  expect(values).toEqual({
+    database_bytes: "5",
+    database_log_bytes: "7",
+    connections: "2",
+    connections_dropped_total: "1",
+    requests_under_way: "1",
+    degraded: "1",
+    'limits_reached_total{limit="connections"}': "1",
+    'limits_reached_total{limit="rate"}': "2",
+    'database_read_failures_total{code="11"}': "1",
+    'requests_total{endpoint="none",status="431",format="json"}': "1",
+    'requests_total{endpoint="none",status="unanswered",format="none"}': "1",
+    'requests_total{endpoint="get",status="404",format="none"}': "1",
+  });
+  metrics.degraded(false);
+  expect((await valuesOf())["degraded"]).toBe("0");
 });
 
 test("a request whose handler fails is counted as the 500 that it is answered with, and is not under way for ever", async () => {
