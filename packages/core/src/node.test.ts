@@ -167,6 +167,43 @@ test("sends a GET again at once when the server had closed the kept connection",
   expect(connections).toBe(4);
 });
 
+test("closes a connection on which bytes come between two requests: they answer nothing", async () => {
+  const closed = Promise.withResolvers<void>();
+  let idle: Socket | undefined;
+  const origin = await rawServer((socket, _, text) => {
+    idle = socket;
+    socket.once("close", () => closed.resolve());
+    socket.write(head(text.startsWith("GET /2") ? "second" : "first"));
+  });
+  const fetch = madeFetch();
+  const textOf = async (path: string) =>
+    new TextDecoder().decode(await (await fetch(`${origin}/${path}`, init())).arrayBuffer());
+  expect(await textOf("1")).toBe("first");
+  // Twice, so that the connection was idle and in use before.
+  expect(await textOf("1")).toBe("first");
+  idle?.write(head("poison"));
+  await closed.promise;
+  expect(await textOf("2")).toBe("second");
+});
+
+test.for([
+  [undefined, 3],
+  [1, 1],
+] as const)("with maxConnections %s three requests at once, twice, take %d connections", async ([max, count]) => {
+  const sockets = new Set<Socket>();
+  const waiting: Array<() => void> = [];
+  const origin = await served(({ socket }, response) => {
+    sockets.add(socket);
+    waiting.push(() => response.end());
+    // All are under way before the first is answered.
+    if (waiting.length === (max ?? 3)) for (const answer of waiting.splice(0)) answer();
+  });
+  const fetch = madeFetch(max === undefined ? {} : { maxConnections: max });
+  for (let turn = 0; turn < 2; turn++)
+    await Promise.all([1, 2, 3].map(async (path) => (await fetch(`${origin}/${path}`, init())).arrayBuffer()));
+  expect(sockets.size).toBe(count);
+});
+
 test("sends a GET once when a new connection is reset", async () => {
   let requests = 0;
   const origin = await rawServer((socket) => {
