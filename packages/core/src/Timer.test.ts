@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import * as Effect from "effect/Effect";
 import { expect, test, vi } from "vitest";
 import { after, liveClock } from "./Timer.ts";
@@ -22,8 +23,9 @@ test("what ends a request has the same end as its signal, whenever that is read"
   const outer = new Cancellation(given.signal);
   const heard: Array<unknown> = [];
   const stop = outer.onAbort(() => heard.push("stopped"));
-  outer.onAbort(() => heard.push(outer.reason));
   stop();
+  expect(getEventListeners(given.signal, "abort")).toEqual([]);
+  outer.onAbort(() => heard.push(outer.reason));
   given.abort("enough");
   expect(heard).toEqual(["enough"]);
   expect(outer.signal).toBe(given.signal);
@@ -35,6 +37,22 @@ test("what ends a request has the same end as its signal, whenever that is read"
       "enough",
     ]);
   expect(signal).toBe(early.signal);
+});
+
+test("a listener that was taken away does not hear the end", () => {
+  const given = new AbortController();
+  const own = new Cancellation();
+  for (const [cancel, by] of [
+    [own, own],
+    [new Cancellation(given.signal), given],
+  ] as const) {
+    const heard: Array<string> = [];
+    const stop = cancel.onAbort(() => heard.push("stopped"));
+    cancel.onAbort(() => heard.push("left"));
+    stop();
+    by.abort();
+    expect(heard).toEqual(["left"]);
+  }
 });
 
 /** A clock on which each wait ends at once, or never. */

@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import { getEventListeners, once } from "node:events";
 import * as http from "node:http";
 import * as https from "node:https";
 import { connect, createServer, type Server, type Socket } from "node:net";
@@ -67,6 +67,17 @@ const reasonOf = async (call: Promise<unknown>) => {
   if (!(error instanceof EngineError)) throw new Error("no EngineError", { cause: error });
   return error.reason;
 };
+
+test("a signal that outlasts its requests keeps no listener of theirs", async () => {
+  const origin = await served((_request, response) => void response.end("here"));
+  const { signal } = new AbortController();
+  const fetch = madeFetch();
+  for (let count = 0; count < 3; count++) {
+    const response = await fetch(origin, init({ signal }));
+    expect(new TextDecoder().decode(await response.arrayBuffer())).toBe("here");
+  }
+  await expect.poll(() => getEventListeners(signal, "abort")).toEqual([]);
+});
 
 test("keeps a connection for the next request, until it has been idle for its time", async () => {
   const sockets = new Set<Socket>();
