@@ -31,7 +31,13 @@ export const transcript = async (
     "bob",
     { name: "long", version: "1.0", description, ...times },
     { name: "long", version: "0.2", type: "assembler", status: "inactive", ...times },
-    { name: "secret", version: "1.0", platformConfig: { container: "c", token: "t0p" }, ...times },
+    {
+      name: "secret",
+      version: "1.0",
+      platformConfig: { container: "c", token: "t0p" },
+      deviceRequirements: {},
+      ...times,
+    },
   );
   chmodSync(home.path, 0o700);
   onStart(registry);

@@ -49,9 +49,11 @@ test("an invalid tag is 2, before anything is sent", async () => {
 
 test("a proxy that cannot be used is 2, by the name of its variable", async () => {
   const HTTPS_PROXY = "socks5://u:p4ssw0rd@127.0.0.1:1080";
-  const { code, stderr } = await bne(home, ["list"], { env: { ...as(registry, "alice"), HTTPS_PROXY } });
-  expect(code).toBe(2);
-  expect(stderr).toBe("bne: HTTPS_PROXY is not the URL of an http or https proxy, as in http://127.0.0.1:3128\n");
+  for (const args of [["list"], ["auth", "login"]]) {
+    const run = await bne(home, args, { env: { ...as(registry, "alice"), HTTPS_PROXY }, input: "local-alice" });
+    const stderr = "bne: HTTPS_PROXY is not the URL of an http or https proxy, as in http://127.0.0.1:3128\n";
+    expect({ args, ...run }).toEqual({ args, code: 2, stdout: "", stderr });
+  }
 });
 
 test("a token that is not accepted is 4, and so is none", async () => {

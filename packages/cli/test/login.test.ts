@@ -51,6 +51,14 @@ test("login tries an API key by exchanging it once", async () => {
   expect(stored(other)).toBe(false);
 });
 
+test("an exchange that is not answered is tried once", async () => {
+  using home = makeHome();
+  registry.faults.set([{ fault: { status: 503 } }]);
+  registry.requests.length = 0;
+  expect((await login(home, "alices-api-key", "--with-api-key")).code).toBe(5);
+  expect(registry.requests).toHaveLength(1);
+});
+
 test("an exchange that answers without a token is not reported as a wrong key", async () => {
   using home = makeHome();
   await using server = await startServer((_, response) => json(response, 200, { expiresIn: 60 }));

@@ -155,6 +155,19 @@ test("a pager is used on a terminal when the text is longer than the screen, and
   expect((await bne(home, ["list"], { env: { ...env(), PAGER: pager } })).stdout).not.toContain("PAGED");
 });
 
+test("a pager is used by every command whose text can be long", async () => {
+  for (const args of [
+    ["get", "zipper"],
+    ["raw", "/engines"],
+    ["diff", "zipper", "fanout-urls"],
+    ["versions", "zipper"],
+  ]) {
+    const run = onTerminal(home, args, { rows: 2, env: { ...env(), PAGER: "sed s/^/PAGED/" } });
+    expect({ args, code: await run.ended }).toEqual({ args, code: args[0] === "diff" ? 7 : 0 });
+    expect(run.raw()).toContain("PAGED");
+  }
+});
+
 test("what a pager that fails has not shown is shown without it", async () => {
   for (const [pager, how] of [
     ["false", "ended with 1"],

@@ -100,11 +100,10 @@ export const fetchOf = (invocation: Invocation, fresh = false): Fetch => {
 };
 
 /** Adds `no-cache` (RFC 9111, 5.2.1.4) to the request's fields. */
-const pastCaches = (headers: RequestInit["headers"]): Record<string, string> => {
-  const sent = headers as Readonly<Record<string, string>> | undefined;
-  const own = sent?.["cache-control"];
-  return { ...sent, "cache-control": own === undefined ? "no-cache" : `${own}, no-cache` };
-};
+const pastCaches = (headers: RequestInit["headers"]): Record<string, string> => ({
+  ...(headers as Readonly<Record<string, string>> | undefined),
+  "cache-control": "no-cache",
+});
 
 /** The client of this run. `fresh`: bypasses caches, as --fresh does. */
 export const clientOf = async (invocation: Invocation, fresh = false): Promise<PromiseEngineClient> => {

@@ -170,7 +170,7 @@ const eventShape: Shape = {
 const events = async (invocation: Invocation, client: PromiseEngineClient): Promise<number> => {
   const options = outputOptions(invocation);
   const writer = await writerOf(
-    { ...options, form: "ndjson", named: true, columns: undefined },
+    { ...options, form: "ndjson", columns: undefined },
     eventShape,
     invocation.stdout.write,
   );
