@@ -61,13 +61,12 @@ test("a secret is hidden in the base64 of a longer text, wherever it stands in t
       fc.stringMatching(/^[\x20-\x7e]{0,6}$/),
       fc.stringMatching(/^[\x20-\x7e]{0,6}$/),
       (inner, before, after) => {
-        fc.pre(!`${before}${after}`.includes("redacted"));
         const text = btoa(before + inner + after);
         for (const form of [text, text.replaceAll("+", "-").replaceAll("/", "_")]) {
           const hidden = redact(form, [inner]);
           // At most a character at each end depends on what stands beside it as well.
           expect(hidden).toContain("<redacted>");
-          const rest = hidden.length - "<redacted>".length;
+          const rest = hidden.replaceAll("<redacted>", "").length;
           expect(rest).toBeLessThanOrEqual(form.length - Math.floor((inner.length * 8 - 10) / 6));
         }
       },

@@ -218,3 +218,15 @@ test("a redirect within the origin is followed", async () => {
   const { name } = await clientOf("https://a.example/v1/dev", { fetch: redirecting }).get("zipper");
   expect(name).toBe("zipper");
 });
+
+test.for([
+  [200, "a"],
+  [299, "a"],
+  [300, "Rejected"],
+  [304, "Rejected"],
+] as const)("an answer with the status %i is %s: a message from 200 to 299", async ([status, expected]) => {
+  const fetch = () => Promise.resolve(new Response(status === 304 ? null : '{"name":"a"}', { status }));
+  const answer = createEngineClient({ fetch, format: "json", retry: { maxAttempts: 1 } }).get("a");
+  const outcome = await answer.then(({ name }) => name).catch((error: EngineError) => error.reason._tag);
+  expect(outcome).toBe(expected);
+});
